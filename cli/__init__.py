@@ -1,0 +1,1 @@
+"""cli: parses, makes one call into the engine, prints. No logic."""

@@ -1,0 +1,1 @@
+"""runs: one file for each run that the command line offers."""

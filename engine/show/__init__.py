@@ -1,0 +1,1 @@
+"""show: pictures and pages made of what a run left."""

@@ -1,0 +1,1 @@
+"""slides: whole-slide images and plain pictures as sources."""

@@ -1,0 +1,39 @@
+"""Source: the port through which pixels come in, whatever holds them."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from .frame import Array, Box, Frame
+
+
+class Source(Protocol):
+    """An image that can be read block by block.
+
+    Readers are safe to call from several threads at once.
+    """
+
+    @property
+    def frames(self) -> tuple[Frame, ...]:
+        """One frame per level, finest first."""
+        ...
+
+    @property
+    def channels(self) -> int: ...
+
+    @property
+    def dtype(self) -> str:
+        """numpy name of the pixels' type."""
+        ...
+
+    @property
+    def background(self) -> int:
+        """What lies where nothing was scanned, and around the frame: 255 for brightfield, 0 else."""
+        ...
+
+    def read(self, box: Box, level: int = 0) -> Array:
+        """Pixels of `box`, which lies inside `frames[level]`: shape (channel, *box.shape).
+
+        Raises TileError where pixels cannot be decoded.
+        """
+        ...

@@ -1,0 +1,156 @@
+"""Job: what any worker needs to know of a run to do one of its units, read back from OUT. Units carry names, not arrays."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Protocol
+
+from ..errors import SettingsError
+from ..stores.folder import Folder
+from ..stores.frame import Frame
+from ..stores.image import StoredImage
+from ..stores.slides.reader import Slide, open_slide
+from ..stores.slides.view import at_spacing
+from ..stores.source import Source
+from .run import Outcome
+from .settings import Settings
+
+AXES = ("y", "x")
+
+
+@dataclass(frozen=True, slots=True)
+class SlideRecord:
+    """One accepted slide of a run, as slides.json keeps it."""
+
+    id: str
+    name: str
+    """Path relative to the input folder."""
+    path: str
+    fingerprint: str
+    """Of the file: its size, time and ends."""
+    mpp: float | None
+    """What the user stated, if anything."""
+    group: str
+    site: str
+    extra: dict[str, str]
+    reader: str
+    finest: float
+    """Micrometres a pixel of the slide's level 0."""
+    full: tuple[int, int]
+    """Pixels (y, x) of the slide's level 0."""
+    channels: int
+    dtype: str
+    background: int
+    shape: tuple[int, int]
+    """Pixels (y, x) at the run's spacing."""
+    spacing: float
+    """Micrometres a pixel that the run works at on this slide."""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def frame(self) -> Frame:
+        return Frame(AXES, self.shape, (self.spacing, self.spacing))
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What one task does: a few names that any worker can turn into work."""
+
+    step: str
+    """Which step of the run (see `Step`)."""
+    name: str
+    """Of its receipt; begins with the slide's id where the unit belongs to one."""
+    slide: str = ""
+    start: tuple[int, ...] = ()
+    """First cell of its box, where it has one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A run as its workers see it."""
+
+    folder: Folder
+    settings: Settings
+    slides: dict[str, SlideRecord]
+    fingerprints: dict[str, str]
+
+    def ledger_key(self, step: str, slide: str = "") -> str:
+        """The fingerprint that a unit's receipt must carry."""
+        base = self.fingerprints[step]
+        if not slide:
+            return base
+        record = self.slides[slide]
+        return digest(base, record.fingerprint, record.mpp, record.spacing, record.shape)
+
+    def slide(self, slide: str) -> Slide:
+        record = self.slides[slide]
+        return _open(record.path, record.mpp, record.fingerprint)
+
+    def image(self, slide: str) -> Source:
+        """The slide at the run's spacing: from its store, or from the slide itself where the store keeps no pixels."""
+        if self.settings.pixels == "none":
+            return at_spacing(self.slide(slide), self.slides[slide].spacing)
+        return StoredImage.open(self.folder.slide(slide))
+
+    def stored(self, slide: str) -> StoredImage:
+        return StoredImage.open(self.folder.slide(slide))
+
+
+class Step(Protocol):
+    """One pass over a run's units; all of a step's units are done before the next step begins."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The settings that decide what it leaves, beyond those of the steps before it."""
+        ...
+
+    def units(self, job: Job) -> Iterator[Unit]: ...
+
+    def execute(self, job: Job, unit: Unit) -> Outcome: ...
+
+
+def load(out: Path) -> Job:
+    """The job of a folder, read once per change of its documents. Raises SettingsError where OUT holds no run."""
+    stamp = tuple(_stamp(out / name) for name in ("run.json", "slides.json"))
+    return _load(out, stamp)
+
+
+def digest(*parts: Any) -> str:
+    """A short fingerprint of JSON values."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=list).encode()).hexdigest()[:16]
+
+
+@lru_cache(maxsize=4)
+def _load(out: Path, stamp: tuple[int, ...]) -> Job:
+    folder = Folder(out)
+    run, slides = folder.read("run"), folder.read("slides")
+    if not run:
+        raise SettingsError(f"{out} holds no run: there is no run.json in it.", "E_NO_RUN")
+    records = {s: record_of(raw) for s, raw in slides.items()}
+    return Job(folder, Settings.model_validate(run["settings"]), records, dict(run["fingerprints"]))
+
+
+def record_of(raw: dict[str, Any]) -> SlideRecord:
+    tuples = {k: tuple(raw[k]) for k in ("full", "shape", "notes")}
+    return SlideRecord(**{**raw, **tuples})
+
+
+@lru_cache(maxsize=8)
+def _open(path: str, mpp: float | None, fingerprint: str) -> Slide:
+    """Few handles stay open in a process: slides come in order, and each costs memory."""
+    return open_slide(Path(path), mpp)
+
+
+def _stamp(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0

@@ -1,0 +1,177 @@
+"""StoredArray: one sharded zarr v3 array on disk, written a whole shard at a time and read back box by box.
+
+A shard that is missing is an error here, not a fill value: tile-engine writes every shard it plans, blank ones too.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import CorruptError
+from .files import checksum, read_json, write_json, write_whole
+from .frame import Array, Box
+from .shard import Codec, ShardLayout, decode, encode
+
+
+@dataclass(frozen=True, slots=True)
+class ArraySpec:
+    """Everything zarr.json says of an array. Axes are (channel, *spatial) for images."""
+
+    shape: tuple[int, ...]
+    dtype: str
+    shard: tuple[int, ...]
+    chunk: tuple[int, ...]
+    names: tuple[str, ...]
+    fill: float = 0
+    codec: Codec = Codec()
+
+    def __post_init__(self) -> None:
+        if any(s % c for s, c in zip(self.shard, self.chunk, strict=True)):
+            raise ValueError(f"a shard holds whole chunks: shard {self.shard}, chunk {self.chunk}")
+
+    @property
+    def shards(self) -> Iterator[Box]:
+        """Boxes of the array that each shard covers, clipped to the array."""
+        return Box((0,) * len(self.shape), self.shape).cut(self.shard)
+
+    @property
+    def nbytes(self) -> int:
+        return int(np.prod(self.shape, dtype=np.int64)) * np.dtype(self.dtype).itemsize
+
+    def metadata(self) -> dict[str, Any]:
+        dtype = np.dtype(self.dtype)
+        endian = {"name": "bytes", "configuration": {"endian": "little"}}
+        sharding = {
+            "chunk_shape": list(self.chunk),
+            "codecs": self.codec.metadata(dtype),
+            "index_codecs": [endian, {"name": "crc32c"}],
+            "index_location": "end",
+        }
+        return {
+            "zarr_format": 3,
+            "node_type": "array",
+            "shape": list(self.shape),
+            "data_type": dtype.name,
+            "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": list(self.shard)}},
+            "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
+            "fill_value": self.fill,
+            "codecs": [{"name": "sharding_indexed", "configuration": sharding}],
+            "attributes": {},
+            "dimension_names": list(self.names),
+            "storage_transformers": [],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """One file that a unit left: what its receipt remembers."""
+
+    path: Path
+    size: int
+    crc32c: int
+
+
+class StoredArray:
+    """An array in its folder; `write` takes whole shards, `read` any box."""
+
+    def __init__(self, path: Path, spec: ArraySpec) -> None:
+        self.path = path
+        self.spec = spec
+        self._layout = ShardLayout(spec.shard, spec.chunk, np.dtype(spec.dtype).newbyteorder("<"), spec.codec)
+
+    @classmethod
+    def create(cls, path: Path, spec: ArraySpec) -> StoredArray:
+        """State the array; no shard is written yet."""
+        write_json(path / "zarr.json", spec.metadata())
+        return cls(path, spec)
+
+    @classmethod
+    def open(cls, path: Path) -> StoredArray:
+        """Raises CorruptError where the array's metadata is missing or of a kind that tile-engine does not write."""
+        try:
+            stamp = (path / "zarr.json").stat().st_mtime_ns
+        except FileNotFoundError as error:
+            raise CorruptError(f"{path} has no zarr.json: the array was never begun, or was removed.") from error
+        return cls(path, _spec(path, stamp))
+
+    def shard_path(self, index: tuple[int, ...]) -> Path:
+        return self.path.joinpath("c", *map(str, index))
+
+    def write(self, box: Box, values: Array, pool: ThreadPoolExecutor | None = None) -> Written:
+        """Write the one shard that `box` covers (clipped where the array ends); values have the box's shape.
+
+        Raises ValueError for a box that is not exactly one shard: two writers of one shard lose data silently.
+        """
+        index = tuple(a // s for a, s in zip(box.start, self.spec.shard, strict=True))
+        whole = Box(index, tuple(i + 1 for i in index)).refine(self.spec.shard) & Box(
+            (0,) * len(index), self.spec.shape
+        )
+        if box != whole:
+            raise ValueError(f"a write covers one whole shard: got {box}, the shard there is {whole}")
+        if values.shape != box.shape:
+            raise ValueError(f"values of shape {values.shape} do not fill {box} of shape {box.shape}")
+        data = encode(
+            values.astype(self.spec.dtype, copy=False),
+            self.spec.chunk,
+            self.spec.codec,
+            pool=pool,
+            shard=self.spec.shard,
+        )
+        path = self.shard_path(index)
+        return Written(path, write_whole(path, data), checksum(data))
+
+    def read(self, box: Box) -> Array:
+        """Values of a box inside the array. Raises CorruptError for a shard that is missing or fails its checksum."""
+        out = np.full(box.shape, self.spec.fill, self.spec.dtype)
+        for part in box.cut(self.spec.shard):
+            index = tuple(a // s for a, s in zip(part.start, self.spec.shard, strict=True))
+            path = self.shard_path(index)
+            try:
+                fd = os.open(path, os.O_RDONLY)
+            except FileNotFoundError as error:
+                raise CorruptError(f"shard {path} is missing: it was written and then lost.") from error
+            try:
+                decode(
+                    lambda length, offset, fd=fd: os.pread(fd, length, offset),  # type: ignore[misc]
+                    os.fstat(fd).st_size,
+                    self._layout,
+                    box=part.shift([-i * s for i, s in zip(index, self.spec.shard, strict=True)]),
+                    out=out[part.shift([-a for a in box.start]).slices],
+                    name=str(path),
+                )
+            finally:
+                os.close(fd)
+        return out
+
+    def read_all(self) -> Array:
+        return self.read(Box((0,) * len(self.spec.shape), self.spec.shape))
+
+
+@lru_cache(maxsize=4096)
+def _spec(path: Path, stamp: int) -> ArraySpec:
+    meta = read_json(path / "zarr.json")
+    try:
+        sharding = meta["codecs"][0]["configuration"]
+        names = [codec["name"] for codec in sharding["codecs"]]
+        blosc = next((c["configuration"] for c in sharding["codecs"] if c["name"] == "blosc"), None)
+        if meta["codecs"][0]["name"] != "sharding_indexed" or names[-1] != "crc32c":
+            raise KeyError("sharding_indexed ... crc32c")
+        return ArraySpec(
+            shape=tuple(meta["shape"]),
+            dtype=meta["data_type"],
+            shard=tuple(meta["chunk_grid"]["configuration"]["chunk_shape"]),
+            chunk=tuple(sharding["chunk_shape"]),
+            names=tuple(meta["dimension_names"]),
+            fill=meta["fill_value"],
+            codec=Codec(blosc["cname"] if blosc else "none"),
+        )
+    except (KeyError, IndexError, TypeError) as error:
+        raise CorruptError(f"{path} is no array that tile-engine wrote: its zarr.json lacks {error}.") from error

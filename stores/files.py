@@ -1,0 +1,74 @@
+"""Files that are either whole or absent: written aside in the same folder, then renamed. Every write goes through here."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import uuid
+from pathlib import Path
+from typing import Any
+
+from ..errors import CorruptError, UnfinishedError
+
+PARTIAL = ".partial"
+"""Suffix of a file that is being written; a killed process leaves one behind, and the next run sweeps it."""
+
+
+def write_whole(path: Path, data: bytes) -> int:
+    """Write `data` so that no reader ever sees half of it; returns its size in bytes.
+
+    Raises UnfinishedError (exit 75) when the disk is full: nothing half-written stays.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}{PARTIAL}")
+    try:
+        with aside.open("wb") as file:
+            file.write(data)
+        aside.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            aside.unlink()
+        if error.errno in _FULL:
+            raise UnfinishedError(
+                f"no room left for {path} ({len(data)} bytes): {error.strerror}. What was written is safe; "
+                "free some space and run the same command again.",
+                "E_DISK_FULL",
+            ) from error
+        raise
+    return len(data)
+
+
+def write_json(path: Path, value: Any) -> int:
+    """The same value always gives the same bytes: keys keep their order, floats their shortest exact form."""
+    return write_whole(path, (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode())
+
+
+def read_json(path: Path) -> Any:
+    """Raises CorruptError, with the file's name, where the text is no JSON."""
+    try:
+        return json.loads(path.read_bytes())
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise CorruptError(f"{path} is not the JSON that was written there ({error}).") from error
+
+
+def checksum(data: bytes | memoryview) -> int:
+    """crc32c of some bytes, as zarr stores it behind each chunk."""
+    import google_crc32c
+
+    return int(google_crc32c.value(bytes(data) if isinstance(data, memoryview) else data))
+
+
+def sweep(folder: Path) -> int:
+    """Remove what a killed writer left half-done below `folder`; returns how many files that were."""
+    swept = 0
+    for here, _, names in os.walk(folder):
+        for name in names:
+            if name.startswith(".") and name.endswith(PARTIAL):
+                with contextlib.suppress(FileNotFoundError):
+                    (Path(here) / name).unlink()
+                    swept += 1
+    return swept
+
+
+_FULL = {28, 122}  # ENOSPC, EDQUOT

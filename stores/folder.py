@@ -1,0 +1,69 @@
+"""Folder: where everything that a run leaves lies in OUT. The names stand here once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import SettingsError
+from .files import read_json, write_json
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """OUT, and the paths below it."""
+
+    out: Path
+
+    def slide(self, slide: str) -> Path:
+        return self.out / "slides" / f"{slide}.ome.zarr"
+
+    def layer(self, slide: str, name: str) -> Path:
+        return self.slide(slide) / ("labels" if name in LABELS else "layers") / name
+
+    def model(self, name: str) -> Path:
+        return self.out / "models" / f"{name}.safetensors"
+
+    def map(self, slide: str, kind: str = "") -> Path:
+        """Picture of a slide: the map itself, or `density`."""
+        return self.out / "maps" / kind / f"{slide}.png"
+
+    @property
+    def samples(self) -> Path:
+        return self.out / "samples.zarr"
+
+    @property
+    def table(self) -> Path:
+        return self.out / "tables" / "tiles.zarr"
+
+    @property
+    def report(self) -> Path:
+        return self.out / "report.html"
+
+    def read(self, name: str) -> dict[str, Any]:
+        """A JSON document of the run ("run", "slides", "rejected", "models/validity" ...); {} where there is none yet."""
+        try:
+            return dict(read_json(self.out / f"{name}.json"))
+        except FileNotFoundError:
+            return {}
+
+    def write(self, name: str, value: dict[str, Any]) -> None:
+        write_json(self.out / f"{name}.json", value)
+
+    def claim(self) -> None:
+        """Make OUT. Raises SettingsError where it cannot be written, or is something else than a run's folder."""
+        try:
+            self.out.mkdir(parents=True, exist_ok=True)
+            probe = self.out / ".writable"
+            probe.write_bytes(b"")
+            probe.unlink()
+        except OSError as error:
+            raise SettingsError(
+                f"{self.out} cannot be written ({error.strerror}): nothing was begun. Choose another folder with --out.",
+                "E_OUT",
+            ) from error
+
+
+LABELS = ("tissue", "clusters")
+"""Results that are integer labels; all others are fields and lie in layers/."""

@@ -1,0 +1,226 @@
+"""StoredImage: an OME-Zarr 0.5 image, label or layer that tile-engine wrote, or is writing.
+
+Pixels, tissue, clusters and embeddings differ only in their frames and channels, so they are all one of these. Metadata
+comes first with `status: incomplete`; `finish` adds `multiscales` and the rest last, so a reader never meets half an image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ..errors import CorruptError
+from .array import ArraySpec, StoredArray, Written
+from .files import read_json, write_json
+from .frame import Array, Box, Frame
+from .ngff import VERSION, frames_of, multiscales, omero
+from .shard import Codec
+
+OURS = "tile_engine"
+"""Key of tile-engine's own attributes, beside the standard's `ome`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSpec:
+    """What an image will be: its levels, finest first, and how they are cut and stored."""
+
+    frames: tuple[Frame, ...]
+    channels: int | None
+    """None for labels: an integer a cell, without a channel axis."""
+    dtype: str
+    shard: tuple[int, ...]
+    """Cells of a shard along the spatial axes; levels smaller than that have one smaller shard."""
+    chunk: tuple[int, ...]
+    fill: int = 0
+    codec: Codec = Codec()
+
+    def level(self, level: int) -> ArraySpec:
+        frame = self.frames[level]
+        lead = () if self.channels is None else (self.channels,)
+        chunk = tuple(min(c, n) for c, n in zip(self.chunk, frame.shape, strict=True))
+        shard = tuple(min(s // c * c, -(-n // c) * c) for s, c, n in zip(self.shard, chunk, frame.shape, strict=True))
+        return ArraySpec(
+            shape=lead + frame.shape,
+            dtype=self.dtype,
+            shard=lead + shard,
+            chunk=lead + chunk,
+            names=(() if self.channels is None else ("c",)) + frame.axes,
+            fill=self.fill,
+            codec=self.codec,
+        )
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all levels before compression."""
+        return sum(self.level(i).nbytes for i in range(len(self.frames)))
+
+
+class StoredImage:
+    """One multiscale group. A `Source` once it is finished; `write` takes whole shards before that."""
+
+    def __init__(self, path: Path, levels: Sequence[StoredArray], frames: tuple[Frame, ...]) -> None:
+        self.path = path
+        self.levels = tuple(levels)
+        self.frames = frames
+
+    @classmethod
+    def create(cls, path: Path, spec: ImageSpec) -> StoredImage:
+        """State every level, with `status: incomplete`; whatever shards are there already stay."""
+        write_json(path / "zarr.json", _group({OURS: {"status": "incomplete"}}))
+        levels = [StoredArray.create(path / str(i), spec.level(i)) for i in range(len(spec.frames))]
+        return cls(path, levels, spec.frames)
+
+    @classmethod
+    def begun(cls, path: Path, spec: ImageSpec) -> StoredImage:
+        """The image that `create` stated, for a unit that writes some of its shards."""
+        return cls(path, [StoredArray(path / str(i), spec.level(i)) for i in range(len(spec.frames))], spec.frames)
+
+    @classmethod
+    def open(cls, path: Path) -> StoredImage:
+        """Raises CorruptError where there is no finished image."""
+        attributes = attributes_of(path)
+        ours = attributes.get(OURS, {})
+        if ours.get("status") != "complete":
+            raise CorruptError(f"{path} is not finished (status {ours.get('status')!r}): run the same command again.")
+        datasets = attributes["ome"]["multiscales"][0]["datasets"]
+        levels = [StoredArray.open(path / d["path"]) for d in datasets]
+        _, frames = frames_of(attributes, [a.spec.shape for a in levels], ours["reference"])
+        return cls(path, levels, frames)
+
+    def finish(
+        self,
+        *,
+        name: str,
+        reference: Sequence[float] | None = None,
+        label: Mapping[str, Any] | None = None,
+        notes: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Write the standard's metadata, last. `label` is the value of `image-label`; `notes` are kept among our own."""
+        spec = self.levels[0].spec
+        channels = spec.shape[0] if spec.names[0] == "c" else None
+        reference = list(reference or self.frames[0].spacing)
+        ome: dict[str, Any] = {
+            "version": VERSION,
+            "multiscales": multiscales(self.frames, name=name, channels=channels is not None, reference=reference),
+        }
+        if channels is not None and spec.dtype in ("uint8", "uint16"):
+            ome["omero"] = omero(channels, spec.dtype)
+        if label is not None:
+            ome["image-label"] = dict(label)
+        ours = {**(notes or {}), "reference": reference, "status": "complete"}
+        write_json(self.path / "zarr.json", _group({"ome": ome, OURS: ours}))
+
+    @property
+    def channels(self) -> int:
+        spec = self.levels[0].spec
+        return spec.shape[0] if spec.names[0] == "c" else 1
+
+    @property
+    def dtype(self) -> str:
+        return self.levels[0].spec.dtype
+
+    @property
+    def background(self) -> int:
+        return int(self.levels[0].spec.fill)
+
+    def read(self, box: Box, level: int = 0) -> Array:
+        """Cells of a box inside `frames[level]`, shape (channel, *box.shape); labels have one channel."""
+        array = self.levels[level]
+        if array.spec.names[0] == "c":
+            return array.read(Box((0, *box.start), (array.spec.shape[0], *box.stop)))
+        return array.read(box)[None]
+
+    def write(self, level: int, box: Box, values: Array, pool: ThreadPoolExecutor | None = None) -> Written:
+        """Write the whole shard at `box` of a level; values have shape (channel, *box.shape), or box.shape for labels."""
+        array = self.levels[level]
+        if array.spec.names[0] == "c":
+            box = Box((0, *box.start), (array.spec.shape[0], *box.stop))
+        return array.write(box, values, pool)
+
+    def shard(self, level: int) -> tuple[int, ...]:
+        """Cells of one shard of a level along the spatial axes."""
+        spec = self.levels[level].spec
+        return spec.shard[1:] if spec.names[0] == "c" else spec.shard
+
+
+@dataclass(frozen=True, slots=True)
+class StoredLayer:
+    """One level of a stored image as a `Layer`: a frame, the shards that are written whole, and `write`."""
+
+    image: StoredImage
+    level: int = 0
+
+    @property
+    def frame(self) -> Frame:
+        return self.image.frames[self.level]
+
+    @property
+    def chunks(self) -> tuple[int, ...]:
+        return self.image.shard(self.level)
+
+    def write(self, box: Box, values: Array) -> list[Written]:
+        labels = self.image.levels[self.level].spec.names[0] != "c"
+        return [self.image.write(self.level, box, values[0] if labels else values)]
+
+
+def pyramid(frame: Frame, *, longest: int = 256, levels: int | None = None) -> tuple[Frame, ...]:
+    """`frame` and its halvings, until no side is longer than `longest` cells (or exactly `levels` of them).
+
+    Shapes are rounded up: the last cell is the mean of what exists.
+    """
+    frames = [frame]
+    while (len(frames) < levels) if levels else (max(frames[-1].shape) > longest):
+        frames.append(frames[-1].coarsen((2,) * len(frame.shape)))
+    return tuple(frames)
+
+
+def begin_groups(path: Path) -> None:
+    """The plain groups `labels/` and `layers/` of an image; labels that are listed there already stay listed."""
+    if not (path / "labels" / "zarr.json").exists():
+        list_labels(path, [])
+    if not (path / "layers" / "zarr.json").exists():
+        write_json(path / "layers" / "zarr.json", _group({}))
+
+
+def list_labels(path: Path, names: Sequence[str]) -> None:
+    """Name the finished labels of the image at `path`: where the standard keeps the list, and where vizarr looks."""
+    names = sorted(names)
+    write_json(path / "labels" / "zarr.json", _group({"ome": {"version": VERSION, "labels": names}, "labels": names}))
+
+
+def labels_listed(path: Path) -> list[str]:
+    try:
+        return list(attributes_of(path / "labels").get("labels", []))
+    except CorruptError:
+        return []
+
+
+def attributes_of(path: Path) -> dict[str, Any]:
+    """Attributes of a zarr v3 group. Raises CorruptError where there is none."""
+    try:
+        meta = read_json(path / "zarr.json")
+    except FileNotFoundError as error:
+        raise CorruptError(f"{path} holds no zarr.json: it was never begun, or was removed.") from error
+    return dict(meta.get("attributes", {}))
+
+
+def image_label(colours: Mapping[int, tuple[int, int, int]], properties: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The standard's `image-label` value; `properties` each carry a `label-value`."""
+    return {
+        "version": VERSION,
+        "colors": [{"label-value": value, "rgba": [*rgb, 255]} for value, rgb in sorted(colours.items())],
+        "properties": [dict(p) for p in properties],
+        "source": {"image": "../../"},
+    }
+
+
+def halved(spec: ImageSpec, levels: int) -> ImageSpec:
+    """The same image with exactly `levels` levels: labels have as many as their image."""
+    return replace(spec, frames=pyramid(spec.frames[0], levels=levels))
+
+
+def _group(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    return {"zarr_format": 3, "node_type": "group", "attributes": dict(attributes)}

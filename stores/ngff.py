@@ -1,0 +1,126 @@
+"""NGFF metadata and frames: the one place where positions at pixel centres (NGFF) meet positions at edges (Frame).
+
+```text
+Frame   |--0--|--1--|   cell 0 starts at origin
+NGFF       *     *      pixel 0 lies at translation, its centre, counted from the centre of the finest pixel 0
+```
+So translation = origin + (spacing - reference) / 2, where reference is the spacing of the image's finest level: 0 for the
+finest level itself and (2^l - 1) / 2 finest pixels for its l-th halving, as the standard's other writers have it.
+Labels and layers keep their image's reference, which puts them in register. Lengths leave as micrometres, and come in as
+whatever unit is stated. Origins that are multiples of 1e-6 um survive the way out and back exactly, spacings always.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..errors import SlideError
+from .frame import Frame
+
+VERSION = "0.5"
+
+MICROMETRES = {
+    "angstrom": 1e-4,
+    "nanometer": 1e-3,
+    "micrometer": 1.0,
+    "millimeter": 1e3,
+    "centimeter": 1e4,
+    "decimeter": 1e5,
+    "meter": 1e6,
+    "inch": 25400.0,
+}
+"""Length of one unit in micrometres, by its UDUNITS-2 name."""
+
+
+def multiscales(
+    frames: Sequence[Frame], *, name: str, channels: bool = True, reference: Sequence[float] | None = None
+) -> list[dict[str, Any]]:
+    """The `multiscales` value for levels "0", "1", ... with these frames, finest first."""
+    reference = tuple(reference or frames[0].spacing)
+    lead_axis = [{"name": "c", "type": "channel"}] if channels else []
+    axes = lead_axis + [{"name": a, "type": "space", "unit": "micrometer"} for a in frames[0].axes]
+    lead = [0.0] if channels else []
+    datasets = []
+    for level, frame in enumerate(frames):
+        shift = [o + (s - r) / 2 for o, s, r in zip(frame.origin, frame.spacing, reference, strict=True)]
+        transforms = [
+            {"type": "scale", "scale": [1.0 for _ in lead] + list(frame.spacing)},
+            {"type": "translation", "translation": lead + shift},
+        ]
+        datasets.append({"path": str(level), "coordinateTransformations": transforms})
+    return [{"name": name, "axes": axes, "datasets": datasets}]
+
+
+def frames_of(
+    attributes: Mapping[str, Any], shapes: Sequence[Sequence[int]], reference: Sequence[float] | None = None
+) -> tuple[list[str], tuple[Frame, ...]]:
+    """Axis names (all of them) and one frame of the spatial axes per level, from a group's attributes as found.
+
+    `shapes` are the full shapes of the level arrays. Understands 0.4 (at the root) and 0.5 (under "ome"), units, and
+    transformations of the dataset and of the whole multiscale. Raises SlideError (E_NGFF) where they make no sense.
+    """
+    meta = attributes.get("ome", attributes)
+    try:
+        image = meta["multiscales"][0]
+        axes = [axis if isinstance(axis, dict) else {"name": axis} for axis in image.get("axes", "tczyx")]
+        names = [str(axis["name"]) for axis in axes]
+        space = [
+            i for i, axis in enumerate(axes) if axis.get("type", "space" if axis["name"] in "zyx" else "") == "space"
+        ]
+        unit = [_unit(axes[i]) for i in space]
+        outer = _transform(image.get("coordinateTransformations", []), len(names))
+        frames: list[Frame] = []
+        for dataset, shape in zip(image["datasets"], shapes, strict=True):
+            inner = _transform(dataset.get("coordinateTransformations", []), len(names))
+            scale = [inner[0][i] * outer[0][i] * u for i, u in zip(space, unit, strict=True)]
+            shift = [(inner[1][i] * outer[0][i] + outer[1][i]) * u for i, u in zip(space, unit, strict=True)]
+            reference = tuple(reference or scale)
+            origin = [round(t - (s - r) / 2, 9) + 0.0 for t, s, r in zip(shift, scale, reference, strict=True)]
+            frames.append(
+                Frame(tuple(names[i] for i in space), tuple(int(shape[i]) for i in space), tuple(scale), tuple(origin))
+            )
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise SlideError(
+            f"the multiscales metadata cannot be understood ({type(error).__name__}: {error}); "
+            "check the store with an OME-NGFF validator.",
+            "E_NGFF",
+        ) from error
+    return names, tuple(frames)
+
+
+def omero(channels: int, dtype: str) -> dict[str, Any]:
+    """Rendering hints: red, green and blue for three channels, white for one, windows over the type's range."""
+    import numpy as np
+
+    top = float(np.iinfo(dtype).max) if np.issubdtype(np.dtype(dtype), np.integer) else 1.0
+    named = [("red", "FF0000"), ("green", "00FF00"), ("blue", "0000FF")] if channels == 3 else []
+    wheel = ["FFFFFF"] if channels == 1 else ["00FFFF", "FF00FF", "FFFF00", "FF0000", "00FF00", "0000FF"]
+    rest = [(f"channel {i}", wheel[i % len(wheel)]) for i in range(len(named), channels)]
+    window = {"min": 0.0, "max": top, "start": 0.0, "end": top}
+    return {
+        "channels": [
+            {"label": label, "color": color, "active": True, "window": window} for label, color in [*named, *rest]
+        ]
+    }
+
+
+def _unit(axis: Mapping[str, Any]) -> float:
+    unit = axis.get("unit", "micrometer")
+    if unit not in MICROMETRES:
+        raise ValueError(f"unit {unit!r} of axis {axis['name']!r} is no length that is known here")
+    return MICROMETRES[unit]
+
+
+def _transform(transforms: Sequence[Mapping[str, Any]], axes: int) -> tuple[list[float], list[float]]:
+    """Scale and translation of a list of transformations, applied in order."""
+    scale, shift = [1.0] * axes, [0.0] * axes
+    for transform in transforms:
+        if transform["type"] == "scale":
+            scale = [a * float(b) for a, b in zip(scale, transform["scale"], strict=True)]
+            shift = [a * float(b) for a, b in zip(shift, transform["scale"], strict=True)]
+        elif transform["type"] == "translation":
+            shift = [a + float(b) for a, b in zip(shift, transform["translation"], strict=True)]
+        elif transform["type"] != "identity":
+            raise ValueError(f"transformation {transform['type']!r} is not known here")
+    return scale, shift

@@ -1,0 +1,72 @@
+"""Receipts: one small JSON per finished unit. A file that exists proves nothing; a receipt that fits its files does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .array import Written
+from .files import read_json, write_json
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a unit did: the files it left, where its time went, and what it counted."""
+
+    unit: str
+    fingerprint: str
+    files: tuple[tuple[str, int, int], ...]
+    """(path below OUT, bytes, crc32c of them)"""
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    """Wall seconds spent in read, compute and write."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """What later stages need to know: counts, masked boxes. JSON values only."""
+
+
+class Ledger:
+    """The receipts of one stage under one fingerprint of its settings."""
+
+    def __init__(self, out: Path, stage: str, fingerprint: str) -> None:
+        self.out = out
+        self.folder = out / "receipts" / stage
+        self.fingerprint = fingerprint
+
+    def find(self, unit: str) -> Receipt | None:
+        """The unit's receipt, if it is of these settings and every file it names has the size it had."""
+        try:
+            raw = read_json(self.folder / f"{unit}.json")
+        except FileNotFoundError:
+            return None
+        if raw["fingerprint"] != self.fingerprint:
+            return None
+        receipt = Receipt(
+            raw["unit"], raw["fingerprint"], tuple(map(tuple, raw["files"])), raw["seconds"], raw["facts"]
+        )
+        return receipt if all(_size(self.out / path) == size for path, size, _ in receipt.files) else None
+
+    def write(
+        self, unit: str, files: Sequence[Written], *, seconds: Mapping[str, float], facts: Mapping[str, Any]
+    ) -> Receipt:
+        """Written last, when all the unit's files lie in their places."""
+        named = tuple((w.path.relative_to(self.out).as_posix(), w.size, w.crc32c) for w in files)
+        receipt = Receipt(unit, self.fingerprint, named, {k: round(v, 4) for k, v in seconds.items()}, facts)
+        write_json(self.folder / f"{unit}.json", asdict(receipt))
+        return receipt
+
+    def all(self, prefix: str = "") -> Iterator[Receipt]:
+        """Every valid receipt whose unit begins with `prefix`, in order of their names."""
+        if not (self.folder / prefix).is_dir():
+            return
+        for path in sorted((self.folder / prefix).rglob("*.json")):
+            receipt = self.find(path.relative_to(self.folder).with_suffix("").as_posix())
+            if receipt is not None:
+                yield receipt
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except (FileNotFoundError, NotADirectoryError):
+        return -1

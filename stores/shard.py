@@ -1,0 +1,157 @@
+"""One function makes a shard: the bytes of a zarr v3 `sharding_indexed` chunk, the same every time.
+
+```text
+| chunk | crc | chunk | crc | ... | index: (offset, length) per chunk, C order | crc |
+```
+It stands apart from zarr-python because a unit hands over whole shards that lie in memory: the bytes must not depend on
+thread timing, and they are written once, atomically (see `files.write_whole`). zarr-python and tensorstore read them back.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from ..errors import CorruptError
+from .files import checksum
+from .frame import Array, Box
+
+ABSENT = np.uint64(2**64 - 1)
+"""Offset and length of a chunk that a shard does not hold; it reads as the fill value."""
+
+CodecName = Literal["zstd", "lz4", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """Lossless compression of one chunk: blosc with bitshuffle, level 1, or none at all; always followed by crc32c."""
+
+    name: CodecName = "zstd"
+
+    def metadata(self, dtype: np.dtype[Any]) -> list[dict[str, Any]]:
+        """The chunk's codec pipeline as zarr.json states it."""
+        endian = {"configuration": {"endian": "little"}} if dtype.itemsize > 1 else {}
+        pipeline: list[dict[str, Any]] = [{"name": "bytes", **endian}]
+        if self.name != "none":
+            blosc = {
+                "typesize": dtype.itemsize,
+                "cname": self.name,
+                "clevel": 1,
+                "shuffle": "bitshuffle",
+                "blocksize": 0,
+            }
+            pipeline.append({"name": "blosc", "configuration": blosc})
+        return [*pipeline, {"name": "crc32c"}]
+
+    def encode(self, chunk: Array) -> bytes:
+        from numcodecs import blosc
+
+        if self.name == "none":
+            return chunk.tobytes()
+        blosc.use_threads = False  # its own threads would fight the pool, and are not safe beside other threads
+        data: bytes = blosc.compress(chunk, self.name.encode(), 1, blosc.BITSHUFFLE, 0, chunk.dtype.itemsize)
+        return data
+
+    def decode(self, data: bytes) -> bytes:
+        from numcodecs import blosc
+
+        if self.name == "none":
+            return data
+        blosc.use_threads = False
+        return bytes(blosc.decompress(data))
+
+
+def encode(
+    block: Array,
+    chunk: Sequence[int],
+    codec: Codec,
+    *,
+    pool: ThreadPoolExecutor | None = None,
+    shard: Sequence[int] = (),
+) -> bytes:
+    """The bytes of a shard that holds `block`, cut into chunks in C order.
+
+    `block` may be smaller than `shard` (its own shape unless said) where the array ends: chunks outside it are absent,
+    a chunk that it fills in part is padded with its own edge value (never read, and it compresses well).
+    Masked arrays leave the chunks absent that are masked throughout.
+    """
+    shard = tuple(shard) or block.shape
+    grid = tuple(-(-n // c) for n, c in zip(shard, chunk, strict=True))
+    hidden = np.ma.getmaskarray(block) if isinstance(block, np.ma.MaskedArray) else None
+    values = np.ma.getdata(block)
+
+    def chunk_bytes(index: tuple[int, ...]) -> bytes:
+        start = tuple(i * c for i, c in zip(index, chunk, strict=True))
+        if any(a >= n for a, n in zip(start, values.shape, strict=True)):
+            return b""
+        where = tuple(slice(a, a + c) for a, c in zip(start, chunk, strict=True))
+        if hidden is not None and hidden[where].all():
+            return b""
+        piece = values[where]
+        if piece.shape != tuple(chunk):
+            piece = np.pad(piece, [(0, c - n) for c, n in zip(chunk, piece.shape, strict=True)], mode="edge")
+        data = codec.encode(np.ascontiguousarray(piece.astype(piece.dtype.newbyteorder("<"), copy=False)))
+        return data + checksum(data).to_bytes(4, "little")
+
+    indices = list(np.ndindex(*grid))
+    pieces = list(pool.map(chunk_bytes, indices)) if pool else [chunk_bytes(i) for i in indices]
+    table = np.full((len(pieces), 2), ABSENT, "<u8")
+    offset = 0
+    for row, piece in zip(table, pieces, strict=True):
+        if piece:
+            row[:] = offset, len(piece)
+            offset += len(piece)
+    tail = table.tobytes()
+    return b"".join([*pieces, tail, checksum(tail).to_bytes(4, "little")])
+
+
+@dataclass(frozen=True, slots=True)
+class ShardLayout:
+    """What is needed to read a shard back: its chunk grid and how a chunk was written."""
+
+    shard: tuple[int, ...]
+    chunk: tuple[int, ...]
+    dtype: np.dtype[Any]
+    codec: Codec
+
+    @property
+    def grid(self) -> tuple[int, ...]:
+        return tuple(-(-n // c) for n, c in zip(self.shard, self.chunk, strict=True))
+
+    @property
+    def index_bytes(self) -> int:
+        return 16 * math.prod(self.grid) + 4
+
+
+def decode(
+    pread: Callable[[int, int], bytes], size: int, layout: ShardLayout, *, box: Box, out: Array, name: str
+) -> None:
+    """Copy the cells of `box` (counted from the shard's start) into `out`, reading only the chunks that it touches.
+
+    `pread(length, offset)` reads the shard's bytes, `size` is how many there are; absent chunks leave `out` as it is.
+    Raises CorruptError with the shard's `name` where the index or a chunk fails its checksum.
+    """
+    if size < layout.index_bytes:
+        raise CorruptError(f"{name} has {size} bytes, its index alone needs {layout.index_bytes}: it was cut short.")
+    tail = pread(layout.index_bytes, size - layout.index_bytes)
+    if checksum(tail[:-4]) != int.from_bytes(tail[-4:], "little"):
+        raise CorruptError(f"the index of {name} fails its checksum: the file was changed after it was written.")
+    table = np.frombuffer(tail[:-4], "<u8").reshape(*layout.grid, 2)
+    for piece in box.cut(layout.chunk):
+        index = tuple(a // c for a, c in zip(piece.start, layout.chunk, strict=True))
+        offset, length = table[index]
+        if offset == ABSENT:
+            continue
+        data = pread(int(length), int(offset))
+        if len(data) != length or checksum(data[:-4]) != int.from_bytes(data[-4:], "little"):
+            raise CorruptError(
+                f"chunk {index} of {name} fails its checksum: the file was changed after it was written."
+            )
+        chunk = np.frombuffer(layout.codec.decode(data[:-4]), layout.dtype).reshape(layout.chunk)
+        inside = piece.shift([-i * c for i, c in zip(index, layout.chunk, strict=True)])
+        out[piece.shift([-a for a in box.start]).slices] = chunk[inside.slices]

@@ -1,0 +1,88 @@
+"""Shards and arrays: zarr-python and tensorstore are the oracles; damage is never silent."""
+
+import numpy as np
+import pytest
+import tensorstore
+import zarr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tile_engine.errors import CorruptError
+from tile_engine.stores.array import ArraySpec, StoredArray
+from tile_engine.stores.frame import Box
+from tile_engine.stores.shard import Codec
+
+
+def filled(path, spec, seed=0):
+    values = np.random.default_rng(seed).integers(0, 200, spec.shape).astype(spec.dtype)
+    array = StoredArray.create(path, spec)
+    for box in spec.shards:
+        array.write(box, values[box.slices])
+    return array, values
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    shape=st.tuples(st.integers(1, 3), st.integers(1, 40), st.integers(1, 40)),
+    chunk=st.tuples(st.integers(1, 9), st.integers(1, 9)),
+    grid=st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    dtype=st.sampled_from(["uint8", "uint16", "float16", "float32", "int32"]),
+    codec=st.sampled_from(["zstd", "lz4", "none"]),
+)
+def test_other_readers_and_our_own_read_what_was_written(tmp_path_factory, shape, chunk, grid, dtype, codec):
+    path = tmp_path_factory.mktemp("a")
+    shard = (shape[0], chunk[0] * grid[0], chunk[1] * grid[1])
+    spec = ArraySpec(shape, dtype, shard, (shape[0], *chunk), ("c", "y", "x"), codec=Codec(codec))
+    array, values = filled(path, spec)
+    assert np.array_equal(StoredArray.open(path).read_all(), values)
+    assert np.array_equal(zarr.open_array(path, mode="r")[:], values)
+    store = tensorstore.open({"driver": "zarr3", "kvstore": {"driver": "file", "path": str(path)}}).result()
+    assert np.array_equal(store.read().result(), values)
+    box = Box(tuple(n // 3 for n in shape), tuple(-(-2 * n // 3) for n in shape))
+    assert np.array_equal(array.read(box), values[box.slices])
+
+
+def test_the_same_values_give_the_same_bytes(tmp_path):
+    spec = ArraySpec((3, 50, 50), "uint8", (3, 32, 32), (3, 16, 16), ("c", "y", "x"))
+    for name in "ab":
+        filled(tmp_path / name, spec)
+    files = [sorted(p.relative_to(tmp_path / n) for p in (tmp_path / n).rglob("*") if p.is_file()) for n in "ab"]
+    assert files[0] == files[1]
+    assert all((tmp_path / "a" / f).read_bytes() == (tmp_path / "b" / f).read_bytes() for f in files[0])
+
+
+def test_masked_chunks_are_absent_and_read_as_fill(tmp_path):
+    spec = ArraySpec((8, 8), "uint8", (8, 8), (4, 4), ("y", "x"), fill=255)
+    array = StoredArray.create(tmp_path, spec)
+    mask = np.zeros((8, 8), bool)
+    mask[:4, :4] = True
+    array.write(Box((0, 0), (8, 8)), np.ma.MaskedArray(np.full((8, 8), 7, np.uint8), mask))
+    expected = np.where(mask, 255, 7)
+    assert np.array_equal(array.read_all(), expected)
+    assert np.array_equal(zarr.open_array(tmp_path, mode="r")[:], expected)
+
+
+@pytest.mark.parametrize("harm", ["flip", "cut", "empty", "remove"])
+def test_a_damaged_shard_is_named(tmp_path, harm):
+    spec = ArraySpec((1, 64, 64), "uint8", (1, 32, 32), (1, 16, 16), ("c", "y", "x"))
+    array, _ = filled(tmp_path, spec)
+    path = array.shard_path((0, 1, 0))
+    data = bytearray(path.read_bytes())
+    if harm == "flip":
+        data[10] ^= 1
+        path.write_bytes(data)
+    elif harm == "cut":
+        path.write_bytes(data[: len(data) // 2])
+    elif harm == "empty":
+        path.write_bytes(b"")
+    else:
+        path.unlink()
+    with pytest.raises(CorruptError, match=r"c/0/1/0"):
+        array.read_all()
+
+
+def test_a_write_that_is_not_one_whole_shard_is_refused(tmp_path):
+    spec = ArraySpec((64, 64), "uint8", (32, 32), (16, 16), ("y", "x"))
+    array = StoredArray.create(tmp_path, spec)
+    with pytest.raises(ValueError, match="one whole shard"):
+        array.write(Box((0, 0), (16, 32)), np.zeros((16, 32), np.uint8))

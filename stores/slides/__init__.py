@@ -1,1 +1,1 @@
-"""slides: whole-slide images and plain pictures as sources."""
+"""slides: microscope slides in, whatever holds them. Opening, spacing, the view at a run's spacing, and the cohort."""

@@ -1,0 +1,51 @@
+"""MemorySource: an array as a Source, for tests and for pixels that are already there."""
+
+from __future__ import annotations
+
+from ..errors import TileError
+from .frame import Array, Box, Frame
+
+
+class MemorySource:
+    """Levels held in memory; every coarser level of a pyramid may be given, finest first.
+
+    >>> import numpy as np
+    >>> source = MemorySource(np.zeros((3, 8, 6), np.uint8), spacing=0.5)
+    >>> source.frames[0].shape, source.read(Box((0, 0), (2, 2))).shape
+    ((8, 6), (3, 2, 2))
+    """
+
+    def __init__(
+        self,
+        *levels: Array,
+        spacing: float = 1.0,
+        frames: tuple[Frame, ...] = (),
+        background: int = 255,
+        broken: tuple[Box, ...] = (),
+    ) -> None:
+        """`levels` are (channel, *axes); frames are made from `spacing` unless given; reads that touch a box of
+        `broken` at level 0 raise TileError, as a damaged file does."""
+        axes = ("z", "y", "x")[-(levels[0].ndim - 1) :]
+        finest = Frame(axes, levels[0].shape[1:], (spacing,) * len(axes))
+        made = tuple(
+            Frame(
+                axes,
+                a.shape[1:],
+                tuple(s * round(n / m) for s, n, m in zip(finest.spacing, finest.shape, a.shape[1:], strict=True)),
+            )
+            for a in levels
+        )
+        self._levels, self._broken = levels, broken
+        self.frames = frames or made
+        self.channels, self.dtype, self.background = int(levels[0].shape[0]), levels[0].dtype.name, background
+
+    def read(self, box: Box, level: int = 0) -> Array:
+        """Pixels of `box` inside `frames[level]`."""
+        if not self.frames[level].box.contains(box):
+            raise ValueError(
+                f"a box is read inside its frame: {box} is not within {self.frames[level].shape}. Clip it."
+            )
+        if level == 0 and any((box & one).size for one in self._broken):
+            raise TileError(f"pixels from {box.start} to {box.stop} are declared broken")
+        pixels: Array = self._levels[level][(slice(None), *box.slices)].copy("K")
+        return pixels

@@ -1,0 +1,90 @@
+"""Companions: files that are part of another slide, so that a slide of many files counts once."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+_LIST = 2**16
+_SERIES, _PIXELS = (0x0020, 0x000E), (0x7FE0, 0x0000)
+"""Tags of the series instance UID and of the first thing behind all that matters here."""
+_LONG = (b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV")
+_OPEN_END = 0xFFFFFFFF
+
+
+def companions(files: Iterable[Path]) -> Mapping[str, str]:
+    """Names in one folder that belong to another file of it, each with the name of its owner."""
+    files = sorted(files)
+    names = {file.name.lower(): file.name for file in files}
+    owned: dict[str, str] = {}
+    for file in files:
+        if file.suffix.lower() in (".vms", ".vmu"):
+            for value in _values(file):
+                name = names.get(value.lower())
+                if name and name != file.name:
+                    owned[name] = file.name
+    first: dict[str, str] = {}
+    for file in files:
+        uid = series_of(file) if file.suffix.lower() in (".dcm", ".dicom", "") else ""
+        if uid and first.setdefault(uid, file.name) != file.name:
+            owned[file.name] = first[uid]
+    return owned
+
+
+def owner_of_folder(folder: Path) -> str:
+    """Name of the MRXS file that a folder of its data belongs to; empty for any other folder."""
+    for suffix in (".mrxs", ".MRXS"):
+        owner = folder.with_name(folder.name + suffix)
+        if owner.exists():
+            return owner.name
+    return "an .mrxs file that is not here" if (folder / "Slidedat.ini").exists() else ""
+
+
+def series_of(file: Path) -> str:
+    """Series UID of a DICOM file, from its first bytes; empty if there is none."""
+    try:
+        with file.open("rb") as handle:
+            head = handle.read(_LIST)
+    except OSError:
+        return ""
+    if head[128:132] != b"DICM":
+        return ""
+    return next((value for tag, value in _elements(head) if tag == _SERIES), "")
+
+
+def _elements(head: bytes) -> Iterator[tuple[tuple[int, int], str]]:
+    """Top-level elements (tag, value as text) of explicit little endian DICOM, which all slides are written in."""
+    at, depth = 132, 0
+    while at + 8 <= len(head):
+        tag, kind, length = struct.unpack_from("<HH2sH", head, at)[:2], head[at + 4 : at + 6], 0
+        if tag >= _PIXELS and tag[0] != 0xFFFE:
+            return
+        if tag[0] == 0xFFFE:  # an item of a sequence, or the end of one
+            length = struct.unpack_from("<I", head, at + 4)[0]
+            at += 8
+        elif kind in _LONG:
+            length = struct.unpack_from("<I", head, at + 8)[0] if at + 12 <= len(head) else 0
+            at += 12
+        else:
+            length = struct.unpack_from("<H", head, at + 6)[0]
+            at += 8
+        if tag in ((0xFFFE, 0xE00D), (0xFFFE, 0xE0DD)):
+            depth -= 1
+        elif length == _OPEN_END:
+            depth += 1
+        else:
+            if not depth:
+                yield tag, head[at : at + length].rstrip(b"\0 ").decode("latin-1")
+            at += length
+
+
+def _values(file: Path) -> list[str]:
+    """File names in the key = value lines of a small text file."""
+    try:
+        with file.open("rb") as handle:
+            text = handle.read(_LIST).decode("latin-1")
+    except OSError:
+        return []
+    pairs = (line.partition("=") for line in text.splitlines())
+    return [Path(value.strip()).name for _, sign, value in pairs if sign and value.strip()]

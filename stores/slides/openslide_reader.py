@@ -1,0 +1,188 @@
+"""OpenSlide reader: whatever OpenSlide reads. Its error state is final, so a failed handle is replaced, once a read."""
+
+from __future__ import annotations
+
+import math
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...errors import SlideError, TileError
+from ..frame import Array, Box
+from .head import kind_of
+from .pixels import Described, level_factor
+from .spacing import FILE, RESOLUTION, Stated, number
+
+_WHOLE = 1024
+"""Side of the fixed blocks in which levels with a fractional downsample are read."""
+_ABSENT = (
+    "no such file",
+    "couldn't open",
+    "can't open",
+    "could not open",
+    "couldn't find",
+    "can't find",
+    "does not exist",
+)
+_COMPANIONS = {".mrxs": "Slidedat.ini and its .dat files in the folder of the same name", ".vms": "its .jpg files"}
+
+
+def vendor_of(path: Path) -> str:
+    """What OpenSlide takes the file for; empty where it does not know it."""
+    import openslide
+
+    try:
+        return str(openslide.OpenSlide.detect_format(str(path)) or "")
+    except (openslide.OpenSlideError, OSError, ValueError):
+        return ""
+
+
+def accepts(path: Path, head: bytes) -> bool:
+    """True also for the names whose content needs companions, so that a missing one is said, not mistaken for a picture."""
+    if not head:
+        return False
+    return bool(vendor_of(path)) or (path.suffix.lower() == ".mrxs" and kind_of(head) in ("JPEG", "BMP", "PNG"))
+
+
+class OpenSlidePixels:
+    """A slide behind an OpenSlide handle that is opened anew when it breaks."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        if path.suffix.lower() == ".mrxs" and not vendor_of(path):
+            self._refuse_companion("Slidedat.ini", "the folder is missing or empty")
+        self._handle = self._fresh()
+        self._described = self._describe()
+
+    def _fresh(self) -> Any:
+        import openslide
+
+        try:
+            handle = openslide.OpenSlide(str(self._path))
+        except (openslide.OpenSlideError, OSError, ValueError) as error:
+            text = str(error)
+            if any(sign in text.lower() for sign in _ABSENT):
+                self._refuse_companion(_COMPANIONS.get(self._path.suffix.lower(), "a companion file"), text, error)
+            raise SlideError(
+                f"{self._path.name}: OpenSlide cannot open it ({text}); it is damaged, cut short or of a kind that is "
+                "not supported. Copy it again, or export it as a pyramidal TIFF.",
+                "E_UNREADABLE",
+            ) from error
+        return handle
+
+    def _refuse_companion(self, what: str, why: str, cause: Exception | None = None) -> None:
+        raise SlideError(
+            f"{self._path.name}: {what} cannot be found beside {self._path} ({why}). "
+            "Such a slide is several files: copy all of them.",
+            "E_MISSING_COMPANION",
+        ) from cause
+
+    def _describe(self) -> Described:
+        handle = self._handle
+        properties = handle.properties
+        shapes = tuple((int(h), int(w)) for w, h in handle.level_dimensions)
+        if not shapes or min(map(min, shapes)) < 1:
+            raise SlideError(f"{self._path.name}: claims levels of {shapes} pixels (y, x).", "E_MALFORMED")
+        self._downsamples = tuple(float(d) for d in handle.level_downsamples)
+        colour = properties.get("openslide.background-color", "") or "FFFFFF"
+        try:
+            self._colour = np.array([int(colour[i : i + 2], 16) for i in (0, 2, 4)], np.uint8)
+        except ValueError:
+            self._colour = np.full(3, 255, np.uint8)
+        vendor = properties.get("openslide.vendor", "")
+        y, x = (number(properties.get(f"openslide.mpp-{axis}")) for axis in "yx")
+        notes = [f"read through OpenSlide as {vendor}"]
+        if "openslide.bounds-x" in properties:
+            notes.append("the scanned area is smaller than the canvas; the rest is background")
+        return Described(
+            reader="openslide",
+            shapes=shapes,
+            factors=tuple(self._factor(shapes, level) for level in range(len(shapes))),
+            channels=3,
+            dtype="uint8",
+            background=int(self._colour.min()),
+            stated=(Stated(y, x, RESOLUTION if vendor == "generic-tiff" else FILE),),
+            notes=tuple(notes),
+            tiles=tuple(self._tile(properties, level) for level in range(len(shapes))),
+        )
+
+    def _factor(self, shapes: tuple[tuple[int, int], ...], level: int) -> tuple[float, float]:
+        """The downsample as OpenSlide states it, or the whole number that the shapes agree on."""
+        whole = level_factor(shapes[0], shapes[level])
+        stated = self._downsamples[level]
+        return whole if whole[0] == whole[1] and abs(whole[0] / stated - 1) < 0.01 else (stated, stated)
+
+    def _tile(self, properties: Any, level: int) -> tuple[int, int]:
+        sides = (properties.get(f"openslide.level[{level}].tile-{side}", "256") for side in ("height", "width"))
+        height, width = (int(side) if side.isdigit() and int(side) else 256 for side in sides)
+        return height, width
+
+    @property
+    def described(self) -> Described:
+        return self._described
+
+    def read(self, box: Box, level: int) -> Array:
+        if self._downsamples[level] == round(self._downsamples[level]):
+            return self._block(box, level)
+        # A fractional downsample makes OpenSlide interpolate by where a read starts: fixed blocks give each pixel one value.
+        out = np.empty((3, *box.shape), np.uint8)
+        whole = Box((0, 0), self._described.shapes[level])
+        for piece in box.cut((_WHOLE, _WHOLE)):
+            corner = tuple(s // _WHOLE * _WHOLE for s in piece.start)
+            block = Box(corner, tuple(s + _WHOLE for s in corner)) & whole
+            pixels = self._block(block, level)
+            inner = piece.shift(tuple(-s for s in corner)).slices
+            out[(slice(None), *piece.shift(tuple(-s for s in box.start)).slices)] = pixels[(slice(None), *inner)]
+        return out
+
+    def _block(self, box: Box, level: int) -> Array:
+        import openslide
+
+        handle = self._handle
+        try:
+            return self._pixels(handle, box, level)
+        except openslide.OpenSlideError:
+            handle = self._reopened(handle)
+        try:
+            return self._pixels(handle, box, level)
+        except openslide.OpenSlideError as error:
+            self._reopened(handle)  # the next tile shall not fail because of this one
+            raise TileError(
+                f"{self._path.name}: OpenSlide cannot decode the pixels from {box.start} to {box.stop} (y, x) of level "
+                f"{level} ({error})"
+            ) from error
+
+    def _reopened(self, broken: Any) -> Any:
+        """A fresh handle in place of `broken`; one that others still use closes itself when they are done."""
+        with self._lock:
+            if self._handle is broken:
+                try:
+                    self._handle = self._fresh()
+                except SlideError as error:
+                    raise TileError(error.message) from error
+            return self._handle
+
+    def _pixels(self, handle: Any, box: Box, level: int) -> Array:
+        height, width = box.shape
+        if not box.size:
+            return np.empty((3, height, width), np.uint8)
+        scale = self._downsamples[level]
+        y, x = (math.ceil(start * scale) if scale != round(scale) else start * int(scale) for start in box.start)
+        rgba = np.asarray(handle.read_region((x, y), level, (width, height)))
+        alpha, rgb = rgba[..., 3], rgba[..., :3]
+        if int(alpha.min()) < 255:
+            rgb = _over(rgb, alpha, self._colour)
+        return np.moveaxis(rgb, -1, 0)
+
+    def close(self) -> None:
+        self._handle.close()
+
+
+def _over(rgb: Array, alpha: Array, background: Array) -> Array:
+    """Straight alpha over a colour, rounded half up."""
+    a = alpha.astype(np.uint32)[..., None]
+    mixed: Array = (rgb * a + background.astype(np.uint32) * (255 - a) + 127) // 255
+    return mixed.astype(np.uint8)

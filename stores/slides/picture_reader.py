@@ -1,0 +1,142 @@
+"""Picture reader: plain PNG, JPEG, JPEG 2000, WebP and BMP files, decoded once and kept. They never know their spacing."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...errors import SlideError
+from ..frame import Array, Box
+from . import colour
+from .head import head_of, kind_of
+from .pixels import Described
+
+KINDS = ("PNG", "JPEG", "JPEG 2000", "WebP", "BMP")
+MAX_PIXELS = 2**27
+"""Pixels of a picture that is decoded whole; larger ones belong into a tiled TIFF."""
+
+
+def accepts(path: Path, head: bytes) -> bool:
+    return kind_of(head) in KINDS
+
+
+class PicturePixels:
+    """One picture in memory; its header is checked before a pixel is decoded."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._kind = kind_of(head_of(path))
+        size, mode, orientation = _header(path)
+        if size[0] * size[1] > MAX_PIXELS:
+            raise SlideError(
+                f"{path.name}: a picture of {size[1]} x {size[0]} pixels is more than the {MAX_PIXELS} that are decoded "
+                "in one piece; a small file may also be a decompression bomb. Write it as a tiled TIFF.",
+                "E_BOMB",
+            )
+        self._pixels, notes = _decoded(path, self._kind, mode)
+        channels, height, width = self._pixels.shape
+        if orientation not in (0, 1):
+            notes.append(f"the EXIF orientation says {orientation}; pixels are kept as they are stored")
+        self._described = Described(
+            reader="picture",
+            shapes=((height, width),),
+            factors=((1.0, 1.0),),
+            channels=channels,
+            dtype=self._pixels.dtype.name,
+            background=int(np.iinfo(self._pixels.dtype).max),
+            notes=tuple(notes),
+            tiles=((256, 256),),
+        )
+
+    @property
+    def described(self) -> Described:
+        return self._described
+
+    def read(self, box: Box, level: int) -> Array:
+        pixels: Array = self._pixels[(slice(None), *box.slices)].copy()
+        return pixels
+
+    def close(self) -> None:
+        """Nothing stays open."""
+
+
+def _header(path: Path) -> tuple[tuple[int, int], str, int]:
+    """(height, width), Pillow's mode and EXIF orientation, without decoding a pixel."""
+    from PIL import Image, UnidentifiedImageError
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        try:
+            with Image.open(path) as image:
+                width, height = image.size
+                orientation = int(image.getexif().get(0x0112, 1) or 1) if image.format in ("JPEG", "PNG", "WEBP") else 1
+                return (height, width), image.mode, orientation
+        except Image.DecompressionBombError as error:
+            raise SlideError(f"{path.name}: {error}. Write it as a tiled TIFF.", "E_BOMB") from error
+        except (UnidentifiedImageError, OSError, ValueError, SyntaxError, TypeError) as error:
+            raise SlideError(
+                f"{path.name}: its header cannot be read ({error}); it is damaged or cut short. Copy it again.",
+                "E_UNREADABLE",
+            ) from error
+
+
+def _decoded(path: Path, kind: str, mode: str) -> tuple[Array, list[str]]:
+    """Pixels (channel, y, x) uint8 or uint16, and notes."""
+    try:
+        if kind == "JPEG 2000" and mode != "P":
+            import imagecodecs
+
+            return _channels(imagecodecs.jpeg2k_decode(path.read_bytes()), path)
+        if kind == "PNG" and head_of(path)[24:25] == b"\x10":
+            import imagecodecs
+
+            return _channels(imagecodecs.png_decode(path.read_bytes()), path)
+        return _pillow(path)
+    except SlideError:
+        raise
+    except Exception as error:  # decoders raise whatever they like on damaged bytes
+        raise SlideError(
+            f"{path.name}: cannot be decoded to its end ({type(error).__name__}: {error}); it is damaged or cut short. "
+            "Copy it again.",
+            "E_TRUNCATED",
+        ) from error
+
+
+def _pillow(path: Path) -> tuple[Array, list[str]]:
+    from PIL import Image
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        with Image.open(path) as file:
+            image: Image.Image = file
+            notes = []
+            if image.mode in ("P", "PA"):
+                notes.append("palette colours are read as RGB")
+                image = image.convert("RGBA" if "transparency" in image.info or image.mode == "PA" else "RGB")
+            elif image.mode in ("CMYK", "YCbCr", "LAB", "HSV"):
+                notes.append(f"{image.mode} colours are read as RGB without their colour profile")
+                image = image.convert("RGB")
+            elif image.mode == "1":
+                notes.append("black and white is read as grey")
+                image = image.convert("L")
+            pixels, more = _channels(np.asarray(image), path)
+            return pixels, notes + more
+
+
+def _channels(pixels: Any, path: Path) -> tuple[Array, list[str]]:
+    """(y, x[, sample]) to (channel, y, x) without alpha."""
+    samples = pixels if pixels.ndim == 3 else pixels[..., None]
+    if samples.dtype not in (np.dtype(np.uint8), np.dtype(np.uint16)) or samples.shape[-1] > 4:
+        raise SlideError(
+            f"{path.name}: {samples.shape[-1]} samples of type {samples.dtype.name} a pixel are not read; one to four "
+            "of 8 or 16 bits are.",
+            "E_UNSUPPORTED_PIXELS",
+        )
+    notes = []
+    if samples.shape[-1] in (2, 4):
+        notes.append("transparency is laid over white")
+        samples = colour.over(samples[..., :-1], samples[..., -1], int(np.iinfo(samples.dtype).max))
+    return np.moveaxis(samples, -1, 0), notes

@@ -1,0 +1,58 @@
+"""Pixels: what a reader hands over before anybody has settled the spacing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from ..frame import Array, Box, Frame
+from .spacing import Stated
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """Everything about a slide but its pixels."""
+
+    reader: str
+    """Name of the reader: "tiff", "openslide", "picture", "ome-zarr"."""
+    shapes: tuple[tuple[int, int], ...]
+    """(height, width) in pixels of each level, finest first."""
+    factors: tuple[tuple[float, float], ...]
+    """How many times coarser than the finest level each is, (y, x); whole numbers exactly where the shapes allow."""
+    channels: int
+    dtype: str
+    background: int
+    """Value where nothing was scanned."""
+    stated: tuple[Stated, ...] = ()
+    """Spacings of the finest level that the file states, the most trusted first."""
+    notes: tuple[str, ...] = ()
+    """What is odd, in words."""
+    tiles: tuple[tuple[int, int], ...] = ()
+    """(height, width) of the file's own tiles at each level; a hint for aligned reads."""
+    frames: tuple[Frame, ...] = field(default=())
+    """Frames, where the format states them completely (OME-Zarr)."""
+
+
+class Pixels(Protocol):
+    """An open slide; safe to read from several threads."""
+
+    @property
+    def described(self) -> Described: ...
+
+    def read(self, box: Box, level: int) -> Array:
+        """Pixels of `box` inside the level: (channel, y, x). Raises TileError where they cannot be decoded."""
+        ...
+
+    def close(self) -> None: ...
+
+
+def level_factor(finest: tuple[int, int], level: tuple[int, int]) -> tuple[float, float]:
+    """How many times coarser a level is: the whole number if both sides fit it by floor or ceil, else the ratio.
+
+    >>> level_factor((2967, 2220), (741, 555)), level_factor((300, 200), (120, 80))
+    ((4.0, 4.0), (2.5, 2.5))
+    """
+    for k in {round(finest[0] / level[0]), round(finest[1] / level[1])} - {0}:
+        if all(m in (n // k, -(-n // k)) for n, m in zip(finest, level, strict=True)):
+            return float(k), float(k)
+    return finest[0] / level[0], finest[1] / level[1]

@@ -1,0 +1,210 @@
+"""Reader: open a slide, whatever it is. Content decides the reader, the spacing policy decides how large a pixel is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+
+from ...errors import SlideError
+from ..frame import Array, Box, Frame
+from . import openslide_reader, picture_reader, tiff_reader, zarr_reader
+from .head import head_of, kind_of, misnamed, not_a_slide
+from .pixels import Described, Pixels
+from .spacing import choose, settle
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """One row of the table of readers."""
+
+    name: str
+    accepts: Callable[[Path, bytes], bool]
+    """Whether this reader takes a file, from its path and first bytes."""
+    open: Callable[[Path], Pixels]
+
+
+READERS = (
+    Reader("ome-zarr", zarr_reader.accepts, zarr_reader.ZarrPixels),
+    Reader("tiff", tiff_reader.accepts, tiff_reader.TiffPixels),
+    Reader("openslide", openslide_reader.accepts, openslide_reader.OpenSlidePixels),
+    Reader("picture", picture_reader.accepts, picture_reader.PicturePixels),
+)
+"""All readers; the first that accepts a file and can open it reads it."""
+
+
+class Slide:
+    """An open slide as a Source, with its spacing settled; close it, or use it in a `with` statement."""
+
+    def __init__(self, pixels: Pixels, frames: tuple[Frame, ...], spacing_source: str) -> None:
+        self._pixels = pixels
+        self._frames = frames
+        self._described = pixels.described
+        self.spacing_source = spacing_source
+        """Who said how large a pixel is: "csv/--mpp", "file" or "TIFF resolution"."""
+
+    @property
+    def frames(self) -> tuple[Frame, ...]:
+        return self._frames
+
+    @property
+    def channels(self) -> int:
+        return self._described.channels
+
+    @property
+    def dtype(self) -> str:
+        return self._described.dtype
+
+    @property
+    def background(self) -> int:
+        return self._described.background
+
+    @property
+    def reader(self) -> str:
+        """Name of the reader: "tiff", "openslide", "picture" or "ome-zarr"."""
+        return self._described.reader
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is odd, in words."""
+        return self._described.notes
+
+    @property
+    def tiles(self) -> tuple[tuple[int, int], ...]:
+        """(height, width) of the file's own tiles at each level: reads along them decode nothing twice."""
+        return self._described.tiles
+
+    def read(self, box: Box, level: int = 0) -> Array:
+        """Pixels of `box` inside `frames[level]`: (channel, y, x), perhaps a view that is not contiguous.
+
+        Raises TileError where they cannot be decoded, ValueError where the box leaves the frame.
+        """
+        frame = self._frames[level]
+        if not frame.box.contains(box):
+            raise ValueError(
+                f"a box is read inside its frame: {box} is not within {frame.shape} of level {level}. Clip it first."
+            )
+        return self._pixels.read(box, level)
+
+    def close(self) -> None:
+        self._pixels.close()
+
+    def __enter__(self) -> Slide:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What a slide is, for people: also where it cannot be used."""
+
+    name: str
+    reader: str
+    shapes: tuple[tuple[int, int], ...]
+    """(height, width) in pixels of each level, finest first."""
+    factors: tuple[tuple[float, float], ...]
+    """How many times coarser than the finest level each is, (y, x)."""
+    channels: int
+    dtype: str
+    spacing: tuple[float, float] | None
+    """Stated micrometres a pixel (y, x), believable or not; None where nothing is stated."""
+    spacing_source: str
+    notes: tuple[str, ...]
+    problems: tuple[tuple[str, str], ...]
+    """(reason code, what is wrong): empty where the slide can be used as it is."""
+
+
+def open_slide(path: Path, mpp: float | None = None) -> Slide:
+    """Open a slide. `mpp`, in micrometres a pixel of the finest level, goes before whatever the file says.
+
+    Raises SlideError with a reason code: E_EMPTY, E_NOT_A_SLIDE, E_UNREADABLE, E_MISSING_COMPANION, E_NO_MPP, E_BAD_MPP,
+    E_UNSUPPORTED_PIXELS, E_BOMB, E_TOO_BIG, E_TRUNCATED, E_MALFORMED, E_NGFF, E_IS_VOLUME, E_PATH.
+    """
+    path = Path(path)
+    pixels = _open_pixels(path)
+    try:
+        described = pixels.described
+        spacing, source = settle(path.name, mpp, described.stated)
+    except BaseException:
+        pixels.close()
+        raise
+    return Slide(pixels, _frames(described, spacing), source)
+
+
+def probe(path: Path, mpp: float | None = None) -> Probe:
+    """Describe a slide even where its spacing is missing or absurd. Raises SlideError only where it cannot be opened."""
+    path = Path(path)
+    pixels = _open_pixels(path)
+    described = pixels.described
+    pixels.close()
+    chosen = choose(mpp, described.stated)
+    problems = []
+    try:
+        settle(path.name, mpp, described.stated)
+    except SlideError as error:
+        problems.append((error.code, error.message))
+    return Probe(
+        name=path.name,
+        reader=described.reader,
+        shapes=described.shapes,
+        factors=described.factors,
+        channels=described.channels,
+        dtype=described.dtype,
+        spacing=None if chosen is None else chosen.values,
+        spacing_source="" if chosen is None else chosen.source,
+        notes=described.notes,
+        problems=tuple(problems),
+    )
+
+
+def _open_pixels(path: Path) -> Pixels:
+    """The first reader that accepts the file and can open it; else the first's reason why not."""
+    head = head_of(path)
+    first: SlideError | None = None
+    for reader in READERS:
+        if not reader.accepts(path, head):
+            continue
+        try:
+            pixels = reader.open(path)
+        except SlideError as error:
+            first = first or error
+            continue
+        note = "" if path.is_dir() else misnamed(path, kind_of(head))
+        return _Noted(pixels, note) if note else pixels
+    if first is not None:
+        raise first
+    if path.is_dir():
+        raise SlideError(
+            f"{path.name}: is a folder and no OME-Zarr image (it has no zarr metadata); give the slides in it one by "
+            "one, or the folder as --slides.",
+            "E_NOT_A_SLIDE",
+        )
+    raise not_a_slide(path, head)
+
+
+class _Noted:
+    """Pixels with one more note."""
+
+    def __init__(self, pixels: Pixels, note: str) -> None:
+        self.described = replace(pixels.described, notes=(note, *pixels.described.notes))
+        self.read, self.close = pixels.read, pixels.close
+
+
+def _frames(described: Described, spacing: tuple[float, float]) -> tuple[Frame, ...]:
+    if described.frames:
+        y, x = (s / f for s, f in zip(spacing, described.frames[0].spacing, strict=True))
+        if (y, x) == (1.0, 1.0):
+            return described.frames
+        return tuple(
+            Frame(f.axes, f.shape, (f.spacing[0] * y, f.spacing[1] * x), (f.origin[0] * y, f.origin[1] * x))
+            for f in described.frames
+        )
+    return tuple(
+        Frame(("y", "x"), shape, (spacing[0] * y, spacing[1] * x))
+        for shape, (y, x) in zip(described.shapes, described.factors, strict=True)
+    )

@@ -1,0 +1,132 @@
+"""Spacing: how many micrometres a pixel of the finest level is, and who says so. Never guessed from a magnification.
+
+```text
+CSV column > --mpp  >  the file's own metadata  >  TIFF resolution tags       (the first that is stated decides)
+```
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ...errors import SlideError
+
+FINEST, COARSEST = 0.05, 20.0
+"""Micrometres a pixel that a microscope slide can have."""
+SQUARE = 0.01
+"""How much x and y may differ, relative to the larger."""
+
+GIVEN = "csv/--mpp"
+FILE = "file"
+RESOLUTION = "TIFF resolution"
+
+UNITS = {
+    "pm": 1e-6, "å": 1e-4, "angstrom": 1e-4, "nm": 1e-3, "nanometer": 1e-3, "µm": 1.0, "μm": 1.0, "um": 1.0,
+    "micron": 1.0, "microns": 1.0, "micrometer": 1.0, "mm": 1e3, "millimeter": 1e3, "cm": 1e4, "centimeter": 1e4,
+    "m": 1e6, "meter": 1e6, "in": 25400.0, "inch": 25400.0,
+}  # fmt: skip
+"""Micrometres in one unit of length, by the names that files use."""
+
+RESOLUTION_UNITS = {2: 25400.0, 3: 10000.0, 4: 1000.0, 5: 1.0}
+"""Micrometres in one unit of the TIFF tag ResolutionUnit; 4 and 5 are private but in use. 1 means no unit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """A spacing as some source states it, before it is believed."""
+
+    y: float | None
+    """Micrometres a pixel along y; None where nothing is stated, NaN where it is no number."""
+    x: float | None
+    """Micrometres a pixel along x."""
+    source: str
+    """Who says so: GIVEN, FILE or RESOLUTION."""
+
+    @property
+    def missing(self) -> bool:
+        return self.y is None and self.x is None
+
+    @property
+    def values(self) -> tuple[float, float]:
+        """(y, x); where one axis is not stated the pixel is taken as square."""
+        y = self.x if self.y is None else self.y
+        x = self.y if self.x is None else self.x
+        if y is None or x is None:
+            raise ValueError("no spacing is stated")
+        return y, x
+
+
+def number(text: str | float | None) -> float | None:
+    """A number as people and scanners write it: None if empty, NaN if it is no number; a decimal comma is fine.
+
+    >>> number("0,499"), number(" "), number("n/a")
+    (0.499, None, nan)
+    """
+    if text is None or isinstance(text, int | float):
+        return None if text is None else float(text)
+    text = text.strip()
+    if not text:
+        return None
+    if re.fullmatch(r"[-+]?\d*,\d+", text):
+        text = text.replace(",", ".")
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
+def from_resolution(y: float | None, x: float | None, unit_length: float | None) -> Stated:
+    """Spacing from pixels per unit; zeros and unknown units state nothing."""
+    if unit_length is None or not x or not y:
+        return Stated(None, None, RESOLUTION)
+    return Stated(unit_length / y, unit_length / x, RESOLUTION)
+
+
+def problem(stated: Stated) -> str:
+    """Why a stated spacing cannot be true; empty if it can.
+
+    >>> problem(Stated(0.5, 0.5, FILE)), problem(Stated(0.005, 0.005, FILE))
+    ('', 'outside 0.05 to 20 um')
+    """
+    y, x = stated.values
+    if not (math.isfinite(y) and math.isfinite(x)):
+        return "not a number"
+    if not all(FINEST <= s <= COARSEST for s in (y, x)):
+        return f"outside {FINEST:g} to {COARSEST:g} um"
+    if abs(y - x) > SQUARE * max(y, x):
+        return f"different along y and x by more than {SQUARE:.0%}"
+    return ""
+
+
+def choose(given: float | None, stated: Sequence[Stated]) -> Stated | None:
+    """The one that decides: what was given, else the first that states anything."""
+    candidates = [Stated(given, given, GIVEN), *stated]
+    return next((s for s in candidates if not s.missing), None)
+
+
+def settle(name: str, given: float | None, stated: Sequence[Stated]) -> tuple[tuple[float, float], str]:
+    """Spacing (y, x) in micrometres of the finest level and who says so.
+
+    Raises SlideError: E_NO_MPP where nobody says anything, E_BAD_MPP where what is said cannot be true.
+    """
+    chosen = choose(given, stated)
+    if chosen is None:
+        raise SlideError(
+            f"{name}: the file does not say how large a pixel is, and a magnification does not either. "
+            "Without it tissue cannot be compared between slides. Give it with --mpp 0.5, or as the column `mpp` of a "
+            "CSV of slides.",
+            "E_NO_MPP",
+        )
+    wrong = problem(chosen)
+    if wrong:
+        y, x = chosen.values
+        who = "--mpp or the CSV" if chosen.source == GIVEN else f"the {chosen.source} metadata"
+        raise SlideError(
+            f"{name}: {who} says that a pixel is {y:.6g} um high and {x:.6g} um wide, which is {wrong}, so it cannot "
+            "be believed. Give the true spacing with --mpp, or as the column `mpp` of a CSV of slides.",
+            "E_BAD_MPP",
+        )
+    return chosen.values, chosen.source

@@ -1,0 +1,144 @@
+"""TIFF levels: which pages of a TIFF are the pyramid, and what it says of its spacing. Labels and macros are never read."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+from xml.etree import ElementTree
+
+from ...errors import SlideError
+from .pixels import level_factor
+from .spacing import FILE, RESOLUTION_UNITS, UNITS, Stated, from_resolution, number
+
+MAX_SIDE = 2**31
+"""Pixels along one side; beyond it a header is malformed."""
+MAX_LEVELS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Pyramid:
+    """The pages that make one image at several sizes."""
+
+    levels: tuple[tuple[Any, ...], ...]
+    """tifffile pages of each level, finest first: one page, or one for each channel."""
+    shapes: tuple[tuple[int, int], ...]
+    """(height, width) of each level."""
+    stated: tuple[Stated, ...]
+    notes: tuple[str, ...]
+
+
+def pyramid_of(tif: Any, name: str) -> Pyramid:
+    """The pyramid of an open `tifffile.TiffFile`; raises SlideError where there is none that can be used."""
+    if not tif.series:
+        raise SlideError(f"{name}: is a TIFF without any image.", "E_UNREADABLE")
+    series = tif.series[0]
+    notes = []
+    if len(tif.series) > 1:
+        notes.append(f"{len(tif.series) - 1} other images in the file (label, macro, thumbnail ...) are not read")
+    levels: list[tuple[Any, ...]] = []
+    shapes: list[tuple[int, int]] = []
+    first = series.levels[0].keyframe
+    for level in sorted(series.levels[:MAX_LEVELS], key=lambda one: -one.keyframe.imagelength):
+        page = level.keyframe
+        shape = (int(page.imagelength), int(page.imagewidth))
+        if not (min(shape) > 0 and max(shape) < MAX_SIDE):
+            raise SlideError(f"{name}: a level claims to be {shape[1]} x {shape[0]} pixels.", "E_MALFORMED")
+        if shapes and not _same_image(first, page, shapes, shape):
+            notes.append(f"a page of {shape[1]} x {shape[0]} pixels is no level of the pyramid and is not read")
+            continue
+        pages, said = _planes(level, name)
+        levels.append(pages)
+        shapes.append(shape)
+        notes.extend(note for note in said if note not in notes)
+    orientation = int(getattr(first.tags.get("Orientation"), "value", 1) or 1)
+    if orientation != 1:
+        notes.append(f"the orientation tag says {orientation}; pixels are kept as they are stored")
+    if len(levels) == 1 and max(shapes[0]) > 16384:
+        notes.append("there is no pyramid: coarse views read the whole finest level")
+    return Pyramid(tuple(levels), tuple(shapes), _stated(tif, first), tuple(notes))
+
+
+def _same_image(first: Any, page: Any, shapes: list[tuple[int, int]], shape: tuple[int, int]) -> bool:
+    """A level is smaller, of the same proportions and the same kind of pixels."""
+    alike = (page.samplesperpixel, page.bitspersample, page.photometric, page.planarconfig) == (
+        first.samplesperpixel,
+        first.bitspersample,
+        first.photometric,
+        first.planarconfig,
+    )
+    y, x = level_factor(shapes[0], shape)
+    slack = 1 / min(shape) + 0.01
+    smaller = shape != shapes[-1] and all(a <= b for a, b in zip(shape, shapes[-1], strict=True))
+    return alike and smaller and abs(y / x - 1) <= slack
+
+
+def _planes(level: Any, name: str) -> tuple[tuple[Any, ...], list[str]]:
+    """The pages of one level: all channels, of the first time point and the middle focus plane."""
+    own = level.keyframe.axes
+    axes, shape = level.axes, level.shape
+    if len(level.pages) == 1 or not axes.endswith(own):
+        return (_present(level.pages[0], name),), []
+    axes, shape = axes[: len(axes) - len(own)], shape[: len(shape) - len(own)]
+    notes, picks = [], [(0,)]
+    for axis, size in zip(axes, shape, strict=True):
+        if axis == "C":
+            chosen: range | tuple[int, ...] = range(size)
+        else:
+            chosen = (size // 2,) if axis == "Z" else (0,)
+            if size > 1:
+                words = {"Z": "focus planes", "T": "time points"}.get(axis, f"planes along {axis}")
+                notes.append(f"{size} {words}; number {chosen[0]} (from 0) is read")
+        picks = [(p[0] * size + i,) for p in picks for i in chosen]
+    return tuple(_present(level.pages[p[0]], name) for p in picks), notes
+
+
+def _present(page: Any, name: str) -> Any:
+    if page is None:
+        raise SlideError(
+            f"{name}: part of the image lies in other files that its OME metadata names and that are not read; "
+            "give a TIFF that holds the whole image.",
+            "E_MISSING_COMPANION",
+        )
+    return page
+
+
+def _stated(tif: Any, page: Any) -> tuple[Stated, ...]:
+    """What the file says of its spacing, its own metadata before the resolution tags."""
+    description = str(page.description or "")
+    found = []
+    if tif.is_ome:
+        found.append(_ome(tif.ome_metadata))
+    elif description.startswith("Aperio"):
+        match = re.search(r"\|\s*MPP\s*=\s*([^|\r\n]*)", description)
+        mpp = number(match.group(1)) if match else None
+        found.append(Stated(mpp, mpp, FILE))
+    unit = RESOLUTION_UNITS.get(int(getattr(page.tags.get("ResolutionUnit"), "value", 2) or 2))
+    if tif.is_imagej:
+        unit = UNITS.get(str((tif.imagej_metadata or {}).get("unit", "")).replace("\\u00B5", "µ").lower())
+    y, x = (_ratio(page.tags.get(tag)) for tag in ("YResolution", "XResolution"))
+    return (*found, from_resolution(y, x, unit))
+
+
+def _ratio(tag: Any) -> float | None:
+    value = getattr(tag, "value", None)
+    if isinstance(value, tuple) and len(value) == 2:
+        return float(value[0]) / float(value[1]) if value[1] else None
+    return float(value) if isinstance(value, int | float) else None
+
+
+def _ome(xml: str | None) -> Stated:
+    """PhysicalSizeY and X of the first image of an OME-XML, with their units; a micrometre is the standard's default."""
+    try:
+        root = ElementTree.fromstring(xml or "")
+    except ElementTree.ParseError:
+        return Stated(None, None, FILE)
+    pixels = next((e for e in root.iter() if e.tag.rsplit("}", 1)[-1] == "Pixels"), None)
+    if pixels is None:
+        return Stated(None, None, FILE)
+    lengths = []
+    for axis in "YX":
+        size = number(pixels.get(f"PhysicalSize{axis}"))
+        unit = UNITS.get(pixels.get(f"PhysicalSize{axis}Unit", "µm").lower())
+        lengths.append(None if size is None or unit is None else size * unit)
+    return Stated(lengths[0], lengths[1], FILE)

@@ -1,0 +1,220 @@
+"""TIFF reader: tiles by their offsets, decoded without OpenSlide: the same pixels, several times faster.
+
+Serves every TIFF that tifffile decodes segment by segment, and leaves to OpenSlide the vendors whose tiles overlap or hide.
+OpenSlide is also asked for the tile that does not decode here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...errors import SlideError, TileError
+from ..frame import Array, Box
+from . import colour
+from .head import kind_of
+from .openslide_reader import OpenSlidePixels, vendor_of
+from .pixels import Described, level_factor
+from .tiff_levels import Pyramid, pyramid_of
+from .tiff_segments import Segments
+
+PLAIN = ("", "aperio", "generic-tiff")
+"""What OpenSlide calls the TIFFs whose tiles lie side by side, each where the tags say."""
+_JPEG_2000 = (33003, 33004, 33005)
+_UNREADABLE = "E_UNSUPPORTED_PIXELS"
+MAX_CHANNELS = 64
+
+logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # damage is reported once, by our own errors
+
+
+def accepts(path: Path, head: bytes) -> bool:
+    return kind_of(head) == "TIFF" and vendor_of(path) in PLAIN
+
+
+class TiffPixels:
+    """A TIFF's pyramid."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = path.open("rb")
+        self._fallback_lock = threading.Lock()
+        self._fallback: OpenSlidePixels | None = None
+        self._fallback_failed = False
+        try:
+            self._open(path)
+        except BaseException:
+            self._file.close()
+            raise
+
+    def _open(self, path: Path) -> None:
+        import tifffile
+
+        try:
+            with tifffile.TiffFile(path, _multifile=False) as tif:
+                pyramid = pyramid_of(tif, path.name)
+                key = pyramid.levels[0][0].keyframe
+                self._kind, notes = _kind(key, path.name, len(pyramid.levels[0]))
+                vendor = vendor_of(path)
+                if int(key.compression) in _JPEG_2000 and vendor == "aperio":
+                    raise SlideError(f"{path.name}: colours of Aperio's JPEG 2000 are left to OpenSlide.", _UNREADABLE)
+                fd = self._file.fileno()
+                self._levels = [[Segments(page, fd, path.name) for page in level] for level in pyramid.levels]
+                self._palette = _palette(key) if self._kind == "palette" else None
+        except SlideError:
+            raise
+        except Exception as error:  # tifffile raises whatever a damaged header leads it to
+            raise SlideError(
+                f"{path.name}: cannot be read as a TIFF ({type(error).__name__}: {error}); it is damaged or cut short. "
+                "Copy it again.",
+                "E_UNREADABLE",
+            ) from error
+        self._described = self._describe(pyramid, notes)
+
+    def _describe(self, pyramid: Pyramid, notes: list[str]) -> Described:
+        first = self._levels[0][0]
+        channels = {"rgb": 3, "rgba": 3, "palette": 3, "cmyk": 3, "grey": 1, "inverted": 1, "greya": 1}.get(
+            self._kind, first.samples * len(self._levels[0])
+        )
+        dtype = np.dtype(np.uint8) if first.dtype == np.bool_ else first.dtype
+        self._dtype = dtype
+        bright = self._kind in ("rgb", "rgba", "palette", "cmyk", "greya", "inverted")
+        return Described(
+            reader="tiff",
+            shapes=pyramid.shapes,
+            factors=tuple(level_factor(pyramid.shapes[0], shape) for shape in pyramid.shapes),
+            channels=channels,
+            dtype=dtype.name,
+            background=int(np.iinfo(dtype).max) if bright else 0,
+            stated=pyramid.stated,
+            notes=(*pyramid.notes, *notes),
+            tiles=tuple(level[0].size for level in self._levels),
+        )
+
+    @property
+    def described(self) -> Described:
+        return self._described
+
+    def read(self, box: Box, level: int) -> Array:
+        pages = self._levels[level]
+        samples = pages[0].samples
+        stored = np.empty((*box.shape, samples * len(pages)), pages[0].dtype)
+        absent: list[Box] = []
+        mended: list[tuple[Box, Array]] = []
+        for number, page in enumerate(pages):
+            for piece, error in page.read(box, stored[..., number * samples : (number + 1) * samples]):
+                stored[piece.shift((-box.start[0], -box.start[1])).slices] = 0
+                if error is None:
+                    absent.append(piece)
+                else:
+                    mended.append((piece, self._mend(piece, level, error)))
+        pixels = np.moveaxis(self._coloured(stored), -1, 0)
+        for piece in absent:
+            self._into(pixels, box, piece)[...] = self._described.background
+        for piece, values in mended:
+            self._into(pixels, box, piece)[...] = values
+        return pixels
+
+    def _into(self, pixels: Array, box: Box, piece: Box) -> Array:
+        inside: Array = pixels[(slice(None), *piece.shift((-box.start[0], -box.start[1])).slices)]
+        return inside
+
+    def _coloured(self, stored: Array) -> Array:
+        """Samples as stored (y, x, sample) to channels (y, x, channel)."""
+        background = self._described.background
+        if self._kind == "inverted":
+            stored = colour.inverted(stored[..., :1]) if stored.dtype != np.bool_ else ~stored[..., :1]
+        elif self._kind in ("rgb", "grey"):
+            stored = stored[..., : self._described.channels]
+        elif self._kind in ("rgba", "greya"):
+            stored = colour.over(stored[..., :-1], stored[..., -1], background)
+        elif self._palette is not None:
+            stored = colour.from_palette(stored[..., 0], self._palette)
+        elif self._kind == "cmyk":
+            stored = colour.from_cmyk(stored[..., :4])
+        if stored.dtype == np.bool_:
+            stored = stored.astype(np.uint8) * np.uint8(255)
+        return stored
+
+    def _mend(self, piece: Box, level: int, error: TileError) -> Array:
+        """The same pixels from OpenSlide, or the error if it cannot either."""
+        if error.code == "E_TRUNCATED" or self._kind != "rgb" or self._dtype != np.uint8:
+            raise error
+        with self._fallback_lock:
+            if self._fallback is None and not self._fallback_failed:
+                with contextlib.suppress(SlideError):
+                    self._fallback = OpenSlidePixels(self._path)
+                self._fallback_failed = self._fallback is None
+            other = self._fallback
+        if other is None or other.described.shapes != self._described.shapes:
+            raise error
+        try:
+            return other.read(piece, level)
+        except TileError as second:
+            raise TileError(f"{error.message}; OpenSlide neither: {second.message}") from second
+
+    def close(self) -> None:
+        self._file.close()
+        if self._fallback is not None:
+            self._fallback.close()
+
+
+def _kind(key: Any, name: str, pages: int) -> tuple[str, list[str]]:
+    """How stored samples become channels, and what to say about it."""
+    photometric, samples, extra = (
+        int(key.photometric),
+        int(key.samplesperpixel),
+        tuple(int(e) for e in key.extrasamples),
+    )
+    dtype = None if key.dtype is None else np.dtype(key.dtype)
+    if dtype is None or dtype not in (np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.bool_)):
+        raise SlideError(
+            f"{name}: pixels of type {'unknown' if dtype is None else dtype.name} are not read; whole numbers of 8 or "
+            "16 bits without a sign are. Convert it first (for example with bfconvert).",
+            _UNREADABLE,
+        )
+    if samples * pages > MAX_CHANNELS:
+        raise SlideError(f"{name}: {samples * pages} channels are more than {MAX_CHANNELS}.", _UNREADABLE)
+    if key.decode.__name__.startswith("decode_raise"):
+        try:
+            key.decode(None, 0)
+        except (ValueError, NotImplementedError) as error:
+            raise SlideError(
+                f"{name}: its pixels cannot be decoded ({error}). Convert it first.", _UNREADABLE
+            ) from error
+    jpeg = int(key.compression) in (6, 7, 34892, 33007)
+    if photometric == 6 and not jpeg and int(key.compression) not in (34712, 50001, 50002):
+        raise SlideError(
+            f"{name}: YCbCr colours without JPEG compression are not read. Convert it to RGB first.", _UNREADABLE
+        )
+    alpha = bool(extra) and extra[-1] in (1, 2)
+    if photometric in (2, 6) and samples >= 3:
+        if pages > 1 or dtype == np.bool_:
+            raise SlideError(f"{name}: {pages} pages of {dtype.name} colours in one image are not read.", _UNREADABLE)
+        if samples == 4 and alpha:
+            return "rgba", ["transparency is laid over white"]
+        return "rgb", [f"{samples - 3} samples beyond red, green and blue are dropped"] if samples > 3 else []
+    if photometric == 3 and samples == 1 and pages == 1 and dtype == np.uint8:
+        return "palette", ["palette colours are read as RGB"]
+    if photometric == 5 and samples >= 4 and pages == 1:
+        return "cmyk", ["CMYK inks are read as RGB without their colour profile"]
+    if photometric == 0 and samples == 1 and pages == 1:
+        return "inverted", ["white is stored as zero; grey values are turned round"]
+    if photometric in (0, 1, 2, 3) and dtype != np.bool_:
+        if samples == 2 and alpha and pages == 1:
+            return "greya", ["transparency is laid over white"]
+        return ("grey" if samples * pages == 1 else "channels"), []
+    if photometric == 1 and samples == 1 and pages == 1:
+        return "grey", []
+    words = str(getattr(key.photometric, "name", photometric))
+    raise SlideError(f"{name}: colours of the kind {words} with {samples} samples are not read.", _UNREADABLE)
+
+
+def _palette(key: Any) -> Array:
+    """Table (256, 3) of 8 bits from the tag ColorMap (3, 256) of 16."""
+    table = np.asarray(key.colormap)
+    return (table.T >> 8).astype(np.uint8) if table.max(initial=0) > 255 else table.T.astype(np.uint8)

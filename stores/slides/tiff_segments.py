@@ -1,0 +1,217 @@
+"""TIFF segments: the tiles or strips of one page, fetched by position and decoded in the caller's thread.
+
+```text
+grid of a page      |--seg--|--seg--|--s|    the last ones are stored whole or cropped; only what lies in the page is used
+box to read               [-----------]
+```
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from ...errors import SlideError, TileError
+from ..frame import Array, Box
+
+MAX_SEGMENT = 2**30
+"""Decoded bytes of one tile or strip; beyond it a file cannot be read within bounded memory."""
+KEPT = 2**27
+"""Decoded bytes of strips kept by a page, because a strip crosses many boxes."""
+
+_JPEG = (7,)
+_ROWS = 64
+
+
+class Segments:
+    """One page as an array (y, x, sample) that is read box by box."""
+
+    def __init__(self, page: Any, fd: int, name: str) -> None:
+        key = page.keyframe
+        self._name, self._fd = name, fd
+        self.shape = (int(key.imagelength), int(key.imagewidth))
+        self.samples = int(key.samplesperpixel)
+        self.dtype = np.dtype(key.dtype)
+        separate = int(key.planarconfig) == 2 and self.samples > 1
+        self._planes, self._contiguous = (self.samples, 1) if separate else (1, self.samples)
+        if key.is_tiled:
+            self.size = (int(key.tilelength), int(key.tilewidth))
+        else:
+            self.size = (min(int(key.rowsperstrip), self.shape[0]), self.shape[1])
+        self._offsets: Any = page.dataoffsets
+        self._counts: Any = page.databytecounts
+        self._tiled = bool(key.is_tiled)
+        self._tables = key.jpegtables
+        self._decode: Callable[[bytes, int], Array]
+        if self._tiled and int(key.compression) in _JPEG and self.dtype == np.uint8 and self.samples in (1, 3):
+            self._decode = self._jpeg(key)
+        elif not self._tiled and int(key.compression) == 1 and key.is_contiguous and int(key.predictor) == 1:
+            self._decode = self._raw(page, key)
+        else:
+            self._decode = self._any(key)
+        rows, columns = self.grid
+        nbytes = self.size[0] * self.size[1] * self._contiguous * self.dtype.itemsize
+        if nbytes > MAX_SEGMENT:
+            raise SlideError(
+                f"{name}: one {'tile' if self._tiled else 'strip'} holds {nbytes} bytes of pixels, more than "
+                f"{MAX_SEGMENT}: it cannot be read piece by piece. Write it as a tiled TIFF first.",
+                "E_TOO_BIG",
+            )
+        if len(self._offsets) < rows * columns * self._planes or len(self._counts) < rows * columns * self._planes:
+            raise SlideError(
+                f"{name}: lists {len(self._offsets)} tiles where its size asks for {rows * columns * self._planes}; "
+                "the file is damaged. Copy it again.",
+                "E_MALFORMED",
+            )
+        self._kept: OrderedDict[int, Array] = OrderedDict()
+        self._room = 0 if self._tiled else max(KEPT // max(nbytes, 1), 1)
+        self._lock = threading.Lock()
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Segments along y and x."""
+        return -(-self.shape[0] // self.size[0]), -(-self.shape[1] // self.size[1])
+
+    def read(self, box: Box, out: Array) -> Iterator[tuple[Box, TileError | None]]:
+        """Fill `out` (y, x, sample) with `box`; yields what was left unwritten: absent (None) or broken (why)."""
+        height, width = self.size
+        buffer = None
+        for piece in box.cut(self.size):
+            if not piece.size:
+                continue
+            row, column = piece.start[0] // height, piece.start[1] // width
+            target = out[piece.shift((-box.start[0], -box.start[1])).slices]
+            inner = piece.shift((-row * height, -column * width)).slices
+            for plane in range(self._planes):
+                index = (plane * self.grid[0] + row) * self.grid[1] + column
+                try:
+                    buffer = self._segment(index)
+                    if buffer is not None:
+                        self._copy(buffer[inner], target, plane)
+                except TileError as error:
+                    yield piece, error
+                    break
+                if buffer is None:
+                    yield piece, None
+                    break
+
+    def _copy(self, pixels: Array, target: Array, plane: int) -> None:
+        if pixels.shape[:2] != target.shape[:2]:
+            raise TileError(f"{self._name}: a tile is {pixels.shape[:2]} where {target.shape[:2]} pixels are asked for")
+        if self._planes == 1:
+            target[...] = pixels
+        else:
+            target[..., plane] = pixels[..., 0]
+
+    def _segment(self, index: int) -> Array | None:
+        offset, count = int(self._offsets[index]), int(self._counts[index])
+        if not offset or not count:
+            return None
+        if self._room:
+            with self._lock:
+                if index in self._kept:
+                    self._kept.move_to_end(index)
+                    return self._kept[index]
+        data = os.pread(self._fd, count, offset)
+        if len(data) < count:
+            raise TileError(
+                f"{self._name}: the file ends inside tile {index} ({len(data)} of {count} bytes are there); "
+                "it is cut short. Copy it again.",
+                "E_TRUNCATED",
+            )
+        try:
+            pixels = self._decode(data, index)
+        except TileError:
+            raise
+        except Exception as error:  # decoders raise whatever they like on damaged bytes
+            raise TileError(
+                f"{self._name}: tile {index} cannot be decoded ({type(error).__name__}: {error})"
+            ) from error
+        if self._room:
+            with self._lock:
+                self._kept[index] = pixels
+                while len(self._kept) > self._room:
+                    self._kept.popitem(last=False)
+        return pixels
+
+    def _jpeg(self, key: Any) -> Callable[[bytes, int], Array]:
+        """The fast way: libjpeg-turbo straight into a buffer of this thread."""
+        from imagecodecs import jpeg8_decode
+        from tifffile.tifffile import jpeg_decode_colorspace
+
+        space, out_space = jpeg_decode_colorspace(key.photometric, key.planarconfig, key.extrasamples, key.is_jfif)
+        tables = self._tables
+        shape = (*self.size, 3) if self._contiguous == 3 else self.size
+        local = threading.local()
+
+        def decode(data: bytes, index: int) -> Array:
+            if data.rfind(b"\xff\xd9") < 0:
+                raise TileError(f"{self._name}: the JPEG of tile {index} stops before its end")
+            out = getattr(local, "buffer", None)
+            if out is None:
+                out = local.buffer = np.empty(shape, np.uint8)
+            stored = jpeg_size(data)
+            if stored == self.size:
+                pixels: Array = jpeg8_decode(data, tables=tables, colorspace=space, outcolorspace=out_space, out=out)
+            elif stored is not None and stored[0] <= 2 * self.size[0] and stored[1] <= 2 * self.size[1]:
+                pixels = jpeg8_decode(data, tables=tables, colorspace=space, outcolorspace=out_space)
+            else:
+                raise TileError(f"{self._name}: the JPEG of tile {index} is {stored} pixels in a tile of {self.size}")
+            return pixels if pixels.ndim == 3 else pixels[..., None]
+
+        return decode
+
+    def _any(self, key: Any) -> Callable[[bytes, int], Array]:
+        """Whatever tifffile decodes."""
+        tables, header, decoder = self._tables, key.jpegheader, key.decode
+        extra = {"jpegtables": tables, "jpegheader": header} if int(key.compression) in (6, 7, 34892, 33007) else {}
+
+        def decode(data: bytes, index: int) -> Array:
+            pixels = decoder(data, index, **extra)[0]
+            if pixels is None:
+                raise TileError(f"{self._name}: tile {index} decodes to nothing")
+            whole: Array = pixels[0]
+            return whole
+
+        return decode
+
+    def _raw(self, page: Any, key: Any) -> Callable[[bytes, int], Array]:
+        """Uncompressed rows: cut anew into strips of a few rows, however large the file's own strips are."""
+        stored = np.dtype(key.parent.byteorder + key.dtype.char)
+        row = self.shape[1] * self._contiguous * stored.itemsize
+        self.size = (min(_ROWS, self.shape[0]), self.shape[1])
+        start, length = int(page.dataoffsets[0]), self.shape[0]
+        firsts = range(0, length, self.size[0])
+        self._offsets = [start + (p * length + y) * row for p in range(self._planes) for y in firsts]
+        self._counts = [min(self.size[0], length - y) * row for _ in range(self._planes) for y in firsts]
+        if int(key.bitspersample) != 8 * stored.itemsize:
+            raise SlideError(f"{self._name}: {key.bitspersample} bits a sample are not read.", "E_UNSUPPORTED_PIXELS")
+
+        def decode(data: bytes, index: int) -> Array:
+            pixels = np.frombuffer(data, stored).reshape(-1, self.shape[1], self._contiguous)
+            return pixels.astype(self.dtype, copy=False)
+
+        return decode
+
+
+def jpeg_size(data: bytes) -> tuple[int, int] | None:
+    """(height, width) that a JPEG's header states; None if it has none. Checked before decoding allocates anything."""
+    at = 2
+    while at + 9 <= len(data):
+        if data[at] != 0xFF:
+            return None
+        marker = data[at + 1]
+        if marker == 0xFF:
+            at += 1
+        elif 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            return int.from_bytes(data[at + 5 : at + 7], "big"), int.from_bytes(data[at + 7 : at + 9], "big")
+        elif marker in (0xD8, 0x01) or 0xD0 <= marker <= 0xD7:
+            at += 2
+        else:
+            at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    return None

@@ -1,0 +1,114 @@
+"""View: a slide as seen at a run's spacing, and reads that mask the tiles that cannot be decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ...errors import SlideError, TileError
+from ..frame import Array, Box, Frame
+from ..source import Source
+from .area import Shrink, Shrinks, shrink
+
+CLOSE = 0.05
+"""A level whose spacing differs by no more than this share is taken as it is."""
+
+
+class View:
+    """One level of a source, gathered to a coarser spacing; a Source with a single frame."""
+
+    def __init__(self, source: Source, level: int, by: Shrinks, frame: Frame) -> None:
+        self._source, self._by = source, by
+        self.level = level
+        """Level of the source that is read."""
+        self.frames = (frame,)
+        self.channels, self.dtype, self.background = source.channels, source.dtype, source.background
+        tiles: Sequence[tuple[int, int]] = getattr(source, "tiles", ())
+        height, width = tiles[level] if tiles else (256, 256)
+        self.tiles = ((max(round(height / by[0].ratio), 1), max(round(width / by[1].ratio), 1)),)
+        """(height, width) of about one of the file's own tiles, in pixels of this view."""
+
+    @property
+    def factor(self) -> tuple[float, float]:
+        """Pixels of the level read that make one pixel of this view, (y, x)."""
+        return self._by[0].ratio, self._by[1].ratio
+
+    def read(self, box: Box, level: int = 0) -> Array:
+        """Pixels of `box` inside the frame: (channel, y, x). Raises TileError as the source does."""
+        if level != 0 or not self.frames[0].box.contains(box):
+            raise ValueError(
+                f"a box is read inside its frame: {box} at level {level} is not within {self.frames[0].shape} of level 0. "
+                "Clip it first."
+            )
+        if self.factor == (1.0, 1.0):
+            return self._source.read(box, self.level)
+        if not box.size:
+            return np.empty((self.channels, *box.shape), self.dtype)
+        spans = ((box.start[0], box.stop[0]), (box.start[1], box.stop[1]))
+        (top, bottom), (left, right) = (axis.needs(*span) for axis, span in zip(self._by, spans, strict=True))
+        fine = self._source.read(Box((top, left), (bottom, right)), self.level)
+        return shrink(fine, (top, left), spans, self._by)
+
+
+def at_spacing(source: Source, spacing: float) -> View:
+    """The slide at `spacing` micrometres a pixel, or at a level's own within 5 % of it.
+
+    Else the nearest finer level is gathered: by a whole factor where that comes within 5 %, by the exact ratio where not.
+    Raises SlideError (E_TOO_COARSE) where the finest level is coarser by more than 5 %.
+
+    >>> from tile_engine.stores.memory import MemorySource
+    >>> at_spacing(MemorySource(np.zeros((3, 100, 80), np.uint8), spacing=0.25), 0.5).frames[0].shape
+    (50, 40)
+    """
+    have = [float(np.sqrt(frame.spacing[0] * frame.spacing[1])) for frame in source.frames]
+    level = min(range(len(have)), key=lambda i: abs(have[i] / spacing - 1))
+    if abs(have[level] / spacing - 1) <= CLOSE:
+        return View(source, level, _shrinks(source.frames[level], (1.0, 1.0)), source.frames[level])
+    finer = [i for i, one in enumerate(have) if one < spacing]
+    if not finer:
+        raise SlideError(
+            f"the finest level is {min(have):.4g} um a pixel, coarser than the run's {spacing:.4g} um: details would have "
+            f"to be invented. Run at --spacing {min(have):.4g} or coarser, or leave this slide out.",
+            "E_TOO_COARSE",
+        )
+    level = max(finer, key=lambda i: have[i])
+    frame = source.frames[level]
+    k = round(spacing / have[level])
+    if abs(have[level] * k / spacing - 1) <= CLOSE:
+        by = _shrinks(frame, (float(k), float(k)))
+    else:
+        by = _shrinks(frame, (spacing / frame.spacing[0], spacing / frame.spacing[1]))
+    sizes = tuple(axis.shape for axis in by)
+    steps = tuple(s * axis.ratio if axis.whole else spacing for s, axis in zip(frame.spacing, by, strict=True))
+    return View(source, level, by, Frame(frame.axes, sizes, steps, frame.origin))
+
+
+def _shrinks(frame: Frame, ratio: tuple[float, float]) -> Shrinks:
+    return Shrink(frame.shape[0], ratio[0]), Shrink(frame.shape[1], ratio[1])
+
+
+def read_masked(
+    source: Source, box: Box, level: int = 0, tile: tuple[int, int] | None = None
+) -> tuple[Array, list[Box]]:
+    """Pixels of `box`, and the boxes in it that could not be decoded and hold background instead.
+
+    Where the read fails it is repeated tile by tile, on multiples of `tile` (the file's own tiles unless said).
+    """
+    try:
+        return source.read(box, level), []
+    except TileError:
+        pass  # found again below, where it is narrowed down to its tile
+    if tile is None:
+        tiles: Sequence[tuple[int, int]] = getattr(source, "tiles", ())
+        tile = tiles[level] if tiles else (256, 256)
+    pixels = np.full((source.channels, *box.shape), source.background, source.dtype)
+    masked = []
+    for piece in box.cut(tile):
+        try:
+            values = source.read(piece, level)
+        except TileError:
+            masked.append(piece)
+            continue
+        pixels[(slice(None), *piece.shift(tuple(-s for s in box.start)).slices)] = values
+    return pixels, masked

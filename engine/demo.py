@@ -57,8 +57,11 @@ def make_slides(folder: Path, *, seed: int = 0, count: int = 4) -> list[Path]:
     paths = []
     for number in range(count):
         path = folder / f"colon-{number + 1}.tif"
-        _write_pyramid(path, paint(layout(number, seed=seed), number, seed=seed))
+        partial = path.with_suffix(".partial")  # a slide is there in full or not at all
+        _write_pyramid(partial, paint(layout(number, seed=seed), number, seed=seed))
+        partial.replace(path)
         paths.append(path)
+    _turned.cache_clear()  # a hundred megabytes that nobody needs any more
     return paths
 
 
@@ -124,7 +127,8 @@ def _section() -> tuple[Array, Array]:
     import skimage.data
     from scipy.ndimage import binary_closing, binary_opening, gaussian_filter
 
-    density = -np.log((skimage.data.immunohistochemistry().astype(np.float32) + 1) / 256)
+    section: Array = skimage.data.immunohistochemistry()  # type: ignore[no-untyped-call]
+    density = -np.log((section.astype(np.float32) + 1) / 256)
     # stains are never negative: without this, taking brown away would leave a green that no dye has
     density = np.maximum(density @ np.linalg.inv(_HED), 0) @ _HED
     brown = gaussian_filter(density[..., 2] - 0.55 * density[..., 0], 4) > 0.22
@@ -135,7 +139,7 @@ def _section() -> tuple[Array, Array]:
 
 @lru_cache(maxsize=2)
 def _turned(texture: str) -> list[Array]:
-    """The section at twelve angles, float32 (y, x, 4); the last channel is 1 where it shows `stroma` or `sheet`."""
+    """The section at eight angles, float32 (y, x, 4); the last channel is 1 where it shows `stroma` or `sheet`."""
     from scipy.ndimage import binary_dilation, binary_erosion, gaussian_filter, rotate
 
     density, epithelium = _section()
@@ -149,7 +153,7 @@ def _turned(texture: str) -> list[Array]:
         usable &= gaussian_filter(density.sum(2), 3) > 0.9
     usable[:3] = usable[-3:] = usable[:, :3] = usable[:, -3:] = False
     stacked = np.dstack([density, gaussian_filter(usable.astype(np.float32), 3)])
-    return [np.ascontiguousarray(rotate(stacked, angle, order=1, mode="constant")) for angle in range(0, 360, 30)]
+    return [np.ascontiguousarray(rotate(stacked, angle, order=1, mode="constant")) for angle in range(0, 360, 45)]
 
 
 def _quilt(canvas: Array, turned: list[Array], *, where: Array, rng: np.random.Generator) -> None:

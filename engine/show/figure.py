@@ -1,0 +1,108 @@
+"""figure: the look that all pictures share, and PNG files whose bytes depend on nothing but what is drawn."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .whole import write_whole
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+DPI = 150
+"""Dots an inch of every picture: figures are laid out so that a picture's pixels meet the dots exactly."""
+
+INK, QUIET, RULE = "#1c1e21", "#6a6f76", "#d5d8dc"
+"""Text, secondary text, hairlines."""
+
+
+@contextmanager
+def house_style() -> Iterator[None]:
+    """Fonts and lines of all pictures; `$` in a slide's name is a dollar sign, not mathematics."""
+    import matplotlib
+
+    style = {
+        "font.family": ["DejaVu Sans"],  # comes with matplotlib: the same glyphs on every machine
+        "font.size": 10,
+        "text.color": INK,
+        "text.parse_math": False,
+        "text.usetex": False,
+        "axes.edgecolor": "#9aa0a6",
+        "axes.linewidth": 0.8,
+        "axes.labelcolor": INK,
+        "axes.titlesize": 11,
+        "axes.titleweight": "bold",
+        "axes.titlelocation": "left",
+        "axes.titlepad": 8,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.formatter.use_mathtext": False,
+        "xtick.color": QUIET,
+        "ytick.color": QUIET,
+        "xtick.labelsize": 9,
+        "ytick.labelsize": 9,
+        "legend.frameon": False,
+        "legend.fontsize": 9,
+        "lines.linewidth": 1.6,
+        "savefig.bbox": None,
+        "savefig.facecolor": "white",
+        "figure.dpi": DPI,
+    }
+    with matplotlib.rc_context(style):  # type: ignore[arg-type]  # its keys are typed as 300 literals
+        yield
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty white figure of that many inches, rounded to whole dots; no pyplot, so no global state."""
+    from matplotlib.figure import Figure
+
+    size = (round(width * DPI) / DPI, round(height * DPI) / DPI)
+    return Figure(figsize=size, dpi=DPI, facecolor="white")
+
+
+def panel(figure: Figure, left: float, top: float, size: tuple[float, float]) -> Axes:
+    """Axes at (left, top) inches from the upper left corner, `size` (width, height) in inches, on whole dots."""
+    width, height = figure.get_size_inches()
+    box = [round(v * DPI) / DPI for v in (left, height - top - size[1], size[0], size[1])]
+    return figure.add_axes((box[0] / width, box[1] / height, box[2] / width, box[3] / height))
+
+
+def write_inches(figure: Figure, left: float, top: float, text: str, **style: object) -> None:
+    """Text whose upper left corner lies at (left, top) inches from the upper left corner of the figure."""
+    width, height = figure.get_size_inches()
+    placed: dict[str, object] = {"ha": "left", "va": "top", **style}
+    figure.text(left / width, 1 - top / height, text, **placed)  # type: ignore[arg-type]
+
+
+def shortened(text: str, length: int) -> str:
+    """At most `length` characters on one line, the middle left out: beginnings and endings tell slides apart.
+
+    >>> shortened("a-very-long-slide-name.svs", 12)
+    'a-very-….svs'
+    """
+    text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    if len(text) <= length:
+        return text
+    tail = max(1, length * 2 // 5)
+    return text[: length - 1 - tail] + "…" + text[-tail:]
+
+
+def png(figure: Figure) -> bytes:
+    """The figure as PNG without date or software in its metadata: the same figure gives the same bytes."""
+    buffer = io.BytesIO()
+    with house_style(), warnings.catch_warnings():
+        # a name in a script that the font lacks is drawn as boxes: no reason to fill the log
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def save(figure: Figure, path: Path) -> Path:
+    """Write the figure as PNG, whole or not at all."""
+    return write_whole(Path(path), png(figure))

@@ -1,0 +1,143 @@
+"""geojson: cluster labels as annotations for QuPath, one merged shape a cluster, in pixels of the slide's finest level.
+
+Edges between cells of different label are the only lines there are; all faces that they enclose are found in one pass, and
+each face lies in exactly one label. So neighbours share their borders exactly, whatever the number of cells.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...stores.frame import Array
+from .palette import Colour
+from .whole import write_whole
+
+FeatureCollection = dict[str, Any]
+"""What `json` reads and writes: strings, numbers, lists and dictionaries of them."""
+
+_NAMESPACE = uuid.UUID("5b0f5a9e-6a0c-5d0e-8c9b-3f3f6f1f7c11")
+"""Of the annotations' identifiers: the same shape of the same cluster has the same identifier in every run."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterClass:
+    """How a cluster appears in QuPath."""
+
+    name: str
+    color: Colour
+    measurements: Mapping[str, float] = field(default_factory=dict)
+    """Numbers shown beside the annotation; those that are not finite are left out."""
+
+
+def features(
+    labels: Array,
+    cell: tuple[float, float],
+    *,
+    offset: tuple[float, float] = (0.0, 0.0),
+    classes: Mapping[int, ClusterClass],
+) -> FeatureCollection:
+    """One Feature per label present, ascending; `labels` int (y, x), 0 left out.
+
+    `cell` is the (height, width) of a cell and `offset` the (y, x) of the grid's corner, both in pixels of level 0.
+    Coordinates are x, y. Raises KeyError where a label has no class.
+    """
+    import shapely
+
+    shapes = []
+    for label, faces in _faces(np.asarray(labels)).items():
+        kind = classes[label]
+        polygons = shapely.transform(
+            shapely.multipolygons(faces),
+            lambda corners: np.round(corners * (cell[1], cell[0]) + (offset[1], offset[0]), 3),
+        )
+        geometry = json.loads(shapely.to_geojson(polygons))
+        name = uuid.uuid5(_NAMESPACE, f"{label}\n{kind.name}\n{shapely.to_wkb(polygons, hex=True)}")
+        shapes.append(
+            {
+                "type": "Feature",
+                "id": str(name),
+                "geometry": geometry,
+                "properties": {
+                    "objectType": "annotation",
+                    "name": kind.name,
+                    "classification": {"name": kind.name, "color": [int(v) for v in kind.color]},
+                    "isLocked": False,
+                    "measurements": {k: float(v) for k, v in kind.measurements.items() if math.isfinite(v)},
+                },
+            }
+        )
+    return {"type": "FeatureCollection", "features": shapes}
+
+
+def write_geojson(path: Path, collection: FeatureCollection) -> Path:
+    """Write as UTF-8, whole or not at all; refuses numbers that JSON has no word for."""
+    text = json.dumps(collection, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return write_whole(Path(path), text.encode("utf-8"))
+
+
+def _faces(labels: Array) -> dict[int, list[Any]]:
+    """Label -> its polygons in cells, holes cut out; regions that touch at a corner only stay apart."""
+    import shapely
+
+    if labels.ndim != 2:
+        raise ValueError(f"labels lie on a grid (y, x), got shape {labels.shape}")
+    if not (labels > 0).any():
+        return {}
+    lines = shapely.linestrings(_segments(np.pad(labels, 1)) - 1.0)
+    faces = shapely.get_parts(shapely.polygonize(lines))
+    inside = _inner_cells(faces)
+    found = labels[inside[:, 1], inside[:, 0]]
+    order = np.lexsort((inside[:, 0], inside[:, 1], found))
+    out: dict[int, list[Any]] = {}
+    for i in order:
+        if found[i] > 0:
+            out.setdefault(int(found[i]), []).append(faces[i])
+    return out
+
+
+def _segments(padded: Array) -> Array:
+    """The lines between unlike cells, from corner to corner, float (line, 2 ends, x y); split where others meet them."""
+    down = padded[:-1, :] != padded[1:, :]  # line below cell (y, x), from (x, y + 1) to (x + 1, y + 1)
+    right = padded[:, :-1] != padded[:, 1:]  # line right of cell (y, x), from (x + 1, y) to (x + 1, y + 1)
+    height, width = padded.shape
+    # corner (y, x) joins up to four unit lines; where two pass straight through, the line goes on
+    stop = np.ones((height + 1, width + 1), bool)
+    across = down[:, :-1] & down[:, 1:] & ~right[:-1, :] & ~right[1:, :]
+    along = right[:-1, :] & right[1:, :] & ~down[:, :-1] & ~down[:, 1:]
+    stop[1:-1, 1:-1] = ~(across | along)
+    horizontal = _runs(down, stop[1:-1, :])
+    vertical = _runs(right.T, stop[:, 1:-1].T)
+    lines = np.empty((len(horizontal) + len(vertical), 2, 2))
+    lines[: len(horizontal), :, 1] = horizontal[:, :1] + 1
+    lines[: len(horizontal), :, 0] = horizontal[:, 1:]
+    lines[len(horizontal) :, :, 0] = vertical[:, :1] + 1
+    lines[len(horizontal) :, :, 1] = vertical[:, 1:]
+    return lines
+
+
+def _runs(edges: Array, stop: Array) -> Array:
+    """Runs of true along each row as (row, first corner, last corner), cut at the corners where `stop` is true."""
+    # `stop` has one more column than `edges`: corners lie between the edges
+    begins = edges & stop[:, :-1]
+    ends = edges & stop[:, 1:]
+    row, first = np.nonzero(begins)
+    _, last = np.nonzero(ends)
+    return np.column_stack([row, first, last + 1])
+
+
+def _inner_cells(faces: Array) -> Array:
+    """For each face the (x, y) of one cell in it: the one below right of its upper left corner."""
+    import shapely
+
+    corners, owner = shapely.get_coordinates(shapely.get_exterior_ring(faces), return_index=True)
+    order = np.lexsort((corners[:, 0], corners[:, 1], owner))
+    first = order[np.concatenate([[True], np.diff(owner[order]) > 0])]
+    return np.asarray(corners[first].astype(np.int64))

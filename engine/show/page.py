@@ -1,0 +1,86 @@
+"""page: what a report says, as values: a title, facts, cautions and sections of text, figures and tables. Any run fills it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from .palette import Colour
+from .spreadsheet import Cell
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table."""
+
+    name: str
+    kind: str = "text"
+    """`text`; `number` (right-aligned, at most four digits); `share` (0 to 1, shown in % on a tint); `code` (monospaced)."""
+    colour: Colour | None = None
+    """A chip before the name: the cluster's colour."""
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("text", "number", "share", "code"):
+            raise ValueError(f"a column is text, number, share or code, got {self.kind!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows under columns; every row has one cell a column."""
+
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    caption: str = ""
+    marked: frozenset[int] = frozenset()
+    """Rows to be set off, counted from 0."""
+
+    def __post_init__(self) -> None:
+        for row in self.rows:
+            if len(row) != len(self.columns):
+                raise ValueError(f"a row has one cell a column: {len(self.columns)} columns, {len(row)} cells in {row}")
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A PNG on disk, shown with its caption and linked to the file itself."""
+
+    path: Path
+    caption: str = ""
+    detail: str = ""
+    """A quieter line under the caption."""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading with what stands under it, in this order: text, figures, tables."""
+
+    heading: str
+    text: tuple[str, ...] = ()
+    """Paragraphs."""
+    figures: tuple[Image, ...] = ()
+    tables: tuple[Table, ...] = ()
+    embedded: int = 60
+    """Figures that the page carries in itself; those after them are linked."""
+    folded: bool = False
+    """Closed until the reader opens it: settings, versions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caution:
+    """Something the reader must know before trusting a picture."""
+
+    headline: str
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportPage:
+    """A whole report. The sections stand in the order given: maps come first."""
+
+    title: str
+    subtitle: str = ""
+    facts: tuple[tuple[str, str], ...] = ()
+    """Name and value of what is worth knowing at a glance, six or so."""
+    cautions: tuple[Caution, ...] = ()
+    sections: tuple[Section, ...] = ()
+    footer: str = ""

@@ -1,0 +1,36 @@
+"""spreadsheet: CSV files that a spreadsheet opens without running what a slide's name may hold."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from .whole import write_whole
+
+Cell = str | int | float | None
+"""What a table holds; None is an empty cell."""
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def safe(cell: Cell) -> Cell:
+    """Text that a spreadsheet would run as a formula gets a leading apostrophe; numbers stay numbers.
+
+    >>> safe("=HYPERLINK(1)"), safe(-3.5), safe("slide-1")
+    ("'=HYPERLINK(1)", -3.5, 'slide-1')
+    """
+    if isinstance(cell, str) and cell.startswith(_FORMULA):
+        return "'" + cell
+    return cell
+
+
+def write_csv(path: Path, rows: Sequence[Mapping[str, Cell]], *, columns: Sequence[str] = ()) -> Path:
+    """One line a row, UTF-8, columns in the order given or met first; a missing cell is empty."""
+    names = list(columns) or list(dict.fromkeys(name for row in rows for name in row))
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([safe(name) for name in names])
+    writer.writerows([safe(row.get(name)) for name in names] for row in rows)
+    return write_whole(Path(path), text.getvalue().encode("utf-8"))

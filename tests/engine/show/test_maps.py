@@ -1,0 +1,158 @@
+"""Maps: the right colour at the right place, for slides of any shape."""
+
+import colorsys
+import io
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+from tile_engine.engine.show.figure import DPI, png
+from tile_engine.engine.show.legend import LegendEntry
+from tile_engine.engine.show.maps import (
+    cluster_figure,
+    cluster_map,
+    coloured,
+    density_figure,
+    density_map,
+    local_share,
+    scale_length,
+)
+from tile_engine.engine.show.palette import colour
+from tile_engine.engine.show.picture import Cells, Picture
+
+LEGEND = [LegendEntry(1, "cluster 1", 0.5), LegendEntry(2, "cluster 2", 0.3), LegendEntry(3, "cluster 3", 0.2)]
+
+
+def tissue(height: int, width: int) -> Picture:
+    """Noise around the colour of tissue, 4 µm a pixel."""
+    rng = np.random.default_rng(0)
+    return Picture((180 + rng.integers(-40, 40, (height, width, 3))).astype(np.uint8), 4.0)
+
+
+def axes_of(figure, gid):
+    return next(axes for axes in figure.axes if axes.get_gid() == gid)
+
+
+def texts(figure) -> list[str]:
+    return [t.get_text() for t in figure.texts] + [t.get_text() for axes in figure.axes for t in axes.texts]
+
+
+def hue(rgb) -> float:
+    return colorsys.rgb_to_hsv(*(float(v) / 255 for v in rgb))[0]
+
+
+def test_each_cell_is_drawn_in_its_colour_where_the_micrometres_say():
+    labels = np.array([[1, 2], [0, 3]])
+    rgb = coloured(tissue(40, 40), Cells(labels, 80.0))  # 20 pixels a cell
+    for (row, column), label in np.ndenumerate(labels):
+        block = rgb[row * 20 : row * 20 + 20, column * 20 : column * 20 + 20].reshape(-1, 3).astype(int)
+        if label == 0:
+            assert np.ptp(block, axis=1).max() == 0  # grey
+        else:
+            assert abs(hue(np.median(block, axis=0)) - hue(colour(int(label)))) < 0.03
+
+
+def test_structure_shows_through_the_colour():
+    rgb = np.full((20, 20, 3), 240, np.uint8)
+    rgb[5:10, 5:10] = 60
+    shown = coloured(Picture(rgb, 1.0), Cells(np.ones((1, 1), int), 20.0)).astype(int).sum(axis=2)
+    assert shown[7, 7] < 0.8 * shown[15, 15]
+
+
+def test_pixels_of_the_map_are_dots_of_the_file():
+    """What `coloured` computes stands in the PNG unchanged: edges of tiles stay crisp and in register."""
+    picture, cells = tissue(30, 44), Cells(np.arange(12).reshape(3, 4) % 4, 40.0)
+    figure = cluster_figure(picture, cells, legend=LEGEND, title="slide")
+    pixels = (imread(io.BytesIO(png(figure)))[..., :3] * 255).round().astype(int)
+    box = axes_of(figure, "clusters").get_position()
+    height, width = pixels.shape[:2]
+    left, top = round(box.x0 * width), round((1 - box.y1) * height)
+    expected = coloured(picture.fitted(1100), cells)
+    found = pixels[top : top + expected.shape[0], left : left + expected.shape[1]]
+    inner = (slice(4, -4), slice(4, -4))  # the frame is drawn over the outermost dots
+    assert np.array_equal(found[inner], expected[inner])
+
+
+def test_the_legend_has_one_line_a_cluster_with_its_share():
+    figure = cluster_figure(tissue(40, 40), Cells(np.ones((2, 2), int), 80.0), legend=LEGEND, title="a slide.svs")
+    lines = [t.get_text() for t in axes_of(figure, "legend").texts]
+    assert lines == ["cluster 1", "50.0 %", "cluster 2", "30.0 %", "cluster 3", "20.0 %"]
+    assert len(axes_of(figure, "legend").patches) == 3
+    assert "a slide.svs" in texts(figure)
+
+
+@pytest.mark.parametrize("height, width", [(40, 40), (8, 900), (900, 8), (1, 1), (3, 2000), (1500, 1300)])
+def test_any_shape_of_slide_fits_on_its_figure(height, width):
+    rows, columns = max(1, height // 10), max(1, width // 10)
+    labels = np.random.default_rng(1).integers(0, 4, (rows, columns))
+    labels[0, 0] = 1
+    for make in (cluster_figure, density_figure):
+        figure = make(tissue(height, width), Cells(labels, 40.0), legend=LEGEND, title="x" * 300)
+        boxes = [axes.get_position() for axes in figure.axes]
+        assert all(b.x0 >= 0 and b.y0 >= 0 and b.x1 <= 1 and b.y1 <= 1 for b in boxes)
+        renderer_width = figure.get_size_inches()[0] * DPI
+        figure.draw_without_rendering()
+        assert all(t.get_window_extent().x1 <= renderer_width for t in figure.texts)
+
+
+def test_a_wide_slide_is_stacked_and_others_stand_side_by_side():
+    labels = np.ones((2, 2), int)
+    wide = cluster_figure(tissue(20, 200), Cells(labels, 40.0), legend=LEGEND, title="")
+    high = cluster_figure(tissue(200, 20), Cells(labels, 40.0), legend=LEGEND, title="")
+    assert axes_of(wide, "slide").get_position().x0 == axes_of(wide, "clusters").get_position().x0
+    assert axes_of(high, "slide").get_position().y0 == axes_of(high, "clusters").get_position().y0
+
+
+def test_the_scale_bar_is_as_long_as_it_says():
+    figure = cluster_figure(tissue(100, 200), Cells(np.ones((2, 2), int), 40.0), legend=LEGEND, title="")
+    said = next(t for t in texts(figure) if t.endswith("µm"))
+    inches = axes_of(figure, "scale").get_position().width * figure.get_size_inches()[0]
+    panel = axes_of(figure, "slide").get_position().width * figure.get_size_inches()[0]
+    assert inches / panel * 200 * 4.0 == pytest.approx(float(said.split()[0]), rel=0.01)
+
+
+@pytest.mark.parametrize("limit", [0.07, 0.5, 3, 99.9, 100, 101, 999, 1000, 25_000])
+def test_scale_lengths_are_round_and_fit(limit):
+    length, _ = scale_length(limit)
+    assert limit / 2.5 - 1e-9 <= length <= limit + 1e-9
+    assert f"{length:e}"[0] in "125"
+
+
+def test_a_blank_slide_says_so(tmp_path):
+    cells = Cells(np.zeros((3, 3), int), 40.0)
+    for make in (cluster_figure, density_figure):
+        assert "no tissue found" in texts(make(tissue(30, 30), cells, legend=LEGEND, title="blank"))
+    assert cluster_map(tmp_path / "a.png", tissue(30, 30), cells, legend=LEGEND, title="blank").stat().st_size > 1000
+    assert density_map(tmp_path / "b.png", tissue(30, 30), cells, legend=LEGEND, title="blank").stat().st_size > 1000
+
+
+def test_names_are_taken_literally_and_bytes_depend_on_nothing_else(tmp_path):
+    cells = Cells(np.ones((3, 3), int), 40.0)
+    paths = [tmp_path / "sub" / f"{i}.png" for i in range(2)]
+    for path in paths:
+        cluster_map(path, tissue(30, 30), cells, legend=LEGEND, title=r"$\frac{1}{ \n broken $x_")
+    first, second = (path.read_bytes() for path in paths)
+    assert first == second
+    assert b"Software" not in first
+    assert [p.name for p in paths[0].parent.iterdir() if p.suffix != ".png"] == []
+
+
+def test_local_share_is_the_mixture_nearby():
+    labels = np.ones((40, 40), int)
+    labels[:, 20:] = 2
+    labels[:3] = 0
+    share = local_share(labels, 1, sigma=2.0)
+    assert share[20, 2] == pytest.approx(1, abs=1e-3)
+    assert share[20, 37] == pytest.approx(0, abs=1e-3)
+    assert share[3, 2] == pytest.approx(1, abs=1e-3)  # the edge of the tissue is no loss
+    assert (share[:3] == 0).all()
+    total = share + local_share(labels, 2, sigma=2.0)
+    assert total[3:] == pytest.approx(np.ones((37, 40)), abs=1e-4)
+
+
+def test_one_density_panel_a_cluster_present():
+    labels = np.array([[1, 1, 3], [0, 3, 3]])
+    figure = density_figure(tissue(20, 30), Cells(labels, 40.0), legend=LEGEND, title="")
+    gids = [axes.get_gid() for axes in figure.axes if str(axes.get_gid()).startswith("density")]
+    assert gids == ["density-1", "density-3"]

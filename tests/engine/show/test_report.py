@@ -1,0 +1,172 @@
+"""The report: one page, offline, nothing in it that a name could run."""
+
+import base64
+import io
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from matplotlib.image import imread, imsave
+
+from tile_engine.engine.show import report
+from tile_engine.engine.show.legend import LegendEntry
+from tile_engine.engine.show.page import Caution, Column, Image, ReportPage, Section, Table
+from tile_engine.engine.show.sections import (
+    SlideRow,
+    StageTime,
+    by_slide_section,
+    cautions,
+    k_section,
+    maps_section,
+    rejected_section,
+    settings_section,
+    slides_section,
+    times_section,
+)
+
+EVIL = "<script>alert('x')</script>\"><img src=x onerror=alert(1)>.svs"
+LEGEND = [LegendEntry(1, "cluster 1", 0.7), LegendEntry(2, EVIL, 0.3)]
+SCORES = [
+    {"k": k, "seed": s, "index": index, "value": value}
+    for s in (0, 1)
+    for index, best in (("silhouette", 3), ("dunn", 9))
+    for k in (2, 3, 9)
+    for value in [1.0 + s if k == best else 0.1]
+]
+
+
+class Page(HTMLParser):
+    """Tags with their attributes, and the text, as a browser sees them."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.text = [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def picture(path, height=40, width=60):
+    imsave(path, np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8))
+    return path
+
+
+def written(folder, page):
+    return report.write_report(folder / "report.html", page).read_text("utf-8")
+
+
+def full(folder):
+    counts = np.array([[10, 10, 10], [9, 0, 0]])
+    image = Image(picture(folder / "a b#.png"), EVIL, EVIL)
+    return ReportPage(
+        EVIL,
+        EVIL,
+        ((EVIL, EVIL),),
+        (*cautions(counts, SCORES, effective=0.5), Caution(EVIL, EVIL)),
+        (
+            maps_section([image]),
+            slides_section([SlideRow(EVIL, EVIL, 0.5, (10, 20), 0.5, 7, (0.5,))], legend=LEGEND),
+            rejected_section([(EVIL, EVIL, EVIL)]),
+            k_section(SCORES, recommended=3, figure=folder / "missing.png"),
+            by_slide_section(counts, names=[EVIL, "b", "c"], legend=LEGEND),
+            times_section([StageTime(EVIL, 1, 2, 3, 4)]),
+            settings_section({EVIL: EVIL, "nothing": None, "on": True, "list": [1, 2]}),
+            Section(EVIL, (EVIL,), (), (Table((Column(EVIL, "code"),), ((EVIL,),), EVIL),)),
+        ),
+        EVIL,
+    )
+
+
+def test_nothing_from_outside_becomes_markup(tmp_path):
+    page = Page(written(tmp_path, full(tmp_path)))
+    assert not [tag for tag, _ in page.tags if tag in ("script", "iframe", "object", "link", "form", "base")]
+    assert not [name for _, attributes in page.tags for name in attributes if name.startswith("on")]
+    assert page.text.count(EVIL) > 15  # shown as it is
+
+
+def test_no_request_leaves_the_page(tmp_path):
+    text = written(tmp_path, full(tmp_path))
+    page = Page(text)
+    policy = next(a["content"] for _, a in page.tags if a.get("http-equiv") == "Content-Security-Policy")
+    assert policy.startswith("default-src 'none'; img-src data:; style-src 'unsafe-inline'")
+    assert all(a["src"].startswith("data:image/") for tag, a in page.tags if tag == "img")
+    assert all(not re.match(r"(?i)[a-z]+:|//", a["href"]) for _, a in page.tags if "href" in a)
+    assert "http://" not in text and "https://" not in text and "@import" not in text and "url(" not in text
+
+
+def test_links_to_pictures_are_relative_and_quoted(tmp_path):
+    (tmp_path / "maps").mkdir()
+    image = Image(picture(tmp_path / "maps" / "a b#%.png"))
+    page = Page(written(tmp_path, ReportPage("t", sections=(Section("Maps", figures=(image,)),))))
+    assert [a["href"] for tag, a in page.tags if tag == "a"] == ["maps/a%20b%23%25.png"]
+
+
+def test_large_pictures_are_embedded_as_smaller_copies_and_small_ones_as_they_are(tmp_path, monkeypatch):
+    monkeypatch.setattr(report, "WIDTH", 300)
+    monkeypatch.setattr(report, "SMALL", 20_000)
+    images = (Image(picture(tmp_path / "small.png")), Image(picture(tmp_path / "large.png", 400, 900)))
+    page = Page(written(tmp_path, ReportPage("t", sections=(Section("Maps", figures=images),))))
+    sources = [a["src"] for tag, a in page.tags if tag == "img"]
+    contents = [base64.b64decode(source.split(",")[1]) for source in sources]
+    assert contents[0] == (tmp_path / "small.png").read_bytes()
+    assert sources[1].startswith("data:image/jpeg")
+    assert imread(io.BytesIO(contents[1]), format="jpg").shape == (133, 300, 3)
+
+
+def test_pictures_past_the_bound_are_linked(tmp_path):
+    images = tuple(Image(picture(tmp_path / f"{i}.png"), f"slide {i}") for i in range(5))
+    page = Page(written(tmp_path, ReportPage("t", sections=(Section("Maps", figures=images, embedded=3),))))
+    assert sum(tag == "img" for tag, _ in page.tags) == 3
+    assert [a["href"] for tag, a in page.tags if tag == "a"] == [f"{i}.png" for i in range(5)]
+
+
+def test_a_missing_picture_is_said_not_raised(tmp_path):
+    assert "not available" in written(tmp_path, ReportPage("t", sections=(maps_section([Image(tmp_path / "no.png")]),)))
+
+
+def test_the_map_comes_before_every_table(tmp_path):
+    text = written(tmp_path, full(tmp_path))
+    assert text.index("<img") < text.index("<table")
+
+
+def test_the_same_page_gives_the_same_bytes(tmp_path):
+    assert written(tmp_path, full(tmp_path)) == written(tmp_path, full(tmp_path))
+
+
+def test_cautions_name_what_is_wrong():
+    counts = np.array([[100, 100, 100], [0, 60, 1]])
+    found = [c.headline for c in cautions(counts, SCORES, effective=0.9)]
+    assert found == [
+        "Clusters have collapsed.",
+        "Cluster 2 only tells slides apart.",
+        "The validity indices disagree about K.",
+    ]
+    assert cautions(np.array([[10, 10], [10, 10]]), effective=2.0) == ()
+    assert cautions(np.array([[10], [10]])) == ()
+
+
+def test_numbers_and_shares_read_well(tmp_path):
+    columns = (Column("n", "number"), Column("s", "share"), Column("t"))
+    table = Table(columns, ((1234567, 0.1234, None), (0.000123456, float("nan"), "x")))
+    text = written(tmp_path, ReportPage("t", sections=(Section("S", tables=(table,)),)))
+    for shown in (">1,234,567<", ">12.3 %<", ">0.0001235<", ">–<"):
+        assert shown in text
+
+
+def test_a_table_with_a_ragged_row_is_refused():
+    with pytest.raises(ValueError, match="one cell a column"):
+        Table((Column("a"), Column("b")), ((1,),))
+    with pytest.raises(ValueError, match="number"):
+        Column("a", "html")
+
+
+def test_the_recommended_k_is_set_off():
+    table = k_section(SCORES, recommended=3).tables[0]
+    assert [table.rows[i][0] for i in table.marked] == [3]
+    assert "1.5 ± 0.71" in table.rows[1]
+    assert "was set" in k_section([row for row in SCORES if row["k"] == 3], recommended=3).text[0]

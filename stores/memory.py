@@ -27,16 +27,12 @@ class MemorySource:
         `broken` at level 0 raise TileError, as a damaged file does."""
         axes = ("z", "y", "x")[-(levels[0].ndim - 1) :]
         finest = Frame(axes, levels[0].shape[1:], (spacing,) * len(axes))
-        made = tuple(
-            Frame(
-                axes,
-                a.shape[1:],
-                tuple(s * round(n / m) for s, n, m in zip(finest.spacing, finest.shape, a.shape[1:], strict=True)),
-            )
-            for a in levels
-        )
+        ratios = [[round(n / m) for n, m in zip(finest.shape, a.shape[1:], strict=True)] for a in levels]
         self._levels, self._broken = levels, broken
-        self.frames = frames or made
+        self.frames = frames or tuple(
+            Frame(axes, a.shape[1:], tuple(s * k for s, k in zip(finest.spacing, ratio, strict=True)))
+            for a, ratio in zip(levels, ratios, strict=True)
+        )
         self.channels, self.dtype, self.background = int(levels[0].shape[0]), levels[0].dtype.name, background
 
     def read(self, box: Box, level: int = 0) -> Array:

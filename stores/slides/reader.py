@@ -33,6 +33,9 @@ READERS = (
 )
 """All readers; the first that accepts a file and can open it reads it."""
 
+_ANOTHER_MAY = ("E_UNREADABLE", "E_UNSUPPORTED_PIXELS")
+"""Reasons of one reader that do not keep the next from trying."""
+
 
 class Slide:
     """An open slide as a Source, with its spacing settled; close it, or use it in a `with` statement."""
@@ -172,6 +175,8 @@ def _open_pixels(path: Path) -> Pixels:
         try:
             pixels = reader.open(path)
         except SlideError as error:
+            if error.code not in _ANOTHER_MAY:
+                raise
             first = first or error
             continue
         note = "" if path.is_dir() else misnamed(path, kind_of(head))

@@ -141,8 +141,11 @@ class TiffPixels:
         return stored
 
     def _mend(self, piece: Box, level: int, error: TileError) -> Array:
-        """The same pixels from OpenSlide, or the error if it cannot either."""
-        if error.code == "E_TRUNCATED" or self._kind != "rgb" or self._dtype != np.uint8:
+        """The same pixels from OpenSlide, or the error if it cannot either.
+
+        It is not asked where bytes are missing (it would paint grey) or where a header lies.
+        """
+        if error.code != TileError.code or self._kind != "rgb" or self._dtype != np.uint8:
             raise error
         with self._fallback_lock:
             if self._fallback is None and not self._fallback_failed:

@@ -151,7 +151,7 @@ class Segments:
 
         def decode(data: bytes, index: int) -> Array:
             if data.rfind(b"\xff\xd9") < 0:
-                raise TileError(f"{self._name}: the JPEG of tile {index} stops before its end")
+                raise TileError(f"{self._name}: the JPEG of tile {index} stops before its end", "E_TRUNCATED")
             out = getattr(local, "buffer", None)
             if out is None:
                 out = local.buffer = np.empty(shape, np.uint8)
@@ -161,7 +161,9 @@ class Segments:
             elif stored is not None and stored[0] <= 2 * self.size[0] and stored[1] <= 2 * self.size[1]:
                 pixels = jpeg8_decode(data, tables=tables, colorspace=space, outcolorspace=out_space)
             else:
-                raise TileError(f"{self._name}: the JPEG of tile {index} is {stored} pixels in a tile of {self.size}")
+                raise TileError(
+                    f"{self._name}: the JPEG of tile {index} is {stored} pixels in a tile of {self.size}", "E_BOMB"
+                )
             return pixels if pixels.ndim == 3 else pixels[..., None]
 
         return decode

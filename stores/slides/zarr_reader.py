@@ -76,6 +76,8 @@ class ZarrPixels:
         axes, frames = frames_of(attributes, [array.shape for array in self._arrays])
         self._axes = axes
         first = self._arrays[0]
+        if any(len(array.shape) != len(axes) for array in self._arrays):
+            raise self._bad(f"its {len(axes)} axes do not fit its arrays of shapes {[a.shape for a in self._arrays]}")
         sizes = dict(zip(axes, first.shape, strict=True))
         if not {"y", "x"} <= set(axes) or set(axes) - set("tczyx"):
             raise self._bad(f"its axes are {axes}; y and x are needed, and t, c, z are all that is read beside them")

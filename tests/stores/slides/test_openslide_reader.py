@@ -1,0 +1,99 @@
+"""The OpenSlide reader: handles that break are replaced, transparent pixels lie over the background."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openslide
+import pytest
+
+from tile_engine.errors import TileError
+from tile_engine.stores.frame import Box
+from tile_engine.stores.slides.openslide_reader import OpenSlidePixels
+
+
+@pytest.fixture
+def pixels(data: Path) -> OpenSlidePixels:
+    return OpenSlidePixels(data / "wsi" / "CMU-1-Small-Region.svs")
+
+
+class Broken:
+    """A handle whose every read fails, as OpenSlide's do after the first failure."""
+
+    reads = 0
+
+    def read_region(self, *_: Any) -> Any:
+        type(self).reads += 1
+        raise openslide.OpenSlideError("the error state is final")
+
+    def close(self) -> None: ...
+
+
+def test_a_broken_handle_is_replaced_and_the_read_repeated(pixels: OpenSlidePixels) -> None:
+    box = Box((100, 100), (164, 164))
+    expected = pixels.read(box, 0)
+    pixels._handle = Broken()
+    np.testing.assert_array_equal(pixels.read(box, 0), expected)
+
+
+def test_eight_threads_that_meet_a_broken_handle_replace_it_once(
+    pixels: OpenSlidePixels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = []
+    fresh = pixels._fresh
+    monkeypatch.setattr(pixels, "_fresh", lambda: opened.append(1) or fresh())
+    broken, barrier, failures = Broken(), threading.Barrier(8), []
+    wait = broken.read_region
+
+    def together(*where: Any) -> Any:
+        barrier.wait(5)
+        return wait(*where)
+
+    monkeypatch.setattr(broken, "read_region", together)
+    pixels._handle = broken
+
+    def read() -> None:
+        try:
+            pixels.read(Box((0, 0), (50, 50)), 0)
+        except TileError as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=read) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == [] and len(opened) == 1
+
+
+def test_a_read_that_fails_twice_is_a_tile_error_and_the_next_one_works(
+    data: Path, pixels: OpenSlidePixels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fresh = pixels._fresh
+    monkeypatch.setattr(pixels, "_fresh", Broken)
+    pixels._handle = Broken()
+    with pytest.raises(TileError, match="cannot decode"):
+        pixels.read(Box((0, 0), (8, 8)), 0)
+    monkeypatch.setattr(pixels, "_fresh", fresh)
+    pixels._handle = fresh()
+    assert pixels.read(Box((0, 0), (8, 8)), 0).shape == (3, 8, 8)
+
+
+def test_levels_with_a_fractional_downsample_have_one_value_a_pixel(tmp_path: Path) -> None:
+    """However the level is cut into reads."""
+    import tifffile
+
+    rng = np.random.default_rng(0)
+    with tifffile.TiffWriter(tmp_path / "f.tif") as tif:
+        for level, side in enumerate([3001, 1199]):
+            kind = {"subfiletype": 1} if level else {}
+            pixels = rng.integers(0, 255, (side, side, 3), np.uint8)
+            tif.write(pixels, tile=(256, 256), compression="zlib", photometric="rgb", metadata=None, **kind)
+    opened = OpenSlidePixels(tmp_path / "f.tif")
+    assert opened.described.factors[1][0] == pytest.approx(3001 / 1199)
+    whole = opened.read(Box((0, 0), (1199, 1199)), 1)
+    for box in Box((900, 1000), (1199, 1199)).cut((77, 101)):
+        np.testing.assert_array_equal(opened.read(box, 1), whole[(slice(None), *box.slices)])

@@ -1,0 +1,160 @@
+"""OME-Zarr that others wrote: 0.4 and 0.5, real and hostile."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import zarr
+
+from tile_engine.errors import SlideError, TileError
+from tile_engine.stores.frame import Box
+from tile_engine.stores.slides.reader import open_slide
+
+Image = np.ndarray[Any, Any]
+
+
+def axes_of(names: str, unit: str = "micrometer") -> list[dict[str, str]]:
+    kinds = {"t": {"type": "time"}, "c": {"type": "channel"}}
+    return [{"name": n, **kinds.get(n, {"type": "space", "unit": unit})} for n in names]
+
+
+def store(path: Path, pixels: Image, names: str = "cyx", scale: float = 0.5, **attributes: Any) -> Path:
+    """A store with one level, by zarr-python, with metadata by hand."""
+    group = zarr.create_group(path, zarr_format=attributes.pop("zarr_format", 2))
+    array = group.create_array(
+        "0", shape=pixels.shape, dtype=pixels.dtype, chunks=tuple(min(n, 64) for n in pixels.shape)
+    )
+    array[...] = pixels
+    scales = [scale if n in "zyx" else 1.0 for n in names]
+    dataset = {"path": "0", "coordinateTransformations": [{"type": "scale", "scale": scales}]}
+    axes = axes_of(names, attributes.pop("unit", "micrometer"))
+    group.attrs["multiscales"] = [{"version": "0.4", "axes": axes, "datasets": [dataset]}]
+    group.attrs.update(attributes)
+    return path
+
+
+@pytest.fixture
+def pixels() -> Image:
+    return np.random.default_rng(0).integers(0, 255, (3, 150, 203), np.uint8)
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_a_store_by_ome_zarr_py_reads_back(tmp_path: Path, pixels: Image, version: str) -> None:
+    ome_zarr_format = pytest.importorskip("ome_zarr.format")
+    writer = pytest.importorskip("ome_zarr.writer")
+    kind = ome_zarr_format.FormatV04() if version == "0.4" else ome_zarr_format.FormatV05()
+    path = tmp_path / "a.ome.zarr"
+    group = zarr.create_group(path, zarr_format=2 if version == "0.4" else 3)
+    levels = [pixels, pixels[:, ::2, ::2]]
+    transforms = [[{"type": "scale", "scale": [1.0, 0.25 * k, 0.25 * k]}] for k in (1, 2)]
+    writer.write_multiscale(levels, group, fmt=kind, axes=axes_of("cyx"), coordinate_transformations=transforms)
+    with open_slide(path) as slide:
+        assert (slide.reader, slide.spacing_source, slide.channels, slide.background) == ("ome-zarr", "file", 3, 255)
+        assert [f.spacing for f in slide.frames] == [(0.25, 0.25), (0.5, 0.5)]
+        for level, expected in enumerate(levels):
+            np.testing.assert_array_equal(slide.read(slide.frames[level].box, level), expected)
+            box = Box((11, 5), (60, 71))
+            np.testing.assert_array_equal(slide.read(box, level), expected[:, 11:60, 5:71])
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_a_store_by_ngff_zarr_reads_back(tmp_path: Path, pixels: Image, version: str) -> None:
+    ngff_zarr = pytest.importorskip("ngff_zarr")
+    scale, unit = {"c": 1.0, "y": 0.0005, "x": 0.0005}, {"y": "millimeter", "x": "millimeter"}
+    image = ngff_zarr.to_ngff_image(pixels, dims=("c", "y", "x"), scale=scale, axes_units=unit)
+    path = tmp_path / "a.ome.zarr"
+    ngff_zarr.to_ngff_zarr(str(path), ngff_zarr.to_multiscales(image, scale_factors=[]), version=version)
+    with open_slide(path) as slide:
+        assert slide.frames[0].spacing == pytest.approx((0.5, 0.5))
+        np.testing.assert_array_equal(slide.read(slide.frames[0].box), pixels)
+
+
+def test_axes_of_length_one_are_dropped_and_the_first_time_is_read(tmp_path: Path, pixels: Image) -> None:
+    full = np.stack([pixels, pixels[::-1]])[:, :, None]
+    with open_slide(store(tmp_path / "a.zarr", full, "tczyx")) as slide:
+        assert "2 time points" in slide.notes[0]
+        np.testing.assert_array_equal(slide.read(slide.frames[0].box), pixels)
+
+
+def test_channels_last_come_out_first(tmp_path: Path, pixels: Image) -> None:
+    with open_slide(store(tmp_path / "a.zarr", pixels.transpose(1, 2, 0), "yxc")) as slide:
+        np.testing.assert_array_equal(slide.read(Box((3, 4), (50, 90))), pixels[:, 3:50, 4:90])
+
+
+def test_a_plain_plane_has_one_channel(tmp_path: Path, pixels: Image) -> None:
+    with open_slide(store(tmp_path / "a.zarr", pixels[0].astype(np.uint16), "yx")) as slide:
+        assert (slide.channels, slide.dtype, slide.background) == (1, "uint16", 0)
+
+
+def test_a_given_spacing_goes_before_the_stores_own(tmp_path: Path, pixels: Image) -> None:
+    with open_slide(store(tmp_path / "a.zarr", pixels), 0.25) as slide:
+        assert slide.frames[0].spacing == (0.25, 0.25)
+
+
+@pytest.mark.parametrize(
+    ("make", "code"),
+    [
+        (lambda p, a: store(p, a, scale=0.001), "E_BAD_MPP"),
+        (lambda p, a: store(p, a, unit="furlong"), "E_NGFF"),
+        (lambda p, a: store(p, a, "zyx"), "E_IS_VOLUME"),
+        (lambda p, a: store(p, a.astype(np.float32)), "E_UNSUPPORTED_PIXELS"),
+        (lambda p, a: store(p, a, multiscales=[{"axes": axes_of("cyx"), "datasets": []}]), "E_NGFF"),
+        (lambda p, a: store(p, a, multiscales=[{"datasets": [{"path": "../../etc"}]}]), "E_PATH"),
+        (lambda p, a: store(p, a, multiscales=[{"datasets": [{"path": "7"}]}]), "E_MISSING_COMPANION"),
+        (lambda p, a: store(p, a, multiscales=[{"datasets": [{"path": "0"}], "axes": axes_of("yx")}]), "E_NGFF"),
+    ],
+)
+def test_stores_that_make_no_sense_are_refused(tmp_path: Path, pixels: Image, make: Any, code: str) -> None:
+    with pytest.raises(SlideError) as failure:
+        open_slide(make(tmp_path / "a.zarr", pixels))
+    assert failure.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"filters": [{"id": "pickle"}]}, "E_UNSUPPORTED_PIXELS"),
+        ({"dtype": "|O"}, "E_UNSUPPORTED_PIXELS"),
+        ({"chunks": [3, 100_000, 100_000]}, "E_BOMB"),
+        ({"shape": [3, 2**40, 2**40]}, "E_MALFORMED"),
+        ({"shape": [3, -1, 10]}, "E_MALFORMED"),
+    ],
+)
+def test_hostile_array_metadata_is_refused_before_it_is_used(
+    tmp_path: Path, pixels: Image, change: dict[str, Any], code: str
+) -> None:
+    path = store(tmp_path / "a.zarr", pixels)
+    meta = json.loads((path / "0" / ".zarray").read_text())
+    (path / "0" / ".zarray").write_text(json.dumps(meta | change))
+    with pytest.raises(SlideError) as failure:
+        open_slide(path)
+    assert failure.value.code == code
+
+
+def test_a_damaged_chunk_is_a_tile_error(tmp_path: Path, pixels: Image) -> None:
+    path = store(tmp_path / "a.zarr", pixels)
+    chunk = next(p for p in sorted((path / "0").rglob("*")) if p.is_file() and not p.name.startswith("."))
+    chunk.write_bytes(b"nonsense")
+    with open_slide(path) as slide, pytest.raises(TileError):
+        slide.read(slide.frames[0].box)
+
+
+def test_what_lies_in_the_data_folder(data: Path) -> None:
+    codes = {}
+    for name in (
+        "mni152_axial.ome.zarr",
+        "wsic-CMU-1-Small-Region-JPEG.zarr",
+        "ome-zarr-py-data/v1",
+        "ome-zarr-py-data/v2",
+    ):
+        with pytest.raises(SlideError) as failure:
+            open_slide(data / "ngff" / name)
+        codes[name] = failure.value.code
+    assert list(codes.values()) == ["E_UNSUPPORTED_PIXELS", "E_NOT_A_SLIDE", "E_NO_MPP", "E_NO_MPP"]
+    for name in ("v1", "v2"):
+        with open_slide(data / "ngff" / "ome-zarr-py-data" / name, 0.5) as slide:
+            assert slide.read(slide.frames[0].box).shape == (slide.channels, *slide.frames[0].shape)

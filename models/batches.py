@@ -1,0 +1,50 @@
+"""Batches: which patches step `index` of a phase sees; a function of the seed and the index alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from .seeds import numpy_generator
+
+Array = npt.NDArray[Any]
+
+
+class Patches(Protocol):
+    """Stored patches: an array in memory or on disk; indices come sorted and without repeats within a batch."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: Array, /) -> Array:
+        """Patches (B, C, Y, X), uint8 or uint16."""
+
+
+class Shuffled:
+    """Batches of `size` without repeats: epoch after epoch in a new order, what is left at the end of one left out.
+
+    >>> batches = Shuffled(count=10, size=4, seed=0, name="demo")
+    >>> bool((batches[7] == Shuffled(10, 4, 0, "demo")[7]).all())
+    True
+    """
+
+    def __init__(self, count: int, size: int, seed: int, name: str) -> None:
+        self.count, self.size = count, min(size, count)
+        self._seed, self._name = seed, name
+        self._epoch, self._order = -1, np.empty(0, np.int64)
+
+    def __getitem__(self, index: int) -> Array:
+        per_epoch = self.count // self.size
+        epoch, place = divmod(index, per_epoch)
+        if epoch != self._epoch:
+            self._order = numpy_generator(self._seed, self._name, "epoch", epoch).permutation(self.count)
+            self._epoch = epoch
+        return np.sort(self._order[place * self.size : (place + 1) * self.size])
+
+
+def in_order(count: int, size: int) -> Iterator[Array]:
+    """All indices, batch after batch; the last batch may be short."""
+    for start in range(0, count, size):
+        yield np.arange(start, min(start + size, count))

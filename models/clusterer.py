@@ -1,0 +1,60 @@
+"""Clusterer: the whole network, patches to cluster probabilities and codes, and the guards against collapse."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from .autoencoder import Autoencoder
+from .heads import ClusterHead
+from .losses import entropy
+
+# B batch, C channel, Y X pixels, F features of a code, K clusters
+
+Array = npt.NDArray[Any]
+COLLAPSED_BELOW = 0.5
+"""A clustering has collapsed if its effective number of clusters is under this share of K."""
+
+
+class Clusterer(nn.Module):
+    """Autoencoder and head in one; rebuilt by `Clusterer.from_recipe`."""
+
+    def __init__(self, autoencoder: Autoencoder, head: ClusterHead) -> None:
+        super().__init__()
+        self.autoencoder, self.head = autoencoder, head
+
+    def forward(self, patches_BCYX: Tensor) -> tuple[Tensor, Tensor]:
+        """(probabilities (B, K), codes (B, F)) of float patches in [0, 1]."""
+        codes_BF = self.autoencoder.encode(patches_BCYX)
+        probabilities_BK: Tensor = self.head(codes_BF)
+        return probabilities_BK, codes_BF
+
+    def recipe(self) -> dict[str, Any]:
+        """What rebuilds this network, without its weights."""
+        return {"autoencoder": self.autoencoder.recipe(), "head": self.head.recipe()}
+
+    @classmethod
+    def from_recipe(cls, recipe: dict[str, Any]) -> Clusterer:
+        """The network of a recipe, with first weights; fill it with `load_state_dict`."""
+        return cls(Autoencoder(**recipe["autoencoder"]), ClusterHead(**recipe["head"]))
+
+    @torch.no_grad()
+    def renumber(self, order: Array) -> None:
+        """Number the clusters anew: cluster `order[i]` becomes i (largest first, say)."""
+        index = torch.from_numpy(np.ascontiguousarray(order, dtype=np.int64))
+        self.head.last.weight.copy_(self.head.last.weight[index].clone())
+        self.head.last.bias.copy_(self.head.last.bias[index].clone())
+
+
+def effective_clusters(mean_K: Tensor) -> Tensor:
+    """exp(H) of the mean probabilities over the last axis: K if all clusters are equal, 1 if one holds everything."""
+    return entropy(mean_K).exp()
+
+
+def smallest_share(mean_K: Tensor) -> Tensor:
+    """The mean probability of the least used cluster."""
+    return mean_K.amin(-1)

@@ -1,0 +1,71 @@
+"""Optimiser: Adam whose whole state is a flat table of tensors, so that a checkpoint needs no pickle."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+class Adam:
+    """torch's Adam over named modules, each with its learning rate, under a warm-up and a cosine to zero."""
+
+    def __init__(self, modules: Mapping[str, tuple[nn.Module, float]], steps: int, warmup: int = 20) -> None:
+        """`modules`: name -> (network, learning rate); names become prefixes of the state's keys."""
+        self._modules = {name: module for name, (module, _) in modules.items()}
+        self._rates = [rate for _, rate in modules.values()]
+        self._steps, self._warmup = steps, min(warmup, max(1, steps // 10))
+        groups = [{"params": list(module.parameters()), "lr": rate} for module, rate in modules.values()]
+        self._adam = torch.optim.Adam(groups)
+        for parameter in self._parameters():
+            # Made here, not on the first step, so that the state has the same keys at any time.
+            self._adam.state[parameter] = {
+                "step": torch.zeros(()),
+                "exp_avg": torch.zeros_like(parameter, memory_format=torch.preserve_format),
+                "exp_avg_sq": torch.zeros_like(parameter, memory_format=torch.preserve_format),
+            }
+
+    def step(self, loss: Tensor, index: int) -> None:
+        """One update at the learning rate of step `index`; gradients are clipped to a norm of 10."""
+        for group, rate in zip(self._adam.param_groups, self._rates, strict=True):
+            group["lr"] = rate * self._schedule(index)
+        self._adam.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self._parameters(), 10.0)
+        self._adam.step()
+
+    def forget(self, parameter: nn.Parameter, where: tuple[int | slice, ...]) -> None:
+        """Drop the moments of a part of a parameter that was drawn anew."""
+        state = self._adam.state[parameter]
+        state["exp_avg"][where] = 0.0
+        state["exp_avg_sq"][where] = 0.0
+
+    def state(self) -> dict[str, Tensor]:
+        """Weights, buffers and moments, detached copies."""
+        tensors = {}
+        for name, module in self._modules.items():
+            for key, tensor in module.state_dict().items():
+                tensors[f"{name}.{key}"] = tensor
+            for key, parameter in module.named_parameters():
+                for moment, tensor in self._adam.state[parameter].items():
+                    tensors[f"adam.{name}.{key}.{moment}"] = tensor
+        return {key: tensor.detach().clone().contiguous() for key, tensor in tensors.items()}
+
+    @torch.no_grad()
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        """Go back to `state`, in place."""
+        for name, module in self._modules.items():
+            prefix = f"{name}."
+            module.load_state_dict({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})
+            for key, parameter in module.named_parameters():
+                for moment, tensor in self._adam.state[parameter].items():
+                    tensor.copy_(state[f"adam.{name}.{key}.{moment}"])
+
+    def _parameters(self) -> Sequence[nn.Parameter]:
+        return [parameter for module in self._modules.values() for parameter in module.parameters()]
+
+    def _schedule(self, index: int) -> float:
+        rise = min(1.0, (index + 1) / self._warmup)
+        return rise * (0.5 + 0.5 * math.cos(math.pi * min(1.0, index / max(1, self._steps))))

@@ -1,0 +1,131 @@
+"""Tissue: where on a slide there is something to look at, from a small overview of about 8 µm a pixel.
+
+What tissue is made of absorbs green at least as much as red, and has a colour; so in optical density
+
+```text
+glass, shadow of a coverslip, dust    grey and pale        -> no colour
+black pen, edges, scanner background  grey and dark        -> no colour for its darkness
+green and blue pen                    absorb red most      -> hue that no stain has
+red pen                               absorbs next to no red but green and blue strongly, over wide even areas
+```
+Sizes are physical, so that the same slide gives the same mask from any overview.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+from skimage import filters, measure, morphology
+
+Array = npt.NDArray[Any]
+
+SMOOTH_UM = 10.0
+"""Standard deviation of the blur against noise and grain."""
+OPEN_UM = 16.0
+"""What is thinner than twice this is no tissue: fibres, edges, rims of pen."""
+CLOSE_UM = 40.0
+"""Gaps up to about twice this are closed: fat cells, tears."""
+HOLE_UM2 = 60_000.0
+"""Holes up to this area belong to the tissue."""
+SPECK_UM2 = 20_000.0
+"""Pieces up to this area are dirt: about 12 patches of 0.5 µm and 128 pixels would hardly fit two."""
+COLOUR = (0.035, 0.09)
+"""Bounds for the threshold of colour, in optical density (natural logarithm)."""
+
+
+def tissue_mask(overview_CYX: Array, spacing: float = 8.0) -> Array:
+    """True where tissue is, bool (Y, X). `spacing` in µm a pixel.
+
+    Three channels (uint8) are taken for light through a stained section, any other number for fluorescence: bright is
+    tissue there. A slide without tissue gives False everywhere.
+    """
+    raw = _brightfield(overview_CYX, spacing) if len(overview_CYX) == 3 else _fluorescence(overview_CYX, spacing)
+    return _clean(raw, spacing)
+
+
+def _brightfield(overview: Array, spacing: float) -> Array:
+    image = overview.astype(np.float32)
+    sigma = SMOOTH_UM / spacing
+    image = np.stack([ndimage.gaussian_filter(channel, sigma, mode="nearest") for channel in image])
+    density = -np.log((np.clip(image, 0, 255) + 1.0) / (_white(image)[:, None, None] + 1.0))
+    density = np.maximum(density, 0.0)
+    red, green, blue = density
+    darkest = density.max(0)
+    colour = darkest - density.min(0)
+    grey = (darkest > 0.3) & (colour < 0.22 * darkest)
+    tissue = (colour > _colour_threshold(colour[~grey])) & ~grey
+    return np.asarray(tissue & ~_pen(red, green, blue, spacing))
+
+
+def _white(image: Array) -> Array:
+    """Light of empty glass in each channel: the brightest common grey, and never darker than 200 (all tissue)."""
+    grey = image.mean(0)
+    bright = image[:, grey >= np.percentile(grey, 95)]
+    return np.asarray(np.clip(np.median(bright, axis=1), 200.0, 255.0))
+
+
+def _colour_threshold(colour: Array) -> float:
+    if colour.size == 0 or np.ptp(colour) < 1e-6:
+        return COLOUR[1]
+    return float(np.clip(0.6 * _otsu(np.minimum(colour, 0.3)), COLOUR[0], COLOUR[1]))
+
+
+def _pen(red: Array, green: Array, blue: Array, spacing: float) -> Array:
+    total = red + green + blue + 1e-6
+    # Green and blue ink absorb more red than green; haematoxylin comes near it only where it is pale.
+    cold = (red > 1.6 * green) & (total > 0.25)
+    cold |= (red > 1.2 * green) & (red > 1.2)
+    # Red ink lets nearly all red through and little else; so do blood cells, but not over wide areas.
+    warm = (red < 0.16 * total) & (blue > 0.5 * green) & (green > 0.9)
+    warm = ndimage.binary_opening(warm, _disk(24.0 / spacing))
+    seeds = np.asarray(cold | warm)
+    if not seeds.any():
+        return np.asarray(seeds)
+    rim = ndimage.binary_dilation(seeds, _disk(32.0 / spacing))
+    faint = (red > 1.25 * green) | ((red < 0.16 * total) & (blue > 0.5 * green) & (green > 0.5))
+    return np.asarray(seeds | (rim & faint))
+
+
+def _fluorescence(overview: Array, spacing: float) -> Array:
+    image = overview.astype(np.float32)
+    scale = np.maximum(np.percentile(image, 99.5, axis=(1, 2)), 1e-6)
+    image = (image / scale[:, None, None]).max(0)
+    image = np.minimum(ndimage.gaussian_filter(image, SMOOTH_UM / spacing, mode="nearest"), 1.0)
+    if np.ptp(image) < 1e-6:
+        return np.zeros(image.shape, bool)
+    limit = _otsu(np.sqrt(image)) ** 2
+    low, high = image[image <= limit], image[image > limit]
+    if high.size == 0 or high.mean() - low.mean() < 4.0 * low.std() + 0.1:
+        return np.zeros(image.shape, bool)
+    return np.asarray(image > limit)
+
+
+def _clean(mask: Array, spacing: float) -> Array:
+    if not mask.any():
+        return mask
+    pixel = spacing * spacing
+    grown = np.pad(mask, (pad := round(CLOSE_UM / spacing) + 1), mode="edge")
+    grown = ndimage.binary_opening(grown, _disk(OPEN_UM / spacing))
+    grown = ndimage.binary_closing(grown, _disk(CLOSE_UM / spacing))
+    mask = grown[pad:-pad, pad:-pad]
+    mask = mask | _small(~mask, HOLE_UM2 / pixel)
+    return mask & ~_small(mask, SPECK_UM2 / pixel)
+
+
+def _small(mask: Array, area: float) -> Array:
+    """Pieces of a mask of at most `area` pixels."""
+    pieces = np.asarray(measure.label(mask, connectivity=1))  # type: ignore[no-untyped-call]
+    sizes = np.bincount(pieces.ravel())
+    sizes[0] = 0
+    return np.asarray((sizes[pieces] <= area) & mask)
+
+
+def _disk(radius: float) -> Array:
+    return np.asarray(morphology.disk(max(1, round(radius))), bool)  # type: ignore[no-untyped-call]
+
+
+def _otsu(values: Array) -> float:
+    return float(filters.threshold_otsu(values))  # type: ignore[no-untyped-call]

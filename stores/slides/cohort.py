@@ -80,7 +80,9 @@ def find_slides(spec: str | Path | Sequence[str | Path]) -> Cohort:
 def _find(spec: str | Path) -> Cohort:
     path = Path(spec).expanduser()
     if path.is_dir():
-        if is_zarr(path, b"") and not (path / "run.json").exists():
+        if (path / "run.json").exists():
+            return Cohort((), ((path.name, "was written by tile-engine"),), path.parent)
+        if is_zarr(path, b""):
             return Cohort((_entry(path, path.parent),) if holds_image(path) else (), (), path.parent)
         return _walked(path)
     if path.exists():

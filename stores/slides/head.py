@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 
 from ...errors import SlideError
@@ -47,6 +48,8 @@ def head_of(path: Path) -> bytes:
     if path.is_dir():
         return b""
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for ever
+            raise SlideError(f"{path.name}: is neither a file nor a folder.", "E_NOT_A_SLIDE")
         with path.open("rb") as file:
             head = file.read(LENGTH)
     except FileNotFoundError as error:

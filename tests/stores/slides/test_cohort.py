@@ -93,6 +93,8 @@ def test_what_tile_engine_wrote_is_not_walked_into(folder: Path) -> None:
     shutil.copyfile(folder / "b.tif", folder / "slides-tiles" / "map.tif")
     cohort = find_slides(folder)
     assert len(cohort.entries) == 3 and "tile-engine" in reasons(cohort)["slides-tiles"]
+    with pytest.raises(NoInputError, match="written by tile-engine"):
+        find_slides(folder / "slides-tiles")
 
 
 def test_a_slide_of_many_files_counts_once(folder: Path, data: Path) -> None:

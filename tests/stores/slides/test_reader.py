@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -158,8 +159,14 @@ def test_what_is_no_slide_is_named(tmp_path: Path, content: bytes, code: str, sa
     assert failure.value.code == code
 
 
-def test_a_missing_file_and_a_plain_folder_are_named(tmp_path: Path) -> None:
-    for path, code in ((tmp_path / "gone.svs", "E_MISSING"), (tmp_path, "E_NOT_A_SLIDE")):
+def test_a_missing_file_a_plain_folder_and_a_pipe_are_named(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.svs")
+    refused = (
+        (tmp_path / "gone.svs", "E_MISSING"),
+        (tmp_path, "E_NOT_A_SLIDE"),
+        (tmp_path / "pipe.svs", "E_NOT_A_SLIDE"),
+    )
+    for path, code in refused:
         with pytest.raises(SlideError) as failure:
             open_slide(path)
         assert failure.value.code == code

@@ -1,5 +1,37 @@
-"""tile-engine: from whole-slide images to maps of what is in them and where."""
+"""tile-engine: from whole-slide images to maps of what is in them and where.
+
+```python
+run = tile_engine.cluster("slides/", "out/", k=14)
+run.layers("clusters")["slide-1a2b3c4d"].plot()
+```
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from .version import VERSION as __version__
 
-__all__ = ["__version__"]
+if TYPE_CHECKING:
+    from .engine.opened import Run, open_run
+    from .engine.runs.cluster import How, cluster
+    from .engine.workers import Where
+
+__all__ = ["How", "Run", "Where", "__version__", "cluster", "open_run"]
+
+_HOMES = {
+    "How": ".engine.runs.cluster",
+    "Run": ".engine.opened",
+    "Where": ".engine.workers",
+    "cluster": ".engine.runs.cluster",
+    "open_run": ".engine.opened",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Public names are fetched when they are first used: importing tile_engine stays light."""
+    from importlib import import_module
+
+    if name not in _HOMES:
+        raise AttributeError(f"module 'tile_engine' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name], __name__), name)

@@ -47,6 +47,10 @@ class Layout:
     """Quarter turns that the piece of tissue was laid down with."""
 
 
+SETTINGS: dict[str, object] = {"patch": 64, "stride": 32, "effort": "quick"}
+"""Settings of the demo's run: patches and steps small enough that its small slides' maps show structure."""
+
+
 def make_slides(folder: Path, *, seed: int = 0, count: int = 4) -> list[Path]:
     """Write `count` pyramidal tiled JPEG TIFFs, 2,000 to 3,000 pixels a side; the same seed gives the same bytes.
 

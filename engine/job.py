@@ -48,13 +48,20 @@ class SlideRecord:
     background: int
     shape: tuple[int, int]
     """Pixels (y, x) at the run's spacing."""
-    spacing: float
-    """Micrometres a pixel that the run works at on this slide."""
+    spacing: tuple[float, float]
+    """Micrometres a pixel (y, x) that the run works at on this slide."""
+    origin: tuple[float, float] = (0.0, 0.0)
+    """Micrometres of the first pixel's lower edges."""
     notes: tuple[str, ...] = ()
 
     @property
+    def key(self) -> str:
+        """Fingerprint of what of this slide decides any result."""
+        return digest(self.id, self.fingerprint, self.mpp, self.spacing, self.shape)
+
+    @property
     def frame(self) -> Frame:
-        return Frame(AXES, self.shape, (self.spacing, self.spacing))
+        return Frame(AXES, self.shape, self.spacing, self.origin)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +83,10 @@ class Job:
 
     folder: Folder
     settings: Settings
+    spacing: float
+    """Micrometres a pixel that the run aims at; a slide's own differs by 5 % at most."""
     slides: dict[str, SlideRecord]
+    """Those that the run can use."""
     fingerprints: dict[str, str]
 
     def ledger_key(self, step: str, slide: str = "") -> str:
@@ -85,16 +95,20 @@ class Job:
         if not slide:
             return base
         record = self.slides[slide]
-        return digest(base, record.fingerprint, record.mpp, record.spacing, record.shape)
+        return digest(base, record.key)
 
     def slide(self, slide: str) -> Slide:
         record = self.slides[slide]
         return _open(record.path, record.mpp, record.fingerprint)
 
+    def view(self, slide: str) -> Source:
+        """The slide itself, seen at the run's spacing."""
+        return at_spacing(self.slide(slide), self.spacing)
+
     def image(self, slide: str) -> Source:
         """The slide at the run's spacing: from its store, or from the slide itself where the store keeps no pixels."""
         if self.settings.pixels == "none":
-            return at_spacing(self.slide(slide), self.slides[slide].spacing)
+            return self.view(slide)
         return StoredImage.open(self.folder.slide(slide))
 
     def stored(self, slide: str) -> StoredImage:
@@ -119,7 +133,7 @@ class Step(Protocol):
 
 def load(out: Path) -> Job:
     """The job of a folder, read once per change of its documents. Raises SettingsError where OUT holds no run."""
-    stamp = tuple(_stamp(out / name) for name in ("run.json", "slides.json"))
+    stamp = tuple(_stamp(out / name) for name in ("run.json", "slides.json", "rejected.json"))
     return _load(out, stamp)
 
 
@@ -131,15 +145,17 @@ def digest(*parts: Any) -> str:
 @lru_cache(maxsize=4)
 def _load(out: Path, stamp: tuple[int, ...]) -> Job:
     folder = Folder(out)
-    run, slides = folder.read("run"), folder.read("slides")
-    if not run:
+    run = folder.read("run")
+    if "settings" not in run:
         raise SettingsError(f"{out} holds no run: there is no run.json in it.", "E_NO_RUN")
-    records = {s: record_of(raw) for s, raw in slides.items()}
-    return Job(folder, Settings.model_validate(run["settings"]), records, dict(run["fingerprints"]))
+    rejected = folder.read("rejected")
+    records = {s: record_of(raw) for s, raw in folder.read("slides").items() if s not in rejected}
+    settings = Settings.model_validate(run["settings"])
+    return Job(folder, settings, run["spacing"], records, dict(run["fingerprints"]))
 
 
 def record_of(raw: dict[str, Any]) -> SlideRecord:
-    tuples = {k: tuple(raw[k]) for k in ("full", "shape", "notes")}
+    tuples = {k: tuple(raw[k]) for k in ("full", "shape", "spacing", "origin", "notes")}
     return SlideRecord(**{**raw, **tuples})
 
 

@@ -72,7 +72,9 @@ class Plan:
             raise SettingsError(f"level {self.level} is not there: the source has {len(self.source.frames)} levels.")
         frame = self.source.frames[self.level]
         for name in sorted(set(self.model.outputs) ^ set(self.layers)):
-            raise SettingsError(f"result {name!r} has no layer, or the layer no result: name each output of the model once.")
+            raise SettingsError(
+                f"result {name!r} has no layer, or the layer no result: name each output of the model once."
+            )
         for name, layer in self.layers.items():
             expected = frame.coarsen(self.model.stride)
             if layer.frame.shape != expected.shape or not np.allclose(layer.frame.spacing, expected.spacing):
@@ -80,9 +82,7 @@ class Plan:
                     f"layer {name!r} has frame {layer.frame.shape} at {layer.frame.spacing} um, the model's stride "
                     f"{self.model.stride} gives {expected.shape} at {expected.spacing} um: results would lie elsewhere."
                 )
-            for axis, (unit, stride, chunk) in enumerate(
-                zip(self.unit, self.model.stride, layer.chunks, strict=True)
-            ):
+            for axis, (unit, stride, chunk) in enumerate(zip(self.unit, self.model.stride, layer.chunks, strict=True)):
                 if unit < frame.shape[axis] and (unit % stride or (unit // stride) % chunk):
                     raise SettingsError(
                         f"a unit writes cells [0, {unit / stride:g}) of layer {name!r} along {frame.axes[axis]} across "

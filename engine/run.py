@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -30,6 +31,7 @@ class Outcome:
     files: list[Written] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=lambda: {"read": 0.0, "compute": 0.0, "write": 0.0})
     facts: dict[str, Any] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @contextmanager
     def clock(self, name: str) -> Iterator[None]:
@@ -37,7 +39,8 @@ class Outcome:
         try:
             yield
         finally:
-            self.seconds[name] += time.perf_counter() - start
+            with self._lock:
+                self.seconds[name] += time.perf_counter() - start
 
 
 def run(plan: Plan, workers: Workers[Box, Outcome] = map) -> list[Outcome]:
@@ -106,7 +109,13 @@ def _batches(tiles: list[Tile], block: Array, corner: tuple[int, ...], size: int
 
 
 def _place(
-    results: Mapping[str, Array], answer: Mapping[str, Array], i: int, *, tile: Tile, plan: Plan, origin: tuple[int, ...]
+    results: Mapping[str, Array],
+    answer: Mapping[str, Array],
+    i: int,
+    *,
+    tile: Tile,
+    plan: Plan,
+    origin: tuple[int, ...],
 ) -> None:
     """Put one tile's cells where they belong, cropped where the frame ends."""
     write = tile.write.coarsen(plan.model.stride)

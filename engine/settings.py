@@ -17,21 +17,31 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     mpp: float | None = Field(None, gt=0, description="micrometres a pixel of slides that do not say it themselves")
-    spacing: float | None = Field(None, gt=0, le=20, description="micrometres a pixel to work at (default: 0.5 if half the slides reach it)")
+    spacing: float | None = Field(
+        None, gt=0, le=20, description="micrometres a pixel to work at (default: 0.5 if half the slides reach it)"
+    )
     pixels: Literal["all", "tissue", "none"] = Field("all", description="which pixels the store keeps")
     codec: Literal["zstd", "lz4", "none"] = Field("zstd", description="lossless compression of the store")
-    max_bad_tiles: float = Field(0.01, ge=0, le=1, description="share of tissue that may be unreadable before a slide is rejected")
+    max_bad_tiles: float = Field(
+        0.01, ge=0, le=1, description="share of tissue that may be unreadable before a slide is rejected"
+    )
     patch: int = Field(128, ge=32, le=1024, multiple_of=16, description="side of a patch")
     stride: int = Field(0, ge=0, le=1024, description="step between patches when maps are made (default: half a patch)")
-    samples: int = Field(50_000, ge=64, le=2_000_000, description="patches to train on, at most; fewer on small cohorts")
+    samples: int = Field(
+        50_000, ge=64, le=2_000_000, description="patches to train on, at most; fewer on small cohorts"
+    )
     objective: Literal["iic", "imsat"] = Field("iic", description="what the clustering head maximises")
     k: tuple[int, int] = Field((2, 20), description="number of clusters: '14', '2-20', or 'auto' for 2-20")
     seeds: int = Field(5, ge=1, le=20, description="initialisations of every head")
-    effort: float = Field(1.0, gt=0, le=100, description="factor on all training steps: quick 0.3, normal 1, thorough 4")
+    effort: float = Field(
+        1.0, gt=0, le=100, description="factor on all training steps: quick 0.3, normal 1, thorough 4"
+    )
     jitter: float = Field(1.0, ge=0, le=3, description="strength of colour and stain jitter in training")
     umap: bool = Field(True, description="whether to compute the UMAP of the tiles")
     seed: int = Field(0, ge=0, lt=2**31, description="of every random choice")
-    threads: int = Field(0, ge=0, le=64, description="threads of one training step; part of the numerics (default: the cores, at most 8)")
+    threads: int = Field(
+        0, ge=0, le=64, description="threads of one training step; part of the numerics (default: the cores, at most 8)"
+    )
     dtype: Literal["float32", "bf16"] = Field("float32", description="arithmetic of the network when maps are made")
 
     @field_validator("k", mode="before")

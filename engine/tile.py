@@ -54,7 +54,7 @@ class Mask:
     def __init__(self, values: Array, ratio: Sequence[float], shape: Sequence[int]) -> None:
         """`ratio`: image cells along one mask cell; `shape`: the image's own, beyond which there is nothing."""
         self.values = values.astype(bool)
-        self._ratio = np.asarray(ratio, float)
+        self.ratio = np.asarray(ratio, float)
         self._shape = np.asarray(shape, float)
         table: Array = np.pad(self.values.astype(np.float64), [(1, 0)] * values.ndim)
         for axis in range(values.ndim):
@@ -78,13 +78,13 @@ class Mask:
         low = np.clip(starts, 0, self._shape)
         high = np.clip(stops, 0, self._shape)
         size = np.prod(high - low, axis=1)
-        limits = np.stack([low, high]) / self._ratio
+        limits = np.stack([low, high]) / self.ratio
         covered = np.zeros(len(low))
         for corner in np.ndindex(*(2,) * low.shape[1]):
             at = np.stack([limits[c, :, axis] for axis, c in enumerate(corner)])
             sign = (-1) ** (low.shape[1] - sum(corner))
             covered += sign * map_coordinates(self._table, at, order=1, mode="nearest")
-        return np.where(size > 0, covered * np.prod(self._ratio) / np.maximum(size, 1), 0.0).clip(0, 1)
+        return np.where(size > 0, covered * np.prod(self.ratio) / np.maximum(size, 1), 0.0).clip(0, 1)
 
 
 def within(tiles: Iterable[Tile], mask: Mask, share: float = 0.5) -> Iterator[Tile]:
@@ -108,7 +108,7 @@ def scatter(mask: Mask, image: Frame, shape: Sequence[int], *, count: int, gener
         if lack <= 0 or not len(cells):
             break
         pick = cells[generator.integers(0, len(cells), 2 * lack)]
-        centre = (pick + generator.random(pick.shape)) * mask._ratio
+        centre = (pick + generator.random(pick.shape)) * mask.ratio
         start = np.floor(centre - np.asarray(shape) / 2).astype(np.int64)
         start = np.clip(start, 0, np.maximum(0, np.asarray(image.shape) - np.asarray(shape)))
         good = start[mask.share_of(start.astype(float), start + np.asarray(shape, float)) >= 0.5]

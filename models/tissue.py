@@ -32,6 +32,12 @@ HOLE_UM2 = 60_000.0
 """Holes up to this area belong to the tissue."""
 SPECK_UM2 = 20_000.0
 """Pieces up to this area are dirt: about 12 patches of 0.5 µm and 128 pixels would hardly fit two."""
+RIM_UM = 50.0
+"""How far ink fades out around what is certainly ink."""
+THIN = 0.02
+"""A piece with less area than this times its length squared is a line."""
+PALE = 0.035
+"""Colour from which on something may be pale tissue, if it touches tissue."""
 COLOUR = (0.035, 0.09)
 """Bounds for the threshold of colour, in optical density (natural logarithm)."""
 
@@ -42,22 +48,43 @@ def tissue_mask(overview_CYX: Array, spacing: float = 8.0) -> Array:
     Three channels (uint8) are taken for light through a stained section, any other number for fluorescence: bright is
     tissue there. A slide without tissue gives False everywhere.
     """
-    raw = _brightfield(overview_CYX, spacing) if len(overview_CYX) == 3 else _fluorescence(overview_CYX, spacing)
-    return _clean(raw, spacing)
+    if len(overview_CYX) != 3:
+        return _clean(_fluorescence(overview_CYX, spacing), spacing)
+    tissue, pen = _brightfield(overview_CYX, spacing)
+    mask = _clean(tissue, spacing) & ~pen
+    return np.asarray(mask & ~_lines(mask) & ~_small(mask, SPECK_UM2 / spacing**2))
 
 
-def _brightfield(overview: Array, spacing: float) -> Array:
+def _brightfield(overview: Array, spacing: float) -> tuple[Array, Array]:
+    """(tissue, ink)."""
     image = overview.astype(np.float32)
     sigma = SMOOTH_UM / spacing
     image = np.stack([ndimage.gaussian_filter(channel, sigma, mode="nearest") for channel in image])
     density = -np.log((np.clip(image, 0, 255) + 1.0) / (_white(image)[:, None, None] + 1.0))
     density = np.maximum(density, 0.0)
-    red, green, blue = density
     darkest = density.max(0)
     colour = darkest - density.min(0)
     grey = (darkest > 0.3) & (colour < 0.22 * darkest)
-    tissue = (colour > _colour_threshold(colour[~grey])) & ~grey
-    return np.asarray(tissue & ~_pen(red, green, blue, spacing))
+    pen = _pen(density, spacing)
+    limit = _colour_threshold(colour[~(grey | pen)])
+    # Pale tissue (fat, the stroma of an IHC section) counts where it hangs together with coloured tissue.
+    sure, likely = (colour > limit) & ~(grey | pen), (colour > PALE) & ~(grey | pen)
+    joined = ndimage.binary_propagation(_open(sure, spacing), mask=_open(likely, spacing) | sure)
+    return np.asarray(joined & ~_lines(joined)), pen
+
+
+def _open(mask: Array, spacing: float) -> Array:
+    return np.asarray(ndimage.binary_opening(mask, _disk(OPEN_UM / spacing)))
+
+
+def _lines(mask: Array) -> Array:
+    """Pieces that are long and hardly wider than a line: edges of coverslips, fibres; a biopsy core is wider."""
+    pieces = np.asarray(measure.label(mask, connectivity=1))  # type: ignore[no-untyped-call]
+    sizes = np.bincount(pieces.ravel())
+    long = np.zeros(len(sizes), bool)
+    for i, box in enumerate(ndimage.find_objects(pieces), start=1):
+        long[i] = sizes[i] < THIN * max(part.stop - part.start for part in box) ** 2
+    return np.asarray(long[pieces])
 
 
 def _white(image: Array) -> Array:
@@ -73,19 +100,23 @@ def _colour_threshold(colour: Array) -> float:
     return float(np.clip(0.6 * _otsu(np.minimum(colour, 0.3)), COLOUR[0], COLOUR[1]))
 
 
-def _pen(red: Array, green: Array, blue: Array, spacing: float) -> Array:
-    total = red + green + blue + 1e-6
+def _pen(density: Array, spacing: float) -> Array:
+    """Ink and its rims; also what is as dark as ink or as no slide at all."""
+    red, green, blue = density
+    total = density.sum(0) + 1e-6
     # Green and blue ink absorb more red than green; haematoxylin comes near it only where it is pale.
     cold = (red > 1.6 * green) & (total > 0.25)
     cold |= (red > 1.2 * green) & (red > 1.2)
-    # Red ink lets nearly all red through and little else; so do blood cells, but not over wide areas.
-    warm = (red < 0.16 * total) & (blue > 0.5 * green) & (green > 0.9)
-    warm = ndimage.binary_opening(warm, _disk(24.0 / spacing))
-    seeds = np.asarray(cold | warm)
+    # Red ink lets nearly all red through and, unlike eosin, takes almost as much blue as green; so do blood cells, but
+    # not over wide areas.
+    warm = (red < 0.1 * total) & (blue > 0.66 * green) & (green > 0.5)
+    black = (total > 2.5) & (density.max(0) - density.min(0) < 0.3 * density.max(0))
+    seeds = cold | _open(warm, spacing) | black
     if not seeds.any():
         return np.asarray(seeds)
-    rim = ndimage.binary_dilation(seeds, _disk(32.0 / spacing))
-    faint = (red > 1.25 * green) | ((red < 0.16 * total) & (blue > 0.5 * green) & (green > 0.5))
+    faint = (red > 1.25 * green) | ((red < 0.15 * total) & (blue > 0.62 * green) & (green > 0.2))
+    faint |= density.max(0) - density.min(0) < 0.35 * density.max(0)
+    rim = ndimage.binary_dilation(seeds, _disk(RIM_UM / spacing))
     return np.asarray(seeds | (rim & faint))
 
 
@@ -108,7 +139,7 @@ def _clean(mask: Array, spacing: float) -> Array:
         return mask
     pixel = spacing * spacing
     grown = np.pad(mask, (pad := round(CLOSE_UM / spacing) + 1), mode="edge")
-    grown = ndimage.binary_opening(grown, _disk(OPEN_UM / spacing))
+    grown = _open(grown, spacing)
     grown = ndimage.binary_closing(grown, _disk(CLOSE_UM / spacing))
     mask = grown[pad:-pad, pad:-pad]
     mask = mask | _small(~mask, HOLE_UM2 / pixel)

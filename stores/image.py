@@ -14,7 +14,7 @@ from typing import Any
 
 from ..errors import CorruptError
 from .array import ArraySpec, StoredArray, Written
-from .files import read_json, write_json
+from .files import checksum, read_json, write_json
 from .frame import Array, Box, Frame
 from .ngff import VERSION, frames_of, multiscales, omero
 from .shard import Codec
@@ -74,9 +74,14 @@ class StoredImage:
         return cls(path, levels, spec.frames)
 
     @classmethod
-    def begun(cls, path: Path, spec: ImageSpec) -> StoredImage:
-        """The image that `create` stated, for a unit that writes some of its shards."""
-        return cls(path, [StoredArray(path / str(i), spec.level(i)) for i in range(len(spec.frames))], spec.frames)
+    def ensure(cls, path: Path, spec: ImageSpec) -> StoredImage:
+        """The image, begun if it was not: for units that write some of its shards, in any order and number."""
+        image = cls(path, [StoredArray(path / str(i), spec.level(i)) for i in range(len(spec.frames))], spec.frames)
+        try:
+            stated = all(read_json(a.path / "zarr.json") == a.spec.metadata() for a in image.levels)
+            return image if stated and OURS in attributes_of(path) else cls.create(path, spec)
+        except (FileNotFoundError, CorruptError):
+            return cls.create(path, spec)
 
     @classmethod
     def open(cls, path: Path) -> StoredImage:
@@ -97,8 +102,8 @@ class StoredImage:
         reference: Sequence[float] | None = None,
         label: Mapping[str, Any] | None = None,
         notes: Mapping[str, Any] | None = None,
-    ) -> None:
-        """Write the standard's metadata, last. `label` is the value of `image-label`; `notes` are kept among our own."""
+    ) -> list[Written]:
+        """Write the standard's metadata, last; returns all its metadata files. `label` is the value of `image-label`; `notes` are kept among our own."""
         spec = self.levels[0].spec
         channels = spec.shape[0] if spec.names[0] == "c" else None
         reference = list(reference or self.frames[0].spacing)
@@ -112,6 +117,8 @@ class StoredImage:
             ome["image-label"] = dict(label)
         ours = {**(notes or {}), "reference": reference, "status": "complete"}
         write_json(self.path / "zarr.json", _group({"ome": ome, OURS: ours}))
+        documents = [self.path / "zarr.json", *(a.path / "zarr.json" for a in self.levels)]
+        return [Written(p, len(data), checksum(data)) for p in documents for data in [p.read_bytes()]]
 
     @property
     def channels(self) -> int:

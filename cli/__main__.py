@@ -1,0 +1,5 @@
+"""`python -m tile_engine.cli`."""
+
+from .app import main
+
+main()

@@ -1,0 +1,296 @@
+"""The command line, `tile-engine`: parses, makes one call into the engine, prints; errors are a line and an exit status."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from ..version import VERSION
+from . import options as o
+
+if TYPE_CHECKING:
+    from ..engine.opened import Run
+
+app = typer.Typer(
+    name="tile-engine",
+    help="From whole-slide images to maps of what is in them and where.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+runs = typer.Typer(help="All stages of a job, from slides to report.", no_args_is_help=True)
+app.add_typer(runs, name="run")
+
+
+def main() -> None:
+    """Entry point. Exit statuses: 0 done, 2 settings, 3 some input rejected, 4 no usable input, 5 environment, 6 locked,
+    7 store corrupt, 75 unfinished (run the same command again), 130 and 143 interrupted."""
+    from ..errors import TileEngineError
+
+    try:
+        status = app(standalone_mode=False)
+        sys.exit(status if isinstance(status, int) else 0)
+    except TileEngineError as error:
+        print(f"error [{error.code}]: {error.message}", file=sys.stderr)
+        sys.exit(error.exit_status)
+    except KeyboardInterrupt as error:
+        print("stopped; what was written is safe: run the same command again to go on.", file=sys.stderr)
+        sys.exit(143 if type(error).__name__ == "Terminated" else 130)
+    except Exception as error:  # noqa: BLE001 - click's own errors share no importable base; all others are raised again
+        sys.exit(_usage(error))
+
+
+def _usage(error: Exception) -> int:
+    """Click's own errors, said as click says them; anything else is ours to mend and keeps its trace."""
+    show: Callable[[], None] | None = getattr(error, "show", None)
+    if show is None and type(error).__name__ not in ("Abort", "Exit"):
+        raise error
+    if show is not None:
+        show()
+    return int(getattr(error, "exit_code", 130))
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"tile-engine {VERSION}")
+        raise typer.Exit
+
+
+@app.callback()
+def top(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+) -> None:
+    """From whole-slide images to maps of what is in them and where."""
+
+
+@runs.command("cluster")
+def run_cluster(
+    slides: o.Slides,
+    out: o.Out = None,
+    mpp: o.Mpp = None,
+    spacing: o.Spacing = None,
+    pixels: o.Pixels = None,
+    codec: o.Codec = None,
+    max_bad_tiles: o.MaxBadTiles = None,
+    patch: o.Patch = None,
+    stride: o.Stride = None,
+    samples: o.Samples = None,
+    effort: o.Effort = None,
+    jitter: o.Jitter = None,
+    k: o.K = None,
+    objective: o.Objective = None,
+    seeds: o.Seeds = None,
+    seed: o.Seed = None,
+    threads: o.Threads = None,
+    dtype: o.Dtype = None,
+    umap: o.Umap = None,
+    cluster: o.Cluster = None,
+    scheduler_address: o.SchedulerAddress = None,
+    workers: o.Workers = None,
+    redo: o.Redo = False,
+    force_unlock: o.ForceUnlock = False,
+    dry_run: o.DryRun = False,
+    json: o.AsJson = False,
+    quiet: o.Quiet = False,
+) -> int:
+    """Find the kinds of tissue on slides, and where they are: slides to maps, in one command.
+
+    The same command goes on where it stopped. Changed settings or slides are refused with a diff unless --redo is given.
+    """
+    return _begin(locals(), stages=None)
+
+
+@app.command()
+def convert(
+    slides: o.SlidesArgument,
+    out: o.Out = None,
+    mpp: o.Mpp = None,
+    spacing: o.Spacing = None,
+    pixels: o.Pixels = None,
+    codec: o.Codec = None,
+    max_bad_tiles: o.MaxBadTiles = None,
+    cluster: o.Cluster = None,
+    scheduler_address: o.SchedulerAddress = None,
+    workers: o.Workers = None,
+    redo: o.Redo = False,
+    force_unlock: o.ForceUnlock = False,
+    dry_run: o.DryRun = False,
+    json: o.AsJson = False,
+    quiet: o.Quiet = False,
+) -> int:
+    """Slides to OME-Zarr 0.5: sharded, lossless, with the whole pyramid and a tissue mask. The first stage of a run."""
+    return _begin(locals(), stages=("convert",))
+
+
+@app.command()
+def sample(
+    out: o.OutArgument,
+    patch: o.Patch = None,
+    samples: o.Samples = None,
+    effort: o.Effort = None,
+    seed: o.Seed = None,
+    cluster: o.Cluster = None,
+    scheduler_address: o.SchedulerAddress = None,
+    workers: o.Workers = None,
+    redo: o.Redo = False,
+    force_unlock: o.ForceUnlock = False,
+    json: o.AsJson = False,
+    quiet: o.Quiet = False,
+) -> int:
+    """Random patches inside tissue, balanced over slides and groups. Needs `convert`."""
+    return _go_on(locals(), "sample")
+
+
+@app.command()
+def train(
+    out: o.OutArgument,
+    effort: o.Effort = None,
+    jitter: o.Jitter = None,
+    k: o.K = None,
+    objective: o.Objective = None,
+    seeds: o.Seeds = None,
+    threads: o.Threads = None,
+    cluster: o.Cluster = None,
+    scheduler_address: o.SchedulerAddress = None,
+    workers: o.Workers = None,
+    redo: o.Redo = False,
+    force_unlock: o.ForceUnlock = False,
+    json: o.AsJson = False,
+    quiet: o.Quiet = False,
+) -> int:
+    """Autoencoder, heads for every K, the chosen one fine-tuned. Needs `sample`; a new --k keeps the autoencoder."""
+    return _go_on(locals(), "train")
+
+
+@app.command()
+def apply(
+    out: o.OutArgument,
+    stride: o.Stride = None,
+    dtype: o.Dtype = None,
+    cluster: o.Cluster = None,
+    scheduler_address: o.SchedulerAddress = None,
+    workers: o.Workers = None,
+    redo: o.Redo = False,
+    force_unlock: o.ForceUnlock = False,
+    json: o.AsJson = False,
+    quiet: o.Quiet = False,
+) -> int:
+    """Every tissue tile of every slide through the trained network, as Zarr layers. Needs `train`."""
+    return _go_on(locals(), "apply")
+
+
+@app.command("map")
+def map_(
+    out: o.OutArgument,
+    umap: o.Umap = None,
+    cluster: o.Cluster = None,
+    scheduler_address: o.SchedulerAddress = None,
+    workers: o.Workers = None,
+    redo: o.Redo = False,
+    force_unlock: o.ForceUnlock = False,
+    json: o.AsJson = False,
+    quiet: o.Quiet = False,
+) -> int:
+    """Table, UMAP, maps, GeoJSON and report of an applied run. Needs `apply`."""
+    return _go_on(locals(), "map")
+
+
+@app.command()
+def info(
+    path: str = typer.Argument(help="A slide, a store, or a run's folder."), json: o.AsJson = False, mpp: o.Mpp = None
+) -> int:
+    """Say what a slide or a store is: levels, spacing, size, reader, and anything odd."""
+    from ..engine.describe import describe
+    from .tell import print_description
+
+    return print_description(describe(path, mpp), as_json=json)
+
+
+@app.command()
+def status(out: o.OutArgument, json: o.AsJson = False) -> int:
+    """How far a run is: stages, slides, rejections, and who owns it."""
+    from ..engine.describe import status as look
+    from .tell import print_status
+
+    return print_status(look(out), as_json=json)
+
+
+@app.command()
+def demo(
+    out: str = typer.Option("demo", "--out", help="Folder for the demo's slides and results."),
+    json: o.AsJson = False,
+    quiet: o.Quiet = False,
+) -> int:
+    """Make four small slides from a public section and run the main job on them: about three minutes on two cores."""
+    from pathlib import Path
+
+    from ..engine.demo import SETTINGS, make_slides
+    from ..engine.runs.cluster import How, cluster
+    from .display import Display
+
+    slides = Path(out) / "slides"
+    with Display(as_json=json, quiet=quiet) as show:
+        if not all((slides / f"colon-{n}.tif").exists() for n in range(1, 5)):
+            make_slides(slides)
+        run = cluster(slides, Path(out) / "results", how=How(report=show), **SETTINGS)
+    return _result(run, as_json=json)
+
+
+def _how(values: dict[str, Any], show: Any) -> Any:
+    from ..engine.runs.cluster import How
+    from ..engine.workers import Where
+
+    where = Where(
+        scheduler_address=values.get("scheduler_address"), cluster=values.get("cluster"), workers=values.get("workers")
+    )
+    return How(where=where, redo=values["redo"], force_unlock=values["force_unlock"], report=show)
+
+
+_NOT_SETTINGS = frozenset(
+    {"slides", "out", "cluster", "scheduler_address", "workers", "redo", "force_unlock", "dry_run", "json", "quiet"}
+)
+
+
+def _begin(values: dict[str, Any], stages: tuple[str, ...] | None) -> int:
+    """A run that begins with slides."""
+    from dataclasses import replace
+
+    from ..engine.runs.cluster import cluster, plan_only
+    from .display import Display
+    from .tell import print_plan
+
+    settings = {k: v for k, v in values.items() if k not in _NOT_SETTINGS}
+    slides = values["slides"][0] if len(values["slides"]) == 1 else values["slides"]
+    if values["dry_run"]:
+        return print_plan(plan_only(slides, values["out"], **settings), as_json=values["json"])
+    with Display(as_json=values["json"], quiet=values["quiet"]) as show:
+        how = _how(values, show)
+        run = cluster(slides, values["out"], how=replace(how, stages=stages) if stages else how, **settings)
+    return _result(run, as_json=values["json"])
+
+
+def _go_on(values: dict[str, Any], stage: str) -> int:
+    """One stage of a run that exists."""
+    from dataclasses import replace
+
+    from ..engine.runs.cluster import resume
+    from .display import Display
+
+    settings = {k: v for k, v in values.items() if k not in _NOT_SETTINGS}
+    with Display(as_json=values["json"], quiet=values["quiet"]) as show:
+        run = resume(values["out"], how=replace(_how(values, show), stages=(stage,)), **settings)
+    return _result(run, as_json=values["json"])
+
+
+def _result(run: Run, *, as_json: bool) -> int:
+    from .tell import print_result
+
+    return print_result(run, as_json=as_json)
+
+
+if __name__ == "__main__":
+    main()

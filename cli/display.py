@@ -1,0 +1,126 @@
+"""Display: a run's events for people at a terminal, as plain lines for log files, or as JSON lines for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..engine.progress import Event
+
+EVERY = 5.0
+"""Seconds between two plain progress lines of a stage."""
+
+
+class Display:
+    """`with Display(...) as show:` and hand `show` to a run as its report."""
+
+    def __init__(self, *, as_json: bool = False, quiet: bool = False) -> None:
+        self.as_json, self.quiet = as_json, quiet
+        self._bar: Any = None
+        self._task: Any = None
+        self._title = ""
+        self._began = self._said = 0.0
+        self._first = 0.0
+
+    def __enter__(self) -> Display:
+        if sys.stderr.isatty() and not self.as_json and not self.quiet:
+            from rich.console import Console
+            from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+            self._bar = Progress(
+                TextColumn("{task.description:<20}"),
+                BarColumn(),
+                TextColumn("{task.fields[detail]}"),
+                TimeRemainingColumn(),
+                console=Console(stderr=True),
+            )
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def __call__(self, event: Event) -> None:
+        if self.as_json:
+            record = {
+                "event": event.kind,
+                "text": event.text,
+                "stage": event.stage,
+                "done": event.done,
+                "total": event.total,
+            }
+            sys.stdout.write(json.dumps({k: v for k, v in record.items() if v != ""} | {"facts": event.facts}) + "\n")
+            sys.stdout.flush()
+        elif event.kind == "progress":
+            self._progress(event)
+        elif event.kind == "start":
+            print(f"results: {event.text}", flush=True)
+        elif event.kind in ("rejected", "warning"):
+            code = f" [{event.facts['code']}]" if "code" in event.facts else ""
+            self._line(f"{event.kind}{code}: {event.text}")
+        elif event.kind == "note" and not self.quiet:
+            self._line(event.text)
+
+    def _line(self, text: str) -> None:
+        if self._bar is not None:
+            self._bar.console.print(text, markup=False, highlight=False)
+        else:
+            print(text, file=sys.stderr, flush=True)
+
+    def _progress(self, event: Event) -> None:
+        now = time.monotonic()
+        if event.text != self._title:
+            self._title, self._began, self._said, self._first = event.text, now, 0.0, event.done
+            if self._bar is not None:
+                if self._task is not None:
+                    self._bar.update(self._task, visible=False)
+                self._task = self._bar.add_task(event.text, total=event.total, detail="")
+        if self._bar is not None:
+            self._bar.update(self._task, completed=event.done, total=event.total, detail=_detail(event))
+        ended = event.done >= event.total
+        if self.quiet or not (ended or now - self._said >= EVERY):
+            return
+        if ended and self._said < 0:
+            return
+        self._said = -1.0 if ended else now
+        took = now - self._began
+        if self._bar is not None:
+            if ended:
+                self._bar.console.print(
+                    f"{event.text:<20} {_detail(event)}  {_clock(took)}", markup=False, highlight=False
+                )
+            return
+        done = event.done - self._first
+        left = f", {_clock(took / done * (event.total - event.done))} left" if done and not ended else ""
+        self._line(f"{event.text}: {event.done:g}/{event.total:g}{_joined(_detail(event))}, {_clock(took)}{left}")
+
+
+def _detail(event: Event) -> str:
+    facts = event.facts
+    if facts.get("steps"):
+        loss = f", loss {facts['loss']:.4f}" if "loss" in facts else ""
+        return f"step {event.done:g} of {event.total:g}{loss}"
+    parts = [f"{facts['slides']} slides"] if facts.get("slides") else []
+    if facts.get("amount") and facts.get("seconds"):
+        rate = facts["amount"] / max(facts["seconds"], 1e-6)
+        unit = {"convert": "MPix/s", "sample": "patches/s", "apply": "patches/s"}.get(event.stage)
+        if unit:
+            parts.append(f"{rate / 1e6:.1f} {unit}" if unit == "MPix/s" else f"{rate:,.0f} {unit}")
+    return ", ".join(parts)
+
+
+def _joined(detail: str) -> str:
+    return f" ({detail})" if detail else ""
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -1,0 +1,158 @@
+"""Options: every option of the command line once, so that all commands that take one take the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+_SLIDES, _WHAT, _TRAIN, _WHERE, _TALK = "Slides", "Tiles and training", "Clusters", "Where it runs", "What it says"
+
+Slides = Annotated[
+    list[str],
+    typer.Option(
+        "--slides",
+        help="Folder (with its subfolders), glob, file, or CSV with a column `path` and perhaps mpp, site, group.",
+        rich_help_panel=_SLIDES,
+    ),
+]
+SlidesArgument = Annotated[
+    list[str], typer.Argument(help="Folder, glob, files, or a CSV with a column `path`.", show_default=False)
+]
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", help="Folder for the results [default: ./<folder>-tiles].", rich_help_panel=_SLIDES),
+]
+OutArgument = Annotated[Path, typer.Argument(help="Folder of a run.", show_default=False)]
+Mpp = Annotated[
+    float | None,
+    typer.Option(
+        "--mpp",
+        help="Micrometres a pixel of slides that do not say it; a CSV's column goes before.",
+        rich_help_panel=_SLIDES,
+    ),
+]
+Spacing = Annotated[
+    float | None,
+    typer.Option(
+        "--spacing",
+        help="Micrometres a pixel to work at [default: 0.5, if half the slides reach it].",
+        rich_help_panel=_SLIDES,
+    ),
+]
+Pixels = Annotated[
+    str | None,
+    typer.Option(
+        "--pixels",
+        help="Pixels to store: all, tissue (the rest reads as background), or none "
+        "(the run reads the slides themselves) [default: all].",
+        rich_help_panel=_SLIDES,
+    ),
+]
+Codec = Annotated[
+    str | None,
+    typer.Option(
+        "--codec",
+        help="Lossless compression: zstd, lz4 (faster, larger), none [default: zstd].",
+        rich_help_panel=_SLIDES,
+    ),
+]
+MaxBadTiles = Annotated[
+    float | None,
+    typer.Option(
+        "--max-bad-tiles",
+        help="Share of the tissue that may be unreadable before a slide is rejected [default: 0.01].",
+        rich_help_panel=_SLIDES,
+    ),
+]
+Patch = Annotated[
+    int | None, typer.Option("--patch", help="Side of a patch in pixels [default: 128].", rich_help_panel=_WHAT)
+]
+Stride = Annotated[
+    int | None,
+    typer.Option("--stride", help="Pixels between patches on the maps [default: half a patch].", rich_help_panel=_WHAT),
+]
+Samples = Annotated[
+    int | None,
+    typer.Option("--samples", help="Patches to train on, at most [default: 50000].", rich_help_panel=_WHAT),
+]
+Effort = Annotated[
+    str | None,
+    typer.Option(
+        "--effort",
+        help="Training steps: quick, normal, thorough, or a factor [default: normal].",
+        rich_help_panel=_WHAT,
+    ),
+]
+Jitter = Annotated[
+    float | None,
+    typer.Option(
+        "--jitter", help="Strength of colour and stain jitter in training [default: 1].", rich_help_panel=_WHAT
+    ),
+]
+K = Annotated[
+    str | None,
+    typer.Option(
+        "--k", help="Number of clusters: 14, a range 2-20, or auto for 2-20 [default: auto].", rich_help_panel=_TRAIN
+    ),
+]
+Objective = Annotated[
+    str | None,
+    typer.Option("--objective", help="iic or imsat [default: see docs/design.md].", rich_help_panel=_TRAIN),
+]
+Seeds = Annotated[
+    int | None, typer.Option("--seeds", help="Initialisations of every head [default: 5].", rich_help_panel=_TRAIN)
+]
+Seed = Annotated[
+    int | None, typer.Option("--seed", help="Of every random choice [default: 0].", rich_help_panel=_TRAIN)
+]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        "--threads",
+        help="Threads of a training step; another number gives other last digits [default: the cores, at most 8].",
+        rich_help_panel=_TRAIN,
+    ),
+]
+Dtype = Annotated[
+    str | None,
+    typer.Option("--dtype", help="Arithmetic of apply: float32 or bf16 [default: float32].", rich_help_panel=_TRAIN),
+]
+Umap = Annotated[
+    bool | None, typer.Option("--umap/--no-umap", help="Lay the tiles out by UMAP.", rich_help_panel=_TRAIN)
+]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        help="none (this process) or local (a dask worker a core) [default: local with more than two cores].",
+        rich_help_panel=_WHERE,
+    ),
+]
+SchedulerAddress = Annotated[
+    str | None,
+    typer.Option(
+        "--scheduler-address", help="A running dask scheduler, such as tcp://127.0.0.1:8786.", rich_help_panel=_WHERE
+    ),
+]
+Workers = Annotated[int | None, typer.Option("--workers", help="Local dask workers.", rich_help_panel=_WHERE)]
+Redo = Annotated[
+    bool,
+    typer.Option(
+        "--redo",
+        help="Go on with changed settings or slides: what depends on them is made anew.",
+        rich_help_panel=_WHERE,
+    ),
+]
+ForceUnlock = Annotated[
+    bool,
+    typer.Option(
+        "--force-unlock", help="Take over the lock of another host's run that is surely gone.", rich_help_panel=_WHERE
+    ),
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.", rich_help_panel=_TALK)
+]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line, for programs.", rich_help_panel=_TALK)]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only warnings and the result.", rich_help_panel=_TALK)]

@@ -1,0 +1,144 @@
+"""describe: what a slide, a store or a run's folder is, for a person who wonders."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import NoInputError, SettingsError, SlideError
+from ..stores.folder import Folder
+from ..stores.image import OURS, StoredImage, attributes_of, labels_listed
+from ..stores.receipts import Ledger
+from ..stores.slides.reader import probe
+from .job import load
+from .stages import STEPS, TITLES
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """Facts in the order they are told."""
+
+    facts: tuple[tuple[str, str], ...]
+    levels: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    problems: tuple[tuple[str, str], ...] = ()
+    """(reason code, what is wrong and what to do): empty where it can be used as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepStatus:
+    """How far one step is."""
+
+    title: str
+    state: str
+    """waiting, running or complete."""
+    done: int
+    total: int
+    """Units; 0 where they are not known yet."""
+    wall: float
+    """Seconds spent, over all tries."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How far a run is."""
+
+    out: str
+    state: str
+    owner: str
+    steps: tuple[StepStatus, ...]
+    rejected: tuple[tuple[str, str, str], ...]
+    """Name, reason code, message."""
+
+
+def describe(path: str | Path, mpp: float | None = None) -> Description:
+    """What lies at `path`. Raises NoInputError where there is nothing."""
+    path = Path(path).expanduser()
+    if not path.exists():
+        raise NoInputError(f"{path} does not exist.", "E_MISSING")
+    if (path / "run.json").exists():
+        return _run(path)
+    if (path / "zarr.json").exists() and OURS in attributes_of(path):
+        return _store(path)
+    if path.is_dir() and not any((path / name).exists() for name in (".zattrs", ".zgroup", "zarr.json")):
+        raise SettingsError(f"{path} is a folder: name one slide, a .zarr store, or a run's folder.", "E_FOLDER")
+    try:
+        found = probe(path, mpp)
+    except SlideError as error:
+        return Description((("path", str(path)),), problems=((error.code, error.message),))
+    spacing = "not stated" if found.spacing is None else f"{found.spacing[0]:g} x {found.spacing[1]:g} um (y, x)"
+    size = path.stat().st_size if path.is_file() else sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
+    pixels = found.shapes[0][0] * found.shapes[0][1]
+    facts = (
+        ("name", found.name),
+        ("reader", found.reader),
+        ("pixels", f"{found.shapes[0][1]} x {found.shapes[0][0]}, {found.channels} channels of {found.dtype}"),
+        ("spacing", f"{spacing}{f', from {found.spacing_source}' if found.spacing_source else ''}"),
+        ("file", f"{size / 1e6:.1f} MB for {pixels / 1e6:.1f} MPix"),
+    )
+    levels = tuple(
+        f"{i}: {shape[1]} x {shape[0]}, {factor[0]:g} times coarser"
+        for i, (shape, factor) in enumerate(zip(found.shapes, found.factors, strict=True))
+    )
+    return Description(facts, levels, found.notes, found.problems)
+
+
+def status(out: str | Path) -> Status:
+    """How far the run in `out` is. Raises SettingsError (E_NO_RUN) where there is none."""
+    job = load(Path(out).expanduser().absolute())
+    run = job.folder.read("run")
+    steps = []
+    for name, step in STEPS.items():
+        facts = run["steps"].get(name, {})
+        state = str(facts.get("status", "waiting"))
+        done = total = 0
+        if facts:
+            units = list(step.units(job))
+            total = len(units)
+            ledgers = {s: Ledger(job.folder.out, name, job.ledger_key(name, s)) for s in {u.slide for u in units}}
+            done = sum(ledgers[u.slide].find(u.name) is not None for u in units)
+        steps.append(StepStatus(TITLES[name], state, done, total, float(facts.get("wall", 0.0))))
+    rejected = tuple((r["name"], r["code"], r["message"]) for r in job.folder.read("rejected").values())
+    return Status(str(job.folder.out), str(run["status"]), _owner(job.folder), tuple(steps), rejected)
+
+
+def _owner(folder: Folder) -> str:
+    try:
+        owner = json.loads((folder.out / "lock.json").read_text())
+    except (FileNotFoundError, json.JSONDecodeError):
+        return ""
+    return f"host {owner.get('host')}, pid {owner.get('pid')}"
+
+
+def _run(path: Path) -> Description:
+    found = status(path)
+    done = sum(step.state == "complete" for step in found.steps)
+    facts = (
+        ("run", found.out),
+        ("state", f"{found.state}, {done} of {len(found.steps)} steps complete"),
+        ("rejected", str(len(found.rejected))),
+    )
+    return Description(facts, notes=("`tile-engine status` tells more of it.",))
+
+
+def _store(path: Path) -> Description:
+    attributes = attributes_of(path)
+    if attributes[OURS].get("status") != "complete":
+        return Description(
+            (("store", str(path)),), problems=(("E_UNFINISHED", "it is not finished: run the same command again."),)
+        )
+    image = StoredImage.open(path)
+    spec = image.levels[0].spec
+    size = sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
+    facts = (
+        ("store", f"{path.name}, OME-Zarr {attributes['ome']['version']} by tile-engine"),
+        ("array", f"{' x '.join(map(str, spec.shape))} ({', '.join(spec.names)}) of {spec.dtype}"),
+        ("spacing", " x ".join(f"{s:g}" for s in image.frames[0].spacing) + " um"),
+        ("codec", f"{spec.codec.name}, chunks {spec.chunk}, shards {spec.shard}"),
+        ("pixels", str(attributes[OURS].get("pixels", "all"))),
+        ("labels", ", ".join(labels_listed(path)) or "none"),
+        ("disk", f"{size / 1e6:.1f} MB"),
+    )
+    levels = tuple(f"{i}: {' x '.join(map(str, f.shape))} at {f.spacing[0]:g} um" for i, f in enumerate(image.frames))
+    return Description(facts, levels)

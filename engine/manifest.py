@@ -1,0 +1,163 @@
+"""Manifest: what OUT says the run is. The same command goes on; another one is refused with a diff, unless told to redo."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from importlib.metadata import version
+from typing import Any
+
+from ..errors import SettingsError
+from ..stores.files import sweep
+from ..stores.folder import Folder
+from ..stores.image import list_labels
+from ..version import VERSION
+from .job import Job, SlideRecord, load, record_of
+from .opening import Opened, Rejection
+from .settings import Settings
+from .stages import STEPS, TITLES, clear, fingerprints, forget_slides
+from .workers import cores
+
+MOST_THREADS = 8
+
+
+def with_threads(settings: Settings, folder: Folder) -> Settings:
+    """Training threads are part of the numerics: those that the run began with, else the cores of this machine."""
+    if settings.threads:
+        return settings
+    begun = folder.read("run").get("settings", {}).get("threads")
+    return settings.model_copy(update={"threads": begun or min(cores(), MOST_THREADS)})
+
+
+def prepare(folder: Folder, settings: Settings, opened: Opened, *, redo: bool) -> Job:
+    """State the run in OUT, or find that it is the one that OUT holds; sweeps what a killed run left half-written.
+
+    Raises SettingsError (E_OTHER_SETTINGS) with a diff of settings, slides and stages where it is another one.
+    """
+    old = folder.read("run")
+    rejected = _rejected(folder, opened)
+    slides = {s: r for s, r in opened.slides.items() if s not in rejected}
+    prints = fingerprints(settings, opened.spacing, slides.values())
+    if "settings" in old:
+        begun = {s: record_of(raw) for s, raw in folder.read("slides").items()}
+        stale = stale_steps(old, prints, begun, opened.slides)
+        changes = [*_settings_diff(old, settings, opened.spacing), *_slides_diff(begun, opened.slides)]
+        if stale and not redo:
+            raise SettingsError(_refusal(folder, changes, stale, old), "E_OTHER_SETTINGS")
+        if stale:
+            _forget(folder, stale, begun, opened.slides)
+    sweep(folder.out)
+    folder.write("slides", {s: asdict(r) for s, r in opened.slides.items()})
+    folder.write("rejected", {s: asdict(r) for s, r in sorted(rejected.items())})
+    steps = {s: facts for s, facts in old.get("steps", {}).items() if facts["fingerprint"] == prints.get(s)}
+    folder.write("run", manifest(settings, opened, prints, steps))
+    return load(folder.out)
+
+
+def manifest(settings: Settings, opened: Opened, prints: Mapping[str, str], steps: Mapping[str, Any]) -> dict[str, Any]:
+    """The value of run.json."""
+    return {
+        "tile_engine": VERSION,
+        "status": "running",
+        "command": "cluster",
+        "input": str(opened.root.absolute()),
+        "settings": settings.model_dump(mode="json"),
+        "spacing": opened.spacing,
+        "ignored": [list(item) for item in opened.ignored[:1000]],
+        "fingerprints": dict(prints),
+        "steps": dict(steps),
+        "versions": {
+            name: version(name) for name in ("numpy", "torch", "zarr", "dask", "umap-learn", "openslide-python")
+        }
+        | {"python": platform.python_version()},
+    }
+
+
+def stale_steps(
+    old: Mapping[str, Any],
+    prints: Mapping[str, str],
+    begun: Mapping[str, SlideRecord],
+    slides: Mapping[str, SlideRecord],
+) -> list[str]:
+    """Steps that have begun and whose results another setting or another cohort would make different."""
+    changed = {s for s in begun.keys() & slides.keys() if begun[s].key != slides[s].key}
+    stale = []
+    for step in STEPS:
+        if step in old["steps"] and (old["fingerprints"].get(step) != prints[step] or (changed and step == "overview")):
+            stale.append(step)
+    return stale
+
+
+def update_rejected(job: Job, slide: str, rejection: Rejection) -> Job:
+    """Leave a slide out from now on; the steps that look at the cohort are about the others."""
+    folder = job.folder
+    folder.write("rejected", folder.read("rejected") | {slide: asdict(rejection)})
+    run = folder.read("run")
+    spared = [r for s, r in job.slides.items() if s != slide or not _before_cohort(rejection.step)]
+    run["fingerprints"] = fingerprints(job.settings, job.spacing, spared)
+    folder.write("run", run)
+    return load(folder.out)
+
+
+def _before_cohort(step: str) -> bool:
+    order = list(STEPS)
+    return step == "open" or order.index(step) < order.index("draw")
+
+
+def _rejected(folder: Folder, opened: Opened) -> dict[str, Rejection]:
+    """Slides rejected on opening now, and those that an earlier try rejected later on and that are still the same."""
+    out = dict(opened.rejected)
+    for slide, raw in folder.read("rejected").items():
+        before = Rejection(**raw)
+        now = opened.slides.get(slide)
+        if before.step != "open" and now is not None and before.fingerprint == now.fingerprint:
+            out[slide] = before
+    return out
+
+
+def _settings_diff(old: Mapping[str, Any], settings: Settings, spacing: float) -> list[str]:
+    new = settings.model_dump(mode="json")
+    lines = [
+        f"{k}: {_short(old['settings'].get(k))} -> {_short(v)}" for k, v in new.items() if old["settings"].get(k) != v
+    ]
+    if old["spacing"] != spacing:
+        lines.append(f"spacing of the run: {old['spacing']:g} -> {spacing:g} um")
+    return lines
+
+
+def _slides_diff(begun: Mapping[str, SlideRecord], slides: Mapping[str, SlideRecord]) -> list[str]:
+    lines = [f"slide added: {slides[s].name}" for s in slides.keys() - begun.keys()]
+    lines += [f"slide gone: {begun[s].name}" for s in begun.keys() - slides.keys()]
+    lines += [f"slide changed: {slides[s].name}" for s in begun.keys() & slides.keys() if begun[s].key != slides[s].key]
+    return sorted(lines)
+
+
+def _refusal(folder: Folder, changes: Iterable[str], stale: list[str], old: Mapping[str, Any]) -> str:
+    kept = [TITLES[s] for s in STEPS if s in old["steps"] and s not in stale]
+    listed = list(changes)
+    more = [f"... and {len(listed) - 20} more"] if len(listed) > 20 else []
+    return "\n".join(
+        [
+            f"{folder.out} holds a run with other settings or slides, whose results would be mixed with these:",
+            *(f"  {line}" for line in listed[:20] + more),
+            f"to be done again: {', '.join(TITLES[s] for s in stale)}",
+            f"kept: {', '.join(kept) or 'nothing'}",
+            "Add --redo to go on, or give another folder with --out.",
+        ]
+    )
+
+
+def _forget(
+    folder: Folder, stale: list[str], begun: Mapping[str, SlideRecord], slides: Mapping[str, SlideRecord]
+) -> None:
+    """Remove what will be made anew: of changed slides everything, of the others what the stale steps had left."""
+    forget_slides(folder, [s for s in begun if s not in slides or begun[s].key != slides[s].key])
+    clear(folder, stale, begun)
+    for slide in begun:
+        if "tiles" in stale and (folder.slide(slide) / "labels").is_dir():
+            list_labels(folder.slide(slide), ["tissue"])
+
+
+def _short(value: Any) -> str:
+    return "-".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,0 +1,144 @@
+"""Opening a cohort: every slide is looked at once before work; what cannot be used is rejected with its reason."""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import SlideError
+from ..stores.slides.cohort import Cohort, SlideEntry, fingerprint
+from ..stores.slides.reader import open_slide
+from ..stores.slides.view import CLOSE, at_spacing
+from ..stores.source import Source
+from .job import SlideRecord
+
+PREFERRED = 0.5
+"""Micrometres a pixel to work at where at least half of the slides are as fine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Why a slide was left out."""
+
+    name: str
+    code: str
+    message: str
+    step: str = "open"
+    """Which step found it out."""
+    fingerprint: str = ""
+    """Of the file then: one that was changed since is tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A cohort after the first look."""
+
+    spacing: float
+    slides: dict[str, SlideRecord]
+    rejected: dict[str, Rejection]
+    ignored: tuple[tuple[str, str], ...]
+    root: Path
+
+
+def open_cohort(cohort: Cohort, *, mpp: float | None, spacing: float | None) -> Opened:
+    """Look at every slide, settle the run's spacing (see `working_spacing`), and record how each is seen at it."""
+    with ThreadPoolExecutor(8) as pool:
+        looks = list(pool.map(lambda entry: _look(entry, mpp), cohort.entries))
+    finest = [look["finest"] for look in looks if isinstance(look, dict)]
+    target = spacing or (working_spacing(finest) if finest else PREFERRED)
+    kind = Counter((look["channels"], look["dtype"]) for look in looks if isinstance(look, dict)).most_common(1)
+    slides: dict[str, SlideRecord] = {}
+    rejected: dict[str, Rejection] = {}
+    for entry, look in zip(cohort.entries, looks, strict=True):
+        try:
+            if isinstance(look, SlideError):
+                raise look
+            slides[entry.id] = _record(entry, look, mpp=mpp, target=target, kind=kind[0][0])
+        except SlideError as error:
+            mark = _fingerprint(entry.path)
+            rejected[entry.id] = Rejection(entry.name, error.code, error.message, fingerprint=mark)
+    return Opened(target, slides, rejected, cohort.ignored, cohort.root)
+
+
+def working_spacing(finest: Iterable[float]) -> float:
+    """0.5 um if at least half of the slides reach it (within 5 %), else the median of their finest spacings.
+
+    >>> working_spacing([0.25, 0.5, 1.0]), working_spacing([1.0, 2.0, 0.5])
+    (0.5, 1.0)
+    """
+    values = list(finest)
+    reach = sum(v <= PREFERRED * (1 + CLOSE) for v in values)
+    return PREFERRED if 2 * reach >= len(values) else statistics.median(values)
+
+
+def _look(entry: SlideEntry, mpp: float | None) -> dict[str, Any] | SlideError:
+    try:
+        with open_slide(entry.path, entry.mpp or mpp) as slide:
+            spacing = slide.frames[0].spacing
+            return {
+                "finest": (spacing[0] * spacing[1]) ** 0.5,
+                "full": slide.frames[0].shape,
+                "channels": slide.channels,
+                "dtype": slide.dtype,
+                "background": slide.background,
+                "reader": slide.reader,
+                "notes": slide.notes,
+                "frames": _Frames(slide),
+            }
+    except SlideError as error:
+        return error
+
+
+class _Frames:
+    """A source of which only the frames are left: enough to ask how it would be seen."""
+
+    def __init__(self, source: Source) -> None:
+        self.frames = source.frames
+        self.channels, self.dtype, self.background = source.channels, source.dtype, source.background
+
+    def read(self, box: Any, level: int = 0) -> Any:
+        raise ValueError("this slide is closed")
+
+
+def _record(
+    entry: SlideEntry, look: dict[str, Any], *, mpp: float | None, target: float, kind: tuple[int, str]
+) -> SlideRecord:
+    if (look["channels"], look["dtype"]) != kind:
+        raise SlideError(
+            f"it has {look['channels']} channels of {look['dtype']}, most slides of the run have {kind[0]} of {kind[1]}: "
+            "one network cannot look at both. Run it apart.",
+            "E_OTHER_PIXELS",
+        )
+    seen = at_spacing(look["frames"], target).frames[0]
+    return SlideRecord(
+        id=entry.id,
+        name=entry.name,
+        path=str(entry.path.absolute()),
+        fingerprint=_fingerprint(entry.path),
+        mpp=entry.mpp or mpp,
+        group=entry.group,
+        site=entry.site,
+        extra=dict(entry.extra),
+        reader=look["reader"],
+        finest=look["finest"],
+        full=(look["full"][0], look["full"][1]),
+        channels=look["channels"],
+        dtype=look["dtype"],
+        background=look["background"],
+        shape=(seen.shape[0], seen.shape[1]),
+        spacing=(seen.spacing[0], seen.spacing[1]),
+        origin=(seen.origin[0], seen.origin[1]),
+        notes=tuple(look["notes"]),
+    )
+
+
+def _fingerprint(path: Path) -> str:
+    try:
+        return fingerprint(path)
+    except OSError:
+        return ""

@@ -1,0 +1,223 @@
+"""cluster: the main job. Slides in a folder become maps of the kinds of tissue in them, with no annotation and no settings."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from ...errors import MachineError, NoInputError, SettingsError
+from ...stores.files import sweep
+from ...stores.folder import Folder
+from ...stores.lock import Lock
+from ...stores.slides.cohort import find_slides
+from ..job import Job, load
+from ..loop import run_stages, unfinished
+from ..manifest import prepare, with_threads
+from ..opened import Run
+from ..opening import Opened, open_cohort
+from ..progress import Event, Report, silent
+from ..settings import settings_of
+from ..stages import STAGES
+from ..workers import Where, crew
+from .estimate import Estimate, estimate
+
+Slides = str | Path | Sequence[str | Path]
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """How a run is done, as against what it is: none of this touches a result."""
+
+    where: Where = field(default_factory=Where)
+    redo: bool = False
+    """Go on although settings or slides have changed: what depends on them is made anew."""
+    force_unlock: bool = False
+    report: Report = silent
+    stages: tuple[str, ...] = tuple(STAGES)
+
+
+def cluster(slides: Slides, out: str | Path | None = None, *, how: How | None = None, **settings: Any) -> Run:
+    """Find the kinds of tissue on slides, and where they are.
+
+    `slides` is a folder, a glob, a file, a CSV or a list of these; `out` is `./<folder>-tiles` unless said; `settings` are
+    those of `engine.settings.Settings` (k=14, spacing=1.0, ...). The same call on the same `out` goes on where it stopped.
+    Raises a TileEngineError (see `tile_engine.errors`) where the whole run cannot go on; a slide that cannot be used is
+    rejected with a reason (`Run.rejected`) and the others go on.
+    Source: Rumman et al. 2023, PLOS Digital Health 2(12):e0000391.
+    """
+    how = how or How()
+    folder = Folder(default_out(slides) if out is None else Path(out).expanduser().absolute())
+    wanted = settings_of(settings)
+    how.report(Event("start", str(folder.out)))
+    cohort = find_slides(slides)
+    refuse_inside(folder.out, cohort.root, [e.path for e in cohort.entries])
+    folder.claim()
+    with Lock(folder.out, force=how.force_unlock), _log_to(folder.out):
+        wanted = with_threads(wanted, folder)
+        opened = open_cohort(cohort, mpp=wanted.mpp, spacing=wanted.spacing)
+        _tell_opened(opened, how.report)
+        if not opened.slides:
+            raise NoInputError(_all_rejected(opened))
+        job = prepare(folder, wanted, opened, redo=how.redo)
+        plan = estimate(job)
+        how.report(Event("note", plan.text(), facts=plan.facts()))
+        _room(folder, plan)
+        return _go(job, how)
+
+
+def resume(out: str | Path, *, how: How, **settings: Any) -> Run:
+    """Do some stages of the run that OUT holds, with the slides it began with; `settings` given here replace its own."""
+    folder = Folder(Path(out).expanduser().absolute())
+    run = folder.read("run")
+    if "settings" not in run:
+        raise SettingsError(
+            f"{folder.out} holds no run. Begin one with `tile-engine convert SLIDES --out {folder.out}`.", "E_NO_RUN"
+        )
+    given = {k: v for k, v in settings.items() if v is not None}
+    wanted = settings_of({**run["settings"], **given})
+    how.report(Event("start", str(folder.out)))
+    with Lock(folder.out, force=how.force_unlock), _log_to(folder.out):
+        job = load(folder.out)
+        opened = Opened(job.spacing, _all_records(folder), {}, tuple(map(tuple, run["ignored"])), Path(run["input"]))
+        job = prepare(folder, wanted, opened, redo=how.redo)
+        return _go(job, how)
+
+
+def plan_only(slides: Slides, out: str | Path | None = None, **settings: Any) -> tuple[Path, Opened, Estimate]:
+    """What `cluster` would do, without doing any of it: nothing is written."""
+    folder = Folder(default_out(slides) if out is None else Path(out).expanduser().absolute())
+    wanted = with_threads(settings_of(settings), folder)
+    cohort = find_slides(slides)
+    refuse_inside(folder.out, cohort.root, [e.path for e in cohort.entries])
+    opened = open_cohort(cohort, mpp=wanted.mpp, spacing=wanted.spacing)
+    if not opened.slides:
+        raise NoInputError(_all_rejected(opened))
+    return folder.out, opened, estimate(Job(folder, wanted, opened.spacing, opened.slides, {}))
+
+
+def default_out(slides: Slides) -> Path:
+    """`<input's name>-tiles` in the working directory; beside the input where that would lie inside it.
+
+    >>> default_out("/data/cohort/").name
+    'cohort-tiles'
+    """
+    first = Path(slides if isinstance(slides, str | Path) else next(iter(slides))).expanduser().absolute()
+    if any(c in first.name for c in "*?["):
+        first = first.parent
+    name = first.name if first.is_dir() else first.stem
+    out = Path.cwd() / f"{name}-tiles"
+    inside = first.is_dir() and out.is_relative_to(first)
+    return first.parent / f"{name}-tiles" if inside else out
+
+
+def refuse_inside(out: Path, root: Path, slides: Sequence[Path]) -> None:
+    """Raises SettingsError where OUT is a slide, or lies in a folder that is searched for slides."""
+    real, within = out.resolve(), root.resolve()
+    if any(real == s.resolve() or real.is_relative_to(s.resolve()) for s in slides) or real == within:
+        raise SettingsError(
+            f"{out} is the input itself: results would overwrite slides. Choose another --out.", "E_OUT"
+        )
+    if real.is_relative_to(within) and any(s.resolve().parent != within for s in slides):
+        raise SettingsError(
+            f"{out} lies inside the input folder {root}: the next run would take its own results for slides. "
+            "Choose an --out beside it.",
+            "E_OUT",
+        )
+
+
+def _go(job: Job, how: How) -> Run:
+    folder = job.folder
+    with crew(how.where) as workers, _stoppable():
+        how.report(Event("note", f"working in {workers.text}"))
+        try:
+            job = run_stages(job, how.stages, workers, how.report)
+        except Exception as error:
+            if type(error).__module__.startswith("distributed"):
+                raise unfinished(error) from error
+            raise
+    run = folder.read("run")
+    done = all(run["steps"].get(s.name, {}).get("status") == "complete" for steps in STAGES.values() for s in steps)
+    folder.write("run", run | {"status": "done" if done else "running"})
+    sweep(folder.out)
+    how.report(Event("done", str(folder.out), facts={"report": str(folder.report), "complete": done}))
+    return Run(folder.out)
+
+
+def _all_records(folder: Folder) -> Any:
+    from ..job import record_of
+
+    return {s: record_of(raw) for s, raw in folder.read("slides").items()}
+
+
+def _tell_opened(opened: Opened, report: Report) -> None:
+    for name, reason in opened.ignored:
+        logging.getLogger("tile_engine").info("ignored %s: %s", name, reason)
+    for rejection in opened.rejected.values():
+        report(Event("rejected", f"{rejection.name}: {rejection.message}", facts={"code": rejection.code}))
+    for record in opened.slides.values():
+        for note in record.notes:
+            report(Event("warning", f"{record.name}: {note}"))
+
+
+def _all_rejected(opened: Opened) -> str:
+    lines = [f"  {r.name} [{r.code}]: {r.message}" for r in list(opened.rejected.values())[:10]]
+    more = [f"  ... and {len(opened.rejected) - 10} more"] if len(opened.rejected) > 10 else []
+    return "\n".join([f"none of the {len(opened.rejected)} slides can be used:", *lines, *more])
+
+
+def _room(folder: Folder, plan: Estimate) -> None:
+    free = shutil.disk_usage(folder.out).free
+    need = plan.disk - plan.present
+    if need > free:
+        raise MachineError(
+            f"about {need / 1e9:.2f} GB will be written to {folder.out} and {free / 1e9:.2f} GB are free: the disk would "
+            "fill up. Choose another --out, a coarser --spacing, or --pixels tissue or none.",
+            "E_NO_ROOM",
+        )
+
+
+@contextmanager
+def _log_to(out: Path) -> Iterator[None]:
+    """log.txt in OUT gets every message of the run."""
+    logger = logging.getLogger("tile_engine")
+    handler = logging.FileHandler(out / "log.txt", encoding="utf-8", delay=True)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logger.addHandler(handler)
+    before, logger.propagate = logger.propagate, False
+    if logger.level == logging.NOTSET:
+        logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        handler.close()
+        logger.propagate = before
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """SIGTERM ends the run as an interrupt does: between two writes, with everything written kept."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise Terminated
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM came."""

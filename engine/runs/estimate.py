@@ -1,0 +1,116 @@
+"""estimate: what a run will take, said before it begins: units, patches, bytes on disk, memory."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ...errors import SlideError
+from ...stores.frame import Box
+from ...stores.shard import encode
+from ...stores.slides.view import at_spacing
+from ..job import Job
+from ..stages import STAGES
+from .apply import CELLS
+from .convert import BLOCK, CHUNK, image_spec
+
+CODE = 128
+"""Numbers of an embedding."""
+LOOKS = 3
+"""Slides of which a block is compressed to learn how well this cohort compresses."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Sizes of a run. Bytes are of files in OUT."""
+
+    slides: int
+    pixels: int
+    """At the run's spacing."""
+    spacing: float
+    units: dict[str, int]
+    tiles: int
+    """Cells of the tile grid; only those on tissue are computed."""
+    samples: int
+    """Patches to train on, at most."""
+    raw: int
+    """Bytes of all stored levels before compression."""
+    ratio: float
+    """Share of that which is left after compression, measured on this cohort."""
+    disk: int
+    """Bytes that OUT will hold, about."""
+    present: int
+    """Bytes that OUT holds already."""
+    memory: int
+    """Bytes that one worker needs, about."""
+
+    def facts(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def text(self) -> str:
+        """What is said before work."""
+        return (
+            f"{self.slides} slides, {self.pixels / 1e6:,.0f} MPix at {self.spacing:g} um; store {self.raw / 1e9:.2f} GB, "
+            f"about {self.disk / 1e9:.2f} GB on disk; {self.tiles:,} tiles at most, {self.samples:,} patches to train on "
+            f"at most; about {self.memory / 1e6:,.0f} MB a worker"
+        )
+
+
+def estimate(job: Job) -> Estimate:
+    """Sizes from the slides' shapes, and how well their pixels compress from a block of a few of them."""
+    specs = [image_spec(job, slide) for slide in job.slides]
+    raw = sum(spec.nbytes for spec in specs)
+    ratio = _ratio(job)
+    step, patch = job.settings.step, job.settings.patch
+    tiles = sum(_cells(record.shape, step) for record in job.slides.values())
+    channels = max(spec.channels or 1 for spec in specs)
+    samples = min(job.settings.samples, 2 * tiles)
+    layers = tiles * (2 * CODE + 4 + 3)
+    disk = round(raw * ratio + layers + samples * (channels * patch**2 * ratio + 16 * CODE))
+    units = dict.fromkeys(STAGES, 0)
+    for record in job.slides.values():
+        units["convert"] += _cells(record.shape, BLOCK) + 1
+        units["apply"] += _cells(record.shape, CELLS * step) + 1
+    units |= {"sample": 1 + -(-samples // 1024), "train": 4, "map": len(job.slides) + 2}
+    memory = 400_000_000 + max(samples * channels * patch**2, (CELLS * step + patch) ** 2 * channels)
+    pixels = sum(r.shape[0] * r.shape[1] for r in job.slides.values())
+    return Estimate(
+        slides=len(job.slides),
+        pixels=pixels,
+        spacing=job.spacing,
+        units=units,
+        tiles=tiles,
+        samples=samples,
+        raw=raw,
+        ratio=round(ratio, 3),
+        disk=disk,
+        present=_present(job.folder.out),
+        memory=memory,
+    )
+
+
+def _cells(shape: tuple[int, int], side: int) -> int:
+    return -(-shape[0] // side) * -(-shape[1] // side)
+
+
+def _ratio(job: Job) -> float:
+    """Compressed by raw bytes of a block in the middle of a few slides; 1 where none can be read."""
+    size = packed = 0
+    records = list(job.slides.items())
+    for slide, record in records[:: max(1, len(records) // LOOKS)][:LOOKS]:
+        middle = tuple(n // 2 // CHUNK * CHUNK for n in record.shape)
+        box = Box(middle, tuple(m + 4 * CHUNK for m in middle)) & record.frame.box
+        try:
+            pixels = at_spacing(job.slide(slide), job.spacing).read(box)
+        except SlideError:
+            continue
+        chunk = (record.channels, *(min(CHUNK, n) for n in box.shape))
+        size += pixels.nbytes
+        packed += len(encode(pixels, chunk, image_spec(job, slide).codec))
+    return min(1.05, packed / size) if size else 1.0
+
+
+def _present(out: Path) -> int:
+    slides = out / "slides"
+    return sum(p.stat().st_size for p in slides.rglob("*") if p.is_file()) if slides.is_dir() else 0

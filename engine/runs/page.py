@@ -1,0 +1,190 @@
+"""page: the cohort's pictures (gallery, UMAP, K curves, clusters by slide) and report.html, which shows everything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...stores.frame import Array
+from ...stores.receipts import Ledger
+from ...stores.tables import read_table
+from ..job import Job, Unit
+from ..run import Outcome
+from ..show import plots, sections
+from ..show.page import Caution, Image, ReportPage, Section
+from ..show.report import write_report
+from .apply import clusters_document
+from .pictures import written
+from .sample import read_patches
+
+NEAREST = 10
+"""Patches shown of each cluster."""
+SHOWN = 60
+"""Slides whose maps the page holds itself; the others are in maps/."""
+
+
+class Page:
+    """Cohort pictures and the report, from what the other steps left."""
+
+    name = "page"
+    fields = ()
+
+    def units(self, job: Job) -> Iterator[Unit]:
+        yield Unit(self.name, self.name)
+
+    def execute(self, job: Job, unit: Unit) -> Outcome:
+        outcome = Outcome()
+        with outcome.clock("read"):
+            table = read_table(job.folder.table)
+            patches = nearest_patches(job, table)
+        maps = job.folder.out / "maps"
+        document = clusters_document(job)
+        legend = [(i, f"cluster {i}", share) for i, share in enumerate(document["shares"], 1)]
+        scores = scores_of(job)
+        counts = np.array([document["slides"][s] for s in job.slides], np.int64).reshape(len(job.slides), -1).T
+        names = [r.name for r in job.slides.values()]
+        with outcome.clock("compute"):
+            made = {"gallery": plots.gallery(maps / "gallery.png", patches, legend=legend, spacing=job.spacing)}
+            if "X_umap" in table.obsm:
+                slide = table.obs["slide"].cat.codes.to_numpy()
+                cluster = table.obs["cluster"].astype(int).to_numpy()
+                points = plots.Points(np.asarray(table.obsm["X_umap"]), cluster, slide, tuple(names))
+                made["umap"] = plots.umap_plot(maps / "umap.png", points, legend=legend, seed=job.settings.seed)
+            validity = job.folder.read("models/validity")
+            if len({s["k"] for s in scores}) > 1:
+                made["k"] = plots.k_curves(maps / "k.png", scores, recommended=validity["k"])
+            made["slides"] = plots.cluster_by_slide(maps / "slides.png", counts, names=names, legend=legend)
+            made["training"] = plots.training_curves(maps / "training.png", courses_of(job))
+        page = report_page(job, counts=counts, legend=legend, made=made)
+        with outcome.clock("write"):
+            made["report"] = write_report(job.folder.report, page)
+        outcome.files += [written(path) for path in made.values()]
+        return outcome
+
+
+def nearest_patches(job: Job, table: Any) -> dict[int, Array]:
+    """Of every cluster the tiles whose embeddings lie nearest to the cluster's mean: cluster -> uint8 (n, y, x, 3)."""
+    embedding = np.asarray(table.X, np.float32)
+    cluster = table.obs["cluster"].astype(int).to_numpy()
+    slide = table.obs["slide"].astype(str).to_numpy()
+    halo = (job.settings.patch - job.settings.step) // 2
+    places = np.stack([table.obs["y"], table.obs["x"]], 1) - halo
+    out: dict[int, Array] = {}
+    for label in np.unique(cluster):
+        members = np.flatnonzero(cluster == label)
+        distance = np.linalg.norm(embedding[members] - embedding[members].mean(0), axis=1)
+        chosen = members[np.argsort(distance, kind="stable")[:NEAREST]]
+        patches = np.empty((len(chosen), job.settings.patch, job.settings.patch, 3), np.uint8)
+        for owner in dict.fromkeys(slide[chosen]):
+            here = np.flatnonzero(slide[chosen] == owner)
+            patches[here] = _as_pictures(read_patches(job.image(owner), places[chosen[here]], job.settings.patch))
+        out[int(label)] = patches
+    return out
+
+
+def _as_pictures(patches: Array) -> Array:
+    """(n, c, y, x) of any integer type -> uint8 (n, y, x, 3)."""
+    if patches.dtype != np.uint8:
+        patches = (patches / max(float(patches.max()), 1.0) * 255).astype(np.uint8)
+    colours = patches[:, :3] if patches.shape[1] >= 3 else np.repeat(patches[:, :1], 3, 1)
+    return np.ascontiguousarray(colours.transpose(0, 2, 3, 1))
+
+
+def scores_of(job: Job) -> list[dict[str, Any]]:
+    """The validity table as rows {k, seed, index, value}; what could not be computed is left out."""
+    rows = job.folder.read("models/validity").get("indices", [])
+    return [
+        {"k": r["clusters"], "seed": r["seed"], "index": r["index"], "value": r["value"]}
+        for r in rows
+        if r["value"] is not None
+    ]
+
+
+def courses_of(job: Job) -> list[dict[str, Any]]:
+    """The courses of all trainings as rows {stage, step, loss ...}."""
+    names = {"autoencoder": "autoencoder", "head": "heads", "clusterer": "fine-tuning"}
+    return [
+        {"stage": stage, **row}
+        for name, stage in names.items()
+        for row in job.folder.read(f"models/{name}").get("course", [])
+    ]
+
+
+def report_page(job: Job, *, counts: Array, legend: Any, made: dict[str, Path]) -> ReportPage:
+    """The page's content, in the order in which a reader wants it."""
+    folder, scores = job.folder, scores_of(job)
+    validity, run = folder.read("models/validity"), folder.read("run")
+    guards = folder.read("models/clusterer").get("guards", {})
+    names = [r.name for r in job.slides.values()]
+    rejected = [(r["name"], r["code"], r["message"]) for r in folder.read("rejected").values()]
+    effective = guards.get("after", {}).get("effective")
+    cautions = list(sections.cautions(counts, scores, effective=effective))
+    if guards.get("kept", "fine-tuned") != "fine-tuned":
+        cautions.append(Caution("Fine-tuning made the clusters collapse.", "The clusters are those from before it."))
+    maps = [
+        Image(folder.map(slide), record.name, f"{slide}.geojson for QuPath and density maps lie beside it in maps/")
+        for slide, record in list(job.slides.items())[:SHOWN]
+    ]
+    facts = (
+        ("slides", str(len(job.slides))),
+        ("rejected", str(len(rejected))),
+        ("tissue tiles", f"{int(counts.sum()):,}"),
+        ("clusters", str(len(counts))),
+        ("spacing", f"{job.spacing:g} µm"),
+        ("patch, stride", f"{job.settings.patch}, {job.settings.step} px"),
+    )
+    figures = {
+        "gallery": ("The patches nearest to each cluster's centre", "What the clusters look like"),
+        "umap": ("All tiles laid out by UMAP", "Tiles in the plane"),
+    }
+    body = [sections.maps_section(maps)]
+    body += [
+        Section(heading, figures=(Image(made[key], caption),))
+        for key, (caption, heading) in figures.items()
+        if key in made
+    ]
+    density = [Image(folder.map(s, "density"), r.name) for s, r in list(job.slides.items())[:SHOWN]]
+    body.append(Section("Where each cluster is dense", figures=tuple(density)))
+    body.append(sections.by_slide_section(counts, names=names, legend=legend, figure=made["slides"]))
+    if scores:
+        body.append(sections.k_section(scores, recommended=validity["k"], figure=made.get("k")))
+    body.append(sections.slides_section(slide_rows(job, counts), legend=legend))
+    if rejected:
+        body.append(sections.rejected_section(rejected))
+    body.append(sections.times_section(stage_times(run)))
+    body.append(Section("Training", figures=(Image(made["training"], "Losses over training steps"),), folded=True))
+    body.append(sections.settings_section(run["settings"] | {"input": run["input"]}))
+    body.append(sections.settings_section(run["versions"], heading="Versions"))
+    return ReportPage(
+        title=f"Tissue clusters: {Path(run['input']).name}",
+        subtitle=validity["agreement"],
+        facts=facts,
+        cautions=tuple(cautions),
+        sections=tuple(body),
+        footer=f"tile-engine {run['tile_engine']}. Label images, thumbnails and slide properties were not read or kept.",
+    )
+
+
+def slide_rows(job: Job, counts: Array) -> list[sections.SlideRow]:
+    rows = []
+    for i, (slide, record) in enumerate(job.slides.items()):
+        receipt = Ledger(job.folder.out, "pyramid", job.ledger_key("pyramid", slide)).find(f"{slide}/pyramid")
+        share = float(receipt.facts["tissue_share"]) if receipt else float("nan")
+        total = int(counts[:, i].sum())
+        shares = tuple(counts[:, i] / total) if total else ()
+        rows.append(sections.SlideRow(record.name, slide, record.spacing[0], record.shape, share, total, shares))
+    return rows
+
+
+def stage_times(run: dict[str, Any]) -> list[sections.StageTime]:
+    """Every step's seconds, as run.json has them when the page is made."""
+    from ..stages import TITLES
+
+    return [
+        sections.StageTime(TITLES[name], *(facts["seconds"][k] for k in ("read", "compute", "write")), facts["wall"])
+        for name, facts in run["steps"].items()
+        if name != "page"
+    ]

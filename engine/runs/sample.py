@@ -1,0 +1,213 @@
+"""sample: random patches inside tissue, balanced over groups and slides, read block by block into one sharded array.
+
+Two steps: `draw` (which patches, from masks and a seed alone) and `patches` (their pixels, a shard at a time).
+samples.zarr holds `patches` (n, c, y, x), `slide` (n,), `place` (n, 2: first pixel at the run's spacing), and later `codes`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+import numpy as np
+
+from ...errors import NoInputError
+from ...stores.array import ArraySpec, StoredArray, Written
+from ...stores.files import write_json
+from ...stores.frame import Array, Box
+from ...stores.image import attributes_of
+from ...stores.slides.view import read_masked
+from ...stores.source import Source
+from ..job import Job, Unit
+from ..run import Outcome
+from ..tile import scatter
+from .convert import CHUNK, tissue
+
+PER_SHARD = 1024
+"""Patches a shard of samples.zarr: what one unit reads and writes."""
+PER_CHUNK = 64
+BLOCK = 1024
+"""Pixels along a block whose patches are read together."""
+PER_TILE = 2
+"""Patches drawn, at most, for every patch that the maps will look at."""
+
+
+class Draw:
+    """Choose the patches of the whole cohort: from the tissue masks and the seed, without reading a pixel."""
+
+    name = "draw"
+    fields = ("patch", "samples", "seed", "stride")
+
+    def units(self, job: Job) -> Iterator[Unit]:
+        yield Unit(self.name, "draw")
+
+    def execute(self, job: Job, unit: Unit) -> Outcome:
+        outcome = Outcome()
+        patch, step = job.settings.patch, job.settings.step
+        slides = list(job.slides)
+        with outcome.clock("compute"):
+            room = []
+            for slide in slides:
+                mask = tissue(job, slide)
+                area = mask.values.sum() * float(np.prod(mask.ratio))
+                room.append(round(PER_TILE * area / step**2))
+            wanted = balance(room, [job.slides[s].group for s in slides], job.settings.samples)
+            places, owners = [], []
+            for i, (slide, count) in enumerate(zip(slides, wanted, strict=True)):
+                if not count:
+                    continue
+                generator = np.random.default_rng([job.settings.seed, 1, i])
+                found = scatter(
+                    tissue(job, slide), job.slides[slide].frame, (patch, patch), count=count, generator=generator
+                )
+                found = found[np.lexsort((*(found // BLOCK).T[::-1],))] if len(found) else found
+                places.append(found)
+                owners.append(np.full(len(found), i, np.int32))
+            total = sum(len(p) for p in places)
+            if not total:
+                raise NoInputError(
+                    f"no tissue was found on any of the {len(slides)} slides, so there is nothing to learn from. Look at "
+                    "the tissue masks with `tile-engine map`, or check that the slides are what you meant.",
+                    "E_NO_TISSUE",
+                )
+        with outcome.clock("write"):
+            outcome.files += _write_plan(job, np.concatenate(owners), np.concatenate(places))
+        outcome.facts["samples"] = total
+        outcome.facts["slides"] = {s: int((np.concatenate(owners) == i).sum()) for i, s in enumerate(slides)}
+        return outcome
+
+
+def balance(room: Sequence[int], groups: Sequence[str], total: int) -> list[int]:
+    """Share `total` among slides: equally among groups, then among a group's slides, none beyond its room.
+
+    >>> balance([100, 100, 5, 100], ["a", "a", "a", "b"], 60)
+    [13, 12, 5, 30]
+    """
+    by_group: dict[str, list[int]] = {}
+    for i, group in enumerate(groups):
+        by_group.setdefault(group, []).append(i)
+    share = _pour([sum(room[i] for i in members) for members in by_group.values()], total)
+    out = [0] * len(room)
+    for members, part in zip(by_group.values(), share, strict=True):
+        for i, n in zip(members, _pour([room[i] for i in members], part), strict=True):
+            out[i] = n
+    return out
+
+
+def _pour(room: Sequence[int], total: int) -> list[int]:
+    """Fill vessels of some room evenly until `total` is spent; what a full one cannot take goes to the others."""
+    out = [0] * len(room)
+    left = min(total, sum(room))
+    while left:
+        open_ = [i for i, r in enumerate(room) if out[i] < r]
+        each, over = divmod(left, len(open_))
+        for place, i in enumerate(open_):
+            more = min(each + (place < over), room[i] - out[i])
+            out[i] += more
+            left -= more
+    return out
+
+
+class Patches:
+    """Read the patches that were drawn: a shard of samples.zarr a unit, each block of a slide read once."""
+
+    name = "patches"
+    fields = ()
+
+    def units(self, job: Job) -> Iterator[Unit]:
+        for box in patches_spec(job, len(drawn(job)[0])).shards:
+            yield Unit(self.name, f"{box.start[0] // PER_SHARD}", start=box.start)
+
+    def execute(self, job: Job, unit: Unit) -> Outcome:
+        outcome = Outcome()
+        owners, places = drawn(job)
+        slides = samples_slides(job)
+        first = unit.start[0]
+        rows = np.arange(first, min(first + PER_SHARD, len(owners)))
+        spec = patches_spec(job, len(owners))
+        side = job.settings.patch
+        batch = np.empty((len(rows), *spec.shape[1:]), spec.dtype)
+        with outcome.clock("read"):
+            for owner, members in groupby(rows, lambda r: int(owners[r])):
+                mine = list(members)
+                batch[[r - first for r in mine]] = read_patches(job.image(slides[owner]), places[mine], side)
+        with outcome.clock("write"):
+            array = StoredArray(job.folder.samples / "patches", spec)
+            outcome.files.append(array.write(Box((first, 0, 0, 0), (first + len(rows), *spec.shape[1:])), batch))
+        outcome.facts["patches"] = len(rows)
+        return outcome
+
+
+def read_patches(source: Source, places: Array, side: int, *, cell: int = CHUNK, block: int = BLOCK) -> Array:
+    """Square patches at `places` (n, 2: first y, x), shape (n, channel, side, side).
+
+    Patches of one block are cut from one canvas, into which only the cells are read that some patch touches. What hangs
+    over the frame is background.
+    """
+    frame = source.frames[0]
+    out = np.empty((len(places), source.channels, side, side), source.dtype)
+    keys = places // block
+    order = np.lexsort((keys[:, 1], keys[:, 0]))
+    for _, members in groupby(order, lambda r: tuple(keys[r])):
+        mine = np.fromiter(members, int)
+        low = places[mine].min(0) // cell * cell
+        high = -(-(places[mine].max(0) + side) // cell) * cell
+        touched = np.zeros(((high - low) // cell).tolist(), bool)
+        for y, x in places[mine] - low:
+            touched[y // cell : -(-(y + side) // cell), x // cell : -(-(x + side) // cell)] = True
+        canvas = np.full((source.channels, *(high - low)), source.background, source.dtype)
+        for y, row in enumerate(touched):
+            for x, end in _runs(row):
+                box = Box((y * cell, x * cell), ((y + 1) * cell, end * cell)).shift(low.tolist()) & frame.box
+                if box.size:
+                    pixels, _ = read_masked(source, box)
+                    canvas[(slice(None), *box.shift((-low).tolist()).slices)] = pixels
+        for r in mine:
+            y, x = places[r] - low
+            out[r] = canvas[:, y : y + side, x : x + side]
+    return out
+
+
+def _runs(row: Array) -> Iterator[tuple[int, int]]:
+    """Half-open runs of True."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], row.astype(np.int8), [0]])))
+    yield from zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
+
+
+def patches_spec(job: Job, count: int) -> ArraySpec:
+    record = next(iter(job.slides.values()))
+    side = job.settings.patch
+    shape = (record.channels, side, side)
+    return ArraySpec(
+        (count, *shape), record.dtype, (PER_SHARD, *shape), (PER_CHUNK, *shape), ("n", "c", "y", "x"), record.background
+    )
+
+
+def drawn(job: Job) -> tuple[Array, Array]:
+    """Which slide (n,) and which place (n, 2) every sample comes from."""
+    root = job.folder.samples
+    return StoredArray.open(root / "slide").read_all(), StoredArray.open(root / "place").read_all()
+
+
+def samples_slides(job: Job) -> list[str]:
+    """Ids of the slides that the samples' `slide` counts."""
+    return list(attributes_of(job.folder.samples)["slides"])
+
+
+def _write_plan(job: Job, owners: Array, places: Array) -> list[Written]:
+    root = job.folder.samples
+    n = len(owners)
+    write_json(
+        root / "zarr.json",
+        {
+            "zarr_format": 3,
+            "node_type": "group",
+            "attributes": {"slides": list(job.slides), "patch": job.settings.patch},
+        },
+    )
+    StoredArray.create(root / "patches", patches_spec(job, n))
+    files = []
+    for name, values, names in (("slide", owners, ("n",)), ("place", places, ("n", "axis"))):
+        spec = ArraySpec(values.shape, values.dtype.name, values.shape, values.shape, names)
+        files.append(StoredArray.create(root / name, spec).write(Box((0,) * values.ndim, values.shape), values))
+    return files

@@ -1,0 +1,289 @@
+"""train: autoencoder, codes of a few views, heads for every K and seed, and the chosen clusterer fine-tuned end to end.
+
+Four steps of one unit each. A new K changes the last two only: the autoencoder and the codes stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...stores.array import ArraySpec, StoredArray, Written
+from ...stores.files import checksum, write_json
+from ...stores.frame import Array
+from ...stores.receipts import Ledger
+from ..job import Job, Unit
+from ..progress import Beacon
+from ..run import Outcome
+from .sample import PER_SHARD
+
+CODES_BATCH = 64
+
+
+class _OneUnit:
+    """A step whose work is one unit."""
+
+    name = ""
+
+    def units(self, job: Job) -> Iterator[Unit]:
+        yield Unit(self.name, self.name)
+
+
+class TrainAutoencoder(_OneUnit):
+    """Learn to describe patches."""
+
+    name = "autoencoder"
+    fields = ("effort", "jitter", "threads")
+
+    def execute(self, job: Job, unit: Unit) -> Outcome:
+        from ...models.autoencoder import Autoencoder
+        from ...models.reconstruction import Reconstruction
+        from ...models.seeds import generator
+        from ...models.views import Views
+        from ..training import fit
+
+        outcome = Outcome()
+        with outcome.clock("read"):
+            patches = all_patches(job)
+        plan = budget_of(job, len(patches))
+        with outcome.clock("compute"):
+            source = generator(job.settings.seed, "autoencoder")
+            network = Autoencoder(channels=patches.shape[1], patch=job.settings.patch, source=source)
+            phase = Reconstruction(
+                network,
+                patches,
+                plan.reconstruction,
+                min(plan.batch, len(patches)),
+                seed=job.settings.seed,
+                views=Views(strength=job.settings.jitter),
+            )
+            aside = _aside(job, self.name)
+            key = job.ledger_key(self.name)
+            course = fit(phase, aside, key=key, threads=job.settings.threads, beacon=Beacon(job.folder.out))
+        with outcome.clock("write"):
+            outcome.files += save_model(job, self.name, network, {"course": course})
+            aside.unlink(missing_ok=True)
+        outcome.facts["steps"] = plan.reconstruction
+        outcome.facts["loss"] = course[-1]["loss"]
+        return outcome
+
+
+class Codes(_OneUnit):
+    """What the frozen encoder makes of a few views of every patch; the heads of every K are trained on these."""
+
+    name = "codes"
+    fields = ()
+
+    def execute(self, job: Job, unit: Unit) -> Outcome:
+        import torch
+
+        from ...models.codes import encode_views
+        from ...models.views import Views
+
+        outcome = Outcome()
+        with outcome.clock("read"):
+            patches = all_patches(job)
+            network = load_autoencoder(job)
+        with outcome.clock("compute"):
+            torch.set_num_threads(job.settings.threads)
+            views = budget_of(job, len(patches)).views
+            codes_VNF = encode_views(
+                network, patches, views, job.settings.seed, CODES_BATCH, Views(strength=job.settings.jitter)
+            ).numpy()
+        with outcome.clock("write"):
+            spec = codes_spec(codes_VNF.shape)
+            array = StoredArray.create(job.folder.samples / "codes", spec)
+            outcome.files += [array.write(box, codes_VNF[box.slices]) for box in spec.shards]
+        outcome.facts["views"] = views
+        return outcome
+
+
+class Heads(_OneUnit):
+    """Heads of every K in the range and every seed, together; the validity table; the K that it speaks for."""
+
+    name = "heads"
+    fields = ("k", "objective", "seeds")
+
+    def execute(self, job: Job, unit: Unit) -> Outcome:
+        import torch
+
+        from ...models.sweep import HeadSweep
+        from ...models.validity import recommend, table
+        from ..training import fit
+
+        outcome = Outcome()
+        settings = job.settings
+        with outcome.clock("read"):
+            codes_VNF = torch.from_numpy(StoredArray.open(job.folder.samples / "codes").read_all())
+        low, high = settings.k
+        most = min(high, max(low, codes_VNF.shape[1] // 3))
+        seeds = [settings.seed + i for i in range(settings.seeds)]
+        with outcome.clock("compute"):
+            sweep = HeadSweep(
+                codes_VNF,
+                range(low, most + 1),
+                seeds,
+                settings.objective,
+                budget_of(job, codes_VNF.shape[1]).heads,
+                min(512, codes_VNF.shape[1]),
+            )
+            aside = _aside(job, self.name)
+            key = job.ledger_key(self.name)
+            course = fit(sweep, aside, key=key, threads=settings.threads, beacon=Beacon(job.folder.out))
+            qualities = sweep.qualities()
+            rows = table(codes_VNF[0].numpy(), sweep.labels(), seed=settings.seed)
+            sound = {(q.clusters, q.seed) for q in qualities if not q.collapsed}
+            usable = [r for r in rows if (r.clusters, r.seed) in sound] or rows
+            choice = recommend(usable)
+            best = min(
+                (q for q in qualities if q.clusters == choice.clusters),
+                key=lambda q: (q.collapsed, q.loss),
+            )
+            head = sweep.extract(best.seed, best.clusters)
+        with outcome.clock("write"):
+            outcome.files += save_model(job, "head", head, {"course": course, "seed": best.seed})
+            document = {
+                "k": choice.clusters,
+                "seed": best.seed,
+                "range": [low, most],
+                "objective": settings.objective,
+                "agreement": choice.agreement if high > low else f"K was set to {choice.clusters}.",
+                "best": choice.best,
+                "mean_ranks": choice.mean_ranks,
+                "standard_errors": choice.standard_errors,
+                "indices": [asdict(r) for r in rows],
+                "heads": [asdict(q) for q in qualities],
+            }
+            outcome.files.append(write_document(job, "models/validity.json", document))
+            aside.unlink(missing_ok=True)
+        outcome.facts["k"] = choice.clusters
+        outcome.facts["collapsed_heads"] = sum(q.collapsed for q in qualities)
+        return outcome
+
+
+class Tune(_OneUnit):
+    """The chosen clusterer, trained end to end with the reconstruction kept."""
+
+    name = "tune"
+    fields = ()
+
+    def execute(self, job: Job, unit: Unit) -> Outcome:
+        from ...models import checkpoint
+        from ...models.clusterer import Clusterer
+        from ...models.finetune import FineTune
+        from ...models.heads import ClusterHead
+        from ...models.views import Views
+        from ..training import fit
+
+        outcome = Outcome()
+        settings = job.settings
+        with outcome.clock("read"):
+            patches = all_patches(job)
+            tensors, recipe = checkpoint.load(job.folder.model("head"))
+            head = ClusterHead(**recipe)
+            checkpoint.fill(head, tensors, job.folder.model("head"))
+        with outcome.clock("compute"):
+            clusterer = Clusterer(load_autoencoder(job), head)
+            steps = budget_of(job, len(patches)).fine_tune
+            phase = FineTune(
+                clusterer, patches, steps, settings.objective, settings.seed, Views(strength=settings.jitter)
+            )
+            aside = _aside(job, self.name)
+            key = job.ledger_key(self.name)
+            before = phase.outcome()
+            course = fit(phase, aside, key=key, threads=settings.threads, beacon=Beacon(job.folder.out))
+            after = phase.outcome()
+            kept = "fine-tuned"
+            if after.collapsed and not before.collapsed:  # what was sound before is worth more than what was lost
+                kept = "as before fine-tuning, which collapsed"
+                checkpoint.fill(head, tensors)
+                clusterer, after = Clusterer(load_autoencoder(job), head), before
+        with outcome.clock("write"):
+            guards = {"kept": kept, "before": asdict(before), "after": asdict(after)}
+            outcome.files += save_model(job, "clusterer", clusterer, {"course": course, "guards": guards})
+            aside.unlink(missing_ok=True)
+        outcome.facts.update(k=head.clusters, collapsed=after.collapsed, effective=round(after.effective, 3), kept=kept)
+        return outcome
+
+
+def all_patches(job: Job) -> Array:
+    """Every sampled patch, (n, c, y, x), in memory: training draws them in any order, again and again."""
+    return StoredArray.open(job.folder.samples / "patches").read_all()
+
+
+def codes_spec(shape: tuple[int, ...]) -> ArraySpec:
+    """Codes (view, n, feature), float32."""
+    shard = (shape[0], min(shape[1], 8 * PER_SHARD), shape[2])
+    return ArraySpec(shape, "float32", shard, shard, ("view", "n", "feature"))
+
+
+def budget_of(job: Job, patches: int) -> Any:
+    from ...models.budget import budget
+
+    return budget(patches, job.settings.effort)
+
+
+def load_autoencoder(job: Job) -> Any:
+    from ...models import checkpoint
+    from ...models.autoencoder import Autoencoder
+
+    tensors, recipe = checkpoint.load(job.folder.model("autoencoder"))
+    network = Autoencoder(**recipe)
+    checkpoint.fill(network, tensors, job.folder.model("autoencoder"))
+    return network
+
+
+def load_clusterer(path: Path, sha256: str) -> Any:
+    """The trained network, ready to be applied. Raises CorruptError where the file is not the one that was trained."""
+    from ...models import checkpoint
+    from ...models.clusterer import Clusterer
+
+    tensors, recipe = checkpoint.load(path, sha256)
+    network = Clusterer.from_recipe(recipe)
+    checkpoint.fill(network, tensors, path)
+    return network.eval()
+
+
+def save_model(job: Job, name: str, network: Any, record: dict[str, Any]) -> list[Written]:
+    """Weights, and beside them what rebuilds the network and how it was trained."""
+    from ...models import checkpoint
+
+    path = job.folder.model(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    recipe = network.recipe() if callable(network.recipe) else network.recipe
+    sha256 = checkpoint.save(path, network.state_dict(), recipe)
+    document = {"sha256": sha256, "recipe": recipe, "threads": job.settings.threads, **record}
+    data = path.read_bytes()
+    return [Written(path, len(data), checksum(data)), write_document(job, f"models/{name}.json", document)]
+
+
+def write_document(job: Job, name: str, document: dict[str, Any]) -> Written:
+    path = job.folder.out / name
+    write_json(path, _finite(document))
+    data = path.read_bytes()
+    return Written(path, len(data), checksum(data))
+
+
+def facts_of(job: Job, step: str, unit: str = "") -> dict[str, Any]:
+    """Facts that a finished unit of a one-unit step left; {} before it is done."""
+    receipt = Ledger(job.folder.out, step, job.ledger_key(step)).find(unit or step)
+    return dict(receipt.facts) if receipt else {}
+
+
+def _aside(job: Job, name: str) -> Path:
+    return job.folder.out / "models" / f"{name}.training.safetensors"
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no NaN: None stands for it. Numpy's numbers become Python's."""
+    if isinstance(value, dict):
+        return {str(k): _finite(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(v) for v in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not np.isfinite(value) else value

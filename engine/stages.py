@@ -1,0 +1,97 @@
+"""Stages: the order of a clustering run's steps, and what each leaves where. The one table that knows all of them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from ..stores.folder import Folder
+from .job import SlideRecord, Step, digest
+from .runs.apply import Labels, Number, Tiles
+from .runs.convert import Overview, Pixels, Pyramid
+from .runs.page import Page
+from .runs.pictures import Pictures
+from .runs.sample import Draw, Patches
+from .runs.table import Table
+from .runs.train import Codes, Heads, TrainAutoencoder, Tune
+from .settings import Settings
+
+STAGES: Mapping[str, tuple[Step, ...]] = {
+    "convert": (Overview(), Pixels(), Pyramid()),
+    "sample": (Draw(), Patches()),
+    "train": (TrainAutoencoder(), Codes(), Heads(), Tune()),
+    "apply": (Tiles(), Number(), Labels()),
+    "map": (Table(), Pictures(), Page()),
+}
+"""Stage, as a user calls it -> its steps, in order."""
+
+STEPS: Mapping[str, Step] = {step.name: step for steps in STAGES.values() for step in steps}
+
+TITLES: Mapping[str, str] = {
+    "overview": "overview",
+    "pixels": "convert",
+    "pyramid": "pyramid and tissue",
+    "draw": "draw patches",
+    "patches": "read patches",
+    "autoencoder": "train autoencoder",
+    "codes": "encode views",
+    "heads": "train heads",
+    "tune": "fine-tune",
+    "tiles": "apply",
+    "number": "number clusters",
+    "labels": "write labels",
+    "table": "table and UMAP",
+    "pictures": "draw maps",
+    "page": "report",
+}
+"""What a step is called where people watch it."""
+
+
+def stage_of(step: str) -> str:
+    return next(stage for stage, steps in STAGES.items() if any(s.name == step for s in steps))
+
+
+def fingerprints(settings: Settings, spacing: float, slides: Iterable[SlideRecord]) -> dict[str, str]:
+    """Step -> what decides its results: the settings it reads and everything before it.
+
+    The steps of `convert` look at one slide each, so adding a slide leaves them as they are; all others look at the cohort.
+    """
+    out: dict[str, str] = {}
+    before = digest("convert", spacing)
+    cohort = [slide.key for slide in slides]
+    for name, step in STEPS.items():
+        if name == "draw":
+            before = digest(before, cohort)
+        before = digest(name, before, {f: getattr(settings, f) for f in step.fields})
+        out[name] = before
+    return out
+
+
+def clear(folder: Folder, steps: Iterable[str], slides: Iterable[str]) -> None:
+    """Remove what steps to be redone had left, and nothing else: sizes may differ, and old shards must not linger."""
+    steps = set(steps)
+    for slide in slides:
+        root = folder.slide(slide)
+        if steps & {"overview", "pixels"}:
+            _remove(root)
+        elif "tiles" in steps:
+            for path in (root / "layers", root / "labels" / "clusters"):
+                _remove(path)
+    if steps & {"draw", "patches"}:
+        _remove(folder.samples)
+    for step in steps:
+        _remove(folder.out / "receipts" / step)
+
+
+def forget_slides(folder: Folder, slides: Iterable[str]) -> None:
+    """Remove all that a run had made of slides that were changed or taken away, their receipts included."""
+    for slide in slides:
+        _remove(folder.slide(slide))
+        for step in STEPS:
+            _remove(folder.out / "receipts" / step / slide)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)

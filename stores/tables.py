@@ -1,0 +1,45 @@
+"""Tables: AnnData in a zarr store, written aside and renamed, so that a table is whole or absent."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from ..errors import CorruptError
+from .array import Written
+from .files import checksum
+
+
+def write_table(path: Path, table: Any) -> list[Written]:
+    """Write an AnnData as zarr v3; replaces what is there in one rename. Returns its files, sorted."""
+    import anndata
+    import zarr
+
+    aside = path.with_name(f".{path.name}.aside")
+    old = path.with_name(f".{path.name}.old")
+    for leftover in (aside, old):
+        shutil.rmtree(leftover, ignore_errors=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    before = anndata.settings.zarr_write_format
+    anndata.settings.zarr_write_format = 3
+    try:
+        with zarr.config.set({"async.concurrency": 1}):
+            table.write_zarr(aside)
+    finally:
+        anndata.settings.zarr_write_format = before
+    if path.exists():
+        path.rename(old)
+    aside.rename(path)
+    shutil.rmtree(old, ignore_errors=True)
+    files = sorted(p for p in path.rglob("*") if p.is_file())
+    return [Written(p, p.stat().st_size, checksum(p.read_bytes())) for p in files]
+
+
+def read_table(path: Path) -> Any:
+    """The AnnData at `path`. Raises CorruptError where there is none."""
+    import anndata
+
+    if not (path / "zarr.json").exists():
+        raise CorruptError(f"{path} holds no table yet: run the same command again, or `tile-engine map OUT`.")
+    return anndata.read_zarr(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,9 @@ def write_table(path: Path, table: Any) -> list[Written]:
     before = anndata.settings.zarr_write_format
     anndata.settings.zarr_write_format = 3
     try:
-        with zarr.config.set({"async.concurrency": 1}):
+        with zarr.config.set({"async.concurrency": 1}), warnings.catch_warnings():
+            # anndata chooses its own chunks and consolidates its metadata; zarr has opinions on both.
+            warnings.filterwarnings("ignore", category=UserWarning, message="zarr v3 autosharding|Consolidated metadata")
             table.write_zarr(aside)
     finally:
         anndata.settings.zarr_write_format = before

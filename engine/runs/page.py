@@ -22,8 +22,6 @@ from .sample import read_patches
 
 NEAREST = 10
 """Patches shown of each cluster."""
-SHOWN = 60
-"""Slides whose maps the page holds itself; the others are in maps/."""
 
 
 class Page:
@@ -126,7 +124,7 @@ def report_page(job: Job, *, counts: Array, legend: Any, made: dict[str, Path]) 
         cautions.append(Caution("Fine-tuning made the clusters collapse.", "The clusters are those from before it."))
     maps = [
         Image(folder.map(slide), record.name, f"{slide}.geojson for QuPath and density maps lie beside it in maps/")
-        for slide, record in list(job.slides.items())[:SHOWN]
+        for slide, record in job.slides.items()
     ]
     facts = (
         ("slides", str(len(job.slides))),
@@ -146,7 +144,7 @@ def report_page(job: Job, *, counts: Array, legend: Any, made: dict[str, Path]) 
         for key, (caption, heading) in figures.items()
         if key in made
     ]
-    density = [Image(folder.map(s, "density"), r.name) for s, r in list(job.slides.items())[:SHOWN]]
+    density = [Image(folder.map(s, "density"), r.name) for s, r in job.slides.items()]
     body.append(Section("Where each cluster is dense", figures=tuple(density)))
     body.append(sections.by_slide_section(counts, names=names, legend=legend, figure=made["slides"]))
     if scores:

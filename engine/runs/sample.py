@@ -36,12 +36,14 @@ class Draw:
     """Choose the patches of the whole cohort: from the tissue masks and the seed, without reading a pixel."""
 
     name = "draw"
-    fields = ("patch", "samples", "seed", "stride")
+    fields = ("patch", "samples", "seed", "stride", "effort")
 
     def units(self, job: Job) -> Iterator[Unit]:
         yield Unit(self.name, "draw")
 
     def execute(self, job: Job, unit: Unit) -> Outcome:
+        from ...models.budget import budget
+
         outcome = Outcome()
         patch, step = job.settings.patch, job.settings.step
         slides = list(job.slides)
@@ -51,7 +53,8 @@ class Draw:
                 mask = tissue(job, slide)
                 area = mask.values.sum() * float(np.prod(mask.ratio))
                 room.append(round(PER_TILE * area / step**2))
-            wanted = balance(room, [job.slides[s].group for s in slides], job.settings.samples)
+            most = min(job.settings.samples, budget(max(1, sum(room)), job.settings.effort).patches)
+            wanted = balance(room, [job.slides[s].group for s in slides], most)
             places, owners = [], []
             for i, (slide, count) in enumerate(zip(slides, wanted, strict=True)):
                 if not count:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .whole import write_whole
+from ...stores.files import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -105,4 +105,5 @@ def png(figure: Figure) -> bytes:
 
 def save(figure: Figure, path: Path) -> Path:
     """Write the figure as PNG, whole or not at all."""
-    return write_whole(Path(path), png(figure))
+    write_whole(Path(path), png(figure))
+    return Path(path)

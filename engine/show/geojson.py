@@ -18,7 +18,7 @@ import numpy as np
 
 from ...stores.frame import Array
 from .palette import Colour
-from .whole import write_whole
+from ...stores.files import write_whole
 
 FeatureCollection = dict[str, Any]
 """What `json` reads and writes: strings, numbers, lists and dictionaries of them."""
@@ -80,7 +80,8 @@ def features(
 def write_geojson(path: Path, collection: FeatureCollection) -> Path:
     """Write as UTF-8, whole or not at all; refuses numbers that JSON has no word for."""
     text = json.dumps(collection, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return write_whole(Path(path), text.encode("utf-8"))
+    write_whole(Path(path), text.encode("utf-8"))
+    return Path(path)
 
 
 def _faces(labels: Array) -> dict[int, list[Any]]:

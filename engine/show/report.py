@@ -24,7 +24,7 @@ from .palette import hexadecimal
 from .picture import Picture
 from .spreadsheet import Cell
 from .stylesheet import STYLESHEET
-from .whole import write_whole
+from ...stores.files import write_whole
 
 WIDTH = 1600
 """Pixels of an embedded copy's longer side at most."""
@@ -37,7 +37,8 @@ _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-ur
 def write_report(path: Path, page: ReportPage) -> Path:
     """Write the page as one HTML file, whole or not at all; everything in it that came from outside is escaped."""
     path = Path(path)
-    return write_whole(path, "".join(_document(page, path.parent)).encode("utf-8"))
+    write_whole(Path(path), "".join(_document(page, path.parent)).encode("utf-8"))
+    return Path(path)
 
 
 def _document(page: ReportPage, folder: Path) -> Iterator[str]:

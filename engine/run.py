@@ -60,7 +60,7 @@ def execute(plan: Plan, unit: Box) -> Outcome:
     tiles = list(plan.tiles(unit))
     if tiles:
         with outcome.clock("read"):
-            block, corner, bad = read_block(plan.source, unit.grow(plan.model.halo), plan.level)
+            block, corner, bad = read_block(plan.source, _around(tiles), plan.level)
         tiles, masked = _sound(tiles, bad)
         outcome.facts["masked"] = masked
         with outcome.clock("compute"):
@@ -90,6 +90,12 @@ def read_block(source: Source, box: Box, level: int = 0) -> tuple[Array, tuple[i
         pixels, bad = read_masked(source, inside, level)
         block[(slice(None), *inside.shift([-a for a in box.start]).slices)] = pixels
     return block, box.start, bad
+
+
+def _around(tiles: list[Tile]) -> Box:
+    """The smallest box that holds all that the tiles read; beside sparse tissue it is far smaller than the unit."""
+    starts, stops = np.array([t.read.start for t in tiles]), np.array([t.read.stop for t in tiles])
+    return Box(tuple(starts.min(0).tolist()), tuple(stops.max(0).tolist()))
 
 
 def _sound(tiles: list[Tile], bad: list[Box]) -> tuple[list[Tile], int]:

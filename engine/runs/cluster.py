@@ -58,7 +58,7 @@ def cluster(slides: Slides, out: str | Path | None = None, *, how: How | None = 
     wanted = settings_of(settings)
     how.report(Event("start", str(folder.out)))
     cohort = find_slides(slides)
-    refuse_inside(folder.out, cohort.root, [e.path for e in cohort.entries])
+    refuse_inside(folder.out, slides, [e.path for e in cohort.entries])
     folder.claim()
     with Lock(folder.out, force=how.force_unlock), _log_to(folder.out):
         wanted = with_threads(wanted, folder)
@@ -96,7 +96,7 @@ def plan_only(slides: Slides, out: str | Path | None = None, **settings: Any) ->
     folder = Folder(default_out(slides) if out is None else Path(out).expanduser().absolute())
     wanted = with_threads(settings_of(settings), folder)
     cohort = find_slides(slides)
-    refuse_inside(folder.out, cohort.root, [e.path for e in cohort.entries])
+    refuse_inside(folder.out, slides, [e.path for e in cohort.entries])
     opened = open_cohort(cohort, mpp=wanted.mpp, spacing=wanted.spacing)
     if not opened.slides:
         raise NoInputError(_all_rejected(opened))
@@ -118,19 +118,19 @@ def default_out(slides: Slides) -> Path:
     return first.parent / f"{name}-tiles" if inside else out
 
 
-def refuse_inside(out: Path, root: Path, slides: Sequence[Path]) -> None:
+def refuse_inside(out: Path, slides: Slides, found: Sequence[Path]) -> None:
     """Raises SettingsError where OUT is a slide, or lies in a folder that is searched for slides."""
-    real, within = out.resolve(), root.resolve()
-    if any(real == s.resolve() or real.is_relative_to(s.resolve()) for s in slides) or real == within:
-        raise SettingsError(
-            f"{out} is the input itself: results would overwrite slides. Choose another --out.", "E_OUT"
-        )
-    if real.is_relative_to(within) and any(s.resolve().parent != within for s in slides):
-        raise SettingsError(
-            f"{out} lies inside the input folder {root}: the next run would take its own results for slides. "
-            "Choose an --out beside it.",
-            "E_OUT",
-        )
+    real = out.resolve()
+    if any(real == path.resolve() or real.is_relative_to(path.resolve()) for path in found):
+        raise SettingsError(f"{out} is the input itself: results would overwrite slides. Choose another --out.", "E_OUT")
+    for spec in [slides] if isinstance(slides, str | Path) else slides:
+        root = Path(spec).expanduser()
+        if root.is_dir() and real.is_relative_to(root.resolve()):
+            raise SettingsError(
+                f"{out} lies inside the input folder {spec}: the next run would take its own results for slides. "
+                "Choose an --out beside it.",
+                "E_OUT",
+            )
 
 
 def _go(job: Job, how: How) -> Run:

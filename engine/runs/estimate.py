@@ -14,6 +14,7 @@ from ..job import Job
 from ..stages import STAGES
 from .apply import CELLS
 from .convert import BLOCK, CHUNK, image_spec
+from .sample import PER_SHARD, PER_TILE
 
 CODE = 128
 """Numbers of an embedding."""
@@ -59,20 +60,22 @@ class Estimate:
 
 def estimate(job: Job) -> Estimate:
     """Sizes from the slides' shapes, and how well their pixels compress from a block of a few of them."""
+    from ...models.budget import budget
+
     specs = [image_spec(job, slide) for slide in job.slides]
     raw = sum(spec.nbytes for spec in specs)
     ratio = _ratio(job)
     step, patch = job.settings.step, job.settings.patch
     tiles = sum(_cells(record.shape, step) for record in job.slides.values())
     channels = max(spec.channels or 1 for spec in specs)
-    samples = min(job.settings.samples, 2 * tiles)
+    samples = min(job.settings.samples, budget(max(1, PER_TILE * tiles), job.settings.effort).patches)
     layers = tiles * (2 * CODE + 4 + 3)
     disk = round(raw * ratio + layers + samples * (channels * patch**2 * ratio + 16 * CODE))
     units = dict.fromkeys(STAGES, 0)
     for record in job.slides.values():
         units["convert"] += _cells(record.shape, BLOCK) + 1
         units["apply"] += _cells(record.shape, CELLS * step) + 1
-    units |= {"sample": 1 + -(-samples // 1024), "train": 4, "map": len(job.slides) + 2}
+    units |= {"sample": 1 + -(-samples // PER_SHARD), "train": 4, "map": len(job.slides) + 2}
     memory = 400_000_000 + max(samples * channels * patch**2, (CELLS * step + patch) ** 2 * channels)
     pixels = sum(r.shape[0] * r.shape[1] for r in job.slides.values())
     return Estimate(

@@ -33,7 +33,7 @@ def save(path: Path, tensors: Mapping[str, Tensor], recipe: Mapping[str, Any]) -
     metadata = {"recipe": json.dumps(recipe, sort_keys=True, separators=(",", ":"))}
     ordered = {name: tensors[name].detach().contiguous() for name in sorted(tensors)}
     data = safetensors.torch.save(ordered, metadata)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    aside = path.with_name(f".{path.name}.{os.getpid()}.partial")  # a killed run's are swept
     try:
         with aside.open("wb") as file:
             file.write(data)

@@ -22,7 +22,7 @@ from ..job import Job, load
 from ..loop import run_stages, unfinished
 from ..manifest import prepare, with_threads
 from ..opened import Run
-from ..opening import Opened, open_cohort
+from ..opening import Opened, Rejection, open_cohort
 from ..progress import Event, Report, silent
 from ..settings import settings_of
 from ..stages import STAGES
@@ -86,7 +86,9 @@ def resume(out: str | Path, *, how: How, **settings: Any) -> Run:
     how.report(Event("start", str(folder.out)))
     with Lock(folder.out, force=how.force_unlock), _log_to(folder.out):
         job = load(folder.out)
-        opened = Opened(job.spacing, _all_records(folder), {}, tuple(map(tuple, run["ignored"])), Path(run["input"]))
+        opened = Opened(
+            job.spacing, _all_records(folder), _closed(folder), tuple(map(tuple, run["ignored"])), Path(run["input"])
+        )
         job = prepare(folder, wanted, opened, redo=how.redo)
         return _go(job, how)
 
@@ -155,6 +157,12 @@ def _all_records(folder: Folder) -> Any:
     from ..job import record_of
 
     return {s: record_of(raw) for s, raw in folder.read("slides").items()}
+
+
+def _closed(folder: Folder) -> dict[str, Rejection]:
+    """Slides that could not be used when the run was begun: they stay rejected."""
+    found = {s: Rejection(**raw) for s, raw in folder.read("rejected").items()}
+    return {s: r for s, r in found.items() if r.step == "open"}
 
 
 def _tell_opened(opened: Opened, report: Report) -> None:

@@ -1,0 +1,43 @@
+# make demo    slides, a run on them, and where its map and report lie: installs what it needs into .venv first
+# make test    the whole test suite
+# make check   format, lint, types, tests and documentation: what must pass before a change is sent
+# make bench   the measurements in benchmarks/
+# make clean   everything that these leave, .venv included
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
+BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.DEFAULT_GOAL := demo
+.PHONY: demo test check bench clean
+
+demo: .venv/.installed
+	$(BIN)/tile-engine demo
+
+test: .venv/.installed-test
+	$(BIN)/python -m pytest
+
+check: .venv/.installed-test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy -p tile_engine
+	$(BIN)/python -m pytest
+
+bench: .venv/.installed-test
+	@for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python "$$file" || exit; done
+
+# The stamps keep a second `make` from installing again; a changed pyproject.toml or constraints.txt does.
+.venv/.installed: pyproject.toml constraints.txt | .venv/bin/python
+	$(INSTALL) -e .
+	@touch $@
+
+.venv/.installed-test: pyproject.toml constraints.txt | .venv/bin/python
+	$(INSTALL) -e '.[test]'
+	@touch .venv/.installed $@
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+clean:
+	rm -rf .venv demo build dist *.egg-info .bench .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,126 @@
+"""Imports run one way, cli -> engine -> {models, stores}, and every third party is imported in its home alone.
+
+The homes are read from the table in docs/design.md, so that the page and the code cannot drift apart.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ROOMS = {"cli": {"engine"}, "engine": {"models", "stores"}, "models": set(), "stores": set()}
+"""Room -> the rooms that it may import; `errors` and `version` import nothing and serve all of them."""
+
+
+def files() -> list[Path]:
+    return sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
+
+
+def imported(source: str, package: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """What a module of `package` imports when it runs, as absolute dotted parts; imports for type checkers alone are left out."""
+    todo: list[ast.AST] = [ast.parse(source)]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+            todo += node.orelse
+            continue
+        if isinstance(node, ast.Import):
+            yield from (tuple(alias.name.split(".")) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else ()
+            base += tuple(node.module.split(".")) if node.module else ()
+            yield from ((*base, alias.name) for alias in node.names)
+        todo += ast.iter_child_nodes(node)
+
+
+def walls(source: str, package: tuple[str, ...]) -> list[str]:
+    """Imports of a module that go the wrong way."""
+    room = package[1]
+    wrong = []
+    for parts in imported(source, package):
+        other = parts[1] if parts[0] == "tile_engine" and len(parts) > 1 else ""
+        if other in ROOMS and other != room and other not in ROOMS[room]:
+            wrong.append(f"{'.'.join(package)} imports {'.'.join(parts)}")
+    return wrong
+
+
+def homes() -> dict[str, set[str]]:
+    """Third party -> the rooms and files that may import it, from the table under "Third parties" in docs/design.md."""
+    page = (ROOT / "docs" / "design.md").read_text()
+    table: dict[str, set[str]] = {}
+    for names, places in re.findall(r"^\| (`[^|]*) \| ([^|]*) \|", page.split("## Third parties")[1], re.MULTILINE):
+        for name in re.findall(r"`(\w+)`", names):
+            table[name] = set(re.findall(r"`([\w/.]+)`", places))
+    return table
+
+
+def strays(source: str, path: str, table: dict[str, set[str]]) -> list[str]:
+    """Third parties that a file imports away from home; those that no row of the table names are away from home anywhere."""
+    package = ("tile_engine", *Path(path).parent.parts)
+    found = {parts[0] for parts in imported(source, package)} - set(sys.stdlib_module_names) - {"tile_engine"}
+    return [f"{path} imports {n}" for n in sorted(found) if not {path.split("/")[0], path} & table.get(n, set())]
+
+
+def package_of(path: Path) -> tuple[str, ...]:
+    return ("tile_engine", *path.relative_to(ROOT).parent.parts)
+
+
+def test_imports_run_one_way() -> None:
+    wrong = [line for path in files() for line in walls(path.read_text(), package_of(path))]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("name", ["errors.py", "version.py"])
+def test_what_all_rooms_share_imports_nothing(name: str) -> None:
+    found = [parts for parts in imported((ROOT / name).read_text(), ("tile_engine",)) if parts[0] != "__future__"]
+    assert not found
+
+
+def test_every_third_party_is_at_home() -> None:
+    table = homes()
+    wrong = [line for path in files() for line in strays(path.read_text(), path.relative_to(ROOT).as_posix(), table)]
+    assert not wrong, "\n".join([*wrong, "import it at home, or give it a home in the table of docs/design.md"])
+
+
+def test_the_table_names_no_home_that_is_empty() -> None:
+    used: dict[str, set[str]] = {}
+    for path in files():
+        where = path.relative_to(ROOT).as_posix()
+        for parts in imported(path.read_text(), package_of(path)):
+            used.setdefault(parts[0], set()).update((where, where.split("/")[0]))
+    idle = [f"{name}: {place}" for name, places in homes().items() for place in places - used.get(name, set())]
+    assert not idle, f"docs/design.md gives a home to what is not imported there: {idle}"
+
+
+@pytest.mark.parametrize(
+    ("room", "line"),
+    [
+        ("stores", "from ..models import losses"),
+        ("stores.slides", "from ...engine.plan import Plan"),
+        ("models", "import tile_engine.stores.frame"),
+        ("models", "def f():\n    from .. import engine"),
+        ("engine.show", "from ...cli import app"),
+        ("cli", "from ..stores.frame import Box"),
+    ],
+)
+def test_an_import_the_wrong_way_is_found(room: str, line: str) -> None:
+    assert walls(line, ("tile_engine", *room.split(".")))
+
+
+def test_an_import_the_right_way_is_not() -> None:
+    assert not walls("from ..stores.frame import Box\nfrom ..errors import SlideError", ("tile_engine", "engine"))
+
+
+def test_a_third_party_away_from_home_is_found() -> None:
+    table = {"torch": {"models", "engine/device.py"}}
+    assert strays("import torch.nn", "stores/frame.py", table)
+    assert strays("def f():\n    from torch import nn", "engine/plan.py", table)
+    assert strays("import requests", "models/losses.py", table)
+    assert not strays("import torch", "engine/device.py", table)
+    assert not strays("if TYPE_CHECKING:\n    import torch", "stores/frame.py", table)

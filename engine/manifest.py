@@ -21,6 +21,9 @@ from .workers import cores
 
 MOST_THREADS = 8
 
+PASSING = frozenset({"E_UNIT_FAILED", "E_CHANGED", "E_REJECTED"})
+"""Reasons that may be gone at the next try: such slides are looked at again."""
+
 
 def with_threads(settings: Settings, folder: Folder) -> Settings:
     """Training threads are part of the numerics: those that the run began with, else the cores of this machine."""
@@ -37,13 +40,13 @@ def prepare(folder: Folder, settings: Settings, opened: Opened, *, redo: bool) -
     """
     old = folder.read("run")
     rejected = _rejected(folder, opened)
-    slides = {s: r for s, r in opened.slides.items() if s not in rejected}
-    prints = fingerprints(settings, opened.spacing, slides.values())
+    found = {s: r.step for s, r in rejected.items()}
+    prints = fingerprints(settings, opened.spacing, opened.slides.values(), found)
     if "settings" in old:
         begun = {s: record_of(raw) for s, raw in folder.read("slides").items()}
         stale = stale_steps(old, prints, begun, opened.slides)
         changes = [*_settings_diff(old, settings, opened.spacing), *_slides_diff(begun, opened.slides)]
-        if stale and not redo:
+        if stale and changes and not redo:
             raise SettingsError(_refusal(folder, changes, stale, old), "E_OTHER_SETTINGS")
         if stale:
             _forget(folder, stale, begun, opened.slides)
@@ -94,24 +97,21 @@ def update_rejected(job: Job, slide: str, rejection: Rejection) -> Job:
     folder = job.folder
     folder.write("rejected", folder.read("rejected") | {slide: asdict(rejection)})
     run = folder.read("run")
-    spared = [r for s, r in job.slides.items() if s != slide or not _before_cohort(rejection.step)]
-    run["fingerprints"] = fingerprints(job.settings, job.spacing, spared)
+    slides = [record_of(raw) for raw in folder.read("slides").values()]
+    found = {s: raw["step"] for s, raw in folder.read("rejected").items()}
+    run["fingerprints"] = fingerprints(job.settings, job.spacing, slides, found)
     folder.write("run", run)
     return load(folder.out)
 
 
-def _before_cohort(step: str) -> bool:
-    order = list(STEPS)
-    return step == "open" or order.index(step) < order.index("draw")
-
-
 def _rejected(folder: Folder, opened: Opened) -> dict[str, Rejection]:
-    """Slides rejected on opening now, and those that an earlier try rejected later on and that are still the same."""
+    """Slides rejected on opening now, and those that an earlier try rejected later on, for good, and that are the same."""
     out = dict(opened.rejected)
     for slide, raw in folder.read("rejected").items():
         before = Rejection(**raw)
         now = opened.slides.get(slide)
-        if before.step != "open" and now is not None and before.fingerprint == now.fingerprint:
+        same = now is not None and before.fingerprint == now.fingerprint
+        if before.step != "open" and same and before.code not in PASSING:
             out[slide] = before
     return out
 

@@ -52,20 +52,29 @@ def stage_of(step: str) -> str:
     return next(stage for stage, steps in STAGES.items() if any(s.name == step for s in steps))
 
 
-def fingerprints(settings: Settings, spacing: float, slides: Iterable[SlideRecord]) -> dict[str, str]:
+def fingerprints(
+    settings: Settings, spacing: float, slides: Iterable[SlideRecord], rejected: Mapping[str, str]
+) -> dict[str, str]:
     """Step -> what decides its results: the settings it reads and everything before it.
 
-    The steps of `convert` look at one slide each, so adding a slide leaves them as they are; all others look at the cohort.
+    The steps of `convert` look at one slide each, so adding a slide leaves them as they are. Samples come from all slides
+    that were not rejected until then (`rejected`: slide -> step that found it out), numbers from all that were applied.
     """
     out: dict[str, str] = {}
     before = digest("convert", spacing)
-    cohort = [slide.key for slide in slides]
+    cohort = list(slides)
     for name, step in STEPS.items():
-        if name == "draw":
-            before = digest(before, cohort)
+        if name in ("draw", "number"):
+            before = digest(before, [s.key for s in cohort if not rejects_before(rejected.get(s.id), name)])
         before = digest(name, before, {f: getattr(settings, f) for f in step.fields})
         out[name] = before
     return out
+
+
+def rejects_before(found: str | None, step: str) -> bool:
+    """Whether a slide that was rejected by the step `found` is missing when `step` begins."""
+    order = ["open", *STEPS]
+    return found is not None and order.index(found) < order.index(step)
 
 
 def clear(folder: Folder, steps: Iterable[str], slides: Iterable[str]) -> None:

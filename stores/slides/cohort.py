@@ -37,7 +37,7 @@ class SlideEntry:
     """Readable stem and hash of the name: unique, stable, safe as a file name everywhere."""
     path: Path
     name: str
-    """Path relative to the cohort's root, with forward slashes."""
+    """Path relative to the cohort's root, with forward slashes; the file's own name where it lies outside of it."""
     mpp: float | None = None
     """Micrometres a pixel from the CSV; goes before everything else."""
     group: str = ""
@@ -74,7 +74,7 @@ def find_slides(spec: str | Path | Sequence[str | Path]) -> Cohort:
         cohort = Cohort(tuple(entries.values()), tuple(item for part in parts for item in part.ignored), root)
     if not cohort.entries:
         raise _nothing(", ".join(map(str, specs)), cohort)
-    return replace(cohort, entries=_named(cohort.entries))
+    return replace(cohort, entries=_named(cohort.entries, cohort.root))
 
 
 def _find(spec: str | Path) -> Cohort:
@@ -229,17 +229,18 @@ def _listed(path: Path) -> Cohort:
 
 
 def _entry(path: Path, root: Path) -> SlideEntry:
-    return SlideEntry("", path, _relative(path, root))
+    name = _relative(path, root)
+    return SlideEntry("", path, path.name if name.startswith("../") else name)
 
 
 def _relative(path: Path, root: Path) -> str:
     return Path(os.path.relpath(path, root)).as_posix()
 
 
-def _named(entries: Sequence[SlideEntry]) -> tuple[SlideEntry, ...]:
+def _named(entries: Sequence[SlideEntry], root: Path) -> tuple[SlideEntry, ...]:
     """The same entries with ids; should two hashes begin alike, longer ones tell them apart."""
     for digits in (8, 16, 64):
-        ids = [slide_id(entry.name, digits) for entry in entries]
+        ids = [slide_id(_relative(entry.path, root), digits) for entry in entries]
         if len({one.lower() for one in ids}) == len(ids):
             break
     return tuple(replace(entry, id=one) for entry, one in zip(entries, ids, strict=True))

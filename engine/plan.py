@@ -89,6 +89,7 @@ class Plan:
                         f"shards of {chunk}: two workers could write one shard at once, which loses data silently. "
                         f"Use units of a multiple of {chunk * stride} cells."
                     )
+        self._check_tiles()
         need = self.memory() * workers
         have = available_memory()
         if need > have:
@@ -97,6 +98,22 @@ class Plan:
                 "the machine would swap or kill them. Use fewer workers.",
                 "E_MEMORY",
             )
+
+    def _check_tiles(self) -> None:
+        """The first tile stands for all: what it reads, less the halo, is whole cells that hold what it writes."""
+        tile = next(self.tiles(next(self.units())), None)
+        if tile is None:
+            return
+        stride, halo = self.model.stride, self.model.halo
+        sides = zip(tile.read.start, tile.write.start, tile.read.shape, stride, halo, strict=True)
+        for axis, (read, write, length, step, around) in enumerate(sides):
+            if write - read < around or (length - 2 * around) % step or write % step or (read + around) % step:
+                name = self.source.frames[self.level].axes[axis]
+                raise SettingsError(
+                    f"a tile reads {length} cells from {read} and writes from {write} along {name}, which does not fit the "
+                    f"model's halo of {around} and stride of {step}: results would land on other cells. Use tiles of a "
+                    f"multiple of {step} cells with a halo of {around}."
+                )
 
     def memory(self) -> int:
         """Bytes that one unit holds at a time: its block, two batches, and its results."""

@@ -72,7 +72,9 @@ def execute(plan: Plan, unit: Box) -> Outcome:
                 done += plan.numerics.batch
     with outcome.clock("write"):
         for name, layer in plan.layers.items():
-            outcome.files += layer.write(cells, results[name])
+            for box in cells.cut(layer.chunks):
+                inside = box.shift([-a for a in cells.start]).slices
+                outcome.files += layer.write(box, results[name][(slice(None), *inside)])
     outcome.facts["tiles"] = len(tiles)
     return outcome
 

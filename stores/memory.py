@@ -1,8 +1,13 @@
-"""MemorySource: an array as a Source, for tests and for pixels that are already there."""
+"""MemorySource and MemoryLayer: arrays as a Source and as a Layer, for tests and for pixels that are already there."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
+
 from ..errors import TileError
+from .array import Written
 from .frame import Array, Box, Frame
 
 
@@ -45,3 +50,37 @@ class MemorySource:
             raise TileError(f"pixels from {box.start} to {box.stop} are declared broken")
         pixels: Array = self._levels[level][(slice(None), *box.slices)].copy("K")
         return pixels
+
+
+class MemoryLayer:
+    """A layer in memory, as strict as a stored one: it takes whole shards, and each only once.
+
+    >>> layer = MemoryLayer(Frame(("y", "x"), (5, 4), (1.0, 1.0)), chunks=(4, 4), channels=1, dtype="uint8")
+    >>> _ = layer.write(Box((4, 0), (5, 4)), np.ones((1, 1, 4), np.uint8))
+    >>> layer.values.sum(), layer.complete
+    (np.uint64(4), False)
+    """
+
+    def __init__(self, frame: Frame, *, chunks: tuple[int, ...], channels: int, dtype: str) -> None:
+        self.frame, self.chunks = frame, chunks
+        self.values = np.zeros((channels, *frame.shape), dtype)
+        """(channel, *axes)"""
+        self._left = set(frame.box.cut(chunks))
+
+    @property
+    def complete(self) -> bool:
+        """Whether every shard was written."""
+        return not self._left
+
+    def write(self, box: Box, values: Array) -> Sequence[Written]:
+        """Keep one shard. Raises ValueError for a box that is none, or was written before."""
+        if box not in self._left:
+            raise ValueError(f"{box} is no shard of {self.chunks} that is still to be written: two writers would race.")
+        if values.shape != (len(self.values), *box.shape) or values.dtype != self.values.dtype:
+            raise ValueError(
+                f"values of shape {values.shape} and type {values.dtype} do not fill {box} of a layer with "
+                f"{len(self.values)} channels of {self.values.dtype}"
+            )
+        self._left.remove(box)
+        self.values[(slice(None), *box.slices)] = values
+        return []

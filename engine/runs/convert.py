@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -243,14 +244,18 @@ class Pyramid:
 
 def tissue(job: Job, slide: str) -> Mask:
     """Where the slide has tissue, asked for boxes of the run's frame."""
-    return _mask(str(job.folder.layer(slide, "tissue")), job.slides[slide].frame)
+    path = job.folder.layer(slide, "tissue")
+    try:
+        stamp = (path / "zarr.json").stat().st_mtime_ns
+    except FileNotFoundError:
+        stamp = 0
+    return _mask(path, job.slides[slide].frame, stamp)
 
 
 @lru_cache(maxsize=16)
-def _mask(path: str, frame: Frame) -> Mask:
-    from pathlib import Path
-
-    stored = StoredImage.open(Path(path))
+def _mask(path: Path, frame: Frame, stamp: int) -> Mask:
+    """Kept between units; `stamp` tells a mask from one made anew, in workers that outlive a run."""
+    stored = StoredImage.open(path)
     return Mask.over(stored.read(stored.frames[0].box)[0] == TISSUE, stored.frames[0], frame)
 
 

@@ -103,9 +103,9 @@ def _pour(room: Sequence[int], total: int) -> list[int]:
     left = min(total, sum(room))
     while left:
         open_ = [i for i, r in enumerate(room) if out[i] < r]
-        each, over = divmod(left, len(open_))
-        for place, i in enumerate(open_):
-            more = min(each + (place < over), room[i] - out[i])
+        each = max(1, left // len(open_))
+        for i in open_[:left]:  # where fewer are left than vessels, the first ones get one each
+            more = min(each, room[i] - out[i])
             out[i] += more
             left -= more
     return out

@@ -89,7 +89,7 @@ def _shrinks(frame: Frame, ratio: tuple[float, float]) -> Shrinks:
 
 
 def read_masked(
-    source: Source, box: Box, level: int = 0, tile: tuple[int, int] | None = None
+    source: Source, box: Box, level: int = 0, tile: tuple[int, ...] | None = None
 ) -> tuple[Array, list[Box]]:
     """Pixels of `box`, and the boxes in it that could not be decoded and hold background instead.
 
@@ -101,7 +101,7 @@ def read_masked(
         pass  # found again below, where it is narrowed down to its tile
     if tile is None:
         tiles: Sequence[tuple[int, int]] = getattr(source, "tiles", ())
-        tile = tiles[level] if tiles else (256, 256)
+        tile = tiles[level] if tiles else (256,) * len(box.start)
     pixels = np.full((source.channels, *box.shape), source.background, source.dtype)
     masked = []
     for piece in box.cut(tile):

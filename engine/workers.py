@@ -48,8 +48,8 @@ def lanes() -> int:
 
         try:
             return int(get_worker().state.nthreads)
-        except ValueError:
-            pass  # not on a worker: the whole process is ours
+        except ValueError:  # not on a worker: the whole process is ours
+            return cores()
     return cores()
 
 

@@ -21,8 +21,9 @@ def halve(pixels: Array) -> Array:
     shape = [pixels.shape[0]]
     for n in pixels.shape[1:]:
         shape += [n // 2, 2]
-    mean = pixels.reshape(shape).mean(tuple(range(2, len(shape), 2)), dtype=np.float64)
-    return (np.floor(mean + 0.5) if pixels.dtype.kind in "iu" else mean).astype(pixels.dtype)
+    mean: Array = pixels.reshape(shape).mean(tuple(range(2, len(shape), 2)), dtype=np.float64)
+    rounded: Array = np.floor(mean + 0.5) if pixels.dtype.kind in "iu" else mean
+    return rounded.astype(pixels.dtype)
 
 
 def _halve_planes(pixels: Array) -> Array:

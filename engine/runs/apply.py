@@ -116,7 +116,7 @@ class Number:
 
     def execute(self, job: Job, unit: Unit) -> Outcome:
         counts = {slide: counted(job, slide) for slide in job.slides}
-        total = np.sum([*counts.values()], axis=0, dtype=np.int64)
+        total: Array = np.stack([*counts.values()]).sum(0)
         order = np.argsort(-total, kind="stable")
         document = {
             "order": order.tolist(),

@@ -160,7 +160,7 @@ class Pixels:
             for level in range(1, min(CONTAINED, len(image.frames))):
                 boxes = list(coarser.box(level).cut(image.shard(level)))
                 with outcome.clock("write"):
-                    outcome.files += pool.map(lambda b, n=level: coarser.write(n, b, keep), boxes)  # type: ignore[misc]
+                    outcome.files += pool.map(lambda b, n=level: coarser.write(n, b, keep), boxes)
         outcome.facts["unreadable"] = sorted([*b.start, *b.stop] for b in bad)
         outcome.facts["pixels"] = block.size
         return outcome

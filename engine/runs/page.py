@@ -182,7 +182,13 @@ def stage_times(run: dict[str, Any]) -> list[sections.StageTime]:
     from ..stages import TITLES
 
     return [
-        sections.StageTime(TITLES[name], *(facts["seconds"][k] for k in ("read", "compute", "write")), facts["wall"])
+        sections.StageTime(
+            stage=TITLES[name],
+            read=facts["seconds"]["read"],
+            compute=facts["seconds"]["compute"],
+            write=facts["seconds"]["write"],
+            wall=facts["wall"],
+        )
         for name, facts in run["steps"].items()
         if name != "page"
     ]

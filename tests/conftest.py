@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,3 +25,75 @@ def data() -> Path:
             pytest.fail(reason)
         pytest.skip(reason)
     return DATA.resolve()
+
+
+@dataclass(frozen=True)
+class Mini:
+    """A cohort of three tiny slides and one undisturbed run of it: `out` is only ever read; `copy` it to go on."""
+
+    slides: Path
+    out: Path
+    settings: dict[str, Any]
+    """Of the run, as `tile_engine.cluster` takes them."""
+    args: tuple[str, ...]
+    """The same, as the command line takes them."""
+
+    def copy(self, to: Path) -> Path:
+        """A copy of the finished run, times of files included."""
+        return Path(shutil.copytree(self.out, to))
+
+    @staticmethod
+    def command(*words: str | Path) -> list[str]:
+        return [sys.executable, "-m", "tile_engine.cli", *map(str, words)]
+
+    @classmethod
+    def cli(cls, *words: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
+        """The command line in a process of its own."""
+        return subprocess.run(cls.command(*words), capture_output=True, text=True, timeout=300, check=False, **options)
+
+    def again(self, out: Path) -> list[str]:
+        """The command of the run, on another folder."""
+        return self.command("run", "cluster", "--slides", self.slides, "--out", out, *self.args)
+
+    @staticmethod
+    def results(out: Path, *names: str) -> dict[str, str]:
+        """Path below OUT -> hash of the bytes, of all that a repeated or resumed run must leave the same."""
+        roots = [out / name for name in names or ("slides", "models", "tables", "samples.zarr", "shares.csv")]
+        files = [p for root in roots for p in ([root] if root.is_file() else root.rglob("*")) if p.is_file()]
+        return {p.relative_to(out).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(files)}
+
+
+def tiny_slides(folder: Path) -> Path:
+    """Three crops of an IHC section as tiled JPEG TIFFs of 0.5 um by their resolution tags; no side a multiple of a tile."""
+    import numpy as np
+    import skimage.data
+    import tifffile
+
+    folder.mkdir(parents=True)
+    section = skimage.data.immunohistochemistry()
+    crops = {"a.tif": section[:384, :384], "b.tif": np.rot90(section[100:484, 60:420]), "c.tif": section[128:, 160:501]}
+    for name, pixels in crops.items():
+        tifffile.imwrite(
+            folder / name,
+            np.ascontiguousarray(pixels),
+            tile=(128, 128),
+            photometric="rgb",
+            compression="jpeg",
+            compressionargs={"level": 90},
+            resolution=(2e4, 2e4),
+            resolutionunit="CENTIMETER",
+            metadata=None,
+        )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def mini(tmp_path_factory: pytest.TempPathFactory) -> Mini:
+    """Made once a session, by the command line."""
+    root = tmp_path_factory.mktemp("mini")
+    settings = {"patch": 32, "effort": 0.02, "k": "2-3", "seeds": 2, "umap": False}
+    args = ("--patch", "32", "--effort", "0.02", "--k", "2-3", "--seeds", "2", "--no-umap", "--cluster", "none")
+    made = Mini(tiny_slides(root / "slides"), root / "out", settings, args)
+    done = subprocess.run(made.again(made.out), capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    return made

@@ -21,5 +21,7 @@ def test_examples_are_true(name: str) -> None:
 
 
 def test_examples_are_found() -> None:
-    found = sum(len(test.examples) for n in MODULES for test in doctest.DocTestFinder().find(importlib.import_module(n)))
+    found = sum(
+        len(test.examples) for n in MODULES for test in doctest.DocTestFinder().find(importlib.import_module(n))
+    )
     assert found > 20

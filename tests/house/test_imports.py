@@ -54,7 +54,9 @@ def homes() -> dict[str, set[str]]:
     """Third party -> the rooms and files that may import it, from the table under "Third parties" in docs/design.md."""
     page = (ROOT / "docs" / "design.md").read_text()
     table: dict[str, set[str]] = {}
-    for names, places in re.findall(r"^\| (`[^|]*) \| ([^|]*) \|", page.split("## Third parties")[1], re.MULTILINE):
+    for names, places in re.findall(
+        r"^\| (`[^|]*) \| ([^|]*) \|", page.split("## Third parties")[1].split("\n## ")[0], re.MULTILINE
+    ):
         for name in re.findall(r"`(\w+)`", names):
             table[name] = set(re.findall(r"`([\w/.]+)`", places))
     return table

@@ -46,5 +46,7 @@ def test_the_wheel_holds_every_module_and_nothing_else(tmp_path: Path) -> None:
     subprocess.run([*command, str(tmp_path), str(source)], check=True, capture_output=True, timeout=300)
     (wheel,) = tmp_path.glob("tile_engine-*.whl")
     names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
-    expected = {f"tile_engine/{p.relative_to(source).as_posix()}" for p in source.rglob("*.py") if "build" not in p.parts}
+    expected = {
+        f"tile_engine/{p.relative_to(source).as_posix()}" for p in source.rglob("*.py") if "build" not in p.parts
+    }
     assert names == expected | {"tile_engine/py.typed"}

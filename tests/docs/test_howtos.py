@@ -1,0 +1,92 @@
+"""What the how-tos say can be done, works: their `console` and `python` blocks are run, in order, beside tiny slides.
+
+In a `console` block a line that begins with `$ ` is a command; `# exit 3` at its end is the status that it must end with
+(0 where nothing is said). All other lines of the block show what it prints, and are not compared.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+HOWTOS = Path(__file__).parents[2] / "docs" / "howto"
+SLOW = {"demo"}
+"""Pages whose commands have no small version."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A command or a program of a page."""
+
+    command: list[str]
+    text: str
+    status: int = 0
+
+
+def steps(page: str) -> Iterator[Step]:
+    for kind, block in re.findall(r"^```(console|python)\n(.*?)^```", page, re.MULTILINE | re.DOTALL):
+        if kind == "python":
+            yield Step([sys.executable, "-c", block], block)
+            continue
+        for line in re.findall(r"^\$ (.*)$", block.replace("\\\n", " "), re.MULTILINE):
+            status = re.search(r"# exit (\d+)$", line)
+            yield Step(["bash", "-c", line], line, int(status[1]) if status else 0)
+
+
+def perform(step: Step, folder: Path) -> str:
+    """What the step printed. Fails where it ends otherwise than the page says."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "COLUMNS": "120"}
+    done = subprocess.run(step.command, cwd=folder, capture_output=True, text=True, timeout=500, env=environment)
+    assert done.returncode == step.status, f"{step.text}\nended with {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="session")
+def slides(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two pieces of a demo slide as `slides/case-1.tif` and `case-2.tif`, and a picture that does not say its spacing."""
+    from PIL import Image
+
+    from tile_engine.engine.demo import _write_pyramid, layout, paint
+
+    folder = tmp_path_factory.mktemp("howto") / "slides"
+    folder.mkdir()
+    pixels = paint(layout(0), 0)
+    for number, (y, x) in enumerate([(200, 900), (1300, 700)], 1):
+        _write_pyramid(folder / f"case-{number}.tif", pixels[y : y + 512, x : x + 640].copy())
+    Image.fromarray(pixels[700:956, 1400:1656]).save(folder.parent / "photo.png")
+    return folder
+
+
+PAGES = sorted(path.stem for path in HOWTOS.glob("*.md"))
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in PAGES])
+def test_the_page_works(name: str, slides: Path, tmp_path: Path) -> None:
+    shutil.copytree(slides, tmp_path / "slides")
+    shutil.copy(slides.parent / "photo.png", tmp_path)
+    found = list(steps((HOWTOS / f"{name}.md").read_text()))
+    assert found, "a how-to without a command"
+    for step in found:
+        perform(step, tmp_path)
+
+
+def test_every_command_has_a_page() -> None:
+    assert {"run-cluster", "convert", "stages", "info", "status", "demo", "python"} <= set(PAGES)
+
+
+def test_a_command_that_fails_is_seen(tmp_path: Path) -> None:
+    """Statuses are compared, and lines that are joined by a backslash are one command."""
+    page = "```console\n$ exit \\\n  3\nprinted\n```\n```console\n$ exit 3  # exit 3\n```\n"
+    wrong, right = steps(page)
+    perform(right, tmp_path)
+    with pytest.raises(AssertionError, match="ended with 3"):
+        perform(wrong, tmp_path)

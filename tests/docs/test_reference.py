@@ -1,4 +1,4 @@
-"""The reference pages say all that there is: every command and option, every reason code and exit status; links lead somewhere."""
+"""The reference pages say all that there is: every command and option, every reason code and status; links lead somewhere."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ def files() -> list[Path]:
 
 
 def imported(source: str, package: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    """What a module of `package` imports when it runs, as absolute dotted parts; imports for type checkers alone are left out."""
+    """What a module of `package` imports when it runs, as absolute dotted parts; imports for type checkers are left out."""
     todo: list[ast.AST] = [ast.parse(source)]
     while todo:
         node = todo.pop()

@@ -1,0 +1,70 @@
+"""Files are whole or absent: a full disk, a failed write or a killed writer never leaves half of one under its name."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import google_crc32c
+import pytest
+
+from tile_engine.errors import CorruptError, UnfinishedError
+from tile_engine.stores.files import checksum, read_json, sweep, write_json, write_whole
+
+
+def full(self: Path, target: Path) -> Path:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_write_makes_its_folders_and_replaces_what_was_there(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "b" / "c"
+    assert write_whole(path, b"one") == 3 and write_whole(path, b"three") == 5
+    assert path.read_bytes() == b"three" and [p.name for p in path.parent.iterdir()] == ["c"]
+
+
+def test_a_full_disk_keeps_the_old_file_leaves_nothing_half_written_and_asks_for_the_same_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "c"
+    write_whole(path, b"old")
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(UnfinishedError, match="run the same command again") as caught:
+        write_whole(path, b"new")
+    assert caught.value.exit_status == 75 and caught.value.code == "E_DISK_FULL"
+    assert path.read_bytes() == b"old" and [p.name for p in tmp_path.iterdir()] == ["c"]
+
+
+def test_the_same_value_gives_the_same_bytes_and_comes_back(tmp_path: Path) -> None:
+    value = {"b": [1.5, None, "Zürich"], "a": {"deep": True}}
+    write_json(tmp_path / "a.json", value)
+    write_json(tmp_path / "b.json", value)
+    assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
+    assert read_json(tmp_path / "a.json") == value
+
+
+def test_numbers_that_json_does_not_have_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(tmp_path / "a.json", float("nan"))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("data", [b"", b'{"a": ', b"\xff\xfe"])
+def test_what_is_no_json_is_corrupt_and_named(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "a.json").write_bytes(data)
+    with pytest.raises(CorruptError, match=r"a\.json"):
+        read_json(tmp_path / "a.json")
+
+
+def test_the_checksum_is_crc32c_of_bytes_and_views() -> None:
+    assert checksum(b"123456789") == 0xE3069283 == google_crc32c.value(b"123456789")
+    assert checksum(memoryview(b"123456789")) == 0xE3069283
+
+
+def test_sweeping_removes_what_a_killed_writer_left_and_nothing_else(tmp_path: Path) -> None:
+    keep = [tmp_path / "x" / "kept.partial", tmp_path / ".hidden", tmp_path / "x" / "0"]
+    gone = [tmp_path / "x" / ".0.1a2b3c4d.partial", tmp_path / ".run.json.00000000.partial"]
+    for path in keep + gone:
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"1")
+    assert sweep(tmp_path) == 2
+    assert all(p.exists() for p in keep) and not any(p.exists() for p in gone)

@@ -1,0 +1,42 @@
+"""OUT: its documents, and what happens where it cannot be one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tile_engine.errors import CorruptError, SettingsError
+from tile_engine.stores.folder import Folder
+
+
+def test_labels_and_layers_lie_in_their_own_groups(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    below = {
+        name: folder.layer("s", name).relative_to(folder.slide("s")).as_posix()
+        for name in ("tissue", "clusters", "embedding")
+    }
+    assert below == {"tissue": "labels/tissue", "clusters": "labels/clusters", "embedding": "layers/embedding"}
+
+
+def test_a_document_comes_back_and_a_missing_one_is_empty(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    assert folder.read("run") == {}
+    folder.write("run", {"a": [1, None]})
+    assert folder.read("run") == {"a": [1, None]}
+    (tmp_path / "run.json").write_text("")
+    with pytest.raises(CorruptError):
+        folder.read("run")
+
+
+def test_claiming_makes_the_folder_and_leaves_nothing_in_it(tmp_path: Path) -> None:
+    Folder(tmp_path / "a" / "b").claim()
+    assert list((tmp_path / "a" / "b").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["file", "file/below", "/proc/tile-engine"])
+def test_a_place_that_cannot_be_written_is_refused_before_any_work(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").write_bytes(b"mine")
+    with pytest.raises(SettingsError, match="cannot be written") as caught:
+        Folder(tmp_path / name).claim()
+    assert caught.value.code == "E_OUT" and (tmp_path / "file").read_bytes() == b"mine"

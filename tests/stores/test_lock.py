@@ -1,0 +1,96 @@
+"""The lock: one run at a time; the dead are succeeded, the living and the far away are not."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tile_engine.errors import LockedError
+from tile_engine.stores import lock as module
+from tile_engine.stores.lock import Lock
+
+
+def owned_by(out: Path, **owner: object) -> Path:
+    path = out / "lock.json"
+    path.write_text(json.dumps({"host": socket.gethostname(), "pid": os.getpid(), "started": "1"} | owner))
+    return path
+
+
+def test_a_lock_is_there_while_it_is_held_and_gone_afterwards(tmp_path: Path) -> None:
+    with Lock(tmp_path / "out"):
+        owner = json.loads((tmp_path / "out" / "lock.json").read_text())
+        assert owner["pid"] == os.getpid() and owner["host"] == socket.gethostname()
+    assert not (tmp_path / "out" / "lock.json").exists()
+
+
+def test_a_failing_run_gives_its_lock_back(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), Lock(tmp_path):
+        _ = 1 / 0
+    assert not (tmp_path / "lock.json").exists()
+
+
+def test_a_second_run_is_refused_with_host_and_pid_and_the_first_keeps_its_lock(tmp_path: Path) -> None:
+    with Lock(tmp_path):
+        with pytest.raises(LockedError) as caught, Lock(tmp_path):
+            pass
+        assert socket.gethostname() in caught.value.message and f"pid {os.getpid()}" in caught.value.message
+        assert caught.value.exit_status == 6 and (tmp_path / "lock.json").exists()
+
+
+def test_force_does_not_take_the_lock_of_a_living_run_of_this_host(tmp_path: Path) -> None:
+    with Lock(tmp_path), pytest.raises(LockedError, match="stop it"), Lock(tmp_path, force=True):
+        pass
+
+
+def test_the_lock_of_a_killed_process_is_taken_over(tmp_path: Path) -> None:
+    code = (
+        "import os; from pathlib import Path; from tile_engine.stores.lock import Lock;"
+        f"Lock(Path({str(tmp_path)!r})).__enter__(); os.kill(os.getpid(), 9)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=False, timeout=60)
+    assert (tmp_path / "lock.json").exists()
+    with Lock(tmp_path):
+        assert json.loads((tmp_path / "lock.json").read_text())["pid"] == os.getpid()
+
+
+def test_a_pid_that_was_given_to_another_process_since_does_not_hold_the_lock(tmp_path: Path) -> None:
+    owned_by(tmp_path, started="1")
+    with Lock(tmp_path):
+        pass
+
+
+def test_the_lock_of_another_host_is_refused_naming_the_way_out_and_force_takes_it(tmp_path: Path) -> None:
+    owned_by(tmp_path, host="elsewhere")
+    with pytest.raises(LockedError, match=r"host elsewhere.*--force-unlock"), Lock(tmp_path):
+        pass
+    with Lock(tmp_path, force=True):
+        assert json.loads((tmp_path / "lock.json").read_text())["host"] == socket.gethostname()
+
+
+def test_a_lock_whose_writer_died_in_the_act_is_taken_over_once_it_is_old(tmp_path: Path) -> None:
+    path = tmp_path / "lock.json"
+    path.write_text("")
+    os.utime(path, (time.time() - 60,) * 2)
+    with Lock(tmp_path):
+        pass
+    path.write_text("")  # this one may be in the making
+    with pytest.raises(LockedError), Lock(tmp_path):
+        pass
+
+
+def test_a_held_lock_shows_signs_of_life(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "HEARTBEAT", 0.01)
+    with Lock(tmp_path):
+        path = tmp_path / "lock.json"
+        os.utime(path, (1, 1))
+        limit = time.monotonic() + 10
+        while path.stat().st_mtime < 2:
+            assert time.monotonic() < limit
+            time.sleep(0.01)

@@ -1,0 +1,65 @@
+"""Receipts count only while their settings and their files are those they name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tile_engine.errors import CorruptError
+from tile_engine.stores.array import Written
+from tile_engine.stores.files import checksum, write_whole
+from tile_engine.stores.receipts import Ledger
+
+
+def unit(out: Path, name: str, fingerprint: str = "f") -> Path:
+    path = out / "slides" / f"{name.replace('/', '-')}.bin"
+    write_whole(path, b"12345")
+    Ledger(out, "pixels", fingerprint).write(
+        name, [Written(path, 5, checksum(b"12345"))], seconds={"read": 0.123456}, facts={"pixels": 7}
+    )
+    return path
+
+
+def test_a_receipt_says_what_was_done(tmp_path: Path) -> None:
+    unit(tmp_path, "a/0-0")
+    found = Ledger(tmp_path, "pixels", "f").find("a/0-0")
+    assert found is not None and found.facts == {"pixels": 7} and found.seconds == {"read": 0.1235}
+    assert found.files == (("slides/a-0-0.bin", 5, checksum(b"12345")),)
+
+
+@pytest.mark.parametrize("damage", ["lost", "shorter", "empty", "a folder's place taken"])
+def test_a_receipt_whose_file_is_not_what_it_was_does_not_count(tmp_path: Path, damage: str) -> None:
+    path = unit(tmp_path, "a/0-0")
+    path.unlink()
+    if damage == "a folder's place taken":
+        path.parent.rmdir()
+        path.parent.write_bytes(b"")
+    elif damage != "lost":
+        path.write_bytes(b"" if damage == "empty" else b"1234")
+    assert Ledger(tmp_path, "pixels", "f").find("a/0-0") is None
+
+
+def test_a_receipt_of_other_settings_or_of_another_step_does_not_count(tmp_path: Path) -> None:
+    unit(tmp_path, "a/0-0")
+    assert Ledger(tmp_path, "pixels", "g").find("a/0-0") is None
+    assert Ledger(tmp_path, "tiles", "f").find("a/0-0") is None
+    assert Ledger(tmp_path, "pixels", "f").find("a/0-1") is None
+
+
+def test_all_lists_the_valid_receipts_of_one_slide_in_order(tmp_path: Path) -> None:
+    for name in ("a/1-0", "a/0-0", "ab/0-0", "a/0-1"):
+        unit(tmp_path, name)
+    unit(tmp_path, "a/2-0", "other")
+    unit(tmp_path, "a/3-0").unlink()
+    ledger = Ledger(tmp_path, "pixels", "f")
+    assert [r.unit for r in ledger.all("a")] == ["a/0-0", "a/0-1", "a/1-0"]
+    assert [r.unit for r in ledger.all()] == ["a/0-0", "a/0-1", "a/1-0", "ab/0-0"]
+    assert list(ledger.all("nobody")) == []
+
+
+def test_a_receipt_that_is_no_json_is_corrupt(tmp_path: Path) -> None:
+    unit(tmp_path, "a/0-0")
+    (tmp_path / "receipts" / "pixels" / "a" / "0-0.json").write_text("{")
+    with pytest.raises(CorruptError):
+        Ledger(tmp_path, "pixels", "f").find("a/0-0")

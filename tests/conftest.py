@@ -16,6 +16,27 @@ import pytest
 DATA = Path(os.environ.get("TILE_ENGINE_DATA") or Path(__file__).parent.parent / ".." / "shared" / "data")
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Any:
+    """Where CI=true, a test that would be skipped for a missing component fails; one that needs a GPU may be skipped."""
+    report = yield
+    return report if item.get_closest_marker("gpu") else _skipped_fails(report)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Any:
+    """The same for a whole file."""
+    return _skipped_fails((yield))
+
+
+def _skipped_fails(report: Any) -> Any:
+    if report.outcome == "skipped" and not hasattr(report, "wasxfail") and os.environ.get("CI", "").lower() == "true":
+        report.outcome = "failed"
+        where = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.longrepr = f"nothing may be skipped where CI=true: {where}"
+    return report
+
+
 @pytest.fixture(scope="session")
 def data() -> Path:
     """The folder of real slides and bad files: TILE_ENGINE_DATA, else ../shared/data beside the repository."""

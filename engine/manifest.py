@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
@@ -16,7 +16,7 @@ from ..version import VERSION
 from .job import Job, SlideRecord, load, record_of
 from .opening import Opened, Rejection
 from .settings import Settings
-from .stages import STEPS, TITLES, clear, fingerprints, forget_slides
+from .stages import STAGES, STEPS, TITLES, clear, fingerprints, forget_slides, stage_of
 from .workers import cores
 
 MOST_THREADS = 8
@@ -33,10 +33,13 @@ def with_threads(settings: Settings, folder: Folder) -> Settings:
     return settings.model_copy(update={"threads": begun or min(cores(), MOST_THREADS)})
 
 
-def prepare(folder: Folder, settings: Settings, opened: Opened, *, redo: bool) -> Job:
+def prepare(
+    folder: Folder, settings: Settings, opened: Opened, *, redo: bool, stages: Sequence[str] = tuple(STAGES)
+) -> Job:
     """State the run in OUT, or find that it is the one that OUT holds; sweeps what a killed run left half-written.
 
-    Raises SettingsError (E_OTHER_SETTINGS) with a diff of settings, slides and stages where it is another one.
+    Raises SettingsError (E_OTHER_SETTINGS) with a diff of settings, slides and stages where it is another one, and
+    (E_STAGE_ORDER) where what is to be redone begins before the `stages` that are to be done now.
     """
     old = folder.read("run")
     rejected = _rejected(folder, opened)
@@ -48,6 +51,19 @@ def prepare(folder: Folder, settings: Settings, opened: Opened, *, redo: bool) -
         changes = [*_settings_diff(old, settings, opened.spacing), *_slides_diff(begun, opened.slides)]
         if stale and changes and not redo:
             raise SettingsError(_refusal(folder, changes, stale, old), "E_OTHER_SETTINGS")
+        if stale and list(STAGES).index(stage_of(stale[0])) < min(map(list(STAGES).index, stages)):
+            raise SettingsError(
+                "\n".join(
+                    [
+                        f"with these settings stage {stage_of(stale[0])!r} of {folder.out} is to be done again before "
+                        f"stage {stages[0]!r}, and was not asked for:",
+                        *(f"  {line}" for line in changes),
+                        f"to be done again: {', '.join(TITLES[s] for s in stale)}",
+                        "Nothing was touched. `tile-engine run cluster` with --redo does all of them in order.",
+                    ]
+                ),
+                "E_STAGE_ORDER",
+            )
         if stale:
             _forget(folder, stale, begun, opened.slides)
     sweep(folder.out)

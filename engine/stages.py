@@ -85,7 +85,8 @@ def clear(folder: Folder, steps: Iterable[str], slides: Iterable[str]) -> None:
         if steps & {"overview", "pixels"}:
             _remove(root)
         elif "tiles" in steps:
-            for path in (root / "layers", root / "labels" / "clusters"):
+            layers = root / "layers"  # the group stays: it is begun with the image, not with its layers
+            for path in (*(layers.iterdir() if layers.is_dir() else ()), root / "labels" / "clusters"):
                 _remove(path)
     if steps & {"draw", "patches"}:
         _remove(folder.samples)

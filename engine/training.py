@@ -32,7 +32,8 @@ def fit(phase: Phase, aside: Path, *, key: str, threads: int, beacon: Beacon) ->
     for index in range(start, phase.steps):
         figures = phase.step(index)
         if index % thin == 0 or index == phase.steps - 1:
-            record.append({"step": index, **{k: round(v, 6) for k, v in figures.items()}})
+            # in order of their names, as they come back from a checkpoint: the record is the same whoever wrote it
+            record.append(dict(sorted({"step": index, **{k: round(v, 6) for k, v in figures.items()}}.items())))
         if (index + 1) % EVERY == 0 and index + 1 < phase.steps:
             aside.parent.mkdir(parents=True, exist_ok=True)
             checkpoint.save(aside, phase.state(), {"key": key, "next": index + 1, "record": record})

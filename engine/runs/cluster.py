@@ -66,10 +66,10 @@ def cluster(slides: Slides, out: str | Path | None = None, *, how: How | None = 
         _tell_opened(opened, how.report)
         if not opened.slides:
             raise NoInputError(_all_rejected(opened))
-        job = prepare(folder, wanted, opened, redo=how.redo)
-        plan = estimate(job)
+        plan = estimate(Job(folder, wanted, opened.spacing, opened.slides, {}))
         how.report(Event("note", plan.text(), facts=plan.facts()))
-        _room(folder, plan)
+        _room(folder, plan)  # before anything that is to be redone is removed
+        job = prepare(folder, wanted, opened, redo=how.redo, stages=how.stages)
         return _go(job, how)
 
 
@@ -89,7 +89,7 @@ def resume(out: str | Path, *, how: How, **settings: Any) -> Run:
         opened = Opened(
             job.spacing, _all_records(folder), _closed(folder), tuple(map(tuple, run["ignored"])), Path(run["input"])
         )
-        job = prepare(folder, wanted, opened, redo=how.redo)
+        job = prepare(folder, wanted, opened, redo=how.redo, stages=how.stages)
         return _go(job, how)
 
 
@@ -124,7 +124,9 @@ def refuse_inside(out: Path, slides: Slides, found: Sequence[Path]) -> None:
     """Raises SettingsError where OUT is a slide, or lies in a folder that is searched for slides."""
     real = out.resolve()
     if any(real == path.resolve() or real.is_relative_to(path.resolve()) for path in found):
-        raise SettingsError(f"{out} is the input itself: results would overwrite slides. Choose another --out.", "E_OUT")
+        raise SettingsError(
+            f"{out} is the input itself: results would overwrite slides. Choose another --out.", "E_OUT"
+        )
     for spec in [slides] if isinstance(slides, str | Path) else slides:
         root = Path(spec).expanduser()
         if root.is_dir() and real.is_relative_to(root.resolve()):

@@ -172,6 +172,8 @@ class Tune(_OneUnit):
     fields = ()
 
     def execute(self, job: Job, unit: Unit) -> Outcome:
+        import torch
+
         from ...models import checkpoint
         from ...models.clusterer import Clusterer
         from ...models.finetune import FineTune
@@ -194,6 +196,7 @@ class Tune(_OneUnit):
             )
             aside = _aside(job, self.name)
             key = job.ledger_key(self.name)
+            torch.set_num_threads(settings.threads)  # what is measured is part of the record, and threads of its digits
             before = phase.outcome()
             course = fit(phase, aside, key=key, threads=settings.threads, beacon=Beacon(job.folder.out))
             after = phase.outcome()

@@ -47,7 +47,7 @@ class Layout:
     """Quarter turns that the piece of tissue was laid down with."""
 
 
-SETTINGS: dict[str, object] = {"patch": 64, "stride": 32, "effort": "quick"}
+SETTINGS: dict[str, object] = {"patch": 64, "stride": 32, "k": (4, 8), "samples": 3000}
 """Settings of the demo's run: patches and steps small enough that its small slides' maps show structure."""
 
 
@@ -131,7 +131,7 @@ def _section() -> tuple[Array, Array]:
     import skimage.data
     from scipy.ndimage import binary_closing, binary_opening, gaussian_filter
 
-    section: Array = skimage.data.immunohistochemistry()  # type: ignore[no-untyped-call]
+    section: Array = skimage.data.immunohistochemistry()
     density = -np.log((section.astype(np.float32) + 1) / 256)
     # stains are never negative: without this, taking brown away would leave a green that no dye has
     density = np.maximum(density @ np.linalg.inv(_HED), 0) @ _HED

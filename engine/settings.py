@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from ..errors import SettingsError
+from ..models.budget import effort_factor
 
 
 class Settings(BaseModel):
@@ -34,7 +35,7 @@ class Settings(BaseModel):
     k: tuple[int, int] = Field((2, 20), description="number of clusters: '14', '2-20', or 'auto' for 2-20")
     seeds: int = Field(5, ge=1, le=20, description="initialisations of every head")
     effort: float = Field(
-        1.0, gt=0, le=100, description="factor on all training steps: quick 0.3, normal 1, thorough 4"
+        1.0, gt=0, le=100, description="factor on all training steps: quick, normal, thorough, or a number"
     )
     jitter: float = Field(1.0, ge=0, le=3, description="strength of colour and stain jitter in training")
     umap: bool = Field(True, description="whether to compute the UMAP of the tiles")
@@ -62,7 +63,7 @@ class Settings(BaseModel):
     @field_validator("effort", mode="before")
     @classmethod
     def _effort(cls, value: Any) -> Any:
-        return EFFORTS.get(value, value) if isinstance(value, str) else value
+        return effort_factor(value) if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _together(self) -> Settings:
@@ -81,9 +82,6 @@ class Settings(BaseModel):
     def step(self) -> int:
         """The stride in force."""
         return self.stride or self.patch // 2
-
-
-EFFORTS = {"quick": 0.3, "normal": 1.0, "thorough": 4.0}
 
 
 def settings_of(values: Mapping[str, Any]) -> Settings:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
-from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score, normalized_mutual_info_score
+from scipy.stats import entropy
+from sklearn.metrics import adjusted_rand_score, mutual_info_score, normalized_mutual_info_score
 
 Array = npt.NDArray[Any]
 
@@ -56,39 +57,32 @@ def agreement(classes: Array, clusters: Array) -> Agreement:
 
 @dataclass(frozen=True, slots=True)
 class SlideDependence:
-    """What clusters say about the slide a tile came from."""
+    """What a tile's cluster says about the slide that it came from."""
 
-    table: Array
-    """Tiles by (cluster, slide)."""
-    clusters: Array
-    slides: Array
     nmi: float
-    """Normalised mutual information of cluster and slide."""
-    adjusted: float
-    """The same less what chance gives: 0 if clusters and slides are independent."""
-    largest_share: Array
-    """For each cluster the share of its tiles on the slide that has most of them."""
-    single_slide: Array
-    """For each cluster, whether it merely tells one slide apart (see `slide_dependence`)."""
+    """Normalised mutual information of cluster and slide (arithmetic mean): 0 if all slides are alike."""
+    single_slide: tuple[int, ...]
+    """Clusters, counted from 1, that merely tell one slide apart (see `slide_dependence`)."""
 
 
-def slide_dependence(clusters: Array, slides: Array, threshold: float = 0.9) -> SlideDependence:
-    """Which clusters follow a slide and not a tissue.
+def slide_dependence(counts: Array, threshold: float = 0.9) -> SlideDependence:
+    """Which clusters follow a slide and not a tissue, from tiles by (cluster, slide).
 
     A cluster is called out if over `threshold` of its tiles would be on one slide after every slide is given the same
-    number of tiles: then large slides are not to blame. With fewer than three slides, nothing is called out: a
-    tissue that only one of two patients has is no artefact. Clusters of under 20 tiles are left alone.
+    number of tiles: then large slides are not to blame. With fewer than three slides nothing is called out: a tissue
+    that only one of two patients has is no artefact. Clusters of under 20 tiles are left alone.
     """
-    table, cluster_values, slide_values = contingency(clusters, slides)
-    per_slide = table / np.maximum(table.sum(0), 1)
+    per_slide = counts / np.maximum(counts.sum(0), 1)
     balanced = per_slide.max(1) / np.maximum(per_slide.sum(1), 1e-12)
-    enough = (table.sum(1) >= 20) & (len(slide_values) >= 3)
+    enough = (counts.sum(1) >= 20) & (np.count_nonzero(counts.sum(0)) >= 3)
     return SlideDependence(
-        table=table,
-        clusters=cluster_values,
-        slides=slide_values,
-        nmi=float(normalized_mutual_info_score(slides, clusters)),
-        adjusted=float(adjusted_mutual_info_score(slides, clusters)),
-        largest_share=table.max(1) / np.maximum(table.sum(1), 1),
-        single_slide=enough & (balanced > threshold),
+        nmi=_normalised_information(counts),
+        single_slide=tuple((np.flatnonzero(enough & (balanced > threshold)) + 1).tolist()),
     )
+
+
+def _normalised_information(counts: Array) -> float:
+    joint = counts / max(1, counts.sum())
+    rows, columns = joint.sum(1), joint.sum(0)
+    mean = (entropy(rows[rows > 0]) + entropy(columns[columns > 0])) / 2
+    return float(mutual_info_score(None, None, contingency=counts) / mean) if mean > 1e-12 else 0.0

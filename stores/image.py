@@ -103,7 +103,8 @@ class StoredImage:
         label: Mapping[str, Any] | None = None,
         notes: Mapping[str, Any] | None = None,
     ) -> list[Written]:
-        """Write the standard's metadata, last; returns all its metadata files. `label` is the value of `image-label`; `notes` are kept among our own."""
+        """Write the standard's metadata, last; returns all metadata files. `label` is the value of `image-label`, `notes`
+        are kept among our own."""
         spec = self.levels[0].spec
         channels = spec.shape[0] if spec.names[0] == "c" else None
         reference = list(reference or self.frames[0].spacing)

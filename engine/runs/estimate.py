@@ -14,7 +14,7 @@ from ..job import Job
 from ..stages import STAGES
 from .apply import CELLS
 from .convert import BLOCK, CHUNK, image_spec
-from .sample import PER_SHARD, PER_TILE
+from .sample import PER_AREA, PER_SHARD
 
 CODE = 128
 """Numbers of an embedding."""
@@ -66,9 +66,10 @@ def estimate(job: Job) -> Estimate:
     raw = sum(spec.nbytes for spec in specs)
     ratio = _ratio(job)
     step, patch = job.settings.step, job.settings.patch
+    pixels = sum(r.shape[0] * r.shape[1] for r in job.slides.values())
     tiles = sum(_cells(record.shape, step) for record in job.slides.values())
     channels = max(spec.channels or 1 for spec in specs)
-    samples = min(job.settings.samples, budget(max(1, PER_TILE * tiles), job.settings.effort).patches)
+    samples = min(job.settings.samples, budget(max(1, PER_AREA * pixels // patch**2)).patches)
     layers = tiles * (2 * CODE + 4 + 3)
     disk = round(raw * ratio + layers + samples * (channels * patch**2 * ratio + 16 * CODE))
     units = dict.fromkeys(STAGES, 0)
@@ -77,7 +78,6 @@ def estimate(job: Job) -> Estimate:
         units["apply"] += _cells(record.shape, CELLS * step) + 1
     units |= {"sample": 1 + -(-samples // PER_SHARD), "train": 4, "map": len(job.slides) + 2}
     memory = 400_000_000 + max(samples * channels * patch**2, (CELLS * step + patch) ** 2 * channels)
-    pixels = sum(r.shape[0] * r.shape[1] for r in job.slides.values())
     return Estimate(
         slides=len(job.slides),
         pixels=pixels,

@@ -53,7 +53,7 @@ class Page:
                 made["umap"] = plots.umap_plot(maps / "umap.png", points, legend=legend, seed=job.settings.seed)
             validity = job.folder.read("models/validity")
             if len({s["k"] for s in scores}) > 1:
-                made["k"] = plots.k_curves(maps / "k.png", scores, recommended=validity["k"])
+                made["k"] = plots.k_curves(maps / "k.png", scores, ranks=ranks_of(validity), recommended=validity["k"])
             made["slides"] = plots.cluster_by_slide(maps / "slides.png", counts, names=names, legend=legend)
             made["training"] = plots.training_curves(maps / "training.png", courses_of(job))
         page = report_page(job, counts=counts, legend=legend, made=made)
@@ -101,6 +101,11 @@ def scores_of(job: Job) -> list[dict[str, Any]]:
     ]
 
 
+def ranks_of(validity: dict[str, Any]) -> dict[int, tuple[float, float]]:
+    """K -> mean rank and its standard error: the figures that the choice of K was made by."""
+    return {int(k): (mean, validity["standard_errors"][k]) for k, mean in validity["mean_ranks"].items()}
+
+
 def courses_of(job: Job) -> list[dict[str, Any]]:
     """The courses of all trainings as rows {stage, step, loss ...}."""
     names = {"autoencoder": "autoencoder", "head": "heads", "clusterer": "fine-tuning"}
@@ -119,7 +124,7 @@ def report_page(job: Job, *, counts: Array, legend: Any, made: dict[str, Path]) 
     names = [r.name for r in job.slides.values()]
     rejected = [(r["name"], r["code"], r["message"]) for r in folder.read("rejected").values()]
     effective = guards.get("after", {}).get("effective")
-    cautions = list(sections.cautions(counts, scores, effective=effective))
+    cautions = list(sections.cautions(counts, best=validity["best"], effective=effective))
     if guards.get("kept", "fine-tuned") != "fine-tuned":
         cautions.append(Caution("Fine-tuning made the clusters collapse.", "The clusters are those from before it."))
     maps = [
@@ -148,7 +153,9 @@ def report_page(job: Job, *, counts: Array, legend: Any, made: dict[str, Path]) 
     body.append(Section("Where each cluster is dense", figures=tuple(density)))
     body.append(sections.by_slide_section(counts, names=names, legend=legend, figure=made["slides"]))
     if scores:
-        body.append(sections.k_section(scores, recommended=validity["k"], figure=made.get("k")))
+        body.append(
+            sections.k_section(scores, ranks=ranks_of(validity), recommended=validity["k"], figure=made.get("k"))
+        )
     body.append(sections.slides_section(slide_rows(job, counts), legend=legend))
     if rejected:
         body.append(sections.rejected_section(rejected))

@@ -28,15 +28,15 @@ PER_SHARD = 1024
 PER_CHUNK = 64
 BLOCK = 1024
 """Pixels along a block whose patches are read together."""
-PER_TILE = 2
-"""Patches drawn, at most, for every patch that the maps will look at."""
+PER_AREA = 8
+"""Patches drawn, at most, from tissue as large as one patch: more would hardly differ from each other."""
 
 
 class Draw:
     """Choose the patches of the whole cohort: from the tissue masks and the seed, without reading a pixel."""
 
     name = "draw"
-    fields = ("patch", "samples", "seed", "stride", "effort")
+    fields = ("patch", "samples", "seed")
 
     def units(self, job: Job) -> Iterator[Unit]:
         yield Unit(self.name, "draw")
@@ -45,15 +45,15 @@ class Draw:
         from ...models.budget import budget
 
         outcome = Outcome()
-        patch, step = job.settings.patch, job.settings.step
+        patch = job.settings.patch
         slides = list(job.slides)
         with outcome.clock("compute"):
             room = []
             for slide in slides:
                 mask = tissue(job, slide)
                 area = mask.values.sum() * float(np.prod(mask.ratio))
-                room.append(round(PER_TILE * area / step**2))
-            most = min(job.settings.samples, budget(max(1, sum(room)), job.settings.effort).patches)
+                room.append(round(PER_AREA * area / patch**2))
+            most = min(job.settings.samples, budget(max(1, sum(room))).patches)
             wanted = balance(room, [job.slides[s].group for s in slides], most)
             places, owners = [], []
             for i, (slide, count) in enumerate(zip(slides, wanted, strict=True)):

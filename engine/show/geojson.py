@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
+from ...stores.files import write_whole
 from ...stores.frame import Array
 from .palette import Colour
-from ...stores.files import write_whole
 
 FeatureCollection = dict[str, Any]
 """What `json` reads and writes: strings, numbers, lists and dictionaries of them."""

@@ -14,7 +14,7 @@ from ...stores.frame import Array
 from .figure import INK, QUIET, RULE, house_style, new_figure, panel, save, shortened, write_inches
 from .legend import Legend, percent
 from .palette import colour, hexadecimal
-from .validity import INDICES, Score, mean_ranks
+from .validity import INDICES, Ranks, Score
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -104,13 +104,13 @@ def umap_figure(points: Points, *, legend: Legend = (), total: int | None = None
 
 
 @house_style()
-def k_curves(path: Path, scores: Sequence[Score], *, recommended: int | None = None) -> Path:
+def k_curves(path: Path, scores: Sequence[Score], *, ranks: Ranks, recommended: int | None = None) -> Path:
     """One panel an index over K, seeds as dots, their mean ± one standard deviation, and the mean rank over all."""
-    return save(k_figure(scores, recommended=recommended), path)
+    return save(k_figure(scores, ranks=ranks, recommended=recommended), path)
 
 
 @house_style()
-def k_figure(scores: Sequence[Score], *, recommended: int | None = None) -> Figure:
+def k_figure(scores: Sequence[Score], *, ranks: Ranks, recommended: int | None = None) -> Figure:
     """The figure of `k_curves`."""
     from matplotlib.ticker import MaxNLocator
 
@@ -124,7 +124,6 @@ def k_figure(scores: Sequence[Score], *, recommended: int | None = None) -> Figu
     )
     title = "How many clusters?" + (f"  Recommended: {recommended}" if recommended else "")
     write_inches(figure, MARGIN, MARGIN - 0.05, title, fontsize=13, weight="bold")
-    ranks = mean_ranks(scores)
     for i, name in enumerate([*names, "rank"]):
         left = MARGIN + 0.45 + (i % columns) * (width + gap_x)
         axes = panel(figure, left, top + (i // columns) * (height + gap_y), (width, height))

@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 import numpy as np
 
+from ...stores.files import write_whole
 from ...stores.frame import Array
 from .figure import DPI
 from .legend import percent
@@ -24,7 +25,6 @@ from .palette import hexadecimal
 from .picture import Picture
 from .spreadsheet import Cell
 from .stylesheet import STYLESHEET
-from ...stores.files import write_whole
 
 WIDTH = 1600
 """Pixels of an embedded copy's longer side at most."""
@@ -134,9 +134,7 @@ def _scaled(pixels: Array, factor: float) -> Array:
         pixels = Picture(pixels, 1.0).shrunk(whole).rgb
         factor *= whole
     shape = tuple(max(1, round(n * factor)) for n in pixels.shape[:2])
-    smooth: Array = resize(  # type: ignore[no-untyped-call]
-        pixels.astype(np.float32), shape, order=1, anti_aliasing=True, preserve_range=True
-    )
+    smooth: Array = resize(pixels.astype(np.float32), shape, order=1, anti_aliasing=True, preserve_range=True)
     return np.asarray(smooth.round().clip(0, 255), np.uint8)
 
 

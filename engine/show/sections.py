@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
+from ...models.metrics import slide_dependence
 from ...stores.frame import Array
 from .legend import Legend
 from .page import Caution, Column, Image, Section, Table
 from .palette import colour
 from .report import number
 from .spreadsheet import Cell
-from .validity import INDICES, Score, favourites, mean_ranks, normalised_mutual_information, slide_bound
+from .validity import INDICES, Ranks, Score
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +90,14 @@ def rejected_section(rows: Sequence[tuple[str, str, str]]) -> Section:
 
 def by_slide_section(counts: Array, *, names: Sequence[str], legend: Legend, figure: Path | None = None) -> Section:
     """Cluster × slide, with the normalised mutual information of the two; `counts` are tiles (cluster, slide)."""
-    shared = normalised_mutual_information(counts)
+    shared = slide_dependence(counts)
     text = (
-        f"Normalised mutual information of cluster and slide: {shared:.2f} (0: every slide has the same mixture; "
+        f"Normalised mutual information of cluster and slide: {shared.nmi:.2f} (0: every slide has the same mixture; "
         f"1: knowing the slide is knowing the cluster). High values may be biology or stain: look at the maps."
     )
     columns = (Column("Cluster"), Column("Tiles", "number"), *(Column(name, "share") for name in names[:40]))
     totals = np.maximum(counts.sum(axis=0), 1)
-    bound = {label - 1 for label in slide_bound(counts)}
+    bound = {label - 1 for label in shared.single_slide}
     rows: list[tuple[Cell, ...]] = [
         (name, int(counts[i].sum()), *(float(v) for v in (counts[i] / totals)[:40]))
         for i, (_, name, _) in enumerate(legend)
@@ -105,10 +107,9 @@ def by_slide_section(counts: Array, *, names: Sequence[str], legend: Legend, fig
     return Section("Clusters by slide", (text,), _one(figure, "Share of each cluster on each slide"), (table,))
 
 
-def k_section(scores: Sequence[Score], *, recommended: int, figure: Path | None = None) -> Section:
+def k_section(scores: Sequence[Score], *, ranks: Ranks, recommended: int, figure: Path | None = None) -> Section:
     """All indices over K: means over seeds, the mean rank, and the recommended K set off."""
     names = [name for name in INDICES if any(row["index"] == name for row in scores)]
-    ranks = mean_ranks(scores)
     columns = [Column("K", "number")]
     columns += [Column(f"{INDICES[name][0]} {'↑' if INDICES[name][1] else '↓'}", "number") for name in names]
     columns.append(Column("Mean rank ↓", "number"))
@@ -153,7 +154,9 @@ def settings_section(settings: Mapping[str, object], *, heading: str = "Settings
     return Section(heading, tables=(Table((Column("Name"), Column("Value", "code")), rows),), folded=True)
 
 
-def cautions(counts: Array, scores: Sequence[Score] = (), *, effective: float | None = None) -> tuple[Caution, ...]:
+def cautions(
+    counts: Array, *, best: Mapping[str, int] = MappingProxyType({}), effective: float | None = None
+) -> tuple[Caution, ...]:
     """What the reader must know: few clusters in effect, clusters tied to one slide, indices that disagree."""
     found = []
     clusters = counts.shape[0]
@@ -162,13 +165,15 @@ def cautions(counts: Array, scores: Sequence[Score] = (), *, effective: float | 
             f"{clusters} clusters hold as much as {effective:.1f} equal ones would: most tiles fell into few of them."
         )
         found.append(Caution("Clusters have collapsed.", text))
-    bound = slide_bound(counts) if counts.shape[1] > 1 else []
+    bound = slide_dependence(counts).single_slide
     if bound:
         which = ", ".join(map(str, bound))
         subject, verb = (f"Clusters {which}", "tell") if len(bound) > 1 else (f"Cluster {which}", "tells")
-        text = "Nine tenths of the tiles lie on one slide: this may be that slide's stain or scanner, not its tissue."
+        text = (
+            "With as many tiles from every slide, nine tenths of theirs would lie on one: this may be that slide's stain "
+            "or scanner, not its tissue."
+        )
         found.append(Caution(f"{subject} only {verb} slides apart.", text))
-    best = favourites(scores)
     if best and max(best.values()) - min(best.values()) > 2:
         said = ", ".join(f"{INDICES[name][0]} {k}" for name, k in best.items())
         found.append(Caution("The validity indices disagree about K.", f"Best by each: {said}."))

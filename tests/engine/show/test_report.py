@@ -27,6 +27,8 @@ from tile_engine.engine.show.sections import (
 
 EVIL = "<script>alert('x')</script>\"><img src=x onerror=alert(1)>.svs"
 LEGEND = [LegendEntry(1, "cluster 1", 0.7), LegendEntry(2, EVIL, 0.3)]
+BEST = {"dunn": 2, "silhouette": 7}
+RANKS = {k: (float(k), 0.1) for k in (2, 3, 4)}
 SCORES = [
     {"k": k, "seed": s, "index": index, "value": value}
     for s in (0, 1)
@@ -67,12 +69,12 @@ def full(folder):
         EVIL,
         EVIL,
         ((EVIL, EVIL),),
-        (*cautions(counts, SCORES, effective=0.5), Caution(EVIL, EVIL)),
+        (*cautions(counts, best=BEST, effective=0.5), Caution(EVIL, EVIL)),
         (
             maps_section([image]),
             slides_section([SlideRow(EVIL, EVIL, 0.5, (10, 20), 0.5, 7, (0.5,))], legend=LEGEND),
             rejected_section([(EVIL, EVIL, EVIL)]),
-            k_section(SCORES, recommended=3, figure=folder / "missing.png"),
+            k_section(SCORES, ranks=RANKS, recommended=3, figure=folder / "missing.png"),
             by_slide_section(counts, names=[EVIL, "b", "c"], legend=LEGEND),
             times_section([StageTime(EVIL, 1, 2, 3, 4)]),
             settings_section({EVIL: EVIL, "nothing": None, "on": True, "list": [1, 2]}),
@@ -140,7 +142,7 @@ def test_the_same_page_gives_the_same_bytes(tmp_path):
 
 def test_cautions_name_what_is_wrong():
     counts = np.array([[100, 100, 100], [0, 60, 1]])
-    found = [c.headline for c in cautions(counts, SCORES, effective=0.9)]
+    found = [c.headline for c in cautions(counts, best=BEST, effective=0.9)]
     assert found == [
         "Clusters have collapsed.",
         "Cluster 2 only tells slides apart.",
@@ -166,7 +168,9 @@ def test_a_table_with_a_ragged_row_is_refused():
 
 
 def test_the_recommended_k_is_set_off():
-    table = k_section(SCORES, recommended=3).tables[0]
+    table = k_section(SCORES, ranks=RANKS, recommended=3).tables[0]
     assert [table.rows[i][0] for i in table.marked] == [3]
     assert "1.5 ± 0.71" in table.rows[1]
-    assert "was set" in k_section([row for row in SCORES if row["k"] == 3], recommended=3).text[0]
+    assert (
+        "was set" in k_section([row for row in SCORES if row["k"] == 3], ranks={3: (1.0, 0.0)}, recommended=3).text[0]
+    )

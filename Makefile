@@ -1,7 +1,7 @@
 # make demo    slides, a run on them, and where its map and report lie: installs what it needs into .venv first
 # make test    the whole test suite
 # make check   format, lint, types, tests and documentation: what must pass before a change is sent
-# make bench   the measurements in benchmarks/
+# make bench   a quick round of the measurements in benchmarks/ (docs/benchmarks.md has the full ones)
 # make clean   everything that these leave, .venv included
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
@@ -24,7 +24,9 @@ check: .venv/.installed-test
 	$(BIN)/python -m pytest
 
 bench: .venv/.installed-test
-	@for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python "$$file" || exit; done
+	$(BIN)/python benchmarks/convert.py --quick --repeat 1
+	$(BIN)/python benchmarks/sample.py --quick --repeat 1
+	$(BIN)/python benchmarks/apply.py --quick --repeat 1
 
 # The stamps keep a second `make` from installing again; a changed pyproject.toml or constraints.txt does.
 .venv/.installed: pyproject.toml constraints.txt | .venv/bin/python

@@ -102,7 +102,8 @@ class TiffPixels:
     def read(self, box: Box, level: int) -> Array:
         pages = self._levels[level]
         samples = pages[0].samples
-        stored = np.empty((*box.shape, samples * len(pages)), pages[0].dtype)
+        # Planes in memory, seen as (y, x, sample): turned once here, while a tile is in the cache, and never again.
+        stored = np.moveaxis(np.empty((samples * len(pages), *box.shape), pages[0].dtype), 0, -1)
         absent: list[Box] = []
         mended: list[tuple[Box, Array]] = []
         for number, page in enumerate(pages):

@@ -1,0 +1,106 @@
+"""apply: patches a second of the step that looks at every tile, beside its network fed from memory.
+
+network   the network alone: batches that are in memory already, as large and on as many threads
+engine    units of a plan, from a slide's store to stored layers: read, cut, network, write
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from functools import partial
+from itertools import islice
+
+import numpy as np
+from slides import BIG, SMALL, arguments, rounds, slide, stored, table
+
+from tile_engine.engine.device import PatchNetwork
+from tile_engine.engine.job import Job, load
+from tile_engine.engine.plan import Plan
+from tile_engine.engine.run import execute
+from tile_engine.engine.runs.apply import BATCH, CELLS, cell_frames
+from tile_engine.engine.runs.convert import tissue
+from tile_engine.engine.tile import Mask, Tile, grid, within
+from tile_engine.models.autoencoder import Autoencoder
+from tile_engine.models.clusterer import Clusterer
+from tile_engine.models.heads import ClusterHead
+from tile_engine.stores.frame import Array, Box
+from tile_engine.stores.image import ImageSpec, StoredImage, StoredLayer
+
+CLUSTERS = 14
+
+
+def main() -> None:
+    parser = arguments(__doc__.splitlines()[0])
+    parser.add_argument("--units", type=int, help="units a round, those with most tissue (default: 4; 1 if quick)")
+    given = parser.parse_args()
+    side = SMALL if given.quick else BIG
+    run = stored(slide(side))
+    try:
+        plan = plan_of(load(run.out))
+        plan.check()
+        units = sorted(plan.units(), key=lambda unit: -count(plan, [unit]))[: given.units or (1 if given.quick else 4)]
+        many = count(plan, units)
+        rates = rounds(
+            {
+                "the network alone": lambda: network_rate(plan.model, many),
+                "engine": lambda: engine_rate(plan, units, many),
+            },
+            given.repeat,
+        )
+    finally:
+        shutil.rmtree(run.out)
+    share = rates["engine"] / rates["the network alone"]
+    rows = [
+        ("the network alone", f"{rates['the network alone']:.0f}", "1", ""),
+        ("apply", f"{rates['engine']:.0f}", f"{share:.2f}", "0.90"),
+    ]
+    title = f"apply, {many} tiles of 128 x 128 every 64 pixels, {len(units)} units, batches of {BATCH}"
+    table(title, ("work", "patches/s", "of the network", "goal"), rows)
+
+
+def plan_of(job: Job) -> Plan:
+    """As the step `tiles` makes it, with an untrained network of the default size."""
+    (name,) = job.slides
+    side, step = job.settings.patch, job.settings.step
+    network = PatchNetwork(Clusterer(Autoencoder(patch=side), ClusterHead(128, CLUSTERS)).eval(), side, step)
+    layers = {}
+    for output, (channels, dtype) in network.outputs.items():
+        spec = ImageSpec(cell_frames(job, name)[:1], channels, dtype, (CELLS, CELLS), (CELLS, CELLS))
+        layers[output] = StoredLayer(StoredImage.ensure(job.folder.layer(name, output), spec))
+    tiles = partial(tissue_tiles, step=network.stride, halo=network.halo, mask=tissue(job, name))
+    return Plan(job.image(name), tiles, network, layers, unit=tuple(CELLS * s for s in network.stride))
+
+
+def tissue_tiles(box: Box, step: tuple[int, ...], halo: tuple[int, ...], mask: Mask) -> Iterator[Tile]:
+    return within(grid(box, step, halo), mask)
+
+
+def count(plan: Plan, units: list[Box]) -> int:
+    return sum(sum(1 for _ in plan.tiles(unit)) for unit in units)
+
+
+def network_rate(network: PatchNetwork, many: int) -> float:
+    rng = np.random.default_rng(0)
+    kept = [rng.integers(0, 255, (BATCH, 3, network.patch, network.patch), np.uint8) for _ in range(8)]
+
+    def batches() -> Iterator[Array]:
+        while True:
+            yield from kept
+
+    began = time.perf_counter()
+    for _ in network(islice(batches(), -(-many // BATCH))):
+        pass
+    return many / (time.perf_counter() - began)
+
+
+def engine_rate(plan: Plan, units: list[Box], many: int) -> float:
+    began = time.perf_counter()
+    for unit in units:
+        execute(plan, unit)
+    return many / (time.perf_counter() - began)
+
+
+if __name__ == "__main__":
+    main()

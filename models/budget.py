@@ -58,6 +58,6 @@ def budget(available: int, effort: str | float = "normal") -> Budget:
         reconstruction=max(10, round(200 * factor * growth)),
         views=4,
         seeds=5,
-        heads=max(50, round(500 * min(2.0, factor) * growth)),
-        fine_tune=max(5, round(60 * factor * growth)),
+        heads=max(50, round(300 * min(2.0, factor) * growth)),
+        fine_tune=max(5, round(30 * factor * growth)),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,9 @@ from .losses import entropy
 
 Array = npt.NDArray[Any]
 COLLAPSED_BELOW = 0.5
-"""A clustering has collapsed if its effective number of clusters is under this share of K."""
+"""A clustering has collapsed if its effective number of clusters is under this share of K, ..."""
+UNDECIDED_BELOW = 0.2
+"""... or if patches tell less than this share of ln K about clusters: even probabilities for all have K effective ones."""
 
 
 class Clusterer(nn.Module):
@@ -58,3 +61,9 @@ def effective_clusters(mean_K: Tensor) -> Tensor:
 def smallest_share(mean_K: Tensor) -> Tensor:
     """The mean probability of the least used cluster."""
     return mean_K.amin(-1)
+
+
+def collapsed(mean_K: Tensor, information: Tensor, clusters: int) -> Tensor:
+    """Whether a clustering into K says next to nothing; bool, of the shape of `information`."""
+    few = effective_clusters(mean_K) < COLLAPSED_BELOW * clusters
+    return few | (information < UNDECIDED_BELOW * math.log(clusters))

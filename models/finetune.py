@@ -10,7 +10,8 @@ from torch import Tensor
 
 from .autoencoder import to_float
 from .batches import Patches, Shuffled, in_order
-from .clusterer import COLLAPSED_BELOW, Clusterer, effective_clusters, smallest_share
+from .clusterer import Clusterer, collapsed, effective_clusters, smallest_share
+from .losses import entropy
 from .optimiser import Adam
 from .phases import finite
 from .seeds import generator
@@ -28,8 +29,10 @@ class Outcome:
     """exp(H) of the mean probabilities: K at best."""
     smallest: float
     """Mean probability of the least used cluster."""
+    information: float
+    """Between patch and cluster, in nats: ln K at best, 0 if all patches have the same probabilities."""
     collapsed: bool
-    """True if it has under half of K effective clusters; say so wherever the clusters are shown."""
+    """True if it has under half of K effective clusters or decides nothing; say so wherever the clusters are shown."""
 
 
 class FineTune:
@@ -49,7 +52,7 @@ class FineTune:
     ) -> None:
         self.clusterer, self.objective, self.steps = clusterer, objective, steps
         self._patches, self._seed, self._views = patches, seed, views or Views()
-        self._batches = Shuffled(len(patches), max(64, 20 * clusterer.head.clusters), seed, self.name)
+        self._batches = Shuffled(len(patches), min(256, max(64, 20 * clusterer.head.clusters)), seed, self.name)
         self._adam = Adam({"head": (clusterer.head, 1e-4), "autoencoder": (clusterer.autoencoder, 1e-5)}, steps)
 
     def step(self, index: int) -> dict[str, float]:
@@ -80,8 +83,16 @@ class FineTune:
         """The guards on up to `most` patches, spread evenly over all."""
         step = -(-len(self._patches) // most)
         index = torch.arange(0, len(self._patches), step).numpy()
-        means = [self.clusterer(to_float(self._patches[index[part]]))[0].sum(0) for part in in_order(len(index), batch)]
-        mean_K = torch.stack(means).sum(0) / len(index)
-        effective = float(effective_clusters(mean_K))
-        collapsed = effective < COLLAPSED_BELOW * self.clusterer.head.clusters
-        return Outcome(effective=effective, smallest=float(smallest_share(mean_K)), collapsed=collapsed)
+        totals_K, uncertain = torch.zeros(self.clusterer.head.clusters), torch.zeros(())
+        for part in in_order(len(index), batch):
+            p_BK, _ = self.clusterer(to_float(self._patches[index[part]]))
+            totals_K += p_BK.sum(0)
+            uncertain += entropy(p_BK).sum()
+        mean_K = totals_K / len(index)
+        information = entropy(mean_K) - uncertain / len(index)
+        return Outcome(
+            effective=float(effective_clusters(mean_K)),
+            smallest=float(smallest_share(mean_K)),
+            information=float(information),
+            collapsed=bool(collapsed(mean_K, information, self.clusterer.head.clusters)),
+        )

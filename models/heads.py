@@ -24,7 +24,7 @@ from .seeds import generator, initialise, uniform
 HIDDEN = 256
 GROUPS = 16
 NEAR_UNIFORM = 1e-3
-"""Scale of the last layer's first weights: clusters begin about equal (Hu et al. 2017 take 1e-4)."""
+"""A scale of the last layer's first weights with which clusters begin about equal (Hu et al. 2017 take 1e-4)."""
 OVER = 5
 """The over-clustering head has this many times the largest K, ..."""
 OVER_MOST = 70
@@ -47,8 +47,6 @@ class ClusterHead(nn.Module):
         self.norm = nn.GroupNorm(GROUPS, hidden)
         self.last = nn.Linear(hidden, clusters)
         initialise(self, source or generator(0, "head"))
-        with torch.no_grad():
-            self.last.weight.mul_(NEAR_UNIFORM)
 
     def logits(self, codes_BF: Tensor) -> Tensor:
         """Unnormalised log-probabilities (B, K)."""
@@ -80,9 +78,17 @@ class HeadBank(nn.Module):
     scale_F: Tensor  # noqa: N815
     absent_JK: Tensor  # noqa: N815
 
-    def __init__(self, code: int, clusters: Sequence[int], seeds: Sequence[int], hidden: int = HIDDEN) -> None:
+    def __init__(
+        self,
+        code: int,
+        clusters: Sequence[int],
+        seeds: Sequence[int],
+        hidden: int = HIDDEN,
+        scale: float = NEAR_UNIFORM,
+    ) -> None:
+        """`scale` of the last layers' first weights."""
         super().__init__()
-        self.code, self.hidden = code, hidden
+        self.code, self.hidden, self.scale = code, hidden, scale
         self.clusters, self.seeds = tuple(clusters), tuple(seeds)
         self.widest = max(self.clusters)
         self.over = max(self.widest, min(OVER * self.widest, OVER_MOST))
@@ -103,7 +109,7 @@ class HeadBank(nn.Module):
         with torch.no_grad():
             for s, seed in enumerate(self.seeds):
                 self.trunk_SFH[s] = _first((code, hidden), code, generator(seed, "trunk"))
-                self.over_SHK[s] = _first((hidden, self.over), hidden, generator(seed, "over")) * NEAR_UNIFORM
+                self.over_SHK[s] = _first((hidden, self.over), hidden, generator(seed, "over")) * scale
                 for j, k in enumerate(self.clusters):
                     self.restart(s, j, generator(seed, "head", k))
 
@@ -116,7 +122,7 @@ class HeadBank(nn.Module):
     @torch.no_grad()
     def restart(self, s: int, j: int, source: torch.Generator) -> None:
         """Draw the last layer of head `j` of seed `s` anew."""
-        self.last_SHJK[s, :, j] = _first((self.hidden, self.widest), self.hidden, source) * NEAR_UNIFORM
+        self.last_SHJK[s, :, j] = _first((self.hidden, self.widest), self.hidden, source) * self.scale
         self.bias_SJK[s, j] = 0.0
 
     def forward(self, codes_SBF: Tensor) -> tuple[Tensor, Tensor]:

@@ -63,6 +63,22 @@ def imsat(
     return augmented + weight * (entropy(p_BK).mean(-1) + mu * uneven)
 
 
+def vicreg(one_BF: Tensor, other_BF: Tensor, covariance: float = 0.04) -> Tensor:
+    """Two views' codes should be equal, spread by 1 in every feature, and their features uncorrelated.
+
+    Mean squared difference + how far standard deviations fall short of 1 + `covariance` × squared covariances off the
+    diagonal, by feature. Bardes, Ponce, LeCun, ICLR 2022, eq. 6 divided by 25.
+    """
+    loss = (one_BF - other_BF).square().mean()
+    for codes_BF in (one_BF, other_BF):
+        centred = codes_BF - codes_BF.mean(0)
+        table_FF = centred.T @ centred / max(1, len(codes_BF) - 1)
+        spread_F = (table_FF.diagonal() + 1e-4).sqrt()
+        off = table_FF.square().sum() - table_FF.diagonal().square().sum()
+        loss = loss + (1.0 - spread_F).clamp_min(0.0).mean() / 2 + covariance * off / len(table_FF) / 2
+    return loss
+
+
 def neighbour_radius(codes_NF: Tensor, neighbour: int = 10, scale: float = 0.25, chunk: int = 1024) -> Tensor:
     """How far a code may be moved and stay itself: `scale` × the distance to its 10th nearest neighbour, shape (N,)."""
     rank = min(neighbour, len(codes_NF) - 1) + 1

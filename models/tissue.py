@@ -79,7 +79,7 @@ def _open(mask: Array, spacing: float) -> Array:
 
 def _lines(mask: Array) -> Array:
     """Pieces that are long and hardly wider than a line: edges of coverslips, fibres; a biopsy core is wider."""
-    pieces = np.asarray(measure.label(mask, connectivity=1))  # type: ignore[no-untyped-call]
+    pieces = np.asarray(measure.label(mask, connectivity=1))
     sizes = np.bincount(pieces.ravel())
     long = np.zeros(len(sizes), bool)
     for i, box in enumerate(ndimage.find_objects(pieces), start=1):
@@ -148,15 +148,15 @@ def _clean(mask: Array, spacing: float) -> Array:
 
 def _small(mask: Array, area: float) -> Array:
     """Pieces of a mask of at most `area` pixels."""
-    pieces = np.asarray(measure.label(mask, connectivity=1))  # type: ignore[no-untyped-call]
+    pieces = np.asarray(measure.label(mask, connectivity=1))
     sizes = np.bincount(pieces.ravel())
     sizes[0] = 0
     return np.asarray((sizes[pieces] <= area) & mask)
 
 
 def _disk(radius: float) -> Array:
-    return np.asarray(morphology.disk(max(1, round(radius))), bool)  # type: ignore[no-untyped-call]
+    return np.asarray(morphology.disk(max(1, round(radius))), bool)
 
 
 def _otsu(values: Array) -> float:
-    return float(filters.threshold_otsu(values))  # type: ignore[no-untyped-call]
+    return float(filters.threshold_otsu(values))

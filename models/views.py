@@ -34,9 +34,9 @@ class Views:
     """0 = only turning and mirroring, 1 = as set below."""
     crop: float = 0.5
     """Smallest share of the patch's area that a cut-out keeps."""
-    stain: float = 0.25
+    stain: float = 0.1
     """Each stain's density is scaled by 1 ± this and shifted by a fifth of it; 0 = colour is left alone."""
-    brightness: float = 0.1
+    brightness: float = 0.05
     """Brightness ± this (1 = white), contrast 1 ± twice this."""
     brightfield: bool = True
     """Channels are red, green, blue (of one or more stains); False: any channels, jittered one by one."""

@@ -65,5 +65,5 @@ def test_weights_of_another_network_are_refused_by_name() -> None:
     with pytest.raises(CheckpointError, match=r"to_code.weight \(9, 1024\) for \(8, 1024\)") as caught:
         fill(net, Autoencoder(patch=32, widths=(8, 16), code=9).state_dict())
     assert caught.value.code == "E_CHECKPOINT"
-    with pytest.raises(CheckpointError, match="missing: .*unknown: other"):
+    with pytest.raises(CheckpointError, match=r"missing: .*unknown: other"):
         fill(net, {"other": torch.zeros(1)})

@@ -17,6 +17,7 @@ from tile_engine.models.losses import (
     mutual_information,
     neighbour_radius,
     vat_perturbation,
+    vicreg,
 )
 
 
@@ -125,3 +126,18 @@ def test_vat_steps_across_the_boundary_with_the_radius_asked_for() -> None:
     torch.testing.assert_close(step.norm(dim=1), radius_B)
     # Only the first feature matters to this classifier: the step goes along it.
     torch.testing.assert_close(step[:, 0].abs(), radius_B, atol=1e-4, rtol=1e-3)
+
+
+def test_vicreg_by_hand() -> None:
+    one_BF, other_BF = torch.tensor([[1.0, 0.5], [-1.0, -0.5]]), torch.tensor([[1.0, 2.0], [-1.0, -2.0]])
+    differ = (0 + 1.5**2 + 0 + 1.5**2) / 4
+    # Sample variances: 2 and 0.5 (short of 1 by 1 - sqrt(0.5)); 2 and 8. Covariances: 1 and 4.
+    short = (1 - math.sqrt(0.5)) / 2 / 2
+    correlated = 0.04 * (2 * 1**2 / 2 + 2 * 4**2 / 2) / 2
+    assert vicreg(one_BF, other_BF).item() == pytest.approx(differ + short + correlated, abs=1e-3)
+
+
+def test_vicreg_of_equal_spread_uncorrelated_codes_is_nothing() -> None:
+    codes_BF = torch.tensor([[2.0, 2.0], [2.0, -2.0], [-2.0, 2.0], [-2.0, -2.0]])
+    assert vicreg(codes_BF, codes_BF).item() == pytest.approx(0.0, abs=1e-6)
+    assert vicreg(codes_BF * 0, codes_BF * 0).item() == pytest.approx(0.99, abs=1e-3)

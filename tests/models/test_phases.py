@@ -87,20 +87,25 @@ def test_heads_find_planted_clusters(objective: Objective) -> None:
     assert (extracted == labels[4, best]).mean() > 0.99
 
 
-def test_codes_of_one_point_collapse_and_it_is_said() -> None:
-    phase = HeadSweep(torch.zeros(2, 64, 8), (6,), (0,), "iic", steps=8, batch=32)
+def test_a_collapsed_head_is_said_and_started_again() -> None:
+    phase = HeadSweep(planted()[0], (6,), (0,), "iic", steps=40, batch=200)
     with torch.no_grad():
         phase.bank.bias_SJK[0, 0, 0] = 50.0
-    for index in range(4, 8):
-        phase.step(index)  # after the last check
     (quality,) = phase.qualities()
-    assert quality.collapsed == (quality.effective < 3)
-    with torch.no_grad():
-        phase.bank.bias_SJK[0, 0, 0] = 50.0
-    assert phase.qualities()[0].collapsed
-    phase.step(2)  # a check: the head starts again
-    assert phase.qualities()[0].restarts == 1
-    assert not phase.qualities()[0].collapsed
+    assert quality.collapsed and quality.effective < 1.1 and quality.smallest < 0.01
+    for index in range(10, 40):  # step 10 is a check: the head starts again
+        phase.step(index)
+    (quality,) = phase.qualities()
+    assert quality.restarts >= 1
+    assert not quality.collapsed
+
+
+def test_a_head_that_never_decides_counts_as_collapsed() -> None:
+    """Even probabilities for every patch have the most effective clusters of all, and say nothing."""
+    (quality,) = HeadSweep(torch.zeros(2, 64, 8), (6,), (0,), "imsat", steps=8, batch=32).qualities()
+    assert quality.effective == pytest.approx(6.0, abs=0.01)
+    assert quality.information == pytest.approx(0.0, abs=0.01)
+    assert quality.collapsed
 
 
 def test_a_loss_that_is_no_number_stops_training_by_name() -> None:
@@ -112,11 +117,16 @@ def test_a_loss_that_is_no_number_stops_training_by_name() -> None:
         train(phase)
 
 
-def test_reconstruction_gets_better() -> None:
-    phase = Reconstruction(Autoencoder(patch=32, widths=(16, 32), code=16), patches(), steps=40, batch=32)
-    losses: list[float] = []
-    train(phase, report=lambda _, figures: losses.append(figures["loss"]))
-    assert np.mean(losses[-5:]) < 0.8 * np.mean(losses[:5])
+def test_reconstruction_and_agreement_get_better() -> None:
+    draw = np.random.default_rng(0)
+    left, right = draw.integers(0, 255, (2, 64, 3, 1, 1))
+    ramps = (left + (right - left) * np.linspace(0, 1, 32)).repeat(32, axis=2).astype(np.uint8)
+    phase = Reconstruction(Autoencoder(patch=32, widths=(16, 32), code=16), ramps, steps=60, batch=32)
+    course: list[dict[str, float]] = []
+    train(phase, report=lambda _, figures: course.append(figures))
+    for name in ("reconstruction", "agreement"):
+        first, last = (np.mean([figures[name] for figures in part]) for part in (course[:5], course[-5:]))
+        assert last < 0.75 * first, name
 
 
 def test_codes_do_not_depend_on_how_many_patches_there_are() -> None:
@@ -134,9 +144,10 @@ def test_fine_tuning_reports_how_the_clusters_ended() -> None:
     train(phase)
     outcome = phase.outcome()
     assert 1.0 <= outcome.effective <= 4.0 + 1e-4
-    assert not outcome.collapsed
+    assert 0.0 <= outcome.information <= np.log(4)
     phase.clusterer.head.last.bias.data[2] = 60.0
-    assert phase.outcome().collapsed
+    ended = phase.outcome()
+    assert ended.collapsed and ended.effective == pytest.approx(1.0, abs=0.01)
 
 
 def test_clusters_can_be_numbered_anew() -> None:

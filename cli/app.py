@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -13,6 +14,7 @@ from . import options as o
 
 if TYPE_CHECKING:
     from ..engine.opened import Run
+    from .display import Display
 
 app = typer.Typer(
     name="tile-engine",
@@ -37,11 +39,21 @@ def main() -> None:
     except TileEngineError as error:
         print(f"error [{error.code}]: {error.message}", file=sys.stderr)
         sys.exit(error.exit_status)
-    except KeyboardInterrupt as error:
-        print("stopped; what was written is safe: run the same command again to go on.", file=sys.stderr)
-        sys.exit(143 if type(error).__name__ == "Terminated" else 130)
     except Exception as error:  # noqa: BLE001 - click's own errors share no importable base; all others are raised again
         sys.exit(_usage(error))
+
+
+@contextmanager
+def _watched(*, as_json: bool, quiet: bool) -> Iterator[Display]:
+    """What a run tells its events to. An interrupt ends here: typer would make 130 of every kind of it, without a word."""
+    from .display import Display
+
+    with Display(as_json=as_json, quiet=quiet) as show:
+        try:
+            yield show
+        except KeyboardInterrupt as error:
+            print("stopped; what was written is safe: run the same command again to go on.", file=sys.stderr)
+            raise typer.Exit(143 if type(error).__name__ == "Terminated" else 130) from error
 
 
 def _usage(error: Exception) -> int:
@@ -230,10 +242,9 @@ def demo(
 
     from ..engine.demo import SETTINGS, make_slides
     from ..engine.runs.cluster import How, cluster
-    from .display import Display
 
     slides = Path(out) / "slides"
-    with Display(as_json=json, quiet=quiet) as show:
+    with _watched(as_json=json, quiet=quiet) as show:
         if not all((slides / f"colon-{n}.tif").exists() for n in range(1, 5)):
             make_slides(slides)
         run = cluster(slides, Path(out) / "results", how=How(report=show), **SETTINGS)
@@ -260,14 +271,13 @@ def _begin(values: dict[str, Any], stages: tuple[str, ...] | None) -> int:
     from dataclasses import replace
 
     from ..engine.runs.cluster import cluster, plan_only
-    from .display import Display
     from .tell import print_plan
 
     settings = {k: v for k, v in values.items() if k not in _NOT_SETTINGS}
     slides = values["slides"][0] if len(values["slides"]) == 1 else values["slides"]
     if values["dry_run"]:
         return print_plan(plan_only(slides, values["out"], **settings), as_json=values["json"])
-    with Display(as_json=values["json"], quiet=values["quiet"]) as show:
+    with _watched(as_json=values["json"], quiet=values["quiet"]) as show:
         how = _how(values, show)
         run = cluster(slides, values["out"], how=replace(how, stages=stages) if stages else how, **settings)
     return _result(run, as_json=values["json"])
@@ -278,10 +288,9 @@ def _go_on(values: dict[str, Any], stage: str) -> int:
     from dataclasses import replace
 
     from ..engine.runs.cluster import resume
-    from .display import Display
 
     settings = {k: v for k, v in values.items() if k not in _NOT_SETTINGS}
-    with Display(as_json=values["json"], quiet=values["quiet"]) as show:
+    with _watched(as_json=values["json"], quiet=values["quiet"]) as show:
         run = resume(values["out"], how=replace(_how(values, show), stages=(stage,)), **settings)
     return _result(run, as_json=values["json"])
 

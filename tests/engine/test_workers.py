@@ -1,0 +1,149 @@
+"""Workers: whoever does the units, the bytes are the same; what cannot be reached is named."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tile_engine.engine.workers import Where, crew, window
+from tile_engine.errors import MachineError, SettingsError
+
+
+@contextmanager
+def hand_made_cluster(folder: Path) -> Iterator[str]:
+    """`dask scheduler` and two `dask worker`, as a person starts them; ended by their own ids."""
+    file = folder / "scheduler.json"
+    dask = [sys.executable, "-m", "dask"]
+    local = ["--host", "127.0.0.1", "--scheduler-file", str(file)]
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(*words: str) -> None:
+        started.append(
+            subprocess.Popen([*dask, *words], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        )
+
+    try:
+        start("scheduler", *local, "--port", "0", "--no-dashboard")
+        for number in "12":
+            words = (
+                "--nthreads",
+                "1",
+                "--no-dashboard",
+                "--death-timeout",
+                "60",
+                "--local-directory",
+                str(folder / number),
+            )
+            start("worker", *local, *words)
+        limit = time.monotonic() + 60
+        while not file.exists():
+            assert time.monotonic() < limit and started[0].poll() is None
+            time.sleep(0.1)
+        time.sleep(0.2)
+        yield json.loads(file.read_text())["address"]
+    finally:
+        for process in reversed(started):
+            process.terminate()
+        for process in started:
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait(20)
+
+
+def all_but_the_training_undone(mini: Any, out: Path) -> Path:
+    """Of a finished run: every store, the samples' pixels, all layers and the table are gone."""
+    mini.copy(out)
+    for path in (out / "slides", out / "tables", out / "maps", out / "samples.zarr" / "patches" / "c"):
+        shutil.rmtree(path)
+    return out
+
+
+@pytest.mark.timeout(300)
+def test_two_local_workers_leave_the_same_bytes(mini: Any, tmp_path: Path) -> None:
+    out = all_but_the_training_undone(mini, tmp_path / "out")
+    command = [*mini.again(out), "--cluster", "local", "--workers", "2"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=250, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "2 dask workers" in done.stderr
+    assert mini.results(out) == mini.results(mini.out)
+
+
+@pytest.mark.timeout(300)
+def test_a_scheduler_and_two_workers_started_by_hand_leave_the_same_bytes(mini: Any, tmp_path: Path) -> None:
+    out = all_but_the_training_undone(mini, tmp_path / "out")
+    with hand_made_cluster(tmp_path) as address:
+        environment = {**os.environ, "DASK_SCHEDULER_ADDRESS": address}
+        done = subprocess.run(
+            mini.again(out), capture_output=True, text=True, timeout=200, check=False, env=environment
+        )
+    assert done.returncode == 0, done.stderr
+    assert "dask workers with" in done.stderr
+    assert mini.results(out) == mini.results(mini.out)
+
+
+@pytest.mark.timeout(200)
+def test_one_local_worker_trains_the_same_network(mini: Any, tmp_path: Path) -> None:
+    """The nanny tells a worker's libraries to use one thread; the run's own number of threads holds all the same."""
+    out = mini.copy(tmp_path / "out")
+    shutil.rmtree(out / "models")
+    done = subprocess.run(
+        [*mini.again(out), "--cluster", "local", "--workers", "1"],
+        capture_output=True,
+        text=True,
+        timeout=150,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert mini.results(out) == mini.results(mini.out)
+
+
+def test_the_window_never_holds_more_units_than_it_may_and_loses_none() -> None:
+    """Measured from outside: units drawn less results handed back."""
+    from distributed import Client, LocalCluster
+
+    drawn, most, back = 0, 0, []
+
+    def units() -> Iterator[int]:
+        nonlocal drawn
+        for n in range(40):
+            drawn += 1
+            yield n
+
+    options = {"n_workers": 2, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
+    with LocalCluster(**options) as cluster, Client(cluster, set_as_default=False) as client:
+        for result in window(client, lambda n: n * n, units(), size=4):
+            back.append(result)
+            most = max(most, drawn - len(back) + 1)
+    assert sorted(back) == [n * n for n in range(40)]
+    assert most <= 4
+
+
+def test_a_scheduler_that_does_not_answer_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    import distributed
+
+    client = distributed.Client
+    monkeypatch.setattr(distributed, "Client", lambda at, timeout, **rest: client(at, timeout="1s", **rest))
+    monkeypatch.delenv("DASK_SCHEDULER_ADDRESS", raising=False)
+    with (
+        pytest.raises(MachineError, match=r"tcp://127\.0\.0\.1:9.*dask scheduler") as caught,
+        crew(Where(scheduler_address="tcp://127.0.0.1:9")),
+    ):
+        pass
+    assert caught.value.exit_status == 5
+
+
+def test_an_unknown_cluster_is_refused_with_those_that_are_known() -> None:
+    with pytest.raises(SettingsError, match="'slurmy' is not known: use none or local"), crew(Where(cluster="slurmy")):
+        pass

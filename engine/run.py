@@ -13,8 +13,7 @@ import numpy as np
 
 from ..stores.array import Written
 from ..stores.frame import Array, Box
-from ..stores.slides.view import read_masked
-from ..stores.source import Source
+from .block import Block
 from .plan import Plan
 from .tile import Tile
 
@@ -58,40 +57,24 @@ def execute(plan: Plan, unit: Box) -> Outcome:
     cells = unit.coarsen(plan.model.stride)
     results = {name: np.zeros((n, *cells.shape), t) for name, (n, t) in plan.model.outputs.items()}
     tiles = list(plan.tiles(unit))
+    sound: list[Tile] = []
     if tiles:
-        with outcome.clock("read"):
-            block, corner, bad = read_block(plan.source, _around(tiles), plan.level)
-        tiles, masked = _sound(tiles, bad)
-        outcome.facts["masked"] = masked
-        with outcome.clock("compute"):
-            answers = plan.model(_batches(tiles, block, corner, plan.numerics.batch))
+        around = _around(tiles)
+        with outcome.clock("compute"), Block(plan.source, around, plan.level, lambda: outcome.clock("read")) as block:
+            answers = plan.model(_batches(tiles, block, plan.numerics.batch, sound))
             done = 0
             for answer in answers:
-                for i, tile in enumerate(tiles[done : done + plan.numerics.batch]):
+                for i, tile in enumerate(sound[done : done + plan.numerics.batch]):
                     _place(results, answer, i, tile=tile, plan=plan, origin=cells.start)
                 done += plan.numerics.batch
+        outcome.facts["masked"] = len(tiles) - len(sound)
     with outcome.clock("write"):
         for name, layer in plan.layers.items():
             for box in cells.cut(layer.chunks):
                 inside = box.shift([-a for a in cells.start]).slices
                 outcome.files += layer.write(box, results[name][(slice(None), *inside)])
-    outcome.facts["tiles"] = len(tiles)
+    outcome.facts["tiles"] = len(sound)
     return outcome
-
-
-def read_block(source: Source, box: Box, level: int = 0) -> tuple[Array, tuple[int, ...], list[Box]]:
-    """Pixels of a box that may hang over the frame, padded with background: (channel, *box.shape), its corner, and the
-    boxes that could not be decoded."""
-    inside = box & source.frames[level].box
-    if inside == box:
-        pixels, bad = read_masked(source, box, level)
-        return pixels, box.start, bad
-    block = np.full((source.channels, *box.shape), source.background, source.dtype)
-    bad = []
-    if inside.size:
-        pixels, bad = read_masked(source, inside, level)
-        block[(slice(None), *inside.shift([-a for a in box.start]).slices)] = pixels
-    return block, box.start, bad
 
 
 def _around(tiles: list[Tile]) -> Box:
@@ -100,19 +83,27 @@ def _around(tiles: list[Tile]) -> Box:
     return Box(tuple(starts.min(0).tolist()), tuple(stops.max(0).tolist()))
 
 
-def _sound(tiles: list[Tile], bad: list[Box]) -> tuple[list[Tile], int]:
-    kept = [t for t in tiles if not any((t.read & b).size for b in bad)] if bad else tiles
-    return kept, len(tiles) - len(kept)
+def _batches(tiles: list[Tile], block: Block, size: int, sound: list[Tile]) -> Iterator[Array]:
+    """Batches in order, all of one size: the last is padded with zeros, so that its numerics are those of a full one.
 
-
-def _batches(tiles: list[Tile], block: Array, corner: tuple[int, ...], size: int) -> Iterator[Array]:
-    """Batches in order, all of one size: the last is padded with zeros, so that its numerics are those of a full one."""
-    back = [-a for a in corner]
-    for at in range(0, len(tiles), size):
-        some = tiles[at : at + size]
-        batch = np.zeros((size, block.shape[0], *some[0].read.shape), block.dtype)
-        for i, tile in enumerate(some):
-            batch[i] = block[(slice(None), *tile.read.shift(back).slices)]
+    Tiles whose pixels are there are listed in `sound` as they are cut; the others are left out.
+    """
+    batch: Array | None = None
+    filled = 0
+    for tile in tiles:
+        pixels = block.cut(tile.read)
+        if pixels is None:
+            continue
+        sound.append(tile)
+        if batch is None:
+            batch = np.empty((size, *pixels.shape), pixels.dtype)
+        batch[filled] = pixels
+        filled += 1
+        if filled == size:
+            yield batch
+            batch, filled = None, 0
+    if batch is not None:
+        batch[filled:] = 0
         yield batch
 
 
@@ -126,9 +117,11 @@ def _place(
     origin: tuple[int, ...],
 ) -> None:
     """Put one tile's cells where they belong, cropped where the frame ends."""
-    write = tile.write.coarsen(plan.model.stride)
-    first = tile.read.grow([-h for h in plan.model.halo]).coarsen(plan.model.stride).start
-    there = write.shift([-o for o in origin]).slices
-    here = write.shift([-f for f in first]).slices
+    there, here = [slice(None)], [slice(None)]
+    sides = zip(tile.write.start, tile.write.stop, tile.read.start, plan.model.stride, plan.model.halo, strict=True)
+    for (start, stop, read, step, around), corner in zip(sides, origin, strict=True):
+        low, high, first = start // step, -(-stop // step), (read + around) // step
+        there.append(slice(low - corner, high - corner))
+        here.append(slice(low - first, high - first))
     for name, result in results.items():
-        result[(slice(None), *there)] = answer[name][i][(slice(None), *here)]
+        result[tuple(there)] = answer[name][i][tuple(here)]

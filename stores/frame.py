@@ -35,8 +35,9 @@ class Box:
     def __post_init__(self) -> None:
         if len(self.start) != len(self.stop):
             raise ValueError(f"a box needs as many starts as stops, got {self.start} and {self.stop}")
-        if any(b < a for a, b in zip(self.start, self.stop, strict=True)):
-            raise ValueError(f"a box cannot end before it starts: start {self.start}, stop {self.stop}")
+        for a, b in zip(self.start, self.stop):  # noqa: B905 - checked above; boxes are made by the million
+            if b < a:
+                raise ValueError(f"a box cannot end before it starts: start {self.start}, stop {self.stop}")
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -90,7 +91,10 @@ class Box:
         """Blocks of `shape`, aligned to multiples of it, clipped to this box, in C order."""
         grid = self.coarsen(shape)
         for index in _ndindex(grid):
-            yield Box(index, tuple(i + 1 for i in index)).refine(shape) & self
+            yield Box(
+                tuple([max(a, i * s) for a, i, s in zip(self.start, index, shape, strict=True)]),
+                tuple([min(b, (i + 1) * s) for b, i, s in zip(self.stop, index, shape, strict=True)]),
+            )
 
 
 def _ndindex(box: Box) -> Iterator[tuple[int, ...]]:

@@ -1,0 +1,68 @@
+"""Block: the pixels around a unit's tiles, read ahead in bands while the network is at work on the first ones.
+
+```text
+|=====|=====|-----|     |     bands along the first axis, on the borders of what the source stores
+   ^ tiles are cut     ^ the reader is here
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from types import TracebackType
+
+import numpy as np
+
+from ..stores.frame import Array, Box
+from ..stores.slides.view import read_masked
+from ..stores.source import Source
+
+BAND = 512
+"""Cells along a band, about: whole rows of the source's own tiles, so that nothing is decoded twice."""
+CHUNK = 256
+"""Cells along a chunk of a source that names no tiles: what our stores have."""
+
+
+class Block:
+    """Pixels of a box that may hang over the frame, where they are background; use it in a `with` statement."""
+
+    def __init__(self, source: Source, box: Box, level: int, clock: Callable[[], AbstractContextManager[None]]) -> None:
+        """`clock` is entered around every read."""
+        self._source, self._level, self._clock = source, level, clock
+        self.corner = box.start
+        inside = box & source.frames[level].box
+        shape = (source.channels, *box.shape)
+        whole = inside == box
+        self._values = np.empty(shape, source.dtype) if whole else np.full(shape, source.background, source.dtype)
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="read-ahead")
+        tiles: Sequence[tuple[int, ...]] = getattr(source, "tiles", ())
+        row = tiles[level][0] if tiles else CHUNK
+        cut = (row * max(1, BAND // row), *(max(1, n) for n in inside.stop[1:]))
+        self._bands = [(band.start[0], self._pool.submit(self._read, band)) for band in inside.cut(cut) if band.size]
+        self._bad: list[Box] = []
+
+    def cut(self, box: Box) -> Array | None:
+        """A view of the pixels of a box inside this one, as soon as they are there; None where some of them are lost."""
+        while self._bands and self._bands[0][0] < box.stop[0]:
+            self._bad += self._bands.pop(0)[1].result()
+        if self._bad and any((box & bad).size for bad in self._bad):
+            return None
+        sides = zip(box.start, box.stop, self.corner, strict=True)
+        pixels: Array = self._values[(slice(None), *(slice(a - c, b - c) for a, b, c in sides))]
+        return pixels
+
+    def _read(self, band: Box) -> list[Box]:
+        with self._clock():
+            pixels, bad = read_masked(self._source, band, self._level)
+            self._values[(slice(None), *band.shift([-a for a in self.corner]).slices)] = pixels
+        return bad
+
+    def __enter__(self) -> Block:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._pool.shutdown(cancel_futures=True)

@@ -9,12 +9,11 @@ from __future__ import annotations
 import shutil
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from slides import BIG, SMALL, arguments, cores, rounds, slide, stored, table
+from slides import BIG, SMALL, arguments, rounds, slide, stored, table
 
 from tile_engine.engine.job import load
 from tile_engine.engine.runs.sample import BLOCK, PER_SHARD, read_patches
@@ -70,8 +69,7 @@ def timed(source: Any, places: Any) -> float:
     began = time.perf_counter()
     ordered = places[np.lexsort((*(places // BLOCK).T[::-1],))]
     parts = [ordered[at : at + PER_SHARD] for at in range(0, len(ordered), PER_SHARD)]
-    with ThreadPoolExecutor(cores()) as pool:
-        count = sum(len(patches) for patches in pool.map(lambda part: read_patches(source, part, SIDE), parts))
+    count = sum(len(read_patches(source, part, SIDE)) for part in parts)
     return count / (time.perf_counter() - began)
 
 

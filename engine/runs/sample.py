@@ -7,6 +7,7 @@ samples.zarr holds `patches` (n, c, y, x), `slide` (n,), `place` (n, 2: first pi
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 
 import numpy as np
@@ -21,13 +22,14 @@ from ...stores.source import Source
 from ..job import Job, Unit
 from ..run import Outcome
 from ..tile import scatter
+from ..workers import lanes
 from .convert import CHUNK, tissue
 
 PER_SHARD = 1024
 """Patches a shard of samples.zarr: what one unit reads and writes."""
 PER_CHUNK = 64
-BLOCK = 1024
-"""Pixels along a block whose patches are read together."""
+BLOCK = 2048
+"""Pixels along a block whose patches are read together: a shard of the store, so that few cells are read twice."""
 PER_AREA = 8
 """Patches drawn, at most, from tissue as large as one patch: more would hardly differ from each other."""
 
@@ -144,15 +146,14 @@ class Patches:
 def read_patches(source: Source, places: Array, side: int, *, cell: int = CHUNK, block: int = BLOCK) -> Array:
     """Square patches at `places` (n, 2: first y, x), shape (n, channel, side, side).
 
-    Patches of one block are cut from one canvas, into which only the cells are read that some patch touches. What hangs
-    over the frame is background.
+    Patches of one block are cut from one canvas, into which only the cells are read that some patch touches; blocks are
+    read side by side, as many as the unit may keep busy. What hangs over the frame is background.
     """
-    frame = source.frames[0]
     out = np.empty((len(places), source.channels, side, side), source.dtype)
     keys = places // block
     order = np.lexsort((keys[:, 1], keys[:, 0]))
-    for _, members in groupby(order, lambda r: tuple(keys[r])):
-        mine = np.fromiter(members, int)
+
+    def read(mine: Array) -> None:
         low = places[mine].min(0) // cell * cell
         high = -(-(places[mine].max(0) + side) // cell) * cell
         touched = np.zeros(((high - low) // cell).tolist(), bool)
@@ -161,13 +162,18 @@ def read_patches(source: Source, places: Array, side: int, *, cell: int = CHUNK,
         canvas = np.full((source.channels, *(high - low)), source.background, source.dtype)
         for y, row in enumerate(touched):
             for x, end in _runs(row):
-                box = Box((y * cell, x * cell), ((y + 1) * cell, end * cell)).shift(low.tolist()) & frame.box
+                box = Box((y * cell, x * cell), ((y + 1) * cell, end * cell)).shift(low.tolist()) & source.frames[0].box
                 if box.size:
                     pixels, _ = read_masked(source, box)
                     canvas[(slice(None), *box.shift((-low).tolist()).slices)] = pixels
         for r in mine:
             y, x = places[r] - low
             out[r] = canvas[:, y : y + side, x : x + side]
+
+    blocks = [np.fromiter(members, int) for _, members in groupby(order, lambda r: tuple(keys[r]))]
+    with ThreadPoolExecutor(min(lanes(), max(1, len(blocks)))) as pool:
+        for _ in pool.map(read, blocks):
+            pass
     return out
 
 

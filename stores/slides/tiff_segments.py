@@ -141,6 +141,7 @@ class Segments:
 
     def _jpeg(self, key: Any) -> Callable[[bytes, int], Array]:
         """The fast way: libjpeg-turbo straight into a buffer of this thread."""
+        import cv2
         from imagecodecs import jpeg8_decode
         from tifffile.tifffile import jpeg_decode_colorspace
 
@@ -155,6 +156,8 @@ class Segments:
             out = getattr(local, "buffer", None)
             if out is None:
                 out = local.buffer = np.empty(shape, np.uint8)
+                local.whole = np.empty((3, *self.size), np.uint8)
+                local.planes = list(local.whole)
             stored = jpeg_size(data)
             if stored == self.size:
                 pixels: Array = jpeg8_decode(data, tables=tables, colorspace=space, outcolorspace=out_space, out=out)
@@ -164,7 +167,12 @@ class Segments:
                 raise TileError(
                     f"{self._name}: the JPEG of tile {index} is {stored} pixels in a tile of {self.size}", "E_BOMB"
                 )
-            return pixels if pixels.ndim == 3 else pixels[..., None]
+            if pixels.ndim == 2:
+                return pixels[..., None]
+            if pixels is not out:
+                return pixels
+            cv2.split(out, local.planes)  # into planes, as they will be kept, while the tile is in the cache
+            return np.moveaxis(local.whole, 0, -1)
 
         return decode
 

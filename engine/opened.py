@@ -46,6 +46,11 @@ class Run:
         return list(self._job.slides)
 
     @property
+    def paths(self) -> dict[str, str]:
+        """Slide id -> where the slide itself lies."""
+        return {slide: record.path for slide, record in self._job.slides.items()}
+
+    @property
     def images(self) -> dict[str, xr.DataArray]:
         """Slide id -> its finest stored level, lazily."""
         return {slide: self.image(slide) for slide in self._job.slides}

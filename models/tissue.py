@@ -52,7 +52,7 @@ def tissue_mask(overview_CYX: Array, spacing: float = 8.0) -> Array:
         return _clean(_fluorescence(overview_CYX, spacing), spacing)
     tissue, pen = _brightfield(overview_CYX, spacing)
     mask = _clean(tissue, spacing) & ~pen
-    return np.asarray(mask & ~_lines(mask) & ~_small(mask, SPECK_UM2 / spacing**2))
+    return np.asarray(mask & ~_lines(mask) & ~_small(mask, _speck(mask, spacing)))
 
 
 def _brightfield(overview: Array, spacing: float) -> tuple[Array, Array]:
@@ -143,7 +143,12 @@ def _clean(mask: Array, spacing: float) -> Array:
     grown = ndimage.binary_closing(grown, _disk(CLOSE_UM / spacing))
     mask = grown[pad:-pad, pad:-pad]
     mask = mask | _small(~mask, HOLE_UM2 / pixel)
-    return mask & ~_small(mask, SPECK_UM2 / pixel)
+    return mask & ~_small(mask, _speck(mask, spacing))
+
+
+def _speck(mask: Array, spacing: float) -> float:
+    """Pixels up to which a piece is dirt; on a picture that is hardly larger than that itself, an eighth of it."""
+    return min(SPECK_UM2 / spacing**2, mask.size / 8)
 
 
 def _small(mask: Array, area: float) -> Array:

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from tile_engine.cli import app as module
 from tile_engine.cli.app import app
-from tile_engine.errors import SettingsError, TileEngineError
+from tile_engine.errors import TileEngineError
 
 
 def call(*words: str | Path) -> Result:
@@ -198,16 +198,14 @@ def test_a_signal_ends_the_run_with_its_status_and_the_lock_given_back(
     assert mini.results(out, "slides", "samples.zarr") == mini.results(mini.out, "slides", "samples.zarr")
 
 
-def test_apply_with_another_stride_alone_is_refused_and_loses_nothing_even_with_redo(mini: Any, tmp_path: Path) -> None:
-    """Samples are drawn for a stride: the stages before would have to be done again first."""
+def test_apply_with_another_stride_is_refused_and_with_redo_keeps_the_network(mini: Any, tmp_path: Path) -> None:
     out = mini.copy(tmp_path / "out")
-    with pytest.raises(SettingsError):
-        call_raising("apply", out, "--stride", "8", "--cluster", "none")
-    with pytest.raises(SettingsError) as caught:
-        call_raising("apply", out, "--stride", "8", "--cluster", "none", "--redo")
-    assert "draw patches" in caught.value.message
+    words = ("apply", out, "--stride", "32", "--cluster", "none")
+    assert "stride: 0 -> 32" in error(*words).message
     assert mini.results(out) == mini.results(mini.out)
-
-
-def call_raising(*words: str | Path) -> None:
-    CliRunner().invoke(app, list(map(str, words)), catch_exceptions=False, standalone_mode=False)
+    done = call(*words, "--redo")
+    assert done.return_value == 0 and "done so far" in done.stdout, done.exception
+    for part in ("samples.zarr", "models/clusterer.safetensors", "models/head.safetensors"):
+        assert mini.results(out, part) == mini.results(mini.out, part)
+    states = {s["title"]: s["state"] for s in lines(call("status", out, "--json").stdout)[0]["steps"]}
+    assert states["write labels"] == "complete" and states["draw maps"] == "waiting"

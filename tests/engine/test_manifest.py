@@ -10,6 +10,7 @@ import pytest
 
 import tile_engine
 from tile_engine import How, Where
+from tile_engine.engine.runs.cluster import resume
 from tile_engine.errors import SettingsError
 
 
@@ -104,4 +105,14 @@ def test_moving_the_slides_or_out_changes_nothing(mini: Any, tmp_path: Path) -> 
     out, slides = mini.copy(tmp_path / "elsewhere"), tmp_path / "cohort"
     shutil.copytree(mini.slides, slides)
     go(mini, out, slides=slides)
+    assert mini.results(out) == mini.results(mini.out)
+
+
+def test_a_stage_alone_does_not_remove_what_it_cannot_make_again(mini: Any, tmp_path: Path) -> None:
+    """Not even with redo: what comes before the stage would be gone, and the stage could not begin."""
+    out = mini.copy(tmp_path / "out")
+    how = How(where=Where(cluster="none"), redo=True, stages=("map",))
+    with pytest.raises(SettingsError, match="Nothing was touched") as caught:
+        resume(out, how=how, patch=48)
+    assert caught.value.code == "E_STAGE_ORDER" and "patch: 32 -> 48" in caught.value.message
     assert mini.results(out) == mini.results(mini.out)

@@ -27,7 +27,9 @@ def write_table(path: Path, table: Any) -> list[Written]:
     try:
         with zarr.config.set({"async.concurrency": 1}), warnings.catch_warnings():
             # anndata chooses its own chunks and consolidates its metadata; zarr has opinions on both.
-            warnings.filterwarnings("ignore", category=UserWarning, message="zarr v3 autosharding|Consolidated metadata")
+            warnings.filterwarnings(
+                "ignore", category=UserWarning, message="zarr v3 autosharding|Consolidated metadata"
+            )
             table.write_zarr(aside)
     finally:
         anndata.settings.zarr_write_format = before

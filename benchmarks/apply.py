@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--units", type=int, help="units a round, those with most tissue (default: 4; 1 if quick)")
     given = parser.parse_args()
     side = SMALL if given.quick else BIG
-    run = stored(slide(side))
+    run = stored(slide(side), given.scratch)
     try:
         plan = plan_of(load(run.out))
         plan.check()

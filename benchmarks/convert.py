@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from slides import BIG, CACHE, SMALL, arguments, cores, rounds, slide, table
+from slides import BIG, SMALL, arguments, cores, rounds, slide, table
 
 BLOCK, CHUNK = 2048, 256
 CODECS = ("lz4", "zstd")
@@ -38,11 +38,13 @@ def main() -> None:
     peaks: dict[str, float] = {}
     for codec in CODECS:
         for cluster in ("none", "local"):
-            measures[f"{codec} {cluster} {side}"] = lambda c=codec, w=cluster: engine_rate(side, c, w, peaks)
+            measures[f"{codec} {cluster} {side}"] = lambda c=codec, w=cluster: engine_rate(
+                side, f"{c} {w}", given.scratch, peaks
+            )
     if not given.no_peers:
-        measures[f"lz4 none {SMALL}"] = lambda: engine_rate(SMALL, "lz4", "none", peaks)
-        measures["ngff-zarr"] = lambda: peer_rate("ngff_zarr", peaks)
-        measures["ome-zarr-py"] = lambda: peer_rate("ome_zarr", peaks)
+        measures[f"lz4 none {SMALL}"] = lambda: engine_rate(SMALL, "lz4 none", given.scratch, peaks)
+        measures["ngff-zarr"] = lambda: peer_rate("ngff_zarr", given.scratch, peaks)
+        measures["ome-zarr-py"] = lambda: peer_rate("ome_zarr", given.scratch, peaks)
     rates = rounds(measures, given.repeat)
     show(side, rates, peaks)
 
@@ -125,9 +127,10 @@ def encode_rate(path: Path, codec: str) -> float:
         return len(blocks) * BLOCK**2 / (time.perf_counter() - began) / 1e6
 
 
-def engine_rate(side: int, codec: str, cluster: str, peaks: dict[str, float]) -> float:
+def engine_rate(side: int, how: str, scratch: Path, peaks: dict[str, float]) -> float:
+    codec, cluster = how.split()
     path = slide(side)
-    out = CACHE / f"convert-{os.getpid()}"
+    out = scratch / f"convert-{os.getpid()}"
     command = [sys.executable, "-m", "tile_engine.cli", "convert", str(path), "--out", str(out), "--codec", codec]
     command += ["--cluster", cluster, "--quiet", *(["--workers", str(cores())] if cluster == "local" else [])]
     try:
@@ -136,14 +139,14 @@ def engine_rate(side: int, codec: str, cluster: str, peaks: dict[str, float]) ->
         seconds = sum(steps[name]["wall"] for name in ("pixels", "pyramid"))
     finally:
         shutil.rmtree(out, ignore_errors=True)
-    name = f"{codec} {cluster} {side}"
+    name = f"{how} {side}"
     peaks[name] = max(most, peaks.get(name, 0.0))
     return side**2 / seconds / 1e6
 
 
-def peer_rate(name: str, peaks: dict[str, float]) -> float:
+def peer_rate(name: str, scratch: Path, peaks: dict[str, float]) -> float:
     """One of `PEERS` in a process of its own, which prints its seconds."""
-    out = CACHE / f"{name}-{os.getpid()}.zarr"
+    out = scratch / f"{name}-{os.getpid()}.zarr"
     told = out.with_suffix(".json")
     try:
         most = watched([sys.executable, __file__, "--peer", name, str(slide(SMALL)), str(out), str(told)])

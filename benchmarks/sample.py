@@ -28,7 +28,7 @@ def main() -> None:
     given = parser.parse_args()
     side = SMALL if given.quick else BIG
     places = np.random.default_rng(0).integers(0, side - SIDE, (given.patches, 2))
-    run = stored(slide(side))
+    run = stored(slide(side), given.scratch)
     job = load(run.out)
     (name,) = job.slides
     try:

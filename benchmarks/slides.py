@@ -121,6 +121,12 @@ def arguments(text: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=text)
     parser.add_argument("--quick", action="store_true", help=f"a slide of {SMALL} pixels a side instead of {BIG}")
     parser.add_argument("--repeat", type=int, default=3, help="rounds; each figure is the median, rounds take turns")
+    parser.add_argument(
+        "--scratch",
+        type=Path,
+        default=CACHE,
+        help="folder for what is written and removed again; /dev/shm leaves the disk out",
+    )
     return parser
 
 
@@ -134,11 +140,11 @@ def rounds(measures: dict[str, Callable[[], float]], repeat: int) -> dict[str, f
     return {name: median(values) for name, values in found.items()}
 
 
-def stored(path: Path) -> Run:
-    """The slide converted with the engine's defaults, in the cache; removed by whoever asked for it."""
+def stored(path: Path, scratch: Path) -> Run:
+    """The slide converted with the engine's defaults; removed by whoever asked for it."""
     from tile_engine.engine.runs.cluster import How, cluster
 
-    return cluster(path, CACHE / f"run-{os.getpid()}", how=How(stages=("convert",)))
+    return cluster(path, scratch / f"run-{os.getpid()}", how=How(stages=("convert",)))
 
 
 def cores() -> int:

@@ -99,7 +99,7 @@ K = Annotated[
 ]
 Objective = Annotated[
     str | None,
-    typer.Option("--objective", help="iic or imsat [default: see docs/design.md].", rich_help_panel=_TRAIN),
+    typer.Option("--objective", help="imsat or iic [default: imsat].", rich_help_panel=_TRAIN),
 ]
 Seeds = Annotated[
     int | None, typer.Option("--seeds", help="Initialisations of every head [default: 5].", rich_help_panel=_TRAIN)

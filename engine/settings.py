@@ -31,7 +31,7 @@ class Settings(BaseModel):
     samples: int = Field(
         50_000, ge=64, le=2_000_000, description="patches to train on, at most; fewer on small cohorts"
     )
-    objective: Literal["iic", "imsat"] = Field("iic", description="what the clustering head maximises")
+    objective: Literal["iic", "imsat"] = Field("imsat", description="what the clustering head maximises")
     k: tuple[int, int] = Field((2, 20), description="number of clusters: '14', '2-20', or 'auto' for 2-20")
     seeds: int = Field(5, ge=1, le=20, description="initialisations of every head")
     effort: float = Field(

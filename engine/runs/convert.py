@@ -155,7 +155,7 @@ class Pixels:
             with outcome.clock("write"):
                 return image.write(0, box, pixels)
 
-        with ThreadPoolExecutor(lanes()) as pool:
+        with ThreadPoolExecutor(lanes() + 1) as pool:  # one more, so that no core waits while a shard is written
             outcome.files += pool.map(do, block.cut(image.shard(0)))
             for level in range(1, min(CONTAINED, len(image.frames))):
                 boxes = list(coarser.box(level).cut(image.shard(level)))

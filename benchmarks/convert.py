@@ -23,8 +23,11 @@ from typing import Any
 import numpy as np
 from slides import BIG, SMALL, arguments, cores, rounds, slide, table
 
+from tile_engine.engine.workers import Where
+
 BLOCK, CHUNK = 2048, 256
 CODECS = ("lz4", "zstd")
+Clock = Callable[[], float]
 
 
 def main() -> None:
@@ -47,6 +50,11 @@ def main() -> None:
         measures["ome-zarr-py"] = lambda: peer_rate("ome_zarr", given.scratch, peaks)
     rates = rounds(measures, given.repeat)
     show(side, rates, peaks)
+    busy: dict[str, Callable[[], float]] = {"decode": lambda: decode_rate(slide(side), time.process_time)}
+    for codec in CODECS:
+        busy[f"encode {codec}"] = lambda c=codec: encode_rate(slide(side), c, time.process_time)
+        busy[codec] = lambda c=codec: busy_rate(side, c, given.scratch)
+    show_busy(rounds(busy, given.repeat))
 
 
 def show(side: int, rates: dict[str, float], peaks: dict[str, float]) -> None:
@@ -85,11 +93,22 @@ def show(side: int, rates: dict[str, float], peaks: dict[str, float]) -> None:
         table("convert beside its peers, which need not decode", head, rows)
 
 
+def show_busy(rates: dict[str, float]) -> None:
+    rows = []
+    for codec in CODECS:
+        limit = 1 / (1 / rates["decode"] + 1.33 / rates[f"encode {codec}"])
+        rows.append((f"limit with {codec}", f"{limit:.0f}", "1"))
+        rows.append(
+            (f"convert, {codec}, tissue mask and start included", f"{rates[codec]:.0f}", f"{rates[codec] / limit:.2f}")
+        )
+    table("convert, by processor time", ("work", "MPix a processor second", "of the limit"), rows)
+
+
 def peak(mib: float) -> str:
     return f"{mib:.0f}"
 
 
-def decode_rate(path: Path) -> float:
+def decode_rate(path: Path, clock: Clock = time.perf_counter) -> float:
     import tifffile
     from imagecodecs import jpeg8_decode
 
@@ -104,27 +123,40 @@ def decode_rate(path: Path) -> float:
             jpeg8_decode(os.pread(file, count, offset), tables=tables, colorspace="YCBCR", outcolorspace="RGB", out=out)
 
     with ThreadPoolExecutor(cores()) as pool:
-        began = time.perf_counter()
+        began = clock()
         list(pool.map(some, [where[i :: cores()] for i in range(cores())]))
-        seconds = time.perf_counter() - began
+        seconds = clock() - began
     os.close(file)
     return len(where) * CHUNK**2 / seconds / 1e6
 
 
-def encode_rate(path: Path, codec: str) -> float:
-    """Four blocks of 2048 x 2048 pixels, in memory as they will be stored."""
-    from tile_engine.stores.frame import Box
+def encode_rate(path: Path, codec: str, clock: Clock = time.perf_counter) -> float:
+    """All the slide's shards, from pixels that lie in memory as they will be stored, a row of shards at a time."""
     from tile_engine.stores.shard import Codec, encode
     from tile_engine.stores.slides.reader import open_slide
 
-    with open_slide(path) as source:
-        low = source.frames[0].shape[0] // 2 - BLOCK
-        boxes = Box((low, low), (low + 2 * BLOCK,) * 2).cut((BLOCK, BLOCK))
-        blocks = [np.ascontiguousarray(source.read(box)) for box in boxes]
-    with ThreadPoolExecutor(cores()) as pool:
-        began = time.perf_counter()
-        list(pool.map(lambda block: len(encode(block, (3, CHUNK, CHUNK), Codec(codec))), blocks))
-        return len(blocks) * BLOCK**2 / (time.perf_counter() - began) / 1e6
+    seconds = 0.0
+    with open_slide(path) as source, ThreadPoolExecutor(cores()) as pool:
+        frame = source.frames[0]
+        for row in frame.box.cut((BLOCK, frame.shape[1])):
+            blocks = [np.ascontiguousarray(source.read(box)) for box in row.cut((BLOCK, BLOCK))]
+            began = clock()
+            list(pool.map(lambda block: len(encode(block, (3, CHUNK, CHUNK), Codec(codec))), blocks))
+            seconds += clock() - began
+    return frame.box.size / seconds / 1e6
+
+
+def busy_rate(side: int, codec: str, scratch: Path) -> float:
+    """Megapixels a second of processor time, in this process: what other work on the machine leaves alone."""
+    from tile_engine.engine.runs.cluster import How, cluster
+
+    out = scratch / f"busy-{os.getpid()}"
+    began = time.process_time()
+    try:
+        cluster(slide(side), out, how=How(where=Where(cluster="none"), stages=("convert",)), codec=codec)
+        return side**2 / (time.process_time() - began) / 1e6
+    finally:
+        shutil.rmtree(out, ignore_errors=True)
 
 
 def engine_rate(side: int, how: str, scratch: Path, peaks: dict[str, float]) -> float:

@@ -7,13 +7,12 @@ engine    units of a plan, from a slide's store to stored layers: read, cut, net
 from __future__ import annotations
 
 import shutil
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
 
 import numpy as np
-from slides import BIG, SMALL, arguments, rounds, slide, stored, table
+from slides import BIG, SMALL, Seconds, arguments, clocks, compare, slide, stored, table
 
 from tile_engine.engine.device import PatchNetwork
 from tile_engine.engine.job import Job, load
@@ -42,22 +41,16 @@ def main() -> None:
         plan.check()
         units = sorted(plan.units(), key=lambda unit: -count(plan, [unit]))[: given.units or (1 if given.quick else 4)]
         many = count(plan, units)
-        rates = rounds(
-            {
-                "the network alone": lambda: network_rate(plan.model, many),
-                "engine": lambda: engine_rate(plan, units, many),
-            },
-            given.repeat,
-        )
+        work: dict[str, Callable[[], Seconds]] = {
+            "the network alone": lambda: network_rate(plan.model, many),
+            "apply": lambda: engine_rate(plan, units, many),
+        }
+        rows = compare(work, given.repeat)
     finally:
         shutil.rmtree(run.out)
-    share = rates["engine"] / rates["the network alone"]
-    rows = [
-        ("the network alone", f"{rates['the network alone']:.0f}", "1", ""),
-        ("apply", f"{rates['engine']:.0f}", f"{share:.2f}", "0.90"),
-    ]
+    head = ("work", "patches/s", "of the first (goal 0.90)", "patches a processor second", "of the first")
     title = f"apply, {many} tiles of 128 x 128 every 64 pixels, {len(units)} units, batches of {BATCH}"
-    table(title, ("work", "patches/s", "of the network", "goal"), rows)
+    table(title, head, rows)
 
 
 def plan_of(job: Job) -> Plan:
@@ -81,7 +74,7 @@ def count(plan: Plan, units: list[Box]) -> int:
     return sum(sum(1 for _ in plan.tiles(unit)) for unit in units)
 
 
-def network_rate(network: PatchNetwork, many: int) -> float:
+def network_rate(network: PatchNetwork, many: int) -> Seconds:
     rng = np.random.default_rng(0)
     kept = [rng.integers(0, 255, (BATCH, 3, network.patch, network.patch), np.uint8) for _ in range(8)]
 
@@ -89,17 +82,17 @@ def network_rate(network: PatchNetwork, many: int) -> float:
         while True:
             yield from kept
 
-    began = time.perf_counter()
+    began = clocks()
     for _ in network(islice(batches(), -(-many // BATCH))):
         pass
-    return many / (time.perf_counter() - began)
+    return many / (clocks() - began)
 
 
-def engine_rate(plan: Plan, units: list[Box], many: int) -> float:
-    began = time.perf_counter()
+def engine_rate(plan: Plan, units: list[Box], many: int) -> Seconds:
+    began = clocks()
     for unit in units:
         execute(plan, unit)
-    return many / (time.perf_counter() - began)
+    return many / (clocks() - began)
 
 
 if __name__ == "__main__":

@@ -21,13 +21,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from slides import BIG, SMALL, arguments, cores, rounds, slide, table
+from slides import BIG, SMALL, Clock, arguments, cores, rounds, slide, table
 
 from tile_engine.engine.workers import Where
 
 BLOCK, CHUNK = 2048, 256
 CODECS = ("lz4", "zstd")
-Clock = Callable[[], float]
 
 
 def main() -> None:

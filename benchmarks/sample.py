@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import shutil
 import sys
-import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from slides import BIG, SMALL, arguments, rounds, slide, stored, table
+from slides import BIG, SMALL, Seconds, arguments, clocks, compare, slide, stored, table
 
 from tile_engine.engine.job import load
 from tile_engine.engine.runs.sample import BLOCK, PER_SHARD, read_patches
@@ -32,45 +32,36 @@ def main() -> None:
     job = load(run.out)
     (name,) = job.slides
     try:
-        rates = rounds(
-            {
-                "OpenSlide, one by one": lambda: openslide_rate(slide(side), places),
-                "from the slide": lambda: timed(open_slide(slide(side)), places),
-                "from the store": lambda: timed(job.image(name), places),
-            },
-            given.repeat,
-        )
+        source = open_slide(slide(side))
+        work: dict[str, Callable[[], Seconds]] = {
+            "OpenSlide, one by one": lambda: openslide_rate(slide(side), places),
+            "from the slide": lambda: timed(source, places),
+            "from the store": lambda: timed(job.image(name), places),
+        }
+        rows = compare(work, given.repeat)
     finally:
         shutil.rmtree(run.out)
-    base = rates["OpenSlide, one by one"]
-    rows = [
-        (name, f"{rate:.0f}", f"{rate / base:.1f}", "5" if name.startswith("from") else "")
-        for name, rate in rates.items()
-    ]
-    table(
-        f"sample, {given.patches} random patches of {SIDE} x {SIDE} out of {side} x {side} pixels",
-        ("work", "patches/s", "times OpenSlide", "goal"),
-        rows,
-    )
+    head = ("work", "patches/s", "of the first (goal 5)", "patches a processor second", "of the first")
+    table(f"sample, {given.patches} random patches of {SIDE} x {SIDE} out of {side} x {side} pixels", head, rows)
 
 
-def openslide_rate(path: Path, places: Any) -> float:
+def openslide_rate(path: Path, places: Any) -> Seconds:
     import openslide
 
     with openslide.OpenSlide(path) as source:
-        began = time.perf_counter()
+        began = clocks()
         for y, x in places.tolist():
             np.asarray(source.read_region((x, y), 0, (SIDE, SIDE)).convert("RGB"))
-        return len(places) / (time.perf_counter() - began)
+        return len(places) / (clocks() - began)
 
 
-def timed(source: Any, places: Any) -> float:
+def timed(source: Any, places: Any) -> Seconds:
     """As the step `patches` does it: places sorted by block, then read a shard's worth at a time."""
-    began = time.perf_counter()
+    began = clocks()
     ordered = places[np.lexsort((*(places // BLOCK).T[::-1],))]
     parts = [ordered[at : at + PER_SHARD] for at in range(0, len(ordered), PER_SHARD)]
     count = sum(len(read_patches(source, part, SIDE)) for part in parts)
-    return count / (time.perf_counter() - began)
+    return count / (clocks() - began)
 
 
 if __name__ == "__main__":

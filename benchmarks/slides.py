@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from tile_engine.engine.opened import Run
 
 Array = npt.NDArray[np.uint8]
+Clock = Callable[[], float]
+Seconds = npt.NDArray[np.float64]
 
 BIG, SMALL = 16_384, 6_144
 """Pixels a side of the slide that the goals are about, and of the one for a quick look."""
@@ -138,6 +140,24 @@ def rounds(measures: dict[str, Callable[[], float]], repeat: int) -> dict[str, f
             found[name].append(measure())
             print(f"  {name}: {found[name][-1]:.1f}", file=sys.stderr)
     return {name: median(values) for name, values in found.items()}
+
+
+def clocks() -> Seconds:
+    """Time and processor time: a rate by the second is what other work on the machine leaves alone."""
+    return np.array([time.perf_counter(), time.process_time()])
+
+
+def compare(measures: dict[str, Callable[[], Seconds]], repeat: int) -> list[tuple[str, ...]]:
+    """Rows of a table: each measure's rates by both clocks, and how they compare with the first's. Rounds take turns."""
+    found: dict[str, list[Seconds]] = {name: [] for name in measures}
+    for _ in range(repeat):
+        for name, measure in measures.items():
+            found[name].append(measure())
+    rates = {name: np.median(values, axis=0) for name, values in found.items()}
+    first = next(iter(rates.values()))
+    return [
+        (name, f"{a:.0f}", f"{a / first[0]:.2f}", f"{b:.0f}", f"{b / first[1]:.2f}") for name, (a, b) in rates.items()
+    ]
 
 
 def stored(path: Path, scratch: Path) -> Run:

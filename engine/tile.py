@@ -43,9 +43,8 @@ def grid(box: Box, shape: Sequence[int], halo: Sequence[int] = (), level: int = 
     """
     halo = tuple(halo) or (0,) * len(shape)
     for write in box.cut(shape):
-        start = tuple(a // s * s for a, s in zip(write.start, shape, strict=True))
-        whole = Box(start, tuple(a + s for a, s in zip(start, shape, strict=True)))
-        yield Tile(whole.grow(halo), write, level)
+        low = tuple([a // s * s - h for a, s, h in zip(write.start, shape, halo, strict=True)])
+        yield Tile(Box(low, tuple([a + s + 2 * h for a, s, h in zip(low, shape, halo, strict=True)])), write, level)
 
 
 class Mask:

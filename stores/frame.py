@@ -65,7 +65,8 @@ class Box:
         return Box(start, tuple(max(a, b) for a, b in zip(start, stop, strict=True)))
 
     def contains(self, other: Box) -> bool:
-        return (self & other) == other
+        ends = zip(self.start, other.start, other.stop, self.stop, strict=True)
+        return all(a <= b and c <= d for a, b, c, d in ends)
 
     def shift(self, offset: Sequence[int]) -> Box:
         return Box(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -33,6 +34,9 @@ def main() -> None:
     7 store corrupt, 75 unfinished (run the same command again), 130 and 143 interrupted."""
     from ..errors import TileEngineError
 
+    for stream in (sys.stdout, sys.stderr):  # file names may hold what a terminal cannot show
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         status = app(standalone_mode=False)
         sys.exit(status if isinstance(status, int) else 0)

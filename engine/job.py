@@ -60,6 +60,11 @@ class SlideRecord:
         return digest(self.id, self.fingerprint, self.mpp, self.spacing, self.shape)
 
     @property
+    def told(self) -> str:
+        """Fingerprint of what the user said of this slide beyond its pixels: it decides sampling and tables."""
+        return digest(self.group, self.site, self.extra)
+
+    @property
     def frame(self) -> Frame:
         return Frame(AXES, self.shape, self.spacing, self.origin)
 

@@ -13,7 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..errors import NoInputError, SettingsError, SlideError, TileEngineError, UnfinishedError
+from ..errors import MachineError, NoInputError, SettingsError, SlideError, TileEngineError, UnfinishedError
+from ..stores.files import FULL
 from ..stores.receipts import Ledger
 from ..stores.slides.cohort import fingerprint
 from .job import Job, Step, Unit, load
@@ -49,15 +50,26 @@ def perform(out: Path, unit: Unit) -> Summary:
             _unchanged(job, unit)
         outcome = step.execute(job, unit)
     except SlideError as error:
+        if not unit.slide:
+            raise
         return Summary(unit, rejected=(error.code, error.message), detail=error.message)
-    except (TileEngineError, MemoryError):
+    except TileEngineError:
         raise
+    except MemoryError as error:
+        raise MachineError(
+            f"memory ran out in step {unit.step!r} of {unit.name}: use fewer workers.", "E_MEMORY"
+        ) from error
     except Exception as error:
+        _no_fault_of_the_slide(error, out)
         if not unit.slide:
             raise
         # One slide's surprise must not end the others' work: it is recorded with its trace, and the run goes on.
         text = f"{type(error).__name__}: {error}"
-        return Summary(unit, rejected=("E_UNIT_FAILED", f"{text} (see log.txt)"), detail=traceback.format_exc())
+        return Summary(
+            unit,
+            rejected=("E_UNIT_FAILED", f"{text} (see log.txt; --redo tries it again)"),
+            detail=traceback.format_exc(),
+        )
     ledger = Ledger(out, unit.step, job.ledger_key(unit.step, unit.slide))
     receipt = ledger.write(unit.name, outcome.files, seconds=outcome.seconds, facts=outcome.facts)
     return Summary(unit, dict(receipt.seconds), _amount(receipt.facts))
@@ -188,16 +200,38 @@ def _unchanged(job: Job, unit: Unit) -> None:
     record = job.slides.get(unit.slide)
     if record is None:
         raise SlideError("it was rejected while this unit waited.", "E_REJECTED")
-    if unit.step not in ("overview", "pixels", "tiles"):
+    reads = ("overview", "pixels", "tiles") if job.settings.pixels == "none" else ("overview", "pixels")
+    if unit.step not in reads:  # the others read what is stored
         return
     try:
         now = fingerprint(Path(record.path))
-    except OSError as error:
-        raise SlideError(f"it cannot be read any more ({error}). Bring it back and run again.", "E_CHANGED") from error
+    except (OSError, SlideError) as error:
+        raise SlideError(
+            f"it cannot be read any more ({error}). Bring it back and run again with --redo.", "E_CHANGED"
+        ) from error
     if now != record.fingerprint:
         raise SlideError(
-            "the file was changed while the run was reading it. Run again once it is settled.", "E_CHANGED"
+            "the file was changed while the run was reading it. Run again with --redo once it is settled.", "E_CHANGED"
         )
+
+
+def _no_fault_of_the_slide(error: Exception, out: Path) -> None:
+    """Raise what ends the run instead of rejecting one slide after another: a full or broken disk below OUT."""
+    if not isinstance(error, OSError):
+        return
+    if error.errno in FULL:
+        raise UnfinishedError(
+            f"no room left for results in {out}: {error.strerror}. What was written is safe; free some space and run the "
+            "same command again.",
+            "E_DISK_FULL",
+        ) from error
+    named = str(error.filename or "")
+    if named and Path(named).is_relative_to(out):
+        raise MachineError(
+            f"{named} cannot be written or read ({error.strerror}): the output folder itself fails. What was written is "
+            "safe; mend that and run the same command again.",
+            "E_OUT_FAILS",
+        ) from error
 
 
 def _amount(facts: Any) -> int:

@@ -22,7 +22,7 @@ from .workers import cores
 MOST_THREADS = 8
 
 PASSING = frozenset({"E_UNIT_FAILED", "E_CHANGED", "E_REJECTED"})
-"""Reasons that may be gone at the next try: such slides are looked at again."""
+"""Reasons that may be gone at the next try: --redo looks at such slides again."""
 
 
 def with_threads(settings: Settings, folder: Folder) -> Settings:
@@ -42,14 +42,15 @@ def prepare(
     (E_STAGE_ORDER) where what is to be redone begins before the `stages` that are to be done now.
     """
     old = folder.read("run")
-    rejected = _rejected(folder, opened)
+    rejected = _rejected(folder, opened, retry=redo)
     found = {s: r.step for s, r in rejected.items()}
     prints = fingerprints(settings, opened.spacing, opened.slides.values(), found)
     if "settings" in old:
         begun = {s: record_of(raw) for s, raw in folder.read("slides").items()}
-        stale = stale_steps(old, prints, begun, opened.slides)
-        changes = [*_settings_diff(old, settings, opened.spacing), *_slides_diff(begun, opened.slides)]
-        if stale and changes and not redo:
+        stale = stale_steps(old, prints)
+        moved = _slides_diff(begun, opened.slides)
+        changes = [*_settings_diff(old, settings, opened.spacing), *moved]
+        if (stale or moved) and not redo:
             raise SettingsError(_refusal(folder, changes, stale, old), "E_OTHER_SETTINGS")
         if stale and list(STAGES).index(stage_of(stale[0])) < min(map(list(STAGES).index, stages)):
             raise SettingsError(
@@ -64,7 +65,7 @@ def prepare(
                 ),
                 "E_STAGE_ORDER",
             )
-        if stale:
+        if stale or moved:
             _forget(folder, stale, begun, opened.slides)
     sweep(folder.out)
     folder.write("slides", {s: asdict(r) for s, r in opened.slides.items()})
@@ -93,17 +94,11 @@ def manifest(settings: Settings, opened: Opened, prints: Mapping[str, str], step
     }
 
 
-def stale_steps(
-    old: Mapping[str, Any],
-    prints: Mapping[str, str],
-    begun: Mapping[str, SlideRecord],
-    slides: Mapping[str, SlideRecord],
-) -> list[str]:
+def stale_steps(old: Mapping[str, Any], prints: Mapping[str, str]) -> list[str]:
     """Steps that have begun and whose results another setting or another cohort would make different."""
-    changed = {s for s in begun.keys() & slides.keys() if begun[s].key != slides[s].key}
     stale = []
     for step in STEPS:
-        if step in old["steps"] and (old["fingerprints"].get(step) != prints[step] or (changed and step == "overview")):
+        if step in old["steps"] and old["fingerprints"].get(step) != prints[step]:
             stale.append(step)
     return stale
 
@@ -120,21 +115,25 @@ def update_rejected(job: Job, slide: str, rejection: Rejection) -> Job:
     return load(folder.out)
 
 
-def _rejected(folder: Folder, opened: Opened) -> dict[str, Rejection]:
-    """Slides rejected on opening now, and those that an earlier try rejected later on, for good, and that are the same."""
+def _rejected(folder: Folder, opened: Opened, *, retry: bool) -> dict[str, Rejection]:
+    """Slides rejected on opening now, and those that an earlier try rejected later on and that are still the same.
+
+    With `retry` those whose reason may be gone are looked at again.
+    """
     out = dict(opened.rejected)
     for slide, raw in folder.read("rejected").items():
         before = Rejection(**raw)
         now = opened.slides.get(slide)
         same = now is not None and before.fingerprint == now.fingerprint
-        if before.step != "open" and same and before.code not in PASSING:
+        if before.step != "open" and same and not (retry and before.code in PASSING):
             out[slide] = before
     return out
 
 
 def _settings_diff(old: Mapping[str, Any], settings: Settings, spacing: float) -> list[str]:
     new = settings.model_dump(mode="json")
-    lines = [
+    lines = [] if old["tile_engine"] == VERSION else [f"tile-engine: {old['tile_engine']} -> {VERSION}"]
+    lines += [
         f"{k}: {_short(old['settings'].get(k))} -> {_short(v)}" for k, v in new.items() if old["settings"].get(k) != v
     ]
     if old["spacing"] != spacing:
@@ -145,7 +144,9 @@ def _settings_diff(old: Mapping[str, Any], settings: Settings, spacing: float) -
 def _slides_diff(begun: Mapping[str, SlideRecord], slides: Mapping[str, SlideRecord]) -> list[str]:
     lines = [f"slide added: {slides[s].name}" for s in slides.keys() - begun.keys()]
     lines += [f"slide gone: {begun[s].name}" for s in begun.keys() - slides.keys()]
-    lines += [f"slide changed: {slides[s].name}" for s in begun.keys() & slides.keys() if begun[s].key != slides[s].key]
+    both = begun.keys() & slides.keys()
+    lines += [f"slide changed: {slides[s].name}" for s in both if begun[s].key != slides[s].key]
+    lines += [f"slide described otherwise: {slides[s].name}" for s in both if begun[s].told != slides[s].told]
     return sorted(lines)
 
 
@@ -157,7 +158,7 @@ def _refusal(folder: Folder, changes: Iterable[str], stale: list[str], old: Mapp
         [
             f"{folder.out} holds a run with other settings or slides, whose results would be mixed with these:",
             *(f"  {line}" for line in listed[:20] + more),
-            f"to be done again: {', '.join(TITLES[s] for s in stale)}",
+            f"to be done again: {', '.join(TITLES[s] for s in stale) or 'the slides that were changed'}",
             f"kept: {', '.join(kept) or 'nothing'}",
             "Add --redo to go on, or give another folder with --out.",
         ]

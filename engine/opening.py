@@ -47,21 +47,22 @@ class Opened:
 
 def open_cohort(cohort: Cohort, *, mpp: float | None, spacing: float | None) -> Opened:
     """Look at every slide, settle the run's spacing (see `working_spacing`), and record how each is seen at it."""
+    entries = sorted(cohort.entries, key=lambda entry: entry.id)  # the order of a CSV's rows decides nothing
     with ThreadPoolExecutor(8) as pool:
-        looks = list(pool.map(lambda entry: _look(entry, mpp), cohort.entries))
+        looks = list(pool.map(lambda entry: _look(entry, mpp), entries))
     finest = [look["finest"] for look in looks if isinstance(look, dict)]
     target = spacing or (working_spacing(finest) if finest else PREFERRED)
     kind = Counter((look["channels"], look["dtype"]) for look in looks if isinstance(look, dict)).most_common(1)
     slides: dict[str, SlideRecord] = {}
     rejected: dict[str, Rejection] = {}
-    for entry, look in zip(cohort.entries, looks, strict=True):
+    for entry, look in zip(entries, looks, strict=True):
         try:
             if isinstance(look, SlideError):
                 raise look
             slides[entry.id] = _record(entry, look, mpp=mpp, target=target, kind=kind[0][0])
         except SlideError as error:
             mark = _fingerprint(entry.path)
-            rejected[entry.id] = Rejection(entry.name, error.code, error.message, fingerprint=mark)
+            rejected[entry.id] = Rejection(printable(entry.name), error.code, error.message, fingerprint=mark)
     return Opened(target, slides, rejected, cohort.ignored, cohort.root)
 
 
@@ -117,7 +118,7 @@ def _record(
     seen = at_spacing(look["frames"], target).frames[0]
     return SlideRecord(
         id=entry.id,
-        name=entry.name,
+        name=printable(entry.name),
         path=str(entry.path.absolute()),
         fingerprint=_fingerprint(entry.path),
         mpp=entry.mpp or mpp,
@@ -140,5 +141,10 @@ def _record(
 def _fingerprint(path: Path) -> str:
     try:
         return fingerprint(path)
-    except OSError:
+    except (OSError, SlideError):
         return ""
+
+
+def printable(name: str) -> str:
+    """A file's name for people: bytes that are no UTF-8 are shown as replacement characters."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -63,7 +63,10 @@ class Settings(BaseModel):
     @field_validator("effort", mode="before")
     @classmethod
     def _effort(cls, value: Any) -> Any:
-        return effort_factor(value) if isinstance(value, str) else value
+        try:
+            return effort_factor(value) if isinstance(value, str) else value
+        except SettingsError as error:  # pydantic lists it with the others
+            raise ValueError(error.message) from error
 
     @model_validator(mode="after")
     def _together(self) -> Settings:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ..stores.folder import Folder
+from ..version import VERSION
 from .job import SlideRecord, Step, digest
 from .runs.apply import Labels, Number, Tiles
 from .runs.convert import Overview, Pixels, Pyramid
@@ -61,11 +62,14 @@ def fingerprints(
     that were not rejected until then (`rejected`: slide -> step that found it out), numbers from all that were applied.
     """
     out: dict[str, str] = {}
-    before = digest("convert", spacing)
+    before = digest("convert", spacing, VERSION)
     cohort = list(slides)
     for name, step in STEPS.items():
         if name in ("draw", "number"):
-            before = digest(before, [s.key for s in cohort if not rejects_before(rejected.get(s.id), name)])
+            here = [s for s in cohort if not rejects_before(rejected.get(s.id), name)]
+            before = digest(before, [(s.key, s.group) for s in here])
+        if name == "table":
+            before = digest(before, [(s.id, s.told) for s in cohort])
         before = digest(name, before, {f: getattr(settings, f) for f in step.fields})
         out[name] = before
     return out
@@ -92,12 +96,21 @@ def clear(folder: Folder, steps: Iterable[str], slides: Iterable[str]) -> None:
         _remove(folder.samples)
     for step in steps:
         _remove(folder.out / "receipts" / step)
+    if "table" in steps:
+        _remove(folder.table)
+        _remove(folder.out / "shares.csv")
+    if "pictures" in steps:
+        _remove(folder.out / "maps")
+    if "page" in steps:
+        _remove(folder.report)
 
 
 def forget_slides(folder: Folder, slides: Iterable[str]) -> None:
     """Remove all that a run had made of slides that were changed or taken away, their receipts included."""
     for slide in slides:
         _remove(folder.slide(slide))
+        for picture in (folder.out / "maps").rglob(f"{slide}.*"):
+            _remove(picture)
         for step in STEPS:
             _remove(folder.out / "receipts" / step / slide)
 
@@ -105,3 +118,5 @@ def forget_slides(folder: Folder, slides: Iterable[str]) -> None:
 def _remove(path: Path) -> None:
     if path.is_dir():
         shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

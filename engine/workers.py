@@ -65,6 +65,8 @@ def crew(where: Where) -> Iterator[Crew]:
         return
     address = where.scheduler_address or os.environ.get("DASK_SCHEDULER_ADDRESS")
     kind = where.cluster or ("none" if cores() <= 2 and not where.workers else "local")
+    if where.workers is not None and where.workers < 1:
+        raise SettingsError(f"--workers is {where.workers}: at least one must do the work.")
     if not address and kind == "none":
         yield Crew(map, 1, "this process")
         return
@@ -102,7 +104,13 @@ def crew(where: Where) -> Iterator[Crew]:
 def _dask(client: Any) -> Crew:
     workers = client.scheduler_info(n_workers=-1)["workers"]
     if not workers:
-        client.wait_for_workers(1, timeout=60)
+        try:
+            client.wait_for_workers(1, timeout=60)
+        except TimeoutError as error:
+            raise MachineError(
+                "the dask scheduler has no workers, and none came within a minute: start some with `dask worker ADDRESS`.",
+                "E_NO_WORKERS",
+            ) from error
         workers = client.scheduler_info(n_workers=-1)["workers"]
     _same_versions(client)
     threads = sum(w["nthreads"] for w in workers.values())

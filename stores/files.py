@@ -15,8 +15,8 @@ PARTIAL = ".partial"
 """Suffix of a file that is being written; a killed process leaves one behind, and the next run sweeps it."""
 
 
-def write_whole(path: Path, data: bytes) -> int:
-    """Write `data` so that no reader ever sees half of it; returns its size in bytes.
+def write_whole(path: Path, data: bytes, *, durable: bool = False) -> int:
+    """Write `data` so that no reader ever sees half of it; returns its size in bytes. `durable`: not even after a power cut.
 
     Raises UnfinishedError (exit 75) when the disk is full: nothing half-written stays.
     """
@@ -25,11 +25,14 @@ def write_whole(path: Path, data: bytes) -> int:
     try:
         with aside.open("wb") as file:
             file.write(data)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         aside.replace(path)
     except OSError as error:
         with contextlib.suppress(OSError):
             aside.unlink()
-        if error.errno in _FULL:
+        if error.errno in FULL:
             raise UnfinishedError(
                 f"no room left for {path} ({len(data)} bytes): {error.strerror}. What was written is safe; "
                 "free some space and run the same command again.",
@@ -41,7 +44,7 @@ def write_whole(path: Path, data: bytes) -> int:
 
 def write_json(path: Path, value: Any) -> int:
     """The same value always gives the same bytes: keys keep their order, floats their shortest exact form."""
-    return write_whole(path, (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode())
+    return write_whole(path, (json.dumps(value, indent=1, allow_nan=False) + "\n").encode(), durable=True)
 
 
 def read_json(path: Path) -> Any:
@@ -71,4 +74,4 @@ def sweep(folder: Path) -> int:
     return swept
 
 
-_FULL = {28, 122}  # ENOSPC, EDQUOT
+FULL = {28, 122}  # ENOSPC, EDQUOT

@@ -6,7 +6,7 @@ comes first with `status: incomplete`; `finish` adds `multiscales` and the rest 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -193,7 +193,7 @@ def begin_groups(path: Path) -> None:
         write_json(path / "layers" / "zarr.json", _group({}))
 
 
-def list_labels(path: Path, names: Sequence[str]) -> None:
+def list_labels(path: Path, names: Iterable[str]) -> None:
     """Name the finished labels of the image at `path`: where the standard keeps the list, and where vizarr looks."""
     names = sorted(names)
     write_json(path / "labels" / "zarr.json", _group({"ome": {"version": VERSION, "labels": names}, "labels": names}))

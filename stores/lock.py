@@ -8,6 +8,7 @@ import os
 import socket
 import threading
 import time
+import uuid
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -32,7 +33,7 @@ class Lock:
 
     def __enter__(self) -> Lock:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        for _ in range(10):
+        for _ in range(60):
             try:
                 fd = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
             except FileExistsError:
@@ -76,8 +77,13 @@ class Lock:
                     f"{age:.0f} s ago. Two runs would write the same files; wait for it, or "
                     + ("stop it." if here else "if it is surely gone, run again with --force-unlock.")
                 )
+        dead = self.path.with_name(f".lock.{uuid.uuid4().hex[:8]}.partial")
         with contextlib.suppress(FileNotFoundError):
-            self.path.unlink()
+            self.path.rename(dead)
+            if _owner(dead) != owner:  # another run took it over meanwhile: it is theirs
+                with contextlib.suppress(FileExistsError):
+                    os.link(dead, self.path)
+            dead.unlink()
 
 
 def _owner(path: Path) -> dict[str, Any] | None:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..errors import CorruptError
 from .array import Written
 from .files import read_json, write_json
 
@@ -37,9 +38,9 @@ class Ledger:
         """The unit's receipt, if it is of these settings and every file it names has the size it had."""
         try:
             raw = read_json(self.folder / f"{unit}.json")
-        except FileNotFoundError:
-            return None
-        if raw["fingerprint"] != self.fingerprint:
+            if raw["fingerprint"] != self.fingerprint:
+                return None
+        except (FileNotFoundError, CorruptError, KeyError, TypeError):  # a receipt that cannot be read proves nothing
             return None
         receipt = Receipt(
             raw["unit"], raw["fingerprint"], tuple(map(tuple, raw["files"])), raw["seconds"], raw["facts"]

@@ -35,7 +35,7 @@ class Tiles:
     """Every tissue tile through the network: embedding, confidence and the network's own cluster index + 1."""
 
     name = "tiles"
-    fields = ("stride", "dtype")
+    fields = ("step", "dtype")
 
     def units(self, job: Job) -> Iterator[Unit]:
         side = CELLS * job.settings.step
@@ -48,6 +48,7 @@ class Tiles:
         plan = plan_of(job, unit.slide)
         box = Box(unit.start, tuple(a + u for a, u in zip(unit.start, plan.unit, strict=True)))
         box &= plan.source.frames[0].box
+        plan.check()
         outcome = execute(plan, box)
         cells = box.coarsen(plan.model.stride)
         found = layer_image(job, unit.slide, "assignment").read(cells)

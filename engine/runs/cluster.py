@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import signal
 import threading
@@ -26,7 +27,7 @@ from ..opening import Opened, Rejection, open_cohort
 from ..progress import Event, Report, silent
 from ..settings import settings_of
 from ..stages import STAGES
-from ..workers import Where, crew
+from ..workers import Crew, Where, crew
 from .estimate import Estimate, estimate
 
 Slides = str | Path | Sequence[str | Path]
@@ -69,8 +70,9 @@ def cluster(slides: Slides, out: str | Path | None = None, *, how: How | None = 
         plan = estimate(Job(folder, wanted, opened.spacing, opened.slides, {}))
         how.report(Event("note", plan.text(), facts=plan.facts()))
         _room(folder, plan)  # before anything that is to be redone is removed
-        job = prepare(folder, wanted, opened, redo=how.redo, stages=how.stages)
-        return _go(job, how)
+        with crew(how.where) as workers:  # before anything is removed: workers that cannot be had end it here
+            job = prepare(folder, wanted, opened, redo=how.redo, stages=how.stages)
+            return _go(job, how, workers)
 
 
 def resume(out: str | Path, *, how: How, **settings: Any) -> Run:
@@ -89,8 +91,9 @@ def resume(out: str | Path, *, how: How, **settings: Any) -> Run:
         opened = Opened(
             job.spacing, _all_records(folder), _closed(folder), tuple(map(tuple, run["ignored"])), Path(run["input"])
         )
-        job = prepare(folder, wanted, opened, redo=how.redo, stages=how.stages)
-        return _go(job, how)
+        with crew(how.where) as workers:
+            job = prepare(folder, wanted, opened, redo=how.redo, stages=how.stages)
+            return _go(job, how, workers)
 
 
 def plan_only(slides: Slides, out: str | Path | None = None, **settings: Any) -> tuple[Path, Opened, Estimate]:
@@ -112,8 +115,8 @@ def default_out(slides: Slides) -> Path:
     'cohort-tiles'
     """
     first = Path(slides if isinstance(slides, str | Path) else next(iter(slides))).expanduser().absolute()
-    if any(c in first.name for c in "*?["):
-        first = first.parent
+    magic = [parent for parent in (first, *first.parents) if any(c in parent.name for c in "*?[")]
+    first = Path(os.path.normpath(magic[-1].parent if magic else first))
     name = first.name if first.is_dir() else first.stem
     out = Path.cwd() / f"{name}-tiles"
     inside = first.is_dir() and out.is_relative_to(first)
@@ -129,6 +132,12 @@ def refuse_inside(out: Path, slides: Slides, found: Sequence[Path]) -> None:
         )
     for spec in [slides] if isinstance(slides, str | Path) else slides:
         root = Path(spec).expanduser()
+        stores = real / "slides"
+        if root.is_dir() and (root.resolve() == stores or root.resolve().is_relative_to(stores)):
+            raise SettingsError(
+                f"{spec} is where {out} keeps its own stores: slides and results would be mixed. Choose another --out.",
+                "E_OUT",
+            )
         if root.is_dir() and real.is_relative_to(root.resolve()):
             raise SettingsError(
                 f"{out} lies inside the input folder {spec}: the next run would take its own results for slides. "
@@ -137,9 +146,9 @@ def refuse_inside(out: Path, slides: Slides, found: Sequence[Path]) -> None:
             )
 
 
-def _go(job: Job, how: How) -> Run:
+def _go(job: Job, how: How, workers: Crew) -> Run:
     folder = job.folder
-    with crew(how.where) as workers, _stoppable():
+    with _stoppable():
         how.report(Event("note", f"working in {workers.text}"))
         try:
             job = run_stages(job, how.stages, workers, how.report)
@@ -189,7 +198,7 @@ def _room(folder: Folder, plan: Estimate) -> None:
     if need > free:
         raise MachineError(
             f"about {need / 1e9:.2f} GB will be written to {folder.out} and {free / 1e9:.2f} GB are free: the disk would "
-            "fill up. Choose another --out, a coarser --spacing, or --pixels tissue or none.",
+            "fill up. Choose another --out, a coarser --spacing, or --pixels none.",
             "E_NO_ROOM",
         )
 

@@ -20,7 +20,7 @@ from ...models.tissue import tissue_mask
 from ...stores.array import Written
 from ...stores.downsample import halve, resize
 from ...stores.frame import Array, Box, Frame
-from ...stores.image import ImageSpec, StoredImage, begin_groups, image_label, list_labels, pyramid
+from ...stores.image import ImageSpec, StoredImage, begin_groups, image_label, labels_listed, list_labels, pyramid
 from ...stores.receipts import Ledger
 from ...stores.shard import Codec
 from ...stores.slides.view import read_masked
@@ -96,7 +96,7 @@ class Overview:
     """Where the store keeps only some pixels, the tissue is found first, from the slide's own coarse levels."""
 
     name = "overview"
-    fields = ("pixels", "codec", "max_bad_tiles")
+    fields = ("pixels", "codec")
 
     def units(self, job: Job) -> Iterator[Unit]:
         if job.settings.pixels != "all":
@@ -110,7 +110,8 @@ class Overview:
         with outcome.clock("read"):
             picture, bad = overview(job.slide(unit.slide), target)
         with outcome.clock("compute"):
-            labels = _tissue_labels(picture, target, bad=bad, limit=job.settings.max_bad_tiles)
+            labels = _tissue_labels(picture, target, bad=bad, limit=1.0)  # how much is too much, `pyramid` decides
+        outcome.facts["unreadable"] = sorted([*b.start, *b.stop] for b in bad)
         with outcome.clock("write"):
             begin_groups(job.folder.slide(unit.slide))
             outcome.files += _write_tissue(job, unit.slide, labels, target)
@@ -199,7 +200,7 @@ class Pyramid:
     """Per slide: the levels that no block contains, the tissue mask, and the metadata that make it an image."""
 
     name = "pyramid"
-    fields = ()
+    fields = ("max_bad_tiles",)
 
     def units(self, job: Job) -> Iterator[Unit]:
         for slide in job.slides:
@@ -229,7 +230,7 @@ class Pyramid:
             labels = StoredImage.open(job.folder.layer(unit.slide, "tissue")).read(target.box)[0]
             _check_unreadable(labels, _unreadable(job, unit.slide, coarse(record.frame)), job.settings.max_bad_tiles)
         with outcome.clock("write"):
-            list_labels(path, ["tissue"])
+            list_labels(path, {*labels_listed(path), "tissue"})
             notes = {
                 "pixels": job.settings.pixels,
                 "source": {"finest_spacing": record.finest, "shape": list(record.full)},
@@ -252,7 +253,7 @@ def tissue(job: Job, slide: str) -> Mask:
     return _mask(path, job.slides[slide].frame, stamp)
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=4)
 def _mask(path: Path, frame: Frame, stamp: int) -> Mask:
     """Kept between units; `stamp` tells a mask from one made anew, in workers that outlive a run."""
     stored = StoredImage.open(path)
@@ -304,10 +305,12 @@ def _halve_level(image: StoredImage, level: int, keep: Mask | None) -> list[Writ
 
 
 def _unreadable(job: Job, slide: str, factor: tuple[int, int]) -> list[Box]:
-    """Boxes of the tissue mask's frame that the blocks' receipts name as not decodable."""
-    ledger = Ledger(job.folder.out, "pixels", job.ledger_key("pixels", slide))
-    found = [b for receipt in ledger.all(slide) for b in receipt.facts["unreadable"]]
-    return [Box(tuple(b[:2]), tuple(b[2:])).coarsen(factor) for b in found]
+    """Boxes of the tissue mask's frame that the receipts of its overview and blocks name as not decodable."""
+    boxes = []
+    for step, cells in (("overview", (1, 1)), ("pixels", factor)):
+        for receipt in Ledger(job.folder.out, step, job.ledger_key(step, slide)).all(slide):
+            boxes += [Box(tuple(b[:2]), tuple(b[2:])).coarsen(cells) for b in receipt.facts["unreadable"]]
+    return boxes
 
 
 def _tissue_labels(picture: Array, frame: Frame, *, bad: list[Box], limit: float) -> Array:

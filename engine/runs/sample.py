@@ -72,7 +72,7 @@ class Draw:
             if not total:
                 raise NoInputError(
                     f"no tissue was found on any of the {len(slides)} slides, so there is nothing to learn from. Look at "
-                    "the tissue masks with `tile-engine map`, or check that the slides are what you meant.",
+                    "labels/tissue of the stores in slides/, or check that the slides are what you meant.",
                     "E_NO_TISSUE",
                 )
         with outcome.clock("write"):

@@ -22,6 +22,8 @@ from .apply import clusters_document
 from .sample import balance
 
 MOST = 2_000_000
+RESERVED = frozenset({"slide", "name", "site", "group", "tiles"})
+"""Columns of shares.csv; a CSV's own columns of these names get another."""
 UMAP_SAMPLE = 4_000
 """Tiles that the UMAP is fitted on; all others are placed among them."""
 
@@ -123,6 +125,7 @@ def write_shares(job: Job, document: dict[str, Any]) -> Written:
     rows = []
     for slide, counts in document["slides"].items():
         record, total = job.slides[slide], sum(counts)
+        told = {f"csv {k}" if k in RESERVED else k: v for k, v in record.extra.items()}
         shares = {f"cluster {i}": round(n / total, 6) if total else "" for i, n in enumerate(counts, 1)}
         rows.append(
             {
@@ -130,7 +133,7 @@ def write_shares(job: Job, document: dict[str, Any]) -> Written:
                 "name": record.name,
                 "site": record.site,
                 "group": record.group,
-                **record.extra,
+                **told,
                 "tiles": total,
             }
             | shares

@@ -15,7 +15,6 @@ import numpy as np
 from ...stores.array import ArraySpec, StoredArray, Written
 from ...stores.files import checksum, write_json
 from ...stores.frame import Array
-from ...stores.receipts import Ledger
 from ..job import Job, Unit
 from ..progress import Beacon
 from ..run import Outcome
@@ -269,12 +268,6 @@ def write_document(job: Job, name: str, document: dict[str, Any]) -> Written:
     write_json(path, _finite(document))
     data = path.read_bytes()
     return Written(path, len(data), checksum(data))
-
-
-def facts_of(job: Job, step: str, unit: str = "") -> dict[str, Any]:
-    """Facts that a finished unit of a one-unit step left; {} before it is done."""
-    receipt = Ledger(job.folder.out, step, job.ledger_key(step)).find(unit or step)
-    return dict(receipt.facts) if receipt else {}
 
 
 def _aside(job: Job, name: str) -> Path:

@@ -54,4 +54,4 @@ def test_what_is_not_given_keeps_its_default_and_settings_survive_json() -> None
     assert settings_of({"k": None, "patch": None}) == Settings()
     made = settings_of({"k": "3-7", "effort": "quick", "stride": 32})
     assert Settings.model_validate(made.model_dump(mode="json")) == made
-    assert made.step == 32 and Settings().step == 64 and made.effort == 0.3
+    assert made.step == 32 and Settings().step == 64 and made.effort == 0.4

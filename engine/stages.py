@@ -90,7 +90,7 @@ def clear(folder: Folder, steps: Iterable[str], slides: Iterable[str]) -> None:
             _remove(root)
         elif "tiles" in steps:
             layers = root / "layers"  # the group stays: it is begun with the image, not with its layers
-            for path in (*(layers.iterdir() if layers.is_dir() else ()), root / "labels" / "clusters"):
+            for path in (*(p for p in layers.glob("*") if p.is_dir()), root / "labels" / "clusters"):
                 _remove(path)
     if steps & {"draw", "patches"}:
         _remove(folder.samples)

@@ -36,13 +36,16 @@ STAGES = ("convert", "sample", "train", "apply")
 
 
 def tiles(half: str) -> tuple[list[Path], Array]:
-    """Paths and classes of one half: every other tile of each class, sorted by name."""
+    """Paths and classes of one half: drawn at random within each class, by a fixed seed."""
     root = Path(os.environ.get("TILE_ENGINE_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
     paths, classes = [], []
+    draw = np.random.default_rng(12345)
     for folder in sorted((root / "wsi" / "colon-tiles-5class").iterdir()):
-        mine = sorted(folder.glob("*.jpg"))[{"choose": 0, "report": 1}[half] :: 2]
-        paths += mine
-        classes += [folder.name] * len(mine)
+        mine = sorted(folder.glob("*.jpg"))
+        order = draw.permutation(len(mine))
+        chosen = order[: len(mine) // 2] if half == "choose" else order[len(mine) // 2 :]
+        paths += [mine[i] for i in sorted(chosen)]
+        classes += [folder.name] * len(chosen)
     if not paths:
         raise SystemExit(f"no tiles below {root}: set TILE_ENGINE_DATA to the folder that holds wsi/colon-tiles-5class")
     return paths, np.array(classes)

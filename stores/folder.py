@@ -52,7 +52,7 @@ class Folder:
         write_json(self.out / f"{name}.json", value)
 
     def claim(self) -> None:
-        """Make OUT. Raises SettingsError where it cannot be written, or is something else than a run's folder."""
+        """Make OUT. Raises SettingsError where it cannot be written."""
         try:
             self.out.mkdir(parents=True, exist_ok=True)
             probe = self.out / ".writable"

@@ -1,4 +1,4 @@
-"""Files that are either whole or absent: written aside in the same folder, then renamed. Tables and checkpoints do the same by themselves."""
+"""Files that are either whole or absent: written aside in the same folder, then renamed. Tables are folders: see tables.py."""
 
 from __future__ import annotations
 

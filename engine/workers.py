@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from ..errors import MachineError, SettingsError
+from .window import window
 
 U = TypeVar("U")
 R = TypeVar("R")
@@ -37,6 +38,8 @@ class Crew:
     map: Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]]
     count: int
     text: str
+    client: Any = None
+    """The `distributed.Client` behind `map`; None where this process does the work."""
 
 
 def lanes() -> int:
@@ -119,26 +122,7 @@ def _dask(client: Any) -> Crew:
     def through(work: Callable[[U], R], units: Iterable[U]) -> Iterator[R]:
         return window(client, work, units, size=2 * count)
 
-    return Crew(through, count, f"{count} dask workers with {threads} threads")
-
-
-def window(client: Any, work: Callable[[U], R], units: Iterable[U], *, size: int) -> Iterator[R]:
-    """Results of `work(unit)` as they come, never more than `size` units in the scheduler's hands."""
-    from distributed import as_completed
-
-    stream = iter(units)
-    flow = as_completed(loop=client.loop)
-    waiting = 0
-    for unit in stream:
-        flow.add(client.submit(work, unit, pure=False, retries=2))
-        waiting += 1
-        if waiting < size:
-            continue
-        done = next(flow)
-        waiting -= 1
-        yield done.result()
-    for done in flow:
-        yield done.result()
+    return Crew(through, count, f"{count} dask workers with {threads} threads", client)
 
 
 def _same_versions(client: Any) -> None:

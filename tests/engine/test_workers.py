@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from tile_engine.engine.workers import Where, crew, window
+from tile_engine.engine.window import window
+from tile_engine.engine.workers import Where, crew
 from tile_engine.errors import MachineError, SettingsError
 
 

@@ -20,7 +20,7 @@ from tile_engine.engine.plan import Plan
 from tile_engine.engine.run import execute
 from tile_engine.engine.runs.apply import BATCH, CELLS, cell_frames
 from tile_engine.engine.runs.convert import tissue
-from tile_engine.engine.tile import Mask, Tile, grid, within
+from tile_engine.engine.tile import Mask, Tiles, grid, within
 from tile_engine.models.autoencoder import Autoencoder
 from tile_engine.models.clusterer import Clusterer
 from tile_engine.models.heads import ClusterHead
@@ -66,12 +66,12 @@ def plan_of(job: Job) -> Plan:
     return Plan(job.image(name), tiles, network, layers, unit=tuple(CELLS * s for s in network.stride))
 
 
-def tissue_tiles(box: Box, step: tuple[int, ...], halo: tuple[int, ...], mask: Mask) -> Iterator[Tile]:
+def tissue_tiles(box: Box, step: tuple[int, ...], halo: tuple[int, ...], mask: Mask) -> Tiles:
     return within(grid(box, step, halo), mask)
 
 
 def count(plan: Plan, units: list[Box]) -> int:
-    return sum(sum(1 for _ in plan.tiles(unit)) for unit in units)
+    return sum(len(Tiles.of(plan.tiles(unit))) for unit in units)
 
 
 def network_rate(network: PatchNetwork, many: int) -> Seconds:

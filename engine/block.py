@@ -14,10 +14,12 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from ..stores.frame import Array, Box
 from ..stores.slides.view import read_masked
 from ..stores.source import Source
+from .tile import Tiles
 
 BAND = 512
 """Cells along a band, about: whole rows of the source's own tiles, so that nothing is decoded twice."""
@@ -43,14 +45,21 @@ class Block:
         self._bands = [(band.start[0], self._pool.submit(self._read, band)) for band in inside.cut(cut) if band.size]
         self._bad: list[Box] = []
 
-    def cut(self, box: Box) -> Array | None:
-        """A view of the pixels of a box inside this one, as soon as they are there; None where some of them are lost."""
-        while self._bands and self._bands[0][0] < box.stop[0]:
+    def sound(self, tiles: Tiles) -> Array:
+        """Whether all pixels of each tile could be decoded, as soon as they were read: (tile,), bool."""
+        last = tiles.stops[:, 0].max(initial=self.corner[0])
+        while self._bands and self._bands[0][0] < last:
             self._bad += self._bands.pop(0)[1].result()
-        if self._bad and any((box & bad).size for bad in self._bad):
-            return None
-        sides = zip(box.start, box.stop, self.corner, strict=True)
-        pixels: Array = self._values[(slice(None), *(slice(a - c, b - c) for a, b, c in sides))]
+        lost = np.zeros(len(tiles), bool)
+        for bad in self._bad:
+            lost |= ((tiles.starts < bad.stop) & (tiles.stops > bad.start)).all(1)
+        return ~lost
+
+    def cut(self, tiles: Tiles) -> Array:
+        """The pixels of tiles that were asked for in `sound`: (tile, channel, *shape)."""
+        axes = tuple(range(len(tiles.shape)))
+        windows = sliding_window_view(np.moveaxis(self._values, 0, -1), tiles.shape, axes)
+        pixels: Array = windows[tuple((tiles.starts - np.array(self.corner)).T)]
         return pixels
 
     def _read(self, band: Box) -> list[Box]:

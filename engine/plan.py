@@ -101,7 +101,7 @@ class Plan:
 
     def _check_tiles(self) -> None:
         """The first tile stands for all: what it reads, less the halo, is whole cells that hold what it writes."""
-        tile = next(self.tiles(next(self.units())), None)
+        tile = next(iter(self.tiles(next(self.units()))), None)
         if tile is None:
             return
         stride, halo = self.model.stride, self.model.halo
@@ -121,7 +121,7 @@ class Plan:
         block = math.prod(u + 2 * h for u, h in zip(self.unit, self.model.halo, strict=True)) * size
         cells = math.prod(-(-u // s) for u, s in zip(self.unit, self.model.stride, strict=True))
         results = sum(n * np.dtype(t).itemsize for n, t in self.model.outputs.values()) * cells
-        first = next(self.tiles(next(self.units())), None)
+        first = next(iter(self.tiles(next(self.units()))), None)
         batch = self.numerics.batch * (first.read.size if first else 0) * size
         return block + 2 * results + 2 * batch
 

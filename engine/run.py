@@ -15,12 +15,15 @@ from ..stores.array import Written
 from ..stores.frame import Array, Box
 from .block import Block
 from .plan import Plan
-from .tile import Tile
+from .tile import Tiles
 
 U = TypeVar("U")
 R = TypeVar("R")
 Workers = Callable[[Callable[[U], R], Iterable[U]], Iterator[R]]
 """Anything shaped like `map`: the results may come in any order."""
+
+_ADDING = threading.Lock()
+"""Several threads of a unit add to its seconds. Of the module, because an outcome must travel between processes."""
 
 
 @dataclass(slots=True)
@@ -30,7 +33,6 @@ class Outcome:
     files: list[Written] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=lambda: {"read": 0.0, "compute": 0.0, "write": 0.0})
     facts: dict[str, Any] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @contextmanager
     def clock(self, name: str) -> Iterator[None]:
@@ -38,7 +40,7 @@ class Outcome:
         try:
             yield
         finally:
-            with self._lock:
+            with _ADDING:
                 self.seconds[name] += time.perf_counter() - start
 
 
@@ -56,72 +58,58 @@ def execute(plan: Plan, unit: Box) -> Outcome:
     outcome = Outcome()
     cells = unit.coarsen(plan.model.stride)
     results = {name: np.zeros((n, *cells.shape), t) for name, (n, t) in plan.model.outputs.items()}
-    tiles = list(plan.tiles(unit))
-    sound: list[Tile] = []
-    if tiles:
-        around = _around(tiles)
+    tiles = Tiles.of(plan.tiles(unit))
+    sound: list[Tiles] = []
+    if len(tiles):
+        around = Box(
+            tuple(tiles.starts.min(0).tolist()), tuple(tiles.stops.max(0).tolist())
+        )  # beside tissue, far smaller
         with outcome.clock("compute"), Block(plan.source, around, plan.level, lambda: outcome.clock("read")) as block:
-            answers = plan.model(_batches(tiles, block, plan.numerics.batch, sound))
-            done = 0
-            for answer in answers:
-                for i, tile in enumerate(sound[done : done + plan.numerics.batch]):
-                    _place(results, answer, i, tile=tile, plan=plan, origin=cells.start)
-                done += plan.numerics.batch
-        outcome.facts["masked"] = len(tiles) - len(sound)
+            for i, answer in enumerate(plan.model(_batches(tiles, block, plan.numerics.batch, sound))):
+                _place(results, answer, tiles=sound[i], plan=plan, origin=cells.start)
+        outcome.facts["masked"] = len(tiles) - sum(map(len, sound))
     with outcome.clock("write"):
         for name, layer in plan.layers.items():
             for box in cells.cut(layer.chunks):
                 inside = box.shift([-a for a in cells.start]).slices
                 outcome.files += layer.write(box, results[name][(slice(None), *inside)])
-    outcome.facts["tiles"] = len(sound)
+    outcome.facts["tiles"] = sum(map(len, sound))
     return outcome
 
 
-def _around(tiles: list[Tile]) -> Box:
-    """The smallest box that holds all that the tiles read; beside sparse tissue it is far smaller than the unit."""
-    starts, stops = np.array([t.read.start for t in tiles]), np.array([t.read.stop for t in tiles])
-    return Box(tuple(starts.min(0).tolist()), tuple(stops.max(0).tolist()))
-
-
-def _batches(tiles: list[Tile], block: Block, size: int, sound: list[Tile]) -> Iterator[Array]:
+def _batches(tiles: Tiles, block: Block, size: int, sound: list[Tiles]) -> Iterator[Array]:
     """Batches in order, all of one size: the last is padded with zeros, so that its numerics are those of a full one.
 
-    Tiles whose pixels are there are listed in `sound` as they are cut; the others are left out.
+    The tiles of each batch are put into `sound` as they are cut; those whose pixels are lost are left out.
     """
-    batch: Array | None = None
-    filled = 0
-    for tile in tiles:
-        pixels = block.cut(tile.read)
-        if pixels is None:
-            continue
-        sound.append(tile)
-        if batch is None:
-            batch = np.empty((size, *pixels.shape), pixels.dtype)
-        batch[filled] = pixels
-        filled += 1
-        if filled == size:
-            yield batch
-            batch, filled = None, 0
-    if batch is not None:
-        batch[filled:] = 0
+    ready = tiles[:0]
+    for at in range(0, len(tiles), size):
+        group = tiles[at : at + size]
+        ready = ready.join(group[block.sound(group)])
+        if len(ready) >= size:
+            sound.append(ready[:size])
+            yield block.cut(sound[-1])
+            ready = ready[size:]
+    if len(ready):
+        sound.append(ready)
+        pixels = block.cut(ready)
+        batch = np.zeros((size, *pixels.shape[1:]), pixels.dtype)
+        batch[: len(ready)] = pixels
         yield batch
 
 
 def _place(
-    results: Mapping[str, Array],
-    answer: Mapping[str, Array],
-    i: int,
-    *,
-    tile: Tile,
-    plan: Plan,
-    origin: tuple[int, ...],
+    results: Mapping[str, Array], answer: Mapping[str, Array], *, tiles: Tiles, plan: Plan, origin: tuple[int, ...]
 ) -> None:
-    """Put one tile's cells where they belong, cropped where the frame ends."""
-    there, here = [slice(None)], [slice(None)]
-    sides = zip(tile.write.start, tile.write.stop, tile.read.start, plan.model.stride, plan.model.halo, strict=True)
-    for (start, stop, read, step, around), corner in zip(sides, origin, strict=True):
-        low, high, first = start // step, -(-stop // step), (read + around) // step
-        there.append(slice(low - corner, high - corner))
-        here.append(slice(low - first, high - first))
+    """Put the cells of a batch where they belong, cropped where the frame ends."""
+    step, count = np.array(plan.model.stride), len(tiles)
+    first = (tiles.starts + np.array(plan.model.halo)) // step
+    low, high = tiles.writes[:, 0] // step, -(-tiles.writes[:, 1] // step)
+    shape = next(iter(answer.values())).shape[2:]
+    cell = np.indices(shape).reshape(len(shape), -1).T  # of a tile
+    at = first[:, None] + cell  # tile, cell, axis
+    inside = ((low[:, None] <= at) & (at < high[:, None])).all(2)
+    there = (slice(None), *(at[inside] - np.array(origin)).T)
     for name, result in results.items():
-        result[tuple(there)] = answer[name][i][tuple(here)]
+        values = np.moveaxis(answer[name][:count], 1, 0)
+        result[there] = values.reshape(len(values), count, len(cell))[:, inside]

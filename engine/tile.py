@@ -10,16 +10,16 @@ engine pads what it reads and crops what it writes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from scipy.ndimage import map_coordinates
 
 from ..stores.frame import Array, Box, Frame
 
-Sampler = Callable[[Box], Iterator["Tile"]]
-"""Tiles whose writes lie in a box: what a plan asks for, unit by unit."""
+Sampler = Callable[[Box], "Iterable[Tile]"]
+"""Tiles whose writes lie in a box: what a plan asks for, unit by unit. Best as `Tiles`; a generator of `Tile` serves too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +35,70 @@ class Tile:
             raise ValueError(f"a tile writes inside what it reads: reads {self.read}, writes {self.write}")
 
 
-def grid(box: Box, shape: Sequence[int], halo: Sequence[int] = (), level: int = 0) -> Iterator[Tile]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Tiles:
+    """Tiles of one shape, in order, as arrays: a unit has thousands, and an object each would cost 30 times as much.
+
+    >>> [t.write.start for t in grid(Box((0,), (10,)), (4,))[1:]]
+    [(4,), (8,)]
+    """
+
+    starts: Array
+    """First cell that each tile reads: (tile, axis), int64."""
+    shape: tuple[int, ...]
+    """Cells that every tile reads along each axis."""
+    writes: Array
+    """Start and stop of what each tile writes: (tile, 2, axis), int64."""
+    level: int = 0
+
+    @property
+    def stops(self) -> Array:
+        return self.starts + np.array(self.shape, np.int64)
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def __getitem__(self, index: Any) -> Tiles:
+        """Some of them: by a slice, indices, or a yes or no for each."""
+        return replace(self, starts=self.starts[index], writes=self.writes[index])
+
+    def __iter__(self) -> Iterator[Tile]:
+        for start, stop, write in zip(self.starts.tolist(), self.stops.tolist(), self.writes.tolist(), strict=True):
+            yield Tile(Box(tuple(start), tuple(stop)), Box(*map(tuple, write)), self.level)
+
+    def join(self, other: Tiles) -> Tiles:
+        """These, then the others, which read the same shape."""
+        if not len(self):
+            return other
+        starts, writes = (np.concatenate(pair) for pair in ((self.starts, other.starts), (self.writes, other.writes)))
+        return replace(self, starts=starts, writes=writes)
+
+    @classmethod
+    def of(cls, tiles: Iterable[Tile]) -> Tiles:
+        """The same tiles as arrays. Raises ValueError where they read different shapes: a batch could not hold them."""
+        if isinstance(tiles, cls):
+            return tiles
+        listed = list(tiles)
+        shapes = {(t.read.shape, t.level) for t in listed} or {((), 0)}
+        if len(shapes) > 1:
+            raise ValueError(f"tiles of a unit read one shape at one level, got {sorted(shapes)}")
+        ((shape, level),) = shapes
+        starts = np.array([t.read.start for t in listed], np.int64).reshape(len(listed), len(shape))
+        writes = np.array([(t.write.start, t.write.stop) for t in listed], np.int64).reshape(len(listed), 2, len(shape))
+        return cls(starts, shape, writes, level)
+
+
+def grid(box: Box, shape: Sequence[int], halo: Sequence[int] = (), level: int = 0) -> Tiles:
     """Tiles on multiples of `shape`, whose writes partition `box`, in C order.
 
     >>> [t.write.start for t in grid(Box((0,), (10,)), (4,))]
     [(0,), (4,), (8,)]
     """
     halo = tuple(halo) or (0,) * len(shape)
-    for write in box.cut(shape):
-        low = tuple([a // s * s - h for a, s, h in zip(write.start, shape, halo, strict=True)])
-        yield Tile(Box(low, tuple([a + s + 2 * h for a, s, h in zip(low, shape, halo, strict=True)])), write, level)
+    places = [np.arange(a // s, -(-b // s)) * s for a, b, s in zip(box.start, box.stop, shape, strict=True)]
+    corners = np.stack(np.meshgrid(*places, indexing="ij"), axis=-1).reshape(-1, len(shape))
+    writes = np.stack([np.maximum(corners, box.start), np.minimum(corners + np.array(shape), box.stop)], axis=1)
+    return Tiles(corners - np.array(halo), tuple(s + 2 * h for s, h in zip(shape, halo, strict=True)), writes, level)
 
 
 class Mask:
@@ -86,12 +140,12 @@ class Mask:
         return np.where(size > 0, covered * np.prod(self.ratio) / np.maximum(size, 1), 0.0).clip(0, 1)
 
 
-def within(tiles: Iterable[Tile], mask: Mask, share: float = 0.5) -> Iterator[Tile]:
+def within(tiles: Iterable[Tile], mask: Mask, share: float = 0.5) -> Tiles:
     """Only the tiles of which at least `share` of what they read (inside the image) lies in the mask."""
-    stream = iter(tiles)
-    while batch := list(islice(stream, 4096)):
-        kept = mask.share([t.read for t in batch]) >= share - 1e-9
-        yield from (t for t, keep in zip(batch, kept, strict=True) if keep)
+    tiles = Tiles.of(tiles)
+    if not len(tiles):
+        return tiles
+    return tiles[mask.share_of(tiles.starts.astype(float), tiles.stops.astype(float)) >= share - 1e-9]
 
 
 def scatter(mask: Mask, image: Frame, shape: Sequence[int], *, count: int, generator: np.random.Generator) -> Array:

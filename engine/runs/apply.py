@@ -6,7 +6,7 @@ largest first, the same on every slide) and `labels` (per slide: `labels/cluster
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -72,7 +72,7 @@ def plan_of(job: Job, slide: str) -> Plan:
     )
 
 
-def _tissue_tiles(box: Box, step: tuple[int, ...], halo: tuple[int, ...], mask: Mask) -> Iterator[Tile]:
+def _tissue_tiles(box: Box, step: tuple[int, ...], halo: tuple[int, ...], mask: Mask) -> Iterable[Tile]:
     return within(grid(box, step, halo), mask)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -233,6 +234,20 @@ def test_a_plan_beyond_the_machines_memory_is_refused_with_both_sizes(monkeypatc
     with pytest.raises(MachineError, match="3 workers need about 0 MiB and 0 MiB are free") as caught:
         plan.check(workers=3)
     assert caught.value.exit_status == 5
+
+
+def test_a_sampler_may_yield_tiles_one_by_one() -> None:
+    plan, again = simple(), simple()
+    source = MemorySource(np.random.default_rng(0).integers(0, 256, (1, 64, 48), np.uint8))
+    run(replace(plan, source=source))
+    run(replace(again, source=source, tiles=lambda box: (tile for tile in plan.tiles(box))))
+    assert plan.layers["sum"].values.any()
+    np.testing.assert_array_equal(plan.layers["sum"].values, again.layers["sum"].values)
+
+
+def test_an_outcome_travels_between_processes() -> None:
+    outcome = run(simple())[0]
+    assert copy.deepcopy(outcome) == outcome  # by the same road as between processes
 
 
 def test_a_run_checks_its_plan_before_any_work() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tile_engine.engine.tile import Mask, Tile, grid, scatter, within
+from tile_engine.engine.tile import Mask, Tile, Tiles, grid, scatter, within
 from tile_engine.stores.frame import Box, Frame
 
 
@@ -38,6 +38,22 @@ def test_the_writes_of_a_grid_partition_its_box(drawn: tuple[Box, tuple[int, ...
 def test_a_tile_that_writes_beyond_what_it_reads_is_refused() -> None:
     with pytest.raises(ValueError, match="writes inside what it reads"):
         Tile(Box((0,), (4,)), Box((2,), (5,)))
+
+
+def test_tiles_as_objects_and_as_arrays_are_the_same_tiles() -> None:
+    box = Box((3, 5), (17, 20))
+    tiles = grid(box, (4, 6), (1, 2))
+    again = Tiles.of(iter(tiles))
+    assert list(again) == list(tiles) and len(again) == len(tiles) == 20
+    assert list(tiles[3:5]) == list(tiles)[3:5]
+    assert list(tiles[:2].join(tiles[2:])) == list(tiles)
+    assert len(Tiles.of(iter(()))) == 0
+
+
+def test_tiles_of_one_unit_that_read_different_shapes_are_refused_with_both() -> None:
+    mixed = [Tile(Box((0,), (4,)), Box((0,), (4,))), Tile(Box((4,), (6,)), Box((4,), (6,)))]
+    with pytest.raises(ValueError, match=r"\(2,\).*\(4,\)"):
+        Tiles.of(mixed)
 
 
 @st.composite
@@ -73,10 +89,10 @@ def test_within_keeps_just_the_tiles_of_which_enough_is_covered(drawn: Any, data
     full, _, mask = drawn
     image = Box((0,) * full.ndim, full.shape)
     tiles = list(grid(image, data.draw(st.tuples(*[st.integers(1, 5)] * full.ndim)), (1,) * full.ndim))
-    kept = set(map(id, within(tiles, mask, share)))
+    kept = set(within(tiles, mask, share))
     for tile in tiles:
         covered = full[(tile.read & image).slices].mean()
-        assert (id(tile) in kept) == (covered >= share - 1e-9)
+        assert (tile in kept) == (covered >= share - 1e-9)
 
 
 @settings(deadline=None, max_examples=100)

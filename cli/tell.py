@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 def print_result(run: Run, *, as_json: bool) -> int:
-    """Where things are, and the exit status: 3 where slides were rejected."""
-    rejected = run.rejected
-    status = 3 if rejected else 0
+    """Where things are, and the exit status: 3 where slides were rejected or tiles quarantined."""
+    rejected, quarantined = run.rejected, run.quarantined
+    status = 3 if rejected or quarantined else 0
     if as_json:
         _json({"event": "result", "out": str(run.out), "status": run.status, "rejected": rejected, "exit": status})
         return status
@@ -27,6 +27,8 @@ def print_result(run: Run, *, as_json: bool) -> int:
         print(f"done so far: {run.out}")
     if rejected:
         print(f"{len(rejected)} slides were rejected: {run.out / 'rejected.json'}", file=sys.stderr)
+    if quarantined:
+        print(f"tiles of {len(quarantined)} slides were quarantined: {run.out / 'quarantined.json'}", file=sys.stderr)
     return status
 
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from ..errors import SettingsError
 from ..stores.folder import Folder
-from ..stores.frame import Frame
+from ..stores.frame import Box, Frame
 from ..stores.image import StoredImage
+from ..stores.slides.guarded import Piece, guarded
 from ..stores.slides.reader import Slide, open_slide
 from ..stores.slides.view import at_spacing
 from ..stores.source import Source
@@ -93,6 +94,8 @@ class Job:
     slides: dict[str, SlideRecord]
     """Those that the run can use."""
     fingerprints: dict[str, str]
+    lethal: dict[str, tuple[Piece, ...]] = field(default_factory=dict)
+    """Slide -> tiles that end the process that decodes them: they are masked."""
 
     def ledger_key(self, step: str, slide: str = "") -> str:
         """The fingerprint that a unit's receipt must carry."""
@@ -104,7 +107,8 @@ class Job:
 
     def slide(self, slide: str) -> Slide:
         record = self.slides[slide]
-        return _open(record.path, record.mpp, record.fingerprint)
+        opened = _open(record.path, record.mpp, record.fingerprint)
+        return cast(Slide, guarded(opened, self.lethal.get(slide, ())))
 
     def view(self, slide: str) -> Source:
         """The slide itself, seen at the run's spacing."""
@@ -138,7 +142,7 @@ class Step(Protocol):
 
 def load(out: Path) -> Job:
     """The job of a folder, read once per change of its documents. Raises SettingsError where OUT holds no run."""
-    stamp = tuple(_stamp(out / name) for name in ("run.json", "slides.json", "rejected.json"))
+    stamp = tuple(_stamp(out / name) for name in ("run.json", "slides.json", "rejected.json", "quarantined.json"))
     return _load(out, stamp)
 
 
@@ -156,7 +160,12 @@ def _load(out: Path, stamp: tuple[int, ...]) -> Job:
     rejected = folder.read("rejected")
     records = {s: record_of(raw) for s, raw in folder.read("slides").items() if s not in rejected}
     settings = Settings.model_validate(run["settings"])
-    return Job(folder, settings, run["spacing"], records, dict(run["fingerprints"]))
+    lethal = {s: tuple(map(piece_of, tiles)) for s, tiles in folder.read("quarantined").items()}
+    return Job(folder, settings, run["spacing"], records, dict(run["fingerprints"]), lethal)
+
+
+def piece_of(raw: dict[str, Any]) -> Piece:
+    return raw["level"], Box(tuple(raw["start"]), tuple(raw["stop"]))
 
 
 def record_of(raw: dict[str, Any]) -> SlideRecord:

@@ -5,77 +5,39 @@ from __future__ import annotations
 import logging
 import threading
 import time
-import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
-from pathlib import Path
-from typing import Any
+from functools import lru_cache
+from itertools import groupby
 
-from ..errors import MachineError, NoInputError, SettingsError, SlideError, TileEngineError, UnfinishedError
-from ..stores.files import FULL
+from ..errors import NoInputError, SettingsError
 from ..stores.receipts import Ledger
-from ..stores.slides.cohort import fingerprint
+from .dispatch import LIMIT, answers
 from .job import Job, Step, Unit, load
 from .manifest import update_rejected
 from .opening import Rejection
+from .perform import Summary
 from .progress import Beacon, Event, Report
-from .stages import STAGES, STEPS, TITLES, stage_of
+from .stages import STAGES, TITLES, stage_of
+from .stopping import Stop
 from .workers import Crew
 
 log = logging.getLogger("tile_engine")
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """What comes back from a unit: under 1 kB, whatever it wrote."""
+@dataclass(slots=True)
+class Going:
+    """What the steps of a run share while it goes on."""
 
-    unit: Unit
-    seconds: dict[str, float] = field(default_factory=dict)
-    amount: int = 0
-    """Pixels, patches or tiles that it went through."""
-    rejected: tuple[str, str] | None = None
-    """Reason code and message, where the unit's slide cannot be used."""
-    detail: str = ""
-    """For the log."""
+    crew: Crew
+    report: Report
+    stop: Stop = field(default_factory=Stop)
+    limit: float = LIMIT
+    """Seconds that one unit of a slide may take on a worker."""
 
 
-def perform(out: Path, unit: Unit) -> Summary:
-    """Do one unit wherever this runs, and leave its receipt. A slide's failure comes back as data."""
-    job = load(out)
-    step = STEPS[unit.step]
-    try:
-        if unit.slide:
-            _unchanged(job, unit)
-        outcome = step.execute(job, unit)
-    except SlideError as error:
-        if not unit.slide:
-            raise
-        return Summary(unit, rejected=(error.code, error.message), detail=error.message)
-    except TileEngineError:
-        raise
-    except MemoryError as error:
-        raise MachineError(
-            f"memory ran out in step {unit.step!r} of {unit.name}: use fewer workers.", "E_MEMORY"
-        ) from error
-    except Exception as error:
-        _no_fault_of_the_slide(error, out)
-        if not unit.slide:
-            raise
-        # One slide's surprise must not end the others' work: it is recorded with its trace, and the run goes on.
-        text = f"{type(error).__name__}: {error}"
-        return Summary(
-            unit,
-            rejected=("E_UNIT_FAILED", f"{text} (see log.txt; --redo tries it again)"),
-            detail=traceback.format_exc(),
-        )
-    ledger = Ledger(out, unit.step, job.ledger_key(unit.step, unit.slide))
-    receipt = ledger.write(unit.name, outcome.files, seconds=outcome.seconds, facts=outcome.facts)
-    return Summary(unit, dict(receipt.seconds), _amount(receipt.facts))
-
-
-def run_stages(job: Job, stages: Iterable[str], crew: Crew, report: Report) -> Job:
+def run_stages(job: Job, stages: Iterable[str], going: Going) -> Job:
     """Do the named stages' steps, as far as receipts do not say that they are done.
 
     Raises SettingsError where an earlier stage is missing, NoInputError where every slide came to be rejected.
@@ -83,54 +45,83 @@ def run_stages(job: Job, stages: Iterable[str], crew: Crew, report: Report) -> J
     for stage in stages:
         _needs_before(job, stage)
         for step in STAGES[stage]:
-            job = _do(job, step, crew=crew, report=report)
+            job = _do(job, step, going)
             if not job.slides:
                 raise NoInputError("no slide of this run can be used; rejected.json says why, slide by slide.")
     return job
 
 
-def _do(job: Job, step: Step, *, crew: Crew, report: Report) -> Job:
-    """All units of a step that are left, then the step's line in run.json."""
-    began = time.perf_counter()
-    title = TITLES[step.name]
-    units = list(step.units(job))
-    ledgers = {s: Ledger(job.folder.out, step.name, job.ledger_key(step.name, s)) for s in {u.slide for u in units}}
-    seconds = {"read": 0.0, "compute": 0.0, "write": 0.0}
-    done, amount, gone = 0, 0, set[str]()
-    _mark(job, step.name, "running", seconds, wall=0.0)
-    slides = {u.slide for u in units if u.slide}
+def _do(job: Job, step: Step, going: Going) -> Job:
+    """All units of a step that are left, then the step's line in run.json. Units are never listed: there may be millions."""
+    count = _Count(job, step)
+    _mark(job, step.name, "running", count.seconds, wall=0.0)
+    gone = set[str]()
+    begun = job
 
     def left() -> Iterator[Unit]:
-        nonlocal done
-        for unit in units:
-            receipt = ledgers[unit.slide].find(unit.name)
-            if receipt is not None:
-                done += 1
-                for name, value in receipt.seconds.items():
-                    seconds[name] += value
-            elif unit.slide not in gone:
+        for unit in step.units(begun):
+            if going.stop.asked:
+                return
+            if not count.receipt(unit) and unit.slide not in gone:
                 yield unit
 
-    def tell() -> None:
-        facts = {"slides": len(slides), "amount": amount, "seconds": time.perf_counter() - began}
-        report(Event("progress", title, stage_of(step.name), done, len(units), facts))
-
-    tell()
-    with _watched(job, step, title=title, report=report):
-        for summary in crew.map(partial(perform, job.folder.out), left()):
+    going.report(count.event())
+    with _watched(job, step, title=TITLES[step.name], report=going.report):
+        for summary in answers(job.folder.out, left(), going.crew, going.limit):
+            if summary.lethal:
+                job = _quarantine(job, summary, going.report)
             if summary.rejected:
                 if summary.unit.slide not in gone:
                     gone.add(summary.unit.slide)
-                    job = _reject(job, summary, report)
+                    job = _reject(job, summary, going.report)
                 continue
-            done += 1
-            amount += summary.amount
-            for name, value in summary.seconds.items():
-                seconds[name] += value
-            tell()
-    tell()
-    _mark(job, step.name, "complete", seconds, wall=time.perf_counter() - began)
+            count.add(summary)
+            going.report(count.event())
+    going.stop.check()
+    going.report(count.event())
+    _mark(job, step.name, "complete", count.seconds, wall=count.wall)
     return load(job.folder.out)
+
+
+class _Count:
+    """How far a step is."""
+
+    def __init__(self, job: Job, step: Step) -> None:
+        self._job, self._step = job, step
+        self._began = time.perf_counter()
+        self._done = self._amount = self._total = self._slides = 0
+        self.seconds = {"read": 0.0, "compute": 0.0, "write": 0.0}
+        for slide, units in groupby(step.units(job), lambda unit: unit.slide):
+            self._slides += bool(slide)
+            self._total += sum(1 for _ in units)
+        self._ledger = lru_cache(maxsize=64)(
+            lambda slide: Ledger(job.folder.out, step.name, job.ledger_key(step.name, slide))
+        )
+
+    @property
+    def wall(self) -> float:
+        return time.perf_counter() - self._began
+
+    def receipt(self, unit: Unit) -> bool:
+        """Whether a unit is done already; if so it counts."""
+        receipt = self._ledger(unit.slide).find(unit.name)
+        if receipt is not None:
+            self._count(receipt.seconds)
+        return receipt is not None
+
+    def add(self, summary: Summary) -> None:
+        self._amount += summary.amount
+        self._count(summary.seconds)
+
+    def event(self) -> Event:
+        name = self._step.name
+        facts = {"slides": self._slides, "amount": self._amount, "seconds": self.wall}
+        return Event("progress", TITLES[name], stage_of(name), self._done, self._total, facts)
+
+    def _count(self, seconds: Mapping[str, float]) -> None:
+        self._done += 1
+        for name, value in seconds.items():
+            self.seconds[name] += value
 
 
 @contextmanager
@@ -168,6 +159,19 @@ def _reject(job: Job, summary: Summary, report: Report) -> Job:
     return update_rejected(job, record.id, rejection)
 
 
+def _quarantine(job: Job, summary: Summary, report: Report) -> Job:
+    """Mask tiles that end the process that decodes them, from now on and in every step."""
+    record = job.slides[summary.unit.slide]
+    quarantined = job.folder.read("quarantined")
+    tiles = quarantined.setdefault(record.id, [])
+    tiles += [{"level": level, "start": start, "stop": stop} for level, start, stop in summary.lethal]
+    job.folder.write("quarantined", quarantined)
+    text = f"{record.name}: {len(summary.lethal)} tiles end the process that decodes them and are masked"
+    log.warning("%s (E_CRASHES_READER) in %s: %s", text, summary.unit.step, summary.lethal)
+    report(Event("warning", text, facts={"code": "E_CRASHES_READER", "slide": record.id}))
+    return load(job.folder.out)
+
+
 def _mark(job: Job, step: str, status: str, seconds: dict[str, float], *, wall: float) -> None:
     """The step's line in run.json; wall time adds up over the tries that it took."""
     run = job.folder.read("run")
@@ -193,54 +197,3 @@ def _needs_before(job: Job, stage: str) -> None:
                 f"`tile-engine {earlier} {job.folder.out}` first, or `tile-engine run cluster` for all of them.",
                 "E_STAGE_ORDER",
             )
-
-
-def _unchanged(job: Job, unit: Unit) -> None:
-    """A slide that is replaced while the run reads it would leave a store of two halves."""
-    record = job.slides.get(unit.slide)
-    if record is None:
-        raise SlideError("it was rejected while this unit waited.", "E_REJECTED")
-    reads = ("overview", "pixels", "tiles") if job.settings.pixels == "none" else ("overview", "pixels")
-    if unit.step not in reads:  # the others read what is stored
-        return
-    try:
-        now = fingerprint(Path(record.path))
-    except (OSError, SlideError) as error:
-        raise SlideError(
-            f"it cannot be read any more ({error}). Bring it back and run again with --redo.", "E_CHANGED"
-        ) from error
-    if now != record.fingerprint:
-        raise SlideError(
-            "the file was changed while the run was reading it. Run again with --redo once it is settled.", "E_CHANGED"
-        )
-
-
-def _no_fault_of_the_slide(error: Exception, out: Path) -> None:
-    """Raise what ends the run instead of rejecting one slide after another: a full or broken disk below OUT."""
-    if not isinstance(error, OSError):
-        return
-    if error.errno in FULL:
-        raise UnfinishedError(
-            f"no room left for results in {out}: {error.strerror}. What was written is safe; free some space and run the "
-            "same command again.",
-            "E_DISK_FULL",
-        ) from error
-    named = str(error.filename or "")
-    if named and Path(named).is_relative_to(out):
-        raise MachineError(
-            f"{named} cannot be written or read ({error.strerror}): the output folder itself fails. What was written is "
-            "safe; mend that and run the same command again.",
-            "E_OUT_FAILS",
-        ) from error
-
-
-def _amount(facts: Any) -> int:
-    return int(facts.get("pixels") or facts.get("tiles") or facts.get("patches") or 0)
-
-
-def unfinished(error: BaseException) -> UnfinishedError:
-    """What a user is told when workers vanish."""
-    return UnfinishedError(
-        f"the workers stopped before the run was done ({type(error).__name__}: {error}). What was written is safe: "
-        "run the same command again."
-    )

@@ -45,8 +45,8 @@ def prepare(
     rejected = _rejected(folder, opened, retry=redo)
     found = {s: r.step for s, r in rejected.items()}
     prints = fingerprints(settings, opened.spacing, opened.slides.values(), found)
+    begun = {s: record_of(raw) for s, raw in folder.read("slides").items()}
     if "settings" in old:
-        begun = {s: record_of(raw) for s, raw in folder.read("slides").items()}
         stale = stale_steps(old, prints)
         moved = _slides_diff(begun, opened.slides)
         changes = [*_settings_diff(old, settings, opened.spacing), *moved]
@@ -68,6 +68,10 @@ def prepare(
         if stale or moved:
             _forget(folder, stale, begun, opened.slides)
     sweep(folder.out)
+    quarantined = folder.read("quarantined")
+    if quarantined:  # tiles of a slide that has changed since are given another chance
+        kept = {s: t for s, t in quarantined.items() if s in opened.slides and opened.slides[s].key == begun[s].key}
+        folder.write("quarantined", kept)
     folder.write("slides", {s: asdict(r) for s, r in opened.slides.items()})
     folder.write("rejected", {s: asdict(r) for s, r in sorted(rejected.items())})
     steps = {s: facts for s, facts in old.get("steps", {}).items() if facts["fingerprint"] == prints.get(s)}

@@ -83,6 +83,11 @@ class Run:
         return self._folder.read("rejected")
 
     @property
+    def quarantined(self) -> dict[str, list[dict[str, Any]]]:
+        """Slide id -> tiles (level, start, stop) that end the process that decodes them: they were masked."""
+        return self._folder.read("quarantined")
+
+    @property
     def settings(self) -> dict[str, Any]:
         return dict(self._folder.read("run")["settings"])
 
@@ -101,10 +106,10 @@ class Run:
 
     @property
     def exit_status(self) -> int:
-        """0 where everything is done, 3 where slides were rejected, 75 where the run is unfinished."""
+        """0 where everything is done, 3 where slides were rejected or tiles quarantined, 75 where the run is unfinished."""
         if self.status != "done":
             return 75
-        return 3 if self.rejected else 0
+        return 3 if self.rejected or self.quarantined else 0
 
     def _open(self, path: Path) -> StoredImage:
         if not path.exists():

@@ -1,31 +1,136 @@
 """Window: units handed to dask one by one from a lazy generator, about two per worker at a time.
 
-The scheduler's memory and the client's do not grow with their number. Tasks are never pure (dask must not merge them).
+The scheduler's memory and the client's do not grow with their number. Tasks are never pure (dask must not merge them). What
+happens to workers is an answer too: a unit whose workers keep dying comes back as `Died`; no workers at all, or no scheduler,
+end the run with exit 75.
 """
 
 from __future__ import annotations
 
+import contextlib
+import queue
+import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any, TypeVar
+
+from ..errors import UnfinishedError
 
 U = TypeVar("U")
 R = TypeVar("R")
 
+AHEAD = 2
+"""Units in the scheduler's hands for each worker: one at work, one ready."""
+PATIENCE = 300.0
+"""Seconds to wait for workers to come back after the last one is gone."""
 
-def window(client: Any, work: Callable[[U], R], units: Iterable[U], *, size: int) -> Iterator[R]:
-    """Results of `work(unit)` as they come, never more than `size` units in the scheduler's hands."""
-    from distributed import as_completed
 
+@dataclass(frozen=True, slots=True)
+class Died:
+    """A unit whose workers ended while they had it, more often than dask allows (`allowed-failures`)."""
+
+    unit: Any
+    reason: str
+
+
+def window(
+    client: Any, work: Callable[[U], R], units: Iterable[U], *, patience: float = PATIENCE
+) -> Iterator[R | Died]:
+    """Answers to `work(unit)` as they come, never more than two units a worker in the scheduler's hands.
+
+    Raises UnfinishedError where the scheduler is gone (E_NO_SCHEDULER) or no worker came back in time (E_NO_WORKERS), and
+    what `work` raises after its third try.
+    """
     stream = iter(units)
-    flow = as_completed(loop=client.loop)
-    waiting = 0
-    for unit in stream:
-        flow.add(client.submit(work, unit, pure=False, retries=2))
-        waiting += 1
-        if waiting < size:
+    done: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    waiting: dict[Any, U] = {}
+    watch = _Watch(client, patience)
+    more = True
+    try:
+        while True:
+            while more and len(waiting) < watch.room:
+                try:
+                    unit = next(stream)
+                except StopIteration:
+                    more = False
+                    break
+                future = client.submit(work, unit, pure=False, retries=2)
+                waiting[future] = unit
+                future.add_done_callback(done.put)
+            if not waiting:
+                return
+            finished = _drain(done)
+            watch.look()
+            yield from _answers(client, [(f, waiting.pop(f)) for f in finished])
+    finally:
+        if waiting and client.status == "running":
+            client.cancel(list(waiting))
+
+
+class _Watch:
+    """How many workers there are, asked about once a second."""
+
+    def __init__(self, client: Any, patience: float) -> None:
+        self._client, self._patience = client, patience
+        self._next = self._seen = 0.0
+        self.room = AHEAD
+        self.look()
+
+    def look(self) -> None:
+        now = time.monotonic()
+        if now < self._next:
+            return
+        self._next = now + 1.0
+        count = self._workers()
+        self.room = AHEAD * max(1, count)
+        if count:
+            self._seen = now
+        elif now - self._seen > self._patience:
+            raise UnfinishedError(
+                f"all workers are gone, and none came back within {self._patience:.0f} s. What was written is safe: start "
+                "workers, or choose other ones, and run the same command again.",
+                "E_NO_WORKERS",
+            )
+
+    def _workers(self) -> int:
+        try:
+            if self._client.status not in ("running", "connecting"):
+                raise OSError(f"the client is {self._client.status}")
+            return int(self._client.scheduler_info(n_workers=0).get("n_workers", 0))
+        except (OSError, TimeoutError, RuntimeError) as error:
+            raise _lost(error) from error
+
+
+def _drain(done: queue.SimpleQueue[Any]) -> list[Any]:
+    """All futures that are done by now; waits a second for the first."""
+    found: list[Any] = []
+    with contextlib.suppress(queue.Empty):
+        found.append(done.get(timeout=1.0))
+        while True:
+            found.append(done.get_nowait())
+    return found
+
+
+def _answers(client: Any, finished: list[tuple[Any, U]]) -> Iterator[Any]:
+    from distributed import CancelledError, KilledWorker
+
+    good = [future for future, _ in finished if future.status == "finished"]
+    try:
+        yield from client.gather(good)  # small values; those of a worker that died meanwhile are made again
+    except (OSError, CancelledError) as error:
+        raise _lost(error) from error
+    for future, unit in finished:
+        if future in good:
             continue
-        done = next(flow)
-        waiting -= 1
-        yield done.result()
-    for done in flow:
-        yield done.result()
+        if future.status != "error":
+            raise _lost(RuntimeError(f"a unit was {future.status}"))
+        raised = future.exception()
+        if not isinstance(raised, KilledWorker):
+            raise raised
+        yield Died(unit, str(raised))
+
+
+def _lost(error: BaseException) -> UnfinishedError:
+    return UnfinishedError(
+        f"the dask scheduler is gone ({error}). What was written is safe: run the same command again.", "E_NO_SCHEDULER"
+    )

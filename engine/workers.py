@@ -120,7 +120,7 @@ def _dask(client: Any) -> Crew:
     count = max(1, len(workers))
 
     def through(work: Callable[[U], R], units: Iterable[U]) -> Iterator[R]:
-        return window(client, work, units, size=2 * count)
+        return window(client, work, units)
 
     return Crew(through, count, f"{count} dask workers with {threads} threads", client)
 

@@ -5,13 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-import signal
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from ...errors import MachineError, NoInputError, SettingsError
@@ -19,14 +16,16 @@ from ...stores.files import sweep
 from ...stores.folder import Folder
 from ...stores.lock import Lock
 from ...stores.slides.cohort import find_slides
+from ..dispatch import LIMIT
 from ..job import Job, load
-from ..loop import run_stages, unfinished
+from ..loop import Going, run_stages
 from ..manifest import prepare, with_threads
 from ..opened import Run
 from ..opening import Opened, Rejection, open_cohort
 from ..progress import Event, Report, silent
 from ..settings import settings_of
 from ..stages import STAGES
+from ..stopping import Stop, stoppable
 from ..workers import Crew, Where, crew
 from .estimate import Estimate, estimate
 
@@ -41,6 +40,8 @@ class How:
     redo: bool = False
     """Go on although settings or slides have changed: what depends on them is made anew."""
     force_unlock: bool = False
+    unit_timeout: float = LIMIT
+    """Seconds that a unit of a slide may take on a dask worker before it is tried elsewhere."""
     report: Report = silent
     stages: tuple[str, ...] = tuple(STAGES)
 
@@ -148,14 +149,10 @@ def refuse_inside(out: Path, slides: Slides, found: Sequence[Path]) -> None:
 
 def _go(job: Job, how: How, workers: Crew) -> Run:
     folder = job.folder
-    with _stoppable():
+    stop = Stop(tell=lambda text: how.report(Event("note", text)))
+    with stoppable(stop):
         how.report(Event("note", f"working in {workers.text}"))
-        try:
-            job = run_stages(job, how.stages, workers, how.report)
-        except Exception as error:
-            if type(error).__module__.startswith("distributed"):
-                raise unfinished(error) from error
-            raise
+        job = run_stages(job, how.stages, Going(workers, how.report, stop, how.unit_timeout))
     run = folder.read("run")
     done = all(run["steps"].get(s.name, {}).get("status") == "complete" for steps in STAGES.values() for s in steps)
     folder.write("run", run | {"status": "done" if done else "running"})
@@ -219,24 +216,3 @@ def _log_to(out: Path) -> Iterator[None]:
         logger.removeHandler(handler)
         handler.close()
         logger.propagate = before
-
-
-@contextmanager
-def _stoppable() -> Iterator[None]:
-    """SIGTERM ends the run as an interrupt does: between two writes, with everything written kept."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise Terminated
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-class Terminated(KeyboardInterrupt):
-    """SIGTERM came."""

@@ -124,7 +124,7 @@ def test_the_window_never_holds_more_units_than_it_may_and_loses_none() -> None:
 
     options = {"n_workers": 2, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
     with LocalCluster(**options) as cluster, Client(cluster, set_as_default=False) as client:
-        for result in window(client, lambda n: n * n, units(), size=4):
+        for result in window(client, lambda n: n * n, units()):
             back.append(result)
             most = max(most, drawn - len(back) + 1)
     assert sorted(back) == [n * n for n in range(40)]

@@ -1,15 +1,20 @@
-"""Files that are either whole or absent: written aside in the same folder, then renamed. Tables are folders: see tables.py."""
+"""Files that are either whole or absent: written aside in the same folder, then renamed; objects of a store are so by
+themselves. What differs between a disk and an object store stands here once. Tables are folders: see tables.py."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
+import shutil
 import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from ..errors import CorruptError, UnfinishedError
+from .remote import ObjectPath
 
 PARTIAL = ".partial"
 """Suffix of a file that is being written; a killed process leaves one behind, and the next run sweeps it."""
@@ -20,6 +25,8 @@ def write_whole(path: Path, data: bytes, *, durable: bool = False) -> int:
 
     Raises UnfinishedError (exit 75) when the disk is full: nothing half-written stays.
     """
+    if isinstance(path, ObjectPath):
+        return path.write_bytes(data)
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}{PARTIAL}")
     try:
@@ -64,6 +71,8 @@ def checksum(data: bytes | memoryview) -> int:
 
 def sweep(folder: Path) -> int:
     """Remove what a killed writer left half-done below `folder`; returns how many files that were."""
+    if isinstance(folder, ObjectPath):  # nothing there is ever half-done
+        return 0
     swept = 0
     for here, _, names in os.walk(folder):
         for name in names:
@@ -72,6 +81,47 @@ def sweep(folder: Path) -> int:
                     (Path(here) / name).unlink()
                     swept += 1
     return swept
+
+
+@contextmanager
+def ranges(path: Path, *, whole: bool = False) -> Iterator[tuple[Callable[[int, int], bytes], int]]:
+    """(read(length, offset), size) of a file that is read piece by piece. An object is fetched in one request where most
+    of it will be wanted: `whole`. Raises FileNotFoundError."""
+    if isinstance(path, ObjectPath):
+        if whole:
+            data = path.read_bytes()
+            yield lambda length, offset: data[offset : offset + length], len(data)
+        else:
+            yield path.read_range, path.stat().st_size
+        return
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        yield lambda length, offset: os.pread(fd, length, offset), os.fstat(fd).st_size
+    finally:
+        os.close(fd)
+
+
+def remove(path: Path) -> None:
+    """A file, or a folder with all that is in it; nothing where there is none."""
+    if isinstance(path, ObjectPath):
+        path.unlink(missing_ok=True)
+        path.remove_tree()
+    elif path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def bytes_below(folder: Path) -> int:
+    """Bytes of all files in a folder and below; 0 where there is none."""
+    if isinstance(folder, ObjectPath):
+        return sum(size for _, size in folder.listing())
+    return sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
+
+
+def free_bytes(folder: Path) -> float:
+    """Room that is left there; an object store has no end."""
+    return float("inf") if isinstance(folder, ObjectPath) else shutil.disk_usage(folder).free
 
 
 FULL = {28, 122}  # ENOSPC, EDQUOT

@@ -13,7 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from ..errors import LockedError
+from ..errors import LockedError, TileEngineError
+from .remote import ObjectPath
 
 HEARTBEAT = 15.0
 """Seconds between two signs of life."""
@@ -27,6 +28,7 @@ class Lock:
 
     def __init__(self, out: Path, *, force: bool = False) -> None:
         self.path = out / "lock.json"
+        self._hold = _Object(self.path) if isinstance(self.path, ObjectPath) else _File(self.path)
         self._force = force
         self._stop = threading.Event()
         self._beat = threading.Thread(target=self._live, name="lock heartbeat", daemon=True)
@@ -35,12 +37,10 @@ class Lock:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         for _ in range(60):
             try:
-                fd = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
+                self._hold.create()
             except FileExistsError:
-                self._clear_dead()
-                continue
-            with os.fdopen(fd, "w") as file:
-                json.dump(_me(), file)
+                if not self._clear_dead():
+                    continue
             self._beat.start()
             return self
         raise LockedError(f"{self.path} could not be taken: other runs keep taking it first. Try again in a moment.")
@@ -49,25 +49,24 @@ class Lock:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stop.set()
-        with contextlib.suppress(FileNotFoundError):
-            self.path.unlink()
+        self._hold.release()
 
     def _live(self) -> None:
         while not self._stop.wait(HEARTBEAT):
-            with contextlib.suppress(OSError):
-                os.utime(self.path)
+            with contextlib.suppress(OSError, TileEngineError):
+                self._hold.beat()
 
-    def _clear_dead(self) -> None:
-        """Remove the lock of a process that is gone; raise for one that may be alive."""
+    def _clear_dead(self) -> bool:
+        """Take, or make room for, the lock of a process that is gone; raise for one that may be alive. True: it is ours."""
         try:
             age = time.time() - self.path.stat().st_mtime
             owner = _owner(self.path)
         except FileNotFoundError:
-            return
+            return False
         if owner is None:
             if age < 5:  # its owner may be writing it this very moment
                 time.sleep(0.2)
-                return
+                return False
         else:
             here = owner["host"] == socket.gethostname()
             alive = here and _started(int(owner["pid"])) == owner["started"]
@@ -77,6 +76,28 @@ class Lock:
                     f"{age:.0f} s ago. Two runs would write the same files; wait for it, or "
                     + ("stop it." if here else "if it is surely gone, run again with --force-unlock.")
                 )
+        return self._hold.succeed(owner)
+
+
+class _File:
+    """A lock that is a file: its time of change is the sign of life."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def create(self) -> None:
+        with os.fdopen(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644), "w") as file:
+            json.dump(_me(), file)
+
+    def beat(self) -> None:
+        os.utime(self.path)
+
+    def release(self) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            self.path.unlink()
+
+    def succeed(self, owner: dict[str, Any] | None) -> bool:
+        """Remove a dead owner's file, so that the next to create one has it."""
         dead = self.path.with_name(f".lock.{uuid.uuid4().hex[:8]}.partial")
         with contextlib.suppress(FileNotFoundError):
             self.path.rename(dead)
@@ -84,6 +105,41 @@ class Lock:
                 with contextlib.suppress(FileExistsError):
                     os.link(dead, self.path)
             dead.unlink()
+        return False
+
+
+class _Object:
+    """A lock that is an object: made where there is none, then only ever written over the content that was seen."""
+
+    def __init__(self, path: ObjectPath) -> None:
+        self.path = path
+        self._me = json.dumps(_me() | {"token": uuid.uuid4().hex}).encode()
+        self._tag = ""
+
+    def create(self) -> None:
+        try:
+            self._tag = self.path.create(self._me)
+        except FileExistsError:
+            if self.path.read_bytes() != self._me:
+                raise
+            self._tag = self.path.meta()["e_tag"]  # it was made, and the answer was lost on the way
+
+    def beat(self) -> None:
+        self._tag = self.path.swap(self._me, self._tag)
+
+    def release(self) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            if self.path.read_bytes() == self._me:
+                self.path.unlink()
+
+    def succeed(self, owner: dict[str, Any] | None) -> bool:
+        """Write over what a dead owner left, unless another run was first."""
+        with contextlib.suppress(FileNotFoundError, FileExistsError):
+            tag = self.path.meta()["e_tag"]
+            if _owner(self.path) == owner:
+                self._tag = self.path.swap(self._me, tag)
+                return True
+        return False
 
 
 def _owner(path: Path) -> dict[str, Any] | None:

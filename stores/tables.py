@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 import warnings
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,13 @@ from typing import Any
 from ..errors import CorruptError
 from .array import Written
 from .files import checksum
+from .remote import ObjectPath
 
 
 def write_table(path: Path, table: Any) -> list[Written]:
     """Write an AnnData as zarr v3; replaces what is there in one rename. Returns its files, sorted."""
+    if isinstance(path, ObjectPath):
+        return _upload_table(path, table)
     import anndata
     import zarr
 
@@ -41,10 +45,29 @@ def write_table(path: Path, table: Any) -> list[Written]:
     return [Written(p, p.stat().st_size, checksum(p.read_bytes())) for p in files]
 
 
+def _upload_table(path: ObjectPath, table: Any) -> list[Written]:
+    """Written on this machine first; the root's metadata goes first of the old table and comes last of the new one."""
+    root = path / "zarr.json"
+    root.unlink(missing_ok=True)
+    path.remove_tree()
+    with tempfile.TemporaryDirectory(prefix="tile-engine-table-") as folder:
+        here = Path(folder) / path.name
+        files = write_table(here, table)
+        there = [Written(path / file.path.relative_to(here).as_posix(), file.size, file.crc32c) for file in files]
+        for file, target in sorted(zip(files, there, strict=True), key=lambda pair: pair[1].path == root):
+            target.path.write_bytes(file.path.read_bytes())
+    return there
+
+
 def read_table(path: Path) -> Any:
     """The AnnData at `path`. Raises CorruptError where there is none."""
     import anndata
 
     if not (path / "zarr.json").exists():
         raise CorruptError(f"{path} holds no table yet: run the same command again, or `tile-engine map OUT`.")
+    if isinstance(path, ObjectPath):
+        with tempfile.TemporaryDirectory(prefix="tile-engine-table-") as folder:
+            here = Path(folder) / path.name
+            path.download(here)
+            return anndata.read_zarr(here)
     return anndata.read_zarr(path)

@@ -1,0 +1,152 @@
+"""Bucket: the client of one bucket of an object store, and what its failures mean. Credentials never leave this file.
+
+They come from the environment (`AWS_ACCESS_KEY_ID` ...), else from the profile in `~/.aws/credentials`, else from the
+machine's own role. A busy store is asked again, with growing pauses of random length, for three minutes.
+"""
+
+from __future__ import annotations
+
+import configparser
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from ..errors import MachineError, UnfinishedError
+
+PATIENCE = timedelta(minutes=3)
+"""How long one request is tried again; above five minutes its signature would grow stale."""
+RETRIES = 20
+_DENIED = ("AccessDenied", "SignatureDoesNotMatch", "InvalidAccessKeyId", "AccountProblem", "AllAccessDisabled")
+_EXPIRED = ("ExpiredToken", "InvalidToken", "TokenRefreshRequired", "RequestExpired")
+
+
+def client(bucket: str) -> Any:
+    """The bucket's obstore client, one a process. Raises MachineError where obstore is not installed."""
+    return _client(bucket, os.getpid())  # a forked child must not share its parent's connections
+
+
+@lru_cache(maxsize=8)
+def _client(bucket: str, process: int) -> Any:
+    try:
+        from obstore.store import S3Store
+    except ImportError as error:
+        raise MachineError(
+            f"s3://{bucket} lies in an object store, and obstore, which speaks to those, is not installed: "
+            "pip install 'tile-engine[s3]'",
+            "E_NO_OBSTORE",
+        ) from error
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    known: dict[str, Any] = {**_profile(), **({"endpoint": endpoint} if endpoint else {})}
+    return S3Store(
+        bucket,
+        **known,
+        client_options={
+            "timeout": timedelta(minutes=5),  # the whole of one request: a shard over a slow line
+            "connect_timeout": timedelta(seconds=15),
+            "allow_http": bool(endpoint) and str(endpoint).startswith("http://"),  # only where the user said so
+        },
+        retry_config={
+            "max_retries": RETRIES,
+            "retry_timeout": PATIENCE,
+            "backoff": {"init_backoff": timedelta(milliseconds=100), "max_backoff": timedelta(seconds=15), "base": 2},
+        },
+    )
+
+
+def _profile() -> dict[str, str]:
+    """What the user's shared AWS files say; nothing where the environment holds keys already."""
+    if os.environ.get("AWS_ACCESS_KEY_ID"):
+        return {}
+    home, name = Path.home() / ".aws", os.environ.get("AWS_PROFILE") or "default"
+    keys = _section(os.environ.get("AWS_SHARED_CREDENTIALS_FILE") or home / "credentials", name)
+    config = os.environ.get("AWS_CONFIG_FILE") or home / "config"
+    other = _section(config, name if name == "default" else f"profile {name}")
+    wanted = {"aws_access_key_id": "access_key_id", "aws_secret_access_key": "secret_access_key"}
+    found = {ours: keys[theirs] for theirs, ours in wanted.items() if theirs in keys}
+    if len(found) < len(wanted):
+        found = {}
+    elif "aws_session_token" in keys:
+        found["session_token"] = keys["aws_session_token"]
+    if "region" in other and not (os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")):
+        found["region"] = other["region"]
+    return found
+
+
+def _section(path: str | Path, name: str) -> dict[str, str]:
+    parser = configparser.RawConfigParser()
+    try:
+        parser.read(Path(path).expanduser(), encoding="utf-8")
+        return dict(parser.items(name))
+    except (configparser.Error, OSError, UnicodeDecodeError):
+        return {}
+
+
+@contextmanager
+def asked(what: str, name: str) -> Iterator[None]:
+    """Around every request: `what` was done to `name`. Its failures become errors of this package, without the store's own
+    words (they may quote keys and signatures); FileNotFoundError and FileExistsError keep their meaning."""
+    try:
+        yield
+    except Exception as error:
+        found = _meaning(error, what, name)
+        if found is None:
+            raise
+        raise found from None
+
+
+def _meaning(error: Exception, what: str, name: str) -> Exception | None:
+    """What a failure of obstore is to us; None where it is none of its failures."""
+    kind = type(error).__name__
+    ours = type(error).__module__.startswith("obstore") or isinstance(error, FileNotFoundError)
+    if not ours:
+        return None
+    text = str(error)
+    codes = re.findall(r"<Code>(\w+)</Code>", text)
+    code = codes[-1] if codes else ""
+    numbers = re.findall(r"status code: (\d{3})", text)
+    said = f"{numbers[-1] if numbers else 'no answer'}{f' {code}' if code else ''}"
+    bucket = "/".join(name.split("/")[:3])
+    if code == "NoSuchBucket":
+        return MachineError(
+            f"there is no bucket {bucket}, or not at this endpoint: {name} cannot be {what}. Make the bucket first, or "
+            "check AWS_ENDPOINT_URL and AWS_REGION.",
+            "E_NO_BUCKET",
+        )
+    if kind in ("AlreadyExistsError", "PreconditionError"):
+        return FileExistsError(17, "another writer was first", name)
+    if isinstance(error, FileNotFoundError):
+        return FileNotFoundError(2, "there is no such object", name)
+    if code in _EXPIRED:
+        return MachineError(
+            f"the credentials for {bucket} have expired ({said}): {name} cannot be {what}. What was written is safe; renew "
+            "them and run the same command again.",
+            "E_STORE_EXPIRED",
+        )
+    if kind in ("PermissionDeniedError", "UnauthenticatedError") or code in _DENIED or "403" in numbers:
+        return MachineError(
+            f"the store refuses: {name} cannot be {what} ({said}). Check which credentials are in force (AWS_PROFILE, "
+            "AWS_ACCESS_KEY_ID, the machine's role) and that they may read, list, write and delete there.",
+            "E_STORE_DENIED",
+        )
+    if numbers and not numbers[-1].startswith("5") and numbers[-1] not in ("408", "429"):
+        return MachineError(
+            f"the store does not accept it: {name} cannot be {what} ({said}). Check the path, AWS_REGION and "
+            "AWS_ENDPOINT_URL.",
+            "E_STORE",
+        )
+    if "credential" in text.lower() or ("metadata" in text.lower() and not numbers):
+        return MachineError(
+            f"there are no credentials for {bucket}: {name} cannot be {what}. Set AWS_ACCESS_KEY_ID and "
+            "AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; for a public bucket AWS_SKIP_SIGNATURE=true.",
+            "E_STORE_DENIED",
+        )
+    return UnfinishedError(
+        f"the object store does not answer or is too busy ({said}): {name} could not be {what} although it was tried again "
+        f"for {PATIENCE.total_seconds():g} s. What was written is safe: run the same command again later.",
+        "E_STORE_BUSY",
+    )

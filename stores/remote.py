@@ -1,0 +1,223 @@
+"""ObjectPath: a path in an object store that answers like a path on disk, so that every room works on either.
+
+Names, parents and suffixes are pathlib's own. What touches the store is stated here, and only that works: anything else
+that pathlib could do with a file on disk is refused loudly, never done to a local file of that name.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import zlib
+from collections.abc import Generator, Iterator
+from fnmatch import fnmatchcase
+from pathlib import Path, PosixPath
+from typing import Any
+
+from ..errors import SettingsError
+from .bucket import asked, client
+
+SCHEME = "s3:/"
+"""How the text of such a path begins, also after pathlib has drawn its slashes together."""
+
+
+def place(given: str | Path) -> Path:
+    """Where something lies, from what a user gave: an object store's path for s3://bucket/prefix, else one on disk.
+
+    >>> place("s3://lab/runs/") / "run.json", place("runs").name
+    (ObjectPath('s3://lab/runs/run.json'), 'runs')
+    """
+    text = str(given)
+    if text.startswith(SCHEME):
+        return ObjectPath(given)
+    if "://" in text:
+        raise SettingsError(f"{text!r}: of the stores with a scheme only s3:// is known.", "E_SCHEME")
+    return Path(given).expanduser()
+
+
+def absolute(given: str | Path) -> Path:
+    """The same, from the root on."""
+    return place(given).absolute()
+
+
+class ObjectPath(PosixPath):
+    """`s3://bucket/key`. There are no folders: one "is" where objects lie below it, and making one does nothing."""
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        return text.replace(SCHEME, SCHEME + "/", 1) if text.startswith(SCHEME) else text
+
+    def __repr__(self) -> str:
+        return f"ObjectPath({str(self)!r})"
+
+    def __fspath__(self) -> str:
+        raise TypeError(f"{self} lies in an object store and was used as a file on disk")
+
+    @property
+    def bucket(self) -> str:
+        if len(self.parts) < 2 or self.parts[0] != SCHEME[:-1]:
+            raise SettingsError(f"{str(self)!r} names no bucket: s3://bucket/prefix is needed.", "E_SCHEME")
+        return self.parts[1]
+
+    @property
+    def key(self) -> str:
+        return "/".join(self.parts[2:])
+
+    def meta(self) -> dict[str, Any]:
+        """What the store says of the object: size, last_modified, e_tag. Raises FileNotFoundError."""
+        import obstore
+
+        with asked("looked at", str(self)):
+            if not self.key:
+                raise FileNotFoundError(2, "a bucket is no object", str(self))
+            return dict(obstore.head(client(self.bucket), self.key))
+
+    def stat(self, *, follow_symlinks: bool = True) -> os.stat_result:
+        """Size and time; the store knows whole seconds, so the nanoseconds are taken from the content's tag: another
+        content always has another stamp."""
+        meta = self.meta()
+        stamp = int(meta["last_modified"].timestamp()) * 10**9 + zlib.crc32((meta["e_tag"] or "").encode()) % 10**9
+        mode = stat.S_IFREG | 0o644
+        times = {"st_mtime": stamp / 1e9, "st_mtime_ns": stamp}
+        return os.stat_result((mode, 0, 0, 1, 0, 0, meta["size"], 0, stamp // 10**9, 0), times)
+
+    def is_file(self) -> bool:
+        try:
+            return bool(self.meta())
+        except FileNotFoundError:
+            return False
+
+    def is_dir(self) -> bool:
+        import obstore
+
+        with asked("listed", str(self)):
+            for some in obstore.list(client(self.bucket), self.key or None, chunk_size=1):
+                if some:
+                    return True
+        return False
+
+    def exists(self, *, follow_symlinks: bool = True) -> bool:
+        return self.is_file() or self.is_dir()
+
+    def is_symlink(self) -> bool:
+        return False
+
+    def read_bytes(self) -> bytes:
+        import obstore
+
+        with asked("read", str(self)):
+            return bytes(obstore.get(client(self.bucket), self.key).bytes())
+
+    def read_range(self, length: int, offset: int) -> bytes:
+        """`length` bytes from `offset` on."""
+        import obstore
+
+        with asked("read", str(self)):
+            return bytes(obstore.get_range(client(self.bucket), self.key, start=offset, length=length))
+
+    def read_text(self, encoding: str | None = None, errors: str | None = None, newline: str | None = None) -> str:
+        return self.read_bytes().decode(encoding or "utf-8", errors or "strict")
+
+    def open(self, mode: str = "r", *args: Any, **options: Any) -> Any:
+        """For reading bytes alone."""
+        import obstore
+
+        if mode != "rb":
+            raise TypeError(f"{self} is opened for {mode!r}: objects are opened for reading bytes alone")
+        with asked("opened", str(self)):
+            return obstore.open_reader(client(self.bucket), self.key)
+
+    def write_bytes(self, data: Any) -> int:
+        """In one request, so that the object is whole or absent: a killed client leaves no parts behind."""
+        self._put(bytes(data), mode="overwrite")
+        return len(data)
+
+    def write_text(self, data: str, *args: Any, **options: Any) -> int:
+        return self.write_bytes(data.encode())
+
+    def create(self, data: bytes) -> str:
+        """Write where nothing is; returns the tag. Raises FileExistsError."""
+        return self._put(data, mode="create")
+
+    def swap(self, data: bytes, tag: str) -> str:
+        """Write over the content with that tag; returns the new one. Raises FileExistsError where it has another now, or
+        is gone."""
+        return self._put(data, mode={"e_tag": tag})
+
+    def _put(self, data: bytes, *, mode: Any) -> str:
+        import obstore
+
+        with asked("written", str(self)):
+            return str(obstore.put(client(self.bucket), self.key, data, mode=mode, use_multipart=False)["e_tag"])
+
+    def unlink(self, missing_ok: bool = False) -> None:
+        import obstore
+
+        if not missing_ok:
+            self.meta()
+        with asked("removed", str(self)):
+            obstore.delete(client(self.bucket), self.key)
+
+    def listing(self) -> Iterator[tuple[ObjectPath, int]]:
+        """Every object below, with its size; a thousand a request."""
+        import obstore
+
+        root = ObjectPath(f"{SCHEME}/{self.bucket}")
+        with asked("listed", str(self)):
+            for some in obstore.list(client(self.bucket), self.key or None):
+                for meta in some:
+                    yield root / meta["path"], int(meta["size"])
+
+    def download(self, to: Path) -> None:
+        """The object, or all objects below, as a file or a folder on disk; memory stays small."""
+        import obstore
+
+        found = (
+            [(self, to)] if self.is_file() else [(p, to / p.relative_to(self).as_posix()) for p, _ in self.listing()]
+        )
+        for path, target in found:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with asked("read", str(path)), target.open("wb") as file:
+                for piece in obstore.get(client(path.bucket), path.key):
+                    file.write(piece)
+
+    def remove_tree(self) -> None:
+        """Every object below."""
+        import obstore
+
+        names = [path.key for path, _ in self.listing()]
+        with asked("removed", str(self)):
+            for at in range(0, len(names), 1000):
+                obstore.delete(client(self.bucket), names[at : at + 1000])
+
+    def iterdir(self) -> Generator[ObjectPath, None, None]:
+        import obstore
+
+        root = ObjectPath(f"{SCHEME}/{self.bucket}")
+        with asked("listed", str(self)):
+            found = obstore.list_with_delimiter(client(self.bucket), self.key or None)
+        yield from (root / name for name in found["common_prefixes"])
+        yield from (root / meta["path"] for meta in found["objects"])
+
+    def rglob(self, pattern: str, **options: Any) -> Generator[ObjectPath, None, None]:
+        """Objects below whose names fit; there are no folders to find."""
+        yield from (path for path, _ in self.listing() if fnmatchcase(path.name, pattern))
+
+    def glob(self, pattern: str, **options: Any) -> Generator[ObjectPath, None, None]:
+        """What lies here and fits a pattern without slashes."""
+        yield from (path for path in self.iterdir() if fnmatchcase(path.name, pattern))
+
+    def mkdir(self, mode: int = 0o777, parents: bool = False, exist_ok: bool = False) -> None:
+        """Nothing: an object needs no folder."""
+
+    def rmdir(self) -> None:
+        """Nothing: a folder ends with its last object."""
+
+    def absolute(self) -> ObjectPath:
+        return self
+
+    def resolve(self, strict: bool = False) -> ObjectPath:
+        return self
+
+    def expanduser(self) -> ObjectPath:
+        return self

@@ -9,23 +9,15 @@ worker:  start child -> "reading level 0, tile (3, 7)" -> silence: the child die
 
 from __future__ import annotations
 
-import json
-import os
-import queue
-import subprocess
-import sys
-import threading
-import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from .. import errors
 from ..stores.frame import Box
 from ..stores.slides.guarded import Piece, watched
+from .child import Child, GoneError, Say
 from .job import Unit, load
 from .perform import Summary, perform_of
 
@@ -53,7 +45,7 @@ def carefully(out: Path, limit: float, unit: Unit) -> Summary:
     found: list[Piece] = []
     deaths: Counter[Piece | None] = Counter()
     while True:
-        end = _child(out, unit, [*known, *found], limit)
+        end = _attempt(out, unit, [*known, *found], limit)
         if isinstance(end, Summary):
             return replace(end, lethal=tuple((level, box.start, box.stop) for level, box in found))
         deaths[end.piece] += 1
@@ -70,26 +62,15 @@ def carefully(out: Path, limit: float, unit: Unit) -> Summary:
         return Summary(unit, rejected=(end.code, text), detail=text)
 
 
-def _child(out: Path, unit: Unit, lethal: list[Piece], limit: float) -> Summary | _Death:
-    request = {"out": str(out), "unit": asdict(unit), "lethal": [_plain(piece) for piece in lethal]}
-    child = subprocess.Popen(
-        [sys.executable, "-m", "tile_engine.engine.careful"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert child.stdin is not None and child.stdout is not None
-    child.stdin.write(json.dumps(request))
-    child.stdin.close()
-    lines: queue.SimpleQueue[str] = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(child.stdout, lines), daemon=True).start()
+def _attempt(out: Path, unit: Unit, lethal: list[Piece], limit: float) -> Summary | _Death:
     reading: Piece | None = None
-    try:
+    request = {"out": str(out), "unit": asdict(unit), "lethal": [_plain(piece) for piece in lethal]}
+    with Child("unit", request) as child:
         while True:
             try:
-                line = lines.get(timeout=limit if reading is None else min(limit, TILE_LIMIT))
-            except queue.Empty:
-                return _Death(reading, "E_TIMEOUT")
-            if not line:
-                return _Death(reading, "E_CRASHES_READER")
-            word, value = json.loads(line)
+                word, value = child.hear(limit if reading is None else min(limit, TILE_LIMIT))
+            except GoneError as fate:
+                return _Death(reading, fate.code)
             if word == "reading":
                 reading = _piece(value)
             elif word == "read":
@@ -98,58 +79,19 @@ def _child(out: Path, unit: Unit, lethal: list[Piece], limit: float) -> Summary 
                 raise getattr(errors, value[0], errors.TileEngineError)(*value[1:])
             else:
                 return Summary(**{**value, "unit": unit, "rejected": value["rejected"] and tuple(value["rejected"])})
-    finally:
-        child.kill()
-        child.wait()
 
 
-def _listen(stream: IO[str], lines: queue.SimpleQueue[str]) -> None:
-    """Hand on line after line; the empty one at the end says that the process is gone."""
-    with stream:
-        for line in stream:
-            lines.put(line)
-    lines.put("")
-
-
-def main() -> None:
-    """The child: does the unit that stdin asks for, and says on stdout what it is about to touch."""
-    request = json.load(sys.stdin)
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
-    out, unit = Path(request["out"]), _unit(request["unit"])
-    with _private_stdout() as say:
-
-        def watch(piece: Piece, done: bool) -> None:
-            say("read" if done else "reading", _plain(piece))
-
-        job = load(out)
-        job = replace(job, lethal={**job.lethal, unit.slide: tuple(map(_piece, request["lethal"]))})
-        try:
-            with watched(watch):
-                summary = perform_of(job, unit)
-        except errors.TileEngineError as error:
-            say("error", [type(error).__name__, error.message, error.code])
-        else:
-            say("done", {k: v for k, v in asdict(summary).items() if k != "unit"})
-
-
-def _end_with(parent: int) -> None:
-    """A child whose worker was killed must not stay behind in a tile that never ends."""
-    while os.getppid() == parent:
-        time.sleep(1.0)
-    os._exit(1)
-
-
-@contextmanager
-def _private_stdout() -> Iterator[Any]:
-    """What libraries print goes to stderr; the real stdout is for the parent alone."""
-    with os.fdopen(os.dup(1), "w") as stream:
-        os.dup2(2, 1)
-
-        def say(word: str, value: Any) -> None:
-            stream.write(json.dumps([word, value]) + "\n")
-            stream.flush()
-
-        yield say
+def unit_in_child(request: dict[str, Any], say: Say) -> None:
+    """The child: does the unit, and says what it is about to touch."""
+    job, unit = load(Path(request["out"])), Unit(**{**request["unit"], "start": tuple(request["unit"]["start"])})
+    job = replace(job, lethal={**job.lethal, unit.slide: tuple(map(_piece, request["lethal"]))})
+    try:
+        with watched(lambda piece, done: say("read" if done else "reading", _plain(piece))):
+            summary = perform_of(job, unit)
+    except errors.TileEngineError as error:
+        say("error", [type(error).__name__, error.message, error.code])
+    else:
+        say("done", {k: v for k, v in asdict(summary).items() if k != "unit"})
 
 
 def _plain(piece: Piece) -> list[Any]:
@@ -159,11 +101,3 @@ def _plain(piece: Piece) -> list[Any]:
 
 def _piece(raw: list[Any]) -> Piece:
     return raw[0], Box(tuple(raw[1]), tuple(raw[2]))
-
-
-def _unit(raw: dict[str, Any]) -> Unit:
-    return Unit(**{**raw, "start": tuple(raw["start"])})
-
-
-if __name__ == "__main__":
-    main()

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import NoInputError, SettingsError, SlideError
+from ..stores.files import bytes_below
 from ..stores.folder import Folder
 from ..stores.image import OURS, StoredImage, attributes_of, labels_listed
 from ..stores.receipts import Ledger
+from ..stores.remote import absolute, place
 from ..stores.slides.reader import probe
 from .job import load
 from .stages import STEPS, TITLES
@@ -54,7 +56,7 @@ class Status:
 
 def describe(path: str | Path, mpp: float | None = None) -> Description:
     """What lies at `path`. Raises NoInputError where there is nothing."""
-    path = Path(path).expanduser()
+    path = place(path)
     if not path.exists():
         raise NoInputError(f"{path} does not exist.", "E_MISSING")
     if (path / "run.json").exists():
@@ -68,7 +70,7 @@ def describe(path: str | Path, mpp: float | None = None) -> Description:
     except SlideError as error:
         return Description((("path", str(path)),), problems=((error.code, error.message),))
     spacing = "not stated" if found.spacing is None else f"{found.spacing[0]:g} x {found.spacing[1]:g} um (y, x)"
-    size = path.stat().st_size if path.is_file() else sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
+    size = path.stat().st_size if path.is_file() else bytes_below(path)
     pixels = found.shapes[0][0] * found.shapes[0][1]
     facts = (
         ("name", found.name),
@@ -86,7 +88,7 @@ def describe(path: str | Path, mpp: float | None = None) -> Description:
 
 def status(out: str | Path) -> Status:
     """How far the run in `out` is. Raises SettingsError (E_NO_RUN) where there is none."""
-    job = load(Path(out).expanduser().absolute())
+    job = load(absolute(out))
     run = job.folder.read("run")
     steps = []
     for name, step in STEPS.items():
@@ -130,7 +132,7 @@ def _store(path: Path) -> Description:
         )
     image = StoredImage.open(path)
     spec = image.levels[0].spec
-    size = sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
+    size = bytes_below(path)
     facts = (
         ("store", f"{path.name}, OME-Zarr {attributes['ome']['version']} by tile-engine"),
         ("array", f"{' x '.join(map(str, spec.shape))} ({', '.join(spec.names)}) of {spec.dtype}"),

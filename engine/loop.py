@@ -8,16 +8,16 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import groupby
 
 from ..errors import NoInputError, SettingsError
 from ..stores.receipts import Ledger
 from .dispatch import LIMIT, answers
-from .job import Job, Step, Unit, load
+from .job import Job, Shared, Step, Unit, load
 from .manifest import update_rejected
 from .opening import Rejection
-from .perform import Summary
+from .perform import Summary, perform
 from .progress import Beacon, Event, Report
 from .stages import STAGES, TITLES, stage_of
 from .stopping import Stop
@@ -67,7 +67,7 @@ def _do(job: Job, step: Step, going: Going) -> Job:
 
     going.report(count.event())
     with _watched(job, step, title=TITLES[step.name], report=going.report):
-        for summary in answers(job.folder.out, left(), going.crew, going.limit):
+        for summary in _answers(job, step, left(), going):
             if summary.lethal:
                 job = _quarantine(job, summary, going.report)
             if summary.rejected:
@@ -81,6 +81,16 @@ def _do(job: Job, step: Step, going: Going) -> Job:
     going.report(count.event())
     _mark(job, step.name, "complete", count.seconds, wall=count.wall)
     return load(job.folder.out)
+
+
+def _answers(job: Job, step: Step, units: Iterable[Unit], going: Going) -> Iterator[Summary]:
+    """What comes of each unit: from whichever worker is free, or from a gang of them."""
+    ranks = step.ranks(job) if isinstance(step, Shared) else 1
+    if ranks == 1:
+        return answers(job.folder.out, units, going.crew, going.limit)
+    from .gang import train
+
+    return (train(going.crew.client, partial(perform, job.folder.out, unit), ranks) for unit in units)
 
 
 class _Count:
@@ -134,7 +144,7 @@ def _watched(job: Job, step: Step, *, title: str, report: Report) -> Iterator[No
     beacon.path.unlink(missing_ok=True)
 
     def watch() -> None:
-        while not stop.wait(0.5):
+        while not stop.wait(beacon.every):
             told = beacon.look()
             if told:
                 facts = {"steps": True, **told["figures"]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ from ..errors import CorruptError
 from ..stores.folder import Folder
 from ..stores.image import StoredImage
 from ..stores.lazy import as_dataarray
+from ..stores.remote import absolute
 from ..stores.tables import read_table
 from .job import load
 
@@ -75,7 +77,7 @@ class Run:
         """Share of every cluster on every slide, indexed by slide id."""
         import pandas as pd
 
-        return pd.read_csv(self.out / "shares.csv", index_col="slide")
+        return pd.read_csv(io.BytesIO((self.out / "shares.csv").read_bytes()), index_col="slide")
 
     @property
     def rejected(self) -> dict[str, dict[str, Any]]:
@@ -119,7 +121,7 @@ class Run:
 
 def open_run(out: str | Path) -> Run:
     """Open an output folder. Raises SettingsError (E_NO_RUN) where it holds no run."""
-    return Run(Path(out).expanduser().absolute())
+    return Run(absolute(out))
 
 
 __all__ = ["Run", "open_run"]

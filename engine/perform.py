@@ -5,14 +5,18 @@ from __future__ import annotations
 import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import MachineError, SlideError, TileEngineError, UnfinishedError
 from ..stores.files import FULL
 from ..stores.receipts import Ledger
+from ..stores.remote import place
 from ..stores.slides.cohort import fingerprint
-from .job import Job, Unit, load
+from .job import Job, Shared, Unit, load
 from .stages import STEPS
+
+if TYPE_CHECKING:
+    from ..models.share import Share
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,19 +35,24 @@ class Summary:
     """Level, start and stop of tiles that end the process that decodes them, or never end."""
 
 
-def perform(out: Path, unit: Unit) -> Summary:
-    """Do one unit of the run in `out`, and leave its receipt."""
-    return perform_of(load(out), unit)
+def perform(out: Path, unit: Unit, share: Share | None = None) -> Summary:
+    """Do one unit of the run in `out`, and leave its receipt; with a `share`, as one rank of a gang."""
+    return perform_of(load(out), unit, share)
 
 
-def perform_of(job: Job, unit: Unit) -> Summary:
+def perform_of(job: Job, unit: Unit, share: Share | None = None) -> Summary:
     """Do one unit of a job that is loaded already."""
     out = job.folder.out
     step = STEPS[unit.step]
     try:
         if unit.slide:
             _unchanged(job, unit)
-        outcome = step.execute(job, unit)
+        if share is not None and isinstance(step, Shared):
+            outcome = step.take_part(job, unit, share)
+            if share.rank > 0:  # the first rank leaves the receipt
+                return Summary(unit)
+        else:
+            outcome = step.execute(job, unit)
     except SlideError as error:
         if not unit.slide:
             raise
@@ -79,7 +88,7 @@ def _unchanged(job: Job, unit: Unit) -> None:
     if unit.step not in reads:  # the others read what is stored
         return
     try:
-        now = fingerprint(Path(record.path))
+        now = fingerprint(place(record.path))
     except (OSError, SlideError) as error:
         raise SlideError(
             f"it cannot be read any more ({error}). Bring it back and run again with --redo.", "E_CHANGED"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..stores.files import write_whole
+from ..stores.remote import ObjectPath
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +33,16 @@ def silent(event: Event) -> None:
 
 
 class Beacon:
-    """Lets a long unit say how far it is, through a file that the run's own process reads; twice a second at most."""
+    """Lets a long unit say how far it is, through a file that the run's own process reads; every so many seconds at most."""
 
     def __init__(self, out: Path) -> None:
         self.path = out / "receipts" / "progress.json"
+        self.every = 5.0 if isinstance(out, ObjectPath) else 0.5
         self._last = 0.0
 
     def tell(self, step: str, done: int, total: int, figures: dict[str, float]) -> None:
         now = time.monotonic()
-        if now - self._last < 0.5 and done != total:
+        if now - self._last < self.every and done != total:
             return
         self._last = now
         write_whole(self.path, json.dumps({"step": step, "done": done, "total": total, "figures": figures}).encode())

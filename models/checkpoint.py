@@ -1,15 +1,14 @@
 """Checkpoint: weights with the recipe that rebuilds their network, in one safetensors file that never runs code.
 
-The same tensors and recipe leave the same bytes. A file is written aside, flushed and renamed, so that a name never
-stands for half a file.
+The same tensors and recipe leave the same bytes. How bytes are kept is the caller's business: a writer is handed in that
+leaves a file whole or absent.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,21 +26,17 @@ class CheckpointError(CorruptError):
     code = "E_CHECKPOINT"
 
 
-def save(path: Path, tensors: Mapping[str, Tensor], recipe: Mapping[str, Any]) -> str:
+Write = Callable[[Path, bytes], object]
+"""Leaves bytes under a name, all of them or none."""
+
+
+def save(path: Path, tensors: Mapping[str, Tensor], recipe: Mapping[str, Any], write: Write) -> str:
     """Write a checkpoint; returns the sha256 of the file. `recipe` is anything that JSON can hold."""
     # One metadata key only: safetensors writes several in no fixed order.
     metadata = {"recipe": json.dumps(recipe, sort_keys=True, separators=(",", ":"))}
     ordered = {name: tensors[name].detach().contiguous() for name in sorted(tensors)}
     data = safetensors.torch.save(ordered, metadata)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.partial")  # a killed run's are swept
-    try:
-        with aside.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
+    write(path, data)
     return hashlib.sha256(data).hexdigest()
 
 

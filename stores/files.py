@@ -49,9 +49,14 @@ def write_whole(path: Path, data: bytes, *, durable: bool = False) -> int:
     return len(data)
 
 
+def write_durably(path: Path, data: bytes) -> int:
+    """The same, not even half after a power cut."""
+    return write_whole(path, data, durable=True)
+
+
 def write_json(path: Path, value: Any) -> int:
     """The same value always gives the same bytes: keys keep their order, floats their shortest exact form."""
-    return write_whole(path, (json.dumps(value, indent=1, allow_nan=False) + "\n").encode(), durable=True)
+    return write_durably(path, (json.dumps(value, indent=1, allow_nan=False) + "\n").encode())
 
 
 def read_json(path: Path) -> Any:
@@ -99,17 +104,6 @@ def ranges(path: Path, *, whole: bool = False) -> Iterator[tuple[Callable[[int, 
         yield lambda length, offset: os.pread(fd, length, offset), os.fstat(fd).st_size
     finally:
         os.close(fd)
-
-
-def remove(path: Path) -> None:
-    """A file, or a folder with all that is in it; nothing where there is none."""
-    if isinstance(path, ObjectPath):
-        path.unlink(missing_ok=True)
-        path.remove_tree()
-    elif path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def bytes_below(folder: Path) -> int:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import lru_cache, partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from ...stores.files import read_json
 from ...stores.frame import Array, Box, Frame
 from ...stores.image import ImageSpec, StoredImage, StoredLayer, image_label, list_labels, pyramid
 from ...stores.receipts import Ledger
+from ...stores.remote import place
 from ..device import PatchNetwork
 from ..job import Job, Unit
 from ..plan import Numerics, Plan
@@ -87,7 +87,7 @@ def trained(job: Job) -> PatchNetwork:
 
 @lru_cache(maxsize=2)
 def _network(path: str, sha256: str, patch: int, step: int, dtype: str) -> PatchNetwork:
-    return PatchNetwork(load_clusterer(Path(path), sha256), patch, step, dtype)
+    return PatchNetwork(load_clusterer(place(path), sha256), patch, step, dtype)
 
 
 def clusters(job: Job) -> int:

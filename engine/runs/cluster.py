@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ...errors import MachineError, NoInputError, SettingsError
-from ...stores.files import sweep
+from ...stores.files import free_bytes, sweep
 from ...stores.folder import Folder
 from ...stores.lock import Lock
+from ...stores.remote import absolute, place
 from ...stores.slides.cohort import find_slides
 from ..dispatch import LIMIT
+from ..gang import refuse
 from ..job import Job, load
+from ..logfile import log_to
 from ..loop import Going, run_stages
 from ..manifest import prepare, with_threads
 from ..opened import Run
 from ..opening import Opened, Rejection, open_cohort
+from ..preflight import preflight
 from ..progress import Event, Report, silent
 from ..settings import settings_of
 from ..stages import STAGES
@@ -56,13 +58,13 @@ def cluster(slides: Slides, out: str | Path | None = None, *, how: How | None = 
     Source: Rumman et al. 2023, PLOS Digital Health 2(12):e0000391.
     """
     how = how or How()
-    folder = Folder(default_out(slides) if out is None else Path(out).expanduser().absolute())
+    folder = Folder(default_out(slides) if out is None else absolute(out))
     wanted = settings_of(settings)
     how.report(Event("start", str(folder.out)))
     cohort = find_slides(slides)
     refuse_inside(folder.out, slides, [e.path for e in cohort.entries])
     folder.claim()
-    with Lock(folder.out, force=how.force_unlock), _log_to(folder.out):
+    with Lock(folder.out, force=how.force_unlock), log_to(folder.out):
         wanted = with_threads(wanted, folder)
         opened = open_cohort(cohort, mpp=wanted.mpp, spacing=wanted.spacing)
         _tell_opened(opened, how.report)
@@ -72,13 +74,15 @@ def cluster(slides: Slides, out: str | Path | None = None, *, how: How | None = 
         how.report(Event("note", plan.text(), facts=plan.facts()))
         _room(folder, plan)  # before anything that is to be redone is removed
         with crew(how.where) as workers:  # before anything is removed: workers that cannot be had end it here
+            refuse(wanted.gang, workers)
+            preflight(workers, folder.out, opened.slides.values(), how.report)
             job = prepare(folder, wanted, opened, redo=how.redo, stages=how.stages)
             return _go(job, how, workers)
 
 
 def resume(out: str | Path, *, how: How, **settings: Any) -> Run:
     """Do some stages of the run that OUT holds, with the slides it began with; `settings` given here replace its own."""
-    folder = Folder(Path(out).expanduser().absolute())
+    folder = Folder(absolute(out))
     run = folder.read("run")
     if "settings" not in run:
         raise SettingsError(
@@ -87,19 +91,22 @@ def resume(out: str | Path, *, how: How, **settings: Any) -> Run:
     given = {k: v for k, v in settings.items() if v is not None}
     wanted = settings_of({**run["settings"], **given})
     how.report(Event("start", str(folder.out)))
-    with Lock(folder.out, force=how.force_unlock), _log_to(folder.out):
+    with Lock(folder.out, force=how.force_unlock), log_to(folder.out):
         job = load(folder.out)
         opened = Opened(
-            job.spacing, _all_records(folder), _closed(folder), tuple(map(tuple, run["ignored"])), Path(run["input"])
+            job.spacing, _all_records(folder), _closed(folder), tuple(map(tuple, run["ignored"])), place(run["input"])
         )
         with crew(how.where) as workers:
+            if "train" in how.stages:
+                refuse(wanted.gang, workers)
+            preflight(workers, folder.out, job.slides.values() if job.settings.pixels == "none" else (), how.report)
             job = prepare(folder, wanted, opened, redo=how.redo, stages=how.stages)
             return _go(job, how, workers)
 
 
 def plan_only(slides: Slides, out: str | Path | None = None, **settings: Any) -> tuple[Path, Opened, Estimate]:
     """What `cluster` would do, without doing any of it: nothing is written."""
-    folder = Folder(default_out(slides) if out is None else Path(out).expanduser().absolute())
+    folder = Folder(default_out(slides) if out is None else absolute(out))
     wanted = with_threads(settings_of(settings), folder)
     cohort = find_slides(slides)
     refuse_inside(folder.out, slides, [e.path for e in cohort.entries])
@@ -115,9 +122,9 @@ def default_out(slides: Slides) -> Path:
     >>> default_out("/data/cohort/").name
     'cohort-tiles'
     """
-    first = Path(slides if isinstance(slides, str | Path) else next(iter(slides))).expanduser().absolute()
+    first = absolute(slides if isinstance(slides, str | Path) else next(iter(slides)))
     magic = [parent for parent in (first, *first.parents) if any(c in parent.name for c in "*?[")]
-    first = Path(os.path.normpath(magic[-1].parent if magic else first))
+    first = place(os.path.normpath(str(magic[-1].parent if magic else first)))
     name = first.name if first.is_dir() else first.stem
     out = Path.cwd() / f"{name}-tiles"
     inside = first.is_dir() and out.is_relative_to(first)
@@ -132,7 +139,7 @@ def refuse_inside(out: Path, slides: Slides, found: Sequence[Path]) -> None:
             f"{out} is the input itself: results would overwrite slides. Choose another --out.", "E_OUT"
         )
     for spec in [slides] if isinstance(slides, str | Path) else slides:
-        root = Path(spec).expanduser()
+        root = place(spec)
         stores = real / "slides"
         if root.is_dir() and (root.resolve() == stores or root.resolve().is_relative_to(stores)):
             raise SettingsError(
@@ -190,7 +197,7 @@ def _all_rejected(opened: Opened) -> str:
 
 
 def _room(folder: Folder, plan: Estimate) -> None:
-    free = shutil.disk_usage(folder.out).free
+    free = free_bytes(folder.out)
     need = plan.disk - plan.present
     if need > free:
         raise MachineError(
@@ -198,21 +205,3 @@ def _room(folder: Folder, plan: Estimate) -> None:
             "fill up. Choose another --out, a coarser --spacing, or --pixels none.",
             "E_NO_ROOM",
         )
-
-
-@contextmanager
-def _log_to(out: Path) -> Iterator[None]:
-    """log.txt in OUT gets every message of the run."""
-    logger = logging.getLogger("tile_engine")
-    handler = logging.FileHandler(out / "log.txt", encoding="utf-8", delay=True)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    logger.addHandler(handler)
-    before, logger.propagate = logger.propagate, False
-    if logger.level == logging.NOTSET:
-        logger.setLevel(logging.INFO)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-        handler.close()
-        logger.propagate = before

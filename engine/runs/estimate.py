@@ -7,10 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import SlideError
+from ...stores.files import bytes_below
 from ...stores.frame import Box
-from ...stores.shard import encode
+from ...stores.shard import Codec, encode
+from ...stores.slides.reader import open_slide
 from ...stores.slides.view import at_spacing
+from ..child import GoneError, Say, all_of, each
 from ..job import Job
+from ..opening import LIMIT
 from ..stages import STAGES
 from .apply import CELLS
 from .convert import BLOCK, CHUNK, image_spec
@@ -99,21 +103,33 @@ def _cells(shape: tuple[int, int], side: int) -> int:
 
 def _ratio(job: Job) -> float:
     """Compressed by raw bytes of a block in the middle of a few slides; 1 where none can be read."""
-    size = packed = 0
-    records = list(job.slides.items())
-    for slide, record in records[:: max(1, len(records) // LOOKS)][:LOOKS]:
-        middle = tuple(n // 2 // CHUNK * CHUNK for n in record.shape)
-        box = Box(middle, tuple(m + 4 * CHUNK for m in middle)) & record.frame.box
-        try:
-            pixels = at_spacing(job.slide(slide), job.spacing).read(box)
-        except SlideError:
-            continue
-        chunk = (record.channels, *(min(CHUNK, n) for n in box.shape))
-        size += pixels.nbytes
-        packed += len(encode(pixels, chunk, image_spec(job, slide).codec))
-    return min(1.05, packed / size) if size else 1.0
+    records = list(job.slides.values())
+    looks = [
+        [r.path, r.mpp, job.spacing, r.shape, job.settings.codec]
+        for r in records[:: max(1, len(records) // LOOKS)][:LOOKS]
+    ]
+    found = [pair for pair in each("packed", looks, LIMIT) if not isinstance(pair, GoneError)]
+    size = sum(raw for raw, _ in found)
+    return min(1.05, sum(packed for _, packed in found) / size) if size else 1.0
+
+
+def packed_in_child(items: list[Any], say: Say) -> None:
+    all_of(_packed, items, say)
+
+
+def _packed(item: list[Any]) -> tuple[int, int]:
+    """Bytes of a block in the middle of a slide, raw and compressed."""
+    path, mpp, spacing, shape, codec = item
+    middle = tuple(n // 2 // CHUNK * CHUNK for n in shape)
+    box = Box(middle, tuple(min(m + 4 * CHUNK, n) for m, n in zip(middle, shape, strict=True)))
+    try:
+        with open_slide(Path(path), mpp) as slide:
+            pixels = at_spacing(slide, spacing).read(box)
+    except SlideError:
+        return 0, 0
+    chunk = (len(pixels), *(min(CHUNK, n) for n in box.shape))
+    return pixels.nbytes, len(encode(pixels, chunk, Codec(codec)))
 
 
 def _present(out: Path) -> int:
-    slides = out / "slides"
-    return sum(p.stat().st_size for p in slides.rglob("*") if p.is_file()) if slides.is_dir() else 0
+    return bytes_below(out / "slides")

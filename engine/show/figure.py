@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...stores.files import write_whole
+from ...stores.remote import place
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -105,5 +106,5 @@ def png(figure: Figure) -> bytes:
 
 def save(figure: Figure, path: Path) -> Path:
     """Write the figure as PNG, whole or not at all."""
-    write_whole(Path(path), png(figure))
-    return Path(path)
+    write_whole(place(path), png(figure))
+    return place(path)

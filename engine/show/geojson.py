@@ -18,6 +18,7 @@ import numpy as np
 
 from ...stores.files import write_whole
 from ...stores.frame import Array
+from ...stores.remote import place
 from .palette import Colour
 
 FeatureCollection = dict[str, Any]
@@ -80,8 +81,8 @@ def features(
 def write_geojson(path: Path, collection: FeatureCollection) -> Path:
     """Write as UTF-8, whole or not at all; refuses numbers that JSON has no word for."""
     text = json.dumps(collection, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    write_whole(Path(path), text.encode("utf-8"))
-    return Path(path)
+    write_whole(place(path), text.encode("utf-8"))
+    return place(path)
 
 
 def _faces(labels: Array) -> dict[int, list[Any]]:

@@ -18,6 +18,7 @@ import numpy as np
 
 from ...stores.files import write_whole
 from ...stores.frame import Array
+from ...stores.remote import place
 from .figure import DPI
 from .legend import percent
 from .page import Column, Image, ReportPage, Section, Table
@@ -36,9 +37,9 @@ _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-ur
 
 def write_report(path: Path, page: ReportPage) -> Path:
     """Write the page as one HTML file, whole or not at all; everything in it that came from outside is escaped."""
-    path = Path(path)
-    write_whole(Path(path), "".join(_document(page, path.parent)).encode("utf-8"))
-    return Path(path)
+    path = place(path)
+    write_whole(path, "".join(_document(page, path.parent)).encode("utf-8"))
+    return path
 
 
 def _document(page: ReportPage, folder: Path) -> Iterator[str]:
@@ -87,7 +88,7 @@ def _section(section: Section, name: str, *, folder: Path) -> Iterator[str]:
 
 
 def _figure(image: Image, *, folder: Path, embed: bool) -> str:
-    link = escape(quote(os.path.relpath(image.path, folder).replace(os.sep, "/")))
+    link = escape(quote(os.path.relpath(str(image.path), str(folder)).replace(os.sep, "/")))
     caption = f"<strong>{escape(image.caption)}</strong>"
     if image.detail:
         caption += f" <span>{escape(image.detail)}</span>"

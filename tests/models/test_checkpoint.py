@@ -10,6 +10,7 @@ import torch
 
 from tile_engine.models.autoencoder import Autoencoder
 from tile_engine.models.checkpoint import CheckpointError, fill, load, save
+from tile_engine.stores.files import write_whole
 
 RECIPE = {"network": {"patch": 32, "widths": [8, 16], "code": 8}, "step": 3, "name": "µ"}
 
@@ -17,9 +18,9 @@ RECIPE = {"network": {"patch": 32, "widths": [8, 16], "code": 8}, "step": 3, "na
 def test_a_checkpoint_comes_back_and_is_written_the_same_every_time(tmp_path: Path) -> None:
     net = Autoencoder(**RECIPE["network"])
     state = net.state_dict()
-    first = save(tmp_path / "a.safetensors", state, RECIPE)
+    first = save(tmp_path / "a.safetensors", state, RECIPE, write_whole)
     backwards = dict(reversed(list(state.items()))), dict(reversed(list(RECIPE.items())))
-    second = save(tmp_path / "b.safetensors", *backwards)
+    second = save(tmp_path / "b.safetensors", *backwards, write_whole)
     assert first == second and (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
     tensors, recipe = load(tmp_path / "a.safetensors", sha256=first)
     assert recipe == RECIPE
@@ -44,7 +45,7 @@ def test_pickles_are_refused_unopened(tmp_path: Path) -> None:
 @pytest.mark.parametrize("keep", [0, 5, 100, -1])
 def test_a_file_that_is_cut_off_is_refused(tmp_path: Path, keep: int) -> None:
     path = tmp_path / "a.safetensors"
-    save(path, {"a": torch.arange(50.0)}, {})
+    save(path, {"a": torch.arange(50.0)}, {}, write_whole)
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(CheckpointError):
         load(path)
@@ -52,7 +53,7 @@ def test_a_file_that_is_cut_off_is_refused(tmp_path: Path, keep: int) -> None:
 
 def test_a_changed_byte_is_found_by_its_sum(tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
-    digest = save(path, {"a": torch.arange(50.0)}, {})
+    digest = save(path, {"a": torch.arange(50.0)}, {}, write_whole)
     data = bytearray(path.read_bytes())
     data[-3] ^= 1
     path.write_bytes(data)

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 from collections import Counter
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import SlideError
+from ..stores.frame import Frame
 from ..stores.slides.cohort import Cohort, SlideEntry, fingerprint
 from ..stores.slides.reader import open_slide
 from ..stores.slides.view import CLOSE, at_spacing
-from ..stores.source import Source
+from .child import GoneError, Say, SilentError, all_of, each
 from .job import SlideRecord
 
 PREFERRED = 0.5
 """Micrometres a pixel to work at where at least half of the slides are as fine."""
+LIMIT = 120.0
+"""Seconds in which a slide must be open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +51,7 @@ class Opened:
 def open_cohort(cohort: Cohort, *, mpp: float | None, spacing: float | None) -> Opened:
     """Look at every slide, settle the run's spacing (see `working_spacing`), and record how each is seen at it."""
     entries = sorted(cohort.entries, key=lambda entry: entry.id)  # the order of a CSV's rows decides nothing
-    with ThreadPoolExecutor(8) as pool:
-        looks = list(pool.map(lambda entry: _look(entry, mpp), entries))
+    looks = [_seen(entry, look) for entry, look in zip(entries, _looks(entries, mpp), strict=True)]
     finest = [look["finest"] for look in looks if isinstance(look, dict)]
     target = spacing or (working_spacing(finest) if finest else PREFERRED)
     kind = Counter((look["channels"], look["dtype"]) for look in looks if isinstance(look, dict)).most_common(1)
@@ -77,30 +79,59 @@ def working_spacing(finest: Iterable[float]) -> float:
     return PREFERRED if 2 * reach >= len(values) else statistics.median(values)
 
 
-def _look(entry: SlideEntry, mpp: float | None) -> dict[str, Any] | SlideError:
+def _looks(entries: Iterable[SlideEntry], mpp: float | None) -> list[Any]:
+    """In a child: a file that ends the process that opens it is one slide's fault and must not end the run."""
+    return each("look", [[os.fspath(entry.path), entry.mpp or mpp] for entry in entries], LIMIT)
+
+
+def look_in_child(items: list[Any], say: Say) -> None:
+    all_of(_look, items, say)
+
+
+def _look(item: list[Any]) -> dict[str, Any]:
+    path, mpp = item
     try:
-        with open_slide(entry.path, entry.mpp or mpp) as slide:
-            spacing = slide.frames[0].spacing
+        with open_slide(Path(path), mpp) as slide:
             return {
-                "finest": (spacing[0] * spacing[1]) ** 0.5,
-                "full": slide.frames[0].shape,
                 "channels": slide.channels,
                 "dtype": slide.dtype,
                 "background": slide.background,
                 "reader": slide.reader,
                 "notes": slide.notes,
-                "frames": _Frames(slide),
+                "frames": [asdict(frame) for frame in slide.frames],
             }
     except SlideError as error:
-        return error
+        return {"error": [error.message, error.code]}
+
+
+def _seen(entry: SlideEntry, look: Any) -> dict[str, Any] | SlideError:
+    """What a child's answer means."""
+    if isinstance(look, SilentError):
+        return SlideError(f"{entry.path.name}: opening it takes longer than {LIMIT:.0f} s.", look.code)
+    if isinstance(look, GoneError):
+        return SlideError(
+            f"{entry.path.name}: opening it ends the process that does it: the file is damaged in a way that its reader "
+            "does not survive. Copy it again, or convert it with another tool.",
+            look.code,
+        )
+    if "error" in look:
+        return SlideError(*look["error"])
+    frames = [Frame(**{k: tuple(v) for k, v in frame.items()}) for frame in look["frames"]]
+    spacing = frames[0].spacing
+    return {
+        **look,
+        "finest": (spacing[0] * spacing[1]) ** 0.5,
+        "full": frames[0].shape,
+        "frames": _Frames(tuple(frames), look),
+    }
 
 
 class _Frames:
     """A source of which only the frames are left: enough to ask how it would be seen."""
 
-    def __init__(self, source: Source) -> None:
-        self.frames = source.frames
-        self.channels, self.dtype, self.background = source.channels, source.dtype, source.background
+    def __init__(self, frames: tuple[Frame, ...], look: Mapping[str, Any]) -> None:
+        self.frames = frames
+        self.channels, self.dtype, self.background = look["channels"], look["dtype"], look["background"]
 
     def read(self, box: Any, level: int = 0) -> Any:
         raise ValueError("this slide is closed")

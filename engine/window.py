@@ -72,7 +72,7 @@ class _Watch:
 
     def __init__(self, client: Any, patience: float) -> None:
         self._client, self._patience = client, patience
-        self._next = self._seen = 0.0
+        self._next, self._seen = 0.0, time.monotonic()
         self.room = AHEAD
         self.look()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -10,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from ..errors import SettingsError
 from ..models.budget import effort_factor
+from .complaints import complaints
 
 
 class Settings(BaseModel):
@@ -43,6 +43,7 @@ class Settings(BaseModel):
     threads: int = Field(
         0, ge=0, le=64, description="threads of one training step; part of the numerics (default: the cores, at most 8)"
     )
+    gang: int = Field(1, ge=1, le=64, description="workers that train together, one rank each; part of the numerics")
     dtype: Literal["float32", "bf16"] = Field("float32", description="arithmetic of the network when maps are made")
 
     @field_validator("k", mode="before")
@@ -92,13 +93,4 @@ def settings_of(values: Mapping[str, Any]) -> Settings:
     try:
         return Settings.model_validate({k: v for k, v in values.items() if v is not None})
     except ValidationError as error:
-        raise SettingsError("; ".join(_problem(e) for e in error.errors()) + ".") from error
-
-
-def _problem(error: Any) -> str:
-    name = ".".join(str(part) for part in error["loc"])
-    if error["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(name, Settings.model_fields, 1)
-        return f"there is no setting {name!r}" + (f", did you mean {near[0]!r}?" if near else "")
-    text = error["msg"].removeprefix("Value error, ")
-    return text if not name else f"{name} = {error['input']!r}: {text}"
+        raise SettingsError(f"{complaints(error, Settings)}.") from error

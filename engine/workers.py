@@ -6,29 +6,21 @@ client's do not grow with their number. Tasks are never pure (dask must not merg
 
 from __future__ import annotations
 
-import os
+import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
-from ..errors import MachineError, SettingsError
+from ..errors import MachineError
+from .clusters import start
+from .order import QUEUES, Order, Where, cores, order_of
 from .window import window
 
-U = TypeVar("U")
-R = TypeVar("R")
+__all__ = ["Crew", "Where", "cores", "crew", "lanes"]
 
-
-@dataclass(frozen=True, slots=True)
-class Where:
-    """What a user said about where to run; the first that is set counts."""
-
-    client: Any = None
-    """A `distributed.Client` that is connected already."""
-    scheduler_address: str | None = None
-    cluster: str | None = None
-    """`none` (this process) or `local` (one process a core); unset: `local` with more than two cores."""
-    workers: int | None = None
+MORE = 15.0
+"""Seconds that are given to the other workers once the first has come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +32,8 @@ class Crew:
     text: str
     client: Any = None
     """The `distributed.Client` behind `map`; None where this process does the work."""
+    gpu: bool = False
+    """Whether each worker is to have a GPU."""
 
 
 def lanes() -> int:
@@ -56,90 +50,70 @@ def lanes() -> int:
     return cores()
 
 
-def cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+@contextmanager
+def crew(where: Where) -> Iterator[Crew]:
+    """Start, or connect to, the workers; stop what was started here.
+
+    Raises SettingsError for words that contradict each other, and MachineError where no scheduler answers
+    (E_NO_SCHEDULER), a queue refuses (E_NO_QUEUE), a GPU is missing (E_NO_GPU) or no worker comes in time (E_NO_WORKERS).
+    """
+    order = order_of(where)
+    if order.kind == "none":
+        yield Crew(map, 1, "this process")
+        return
+    if order.kind == "client":
+        yield _dask(where.client, order)
+        return
+    with _connected(order) as client:
+        yield _dask(client, order)
 
 
 @contextmanager
-def crew(where: Where) -> Iterator[Crew]:
-    """Start, or connect to, the workers; stop what was started here."""
-    if where.client is not None:
-        yield _dask(where.client)
-        return
-    address = where.scheduler_address or os.environ.get("DASK_SCHEDULER_ADDRESS")
-    kind = where.cluster or ("none" if cores() <= 2 and not where.workers else "local")
-    if where.workers is not None and where.workers < 1:
-        raise SettingsError(f"--workers is {where.workers}: at least one must do the work.")
-    if not address and kind == "none":
-        yield Crew(map, 1, "this process")
-        return
-    if not address and kind != "local":
-        raise SettingsError(f"--cluster {kind!r} is not known: use none or local, or --scheduler-address.")
-    from distributed import Client, LocalCluster
+def _connected(order: Order) -> Iterator[Any]:
+    from distributed import Client
 
-    if address:
-        try:
-            client = Client(address, timeout="15s", set_as_default=False)
-        except (OSError, TimeoutError, ValueError) as error:
-            raise MachineError(
-                f"no dask scheduler answers at {address} ({error}): start one with `dask scheduler --host 127.0.0.1` "
-                "and workers with `dask worker ADDRESS`, or leave the address out.",
-                "E_NO_SCHEDULER",
-            ) from error
-        with client:
-            yield _dask(client)
+    if order.kind != "address":
+        with start(order) as cluster, Client(cluster, set_as_default=False) as client:
+            yield client
         return
-    with (
-        LocalCluster(
-            n_workers=where.workers or cores(),
-            threads_per_worker=1,
-            processes=True,
-            host="127.0.0.1",
-            dashboard_address=None,
-            memory_limit=0,
-            silence_logs=40,
-        ) as cluster,
-        Client(cluster, set_as_default=False) as client,
-    ):
-        yield _dask(client)
+    try:
+        client = Client(order.address, timeout="15s", set_as_default=False)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise MachineError(
+            f"no dask scheduler answers at {order.address} ({error}): start one with `dask scheduler --host 127.0.0.1` "
+            "and workers with `dask worker ADDRESS`, or leave the address out.",
+            "E_NO_SCHEDULER",
+        ) from error
+    with client:
+        yield client
 
 
-def _dask(client: Any) -> Crew:
+def _dask(client: Any, order: Order) -> Crew:
+    try:
+        client.wait_for_workers(1, timeout=order.wait)
+    except TimeoutError as error:
+        raise MachineError(f"no worker came within {order.wait:g} s: {_missing(order)}", "E_NO_WORKERS") from error
+    with contextlib.suppress(TimeoutError):
+        client.wait_for_workers(order.least, timeout=min(MORE, order.wait))
     workers = client.scheduler_info(n_workers=-1)["workers"]
-    if not workers:
-        try:
-            client.wait_for_workers(1, timeout=60)
-        except TimeoutError as error:
-            raise MachineError(
-                "the dask scheduler has no workers, and none came within a minute: start some with `dask worker ADDRESS`.",
-                "E_NO_WORKERS",
-            ) from error
-        workers = client.scheduler_info(n_workers=-1)["workers"]
-    _same_versions(client)
     threads = sum(w["nthreads"] for w in workers.values())
     count = max(1, len(workers))
 
-    def through(work: Callable[[U], R], units: Iterable[U]) -> Iterator[R]:
+    def through(work: Callable[[Any], Any], units: Iterable[Any]) -> Iterator[Any]:
         return window(client, work, units)
 
-    return Crew(through, count, f"{count} dask workers with {threads} threads", client)
+    text = f"{count} dask workers with {threads} threads"
+    if order.most > count:
+        text += f", at most {order.most}"
+    return Crew(through, count, text, client, order.gpu)
 
 
-def _same_versions(client: Any) -> None:
-    """Workers of another tile-engine would write other bytes."""
-    from ..version import VERSION
-
-    answers = client.run(_version)
-    other = {address: answer for address, answer in answers.items() if answer != VERSION}
-    if other:
-        raise MachineError(
-            f"these workers run another tile-engine than this one ({VERSION}): {other}. "
-            "Results would not fit together; install the same version everywhere.",
-            "E_VERSIONS",
+def _missing(order: Order) -> str:
+    if order.kind in QUEUES:
+        logs = order.site.jobs(order.kind).log_directory
+        return (
+            f"the jobs that were submitted to {order.kind} still wait, or ended at once. See the queue, and "
+            f"{f'the logs in {logs}' if logs else 'set `log_directory` in the site file to get logs'}; a longer `wait` in "
+            "the site file gives a full queue more time."
         )
-
-
-def _version() -> str:
-    from ..version import VERSION
-
-    return VERSION
+    return "start some with `dask worker ADDRESS`, with an address that they can reach."

@@ -47,7 +47,7 @@ def files(root: Path) -> dict[str, int]:
         (("--patch", "33"), "patch = 33"),
         (("--codec", "jpeg"), "codec = 'jpeg'"),
         (("--patch", "64", "--stride", "15"), "patch 64 minus stride 15"),
-        (("--cluster", "slurmy"), "'slurmy' is not known: use none or local"),
+        (("--cluster", "slurmy"), "'slurmy' is not known: use none, local, cuda, slurm"),
     ],
 )
 def test_a_setting_that_cannot_be_exits_2_with_its_value_and_leaves_no_result(

@@ -146,5 +146,8 @@ def test_a_scheduler_that_does_not_answer_is_named_with_what_to_do(monkeypatch: 
 
 
 def test_an_unknown_cluster_is_refused_with_those_that_are_known() -> None:
-    with pytest.raises(SettingsError, match="'slurmy' is not known: use none or local"), crew(Where(cluster="slurmy")):
+    with (
+        pytest.raises(SettingsError, match="'slurmy' is not known: use none, local, cuda, slurm"),
+        crew(Where(cluster="slurmy")),
+    ):
         pass

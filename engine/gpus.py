@@ -1,0 +1,89 @@
+"""GPUs: which there are, asked in a way that opens no CUDA context, so that the command's own process never holds a card."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """A card, or a slice of one."""
+
+    name: str
+    uuid: str
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.uuid})"
+
+
+def gpus() -> tuple[Gpu, ...]:
+    """Those that this process may use, in the order in which CUDA would number them; none where there is no driver."""
+    command = shutil.which("nvidia-smi")
+    if command is None:
+        return ()
+    try:
+        said = subprocess.run([command, "-L"], capture_output=True, text=True, timeout=30, check=True).stdout
+    except (OSError, subprocess.SubprocessError):  # a driver that does not answer serves nobody
+        return ()
+    return visible(listed(said), os.environ.get("CUDA_VISIBLE_DEVICES"))
+
+
+def listed(text: str) -> tuple[Gpu, ...]:
+    """What `nvidia-smi -L` says; of a card that is cut into slices, the slices.
+
+    >>> listed("GPU 0: NVIDIA H200 (UUID: GPU-1a)\\nGPU 1: NVIDIA H200 (UUID: GPU-2b)\\n  MIG 1g.18gb Device 0: (UUID: MIG-3c)")
+    (Gpu(name='NVIDIA H200', uuid='GPU-1a'), Gpu(name='NVIDIA H200 MIG 1g.18gb', uuid='MIG-3c'))
+    """
+    found: list[Gpu] = []
+    card = ""
+    for line in text.splitlines():
+        whole = re.match(r"GPU \d+: (.+) \(UUID: (GPU-[^)]+)\)", line)
+        part = re.match(r"\s+(MIG \S+)\s+Device\s+\d+: \(UUID: (MIG-[^)]+)\)", line)
+        if whole:
+            card = whole[1]
+            found.append(Gpu(card, whole[2]))
+        elif part:
+            if found and found[-1].uuid.startswith("GPU-"):
+                found.pop()
+            found.append(Gpu(f"{card} {part[1]}", part[2]))
+    return tuple(found)
+
+
+def visible(found: tuple[Gpu, ...], wanted: str | None) -> tuple[Gpu, ...]:
+    """Those that CUDA_VISIBLE_DEVICES leaves, by number or UUID; as CUDA does, up to the first that does not exist.
+
+    >>> cards = (Gpu("A", "GPU-1a"), Gpu("B", "GPU-2b"))
+    >>> [gpu.name for gpu in visible(cards, "1,0")], visible(cards, ""), [gpu.name for gpu in visible(cards, "GPU-2")]
+    (['B', 'A'], (), ['B'])
+    """
+    if wanted is None:
+        return found
+    chosen: list[Gpu] = []
+    for word in filter(None, (w.strip() for w in wanted.split(","))):
+        hits = found[int(word) : int(word) + 1] if word.isdecimal() else [g for g in found if g.uuid.startswith(word)]
+        if not hits:
+            break
+        chosen.append(hits[0])
+    return tuple(chosen)
+
+
+def card_fault() -> str:
+    """Why torch cannot use this process's card; empty where it can. Opens a CUDA context: for workers alone."""
+    import torch
+
+    if torch.version.cuda is None:
+        return f"torch {torch.__version__} is built without CUDA: install its CUDA build there, or use --cluster local"
+    try:
+        if not torch.cuda.is_available():
+            return (
+                f"torch {torch.__version__} (CUDA {torch.version.cuda}) cannot use the card: "
+                "see `nvidia-smi` there; the driver may be too old"
+            )
+        torch.zeros(1, device="cuda").add_(1).item()
+    except (RuntimeError, AssertionError) as error:  # no kernels for this card, or a card that fails
+        return f"torch {torch.__version__} fails on the card ({' '.join(str(error).split())[:200]})"
+    return ""

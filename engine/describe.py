@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 from ..errors import NoInputError, SettingsError, SlideError
@@ -96,10 +97,11 @@ def status(out: str | Path) -> Status:
         state = str(facts.get("status", "waiting"))
         done = total = 0
         if facts:
-            units = list(step.units(job))
-            total = len(units)
-            ledgers = {s: Ledger(job.folder.out, name, job.ledger_key(name, s)) for s in {u.slide for u in units}}
-            done = sum(ledgers[u.slide].find(u.name) is not None for u in units)
+            for slide, units in groupby(step.units(job), lambda unit: unit.slide):
+                ledger = Ledger(job.folder.out, name, job.ledger_key(name, slide))
+                for unit in units:
+                    total += 1
+                    done += ledger.find(unit.name) is not None
         steps.append(StepStatus(TITLES[name], state, done, total, float(facts.get("wall", 0.0))))
     rejected = tuple((r["name"], r["code"], r["message"]) for r in job.folder.read("rejected").values())
     return Status(str(job.folder.out), str(run["status"]), _owner(job.folder), tuple(steps), rejected)

@@ -14,9 +14,10 @@ from ..stores.folder import Folder
 from ..stores.image import list_labels
 from ..version import VERSION
 from .job import Job, SlideRecord, load, record_of
+from .leavings import clear, forget_slides, refuse_foreign
 from .opening import Opened, Rejection
 from .settings import Settings
-from .stages import STAGES, STEPS, TITLES, clear, fingerprints, forget_slides, stage_of
+from .stages import STAGES, STEPS, TITLES, fingerprints, stage_of
 from .workers import cores
 
 MOST_THREADS = 8
@@ -42,6 +43,9 @@ def prepare(
     (E_STAGE_ORDER) where what is to be redone begins before the `stages` that are to be done now.
     """
     old = folder.read("run")
+    first = "settings" not in old
+    known = {} if first else folder.read("slides")
+    refuse_foreign(folder, STEPS, [s for s in opened.slides if s not in known], first=first)
     rejected = _rejected(folder, opened, retry=redo)
     found = {s: r.step for s, r in rejected.items()}
     prints = fingerprints(settings, opened.spacing, opened.slides.values(), found)
@@ -173,7 +177,7 @@ def _forget(
     folder: Folder, stale: list[str], begun: Mapping[str, SlideRecord], slides: Mapping[str, SlideRecord]
 ) -> None:
     """Remove what will be made anew: of changed slides everything, of the others what the stale steps had left."""
-    forget_slides(folder, [s for s in begun if s not in slides or begun[s].key != slides[s].key])
+    forget_slides(folder, [s for s in begun if s not in slides or begun[s].key != slides[s].key], STEPS)
     clear(folder, stale, begun)
     for slide in begun:
         if "tiles" in stale and (folder.slide(slide) / "labels").is_dir():

@@ -82,6 +82,12 @@ class Written:
     crc32c: int
 
 
+def written(path: Path) -> Written:
+    """What a file that is there already holds."""
+    data = path.read_bytes()
+    return Written(path, len(data), checksum(data))
+
+
 class StoredArray:
     """An array in its folder; `write` takes whole shards, `read` any box."""
 

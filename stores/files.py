@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from .remote import ObjectPath
 
 PARTIAL = ".partial"
 """Suffix of a file that is being written; a killed process leaves one behind, and the next run sweeps it."""
+_PARTIAL = re.compile(rf"\..+\.([0-9a-f]{{8}}|\d+)\{PARTIAL}", re.DOTALL)
 
 
 def write_whole(path: Path, data: bytes, *, durable: bool = False) -> int:
@@ -74,6 +76,11 @@ def checksum(data: bytes | memoryview) -> int:
     return int(google_crc32c.value(bytes(data) if isinstance(data, memoryview) else data))
 
 
+def is_partial(name: str) -> bool:
+    """Whether a file's name is one that only a writer of ours gives; another program's `.partial` is not ours to remove."""
+    return _PARTIAL.fullmatch(name) is not None
+
+
 def sweep(folder: Path) -> int:
     """Remove what a killed writer left half-done below `folder`; returns how many files that were."""
     if isinstance(folder, ObjectPath):  # nothing there is ever half-done
@@ -81,7 +88,7 @@ def sweep(folder: Path) -> int:
     swept = 0
     for here, _, names in os.walk(folder):
         for name in names:
-            if name.startswith(".") and name.endswith(PARTIAL):
+            if is_partial(name):
                 with contextlib.suppress(FileNotFoundError):
                     (Path(here) / name).unlink()
                     swept += 1

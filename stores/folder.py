@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import SettingsError
-from .files import read_json, write_json
+from .files import PARTIAL, read_json, write_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class Folder:
         """Make OUT. Raises SettingsError where it cannot be written."""
         try:
             self.out.mkdir(parents=True, exist_ok=True)
-            probe = self.out / ".writable"
+            probe = self.out / f".writable.{uuid.uuid4().hex[:8]}{PARTIAL}"
             probe.write_bytes(b"")
             probe.unlink()
         except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 from ..errors import CorruptError
 from .array import Written
-from .files import read_json, write_json
+from .files import checksum, read_json, write_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +35,28 @@ class Ledger:
         self.folder = out / "receipts" / stage
         self.fingerprint = fingerprint
 
+    def path(self, unit: str) -> Path:
+        return self.folder / f"{unit}.json"
+
     def find(self, unit: str) -> Receipt | None:
         """The unit's receipt, if it is of these settings and every file it names has the size it had."""
         try:
-            raw = read_json(self.folder / f"{unit}.json")
-            if raw["fingerprint"] != self.fingerprint:
-                return None
-        except (FileNotFoundError, CorruptError, KeyError, TypeError):  # a receipt that cannot be read proves nothing
+            receipt = self.read(unit)
+        except CorruptError:  # a receipt that cannot be read proves nothing
             return None
-        receipt = Receipt(
-            raw["unit"], raw["fingerprint"], tuple(map(tuple, raw["files"])), raw["seconds"], raw["facts"]
-        )
-        return receipt if all(_size(self.out / path) == size for path, size, _ in receipt.files) else None
+        sound = receipt is not None and all(_size(self.out / path) == size for path, size, _ in receipt.files)
+        return receipt if sound else None
+
+    def read(self, unit: str) -> Receipt | None:
+        """The unit's receipt, whatever became of its files; None where there is none of these settings.
+
+        Raises CorruptError where it is not what was written there.
+        """
+        try:
+            receipt = _receipt(self.path(unit))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return receipt if receipt.fingerprint == self.fingerprint else None
 
     def write(
         self, unit: str, files: Sequence[Written], *, seconds: Mapping[str, float], facts: Mapping[str, Any]
@@ -53,7 +64,8 @@ class Ledger:
         """Written last, when all the unit's files lie in their places."""
         named = tuple((w.path.relative_to(self.out).as_posix(), w.size, w.crc32c) for w in files)
         receipt = Receipt(unit, self.fingerprint, named, {k: round(v, 4) for k, v in seconds.items()}, facts)
-        write_json(self.folder / f"{unit}.json", asdict(receipt))
+        raw = asdict(receipt)
+        write_json(self.path(unit), raw | {"crc32c": _sum(raw)})
         return receipt
 
     def all(self, prefix: str = "") -> Iterator[Receipt]:
@@ -64,6 +76,29 @@ class Ledger:
             receipt = self.find(path.relative_to(self.folder).with_suffix("").as_posix())
             if receipt is not None:
                 yield receipt
+
+
+def is_receipt(path: Path, unit: str) -> bool:
+    """Whether the file is the receipt of that unit, of whatever settings: one that tile-engine wrote."""
+    try:
+        return _receipt(path).unit == unit
+    except CorruptError:
+        return False
+
+
+def _receipt(path: Path) -> Receipt:
+    raw = read_json(path)
+    try:
+        if raw.pop("crc32c") != _sum(raw):
+            raise ValueError("its checksum differs")
+        return Receipt(**raw | {"files": tuple(map(tuple, raw["files"]))})
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise CorruptError(f"{path} is not the receipt that was written there ({error}).") from error
+
+
+def _sum(raw: Mapping[str, Any]) -> int:
+    """Of a receipt's values: a digit that flipped in its counts would go on into results."""
+    return checksum(json.dumps(raw).encode())
 
 
 def _size(path: Path) -> int:

@@ -1,8 +1,7 @@
-"""Tables: AnnData in a zarr store, written aside and renamed, so that a table is whole or absent."""
+"""Tables: AnnData in a zarr store, whose root metadata is written last, so that a table is whole or absent."""
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 import warnings
 from pathlib import Path
@@ -10,22 +9,32 @@ from typing import Any
 
 from ..errors import CorruptError
 from .array import Written
-from .files import checksum
+from .files import checksum, write_whole
+from .ours import TABLE, named, prune
 from .remote import ObjectPath
 
 
 def write_table(path: Path, table: Any) -> list[Written]:
-    """Write an AnnData as zarr v3; replaces what is there in one rename. Returns its files, sorted."""
-    if isinstance(path, ObjectPath):
-        return _upload_table(path, table)
+    """Write an AnnData as zarr v3, in place of the one that is there; returns its files, sorted.
+
+    The root's metadata goes first of the old table and comes last of the new one: a reader meets a whole table or none.
+    Files beside the table's own stay.
+    """
+    files = sorted(_encoded(table).items())
+    root = path / "zarr.json"
+    root.unlink(missing_ok=True)
+    prune(path, named(TABLE))
+    for name, data in sorted(files, key=lambda file: file[0] == root.name):
+        write_whole(path / name, data)
+    return [Written(path / name, len(data), checksum(data)) for name, data in files]
+
+
+def _encoded(table: Any) -> dict[str, bytes]:
+    """Path below the table -> bytes."""
     import anndata
     import zarr
 
-    aside = path.with_name(f".{path.name}.aside")
-    old = path.with_name(f".{path.name}.old")
-    for leftover in (aside, old):
-        shutil.rmtree(leftover, ignore_errors=True)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    held: dict[str, Any] = {}
     before = anndata.settings.zarr_write_format
     anndata.settings.zarr_write_format = 3
     try:
@@ -34,29 +43,10 @@ def write_table(path: Path, table: Any) -> list[Written]:
             warnings.filterwarnings(
                 "ignore", category=UserWarning, message="zarr v3 autosharding|Consolidated metadata"
             )
-            table.write_zarr(aside)
+            table.write_zarr(zarr.storage.MemoryStore(held))
     finally:
         anndata.settings.zarr_write_format = before
-    if path.exists():
-        path.rename(old)
-    aside.rename(path)
-    shutil.rmtree(old, ignore_errors=True)
-    files = sorted(p for p in path.rglob("*") if p.is_file())
-    return [Written(p, p.stat().st_size, checksum(p.read_bytes())) for p in files]
-
-
-def _upload_table(path: ObjectPath, table: Any) -> list[Written]:
-    """Written on this machine first; the root's metadata goes first of the old table and comes last of the new one."""
-    root = path / "zarr.json"
-    root.unlink(missing_ok=True)
-    path.remove_tree()
-    with tempfile.TemporaryDirectory(prefix="tile-engine-table-") as folder:
-        here = Path(folder) / path.name
-        files = write_table(here, table)
-        there = [Written(path / file.path.relative_to(here).as_posix(), file.size, file.crc32c) for file in files]
-        for file, target in sorted(zip(files, there, strict=True), key=lambda pair: pair[1].path == root):
-            target.path.write_bytes(file.path.read_bytes())
-    return there
+    return {name: data.to_bytes() for name, data in held.items()}
 
 
 def read_table(path: Path) -> Any:

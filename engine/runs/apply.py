@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from ...stores.array import written
 from ...stores.files import read_json
 from ...stores.frame import Array, Box, Frame
-from ...stores.image import ImageSpec, StoredImage, StoredLayer, image_label, list_labels, pyramid
+from ...stores.image import ImageSpec, StoredImage, StoredLayer, begin_groups, image_label, list_labels, pyramid
 from ...stores.receipts import Ledger
 from ...stores.remote import place
 from ..device import PatchNetwork
@@ -164,7 +165,9 @@ class Labels:
             )
             for name in trained(job).outputs:
                 outcome.files += layer_image(job, slide, name).finish(name=name, reference=reference)
+            begin_groups(job.folder.slide(slide))
             list_labels(job.folder.slide(slide), ["clusters", "tissue"])
+            outcome.files += [written(job.folder.slide(slide) / group / "zarr.json") for group in ("labels", "layers")]
         return outcome
 
 

@@ -224,12 +224,12 @@ class Pyramid:
                 bad = _unreadable(job, unit.slide, coarse(record.frame))
                 labels = _tissue_labels(picture, target, bad=bad, limit=job.settings.max_bad_tiles)
             with outcome.clock("write"):
-                begin_groups(path)
                 outcome.files += _write_tissue(job, unit.slide, labels, target)
         else:
             labels = StoredImage.open(job.folder.layer(unit.slide, "tissue")).read(target.box)[0]
             _check_unreadable(labels, _unreadable(job, unit.slide, coarse(record.frame)), job.settings.max_bad_tiles)
         with outcome.clock("write"):
+            begin_groups(path)
             list_labels(path, {*labels_listed(path), "tissue"})
             notes = {
                 "pixels": job.settings.pixels,

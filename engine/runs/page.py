@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ...stores.array import written
 from ...stores.frame import Array
 from ...stores.receipts import Ledger
 from ...stores.tables import read_table
@@ -17,7 +18,6 @@ from ..show import plots, sections
 from ..show.page import Caution, Image, ReportPage, Section
 from ..show.report import write_report
 from .apply import clusters_document
-from .pictures import written
 from .sample import read_patches
 
 NEAREST = 10

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 
-from ...stores.array import Written
-from ...stores.files import checksum
+from ...stores.array import written
 from ...stores.frame import Array, Frame
 from ...stores.image import StoredImage
 from ..job import Job, Unit
@@ -80,11 +78,6 @@ def picture_of(job: Job, slide: str, *, longest: int) -> Picture:
         pixels = (np.clip(pixels / top, 0, 1) * 255).astype(np.uint8)
     colours = pixels[:3] if len(pixels) >= 3 else np.repeat(pixels[:1], 3, 0)
     return Picture(np.ascontiguousarray(colours.transpose(1, 2, 0)), float(frame.spacing[0]))
-
-
-def written(path: Path) -> Written:
-    data = path.read_bytes()
-    return Written(path, len(data), checksum(data))
 
 
 def _shares(counts: list[int]) -> list[float]:

@@ -13,7 +13,7 @@ from itertools import groupby
 import numpy as np
 
 from ...errors import NoInputError
-from ...stores.array import ArraySpec, StoredArray, Written
+from ...stores.array import ArraySpec, StoredArray, Written, written
 from ...stores.files import write_json
 from ...stores.frame import Array, Box
 from ...stores.image import attributes_of
@@ -215,8 +215,10 @@ def _write_plan(job: Job, owners: Array, places: Array) -> list[Written]:
         },
     )
     StoredArray.create(root / "patches", patches_spec(job, n))
+    documents = [root / "zarr.json", root / "patches" / "zarr.json"]
     files = []
     for name, values, names in (("slide", owners, ("n",)), ("place", places, ("n", "axis"))):
         spec = ArraySpec(values.shape, values.dtype.name, values.shape, values.shape, names)
         files.append(StoredArray.create(root / name, spec).write(Box((0,) * values.ndim, values.shape), values))
-    return files
+        documents.append(root / name / "zarr.json")
+    return [*files, *map(written, documents)]

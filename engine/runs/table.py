@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ...stores.array import Written
-from ...stores.files import checksum
+from ...stores.array import Written, written
 from ...stores.frame import Array
 from ...stores.image import StoredImage
 from ...stores.tables import write_table
@@ -140,5 +139,4 @@ def write_shares(job: Job, document: dict[str, Any]) -> Written:
         )
     path = job.folder.out / "shares.csv"
     write_csv(path, rows)
-    data = path.read_bytes()
-    return Written(path, len(data), checksum(data))
+    return written(path)

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from tile_engine.engine.job import SlideRecord
+from tile_engine.engine.leavings import clear, forget_slides
 from tile_engine.engine.runs.cluster import default_out, refuse_inside
 from tile_engine.engine.settings import Settings
-from tile_engine.engine.stages import STEPS, clear, fingerprints, forget_slides
+from tile_engine.engine.stages import STEPS, fingerprints
 from tile_engine.errors import SettingsError
 from tile_engine.stores.folder import Folder
 
@@ -75,11 +76,16 @@ def test_clearing_removes_what_the_steps_left_and_nothing_else(tmp_path: Path):
     folder = Folder(tmp_path)
     files = [
         "slides/a-1.ome.zarr/layers/zarr.json",
-        "slides/a-1.ome.zarr/layers/embedding/x",
+        "slides/a-1.ome.zarr/layers/embedding/0/c/0/1",
         "maps/a-1.png",
         "shares.csv",
     ]
-    files += ["slides/a-1.ome.zarr/labels/clusters/x", "slides/a-1.ome.zarr/labels/tissue/x", "mine.txt", "report.html"]
+    files += [
+        "slides/a-1.ome.zarr/labels/clusters/zarr.json",
+        "slides/a-1.ome.zarr/labels/tissue/0/zarr.json",
+        "mine.txt",
+        "report.html",
+    ]
     files += ["maps/notes.png", "slides/a-1.ome.zarr/labels/mine/x", "slides/a-1.ome.zarr/0/c/0"]
     for name in files:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -87,9 +93,9 @@ def test_clearing_removes_what_the_steps_left_and_nothing_else(tmp_path: Path):
     clear(folder, ["tiles", "labels", "table", "pictures", "page"], ["a-1"])
     left = {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file()}
     theirs = {"mine.txt", "maps/notes.png", "slides/a-1.ome.zarr/labels/mine/x"}
-    store = {"layers/zarr.json", "labels/tissue/x", "0/c/0"}
+    store = {"layers/zarr.json", "labels/tissue/0/zarr.json", "0/c/0"}
     assert left == theirs | {f"slides/a-1.ome.zarr/{name}" for name in store}
-    forget_slides(folder, ["a-1"])
+    forget_slides(folder, ["a-1"], STEPS)
     assert {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file()} == theirs
 
 

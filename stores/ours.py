@@ -1,0 +1,62 @@
+"""Ours: which files below a folder tile-engine wrote, told by their names; all others are somebody else's, and stay."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from .folder import LABELS
+
+ARRAY = r"(zarr\.json|c(/\d+)*)"
+"""Keys below a zarr v3 array or group: its metadata and its chunks."""
+IMAGE = rf"(zarr\.json|\d+/{ARRAY})"
+"""Keys below a multiscale image, label or layer."""
+FIELDS = ("assignment", "confidence", "embedding")
+"""Layers that `apply` leaves beside its labels."""
+STORE = rf"((labels|layers)/zarr\.json|(labels/({'|'.join(LABELS)})/|layers/({'|'.join(FIELDS)})/)?{IMAGE})"
+"""Keys below slides/<id>.ome.zarr."""
+SAMPLES = rf"((slide|place|patches|codes)/)?{ARRAY}"
+"""Keys below samples.zarr."""
+_COLUMNS = "(_index|row|column|y|x|y_um|x_um|confidence|cluster|slide|site|group)(/(categories|codes))?"
+_NODES = (
+    rf"X|layers|obsp|varm|varp|raw|var(/_index)?|obs(/{_COLUMNS})?|obsm(/(spatial|X_umap))?"
+    r"|uns(/tile_engine(/(patch_um|stride_um|umap))?)?"
+)
+TABLE = rf"(({_NODES})/)?{ARRAY}"
+"""Keys below tables/tiles.zarr."""
+
+
+def named(pattern: str) -> Callable[[str], bool]:
+    """Whether a path below some folder, with slashes, is one that `pattern` describes from its beginning to its end."""
+    compiled = re.compile(pattern)
+    return lambda name: compiled.fullmatch(name) is not None
+
+
+def held(root: Path, ours: Callable[[str], bool], below: str = "") -> Iterator[Path]:
+    """The files below `root` whose path below it is `ours`; `root` itself, by the name "", where it is a file."""
+    if not root.is_dir():
+        if root.exists() and ours(below):
+            yield root
+        return
+    for path in list(root.iterdir()):
+        if path.is_dir() and not path.is_symlink():
+            yield from held(path, ours, f"{below}{path.name}/")
+        elif ours(below + path.name):
+            yield path
+
+
+def prune(root: Path, ours: Callable[[str], bool]) -> None:
+    """Remove the files of `held`, and then the folders that this has left empty."""
+    emptied: set[Path] = set()
+    for path in held(root, ours):
+        path.unlink(missing_ok=True)
+        if path != root:
+            emptied.add(path.parent)
+    while emptied:
+        folder = max(emptied, key=lambda path: len(path.parts))
+        emptied.remove(folder)
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+            if folder != root:
+                emptied.add(folder.parent)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -23,6 +26,12 @@ SlidesArgument = Annotated[
 Out = Annotated[
     Path | None,
     typer.Option("--out", help="Folder for the results [default: ./<folder>-tiles].", rich_help_panel=_SLIDES),
+]
+DoctorOut = Annotated[
+    Path | None,
+    typer.Option(
+        "--out", help="Folder for results that is to be tried: written to, and its speed.", rich_help_panel=_SLIDES
+    ),
 ]
 OutArgument = Annotated[Path, typer.Argument(help="Folder of a run.", show_default=False)]
 Mpp = Annotated[
@@ -115,6 +124,14 @@ Threads = Annotated[
         rich_help_panel=_TRAIN,
     ),
 ]
+Gang = Annotated[
+    int | None,
+    typer.Option(
+        "--gang",
+        help="Workers that train the network together; another number gives other last digits [default: 1].",
+        rich_help_panel=_TRAIN,
+    ),
+]
 Dtype = Annotated[
     str | None,
     typer.Option("--dtype", help="Arithmetic of apply: float32 or bf16 [default: float32].", rich_help_panel=_TRAIN),
@@ -122,21 +139,105 @@ Dtype = Annotated[
 Umap = Annotated[
     bool | None, typer.Option("--umap/--no-umap", help="Lay the tiles out by UMAP.", rich_help_panel=_TRAIN)
 ]
-Cluster = Annotated[
-    str | None,
-    typer.Option(
-        "--cluster",
-        help="none (this process) or local (a dask worker a core) [default: local with more than two cores].",
-        rich_help_panel=_WHERE,
-    ),
-]
-SchedulerAddress = Annotated[
-    str | None,
-    typer.Option(
-        "--scheduler-address", help="A running dask scheduler, such as tcp://127.0.0.1:8786.", rich_help_panel=_WHERE
-    ),
-]
-Workers = Annotated[int | None, typer.Option("--workers", help="Local dask workers.", rich_help_panel=_WHERE)]
+Where = dict[str, Any] | None
+"""What the options of `WHERE` come to; `placed` puts them in the place of a parameter of this type."""
+WHERE: dict[str, Any] = {
+    "cluster": Annotated[
+        str | None,
+        typer.Option(
+            "--cluster",
+            help="none (this process), local (a worker a core), cuda (a worker a GPU), or a queue that the site file "
+            "describes: slurm, pbs, lsf, sge, oar, htcondor [default: the site file's, else cuda with GPUs, else local with "
+            "more than two cores].",
+            rich_help_panel=_WHERE,
+        ),
+    ],
+    "scheduler_address": Annotated[
+        str | None,
+        typer.Option(
+            "--scheduler-address",
+            help="A running dask scheduler, such as tcp://127.0.0.1:8786.",
+            rich_help_panel=_WHERE,
+        ),
+    ],
+    "scheduler_file": Annotated[
+        Path | None,
+        typer.Option(
+            "--scheduler-file",
+            help="The file that `dask scheduler --scheduler-file` wrote.",
+            rich_help_panel=_WHERE,
+        ),
+    ],
+    "workers": Annotated[
+        int | None,
+        typer.Option(
+            "--workers",
+            help="Workers to start, and to replace when they end [default: one a core or GPU].",
+            rich_help_panel=_WHERE,
+        ),
+    ],
+    "adapt": Annotated[
+        str | None,
+        typer.Option(
+            "--adapt", help="MIN:MAX workers, as the work needs them; instead of --workers.", rich_help_panel=_WHERE
+        ),
+    ],
+    "site": Annotated[
+        Path | None,
+        typer.Option(
+            "--site",
+            help="Site file: what jobs on this cluster ask for [default: TILE_ENGINE_SITE, else "
+            "~/.config/tile-engine/site.yaml].",
+            rich_help_panel=_WHERE,
+        ),
+    ],
+    "wait": Annotated[
+        float | None,
+        typer.Option(
+            "--wait",
+            help="Seconds to wait for a first worker, and for one to come back after all are gone [default: the site "
+            "file's, else 60, or 600 of a queue].",
+            rich_help_panel=_WHERE,
+        ),
+    ],
+    "unit_timeout": Annotated[
+        float | None,
+        typer.Option(
+            "--unit-timeout",
+            help="Seconds that one unit of a slide may take on a worker before another one tries it [default: 1800].",
+            rich_help_panel=_WHERE,
+        ),
+    ],
+    "rmm_pool": Annotated[
+        str | None,
+        typer.Option(
+            "--rmm-pool", help="Memory that RMM takes on each GPU, such as 8GB [default: none].", rich_help_panel=_WHERE
+        ),
+    ],
+}
+
+
+def placed(command: Callable[..., int]) -> Callable[..., int]:
+    """A command whose parameter `where` stands for all options of `WHERE`; it is handed them as one dictionary."""
+    own = inspect.signature(command, eval_str=True)
+
+    @functools.wraps(command)
+    def call(**values: Any) -> int:
+        given = {name: values.pop(name) for name in WHERE}
+        return command(where={name: value for name, value in given.items() if value is not None}, **values)
+
+    kept: list[inspect.Parameter] = []
+    for parameter in own.parameters.values():
+        if parameter.name != "where":
+            kept.append(parameter)
+            continue
+        for name, kind in WHERE.items():
+            kept.append(inspect.Parameter(name, parameter.kind, default=None, annotation=kind))
+    vars(call)["__signature__"] = own.replace(parameters=kept)
+    call.__annotations__ = {parameter.name: parameter.annotation for parameter in kept}
+    return call
+
+
 Redo = Annotated[
     bool,
     typer.Option(
@@ -150,6 +251,9 @@ ForceUnlock = Annotated[
     typer.Option(
         "--force-unlock", help="Take over the lock of another host's run that is surely gone.", rich_help_panel=_WHERE
     ),
+]
+Full = Annotated[
+    bool, typer.Option("--full", help="Read every byte: checksums, and every chunk decoded.", rich_help_panel=_WHAT)
 ]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.", rich_help_panel=_TALK)

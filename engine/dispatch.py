@@ -28,13 +28,11 @@ from .workers import Crew
 
 log = logging.getLogger("tile_engine")
 
-LIMIT = 1800.0
-"""Seconds that one unit of a slide may take: units are made for 5 to 60."""
 TRIES = 2
 """Deaths of the run's own process at one unit, after which the unit is done with care."""
 
 
-def answers(out: Path, units: Iterable[Unit], crew: Crew, limit: float = LIMIT) -> Iterator[Summary]:
+def answers(out: Path, units: Iterable[Unit], crew: Crew, limit: float) -> Iterator[Summary]:
     """What comes of each unit, in any order. `limit`: seconds that a unit of a slide may take on a worker."""
     if crew.client is None:
         yield from crew.map(partial(_here, out, limit), units)

@@ -7,13 +7,13 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import groupby
 
 from ..errors import NoInputError, SettingsError
 from ..stores.receipts import Ledger
-from .dispatch import LIMIT, answers
+from .dispatch import answers
 from .job import Job, Shared, Step, Unit, load
 from .manifest import update_rejected
 from .opening import Rejection
@@ -32,8 +32,8 @@ class Going:
 
     crew: Crew
     report: Report
-    stop: Stop = field(default_factory=Stop)
-    limit: float = LIMIT
+    stop: Stop
+    limit: float
     """Seconds that one unit of a slide may take on a worker."""
 
 
@@ -67,7 +67,7 @@ def _do(job: Job, step: Step, going: Going) -> Job:
 
     going.report(count.event())
     with _watched(job, step, title=TITLES[step.name], report=going.report):
-        for summary in _answers(job, step, left(), going):
+        for summary in answers_of(job, step, left(), going):
             if summary.lethal:
                 job = _quarantine(job, summary, going.report)
             if summary.rejected:
@@ -83,7 +83,7 @@ def _do(job: Job, step: Step, going: Going) -> Job:
     return load(job.folder.out)
 
 
-def _answers(job: Job, step: Step, units: Iterable[Unit], going: Going) -> Iterator[Summary]:
+def answers_of(job: Job, step: Step, units: Iterable[Unit], going: Going) -> Iterator[Summary]:
     """What comes of each unit: from whichever worker is free, or from a gang of them."""
     ranks = step.ranks(job) if isinstance(step, Shared) else 1
     if ranks == 1:

@@ -16,6 +16,8 @@ from .site import Site, find_site
 
 QUEUES = ("slurm", "pbs", "lsf", "sge", "oar", "htcondor")
 KINDS = ("none", "local", "cuda", *QUEUES)
+LIMIT = 1800.0
+"""Seconds that one unit of a slide may take: units are made for 5 to 60."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,11 @@ class Where:
     """A site file; unset: TILE_ENGINE_SITE, then the usual place."""
     rmm_pool: str | None = None
     """Memory of a GPU that RMM takes for itself, such as 8GB; unset: no RMM."""
+    wait: float | None = None
+    """Seconds until the first worker must have come, and until one must be back after all are gone; unset: the site's,
+    else a minute, or ten of a queue."""
+    unit_timeout: float = LIMIT
+    """Seconds that a unit of a slide may take on a worker before another one tries it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +58,12 @@ class Order:
     """Workers at any time."""
     most: int = 1
     rmm_pool: str | None = None
+    asked_wait: float | None = None
 
     @property
     def wait(self) -> float:
-        """Seconds until the first worker must have come."""
-        return self.site.wait or (600.0 if self.kind in QUEUES else 60.0)
+        """Seconds until the first worker must have come, and until one must be back after all are gone."""
+        return self.asked_wait or self.site.wait or (600.0 if self.kind in QUEUES else 60.0)
 
     @property
     def gpu(self) -> bool:
@@ -78,14 +86,14 @@ def order_of(where: Where) -> Order:
         )
     asked = _numbers(where.workers, where.adapt)
     if where.client is not None:
-        return Order("client", Site())
+        return Order("client", Site(), asked_wait=where.wait)
     site = find_site(where.site)
     address = where.scheduler_address
     if not address and where.scheduler_file:
         address = address_in(Path(where.scheduler_file))
     address = address or os.environ.get("DASK_SCHEDULER_ADDRESS")
     if address:
-        return Order("address", site, address=address)
+        return Order("address", site, address=address, asked_wait=where.wait)
     kind = where.cluster or site.cluster or _automatic(asked is not None)
     least, most = asked or _numbers(site.workers, site.adapt) or _usual(kind)
     if kind == "cuda" and len(gpus()) < most:
@@ -96,7 +104,7 @@ def order_of(where: Where) -> Order:
         )
     if where.rmm_pool and kind in ("none", "local"):
         raise SettingsError(f"--rmm-pool is for workers with a GPU, and --cluster {kind} has none.")
-    return Order(kind, site, least=least, most=most, rmm_pool=where.rmm_pool)
+    return Order(kind, site, least=least, most=most, rmm_pool=where.rmm_pool, asked_wait=where.wait)
 
 
 def cores() -> int:

@@ -21,7 +21,7 @@ R = TypeVar("R")
 
 AHEAD = 2
 """Units in the scheduler's hands for each worker: one at work, one ready."""
-PATIENCE = 300.0
+PATIENCE = 60.0
 """Seconds to wait for workers to come back after the last one is gone."""
 
 

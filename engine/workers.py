@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import MachineError
-from .clusters import start
+from .clusters import job_script, start
 from .order import QUEUES, Order, Where, cores, order_of
 from .window import window
 
-__all__ = ["Crew", "Where", "cores", "crew", "lanes"]
+__all__ = ["Crew", "Where", "cores", "crew", "job_script_of", "lanes"]
 
 MORE = 15.0
 """Seconds that are given to the other workers once the first has come."""
@@ -100,7 +100,7 @@ def _dask(client: Any, order: Order) -> Crew:
     count = max(1, len(workers))
 
     def through(work: Callable[[Any], Any], units: Iterable[Any]) -> Iterator[Any]:
-        return window(client, work, units)
+        return window(client, work, units, patience=order.wait)
 
     text = f"{count} dask workers with {threads} threads"
     if order.most > count:
@@ -117,3 +117,8 @@ def _missing(order: Order) -> str:
             "the site file gives a full queue more time."
         )
     return "start some with `dask worker ADDRESS`, with an address that they can reach."
+
+
+def job_script_of(where: Where) -> str:
+    """The job that would be submitted for these words; empty where nothing would be."""
+    return job_script(order_of(where))

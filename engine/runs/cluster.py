@@ -15,7 +15,6 @@ from ...stores.folder import Folder
 from ...stores.lock import Lock
 from ...stores.remote import absolute, place
 from ...stores.slides.cohort import find_slides
-from ..dispatch import LIMIT
 from ..gang import refuse
 from ..job import Job, load
 from ..logfile import log_to
@@ -42,8 +41,6 @@ class How:
     redo: bool = False
     """Go on although settings or slides have changed: what depends on them is made anew."""
     force_unlock: bool = False
-    unit_timeout: float = LIMIT
-    """Seconds that a unit of a slide may take on a dask worker before it is tried elsewhere."""
     report: Report = silent
     stages: tuple[str, ...] = tuple(STAGES)
 
@@ -159,7 +156,7 @@ def _go(job: Job, how: How, workers: Crew) -> Run:
     stop = Stop(tell=lambda text: how.report(Event("note", text)))
     with stoppable(stop):
         how.report(Event("note", f"working in {workers.text}"))
-        job = run_stages(job, how.stages, Going(workers, how.report, stop, how.unit_timeout))
+        job = run_stages(job, how.stages, Going(workers, how.report, stop, how.where.unit_timeout))
     run = folder.read("run")
     done = all(run["steps"].get(s.name, {}).get("status") == "complete" for steps in STAGES.values() for s in steps)
     folder.write("run", run | {"status": "done" if done else "running"})

@@ -1,0 +1,238 @@
+"""Survival: whatever befalls workers, scheduler, disk or the run itself, its message and exit status say so, and the same
+command goes on to the same bytes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Planted = Callable[..., dict[str, str]]
+
+TILE = {"level": 0, "start": [128, 128], "stop": [256, 256]}
+"""Of b.tif, which has three times three tiles of 128 pixels: number 4."""
+WORKERS = ("--cluster", "local", "--workers", "2")
+
+
+def run(command: list[str], environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, env=environment)
+
+
+def until(true: Callable[[], bool], process: subprocess.Popen[str], what: str) -> None:
+    limit = time.monotonic() + 120
+    while not true():
+        assert process.poll() is None, f"the run ended before {what}: {process.communicate()[1]}"
+        assert time.monotonic() < limit, f"{what} never happened"
+        time.sleep(0.01)
+
+
+def begun(out: Path, step: str) -> bool:
+    try:
+        return step in json.loads((out / "run.json").read_text())["steps"]
+    except (FileNotFoundError, json.JSONDecodeError):
+        return False
+
+
+def start(command: list[str], environment: dict[str, str] | None = None, **options: Any) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment, **options
+    )
+
+
+def quarantined(out: Path) -> list[Any]:
+    (tiles,) = json.loads((out / "quarantined.json").read_text()).values()
+    return list(tiles)
+
+
+@pytest.fixture(scope="module")
+def crashed(mini: Any, planted_in: Planted, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What two workers made of the cohort with a tile that kills its reader."""
+    folder = tmp_path_factory.mktemp("crashed")
+    command = [*mini.again(folder / "out"), "--max-bad-tiles", "1", *WORKERS]
+    done = run(command, planted_in(folder, "b.tif", "crash", tile=4))
+    assert done.returncode == 3, done.stderr
+    assert "b.tif: 1 tiles end the process that decodes them" in done.stderr
+    assert "quarantined.json" in done.stderr
+    return folder / "out"
+
+
+@pytest.mark.timeout(400)
+def test_a_tile_that_kills_its_reader_is_found_masked_and_named(crashed: Path, mini: Any) -> None:
+    import tile_engine
+
+    assert quarantined(crashed) == [TILE]
+    done = tile_engine.open_run(crashed)
+    assert done.exit_status == 3
+    assert done.rejected == {}
+    b = next(s for s in done.slides if s.startswith("b-"))
+    tissue = done.layers("tissue")[b].values.squeeze()
+    side = round(384 / tissue.shape[-1])
+    lost = tissue[128 // side : 256 // side, 128 // side : 256 // side]
+    assert (lost == 2).all(), "the tile is unreadable in the tissue labels"
+    assert (tissue == 2).sum() == lost.size, "and it alone is"
+    others = {k: v for k, v in mini.results(crashed, "slides").items() if "/b-" not in k and "/tissue/" in k}
+    assert others.items() <= mini.results(mini.out, "slides").items()
+
+
+@pytest.mark.timeout(400)
+def test_without_workers_a_run_that_dies_twice_at_a_tile_finds_it_the_third_time(
+    crashed: Path, mini: Any, tmp_path: Path, planted: Planted
+) -> None:
+    command = [*mini.again(tmp_path / "out"), "--max-bad-tiles", "1"]
+    environment = planted("b.tif", "crash", tile=4)
+    assert [run(command, environment).returncode for _ in range(3)] == [-signal.SIGSEGV, -signal.SIGSEGV, 3]
+    assert quarantined(tmp_path / "out") == [TILE]
+    assert mini.results(tmp_path / "out") == mini.results(crashed)
+
+
+@pytest.mark.timeout(400)
+def test_a_slide_that_kills_whoever_opens_it_is_rejected(mini: Any, tmp_path: Path, planted: Planted) -> None:
+    command = [*mini.again(tmp_path / "out"), "--dry-run", "--json"]
+    done = run(command, planted("b.tif", "open"))
+    assert done.returncode == 3, done.stderr
+    (rejected,) = json.loads(done.stdout.splitlines()[-1])["rejected"].values()
+    assert (rejected["name"], rejected["code"]) == ("b.tif", "E_CRASHES_READER")
+
+
+@pytest.mark.timeout(400)
+def test_a_unit_that_hangs_is_tried_elsewhere(mini: Any, tmp_path: Path, planted: Planted) -> None:
+    command = [*mini.again(tmp_path / "out"), *WORKERS, "--unit-timeout", "4"]
+    done = run(command, planted("b.tif", "hang", tile=4, once=True))
+    assert done.returncode == 0, done.stderr
+    assert "took longer than 4 s" in done.stderr
+    assert mini.results(tmp_path / "out") == mini.results(mini.out)
+
+
+@pytest.mark.timeout(400)
+def test_a_tile_that_always_hangs_is_masked(crashed: Path, mini: Any, tmp_path: Path, planted: Planted) -> None:
+    command = [*mini.again(tmp_path / "out"), "--max-bad-tiles", "1", *WORKERS, "--unit-timeout", "4"]
+    done = run(command, planted("b.tif", "hang", tile=4))
+    assert done.returncode == 3, done.stderr
+    assert quarantined(tmp_path / "out") == [TILE]
+    assert mini.results(tmp_path / "out") == mini.results(crashed)
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("victim", ["workers", "scheduler"])
+def test_where_all_workers_or_the_scheduler_are_gone_the_run_ends_with_75_and_goes_on(
+    mini: Any, tmp_path: Path, by_hand: Any, descendants: Callable[[int], list[int]], victim: str
+) -> None:
+    out = tmp_path / "out"
+    options = ["--scheduler-address", by_hand.address, "--wait", "3"]
+    process = start([*mini.again(out)[:-2], *options])  # less its --cluster none
+    until(lambda: begun(out, "autoencoder"), process, "training")
+    for doomed in by_hand.workers if victim == "workers" else [by_hand.scheduler]:
+        for below in descendants(doomed.pid):
+            os.kill(below, signal.SIGKILL)
+        doomed.kill()
+    told = process.communicate(timeout=120)[1]
+    assert process.returncode == 75, told
+    code = "E_NO_WORKERS" if victim == "workers" else "E_NO_SCHEDULER"
+    assert f"error [{code}]" in told and "run the same command again" in told
+    done = run(mini.again(out))
+    assert done.returncode == 0, done.stderr
+    assert mini.results(out) == mini.results(mini.out)
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("where", [(), WORKERS])
+def test_sigterm_lets_units_end_and_exits_143(mini: Any, tmp_path: Path, where: tuple[str, ...]) -> None:
+    out = tmp_path / "out"
+    process = start([*mini.again(out), *where])
+    until(lambda: begun(out, "autoencoder"), process, "training")
+    process.send_signal(signal.SIGTERM)
+    told = process.communicate(timeout=60)[1]
+    assert process.returncode == 143, told
+    assert "stopping: work under way is given 20 s" in told
+    assert "what was written is safe" in told
+    assert not (out / "lock.json").exists()
+    assert (out / "receipts" / "autoencoder" / "autoencoder.json").exists(), "what was under way came to its end"
+    done = run(mini.again(out))
+    assert done.returncode == 0, done.stderr
+    assert mini.results(out) == mini.results(mini.out)
+
+
+@pytest.mark.timeout(400)
+def test_ctrl_c_twice_stops_at_once_with_130(mini: Any, tmp_path: Path, planted: Planted) -> None:
+    """To the whole group, as a terminal does; the work under way would take ten minutes."""
+    out = tmp_path / "out"
+    environment = planted("b.tif", "hang", tile=4)
+    process = start([*mini.again(out), *WORKERS], environment, start_new_session=True)
+    until(lambda: begun(out, "pixels"), process, "converting")
+    os.killpg(process.pid, signal.SIGINT)
+    time.sleep(1)
+    assert process.poll() is None, "the first one waits for what is under way"
+    os.killpg(process.pid, signal.SIGINT)
+    told = process.communicate(timeout=60)[1]
+    assert process.returncode == 130, told
+    assert run(mini.again(out)).returncode == 0
+    assert mini.results(out) == mini.results(mini.out)
+
+
+@contextmanager
+def small_disk(at: Path, size: str) -> Iterator[Path]:
+    at.mkdir()
+    mounted = run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(at)])
+    if mounted.returncode:
+        pytest.skip(f"a small disk cannot be mounted here: {mounted.stderr.strip()}")
+    try:
+        yield at
+    finally:
+        subprocess.run(["umount", "-l", str(at)], check=True)
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("where", [(), WORKERS])
+def test_a_full_disk_ends_with_75_and_the_run_goes_on_once_there_is_room(
+    mini: Any, tmp_path: Path, where: tuple[str, ...]
+) -> None:
+    """Somebody else fills the disk after the run has looked whether there is room."""
+    with small_disk(tmp_path / "disk", "40m") as disk:
+        out = disk / "out"
+        process = start([*mini.again(out), *where])
+        until(lambda: begun(out, "overview"), process, "the beginning")
+        with pytest.raises(OSError, match="No space left"), (disk / "others").open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(1 << 16))
+        told = process.communicate(timeout=120)[1]
+        assert process.returncode == 75, told
+        assert "E_DISK_FULL" in told and "free some space" in told
+        (disk / "others").unlink()
+        done = run(mini.again(out))
+        assert done.returncode == 0, done.stderr
+        assert mini.results(out) == mini.results(mini.out)
+        assert not [p for p in out.rglob("*") if ".partial" in p.name]
+
+
+@pytest.mark.timeout(100)
+def test_an_output_folder_that_cannot_be_written_is_refused_before_work(mini: Any, tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", "1m") as disk:
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+        done = run(mini.again(disk / "out"))
+    assert done.returncode == 2, done.stderr
+    assert "E_OUT" in done.stderr and "cannot be written" in done.stderr
+
+
+@pytest.mark.timeout(200)
+def test_a_second_run_on_the_same_folder_names_the_owner_and_no_force_takes_a_live_one(
+    mini: Any, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    process = start(mini.again(out))
+    until(lambda: begun(out, "autoencoder"), process, "training")
+    for words in ([], ["--force-unlock"]):
+        second = run([*mini.again(out), *words])
+        assert second.returncode == 6, second.stderr
+        assert f"host {socket.gethostname()}, pid {process.pid}" in second.stderr
+        assert "last sign of life" in second.stderr
+    assert process.wait(120) == 0, process.communicate()[1]
+    assert mini.results(out) == mini.results(mini.out)

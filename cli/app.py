@@ -84,6 +84,7 @@ def top(
 
 
 @runs.command("cluster")
+@o.placed
 def run_cluster(
     slides: o.Slides,
     out: o.Out = None,
@@ -102,11 +103,10 @@ def run_cluster(
     seeds: o.Seeds = None,
     seed: o.Seed = None,
     threads: o.Threads = None,
+    gang: o.Gang = None,
     dtype: o.Dtype = None,
     umap: o.Umap = None,
-    cluster: o.Cluster = None,
-    scheduler_address: o.SchedulerAddress = None,
-    workers: o.Workers = None,
+    where: o.Where = None,
     redo: o.Redo = False,
     force_unlock: o.ForceUnlock = False,
     dry_run: o.DryRun = False,
@@ -121,6 +121,7 @@ def run_cluster(
 
 
 @app.command()
+@o.placed
 def convert(
     slides: o.SlidesArgument,
     out: o.Out = None,
@@ -129,9 +130,7 @@ def convert(
     pixels: o.Pixels = None,
     codec: o.Codec = None,
     max_bad_tiles: o.MaxBadTiles = None,
-    cluster: o.Cluster = None,
-    scheduler_address: o.SchedulerAddress = None,
-    workers: o.Workers = None,
+    where: o.Where = None,
     redo: o.Redo = False,
     force_unlock: o.ForceUnlock = False,
     dry_run: o.DryRun = False,
@@ -143,15 +142,14 @@ def convert(
 
 
 @app.command()
+@o.placed
 def sample(
     out: o.OutArgument,
     patch: o.Patch = None,
     samples: o.Samples = None,
     effort: o.Effort = None,
     seed: o.Seed = None,
-    cluster: o.Cluster = None,
-    scheduler_address: o.SchedulerAddress = None,
-    workers: o.Workers = None,
+    where: o.Where = None,
     redo: o.Redo = False,
     force_unlock: o.ForceUnlock = False,
     json: o.AsJson = False,
@@ -162,6 +160,7 @@ def sample(
 
 
 @app.command()
+@o.placed
 def train(
     out: o.OutArgument,
     effort: o.Effort = None,
@@ -170,9 +169,8 @@ def train(
     objective: o.Objective = None,
     seeds: o.Seeds = None,
     threads: o.Threads = None,
-    cluster: o.Cluster = None,
-    scheduler_address: o.SchedulerAddress = None,
-    workers: o.Workers = None,
+    gang: o.Gang = None,
+    where: o.Where = None,
     redo: o.Redo = False,
     force_unlock: o.ForceUnlock = False,
     json: o.AsJson = False,
@@ -183,13 +181,12 @@ def train(
 
 
 @app.command()
+@o.placed
 def apply(
     out: o.OutArgument,
     stride: o.Stride = None,
     dtype: o.Dtype = None,
-    cluster: o.Cluster = None,
-    scheduler_address: o.SchedulerAddress = None,
-    workers: o.Workers = None,
+    where: o.Where = None,
     redo: o.Redo = False,
     force_unlock: o.ForceUnlock = False,
     json: o.AsJson = False,
@@ -200,12 +197,11 @@ def apply(
 
 
 @app.command("map")
+@o.placed
 def map_(
     out: o.OutArgument,
     umap: o.Umap = None,
-    cluster: o.Cluster = None,
-    scheduler_address: o.SchedulerAddress = None,
-    workers: o.Workers = None,
+    where: o.Where = None,
     redo: o.Redo = False,
     force_unlock: o.ForceUnlock = False,
     json: o.AsJson = False,
@@ -236,6 +232,58 @@ def status(out: o.OutArgument, json: o.AsJson = False) -> int:
 
 
 @app.command()
+@o.placed
+def verify(
+    out: o.OutArgument,
+    full: o.Full = False,
+    where: o.Where = None,
+    json: o.AsJson = False,
+) -> int:
+    """Whether all that a run wrote is still there and as it was: names array, shard and slide of what is damaged."""
+    from ..engine.verify import verify as look
+    from ..engine.workers import Where
+    from .tell import print_finding, print_verdict
+
+    with _watched(as_json=json, quiet=True):
+        verdict = look(out, full=full, where=Where(**(where or {})), found=lambda f: print_finding(f, as_json=json))
+    return print_verdict(verdict, as_json=json)
+
+
+@app.command()
+@o.placed
+def repair(
+    out: o.OutArgument,
+    where: o.Where = None,
+    force_unlock: o.ForceUnlock = False,
+    json: o.AsJson = False,
+    quiet: o.Quiet = False,
+) -> int:
+    """Do the units again whose files are damaged, and nothing else: what was there before comes back, byte for byte."""
+    from ..engine.repair import repair as mend
+    from .tell import print_repair
+
+    values = {"where": where, "redo": False, "force_unlock": force_unlock}
+    with _watched(as_json=json, quiet=quiet) as show:
+        done = mend(out, how=_how(values, show))
+    return print_repair(done, as_json=json)
+
+
+@app.command()
+@o.placed
+def doctor(
+    out: o.DoctorOut = None,
+    where: o.Where = None,
+    json: o.AsJson = False,
+) -> int:
+    """Look at this machine, a folder for results and the workers, before a run has to find out: what works, what does not."""
+    from ..engine.doctor import examine
+    from ..engine.workers import Where
+    from .tell import print_checks
+
+    return print_checks(examine(Where(**(where or {})), out), as_json=json)
+
+
+@app.command()
 def demo(
     out: str = typer.Option("demo", "--out", help="Folder for the demo's slides and results."),
     json: o.AsJson = False,
@@ -259,15 +307,10 @@ def _how(values: dict[str, Any], show: Any) -> Any:
     from ..engine.runs.cluster import How
     from ..engine.workers import Where
 
-    where = Where(
-        scheduler_address=values.get("scheduler_address"), cluster=values.get("cluster"), workers=values.get("workers")
-    )
-    return How(where=where, redo=values["redo"], force_unlock=values["force_unlock"], report=show)
+    return How(where=Where(**values["where"]), redo=values["redo"], force_unlock=values["force_unlock"], report=show)
 
 
-_NOT_SETTINGS = frozenset(
-    {"slides", "out", "cluster", "scheduler_address", "workers", "redo", "force_unlock", "dry_run", "json", "quiet"}
-)
+_NOT_SETTINGS = frozenset({"slides", "out", "where", "redo", "force_unlock", "dry_run", "json", "quiet"})
 
 
 def _begin(values: dict[str, Any], stages: tuple[str, ...] | None) -> int:
@@ -275,12 +318,14 @@ def _begin(values: dict[str, Any], stages: tuple[str, ...] | None) -> int:
     from dataclasses import replace
 
     from ..engine.runs.cluster import cluster, plan_only
+    from ..engine.workers import Where, job_script_of
     from .tell import print_plan
 
     settings = {k: v for k, v in values.items() if k not in _NOT_SETTINGS}
     slides = values["slides"][0] if len(values["slides"]) == 1 else values["slides"]
     if values["dry_run"]:
-        return print_plan(plan_only(slides, values["out"], **settings), as_json=values["json"])
+        script = job_script_of(Where(**values["where"]))
+        return print_plan(plan_only(slides, values["out"], **settings), script, as_json=values["json"])
     with _watched(as_json=values["json"], quiet=values["quiet"]) as show:
         how = _how(values, show)
         run = cluster(slides, values["out"], how=replace(how, stages=stages) if stages else how, **settings)

@@ -9,8 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ..engine.describe import Description, Status
+    from ..engine.doctor import Check
     from ..engine.opened import Run
+    from ..engine.repair import Repair
+    from ..engine.verify import Finding, Verdict
 
 
 def print_result(run: Run, *, as_json: bool) -> int:
@@ -32,12 +37,13 @@ def print_result(run: Run, *, as_json: bool) -> int:
     return status
 
 
-def print_plan(plan: tuple[Path, Any, Any], *, as_json: bool) -> int:
+def print_plan(plan: tuple[Path, Any, Any], script: str, *, as_json: bool) -> int:
+    """What would be done, and the job that would be submitted for it, if any."""
     out, opened, sizes = plan
     status = 3 if opened.rejected else 0
     if as_json:
         rejected = {s: dataclasses.asdict(r) for s, r in opened.rejected.items()}
-        _json({"event": "plan", "out": str(out), **sizes.facts(), "rejected": rejected})
+        _json({"event": "plan", "out": str(out), **sizes.facts(), "rejected": rejected, "job": script})
         return status
     print(f"results: {out} (nothing is written now)")
     print(sizes.text())
@@ -47,6 +53,8 @@ def print_plan(plan: tuple[Path, Any, Any], *, as_json: bool) -> int:
         print(f"  {record.name}: {record.shape[1]} x {record.shape[0]} at {um:g} um, by {record.reader}")
     for rejection in opened.rejected.values():
         print(f"  rejected {rejection.name} [{rejection.code}]: {rejection.message}")
+    if script:
+        print(f"job that would be submitted:\n{script}")
     return status
 
 
@@ -80,5 +88,57 @@ def print_status(found: Status, *, as_json: bool) -> int:
     return 0
 
 
+def print_finding(found: Finding, *, as_json: bool) -> None:
+    """One damaged file, on a line."""
+    if as_json:
+        shown = dataclasses.asdict(found) | {"array": found.array, "shard": found.shard}
+        _json({"event": "finding", **shown})
+        return
+    of = " ".join(part for part in (found.array, found.shard and f"shard {found.shard}") if part)
+    slide = f" of slide {found.slide}" if found.slide else ""
+    print(f"{found.kind:<12} {of}{slide} (step {found.step}, unit {found.unit}): {found.text}", flush=True)
+
+
+def print_verdict(verdict: Verdict, *, as_json: bool) -> int:
+    """The end of a verification; 7 where anything is damaged."""
+    status = 7 if verdict.findings else 0
+    if as_json:
+        _json({"event": "result", **dataclasses.asdict(verdict), "findings": len(verdict.findings), "exit": status})
+        return status
+    if verdict.owner:
+        print(f"note: {verdict.owner} holds the lock; what it has not finished was not looked at")
+    if verdict.leftovers:
+        print(f"note: {verdict.leftovers} half-written files of a killed run; the next run removes them")
+    damaged = f"{len(verdict.findings)} damaged: `tile-engine repair {verdict.out}`" if status else "all sound"
+    print(f"{verdict.files} files of {verdict.units} units: {damaged}")
+    return status
+
+
+def print_repair(done: Repair, *, as_json: bool) -> int:
+    """What was mended; 7 where something could not be."""
+    status = 7 if done.left or done.other else 0
+    if as_json:
+        _json({"event": "result", **dataclasses.asdict(done), "exit": status})
+        return status
+    print(f"{done.out}: {len(done.found)} files were damaged, {done.units} units were done again")
+    for finding in done.left:
+        print_finding(finding, as_json=False)
+    for path in done.other:
+        print(f"other bytes  {path}: it is whole, and not what it was; what was made from it is of the old one")
+    return status
+
+
 def _json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, default=str) + "\n")
+
+
+def print_checks(checks: Iterator[Check], *, as_json: bool) -> int:
+    """As they come; 5 where one is a problem."""
+    status = 0
+    for check in checks:
+        status = 5 if check.state == "problem" else status
+        if as_json:
+            _json(dataclasses.asdict(check))
+        else:
+            print(f"{check.state:<8} {check.name}: {check.text}", flush=True)
+    return status

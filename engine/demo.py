@@ -62,7 +62,7 @@ def make_slides(folder: Path, *, seed: int = 0, count: int = 4) -> list[Path]:
     for number in range(count):
         path = folder / f"colon-{number + 1}.tif"
         partial = path.with_suffix(".partial")  # a slide is there in full or not at all
-        _write_pyramid(partial, paint(layout(number, seed=seed), number, seed=seed))
+        write_pyramid(partial, paint(layout(number, seed=seed), number, seed=seed))
         partial.replace(path)
         paths.append(path)
     _turned.cache_clear()  # a hundred megabytes that nobody needs any more
@@ -262,7 +262,7 @@ def _enlarged(values: Array, shape: tuple[int, ...]) -> Array:
     return values
 
 
-def _write_pyramid(path: Path, pixels: Array) -> None:
+def write_pyramid(path: Path, pixels: Array) -> None:
     """A generic pyramidal TIFF: tiles of 256, JPEG, reduced pages marked as such, resolution in pixels a centimetre."""
     import tifffile
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MachineError, TileEngineError
+from ..stores.remote import place
 from ..stores.slides.cohort import fingerprint
 from ..version import VERSION
 from .gpus import card_fault, gpus
@@ -95,7 +96,7 @@ def ask(client: Any, look: Look) -> tuple[Row, ...]:
         answers = client.run(answer, look, versions(), on_error="return")
     finally:
         if token:
-            (Path(look.out) / token).unlink(missing_ok=True)
+            (place(look.out) / token).unlink(missing_ok=True)
     threads = {a: w["nthreads"] for a, w in client.scheduler_info(n_workers=-1)["workers"].items()}
     return tuple(_row(address, answers[address], threads.get(address, 0)) for address in sorted(answers))
 
@@ -148,17 +149,15 @@ def _answer(look: Look, home: dict[str, str]) -> Row:
 
 
 def _unseen(path: str, mark: str) -> str:
-    if "://" in path:
-        return ""
     try:
-        now = fingerprint(Path(path))
+        now = fingerprint(place(path))
     except (OSError, TileEngineError) as error:
         return f"cannot read {path} ({error}): mount the slides there under the same path"
     return "" if now == mark or not mark else f"sees another file at {path}: mount the same folder there"
 
 
 def _unwritable(look: Look) -> str:
-    out = Path(look.out)
+    out = place(look.out)
     if not (out / look.token).exists():
         return f"does not see the same folder at {out}: results need a file system that all workers share"
     probe = out / f"{look.token}.{uuid.uuid4().hex[:8]}.partial"
@@ -166,16 +165,16 @@ def _unwritable(look: Look) -> str:
         probe.write_bytes(os.urandom(1024))
         probe.unlink()
     except OSError as error:
-        return f"cannot write {out} ({error.strerror}): give this user the right to, or choose another --out"
+        return f"cannot write {out} ({error.strerror or error}): give this user the right to, or choose another --out"
     return ""
 
 
 def _leave_token(out: str) -> str:
     """A file of ours that workers look for; a run sweeps it where this process is killed meanwhile."""
-    if not out or "://" in out:
+    if not out:
         return ""
     token = f".preflight.{uuid.uuid4().hex[:8]}.partial"
-    (Path(out) / token).write_bytes(b"")
+    (place(out) / token).write_bytes(b"")
     return token
 
 

@@ -1,6 +1,7 @@
 # make demo    slides, a run on them, and where its map and report lie: installs what it needs into .venv first
 # make test    the whole test suite
 # make check   format, lint, types, tests and documentation: what must pass before a change is sent
+# make chaos   hundreds of kills at random moments, then the same bytes (the suite does thirty): takes half an hour
 # make bench   a quick round of the measurements in benchmarks/ (docs/benchmarks.md has the full ones)
 # make clean   everything that these leave, .venv included
 
@@ -9,7 +10,7 @@ BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := demo
-.PHONY: demo test check bench clean
+.PHONY: demo test check chaos bench clean
 
 demo: .venv/.installed
 	$(BIN)/tile-engine demo
@@ -22,6 +23,9 @@ check: .venv/.installed-test
 	$(BIN)/ruff check .
 	$(BIN)/mypy -p tile_engine
 	$(BIN)/python -m pytest
+
+chaos: .venv/.installed-test
+	TILE_ENGINE_KILLS=$(or $(KILLS),300) $(BIN)/python -m pytest tests/engine/test_chaos.py tests/engine/test_survival.py -s
 
 bench: .venv/.installed-test
 	$(BIN)/python benchmarks/convert.py --quick --repeat 1

@@ -104,10 +104,11 @@ def status(out: str | Path) -> Status:
                     done += ledger.find(unit.name) is not None
         steps.append(StepStatus(TITLES[name], state, done, total, float(facts.get("wall", 0.0))))
     rejected = tuple((r["name"], r["code"], r["message"]) for r in job.folder.read("rejected").values())
-    return Status(str(job.folder.out), str(run["status"]), _owner(job.folder), tuple(steps), rejected)
+    return Status(str(job.folder.out), str(run["status"]), owner_of(job.folder), tuple(steps), rejected)
 
 
-def _owner(folder: Folder) -> str:
+def owner_of(folder: Folder) -> str:
+    """Host and process that hold the folder's lock; empty where nobody does."""
     try:
         owner = json.loads((folder.out / "lock.json").read_text())
     except (FileNotFoundError, json.JSONDecodeError):

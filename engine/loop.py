@@ -66,7 +66,7 @@ def _do(job: Job, step: Step, going: Going) -> Job:
                 yield unit
 
     going.report(count.event())
-    with _watched(job, step, title=TITLES[step.name], report=going.report):
+    with watched(job, step, title=TITLES[step.name], report=going.report):
         for summary in answers_of(job, step, left(), going):
             if summary.lethal:
                 job = _quarantine(job, summary, going.report)
@@ -135,7 +135,7 @@ class _Count:
 
 
 @contextmanager
-def _watched(job: Job, step: Step, *, title: str, report: Report) -> Iterator[None]:
+def watched(job: Job, step: Step, *, title: str, report: Report) -> Iterator[None]:
     """While a step of one long unit runs, look twice a second at how far its worker says it is."""
     if step.name not in ("autoencoder", "heads", "tune"):
         yield

@@ -324,8 +324,9 @@ def _begin(values: dict[str, Any], stages: tuple[str, ...] | None) -> int:
     settings = {k: v for k, v in values.items() if k not in _NOT_SETTINGS}
     slides = values["slides"][0] if len(values["slides"]) == 1 else values["slides"]
     if values["dry_run"]:
-        script = job_script_of(Where(**values["where"]))
-        return print_plan(plan_only(slides, values["out"], **settings), script, as_json=values["json"])
+        where = Where(**values["where"])
+        plan = plan_only(slides, values["out"], where=where, **settings)
+        return print_plan(plan, job_script_of(where), as_json=values["json"])
     with _watched(as_json=values["json"], quiet=values["quiet"]) as show:
         how = _how(values, show)
         run = cluster(slides, values["out"], how=replace(how, stages=stages) if stages else how, **settings)

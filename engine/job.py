@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 from ..errors import SettingsError
+from ..stores import stage
 from ..stores.folder import Folder
 from ..stores.frame import Box, Frame
 from ..stores.image import StoredImage
+from ..stores.remote import place
 from ..stores.slides.guarded import Piece, guarded
 from ..stores.slides.reader import Slide, open_slide
 from ..stores.slides.view import at_spacing
 from ..stores.source import Source
 from .run import Outcome
 from .settings import Settings
+
+if TYPE_CHECKING:
+    from ..models.share import Share
 
 AXES = ("y", "x")
 
@@ -96,6 +102,8 @@ class Job:
     fingerprints: dict[str, str]
     lethal: dict[str, tuple[Piece, ...]] = field(default_factory=dict)
     """Slide -> tiles that end the process that decodes them: they are masked."""
+    stage: dict[str, Any] = field(default_factory=dict)
+    """Where copies of its slides are kept on each machine (see `stores.stage.use`)."""
 
     def ledger_key(self, step: str, slide: str = "") -> str:
         """The fingerprint that a unit's receipt must carry."""
@@ -140,10 +148,23 @@ class Step(Protocol):
     def execute(self, job: Job, unit: Unit) -> Outcome: ...
 
 
+@runtime_checkable
+class Shared(Protocol):
+    """A step whose unit several workers can do together, one rank each."""
+
+    def ranks(self, job: Job) -> int: ...
+
+    def take_part(self, job: Job, unit: Unit, share: Share) -> Outcome:
+        """A rank's part of the unit; the first rank's outcome is the unit's."""
+        ...
+
+
 def load(out: Path) -> Job:
     """The job of a folder, read once per change of its documents. Raises SettingsError where OUT holds no run."""
     stamp = tuple(_stamp(out / name) for name in ("run.json", "slides.json", "rejected.json", "quarantined.json"))
-    return _load(out, stamp)
+    job = _load(out, stamp)
+    stage.use(**job.stage)
+    return job
 
 
 def digest(*parts: Any) -> str:
@@ -161,7 +182,7 @@ def _load(out: Path, stamp: tuple[int, ...]) -> Job:
     records = {s: record_of(raw) for s, raw in folder.read("slides").items() if s not in rejected}
     settings = Settings.model_validate(run["settings"])
     lethal = {s: tuple(map(piece_of, tiles)) for s, tiles in folder.read("quarantined").items()}
-    return Job(folder, settings, run["spacing"], records, dict(run["fingerprints"]), lethal)
+    return Job(folder, settings, run["spacing"], records, dict(run["fingerprints"]), lethal, run.get("stage", {}))
 
 
 def piece_of(raw: dict[str, Any]) -> Piece:
@@ -173,10 +194,27 @@ def record_of(raw: dict[str, Any]) -> SlideRecord:
     return SlideRecord(**{**raw, **tuples})
 
 
-@lru_cache(maxsize=8)
 def _open(path: str, mpp: float | None, fingerprint: str) -> Slide:
+    return (_open_staged if stage.wanted(place(path)) else _open_here)(path, mpp, fingerprint)
+
+
+@lru_cache(maxsize=8)
+def _open_here(path: str, mpp: float | None, fingerprint: str) -> Slide:
     """Few handles stay open in a process: slides come in order, and each costs memory."""
-    return open_slide(Path(path), mpp)
+    return open_slide(place(path), mpp)
+
+
+def _open_staged(path: str, mpp: float | None, fingerprint: str) -> Slide:
+    """Of copies only the last stays open: what a process holds, nobody can remove to make room."""
+    with _one_at_a_time:
+        if (path, mpp, fingerprint) not in _last:
+            _last.clear()
+            _last[path, mpp, fingerprint] = open_slide(place(path), mpp)
+        return _last[path, mpp, fingerprint]
+
+
+_last: dict[tuple[str, float | None, str], Slide] = {}
+_one_at_a_time = threading.Lock()
 
 
 def _stamp(path: Path) -> int:

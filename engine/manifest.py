@@ -9,6 +9,7 @@ from importlib.metadata import version
 from typing import Any
 
 from ..errors import SettingsError
+from ..stores import stage
 from ..stores.files import sweep
 from ..stores.folder import Folder
 from ..stores.image import list_labels
@@ -93,6 +94,7 @@ def manifest(settings: Settings, opened: Opened, prints: Mapping[str, str], step
         "settings": settings.model_dump(mode="json"),
         "spacing": opened.spacing,
         "ignored": [list(item) for item in opened.ignored[:1000]],
+        "stage": stage.used(),
         "fingerprints": dict(prints),
         "steps": dict(steps),
         "versions": {

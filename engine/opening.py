@@ -6,20 +6,27 @@ import os
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import SlideError
+from ..errors import CorruptError, SlideError
+from ..stores.files import read_json, write_json
 from ..stores.frame import Frame
 from ..stores.slides.cohort import Cohort, SlideEntry, fingerprint
 from ..stores.slides.reader import open_slide
 from ..stores.slides.view import CLOSE, at_spacing
+from ..stores.stage import stage, staged, wanted
+from ..version import VERSION
 from .child import GoneError, Say, SilentError, all_of, each
-from .job import SlideRecord
+from .job import SlideRecord, digest
 
 PREFERRED = 0.5
 """Micrometres a pixel to work at where at least half of the slides are as fine."""
+FETCHED = 4
+"""Slides that are copied at a time."""
 LIMIT = 120.0
 """Seconds in which a slide must be open."""
 
@@ -81,7 +88,30 @@ def working_spacing(finest: Iterable[float]) -> float:
 
 def _looks(entries: Iterable[SlideEntry], mpp: float | None) -> list[Any]:
     """In a child: a file that ends the process that opens it is one slide's fault and must not end the run."""
+    entries = list(entries)
+    if any(wanted(entry.path) for entry in entries):
+        with ThreadPoolExecutor(FETCHED) as pool:
+            return list(pool.map(lambda entry: _look_at_copy(entry, mpp), entries))
     return each("look", [[os.fspath(entry.path), entry.mpp or mpp] for entry in entries], LIMIT)
+
+
+def _look_at_copy(entry: SlideEntry, mpp: float | None) -> Any:
+    """The same for a slide that must be copied first, which takes as long as it takes. What was seen is kept beside the
+    copies, so that a run that goes on need not fetch slides that it has done with."""
+    if not wanted(entry.path):
+        return each("look", [[os.fspath(entry.path), entry.mpp or mpp]], LIMIT)[0]
+    try:
+        mark = fingerprint(entry.path)
+        seen = stage().folder / f"{digest(str(entry.path), mark, entry.mpp or mpp, VERSION)}.look"
+        with suppress(FileNotFoundError, CorruptError):
+            return read_json(seen)
+        with staged(entry.path, mark) as copy:
+            look = each("look", [[os.fspath(copy), entry.mpp or mpp]], LIMIT)[0]
+    except SlideError as error:
+        return {"error": [error.message, error.code]}
+    if isinstance(look, dict):
+        write_json(seen, look)
+    return look
 
 
 def look_in_child(items: list[Any], say: Say) -> None:

@@ -6,6 +6,7 @@ that pathlib could do with a file on disk is refused loudly, never done to a loc
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 import zlib
@@ -120,12 +121,9 @@ class ObjectPath(PosixPath):
 
     def open(self, mode: str = "r", *args: Any, **options: Any) -> Any:
         """For reading bytes alone."""
-        import obstore
-
         if mode != "rb":
             raise TypeError(f"{self} is opened for {mode!r}: objects are opened for reading bytes alone")
-        with asked("opened", str(self)):
-            return obstore.open_reader(client(self.bucket), self.key)
+        return io.BufferedReader(_Ranges(self), 65536)
 
     def write_bytes(self, data: Any) -> int:
         """In one request, so that the object is whole or absent: a killed client leaves no parts behind."""
@@ -190,14 +188,19 @@ class ObjectPath(PosixPath):
             for at in range(0, len(names), 1000):
                 obstore.delete(client(self.bucket), names[at : at + 1000])
 
-    def iterdir(self) -> Generator[ObjectPath, None, None]:
+    def children(self) -> tuple[list[ObjectPath], list[ObjectPath]]:
+        """What lies here, sorted: folders and objects."""
         import obstore
 
         root = ObjectPath(f"{SCHEME}/{self.bucket}")
         with asked("listed", str(self)):
             found = obstore.list_with_delimiter(client(self.bucket), self.key or None)
-        yield from (root / name for name in found["common_prefixes"])
-        yield from (root / meta["path"] for meta in found["objects"])
+        folders = sorted(root / name for name in found["common_prefixes"])
+        return folders, sorted(root / meta["path"] for meta in found["objects"])
+
+    def iterdir(self) -> Generator[ObjectPath, None, None]:
+        folders, files = self.children()
+        yield from (*folders, *files)
 
     def rglob(self, pattern: str, **options: Any) -> Generator[ObjectPath, None, None]:
         """Objects below whose names fit; there are no folders to find."""
@@ -221,3 +224,33 @@ class ObjectPath(PosixPath):
 
     def expanduser(self) -> ObjectPath:
         return self
+
+
+class _Ranges(io.RawIOBase):
+    """An object as an open file: what is read is asked for when it is read."""
+
+    def __init__(self, path: ObjectPath) -> None:
+        self._path, self._at = path, 0
+        self._size = int(path.meta()["size"])
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        self._at = offset + (0, self._at, self._size)[whence]
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        length = max(0, min(len(buffer), self._size - self._at))
+        if length:
+            buffer[:length] = self._path.read_range(length, self._at)
+            self._at += length
+        return length
+
+
+def real(path: Path) -> str:
+    """One text for one file, however it was named."""
+    return str(path) if isinstance(path, ObjectPath) else os.path.realpath(path)

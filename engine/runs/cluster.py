@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import MachineError, NoInputError, SettingsError
+from ...stores import stage
 from ...stores.files import free_bytes, sweep
 from ...stores.folder import Folder
 from ...stores.lock import Lock
@@ -57,6 +58,7 @@ def cluster(slides: Slides, out: str | Path | None = None, *, how: How | None = 
     how = how or How()
     folder = Folder(default_out(slides) if out is None else absolute(out))
     wanted = settings_of(settings)
+    stage.use(how.where.stage, how.where.stage_limit)
     how.report(Event("start", str(folder.out)))
     cohort = find_slides(slides)
     refuse_inside(folder.out, slides, [e.path for e in cohort.entries])
@@ -90,6 +92,7 @@ def resume(out: str | Path, *, how: How, **settings: Any) -> Run:
     how.report(Event("start", str(folder.out)))
     with Lock(folder.out, force=how.force_unlock), log_to(folder.out):
         job = load(folder.out)
+        stage.use(how.where.stage, how.where.stage_limit)
         opened = Opened(
             job.spacing, _all_records(folder), _closed(folder), tuple(map(tuple, run["ignored"])), place(run["input"])
         )
@@ -101,8 +104,12 @@ def resume(out: str | Path, *, how: How, **settings: Any) -> Run:
             return _go(job, how, workers)
 
 
-def plan_only(slides: Slides, out: str | Path | None = None, **settings: Any) -> tuple[Path, Opened, Estimate]:
-    """What `cluster` would do, without doing any of it: nothing is written."""
+def plan_only(
+    slides: Slides, out: str | Path | None = None, *, where: Where | None = None, **settings: Any
+) -> tuple[Path, Opened, Estimate]:
+    """What `cluster` would do, without doing any of it: nothing is written but copies of slides that must be staged."""
+    where = where or Where()
+    stage.use(where.stage, where.stage_limit)
     folder = Folder(default_out(slides) if out is None else absolute(out))
     wanted = with_threads(settings_of(settings), folder)
     cohort = find_slides(slides)

@@ -108,7 +108,8 @@ def _copy(path: Path) -> tuple[str, bytes, tuple[int, int]]:
     """The picture as embedded: kind, bytes (its own where small, else a JPEG of bounded size), CSS (width, height)."""
     from matplotlib.image import imread, imsave
 
-    pixels = np.asarray(imread(path))
+    data = path.read_bytes()
+    pixels = np.asarray(imread(io.BytesIO(data)))
     if pixels.dtype != np.uint8:  # matplotlib gives PNGs as floats
         pixels = (pixels * 255).round().astype(np.uint8)
     if pixels.ndim == 2:
@@ -118,8 +119,8 @@ def _copy(path: Path) -> tuple[str, bytes, tuple[int, int]]:
         pixels = (pixels[..., :3] * alpha + 255 * (1 - alpha)).round().astype(np.uint8)
     height, width = pixels.shape[:2]
     shown = round(width * 96 / DPI), round(height * 96 / DPI)  # natural size: text is equally large on all pictures
-    if path.stat().st_size <= SMALL and max(height, width) <= 2 * WIDTH:
-        return "png", path.read_bytes(), shown
+    if len(data) <= SMALL and max(height, width) <= 2 * WIDTH:
+        return "png", data, shown
     if max(height, width) > WIDTH:
         pixels = _scaled(pixels, WIDTH / max(height, width))
     buffer = io.BytesIO()

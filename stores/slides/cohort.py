@@ -13,17 +13,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ...errors import NoInputError, SlideError
+from ..remote import ObjectPath, place, real
 from .companions import companions, owner_of_folder
 from .head import head_of, kind_of
 from .manifest import read_manifest
+from .shelf import SUFFIXES, below, fitting
 from .zarr_reader import accepts as is_zarr
 from .zarr_reader import holds_image
 
-SUFFIXES = frozenset({
-    ".svs", ".svslide", ".ndpi", ".scn", ".mrxs", ".vms", ".vmu", ".bif", ".czi", ".tif", ".tiff", ".btf", ".tf2", ".tf8",
-    ".qptiff", ".dcm", ".dicom", ".png", ".jpg", ".jpeg", ".jp2", ".j2k", ".jpx", ".webp", ".bmp",
-})  # fmt: skip
-"""Names that promise a slide: such a file is an entry whatever it holds, and is rejected with a reason if it is none."""
 _PICTURES = frozenset({"TIFF", "PNG", "JPEG", "JPEG 2000", "WebP", "BMP", "DICOM", "Zeiss CZI"})
 _ENDS = 65536
 _LISTED = 12
@@ -69,8 +66,8 @@ def find_slides(spec: str | Path | Sequence[str | Path]) -> Cohort:
     else:
         parts = [_find(one) for one in specs]
         roots = [part.root.absolute() for part in parts]
-        root = Path(os.path.commonpath(roots)) if roots else Path()
-        entries = {os.path.realpath(e.path): replace(e, name=_relative(e.path, root)) for p in parts for e in p.entries}
+        root = _common(roots)
+        entries = {real(e.path): replace(e, name=_relative(e.path, root)) for p in parts for e in p.entries}
         cohort = Cohort(tuple(entries.values()), tuple(item for part in parts for item in part.ignored), root)
     if not cohort.entries:
         raise _nothing(", ".join(map(str, specs)), cohort)
@@ -78,13 +75,15 @@ def find_slides(spec: str | Path | Sequence[str | Path]) -> Cohort:
 
 
 def _find(spec: str | Path) -> Cohort:
-    path = Path(spec).expanduser()
+    path = place(spec)
+    if isinstance(path, ObjectPath) and glob.has_magic(path.key):
+        return _shelved(path, *fitting(path))
     if path.is_dir():
         if (path / "run.json").exists():
             return Cohort((), ((path.name, "was written by tile-engine"),), path.parent)
         if is_zarr(path, b""):
             return Cohort((_entry(path, path.parent),) if holds_image(path) else (), (), path.parent)
-        return _walked(path)
+        return _shelved(path, *below(path)) if isinstance(path, ObjectPath) else _walked(path)
     if path.exists():
         return _listed(path) if path.suffix.lower() == ".csv" else Cohort((_entry(path, path.parent),), (), path.parent)
     if glob.has_magic(str(path)):
@@ -96,6 +95,21 @@ def _find(spec: str | Path) -> Cohort:
         else ()
     )
     raise _nothing(str(spec), Cohort((), seen, near), "does not exist")
+
+
+def _common(roots: Sequence[Path]) -> Path:
+    """The folder that all of these lie in, if they lie in one place at all."""
+    try:
+        return place(os.path.commonpath([str(root) for root in roots]))
+    except ValueError:
+        return Path()
+
+
+def _shelved(root: ObjectPath, found: Sequence[Path], ignored: Sequence[tuple[str, str]]) -> Cohort:
+    fixed = next((p for p in reversed((root, *root.parents)) if glob.has_magic(p.name)), None)
+    root = fixed.parent if fixed else root
+    entries = sorted((_entry(path, root) for path in found), key=lambda entry: entry.name)
+    return Cohort(tuple(entries), tuple(sorted((_relative(root / name, root), why) for name, why in ignored)), root)
 
 
 def _walked(root: Path) -> Cohort:
@@ -234,7 +248,7 @@ def _entry(path: Path, root: Path) -> SlideEntry:
 
 
 def _relative(path: Path, root: Path) -> str:
-    return Path(os.path.relpath(path, root)).as_posix()
+    return Path(os.path.relpath(str(path), str(root))).as_posix()
 
 
 def _named(entries: Sequence[SlideEntry], root: Path) -> tuple[SlideEntry, ...]:
@@ -283,6 +297,9 @@ def fingerprint(path: Path) -> str:
 
 
 def _part(file: Path) -> str:
+    if isinstance(file, ObjectPath):
+        meta = file.meta()
+        return f"{meta['size']}-{meta['e_tag']}"
     status = file.stat()
     ends = hashlib.sha256()
     with file.open("rb") as handle:

@@ -6,11 +6,14 @@ import struct
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from ..remote import ObjectPath
+
 _LIST = 2**16
 _SERIES, _PIXELS = (0x0020, 0x000E), (0x7FE0, 0x0000)
 """Tags of the series instance UID and of the first thing behind all that matters here."""
 _LONG = (b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV")
 _OPEN_END = 0xFFFFFFFF
+_LISTS, _DICOM = (".vms", ".vmu"), (".dcm", ".dicom", "")
 
 
 def companions(files: Iterable[Path]) -> Mapping[str, str]:
@@ -19,17 +22,44 @@ def companions(files: Iterable[Path]) -> Mapping[str, str]:
     names = {file.name.lower(): file.name for file in files}
     owned: dict[str, str] = {}
     for file in files:
-        if file.suffix.lower() in (".vms", ".vmu"):
+        if file.suffix.lower() in _LISTS:
             for value in _values(file):
                 name = names.get(value.lower())
                 if name and name != file.name:
                     owned[name] = file.name
     first: dict[str, str] = {}
     for file in files:
-        uid = series_of(file) if file.suffix.lower() in (".dcm", ".dicom", "") else ""
+        uid = series_of(file) if file.suffix.lower() in _DICOM else ""
         if uid and first.setdefault(uid, file.name) != file.name:
             owned[file.name] = first[uid]
     return owned
+
+
+def parts(slide: Path) -> Iterator[tuple[Path, str, int]]:
+    """Every file that a slide needs, with its place beside the slide and its bytes: the slide itself (all files of a
+    folder), the folder of an MRXS file, the images that a VMS file lists, the other files of a DICOM series."""
+    if not isinstance(slide, ObjectPath) and not slide.exists():
+        raise FileNotFoundError(2, "No such file or directory", str(slide))
+    if slide.suffix.lower() == ".mrxs":
+        yield from _below(slide.with_suffix(""))
+    elif slide.suffix.lower() in (*_LISTS, *_DICOM):
+        beside = [path for path in slide.parent.iterdir() if path.suffix.lower() in (*_LISTS, *_DICOM, ".jpg", ".opt")]
+        owned = companions(beside)
+        yield from ((path, path.name, path.stat().st_size) for path in beside if owned.get(path.name) == slide.name)
+    if slide.is_file():
+        yield slide, slide.name, slide.stat().st_size
+    else:
+        yield from _below(slide)
+
+
+def _below(folder: Path) -> Iterator[tuple[Path, str, int]]:
+    found: Iterator[tuple[Path, int]]
+    if isinstance(folder, ObjectPath):
+        found = folder.listing()
+    else:
+        found = ((path, path.stat().st_size) for path in folder.rglob("*") if path.is_file())
+    for path, size in found:
+        yield path, f"{folder.name}/{path.relative_to(folder).as_posix()}", size
 
 
 def owner_of_folder(folder: Path) -> str:

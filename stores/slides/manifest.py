@@ -5,11 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import math
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...errors import SettingsError
+from ..remote import place, real
 from .spacing import number
 
 KNOWN = ("path", "mpp", "site", "group")
@@ -50,7 +50,7 @@ def read_manifest(path: Path) -> list[Row]:
         row, wrong = _row(values, path.parent)
         problems += [f"line {line}: {what}" for what in wrong]
         if row is not None:
-            key = os.path.realpath(row.path)
+            key = real(row.path)
             if key in seen:
                 problems.append(f"line {line}: {values['path']!r} is the same file as in line {seen[key]}")
             seen.setdefault(key, line)
@@ -76,7 +76,7 @@ def _row(values: dict[str, str], folder: Path) -> tuple[Row | None, list[str]]:
         return None, ["the path is empty"]
     if "\0" in given:
         return None, [f"{given!r} is no path"]
-    path, wrong = folder / Path(given).expanduser(), []
+    path, wrong = place(given) if "://" in given else folder / Path(given).expanduser(), []
     mpp = number(values.get("mpp"))
     if mpp is not None and math.isnan(mpp):
         wrong.append(f"mpp {values['mpp']!r} is no number of micrometres a pixel")

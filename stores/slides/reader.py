@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 
 from ...errors import SlideError
 from ..frame import Array, Box, Frame
+from ..remote import place
+from ..stage import Lease, staged, wanted
 from . import openslide_reader, picture_reader, tiff_reader, zarr_reader
+from .cohort import fingerprint
 from .head import head_of, kind_of, misnamed, not_a_slide
 from .pixels import Described, Pixels
 from .spacing import choose, settle
@@ -40,12 +45,15 @@ _ANOTHER_MAY = ("E_UNREADABLE", "E_UNSUPPORTED_PIXELS")
 class Slide:
     """An open slide as a Source, with its spacing settled; close it, or use it in a `with` statement."""
 
-    def __init__(self, pixels: Pixels, frames: tuple[Frame, ...], spacing_source: str) -> None:
+    def __init__(
+        self, pixels: Pixels, frames: tuple[Frame, ...], spacing_source: str, lease: Lease | None = None
+    ) -> None:
         self._pixels = pixels
         self._frames = frames
         self._described = pixels.described
         self.spacing_source = spacing_source
         """Who said how large a pixel is: "csv/--mpp", "file" or "TIFF resolution"."""
+        self._release = weakref.finalize(self, lease.release) if lease else None
 
     @property
     def frames(self) -> tuple[Frame, ...]:
@@ -92,6 +100,8 @@ class Slide:
 
     def close(self) -> None:
         self._pixels.close()
+        if self._release:
+            self._release()
 
     def __enter__(self) -> Slide:
         return self
@@ -128,23 +138,29 @@ def open_slide(path: Path, mpp: float | None = None) -> Slide:
     Raises SlideError with a reason code: E_EMPTY, E_NOT_A_SLIDE, E_UNREADABLE, E_MISSING_COMPANION, E_NO_MPP, E_BAD_MPP,
     E_UNSUPPORTED_PIXELS, E_BOMB, E_TOO_BIG, E_TRUNCATED, E_MALFORMED, E_NGFF, E_IS_VOLUME, E_PATH.
     """
-    path = Path(path)
-    pixels = _open_pixels(path)
+    path = place(path)
+    lease = Lease(path, fingerprint(path)) if wanted(path) else None
+    pixels = None
     try:
+        pixels = _open_pixels(lease.path if lease else path)
         described = pixels.described
         spacing, source = settle(path.name, mpp, described.stated)
+        return Slide(pixels, _frames(described, spacing), source, lease)
     except BaseException:
-        pixels.close()
+        if pixels:
+            pixels.close()
+        if lease:
+            lease.release()
         raise
-    return Slide(pixels, _frames(described, spacing), source)
 
 
 def probe(path: Path, mpp: float | None = None) -> Probe:
     """Describe a slide even where its spacing is missing or absurd. Raises SlideError only where it cannot be opened."""
-    path = Path(path)
-    pixels = _open_pixels(path)
-    described = pixels.described
-    pixels.close()
+    path = place(path)
+    with staged(path, fingerprint(path)) if wanted(path) else nullcontext(path) as here:
+        pixels = _open_pixels(here)
+        described = pixels.described
+        pixels.close()
     chosen = choose(mpp, described.stated)
     problems = []
     try:

@@ -29,8 +29,12 @@ CODECS = frozenset({
 """Codecs that only move bytes; anything that could run code (pickle and the like) is refused by not being here."""
 
 
+METADATA = frozenset({"zarr.json", ".zgroup", ".zattrs", ".zarray"})
+"""Files of which one at least lies in every zarr folder."""
+
+
 def accepts(path: Path, head: bytes) -> bool:
-    return path.is_dir() and any((path / name).is_file() for name in ("zarr.json", ".zgroup", ".zattrs", ".zarray"))
+    return path.is_dir() and any((path / name).is_file() for name in sorted(METADATA))
 
 
 def attributes_of(path: Path) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from ..errors import MachineError
 from .clusters import job_script, start
+from .flat import flat
 from .order import QUEUES, Order, Where, cores, order_of
 from .window import window
 
@@ -100,7 +101,7 @@ def _dask(client: Any, order: Order) -> Crew:
     count = max(1, len(workers))
 
     def through(work: Callable[[Any], Any], units: Iterable[Any]) -> Iterator[Any]:
-        return window(client, work, units, patience=order.wait)
+        return flat(client, window(client, work, units, patience=order.wait))
 
     text = f"{count} dask workers with {threads} threads"
     if order.most > count:

@@ -6,6 +6,7 @@ Nothing listens beyond this machine unless a site says so, and then it is encryp
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 import math
 import os
@@ -81,7 +82,8 @@ def _queue(order: Order) -> Any:
     try:
         _submit(cluster, order, per_job=options["processes"])
     except BaseException:
-        cluster.close()
+        with contextlib.suppress(AssertionError):  # dask insists on jobs that were never submitted
+            cluster.close()
         raise
     return cluster
 
@@ -151,6 +153,8 @@ def job_script(order: Order) -> str:
     made = [folder for folder in (logs, *logs.parents) if not folder.exists()] if logs else []
     try:
         return str(job("SCHEDULER_ADDRESS", name="NAME", **options).job_script())
+    except ValueError as error:
+        raise SettingsError(f"the section `{order.kind}` of the site file makes no job: {error}.", "E_SITE") from error
     finally:  # making a job makes the folder of its logs
         for folder in made:
             folder.rmdir()
@@ -196,7 +200,13 @@ def _for_keys(jobs: Jobs) -> Path:
     return folder
 
 
-_HERE: dict[str, Any] = {"host": "127.0.0.1", "dashboard_address": None, "memory_limit": 0, "silence_logs": 40}
+_HERE: dict[str, Any] = {
+    "host": "127.0.0.1",
+    "dashboard_address": "127.0.0.1:0",
+    "scheduler_kwargs": {"dashboard": False},
+    "memory_limit": 0,
+    "silence_logs": 40,
+}
 """Of clusters on this machine."""
 
 QUEUE_CLASSES = {

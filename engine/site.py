@@ -95,7 +95,8 @@ class OAR(Jobs):
 class HTCondor(Jobs):
     queue: None = None
     walltime: None = None
-    disk: Word | None = None
+    disk: Word
+    """Of a job, such as 10GB."""
     job_extra_directives: dict[Word, Word] = {}  # type: ignore[assignment]  # condor's are pairs
     submit_command_extra: list[Word] = []
     cancel_command_extra: list[Word] = []

@@ -1,0 +1,284 @@
+"""A real Slurm of one machine, started for these tests: a run on it leaves the bytes of a local one, whatever ends its jobs."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CONFIGURATION = """
+ClusterName=tiles
+SlurmctldHost=localhost
+SlurmctldPort={controller}
+SlurmdPort={node}
+SlurmUser={user}
+SlurmdUser={user}
+AuthType=auth/munge
+AuthInfo=socket={folder}/munge/socket
+CredType=cred/munge
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+MpiDefault=none
+ReturnToService=2
+KillWait=2
+SchedulerParameters=sched_interval=1,batch_sched_delay=0
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core
+StateSaveLocation={folder}/state
+SlurmdSpoolDir={folder}/spool
+SlurmctldLogFile={folder}/controller.log
+SlurmdLogFile={folder}/node.log
+SlurmctldPidFile={folder}/controller.pid
+SlurmdPidFile={folder}/node.pid
+NodeName=localhost NodeAddr=127.0.0.1 CPUs={cores} RealMemory={memory} State=UNKNOWN
+PartitionName=main Nodes=localhost Default=YES MaxTime=INFINITE State=UP
+"""
+
+SITE = """
+cluster: slurm
+wait: 120
+{tls}
+slurm:
+  cores: 1
+  memory: 500MB
+  partition: main
+  walltime: "{walltime}"
+  {lifetime}
+  interface: lo
+  scheduler_options: {{host: 127.0.0.1}}
+  log_directory: {folder}/logs
+  local_directory: {folder}/local
+"""
+
+SHORT = ("--patch", "32", "--effort", "0.05", "--k", "2-4", "--seeds", "2", "--no-umap")
+"""Settings of a run on a real slide that goes on for longer than its jobs live."""
+
+
+@dataclass(frozen=True)
+class Slurm:
+    """A running cluster."""
+
+    folder: Path
+    environment: dict[str, str]
+
+    def say(self, *words: str) -> str:
+        """What a command of Slurm prints."""
+        done = subprocess.run(words, env=self.environment, capture_output=True, text=True, timeout=60, check=True)
+        return done.stdout
+
+    def running(self) -> list[str]:
+        return self.say("squeue", "--noheader", "--states=RUNNING", "--format=%i").split()
+
+    def log(self, since: int = 0) -> str:
+        """What the controller did with jobs: submitted, started, ended, and why."""
+        lines = (self.folder / "controller.log").read_text().splitlines()[since:]
+        return "\n".join(line for line in lines if "JobId=" in line)
+
+    def lines(self) -> int:
+        return len((self.folder / "controller.log").read_text().splitlines())
+
+    def site(self, path: Path, *, walltime: str = "00:10:00", lifetime: str = "", tls: str = "") -> Path:
+        path.write_text(SITE.format(walltime=walltime, lifetime=lifetime, tls=tls, folder=path.parent))
+        return path
+
+
+@pytest.fixture(scope="module")
+def slurm() -> Iterator[Slurm]:
+    """Munge, controller and node of one machine, in a temporary folder, on ports that are free; ended by their own ids."""
+    path = os.pathsep.join([os.environ["PATH"], "/usr/sbin", "/sbin"])
+    missing = [name for name in ("munged", "slurmctld", "slurmd", "sbatch") if shutil.which(name, path=path) is None]
+    if missing:
+        pytest.skip(f"{', '.join(missing)} not found: install Debian's slurm-wlm and munge")
+    folder = Path(tempfile.mkdtemp(prefix="tiles-slurm-"))
+    folder.chmod(0o755)
+    started = Slurm(folder, {**os.environ, "PATH": path, "SLURM_CONF": str(folder / "slurm.conf")})
+    try:
+        _munge(started)
+        _daemons(started)
+        yield started
+    finally:
+        for name in ("node.pid", "controller.pid", "munge/pid"):
+            _end(folder / name)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _munge(slurm: Slurm) -> None:
+    """The service by which Slurm's programs know each other, with a key and a socket of its own."""
+    folder = slurm.folder / "munge"
+    folder.mkdir()
+    (folder / "key").write_bytes(os.urandom(256))
+    (folder / "key").chmod(0o400)
+    own: dict[str, Any] = {}
+    if os.geteuid() == 0:
+        user = pwd.getpwnam("munge")
+        for place in (folder, folder / "key"):
+            os.chown(place, user.pw_uid, user.pw_gid)
+        own = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+    files = [f"--{name}={folder}/{file}" for name, file in MUNGE.items()]
+    subprocess.run(["munged", "--force", *files], env=slurm.environment, check=True, timeout=60, **own)
+
+
+MUNGE = {"socket": "socket", "key-file": "key", "log-file": "log", "pid-file": "pid", "seed-file": "seed"}
+
+
+def _daemons(slurm: Slurm) -> None:
+    folder = slurm.folder
+    for name in ("state", "spool"):
+        (folder / name).mkdir()
+    with socket.socket() as one, socket.socket() as two:
+        one.bind(("127.0.0.1", 0))
+        two.bind(("127.0.0.1", 0))
+        ports = {"controller": one.getsockname()[1], "node": two.getsockname()[1]}
+    user = pwd.getpwuid(os.geteuid()).pw_name
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2**21  # half of it, in megabytes
+    text = CONFIGURATION.format(folder=folder, user=user, cores=os.cpu_count(), memory=memory, **ports)
+    (folder / "slurm.conf").write_text(text)
+    slurm.say("slurmctld")
+    slurm.say("slurmd", "-N", "localhost")
+    _until(lambda: slurm.say("sinfo", "--noheader", "--format=%T").strip() == "idle", 60, "the node to be idle")
+
+
+def _until(happened: Callable[[], Any], seconds: float, what: str) -> None:
+    limit = time.monotonic() + seconds
+    while True:
+        with suppress(subprocess.CalledProcessError):  # the controller does not answer yet
+            if happened():
+                return
+        assert time.monotonic() < limit, f"waited {seconds} s in vain for {what}"
+        time.sleep(0.2)
+
+
+def _end(pid_file: Path) -> None:
+    with suppress(FileNotFoundError, ProcessLookupError, ValueError):
+        pid = int(pid_file.read_text())
+        os.kill(pid, signal.SIGTERM)
+        for _ in range(100):
+            os.kill(pid, 0)
+            time.sleep(0.1)
+        os.kill(pid, signal.SIGKILL)
+
+
+@dataclass(frozen=True)
+class Real:
+    """One real slide and an undisturbed local run of it."""
+
+    slides: Path
+    out: Path
+
+    def command(self, mini: Any, out: Path, *where: str | Path) -> list[str]:
+        return list(mini.command("run", "cluster", "--slides", self.slides, "--out", out, *SHORT, *where))
+
+
+@pytest.fixture(scope="module")
+def real(data: Path, mini: Any, tmp_path_factory: pytest.TempPathFactory) -> Real:
+    root = tmp_path_factory.mktemp("real")
+    made = Real(root / "slides", root / "out")
+    made.slides.mkdir()
+    shutil.copy2(data / "wsi" / "CMU-1-Small-Region.svs", made.slides)
+    done = subprocess.run(
+        made.command(mini, made.out, "--cluster", "none"), capture_output=True, text=True, timeout=500, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return made
+
+
+def _no_jobs_left(slurm: Slurm) -> None:
+    _until(lambda: not slurm.say("squeue", "--noheader").strip(), 60, "all jobs to be gone")
+
+
+@pytest.mark.timeout(500)
+def test_encrypted_workers_of_a_queue_leave_the_same_bytes(slurm: Slurm, mini: Any, tmp_path: Path) -> None:
+    """`--cluster` comes from the site file; the command's jobs are gone when it ends, and its keys too."""
+    site = slurm.site(tmp_path / "site.yaml", tls="tls: true")
+    environment = {**slurm.environment, "XDG_CACHE_HOME": str(tmp_path / "cache"), "TILE_ENGINE_SITE": str(site)}
+    command = mini.again(tmp_path / "out")
+    command[command.index("--cluster") :] = ["--workers", "2"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=400, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "2 dask workers with 2 threads" in done.stderr and "2 workers, 2 threads" in done.stderr
+    assert mini.results(tmp_path / "out") == mini.results(mini.out)
+    keys = tmp_path / "cache" / "tile-engine" / "keys"
+    assert keys.stat().st_mode & 0o777 == 0o700 and not list(keys.iterdir())
+    _no_jobs_left(slurm)
+
+
+@pytest.mark.timeout(600)
+def test_workers_that_reach_their_lifetime_are_replaced_until_the_run_is_done(
+    slurm: Slurm, mini: Any, real: Real, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Some leave in peace at their lifetime, others are ended by Slurm at their walltime of a minute."""
+    before = slurm.lines()
+    site = slurm.site(tmp_path / "site.yaml", walltime="00:01:00", lifetime="lifetime: 40s\n  lifetime_stagger: 30s")
+    where = ("--cluster", "slurm", "--site", site, "--adapt", "1:2")
+    done = subprocess.run(
+        real.command(mini, tmp_path / "out", *where),
+        env=slurm.environment,
+        capture_output=True,
+        text=True,
+        timeout=550,
+        check=False,
+    )
+    with capsys.disabled():
+        print(f"\n{slurm.log(before)}")
+    assert done.returncode == 0, done.stderr
+    assert mini.results(tmp_path / "out") == mini.results(real.out)
+    assert len(set(re.findall(r"submit_batch_job: JobId=(\d+)", slurm.log(before)))) >= 3, "jobs were replaced"
+    _no_jobs_left(slurm)
+
+
+@pytest.mark.timeout(600)
+def test_a_job_that_is_cancelled_in_the_middle_costs_nothing_but_time(
+    slurm: Slurm, mini: Any, real: Real, tmp_path: Path
+) -> None:
+    """Its unit is done again by others, and a new job takes its place."""
+    before = slurm.lines()
+    site = slurm.site(tmp_path / "site.yaml")
+    out = tmp_path / "out"
+    run = subprocess.Popen(
+        real.command(mini, out, "--cluster", "slurm", "--site", site, "--workers", "2"),
+        env=slurm.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        for step in ("convert", "autoencoder"):
+            _until(lambda step=step: list(out.glob(f"receipts/{step}/*")) or run.poll() is not None, 300, step)
+            slurm.say("scancel", slurm.running()[0])
+            _until(lambda: len(slurm.running()) == 2 or run.poll() is not None, 120, "a job in its place")
+        _, told = run.communicate(timeout=500)
+    finally:
+        if run.poll() is None:
+            run.kill()
+            run.wait(20)
+    assert run.returncode == 0, told
+    assert mini.results(out) == mini.results(real.out)
+    assert "CANCELLED" in slurm.say("scontrol", "show", "jobs"), slurm.log(before)
+    _no_jobs_left(slurm)
+
+
+@pytest.mark.timeout(100)
+def test_what_the_queue_refuses_is_said_at_once(slurm: Slurm, mini: Any, tmp_path: Path) -> None:
+    """And a dry run shows the job, submits none and leaves no folder of logs behind."""
+    site = slurm.site(tmp_path / "site.yaml")
+    site.write_text(site.read_text().replace("partition: main", "partition: moon"))
+    words = ("run", "cluster", "--slides", mini.slides, "--out", tmp_path / "out", "--site", site, "--workers", "1")
+    refused = mini.cli(*words, env=slurm.environment)
+    assert refused.returncode == 5 and "[E_NO_QUEUE]" in refused.stderr and "invalid partition" in refused.stderr
+    shutil.rmtree(tmp_path / "logs", ignore_errors=True)
+    shown = mini.cli(*words, "--dry-run", env=slurm.environment)
+    assert shown.returncode == 0 and "#SBATCH -p moon" in shown.stdout
+    assert not (tmp_path / "logs").exists() and not slurm.say("squeue", "--noheader").strip()

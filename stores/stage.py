@@ -142,6 +142,8 @@ def _fetch(source: Path, home: Path, lock: IO[bytes], where: Stage) -> None:
         raise SlideError(f"{source.name}: there is nothing at {source}; it was moved or deleted.", "E_MISSING")
     need = sum(size for _, _, size in found)
     _make_room(source, need, lock, where)
+    for left in home.parent.glob(f".{home.name}.*.partial"):  # a fetch that was killed
+        shutil.rmtree(left, ignore_errors=True)
     aside = home.with_name(f".{home.name}.{uuid.uuid4().hex[:8]}.partial")
     try:
         with ThreadPoolExecutor(8) as pool:
@@ -207,7 +209,7 @@ def _free(need: int, lock: IO[bytes], where: Stage) -> bool:
             if _bytes(path) and _flock(theirs, "alone at once"):
                 used -= _bytes(path)
                 for left in (where.folder / path.stem, *where.folder.glob(f".{path.stem}.*.partial")):
-                    shutil.rmtree(left)
+                    shutil.rmtree(left, ignore_errors=True)
                 _note(theirs, 0)
     return used + need <= where.limit and shutil.disk_usage(where.folder).free > need
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
+import socket
 import subprocess
 import sys
+import time
+import urllib.request
+import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -118,3 +124,62 @@ def mini(tmp_path_factory: pytest.TempPathFactory) -> Mini:
     done = subprocess.run(made.again(made.out), capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     return made
+
+
+@dataclass(frozen=True)
+class Lab:
+    """An empty bucket of an S3 server on this machine; the environment of the test names the server and its keys."""
+
+    url: str
+    """s3://bucket"""
+    port: int
+
+
+KEYS = {"AWS_ACCESS_KEY_ID": "AKIATESTONLYKEY", "AWS_SECRET_ACCESS_KEY": "a-secret-that-nobody-may-see"}
+
+
+@pytest.fixture(scope="session")
+def store_port() -> Iterator[int]:
+    """moto's S3 server, in a process of its own that ends by itself."""
+    port = free_port()
+    server = Path(sys.executable).with_name("moto_server")
+    command = ["timeout", "3600", str(server), "-H", "127.0.0.1", "-p", str(port)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        until_answered(port)
+        yield port
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+@pytest.fixture
+def lab(store_port: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
+    from tile_engine.stores import bucket
+
+    name = f"lab-{uuid.uuid4().hex[:8]}"
+    request = urllib.request.Request(f"http://127.0.0.1:{store_port}/{name}", method="PUT")
+    urllib.request.urlopen(request, timeout=60).close()
+    for variable in [v for v in os.environ if v.startswith(("AWS_", "TILE_ENGINE_STAGE", "TILE_ENGINE_RUN"))]:
+        monkeypatch.delenv(variable)
+    for variable, value in (KEYS | {"AWS_REGION": "us-east-1"}).items():
+        monkeypatch.setenv(variable, value)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{store_port}")
+    bucket._client.cache_clear()
+    yield Lab(f"s3://{name}", store_port)
+    bucket._client.cache_clear()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def until_answered(port: int) -> None:
+    """Wait until somebody listens."""
+    for _ in range(600):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        time.sleep(0.1)
+    raise TimeoutError(f"nobody listens on port {port}")

@@ -38,8 +38,6 @@ def companions(files: Iterable[Path]) -> Mapping[str, str]:
 def parts(slide: Path) -> Iterator[tuple[Path, str, int]]:
     """Every file that a slide needs, with its place beside the slide and its bytes: the slide itself (all files of a
     folder), the folder of an MRXS file, the images that a VMS file lists, the other files of a DICOM series."""
-    if not isinstance(slide, ObjectPath) and not slide.exists():
-        raise FileNotFoundError(2, "No such file or directory", str(slide))
     if slide.suffix.lower() == ".mrxs":
         yield from _below(slide.with_suffix(""))
     elif slide.suffix.lower() in (*_LISTS, *_DICOM):

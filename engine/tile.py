@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from scipy.ndimage import map_coordinates
 
 from ..stores.frame import Array, Box, Frame
 
@@ -128,6 +127,8 @@ class Mask:
 
     def share_of(self, starts: Array, stops: Array) -> Array:
         """The same for arrays of starts and stops, each (boxes, axes)."""
+        from scipy.ndimage import map_coordinates
+
         low = np.clip(starts, 0, self._shape)
         high = np.clip(stops, 0, self._shape)
         size = np.prod(high - low, axis=1)

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 
 from ...errors import SlideError
-from ...models.tissue import tissue_mask
 from ...stores.array import Written
 from ...stores.downsample import halve, resize
 from ...stores.frame import Array, Box, Frame
@@ -314,6 +313,8 @@ def _unreadable(job: Job, slide: str, factor: tuple[int, int]) -> list[Box]:
 
 
 def _tissue_labels(picture: Array, frame: Frame, *, bad: list[Box], limit: float) -> Array:
+    from ...models.tissue import tissue_mask
+
     labels = np.where(tissue_mask(picture, frame.spacing[0]), TISSUE, 0).astype(np.uint8)
     _check_unreadable(labels, bad, limit)
     for box in bad:

@@ -9,7 +9,6 @@ from types import MappingProxyType
 
 import numpy as np
 
-from ...models.metrics import slide_dependence
 from ...stores.frame import Array
 from .legend import Legend
 from .page import Caution, Column, Image, Section, Table
@@ -90,6 +89,8 @@ def rejected_section(rows: Sequence[tuple[str, str, str]]) -> Section:
 
 def by_slide_section(counts: Array, *, names: Sequence[str], legend: Legend, figure: Path | None = None) -> Section:
     """Cluster × slide, with the normalised mutual information of the two; `counts` are tiles (cluster, slide)."""
+    from ...models.metrics import slide_dependence
+
     shared = slide_dependence(counts)
     text = (
         f"Normalised mutual information of cluster and slide: {shared.nmi:.2f} (0: every slide has the same mixture; "
@@ -158,6 +159,8 @@ def cautions(
     counts: Array, *, best: Mapping[str, int] = MappingProxyType({}), effective: float | None = None
 ) -> tuple[Caution, ...]:
     """What the reader must know: few clusters in effect, clusters tied to one slide, indices that disagree."""
+    from ...models.metrics import slide_dependence
+
     found = []
     clusters = counts.shape[0]
     if effective is not None and effective < 0.5 * clusters:

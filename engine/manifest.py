@@ -182,7 +182,7 @@ def _forget(
     forget_slides(folder, [s for s in begun if s not in slides or begun[s].key != slides[s].key], STEPS)
     clear(folder, stale, begun)
     for slide in begun:
-        if "tiles" in stale and (folder.slide(slide) / "labels").is_dir():
+        if "tiles" in stale and (folder.slide(slide) / "labels" / "zarr.json").exists():
             list_labels(folder.slide(slide), ["tissue"])
 
 

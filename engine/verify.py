@@ -129,6 +129,8 @@ def check(out: Path, full: bool, complete: bool, unit: Unit) -> Checked:
     wrong = [
         tell(kind, path, text) for path, size, crc in receipt.files for kind, text in _wrong(out, path, size, crc, full)
     ]
+    if full and not wrong:
+        wrong += [tell("changed", path, text) for path, _, _ in receipt.files for text in _other_weights(out, path)]
     if unit.step == "pyramid":  # the lists of labels and layers, which no receipt names before they are final
         wrong += [tell("metadata", path, text) for path, text in _groups(job, unit.slide)]
     return Checked(len(receipt.files), tuple(wrong))
@@ -173,8 +175,6 @@ def _wrong(out: Path, path: str, size: int, crc: int, full: bool) -> Iterator[tu
     elif data is not None and checksum(data) != crc:
         kind = "metadata" if here.name == "zarr.json" else "changed"
         yield kind, f"its checksum is {checksum(data):08x}, {crc:08x} was written"
-    elif full and path.startswith("models/") and path.endswith(".json"):
-        yield from _other_weights(here)
 
 
 def _undecodable(out: Path, path: str) -> str:
@@ -198,12 +198,14 @@ def _undecodable(out: Path, path: str) -> str:
     return ""
 
 
-def _other_weights(document: Path) -> Iterator[tuple[str, str]]:
+def _other_weights(out: Path, path: str) -> Iterator[str]:
     """A model's record names the weights that it is of."""
-    stated = read_json(document).get("sha256")
-    weights = document.with_suffix(".safetensors")
-    if stated and weights.exists() and hashlib.sha256(weights.read_bytes()).hexdigest() != stated:
-        yield "changed", f"the weights in {weights.name} are not those that it names"
+    if not (path.startswith("models/") and path.endswith(".json")):
+        return
+    stated = read_json(out / path).get("sha256")
+    weights = (out / path).with_suffix(".safetensors")
+    if stated and hashlib.sha256(weights.read_bytes()).hexdigest() != stated:
+        yield f"the weights in {weights.name} are not those that it names"
 
 
 def _groups(job: Job, slide: str) -> Iterator[tuple[str, str]]:

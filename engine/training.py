@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from ..errors import TileEngineError
+from ..errors import CorruptError
 from ..models import checkpoint
 from ..models.phases import Phase
+from ..models.share import ALONE, Share
+from ..stores.files import write_durably
 from .progress import Beacon
 
 EVERY = 25
@@ -18,38 +21,53 @@ POINTS = 200
 """Figures kept of a training's course, at most."""
 
 
-def fit(phase: Phase, aside: Path, *, key: str, threads: int, beacon: Beacon) -> list[dict[str, float]]:
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """Where a phase keeps its checkpoint."""
+
+    path: Path
+    key: str
+    """Fingerprint of what is trained: a checkpoint that was left under another one is not used."""
+
+
+def fit(phase: Phase, aside: Aside, *, threads: int, beacon: Beacon, share: Share = ALONE) -> list[dict[str, float]]:
     """Do the steps of a phase that are left, and return the course of its figures: [{"step": ..., "loss": ...}, ...].
 
-    `aside` is the checkpoint's file; one that was left under another `key` is not used. Threads are part of the numerics.
+    Threads are part of the numerics. Of a gang all ranks read the checkpoint; the first alone writes it and tells how far
+    it is. Raises RuntimeError where ranks do not go on from the same step.
     """
     torch.set_num_threads(threads)
-    start, course = 0, _resume(phase, aside, key)
+    start, course = 0, _resume(phase, aside)
     if course is not None:
         start = course.pop("next")
+    if len(begins := set(share.gather(torch.tensor([start])).tolist())) > 1:
+        raise RuntimeError(f"the ranks of a gang found different checkpoints: they would go on from {sorted(begins)}")
     record: list[dict[str, float]] = list(course["record"]) if course else []
     thin = max(1, phase.steps // POINTS)
     for index in range(start, phase.steps):
         figures = phase.step(index)
+        if share.rank > 0:
+            continue
         if index % thin == 0 or index == phase.steps - 1:
             # in order of their names, as they come back from a checkpoint: the record is the same whoever wrote it
             record.append(dict(sorted({"step": index, **{k: round(v, 6) for k, v in figures.items()}}.items())))
         if (index + 1) % EVERY == 0 and index + 1 < phase.steps:
-            aside.parent.mkdir(parents=True, exist_ok=True)
-            checkpoint.save(aside, phase.state(), {"key": key, "next": index + 1, "record": record})
+            recipe = {"key": aside.key, "next": index + 1, "record": record}
+            checkpoint.save(aside.path, phase.state(), recipe, write_durably)
         beacon.tell(phase.name, index + 1, phase.steps, figures)
     return record
 
 
-def _resume(phase: Phase, aside: Path, key: str) -> dict[str, Any] | None:
-    if not aside.exists():
+def _resume(phase: Phase, aside: Aside) -> dict[str, Any] | None:
+    if not aside.path.exists():
         return None
     try:
-        state, recipe = checkpoint.load(aside)
-    except TileEngineError:
-        aside.unlink()  # a checkpoint is only ever a saving of time: without it the phase starts again
+        state, recipe = checkpoint.load(aside.path)
+    except CorruptError:
+        # a checkpoint is only ever a saving of time: without it the phase starts again
+        aside.path.unlink(missing_ok=True)
         return None
-    if recipe.get("key") != key:
+    if recipe.get("key") != aside.key:
         return None
     phase.load(state)
     return recipe

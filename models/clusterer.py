@@ -5,9 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-import torch
 from torch import Tensor, nn
 
 from .autoencoder import Autoencoder
@@ -16,7 +13,6 @@ from .losses import entropy
 
 # B batch, C channel, Y X pixels, F features of a code, K clusters
 
-Array = npt.NDArray[Any]
 COLLAPSED_BELOW = 0.5
 """A clustering has collapsed if its effective number of clusters is under this share of K, ..."""
 UNDECIDED_BELOW = 0.2
@@ -44,13 +40,6 @@ class Clusterer(nn.Module):
     def from_recipe(cls, recipe: dict[str, Any]) -> Clusterer:
         """The network of a recipe, with first weights; fill it with `load_state_dict`."""
         return cls(Autoencoder(**recipe["autoencoder"]), ClusterHead(**recipe["head"]))
-
-    @torch.no_grad()
-    def renumber(self, order: Array) -> None:
-        """Number the clusters anew: cluster `order[i]` becomes i (largest first, say)."""
-        index = torch.from_numpy(np.ascontiguousarray(order, dtype=np.int64))
-        self.head.last.weight.copy_(self.head.last.weight[index].clone())
-        self.head.last.bias.copy_(self.head.last.bias[index].clone())
 
 
 def effective_clusters(mean_K: Tensor) -> Tensor:

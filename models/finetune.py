@@ -15,6 +15,7 @@ from .losses import entropy
 from .optimiser import Adam
 from .phases import finite
 from .seeds import generator
+from .share import ALONE, Computed, Share
 from .sweep import Objective, objective_loss
 from .views import Views
 
@@ -49,28 +50,33 @@ class FineTune:
         objective: Objective = "iic",
         seed: int = 0,
         views: Views | None = None,
+        share: Share = ALONE,
     ) -> None:
         self.clusterer, self.objective, self.steps = clusterer, objective, steps
         self._patches, self._seed, self._views = patches, seed, views or Views()
-        self._batches = Shuffled(len(patches), min(256, max(64, 20 * clusterer.head.clusters)), seed, self.name)
+        batch = share.even(min(256, max(64, 20 * clusterer.head.clusters), len(patches)))
+        self._batches = Shuffled(len(patches), batch, seed, self.name)
+        self._device = next(clusterer.parameters()).device
+        self._share, self._losses = share, share.join(Computed(clusterer, self._compute))
         self._adam = Adam({"head": (clusterer.head, 1e-4), "autoencoder": (clusterer.autoencoder, 1e-5)}, steps)
 
     def step(self, index: int) -> dict[str, float]:
-        draw = generator(self._seed, self.name, index)
-        patches_BCYX = to_float(self._patches[self._batches[index]])
-        view_BCYX = self._views(patches_BCYX, draw)
-        p_BK, codes_BF = self.clusterer(view_BCYX)
-        q_BK, _ = self.clusterer(self._views(patches_BCYX, draw))
-        information = objective_loss(self.objective, p_BK, q_BK)
-        reconstruction = torch.nn.functional.mse_loss(self.clusterer.autoencoder.decode(codes_BF), view_BCYX)
+        draw, batch = generator(self._seed, self.name, index), self._batches[index]
+        patches_BCYX = to_float(self._patches[batch[self._share.rows(len(batch))]]).to(self._device)
+        view_BCYX, other_BCYX = (self._views(patches_BCYX, draw, self._share) for _ in range(2))
+        information, reconstruction = self._losses(view_BCYX, other_BCYX)
         loss = information + self.gamma * reconstruction
-        value = finite(self.name, index, loss)
+        figures = self._share.means(loss=loss, information=information, reconstruction=reconstruction)
+        finite(self.name, index, figures["loss"])
         self._adam.step(loss, index)
-        return {
-            "loss": value,
-            "information": float(information.detach()),
-            "reconstruction": float(reconstruction.detach()),
-        }
+        return figures
+
+    def _compute(self, view_BCYX: Tensor, other_BCYX: Tensor) -> tuple[Tensor, Tensor]:
+        p_BK, codes_BF = self.clusterer(view_BCYX)
+        q_BK, _ = self.clusterer(other_BCYX)
+        information = objective_loss(self.objective, self._share.gather(p_BK), self._share.gather(q_BK))
+        reconstruction = torch.nn.functional.mse_loss(self.clusterer.autoencoder.decode(codes_BF), view_BCYX)
+        return information, reconstruction
 
     def state(self) -> dict[str, Tensor]:
         return self._adam.state()
@@ -83,9 +89,10 @@ class FineTune:
         """The guards on up to `most` patches, spread evenly over all."""
         step = -(-len(self._patches) // most)
         index = torch.arange(0, len(self._patches), step).numpy()
-        totals_K, uncertain = torch.zeros(self.clusterer.head.clusters), torch.zeros(())
+        totals_K = torch.zeros(self.clusterer.head.clusters, device=self._device)
+        uncertain = torch.zeros((), device=self._device)
         for part in in_order(len(index), batch):
-            p_BK, _ = self.clusterer(to_float(self._patches[index[part]]))
+            p_BK, _ = self.clusterer(to_float(self._patches[index[part]]).to(self._device))
             totals_K += p_BK.sum(0)
             uncertain += entropy(p_BK).sum()
         mean_K = totals_K / len(index)

@@ -12,7 +12,7 @@ Reconstruction (autoencoder) -> encode_views -> HeadSweep (all K and seeds) -> c
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from torch import Tensor
@@ -50,22 +50,10 @@ def train(phase: Phase, start: int = 0, report: Callable[[int, dict[str, float]]
             report(index, figures)
 
 
-def finite(name: str, index: int, loss: Tensor) -> float:
-    """The loss as a number. Raises DivergedError where it is none."""
-    value = float(loss.detach())
-    if not math.isfinite(value):
+def finite(name: str, index: int, loss: float) -> None:
+    """Raises DivergedError where the loss is no number."""
+    if not math.isfinite(loss):
         raise DivergedError(
-            f"{name}: the loss became {value} in step {index}, so its weights are of no use. "
+            f"{name}: the loss became {loss} in step {index}, so its weights are of no use. "
             "Check the patches for constant or broken ones, or train with another seed."
         )
-    return value
-
-
-def checkpoints(steps: int, every: int) -> Iterator[int]:
-    """After how many steps a state is worth keeping: every `every`, and at the end.
-
-    >>> list(checkpoints(10, 4))
-    [4, 8, 10]
-    """
-    yield from range(every, steps, every)
-    yield steps

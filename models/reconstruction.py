@@ -13,6 +13,7 @@ from .losses import vicreg
 from .optimiser import Adam
 from .phases import finite
 from .seeds import generator
+from .share import ALONE, Computed, Share
 from .views import Views
 
 RATE = 3e-3
@@ -38,29 +39,33 @@ class Reconstruction:
         batch: int = 64,
         seed: int = 0,
         views: Views | None = None,
+        share: Share = ALONE,
     ) -> None:
-        self.autoencoder, self.steps = autoencoder, steps
+        """`batch` is that of all shares together."""
+        self.autoencoder, self.steps, self._share = autoencoder, steps, share
         self._patches, self._seed = patches, seed
-        self._batches = Shuffled(len(patches), batch, seed, self.name)
+        self._batches = Shuffled(len(patches), share.even(min(batch, len(patches))), seed, self.name)
         self._views = views or Views()
+        self._device = next(autoencoder.parameters()).device
+        self._losses = share.join(Computed(autoencoder, self._compute))
         self._adam = Adam({"autoencoder": (autoencoder, RATE)}, steps)
 
     def step(self, index: int) -> dict[str, float]:
-        draw = generator(self._seed, self.name, index)
-        patches_BCYX = to_float(self._patches[self._batches[index]])
-        view_BCYX = self._views(patches_BCYX, draw)
-        again_BCYX, codes_BF = self.autoencoder(view_BCYX)
-        other_BF = self.autoencoder.encode(self._views(patches_BCYX, draw))
-        reconstruction = torch.nn.functional.mse_loss(again_BCYX, view_BCYX)
-        agreement = vicreg(codes_BF, other_BF)
+        draw, batch = generator(self._seed, self.name, index), self._batches[index]
+        patches_BCYX = to_float(self._patches[batch[self._share.rows(len(batch))]]).to(self._device)
+        view_BCYX, other_BCYX = (self._views(patches_BCYX, draw, self._share) for _ in range(2))
+        reconstruction, agreement = self._losses(view_BCYX, other_BCYX)
         loss = reconstruction + AGREEMENT * agreement
-        value = finite(self.name, index, loss)
+        figures = self._share.means(loss=loss, reconstruction=reconstruction, agreement=agreement)
+        finite(self.name, index, figures["loss"])
         self._adam.step(loss, index)
-        return {
-            "loss": value,
-            "reconstruction": float(reconstruction.detach()),
-            "agreement": float(agreement.detach()),
-        }
+        return figures
+
+    def _compute(self, view_BCYX: Tensor, other_BCYX: Tensor) -> tuple[Tensor, Tensor]:
+        again_BCYX, codes_BF = self.autoencoder(view_BCYX)
+        other_BF = self.autoencoder.encode(other_BCYX)
+        gather = self._share.gather
+        return torch.nn.functional.mse_loss(again_BCYX, view_BCYX), vicreg(gather(codes_BF), gather(other_BF))
 
     def state(self) -> dict[str, Tensor]:
         return self._adam.state()

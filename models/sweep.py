@@ -92,9 +92,9 @@ class HeadSweep:
         q_SJBK, q_over_SBK = self.bank(torch.stack([second for _, second in pairs]))
         loss = objective_loss(self.objective, p_SJBK, q_SJBK).mean(1).sum()
         loss = loss + objective_loss(self.objective, p_over_SBK, q_over_SBK).sum()
-        value = finite(self.name, index, loss) / len(self._batches)
+        finite(self.name, index, value := float(loss.detach()))
         self._adam.step(loss, index)
-        return {"loss": value}
+        return {"loss": value / len(self._batches)}
 
     def state(self) -> dict[str, Tensor]:
         return {**self._adam.state(), "restarts": self._restarts_SJ.clone()}

@@ -8,17 +8,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...stores.array import ArraySpec, StoredArray, Written
-from ...stores.files import checksum, write_json
+from ...stores.array import ArraySpec, StoredArray, Written, written
+from ...stores.files import checksum, write_durably, write_json
 from ...stores.frame import Array
 from ..job import Job, Unit
 from ..progress import Beacon
 from ..run import Outcome
 from .sample import PER_SHARD
+
+if TYPE_CHECKING:
+    from ...models.share import Share
+    from ..training import Aside
 
 CODES_BATCH = 64
 
@@ -32,13 +36,28 @@ class _OneUnit:
         yield Unit(self.name, self.name)
 
 
-class TrainAutoencoder(_OneUnit):
+class _Ganged(_OneUnit):
+    """A step that one process does, or the ranks of a gang together (see `engine.job.Shared`)."""
+
+    def ranks(self, job: Job) -> int:
+        return job.settings.gang
+
+    def execute(self, job: Job, unit: Unit) -> Outcome:
+        from ...models.share import ALONE
+
+        return self.take_part(job, unit, ALONE)
+
+    def take_part(self, job: Job, unit: Unit, share: Share) -> Outcome:
+        raise NotImplementedError
+
+
+class TrainAutoencoder(_Ganged):
     """Learn to describe patches."""
 
     name = "autoencoder"
-    fields = ("effort", "jitter", "threads")
+    fields = ("effort", "jitter", "threads", "gang")
 
-    def execute(self, job: Job, unit: Unit) -> Outcome:
+    def take_part(self, job: Job, unit: Unit, share: Share) -> Outcome:
         from ...models.autoencoder import Autoencoder
         from ...models.reconstruction import Reconstruction
         from ...models.seeds import generator
@@ -56,16 +75,18 @@ class TrainAutoencoder(_OneUnit):
                 network,
                 patches,
                 plan.reconstruction,
-                min(plan.batch, len(patches)),
+                plan.batch,
                 seed=job.settings.seed,
                 views=Views(strength=job.settings.jitter),
+                share=share,
             )
             aside = _aside(job, self.name)
-            key = job.ledger_key(self.name)
-            course = fit(phase, aside, key=key, threads=job.settings.threads, beacon=Beacon(job.folder.out))
+            course = fit(phase, aside, threads=job.settings.threads, beacon=Beacon(job.folder.out), share=share)
+        if share.rank > 0:
+            return outcome
         with outcome.clock("write"):
             outcome.files += save_model(job, self.name, network, {"course": course})
-            aside.unlink(missing_ok=True)
+            aside.path.unlink(missing_ok=True)
         outcome.facts["steps"] = plan.reconstruction
         outcome.facts["loss"] = course[-1]["loss"]
         return outcome
@@ -97,6 +118,7 @@ class Codes(_OneUnit):
             spec = codes_spec(codes_VNF.shape)
             array = StoredArray.create(job.folder.samples / "codes", spec)
             outcome.files += [array.write(box, codes_VNF[box.slices]) for box in spec.shards]
+            outcome.files.append(written(array.path / "zarr.json"))
         outcome.facts["views"] = views
         return outcome
 
@@ -131,8 +153,7 @@ class Heads(_OneUnit):
                 min(512, codes_VNF.shape[1]),
             )
             aside = _aside(job, self.name)
-            key = job.ledger_key(self.name)
-            course = fit(sweep, aside, key=key, threads=settings.threads, beacon=Beacon(job.folder.out))
+            course = fit(sweep, aside, threads=settings.threads, beacon=Beacon(job.folder.out))
             qualities = sweep.qualities()
             rows = table(codes_VNF[0].numpy(), sweep.labels(), seed=settings.seed)
             sound = {(q.clusters, q.seed) for q in qualities if not q.collapsed}
@@ -158,19 +179,19 @@ class Heads(_OneUnit):
                 "heads": [asdict(q) for q in qualities],
             }
             outcome.files.append(write_document(job, "models/validity.json", document))
-            aside.unlink(missing_ok=True)
+            aside.path.unlink(missing_ok=True)
         outcome.facts["k"] = choice.clusters
         outcome.facts["collapsed_heads"] = sum(q.collapsed for q in qualities)
         return outcome
 
 
-class Tune(_OneUnit):
+class Tune(_Ganged):
     """The chosen clusterer, trained end to end with the reconstruction kept."""
 
     name = "tune"
-    fields = ()
+    fields = ("gang",)
 
-    def execute(self, job: Job, unit: Unit) -> Outcome:
+    def take_part(self, job: Job, unit: Unit, share: Share) -> Outcome:
         import torch
 
         from ...models import checkpoint
@@ -190,14 +211,15 @@ class Tune(_OneUnit):
         with outcome.clock("compute"):
             clusterer = Clusterer(load_autoencoder(job), head)
             steps = budget_of(job, len(patches)).fine_tune
-            phase = FineTune(
-                clusterer, patches, steps, settings.objective, settings.seed, Views(strength=settings.jitter)
-            )
-            aside = _aside(job, self.name)
-            key = job.ledger_key(self.name)
+            views = Views(strength=settings.jitter)
+            phase = FineTune(clusterer, patches, steps, settings.objective, settings.seed, views, share)
+            aside, beacon = _aside(job, self.name), Beacon(job.folder.out)
             torch.set_num_threads(settings.threads)  # what is measured is part of the record, and threads of its digits
+            if share.rank > 0:  # the guards are the first rank's business
+                fit(phase, aside, threads=settings.threads, beacon=beacon, share=share)
+                return outcome
             before = phase.outcome()
-            course = fit(phase, aside, key=key, threads=settings.threads, beacon=Beacon(job.folder.out))
+            course = fit(phase, aside, threads=settings.threads, beacon=beacon, share=share)
             after = phase.outcome()
             kept = "fine-tuned"
             if after.collapsed and not before.collapsed:  # what was sound before is worth more than what was lost
@@ -207,7 +229,7 @@ class Tune(_OneUnit):
         with outcome.clock("write"):
             guards = {"kept": kept, "before": asdict(before), "after": asdict(after)}
             outcome.files += save_model(job, "clusterer", clusterer, {"course": course, "guards": guards})
-            aside.unlink(missing_ok=True)
+            aside.path.unlink(missing_ok=True)
         outcome.facts.update(k=head.clusters, collapsed=after.collapsed, effective=round(after.effective, 3), kept=kept)
         return outcome
 
@@ -255,9 +277,8 @@ def save_model(job: Job, name: str, network: Any, record: dict[str, Any]) -> lis
     from ...models import checkpoint
 
     path = job.folder.model(name)
-    path.parent.mkdir(parents=True, exist_ok=True)
     recipe = network.recipe() if callable(network.recipe) else network.recipe
-    sha256 = checkpoint.save(path, network.state_dict(), recipe)
+    sha256 = checkpoint.save(path, network.state_dict(), recipe, write_durably)
     document = {"sha256": sha256, "recipe": recipe, "threads": job.settings.threads, **record}
     data = path.read_bytes()
     return [Written(path, len(data), checksum(data)), write_document(job, f"models/{name}.json", document)]
@@ -270,8 +291,10 @@ def write_document(job: Job, name: str, document: dict[str, Any]) -> Written:
     return Written(path, len(data), checksum(data))
 
 
-def _aside(job: Job, name: str) -> Path:
-    return job.folder.out / "models" / f"{name}.training.safetensors"
+def _aside(job: Job, name: str) -> Aside:
+    from ..training import Aside
+
+    return Aside(job.folder.out / "models" / f"{name}.training.safetensors", job.ledger_key(name))
 
 
 def _finite(value: Any) -> Any:

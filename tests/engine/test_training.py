@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from tile_engine.engine import training
-from tile_engine.engine.training import fit
+from tile_engine.engine.training import Aside, fit
 from tile_engine.models.autoencoder import Autoencoder
 from tile_engine.models.reconstruction import Reconstruction
 
@@ -53,7 +53,7 @@ def train(aside: Path, *, key: str = "a", cut: int = 10**9) -> tuple[Phase, Any]
     phase = Phase()
     course = None
     try:
-        course = fit(phase, aside, key=key, threads=1, beacon=CutAfter(cut))  # type: ignore[arg-type]
+        course = fit(phase, Aside(aside, key), threads=1, beacon=CutAfter(cut))  # type: ignore[arg-type]
     except CutError:
         assert cut < 10**9
     return phase, course

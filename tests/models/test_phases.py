@@ -16,9 +16,10 @@ from tile_engine.models.codes import encode_views
 from tile_engine.models.finetune import FineTune
 from tile_engine.models.heads import ClusterHead
 from tile_engine.models.metrics import agreement
-from tile_engine.models.phases import DivergedError, Phase, checkpoints, train
+from tile_engine.models.phases import DivergedError, Phase, train
 from tile_engine.models.reconstruction import Reconstruction
 from tile_engine.models.sweep import OBJECTIVES, HeadSweep, Objective
+from tile_engine.stores.files import write_whole
 
 
 def patches(count: int = 96) -> np.ndarray:
@@ -62,7 +63,7 @@ def test_a_phase_stopped_and_loaded_into_a_new_one_ends_with_the_same_bits(
     stop = first.steps // 2
     for index in range(stop):
         first.step(index)
-    checkpoint.save(tmp_path / "state.safetensors", first.state(), {"step": stop})
+    checkpoint.save(tmp_path / "state.safetensors", first.state(), {"step": stop}, write_whole)
     tensors, recipe = checkpoint.load(tmp_path / "state.safetensors")
     second.step(0)  # whatever it was before, it goes on from the checkpoint
     second.load(tensors)
@@ -150,18 +151,10 @@ def test_fine_tuning_reports_how_the_clusters_ended() -> None:
     assert ended.collapsed and ended.effective == pytest.approx(1.0, abs=0.01)
 
 
-def test_clusters_can_be_numbered_anew() -> None:
+def test_a_recipe_and_weights_rebuild_the_same_clusterer() -> None:
     clusterer = Clusterer(Autoencoder(patch=32, widths=(8,), code=8), ClusterHead(8, 3))
+    clusterer.head.last.bias.data[1] = 1.0
     images = torch.rand(5, 3, 32, 32)
-    before, _ = clusterer(images)
-    clusterer.renumber(np.array([2, 0, 1]))
-    after, _ = clusterer(images)
-    torch.testing.assert_close(after, before[:, [2, 0, 1]])
     again = Clusterer.from_recipe(clusterer.recipe())
     again.load_state_dict(clusterer.state_dict())
-    assert torch.equal(again(images)[0], after)
-
-
-def test_checkpoints_end_with_the_last_step() -> None:
-    assert list(checkpoints(6, 3)) == [3, 6]
-    assert list(checkpoints(2, 5)) == [2]
+    assert torch.equal(again(images)[0], clusterer(images)[0])

@@ -8,6 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tile_engine.models.share import Share
 from tile_engine.models.views import Views, drop_stain, jitter_stains, turn_and_crop
 
 PATCHES_BCYX = torch.rand(16, 3, 32, 32, generator=torch.Generator().manual_seed(0))
@@ -61,3 +62,11 @@ def test_a_stack_of_stains_loses_one_stain_at_most() -> None:
     assert (lost.all(2) == lost.any(2)).all(), "all three channels of a stain, or none"
     assert lost.all(2).sum(1).max() == 1
     assert lost.any((1, 2)).float().mean().item() == pytest.approx(0.25, abs=0.1)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 6])
+def test_a_share_of_a_batch_gets_the_views_that_it_has_in_the_whole(channels: int) -> None:
+    patches = torch.rand(12, channels, 32, 32, generator=draw(1))
+    whole = Views()(patches, draw(5))
+    parts = [Views()(patches[(s := Share(rank, 3)).rows(12)], draw(5), s) for rank in range(3)]
+    torch.testing.assert_close(torch.cat(parts), whole, rtol=0, atol=1e-6)

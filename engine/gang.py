@@ -1,0 +1,332 @@
+"""Gang: one piece of work done by several workers at once, each a rank of a torch process group; here dask meets torch.
+
+Ranks are pinned, one a worker, and meet at a store that the first worker opens on a free port of its own. No array goes
+through dask. A rank that is lost ends the others; the gang then begins again from what it left on disk.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import time
+import traceback
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ..errors import MachineError, UnfinishedError
+from .workers import Crew
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from ..models.share import Share
+
+R = TypeVar("R")
+log = logging.getLogger("tile_engine")
+
+RESTARTS = 3
+"""How often a gang that lost a rank begins again."""
+PATIENCE = 180.0
+"""Seconds that ranks wait for each other, and a gang for workers to come back."""
+LOOK = 2.0
+"""Seconds between two looks at whether the workers of a gang are still there."""
+
+_stores: dict[str, Any] = {}
+"""On a worker: gang -> the store that was opened for it here, until its first rank takes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """One rank's place in a gang."""
+
+    gang: str
+    rank: int
+    count: int
+    host: str
+    """Address of the first worker."""
+    port: int
+    own: str
+    """Address of this rank's worker."""
+    device: str = "cpu"
+
+
+def refuse(ranks: int, crew: Crew) -> None:
+    """Raises MachineError (E_GANG) before work where there are not as many workers as ranks."""
+    if ranks == 1:
+        return
+    if crew.client is None:
+        raise MachineError(
+            f"--gang {ranks} trains with {ranks} workers, and here one process does the work. Add --cluster local "
+            f"--workers {ranks}, or another cluster, or leave --gang out.",
+            "E_GANG",
+        )
+    if crew.count < ranks:
+        raise MachineError(
+            f"--gang {ranks} trains with {ranks} workers at once, one a rank, and there are {crew.count}. Ask for more "
+            f"with --workers {ranks}, or for a smaller gang.",
+            "E_GANG",
+        )
+
+
+def train(client: Any, work: Callable[[Share], R], ranks: int, device: str = "cpu") -> R:
+    """Do `work(share)` on `ranks` workers at once; what the first rank gives back.
+
+    Where a rank is lost, all begin again on the workers that are there. Raises UnfinishedError (E_GANG_LOST) after three
+    times, or where too few workers come back; an error that is no loss, in any rank, is raised as it is.
+    """
+    reason = ""
+    for _ in range(1 + RESTARTS):
+        with _held(client, ranks) as addresses:
+            futures = _begin(client, work, addresses, device)
+            try:
+                _ended(client, futures, addresses)
+                failed = [_failure(f) for f in futures if f.status != "finished"]
+                if not failed:
+                    first: R = futures[0].result()
+                    return first
+            finally:
+                client.cancel(futures)
+        for error in failed:
+            if not _is_loss(error):
+                raise error
+        reason = "; ".join(sorted({f"{type(e).__name__}: {str(e).splitlines()[0]}" for e in failed}))
+        log.warning("a gang of %d lost a rank and begins again from its checkpoint: %s", ranks, reason)
+    raise _lost(f"the gang of {ranks} workers lost a rank {1 + RESTARTS} times (at last: {reason}).")
+
+
+def _lost(what: str) -> UnfinishedError:
+    return UnfinishedError(
+        f"{what} Training goes on from its last checkpoint: look at the workers' memory and logs, then run the same "
+        "command again.",
+        "E_GANG_LOST",
+    )
+
+
+@contextmanager
+def _held(client: Any, ranks: int) -> Iterator[list[str]]:
+    """Addresses of workers that no other gang uses meanwhile: two that wait for each other's workers would wait for ever."""
+    from distributed import MultiLock
+
+    until = time.monotonic() + PATIENCE
+    while True:
+        addresses = _workers(client)[:ranks]
+        if any(address.startswith("inproc") for address in addresses):
+            raise MachineError("workers that are threads of one process cannot be a gang: use processes.", "E_GANG")
+        if len(addresses) == ranks:
+            lock = MultiLock(addresses, client=client)
+            lock.id = f"{client.id} {lock.id}"
+            _free_locks_of_the_dead(client)
+            if lock.acquire(timeout=LOOK):
+                try:
+                    if set(addresses) <= set(_workers(client)):
+                        yield addresses
+                        return
+                finally:
+                    lock.release()
+            else:
+                until = time.monotonic() + PATIENCE  # another gang is at work, and its workers are there
+        if time.monotonic() > until:
+            raise _lost(f"a gang of {ranks} needs as many workers, and {len(addresses)} are there.")
+        time.sleep(LOOK / 10)
+
+
+def _workers(client: Any) -> list[str]:
+    found = client.scheduler_info(n_workers=-1)["workers"]
+    return sorted(address for address, worker in found.items() if worker["status"] == "running")
+
+
+def _free_locks_of_the_dead(client: Any) -> None:
+    """A run that was killed holds its locks in the scheduler for ever, unless somebody gives them back."""
+
+    def free(dask_scheduler: Any) -> None:  # within: goes to a scheduler that need not have tile-engine
+        locks = dask_scheduler.extensions["multi_locks"]
+        for holder in list(locks.requests):
+            if " " in holder and holder.split()[0] not in dask_scheduler.clients:
+                locks.release(id=holder)
+
+    client.run_on_scheduler(free)
+
+
+def _begin(client: Any, work: Callable[[Share], R], addresses: Sequence[str], device: str) -> list[Any]:
+    """One pinned task a rank; nobody else's worker may take it, and it is not tried twice."""
+    gang = uuid.uuid4().hex
+    options = {"allow_other_workers": False, "pure": False, "retries": 0, "priority": 10}
+    opening = client.submit(_open, gang, addresses[0], len(addresses), workers=[addresses[0]], **options)
+    try:
+        _ended(client, [opening], addresses)
+        if opening.status != "finished":
+            return [opening] * len(addresses)
+        host, port = opening.result()
+    finally:
+        client.cancel([opening])
+    return [
+        client.submit(_rank, work, Seat(gang, rank, len(addresses), host, port, own, device), workers=[own], **options)
+        for rank, own in enumerate(addresses)
+    ]
+
+
+def _ended(client: Any, futures: Sequence[Any], addresses: Sequence[str]) -> None:
+    """Wait until each future has ended, or can end no more because its worker is gone."""
+    from distributed import wait
+
+    while waiting := [f for f in futures if not f.done()]:
+        there = set(_workers(client))
+        if not [f for f, address in zip(futures, addresses, strict=False) if not f.done() and address in there]:
+            return
+        try:
+            with client.as_current():
+                wait(waiting, timeout=LOOK, return_when="FIRST_COMPLETED")
+        except TimeoutError:
+            continue
+
+
+def _is_loss(error: BaseException) -> bool:
+    """Whether a rank ended because something around it did; torch says RuntimeError for a peer that is gone."""
+    return isinstance(error, RuntimeError | OSError) or type(error).__module__.startswith("distributed")
+
+
+def _failure(future: Any) -> BaseException:
+    """Why a rank did not finish."""
+    if future.status == "error":
+        error: BaseException = future.exception()
+        return error
+    return ConnectionError(f"a worker went away ({future.status})")
+
+
+def _open(gang: str, address: str, count: int) -> tuple[str, int]:
+    """On the first worker: the store where the ranks meet, on a free port of the address that workers know it by."""
+    import socket
+
+    from distributed.comm.addressing import get_address_host
+    from torch.distributed import TCPStore  # type: ignore[attr-defined]
+
+    host = get_address_host(address)
+    listening = socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    port: int = listening.getsockname()[1]
+    _stores.clear()  # of gangs that never came to be
+    _stores[gang] = TCPStore(
+        host,
+        port,
+        count,
+        is_master=True,
+        wait_for_workers=False,
+        timeout=timedelta(seconds=PATIENCE),
+        master_listen_fd=listening.detach(),
+    )
+    return host, port
+
+
+def _rank(work: Callable[[Share], R], seat: Seat) -> R | None:
+    """On a worker: take a seat, do the work, and leave the group whatever comes."""
+    import torch.distributed as group
+    from torch.distributed import TCPStore  # type: ignore[attr-defined]
+
+    if group.is_initialized():
+        raise ConnectionError("another gang is still at work in this process")
+    patience = timedelta(seconds=PATIENCE)
+    store = _stores.pop(seat.gang, None) if seat.rank == 0 else None
+    if store is None:
+        store = TCPStore(seat.host, seat.port, seat.count, is_master=False, timeout=patience)
+    if store.add(f"rank {seat.rank}", 1) > 1:  # dask gave the task of a lost worker to its heir
+        raise ConnectionError(f"rank {seat.rank} was lost and is not taken up again in the same gang")
+    _choose_interface(seat.own)
+    backend = "nccl" if seat.device == "cuda" else "gloo"
+    group.init_process_group(backend, store=store, rank=seat.rank, world_size=seat.count, timeout=patience)
+    try:
+        answer = work(_share(seat))
+        return answer if seat.rank == 0 else None
+    except BaseException as error:
+        traceback.clear_frames(
+            error.__traceback__
+        )  # what hangs on them keeps the group's sockets open: others would wait
+        raise
+    finally:
+        group.destroy_process_group()
+        gc.collect()
+
+
+def _share(seat: Seat) -> Share:
+    """What models see of a gang: rows, gathering, averaged gradients."""
+    import torch
+    import torch.distributed as group
+    from torch.nn.parallel import DistributedDataParallel
+
+    from ..models.share import Share
+
+    wanted = _wanted()
+
+    def average(bucket: Any) -> torch.futures.Future[Tensor]:
+        """The mean of each gradient by itself. A sum rounds by where in a bucket a gradient lies, and buckets change after
+        the first step: a gang that begins again from a checkpoint would end with other last digits."""
+        for gradient in bucket.gradients():
+            group.all_reduce(gradient)
+            gradient /= seat.count
+        whole = bucket.buffer()
+        done: torch.futures.Future[Tensor] = torch.futures.Future(devices=[whole.device] if whole.is_cuda else None)
+        done.set_result(whole)
+        return done
+
+    class Gather(torch.autograd.Function):
+        """All ranks' rows; each rank's loss has a gradient for them, and theirs are added up."""
+
+        @staticmethod
+        def forward(ctx: Any, rows: Tensor) -> Tensor:
+            parts = [torch.empty_like(rows) for _ in range(seat.count)]
+            group.all_gather(parts, rows)
+            return torch.cat(parts)
+
+        @staticmethod
+        def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+            total = gradients[0].contiguous()
+            group.all_reduce(total)
+            return total.chunk(seat.count)[seat.rank]
+
+    def gather(rows: Tensor) -> Tensor:
+        if not wanted():
+            raise ConnectionError("nobody waits for this gang any more")
+        gathered: Tensor = Gather.apply(rows.contiguous().to(seat.device))  # type: ignore[no-untyped-call]
+        return gathered
+
+    def join(network: nn.Module) -> nn.Module:
+        joined = DistributedDataParallel(network)
+        joined.register_comm_hook(None, lambda _, bucket: average(bucket))
+        return joined
+
+    return Share(seat.rank, seat.count, gather, join)
+
+
+def _wanted() -> Callable[[], bool]:
+    """Whether the task now running is still asked for: its run may have ended, or been killed."""
+    from distributed import get_worker
+
+    worker = get_worker()
+    key = worker.get_current_task()
+
+    def wanted() -> bool:
+        task = worker.state.tasks.get(key)
+        return task is not None and task.state == "executing"
+
+    return wanted
+
+
+def _choose_interface(address: str) -> None:
+    """gloo and nccl ask the machine's name for an address; ranks must meet where dask's workers do."""
+    import socket
+
+    from distributed.comm.addressing import get_address_host
+    from distributed.utils import get_ip_interface
+
+    own = get_address_host(address)
+    for _, name in socket.if_nameindex():
+        try:
+            found = get_ip_interface(name)
+        except ValueError:
+            continue
+        if found == own or (found.startswith("127.") and own.startswith("127.")):
+            os.environ["GLOO_SOCKET_IFNAME"] = os.environ["NCCL_SOCKET_IFNAME"] = name
+            return

@@ -5,8 +5,6 @@ Nothing listens beyond this machine unless a site says so, and then it is encryp
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import ipaddress
 import math
 import os
@@ -20,6 +18,9 @@ from ..errors import MachineError, SettingsError
 from .order import QUEUES, Order
 from .site import Jobs
 
+IDLE = 60
+"""Seconds in a row that a job's workers must be one too many before it is given back: a queue may be long."""
+
 
 def start(order: Order) -> Any:
     """A dask cluster whose workers are asked for; a context manager that ends them."""
@@ -29,7 +30,14 @@ def start(order: Order) -> Any:
 def _local(order: Order) -> Any:
     from distributed import LocalCluster
 
-    cluster = LocalCluster(n_workers=order.least, threads_per_worker=1, processes=True, **_HERE)
+    try:
+        cluster = LocalCluster(n_workers=order.least, threads_per_worker=1, processes=True, **_HERE)
+    except RuntimeError as error:
+        raise MachineError(
+            f"workers could not be started on this machine ({error}): see the messages above. A script that starts them needs "
+            "`if __name__ == '__main__':` around what it does.",
+            "E_NO_WORKERS",
+        ) from error
     if order.most > order.least:
         cluster.adapt(minimum=order.least, maximum=order.most)
     return cluster
@@ -82,8 +90,8 @@ def _queue(order: Order) -> Any:
     try:
         _submit(cluster, order, per_job=options["processes"])
     except BaseException:
-        with contextlib.suppress(AssertionError):  # dask insists on jobs that were never submitted
-            cluster.close()
+        cluster.sync(_cancelled, cluster)
+        cluster.close()
         raise
     return cluster
 
@@ -104,11 +112,20 @@ def _submit(cluster: Any, order: Order, *, per_job: int) -> None:
             "E_NO_QUEUE",
         ) from error
     together = {"worker_key": job_of} if per_job > 1 else {}
-    cluster.adapt(Adaptive=Keeper, minimum=least, maximum=most, **together)
+    cluster.adapt(Adaptive=Keeper, minimum=least, maximum=most, wait_count=IDLE, **together)
 
 
 async def _settled(cluster: Any) -> None:
-    await asyncio.shield(cluster)
+    await cluster
+
+
+async def _cancelled(cluster: Any) -> None:
+    """All jobs, also those that never came to be: dask waits for ever on one that it does not know for closed."""
+    from distributed.core import Status
+
+    for job in list(cluster.workers.values()):
+        await job.close()
+        job.status = Status.closed
 
 
 def job_options(jobs: Jobs, rmm_pool: str | None = None) -> dict[str, Any]:

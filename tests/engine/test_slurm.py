@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -215,58 +215,83 @@ def test_encrypted_workers_of_a_queue_leave_the_same_bytes(slurm: Slurm, mini: A
     _no_jobs_left(slurm)
 
 
-@pytest.mark.timeout(600)
-def test_workers_that_reach_their_lifetime_are_replaced_until_the_run_is_done(
-    slurm: Slurm, mini: Any, real: Real, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Some leave in peace at their lifetime, others are ended by Slurm at their walltime of a minute."""
-    before = slurm.lines()
-    site = slurm.site(tmp_path / "site.yaml", walltime="00:01:00", lifetime="lifetime: 40s\n  lifetime_stagger: 30s")
-    where = ("--cluster", "slurm", "--site", site, "--adapt", "1:2")
-    done = subprocess.run(
-        real.command(mini, tmp_path / "out", *where),
-        env=slurm.environment,
-        capture_output=True,
-        text=True,
-        timeout=550,
-        check=False,
-    )
-    with capsys.disabled():
-        print(f"\n{slurm.log(before)}")
-    assert done.returncode == 0, done.stderr
-    assert mini.results(tmp_path / "out") == mini.results(real.out)
-    assert len(set(re.findall(r"submit_batch_job: JobId=(\d+)", slurm.log(before)))) >= 3, "jobs were replaced"
-    _no_jobs_left(slurm)
-
-
-@pytest.mark.timeout(600)
-def test_a_job_that_is_cancelled_in_the_middle_costs_nothing_but_time(
-    slurm: Slurm, mini: Any, real: Real, tmp_path: Path
-) -> None:
-    """Its unit is done again by others, and a new job takes its place."""
-    before = slurm.lines()
-    site = slurm.site(tmp_path / "site.yaml")
-    out = tmp_path / "out"
-    run = subprocess.Popen(
-        real.command(mini, out, "--cluster", "slurm", "--site", site, "--workers", "2"),
-        env=slurm.environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+@contextmanager
+def begun(command: list[str], slurm: Slurm) -> Iterator[subprocess.Popen[str]]:
+    """A run that goes on beside the test; killed where the test fails before it ends."""
+    run = subprocess.Popen(command, env=slurm.environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     try:
-        for step in ("convert", "autoencoder"):
-            _until(lambda step=step: list(out.glob(f"receipts/{step}/*")) or run.poll() is not None, 300, step)
-            slurm.say("scancel", slurm.running()[0])
-            _until(lambda: len(slurm.running()) == 2 or run.poll() is not None, 120, "a job in its place")
-        _, told = run.communicate(timeout=500)
+        yield run
     finally:
         if run.poll() is None:
             run.kill()
             run.wait(20)
+
+
+def _has_done(out: Path, step: str, run: subprocess.Popen[str]) -> None:
+    _until(lambda: list(out.glob(f"receipts/{step}/**/*.json")) or run.poll() is not None, 300, step)
+    assert run.poll() is None, f"the run ended before this test could disturb it: {run.stderr and run.stderr.read()}"
+
+
+@pytest.mark.timeout(900)
+def test_workers_that_reach_their_lifetime_are_replaced_until_the_run_is_done(
+    slurm: Slurm, mini: Any, real: Real, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = slurm.lines()
+    site = slurm.site(tmp_path / "site.yaml", walltime="00:01:00", lifetime="lifetime: 20s\n  lifetime_stagger: 10s")
+    where = ("--cluster", "slurm", "--site", site, "--adapt", "1:2")
+    with begun(real.command(mini, tmp_path / "out", *where), slurm) as run:
+        _, told = run.communicate(timeout=800)
+    with capsys.disabled():
+        print(f"\n{slurm.log(before)}")
+    assert run.returncode == 0, told
+    assert mini.results(tmp_path / "out") == mini.results(real.out)
+    assert len(set(re.findall(r"submit_batch_job: JobId=(\d+)", slurm.log(before)))) >= 2, "jobs were replaced"
+    _no_jobs_left(slurm)
+
+
+@pytest.mark.timeout(600)
+def test_a_job_that_is_ended_at_its_walltime_in_the_middle_of_a_unit_is_replaced(
+    slurm: Slurm, mini: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its worker is made to stand still, so that it surely has a unit when Slurm ends it, a minute or so after its start."""
+    before = slurm.lines()
+    site = slurm.site(tmp_path / "site.yaml", walltime="00:01:00")
+    out = tmp_path / "out"
+    command = mini.again(out)
+    command[command.index("--cluster") :] = ["--cluster", "slurm", "--site", str(site), "--workers", "1"]
+    with begun(command, slurm) as run:
+        _has_done(out, "overview", run)
+        job = slurm.running()[0]
+        for pid in re.findall(r"^(\d+)", slurm.say("scontrol", "listpids", job), re.MULTILINE):
+            os.kill(int(pid), signal.SIGSTOP)
+        _until(lambda: "JobState=TIMEOUT" in slurm.say("scontrol", "show", "job", job), 200, "the walltime")
+        _, told = run.communicate(timeout=300)
+    with capsys.disabled():
+        print(f"\n{slurm.log(before)}")
+    assert run.returncode == 0, told
+    assert mini.results(out) == mini.results(mini.out)
+    _no_jobs_left(slurm)
+
+
+@pytest.mark.timeout(900)
+def test_jobs_that_are_cancelled_in_the_middle_cost_nothing_but_time(
+    slurm: Slurm, mini: Any, real: Real, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What they had begun is done again by others, and new jobs take their place."""
+    before = slurm.lines()
+    site = slurm.site(tmp_path / "site.yaml")
+    out = tmp_path / "out"
+    with begun(real.command(mini, out, "--cluster", "slurm", "--site", site, "--workers", "2"), slurm) as run:
+        for step in ("overview", "autoencoder"):
+            _has_done(out, step, run)
+            slurm.say("scancel", *slurm.running())
+        _, told = run.communicate(timeout=800)
+    with capsys.disabled():
+        print(f"\n{slurm.log(before)}")
     assert run.returncode == 0, told
     assert mini.results(out) == mini.results(real.out)
-    assert "CANCELLED" in slurm.say("scontrol", "show", "jobs"), slurm.log(before)
+    assert slurm.say("scontrol", "show", "jobs").count("JobState=CANCELLED") >= 3
+    assert len(set(re.findall(r"submit_batch_job: JobId=(\d+)", slurm.log(before)))) >= 4, "jobs were replaced"
     _no_jobs_left(slurm)
 
 

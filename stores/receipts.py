@@ -11,6 +11,7 @@ from typing import Any
 from ..errors import CorruptError
 from .array import Written
 from .files import checksum, read_json, write_json
+from .remote import ObjectPath
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class Ledger:
         self.out = out
         self.folder = out / "receipts" / stage
         self.fingerprint = fingerprint
+        self._listed: dict[str, dict[str, int]] = {}
 
     def path(self, unit: str) -> Path:
         return self.folder / f"{unit}.json"
@@ -44,8 +46,19 @@ class Ledger:
             receipt = self.read(unit)
         except CorruptError:  # a receipt that cannot be read proves nothing
             return None
-        sound = receipt is not None and all(_size(self.out / path) == size for path, size, _ in receipt.files)
+        sound = receipt is not None and all(self._sound(path, size) for path, size, _ in receipt.files)
         return receipt if sound else None
+
+    def _sound(self, path: str, size: int) -> bool:
+        """Whether a file has its size; in an object store a listing of its image answers for a thousand files at once."""
+        if isinstance(self.out, ObjectPath):
+            home = "/".join(path.split("/")[:2])
+            if home not in self._listed:
+                found = (self.out / home).listing()
+                self._listed[home] = {f"{home}/{p.relative_to(self.out / home).as_posix()}": n for p, n in found}
+            if self._listed[home].get(path) == size:
+                return True
+        return _size(self.out / path) == size
 
     def read(self, unit: str) -> Receipt | None:
         """The unit's receipt, whatever became of its files; None where there is none of these settings.

@@ -132,7 +132,7 @@ def test_a_busy_store_and_a_client_killed_again_and_again_leave_the_same_bytes(
     with busy(lab.port, 1 / 7, seed=3) as (port, counts):
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
         command = mini.command("run", "cluster", "--slides", mini.slides, "--out", out, *mini.args)
-        for _ in range(6):
+        for _ in range(4):
             process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
             try:
                 _, said = process.communicate(timeout=delays.uniform(4, 20))

@@ -84,16 +84,22 @@ class Child:
         self._process.wait()
 
 
-def each(work: str, items: Sequence[Any], limit: float) -> list[Any]:
+def each(work: str, items: Sequence[Any], limit: float, *, alone: bool = True) -> list[Any]:
     """`work(item)` for every item (JSON values), several at a time; for an item that ends its child or keeps it silent for
-    `limit` seconds, the exception GoneError or SilentError stands in the list."""
+    `limit` seconds, the exception GoneError or SilentError stands in the list.
+
+    Of the items that a child had in hand at its end, each is tried `alone`; else all of them count as lost.
+    """
     answers: dict[int, Any] = {}
     while len(answers) < len(items):
         left = [i for i in range(len(items)) if i not in answers]
         try:
             _batch(work, items, left, limit, answers)
-        except GoneError:
+        except GoneError as error:
             for index in [i for i in left if i not in answers][:ABREAST]:  # one of these it was
+                if not alone:
+                    answers[index] = error
+                    continue
                 try:
                     _batch(work, items, [index], limit, answers)
                 except GoneError as fate:

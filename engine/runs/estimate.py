@@ -14,7 +14,6 @@ from ...stores.slides.reader import open_slide
 from ...stores.slides.view import at_spacing
 from ..child import GoneError, Say, all_of, each
 from ..job import Job
-from ..opening import LIMIT
 from ..stages import STAGES
 from .apply import CELLS
 from .convert import BLOCK, CHUNK, image_spec
@@ -22,6 +21,8 @@ from .sample import PER_AREA, PER_SHARD
 
 CODE = 128
 """Numbers of an embedding."""
+LIMIT = 30.0
+"""Seconds that looking at them may take: an estimate is not worth more."""
 LOOKS = 3
 """Slides of which a block is compressed to learn how well this cohort compresses."""
 
@@ -108,7 +109,7 @@ def _ratio(job: Job) -> float:
         [r.path, r.mpp, job.spacing, r.shape, job.settings.codec]
         for r in records[:: max(1, len(records) // LOOKS)][:LOOKS]
     ]
-    found = [pair for pair in each("packed", looks, LIMIT) if not isinstance(pair, GoneError)]
+    found = [pair for pair in each("packed", looks, LIMIT, alone=False) if not isinstance(pair, GoneError)]
     size = sum(raw for raw, _ in found)
     return min(1.05, sum(packed for _, packed in found) / size) if size else 1.0
 

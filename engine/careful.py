@@ -16,6 +16,7 @@ from typing import Any
 
 from .. import errors
 from ..stores.frame import Box
+from ..stores.remote import place
 from ..stores.slides.guarded import Piece, watched
 from .child import Child, GoneError, Say
 from .job import Unit, load
@@ -83,7 +84,7 @@ def _attempt(out: Path, unit: Unit, lethal: list[Piece], limit: float) -> Summar
 
 def unit_in_child(request: dict[str, Any], say: Say) -> None:
     """The child: does the unit, and says what it is about to touch."""
-    job, unit = load(Path(request["out"])), Unit(**{**request["unit"], "start": tuple(request["unit"]["start"])})
+    job, unit = load(place(request["out"])), Unit(**{**request["unit"], "start": tuple(request["unit"]["start"])})
     job = replace(job, lethal={**job.lethal, unit.slide: tuple(map(_piece, request["lethal"]))})
     try:
         with watched(lambda piece, done: say("read" if done else "reading", _plain(piece))):

@@ -30,7 +30,10 @@ def place(given: str | Path) -> Path:
     """
     text = str(given)
     if text.startswith(SCHEME):
-        return ObjectPath(given)
+        path = ObjectPath(given)
+        if len(path.parts) < 2:
+            raise SettingsError(f"{text!r} names no bucket: s3://bucket/prefix is needed.", "E_SCHEME")
+        return path
     if "://" in text:
         raise SettingsError(f"{text!r}: of the stores with a scheme only s3:// is known.", "E_SCHEME")
     return Path(given).expanduser()
@@ -56,8 +59,6 @@ class ObjectPath(PosixPath):
 
     @property
     def bucket(self) -> str:
-        if len(self.parts) < 2 or self.parts[0] != SCHEME[:-1]:
-            raise SettingsError(f"{str(self)!r} names no bucket: s3://bucket/prefix is needed.", "E_SCHEME")
         return self.parts[1]
 
     @property
@@ -68,9 +69,9 @@ class ObjectPath(PosixPath):
         """What the store says of the object: size, last_modified, e_tag. Raises FileNotFoundError."""
         import obstore
 
+        if not self.key:
+            raise FileNotFoundError(2, "a bucket is no object", str(self))
         with asked("looked at", str(self)):
-            if not self.key:
-                raise FileNotFoundError(2, "a bucket is no object", str(self))
             return dict(obstore.head(client(self.bucket), self.key))
 
     def stat(self, *, follow_symlinks: bool = True) -> os.stat_result:
@@ -91,11 +92,10 @@ class ObjectPath(PosixPath):
     def is_dir(self) -> bool:
         import obstore
 
+        if len(self.parts) < 2:  # above all buckets
+            return True
         with asked("listed", str(self)):
-            for some in obstore.list(client(self.bucket), self.key or None, chunk_size=1):
-                if some:
-                    return True
-        return False
+            return any(obstore.list(client(self.bucket), self.key or None, chunk_size=1))
 
     def exists(self, *, follow_symlinks: bool = True) -> bool:
         return self.is_file() or self.is_dir()

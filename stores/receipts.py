@@ -50,7 +50,7 @@ class Ledger:
         return receipt if sound else None
 
     def _sound(self, path: str, size: int) -> bool:
-        """Whether a file has its size; in an object store a listing of its image answers for a thousand files at once."""
+        """Whether a file has its size; in an object store a listing, as old as this ledger, answers for a thousand."""
         if isinstance(self.out, ObjectPath):
             home = "/".join(path.split("/")[:2])
             if home not in self._listed:

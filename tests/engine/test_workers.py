@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
 import subprocess
-import sys
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,49 +13,6 @@ import pytest
 from tile_engine.engine.window import window
 from tile_engine.engine.workers import Where, crew
 from tile_engine.errors import MachineError, SettingsError
-
-
-@contextmanager
-def hand_made_cluster(folder: Path) -> Iterator[str]:
-    """`dask scheduler` and two `dask worker`, as a person starts them; ended by their own ids."""
-    file = folder / "scheduler.json"
-    dask = [sys.executable, "-m", "dask"]
-    local = ["--host", "127.0.0.1", "--scheduler-file", str(file)]
-    started: list[subprocess.Popen[bytes]] = []
-
-    def start(*words: str) -> None:
-        started.append(
-            subprocess.Popen([*dask, *words], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        )
-
-    try:
-        start("scheduler", *local, "--port", "0", "--no-dashboard")
-        for number in "12":
-            words = (
-                "--nthreads",
-                "1",
-                "--no-dashboard",
-                "--death-timeout",
-                "60",
-                "--local-directory",
-                str(folder / number),
-            )
-            start("worker", *local, *words)
-        limit = time.monotonic() + 60
-        while not file.exists():
-            assert time.monotonic() < limit and started[0].poll() is None
-            time.sleep(0.1)
-        time.sleep(0.2)
-        yield json.loads(file.read_text())["address"]
-    finally:
-        for process in reversed(started):
-            process.terminate()
-        for process in started:
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait(20)
 
 
 def all_but_the_training_undone(mini: Any, out: Path) -> Path:
@@ -82,16 +34,30 @@ def test_two_local_workers_leave_the_same_bytes(mini: Any, tmp_path: Path) -> No
 
 
 @pytest.mark.timeout(300)
-def test_a_scheduler_and_two_workers_started_by_hand_leave_the_same_bytes(mini: Any, tmp_path: Path) -> None:
+def test_a_scheduler_and_two_workers_started_by_hand_leave_the_same_bytes(
+    mini: Any, by_hand: Any, tmp_path: Path
+) -> None:
+    """The scheduler listens on 127.0.0.1, the workers on 127.0.0.2; a file says where."""
     out = all_but_the_training_undone(mini, tmp_path / "out")
-    with hand_made_cluster(tmp_path) as address:
-        environment = {**os.environ, "DASK_SCHEDULER_ADDRESS": address}
-        done = subprocess.run(
-            mini.again(out), capture_output=True, text=True, timeout=200, check=False, env=environment
-        )
+    assert all(address.startswith("tcp://127.0.0.2:") for address in worker_addresses(by_hand.address))
+    done = subprocess.run(
+        [*mini.again(out), "--scheduler-file", str(tmp_path / "scheduler.json")],
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
-    assert "dask workers with" in done.stderr
+    assert "2 dask workers with 2 threads" in done.stderr and ": 2 workers, 2 threads" in done.stderr
     assert mini.results(out) == mini.results(mini.out)
+
+
+def worker_addresses(scheduler: str) -> list[str]:
+    from distributed import Client
+
+    with Client(scheduler, set_as_default=False) as client:
+        client.wait_for_workers(2, timeout=60)
+        return list(client.scheduler_info(n_workers=-1)["workers"])
 
 
 @pytest.mark.timeout(200)

@@ -33,6 +33,8 @@ from tile_engine.engine.workers import Where, crew
 
 UNIT = SIDE * SIDE
 HERE = Path(__file__).resolve()
+WARM = 1000
+"""Units before the clock runs: imports, and the logs that dask keeps of the last thousand tasks."""
 HOSTS = 2
 """Processes that hold the simulated workers."""
 
@@ -92,7 +94,7 @@ def measure(patches: int, workers: int, seconds: float = 0.0) -> dict[str, float
         if done.returncode:
             sys.exit(done.stderr)
         row: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-        row["scheduler_mib"], row["scheduler_cpu"] = peak(scheduler.pid), processor(scheduler.pid)
+        row["scheduler_mib"] = peak(scheduler.pid)
         row["worker_mib"] = max(peak(c.pid) for c in crews)
         row["worker_cpu"] = sum(processor(c.pid) for c in crews)
     print(f"  {patches:,} patches: {row['seconds']:.1f} s", file=sys.stderr)
@@ -108,8 +110,8 @@ def client(address: str, patches: int, workers: int, seconds: float) -> None:
     with Client(address, set_as_default=False) as newcomer:
         newcomer.wait_for_workers(workers, timeout=120)
     with crew(Where(scheduler_address=address)) as hands:
-        list(hands.map(partial(patches_of, plan), plan_of(UNIT * 2 * min(workers, 10)).units()))  # imports
-        began, busy, done = time.perf_counter(), time.process_time(), 0
+        list(hands.map(partial(patches_of, plan), plan_of(UNIT * WARM).units()))
+        began, busy, done = time.perf_counter(), processor_of_both(hands.client), 0
         row: dict[str, float] = {}
         if seconds:
             spans: dict[str, list[tuple[float, float]]] = defaultdict(list)
@@ -121,10 +123,17 @@ def client(address: str, patches: int, workers: int, seconds: float) -> None:
             for count in hands.map(partial(patches_of, plan), plan.units()):
                 done += count
         row |= {"patches": done, "units": -(-patches // UNIT), "seconds": time.perf_counter() - began}
-        row |= {"client_cpu": time.process_time() - busy, "client_mib": peak(os.getpid())}
+        row |= {"client_mib": peak(os.getpid())}
+        after = processor_of_both(hands.client)
+        row |= {"client_cpu": after[0] - busy[0], "scheduler_cpu": after[1] - busy[1]}
     if done != patches:
         sys.exit(f"{done:,} patches came back of {patches:,}")
     print(json.dumps(row))
+
+
+def processor_of_both(client: Any) -> tuple[float, float]:
+    """Processor seconds of client and scheduler so far."""
+    return time.process_time(), client.run_on_scheduler(time.process_time)
 
 
 def gaps(spans: dict[str, list[tuple[float, float]]]) -> dict[str, float]:
@@ -144,11 +153,9 @@ async def host(address: str, count: int) -> None:
     import dask
     from distributed import Worker
 
+    # what a worker does every few milliseconds to watch itself would be done 500 times over in this process
     watches = {"tick.interval": "10s", "system-monitor.interval": "10s", "system-monitor.disk": False}
     dask.config.set({f"distributed.admin.{k}": v for k, v in watches.items()})
-    dask.config.set(
-        {"distributed.worker.profile.enabled": False}
-    )  # what each worker does to watch itself, 500 times over
     workers = [Worker(address, nthreads=1, memory_limit=0, name=f"{os.getpid()}-{i}") for i in range(count)]
     for at in range(0, count, 25):  # not all at once: each connects
         await asyncio.gather(*workers[at : at + 25])
@@ -171,8 +178,8 @@ def process(*command: Any) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def environment() -> dict[str, str]:
-    """For processes that import free.py."""
-    return os.environ | {"PYTHONPATH": str(HERE.parent)}
+    """For processes that import free.py; without dask's profiler, as in the clusters that tile-engine starts."""
+    return os.environ | {"PYTHONPATH": str(HERE.parent), "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False"}
 
 
 def wait_for(file: Path) -> str:

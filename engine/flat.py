@@ -1,4 +1,4 @@
-"""flat: what dask's scheduler keeps of every task there ever was, removed now and then, so that its memory stays flat.
+"""flat: what dask keeps of tasks long done and of seconds long past, so that memory does not grow with the length of a run.
 
 A scheduler notes of each submission that a Future asked for it, in a list that lives as long as itself: some 50 MB for 10^9
 patches. Nothing of a run needs it. It stands apart because it looks into dask; a dask without such notes is left alone.
@@ -14,6 +14,14 @@ R = TypeVar("R")
 
 EVERY = 1000
 """Answers between two looks."""
+
+
+def unwatched() -> Any:
+    """A context in which clusters are started without dask's profiler: it keeps a picture of each of the last thousand
+    seconds in every process, for a dashboard that is not there."""
+    import dask
+
+    return dask.config.set({"distributed.worker.profile.enabled": False})
 
 
 def flat(client: Any, answers: Iterator[R]) -> Iterator[R]:

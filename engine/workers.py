@@ -14,7 +14,7 @@ from typing import Any
 
 from ..errors import MachineError
 from .clusters import job_script, start
-from .flat import flat
+from .flat import flat, unwatched
 from .order import QUEUES, Order, Where, cores, order_of
 from .window import window
 
@@ -74,7 +74,7 @@ def _connected(order: Order) -> Iterator[Any]:
     from distributed import Client
 
     if order.kind != "address":
-        with start(order) as cluster, Client(cluster, set_as_default=False) as client:
+        with unwatched(), start(order) as cluster, Client(cluster, set_as_default=False) as client:
             yield client
         return
     try:

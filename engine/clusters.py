@@ -97,7 +97,7 @@ def _queue(order: Order) -> Any:
 
 
 def _submit(cluster: Any, order: Order, *, per_job: int) -> None:
-    """The first jobs at once, so that a refusal is heard; from then on dask's adaptive scaling, ours in that it replaces."""
+    """The first jobs at once, so that a refusal is heard; from then on dask replaces those that end."""
     from .keeper import Keeper, job_of
 
     least, most = (math.ceil(n / per_job) * per_job for n in (order.least, order.most))
@@ -111,8 +111,8 @@ def _submit(cluster: Any, order: Order, *, per_job: int) -> None:
             f"the queue refused a job: {said}. Mend the section `{order.kind}` of the site file; --dry-run prints the job.",
             "E_NO_QUEUE",
         ) from error
-    together = {"worker_key": job_of} if per_job > 1 else {}
-    cluster.adapt(Adaptive=Keeper, minimum=least, maximum=most, wait_count=IDLE, **together)
+    together: dict[str, Any] = {"Adaptive": Keeper, "worker_key": job_of} if per_job > 1 else {}
+    cluster.adapt(minimum=least, maximum=most, wait_count=IDLE, **together)
 
 
 async def _settled(cluster: Any) -> None:

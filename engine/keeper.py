@@ -1,4 +1,7 @@
-"""Keeper: jobs that end are replaced, however they ended: walltime, lifetime, preemption or a cancelled job."""
+"""Keeper: jobs of several workers are replaced when they end, however they ended.
+
+dask does so by itself for jobs of one worker, which it knows by the worker's name; those of several stay in its books.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,12 @@ from typing import Any
 
 from distributed.deploy.adaptive import Adaptive
 
-GRACE = 10.0
-"""Seconds that a job's workers may be away; dask's own clock for the same (15 s) knows no jobs of several workers."""
+GRACE = 15.0
+"""Seconds that all workers of a job may be away, as dask gives a single one; a killed worker is back sooner."""
 
 
 class Keeper(Adaptive):
-    """dask's adaptive scaling, which by itself keeps jobs in its books whose workers were there once and are gone."""
+    """dask's adaptive scaling, which also forgets jobs whose workers were there once and are gone, so that new ones come."""
 
     cluster: Any
 
@@ -31,13 +34,15 @@ class Keeper(Adaptive):
         """Jobs that had workers and have had none for a while."""
         there = self.observed
         jobs = {
-            name: {f"{name}{suffix}" for suffix in spec.get("group", [""])}
+            name: {f"{name}{suffix}" for suffix in spec["group"]}
             for name, spec in self.cluster.worker_spec.items()
-            if name in self.cluster.workers
+            if name in self.cluster.workers and "group" in spec
         }
         self._seen = {name for name, workers in jobs.items() if name in self._seen or workers & there}
         self._gone = {name: self._gone.get(name, now) for name in self._seen if not jobs[name] & there}
-        return [name for name, since in self._gone.items() if now - since >= GRACE]
+        lost = [name for name, since in self._gone.items() if now - since >= GRACE]
+        self._seen.difference_update(lost)  # the next job may have the same name
+        return lost
 
 
 def job_of(worker: Any) -> str:

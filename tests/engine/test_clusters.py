@@ -124,31 +124,24 @@ def test_a_machine_without_the_queues_commands_is_told_to_be_the_wrong_one(monke
     assert (caught.value.code, caught.value.exit_status) == ("E_NO_QUEUE", 5)
 
 
-@pytest.mark.parametrize("group", [[""], ["-0", "-1"]])
-def test_jobs_that_had_workers_and_have_none_are_lost(group: list[str]) -> None:
-    """Not those that still wait in the queue, those of which one worker is left, or those that come back in time."""
+def test_jobs_that_had_workers_and_have_none_are_lost() -> None:
+    """Not those that still wait in the queue, those of which one worker is left, or those that come back in time; and
+    a new job of the same name begins anew."""
     from tile_engine.engine.keeper import GRACE, Keeper
 
     keeper = Keeper.__new__(Keeper)
     keeper._seen, keeper._gone, keeper.state = set(), {}, "inactive"
     there: set[str] = set()
-    spec = {} if group == [""] else {"group": group}
-    keeper.cluster = SimpleNamespace(
-        worker_spec={name: dict(spec) for name in ("j1", "j2", "j3")},
-        workers={"j1": 0, "j2": 0, "j3": 0},
-        observed=there,
-    )
+    spec = {name: {"group": ["-0", "-1"]} for name in ("j1", "j2", "j3")}
+    keeper.cluster = SimpleNamespace(worker_spec=spec, workers=dict.fromkeys(spec), observed=there)
     assert keeper.lost(0.0) == [], "all wait in the queue"
-    there |= {f"j1{group[0]}", f"j1{group[-1]}", f"j2{group[-1]}"}
+    there |= {"j1-0", "j1-1", "j2-1"}
     assert keeper.lost(1.0) == []
-    there -= {f"j1{group[0]}", f"j1{group[-1]}"}
+    there -= {"j1-0", "j1-1"}
     assert keeper.lost(2.0) == []
-    there |= {f"j1{group[0]}"}
+    there.add("j1-0")
     assert keeper.lost(2.0 + GRACE) == [], "it came back"
-    there -= {f"j1{group[0]}"}
+    there.remove("j1-0")
     assert keeper.lost(20.0) == []
     assert keeper.lost(20.0 + GRACE) == ["j1"]
-    keeper.cluster.workers.pop("j1")  # dask closed it itself, and submits it anew
-    assert keeper.lost(21.0 + GRACE) == []
-    keeper.cluster.workers["j1"] = 0
-    assert keeper.lost(90.0) == []
+    assert keeper.lost(21.0 + GRACE) == keeper.lost(22.0 + 3 * GRACE) == [], "the next one waits in the queue"

@@ -110,6 +110,9 @@ def slurm() -> Iterator[Slurm]:
         _daemons(started)
         yield started
     finally:
+        with suppress(subprocess.SubprocessError, AssertionError):
+            started.say("scancel", "--partition=main")
+            _no_jobs_left(started)
         for name in ("node.pid", "controller.pid", "munge/pid"):
             _end(folder / name)
         shutil.rmtree(folder, ignore_errors=True)
@@ -237,7 +240,7 @@ def test_workers_that_reach_their_lifetime_are_replaced_until_the_run_is_done(
     slurm: Slurm, mini: Any, real: Real, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = slurm.lines()
-    site = slurm.site(tmp_path / "site.yaml", walltime="00:01:00", lifetime="lifetime: 20s\n  lifetime_stagger: 10s")
+    site = slurm.site(tmp_path / "site.yaml", walltime="00:01:00", lifetime="lifetime: 35s\n  lifetime_stagger: 10s")
     where = ("--cluster", "slurm", "--site", site, "--adapt", "1:2")
     with begun(real.command(mini, tmp_path / "out", *where), slurm) as run:
         _, told = run.communicate(timeout=800)
@@ -260,7 +263,7 @@ def test_a_job_that_is_ended_at_its_walltime_in_the_middle_of_a_unit_is_replaced
     command = mini.again(out)
     command[command.index("--cluster") :] = ["--cluster", "slurm", "--site", str(site), "--workers", "1"]
     with begun(command, slurm) as run:
-        _has_done(out, "overview", run)
+        _has_done(out, "pixels", run)
         job = slurm.running()[0]
         for pid in re.findall(r"^(\d+)", slurm.say("scontrol", "listpids", job), re.MULTILINE):
             os.kill(int(pid), signal.SIGSTOP)
@@ -282,7 +285,7 @@ def test_jobs_that_are_cancelled_in_the_middle_cost_nothing_but_time(
     site = slurm.site(tmp_path / "site.yaml")
     out = tmp_path / "out"
     with begun(real.command(mini, out, "--cluster", "slurm", "--site", site, "--workers", "2"), slurm) as run:
-        for step in ("overview", "autoencoder"):
+        for step in ("pixels", "autoencoder"):
             _has_done(out, step, run)
             slurm.say("scancel", *slurm.running())
         _, told = run.communicate(timeout=800)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..errors import CorruptError, UnfinishedError
 from ..stores.array import StoredArray
-from ..stores.files import PARTIAL, checksum, is_partial, read_json
+from ..stores.files import PARTIAL, crc32, is_partial, read_json
 from ..stores.folder import Folder
 from ..stores.frame import Box
 from ..stores.image import attributes_of
@@ -173,9 +173,9 @@ def _wrong(out: Path, path: str, size: int, crc: int, full: bool) -> Iterator[tu
     broken = _undecodable(out, path) if full else ""
     if broken:
         yield "undecodable", broken
-    elif data is not None and checksum(data) != crc:
+    elif data is not None and crc32(data) != crc:
         kind = "metadata" if here.name == "zarr.json" else "changed"
-        yield kind, f"its checksum is {checksum(data):08x}, {crc:08x} was written"
+        yield kind, f"its checksum is {crc32(data):08x}, {crc:08x} was written"
 
 
 def _undecodable(out: Path, path: str) -> str:

@@ -9,14 +9,14 @@ import math
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..errors import CorruptError
-from .files import checksum, ranges, read_json, write_json, write_whole
+from .files import crc32, patiently, ranges, read_json, write_json, write_whole
 from .frame import Array, Box
 from .shard import Codec, ShardLayout, decode, encode
 
@@ -79,13 +79,13 @@ class Written:
 
     path: Path
     size: int
-    crc32c: int
+    crc32: int
 
 
 def written(path: Path) -> Written:
     """What a file that is there already holds."""
     data = path.read_bytes()
-    return Written(path, len(data), checksum(data))
+    return Written(path, len(data), crc32(data))
 
 
 class StoredArray:
@@ -135,27 +135,25 @@ class StoredArray:
             shard=self.spec.shard,
         )
         path = self.shard_path(index)
-        return Written(path, write_whole(path, data), checksum(data))
+        return Written(path, write_whole(path, data), crc32(data))
 
     def read(self, box: Box) -> Array:
         """Values of a box inside the array. Raises CorruptError for a shard that is missing or fails its checksum."""
         out = np.full(box.shape, self.spec.fill, self.spec.dtype)
         for part in box.cut(self.spec.shard):
-            index = tuple(a // s for a, s in zip(part.start, self.spec.shard, strict=True))
-            path = self.shard_path(index)
-            try:
-                with ranges(path, whole=part.size * MOST_OF_IT >= math.prod(self.spec.shard)) as (read, size):
-                    decode(
-                        read,
-                        size,
-                        self._layout,
-                        box=part.shift([-i * s for i, s in zip(index, self.spec.shard, strict=True)]),
-                        out=out[part.shift([-a for a in box.start]).slices],
-                        name=str(path),
-                    )
-            except FileNotFoundError as error:
-                raise CorruptError(f"shard {path} is missing: it was written and then lost.") from error
+            patiently(partial(self._read_part, part, out[part.shift([-a for a in box.start]).slices]))
         return out
+
+    def _read_part(self, part: Box, out: Array) -> None:
+        """Cells of a box that lies in one shard."""
+        index = tuple(a // s for a, s in zip(part.start, self.spec.shard, strict=True))
+        path = self.shard_path(index)
+        inside = part.shift([-i * s for i, s in zip(index, self.spec.shard, strict=True)])
+        try:
+            with ranges(path, whole=part.size * MOST_OF_IT >= math.prod(self.spec.shard)) as (read, size):
+                decode(read, size, self._layout, box=inside, out=out, name=str(path))
+        except FileNotFoundError as error:
+            raise CorruptError(f"shard {path} is missing: it was written and then lost.") from error
 
     def read_all(self) -> Array:
         return self.read(Box((0,) * len(self.spec.shape), self.spec.shape))

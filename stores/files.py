@@ -4,18 +4,22 @@ themselves. What differs between a disk and an object store stands here once. Ta
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import re
 import shutil
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ..errors import CorruptError, UnfinishedError
 from .remote import ObjectPath
+
+T = TypeVar("T")
 
 PARTIAL = ".partial"
 """Suffix of a file that is being written; a killed process leaves one behind, and the next run sweeps it."""
@@ -29,6 +33,10 @@ def write_whole(path: Path, data: bytes, *, durable: bool = False) -> int:
     """
     if isinstance(path, ObjectPath):
         return path.write_bytes(data)
+    return patiently(lambda: _write_aside(path, data, durable))
+
+
+def _write_aside(path: Path, data: bytes, durable: bool) -> int:
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}{PARTIAL}")
     try:
@@ -51,6 +59,18 @@ def write_whole(path: Path, data: bytes, *, durable: bool = False) -> int:
     return len(data)
 
 
+def patiently(act: Callable[[], T]) -> T:
+    """What `act` returns; it is done again where a network disk calls a handle stale: by its name the file is there still."""
+    for pause in STALE_PAUSES:
+        try:
+            return act()
+        except OSError as error:
+            if error.errno != errno.ESTALE:
+                raise
+            time.sleep(pause)
+    return act()
+
+
 def write_durably(path: Path, data: bytes) -> int:
     """The same, not even half after a power cut."""
     return write_whole(path, data, durable=True)
@@ -64,7 +84,7 @@ def write_json(path: Path, value: Any) -> int:
 def read_json(path: Path) -> Any:
     """Raises CorruptError, with the file's name, where the text is no JSON."""
     try:
-        return json.loads(path.read_bytes())
+        return json.loads(patiently(path.read_bytes))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise CorruptError(f"{path} is not the JSON that was written there ({error}).") from error
 
@@ -74,6 +94,14 @@ def checksum(data: bytes | memoryview) -> int:
     import google_crc32c
 
     return int(google_crc32c.value(bytes(data) if isinstance(data, memoryview) else data))
+
+
+def crc32(data: bytes) -> int:
+    """Of a whole file, for receipts. Not crc32c: each chunk of a shard ends with its own, which makes that of the whole the
+    same for all contents."""
+    import imagecodecs
+
+    return int(imagecodecs.deflate_crc32(data))
 
 
 def is_partial(name: str) -> bool:
@@ -125,4 +153,6 @@ def free_bytes(folder: Path) -> float:
     return float("inf") if isinstance(folder, ObjectPath) else shutil.disk_usage(folder).free
 
 
+STALE_PAUSES = (0.1, 1.0, 5.0)
+"""Seconds before a stale handle is opened anew."""
 FULL = {28, 122}  # ENOSPC, EDQUOT

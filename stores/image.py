@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import CorruptError
-from .array import ArraySpec, StoredArray, Written
-from .files import checksum, read_json, write_json
+from .array import ArraySpec, StoredArray, Written, written
+from .files import read_json, write_json
 from .frame import Array, Box, Frame
 from .ngff import VERSION, frames_of, multiscales, omero
 from .shard import Codec
@@ -119,7 +119,7 @@ class StoredImage:
         ours = {**(notes or {}), "reference": reference, "status": "complete"}
         write_json(self.path / "zarr.json", _group({"ome": ome, OURS: ours}))
         documents = [self.path / "zarr.json", *(a.path / "zarr.json" for a in self.levels)]
-        return [Written(p, len(data), checksum(data)) for p in documents for data in [p.read_bytes()]]
+        return [written(path) for path in documents]
 
     @property
     def channels(self) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import CorruptError
 from .array import Written
-from .files import checksum, read_json, write_json
+from .files import crc32, read_json, write_json
 from .remote import ObjectPath
 
 
@@ -21,7 +21,7 @@ class Receipt:
     unit: str
     fingerprint: str
     files: tuple[tuple[str, int, int], ...]
-    """(path below OUT, bytes, crc32c of them)"""
+    """(path below OUT, bytes, crc32 of them)"""
     seconds: Mapping[str, float] = field(default_factory=dict)
     """Wall seconds spent in read, compute and write."""
     facts: Mapping[str, Any] = field(default_factory=dict)
@@ -75,10 +75,10 @@ class Ledger:
         self, unit: str, files: Sequence[Written], *, seconds: Mapping[str, float], facts: Mapping[str, Any]
     ) -> Receipt:
         """Written last, when all the unit's files lie in their places."""
-        named = tuple((w.path.relative_to(self.out).as_posix(), w.size, w.crc32c) for w in files)
+        named = tuple((w.path.relative_to(self.out).as_posix(), w.size, w.crc32) for w in files)
         receipt = Receipt(unit, self.fingerprint, named, {k: round(v, 4) for k, v in seconds.items()}, facts)
         raw = asdict(receipt)
-        write_json(self.path(unit), raw | {"crc32c": _sum(raw)})
+        write_json(self.path(unit), raw | {"crc32": _sum(raw)})
         return receipt
 
     def all(self, prefix: str = "") -> Iterator[Receipt]:
@@ -102,7 +102,7 @@ def is_receipt(path: Path, unit: str) -> bool:
 def _receipt(path: Path) -> Receipt:
     raw = read_json(path)
     try:
-        if raw.pop("crc32c") != _sum(raw):
+        if raw.pop("crc32") != _sum(raw):
             raise ValueError("its checksum differs")
         return Receipt(**raw | {"files": tuple(map(tuple, raw["files"]))})
     except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -111,7 +111,7 @@ def _receipt(path: Path) -> Receipt:
 
 def _sum(raw: Mapping[str, Any]) -> int:
     """Of a receipt's values: a digit that flipped in its counts would go on into results."""
-    return checksum(json.dumps(raw).encode())
+    return crc32(json.dumps(raw).encode())
 
 
 def _size(path: Path) -> int:

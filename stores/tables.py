@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import CorruptError
 from .array import Written
-from .files import checksum, write_whole
+from .files import crc32, write_whole
 from .ours import TABLE, named, prune
 from .remote import ObjectPath
 
@@ -26,7 +26,7 @@ def write_table(path: Path, table: Any) -> list[Written]:
     prune(path, named(TABLE))
     for name, data in sorted(files, key=lambda file: file[0] == root.name):
         write_whole(path / name, data)
-    return [Written(path / name, len(data), checksum(data)) for name, data in files]
+    return [Written(path / name, len(data), crc32(data)) for name, data in files]
 
 
 def _encoded(table: Any) -> dict[str, bytes]:

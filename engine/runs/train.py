@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...stores.array import ArraySpec, StoredArray, Written, written
-from ...stores.files import checksum, write_durably, write_json
+from ...stores.files import write_durably, write_json
 from ...stores.frame import Array
 from ..job import Job, Unit
 from ..progress import Beacon
@@ -280,15 +280,13 @@ def save_model(job: Job, name: str, network: Any, record: dict[str, Any]) -> lis
     recipe = network.recipe() if callable(network.recipe) else network.recipe
     sha256 = checkpoint.save(path, network.state_dict(), recipe, write_durably)
     document = {"sha256": sha256, "recipe": recipe, "threads": job.settings.threads, **record}
-    data = path.read_bytes()
-    return [Written(path, len(data), checksum(data)), write_document(job, f"models/{name}.json", document)]
+    return [written(path), write_document(job, f"models/{name}.json", document)]
 
 
 def write_document(job: Job, name: str, document: dict[str, Any]) -> Written:
     path = job.folder.out / name
     write_json(path, _finite(document))
-    data = path.read_bytes()
-    return Written(path, len(data), checksum(data))
+    return written(path)
 
 
 def _aside(job: Job, name: str) -> Aside:

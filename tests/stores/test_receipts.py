@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tile_engine.stores.array import Written
-from tile_engine.stores.files import checksum, write_whole
+from tile_engine.stores.files import crc32, write_whole
 from tile_engine.stores.receipts import Ledger
 
 
@@ -15,7 +15,7 @@ def unit(out: Path, name: str, fingerprint: str = "f") -> Path:
     path = out / "slides" / f"{name.replace('/', '-')}.bin"
     write_whole(path, b"12345")
     Ledger(out, "pixels", fingerprint).write(
-        name, [Written(path, 5, checksum(b"12345"))], seconds={"read": 0.123456}, facts={"pixels": 7}
+        name, [Written(path, 5, crc32(b"12345"))], seconds={"read": 0.123456}, facts={"pixels": 7}
     )
     return path
 
@@ -24,7 +24,7 @@ def test_a_receipt_says_what_was_done(tmp_path: Path) -> None:
     unit(tmp_path, "a/0-0")
     found = Ledger(tmp_path, "pixels", "f").find("a/0-0")
     assert found is not None and found.facts == {"pixels": 7} and found.seconds == {"read": 0.1235}
-    assert found.files == (("slides/a-0-0.bin", 5, checksum(b"12345")),)
+    assert found.files == (("slides/a-0-0.bin", 5, crc32(b"12345")),)
 
 
 @pytest.mark.parametrize("damage", ["lost", "shorter", "empty", "a folder's place taken"])

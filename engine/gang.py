@@ -223,6 +223,9 @@ def _open(gang: str, address: str, count: int) -> tuple[str, int]:
 
 def _rank(work: Callable[[Share], R], seat: Seat) -> R | None:
     """On a worker: take a seat, do the work, and leave the group whatever comes."""
+    # DistributedDataParallel imports this when it is first made, and it keeps the group that there is then for ever: a rank
+    # that ended would hold its sockets open, and the others would wait for it as long as they may.
+    import torch._dynamo  # noqa: F401
     import torch.distributed as group
     from torch.distributed import TCPStore  # type: ignore[attr-defined]
 

@@ -133,6 +133,8 @@ def _gpu() -> Iterator[Check]:
         yield Check("gpu", "ok", "none found by `nvidia-smi`: all work is done on the CPU")
         return
     yield Check("gpu", "ok", ", ".join(map(str, cards)))
+    if versions()["torch"].endswith("+cpu"):
+        yield Check("gpu torch", "warning", "torch is built without CUDA and cannot use it: install its CUDA build")
     for name, use in (("dask_cuda", "a worker a GPU"), ("cupy", "array work on the card")):
         there = importlib.util.find_spec(name) is not None
         text = "is installed" if there else "is missing: install tile-engine[cuda]"

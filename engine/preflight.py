@@ -164,8 +164,9 @@ def _unwritable(look: Look) -> str:
     try:
         probe.write_bytes(os.urandom(1024))
         probe.unlink()
-    except OSError as error:
-        return f"cannot write {out} ({error.strerror or error}): give this user the right to, or choose another --out"
+    except (OSError, TileEngineError) as error:
+        why = getattr(error, "strerror", None) or error
+        return f"cannot write {out} ({why}): give this user the right to, or choose another --out"
     return ""
 
 

@@ -18,6 +18,9 @@ from ..errors import MachineError, SettingsError
 from .order import QUEUES, Order
 from .site import Jobs
 
+DEATHS = 1
+"""Workers of this machine that one unit may end before it is looked at with care; of a queue dask's own 3, whose jobs also end
+at their walltime."""
 IDLE = 60
 """Seconds in a row that a job's workers must be one too many before it is given back: a queue may be long."""
 
@@ -38,6 +41,7 @@ def _local(order: Order) -> Any:
             "`if __name__ == '__main__':` around what it does.",
             "E_NO_WORKERS",
         ) from error
+    cluster.scheduler.allowed_failures = DEATHS
     if order.most > order.least:
         cluster.adapt(minimum=order.least, maximum=order.most)
     return cluster

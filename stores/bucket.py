@@ -96,6 +96,9 @@ def asked(what: str, name: str) -> Iterator[None]:
         found = _meaning(error, what, name)
         if found is None:
             raise
+        error.args = (
+            "what the store said is left out: it may quote keys",
+        )  # it stays this error's context, and travels
         raise found from None
 
 

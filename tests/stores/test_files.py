@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import errno
+import os
 from pathlib import Path
+from typing import Any
 
 import google_crc32c
+import numpy as np
 import pytest
 
 from tile_engine.errors import CorruptError, UnfinishedError
+from tile_engine.stores import files
+from tile_engine.stores.array import ArraySpec, StoredArray
 from tile_engine.stores.files import checksum, read_json, sweep, write_json, write_whole
+from tile_engine.stores.frame import Box
 
 
 def full(self: Path, target: Path) -> Path:
@@ -68,3 +74,38 @@ def test_sweeping_removes_what_a_killed_writer_left_and_nothing_else(tmp_path: P
         path.write_bytes(b"1")
     assert sweep(tmp_path) == 2
     assert all(p.exists() for p in keep) and not any(p.exists() for p in gone)
+
+
+def test_a_handle_that_a_network_disk_calls_stale_is_opened_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Writing, reading a document and reading a shard all get over it; a disk that goes on so is an error."""
+    monkeypatch.setattr(files, "STALE_PAUSES", (0.0, 0.0))
+    stale: list[str] = []
+
+    def once(name: str, function: Any) -> Any:
+        def act(*args: Any, **options: Any) -> Any:
+            if name not in stale:
+                stale.append(name)
+                raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+            return function(*args, **options)
+
+        return act
+
+    spec = ArraySpec((64, 64), "uint8", (64, 64), (16, 16), ("y", "x"))
+    values = np.arange(64 * 64, dtype=np.uint64).astype(np.uint8).reshape(64, 64)
+    monkeypatch.setattr(Path, "replace", once("replace", Path.replace))
+    array = StoredArray.create(tmp_path / "a", spec)
+    array.write(Box((0, 0), (64, 64)), values)
+    monkeypatch.setattr(Path, "read_bytes", once("read", Path.read_bytes))
+    assert read_json(tmp_path / "a" / "zarr.json") == spec.metadata()
+    monkeypatch.setattr(os, "pread", once("pread", os.pread))
+    assert (array.read_all() == values).all()
+    assert stale == ["replace", "read", "pread"] and {p.name for p in (tmp_path / "a").iterdir()} == {"zarr.json", "c"}
+
+    def always(*args: Any) -> bytes:
+        raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+
+    monkeypatch.setattr(os, "pread", always)
+    with pytest.raises(OSError, match=r"(?i)stale"):
+        array.read_all()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import reprlib
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -33,7 +34,13 @@ def _problem(error: Any, model: type[BaseModel], what: str) -> str:
     text = error["msg"].removeprefix("Value error, ")
     if error["type"] == "missing":
         return f"{what} {name!r} is missing"
-    return text if not name else f"{name} = {error['input']!r}: {text}"
+    return text if not name else f"{name} = {_short.repr(error['input'])}: {text}"
+
+
+_short = reprlib.Repr()
+"""A few lines of YAML can stand for more than fits into memory; nobody reads so much."""
+_short.maxstring = _short.maxother = 200
+_short.maxlevel = 2
 
 
 def _names(model: Any, path: list[str]) -> list[str]:

@@ -52,6 +52,11 @@ def test_what_cannot_be_is_named_with_its_place(text: str, said: str) -> None:
     assert said in refused(text)
 
 
+def test_a_small_file_that_stands_for_a_huge_value_is_refused_in_a_line() -> None:
+    levels = "\n".join(f"x{n}: &x{n} [{', '.join([f'*x{n - 1}'] * 10)}]" for n in range(1, 12))
+    assert len(refused(f"x0: &x0 [a]\n{levels}\nslurm: *x11")) < 3000
+
+
 def test_a_queue_without_a_section_says_where_one_is_written() -> None:
     with pytest.raises(SettingsError, match=r"section `pbs:`.*site\.yaml") as caught:
         read_site(SLURM, "site.yaml").jobs("pbs")

@@ -144,6 +144,7 @@ def gaps(spans: dict[str, list[tuple[float, float]]]) -> dict[str, float]:
         "workers": len(spans),
         "lasted": float(lasted),
         "idle": float(np.mean(idle)),
+        "idle_50": float(np.median(idle)),
         "idle_99": float(np.quantile(idle, 0.99)),
     }
 
@@ -234,6 +235,7 @@ def show_simulated(row: dict[str, float], workers: int, unit: float) -> None:
         ("seconds of work a worker", f"{row['units'] / workers * unit:.1f}"),
         ("a unit lasted, s", f"{row['lasted']:.4f}"),
         ("idle between two units, ms, mean", f"{row['idle'] * 1e3:.1f}"),
+        ("idle between two units, ms, half below", f"{row['idle_50'] * 1e3:.1f}"),
         ("idle between two units, ms, 99 of 100 below", f"{row['idle_99'] * 1e3:.1f}"),
         ("overhead of a unit (goal < 1 %)", f"{(row['lasted'] + row['idle']) / unit - 1:.2%}"),
         ("scheduler, processor ms a unit", f"{row['scheduler_cpu'] / row['units'] * 1e3:.2f}"),

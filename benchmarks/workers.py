@@ -2,7 +2,9 @@
 
 command   wall time of `tile-engine convert` or `apply` with `--cluster local`, from start to end
 steps     wall time of its steps as run.json has it: without the start of Python, scheduler and workers
-units     seconds of its units, added up from their receipts: more of them on two workers is what sharing a machine costs
+busy      processor seconds of the command and its workers: other work on the machine hardly touches these; what two workers
+          need more than one is what cannot be won
+units     seconds of its units, added up from their receipts
 machine   the same decoding in one process on one core, and in two at once on two: what the machine itself gives
 """
 
@@ -10,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -73,9 +76,10 @@ def command(stage: str, count: int, *, cohort: Path, trained: Path, out: Path) -
     else:
         target = (cohort, "--out", out, "--codec", "lz4")
     before = steps(out, stage)
-    began = time.perf_counter()
+    began, busy = time.perf_counter(), children()
     quiet(stage, *target, "--cluster", "local", "--workers", count, on=range(count))
-    row = {"command": time.perf_counter() - began, "steps": steps(out, stage) - before, "units": units(out, stage)}
+    row = {"command": time.perf_counter() - began, "steps": steps(out, stage) - before}
+    row |= {"busy": children() - busy, "units": units(out, stage)}
     shutil.rmtree(out)
     return row
 
@@ -88,6 +92,12 @@ def quiet(*words: str | int | Path, on: Iterable[int] = ()) -> None:
     done = subprocess.run(line, capture_output=True, text=True, check=False, preexec_fn=bind)
     if done.returncode:
         sys.exit(f"{' '.join(line)}: {done.stderr[-2000:]}")
+
+
+def children() -> float:
+    """Processor seconds of the commands so far, their workers included."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def steps(out: Path, stage: str) -> float:

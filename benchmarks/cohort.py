@@ -1,0 +1,149 @@
+"""cohort: what a run keeps in its documents, and what that costs with many slides and many units.
+
+documents   run.json and slides.json of so many slides: bytes, and what every worker does: read and check them
+receipts    what a unit adds to its work: writing its receipt (fsync included), finding it again, listing a slide's
+Seconds are processor seconds (other work on the machine hardly touches them), but for the receipts, which wait for the disk.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import time
+import tracemalloc
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from slides import CACHE, table
+
+from tile_engine.engine.job import SlideRecord, digest, load
+from tile_engine.engine.settings import Settings
+from tile_engine.engine.stages import fingerprints
+from tile_engine.stores.array import Written
+from tile_engine.stores.files import checksum, write_whole
+from tile_engine.stores.folder import Folder
+from tile_engine.stores.receipts import Ledger
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--slides", type=int, nargs="*", default=[1_000, 10_000, 100_000])
+    parser.add_argument("--units", type=int, default=1_000)
+    parser.add_argument("--scratch", type=Path, default=CACHE)
+    given = parser.parse_args()
+    out = given.scratch / f"cohort-{os.getpid()}"
+    try:
+        rows = [documents(out / str(n), n) for n in given.slides]
+        head = (
+            "slides",
+            "slides.json, MB",
+            "write, s",
+            "load, s",
+            "again after a step, s",
+            "memory once loaded, MiB",
+            "fingerprints, s",
+        )
+        table(f"documents, load {os.getloadavg()[0]:.1f}", head, rows)
+        table(
+            f"receipts of {given.units:,} units with four files each, load {os.getloadavg()[0]:.1f}",
+            ("", "ms a unit, by the clock", "ms a unit, processor"),
+            receipts(out, given.units),
+        )
+    finally:
+        shutil.rmtree(out, ignore_errors=True)
+
+
+def record(number: int) -> SlideRecord:
+    name = f"site-{number % 40:02d}/patient-{number // 4:07d}/section-{number % 4}.svs"
+    return SlideRecord(
+        id=f"section-{number % 4}-{digest(name)[:8]}",
+        name=name,
+        path=f"/data/cohort/{name}",
+        fingerprint=digest(number),
+        mpp=None,
+        group=f"patient-{number // 4:07d}",
+        site=f"site-{number % 40:02d}",
+        extra={},
+        reader="aperio",
+        finest=0.2498,
+        full=(80_000, 100_000),
+        channels=3,
+        dtype="uint8",
+        background=255,
+        shape=(40_000, 50_000),
+        spacing=(0.4996, 0.4996),
+    )
+
+
+def documents(out: Path, count: int) -> tuple[str, ...]:
+    folder = Folder(out)
+    records = [record(n) for n in range(count)]
+    settings = Settings()
+    began = time.process_time()
+    prints = fingerprints(settings, 0.5, records, {})
+    printed = time.process_time() - began
+    began = time.process_time()
+    folder.write("slides", {r.id: asdict(r) for r in records})
+    written = time.process_time() - began
+    folder.write("rejected", {})
+    run: dict[str, Any] = {"settings": settings.model_dump(mode="json"), "spacing": 0.5, "fingerprints": prints}
+    folder.write("run", run)
+    began = time.process_time()
+    load(out)
+    loaded = time.process_time() - began
+    os.utime(out / "run.json")  # as a step's end does
+    began = time.process_time()
+    load(out)
+    again = time.process_time() - began
+    os.utime(out / "slides.json")
+    tracemalloc.start()
+    load(out)
+    kept = tracemalloc.get_traced_memory()[0] / 2**20
+    tracemalloc.stop()
+    size = (out / "slides.json").stat().st_size / 1e6
+    return (
+        f"{count:,}",
+        f"{size:.1f}",
+        f"{written:.2f}",
+        f"{loaded:.2f}",
+        f"{again:.2f}",
+        f"{kept:.0f}",
+        f"{printed:.2f}",
+    )
+
+
+def receipts(out: Path, count: int) -> list[tuple[str, ...]]:
+    data = b"x" * 1000
+    paths = [out / f"slides/one.ome.zarr/layers/embedding/0/c/0/{n}/{m}" for n in range(count) for m in range(4)]
+    for path in paths:
+        write_whole(path, data)
+    files = [Written(path, len(data), checksum(data)) for path in paths]
+    ledger = Ledger(out, "tiles", digest("settings"))
+    seconds = {"read": 1.25, "compute": 4.5, "write": 0.25}
+    facts = {"masked": 0, "tiles": 4096, "counts": [300] * 14}
+    rows = []
+
+    def clocked(name: str, work: Any) -> None:
+        wall, busy = time.perf_counter(), time.process_time()
+        work()
+        times = time.perf_counter() - wall, time.process_time() - busy
+        rows.append((name, *(f"{t / count * 1e3:.2f}" for t in times)))
+
+    def write() -> None:
+        for n in range(count):
+            ledger.write(f"one/{n}", files[4 * n : 4 * n + 4], seconds=seconds, facts=facts)
+
+    def find() -> None:
+        for n in range(count):
+            ledger.find(f"one/{n}")
+
+    clocked("write a receipt", write)
+    clocked("find it again: is this unit done?", find)
+    clocked("list a slide's receipts, a unit", lambda: list(ledger.all("one")))
+    return rows
+
+
+if __name__ == "__main__":
+    main()

@@ -151,6 +151,34 @@ def test_a_busy_store_and_a_client_killed_again_and_again_leave_the_same_bytes(
     assert results(out) == mini.results(mini.out)
 
 
+def test_a_folder_that_was_copied_to_a_bucket_is_verified_mended_and_gone_on_with(
+    mini: Any, lab: Any, scratch: Path
+) -> None:
+    out = f"{lab.url}/copy"
+    for path in mini.out.rglob("*"):
+        if path.is_file():
+            (place(out) / path.relative_to(mini.out).as_posix()).write_bytes(path.read_bytes())
+    assert mini.cli("verify", out, "--full").returncode == 0
+    slide = tile_engine.open_run(out).slides[0]
+    shard = place(out) / f"slides/{slide}.ome.zarr/0/c/0/0/0"
+    shard.unlink()
+    weights = place(out) / "models/head.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"\0")
+    damaged = mini.cli("verify", out, "--full")
+    assert damaged.returncode == 7 and f"{slide}.ome.zarr/0" in damaged.stdout + damaged.stderr
+    mended = mini.cli("repair", out, "--cluster", "none")
+    assert mended.returncode == 0, mended.stderr
+    assert results(out) == mini.results(mini.out)
+
+    words = [*mini.args, "--redo"]
+    words[words.index("2-3")] = "2"
+    here = mini.copy(scratch / "here")
+    for where in (out, here):
+        done = mini.cli("run", "cluster", "--slides", mini.slides, "--out", where, *words)
+        assert done.returncode == 0, done.stderr
+    assert results(out) == mini.results(here) != mini.results(mini.out)
+
+
 def test_what_cannot_be_had_is_refused_before_work(mini: Any, lab: Any, scratch: Path) -> None:
     with pytest.raises(MachineError, match="no bucket s3://no-such-lab") as caught:
         tile_engine.cluster(mini.slides, "s3://no-such-lab/run", **mini.settings)

@@ -31,7 +31,7 @@ log = logging.getLogger("tile_engine")
 
 RESTARTS = 3
 """How often a gang that lost a rank begins again."""
-PATIENCE = 180.0
+PATIENCE = 300.0
 """Seconds that ranks wait for each other, and a gang for workers to come back."""
 LOOK = 2.0
 """Seconds between two looks at whether the workers of a gang are still there."""

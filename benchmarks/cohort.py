@@ -1,6 +1,7 @@
 """cohort: what a run keeps in its documents, and what that costs with many slides and many units.
 
 documents   run.json and slides.json of so many slides: bytes, and what every worker does: read and check them
+slide       the files that a slide of 40,000 x 50,000 pixels leaves, and the bytes of its layers before compression
 receipts    what a unit adds to its work: writing its receipt (fsync included), finding it again, listing a slide's
 Seconds are processor seconds (other work on the machine hardly touches them), but for the receipts, which wait for the disk.
 """
@@ -19,11 +20,14 @@ from typing import Any
 from slides import CACHE, table
 
 from tile_engine.engine.job import SlideRecord, digest, load
+from tile_engine.engine.runs.apply import CELLS
+from tile_engine.engine.runs.convert import BLOCK, SHARD
 from tile_engine.engine.settings import Settings
 from tile_engine.engine.stages import fingerprints
 from tile_engine.stores.array import Written
 from tile_engine.stores.files import checksum, write_whole
 from tile_engine.stores.folder import Folder
+from tile_engine.stores.image import pyramid
 from tile_engine.stores.receipts import Ledger
 
 
@@ -35,6 +39,7 @@ def main() -> None:
     given = parser.parse_args()
     out = given.scratch / f"cohort-{os.getpid()}"
     try:
+        table("one slide of 40,000 x 50,000 pixels", ("what", "files", "MB before compression"), files_of_one())
         rows = [documents(out / str(n), n) for n in given.slides]
         head = (
             "slides",
@@ -112,6 +117,27 @@ def documents(out: Path, count: int) -> tuple[str, ...]:
         f"{kept:.0f}",
         f"{printed:.2f}",
     )
+
+
+def files_of_one() -> list[tuple[str, ...]]:
+    """Shards and receipts of one slide, from the shapes that the steps use."""
+    frame, step = record(0).frame, Settings().step
+    levels = pyramid(frame)
+    cells = frame.coarsen((step, step)).box
+    names = {"assignment": 1, "confidence": 4, "embedding": 256}
+    rows: list[tuple[str, int, float]] = []
+    shards = [sum(1 for _ in level.box.cut((SHARD, SHARD))) for level in levels]
+    rows.append(("image, with its pyramid", sum(shards), sum(level.box.size * 3 for level in levels) / 1e6))
+    of_layer = sum(1 for _ in cells.cut((CELLS, CELLS)))
+    rows += [(f"layer {name}", of_layer, cells.size * size / 1e6) for name, size in names.items()]
+    labels = [level.coarsen((16, 16)).box for level in levels] + [level.coarsen((step, step)).box for level in levels]
+    pieces = sum(sum(1 for _ in box.cut((1024, 1024))) for box in labels)
+    rows.append(("labels tissue and clusters", pieces, sum(box.size for box in labels) / 1e6))
+    rows.append(("metadata", 3 * len(levels) + 3 * 2 + 5, 0.0))
+    blocks = sum(1 for _ in frame.box.cut((BLOCK, BLOCK)))
+    rows.append(("receipts", blocks + of_layer + 2, 0.0))
+    rows.append(("in all", sum(row[1] for row in rows), sum(row[2] for row in rows)))
+    return [(name, f"{files:,}", f"{size:,.0f}") for name, files, size in rows]
 
 
 def receipts(out: Path, count: int) -> list[tuple[str, ...]]:

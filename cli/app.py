@@ -104,6 +104,7 @@ def run_cluster(
     seed: o.Seed = None,
     threads: o.Threads = None,
     gang: o.Gang = None,
+    device: o.Device = None,
     dtype: o.Dtype = None,
     umap: o.Umap = None,
     where: o.Where = None,
@@ -170,6 +171,7 @@ def train(
     seeds: o.Seeds = None,
     threads: o.Threads = None,
     gang: o.Gang = None,
+    device: o.Device = None,
     where: o.Where = None,
     redo: o.Redo = False,
     force_unlock: o.ForceUnlock = False,
@@ -185,6 +187,7 @@ def train(
 def apply(
     out: o.OutArgument,
     stride: o.Stride = None,
+    device: o.Device = None,
     dtype: o.Dtype = None,
     where: o.Where = None,
     redo: o.Redo = False,

@@ -134,7 +134,20 @@ Gang = Annotated[
 ]
 Dtype = Annotated[
     str | None,
-    typer.Option("--dtype", help="Arithmetic of apply: float32 or bf16 [default: float32].", rich_help_panel=_TRAIN),
+    typer.Option(
+        "--dtype",
+        help="Arithmetic of apply: float32 or bf16 [default: float32; bf16 on GPUs that have it].",
+        rich_help_panel=_TRAIN,
+    ),
+]
+Device = Annotated[
+    str | None,
+    typer.Option(
+        "--device",
+        help="What trains and applies the network: auto, cpu or cuda; another one gives other last digits [default: auto: "
+        "what the run began with, else cuda where every worker has a GPU of its own].",
+        rich_help_panel=_TRAIN,
+    ),
 ]
 Umap = Annotated[
     bool | None, typer.Option("--umap/--no-umap", help="Lay the tiles out by UMAP.", rich_help_panel=_TRAIN)

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,21 +15,25 @@ from ..stores.frame import Array
 from .workers import lanes
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from ..models.clusterer import Clusterer
+    from .card import Card
 
 
 @dataclass(frozen=True, slots=True)
 class PatchNetwork:
     """A trained clusterer as a plan's `Model`: one patch, one cell.
 
-    Batches run side by side, one thread each, as many as the unit may keep busy: how many that are does not touch a bit
-    of the result, because each batch is computed alone.
+    On a CPU batches run side by side, one thread each, as many as the unit may keep busy: how many that are does not touch
+    a bit of the result, because each batch is computed alone. On a GPU they follow each other (see `card.py`).
     """
 
     clusterer: Clusterer
     patch: int
     step: int
     dtype: str = "float32"
+    device: str = "cpu"
 
     @property
     def stride(self) -> tuple[int, ...]:
@@ -47,6 +52,9 @@ class PatchNetwork:
         }
 
     def __call__(self, batches: Iterator[Array]) -> Iterator[Mapping[str, Array]]:
+        if self.device == "cuda":
+            yield from map(_cells, _card(self).answers(batches))
+            return
         count = lanes()
         with ThreadPoolExecutor(count, initializer=_one_thread) as pool:
             ahead: deque[Future[Mapping[str, Array]]] = deque()
@@ -57,19 +65,42 @@ class PatchNetwork:
             while ahead:
                 yield ahead.popleft().result()
 
-    def _answer(self, batch_BCYX: Array) -> Mapping[str, Array]:
+    def look(self, batch_BCYX: Tensor) -> dict[str, Tensor]:
+        """What the network makes of stored patches, where they lie: a row a patch, each in the type that is kept."""
         import torch
 
         from ..models.autoencoder import to_float
 
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=self.dtype == "bf16"):
+        bf16 = torch.autocast(batch_BCYX.device.type, torch.bfloat16, enabled=self.dtype == "bf16", cache_enabled=False)
+        with torch.inference_mode(), bf16:
             p_BK, codes_BF = self.clusterer(to_float(batch_BCYX))
             confidence_B, cluster_B = p_BK.float().max(1)
-        return {
-            "assignment": (cluster_B.numpy() + 1).astype(np.uint8)[:, None, None, None],
-            "confidence": confidence_B.numpy()[:, None, None, None],
-            "embedding": codes_BF.float().numpy().astype(np.float16)[:, :, None, None],
-        }
+            return {
+                "assignment": (cluster_B + 1).to(torch.uint8).unsqueeze(1),
+                "confidence": confidence_B.unsqueeze(1),
+                "embedding": codes_BF.to(torch.float16),
+            }
+
+    def _answer(self, batch_BCYX: Array) -> Mapping[str, Array]:
+        import torch
+
+        rows = self.look(torch.from_numpy(np.ascontiguousarray(batch_BCYX)))
+        return _cells({name: values.numpy() for name, values in rows.items()})
+
+
+@lru_cache(maxsize=1)
+def _card(network: PatchNetwork) -> Card:
+    """The network on this process's card, once: what it holds there outlives a unit."""
+    from .card import Card, begin
+
+    device = begin(network.device)
+    network.clusterer.to(device)
+    return Card(network.look, device)
+
+
+def _cells(rows: Mapping[str, Array]) -> Mapping[str, Array]:
+    """(B, F) as (B, F, 1, 1): a patch is a cell."""
+    return {name: values[:, :, None, None] for name, values in rows.items()}
 
 
 def _one_thread() -> None:

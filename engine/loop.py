@@ -90,7 +90,8 @@ def answers_of(job: Job, step: Step, units: Iterable[Unit], going: Going) -> Ite
         return answers(job.folder.out, units, going.crew, going.limit)
     from .gang import train
 
-    return (train(going.crew.client, partial(perform, job.folder.out, unit), ranks) for unit in units)
+    device = "cuda" if job.settings.device == "cuda" else "cpu"
+    return (train(going.crew.client, partial(perform, job.folder.out, unit), ranks, device) for unit in units)
 
 
 class _Count:

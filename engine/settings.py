@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -44,7 +44,12 @@ class Settings(BaseModel):
         0, ge=0, le=64, description="threads of one training step; part of the numerics (default: the cores, at most 8)"
     )
     gang: int = Field(1, ge=1, le=64, description="workers that train together, one rank each; part of the numerics")
-    dtype: Literal["float32", "bf16"] = Field("float32", description="arithmetic of the network when maps are made")
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="what trains and applies the network; part of the numerics"
+    )
+    dtype: Literal["auto", "float32", "bf16"] = Field(
+        "auto", description="arithmetic of the network when maps are made (default: float32, bf16 on GPUs that have it)"
+    )
 
     @field_validator("k", mode="before")
     @classmethod
@@ -86,6 +91,15 @@ class Settings(BaseModel):
     def step(self) -> int:
         """The stride in force."""
         return self.stride or self.patch // 2
+
+    def deciding(self, fields: Iterable[str]) -> dict[str, Any]:
+        """Values of the settings that decide a step's results; what goes without saying (a CPU, float32) is left unsaid."""
+        values = {field: getattr(self, field) for field in fields}
+        if values.get("dtype") == "auto":
+            values["dtype"] = "float32"
+        if values.get("device") != "cuda":
+            values.pop("device", None)
+        return values
 
 
 def settings_of(values: Mapping[str, Any]) -> Settings:

@@ -67,7 +67,7 @@ def fingerprints(
             before = digest(before, [(s.key, s.group) for s in here])
         if name == "table":
             before = digest(before, [(s.id, s.told) for s in cohort])
-        before = digest(name, before, {f: getattr(settings, f) for f in step.fields})
+        before = digest(name, before, settings.deciding(step.fields))
         out[name] = before
     return out
 

@@ -53,7 +53,8 @@ def fit(phase: Phase, aside: Aside, *, threads: int, beacon: Beacon, share: Shar
             record.append(dict(sorted({"step": index, **{k: round(v, 6) for k, v in figures.items()}}.items())))
         if (index + 1) % EVERY == 0 and index + 1 < phase.steps:
             recipe = {"key": aside.key, "next": index + 1, "record": record}
-            checkpoint.save(aside.path, phase.state(), recipe, write_durably)
+            state = {name: tensor.cpu() for name, tensor in phase.state().items()}
+            checkpoint.save(aside.path, state, recipe, write_durably)
         beacon.tell(phase.name, index + 1, phase.steps, figures)
     return record
 

@@ -10,11 +10,13 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from ..errors import MachineError
 from .clusters import job_script, start
 from .flat import flat, unwatched
+from .gpus import gpus
 from .order import QUEUES, Order, Where, cores, order_of
 from .window import window
 
@@ -38,17 +40,29 @@ class Crew:
 
 
 def lanes() -> int:
-    """Threads that the unit now running may keep busy: the cores of this process, or its dask worker's threads."""
+    """Threads that the unit now running may keep busy: the cores of this process, or its dask worker's threads.
+
+    A worker of dask-cuda has one thread, which waits for its GPU, and beside it its share of the cores to decode with.
+    """
     import sys
 
     if "distributed" in sys.modules:
         from distributed import get_worker
 
         try:
-            return int(get_worker().state.nthreads)
+            worker = get_worker()
+            if any(type(plugin).__module__.startswith("dask_cuda") for plugin in worker.plugins.values()):
+                return max(1, cores() // max(1, _cards()))
+            return int(worker.state.nthreads)
         except ValueError:  # not on a worker: the whole process is ours
             return cores()
     return cores()
+
+
+@lru_cache(maxsize=1)
+def _cards() -> int:
+    """GPUs of this host that the workers here share: dask-cuda lets each see all of them, its own first."""
+    return len(gpus())
 
 
 @contextmanager

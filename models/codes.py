@@ -27,14 +27,14 @@ def encode_views(
     Every call of the network has `batch` patches, the last one padded, so that a code does not depend on how many
     patches there are.
     """
-    kind = kind or Views()
+    kind, device = kind or Views(), next(autoencoder.parameters()).device
     codes_VNF = torch.empty(views, len(patches), autoencoder.code)
     for number, index in enumerate(in_order(len(patches), batch)):
-        patches_BCYX = to_float(patches[index])
+        patches_BCYX = to_float(patches[index]).to(device)
         if len(index) < batch:
             spare = patches_BCYX[-1:].expand(batch - len(index), -1, -1, -1)
             patches_BCYX = torch.cat([patches_BCYX, spare])
         for view in range(views):
             seen = patches_BCYX if view == 0 else kind(patches_BCYX, generator(seed, "codes", number, view))
-            codes_VNF[view, index] = autoencoder.encode(seen)[: len(index)]
+            codes_VNF[view, index] = autoencoder.encode(seen)[: len(index)].cpu()
     return codes_VNF.clone()

@@ -36,7 +36,7 @@ class Tiles:
     """Every tissue tile through the network: embedding, confidence and the network's own cluster index + 1."""
 
     name = "tiles"
-    fields = ("step", "dtype")
+    fields = ("step", "dtype", "device")
 
     def units(self, job: Job) -> Iterator[Unit]:
         side = CELLS * job.settings.step
@@ -81,14 +81,13 @@ def trained(job: Job) -> PatchNetwork:
     """The run's network, loaded once per process and per content of its file."""
     document = read_json(job.folder.model("clusterer").with_suffix(".json"))
     settings = job.settings
-    return _network(
-        str(job.folder.model("clusterer")), document["sha256"], settings.patch, settings.step, settings.dtype
-    )
+    path = str(job.folder.model("clusterer"))
+    return _network(path, document["sha256"], settings.patch, settings.step, (settings.dtype, settings.device))
 
 
 @lru_cache(maxsize=2)
-def _network(path: str, sha256: str, patch: int, step: int, dtype: str) -> PatchNetwork:
-    return PatchNetwork(load_clusterer(place(path), sha256), patch, step, dtype)
+def _network(path: str, sha256: str, patch: int, step: int, on: tuple[str, str]) -> PatchNetwork:
+    return PatchNetwork(load_clusterer(place(path), sha256), patch, step, *on)
 
 
 def clusters(job: Job) -> int:

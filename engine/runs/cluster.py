@@ -16,6 +16,8 @@ from ...stores.folder import Folder
 from ...stores.lock import Lock
 from ...stores.remote import absolute, place
 from ...stores.slides.cohort import find_slides
+from ..choice import STAGES as NETWORK
+from ..choice import with_device
 from ..gang import refuse
 from ..job import Job, load
 from ..logfile import log_to
@@ -74,7 +76,9 @@ def cluster(slides: Slides, out: str | Path | None = None, *, how: How | None = 
         _room(folder, plan)  # before anything that is to be redone is removed
         with crew(how.where) as workers:  # before anything is removed: workers that cannot be had end it here
             refuse(wanted.gang, workers)
-            preflight(workers, folder.out, opened.slides.values(), how.report)
+            rows = preflight(workers, folder.out, opened.slides.values(), how.report)
+            if NETWORK & set(how.stages):
+                wanted = with_device(wanted, folder, workers, rows, how.report)
             job = prepare(folder, wanted, opened, redo=how.redo, stages=how.stages)
             return _go(job, how, workers)
 
@@ -88,7 +92,8 @@ def resume(out: str | Path, *, how: How, **settings: Any) -> Run:
             f"{folder.out} holds no run. Begin one with `tile-engine convert SLIDES --out {folder.out}`.", "E_NO_RUN"
         )
     given = {k: v for k, v in settings.items() if v is not None}
-    wanted = settings_of({**run["settings"], **given})
+    begun = run["settings"] if "device" not in given else {k: v for k, v in run["settings"].items() if k != "dtype"}
+    wanted = settings_of({**begun, **given})
     how.report(Event("start", str(folder.out)))
     with Lock(folder.out, force=how.force_unlock), log_to(folder.out):
         job = load(folder.out)
@@ -99,7 +104,10 @@ def resume(out: str | Path, *, how: How, **settings: Any) -> Run:
         with crew(how.where) as workers:
             if "train" in how.stages:
                 refuse(wanted.gang, workers)
-            preflight(workers, folder.out, job.slides.values() if job.settings.pixels == "none" else (), how.report)
+            seen = job.slides.values() if job.settings.pixels == "none" else ()
+            rows = preflight(workers, folder.out, seen, how.report)
+            if NETWORK & set(how.stages):
+                wanted = with_device(wanted, folder, workers, rows, how.report)
             job = prepare(folder, wanted, opened, redo=how.redo, stages=how.stages)
             return _go(job, how, workers)
 

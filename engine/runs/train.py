@@ -55,7 +55,7 @@ class TrainAutoencoder(_Ganged):
     """Learn to describe patches."""
 
     name = "autoencoder"
-    fields = ("effort", "jitter", "threads", "gang")
+    fields = ("effort", "jitter", "threads", "gang", "device")
 
     def take_part(self, job: Job, unit: Unit, share: Share) -> Outcome:
         from ...models.autoencoder import Autoencoder
@@ -70,7 +70,7 @@ class TrainAutoencoder(_Ganged):
         plan = budget_of(job, len(patches))
         with outcome.clock("compute"):
             source = generator(job.settings.seed, "autoencoder")
-            network = Autoencoder(channels=patches.shape[1], patch=job.settings.patch, source=source)
+            network = Autoencoder(channels=patches.shape[1], patch=job.settings.patch, source=source).to(device_of(job))
             phase = Reconstruction(
                 network,
                 patches,
@@ -107,7 +107,7 @@ class Codes(_OneUnit):
         outcome = Outcome()
         with outcome.clock("read"):
             patches = all_patches(job)
-            network = load_autoencoder(job)
+            network = load_autoencoder(job).to(device_of(job))
         with outcome.clock("compute"):
             torch.set_num_threads(job.settings.threads)
             views = budget_of(job, len(patches)).views
@@ -124,7 +124,10 @@ class Codes(_OneUnit):
 
 
 class Heads(_OneUnit):
-    """Heads of every K in the range and every seed, together; the validity table; the K that it speaks for."""
+    """Heads of every K in the range and every seed, together; the validity table; the K that it speaks for.
+
+    They are small, and trained on the CPU whatever the network runs on.
+    """
 
     name = "heads"
     fields = ("k", "objective", "seeds")
@@ -209,7 +212,7 @@ class Tune(_Ganged):
             head = ClusterHead(**recipe)
             checkpoint.fill(head, tensors, job.folder.model("head"))
         with outcome.clock("compute"):
-            clusterer = Clusterer(load_autoencoder(job), head)
+            clusterer = Clusterer(load_autoencoder(job), head).to(device_of(job))
             steps = budget_of(job, len(patches)).fine_tune
             views = Views(strength=settings.jitter)
             phase = FineTune(clusterer, patches, steps, settings.objective, settings.seed, views, share)
@@ -245,6 +248,13 @@ def codes_spec(shape: tuple[int, ...]) -> ArraySpec:
     return ArraySpec(shape, "float32", shard, shard, ("view", "n", "feature"))
 
 
+def device_of(job: Job) -> Any:
+    """This process's device, as a torch.device; one worker has one GPU. Raises MachineError where it has none."""
+    from ..card import begin
+
+    return begin(job.settings.device)
+
+
 def budget_of(job: Job, patches: int) -> Any:
     from ...models.budget import budget
 
@@ -278,7 +288,8 @@ def save_model(job: Job, name: str, network: Any, record: dict[str, Any]) -> lis
 
     path = job.folder.model(name)
     recipe = network.recipe() if callable(network.recipe) else network.recipe
-    sha256 = checkpoint.save(path, network.state_dict(), recipe, write_durably)
+    tensors = {name: tensor.cpu() for name, tensor in network.state_dict().items()}
+    sha256 = checkpoint.save(path, tensors, recipe, write_durably)
     document = {"sha256": sha256, "recipe": recipe, "threads": job.settings.threads, **record}
     return [written(path), write_document(job, f"models/{name}.json", document)]
 

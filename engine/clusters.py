@@ -34,7 +34,7 @@ def _local(order: Order) -> Any:
     from distributed import LocalCluster
 
     try:
-        cluster = LocalCluster(n_workers=order.least, threads_per_worker=1, processes=True, **_HERE)
+        cluster: Any = LocalCluster(n_workers=order.least, threads_per_worker=1, processes=True, **_HERE)
     except RuntimeError as error:
         raise MachineError(
             f"workers could not be started on this machine ({error}): see the messages above. A script that starts them needs "

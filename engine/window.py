@@ -38,7 +38,7 @@ def window(
 ) -> Iterator[R | Died]:
     """Answers to `work(unit)` as they come, never more than two units a worker in the scheduler's hands.
 
-    Raises UnfinishedError where the scheduler is gone (E_NO_SCHEDULER) or no worker came back in time (E_NO_WORKERS), and
+    Raises UnfinishedError where the scheduler is gone (E_SCHEDULER_LOST) or no worker came back in time (E_WORKERS_LOST), and
     what `work` raises after its third try.
     """
     stream = iter(units)
@@ -89,7 +89,7 @@ class _Watch:
             raise UnfinishedError(
                 f"all workers are gone, and none came back within {self._patience:.0f} s. What was written is safe: start "
                 "workers, or choose other ones, and run the same command again.",
-                "E_NO_WORKERS",
+                "E_WORKERS_LOST",
             )
 
     def _workers(self) -> int:
@@ -132,5 +132,6 @@ def _answers(client: Any, finished: list[tuple[Any, U]]) -> Iterator[Any]:
 
 def _lost(error: BaseException) -> UnfinishedError:
     return UnfinishedError(
-        f"the dask scheduler is gone ({error}). What was written is safe: run the same command again.", "E_NO_SCHEDULER"
+        f"the dask scheduler is gone ({error}). What was written is safe: run the same command again.",
+        "E_SCHEDULER_LOST",
     )

@@ -136,7 +136,7 @@ def test_where_all_workers_or_the_scheduler_are_gone_the_run_ends_with_75_and_go
         doomed.kill()
     told = process.communicate(timeout=120)[1]
     assert process.returncode == 75, told
-    code = "E_NO_WORKERS" if victim == "workers" else "E_NO_SCHEDULER"
+    code = "E_WORKERS_LOST" if victim == "workers" else "E_SCHEDULER_LOST"
     assert f"error [{code}]" in told and "run the same command again" in told
     done = run(mini.again(out))
     assert done.returncode == 0, done.stderr

@@ -99,6 +99,16 @@ def stage() -> Stage:
 
 
 @contextmanager
+def near(source: Path, mark: str) -> Iterator[Path]:
+    """A copy where one is wanted, else the slide itself."""
+    if not wanted(source):
+        yield source
+        return
+    with staged(source, mark) as copy:
+        yield copy
+
+
+@contextmanager
 def staged(source: Path, mark: str) -> Iterator[Path]:
     """A copy on this machine while this lasts; `mark` tells the source from what it was before it changed."""
     lease = Lease(source, mark)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,11 @@ from typing import Any
 from ...errors import SlideError
 from ...stores.files import bytes_below
 from ...stores.frame import Box
+from ...stores.remote import place
 from ...stores.shard import Codec, encode
 from ...stores.slides.reader import open_slide
 from ...stores.slides.view import at_spacing
+from ...stores.stage import near, wanted
 from ..child import GoneError, Say, all_of, each
 from ..job import Job
 from ..stages import STAGES
@@ -105,11 +108,16 @@ def _cells(shape: tuple[int, int], side: int) -> int:
 def _ratio(job: Job) -> float:
     """Compressed by raw bytes of a block in the middle of a few slides; 1 where none can be read."""
     records = list(job.slides.values())
-    looks = [
-        [r.path, r.mpp, job.spacing, r.shape, job.settings.codec]
-        for r in records[:: max(1, len(records) // LOOKS)][:LOOKS]
-    ]
-    found = [pair for pair in each("packed", looks, LIMIT, alone=False) if not isinstance(pair, GoneError)]
+    records = records[:: max(1, len(records) // LOOKS)][:LOOKS]
+    looks = [[r.path, r.mpp, job.spacing, r.shape, job.settings.codec] for r in records]
+    if any(wanted(place(r.path)) for r in records):  # the copying takes as long as it takes, the looking does not
+        pairs = []
+        for record, look in zip(records, looks, strict=True):
+            with suppress(SlideError), near(place(record.path), record.fingerprint) as here:
+                pairs += each("packed", [[str(here), *look[1:]]], LIMIT, alone=False)
+    else:
+        pairs = each("packed", looks, LIMIT, alone=False)
+    found = [pair for pair in pairs if not isinstance(pair, GoneError)]
     size = sum(raw for raw, _ in found)
     return min(1.05, sum(packed for _, packed in found) / size) if size else 1.0
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -12,7 +11,7 @@ from types import TracebackType
 from ...errors import SlideError
 from ..frame import Array, Box, Frame
 from ..remote import place
-from ..stage import Lease, staged, wanted
+from ..stage import Lease, near, wanted
 from . import openslide_reader, picture_reader, tiff_reader, zarr_reader
 from .cohort import fingerprint
 from .head import head_of, kind_of, misnamed, not_a_slide
@@ -157,7 +156,7 @@ def open_slide(path: Path, mpp: float | None = None) -> Slide:
 def probe(path: Path, mpp: float | None = None) -> Probe:
     """Describe a slide even where its spacing is missing or absurd. Raises SlideError only where it cannot be opened."""
     path = place(path)
-    with staged(path, fingerprint(path)) if wanted(path) else nullcontext(path) as here:
+    with near(path, fingerprint(path) if wanted(path) else "") as here:
         pixels = _open_pixels(here)
         described = pixels.described
         pixels.close()

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from random import Random
 
 import numpy as np
 
@@ -77,10 +78,10 @@ def patches_of(plan: Plan, unit: Box) -> int:
     return int(execute(plan, unit).facts["tiles"])
 
 
-def waiting(seconds: float, unit: Box) -> tuple[int, str, float, float]:
+def waiting(seconds: float, spread: float, unit: Box) -> tuple[int, str, float, float]:
     """In place of a unit: its patches, who had it, from when to when. Hundreds of workers can wait on one core."""
     from distributed import get_worker
 
     began = time.time()
-    time.sleep(seconds)
+    time.sleep(seconds * Random(unit.start[0]).uniform(1 - spread, 1 + spread))
     return unit.size, get_worker().address, began, time.time()

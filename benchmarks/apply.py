@@ -2,12 +2,16 @@
 
 network   the network alone: batches that are in memory already, as large and on as many threads
 engine    units of a plan, from a slide's store to stored layers: read, cut, network, write
+
+Where there is a GPU a second table has the same on it: there `network` is one batch that lies on the card already.
 """
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from copy import deepcopy
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 
@@ -46,11 +50,57 @@ def main() -> None:
             "apply": lambda: engine_rate(plan, units, many),
         }
         rows = compare(work, given.repeat)
+        found = on_card(plan, units, many, given.repeat)
     finally:
         shutil.rmtree(run.out)
     head = ("work", "patches/s", "of the first (goal 0.90)", "patches a processor second", "of the first")
     title = f"apply, {many} tiles of 128 x 128 every 64 pixels, {len(units)} units, batches of {BATCH}"
     table(title, head, rows)
+    if found:
+        table(f"{title}, on {card_name()}, bf16", head, found)
+
+
+def on_card(plan: Plan, units: list[Box], many: int, repeat: int) -> list[tuple[str, ...]]:
+    """Rows for the GPU of this machine; none without one."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return []
+    network = replace(plan.model, dtype="bf16", device="cuda", clusterer=deepcopy(plan.model.clusterer))
+    there = replace(plan, model=network)
+    engine_rate(there, units[:1], 1)  # the network goes to the card, graphs are captured
+    work: dict[str, Callable[[], Seconds]] = {
+        "the network alone, data on the card": lambda: card_rate(network, many),
+        "the network fed from memory": lambda: network_rate(network, many),
+        "apply": lambda: engine_rate(there, units, many),
+    }
+    return compare(work, repeat)
+
+
+def card_rate(network: PatchNetwork, many: int) -> Seconds:
+    """The network's own speed: a graph of one batch, replayed; neither the bus nor this process is in its way."""
+    import torch
+
+    batch = torch.randint(0, 256, (BATCH, 3, network.patch, network.patch), dtype=torch.uint8, device="cuda")
+    stream, graph = torch.cuda.Stream(), torch.cuda.CUDAGraph()
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):
+        for _ in range(3):
+            network.look(batch)
+    with torch.cuda.graph(graph, stream=stream):
+        network.look(batch)
+    torch.cuda.synchronize()
+    began = clocks()
+    for _ in range(-(-many // BATCH)):
+        graph.replay()
+    torch.cuda.synchronize()
+    return many / (clocks() - began)
+
+
+def card_name() -> str:
+    import torch
+
+    return torch.cuda.get_device_name(0)
 
 
 def plan_of(job: Job) -> Plan:

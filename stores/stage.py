@@ -57,8 +57,9 @@ def use(folder: str | Path | None = None, limit: float | None = None) -> None:
         LIMIT: None if limit is None else f"{limit:g}",
     }
     for name, word in words.items():
-        os.environ.pop(_RUN[name], None)
-        if word is not None:
+        if word is None:
+            os.environ.pop(_RUN[name], None)
+        elif os.environ.get(_RUN[name]) != word:  # other threads may be looking
             os.environ[_RUN[name]] = word
 
 
@@ -86,6 +87,8 @@ def stage() -> Stage:
     folder = Path(_word(FOLDER) or usual)
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # slides are nobody else's business
+        if folder == usual and hasattr(os, "getuid") and folder.lstat().st_uid != os.getuid():
+            raise PermissionError(1, "somebody else made it, and could change what is read from it")
         free = shutil.disk_usage(folder).free
         held = sum(map(_bytes, folder.glob("*.lock")))
         said = _word(LIMIT)

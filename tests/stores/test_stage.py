@@ -161,6 +161,18 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path, here: Path) -> 
     assert used() == {"folder": str(tmp_path / "stage"), "limit": None} and stage().limit > 1000
 
 
+def test_the_usual_folder_is_ones_own(tmp_path: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Anybody can make a folder of that name in a shared temporary one, and put other pixels there."""
+    use(None, None)
+    monkeypatch.setattr(module.tempfile, "gettempdir", lambda: str(tmp_path))
+    assert stage().folder.parent == tmp_path and stage().folder.stat().st_mode & 0o077 == 0
+    mine = os.getuid()
+    monkeypatch.setattr(os, "getuid", lambda: mine + 1)
+    (tmp_path / f"tile-engine-stage-{mine + 1}").mkdir()
+    with pytest.raises(SettingsError, match="somebody else"):
+        stage()
+
+
 def test_a_machines_own_word_goes_before_a_runs(tmp_path: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TILE_ENGINE_STAGE", str(tmp_path / "scratch"))
     assert stage().folder == tmp_path / "scratch"

@@ -65,10 +65,10 @@ def refuse(ranks: int, crew: Crew) -> None:
             f"--workers {ranks}, or another cluster, or leave --gang out.",
             "E_GANG",
         )
-    if crew.count < ranks:
+    if (most := max(crew.count, crew.least)) < ranks:
         raise MachineError(
-            f"--gang {ranks} trains with {ranks} workers at once, one a rank, and there are {crew.count}. Ask for more "
-            f"with --workers {ranks}, or for a smaller gang.",
+            f"--gang {ranks} trains with {ranks} workers at once, one a rank, and there are {most}. Ask for more with "
+            f"--workers {ranks} (with --adapt, as its lower number), or for a smaller gang.",
             "E_GANG",
         )
 
@@ -94,7 +94,7 @@ def train(client: Any, work: Callable[[Share], R], ranks: int, device: str = "cp
         for error in failed:
             if not _is_loss(error):
                 raise error
-        reason = "; ".join(sorted({f"{type(e).__name__}: {str(e).splitlines()[0]}" for e in failed}))
+        reason = "; ".join(sorted({f"{type(e).__name__}: {e}".splitlines()[0] for e in failed}))
         log.warning("a gang of %d lost a rank and begins again from its checkpoint: %s", ranks, reason)
     raise _lost(f"the gang of {ranks} workers lost a rank {1 + RESTARTS} times (at last: {reason}).")
 

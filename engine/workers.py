@@ -37,6 +37,8 @@ class Crew:
     """The `distributed.Client` behind `map`; None where this process does the work."""
     gpu: bool = False
     """Whether each worker is to have a GPU."""
+    least: int = 0
+    """Workers that are to be there sooner or later, where they come one by one."""
 
 
 def lanes() -> int:
@@ -120,7 +122,7 @@ def _dask(client: Any, order: Order) -> Crew:
     text = f"{count} dask workers with {threads} threads"
     if order.most > count:
         text += f", at most {order.most}"
-    return Crew(through, count, text, client, order.gpu)
+    return Crew(through, count, text, client, order.gpu, order.least)
 
 
 def _missing(order: Order) -> str:

@@ -259,6 +259,7 @@ def test_a_gang_larger_than_the_workers_is_refused_with_what_to_do() -> None:
     with pytest.raises(MachineError, match=r"--gang 4.*there are 3.*--workers 4"):
         refuse(4, Crew(map, 3, "workers", object()))
     refuse(3, Crew(map, 3, "workers", object()))
+    refuse(4, Crew(map, 1, "workers that come one by one", object(), least=4))
     refuse(1, Crew(map, 1, "this process"))
 
 

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import MachineError, UnfinishedError
@@ -94,7 +95,7 @@ def train(client: Any, work: Callable[[Share], R], ranks: int, device: str = "cp
         for error in failed:
             if not _is_loss(error):
                 raise error
-        reason = "; ".join(sorted({f"{type(e).__name__}: {e}".splitlines()[0] for e in failed}))
+        reason = "; ".join(sorted({shorten(f"{type(e).__name__}: {e}", 200) for e in failed}))
         log.warning("a gang of %d lost a rank and begins again from its checkpoint: %s", ranks, reason)
     raise _lost(f"the gang of {ranks} workers lost a rank {1 + RESTARTS} times (at last: {reason}).")
 

@@ -30,15 +30,22 @@ CHUNK = 256
 class Block:
     """Pixels of a box that may hang over the frame, where they are background; use it in a `with` statement."""
 
-    def __init__(self, source: Source, box: Box, level: int, clock: Callable[[], AbstractContextManager[None]]) -> None:
-        """`clock` is entered around every read."""
+    def __init__(
+        self,
+        source: Source,
+        box: Box,
+        level: int,
+        clock: Callable[[], AbstractContextManager[None]],
+        readers: int = 1,
+    ) -> None:
+        """`clock` is entered around every read; `readers` bands are read at a time."""
         self._source, self._level, self._clock = source, level, clock
         self.corner = box.start
         inside = box & source.frames[level].box
         shape = (source.channels, *box.shape)
         whole = inside == box
         self._values = np.empty(shape, source.dtype) if whole else np.full(shape, source.background, source.dtype)
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="read-ahead")
+        self._pool = ThreadPoolExecutor(readers, thread_name_prefix="read-ahead")
         tiles: Sequence[tuple[int, ...]] = getattr(source, "tiles", ())
         row = tiles[level][0] if tiles else CHUNK
         cut = (row * max(1, BAND // row), *(max(1, n) for n in inside.stop[1:]))

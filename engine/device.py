@@ -44,6 +44,11 @@ class PatchNetwork:
         return ((self.patch - self.step) // 2,) * 2
 
     @property
+    def readers(self) -> int:
+        """Threads that read ahead: on a CPU the network wants the cores itself, beside a GPU they have nothing else to do."""
+        return lanes() if self.device == "cuda" else 1
+
+    @property
     def outputs(self) -> Mapping[str, tuple[int, str]]:
         return {
             "assignment": (1, "uint8"),

@@ -19,7 +19,8 @@ from .tile import Sampler
 
 class Model(Protocol):
     """What tiles mean. `stride` source cells along each axis become one cell of the result; `halo` cells around a tile's
-    write are read with it. Results come in the order of the batches: an iterator, so that a model can prefetch."""
+    write are read with it. Results come in the order of the batches: an iterator, so that a model can prefetch.
+    A model whose work is done elsewhere than on these cores may say with how many threads to read for it (`readers`)."""
 
     @property
     def stride(self) -> tuple[int, ...]: ...

@@ -64,7 +64,9 @@ def execute(plan: Plan, unit: Box) -> Outcome:
         around = Box(
             tuple(tiles.starts.min(0).tolist()), tuple(tiles.stops.max(0).tolist())
         )  # beside tissue, far smaller
-        with outcome.clock("compute"), Block(plan.source, around, plan.level, lambda: outcome.clock("read")) as block:
+        readers: int = getattr(plan.model, "readers", 1)
+        block = Block(plan.source, around, plan.level, lambda: outcome.clock("read"), readers)
+        with outcome.clock("compute"), block:
             for i, answer in enumerate(plan.model(_batches(tiles, block, plan.numerics.batch, sound))):
                 _place(results, answer, tiles=sound[i], plan=plan, origin=cells.start)
         outcome.facts["masked"] = len(tiles) - sum(map(len, sound))

@@ -148,7 +148,7 @@ def test_where_all_workers_or_the_scheduler_are_gone_the_run_ends_with_75_and_go
 def test_sigterm_lets_units_end_and_exits_143(mini: Any, tmp_path: Path, where: tuple[str, ...]) -> None:
     out = tmp_path / "out"
     process = start([*mini.again(out), *where])
-    until(lambda: begun(out, "autoencoder"), process, "training")
+    until((out / "receipts" / "progress.json").exists, process, "training")
     process.send_signal(signal.SIGTERM)
     told = process.communicate(timeout=60)[1]
     assert process.returncode == 143, told
@@ -165,9 +165,9 @@ def test_sigterm_lets_units_end_and_exits_143(mini: Any, tmp_path: Path, where: 
 def test_ctrl_c_twice_stops_at_once_with_130(mini: Any, tmp_path: Path, planted: Planted) -> None:
     """To the whole group, as a terminal does; the work under way would take ten minutes."""
     out = tmp_path / "out"
-    environment = planted("b.tif", "hang", tile=4)
+    environment = planted("b.tif", "hang", tile=4, once=True)
     process = start([*mini.again(out), *WORKERS], environment, start_new_session=True)
-    until(lambda: begun(out, "pixels"), process, "converting")
+    until((tmp_path / "struck").exists, process, "the tile that hangs")
     os.killpg(process.pid, signal.SIGINT)
     time.sleep(1)
     assert process.poll() is None, "the first one waits for what is under way"

@@ -96,9 +96,8 @@ def asked(what: str, name: str) -> Iterator[None]:
         found = _meaning(error, what, name)
         if found is None:
             raise
-        error.args = (
-            "what the store said is left out: it may quote keys",
-        )  # it stays this error's context, and travels
+        # it stays this error's context, and travels
+        error.args = ("what the store said is left out: it may quote keys",)
         raise found from None
 
 
@@ -135,6 +134,12 @@ def _meaning(error: Exception, what: str, name: str) -> Exception | None:
             f"the store refuses: {name} cannot be {what} ({said}). Check which credentials are in force (AWS_PROFILE, "
             "AWS_ACCESS_KEY_ID, the machine's role) and that they may read, list, write and delete there.",
             "E_STORE_DENIED",
+        )
+    if kind == "InvalidPathError":
+        return MachineError(
+            f"below {name} lies an object with a name that no path can have (// or .. in it): it cannot be {what}. Rename "
+            "that object, or give a prefix without it.",
+            "E_STORE",
         )
     if numbers and not numbers[-1].startswith("5") and numbers[-1] not in ("408", "429"):
         return MachineError(

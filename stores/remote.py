@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import stat
 import zlib
 from collections.abc import Generator, Iterator
@@ -20,6 +21,7 @@ from .bucket import asked, client
 
 SCHEME = "s3:/"
 """How the text of such a path begins, also after pathlib has drawn its slashes together."""
+_SCHEMED = re.compile(r"([a-z][a-z0-9+.-]+):/")
 
 
 def place(given: str | Path) -> Path:
@@ -28,15 +30,21 @@ def place(given: str | Path) -> Path:
     >>> place("s3://lab/runs/") / "run.json", place("runs").name
     (ObjectPath('s3://lab/runs/run.json'), 'runs')
     """
-    text = str(given)
-    if text.startswith(SCHEME):
-        path = ObjectPath(given)
-        if len(path.parts) < 2:
-            raise SettingsError(f"{text!r} names no bucket: s3://bucket/prefix is needed.", "E_SCHEME")
-        return path
-    if "://" in text:
-        raise SettingsError(f"{text!r}: of the stores with a scheme only s3:// is known.", "E_SCHEME")
-    return Path(given).expanduser()
+    scheme = _SCHEMED.match(str(given))
+    if scheme is None:
+        return Path(given).expanduser()
+    if scheme[1] != "s3":
+        raise SettingsError(f"{scheme[1]}://...: of the stores with a scheme only s3:// is known.", "E_SCHEME")
+    path = ObjectPath(os.path.normpath(str(given)))  # a store knows no ".."
+    if len(path.parts) < 2 or not str(path).startswith(SCHEME):
+        raise SettingsError(f"{str(given)!r} names no bucket: s3://bucket/prefix is needed.", "E_SCHEME")
+    if "@" in path.bucket:
+        raise SettingsError(
+            "an s3:// path names its bucket first, and no keys: they would be written into results and logs. Set "
+            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE.",
+            "E_SCHEME",
+        )
+    return path
 
 
 def absolute(given: str | Path) -> Path:
@@ -157,14 +165,15 @@ class ObjectPath(PosixPath):
             obstore.delete(client(self.bucket), self.key)
 
     def listing(self) -> Iterator[tuple[ObjectPath, int]]:
-        """Every object below, with its size; a thousand a request."""
+        """Every object below, with its size; a thousand a request. One that stands for this folder alone is not below it."""
         import obstore
 
         root = ObjectPath(f"{SCHEME}/{self.bucket}")
         with asked("listed", str(self)):
             for some in obstore.list(client(self.bucket), self.key or None):
                 for meta in some:
-                    yield root / meta["path"], int(meta["size"])
+                    if meta["path"] != self.key:
+                        yield root / meta["path"], int(meta["size"])
 
     def download(self, to: Path) -> None:
         """The object, or all objects below, as a file or a folder on disk; memory stays small."""
@@ -196,7 +205,7 @@ class ObjectPath(PosixPath):
         with asked("listed", str(self)):
             found = obstore.list_with_delimiter(client(self.bucket), self.key or None)
         folders = sorted(root / name for name in found["common_prefixes"])
-        return folders, sorted(root / meta["path"] for meta in found["objects"])
+        return folders, sorted(root / meta["path"] for meta in found["objects"] if meta["path"] != self.key)
 
     def iterdir(self) -> Generator[ObjectPath, None, None]:
         folders, files = self.children()

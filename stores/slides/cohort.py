@@ -76,7 +76,7 @@ def find_slides(spec: str | Path | Sequence[str | Path]) -> Cohort:
 
 def _find(spec: str | Path) -> Cohort:
     path = place(spec)
-    if isinstance(path, ObjectPath) and glob.has_magic(path.key):
+    if isinstance(path, ObjectPath) and glob.has_magic(path.key) and not path.exists():
         return _shelved(path, *fitting(path))
     if path.is_dir():
         if (path / "run.json").exists():

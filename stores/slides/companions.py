@@ -53,7 +53,8 @@ def parts(slide: Path) -> Iterator[tuple[Path, str, int]]:
 def _below(folder: Path) -> Iterator[tuple[Path, str, int]]:
     found: Iterator[tuple[Path, int]]
     if isinstance(folder, ObjectPath):
-        found = folder.listing()
+        # some tools leave an object without a byte for each folder, which its own name does not find
+        found = ((path, size) for path, size in folder.listing() if size or path.is_file())
     else:
         found = ((path, path.stat().st_size) for path in folder.rglob("*") if path.is_file())
     for path, size in found:

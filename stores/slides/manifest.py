@@ -76,12 +76,13 @@ def _row(values: dict[str, str], folder: Path) -> tuple[Row | None, list[str]]:
         return None, ["the path is empty"]
     if "\0" in given:
         return None, [f"{given!r} is no path"]
-    path, wrong = place(given) if "://" in given else folder / Path(given).expanduser(), []
+    own = "://" in given or Path(given).expanduser().is_absolute()
+    path, wrong = place(given if own else folder / given), []
     mpp = number(values.get("mpp"))
     if mpp is not None and math.isnan(mpp):
         wrong.append(f"mpp {values['mpp']!r} is no number of micrometres a pixel")
     if not path.exists():
-        wrong.append(f"{given!r} is not on disk (looked for {path})")
+        wrong.append(f"{given!r} is not there (looked for {path})")
         return None, wrong
     extra = {name: value for name, value in values.items() if name and name not in KNOWN}
     return Row(path, mpp, values.get("site", ""), values.get("group", ""), extra), wrong

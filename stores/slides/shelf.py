@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import glob
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
 
 from ..remote import ObjectPath
 from .companions import companions
@@ -29,10 +29,12 @@ def below(root: ObjectPath) -> tuple[list[ObjectPath], Ignored]:
 def fitting(pattern: ObjectPath) -> tuple[list[ObjectPath], Ignored]:
     """The slides whose whole path fits a glob, in which ** stands for any number of folders."""
     fixed = next(p for p in reversed((pattern, *pattern.parents)) if glob.has_magic(p.name)).parent
-    fits = re.compile(_expression(pattern.relative_to(fixed).as_posix()))
+    parts = pattern.relative_to(fixed).parts
     found, ignored = below(fixed)
-    names = {path: path.relative_to(fixed).as_posix() for path in found}
-    return [p for p in found if fits.fullmatch(names[p])], [item for item in ignored if fits.fullmatch(item[0])]
+    return (
+        [path for path in found if _fits(path.relative_to(fixed).parts, parts)],
+        [item for item in ignored if _fits(item[0].split("/"), parts)],
+    )
 
 
 def _walk(
@@ -76,8 +78,10 @@ def _no_slide(file: ObjectPath) -> str:
     return "" if file.suffix.lower() in SUFFIXES else "is not named like a slide"
 
 
-def _expression(pattern: str) -> str:
-    """A glob as a regular expression."""
-    parts = re.split(r"(\*\*/|\*|\?|\[[^]]*\])", pattern)
-    words = {"**/": "(.*/)?", "*": "[^/]*", "?": "[^/]"}
-    return "".join(words.get(p) or (p.replace("[!", "[^") if p.startswith("[") else re.escape(p)) for p in parts)
+def _fits(names: Sequence[str], pattern: Sequence[str]) -> bool:
+    """Whether a path's names fit those of a glob."""
+    if not pattern:
+        return not names
+    if pattern[0] == "**":
+        return any(_fits(names[i:], pattern[1:]) for i in range(len(names) + 1))
+    return bool(names) and fnmatchcase(names[0], pattern[0]) and _fits(names[1:], pattern[1:])

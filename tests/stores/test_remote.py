@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import boto3
 import numpy as np
 import pytest
 
@@ -111,15 +112,49 @@ def test_a_path_is_a_value() -> None:
     assert (path.bucket, path.key, path.stem, path.with_suffix(".txt").name) == ("lab", "runs/a/b.json", "b", "b.txt")
 
 
-@pytest.mark.parametrize("given", ["gs://lab/runs", "https://host/x.svs", "az://a/b"])
-def test_other_schemes_are_refused(given: str) -> None:
+@pytest.mark.parametrize("given", ["gs://lab/runs", "https://host/x.svs", "az://a/b", Path("gs://lab/runs")])
+def test_other_schemes_are_refused(given: str | Path) -> None:
     with pytest.raises(SettingsError, match=r"only s3://"):
         place(given)
 
 
-def test_a_path_without_a_bucket_is_refused() -> None:
+@pytest.mark.parametrize("given", ["s3://", "s3://..", "s3://../a/b"])
+def test_a_path_without_a_bucket_is_refused(given: str) -> None:
     with pytest.raises(SettingsError, match="no bucket"):
-        place("s3://")
+        place(given)
+
+
+def test_dots_lead_up_as_they_do_on_a_disk() -> None:
+    assert place("s3://lab/runs/../slides/./a.svs") == place("s3://lab/slides/a.svs")
+    assert place(place("s3://lab/runs") / "../slides") == place("s3://lab/slides")
+
+
+def test_a_path_that_holds_keys_is_refused_without_repeating_them() -> None:
+    with pytest.raises(SettingsError, match="AWS_PROFILE") as caught:
+        place("s3://AKIATEST:a-secret@lab/runs")
+    assert "a-secret" not in str(caught.value) and "AKIATEST" not in str(caught.value)
+
+
+def test_objects_that_stand_for_folders_are_not_in_them(lab: Any) -> None:
+    """Consoles and some tools leave an empty object `name/` for each folder."""
+    for name in ("a/", "a/deep/", "a/x.bin"):
+        put_raw(lab, name)
+    a = place(lab.url) / "a"
+    assert isinstance(a, ObjectPath)
+    assert [path.name for path in a.iterdir()] == ["deep", "x.bin"]
+    assert not list((a / "deep").iterdir()) and not list((a / "deep").listing())
+
+
+def test_a_name_that_no_path_can_have_is_named_as_the_cause(lab: Any) -> None:
+    put_raw(lab, "odd//x.bin")
+    with pytest.raises(MachineError, match="Rename that object"):
+        list(place(f"{lab.url}/odd").rglob("*"))
+
+
+def put_raw(lab: Any, key: str) -> None:
+    """An object under a name that obstore would not write."""
+    client = boto3.client("s3", endpoint_url=f"http://127.0.0.1:{lab.port}")
+    client.put_object(Bucket=lab.url.removeprefix("s3://"), Key=key, Body=b"")
 
 
 @pytest.mark.parametrize(

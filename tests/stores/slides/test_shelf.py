@@ -58,10 +58,19 @@ def test_ids_are_those_of_the_same_slides_on_disk(shelf: str, tmp_path: Any) -> 
         ("**/*.[Tm]*", ["deep/b.TIFF", "deep/c.mrxs"]),
         ("deep/?.TIFF", ["deep/b.TIFF"]),
         ("*", ["a.svs", "d.ome.zarr"]),
+        ("deep/**", ["deep/b.TIFF", "deep/c.mrxs"]),
+        ("a.svs", ["a.svs"]),
     ],
 )
 def test_globs(shelf: str, pattern: str, names: list[str]) -> None:
     assert [str(e.path).removeprefix(f"{shelf}/") for e in find_slides(f"{shelf}/{pattern}").entries] == names
+
+
+def test_brackets_in_a_name_are_no_glob_where_an_object_has_it(shelf: str) -> None:
+    write_whole(place(shelf) / "case [1].svs", b"II*")
+    assert [e.name for e in find_slides(f"{shelf}/case [1].svs").entries] == ["case [1].svs"]
+    with pytest.raises(NoInputError):
+        find_slides(f"{shelf}/case [].svs")
 
 
 def test_one_object_one_store_and_a_list_of_both(shelf: str, tmp_path: Any) -> None:
@@ -84,6 +93,10 @@ def test_rows_of_a_csv_may_name_objects(shelf: str, tmp_path: Any) -> None:
     assert (str(row.path), row.mpp, row.site) == (f"{shelf}/a.svs", 0.25, "north")
     (row,) = find_slides(f"{shelf}/there.csv").entries
     assert (str(row.path), row.mpp, row.site) == (f"{shelf}/deep/b.TIFF", 0.5, "south")
+    write_whole(place(shelf) / "up" / "there.csv", f"path\n../a.svs\n{tmp_path / 'x.svs'}\n".encode())
+    write_whole(tmp_path / "x.svs", b"II*")
+    rows = find_slides(f"{shelf}/up/there.csv").entries
+    assert [str(row.path) for row in rows] == [f"{shelf}/a.svs", str(tmp_path / "x.svs")]
     write_whole(tmp_path / "bad.csv", f"path\n{shelf}/none.svs\n".encode())
     with pytest.raises(SettingsError, match=r"none\.svs"):
         find_slides(tmp_path / "bad.csv")

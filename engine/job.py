@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
-from ..errors import SettingsError
+from ..errors import CorruptError, SettingsError
 from ..stores import stage
 from ..stores.folder import Folder
 from ..stores.frame import Box, Frame
@@ -178,6 +178,8 @@ def _load(out: Path, stamp: tuple[int, ...]) -> Job:
     run = folder.read("run")
     if "settings" not in run:
         raise SettingsError(f"{out} holds no run: there is no run.json in it.", "E_NO_RUN")
+    if not (out / "slides.json").exists():  # it is written before run.json
+        raise CorruptError(f"{out / 'slides.json'} is missing: it was written and then lost.")
     rejected = folder.read("rejected")
     records = {s: r for s, r in _records(out, _stamp(out / "slides.json")).items() if s not in rejected}
     settings = Settings.model_validate(run["settings"])
@@ -196,8 +198,12 @@ def _records(out: Path, stamp: int) -> dict[str, SlideRecord]:
 
 
 def record_of(raw: dict[str, Any]) -> SlideRecord:
-    tuples = {k: tuple(raw[k]) for k in ("full", "shape", "spacing", "origin", "notes")}
-    return SlideRecord(**{**raw, **tuples})
+    """A slide of slides.json. Raises CorruptError where it is none."""
+    try:
+        tuples = {k: tuple(raw[k]) for k in ("full", "shape", "spacing", "origin", "notes")}
+        return SlideRecord(**{**raw, **tuples})
+    except (KeyError, TypeError) as error:
+        raise CorruptError(f"slides.json is not what was written there ({error}).") from error
 
 
 def _open(path: str, mpp: float | None, fingerprint: str) -> Slide:

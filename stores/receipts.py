@@ -104,9 +104,16 @@ def _receipt(path: Path) -> Receipt:
     try:
         if raw.pop("crc32") != _sum(raw):
             raise ValueError("its checksum differs")
-        return Receipt(**raw | {"files": tuple(map(tuple, raw["files"]))})
+        receipt = Receipt(**raw | {"files": tuple(map(tuple, raw["files"]))})
+        if not all(_inside(name) for name, _, _ in receipt.files):
+            raise ValueError("it names a file outside of the results")
+        return receipt
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise CorruptError(f"{path} is not the receipt that was written there ({error}).") from error
+
+
+def _inside(path: str) -> bool:
+    return not path.startswith("/") and ".." not in path.split("/")
 
 
 def _sum(raw: Mapping[str, Any]) -> int:

@@ -15,7 +15,8 @@ from tile_engine.engine.repair import Repair, repair
 from tile_engine.engine.runs.cluster import How
 from tile_engine.engine.verify import Finding, verify
 from tile_engine.engine.workers import Where
-from tile_engine.errors import LockedError, SettingsError
+from tile_engine.errors import CorruptError, LockedError, SettingsError
+from tile_engine.stores.files import crc32
 from tile_engine.stores.lock import Lock
 
 HERE = How(where=Where(cluster="none"))
@@ -231,6 +232,26 @@ def test_a_run_that_has_not_ended_is_sound_as_far_as_it_is(mini: Any, out: Path)
     (out / "receipts" / "number" / "number.json").unlink()
     verdict = verify(out, full=True, where=HERE.where)
     assert not verdict.findings and verdict.units < 25
+
+
+@pytest.mark.parametrize("name", ["../elsewhere/zarr.json", "/elsewhere/zarr.json", "slides/../../zarr.json"])
+def test_a_receipt_that_names_a_file_elsewhere_is_no_receipt(mini: Any, out: Path, name: str) -> None:
+    """A repair removes damaged metadata that receipts name."""
+    path = next((out / "receipts" / "pixels").rglob("*.json"))
+    raw = json.loads(path.read_text())
+    del raw["crc32"]
+    raw["files"] = [[name, 1, 1]]
+    path.write_text(json.dumps(raw | {"crc32": crc32(json.dumps(raw).encode())}))
+    assert [f.kind for f in verify(out).findings] == ["receipt"]
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda p: p.unlink(), lambda p: p.write_text(p.read_text().replace("extra", "exdra"))]
+)
+def test_a_lost_or_changed_list_of_slides_is_said_to_be_so(out: Path, damage: Callable[[Path], object]) -> None:
+    damage(out / "slides.json")
+    with pytest.raises(CorruptError, match=r"slides\.json"):
+        verify(out)
 
 
 def test_there_must_be_a_run(tmp_path: Path) -> None:

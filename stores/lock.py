@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from ..errors import LockedError, TileEngineError
+from ..errors import LockedError, SettingsError, TileEngineError
 from .remote import ObjectPath
 
 HEARTBEAT = 15.0
@@ -64,6 +64,12 @@ class Lock:
         except FileNotFoundError:
             return False
         if owner is None:
+            if not _torn(self.path):
+                raise SettingsError(
+                    f"{self.path} is there already, and it is no lock of tile-engine's: it would be overwritten. Nothing was "
+                    "begun. Move it away, or choose another folder with --out.",
+                    "E_FOREIGN",
+                )
             if age < 5:  # its owner may be writing it this very moment
                 time.sleep(0.2)
                 return False
@@ -94,7 +100,8 @@ class _File:
 
     def release(self) -> None:
         with contextlib.suppress(FileNotFoundError):
-            self.path.unlink()
+            if _owner(self.path) == _me():  # it may have been taken from us by force
+                self.path.unlink()
 
     def succeed(self, owner: dict[str, Any] | None) -> bool:
         """Remove a dead owner's file, so that the next to create one has it."""
@@ -146,8 +153,16 @@ def _owner(path: Path) -> dict[str, Any] | None:
     try:
         owner = json.loads(path.read_text())
         return owner if {"host", "pid", "started"} <= owner.keys() else None
-    except (json.JSONDecodeError, UnicodeDecodeError):
+    except (AttributeError, json.JSONDecodeError, UnicodeDecodeError):
         return None
+
+
+def _torn(path: Path) -> bool:
+    """Whether a file without an owner is a lock of ours that was not written to its end, or lost its content with the power."""
+    with contextlib.suppress(FileNotFoundError):
+        data = path.read_bytes().rstrip(b"\0")
+        return data.startswith(b'{"host"') or not data
+    return True
 
 
 def _me() -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tile_engine.errors import LockedError
+from tile_engine.errors import LockedError, SettingsError
 from tile_engine.stores import lock as module
 from tile_engine.stores.lock import Lock
 
@@ -76,14 +76,31 @@ def test_the_lock_of_another_host_is_refused_naming_the_way_out_and_force_takes_
 
 def test_a_lock_whose_writer_died_in_the_act_is_taken_over_once_it_is_old(tmp_path: Path) -> None:
     path = tmp_path / "lock.json"
-    path.write_text("")
-    os.utime(path, (time.time() - 60,) * 2)
-    with Lock(tmp_path):
-        pass
+    for content in ("", '{"host": "here", "pi', "\0" * 60):  # the last is what a power cut leaves
+        path.write_text(content)
+        os.utime(path, (time.time() - 60,) * 2)
+        with Lock(tmp_path):
+            pass
     path.write_text("")  # this one may be in the making: it is waited for, and taken over when it is old
     began = time.monotonic()
     with Lock(tmp_path):
         assert time.monotonic() - began > 4
+
+
+@pytest.mark.parametrize("content", ['{"name": "some other tool"}', "[1]", "notes"])
+def test_a_file_of_that_name_that_is_no_lock_of_ours_stays(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "lock.json"
+    path.write_text(content)
+    os.utime(path, (1, 1))
+    with pytest.raises(SettingsError, match="no lock of tile-engine") as caught, Lock(tmp_path, force=True):
+        pass
+    assert caught.value.code == "E_FOREIGN" and path.read_text() == content
+
+
+def test_a_lock_that_was_taken_by_force_is_not_given_back_by_its_first_owner(tmp_path: Path) -> None:
+    with Lock(tmp_path):
+        path = owned_by(tmp_path, host="elsewhere")
+    assert json.loads(path.read_text())["host"] == "elsewhere"
 
 
 def test_a_held_lock_shows_signs_of_life(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,8 @@
 
 ```text
 STAGE/ <key>/            the slide's file and what belongs to it: whole, or absent
-       <key>.lock        locked, shared, while somebody reads it; alone, while it is fetched or removed; holds its bytes
+       <key>.lock        locked, shared, while somebody reads it; alone, while it is fetched or removed; holds its bytes,
+                         and goes with them: a stage that 10^5 slides have passed through is no slower for it
        .<key>.x.partial  being fetched
        room.lock         locked while room is made
 ```
@@ -90,9 +91,11 @@ def stage() -> Stage:
         if folder == usual and hasattr(os, "getuid") and folder.lstat().st_uid != os.getuid():
             raise PermissionError(1, "somebody else made it, and could change what is read from it")
         free = shutil.disk_usage(folder).free
-        held = sum(map(_bytes, folder.glob("*.lock")))
         said = _word(LIMIT)
-        return Stage(folder, float(said) * 1e9 if said else min(MOST, (free + held) / 2))
+        if said:
+            return Stage(folder, float(said) * 1e9)
+        held = sum(map(_bytes, folder.glob("*.lock")))
+        return Stage(folder, min(MOST, (free + held) / 2))
     except (OSError, ValueError) as error:
         raise SettingsError(
             f"slides cannot be staged in {folder} ({error}): name a folder on a disk of this machine with --stage, and how "
@@ -129,20 +132,23 @@ class Lease:
         key = hashlib.sha256(f"{source}\n{mark}".encode("utf-8", "surrogateescape")).hexdigest()[:20]
         home = where.folder / key
         self.path = home / source.name
-        self._lock = (where.folder / f"{key}.lock").open("a+b")
-        try:
-            while True:
+        while True:
+            self._lock = (where.folder / f"{key}.lock").open("a+b")
+            try:
                 _flock(self._lock, "shared")
-                if home.is_dir():
+                if not (_stands(self._lock) and home.is_dir()):
+                    _flock(self._lock, "none")
+                    _flock(self._lock, "alone")
+                    if _stands(self._lock) and not home.is_dir():
+                        _fetch(source, home, self._lock, where)
+                    _flock(self._lock, "shared")
+                if _stands(self._lock) and home.is_dir():
                     os.utime(self._lock.name)  # the least recently used goes first
                     return
-                _flock(self._lock, "none")
-                _flock(self._lock, "alone")
-                if not home.is_dir():
-                    _fetch(source, home, self._lock, where)
-        except BaseException:
+            except BaseException:
+                self._lock.close()
+                raise
             self._lock.close()
-            raise
 
     def release(self) -> None:
         self._lock.close()
@@ -219,11 +225,11 @@ def _free(need: int, lock: IO[bytes], where: Stage) -> bool:
         if used + need <= where.limit and shutil.disk_usage(where.folder).free > need:
             return True
         with path.open("a+b") as theirs:
-            if _bytes(path) and _flock(theirs, "alone at once"):
+            if _flock(theirs, "alone at once"):
                 used -= _bytes(path)
                 for left in (where.folder / path.stem, *where.folder.glob(f".{path.stem}.*.partial")):
                     shutil.rmtree(left, ignore_errors=True)
-                _note(theirs, 0)
+                path.unlink()
     return used + need <= where.limit and shutil.disk_usage(where.folder).free > need
 
 
@@ -236,6 +242,13 @@ def _bytes(lock: Path) -> int:
     with suppress(FileNotFoundError, ValueError):
         return int(lock.read_bytes() or b"0")
     return 0
+
+
+def _stands(lock: IO[bytes]) -> bool:
+    """Whether an open lock is still the one of its name: whoever waited for it may find it removed with its copy."""
+    with suppress(FileNotFoundError):
+        return os.path.samestat(os.fstat(lock.fileno()), Path(lock.name).stat())
+    return False
 
 
 def _flock(file: IO[bytes], how: str) -> bool:

@@ -72,6 +72,14 @@ def test_the_least_recently_used_goes_first_and_bytes_stay_bounded(here: Path, t
         assert copies(here) == {"e"}
 
 
+def test_nothing_stays_of_slides_whose_copies_went(here: Path, tmp_path: Path) -> None:
+    """However many slides have passed: looking for room reads all locks."""
+    for n in range(10):
+        with staged(slide(tmp_path, f"{n}"), "1"):
+            pass
+    assert len(list(here.glob("*.lock"))) == len(copies(here)) + 1 == 4  # the last one is that of the room
+
+
 def test_a_copy_in_use_stays_and_room_is_waited_for(here: Path, tmp_path: Path) -> None:
     held = Lease(slide(tmp_path, "a", 600), "1")
     timer = threading.Timer(1.0, held.release)

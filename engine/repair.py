@@ -63,11 +63,13 @@ def repair(out: str | Path, *, how: How) -> Repair:
         preflight(workers, folder.out, (), how.report)
         sweep(folder.out)
         going = Going(workers, how.report, stop, how.where.unit_timeout)
-        found = look(job, workers, full=True).findings
+        found: list[Finding] = []
         left: list[Finding] = []
         other: list[str] = []
         for step in STEPS.values():
-            mine = [f for f in found if f.step == step.name]
+            # only now: what its units are counted from may have been damaged, too
+            mine = look(job, workers, full=True, steps=(step.name,)).findings
+            found += mine
             if mine:
                 before = _bytes(job, step, mine)
                 left += _left(job, step, mine, _redo(job, step, mine, going))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -92,10 +92,14 @@ def verify(out: str | Path, *, full: bool = False, where: Where | None = None, f
     return verdict
 
 
-def look(job: Job, workers: Crew, *, full: bool, found: Found | None = None) -> Verdict:
-    """Every unit of every step that was begun, a window of them at a time: memory grows with the damage alone."""
+def look(
+    job: Job, workers: Crew, *, full: bool, found: Found | None = None, steps: Collection[str] = tuple(STEPS)
+) -> Verdict:
+    """Every unit of those of `steps` that were begun, a window of them at a time: memory grows with the damage alone."""
     verdict = Verdict(str(job.folder.out))
     for step, complete in _begun(job):
+        if step.name not in steps:
+            continue
         for answer in workers.map(partial(check, job.folder.out, full, complete), _units(job, step)):
             if isinstance(answer, Died):
                 raise UnfinishedError(

@@ -23,7 +23,8 @@ def print_result(run: Run, *, as_json: bool) -> int:
     rejected, quarantined = run.rejected, run.quarantined
     status = 3 if rejected or quarantined else 0
     if as_json:
-        _json({"event": "result", "out": str(run.out), "status": run.status, "rejected": rejected, "exit": status})
+        left_out = {"rejected": rejected, "quarantined": quarantined}
+        _json({"event": "result", "out": str(run.out), "status": run.status, **left_out, "exit": status})
         return status
     if run.report.exists() and run.status == "done":
         print(f"maps:   {run.out / 'maps'}")

@@ -26,8 +26,6 @@ from .workers import Crew
 
 PATIENCE = 60.0
 """Seconds for a worker's whole answer; a mount that hangs takes longer."""
-FEW = 3
-"""Slides that are looked for: the first, the middle and the last."""
 LINES = 20
 """Hosts, or wrong workers, that are told one by one."""
 
@@ -73,7 +71,8 @@ def preflight(crew: Crew, out: str | Path, slides: Iterable[Any], report: Report
     if warning:
         report(Event("warning", warning))
     known = [(str(record.path), str(record.fingerprint)) for record in slides]
-    chosen = tuple(dict.fromkeys((known[0], known[len(known) // 2], known[-1]))) if known else ()
+    some = (known[0], known[len(known) // 2], known[-1]) if known else ()
+    chosen = tuple(dict.fromkeys(some))  # a look at each of 10^4 slides by each worker would take longer than the work
     rows = ask(crew.client, Look(str(out), chosen, gpu=crew.gpu))
     wrong = [row for row in rows if row.faults]
     if wrong:

@@ -188,15 +188,6 @@ class ObjectPath(PosixPath):
                 for piece in obstore.get(client(path.bucket), path.key):
                     file.write(piece)
 
-    def remove_tree(self) -> None:
-        """Every object below."""
-        import obstore
-
-        names = [path.key for path, _ in self.listing()]
-        with asked("removed", str(self)):
-            for at in range(0, len(names), 1000):
-                obstore.delete(client(self.bucket), names[at : at + 1000])
-
     def children(self) -> tuple[list[ObjectPath], list[ObjectPath]]:
         """What lies here, sorted: folders and objects."""
         import obstore

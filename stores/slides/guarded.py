@@ -61,9 +61,8 @@ class Guarded:
         tiles = getattr(self._slide, "tiles", ())
         side = tiles[level] if tiles else (SIDE,) * len(box.start)
         for part in box.cut(side):
-            piece = part.coarsen(side).refine(
-                side
-            )  # the whole tile is what ends the process, whichever part is asked for
+            # the whole tile is what ends the process, whichever part is asked for
+            piece = part.coarsen(side).refine(side)
             with self._lock:  # one at a time: whoever watches must know which piece it was
                 _watch((level, piece), False)
                 values = self._slide.read(part, level)

@@ -19,6 +19,8 @@ from ..errors import UnfinishedError
 U = TypeVar("U")
 R = TypeVar("R")
 
+FETCH = 60.0
+"""Seconds for fetching answers, which are small: dask waits for one that must be made again, however long that takes."""
 AHEAD = 2
 """Units in the scheduler's hands for each worker: one at work, one ready."""
 PATIENCE = 60.0
@@ -61,7 +63,17 @@ def window(
                 return
             finished = _drain(done)
             watch.look()
-            yield from _answers(client, [(f, waiting.pop(f)) for f in finished])
+            told = _told(client, [future for future in finished if future.status == "finished"])
+            for future in finished:
+                if future in told:
+                    del waiting[future]
+                    yield told[future]
+                elif future.status == "error":
+                    yield _died(future, waiting.pop(future))
+                elif future.status == "cancelled":
+                    raise _lost(RuntimeError("a unit was cancelled"))
+                else:
+                    future.add_done_callback(done.put)
     finally:
         if waiting and client.status == "running":
             client.cancel(list(waiting))
@@ -111,23 +123,32 @@ def _drain(done: queue.SimpleQueue[Any]) -> list[Any]:
     return found
 
 
-def _answers(client: Any, finished: list[tuple[Any, U]]) -> Iterator[Any]:
-    from distributed import CancelledError, KilledWorker
+def _told(client: Any, futures: list[Any]) -> dict[Any, Any]:
+    """Future -> answer. An answer lies with the worker that gave it until it is fetched: where that one ended meanwhile, the
+    unit is done again by another one, and its future is missing here."""
+    from distributed import CancelledError
 
-    good = [future for future, _ in finished if future.status == "finished"]
+    async def fetched() -> dict[int, Any]:
+        told: dict[int, Any] = await client.gather(dict(enumerate(futures)), errors="skip", asynchronous=True)
+        return told
+
     try:
-        yield from client.gather(good)  # small values; those of a worker that died meanwhile are made again
+        told = client.sync(fetched, callback_timeout=FETCH) if futures else {}
+    except TimeoutError:
+        return {}
     except (OSError, CancelledError) as error:
         raise _lost(error) from error
-    for future, unit in finished:
-        if future in good:
-            continue
-        if future.status != "error":
-            raise _lost(RuntimeError(f"a unit was {future.status}"))
-        raised = future.exception()
-        if not isinstance(raised, KilledWorker):
-            raise raised
-        yield Died(unit, str(raised))
+    return {future: told[i] for i, future in enumerate(futures) if future.status == "finished"}
+
+
+def _died(future: Any, unit: Any) -> Died:
+    """Raises what the unit's work raised."""
+    from distributed import KilledWorker
+
+    raised = future.exception()
+    if not isinstance(raised, KilledWorker):
+        raise raised
+    return Died(unit, str(raised))
 
 
 def _lost(error: BaseException) -> UnfinishedError:

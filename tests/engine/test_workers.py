@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -117,3 +120,22 @@ def test_an_unknown_cluster_is_refused_with_those_that_are_known() -> None:
         crew(Where(cluster="slurmy")),
     ):
         pass
+
+
+@pytest.mark.timeout(200)
+def test_a_unit_whose_worker_ended_before_its_answer_was_fetched_is_done_again() -> None:
+    from distributed import Client, LocalCluster
+
+    def work(n: int) -> tuple[int, str, int]:
+        from distributed import get_worker
+
+        return n, get_worker().address, os.getpid()
+
+    options = {"n_workers": 1, "threads_per_worker": 1, "host": "127.0.0.1", "dashboard_address": None}
+    with LocalCluster(**options, silence_logs=50) as cluster, Client(cluster, set_as_default=False) as client:
+        answers: Iterator[Any] = window(client, work, range(4))
+        first, address, pid = next(answers)
+        os.kill(pid, signal.SIGKILL)  # the next answer lies there
+        while address in client.scheduler_info(n_workers=-1)["workers"]:
+            time.sleep(0.01)
+        assert sorted([first, *(n for n, _, _ in answers)]) == [0, 1, 2, 3]

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -118,6 +118,11 @@ def started_by_hand(folder: Path) -> Iterator[ByHand]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait(20)
+
+
+@pytest.fixture(name="started_by_hand", scope="session")
+def _started_by_hand() -> Callable[[Path], AbstractContextManager[ByHand]]:
+    return started_by_hand
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ import signal
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ KILLS = int(os.environ.get("TILE_ENGINE_KILLS", "30"))
 SEED = int(os.environ.get("TILE_ENGINE_CHAOS_SEED", "0"))
 
 Below = Callable[[int], list[int]]
+Victims = Callable[[], list[tuple[str, int]]]
+"""Kind and id of processes that a run lives on."""
 
 
 def command_line(pid: int) -> str:
@@ -43,16 +46,17 @@ def kill(pid: int) -> bool:
     return True
 
 
-def strike(process: subprocess.Popen[bytes], draw: random.Random, descendants: Below) -> Counter[str]:
-    """Kill workers one after another, or all at once, where there are any; then the run itself: what has died, by kind."""
+def strike(process: subprocess.Popen[bytes], draw: random.Random, victims: Victims) -> Counter[str]:
+    """Kill what a run lives on, one after another, where there is anything; then the run itself: what has died, by kind."""
     dead: Counter[str] = Counter()
     for _ in range(draw.randrange(1, 4)):
         wait(process, draw.uniform(0.0, 3.0))
-        workers = workers_of(process.pid, descendants)
-        if process.poll() is not None or not workers:
+        there = victims()
+        if process.poll() is not None or not there:
             break
-        doomed = workers if draw.random() < 0.25 else [draw.choice(workers)]
-        dead["worker"] += sum(map(kill, doomed))
+        doomed = there if draw.random() < 0.25 else [draw.choice(there)]  # all at once, or one
+        for kind, pid in doomed:
+            dead[kind] += kill(pid)
     wait(process, draw.uniform(0.0, 4.0))
     if process.poll() is None:
         dead["run"] += kill(process.pid)
@@ -67,28 +71,40 @@ def wait(process: subprocess.Popen[bytes], seconds: float) -> None:
 
 @pytest.mark.timeout(120 + 60 * KILLS)
 def test_a_run_whose_processes_are_killed_again_and_again_ends_with_the_same_bytes(
-    mini: Any, tmp_path: Path, descendants: Below
+    mini: Any, tmp_path: Path, descendants: Below, started_by_hand: Callable[[Path], AbstractContextManager[Any]]
 ) -> None:
     draw = random.Random(SEED)
     out = tmp_path / "out"
     dead: Counter[str] = Counter()
     runs = 0
     while dead.total() < KILLS:
-        local = draw.random() < 0.5
-        options = ["--cluster", "local", "--workers", "2"] if local else []
-        with subprocess.Popen(
-            [*mini.again(out), *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-        ) as process:
-            runs += 1
-            try:
-                begun = time.monotonic()
-                wait(process, 2.0)
-                while local and process.poll() is None and not workers_of(process.pid, descendants):
-                    assert time.monotonic() < begun + 60, "no worker was ever started"
-                    wait(process, 0.1)
-                dead += strike(process, draw, descendants)
-            finally:
-                process.kill()
+        runs += 1
+        where = draw.choice(("here", "here", "local", "local", "by hand"))
+        with ExitStack() as stack:
+            options, others = [], []
+            if where == "local":
+                options = ["--cluster", "local", "--workers", "2"]
+            elif where == "by hand":
+                (folder := tmp_path / f"cluster-{runs}").mkdir()
+                cluster = stack.enter_context(started_by_hand(folder))
+                options = ["--scheduler-address", cluster.address, "--wait", "10"]
+                others = [("scheduler", cluster.scheduler.pid)]
+                others += [("worker", pid) for hand in cluster.workers for pid in descendants(hand.pid) or [hand.pid]]
+            process = subprocess.Popen(
+                [*mini.again(out), *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
+            stack.callback(process.wait)
+            stack.callback(process.kill)
+
+            def victims(run: int = process.pid, others: Sequence[tuple[str, int]] = others) -> list[tuple[str, int]]:
+                return [*others, *(("worker", pid) for pid in workers_of(run, descendants))]
+
+            wait(process, 2.0)
+            begun = time.monotonic()
+            while where == "local" and process.poll() is None and not victims():
+                assert time.monotonic() < begun + 60, "no worker was ever started"
+                wait(process, 0.1)
+            dead += strike(process, draw, victims)
         if (out / "report.html").exists() and draw.random() < 0.5:
             undo(out, draw)  # all is done and there is more to kill: some of it is to be made again
     last = subprocess.run(mini.again(out), capture_output=True, text=True, timeout=300, check=False)

@@ -20,6 +20,7 @@ from ..stores.shard import Codec, CodecName, ShardLayout, decode, encode
 from ..stores.slides.reader import READERS
 from .gpus import gpus
 from .order import Where, cores
+from .plan import available_memory
 from .preflight import Look, ask, table, versions
 from .workers import crew
 
@@ -72,7 +73,7 @@ def _versions() -> Iterator[Check]:
 
 
 def _memory() -> Iterator[Check]:
-    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    free = available_memory()
     text = f"{free / 1e9:.1f} GB free, {cores()} cores"
     few = free < MEMORY
     yield Check(
@@ -144,16 +145,12 @@ def _gpu() -> Iterator[Check]:
 def _folder(out: Path) -> Iterator[Check]:
     """Write speed by one file of ours, which is removed; free room where a disk says it."""
     made = [folder for folder in (out, *out.parents) if not folder.exists()]
-    out.mkdir(parents=True, exist_ok=True)
-    probe = out / f".doctor.{uuid.uuid4().hex[:8]}.partial"
-    block = os.urandom(1 << 20)
     try:
-        rate = _written(probe, block)
-        free = shutil.disk_usage(out).free if "://" not in str(out) else None
-    finally:
-        probe.unlink(missing_ok=True)
-        for folder in made:
-            folder.rmdir()
+        rate, free = _probed(out, made)
+    except OSError as error:
+        text = f"{out} cannot be written ({error.strerror}): free some room, mend its rights, or choose another folder"
+        yield Check("out", "problem", text)
+        return
     slow = rate < SLOW
     text = f"{out} takes {rate:,.0f} MB/s from one process"
     yield Check("out speed", "warning" if slow else "ok", f"{text}: a faster disk would help" if slow else text)
@@ -161,6 +158,20 @@ def _folder(out: Path) -> Iterator[Check]:
         few = free < ROOM
         text = f"{free / 1e9:.1f} GB free"
         yield Check("out room", "warning" if few else "ok", f"{text}: large cohorts need more" if few else text)
+
+
+def _probed(out: Path, made: list[Path]) -> tuple[float, int | None]:
+    """MB/s, and bytes that are free where a disk says it; folders that were `made` for it are gone again."""
+    out.mkdir(parents=True, exist_ok=True)
+    probe = out / f".doctor.{uuid.uuid4().hex[:8]}.partial"
+    block = os.urandom(1 << 20)
+    try:
+        rate = _written(probe, block)
+        return rate, shutil.disk_usage(out).free if "://" not in str(out) else None
+    finally:
+        probe.unlink(missing_ok=True)
+        for folder in made:
+            folder.rmdir()
 
 
 def _written(probe: Path, block: bytes) -> float:

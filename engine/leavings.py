@@ -110,7 +110,7 @@ def refuse_foreign(folder: Folder, steps: Iterable[str], slides: Iterable[str], 
 
 def _refuse_documents(folder: Folder) -> None:
     """Documents that a run was killed over while it began are ours, and known by what is in them."""
-    _refuse(folder, [Place(folder.out / "run.json")])
+    _refuse(folder, [Place(folder.out / "run.json"), Place(folder.out / "quarantined.json")])
     for name in ("slides", "rejected"):
         path = folder.out / f"{name}.json"
         try:

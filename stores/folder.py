@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import SettingsError
+from ..errors import CorruptError, SettingsError
 from .files import PARTIAL, read_json, write_json
 
 
@@ -43,11 +43,18 @@ class Folder:
         return self.out / "report.html"
 
     def read(self, name: str) -> dict[str, Any]:
-        """A JSON document of the run ("run", "slides", "rejected", "models/validity" ...); {} where there is none yet."""
+        """A JSON document of the run ("run", "slides", "rejected", "models/validity" ...); {} where there is none yet.
+
+        Raises CorruptError for a file that is none.
+        """
+        path = self.out / f"{name}.json"
         try:
-            return dict(read_json(self.out / f"{name}.json"))
+            value = read_json(path)
         except FileNotFoundError:
             return {}
+        if not isinstance(value, dict):
+            raise CorruptError(f"{path} is not the document that was written there: it holds no JSON object.")
+        return value
 
     def write(self, name: str, value: dict[str, Any]) -> None:
         write_json(self.out / f"{name}.json", value)

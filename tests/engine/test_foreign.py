@@ -175,6 +175,7 @@ def test_a_folder_with_other_things_in_it_can_be_used(mini: Any, tmp_path: Path)
         "slides/{slide}.ome.zarr/0/c/0/0/0",
         "maps/{slide}.png",
         "models/head.json",
+        "quarantined.json",
         "samples.zarr/zarr.json",
         "tables/tiles.zarr/X/c/0/0",
     ],

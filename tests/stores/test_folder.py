@@ -29,6 +29,13 @@ def test_a_document_comes_back_and_a_missing_one_is_empty(tmp_path: Path) -> Non
         folder.read("run")
 
 
+@pytest.mark.parametrize("text", ["[1, 2]", "3", "null", "notes"])
+def test_a_file_that_is_no_document_is_said_to_be_so(tmp_path: Path, text: str) -> None:
+    (tmp_path / "run.json").write_text(text)
+    with pytest.raises(CorruptError, match=r"run\.json"):
+        Folder(tmp_path).read("run")
+
+
 def test_claiming_makes_the_folder_and_leaves_nothing_in_it(tmp_path: Path) -> None:
     Folder(tmp_path / "a" / "b").claim()
     assert list((tmp_path / "a" / "b").iterdir()) == []

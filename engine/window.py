@@ -71,7 +71,7 @@ def window(
                 elif future.status == "error":
                     yield _died(future, waiting.pop(future))
                 elif future.status == "cancelled":
-                    raise _lost(RuntimeError("a unit was cancelled"))
+                    raise scheduler_lost(RuntimeError("a unit was cancelled"))
                 else:
                     future.add_done_callback(done.put)
     finally:
@@ -110,7 +110,7 @@ class _Watch:
                 raise OSError(f"the client is {self._client.status}")
             return int(self._client.scheduler_info(n_workers=0).get("n_workers", 0))
         except (OSError, TimeoutError, RuntimeError) as error:
-            raise _lost(error) from error
+            raise scheduler_lost(error) from error
 
 
 def _drain(done: queue.SimpleQueue[Any]) -> list[Any]:
@@ -137,7 +137,7 @@ def _told(client: Any, futures: list[Any]) -> dict[Any, Any]:
     except TimeoutError:
         return {}
     except (OSError, CancelledError) as error:
-        raise _lost(error) from error
+        raise scheduler_lost(error) from error
     return {future: told[i] for i, future in enumerate(futures) if future.status == "finished"}
 
 
@@ -151,7 +151,8 @@ def _died(future: Any, unit: Any) -> Died:
     return Died(unit, str(raised))
 
 
-def _lost(error: BaseException) -> UnfinishedError:
+def scheduler_lost(error: BaseException) -> UnfinishedError:
+    """What ends a run whose scheduler cannot be reached any more."""
     return UnfinishedError(
         f"the dask scheduler is gone ({error}). What was written is safe: run the same command again.",
         "E_SCHEDULER_LOST",

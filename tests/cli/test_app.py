@@ -123,7 +123,14 @@ def test_every_line_of_json_parses_and_the_last_is_the_result(mini: Any, tmp_pat
     assert done.returncode == 0, done.stderr
     told = lines(done.stdout)
     assert [told[0]["event"], told[-2]["event"], told[-1]["event"]] == ["start", "done", "result"]
-    assert told[-1] == {"event": "result", "out": str(out), "status": "done", "rejected": {}, "exit": 0}
+    assert told[-1] == {
+        "event": "result",
+        "out": str(out),
+        "status": "done",
+        "rejected": {},
+        "quarantined": {},
+        "exit": 0,
+    }
     assert {t["stage"] for t in told if t["event"] == "progress"} == {"convert", "sample", "train", "apply", "map"}
 
 

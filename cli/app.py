@@ -50,9 +50,10 @@ def main() -> None:
 @contextmanager
 def _watched(*, as_json: bool, quiet: bool) -> Iterator[Display]:
     """What a run tells its events to. An interrupt ends here: typer would make 130 of every kind of it, without a word."""
+    from ..engine.stopping import ended_by_sigterm
     from .display import Display
 
-    with Display(as_json=as_json, quiet=quiet) as show:
+    with Display(as_json=as_json, quiet=quiet) as show, ended_by_sigterm():
         try:
             yield show
         except KeyboardInterrupt as error:
@@ -283,7 +284,8 @@ def doctor(
     from ..engine.workers import Where
     from .tell import print_checks
 
-    return print_checks(examine(Where(**(where or {})), out), as_json=json)
+    with _watched(as_json=json, quiet=True):
+        return print_checks(examine(Where(**(where or {})), out), as_json=json)
 
 
 @app.command()

@@ -1,4 +1,7 @@
-"""Stopping: the first signal lets the units under way come to their end, for a while; the second one ends the run at once."""
+"""Stopping: the first signal lets the units under way come to their end, for a while; the second one ends the run at once.
+
+Before there are any, the first one does: locks, workers and jobs in a queue are given back either way.
+"""
 
 from __future__ import annotations
 
@@ -48,6 +51,23 @@ class Stop:
         self.tell(f"stopping: work under way is given {self.grace:.0f} s to end; the same signal again stops at once")
         if not self._over.wait(self.grace):
             os.kill(os.getpid(), self.signal)
+
+
+@contextmanager
+def ended_by_sigterm() -> Iterator[None]:
+    """Within, SIGTERM raises Terminated, as Ctrl-C raises KeyboardInterrupt: without a handler nothing would be given back."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise Terminated
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

@@ -161,6 +161,21 @@ def test_sigterm_lets_units_end_and_exits_143(mini: Any, tmp_path: Path, where: 
     assert mini.results(out) == mini.results(mini.out)
 
 
+@pytest.mark.timeout(200)
+def test_sigterm_while_workers_are_waited_for_gives_the_folder_back(mini: Any, tmp_path: Path) -> None:
+    from distributed import LocalCluster
+
+    out = tmp_path / "out"
+    with LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address=None) as cluster:
+        process = start([*mini.again(out)[:-2], "--scheduler-address", cluster.scheduler_address])
+        until(lambda: any(name.startswith("Client-") for name in list(cluster.scheduler.clients)), process, "the wait")
+        process.send_signal(signal.SIGTERM)
+        told = process.communicate(timeout=60)[1]
+    assert process.returncode == 143, told
+    assert "what was written is safe" in told
+    assert not (out / "lock.json").exists()
+
+
 @pytest.mark.timeout(400)
 def test_ctrl_c_twice_stops_at_once_with_130(mini: Any, tmp_path: Path, planted: Planted) -> None:
     """To the whole group, as a terminal does; the work under way would take ten minutes."""

@@ -42,7 +42,8 @@ class Child:
     """One child, from its request on; use it in a `with` statement, at whose end it is gone."""
 
     def __init__(self, work: str, request: Any) -> None:
-        command = [sys.executable, "-m", "tile_engine.engine.child", work]
+        # -P: files of the working folder are no modules, whatever they are called
+        command = [sys.executable, "-P", "-m", "tile_engine.engine.child", work]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
         threading.Thread(target=self._talk, args=(json.dumps(request),), daemon=True).start()

@@ -144,7 +144,7 @@ def job_options(jobs: Jobs, rmm_pool: str | None = None) -> dict[str, Any]:
         "--memory-limit",
         "0",
     ]  # the queue holds limits
-    prologue: list[str] = []
+    prologue = ["export PYTHONSAFEPATH=1"]  # what lies where the command was started is no module of the workers
     life = {"duration": jobs.lifetime, "stagger": jobs.lifetime_stagger}
     for name, value in ((n, v.replace(" ", "")) for n, v in life.items() if v):
         if gpu:  # dask-cuda's command knows no --lifetime, but its workers look there

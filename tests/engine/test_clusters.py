@@ -28,6 +28,7 @@ def test_every_queue_has_a_job(kind: str) -> None:
     """With a worker a core, no dashboard beyond the node, and no memory limit but the queue's."""
     script = job_script(order(kind))
     assert "SCHEDULER_ADDRESS" in script and "distributed.cli.dask_worker" in script
+    assert script.index("export PYTHONSAFEPATH=1") < script.index("distributed.cli.dask_worker")
     assert "--nworkers 4" in script and "--nthreads 1" in script
     assert "--no-dashboard --dashboard-address 127.0.0.1:0" in script
     assert script.rindex("--memory-limit 0") > script.index("--memory-limit 1.86GiB"), "the last one counts"

@@ -55,6 +55,9 @@ def _write_aside(path: Path, data: bytes, durable: bool) -> int:
                 "free some space and run the same command again.",
                 "E_DISK_FULL",
             ) from error
+        error.filename = error.filename or str(
+            path
+        )  # what fails while it writes names no file, and whoever reads it asks
         raise
     return len(data)
 

@@ -40,6 +40,19 @@ def test_a_full_disk_keeps_the_old_file_leaves_nothing_half_written_and_asks_for
     assert path.read_bytes() == b"old" and [p.name for p in tmp_path.iterdir()] == ["c"]
 
 
+def test_a_write_that_fails_names_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a broken disk below the results is told from a slide that cannot be read."""
+
+    def broken(descriptor: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", broken)
+    with pytest.raises(OSError, match="Input/output error") as caught:
+        write_whole(tmp_path / "file", b"data", durable=True)
+    assert caught.value.filename == str(tmp_path / "file")
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_same_value_gives_the_same_bytes_and_comes_back(tmp_path: Path) -> None:
     value = {"b": [1.5, None, "Zürich"], "a": {"deep": True}}
     write_json(tmp_path / "a.json", value)

@@ -62,7 +62,6 @@ def window(
             if not waiting:
                 return
             finished = _drain(done)
-            watch.look()
             told = _told(client, [future for future in finished if future.status == "finished"])
             for future in finished:
                 if future in told:
@@ -74,6 +73,7 @@ def window(
                     raise scheduler_lost(RuntimeError("a unit was cancelled"))
                 else:
                     future.add_done_callback(done.put)
+            watch.look()  # after them: where the scheduler is gone they say so, and workers seem to be gone as well
     finally:
         if waiting and client.status == "running":
             client.cancel(list(waiting))

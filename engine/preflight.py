@@ -26,6 +26,8 @@ from .workers import Crew
 
 PATIENCE = 60.0
 """Seconds for a worker's whole answer; a mount that hangs takes longer."""
+SILENCE = 75.0
+"""Seconds after which a worker that says nothing at all is given up."""
 LINES = 20
 """Hosts, or wrong workers, that are told one by one."""
 
@@ -92,12 +94,30 @@ def ask(client: Any, look: Look) -> tuple[Row, ...]:
     token = _leave_token(look.out)
     look = Look(look.out, look.slides, token, look.gpu)
     try:
-        answers = client.run(answer, look, versions(), on_error="return")
+        answers = client.sync(_asked, client, look)
     finally:
         if token:
             (place(look.out) / token).unlink(missing_ok=True)
     threads = {a: w["nthreads"] for a, w in client.scheduler_info(n_workers=-1)["workers"].items()}
     return tuple(_row(address, answers[address], threads.get(address, 0)) for address in sorted(answers))
+
+
+async def _asked(client: Any, look: Look) -> dict[str, Any]:
+    """Each worker's answer, or what stands for one; each is asked by itself, so that one that is silent keeps nobody."""
+    home = versions()
+
+    async def said(address: str) -> Any:
+        asking = client.run(answer, look, home, workers=[address], on_error="return", asynchronous=True)
+        try:
+            return (await asyncio.wait_for(asking, SILENCE))[address]
+        except (
+            OSError,
+            KeyError,
+        ) as error:  # among them TimeoutError; a worker that ended meanwhile is not in the answer
+            return error
+
+    there = list((await client.scheduler.identity(n_workers=-1))["workers"])
+    return dict(zip(there, await asyncio.gather(*map(said, there)), strict=True))
 
 
 def table(rows: Iterable[Row]) -> str:

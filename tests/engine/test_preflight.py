@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -113,17 +115,29 @@ def test_a_worker_that_does_not_answer_in_time_is_named(
     assert all(f"no answer within 0.2 s: does {tmp_path} hang there?" in row.faults[0] for row in rows)
 
 
-def test_a_worker_without_tile_engine_is_told_to_get_it(client: Any) -> None:
-    class Broken:
-        """A client whose workers cannot import what they are sent."""
+@pytest.mark.timeout(120)
+def test_a_worker_that_is_silent_keeps_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    from distributed import Client, LocalCluster
 
-        scheduler_info = client.scheduler_info
+    monkeypatch.setattr(module, "SILENCE", 10.0)
+    options = {"n_workers": 2, "threads_per_worker": 1, "host": "127.0.0.1", "dashboard_address": None}
+    with LocalCluster(**options) as cluster, Client(cluster, set_as_default=False) as found:
+        address, stopped = next(iter(found.run(os.getpid).items()))
+        os.kill(stopped, signal.SIGSTOP)
+        try:
+            rows = {row.worker: row.faults for row in ask(found, Look())}
+        finally:
+            os.kill(stopped, signal.SIGCONT)
+    assert rows.pop(address) == ("did not answer (TimeoutError:): see the worker's log",)
+    assert list(rows.values()) == [()]
 
-        @staticmethod
-        def run(*arguments: Any, **options: Any) -> dict[str, Exception]:
-            return {"tcp://10.0.0.1:1": ModuleNotFoundError("No module named 'tile_engine'")}
 
-    row = ask(Broken, Look())[0]
+def test_a_worker_without_tile_engine_is_told_to_get_it(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(look: Look, home: dict[str, str]) -> None:
+        raise ModuleNotFoundError("No module named 'tile_engine'")
+
+    monkeypatch.setattr(module, "answer", missing)
+    row = ask(client, Look())[0]
     assert "No module named 'tile_engine'" in row.faults[0] and "install tile-engine" in row.faults[0]
 
 

@@ -16,7 +16,6 @@ import tile_engine
 from tile_engine import How, Where
 from tile_engine.engine.job import load
 from tile_engine.engine.progress import Event
-from tile_engine.engine.runs import cluster as module
 from tile_engine.engine.runs.cluster import default_out, plan_only, resume
 from tile_engine.errors import MachineError, NoInputError, SettingsError
 from tile_engine.stores.image import StoredImage
@@ -241,7 +240,7 @@ def test_a_disk_that_is_too_small_is_refused_with_both_sizes_before_work(
     mini: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usage = shutil.disk_usage(tmp_path)
-    monkeypatch.setattr(module.shutil, "disk_usage", lambda path: usage._replace(free=1000))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=1000))
     with pytest.raises(MachineError, match=r"about 0\.\d+ GB will be written .* and 0\.00 GB are free") as caught:
         tile_engine.cluster(mini.slides, tmp_path / "out", how=how(), **mini.settings)
     assert caught.value.exit_status == 5 and not (tmp_path / "out" / "slides").exists()
@@ -252,7 +251,7 @@ def test_a_disk_that_is_too_small_leaves_a_finished_run_alone_even_with_redo(
 ) -> None:
     out = mini.copy(tmp_path / "out")
     usage = shutil.disk_usage(tmp_path)
-    monkeypatch.setattr(module.shutil, "disk_usage", lambda path: usage._replace(free=1000))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=1000))
     with pytest.raises(MachineError):
         tile_engine.cluster(mini.slides, out, how=how(redo=True), **{**mini.settings, "codec": "none", "patch": 64})
     assert mini.results(out) == mini.results(mini.out)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from dask.utils import key_split
 from distributed import Client, LocalCluster
 
 from tile_engine.engine import flat as flat_module
@@ -24,6 +25,7 @@ def test_the_scheduler_keeps_no_note_for_every_unit(monkeypatch: pytest.MonkeyPa
         left = one.run_on_scheduler(notes)
     assert sorted(answers) == list(range(1, 61))
     assert left <= 15  # of 60
+    assert key_split.cache_info().currsize <= 15
 
 
 def test_a_scheduler_without_such_notes_is_left_alone() -> None:

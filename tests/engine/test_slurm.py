@@ -242,7 +242,7 @@ def test_workers_that_reach_their_lifetime_are_replaced_until_the_run_is_done(
     slurm: Slurm, mini: Any, real: Real, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = slurm.lines()
-    site = slurm.site(tmp_path / "site.yaml", walltime="00:01:00", lifetime="lifetime: 35s\n  lifetime_stagger: 10s")
+    site = slurm.site(tmp_path / "site.yaml", walltime="00:01:00", lifetime="lifetime: 15s\n  lifetime_stagger: 4s")
     where = ("--cluster", "slurm", "--site", site, "--adapt", "1:2")
     with begun(real.command(mini, tmp_path / "out", *where), slurm) as run:
         _, told = run.communicate(timeout=800)

@@ -20,7 +20,6 @@ from textwrap import shorten
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import MachineError, UnfinishedError
-from .window import scheduler_lost
 from .workers import Crew
 
 if TYPE_CHECKING:
@@ -79,18 +78,8 @@ def train(client: Any, work: Callable[[Share], R], ranks: int, device: str = "cp
     """Do `work(share)` on `ranks` workers at once; what the first rank gives back.
 
     Where a rank is lost, all begin again on the workers that are there. Raises UnfinishedError (E_GANG_LOST) after three
-    times, or where too few workers come back, and (E_SCHEDULER_LOST) where the scheduler is gone; an error that is no loss,
-    in any rank, is raised as it is.
+    times, or where too few workers come back; an error that is no loss, in any rank, is raised as it is.
     """
-    from distributed import CancelledError
-
-    try:
-        return _train(client, work, ranks, device)
-    except (OSError, CancelledError) as error:
-        raise scheduler_lost(error) from error
-
-
-def _train(client: Any, work: Callable[[Share], R], ranks: int, device: str) -> R:
     reason = ""
     for _ in range(1 + RESTARTS):
         with _held(client, ranks) as addresses:
@@ -99,7 +88,7 @@ def _train(client: Any, work: Callable[[Share], R], ranks: int, device: str) -> 
                 _ended(client, futures, addresses)
                 failed = [_failure(f) for f in futures if f.status != "finished"]
                 if not failed:
-                    first: R = futures[0].result(timeout=PATIENCE)
+                    first: R = futures[0].result()
                     return first
             finally:
                 client.cancel(futures)
@@ -148,8 +137,6 @@ def _held(client: Any, ranks: int) -> Iterator[list[str]]:
 
 
 def _workers(client: Any) -> list[str]:
-    if client.status not in ("running", "connecting"):
-        raise ConnectionError(f"the client is {client.status}")
     found = client.scheduler_info(n_workers=-1)["workers"]
     return sorted(address for address, worker in found.items() if worker["status"] == "running")
 
@@ -171,10 +158,13 @@ def _begin(client: Any, work: Callable[[Share], R], addresses: Sequence[str], de
     gang = uuid.uuid4().hex
     options = {"allow_other_workers": False, "pure": False, "retries": 0, "priority": 10}
     opening = client.submit(_open, gang, addresses[0], len(addresses), workers=[addresses[0]], **options)
-    _ended(client, [opening], addresses)
-    if opening.status != "finished":
-        return [opening]
-    host, port = opening.result(timeout=PATIENCE)
+    try:
+        _ended(client, [opening], addresses)
+        if opening.status != "finished":
+            return [opening] * len(addresses)
+        host, port = opening.result()
+    finally:
+        client.cancel([opening])
     return [
         client.submit(_rank, work, Seat(gang, rank, len(addresses), host, port, own, device), workers=[own], **options)
         for rank, own in enumerate(addresses)

@@ -307,38 +307,3 @@ def test_the_command_line_trains_with_a_gang_and_goes_on_where_it_was(mini: Any,
     other = mini.cli(*words)
     assert other.returncode == 2 and "gang: 2 -> 1" in other.stderr
     assert "train autoencoder" in other.stderr.split("kept:")[0]
-
-
-def test_what_keeps_ranks_from_meeting_is_told(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    def closed(*seat: object) -> None:
-        from tile_engine.errors import SettingsError
-
-        raise SettingsError("no port may be opened here", "E_TEST")
-
-    monkeypatch.setattr(gang, "_open", closed)
-    with pytest.raises(SettingsError, match="no port may be opened here"):
-        train(client, training("reconstruction"), 2)
-
-
-def test_a_gang_whose_scheduler_is_gone_ends_with_75(by_hand: Any, tmp_path: Path) -> None:
-    from distributed import Client
-
-    begun = tmp_path / "begun"
-
-    def work(share: Share) -> None:
-        begun.touch()
-        time.sleep(600)
-
-    def kill() -> None:
-        while not begun.exists():
-            time.sleep(0.1)
-        by_hand.scheduler.kill()
-
-    with Client(by_hand.address, timeout="5s", set_as_default=False) as connected:
-        connected.wait_for_workers(2, timeout=60)
-        killer = threading.Thread(target=kill)
-        killer.start()
-        with pytest.raises(UnfinishedError, match="scheduler is gone") as caught:
-            train(connected, work, 2)
-        killer.join()
-    assert caught.value.code == "E_SCHEDULER_LOST"

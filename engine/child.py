@@ -20,7 +20,7 @@ from typing import IO, Any
 
 Say = Callable[[str, Any], None]
 
-WORK = {"unit": "careful", "look": "opening", "packed": "runs.estimate"}
+WORK = {"unit": "careful", "look": "opening", "packed": "runs.estimate", "rank": "rank"}
 """Function that a child can do -> the module of this room that has it."""
 ABREAST = 8
 """Items that one child does at a time."""

@@ -1,30 +1,26 @@
 """Gang: one piece of work done by several workers at once, each a rank of a torch process group; here dask meets torch.
 
-Ranks are pinned, one a worker, and meet at a store that the first worker opens on a free port of its own. No array goes
-through dask. A rank that is lost ends the others; the gang then begins again from what it left on disk.
+Ranks are pinned, one a worker (see `engine.rank`), and meet at a store that the first worker opens on a free port of its
+own. No array goes through dask. A rank that is lost ends the others; the gang then begins again from what it left on disk.
 """
 
 from __future__ import annotations
 
-import gc
 import logging
-import os
 import time
-import traceback
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import MachineError, UnfinishedError
+from .rank import Seat, do
+from .window import scheduler_lost
 from .workers import Crew
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
-
     from ..models.share import Share
 
 R = TypeVar("R")
@@ -33,27 +29,12 @@ log = logging.getLogger("tile_engine")
 RESTARTS = 3
 """How often a gang that lost a rank begins again."""
 PATIENCE = 300.0
-"""Seconds that ranks wait for each other, and a gang for workers to come back."""
+"""Seconds that a gang waits for workers to come back."""
 LOOK = 2.0
 """Seconds between two looks at whether the workers of a gang are still there."""
 
 _stores: dict[str, Any] = {}
-"""On a worker: gang -> the store that was opened for it here, until its first rank takes it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Seat:
-    """One rank's place in a gang."""
-
-    gang: str
-    rank: int
-    count: int
-    host: str
-    """Address of the first worker."""
-    port: int
-    own: str
-    """Address of this rank's worker."""
-    device: str = "cpu"
+"""On a worker: gang -> the store that was opened for it here, until another gang opens one."""
 
 
 def refuse(ranks: int, crew: Crew) -> None:
@@ -78,8 +59,18 @@ def train(client: Any, work: Callable[[Share], R], ranks: int, device: str = "cp
     """Do `work(share)` on `ranks` workers at once; what the first rank gives back.
 
     Where a rank is lost, all begin again on the workers that are there. Raises UnfinishedError (E_GANG_LOST) after three
-    times, or where too few workers come back; an error that is no loss, in any rank, is raised as it is.
+    times, or where too few workers come back, and (E_SCHEDULER_LOST) where the scheduler is gone; an error that is no loss,
+    in any rank, is raised as it is.
     """
+    from distributed import CancelledError
+
+    try:
+        return _train(client, work, ranks, device)
+    except (OSError, CancelledError) as error:
+        raise scheduler_lost(error) from error
+
+
+def _train(client: Any, work: Callable[[Share], R], ranks: int, device: str) -> R:
     reason = ""
     for _ in range(1 + RESTARTS):
         with _held(client, ranks) as addresses:
@@ -88,7 +79,7 @@ def train(client: Any, work: Callable[[Share], R], ranks: int, device: str = "cp
                 _ended(client, futures, addresses)
                 failed = [_failure(f) for f in futures if f.status != "finished"]
                 if not failed:
-                    first: R = futures[0].result()
+                    first: R = futures[0].result(timeout=PATIENCE)
                     return first
             finally:
                 client.cancel(futures)
@@ -137,6 +128,8 @@ def _held(client: Any, ranks: int) -> Iterator[list[str]]:
 
 
 def _workers(client: Any) -> list[str]:
+    if client.status not in ("running", "connecting"):
+        raise ConnectionError(f"the client is {client.status}")
     found = client.scheduler_info(n_workers=-1)["workers"]
     return sorted(address for address, worker in found.items() if worker["status"] == "running")
 
@@ -158,15 +151,12 @@ def _begin(client: Any, work: Callable[[Share], R], addresses: Sequence[str], de
     gang = uuid.uuid4().hex
     options = {"allow_other_workers": False, "pure": False, "retries": 0, "priority": 10}
     opening = client.submit(_open, gang, addresses[0], len(addresses), workers=[addresses[0]], **options)
-    try:
-        _ended(client, [opening], addresses)
-        if opening.status != "finished":
-            return [opening] * len(addresses)
-        host, port = opening.result()
-    finally:
-        client.cancel([opening])
+    _ended(client, [opening], addresses)
+    if opening.status != "finished":
+        return [opening]
+    host, port = opening.result(timeout=PATIENCE)
     return [
-        client.submit(_rank, work, Seat(gang, rank, len(addresses), host, port, own, device), workers=[own], **options)
+        client.submit(do, work, Seat(gang, rank, len(addresses), host, port, own, device), workers=[own], **options)
         for rank, own in enumerate(addresses)
     ]
 
@@ -220,117 +210,3 @@ def _open(gang: str, address: str, count: int) -> tuple[str, int]:
         master_listen_fd=listening.detach(),
     )
     return host, port
-
-
-def _rank(work: Callable[[Share], R], seat: Seat) -> R | None:
-    """On a worker: take a seat, do the work, and leave the group whatever comes."""
-    # DistributedDataParallel imports this when it is first made, and it keeps the group that there is then for ever: a rank
-    # that ended would hold its sockets open, and the others would wait for it as long as they may.
-    import torch._dynamo  # noqa: F401
-    import torch.distributed as group
-    from torch.distributed import TCPStore  # type: ignore[attr-defined]
-
-    if group.is_initialized():
-        raise ConnectionError("another gang is still at work in this process")
-    patience = timedelta(seconds=PATIENCE)
-    store = _stores.pop(seat.gang, None) if seat.rank == 0 else None
-    if store is None:
-        store = TCPStore(seat.host, seat.port, seat.count, is_master=False, timeout=patience)
-    if store.add(f"rank {seat.rank}", 1) > 1:  # dask gave the task of a lost worker to its heir
-        raise ConnectionError(f"rank {seat.rank} was lost and is not taken up again in the same gang")
-    _choose_interface(seat.own)
-    backend = "nccl" if seat.device == "cuda" else "gloo"
-    group.init_process_group(backend, store=store, rank=seat.rank, world_size=seat.count, timeout=patience)
-    try:
-        answer = work(_share(seat))
-        return answer if seat.rank == 0 else None
-    except BaseException as error:
-        traceback.clear_frames(
-            error.__traceback__
-        )  # what hangs on them keeps the group's sockets open: others would wait
-        raise
-    finally:
-        group.destroy_process_group()
-        gc.collect()
-
-
-def _share(seat: Seat) -> Share:
-    """What models see of a gang: rows, gathering, averaged gradients."""
-    import torch
-    import torch.distributed as group
-    from torch.nn.parallel import DistributedDataParallel
-
-    from ..models.share import Share
-
-    wanted = _wanted()
-
-    def average(bucket: Any) -> torch.futures.Future[Tensor]:
-        """The mean of each gradient by itself. A sum rounds by where in a bucket a gradient lies, and buckets change after
-        the first step: a gang that begins again from a checkpoint would end with other last digits."""
-        for gradient in bucket.gradients():
-            group.all_reduce(gradient)
-            gradient /= seat.count
-        whole = bucket.buffer()
-        done: torch.futures.Future[Tensor] = torch.futures.Future(devices=[whole.device] if whole.is_cuda else None)
-        done.set_result(whole)
-        return done
-
-    class Gather(torch.autograd.Function):
-        """All ranks' rows; each rank's loss has a gradient for them, and theirs are added up."""
-
-        @staticmethod
-        def forward(ctx: Any, rows: Tensor) -> Tensor:
-            parts = [torch.empty_like(rows) for _ in range(seat.count)]
-            group.all_gather(parts, rows)
-            return torch.cat(parts)
-
-        @staticmethod
-        def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-            total = gradients[0].contiguous()
-            group.all_reduce(total)
-            return total.chunk(seat.count)[seat.rank]
-
-    def gather(rows: Tensor) -> Tensor:
-        if not wanted():
-            raise ConnectionError("nobody waits for this gang any more")
-        gathered: Tensor = Gather.apply(rows.contiguous().to(seat.device))  # type: ignore[no-untyped-call]
-        return gathered
-
-    def join(network: nn.Module) -> nn.Module:
-        joined = DistributedDataParallel(network)
-        joined.register_comm_hook(None, lambda _, bucket: average(bucket))
-        return joined
-
-    return Share(seat.rank, seat.count, gather, join)
-
-
-def _wanted() -> Callable[[], bool]:
-    """Whether the task now running is still asked for: its run may have ended, or been killed."""
-    from distributed import get_worker
-
-    worker = get_worker()
-    key = worker.get_current_task()
-
-    def wanted() -> bool:
-        task = worker.state.tasks.get(key)
-        return task is not None and task.state == "executing"
-
-    return wanted
-
-
-def _choose_interface(address: str) -> None:
-    """gloo and nccl ask the machine's name for an address; ranks must meet where dask's workers do."""
-    import socket
-
-    from distributed.comm.addressing import get_address_host
-    from distributed.utils import get_ip_interface
-
-    own = get_address_host(address)
-    for _, name in socket.if_nameindex():
-        try:
-            found = get_ip_interface(name)
-        except ValueError:
-            continue
-        if found == own or (found.startswith("127.") and own.startswith("127.")):
-            os.environ["GLOO_SOCKET_IFNAME"] = os.environ["NCCL_SOCKET_IFNAME"] = name
-            return

@@ -95,11 +95,12 @@ def test_a_gpu_follows_the_cpu(kind: str) -> None:
 
 
 def fitting(folder: Path, steps: int = 12, die: str = "") -> Callable[[Share], dict[str, Any]]:
-    """A phase with a checkpoint every four steps. `die`: how rank 1 ends at its step 6, once."""
+    """A phase with a checkpoint every four steps. `die`: how rank 1 ends at its step 6, once; or its worker."""
     at = str(folder)
 
     def work(share: Share) -> dict[str, Any]:
         import os
+        import time
         from pathlib import Path
 
         import numpy as np
@@ -118,8 +119,9 @@ def fitting(folder: Path, steps: int = 12, die: str = "") -> Callable[[Share], d
                 mark = folder / "died"
                 if die and share.rank == 1 and index == 6 and not mark.exists():
                     mark.touch()
-                    if die == "killed":
-                        os.kill(os.getpid(), signal.SIGKILL)
+                    if die != "raised":
+                        os.kill(os.getpid() if die == "killed" else os.getppid(), signal.SIGKILL)
+                        time.sleep(60)
                     raise RuntimeError("connection lost")
                 return super().step(index)
 
@@ -138,7 +140,7 @@ def steps_of(folder: Path, rank: int) -> list[int]:
     return [int(line) for line in (folder / f"rank{rank}").read_text().split()]
 
 
-@pytest.mark.parametrize("die", ["killed", "raised"])
+@pytest.mark.parametrize("die", ["killed", "worker killed", "raised"])
 def test_a_lost_rank_ends_in_the_model_of_an_undisturbed_gang(client: Any, tmp_path: Path, die: str) -> None:
     """Of three ranks, so that the order of sums would show."""
     for name in ("one", "two"):
@@ -149,7 +151,7 @@ def test_a_lost_rank_ends_in_the_model_of_an_undisturbed_gang(client: Any, tmp_p
     assert again == undisturbed
     assert [row["step"] for row in again["record"]] == list(range(12))
     assert steps_of(tmp_path / "two", 1) == [*range(7), *range(4, 12)], "it went on from the checkpoint of step 4"
-    assert len(before - set(client.run(os.getpid).values())) == (die == "killed")
+    assert len(before - set(client.run(os.getpid).values())) == (die == "worker killed")
 
 
 def test_a_gang_that_is_lost_again_and_again_gives_up_and_can_go_on(client: Any, tmp_path: Path) -> None:
@@ -307,3 +309,38 @@ def test_the_command_line_trains_with_a_gang_and_goes_on_where_it_was(mini: Any,
     other = mini.cli(*words)
     assert other.returncode == 2 and "gang: 2 -> 1" in other.stderr
     assert "train autoencoder" in other.stderr.split("kept:")[0]
+
+
+def test_what_keeps_ranks_from_meeting_is_told(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def closed(*seat: object) -> None:
+        from tile_engine.errors import SettingsError
+
+        raise SettingsError("no port may be opened here", "E_TEST")
+
+    monkeypatch.setattr(gang, "_open", closed)
+    with pytest.raises(SettingsError, match="no port may be opened here"):
+        train(client, training("reconstruction"), 2)
+
+
+def test_a_gang_whose_scheduler_is_gone_ends_with_75(by_hand: Any, tmp_path: Path) -> None:
+    from distributed import Client
+
+    begun = tmp_path / "begun"
+
+    def work(share: Share) -> None:
+        begun.touch()
+        time.sleep(600)
+
+    def kill() -> None:
+        while not begun.exists():
+            time.sleep(0.1)
+        by_hand.scheduler.kill()
+
+    with Client(by_hand.address, timeout="5s", set_as_default=False) as connected:
+        connected.wait_for_workers(2, timeout=60)
+        killer = threading.Thread(target=kill)
+        killer.start()
+        with pytest.raises(UnfinishedError, match="scheduler is gone") as caught:
+            train(connected, work, 2)
+        killer.join()
+    assert caught.value.code == "E_SCHEDULER_LOST"

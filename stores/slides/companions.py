@@ -13,6 +13,7 @@ _SERIES, _PIXELS = (0x0020, 0x000E), (0x7FE0, 0x0000)
 """Tags of the series instance UID and of the first thing behind all that matters here."""
 _LONG = (b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV")
 _OPEN_END = 0xFFFFFFFF
+_PAIRS = dict.fromkeys((".hdr", ".hdr.gz"), (".img", ".img.gz")) | {".nhdr": (".raw", ".raw.gz")}
 _LISTS, _DICOM = (".vms", ".vmu"), (".dcm", ".dicom", "")
 
 
@@ -37,9 +38,12 @@ def companions(files: Iterable[Path]) -> Mapping[str, str]:
 
 def parts(slide: Path) -> Iterator[tuple[Path, str, int]]:
     """Every file that a slide needs, with its place beside the slide and its bytes: the slide itself (all files of a
-    folder), the folder of an MRXS file, the images that a VMS file lists, the other files of a DICOM series."""
+    folder), the folder of an MRXS file, the images that a VMS file lists, the other files of a DICOM series, the voxels of
+    a header that lies in a file of its own."""
     if slide.suffix.lower() == ".mrxs":
         yield from _below(slide.with_suffix(""))
+    elif pair := partners(slide):
+        yield from ((path, path.name, path.stat().st_size) for path in pair)
     elif slide.suffix.lower() in (*_LISTS, *_DICOM):
         beside = [path for path in slide.parent.iterdir() if path.suffix.lower() in (*_LISTS, *_DICOM, ".jpg", ".opt")]
         owned = companions(beside)
@@ -48,6 +52,15 @@ def parts(slide: Path) -> Iterator[tuple[Path, str, int]]:
         yield slide, slide.name, slide.stat().st_size
     else:
         yield from _below(slide)
+
+
+def partners(file: Path) -> tuple[Path, ...]:
+    """The voxels of a volume whose header is a file of its own (.hdr and .img, .nhdr and .raw); none for other files."""
+    name = file.name.lower()
+    ends = next((pair for end, pair in _PAIRS.items() if name.endswith(end)), ())
+    stem = file.name[: len(file.name) - len(".gz") if name.endswith(".gz") else None].rpartition(".")[0]
+    named = (file.with_name(stem + (end if name == file.name else end.upper())) for end in ends)
+    return tuple(path for path in named if path.is_file())[:1]
 
 
 def _below(folder: Path) -> Iterator[tuple[Path, str, int]]:

@@ -1,4 +1,4 @@
-"""Manifest: a CSV of slides. Everything wrong with it is found and said at once."""
+"""Manifest: a CSV of slides or volumes. Everything wrong with it is found and said at once."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from pathlib import Path
 from ...errors import SettingsError
 from ..remote import place, real
 from .spacing import number
+from .walk import Kind
 
-KNOWN = ("path", "mpp", "site", "group")
-"""Columns with a meaning; all others are carried along."""
+KNOWN = ("path", "mpp", "site")
+"""Columns that mean the same for every kind of input; those of a kind come to them, all others are carried along."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of a CSV of slides."""
+    """One row of a list of images."""
 
     path: Path
     mpp: float | None = None
@@ -27,49 +28,74 @@ class Row:
     group: str = ""
     extra: dict[str, str] = field(default_factory=dict)
     """All other columns, as text."""
+    part: str = ""
+    """What is meant inside the file or folder."""
 
 
-def read_manifest(path: Path) -> list[Row]:
+def read_manifest(path: Path, kind: Kind) -> list[Row]:
     """The rows of a CSV; paths are relative to the CSV. Raises SettingsError (E_MANIFEST) that lists all problems."""
+    lines, problems = rows_of(path, "path")
+    rows: list[Row] = []
+    seen: dict[tuple[str, str], int] = {}
+    for line, values in lines:
+        row, wrong = _row(values, path.parent, kind)
+        problems += [f"line {line}: {what}" for what in wrong]
+        if row is not None:
+            key = real(row.path), row.part
+            if key in seen:
+                problems.append(f"line {line}: {values['path']!r} is the same file as in line {seen[key]}")
+            seen.setdefault(key, line)
+            rows.append(row)
+    refuse(path, problems, kind)
+    return rows
+
+
+def columns_of(path: Path) -> list[str]:
+    """Names of the columns of a list."""
+    return _table(path)[0]
+
+
+def rows_of(path: Path, key: str) -> tuple[list[tuple[int, dict[str, str]]], list[str]]:
+    """(line, column -> cell) of every row of a list that has the column `key`, and what is wrong with the table."""
+    names, lines = _table(path)
+    problems = [f"column {name!r} appears twice" for name in sorted({n for n in names if n and names.count(n) > 1})]
+    if key not in names:
+        problems.append(f"column {key!r} is missing; there are {', '.join(map(repr, names)) or 'no columns'}")
+    rows = []
+    for line, cells in lines if key in names else []:
+        if len(cells) > len(names) and any(cell.strip() for cell in cells[len(names) :]):
+            problems.append(f"line {line}: {len(cells)} cells under {len(names)} columns")
+            continue
+        rows.append((line, dict(zip(names, (cell.strip() for cell in cells), strict=False))))
+    return rows, problems
+
+
+def refuse(path: Path, problems: list[str], kind: Kind) -> None:
+    """Raises SettingsError (E_MANIFEST) with all problems, if there are any."""
+    if problems:
+        raise SettingsError(
+            f"{path}: {len(problems)} problem{'s' if len(problems) > 1 else ''} in the list of {kind.word}s, so it is not "
+            "clear what to work on. Correct:\n" + "\n".join(f"  - {problem}" for problem in problems),
+            "E_MANIFEST",
+        )
+
+
+def _table(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """Column names, and the cells of each line with its number."""
     text = _text(path)
     header = text.split("\n", 1)[0]
     delimiter = max(",;\t", key=header.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=False)
     lines = [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
-    names = [_column(cell) for cell in (lines[0][1] if lines else [])]
-    problems = [f"column {name!r} appears twice" for name in sorted({n for n in names if n and names.count(n) > 1})]
-    if "path" not in names:
-        problems.append(f"column 'path' is missing; there are {', '.join(map(repr, names)) or 'no columns'}")
-    rows: list[Row] = []
-    seen: dict[str, int] = {}
-    for line, cells in lines[1:] if "path" in names else []:
-        if len(cells) > len(names) and any(cell.strip() for cell in cells[len(names) :]):
-            problems.append(f"line {line}: {len(cells)} cells under {len(names)} columns")
-            continue
-        values = dict(zip(names, (cell.strip() for cell in cells), strict=False))
-        row, wrong = _row(values, path.parent)
-        problems += [f"line {line}: {what}" for what in wrong]
-        if row is not None:
-            key = real(row.path)
-            if key in seen:
-                problems.append(f"line {line}: {values['path']!r} is the same file as in line {seen[key]}")
-            seen.setdefault(key, line)
-            rows.append(row)
-    if problems:
-        raise SettingsError(
-            f"{path}: {len(problems)} problem{'s' if len(problems) > 1 else ''} in the list of slides, so it is not clear "
-            "what to work on. Correct:\n" + "\n".join(f"  - {problem}" for problem in problems),
-            "E_MANIFEST",
-        )
-    return rows
+    return [_column(cell) for cell in (lines[0][1] if lines else [])], lines[1:]
 
 
 def _column(cell: str) -> str:
     name = cell.strip()
-    return name.lower() if name.lower() in KNOWN else name
+    return name.lower() if name.lower() in (*KNOWN, "group", "subject", "part", "participant_id") else name
 
 
-def _row(values: dict[str, str], folder: Path) -> tuple[Row | None, list[str]]:
+def _row(values: dict[str, str], folder: Path, kind: Kind) -> tuple[Row | None, list[str]]:
     """A row, or None, and what is wrong with it."""
     given = values.get("path", "")
     if not given:
@@ -84,8 +110,13 @@ def _row(values: dict[str, str], folder: Path) -> tuple[Row | None, list[str]]:
     if not path.exists():
         wrong.append(f"{given!r} is not there (looked for {path})")
         return None, wrong
-    extra = {name: value for name, value in values.items() if name and name not in KNOWN}
-    return Row(path, mpp, values.get("site", ""), values.get("group", ""), extra), wrong
+    roles = {
+        role: column for column, role in kind.columns.items() if column in values
+    }  # the last column of a role has it
+    known = (*KNOWN, *roles.values())
+    extra = {name: value for name, value in values.items() if name and name not in known}
+    group, part = (values.get(roles.get(role, ""), "") for role in ("group", "part"))
+    return Row(path, mpp, values.get("site", ""), group, extra, part), wrong
 
 
 def _text(path: Path) -> str:

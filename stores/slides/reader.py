@@ -12,7 +12,7 @@ from ...errors import SlideError
 from ..frame import Array, Box, Frame
 from ..remote import place
 from ..stage import Lease, near, wanted
-from . import openslide_reader, picture_reader, tiff_reader, zarr_reader
+from . import openslide_reader, picture_reader, tiff_reader, zarr_levels, zarr_reader
 from .cohort import fingerprint
 from .head import head_of, kind_of, misnamed, not_a_slide
 from .pixels import Described, Pixels
@@ -30,7 +30,7 @@ class Reader:
 
 
 READERS = (
-    Reader("ome-zarr", zarr_reader.accepts, zarr_reader.ZarrPixels),
+    Reader("ome-zarr", zarr_levels.accepts, zarr_reader.ZarrPixels),
     Reader("tiff", tiff_reader.accepts, tiff_reader.TiffPixels),
     Reader("openslide", openslide_reader.accepts, openslide_reader.OpenSlidePixels),
     Reader("picture", picture_reader.accepts, picture_reader.PicturePixels),

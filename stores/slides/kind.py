@@ -1,0 +1,59 @@
+"""Kind: which files are slides, by their content where that can be looked at, and what belongs together."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+
+from ...errors import SlideError
+from ..remote import ObjectPath
+from .companions import companions
+from .head import head_of, kind_of
+from .walk import Kind, Seen, named_like
+
+_PICTURES = frozenset({"TIFF", "PNG", "JPEG", "JPEG 2000", "WebP", "BMP", "DICOM", "Zeiss CZI"})
+SUFFIXES = frozenset({
+    ".svs", ".svslide", ".ndpi", ".scn", ".mrxs", ".vms", ".vmu", ".bif", ".czi", ".tif", ".tiff", ".btf", ".tf2", ".tf8",
+    ".qptiff", ".dcm", ".dicom", ".png", ".jpg", ".jpeg", ".jp2", ".j2k", ".jpx", ".webp", ".bmp",
+})  # fmt: skip
+"""Names that promise a slide: such a file is an entry whatever it holds, and is rejected with a reason if it is none."""
+
+
+def plainly_none(file: Path, kind: Kind, kinds: Collection[str]) -> str:
+    """Why a file is no input of a kind whose content is one of `kinds`; empty for those and for what is named like one.
+
+    In an object store names decide: looking into every object would cost a request.
+    """
+    if named_like(kind.suffixes, file):
+        return ""
+    if isinstance(file, ObjectPath):
+        return f"is not named like a {kind.word}"
+    if file.name.upper() == "DICOMDIR":
+        return "is an index of DICOM files"
+    try:
+        content = kind_of(head_of(file))
+    except SlideError as error:
+        return "is empty" if error.code == "E_EMPTY" else "cannot be read"
+    return "" if content in kinds else f"is no {kind.word} but {content}"
+
+
+def _gather(files: Sequence[Path]) -> Iterator[Seen]:
+    owned = companions(files)
+    for file in files:
+        yield Seen(
+            file, f"is part of {owned[file.name]}" if file.name in owned else plainly_none(file, SLIDES, _PICTURES)
+        )
+
+
+def _closed(name: str, beside: Collection[str], held: Collection[str]) -> str:
+    for owner in (f"{name}.mrxs", f"{name}.MRXS"):
+        if owner in beside:
+            return f"is part of {owner}"
+    return "is part of an .mrxs file that is not here" if "Slidedat.ini" in held else ""
+
+
+def _expand(path: Path) -> Iterator[Seen]:
+    yield Seen(path)
+
+
+SLIDES = Kind("slide", SUFFIXES, _gather, _expand, _closed, frozenset({".csv"}), {"group": "group"})

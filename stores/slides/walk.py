@@ -1,0 +1,176 @@
+"""Walk: what a folder, a prefix or a glob holds, with an answer for everything seen. What counts is passed in as a `Kind`, so
+that slides and volumes are looked for in the same way."""
+
+from __future__ import annotations
+
+import glob
+import os
+import stat
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from ..remote import ObjectPath
+from .zarr_levels import METADATA, holds_image
+from .zarr_levels import accepts as is_zarr
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One thing that was seen: an input, or why it is none."""
+
+    path: Path
+    why: str = ""
+    """Why it is no input; empty if it is one."""
+    part: str = ""
+    """What is meant inside the file or folder; empty for all of it."""
+    extra: Mapping[str, str] = field(default_factory=dict)
+    """What is known of it beside its pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What somebody looks for."""
+
+    word: str
+    """One of them, in words: "slide"."""
+    suffixes: frozenset[str]
+    """Endings of file names that promise one, dot and all; they are not part of its id."""
+    gather: Callable[[Sequence[Path]], Iterator[Seen]]
+    """What the files of one folder are, each alone or several together."""
+    expand: Callable[[Path], Iterator[Seen]]
+    """What a single path stands for, which a person has named."""
+    closed: Callable[[str, Collection[str], Collection[str]], str]
+    """Why a folder is not walked into, from its name, the names beside it and those in it; empty if it is."""
+    lists: frozenset[str]
+    """Suffixes of files that list inputs."""
+    columns: Mapping[str, str]
+    """What columns of such a list mean: the name of the column -> "group" or "part"; of two for one, the later has it."""
+
+
+def walk(root: Path, kind: Kind) -> Iterator[Seen]:
+    """Everything in a folder and its subfolders."""
+    if isinstance(root, ObjectPath):
+        yield from _shelf(root.children(), kind)
+    else:
+        yield from _folder(root, root, kind, {os.path.realpath(root)})
+
+
+def fitting(pattern: ObjectPath, kind: Kind) -> Iterator[Seen]:
+    """Everything whose whole path fits a glob, in which ** stands for any number of folders."""
+    fixed = next(p for p in reversed((pattern, *pattern.parents)) if glob.has_magic(p.name)).parent
+    parts = pattern.relative_to(fixed).parts
+    return (one for one in walk(fixed, kind) if _fits(one.path.relative_to(fixed).parts, parts))
+
+
+def globbed(root: Path, pattern: str, kind: Kind) -> Iterator[Seen]:
+    """Everything below a folder that fits a glob; folders are looked into by more of the pattern alone."""
+    files: dict[Path, list[Path]] = {}
+    for path in sorted(root.glob(pattern)):
+        if path.name.startswith("."):
+            yield Seen(path, "is hidden")
+        elif path.is_dir():
+            yield Seen(path, "" if is_zarr(path, b"") and holds_image(path) else "is a folder")
+        elif not path.is_file():
+            yield Seen(path, "is neither a file nor a folder")
+        else:
+            files.setdefault(path.parent, []).append(path)
+    for beside in files.values():
+        yield from kind.gather(beside)
+
+
+def _folder(folder: Path, root: Path, kind: Kind, seen: set[str]) -> Iterator[Seen]:
+    try:
+        children = sorted(folder.iterdir())
+    except OSError as error:
+        yield Seen(folder, f"cannot be listed ({error.strerror})")
+        return
+    files = []
+    for child in children:
+        try:
+            reason = _unlooked(child, root)
+            mode = 0 if reason else child.stat().st_mode
+        except OSError as error:
+            reason, mode = f"cannot be looked at ({error.strerror})", 0
+        if reason:
+            yield Seen(child, reason)
+        elif not stat.S_ISDIR(mode):
+            files.append(child)
+        elif (real := os.path.realpath(child)) in seen:
+            yield Seen(child, "is a link in a circle, or a second way to the same folder")
+        else:
+            seen.add(real)
+            if why := _shut(child, {one.name for one in children}, kind):
+                yield Seen(child, why)
+            elif is_zarr(child, b""):
+                yield Seen(child)
+            else:
+                yield from _folder(child, root, kind, seen)
+    yield from kind.gather(files)
+
+
+def _unlooked(path: Path, root: Path) -> str:
+    """Why a directory entry is not even looked into; empty if it is."""
+    if path.name.startswith("."):
+        return "is hidden"
+    if path.is_symlink():
+        if not path.exists():
+            return "is a link to nothing"
+        if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root)):
+            return "is a link that leads out of the folder"
+    mode = path.stat().st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        return "is neither a file nor a folder"
+    return "" if os.access(path, os.R_OK) else "may not be read (permissions)"
+
+
+def _shut(folder: Path, beside: Collection[str], kind: Kind) -> str:
+    if (folder / "run.json").exists():
+        return "was written by tile-engine"
+    try:
+        held = {child.name for child in folder.iterdir()}
+    except OSError:
+        return ""  # said when it is walked into
+    if why := kind.closed(folder.name, beside, held):
+        return why
+    return _no_image(folder) if is_zarr(folder, b"") or folder.suffix.lower() == ".zarr" else ""
+
+
+def _no_image(folder: Path) -> str:
+    return "" if holds_image(folder) else "is a zarr folder without an image (no multiscales)"
+
+
+def _shelf(listing: tuple[list[ObjectPath], list[ObjectPath]], kind: Kind) -> Iterator[Seen]:
+    """The same under a prefix of an object store, where each look costs a request."""
+    folders, files = listing
+    names = {file.name for file in files}
+    for child in folders:
+        inside = child.children()
+        held = {file.name for file in inside[1]}
+        if child.name.startswith("."):
+            yield Seen(child, "is hidden")
+        elif "run.json" in held:
+            yield Seen(child, "was written by tile-engine")
+        elif why := kind.closed(child.name, names, held):
+            yield Seen(child, why)
+        elif held & METADATA or child.suffix.lower() == ".zarr":
+            yield Seen(child, _no_image(child))
+        else:
+            yield from _shelf(inside, kind)
+    yield from (Seen(file, "is hidden") for file in files if file.name.startswith("."))
+    yield from kind.gather([file for file in files if not file.name.startswith(".")])
+
+
+def _fits(names: Sequence[str], pattern: Sequence[str]) -> bool:
+    """Whether a path's names fit those of a glob."""
+    if not pattern:
+        return not names
+    if pattern[0] == "**":
+        return any(_fits(names[i:], pattern[1:]) for i in range(len(names) + 1))
+    return bool(names) and fnmatchcase(names[0], pattern[0]) and _fits(names[1:], pattern[1:])
+
+
+def named_like(suffixes: Iterable[str], path: Path) -> bool:
+    """Whether a file's name ends like one of these."""
+    return path.name.lower().endswith(tuple(suffixes))

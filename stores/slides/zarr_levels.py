@@ -1,0 +1,193 @@
+"""Levels: the arrays of an OME-Zarr image that someone else wrote, 0.4 on zarr v2 or 0.5 on zarr v3, flat or deep.
+
+All metadata is checked before an array is opened."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from ...errors import SlideError
+from ..frame import Frame
+from ..ngff import frames_of
+
+MAX_CHUNK = 2**30
+"""Bytes of one chunk; 1 kB of metadata can claim any."""
+MAX_SIDE = 2**31
+MAX_LEVELS = 32
+MAX_CHANNELS = 64
+CODECS = frozenset({
+    "blosc", "zstd", "zlib", "gzip", "lz4", "bz2", "lzma", "shuffle", "delta", "fixedscaleoffset", "crc32", "crc32c",
+    "adler32", "fletcher32", "packbits", "bytes", "transpose", "sharding_indexed", "numcodecs.blosc", "numcodecs.zstd",
+    "numcodecs.zlib", "numcodecs.lz4", "numcodecs.shuffle", "numcodecs.delta", "numcodecs.bz2", "numcodecs.lzma",
+    "numcodecs.gzip",
+})  # fmt: skip
+"""Codecs that only move bytes; anything that could run code (pickle and the like) is refused by not being here."""
+
+
+METADATA = frozenset({"zarr.json", ".zgroup", ".zattrs", ".zarray"})
+"""Files of which one at least lies in every zarr folder."""
+
+
+def accepts(path: Path, head: bytes) -> bool:
+    return path.is_dir() and any((path / name).is_file() for name in sorted(METADATA))
+
+
+def attributes_of(path: Path) -> dict[str, Any]:
+    """A group's attributes as its metadata files have them; empty where there are none. Raises SlideError (E_NGFF)."""
+    v3 = _json(path / "zarr.json")
+    found = v3.get("attributes", {}) if v3 else _json(path / ".zattrs")
+    return found if isinstance(found, dict) else {}
+
+
+def holds_image(path: Path) -> bool:
+    """Whether a folder is an OME-Zarr image (has multiscales)."""
+    try:
+        attributes = attributes_of(path)
+    except SlideError:
+        return False
+    ome = attributes.get("ome", attributes)
+    return isinstance(ome, dict) and bool(ome.get("multiscales"))
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """The first multiscale image of a group."""
+
+    axes: tuple[str, ...]
+    """Names of the arrays' axes, in order."""
+    arrays: tuple[Any, ...]
+    """zarr arrays, finest first."""
+    frames: tuple[Frame, ...]
+    """Of the spatial axes, in the arrays' order."""
+    scaled: bool
+    """Whether the metadata state lengths at all."""
+    notes: tuple[str, ...]
+
+
+def open_levels(path: Path, kinds: Collection[str], word: str) -> Levels:
+    """The levels of an image whose pixels are one of `kinds`, as numpy writes types; `word` names them to people.
+
+    Raises SlideError: E_NOT_A_SLIDE, E_NGFF, E_PATH, E_MISSING_COMPANION, E_UNSUPPORTED_PIXELS, E_MALFORMED, E_BOMB.
+    """
+    if not holds_image(path):
+        raise SlideError(
+            f"{path.name}: is a zarr folder without multiscales metadata, so nothing says which arrays are levels of "
+            "an image; plates are read field by field. Give the folder of one image.",
+            "E_NOT_A_SLIDE",
+        )
+    attributes = attributes_of(path)
+    try:
+        multiscales = attributes.get("ome", attributes)["multiscales"]
+        names = [str(dataset["path"]) for dataset in multiscales[0]["datasets"]][:MAX_LEVELS]
+    except (KeyError, IndexError, TypeError, AttributeError) as error:
+        raise bad(path, f"its multiscales metadata lacks {error}") from error
+    if not names:
+        raise bad(path, "its multiscales metadata lists no levels")
+    notes = (f"{len(multiscales)} multiscales; the first is read",) if len(multiscales) > 1 else ()
+    arrays = [_array(path, name, kinds, word) for name in names]
+    axes, frames = frames_of(attributes, [array.shape for array in arrays])
+    if any(len(array.shape) != len(axes) for array in arrays):
+        raise bad(path, f"its {len(axes)} axes do not fit its arrays of shapes {[a.shape for a in arrays]}")
+    if not {"y", "x"} <= set(axes) or set(axes) - set("tczyx"):
+        raise bad(path, f"its axes are {axes}; y and x are needed, and t, c, z are all that is read beside them")
+    channels, first = [a.shape[axes.index("c")] if "c" in axes else 1 for a in arrays], arrays[0]
+    if max(channels) > MAX_CHANNELS or len({*channels}) > 1 or any(a.dtype != first.dtype for a in arrays):
+        raise SlideError(
+            f"{path.name}: levels need the same pixels and at most {MAX_CHANNELS} channels; found shapes "
+            f"{[a.shape for a in arrays]} of {[a.dtype.name for a in arrays]}.",
+            "E_UNSUPPORTED_PIXELS",
+        )
+    space = [a for a in multiscales[0].get("axes", []) if isinstance(a, dict) and a.get("name") in ("z", "y", "x")]
+    scaled = any("unit" in a for a in space) or any(s != 1 for s in frames[0].spacing[-2:])
+    return Levels(tuple(axes), tuple(arrays), frames, scaled, notes)
+
+
+def bad(path: Path, why: str) -> SlideError:
+    """The error for metadata that make no sense."""
+    return SlideError(f"{path.name}: {why}. Check the store with an OME-NGFF validator.", "E_NGFF")
+
+
+def _array(path: Path, name: str, kinds: Collection[str], word: str) -> Any:
+    """Open one level after its metadata has been found harmless."""
+    parts = PurePosixPath(name).parts
+    folder = path.joinpath(*parts)
+    if ".." in parts or PurePosixPath(name).is_absolute() or not folder.resolve().is_relative_to(path.resolve()):
+        raise SlideError(f"{path.name}: its level {name!r} lies outside the folder; refused.", "E_PATH")
+    meta = _json(folder / "zarr.json") or _json(folder / ".zarray")
+    if not meta:
+        raise SlideError(
+            f"{path.name}: its level {name!r} has no array metadata; part of the folder was not copied.",
+            "E_MISSING_COMPANION",
+        )
+    _check(path, name, meta)
+    kind = str(meta.get("data_type", meta.get("dtype")))
+    if kind.lstrip("|<>") not in kinds:
+        raise SlideError(
+            f"{path.name}: level {name!r} has pixels of type {kind}; {word} are read.", "E_UNSUPPORTED_PIXELS"
+        )
+    import zarr
+
+    try:
+        return zarr.open_array(folder, mode="r")
+    except Exception as error:  # zarr raises whatever odd metadata leads it to
+        raise bad(path, f"level {name!r} cannot be opened ({type(error).__name__}: {error})") from error
+
+
+def _check(path: Path, name: str, meta: dict[str, Any]) -> None:
+    foreign = sorted({codec for codec in _codecs(meta) if codec not in CODECS})
+    if foreign:
+        raise SlideError(
+            f"{path.name}: level {name!r} is packed with {', '.join(foreign)}, which is not among the codecs "
+            "that are trusted. Rewrite it with blosc or zstd.",
+            "E_UNSUPPORTED_PIXELS",
+        )
+    shape, chunk = meta.get("shape", []), _chunk(meta)
+    sizes = [*shape, *chunk]
+    if not shape or len(shape) != len(chunk) or any(not isinstance(n, int) or not 0 < n < MAX_SIDE for n in sizes):
+        raise SlideError(f"{path.name}: level {name!r} claims shape {shape} in chunks of {chunk}.", "E_MALFORMED")
+    if math.prod(chunk) * 2 > MAX_CHUNK:
+        raise SlideError(
+            f"{path.name}: level {name!r} has chunks of {chunk}, more than {MAX_CHUNK} bytes each; it cannot "
+            "be read within bounded memory. Rewrite it in smaller chunks.",
+            "E_BOMB",
+        )
+
+
+def _json(path: Path) -> dict[str, Any]:
+    """A small JSON object from disk; empty where there is no such file."""
+    try:
+        with path.open("rb") as file:
+            found = json.loads(file.read(2**24))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, RecursionError) as error:
+        raise SlideError(f"{path.parent.name}/{path.name}: cannot be read ({error}).", "E_NGFF") from error
+    return found if isinstance(found, dict) else {}
+
+
+def _codecs(meta: dict[str, Any]) -> list[str]:
+    """Names of all codecs of an array, those inside a shard too."""
+    if "codecs" not in meta:
+        packed = [meta.get("compressor"), *(meta.get("filters") or [])]
+        return [str(codec.get("id")) for codec in packed if isinstance(codec, dict)]
+    names = []
+    for codec in meta["codecs"]:
+        names.append(str(codec.get("name")) if isinstance(codec, dict) else str(codec))
+        inner = codec.get("configuration", {}) if isinstance(codec, dict) else {}
+        if isinstance(inner, dict) and "codecs" in inner:
+            names += _codecs({"codecs": inner["codecs"] + inner.get("index_codecs", [])})
+    return names
+
+
+def _chunk(meta: dict[str, Any]) -> list[Any]:
+    """Shape of what is decoded at once: the inner chunk of a shard."""
+    for codec in meta.get("codecs", []):
+        if isinstance(codec, dict) and codec.get("name") == "sharding_indexed":
+            return list(codec.get("configuration", {}).get("chunk_shape", []))
+    grid = meta.get("chunk_grid", {})
+    return list(grid.get("configuration", {}).get("chunk_shape", []) if grid else meta.get("chunks", []))

@@ -44,6 +44,37 @@ class Shuffled:
         return np.sort(self._order[place * self.size : (place + 1) * self.size])
 
 
+class Stratified:
+    """Batches of `size` without repeats in which known classes are equally frequent; -1 = unknown, at most a half.
+
+    A class with fewer items than its part gives all of them, and what is missing comes from the others.
+
+    >>> labels = np.array([0] * 90 + [1] * 10)
+    >>> np.bincount(labels[Stratified(labels, size=8, seed=0, name="demo")[5]]).tolist()
+    [4, 4]
+    """
+
+    def __init__(self, labels: Array, size: int, seed: int, name: str) -> None:
+        values, counts = np.unique(labels, return_counts=True)
+        size = min(size, len(labels))
+        known = values >= 0
+        wanted = np.minimum(counts / len(labels), 0.5 if known.any() else 1.0)
+        wanted[known] = (1.0 - wanted[~known].sum()) / max(1, np.count_nonzero(known))
+        given = np.minimum(np.floor(wanted * size).astype(int), counts)
+        while given.sum() < size:
+            short = np.where(given < counts, wanted * size - given, -np.inf)
+            given[short.argmax()] += 1
+        self._members = [np.flatnonzero(labels == value) for value in values]
+        self._parts = [
+            Shuffled(int(count), int(part), seed, f"{name}/{value}") if part else None
+            for value, count, part in zip(values, counts, given, strict=True)
+        ]
+
+    def __getitem__(self, index: int) -> Array:
+        pairs = zip(self._members, self._parts, strict=True)
+        return np.sort(np.concatenate([members[part[index]] for members, part in pairs if part is not None]))
+
+
 def in_order(count: int, size: int) -> Iterator[Array]:
     """All indices, batch after batch; the last batch may be short."""
     for start in range(0, count, size):

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from .autoencoder import Autoencoder, to_float
 from .batches import Patches, in_order
+from .cae3d import CAE3D
 from .seeds import generator
 from .views import Views
 
-# V views, N patches, F features of a code
+# V views, N patches or volumes, F features of a code, B batch, C channel, Z Y X voxels
+
+Array = npt.NDArray[Any]
 
 
 @torch.inference_mode()
@@ -38,3 +46,35 @@ def encode_views(
             seen = patches_BCYX if view == 0 else kind(patches_BCYX, generator(seed, "codes", number, view))
             codes_VNF[view, index] = autoencoder.encode(seen)[: len(index)].cpu()
     return codes_VNF.clone()
+
+
+@torch.inference_mode()
+def codes_of(network: CAE3D, volumes: Patches, batch: int = 8) -> Array:
+    """Codes (N, F), float32, of volumes as they are; the last batch is padded, so that a code depends on nothing else."""
+    codes_NF = np.empty((len(volumes), network.code), np.float32)
+    for index, seen in _padded(network, volumes, batch):
+        codes_NF[index] = network.encode(seen)[: len(index)].float().cpu().numpy()
+    return codes_NF
+
+
+@torch.inference_mode()
+def reconstructions(network: CAE3D, volumes: Patches, batch: int = 8) -> Iterator[tuple[Array, Array, Array]]:
+    """(rows, volumes, what the network makes of them), batch after batch, float32 in [0, 1], (B, C, Z, Y, X)."""
+    for index, seen in _padded(network, volumes, batch):
+        again = network(seen)[0].float().clamp(0.0, 1.0)
+        yield index, seen[: len(index)].cpu().numpy(), again[: len(index)].cpu().numpy()
+
+
+def squared_errors(network: CAE3D, volumes: Patches, batch: int = 8) -> Array:
+    """Mean squared error of every volume's reconstruction, float64 (N,), of values in [0, 1]."""
+    errors_N = np.empty(len(volumes))
+    for index, volumes_BCZYX, again_BCZYX in reconstructions(network, volumes, batch):
+        errors_N[index] = np.square(again_BCZYX - volumes_BCZYX, dtype=np.float64).mean((1, 2, 3, 4))
+    return errors_N
+
+
+def _padded(network: nn.Module, volumes: Patches, batch: int) -> Iterator[tuple[Array, Tensor]]:
+    device = next(network.parameters()).device
+    for index in in_order(len(volumes), batch):
+        seen = to_float(volumes[index]).to(device)
+        yield index, torch.cat([seen, seen[-1:].expand(batch - len(index), *seen.shape[1:])])

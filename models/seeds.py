@@ -44,10 +44,10 @@ def uniform(shape: tuple[int, ...], low: float, high: float, source: torch.Gener
 def initialise(module: nn.Module, source: torch.Generator) -> None:
     """Draw all weights of a network anew from `source`: He-uniform weights, zero biases, unit norms."""
     for part in module.modules():
-        if isinstance(part, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+        if isinstance(part, nn.Linear | nn.Conv2d | nn.Conv3d | nn.ConvTranspose2d | nn.ConvTranspose3d):
             fan_in = part.weight[0].numel()
-            if isinstance(part, nn.ConvTranspose2d):
-                # Each output pixel of a k = stride transposed convolution sees every input channel once.
+            if isinstance(part, nn.ConvTranspose2d | nn.ConvTranspose3d):
+                # Each output cell of a k = stride transposed convolution sees every input channel once.
                 fan_in = part.in_channels
             bound = (6.0 / fan_in) ** 0.5
             part.weight.copy_(uniform(tuple(part.weight.shape), -bound, bound, source))

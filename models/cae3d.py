@@ -1,0 +1,163 @@
+"""CAE3D: volumes to codes and back; apart from the flat autoencoder because its volumes have any three sides.
+
+```text
+strided   80x96x80 -> 16 x 40x48x40 -> 32 x 20x24x20 -> 64 x 10x12x10 -> 128 x 5x6x5 -> code (150)
+          every step a conv 3³ of stride 2; then one linear layer
+pooled    (conv 3³, conv 3³, max pool 2) once a block -> conv 3³ to a few maps: the code is those maps, laid flat
+```
+Every convolution has GroupNorm and ReLU, so that a volume's code does not depend on its batch. The strided decoder mirrors
+the encoder with transposed convolutions that do not overlap, the pooled one with doubling and convolutions.
+Strided: sizes of Onga et al., IEEE BigData 2019, and Arai et al., EMBC 2018, whose layers are not published.
+Pooled: Yamaguchi et al., Frontiers in Neuroscience 15:652987 (2021).
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from math import prod
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from ..errors import SettingsError
+from .seeds import generator, initialise
+
+# B batch, C channel, Z Y X voxels, F features of a code
+
+Shape = tuple[int, int, int]
+GROUPS = 8
+GAIN = 4.0
+"""Volumes are in [0, 1] and mostly background, which is 0 and stays it: their spread is about a quarter."""
+
+
+class CAE3D(nn.Module):
+    """Convolutional autoencoder of volumes with a code of `code` numbers, or of `maps` small maps laid flat.
+
+    >>> net = CAE3D((32, 48, 32), widths=(8, 16), code=10)
+    >>> codes_BF = net.encode(torch.zeros(2, 1, 32, 48, 32))
+    >>> tuple(codes_BF.shape), tuple(net.decode(codes_BF).shape)
+    ((2, 10), (2, 1, 32, 48, 32))
+    """
+
+    def __init__(
+        self,
+        shape: Shape = (80, 96, 80),
+        widths: tuple[int, ...] = (16, 32, 64, 128),
+        code: int = 150,
+        channels: int = 1,
+        maps: int = 0,
+        source: torch.Generator | None = None,
+    ) -> None:
+        """`shape` z, y, x in voxels; `maps` over 0 makes the pooled network and leaves `code` aside.
+
+        `source` draws the first weights; without it they are those of seed 0. Raises SettingsError.
+        """
+        super().__init__()
+        shape = (shape[0], shape[1], shape[2])
+        self.bottom = halved(shape, len(widths))
+        self._recipe = {"shape": list(shape), "widths": list(widths), "code": code, "channels": channels, "maps": maps}
+        self.shape, self.channels, self.maps = shape, channels, maps
+        self.checkpointing = False
+        """Compute blocks again on the way back rather than keep them: slower, and a fraction of the memory."""
+        make = _pooled if maps else _strided
+        self.encoder, self.decoder = make(channels, tuple(widths), maps)
+        flat = (maps or widths[-1]) * prod(self.bottom)
+        self.code = flat if maps else code
+        self.to_code: nn.Module = nn.Identity() if maps else nn.Linear(flat, code)
+        self.from_code: nn.Module = nn.Identity() if maps else nn.Sequential(nn.Linear(code, flat), nn.ReLU())
+        initialise(self, source or generator(0, "cae3d"))
+
+    def encode(self, volumes_BCZYX: Tensor) -> Tensor:
+        """Codes (B, F) of float volumes in [0, 1]."""
+        deep = self._through(self.encoder, volumes_BCZYX * GAIN)
+        codes_BF: Tensor = self.to_code(deep.flatten(1))
+        return codes_BF
+
+    def decode(self, codes_BF: Tensor) -> Tensor:
+        """Volumes (B, C, Z, Y, X) of codes; about [0, 1], not clipped."""
+        deep = self.from_code(codes_BF).unflatten(1, (-1, *self.bottom))
+        return self._through(self.decoder, deep) / GAIN
+
+    def forward(self, volumes_BCZYX: Tensor) -> tuple[Tensor, Tensor]:
+        """(reconstruction, codes)."""
+        codes_BF = self.encode(volumes_BCZYX)
+        return self.decode(codes_BF), codes_BF
+
+    def recipe(self) -> dict[str, Any]:
+        """What rebuilds this network, without its weights: `CAE3D(**recipe)`."""
+        return dict(self._recipe)
+
+    def _through(self, blocks: nn.Sequential, deep: Tensor) -> Tensor:
+        for block in blocks:
+            again = self.checkpointing and torch.is_grad_enabled()
+            deep = checkpoint(block, deep, use_reentrant=False) if again else block(deep)
+        return deep
+
+
+def halved(shape: Shape, times: int) -> Shape:
+    """`shape` after `times` halvings. Raises SettingsError where a side cannot be halved evenly so often."""
+    multiple = 1 << times
+    if any(side % multiple or side < 2 * multiple for side in shape):
+        near = [max(2, round(side / multiple)) * multiple for side in shape]
+        raise SettingsError(
+            f"volumes of {' x '.join(map(str, shape))} voxels cannot be halved evenly {times} times, as a network of "
+            f"{times} blocks does: every side must be a multiple of {multiple} and at least {2 * multiple}. "
+            f"Use {' x '.join(map(str, near))}, or a network of fewer blocks."
+        )
+    return shape[0] // multiple, shape[1] // multiple, shape[2] // multiple
+
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "onga": {"shape": (80, 96, 80), "widths": (16, 32, 64, 128), "code": 150},
+    "arai": {"shape": (160, 192, 160), "widths": (16, 32, 64, 128, 128), "code": 150},
+    **{
+        f"yamaguchi-{blocks}x{maps}": {"shape": (80, 96, 80), "widths": (16, 32, 64, 64)[:blocks], "maps": maps}
+        for blocks in (1, 2, 3, 4)
+        for maps in (1, 4, 16, 32)
+    },
+}
+"""Arguments of `CAE3D` by name; `yamaguchi-3x16` has three blocks and a code of sixteen maps. The shape may be another."""
+
+
+def preset(name: str, **changes: Any) -> CAE3D:
+    """The network of a preset, some arguments of it changed: `preset("onga", shape=(64, 64, 64))`."""
+    if name not in PRESETS:
+        raise SettingsError(f"there is no network '{name}'. Use one of {', '.join(PRESETS)}.")
+    return CAE3D(**{**PRESETS[name], **changes})
+
+
+def _strided(channels: int, widths: tuple[int, ...], _maps: int) -> tuple[nn.Sequential, nn.Sequential]:
+    down = [
+        nn.Sequential(nn.Conv3d(before, after, 3, 2, 1, bias=False), *_norm(after))
+        for before, after in pairwise((channels, *widths))
+    ]
+    up = [
+        nn.Sequential(nn.ConvTranspose3d(before, after, 2, 2, bias=False), *_norm(after))
+        for before, after in pairwise(widths[::-1])
+    ]
+    return nn.Sequential(*down), nn.Sequential(*up, nn.ConvTranspose3d(widths[0], channels, 2, 2))
+
+
+def _pooled(channels: int, widths: tuple[int, ...], maps: int) -> tuple[nn.Sequential, nn.Sequential]:
+    down = [
+        nn.Sequential(*_conv(before, after), *_conv(after, after), nn.MaxPool3d(2))
+        for before, after in pairwise((channels, *widths))
+    ]
+    up = [
+        nn.Sequential(nn.Upsample(scale_factor=2), *_conv(before, after), *_conv(after, after))
+        for before, after in pairwise((maps, *widths[::-1]))
+    ]
+    return (
+        nn.Sequential(*down, nn.Conv3d(widths[-1], maps, 3, 1, 1)),
+        nn.Sequential(*up, nn.Conv3d(widths[0], channels, 3, 1, 1)),
+    )
+
+
+def _conv(before: int, after: int) -> tuple[nn.Module, ...]:
+    return nn.Conv3d(before, after, 3, 1, 1, bias=False), *_norm(after)
+
+
+def _norm(channels: int) -> tuple[nn.Module, nn.Module]:
+    return nn.GroupNorm(GROUPS if channels % GROUPS == 0 else 1, channels), nn.ReLU(inplace=True)

@@ -1,0 +1,176 @@
+"""Embedding: classes come apart, unlabelled volumes take part, sites are forgotten, and a stop changes no bit."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from tile_engine.errors import SettingsError
+from tile_engine.models import checkpoint
+from tile_engine.models.cae3d import CAE3D
+from tile_engine.models.codes import codes_of, reconstructions, squared_errors
+from tile_engine.models.embedding import KINDS, Embedding, Objective, Task
+from tile_engine.models.phases import train
+from tile_engine.models.share import Share
+from tile_engine.models.volume_views import VolumeViews
+from tile_engine.stores.files import write_whole
+
+
+def volumes(count: int = 24) -> np.ndarray:
+    """Boxes of two thicknesses in many places and brightnesses, uint16 (N, 1, 16, 16, 16)."""
+    draw = np.random.default_rng(0)
+    made = np.zeros((count, 1, 16, 16, 16), np.uint16)
+    for i in range(count):
+        z, y, x = draw.integers(2, 6, 3)
+        thick = 3 + 2 * (i % 2)
+        made[i, 0, z : z + thick, y : y + 8, x : x + 8] = draw.integers(20_000, 60_000)
+    return made
+
+
+LABELS = np.arange(24) % 2
+
+
+def network() -> CAE3D:
+    return CAE3D((16, 16, 16), widths=(8, 16), code=6)
+
+
+def phase(objective: Objective, *, steps: int = 6, share: Share | None = None, **task: Any) -> Embedding:
+    task.setdefault("labels", LABELS)
+    more = {} if share is None else {"share": share}
+    return Embedding(network(), volumes(), steps, 8, task=Task(objective, **task), seed=2, **more)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_phase_stopped_and_loaded_into_a_new_one_ends_with_the_same_bits(kind: Any, tmp_path: Path) -> None:
+    def make() -> Embedding:
+        return phase(Objective(kind, site=0.1, entropy=0.1), sites=LABELS[::-1].copy())
+
+    undisturbed, first, second = make(), make(), make()
+    train(undisturbed)
+    for index in range(3):
+        first.step(index)
+    checkpoint.save(tmp_path / "state.safetensors", first.state(), {"step": 3}, write_whole)
+    tensors, _ = checkpoint.load(tmp_path / "state.safetensors")
+    second.step(0)  # whatever it was before, it goes on from the checkpoint
+    second.load(tensors)
+    train(second, start=3)
+    wanted, found = undisturbed.state(), second.state()
+    assert wanted.keys() == found.keys()
+    assert all(torch.equal(wanted[key], found[key]) for key in wanted)
+    assert any(not torch.equal(wanted[key], value) for key, value in make().state().items())
+
+
+def test_reconstruction_gets_better() -> None:
+    net = network()
+    before = squared_errors(net, volumes(), 8)
+    train(Embedding(net, volumes(), 150, 8, views=VolumeViews(shift=0)))
+    after = squared_errors(net, volumes(), 8)
+    assert after.shape == (24,)
+    assert after.mean() < 0.75 * before.mean()
+
+
+@pytest.mark.parametrize("kind", KINDS[1:])
+def test_known_classes_come_apart(kind: Any) -> None:
+    def separation(codes: np.ndarray) -> float:
+        middle = [codes[label == LABELS].mean(0) for label in (0, 1)]
+        within = np.mean([codes[label == LABELS].std(0).mean() for label in (0, 1)])
+        return float(np.linalg.norm(middle[0] - middle[1]) / within)
+
+    made = phase(Objective(kind, temperature=0.1 if kind == "contrastive" else 10.0), steps=150)
+    before = separation(codes_of(made.network, volumes()))
+    train(made)
+    assert separation(codes_of(made.network, volumes())) > 1.4 * before
+
+
+def test_unlabelled_volumes_take_part() -> None:
+    """With all labels but four hidden the entropy term draws the others towards a class, and all are reconstructed."""
+    some = np.where(np.arange(24) < 4, LABELS, -1)
+    made = phase(Objective("prototypes", entropy=1.0, temperature=30.0), labels=some, steps=150)
+    course: list[dict[str, float]] = []
+    train(made, report=lambda _, figures: course.append(figures))
+    assert np.mean([f["entropy"] for f in course[-9:]]) < 0.95 * np.mean([f["entropy"] for f in course[:9]])
+    assert course[-1]["reconstruction"] < course[0]["reconstruction"]
+
+
+@pytest.mark.parametrize(
+    ("objective", "task", "word"),
+    [
+        ({"kind": "prototypes"}, {"labels": None}, "needs 2 at least"),
+        ({"kind": "prototypes"}, {"labels": np.zeros(24, int)}, "name 1"),
+        ({"site": 1.0}, {}, "fewer than 2 known sites"),
+        ({}, {"labels": np.zeros(3, int)}, "3 labels and 24 sites for 24 volumes"),
+    ],
+)
+def test_what_an_objective_lacks_is_said(objective: dict[str, Any], task: dict[str, Any], word: str) -> None:
+    with pytest.raises(SettingsError, match=word):
+        phase(Objective(**objective), **task)
+
+
+@pytest.mark.parametrize("wrong", [{"kind": "magic"}, {"distance": "l1"}, {"temperature": 0.0}, {"prototypes": 0}])
+def test_an_impossible_objective_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(SettingsError):
+        Objective(**wrong)
+
+
+def test_codes_do_not_depend_on_how_many_volumes_there_are() -> None:
+    net, some = network(), volumes(10)
+    whole = codes_of(net, some, 4)
+    assert whole.shape == (10, 6) and whole.dtype == np.float32
+    assert np.array_equal(codes_of(net, some[:5], 4)[:5], whole[:5])
+    rows = [(index, before, after) for index, before, after in reconstructions(net, some, 4)]
+    assert np.concatenate([index for index, _, _ in rows]).tolist() == list(range(10))
+    assert rows[-1][1].shape == rows[-1][2].shape == (2, 1, 16, 16, 16)
+
+
+class Ranks:
+    """Two trainers in two threads that meet where a gang's ranks do."""
+
+    def __init__(self) -> None:
+        self.barrier, self.slots = threading.Barrier(2), [None, None]
+
+    def share(self, rank: int) -> Share:
+        def meet(rows: torch.Tensor) -> list[torch.Tensor]:
+            self.slots[rank] = rows
+            self.barrier.wait(60)
+            both = list(self.slots)
+            self.barrier.wait(60)
+            return both
+
+        class Gather(torch.autograd.Function):
+            @staticmethod
+            def forward(ctx: Any, rows: torch.Tensor) -> torch.Tensor:
+                return torch.cat(meet(rows.detach()))
+
+            @staticmethod
+            def backward(ctx: Any, *gradients: torch.Tensor) -> torch.Tensor:
+                return sum(meet(gradients[0].clone())).chunk(2)[rank]
+
+        def join(network: torch.nn.Module) -> torch.nn.Module:
+            for parameter in network.parameters():
+                parameter.register_hook(lambda gradient: sum(meet(gradient.clone())) / 2)
+            return network
+
+        return Share(rank, 2, Gather.apply, join)
+
+
+@pytest.mark.parametrize("kind", ["prototypes", "proxy"])
+def test_two_trainers_are_one(kind: Any) -> None:
+    objective = Objective(kind, site=0.1)
+    sites = np.arange(24) // 12
+    alone, ranks = phase(objective, sites=sites), Ranks()
+    both = [phase(objective, sites=sites, share=ranks.share(rank)) for rank in (0, 1)]
+    threads = [threading.Thread(target=train, args=(one,), daemon=True) for one in both]
+    for thread in threads:
+        thread.start()
+    train(alone)
+    for thread in threads:
+        thread.join(60)
+    wanted = alone.network.state_dict()
+    for one in both:
+        assert all(torch.allclose(wanted[k], v, atol=2e-3) for k, v in one.network.state_dict().items())
+    assert all(torch.equal(v, both[1].network.state_dict()[k]) for k, v in both[0].network.state_dict().items())

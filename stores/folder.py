@@ -16,9 +16,12 @@ class Folder:
     """OUT, and the paths below it."""
 
     out: Path
+    images: str = "slides"
+    """What the run is on: "slides" or "volumes"; its stores lie in a folder of that name."""
 
     def slide(self, slide: str) -> Path:
-        return self.out / "slides" / f"{slide}.ome.zarr"
+        """The store of a slide, or of a volume."""
+        return self.out / self.images / f"{slide}.ome.zarr"
 
     def layer(self, slide: str, name: str) -> Path:
         return self.slide(slide) / ("labels" if name in LABELS else "layers") / name

@@ -7,14 +7,14 @@ import hashlib
 import os
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ...errors import NoInputError, SlideError
 from ..remote import ObjectPath, place, real
 from .companions import partners
-from .kind import SLIDES, SUFFIXES
+from .kind import SLIDES
 from .manifest import read_manifest
 from .walk import Kind, Seen, fitting, globbed, walk
 from .zarr_levels import accepts as is_zarr
@@ -84,7 +84,7 @@ def find(spec: str | Path | Sequence[str | Path], kind: Kind, special: Special =
         cohort = Cohort(tuple(entries.values()), tuple(item for part in parts for item in part.ignored), root)
     if not cohort.entries:
         raise _nothing(", ".join(map(str, specs)), cohort, kind)
-    return replace(cohort, entries=_named(cohort.entries, cohort.root, kind.suffixes))
+    return replace(cohort, entries=_named(cohort.entries, cohort.root, kind))
 
 
 def _find(spec: str | Path, kind: Kind, special: Special) -> Cohort:
@@ -171,16 +171,16 @@ def _relative(path: Path, root: Path) -> str:
     return Path(os.path.relpath(str(path), str(root))).as_posix()
 
 
-def _named(entries: Sequence[SlideEntry], root: Path, suffixes: Collection[str]) -> tuple[SlideEntry, ...]:
+def _named(entries: Sequence[SlideEntry], root: Path, kind: Kind) -> tuple[SlideEntry, ...]:
     """The same entries with ids; should two hashes begin alike, longer ones tell them apart."""
     for digits in (8, 16, 64):
-        ids = [slide_id(_relative(e.path, root), digits, part=e.part, suffixes=suffixes) for e in entries]
+        ids = [slide_id(_relative(e.path, root), digits, part=e.part, kind=kind) for e in entries]
         if len({one.lower() for one in ids}) == len(ids):
             break
     return tuple(replace(entry, id=one) for entry, one in zip(entries, ids, strict=True))
 
 
-def slide_id(name: str, digits: int = 8, *, part: str = "", suffixes: Collection[str] = SUFFIXES) -> str:
+def slide_id(name: str, digits: int = 8, *, part: str = "", kind: Kind = SLIDES) -> str:
     """Id of an image from its name and the part of it that is meant: plain letters, at most 40 of them, and a hash.
 
     >>> slide_id("Zürich/Fall 7.svs"), slide_id("case.svs", part="t=3")
@@ -188,10 +188,12 @@ def slide_id(name: str, digits: int = 8, *, part: str = "", suffixes: Collection
     """
     stem = Path(name).name
     for _ in range(2):
-        stem = re.sub(r"(?i)(?<=.)\.(ome|zarr|tif|tiff|" + "|".join(s[1:] for s in sorted(suffixes)) + ")$", "", stem)
+        stem = re.sub(
+            r"(?i)(?<=.)\.(ome|zarr|tif|tiff|" + "|".join(s[1:] for s in sorted(kind.suffixes)) + ")$", "", stem
+        )
     part = re.sub(r"[^A-Za-z0-9_.]+", "-", part)[:20]
     plain = unicodedata.normalize("NFKD", stem).encode("ascii", "ignore").decode()
-    plain = re.sub(r"[^A-Za-z0-9_.]+", "-", plain)[: 40 - len(part)].strip("-._") or "slide"
+    plain = re.sub(r"[^A-Za-z0-9_.]+", "-", plain)[: 40 - len(part)].strip("-._") or kind.word
     whole = f"{name}#{part}" if part else name
     mark = hashlib.sha256(whole.encode("utf-8", "surrogateescape")).hexdigest()[:digits]
     return "-".join(word for word in (plain, part, mark) if word)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 from ...errors import SlideError
@@ -19,7 +19,11 @@ SUFFIXES = frozenset({
 """Names that promise a slide: such a file is an entry whatever it holds, and is rejected with a reason if it is none."""
 
 
-def plainly_none(file: Path, kind: Kind, kinds: Collection[str]) -> str:
+def _content(file: Path) -> str:
+    return kind_of(head_of(file))
+
+
+def plainly_none(file: Path, kind: Kind, kinds: Collection[str], content: Callable[[Path], str] = _content) -> str:
     """Why a file is no input of a kind whose content is one of `kinds`; empty for those and for what is named like one.
 
     In an object store names decide: looking into every object would cost a request.
@@ -31,10 +35,10 @@ def plainly_none(file: Path, kind: Kind, kinds: Collection[str]) -> str:
     if file.name.upper() == "DICOMDIR":
         return "is an index of DICOM files"
     try:
-        content = kind_of(head_of(file))
+        found = content(file)
     except SlideError as error:
         return "is empty" if error.code == "E_EMPTY" else "cannot be read"
-    return "" if content in kinds else f"is no {kind.word} but {content}"
+    return "" if found in kinds else f"is no {kind.word} but {found}"
 
 
 def _gather(files: Sequence[Path]) -> Iterator[Seen]:

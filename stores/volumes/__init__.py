@@ -1,0 +1,1 @@
+"""volumes: images with three axes in, whatever holds them. Opening, orientation, DICOM series, and the cohort."""

@@ -1,0 +1,51 @@
+"""Cohort: which volumes a run is about, found as slides are, and in BIDS trees, npz stacks and DICOM folders besides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from ..slides.cohort import Cohort, find
+from ..slides.walk import Kind, Seen
+from ..slides.zarr_levels import accepts as is_zarr
+from .bids import find_bids, root_of, subject_in
+from .kind import VOLUMES
+from .nifti_reader import shape_of
+from .zarr_reader import times_of
+
+
+def find_volumes(spec: str | Path | Sequence[str | Path], *, t: int | None = None, suffix: str = "T1w") -> Cohort:
+    """The volumes that a folder, a glob, a file, a CSV or TSV, a BIDS tree or its participants.tsv, or a list of these stand
+    for: entries as of slides, with the subject as `group`, and `part` for what is meant inside a file or folder.
+
+    `t` is the time point that is meant of images with four axes; of a BIDS tree, images with `suffix` are taken. Where nobody
+    names a subject it is the BIDS name, else the volume's own id. Raises NoInputError and SettingsError as for slides.
+    """
+    kind = VOLUMES if t is None else _timed(VOLUMES, t)
+
+    def special(path: Path) -> Cohort | None:
+        root = root_of(path)
+        return None if root is None else find_bids(root, None if path.is_dir() else path, kind, suffix)
+
+    cohort = find(spec, kind, special)
+    entries = tuple(replace(one, group=one.group or subject_in(one.name) or one.id) for one in cohort.entries)
+    return replace(cohort, entries=entries)
+
+
+def _timed(kind: Kind, t: int) -> Kind:
+    """The same, with time point `t` of everything that has several."""
+
+    def chosen(found: Iterator[Seen]) -> Iterator[Seen]:
+        for one in found:
+            several = not one.why and not one.part and _times(one.path) > 1
+            yield replace(one, part=f"t={t}") if several else one
+
+    return replace(kind, gather=lambda files: chosen(kind.gather(files)), expand=lambda path: chosen(kind.expand(path)))
+
+
+def _times(path: Path) -> int:
+    if path.is_dir():
+        return times_of(path) if is_zarr(path, b"") else 1
+    shape = shape_of(path)
+    return shape[3] if len(shape) == 4 else 1

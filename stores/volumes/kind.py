@@ -1,0 +1,83 @@
+"""Kind: which files are volumes, and which of them make one together: header and voxels, the slices of a DICOM series."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+
+from ...errors import SlideError
+from ..remote import ObjectPath
+from ..slides.companions import partners
+from ..slides.kind import plainly_none
+from ..slides.walk import Kind, Seen
+from ..slides.zarr_levels import accepts as is_zarr
+from . import npz_reader
+from .dicom_reader import dicom_files
+from .head import DICOM, KINDS, content_of, first_bytes
+from .nifti_reader import header_of
+from .series import mark_of, uid_of
+
+SUFFIXES = frozenset({
+    ".nii", ".nii.gz", ".hdr", ".hdr.gz", ".img", ".img.gz", ".mgh", ".mgz", ".nrrd", ".nhdr", ".npz", ".dcm", ".dicom", ".ima", ".head",
+    ".mnc",
+})  # fmt: skip
+"""Names that promise a volume: such a file is an entry whatever it holds, and is rejected with a reason if it is none."""
+
+
+def _content(file: Path) -> str:
+    return content_of(first_bytes(file))
+
+
+def _gather(files: Sequence[Path]) -> Iterator[Seen]:
+    owned = {voxels.name: file.name for file in files for voxels in partners(file)}
+    series: dict[str, list[Path]] = {}
+    for file in files:
+        if file.name in owned:
+            yield Seen(file, f"is part of {owned[file.name]}")
+        elif why := plainly_none(file, VOLUMES, KINDS, _content):
+            yield Seen(file, why)
+        elif uid := _series(file):
+            series.setdefault(uid, []).append(file)
+        else:
+            yield from _expand(file)
+    for uid, slices in series.items():
+        yield Seen(slices[0]) if len(slices) == 1 else Seen(slices[0].parent, part=mark_of(uid))
+
+
+def _series(file: Path) -> str:
+    """UID of the series that a file is part of; empty where it is none."""
+    if isinstance(file, ObjectPath):
+        return uid_of(file) if file.suffix.lower() in (".dcm", ".dicom", ".ima", "") else ""
+    try:
+        return uid_of(file) if _content(file) == DICOM else ""
+    except SlideError:
+        return ""
+
+
+def _expand(path: Path) -> Iterator[Seen]:
+    """A path that was named: all volumes of an npz file, all series of a folder, else what it is."""
+    if path.is_dir() and not is_zarr(path, b""):
+        yield from _gather(dicom_files(path) or [path])
+    elif path.name.lower().endswith(".npz") and not isinstance(path, ObjectPath):
+        try:
+            found = [Seen(path, part=part, extra=extra) for part, extra in npz_reader.members(path)]
+        except SlideError:
+            found = []
+        yield from found or [Seen(path)]  # without any it is rejected by name, with its own reason
+    else:
+        yield Seen(header_of(path))
+
+
+def _closed(name: str, beside: Collection[str], held: Collection[str]) -> str:
+    return ""
+
+
+VOLUMES = Kind(
+    word="volume",
+    suffixes=SUFFIXES,
+    gather=_gather,
+    expand=_expand,
+    closed=_closed,
+    lists=frozenset({".csv", ".tsv"}),
+    columns={"group": "group", "subject": "group", "part": "part"},
+)

@@ -1,0 +1,158 @@
+"""NIfTI and MGH readers: nibabel understands the headers, the cells are mapped or unpacked once, within stated bounds."""
+
+from __future__ import annotations
+
+import gzip
+import logging
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from ...errors import SlideError
+from ..slides.companions import partners
+from .head import MGH, NIFTI, content_of, first_bytes
+from .voxels import Voxels, affine_of, block, check_cells, in_memory, three
+
+MILLIMETRES = {0: 1.0, 1: 1e3, 2: 1.0, 3: 1e-3}
+"""Length of NIfTI's spatial units by their code; 0 is not said, and read as millimetres."""
+_SIZES = {348: "NIfTI-1", 540: "NIfTI-2"}
+_quiet = logging.getLogger("tile_engine.nifti")
+_quiet.addHandler(logging.NullHandler())
+_quiet.propagate = False
+
+
+def accepts(path: Path, head: bytes) -> bool:
+    return content_of(head) in (NIFTI, MGH) or (
+        path.name.lower().endswith((".img", ".img.gz")) and header_of(path) != path
+    )
+
+
+def header_of(path: Path) -> Path:
+    """The file of the header, where a path is that of the voxels of a pair."""
+    name = path.name
+    for end in (".img", ".img.gz"):
+        if name.lower().endswith(end):
+            stem = name[: -len(end)]
+            for other in (".hdr", ".hdr.gz", ".HDR"):
+                if path.with_name(stem + other).is_file():
+                    return path.with_name(stem + other)
+    return path
+
+
+def shape_of(path: Path) -> tuple[int, ...]:
+    """Cells along all axes that a header claims; empty where it is none."""
+    try:
+        head = first_bytes(path)
+        kind = content_of(head)
+        return tuple(_header(path, head).get_data_shape()) if kind in (NIFTI, MGH) else ()
+    except SlideError:
+        return ()
+
+
+def open_nifti(path: Path, part: str) -> Voxels:
+    """Raises SlideError with a reason code."""
+    path = header_of(path)
+    head = first_bytes(path)
+    header = _header(path, head)
+    return _mgh(path, header, part) if content_of(head) == MGH else _nifti(path, header, part)
+
+
+def _header(path: Path, head: bytes) -> Any:
+    from nibabel.freesurfer.mghformat import MGHHeader
+    from nibabel.nifti1 import Nifti1Header, Nifti1PairHeader
+    from nibabel.nifti2 import Nifti2Header, Nifti2PairHeader
+
+    kinds: dict[bytes, Any] = {
+        b"n+1\0": Nifti1Header, b"ni1\0": Nifti1PairHeader, b"n+2\0": Nifti2Header, b"ni2\0": Nifti2PairHeader,
+    }  # fmt: skip
+    try:
+        if content_of(head) == MGH:
+            return MGHHeader(head[:284].ljust(284, b"\0"))
+        kind = kinds.get(head[344:348]) or kinds.get(head[4:8])
+        if kind is None:
+            raise ValueError("its header is no NIfTI")
+        header = kind(head[: kind.template_dtype.itemsize], check=False)
+        header.check_fix(logger=_quiet)
+        return header
+    except Exception as error:  # nibabel raises whatever odd fields lead it to
+        raise SlideError(
+            f"{path.name}: its header cannot be understood ({error}); it is damaged or cut short. Copy it again.",
+            "E_MALFORMED",
+        ) from error
+
+
+def _nifti(path: Path, header: Any, part: str) -> Voxels:
+    try:
+        dtype, sizes = header.get_data_dtype(), tuple(int(n) for n in header.get_data_shape())
+        affine = header.get_best_affine() * 1.0
+        codes = int(header["qform_code"]), int(header["sform_code"])
+        other = header.get_qform() if min(codes) > 0 else affine
+    except Exception as error:  # an unknown type, a quaternion that is none
+        raise SlideError(f"{path.name}: its header makes no sense ({error}). Copy it again.", "E_MALFORMED") from error
+    check_cells(path, sizes, dtype)
+    shape, t = three(path, sizes, part)
+    notes = []
+    millimetre = MILLIMETRES.get(int(header["xyzt_units"]) & 7)
+    if millimetre is None:
+        notes.append("its unit of length is not known; millimetres are taken")
+    if codes == (0, 0):
+        notes.append(
+            "its header states no orientation (sform and qform are 0); it is taken as nibabel does, x to the Left"
+        )
+    if not np.allclose(affine, other, atol=1e-2 * float(np.abs(affine[:3, :3]).max() or 1)):
+        notes.append("sform and qform disagree; the sform is taken")
+    affine[:3] *= millimetre or 1.0
+    data, offset = path, int(header["vox_offset"])
+    if header.is_single is False:
+        found = partners(path)
+        if not found:
+            raise SlideError(
+                f"{path.name}: is a header whose voxels lie in an .img file beside it, which is not there. Copy both.",
+                "E_MISSING_COMPANION",
+            )
+        data = found[0]
+    if offset < 0:
+        raise SlideError(f"{path.name}: says that its voxels begin at byte {offset}. Copy it again.", "E_MALFORMED")
+    unpack = unpacker(data)
+    cells = block(data, offset + t * math.prod(shape) * dtype.itemsize, shape, dtype, unpack)
+    scale = _scale(path, float(header["scl_slope"]), float(header["scl_inter"]))
+    return Voxels(
+        "nifti", shape, dtype, in_memory(cells), affine_of(affine), scale, notes=tuple(notes), kept=unpack is not None
+    )
+
+
+def _scale(path: Path, slope: float, inter: float) -> tuple[float, float]:
+    """(slope, intercept); a slope of 0 or none means unscaled."""
+    if not math.isfinite(slope) or slope == 0:
+        return 1.0, 0.0
+    if not math.isfinite(inter):
+        raise SlideError(
+            f"{path.name}: scales its voxels by {slope:g} and adds {inter}. Correct scl_inter.", "E_MALFORMED"
+        )
+    return slope, inter
+
+
+def _mgh(path: Path, header: Any, part: str) -> Voxels:
+    dtype, sizes = header.get_data_dtype(), tuple(int(n) for n in header.get_data_shape())
+    check_cells(path, sizes, dtype)
+    shape, t = three(path, sizes, part)
+    good = int(header["goodRASFlag"])
+    notes = () if good else ("its header states no orientation; FreeSurfer's coronal one is taken",)
+    offset = header.get_data_offset() + t * math.prod(shape) * dtype.itemsize
+    unpack = unpacker(path)
+    cells = block(path, offset, shape, dtype, unpack)
+    return Voxels(
+        "mgh", shape, dtype, in_memory(cells), affine_of(header.get_affine()), notes=notes, kept=unpack is not None
+    )
+
+
+def unpacker(path: Path) -> Callable[[Path], IO[bytes]] | None:
+    """What unpacks a file, by its first bytes; None where there is nothing to unpack."""
+    with path.open("rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
+
+    unpack: Any = gzip.open
+    return unpack if packed else None

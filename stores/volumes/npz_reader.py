@@ -1,0 +1,157 @@
+"""Npz reader: stacks of volumes in one file, as MedMNIST has them: `train_images` (n, z, y, x) and `train_labels` (n, 1).
+
+An array is unpacked once a process and shared by all volumes of it; pickled objects are never opened.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import zipfile
+import zlib
+from collections import OrderedDict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...errors import SlideError
+from ..frame import Array
+from .head import NPZ, content_of
+from .voxels import MAX_BYTES, Voxels, affine_of, check_cells, in_memory
+
+KEPT = MAX_BYTES
+"""Bytes of unpacked arrays that a process keeps at most; the one that was used longest ago goes first."""
+_IMAGES, _LABELS = "_images", "_labels"
+_MAX_LABELS = 2**26
+_lock = threading.Lock()
+_kept: OrderedDict[tuple[str, int, int, str], Array] = OrderedDict()
+
+
+def accepts(path: Path, head: bytes) -> bool:
+    return content_of(head) == NPZ
+
+
+def members(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    """(part, what is known of it) of each volume: `train_images/12` with its label and split. Raises SlideError."""
+    arrays = _headers(path)
+    stacks = [name for name, (shape, _) in arrays.items() if _is_stack(shape)]
+    split = [name for name in stacks if name.endswith(_IMAGES)]
+    for name in split or stacks:
+        count = arrays[name][0][0]
+        labels = name.removesuffix(_IMAGES) + _LABELS
+        values: list[str] = []
+        if name in split and labels in arrays:
+            found = _array(path, labels, _MAX_LABELS)
+            flat = found.reshape(len(found), -1) if len(found) == count else found[:0].reshape(0, 1)
+            values = [" ".join(str(v) for v in row.tolist()) for row in flat]
+        for i in range(count):
+            extra = {"label": values[i]} if values else {}
+            yield f"{name}/{i}", extra | ({"split": name.removesuffix(_IMAGES)} if name in split else {})
+
+
+def open_npz(path: Path, part: str) -> Voxels:
+    """Raises SlideError with a reason code."""
+    arrays = _headers(path)
+    name, _, number = part.partition("/")
+    if name not in arrays or (number and not number.isdecimal()):
+        there = ", ".join(f"{key} {shape}" for key, (shape, _) in list(arrays.items())[:12]) or "nothing"
+        raise SlideError(
+            f"{path.name}: holds many arrays, and {part or 'none'!r} names none of its volumes. There is: {there}. Name one as "
+            "train_images/0.",
+            "E_NOT_A_VOLUME",
+        )
+    shape, dtype = arrays[name]
+    if number and (not _is_stack(shape) or int(number) >= shape[0]):
+        raise SlideError(f"{path.name}: {name} has shape {shape}: there is no volume {number} in it.", "E_NOT_A_VOLUME")
+    if not number and len(shape) != 3:
+        raise SlideError(
+            f"{path.name}: {name} has shape {shape}: a stack (n, z, y, x); name one of its volumes as {name}/0.",
+            "E_NOT_A_VOLUME",
+        )
+    kind = np.dtype("u1") if dtype == np.bool_ else dtype
+    check_cells(path, shape[-3:], kind)
+    whole = _array(path, name, MAX_BYTES)
+    cells = (whole[int(number)] if number else whole).view(kind).transpose()
+    notes = ("states no size of voxels and no orientation; 1 mm is taken, and the array's axes as z, y, x",)
+    return Voxels("npz", cells.shape, kind, in_memory(cells), affine_of(np.eye(4)), notes=notes, kept=True)
+
+
+def _is_stack(shape: tuple[int, ...]) -> bool:
+    """Whether these are volumes and no pictures: (n, y, x, 3) is colours."""
+    return len(shape) == 4 and shape[0] > 0 and min(shape[1:]) > 1 and shape[-1] not in (3, 4)
+
+
+def _headers(path: Path) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
+    """Shape and type of each array, from its first bytes."""
+    found = {}
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for info in archive.infolist():
+                if info.filename.endswith(".npy"):
+                    with archive.open(info) as file:
+                        found[info.filename[: -len(".npy")]] = _header(file)[:2]
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, NotImplementedError, RuntimeError) as error:
+        raise _damaged(path, error) from error
+    return found
+
+
+def _header(file: Any) -> tuple[tuple[int, ...], np.dtype[Any], bool]:
+    """(shape, type, whether the first axis is the fastest)."""
+    version = np.lib.format.read_magic(file)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, fortran, dtype = read(file)
+    return shape, dtype, fortran
+
+
+def _array(path: Path, name: str, limit: int) -> Array:
+    """An array of the file, unpacked once. Raises SlideError: E_BOMB, E_UNSUPPORTED_PIXELS, E_TRUNCATED."""
+    status = path.stat()
+    key = (str(path), status.st_size, status.st_mtime_ns, name)
+    with _lock:
+        if key not in _kept:
+            array = _unpacked(path, name, limit)
+            while _kept and sum(a.nbytes for a in _kept.values()) + array.nbytes > KEPT:
+                _kept.popitem(last=False)
+            _kept[key] = array
+        _kept.move_to_end(key)
+        return _kept[key]
+
+
+def _unpacked(path: Path, name: str, limit: int) -> Array:
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open(f"{name}.npy") as opened:
+            file: Any = opened
+            shape, dtype, fortran = _header(file)
+            if dtype.hasobject:
+                raise SlideError(
+                    f"{path.name}: {name} holds pickled objects, which could run code when opened; refused. Save it as "
+                    "plain numbers.",
+                    "E_UNSUPPORTED_PIXELS",
+                )
+            nbytes = math.prod(shape) * dtype.itemsize
+            if nbytes > limit:
+                raise SlideError(
+                    f"{path.name}: {name} claims {nbytes} bytes, more than the {limit} that are unpacked in one piece; a "
+                    "small file may also be a decompression bomb. Split it.",
+                    "E_BOMB",
+                )
+            data = bytearray(nbytes)
+            view, got = memoryview(data), 0
+            while got < nbytes and (count := file.readinto(view[got : got + 2**24])):
+                got += count
+            if got < nbytes or file.read(1):
+                raise ValueError(f"{name} claims {nbytes} bytes and has {'fewer' if got < nbytes else 'more'}")
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, NotImplementedError, RuntimeError) as error:
+        raise _damaged(path, error) from error
+    array = np.frombuffer(data, dtype)
+    return array.reshape(shape[::-1]).transpose() if fortran else array.reshape(shape)
+
+
+def _damaged(path: Path, error: Exception) -> SlideError:
+    return SlideError(
+        f"{path.name}: cannot be unpacked to its end ({type(error).__name__}: {error}); it was cut short or damaged. Copy it "
+        "again.",
+        "E_TRUNCATED",
+    )

@@ -1,0 +1,149 @@
+"""NRRD reader: pynrrd understands the header; the cells, attached or in a file beside it, are mapped or unpacked in bounds."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from ...errors import SlideError
+from ..slides.spacing import UNITS
+from .head import NRRD, content_of
+from .voxels import Voxels, affine_of, block, check_cells, in_memory, three
+
+_GZIP, _BZIP2 = ("gzip", "gz"), ("bzip2", "bz2")
+
+
+_SPACES = {
+    "right-anterior-superior": (1, 1, 1), "ras": (1, 1, 1), "left-anterior-superior": (-1, 1, 1), "las": (-1, 1, 1),
+    "left-posterior-superior": (-1, -1, 1), "lps": (-1, -1, 1),
+}  # fmt: skip
+"""What turns each space's axes to Right, Anterior, Superior."""
+_TYPES = {
+    "int8": "i1", "signed char": "i1", "int8_t": "i1", "uchar": "u1", "unsigned char": "u1", "uint8": "u1", "uint8_t": "u1",
+    "short": "i2", "short int": "i2", "signed short": "i2", "signed short int": "i2", "int16": "i2", "int16_t": "i2",
+    "ushort": "u2", "unsigned short": "u2", "unsigned short int": "u2", "uint16": "u2", "uint16_t": "u2", "int": "i4",
+    "signed int": "i4", "int32": "i4", "int32_t": "i4", "uint": "u4", "unsigned int": "u4", "uint32": "u4", "uint32_t": "u4",
+    "longlong": "i8", "long long": "i8", "long long int": "i8", "int64": "i8", "int64_t": "i8", "ulonglong": "u8",
+    "unsigned long long": "u8", "uint64": "u8", "uint64_t": "u8", "float": "f4", "double": "f8",
+}  # fmt: skip
+
+
+def accepts(path: Path, head: bytes) -> bool:
+    return content_of(head) == NRRD
+
+
+def open_nrrd(path: Path, part: str) -> Voxels:
+    """Raises SlideError with a reason code."""
+    import nrrd
+
+    try:
+        with path.open("rb") as file:
+            header = nrrd.read_header(file)
+            offset = file.tell()
+        sizes = [int(n) for n in header["sizes"]]
+        dtype = np.dtype(("<" if header.get("endian", "little") == "little" else ">") + _TYPES[header["type"]])
+        directions, origin, notes = _place(path, header, len(sizes))
+        order, where = _spatial_first(directions)
+    except SlideError:
+        raise
+    except Exception as error:  # pynrrd raises whatever odd fields lead it to
+        raise SlideError(
+            f"{path.name}: its header cannot be understood ({type(error).__name__}: {error}); it is damaged, or of a kind "
+            "that is not read. Copy it again, or write it with another tool.",
+            "E_MALFORMED",
+        ) from error
+    encoding = str(header.get("encoding", "raw")).lower()
+    if encoding not in ("raw", *_GZIP, *_BZIP2) or header.get("line skip") or header.get("lineskip"):
+        raise SlideError(
+            f"{path.name}: its voxels are written as {encoding}; raw, gzip and bzip2 are read. Write it again as gzip.",
+            "E_UNSUPPORTED_PIXELS",
+        )
+    check_cells(path, sizes, dtype)
+    shape, t = three(path, [sizes[axis] for axis in order], part)
+    data, offset = _data(path, header, offset)
+    unpack: Any = gzip.open if encoding in _GZIP else bz2.open if encoding in _BZIP2 else None
+    if order == sorted(order):
+        offset_t = t * math.prod(shape) * dtype.itemsize
+        cells = _cells(data, offset, (offset_t, shape), dtype, unpack)
+    else:  # time lies innermost
+        whole = _cells(data, offset, (0, tuple(sizes)), dtype, unpack)
+        cells = whole.transpose(order).reshape(*shape, -1)[..., t]
+    matrix = np.eye(4)
+    matrix[:3, :3] = np.array([directions[axis] for axis in where]).T
+    matrix[:3, 3] = origin
+    return Voxels("nrrd", shape, dtype, in_memory(cells), affine_of(matrix), notes=notes, kept=unpack is not None)
+
+
+def _cells(data: Path, start: int, at: tuple[int, tuple[int, ...]], dtype: np.dtype[Any], unpack: Any) -> Any:
+    """Cells `at` (bytes behind the first, shape) of the voxels that begin at `start`, packed or not."""
+    if unpack is None or start == 0:
+        return block(data, start + at[0], at[1], dtype, unpack)
+
+    def behind(path: Path) -> IO[bytes]:
+        with path.open("rb") as file:
+            file.seek(start)
+            opened: IO[bytes] = unpack(io.BytesIO(file.read()))
+        return opened
+
+    return block(data, at[0], at[1], dtype, behind)
+
+
+def _data(path: Path, header: Mapping[str, Any], offset: int) -> tuple[Path, int]:
+    """The file of the voxels, and the byte at which they begin."""
+    named = header.get("data file") or header.get("datafile")
+    skip = int(header.get("byte skip", header.get("byteskip", 0)) or 0)
+    if not named:
+        return path, offset + max(skip, 0)
+    if not isinstance(named, str) or named.upper().startswith("LIST") or "%" in named or skip < 0:
+        raise SlideError(
+            f"{path.name}: its voxels lie in several files; one is read. Write it as one NRRD.", "E_UNSUPPORTED_PIXELS"
+        )
+    data = path.parent / named
+    if not data.resolve().is_relative_to(path.parent.resolve()):
+        raise SlideError(f"{path.name}: its voxels would lie in {named!r}, outside of its folder; refused.", "E_PATH")
+    if not data.is_file():
+        raise SlideError(
+            f"{path.name}: its voxels lie in {named!r}, which is not there. Copy both.", "E_MISSING_COMPANION"
+        )
+    return data, skip
+
+
+def _place(path: Path, header: Mapping[str, Any], axes: int) -> tuple[list[Any], Any, tuple[str, ...]]:
+    """Step along each axis in millimetres (None for an axis that is no direction), place of the first cell, and notes."""
+    space = str(header.get("space", "")).lower()
+    turn = np.array(_SPACES.get(space.removesuffix("-time"), (1, 1, 1)), np.float64)
+    notes = []
+    if space.removesuffix("-time") not in _SPACES:
+        notes.append("its header states no orientation; its axes are taken as Right, Anterior, Superior")
+    units = header.get("space units", ["mm"])
+    scale = UNITS.get(str(units[0]).lower(), 1e3) / 1e3
+    steps = header.get("space directions")
+    if steps is not None:
+        found = [None if s is None or np.isnan(s).all() else np.asarray(s, np.float64) * turn * scale for s in steps]
+    else:
+        spacings = np.asarray(header.get("spacings", [np.nan] * axes), np.float64)
+        solid = [i for i in range(axes) if np.isfinite(spacings[i])]
+        if len(solid) < 3:
+            notes.append("its header states no size of voxels; 1 mm is taken")
+            solid, spacings = list(range(3)), np.ones(axes)
+        found = [None] * axes
+        for world, axis in enumerate(solid[:3]):
+            found[axis] = np.eye(3)[world] * spacings[axis] * scale
+    start = header.get("space origin")
+    origin = np.zeros(3) if start is None else np.asarray(start, np.float64) * turn * scale
+    return found, origin, tuple(notes)
+
+
+def _spatial_first(directions: list[Any]) -> tuple[list[int], list[int]]:
+    """All axes, those in space first, and those in space alone."""
+    where = [axis for axis, step in enumerate(directions) if step is not None]
+    if len(where) != 3:
+        raise ValueError(f"{len(where)} of its axes lie in space, three are needed")
+    return where + [axis for axis in range(len(directions)) if axis not in where], where

@@ -1,0 +1,81 @@
+"""Orient: from the file's own axes to canonical ones, by turning and mirroring alone: x to the Right, y Anterior, z Superior.
+
+No value is interpolated: an oblique scan keeps its grid, and the axes take the names of the directions they are nearest to.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...errors import SlideError
+from ..frame import Array, Frame
+from .voxels import Affine
+
+SHEAR = 5e-3
+"""Cosine of the angle between two axes of a grid that is still called rectangular: 0.3 degrees off."""
+TILTED = 0.05
+"""Sine of the angle from which on a grid is called oblique."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """How canonical cells (z, y, x) are found among a file's (i, j, k)."""
+
+    axes: tuple[int, ...]
+    """The file's axis that is z, y and x."""
+    mirrored: tuple[bool, ...]
+    """Whether z, y and x run against it."""
+    frame: Frame
+    """Micrometres; the origin is the lower edge of the first cell, from the affine's own."""
+    oblique: bool
+
+    def into(self, at: tuple[slice, ...], lengths: tuple[int, ...]) -> tuple[slice, ...]:
+        """The file's slices (i, j, k) that hold canonical ones (z, y, x)."""
+        found = [slice(0)] * 3
+        for one, axis, back in zip(at, self.axes, self.mirrored, strict=True):
+            n = lengths[axis]
+            found[axis] = slice(n - one.stop, n - one.start) if back else one
+        return tuple(found)
+
+    def out_of(self, cells: Array) -> Array:
+        """(channel, i, j, k) to (channel, z, y, x)."""
+        turned = cells.transpose(0, *(axis + 1 for axis in self.axes))
+        return turned[(slice(None), *(slice(None, None, -1 if back else 1) for back in self.mirrored))]
+
+
+def canonical(name: str, affine: Affine, shape: tuple[int, ...]) -> Turn:
+    """The turn that an affine asks for. Raises SlideError (E_AFFINE) where it is no grid of rectangular cells."""
+    matrix = np.array(affine, np.float64)
+    columns = matrix[:3, :3]
+    if not np.isfinite(matrix).all():
+        raise _refused(name, "holds numbers that are not finite")
+    lengths = np.linalg.norm(columns, axis=0)
+    if not (lengths > 0).all() or not (lengths < 1e6).all():
+        raise _refused(name, f"has cells of {' x '.join(f'{n:.4g}' for n in lengths)} mm")
+    unit = columns / lengths
+    if abs(np.linalg.det(unit)) < 1e-3:
+        raise _refused(name, "is singular: two of its axes point the same way")
+    worst = np.abs(unit.T @ unit - np.eye(3)).max()
+    if worst > SHEAR:
+        raise _refused(name, f"is sheared: two axes meet at {np.degrees(np.arccos(worst)):.1f} degrees instead of 90")
+    from nibabel.orientations import inv_ornt_aff, io_orientation
+
+    ornt = io_orientation(matrix)
+    turned = matrix @ inv_ornt_aff(ornt, shape)
+    order = [int(np.flatnonzero(ornt[:, 0] == world)[0]) for world in (2, 1, 0)]
+    spacing = tuple(float(f"{1e3 * lengths[axis]:.7g}") for axis in order)
+    first = [1e3 * turned[world, 3] for world in (2, 1, 0)]
+    origin = tuple(round(float(t - s / 2), 6) + 0.0 for t, s in zip(first, spacing, strict=True))
+    frame = Frame(("z", "y", "x"), tuple(int(shape[axis]) for axis in order), spacing, origin)
+    off = 1 - np.abs(unit).max(axis=0).min()
+    return Turn(tuple(order), tuple(bool(ornt[axis, 1] < 0) for axis in order), frame, bool(off > TILTED**2 / 2))
+
+
+def _refused(name: str, why: str) -> SlideError:
+    return SlideError(
+        f"{name}: its affine, which says where voxels lie, {why}: distances in it would mean nothing. Correct the header, or "
+        "resample the volume to a rectangular grid.",
+        "E_AFFINE",
+    )

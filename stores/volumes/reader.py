@@ -1,0 +1,200 @@
+"""Reader: open a volume, whatever it is. Content decides the reader, the affine decides what is Right, Anterior, Superior."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from ...errors import SlideError, TileError
+from ..frame import Array, Box, Frame
+from ..remote import place
+from ..slides import zarr_levels
+from ..slides.cohort import fingerprint
+from ..stage import Lease, wanted
+from . import dicom_reader, nifti_reader, npz_reader, nrrd_reader, zarr_reader
+from .head import first_bytes, not_a_volume
+from .orient import canonical
+from .voxels import Affine, Voxels
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """One row of the table of readers."""
+
+    name: str
+    accepts: Callable[[Path, bytes], bool]
+    """Whether this reader takes a file, from its path and first bytes."""
+    open: Callable[[Path, str], Voxels]
+    """From a path and the part of it that is meant."""
+
+
+READERS = (
+    Reader("ome-zarr", zarr_levels.accepts, zarr_reader.open_zarr),
+    Reader("nifti", nifti_reader.accepts, nifti_reader.open_nifti),
+    Reader("nrrd", nrrd_reader.accepts, nrrd_reader.open_nrrd),
+    Reader("npz", npz_reader.accepts, npz_reader.open_npz),
+    Reader("dicom", dicom_reader.accepts, dicom_reader.open_dicom),
+)
+"""All readers; the first that accepts a file reads it."""
+
+
+class Volume:
+    """An open volume as a Source in canonical orientation; close it, or use it in a `with` statement."""
+
+    def __init__(self, name: str, voxels: Voxels, lease: Lease | None = None) -> None:
+        self._name = name
+        self._voxels: Voxels | None = voxels
+        self._turn = canonical(name, voxels.affine, voxels.shape)
+        self._frames = voxels.frames or (self._turn.frame,)
+        scaled = voxels.scale != (1.0, 0.0)
+        self._dtype = np.dtype(np.float32) if scaled else voxels.stored.newbyteorder("=")
+        self._notes = list(voxels.notes)
+        if self._turn.oblique:
+            self._notes.append("its grid is oblique; axes are named by the directions that they are nearest to")
+        self._look()
+        self._release = weakref.finalize(self, lease.release) if lease else None
+
+    @property
+    def frames(self) -> tuple[Frame, ...]:
+        """Axes z, y, x; x grows to the Right, y to Anterior, z to Superior."""
+        return self._frames
+
+    @property
+    def channels(self) -> int:
+        return self._open.channels
+
+    @property
+    def dtype(self) -> str:
+        """As stored, in this machine's byte order; float32 where the file scales its values."""
+        return self._dtype.name
+
+    @property
+    def background(self) -> int:
+        return 0
+
+    @property
+    def reader(self) -> str:
+        """Name of the reader: "nifti", "mgh", "nrrd", "dicom", "npz" or "ome-zarr"."""
+        return self._open.reader
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is odd, in words."""
+        return tuple(self._notes)
+
+    @property
+    def affine(self) -> Affine:
+        """The file's own 4 x 4, from its indices (i, j, k, 1) to millimetres Right, Anterior, Superior."""
+        return self._open.affine
+
+    def read(self, box: Box, level: int = 0) -> Array:
+        """Cells of `box` inside `frames[level]`: (channel, z, y, x); what is no finite number is 0.
+
+        Raises TileError where they cannot be decoded, ValueError where the box leaves the frame.
+        """
+        frame = self._frames[level]
+        if not frame.box.contains(box):
+            raise ValueError(
+                f"a box is read inside its frame: {box} is not within {frame.shape} of level {level}. Clip it first."
+            )
+        return self._finite(self._cells(box, level))
+
+    def close(self) -> None:
+        self._voxels = None
+        if self._release:
+            self._release()
+
+    def __enter__(self) -> Volume:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def _open(self) -> Voxels:
+        if self._voxels is None:
+            raise ValueError(f"{self._name} is closed")
+        return self._voxels
+
+    def _cells(self, box: Box, level: int) -> Array:
+        """Scaled and turned, with whatever is not finite."""
+        voxels = self._open
+        sizes = self._frames[level].shape
+        lengths = tuple(sizes[self._turn.axes.index(axis)] for axis in range(3))
+        cells = self._turn.out_of(voxels.cells(level, self._turn.into(box.slices, lengths)))
+        slope, inter = voxels.scale
+        if (slope, inter) != (1.0, 0.0):
+            with np.errstate(over="ignore", invalid="ignore"):
+                return np.asarray(cells * np.float64(slope) + np.float64(inter), np.float32)
+        return np.ascontiguousarray(cells, self._dtype)
+
+    @staticmethod
+    def _finite(cells: Array) -> Array:
+        return np.nan_to_num(cells, copy=True, nan=0.0, posinf=0.0, neginf=0.0) if cells.dtype.kind == "f" else cells
+
+    def _look(self) -> None:
+        """Refuse a volume without a difference in it; note numbers that are not finite. Whole where it is in memory
+        anyway, else from the middle plane outwards until two cells differ."""
+        low = high = None
+        odd = 0
+        for box in self._planes():
+            try:
+                cells = self._cells(box, 0)
+            except TileError:
+                return  # said again, and masked, where it is read
+            odd += int(cells.size - np.isfinite(cells).sum()) if cells.dtype.kind == "f" else 0
+            cells = self._finite(cells)
+            low = cells.min() if low is None else min(low, cells.min())
+            high = cells.max() if high is None else max(high, cells.max())
+            if low != high and not (self._dtype.kind == "f" and self._open.kept):
+                break
+        if odd:
+            self._notes.append(f"{odd} cells that were looked at hold no finite number; they are read as 0")
+        if low is not None and low == high:
+            raise SlideError(
+                f"{self._name}: all of its cells are {low:g}{' or no numbers' if odd else ''}: there is nothing to see in it. "
+                "Look at how it was made.",
+                "E_DEGENERATE",
+            )
+
+    def _planes(self) -> Iterator[Box]:
+        depth, *plane = self._frames[0].shape
+        for z in sorted(range(depth), key=lambda z: (abs(z - depth // 2), z)):
+            yield Box((z, 0, 0), (z + 1, *plane))
+
+
+def open_volume(path: Path, part: str = "") -> Volume:
+    """Open a volume. `part` names what is meant inside: a time point ("t=3"), a series of a folder, "train_images/12".
+
+    Raises SlideError with a reason code: E_EMPTY, E_MISSING, E_NOT_A_VOLUME, E_UNREADABLE, E_MISSING_COMPANION, E_TIME,
+    E_AFFINE, E_GEOMETRY, E_DICOM, E_DEGENERATE, E_UNSUPPORTED_PIXELS, E_TRUNCATED, E_MALFORMED, E_BOMB, E_TOO_BIG, E_NGFF,
+    E_PATH.
+    """
+    path = place(path)
+    lease = Lease(path, fingerprint(path)) if wanted(path) else None
+    try:
+        return Volume(path.name, _voxels(lease.path if lease else path, part), lease)
+    except BaseException as error:
+        if lease:
+            lease.release()
+        if isinstance(error, SlideError) and error.code == "E_NOT_A_SLIDE":  # of what both rooms share
+            raise SlideError(error.message, "E_NOT_A_VOLUME") from error
+        raise
+
+
+def _voxels(path: Path, part: str) -> Voxels:
+    head = first_bytes(path)
+    for reader in READERS:
+        if reader.accepts(path, head):
+            try:
+                return reader.open(path, part)
+            except OSError as error:
+                raise SlideError(f"{path.name}: cannot be read ({error.strerror}).", "E_UNREADABLE") from error
+    raise not_a_volume(path, head)

@@ -1,0 +1,225 @@
+"""Series: which DICOM files belong together, and whether their slices make one grid. Nothing that names a patient is kept."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...errors import SlideError
+from ..frame import Array
+from ..slides.companions import series_of
+
+EVEN = 0.02
+"""How much the distance of two slices may differ from the usual one, relative to it."""
+TILT = 5e-3
+"""Sine of the angle between the slices' normal and the line through their corners: 0.3 degrees."""
+LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Where one picture lies, in DICOM's own millimetres (to the Left, Posterior, Superior)."""
+
+    file: Path
+    frame: int
+    """Number of the picture in its file."""
+    rows: int
+    columns: int
+    position: tuple[float, ...]
+    """Centre of the first cell."""
+    orientation: tuple[float, ...]
+    """Unit steps along a row and along a column."""
+    spacing: tuple[float, float]
+    """Distance of rows and of columns."""
+    scale: tuple[float, float]
+    """(slope, intercept)."""
+
+
+def mark_of(uid: str) -> str:
+    """What a series is called here: part of a hash of its UID, which leads back to nobody.
+
+    >>> mark_of("1.2.3")
+    'bd9afd33a20c'
+    """
+    return hashlib.sha256(uid.encode()).hexdigest()[:12]
+
+
+def uid_of(file: Path) -> str:
+    """SeriesInstanceUID of a file; empty where it has none."""
+    uid = series_of(file)
+    if uid:
+        return uid
+    try:
+        return str(header(file, ["SeriesInstanceUID"]).get("SeriesInstanceUID", "") or "")
+    except SlideError:
+        return ""
+
+
+def header(file: Path, tags: list[str] | None = None, *, pixels: bool = False) -> Any:
+    """A file's data set. Raises SlideError (E_DICOM)."""
+    import pydicom
+    from pydicom.config import settings
+
+    settings.reading_validation_mode = 0  # odd values are common, and none of them is shown
+    try:
+        with warnings.catch_warnings(), file.open("rb") as handle:
+            warnings.simplefilter("ignore")
+            return pydicom.dcmread(handle, stop_before_pixels=not pixels, specific_tags=tags)
+    except FileNotFoundError as error:
+        raise SlideError(f"{file.name}: is gone; it was moved or deleted.", "E_MISSING") from error
+    except Exception as error:  # pydicom raises whatever damaged elements lead it to
+        raise SlideError(
+            f"{file.name}: cannot be read as DICOM ({type(error).__name__}); it is damaged, cut short or was never complete. "
+            "Export it again.",
+            "E_DICOM",
+        ) from error
+
+
+def slices_of(file: Path, data: Any) -> list[Slice]:
+    """The pictures of a file. Raises SlideError where it has none, or does not say where they lie."""
+    try:
+        return _slices(file, data)
+    except SlideError:
+        raise
+    except Exception as error:  # values of the wrong kind, missing groups, empty sequences
+        raise SlideError(
+            f"{file.name}: its elements contradict each other ({type(error).__name__}: {error}). Export it again.",
+            "E_DICOM",
+        ) from error
+
+
+def _slices(file: Path, data: Any) -> list[Slice]:
+    if "Rows" not in data or "Columns" not in data:
+        kind = str(data.get("Modality", "")) or "unknown modality"
+        raise SlideError(
+            f"{file.name}: is DICOM without a picture ({kind}): no volume. Leave it out.", "E_NOT_A_VOLUME"
+        )
+    if int(data.get("SamplesPerPixel", 1)) != 1:
+        raise SlideError(
+            f"{file.name}: has {data.SamplesPerPixel} values a pixel: colours, which no volume has here.",
+            "E_UNSUPPORTED_PIXELS",
+        )
+    if "MOSAIC" in (data.get("ImageType") or []):
+        raise SlideError(
+            f"{file.name}: is a mosaic: all slices in one picture, placed by private elements. Convert it with dcm2niix.",
+            "E_DICOM",
+        )
+    count = int(data.get("NumberOfFrames", 1) or 1)
+    if not 0 < count <= 2**16 or not 0 < int(data.Rows) < 2**16 or not 0 < int(data.Columns) < 2**16:
+        raise SlideError(f"{file.name}: claims {count} pictures of {data.Rows} x {data.Columns}.", "E_MALFORMED")
+    frames = data.get("PerFrameFunctionalGroupsSequence")
+    if count > 1 and not frames:
+        raise SlideError(
+            f"{file.name}: has {count} pictures and does not say where each lies. Export it slice by slice, or as an enhanced "
+            "multi-frame image.",
+            "E_GEOMETRY",
+        )
+    if frames and len(frames) < count:
+        raise SlideError(f"{file.name}: has {count} pictures and places {len(frames)} of them.", "E_GEOMETRY")
+    return [_slice(file, data, number) for number in range(count)]
+
+
+def _slice(file: Path, data: Any, number: int) -> Slice:
+    position = _value(data, number, "PlanePositionSequence", "ImagePositionPatient")
+    orientation = _value(data, number, "PlaneOrientationSequence", "ImageOrientationPatient")
+    spacing = _value(data, number, "PixelMeasuresSequence", "PixelSpacing")
+    missing = [
+        name
+        for name, value, length in (
+            ("position", position, 3), ("orientation", orientation, 6), ("spacing", spacing, 2),
+        )
+        if value is None or isinstance(value, str) or len(value) != length
+    ]  # fmt: skip
+    if missing:
+        raise SlideError(
+            f"{file.name}: does not state the {' and the '.join(missing)} of its picture in the patient: a film or a "
+            "screenshot, or part of it was removed. A volume cannot be built from it.",
+            "E_GEOMETRY",
+        )
+    slope = _value(data, number, "PixelValueTransformationSequence", "RescaleSlope")
+    inter = _value(data, number, "PixelValueTransformationSequence", "RescaleIntercept")
+    numbers = tuple(tuple(float(v) for v in values) for values in (position, orientation, spacing))
+    return Slice(
+        file=file,
+        frame=number,
+        rows=int(data.Rows),
+        columns=int(data.Columns),
+        position=numbers[0],
+        orientation=numbers[1],
+        spacing=(numbers[2][0], numbers[2][1]),
+        scale=(float(slope) if slope not in (None, "") else 1.0, float(inter) if inter not in (None, "") else 0.0),
+    )
+
+
+def _value(data: Any, number: int, group: str, name: str) -> Any:
+    """An element of a frame: from its own functional group, the shared one, or the data set itself."""
+    own = data.get("PerFrameFunctionalGroupsSequence")
+    shared = data.get("SharedFunctionalGroupsSequence")
+    for groups in ([own[number]] if own else []) + ([shared[0]] if shared else []):
+        found = groups.get(group)
+        if found and name in found[0]:
+            return found[0].get(name)
+    return data.get(name)
+
+
+def stacked(name: str, slices: Sequence[Slice]) -> tuple[list[Slice], Array]:
+    """Slices in order along their normal, and the affine of (column, row, slice) to RAS millimetres.
+
+    Raises SlideError: E_NOT_A_VOLUME for one slice; E_GEOMETRY for slices of several grids, gaps, slices on one place,
+    uneven distances and a tilted gantry.
+    """
+    if len(slices) < 2:
+        raise SlideError(
+            f"{name}: is one slice, so the distance of slices is not known, and it is no volume. Give the folder of its "
+            "whole series.",
+            "E_NOT_A_VOLUME",
+        )
+    grids = {(s.rows, s.columns, s.spacing, tuple(round(v, 3) for v in s.orientation)) for s in slices}
+    if len(grids) > 1:
+        raise _unfit(name, f"its {len(slices)} slices lie on {len(grids)} grids of other sizes, spacings or directions, as "
+                     "where localizers were kept with a series")  # fmt: skip
+    first = slices[0]
+    row, column = np.array(first.orientation[:3]), np.array(first.orientation[3:])
+    normal = np.cross(row, column)
+    length = float(np.linalg.norm(normal))
+    if not np.isfinite(normal).all() or length < 0.5:
+        raise _unfit(name, "the directions of its rows and columns are none")
+    places = np.array([s.position for s in slices])
+    along = places @ (normal / length)
+    order = np.argsort(along, kind="stable")
+    ordered, gaps = [slices[i] for i in order], np.diff(along[order])
+    usual = float(np.median(gaps))
+    same = int((gaps < 1e-3).sum())
+    if same:
+        raise _unfit(name, f"{same} of its {len(slices)} slices lie where another one does: copies, several echoes or points "
+                     "in time in one series")  # fmt: skip
+    off = np.abs(gaps - usual) > EVEN * usual
+    if off.any():
+        lost = [g / usual for g in gaps[off]]
+        if all(abs(one - round(one)) < 0.05 and round(one) > 1 for one in lost):
+            raise _unfit(name, f"{sum(round(one) - 1 for one in lost)} slices are missing: {int(off.sum())} of its distances "
+                         f"are a multiple of the usual {usual:.3f} mm")  # fmt: skip
+        raise _unfit(name, f"the distance of its slices varies from {gaps.min():.3f} to {gaps.max():.3f} mm")
+    step = (places[order[-1]] - places[order[0]]) / (len(slices) - 1)
+    aside = float(np.linalg.norm(step - (step @ normal / length) * normal / length) / np.linalg.norm(step))
+    if aside > TILT:
+        raise _unfit(name, f"each slice is shifted against the one below: a gantry tilted by "
+                     f"{np.degrees(np.arcsin(min(aside, 1.0))):.1f} degrees")  # fmt: skip
+    affine = np.eye(4)
+    affine[:3, 0], affine[:3, 1], affine[:3, 2] = row * first.spacing[1], column * first.spacing[0], step
+    affine[:3, 3] = places[order[0]]
+    return ordered, LPS_TO_RAS @ affine
+
+
+def _unfit(name: str, why: str) -> SlideError:
+    return SlideError(
+        f"{name}: {why}; no regular volume can be made of it without inventing values. Sort the series out, or resample it "
+        "with dcm2niix first.",
+        "E_GEOMETRY",
+    )

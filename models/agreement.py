@@ -1,0 +1,72 @@
+"""Agreement: how k-means on codes, fitted on one set of cases, agrees with the known classes of another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import linear_sum_assignment
+
+from .cases import Cases
+from .metrics import agreement, contingency
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """A figure over seeds or folds."""
+
+    mean: float
+    sd: float
+    """With n - 1; 0 of a single value."""
+
+    @classmethod
+    def of(cls, values: Iterable[float]) -> Spread:
+        found = np.asarray(list(values), float)
+        return cls(float(found.mean()), float(found.std(ddof=1)) if len(found) > 1 else 0.0)
+
+
+def matched_classes(classes: Array, clusters: Array) -> Array:
+    """For every case the class that its cluster is matched to, by the best one-to-one matching; -1 where it has none.
+
+    >>> matched_classes(np.array([0, 0, 1, 1]), np.array([5, 5, 5, 2])).tolist()
+    [0, 0, 0, 1]
+    """
+    table, class_values, cluster_values = contingency(classes, clusters)
+    rows, columns = linear_sum_assignment(table, maximize=True)
+    named = {cluster_values[column]: class_values[row] for row, column in zip(rows, columns, strict=True)}
+    return np.array([named.get(cluster, -1) for cluster in clusters])
+
+
+def balanced_accuracy(classes: Array, guessed: Array) -> float:
+    """Mean over classes of the share guessed rightly.
+
+    >>> balanced_accuracy(np.array([0, 0, 0, 1]), np.array([0, 0, 0, 0]))
+    0.5
+    """
+    return float(np.mean([(guessed[classes == label] == label).mean() for label in np.unique(classes)]))
+
+
+def kmeans_agreement(fitted: Cases, judged: Cases, seeds: int = 10) -> dict[str, Spread]:
+    """k-means into as many clusters as `fitted` has classes, applied to `judged`: mean and deviation over `seeds` starts.
+
+    Keys: `accuracy` (matched), `balanced_accuracy`, `ari`, `nmi`. Clusters never see a class; only the matching of
+    clusters to classes does, that of `judged` itself. Cases of unknown class help to fit and are not judged.
+    """
+    from sklearn.cluster import KMeans
+
+    judged = judged.known()
+    count = len(np.unique(fitted.classes[fitted.classes >= 0]))
+    figures: dict[str, list[float]] = {"accuracy": [], "balanced_accuracy": [], "ari": [], "nmi": []}
+    for seed in range(seeds):
+        clusters = KMeans(count, n_init=10, random_state=seed).fit(fitted.codes).predict(judged.codes)
+        found = agreement(judged.classes, clusters)
+        matched = matched_classes(judged.classes, clusters)
+        values = (found.accuracy, balanced_accuracy(judged.classes, matched), found.ari, found.nmi)
+        for name, value in zip(figures, values, strict=True):
+            figures[name].append(value)
+    return {name: Spread.of(values) for name, values in figures.items()}

@@ -1,0 +1,44 @@
+"""Cases: codes with what is known of each, the form in which embeddings are judged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cases:
+    """One row a case.
+
+    >>> cases = Cases(np.eye(3), np.array([0, -1, 1]))
+    >>> len(cases), len(cases.known())
+    (3, 2)
+    """
+
+    codes: Array
+    """(n, F) floats."""
+    classes: Array
+    """(n,) integers; -1 = unknown."""
+    subjects: Array | None = None
+    """(n,) of any kind: cases of one subject are never each other's neighbours. None = every case is another's."""
+
+    def __post_init__(self) -> None:
+        lengths = {len(self.codes), len(self.classes), len(self.classes if self.subjects is None else self.subjects)}
+        if len(lengths) > 1:
+            raise ValueError(f"codes, classes and subjects are of different lengths: {sorted(lengths)}")
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def __getitem__(self, rows: Array) -> Cases:
+        subjects = None if self.subjects is None else self.subjects[rows]
+        return replace(self, codes=self.codes[rows], classes=self.classes[rows], subjects=subjects)
+
+    def known(self) -> Cases:
+        """Those whose class is known."""
+        return self[np.flatnonzero(self.classes >= 0)]

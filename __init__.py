@@ -13,18 +13,23 @@ from typing import TYPE_CHECKING, Any
 from .version import VERSION as __version__  # noqa: N811 - the name that Python asks for
 
 if TYPE_CHECKING:
+    from .engine.begin import How
+    from .engine.hits import Hits
     from .engine.opened import Run, open_run
-    from .engine.runs.cluster import How, cluster
+    from .engine.runs.cluster import cluster
+    from .engine.search import search
     from .engine.workers import Where
 
-__all__ = ["How", "Run", "Where", "__version__", "cluster", "open_run"]
+__all__ = ["Hits", "How", "Run", "Where", "__version__", "cluster", "open_run", "search"]
 
 _HOMES = {
-    "How": ".engine.runs.cluster",
+    "How": ".engine.begin",
+    "Hits": ".engine.hits",
     "Run": ".engine.opened",
     "Where": ".engine.workers",
     "cluster": ".engine.runs.cluster",
     "open_run": ".engine.opened",
+    "search": ".engine.search",
 }
 
 

@@ -23,7 +23,7 @@ from tile_engine.engine.job import SlideRecord, digest, load
 from tile_engine.engine.runs.apply import CELLS
 from tile_engine.engine.runs.convert import BLOCK, SHARD
 from tile_engine.engine.settings import Settings
-from tile_engine.engine.stages import fingerprints
+from tile_engine.engine.stages import CLUSTER_SLIDES, fingerprints
 from tile_engine.stores.array import Written
 from tile_engine.stores.files import checksum, write_whole
 from tile_engine.stores.folder import Folder
@@ -87,7 +87,7 @@ def documents(out: Path, count: int) -> tuple[str, ...]:
     records = [record(n) for n in range(count)]
     settings = Settings()
     began = time.process_time()
-    prints = fingerprints(settings, 0.5, records, {})
+    prints = fingerprints(CLUSTER_SLIDES, settings, 0.5, records, {})
     printed = time.process_time() - began
     began = time.process_time()
     folder.write("slides", {r.id: asdict(r) for r in records})

@@ -25,8 +25,9 @@ import numpy.typing as npt
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 
+from tile_engine.engine.begin import How, resume
 from tile_engine.engine.opened import Run
-from tile_engine.engine.runs.cluster import How, cluster, resume
+from tile_engine.engine.runs.cluster import cluster
 from tile_engine.models.metrics import agreement
 
 Array = npt.NDArray[np.generic]

@@ -147,7 +147,8 @@ def encode_rate(path: Path, codec: str, clock: Clock = time.perf_counter) -> flo
 
 def busy_rate(side: int, codec: str, scratch: Path) -> float:
     """Megapixels a second of processor time, in this process: what other work on the machine leaves alone."""
-    from tile_engine.engine.runs.cluster import How, cluster
+    from tile_engine.engine.begin import How
+    from tile_engine.engine.runs.cluster import cluster
 
     out = scratch / f"busy-{os.getpid()}"
     began = time.process_time()

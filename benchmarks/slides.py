@@ -162,7 +162,8 @@ def compare(measures: dict[str, Callable[[], Seconds]], repeat: int) -> list[tup
 
 def stored(path: Path, scratch: Path) -> Run:
     """The slide converted with the engine's defaults; removed by whoever asked for it."""
-    from tile_engine.engine.runs.cluster import How, cluster
+    from tile_engine.engine.begin import How
+    from tile_engine.engine.runs.cluster import cluster
 
     return cluster(path, scratch / f"run-{os.getpid()}", how=How(stages=("convert",)))
 

@@ -12,6 +12,7 @@ import typer
 
 from ..version import VERSION
 from . import options as o
+from .search import search
 
 if TYPE_CHECKING:
     from ..engine.opened import Run
@@ -27,6 +28,7 @@ app = typer.Typer(
 )
 runs = typer.Typer(help="All stages of a job, from slides to report.", no_args_is_help=True)
 app.add_typer(runs, name="run")
+app.command()(search)
 
 
 def main() -> None:
@@ -297,8 +299,9 @@ def demo(
     """Make four small slides from a public section and run the main job on them: about three minutes on two cores."""
     from pathlib import Path
 
+    from ..engine.begin import How
     from ..engine.demo import SETTINGS, make_slides
-    from ..engine.runs.cluster import How, cluster
+    from ..engine.runs.cluster import cluster
 
     slides = Path(out) / "slides"
     with _watched(as_json=json, quiet=quiet) as show:
@@ -309,32 +312,39 @@ def demo(
 
 
 def _how(values: dict[str, Any], show: Any) -> Any:
-    from ..engine.runs.cluster import How
+    from ..engine.begin import How
     from ..engine.workers import Where
 
     return How(where=Where(**values["where"]), redo=values["redo"], force_unlock=values["force_unlock"], report=show)
 
 
-_NOT_SETTINGS = frozenset({"slides", "out", "where", "redo", "force_unlock", "dry_run", "json", "quiet"})
+_NOT_SETTINGS = frozenset({"slides", "volumes", "out", "where", "redo", "force_unlock", "dry_run", "json", "quiet"})
 
 
-def _begin(values: dict[str, Any], stages: tuple[str, ...] | None) -> int:
-    """A run that begins with slides."""
+def _begin(values: dict[str, Any], stages: tuple[str, ...] | None, command: str = "cluster") -> int:
+    """A run that begins with slides or volumes."""
     from dataclasses import replace
 
-    from ..engine.runs.cluster import cluster, plan_only
+    from ..engine.begin import begin, plan_only
+    from ..engine.stages import KINDS
     from ..engine.workers import Where, job_script_of
+    from ..errors import SettingsError
     from .tell import print_plan
 
     settings = {k: v for k, v in values.items() if k not in _NOT_SETTINGS}
-    slides = values["slides"][0] if len(values["slides"]) == 1 else values["slides"]
+    given = [name for name in ("slides", "volumes") if values.get(name)]
+    if len(given) != 1:
+        raise SettingsError("give either --slides or --volumes: a run is on one kind of images.")
+    kind = KINDS[command, given[0]]
+    images = values[given[0]]
+    images = images[0] if len(images) == 1 else images
     if values["dry_run"]:
         where = Where(**values["where"])
-        plan = plan_only(slides, values["out"], where=where, **settings)
+        plan = plan_only(kind, images, values["out"], where, settings)
         return print_plan(plan, job_script_of(where), as_json=values["json"])
     with _watched(as_json=values["json"], quiet=values["quiet"]) as show:
         how = _how(values, show)
-        run = cluster(slides, values["out"], how=replace(how, stages=stages) if stages else how, **settings)
+        run = begin(kind, images, values["out"], replace(how, stages=stages) if stages else how, settings)
     return _result(run, as_json=values["json"])
 
 
@@ -342,7 +352,7 @@ def _go_on(values: dict[str, Any], stage: str) -> int:
     """One stage of a run that exists."""
     from dataclasses import replace
 
-    from ..engine.runs.cluster import resume
+    from ..engine.begin import resume
 
     settings = {k: v for k, v in values.items() if k not in _NOT_SETTINGS}
     with _watched(as_json=values["json"], quiet=values["quiet"]) as show:

@@ -24,7 +24,7 @@ def print_result(run: Run, *, as_json: bool) -> int:
     status = 3 if rejected or quarantined else 0
     if as_json:
         left_out = {"rejected": rejected, "quarantined": quarantined}
-        _json({"event": "result", "out": str(run.out), "status": run.status, **left_out, "exit": status})
+        print_json({"event": "result", "out": str(run.out), "status": run.status, **left_out, "exit": status})
         return status
     if run.report.exists() and run.status == "done":
         print(f"maps:   {run.out / 'maps'}")
@@ -44,7 +44,7 @@ def print_plan(plan: tuple[Path, Any, Any], script: str, *, as_json: bool) -> in
     status = 3 if opened.rejected else 0
     if as_json:
         rejected = {s: dataclasses.asdict(r) for s, r in opened.rejected.items()}
-        _json({"event": "plan", "out": str(out), **sizes.facts(), "rejected": rejected, "job": script})
+        print_json({"event": "plan", "out": str(out), **sizes.facts(), "rejected": rejected, "job": script})
         return status
     print(f"results: {out} (nothing is written now)")
     print(sizes.text())
@@ -61,7 +61,7 @@ def print_plan(plan: tuple[Path, Any, Any], script: str, *, as_json: bool) -> in
 
 def print_description(found: Description, *, as_json: bool) -> int:
     if as_json:
-        _json(dataclasses.asdict(found))
+        print_json(dataclasses.asdict(found))
     else:
         for name, value in found.facts:
             print(f"{name + ':':<12}{value}")
@@ -76,7 +76,7 @@ def print_description(found: Description, *, as_json: bool) -> int:
 
 def print_status(found: Status, *, as_json: bool) -> int:
     if as_json:
-        _json(dataclasses.asdict(found))
+        print_json(dataclasses.asdict(found))
         return 0
     print(f"{found.out}: {found.state}")
     if found.owner:
@@ -93,7 +93,7 @@ def print_finding(found: Finding, *, as_json: bool) -> None:
     """One damaged file, on a line."""
     if as_json:
         shown = dataclasses.asdict(found) | {"array": found.array, "shard": found.shard}
-        _json({"event": "finding", **shown})
+        print_json({"event": "finding", **shown})
         return
     of = " ".join(part for part in (found.array, found.shard and f"shard {found.shard}") if part)
     slide = f" of slide {found.slide}" if found.slide else ""
@@ -104,7 +104,9 @@ def print_verdict(verdict: Verdict, *, as_json: bool) -> int:
     """The end of a verification; 7 where anything is damaged."""
     status = 7 if verdict.findings else 0
     if as_json:
-        _json({"event": "result", **dataclasses.asdict(verdict), "findings": len(verdict.findings), "exit": status})
+        print_json(
+            {"event": "result", **dataclasses.asdict(verdict), "findings": len(verdict.findings), "exit": status}
+        )
         return status
     if verdict.owner:
         print(f"note: {verdict.owner} holds the lock; what it has not finished was not looked at")
@@ -119,7 +121,7 @@ def print_repair(done: Repair, *, as_json: bool) -> int:
     """What was mended; 7 where something could not be."""
     status = 7 if done.left or done.other else 0
     if as_json:
-        _json({"event": "result", **dataclasses.asdict(done), "exit": status})
+        print_json({"event": "result", **dataclasses.asdict(done), "exit": status})
         return status
     print(f"{done.out}: {len(done.found)} files were damaged, {done.units} units were done again")
     for finding in done.left:
@@ -129,7 +131,8 @@ def print_repair(done: Repair, *, as_json: bool) -> int:
     return status
 
 
-def _json(value: Any) -> None:
+def print_json(value: Any) -> None:
+    """One line, for programs."""
     sys.stdout.write(json.dumps(value, default=str) + "\n")
 
 
@@ -139,7 +142,7 @@ def print_checks(checks: Iterator[Check], *, as_json: bool) -> int:
     for check in checks:
         status = 5 if check.state == "problem" else status
         if as_json:
-            _json(dataclasses.asdict(check))
+            print_json(dataclasses.asdict(check))
         else:
             print(f"{check.state:<8} {check.name}: {check.text}", flush=True)
     return status

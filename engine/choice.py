@@ -8,21 +8,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from ..errors import MachineError
 from ..stores.folder import Folder
 from .gpus import gpus
 from .preflight import Row
 from .progress import Event, Report
-from .settings import Settings
+from .settings import Common
 from .workers import Crew
 
+C = TypeVar("C", bound=Common)
 STAGES = frozenset({"train", "apply"})
 """Stages that run the network; until one of them is asked for, nothing is settled."""
 
 
-def with_device(settings: Settings, folder: Folder, crew: Crew, rows: Sequence[Row], report: Report) -> Settings:
+def with_device(settings: C, folder: Folder, crew: Crew, rows: Sequence[Row], report: Report) -> C:
     """Device and dtype: what was asked for, else what the run began with, else cuda in bf16 where every worker can.
 
     Raises MachineError (E_NO_GPU) where the run is to compute on GPUs and a worker has none that torch can use.

@@ -15,7 +15,7 @@ from ..stores.receipts import Ledger
 from ..stores.remote import absolute, place
 from ..stores.slides.reader import probe
 from .job import load
-from .stages import STEPS, TITLES
+from .stages import TITLES, kind_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ def status(out: str | Path) -> Status:
     job = load(absolute(out))
     run = job.folder.read("run")
     steps = []
-    for name, step in STEPS.items():
+    for name, step in kind_of(job).steps.items():
         facts = run["steps"].get(name, {})
         state = str(facts.get("status", "waiting"))
         done = total = 0

@@ -22,17 +22,18 @@ from ..stores.slides.reader import Slide, open_slide
 from ..stores.slides.view import at_spacing
 from ..stores.source import Source
 from .run import Outcome
-from .settings import Settings
+from .settings import SETTINGS
 
 if TYPE_CHECKING:
     from ..models.share import Share
 
-AXES = ("y", "x")
+AXES = ("z", "y", "x")
+"""Of a volume; a slide has the last two."""
 
 
 @dataclass(frozen=True, slots=True)
 class SlideRecord:
-    """One accepted slide of a run, as slides.json keeps it."""
+    """One accepted slide of a run, as slides.json keeps it; or a volume, which has an axis z before y and x."""
 
     id: str
     name: str
@@ -48,23 +49,27 @@ class SlideRecord:
     reader: str
     finest: float
     """Micrometres a pixel of the slide's level 0."""
-    full: tuple[int, int]
+    full: tuple[int, ...]
     """Pixels (y, x) of the slide's level 0."""
     channels: int
     dtype: str
     background: int
-    shape: tuple[int, int]
+    shape: tuple[int, ...]
     """Pixels (y, x) at the run's spacing."""
-    spacing: tuple[float, float]
+    spacing: tuple[float, ...]
     """Micrometres a pixel (y, x) that the run works at on this slide."""
-    origin: tuple[float, float] = (0.0, 0.0)
+    origin: tuple[float, ...] = (0.0, 0.0)
     """Micrometres of the first pixel's lower edges."""
     notes: tuple[str, ...] = ()
+    part: str = ""
+    """What is meant inside the file, where it holds several images."""
 
     @property
     def key(self) -> str:
         """Fingerprint of what of this slide decides any result."""
-        return digest(self.id, self.fingerprint, self.mpp, self.spacing, self.shape)
+        return digest(
+            self.id, self.fingerprint, self.mpp, self.spacing, self.shape, *([self.part] if self.part else [])
+        )
 
     @property
     def told(self) -> str:
@@ -73,7 +78,7 @@ class SlideRecord:
 
     @property
     def frame(self) -> Frame:
-        return Frame(AXES, self.shape, self.spacing, self.origin)
+        return Frame(AXES[-len(self.shape) :], self.shape, self.spacing, self.origin)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +99,8 @@ class Job:
     """A run as its workers see it."""
 
     folder: Folder
-    settings: Settings
+    settings: Any
+    """As `SETTINGS` has them for its kind."""
     spacing: float
     """Micrometres a pixel that the run aims at; a slide's own differs by 5 % at most."""
     slides: dict[str, SlideRecord]
@@ -104,6 +110,8 @@ class Job:
     """Slide -> tiles that end the process that decodes them: they are masked."""
     stage: dict[str, Any] = field(default_factory=dict)
     """Where copies of its slides are kept on each machine (see `stores.stage.use`)."""
+    command: str = "cluster"
+    """What the run is for; with what it is on (`folder.images`) it decides the steps (see `engine.stages.Kind`)."""
 
     def ledger_key(self, step: str, slide: str = "") -> str:
         """The fingerprint that a unit's receipt must carry."""
@@ -118,13 +126,20 @@ class Job:
         opened = _open(record.path, record.mpp, record.fingerprint)
         return cast(Slide, guarded(opened, self.lethal.get(slide, ())))
 
+    def volume(self, volume: str) -> Source:
+        """The volume itself, in canonical orientation."""
+        record = self.slides[volume]
+        return _open_volume(record.path, record.part, record.fingerprint)
+
     def view(self, slide: str) -> Source:
-        """The slide itself, seen at the run's spacing."""
+        """The slide itself, seen at the run's spacing; a volume as it is."""
+        if self.folder.images == "volumes":
+            return self.volume(slide)
         return at_spacing(self.slide(slide), self.spacing)
 
     def image(self, slide: str) -> Source:
         """The slide at the run's spacing: from its store, or from the slide itself where the store keeps no pixels."""
-        if self.settings.pixels == "none":
+        if self.folder.images == "slides" and self.settings.pixels == "none":
             return self.view(slide)
         return StoredImage.open(self.folder.slide(slide))
 
@@ -174,17 +189,19 @@ def digest(*parts: Any) -> str:
 
 @lru_cache(maxsize=4)
 def _load(out: Path, stamp: tuple[int, ...]) -> Job:
-    folder = Folder(out)
-    run = folder.read("run")
+    run = Folder(out).read("run")
     if "settings" not in run:
         raise SettingsError(f"{out} holds no run: there is no run.json in it.", "E_NO_RUN")
+    folder, command = Folder(out, run.get("images", "slides")), run["command"]
     if not (out / "slides.json").exists():  # it is written before run.json
         raise CorruptError(f"{out / 'slides.json'} is missing: it was written and then lost.")
     rejected = folder.read("rejected")
     records = {s: r for s, r in _records(out, _stamp(out / "slides.json")).items() if s not in rejected}
-    settings = Settings.model_validate(run["settings"])
+    settings = SETTINGS[command, folder.images].model_validate(run["settings"])
     lethal = {s: tuple(map(piece_of, tiles)) for s, tiles in folder.read("quarantined").items()}
-    return Job(folder, settings, run["spacing"], records, dict(run["fingerprints"]), lethal, run.get("stage", {}))
+    return Job(
+        folder, settings, run["spacing"], records, dict(run["fingerprints"]), lethal, run.get("stage", {}), command
+    )
 
 
 def piece_of(raw: dict[str, Any]) -> Piece:
@@ -214,6 +231,14 @@ def _open(path: str, mpp: float | None, fingerprint: str) -> Slide:
 def _open_here(path: str, mpp: float | None, fingerprint: str) -> Slide:
     """Few handles stay open in a process: slides come in order, and each costs memory."""
     return open_slide(place(path), mpp)
+
+
+@lru_cache(maxsize=1)
+def _open_volume(path: str, part: str, fingerprint: str) -> Source:
+    """One at a time: what is compressed stays in memory while it is open."""
+    from ..stores.volumes.reader import open_volume
+
+    return open_volume(place(path), part)
 
 
 def _open_staged(path: str, mpp: float | None, fingerprint: str) -> Slide:

@@ -13,7 +13,7 @@ from pathlib import Path
 from ..errors import CorruptError, SettingsError
 from ..stores.files import read_json
 from ..stores.folder import Folder
-from ..stores.ours import FIELDS, IMAGE, SAMPLES, STORE, TABLE, held, named, prune
+from ..stores.ours import FIELDS, IMAGE, INDEX, SAMPLES, STORE, TABLE, held, named, prune
 from ..stores.receipts import is_receipt
 
 COHORT_PICTURES = ("gallery", "umap", "k", "slides", "training")
@@ -55,6 +55,7 @@ def of_cohort(folder: Folder, step: str) -> Iterator[Place]:
             yield Place(folder.out / "models" / name)
     elif step == "table":
         yield Place(folder.table, TABLE)
+        yield Place(folder.out / "index", INDEX)
         yield Place(folder.out / "shares.csv")
     elif step == "page":
         yield Place(folder.report)

@@ -19,7 +19,7 @@ from .manifest import update_rejected
 from .opening import Rejection
 from .perform import Summary, perform
 from .progress import Beacon, Event, Report
-from .stages import STAGES, TITLES, stage_of
+from .stages import TITLES, kind_of
 from .stopping import Stop
 from .workers import Crew
 
@@ -44,7 +44,7 @@ def run_stages(job: Job, stages: Iterable[str], going: Going) -> Job:
     """
     for stage in stages:
         _needs_before(job, stage)
-        for step in STAGES[stage]:
+        for step in kind_of(job).stages[stage]:
             job = _do(job, step, going)
             if not job.slides:
                 raise NoInputError("no slide of this run can be used; rejected.json says why, slide by slide.")
@@ -98,7 +98,7 @@ class _Count:
     """How far a step is."""
 
     def __init__(self, job: Job, step: Step) -> None:
-        self._job, self._step = job, step
+        self._job, self._step, self._stage = job, step, kind_of(job).stage_of(step.name)
         self._began = time.perf_counter()
         self._done = self._amount = self._total = self._slides = 0
         self.seconds = {"read": 0.0, "compute": 0.0, "write": 0.0}
@@ -127,7 +127,7 @@ class _Count:
     def event(self) -> Event:
         name = self._step.name
         facts = {"slides": self._slides, "amount": self._amount, "seconds": self.wall}
-        return Event("progress", TITLES[name], stage_of(name), self._done, self._total, facts)
+        return Event("progress", TITLES[name], self._stage, self._done, self._total, facts)
 
     def _count(self, seconds: Mapping[str, float]) -> None:
         self._done += 1
@@ -149,7 +149,7 @@ def watched(job: Job, step: Step, *, title: str, report: Report) -> Iterator[Non
             told = beacon.look()
             if told:
                 facts = {"steps": True, **told["figures"]}
-                report(Event("progress", title, stage_of(step.name), told["done"], told["total"], facts))
+                report(Event("progress", title, kind_of(job).stage_of(step.name), told["done"], told["total"], facts))
 
     watcher = threading.Thread(target=watch, name="progress", daemon=True)
     watcher.start()
@@ -200,11 +200,12 @@ def _mark(job: Job, step: str, status: str, seconds: dict[str, float], *, wall: 
 
 def _needs_before(job: Job, stage: str) -> None:
     steps = job.folder.read("run")["steps"]
-    order = list(STAGES)
+    stages = kind_of(job).stages
+    order = list(stages)
     for earlier in order[: order.index(stage)]:
-        if any(steps.get(step.name, {}).get("status") != "complete" for step in STAGES[earlier]):
+        if any(steps.get(step.name, {}).get("status") != "complete" for step in stages[earlier]):
             raise SettingsError(
                 f"stage {stage!r} needs what stage {earlier!r} leaves, and that is not there yet in {job.folder.out}: run "
-                f"`tile-engine {earlier} {job.folder.out}` first, or `tile-engine run cluster` for all of them.",
+                f"`tile-engine {earlier} {job.folder.out}` first, or `tile-engine run {job.command}` for all of them.",
                 "E_STAGE_ORDER",
             )

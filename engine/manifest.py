@@ -6,7 +6,7 @@ import platform
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
-from typing import Any
+from typing import Any, TypeVar
 
 from ..errors import SettingsError
 from ..stores import stage
@@ -17,17 +17,18 @@ from ..version import VERSION
 from .job import Job, SlideRecord, load, record_of
 from .leavings import clear, forget_slides, refuse_foreign
 from .opening import Opened, Rejection
-from .settings import Settings
-from .stages import STAGES, STEPS, TITLES, fingerprints, stage_of
+from .settings import Common
+from .stages import TITLES, Kind, fingerprints, kind_of
 from .workers import cores
 
 MOST_THREADS = 8
+C = TypeVar("C", bound=Common)
 
 PASSING = frozenset({"E_UNIT_FAILED", "E_CHANGED", "E_REJECTED"})
 """Reasons that may be gone at the next try: --redo looks at such slides again."""
 
 
-def with_threads(settings: Settings, folder: Folder) -> Settings:
+def with_threads(settings: C, folder: Folder) -> C:
     """Training threads are part of the numerics: those that the run began with, else the cores of this machine."""
     if settings.threads:
         return settings
@@ -35,43 +36,43 @@ def with_threads(settings: Settings, folder: Folder) -> Settings:
     return settings.model_copy(update={"threads": begun or min(cores(), MOST_THREADS)})
 
 
-def prepare(
-    folder: Folder, settings: Settings, opened: Opened, *, redo: bool, stages: Sequence[str] = tuple(STAGES)
-) -> Job:
+def prepare(kind: Kind, folder: Folder, settings: Common, opened: Opened, *, redo: bool, stages: Sequence[str]) -> Job:
     """State the run in OUT, or find that it is the one that OUT holds; sweeps what a killed run left half-written.
 
     Raises SettingsError (E_OTHER_SETTINGS) with a diff of settings, slides and stages where it is another one, and
     (E_STAGE_ORDER) where what is to be redone begins before the `stages` that are to be done now.
     """
     old = folder.read("run")
+    _same_kind(folder, kind, old)
     first = "settings" not in old
     known = {} if first else folder.read("slides")
-    refuse_foreign(folder, STEPS, [s for s in opened.slides if s not in known], first=first)
+    refuse_foreign(folder, kind.steps, [s for s in opened.slides if s not in known], first=first)
     rejected = _rejected(folder, opened, retry=redo)
     found = {s: r.step for s, r in rejected.items()}
-    prints = fingerprints(settings, opened.spacing, opened.slides.values(), found)
+    prints = fingerprints(kind, settings, opened.spacing, opened.slides.values(), found)
     begun = {s: record_of(raw) for s, raw in folder.read("slides").items()}
     if "settings" in old:
-        stale = stale_steps(old, prints)
+        stale = stale_steps(kind, old, prints)
         moved = _slides_diff(begun, opened.slides)
         changes = [*_settings_diff(old, settings, opened.spacing), *moved]
         if (stale or moved) and not redo:
-            raise SettingsError(_refusal(folder, changes, stale, old), "E_OTHER_SETTINGS")
-        if stale and list(STAGES).index(stage_of(stale[0])) < min(map(list(STAGES).index, stages)):
+            raise SettingsError(_refusal(kind, folder, changes, stale, old), "E_OTHER_SETTINGS")
+        order = list(kind.stages)
+        if stale and order.index(kind.stage_of(stale[0])) < min(map(order.index, stages)):
             raise SettingsError(
                 "\n".join(
                     [
-                        f"with these settings stage {stage_of(stale[0])!r} of {folder.out} is to be done again before "
+                        f"with these settings stage {kind.stage_of(stale[0])!r} of {folder.out} is to be done again before "
                         f"stage {stages[0]!r}, and was not asked for:",
                         *(f"  {line}" for line in changes),
                         f"to be done again: {', '.join(TITLES[s] for s in stale)}",
-                        "Nothing was touched. `tile-engine run cluster` with --redo does all of them in order.",
+                        f"Nothing was touched. `tile-engine run {kind.command}` with --redo does all of them in order.",
                     ]
                 ),
                 "E_STAGE_ORDER",
             )
         if stale or moved:
-            _forget(folder, stale, begun, opened.slides)
+            _forget(kind, folder, stale, begun, opened.slides)
     sweep(folder.out)
     quarantined = folder.read("quarantined")
     if quarantined:  # tiles of a slide that has changed since are given another chance
@@ -80,23 +81,24 @@ def prepare(
     folder.write("slides", {s: asdict(r) for s, r in opened.slides.items()})
     folder.write("rejected", {s: asdict(r) for s, r in sorted(rejected.items())})
     steps = {s: facts for s, facts in old.get("steps", {}).items() if facts["fingerprint"] == prints.get(s)}
-    folder.write("run", manifest(settings, opened, prints, steps))
+    folder.write("run", manifest(kind, settings, opened, prints) | {"steps": steps})
     return load(folder.out)
 
 
-def manifest(settings: Settings, opened: Opened, prints: Mapping[str, str], steps: Mapping[str, Any]) -> dict[str, Any]:
-    """The value of run.json."""
+def manifest(kind: Kind, settings: Common, opened: Opened, prints: Mapping[str, str]) -> dict[str, Any]:
+    """The value of run.json before any step."""
     return {
         "tile_engine": VERSION,
         "status": "running",
-        "command": "cluster",
+        "command": kind.command,
+        "images": kind.images,
         "input": str(opened.root.absolute()),
         "settings": settings.model_dump(mode="json"),
         "spacing": opened.spacing,
         "ignored": [list(item) for item in opened.ignored[:1000]],
         "stage": stage.used(),
         "fingerprints": dict(prints),
-        "steps": dict(steps),
+        "steps": {},
         "versions": {
             name: version(name) for name in ("numpy", "torch", "zarr", "dask", "umap-learn", "openslide-python")
         }
@@ -104,10 +106,19 @@ def manifest(settings: Settings, opened: Opened, prints: Mapping[str, str], step
     }
 
 
-def stale_steps(old: Mapping[str, Any], prints: Mapping[str, str]) -> list[str]:
+def _same_kind(folder: Folder, kind: Kind, old: Mapping[str, Any]) -> None:
+    if "settings" in old and (old["command"], old.get("images", "slides")) != (kind.command, kind.images):
+        raise SettingsError(
+            f"{folder.out} holds a run of `{old['command']}` on {old.get('images', 'slides')}, and this is one of "
+            f"`{kind.command}` on {kind.images}: their results would be mixed. Choose another folder with --out.",
+            "E_OTHER_RUN",
+        )
+
+
+def stale_steps(kind: Kind, old: Mapping[str, Any], prints: Mapping[str, str]) -> list[str]:
     """Steps that have begun and whose results another setting or another cohort would make different."""
     stale = []
-    for step in STEPS:
+    for step in kind.steps:
         if step in old["steps"] and old["fingerprints"].get(step) != prints[step]:
             stale.append(step)
     return stale
@@ -120,7 +131,7 @@ def update_rejected(job: Job, slide: str, rejection: Rejection) -> Job:
     run = folder.read("run")
     slides = [record_of(raw) for raw in folder.read("slides").values()]
     found = {s: raw["step"] for s, raw in folder.read("rejected").items()}
-    run["fingerprints"] = fingerprints(job.settings, job.spacing, slides, found)
+    run["fingerprints"] = fingerprints(kind_of(job), job.settings, job.spacing, slides, found)
     folder.write("run", run)
     return load(folder.out)
 
@@ -140,7 +151,7 @@ def _rejected(folder: Folder, opened: Opened, *, retry: bool) -> dict[str, Rejec
     return out
 
 
-def _settings_diff(old: Mapping[str, Any], settings: Settings, spacing: float) -> list[str]:
+def _settings_diff(old: Mapping[str, Any], settings: Common, spacing: float) -> list[str]:
     new = settings.model_dump(mode="json")
     lines = [] if old["tile_engine"] == VERSION else [f"tile-engine: {old['tile_engine']} -> {VERSION}"]
     lines += [
@@ -160,8 +171,8 @@ def _slides_diff(begun: Mapping[str, SlideRecord], slides: Mapping[str, SlideRec
     return sorted(lines)
 
 
-def _refusal(folder: Folder, changes: Iterable[str], stale: list[str], old: Mapping[str, Any]) -> str:
-    kept = [TITLES[s] for s in STEPS if s in old["steps"] and s not in stale]
+def _refusal(kind: Kind, folder: Folder, changes: Iterable[str], stale: list[str], old: Mapping[str, Any]) -> str:
+    kept = [TITLES[s] for s in kind.steps if s in old["steps"] and s not in stale]
     listed = list(changes)
     more = [f"... and {len(listed) - 20} more"] if len(listed) > 20 else []
     return "\n".join(
@@ -176,10 +187,10 @@ def _refusal(folder: Folder, changes: Iterable[str], stale: list[str], old: Mapp
 
 
 def _forget(
-    folder: Folder, stale: list[str], begun: Mapping[str, SlideRecord], slides: Mapping[str, SlideRecord]
+    kind: Kind, folder: Folder, stale: list[str], begun: Mapping[str, SlideRecord], slides: Mapping[str, SlideRecord]
 ) -> None:
     """Remove what will be made anew: of changed slides everything, of the others what the stale steps had left."""
-    forget_slides(folder, [s for s in begun if s not in slides or begun[s].key != slides[s].key], STEPS)
+    forget_slides(folder, [s for s in begun if s not in slides or begun[s].key != slides[s].key], kind.steps)
     clear(folder, stale, begun)
     for slide in begun:
         if "tiles" in stale and (folder.slide(slide) / "labels" / "zarr.json").exists():

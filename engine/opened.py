@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+    from .hits import Hits
+    from .search import At
+
 
 class Run:
     """An output folder. Everything is read when it is asked for; pixels only where they are used.
@@ -112,6 +115,12 @@ class Run:
         if self.status != "done":
             return 75
         return 3 if self.rejected or self.quarantined else 0
+
+    def search(self, query: str | Path, *, k: int = 10, at: At | None = None, same_subject: bool = False) -> Hits:
+        """The cases of the run most like a query (see `tile_engine.search`)."""
+        from .search import search
+
+        return search(self.out, query, k=k, at=at, same_subject=same_subject)
 
     def _open(self, path: Path) -> StoredImage:
         if not path.exists():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import statistics
 from collections import Counter
@@ -75,6 +76,26 @@ def open_cohort(cohort: Cohort, *, mpp: float | None, spacing: float | None) -> 
     return Opened(target, slides, rejected, cohort.ignored, cohort.root)
 
 
+def open_volumes(cohort: Cohort) -> Opened:
+    """Look at every volume, and record it as it is: volumes keep their own spacings, and their own types."""
+    entries = sorted(cohort.entries, key=lambda entry: entry.id)
+    looks = [_seen(entry, look) for entry, look in zip(entries, _looks(entries, None, "volumes"), strict=True)]
+    kind = Counter(look["channels"] for look in looks if isinstance(look, dict)).most_common(1)
+    volumes: dict[str, SlideRecord] = {}
+    rejected: dict[str, Rejection] = {}
+    for entry, look in zip(entries, looks, strict=True):
+        try:
+            if isinstance(look, SlideError):
+                raise look
+            _same_kind(look["channels"], kind[0][0], "channels", "volumes")
+            volumes[entry.id] = _recorded(entry, look, look["frames"].frames[0], mpp=None)
+        except SlideError as error:
+            mark = _fingerprint(entry.path)
+            rejected[entry.id] = Rejection(printable(entry.name), error.code, error.message, fingerprint=mark)
+    finest = [record.finest for record in volumes.values()]
+    return Opened(statistics.median(finest) if finest else 0.0, volumes, rejected, cohort.ignored, cohort.root)
+
+
 def working_spacing(finest: Iterable[float]) -> float:
     """0.5 um if at least half of the slides reach it (within 5 %), else the median of their finest spacings.
 
@@ -86,27 +107,27 @@ def working_spacing(finest: Iterable[float]) -> float:
     return PREFERRED if 2 * reach >= len(values) else statistics.median(values)
 
 
-def _looks(entries: Iterable[SlideEntry], mpp: float | None) -> list[Any]:
+def _looks(entries: Iterable[SlideEntry], mpp: float | None, images: str = "slides") -> list[Any]:
     """In a child: a file that ends the process that opens it is one slide's fault and must not end the run."""
     entries = list(entries)
     if any(wanted(entry.path) for entry in entries):
         with ThreadPoolExecutor(FETCHED) as pool:
-            return list(pool.map(lambda entry: _look_at_copy(entry, mpp), entries))
-    return each("look", [[os.fspath(entry.path), entry.mpp or mpp] for entry in entries], LIMIT)
+            return list(pool.map(lambda entry: _look_at_copy(entry, mpp, images), entries))
+    return each("look", [[os.fspath(entry.path), entry.mpp or mpp, images, entry.part] for entry in entries], LIMIT)
 
 
-def _look_at_copy(entry: SlideEntry, mpp: float | None) -> Any:
+def _look_at_copy(entry: SlideEntry, mpp: float | None, images: str) -> Any:
     """The same for a slide that must be copied first, which takes as long as it takes. What was seen is kept beside the
     copies, so that a run that goes on need not fetch slides that it has done with."""
     if not wanted(entry.path):
-        return each("look", [[os.fspath(entry.path), entry.mpp or mpp]], LIMIT)[0]
+        return each("look", [[os.fspath(entry.path), entry.mpp or mpp, images, entry.part]], LIMIT)[0]
     try:
         mark = fingerprint(entry.path)
-        seen = stage().folder / f"{digest(str(entry.path), mark, entry.mpp or mpp, VERSION)}.look"
+        seen = stage().folder / f"{digest(str(entry.path), mark, entry.mpp or mpp, entry.part, VERSION)}.look"
         with suppress(FileNotFoundError, CorruptError):
             return read_json(seen)
         with staged(entry.path, mark) as copy:
-            look = each("look", [[os.fspath(copy), entry.mpp or mpp]], LIMIT)[0]
+            look = each("look", [[os.fspath(copy), entry.mpp or mpp, images, entry.part]], LIMIT)[0]
     except SlideError as error:
         return {"error": [error.message, error.code]}
     if isinstance(look, dict):
@@ -119,9 +140,9 @@ def look_in_child(items: list[Any], say: Say) -> None:
 
 
 def _look(item: list[Any]) -> dict[str, Any]:
-    path, mpp = item
+    path, mpp, images, part = item
     try:
-        with open_slide(Path(path), mpp) as slide:
+        with open_slide(Path(path), mpp) if images == "slides" else _volume(Path(path), part) as slide:
             return {
                 "channels": slide.channels,
                 "dtype": slide.dtype,
@@ -132,6 +153,12 @@ def _look(item: list[Any]) -> dict[str, Any]:
             }
     except SlideError as error:
         return {"error": [error.message, error.code]}
+
+
+def _volume(path: Path, part: str) -> Any:
+    from ..stores.volumes.reader import open_volume
+
+    return open_volume(path, part)
 
 
 def _seen(entry: SlideEntry, look: Any) -> dict[str, Any] | SlideError:
@@ -150,7 +177,7 @@ def _seen(entry: SlideEntry, look: Any) -> dict[str, Any] | SlideError:
     spacing = frames[0].spacing
     return {
         **look,
-        "finest": (spacing[0] * spacing[1]) ** 0.5,
+        "finest": math.prod(spacing) ** (1 / len(spacing)),
         "full": frames[0].shape,
         "frames": _Frames(tuple(frames), look),
     }
@@ -170,13 +197,19 @@ class _Frames:
 def _record(
     entry: SlideEntry, look: dict[str, Any], *, mpp: float | None, target: float, kind: tuple[int, str]
 ) -> SlideRecord:
-    if (look["channels"], look["dtype"]) != kind:
+    _same_kind((look["channels"], look["dtype"]), kind, "channels of this type", "slides")
+    return _recorded(entry, look, at_spacing(look["frames"], target).frames[0], mpp=mpp)
+
+
+def _same_kind(found: object, most: object, what: str, images: str) -> None:
+    if found != most:
         raise SlideError(
-            f"it has {look['channels']} channels of {look['dtype']}, most slides of the run have {kind[0]} of {kind[1]}: "
-            "one network cannot look at both. Run it apart.",
+            f"it has {found} {what}, most {images} of the run have {most}: one network cannot look at both. Run it apart.",
             "E_OTHER_PIXELS",
         )
-    seen = at_spacing(look["frames"], target).frames[0]
+
+
+def _recorded(entry: SlideEntry, look: dict[str, Any], seen: Frame, *, mpp: float | None) -> SlideRecord:
     return SlideRecord(
         id=entry.id,
         name=printable(entry.name),
@@ -188,14 +221,15 @@ def _record(
         extra=dict(entry.extra),
         reader=look["reader"],
         finest=look["finest"],
-        full=(look["full"][0], look["full"][1]),
+        full=look["full"],
         channels=look["channels"],
         dtype=look["dtype"],
         background=look["background"],
-        shape=(seen.shape[0], seen.shape[1]),
-        spacing=(seen.spacing[0], seen.spacing[1]),
-        origin=(seen.origin[0], seen.origin[1]),
+        shape=seen.shape,
+        spacing=seen.spacing,
+        origin=seen.origin,
         notes=tuple(look["notes"]),
+        part=entry.part,
     )
 
 

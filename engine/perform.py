@@ -13,7 +13,7 @@ from ..stores.receipts import Ledger
 from ..stores.remote import place
 from ..stores.slides.cohort import fingerprint
 from .job import Job, Shared, Unit, load
-from .stages import STEPS
+from .stages import kind_of
 
 if TYPE_CHECKING:
     from ..models.share import Share
@@ -43,7 +43,7 @@ def perform(out: Path, unit: Unit, share: Share | None = None) -> Summary:
 def perform_of(job: Job, unit: Unit, share: Share | None = None) -> Summary:
     """Do one unit of a job that is loaded already."""
     out = job.folder.out
-    step = STEPS[unit.step]
+    step = kind_of(job).steps[unit.step]
     try:
         if unit.slide:
             _unchanged(job, unit)

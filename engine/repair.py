@@ -17,14 +17,14 @@ from ..stores.folder import Folder
 from ..stores.lock import Lock
 from ..stores.receipts import Ledger
 from ..stores.remote import absolute
+from .begin import How
 from .gang import refuse
 from .job import Job, Shared, Step, Unit, load
 from .logfile import log_to
 from .loop import Going, answers_of, watched
 from .preflight import preflight
 from .progress import Event
-from .runs.cluster import How
-from .stages import STEPS, TITLES, stage_of
+from .stages import TITLES, kind_of
 from .stopping import Stop, stoppable
 from .verify import Finding, check, look
 from .workers import crew
@@ -66,7 +66,7 @@ def repair(out: str | Path, *, how: How) -> Repair:
         found: list[Finding] = []
         left: list[Finding] = []
         other: list[str] = []
-        for step in STEPS.values():
+        for step in kind_of(job).steps.values():
             # only now: what its units are counted from may have been damaged, too
             mine = look(job, workers, full=True, steps=(step.name,)).findings
             found += mine
@@ -99,7 +99,7 @@ def _redo(job: Job, step: Step, damaged: Iterable[Finding], going: Going) -> dic
 
     def tell() -> None:
         facts = {"slides": 0, "amount": 0, "seconds": 0.0}
-        going.report(Event("progress", TITLES[step.name], stage_of(step.name), done, len(wanted), facts))
+        going.report(Event("progress", TITLES[step.name], kind_of(job).stage_of(step.name), done, len(wanted), facts))
 
     tell()
     try:

@@ -1,11 +1,12 @@
-"""Stages: the order of a clustering run's steps, and what decides each. The one table that knows all of them."""
+"""Stages: the order of every kind of run's steps, and what decides each. The one table that knows all of them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from ..version import VERSION
-from .job import SlideRecord, Step, digest
+from .job import Job, SlideRecord, Step, digest
 from .runs.apply import Labels, Number, Tiles
 from .runs.convert import Overview, Pixels, Pyramid
 from .runs.page import Page
@@ -13,18 +14,52 @@ from .runs.pictures import Pictures
 from .runs.sample import Draw, Patches
 from .runs.table import Table
 from .runs.train import Codes, Heads, TrainAutoencoder, Tune
-from .settings import Settings
+from .settings import SETTINGS, Common
 
-STAGES: Mapping[str, tuple[Step, ...]] = {
-    "convert": (Overview(), Pixels(), Pyramid()),
-    "sample": (Draw(), Patches()),
-    "train": (TrainAutoencoder(), Codes(), Heads(), Tune()),
-    "apply": (Tiles(), Number(), Labels()),
-    "map": (Table(), Pictures(), Page()),
-}
-"""Stage, as a user calls it -> its steps, in order."""
 
-STEPS: Mapping[str, Step] = {step.name: step for steps in STAGES.values() for step in steps}
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A command on one kind of images."""
+
+    command: str
+    images: str
+    stages: Mapping[str, tuple[Step, ...]]
+    """Stage, as a user calls it -> its steps, in order."""
+
+    @property
+    def steps(self) -> dict[str, Step]:
+        return {step.name: step for steps in self.stages.values() for step in steps}
+
+    def stage_of(self, step: str) -> str:
+        return next(stage for stage, steps in self.stages.items() if any(s.name == step for s in steps))
+
+    @property
+    def settings(self) -> type[Common]:
+        return SETTINGS[self.command, self.images]
+
+
+CLUSTER_SLIDES = Kind(
+    "cluster",
+    "slides",
+    {
+        "convert": (Overview(), Pixels(), Pyramid()),
+        "sample": (Draw(), Patches()),
+        "train": (TrainAutoencoder(), Codes(), Heads(), Tune()),
+        "apply": (Tiles(), Number(), Labels()),
+        "map": (Table(), Pictures(), Page()),
+    },
+)
+KINDS = {(kind.command, kind.images): kind for kind in (CLUSTER_SLIDES,)}
+
+COHORT = frozenset({"draw", "number"})
+"""Steps that look at all images together: what they leave depends on which there are."""
+TOLD = frozenset({"table"})
+"""Steps that depend on what the user said of the images, too."""
+
+
+def kind_of(job: Job) -> Kind:
+    return KINDS[job.command, job.folder.images]
+
 
 TITLES: Mapping[str, str] = {
     "overview": "overview",
@@ -46,12 +81,8 @@ TITLES: Mapping[str, str] = {
 """What a step is called where people watch it."""
 
 
-def stage_of(step: str) -> str:
-    return next(stage for stage, steps in STAGES.items() if any(s.name == step for s in steps))
-
-
 def fingerprints(
-    settings: Settings, spacing: float, slides: Iterable[SlideRecord], rejected: Mapping[str, str]
+    kind: Kind, settings: Common, spacing: float, slides: Iterable[SlideRecord], rejected: Mapping[str, str]
 ) -> dict[str, str]:
     """Step -> what decides its results: the settings it reads and everything before it.
 
@@ -61,18 +92,18 @@ def fingerprints(
     out: dict[str, str] = {}
     before = digest("convert", spacing, VERSION)
     cohort = list(slides)
-    for name, step in STEPS.items():
-        if name in ("draw", "number"):
-            here = [s for s in cohort if not rejects_before(rejected.get(s.id), name)]
+    for name, step in kind.steps.items():
+        if name in COHORT:
+            here = [s for s in cohort if not rejects_before(kind, rejected.get(s.id), name)]
             before = digest(before, [(s.key, s.group) for s in here])
-        if name == "table":
+        if name in TOLD:
             before = digest(before, [(s.id, s.told) for s in cohort])
         before = digest(name, before, settings.deciding(step.fields))
         out[name] = before
     return out
 
 
-def rejects_before(found: str | None, step: str) -> bool:
+def rejects_before(kind: Kind, found: str | None, step: str) -> bool:
     """Whether a slide that was rejected by the step `found` is missing when `step` begins."""
-    order = ["open", *STEPS]
+    order = ["open", *kind.steps]
     return found is not None and order.index(found) < order.index(step)

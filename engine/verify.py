@@ -19,7 +19,7 @@ from ..stores.receipts import Ledger
 from ..stores.remote import absolute
 from .describe import owner_of
 from .job import Job, Step, Unit, load
-from .stages import STEPS
+from .stages import kind_of
 from .window import Died
 from .workers import Crew, Where, crew
 
@@ -92,13 +92,11 @@ def verify(out: str | Path, *, full: bool = False, where: Where | None = None, f
     return verdict
 
 
-def look(
-    job: Job, workers: Crew, *, full: bool, found: Found | None = None, steps: Collection[str] = tuple(STEPS)
-) -> Verdict:
+def look(job: Job, workers: Crew, *, full: bool, found: Found | None = None, steps: Collection[str] = ()) -> Verdict:
     """Every unit of those of `steps` that were begun, a window of them at a time: memory grows with the damage alone."""
     verdict = Verdict(str(job.folder.out))
     for step, complete in _begun(job):
-        if step.name not in steps:
+        if steps and step.name not in steps:
             continue
         for answer in workers.map(partial(check, job.folder.out, full, complete), _units(job, step)):
             if isinstance(answer, Died):
@@ -144,7 +142,7 @@ def check(out: Path, full: bool, complete: bool, unit: Unit) -> Checked:
 def _begun(job: Job) -> Iterator[tuple[Step, bool]]:
     """The steps that were begun, and whether each is complete."""
     steps = job.folder.read("run")["steps"]
-    for name, step in STEPS.items():
+    for name, step in kind_of(job).steps.items():
         if name in steps:
             yield step, steps[name]["status"] == "complete"
 
@@ -185,7 +183,7 @@ def _wrong(out: Path, path: str, size: int, crc: int, full: bool) -> Iterator[tu
 def _undecodable(out: Path, path: str) -> str:
     """Why a shard of ours cannot be decoded; empty where it can, or is not one. Metadata have findings of their own."""
     match = SHARD.fullmatch(path)
-    if match is None or not path.startswith(("slides/", "samples.zarr/")):
+    if match is None or not path.startswith(("slides/", "volumes/", "samples.zarr/")):
         return ""
     try:
         array = StoredArray.open(out / match[1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from ...stores.slides.view import at_spacing
 from ...stores.stage import near, wanted
 from ..child import GoneError, Say, all_of, each
 from ..job import Job
-from ..stages import STAGES
+from ..stages import kind_of
 from .apply import CELLS
 from .convert import BLOCK, CHUNK, image_spec
 from .sample import PER_AREA, PER_SHARD
@@ -74,13 +75,13 @@ def estimate(job: Job) -> Estimate:
     raw = sum(spec.nbytes for spec in specs)
     ratio = _ratio(job)
     step, patch = job.settings.step, job.settings.patch
-    pixels = sum(r.shape[0] * r.shape[1] for r in job.slides.values())
+    pixels = sum(r.frame.box.size for r in job.slides.values())
     tiles = sum(_cells(record.shape, step) for record in job.slides.values())
     channels = max(spec.channels or 1 for spec in specs)
     samples = min(job.settings.samples, budget(max(1, PER_AREA * pixels // patch**2)).patches)
     layers = tiles * (2 * CODE + 4 + 3)
     disk = round(raw * ratio + layers + samples * (channels * patch**2 * ratio + 16 * CODE))
-    units = dict.fromkeys(STAGES, 0)
+    units = dict.fromkeys(kind_of(job).stages, 0)
     for record in job.slides.values():
         units["convert"] += _cells(record.shape, BLOCK) + 1
         units["apply"] += _cells(record.shape, CELLS * step) + 1
@@ -101,8 +102,8 @@ def estimate(job: Job) -> Estimate:
     )
 
 
-def _cells(shape: tuple[int, int], side: int) -> int:
-    return -(-shape[0] // side) * -(-shape[1] // side)
+def _cells(shape: tuple[int, ...], side: int) -> int:
+    return math.prod(-(-n // side) for n in shape)
 
 
 def _ratio(job: Job) -> float:

@@ -40,7 +40,7 @@ class _Ganged(_OneUnit):
     """A step that one process does, or the ranks of a gang together (see `engine.job.Shared`)."""
 
     def ranks(self, job: Job) -> int:
-        return job.settings.gang
+        return int(job.settings.gang)
 
     def execute(self, job: Job, unit: Unit) -> Outcome:
         from ...models.share import ALONE

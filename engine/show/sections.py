@@ -26,7 +26,7 @@ class SlideRow:
     id: str
     spacing: float
     """Micrometres a pixel."""
-    shape: tuple[int, int]
+    shape: tuple[int, ...]
     """Pixels along y and x."""
     tissue: float
     """Part of the slide that is tissue, 0 to 1."""

@@ -43,7 +43,7 @@ def settle(
 ) -> tuple[str, str, Workers, list[Event]]:
     client, told = Workers(*answers), []
     crew = Crew(map, len(cards), "", client)
-    found = with_device(settings_of(settings), Folder(folder), crew, rows(*cards), told.append)
+    found = with_device(settings_of(settings, Settings), Folder(folder), crew, rows(*cards), told.append)
     return found.device, found.dtype, client, told
 
 

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
+from tile_engine.engine.begin import How
 from tile_engine.engine.leavings import Place, of_cohort, of_slide
 from tile_engine.engine.repair import repair
-from tile_engine.engine.runs.cluster import How, cluster
-from tile_engine.engine.stages import STEPS
+from tile_engine.engine.runs.cluster import cluster
+from tile_engine.engine.stages import CLUSTER_SLIDES
 from tile_engine.engine.workers import Where
 from tile_engine.errors import SettingsError
 from tile_engine.stores.folder import Folder
@@ -135,8 +136,8 @@ def test_what_a_step_leaves_is_known_by_its_name(mini: Any) -> None:
     """A file that a receipt names and no place describes would stay behind in a redo."""
     folder = Folder(mini.out)
     slides = list(json.loads((mini.out / "slides.json").read_text()))
-    places = [p for step in STEPS for slide in slides for p in of_slide(folder, step, slide)]
-    places += [p for step in STEPS for p in of_cohort(folder, step)]
+    places = [p for step in CLUSTER_SLIDES.steps for slide in slides for p in of_slide(folder, step, slide)]
+    places += [p for step in CLUSTER_SLIDES.steps for p in of_cohort(folder, step)]
     receipts = [json.loads(p.read_text()) for p in (mini.out / "receipts").rglob("*.json")]
     unknown = [
         path

@@ -10,7 +10,7 @@ import pytest
 
 import tile_engine
 from tile_engine import How, Where
-from tile_engine.engine.runs.cluster import resume
+from tile_engine.engine.begin import resume
 from tile_engine.errors import SettingsError
 
 

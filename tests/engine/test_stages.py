@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from tile_engine.engine.begin import default_out, refuse_inside
 from tile_engine.engine.job import SlideRecord
 from tile_engine.engine.leavings import clear, forget_slides
-from tile_engine.engine.runs.cluster import default_out, refuse_inside
 from tile_engine.engine.settings import Settings
-from tile_engine.engine.stages import STEPS, fingerprints
+from tile_engine.engine.stages import CLUSTER_SLIDES, fingerprints
 from tile_engine.errors import SettingsError
 from tile_engine.stores.folder import Folder
 
@@ -36,9 +36,9 @@ OTHER = replace(SLIDE, id="b-2", name="b.tif", fingerprint="g")
 
 def changed(settings=None, slides=(SLIDE, OTHER), rejected=None):
     """Steps whose fingerprint differs from that of the plain run of two slides."""
-    plain = fingerprints(Settings(), 0.5, (SLIDE, OTHER), {})
-    other = fingerprints(settings or Settings(), 0.5, slides, rejected or {})
-    return [step for step in STEPS if plain[step] != other[step]]
+    plain = fingerprints(CLUSTER_SLIDES, Settings(), 0.5, (SLIDE, OTHER), {})
+    other = fingerprints(CLUSTER_SLIDES, settings or Settings(), 0.5, slides, rejected or {})
+    return [step for step in CLUSTER_SLIDES.steps if plain[step] != other[step]]
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def changed(settings=None, slides=(SLIDE, OTHER), rejected=None):
     ],
 )
 def test_a_setting_makes_stale_what_reads_it_and_all_after(settings, first):
-    assert changed(Settings(**settings)) == list(STEPS)[list(STEPS).index(first) :]
+    assert changed(Settings(**settings)) == list(CLUSTER_SLIDES.steps)[list(CLUSTER_SLIDES.steps).index(first) :]
 
 
 def test_a_stride_that_says_the_default_changes_nothing():
@@ -95,7 +95,7 @@ def test_clearing_removes_what_the_steps_left_and_nothing_else(tmp_path: Path):
     theirs = {"mine.txt", "maps/notes.png", "slides/a-1.ome.zarr/labels/mine/x"}
     store = {"layers/zarr.json", "labels/tissue/0/zarr.json", "0/c/0"}
     assert left == theirs | {f"slides/a-1.ome.zarr/{name}" for name in store}
-    forget_slides(folder, ["a-1"], STEPS)
+    forget_slides(folder, ["a-1"], CLUSTER_SLIDES.steps)
     assert {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file()} == theirs
 
 

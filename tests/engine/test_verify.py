@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from tile_engine.engine.begin import How
 from tile_engine.engine.repair import Repair, repair
-from tile_engine.engine.runs.cluster import How
 from tile_engine.engine.verify import Finding, verify
 from tile_engine.engine.workers import Where
 from tile_engine.errors import CorruptError, LockedError, SettingsError

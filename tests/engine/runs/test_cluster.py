@@ -14,9 +14,10 @@ from PIL import Image
 
 import tile_engine
 from tile_engine import How, Where
+from tile_engine.engine.begin import default_out, plan_only, resume
 from tile_engine.engine.job import load
 from tile_engine.engine.progress import Event
-from tile_engine.engine.runs.cluster import default_out, plan_only, resume
+from tile_engine.engine.stages import CLUSTER_SLIDES
 from tile_engine.errors import MachineError, NoInputError, SettingsError
 from tile_engine.stores.image import StoredImage
 from tile_engine.stores.receipts import Ledger
@@ -270,7 +271,7 @@ def test_the_default_out_is_named_after_the_input_and_never_inside_it(
 
 
 def test_a_dry_run_writes_nothing_and_says_sizes(mini: Any, tmp_path: Path) -> None:
-    out, opened, sizes = plan_only(mini.slides, tmp_path / "out", **mini.settings)
+    out, opened, sizes = plan_only(CLUSTER_SLIDES, mini.slides, tmp_path / "out", None, mini.settings)
     assert out == tmp_path / "out" and not list(tmp_path.iterdir())
     assert sizes.slides == len(opened.slides) == 3 and sizes.units["convert"] == 6
     assert sizes.tiles >= sum(

@@ -1,0 +1,250 @@
+"""begin: a run from a user's words to its last step, whatever it is for and on.
+
+What differs between images stands in one table: how they are found and opened, and what is said of the work before it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from ..errors import MachineError, NoInputError, SettingsError
+from ..stores import stage
+from ..stores.files import free_bytes, sweep
+from ..stores.folder import Folder
+from ..stores.lock import Lock
+from ..stores.remote import absolute, place
+from ..stores.slides.cohort import Cohort, find_slides
+from .choice import STAGES as NETWORK
+from .choice import with_device
+from .gang import refuse
+from .job import Job, load
+from .logfile import log_to
+from .loop import Going, run_stages
+from .manifest import prepare, with_threads
+from .opened import Run
+from .opening import Opened, Rejection, open_cohort, open_volumes
+from .preflight import preflight
+from .progress import Event, Report, silent
+from .runs.estimate import Estimate, estimate
+from .runs.forecast import Forecast, forecast
+from .settings import Common, settings_of
+from .stages import KINDS, Kind, kind_of
+from .stopping import Stop, stoppable
+from .workers import Crew, Where, crew
+
+Images = str | Path | Sequence[str | Path]
+"""A folder, a glob, a file, a list of files in a CSV, or several of these."""
+STAGES = ("convert", "sample", "train", "apply", "map")
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """How a run is done, as against what it is: none of this touches a result."""
+
+    where: Where = field(default_factory=Where)
+    redo: bool = False
+    """Go on although settings or slides have changed: what depends on them is made anew."""
+    force_unlock: bool = False
+    report: Report = silent
+    stages: tuple[str, ...] = STAGES
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """How one kind of images is found and opened, and what is said of the work before it."""
+
+    find: Callable[[Images, Any], Cohort]
+    open: Callable[[Cohort, Any], Opened]
+    plan: Callable[[Job], Estimate | Forecast]
+
+
+def _find_volumes(spec: Images, settings: Any) -> Cohort:
+    from ..stores.volumes.cohort import find_volumes
+
+    return find_volumes(spec, t=settings.t)
+
+
+INPUT: Mapping[str, Input] = {
+    "slides": Input(
+        lambda spec, _: find_slides(spec),
+        lambda cohort, asked: open_cohort(cohort, mpp=asked.mpp, spacing=asked.spacing),
+        estimate,
+    ),
+    "volumes": Input(_find_volumes, lambda cohort, _: open_volumes(cohort), forecast),
+}
+
+
+def begin(kind: Kind, images: Images, out: str | Path | None, how: How, settings: Mapping[str, Any]) -> Run:
+    """Begin a run, or go on with it where it stopped. Raises a TileEngineError where the whole run cannot go on."""
+    folder = Folder(default_out(images) if out is None else absolute(out), kind.images)
+    ways = INPUT[kind.images]
+    wanted = settings_of(settings, kind.settings)
+    stage.use(how.where.stage, how.where.stage_limit)
+    how.report(Event("start", str(folder.out)))
+    cohort = ways.find(images, wanted)
+    refuse_inside(folder.out, images, [e.path for e in cohort.entries])
+    folder.claim()
+    with Lock(folder.out, force=how.force_unlock), log_to(folder.out):
+        wanted = with_threads(wanted, folder)
+        opened = ways.open(cohort, wanted)
+        _tell_opened(opened, how.report)
+        if not opened.slides:
+            raise NoInputError(_all_rejected(opened, kind.images))
+        plan = ways.plan(_job(kind, folder, wanted, opened))
+        how.report(Event("note", plan.text(), facts=plan.facts()))
+        _room(folder, plan)  # before anything that is to be redone is removed
+        with crew(how.where) as workers:  # before anything is removed: workers that cannot be had end it here
+            refuse(wanted.gang, workers)
+            rows = preflight(workers, folder.out, opened.slides.values(), how.report)
+            if NETWORK & set(how.stages):
+                wanted = with_device(wanted, folder, workers, rows, how.report)
+            job = prepare(kind, folder, wanted, opened, redo=how.redo, stages=how.stages)
+            return _go(job, how, workers)
+
+
+def resume(out: str | Path, *, how: How, **settings: Any) -> Run:
+    """Do some stages of the run that OUT holds, with the slides it began with; `settings` given here replace its own."""
+    folder = Folder(absolute(out))
+    run = folder.read("run")
+    if "settings" not in run:
+        raise SettingsError(
+            f"{folder.out} holds no run. Begin one with `tile-engine convert SLIDES --out {folder.out}`.", "E_NO_RUN"
+        )
+    kind = KINDS[run["command"], run.get("images", "slides")]
+    folder = replace(folder, images=kind.images)
+    given = {k: v for k, v in settings.items() if v is not None}
+    begun = run["settings"] if "device" not in given else {k: v for k, v in run["settings"].items() if k != "dtype"}
+    wanted = settings_of({**begun, **given}, kind.settings)
+    how.report(Event("start", str(folder.out)))
+    with Lock(folder.out, force=how.force_unlock), log_to(folder.out):
+        job = load(folder.out)
+        stage.use(how.where.stage, how.where.stage_limit)
+        opened = Opened(
+            job.spacing, _all_records(folder), _closed(folder), tuple(map(tuple, run["ignored"])), place(run["input"])
+        )
+        with crew(how.where) as workers:
+            if "train" in how.stages:
+                refuse(wanted.gang, workers)
+            seen = job.slides.values() if getattr(job.settings, "pixels", "all") == "none" else ()
+            rows = preflight(workers, folder.out, seen, how.report)
+            if NETWORK & set(how.stages):
+                wanted = with_device(wanted, folder, workers, rows, how.report)
+            job = prepare(kind, folder, wanted, opened, redo=how.redo, stages=how.stages)
+            return _go(job, how, workers)
+
+
+def plan_only(
+    kind: Kind, images: Images, out: str | Path | None, where: Where | None, settings: Mapping[str, Any]
+) -> tuple[Path, Opened, Estimate | Forecast]:
+    """What `begin` would do, without doing any of it: nothing is written but copies of slides that must be staged."""
+    where = where or Where()
+    stage.use(where.stage, where.stage_limit)
+    folder = Folder(default_out(images) if out is None else absolute(out), kind.images)
+    ways = INPUT[kind.images]
+    wanted = with_threads(settings_of(settings, kind.settings), folder)
+    cohort = ways.find(images, wanted)
+    refuse_inside(folder.out, images, [e.path for e in cohort.entries])
+    opened = ways.open(cohort, wanted)
+    if not opened.slides:
+        raise NoInputError(_all_rejected(opened, kind.images))
+    return folder.out, opened, ways.plan(_job(kind, folder, wanted, opened))
+
+
+def _job(kind: Kind, folder: Folder, wanted: Common, opened: Opened) -> Job:
+    return Job(folder, wanted, opened.spacing, opened.slides, {}, command=kind.command)
+
+
+def default_out(images: Images) -> Path:
+    """`<input's name>-tiles` in the working directory; beside the input where that would lie inside it.
+
+    >>> default_out("/data/cohort/").name
+    'cohort-tiles'
+    """
+    first = absolute(images if isinstance(images, str | Path) else next(iter(images)))
+    magic = [parent for parent in (first, *first.parents) if any(c in parent.name for c in "*?[")]
+    first = place(os.path.normpath(str(magic[-1].parent if magic else first)))
+    name = first.name if first.is_dir() else first.stem
+    out = Path.cwd() / f"{name}-tiles"
+    inside = first.is_dir() and out.is_relative_to(first)
+    return first.parent / f"{name}-tiles" if inside else out
+
+
+def refuse_inside(out: Path, images: Images, found: Sequence[Path]) -> None:
+    """Raises SettingsError where OUT is a slide, or lies in a folder that is searched for slides."""
+    real = out.resolve()
+    if any(real == path.resolve() or real.is_relative_to(path.resolve()) for path in found):
+        raise SettingsError(
+            f"{out} is the input itself: results would overwrite slides. Choose another --out.", "E_OUT"
+        )
+    for spec in [images] if isinstance(images, str | Path) else images:
+        root = place(spec)
+        stores = [real / "slides", real / "volumes"]
+        if root.is_dir() and any(root.resolve() == s or root.resolve().is_relative_to(s) for s in stores):
+            raise SettingsError(
+                f"{spec} is where {out} keeps its own stores: slides and results would be mixed. Choose another --out.",
+                "E_OUT",
+            )
+        if root.is_dir() and real.is_relative_to(root.resolve()):
+            raise SettingsError(
+                f"{out} lies inside the input folder {spec}: the next run would take its own results for slides. "
+                "Choose an --out beside it.",
+                "E_OUT",
+            )
+
+
+def _go(job: Job, how: How, workers: Crew) -> Run:
+    folder = job.folder
+    stop = Stop(tell=lambda text: how.report(Event("note", text)))
+    with stoppable(stop):
+        how.report(Event("note", f"working in {workers.text}"))
+        job = run_stages(job, how.stages, Going(workers, how.report, stop, how.where.unit_timeout))
+    run = folder.read("run")
+    done = all(run["steps"].get(s.name, {}).get("status") == "complete" for s in kind_of(job).steps.values())
+    folder.write("run", run | {"status": "done" if done else "running"})
+    sweep(folder.out)
+    how.report(Event("done", str(folder.out), facts={"report": str(folder.report), "complete": done}))
+    return Run(folder.out)
+
+
+def _all_records(folder: Folder) -> Any:
+    from .job import record_of
+
+    return {s: record_of(raw) for s, raw in folder.read("slides").items()}
+
+
+def _closed(folder: Folder) -> dict[str, Rejection]:
+    """Slides that could not be used when the run was begun: they stay rejected."""
+    found = {s: Rejection(**raw) for s, raw in folder.read("rejected").items()}
+    return {s: r for s, r in found.items() if r.step == "open"}
+
+
+def _tell_opened(opened: Opened, report: Report) -> None:
+    for name, reason in opened.ignored:
+        logging.getLogger("tile_engine").info("ignored %s: %s", name, reason)
+    for rejection in opened.rejected.values():
+        report(Event("rejected", f"{rejection.name}: {rejection.message}", facts={"code": rejection.code}))
+    for record in opened.slides.values():
+        for note in record.notes:
+            report(Event("warning", f"{record.name}: {note}"))
+
+
+def _all_rejected(opened: Opened, images: str) -> str:
+    lines = [f"  {r.name} [{r.code}]: {r.message}" for r in list(opened.rejected.values())[:10]]
+    more = [f"  ... and {len(opened.rejected) - 10} more"] if len(opened.rejected) > 10 else []
+    return "\n".join([f"none of the {len(opened.rejected)} {images} can be used:", *lines, *more])
+
+
+def _room(folder: Folder, plan: Estimate | Forecast) -> None:
+    free = free_bytes(folder.out)
+    need = plan.disk - plan.present
+    if need > free:
+        raise MachineError(
+            f"about {need / 1e9:.2f} GB will be written to {folder.out} and {free / 1e9:.2f} GB are free: the disk would "
+            "fill up. Choose another --out, a coarser --spacing, or --pixels none.",
+            "E_NO_ROOM",
+        )

@@ -1,0 +1,55 @@
+"""forecast: what a run on volumes will take, said before it begins: volumes, voxels, bytes on disk, memory."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from ...stores.files import bytes_below
+from ..job import Job
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """Sizes of a run on volumes. Bytes are of files in OUT."""
+
+    volumes: int
+    voxels: int
+    shape: tuple[int, ...]
+    """(z, y, x) that the network sees."""
+    disk: int
+    """Bytes that OUT will hold at most."""
+    present: int
+    """Bytes that OUT holds already."""
+    memory: int
+    """Bytes that one worker needs, about."""
+
+    def facts(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def text(self) -> str:
+        """What is said before work."""
+        return (
+            f"{self.volumes} volumes, {self.voxels / 1e6:,.0f} million voxels; the network sees "
+            f"{' x '.join(map(str, self.shape))}; {self.disk / 1e9:.2f} GB on disk at most; about "
+            f"{self.memory / 1e6:,.0f} MB a worker"
+        )
+
+
+def forecast(job: Job) -> Forecast:
+    """Sizes from the volumes' shapes; lossless compression makes them smaller by a factor that is not known yet."""
+    records = job.slides.values()
+    raw = sum(math.prod(r.full) * r.channels * np.dtype(r.dtype).itemsize for r in records)
+    shape = job.settings.seen(list(records))
+    largest = max(math.prod(r.full) for r in records)
+    return Forecast(
+        volumes=len(job.slides),
+        voxels=sum(math.prod(r.full) for r in records),
+        shape=shape,
+        disk=round(1.15 * raw) + 2 * len(job.slides) * math.prod(shape),
+        present=bytes_below(job.folder.out / "volumes"),
+        memory=400_000_000 + 12 * largest + 500 * math.prod(shape),
+    )

@@ -56,6 +56,7 @@ def of_cohort(folder: Folder, step: str) -> Iterator[Place]:
     elif step == "table":
         yield Place(folder.table, TABLE)
         yield Place(folder.out / "index", INDEX)
+        yield Place(folder.out / "index", r"index\.json")
         yield Place(folder.out / "shares.csv")
     elif step == "page":
         yield Place(folder.report)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import CorruptError, NoInputError, SlideError
+from ..stores.cases import forget_index
 from ..stores.files import sweep
 from ..stores.folder import Folder
 from ..stores.lock import Lock
@@ -26,7 +27,7 @@ from .preflight import preflight
 from .progress import Event
 from .stages import TITLES, kind_of
 from .stopping import Stop, stoppable
-from .verify import Finding, check, look
+from .verify import Finding, check, look, of_index
 from .workers import crew
 
 log = logging.getLogger("tile_engine")
@@ -75,6 +76,10 @@ def repair(out: str | Path, *, how: How) -> Repair:
                 left += _left(job, step, mine, _redo(job, step, mine, going))
                 after = _bytes(job, step, mine)
                 other += [path for path in before if path not in TIMED and after.get(path) != before[path]]
+        if index := of_index(folder, full=True):
+            found += index
+            left += [f for f in index if f.path.endswith("added.npz")]
+            forget_index(folder.out / "index")
     damaged, still = ({(f.step, f.unit) for f in findings} for findings in (found, left))
     for finding in left:
         log.warning("not mended: %s: %s", finding.path, finding.text)

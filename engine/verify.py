@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ..errors import CorruptError, UnfinishedError
 from ..stores.array import StoredArray
+from ..stores.cases import damaged
 from ..stores.files import PARTIAL, crc32, is_partial, read_json
 from ..stores.folder import Folder
 from ..stores.frame import Box
@@ -87,6 +88,10 @@ def verify(out: str | Path, *, full: bool = False, where: Where | None = None, f
     job = load(folder.out)
     with crew((where or Where()) if full else Where(cluster="none")) as workers:
         verdict = look(job, workers, full=full, found=found)
+    for finding in of_index(folder, full=full):
+        verdict.findings.append(finding)
+        if found:
+            found(finding)
     verdict.owner = owner_of(folder)
     verdict.leftovers = sum(is_partial(path.name) for path in folder.out.rglob(f"*{PARTIAL}"))
     return verdict
@@ -112,6 +117,12 @@ def look(job: Job, workers: Crew, *, full: bool, found: Found | None = None, ste
                 if found:
                     found(finding)
     return verdict
+
+
+def of_index(folder: Folder, *, full: bool) -> list[Finding]:
+    """What is wrong with the index that searches keep; `repair` takes it away, and the next search makes it anew."""
+    wrong = damaged(folder.out / "index", full=full)
+    return [Finding(kind, f"index/{name}", text, step="search", unit="index") for kind, name, text in wrong]
 
 
 def check(out: Path, full: bool, complete: bool, unit: Unit) -> Checked:

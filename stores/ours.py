@@ -25,6 +25,8 @@ _NODES = (
 )
 TABLE = rf"(({_NODES})/)?{ARRAY}"
 """Keys below tables/tiles.zarr."""
+INDEX = r"(vectors|lists)\.npy|columns\.npz"
+"""Files of OUT/index/ that are made of a table, known for ours by `index.json`; `added.npz` is not, and stays."""
 
 
 def named(pattern: str) -> Callable[[str], bool]:

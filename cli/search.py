@@ -1,0 +1,159 @@
+"""search: the command that looks for cases like one that is given, and the table that it prints."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from . import options as o
+
+if TYPE_CHECKING:
+    from ..engine.search import Added, Hits
+
+_ASK, _SHOW = "What is looked for", "What it says"
+
+Query = Annotated[
+    str | None,
+    typer.Option(
+        "--query",
+        help="A case of the run (id, name or path) or a file; where the run is about tiles a slide with --at, or a small "
+        "picture.",
+        rich_help_panel=_ASK,
+    ),
+]
+Count = Annotated[int, typer.Option("-k", help="Number of cases to find.", rich_help_panel=_ASK)]
+At = Annotated[
+    str | None,
+    typer.Option("--at", help="Y,X: the tile at this place on the slide, in micrometres.", rich_help_panel=_ASK),
+]
+SameSubject = Annotated[
+    bool,
+    typer.Option(
+        "--same-subject",
+        help="Find the query's own subject too (or its own slide, where no subject is known).",
+        rich_help_panel=_ASK,
+    ),
+]
+Add = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--add",
+        help="Folder, glob, file or CSV of volumes that searches shall find from now on, without training.",
+        rich_help_panel=_ASK,
+    ),
+]
+Picture = Annotated[
+    str | None,
+    typer.Option(
+        "--picture",
+        help="PNG of the query and what was found, or none [default: OUT/searches/<id of the query>.png].",
+        rich_help_panel=_SHOW,
+    ),
+]
+
+
+def search(
+    out: o.OutArgument,
+    query: Query = None,
+    k: Count = 10,
+    at: At = None,
+    same_subject: SameSubject = False,
+    add: Add = None,
+    picture: Picture = None,
+    force_unlock: o.ForceUnlock = False,
+    json: o.AsJson = False,
+) -> int:
+    """The cases of a run most like a given one: volumes, or tiles of slides, by the distance of their codes."""
+    from ..engine import search as engine
+    from ..errors import SettingsError
+
+    if query is None and not add:
+        raise SettingsError("say what to look for with --query, or what to add with --add.")
+    if add:
+        print_added(engine.add(out, add, force_unlock=force_unlock), as_json=json)
+    if query is None:
+        return 0
+    hits = engine.search(out, query, k=k, at=_place(at), same_subject=same_subject)
+    drawn, note = _drawn(hits, picture)
+    return print_hits(hits, drawn, note, as_json=json)
+
+
+def _place(text: str | None) -> tuple[float, ...] | None:
+    from ..errors import SettingsError
+
+    try:
+        return None if text is None else tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise SettingsError(
+            f"--at is numbers of micrometres with commas between, such as 1200,850; got {text!r}."
+        ) from None
+
+
+def _drawn(hits: Hits, picture: str | None) -> tuple[Path | None, str]:
+    """Where the picture is; where none was asked for it is left out of a folder that cannot be written, and that is said."""
+    from ..engine import search as engine
+
+    if picture == "none":
+        return None, ""
+    try:
+        return engine.picture(hits, picture), ""
+    except OSError as error:
+        if picture:
+            raise
+        return None, f"no picture: {hits.out} cannot be written ({error.strerror}); name a file with --picture"
+
+
+def print_added(added: Added, *, as_json: bool) -> None:
+    """What became of new cases."""
+    from .tell import print_json
+
+    if as_json:
+        facts = {"added": added.added, "known": added.known, "cases": added.cases}
+        print_json({"event": "added", "out": added.out, **facts})
+        return
+    known = f", {len(added.known)} were there already" if added.known else ""
+    print(f"{len(added.added)} cases were added{known}: {added.cases} are searched")
+
+
+def print_hits(hits: Hits, drawn: Path | None, note: str, *, as_json: bool) -> int:
+    """What was found, nearest first."""
+    import json
+
+    from .tell import print_json
+
+    notes = [*hits.notes, *([note] if note else [])]
+    if as_json:
+        print_json({"event": "result", **json.loads(hits.json()), "notes": notes, "picture": drawn, "exit": 0})
+        return 0
+    print(
+        f"like {hits.query.id or hits.query.name}{_where(hits.query)}, among {hits.cases - hits.left_out} cases", end=""
+    )
+    print(f" ({hits.left_out} of the same subject or slide left out)" if hits.left_out else "")
+    rows = [("", "distance", "label", "subject", "site", "name", "")]
+    rows += [
+        (str(h.rank), f"{h.distance:.4g}", h.label, h.subject, h.site, h.name or h.id, _where(h).strip())
+        for h in hits.rows
+    ]
+    kept = [i for i in range(len(rows[0])) if any(row[i] for row in rows[1:])]
+    widths = {i: max(len(row[i]) for row in rows) for i in kept}
+    for row in rows if len(rows) > 1 else []:
+        print("  ".join(_plain(row[i]).ljust(widths[i]) for i in kept).rstrip())
+    if hits.recall < 1:
+        print(f"not every case was looked at: of ten true neighbours {hits.recall * 10:.1f} are found")
+    if drawn:
+        print(f"picture: {drawn}")
+    for line in notes:
+        print(f"note: {line}", file=sys.stderr)
+    return 0
+
+
+def _where(case: Any) -> str:
+    return f" at {', '.join(f'{v:.0f}' for v in case.centre)} um" if case.centre else ""
+
+
+def _plain(text: str) -> str:
+    """Nothing that a terminal would take for a command."""
+    return "".join(c if c.isprintable() else "?" for c in text)

@@ -1,0 +1,210 @@
+"""Query: what a search is asked about, and what it says of it: a case of the run, a new file, or a place on a slide."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import NoInputError, SettingsError, SlideError
+from ..stores.frame import Array, Box
+from ..stores.remote import absolute, place, real
+from ..stores.slides.reader import open_slide
+from ..stores.slides.view import at_spacing, read_masked
+from ..stores.source import Source
+from .gallery import Gallery, encode
+from .hits import Case
+from .job import Job
+
+SMALL = 4
+"""A picture of at most so many patches a side is itself the query: its middle."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A query, understood."""
+
+    case: Case
+    vector: Array
+    """float32 (features,)."""
+    row: int = -1
+    """In the gallery; -1 where it is not in it."""
+    group: int = -1
+    """Of rows that are its own subject's (or slide's)."""
+
+
+def understood(gallery: Gallery, query: str | Path, at: tuple[float, ...] | None = None) -> Asked:
+    """A case of the gallery by id, name or path; else a file, which the run's network encodes.
+
+    Raises SettingsError (E_QUERY) for what is neither, or could be several; NoInputError for a file that cannot be read.
+    """
+    text = str(query)
+    if gallery.kind == "volumes":
+        if at is not None:
+            raise SettingsError(
+                "--at is a place on a slide, and this run is about whole volumes: leave it out.", "E_QUERY"
+            )
+        return _volume(gallery, text)
+    return _tile(gallery, text, at)
+
+
+def _known(gallery: Gallery, text: str, columns: tuple[str, ...]) -> list[int]:
+    """Rows that are called this, or lie there."""
+    for column in columns:
+        if rows := gallery.where(column, text):
+            return rows
+    path = absolute(text)
+    return gallery.where("path", str(path)) or gallery.where("path", real(path))
+
+
+def _own(gallery: Gallery, row: int) -> Asked:
+    return Asked(gallery.case(row), gallery.vector(row), row, int(gallery.groups[row]))
+
+
+def _volume(gallery: Gallery, text: str) -> Asked:
+    rows = _known(gallery, text, ("id", "name"))
+    if len(rows) > 1:
+        some = ", ".join(gallery.case(r).id for r in rows[:5])
+        raise SettingsError(
+            f"{text!r} stands for {len(rows)} cases of the run: say the id of one ({some} ...).", "E_QUERY"
+        )
+    if rows:
+        return _own(gallery, rows[0])
+    _exists(gallery, text)
+    records, codes = encode(gallery.job, [text])
+    if len(records) != 1:
+        raise SettingsError(
+            f"{text!r} stands for {len(records)} volumes, and a search is for one: name it. "
+            "`tile-engine search OUT --add` takes many.",
+            "E_QUERY",
+        )
+    record = records[0]
+    case = Case(
+        *("", record.name, record.group, record.site, record.extra.get("label", "")),
+        path=record.path,
+        part=record.part,
+    )
+    same = gallery.where("subject", record.group) if record.group else []
+    return Asked(case, codes[0], group=int(gallery.groups[same[0]]) if same else -1)
+
+
+def _tile(gallery: Gallery, text: str, at: tuple[float, ...] | None) -> Asked:
+    slide, *cells = text.split(":")
+    if cells and all(c.isdigit() for c in cells) and (rows := gallery.where("slide", slide)):
+        named = [r for r in rows if gallery.case(r).id == text] if at is None else []
+        if named:
+            return _own(gallery, named[0])
+    if rows := _known(gallery, text, ("slide", "name")):
+        if at is None:
+            raise SettingsError(
+                f"{text!r} is a slide of the run, and a search is for one of its tiles: say where, as micrometres, with "
+                "--at Y,X.",
+                "E_QUERY",
+            )
+        return _own(gallery, _there(gallery, rows, at))
+    _exists(gallery, text)
+    return _patch(gallery, place(text), at)
+
+
+def _there(gallery: Gallery, rows: list[int], at: tuple[float, ...]) -> int:
+    """The tile of these whose centre is nearest to a place, which must lie on it."""
+    cases, _ = gallery.part(rows[0])
+    names = [n for n in ("z_um", "y_um", "x_um") if n in cases.numbers]
+    if len(at) != len(names):
+        raise SettingsError(f"--at takes {len(names)} numbers here ({', '.join(names)}), and got {len(at)}.", "E_QUERY")
+    first = rows[0] - gallery.part(rows[0])[1]
+    centres = np.stack([cases.numbers[n][np.array(rows) - first] for n in names], 1)
+    away = np.abs(centres - np.array(at)).max(1)
+    best = int(np.argmin(away))
+    half = gallery.job.settings.patch * gallery.job.spacing / 2
+    if away[best] > half:
+        near = ",".join(f"{v:.0f}" for v in centres[best])
+        raise SettingsError(
+            f"no tile of tissue lies at {','.join(f'{v:g}' for v in at)} um; the nearest one's centre is at {near}: say "
+            f"--at {near}.",
+            "E_QUERY",
+        )
+    return rows[best]
+
+
+def _patch(gallery: Gallery, path: Path, at: tuple[float, ...] | None) -> Asked:
+    """A patch of a file that the run does not know: at a place, or its middle where it is small."""
+    job, side = gallery.job, gallery.job.settings.patch
+    source = opened(path, job.spacing)
+    frame = source.frames[0]
+    if at is None and max(frame.shape) > SMALL * side:
+        size = " x ".join(map(str, frame.shape))
+        raise SettingsError(
+            f"{path.name} has {size} pixels at the run's {job.spacing:g} um, and a search is for a patch of {side}: say "
+            "where, as micrometres, with --at Y,X.",
+            "E_QUERY",
+        )
+    if min(frame.shape) < side:
+        size = " x ".join(map(str, frame.shape))
+        raise SettingsError(
+            f"{path.name} has {size} pixels at the run's {job.spacing:g} um, and the network looks at patches of {side}: "
+            "cut a larger piece.",
+            "E_QUERY",
+        )
+    kind = next(iter(job.slides.values()))
+    if (source.channels, source.dtype) != (kind.channels, kind.dtype):
+        raise SettingsError(
+            f"{path.name} has {source.channels} channels of {source.dtype}, the run's slides have {kind.channels} of "
+            f"{kind.dtype}: its network cannot look at it.",
+            "E_QUERY",
+        )
+    middle = tuple(o + n * s / 2 for o, n, s in zip(frame.origin, frame.shape, frame.spacing, strict=True))
+    case = Case("", path.name, y_um=(at or middle)[0], x_um=(at or middle)[1], path=str(path.absolute()))
+    return Asked(case, encoded(job, window(source, around(source, case.centre, side))[None])[0])
+
+
+def opened(path: Path, spacing: float) -> Source:
+    """A slide or a picture at the run's spacing; one that does not say its own is taken to have it."""
+    try:
+        return at_spacing(open_slide(path), spacing)
+    except SlideError as error:
+        if error.code != "E_NO_MPP":
+            raise NoInputError(f"{path.name} cannot be asked about: {error.message}") from error
+    return at_spacing(open_slide(path, spacing), spacing)
+
+
+def around(source: Source, centre: tuple[float, ...], side: int) -> Box:
+    """The patch about a place in micrometres."""
+    frame = source.frames[0]
+    at = zip(centre, frame.origin, frame.spacing, strict=True)
+    start = tuple(round((c - o) / s - side / 2) for c, o, s in at)
+    return Box(start, tuple(a + side for a in start))
+
+
+def window(source: Source, box: Box) -> Array:
+    """Pixels of a box that may hang over the frame: background there. (channel, *axes)."""
+    out = np.full((source.channels, *box.shape), source.background, source.dtype)
+    inside = box & source.frames[0].box
+    if inside.size:
+        pixels, _ = read_masked(source, inside)
+        out[(slice(None), *inside.shift([-a for a in box.start]).slices)] = pixels
+    return out
+
+
+def encoded(job: Job, patches: Array) -> Array:
+    """What the run's network makes of patches, float32 (n, features); each batch is of the size that `apply` has."""
+    from .runs.apply import BATCH, trained
+
+    def batches() -> Any:
+        for first in range(0, len(patches), BATCH):
+            some = patches[first : first + BATCH]
+            yield np.concatenate([some, np.repeat(some[-1:], BATCH - len(some), 0)])
+
+    rows = [np.asarray(cells["embedding"]).reshape(BATCH, -1) for cells in trained(job)(batches())]
+    return np.concatenate(rows)[: len(patches)].astype(np.float32)
+
+
+def _exists(gallery: Gallery, text: str) -> None:
+    if not place(text).exists():
+        raise SettingsError(
+            f"{text!r} is no case of the run in {gallery.job.folder.out} (by id, name or path), and no file either: "
+            "nothing can be asked about it.",
+            "E_QUERY",
+        )

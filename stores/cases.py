@@ -1,0 +1,262 @@
+"""Cases: what a search looks among, a vector and a few columns a row, kept in OUT/index/ as plain arrays (no pickles).
+
+```text
+index/index.json    what the rest is of: the table it was made from, and every file's size and checksum; complete or not
+index/vectors.npy   float32 (row, feature), mapped into memory where it lies on a disk
+index/columns.npz   what each row is
+index/lists.npy     above a million rows, what finds neighbours without looking at all of them
+index/added.npz     cases that were added later; they belong to no table, and stay when the rest is made anew
+```
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import CorruptError, SettingsError
+from .files import crc32, read_json, write_json, write_whole
+from .frame import Array
+from .remote import ObjectPath
+
+OURS = "index"
+"""The value of index.json's key `tile_engine`, by which it is known for ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A column of text in which much comes again."""
+
+    codes: Array
+    """int32 (row,); index into `names`."""
+    names: Array
+    """str, each once."""
+
+    @classmethod
+    def of(cls, texts: Iterable[str]) -> Words:
+        names, codes = np.unique(np.array([str(t) for t in texts], np.str_), return_inverse=True)
+        return cls(codes.astype(np.int32), names)
+
+    def where(self, text: str) -> Array:
+        """Rows that say just this."""
+        found = np.flatnonzero(self.names == text)
+        return np.flatnonzero(self.codes == found[0]) if len(found) else found
+
+    def __getitem__(self, row: int) -> str:
+        return str(self.names[self.codes[row]])
+
+    def joined(self, other: Words) -> Words:
+        """Both, one after the other."""
+        names, at = np.unique(np.concatenate([self.names, other.names]), return_inverse=True)
+        codes = np.concatenate([at[self.codes], at[len(self.names) :][other.codes]])
+        return Words(codes.astype(np.int32), names)
+
+
+@dataclass(frozen=True, slots=True)
+class Cases:
+    """Rows to be searched."""
+
+    vectors: Array
+    """float32 (row, feature)."""
+    words: Mapping[str, Words] = field(default_factory=dict)
+    numbers: Mapping[str, Array] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.vectors)
+
+    def text(self, name: str, row: int) -> str:
+        """Empty where there is no such column."""
+        return self.words[name][row] if name in self.words else ""
+
+    def number(self, name: str, row: int) -> float | None:
+        return float(self.numbers[name][row]) if name in self.numbers else None
+
+    def rows(self, which: Array) -> Cases:
+        """Some of the rows."""
+        return Cases(
+            self.vectors[which],
+            {n: Words(w.codes[which], w.names) for n, w in self.words.items()},
+            {n: v[which] for n, v in self.numbers.items()},
+        )
+
+    def with_rows(self, other: Cases) -> Cases:
+        """Both, one after the other; both have the same columns."""
+        return Cases(
+            np.concatenate([self.vectors, other.vectors]),
+            {n: w.joined(other.words[n]) for n, w in self.words.items()},
+            {n: np.concatenate([v, other.numbers[n]]) for n, v in self.numbers.items()},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An index as it lies in OUT."""
+
+    cases: Cases
+    document: Mapping[str, Any]
+    lists: Array | None
+
+
+def read_index(root: Path, table: str) -> Kept | None:
+    """The index that was made of the table with this fingerprint; None where there is none, or only one of another table.
+
+    It may be replaced meanwhile: then what was read is not returned.
+    """
+    document = _document(root)
+    if document is None or document.get("status") != "complete" or document.get("table") != table:
+        return None
+    try:
+        if any((root / name).stat().st_size != size for name, (size, _) in document["files"].items()):
+            return None
+        cases = _unpacked(root / "columns.npz", _vectors(root / "vectors.npy"))
+        lists = _vectors(root / "lists.npy") if "lists.npy" in document["files"] else None
+    except (FileNotFoundError, CorruptError):
+        return None
+    return Kept(cases, document, lists) if _document(root) == document else None
+
+
+def write_index(root: Path, kept: Kept) -> None:
+    """Write an index in place of the one that is there; `document` gets what is said of its files.
+
+    Raises SettingsError (E_FOREIGN) where files lie that tile-engine did not write.
+    """
+    refuse_foreign(root)
+    stated = {"tile_engine": OURS, **kept.document}
+    write_json(root / "index.json", stated | {"status": "incomplete"})
+    files = {"vectors.npy": _npy(kept.cases.vectors), "columns.npz": _packed(kept.cases)}
+    if kept.lists is not None:
+        files["lists.npy"] = _npy(kept.lists)
+    else:
+        (root / "lists.npy").unlink(missing_ok=True)
+    for name, data in files.items():
+        write_whole(root / name, data)
+    sums = {name: [len(data), crc32(data)] for name, data in files.items()}
+    write_json(root / "index.json", stated | {"files": sums, "status": "complete"})
+
+
+def forget_index(root: Path) -> None:
+    """Have the next search make the index anew."""
+    write_json(root / "index.json", {"tile_engine": OURS, "status": "incomplete"})
+
+
+def read_added(root: Path) -> Cases | None:
+    """Cases that were added; None where there are none. Raises CorruptError for a file that is damaged."""
+    path = root / "added.npz"
+    if not path.exists():
+        return None
+    cases = _unpacked(path)
+    if not {"id", "path", "model"} <= cases.words.keys():
+        raise CorruptError(f"{path} is no file of added cases: tile-engine did not write it. Move it away.")
+    return cases
+
+
+def write_added(root: Path, cases: Cases) -> None:
+    """In one file, so that vectors and columns are always of the same cases."""
+    refuse_foreign(root)
+    if _document(root) is None:
+        write_json(root / "index.json", {"tile_engine": OURS, "status": "incomplete"})
+    write_whole(root / "added.npz", _packed(cases, vectors=True), durable=True)
+
+
+def refuse_foreign(root: Path) -> None:
+    """Raises SettingsError (E_FOREIGN) where something lies in OUT/index/ without the document that says it is ours."""
+    try:
+        ours = _document(root) is not None
+        found = () if ours else [root / n for n in NAMES if (root / n).exists()]
+    except CorruptError:
+        found = [root / "index.json"]
+    if found:
+        raise SettingsError(
+            f"{found[0]} is there already, and it was no search of tile-engine's that wrote it: it would be overwritten. "
+            "Move it away.",
+            "E_FOREIGN",
+        )
+
+
+def damaged(root: Path, *, full: bool) -> list[tuple[str, str, str]]:
+    """(kind, name, text) of what is wrong with the files of an index; nothing where there is none, or it is half-written.
+
+    Checksums are looked at where it is to be `full`.
+    """
+    try:
+        document = _document(root) or {}
+    except CorruptError:
+        document = {}  # somebody else's, or begun and never written: a search makes it anew, or says so
+    found = []
+    for name, (size, crc) in document.get("files", {}).items():
+        path = root / name
+        have = path.stat().st_size if path.exists() else -1
+        if have != size:
+            text = (
+                f"it has {have} bytes, {size} were written"
+                if have >= 0
+                else f"{size} bytes were written, and it is gone"
+            )
+            found.append(("missing" if have < 0 else "size" if have else "empty", name, text))
+        elif full and (is_now := crc32(path.read_bytes())) != crc:
+            found.append(("changed", name, f"its checksum is {is_now:08x}, {crc:08x} was written"))
+    try:
+        read_added(root)
+    except CorruptError as error:
+        found.append(("undecodable", "added.npz", error.message))
+    return found
+
+
+NAMES = ("vectors.npy", "columns.npz", "lists.npy")
+"""The files of an index that its document names."""
+
+
+def _document(root: Path) -> dict[str, Any] | None:
+    """index.json, where it is ours. Raises CorruptError where one lies there that is not."""
+    try:
+        value = read_json(root / "index.json")
+    except FileNotFoundError:
+        return None
+    if not (isinstance(value, dict) and value.get("tile_engine") == OURS):
+        raise CorruptError(f"{root / 'index.json'} is no index of tile-engine's.")
+    return value
+
+
+def _npy(values: Array) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, values, allow_pickle=False)
+    return buffer.getvalue()
+
+
+def _vectors(path: Path) -> Array:
+    try:
+        if isinstance(path, ObjectPath):
+            return np.asarray(np.load(io.BytesIO(path.read_bytes()), allow_pickle=False))
+        return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+    except ValueError as error:
+        raise CorruptError(f"{path} is not the array that was written there ({error}).") from error
+
+
+def _packed(cases: Cases, *, vectors: bool = False) -> bytes:
+    """As npz: a column of text is its codes, and its names under `<column>.names`."""
+    arrays = dict(cases.numbers)
+    for name, words in cases.words.items():
+        arrays |= {name: words.codes, f"{name}.names": words.names}
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **arrays, **({"vectors": cases.vectors} if vectors else {}))
+    return buffer.getvalue()
+
+
+def _unpacked(path: Path, vectors: Array | None = None) -> Cases:
+    try:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as held:
+            arrays = {name: held[name] for name in held.files}
+        vectors = arrays.pop("vectors") if vectors is None else vectors
+        names = {n: arrays.pop(f"{n}.names") for n in list(arrays) if f"{n}.names" in arrays}
+        words = {n: Words(arrays.pop(n), names[n]) for n in names}
+    except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise CorruptError(f"{path} is not what was written there ({error}).") from error
+    if any(len(c) != len(vectors) for c in (*arrays.values(), *(w.codes for w in words.values()))):
+        raise CorruptError(f"{path} has columns of another length than its {len(vectors)} vectors.")
+    return Cases(vectors, words, arrays)

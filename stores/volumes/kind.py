@@ -18,8 +18,8 @@ from .nifti_reader import header_of
 from .series import mark_of, uid_of
 
 SUFFIXES = frozenset({
-    ".nii", ".nii.gz", ".hdr", ".hdr.gz", ".img", ".img.gz", ".mgh", ".mgz", ".nrrd", ".nhdr", ".npz", ".dcm", ".dicom", ".ima", ".head",
-    ".mnc",
+    ".nii", ".nii.gz", ".hdr", ".hdr.gz", ".img", ".img.gz", ".mgh", ".mgz", ".nrrd", ".nhdr", ".npz", ".dcm", ".dicom",
+    ".ima", ".head", ".mnc",
 })  # fmt: skip
 """Names that promise a volume: such a file is an entry whatever it holds, and is rejected with a reason if it is none."""
 

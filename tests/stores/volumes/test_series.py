@@ -1,0 +1,186 @@
+"""A DICOM series is one volume if its slices make one grid, whatever the files are called; else the reason is named."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+import pytest
+
+from tile_engine.errors import SlideError
+from tile_engine.stores.volumes import dicom_reader
+from tile_engine.stores.volumes.cohort import find_volumes
+from tile_engine.stores.volumes.reader import open_volume
+from tile_engine.stores.volumes.series import mark_of
+
+Series = Callable[..., Path]
+SLICES = np.random.default_rng(3).integers(0, 2000, (6, 5, 4))
+PLACES = np.array([[-10.0, -20.0, -30.0 + 2.5 * k] for k in range(6)])
+
+
+def refused(folder: Path, part: str = "") -> tuple[str, str]:
+    with pytest.raises(SlideError) as failure:
+        open_volume(folder, part)
+    assert "Secret" not in failure.value.message and "4711" not in failure.value.message
+    return failure.value.code, failure.value.message
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize(
+    ("orientation", "normal"),
+    [((1, 0, 0, 0, 1, 0), (0, 0, 1)), ((0, 1, 0, 0, 0, -1), (-1, 0, 0)), ((1, 0, 0, 0, 0, -1), (0, 1, 0))],
+)
+def test_slices_are_put_in_order_as_simpleitk_has_them(
+    series: Series, orientation: tuple[float, ...], normal: tuple[float, ...], order: int
+) -> None:
+    import SimpleITK
+
+    places = np.array([-10.0, -20.0, -30.0]) + 2.5 * np.arange(6)[:, None] * np.array(normal)
+    folder = series(SLICES[::order], places[::order], orientation=orientation)
+    names = SimpleITK.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder))
+    peer = SimpleITK.DICOMOrient(SimpleITK.ReadImage(names), "RAS")
+    with open_volume(folder) as volume:
+        found = volume.read(volume.frames[0].box)[0]
+        np.testing.assert_array_equal(found, SimpleITK.GetArrayFromImage(peer))
+        assert (volume.reader, volume.dtype) == ("dicom", "float32")  # slope 1, intercept -1024: Hounsfield units
+        np.testing.assert_allclose(volume.frames[0].spacing, 1e3 * np.array(peer.GetSpacing()[::-1]))
+        origin = np.array(peer.GetOrigin()) * (-1, -1, 1)  # of the centre, in LPS
+        spacing = np.array(peer.GetSpacing())
+        np.testing.assert_allclose(volume.frames[0].origin, 1e3 * (origin - spacing / 2)[::-1])
+
+
+def test_unscaled_pixels_keep_their_type_and_scales_of_their_own_are_applied(series: Series) -> None:
+    with open_volume(series(SLICES, PLACES, slope=(1, 0))) as volume:
+        assert volume.dtype == "int16"
+        np.testing.assert_array_equal(volume.read(volume.frames[0].box)[0][:, ::-1, ::-1], SLICES)
+    folder = series(SLICES, PLACES, folder="pet")
+    for number, file in enumerate(sorted(folder.iterdir())):
+        data = pydicom.dcmread(file)
+        data.RescaleSlope = number + 1
+        data.save_as(file)
+    with open_volume(folder) as volume:
+        assert volume.dtype == "float32" and any("one by one" in note for note in volume.notes)
+        found = {pydicom.dcmread(f).ImagePositionPatient[2]: pydicom.dcmread(f).RescaleSlope for f in folder.iterdir()}
+        slopes = np.array([float(found[z]) for z in sorted(found)])
+        expected = SLICES * slopes[:, None, None] - 1024
+        np.testing.assert_allclose(volume.read(volume.frames[0].box)[0][:, ::-1, ::-1], expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("places", "word"),
+    [
+        (np.delete(np.vstack([PLACES, PLACES[-1:] + np.array([0, 0, 2.5])]), 3, 0), "1 slices are missing"),
+        (np.vstack([PLACES[:5], PLACES[2:3]]), "where another one does"),
+        (PLACES + np.arange(6)[:, None] * [0, 0.5, 0], "gantry tilted by 11.3 degrees"),
+        (PLACES * [1, 1, 1] + np.array([0, 0, 0, 0, 0, 0.7])[:, None] * [0, 0, 1], "varies from"),
+    ],
+)
+def test_slices_that_make_no_grid(series: Series, places: Any, word: str) -> None:
+    code, message = refused(series(SLICES, places))
+    assert code == "E_GEOMETRY" and word in message
+
+
+def test_jitter_of_the_scanner_is_none(series: Series) -> None:
+    open_volume(series(SLICES, PLACES + np.random.default_rng(0).normal(0, 1e-3, PLACES.shape))).close()
+
+
+def test_slices_of_two_sizes_and_directions(series: Series) -> None:
+    folder = series(SLICES, PLACES)
+    other = series(SLICES[:1, :4], PLACES[:1] + np.array([0, 0, 99]), folder="other")
+    shutil.copyfile(next(other.iterdir()), folder / "z.dcm")
+    code, message = refused(folder)
+    assert code == "E_GEOMETRY" and "2 grids" in message
+
+
+def test_mixed_series_are_sorted_out_and_named_by_no_patient(series: Series) -> None:
+    for uid, add in (("1.2.3.111", 0), ("1.2.3.222", 500)):
+        folder = series(SLICES + add, PLACES, uid=uid, slope=(1, 0))
+    (folder / "notes.txt").write_text("words")
+    assert refused(folder)[0] == "E_NOT_A_VOLUME" and mark_of("1.2.3.111") in refused(folder)[1]
+    cohort = find_volumes(folder.parent)
+    assert {(e.path, e.part) for e in cohort.entries} == {
+        (folder, mark_of("1.2.3.111")),
+        (folder, mark_of("1.2.3.222")),
+    }
+    assert {e.name for e in cohort.entries} == {f"ct/{mark_of('1.2.3.111')}", f"ct/{mark_of('1.2.3.222')}"}
+    assert len({e.id for e in cohort.entries}) == 2 and dict(cohort.ignored) == {
+        "ct/notes.txt": "is no volume but text"
+    }
+    assert "1.2.3" not in repr(cohort) and "Secret" not in repr(cohort)
+    for uid, add in (("1.2.3.111", 0), ("1.2.3.222", 500)):
+        for part in (uid, mark_of(uid)):
+            with open_volume(folder, part) as volume:
+                np.testing.assert_array_equal(volume.read(volume.frames[0].box)[0][:, ::-1, ::-1], SLICES + add)
+    assert refused(folder, "1.2.3.333")[0] == "E_NOT_A_VOLUME"
+
+
+def test_a_slice_alone_pixels_cut_short_and_no_preamble(series: Series) -> None:
+    folder = series(SLICES, PLACES)
+    file = min(folder.iterdir())
+    assert refused(file)[0] == "E_NOT_A_VOLUME"
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-10])
+    assert refused(folder)[0] in ("E_TRUNCATED", "E_DICOM")
+    file.write_bytes(whole[132:])
+    assert refused(file)[0] == "E_DICOM"
+    file.write_bytes(whole[:200])
+    assert refused(file)[0] in ("E_DICOM", "E_NOT_A_VOLUME")
+
+
+def test_frames_of_one_file_are_slices(series: Series, tmp_path: Path) -> None:
+    one = pydicom.dcmread(min(series(SLICES, PLACES).iterdir()))
+    del one.ImagePositionPatient, one.ImageOrientationPatient, one.PixelSpacing
+    one.NumberOfFrames, one.PixelData = 6, SLICES[::-1].astype("<i2").tobytes()
+    shared, frames = pydicom.Dataset(), []
+    shared.PlaneOrientationSequence = [pydicom.Dataset()]
+    shared.PlaneOrientationSequence[0].ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
+    shared.PixelMeasuresSequence = [pydicom.Dataset()]
+    shared.PixelMeasuresSequence[0].PixelSpacing = [0.5, 0.75]
+    for place in PLACES[::-1]:
+        frames.append(pydicom.Dataset())
+        frames[-1].PlanePositionSequence = [pydicom.Dataset()]
+        frames[-1].PlanePositionSequence[0].ImagePositionPatient = place.tolist()
+    one.SharedFunctionalGroupsSequence, one.PerFrameFunctionalGroupsSequence = [shared], frames
+    one.save_as(tmp_path / "enhanced.dcm")
+    with open_volume(tmp_path / "enhanced.dcm") as volume:
+        np.testing.assert_array_equal(volume.read(volume.frames[0].box)[0][:, ::-1, ::-1], SLICES - 1024)
+    del one.PerFrameFunctionalGroupsSequence
+    one.save_as(tmp_path / "enhanced.dcm")
+    assert refused(tmp_path / "enhanced.dcm")[0] == "E_GEOMETRY"
+
+
+def test_a_decoder_that_is_missing_is_named(series: Series, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = series(SLICES, PLACES)
+    for file in folder.iterdir():
+        data = pydicom.dcmread(file)
+        data.PixelData = pydicom.encaps.encapsulate([b"\xff\xd8\xff\xd9"])
+        data["PixelData"].is_undefined_length = True
+        data.file_meta.TransferSyntaxUID = pydicom.uid.JPEGLosslessSV1
+        data.save_as(file)
+    code, message = refused(folder)
+    assert code == "E_DICOM" and "JPEG Lossless" in message and "pylibjpeg-libjpeg" in message
+
+
+def test_files_are_never_read_by_force(monkeypatch: pytest.MonkeyPatch, series: Series) -> None:
+    said = []
+    read = pydicom.dcmread
+    monkeypatch.setattr(pydicom, "dcmread", lambda *a, **k: said.append(k.get("force", False)) or read(*a, **k))
+    open_volume(series(SLICES, PLACES)).close()
+    assert said and not any(said)
+
+
+def test_what_is_no_dicom_in_the_folder_of_a_series_is_left_out(series: Series) -> None:
+    folder = series(SLICES, PLACES)
+    for name, content in (
+        ("DICOMDIR", b"\0" * 128 + b"DICM"),
+        ("empty.dcm", b""),
+        (".hidden.dcm", b"x"),
+        ("a.txt", b"x"),
+    ):
+        (folder / name).write_bytes(content)
+    assert len(dicom_reader.dicom_files(folder)) == 6
+    open_volume(folder).close()

@@ -204,6 +204,8 @@ def _volumes(job: Job, obs: Any, vectors: Array) -> Cases:
         words[name] = Words.of(_text(v) for v in obs[name]) if name in obs else Words.of([""] * len(ids))
     for name in TEXTS[5:]:
         words[name] = Words.of(getattr(r, name, "") if r else "" for r in records)
+    said = [words["subject"][i] for i in range(len(ids))]
+    words["subject"] = Words.of("" if subject == own else subject for own, subject in zip(ids, said, strict=True))
     return Cases(vectors, words)
 
 
@@ -243,12 +245,13 @@ def groups_of(parts: Iterable[Cases]) -> Array:
 def cases_of(job: Job, records: Iterable[SlideRecord], vectors: Array) -> Cases:
     """Volumes that were encoded, as rows to be added."""
     records = list(records)
+    label = getattr(job.settings, "label", "label")
     texts = {
         "id": [r.id for r in records],
         "name": [r.name for r in records],
-        "subject": [r.group for r in records],
+        "subject": [subject_of(r) for r in records],
         "site": [r.site for r in records],
-        "label": [r.extra.get("label", "") for r in records],
+        "label": [r.extra.get(label, "") for r in records],
         "path": [r.path for r in records],
         "part": [r.part for r in records],
         "fingerprint": [r.fingerprint for r in records],
@@ -257,9 +260,15 @@ def cases_of(job: Job, records: Iterable[SlideRecord], vectors: Array) -> Cases:
     return Cases(np.ascontiguousarray(vectors, np.float32), {n: Words.of(v) for n, v in texts.items()})
 
 
+def subject_of(record: SlideRecord) -> str:
+    """Who a volume is of, where somebody said so: else it is called by its own id, and other folders have files so called."""
+    return "" if record.group == record.id else record.group
+
+
 def encode(job: Job, specs: list[str]) -> tuple[list[SlideRecord], Array]:
     """What the run's network makes of volumes that the run does not know."""
-    embed = import_module(f"{__package__}.runs.embed")
+    from .runs import embed
+
     records, codes = embed.encode(job, specs)
     return list(records), np.asarray(codes, np.float32)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..errors import SlideError
 from ..stores.frame import Array, Box, Frame
 from ..stores.remote import place
 from ..stores.source import Source
@@ -19,7 +20,7 @@ HELD = 1 << 26
 
 
 def card(job: Job, case: Case) -> Card:
-    """The case as the picture shows it; one whose file is gone is told without a picture."""
+    """The case as the picture shows it; one whose file cannot be read (any more) is told without a picture."""
     distance = f"distance {case.distance:.4g}" if isinstance(case, Hit) else ""
     title = f"{case.rank}" if isinstance(case, Hit) else "query"
     place_um = f"at {', '.join(f'{v:.0f}' for v in case.centre)} um" if case.centre else ""
@@ -27,8 +28,8 @@ def card(job: Job, case: Case) -> Card:
     lines = (distance, *said, place_um)
     try:
         planes = planes_of(job, case)
-    except FileNotFoundError:
-        planes, lines = (), (*lines, "its file is gone")
+    except SlideError as error:
+        planes, lines = (), (*lines, f"no picture [{error.code}]")
     return Card(title, case.name, tuple(line for line in lines if line), planes)
 
 

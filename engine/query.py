@@ -14,7 +14,7 @@ from ..stores.remote import absolute, place, real
 from ..stores.slides.reader import open_slide
 from ..stores.slides.view import at_spacing, read_masked
 from ..stores.source import Source
-from .gallery import Gallery, encode
+from .gallery import Gallery, encode, subject_of
 from .hits import Case
 from .job import Job
 
@@ -80,13 +80,10 @@ def _volume(gallery: Gallery, text: str) -> Asked:
             "`tile-engine search OUT --add` takes many.",
             "E_QUERY",
         )
-    record = records[0]
-    case = Case(
-        *("", record.name, record.group, record.site, record.extra.get("label", "")),
-        path=record.path,
-        part=record.part,
-    )
-    same = gallery.where("subject", record.group) if record.group else []
+    record, label = records[0], getattr(gallery.job.settings, "label", "label")
+    said = (record.name, subject_of(record), record.site, record.extra.get(label, ""))
+    case = Case("", *said, path=record.path, part=record.part)
+    same = gallery.where("subject", case.subject) if case.subject else []
     return Asked(case, codes[0], group=int(gallery.groups[same[0]]) if same else -1)
 
 

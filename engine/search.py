@@ -110,16 +110,17 @@ def add(out: str | Path, new: str | Path | Sequence[str | Path], *, force_unlock
         own, old = before.parts[0][0], read_added(root)
         mine = {(own.text("path", i), own.text("part", i)) for i in range(len(own))}
         there = range(len(old)) if old is not None else ()
-        seen = {(old.text("path", i), old.text("part", i)): old.text("fingerprint", i) for i in there if old is not None}
+        seen = {
+            (old.text("path", i), old.text("part", i)): old.text("fingerprint", i) for i in there if old is not None
+        }
         known = [r for r in records if (r.path, r.part) in mine or seen.get((r.path, r.part)) == r.fingerprint]
         fresh = [i for i, r in enumerate(records) if r not in known]
         if fresh:
-            rows = cases_of(job, [replace(records[i], id=_free(records[i].id, own, old)) for i in fresh], codes[fresh])
             changed = {(records[i].path, records[i].part) for i in fresh}
-            if old is not None:
-                kept = [i for i in range(len(old)) if (old.text("path", i), old.text("part", i)) not in changed]
-                rows = old.rows(np.array(kept, int)).with_rows(rows)
-            write_added(root, rows)
+            kept = [i for i in there if old is not None and (old.text("path", i), old.text("part", i)) not in changed]
+            stay = old.rows(np.array(kept, int)) if old is not None else None
+            rows = cases_of(job, [replace(records[i], id=_free(records[i].id, own, stay)) for i in fresh], codes[fresh])
+            write_added(root, stay.with_rows(rows) if stay is not None else rows)
     names = tuple(records[i].name for i in fresh)
     return Added(str(job.folder.out), names, tuple(r.name for r in known), len(open_gallery(out)))
 

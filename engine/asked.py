@@ -43,8 +43,9 @@ class Common(BaseModel):
             raise ValueError(error.message) from error
 
     def deciding(self, fields: Iterable[str]) -> dict[str, Any]:
-        """Values of the settings that decide a step's results; what goes without saying (a CPU, float32) is left unsaid."""
-        values = {field: getattr(self, field) for field in fields}
+        """Values of the settings that decide a step's results, as far as runs of this kind have them; what goes without
+        saying (a CPU, float32) is left unsaid."""
+        values = {field: getattr(self, field) for field in fields if hasattr(self, field)}
         if values.get("dtype") == "auto":
             values["dtype"] = "float32"
         if values.get("device") != "cuda":

@@ -130,7 +130,7 @@ def resume(out: str | Path, *, how: How, **settings: Any) -> Run:
         with crew(how.where) as workers:
             if "train" in how.stages:
                 refuse(wanted.gang, workers)
-            seen = job.slides.values() if getattr(job.settings, "pixels", "all") == "none" else ()
+            seen = job.slides.values() if job.pixels == "none" else ()
             rows = preflight(workers, folder.out, seen, how.report)
             if NETWORK & set(how.stages):
                 wanted = with_device(wanted, folder, workers, rows, how.report)

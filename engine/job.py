@@ -113,6 +113,11 @@ class Job:
     command: str = "cluster"
     """What the run is for; with what it is on (`folder.images`) it decides the steps (see `engine.stages.Kind`)."""
 
+    @property
+    def pixels(self) -> str:
+        """Which pixels the stores keep; of volumes, all."""
+        return getattr(self.settings, "pixels", "all")
+
     def ledger_key(self, step: str, slide: str = "") -> str:
         """The fingerprint that a unit's receipt must carry."""
         base = self.fingerprints[step]
@@ -139,7 +144,7 @@ class Job:
 
     def image(self, slide: str) -> Source:
         """The slide at the run's spacing: from its store, or from the slide itself where the store keeps no pixels."""
-        if self.folder.images == "slides" and self.settings.pixels == "none":
+        if self.pixels == "none":
             return self.view(slide)
         return StoredImage.open(self.folder.slide(slide))
 

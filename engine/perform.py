@@ -84,7 +84,7 @@ def _unchanged(job: Job, unit: Unit) -> None:
     record = job.slides.get(unit.slide)
     if record is None:
         raise SlideError("it was rejected while this unit waited.", "E_REJECTED")
-    reads = ("overview", "pixels", "tiles") if job.settings.pixels == "none" else ("overview", "pixels")
+    reads = ("overview", "pixels", "tiles") if job.pixels == "none" else ("overview", "pixels")
     if unit.step not in reads:  # the others read what is stored
         return
     try:

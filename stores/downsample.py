@@ -7,6 +7,7 @@ numpy, to the same integers.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from itertools import product
 from typing import Any
 
@@ -15,25 +16,42 @@ import numpy as np
 from .frame import Array
 
 
-def halve(pixels: Array) -> Array:
-    """(channel, *axes) -> half as many cells along every axis, rounded up; integers are rounded half up.
+def halve(pixels: Array, factor: Sequence[int] = ()) -> Array:
+    """(channel, *axes) -> half as many cells along every axis (or those whose `factor` is 2, not 1), rounded up; integers
+    are rounded half up.
 
     >>> halve(np.array([[[0, 1], [1, 1]]], np.uint8))
     array([[[1]]], dtype=uint8)
     """
     if not isinstance(pixels, np.ndarray):
         return halve_anywhere(pixels)
+    if pixels.ndim != 3 or any(n != 2 for n in factor) or pixels.dtype not in (np.uint8, np.uint16, np.float32):
+        return _halve_axes(pixels, tuple(factor) or (2,) * (pixels.ndim - 1))
     odd = [(0, 0)] + [(0, n % 2) for n in pixels.shape[1:]]
     if any(n for _, n in odd):
         pixels = np.pad(pixels, odd, mode="edge")  # the mean of a cell and its copy is the cell
-    if pixels.ndim == 3 and pixels.dtype in (np.uint8, np.uint16, np.float32):
-        return _halve_planes(pixels)
-    shape = [pixels.shape[0]]
-    for n in pixels.shape[1:]:
-        shape += [n // 2, 2]
-    mean: Array = pixels.reshape(shape).mean(tuple(range(2, len(shape), 2)), dtype=np.float64)
-    rounded: Array = np.floor(mean + 0.5) if pixels.dtype.kind in "iu" else mean
-    return rounded.astype(pixels.dtype)
+    return _halve_planes(pixels)
+
+
+def _halve_axes(pixels: Array, factor: Sequence[int]) -> Array:
+    """Axis by axis, sums first: what is wide enough for the sum of eight cells is exact for integers."""
+    whole = pixels.dtype.kind in "iu"
+    wide = np.int64 if whole and pixels.dtype.itemsize > 2 else np.int32 if whole else np.float64
+    if whole and pixels.dtype.itemsize == 8:
+        wide = np.float64
+    total = pixels
+    for axis, n in enumerate(factor, start=1):
+        if n == 1:
+            continue
+        if total.shape[axis] % 2:
+            total = np.concatenate([total, total[(slice(None),) * axis + (slice(-1, None),)]], axis)
+        first, second = (total[(slice(None),) * axis + (slice(i, None, 2),)] for i in (0, 1))
+        total = np.add(first, second, dtype=wide)
+    count = int(np.prod(factor))
+    if not whole:
+        return np.asarray(total / count, pixels.dtype)
+    mean = np.floor(total / count + 0.5) if wide is np.float64 else (2 * total + count) // (2 * count)
+    return mean.astype(pixels.dtype)
 
 
 def _halve_planes(pixels: Array) -> Array:

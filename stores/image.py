@@ -19,6 +19,8 @@ from .frame import Array, Box, Frame
 from .ngff import VERSION, frames_of, multiscales, omero
 from .shard import Codec
 
+COARSER = 1.5
+"""An axis whose spacing is so many times the finest one's is not halved until the others have caught up."""
 OURS = "tile_engine"
 """Key of tile-engine's own attributes, beside the standard's `ome`."""
 
@@ -181,8 +183,21 @@ def pyramid(frame: Frame, *, longest: int = 256, levels: int | None = None) -> t
     """
     frames = [frame]
     while (len(frames) < levels) if levels else (max(frames[-1].shape) > longest):
-        frames.append(frames[-1].coarsen((2,) * len(frame.shape)))
+        frames.append(frames[-1].coarsen(halving(frames[-1])))
     return tuple(frames)
+
+
+def halving(frame: Frame) -> tuple[int, ...]:
+    """2 along the axes that the next level halves, 1 along the others: of a volume, those that are coarser than the finest
+    by more than a half already.
+
+    >>> halving(Frame(("z", "y", "x"), (30, 256, 256), (4.0, 1.0, 1.0)))
+    (1, 2, 2)
+    """
+    if len(frame.shape) < 3:
+        return (2,) * len(frame.shape)
+    finest = min((s for s, n in zip(frame.spacing, frame.shape, strict=True) if n > 1), default=max(frame.spacing))
+    return tuple(2 if s <= COARSER * finest else 1 for s in frame.spacing)
 
 
 def begin_groups(path: Path) -> None:

@@ -1,7 +1,8 @@
-"""convert: slides to OME-Zarr with their whole pyramid and a tissue mask.
+"""convert: slides and volumes to OME-Zarr with their whole pyramid and a tissue mask.
 
 Three steps: `overview` (tissue first, where the pixels to keep depend on it), `pixels` (blocks of whole shards, with every
 level that a block contains made while its pixels are in memory), `pyramid` (what no block contains, the mask, the metadata).
+Volumes have the last two; a block of theirs is one shard, so that memory stays bounded whatever their size.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,16 @@ from ...errors import SlideError
 from ...stores.array import Written
 from ...stores.downsample import halve, resize
 from ...stores.frame import Array, Box, Frame
-from ...stores.image import ImageSpec, StoredImage, begin_groups, image_label, labels_listed, list_labels, pyramid
+from ...stores.image import (
+    ImageSpec,
+    StoredImage,
+    begin_groups,
+    halving,
+    image_label,
+    labels_listed,
+    list_labels,
+    pyramid,
+)
 from ...stores.receipts import Ledger
 from ...stores.shard import Codec
 from ...stores.slides.view import read_masked
@@ -36,25 +47,64 @@ BLOCK = SHARD << (CONTAINED - 1)
 TISSUE_SPACING = 8.0
 """Micrometres a cell of the tissue mask, about."""
 
+MASK_CELLS = 1 << 22
+"""Of a volume's mask, at most: 2 mm of a head that was scanned at 1 mm."""
+MAX_BAD = 0.01
+"""Share of a volume's mask that may be unreadable before it is rejected."""
+
 TISSUE, UNREADABLE = 1, 2
 
 
-def coarse(frame: Frame) -> tuple[int, int]:
-    """Cells of the run's frame along one cell of the tissue mask: a power of two, so that it is a level of the pyramid."""
-    factor = 1 << max(0, round(math.log2(TISSUE_SPACING / frame.spacing[0])))
-    return (factor, factor)
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """How images of one kind are cut into blocks, shards and chunks."""
+
+    shard: tuple[int, ...]
+    chunk: tuple[int, ...]
+    contained: int
+    """Levels that a block of pixels contains wholly, whole shards each."""
+    longest: int
+    """Cells along the coarsest level at most."""
+    labels: tuple[tuple[int, ...], tuple[int, ...]]
+    """Shard and chunk of labels."""
+
+    @property
+    def block(self) -> tuple[int, ...]:
+        return tuple(n << (self.contained - 1) for n in self.shard)
+
+
+CUTS = {
+    "slides": Cut((SHARD, SHARD), (CHUNK, CHUNK), CONTAINED, 256, ((1024, 1024), (256, 256))),
+    "volumes": Cut((256,) * 3, (64,) * 3, 1, 64, ((256,) * 3, (64,) * 3)),
+}
+
+
+def cut_of(job: Job) -> Cut:
+    return CUTS[job.folder.images]
+
+
+def coarse(frame: Frame) -> tuple[int, ...]:
+    """Cells of the run's frame along one cell of the tissue mask: powers of two, so that it is a level of the pyramid."""
+    if len(frame.shape) == 2:
+        factor = 1 << max(0, round(math.log2(TISSUE_SPACING / frame.spacing[0])))
+        return (factor, factor)
+    factors = (1,) * len(frame.shape)
+    while frame.coarsen(factors).box.size > MASK_CELLS:
+        factors = tuple(a * b for a, b in zip(factors, halving(frame.coarsen(factors)), strict=True))
+    return factors
 
 
 def image_spec(job: Job, slide: str) -> ImageSpec:
     """What the slide's store will hold."""
     record = job.slides[slide]
-    kept = record.frame.coarsen(coarse(record.frame)) if job.settings.pixels == "none" else record.frame
+    kept = record.frame.coarsen(coarse(record.frame)) if job.pixels == "none" else record.frame
+    cut = cut_of(job)
     return ImageSpec(
-        frames=pyramid(kept),
+        frames=pyramid(kept, longest=cut.longest),
         channels=record.channels,
         dtype=record.dtype,
-        shard=(SHARD, SHARD),
-        chunk=(CHUNK, CHUNK),
+        shard=cut.shard,
+        chunk=cut.chunk,
         fill=record.background,
         codec=Codec(job.settings.codec),
     )
@@ -98,7 +148,7 @@ class Overview:
     fields = ("pixels", "codec")
 
     def units(self, job: Job) -> Iterator[Unit]:
-        if job.settings.pixels != "all":
+        if job.pixels != "all":
             for slide in job.slides:
                 yield Unit(self.name, f"{slide}/overview", slide)
 
@@ -114,7 +164,7 @@ class Overview:
         with outcome.clock("write"):
             begin_groups(job.folder.slide(unit.slide))
             outcome.files += _write_tissue(job, unit.slide, labels, target)
-            if job.settings.pixels == "none":
+            if job.pixels == "none":
                 image = StoredImage.ensure(job.folder.slide(unit.slide), image_spec(job, unit.slide))
                 for box in target.box.cut(image.shard(0)):
                     outcome.files.append(image.write(0, box, picture[(slice(None), *box.slices)]))
@@ -125,14 +175,15 @@ class Pixels:
     """Blocks of the slide, decoded once, written at every level that the block contains."""
 
     name = "pixels"
-    fields = ()
+    fields = ("codec",)
 
     def units(self, job: Job) -> Iterator[Unit]:
-        if job.settings.pixels == "none":
+        if job.pixels == "none":
             return
+        block = cut_of(job).block
         for slide, record in job.slides.items():
-            for box in record.frame.box.cut((BLOCK, BLOCK)):
-                at = "-".join(str(a // BLOCK) for a in box.start)
+            for box in record.frame.box.cut(block):
+                at = "-".join(str(a // b) for a, b in zip(box.start, block, strict=True))
                 yield Unit(self.name, f"{slide}/{at}", slide, box.start)
 
     def execute(self, job: Job, unit: Unit) -> Outcome:
@@ -141,9 +192,10 @@ class Pixels:
         spec = image_spec(job, unit.slide)
         image = StoredImage.ensure(job.folder.slide(unit.slide), spec)
         view = job.view(unit.slide)
-        block = Box(unit.start, tuple(a + BLOCK for a in unit.start)) & record.frame.box
-        keep = kept_chunks(job, unit.slide) if job.settings.pixels == "tissue" else None
-        coarser = _Buffers(image, block)
+        cut = cut_of(job)
+        block = Box(unit.start, tuple(a + b for a, b in zip(unit.start, cut.block, strict=True))) & record.frame.box
+        keep = kept_chunks(job, unit.slide) if job.pixels == "tissue" else None
+        coarser = _Buffers(image, block, cut.contained)
         bad: list[Box] = []
 
         def do(box: Box) -> Written:
@@ -157,22 +209,24 @@ class Pixels:
 
         with ThreadPoolExecutor(lanes() + 1) as pool:  # one more, so that no core waits while a shard is written
             outcome.files += pool.map(do, block.cut(image.shard(0)))
-            for level in range(1, min(CONTAINED, len(image.frames))):
+            for level in range(1, min(cut.contained, len(image.frames))):
                 boxes = list(coarser.box(level).cut(image.shard(level)))
                 with outcome.clock("write"):
                     outcome.files += pool.map(lambda b, n=level: coarser.write(n, b, keep), boxes)
         outcome.facts["unreadable"] = sorted([*b.start, *b.stop] for b in bad)
         outcome.facts["pixels"] = block.size
+        if hasattr(view, "affine"):
+            outcome.facts["affine"] = view.affine
         return outcome
 
 
 class _Buffers:
     """The coarser levels of one block, filled while its finest pixels are in memory."""
 
-    def __init__(self, image: StoredImage, block: Box) -> None:
+    def __init__(self, image: StoredImage, block: Box, contained: int) -> None:
         self._image = image
         self._block = block
-        count = min(CONTAINED, len(image.frames))
+        count = min(contained, len(image.frames))
         self._levels = [
             np.empty((image.channels, *self.box(n).shape), image.dtype) if n else None for n in range(count)
         ]
@@ -211,17 +265,18 @@ class Pyramid:
         path = job.folder.slide(unit.slide)
         image = StoredImage.ensure(path, image_spec(job, unit.slide))
         target = record.frame.coarsen(coarse(record.frame))
-        keep = kept_chunks(job, unit.slide) if job.settings.pixels == "tissue" else None
-        made = 1 if job.settings.pixels == "none" else min(CONTAINED, len(image.frames))
+        keep = kept_chunks(job, unit.slide) if job.pixels == "tissue" else None
+        made = 1 if job.pixels == "none" else min(cut_of(job).contained, len(image.frames))
         with outcome.clock("write"):
             for level in range(made, len(image.frames)):
                 outcome.files += _halve_level(image, level, keep)
-        if job.settings.pixels == "all":
+        if job.pixels == "all":
             with outcome.clock("read"):
-                picture, _ = overview(image, target)
+                picture = overview(image, target)[0] if len(target.shape) == 2 else _level_on(image, target)
             with outcome.clock("compute"):
                 bad = _unreadable(job, unit.slide, coarse(record.frame))
-                labels = _tissue_labels(picture, target, bad=bad, limit=job.settings.max_bad_tiles)
+                limit = getattr(job.settings, "max_bad_tiles", MAX_BAD)
+                labels = _tissue_labels(picture, target, bad=bad, limit=limit)
             with outcome.clock("write"):
                 outcome.files += _write_tissue(job, unit.slide, labels, target)
         else:
@@ -230,13 +285,13 @@ class Pyramid:
         with outcome.clock("write"):
             begin_groups(path)
             list_labels(path, {*labels_listed(path), "tissue"})
-            notes = {
-                "pixels": job.settings.pixels,
-                "source": {"finest_spacing": record.finest, "shape": list(record.full)},
-            }
+            source: dict[str, Any] = {"finest_spacing": record.finest, "shape": list(record.full)}
+            if len(target.shape) == 3:
+                source |= {"affine": _affine(job, unit.slide), "part": record.part}
+            notes = {"pixels": job.pixels, "source": source}
             outcome.files += image.finish(name=record.id, reference=record.frame.spacing, notes=notes)
-        area = target.spacing[0] * target.spacing[1] * 1e-6
-        outcome.facts["tissue_mm2"] = round(float((labels == TISSUE).sum()) * area, 4)
+        cell = math.prod(s * 1e-3 for s in target.spacing)
+        outcome.facts[f"tissue_mm{len(target.shape)}"] = round(float((labels == TISSUE).sum()) * cell, 4)
         outcome.facts["tissue_share"] = round(float((labels == TISSUE).mean()), 6)
         outcome.facts["unreadable_share"] = round(float((labels == UNREADABLE).mean()), 6)
         return outcome
@@ -294,28 +349,49 @@ def masked(values: Array, box: Box, keep: Mask | None, factor: int) -> Any:
 
 
 def _halve_level(image: StoredImage, level: int, keep: Mask | None) -> list[Written]:
-    """Make a level from the stored one below it, shard by shard."""
+    """Make a level from the stored one below it, shard by shard; shards of volumes slab by slab, eight times smaller."""
     files = []
-    below = image.frames[level - 1].box
+    below, by = image.frames[level - 1].box, halving(image.frames[level - 1])
     for box in image.frames[level].box.cut(image.shard(level)):
-        pixels = halve(image.read(box.refine((2, 2)) & below, level - 1))
+        thick = box.shape[0] if len(by) == 2 else max(1, image.shard(level)[0] // 8)
+        slabs = box.cut((thick, *image.shard(level)[1:]))
+        pixels = np.concatenate([halve(image.read(slab.refine(by) & below, level - 1), by) for slab in slabs], 1)
         files.append(image.write(level, box, masked(pixels, box, keep, 1 << level)))
     return files
 
 
-def _unreadable(job: Job, slide: str, factor: tuple[int, int]) -> list[Box]:
+def _level_on(image: StoredImage, frame: Frame) -> Array:
+    """The whole level of an image that lies on a frame."""
+    level = next(i for i, one in enumerate(image.frames) if one.shape == frame.shape)
+    return image.read(image.frames[level].box, level)
+
+
+def _affine(job: Job, volume: str) -> Any:
+    """The volume's own, as its blocks noted it."""
+    receipts = Ledger(job.folder.out, "pixels", job.ledger_key("pixels", volume)).all(volume)
+    return next((receipt.facts["affine"] for receipt in receipts if "affine" in receipt.facts), None)
+
+
+def _unreadable(job: Job, slide: str, factor: tuple[int, ...]) -> list[Box]:
     """Boxes of the tissue mask's frame that the receipts of its overview and blocks name as not decodable."""
-    boxes = []
-    for step, cells in (("overview", (1, 1)), ("pixels", factor)):
+    boxes, axes = [], len(factor)
+    for step, cells in (("overview", (1,) * axes), ("pixels", factor)):
+        if step not in job.fingerprints:
+            continue
         for receipt in Ledger(job.folder.out, step, job.ledger_key(step, slide)).all(slide):
-            boxes += [Box(tuple(b[:2]), tuple(b[2:])).coarsen(cells) for b in receipt.facts["unreadable"]]
+            boxes += [Box(tuple(b[:axes]), tuple(b[axes:])).coarsen(cells) for b in receipt.facts["unreadable"]]
     return boxes
 
 
 def _tissue_labels(picture: Array, frame: Frame, *, bad: list[Box], limit: float) -> Array:
+    from ...models.head import head_mask
     from ...models.tissue import tissue_mask
 
-    labels = np.where(tissue_mask(picture, frame.spacing[0]), TISSUE, 0).astype(np.uint8)
+    if len(frame.shape) == 2:
+        found = tissue_mask(picture, frame.spacing[0])
+    else:
+        found = head_mask(picture[0] if len(picture) == 1 else picture.mean(0, dtype=np.float32), frame.spacing)
+    labels = np.where(found, TISSUE, 0).astype(np.uint8)
     _check_unreadable(labels, bad, limit)
     for box in bad:
         labels[box.slices] = UNREADABLE
@@ -326,7 +402,7 @@ def _check_unreadable(labels: Array, bad: list[Box], limit: float) -> None:
     """Reject a slide of which too much is lost: holes count where tissue lies around them."""
     lost = np.zeros(labels.shape, bool)
     for box in bad:
-        around = box.grow(box.shape) & Box((0, 0), labels.shape)
+        around = box.grow(box.shape) & Box((0,) * labels.ndim, labels.shape)
         if (labels[around.slices] == TISSUE).any():
             lost[box.slices] = True
     share = lost.sum() / max(1, (lost | (labels == TISSUE)).sum())
@@ -341,8 +417,9 @@ def _check_unreadable(labels: Array, bad: list[Box], limit: float) -> None:
 def _write_tissue(job: Job, slide: str, labels: Array, frame: Frame) -> list[Written]:
     record = job.slides[slide]
     levels = len(image_spec(job, slide).frames)
+    kind = "tissue" if labels.ndim == 2 else "foreground"
     properties = [
-        {"label-value": TISSUE, "class": "tissue", "share": round(float((labels == TISSUE).mean()), 6)},
+        {"label-value": TISSUE, "class": kind, "share": round(float((labels == TISSUE).mean()), 6)},
         {"label-value": UNREADABLE, "class": "unreadable", "share": round(float((labels == UNREADABLE).mean()), 6)},
     ]
     label = image_label({TISSUE: (31, 119, 180), UNREADABLE: (214, 39, 40)}, properties)
@@ -362,11 +439,11 @@ def write_labels(
 ) -> list[Written]:
     """A finished label pyramid; coarser levels take every second cell, so that labels stay labels."""
     path = job.folder.layer(slide, name)
-    spec = ImageSpec(frames, None, labels.dtype.name, (1024, 1024), (256, 256), codec=Codec("zstd"))
+    spec = ImageSpec(frames, None, labels.dtype.name, *cut_of(job).labels, codec=Codec("zstd"))
     image = StoredImage.create(path, spec)
     files = []
     for level, frame in enumerate(frames):
         for box in frame.box.cut(image.shard(level)):
             files.append(image.write(level, box, labels[box.slices]))
-        labels = labels[::2, ::2]
+        labels = labels[tuple(slice(None, None, n) for n in halving(frame))]
     return files + image.finish(name=name, reference=reference, label=label)

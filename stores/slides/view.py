@@ -101,7 +101,7 @@ def read_masked(
         pass  # found again below, where it is narrowed down to its tile
     if tile is None:
         tiles: Sequence[tuple[int, int]] = getattr(source, "tiles", ())
-        tile = tiles[level] if tiles else (256,) * len(box.start)
+        tile = tiles[level] if tiles else (256, 256) if len(box.start) == 2 else (64,) * len(box.start)
     pixels = np.full((source.channels, *box.shape), source.background, source.dtype)
     masked = []
     for piece in box.cut(tile):

@@ -1,0 +1,70 @@
+"""Head: where a volume has something in it; apart from tissue, because a scan's background is dark and noisy, not glass."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+from skimage.filters import threshold_otsu
+
+Array = npt.NDArray[Any]
+SMOOTH = 1.5
+"""Of the Gaussian before the threshold, in cells of the finest axis."""
+BRIGHT = 98.0
+"""Percentile above which all is equally bright: fat and vessels must not raise the threshold over the brain."""
+PIECE = 0.1
+"""Pieces smaller than this share of the largest are dropped: the ghost of an eye, the head rest."""
+CLOSE = 2
+"""Cells over which gaps in the outline are closed, so that what they lead to is a hole, and filled."""
+
+
+def head_mask(values_ZYX: Array, spacing: Sequence[float]) -> Array:
+    """Where the volume is more than background, bool (Z, Y, X): bright pieces, their holes filled.
+
+    `spacing` is of any unit; only how its axes compare matters. A volume of two values is its own mask: where the larger one
+    is. Never empty for a volume with a difference in it.
+    """
+    low, high = values_ZYX.min(), values_ZYX.max()
+    if not low < high:
+        return np.zeros(values_ZYX.shape, bool)
+    if ((values_ZYX == low) | (values_ZYX == high)).all():
+        return np.asarray(values_ZYX == high)
+    finest = min(spacing)
+    image = ndimage.gaussian_filter(
+        values_ZYX.astype(np.float32), [SMOOTH * finest / s for s in spacing], mode="nearest"
+    )
+    for most in (np.percentile(image, BRIGHT), image.max()):  # the second where little is bright at all
+        clipped = np.minimum(image, most)
+        mask = np.asarray(clipped > threshold_otsu(clipped)) if np.ptp(clipped) > 0 else np.zeros(image.shape, bool)
+        if mask.any():
+            break
+    else:
+        return np.asarray(values_ZYX > low + (float(high) - float(low)) / 2)
+    mask = _large(mask)
+    around = np.pad(mask, CLOSE, mode="edge")
+    inside = (slice(CLOSE, -CLOSE),) * mask.ndim
+    closed = ndimage.binary_closing(around, iterations=CLOSE)[inside]
+    return np.asarray(_filled(mask | closed))
+
+
+def _large(mask: Array) -> Array:
+    pieces, count = ndimage.label(mask)
+    if count < 2:
+        return mask
+    sizes = np.bincount(pieces.ravel())
+    sizes[0] = 0
+    return np.asarray((sizes >= PIECE * sizes.max())[pieces] & mask)
+
+
+def _filled(mask: Array) -> Array:
+    """With what no path through background joins to the border."""
+    pieces, count = ndimage.label(~mask)
+    outside = np.zeros(count + 1, bool)
+    for axis in range(mask.ndim):
+        for end in (0, -1):
+            outside[np.take(pieces, end, axis)] = True
+    outside[0] = False
+    return np.asarray(~outside[pieces])

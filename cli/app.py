@@ -124,6 +124,50 @@ def run_cluster(
     return _begin(locals(), stages=None)
 
 
+@runs.command("embed")
+@o.placed
+def run_embed(
+    volumes: o.Volumes = None,
+    t: o.TimePoint = None,
+    out: o.Out = None,
+    codec: o.Codec = None,
+    network: o.Network = None,
+    code: o.Code = None,
+    shape: o.Shape = None,
+    voxel: o.Voxel = None,
+    mask: o.MaskOption = None,
+    align: o.Align = None,
+    template: o.Template = None,
+    label: o.Label = None,
+    objective: o.EmbedObjective = None,
+    alpha: o.Alpha = None,
+    temperature: o.Temperature = None,
+    distance: o.Distance = None,
+    prototypes: o.Prototypes = None,
+    entropy: o.Entropy = None,
+    adversary: o.Adversary = None,
+    cv: o.Cv = None,
+    effort: o.Effort = None,
+    seed: o.Seed = None,
+    threads: o.Threads = None,
+    gang: o.Gang = None,
+    device: o.Device = None,
+    dtype: o.Dtype = None,
+    umap: o.Umap = None,
+    where: o.Where = None,
+    redo: o.Redo = False,
+    force_unlock: o.ForceUnlock = False,
+    dry_run: o.DryRun = False,
+    json: o.AsJson = False,
+    quiet: o.Quiet = False,
+) -> int:
+    """One vector a volume, for similar cases, maps of a cohort, and models of your own: volumes to table and report.
+
+    Where the list of volumes names classes, codes learn to tell them apart. The same command goes on where it stopped.
+    """
+    return _begin(locals(), stages=None, command="embed")
+
+
 @app.command()
 @o.placed
 def convert(

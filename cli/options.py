@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 _SLIDES, _WHAT, _TRAIN, _WHERE, _TALK = "Slides", "Tiles and training", "Clusters", "Where it runs", "What it says"
+_VOLUMES, _EMBED = "Volumes", "Codes"
 
 Slides = Annotated[
     list[str],
@@ -25,7 +26,7 @@ SlidesArgument = Annotated[
 ]
 Out = Annotated[
     Path | None,
-    typer.Option("--out", help="Folder for the results [default: ./<folder>-tiles].", rich_help_panel=_SLIDES),
+    typer.Option("--out", help="Folder for the results [default: ./FOLDER-tiles].", rich_help_panel=_SLIDES),
 ]
 DoctorOut = Annotated[
     Path | None,
@@ -151,6 +152,124 @@ Device = Annotated[
 ]
 Umap = Annotated[
     bool | None, typer.Option("--umap/--no-umap", help="Lay the tiles out by UMAP.", rich_help_panel=_TRAIN)
+]
+Volumes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--volumes",
+        help="Folder, glob, file, BIDS tree, .npz stack, or CSV/TSV with a column `path` and perhaps subject, "
+        "site, label, age ...",
+        rich_help_panel=_VOLUMES,
+    ),
+]
+TimePoint = Annotated[
+    int | None,
+    typer.Option("--t", help="Which volume of 4-D files.", rich_help_panel=_VOLUMES),
+]
+Network = Annotated[
+    str | None,
+    typer.Option(
+        "--network",
+        help="onga (80x96x80), arai (160x192x160), yamaguchi-BxC (blocks 1-4, channels 1, 4, 16, 32), or "
+        "yamaguchi for all sixteen [default: onga].",
+        rich_help_panel=_EMBED,
+    ),
+]
+Code = Annotated[
+    int | None,
+    typer.Option("--code", help="Numbers of a code [default: 150].", rich_help_panel=_EMBED),
+]
+Shape = Annotated[
+    str | None,
+    typer.Option(
+        "--shape",
+        help="Voxels z,y,x that the network sees [default: the network's; small volumes of one shape: theirs].",
+        rich_help_panel=_VOLUMES,
+    ),
+]
+Voxel = Annotated[
+    float | None,
+    typer.Option(
+        "--voxel",
+        help="Millimetres a voxel that volumes are resampled to [default: so that a head fits the shape: 2 or 1].",
+        rich_help_panel=_VOLUMES,
+    ),
+]
+MaskOption = Annotated[
+    str | None,
+    typer.Option(
+        "--mask",
+        help="What stays of a volume: head, given (column `mask`, or the BIDS brain mask beside it), none, or "
+        "a mask file in the same space [default: head].",
+        rich_help_panel=_VOLUMES,
+    ),
+]
+Align = Annotated[
+    str | None,
+    typer.Option(
+        "--align", help="Registration to --template: none, rigid or affine [default: none].", rich_help_panel=_VOLUMES
+    ),
+]
+Template = Annotated[
+    str | None,
+    typer.Option("--template", help="Volume that the others are aligned to.", rich_help_panel=_VOLUMES),
+]
+Label = Annotated[
+    str | None,
+    typer.Option(
+        "--label",
+        help="Column of the classes; cases without one take part unlabelled [default: label].",
+        rich_help_panel=_EMBED,
+    ),
+]
+EmbedObjective = Annotated[
+    str | None,
+    typer.Option(
+        "--objective",
+        help="What codes are trained for: reconstruction, prototypes, triplet, contrastive, proxy [default: "
+        "prototypes where classes are known].",
+        rich_help_panel=_EMBED,
+    ),
+]
+Alpha = Annotated[
+    float | None,
+    typer.Option("--alpha", help="Weight of the metric loss beside the squared error.", rich_help_panel=_EMBED),
+]
+Temperature = Annotated[
+    float | None,
+    typer.Option("--temperature", help="Distances are divided by it.", rich_help_panel=_EMBED),
+]
+Distance = Annotated[
+    str | None,
+    typer.Option(
+        "--distance", help="Of prototypes: sq (squared, as published) or l2 [default: sq].", rich_help_panel=_EMBED
+    ),
+]
+Prototypes = Annotated[
+    int | None,
+    typer.Option(
+        "--prototypes", help="Samples of which a prototype is the mean; 1 as published.", rich_help_panel=_EMBED
+    ),
+]
+Entropy = Annotated[
+    float | None,
+    typer.Option("--entropy", help="Weight of the unlabelled cases' entropy [default: 0].", rich_help_panel=_EMBED),
+]
+Adversary = Annotated[
+    float | None,
+    typer.Option(
+        "--adversary",
+        help="Weight of the adversary that guesses the site from the code [default: 0].",
+        rich_help_panel=_EMBED,
+    ),
+]
+Cv = Annotated[
+    int | None,
+    typer.Option(
+        "--cv",
+        help="Folds of the evaluation, by subject; 0 for none [default: 5; a column `split` goes before].",
+        rich_help_panel=_EMBED,
+    ),
 ]
 Where = dict[str, Any] | None
 """What the options of `WHERE` come to; `placed` puts them in the place of a parameter of this type."""

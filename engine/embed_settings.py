@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -81,19 +81,18 @@ class EmbedSettings(Common):
         """Halvings of the deepest network: sides are multiples of 2 to this power."""
         return 5 if self.network == "arai" else 4
 
-    def grid(self, records: Sequence[SlideRecord]) -> tuple[tuple[int, ...], tuple[float, ...] | None]:
-        """Shape (z, y, x) that the network sees, and its spacing in micrometres; None: each volume's own."""
-        shapes = {record.full for record in records}
-        alike = len(shapes) == 1 and max(next(iter(shapes))) <= SMALL and self.voxel is None
-        if alike:
+    def grid(self, shapes: Collection[tuple[int, ...]]) -> tuple[tuple[int, ...], tuple[float, ...] | None]:
+        """Shape (z, y, x) that the network sees of volumes of these shapes, and its spacing in micrometres; None: each
+        volume's own."""
+        found = next(iter(shapes))
+        if len(set(shapes)) == 1 and max(found) <= SMALL and self.voxel is None:
             multiple = 1 << self.steps_down
-            (found,) = shapes
             return self.shape or tuple(-(-n // multiple) * multiple for n in found), None
         shape = self.shape or SHAPES.get(self.network, SHAPES["onga"])
         voxel = self.voxel or VOXELS.get(self.network, VOXELS["onga"]) * max(
-            (a / b for a, b in zip(SHAPES.get(self.network, SHAPES["onga"]), shape, strict=True))
+            a / b for a, b in zip(SHAPES.get(self.network, SHAPES["onga"]), shape, strict=True)
         )
         return shape, (voxel * 1000,) * 3
 
     def seen(self, records: Sequence[SlideRecord]) -> tuple[int, ...]:
-        return self.grid(records)[0]
+        return self.grid({record.full for record in records})[0]

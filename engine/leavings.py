@@ -13,10 +13,10 @@ from pathlib import Path
 from ..errors import CorruptError, SettingsError
 from ..stores.files import read_json
 from ..stores.folder import Folder
-from ..stores.ours import FIELDS, IMAGE, INDEX, SAMPLES, STORE, TABLE, held, named, prune
+from ..stores.ours import ARRAY, CASES, FIELDS, IMAGE, INDEX, NETWORKS, SAMPLES, STORE, TABLE, held, named, prune
 from ..stores.receipts import is_receipt
 
-COHORT_PICTURES = ("gallery", "umap", "k", "slides", "training")
+COHORT_PICTURES = ("gallery", "umap", "k", "slides", "training", "tsne", "reconstructions")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def of_slide(folder: Folder, step: str, slide: str) -> Iterator[Place]:
 
 def of_cohort(folder: Folder, step: str) -> Iterator[Place]:
     """What a step leaves of all slides together."""
-    if step in ("draw", "patches"):
+    if step in ("draw", "patches", "lineup", "prepare"):
         yield Place(folder.samples, SAMPLES)
     elif step in MODELS:
         for name in MODELS[step]:
@@ -58,7 +58,16 @@ def of_cohort(folder: Folder, step: str) -> Iterator[Place]:
         yield Place(folder.out / "index", INDEX)
         yield Place(folder.out / "index", r"index\.json")
         yield Place(folder.out / "shares.csv")
-    elif step == "page":
+    elif step == "encode":
+        for part in ("codes", "errors"):
+            yield Place(folder.samples / part, rf"[a-z0-9-]+/{ARRAY}")
+    elif step == "networks":
+        yield Place(folder.out / "models", NETWORKS)
+    elif step == "cases":
+        yield Place(folder.out / "tables" / "volumes.zarr", CASES)
+        yield Place(folder.out / "index", INDEX)
+        yield Place(folder.out / "index", r"index\.json")
+    elif step in ("page", "review"):
         yield Place(folder.report)
         for name in COHORT_PICTURES:
             yield Place(folder.out / "maps" / f"{name}.png")
@@ -69,6 +78,7 @@ MODELS = {
     "heads": ("head.safetensors", "head.json", "validity.json"),
     "tune": ("clusterer.safetensors", "clusterer.json"),
     "number": ("clusters.json",),
+    "judge": ("evaluation.json",),
 }
 """Step -> its files in models/."""
 

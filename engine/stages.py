@@ -8,9 +8,13 @@ from dataclasses import dataclass
 from ..version import VERSION
 from .job import Job, SlideRecord, Step, digest
 from .runs.apply import Labels, Number, Tiles
+from .runs.cases import CaseTable, Review
 from .runs.convert import Overview, Pixels, Pyramid
+from .runs.judge import Judge
+from .runs.networks import Encode, Networks
 from .runs.page import Page
 from .runs.pictures import Pictures
+from .runs.prepare import Lineup, Prepare
 from .runs.sample import Draw, Patches
 from .runs.table import Table
 from .runs.train import Codes, Heads, TrainAutoencoder, Tune
@@ -49,11 +53,22 @@ CLUSTER_SLIDES = Kind(
         "map": (Table(), Pictures(), Page()),
     },
 )
-KINDS = {(kind.command, kind.images): kind for kind in (CLUSTER_SLIDES,)}
+EMBED_VOLUMES = Kind(
+    "embed",
+    "volumes",
+    {
+        "convert": (Pixels(), Pyramid()),
+        "sample": (Lineup(), Prepare()),
+        "train": (Networks(),),
+        "apply": (Encode(), Judge()),
+        "map": (CaseTable(), Review()),
+    },
+)
+KINDS = {(kind.command, kind.images): kind for kind in (CLUSTER_SLIDES, EMBED_VOLUMES)}
 
-COHORT = frozenset({"draw", "number"})
+COHORT = frozenset({"draw", "number", "lineup"})
 """Steps that look at all images together: what they leave depends on which there are."""
-TOLD = frozenset({"table"})
+TOLD = frozenset({"table", "networks"})
 """Steps that depend on what the user said of the images, too."""
 
 
@@ -77,6 +92,13 @@ TITLES: Mapping[str, str] = {
     "table": "table and UMAP",
     "pictures": "draw maps",
     "page": "report",
+    "lineup": "line volumes up",
+    "prepare": "prepare volumes",
+    "networks": "train networks",
+    "encode": "encode volumes",
+    "judge": "judge codes",
+    "cases": "table and plane",
+    "review": "pictures and report",
 }
 """What a step is called where people watch it."""
 
@@ -90,7 +112,7 @@ def fingerprints(
     that were not rejected until then (`rejected`: slide -> step that found it out), numbers from all that were applied.
     """
     out: dict[str, str] = {}
-    before = digest("convert", spacing, VERSION)
+    before = digest("convert", spacing if kind.images == "slides" else 0.0, VERSION)  # volumes keep their own
     cohort = list(slides)
     for name, step in kind.steps.items():
         if name in COHORT:

@@ -31,6 +31,14 @@ class Budget:
     """Steps."""
 
 
+@dataclass(frozen=True, slots=True)
+class VolumeBudget:
+    """Sizes of a training on whole volumes."""
+
+    batch: int
+    steps: int
+
+
 def effort_factor(effort: str | float) -> float:
     """'quick', 'normal', 'thorough' or a number over 0 as a number. Raises SettingsError."""
     if isinstance(effort, str) and effort in EFFORTS:
@@ -61,3 +69,14 @@ def budget(available: int, effort: str | float = "normal") -> Budget:
         heads=max(50, round(300 * min(2.0, factor) * growth)),
         fine_tune=max(5, round(30 * factor * growth)),
     )
+
+
+def volume_budget(volumes: int, effort: str | float = "normal") -> VolumeBudget:
+    """The budget of a training on so many whole volumes: each is seen 40 times, in 300 steps at least.
+
+    >>> volume_budget(43), volume_budget(1200)
+    (VolumeBudget(batch=8, steps=300), VolumeBudget(batch=32, steps=1500))
+    """
+    batch = 32 if volumes >= 256 else 16 if volumes >= 96 else 8
+    steps = max(300, 40 * volumes // batch)
+    return VolumeBudget(batch=max(1, min(batch, volumes)), steps=max(4, round(steps * effort_factor(effort))))

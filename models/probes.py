@@ -67,6 +67,13 @@ def regression_figures(values: Array, predicted: Array) -> dict[str, float]:
     }
 
 
+def area(classes: Array, scores: Array) -> float:
+    """Area under the ROC curve of scores for class 1; NaN where there is one class only."""
+    from sklearn.metrics import roc_auc_score
+
+    return float(roc_auc_score(classes, scores)) if len(np.unique(classes)) == 2 else float("nan")
+
+
 def bootstrap(
     figure: Callable[[Array], float], subjects: Array, draws: int = 1000, seed: int = 0
 ) -> tuple[float, float]:

@@ -72,3 +72,16 @@ def _components(sample: Array) -> Array:
     if len(sample) > 1 and count:
         plane[:, :count] = PCA(count, svd_solver="full").fit_transform(sample)
     return plane
+
+
+def tsne(codes_NF: Array, seed: int = 0) -> Array:
+    """All codes in the plane by t-SNE, float32 (N, 2); for a few thousand. Under 10 of them by their main components."""
+    from sklearn.manifold import TSNE
+
+    codes = np.ascontiguousarray(codes_NF, np.float32)
+    if len(np.unique(codes, axis=0)) < 10:
+        return _components(codes)
+    perplexity = min(30.0, (len(codes) - 1) / 3)
+    return np.asarray(
+        TSNE(perplexity=perplexity, init="pca", random_state=seed, n_jobs=1).fit_transform(codes), np.float32
+    )

@@ -16,7 +16,7 @@ FIELDS = ("assignment", "confidence", "embedding")
 """Layers that `apply` leaves beside its labels."""
 STORE = rf"((labels|layers)/zarr\.json|(labels/({'|'.join(LABELS)})/|layers/({'|'.join(FIELDS)})/)?{IMAGE})"
 """Keys below slides/<id>.ome.zarr."""
-SAMPLES = rf"((slide|place|patches|codes)/)?{ARRAY}"
+SAMPLES = rf"((slide|place|patches|codes|(codes|errors)/[a-z0-9-]+)/)?{ARRAY}"
 """Keys below samples.zarr."""
 _COLUMNS = "(_index|row|column|y|x|y_um|x_um|confidence|cluster|slide|site|group)(/(categories|codes))?"
 _NODES = (
@@ -25,6 +25,13 @@ _NODES = (
 )
 TABLE = rf"(({_NODES})/)?{ARRAY}"
 """Keys below tables/tiles.zarr."""
+CASES = (
+    rf"((X|layers|obsp|varm|varp|raw|var(/_index)?|obs(/[^/]+(/(categories|codes))?)?|obsm(/(X_umap|X_tsne))?"
+    rf"|uns(/tile_engine(/network)?)?)/)?{ARRAY}"
+)
+"""Keys below tables/volumes.zarr, whose columns are those of the list of volumes."""
+NETWORKS = r"(onga|arai|yamaguchi-\dx\d+)-(all|split|fold-\d+)(\.training)?\.(safetensors|json)"
+"""Files in models/ of a run on whole volumes."""
 INDEX = r"(vectors|lists)\.npy|columns\.npz"
 """Files of OUT/index/ that are made of a table, known for ours by `index.json`; `added.npz` is not, and stays."""
 

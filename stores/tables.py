@@ -14,16 +14,16 @@ from .ours import TABLE, named, prune
 from .remote import ObjectPath
 
 
-def write_table(path: Path, table: Any) -> list[Written]:
+def write_table(path: Path, table: Any, keys: str = TABLE) -> list[Written]:
     """Write an AnnData as zarr v3, in place of the one that is there; returns its files, sorted.
 
     The root's metadata goes first of the old table and comes last of the new one: a reader meets a whole table or none.
-    Files beside the table's own stay.
+    Files beside the table's own, whose names are `keys`, stay.
     """
     files = sorted(_encoded(table).items())
     root = path / "zarr.json"
     root.unlink(missing_ok=True)
-    prune(path, named(TABLE))
+    prune(path, named(keys))
     for name, data in sorted(files, key=lambda file: file[0] == root.name):
         write_whole(path / name, data)
     return [Written(path / name, len(data), crc32(data)) for name, data in files]

@@ -80,7 +80,7 @@ class TrainAutoencoder(_Ganged):
                 views=Views(strength=job.settings.jitter),
                 share=share,
             )
-            aside = _aside(job, self.name)
+            aside = aside_of(job, self.name)
             course = fit(phase, aside, threads=job.settings.threads, beacon=Beacon(job.folder.out), share=share)
         if share.rank > 0:
             return outcome
@@ -155,7 +155,7 @@ class Heads(_OneUnit):
                 budget_of(job, codes_VNF.shape[1]).heads,
                 min(512, codes_VNF.shape[1]),
             )
-            aside = _aside(job, self.name)
+            aside = aside_of(job, self.name)
             course = fit(sweep, aside, threads=settings.threads, beacon=Beacon(job.folder.out))
             qualities = sweep.qualities()
             rows = table(codes_VNF[0].numpy(), sweep.labels(), seed=settings.seed)
@@ -216,7 +216,7 @@ class Tune(_Ganged):
             steps = budget_of(job, len(patches)).fine_tune
             views = Views(strength=settings.jitter)
             phase = FineTune(clusterer, patches, steps, settings.objective, settings.seed, views, share)
-            aside, beacon = _aside(job, self.name), Beacon(job.folder.out)
+            aside, beacon = aside_of(job, self.name), Beacon(job.folder.out)
             torch.set_num_threads(settings.threads)  # what is measured is part of the record, and threads of its digits
             if share.rank > 0:  # the guards are the first rank's business
                 fit(phase, aside, threads=settings.threads, beacon=beacon, share=share)
@@ -300,10 +300,11 @@ def write_document(job: Job, name: str, document: dict[str, Any]) -> Written:
     return written(path)
 
 
-def _aside(job: Job, name: str) -> Aside:
+def aside_of(job: Job, step: str, name: str = "") -> Aside:
+    """Where the training of a model (of the step's own name, unless said) keeps its checkpoint."""
     from ..training import Aside
 
-    return Aside(job.folder.out / "models" / f"{name}.training.safetensors", job.ledger_key(name))
+    return Aside(job.folder.out / "models" / f"{name or step}.training.safetensors", job.ledger_key(step))
 
 
 def _finite(value: Any) -> Any:

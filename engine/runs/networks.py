@@ -1,0 +1,228 @@
+"""networks: the autoencoders of a run on whole volumes, one of all volumes and one of each fold, and the codes they give.
+
+Two steps: `networks` (a training a unit, so that workers train side by side) and `encode` (codes and errors of all volumes).
+A fold's network never saw the volumes that it is judged by; the one of all volumes makes the run's table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...stores.array import ArraySpec, StoredArray, Written, written
+from ...stores.frame import Array
+from ..job import Job, Unit
+from ..progress import Beacon
+from ..run import Outcome
+from .prepare import Volumes, grid_of
+from .train import aside_of, device_of, save_model
+
+if TYPE_CHECKING:
+    from ...models.embedding import Objective, Task
+    from ...models.share import Share
+
+WHOLE = "all"
+"""The fold that leaves nobody out."""
+SPLITS = {"train": 0, "training": 0, "val": 0, "validation": 0, "test": 1}
+"""Values of a column `split`: trained on, or judged by."""
+ENCODED = 8
+"""Volumes of a batch when codes are made; part of their digits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of the volumes in use, row by row."""
+
+    classes: tuple[str, ...]
+    labels: Array
+    """int (n,), an index into `classes`; -1 where the class is unknown."""
+    sites: Array
+    """int (n,); -1 where the site is unknown."""
+    subjects: Array
+    """str (n,)"""
+
+
+def known(job: Job) -> Known:
+    records = list(job.slides.values())
+    said = [r.extra.get(job.settings.label, "").strip() for r in records]
+    classes = tuple(sorted({s for s in said if s}))
+    sites = sorted({r.site for r in records if r.site})
+    return Known(
+        classes,
+        np.array([classes.index(s) if s else -1 for s in said], np.int64),
+        np.array([sites.index(r.site) if r.site else -1 for r in records], np.int64),
+        np.array([r.group for r in records]),
+    )
+
+
+def folds_of(job: Job) -> dict[str, tuple[Array, Array]]:
+    """Fold -> rows that its network is trained on, and rows that it is judged by.
+
+    A column `split` of the list decides where it names both; else folds are drawn by subject, as even in classes as may be.
+    """
+    from ...models.probes import grouped_folds
+
+    rows = np.arange(len(job.slides))
+    folds = {WHOLE: (rows, rows)}
+    if not job.settings.cv:
+        return folds
+    stated = np.array([SPLITS.get(r.extra.get("split", "").strip().lower(), -1) for r in job.slides.values()])
+    if {0, 1} <= set(stated.tolist()):
+        return folds | {"split": (np.flatnonzero(stated == 0), np.flatnonzero(stated == 1))}
+    what = known(job)
+    if len(np.unique(what.subjects)) < 2 * job.settings.cv:
+        return folds
+    drawn = grouped_folds(what.labels, what.subjects, job.settings.cv, job.settings.seed)
+    return folds | {f"fold-{i}": (np.sort(train), np.sort(test)) for i, (train, test) in enumerate(drawn, 1)}
+
+
+def objective_of(job: Job) -> Objective:
+    """What codes are trained for: prototypes where two classes or more are known, unless it was said."""
+    from ...models.embedding import Objective
+
+    settings = job.settings
+    kind = settings.objective
+    if kind == "auto":
+        kind = "prototypes" if len(known(job).classes) > 1 else "reconstruction"
+    names = ("alpha", "temperature", "distance", "prototypes", "entropy")
+    given = {name: getattr(settings, name) for name in names if getattr(settings, name) is not None}
+    return Objective(kind, **given, **({"site": settings.adversary} if settings.adversary else {}))
+
+
+def task_of(job: Job, rows: Array) -> Task:
+    from ...models.embedding import Task
+
+    what = known(job)
+    sites = what.sites[rows] if (what.sites >= 0).any() else None
+    return Task(objective_of(job), what.labels[rows], sites)
+
+
+def model_name(network: str, fold: str) -> str:
+    return f"{network}-{fold}"
+
+
+def trainings(job: Job) -> Iterator[tuple[str, str]]:
+    """(network, fold) of every training; the one of all volumes first."""
+    for network in job.settings.networks:
+        for fold in folds_of(job):
+            yield network, fold
+
+
+class Networks:
+    """Train every network on every fold."""
+
+    name = "networks"
+    fields = (
+        *("code", "label", "objective", "alpha", "temperature", "distance", "prototypes", "entropy", "adversary"),
+        *("cv", "seed", "effort", "threads", "gang", "device"),
+    )
+
+    def units(self, job: Job) -> Iterator[Unit]:
+        for network, fold in trainings(job):
+            yield Unit(self.name, model_name(network, fold))
+
+    def ranks(self, job: Job) -> int:
+        return int(job.settings.gang)
+
+    def execute(self, job: Job, unit: Unit) -> Outcome:
+        from ...models.share import ALONE
+
+        return self.take_part(job, unit, ALONE)
+
+    def take_part(self, job: Job, unit: Unit, share: Share) -> Outcome:
+        from ...models.budget import volume_budget
+        from ...models.embedding import Embedding
+        from ..training import fit
+
+        outcome = Outcome()
+        name, fold = next(t for t in trainings(job) if model_name(*t) == unit.name)
+        rows = folds_of(job)[fold][0]
+        with outcome.clock("read"):
+            volumes = Volumes(job, rows)
+        with outcome.clock("compute"):
+            network = network_of(job, name).to(device_of(job))
+            task, settings = task_of(job, rows), job.settings
+            plan = volume_budget(len(volumes), settings.effort)
+            phase = Embedding(network, volumes, plan.steps, plan.batch, task=task, seed=settings.seed, share=share)
+            aside = aside_of(job, self.name, unit.name)
+            course = fit(phase, aside, threads=settings.threads, beacon=Beacon(job.folder.out), share=share)
+        if share.rank > 0:
+            return outcome
+        with outcome.clock("write"):
+            outcome.files += save_model(job, unit.name, network, {"course": course, "volumes": len(volumes)})
+            aside.path.unlink(missing_ok=True)
+        outcome.facts.update(steps=plan.steps, loss=course[-1]["loss"])
+        return outcome
+
+
+class Encode:
+    """Codes of all volumes by every network, and what their reconstructions miss."""
+
+    name = "encode"
+    fields = ("dtype",)
+
+    def units(self, job: Job) -> Iterator[Unit]:
+        for network, fold in trainings(job):
+            yield Unit(self.name, model_name(network, fold))
+
+    def execute(self, job: Job, unit: Unit) -> Outcome:
+        import torch
+
+        from ...models.codes import codes_of, squared_errors
+
+        outcome = Outcome()
+        with outcome.clock("read"):
+            volumes, network = Volumes(job), load_network(job, unit.name).to(device_of(job))
+        with outcome.clock("compute"):
+            torch.set_num_threads(job.settings.threads)
+            codes = codes_of(network, volumes, ENCODED)
+            errors = squared_errors(network, volumes, ENCODED)
+        with outcome.clock("write"):
+            outcome.files += _store(job, f"codes/{unit.name}", codes) + _store(job, f"errors/{unit.name}", errors)
+        outcome.facts["pixels"] = len(volumes) * int(np.prod(grid_of(job).shape))
+        return outcome
+
+
+def network_of(job: Job, name: str) -> Any:
+    """An untrained network for the run's volumes; the same first weights in every fold."""
+    from ...models.cae3d import PRESETS, preset
+    from ...models.seeds import generator
+
+    code = {} if "maps" in PRESETS[name] else {"code": job.settings.code}
+    channels = next(iter(job.slides.values())).channels
+    source = generator(job.settings.seed, "cae3d")
+    return preset(name, shape=grid_of(job).shape, channels=channels, source=source, **code)
+
+
+def load_network(job: Job, name: str) -> Any:
+    """A trained network. Raises CorruptError where its file is not the one that was trained."""
+    from ...models import checkpoint
+    from ...models.cae3d import CAE3D
+
+    path = job.folder.model(name)
+    tensors, recipe = checkpoint.load(path, job.folder.read(f"models/{name}").get("sha256"))
+    arguments: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in recipe.items()}
+    network = CAE3D(**arguments)
+    checkpoint.fill(network, tensors, path)
+    return network.eval()
+
+
+def codes(job: Job, network: str, fold: str = WHOLE) -> Array:
+    """float32 (volume in use, code)."""
+    return StoredArray.open(job.folder.samples / "codes" / model_name(network, fold)).read_all()
+
+
+def errors(job: Job, network: str, fold: str = WHOLE) -> Array:
+    """Mean squared error of every volume's reconstruction, float64 (volume in use,)."""
+    return StoredArray.open(job.folder.samples / "errors" / model_name(network, fold)).read_all()
+
+
+def _store(job: Job, name: str, values: Array) -> list[Written]:
+    names = ("volume", "feature")[: values.ndim]
+    spec = ArraySpec(values.shape, values.dtype.name, values.shape, values.shape, names)
+    array = StoredArray.create(job.folder.samples / name, spec)
+    box = next(iter(spec.shards))
+    return [array.write(box, values), written(array.path / "zarr.json")]

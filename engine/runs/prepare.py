@@ -1,0 +1,176 @@
+"""prepare: every volume of a run on one grid, as one row of samples.zarr; what networks of volumes are trained on.
+
+Two steps: `lineup` (which volume is which row) and `prepare` (a volume a unit, in a shard of its own).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from ...errors import SlideError
+from ...stores.array import ArraySpec, StoredArray, written
+from ...stores.files import write_json
+from ...stores.frame import Array, Box
+from ...stores.image import attributes_of
+from ...stores.remote import place
+from ...stores.source import Source
+from ..job import Job, SlideRecord, Unit
+from ..preparation import Grid, Pose, prepared
+from ..run import Outcome
+from .convert import tissue
+
+IN_MEMORY = 2_000_000_000
+"""Bytes of prepared volumes that a training keeps in memory; more of them are read batch by batch."""
+
+
+class Lineup:
+    """Give every volume its row."""
+
+    name = "lineup"
+    fields = ("network", "shape", "voxel")
+
+    def units(self, job: Job) -> Iterator[Unit]:
+        yield Unit(self.name, self.name)
+
+    def execute(self, job: Job, unit: Unit) -> Outcome:
+        outcome = Outcome()
+        root = job.folder.samples
+        grid = grid_of(job)
+        with outcome.clock("write"):
+            attributes = {"slides": list(job.slides), "spacing": grid.spacing}
+            write_json(root / "zarr.json", {"zarr_format": 3, "node_type": "group", "attributes": attributes})
+            StoredArray.create(root / "patches", _spec(job, len(job.slides)))
+            outcome.files += [written(root / "zarr.json"), written(root / "patches" / "zarr.json")]
+        outcome.facts["shape"] = list(grid.shape)
+        return outcome
+
+
+class Prepare:
+    """A volume masked, scaled and laid on the grid."""
+
+    name = "prepare"
+    fields = ("mask", "align", "template")
+
+    def units(self, job: Job) -> Iterator[Unit]:
+        for volume in job.slides:
+            yield Unit(self.name, f"{volume}/prepare", volume)
+
+    def execute(self, job: Job, unit: Unit) -> Outcome:
+        outcome = Outcome()
+        record, rows = job.slides[unit.slide], lineup(job)
+        with outcome.clock("read"):
+            values = job.stored(unit.slide).read(record.frame.box)[0]
+            mask = mask_of(job, record)
+        with outcome.clock("compute"):
+            cells, ends = prepared(values, mask, record.frame, grid_of(job), _pose(job, values, record))
+        with outcome.clock("write"):
+            array = StoredArray(job.folder.samples / "patches", _spec(job, len(rows)))
+            row = rows.index(unit.slide)
+            outcome.files.append(array.write(Box((row, 0, 0, 0, 0), (row + 1, 1, *cells.shape)), cells[None, None]))
+        outcome.facts.update(pixels=values.size, low=float(ends[0]), high=float(ends[1]))
+        return outcome
+
+
+def new(job: Job, record: SlideRecord, volume: Source) -> Array:
+    """A volume that is not of the run, prepared as those of the run are: uint16 (1, 1, z, y, x)."""
+    from ...models.head import head_mask
+
+    values = volume.read(volume.frames[0].box)[0]
+    setting = job.settings.mask
+    mask = head_mask(values, record.spacing) if setting == "head" else mask_of(job, record)
+    cells, _ = prepared(values, mask, record.frame, grid_of(job), _pose(job, values, record))
+    return cells[None, None]
+
+
+def mask_of(job: Job, record: SlideRecord) -> Array:
+    """bool (z, y, x) of what stays of a volume. Raises SlideError (E_NO_MASK) where a mask that is needed is missing."""
+    setting = job.settings.mask
+    if setting == "none":
+        return np.ones(record.shape, bool)
+    if setting == "head":
+        found = tissue(job, record.id)
+        sides = zip(record.shape, found.ratio, found.values.shape, strict=True)
+        at = [np.minimum((np.arange(n) / r).astype(int), m - 1) for n, r, m in sides]
+        return np.asarray(found.values[np.ix_(*at)])
+    path = _given(job, record) if setting == "given" else place(setting)
+    from ...stores.volumes.reader import open_volume
+
+    with open_volume(path) as mask:
+        frame = mask.frames[0]
+        cells = mask.read(frame.box)[0] > 0
+    axes = []
+    for axis in range(3):
+        centres = record.frame.centres(axis)
+        axes.append(np.floor((centres - frame.origin[axis]) / frame.spacing[axis] + 1e-6).astype(int))
+    inside = np.ix_(*[(a >= 0) & (a < n) for a, n in zip(axes, frame.shape, strict=True)])
+    taken = cells[np.ix_(*[a.clip(0, n - 1) for a, n in zip(axes, frame.shape, strict=True)])]
+    return np.asarray(taken & inside[0] & inside[1] & inside[2])
+
+
+def _given(job: Job, record: SlideRecord) -> Path:
+    """The mask that the cohort's list names, or that lies beside the volume as BIDS has it."""
+    path = place(record.path)
+    if stated := record.extra.get("mask"):
+        beside = path.parent / stated
+        return beside if beside.exists() else place(job.folder.read("run")["input"]) / stated
+    stem = path.name.removesuffix(".gz").removesuffix(".nii").rsplit("_", 1)[0]
+    for near in sorted(path.parent.glob(f"{stem}*_desc-brain_mask.nii*")):
+        return near
+    raise SlideError(
+        f"{path.name} has no mask: its row names none in a column `mask`, and no {stem}_desc-brain_mask.nii.gz lies beside "
+        "it. Add one, or use --mask head.",
+        "E_NO_MASK",
+    )
+
+
+def _pose(job: Job, values: Array, record: SlideRecord) -> Pose | None:
+    if job.settings.align == "none":
+        return None
+    from ..align import pose_on
+
+    return pose_on(place(job.settings.template), values, record.frame, job.settings.align)
+
+
+def grid_of(job: Job) -> Grid:
+    """What all volumes of the run are laid on."""
+    return Grid(*job.settings.grid({record.full for record in job.slides.values()}))
+
+
+def lineup(job: Job) -> list[str]:
+    """Ids of the volumes by row; some may have been rejected since."""
+    return list(attributes_of(job.folder.samples)["slides"])
+
+
+def _spec(job: Job, count: int) -> ArraySpec:
+    shape = (1, *grid_of(job).shape)
+    return ArraySpec((count, *shape), "uint16", (1, *shape), (1, *shape), ("n", "c", "z", "y", "x"))
+
+
+class Volumes:
+    """Prepared volumes as trainings take them: rows of those that are in use, in memory where they are few."""
+
+    def __init__(self, job: Job, rows: Array | None = None) -> None:
+        ids = lineup(job)
+        used = np.array([i for i, volume in enumerate(ids) if volume in job.slides], np.int64)
+        self._array = StoredArray.open(job.folder.samples / "patches")
+        self._rows = used if rows is None else used[rows]
+        cell = int(np.prod(self._array.spec.shape[1:])) * 2
+        self._kept = self._read(self._rows) if cell * len(self._rows) <= IN_MEMORY else None
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: Array) -> Array:
+        if self._kept is not None:
+            return np.asarray(self._kept[index])
+        return self._read(self._rows[index])
+
+    def _read(self, rows: Array) -> Array:
+        shape = self._array.spec.shape[1:]
+        out = np.empty((len(rows), *shape), np.uint16)
+        for i, row in enumerate(rows):
+            out[i] = self._array.read(Box((int(row), 0, 0, 0, 0), (int(row) + 1, *shape)))[0]
+        return out

@@ -45,7 +45,9 @@ def open_dicom(path: Path, part: str) -> Voxels:
     within(path, shape, np.dtype(np.float32))
     scales = {one.scale for one in ordered}
     if not all(np.isfinite(s).all() and s[0] for s in scales):
-        raise SlideError(f"{path.name}: its rescale slopes are 0 or no numbers. Export it again.", "E_DICOM")
+        raise SlideError(
+            f"{path.name}: its rescale slopes are 0 or no numbers, so values mean nothing. Export it again.", "E_DICOM"
+        )
     cells = _decoded(path, ordered, per_slice=len(scales) > 1)
     check_cells(path, shape, cells.dtype)
     notes = ["its slices are scaled one by one"] if len(scales) > 1 else []
@@ -58,7 +60,9 @@ def open_dicom(path: Path, part: str) -> Voxels:
 def _files(path: Path, part: str) -> list[Path]:
     if not path.is_dir():
         if part and part not in (uid := uid_of(path), mark_of(uid)):
-            raise SlideError(f"{path.name}: holds no series {part!r}.", "E_NOT_A_VOLUME")
+            raise SlideError(
+                f"{path.name}: holds no series {part!r}. Leave the part out, or name the folder.", "E_NOT_A_VOLUME"
+            )
         if head_of(path).startswith(b"\x1f\x8b"):
             raise SlideError(f"{path.name}: is DICOM packed with gzip; unpack it.", "E_DICOM")
         return [path]

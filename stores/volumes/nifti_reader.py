@@ -18,7 +18,8 @@ from .voxels import Voxels, affine_of, block, check_cells, in_memory, three
 
 MILLIMETRES = {0: 1.0, 1: 1e3, 2: 1.0, 3: 1e-3}
 """Length of NIfTI's spatial units by their code; 0 is not said, and read as millimetres."""
-_SIZES = {348: "NIfTI-1", 540: "NIfTI-2"}
+FURTHEST = 2**26
+"""Bytes that extensions may take before the voxels begin."""
 _quiet = logging.getLogger("tile_engine.nifti")
 _quiet.addHandler(logging.NullHandler())
 _quiet.propagate = False
@@ -87,9 +88,10 @@ def _header(path: Path, head: bytes) -> Any:
 def _nifti(path: Path, header: Any, part: str) -> Voxels:
     try:
         dtype, sizes = header.get_data_dtype(), tuple(int(n) for n in header.get_data_shape())
-        affine = header.get_best_affine() * 1.0
         codes = int(header["qform_code"]), int(header["sform_code"])
-        other = header.get_qform() if min(codes) > 0 else affine
+        with np.errstate(all="ignore"):  # what overflows is refused as an affine
+            affine = header.get_best_affine() * 1.0
+            other = header.get_qform() if min(codes) > 0 else affine
     except Exception as error:  # an unknown type, a quaternion that is none
         raise SlideError(f"{path.name}: its header makes no sense ({error}). Copy it again.", "E_MALFORMED") from error
     check_cells(path, sizes, dtype)
@@ -102,10 +104,11 @@ def _nifti(path: Path, header: Any, part: str) -> Voxels:
         notes.append(
             "its header states no orientation (sform and qform are 0); it is taken as nibabel does, x to the Left"
         )
-    if not np.allclose(affine, other, atol=1e-2 * float(np.abs(affine[:3, :3]).max() or 1)):
-        notes.append("sform and qform disagree; the sform is taken")
-    affine[:3] *= millimetre or 1.0
-    data, offset = path, int(header["vox_offset"])
+    with np.errstate(all="ignore"):
+        if not (np.abs(affine - other) <= 1e-2 * np.abs(affine[:3, :3]).max()).all():
+            notes.append("sform and qform disagree; the sform is taken")
+        affine[:3] *= millimetre or 1.0
+    data, begins = path, float(header["vox_offset"])
     if header.is_single is False:
         found = partners(path)
         if not found:
@@ -114,10 +117,10 @@ def _nifti(path: Path, header: Any, part: str) -> Voxels:
                 "E_MISSING_COMPANION",
             )
         data = found[0]
-    if offset < 0:
-        raise SlideError(f"{path.name}: says that its voxels begin at byte {offset}. Copy it again.", "E_MALFORMED")
+    if not 0 <= begins <= FURTHEST:
+        raise SlideError(f"{path.name}: says that its voxels begin at byte {begins}. Copy it again.", "E_MALFORMED")
     unpack = unpacker(data)
-    cells = block(data, offset + t * math.prod(shape) * dtype.itemsize, shape, dtype, unpack)
+    cells = block(data, int(begins) + t * math.prod(shape) * dtype.itemsize, shape, dtype, unpack)
     scale = _scale(path, float(header["scl_slope"]), float(header["scl_inter"]))
     return Voxels(
         "nifti", shape, dtype, in_memory(cells), affine_of(affine), scale, notes=tuple(notes), kept=unpack is not None
@@ -144,9 +147,9 @@ def _mgh(path: Path, header: Any, part: str) -> Voxels:
     offset = header.get_data_offset() + t * math.prod(shape) * dtype.itemsize
     unpack = unpacker(path)
     cells = block(path, offset, shape, dtype, unpack)
-    return Voxels(
-        "mgh", shape, dtype, in_memory(cells), affine_of(header.get_affine()), notes=notes, kept=unpack is not None
-    )
+    with np.errstate(all="ignore"):  # what overflows is refused as an affine
+        affine = affine_of(header.get_affine())
+    return Voxels("mgh", shape, dtype, in_memory(cells), affine, notes=notes, kept=unpack is not None)
 
 
 def unpacker(path: Path) -> Callable[[Path], IO[bytes]] | None:

@@ -50,6 +50,8 @@ def open_nrrd(path: Path, part: str) -> Voxels:
         sizes = [int(n) for n in header["sizes"]]
         dtype = np.dtype(("<" if header.get("endian", "little") == "little" else ">") + _TYPES[header["type"]])
         directions, origin, notes = _place(path, header, len(sizes))
+        if len(directions) != len(sizes):
+            raise ValueError(f"{len(sizes)} sizes and {len(directions)} directions")
         order, where = _spatial_first(directions)
     except SlideError:
         raise

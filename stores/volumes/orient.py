@@ -51,7 +51,8 @@ def canonical(name: str, affine: Affine, shape: tuple[int, ...]) -> Turn:
     columns = matrix[:3, :3]
     if not np.isfinite(matrix).all():
         raise _refused(name, "holds numbers that are not finite")
-    lengths = np.linalg.norm(columns, axis=0)
+    with np.errstate(over="ignore"):
+        lengths = np.linalg.norm(columns, axis=0)
     if not (lengths > 0).all() or not (lengths < 1e6).all():
         raise _refused(name, f"has cells of {' x '.join(f'{n:.4g}' for n in lengths)} mm")
     unit = columns / lengths

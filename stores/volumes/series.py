@@ -112,7 +112,10 @@ def _slices(file: Path, data: Any) -> list[Slice]:
         )
     count = int(data.get("NumberOfFrames", 1) or 1)
     if not 0 < count <= 2**16 or not 0 < int(data.Rows) < 2**16 or not 0 < int(data.Columns) < 2**16:
-        raise SlideError(f"{file.name}: claims {count} pictures of {data.Rows} x {data.Columns}.", "E_MALFORMED")
+        raise SlideError(
+            f"{file.name}: claims {count} pictures of {data.Rows} x {data.Columns}; its header is damaged. Copy it again.",
+            "E_MALFORMED",
+        )
     frames = data.get("PerFrameFunctionalGroupsSequence")
     if count > 1 and not frames:
         raise SlideError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections import Counter
 from pathlib import Path
 
@@ -79,6 +80,28 @@ def test_points_in_time_of_real_series(data: Path, name: str, part: str) -> None
 
 def test_a_real_header_whose_axes_are_sheared(data: Path) -> None:
     assert fate(data / "bad" / "nibabel" / "test.mgz", "t=1") == "E_AFFINE"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["nibabel/standard.nii.gz", "nibabel/anatomical.nii", "nibabel/test.mgz", "nibabel/nifti1.hdr",
+     "nibabel/example_nifti2.nii.gz", "dicom/pydicom-data/liver_nonbyte_aligned.dcm", "dicom/pydicom-data/emri_small.dcm",
+     "../mri/pyradiomics/breast1_image.nrrd"],
+)  # fmt: skip
+def test_however_a_file_is_damaged_it_is_opened_or_rejected(data: Path, name: str, tmp_path: Path) -> None:
+    """Bytes of the headers are overwritten, and the ends cut off, 60 times."""
+    whole, draw = (data / "bad" / name).read_bytes(), np.random.default_rng(11)
+    packed = whole.startswith(b"\x1f\x8b")
+    whole = gzip.decompress(whole) if packed else whole
+    path = tmp_path / Path(name).name
+    fates, time = Counter[str](), "" if path.suffix == ".dcm" else "t=0"
+    for _ in range(60):
+        damaged = bytearray(whole[: int(draw.integers(1, len(whole))) if draw.random() < 0.1 else len(whole)])
+        for at in draw.integers(0, min(600, len(damaged)), int(draw.integers(1, 6))):
+            damaged[at] = draw.choice([0, 1, 127, 255, int(draw.integers(256))])
+        path.write_bytes(gzip.compress(damaged, 1) if packed else damaged)
+        fates.update(fate(entry.path, entry.part or time) for entry in find_volumes(path).entries)
+    assert fates.total() == 60 and len(fates) > 1
 
 
 def test_real_shapes_of_an_npz_file(data: Path) -> None:

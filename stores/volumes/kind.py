@@ -58,7 +58,7 @@ def _expand(path: Path) -> Iterator[Seen]:
     """A path that was named: all volumes of an npz file, all series of a folder, else what it is."""
     if path.is_dir() and not is_zarr(path, b""):
         yield from _gather(dicom_files(path) or [path])
-    elif path.name.lower().endswith(".npz") and not isinstance(path, ObjectPath):
+    elif path.name.lower().endswith(".npz"):
         try:
             found = [Seen(path, part=part, extra=extra) for part, extra in npz_reader.members(path)]
         except SlideError:

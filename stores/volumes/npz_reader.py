@@ -87,7 +87,7 @@ def _headers(path: Path) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
     """Shape and type of each array, from its first bytes."""
     found = {}
     try:
-        with zipfile.ZipFile(path) as archive:
+        with path.open("rb") as whole, zipfile.ZipFile(whole) as archive:
             for info in archive.infolist():
                 if info.filename.endswith(".npy"):
                     with archive.open(info) as file:
@@ -121,7 +121,7 @@ def _array(path: Path, name: str, limit: int) -> Array:
 
 def _unpacked(path: Path, name: str, limit: int) -> Array:
     try:
-        with zipfile.ZipFile(path) as archive, archive.open(f"{name}.npy") as opened:
+        with path.open("rb") as whole, zipfile.ZipFile(whole) as archive, archive.open(f"{name}.npy") as opened:
             file: Any = opened
             shape, dtype, fortran = _header(file)
             if dtype.hasobject:

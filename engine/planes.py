@@ -57,17 +57,21 @@ def planes_of(job: Job, case: Case) -> tuple[Plane, ...]:
 
 
 def _middle(source: Source, level: int) -> tuple[int, ...]:
-    """The centre of what is brighter than the mean, in cells of a level."""
+    """The middle of what is brighter than the mean, where it is widest (a brain rather than a neck), in cells of a level."""
     last, frame = len(source.frames) - 1, source.frames[level]
     coarse = source.frames[last]
     if coarse.box.size > HELD:
         return tuple(n // 2 for n in frame.shape)
     pixels = source.read(coarse.box, last)[0]
-    bright = np.nonzero(pixels > pixels.mean())
-    if not len(bright[0]):
+    bright = pixels > pixels.mean()
+    if not bright.any():
         return tuple(n // 2 for n in frame.shape)
-    where = ((float(b.mean()) + 0.5) * s for b, s in zip(bright, coarse.spacing, strict=True))
-    return tuple(min(int(w / s), n - 1) for w, s, n in zip(where, frame.spacing, frame.shape, strict=True))
+    at = []
+    for axis, (spacing, goal) in enumerate(zip(coarse.spacing, frame.spacing, strict=True)):
+        area = bright.sum(tuple(i for i in range(bright.ndim) if i != axis), dtype=np.float64) ** 2
+        um = float(np.average(np.arange(len(area)) + 0.5, weights=area)) * spacing
+        at.append(min(int(um / goal), frame.shape[axis] - 1))
+    return tuple(at)
 
 
 NAMES = ("axial", "coronal", "sagittal")

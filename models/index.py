@@ -17,6 +17,8 @@ Array = npt.NDArray[Any]
 
 BLOCK = 1 << 21
 """Scores that are looked at together: 8 MB, about what a processor's cache holds."""
+MANY = 256
+"""Queries that are answered together."""
 SETTLE = 1 << 16
 """Rows whose distance is taken exactly at a time."""
 TINY = 1e-36
@@ -70,13 +72,16 @@ class Exact:
     def nearest(self, queries_QF: Array, k: int, without_Q: Array | None = None) -> Near:
         queries = np.ascontiguousarray(queries_QF, np.float32)
         without = np.full(len(queries), -1) if without_Q is None else np.asarray(without_Q)
-        lists = _Pool(self, queries, k, without)
-        at, size = 0, 8 * k
-        while at < len(self.codes) and len(queries):
-            end = min(len(self.codes), at + min(size, max(BLOCK // len(queries), 1024)))
-            lists.look(at, end)
-            at, size = end, 2 * size
-        return lists.near()
+        near = [self._some(queries[i : i + MANY], k, without[i : i + MANY]) for i in range(0, len(queries), MANY)]
+        none = Near(np.zeros((0, k), np.int64), np.zeros((0, k)))
+        return Near(*(np.concatenate([getattr(n, f) for n in (none, *near)]) for f in ("rows", "distances")))
+
+    def _some(self, queries: Array, k: int, without: Array) -> Near:
+        pool = _Pool(self, queries, k, without)
+        step = max(1, BLOCK // len(queries))
+        for at in range(0, len(self.codes), step):
+            pool.look(at, min(len(self.codes), at + step))
+        return pool.near()
 
 
 class _Pool:
@@ -96,15 +101,23 @@ class _Pool:
         self.most: Array = np.zeros(0)
 
     def look(self, at: int, end: int) -> None:
-        """Rows `at` to `end`."""
+        """Rows `at` to `end`: one product, from which few are taken at first, since nothing is known to be too far yet."""
         codes = self.index.codes[at:end]
         scores = (codes @ self._doubled[0])[None] if len(self.queries) == 1 else self._doubled @ codes.T
         scores += self.index._low[at:end]
-        found = np.flatnonzero(scores <= (self._limit - self._shift).astype(np.float32)[:, None])
-        query, row = np.divmod(found, end - at)
+        first, size = 0, 8 * self.k if at == 0 else end - at
+        while first < end - at:
+            self._screen(scores[:, first : first + size], at + first)
+            first, size = first + size, 2 * size
+
+    def _screen(self, scores: Array, at: int) -> None:
+        """Take what may be among the nearest."""
+        near = scores <= (self._limit - self._shift).astype(np.float32)[:, None]
+        query, row = np.divmod(np.flatnonzero(near), scores.shape[1])
         kept = self.index.groups[row + at] != self.without[query]
-        found, query, row = found[kept], query[kept], row[kept] + at
-        least = scores.ravel()[found] + self._shift[query]
+        query, row = query[kept], row[kept]
+        least = scores[query, row] + self._shift[query]
+        row += at
         most = least + 2 * (self.index._errors[row] + self._error[query])
         self._take(query, row, least, most)
         if len(self.row) > 16 * self.k * len(self.queries) + SETTLE:  # nearly all are equally far

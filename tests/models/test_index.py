@@ -41,7 +41,7 @@ def cases(draw: Any) -> tuple[Any, Any, Any, Any, int]:
     return codes, groups, queries, without, draw(st.integers(1, 12))
 
 
-@given(case=cases(), block=st.sampled_from([1, 1 << 21]), settle=st.sampled_from([1, 1 << 16]))
+@given(case=cases(), block=st.sampled_from([7, 1 << 21]), settle=st.sampled_from([1, 1 << 16]))
 @settings(max_examples=200, deadline=None)
 def test_the_exact_search_is_a_plain_loop(case: Any, block: int, settle: int) -> None:
     """Bit for bit, ties by row, groups left out; also where it settles all the time."""
@@ -49,14 +49,16 @@ def test_the_exact_search_is_a_plain_loop(case: Any, block: int, settle: int) ->
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(index, "BLOCK", block)
         patch.setattr(index, "SETTLE", settle)
+        patch.setattr(index, "MANY", 3)
         near = Exact(codes, groups).nearest(queries, k, without)
     for i, query in enumerate(queries):
         assert pairs(near, i) == brute(codes, groups, query, k, int(without[i]))
 
 
 @pytest.mark.parametrize("offset", [0.0, 1000.0])
-def test_many_rows_in_several_blocks_are_as_a_plain_loop(offset: float) -> None:
+def test_many_rows_in_several_blocks_are_as_a_plain_loop(offset: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where all codes lie far from zero, so that a product in float32 tells next to nothing."""
+    monkeypatch.setattr(index, "BLOCK", 10_000)
     generator = np.random.default_rng(0)
     codes = (generator.normal(size=(30_000, 16)) + offset).astype(np.float32)
     codes[20_000:20_050] = codes[7]

@@ -45,7 +45,9 @@ class Shuffled:
 
 
 class Stratified:
-    """Batches of `size` without repeats in which known classes are equally frequent; -1 = unknown, at most a half.
+    """Batches of `size` without repeats in which known classes are more evenly frequent; -1 = unknown, at most a half.
+
+    `even` 1 = equally frequent, 0 = as they are, between them by that power.
 
     A class with fewer items than its part gives all of them, and what is missing comes from the others.
 
@@ -54,12 +56,13 @@ class Stratified:
     [4, 4]
     """
 
-    def __init__(self, labels: Array, size: int, seed: int, name: str) -> None:
+    def __init__(self, labels: Array, size: int, seed: int, name: str, *, even: float = 1.0) -> None:
         values, counts = np.unique(labels, return_counts=True)
         size = min(size, len(labels))
         known = values >= 0
         wanted = np.minimum(counts / len(labels), 0.5 if known.any() else 1.0)
-        wanted[known] = (1.0 - wanted[~known].sum()) / max(1, np.count_nonzero(known))
+        weights = counts[known] ** (1.0 - even)
+        wanted[known] = (1.0 - wanted[~known].sum()) * weights / max(weights.sum(), 1.0)
         given = np.minimum(np.floor(wanted * size).astype(int), counts)
         while given.sum() < size:
             short = np.where(given < counts, wanted * size - given, -np.inf)

@@ -71,9 +71,12 @@ class CAE3D(nn.Module):
 
     def encode(self, volumes_BCZYX: Tensor) -> Tensor:
         """Codes (B, F) of float volumes in [0, 1]."""
-        deep = self._through(self.encoder, volumes_BCZYX * GAIN)
-        codes_BF: Tensor = self.to_code(deep.flatten(1))
+        codes_BF: Tensor = self.to_code(self.features(volumes_BCZYX))
         return codes_BF
+
+    def features(self, volumes_BCZYX: Tensor) -> Tensor:
+        """What the code is made of by `to_code`: the last block's maps, laid flat (B, G)."""
+        return self._through(self.encoder, volumes_BCZYX * GAIN).flatten(1)
 
     def decode(self, codes_BF: Tensor) -> Tensor:
         """Volumes (B, C, Z, Y, X) of codes; about [0, 1], not clipped."""

@@ -34,8 +34,10 @@ from .volume_views import VolumeViews
 Array = npt.NDArray[Any]
 Kind = Literal["reconstruction", "prototypes", "triplet", "contrastive", "proxy"]
 KINDS: tuple[Kind, ...] = ("reconstruction", "prototypes", "triplet", "contrastive", "proxy")
-RATE = 1e-3
+RATE = 3e-3
 """Learning rate."""
+DECAY = 0.05
+"""Of the weights, where classes are known: else a network learns single cases by heart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +57,21 @@ class Objective:
     """Weight of the unlabelled rows' entropy, beside that of the metric loss; prototypes only."""
     site: float = 0.0
     """Weight of the adversary that guesses the site from the code."""
+    balance: float = 0.5
+    """1 = batches have all classes equally often, 0 = as often as they are; what lies between classes goes to the larger."""
+    dropout: float = 0.3
+    """Share of the features that a code is made without, each time others; not for plain reconstruction."""
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS or self.distance not in losses.DISTANCES:
             raise SettingsError(
                 f"no objective '{self.kind}' with distance '{self.distance}'. Use one of {', '.join(KINDS)}, "
                 f"and as distance one of {', '.join(losses.DISTANCES)}."
+            )
+        if not (0 <= self.balance <= 1 and 0 <= self.dropout < 1):
+            raise SettingsError(
+                f"a balance of {self.balance:g} and a dropout of {self.dropout:g} are shares that cannot be: "
+                "use 0 to 1 for the balance and 0 to under 1 for dropout."
             )
         if self.temperature <= 0 or self.prototypes < 1 or min(self.alpha, self.entropy, self.site) < 0:
             raise SettingsError(
@@ -118,7 +129,7 @@ class Heads(nn.Module):
 
 
 class Embedding:
-    """Reconstruction and metric learning of volumes; Adam at 1e-3, classes drawn equally often.
+    """Reconstruction and metric learning of volumes; Adam at 3e-3.
 
     >>> task = Task(Objective("prototypes"), labels=np.array([0, 1] * 8))
     >>> volumes = np.zeros((16, 1, 16, 16, 16), np.uint8)
@@ -148,8 +159,11 @@ class Embedding:
         self.objective = task.objective
         labels, sites = task.rows(len(volumes))
         self._labels, self._sites = torch.from_numpy(labels), torch.from_numpy(sites)
-        strata = labels if self.objective.kind != "reconstruction" else np.full(len(volumes), -1)
-        self._batches = Stratified(strata, share.even(min(batch, len(volumes))), seed, self.name)
+        learns = self.objective.kind != "reconstruction"
+        size = share.even(min(batch, len(volumes)))
+        strata = labels if learns else np.full(len(volumes), -1)
+        self._batches = Stratified(strata, size, seed, self.name, even=self.objective.balance)
+        self._dropout = self.objective.dropout if learns and not network.maps else 0.0
         self._device = next(network.parameters()).device
         heads = Heads(self.objective, network.code, int(labels.max()) + 1, int(sites.max()) + 1, seed).to(self._device)
         self._heads = heads
@@ -159,7 +173,7 @@ class Embedding:
             trained["heads"] = (heads, 10 * RATE)
             both = nn.ModuleList([network, heads])
         self._losses = share.join(Computed(both, self._compute))
-        self._adam = Adam(trained, steps)
+        self._adam = Adam(trained, steps, decay=DECAY if learns else 0.0)
 
     def step(self, index: int) -> dict[str, float]:
         draw, batch = generator(self._seed, self.name, index), self._batches[index]
@@ -178,7 +192,13 @@ class Embedding:
     def _compute(
         self, view_BCZYX: Tensor, classes_B: Tensor, sites_B: Tensor, draw: torch.Generator
     ) -> dict[str, Tensor]:
-        again_BCZYX, codes_BF = self.network(view_BCZYX)
+        features_BG = self.network.features(view_BCZYX)
+        if self._dropout:
+            shape = (len(features_BG) * self._share.count, features_BG.shape[1])
+            kept_BG = self._share.part(torch.rand(shape, generator=draw) >= self._dropout).to(features_BG.device)
+            features_BG = features_BG * kept_BG / (1.0 - self._dropout)
+        codes_BF = self.network.to_code(features_BG)
+        again_BCZYX = self.network.decode(codes_BF)
         terms = {"reconstruction": nn.functional.mse_loss(again_BCZYX.float(), view_BCZYX)}
         codes_BF = self._share.gather(codes_BF.float())
         terms |= self._metric(codes_BF, classes_B, draw)

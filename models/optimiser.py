@@ -12,13 +12,18 @@ from torch import Tensor, nn
 class Adam:
     """torch's Adam over named modules, each with its learning rate, under a warm-up and a cosine to zero."""
 
-    def __init__(self, modules: Mapping[str, tuple[nn.Module, float]], steps: int, warmup: int = 20) -> None:
-        """`modules`: name -> (network, learning rate); names become prefixes of the state's keys."""
+    def __init__(
+        self, modules: Mapping[str, tuple[nn.Module, float]], steps: int, warmup: int = 20, decay: float = 0.0
+    ) -> None:
+        """`modules`: name -> (network, learning rate); names become prefixes of the state's keys.
+
+        `decay`: each step takes this share of the learning rate off every weight (AdamW).
+        """
         self._modules = {name: module for name, (module, _) in modules.items()}
         self._rates = [rate for _, rate in modules.values()]
         self._steps, self._warmup = steps, min(warmup, max(1, steps // 10))
         groups = [{"params": list(module.parameters()), "lr": rate} for module, rate in modules.values()]
-        self._adam = torch.optim.Adam(groups)
+        self._adam = torch.optim.AdamW(groups, weight_decay=decay)
         for parameter in self._parameters():
             # Made here, not on the first step, so that the state has the same keys at any time.
             self._adam.state[parameter] = {

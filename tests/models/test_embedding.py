@@ -111,7 +111,17 @@ def test_what_an_objective_lacks_is_said(objective: dict[str, Any], task: dict[s
         phase(Objective(**objective), **task)
 
 
-@pytest.mark.parametrize("wrong", [{"kind": "magic"}, {"distance": "l1"}, {"temperature": 0.0}, {"prototypes": 0}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"kind": "magic"},
+        {"distance": "l1"},
+        {"temperature": 0.0},
+        {"prototypes": 0},
+        {"balance": 2.0},
+        {"dropout": 1.0},
+    ],
+)
 def test_an_impossible_objective_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(SettingsError):
         Objective(**wrong)

@@ -17,7 +17,7 @@ BRIGHT = 98.0
 """Percentile above which all is equally bright: fat and vessels must not raise the threshold over the brain."""
 PIECE = 0.1
 """Pieces smaller than this share of the largest are dropped: the ghost of an eye, the head rest."""
-CLOSE = 2
+CLOSE = 3
 """Cells over which gaps in the outline are closed, so that what they lead to is a hole, and filled."""
 
 
@@ -38,7 +38,7 @@ def head_mask(values_ZYX: Array, spacing: Sequence[float]) -> Array:
     )
     for most in (np.percentile(image, BRIGHT), image.max()):  # the second where little is bright at all
         clipped = np.minimum(image, most)
-        mask = np.asarray(clipped > threshold_otsu(clipped)) if np.ptp(clipped) > 0 else np.zeros(image.shape, bool)
+        mask = np.asarray(clipped > _threshold(clipped)) if np.ptp(clipped) > 0 else np.zeros(image.shape, bool)
         if mask.any():
             break
     else:
@@ -48,6 +48,15 @@ def head_mask(values_ZYX: Array, spacing: Sequence[float]) -> Array:
     inside = (slice(CLOSE, -CLOSE),) * mask.ndim
     closed = ndimage.binary_closing(around, iterations=CLOSE)[inside]
     return np.asarray(_filled(mask | closed))
+
+
+def _threshold(image: Array) -> float:
+    """Half-way from the background to Otsu's threshold, as bone and fluid are dark too; clear of the background's noise."""
+    otsu = float(threshold_otsu(image.ravel()))
+    dark = image[image <= otsu]
+    ground = float(np.median(dark))
+    noise = 1.48 * float(np.median(np.abs(dark - ground)))
+    return min(otsu, max(ground + (otsu - ground) / 2, ground + 4 * noise))
 
 
 def _large(mask: Array) -> Array:

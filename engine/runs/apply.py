@@ -24,7 +24,7 @@ from ..plan import Numerics, Plan
 from ..run import Outcome, execute
 from ..show.palette import palette
 from ..tile import Mask, Tile, grid, within
-from .convert import image_spec, tissue, write_labels
+from .convert import image_spec, reference_of, tissue, write_labels
 from .train import load_clusterer, write_document
 
 CELLS = 64
@@ -151,7 +151,7 @@ class Labels:
 
     def execute(self, job: Job, unit: Unit) -> Outcome:
         outcome = Outcome()
-        slide, reference = unit.slide, job.slides[unit.slide].frame.spacing
+        slide, reference = unit.slide, reference_of(job.slides[unit.slide].frame)
         with outcome.clock("read"):
             assignment = layer_image(job, slide, "assignment").levels[0].read_all()[0]
         with outcome.clock("compute"):

@@ -83,6 +83,11 @@ def cut_of(job: Job) -> Cut:
     return CUTS[job.folder.images]
 
 
+def reference_of(frame: Frame) -> tuple[float, ...]:
+    """What an image's positions are stated against (see `stores.ngff`)."""
+    return frame.spacing if len(frame.shape) == 2 else (0.0,) * len(frame.shape)
+
+
 def coarse(frame: Frame) -> tuple[int, ...]:
     """Cells of the run's frame along one cell of the tissue mask: powers of two, so that it is a level of the pyramid."""
     if len(frame.shape) == 2:
@@ -289,7 +294,7 @@ class Pyramid:
             if len(target.shape) == 3:
                 source |= {"affine": _affine(job, unit.slide), "part": record.part}
             notes = {"pixels": job.pixels, "source": source}
-            outcome.files += image.finish(name=record.id, reference=record.frame.spacing, notes=notes)
+            outcome.files += image.finish(name=record.id, reference=reference_of(record.frame), notes=notes)
         cell = math.prod(s * 1e-3 for s in target.spacing)
         outcome.facts[f"tissue_mm{len(target.shape)}"] = round(float((labels == TISSUE).sum()) * cell, 4)
         outcome.facts["tissue_share"] = round(float((labels == TISSUE).mean()), 6)
@@ -430,7 +435,7 @@ def _write_tissue(job: Job, slide: str, labels: Array, frame: Frame) -> list[Wri
         labels=labels,
         frames=pyramid(frame, levels=levels),
         label=label,
-        reference=record.frame.spacing,
+        reference=reference_of(record.frame),
     )
 
 

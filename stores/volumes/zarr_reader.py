@@ -26,7 +26,7 @@ def open_zarr(path: Path, part: str) -> Voxels:
     if sizes.get("z", 1) < 2:
         raise SlideError(f"{path.name}: has one plane: it is a slide, not a volume.", "E_NOT_A_VOLUME")
     t = one_of(path, sizes.get("t", 1), part)
-    frames = tuple(_solid(frame) for frame in found.frames)
+    frames = tuple(_solid(frame, found.frames[0]) for frame in found.frames)
     spacing, origin = np.array(frames[0].spacing[::-1]), np.array(frames[0].origin[::-1])
     matrix = np.diag([*spacing / 1e3, 1.0])
     matrix[:3, 3] = (origin + spacing / 2) / 1e3
@@ -54,14 +54,12 @@ def times_of(path: Path) -> int:
     return int(found.arrays[0].shape[found.axes.index("t")]) if "t" in found.axes else 1
 
 
-def _solid(frame: Frame) -> Frame:
-    z, y, x = (frame.axes.index(axis) for axis in "zyx")
-    return Frame(
-        ("z", "y", "x"),
-        (frame.shape[z], frame.shape[y], frame.shape[x]),
-        (frame.spacing[z], frame.spacing[y], frame.spacing[x]),
-        (frame.origin[z], frame.origin[y], frame.origin[x]),
-    )
+def _solid(frame: Frame, finest: Frame) -> Frame:
+    """With axes z, y, x. Slides count from the centre of their finest first cell, volumes from where the scanner does."""
+    order = tuple(frame.axes.index(axis) for axis in "zyx")
+    shape, spacing = (tuple(values[i] for i in order) for values in (frame.shape, frame.spacing))
+    origin = tuple(round(frame.origin[i] - finest.spacing[i] / 2, 9) + 0.0 for i in order)
+    return Frame(("z", "y", "x"), tuple(map(int, shape)), tuple(map(float, spacing)), origin)
 
 
 def _cells(path: Path, found: Levels, t: int) -> Callable[[int, tuple[slice, ...]], Array]:

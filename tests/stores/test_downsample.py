@@ -34,6 +34,14 @@ def test_every_cell_is_the_mean_of_those_under_it_rounded_half_up(
     np.testing.assert_allclose(found, by_hand(pixels), rtol=1e-6)
 
 
+def test_axes_whose_factor_is_one_stay() -> None:
+    pixels = np.random.default_rng(0).integers(-900, 900, (1, 4, 5, 6)).astype(np.int16)
+    found = halve(pixels, (1, 2, 2))
+    assert found.shape == (1, 4, 3, 3)
+    for z in range(4):
+        np.testing.assert_array_equal(found[:, z], by_hand(pixels[:, z]))
+
+
 def test_halving_does_not_touch_what_it_halves() -> None:
     pixels = np.arange(3 * 5 * 5, dtype=np.uint8).reshape(3, 5, 5)
     before = pixels.copy()

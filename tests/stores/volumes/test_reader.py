@@ -245,6 +245,21 @@ def test_a_flipped_byte_of_a_packed_volume_is_found(nifti: Nifti) -> None:
     assert code_of(path) == "E_TRUNCATED"
 
 
+def test_a_checksum_that_does_not_fit_is_found(nifti: Nifti) -> None:
+    path = nifti(body((30, 30, 30)))
+    data = bytearray(path.read_bytes())
+    data[-8] ^= 0xFF
+    path.write_bytes(bytes(data))
+    assert code_of(path) == "E_TRUNCATED"
+
+
+def test_labels_that_are_objects_are_not_opened(tmp_path: Path) -> None:
+    labels = np.array([[{}]], object)
+    np.savez(tmp_path / "a.npz", train_images=body((1, 5, 6, 7), "uint8"), train_labels=labels)
+    with pytest.raises(SlideError, match="pickled"):
+        list(npz_reader.members(tmp_path / "a.npz"))
+
+
 def test_what_is_no_volume_is_named(tmp_path: Path) -> None:
     for content, code in (
         (b"<html>404</html>", "E_NOT_A_VOLUME"),

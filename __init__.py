@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from .engine.hits import Hits
     from .engine.opened import Run, open_run
     from .engine.runs.cluster import cluster
+    from .engine.runs.embed import embed
     from .engine.search import search
     from .engine.workers import Where
 
-__all__ = ["Hits", "How", "Run", "Where", "__version__", "cluster", "open_run", "search"]
+__all__ = ["Hits", "How", "Run", "Where", "__version__", "cluster", "embed", "open_run", "search"]
 
 _HOMES = {
     "How": ".engine.begin",
@@ -28,6 +29,7 @@ _HOMES = {
     "Run": ".engine.opened",
     "Where": ".engine.workers",
     "cluster": ".engine.runs.cluster",
+    "embed": ".engine.runs.embed",
     "open_run": ".engine.opened",
     "search": ".engine.search",
 }

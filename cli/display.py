@@ -107,12 +107,13 @@ def _detail(event: Event) -> str:
     if facts.get("steps"):
         loss = f", loss {facts['loss']:.4f}" if "loss" in facts else ""
         return f"step {event.done:g} of {event.total:g}{loss}"
-    parts = [f"{facts['slides']} slides"] if facts.get("slides") else []
+    parts = [f"{facts['slides']} {facts.get('images', 'slides')}"] if facts.get("slides") else []
     if facts.get("amount") and facts.get("seconds"):
         rate = facts["amount"] / max(facts["seconds"], 1e-6)
-        unit = {"convert": "MPix/s", "sample": "patches/s", "apply": "patches/s"}.get(event.stage)
-        if unit:
-            parts.append(f"{rate / 1e6:.1f} {unit}" if unit == "MPix/s" else f"{rate:,.0f} {unit}")
+        if rate >= 1e6 or event.stage == "convert":  # cells of images, else patches or tiles
+            parts.append(f"{rate / 1e6:.1f} M{'vox' if facts.get('images') == 'volumes' else 'Pix'}/s")
+        elif event.stage in ("sample", "apply"):
+            parts.append(f"{rate:,.0f} patches/s")
     return ", ".join(parts)
 
 

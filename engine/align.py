@@ -25,13 +25,13 @@ def pose_on(template: Path, values: Array, frame: Frame, kind: str) -> Pose:
     """
     import SimpleITK as sitk  # noqa: N813 - its own name for itself
 
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)  # sums of several would end in other digits every time
     fixed, centre = _template(template)
     moving = _image(values, frame)
     start: Any = sitk.Euler3DTransform() if kind == "rigid" else sitk.AffineTransform(3)
     try:
         start = sitk.CenteredTransformInitializer(fixed, moving, start, sitk.CenteredTransformInitializerFilter.MOMENTS)
         method = sitk.ImageRegistrationMethod()
-        method.SetNumberOfThreads(1)
         method.SetMetricAsMattesMutualInformation(BINS)
         method.SetMetricSamplingStrategy(method.RANDOM)
         method.SetMetricSamplingPercentage(SHARE, 1)

@@ -126,7 +126,8 @@ class _Count:
 
     def event(self) -> Event:
         name = self._step.name
-        facts = {"slides": self._slides, "amount": self._amount, "seconds": self.wall}
+        facts: dict[str, object] = {"slides": self._slides, "amount": self._amount, "seconds": self.wall}
+        facts["images"] = self._job.folder.images
         return Event("progress", TITLES[name], self._stage, self._done, self._total, facts)
 
     def _count(self, seconds: Mapping[str, float]) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import CorruptError
-from ..stores.folder import Folder
 from ..stores.image import StoredImage
 from ..stores.lazy import as_dataarray
 from ..stores.remote import absolute
@@ -30,8 +29,8 @@ class Run:
     """
 
     def __init__(self, out: Path) -> None:
-        self._folder = Folder(out)
         self._job = load(out)
+        self._folder = self._job.folder
 
     def __repr__(self) -> str:
         return f"Run({str(self.out)!r}, {len(self._job.slides)} slides, {self.status})"
@@ -74,6 +73,16 @@ class Run:
     def tiles(self) -> anndata.AnnData:
         """One row a tile: X = embedding, obs (slide, cluster, confidence, y_um ...), obsm["spatial"], obsm["X_umap"]."""
         return read_table(self._folder.table)
+
+    @property
+    def volumes(self) -> anndata.AnnData:
+        """One row a volume: X = code, obs (id, name, subject, site, label ...), obsm["X_umap"], obsm["X_tsne"]."""
+        return read_table(self._folder.out / "tables" / "volumes.zarr")
+
+    @property
+    def evaluation(self) -> dict[str, Any]:
+        """How good the codes are: figures by method, over folds."""
+        return self._folder.read("models/evaluation")
 
     @property
     def shares(self) -> pd.DataFrame:

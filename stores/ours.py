@@ -27,7 +27,7 @@ TABLE = rf"(({_NODES})/)?{ARRAY}"
 """Keys below tables/tiles.zarr."""
 CASES = (
     rf"((X|layers|obsp|varm|varp|raw|var(/_index)?|obs(/[^/]+(/(categories|codes))?)?|obsm(/(X_umap|X_tsne))?"
-    rf"|uns(/tile_engine(/network)?)?)/)?{ARRAY}"
+    rf"|uns(/tile_engine(/(network|umap))?)?)/)?{ARRAY}"
 )
 """Keys below tables/volumes.zarr, whose columns are those of the list of volumes."""
 NETWORKS = r"(onga|arai|yamaguchi-\dx\d+)-(all|split|fold-\d+)(\.training)?\.(safetensors|json)"

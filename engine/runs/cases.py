@@ -65,13 +65,15 @@ class CaseTable:
         told = dict.fromkeys(name for r in records for name in r.extra if name not in taken and "/" not in name)
         columns |= {name: [r.extra.get(name, "") for r in records] for name in told}
         table = anndata.AnnData(X=values, obs=pd.DataFrame(columns, index=[r.id for r in records]))
+        method = "none"
         with outcome.clock("compute"):
             if job.settings.umap and len(values) > 2:
                 projection = fit_umap(values, seed=job.settings.seed)
                 table.obsm["X_umap"] = place(values, projection)
+                method = projection.method
                 if len(values) <= MOST_TSNE:
                     table.obsm["X_tsne"] = tsne(values, seed=job.settings.seed)
-        table.uns["tile_engine"] = {"network": network}
+        table.uns["tile_engine"] = {"network": network, "umap": method}
         with outcome.clock("write"):
             outcome.files += write_table(job.folder.out / "tables" / "volumes.zarr", table, CASES)
         outcome.facts["volumes"] = len(records)
@@ -101,7 +103,8 @@ class Review:
             for kind in ("tsne", "umap"):
                 if f"X_{kind}" in table.obsm:
                     xy = np.asarray(table.obsm[f"X_{kind}"])
-                    made[kind] = plots.plane(maps / f"{kind}.png", xy, groups, title=PLANES[kind])
+                    title = PLANES[table.uns["tile_engine"]["umap"] if kind == "umap" else kind]
+                    made[kind] = plots.plane(maps / f"{kind}.png", xy, groups, title=title)
             made["reconstructions"] = _panels(job, maps / "reconstructions.png")
             made["training"] = curves.training_curves(maps / "training.png", _courses(job))
         with outcome.clock("write"):
@@ -110,7 +113,11 @@ class Review:
         return outcome
 
 
-PLANES = {"tsne": "t-SNE of the codes", "umap": "UMAP of the codes"}
+PLANES = {
+    "tsne": "t-SNE of the codes",
+    "umap": "UMAP of the codes",
+    "pca": "The codes' two main components: UMAP learns nothing from so few volumes",
+}
 
 
 def best(job: Job) -> str:
@@ -166,7 +173,7 @@ def _page(job: Job, made: dict[str, Path]) -> ReportPage:
         ),
         ("code", f"{codes(job, best(job)).shape[1]} numbers"),
     )
-    planes = tuple(Image(made[k], PLANES[k]) for k in ("tsne", "umap") if k in made)
+    planes = tuple(Image(made[k]) for k in ("tsne", "umap") if k in made)
     body = [Section("Volumes in the plane", figures=planes)] if planes else []
     body += [
         Section("How good the codes are", text=_said(found), tables=tuple(_tables(job, found))),

@@ -12,15 +12,16 @@ import numpy as np
 
 from ...errors import SlideError
 from ...stores.array import ArraySpec, StoredArray, written
+from ...stores.downsample import halve
 from ...stores.files import write_json
 from ...stores.frame import Array, Box
-from ...stores.image import attributes_of
+from ...stores.image import attributes_of, halving
 from ...stores.remote import place
 from ...stores.source import Source
 from ..job import Job, SlideRecord, Unit
 from ..preparation import Grid, Pose, prepared
 from ..run import Outcome
-from .convert import tissue
+from .convert import coarse, tissue
 
 IN_MEMORY = 2_000_000_000
 """Bytes of prepared volumes that a training keeps in memory; more of them are read batch by batch."""
@@ -76,11 +77,8 @@ class Prepare:
 
 def new(job: Job, record: SlideRecord, volume: Source) -> Array:
     """A volume that is not of the run, prepared as those of the run are: uint16 (1, 1, z, y, x)."""
-    from ...models.head import head_mask
-
     values = volume.read(volume.frames[0].box)[0]
-    setting = job.settings.mask
-    mask = head_mask(values, record.spacing) if setting == "head" else mask_of(job, record)
+    mask = _head(values, record) if job.settings.mask == "head" else mask_of(job, record)
     cells, _ = prepared(values, mask, record.frame, grid_of(job), _pose(job, values, record))
     return cells[None, None]
 
@@ -91,10 +89,7 @@ def mask_of(job: Job, record: SlideRecord) -> Array:
     if setting == "none":
         return np.ones(record.shape, bool)
     if setting == "head":
-        found = tissue(job, record.id)
-        sides = zip(record.shape, found.ratio, found.values.shape, strict=True)
-        at = [np.minimum((np.arange(n) / r).astype(int), m - 1) for n, r, m in sides]
-        return np.asarray(found.values[np.ix_(*at)])
+        return _spread(tissue(job, record.id).values, record.shape, coarse(record.frame))
     path = _given(job, record) if setting == "given" else place(setting)
     from ...stores.volumes.reader import open_volume
 
@@ -108,6 +103,22 @@ def mask_of(job: Job, record: SlideRecord) -> Array:
     inside = np.ix_(*[(a >= 0) & (a < n) for a, n in zip(axes, frame.shape, strict=True)])
     taken = cells[np.ix_(*[a.clip(0, n - 1) for a, n in zip(axes, frame.shape, strict=True)])]
     return np.asarray(taken & inside[0] & inside[1] & inside[2])
+
+
+def _spread(mask: Array, shape: tuple[int, ...], factors: tuple[int, ...]) -> Array:
+    """A coarse mask on the cells that each of its own stands for."""
+    return np.asarray(mask[np.ix_(*[np.arange(n) // f for n, f in zip(shape, factors, strict=True)])])
+
+
+def _head(values: Array, record: SlideRecord) -> Array:
+    """The mask that converting the volume would leave."""
+    from ...models.head import head_mask
+
+    picture, frame, factors = values[None], record.frame, coarse(record.frame)
+    while frame.shape != record.frame.coarsen(factors).shape:
+        step = halving(frame)
+        picture, frame = halve(picture, step), frame.coarsen(step)
+    return _spread(head_mask(picture[0], frame.spacing), record.shape, factors)
 
 
 def _given(job: Job, record: SlideRecord) -> Path:

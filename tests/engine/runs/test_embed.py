@@ -1,0 +1,141 @@
+"""Whole volumes to vectors: one run of small phantoms through the command line, and what Python makes of it."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import nibabel
+import numpy as np
+import pytest
+
+import tile_engine
+from tile_engine.engine.job import load
+from tile_engine.engine.runs.embed import encode
+from tile_engine.errors import NoInputError
+
+COUNT = 20
+SETTINGS = ["--code", "6", "--effort", "0.1", "--cv", "2", "--threads", "1", "--cluster", "none"]
+
+
+def phantom(seed: int, wide: float) -> np.ndarray:
+    """An ellipsoid with a hole, int16; `wide` is the hole's radius."""
+    draw = np.random.default_rng(seed)
+    z, y, x = np.meshgrid(*[np.arange(n) - (n - 1) / 2 for n in (20, 24, 20)], indexing="ij")
+    outer = (z / 8) ** 2 + (y / 10) ** 2 + (x / 8) ** 2 < 1
+    inner = z**2 + y**2 + (x - draw.uniform(-1, 1)) ** 2 < wide**2
+    values = 400.0 * outer - 250.0 * inner + draw.normal(0, 6, outer.shape) + 20
+    return values.clip(0).astype(np.int16)
+
+
+@pytest.fixture(scope="module")
+def cohort(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
+    """Twenty phantoms, two of each subject, of two classes but for two volumes; one file is no volume."""
+    root = tmp_path_factory.mktemp("volumes")
+    rows = []
+    for i in range(COUNT):
+        wide = (2.0, 4.5)[i // 2 % 2]
+        values = phantom(i, wide).transpose(2, 1, 0)  # x, y, z
+        nibabel.save(nibabel.Nifti1Image(values, np.diag([2.0, 2.0, 2.0, 1.0])), root / f"case{i:02}.nii.gz")
+        label = "" if i >= COUNT - 2 else ("small", "large")[i // 2 % 2]
+        rows.append({"path": f"case{i:02}.nii.gz", "subject": f"s{i // 2}", "label": label, "age": 20 + 3 * i + i % 3})
+    (root / "broken.nii.gz").write_bytes((root / "case00.nii.gz").read_bytes()[:300])
+    rows.append({"path": "broken.nii.gz", "subject": "s99", "label": "small", "age": 5})
+    with (root / "list.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return SimpleNamespace(root=root, list=root / "list.csv")
+
+
+@pytest.fixture(scope="module")
+def done(cohort: SimpleNamespace, mini: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("embed") / "out"
+    told = mini.cli("run", "embed", "--volumes", cohort.list, "--out", out, *SETTINGS)
+    assert told.returncode == 3, told.stderr  # one file was rejected
+    return out
+
+
+def test_a_volume_is_a_row_with_its_code_and_what_the_list_says(done: Path) -> None:
+    run = tile_engine.open_run(done)
+    table = run.volumes
+    assert table.X.shape == (COUNT, 6) and np.isfinite(table.X).all()
+    assert set(table.obs["subject"]) == {f"s{i}" for i in range(COUNT // 2)}
+    assert sorted(table.obs["label"].unique()) == ["", "large", "small"]
+    assert table.obs["age"].iloc[0] == "20"
+    assert table.obsm["X_umap"].shape == table.obsm["X_tsne"].shape == (COUNT, 2)
+    assert [r["code"] for r in run.rejected.values()] == ["E_TRUNCATED"]
+    assert run.exit_status == 3
+
+
+def test_figures_are_of_folds_by_subject_beside_baselines(done: Path) -> None:
+    found = json.loads((done / "models" / "evaluation.json").read_text())
+    assert found["by_subject"] and list(found["folds"]) == ["fold-1", "fold-2"]
+    assert sum(f["judged"] for f in found["folds"].values()) == COUNT
+    assert found["classes"] == {"large": 8, "small": 10}
+    assert set(found["methods"]) == {"onga", "principal components", "raw values"}
+    for figures in found["methods"].values():
+        assert {"rmse %", "k-means ari", "macro precision@5", "map", "age mean absolute error"} <= set(figures)
+        assert len(figures["k-means ari"]["folds"]) == 2
+    assert found["methods"]["raw values"]["macro map"]["mean"] > 0.8, "the classes are plain to see"
+
+
+def test_folds_keep_subjects_together_and_models_are_theirs(done: Path) -> None:
+    from tile_engine.engine.runs.networks import folds_of, known
+
+    job = load(done)
+    subjects = known(job).subjects
+    for train, test in [rows for name, rows in folds_of(job).items() if name != "all"]:
+        assert not set(subjects[train]) & set(subjects[test])
+    weights = {p.stem for p in (done / "models").glob("*.safetensors")}
+    assert weights == {"onga-all", "onga-fold-1", "onga-fold-2"}
+
+
+def test_the_same_command_finds_everything_done(done: Path, cohort: SimpleNamespace, mini: Any) -> None:
+    before = {p: p.stat().st_mtime_ns for p in done.rglob("*.safetensors")}
+    told = mini.cli("run", "embed", "--volumes", cohort.list, "--out", done, *SETTINGS)
+    assert told.returncode == 3
+    assert {p: p.stat().st_mtime_ns for p in before} == before
+    other = mini.cli("run", "embed", "--volumes", cohort.list, "--out", done, *SETTINGS, "--alpha", "0.5")
+    assert other.returncode == 2 and "alpha" in other.stderr and "train networks" in other.stderr
+    foreign = mini.cli("run", "cluster", "--slides", mini.slides, "--out", done)
+    assert foreign.returncode == 2 and "[E_OTHER_RUN]" in foreign.stderr
+
+
+def test_workers_leave_the_same_bytes(done: Path, cohort: SimpleNamespace, mini: Any, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    words = [*SETTINGS[:-1], "local", "--workers", "2"]
+    assert mini.cli("run", "embed", "--volumes", cohort.list, "--out", out, *words).returncode == 3
+    for part in ("volumes", "samples.zarr", "models", "tables"):
+        files = {p.relative_to(done): p.read_bytes() for p in (done / part).rglob("*") if p.is_file()}
+        assert files and files == {p.relative_to(out): p.read_bytes() for p in (out / part).rglob("*") if p.is_file()}
+
+
+def test_a_volume_is_encoded_anew_as_it_was_in_the_run(done: Path, cohort: SimpleNamespace) -> None:
+    job = load(done)
+    records, codes = encode(job, [str(cohort.root / "case03.nii.gz")])
+    table = tile_engine.open_run(done).volumes
+    (row,) = np.flatnonzero(table.obs["name"] == "case03.nii.gz")
+    assert records[0].name == "case03.nii.gz"
+    np.testing.assert_allclose(codes[0], table.X[row], rtol=1e-5, atol=1e-6)
+    with pytest.raises(NoInputError, match="broken"):
+        encode(job, [str(cohort.root / "broken.nii.gz")])
+
+
+def test_the_report_says_what_was_judged(done: Path) -> None:
+    page = (done / "report.html").read_text()
+    assert "principal components" in page and "broken.nii.gz" in page and "k-means ari" in page
+    assert (done / "maps" / "reconstructions.png").stat().st_size > 10_000
+
+
+def test_what_was_written_is_sound_and_can_be_mended(done: Path, mini: Any) -> None:
+    assert mini.cli("verify", done, "--full").returncode in (0, 3)
+    model = done / "models" / "onga-fold-1.safetensors"
+    whole = model.read_bytes()
+    model.write_bytes(whole[:-7])
+    assert mini.cli("verify", done).returncode == 7
+    assert mini.cli("repair", done, "--cluster", "none").returncode in (0, 3)
+    assert model.read_bytes() == whole

@@ -7,8 +7,8 @@ flat     faiss `IndexFlatL2`, nobody left out
 lists    what a search does above a million cases, with the recall that it measured when it was built
 hnsw     faiss `IndexHNSWFlat` (M 16, 40 while it is built, 64 while it is searched), with --hnsw: it takes minutes to build
 
-Codes are drawn in clumps (2,000 of them, variances falling as 1 / i along the axes, as the codes of networks do) and, with
---even, evenly in all directions, which is the hardest case there is and no network's.
+Codes lie about a curved surface of sixteen dimensions, as those of networks do: a small random network's answers to noise, and
+a tenth as much noise. With --even they lie evenly in all directions, which is the hardest case there is and no network's.
 """
 
 from __future__ import annotations
@@ -66,12 +66,11 @@ def drawn(rows: int, features: int, *, even: bool) -> tuple[Any, Any]:
     generator = np.random.default_rng(0)
     codes = generator.standard_normal((rows, features), dtype=np.float32)
     if not even:
-        scale = (1 / np.sqrt(np.arange(1, features + 1))).astype(np.float32)
-        centres = generator.standard_normal((2000, features), dtype=np.float32) * scale * 2
-        clump = generator.integers(0, 2000, rows)
+        first, second = generator.standard_normal((16, 64)) / 4, generator.standard_normal((64, features)) / 8
         for at in range(0, rows, 65_536):
             part = slice(at, at + 65_536)
-            codes[part] = codes[part] * scale + centres[clump[part]]
+            surface = np.tanh(2 * codes[part, :16] @ first.astype(np.float32)) @ second.astype(np.float32)
+            codes[part] = codes[part] * np.float32(0.1) * surface.std() + surface
     return codes, generator.integers(0, max(1, rows // 10), rows)
 
 

@@ -115,7 +115,8 @@ def print_added(added: Added, *, as_json: bool) -> None:
         print_json({"event": "added", "out": added.out, **facts})
         return
     known = f", {len(added.known)} were there already" if added.known else ""
-    print(f"{len(added.added)} cases were added{known}: {added.cases} are searched")
+    count = len(added.added)
+    print(f"{count} case{'' if count == 1 else 's'} added{known}: {added.cases} are searched")
 
 
 def print_hits(hits: Hits, drawn: Path | None, note: str, *, as_json: bool) -> int:

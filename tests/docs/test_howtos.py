@@ -66,6 +66,27 @@ def slides(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def volumes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve small heads as `volumes/case-01.nii.gz` ..., a list `volumes.csv` of them, and one that is not in it."""
+    import nibabel
+    import numpy as np
+
+    generator = np.random.default_rng(0)
+    folder = tmp_path_factory.mktemp("howto-volumes")
+    folder.joinpath("volumes").mkdir()
+    x, y, z = np.meshgrid(*(np.linspace(-1, 1, 24),) * 3, indexing="ij")
+    lines = ["path,subject,site,label"]
+    for n in range(13):
+        inside = (x / (0.5 + 0.03 * (n % 6))) ** 2 + (y / 0.8) ** 2 + (z / 0.7) ** 2 < 1
+        values = (inside * generator.normal(500, 60, x.shape)).astype(np.int16)
+        name = f"volumes/case-{n + 1:02d}.nii.gz" if n < 12 else "case.nii.gz"
+        nibabel.save(nibabel.Nifti1Image(values, np.diag([3.0, 3.0, 3.0, 1.0])), folder / name)
+        lines += [f"{name},p{n // 2},{'AB'[n % 2]},{'AD' if n % 6 > 2 else 'CN'}"] if n < 12 else []
+    folder.joinpath("volumes.csv").write_text("\n".join(lines) + "\n")
+    return folder
+
+
 PAGES = sorted(path.stem for path in HOWTOS.glob("*.md"))
 
 
@@ -74,6 +95,8 @@ def test_the_page_works(name: str, slides: Path, tmp_path: Path, request: pytest
     shutil.copytree(slides, tmp_path / "slides")
     shutil.copy(slides.parent / "photo.png", tmp_path)
     page = (HOWTOS / f"{name}.md").read_text()
+    if "volumes.csv" in page:
+        shutil.copytree(request.getfixturevalue("volumes"), tmp_path, dirs_exist_ok=True)
     if "s3://lab" in page:  # a bucket of that name on this machine
         bucket = request.getfixturevalue("lab").url.removeprefix("s3://")
         page = page.replace("s3://lab", f"s3://{bucket}").replace('"lab"', f'"{bucket}"')

@@ -113,10 +113,10 @@ def _there(gallery: Gallery, rows: list[int], at: tuple[float, ...]) -> int:
         raise SettingsError(f"--at takes {len(names)} numbers here ({', '.join(names)}), and got {len(at)}.", "E_QUERY")
     first = rows[0] - gallery.part(rows[0])[1]
     centres = np.stack([cases.numbers[n][np.array(rows) - first] for n in names], 1)
-    away = np.abs(centres - np.array(at)).max(1)
+    record = gallery.job.slides[cases.text("slide", rows[0] - first)]
+    away = (np.abs(centres - np.array(at)) / record.spacing).max(1)
     best = int(np.argmin(away))
-    half = gallery.job.settings.patch * gallery.job.spacing / 2
-    if away[best] > half:
+    if away[best] > gallery.job.settings.patch / 2:
         near = ",".join(f"{v:.0f}" for v in centres[best])
         raise SettingsError(
             f"no tile of tissue lies at {','.join(f'{v:g}' for v in at)} um; the nearest one's centre is at {near}: say "
@@ -129,6 +129,11 @@ def _there(gallery: Gallery, rows: list[int], at: tuple[float, ...]) -> int:
 def _patch(gallery: Gallery, path: Path, at: tuple[float, ...] | None) -> Asked:
     """A patch of a file that the run does not know: at a place, or its middle where it is small."""
     job, side = gallery.job, gallery.job.settings.patch
+    if job.folder.images == "volumes":
+        raise SettingsError(
+            f"{path.name} is not in the run, and only tiles of its own volumes can be asked about: add it to the run.",
+            "E_QUERY",
+        )
     source = opened(path, job.spacing)
     frame = source.frames[0]
     if at is None and max(frame.shape) > SMALL * side:

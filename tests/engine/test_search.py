@@ -346,3 +346,20 @@ def test_the_command_ends_as_others_do(mini: Any, arguments: tuple[str, ...], st
 def test_a_lock_of_another_is_not_taken_by_adding(out: Path) -> None:
     with Lock(out), pytest.raises((LockedError, SettingsError)):
         add(out, "nothing")
+
+
+def test_results_in_an_object_store_are_searched_as_on_a_disk(out: Path, lab: Any) -> None:
+    from tile_engine.stores.remote import absolute
+
+    query = table(out).obs.index[0]
+    wanted = tile_engine.search(out, query)
+    there = absolute(f"{lab.url}/out")
+    for path in out.rglob("*"):
+        if path.is_file() and "index" not in path.parts:
+            (there / path.relative_to(out).as_posix()).write_bytes(path.read_bytes())
+    for _ in range(2):  # made, and used again
+        galleries._opened.cache_clear()
+        hits = tile_engine.search(f"{lab.url}/out", query)
+        assert (hits.query, hits.rows, hits.notes) == (wanted.query, wanted.rows, ())
+        assert (there / "index" / "index.json").is_file()
+    assert picture(hits).read_bytes().startswith(b"\x89PNG")

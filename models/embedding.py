@@ -42,13 +42,16 @@ DECAY = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """What codes are trained for besides the reconstruction; the defaults are the best found on real shapes."""
+    """What codes are trained for besides the reconstruction; the defaults were chosen on held-out real shapes."""
 
     kind: Kind = "reconstruction"
     alpha: float = 1.0
     """Weight of the metric loss beside the mean squared error of values in [0, 1]."""
-    temperature: float = 1.0
-    """Distances are divided by it; of `contrastive` it is the usual one, of `triplet` and `proxy` there is none."""
+    temperature: float = 10.0
+    """Distances are divided by it: squared ones of 150 numbers are large, and saturate the softmax undivided.
+
+    Of `contrastive` it divides cosines, and 0.1 is usual; `triplet` and `proxy` have none.
+    """
     distance: Distance = "sq"
     """Of prototypes: squared, as published; or the plain Euclidean distance ("l2") of the reference program."""
     prototypes: int = 8
@@ -201,9 +204,11 @@ class Embedding:
         again_BCZYX = self.network.decode(codes_BF)
         terms = {"reconstruction": nn.functional.mse_loss(again_BCZYX.float(), view_BCZYX)}
         codes_BF = self._share.gather(codes_BF.float())
-        terms |= self._metric(codes_BF, classes_B, draw)
-        if self._heads.site is not None:
-            terms["site"] = losses.site_loss(self._heads.site, codes_BF, sites_B)
+        with torch.autocast(self._device.type, enabled=False):
+            # distances are differences of large numbers: whoever trains in bfloat16 has them in float32 all the same
+            terms |= self._metric(codes_BF, classes_B, draw)
+            if self._heads.site is not None:
+                terms["site"] = losses.site_loss(self._heads.site, codes_BF, sites_B)
         return terms
 
     def _metric(self, codes_BF: Tensor, classes_B: Tensor, draw: torch.Generator) -> dict[str, Tensor]:

@@ -32,7 +32,7 @@ from .preflight import preflight
 from .progress import Event, Report, silent
 from .runs.estimate import Estimate, estimate
 from .runs.forecast import Forecast, forecast
-from .settings import Common, settings_of
+from .settings import Common, Tiled, settings_of
 from .stages import KINDS, Kind, kind_of
 from .stopping import Stop, stoppable
 from .workers import Crew, Where, crew
@@ -69,13 +69,17 @@ def _find_volumes(spec: Images, settings: Any) -> Cohort:
     return find_volumes(spec, t=settings.t)
 
 
+def _plan_of_volumes(job: Job) -> Estimate | Forecast:
+    return estimate(job) if isinstance(job.settings, Tiled) else forecast(job)
+
+
 INPUT: Mapping[str, Input] = {
     "slides": Input(
         lambda spec, _: find_slides(spec),
         lambda cohort, asked: open_cohort(cohort, mpp=asked.mpp, spacing=asked.spacing),
         estimate,
     ),
-    "volumes": Input(_find_volumes, lambda cohort, _: open_volumes(cohort), forecast),
+    "volumes": Input(_find_volumes, lambda cohort, _: open_volumes(cohort), _plan_of_volumes),
 }
 
 
@@ -228,9 +232,13 @@ def _tell_opened(opened: Opened, report: Report) -> None:
         logging.getLogger("tile_engine").info("ignored %s: %s", name, reason)
     for rejection in opened.rejected.values():
         report(Event("rejected", f"{rejection.name}: {rejection.message}", facts={"code": rejection.code}))
+    noted: dict[str, list[str]] = {}
     for record in opened.slides.values():
         for note in record.notes:
-            report(Event("warning", f"{record.name}: {note}"))
+            noted.setdefault(note, []).append(record.name)
+    for note, names in noted.items():
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        report(Event("warning", f"{names[0]}{more}: {note}"))
 
 
 def _all_rejected(opened: Opened, images: str) -> str:

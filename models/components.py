@@ -41,6 +41,16 @@ class Components:
         found: Array = (self._centred(_products(volumes, self._volumes)) @ self._weights).astype(np.float32)
         return found
 
+    def read(self, volumes: Patches) -> tuple[Array, Array]:
+        """Codes, float32 (n, F), strongest component first, and each volume's squared distance from the mean: what the first
+        k components leave of it is that less the squares of k numbers. Reads every volume once for both."""
+        products = _products(volumes, self._volumes)
+        own = np.empty(len(volumes))
+        for rows in in_order(len(volumes), BLOCK):
+            own[rows] = np.square(_flat(volumes, rows), dtype=np.float64).sum(1)
+        length = np.maximum(own - 2 * products.mean(1) + self._all, 0.0)
+        return (self._centred(products) @ self._weights).astype(np.float32), length
+
     def squared_errors(self, volumes: Patches) -> Array:
         """Mean squared error of every volume's reconstruction, of values in [0, 1]: what its code leaves out."""
         products = _products(volumes, self._volumes)

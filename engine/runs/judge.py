@@ -36,8 +36,10 @@ class Judge:
         yield Unit(self.name, self.name)
 
     def execute(self, job: Job, unit: Unit) -> Outcome:
+        from threadpoolctl import threadpool_limits
+
         outcome = Outcome()
-        with outcome.clock("compute"):
+        with outcome.clock("compute"), threadpool_limits(job.settings.threads):  # part of the last digits
             document = evaluation(job)
         with outcome.clock("write"):
             outcome.files.append(write_document(job, "models/evaluation.json", document))
@@ -56,7 +58,7 @@ def evaluation(job: Job) -> dict[str, Any]:
         for method, made in _methods(job, held, fold, train).items():
             for figure, value in _figures(job, made, train, test, alike=fold == WHOLE):
                 rows.setdefault(method, {}).setdefault(figure, []).append(value)
-            for column, guess in _probes(job, made[0], train, test):
+            for column, guess in () if method == RAW else _probes(job, made[0], train, test):
                 guesses.setdefault((method, column), np.full(len(job.slides), np.nan))[test] = guess
     methods = {m: {f: _spread(values) for f, values in figures.items()} for m, figures in rows.items()}
     for (method, column), guess in guesses.items():
@@ -76,11 +78,12 @@ def _methods(job: Job, held: Volumes, fold: str, train: Array) -> dict[str, tupl
     from ...models.components import Components
 
     made = {network: (codes(job, network, fold), errors(job, network, fold)) for network in job.settings.networks}
-    seen = _Rows(held, train)
-    for name, size in ((COMPONENTS, min(job.settings.code, len(train) - 1)), (RAW, len(train) - 1)):
-        fitted = Components(seen, size)
-        made[name] = (fitted.codes(held), fitted.squared_errors(held))
-    return made
+    whole, length = Components(_Rows(held, train), len(train) - 1).read(held)
+    cells = np.prod(held[np.zeros(1, np.int64)].shape)
+    size = min(job.settings.code, whole.shape[1])
+    left = np.maximum(length - np.square(whole[:, :size], dtype=np.float64).sum(1), 0.0) / cells
+    # distances between all components of the training volumes are those between raw values, but for a constant a query
+    return made | {COMPONENTS: (whole[:, :size], left), RAW: (whole, np.zeros(len(whole)))}
 
 
 class _Rows:
@@ -103,13 +106,14 @@ def _figures(
     from ...models.cases import Cases
     from ...models.retrieval import retrieval
 
-    what = known(job)
-    yield "rmse %", 100 * float(np.sqrt(made[1][test].mean()))
+    what, raw = known(job), not made[1].any()
+    if not raw:
+        yield "rmse %", 100 * float(np.sqrt(made[1][test].mean()))
     cases = Cases(made[0], what.labels, what.subjects)
     seen, unseen = cases[train], cases[test]
     if len(np.unique(seen.classes[seen.classes >= 0])) < 2 or not (unseen.classes >= 0).any():
         return
-    for name, spread in kmeans_agreement(seen, unseen).items():
+    for name, spread in ({} if raw else kmeans_agreement(seen, unseen)).items():
         yield f"k-means {name.replace('_', ' ')}", spread.mean
     found = retrieval(cases, cases) if alike else retrieval(seen, unseen)
     for name, value in found.items():

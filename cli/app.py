@@ -89,7 +89,9 @@ def top(
 @runs.command("cluster")
 @o.placed
 def run_cluster(
-    slides: o.Slides,
+    slides: o.Slides = None,
+    volumes: o.Volumes = None,
+    t: o.TimePoint = None,
     out: o.Out = None,
     mpp: o.Mpp = None,
     spacing: o.Spacing = None,
@@ -117,7 +119,7 @@ def run_cluster(
     json: o.AsJson = False,
     quiet: o.Quiet = False,
 ) -> int:
-    """Find the kinds of tissue on slides, and where they are: slides to maps, in one command.
+    """Find the kinds of tissue on slides, or in volumes, and where they are: images to maps, in one command.
 
     The same command goes on where it stopped. Changed settings or slides are refused with a diff unless --redo is given.
     """
@@ -128,8 +130,17 @@ def run_cluster(
 @o.placed
 def run_embed(
     volumes: o.Volumes = None,
+    slides: o.Slides = None,
     t: o.TimePoint = None,
     out: o.Out = None,
+    tile: o.Tile = None,
+    stride: o.Stride = None,
+    samples: o.Samples = None,
+    jitter: o.Jitter = None,
+    mpp: o.Mpp = None,
+    spacing: o.Spacing = None,
+    pixels: o.Pixels = None,
+    max_bad_tiles: o.MaxBadTiles = None,
     codec: o.Codec = None,
     network: o.Network = None,
     code: o.Code = None,
@@ -164,6 +175,7 @@ def run_embed(
     """One vector a volume, for similar cases, maps of a cohort, and models of your own: volumes to table and report.
 
     Where the list of volumes names classes, codes learn to tell them apart. The same command goes on where it stopped.
+    With --tile, or of slides, one vector a tile: a layer of each image, and a table of all.
     """
     return _begin(locals(), stages=None, command="embed")
 
@@ -172,6 +184,8 @@ def run_embed(
 @o.placed
 def convert(
     slides: o.SlidesArgument,
+    volumes: o.AreVolumes = False,
+    t: o.TimePoint = None,
     out: o.Out = None,
     mpp: o.Mpp = None,
     spacing: o.Spacing = None,
@@ -185,8 +199,11 @@ def convert(
     json: o.AsJson = False,
     quiet: o.Quiet = False,
 ) -> int:
-    """Slides to OME-Zarr 0.5: sharded, lossless, with the whole pyramid and a tissue mask. The first stage of a run."""
-    return _begin(locals(), stages=("convert",))
+    """Slides or volumes to OME-Zarr 0.5: sharded, lossless, with the whole pyramid and a mask. The first stage of a run."""
+    values = locals()
+    if volumes:
+        return _begin(values | {"volumes": slides, "slides": None}, stages=("convert",), command="embed")
+    return _begin(values, stages=("convert",))
 
 
 @app.command()
@@ -379,6 +396,9 @@ def _begin(values: dict[str, Any], stages: tuple[str, ...] | None, command: str 
     given = [name for name in ("slides", "volumes") if values.get(name)]
     if len(given) != 1:
         raise SettingsError("give either --slides or --volumes: a run is on one kind of images.")
+    if "tile" in settings and (tile := settings.pop("tile")) is not None:
+        settings["patch"] = tile
+        command = "tiles" if given == ["volumes"] else command
     kind = KINDS[command, given[0]]
     images = values[given[0]]
     images = images[0] if len(images) == 1 else images

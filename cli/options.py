@@ -14,7 +14,7 @@ _SLIDES, _WHAT, _TRAIN, _WHERE, _TALK = "Slides", "Tiles and training", "Cluster
 _VOLUMES, _EMBED = "Volumes", "Codes"
 
 Slides = Annotated[
-    list[str],
+    list[str] | None,
     typer.Option(
         "--slides",
         help="Folder (with its subfolders), glob, file, or CSV with a column `path` and perhaps mpp, site, group.",
@@ -77,7 +77,20 @@ MaxBadTiles = Annotated[
     ),
 ]
 Patch = Annotated[
-    int | None, typer.Option("--patch", help="Side of a patch in pixels [default: 128].", rich_help_panel=_WHAT)
+    int | None,
+    typer.Option("--patch", help="Side of a patch in pixels [default: 128; of volumes 16].", rich_help_panel=_WHAT),
+]
+Tile = Annotated[
+    str | None,
+    typer.Option(
+        "--tile",
+        help="A vector a tile rather than a volume: voxels along it, such as 32 or 32,32,32; with --slides pixels "
+        "[default: 128].",
+        rich_help_panel=_WHAT,
+    ),
+]
+AreVolumes = Annotated[
+    bool, typer.Option("--volumes", help="These are volumes (NIfTI, DICOM, ...), not slides.", rich_help_panel=_SLIDES)
 ]
 Stride = Annotated[
     int | None,

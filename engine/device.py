@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -17,19 +17,20 @@ from .workers import lanes
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from ..models.autoencoder import Autoencoder
     from ..models.clusterer import Clusterer
     from .card import Card
 
 
 @dataclass(frozen=True, slots=True)
 class PatchNetwork:
-    """A trained clusterer as a plan's `Model`: one patch, one cell.
+    """A trained clusterer, or an autoencoder alone, as a plan's `Model`: one patch, one cell.
 
     On a CPU batches run side by side, one thread each, as many as the unit may keep busy: how many that are does not touch
     a bit of the result, because each batch is computed alone. On a GPU they follow each other (see `card.py`).
     """
 
-    clusterer: Clusterer
+    clusterer: Clusterer | Autoencoder
     patch: int
     step: int
     dtype: str = "float32"
@@ -37,11 +38,21 @@ class PatchNetwork:
 
     @property
     def stride(self) -> tuple[int, ...]:
-        return (self.step, self.step)
+        return (self.step,) * self.autoencoder.axes
 
     @property
     def halo(self) -> tuple[int, ...]:
-        return ((self.patch - self.step) // 2,) * 2
+        return ((self.patch - self.step) // 2,) * self.autoencoder.axes
+
+    @property
+    def autoencoder(self) -> Autoencoder:
+        return cast("Autoencoder", getattr(self.clusterer, "autoencoder", self.clusterer))
+
+    @property
+    def clusters(self) -> int:
+        """0 where the network finds none."""
+        head = getattr(self.clusterer, "head", None)
+        return int(head.clusters) if head is not None else 0
 
     @property
     def readers(self) -> int:
@@ -50,15 +61,13 @@ class PatchNetwork:
 
     @property
     def outputs(self) -> Mapping[str, tuple[int, str]]:
-        return {
-            "assignment": (1, "uint8"),
-            "confidence": (1, "float32"),
-            "embedding": (self.clusterer.autoencoder.code, "float16"),
-        }
+        embedding = {"embedding": (self.autoencoder.code, "float16")}
+        return {"assignment": (1, "uint8"), "confidence": (1, "float32"), **embedding} if self.clusters else embedding
 
     def __call__(self, batches: Iterator[Array]) -> Iterator[Mapping[str, Array]]:
         if self.device == "cuda":
-            yield from map(_cells, _card(self).answers(batches))
+            axes = len(self.stride)
+            yield from (_cells(rows, axes) for rows in _card(self).answers(batches))
             return
         count = lanes()
         with ThreadPoolExecutor(count, initializer=_one_thread) as pool:
@@ -78,6 +87,8 @@ class PatchNetwork:
 
         bf16 = torch.autocast(batch_BCYX.device.type, torch.bfloat16, enabled=self.dtype == "bf16", cache_enabled=False)
         with torch.inference_mode(), bf16:
+            if not self.clusters:
+                return {"embedding": self.autoencoder.encode(to_float(batch_BCYX)).to(torch.float16)}
             p_BK, codes_BF = self.clusterer(to_float(batch_BCYX))
             confidence_B, cluster_B = p_BK.float().max(1)
             return {
@@ -90,7 +101,7 @@ class PatchNetwork:
         import torch
 
         rows = self.look(torch.from_numpy(np.ascontiguousarray(batch_BCYX)))
-        return _cells({name: values.numpy() for name, values in rows.items()})
+        return _cells({name: values.numpy() for name, values in rows.items()}, len(self.stride))
 
 
 @lru_cache(maxsize=1)
@@ -103,9 +114,9 @@ def _card(network: PatchNetwork) -> Card:
     return Card(network.look, device)
 
 
-def _cells(rows: Mapping[str, Array]) -> Mapping[str, Array]:
+def _cells(rows: Mapping[str, Array], axes: int = 2) -> Mapping[str, Array]:
     """(B, F) as (B, F, 1, 1): a patch is a cell."""
-    return {name: values[:, :, None, None] for name, values in rows.items()}
+    return {name: values.reshape(*values.shape, *(1,) * axes) for name, values in rows.items()}
 
 
 def _one_thread() -> None:

@@ -15,8 +15,9 @@ from ..errors import CorruptError, SettingsError
 from ..stores import stage
 from ..stores.folder import Folder
 from ..stores.frame import Box, Frame
-from ..stores.image import StoredImage
+from ..stores.image import OURS, StoredImage, attributes_of
 from ..stores.remote import place
+from ..stores.scaled import Scaled
 from ..stores.slides.guarded import Piece, guarded
 from ..stores.slides.reader import Slide, open_slide
 from ..stores.slides.view import at_spacing
@@ -143,10 +144,14 @@ class Job:
         return at_spacing(self.slide(slide), self.spacing)
 
     def image(self, slide: str) -> Source:
-        """The slide at the run's spacing: from its store, or from the slide itself where the store keeps no pixels."""
+        """The slide at the run's spacing: from its store, or from the slide itself where the store keeps no pixels. A volume
+        in the range that networks see."""
         if self.pixels == "none":
             return self.view(slide)
-        return StoredImage.open(self.folder.slide(slide))
+        stored = self.stored(slide)
+        if self.folder.images == "volumes":
+            return Scaled(stored, attributes_of(stored.path)[OURS]["ranges"])
+        return stored
 
     def stored(self, slide: str) -> StoredImage:
         return StoredImage.open(self.folder.slide(slide))

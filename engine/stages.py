@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..version import VERSION
 from .job import Job, SlideRecord, Step, digest
-from .runs.apply import Labels, Number, Tiles
+from .runs.apply import Labels, Layers, Number, Tiles
 from .runs.cases import CaseTable, Review
 from .runs.convert import Overview, Pixels, Pyramid
 from .runs.judge import Judge
@@ -17,6 +17,7 @@ from .runs.pictures import Pictures
 from .runs.prepare import Lineup, Prepare
 from .runs.sample import Draw, Patches
 from .runs.table import Table
+from .runs.tile_page import TilePage
 from .runs.train import Codes, Heads, TrainAutoencoder, Tune
 from .settings import SETTINGS, Common
 
@@ -64,7 +65,24 @@ EMBED_VOLUMES = Kind(
         "map": (CaseTable(), Review()),
     },
 )
-KINDS = {(kind.command, kind.images): kind for kind in (CLUSTER_SLIDES, EMBED_VOLUMES)}
+CLUSTER_VOLUMES = Kind("cluster", "volumes", {**CLUSTER_SLIDES.stages, "convert": (Pixels(), Pyramid())})
+EMBED_SLIDES = Kind(
+    "embed",
+    "slides",
+    {
+        "convert": (Overview(), Pixels(), Pyramid()),
+        "sample": (Draw(), Patches()),
+        "train": (TrainAutoencoder(),),
+        "apply": (Tiles(), Layers()),
+        "map": (Table(), TilePage()),
+    },
+)
+VOLUME_TILES = Kind("tiles", "volumes", {**EMBED_SLIDES.stages, "convert": (Pixels(), Pyramid())})
+"""What `run embed --volumes --tile` is."""
+KINDS = {
+    (kind.command, kind.images): kind
+    for kind in (CLUSTER_SLIDES, CLUSTER_VOLUMES, EMBED_SLIDES, EMBED_VOLUMES, VOLUME_TILES)
+}
 
 COHORT = frozenset({"draw", "number", "lineup"})
 """Steps that look at all images together: what they leave depends on which there are."""
@@ -89,6 +107,7 @@ TITLES: Mapping[str, str] = {
     "tiles": "apply",
     "number": "number clusters",
     "labels": "write labels",
+    "layers": "write layers",
     "table": "table and UMAP",
     "pictures": "draw maps",
     "page": "report",

@@ -6,7 +6,7 @@ patches (C, 128, 128) -> 32 x 32² -> 64 x 16² -> 128 x 8² -> code (128)
 ```
 The first step of 4 (2 for patches under 96) leaves out the maps of half size, on which a CPU spends most of its time:
 five times the patches per second of four steps of 2. The decoder mirrors it with transposed convolutions that do not
-overlap, a third of the work of 3x3 ones.
+overlap, a third of the work of 3x3 ones. Patches of volumes are cubes: the same with one axis more.
 Layer list after Rumman et al., PLOS Digit Health 2(12):e0000391 (2023), whose own sizes are not published.
 """
 
@@ -23,11 +23,12 @@ from torch import Tensor, nn
 from ..errors import SettingsError
 from .seeds import generator, initialise
 
-# B batch, C channel, Y X pixels, F features of a code
+# B batch, C channel, Y X pixels (Z Y X voxels of a volume), F features of a code
 
 Array = npt.NDArray[Any]
-SMALLEST_PATCH = 32
-PATCH_MULTIPLE = 16
+SMALLEST_PATCH = {2: 32, 3: 16}
+PATCH_MULTIPLE = {2: 16, 3: 8}
+"""By the number of axes."""
 GROUPS = 8
 COARSE_STEM_FROM = 96
 """Patches of at least this many pixels a side are first reduced by 4, smaller ones by 2."""
@@ -61,40 +62,46 @@ class Autoencoder(nn.Module):
         widths: tuple[int, ...] = (32, 64, 128),
         code: int = 128,
         source: torch.Generator | None = None,
+        axes: int = 2,
     ) -> None:
         """`source` draws the first weights; without it they are those of seed 0. Raises SettingsError."""
         super().__init__()
-        if patch < SMALLEST_PATCH or patch % PATCH_MULTIPLE:
+        if patch < SMALLEST_PATCH[axes] or patch % PATCH_MULTIPLE[axes]:
             raise SettingsError(
-                f"a patch of {patch} pixels cannot be halved evenly: patches are multiples of {PATCH_MULTIPLE} "
-                f"and at least {SMALLEST_PATCH} pixels a side. Try {_nearest_patch(patch)}."
+                f"a patch of {patch} pixels cannot be halved evenly: patches are multiples of {PATCH_MULTIPLE[axes]} "
+                f"and at least {SMALLEST_PATCH[axes]} pixels a side. Try {_nearest_patch(patch, axes)}."
             )
-        self._recipe = {"channels": channels, "patch": patch, "widths": list(widths), "code": code}
+        self._recipe: dict[str, Any] = {"channels": channels, "patch": patch, "widths": list(widths), "code": code}
+        if axes == 3:
+            self._recipe["axes"] = axes
+        conv, deconv = ((nn.Conv2d, nn.ConvTranspose2d), (nn.Conv3d, nn.ConvTranspose3d))[axes - 2]
+        self._format = torch.channels_last if axes == 2 else torch.channels_last_3d
+        self.axes = axes
         stem = 4 if patch >= COARSE_STEM_FROM else 2
         used = [width for i, width in enumerate(widths) if patch // (stem << i) >= BOTTOM]
         side = patch // (stem << (len(used) - 1))
         self.channels, self.patch, self.code = channels, patch, code
-        self._bottom = (used[-1], side, side)
-        flat = used[-1] * side * side
+        self._bottom = (used[-1], *(side,) * axes)
+        flat = used[-1] * side**axes
 
-        blocks: list[nn.Module] = [nn.Conv2d(channels, used[0], stem + 2, stem, 1, bias=False), *_norm(used[0])]
+        blocks: list[nn.Module] = [conv(channels, used[0], stem + 2, stem, 1, bias=False), *_norm(used[0])]
         for before, after in pairwise(used):
-            blocks += [nn.Conv2d(before, after, 3, 2, 1, bias=False), *_norm(after)]
+            blocks += [conv(before, after, 3, 2, 1, bias=False), *_norm(after)]
         self.encoder = nn.Sequential(*blocks)
         self.to_code = nn.Linear(flat, code)
 
         self.from_code = nn.Linear(code, flat)
         blocks = [nn.ReLU(inplace=True)]
         for before, after in pairwise(used[::-1]):
-            blocks += [nn.ConvTranspose2d(before, after, 2, 2, bias=False), *_norm(after)]
-        blocks += [nn.ConvTranspose2d(used[0], channels, stem, stem)]
+            blocks += [deconv(before, after, 2, 2, bias=False), *_norm(after)]
+        blocks += [deconv(used[0], channels, stem, stem)]
         self.decoder = nn.Sequential(*blocks)
         initialise(self, source or generator(0, "autoencoder"))
-        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.to(memory_format=self._format)  # type: ignore[call-overload]
 
     def encode(self, patches_BCYX: Tensor) -> Tensor:
         """Codes (B, F) of float patches in [0, 1]."""
-        centred = (patches_BCYX - 0.5).contiguous(memory_format=torch.channels_last)
+        centred = (patches_BCYX - 0.5).contiguous(memory_format=self._format)
         deep: Tensor = self.encoder(centred.mul_(4.0))
         codes_BF: Tensor = self.to_code(deep.contiguous().flatten(1))
         return codes_BF
@@ -102,7 +109,7 @@ class Autoencoder(nn.Module):
     def decode(self, codes_BF: Tensor) -> Tensor:
         """Patches (B, C, Y, X) of codes; about [0, 1], not clipped."""
         deep = self.from_code(codes_BF).unflatten(1, self._bottom)
-        patches_BCYX: Tensor = self.decoder(deep.contiguous(memory_format=torch.channels_last))
+        patches_BCYX: Tensor = self.decoder(deep.contiguous(memory_format=self._format))
         return patches_BCYX * 0.25 + 0.5
 
     def forward(self, patches_BCYX: Tensor) -> tuple[Tensor, Tensor]:
@@ -119,5 +126,5 @@ def _norm(channels: int) -> tuple[nn.Module, nn.Module]:
     return nn.GroupNorm(GROUPS if channels % GROUPS == 0 else 1, channels), nn.ReLU(inplace=True)
 
 
-def _nearest_patch(patch: int) -> int:
-    return max(SMALLEST_PATCH, round(patch / PATCH_MULTIPLE) * PATCH_MULTIPLE)
+def _nearest_patch(patch: int, axes: int) -> int:
+    return max(SMALLEST_PATCH[axes], round(patch / PATCH_MULTIPLE[axes]) * PATCH_MULTIPLE[axes])

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from .autoencoder import Autoencoder, to_float
 from .batches import Patches, in_order
 from .cae3d import CAE3D
+from .cube_views import CubeViews
 from .seeds import generator
 from .views import Views
 
@@ -28,7 +29,7 @@ def encode_views(
     views: int = 4,
     seed: int = 0,
     batch: int = 64,
-    kind: Views | None = None,
+    kind: Views | CubeViews | None = None,
 ) -> Tensor:
     """Codes (V, N, F): view 0 is the patch as it is, the others are drawn by `kind`.
 
@@ -40,7 +41,7 @@ def encode_views(
     for number, index in enumerate(in_order(len(patches), batch)):
         patches_BCYX = to_float(patches[index]).to(device)
         if len(index) < batch:
-            spare = patches_BCYX[-1:].expand(batch - len(index), -1, -1, -1)
+            spare = patches_BCYX[-1:].expand(batch - len(index), *patches_BCYX.shape[1:])
             patches_BCYX = torch.cat([patches_BCYX, spare])
         for view in range(views):
             seen = patches_BCYX if view == 0 else kind(patches_BCYX, generator(seed, "codes", number, view))

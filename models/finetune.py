@@ -11,6 +11,7 @@ from torch import Tensor
 from .autoencoder import to_float
 from .batches import Patches, Shuffled, in_order
 from .clusterer import Clusterer, collapsed, effective_clusters, smallest_share
+from .cube_views import CubeViews
 from .losses import entropy
 from .optimiser import Adam
 from .phases import finite
@@ -49,7 +50,7 @@ class FineTune:
         steps: int,
         objective: Objective = "iic",
         seed: int = 0,
-        views: Views | None = None,
+        views: Views | CubeViews | None = None,
         share: Share = ALONE,
     ) -> None:
         self.clusterer, self.objective, self.steps = clusterer, objective, steps

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from .autoencoder import Autoencoder, to_float
 from .batches import Patches, Shuffled
+from .cube_views import CubeViews
 from .losses import vicreg
 from .optimiser import Adam
 from .phases import finite
@@ -38,7 +39,7 @@ class Reconstruction:
         steps: int,
         batch: int = 64,
         seed: int = 0,
-        views: Views | None = None,
+        views: Views | CubeViews | None = None,
         share: Share = ALONE,
     ) -> None:
         """`batch` is that of all shares together."""

@@ -96,7 +96,7 @@ def jitter_channels(patches_BCYX: Tensor, amount: float, source: torch.Generator
 
 def jitter_tone(patches_BCYX: Tensor, amount: float, source: torch.Generator, share: Share = ALONE) -> Tensor:
     """Brightness ± `amount`, contrast about mid-grey 1 ± 2 × `amount`."""
-    shape = (len(patches_BCYX) * share.count, 1, 1, 1)
+    shape = (len(patches_BCYX) * share.count, *(1,) * (patches_BCYX.ndim - 1))
     contrast = uniform(shape, 1.0 - 2 * amount, 1.0 + 2 * amount, source)
     shift = uniform(shape, -amount, amount, source)
     contrast, shift = (share.part(drawn).to(patches_BCYX.device) for drawn in (contrast, shift))

@@ -7,8 +7,9 @@ NGFF       *     *      pixel 0 lies at translation, its centre, counted from th
 So translation = origin + (spacing - reference) / 2, where reference is the spacing of the image's finest level: 0 for the
 finest level itself and (2^l - 1) / 2 finest pixels for its l-th halving, as the standard's other writers have it.
 Volumes lie in their scanner's coordinates, where a position is a cell's centre: their reference is 0, so that translation is
-the centre of cell 0 there. Labels and layers keep their image's reference, which puts them in register. Lengths leave as micrometres, and come in as
-whatever unit is stated. Origins that are multiples of 1e-6 um survive the way out and back exactly, spacings always.
+the centre of cell 0 there. Labels and layers keep their image's reference, which puts them in register. Lengths leave as
+micrometres, and come in as whatever unit is stated. Origins that are multiples of 1e-6 um survive the way out and back
+exactly, spacings always.
 """
 
 from __future__ import annotations

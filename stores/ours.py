@@ -18,7 +18,7 @@ STORE = rf"((labels|layers)/zarr\.json|(labels/({'|'.join(LABELS)})/|layers/({'|
 """Keys below slides/<id>.ome.zarr."""
 SAMPLES = rf"((slide|place|patches|codes|(codes|errors)/[a-z0-9-]+)/)?{ARRAY}"
 """Keys below samples.zarr."""
-_COLUMNS = "(_index|row|column|y|x|y_um|x_um|confidence|cluster|slide|site|group)(/(categories|codes))?"
+_COLUMNS = "(_index|plane|row|column|z|y|x|z_um|y_um|x_um|confidence|cluster|slide|site|group)(/(categories|codes))?"
 _NODES = (
     rf"X|layers|obsp|varm|varp|raw|var(/_index)?|obs(/{_COLUMNS})?|obsm(/(spatial|X_umap))?"
     r"|uns(/tile_engine(/(patch_um|stride_um|umap))?)?"

@@ -32,6 +32,7 @@ from ...stores.image import (
     pyramid,
 )
 from ...stores.receipts import Ledger
+from ...stores.scaled import ranges_of
 from ...stores.shard import Codec
 from ...stores.slides.view import read_masked
 from ...stores.source import Source
@@ -41,6 +42,8 @@ from ..tile import Mask
 from ..workers import lanes
 
 SHARD, CHUNK = 2048, 256
+SMALL = 64
+"""Voxels along a chunk of a volume."""
 CONTAINED = 3
 """Levels that a block of pixels contains wholly: 8192, 4096 and 2048 cells, whole shards each."""
 BLOCK = SHARD << (CONTAINED - 1)
@@ -75,7 +78,7 @@ class Cut:
 
 CUTS = {
     "slides": Cut((SHARD, SHARD), (CHUNK, CHUNK), CONTAINED, 256, ((1024, 1024), (256, 256))),
-    "volumes": Cut((256,) * 3, (64,) * 3, 1, 64, ((256,) * 3, (64,) * 3)),
+    "volumes": Cut((256,) * 3, (SMALL,) * 3, 1, 64, ((256,) * 3, (SMALL,) * 3)),
 }
 
 
@@ -291,9 +294,10 @@ class Pyramid:
             begin_groups(path)
             list_labels(path, {*labels_listed(path), "tissue"})
             source: dict[str, Any] = {"finest_spacing": record.finest, "shape": list(record.full)}
+            notes: dict[str, Any] = {"pixels": job.pixels, "source": source}
             if len(target.shape) == 3:
                 source |= {"affine": _affine(job, unit.slide), "part": record.part}
-            notes = {"pixels": job.pixels, "source": source}
+                notes["ranges"] = ranges_of(picture, labels == TISSUE)
             outcome.files += image.finish(name=record.id, reference=reference_of(record.frame), notes=notes)
         cell = math.prod(s * 1e-3 for s in target.spacing)
         outcome.facts[f"tissue_mm{len(target.shape)}"] = round(float((labels == TISSUE).sum()) * cell, 4)

@@ -29,7 +29,8 @@ def embed(
     how: How | None = None,
     **settings: Any,
 ) -> Run:
-    """Embed whole volumes (`volumes`: a folder, a glob, files, a BIDS tree, a CSV), or the tiles of `slides`.
+    """Embed whole volumes (`volumes`: a folder, a glob, files, a BIDS tree, a CSV) or, with `patch`, their tiles; or the
+    tiles of `slides`.
 
     `settings` are those of `engine.settings` (network="arai", label="diagnosis", cv=0 ...). The same call on the same `out`
     goes on where it stopped. Raises a TileEngineError where the whole run cannot go on.
@@ -39,7 +40,9 @@ def embed(
         raise NoInputError("give either volumes or slides: a run is on one kind of images.")
     if slides is not None:
         return begin(KINDS["embed", "slides"], slides, out, how or How(), settings)
-    return begin(KINDS["embed", "volumes"], volumes or "", out, how or How(), settings)
+    return begin(
+        KINDS["tiles" if "patch" in settings else "embed", "volumes"], volumes or "", out, how or How(), settings
+    )
 
 
 def encode(job: Job, specs: Sequence[str]) -> tuple[list[SlideRecord], Array]:

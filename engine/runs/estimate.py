@@ -19,9 +19,9 @@ from ...stores.stage import near, wanted
 from ..child import GoneError, Say, all_of, each
 from ..job import Job
 from ..stages import kind_of
-from .apply import CELLS
-from .convert import BLOCK, CHUNK, image_spec
-from .sample import PER_AREA, PER_SHARD
+from .apply import cells_along
+from .convert import CHUNK, cut_of, image_spec
+from .sample import PER_AREA, PER_SHARD, patch_of
 
 CODE = 128
 """Numbers of an embedding."""
@@ -39,6 +39,8 @@ class Estimate:
     pixels: int
     """At the run's spacing."""
     spacing: float
+    images: str
+    """"slides" or "volumes"."""
     units: dict[str, int]
     tiles: int
     """Cells of the tile grid; only those on tissue are computed."""
@@ -60,8 +62,13 @@ class Estimate:
 
     def text(self) -> str:
         """What is said before work."""
+        seen = (
+            f"{self.slides} slides, {self.pixels / 1e6:,.0f} MPix at {self.spacing:g} um"
+            if self.images == "slides"
+            else f"{self.slides} volumes, {self.pixels / 1e6:,.0f} million voxels"
+        )
         return (
-            f"{self.slides} slides, {self.pixels / 1e6:,.0f} MPix at {self.spacing:g} um; store {self.raw / 1e9:.2f} GB, "
+            f"{seen}; store {self.raw / 1e9:.2f} GB, "
             f"about {self.disk / 1e9:.2f} GB on disk; {self.tiles:,} tiles at most, {self.samples:,} patches to train on "
             f"at most; about {self.memory / 1e6:,.0f} MB a worker"
         )
@@ -73,31 +80,35 @@ def estimate(job: Job) -> Estimate:
 
     specs = [image_spec(job, slide) for slide in job.slides]
     raw = sum(spec.nbytes for spec in specs)
-    ratio = _ratio(job)
-    step, patch = job.settings.step, job.settings.patch
+    flat = job.folder.images == "slides"
+    ratio = _ratio(job) if flat else 1.0
+    step, patch = job.settings.step, math.prod(patch_of(job))
+    bytes_each = 1 if flat else 2
     pixels = sum(r.frame.box.size for r in job.slides.values())
     tiles = sum(_cells(record.shape, step) for record in job.slides.values())
     channels = max(spec.channels or 1 for spec in specs)
-    samples = min(job.settings.samples, budget(max(1, PER_AREA * pixels // patch**2)).patches)
+    samples = min(job.settings.samples, budget(max(1, PER_AREA * pixels // patch)).patches)
     layers = tiles * (2 * CODE + 4 + 3)
-    disk = round(raw * ratio + layers + samples * (channels * patch**2 * ratio + 16 * CODE))
+    disk = round(raw * ratio + layers + samples * (bytes_each * channels * patch * ratio + 16 * CODE))
     units = dict.fromkeys(kind_of(job).stages, 0)
     for record in job.slides.values():
-        units["convert"] += _cells(record.shape, BLOCK) + 1
-        units["apply"] += _cells(record.shape, CELLS * step) + 1
+        units["convert"] += _cells(record.shape, cut_of(job).block[0]) + 1
+        units["apply"] += _cells(record.shape, cells_along(job) * step) + 1
     units |= {"sample": 1 + -(-samples // PER_SHARD), "train": 4, "map": len(job.slides) + 2}
-    memory = 400_000_000 + max(samples * channels * patch**2, (CELLS * step + patch) ** 2 * channels)
+    block = (cells_along(job) * step + job.settings.patch) ** len(patch_of(job))
+    memory = 400_000_000 + bytes_each * channels * max(samples * patch, block)
     return Estimate(
         slides=len(job.slides),
         pixels=pixels,
         spacing=job.spacing,
+        images=job.folder.images,
         units=units,
         tiles=tiles,
         samples=samples,
         raw=raw,
         ratio=round(ratio, 3),
         disk=disk,
-        present=_present(job.folder.out),
+        present=bytes_below(job.folder.out / job.folder.images),
         memory=memory,
     )
 
@@ -139,7 +150,3 @@ def _packed(item: list[Any]) -> tuple[int, int]:
         return 0, 0
     chunk = (len(pixels), *(min(CHUNK, n) for n in box.shape))
     return pixels.nbytes, len(encode(pixels, chunk, Codec(codec)))
-
-
-def _present(out: Path) -> int:
-    return bytes_below(out / "slides")

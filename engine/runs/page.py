@@ -69,7 +69,8 @@ def nearest_patches(job: Job, table: Any) -> dict[int, Array]:
     cluster = table.obs["cluster"].astype(int).to_numpy()
     slide = table.obs["slide"].astype(str).to_numpy()
     halo = (job.settings.patch - job.settings.step) // 2
-    places = np.stack([table.obs["y"], table.obs["x"]], 1) - halo
+    axes = ("y", "x") if job.folder.images == "slides" else ("z", "y", "x")
+    places = np.stack([table.obs[axis] for axis in axes], 1) - halo
     out: dict[int, Array] = {}
     for label in np.unique(cluster):
         members = np.flatnonzero(cluster == label)
@@ -84,7 +85,9 @@ def nearest_patches(job: Job, table: Any) -> dict[int, Array]:
 
 
 def _as_pictures(patches: Array) -> Array:
-    """(n, c, y, x) of any integer type -> uint8 (n, y, x, 3)."""
+    """(n, c, y, x) of any integer type -> uint8 (n, y, x, 3); of cubes the middle axial plane, Anterior up."""
+    if patches.ndim == 5:
+        patches = (patches[:, :, patches.shape[2] // 2, ::-1] >> 8).astype(np.uint8)
     if patches.dtype != np.uint8:
         patches = (patches / max(float(patches.max()), 1.0) * 255).astype(np.uint8)
     colours = patches[:, :3] if patches.shape[1] >= 3 else np.repeat(patches[:, :1], 3, 1)
@@ -127,23 +130,18 @@ def report_page(job: Job, *, counts: Array, legend: Any, made: dict[str, Path]) 
     cautions = list(sections.cautions(counts, best=validity["best"], effective=effective))
     if guards.get("kept", "fine-tuned") != "fine-tuned":
         cautions.append(Caution("Fine-tuning made the clusters collapse.", "The clusters are those from before it."))
+    beside = "{}.geojson for QuPath and density maps lie" if folder.images == "slides" else "density maps lie"
     maps = [
-        Image(folder.map(slide), record.name, f"{slide}.geojson for QuPath and density maps lie beside it in maps/")
+        Image(folder.map(slide), record.name, f"{beside.format(slide)} beside it in maps/")
         for slide, record in job.slides.items()
     ]
-    facts = (
-        ("slides", str(len(job.slides))),
-        ("rejected", str(len(rejected))),
-        ("tissue tiles", f"{int(counts.sum()):,}"),
-        ("clusters", str(len(counts))),
-        ("spacing", f"{job.spacing:g} µm"),
-        ("patch, stride", f"{job.settings.patch}, {job.settings.step} px"),
-    )
+    facts = facts_of(job, tiles=int(counts.sum()), rejected=len(rejected), clusters=len(counts))
+    noun = folder.images[:-1]
     figures = {
         "gallery": ("The patches nearest to each cluster's centre", "What the clusters look like"),
         "umap": ("All tiles laid out by UMAP", "Tiles in the plane"),
     }
-    body = [sections.maps_section(maps)]
+    body = [sections.maps_section(maps, noun=noun)]
     body += [
         Section(heading, figures=(Image(made[key], caption),))
         for key, (caption, heading) in figures.items()
@@ -156,7 +154,7 @@ def report_page(job: Job, *, counts: Array, legend: Any, made: dict[str, Path]) 
         body.append(
             sections.k_section(scores, ranks=ranks_of(validity), recommended=validity["k"], figure=made.get("k"))
         )
-    body.append(sections.slides_section(slide_rows(job, counts), legend=legend))
+    body.append(sections.slides_section(slide_rows(job, counts), legend=legend, noun=folder.images))
     if rejected:
         body.append(sections.rejected_section(rejected))
     body.append(sections.times_section(stage_times(run)))
@@ -171,6 +169,16 @@ def report_page(job: Job, *, counts: Array, legend: Any, made: dict[str, Path]) 
         sections=tuple(body),
         footer=f"tile-engine {run['tile_engine']}. Label images, thumbnails and slide properties were not read or kept.",
     )
+
+
+def facts_of(job: Job, *, tiles: int, rejected: int, clusters: int = 0) -> tuple[tuple[str, str], ...]:
+    """What is worth knowing at a glance."""
+    unit = "px" if job.folder.images == "slides" else "voxels"
+    facts = [(job.folder.images, str(len(job.slides))), ("rejected", str(rejected)), ("tissue tiles", f"{tiles:,}")]
+    if clusters:
+        facts.append(("clusters", str(clusters)))
+    facts.append(("spacing", f"{job.spacing:g} µm"))
+    return (*facts, ("patch, stride", f"{job.settings.patch}, {job.settings.step} {unit}"))
 
 
 def slide_rows(job: Job, counts: Array) -> list[sections.SlideRow]:

@@ -15,9 +15,12 @@ from ..show.geojson import ClusterClass, features, write_geojson
 from ..show.maps import cluster_map, density_map
 from ..show.palette import palette
 from ..show.picture import Cells, Picture
+from ..show.triptych import triptych
 from .apply import clusters_document
 from .convert import overview
 
+FINE = 256
+"""Voxels along a volume that is drawn, at most."""
 LONGEST = 1600
 """Pixels along a map's slide, about."""
 
@@ -35,19 +38,24 @@ class Pictures:
     def execute(self, job: Job, unit: Unit) -> Outcome:
         outcome = Outcome()
         slide, folder, record = unit.slide, job.folder, job.slides[unit.slide]
+        flat = folder.images == "slides"
         with outcome.clock("read"):
-            picture = picture_of(job, slide, longest=LONGEST)
             stored = StoredImage.open(folder.layer(slide, "clusters"))
             labels = stored.read(stored.frames[0].box)[0]
+            if flat:
+                picture, cells = picture_of(job, slide, longest=LONGEST), Cells(labels, stored.frames[0].spacing[0])
+            else:
+                picture, cells = planes_of(job, slide, labels, stored.frames[0])
         shares = _shares(clusters_document(job)["slides"][slide])
         legend = [(i, f"cluster {i}", share) for i, share in enumerate(shares, 1)]
-        cells = Cells(labels, stored.frames[0].spacing[0])
+        head = "Slide" if flat else "Volume"
         with outcome.clock("compute"):
             made = [
-                cluster_map(folder.map(slide), picture, cells, legend=legend, title=record.name),
+                cluster_map(folder.map(slide), picture, cells, legend=legend, title=record.name, heading=head),
                 density_map(folder.map(slide, "density"), picture, cells, legend=legend, title=record.name),
-                write_geojson(folder.out / "maps" / f"{slide}.geojson", polygons(job, slide, labels)),
             ]
+            if flat:
+                made.append(write_geojson(folder.out / "maps" / f"{slide}.geojson", polygons(job, slide, labels)))
         outcome.files += [written(path) for path in made]
         return outcome
 
@@ -78,6 +86,18 @@ def picture_of(job: Job, slide: str, *, longest: int) -> Picture:
         pixels = (np.clip(pixels / top, 0, 1) * 255).astype(np.uint8)
     colours = pixels[:3] if len(pixels) >= 3 else np.repeat(pixels[:1], 3, 0)
     return Picture(np.ascontiguousarray(colours.transpose(1, 2, 0)), float(frame.spacing[0]))
+
+
+def planes_of(job: Job, volume: str, labels: Array, cells: Frame) -> tuple[Picture, Cells]:
+    """Three planes of the volume through the middle of what is in it, with its labels."""
+    image = job.image(volume)
+    level = next((i for i, f in enumerate(image.frames) if max(f.shape) <= FINE), len(image.frames) - 1)
+    frame = image.frames[level]
+    grey = (image.read(frame.box, level)[0] >> 8).astype(np.uint8)
+    found = np.argwhere(labels) if labels.any() else np.argwhere(np.ones(labels.shape, bool))
+    middle = found.mean(0) + 0.5
+    centre = [o + m * s for o, m, s in zip(cells.origin, middle, cells.spacing, strict=True)]
+    return triptych(grey, frame, labels, cells, centre=centre)
 
 
 def _shares(counts: list[int]) -> list[float]:

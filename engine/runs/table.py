@@ -1,4 +1,5 @@
-"""table: one row a tile, as AnnData, with the UMAP of its embeddings; and the clusters' shares per slide as CSV.
+"""table: one row a tile, as AnnData, with the UMAP of its embeddings; and of runs that find clusters their shares per slide
+as CSV.
 
 Up to two million tiles stand in the table; beyond that a sample of them, balanced over slides. The layers are the record.
 """
@@ -17,12 +18,14 @@ from ...stores.tables import write_table
 from ..job import Job, Unit
 from ..run import Outcome
 from ..show.spreadsheet import write_csv
-from .apply import clusters_document
+from .apply import clusters_document, finds_clusters, looked_at
 from .sample import balance
 
 MOST = 2_000_000
 RESERVED = frozenset({"slide", "name", "site", "group", "tiles"})
 """Columns of shares.csv; a CSV's own columns of these names get another."""
+CELL = {"z": "plane", "y": "row", "x": "column"}
+"""What a tile's index along an axis is called."""
 UMAP_SAMPLE = 4_000
 """Tiles that the UMAP is fitted on; all others are placed among them."""
 
@@ -41,27 +44,31 @@ class Table:
         import pandas as pd
 
         outcome = Outcome()
-        document = clusters_document(job)
         slides = list(job.slides)
+        clustered = finds_clusters(job)
         with outcome.clock("read"):
-            wanted = balance([sum(document["slides"][s]) for s in slides], [""] * len(slides), MOST)
+            wanted = balance([looked_at(job, s) for s in slides], [""] * len(slides), MOST)
             parts = [tiles_of(job, s, most=n) for s, n in zip(slides, wanted, strict=True)]
             columns = {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}
             embedding = columns.pop("embedding")
-        counts = [len(p["cluster"]) for p in parts]
+        counts = [len(p["x"]) for p in parts]
         records = [job.slides[s] for s in slides]
         obs = pd.DataFrame(
             {
                 "slide": pd.Categorical(np.repeat(slides, counts), categories=slides),
                 **columns,
-                "cluster": pd.Categorical(columns["cluster"], categories=range(1, len(document["order"]) + 1)),
                 "site": pd.Categorical(np.repeat([r.site for r in records], counts)),
                 "group": pd.Categorical(np.repeat([r.group for r in records], counts)),
             }
         )
-        obs.index = [f"{s}:{y}:{x}" for s, y, x in zip(obs["slide"], columns["row"], columns["column"], strict=True)]
+        if clustered:
+            known = range(1, len(clusters_document(job)["order"]) + 1)
+            obs["cluster"] = pd.Categorical(columns["cluster"], categories=known)
+        axes = patch_axes(job)
+        cells = zip(obs["slide"], *(columns[CELL[axis]] for axis in axes), strict=True)
+        obs.index = [":".join(map(str, cell)) for cell in cells]
         table = anndata.AnnData(X=embedding, obs=obs)
-        table.obsm["spatial"] = np.stack([columns["x_um"], columns["y_um"]], 1)
+        table.obsm["spatial"] = np.stack([columns[f"{axis}_um"] for axis in axes[::-1]], 1)
         method = "none"
         if job.settings.umap and len(embedding) > 2:
             with outcome.clock("compute"):
@@ -73,36 +80,41 @@ class Table:
         }
         with outcome.clock("write"):
             outcome.files += write_table(job.folder.table, table)
-            outcome.files.append(write_shares(job, document))
+            if clustered:
+                outcome.files.append(write_shares(job, clusters_document(job)))
         outcome.facts.update(tiles=len(obs), umap=method)
         return outcome
 
 
+def patch_axes(job: Job) -> tuple[str, ...]:
+    return next(iter(job.slides.values())).frame.axes
+
+
 def tiles_of(job: Job, slide: str, *, most: int) -> dict[str, Array]:
-    """Columns of one slide's tiles: row and column on the tile grid, centre in um, cluster, confidence, embedding."""
+    """Columns of one slide's tiles: cell on the tile grid, first pixel of the cell, centre in um, cluster, confidence,
+    embedding."""
     folder, record = job.folder, job.slides[slide]
-    labels = StoredImage.open(folder.layer(slide, "clusters"))
-    frame = labels.frames[0]
-    cluster = labels.read(frame.box)[0]
-    row, column = np.nonzero(cluster)
-    if len(row) > most:
+    stored = StoredImage.open(folder.layer(slide, "embedding"))
+    frame = stored.frames[0]
+    embedding = stored.read(frame.box)
+    clustered = finds_clusters(job)
+    cluster = StoredImage.open(folder.layer(slide, "clusters")).read(frame.box)[0] if clustered else None
+    at: tuple[Array, ...] = np.nonzero(
+        embedding.any(0) if cluster is None else cluster
+    )  # no network gives zeros throughout
+    if len(at[0]) > most:
         generator = np.random.default_rng([job.settings.seed, 2, list(job.slides).index(slide)])
-        chosen = np.sort(generator.choice(len(row), most, replace=False))
-        row, column = row[chosen], column[chosen]
-    confidence = StoredImage.open(folder.layer(slide, "confidence")).read(frame.box)[0]
-    embedding = StoredImage.open(folder.layer(slide, "embedding")).read(frame.box)
-    step = job.settings.step
-    return {
-        "row": row.astype(np.int32),
-        "column": column.astype(np.int32),
-        "y": (row * step).astype(np.int64),
-        "x": (column * step).astype(np.int64),
-        "y_um": record.origin[0] + (row + 0.5) * frame.spacing[0],
-        "x_um": record.origin[1] + (column + 0.5) * frame.spacing[1],
-        "cluster": cluster[row, column].astype(np.int32),
-        "confidence": confidence[row, column],
-        "embedding": np.ascontiguousarray(embedding[:, row, column].T),
-    }
+        chosen = np.sort(generator.choice(len(at[0]), most, replace=False))
+        at = tuple(index[chosen] for index in at)
+    step, axes = job.settings.step, frame.axes
+    columns: dict[str, Array] = {CELL[axis]: i.astype(np.int32) for axis, i in zip(axes, at, strict=True)}
+    columns |= {axis: (i * step).astype(np.int64) for axis, i in zip(axes, at, strict=True)}
+    for n, axis in enumerate(axes):
+        columns[f"{axis}_um"] = record.origin[n] + (at[n] + 0.5) * frame.spacing[n]
+    if cluster is not None:
+        confidence = StoredImage.open(folder.layer(slide, "confidence")).read(frame.box)[0]
+        columns |= {"cluster": cluster[at].astype(np.int32), "confidence": confidence[at]}
+    return columns | {"embedding": np.ascontiguousarray(np.moveaxis(embedding, 0, -1)[at])}
 
 
 def umap_of(job: Job, embedding: Array, counts: list[int]) -> tuple[Array, str]:

@@ -21,7 +21,9 @@ from ..run import Outcome
 from .sample import PER_SHARD
 
 if TYPE_CHECKING:
+    from ...models.cube_views import CubeViews
     from ...models.share import Share
+    from ...models.views import Views
     from ..training import Aside
 
 CODES_BATCH = 64
@@ -61,7 +63,6 @@ class TrainAutoencoder(_Ganged):
         from ...models.autoencoder import Autoencoder
         from ...models.reconstruction import Reconstruction
         from ...models.seeds import generator
-        from ...models.views import Views
         from ..training import fit
 
         outcome = Outcome()
@@ -70,14 +71,15 @@ class TrainAutoencoder(_Ganged):
         plan = budget_of(job, len(patches))
         with outcome.clock("compute"):
             source = generator(job.settings.seed, "autoencoder")
-            network = Autoencoder(channels=patches.shape[1], patch=job.settings.patch, source=source).to(device_of(job))
+            axes = patches.ndim - 2
+            network = Autoencoder(patches.shape[1], job.settings.patch, source=source, axes=axes).to(device_of(job))
             phase = Reconstruction(
                 network,
                 patches,
                 plan.reconstruction,
                 plan.batch,
                 seed=job.settings.seed,
-                views=Views(strength=job.settings.jitter),
+                views=views_of(job),
                 share=share,
             )
             aside = aside_of(job, self.name)
@@ -102,7 +104,6 @@ class Codes(_OneUnit):
         import torch
 
         from ...models.codes import encode_views
-        from ...models.views import Views
 
         outcome = Outcome()
         with outcome.clock("read"):
@@ -111,9 +112,7 @@ class Codes(_OneUnit):
         with outcome.clock("compute"):
             torch.set_num_threads(job.settings.threads)
             views = budget_of(job, len(patches)).views
-            codes_VNF = encode_views(
-                network, patches, views, job.settings.seed, CODES_BATCH, Views(strength=job.settings.jitter)
-            ).numpy()
+            codes_VNF = encode_views(network, patches, views, job.settings.seed, CODES_BATCH, views_of(job)).numpy()
         with outcome.clock("write"):
             spec = codes_spec(codes_VNF.shape)
             array = StoredArray.create(job.folder.samples / "codes", spec)
@@ -201,7 +200,6 @@ class Tune(_Ganged):
         from ...models.clusterer import Clusterer
         from ...models.finetune import FineTune
         from ...models.heads import ClusterHead
-        from ...models.views import Views
         from ..training import fit
 
         outcome = Outcome()
@@ -214,8 +212,7 @@ class Tune(_Ganged):
         with outcome.clock("compute"):
             clusterer = Clusterer(load_autoencoder(job), head).to(device_of(job))
             steps = budget_of(job, len(patches)).fine_tune
-            views = Views(strength=settings.jitter)
-            phase = FineTune(clusterer, patches, steps, settings.objective, settings.seed, views, share)
+            phase = FineTune(clusterer, patches, steps, settings.objective, settings.seed, views_of(job), share)
             aside, beacon = aside_of(job, self.name), Beacon(job.folder.out)
             torch.set_num_threads(settings.threads)  # what is measured is part of the record, and threads of its digits
             if share.rank > 0:  # the guards are the first rank's business
@@ -255,6 +252,15 @@ def device_of(job: Job) -> Any:
     return begin(job.settings.device)
 
 
+def views_of(job: Job) -> Views | CubeViews:
+    """What views of patches differ in."""
+    from ...models.cube_views import CubeViews
+    from ...models.views import Views
+
+    kind = Views if job.folder.images == "slides" else CubeViews
+    return kind(strength=job.settings.jitter)
+
+
 def budget_of(job: Job, patches: int) -> Any:
     from ...models.budget import budget
 
@@ -271,13 +277,15 @@ def load_autoencoder(job: Job) -> Any:
     return network
 
 
-def load_clusterer(path: Path, sha256: str) -> Any:
-    """The trained network, ready to be applied. Raises CorruptError where the file is not the one that was trained."""
+def load_network(path: Path, sha256: str) -> Any:
+    """The trained network, ready to be applied: a clusterer, or an autoencoder. Raises CorruptError where the file is not the
+    one that was trained."""
     from ...models import checkpoint
+    from ...models.autoencoder import Autoencoder
     from ...models.clusterer import Clusterer
 
     tensors, recipe = checkpoint.load(path, sha256)
-    network = Clusterer.from_recipe(recipe)
+    network = Clusterer.from_recipe(recipe) if "head" in recipe else Autoencoder(**recipe)
     checkpoint.fill(network, tensors, path)
     return network.eval()
 

@@ -34,9 +34,11 @@ PANEL = 1100
 """Dots of a panel's longer side at most."""
 
 
-def cluster_map(path: Path, picture: Picture, cells: Cells, *, legend: Legend, title: str) -> Path:
+def cluster_map(
+    path: Path, picture: Picture, cells: Cells, *, legend: Legend, title: str, heading: str = "Slide"
+) -> Path:
     """Write the slide beside the slide coloured by cluster, as PNG, with legend and scale bar."""
-    return save(cluster_figure(picture, cells, legend=legend, title=title), path)
+    return save(cluster_figure(picture, cells, legend=legend, title=title, heading=heading), path)
 
 
 def density_map(path: Path, picture: Picture, cells: Cells, *, legend: Legend, title: str) -> Path:
@@ -52,7 +54,7 @@ def coloured(picture: Picture, cells: Cells) -> Array:
     for label in np.unique(labels[labels > 0]):
         tints[label] = np.asarray(colour(int(label)), np.float32) / 255
     # multiplied, so that nuclei stay dark and glass keeps the pure colour; unlabelled parts recede
-    shade = np.where(labels > 0, 0.58 + 0.42 * grey, 0.45 + 0.55 * grey)
+    shade = np.where(labels > 0, 0.58 + 0.42 * grey, 0.7 * grey if picture.dark else 0.45 + 0.55 * grey)
     lit = tints[labels] * shade[..., None] + 0.06 * (labels > 0)[..., None] * grey[..., None]
     return np.asarray((np.clip(lit, 0, 1) * 255).round(), np.uint8)
 
@@ -79,7 +81,7 @@ def scale_length(limit: float) -> tuple[float, str]:
 
 
 @house_style()
-def cluster_figure(picture: Picture, cells: Cells, *, legend: Legend, title: str) -> Figure:
+def cluster_figure(picture: Picture, cells: Cells, *, legend: Legend, title: str, heading: str = "Slide") -> Figure:
     """The figure of `cluster_map`; its axes carry the gids slide, clusters, scale and legend."""
     shown = picture.fitted(PANEL)
     height, width = (n / DPI for n in shown.rgb.shape[:2])
@@ -96,7 +98,7 @@ def cluster_figure(picture: Picture, cells: Cells, *, legend: Legend, title: str
     )
 
     second = (MARGIN, top + HEADING + height + GAP / 3) if stacked else (MARGIN + slot + GAP, top)
-    for (left, edge), rgb, name in (((MARGIN, top), shown.rgb, "Slide"), (second, coloured(shown, cells), "Clusters")):
+    for (left, edge), rgb, name in (((MARGIN, top), shown.rgb, heading), (second, coloured(shown, cells), "Clusters")):
         write_inches(figure, left, edge + 0.03, name, fontsize=10.5, color=QUIET)
         axes = panel(figure, left, edge + HEADING, (width, height))
         axes.imshow(rgb, interpolation="nearest", aspect="auto")
@@ -179,7 +181,8 @@ def _tinted(picture: Picture, cells: Cells, colours: Array) -> Array:
     """The colours where there is tissue, shaded by the slide a little; pale grey slide elsewhere."""
     grey = _grey(picture)[..., None]
     on_tissue = (cells.over(picture) > 0)[..., None]
-    lit = np.where(on_tissue, colours[..., :3] * (0.86 + 0.14 * grey), 0.72 + 0.28 * grey)
+    around = 0.7 * grey if picture.dark else 0.72 + 0.28 * grey
+    lit = np.where(on_tissue, colours[..., :3] * (0.86 + 0.14 * grey), around)
     return np.asarray((np.clip(lit, 0, 1) * 255).round(), np.uint8)
 
 

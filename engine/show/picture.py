@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,6 +18,8 @@ class Picture:
     """uint8 (y, x, 3)."""
     spacing: float
     """Micrometres a pixel."""
+    dark: bool = False
+    """Whether what holds nothing is black, as in a scan, not white, as glass is."""
 
     def __post_init__(self) -> None:
         if self.rgb.ndim != 3 or self.rgb.shape[2] != 3 or self.rgb.dtype != np.uint8 or 0 in self.rgb.shape:
@@ -38,7 +40,8 @@ class Picture:
         longest = max(self.rgb.shape[:2])
         if longest <= long_side:
             factor = long_side // longest
-            return Picture(self.rgb.repeat(factor, axis=0).repeat(factor, axis=1), self.spacing / factor)
+            rgb = self.rgb.repeat(factor, axis=0).repeat(factor, axis=1)
+            return replace(self, rgb=rgb, spacing=self.spacing / factor)
         return self.shrunk(math.ceil(longest / long_side))
 
     def shrunk(self, factor: int) -> Picture:
@@ -50,7 +53,8 @@ class Picture:
         for dy in range(by):
             for dx in range(bx):
                 total += self.rgb[dy : rows * by : by, dx : columns * bx : bx]
-        return Picture(((total + by * bx // 2) // (by * bx)).astype(np.uint8), self.spacing * factor)
+        rgb = ((total + by * bx // 2) // (by * bx)).astype(np.uint8)
+        return replace(self, rgb=rgb, spacing=self.spacing * factor)
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,8 @@ def gallery(path: Path, patches: Mapping[int, Array], *, legend: Legend, spacing
     side, gap, head = 0.86, 0.05, 1.75
     width = head + count * (side + gap) + 2 * MARGIN
     figure = new_figure(max(width, 6), MARGIN + TITLE + max(1, len(rows)) * (side + 0.14) + MARGIN)
-    across = f" · each {rows[0][1].shape[2] * spacing:.0f} µm wide" if rows and spacing else ""
+    wide = rows[0][1].shape[2] * spacing if rows and spacing else 0.0
+    across = f" · each {f'{wide:.0f} µm' if wide < 1000 else f'{wide / 1000:.3g} mm'} wide" if wide else ""
     write_inches(figure, MARGIN, MARGIN - 0.05, "Patches nearest each centre" + across, fontsize=13, weight="bold")
     for r, ((label, name, share), stack) in enumerate(rows):
         top = MARGIN + TITLE + r * (side + 0.14)
@@ -78,17 +79,20 @@ def umap_plot(path: Path, points: Points, *, legend: Legend = (), limit: int = 2
 def umap_figure(points: Points, *, legend: Legend = (), total: int | None = None) -> Figure:
     """The figure of `umap_plot`, all points given."""
     side, top = 5.2, MARGIN + TITLE + 0.3
-    figure = new_figure(2 * MARGIN + 2 * side + 0.4 + 2.1, top + side + MARGIN)
+    clustered = bool((points.cluster > 0).any())
+    wide = (1 + clustered) * (side + 0.4) - 0.4
+    figure = new_figure(2 * MARGIN + wide + 2.1, top + side + MARGIN)
     drawn = len(points.xy)
     note = f"{drawn:,} tiles" + (f" of {total:,}" if total and total > drawn else "")
     write_inches(figure, MARGIN, MARGIN - 0.05, "UMAP of the tiles' embeddings", fontsize=13, weight="bold")
-    write_inches(figure, 2 * MARGIN + 2 * side + 0.1, MARGIN, note, ha="right", fontsize=9, color=QUIET)
+    write_inches(figure, 2 * MARGIN + wide - 0.3, MARGIN, note, ha="right", fontsize=9, color=QUIET)
     by_slide = _slide_colours(len(points.slide_names))
     tints = {label: np.array(colour(label)) / 255 for label in map(int, np.unique(points.cluster)) if label > 0}
     cluster_rgb = np.array([tints.get(int(c), (0.8, 0.8, 0.8)) for c in points.cluster]).reshape(-1, 3)
     slide_rgb = by_slide[points.slide] if drawn else np.zeros((0, 3))
     size = float(np.clip(30_000 / max(drawn, 1), 0.35, 14))
-    for i, (name, rgb) in enumerate((("by cluster", cluster_rgb), ("by slide", slide_rgb))):
+    panels = (("by cluster", cluster_rgb), ("by slide", slide_rgb))
+    for i, (name, rgb) in enumerate(panels if clustered else panels[1:]):
         left = MARGIN + i * (side + 0.4)
         write_inches(figure, left, top - 0.27, name, fontsize=10.5, color=QUIET)
         axes = panel(figure, left, top, (side, side))
@@ -96,10 +100,10 @@ def umap_figure(points: Points, *, legend: Legend = (), total: int | None = None
         axes.set(xticks=[], yticks=[], gid=f"umap-{name.split()[-1]}")
         axes.set_aspect("equal", adjustable="datalim")
         axes.spines[:].set(visible=True, color=RULE)
-        if i == 0:
+        if clustered and i == 0:
             for label in tints:
                 _number(axes, np.median(points.xy[points.cluster == label], axis=0), label)
-    _slide_key(figure, (MARGIN + 2 * side + 0.6, top + 0.05), names=points.slide_names, rgb=by_slide)
+    _slide_key(figure, (MARGIN + wide + 0.2, top + 0.05), names=points.slide_names, rgb=by_slide)
     return figure
 
 

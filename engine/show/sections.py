@@ -27,7 +27,7 @@ class SlideRow:
     spacing: float
     """Micrometres a pixel."""
     shape: tuple[int, ...]
-    """Pixels along y and x."""
+    """Pixels along y and x, or z, y and x."""
     tissue: float
     """Part of the slide that is tissue, 0 to 1."""
     tiles: int
@@ -47,20 +47,18 @@ class StageTime:
     wall: float
 
 
-def maps_section(images: Sequence[Image], *, heading: str = "Maps") -> Section:
+def maps_section(images: Sequence[Image], *, heading: str = "Maps", noun: str = "slide") -> Section:
     """The slides' maps: what a reader looks for first."""
-    text = (
-        "Each slide beside itself coloured by cluster: one colour is the same cluster on every slide. Click to enlarge."
-    )
+    text = f"Each {noun} beside itself coloured by cluster: one colour is the same cluster on every {noun}. Click to enlarge."
     return Section(heading, (text,), figures=tuple(images))
 
 
-def slides_section(rows: Sequence[SlideRow], *, legend: Legend = ()) -> Section:
-    """Every slide that was used."""
+def slides_section(rows: Sequence[SlideRow], *, legend: Legend = (), noun: str = "slides") -> Section:
+    """Every slide (or volume, by `noun`) that was used."""
     columns = [
-        Column("Slide"),
+        Column(noun[:-1].capitalize()),
         Column("Spacing, µm", "number"),
-        Column("Width × height, px", "number"),
+        Column("Width × height, px" if noun == "slides" else "x × y × z, voxels", "number"),
         Column("Tissue", "share"),
         Column("Tiles", "number"),
         *(Column(str(label), "share", colour(label)) for label, _, _ in legend),
@@ -70,7 +68,7 @@ def slides_section(rows: Sequence[SlideRow], *, legend: Legend = ()) -> Section:
         (
             r.name,
             r.spacing,
-            f"{r.shape[1]:,} × {r.shape[0]:,}",
+            " × ".join(f"{n:,}" for n in r.shape[::-1]),
             r.tissue,
             r.tiles,
             *_padded(r.shares, len(legend)),
@@ -78,7 +76,7 @@ def slides_section(rows: Sequence[SlideRow], *, legend: Legend = ()) -> Section:
         )
         for r in rows
     ]
-    return Section("Slides", tables=(Table(tuple(columns), tuple(cells)),))
+    return Section(noun.capitalize(), tables=(Table(tuple(columns), tuple(cells)),))
 
 
 def rejected_section(rows: Sequence[tuple[str, str, str]]) -> Section:

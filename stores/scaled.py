@@ -1,0 +1,70 @@
+"""Scaled: a volume as networks see it, its robust range as the whole of uint16; stores keep the values themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .frame import Array, Box, Frame
+from .source import Source
+
+TOP = 65535
+"""What the upper end of the range becomes; the lower one becomes 0."""
+TAILS = (0.5, 99.5)
+"""Percentiles that are the ends of a volume's range: single bright vessels must not decide it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scaled:
+    """A `Source` whose channels are brought from their ranges to uint16; what lies outside them is clipped."""
+
+    source: Source
+    ranges: Sequence[Sequence[float]]
+    """(low, high) of every channel."""
+
+    @property
+    def frames(self) -> tuple[Frame, ...]:
+        return self.source.frames
+
+    @property
+    def channels(self) -> int:
+        return self.source.channels
+
+    @property
+    def dtype(self) -> str:
+        return "uint16"
+
+    @property
+    def background(self) -> int:
+        return 0
+
+    @property
+    def tiles(self) -> tuple[tuple[int, ...], ...]:
+        """Cells of a chunk of each level."""
+        return tuple((64,) * len(frame.shape) for frame in self.source.frames)
+
+    def read(self, box: Box, level: int = 0) -> Array:
+        """As the source, scaled: (channel, *box.shape)."""
+        values = self.source.read(box, level).astype(np.float32)
+        for channel, (low, high) in zip(values, self.ranges, strict=True):
+            channel -= low
+            channel *= TOP / (high - low)
+        return np.asarray(np.clip(np.rint(values, out=values), 0, TOP), np.uint16)
+
+
+def ranges_of(values: Array, inside: Array) -> list[list[float]]:
+    """(low, high) of every channel of (channel, *axes) where `inside` is true: percentiles, or all where they are one.
+
+    >>> ranges_of(np.arange(201.0)[None], np.ones(201, bool))
+    [[1.0, 199.0]]
+    """
+    found = []
+    for channel in values:
+        seen = channel[inside] if inside.any() else channel.ravel()
+        low, high = (float(v) for v in np.percentile(seen, TAILS))
+        if not low < high:
+            low, high = float(channel.min()), float(channel.max())
+        found.append([low, high if high > low else low + 1.0])
+    return found

@@ -15,6 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -47,7 +48,7 @@ class Layout:
     """Quarter turns that the piece of tissue was laid down with."""
 
 
-SETTINGS: dict[str, object] = {"patch": 64, "stride": 32, "k": (4, 8), "samples": 3000}
+SETTINGS: dict[str, Any] = {"patch": 64, "stride": 32, "k": (4, 8), "samples": 3000}
 """Settings of the demo's run: patches and steps small enough that its small slides' maps show structure."""
 
 

@@ -77,14 +77,14 @@ def network(fitted: Part, test: Part, objective: Objective, *, seed: int, steps:
     """Figures of a network trained on `fitted`."""
     start, side = time.monotonic(), fitted.volumes.shape[-1]
     net = CAE3D((side, side, side), widths=WIDTHS, code=CODE, source=generator(seed, "first weights"))
+    net.mixed_precision = True
     views = VolumeViews(shift=2, turn=10, scale=0.05, mirror=True, brightness=0.0, noise=0.0)
     task = Task(objective, labels=fitted.classes)
     phase = Embedding(net, fitted.volumes, steps, 48, task=task, seed=seed, views=views)
-    with torch.autocast("cpu", torch.bfloat16):
-        train(phase)
+    train(phase)
     codes = [codes_of(net, part.volumes, 64) for part in (fitted, test)]
     found = judged((fitted, codes[0]), (test, codes[1]), squared_errors(net, test.volumes, 64))
-    show(f"  seed {seed}, {time.monotonic() - start:.0f} s", [found])
+    show(f"  {objective.kind[:5]} {seed}, {time.monotonic() - start:.0f} s", [found])
     return found
 
 
@@ -108,7 +108,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--side", type=int, default=32, choices=(16, 32, 64), help="voxels a side")
-    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--choose", action="store_true", help="judge on a quarter of the training part instead")
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -120,9 +120,13 @@ def main() -> None:
     print(f"{'':<20}" + "".join(f"{name:>18}" for name in SHOWN))
     for name, figures in baselines(fitted, test).items():
         show(name, [figures])
-    for name, objective in {"plain": Objective(), "metric": Objective("prototypes")}.items():
-        rows = [network(fitted, test, objective, seed=seed, steps=args.steps) for seed in range(args.seeds)]
-        show(name, rows)
+    objectives = {"plain": Objective(), "metric": Objective("prototypes")}
+    rows: dict[str, list[dict[str, float]]] = {name: [] for name in objectives}
+    for seed in range(args.seeds):
+        for name, objective in objectives.items():
+            rows[name].append(network(fitted, test, objective, seed=seed, steps=args.steps))
+    for name, found in rows.items():
+        show(name, found)
 
 
 if __name__ == "__main__":

@@ -61,6 +61,8 @@ class CAE3D(nn.Module):
         self.shape, self.channels, self.maps = shape, channels, maps
         self.checkpointing = False
         """Compute blocks again on the way back rather than keep them: slower, and a fraction of the memory."""
+        self.mixed_precision = False
+        """Convolutions in bfloat16: set here, not by an autocast around a training: that keeps its first copies of weights."""
         make = _pooled if maps else _strided
         self.encoder, self.decoder = make(channels, tuple(widths), maps)
         flat = (maps or widths[-1]) * prod(self.bottom)
@@ -93,10 +95,11 @@ class CAE3D(nn.Module):
         return dict(self._recipe)
 
     def _through(self, blocks: nn.Sequential, deep: Tensor) -> Tensor:
-        for block in blocks:
-            again = self.checkpointing and torch.is_grad_enabled()
-            deep = checkpoint(block, deep, use_reentrant=False) if again else block(deep)
-        return deep
+        again = self.checkpointing and torch.is_grad_enabled()
+        with torch.autocast(deep.device.type, torch.bfloat16, enabled=self.mixed_precision):
+            for block in blocks:
+                deep = checkpoint(block, deep, use_reentrant=False) if again else block(deep)
+        return deep.float()
 
 
 def halved(shape: Shape, times: int) -> Shape:

@@ -35,7 +35,9 @@ Array = npt.NDArray[Any]
 Kind = Literal["reconstruction", "prototypes", "triplet", "contrastive", "proxy"]
 KINDS: tuple[Kind, ...] = ("reconstruction", "prototypes", "triplet", "contrastive", "proxy")
 RATE = 3e-3
-"""Learning rate."""
+"""Learning rate, ..."""
+WARMUP = 60
+"""... which these steps lead up to (a tenth of all at most): from its full height the first steps end in dead units."""
 DECAY = 0.05
 """Of the weights, where classes are known: else a network learns single cases by heart."""
 
@@ -176,7 +178,7 @@ class Embedding:
             trained["heads"] = (heads, 10 * RATE)
             both = nn.ModuleList([network, heads])
         self._losses = share.join(Computed(both, self._compute))
-        self._adam = Adam(trained, steps, decay=DECAY if learns else 0.0)
+        self._adam = Adam(trained, steps, warmup=WARMUP, decay=DECAY if learns else 0.0)
 
     def step(self, index: int) -> dict[str, float]:
         draw, batch = generator(self._seed, self.name, index), self._batches[index]
@@ -202,13 +204,11 @@ class Embedding:
             features_BG = features_BG * kept_BG / (1.0 - self._dropout)
         codes_BF = self.network.to_code(features_BG)
         again_BCZYX = self.network.decode(codes_BF)
-        terms = {"reconstruction": nn.functional.mse_loss(again_BCZYX.float(), view_BCZYX)}
-        codes_BF = self._share.gather(codes_BF.float())
-        with torch.autocast(self._device.type, enabled=False):
-            # distances are differences of large numbers: whoever trains in bfloat16 has them in float32 all the same
-            terms |= self._metric(codes_BF, classes_B, draw)
-            if self._heads.site is not None:
-                terms["site"] = losses.site_loss(self._heads.site, codes_BF, sites_B)
+        terms = {"reconstruction": nn.functional.mse_loss(again_BCZYX, view_BCZYX)}
+        codes_BF = self._share.gather(codes_BF)
+        terms |= self._metric(codes_BF, classes_B, draw)
+        if self._heads.site is not None:
+            terms["site"] = losses.site_loss(self._heads.site, codes_BF, sites_B)
         return terms
 
     def _metric(self, codes_BF: Tensor, classes_B: Tensor, draw: torch.Generator) -> dict[str, Tensor]:

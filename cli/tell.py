@@ -32,9 +32,9 @@ def print_result(run: Run, *, as_json: bool) -> int:
     else:
         print(f"done so far: {run.out}")
     if rejected:
-        print(f"{len(rejected)} slides were rejected: {run.out / 'rejected.json'}", file=sys.stderr)
+        print(f"{len(rejected)} {run.of} were rejected: {run.out / 'rejected.json'}", file=sys.stderr)
     if quarantined:
-        print(f"tiles of {len(quarantined)} slides were quarantined: {run.out / 'quarantined.json'}", file=sys.stderr)
+        print(f"tiles of {len(quarantined)} {run.of} were quarantined: {run.out / 'quarantined.json'}", file=sys.stderr)
     return status
 
 

@@ -67,6 +67,12 @@ class EmbedSettings(Common):
             )
         if (self.align != "none") != bool(self.template):
             raise ValueError("align and template go together: what volumes are aligned to, and by which transform")
+        multiple = 1 << self.steps_down
+        if self.shape and any(n % multiple or n < 2 * multiple for n in self.shape):
+            raise ValueError(
+                f"shape: {self.network} halves volumes {self.steps_down} times, so sides are multiples of {multiple}, "
+                f"{2 * multiple} at least; got {','.join(map(str, self.shape))}"
+            )
         if self.cv == 1:
             raise ValueError("cv: folds are 2 at least, or 0 for no evaluation")
         return self
@@ -78,8 +84,9 @@ class EmbedSettings(Common):
 
     @property
     def steps_down(self) -> int:
-        """Halvings of the deepest network: sides are multiples of 2 to this power."""
-        return 5 if self.network == "arai" else 4
+        """Halvings of the deepest network: sides are multiples of 2 to this power, two of them at least."""
+        blocks = {"onga": 4, "arai": 5}
+        return max(blocks.get(name) or int(name.removeprefix("yamaguchi-")[0]) for name in self.networks)
 
     def grid(self, shapes: Collection[tuple[int, ...]]) -> tuple[tuple[int, ...], tuple[float, ...] | None]:
         """Shape (z, y, x) that the network sees of volumes of these shapes, and its spacing in micrometres; None: each
@@ -87,7 +94,7 @@ class EmbedSettings(Common):
         found = next(iter(shapes))
         if len(set(shapes)) == 1 and max(found) <= SMALL and self.voxel is None:
             multiple = 1 << self.steps_down
-            return self.shape or tuple(-(-n // multiple) * multiple for n in found), None
+            return self.shape or tuple(max(2 * multiple, -(-n // multiple) * multiple) for n in found), None
         shape = self.shape or SHAPES.get(self.network, SHAPES["onga"])
         voxel = self.voxel or VOXELS.get(self.network, VOXELS["onga"]) * max(
             a / b for a, b in zip(SHAPES.get(self.network, SHAPES["onga"]), shape, strict=True)

@@ -45,6 +45,11 @@ class Run:
         return str(self._folder.read("run")["status"])
 
     @property
+    def of(self) -> str:
+        """What the run is on: `slides` or `volumes`."""
+        return self._folder.images
+
+    @property
     def slides(self) -> list[str]:
         """Ids of the slides in use."""
         return list(self._job.slides)

@@ -211,7 +211,7 @@ def _said(found: dict[str, Any]) -> tuple[str, ...]:
 
 def _tables(job: Job, found: dict[str, Any]) -> Iterator[Table]:
     methods = found["methods"]
-    names = [*job.settings.networks, *(n for n in (COMPONENTS, RAW) if n in methods)]
+    names = [n for n in (*job.settings.networks, COMPONENTS, RAW) if n in methods]
     figures = list(dict.fromkeys(f for n in names for f in methods[n]))
     columns = (Column("figure"), *(Column(n) for n in names))
     rows = [(figure, *(_shown(methods[n].get(figure)) for n in names)) for figure in figures]

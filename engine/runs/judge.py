@@ -56,7 +56,9 @@ def evaluation(job: Job) -> dict[str, Any]:
     held = Volumes(job)
     for fold, (train, test) in judged.items():
         for method, made in _methods(job, held, fold, train).items():
-            for figure, value in _figures(job, made, train, test, alike=fold == WHOLE):
+            if method != RAW:
+                rows.setdefault(method, {}).setdefault("rmse %", []).append(100 * float(np.sqrt(made[1][test].mean())))
+            for figure, value in _figures(job, method, made[0], (train, test)):
                 rows.setdefault(method, {}).setdefault(figure, []).append(value)
             for column, guess in () if method == RAW else _probes(job, made[0], train, test):
                 guesses.setdefault((method, column), np.full(len(job.slides), np.nan))[test] = guess
@@ -78,6 +80,8 @@ def _methods(job: Job, held: Volumes, fold: str, train: Array) -> dict[str, tupl
     from ...models.components import Components
 
     made = {network: (codes(job, network, fold), errors(job, network, fold)) for network in job.settings.networks}
+    if len(train) < 2:
+        return made
     whole, length = Components(_Rows(held, train), len(train) - 1).read(held)
     cells = np.prod(held[np.zeros(1, np.int64)].shape)
     size = min(job.settings.code, whole.shape[1])
@@ -99,24 +103,21 @@ class _Rows:
         return self._held[self._rows[index]]
 
 
-def _figures(
-    job: Job, made: tuple[Array, Array], train: Array, test: Array, *, alike: bool
-) -> Iterator[tuple[str, float]]:
+def _figures(job: Job, method: str, found: Array, rows: tuple[Array, Array]) -> Iterator[tuple[str, float]]:
+    """Of codes of all volumes, those of the first rows being known and those of the second ones asked about."""
     from ...models.agreement import kmeans_agreement
     from ...models.cases import Cases
     from ...models.retrieval import retrieval
 
-    what, raw = known(job), not made[1].any()
-    if not raw:
-        yield "rmse %", 100 * float(np.sqrt(made[1][test].mean()))
-    cases = Cases(made[0], what.labels, what.subjects)
-    seen, unseen = cases[train], cases[test]
+    what = known(job)
+    cases = Cases(found, what.labels, what.subjects)
+    seen, unseen = cases[rows[0]], cases[rows[1]]
     if len(np.unique(seen.classes[seen.classes >= 0])) < 2 or not (unseen.classes >= 0).any():
         return
-    for name, spread in ({} if raw else kmeans_agreement(seen, unseen)).items():
+    for name, spread in ({} if method == RAW else kmeans_agreement(seen, unseen)).items():
         yield f"k-means {name.replace('_', ' ')}", spread.mean
-    found = retrieval(cases, cases) if alike else retrieval(seen, unseen)
-    for name, value in found.items():
+    alike = len(rows[0]) == len(cases)
+    for name, value in (retrieval(cases, cases) if alike else retrieval(seen, unseen)).items():
         yield name.replace("_", " "), value
 
 

@@ -141,3 +141,40 @@ def test_what_was_written_is_sound_and_can_be_mended(done: Path, mini: Any) -> N
     assert mini.cli("verify", done).returncode == 7
     assert mini.cli("repair", done, "--cluster", "none").returncode in (0, 3)
     assert model.read_bytes() == whole
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--shape", "30,32,32"), "multiples of 16"),
+        (("--shape", "32"), "three sides"),
+        (("--network", "resnet"), "yamaguchi-3x16"),
+        (("--align", "rigid"), "template"),
+        (("--cv", "1"), "folds"),
+    ],
+)
+def test_settings_that_cannot_work_stop_before_any_work(
+    cohort: SimpleNamespace, mini: Any, tmp_path: Path, words: tuple[str, ...], said: str
+) -> None:
+    told = mini.cli("run", "embed", "--volumes", cohort.list, "--out", tmp_path / "out", *words)
+    assert told.returncode == 2 and said in told.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("folder", "status", "used"),
+    [("bad/nibabel", 3, 4), ("bad/dicom", 3, 1), ("bad/msd-hippocampus-dirty", 0, 3)],
+)
+def test_every_bad_file_is_accounted_for(
+    data: Path, mini: Any, tmp_path: Path, folder: str, status: int, used: int
+) -> None:
+    out = tmp_path / "out"
+    words = ["--shape", "32,32,32", "--voxel", "6", *SETTINGS, "--cv", "0"]
+    told = mini.cli("run", "embed", "--volumes", data / folder, "--out", out, *words)
+    assert told.returncode == status, told.stderr
+    run = tile_engine.open_run(out)
+    assert len(run.slides) == len(run.volumes) == used
+    assert all(r["code"].startswith("E_") and r["message"] for r in run.rejected.values())
+    told_of = json.dumps(run.rejected) + json.dumps(run.paths) + (out / "run.json").read_text()
+    unnamed = {p.name for p in (data / folder).rglob("*") if p.is_file() and p.name not in told_of}
+    assert all(name.endswith((".dcm", ".dcm.gz", ".IMA", ".hdr")) for name in unnamed), "but slices of a series"

@@ -28,6 +28,8 @@ WHOLE = "all"
 """The fold that leaves nobody out."""
 SPLITS = {"train": 0, "training": 0, "val": 0, "validation": 0, "test": 1}
 """Values of a column `split`: trained on, or judged by."""
+HELD = 20_000_000
+"""Cells of a batch from which on blocks are computed twice rather than kept: a third more time, a fraction of the memory."""
 ENCODED = 8
 """Volumes of a batch when codes are made; part of their digits."""
 
@@ -117,7 +119,7 @@ class Networks:
     name = "networks"
     fields = (
         *("code", "label", "objective", "alpha", "temperature", "distance", "prototypes", "entropy", "adversary"),
-        *("cv", "seed", "effort", "threads", "gang", "device"),
+        *("cv", "seed", "effort", "threads", "gang", "device", "dtype"),
     )
 
     def units(self, job: Job) -> Iterator[Unit]:
@@ -145,7 +147,9 @@ class Networks:
         with outcome.clock("compute"):
             network = network_of(job, name).to(device_of(job))
             task, settings = task_of(job, rows), job.settings
-            plan = volume_budget(len(volumes), settings.effort)
+            cells = int(np.prod(grid_of(job).shape))
+            plan = volume_budget(len(volumes), cells, settings.effort)
+            network.checkpointing = plan.batch * cells > HELD
             phase = Embedding(network, volumes, plan.steps, plan.batch, task=task, seed=settings.seed, share=share)
             aside = aside_of(job, self.name, unit.name)
             course = fit(phase, aside, threads=settings.threads, beacon=Beacon(job.folder.out), share=share)
@@ -162,7 +166,7 @@ class Encode:
     """Codes of all volumes by every network, and what their reconstructions miss."""
 
     name = "encode"
-    fields = ("dtype",)
+    fields = ()
 
     def units(self, job: Job) -> Iterator[Unit]:
         for network, fold in trainings(job):
@@ -194,7 +198,9 @@ def network_of(job: Job, name: str) -> Any:
     code = {} if "maps" in PRESETS[name] else {"code": job.settings.code}
     channels = next(iter(job.slides.values())).channels
     source = generator(job.settings.seed, "cae3d")
-    return preset(name, shape=grid_of(job).shape, channels=channels, source=source, **code)
+    network = preset(name, shape=grid_of(job).shape, channels=channels, source=source, **code)
+    network.mixed_precision = job.settings.dtype == "bf16"
+    return network
 
 
 def load_network(job: Job, name: str) -> Any:
@@ -206,6 +212,7 @@ def load_network(job: Job, name: str) -> Any:
     tensors, recipe = checkpoint.load(path, job.folder.read(f"models/{name}").get("sha256"))
     arguments: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in recipe.items()}
     network = CAE3D(**arguments)
+    network.mixed_precision = job.settings.dtype == "bf16"
     checkpoint.fill(network, tensors, path)
     return network.eval()
 

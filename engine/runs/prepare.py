@@ -122,13 +122,16 @@ def _head(values: Array, record: SlideRecord) -> Array:
 
 
 def _given(job: Job, record: SlideRecord) -> Path:
-    """The mask that the cohort's list names, or that lies beside the volume as BIDS has it."""
+    """The mask that the cohort's list names, or that lies beside the volume, or among derivatives, as BIDS has it."""
     path = place(record.path)
     if stated := record.extra.get("mask"):
         beside = path.parent / stated
         return beside if beside.exists() else place(job.folder.read("run")["input"]) / stated
     stem = path.name.removesuffix(".gz").removesuffix(".nii").rsplit("_", 1)[0]
-    for near in sorted(path.parent.glob(f"{stem}*_desc-brain_mask.nii*")):
+    derived = place(job.folder.read("run")["input"]) / "derivatives"
+    inside = Path(record.name).parent.as_posix()
+    name = f"{stem}*_desc-brain_mask.nii*"
+    for near in (*sorted(path.parent.glob(name)), *sorted(derived.glob(f"*/{inside}/{name}"))):
         return near
     raise SlideError(
         f"{path.name} has no mask: its row names none in a column `mask`, and no {stem}_desc-brain_mask.nii.gz lies beside "

@@ -29,6 +29,25 @@ def test_other_patches_are_refused_with_advice(patch: int) -> None:
         Autoencoder(patch=patch)
 
 
+@given(st.integers(2, 6), st.sampled_from([1, 2]))
+@settings(max_examples=6, deadline=None)
+def test_cubes_of_every_multiple_of_8_come_back_in_their_own_shape(eights: int, channels: int) -> None:
+    net = Autoencoder(channels, eights * 8, widths=(8, 16), code=10, axes=3)
+    again = Autoencoder(**net.recipe())
+    again.load_state_dict(net.state_dict())
+    cubes_BCZYX = torch.rand(2, channels, *(eights * 8,) * 3)
+    found_BCZYX, codes_BF = net(cubes_BCZYX)
+    assert found_BCZYX.shape == cubes_BCZYX.shape and codes_BF.shape == (2, 10)
+    torch.testing.assert_close(again.encode(cubes_BCZYX), codes_BF, rtol=0, atol=0)
+
+
+def test_a_recipe_of_flat_patches_does_not_speak_of_axes() -> None:
+    """What was trained before there were cubes keeps its bytes."""
+    assert "axes" not in Autoencoder(patch=32).recipe()
+    with pytest.raises(SettingsError, match="multiples of 8"):
+        Autoencoder(patch=20, axes=3)
+
+
 def test_a_recipe_rebuilds_the_network() -> None:
     net = Autoencoder(6, 64, (16, 32), 24, generator(5, "autoencoder"))
     again = Autoencoder(**net.recipe())

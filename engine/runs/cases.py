@@ -116,7 +116,7 @@ class Review:
 PLANES = {
     "tsne": "t-SNE of the codes",
     "umap": "UMAP of the codes",
-    "pca": "The codes' two main components: UMAP learns nothing from so few volumes",
+    "pca": "Main components of the codes",
 }
 
 

@@ -191,6 +191,6 @@ def _spread(values: list[float]) -> dict[str, Any]:
     found = np.array(values, float)
     mean, n = float(found.mean()), len(found)
     sd = float(found.std(ddof=1)) if n > 1 else None
-    half = float(t.ppf(0.975, n - 1)) * sd / n**0.5 if sd is not None else None
+    half = float(t.ppf(0.975, n - 1)) * sd / n**0.5 if sd is not None and n > 2 else None  # of two it says nothing
     ends = (mean - half, mean + half) if half is not None else (None, None)
     return {"mean": mean, "sd": sd, "low": ends[0], "high": ends[1], "folds": found.tolist()}

@@ -178,3 +178,15 @@ def test_every_bad_file_is_accounted_for(
     told_of = json.dumps(run.rejected) + json.dumps(run.paths) + (out / "run.json").read_text()
     unnamed = {p.name for p in (data / folder).rglob("*") if p.is_file() and p.name not in told_of}
     assert all(name.endswith((".dcm", ".dcm.gz", ".IMA", ".hdr")) for name in unnamed), "but slices of a series"
+
+
+def test_a_gang_trains_a_network_of_volumes(cohort: SimpleNamespace, mini: Any, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    words = ["--code", "4", "--effort", "0.02", "--cv", "0", "--threads", "1", "--no-umap"]
+    told = mini.cli(
+        *("run", "embed", "--volumes", cohort.list, "--out", out, *words),
+        *("--cluster", "local", "--workers", "2", "--gang", "2"),
+    )
+    assert told.returncode == 3, told.stderr
+    assert json.loads((out / "models" / "onga-all.json").read_text())["course"][-1]["step"] == 5
+    assert tile_engine.open_run(out).volumes.X.shape == (COUNT, 4)

@@ -48,7 +48,8 @@ class Block:
         self._pool = ThreadPoolExecutor(readers, thread_name_prefix="read-ahead")
         tiles: Sequence[tuple[int, ...]] = getattr(source, "tiles", ())
         row = tiles[level][0] if tiles else CHUNK
-        cut = (row * max(1, BAND // row), *(max(1, n) for n in inside.stop[1:]))
+        rows = max(1, BAND // row) if len(box.shape) == 2 else 1  # planes of a volume are many cells already
+        cut = (row * rows, *(max(1, n) for n in inside.stop[1:]))
         self._bands = [(band.start[0], self._pool.submit(self._read, band)) for band in inside.cut(cut) if band.size]
         self._bad: list[Box] = []
 

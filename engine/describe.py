@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -65,11 +66,16 @@ def describe(path: str | Path, mpp: float | None = None) -> Description:
     if (path / "zarr.json").exists() and OURS in attributes_of(path):
         return _store(path)
     if path.is_dir() and not any((path / name).exists() for name in (".zattrs", ".zgroup", "zarr.json")):
-        raise SettingsError(f"{path} is a folder: name one slide, a .zarr store, or a run's folder.", "E_FOLDER")
+        if volume := _volume(path):
+            return volume
+        raise SettingsError(
+            f"{path} is a folder: name one slide or volume, a .zarr store, or a run's folder.", "E_FOLDER"
+        )
     try:
         found = probe(path, mpp)
     except SlideError as error:
-        return Description((("path", str(path)),), problems=((error.code, error.message),))
+        none = Description((("path", str(path)),), problems=((error.code, error.message),))
+        return _volume(path) or none
     spacing = "not stated" if found.spacing is None else f"{found.spacing[0]:g} x {found.spacing[1]:g} um (y, x)"
     size = path.stat().st_size if path.is_file() else bytes_below(path)
     pixels = found.shapes[0][0] * found.shapes[0][1]
@@ -85,6 +91,36 @@ def describe(path: str | Path, mpp: float | None = None) -> Description:
         for i, (shape, factor) in enumerate(zip(found.shapes, found.factors, strict=True))
     )
     return Description(facts, levels, found.notes, found.problems)
+
+
+def _volume(path: Path) -> Description | None:
+    """What is said of a volume; None where it is none."""
+    from ..stores.volumes.kind import SUFFIXES
+    from ..stores.volumes.reader import open_volume
+
+    try:
+        with open_volume(path) as volume:
+            frames, notes = volume.frames, volume.notes
+            size = path.stat().st_size if path.is_file() else bytes_below(path)
+            facts = (
+                ("name", path.name),
+                ("reader", volume.reader),
+                ("voxels", f"{_by(frames[0].shape[::-1])} (x, y, z), {volume.channels} channels of {volume.dtype}"),
+                ("spacing", f"{_by(s / 1000 for s in frames[0].spacing[::-1])} mm (x, y, z)"),
+                ("file", f"{size / 1e6:.1f} MB for {frames[0].box.size / 1e6:.1f} million voxels"),
+            )
+    except SlideError as error:
+        if error.code == "E_NOT_A_VOLUME" and not path.name.lower().endswith(tuple(SUFFIXES)):
+            return None
+        return Description((("path", str(path)),), problems=((error.code, error.message),))
+    levels = tuple(
+        f"{i}: {_by(f.shape[::-1])} at {_by(s / 1000 for s in f.spacing[::-1])} mm" for i, f in enumerate(frames)
+    )
+    return Description(facts, levels, notes)
+
+
+def _by(lengths: Iterable[float]) -> str:
+    return " x ".join(f"{length:g}" for length in lengths)
 
 
 def status(out: str | Path) -> Status:

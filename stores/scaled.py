@@ -51,7 +51,7 @@ class Scaled:
         for channel, (low, high) in zip(values, self.ranges, strict=True):
             channel -= low
             channel *= TOP / (high - low)
-        return np.asarray(np.clip(np.rint(values, out=values), 0, TOP), np.uint16)
+        return np.clip(np.rint(values, out=values), 0, TOP, out=values).astype(np.uint16)
 
 
 def ranges_of(values: Array, inside: Array) -> list[list[float]]:

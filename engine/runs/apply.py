@@ -31,7 +31,9 @@ from .train import load_network, write_document
 CELLS = 64
 """Cells along a label shard: 4,096 patches a unit."""
 CUBES = 16
-"""The same of volumes."""
+"""The same of volumes, at most."""
+SIDE = 512
+"""Voxels along a unit of a volume, at most."""
 BATCH = 128
 
 
@@ -95,8 +97,8 @@ def _network(path: str, sha256: str, patch: int, step: int, on: tuple[str, str])
 
 
 def cells_along(job: Job) -> int:
-    """Cells along a label shard."""
-    return CELLS if job.folder.images == "slides" else CUBES
+    """Cells along a label shard; of volumes so many that a unit's voxels stay few, whatever the stride."""
+    return CELLS if job.folder.images == "slides" else max(1, min(CUBES, SIDE // int(job.settings.step)))
 
 
 def finds_clusters(job: Job) -> bool:

@@ -28,6 +28,8 @@ WHOLE = "all"
 """The fold that leaves nobody out."""
 SPLITS = {"train": 0, "training": 0, "val": 0, "validation": 0, "test": 1}
 """Values of a column `split`: trained on, or judged by."""
+CONTRASTIVE = 0.1
+"""Usual temperature of supervised contrastive learning, whose codes have length 1."""
 HELD = 20_000_000
 """Cells of a batch from which on blocks are computed twice rather than kept: a third more time, a fraction of the memory."""
 ENCODED = 8
@@ -91,6 +93,8 @@ def objective_of(job: Job) -> Objective:
         kind = "prototypes" if len(known(job).classes) > 1 else "reconstruction"
     names = ("alpha", "temperature", "distance", "prototypes", "entropy")
     given = {name: getattr(settings, name) for name in names if getattr(settings, name) is not None}
+    if kind == "contrastive":
+        given.setdefault("temperature", CONTRASTIVE)
     return Objective(kind, **given, **({"site": settings.adversary} if settings.adversary else {}))
 
 

@@ -7,6 +7,12 @@ pooled    (conv 3³, conv 3³, max pool 2) once a block -> conv 3³ to a few map
 ```
 Every convolution has GroupNorm and ReLU, so that a volume's code does not depend on its batch. The strided decoder mirrors
 the encoder with transposed convolutions that do not overlap, the pooled one with doubling and convolutions.
+
+What comes out is a deviation from `template`, the mean of the volumes that a training begins with. Beside the strided blocks
+the same code has a short way: in from the deviation's means over coarse blocks, out to such blocks, both linear. GroupNorm
+forgets how bright a volume is, and what a few dozen volumes differ by most is coarse: without the short way a training of some
+hundred steps ends no better than the mean.
+
 Strided: sizes of Onga et al., IEEE BigData 2019, and Arai et al., EMBC 2018, whose layers are not published.
 Pooled: Yamaguchi et al., Frontiers in Neuroscience 15:652987 (2021).
 """
@@ -19,6 +25,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from ..errors import SettingsError
@@ -30,6 +37,10 @@ Shape = tuple[int, int, int]
 GROUPS = 8
 GAIN = 4.0
 """Volumes are in [0, 1] and mostly background, which is 0 and stays it: their spread is about a quarter."""
+COARSE_GAIN = 8.0
+"""Means over coarse blocks lie within about an eighth of the template's."""
+BEGIN = 0.1
+"""Of the first weights of the last layer: a training begins at the template."""
 
 
 class CAE3D(nn.Module):
@@ -59,6 +70,7 @@ class CAE3D(nn.Module):
         self.bottom = halved(shape, len(widths))
         self._recipe = {"shape": list(shape), "widths": list(widths), "code": code, "channels": channels, "maps": maps}
         self.shape, self.channels, self.maps = shape, channels, maps
+        self.template: Tensor
         self.checkpointing = False
         """Compute blocks again on the way back rather than keep them: slower, and a fraction of the memory."""
         self.mixed_precision = False
@@ -67,9 +79,18 @@ class CAE3D(nn.Module):
         self.encoder, self.decoder = make(channels, tuple(widths), maps)
         flat = (maps or widths[-1]) * prod(self.bottom)
         self.code = flat if maps else code
-        self.to_code: nn.Module = nn.Identity() if maps else nn.Linear(flat, code)
+        self.register_buffer("template", torch.zeros(channels, *shape))
+        self._block = 1 << max(1, len(widths) - 1)
+        self._blocks = (channels, *(side // self._block for side in shape))
+        coarse = prod(self._blocks)
+        self.to_code: nn.Module = nn.Identity() if maps else nn.Linear(flat + coarse, code)
         self.from_code: nn.Module = nn.Identity() if maps else nn.Sequential(nn.Linear(code, flat), nn.ReLU())
+        self.to_coarse = None if maps else nn.Linear(code, coarse)
         initialise(self, source or generator(0, "cae3d"))
+        with torch.no_grad():
+            self.decoder[-1].weight.mul_(BEGIN)  # type: ignore[operator]
+            if self.to_coarse is not None:
+                self.to_coarse.weight.zero_()
 
     def encode(self, volumes_BCZYX: Tensor) -> Tensor:
         """Codes (B, F) of float volumes in [0, 1]."""
@@ -77,18 +98,31 @@ class CAE3D(nn.Module):
         return codes_BF
 
     def features(self, volumes_BCZYX: Tensor) -> Tensor:
-        """What the code is made of by `to_code`: the last block's maps, laid flat (B, G)."""
-        return self._through(self.encoder, volumes_BCZYX * GAIN).flatten(1)
+        """What the code is made of by `to_code`: the last block's maps and, strided, coarse means, laid flat (B, G)."""
+        deep_BG = self._through(self.encoder, volumes_BCZYX * GAIN).flatten(1)
+        if self.to_coarse is None:
+            return deep_BG
+        means_BG = F.avg_pool3d(volumes_BCZYX - self.template, self._block).flatten(1)
+        return torch.cat([deep_BG, COARSE_GAIN * means_BG], 1)
 
     def decode(self, codes_BF: Tensor) -> Tensor:
         """Volumes (B, C, Z, Y, X) of codes; about [0, 1], not clipped."""
         deep = self.from_code(codes_BF).unflatten(1, (-1, *self.bottom))
-        return self._through(self.decoder, deep) / GAIN
+        again_BCZYX = self._through(self.decoder, deep) / GAIN + self.template
+        if self.to_coarse is None:
+            return again_BCZYX
+        coarse = self.to_coarse(codes_BF).unflatten(1, self._blocks)
+        return again_BCZYX + F.interpolate(coarse, self.shape, mode="trilinear")
 
     def forward(self, volumes_BCZYX: Tensor) -> tuple[Tensor, Tensor]:
         """(reconstruction, codes)."""
         codes_BF = self.encode(volumes_BCZYX)
         return self.decode(codes_BF), codes_BF
+
+    def begin_at(self, mean_CZYX: Tensor) -> None:
+        """Make `mean_CZYX`, in [0, 1], the template, unless there is one: what was learned is a deviation from that."""
+        if not self.template.any():
+            self.template.copy_(mean_CZYX)
 
     def recipe(self) -> dict[str, Any]:
         """What rebuilds this network, without its weights: `CAE3D(**recipe)`."""

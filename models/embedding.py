@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from ..errors import SettingsError
 from . import metric_losses as losses
 from .autoencoder import to_float
-from .batches import Patches, Stratified
+from .batches import Patches, Stratified, in_order
 from .cae3d import CAE3D
 from .metric_losses import Distance
 from .optimiser import Adam
@@ -38,6 +38,8 @@ RATE = 3e-3
 """Learning rate, ..."""
 WARMUP = 60
 """... which these steps lead up to, a tenth of all at most."""
+AVERAGED = 256
+"""Volumes of which the network's template is the mean, at most."""
 DECAY = 0.05
 """Of the weights, where classes are known. It came with dropout, mirrors and this rate; none was tried by itself."""
 
@@ -170,6 +172,7 @@ class Embedding:
         self._batches = Stratified(strata, size, seed, self.name, even=self.objective.balance)
         self._dropout = self.objective.dropout if learns and not network.maps else 0.0
         self._device = next(network.parameters()).device
+        network.begin_at(_mean(volumes).to(self._device))
         heads = Heads(self.objective, network.code, int(labels.max()) + 1, int(sites.max()) + 1, seed).to(self._device)
         self._heads = heads
         trained: dict[str, tuple[nn.Module, float]] = {"network": (network, RATE)}
@@ -239,3 +242,12 @@ class Embedding:
 
     def load(self, state: Mapping[str, Tensor]) -> None:
         self._adam.load(state)
+
+
+def _mean(volumes: Patches) -> Tensor:
+    """Mean (C, Z, Y, X) of the volumes, or of as many as are enough, in [0, 1]."""
+    rows = np.unique(np.linspace(0, len(volumes) - 1, AVERAGED).round().astype(np.int64))
+    total = torch.zeros(())
+    for some in in_order(len(rows), 8):
+        total = total + to_float(volumes[rows[some]]).sum(0)
+    return total / len(rows)

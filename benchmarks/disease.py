@@ -66,7 +66,7 @@ def made(folder: Path, scans: int, seed: int) -> Path:
     for person, states in zip(everybody, ill, strict=True):
         values, affine = scan(person, brain=True)
         parts = np.asarray(nibabel.load(person.parts).dataobj)
-        voxel = float(abs(affine[0, 0]))
+        voxel = float(np.linalg.norm(affine[:3, 0]))
         for day, state in enumerate(states):
             push = float(draw.uniform(LEAST, MOST)) if state else 0.0
             again = moved(grown(values, parts, push, voxel) if state else values, draw, degrees=TURN)

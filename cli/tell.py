@@ -51,7 +51,7 @@ def print_plan(plan: tuple[Path, Any, Any], script: str, *, as_json: bool) -> in
     print("units: " + ", ".join(f"{stage} {count}" for stage, count in sizes.units.items()))
     for record in opened.slides.values():
         um = record.spacing[0]
-        print(f"  {record.name}: {record.shape[1]} x {record.shape[0]} at {um:g} um, by {record.reader}")
+        print(f"  {record.name}: {' x '.join(map(str, record.shape[::-1]))} at {um:g} um, by {record.reader}")
     for rejection in opened.rejected.values():
         print(f"  rejected {rejection.name} [{rejection.code}]: {rejection.message}")
     if script:

@@ -10,6 +10,7 @@ import numpy as np
 
 from ...stores.files import bytes_below
 from ..job import Job
+from ..stages import kind_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class Forecast:
     """Bytes that OUT holds already."""
     memory: int
     """Bytes that one worker needs, about."""
+    units: dict[str, int]
 
     def facts(self) -> dict[str, Any]:
         return asdict(self)
@@ -52,4 +54,7 @@ def forecast(job: Job) -> Forecast:
         disk=round(1.15 * raw) + 2 * len(job.slides) * math.prod(shape),
         present=bytes_below(job.folder.out / "volumes"),
         memory=400_000_000 + 12 * largest + 500 * math.prod(shape),
+        units={
+            stage: sum(1 for step in steps for _ in step.units(job)) for stage, steps in kind_of(job).stages.items()
+        },
     )

@@ -418,7 +418,7 @@ def _check_unreadable(labels: Array, bad: list[Box], limit: float) -> None:
     if share > limit:
         raise SlideError(
             f"{share:.1%} of its tissue cannot be decoded, the limit is {limit:.1%}: the file was probably cut short when "
-            "it was copied. Copy it again, or raise --max-bad-tiles.",
+            f"it was copied. Copy it again{', or raise --max-bad-tiles' if labels.ndim == 2 else ''}.",
             "E_TRUNCATED",
         )
 

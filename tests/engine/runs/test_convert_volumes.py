@@ -13,8 +13,10 @@ import pytest
 from tile_engine.engine.begin import How, begin
 from tile_engine.engine.stages import KINDS
 from tile_engine.engine.workers import Where
+from tile_engine.errors import NoInputError
 from tile_engine.stores.frame import Frame
 from tile_engine.stores.image import StoredImage, attributes_of, halving, pyramid
+from tile_engine.stores.ngff import multiscales
 from tile_engine.stores.volumes.reader import open_volume
 
 THICK = np.array([[0, -1.25, 0, 40], [-0.5, 0, 0, 30], [0, 0, 4, -10], [0, 0, 0, 1.0]])
@@ -131,6 +133,35 @@ def test_the_same_command_does_nothing_again_and_another_volume_leaves_the_other
     assert again.status == "running" and {p: p.stat().st_mtime_ns for p in receipts} == receipts
     facts = json.loads(next(iter((run.out / "receipts" / "pyramid").rglob("*.json"))).read_text())["facts"]
     assert facts["tissue_mm3"] > 0 and facts["unreadable_share"] == 0
+
+
+@pytest.mark.parametrize("hit", ["background", "head"])
+def test_a_chunk_that_cannot_be_decoded_is_masked_where_little_is_lost(tmp_path: Path, hit: str) -> None:
+    import zarr
+
+    store = tmp_path / "in" / "torn.ome.zarr"
+    group = zarr.open_group(store, mode="w", zarr_format=3)
+    values = np.random.default_rng(0).integers(0, 9, (100, 130, 140)).astype(np.uint16)
+    values[:64, :64, :64] += 500
+    array = group.create_array("0", shape=values.shape, chunks=(64, 64, 64), dtype="uint16")
+    array[:] = values
+    frame = Frame(("z", "y", "x"), values.shape, (2.0, 2.0, 2.0))
+    group.attrs["ome"] = {"version": "0.5", "multiscales": multiscales([frame], name="torn", channels=False)}
+    chunk = store / "0" / "c" / ("1/2/2" if hit == "background" else "0/0/0")
+    chunk.write_bytes(b"torn" + chunk.read_bytes()[4:])
+    if hit == "head":
+        with pytest.raises(NoInputError) as caught:
+            converted(store, tmp_path / "out")
+        assert caught.value.exit_status == 4
+        (rejected,) = json.loads((tmp_path / "out" / "rejected.json").read_text()).values()
+        assert rejected["code"] == "E_TRUNCATED" and "max-bad" not in rejected["message"]
+        return
+    run = converted(store, tmp_path / "out")
+    labels = run.layers("tissue")[run.slides[0]].values
+    assert (labels[64:, 128:, 128:] == 2).all() and (labels == 2).sum() == 36 * 2 * 12
+    image = run.image(run.slides[0]).values[0]
+    assert not image[64:, 128:, 128:].any()
+    np.testing.assert_array_equal(image[:64], values[:64])
 
 
 def test_halvings_end_at_cells_as_long_as_wide() -> None:

@@ -145,8 +145,11 @@ def test_maps_report_and_receipts_are_those_of_volumes(clusters: Any) -> None:
     assert not verdict.findings
 
 
-def test_the_same_seed_leaves_the_same_bytes(clusters: Any, folder: Path, mini: Any, tmp_path: Path) -> None:
-    again = tile_engine.cluster(volumes=folder, out=tmp_path / "again", how=ALONE, k=2, seeds=2, **QUICK)
+def test_two_workers_leave_the_same_bytes(clusters: Any, folder: Path, mini: Any, tmp_path: Path) -> None:
+    words = ("--cluster", "local", "--workers", "2", "--k", "2", "--seeds", "2", "--effort", "0.1", "--threads", "1")
+    done = mini.cli("run", "cluster", "--volumes", folder, "--out", tmp_path / "again", *words, "--no-umap", "--quiet")
+    assert done.returncode == 0, done.stderr
+    again = tile_engine.open_run(tmp_path / "again")
     names = ("volumes", "models", "tables", "samples.zarr", "shares.csv")
     assert mini.results(again.out, *names) == mini.results(clusters.out, *names)
 

@@ -27,7 +27,7 @@ from .logfile import log_to
 from .loop import Going, run_stages
 from .manifest import prepare, with_threads
 from .opened import Run
-from .opening import Opened, Rejection, open_cohort, open_volumes
+from .opening import Opened, Rejection, open_cohort, open_volumes, uneven
 from .preflight import preflight
 from .progress import Event, Report, silent
 from .runs.estimate import Estimate, estimate
@@ -97,9 +97,13 @@ def begin(kind: Kind, images: Images, out: str | Path | None, how: How, settings
         wanted = with_threads(wanted, folder)
         opened = ways.open(cohort, wanted)
         _tell_opened(opened, how.report)
+        if isinstance(wanted, Tiled) and kind.images == "volumes" and (text := uneven(opened)):
+            how.report(Event("warning", text))
         if not opened.slides:
             raise NoInputError(_all_rejected(opened, kind.images))
-        plan = ways.plan(_job(kind, folder, wanted, opened))
+        planned = _job(kind, folder, wanted, opened)
+        kind.check(planned)
+        plan = ways.plan(planned)
         how.report(Event("note", plan.text(), facts=plan.facts()))
         _room(folder, plan)  # before anything that is to be redone is removed
         with crew(how.where) as workers:  # before anything is removed: workers that cannot be had end it here
@@ -156,7 +160,9 @@ def plan_only(
     opened = ways.open(cohort, wanted)
     if not opened.slides:
         raise NoInputError(_all_rejected(opened, kind.images))
-    return folder.out, opened, ways.plan(_job(kind, folder, wanted, opened))
+    planned = _job(kind, folder, wanted, opened)
+    kind.check(planned)
+    return folder.out, opened, ways.plan(planned)
 
 
 def _job(kind: Kind, folder: Folder, wanted: Common, opened: Opened) -> Job:
@@ -253,6 +259,7 @@ def _room(folder: Folder, plan: Estimate | Forecast) -> None:
     if need > free:
         raise MachineError(
             f"about {need / 1e9:.2f} GB will be written to {folder.out} and {free / 1e9:.2f} GB are free: the disk would "
-            "fill up. Choose another --out, a coarser --spacing, or --pixels none.",
+            "fill up. Choose another --out"
+            + (", a coarser --spacing, or --pixels none." if folder.images == "slides" else "."),
             "E_NO_ROOM",
         )

@@ -26,6 +26,8 @@ from .job import SlideRecord, digest
 
 PREFERRED = 0.5
 """Micrometres a pixel to work at where at least half of the slides are as fine."""
+UNEVEN = 1.25
+"""Ratio of two volumes' spacings along an axis beyond which patches of them are not alike."""
 FETCHED = 4
 """Slides that are copied at a time."""
 LIMIT = 120.0
@@ -94,6 +96,19 @@ def open_volumes(cohort: Cohort) -> Opened:
             rejected[entry.id] = Rejection(printable(entry.name), error.code, error.message, fingerprint=mark)
     finest = [record.finest for record in volumes.values()]
     return Opened(statistics.median(finest) if finest else 0.0, volumes, rejected, cohort.ignored, cohort.root)
+
+
+def uneven(opened: Opened) -> str:
+    """What to know where patches of equally many voxels are of unequal size: the spacings differ by more than a quarter."""
+    found = [record.spacing for record in opened.slides.values()]
+    far = [max(along) / min(along) for along in zip(*found, strict=True)]
+    if max(far, default=1.0) <= UNEVEN:
+        return ""
+    ends = [" x ".join(f"{s / 1000:.3g}" for s in end(found, key=math.prod)) for end in (min, max)]
+    return (
+        f"voxels measure from {ends[0]} to {ends[1]} mm (z, y, x), so patches of them show more of one volume than of another: "
+        "resample the volumes, or run those of one spacing together."
+    )
 
 
 def working_spacing(finest: Iterable[float]) -> float:

@@ -23,8 +23,8 @@ THICK = np.array([[0, -1.25, 0, 40], [-0.5, 0, 0, 30], [0, 0, 4, -10], [0, 0, 0,
 """i runs to Posterior, j to the Left; slices eight times as thick as voxels are wide."""
 
 
-def converted(folder: Path, out: Path) -> Any:
-    how = How(where=Where(cluster="none"), stages=("convert",))
+def converted(folder: Path, out: Path, *, redo: bool = False) -> Any:
+    how = How(where=Where(cluster="none"), stages=("convert",), redo=redo)
     return begin(KINDS["embed", "volumes"], folder, out, how, {})
 
 
@@ -126,15 +126,6 @@ def test_validators_and_other_readers_accept_them(run: Any, group: str) -> None:
             np.testing.assert_array_equal(zarr.open_array(path, mode="r")[:], ours)
 
 
-def test_the_same_command_does_nothing_again_and_another_volume_leaves_the_others(run: Any, tmp_path: Path) -> None:
-    folder = Path(next(iter(run.paths.values()))).parent
-    receipts = {p: p.stat().st_mtime_ns for p in (run.out / "receipts").rglob("*.json")}
-    again = converted(folder, run.out)
-    assert again.status == "running" and {p: p.stat().st_mtime_ns for p in receipts} == receipts
-    facts = json.loads(next(iter((run.out / "receipts" / "pyramid").rglob("*.json"))).read_text())["facts"]
-    assert facts["tissue_mm3"] > 0 and facts["unreadable_share"] == 0
-
-
 @pytest.mark.parametrize("hit", ["background", "head"])
 def test_a_chunk_that_cannot_be_decoded_is_masked_where_little_is_lost(tmp_path: Path, hit: str) -> None:
     import zarr
@@ -168,3 +159,16 @@ def test_halvings_end_at_cells_as_long_as_wide() -> None:
     frames = pyramid(Frame(("z", "y", "x"), (20, 512, 400), (5.0, 1.0, 0.9)), longest=64)
     assert [halving(f) for f in frames] == [(1, 2, 2), (1, 2, 2), (2, 2, 2), (2, 2, 2)][: len(frames)]
     assert frames[-1].shape == (10, 64, 50)
+
+
+def test_the_same_command_does_nothing_again_and_another_volume_leaves_the_others(run: Any) -> None:
+    folder = Path(next(iter(run.paths.values()))).parent
+    receipts = {p: p.stat().st_mtime_ns for p in (run.out / "receipts").rglob("*.json")}
+    again = converted(folder, run.out)
+    assert again.status == "running" and {p: p.stat().st_mtime_ns for p in receipts} == receipts
+    facts = json.loads(next(iter((run.out / "receipts" / "pyramid").rglob("*.json"))).read_text())["facts"]
+    assert facts["tissue_mm3"] > 0 and facts["unreadable_share"] == 0
+    nibabel.save(nibabel.Nifti1Image(blob((20, 20, 20), "int16"), np.diag([9.0, 9, 9, 1])), folder / "another.nii.gz")
+    more = converted(folder, run.out, redo=True)
+    (folder / "another.nii.gz").unlink()
+    assert len(more.slides) == 4 and {p: p.stat().st_mtime_ns for p in receipts} == receipts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -198,3 +199,20 @@ def test_patches_are_the_same_however_they_are_read(axes: int, block: int) -> No
     padded = np.pad(pixels, [(0, 0)] + [(20, 40)] * axes, constant_values=7)
     for place, patch in zip(places, found, strict=True):
         np.testing.assert_array_equal(patch, padded[:, *(slice(a + 20, a + 32) for a in place)])
+
+
+def test_volumes_of_unequal_voxels_are_warned_of(folder: Path, tmp_path: Path) -> None:
+    both = tmp_path / "both"
+    both.mkdir()
+    for name, size in (("fine", 1.0), ("thick", 4.0)):
+        affine = np.diag([1.0, 1.0, size, 1.0])
+        nibabel.save(nibabel.Nifti1Image(phantom((20, 20, 20), 0), affine), both / f"{name}.nii.gz")
+    said: list[str] = []
+
+    def report(event: Any) -> None:
+        said.extend([event.text] if event.kind == "warning" else [])
+
+    for images in (both, folder):
+        how = replace(ALONE, report=report, stages=("convert",))
+        tile_engine.cluster(volumes=images, out=tmp_path / f"out-{images.name}", how=how, **QUICK)
+    assert len(said) == 1 and "from 1 x 1 x 1 to 4 x 1 x 1 mm" in said[0]

@@ -358,11 +358,11 @@ def masked(values: Array, box: Box, keep: Mask | None, factor: int) -> Any:
 
 
 def _halve_level(image: StoredImage, level: int, keep: Mask | None) -> list[Written]:
-    """Make a level from the stored one below it, shard by shard; shards of volumes slab by slab, eight times smaller."""
+    """Make a level from the stored one below it, shard by shard; shards of volumes slab by slab."""
     files = []
     below, by = image.frames[level - 1].box, halving(image.frames[level - 1])
     for box in image.frames[level].box.cut(image.shard(level)):
-        thick = box.shape[0] if len(by) == 2 else max(1, image.shard(level)[0] // 8)
+        thick = box.shape[0] if len(by) == 2 else SMALL // by[0]  # a row of chunks of the level below
         slabs = box.cut((thick, *image.shard(level)[1:]))
         pixels = np.concatenate([halve(image.read(slab.refine(by) & below, level - 1), by) for slab in slabs], 1)
         files.append(image.write(level, box, masked(pixels, box, keep, 1 << level)))

@@ -65,7 +65,7 @@ class Estimate:
         seen = (
             f"{self.slides} slides, {self.pixels / 1e6:,.0f} MPix at {self.spacing:g} um"
             if self.images == "slides"
-            else f"{self.slides} volumes, {self.pixels / 1e6:,.0f} million voxels"
+            else f"{self.slides} volumes, {self.pixels / 1e6:,.1f} million voxels"
         )
         return (
             f"{seen}; store {self.raw / 1e9:.2f} GB, "

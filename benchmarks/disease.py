@@ -57,7 +57,9 @@ def grown(values: Array, parts: Array, push: float, voxel: float) -> Array:
 
 
 def made(folder: Path, scans: int, seed: int) -> Path:
-    """The list of all scans."""
+    """The list of all scans; they are made once."""
+    if (folder / "list.csv").exists():
+        return folder / "list.csv"
     folder.mkdir(parents=True, exist_ok=True)
     everybody = people()
     draw = numpy_generator(seed, "disease")
@@ -80,7 +82,7 @@ def main() -> None:
     parser.add_argument("--scratch", type=Path, required=True, help="folder for scans and results; kept")
     parser.add_argument("--shape", default="32,48,32", help="z, y, x that the network sees")
     parser.add_argument("--scans", type=int, default=2, help="of each person")
-    parser.add_argument("--cv", type=int, default=5)
+    parser.add_argument("--cv", type=int, default=3)
     parser.add_argument("--effort", default="normal")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()

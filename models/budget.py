@@ -76,13 +76,19 @@ def budget(available: int, effort: str | float = "normal") -> Budget:
     )
 
 
-def volume_budget(volumes: int, cells: int = 0, effort: str | float = "normal") -> VolumeBudget:
+def volume_budget(
+    volumes: int, cells: int = 0, effort: str | float = "normal", *, classes: bool = False
+) -> VolumeBudget:
     """The budget of a training on so many whole volumes of so many cells: each is seen 40 times, in 600 steps at least.
+
+    Where `classes` are learned, a batch has to hold some of each: in eight brains there is nothing to compare.
 
     >>> volume_budget(43), volume_budget(1200), volume_budget(1200, 160 * 192 * 160)
     (VolumeBudget(batch=8, steps=600), VolumeBudget(batch=32, steps=1500), VolumeBudget(batch=8, steps=6000))
+    >>> volume_budget(43, classes=True)
+    VolumeBudget(batch=32, steps=300)
     """
-    batch = 32 if volumes >= 256 else 16 if volumes >= 96 else 8
+    batch = 32 if volumes >= 256 or classes else 16 if volumes >= 96 else 8
     batch = max(1, min(batch, MOST_CELLS // cells)) if cells else batch
-    steps = max(LEAST_STEPS, 40 * volumes // batch)
+    steps = max(LEAST_STEPS if batch < 32 else LEAST_STEPS // 2, 40 * volumes // batch)
     return VolumeBudget(batch=max(1, min(batch, volumes)), steps=max(4, round(steps * effort_factor(effort))))

@@ -39,6 +39,8 @@ GAIN = 4.0
 """Volumes are in [0, 1] and mostly background, which is 0 and stays it: their spread is about a quarter."""
 COARSE_GAIN = 8.0
 """Means over coarse blocks lie within about an eighth of the template's."""
+MOST_COARSE = 2500
+"""Coarse blocks, at most: of 80 x 96 x 80 voxels 10 x 12 x 10."""
 BEGIN = 0.1
 """Of the first weights of the last layer: a training begins at the template."""
 
@@ -80,7 +82,7 @@ class CAE3D(nn.Module):
         flat = (maps or widths[-1]) * prod(self.bottom)
         self.code = flat if maps else code
         self.register_buffer("template", torch.zeros(channels, *shape))
-        self._block = 1 << max(1, len(widths) - 1)
+        self._block = _block(shape, len(widths))
         self._blocks = (channels, *(side // self._block for side in shape))
         coarse = prod(self._blocks)
         self.to_code: nn.Module = nn.Identity() if maps else nn.Linear(flat + coarse, code)
@@ -147,6 +149,11 @@ def halved(shape: Shape, times: int) -> Shape:
             f"Use {' x '.join(map(str, near))}, or a network of fewer blocks."
         )
     return shape[0] // multiple, shape[1] // multiple, shape[2] // multiple
+
+
+def _block(shape: Shape, halvings: int) -> int:
+    """Side of the coarse blocks: the smallest power of 2 by which they are few."""
+    return next((1 << n for n in range(1, halvings) if prod(shape) <= MOST_COARSE << 3 * n), 1 << halvings)
 
 
 PRESETS: dict[str, dict[str, Any]] = {

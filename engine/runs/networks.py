@@ -152,7 +152,8 @@ class Networks:
             network = network_of(job, name).to(device_of(job))
             task, settings = task_of(job, rows), job.settings
             cells = int(np.prod(grid_of(job).shape))
-            plan = volume_budget(len(volumes), cells, settings.effort)
+            learns = task.objective.kind != "reconstruction"
+            plan = volume_budget(len(volumes), cells, settings.effort, classes=learns)
             network.checkpointing = plan.batch * cells > HELD
             phase = Embedding(network, volumes, plan.steps, plan.batch, task=task, seed=settings.seed, share=share)
             aside = aside_of(job, self.name, unit.name)

@@ -44,7 +44,9 @@ class Child:
     def __init__(self, work: str, request: Any) -> None:
         # -P: files of the working folder are no modules, whatever they are called
         command = [sys.executable, "-P", "-m", "tile_engine.engine.child", work]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+        )  # a session of its own: Ctrl-C in a terminal is the parent's to answer
         self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
         threading.Thread(target=self._talk, args=(json.dumps(request),), daemon=True).start()
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from ..stores.remote import absolute
 from .asked import Common
+from .preparation import Grid
 
 if TYPE_CHECKING:
     from .job import SlideRecord
@@ -30,9 +32,14 @@ class EmbedSettings(Common):
         None, description="z, y, x that the network sees (default: the network's; small volumes of one shape: theirs)"
     )
     voxel: float | None = Field(
-        None, gt=0, le=100, description="millimetres a voxel that volumes are resampled to; 0 or unset by the shape"
+        None,
+        gt=0,
+        le=100,
+        description="millimetres a voxel that volumes are resampled to (default: so that a head fits the shape)",
     )
-    mask: str = Field("head", description="what stays: head, given (a column `mask`, or the BIDS brain mask), or none")
+    mask: str = Field(
+        "head", description="what stays: head, given (a column `mask`, or the BIDS brain mask), none, or a mask file"
+    )
     align: Literal["none", "rigid", "affine"] = Field(
         "none", description="registration to the template before the network"
     )
@@ -59,6 +66,17 @@ class EmbedSettings(Common):
             return tuple(int(p) for p in parts)
         return value
 
+    @field_validator("mask", "template")
+    @classmethod
+    def _found(cls, value: str) -> str:
+        """A file is known by its whole path, wherever a worker stands."""
+        if value in ("", "head", "given", "none"):
+            return value
+        path = absolute(value)
+        if not path.exists():
+            raise ValueError(f"there is no file {value!r}; a mask is head, given, none, or a file")
+        return str(path)
+
     @model_validator(mode="after")
     def _together(self) -> EmbedSettings:
         if self.network not in (*PRESETS, "yamaguchi"):
@@ -67,6 +85,10 @@ class EmbedSettings(Common):
             )
         if (self.align != "none") != bool(self.template):
             raise ValueError("align and template go together: what volumes are aligned to, and by which transform")
+        if self.align != "none" and self.mask not in ("head", "given", "none"):
+            raise ValueError(
+                "a mask file lies where the volumes lie, not where align puts them; use mask head or given"
+            )
         multiple = 1 << self.steps_down
         if self.shape and any(n % multiple or n < 2 * multiple for n in self.shape):
             raise ValueError(
@@ -88,18 +110,20 @@ class EmbedSettings(Common):
         blocks = {"onga": 4, "arai": 5}
         return max(blocks.get(name) or int(name.removeprefix("yamaguchi-")[0]) for name in self.networks)
 
-    def grid(self, shapes: Collection[tuple[int, ...]]) -> tuple[tuple[int, ...], tuple[float, ...] | None]:
-        """Shape (z, y, x) that the network sees of volumes of these shapes, and its spacing in micrometres; None: each
-        volume's own."""
-        found = next(iter(shapes))
-        if len(set(shapes)) == 1 and max(found) <= SMALL and self.voxel is None:
+    def grid(self, records: Sequence[SlideRecord]) -> Grid:
+        """What the network sees: small volumes of one shape and spacing whole, all others resampled to its own shape."""
+        shapes = {record.full for record in records}
+        first = records[0]
+        alike = len(shapes) == 1 and all(
+            max(a / b, b / a) < 1.01 for r in records for a, b in zip(r.spacing, first.spacing, strict=True)
+        )
+        if alike and max(first.full) <= SMALL and self.voxel is None:
             multiple = 1 << self.steps_down
-            return self.shape or tuple(max(2 * multiple, -(-n // multiple) * multiple) for n in found), None
+            shape = self.shape or tuple(max(2 * multiple, -(-n // multiple) * multiple) for n in first.full)
+            coarser = max(1.0, *(a / b for a, b in zip(first.full, shape, strict=True)))
+            return Grid(shape, tuple(s * coarser for s in first.spacing), whole=True)
         shape = self.shape or SHAPES.get(self.network, SHAPES["onga"])
         voxel = self.voxel or VOXELS.get(self.network, VOXELS["onga"]) * max(
             a / b for a, b in zip(SHAPES.get(self.network, SHAPES["onga"]), shape, strict=True)
         )
-        return shape, (voxel * 1000,) * 3
-
-    def seen(self, records: Sequence[SlideRecord]) -> tuple[int, ...]:
-        return self.grid({record.full for record in records})[0]
+        return Grid(shape, (voxel * 1000,) * 3)

@@ -207,6 +207,6 @@ def _needs_before(job: Job, stage: str) -> None:
         if any(steps.get(step.name, {}).get("status") != "complete" for step in stages[earlier]):
             raise SettingsError(
                 f"stage {stage!r} needs what stage {earlier!r} leaves, and that is not there yet in {job.folder.out}: run "
-                f"`tile-engine {earlier} {job.folder.out}` first, or `tile-engine run {job.command}` for all of them.",
+                f"`tile-engine {earlier} {job.folder.out}` first, or `tile-engine run {kind_of(job).called}` for all of them.",
                 "E_STAGE_ORDER",
             )

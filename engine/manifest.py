@@ -18,13 +18,13 @@ from .job import Job, SlideRecord, load, record_of
 from .leavings import clear, forget_slides, refuse_foreign
 from .opening import Opened, Rejection
 from .settings import Common
-from .stages import TITLES, Kind, fingerprints, kind_of
+from .stages import KINDS, TITLES, Kind, fingerprints, kind_of
 from .workers import cores
 
 MOST_THREADS = 8
 C = TypeVar("C", bound=Common)
 
-PASSING = frozenset({"E_UNIT_FAILED", "E_CHANGED", "E_REJECTED"})
+PASSING = frozenset({"E_UNIT_FAILED", "E_CHANGED", "E_REJECTED", "E_NO_MASK", "E_ALIGN", "E_DEGENERATE", "E_TRUNCATED"})
 """Reasons that may be gone at the next try: --redo looks at such slides again."""
 
 
@@ -66,7 +66,7 @@ def prepare(kind: Kind, folder: Folder, settings: Common, opened: Opened, *, red
                         f"stage {stages[0]!r}, and was not asked for:",
                         *(f"  {line}" for line in changes),
                         f"to be done again: {', '.join(TITLES[s] for s in stale)}",
-                        f"Nothing was touched. `tile-engine run {kind.command}` with --redo does all of them in order.",
+                        f"Nothing was touched. `tile-engine run {kind.called}` with --redo does all of them in order.",
                     ]
                 ),
                 "E_STAGE_ORDER",
@@ -107,10 +107,15 @@ def manifest(kind: Kind, settings: Common, opened: Opened, prints: Mapping[str, 
 
 
 def _same_kind(folder: Folder, kind: Kind, old: Mapping[str, Any]) -> None:
-    if "settings" in old and (old["command"], old.get("images", "slides")) != (kind.command, kind.images):
+    """A folder of which only `convert` was asked so far may become a run of any kind on the same images."""
+    if "settings" not in old:
+        return
+    before = KINDS[old["command"], old.get("images", "slides")]
+    converted = {step.name for step in before.stages["convert"]}
+    if before != kind and (before.images != kind.images or not set(old["steps"]) <= converted):
         raise SettingsError(
-            f"{folder.out} holds a run of `{old['command']}` on {old.get('images', 'slides')}, and this is one of "
-            f"`{kind.command}` on {kind.images}: their results would be mixed. Choose another folder with --out.",
+            f"{folder.out} holds a run of `{before.called}` on {before.images}, and this is one of `{kind.called}` on "
+            f"{kind.images}: their results would be mixed. Choose another folder with --out.",
             "E_OTHER_RUN",
         )
 

@@ -25,8 +25,10 @@ class Grid:
 
     shape: tuple[int, ...]
     """z, y, x."""
-    spacing: tuple[float, ...] | None
-    """Micrometres; None: each volume's own, and nothing is interpolated."""
+    spacing: tuple[float, ...]
+    """Micrometres."""
+    whole: bool = False
+    """Volumes are taken about their own middle, and those of this spacing as they are; else about that of the mask."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,10 +48,11 @@ def prepared(values: Array, mask: Array, frame: Frame, grid: Grid, pose: Pose | 
     """
     low, high = _range(values, mask)
     scaled = np.where(mask, (values.astype(np.float32) - low) / (high - low), 0.0).clip(0.0, 1.0).astype(np.float32)
-    if grid.spacing is None and pose is None:
+    if grid.whole and pose is None and np.allclose(frame.spacing, grid.spacing, rtol=0.01):
         placed = _framed(scaled, grid.shape)
     else:
-        placed = _interpolated(scaled, frame, grid, pose or _standing(frame, mask))
+        about = np.ones(mask.shape, bool) if grid.whole else mask
+        placed = _interpolated(scaled, frame, grid, pose or _standing(frame, about))
     return (placed * WHITE + 0.5).astype(np.uint16), np.array([low, high])
 
 
@@ -88,7 +91,7 @@ def _interpolated(values: Array, frame: Frame, grid: Grid, pose: Pose) -> Array:
     """Trilinear, once; smoothed before where the grid is coarser, so that no detail is taken for another."""
     from scipy.ndimage import affine_transform, gaussian_filter
 
-    steps = np.array(grid.spacing or frame.spacing)
+    steps = np.array(grid.spacing)
     own = np.array(frame.spacing)
     coarser = np.sqrt(np.maximum((steps / own) ** 2 - 1, 0)) / 2.355
     if coarser.max() > 0.1:

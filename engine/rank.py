@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import base64
 import os
+import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -87,7 +88,12 @@ def rank_in_child(request: dict[str, Any], say: Say) -> None:
             group.barrier()
         say("done", _packed(answer if seat.rank == 0 else None))
     except BaseException as error:  # noqa: BLE001 - raised again where it was asked for
-        say("failed", _packed(error.with_traceback(None)))
+        error.add_note(f"in rank {seat.rank}:\n{traceback.format_exc()}")
+        try:
+            packed = _packed(error.with_traceback(None))
+        except Exception:  # noqa: BLE001 - whatever keeps an error from travelling; its words do
+            packed = _packed(RuntimeError(repr(error)))
+        say("failed", packed)
     os._exit(0)  # without taking the group apart
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from ..stores.remote import place
+from ..stores.slides.cohort import fingerprint
 from ..version import VERSION
 from .job import Job, SlideRecord, Step, digest
 from .runs.apply import Labels, Layers, Number, Tiles
 from .runs.cases import CaseTable, Review
 from .runs.convert import Overview, Pixels, Pyramid
 from .runs.judge import Judge
-from .runs.networks import Encode, Networks
+from .runs.networks import Encode, Networks, refuse_what_cannot_work
 from .runs.page import Page
 from .runs.pictures import Pictures
 from .runs.prepare import Lineup, Prepare
@@ -30,6 +33,13 @@ class Kind:
     images: str
     stages: Mapping[str, tuple[Step, ...]]
     """Stage, as a user calls it -> its steps, in order."""
+    check: Callable[[Job], None] = lambda job: None
+    """Raises SettingsError for what cannot work, before anything is done."""
+
+    @property
+    def called(self) -> str:
+        """What a user types after `tile-engine run`."""
+        return "embed --tile" if self.command == "tiles" else self.command
 
     @property
     def steps(self) -> dict[str, Step]:
@@ -64,6 +74,7 @@ EMBED_VOLUMES = Kind(
         "apply": (Encode(), Judge()),
         "map": (CaseTable(), Review()),
     },
+    refuse_what_cannot_work,
 )
 CLUSTER_VOLUMES = Kind("cluster", "volumes", {**CLUSTER_SLIDES.stages, "convert": (Pixels(), Pyramid())})
 EMBED_SLIDES = Kind(
@@ -84,10 +95,15 @@ KINDS = {
     for kind in (CLUSTER_SLIDES, CLUSTER_VOLUMES, EMBED_SLIDES, EMBED_VOLUMES, VOLUME_TILES)
 }
 
-COHORT = frozenset({"draw", "number", "lineup"})
+COHORT = frozenset({"draw", "number", "lineup", "networks"})
 """Steps that look at all images together: what they leave depends on which there are."""
-TOLD = frozenset({"table", "networks"})
-"""Steps that depend on what the user said of the images, too."""
+TOLD: Mapping[str, Callable[[SlideRecord, Any], Any]] = {
+    "prepare": lambda s, asked: s.extra.get("mask", "") if asked.mask == "given" else "",
+    "networks": lambda s, asked: [s.group, s.site, s.extra.get(asked.label, ""), s.extra.get("split", "")],
+    "judge": lambda s, _: s.told,
+    "table": lambda s, _: s.told,
+}
+"""Step -> what of that which the user said of an image decides what it leaves, beside its pixels."""
 
 
 def kind_of(job: Job) -> Kind:
@@ -138,10 +154,17 @@ def fingerprints(
             here = [s for s in cohort if not rejects_before(kind, rejected.get(s.id), name)]
             before = digest(before, [(s.key, s.group) for s in here])
         if name in TOLD:
-            before = digest(before, [(s.id, s.told) for s in cohort])
+            before = digest(before, [(s.id, TOLD[name](s, settings)) for s in cohort])
+        if name == "prepare":
+            before = digest(before, [_content(p) for p in (settings.deciding(("mask", "template"))).values()])
         before = digest(name, before, settings.deciding(step.fields))
         out[name] = before
     return out
+
+
+def _content(path: str) -> str:
+    """What tells a file that a setting names from a changed one."""
+    return fingerprint(place(path)) if path not in ("", "head", "given", "none") else ""
 
 
 def rejects_before(kind: Kind, found: str | None, step: str) -> bool:

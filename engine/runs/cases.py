@@ -169,7 +169,7 @@ def _page(job: Job, made: dict[str, Path]) -> ReportPage:
         ("sites", str(len(sites)) if sites else "none stated"),
         (
             "network sees",
-            " × ".join(map(str, grid.shape)) + (f" at {grid.spacing[0] / 1000:g} mm" if grid.spacing else ""),
+            " × ".join(map(str, grid.shape)) + (f" at {grid.spacing[0] / 1000:.3g} mm"),
         ),
         ("code", f"{codes(job, best(job)).shape[1]} numbers"),
     )
@@ -234,6 +234,8 @@ def _shown(figure: dict[str, Any] | None) -> str:
 def _cautions(job: Job, found: dict[str, Any]) -> Iterator[Caution]:
     if len(job.slides) < 20:
         yield Caution(f"There are only {len(job.slides)} volumes.", "Figures of so few say little about others.")
+    if found["why"]:
+        yield Caution("There are fewer folds than were asked for.", found["why"])
     smallest = min(found["classes"].values(), default=99)
     if smallest < 5:
         yield Caution(f"One class has {smallest} volumes.", "What is said of it hangs on single cases.")
@@ -246,7 +248,6 @@ def _site_is_class(job: Job) -> str:
     what = known(job)
     both: Array = (what.labels >= 0) & (what.sites >= 0)
     pairs = set(zip(what.labels[both].tolist(), what.sites[both].tolist(), strict=True))
-    labels = {label for label, _ in pairs}
-    if len(labels) > 1 and len({s for _, s in pairs}) > 1 and len(pairs) == len(labels):
-        return "Every class comes from sites of its own."
+    if len({label for label, _ in pairs}) > 1 and len(pairs) == len({site for _, site in pairs}):
+        return "No site has cases of more than one class."
     return ""

@@ -11,6 +11,7 @@ import numpy as np
 from ...stores.files import bytes_below
 from ..job import Job
 from ..stages import kind_of
+from .prepare import IN_MEMORY
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +44,21 @@ class Forecast:
 
 def forecast(job: Job) -> Forecast:
     """Sizes from the volumes' shapes; lossless compression makes them smaller by a factor that is not known yet."""
+    from ...models.budget import volume_budget
+
     records = job.slides.values()
     raw = sum(math.prod(r.full) * r.channels * np.dtype(r.dtype).itemsize for r in records)
-    shape = job.settings.seen(list(records))
+    shape = job.settings.grid(list(records)).shape
+    cells = math.prod(shape)
+    held = min(IN_MEMORY, 2 * cells * len(job.slides))
     largest = max(math.prod(r.full) for r in records)
     return Forecast(
         volumes=len(job.slides),
         voxels=sum(math.prod(r.full) for r in records),
         shape=shape,
         disk=round(1.15 * raw) + 2 * len(job.slides) * math.prod(shape),
-        present=bytes_below(job.folder.out / "volumes"),
-        memory=400_000_000 + 12 * largest + 500 * math.prod(shape),
+        present=bytes_below(job.folder.out / "volumes") + bytes_below(job.folder.samples),
+        memory=400_000_000 + max(24 * largest, 80 * cells * volume_budget(len(job.slides), cells).batch + held),
         units={
             stage: sum(1 for step in steps for _ in step.units(job)) for stage, steps in kind_of(job).stages.items()
         },

@@ -17,7 +17,7 @@ import numpy as np
 from ...stores.frame import Array
 from ..job import Job, Unit
 from ..run import Outcome
-from .networks import WHOLE, codes, errors, folds_of, known
+from .networks import WHOLE, codes, errors, folds_of, known, why_not
 from .prepare import Volumes
 from .train import write_document
 
@@ -69,6 +69,7 @@ def evaluation(job: Job) -> dict[str, Any]:
     return {
         "folds": {name: {"trained": len(a), "judged": len(b)} for name, (a, b) in judged.items()},
         "by_subject": WHOLE not in judged,
+        "why": why_not(job),
         "classes": {c: int((what.labels == i).sum()) for i, c in enumerate(what.classes)},
         "subjects": len(np.unique(what.subjects)),
         "methods": methods,
@@ -157,7 +158,8 @@ def _probes(job: Job, found: Array, train: Array, test: Array) -> Iterator[tuple
             continue
         two = len(np.unique(values[sound])) == 2
         guess = np.full(len(values), np.nan)
-        guess[ask] = (logistic if two else ridge)(found, values.astype(int) if two else values, [(fit, ask)])[ask]
+        coded = (values == np.nanmax(values)).astype(int) if two else values
+        guess[ask] = (logistic if two else ridge)(found, coded, [(fit, ask)])[ask]
         yield name, guess[test]
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...errors import SettingsError
 from ...stores.array import ArraySpec, StoredArray, Written, written
 from ...stores.frame import Array
 from ..job import Job, Unit
@@ -28,6 +29,7 @@ WHOLE = "all"
 """The fold that leaves nobody out."""
 SPLITS = {"train": 0, "training": 0, "val": 0, "validation": 0, "test": 1}
 """Values of a column `split`: trained on, or judged by."""
+CHUNK_BYTES = 1 << 26
 CONTRASTIVE = 0.1
 """Usual temperature of supervised contrastive learning, whose codes have length 1."""
 HELD = 20_000_000
@@ -77,10 +79,61 @@ def folds_of(job: Job) -> dict[str, tuple[Array, Array]]:
     if {0, 1} <= set(stated.tolist()):
         return folds | {"split": (np.flatnonzero(stated == 0), np.flatnonzero(stated == 1))}
     what = known(job)
-    if len(np.unique(what.subjects)) < 2 * job.settings.cv:
-        return folds
-    drawn = grouped_folds(what.labels, what.subjects, job.settings.cv, job.settings.seed)
-    return folds | {f"fold-{i}": (np.sort(train), np.sort(test)) for i, (train, test) in enumerate(drawn, 1)}
+    subjects = len(np.unique(what.subjects))
+    for count in range(min(job.settings.cv, subjects // 2), 1, -1):
+        drawn = grouped_folds(what.labels, what.subjects, count, job.settings.seed)
+        if all(_enough(job, train) for train, _ in drawn):
+            return folds | {f"fold-{i}": (np.sort(train), np.sort(test)) for i, (train, test) in enumerate(drawn, 1)}
+    return folds
+
+
+def _enough(job: Job, rows: Array) -> bool:
+    """Whether a network can be trained on these rows: with two classes, or sites, where it tells them apart."""
+    what, wanted = known(job), objective_of(job)
+    classes, sites = (len(set(values[rows].tolist()) - {-1}) for values in (what.labels, what.sites))
+    return (wanted.kind == "reconstruction" or classes > 1) and (wanted.site == 0 or sites > 1)
+
+
+def why_not(job: Job) -> str:
+    """Why there are fewer folds than were asked for, or none; empty where there are as many."""
+    folds = set(folds_of(job)) - {WHOLE}
+    if "split" in folds or len(folds) == job.settings.cv:
+        return ""
+    return (
+        f"{job.settings.cv} folds were asked for, and there are {len(folds) or 'none'}: subjects, or subjects of a class, are "
+        "too few for more."
+    )
+
+
+def refuse_what_cannot_work(job: Job) -> None:
+    """Raises SettingsError, before any work, for settings that do not go with what is known of the volumes."""
+    settings, records = job.settings, list(job.slides.values())
+    columns = sorted({name for r in records for name in r.extra})
+    if settings.label != "label" and not any(r.extra.get(settings.label) for r in records):
+        raise SettingsError(
+            f"--label {settings.label}: no volume has anything in a column of that name; there are "
+            f"{', '.join(columns) or 'no columns'}."
+        )
+    rows = np.arange(len(records))
+    if not _enough(job, rows):
+        lacking = "sites (a column `site`)" if known(job).classes[1:] else f"classes (a column {settings.label!r})"
+        raise SettingsError(
+            f"the objective {objective_of(job).kind!r} tells cases apart by what is known of them, and these volumes have "
+            f"fewer than two {lacking}. Name them in the list, or use --objective reconstruction without --adversary."
+        )
+    _refuse_shared_subjects(job)
+
+
+def _refuse_shared_subjects(job: Job) -> None:
+    if "split" not in (folds := folds_of(job)):
+        return
+    subjects = known(job).subjects
+    both = sorted(set(subjects[folds["split"][0]]) & set(subjects[folds["split"][1]]))
+    if both:
+        raise SettingsError(
+            f"{len(both)} subjects are on both sides of the column `split` ({', '.join(both[:5])} ...): the network would be "
+            "judged by people that it has seen. Put each subject on one side."
+        )
 
 
 def objective_of(job: Job) -> Objective:
@@ -234,7 +287,8 @@ def errors(job: Job, network: str, fold: str = WHOLE) -> Array:
 
 def _store(job: Job, name: str, values: Array) -> list[Written]:
     names = ("volume", "feature")[: values.ndim]
-    spec = ArraySpec(values.shape, values.dtype.name, values.shape, values.shape, names)
+    rows = max(1, min(len(values), CHUNK_BYTES // max(1, values[:1].nbytes)))
+    chunk = (rows, *values.shape[1:])
+    spec = ArraySpec(values.shape, values.dtype.name, chunk, chunk, names)
     array = StoredArray.create(job.folder.samples / name, spec)
-    box = next(iter(spec.shards))
-    return [array.write(box, values), written(array.path / "zarr.json")]
+    return [*(array.write(box, values[box.slices]) for box in spec.shards), written(array.path / "zarr.json")]

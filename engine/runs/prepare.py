@@ -5,12 +5,14 @@ Two steps: `lineup` (which volume is which row) and `prepare` (a volume a unit, 
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
-from ...errors import SlideError
+from ...errors import CorruptError, SlideError
 from ...stores.array import ArraySpec, StoredArray, written
 from ...stores.downsample import halve
 from ...stores.files import write_json
@@ -39,9 +41,9 @@ class Lineup:
     def execute(self, job: Job, unit: Unit) -> Outcome:
         outcome = Outcome()
         root = job.folder.samples
-        grid = grid_of(job)
+        grid = job.settings.grid(list(job.slides.values()))
         with outcome.clock("write"):
-            attributes = {"slides": list(job.slides), "spacing": grid.spacing}
+            attributes = {"slides": list(job.slides), "grid": asdict(grid)}
             write_json(root / "zarr.json", {"zarr_format": 3, "node_type": "group", "attributes": attributes})
             StoredArray.create(root / "patches", _spec(job, len(job.slides)))
             outcome.files += [written(root / "zarr.json"), written(root / "patches" / "zarr.json")]
@@ -100,9 +102,10 @@ def mask_of(job: Job, record: SlideRecord) -> Array:
     for axis in range(3):
         centres = record.frame.centres(axis)
         axes.append(np.floor((centres - frame.origin[axis]) / frame.spacing[axis] + 1e-6).astype(int))
-    inside = np.ix_(*[(a >= 0) & (a < n) for a, n in zip(axes, frame.shape, strict=True)])
-    taken = cells[np.ix_(*[a.clip(0, n - 1) for a, n in zip(axes, frame.shape, strict=True)])]
-    return np.asarray(taken & inside[0] & inside[1] & inside[2])
+    out = np.zeros(record.shape, bool)
+    inside = [np.flatnonzero((a >= 0) & (a < n)) for a, n in zip(axes, frame.shape, strict=True)]
+    out[np.ix_(*inside)] = cells[np.ix_(*[a[i] for a, i in zip(axes, inside, strict=True)])]
+    return out
 
 
 def _spread(mask: Array, shape: tuple[int, ...], factors: tuple[int, ...]) -> Array:
@@ -129,10 +132,10 @@ def _given(job: Job, record: SlideRecord) -> Path:
         return beside if beside.exists() else place(job.folder.read("run")["input"]) / stated
     stem = path.name.removesuffix(".gz").removesuffix(".nii").rsplit("_", 1)[0]
     derived = place(job.folder.read("run")["input"]) / "derivatives"
-    inside = Path(record.name).parent.as_posix()
-    name = f"{stem}*_desc-brain_mask.nii*"
-    for near in (*sorted(path.parent.glob(name)), *sorted(derived.glob(f"*/{inside}/{name}"))):
-        return near
+    inside = glob.escape(Path(record.name).parent.as_posix())
+    for name in (f"{glob.escape(stem)}_desc-brain_mask.nii*", f"{glob.escape(stem)}_*_desc-brain_mask.nii*"):
+        for near in (*sorted(path.parent.glob(name)), *sorted(derived.glob(f"*/{inside}/{name}"))):
+            return near
     raise SlideError(
         f"{path.name} has no mask: its row names none in a column `mask`, and no {stem}_desc-brain_mask.nii.gz lies beside "
         "it. Add one, or use --mask head.",
@@ -149,8 +152,13 @@ def _pose(job: Job, values: Array, record: SlideRecord) -> Pose | None:
 
 
 def grid_of(job: Job) -> Grid:
-    """What all volumes of the run are laid on."""
-    return Grid(*job.settings.grid({record.full for record in job.slides.values()}))
+    """What all volumes of the run are laid on: settled when they were lined up, whoever is rejected later."""
+    try:
+        stated = attributes_of(job.folder.samples)["grid"]
+    except (CorruptError, KeyError):
+        grid: Grid = job.settings.grid(list(job.slides.values()))
+        return grid
+    return Grid(tuple(stated["shape"]), tuple(stated["spacing"]), stated["whole"])
 
 
 def lineup(job: Job) -> list[str]:

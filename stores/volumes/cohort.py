@@ -14,6 +14,9 @@ from .kind import VOLUMES
 from .nifti_reader import shape_of
 from .zarr_reader import times_of
 
+MISSING = frozenset({"n/a", "na", "nan"})
+"""Words of lists for what is not known."""
+
 
 def find_volumes(spec: str | Path | Sequence[str | Path], *, t: int | None = None, suffix: str = "T1w") -> Cohort:
     """The volumes that a folder, a glob, a file, a CSV or TSV, a BIDS tree or its participants.tsv, or a list of these stand
@@ -29,7 +32,14 @@ def find_volumes(spec: str | Path | Sequence[str | Path], *, t: int | None = Non
         return None if root is None else find_bids(root, None if path.is_dir() else path, kind, suffix)
 
     cohort = find(spec, kind, special)
-    entries = tuple(replace(one, group=one.group or subject_in(one.name) or one.id) for one in cohort.entries)
+    entries = tuple(
+        replace(
+            one,
+            group=one.group or subject_in(one.name) or one.id,
+            extra={name: "" if value.strip().lower() in MISSING else value for name, value in one.extra.items()},
+        )
+        for one in cohort.entries
+    )
     return replace(cohort, entries=entries)
 
 

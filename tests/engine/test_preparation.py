@@ -22,7 +22,7 @@ def ball(shape: tuple[int, ...], centre: tuple[float, ...], radius: float, spaci
 def test_on_its_own_grid_nothing_is_interpolated() -> None:
     values = np.arange(4 * 5 * 6, dtype=np.float32).reshape(4, 5, 6)
     cells, (low, high) = prepared(
-        values, np.ones(values.shape, bool), Frame(AXES, (4, 5, 6), (1, 1, 1)), Grid((6, 4, 6), None)
+        values, np.ones(values.shape, bool), Frame(AXES, (4, 5, 6), (1, 1, 1)), Grid((6, 4, 6), (1, 1, 1), whole=True)
     )
     assert cells.shape == (6, 4, 6) and cells.dtype == np.uint16
     wanted = ((values - low) / (high - low)).clip(0, 1)[:, 0:4]
@@ -60,12 +60,14 @@ def test_a_pose_moves_what_is_seen() -> None:
 def test_shapes_of_one_value_are_seen() -> None:
     values = np.zeros((8, 8, 8), np.uint8)
     values[2:6, 2:6, 2:6] = 1
-    cells, ends = prepared(values, values > 0, Frame(AXES, (8, 8, 8), (1, 1, 1)), Grid((8, 8, 8), None))
+    cells, ends = prepared(
+        values, values > 0, Frame(AXES, (8, 8, 8), (1, 1, 1)), Grid((8, 8, 8), (1, 1, 1), whole=True)
+    )
     assert set(np.unique(cells)) == {0, 65535} and tuple(ends) == (0, 1)
 
 
 def test_what_has_no_difference_in_it_is_refused() -> None:
-    frame, grid = Frame(AXES, (4, 4, 4), (1, 1, 1)), Grid((4, 4, 4), None)
+    frame, grid = Frame(AXES, (4, 4, 4), (1, 1, 1)), Grid((4, 4, 4), (1, 1, 1), whole=True)
     with pytest.raises(SlideError) as caught:
         prepared(np.full((4, 4, 4), 3.0), np.ones((4, 4, 4), bool), frame, grid)
     assert caught.value.code == "E_DEGENERATE"

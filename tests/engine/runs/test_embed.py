@@ -146,6 +146,10 @@ def test_what_was_written_is_sound_and_can_be_mended(done: Path, mini: Any) -> N
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (("--label", "diagnosis"), "no volume has anything"),
+        (("--objective", "triplet", "--label", "nothing"), "nothing"),
+        (("--adversary", "1"), "sites"),
+        (("--mask", "heads"), "there is no file 'heads'"),
         (("--shape", "30,32,32"), "multiples of 16"),
         (("--shape", "32"), "three sides"),
         (("--network", "resnet"), "yamaguchi-3x16"),
@@ -158,7 +162,52 @@ def test_settings_that_cannot_work_stop_before_any_work(
 ) -> None:
     told = mini.cli("run", "embed", "--volumes", cohort.list, "--out", tmp_path / "out", *words)
     assert told.returncode == 2 and said in told.stderr
-    assert not (tmp_path / "out").exists()
+    assert not (tmp_path / "out" / "volumes").exists()
+
+
+def test_subjects_on_both_sides_of_a_split_are_refused(cohort: SimpleNamespace, mini: Any, tmp_path: Path) -> None:
+    rows = [f"{cohort.root}/case{i:02}.nii.gz,s{i // 2},{'train' if i % 2 else 'test'}" for i in range(6)]
+    (tmp_path / "list.csv").write_text("\n".join(["path,subject,split", *rows]))
+    told = mini.cli("run", "embed", "--volumes", tmp_path / "list.csv", "--out", tmp_path / "out", *SETTINGS)
+    assert told.returncode == 2 and "both sides" in told.stderr and "s0, s1" in told.stderr
+
+
+def test_masks_of_files_and_volumes_that_get_one_later(cohort: SimpleNamespace, mini: Any, tmp_path: Path) -> None:
+    """A mask that is smaller, shifted and coarser than its volume; one that is missing at first."""
+    source = nibabel.load(cohort.root / "case00.nii.gz")
+    for name in ("a", "b"):
+        nibabel.save(source, tmp_path / f"{name}.nii.gz")
+    cells = np.zeros((5, 6, 5), np.uint8)
+    cells[1:4, 1:5, 1:4] = 1
+    affine = np.diag([4.0, 4.0, 4.0, 1.0])
+    affine[:3, 3] = (5.0, 5.0, 5.0)  # its first cell begins at 3 mm; the volume's at -1
+    nibabel.save(nibabel.Nifti1Image(cells, affine), tmp_path / "a_desc-brain_mask.nii.gz")
+    words = [
+        "run",
+        "embed",
+        "--volumes",
+        str(tmp_path / "[ab].nii.gz"),
+        "--out",
+        str(tmp_path / "out"),
+        "--mask",
+        "given",
+    ]
+    words += [*SETTINGS, "--no-umap"]
+    told = mini.cli(*words)
+    assert told.returncode == 3 and "[E_NO_MASK]" in told.stderr
+    assert [r["name"] for r in tile_engine.open_run(tmp_path / "out").rejected.values()] == ["b.nii.gz"]
+    job = load(tmp_path / "out")
+    from tile_engine.engine.runs.prepare import mask_of
+
+    found = mask_of(job, next(iter(job.slides.values())))
+    where = np.argwhere(found)
+    assert found.sum() == (3 * 2) * (4 * 2) * (3 * 2)
+    assert where.min(0).tolist() == [4, 4, 4] and where.max(0).tolist() == [9, 11, 9]
+
+    nibabel.save(nibabel.Nifti1Image(cells, affine), tmp_path / "b_desc-brain_mask.nii.gz")
+    again = mini.cli(*words, "--redo")
+    assert again.returncode == 0, again.stderr
+    assert len(tile_engine.open_run(tmp_path / "out").volumes) == 2
 
 
 @pytest.mark.parametrize(
@@ -188,5 +237,5 @@ def test_a_gang_trains_a_network_of_volumes(cohort: SimpleNamespace, mini: Any, 
         *("--cluster", "local", "--workers", "2", "--gang", "2"),
     )
     assert told.returncode == 3, told.stderr
-    assert json.loads((out / "models" / "onga-all.json").read_text())["course"][-1]["step"] == 5
+    assert json.loads((out / "models" / "onga-all.json").read_text())["course"][-1]["step"] == 11
     assert tile_engine.open_run(out).volumes.X.shape == (COUNT, 4)

@@ -109,6 +109,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--side", type=int, default=32, choices=(16, 32, 64), help="voxels a side")
     parser.add_argument("--steps", type=int, default=400)
+    parser.add_argument("--only", action="append", choices=("plain", "metric"), help="this network alone")
     parser.add_argument("--choose", action="store_true", help="judge on a quarter of the training part instead")
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -120,7 +121,8 @@ def main() -> None:
     print(f"{'':<20}" + "".join(f"{name:>18}" for name in SHOWN))
     for name, figures in baselines(fitted, test).items():
         show(name, [figures])
-    objectives = {"plain": Objective(), "metric": Objective("prototypes")}
+    objectives = {"plain": Objective(), "metric": Objective("prototypes", temperature=30.0, marks=True)}
+    objectives = {name: objectives[name] for name in args.only or objectives}
     rows: dict[str, list[dict[str, float]]] = {name: [] for name in objectives}
     for seed in range(args.seeds):
         for name, objective in objectives.items():

@@ -41,6 +41,8 @@ COARSE_GAIN = 8.0
 """Means over coarse blocks lie within about an eighth of the template's."""
 MOST_COARSE = 2500
 """Coarse blocks, at most: of 80 x 96 x 80 voxels 10 x 12 x 10."""
+MARK = 20.0
+"""Codes' spread is about 5: marks outweigh it between classes, and within one leave the order to the other numbers."""
 BEGIN = 0.1
 """Of the first weights of the last layer: a training begins at the template."""
 
@@ -61,9 +63,10 @@ class CAE3D(nn.Module):
         code: int = 150,
         channels: int = 1,
         maps: int = 0,
+        marks: int = 0,
         source: torch.Generator | None = None,
     ) -> None:
-        """`shape` z, y, x in voxels; `maps` over 0 makes the pooled network and leaves `code` aside.
+        """`shape` z, y, x in voxels; `maps` over 0 makes the pooled network and leaves `code` aside; `marks`: see `mark`.
 
         `source` draws the first weights; without it they are those of seed 0. Raises SettingsError.
         """
@@ -71,6 +74,7 @@ class CAE3D(nn.Module):
         shape = (shape[0], shape[1], shape[2])
         self.bottom = halved(shape, len(widths))
         self._recipe = {"shape": list(shape), "widths": list(widths), "code": code, "channels": channels, "maps": maps}
+        self._recipe["marks"] = 0
         self.shape, self.channels, self.maps = shape, channels, maps
         self.template: Tensor
         self.checkpointing = False
@@ -88,16 +92,39 @@ class CAE3D(nn.Module):
         self.to_code: nn.Module = nn.Identity() if maps else nn.Linear(flat + coarse, code)
         self.from_code: nn.Module = nn.Identity() if maps else nn.Sequential(nn.Linear(code, flat), nn.ReLU())
         self.to_coarse = None if maps else nn.Linear(code, coarse)
+        self.marks = 0
+        self.to_marks: nn.Linear | None = None
         initialise(self, source or generator(0, "cae3d"))
         with torch.no_grad():
             self.decoder[-1].weight.mul_(BEGIN)  # type: ignore[operator]
             if self.to_coarse is not None:
                 self.to_coarse.weight.zero_()
+        if marks:
+            self.mark(marks)
+
+    def mark(self, classes: int) -> None:
+        """The code's last `classes` numbers become `MARK` times the share of each class, as a linear guess from the others.
+
+        What is learned by distances lies on a slope between classes, however well it is ordered; clusters and neighbours
+        go by the nearest, and marks set the two sides of the slope apart. A code of maps, or one too short for it, has none.
+        """
+        if self.maps or self.marks or self.code < 3 * classes:
+            return
+        self.marks = self._recipe["marks"] = classes
+        self.to_marks = nn.Linear(self.code - classes, classes).to(self.template.device)
+        nn.init.zeros_(self.to_marks.weight)
+        nn.init.zeros_(self.to_marks.bias)
 
     def encode(self, volumes_BCZYX: Tensor) -> Tensor:
         """Codes (B, F) of float volumes in [0, 1]."""
-        codes_BF: Tensor = self.to_code(self.features(volumes_BCZYX))
-        return codes_BF
+        return self.marked(self.to_code(self.features(volumes_BCZYX)))
+
+    def marked(self, codes_BF: Tensor) -> Tensor:
+        """`codes_BF`, as `to_code` makes them, with marks in their last numbers."""
+        if self.to_marks is None:
+            return codes_BF
+        plain_BF = codes_BF[:, : -self.marks]
+        return torch.cat([plain_BF, MARK * self.to_marks(plain_BF.detach()).softmax(1)], 1)
 
     def features(self, volumes_BCZYX: Tensor) -> Tensor:
         """What the code is made of by `to_code`: the last block's maps and, strided, coarse means, laid flat (B, G)."""

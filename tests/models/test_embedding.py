@@ -12,7 +12,7 @@ import torch
 
 from tile_engine.errors import SettingsError
 from tile_engine.models import checkpoint
-from tile_engine.models.cae3d import CAE3D
+from tile_engine.models.cae3d import CAE3D, MARK
 from tile_engine.models.codes import codes_of, reconstructions, squared_errors
 from tile_engine.models.embedding import KINDS, Embedding, Objective, Task
 from tile_engine.models.phases import train
@@ -48,7 +48,7 @@ def phase(objective: Objective, *, steps: int = 6, share: Share | None = None, *
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_phase_stopped_and_loaded_into_a_new_one_ends_with_the_same_bits(kind: Any, tmp_path: Path) -> None:
     def make() -> Embedding:
-        return phase(Objective(kind, site=0.1, entropy=0.1), sites=LABELS[::-1].copy())
+        return phase(Objective(kind, site=0.1, entropy=0.1, marks=True), sites=LABELS[::-1].copy())
 
     undisturbed, first, second = make(), make(), make()
     train(undisturbed)
@@ -98,6 +98,15 @@ def test_known_classes_come_apart(kind: Any) -> None:
     before = separation(codes_of(made.network, volumes()))
     train(made)
     assert separation(codes_of(made.network, volumes())) > 1.4 * before
+
+
+def test_marks_tell_known_classes() -> None:
+    made = phase(Objective("prototypes", marks=True), steps=150)
+    train(made)
+    marks = codes_of(made.network, volumes())[:, -2:]
+    assert np.allclose(marks.sum(1), MARK, atol=1e-3)
+    thick = marks[:, 1] / MARK
+    assert thick[LABELS == 1].mean() > 0.1 + thick[LABELS == 0].mean()
 
 
 def test_unlabelled_volumes_take_part() -> None:
@@ -184,7 +193,7 @@ class Ranks:
 
 @pytest.mark.parametrize("kind", ["prototypes", "proxy"])
 def test_two_trainers_are_one(kind: Any) -> None:
-    objective = Objective(kind, site=0.1)
+    objective = Objective(kind, site=0.1, marks=True)
     sites = np.arange(24) // 12
     alone, ranks = phase(objective, sites=sites), Ranks()
     both = [phase(objective, sites=sites, share=ranks.share(rank)) for rank in (0, 1)]

@@ -37,7 +37,7 @@ def planes_of(job: Job, case: Case) -> tuple[Plane, ...]:
     """Pixels for people."""
     owner = case.slide or case.id
     if owner in job.slides:
-        source = job.image(owner)
+        source = job.stored(owner) if job.folder.images == "volumes" else job.image(owner)
     elif case.centre:
         source = opened(place(case.path), job.spacing)
     else:

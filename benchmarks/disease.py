@@ -84,6 +84,7 @@ def main() -> None:
     parser.add_argument("--scans", type=int, default=2, help="of each person")
     parser.add_argument("--cv", type=int, default=3)
     parser.add_argument("--effort", default="normal")
+    parser.add_argument("--alpha", type=float, default=0.03, help="weight of the metric loss")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -95,7 +96,9 @@ def main() -> None:
     for objective in ("reconstruction", "prototypes"):
         start = time.process_time()
         out = args.scratch / f"out-{objective}-{args.seed}-{args.shape.replace(',', 'x')}"
-        tile_engine.embed(listed, out, how=How(where=Where(cluster="none")), objective=objective, **settings)
+        weight = {"alpha": args.alpha} if objective == "prototypes" else {}
+        how = How(where=Where(cluster="none"))
+        tile_engine.embed(listed, out, how=how, objective=objective, **settings, **weight)
         methods = json.loads((out / "models" / "evaluation.json").read_text())["methods"]
         for method in ("onga", *(("principal components",) if objective == "reconstruction" else ())):
             name = objective if method == "onga" else method

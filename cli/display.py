@@ -110,7 +110,9 @@ def _detail(event: Event) -> str:
     parts = [f"{facts['slides']} {facts.get('images', 'slides')}"] if facts.get("slides") else []
     if facts.get("amount") and facts.get("seconds"):
         rate = facts["amount"] / max(facts["seconds"], 1e-6)
-        if rate >= 1e6 or event.stage == "convert":  # cells of images, else patches or tiles
+        if event.stage == "convert" or (
+            rate >= 1e6 and facts.get("images") == "volumes"
+        ):  # cells, else patches or tiles
             parts.append(f"{rate / 1e6:.1f} M{'vox' if facts.get('images') == 'volumes' else 'Pix'}/s")
         elif event.stage in ("sample", "apply"):
             parts.append(f"{rate:,.0f} patches/s")

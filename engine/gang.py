@@ -16,7 +16,7 @@ from textwrap import shorten
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import MachineError, UnfinishedError
-from .rank import Seat, do
+from .rank import PATIENCE, Seat, do
 from .window import scheduler_lost
 from .workers import Crew
 
@@ -28,8 +28,6 @@ log = logging.getLogger("tile_engine")
 
 RESTARTS = 3
 """How often a gang that lost a rank begins again."""
-PATIENCE = 300.0
-"""Seconds that a gang waits for workers to come back."""
 LOOK = 2.0
 """Seconds between two looks at whether the workers of a gang are still there."""
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 PATIENCE = 300.0
-"""Seconds that ranks wait for each other."""
+"""Seconds that ranks wait for each other, and a gang for workers to come back."""
 LOOK = 1.0
 """Seconds between two looks at whether a rank's work is still asked for."""
 

@@ -19,12 +19,11 @@ from ..job import Job, Unit
 from ..run import Outcome
 from ..show import codes as plots
 from ..show import plots as curves
-from ..show import sections
 from ..show.page import Caution, Column, Image, ReportPage, Section, Table
 from ..show.report import write_report
 from .judge import COMPONENTS, RAW
 from .networks import ENCODED, WHOLE, codes, errors, known, load_network, model_name, trainings
-from .page import stage_times
+from .page import closing_sections
 from .prepare import Volumes, grid_of
 
 SHOWN = 6
@@ -181,12 +180,7 @@ def _page(job: Job, made: dict[str, Path]) -> ReportPage:
             "Reconstructions", figures=(Image(made["reconstructions"], "Above as it went in, below as it came out"),)
         ),
     ]
-    if rejected:
-        body.append(sections.rejected_section(rejected))
-    body.append(sections.times_section(stage_times(run)))
-    body.append(Section("Training", figures=(Image(made["training"], "Losses over training steps"),), folded=True))
-    body.append(sections.settings_section(run["settings"] | {"input": run["input"]}))
-    body.append(sections.settings_section(run["versions"], heading="Versions"))
+    body += closing_sections(job, made["training"])
     return ReportPage(
         title=f"Embedding: {Path(run['input']).name}",
         subtitle="One vector a volume; search for similar cases with `tile-engine search`.",

@@ -155,12 +155,7 @@ def report_page(job: Job, *, counts: Array, legend: Any, made: dict[str, Path]) 
             sections.k_section(scores, ranks=ranks_of(validity), recommended=validity["k"], figure=made.get("k"))
         )
     body.append(sections.slides_section(slide_rows(job, counts), legend=legend, noun=folder.images))
-    if rejected:
-        body.append(sections.rejected_section(rejected))
-    body.append(sections.times_section(stage_times(run)))
-    body.append(Section("Training", figures=(Image(made["training"], "Losses over training steps"),), folded=True))
-    body.append(sections.settings_section(run["settings"] | {"input": run["input"]}))
-    body.append(sections.settings_section(run["versions"], heading="Versions"))
+    body += closing_sections(job, made["training"])
     return ReportPage(
         title=f"Tissue clusters: {Path(run['input']).name}",
         subtitle=validity["agreement"],
@@ -190,6 +185,19 @@ def slide_rows(job: Job, counts: Array) -> list[sections.SlideRow]:
         shares = tuple(counts[:, i] / total) if total else ()
         rows.append(sections.SlideRow(record.name, slide, record.spacing[0], record.shape, share, total, shares))
     return rows
+
+
+def closing_sections(job: Job, training: Path) -> list[Section]:
+    """What every report ends with: what was rejected, where the time went, how training went (its picture), settings."""
+    run = job.folder.read("run")
+    rejected = [(r["name"], r["code"], r["message"]) for r in job.folder.read("rejected").values()]
+    return [
+        *([sections.rejected_section(rejected)] if rejected else []),
+        sections.times_section(stage_times(run)),
+        Section("Training", figures=(Image(training, "Losses over training steps"),), folded=True),
+        sections.settings_section(run["settings"] | {"input": run["input"]}),
+        sections.settings_section(run["versions"], heading="Versions"),
+    ]
 
 
 def stage_times(run: dict[str, Any]) -> list[sections.StageTime]:

@@ -15,7 +15,7 @@ from ..run import Outcome
 from ..show import plots, sections
 from ..show.page import Image, ReportPage, Section
 from ..show.report import write_report
-from .page import courses_of, facts_of, slide_rows, stage_times
+from .page import closing_sections, courses_of, facts_of, slide_rows
 
 
 class TilePage:
@@ -48,13 +48,7 @@ class TilePage:
             body.append(Section("Tiles in the plane", figures=(Image(made["umap"], "All tiles laid out by UMAP"),)))
         rows = [replace(row, shares=()) for row in slide_rows(job, counts)]
         body.append(sections.slides_section(rows, noun=job.folder.images))
-        if rejected:
-            body.append(sections.rejected_section(rejected))
-        body.append(sections.times_section(stage_times(run)))
-        figures = (Image(made["training"], "Losses over training steps"),)
-        body.append(Section("Training", figures=figures, folded=True))
-        body.append(sections.settings_section(run["settings"] | {"input": run["input"]}))
-        body.append(sections.settings_section(run["versions"], heading="Versions"))
+        body += closing_sections(job, made["training"])
         page = ReportPage(
             title=f"Tiles of {Path(run['input']).name}",
             subtitle="Every tile as a vector: tables/tiles.zarr, and layers/embedding of each image.",

@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-import types
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ import pytest
 import tile_engine
 from tile_engine.engine import gallery as galleries
 from tile_engine.engine.job import SlideRecord, load
+from tile_engine.engine.runs import embed
 from tile_engine.engine.search import add, file_name, picture
 from tile_engine.engine.settings import EmbedSettings
 from tile_engine.errors import CorruptError, LockedError, SettingsError
@@ -80,9 +80,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         codes = np.array([code(p) for p in paths], np.float32) * factor
         return [record(p, p.name, extra={"label": "new"}, group=GROUP(p)) for p in paths], codes
 
-    module = types.ModuleType("embed")
-    module.encode = encode  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "tile_engine.engine.runs.embed", module)
+    monkeypatch.setattr(embed, "encode", encode)
     galleries._opened.cache_clear()
     return specs
 

@@ -78,7 +78,7 @@ def network(fitted: Part, test: Part, objective: Objective, *, seed: int, steps:
     start, side = time.monotonic(), fitted.volumes.shape[-1]
     net = CAE3D((side, side, side), widths=WIDTHS, code=CODE, source=generator(seed, "first weights"))
     net.mixed_precision = True
-    views = VolumeViews(shift=2, turn=10, scale=0.05, mirror=True, brightness=0.0, noise=0.0)
+    views = VolumeViews(shift=2, turn=10, scale=0.05, mirror=True, brightness=0.0, noise=0.0, unchanged=0.5)
     task = Task(objective, labels=fitted.classes)
     phase = Embedding(net, fitted.volumes, steps, 48, task=task, seed=seed, views=views)
     train(phase)

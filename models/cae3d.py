@@ -9,9 +9,9 @@ Every convolution has GroupNorm and ReLU, so that a volume's code does not depen
 the encoder with transposed convolutions that do not overlap, the pooled one with doubling and convolutions.
 
 What comes out is a deviation from `template`, the mean of the volumes that a training begins with. Beside the strided blocks
-the same code has a short way: in from the deviation's means over coarse blocks, out to such blocks, both linear. GroupNorm
-forgets how bright a volume is, and what a few dozen volumes differ by most is coarse: without the short way a training of some
-hundred steps ends no better than the mean.
+the same code has a straight way: in by those volumes' principal components, out by the same. A training begins as good as
+components are, and the blocks learn what they leave out; without it, some hundred steps on a few dozen volumes end no better
+than the mean. A code also has the mean and the maximum of each block's maps: how much there is of what, wherever it lies.
 
 Strided: sizes of Onga et al., IEEE BigData 2019, and Arai et al., EMBC 2018, whose layers are not published.
 Pooled: Yamaguchi et al., Frontiers in Neuroscience 15:652987 (2021).
@@ -37,14 +37,18 @@ Shape = tuple[int, int, int]
 GROUPS = 8
 GAIN = 4.0
 """Volumes are in [0, 1] and mostly background, which is 0 and stays it: their spread is about a quarter."""
-COARSE_GAIN = 8.0
-"""Means over coarse blocks lie within about an eighth of the template's."""
-MOST_COARSE = 2500
-"""Coarse blocks, at most: of 80 x 96 x 80 voxels 10 x 12 x 10."""
+SPREAD = 5.0
+"""Of codes about their mean, all numbers together, when a training begins."""
+MOST_BLOCKS = 80_000
+"""Cells of a component, at most: of 80 x 96 x 80 voxels, blocks of 2."""
+MOST_COMPONENTS = 256
+"""Beside the numbers of the code, at most: of 80,000 cells they are 80 MB of the network."""
+LEAST = 1e-5
+"""Variance of a component beside the strongest one's, at least: what is less is rounding."""
 MARK = 20.0
 """Codes' spread is about 5: marks outweigh it between classes, and within one leave the order to the other numbers."""
 BEGIN = 0.1
-"""Of the first weights of the last layer: a training begins at the template."""
+"""Of the first weights of what stands beside components, or of a pooled network's last layer, which begins at the template."""
 
 
 class CAE3D(nn.Module):
@@ -88,17 +92,19 @@ class CAE3D(nn.Module):
         self.register_buffer("template", torch.zeros(channels, *shape))
         self._block = _block(shape, len(widths))
         self._blocks = (channels, *(side // self._block for side in shape))
-        coarse = prod(self._blocks)
-        self.to_code: nn.Module = nn.Identity() if maps else nn.Linear(flat + coarse, code)
+        self.components_FG: Tensor
+        self.unit: Tensor
+        straight = 0 if maps else min(code, MOST_COMPONENTS)
+        self.register_buffer("components_FG", torch.zeros(straight, prod(self._blocks)))
+        self.register_buffer("unit", torch.ones(()))
+        self.to_code: nn.Module = nn.Identity() if maps else nn.Linear(straight + 2 * sum(widths) + flat, code)
         self.from_code: nn.Module = nn.Identity() if maps else nn.Sequential(nn.Linear(code, flat), nn.ReLU())
-        self.to_coarse = None if maps else nn.Linear(code, coarse)
+        self.to_components = None if maps else nn.Linear(code, straight)
         self.marks = 0
         self.to_marks: nn.Linear | None = None
         initialise(self, source or generator(0, "cae3d"))
         with torch.no_grad():
-            self.decoder[-1].weight.mul_(BEGIN)  # type: ignore[operator]
-            if self.to_coarse is not None:
-                self.to_coarse.weight.zero_()
+            self.decoder[-1].weight.mul_(BEGIN if maps else 0.0)  # type: ignore[operator]
         if marks:
             self.mark(marks)
 
@@ -114,6 +120,8 @@ class CAE3D(nn.Module):
         self.to_marks = nn.Linear(self.code - classes, classes).to(self.template.device)
         nn.init.zeros_(self.to_marks.weight)
         nn.init.zeros_(self.to_marks.bias)
+        if self.to_components is not None:
+            self.to_components.weight.data[:, -classes:].zero_()
 
     def encode(self, volumes_BCZYX: Tensor) -> Tensor:
         """Codes (B, F) of float volumes in [0, 1]."""
@@ -127,41 +135,68 @@ class CAE3D(nn.Module):
         return torch.cat([plain_BF, MARK * self.to_marks(plain_BF.detach()).softmax(1)], 1)
 
     def features(self, volumes_BCZYX: Tensor) -> Tensor:
-        """What the code is made of by `to_code`: the last block's maps and, strided, coarse means, laid flat (B, G)."""
-        deep_BG = self._through(self.encoder, volumes_BCZYX * GAIN).flatten(1)
-        if self.to_coarse is None:
-            return deep_BG
-        means_BG = F.avg_pool3d(volumes_BCZYX - self.template, self._block).flatten(1)
-        return torch.cat([deep_BG, COARSE_GAIN * means_BG], 1)
+        """What the code is made of by `to_code` (B, G): the last maps laid flat, and, strided, before these the components,
+        and mean and maximum of each block's maps."""
+        found, deep = [], volumes_BCZYX * GAIN
+        if not self.maps:
+            found.append(self.coarse(volumes_BCZYX) @ self.components_FG.T / self.unit)
+        for block in self.encoder:
+            deep = self._through(block, deep)
+            if not self.maps:
+                found += [deep.mean((2, 3, 4)), deep.amax((2, 3, 4))]
+        return torch.cat([*found, deep.flatten(1)], 1)
+
+    def coarse(self, volumes_BCZYX: Tensor) -> Tensor:
+        """Means of the deviation from the template over blocks of a few voxels, laid flat (B, G): what components are of."""
+        return F.avg_pool3d(volumes_BCZYX - self.template, self._block).flatten(1)
 
     def decode(self, codes_BF: Tensor) -> Tensor:
         """Volumes (B, C, Z, Y, X) of codes; about [0, 1], not clipped."""
-        deep = self.from_code(codes_BF).unflatten(1, (-1, *self.bottom))
-        again_BCZYX = self._through(self.decoder, deep) / GAIN + self.template
-        if self.to_coarse is None:
+        deep: Tensor = self.from_code(codes_BF).unflatten(1, (-1, *self.bottom))
+        for block in self.decoder:
+            deep = self._through(block, deep)
+        again_BCZYX = deep / GAIN + self.template
+        if self.to_components is None:
             return again_BCZYX
-        coarse = self.to_coarse(codes_BF).unflatten(1, self._blocks)
-        return again_BCZYX + F.interpolate(coarse, self.shape, mode="trilinear")
+        coarse_BG = (self.unit * self.to_components(codes_BF)) @ self.components_FG
+        coarse = coarse_BG.unflatten(1, self._blocks)
+        return again_BCZYX + (coarse if self._block == 1 else F.interpolate(coarse, self.shape, mode="trilinear"))
 
     def forward(self, volumes_BCZYX: Tensor) -> tuple[Tensor, Tensor]:
         """(reconstruction, codes)."""
         codes_BF = self.encode(volumes_BCZYX)
         return self.decode(codes_BF), codes_BF
 
-    def begin_at(self, mean_CZYX: Tensor) -> None:
-        """Make `mean_CZYX`, in [0, 1], the template, unless there is one: what was learned is a deviation from that."""
-        if not self.template.any():
-            self.template.copy_(mean_CZYX)
+    @torch.no_grad()
+    def begin_as(self, coarse_NG: Tensor) -> None:
+        """Begin as the principal components of `coarse`, of volumes that stand for all, do; `template` is set before.
+
+        The code's first numbers are the strongest components, in one unit, and reconstructions are theirs. Numbers for which
+        there are no components (of n volumes there are n - 1) begin with what the blocks make of their first weights.
+        """
+        assert isinstance(self.to_code, nn.Linear) and self.to_components is not None
+        values, vectors = torch.linalg.eigh((coarse_NG @ coarse_NG.T).double())
+        order = values.argsort(descending=True)[: min(len(self.components_FG), len(values) - 1)]
+        order = order[values[order] > LEAST * values.max()]
+        count = len(order)
+        if not count:
+            return
+        self.components_FG[:count] = (vectors[:, order] / values[order].sqrt()).T.to(coarse_NG.dtype) @ coarse_NG
+        self.unit.fill_((values.sum() / len(values)).sqrt() / SPREAD)
+        self.to_code.weight.mul_(BEGIN)
+        for layer in (self.to_code, self.to_components):
+            layer.bias.zero_()
+            layer.weight[:count].zero_()
+            layer.weight[:count, :count].fill_diagonal_(1.0)
 
     def recipe(self) -> dict[str, Any]:
         """What rebuilds this network, without its weights: `CAE3D(**recipe)`."""
         return dict(self._recipe)
 
-    def _through(self, blocks: nn.Sequential, deep: Tensor) -> Tensor:
+    def _through(self, block: nn.Module, deep: Tensor) -> Tensor:
         again = self.checkpointing and torch.is_grad_enabled()
         with torch.autocast(deep.device.type, torch.bfloat16, enabled=self.mixed_precision):
-            for block in blocks:
-                deep = checkpoint(block, deep, use_reentrant=False) if again else block(deep)
+            deep = checkpoint(block, deep, use_reentrant=False) if again else block(deep)
         return deep.float()
 
 
@@ -179,8 +214,8 @@ def halved(shape: Shape, times: int) -> Shape:
 
 
 def _block(shape: Shape, halvings: int) -> int:
-    """Side of the coarse blocks: the smallest power of 2 by which they are few."""
-    return next((1 << n for n in range(1, halvings) if prod(shape) <= MOST_COARSE << 3 * n), 1 << halvings)
+    """Side of the blocks that components are of: the smallest power of 2 by which they are few enough."""
+    return next((1 << n for n in range(halvings) if prod(shape) <= MOST_BLOCKS << 3 * n), 1 << halvings)
 
 
 PRESETS: dict[str, dict[str, Any]] = {

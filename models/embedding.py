@@ -9,7 +9,7 @@ Unlabelled volumes take part in the reconstruction, and in the entropy term wher
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -38,8 +38,15 @@ RATE = 3e-3
 """Learning rate, ..."""
 WARMUP = 60
 """... which these steps lead up to, a tenth of all at most."""
+VIEWS = VolumeViews(unchanged=0.5)
 AVERAGED = 256
-"""Volumes of which the network's template is the mean, at most."""
+"""Volumes of which a pooled network's template is the mean, at most; ..."""
+MOST_CELLS = 60_000_000
+"""... and cells of the volumes that components are of, with those of their views."""
+BEGINNINGS = 4
+"""Volumes and views that components are of, at least, for each number of the code; ..."""
+MOST_COPIES = 12
+"""... but of each volume so many at most, itself among them."""
 DECAY = 0.05
 """Of the weights, where classes are known. It came with dropout, mirrors and this rate; none was tried by itself."""
 
@@ -163,7 +170,7 @@ class Embedding:
     ) -> None:
         """`volumes`: (n, 1, z, y, x) uint8 or uint16; `batch` is that of all shares together. Raises SettingsError."""
         self.network, self.steps, self._share, self._seed = network, steps, share, seed
-        self._volumes, self._views = volumes, views or VolumeViews()
+        self._volumes, self._views = volumes, views or VIEWS
         task = task or Task()
         self.objective = task.objective
         labels, sites = task.rows(len(volumes))
@@ -174,7 +181,7 @@ class Embedding:
         self._batches = Stratified(strata, size, seed, self.name, even=self.objective.balance)
         self._dropout = self.objective.dropout if learns and not network.maps else 0.0
         self._device = next(network.parameters()).device
-        network.begin_at(_mean(volumes).to(self._device))
+        self._begin()
         counts_K = torch.bincount(self._labels[self._labels >= 0]).float()
         self._weights_K = (counts_K**self.objective.balance).to(self._device)
         if learns and self.objective.marks:
@@ -189,6 +196,32 @@ class Embedding:
             both = nn.ModuleList([network, heads])
         self._losses = share.join(Computed(both, self._compute))
         self._adam = Adam(trained, steps, warmup=WARMUP, decay=DECAY if learns else 0.0)
+
+    @torch.no_grad()
+    def _begin(self) -> None:
+        """The network begins at the mean and the components of the volumes, or of as many as are enough; of views of them,
+        too, where volumes are few: components of views tell how a body lies, which those of some dozen bodies do not."""
+        network = self.network
+        if network.template.any():
+            return  # it has learned before
+        most = max(1, MOST_CELLS // network.components_FG.shape[1] if not network.maps else AVERAGED)
+        rows = np.unique(np.linspace(0, len(self._volumes) - 1, most).round().astype(np.int64))
+        batches = [rows[some] for some in in_order(len(rows), 8)]
+        total = torch.zeros(())
+        for some in batches:
+            total = total + to_float(self._volumes[some]).sum(0)
+        network.template.copy_(total / len(rows))
+        if network.maps:
+            return
+        coarse = []
+        for copy in range(min(MOST_COPIES, -(-BEGINNINGS * network.code // len(rows)))):
+            for number, some in enumerate(batches):
+                volumes_BCZYX = to_float(self._volumes[some])
+                if copy:
+                    draw = generator(self._seed, self.name, "beginning", copy, number)
+                    volumes_BCZYX = replace(self._views, unchanged=0.0)(volumes_BCZYX, draw)
+                coarse.append(network.coarse(volumes_BCZYX.to(self._device)))
+        network.begin_as(torch.cat(coarse))
 
     def step(self, index: int) -> dict[str, float]:
         draw, batch = generator(self._seed, self.name, index), self._batches[index]
@@ -260,12 +293,3 @@ class Embedding:
 
     def load(self, state: Mapping[str, Tensor]) -> None:
         self._adam.load(state)
-
-
-def _mean(volumes: Patches) -> Tensor:
-    """Mean (C, Z, Y, X) of the volumes, or of as many as are enough, in [0, 1]."""
-    rows = np.unique(np.linspace(0, len(volumes) - 1, AVERAGED).round().astype(np.int64))
-    total = torch.zeros(())
-    for some in in_order(len(rows), 8):
-        total = total + to_float(volumes[rows[some]]).sum(0)
-    return total / len(rows)

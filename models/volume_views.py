@@ -40,6 +40,8 @@ class VolumeViews:
     """Values are multiplied by 1 ± this."""
     noise: float = 0.01
     """Standard deviation of the noise added to each voxel; 1 = white."""
+    unchanged: float = 0.0
+    """Share of the volumes that are left as they are, as those are that codes are asked of later."""
 
     def __call__(self, volumes_BCZYX: Tensor, source: torch.Generator, share: Share = ALONE) -> Tensor:
         """A view of every volume, float32 in [0, 1], same shape; `volumes_BCZYX` are the share's rows of a batch."""
@@ -53,6 +55,9 @@ class VolumeViews:
             # row by row: a share need not draw what the others' volumes get
             own = torch.stack([_noise(view.shape[1:], seed, i) for i in range(count)[share.rows(count)]])
             view = torch.where(view > 0, view + self.noise * own.to(device), view)
+        if self.unchanged:
+            left_B = share.part(torch.rand(count, generator=source) < self.unchanged).to(device)
+            view = torch.where(left_B.view(-1, 1, 1, 1, 1), volumes_BCZYX, view)
         return view.clamp(0.0, 1.0)
 
     def _moved(self, volumes_BCZYX: Tensor, source: torch.Generator, share: Share) -> Tensor:

@@ -192,6 +192,8 @@ class Networks:
         return self.take_part(job, unit, ALONE)
 
     def take_part(self, job: Job, unit: Unit, share: Share) -> Outcome:
+        import torch
+
         from ...models.budget import volume_budget
         from ...models.embedding import Embedding
         from ..training import fit
@@ -208,6 +210,7 @@ class Networks:
             learns = task.objective.kind != "reconstruction"
             plan = volume_budget(len(volumes), cells, settings.effort, classes=learns)
             network.checkpointing = plan.batch * cells > HELD
+            torch.set_num_threads(settings.threads)  # a training begins with sums over volumes
             phase = Embedding(network, volumes, plan.steps, plan.batch, task=task, seed=settings.seed, share=share)
             aside = aside_of(job, self.name, unit.name)
             course = fit(phase, aside, threads=settings.threads, beacon=Beacon(job.folder.out), share=share)

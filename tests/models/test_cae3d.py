@@ -35,7 +35,8 @@ def test_a_shape_that_cannot_be_halved_is_refused_with_what_can(shape: tuple[int
 def test_presets_have_the_sizes_of_their_papers() -> None:
     onga = CAE3D(**PRESETS["onga"])
     assert (onga.shape, onga.code, onga.bottom) == ((80, 96, 80), 150, (5, 6, 5))
-    assert onga.to_code.weight.shape == (150, 19_200 + 1_200)  # 3.06 million of all weights
+    assert onga.to_code.weight.shape == (150, 150 + 2 * 240 + 19_200)  # 3 million of all weights
+    assert onga.components_FG.shape == (150, 40 * 48 * 40)
     arai = CAE3D(**PRESETS["arai"])
     assert (arai.shape, arai.code, arai.bottom) == ((160, 192, 160), 150, (5, 6, 5))
     assert len([name for name in PRESETS if name.startswith("yamaguchi")]) == 16
@@ -93,6 +94,7 @@ def test_checkpointing_changes_no_gradient(maps: int) -> None:
 
 def test_bfloat16_comes_near_and_goes_out_as_float32() -> None:
     net = CAE3D((16, 16, 16), widths=(8, 8), code=5)
+    net.decoder[-1].weight.data.fill_(0.1)  # unlearned, nothing but the template comes out
     volumes = torch.rand(2, 1, 16, 16, 16)
     exact, _ = net(volumes)
     net.mixed_precision = True

@@ -44,6 +44,13 @@ def test_a_mirror_changes_left_and_right_in_half_of_the_views() -> None:
     assert 8 < sum(turned) < 32
 
 
+def test_a_share_of_the_volumes_is_left_as_it_is() -> None:
+    volumes = torch.rand(40, 1, 4, 6, 8)
+    views = VolumeViews(noise=0.2, unchanged=0.5)(volumes, generator(1))
+    same = [torch.equal(view, volume) for view, volume in zip(views, volumes, strict=True)]
+    assert 8 < sum(same) < 32
+
+
 def test_turning_in_a_long_box_does_not_shear() -> None:
     """A ball beside the centre stays as far from it, and a ball."""
     shape = (24, 48, 32)
@@ -69,7 +76,7 @@ def test_outside_the_mask_stays_0() -> None:
 
 def test_shares_see_the_rows_of_the_whole_batch() -> None:
     volumes = torch.rand(6, 1, 8, 8, 8)
-    views = VolumeViews(shift=1, turn=10, scale=0.1, mirror=True)
+    views = VolumeViews(unchanged=0.3, shift=1, turn=10, scale=0.1, mirror=True)
     whole = views(volumes, generator(5))
     parts = [views(volumes[(s := Share(rank, 3)).rows(6)], generator(5), s) for rank in range(3)]
     assert torch.allclose(torch.cat(parts), whole, atol=1e-6)

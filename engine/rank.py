@@ -150,6 +150,7 @@ def _share(seat: Seat) -> Share:
 
     def join(network: nn.Module) -> nn.Module:
         joined = DistributedDataParallel(network)
+        joined.broadcast_buffers = False  # ranks have begun with the first one's, and no step changes any
         joined.register_comm_hook(None, lambda _, bucket: average(bucket))
         return joined
 

@@ -28,7 +28,7 @@ class Aside:
 
     path: Path
     key: str
-    """Fingerprint of what is trained: a checkpoint that was left under another one is not used."""
+    """Fingerprint of what is trained: a checkpoint that was left under another one, or by another network, is not used."""
 
 
 def fit(phase: Phase, aside: Aside, *, threads: int, beacon: Beacon, share: Share = ALONE) -> list[dict[str, float]]:
@@ -70,7 +70,10 @@ def _resume(phase: Phase, aside: Aside) -> dict[str, Any] | None:
         # a checkpoint is only ever a saving of time: without it the phase starts again
         aside.path.unlink(missing_ok=True)
         return None
-    if recipe.get("key") != aside.key:
+    made = phase.state()
+    if recipe.get("key") != aside.key or {k: v.shape for k, v in made.items()} != {
+        k: v.shape for k, v in state.items()
+    }:
         return None
     phase.load(state)
     return recipe

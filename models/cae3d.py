@@ -9,9 +9,9 @@ Every convolution has GroupNorm and ReLU, so that a volume's code does not depen
 the encoder with transposed convolutions that do not overlap, the pooled one with doubling and convolutions.
 
 What comes out is a deviation from `template`, the mean of the volumes that a training begins with. Beside the strided blocks
-the same code has a straight way: in by those volumes' principal components, out by the same. A training begins as good as
-components are, and the blocks learn what they leave out; without it, some hundred steps on a few dozen volumes end no better
-than the mean. A code also has the mean and the maximum of each block's maps: how much there is of what, wherever it lies.
+the same code has a straight way: in by those volumes' principal components, out by the same. A training begins near what
+components can do, and the blocks learn what they leave out; without it, some hundred steps on a few dozen volumes end little
+better than the mean. A code also has mean and maximum of each block's maps: how much there is of what, wherever it lies.
 
 Strided: sizes of Onga et al., IEEE BigData 2019, and Arai et al., EMBC 2018, whose layers are not published.
 Pooled: Yamaguchi et al., Frontiers in Neuroscience 15:652987 (2021).
@@ -38,11 +38,11 @@ GROUPS = 8
 GAIN = 4.0
 """Volumes are in [0, 1] and mostly background, which is 0 and stays it: their spread is about a quarter."""
 SPREAD = 5.0
-"""Of codes about their mean, all numbers together, when a training begins."""
+"""Of codes about the template's, all numbers together, when a training begins."""
 MOST_BLOCKS = 80_000
-"""Cells of a component, at most: of 80 x 96 x 80 voxels, blocks of 2."""
+"""Cells of a component, at most, as far as halvings go: of 80 x 96 x 80 voxels, blocks of 2."""
 MOST_COMPONENTS = 256
-"""Beside the numbers of the code, at most: of 80,000 cells they are 80 MB of the network."""
+"""However long the code is: of 80,000 cells each they are 80 MB of the network."""
 LEAST = 1e-5
 """Variance of a component beside the strongest one's, at least: what is less is rounding."""
 MARK = 20.0
@@ -90,7 +90,7 @@ class CAE3D(nn.Module):
         flat = (maps or widths[-1]) * prod(self.bottom)
         self.code = flat if maps else code
         self.register_buffer("template", torch.zeros(channels, *shape))
-        self._block = _block(shape, len(widths))
+        self._block = _block(channels, shape, len(widths))
         self._blocks = (channels, *(side // self._block for side in shape))
         self.components_FG: Tensor
         self.unit: Tensor
@@ -169,14 +169,17 @@ class CAE3D(nn.Module):
 
     @torch.no_grad()
     def begin_as(self, coarse_NG: Tensor) -> None:
-        """Begin as the principal components of `coarse`, of volumes that stand for all, do; `template` is set before.
+        """Begin as the principal components of `coarse` do: rows of what `coarse` makes of volumes, and of views of them.
 
-        The code's first numbers are the strongest components, in one unit, and reconstructions are theirs. Numbers for which
-        there are no components (of n volumes there are n - 1) begin with what the blocks make of their first weights.
+        They are taken about the template, which is set before. The code's first numbers are the strongest components, in one
+        unit, and reconstructions are theirs, but for what means over blocks leave out; marks come after. Numbers for which
+        there are no components begin with what the blocks make of their first weights. Strided networks only.
         """
-        assert isinstance(self.to_code, nn.Linear) and self.to_components is not None
+        if not isinstance(self.to_code, nn.Linear) or self.to_components is None:
+            raise SettingsError("a code of maps has no components to begin with. Use a network without `maps`.")
         values, vectors = torch.linalg.eigh((coarse_NG @ coarse_NG.T).double())
-        order = values.argsort(descending=True)[: min(len(self.components_FG), len(values) - 1)]
+        most = min(len(self.components_FG), self.code - self.marks, len(values) - 1)
+        order = values.argsort(descending=True)[:most]
         order = order[values[order] > LEAST * values.max()]
         count = len(order)
         if not count:
@@ -213,9 +216,10 @@ def halved(shape: Shape, times: int) -> Shape:
     return shape[0] // multiple, shape[1] // multiple, shape[2] // multiple
 
 
-def _block(shape: Shape, halvings: int) -> int:
-    """Side of the blocks that components are of: the smallest power of 2 by which they are few enough."""
-    return next((1 << n for n in range(halvings) if prod(shape) <= MOST_BLOCKS << 3 * n), 1 << halvings)
+def _block(channels: int, shape: Shape, halvings: int) -> int:
+    """Side of the blocks that components are of: the smallest power of 2 by which they are few enough, or all halvings."""
+    cells = channels * prod(shape)
+    return next((1 << n for n in range(halvings) if cells <= MOST_BLOCKS << 3 * n), 1 << halvings)
 
 
 PRESETS: dict[str, dict[str, Any]] = {

@@ -39,12 +39,11 @@ RATE = 3e-3
 WARMUP = 60
 """... which these steps lead up to, a tenth of all at most."""
 VIEWS = VolumeViews(unchanged=0.5)
-AVERAGED = 256
-"""Volumes of which a pooled network's template is the mean, at most; ..."""
-MOST_CELLS = 60_000_000
-"""... and cells of the volumes that components are of, with those of their views."""
+"""Views of volumes, unless told otherwise."""
+MOST_ROWS, MOST_CELLS = 2_000, 60_000_000
+"""Volumes and views of them that a training begins as, at most, and all cells that components are of: 240 MB."""
 BEGINNINGS = 4
-"""Volumes and views that components are of, at least, for each number of the code; ..."""
+"""Of these for each component, at least, where volumes are few ..."""
 MOST_COPIES = 12
 """... but of each volume so many at most, itself among them."""
 DECAY = 0.05
@@ -181,11 +180,11 @@ class Embedding:
         self._batches = Stratified(strata, size, seed, self.name, even=self.objective.balance)
         self._dropout = self.objective.dropout if learns and not network.maps else 0.0
         self._device = next(network.parameters()).device
-        self._begin()
         counts_K = torch.bincount(self._labels[self._labels >= 0]).float()
         self._weights_K = (counts_K**self.objective.balance).to(self._device)
         if learns and self.objective.marks:
             network.mark(len(counts_K))
+        self._begin()
         told = network.code - network.marks
         heads = Heads(self.objective, told, len(counts_K), int(sites.max()) + 1, seed).to(self._device)
         self._heads = heads
@@ -199,29 +198,32 @@ class Embedding:
 
     @torch.no_grad()
     def _begin(self) -> None:
-        """The network begins at the mean and the components of the volumes, or of as many as are enough; of views of them,
-        too, where volumes are few: components of views tell how a body lies, which those of some dozen bodies do not."""
+        """The network begins at the mean of the volumes, or of as many as are enough, and a strided one with their components;
+        with those of views, too, where volumes are few: they tell how a body lies, which some dozen bodies do not."""
         network = self.network
         if network.template.any():
             return  # it has learned before
-        most = max(1, MOST_CELLS // network.components_FG.shape[1] if not network.maps else AVERAGED)
-        rows = np.unique(np.linspace(0, len(self._volumes) - 1, most).round().astype(np.int64))
+        cells, wanted = network.components_FG.shape[1], BEGINNINGS * len(network.components_FG)
+        room = min(MOST_CELLS // cells, MOST_ROWS) if cells else MOST_ROWS
+        rows = np.unique(np.linspace(0, len(self._volumes) - 1, room).round().astype(np.int64))
         batches = [rows[some] for some in in_order(len(rows), 8)]
-        total = torch.zeros(())
+        total = torch.zeros((), device=self._device)
         for some in batches:
-            total = total + to_float(self._volumes[some]).sum(0)
+            total = total + to_float(self._volumes[some]).to(self._device).sum(0)
         network.template.copy_(total / len(rows))
         if network.maps:
             return
-        coarse = []
-        for copy in range(min(MOST_COPIES, -(-BEGINNINGS * network.code // len(rows)))):
-            for number, some in enumerate(batches):
-                volumes_BCZYX = to_float(self._volumes[some])
-                if copy:
-                    draw = generator(self._seed, self.name, "beginning", copy, number)
-                    volumes_BCZYX = replace(self._views, unchanged=0.0)(volumes_BCZYX, draw)
-                coarse.append(network.coarse(volumes_BCZYX.to(self._device)))
-        network.begin_as(torch.cat(coarse))
+        copies = max(1, min(MOST_COPIES, -(-wanted // len(rows)), room // len(rows)))
+        views, coarse = replace(self._views, unchanged=0.0), torch.empty(copies * len(rows), cells, device=self._device)
+        at = 0
+        for number, some in enumerate(batches):
+            volumes_BCZYX = to_float(self._volumes[some]).to(self._device)
+            for copy in range(copies):
+                draw = generator(self._seed, self.name, "beginning", copy, number)
+                seen = views(volumes_BCZYX, draw) if copy else volumes_BCZYX
+                coarse[at : at + len(some)] = network.coarse(seen)
+                at += len(some)
+        network.begin_as(coarse)
 
     def step(self, index: int) -> dict[str, float]:
         draw, batch = generator(self._seed, self.name, index), self._batches[index]

@@ -5,7 +5,8 @@ Two steps: `cases` (tables/volumes.zarr) and `review` (pictures and report.html)
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ from .networks import ENCODED, WHOLE, codes, errors, known, load_network, model_
 from .page import closing_sections
 from .prepare import Volumes, grid_of
 
+NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
+"""What becomes a number in the table."""
 SHOWN = 6
 """Volumes whose reconstructions are shown."""
 MOST_TSNE = 5_000
@@ -62,7 +65,7 @@ class CaseTable:
         }
         taken = {*columns, job.settings.label}
         told = dict.fromkeys(name for r in records for name in r.extra if name not in taken and "/" not in name)
-        columns |= {name: [r.extra.get(name, "") for r in records] for name in told}
+        columns |= {name: column([r.extra.get(name, "").strip() for r in records]) for name in told}
         table = anndata.AnnData(X=values, obs=pd.DataFrame(columns, index=[r.id for r in records]))
         method = "none"
         with outcome.clock("compute"):
@@ -77,6 +80,18 @@ class CaseTable:
             outcome.files += write_table(job.folder.out / "tables" / "volumes.zarr", table, CASES)
         outcome.facts["volumes"] = len(records)
         return outcome
+
+
+def column(said: Sequence[str]) -> Array:
+    """What a column of the list says, as float64 where all of it is numbers (ages), NaN where it says nothing; else as str.
+
+    >>> column(["61.5", "", "70"]).tolist(), column(["007", "12"]).tolist()  # a number that begins with 0 is a name
+    ([61.5, nan, 70.0], ['007', '12'])
+    """
+    words = [word for word in said if word]
+    if words and all(NUMBER.fullmatch(word) for word in words):
+        return np.array([float(word) if word else np.nan for word in said])
+    return np.array(said, dtype=object)
 
 
 class Review:

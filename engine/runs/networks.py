@@ -196,6 +196,7 @@ class Networks:
 
         from ...models.budget import volume_budget
         from ...models.embedding import Embedding
+        from ..card import failing
         from ..training import fit
 
         outcome = Outcome()
@@ -211,7 +212,8 @@ class Networks:
             plan = volume_budget(len(volumes), cells, settings.effort, classes=learns)
             network.checkpointing = plan.batch * cells > HELD
             torch.set_num_threads(settings.threads)  # a training begins with sums over volumes
-            phase = Embedding(network, volumes, plan.steps, plan.batch, task=task, seed=settings.seed, share=share)
+            with failing():
+                phase = Embedding(network, volumes, plan.steps, plan.batch, task=task, seed=settings.seed, share=share)
             aside = aside_of(job, self.name, unit.name)
             course = fit(phase, aside, threads=settings.threads, beacon=Beacon(job.folder.out), share=share)
         if share.rank > 0:

@@ -12,7 +12,7 @@ import torch
 from scipy.spatial.distance import pdist
 
 from tile_engine.errors import SettingsError
-from tile_engine.models import checkpoint
+from tile_engine.models import cae3d, checkpoint, embedding
 from tile_engine.models.autoencoder import to_float
 from tile_engine.models.cae3d import CAE3D, MARK
 from tile_engine.models.codes import codes_of, reconstructions, squared_errors
@@ -83,7 +83,7 @@ def test_a_training_begins_as_good_as_principal_components() -> None:
 
 
 def test_reconstruction_gets_better_than_the_components_that_it_begins_with() -> None:
-    """What two numbers say along a line, a network says along a curve."""
+    """What three numbers say along straight lines, a network says along curves."""
     net = CAE3D((16, 16, 16), widths=(8, 16), code=3)
     made = Embedding(net, volumes(), 300, 8, views=VolumeViews(shift=0, brightness=0.0, noise=0.0))
     begun = squared_errors(net, volumes())
@@ -101,6 +101,64 @@ def test_few_volumes_begin_with_views_of_them() -> None:
         Embedding(net, volumes(8), 1, 8, views=VolumeViews(shift=shift, brightness=0.0, noise=0.0))
         errors.append(squared_errors(net, volumes(24)[8:]).mean())
     assert errors[1] < 0.8 * errors[0]
+
+
+def test_of_large_volumes_components_are_of_means_over_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cae3d, "MOST_BLOCKS", 2 * 8**3)
+    both = np.concatenate([volumes(), volumes()[::-1]], 1)  # two channels
+    net = CAE3D((16, 16, 16), widths=(8, 16), code=40, channels=2)
+    Embedding(net, both, 1, 8, views=VolumeViews(shift=0, brightness=0.0, noise=0.0))
+    halves = both.reshape(24, 2, 8, 2, 8, 2, 8, 2).mean((3, 5, 7)) / 65535
+    mean = both.mean(0) / 65535
+    with torch.inference_mode():
+        again, _ = net(to_float(both))
+    # all 23 components there are: of volumes that were seen nothing is missing but what halving leaves out
+    back = torch.nn.functional.interpolate(torch.from_numpy(halves - halves.mean(0)), scale_factor=2, mode="trilinear")
+    assert np.allclose(again.numpy(), back.numpy() + mean, atol=2e-3)
+
+
+def test_what_a_training_begins_as_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedding, "MOST_ROWS", 10)
+    rows: list[int] = []
+    monkeypatch.setattr(CAE3D, "begin_as", lambda _, coarse: rows.append(len(coarse)))
+    for count in (24, 3):
+        Embedding(network(), volumes(count), 1, 8)
+    assert rows == [10, 9]
+
+
+def test_a_trained_network_is_trained_on_from_where_it_is() -> None:
+    made = phase(Objective(), steps=2)
+    train(made)
+    before = made.network.state_dict()["template"].clone()
+    Embedding(made.network, volumes()[:5], 2, 4)
+    assert torch.equal(made.network.template, before)
+
+
+def test_marks_leave_what_a_training_begins_as() -> None:
+    """Whether the network has them from its recipe or gets them with the objective."""
+    nets = [CAE3D((16, 16, 16), widths=(8, 16), code=30, marks=marks) for marks in (0, 2)]
+    for net in nets:
+        task = Task(Objective("prototypes", marks=True), labels=LABELS)
+        Embedding(net, volumes(), 1, 8, task=task, views=VolumeViews(shift=0, brightness=0.0, noise=0.0))
+        assert squared_errors(net, volumes()).mean() < 1e-4
+    assert torch.equal(nets[0].to_components.weight, nets[1].to_components.weight)  # type: ignore[union-attr]
+
+
+def test_one_volume_or_equal_ones_can_be_learned() -> None:
+    for cohort in (volumes(1), np.repeat(volumes(1), 4, 0), np.zeros((3, 1, 16, 16, 16), np.uint8)):
+        made = Embedding(network(), cohort, 2, 2)
+        train(made)
+        assert np.isfinite(codes_of(made.network, cohort)).all()
+
+
+def test_how_much_there_is_stands_in_the_code_wherever_it_lies() -> None:
+    """Mean and maximum of maps: a box that has moved changes them little, a thicker one much."""
+    net = network()
+    thin, moved, thick = torch.zeros(3, 1, 1, 16, 16, 16)
+    thin[..., 4:6, 4:12, 4:12], moved[..., 8:10, 4:12, 4:12], thick[..., 4:10, 4:12, 4:12] = 1.0, 1.0, 1.0
+    pooled = slice(len(net.components_FG), len(net.components_FG) + 2 * (8 + 16))
+    one, same, other = (net.features(volume)[0, pooled] for volume in (thin, moved, thick))
+    assert (one - same).norm() < 0.5 * (one - other).norm()
 
 
 def test_a_pooled_network_begins_at_the_mean() -> None:

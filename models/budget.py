@@ -12,7 +12,8 @@ MOST_PATCHES = 50_000
 MOST_CELLS = 40_000_000
 """Cells of a batch of whole volumes: some 3 GB on the way back."""
 LEAST_STEPS = 600
-"""Of a training on whole volumes: a pooled network, which begins at the mean of few volumes, needs them."""
+"""Of a training on whole volumes: of 27 brains, 300 steps from their mean ended 0.9 points of RMSE above principal components,
+600 at 0.6."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,6 +157,7 @@ def run_embed(
     prototypes: o.Prototypes = None,
     entropy: o.Entropy = None,
     adversary: o.Adversary = None,
+    marks: o.Marks = None,
     cv: o.Cv = None,
     effort: o.Effort = None,
     seed: o.Seed = None,

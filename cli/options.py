@@ -276,6 +276,14 @@ Adversary = Annotated[
         rich_help_panel=_EMBED,
     ),
 ]
+Marks = Annotated[
+    bool | None,
+    typer.Option(
+        "--marks/--no-marks",
+        help="The code's last numbers say how likely each class is: clusters then part where classes do [default: no].",
+        rich_help_panel=_EMBED,
+    ),
+]
 Cv = Annotated[
     int | None,
     typer.Option(

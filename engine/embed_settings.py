@@ -54,6 +54,7 @@ class EmbedSettings(Common):
     prototypes: int | None = Field(None, ge=1, le=64, description="samples of which a prototype is the mean")
     entropy: float | None = Field(None, ge=0, description="weight of the unlabelled volumes' entropy")
     adversary: float | None = Field(None, ge=0, description="weight of the adversary that guesses the site")
+    marks: bool = Field(False, description="the code's last numbers say how likely each class is")
     cv: int = Field(5, ge=0, le=20, description="folds of the evaluation, by subject; 0: none")
 
     @field_validator("shape", mode="before")
@@ -95,6 +96,8 @@ class EmbedSettings(Common):
                 f"shape: {self.network} halves volumes {self.steps_down} times, so sides are multiples of {multiple}, "
                 f"{2 * multiple} at least; got {','.join(map(str, self.shape))}"
             )
+        if self.marks and self.network.startswith("yamaguchi"):
+            raise ValueError("marks: a code of maps has no place for them; use onga or arai")
         if self.cv == 1:
             raise ValueError("cv: folds are 2 at least, or 0 for no evaluation")
         return self

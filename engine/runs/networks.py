@@ -148,7 +148,7 @@ def objective_of(job: Job) -> Objective:
     given = {name: getattr(settings, name) for name in names if getattr(settings, name) is not None}
     if kind == "contrastive":
         given.setdefault("temperature", CONTRASTIVE)
-    return Objective(kind, **given, **({"site": settings.adversary} if settings.adversary else {}))
+    return Objective(kind, **given, site=settings.adversary or 0.0, marks=settings.marks)
 
 
 def task_of(job: Job, rows: Array) -> Task:
@@ -175,7 +175,18 @@ class Networks:
 
     name = "networks"
     fields = (
-        *("code", "label", "objective", "alpha", "temperature", "distance", "prototypes", "entropy", "adversary"),
+        *(
+            "code",
+            "label",
+            "objective",
+            "alpha",
+            "temperature",
+            "distance",
+            "prototypes",
+            "entropy",
+            "adversary",
+            "marks",
+        ),
         *("cv", "seed", "effort", "threads", "gang", "device", "dtype"),
     )
 

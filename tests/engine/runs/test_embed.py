@@ -149,6 +149,7 @@ def test_what_was_written_is_sound_and_can_be_mended(done: Path, mini: Any) -> N
         (("--label", "diagnosis"), "no volume has anything"),
         (("--objective", "triplet", "--label", "nothing"), "nothing"),
         (("--adversary", "1"), "sites"),
+        (("--marks", "--network", "yamaguchi-3x16"), "no place for them"),
         (("--mask", "heads"), "there is no file 'heads'"),
         (("--shape", "30,32,32"), "multiples of 16"),
         (("--shape", "32"), "three sides"),

@@ -246,7 +246,11 @@ EmbedObjective = Annotated[
 ]
 Alpha = Annotated[
     float | None,
-    typer.Option("--alpha", help="Weight of the metric loss beside the squared error.", rich_help_panel=_EMBED),
+    typer.Option(
+        "--alpha",
+        help="Weight of the metric loss beside the squared error; 1 as published [default: 0.1].",
+        rich_help_panel=_EMBED,
+    ),
 ]
 Temperature = Annotated[
     float | None,

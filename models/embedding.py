@@ -55,8 +55,11 @@ class Objective:
     """What codes are trained for besides the reconstruction; the defaults are near what did best on held-out shapes."""
 
     kind: Kind = "reconstruction"
-    alpha: float = 1.0
-    """Weight of the metric loss beside the mean squared error of values in [0, 1]."""
+    alpha: float = 0.1
+    """Weight of the metric loss beside the mean squared error of values in [0, 1].
+
+    1 as published; on glands a tenth did as well for less error, on some dozen brains much better. See docs/benchmarks.md.
+    """
     temperature: float = 10.0
     """Distances are divided by it: squared ones of 150 numbers are large, and saturate the softmax undivided.
 

@@ -41,6 +41,8 @@ SPREAD = 5.0
 """Of codes about the template's, all numbers together, when a training begins."""
 MOST_BLOCKS = 80_000
 """Cells of a component, at most, as far as halvings go: of 80 x 96 x 80 voxels, blocks of 2."""
+SHARPENED = 2
+"""Times that means over blocks are corrected: brains at 2 mm lose 3.2 points of RMSE uncorrected, then 2.8, 2.7, 2.7."""
 MOST_COMPONENTS = 256
 """However long the code is: of 80,000 cells each they are 80 MB of the network."""
 LEAST = 1e-5
@@ -159,8 +161,7 @@ class CAE3D(nn.Module):
         if self.to_components is None:
             return again_BCZYX
         coarse_BG = (self.unit * self.to_components(codes_BF)) @ self.components_FG
-        coarse = coarse_BG.unflatten(1, self._blocks)
-        return again_BCZYX + (coarse if self._block == 1 else F.interpolate(coarse, self.shape, mode="trilinear"))
+        return again_BCZYX + self._fine(coarse_BG.unflatten(1, self._blocks))
 
     def forward(self, volumes_BCZYX: Tensor) -> tuple[Tensor, Tensor]:
         """(reconstruction, codes)."""
@@ -191,6 +192,16 @@ class CAE3D(nn.Module):
             layer.bias.zero_()
             layer.weight[:count].zero_()
             layer.weight[:count, :count].fill_diagonal_(1.0)
+
+    def _fine(self, means: Tensor) -> Tensor:
+        """A smooth volume whose means over blocks are nearly `means`: interpolated ones alone are blurred once more."""
+        if self._block == 1:
+            return means
+        wanted = means
+        for _ in range(SHARPENED):
+            fine = F.interpolate(means, self.shape, mode="trilinear")
+            means = means + wanted - F.avg_pool3d(fine, self._block)
+        return F.interpolate(means, self.shape, mode="trilinear")
 
     def recipe(self) -> dict[str, Any]:
         """What rebuilds this network, without its weights: `CAE3D(**recipe)`."""

@@ -108,13 +108,15 @@ def test_of_large_volumes_components_are_of_means_over_blocks(monkeypatch: pytes
     both = np.concatenate([volumes(), volumes()[::-1]], 1)  # two channels
     net = CAE3D((16, 16, 16), widths=(8, 16), code=40, channels=2)
     Embedding(net, both, 1, 8, views=VolumeViews(shift=0, brightness=0.0, noise=0.0))
-    halves = both.reshape(24, 2, 8, 2, 8, 2, 8, 2).mean((3, 5, 7)) / 65535
-    mean = both.mean(0) / 65535
     with torch.inference_mode():
         again, _ = net(to_float(both))
-    # all 23 components there are: of volumes that were seen nothing is missing but what halving leaves out
-    back = torch.nn.functional.interpolate(torch.from_numpy(halves - halves.mean(0)), scale_factor=2, mode="trilinear")
-    assert np.allclose(again.numpy(), back.numpy() + mean, atol=2e-3)
+    # all 23 components there are: of volumes that were seen the means over blocks come back, less what interpolation blurs
+    halves, found = (torch.nn.functional.avg_pool3d(volume, 2) for volume in (to_float(both), again))
+    centred = halves - halves.mean(0)
+    blurred = torch.nn.functional.avg_pool3d(
+        torch.nn.functional.interpolate(centred, scale_factor=2, mode="trilinear"), 2
+    )
+    assert (found - halves).square().mean() < 0.15 * (blurred - centred).square().mean()
 
 
 def test_what_a_training_begins_as_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

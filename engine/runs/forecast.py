@@ -13,6 +13,9 @@ from ..job import Job
 from ..stages import kind_of
 from .prepare import IN_MEMORY
 
+BEGINNING = 600_000_000
+"""Bytes that a training needs at most to begin as components: as many values as it reads, and what is made of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
@@ -52,13 +55,14 @@ def forecast(job: Job) -> Forecast:
     cells = math.prod(shape)
     held = min(IN_MEMORY, 2 * cells * len(job.slides))
     largest = max(math.prod(r.full) for r in records)
+    trained = max(80 * cells * volume_budget(len(job.slides), cells).batch, min(BEGINNING, 20_000 * cells))
     return Forecast(
         volumes=len(job.slides),
         voxels=sum(math.prod(r.full) for r in records),
         shape=shape,
         disk=round(1.15 * raw) + 2 * len(job.slides) * math.prod(shape),
         present=bytes_below(job.folder.out / "volumes") + bytes_below(job.folder.samples),
-        memory=400_000_000 + max(24 * largest, 80 * cells * volume_budget(len(job.slides), cells).batch + held),
+        memory=400_000_000 + max(24 * largest, trained + held),
         units={
             stage: sum(1 for step in steps for _ in step.units(job)) for stage, steps in kind_of(job).stages.items()
         },

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from ..errors import CorruptError
 from ..models import checkpoint
@@ -70,10 +72,11 @@ def _resume(phase: Phase, aside: Aside) -> dict[str, Any] | None:
         # a checkpoint is only ever a saving of time: without it the phase starts again
         aside.path.unlink(missing_ok=True)
         return None
-    made = phase.state()
-    if recipe.get("key") != aside.key or {k: v.shape for k, v in made.items()} != {
-        k: v.shape for k, v in state.items()
-    }:
+    if recipe.get("key") != aside.key or _shapes(phase.state()) != _shapes(state):
         return None
     phase.load(state)
     return recipe
+
+
+def _shapes(state: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(tensor.shape) for name, tensor in state.items()}

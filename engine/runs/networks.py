@@ -175,19 +175,8 @@ class Networks:
 
     name = "networks"
     fields = (
-        *(
-            "code",
-            "label",
-            "objective",
-            "alpha",
-            "temperature",
-            "distance",
-            "prototypes",
-            "entropy",
-            "adversary",
-            "marks",
-        ),
-        *("cv", "seed", "effort", "threads", "gang", "device", "dtype"),
+        *("code", "label", "objective", "alpha", "temperature", "distance", "prototypes", "entropy"),
+        *("adversary", "marks", "cv", "seed", "effort", "threads", "gang", "device", "dtype"),
     )
 
     def units(self, job: Job) -> Iterator[Unit]:

@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Any
 from .version import VERSION as __version__  # noqa: N811 - the name that Python asks for
 
 if TYPE_CHECKING:
-    from .engine.begin import How
-    from .engine.hits import Hits
-    from .engine.opened import Run, open_run
-    from .engine.runs.cluster import cluster
-    from .engine.runs.embed import embed
-    from .engine.search import search
-    from .engine.workers import Where
+    from .engine.api.commands import cluster, embed
+    from .engine.api.run import Run, open_run
+    from .engine.runtime.options import How
+    from .engine.search.hits import Hits
+    from .engine.search.search import search
+    from .engine.workers.pool import Where
 
 __all__ = ["Hits", "How", "Run", "Where", "__version__", "cluster", "embed", "open_run", "search"]
 

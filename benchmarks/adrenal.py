@@ -21,17 +21,17 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from tile_engine.models.agreement import Spread, kmeans_agreement
-from tile_engine.models.cae3d import CAE3D
-from tile_engine.models.cases import Cases
-from tile_engine.models.codes import codes_of, squared_errors
-from tile_engine.models.components import Components
-from tile_engine.models.embedding import Embedding, Objective, Task
-from tile_engine.models.phases import train
-from tile_engine.models.probes import grouped_folds
-from tile_engine.models.retrieval import retrieval
+from tile_engine.models.evaluation.agreement import Spread, kmeans_agreement
+from tile_engine.models.evaluation.cases import Cases
+from tile_engine.models.evaluation.probes import grouped_folds
+from tile_engine.models.evaluation.retrieval import retrieval
+from tile_engine.models.networks.cae3d import CAE3D
 from tile_engine.models.seeds import generator
-from tile_engine.models.volume_views import VolumeViews
+from tile_engine.models.training.codes import codes_of, squared_errors
+from tile_engine.models.training.components import Components
+from tile_engine.models.training.embedding import Embedding, Objective, Task
+from tile_engine.models.training.phases import train
+from tile_engine.models.views.patches.volumes import VolumeViews
 
 Array = npt.NDArray[np.generic]
 WIDTHS = (16, 32, 64)

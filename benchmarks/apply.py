@@ -18,16 +18,19 @@ from itertools import islice
 import numpy as np
 from slides import BIG, SMALL, Seconds, arguments, clocks, compare, slide, stored, table
 
-from tile_engine.engine.device import PatchNetwork
-from tile_engine.engine.job import Job, load
-from tile_engine.engine.plan import Plan
-from tile_engine.engine.run import execute
-from tile_engine.engine.runs.apply import BATCH, CELLS, cell_frames
-from tile_engine.engine.runs.convert import tissue
-from tile_engine.engine.tile import Mask, Tiles, grid, within
-from tile_engine.models.autoencoder import Autoencoder
-from tile_engine.models.clusterer import Clusterer
-from tile_engine.models.heads import ClusterHead
+from tile_engine.engine.compute.patch_network import PatchNetwork
+from tile_engine.engine.pipeline.job import Job
+from tile_engine.engine.runtime.load import load
+from tile_engine.engine.steps.apply import BATCH, CELLS, cell_frames
+from tile_engine.engine.steps.convert.tissue import tissue
+from tile_engine.engine.tiling.execute import execute
+from tile_engine.engine.tiling.mask import Mask
+from tile_engine.engine.tiling.plan import Plan
+from tile_engine.engine.tiling.samplers import grid, within
+from tile_engine.engine.tiling.tile import Tiles
+from tile_engine.models.networks.autoencoder import Autoencoder
+from tile_engine.models.networks.clusterer import Clusterer
+from tile_engine.models.networks.heads import ClusterHead
 from tile_engine.stores.frame import Array, Box
 from tile_engine.stores.image import ImageSpec, StoredImage, StoredLayer
 

@@ -28,15 +28,19 @@ from scipy.ndimage import affine_transform
 from scipy.spatial.transform import Rotation
 
 import tile_engine
-from tile_engine.engine.begin import How
-from tile_engine.engine.job import Job, load
-from tile_engine.engine.opening import open_volumes
-from tile_engine.engine.runs.networks import ENCODED, WHOLE, folds_of, load_network, model_name
-from tile_engine.engine.runs.prepare import Volumes, new
-from tile_engine.engine.workers import Where
-from tile_engine.models.codes import codes_of
-from tile_engine.models.components import Components
+from tile_engine.engine.images.opening import open_volumes
+from tile_engine.engine.pipeline.job import Job
+from tile_engine.engine.runs.embed.encode_new.encode import ENCODED
+from tile_engine.engine.runs.embed.encode_new.folds import WHOLE, folds_of, model_name
+from tile_engine.engine.runs.embed.encode_new.networks import load_network
+from tile_engine.engine.runtime.load import load
+from tile_engine.engine.runtime.options import How
+from tile_engine.engine.steps.volumes.dataset import Volumes
+from tile_engine.engine.steps.volumes.prepare import new
+from tile_engine.engine.workers.pool.pool import Where
 from tile_engine.models.seeds import numpy_generator
+from tile_engine.models.training.codes import codes_of
+from tile_engine.models.training.components import Components
 from tile_engine.stores.volumes.cohort import find_volumes
 from tile_engine.stores.volumes.reader import open_volume
 

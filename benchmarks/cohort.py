@@ -19,11 +19,13 @@ from typing import Any
 
 from slides import CACHE, table
 
-from tile_engine.engine.job import SlideRecord, digest, load
-from tile_engine.engine.runs.apply import CELLS
-from tile_engine.engine.runs.convert import BLOCK, SHARD
-from tile_engine.engine.settings import Settings
-from tile_engine.engine.stages import CLUSTER_SLIDES, fingerprints
+from tile_engine.engine.api.commands import CLUSTER_SLIDES
+from tile_engine.engine.api.commands.settings import Settings
+from tile_engine.engine.pipeline.fingerprints import fingerprints
+from tile_engine.engine.pipeline.record import SlideRecord, digest
+from tile_engine.engine.runtime.load import load
+from tile_engine.engine.steps.apply import CELLS
+from tile_engine.engine.steps.convert.geometry import BLOCK, SHARD
 from tile_engine.stores.array import Written
 from tile_engine.stores.files import checksum, write_whole
 from tile_engine.stores.folder import Folder

@@ -25,10 +25,11 @@ import numpy.typing as npt
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 
-from tile_engine.engine.begin import How, resume
-from tile_engine.engine.opened import Run
-from tile_engine.engine.runs.cluster import cluster
-from tile_engine.models.metrics import agreement
+from tile_engine.engine.api.commands import cluster
+from tile_engine.engine.api.run import Run
+from tile_engine.engine.runtime.options import How
+from tile_engine.engine.runtime.start import resume
+from tile_engine.models.evaluation.metrics import agreement
 
 Array = npt.NDArray[np.generic]
 PITCH, SIDE, STEP, SPACING = 256, 224, 64, 0.5
@@ -117,9 +118,9 @@ def codes(run: Run, paths: Sequence[Path]) -> Array:
     """The frozen autoencoder's codes, the mean over the four patches inside each tile."""
     import torch
 
-    from tile_engine.engine.job import load
-    from tile_engine.engine.runs.train import load_autoencoder
-    from tile_engine.models.autoencoder import to_float
+    from tile_engine.engine.runtime.load import load
+    from tile_engine.engine.steps.autoencoder import load_autoencoder
+    from tile_engine.models.networks.autoencoder import to_float
 
     network = load_autoencoder(load(run.out))
     out = []

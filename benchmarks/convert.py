@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from slides import BIG, SMALL, Clock, arguments, cores, rounds, slide, table
 
-from tile_engine.engine.workers import Where
+from tile_engine.engine.workers.pool.pool import Where
 
 BLOCK, CHUNK = 2048, 256
 CODECS = ("lz4", "zstd")
@@ -147,8 +147,8 @@ def encode_rate(path: Path, codec: str, clock: Clock = time.perf_counter) -> flo
 
 def busy_rate(side: int, codec: str, scratch: Path) -> float:
     """Megapixels a second of processor time, in this process: what other work on the machine leaves alone."""
-    from tile_engine.engine.begin import How
-    from tile_engine.engine.runs.cluster import cluster
+    from tile_engine.engine.api.commands import cluster
+    from tile_engine.engine.runtime.options import How
 
     out = scratch / f"busy-{os.getpid()}"
     began = time.process_time()

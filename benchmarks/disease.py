@@ -24,8 +24,8 @@ from brains import moved, people, save, scan, text, write
 from scipy.ndimage import distance_transform_edt, gaussian_filter, map_coordinates
 
 import tile_engine
-from tile_engine.engine.begin import How
-from tile_engine.engine.workers import Where
+from tile_engine.engine.runtime.options import How
+from tile_engine.engine.workers.pool.pool import Where
 from tile_engine.models.seeds import numpy_generator
 from tile_engine.stores.frame import Array
 

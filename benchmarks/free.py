@@ -16,9 +16,9 @@ from random import Random
 
 import numpy as np
 
-from tile_engine.engine.plan import Plan
-from tile_engine.engine.run import execute
-from tile_engine.engine.tile import grid
+from tile_engine.engine.tiling.execute import execute
+from tile_engine.engine.tiling.plan import Plan
+from tile_engine.engine.tiling.samplers import grid
 from tile_engine.stores.array import Written
 from tile_engine.stores.frame import Array, Box, Frame
 

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 from slides import BIG, SMALL, Seconds, arguments, clocks, compare, slide, stored, table
 
-from tile_engine.engine.job import load
-from tile_engine.engine.runs.sample import BLOCK, PER_SHARD, read_patches
+from tile_engine.engine.runtime.load import load
+from tile_engine.engine.steps.sample.patches import PER_SHARD
+from tile_engine.engine.steps.sample.read import BLOCK, read_patches
 from tile_engine.stores.slides.reader import open_slide
 
 SIDE = 128

@@ -29,7 +29,7 @@ import numpy as np
 from free import SIDE, patches_of, plan_of, waiting
 from slides import table
 
-from tile_engine.engine.workers import Where, crew
+from tile_engine.engine.workers.pool.pool import Where, crew
 
 UNIT = SIDE * SIDE
 HERE = Path(__file__).resolve()

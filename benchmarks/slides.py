@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from tile_engine.engine.opened import Run
+    from tile_engine.engine.api.run import Run
 
 Array = npt.NDArray[np.uint8]
 Clock = Callable[[], float]
@@ -162,8 +162,8 @@ def compare(measures: dict[str, Callable[[], Seconds]], repeat: int) -> list[tup
 
 def stored(path: Path, scratch: Path) -> Run:
     """The slide converted with the engine's defaults; removed by whoever asked for it."""
-    from tile_engine.engine.begin import How
-    from tile_engine.engine.runs.cluster import cluster
+    from tile_engine.engine.api.commands import cluster
+    from tile_engine.engine.runtime.options import How
 
     return cluster(path, scratch / f"run-{os.getpid()}", how=How(stages=("convert",)))
 

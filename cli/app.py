@@ -15,7 +15,7 @@ from . import options as o
 from .search import search
 
 if TYPE_CHECKING:
-    from ..engine.opened import Run
+    from ..engine.api.run import Run
     from .display import Display
 
 app = typer.Typer(
@@ -52,7 +52,7 @@ def main() -> None:
 @contextmanager
 def _watched(*, as_json: bool, quiet: bool) -> Iterator[Display]:
     """What a run tells its events to. An interrupt ends here: typer would make 130 of every kind of it, without a word."""
-    from ..engine.stopping import ended_by_sigterm
+    from ..engine.runtime.signals import ended_by_sigterm
     from .display import Display
 
     with Display(as_json=as_json, quiet=quiet) as show, ended_by_sigterm():
@@ -284,7 +284,7 @@ def info(
     path: str = typer.Argument(help="A slide, a store, or a run's folder."), json: o.AsJson = False, mpp: o.Mpp = None
 ) -> int:
     """Say what a slide or a store is: levels, spacing, size, reader, and anything odd."""
-    from ..engine.describe import describe
+    from ..engine.maintenance.describe import describe
     from .tell import print_description
 
     return print_description(describe(path, mpp), as_json=json)
@@ -293,7 +293,7 @@ def info(
 @app.command()
 def status(out: o.OutArgument, json: o.AsJson = False) -> int:
     """How far a run is: stages, slides, rejections, and who owns it."""
-    from ..engine.describe import status as look
+    from ..engine.maintenance.status import status as look
     from .tell import print_status
 
     return print_status(look(out), as_json=json)
@@ -308,8 +308,8 @@ def verify(
     json: o.AsJson = False,
 ) -> int:
     """Whether all that a run wrote is still there and as it was: names array, shard and slide of what is damaged."""
-    from ..engine.verify import verify as look
-    from ..engine.workers import Where
+    from ..engine.maintenance.verify import verify as look
+    from ..engine.workers.pool import Where
     from .tell import print_finding, print_verdict
 
     with _watched(as_json=json, quiet=True):
@@ -327,7 +327,7 @@ def repair(
     quiet: o.Quiet = False,
 ) -> int:
     """Do the units again whose files are damaged, and nothing else: what was there before comes back, byte for byte."""
-    from ..engine.repair import repair as mend
+    from ..engine.maintenance.repair import repair as mend
     from .tell import print_repair
 
     values = {"where": where, "redo": False, "force_unlock": force_unlock}
@@ -344,8 +344,8 @@ def doctor(
     json: o.AsJson = False,
 ) -> int:
     """Look at this machine, a folder for results and the workers, before a run has to find out: what works, what does not."""
-    from ..engine.doctor import examine
-    from ..engine.workers import Where
+    from ..engine.maintenance.doctor import examine
+    from ..engine.workers.pool import Where
     from .tell import print_checks
 
     with _watched(as_json=json, quiet=True):
@@ -361,9 +361,9 @@ def demo(
     """Make four small slides from a public section and run the main job on them: about three minutes on two cores."""
     from pathlib import Path
 
-    from ..engine.begin import How
-    from ..engine.demo import SETTINGS, make_slides
-    from ..engine.runs.cluster import cluster
+    from ..engine.api.commands import cluster
+    from ..engine.runtime.options import How
+    from ..stores.slides.synthetic import SETTINGS, make_slides
 
     slides = Path(out) / "slides"
     with _watched(as_json=json, quiet=quiet) as show:
@@ -374,8 +374,8 @@ def demo(
 
 
 def _how(values: dict[str, Any], show: Any) -> Any:
-    from ..engine.begin import How
-    from ..engine.workers import Where
+    from ..engine.runtime.options import How
+    from ..engine.workers.pool import Where
 
     return How(where=Where(**values["where"]), redo=values["redo"], force_unlock=values["force_unlock"], report=show)
 
@@ -387,9 +387,9 @@ def _begin(values: dict[str, Any], stages: tuple[str, ...] | None, command: str 
     """A run that begins with slides or volumes."""
     from dataclasses import replace
 
-    from ..engine.begin import begin, plan_only
-    from ..engine.stages import KINDS
-    from ..engine.workers import Where, job_script_of
+    from ..engine.runs import KINDS
+    from ..engine.runtime.start import begin, plan_only
+    from ..engine.workers.pool import Where, job_script_of
     from ..errors import SettingsError
     from .tell import print_plan
 
@@ -417,7 +417,7 @@ def _go_on(values: dict[str, Any], stage: str) -> int:
     """One stage of a run that exists."""
     from dataclasses import replace
 
-    from ..engine.begin import resume
+    from ..engine.runtime.start import resume
 
     settings = {k: v for k, v in values.items() if k not in _NOT_SETTINGS}
     with _watched(as_json=values["json"], quiet=values["quiet"]) as show:

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ..engine.progress import Event
+    from ..engine.pipeline.progress import Event
 
 EVERY = 5.0
 """Seconds between two plain progress lines of a stage."""

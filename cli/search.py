@@ -11,7 +11,8 @@ import typer
 from . import options as o
 
 if TYPE_CHECKING:
-    from ..engine.search import Added, Hits
+    from ..engine.search.add import Added
+    from ..engine.search.search import Hits
 
 _ASK, _SHOW = "What is looked for", "What it says"
 
@@ -67,7 +68,7 @@ def search(
     json: o.AsJson = False,
 ) -> int:
     """The cases of a run most like a given one: volumes, or tiles of slides, by the distance of their codes."""
-    from ..engine import search as engine
+    from ..engine.search import search as engine
     from ..errors import SettingsError
 
     if query is None and not add:
@@ -94,7 +95,7 @@ def _place(text: str | None) -> tuple[float, ...] | None:
 
 def _drawn(hits: Hits, picture: str | None) -> tuple[Path | None, str]:
     """Where the picture is; where none was asked for it is left out of a folder that cannot be written, and that is said."""
-    from ..engine import search as engine
+    from ..engine.search import search as engine
 
     if picture == "none":
         return None, ""

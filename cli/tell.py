@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..engine.describe import Description, Status
-    from ..engine.doctor import Check
-    from ..engine.opened import Run
-    from ..engine.repair import Repair
-    from ..engine.verify import Finding, Verdict
+    from ..engine.api.run import Run
+    from ..engine.maintenance.describe import Description
+    from ..engine.maintenance.doctor import Check
+    from ..engine.maintenance.repair import Repair
+    from ..engine.maintenance.status import Status
+    from ..engine.maintenance.verify import Finding, Verdict
 
 
 def print_result(run: Run, *, as_json: bool) -> int:

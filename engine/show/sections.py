@@ -87,7 +87,7 @@ def rejected_section(rows: Sequence[tuple[str, str, str]]) -> Section:
 
 def by_slide_section(counts: Array, *, names: Sequence[str], legend: Legend, figure: Path | None = None) -> Section:
     """Cluster × slide, with the normalised mutual information of the two; `counts` are tiles (cluster, slide)."""
-    from ...models.metrics import slide_dependence
+    from ...models.evaluation.metrics import slide_dependence
 
     shared = slide_dependence(counts)
     text = (
@@ -157,7 +157,7 @@ def cautions(
     counts: Array, *, best: Mapping[str, int] = MappingProxyType({}), effective: float | None = None
 ) -> tuple[Caution, ...]:
     """What the reader must know: few clusters in effect, clusters tied to one slide, indices that disagree."""
-    from ...models.metrics import slide_dependence
+    from ...models.evaluation.metrics import slide_dependence
 
     found = []
     clusters = counts.shape[0]

@@ -55,7 +55,7 @@ def slides(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two pieces of a demo slide as `slides/case-1.tif` and `case-2.tif`, and a picture that does not say its spacing."""
     from PIL import Image
 
-    from tile_engine.engine.demo import layout, paint, write_pyramid
+    from tile_engine.stores.slides.synthetic import layout, paint, write_pyramid
 
     folder = tmp_path_factory.mktemp("howto") / "slides"
     folder.mkdir()

@@ -1,0 +1,150 @@
+"""Run: what a finished (or unfinished) run left, opened for Python: xarray images and layers, AnnData tiles, shares."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...errors import CorruptError
+from ...stores.image import StoredImage
+from ...stores.lazy import as_dataarray
+from ...stores.remote import absolute
+from ...stores.tables import read_table
+from ..runtime.load import load
+
+if TYPE_CHECKING:
+    import anndata
+    import pandas as pd
+    import xarray as xr
+
+    from ..search.hits import Hits
+    from ..search.search import At
+
+
+class Run:
+    """An output folder. Everything is read when it is asked for; pixels only where they are used.
+
+    Arrays are xarray DataArrays with dims (c, y, x) and the micrometres of the cells' centres as coordinates.
+    """
+
+    def __init__(self, out: Path) -> None:
+        self._job = load(out)
+        self._folder = self._job.folder
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.out)!r}, {len(self._job.slides)} slides, {self.status})"
+
+    @property
+    def out(self) -> Path:
+        return self._folder.out
+
+    @property
+    def status(self) -> str:
+        """`running` (unfinished: the same command goes on), or `done`."""
+        return str(self._folder.read("run")["status"])
+
+    @property
+    def of(self) -> str:
+        """What the run is on: `slides` or `volumes`."""
+        return self._folder.images
+
+    @property
+    def slides(self) -> list[str]:
+        """Ids of the slides in use."""
+        return list(self._job.slides)
+
+    @property
+    def paths(self) -> dict[str, str]:
+        """Slide id -> where the slide itself lies."""
+        return {slide: record.path for slide, record in self._job.slides.items()}
+
+    @property
+    def images(self) -> dict[str, xr.DataArray]:
+        """Slide id -> its finest stored level, lazily."""
+        return {slide: self.image(slide) for slide in self._job.slides}
+
+    def image(self, slide: str, level: int = 0) -> xr.DataArray:
+        return as_dataarray(self._open(self._folder.slide(slide)), level, slide)
+
+    def layers(self, name: str) -> dict[str, xr.DataArray]:
+        """Slide id -> a layer ("tissue", "clusters", "confidence", "embedding", "assignment").
+
+        Raises CorruptError where it is not there (yet).
+        """
+        return {s: as_dataarray(self._open(self._folder.layer(s, name)), 0, name) for s in self._job.slides}
+
+    @property
+    def tiles(self) -> anndata.AnnData:
+        """One row a tile: X = embedding, obs (slide, cluster, confidence, y_um ...), obsm["spatial"], obsm["X_umap"]."""
+        return read_table(self._folder.table)
+
+    @property
+    def volumes(self) -> anndata.AnnData:
+        """One row a volume: X = code, obs (id, name, subject, site, label ...), obsm["X_umap"], obsm["X_tsne"]."""
+        return read_table(self._folder.out / "tables" / "volumes.zarr")
+
+    @property
+    def evaluation(self) -> dict[str, Any]:
+        """How good the codes are: figures by method, over folds."""
+        return self._folder.read("models/evaluation")
+
+    @property
+    def shares(self) -> pd.DataFrame:
+        """Share of every cluster on every slide, indexed by slide id."""
+        import pandas as pd
+
+        return pd.read_csv(io.BytesIO((self.out / "shares.csv").read_bytes()), index_col="slide")
+
+    @property
+    def rejected(self) -> dict[str, dict[str, Any]]:
+        """Slide id -> name, reason code and message of what was left out."""
+        return self._folder.read("rejected")
+
+    @property
+    def quarantined(self) -> dict[str, list[dict[str, Any]]]:
+        """Slide id -> tiles (level, start, stop) that end the process that decodes them: they were masked."""
+        return self._folder.read("quarantined")
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return dict(self._folder.read("run")["settings"])
+
+    @property
+    def validity(self) -> dict[str, Any]:
+        """The chosen K, the range, and every index of every K and seed."""
+        return self._folder.read("models/validity")
+
+    @property
+    def report(self) -> Path:
+        return self._folder.report
+
+    def map(self, slide: str) -> Path:
+        """The slide's map, a PNG."""
+        return self._folder.map(slide)
+
+    @property
+    def exit_status(self) -> int:
+        """0 where everything is done, 3 where slides were rejected or tiles quarantined, 75 where the run is unfinished."""
+        if self.status != "done":
+            return 75
+        return 3 if self.rejected or self.quarantined else 0
+
+    def search(self, query: str | Path, *, k: int = 10, at: At | None = None, same_subject: bool = False) -> Hits:
+        """The cases of the run most like a query (see `tile_engine.search`)."""
+        from ..search.search import search
+
+        return search(self.out, query, k=k, at=at, same_subject=same_subject)
+
+    def _open(self, path: Path) -> StoredImage:
+        if not path.exists():
+            raise CorruptError(f"{path} is not there: it was not made yet, or was removed. Run the same command again.")
+        return StoredImage.open(path)
+
+
+def open_run(out: str | Path) -> Run:
+    """Open an output folder. Raises SettingsError (E_NO_RUN) where it holds no run."""
+    return Run(absolute(out))
+
+
+__all__ = ["Run", "open_run"]

@@ -1,0 +1,1 @@
+"""Compute: what this machine has, and networks on its devices."""

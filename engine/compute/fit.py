@@ -1,0 +1,82 @@
+"""fit: train a phase to its end, with checkpoints from which any process goes on to the same bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ...errors import CorruptError
+from ...models.replica import ALONE, Share
+from ...models.training import checkpoint
+from ...models.training.phases import Phase
+from ...stores.files import write_durably
+from ..pipeline.progress import Beacon
+from .gpu_stream import failing
+
+EVERY = 25
+"""Steps between two checkpoints: seconds of work on a laptop."""
+POINTS = 200
+"""Figures kept of a training's course, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """Where a phase keeps its checkpoint."""
+
+    path: Path
+    key: str
+    """Fingerprint of what is trained: a checkpoint that was left under another one, or by another network, is not used."""
+
+
+def fit(phase: Phase, aside: Aside, *, threads: int, beacon: Beacon, share: Share = ALONE) -> list[dict[str, float]]:
+    """Do the steps of a phase that are left, and return the course of its figures: [{"step": ..., "loss": ...}, ...].
+
+    Threads are part of the numerics. Of a gang all ranks read the checkpoint; the first alone writes it and tells how far
+    it is. Raises RuntimeError where ranks do not go on from the same step.
+    """
+    torch.set_num_threads(threads)
+    start, course = 0, _resume(phase, aside)
+    if course is not None:
+        start = course.pop("next")
+    if len(begins := set(share.gather(torch.tensor([start])).tolist())) > 1:
+        raise RuntimeError(f"the ranks of a gang found different checkpoints: they would go on from {sorted(begins)}")
+    record: list[dict[str, float]] = list(course["record"]) if course else []
+    thin = max(1, phase.steps // POINTS)
+    for index in range(start, phase.steps):
+        with failing():
+            figures = phase.step(index)
+        if share.rank > 0:
+            continue
+        if index % thin == 0 or index == phase.steps - 1:
+            # in order of their names, as they come back from a checkpoint: the record is the same whoever wrote it
+            record.append(dict(sorted({"step": index, **{k: round(v, 6) for k, v in figures.items()}}.items())))
+        if (index + 1) % EVERY == 0 and index + 1 < phase.steps:
+            recipe = {"key": aside.key, "next": index + 1, "record": record}
+            state = {name: tensor.cpu() for name, tensor in phase.state().items()}
+            checkpoint.save(aside.path, state, recipe, write_durably)
+        beacon.tell(phase.name, index + 1, phase.steps, figures)
+    return record
+
+
+def _resume(phase: Phase, aside: Aside) -> dict[str, Any] | None:
+    if not aside.path.exists():
+        return None
+    try:
+        state, recipe = checkpoint.load(aside.path)
+    except CorruptError:
+        # a checkpoint is only ever a saving of time: without it the phase starts again
+        aside.path.unlink(missing_ok=True)
+        return None
+    if recipe.get("key") != aside.key or _shapes(phase.state()) != _shapes(state):
+        return None
+    phase.load(state)
+    return recipe
+
+
+def _shapes(state: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(tensor.shape) for name, tensor in state.items()}

@@ -1,0 +1,259 @@
+"""Card: batches through a network on one GPU, the copy of the next batch beside the work on this one.
+
+```text
+host   fill 1 | fill 2 |        | fill 3 | take 1 ...      two slots of pinned memory, used in turns
+bus           | copy 1 | copy 2 |        |                 bytes, as they are stored: floats are made on the card
+card                   | work 1 | work 2 |                 a CUDA graph where one can be captured, plain calls else
+```
+All of it runs on a CPU as well, where streams and events are nothing: so it is tested where there is no GPU.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ...errors import MachineError
+from ...stores.frame import Array
+from .gpus import card_fault
+
+log = logging.getLogger("tile_engine")
+Look = Callable[[Tensor], Mapping[str, Tensor]]
+"""A batch on the card -> for each name its results, a row a patch."""
+LEAST = 16
+"""Patches at a time below which there is no point in going on."""
+WARM = 3
+"""Calls before a graph is captured: libraries choose and allocate in the first ones."""
+FAILURES = ("cuda error", "device-side", "ecc error", "launch failure", "off the bus", "cudnn_status", "cublas_status")
+"""What is said of a card that will not work again in this process."""
+SHORT = ("out of memory", "alloc_failed")
+"""What is said of one whose memory is short."""
+GRACE = 15.0
+"""Seconds that a worker with a failing card has to leave in peace."""
+
+
+def begin(name: str) -> torch.device:
+    """The device of this process, set up so that it computes what it is asked for.
+
+    Raises MachineError (E_NO_GPU) where it has no card that torch can use.
+    """
+    if name != "cuda":
+        return torch.device("cpu")
+    if not torch.cuda.is_available():
+        raise MachineError(
+            f"this run computes on GPUs, and a process of it has none that it can use ({card_fault()}). Give every worker "
+            "one, or begin again with --device cpu.",
+            "E_NO_GPU",
+        )
+    # Float32 is float32, and the same algorithm each time: a run that is resumed goes on as it would have.
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic = False, True
+    return torch.device("cuda", 0)
+
+
+def ready() -> tuple[str, bool]:
+    """(what is wrong with this process's card, whether it computes bf16 itself); opens a CUDA context."""
+    fault = card_fault()
+    return fault, not fault and torch.cuda.is_bf16_supported(including_emulation=False)
+
+
+class Card:
+    """A network on a device. `size` patches are looked at together: less than a batch once memory ran out."""
+
+    def __init__(self, look: Look, device: torch.device, *, graphs: bool = True) -> None:
+        self._look, self._device = look, device
+        self._on: Any = getattr(torch, device.type)  # torch.cuda, or torch.cpu whose streams and events do nothing
+        self._copying, self._working = self._on.Stream(), self._on.Stream()
+        self._graphs = graphs and device.type == "cuda"
+        self._spare: list[_Slot] = []
+        self.size = self._told = 0
+
+    def answers(self, batches: Iterator[Array]) -> Iterator[dict[str, Array]]:
+        """For each batch its results. Raises MachineError (E_GPU_MEMORY, E_GPU_FAILED)."""
+        flying: deque[_Slot] = deque()
+        slots: list[_Slot] = []
+        try:
+            for count, batch in enumerate(batches):
+                if count < 2:
+                    slots.append(self._slot(batch))
+                flying.append(slots[count % 2])
+                self._send(flying[-1], batch)
+                if len(flying) == 2:
+                    yield self._take(flying.popleft())
+            while flying:
+                yield self._take(flying.popleft())
+        finally:
+            with suppress(RuntimeError):  # a unit that was given up leaves nothing under way in them
+                for slot in flying:
+                    slot.done.synchronize()
+            self._spare += slots
+
+    def _slot(self, batch: Array) -> _Slot:
+        while self._spare:
+            slot = self._spare.pop()
+            if slot.host.shape == batch.shape:
+                return slot
+        self.size = self._told = self.size or len(batch)
+        with failing(), torch.inference_mode():
+            slot = _Slot(batch.shape, torch.from_numpy(batch[:0]).dtype, self._device, self._on)
+            self._on.synchronize()  # weights, too, were sent on another stream than those that will read them
+            return slot
+
+    def _send(self, slot: _Slot, batch: Array) -> None:
+        """Copy and work are only ordered here; the card does them while this process goes on."""
+        slot.host.numpy()[:] = batch
+        with failing(), torch.inference_mode():
+            with self._on.stream(self._copying):
+                slot.card.copy_(slot.host, non_blocking=True)
+                slot.copied.record(self._copying)
+            with self._on.stream(self._working):
+                slot.copied.wait(self._working)
+                self._work(slot)
+                for name, values in slot.results.items():
+                    slot.back[name].copy_(values, non_blocking=True)
+                slot.done.record(self._working)
+
+    def _take(self, slot: _Slot) -> dict[str, Array]:
+        with failing():
+            slot.done.synchronize()
+            return {name: values.numpy().copy() for name, values in slot.back.items()}
+
+    def _work(self, slot: _Slot) -> None:
+        while True:
+            size = self.size
+            try:
+                if self._graphs and slot.size != size:
+                    self._capture(slot)
+                if slot.graph is not None:
+                    slot.graph.replay()
+                else:
+                    self._compute(slot)
+                if size < self._told:
+                    self._told = size
+                    log.warning("the GPU's memory is short: it looks at %d patches at a time", size)
+                return
+            except torch.OutOfMemoryError as error:
+                self._on.synchronize()
+                slot.graph, slot.size = None, 0
+                if size // 2 < LEAST:
+                    raise _no_room(f"{size} patches at a time", str(error).splitlines()[0]) from error
+            if size == self.size:
+                self.size = size // 2
+            if self._device.type == "cuda":
+                torch.cuda.empty_cache()
+
+    def _compute(self, slot: _Slot) -> None:
+        for at in range(0, len(slot.card), self.size):
+            rows = slice(at, at + self.size)
+            for name, values in self._look(slot.card[rows]).items():
+                slot.place(name, values)[rows] = values
+
+    def _capture(self, slot: _Slot) -> None:
+        """Record the work on a slot once, to be replayed in one call; where that fails, calls stay plain."""
+        slot.graph, slot.size = None, self.size
+        for _ in range(WARM):
+            self._compute(slot)
+        graph = torch.cuda.CUDAGraph()
+        try:
+            with torch.cuda.graph(graph, stream=self._working, capture_error_mode="thread_local"):
+                self._compute(slot)
+        except torch.OutOfMemoryError:
+            raise
+        except RuntimeError as error:
+            if failed(error):
+                raise
+            self._graphs = False
+            log.warning("no CUDA graph could be captured (%s): plain calls are made", str(error).splitlines()[0])
+        else:
+            slot.graph = graph
+
+
+class _Slot:
+    """Places of one batch and its results on both sides of the bus; a graph needs them where they are."""
+
+    def __init__(self, shape: tuple[int, ...], dtype: torch.dtype, device: torch.device, on: Any) -> None:
+        self._pinned = device.type == "cuda"
+        self.host = torch.empty(shape, dtype=dtype, pin_memory=self._pinned)
+        self.card = torch.empty(shape, dtype=dtype, device=device)
+        self.results: dict[str, Tensor] = {}
+        self.back: dict[str, Tensor] = {}
+        waiting = {"blocking": True} if self._pinned else {}  # a thread that waits, sleeps: others decode meanwhile
+        self.copied, self.done = on.Event(), on.Event(**waiting)
+        self.graph: Any = None
+        self.size = 0
+        """Patches at a time that the graph was captured with."""
+
+    def place(self, name: str, values: Tensor) -> Tensor:
+        """Where results of that name are kept, for the whole batch."""
+        if name not in self.results:
+            shape = (len(self.card), *values.shape[1:])
+            self.back[name] = torch.empty(shape, dtype=values.dtype, pin_memory=self._pinned)
+            self.results[name] = torch.empty(shape, dtype=values.dtype, device=self.card.device)
+        return self.results[name]
+
+
+def failed(error: BaseException) -> bool:
+    """Whether an error is the card's own: it will fail at everything else as well."""
+    text = str(error).lower()
+    if short(error) or "captur" in text or "nccl" in text:  # a peer that is gone is no fault of this card
+        return False
+    accelerator = getattr(torch, "AcceleratorError", None)  # torch 2.8 and later
+    known = accelerator is not None and isinstance(error, accelerator)
+    return known or (isinstance(error, RuntimeError) and any(words in text for words in FAILURES))
+
+
+def short(error: BaseException) -> bool:
+    """Whether an error is for want of memory on the card."""
+    return isinstance(error, torch.OutOfMemoryError) or any(words in str(error).lower() for words in SHORT)
+
+
+@contextmanager
+def failing() -> Iterator[None]:
+    """Where the card fails, this worker leaves, so that its units move to others."""
+    try:
+        yield
+    except RuntimeError as error:
+        said = str(error).splitlines()[0]
+        if short(error):
+            raise _no_room("a single batch", said) from error
+        if not failed(error):
+            raise
+        leave(said)
+        raise MachineError(
+            f"the GPU fails ({said}). What was written is safe: look at it with `nvidia-smi -q`, then "
+            "run the same command again.",
+            "E_GPU_FAILED",
+        ) from error
+
+
+def _no_room(what: str, said: str) -> MachineError:
+    return MachineError(
+        f"the GPU has no memory for {what} ({said}). Free it of other work (`nvidia-smi`), or begin again with --device cpu.",
+        "E_GPU_MEMORY",
+    )
+
+
+def leave(reason: str) -> None:
+    """On a dask worker: end it, and never come back from here, so that nobody takes its unit for one that cannot be done."""
+    if "distributed" not in sys.modules:
+        return
+    from distributed import get_worker
+
+    try:
+        worker = get_worker()
+    except ValueError:  # the run's own process
+        return
+    log.error("worker %s leaves: its GPU fails (%s)", worker.address, reason)
+    sys.stderr.write(f"the GPU of worker {worker.address} fails ({reason}): it leaves, its units move.\n")
+    worker.loop.add_callback(worker.close_gracefully, reason="its GPU fails")
+    time.sleep(GRACE)
+    os._exit(1)

@@ -1,0 +1,49 @@
+"""Machine: cores, free memory and threads that this process may use."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from functools import lru_cache
+
+from .gpus import gpus
+
+
+def cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def available_memory() -> int:
+    """Bytes that can be had without swapping; what the machine has in all where the kernel does not say."""
+    try:
+        with open("/proc/meminfo") as file:  # noqa: PTH123
+            table: Iterable[list[str]] = (line.split() for line in file)
+            return next(int(row[1]) * 1024 for row in table if row[0] == "MemAvailable:")
+    except (FileNotFoundError, StopIteration):
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def lanes() -> int:
+    """Threads that the unit now running may keep busy: the cores of this process, or its dask worker's threads.
+
+    A worker of dask-cuda has one thread, which waits for its GPU, and beside it its share of the cores to decode with.
+    """
+    import sys
+
+    if "distributed" in sys.modules:
+        from distributed import get_worker
+
+        try:
+            worker = get_worker()
+            if any(type(plugin).__module__.startswith("dask_cuda") for plugin in worker.plugins.values()):
+                return max(1, cores() // max(1, _cards()))
+            return int(worker.state.nthreads)
+        except ValueError:  # not on a worker: the whole process is ours
+            return cores()
+    return cores()
+
+
+@lru_cache(maxsize=1)
+def _cards() -> int:
+    """GPUs of this host that the workers here share: dask-cuda lets each see all of them, its own first."""
+    return len(gpus())

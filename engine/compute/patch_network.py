@@ -1,0 +1,125 @@
+"""Device and precision: how a network is run here, so that its numbers are those that the plan fixed."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from ...stores.frame import Array
+from .machine import lanes
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ...models.networks.autoencoder import Autoencoder
+    from ...models.networks.clusterer import Clusterer
+    from .gpu_stream import Card
+
+
+@dataclass(frozen=True, slots=True)
+class PatchNetwork:
+    """A trained clusterer, or an autoencoder alone, as a plan's `Model`: one patch, one cell.
+
+    On a CPU batches run side by side, one thread each, as many as the unit may keep busy: how many that are does not touch
+    a bit of the result, because each batch is computed alone. On a GPU they follow each other (see `card.py`).
+    """
+
+    clusterer: Clusterer | Autoencoder
+    patch: int
+    step: int
+    dtype: str = "float32"
+    device: str = "cpu"
+
+    @property
+    def stride(self) -> tuple[int, ...]:
+        return (self.step,) * self.autoencoder.axes
+
+    @property
+    def halo(self) -> tuple[int, ...]:
+        return ((self.patch - self.step) // 2,) * self.autoencoder.axes
+
+    @property
+    def autoencoder(self) -> Autoencoder:
+        return cast("Autoencoder", getattr(self.clusterer, "autoencoder", self.clusterer))
+
+    @property
+    def clusters(self) -> int:
+        """0 where the network finds none."""
+        head = getattr(self.clusterer, "head", None)
+        return int(head.clusters) if head is not None else 0
+
+    @property
+    def readers(self) -> int:
+        """Threads that read ahead: on a CPU the network wants the cores itself, beside a GPU they have nothing else to do."""
+        return lanes() if self.device == "cuda" else 1
+
+    @property
+    def outputs(self) -> Mapping[str, tuple[int, str]]:
+        embedding = {"embedding": (self.autoencoder.code, "float16")}
+        return {"assignment": (1, "uint8"), "confidence": (1, "float32"), **embedding} if self.clusters else embedding
+
+    def __call__(self, batches: Iterator[Array]) -> Iterator[Mapping[str, Array]]:
+        if self.device == "cuda":
+            axes = len(self.stride)
+            yield from (_cells(rows, axes) for rows in _card(self).answers(batches))
+            return
+        count = lanes()
+        with ThreadPoolExecutor(count, initializer=_one_thread) as pool:
+            ahead: deque[Future[Mapping[str, Array]]] = deque()
+            for batch in batches:
+                ahead.append(pool.submit(self._answer, batch))
+                if len(ahead) > count:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
+
+    def look(self, batch_BCYX: Tensor) -> dict[str, Tensor]:
+        """What the network makes of stored patches, where they lie: a row a patch, each in the type that is kept."""
+        import torch
+
+        from ...models.networks.autoencoder import to_float
+
+        bf16 = torch.autocast(batch_BCYX.device.type, torch.bfloat16, enabled=self.dtype == "bf16", cache_enabled=False)
+        with torch.inference_mode(), bf16:
+            if not self.clusters:
+                return {"embedding": self.autoencoder.encode(to_float(batch_BCYX)).to(torch.float16)}
+            p_BK, codes_BF = self.clusterer(to_float(batch_BCYX))
+            confidence_B, cluster_B = p_BK.float().max(1)
+            return {
+                "assignment": (cluster_B + 1).to(torch.uint8).unsqueeze(1),
+                "confidence": confidence_B.unsqueeze(1),
+                "embedding": codes_BF.to(torch.float16),
+            }
+
+    def _answer(self, batch_BCYX: Array) -> Mapping[str, Array]:
+        import torch
+
+        rows = self.look(torch.from_numpy(np.ascontiguousarray(batch_BCYX)))
+        return _cells({name: values.numpy() for name, values in rows.items()}, len(self.stride))
+
+
+@lru_cache(maxsize=1)
+def _card(network: PatchNetwork) -> Card:
+    """The network on this process's card, once: what it holds there outlives a unit."""
+    from .gpu_stream import Card, begin
+
+    device = begin(network.device)
+    network.clusterer.to(device)
+    return Card(network.look, device)
+
+
+def _cells(rows: Mapping[str, Array], axes: int = 2) -> Mapping[str, Array]:
+    """(B, F) as (B, F, 1, 1): a patch is a cell."""
+    return {name: values.reshape(*values.shape, *(1,) * axes) for name, values in rows.items()}
+
+
+def _one_thread() -> None:
+    import torch
+
+    torch.set_num_threads(1)

@@ -1,0 +1,1 @@
+"""Images: how slides and volumes are found, opened and recorded before a run begins."""

@@ -1,0 +1,260 @@
+"""Opening a cohort: every slide is looked at once before work; what cannot be used is rejected with its reason."""
+
+from __future__ import annotations
+
+import math
+import os
+import statistics
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ...errors import CorruptError, SlideError
+from ...stores.files import read_json, write_json
+from ...stores.frame import Frame
+from ...stores.slides.cohort import Cohort, SlideEntry, fingerprint
+from ...stores.slides.reader import open_slide
+from ...stores.slides.view import CLOSE, at_spacing
+from ...stores.stage import stage, staged, wanted
+from ...version import VERSION
+from ..pipeline.record import SlideRecord, digest
+from ..workers.child import GoneError, Say, SilentError, all_of, each
+
+PREFERRED = 0.5
+"""Micrometres a pixel to work at where at least half of the slides are as fine."""
+UNEVEN = 1.25
+"""Ratio of two volumes' spacings along an axis beyond which patches of them are not alike."""
+FETCHED = 4
+"""Slides that are copied at a time."""
+LIMIT = 120.0
+"""Seconds in which a slide must be open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Why a slide was left out."""
+
+    name: str
+    code: str
+    message: str
+    step: str = "open"
+    """Which step found it out."""
+    fingerprint: str = ""
+    """Of the file then: one that was changed since is tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A cohort after the first look."""
+
+    spacing: float
+    slides: dict[str, SlideRecord]
+    rejected: dict[str, Rejection]
+    ignored: tuple[tuple[str, str], ...]
+    root: Path
+
+
+def open_cohort(cohort: Cohort, *, mpp: float | None, spacing: float | None) -> Opened:
+    """Look at every slide, settle the run's spacing (see `working_spacing`), and record how each is seen at it."""
+    entries = sorted(cohort.entries, key=lambda entry: entry.id)  # the order of a CSV's rows decides nothing
+    looks = [_seen(entry, look) for entry, look in zip(entries, _looks(entries, mpp), strict=True)]
+    finest = [look["finest"] for look in looks if isinstance(look, dict)]
+    target = spacing or (working_spacing(finest) if finest else PREFERRED)
+    kind = Counter((look["channels"], look["dtype"]) for look in looks if isinstance(look, dict)).most_common(1)
+    slides: dict[str, SlideRecord] = {}
+    rejected: dict[str, Rejection] = {}
+    for entry, look in zip(entries, looks, strict=True):
+        try:
+            if isinstance(look, SlideError):
+                raise look
+            slides[entry.id] = _record(entry, look, mpp=mpp, target=target, kind=kind[0][0])
+        except SlideError as error:
+            mark = _fingerprint(entry.path)
+            rejected[entry.id] = Rejection(printable(entry.name), error.code, error.message, fingerprint=mark)
+    return Opened(target, slides, rejected, cohort.ignored, cohort.root)
+
+
+def open_volumes(cohort: Cohort) -> Opened:
+    """Look at every volume, and record it as it is: volumes keep their own spacings, and their own types."""
+    entries = sorted(cohort.entries, key=lambda entry: entry.id)
+    looks = [_seen(entry, look) for entry, look in zip(entries, _looks(entries, None, "volumes"), strict=True)]
+    kind = Counter(look["channels"] for look in looks if isinstance(look, dict)).most_common(1)
+    volumes: dict[str, SlideRecord] = {}
+    rejected: dict[str, Rejection] = {}
+    for entry, look in zip(entries, looks, strict=True):
+        try:
+            if isinstance(look, SlideError):
+                raise look
+            _same_kind(look["channels"], kind[0][0], "channels", "volumes")
+            volumes[entry.id] = _recorded(entry, look, look["frames"].frames[0], mpp=None)
+        except SlideError as error:
+            mark = _fingerprint(entry.path)
+            rejected[entry.id] = Rejection(printable(entry.name), error.code, error.message, fingerprint=mark)
+    finest = [record.finest for record in volumes.values()]
+    return Opened(statistics.median(finest) if finest else 0.0, volumes, rejected, cohort.ignored, cohort.root)
+
+
+def uneven(opened: Opened) -> str:
+    """What to know where patches of equally many voxels are of unequal size: the spacings differ by more than a quarter."""
+    found = [record.spacing for record in opened.slides.values()]
+    far = [max(along) / min(along) for along in zip(*found, strict=True)]
+    if max(far, default=1.0) <= UNEVEN:
+        return ""
+    ends = [" x ".join(f"{s / 1000:.3g}" for s in end(found, key=math.prod)) for end in (min, max)]
+    return (
+        f"voxels measure from {ends[0]} to {ends[1]} mm (z, y, x), so patches of them show more of one volume than of another: "
+        "resample the volumes, or run those of one spacing together."
+    )
+
+
+def working_spacing(finest: Iterable[float]) -> float:
+    """0.5 um if at least half of the slides reach it (within 5 %), else the median of their finest spacings.
+
+    >>> working_spacing([0.25, 0.5, 1.0]), working_spacing([1.0, 2.0, 0.5])
+    (0.5, 1.0)
+    """
+    values = list(finest)
+    reach = sum(v <= PREFERRED * (1 + CLOSE) for v in values)
+    return PREFERRED if 2 * reach >= len(values) else statistics.median(values)
+
+
+def _looks(entries: Iterable[SlideEntry], mpp: float | None, images: str = "slides") -> list[Any]:
+    """In a child: a file that ends the process that opens it is one slide's fault and must not end the run."""
+    entries = list(entries)
+    if any(wanted(entry.path) for entry in entries):
+        with ThreadPoolExecutor(FETCHED) as pool:
+            return list(pool.map(lambda entry: _look_at_copy(entry, mpp, images), entries))
+    return each("look", [[os.fspath(entry.path), entry.mpp or mpp, images, entry.part] for entry in entries], LIMIT)
+
+
+def _look_at_copy(entry: SlideEntry, mpp: float | None, images: str) -> Any:
+    """The same for a slide that must be copied first, which takes as long as it takes. What was seen is kept beside the
+    copies, so that a run that goes on need not fetch slides that it has done with."""
+    if not wanted(entry.path):
+        return each("look", [[os.fspath(entry.path), entry.mpp or mpp, images, entry.part]], LIMIT)[0]
+    try:
+        mark = fingerprint(entry.path)
+        seen = stage().folder / f"{digest(str(entry.path), mark, entry.mpp or mpp, entry.part, VERSION)}.look"
+        with suppress(FileNotFoundError, CorruptError):
+            return read_json(seen)
+        with staged(entry.path, mark) as copy:
+            look = each("look", [[os.fspath(copy), entry.mpp or mpp, images, entry.part]], LIMIT)[0]
+    except SlideError as error:
+        return {"error": [error.message, error.code]}
+    if isinstance(look, dict):
+        write_json(seen, look)
+    return look
+
+
+def look_in_child(items: list[Any], say: Say) -> None:
+    all_of(_look, items, say)
+
+
+def _look(item: list[Any]) -> dict[str, Any]:
+    path, mpp, images, part = item
+    try:
+        with open_slide(Path(path), mpp) if images == "slides" else _volume(Path(path), part) as slide:
+            return {
+                "channels": slide.channels,
+                "dtype": slide.dtype,
+                "background": slide.background,
+                "reader": slide.reader,
+                "notes": slide.notes,
+                "frames": [asdict(frame) for frame in slide.frames],
+            }
+    except SlideError as error:
+        return {"error": [error.message, error.code]}
+
+
+def _volume(path: Path, part: str) -> Any:
+    from ...stores.volumes.reader import open_volume
+
+    return open_volume(path, part)
+
+
+def _seen(entry: SlideEntry, look: Any) -> dict[str, Any] | SlideError:
+    """What a child's answer means."""
+    if isinstance(look, SilentError):
+        return SlideError(f"{entry.path.name}: opening it takes longer than {LIMIT:.0f} s.", look.code)
+    if isinstance(look, GoneError):
+        return SlideError(
+            f"{entry.path.name}: opening it ends the process that does it: the file is damaged in a way that its reader "
+            "does not survive. Copy it again, or convert it with another tool.",
+            look.code,
+        )
+    if "error" in look:
+        return SlideError(*look["error"])
+    frames = [Frame(**{k: tuple(v) for k, v in frame.items()}) for frame in look["frames"]]
+    spacing = frames[0].spacing
+    return {
+        **look,
+        "finest": math.prod(spacing) ** (1 / len(spacing)),
+        "full": frames[0].shape,
+        "frames": _Frames(tuple(frames), look),
+    }
+
+
+class _Frames:
+    """A source of which only the frames are left: enough to ask how it would be seen."""
+
+    def __init__(self, frames: tuple[Frame, ...], look: Mapping[str, Any]) -> None:
+        self.frames = frames
+        self.channels, self.dtype, self.background = look["channels"], look["dtype"], look["background"]
+
+    def read(self, box: Any, level: int = 0) -> Any:
+        raise ValueError("this slide is closed")
+
+
+def _record(
+    entry: SlideEntry, look: dict[str, Any], *, mpp: float | None, target: float, kind: tuple[int, str]
+) -> SlideRecord:
+    _same_kind((look["channels"], look["dtype"]), kind, "channels of this type", "slides")
+    return _recorded(entry, look, at_spacing(look["frames"], target).frames[0], mpp=mpp)
+
+
+def _same_kind(found: object, most: object, what: str, images: str) -> None:
+    if found != most:
+        raise SlideError(
+            f"it has {found} {what}, most {images} of the run have {most}: one network cannot look at both. Run it apart.",
+            "E_OTHER_PIXELS",
+        )
+
+
+def _recorded(entry: SlideEntry, look: dict[str, Any], seen: Frame, *, mpp: float | None) -> SlideRecord:
+    return SlideRecord(
+        id=entry.id,
+        name=printable(entry.name),
+        path=str(entry.path.absolute()),
+        fingerprint=_fingerprint(entry.path),
+        mpp=entry.mpp or mpp,
+        group=entry.group,
+        site=entry.site,
+        extra=dict(entry.extra),
+        reader=look["reader"],
+        finest=look["finest"],
+        full=look["full"],
+        channels=look["channels"],
+        dtype=look["dtype"],
+        background=look["background"],
+        shape=seen.shape,
+        spacing=seen.spacing,
+        origin=seen.origin,
+        notes=tuple(look["notes"]),
+        part=entry.part,
+    )
+
+
+def _fingerprint(path: Path) -> str:
+    try:
+        return fingerprint(path)
+    except (OSError, SlideError):
+        return ""
+
+
+def printable(name: str) -> str:
+    """A file's name for people: bytes that are no UTF-8 are shown as replacement characters."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -1,0 +1,125 @@
+"""describe: what a slide, a store or a run's folder is, for a person who wonders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...errors import NoInputError, SettingsError, SlideError
+from ...stores.files import bytes_below
+from ...stores.image import OURS, StoredImage, attributes_of, labels_listed
+from ...stores.remote import place
+from ...stores.slides.reader import probe
+from .status import status
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """Facts in the order they are told."""
+
+    facts: tuple[tuple[str, str], ...]
+    levels: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    problems: tuple[tuple[str, str], ...] = ()
+    """(reason code, what is wrong and what to do): empty where it can be used as it is."""
+
+
+def describe(path: str | Path, mpp: float | None = None) -> Description:
+    """What lies at `path`. Raises NoInputError where there is nothing."""
+    path = place(path)
+    if not path.exists():
+        raise NoInputError(f"{path} does not exist.", "E_MISSING")
+    if (path / "run.json").exists():
+        return _run(path)
+    if (path / "zarr.json").exists() and OURS in attributes_of(path):
+        return _store(path)
+    if path.is_dir() and not any((path / name).exists() for name in (".zattrs", ".zgroup", "zarr.json")):
+        if volume := _volume(path):
+            return volume
+        raise SettingsError(
+            f"{path} is a folder: name one slide or volume, a .zarr store, or a run's folder.", "E_FOLDER"
+        )
+    try:
+        found = probe(path, mpp)
+    except SlideError as error:
+        none = Description((("path", str(path)),), problems=((error.code, error.message),))
+        return _volume(path) or none
+    spacing = "not stated" if found.spacing is None else f"{found.spacing[0]:g} x {found.spacing[1]:g} um (y, x)"
+    size = path.stat().st_size if path.is_file() else bytes_below(path)
+    pixels = found.shapes[0][0] * found.shapes[0][1]
+    facts = (
+        ("name", found.name),
+        ("reader", found.reader),
+        ("pixels", f"{found.shapes[0][1]} x {found.shapes[0][0]}, {found.channels} channels of {found.dtype}"),
+        ("spacing", f"{spacing}{f', from {found.spacing_source}' if found.spacing_source else ''}"),
+        ("file", f"{size / 1e6:.1f} MB for {pixels / 1e6:.1f} MPix"),
+    )
+    levels = tuple(
+        f"{i}: {shape[1]} x {shape[0]}, {factor[0]:g} times coarser"
+        for i, (shape, factor) in enumerate(zip(found.shapes, found.factors, strict=True))
+    )
+    return Description(facts, levels, found.notes, found.problems)
+
+
+def _volume(path: Path) -> Description | None:
+    """What is said of a volume; None where it is none."""
+    from ...stores.volumes.kind import SUFFIXES
+    from ...stores.volumes.reader import open_volume
+
+    try:
+        with open_volume(path) as volume:
+            frames, notes = volume.frames, volume.notes
+            size = path.stat().st_size if path.is_file() else bytes_below(path)
+            facts = (
+                ("name", path.name),
+                ("reader", volume.reader),
+                ("voxels", f"{_by(frames[0].shape[::-1])} (x, y, z), {volume.channels} channels of {volume.dtype}"),
+                ("spacing", f"{_by(s / 1000 for s in frames[0].spacing[::-1])} mm (x, y, z)"),
+                ("file", f"{size / 1e6:.1f} MB for {frames[0].box.size / 1e6:.1f} million voxels"),
+            )
+    except SlideError as error:
+        if error.code == "E_NOT_A_VOLUME" and not path.name.lower().endswith(tuple(SUFFIXES)):
+            return None
+        return Description((("path", str(path)),), problems=((error.code, error.message),))
+    levels = tuple(
+        f"{i}: {_by(f.shape[::-1])} at {_by(s / 1000 for s in f.spacing[::-1])} mm" for i, f in enumerate(frames)
+    )
+    return Description(facts, levels, notes)
+
+
+def _by(lengths: Iterable[float]) -> str:
+    return " x ".join(f"{length:g}" for length in lengths)
+
+
+def _run(path: Path) -> Description:
+    found = status(path)
+    done = sum(step.state == "complete" for step in found.steps)
+    facts = (
+        ("run", found.out),
+        ("state", f"{found.state}, {done} of {len(found.steps)} steps complete"),
+        ("rejected", str(len(found.rejected))),
+    )
+    return Description(facts, notes=("`tile-engine status` tells more of it.",))
+
+
+def _store(path: Path) -> Description:
+    attributes = attributes_of(path)
+    if attributes[OURS].get("status") != "complete":
+        return Description(
+            (("store", str(path)),), problems=(("E_UNFINISHED", "it is not finished: run the same command again."),)
+        )
+    image = StoredImage.open(path)
+    spec = image.levels[0].spec
+    size = bytes_below(path)
+    facts = (
+        ("store", f"{path.name}, OME-Zarr {attributes['ome']['version']} by tile-engine"),
+        ("array", f"{' x '.join(map(str, spec.shape))} ({', '.join(spec.names)}) of {spec.dtype}"),
+        ("spacing", " x ".join(f"{s:g}" for s in image.frames[0].spacing) + " um"),
+        ("codec", f"{spec.codec.name}, chunks {spec.chunk}, shards {spec.shard}"),
+        ("pixels", str(attributes[OURS].get("pixels", "all"))),
+        ("labels", ", ".join(labels_listed(path)) or "none"),
+        ("disk", f"{size / 1e6:.1f} MB"),
+    )
+    levels = tuple(f"{i}: {' x '.join(map(str, f.shape))} at {f.spacing[0]:g} um" for i, f in enumerate(image.frames))
+    return Description(facts, levels)

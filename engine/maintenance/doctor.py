@@ -1,0 +1,212 @@
+"""Doctor: what a run would find out late, looked at by itself: codecs, readers, GPU, a folder's speed, the workers."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ...errors import TileEngineError
+from ...stores.frame import Box
+from ...stores.remote import absolute
+from ...stores.shard import Codec, CodecName, ShardLayout, decode, encode
+from ...stores.slides.reader import READERS
+from ..compute.gpus import gpus
+from ..compute.machine import available_memory, cores
+from ..workers.placement import Where
+from ..workers.pool import crew
+from ..workers.preflight import Look, ask, table, versions
+
+CODECS: tuple[CodecName, ...] = ("zstd", "lz4", "none")
+MEGABYTES = 256
+"""Written to measure a folder's speed."""
+SLOW = 50.0
+"""MB/s below which a folder slows a run down: blocks of slides are converted faster than that on two cores."""
+ROOM = 20e9
+"""Bytes; less free disk holds few slides."""
+MEMORY = 2e9
+"""Bytes that one worker and the run's own process may come to need."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A line of what the doctor says."""
+
+    name: str
+    state: str
+    """ok, warning or problem."""
+    text: str
+    """What was found and, where it is not ok, what to do."""
+
+
+def examine(where: Where, out: str | Path | None = None) -> Iterator[Check]:
+    """Everything that can be looked at without slides, one line after another. What fails is a problem, and ends nothing."""
+    looks: list[tuple[str, Callable[[], Iterator[Check]]]] = [
+        ("versions", _versions),
+        ("memory", _memory),
+        ("codecs", _codecs),
+        ("readers", _readers),
+        ("gpu", _gpu),
+        ("workers", lambda: _workers(where, out)),
+    ]
+    if out is not None:
+        looks.insert(2, ("out", lambda: _folder(absolute(out))))
+    for name, look in looks:
+        try:
+            yield from look()
+        except TileEngineError as error:
+            yield Check(name, "problem", f"[{error.code}] {error.message}")
+        except Exception as error:  # noqa: BLE001 - whatever is broken here is what the doctor is asked for
+            text = " ".join(f"{type(error).__name__}: {error}".split())
+            yield Check(name, "problem", f"{text}: install tile-engine anew, and see whether that helps")
+
+
+def _versions() -> Iterator[Check]:
+    yield Check("versions", "ok", ", ".join(f"{name} {version}" for name, version in versions().items()))
+
+
+def _memory() -> Iterator[Check]:
+    free = available_memory()
+    text = f"{free / 1e9:.1f} GB free, {cores()} cores"
+    few = free < MEMORY
+    yield Check(
+        "memory", "warning" if few else "ok", f"{text}: close other programs, or use one worker" if few else text
+    )
+
+
+def _codecs() -> Iterator[Check]:
+    """Every codec of the store, there and back."""
+    import numpy as np
+
+    block = np.arange(64 * 64, dtype=np.uint16).reshape(64, 64)
+    for name in CODECS:
+        data = encode(block, (32, 32), Codec(name))
+        layout = ShardLayout((64, 64), (32, 32), block.dtype, Codec(name))
+        back = np.zeros_like(block)
+        read = partial(_piece, data)
+        decode(read, len(data), layout, box=Box((0, 0), (64, 64)), out=back, name=f"a {name} shard")
+        right = bool((back == block).all())
+        yield Check(
+            f"codec {name}", "ok" if right else "problem", "reads what it wrote" if right else "gives other cells back"
+        )
+
+
+def _piece(data: bytes, length: int, offset: int) -> bytes:
+    return data[offset : offset + length]
+
+
+def _readers() -> Iterator[Check]:
+    """A small JPEG slide, read by both libraries that read slides."""
+    import numpy as np
+
+    from ...stores.slides.synthetic import write_pyramid
+
+    wave = (np.sin(np.arange(600) / 40.0) * 90 + 128).astype(np.uint8)
+    square = np.broadcast_to(wave[:, None, None], (600, 600, 3)).copy()
+    with tempfile.TemporaryDirectory(prefix="tile-engine-") as folder:
+        path = Path(folder) / "slide.tif"
+        write_pyramid(path, square)
+        for reader in READERS:
+            if reader.name in ("tiff", "openslide"):
+                pixels = reader.open(path)
+                got = pixels.read(Box((64, 64), (320, 320)), 0).transpose(1, 2, 0)
+                pixels.close()
+                near = int(np.abs(got.astype(int) - square[64:320, 64:320]).max()) < 24
+                yield Check(
+                    f"reader {reader.name}",
+                    "ok" if near else "problem",
+                    "reads JPEG" if near else "gives other pixels back",
+                )
+
+
+def _gpu() -> Iterator[Check]:
+    import importlib.util
+
+    cards = gpus()
+    if not cards:
+        yield Check("gpu", "ok", "none found by `nvidia-smi`: all work is done on the CPU")
+        return
+    yield Check("gpu", "ok", ", ".join(map(str, cards)))
+    if versions()["torch"].endswith("+cpu"):
+        yield Check("gpu torch", "warning", "torch is built without CUDA and cannot use it: install its CUDA build")
+    for name, use in (("dask_cuda", "a worker a GPU"), ("cupy", "array work on the card")):
+        there = importlib.util.find_spec(name) is not None
+        text = "is installed" if there else "is missing: install tile-engine[cuda]"
+        yield Check(f"gpu {name}", "ok" if there else "warning", f"{text} ({use})")
+
+
+def _folder(out: Path) -> Iterator[Check]:
+    """Write speed by one file of ours, which is removed; free room where a disk says it."""
+    made = [folder for folder in (out, *out.parents) if not folder.exists()]
+    try:
+        rate, free = _probed(out, made)
+    except OSError as error:
+        text = f"{out} cannot be written ({error.strerror}): free some room, mend its rights, or choose another folder"
+        yield Check("out", "problem", text)
+        return
+    slow = rate < SLOW
+    text = f"{out} takes {rate:,.0f} MB/s from one process"
+    yield Check("out speed", "warning" if slow else "ok", f"{text}: a faster disk would help" if slow else text)
+    if free is not None:
+        few = free < ROOM
+        text = f"{free / 1e9:.1f} GB free"
+        yield Check("out room", "warning" if few else "ok", f"{text}: large cohorts need more" if few else text)
+
+
+def _probed(out: Path, made: list[Path]) -> tuple[float, int | None]:
+    """MB/s, and bytes that are free where a disk says it; folders that were `made` for it are gone again."""
+    out.mkdir(parents=True, exist_ok=True)
+    probe = out / f".doctor.{uuid.uuid4().hex[:8]}.partial"
+    block = os.urandom(1 << 20)
+    try:
+        rate = _written(probe, block)
+        return rate, shutil.disk_usage(out).free if "://" not in str(out) else None
+    finally:
+        probe.unlink(missing_ok=True)
+        for folder in made:
+            folder.rmdir()
+
+
+def _written(probe: Path, block: bytes) -> float:
+    """MB/s, down to the disk where there is one."""
+    began = time.perf_counter()
+    if "://" in str(probe):
+        probe.write_bytes(block * 16)
+        return 16 / (time.perf_counter() - began)
+    with probe.open("wb") as file:
+        for _ in range(MEGABYTES):
+            file.write(block)
+        file.flush()
+        os.fsync(file.fileno())
+    return MEGABYTES / (time.perf_counter() - began)
+
+
+def _workers(where: Where, out: str | Path | None) -> Iterator[Check]:
+    from ..workers.launch import exposed
+
+    with crew(where) as found:
+        yield Check("workers", "ok", found.text)
+        if found.client is None:
+            return
+        warning = exposed(found.client.scheduler.address)
+        if warning:
+            yield Check("workers", "warning", warning)
+        folder = "" if out is None else str(absolute(out))
+        rows: tuple[Any, ...] = ask(found.client, Look(folder if _there(folder) else "", gpu=found.gpu))
+    for row in rows:
+        if row.faults:
+            yield Check("worker", "problem", f"{row.host or 'unknown host'} ({row.worker}): {'; '.join(row.faults)}")
+    for line in table(row for row in rows if not row.faults).splitlines():
+        yield Check("worker", "ok", line)
+
+
+def _there(folder: str) -> bool:
+    """A folder that does not exist yet is made by a run; the doctor leaves nothing."""
+    return bool(folder) and absolute(folder).is_dir()

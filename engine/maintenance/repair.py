@@ -1,0 +1,150 @@
+"""repair: the units whose files verify found damaged are done again, and nothing else is touched.
+
+A slide that changed since is not rejected for it: its damage stays, and is told, since a repair must not begin a run anew.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ...errors import CorruptError, NoInputError, SlideError
+from ...stores.cases import forget_index
+from ...stores.files import sweep
+from ...stores.folder import Folder
+from ...stores.lock import Lock
+from ...stores.receipts import Ledger
+from ...stores.remote import absolute
+from ..pipeline.job import Job
+from ..pipeline.progress import Event
+from ..pipeline.step import TITLES, Shared, Step
+from ..pipeline.unit import Unit
+from ..runs import kind_of
+from ..runtime.load import load
+from ..runtime.logfile import log_to
+from ..runtime.loop import Going, answers_of, watched
+from ..runtime.options import How
+from ..runtime.signals import Stop, stoppable
+from ..workers.gang import refuse
+from ..workers.pool import crew
+from ..workers.preflight import preflight
+from .verify import Finding, check, look, of_index
+
+log = logging.getLogger("tile_engine")
+TIMED = frozenset({"report.html"})
+"""Files that tell how long the run took: they come out otherwise each time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """What became of the damage."""
+
+    out: str
+    found: tuple[Finding, ...]
+    units: int
+    """That were done again."""
+    left: tuple[Finding, ...]
+    """What is still damaged; `text` says why."""
+    other: tuple[str, ...]
+    """Files that are whole again and hold other bytes than before: what was made from them is of the old ones."""
+
+
+def repair(out: str | Path, *, how: How) -> Repair:
+    """Look at everything, decode and checksum included, and do the units again whose files are damaged; the steps' order
+    is kept, so that each reads what is mended. On a CPU the files come out byte for byte as they were.
+
+    Raises SettingsError (E_NO_RUN), LockedError, and MachineError where training needs a gang that is not there.
+    """
+    folder = Folder(absolute(out))
+    load(folder.out)
+    stop = Stop(tell=lambda text: how.report(Event("note", text)))
+    with Lock(folder.out, force=how.force_unlock), log_to(folder.out), crew(how.where) as workers, stoppable(stop):
+        job = load(folder.out)
+        preflight(workers, folder.out, (), how.report)
+        sweep(folder.out)
+        going = Going(workers, how.report, stop, how.where.unit_timeout)
+        found: list[Finding] = []
+        left: list[Finding] = []
+        other: list[str] = []
+        for step in kind_of(job).steps.values():
+            # only now: what its units are counted from may have been damaged, too
+            mine = look(job, workers, full=True, steps=(step.name,)).findings
+            found += mine
+            if mine:
+                before = _bytes(job, step, mine)
+                left += _left(job, step, mine, _redo(job, step, mine, going))
+                after = _bytes(job, step, mine)
+                other += [path for path in before if path not in TIMED and after.get(path) != before[path]]
+        if index := of_index(folder, full=True):
+            found += index
+            left += [f for f in index if f.path.endswith("added.npz")]
+            forget_index(folder.out / "index")
+    damaged, still = ({(f.step, f.unit) for f in findings} for findings in (found, left))
+    for finding in left:
+        log.warning("not mended: %s: %s", finding.path, finding.text)
+    return Repair(str(folder.out), tuple(found), len(damaged - still), tuple(left), tuple(other))
+
+
+def _redo(job: Job, step: Step, damaged: Iterable[Finding], going: Going) -> dict[str, str]:
+    """Do the step's damaged units again; returns the reasons of those that cannot be done: unit -> text."""
+    wanted = {f.unit for f in damaged}
+    for finding in damaged:
+        log.warning("%s: %s: %s", finding.kind, finding.path, finding.text)
+        if finding.path.endswith("/zarr.json"):  # some are written only where there are none
+            (job.folder.out / finding.path).unlink(missing_ok=True)
+    reasons: dict[str, str] = {}
+    done = 0
+
+    def units() -> Iterator[Unit]:
+        for unit in step.units(job):
+            going.stop.check()
+            if unit.name in wanted:
+                yield unit
+
+    def tell() -> None:
+        facts = {"slides": 0, "amount": 0, "seconds": 0.0}
+        going.report(Event("progress", TITLES[step.name], kind_of(job).stage_of(step.name), done, len(wanted), facts))
+
+    tell()
+    try:
+        if isinstance(step, Shared):
+            refuse(step.ranks(job), going.crew)
+        with watched(job, step, title=TITLES[step.name], report=going.report):
+            for summary in answers_of(job, step, units(), going):
+                if summary.rejected:
+                    reasons[summary.unit.name] = summary.rejected[1]
+                done += 1
+                tell()
+    except (CorruptError, SlideError, NoInputError) as error:  # what these units read cannot be mended either
+        reasons |= dict.fromkeys(wanted - reasons.keys(), error.message)
+    return reasons
+
+
+def _left(job: Job, step: Step, damaged: list[Finding], reasons: Mapping[str, str]) -> Iterator[Finding]:
+    """What is damaged even now; where a unit could not be done again, its findings with the reason for that."""
+    wanted = {f.unit for f in damaged}
+    for finding in damaged:
+        if finding.unit in reasons:
+            yield replace(finding, text=f"{finding.text}; not mended: {reasons[finding.unit]}")
+    for name in wanted - reasons.keys():
+        yield from check(job.folder.out, True, True, Unit(step.name, name, _slide(job, name))).findings
+
+
+def _bytes(job: Job, step: Step, damaged: Iterable[Finding]) -> dict[str, tuple[int, int]]:
+    """Path -> size and checksum, of all files that the damaged units' receipts name; a damaged receipt names none."""
+    out: dict[str, tuple[int, int]] = {}
+    for name in {f.unit for f in damaged}:
+        ledger = Ledger(job.folder.out, step.name, job.ledger_key(step.name, _slide(job, name)))
+        with suppress(CorruptError):
+            receipt = ledger.read(name)
+            out |= {path: (size, crc) for path, size, crc in receipt.files} if receipt else {}
+    return out
+
+
+def _slide(job: Job, unit: str) -> str:
+    """The slide that a unit's name begins with; empty for units of all slides."""
+    slide, _, rest = unit.partition("/")
+    return slide if rest and slide in job.slides else ""

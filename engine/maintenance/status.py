@@ -1,0 +1,70 @@
+"""status: how far a run is, step by step, and which process owns it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+from ...stores.folder import Folder
+from ...stores.receipts import Ledger
+from ...stores.remote import absolute
+from ..pipeline.step import TITLES
+from ..runs import kind_of
+from ..runtime.load import load
+
+
+@dataclass(frozen=True, slots=True)
+class StepStatus:
+    """How far one step is."""
+
+    title: str
+    state: str
+    """waiting, running or complete."""
+    done: int
+    total: int
+    """Units; 0 where they are not known yet."""
+    wall: float
+    """Seconds spent, over all tries."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How far a run is."""
+
+    out: str
+    state: str
+    owner: str
+    steps: tuple[StepStatus, ...]
+    rejected: tuple[tuple[str, str, str], ...]
+    """Name, reason code, message."""
+
+
+def status(out: str | Path) -> Status:
+    """How far the run in `out` is. Raises SettingsError (E_NO_RUN) where there is none."""
+    job = load(absolute(out))
+    run = job.folder.read("run")
+    steps = []
+    for name, step in kind_of(job).steps.items():
+        facts = run["steps"].get(name, {})
+        state = str(facts.get("status", "waiting"))
+        done = total = 0
+        if facts:
+            for slide, units in groupby(step.units(job), lambda unit: unit.slide):
+                ledger = Ledger(job.folder.out, name, job.ledger_key(name, slide))
+                for unit in units:
+                    total += 1
+                    done += ledger.find(unit.name) is not None
+        steps.append(StepStatus(TITLES[name], state, done, total, float(facts.get("wall", 0.0))))
+    rejected = tuple((r["name"], r["code"], r["message"]) for r in job.folder.read("rejected").values())
+    return Status(str(job.folder.out), str(run["status"]), owner_of(job.folder), tuple(steps), rejected)
+
+
+def owner_of(folder: Folder) -> str:
+    """Host and process that hold the folder's lock; empty where nobody does."""
+    try:
+        owner = json.loads((folder.out / "lock.json").read_text())
+    except (FileNotFoundError, json.JSONDecodeError):
+        return ""
+    return f"host {owner.get('host')}, pid {owner.get('pid')}"

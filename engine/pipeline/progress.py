@@ -1,0 +1,55 @@
+"""Progress: what a run tells whoever watches it, as small values through one callback; and how a far worker tells it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ...stores.files import write_whole
+from ...stores.remote import ObjectPath
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened. `kind`: start, stage, progress, rejected, note, warning or done."""
+
+    kind: str
+    text: str = ""
+    stage: str = ""
+    done: float = 0
+    total: float = 0
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+Report = Callable[[Event], None]
+
+
+def silent(event: Event) -> None:
+    """Tell nobody."""
+
+
+class Beacon:
+    """Lets a long unit say how far it is, through a file that the run's own process reads; every so many seconds at most."""
+
+    def __init__(self, out: Path) -> None:
+        self.path = out / "receipts" / "progress.json"
+        self.every = 5.0 if isinstance(out, ObjectPath) else 0.5
+        self._last = 0.0
+
+    def tell(self, step: str, done: int, total: int, figures: dict[str, float]) -> None:
+        now = time.monotonic()
+        if now - self._last < self.every and done != total:
+            return
+        self._last = now
+        write_whole(self.path, json.dumps({"step": step, "done": done, "total": total, "figures": figures}).encode())
+
+    def look(self) -> dict[str, Any]:
+        """What was told last; {} where nothing was."""
+        try:
+            return dict(json.loads(self.path.read_bytes()))
+        except (FileNotFoundError, json.JSONDecodeError):
+            return {}

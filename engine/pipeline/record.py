@@ -1,0 +1,78 @@
+"""ImageRecord: one accepted image of a run, as slides.json keeps it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from ...errors import CorruptError
+from ...stores.frame import Frame
+
+AXES = ("z", "y", "x")
+"""Of a volume; a slide has the last two."""
+
+
+@dataclass(frozen=True, slots=True)
+class SlideRecord:
+    """One accepted slide of a run, as slides.json keeps it; or a volume, which has an axis z before y and x."""
+
+    id: str
+    name: str
+    """Path relative to the input folder."""
+    path: str
+    fingerprint: str
+    """Of the file: its size, time and ends."""
+    mpp: float | None
+    """What the user stated, if anything."""
+    group: str
+    site: str
+    extra: dict[str, str]
+    reader: str
+    finest: float
+    """Micrometres a pixel of the slide's level 0."""
+    full: tuple[int, ...]
+    """Pixels (y, x) of the slide's level 0."""
+    channels: int
+    dtype: str
+    background: int
+    shape: tuple[int, ...]
+    """Pixels (y, x) at the run's spacing."""
+    spacing: tuple[float, ...]
+    """Micrometres a pixel (y, x) that the run works at on this slide."""
+    origin: tuple[float, ...] = (0.0, 0.0)
+    """Micrometres of the first pixel's lower edges."""
+    notes: tuple[str, ...] = ()
+    part: str = ""
+    """What is meant inside the file, where it holds several images."""
+
+    @property
+    def key(self) -> str:
+        """Fingerprint of what of this slide decides any result."""
+        return digest(
+            self.id, self.fingerprint, self.mpp, self.spacing, self.shape, *([self.part] if self.part else [])
+        )
+
+    @property
+    def told(self) -> str:
+        """Fingerprint of what the user said of this slide beyond its pixels: it decides sampling and tables."""
+        return digest(self.group, self.site, self.extra)
+
+    @property
+    def frame(self) -> Frame:
+        return Frame(AXES[-len(self.shape) :], self.shape, self.spacing, self.origin)
+
+
+def digest(*parts: Any) -> str:
+    """A short fingerprint of JSON values."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=list).encode()).hexdigest()[:16]
+
+
+def record_of(raw: dict[str, Any]) -> SlideRecord:
+    """A slide of slides.json. Raises CorruptError where it is none."""
+    try:
+        tuples = {k: tuple(raw[k]) for k in ("full", "shape", "spacing", "origin", "notes")}
+        return SlideRecord(**{**raw, **tuples})
+    except (KeyError, TypeError) as error:
+        raise CorruptError(f"slides.json is not what was written there ({error}).") from error

@@ -1,0 +1,105 @@
+"""pictures: per slide, the map, the density of each cluster, and the polygons for QuPath; made of the stored layers alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ....stores.array import written
+from ....stores.frame import Array, Frame
+from ....stores.image import StoredImage
+from ...pipeline.job import Job
+from ...pipeline.unit import Outcome, Unit
+from ...show.geojson import ClusterClass, features, write_geojson
+from ...show.maps import cluster_map, density_map
+from ...show.palette import palette
+from ...show.picture import Cells, Picture
+from ...show.triptych import triptych
+from ...steps.convert.overview import overview
+from .number import clusters_document
+
+FINE = 256
+"""Voxels along a volume that is drawn, at most."""
+LONGEST = 1600
+"""Pixels along a map's slide, about."""
+
+
+class Pictures:
+    """What a person looks at first, one slide a unit."""
+
+    name = "pictures"
+    fields = ()
+
+    def units(self, job: Job) -> Iterator[Unit]:
+        for slide in job.slides:
+            yield Unit(self.name, f"{slide}/pictures", slide)
+
+    def execute(self, job: Job, unit: Unit) -> Outcome:
+        outcome = Outcome()
+        slide, folder, record = unit.slide, job.folder, job.slides[unit.slide]
+        flat = folder.images == "slides"
+        with outcome.clock("read"):
+            stored = StoredImage.open(folder.layer(slide, "clusters"))
+            labels = stored.read(stored.frames[0].box)[0]
+            if flat:
+                picture, cells = picture_of(job, slide, longest=LONGEST), Cells(labels, stored.frames[0].spacing[0])
+            else:
+                picture, cells = planes_of(job, slide, labels, stored.frames[0])
+        shares = _shares(clusters_document(job)["slides"][slide])
+        legend = [(i, f"cluster {i}", share) for i, share in enumerate(shares, 1)]
+        head = "Slide" if flat else "Volume"
+        with outcome.clock("compute"):
+            made = [
+                cluster_map(folder.map(slide), picture, cells, legend=legend, title=record.name, heading=head),
+                density_map(folder.map(slide, "density"), picture, cells, legend=legend, title=record.name),
+            ]
+            if flat:
+                made.append(write_geojson(folder.out / "maps" / f"{slide}.geojson", polygons(job, slide, labels)))
+        outcome.files += [written(path) for path in made]
+        return outcome
+
+
+def polygons(job: Job, slide: str, labels: Array) -> dict[str, object]:
+    """The clusters of a slide as QuPath annotations, in pixels of the slide's level 0."""
+    record, step = job.slides[slide], job.settings.step
+    scale = [full / n for full, n in zip(record.full, record.shape, strict=True)]
+    if max(abs(s / round(s) - 1) for s in scale) < 0.01:  # whole factors up to the rounding of shapes
+        scale = [float(max(1, round(s))) for s in scale]
+    shares = _shares(clusters_document(job)["slides"][slide])
+    classes = {
+        i: ClusterClass(f"cluster {i}", colour, {"share of tissue tiles": share})
+        for i, (colour, share) in enumerate(zip(palette(len(shares)), shares, strict=True), 1)
+    }
+    return dict(features(labels, (step * scale[0], step * scale[1]), classes=classes))
+
+
+def picture_of(job: Job, slide: str, *, longest: int) -> Picture:
+    """The slide as 8-bit colour, from its stored pyramid; one channel is shown as grey, others by their first three."""
+    image = job.stored(slide)
+    fit = [i for i, f in enumerate(image.frames) if max(f.shape) <= longest]
+    frame = image.frames[fit[0] if fit else len(image.frames) - 1]
+    target = Frame(frame.axes, frame.shape, frame.spacing, frame.origin)
+    pixels, _ = overview(image, target)
+    if pixels.dtype != np.uint8:
+        top = max(float(np.percentile(pixels, 99.8)), 1.0)
+        pixels = (np.clip(pixels / top, 0, 1) * 255).astype(np.uint8)
+    colours = pixels[:3] if len(pixels) >= 3 else np.repeat(pixels[:1], 3, 0)
+    return Picture(np.ascontiguousarray(colours.transpose(1, 2, 0)), float(frame.spacing[0]))
+
+
+def planes_of(job: Job, volume: str, labels: Array, cells: Frame) -> tuple[Picture, Cells]:
+    """Three planes of the volume through the middle of what is in it, with its labels."""
+    image = job.image(volume)
+    level = next((i for i, f in enumerate(image.frames) if max(f.shape) <= FINE), len(image.frames) - 1)
+    frame = image.frames[level]
+    grey = (image.read(frame.box, level)[0] >> 8).astype(np.uint8)
+    found = np.argwhere(labels) if labels.any() else np.argwhere(np.ones(labels.shape, bool))
+    middle = found.mean(0) + 0.5
+    centre = [o + m * s for o, m, s in zip(cells.origin, middle, cells.spacing, strict=True)]
+    return triptych(grey, frame, labels, cells, centre=centre)
+
+
+def _shares(counts: list[int]) -> list[float]:
+    total = sum(counts)
+    return [n / total if total else float("nan") for n in counts]

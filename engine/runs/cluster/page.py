@@ -1,0 +1,156 @@
+"""page: the cohort's pictures (gallery, UMAP, K curves, clusters by slide) and report.html, which shows everything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ....stores.array import written
+from ....stores.frame import Array
+from ....stores.tables import read_table
+from ...pipeline.job import Job
+from ...pipeline.unit import Outcome, Unit
+from ...show import plots, sections
+from ...show.page import Caution, Image, ReportPage, Section
+from ...show.report import write_report
+from ...steps.report import closing_sections, courses_of, facts_of, slide_rows
+from ...steps.sample.read import read_patches
+from .number import clusters_document
+
+NEAREST = 10
+"""Patches shown of each cluster."""
+
+
+class Page:
+    """Cohort pictures and the report, from what the other steps left."""
+
+    name = "page"
+    fields = ()
+
+    def units(self, job: Job) -> Iterator[Unit]:
+        yield Unit(self.name, self.name)
+
+    def execute(self, job: Job, unit: Unit) -> Outcome:
+        outcome = Outcome()
+        with outcome.clock("read"):
+            table = read_table(job.folder.table)
+            patches = nearest_patches(job, table)
+        maps = job.folder.out / "maps"
+        document = clusters_document(job)
+        legend = [(i, f"cluster {i}", share) for i, share in enumerate(document["shares"], 1)]
+        scores = scores_of(job)
+        counts = np.array([document["slides"][s] for s in job.slides], np.int64).reshape(len(job.slides), -1).T
+        names = [r.name for r in job.slides.values()]
+        with outcome.clock("compute"):
+            made = {"gallery": plots.gallery(maps / "gallery.png", patches, legend=legend, spacing=job.spacing)}
+            if "X_umap" in table.obsm:
+                slide = table.obs["slide"].cat.codes.to_numpy()
+                cluster = table.obs["cluster"].astype(int).to_numpy()
+                points = plots.Points(np.asarray(table.obsm["X_umap"]), cluster, slide, tuple(names))
+                made["umap"] = plots.umap_plot(maps / "umap.png", points, legend=legend, seed=job.settings.seed)
+            validity = job.folder.read("models/validity")
+            if len({s["k"] for s in scores}) > 1:
+                made["k"] = plots.k_curves(maps / "k.png", scores, ranks=ranks_of(validity), recommended=validity["k"])
+            made["slides"] = plots.cluster_by_slide(maps / "slides.png", counts, names=names, legend=legend)
+            made["training"] = plots.training_curves(maps / "training.png", courses_of(job))
+        page = report_page(job, counts=counts, legend=legend, made=made)
+        with outcome.clock("write"):
+            made["report"] = write_report(job.folder.report, page)
+        outcome.files += [written(path) for path in made.values()]
+        return outcome
+
+
+def nearest_patches(job: Job, table: Any) -> dict[int, Array]:
+    """Of every cluster the tiles whose embeddings lie nearest to the cluster's mean: cluster -> uint8 (n, y, x, 3)."""
+    embedding = np.asarray(table.X, np.float32)
+    cluster = table.obs["cluster"].astype(int).to_numpy()
+    slide = table.obs["slide"].astype(str).to_numpy()
+    halo = (job.settings.patch - job.settings.step) // 2
+    axes = ("y", "x") if job.folder.images == "slides" else ("z", "y", "x")
+    places = np.stack([table.obs[axis] for axis in axes], 1) - halo
+    out: dict[int, Array] = {}
+    for label in np.unique(cluster):
+        members = np.flatnonzero(cluster == label)
+        distance = np.linalg.norm(embedding[members] - embedding[members].mean(0), axis=1)
+        chosen = members[np.argsort(distance, kind="stable")[:NEAREST]]
+        patches = np.empty((len(chosen), job.settings.patch, job.settings.patch, 3), np.uint8)
+        for owner in dict.fromkeys(slide[chosen]):
+            here = np.flatnonzero(slide[chosen] == owner)
+            patches[here] = _as_pictures(read_patches(job.image(owner), places[chosen[here]], job.settings.patch))
+        out[int(label)] = patches
+    return out
+
+
+def _as_pictures(patches: Array) -> Array:
+    """(n, c, y, x) of any integer type -> uint8 (n, y, x, 3); of cubes the middle axial plane, Anterior up."""
+    if patches.ndim == 5:
+        patches = (patches[:, :, patches.shape[2] // 2, ::-1] >> 8).astype(np.uint8)
+    if patches.dtype != np.uint8:
+        patches = (patches / max(float(patches.max()), 1.0) * 255).astype(np.uint8)
+    colours = patches[:, :3] if patches.shape[1] >= 3 else np.repeat(patches[:, :1], 3, 1)
+    return np.ascontiguousarray(colours.transpose(0, 2, 3, 1))
+
+
+def scores_of(job: Job) -> list[dict[str, Any]]:
+    """The validity table as rows {k, seed, index, value}; what could not be computed is left out."""
+    rows = job.folder.read("models/validity").get("indices", [])
+    return [
+        {"k": r["clusters"], "seed": r["seed"], "index": r["index"], "value": r["value"]}
+        for r in rows
+        if r["value"] is not None
+    ]
+
+
+def ranks_of(validity: dict[str, Any]) -> dict[int, tuple[float, float]]:
+    """K -> mean rank and its standard error: the figures that the choice of K was made by."""
+    return {int(k): (mean, validity["standard_errors"][k]) for k, mean in validity["mean_ranks"].items()}
+
+
+def report_page(job: Job, *, counts: Array, legend: Any, made: dict[str, Path]) -> ReportPage:
+    """The page's content, in the order in which a reader wants it."""
+    folder, scores = job.folder, scores_of(job)
+    validity, run = folder.read("models/validity"), folder.read("run")
+    guards = folder.read("models/clusterer").get("guards", {})
+    names = [r.name for r in job.slides.values()]
+    rejected = [(r["name"], r["code"], r["message"]) for r in folder.read("rejected").values()]
+    effective = guards.get("after", {}).get("effective")
+    cautions = list(sections.cautions(counts, best=validity["best"], effective=effective))
+    if guards.get("kept", "fine-tuned") != "fine-tuned":
+        cautions.append(Caution("Fine-tuning made the clusters collapse.", "The clusters are those from before it."))
+    beside = "{}.geojson for QuPath and density maps lie" if folder.images == "slides" else "density maps lie"
+    maps = [
+        Image(folder.map(slide), record.name, f"{beside.format(slide)} beside it in maps/")
+        for slide, record in job.slides.items()
+    ]
+    facts = facts_of(job, tiles=int(counts.sum()), rejected=len(rejected), clusters=len(counts))
+    noun = folder.images[:-1]
+    figures = {
+        "gallery": ("The patches nearest to each cluster's centre", "What the clusters look like"),
+        "umap": ("All tiles laid out by UMAP", "Tiles in the plane"),
+    }
+    body = [sections.maps_section(maps, noun=noun)]
+    body += [
+        Section(heading, figures=(Image(made[key], caption),))
+        for key, (caption, heading) in figures.items()
+        if key in made
+    ]
+    density = [Image(folder.map(s, "density"), r.name) for s, r in job.slides.items()]
+    body.append(Section("Where each cluster is dense", figures=tuple(density)))
+    body.append(sections.by_slide_section(counts, names=names, legend=legend, figure=made["slides"]))
+    if scores:
+        body.append(
+            sections.k_section(scores, ranks=ranks_of(validity), recommended=validity["k"], figure=made.get("k"))
+        )
+    body.append(sections.slides_section(slide_rows(job, counts), legend=legend, noun=folder.images))
+    body += closing_sections(job, made["training"])
+    return ReportPage(
+        title=f"Tissue clusters: {Path(run['input']).name}",
+        subtitle=validity["agreement"],
+        facts=facts,
+        cautions=tuple(cautions),
+        sections=tuple(body),
+        footer=f"tile-engine {run['tile_engine']}. Label images, thumbnails and slide properties were not read or kept.",
+    )

@@ -1,0 +1,35 @@
+"""The share of every cluster on every image, beside the table of tiles."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ....stores.array import Written, written
+from ...pipeline.job import Job
+from ...show.spreadsheet import write_csv
+
+RESERVED = frozenset({"slide", "name", "site", "group", "tiles"})
+"""Columns of shares.csv; a CSV's own columns of these names get another."""
+
+
+def write_shares(job: Job, document: dict[str, Any]) -> Written:
+    """shares.csv: a row a slide, with tissue tiles and each cluster's share of them."""
+    rows = []
+    for slide, counts in document["slides"].items():
+        record, total = job.slides[slide], sum(counts)
+        told = {f"csv {k}" if k in RESERVED else k: v for k, v in record.extra.items()}
+        shares = {f"cluster {i}": round(n / total, 6) if total else "" for i, n in enumerate(counts, 1)}
+        rows.append(
+            {
+                "slide": slide,
+                "name": record.name,
+                "site": record.site,
+                "group": record.group,
+                **told,
+                "tiles": total,
+            }
+            | shares
+        )
+    path = job.folder.out / "shares.csv"
+    write_csv(path, rows)
+    return written(path)

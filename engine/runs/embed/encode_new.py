@@ -1,0 +1,45 @@
+"""embed: one vector a volume, from a network that learns to describe them; and, where classes are known, to tell them apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ....errors import NoInputError, SlideError
+from ....stores.frame import Array
+from ....stores.volumes.cohort import find_volumes
+from ....stores.volumes.reader import open_volume
+from ...images.opening import open_volumes
+from ...pipeline.job import Job
+from ...pipeline.record import SlideRecord
+from ...steps.volumes.prepare import new
+from .encode import ENCODED
+from .folds import WHOLE, model_name
+from .networks import load_network
+
+
+def encode(job: Job, specs: Sequence[str]) -> tuple[list[SlideRecord], Array]:
+    """Records and codes (n, F), float32, of volumes that the run does not know, by its network as it is.
+
+    Raises NoInputError where none of them can be opened.
+    """
+    from ....models.training.codes import codes_of
+    from .evaluate import best
+
+    opened = open_volumes(find_volumes([str(s) for s in specs], t=job.settings.t))
+    network = load_network(job, model_name(best(job), WHOLE))
+    records: list[SlideRecord] = []
+    rows: list[Array] = []
+    reasons = [f"{r.name} [{r.code}]: {r.message}" for r in opened.rejected.values()]
+    for record in opened.slides.values():
+        try:
+            with open_volume(Path(record.path), record.part) as volume:
+                rows.append(codes_of(network, new(job, record, volume), ENCODED))
+            records.append(record)
+        except SlideError as error:
+            reasons.append(f"{record.name} [{error.code}]: {error.message}")
+    if not records:
+        raise NoInputError("none of these volumes can be encoded:\n  " + "\n  ".join(reasons[:10]))
+    return records, np.concatenate(rows)

@@ -1,0 +1,208 @@
+"""judge: how good a run's codes are, on volumes that the networks did not see, beside baselines of the same size.
+
+```text
+fold: network <- training rows      principal components <- training rows      raw values
+         `-> codes of all rows          `-> codes of all rows                   `-> distances
+      k-means fitted on training rows, neighbours among training rows, both judged on the fold's own rows
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ....stores.frame import Array
+from ...pipeline.job import Job
+from ...pipeline.unit import Outcome, Unit
+from ...steps.checkpoints import write_document
+from ...steps.covariates import known
+from ...steps.volumes.dataset import Volumes
+from .encode import codes, errors
+from .folds import WHOLE, folds_of, why_not
+
+COMPONENTS, RAW = "principal components", "raw values"
+MOST_NUMBERS = 20
+"""Columns of the list that are looked at, at most."""
+
+
+class Judge:
+    """models/evaluation.json: every figure of every network and baseline, over the folds."""
+
+    name = "judge"
+    fields = ()
+
+    def units(self, job: Job) -> Iterator[Unit]:
+        yield Unit(self.name, self.name)
+
+    def execute(self, job: Job, unit: Unit) -> Outcome:
+        from threadpoolctl import threadpool_limits
+
+        outcome = Outcome()
+        with outcome.clock("compute"), threadpool_limits(job.settings.threads):  # part of the last digits
+            document = evaluation(job)
+        with outcome.clock("write"):
+            outcome.files.append(write_document(job, "models/evaluation.json", document))
+        return outcome
+
+
+def evaluation(job: Job) -> dict[str, Any]:
+    """Figures by method: {"figure": {"mean", "sd", "low", "high", "folds"}}; where there are no folds, RMSE alone, of
+    volumes that were trained on."""
+    folds = folds_of(job)
+    judged = {name: rows for name, rows in folds.items() if name != WHOLE} or folds
+    rows: dict[str, dict[str, list[float]]] = {}
+    guesses: dict[tuple[str, str], Array] = {}
+    held = Volumes(job)
+    for fold, (train, test) in judged.items():
+        for method, made in _methods(job, held, fold, train).items():
+            if method != RAW:
+                rows.setdefault(method, {}).setdefault("rmse %", []).append(100 * float(np.sqrt(made[1][test].mean())))
+            for figure, value in _figures(job, method, made[0], (train, test)):
+                rows.setdefault(method, {}).setdefault(figure, []).append(value)
+            for column, guess in () if method == RAW else _probes(job, made[0], train, test):
+                guesses.setdefault((method, column), np.full(len(job.slides), np.nan))[test] = guess
+    methods = {m: {f: _spread(values) for f, values in figures.items()} for m, figures in rows.items()}
+    for (method, column), guess in guesses.items():
+        methods[method] |= _told(job, column, guess)
+    what = known(job)
+    return {
+        "folds": {name: {"trained": len(a), "judged": len(b)} for name, (a, b) in judged.items()},
+        "by_subject": WHOLE not in judged,
+        "why": why_not(job),
+        "classes": {c: int((what.labels == i).sum()) for i, c in enumerate(what.classes)},
+        "subjects": len(np.unique(what.subjects)),
+        "methods": methods,
+    }
+
+
+def _methods(job: Job, held: Volumes, fold: str, train: Array) -> dict[str, tuple[Array, Array]]:
+    """Method -> (codes of all volumes, their squared errors), each fitted without the fold's own volumes."""
+    from ....models.training.components import Components
+
+    made = {network: (codes(job, network, fold), errors(job, network, fold)) for network in job.settings.networks}
+    if len(train) < 2:
+        return made
+    whole, length = Components(_Rows(held, train), len(train) - 1).read(held)
+    cells = np.prod(held[np.zeros(1, np.int64)].shape)
+    size = min(job.settings.code, whole.shape[1])
+    left = np.maximum(length - np.square(whole[:, :size], dtype=np.float64).sum(1), 0.0) / cells
+    # distances between all components of the training volumes are those between raw values, but for a constant a query
+    return made | {COMPONENTS: (whole[:, :size], left), RAW: (whole, np.zeros(len(whole)))}
+
+
+class _Rows:
+    """Some rows of prepared volumes."""
+
+    def __init__(self, held: Volumes, rows: Array) -> None:
+        self._held, self._rows = held, rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: Array) -> Array:
+        return self._held[self._rows[index]]
+
+
+def _figures(job: Job, method: str, found: Array, rows: tuple[Array, Array]) -> Iterator[tuple[str, float]]:
+    """Of codes of all volumes, those of the first rows being known and those of the second ones asked about."""
+    from ....models.evaluation.agreement import kmeans_agreement
+    from ....models.evaluation.cases import Cases
+    from ....models.evaluation.retrieval import retrieval
+
+    what = known(job)
+    cases = Cases(found, what.labels, what.subjects)
+    seen, unseen = cases[rows[0]], cases[rows[1]]
+    if len(np.unique(seen.classes[seen.classes >= 0])) < 2 or not (unseen.classes >= 0).any():
+        return
+    for name, spread in ({} if method == RAW else kmeans_agreement(seen, unseen)).items():
+        yield f"k-means {name.replace('_', ' ')}", spread.mean
+    alike = len(rows[0]) == len(cases)
+    for name, value in (retrieval(cases, cases) if alike else retrieval(seen, unseen)).items():
+        yield name.replace("_", " "), value
+
+
+def columns(job: Job) -> dict[str, Array]:
+    """Columns of the list that hold numbers (ages) or two values (sex) for most volumes: float (n,), NaN where unknown."""
+    records = list(job.slides.values())
+    out: dict[str, Array] = {}
+    names = list(dict.fromkeys(name for r in records for name in r.extra))
+    for name in names[:MOST_NUMBERS]:
+        said = [r.extra.get(name, "").strip() for r in records]
+        if name in (job.settings.label, "split", "mask"):
+            continue
+        values = np.array([_number(s) for s in said])
+        kinds = sorted({s for s in said if s})
+        if len(kinds) == 2:
+            values = np.array([float(kinds.index(s)) if s else np.nan for s in said])
+        if np.isfinite(values).mean() >= 0.8 and len(np.unique(values[np.isfinite(values)])) > 1:
+            out[name] = values
+    return out
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return float("nan")
+
+
+def _probes(job: Job, found: Array, train: Array, test: Array) -> Iterator[tuple[str, Array]]:
+    """What linear models, fitted on the codes of training volumes, say of the fold's own."""
+    from ....models.evaluation.probes import logistic, ridge
+
+    for name, values in columns(job).items():
+        sound = np.isfinite(values)
+        fit, ask = train[sound[train]], test[sound[test]]
+        if not len(ask) or len(np.unique(values[fit])) < 2:
+            continue
+        two = len(np.unique(values[sound])) == 2
+        guess = np.full(len(values), np.nan)
+        coded = (values == np.nanmax(values)).astype(int) if two else values
+        guess[ask] = (logistic if two else ridge)(found, coded, [(fit, ask)])[ask]
+        yield name, guess[test]
+
+
+def _told(job: Job, column: str, guess: Array) -> dict[str, Any]:
+    """Figures of a probe over all folds together, with the interval that drawing other subjects would give."""
+    from ....models.evaluation.probes import area, bootstrap, regression_figures
+
+    values, subjects = columns(job)[column], known(job).subjects
+    sound = np.isfinite(values) & np.isfinite(guess)
+    values, guess, subjects = values[sound], guess[sound], subjects[sound]
+    two = len(np.unique(values)) == 2
+
+    def figure(rows: Array) -> float:
+        return area(values[rows], guess[rows]) if two else regression_figures(values[rows], guess[rows])["mae"]
+
+    low, high = bootstrap(figure, subjects)
+    name = f"{column} AUC" if two else f"{column} mean absolute error"
+    out: dict[str, Any] = {
+        name: {"mean": figure(np.arange(len(values))), "sd": None, "low": low, "high": high, "folds": []}
+    }
+    if not two:
+        r = regression_figures(values, guess)["r"]
+        out[f"{column} r"] = {"mean": r, "sd": None, "low": None, "high": None, "folds": []}
+    return out
+
+
+def _spread(values: list[float]) -> dict[str, Any]:
+    """Mean and deviation over folds, and Student's 95 % interval of the mean."""
+    from scipy.stats import t
+
+    found = np.array(values, float)
+    mean, n = float(found.mean()), len(found)
+    sd = float(found.std(ddof=1)) if n > 1 else None
+    half = float(t.ppf(0.975, n - 1)) * sd / n**0.5 if sd is not None and n > 2 else None  # of two it says nothing
+    ends = (mean - half, mean + half) if half is not None else (None, None)
+    return {"mean": mean, "sd": sd, "low": ends[0], "high": ends[1], "folds": found.tolist()}
+
+
+def best(job: Job) -> str:
+    """The network whose codes make the table: of several, the one whose reconstructions miss least of volumes that it did
+    not see."""
+    methods = job.folder.read("models/evaluation").get("methods", {})
+    names: list[str] = [n for n in job.settings.networks if n in methods]
+    return min(names, key=lambda n: methods[n]["rmse %"]["mean"]) if names else str(job.settings.networks[0])

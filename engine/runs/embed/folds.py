@@ -1,0 +1,101 @@
+"""Folds: which volumes each network is trained on, and which it is evaluated on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ....errors import SettingsError
+from ....stores.frame import Array
+from ...pipeline.job import Job
+from ...steps.covariates import known
+from .objective import objective_of
+
+WHOLE = "all"
+"""The fold that leaves nobody out."""
+SPLITS = {"train": 0, "training": 0, "val": 0, "validation": 0, "test": 1}
+"""Values of a column `split`: trained on, or judged by."""
+
+
+def folds_of(job: Job) -> dict[str, tuple[Array, Array]]:
+    """Fold -> rows that its network is trained on, and rows that it is judged by.
+
+    A column `split` of the list decides where it names both; else folds are drawn by subject, as even in classes as may be.
+    """
+    from ....models.evaluation.probes import grouped_folds
+
+    rows = np.arange(len(job.slides))
+    folds = {WHOLE: (rows, rows)}
+    if not job.settings.cv:
+        return folds
+    stated = np.array([SPLITS.get(r.extra.get("split", "").strip().lower(), -1) for r in job.slides.values()])
+    if {0, 1} <= set(stated.tolist()):
+        return folds | {"split": (np.flatnonzero(stated == 0), np.flatnonzero(stated == 1))}
+    what = known(job)
+    subjects = len(np.unique(what.subjects))
+    for count in range(min(job.settings.cv, subjects // 2), 1, -1):
+        drawn = grouped_folds(what.labels, what.subjects, count, job.settings.seed)
+        if all(_enough(job, train) for train, _ in drawn):
+            return folds | {f"fold-{i}": (np.sort(train), np.sort(test)) for i, (train, test) in enumerate(drawn, 1)}
+    return folds
+
+
+def _enough(job: Job, rows: Array) -> bool:
+    """Whether a network can be trained on these rows: with two classes, or sites, where it tells them apart."""
+    what, wanted = known(job), objective_of(job)
+    classes, sites = (len(set(values[rows].tolist()) - {-1}) for values in (what.labels, what.sites))
+    return (wanted.kind == "reconstruction" or classes > 1) and (wanted.site == 0 or sites > 1)
+
+
+def why_not(job: Job) -> str:
+    """Why there are fewer folds than were asked for, or none; empty where there are as many."""
+    folds = set(folds_of(job)) - {WHOLE}
+    if "split" in folds or len(folds) == job.settings.cv:
+        return ""
+    return (
+        f"{job.settings.cv} folds were asked for, and there are {len(folds) or 'none'}: subjects, or subjects of a class, are "
+        "too few for more."
+    )
+
+
+def refuse_what_cannot_work(job: Job) -> None:
+    """Raises SettingsError, before any work, for settings that do not go with what is known of the volumes."""
+    settings, records = job.settings, list(job.slides.values())
+    columns = sorted({name for r in records for name in r.extra})
+    if settings.label != "label" and not any(r.extra.get(settings.label) for r in records):
+        raise SettingsError(
+            f"--label {settings.label}: no volume has anything in a column of that name; there are "
+            f"{', '.join(columns) or 'no columns'}."
+        )
+    rows = np.arange(len(records))
+    if not _enough(job, rows):
+        lacking = "sites (a column `site`)" if known(job).classes[1:] else f"classes (a column {settings.label!r})"
+        raise SettingsError(
+            f"the objective {objective_of(job).kind!r} tells cases apart by what is known of them, and these volumes have "
+            f"fewer than two {lacking}. Name them in the list, or use --objective reconstruction without --adversary."
+        )
+    _refuse_shared_subjects(job)
+
+
+def _refuse_shared_subjects(job: Job) -> None:
+    if "split" not in (folds := folds_of(job)):
+        return
+    subjects = known(job).subjects
+    both = sorted(set(subjects[folds["split"][0]]) & set(subjects[folds["split"][1]]))
+    if both:
+        raise SettingsError(
+            f"{len(both)} subjects are on both sides of the column `split` ({', '.join(both[:5])} ...): the network would be "
+            "judged by people that it has seen. Put each subject on one side."
+        )
+
+
+def model_name(network: str, fold: str) -> str:
+    return f"{network}-{fold}"
+
+
+def trainings(job: Job) -> Iterator[tuple[str, str]]:
+    """(network, fold) of every training; the one of all volumes first."""
+    for network in job.settings.networks:
+        for fold in folds_of(job):
+            yield network, fold

@@ -1,0 +1,38 @@
+"""What the networks of whole volumes are trained for, and with which classes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ....stores.frame import Array
+from ...pipeline.job import Job
+from ...steps.covariates import known
+
+if TYPE_CHECKING:
+    from ....models.training.embedding import Objective, Task
+
+CONTRASTIVE = 0.1
+"""Usual temperature of supervised contrastive learning, whose codes have length 1."""
+
+
+def objective_of(job: Job) -> Objective:
+    """What codes are trained for: prototypes where two classes or more are known, unless it was said."""
+    from ....models.training.embedding import Objective
+
+    settings = job.settings
+    kind = settings.objective
+    if kind == "auto":
+        kind = "prototypes" if len(known(job).classes) > 1 else "reconstruction"
+    names = ("alpha", "temperature", "distance", "prototypes", "entropy")
+    given = {name: getattr(settings, name) for name in names if getattr(settings, name) is not None}
+    if kind == "contrastive":
+        given.setdefault("temperature", CONTRASTIVE)
+    return Objective(kind, **given, site=settings.adversary or 0.0, marks=settings.marks)
+
+
+def task_of(job: Job, rows: Array) -> Task:
+    from ....models.training.embedding import Task
+
+    what = known(job)
+    sites = what.sites[rows] if (what.sites >= 0).any() else None
+    return Task(objective_of(job), what.labels[rows], sites)

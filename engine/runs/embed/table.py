@@ -1,0 +1,80 @@
+"""The table of volumes: one row a volume, with its embedding and its place in the plane."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from ....stores.frame import Array
+from ....stores.ours import CASES
+from ....stores.tables import write_table
+from ...pipeline.job import Job
+from ...pipeline.unit import Outcome, Unit
+from .encode import codes, errors
+from .evaluate import best
+
+NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
+"""What becomes a number in the table."""
+MOST_TSNE = 5_000
+
+
+class CaseTable:
+    """One row a volume: its code, what the list says of it, and where it lies in the plane."""
+
+    name = "cases"
+    fields = ("umap",)
+
+    def units(self, job: Job) -> Iterator[Unit]:
+        yield Unit(self.name, self.name)
+
+    def execute(self, job: Job, unit: Unit) -> Outcome:
+        import anndata
+        import pandas as pd
+
+        from ....models.evaluation.projection import fit_umap, place, tsne
+
+        outcome = Outcome()
+        records = list(job.slides.values())
+        network = best(job)
+        with outcome.clock("read"):
+            values, missed = codes(job, network), errors(job, network)
+        labels = [r.extra.get(job.settings.label, "") for r in records]
+        columns = {
+            "id": [r.id for r in records],
+            "name": [r.name for r in records],
+            "subject": [r.group for r in records],
+            "site": [r.site for r in records],
+            "label": labels,
+            "rmse": np.sqrt(missed).astype(np.float32),
+        }
+        taken = {*columns, job.settings.label}
+        told = dict.fromkeys(name for r in records for name in r.extra if name not in taken and "/" not in name)
+        columns |= {name: column([r.extra.get(name, "").strip() for r in records]) for name in told}
+        table = anndata.AnnData(X=values, obs=pd.DataFrame(columns, index=[r.id for r in records]))
+        method = "none"
+        with outcome.clock("compute"):
+            if job.settings.umap and len(values) > 2:
+                projection = fit_umap(values, seed=job.settings.seed)
+                table.obsm["X_umap"] = place(values, projection)
+                method = projection.method
+                if len(values) <= MOST_TSNE:
+                    table.obsm["X_tsne"] = tsne(values, seed=job.settings.seed)
+        table.uns["tile_engine"] = {"network": network, "umap": method}
+        with outcome.clock("write"):
+            outcome.files += write_table(job.folder.out / "tables" / "volumes.zarr", table, CASES)
+        outcome.facts["volumes"] = len(records)
+        return outcome
+
+
+def column(said: Sequence[str]) -> Array:
+    """What a column of the list says, as float64 where all of it is numbers (ages), NaN where it says nothing; else as str.
+
+    >>> column(["61.5", "", "70"]).tolist(), column(["007", "12"]).tolist()  # a number that begins with 0 is a name
+    ([61.5, nan, 70.0], ['007', '12'])
+    """
+    words = [word for word in said if word]
+    if words and all(NUMBER.fullmatch(word) for word in words):
+        return np.array([float(word) if word else np.nan for word in said])
+    return np.array(said, dtype=object)

@@ -1,0 +1,89 @@
+"""Choice: on what the network is trained and applied, settled before any work from what the workers say of their GPUs.
+
+It is part of the numerics, so a run keeps what it began with. This process asks its workers and opens no card itself,
+unless it is the one that does the work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from ...errors import MachineError
+from ...stores.folder import Folder
+from ..compute.gpus import gpus
+from ..pipeline.progress import Event, Report
+from ..steps.settings import Common
+from ..workers.pool import Crew
+from ..workers.preflight import Row
+
+C = TypeVar("C", bound=Common)
+STAGES = frozenset({"train", "apply"})
+"""Stages that run the network; until one of them is asked for, nothing is settled."""
+
+
+def with_device(settings: C, folder: Folder, crew: Crew, rows: Sequence[Row], report: Report) -> C:
+    """Device and dtype: what was asked for, else what the run began with, else cuda in bf16 where every worker can.
+
+    Raises MachineError (E_NO_GPU) where the run is to compute on GPUs and a worker has none that torch can use.
+    """
+    begun = folder.read("run").get("settings", {})
+    before = begun.get("device", "cpu") if begun else "auto"
+    device = before if settings.device == "auto" else settings.device
+    bf16 = False
+    if device == "auto" and not _one_each(crew, rows):
+        device = "cpu"
+    if device != "cpu":
+        faults, bf16 = _asked(crew, rows)
+        if faults and device == "cuda":
+            raise MachineError(
+                f"the network is to run on GPUs, and {len(faults)} of {max(1, len(rows))} workers cannot: {faults[0]}. "
+                "Use --device cpu, or workers that have GPUs (--cluster cuda).",
+                "E_NO_GPU",
+            )
+        device = "cpu" if faults else "cuda"
+    dtype = settings.dtype
+    if dtype == "auto":
+        dtype = begun.get("dtype", "auto") if before == device else "auto"
+    if dtype == "auto":
+        dtype = "bf16" if device == "cuda" and bf16 else "float32"
+    if device == "cuda":
+        report(Event("note", f"the network runs on GPUs: training in float32, maps in {dtype}"))
+    return settings.model_copy(update={"device": device, "dtype": dtype})
+
+
+def _one_each(crew: Crew, rows: Sequence[Row]) -> bool:
+    """Whether every worker has a card of its own: several on one would be slower than all cores."""
+    cards = [row.gpu for row in rows] if crew.client is not None else [str(gpu) for gpu in gpus()[:1]]
+    return bool(cards) and all(cards) and len(set(cards)) == len(cards)
+
+
+def _asked(crew: Crew, rows: Sequence[Row]) -> tuple[list[str], bool]:
+    """(what is wrong with which worker's card, whether all of them compute bf16 themselves)."""
+    if crew.client is None:
+        answers: dict[str, Any] = {"this process": _card()}
+    else:
+        lacking = [f"{row.host} ({row.worker}) has none" for row in rows if not row.gpu]
+        if lacking:
+            return lacking, False
+        answers = crew.client.run(_said, on_error="return")
+    faults, bf16 = [], []
+    for worker, answer in sorted(answers.items()):
+        fault, has = answer if isinstance(answer, tuple) else (f"{type(answer).__name__}: {answer}", False)
+        faults += [f"{worker}: {fault}"] if fault else []
+        bf16.append(has)
+    return faults, all(bf16)
+
+
+async def _said() -> tuple[str, bool]:
+    """On a worker, beside its event loop: torch takes seconds to be imported."""
+    return await asyncio.to_thread(_card)
+
+
+def _card() -> tuple[str, bool]:
+    if not gpus():
+        return "there is no GPU that may be used (`nvidia-smi -L`)", False
+    from ..compute.gpu_stream import ready
+
+    return ready()

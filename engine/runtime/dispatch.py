@@ -1,0 +1,102 @@
+"""Dispatch: every unit gets an answer, whatever becomes of the process that does it.
+
+A unit whose workers die, or that takes longer than it may, is retried elsewhere by dask; where that does not help it is done
+once more at the step's end, alone and with care (careful.py), so that nobody else's death is taken for its own.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import json
+import logging
+import os
+import sys
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ...errors import CorruptError, UnfinishedError
+from ...stores.files import read_json, write_whole
+from ..pipeline.unit import Unit
+from ..workers.pool import Crew
+from ..workers.window import Died
+from .isolate import carefully
+from .perform import Summary, perform
+
+log = logging.getLogger("tile_engine")
+TRIES = 2
+"""Deaths of the run's own process at one unit, after which the unit is done with care."""
+
+
+def answers(out: Path, units: Iterable[Unit], crew: Crew, limit: float) -> Iterator[Summary]:
+    """What comes of each unit, in any order. `limit`: seconds that a unit of a slide may take on a worker."""
+    if crew.client is None:
+        yield from crew.map(partial(_here, out, limit), units)
+        return
+    suspects: list[Died] = []
+    for answer in crew.map(partial(_overseen, out, limit), units):
+        if isinstance(answer, Died):
+            log.warning("workers died at %s of step %s: %s", answer.unit.name, answer.unit.step, answer.reason)
+            suspects.append(answer)
+        else:
+            yield answer
+    for died in suspects:
+        work = partial(carefully, out, limit) if died.unit.slide else partial(perform, out)
+        for answer in crew.map(work, [died.unit]):
+            if isinstance(answer, Died):
+                raise UnfinishedError(
+                    f"the workers that did step {died.unit.step!r} ({died.unit.name}) ended each time ({answer.reason}). "
+                    "Mostly that is memory: give workers more of it, or use fewer on a machine, and run the same command "
+                    "again. What was written is safe.",
+                    "E_WORKER_DIED",
+                )
+            yield answer
+
+
+def _overseen(out: Path, limit: float, unit: Unit) -> Summary:
+    """On a worker: a unit that takes too long ends the worker, whatever it hangs in; dask then tries it elsewhere."""
+    if not unit.slide:
+        return perform(out, unit)
+    timer = threading.Timer(limit, _give_up, (unit.name, limit))
+    timer.daemon = True
+    timer.start()
+    try:
+        return perform(out, unit)
+    finally:
+        timer.cancel()
+
+
+def _give_up(name: str, limit: float) -> None:
+    sys.stderr.write(f"unit {name} took longer than {limit:.0f} s; this worker ends so that another one can try it.\n")
+    faulthandler.dump_traceback()
+    os._exit(1)
+
+
+def _here(out: Path, limit: float, unit: Unit) -> Summary:
+    """In the run's own process: a unit at which it died twice is done in a child."""
+    with _attempt(out, unit) as before:
+        if before >= TRIES and unit.slide:
+            log.warning(
+                "the run ended %d times at %s of step %s: it is done with care now", before, unit.name, unit.step
+            )
+            return carefully(out, limit, unit)
+        return perform(out, unit)
+
+
+@contextmanager
+def _attempt(out: Path, unit: Unit) -> Iterator[int]:
+    """Note that a unit is being tried; yields how often a process died at it before."""
+    path, name = out / "receipts" / "attempt.json", f"{unit.step}/{unit.name}"
+    try:
+        last: Any = read_json(path)
+    except (FileNotFoundError, CorruptError):
+        last = {}
+    before = int(last["tries"]) if last.get("unit") == name else 0
+    write_whole(path, json.dumps({"unit": name, "tries": before + 1}).encode())
+    try:
+        yield before
+    finally:
+        path.unlink(missing_ok=True)

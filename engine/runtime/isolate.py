@@ -1,0 +1,105 @@
+"""careful: one unit in a process of its own, the slide read tile by tile, so that what kills it is known to the tile.
+
+```text
+worker:  start child -> "reading level 0, tile (3, 7)" -> silence: the child died, or the tile takes too long
+         start child, and the same tile again           -> dead again: this tile is lethal, from now on it is masked
+         start child, that tile masked                  -> done: the unit's receipt, and the lethal tiles for the run
+```
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ... import errors
+from ...stores.frame import Box
+from ...stores.remote import place
+from ...stores.slides.guarded import Piece, watched
+from ..pipeline.unit import Unit
+from ..workers.child import Child, GoneError, Say
+from .load import load
+from .perform import Summary, perform_of
+
+MOST = 64
+"""Lethal tiles of one unit, beyond which the whole slide is given up."""
+TILE_LIMIT = 60.0
+"""Seconds for one tile of a slide."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Death:
+    """How a child ended: while it read `piece`, or None where it was not reading."""
+
+    piece: Piece | None
+    code: str
+
+
+def carefully(out: Path, limit: float, unit: Unit) -> Summary:
+    """Do a unit that ended its workers, in children of this process; lethal tiles come back with the summary.
+
+    `limit`: seconds for the whole unit; a tile is given a minute of them at most. A unit that dies for other reasons than a
+    tile, or of too many, comes back as a rejection of its slide (E_CRASHES_READER, E_TIMEOUT).
+    """
+    known = list(load(out).lethal.get(unit.slide, ()))
+    found: list[Piece] = []
+    deaths: Counter[Piece | None] = Counter()
+    while True:
+        end = _attempt(out, unit, [*known, *found], limit)
+        if isinstance(end, Summary):
+            return replace(end, lethal=tuple((level, box.start, box.stop) for level, box in found))
+        deaths[end.piece] += 1
+        if deaths[end.piece] < 2:  # once may be chance: somebody else may have ended that process
+            continue
+        if end.piece is not None and len(found) < MOST:
+            found.append(end.piece)
+            continue
+        what = "takes longer than it may" if end.code == "E_TIMEOUT" else "ends the process that does it"
+        where = f"{len(found) + 1} tiles of it do" if found else "no single tile of it does, so it may need more memory"
+        text = (
+            f"step {unit.step!r} of {unit.name} {what} ({where}): convert the slide with another tool, or leave it out."
+        )
+        return Summary(unit, rejected=(end.code, text), detail=text)
+
+
+def _attempt(out: Path, unit: Unit, lethal: list[Piece], limit: float) -> Summary | _Death:
+    reading: Piece | None = None
+    request = {"out": str(out), "unit": asdict(unit), "lethal": [_plain(piece) for piece in lethal]}
+    with Child("unit", request) as child:
+        while True:
+            try:
+                word, value = child.hear(limit if reading is None else min(limit, TILE_LIMIT))
+            except GoneError as fate:
+                return _Death(reading, fate.code)
+            if word == "reading":
+                reading = _piece(value)
+            elif word == "read":
+                reading = None
+            elif word == "error":
+                raise getattr(errors, value[0], errors.TileEngineError)(*value[1:])
+            else:
+                return Summary(**{**value, "unit": unit, "rejected": value["rejected"] and tuple(value["rejected"])})
+
+
+def unit_in_child(request: dict[str, Any], say: Say) -> None:
+    """The child: does the unit, and says what it is about to touch."""
+    job, unit = load(place(request["out"])), Unit(**{**request["unit"], "start": tuple(request["unit"]["start"])})
+    job = replace(job, lethal={**job.lethal, unit.slide: tuple(map(_piece, request["lethal"]))})
+    try:
+        with watched(lambda piece, done: say("read" if done else "reading", _plain(piece))):
+            summary = perform_of(job, unit)
+    except errors.TileEngineError as error:
+        say("error", [type(error).__name__, error.message, error.code])
+    else:
+        say("done", {k: v for k, v in asdict(summary).items() if k != "unit"})
+
+
+def _plain(piece: Piece) -> list[Any]:
+    level, box = piece
+    return [level, list(box.start), list(box.stop)]
+
+
+def _piece(raw: list[Any]) -> Piece:
+    return raw[0], Box(tuple(raw[1]), tuple(raw[2]))

@@ -1,0 +1,76 @@
+"""logfile: log.txt in OUT gets every message of a run; objects cannot be appended to, so a store is sent it once a minute."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from ...errors import TileEngineError
+from ...stores.remote import ObjectPath
+
+EVERY = 60.0
+"""Seconds between two copies of the log in an object store."""
+
+
+@contextmanager
+def log_to(out: Path) -> Iterator[None]:
+    """While this lasts, messages of tile-engine go to log.txt and nowhere else."""
+    logger = logging.getLogger("tile_engine")
+    path = out / "log.txt"
+    handler: logging.Handler
+    if isinstance(path, ObjectPath):
+        handler = _Sent(path)
+    else:
+        handler = logging.FileHandler(path, encoding="utf-8", delay=True)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logger.addHandler(handler)
+    before, logger.propagate = logger.propagate, False
+    if logger.level == logging.NOTSET:
+        logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        handler.close()
+        logger.propagate = before
+
+
+class _Sent(logging.Handler):
+    """Keeps the lines of this run behind those of earlier ones, and sends them all when there are new ones."""
+
+    def __init__(self, path: ObjectPath) -> None:
+        super().__init__()
+        self._path = path
+        self._lines: list[str] = []
+        self._sent = 0
+        self._stop = threading.Event()
+        self._sender = threading.Thread(target=self._run, name="log", daemon=True)
+        try:
+            self._before = path.read_text(errors="replace")
+        except FileNotFoundError:
+            self._before = ""
+        self._sender.start()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._lines.append(self.format(record) + "\n")
+
+    def close(self) -> None:
+        self._stop.set()
+        self._sender.join()
+        self._send()
+        super().close()
+
+    def _run(self) -> None:
+        while not self._stop.wait(EVERY):
+            self._send()
+
+    def _send(self) -> None:
+        count = len(self._lines)
+        if count == self._sent:
+            return
+        with suppress(TileEngineError):  # a log that cannot be sent must not end the run; the next minute tries again
+            self._path.write_text(self._before + "".join(self._lines[:count]))
+            self._sent = count

@@ -1,0 +1,215 @@
+"""The loop: one step after another, unit by unit, through whatever does the work; receipts say what is left to do."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from itertools import groupby
+
+from ...errors import NoInputError, SettingsError
+from ...stores.receipts import Ledger
+from ..images.opening import Rejection
+from ..pipeline.job import Job
+from ..pipeline.progress import Beacon, Event, Report
+from ..pipeline.step import TITLES, Shared, Step
+from ..pipeline.unit import Unit
+from ..runs import kind_of
+from ..workers.pool import Crew
+from .dispatch import answers
+from .load import load
+from .manifest import update_rejected
+from .perform import Summary, perform
+from .signals import Stop
+
+log = logging.getLogger("tile_engine")
+
+
+@dataclass(slots=True)
+class Going:
+    """What the steps of a run share while it goes on."""
+
+    crew: Crew
+    report: Report
+    stop: Stop
+    limit: float
+    """Seconds that one unit of a slide may take on a worker."""
+
+
+def run_stages(job: Job, stages: Iterable[str], going: Going) -> Job:
+    """Do the named stages' steps, as far as receipts do not say that they are done.
+
+    Raises SettingsError where an earlier stage is missing, NoInputError where every slide came to be rejected.
+    """
+    for stage in stages:
+        _needs_before(job, stage)
+        for step in kind_of(job).stages[stage]:
+            job = _do(job, step, going)
+            if not job.slides:
+                raise NoInputError("no slide of this run can be used; rejected.json says why, slide by slide.")
+    return job
+
+
+def _do(job: Job, step: Step, going: Going) -> Job:
+    """All units of a step that are left, then the step's line in run.json. Units are never listed: there may be millions."""
+    count = _Count(job, step)
+    _mark(job, step.name, "running", count.seconds, wall=0.0)
+    gone = set[str]()
+    begun = job
+
+    def left() -> Iterator[Unit]:
+        for unit in step.units(begun):
+            if going.stop.asked:
+                return
+            if not count.receipt(unit) and unit.slide not in gone:
+                yield unit
+
+    going.report(count.event())
+    with watched(job, step, title=TITLES[step.name], report=going.report):
+        for summary in answers_of(job, step, left(), going):
+            if summary.lethal:
+                job = _quarantine(job, summary, going.report)
+            if summary.rejected:
+                if summary.unit.slide not in gone:
+                    gone.add(summary.unit.slide)
+                    job = _reject(job, summary, going.report)
+                continue
+            count.add(summary)
+            going.report(count.event())
+    going.stop.check()
+    going.report(count.event())
+    _mark(job, step.name, "complete", count.seconds, wall=count.wall)
+    return load(job.folder.out)
+
+
+def answers_of(job: Job, step: Step, units: Iterable[Unit], going: Going) -> Iterator[Summary]:
+    """What comes of each unit: from whichever worker is free, or from a gang of them."""
+    ranks = step.ranks(job) if isinstance(step, Shared) else 1
+    if ranks == 1:
+        return answers(job.folder.out, units, going.crew, going.limit)
+    from ..workers.gang import train
+
+    device = "cuda" if job.settings.device == "cuda" else "cpu"
+    return (train(going.crew.client, partial(perform, job.folder.out, unit), ranks, device) for unit in units)
+
+
+class _Count:
+    """How far a step is."""
+
+    def __init__(self, job: Job, step: Step) -> None:
+        self._job, self._step, self._stage = job, step, kind_of(job).stage_of(step.name)
+        self._began = time.perf_counter()
+        self._done = self._amount = self._total = self._slides = 0
+        self.seconds = {"read": 0.0, "compute": 0.0, "write": 0.0}
+        for slide, units in groupby(step.units(job), lambda unit: unit.slide):
+            self._slides += bool(slide)
+            self._total += sum(1 for _ in units)
+        self._ledger = lru_cache(maxsize=64)(
+            lambda slide: Ledger(job.folder.out, step.name, job.ledger_key(step.name, slide))
+        )
+
+    @property
+    def wall(self) -> float:
+        return time.perf_counter() - self._began
+
+    def receipt(self, unit: Unit) -> bool:
+        """Whether a unit is done already; if so it counts."""
+        receipt = self._ledger(unit.slide).find(unit.name)
+        if receipt is not None:
+            self._count(receipt.seconds)
+        return receipt is not None
+
+    def add(self, summary: Summary) -> None:
+        self._amount += summary.amount
+        self._count(summary.seconds)
+
+    def event(self) -> Event:
+        name = self._step.name
+        facts: dict[str, object] = {"slides": self._slides, "amount": self._amount, "seconds": self.wall}
+        facts["images"] = self._job.folder.images
+        return Event("progress", TITLES[name], self._stage, self._done, self._total, facts)
+
+    def _count(self, seconds: Mapping[str, float]) -> None:
+        self._done += 1
+        for name, value in seconds.items():
+            self.seconds[name] += value
+
+
+@contextmanager
+def watched(job: Job, step: Step, *, title: str, report: Report) -> Iterator[None]:
+    """While a step of one long unit runs, look twice a second at how far its worker says it is."""
+    if step.name not in ("autoencoder", "heads", "tune"):
+        yield
+        return
+    beacon, stop = Beacon(job.folder.out), threading.Event()
+    beacon.path.unlink(missing_ok=True)
+
+    def watch() -> None:
+        while not stop.wait(beacon.every):
+            told = beacon.look()
+            if told:
+                facts = {"steps": True, **told["figures"]}
+                report(Event("progress", title, kind_of(job).stage_of(step.name), told["done"], told["total"], facts))
+
+    watcher = threading.Thread(target=watch, name="progress", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        watcher.join()
+        beacon.path.unlink(missing_ok=True)
+
+
+def _reject(job: Job, summary: Summary, report: Report) -> Job:
+    record = job.slides[summary.unit.slide]
+    code, message = summary.rejected or ("", "")
+    log.warning("rejected %s (%s) in %s: %s", record.name, code, summary.unit.step, summary.detail)
+    report(Event("rejected", f"{record.name}: {message}", facts={"code": code, "slide": record.id}))
+    rejection = Rejection(record.name, code, message, summary.unit.step, record.fingerprint)
+    return update_rejected(job, record.id, rejection)
+
+
+def _quarantine(job: Job, summary: Summary, report: Report) -> Job:
+    """Mask tiles that end the process that decodes them, from now on and in every step."""
+    record = job.slides[summary.unit.slide]
+    quarantined = job.folder.read("quarantined")
+    tiles = quarantined.setdefault(record.id, [])
+    tiles += [{"level": level, "start": start, "stop": stop} for level, start, stop in summary.lethal]
+    job.folder.write("quarantined", quarantined)
+    text = f"{record.name}: {len(summary.lethal)} tiles end the process that decodes them and are masked"
+    log.warning("%s (E_CRASHES_READER) in %s: %s", text, summary.unit.step, summary.lethal)
+    report(Event("warning", text, facts={"code": "E_CRASHES_READER", "slide": record.id}))
+    return load(job.folder.out)
+
+
+def _mark(job: Job, step: str, status: str, seconds: dict[str, float], *, wall: float) -> None:
+    """The step's line in run.json; wall time adds up over the tries that it took."""
+    run = job.folder.read("run")
+    before = run["steps"].get(step, {})
+    run["steps"][step] = {
+        "fingerprint": run["fingerprints"][step],
+        "status": status,
+        "seconds": {
+            k: round(v, 3) for k, v in (seconds if any(seconds.values()) else before.get("seconds", seconds)).items()
+        },
+        "wall": round(before.get("wall", 0.0) + wall, 3),
+    }
+    job.folder.write("run", run)
+
+
+def _needs_before(job: Job, stage: str) -> None:
+    steps = job.folder.read("run")["steps"]
+    stages = kind_of(job).stages
+    order = list(stages)
+    for earlier in order[: order.index(stage)]:
+        if any(steps.get(step.name, {}).get("status") != "complete" for step in stages[earlier]):
+            raise SettingsError(
+                f"stage {stage!r} needs what stage {earlier!r} leaves, and that is not there yet in {job.folder.out}: run "
+                f"`tile-engine {earlier} {job.folder.out}` first, or `tile-engine run {kind_of(job).called}` for all of them.",
+                "E_STAGE_ORDER",
+            )

@@ -1,0 +1,22 @@
+"""RunOptions: how a run is done. None of it changes a result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ..pipeline.progress import Report, silent
+from ..workers.pool import Where
+
+STAGES = ("convert", "sample", "train", "apply", "map")
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """How a run is done, as against what it is: none of this touches a result."""
+
+    where: Where = field(default_factory=Where)
+    redo: bool = False
+    """Go on although settings or slides have changed: what depends on them is made anew."""
+    force_unlock: bool = False
+    report: Report = silent
+    stages: tuple[str, ...] = STAGES

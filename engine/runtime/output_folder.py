@@ -1,0 +1,49 @@
+"""Where the results of a run go by default, and folders that cannot hold them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from ...errors import SettingsError
+from ...stores.remote import absolute, place
+from ..images.modality import Images
+
+
+def default_out(images: Images) -> Path:
+    """`<input's name>-tiles` in the working directory; beside the input where that would lie inside it.
+
+    >>> default_out("/data/cohort/").name
+    'cohort-tiles'
+    """
+    first = absolute(images if isinstance(images, str | Path) else next(iter(images)))
+    magic = [parent for parent in (first, *first.parents) if any(c in parent.name for c in "*?[")]
+    first = place(os.path.normpath(str(magic[-1].parent if magic else first)))
+    name = first.name if first.is_dir() else first.stem
+    out = Path.cwd() / f"{name}-tiles"
+    inside = first.is_dir() and out.is_relative_to(first)
+    return first.parent / f"{name}-tiles" if inside else out
+
+
+def refuse_inside(out: Path, images: Images, found: Sequence[Path]) -> None:
+    """Raises SettingsError where OUT is a slide, or lies in a folder that is searched for slides."""
+    real = out.resolve()
+    if any(real == path.resolve() or real.is_relative_to(path.resolve()) for path in found):
+        raise SettingsError(
+            f"{out} is the input itself: results would overwrite slides. Choose another --out.", "E_OUT"
+        )
+    for spec in [images] if isinstance(images, str | Path) else images:
+        root = place(spec)
+        stores = [real / "slides", real / "volumes"]
+        if root.is_dir() and any(root.resolve() == s or root.resolve().is_relative_to(s) for s in stores):
+            raise SettingsError(
+                f"{spec} is where {out} keeps its own stores: slides and results would be mixed. Choose another --out.",
+                "E_OUT",
+            )
+        if root.is_dir() and real.is_relative_to(root.resolve()):
+            raise SettingsError(
+                f"{out} lies inside the input folder {spec}: the next run would take its own results for slides. "
+                "Choose an --out beside it.",
+                "E_OUT",
+            )

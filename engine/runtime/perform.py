@@ -1,0 +1,125 @@
+"""perform: one unit, wherever this runs. Its receipt is what counts; a slide's failure comes back as data."""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...errors import MachineError, SlideError, TileEngineError, UnfinishedError
+from ...stores.files import FULL
+from ...stores.receipts import Ledger
+from ...stores.remote import place
+from ...stores.slides.cohort import fingerprint
+from ..pipeline.job import Job
+from ..pipeline.step import Shared
+from ..pipeline.unit import Unit
+from ..runs import kind_of
+from .load import load
+
+if TYPE_CHECKING:
+    from ...models.replica import Share
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What comes back from a unit: under 1 kB, whatever it wrote."""
+
+    unit: Unit
+    seconds: dict[str, float] = field(default_factory=dict)
+    amount: int = 0
+    """Pixels, patches or tiles that it went through."""
+    rejected: tuple[str, str] | None = None
+    """Reason code and message, where the unit's slide cannot be used."""
+    detail: str = ""
+    """For the log."""
+    lethal: tuple[tuple[int, tuple[int, ...], tuple[int, ...]], ...] = ()
+    """Level, start and stop of tiles that end the process that decodes them, or never end."""
+
+
+def perform(out: Path, unit: Unit, share: Share | None = None) -> Summary:
+    """Do one unit of the run in `out`, and leave its receipt; with a `share`, as one rank of a gang."""
+    return perform_of(load(out), unit, share)
+
+
+def perform_of(job: Job, unit: Unit, share: Share | None = None) -> Summary:
+    """Do one unit of a job that is loaded already."""
+    out = job.folder.out
+    step = kind_of(job).steps[unit.step]
+    try:
+        if unit.slide:
+            _unchanged(job, unit)
+        if share is not None and isinstance(step, Shared):
+            outcome = step.take_part(job, unit, share)
+            if share.rank > 0:  # the first rank leaves the receipt
+                return Summary(unit)
+        else:
+            outcome = step.execute(job, unit)
+    except SlideError as error:
+        if not unit.slide:
+            raise
+        return Summary(unit, rejected=(error.code, error.message), detail=error.message)
+    except TileEngineError:
+        raise
+    except MemoryError as error:
+        raise MachineError(
+            f"memory ran out in step {unit.step!r} of {unit.name}: use fewer workers.", "E_MEMORY"
+        ) from error
+    except Exception as error:
+        _no_fault_of_the_slide(error, out)
+        if not unit.slide:
+            raise
+        # One slide's surprise must not end the others' work: it is recorded with its trace, and the run goes on.
+        text = f"{type(error).__name__}: {error}"
+        return Summary(
+            unit,
+            rejected=("E_UNIT_FAILED", f"{text} (see log.txt; --redo tries it again)"),
+            detail=traceback.format_exc(),
+        )
+    ledger = Ledger(out, unit.step, job.ledger_key(unit.step, unit.slide))
+    receipt = ledger.write(unit.name, outcome.files, seconds=outcome.seconds, facts=outcome.facts)
+    return Summary(unit, dict(receipt.seconds), _amount(receipt.facts))
+
+
+def _unchanged(job: Job, unit: Unit) -> None:
+    """A slide that is replaced while the run reads it would leave a store of two halves."""
+    record = job.slides.get(unit.slide)
+    if record is None:
+        raise SlideError("it was rejected while this unit waited.", "E_REJECTED")
+    reads = ("overview", "pixels", "tiles") if job.pixels == "none" else ("overview", "pixels")
+    if unit.step not in reads:  # the others read what is stored
+        return
+    try:
+        now = fingerprint(place(record.path))
+    except (OSError, SlideError) as error:
+        raise SlideError(
+            f"it cannot be read any more ({error}). Bring it back and run again with --redo.", "E_CHANGED"
+        ) from error
+    if now != record.fingerprint:
+        raise SlideError(
+            "the file was changed while the run was reading it. Run again with --redo once it is settled.", "E_CHANGED"
+        )
+
+
+def _no_fault_of_the_slide(error: Exception, out: Path) -> None:
+    """Raise what ends the run instead of rejecting one slide after another: a full or broken disk below OUT."""
+    if not isinstance(error, OSError):
+        return
+    if error.errno in FULL:
+        raise UnfinishedError(
+            f"no room left for results in {out}: {error.strerror}. What was written is safe; free some space and run the "
+            "same command again.",
+            "E_DISK_FULL",
+        ) from error
+    named = str(error.filename or "")
+    if named and Path(named).is_relative_to(out):
+        raise MachineError(
+            f"{named} cannot be written or read ({error.strerror}): the output folder itself fails. What was written is "
+            "safe; mend that and run the same command again.",
+            "E_OUT_FAILS",
+        ) from error
+
+
+def _amount(facts: Any) -> int:
+    return int(facts.get("pixels") or facts.get("tiles") or facts.get("patches") or 0)

@@ -1,0 +1,77 @@
+"""add: cases that searches find from now on, without training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...errors import SettingsError
+from ...stores.cases import read_added, write_added
+from ...stores.lock import Lock
+from ...stores.remote import absolute
+from ..runtime.load import load
+from .encode import encode
+from .gallery import KINDS, open_gallery
+from .keys import index_root, table_of
+from .rows import cases_of
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What became of new cases."""
+
+    out: str
+    added: tuple[str, ...]
+    """Names of those that are searched from now on."""
+    known: tuple[str, ...]
+    """Those that were there already, unchanged."""
+    cases: int
+    """That a search now looks among."""
+
+
+def add(out: str | Path, new: str | Path | Sequence[str | Path], *, force_unlock: bool = False) -> Added:
+    """Let searches find more volumes: they are encoded by the run's network as it is. `new` is what `--volumes` takes.
+
+    They stay when the run's own part of the index is made anew. Raises LockedError where somebody writes to the folder.
+    """
+    job = load(absolute(out))
+    if not (table_of(job, KINDS[0]) / "zarr.json").exists():
+        raise SettingsError(
+            f"{job.folder.out} holds no table of whole volumes, and only volumes can be added: for more tiles, run the same "
+            "command with the new slides and --redo.",
+            "E_NO_TABLE",
+        )
+    specs = [str(new)] if isinstance(new, str | Path) else [str(one) for one in new]
+    before = open_gallery(out)  # added cases of an earlier network are encoded anew here
+    records, codes = encode(job, specs)
+    with Lock(job.folder.out, force=force_unlock):
+        root = index_root(job)
+        own, old = before.parts[0][0], read_added(root)
+        mine = {(own.text("path", i), own.text("part", i)) for i in range(len(own))}
+        there = range(len(old)) if old is not None else ()
+        seen = {
+            (old.text("path", i), old.text("part", i)): old.text("fingerprint", i) for i in there if old is not None
+        }
+        known = [r for r in records if (r.path, r.part) in mine or seen.get((r.path, r.part)) == r.fingerprint]
+        fresh = [i for i, r in enumerate(records) if r not in known]
+        if fresh:
+            changed = {(records[i].path, records[i].part) for i in fresh}
+            kept = [i for i in there if old is not None and (old.text("path", i), old.text("part", i)) not in changed]
+            stay = old.rows(np.array(kept, int)) if old is not None else None
+            rows = cases_of(job, [replace(records[i], id=_free(records[i].id, own, stay)) for i in fresh], codes[fresh])
+            write_added(root, stay.with_rows(rows) if stay is not None else rows)
+    names = tuple(records[i].name for i in fresh)
+    return Added(str(job.folder.out), names, tuple(r.name for r in known), len(open_gallery(out)))
+
+
+def _free(wanted: str, *taken: Any) -> str:
+    """An id that no other case has: files of one name in two folders of the same name have one."""
+    number, found = 1, wanted
+    while any(cases is not None and len(cases.words["id"].where(found)) for cases in taken):
+        number += 1
+        found = f"{wanted}-{number}"
+    return found

@@ -1,0 +1,219 @@
+"""Gallery: the cases of a run, opened for searching: from OUT/index/ where that fits the run, else made anew and kept there.
+
+An index that is stale is never used; where OUT cannot be written, or is in use, it is made in memory alone.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...errors import CorruptError, LockedError, MachineError, SettingsError
+from ...stores.cases import Cases, Kept, Words, read_added, read_index, write_added, write_index
+from ...stores.frame import Array
+from ...stores.lock import Lock
+from ...stores.remote import absolute, place, real
+from ..pipeline.job import Job
+from ..runtime.load import load
+from .encode import encode
+from .hits import Case, Hit
+from .keys import fingerprint, index_root, model_key, table_of
+from .rows import PLACES, TEXTS, gathered
+
+if TYPE_CHECKING:
+    from ...models.neighbours.index import Index, Near
+
+KINDS = ("volumes", "tiles")
+"""Tables that can be searched: a row is a volume, or a tile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gallery:
+    """What is searched. Rows count the run's own cases first, then those that were added."""
+
+    job: Job
+    kind: str
+    parts: tuple[tuple[Cases, Index], ...]
+    """The run's own cases, and those added, each with what finds neighbours among them."""
+    groups: Array
+    """int (row,): rows of one subject have one number; without a subject those of one slide or volume."""
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.groups)
+
+    @property
+    def recall(self) -> float:
+        return min(index.recall for _, index in self.parts)
+
+    def part(self, row: int) -> tuple[Cases, int]:
+        """The cases that a row is of, and its number among them."""
+        first = self.parts[0][0]
+        return (first, row) if row < len(first) else (self.parts[1][0], row - len(first))
+
+    def vector(self, row: int) -> Array:
+        cases, at = self.part(row)
+        return np.asarray(cases.vectors[at], np.float32)
+
+    def case(self, row: int) -> Case:
+        return Case(**self._fields(row))
+
+    def hit(self, row: int, rank: int, distance: float) -> Hit:
+        return Hit(**self._fields(row), rank=rank, distance=distance)
+
+    def _fields(self, row: int) -> dict[str, Any]:
+        cases, at = self.part(row)
+        said: dict[str, Any] = {name: cases.text(name, at) for name in TEXTS}
+        if self.kind == "volumes":
+            return said
+        said["slide"] = cases.text("slide", at)
+        said["id"] = ":".join([said["slide"], *(str(int(cases.numbers[n][at])) for n in PLACES if n in cases.numbers)])
+        return said | {n: cases.number(n, at) for n in ("z_um", "y_um", "x_um")}
+
+    def where(self, column: str, text: str) -> list[int]:
+        """Rows whose column says just this."""
+        first, out = 0, []
+        for cases, _ in self.parts:
+            if column in cases.words:
+                out += (cases.words[column].where(text) + first).tolist()
+            first += len(cases)
+        return out
+
+    def nearest(self, vector: Array, k: int, without: int = -1) -> Near:
+        """Of all parts as of one."""
+        from ...models.neighbours.index import merged
+
+        first, found = 0, []
+        for cases, index in self.parts:
+            found.append((index.nearest(vector[None], k, np.array([without])), first))
+            first += len(cases)
+        return merged(found, k)
+
+
+def open_gallery(out: str | Path) -> Gallery:
+    """The run's cases, opened once in a process for each content of its table.
+
+    Raises SettingsError (E_NO_RUN, E_NO_TABLE) and CorruptError where there is nothing that could be searched.
+    """
+    job = load(absolute(out))
+    kind = next((k for k in KINDS if (table_of(job, k) / "zarr.json").exists()), None)
+    if kind is None:
+        raise SettingsError(
+            f"{job.folder.out} has no table yet, and a search looks among its rows: finish the run first (the same command "
+            "again).",
+            "E_NO_TABLE",
+        )
+    added = index_root(job) / "added.npz"
+    stamp = added.stat().st_mtime_ns if added.exists() else 0
+    with _one_at_a_time:
+        return _opened(job.folder.out, kind, fingerprint(job, kind), model_key(job), stamp)
+
+
+_one_at_a_time = threading.Lock()
+
+
+@lru_cache(maxsize=1)
+def _opened(out: Path, kind: str, table: str, model: str, stamp: int) -> Gallery:
+    from ...models.neighbours.index import Exact
+
+    job = load(out)
+    notes: list[str] = []
+    root = index_root(job)
+    own, index = _own(job, kind, table, notes)
+    added = _current(job, read_added(root), model, notes)
+    parts: list[tuple[Cases, Index]] = [(own, index)]
+    groups = groups_of([own])
+    if added is not None and len(added):
+        if added.vectors.shape[1] != own.vectors.shape[1]:
+            raise CorruptError(
+                f"{root / 'added.npz'} holds codes of {added.vectors.shape[1]} numbers, those of the run have "
+                f"{own.vectors.shape[1]}. Remove it and add the cases again."
+            )
+        groups = groups_of([own, added])
+        parts.append((added, Exact(added.vectors, groups[len(own) :])))
+    return Gallery(job, kind, tuple(parts), groups, tuple(notes))
+
+
+def _own(job: Job, kind: str, table: str, notes: list[str]) -> tuple[Cases, Index]:
+    """The run's own cases: as they are kept, or gathered from its table."""
+    from ...models.neighbours import inverted_lists as lists
+    from ...models.neighbours.index import Exact
+
+    root = index_root(job)
+    try:
+        kept = read_index(root, table)
+    except CorruptError:  # somebody else's: what is written is refused, what is read is made without it
+        kept = None
+    if kept is not None:
+        groups, found = groups_of([kept.cases]), kept.document["lists"]
+        if kept.lists is None:
+            return kept.cases, Exact(kept.cases.vectors, groups)
+        return kept.cases, lists.restored(kept.cases.vectors, groups, kept.lists, **found)
+    cases = gathered(job, kind, notes)
+    index = lists.built(cases.vectors, groups_of([cases]), seed=job.settings.seed)
+    made = index if isinstance(index, lists.Lists) else None
+    document = {
+        "kind": kind,
+        "table": table,
+        "model": model_key(job),
+        "rows": len(cases),
+        "features": int(cases.vectors.shape[1]),
+        "recall": index.recall,
+        "lists": {"probes": made.probes, "recall": made.recall} if made else None,
+    }
+    new = Kept(cases, document, made.bytes() if made else None)
+    try:
+        with Lock(job.folder.out):
+            if fingerprint(load(job.folder.out), kind) == table:  # a run may have changed it meanwhile
+                write_index(root, new)
+    except (LockedError, OSError, MachineError, SettingsError) as error:
+        notes.append(f"the index is kept in memory alone, and made again by the next search: {error}")
+    return cases, index
+
+
+def groups_of(parts: Iterable[Cases]) -> Array:
+    """A number for each row: the same for rows of one subject; without a subject, for those of one slide or volume."""
+    parts = list(parts)
+    owner, subject = ([c.words[n] for c in parts] for n in ("id" if "id" in parts[0].words else "slide", "subject"))
+    owners, subjects = owner[0], subject[0]
+    for one, other in zip(owner[1:], subject[1:], strict=True):
+        owners, subjects = owners.joined(one), subjects.joined(other)
+    known = (subjects.names != "")[subjects.codes]
+    out: Array = np.where(known, subjects.codes, len(subjects.names) + owners.codes.astype(np.int64))
+    return out
+
+
+def _current(job: Job, added: Cases | None, model: str, notes: list[str]) -> Cases | None:
+    """Added cases as the run's network sees them now: where it was trained anew since, their files are encoded again."""
+    if added is None or not (old := [i for i in range(len(added)) if added.text("model", i) != model]):
+        return added
+    files = {added.text("path", i): i for i in old}
+    there = [path for path in files if place(path).exists()]
+    records, codes = encode(job, there) if there else ([], np.zeros((0, 0), np.float32))
+    again = {(real(place(r.path)), r.part): code for r, code in zip(records, codes, strict=True)}
+    found = [i for i in old if (real(place(added.text("path", i))), added.text("part", i)) in again]
+    if len(found) < len(old):
+        notes.append(
+            f"{len(old) - len(found)} added cases were encoded by an earlier network, and their files are gone: they are "
+            "left out"
+        )
+    kept = added.rows(np.setdiff1d(np.arange(len(added)), old))
+    if not found:
+        return kept
+    mended = added.rows(np.array(found))
+    fresh = np.stack([again[real(place(mended.text("path", i))), mended.text("part", i)] for i in range(len(mended))])
+    mended = Cases(fresh, {**mended.words, "model": Words.of([model] * len(mended))})
+    whole = kept.with_rows(mended) if len(kept) else mended
+    if len(found) == len(old):
+        try:
+            with Lock(job.folder.out):
+                write_added(index_root(job), whole)
+        except (LockedError, OSError, MachineError, SettingsError) as error:
+            notes.append(f"added cases were encoded again in memory alone: {error}")
+    return whole

@@ -1,0 +1,39 @@
+"""Where a run's table and index lie, and the fingerprints that tell whether the index fits the table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ...stores.files import read_json
+from ...stores.remote import ObjectPath
+from ..pipeline.job import Job
+from ..pipeline.record import digest
+
+
+def table_of(job: Job, kind: str) -> Path:
+    return job.folder.out / "tables" / f"{kind}.zarr"
+
+
+def index_root(job: Job) -> Path:
+    return job.folder.out / "index"
+
+
+def fingerprint(job: Job, kind: str) -> str:
+    """Of the table that an index is made of: the names, sizes and times of its files, and the models that made them."""
+    path = table_of(job, kind)
+    if isinstance(path, ObjectPath):
+        files: list[Any] = sorted((p.relative_to(path).as_posix(), size) for p, size in path.listing())
+        files.append((path / "zarr.json").stat().st_mtime_ns)
+    else:
+        found = ((p, p.stat()) for p in path.rglob("*") if p.is_file())
+        files = sorted((p.relative_to(path).as_posix(), s.st_size, s.st_mtime_ns) for p, s in found)
+    cohort = [(r.id, r.name, r.told, r.path) for r in job.slides.values()]
+    return digest(kind, files, model_key(job), cohort)
+
+
+def model_key(job: Job) -> str:
+    """Of the weights that codes come from: a code of other weights is no neighbour of anything."""
+    folder = job.folder.out / "models"
+    named = [(p.name, read_json(p)) for p in sorted(folder.glob("*.json"))]
+    return digest([(name, d["sha256"]) for name, d in named if isinstance(d, dict) and "sha256" in d])

@@ -1,0 +1,169 @@
+"""Query: what a search is asked about, and what it says of it: a case of the run, a new file, or a place on a slide."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ...errors import SettingsError
+from ...stores.frame import Array
+from ...stores.remote import absolute, place, real
+from .encode import encode, encoded
+from .gallery import Gallery
+from .hits import Case
+from .rows import subject_of
+from .window import around, opened, window
+
+SMALL = 4
+"""A picture of at most so many patches a side is itself the query: its middle."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A query, understood."""
+
+    case: Case
+    vector: Array
+    """float32 (features,)."""
+    row: int = -1
+    """In the gallery; -1 where it is not in it."""
+    group: int = -1
+    """Of rows that are its own subject's (or slide's)."""
+
+
+def understood(gallery: Gallery, query: str | Path, at: tuple[float, ...] | None = None) -> Asked:
+    """A case of the gallery by id, name or path; else a file, which the run's network encodes.
+
+    Raises SettingsError (E_QUERY) for what is neither, or could be several; NoInputError for a file that cannot be read.
+    """
+    text = str(query)
+    if gallery.kind == "volumes":
+        if at is not None:
+            raise SettingsError(
+                "--at is a place on a slide, and this run is about whole volumes: leave it out.", "E_QUERY"
+            )
+        return _volume(gallery, text)
+    return _tile(gallery, text, at)
+
+
+def _known(gallery: Gallery, text: str, columns: tuple[str, ...]) -> list[int]:
+    """Rows that are called this, or lie there."""
+    for column in columns:
+        if rows := gallery.where(column, text):
+            return rows
+    path = absolute(text)
+    return gallery.where("path", str(path)) or gallery.where("path", real(path))
+
+
+def _own(gallery: Gallery, row: int) -> Asked:
+    return Asked(gallery.case(row), gallery.vector(row), row, int(gallery.groups[row]))
+
+
+def _volume(gallery: Gallery, text: str) -> Asked:
+    rows = _known(gallery, text, ("id", "name"))
+    if len(rows) > 1:
+        some = ", ".join(gallery.case(r).id for r in rows[:5])
+        raise SettingsError(
+            f"{text!r} stands for {len(rows)} cases of the run: say the id of one ({some} ...).", "E_QUERY"
+        )
+    if rows:
+        return _own(gallery, rows[0])
+    _exists(gallery, text)
+    records, codes = encode(gallery.job, [text])
+    if len(records) != 1:
+        raise SettingsError(
+            f"{text!r} stands for {len(records)} volumes, and a search is for one: name it. "
+            "`tile-engine search OUT --add` takes many.",
+            "E_QUERY",
+        )
+    record, label = records[0], getattr(gallery.job.settings, "label", "label")
+    said = (record.name, subject_of(record), record.site, record.extra.get(label, ""))
+    case = Case("", *said, path=record.path, part=record.part)
+    same = gallery.where("subject", case.subject) if case.subject else []
+    return Asked(case, codes[0], group=int(gallery.groups[same[0]]) if same else -1)
+
+
+def _tile(gallery: Gallery, text: str, at: tuple[float, ...] | None) -> Asked:
+    slide, *cells = text.split(":")
+    if cells and all(c.isdigit() for c in cells) and (rows := gallery.where("slide", slide)):
+        named = [r for r in rows if gallery.case(r).id == text] if at is None else []
+        if named:
+            return _own(gallery, named[0])
+    if rows := _known(gallery, text, ("slide", "name")):
+        if at is None:
+            raise SettingsError(
+                f"{text!r} is a slide of the run, and a search is for one of its tiles: say where, as micrometres, with "
+                "--at Y,X.",
+                "E_QUERY",
+            )
+        return _own(gallery, _there(gallery, rows, at))
+    _exists(gallery, text)
+    return _patch(gallery, place(text), at)
+
+
+def _there(gallery: Gallery, rows: list[int], at: tuple[float, ...]) -> int:
+    """The tile of these whose centre is nearest to a place, which must lie on it."""
+    cases, _ = gallery.part(rows[0])
+    names = [n for n in ("z_um", "y_um", "x_um") if n in cases.numbers]
+    if len(at) != len(names):
+        raise SettingsError(f"--at takes {len(names)} numbers here ({', '.join(names)}), and got {len(at)}.", "E_QUERY")
+    first = rows[0] - gallery.part(rows[0])[1]
+    centres = np.stack([cases.numbers[n][np.array(rows) - first] for n in names], 1)
+    record = gallery.job.slides[cases.text("slide", rows[0] - first)]
+    away = (np.abs(centres - np.array(at)) / record.spacing).max(1)
+    best = int(np.argmin(away))
+    if away[best] > gallery.job.settings.patch / 2:
+        near = ",".join(f"{v:.0f}" for v in centres[best])
+        raise SettingsError(
+            f"no tile of tissue lies at {','.join(f'{v:g}' for v in at)} um; the nearest one's centre is at {near}: say "
+            f"--at {near}.",
+            "E_QUERY",
+        )
+    return rows[best]
+
+
+def _patch(gallery: Gallery, path: Path, at: tuple[float, ...] | None) -> Asked:
+    """A patch of a file that the run does not know: at a place, or its middle where it is small."""
+    job, side = gallery.job, gallery.job.settings.patch
+    if job.folder.images == "volumes":
+        raise SettingsError(
+            f"{path.name} is not in the run, and only tiles of its own volumes can be asked about: add it to the run.",
+            "E_QUERY",
+        )
+    source = opened(path, job.spacing)
+    frame = source.frames[0]
+    if at is None and max(frame.shape) > SMALL * side:
+        size = " x ".join(map(str, frame.shape))
+        raise SettingsError(
+            f"{path.name} has {size} pixels at the run's {job.spacing:g} um, and a search is for a patch of {side}: say "
+            "where, as micrometres, with --at Y,X.",
+            "E_QUERY",
+        )
+    if min(frame.shape) < side:
+        size = " x ".join(map(str, frame.shape))
+        raise SettingsError(
+            f"{path.name} has {size} pixels at the run's {job.spacing:g} um, and the network looks at patches of {side}: "
+            "cut a larger piece.",
+            "E_QUERY",
+        )
+    kind = next(iter(job.slides.values()))
+    if (source.channels, source.dtype) != (kind.channels, kind.dtype):
+        raise SettingsError(
+            f"{path.name} has {source.channels} channels of {source.dtype}, the run's slides have {kind.channels} of "
+            f"{kind.dtype}: its network cannot look at it.",
+            "E_QUERY",
+        )
+    middle = tuple(o + n * s / 2 for o, n, s in zip(frame.origin, frame.shape, frame.spacing, strict=True))
+    case = Case("", path.name, y_um=(at or middle)[0], x_um=(at or middle)[1], path=str(path.absolute()))
+    return Asked(case, encoded(job, window(source, around(source, case.centre, side))[None])[0])
+
+
+def _exists(gallery: Gallery, text: str) -> None:
+    if not place(text).exists():
+        raise SettingsError(
+            f"{text!r} is no case of the run in {gallery.job.folder.out} (by id, name or path), and no file either: "
+            "nothing can be asked about it.",
+            "E_QUERY",
+        )

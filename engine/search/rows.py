@@ -1,0 +1,92 @@
+"""Rows of a gallery, gathered from a run's table or from newly encoded volumes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from ...errors import SettingsError
+from ...stores.cases import Cases, Words
+from ...stores.frame import Array
+from ...stores.tables import read_table
+from ..pipeline.job import Job
+from ..pipeline.record import SlideRecord
+from .keys import model_key, table_of
+
+TEXTS = ("id", "name", "subject", "site", "label", "path", "part")
+"""Columns of text; tiles have `slide` for `id`, of which their own is made."""
+PLACES = ("plane", "row", "column")
+"""Columns of a tile's place on the grid of tiles, as far as there are axes."""
+
+
+def gathered(job: Job, kind: str, notes: list[str]) -> Cases:
+    """The rows of a run's table; those whose codes are no finite numbers are left out."""
+    table = read_table(table_of(job, kind))
+    vectors = np.ascontiguousarray(np.asarray(table.X), np.float32)
+    cases = (_volumes if kind == "volumes" else _tiles)(job, table.obs, vectors)
+    finite = np.isfinite(vectors).all(1)
+    if not finite.all():
+        notes.append(f"{int((~finite).sum())} cases have codes that are no finite numbers: they are left out")
+        cases = cases.rows(np.flatnonzero(finite))
+    if not len(cases):
+        raise SettingsError(f"{table_of(job, kind)} holds no row that could be searched.", "E_NO_TABLE")
+    return cases
+
+
+def _volumes(job: Job, obs: Any, vectors: Array) -> Cases:
+    ids = [str(i) for i in obs["id"]] if "id" in obs else list(map(str, obs.index))
+    records = [job.slides.get(i) for i in ids]
+    words = {"id": Words.of(ids)}
+    for name in TEXTS[1:5]:
+        words[name] = Words.of(_text(v) for v in obs[name]) if name in obs else Words.of([""] * len(ids))
+    for name in TEXTS[5:]:
+        words[name] = Words.of(getattr(r, name, "") if r else "" for r in records)
+    said = [words["subject"][i] for i in range(len(ids))]
+    words["subject"] = Words.of("" if subject == own else subject for own, subject in zip(ids, said, strict=True))
+    return Cases(vectors, words)
+
+
+def _tiles(job: Job, obs: Any, vectors: Array) -> Cases:
+    slides = obs["slide"].astype("category").cat
+    codes = slides.codes.to_numpy().astype(np.int32)
+    names = [str(s) for s in slides.categories]
+    words = {"slide": Words(codes, np.array(names, np.str_))}
+    records = [job.slides.get(s) for s in names]
+    for name, field in (("name", "name"), ("subject", "group"), ("site", "site"), ("path", "path"), ("part", "part")):
+        each = Words.of(getattr(r, field, "") if r else "" for r in records)
+        words[name] = Words(each.codes[codes], each.names)
+    if "cluster" in obs:
+        clusters = obs["cluster"].astype("category").cat
+        labels = np.array([f"cluster {c}" for c in clusters.categories], np.str_)
+        words["label"] = Words(clusters.codes.to_numpy().astype(np.int32), labels)
+    wanted = (*PLACES, "z_um", "y_um", "x_um")
+    return Cases(vectors, words, {n: obs[n].to_numpy() for n in wanted if n in obs})
+
+
+def _text(value: Any) -> str:
+    return "" if value is None or value != value else str(value)
+
+
+def cases_of(job: Job, records: Iterable[SlideRecord], vectors: Array) -> Cases:
+    """Volumes that were encoded, as rows to be added."""
+    records = list(records)
+    label = getattr(job.settings, "label", "label")
+    texts = {
+        "id": [r.id for r in records],
+        "name": [r.name for r in records],
+        "subject": [subject_of(r) for r in records],
+        "site": [r.site for r in records],
+        "label": [r.extra.get(label, "") for r in records],
+        "path": [r.path for r in records],
+        "part": [r.part for r in records],
+        "fingerprint": [r.fingerprint for r in records],
+        "model": [model_key(job)] * len(records),
+    }
+    return Cases(np.ascontiguousarray(vectors, np.float32), {n: Words.of(v) for n, v in texts.items()})
+
+
+def subject_of(record: SlideRecord) -> str:
+    """Who a volume is of, where somebody said so: else it is called by its own id, and other folders have files so called."""
+    return "" if record.group == record.id else record.group

@@ -1,0 +1,122 @@
+"""Planes: what a case looks like: three orthogonal slices through a volume's middle, or the patch of a tile."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...errors import SlideError
+from ...stores.frame import Array, Box, Frame
+from ...stores.remote import place
+from ...stores.source import Source
+from ..pipeline.job import Job
+from ..show.neighbours import Card, Plane
+from .hits import Case, Hit
+from .window import around, opened, window
+
+FINE = 256
+"""Voxels along a volume that is drawn: of a pyramid the finest level within."""
+HELD = 1 << 26
+"""Voxels that are looked at to find the middle of a volume that has no coarser level."""
+
+
+def card(job: Job, case: Case) -> Card:
+    """The case as the picture shows it; one whose file cannot be read (any more) is told without a picture."""
+    distance = f"distance {case.distance:.4g}" if isinstance(case, Hit) else ""
+    title = f"{case.rank}" if isinstance(case, Hit) else "query"
+    place_um = f"at {', '.join(f'{v:.0f}' for v in case.centre)} um" if case.centre else ""
+    said = [case.label, f"subject {case.subject}" if case.subject else "", f"site {case.site}" if case.site else ""]
+    lines = (distance, *said, place_um)
+    try:
+        planes = planes_of(job, case)
+    except SlideError as error:
+        planes, lines = (), (*lines, f"no picture [{error.code}]")
+    return Card(title, case.name, tuple(line for line in lines if line), planes)
+
+
+def planes_of(job: Job, case: Case) -> tuple[Plane, ...]:
+    """Pixels for people."""
+    owner = case.slide or case.id
+    if owner in job.slides:
+        source = job.stored(owner) if job.folder.images == "volumes" else job.image(owner)
+    elif case.centre:
+        source = opened(place(case.path), job.spacing)
+    else:
+        from ...stores.volumes.reader import open_volume
+
+        source = open_volume(place(case.path), case.part)
+    if case.centre:
+        box = around(source, case.centre, job.settings.patch)
+        frame = source.frames[0]
+        return _slices(window(source, box), frame, tuple(n // 2 for n in box.shape))
+    level = next((i for i, f in enumerate(source.frames) if max(f.shape) <= FINE), len(source.frames) - 1)
+    frame = source.frames[level]
+    middle = _middle(source, level)
+    if frame.box.size <= HELD:
+        return _slices(source.read(frame.box, level), frame, middle)
+    return _thin(source, level, middle)
+
+
+def _middle(source: Source, level: int) -> tuple[int, ...]:
+    """The middle of what is brighter than the mean, where it is widest (a brain rather than a neck), in cells of a level."""
+    last, frame = len(source.frames) - 1, source.frames[level]
+    coarse = source.frames[last]
+    if coarse.box.size > HELD:
+        return tuple(n // 2 for n in frame.shape)
+    pixels = source.read(coarse.box, last)[0]
+    bright = pixels > pixels.mean()
+    if not bright.any():
+        return tuple(n // 2 for n in frame.shape)
+    at = []
+    for axis, (spacing, goal) in enumerate(zip(coarse.spacing, frame.spacing, strict=True)):
+        area = bright.sum(tuple(i for i in range(bright.ndim) if i != axis), dtype=np.float64) ** 2
+        um = float(np.average(np.arange(len(area)) + 0.5, weights=area)) * spacing
+        at.append(min(int(um / goal), frame.shape[axis] - 1))
+    return tuple(at)
+
+
+NAMES = ("axial", "coronal", "sagittal")
+"""Of the planes across z, y and x."""
+
+
+def _slices(pixels: Array, frame: Frame, at: tuple[int, ...]) -> tuple[Plane, ...]:
+    """Planes of (channel, *axes) through a cell; a patch of a slide is one itself."""
+    if len(at) == 2:
+        return (Plane("", _shown(pixels), _extent(pixels.shape[1:], frame.spacing)),)
+    cuts = [np.take(pixels, i, axis + 1) for axis, i in enumerate(at)]
+    return _planes(cuts, frame)
+
+
+def _thin(source: Source, level: int, at: tuple[int, ...]) -> tuple[Plane, ...]:
+    """The same of a volume that is too large to be read whole."""
+    whole, cuts = source.frames[level].box, []
+    for axis, i in enumerate(at):
+        start, stop = list(whole.start), list(whole.stop)
+        start[axis], stop[axis] = i, i + 1
+        cuts.append(np.take(source.read(Box(tuple(start), tuple(stop)), level), 0, axis + 1))
+    return _planes(cuts, source.frames[level])
+
+
+def _planes(cuts: list[Array], frame: Frame) -> tuple[Plane, ...]:
+    """Up is superior, or anterior in the axial plane: the first axis of each cut grows upwards. All in one window."""
+    flat = np.concatenate([c[0][c[0] != 0].ravel() for c in cuts])
+    low, high = np.percentile(flat, (1, 99.5)) if len(flat) else (0.0, 1.0)
+    low = min(low, 0.0) if len(flat) and flat.min() >= 0 else low
+    out = []
+    for axis, (name, cut) in enumerate(zip(NAMES, cuts, strict=True)):
+        spacing = [s for i, s in enumerate(frame.spacing) if i != axis]
+        grey = np.clip((cut[:, ::-1].astype(np.float32) - low) / max(high - low, 1e-6), 0, 1) * 255
+        out.append(Plane(name, _shown(grey.astype(np.uint8)), _extent(cut.shape[1:], spacing)))
+    return tuple(out)
+
+
+def _extent(shape: tuple[int, ...], spacing: tuple[float, ...] | list[float]) -> tuple[float, float]:
+    height, width = (n * s for n, s in zip(shape, spacing, strict=True))
+    return float(height), float(width)
+
+
+def _shown(pixels: Array) -> Array:
+    """(c, y, x) of any integer type -> uint8 (y, x, 3): the first three channels, or the first as grey."""
+    if pixels.dtype != np.uint8:
+        pixels = (pixels / max(float(pixels.max()), 1.0) * 255).astype(np.uint8)
+    colours = pixels[:3] if len(pixels) >= 3 else np.repeat(pixels[:1], 3, 0)
+    return np.ascontiguousarray(colours.transpose(1, 2, 0))

@@ -1,0 +1,158 @@
+"""apply: the trained network over every tissue tile of every slide or volume, as layers on the tile grid.
+
+Three steps: `tiles` (the network, a label shard a unit), `number` (clusters numbered by their share of all tissue tiles,
+largest first, the same on every slide) and `labels` (per slide: `labels/clusters` and the metadata of its layers). Runs
+without clusters have `tiles` and `layers` (the metadata alone).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import lru_cache, partial
+
+import numpy as np
+
+from ...stores.array import Written, written
+from ...stores.files import read_json
+from ...stores.frame import Box, Frame
+from ...stores.image import ImageSpec, StoredImage, StoredLayer, begin_groups, list_labels, pyramid
+from ...stores.receipts import Ledger
+from ...stores.remote import place
+from ..compute.patch_network import PatchNetwork
+from ..pipeline.job import Job
+from ..pipeline.unit import Outcome, Unit
+from ..tiling.execute import execute
+from ..tiling.mask import Mask
+from ..tiling.plan import Numerics, Plan
+from ..tiling.samplers import grid, within
+from ..tiling.tile import Tile
+from .checkpoints import load_network
+from .convert.geometry import image_spec, reference_of
+from .convert.tissue import tissue
+
+CELLS = 64
+"""Cells along a label shard: 4,096 patches a unit."""
+CUBES = 16
+"""The same of volumes, at most."""
+SIDE = 512
+"""Voxels along a unit of a volume, at most."""
+BATCH = 128
+
+
+class Tiles:
+    """Every tissue tile through the network: embedding, and of clusterers confidence and their own cluster index + 1."""
+
+    name = "tiles"
+    fields = ("step", "dtype", "device")
+
+    def units(self, job: Job) -> Iterator[Unit]:
+        side = cells_along(job) * job.settings.step
+        for slide, record in job.slides.items():
+            for box in record.frame.box.cut((side,) * len(record.shape)):
+                at = "-".join(str(a // side) for a in box.start)
+                yield Unit(self.name, f"{slide}/{at}", slide, box.start)
+
+    def execute(self, job: Job, unit: Unit) -> Outcome:
+        plan = plan_of(job, unit.slide)
+        box = Box(unit.start, tuple(a + u for a, u in zip(unit.start, plan.unit, strict=True)))
+        box &= plan.source.frames[0].box
+        plan.check()
+        outcome = execute(plan, box)
+        if k := clusters(job):
+            found = layer_image(job, unit.slide, "assignment").read(box.coarsen(plan.model.stride))
+            outcome.facts["counts"] = np.bincount(found.ravel(), minlength=k + 1)[1:].tolist()
+        return outcome
+
+
+def plan_of(job: Job, slide: str) -> Plan:
+    """What applying the run's network to one slide will do."""
+    network = trained(job)
+    mask = tissue(job, slide)
+    step = network.stride
+    layers = {name: StoredLayer(layer_image(job, slide, name)) for name in network.outputs}
+    return Plan(
+        source=job.image(slide),
+        tiles=partial(_tissue_tiles, step=step, halo=network.halo, mask=mask),
+        model=network,
+        layers=layers,
+        unit=tuple(cells_along(job) * s for s in step),
+        numerics=Numerics(batch=BATCH, threads=1, dtype=job.settings.dtype),
+    )
+
+
+def _tissue_tiles(box: Box, step: tuple[int, ...], halo: tuple[int, ...], mask: Mask) -> Iterable[Tile]:
+    return within(grid(box, step, halo), mask)
+
+
+def trained(job: Job) -> PatchNetwork:
+    """The run's network, loaded once per process and per content of its file."""
+    name = "clusterer" if finds_clusters(job) else "autoencoder"
+    document = read_json(job.folder.model(name).with_suffix(".json"))
+    settings = job.settings
+    path = str(job.folder.model(name))
+    return _network(path, document["sha256"], settings.patch, settings.step, (settings.dtype, settings.device))
+
+
+@lru_cache(maxsize=2)
+def _network(path: str, sha256: str, patch: int, step: int, on: tuple[str, str]) -> PatchNetwork:
+    return PatchNetwork(load_network(place(path), sha256), patch, step, *on)
+
+
+def cells_along(job: Job) -> int:
+    """Cells along a label shard; of volumes so many that a unit's voxels stay few, whatever the stride."""
+    return CELLS if job.folder.images == "slides" else max(1, min(CUBES, SIDE // int(job.settings.step)))
+
+
+def finds_clusters(job: Job) -> bool:
+    """Whether the run is one that finds clusters: others end with the embedding."""
+    return hasattr(job.settings, "k")
+
+
+def clusters(job: Job) -> int:
+    return trained(job).clusters
+
+
+def cell_frames(job: Job, slide: str) -> tuple[Frame, ...]:
+    """Frames of the tile grid, with as many levels as the image: the validators and vizarr want that of labels."""
+    frame = job.slides[slide].frame
+    return pyramid(frame.coarsen((job.settings.step,) * len(frame.shape)), levels=len(image_spec(job, slide).frames))
+
+
+def layer_image(job: Job, slide: str, name: str) -> StoredImage:
+    channels, dtype = trained(job).outputs[name]
+    shard = (cells_along(job),) * len(job.slides[slide].shape)
+    spec = ImageSpec(cell_frames(job, slide)[:1], channels, dtype, shard, shard)
+    return StoredImage.ensure(job.folder.layer(slide, name), spec)
+
+
+class Layers:
+    """Per slide of a run without clusters: the metadata of its layers, last."""
+
+    name = "layers"
+    fields = ()
+
+    def units(self, job: Job) -> Iterator[Unit]:
+        for slide in job.slides:
+            yield Unit(self.name, f"{slide}/layers", slide)
+
+    def execute(self, job: Job, unit: Unit) -> Outcome:
+        outcome = Outcome()
+        with outcome.clock("write"):
+            outcome.files += finish_layers(job, unit.slide, ["tissue"])
+        return outcome
+
+
+def finish_layers(job: Job, slide: str, labels: list[str]) -> list[Written]:
+    """Metadata of a slide's layers, and the groups that name its labels."""
+    files: list[Written] = []
+    for name in trained(job).outputs:
+        files += layer_image(job, slide, name).finish(name=name, reference=reference_of(job.slides[slide].frame))
+    begin_groups(job.folder.slide(slide))
+    list_labels(job.folder.slide(slide), labels)
+    return files + [written(job.folder.slide(slide) / group / "zarr.json") for group in ("labels", "layers")]
+
+
+def looked_at(job: Job, slide: str) -> int:
+    """Tiles of a slide that the network saw, from its units' receipts."""
+    receipts = Ledger(job.folder.out, "tiles", job.ledger_key("tiles", slide)).all(slide)
+    return sum(int(receipt.facts["tiles"]) for receipt in receipts)

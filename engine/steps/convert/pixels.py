@@ -1,0 +1,119 @@
+"""convert: slides and volumes to OME-Zarr with their whole pyramid and a tissue mask.
+
+Three steps: `overview` (tissue first, where the pixels to keep depend on it), `pixels` (blocks of whole shards, with every
+level that a block contains made while its pixels are in memory), `pyramid` (what no block contains, the mask, the metadata).
+Volumes have the last two; a block of theirs is one shard, so that memory stays bounded whatever their size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from ....stores.array import Written
+from ....stores.downsample import halve
+from ....stores.frame import Array, Box
+from ....stores.image import StoredImage
+from ....stores.slides.view import read_masked
+from ....stores.source import Source
+from ...compute.machine import lanes
+from ...pipeline.job import Job
+from ...pipeline.unit import Outcome, Unit
+from ...tiling.mask import Mask
+from .geometry import CHUNK, cut_of, image_spec
+from .tissue import kept_chunks, masked
+
+
+class Pixels:
+    """Blocks of the slide, decoded once, written at every level that the block contains."""
+
+    name = "pixels"
+    fields = ("codec",)
+
+    def units(self, job: Job) -> Iterator[Unit]:
+        if job.pixels == "none":
+            return
+        block = cut_of(job).block
+        for slide, record in job.slides.items():
+            for box in record.frame.box.cut(block):
+                at = "-".join(str(a // b) for a, b in zip(box.start, block, strict=True))
+                yield Unit(self.name, f"{slide}/{at}", slide, box.start)
+
+    def execute(self, job: Job, unit: Unit) -> Outcome:
+        outcome = Outcome()
+        record = job.slides[unit.slide]
+        spec = image_spec(job, unit.slide)
+        image = StoredImage.ensure(job.folder.slide(unit.slide), spec)
+        view = job.view(unit.slide)
+        cut = cut_of(job)
+        block = Box(unit.start, tuple(a + b for a, b in zip(unit.start, cut.block, strict=True))) & record.frame.box
+        keep = kept_chunks(job, unit.slide) if job.pixels == "tissue" else None
+        coarser = _Buffers(image, block, cut.contained)
+        bad: list[Box] = []
+
+        def do(box: Box) -> Written:
+            with outcome.clock("read"):
+                pixels, holes = read_kept(view, box, keep)
+                bad.extend(holes)
+            with outcome.clock("compute"):
+                coarser.fill(0, box, np.ma.getdata(pixels))
+            with outcome.clock("write"):
+                return image.write(0, box, pixels)
+
+        with ThreadPoolExecutor(lanes() + 1) as pool:  # one more, so that no core waits while a shard is written
+            outcome.files += pool.map(do, block.cut(image.shard(0)))
+            for level in range(1, min(cut.contained, len(image.frames))):
+                boxes = list(coarser.box(level).cut(image.shard(level)))
+                with outcome.clock("write"):
+                    outcome.files += pool.map(lambda b, n=level: coarser.write(n, b, keep), boxes)
+        outcome.facts["unreadable"] = sorted([*b.start, *b.stop] for b in bad)
+        outcome.facts["pixels"] = block.size
+        if hasattr(view, "affine"):
+            outcome.facts["affine"] = view.affine
+        return outcome
+
+
+class _Buffers:
+    """The coarser levels of one block, filled while its finest pixels are in memory."""
+
+    def __init__(self, image: StoredImage, block: Box, contained: int) -> None:
+        self._image = image
+        self._block = block
+        count = min(contained, len(image.frames))
+        self._levels = [
+            np.empty((image.channels, *self.box(n).shape), image.dtype) if n else None for n in range(count)
+        ]
+
+    def box(self, level: int) -> Box:
+        return self._block.coarsen((1 << level,) * len(self._block.start))
+
+    def fill(self, level: int, box: Box, pixels: Array) -> None:
+        """Put the halvings of `pixels`, which are `box` of a level, into every coarser one."""
+        for n in range(level + 1, len(self._levels)):
+            pixels = halve(pixels)
+            where = box.coarsen((1 << n,) * len(box.start)).shift([-a for a in self.box(n).start])
+            buffer = self._levels[n]
+            if buffer is not None:
+                buffer[(slice(None), *where.slices)] = pixels
+
+    def write(self, level: int, box: Box, keep: Mask | None) -> Written:
+        buffer = self._levels[level]
+        values: Array = buffer[(slice(None), *box.shift([-a for a in self.box(level).start]).slices)]  # type: ignore[index]
+        return self._image.write(level, box, masked(values, box, keep, 1 << level))
+
+
+def read_kept(view: Source, box: Box, keep: Mask | None) -> tuple[Any, list[Box]]:
+    """Pixels of a box; with `keep`, only the chunks it names are read, the others are background and masked."""
+    if keep is None:
+        return read_masked(view, box)
+    pixels = np.full((view.channels, *box.shape), view.background, view.dtype)
+    bad: list[Box] = []
+    for chunk in box.cut((CHUNK, CHUNK)):
+        if keep.values[tuple(a // CHUNK for a in chunk.start)]:
+            piece, holes = read_masked(view, chunk)
+            pixels[(slice(None), *chunk.shift([-a for a in box.start]).slices)] = piece
+            bad += holes
+    return masked(pixels, box, keep, 1), bad

@@ -1,0 +1,122 @@
+"""Tissue mask of a slide or volume, and the part of it that could not be read."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ....errors import SlideError
+from ....stores.array import Written
+from ....stores.frame import Array, Box, Frame
+from ....stores.image import StoredImage, image_label, pyramid
+from ....stores.receipts import Ledger
+from ...pipeline.job import Job
+from ...tiling.mask import Mask
+from .geometry import CHUNK, image_spec, reference_of
+from .labels import write_labels
+
+MAX_BAD = 0.01
+"""Share of a volume's mask that may be unreadable before it is rejected."""
+TISSUE, UNREADABLE = 1, 2
+
+
+def tissue(job: Job, slide: str) -> Mask:
+    """Where the slide has tissue, asked for boxes of the run's frame."""
+    path = job.folder.layer(slide, "tissue")
+    try:
+        stamp = (path / "zarr.json").stat().st_mtime_ns
+    except FileNotFoundError:
+        stamp = 0
+    return _mask(path, job.slides[slide].frame, stamp)
+
+
+@lru_cache(maxsize=4)
+def _mask(path: Path, frame: Frame, stamp: int) -> Mask:
+    """Kept between units; `stamp` tells a mask from one made anew, in workers that outlive a run."""
+    stored = StoredImage.open(path)
+    return Mask.over(stored.read(stored.frames[0].box)[0] == TISSUE, stored.frames[0], frame)
+
+
+def kept_chunks(job: Job, slide: str) -> Mask:
+    """The chunks of the finest level that touch tissue, one cell each: what `--pixels tissue` keeps."""
+    found = tissue(job, slide)
+    frame = job.slides[slide].frame
+    boxes = list(frame.box.cut((CHUNK, CHUNK)))
+    values = (found.share(boxes) > 0).reshape(frame.coarsen((CHUNK, CHUNK)).shape)
+    return Mask(values, (CHUNK, CHUNK), frame.shape)
+
+
+def masked(values: Array, box: Box, keep: Mask | None, factor: int) -> Any:
+    """Values with the chunks masked that hold no kept chunk of the finest level; they will be absent from the shard."""
+    if keep is None:
+        return values
+    mask = np.zeros(values.shape, bool)
+    for chunk in box.cut((CHUNK, CHUNK)):
+        finest = chunk.refine((factor, factor)).coarsen((CHUNK, CHUNK))
+        mask[(slice(None), *chunk.shift([-a for a in box.start]).slices)] = not keep.values[finest.slices].any()
+    return np.ma.MaskedArray(values, mask)
+
+
+def _unreadable(job: Job, slide: str, factor: tuple[int, ...]) -> list[Box]:
+    """Boxes of the tissue mask's frame that the receipts of its overview and blocks name as not decodable."""
+    boxes, axes = [], len(factor)
+    for step, cells in (("overview", (1,) * axes), ("pixels", factor)):
+        if step not in job.fingerprints:
+            continue
+        for receipt in Ledger(job.folder.out, step, job.ledger_key(step, slide)).all(slide):
+            boxes += [Box(tuple(b[:axes]), tuple(b[axes:])).coarsen(cells) for b in receipt.facts["unreadable"]]
+    return boxes
+
+
+def _tissue_labels(picture: Array, frame: Frame, *, bad: list[Box], limit: float) -> Array:
+    from ....models.masks.head import head_mask
+    from ....models.masks.tissue import tissue_mask
+
+    if len(frame.shape) == 2:
+        found = tissue_mask(picture, frame.spacing[0])
+    else:
+        found = head_mask(picture[0] if len(picture) == 1 else picture.mean(0, dtype=np.float32), frame.spacing)
+    labels = np.where(found, TISSUE, 0).astype(np.uint8)
+    _check_unreadable(labels, bad, limit)
+    for box in bad:
+        labels[box.slices] = UNREADABLE
+    return labels
+
+
+def _check_unreadable(labels: Array, bad: list[Box], limit: float) -> None:
+    """Reject a slide of which too much is lost: holes count where tissue lies around them."""
+    lost = np.zeros(labels.shape, bool)
+    for box in bad:
+        around = box.grow(box.shape) & Box((0,) * labels.ndim, labels.shape)
+        if (labels[around.slices] == TISSUE).any():
+            lost[box.slices] = True
+    share = lost.sum() / max(1, (lost | (labels == TISSUE)).sum())
+    if share > limit:
+        raise SlideError(
+            f"{share:.1%} of its tissue cannot be decoded, the limit is {limit:.1%}: the file was probably cut short when "
+            f"it was copied. Copy it again{', or raise --max-bad-tiles' if labels.ndim == 2 else ''}.",
+            "E_TRUNCATED",
+        )
+
+
+def _write_tissue(job: Job, slide: str, labels: Array, frame: Frame) -> list[Written]:
+    record = job.slides[slide]
+    levels = len(image_spec(job, slide).frames)
+    kind = "tissue" if labels.ndim == 2 else "foreground"
+    properties = [
+        {"label-value": TISSUE, "class": kind, "share": round(float((labels == TISSUE).mean()), 6)},
+        {"label-value": UNREADABLE, "class": "unreadable", "share": round(float((labels == UNREADABLE).mean()), 6)},
+    ]
+    label = image_label({TISSUE: (31, 119, 180), UNREADABLE: (214, 39, 40)}, properties)
+    return write_labels(
+        job,
+        slide,
+        "tissue",
+        labels=labels,
+        frames=pyramid(frame, levels=levels),
+        label=label,
+        reference=reference_of(record.frame),
+    )

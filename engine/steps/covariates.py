@@ -1,0 +1,36 @@
+"""Covariates: classes, sites and subjects of the images in use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...stores.frame import Array
+from ..pipeline.job import Job
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of the volumes in use, row by row."""
+
+    classes: tuple[str, ...]
+    labels: Array
+    """int (n,), an index into `classes`; -1 where the class is unknown."""
+    sites: Array
+    """int (n,); -1 where the site is unknown."""
+    subjects: Array
+    """str (n,)"""
+
+
+def known(job: Job) -> Known:
+    records = list(job.slides.values())
+    said = [r.extra.get(job.settings.label, "").strip() for r in records]
+    classes = tuple(sorted({s for s in said if s}))
+    sites = sorted({r.site for r in records if r.site})
+    return Known(
+        classes,
+        np.array([classes.index(s) if s else -1 for s in said], np.int64),
+        np.array([sites.index(r.site) if r.site else -1 for r in records], np.int64),
+        np.array([r.group for r in records]),
+    )

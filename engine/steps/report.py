@@ -1,0 +1,73 @@
+"""Sections that the reports of several runs share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ...stores.frame import Array
+from ...stores.receipts import Ledger
+from ..pipeline.job import Job
+from ..show import sections
+from ..show.page import Image, Section
+
+
+def courses_of(job: Job) -> list[dict[str, Any]]:
+    """The courses of all trainings as rows {stage, step, loss ...}."""
+    names = {"autoencoder": "autoencoder", "head": "heads", "clusterer": "fine-tuning"}
+    return [
+        {"stage": stage, **row}
+        for name, stage in names.items()
+        for row in job.folder.read(f"models/{name}").get("course", [])
+    ]
+
+
+def facts_of(job: Job, *, tiles: int, rejected: int, clusters: int = 0) -> tuple[tuple[str, str], ...]:
+    """What is worth knowing at a glance."""
+    unit = "px" if job.folder.images == "slides" else "voxels"
+    facts = [(job.folder.images, str(len(job.slides))), ("rejected", str(rejected)), ("tissue tiles", f"{tiles:,}")]
+    if clusters:
+        facts.append(("clusters", str(clusters)))
+    facts.append(("spacing", f"{job.spacing:g} µm"))
+    return (*facts, ("patch, stride", f"{job.settings.patch}, {job.settings.step} {unit}"))
+
+
+def slide_rows(job: Job, counts: Array) -> list[sections.SlideRow]:
+    rows = []
+    for i, (slide, record) in enumerate(job.slides.items()):
+        receipt = Ledger(job.folder.out, "pyramid", job.ledger_key("pyramid", slide)).find(f"{slide}/pyramid")
+        share = float(receipt.facts["tissue_share"]) if receipt else float("nan")
+        total = int(counts[:, i].sum())
+        shares = tuple(counts[:, i] / total) if total else ()
+        rows.append(sections.SlideRow(record.name, slide, record.spacing[0], record.shape, share, total, shares))
+    return rows
+
+
+def closing_sections(job: Job, training: Path) -> list[Section]:
+    """What every report ends with: what was rejected, where the time went, how training went (its picture), settings."""
+    run = job.folder.read("run")
+    rejected = [(r["name"], r["code"], r["message"]) for r in job.folder.read("rejected").values()]
+    return [
+        *([sections.rejected_section(rejected)] if rejected else []),
+        sections.times_section(stage_times(run)),
+        Section("Training", figures=(Image(training, "Losses over training steps"),), folded=True),
+        sections.settings_section(run["settings"] | {"input": run["input"]}),
+        sections.settings_section(run["versions"], heading="Versions"),
+    ]
+
+
+def stage_times(run: dict[str, Any]) -> list[sections.StageTime]:
+    """Every step's seconds, as run.json has them when the page is made."""
+    from ..pipeline.step import TITLES
+
+    return [
+        sections.StageTime(
+            stage=TITLES[name],
+            read=facts["seconds"]["read"],
+            compute=facts["seconds"]["compute"],
+            write=facts["seconds"]["write"],
+            wall=facts["wall"],
+        )
+        for name, facts in run["steps"].items()
+        if name != "page"
+    ]

@@ -1,0 +1,1 @@
+"""sample: patches inside tissue, drawn at random and balanced over images and subjects."""

@@ -1,0 +1,36 @@
+"""Balance: how many patches each image gives, so that images and subjects count alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def balance(room: Sequence[int], groups: Sequence[str], total: int) -> list[int]:
+    """Share `total` among slides: equally among groups, then among a group's slides, none beyond its room.
+
+    >>> balance([100, 100, 5, 100], ["a", "a", "a", "b"], 60)
+    [13, 12, 5, 30]
+    """
+    by_group: dict[str, list[int]] = {}
+    for i, group in enumerate(groups):
+        by_group.setdefault(group, []).append(i)
+    share = _pour([sum(room[i] for i in members) for members in by_group.values()], total)
+    out = [0] * len(room)
+    for members, part in zip(by_group.values(), share, strict=True):
+        for i, n in zip(members, _pour([room[i] for i in members], part), strict=True):
+            out[i] = n
+    return out
+
+
+def _pour(room: Sequence[int], total: int) -> list[int]:
+    """Fill vessels of some room evenly until `total` is spent; what a full one cannot take goes to the others."""
+    out = [0] * len(room)
+    left = min(total, sum(room))
+    while left:
+        open_ = [i for i, r in enumerate(room) if out[i] < r]
+        each = max(1, left // len(open_))
+        for i in open_[:left]:  # where fewer are left than vessels, the first ones get one each
+            more = min(each, room[i] - out[i])
+            out[i] += more
+            left -= more
+    return out

@@ -1,0 +1,67 @@
+"""Patches read from an image, grouped by block so that each block is read once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
+
+import numpy as np
+
+from ....stores.frame import Array, Box
+from ....stores.slides.view import read_masked
+from ....stores.source import Source
+from ...compute.machine import lanes
+from ..convert.geometry import CHUNK, SMALL
+
+BLOCK = 2048
+"""Pixels along a block whose patches are read together: a shard of the store, so that few cells are read twice."""
+CUBES = 256
+"""Voxels along a block of a volume likewise."""
+
+
+def read_patches(source: Source, places: Array, side: int, *, cell: int = 0, block: int = 0) -> Array:
+    """Patches of equal sides at `places` (n, axes: first cell), shape (n, channel, side, side), or cubes.
+
+    Patches of one block are cut from one canvas, into which only the cells are read that some patch touches; blocks are
+    read side by side, as many as the unit may keep busy. What hangs over the frame is background.
+    """
+    axes = places.shape[1]
+    cell, block = cell or (CHUNK if axes == 2 else SMALL), block or block_of((side,) * axes)
+    out = np.empty((len(places), source.channels, *(side,) * axes), source.dtype)
+    keys = places // block
+    order = np.lexsort((*keys.T[::-1],))
+
+    def read(mine: Array) -> None:
+        low = places[mine].min(0) // cell * cell
+        high = -(-(places[mine].max(0) + side) // cell) * cell
+        touched = np.zeros(((high - low) // cell).tolist(), bool)
+        for place in places[mine] - low:
+            touched[tuple(slice(a // cell, -(-(a + side) // cell)) for a in place.tolist())] = True
+        canvas = np.full((source.channels, *(high - low)), source.background, source.dtype)
+        for at in np.ndindex(*touched.shape[:-1]):
+            for x, end in _runs(touched[at]):
+                box = Box((*at, x), (*(a + 1 for a in at), end)).refine((cell,) * axes)
+                box = box.shift(low.tolist()) & source.frames[0].box
+                if box.size:
+                    pixels, _ = read_masked(source, box)
+                    canvas[(slice(None), *box.shift((-low).tolist()).slices)] = pixels
+        for r in mine:
+            out[r] = canvas[(slice(None), *(slice(a, a + side) for a in (places[r] - low).tolist()))]
+
+    blocks = [np.fromiter(members, int) for _, members in groupby(order, lambda r: tuple(keys[r]))]
+    with ThreadPoolExecutor(min(lanes(), max(1, len(blocks)))) as pool:
+        for _ in pool.map(read, blocks):
+            pass
+    return out
+
+
+def _runs(row: Array) -> Iterator[tuple[int, int]]:
+    """Half-open runs of True."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], row.astype(np.int8), [0]])))
+    yield from zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
+
+
+def block_of(patch: tuple[int, ...]) -> int:
+    """Cells along a block whose patches are read together."""
+    return BLOCK if len(patch) == 2 else CUBES

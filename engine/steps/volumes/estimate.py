@@ -1,0 +1,69 @@
+"""forecast: what a run on volumes will take, said before it begins: volumes, voxels, bytes on disk, memory."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from ....stores.files import bytes_below
+from ...pipeline.job import Job
+from ...runs import kind_of
+from .dataset import IN_MEMORY
+
+BEGINNING = 600_000_000
+"""Bytes that a training needs at most to begin as components: as many values as it reads, and what is made of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """Sizes of a run on volumes. Bytes are of files in OUT."""
+
+    volumes: int
+    voxels: int
+    shape: tuple[int, ...]
+    """(z, y, x) that the network sees."""
+    disk: int
+    """Bytes that OUT will hold at most."""
+    present: int
+    """Bytes that OUT holds already."""
+    memory: int
+    """Bytes that one worker needs, about."""
+    units: dict[str, int]
+
+    def facts(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def text(self) -> str:
+        """What is said before work."""
+        return (
+            f"{self.volumes} volumes, {self.voxels / 1e6:,.0f} million voxels; the network sees "
+            f"{' x '.join(map(str, self.shape))}; {self.disk / 1e9:.2f} GB on disk at most; about "
+            f"{self.memory / 1e6:,.0f} MB a worker"
+        )
+
+
+def forecast(job: Job) -> Forecast:
+    """Sizes from the volumes' shapes; lossless compression makes them smaller by a factor that is not known yet."""
+    from ....models.training.budget import volume_budget
+
+    records = job.slides.values()
+    raw = sum(math.prod(r.full) * r.channels * np.dtype(r.dtype).itemsize for r in records)
+    shape = job.settings.grid(list(records)).shape
+    cells = math.prod(shape)
+    held = min(IN_MEMORY, 2 * cells * len(job.slides))
+    largest = max(math.prod(r.full) for r in records)
+    trained = max(80 * cells * volume_budget(len(job.slides), cells).batch, min(BEGINNING, 20_000 * cells))
+    return Forecast(
+        volumes=len(job.slides),
+        voxels=sum(math.prod(r.full) for r in records),
+        shape=shape,
+        disk=round(1.15 * raw) + 2 * len(job.slides) * math.prod(shape),
+        present=bytes_below(job.folder.out / "volumes") + bytes_below(job.folder.samples),
+        memory=400_000_000 + max(24 * largest, trained + held),
+        units={
+            stage: sum(1 for step in steps for _ in step.units(job)) for stage, steps in kind_of(job).stages.items()
+        },
+    )

@@ -1,0 +1,104 @@
+"""Preparation: a volume as networks of volumes see it: on one grid about the head, outside the mask 0, values in [0, 1].
+
+```text
+volume (any grid) -- mask --> percentiles inside it -> [0, 1] --> centred on the grid, interpolated once --> uint16
+```
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ....errors import SlideError
+from ....stores.frame import Array, Frame
+
+LOW, HIGH = 0.5, 99.5
+"""Percentiles of the values inside the mask that become 0 and 1."""
+WHITE = 65535
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Where prepared volumes lie."""
+
+    shape: tuple[int, ...]
+    """z, y, x."""
+    spacing: tuple[float, ...]
+    """Micrometres."""
+    whole: bool = False
+    """Volumes are taken about their own middle, and those of this spacing as they are; else about that of the mask."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pose:
+    """How a volume is laid on a template: template micrometres (z, y, x, 1) -> its own, 4 x 4."""
+
+    matrix: Array
+    centre: tuple[float, ...]
+    """Middle of the grid, in the template's micrometres."""
+
+
+def prepared(values: Array, mask: Array, frame: Frame, grid: Grid, pose: Pose | None = None) -> tuple[Array, Array]:
+    """uint16 (z, y, x) on the grid, and the two values of the volume that became 0 and 1.
+
+    `values` (z, y, x) on `frame`, `mask` likewise, bool. The grid's middle is that of the mask's bounding box, or the
+    pose's. Raises SlideError (E_DEGENERATE) where no two values inside the mask differ from what is outside.
+    """
+    low, high = _range(values, mask)
+    scaled = np.where(mask, (values.astype(np.float32) - low) / (high - low), 0.0).clip(0.0, 1.0).astype(np.float32)
+    if grid.whole and pose is None and np.allclose(frame.spacing, grid.spacing, rtol=0.01):
+        placed = _framed(scaled, grid.shape)
+    else:
+        about = np.ones(mask.shape, bool) if grid.whole else mask
+        placed = _interpolated(scaled, frame, grid, pose or _standing(frame, about))
+    return (placed * WHITE + 0.5).astype(np.uint16), np.array([low, high])
+
+
+def _range(values: Array, mask: Array) -> tuple[float, float]:
+    inside = values[mask].astype(np.float64)
+    if not inside.size:
+        raise SlideError("its mask is empty: there is nothing to look at. Use --mask none.", "E_DEGENERATE")
+    low, high = np.percentile(inside, (LOW, HIGH))
+    if high <= low:  # a shape: one value inside, another outside
+        low, high = float(values.min()), float(inside.max())
+    if high <= low:
+        raise SlideError(f"all its values are {low:g}: there is nothing to look at.", "E_DEGENERATE")
+    return float(low), float(high)
+
+
+def _framed(values: Array, shape: tuple[int, ...]) -> Array:
+    """Padded with 0, or cropped, about the middle."""
+    out = np.zeros(shape, values.dtype)
+    into, take = [], []
+    for have, want in zip(values.shape, shape, strict=True):
+        n = min(have, want)
+        into.append(slice((want - n) // 2, (want - n) // 2 + n))
+        take.append(slice((have - n) // 2, (have - n) // 2 + n))
+    out[tuple(into)] = values[tuple(take)]
+    return out
+
+
+def _standing(frame: Frame, mask: Array) -> Pose:
+    """As the volume itself lies, about the middle of the mask."""
+    ends = [np.flatnonzero(mask.any(tuple(a for a in range(3) if a != axis)))[[0, -1]] for axis in range(3)]
+    middle = [(float(a) + float(b) + 1) / 2 for a, b in ends]
+    return Pose(np.eye(4), tuple(o + m * s for o, m, s in zip(frame.origin, middle, frame.spacing, strict=True)))
+
+
+def _interpolated(values: Array, frame: Frame, grid: Grid, pose: Pose) -> Array:
+    """Trilinear, once; smoothed before where the grid is coarser, so that no detail is taken for another."""
+    from scipy.ndimage import affine_transform, gaussian_filter
+
+    steps = np.array(grid.spacing)
+    own = np.array(frame.spacing)
+    coarser = np.sqrt(np.maximum((steps / own) ** 2 - 1, 0)) / 2.355
+    if coarser.max() > 0.1:
+        values = gaussian_filter(values, coarser, mode="constant")
+    first = np.array(pose.centre) - (np.array(grid.shape) - 1) / 2 * steps  # micrometres of the first cell's centre
+    turn, shift = pose.matrix[:3, :3], pose.matrix[:3, 3]
+    matrix = turn * steps[None, :] / own[:, None]
+    offset = (turn @ first + shift - np.array(frame.origin)) / own - 0.5
+    placed: Array = affine_transform(values, matrix, offset, grid.shape, order=1, mode="constant")
+    return placed.clip(0.0, 1.0)

@@ -1,0 +1,76 @@
+"""The mask of a volume: given as a file, computed, or none."""
+
+from __future__ import annotations
+
+import glob
+from pathlib import Path
+
+import numpy as np
+
+from ....errors import SlideError
+from ....stores.downsample import halve
+from ....stores.frame import Array
+from ....stores.image import halving
+from ....stores.remote import place
+from ...pipeline.job import Job
+from ...pipeline.record import SlideRecord
+from ..convert.geometry import coarse
+from ..convert.tissue import tissue
+
+
+def mask_of(job: Job, record: SlideRecord) -> Array:
+    """bool (z, y, x) of what stays of a volume. Raises SlideError (E_NO_MASK) where a mask that is needed is missing."""
+    setting = job.settings.mask
+    if setting == "none":
+        return np.ones(record.shape, bool)
+    if setting == "head":
+        return _spread(tissue(job, record.id).values, record.shape, coarse(record.frame))
+    path = _given(job, record) if setting == "given" else place(setting)
+    from ....stores.volumes.reader import open_volume
+
+    with open_volume(path) as mask:
+        frame = mask.frames[0]
+        cells = mask.read(frame.box)[0] > 0
+    axes = []
+    for axis in range(3):
+        centres = record.frame.centres(axis)
+        axes.append(np.floor((centres - frame.origin[axis]) / frame.spacing[axis] + 1e-6).astype(int))
+    out = np.zeros(record.shape, bool)
+    inside = [np.flatnonzero((a >= 0) & (a < n)) for a, n in zip(axes, frame.shape, strict=True)]
+    out[np.ix_(*inside)] = cells[np.ix_(*[a[i] for a, i in zip(axes, inside, strict=True)])]
+    return out
+
+
+def _spread(mask: Array, shape: tuple[int, ...], factors: tuple[int, ...]) -> Array:
+    """A coarse mask on the cells that each of its own stands for."""
+    return np.asarray(mask[np.ix_(*[np.arange(n) // f for n, f in zip(shape, factors, strict=True)])])
+
+
+def _head(values: Array, record: SlideRecord) -> Array:
+    """The mask that converting the volume would leave."""
+    from ....models.masks.head import head_mask
+
+    picture, frame, factors = values[None], record.frame, coarse(record.frame)
+    while frame.shape != record.frame.coarsen(factors).shape:
+        step = halving(frame)
+        picture, frame = halve(picture, step), frame.coarsen(step)
+    return _spread(head_mask(picture[0], frame.spacing), record.shape, factors)
+
+
+def _given(job: Job, record: SlideRecord) -> Path:
+    """The mask that the cohort's list names, or that lies beside the volume, or among derivatives, as BIDS has it."""
+    path = place(record.path)
+    if stated := record.extra.get("mask"):
+        beside = path.parent / stated
+        return beside if beside.exists() else place(job.folder.read("run")["input"]) / stated
+    stem = path.name.removesuffix(".gz").removesuffix(".nii").rsplit("_", 1)[0]
+    derived = place(job.folder.read("run")["input"]) / "derivatives"
+    inside = glob.escape(Path(record.name).parent.as_posix())
+    for name in (f"{glob.escape(stem)}_desc-brain_mask.nii*", f"{glob.escape(stem)}_*_desc-brain_mask.nii*"):
+        for near in (*sorted(path.parent.glob(name)), *sorted(derived.glob(f"*/{inside}/{name}"))):
+            return near
+    raise SlideError(
+        f"{path.name} has no mask: its row names none in a column `mask`, and no {stem}_desc-brain_mask.nii.gz lies beside "
+        "it. Add one, or use --mask head.",
+        "E_NO_MASK",
+    )

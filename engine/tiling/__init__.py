@@ -1,0 +1,1 @@
+"""Tiling: tiles of an image, the plan of what is done to them, and its execution."""

@@ -1,0 +1,85 @@
+"""Block: the pixels around a unit's tiles, read ahead in bands while the network is at work on the first ones.
+
+```text
+|=====|=====|-----|     |     bands along the first axis, on the borders of what the source stores
+   ^ tiles are cut     ^ the reader is here
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from types import TracebackType
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from ...stores.frame import Array, Box
+from ...stores.slides.view import read_masked
+from ...stores.source import Source
+from .tile import Tiles
+
+BAND = 512
+"""Cells along a band, about: whole rows of the source's own tiles, so that nothing is decoded twice."""
+CHUNK = 256
+"""Cells along a chunk of a source that names no tiles: what our stores have."""
+
+
+class Block:
+    """Pixels of a box that may hang over the frame, where they are background; use it in a `with` statement."""
+
+    def __init__(
+        self,
+        source: Source,
+        box: Box,
+        level: int,
+        clock: Callable[[], AbstractContextManager[None]],
+        readers: int = 1,
+    ) -> None:
+        """`clock` is entered around every read; `readers` bands are read at a time."""
+        self._source, self._level, self._clock = source, level, clock
+        self.corner = box.start
+        inside = box & source.frames[level].box
+        shape = (source.channels, *box.shape)
+        whole = inside == box
+        self._values = np.empty(shape, source.dtype) if whole else np.full(shape, source.background, source.dtype)
+        self._pool = ThreadPoolExecutor(readers, thread_name_prefix="read-ahead")
+        tiles: Sequence[tuple[int, ...]] = getattr(source, "tiles", ())
+        row = tiles[level][0] if tiles else CHUNK
+        rows = max(1, BAND // row) if len(box.shape) == 2 else 1  # planes of a volume are many cells already
+        cut = (row * rows, *(max(1, n) for n in inside.stop[1:]))
+        self._bands = [(band.start[0], self._pool.submit(self._read, band)) for band in inside.cut(cut) if band.size]
+        self._bad: list[Box] = []
+
+    def sound(self, tiles: Tiles) -> Array:
+        """Whether all pixels of each tile could be decoded, as soon as they were read: (tile,), bool."""
+        last = tiles.stops[:, 0].max(initial=self.corner[0])
+        while self._bands and self._bands[0][0] < last:
+            self._bad += self._bands.pop(0)[1].result()
+        lost = np.zeros(len(tiles), bool)
+        for bad in self._bad:
+            lost |= ((tiles.starts < bad.stop) & (tiles.stops > bad.start)).all(1)
+        return ~lost
+
+    def cut(self, tiles: Tiles) -> Array:
+        """The pixels of tiles that were asked for in `sound`: (tile, channel, *shape)."""
+        axes = tuple(range(len(tiles.shape)))
+        windows = sliding_window_view(np.moveaxis(self._values, 0, -1), tiles.shape, axes)
+        pixels: Array = windows[tuple((tiles.starts - np.array(self.corner)).T)]
+        return pixels
+
+    def _read(self, band: Box) -> list[Box]:
+        with self._clock():
+            pixels, bad = read_masked(self._source, band, self._level)
+            self._values[(slice(None), *band.shift([-a for a in self.corner]).slices)] = pixels
+        return bad
+
+    def __enter__(self) -> Block:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._pool.shutdown(cancel_futures=True)

@@ -1,0 +1,92 @@
+"""run: do what a plan says, unit by unit. A unit reads its block once, cuts every tile from memory, writes whole shards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TypeVar
+
+import numpy as np
+
+from ...stores.frame import Array, Box
+from ..pipeline.unit import Outcome
+from .block import Block
+from .plan import Plan
+from .tile import Tiles
+
+U = TypeVar("U")
+R = TypeVar("R")
+Workers = Callable[[Callable[[U], R], Iterable[U]], Iterator[R]]
+"""Anything shaped like `map`: the results may come in any order."""
+
+
+def run(plan: Plan, workers: Workers[Box, Outcome] = map) -> list[Outcome]:
+    """Check the plan, then do all its units with `workers`; resuming is the business of the run that keeps receipts."""
+    plan.check()
+    return list(workers(lambda unit: execute(plan, unit), plan.units()))
+
+
+def execute(plan: Plan, unit: Box) -> Outcome:
+    """One unit: every cell of its layers is written, the cells of tiles that the sampler left out as zero.
+
+    Tiles whose pixels cannot be decoded are masked: they stay zero and are counted in `facts["masked"]`.
+    """
+    outcome = Outcome()
+    cells = unit.coarsen(plan.model.stride)
+    results = {name: np.zeros((n, *cells.shape), t) for name, (n, t) in plan.model.outputs.items()}
+    tiles = Tiles.of(plan.tiles(unit))
+    sound: list[Tiles] = []
+    if len(tiles):
+        around = Box(
+            tuple(tiles.starts.min(0).tolist()), tuple(tiles.stops.max(0).tolist())
+        )  # beside tissue, far smaller
+        readers: int = getattr(plan.model, "readers", 1)
+        block = Block(plan.source, around, plan.level, lambda: outcome.clock("read"), readers)
+        with outcome.clock("compute"), block:
+            for i, answer in enumerate(plan.model(_batches(tiles, block, plan.numerics.batch, sound))):
+                _place(results, answer, tiles=sound[i], plan=plan, origin=cells.start)
+        outcome.facts["masked"] = len(tiles) - sum(map(len, sound))
+    with outcome.clock("write"):
+        for name, layer in plan.layers.items():
+            for box in cells.cut(layer.chunks):
+                inside = box.shift([-a for a in cells.start]).slices
+                outcome.files += layer.write(box, results[name][(slice(None), *inside)])
+    outcome.facts["tiles"] = sum(map(len, sound))
+    return outcome
+
+
+def _batches(tiles: Tiles, block: Block, size: int, sound: list[Tiles]) -> Iterator[Array]:
+    """Batches in order, all of one size: the last is padded with zeros, so that its numerics are those of a full one.
+
+    The tiles of each batch are put into `sound` as they are cut; those whose pixels are lost are left out.
+    """
+    ready = tiles[:0]
+    for at in range(0, len(tiles), size):
+        group = tiles[at : at + size]
+        ready = ready.join(group[block.sound(group)])
+        if len(ready) >= size:
+            sound.append(ready[:size])
+            yield block.cut(sound[-1])
+            ready = ready[size:]
+    if len(ready):
+        sound.append(ready)
+        pixels = block.cut(ready)
+        batch = np.zeros((size, *pixels.shape[1:]), pixels.dtype)
+        batch[: len(ready)] = pixels
+        yield batch
+
+
+def _place(
+    results: Mapping[str, Array], answer: Mapping[str, Array], *, tiles: Tiles, plan: Plan, origin: tuple[int, ...]
+) -> None:
+    """Put the cells of a batch where they belong, cropped where the frame ends."""
+    step, count = np.array(plan.model.stride), len(tiles)
+    first = (tiles.starts + np.array(plan.model.halo)) // step
+    low, high = tiles.writes[:, 0] // step, -(-tiles.writes[:, 1] // step)
+    shape = next(iter(answer.values())).shape[2:]
+    cell = np.indices(shape).reshape(len(shape), -1).T  # of a tile
+    at = first[:, None] + cell  # tile, cell, axis
+    inside = ((low[:, None] <= at) & (at < high[:, None])).all(2)
+    there = (slice(None), *(at[inside] - np.array(origin)).T)
+    for name, result in results.items():
+        values = np.moveaxis(answer[name][:count], 1, 0)
+        result[there] = values.reshape(len(values), count, len(cell))[:, inside]

@@ -1,0 +1,50 @@
+"""Mask: which tiles of a frame lie on tissue."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ...stores.frame import Array, Box, Frame
+
+
+class Mask:
+    """A yes-or-no field over a frame that answers how much of any box it covers, exactly, from one table of sums."""
+
+    def __init__(self, values: Array, ratio: Sequence[float], shape: Sequence[int]) -> None:
+        """`ratio`: image cells along one mask cell; `shape`: the image's own, beyond which there is nothing."""
+        self.values = values.astype(bool)
+        self.ratio = np.asarray(ratio, float)
+        self._shape = np.asarray(shape, float)
+        table: Array = np.pad(self.values.astype(np.float64), [(1, 0)] * values.ndim)
+        for axis in range(values.ndim):
+            table = np.cumsum(table, axis)
+        self._table = table
+
+    @classmethod
+    def over(cls, values: Array, frame: Frame, image: Frame) -> Mask:
+        """The mask `values` on `frame`, asked for boxes of `image`; both have the same origin."""
+        return cls(values, [a / b for a, b in zip(frame.spacing, image.spacing, strict=True)], image.shape)
+
+    def share(self, boxes: Sequence[Box]) -> Array:
+        """Share of each box's part inside the image that the mask covers, float64 in [0, 1]; 0 for boxes outside."""
+        if not boxes:
+            return np.zeros(0)
+        limits = np.array([(b.start, b.stop) for b in boxes], float)
+        return self.share_of(limits[:, 0], limits[:, 1])
+
+    def share_of(self, starts: Array, stops: Array) -> Array:
+        """The same for arrays of starts and stops, each (boxes, axes)."""
+        from scipy.ndimage import map_coordinates
+
+        low = np.clip(starts, 0, self._shape)
+        high = np.clip(stops, 0, self._shape)
+        size = np.prod(high - low, axis=1)
+        limits = np.stack([low, high]) / self.ratio
+        covered = np.zeros(len(low))
+        for corner in np.ndindex(*(2,) * low.shape[1]):
+            at = np.stack([limits[c, :, axis] for axis, c in enumerate(corner)])
+            sign = (-1) ** (low.shape[1] - sum(corner))
+            covered += sign * map_coordinates(self._table, at, order=1, mode="nearest")
+        return np.where(size > 0, covered * np.prod(self.ratio) / np.maximum(size, 1), 0.0).clip(0, 1)

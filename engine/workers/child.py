@@ -1,0 +1,160 @@
+"""child: work that may end the process that does it, or never end, done in a process of its own and heard line by line.
+
+The protocol is JSON: one request on the child's stdin, then lines [word, value] on its stdout, which is the parent's alone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
+from types import TracebackType
+from typing import IO, Any
+
+Say = Callable[[str, Any], None]
+WORK = {"unit": "careful", "look": "opening", "packed": "runs.estimate", "rank": "rank"}
+"""Function that a child can do -> the module of this room that has it."""
+ABREAST = 8
+"""Items that one child does at a time."""
+
+
+class GoneError(Exception):
+    """The child ended (or, as `SilentError`, was ended) without an answer."""
+
+    code = "E_CRASHES_READER"
+
+
+class SilentError(GoneError):
+    """The child said nothing for longer than it may."""
+
+    code = "E_TIMEOUT"
+
+
+class Child:
+    """One child, from its request on; use it in a `with` statement, at whose end it is gone."""
+
+    def __init__(self, work: str, request: Any) -> None:
+        # -P: files of the working folder are no modules, whatever they are called
+        command = [sys.executable, "-P", "-m", "tile_engine.engine.child", work]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+        )  # a session of its own: Ctrl-C in a terminal is the parent's to answer
+        self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+        threading.Thread(target=self._talk, args=(json.dumps(request),), daemon=True).start()
+
+    def hear(self, limit: float) -> tuple[str, Any]:
+        """The next line, within `limit` seconds. Raises GoneError or SilentError."""
+        try:
+            line = self._lines.get(timeout=limit)
+        except queue.Empty:
+            raise SilentError from None
+        if not line:
+            raise GoneError
+        word, value = json.loads(line)
+        return word, value
+
+    def _talk(self, request: str) -> None:
+        """Hand the request over, then line after line back; the empty one at the end says that the process is gone."""
+        stdin, stdout = self._process.stdin, self._process.stdout
+        try:
+            if stdin is not None:
+                with stdin:
+                    stdin.write(request)
+            if stdout is not None:
+                with stdout:
+                    for line in stdout:
+                        self._lines.put(line)
+        except BrokenPipeError:
+            self._process.kill()
+        finally:
+            self._lines.put("")
+
+    def __enter__(self) -> Child:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
+def each(work: str, items: Sequence[Any], limit: float, *, alone: bool = True) -> list[Any]:
+    """`work(item)` for every item (JSON values), several at a time; for an item that ends its child or keeps it silent for
+    `limit` seconds, the exception GoneError or SilentError stands in the list.
+
+    Of the items that a child had in hand at its end, each is tried `alone`; else all of them count as lost.
+    """
+    answers: dict[int, Any] = {}
+    while len(answers) < len(items):
+        left = [i for i in range(len(items)) if i not in answers]
+        try:
+            _batch(work, items, left, limit, answers)
+        except GoneError as error:
+            for index in [i for i in left if i not in answers][:ABREAST]:  # one of these it was
+                if not alone:
+                    answers[index] = error
+                    continue
+                try:
+                    _batch(work, items, [index], limit, answers)
+                except GoneError as fate:
+                    answers[index] = fate
+    return [answers[i] for i in range(len(items))]
+
+
+def _batch(work: str, items: Sequence[Any], which: list[int], limit: float, answers: dict[int, Any]) -> None:
+    with Child(work, [items[i] for i in which]) as child:
+        for _ in which:
+            _, (number, value) = child.hear(limit)
+            answers[which[number]] = value
+
+
+def all_of(function: Callable[[Any], Any], items: Sequence[Any], say: Say) -> None:
+    """In the child: say [number, function(item)] of every item, as they come."""
+
+    def one(number: int) -> None:
+        say("done", [number, function(items[number])])
+
+    with ThreadPoolExecutor(ABREAST) as pool:
+        for _ in pool.map(one, range(len(items))):
+            pass
+
+
+def main() -> None:
+    """The child's side."""
+    request = json.load(sys.stdin)
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    work = sys.argv[1]
+    stream = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what libraries print is not for the parent
+    function = getattr(import_module(f"{__package__}.{WORK[work]}"), f"{work}_in_child")
+    function(request, _sayer(stream))
+
+
+def _sayer(stream: IO[str]) -> Say:
+    lock = threading.Lock()
+
+    def say(word: str, value: Any) -> None:
+        with lock:
+            stream.write(json.dumps([word, value]) + "\n")
+            stream.flush()
+
+    return say
+
+
+def _end_with(parent: int) -> None:
+    """A child whose parent was killed must not stay behind in work that never ends."""
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

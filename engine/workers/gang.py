@@ -1,0 +1,208 @@
+"""Gang: one piece of work done by several workers at once, each a rank of a torch process group; here dask meets torch.
+
+Ranks are pinned, one a worker (see `engine.rank`), and meet at a store that the first worker opens on a free port of its
+own. No array goes through dask. A rank that is lost ends the others; the gang then begins again from what it left on disk.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from textwrap import shorten
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ...errors import MachineError, UnfinishedError
+from .pool import Crew
+from .rank import PATIENCE, Seat, do
+from .window import scheduler_lost
+
+if TYPE_CHECKING:
+    from ...models.replica import Share
+
+R = TypeVar("R")
+log = logging.getLogger("tile_engine")
+RESTARTS = 3
+"""How often a gang that lost a rank begins again."""
+LOOK = 2.0
+"""Seconds between two looks at whether the workers of a gang are still there."""
+_stores: dict[str, Any] = {}
+"""On a worker: gang -> the store that was opened for it here, until another gang opens one."""
+
+
+def refuse(ranks: int, crew: Crew) -> None:
+    """Raises MachineError (E_GANG) before work where there are not as many workers as ranks."""
+    if ranks == 1:
+        return
+    if crew.client is None:
+        raise MachineError(
+            f"--gang {ranks} trains with {ranks} workers, and here one process does the work. Add --cluster local "
+            f"--workers {ranks}, or another cluster, or leave --gang out.",
+            "E_GANG",
+        )
+    if (most := max(crew.count, crew.least)) < ranks:
+        raise MachineError(
+            f"--gang {ranks} trains with {ranks} workers at once, one a rank, and there are {most}. Ask for more with "
+            f"--workers {ranks} (with --adapt, as its lower number), or for a smaller gang.",
+            "E_GANG",
+        )
+
+
+def train(client: Any, work: Callable[[Share], R], ranks: int, device: str = "cpu") -> R:
+    """Do `work(share)` on `ranks` workers at once; what the first rank gives back.
+
+    Where a rank is lost, all begin again on the workers that are there. Raises UnfinishedError (E_GANG_LOST) after three
+    times, or where too few workers come back, and (E_SCHEDULER_LOST) where the scheduler is gone; an error that is no loss,
+    in any rank, is raised as it is.
+    """
+    from distributed import CancelledError
+
+    try:
+        return _train(client, work, ranks, device)
+    except (OSError, CancelledError) as error:
+        raise scheduler_lost(error) from error
+
+
+def _train(client: Any, work: Callable[[Share], R], ranks: int, device: str) -> R:
+    reason = ""
+    for _ in range(1 + RESTARTS):
+        with _held(client, ranks) as addresses:
+            futures = _begin(client, work, addresses, device)
+            try:
+                _ended(client, futures, addresses)
+                failed = [_failure(f) for f in futures if f.status != "finished"]
+                if not failed:
+                    first: R = futures[0].result(timeout=PATIENCE)
+                    return first
+            finally:
+                client.cancel(futures)
+        for error in failed:
+            if not _is_loss(error):
+                raise error
+        reason = "; ".join(sorted({shorten(f"{type(e).__name__}: {e}", 200) for e in failed}))
+        log.warning("a gang of %d lost a rank and begins again from its checkpoint: %s", ranks, reason)
+    raise _lost(f"the gang of {ranks} workers lost a rank {1 + RESTARTS} times (at last: {reason}).")
+
+
+def _lost(what: str) -> UnfinishedError:
+    return UnfinishedError(
+        f"{what} Training goes on from its last checkpoint: look at the workers' memory and logs, then run the same "
+        "command again.",
+        "E_GANG_LOST",
+    )
+
+
+@contextmanager
+def _held(client: Any, ranks: int) -> Iterator[list[str]]:
+    """Addresses of workers that no other gang uses meanwhile: two that wait for each other's workers would wait for ever."""
+    from distributed import MultiLock
+
+    until = time.monotonic() + PATIENCE
+    while True:
+        addresses = _workers(client)[:ranks]
+        if any(address.startswith("inproc") for address in addresses):
+            raise MachineError("workers that are threads of one process cannot be a gang: use processes.", "E_GANG")
+        if len(addresses) == ranks:
+            lock = MultiLock(addresses, client=client)
+            lock.id = f"{client.id} {lock.id}"
+            _free_locks_of_the_dead(client)
+            if lock.acquire(timeout=LOOK):
+                try:
+                    if set(addresses) <= set(_workers(client)):
+                        yield addresses
+                        return
+                finally:
+                    lock.release()
+            else:
+                until = time.monotonic() + PATIENCE  # another gang is at work, and its workers are there
+        if time.monotonic() > until:
+            raise _lost(f"a gang of {ranks} needs as many workers, and {len(addresses)} are there.")
+        time.sleep(LOOK / 10)
+
+
+def _workers(client: Any) -> list[str]:
+    if client.status not in ("running", "connecting"):
+        raise ConnectionError(f"the client is {client.status}")
+    found = client.scheduler_info(n_workers=-1)["workers"]
+    return sorted(address for address, worker in found.items() if worker["status"] == "running")
+
+
+def _free_locks_of_the_dead(client: Any) -> None:
+    """A run that was killed holds its locks in the scheduler for ever, unless somebody gives them back."""
+
+    def free(dask_scheduler: Any) -> None:  # within: goes to a scheduler that need not have tile-engine
+        locks = dask_scheduler.extensions["multi_locks"]
+        for holder in list(locks.requests):
+            if " " in holder and holder.split()[0] not in dask_scheduler.clients:
+                locks.release(id=holder)
+
+    client.run_on_scheduler(free)
+
+
+def _begin(client: Any, work: Callable[[Share], R], addresses: Sequence[str], device: str) -> list[Any]:
+    """One pinned task a rank; nobody else's worker may take it, and it is not tried twice."""
+    gang = uuid.uuid4().hex
+    options = {"allow_other_workers": False, "pure": False, "retries": 0, "priority": 10}
+    opening = client.submit(_open, gang, addresses[0], len(addresses), workers=[addresses[0]], **options)
+    _ended(client, [opening], addresses)
+    if opening.status != "finished":
+        return [opening]
+    host, port = opening.result(timeout=PATIENCE)
+    return [
+        client.submit(do, work, Seat(gang, rank, len(addresses), host, port, own, device), workers=[own], **options)
+        for rank, own in enumerate(addresses)
+    ]
+
+
+def _ended(client: Any, futures: Sequence[Any], addresses: Sequence[str]) -> None:
+    """Wait until each future has ended, or can end no more because its worker is gone."""
+    from distributed import wait
+
+    while waiting := [f for f in futures if not f.done()]:
+        there = set(_workers(client))
+        if not [f for f, address in zip(futures, addresses, strict=False) if not f.done() and address in there]:
+            return
+        try:
+            with client.as_current():
+                wait(waiting, timeout=LOOK, return_when="FIRST_COMPLETED")
+        except TimeoutError:
+            continue
+
+
+def _is_loss(error: BaseException) -> bool:
+    """Whether a rank ended because something around it did; torch says RuntimeError for a peer that is gone."""
+    return isinstance(error, RuntimeError | OSError) or type(error).__module__.startswith("distributed")
+
+
+def _failure(future: Any) -> BaseException:
+    """Why a rank did not finish."""
+    if future.status == "error":
+        error: BaseException = future.exception()
+        return error
+    return ConnectionError(f"a worker went away ({future.status})")
+
+
+def _open(gang: str, address: str, count: int) -> tuple[str, int]:
+    """On the first worker: the store where the ranks meet, on a free port of the address that workers know it by."""
+    import socket
+
+    from distributed.comm.addressing import get_address_host
+    from torch.distributed import TCPStore  # type: ignore[attr-defined]
+
+    host = get_address_host(address)
+    listening = socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    port: int = listening.getsockname()[1]
+    _stores.clear()  # of gangs that never came to be
+    _stores[gang] = TCPStore(
+        host,
+        port,
+        count,
+        is_master=True,
+        wait_for_workers=False,
+        timeout=timedelta(seconds=PATIENCE),
+        master_listen_fd=listening.detach(),
+    )
+    return host, port

@@ -1,0 +1,240 @@
+"""Clusters: what starts the workers of each kind, as one plain table.
+
+Nothing listens beyond this machine unless a site says so, and then it is encrypted unless the site says otherwise.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from ...errors import MachineError, SettingsError
+from .placement import QUEUES, Order
+from .site import Jobs
+
+DEATHS = 1
+"""Workers of this machine that one unit may end before it is looked at with care; of a queue dask's own 3, whose jobs also end
+at their walltime."""
+IDLE = 60
+"""Seconds in a row that a job's workers must be one too many before it is given back: a queue may be long."""
+
+
+def start(order: Order) -> Any:
+    """A dask cluster whose workers are asked for; a context manager that ends them."""
+    return STARTERS[order.kind](order)
+
+
+def _local(order: Order) -> Any:
+    from distributed import LocalCluster
+
+    try:
+        cluster: Any = LocalCluster(n_workers=order.least, threads_per_worker=1, processes=True, **_HERE)
+    except RuntimeError as error:
+        raise MachineError(
+            f"workers could not be started on this machine ({error}): see the messages above. A script that starts them needs "
+            "`if __name__ == '__main__':` around what it does.",
+            "E_NO_WORKERS",
+        ) from error
+    cluster.scheduler.allowed_failures = DEATHS
+    if order.most > order.least:
+        cluster.adapt(minimum=order.least, maximum=order.most)
+    return cluster
+
+
+def _cuda(order: Order) -> Any:
+    if order.most > order.least:
+        raise SettingsError("--adapt is for local workers and queues: with --cluster cuda say --workers, or nothing.")
+    try:
+        from dask_cuda import LocalCUDACluster
+    except ImportError as error:
+        raise MachineError(
+            f"--cluster cuda needs dask-cuda, which cannot be imported ({error}): install tile-engine[cuda].",
+            "E_NO_GPU",
+        ) from error
+    options = {"rmm_pool_size": order.rmm_pool} if order.rmm_pool else {}
+    return LocalCUDACluster(
+        n_workers=order.least, threads_per_worker=1, device_memory_limit=0, protocol="tcp", **options, **_HERE
+    )
+
+
+def _queue(order: Order) -> Any:
+    import dask_jobqueue
+
+    jobs = order.site.jobs(order.kind)
+    make = getattr(dask_jobqueue, QUEUE_CLASSES[order.kind])
+    submit = make.job_cls.submit_command.split()[0]
+    if shutil.which(submit) is None:
+        raise MachineError(
+            f"--cluster {order.kind} submits jobs with `{submit}`, which is not found here: run the command on a machine "
+            "from which jobs can be submitted.",
+            "E_NO_QUEUE",
+        )
+    options = job_options(jobs, order.rmm_pool)
+    encrypted = not loopback(jobs) if order.site.tls is None else order.site.tls
+    if encrypted:
+        options |= {"security": True, "shared_temp_directory": str(_for_keys(jobs))}
+    try:
+        cluster = make(
+            scheduler_options={"dashboard": False, "dashboard_address": "127.0.0.1:0", **jobs.scheduler_options},
+            silence_logs="error",
+            **options,
+        )
+    except (RuntimeError, ValueError, OSError) as error:
+        raise MachineError(
+            f"no scheduler for the jobs could be started here ({error}): see `interface` and `scheduler_options` of the "
+            "site file.",
+            "E_NO_SCHEDULER",
+        ) from error
+    try:
+        _submit(cluster, order, per_job=options["processes"])
+    except BaseException:
+        cluster.sync(_cancelled, cluster)
+        cluster.close()
+        raise
+    return cluster
+
+
+def _submit(cluster: Any, order: Order, *, per_job: int) -> None:
+    """The first jobs at once, so that a refusal is heard; from then on dask replaces those that end."""
+    from .adaptive import Keeper, job_of
+
+    least, most = (math.ceil(n / per_job) * per_job for n in (order.least, order.most))
+    while len(cluster.worker_spec) < least // per_job:
+        cluster.worker_spec.update(cluster.new_worker_spec())
+    try:
+        cluster.sync(_settled, cluster)
+    except (RuntimeError, ValueError, OSError) as error:
+        said = " ".join(str(error).split())
+        raise MachineError(
+            f"the queue refused a job: {said}. Mend the section `{order.kind}` of the site file; --dry-run prints the job.",
+            "E_NO_QUEUE",
+        ) from error
+    together: dict[str, Any] = {"Adaptive": Keeper, "worker_key": job_of} if per_job > 1 else {}
+    cluster.adapt(minimum=least, maximum=most, wait_count=IDLE, **together)
+
+
+async def _settled(cluster: Any) -> None:
+    await cluster
+
+
+async def _cancelled(cluster: Any) -> None:
+    """All jobs, also those that never came to be: dask waits for ever on one that it does not know for closed."""
+    from distributed.core import Status
+
+    for job in list(cluster.workers.values()):
+        await job.close()
+        job.status = Status.closed
+
+
+def job_options(jobs: Jobs, rmm_pool: str | None = None) -> dict[str, Any]:
+    """What dask-jobqueue is told of a job. What the site file says comes last, so that it counts."""
+    own = {"processes", "lifetime", "lifetime_stagger", "scheduler_options", "shared_temp_directory"}
+    options = jobs.model_dump(exclude_none=True, exclude=own)
+    gpu = (jobs.worker_command or "").startswith("dask_cuda")
+    arguments = [
+        "--no-dashboard",
+        "--dashboard-address",
+        "127.0.0.1:0",
+        "--memory-limit",
+        "0",
+    ]  # the queue holds limits
+    prologue = ["export PYTHONSAFEPATH=1"]  # what lies where the command was started is no module of the workers
+    life = {"duration": jobs.lifetime, "stagger": jobs.lifetime_stagger}
+    for name, value in ((n, v.replace(" ", "")) for n, v in life.items() if v):
+        if gpu:  # dask-cuda's command knows no --lifetime, but its workers look there
+            prologue.append(f"export DASK_DISTRIBUTED__WORKER__LIFETIME__{name.upper()}={value}")
+        else:
+            arguments += ["--lifetime" if name == "duration" else "--lifetime-stagger", value]
+    if gpu:
+        arguments += ["--nthreads", "1", "--device-memory-limit", "0"]
+        arguments += ["--rmm-pool-size", rmm_pool] if rmm_pool else []
+    return options | {
+        "processes": jobs.processes or (1 if gpu else jobs.cores),
+        "worker_extra_args": [*arguments, *jobs.worker_extra_args],
+        "job_script_prologue": [*prologue, *jobs.job_script_prologue],
+    }
+
+
+def job_script(order: Order) -> str:
+    """The job that would be submitted; empty where there is none. Nothing is started and nothing left."""
+    if order.kind not in QUEUES:
+        return ""
+    import dask_jobqueue
+
+    jobs = order.site.jobs(order.kind)
+    job = getattr(dask_jobqueue, QUEUE_CLASSES[order.kind]).job_cls
+    options = job_options(jobs, order.rmm_pool)
+    logs = Path(jobs.log_directory).absolute() if jobs.log_directory else None
+    made = [folder for folder in (logs, *logs.parents) if not folder.exists()] if logs else []
+    try:
+        return str(job("SCHEDULER_ADDRESS", name="NAME", **options).job_script())
+    except ValueError as error:
+        raise SettingsError(f"the section `{order.kind}` of the site file makes no job: {error}.", "E_SITE") from error
+    finally:  # making a job makes the folder of its logs
+        for folder in made:
+            folder.rmdir()
+
+
+def loopback(jobs: Jobs) -> bool:
+    """Whether the scheduler listens on this machine alone."""
+    host = jobs.scheduler_options.get("host")
+    interface = jobs.scheduler_options.get("interface") or (None if host else jobs.interface)
+    return local(str(host)) if host else interface == "lo"
+
+
+def local(host: str) -> bool:
+    """
+    >>> local("127.0.0.2"), local("localhost"), local("::1"), local("10.0.0.7"), local("0.0.0.0")
+    (True, True, True, False, False)
+    """
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def exposed(address: str) -> str:
+    """What to warn of at a scheduler's address: whoever reaches an open one can run programs as this user."""
+    parts = urlsplit(address)
+    if parts.scheme in ("tls", "inproc") or local(parts.hostname or ""):
+        return ""
+    return (
+        f"the dask scheduler at {address} is reached without encryption or password from other machines: whoever can connect "
+        "can run programs as you. Let it listen on 127.0.0.1, or use TLS (`tls: true` in the site file)."
+    )
+
+
+def _for_keys(jobs: Jobs) -> Path:
+    """The folder for keys, seen by all nodes and readable by this user alone."""
+    named = jobs.shared_temp_directory
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    folder = Path(os.path.expandvars(named)).expanduser() if named else cache / "tile-engine" / "keys"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not named:
+        folder.chmod(0o700)
+    return folder
+
+
+_HERE: dict[str, Any] = {
+    "host": "127.0.0.1",
+    "dashboard_address": "127.0.0.1:0",
+    "scheduler_kwargs": {"dashboard": False},
+    "memory_limit": 0,
+    "silence_logs": 40,
+}
+"""Of clusters on this machine."""
+QUEUE_CLASSES = {
+    "slurm": "SLURMCluster",
+    "pbs": "PBSCluster",
+    "lsf": "LSFCluster",
+    "sge": "SGECluster",
+    "oar": "OARCluster",
+    "htcondor": "HTCondorCluster",
+}
+STARTERS: dict[str, Callable[[Order], Any]] = {"local": _local, "cuda": _cuda} | dict.fromkeys(QUEUE_CLASSES, _queue)

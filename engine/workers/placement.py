@@ -1,0 +1,153 @@
+"""Order: what a user's words about where to run, the site's and the machine's come to, before anything is started."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...errors import MachineError, SettingsError
+from ..compute.gpus import gpus
+from ..compute.machine import cores
+from .site import Site, find_site
+
+QUEUES = ("slurm", "pbs", "lsf", "sge", "oar", "htcondor")
+KINDS = ("none", "local", "cuda", *QUEUES)
+LIMIT = 1800.0
+"""Seconds that one unit of a slide may take: units are made for 5 to 60."""
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """What a user said about where to run; the first of the first four that is set counts, then the cluster's kind."""
+
+    client: Any = None
+    """A `distributed.Client` that is connected already."""
+    scheduler_address: str | None = None
+    scheduler_file: str | Path | None = None
+    """Written by `dask scheduler --scheduler-file`."""
+    cluster: str | None = None
+    """One of `KINDS`; unset: what the site says, else `cuda` with GPUs, `local` with more than two cores, else `none`."""
+    workers: int | None = None
+    """As many, and new ones in place of those that end."""
+    adapt: str | None = None
+    """`MIN:MAX` workers, as the work needs them; not together with `workers`."""
+    site: str | Path | None = None
+    """A site file; unset: TILE_ENGINE_SITE, then the usual place."""
+    rmm_pool: str | None = None
+    """Memory of a GPU that RMM takes for itself, such as 8GB; unset: no RMM."""
+    stage: str | Path | None = None
+    """Folder on each machine's own disk to which slides are copied before they are read; unset: only those in object
+    stores, to a folder below the system's temporary one."""
+    stage_limit: float | None = None
+    """GB that copies may take there; unset: 50, or half of what is free."""
+    wait: float | None = None
+    """Seconds until the first worker must have come, and until one must be back after all are gone; unset: the site's,
+    else a minute, or ten of a queue."""
+    unit_timeout: float = LIMIT
+    """Seconds that a unit of a slide may take on a worker before another one tries it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be connected to or started."""
+
+    kind: str
+    """`client`, `address`, or one of `KINDS`."""
+    site: Site
+    address: str = ""
+    least: int = 1
+    """Workers at any time."""
+    most: int = 1
+    rmm_pool: str | None = None
+    asked_wait: float | None = None
+
+    @property
+    def wait(self) -> float:
+        """Seconds until the first worker must have come, and until one must be back after all are gone."""
+        return self.asked_wait or self.site.wait or (600.0 if self.kind in QUEUES else 60.0)
+
+    @property
+    def gpu(self) -> bool:
+        """Whether every worker is to have a GPU."""
+        return self.kind == "cuda" or (
+            self.kind in QUEUES and (self.site.jobs(self.kind).worker_command or "").startswith("dask_cuda")
+        )
+
+
+def order_of(where: Where) -> Order:
+    """Raises SettingsError where words contradict each other or name what there is not."""
+    if where.workers is not None and where.adapt is not None:
+        raise SettingsError(f"--workers {where.workers} and --adapt {where.adapt} contradict each other: give one.")
+    if where.workers is not None and where.workers < 1:
+        raise SettingsError(f"--workers is {where.workers}: at least one must do the work.")
+    if where.cluster is not None and where.cluster not in KINDS:
+        raise SettingsError(
+            f"--cluster {where.cluster!r} is not known: use {', '.join(KINDS[:-1])} or {KINDS[-1]}, "
+            "or --scheduler-address."
+        )
+    asked = _numbers(where.workers, where.adapt)
+    if where.client is not None:
+        return Order("client", Site(), asked_wait=where.wait)
+    site = find_site(where.site)
+    address = where.scheduler_address
+    if not address and where.scheduler_file:
+        address = address_in(Path(where.scheduler_file))
+    address = address or os.environ.get("DASK_SCHEDULER_ADDRESS")
+    if address:
+        return Order("address", site, address=address, asked_wait=where.wait)
+    kind = where.cluster or site.cluster or _automatic(asked is not None)
+    least, most = asked or _numbers(site.workers, site.adapt) or _usual(kind)
+    if kind == "cuda" and len(gpus()) < most:
+        raise MachineError(
+            f"--cluster cuda is to have {most} workers and `nvidia-smi` finds {len(gpus())} GPUs that may be used here: a "
+            "worker needs one for itself. Ask for fewer, or use --cluster local.",
+            "E_NO_GPU",
+        )
+    if where.rmm_pool and kind in ("none", "local"):
+        raise SettingsError(f"--rmm-pool is for workers with a GPU, and --cluster {kind} has none.")
+    return Order(kind, site, least=least, most=most, rmm_pool=where.rmm_pool, asked_wait=where.wait)
+
+
+def address_in(file: Path) -> str:
+    """The address that `dask scheduler --scheduler-file` wrote. Raises MachineError where there is none."""
+    try:
+        with file.expanduser().open("rb") as opened:
+            return str(json.loads(opened.read(1_000_000))["address"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise MachineError(
+            f"{file} names no dask scheduler ({type(error).__name__}: {error}): start one with `dask scheduler "
+            f"--host 127.0.0.1 --scheduler-file {file}`, and look whether it still runs.",
+            "E_NO_SCHEDULER",
+        ) from error
+
+
+def _numbers(workers: int | None, adapt: str | None) -> tuple[int, int] | None:
+    if workers is not None:
+        return workers, workers
+    if adapt is None:
+        return None
+    found = re.fullmatch(r"(\d+):(\d+)", adapt.strip())
+    if not found or not 1 <= int(found[1]) <= int(found[2]):
+        raise SettingsError(f"--adapt is {adapt!r}: say the fewest and the most workers, such as 2:20.")
+    return int(found[1]), int(found[2])
+
+
+def _automatic(asked: bool) -> str:
+    if importlib.util.find_spec("dask_cuda") and gpus():
+        return "cuda"
+    return "local" if cores() > 2 or asked else "none"
+
+
+def _usual(kind: str) -> tuple[int, int]:
+    """Workers where nobody said how many."""
+    if kind in QUEUES:
+        raise SettingsError(
+            f"--cluster {kind} takes what it is given: say how many workers with --workers N or --adapt MIN:MAX."
+        )
+    count = {"local": cores(), "cuda": max(1, len(gpus()))}.get(kind, 1)
+    return count, count

@@ -1,0 +1,113 @@
+"""Workers: who does the units. Each choice comes down to something shaped like `map`, over a bounded window of dask tasks.
+
+Units are submitted one by one from a lazy generator, about two per worker at a time: the scheduler's memory and the
+client's do not grow with their number. Tasks are never pure (dask must not merge them) and are tried three times.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from ...errors import MachineError
+from ..compute.machine import cores
+from .launch import job_script, start
+from .placement import QUEUES, Order, Where, order_of
+from .scheduler_memory import flat, unwatched
+from .window import window
+
+__all__ = ["Crew", "Where", "cores", "crew", "job_script_of", "lanes"]
+MORE = 15.0
+"""Seconds that are given to the other workers once the first has come."""
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """Those who do the work: `map` and how many units are done at a time."""
+
+    map: Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]]
+    count: int
+    text: str
+    client: Any = None
+    """The `distributed.Client` behind `map`; None where this process does the work."""
+    gpu: bool = False
+    """Whether each worker is to have a GPU."""
+    least: int = 0
+    """Workers that are to be there sooner or later, where they come one by one."""
+
+
+@contextmanager
+def crew(where: Where) -> Iterator[Crew]:
+    """Start, or connect to, the workers; stop what was started here.
+
+    Raises SettingsError for words that contradict each other, and MachineError where no scheduler answers
+    (E_NO_SCHEDULER), a queue refuses (E_NO_QUEUE), a GPU is missing (E_NO_GPU) or no worker comes in time (E_NO_WORKERS).
+    """
+    order = order_of(where)
+    if order.kind == "none":
+        yield Crew(map, 1, "this process")
+        return
+    if order.kind == "client":
+        yield _dask(where.client, order)
+        return
+    with _connected(order) as client:
+        yield _dask(client, order)
+
+
+@contextmanager
+def _connected(order: Order) -> Iterator[Any]:
+    from distributed import Client
+
+    if order.kind != "address":
+        with unwatched(), start(order) as cluster, Client(cluster, set_as_default=False) as client:
+            yield client
+        return
+    try:
+        client = Client(order.address, timeout="15s", set_as_default=False)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise MachineError(
+            f"no dask scheduler answers at {order.address} ({error}): start one with `dask scheduler --host 127.0.0.1` "
+            "and workers with `dask worker ADDRESS`, or leave the address out.",
+            "E_NO_SCHEDULER",
+        ) from error
+    with client:
+        yield client
+
+
+def _dask(client: Any, order: Order) -> Crew:
+    try:
+        client.wait_for_workers(1, timeout=order.wait)
+    except TimeoutError as error:
+        raise MachineError(f"no worker came within {order.wait:g} s: {_missing(order)}", "E_NO_WORKERS") from error
+    with contextlib.suppress(TimeoutError):
+        client.wait_for_workers(order.least, timeout=min(MORE, order.wait))
+    workers = client.scheduler_info(n_workers=-1)["workers"]
+    threads = sum(w["nthreads"] for w in workers.values())
+    count = max(1, len(workers))
+
+    def through(work: Callable[[Any], Any], units: Iterable[Any]) -> Iterator[Any]:
+        return flat(client, window(client, work, units, patience=order.wait))
+
+    text = f"{count} dask workers with {threads} threads"
+    if order.most > count:
+        text += f", at most {order.most}"
+    return Crew(through, count, text, client, order.gpu, order.least)
+
+
+def _missing(order: Order) -> str:
+    if order.kind in QUEUES:
+        logs = order.site.jobs(order.kind).log_directory
+        return (
+            f"the jobs that were submitted to {order.kind} still wait, or ended at once. See the queue, and "
+            f"{f'the logs in {logs}' if logs else 'set `log_directory` in the site file to get logs'}; a longer `wait` in "
+            "the site file gives a full queue more time."
+        )
+    return "start some with `dask worker ADDRESS`, with an address that they can reach."
+
+
+def job_script_of(where: Where) -> str:
+    """The job that would be submitted for these words; empty where nothing would be."""
+    return job_script(order_of(where))

@@ -1,0 +1,188 @@
+"""Rank: one seat of a gang, in a process of its own.
+
+```text
+dask worker -- Child --> this process: joins the group, does the work, says what came of it, ends
+```
+A process group lives as long as anything holds it: sockets of a rank that failed would stay open while the others wait for it,
+and taking a group apart in a process that goes on has been seen to stop that process for good. Where a process ends, all
+of that ends with it.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from .child import Child, GoneError, Say, SilentError
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from ...models.replica import Share
+
+R = TypeVar("R")
+PATIENCE = 300.0
+"""Seconds that ranks wait for each other, and a gang for workers to come back."""
+LOOK = 1.0
+"""Seconds between two looks at whether a rank's work is still asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """One rank's place in a gang."""
+
+    gang: str
+    rank: int
+    count: int
+    host: str
+    """Address of the first worker."""
+    port: int
+    own: str
+    """Address of this rank's worker."""
+    device: str = "cpu"
+
+
+def do(work: Callable[[Share], R], seat: Seat) -> R | None:
+    """On a worker: the rank's work in a child, for as long as somebody asks for it. What `work` raised is raised here, and
+    ConnectionError where the child is gone."""
+    wanted = _wanted()
+    with Child("rank", {"seat": asdict(seat), "work": _packed(work)}) as child:
+        while wanted():
+            try:
+                word, value = child.hear(LOOK)
+            except SilentError:
+                continue
+            except GoneError as error:
+                raise ConnectionError(f"the process of rank {seat.rank} ended without a word") from error
+            answer = _unpacked(value)
+            if word == "failed":
+                raise answer
+            done: R | None = answer
+            return done
+    raise ConnectionError("nobody waits for this gang any more")
+
+
+def rank_in_child(request: dict[str, Any], say: Say) -> None:
+    """In the child: join the group, do the work; ("done", the first rank's answer) or ("failed", what was raised)."""
+    import torch.distributed as group
+
+    seat = Seat(**request["seat"])
+    try:
+        work = _unpacked(request["work"])
+        patience = timedelta(seconds=PATIENCE)
+        store = group.TCPStore(seat.host, seat.port, seat.count, is_master=False, timeout=patience)  # type: ignore[attr-defined]
+        if store.add(f"rank {seat.rank}", 1) > 1:  # dask gave the task of a lost worker to its heir
+            raise ConnectionError(f"rank {seat.rank} was lost and is not taken up again in the same gang")
+        _choose_interface(seat.own)
+        backend = "nccl" if seat.device == "cuda" else "gloo"
+        group.init_process_group(backend, store=store, rank=seat.rank, world_size=seat.count, timeout=patience)
+        answer = work(_share(seat))
+        with suppress(RuntimeError):  # whoever ends first would take its sockets from those that still read
+            group.barrier()
+        say("done", _packed(answer if seat.rank == 0 else None))
+    except BaseException as error:  # noqa: BLE001 - raised again where it was asked for
+        error.add_note(f"in rank {seat.rank}:\n{traceback.format_exc()}")
+        try:
+            packed = _packed(error.with_traceback(None))
+        except Exception:  # noqa: BLE001 - whatever keeps an error from travelling; its words do
+            packed = _packed(RuntimeError(repr(error)))
+        say("failed", packed)
+    os._exit(0)  # without taking the group apart
+
+
+def _packed(value: Any) -> str:
+    """Anything, for the pipe between a worker and its own child."""
+    from distributed.protocol.pickle import dumps
+
+    return base64.b64encode(dumps(value)).decode()
+
+
+def _unpacked(text: str) -> Any:
+    from distributed.protocol.pickle import loads
+
+    return loads(base64.b64decode(text))
+
+
+def _share(seat: Seat) -> Share:
+    """What models see of a gang: rows, gathering, averaged gradients."""
+    import torch
+    import torch.distributed as group
+    from torch.nn.parallel import DistributedDataParallel
+
+    from ...models.replica import Share
+
+    def average(bucket: Any) -> torch.futures.Future[Tensor]:
+        """The mean of each gradient by itself. A sum rounds by where in a bucket a gradient lies, and buckets change after
+        the first step: a gang that begins again from a checkpoint would end with other last digits."""
+        for gradient in bucket.gradients():
+            group.all_reduce(gradient)
+            gradient /= seat.count
+        whole = bucket.buffer()
+        done: torch.futures.Future[Tensor] = torch.futures.Future(devices=[whole.device] if whole.is_cuda else None)
+        done.set_result(whole)
+        return done
+
+    class Gather(torch.autograd.Function):
+        """All ranks' rows; each rank's loss has a gradient for them, and theirs are added up."""
+
+        @staticmethod
+        def forward(ctx: Any, rows: Tensor) -> Tensor:
+            parts = [torch.empty_like(rows) for _ in range(seat.count)]
+            group.all_gather(parts, rows)
+            return torch.cat(parts)
+
+        @staticmethod
+        def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+            total = gradients[0].contiguous()
+            group.all_reduce(total)
+            return total.chunk(seat.count)[seat.rank]
+
+    def gather(rows: Tensor) -> Tensor:
+        gathered: Tensor = Gather.apply(rows.contiguous().to(seat.device))  # type: ignore[no-untyped-call]
+        return gathered
+
+    def join(network: nn.Module) -> nn.Module:
+        joined = DistributedDataParallel(network)
+        joined.broadcast_buffers = False  # ranks have begun with the first one's, and no step changes any
+        joined.register_comm_hook(None, lambda _, bucket: average(bucket))
+        return joined
+
+    return Share(seat.rank, seat.count, gather, join)
+
+
+def _wanted() -> Callable[[], bool]:
+    """Whether the task now running is still asked for: its run may have ended, or been killed."""
+    from distributed import get_worker
+
+    worker = get_worker()
+    key = worker.get_current_task()
+
+    def wanted() -> bool:
+        task = worker.state.tasks.get(key)
+        return task is not None and task.state == "executing"
+
+    return wanted
+
+
+def _choose_interface(address: str) -> None:
+    """gloo and nccl ask the machine's name for an address; ranks must meet where dask's workers do."""
+    import socket
+
+    from distributed.comm.addressing import get_address_host
+    from distributed.utils import get_ip_interface
+
+    own = get_address_host(address)
+    for _, name in socket.if_nameindex():
+        try:
+            found = get_ip_interface(name)
+        except ValueError:
+            continue
+        if found == own or (found.startswith("127.") and own.startswith("127.")):
+            os.environ["GLOO_SOCKET_IFNAME"] = os.environ["NCCL_SOCKET_IFNAME"] = name
+            return

@@ -1,0 +1,1 @@
+"""Evaluation: validity of clusters, agreement, probes and retrieval."""

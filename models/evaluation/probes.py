@@ -1,0 +1,97 @@
+"""Probes: what a linear model reads out of codes it was not fitted on, in folds that keep a subject's cases together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..seeds import numpy_generator
+
+Array = npt.NDArray[Any]
+Fold = tuple[Array, Array]
+
+
+def grouped_folds(classes: Array, subjects: Array, count: int = 5, seed: int = 0) -> list[Fold]:
+    """(training rows, test rows) of each fold: a subject is in one test set, classes are as even as subjects allow.
+
+    Rows of unknown class (-1) are spread as a class of their own. There are never more folds than subjects.
+    """
+    from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
+
+    count = min(count, len(np.unique(subjects)))
+    rare = np.unique(classes, return_counts=True)[1].min() < count
+    # so few of a class cannot be in every fold, and scikit-learn would warn of it
+    folds = GroupKFold(count, shuffle=True, random_state=seed) if rare else None
+    folds = folds or StratifiedGroupKFold(count, shuffle=True, random_state=seed)
+    return list(folds.split(np.zeros((len(classes), 1)), classes, subjects))
+
+
+def ridge(codes: Array, values: Array, folds: list[Fold]) -> Array:
+    """Predicted value (age, dose) of every case by the fold that did not see it; the penalty is chosen within training."""
+    from sklearn.linear_model import RidgeCV
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    found = np.full(len(values), np.nan)
+    for train, test in folds:
+        model = make_pipeline(StandardScaler(), RidgeCV(np.logspace(-1, 5, 13)))
+        found[test] = model.fit(codes[train], values[train]).predict(codes[test])
+    return found
+
+
+def logistic(codes: Array, classes: Array, folds: list[Fold]) -> Array:
+    """Probability of class 1 (sex) of every case by the fold that did not see it, both classes weighing the same."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    found = np.full(len(classes), np.nan)
+    for train, test in folds:
+        # so strong a penalty because codes are often longer than the cohort
+        model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, class_weight="balanced", max_iter=1000))
+        found[test] = model.fit(codes[train], classes[train]).predict_proba(codes[test])[:, 1]
+    return found
+
+
+def regression_figures(values: Array, predicted: Array) -> dict[str, float]:
+    """`r2`, `r` (Pearson) and `mae` of predictions."""
+    error = float(np.square(values - predicted).sum())
+    centred = float(np.square(values - values.mean()).sum())
+    return {
+        "r2": 1.0 - error / centred if centred else float("nan"),
+        "r": float(np.corrcoef(values, predicted)[0, 1]) if centred and predicted.std() else float("nan"),
+        "mae": float(np.abs(values - predicted).mean()),
+    }
+
+
+def area(classes: Array, scores: Array) -> float:
+    """Area under the ROC curve of scores for class 1; NaN where there is one class only."""
+    from sklearn.metrics import roc_auc_score
+
+    return float(roc_auc_score(classes, scores)) if len(np.unique(classes)) == 2 else float("nan")
+
+
+def bootstrap(
+    figure: Callable[[Array], float], subjects: Array, draws: int = 1000, seed: int = 0
+) -> tuple[float, float]:
+    """95 % confidence interval of `figure(rows)`: subjects are drawn with replacement, each with all its cases.
+
+    Draws of which the figure is undefined (one class only) are left out.
+
+    >>> values = np.arange(100.0)
+    >>> low, high = bootstrap(lambda rows: values[rows].mean(), np.arange(100))
+    >>> 43 < low < 46 and 53 < high < 56
+    True
+    """
+    source = numpy_generator(seed, "bootstrap")
+    _, member = np.unique(subjects, return_inverse=True)
+    rows_of = [np.flatnonzero(member == subject) for subject in range(member.max() + 1)]
+    found = []
+    for _ in range(draws):
+        drawn = source.integers(0, len(rows_of), len(rows_of))
+        found.append(figure(np.concatenate([rows_of[subject] for subject in drawn])))
+    low, high = np.nanpercentile(found, (2.5, 97.5))
+    return float(low), float(high)

@@ -1,0 +1,99 @@
+"""Retrieval: whether the nearest cases are of the query's class, never counting the query's own subject."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..batches import in_order
+from .cases import Cases
+
+Array = npt.NDArray[Any]
+VOTERS = 10
+"""Neighbours of which the nearest-neighbour score is the share of each class."""
+CHUNK = 512
+"""Queries ranked at a time."""
+
+
+def ranks(gallery: Cases, query: Cases) -> tuple[Array, Array]:
+    """For every query the rows of the gallery, nearest first, and how many of them count (q, g), (q,).
+
+    Rows of the query's own subject come last and do not count. Where `gallery` is `query` and names no subjects, each
+    case is its own subject. Squared distances; ties in the gallery's order.
+    """
+    subjects: tuple[Array | None, Array | None] = (gallery.subjects, query.subjects)
+    if gallery is query and gallery.subjects is None:
+        subjects = (np.arange(len(gallery)), np.arange(len(query)))
+    orders, counts = [], []
+    squares = np.square(gallery.codes, dtype=np.float64).sum(1)
+    for rows in in_order(len(query), CHUNK):
+        codes = query.codes[rows].astype(np.float64)
+        distances = squares - 2 * codes @ gallery.codes.T.astype(np.float64)
+        own = np.zeros(distances.shape, bool)
+        if subjects[0] is not None and subjects[1] is not None:
+            own = subjects[1][rows, None] == subjects[0][None, :]
+        distances[own] = np.inf
+        orders.append(np.argsort(distances, 1, kind="stable"))
+        counts.append((~own).sum(1))
+    return np.concatenate(orders), np.concatenate(counts)
+
+
+def retrieval(gallery: Cases, query: Cases, at: Sequence[int] = (1, 5, 10)) -> dict[str, float]:
+    """All figures of retrieval by class; cases of unknown class are left out of both sides.
+
+    Keys: `precision@k` (over queries) and `macro_precision@k` (over classes: frequent ones weigh no more), `recall@k`
+    (share of all cases of the class among the k nearest), `map` and `macro_map` (mean average precision), `ndcg`,
+    `top1_macro_f1`, and `knn_auc`: that of the share of each class among the 10 nearest, mean over classes one against
+    the rest. Queries whose class the gallery lacks have no average precision and are left out of those means.
+    """
+    from sklearn.metrics import f1_score
+
+    same = gallery is query
+    gallery, query = (known := gallery.known()), known if same else query.known()
+    order, counts = ranks(gallery, query)
+    found = gallery.classes[order]
+    place = np.arange(order.shape[1])
+    alike = ((found == query.classes[:, None]) & (place < counts[:, None])).astype(float)
+    figures: dict[str, float] = {}
+    for k in at:
+        hits = alike[:, :k].sum(1)
+        precision = hits / np.maximum(1, np.minimum(k, counts))
+        figures[f"precision@{k}"] = float(precision.mean())
+        figures[f"macro_precision@{k}"] = _macro(precision, query.classes)
+        figures[f"recall@{k}"] = _mean(hits / _positive(alike.sum(1)))
+    average = (np.cumsum(alike, 1) / (place + 1) * alike).sum(1) / _positive(alike.sum(1))
+    figures["map"], figures["macro_map"] = _mean(average), _macro(average, query.classes)
+    gains = 1.0 / np.log2(place + 2)
+    ideal = np.concatenate([[0.0], np.cumsum(gains)])[alike.sum(1).astype(int)]
+    figures["ndcg"] = _mean((alike * gains).sum(1) / _positive(ideal))
+    figures["top1_macro_f1"] = float(f1_score(query.classes, found[:, 0], average="macro", zero_division=0.0))
+    voters = place[:VOTERS] < counts[:, None]
+    figures["knn_auc"] = _knn_auc(found[:, :VOTERS], voters, query.classes)
+    return figures
+
+
+def _knn_auc(found: Array, voters: Array, classes: Array) -> float:
+    from sklearn.metrics import roc_auc_score
+
+    areas = []
+    for label in np.unique(classes):
+        share = ((found == label) & voters).sum(1) / np.maximum(1, voters.sum(1))
+        if 0 < (classes == label).sum() < len(classes):
+            areas.append(roc_auc_score(classes == label, share))
+    return float(np.mean(areas)) if areas else float("nan")
+
+
+def _positive(values: Array) -> Array:
+    return np.where(values > 0, values, np.nan)
+
+
+def _mean(values: Array) -> float:
+    return float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
+
+
+def _macro(values: Array, classes: Array) -> float:
+    means = [_mean(values[classes == label]) for label in np.unique(classes)]
+    return float(np.nanmean(means)) if np.isfinite(means).any() else float("nan")

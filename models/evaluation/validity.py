@@ -1,0 +1,125 @@
+"""Validity: how well codes fall into clusters, for every K and seed in one code space, and the K that this speaks for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.spatial.distance import cdist
+from scipy.stats import rankdata
+from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score, silhouette_score
+
+from ..seeds import numpy_generator
+from .dunn import dunn_of_distances, trimmed
+
+Array = npt.NDArray[Any]
+RANKED = {"dunn": 1, "silhouette": 1, "calinski_harabasz": 1, "davies_bouldin": -1}
+"""The indices that choose K: 1 = larger is better, -1 = smaller."""
+SHOWN = {**RANKED, "dunn_trimmed": 1}
+"""All indices of the table; trimmed Dunn is there to compare with Dunn, which single outliers decide."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One index of one labelling."""
+
+    clusters: int
+    """K that was asked for."""
+    seed: int
+    index: str
+    """A key of `SHOWN`."""
+    value: float
+    """nan where the labelling has fewer than two clusters on the sample."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """Which K the indices speak for, and how clearly."""
+
+    clusters: int
+    """The smallest K whose mean rank is within one standard error of the best."""
+    mean_ranks: dict[int, float]
+    """K -> mean rank over indices and seeds; 1 is best."""
+    standard_errors: dict[int, float]
+    """K -> standard error of that mean over the indices (each a mean over seeds)."""
+    best: dict[str, int]
+    """Index -> its own best K by the mean over seeds."""
+    agreement: str
+    """For people: do the indices agree?"""
+
+
+def table(codes_NF: Array, labellings: Mapping[tuple[int, int], Array], sample: int = 2000, seed: int = 0) -> list[Row]:
+    """All indices of all labellings {(K, seed): cluster of every code}, on one seeded sample of the codes.
+
+    Codes are standardised first: an index must not hang on the scale of single features.
+    """
+    chosen = np.arange(len(codes_NF))
+    if len(codes_NF) > sample:
+        chosen = np.sort(numpy_generator(seed, "validity").choice(len(codes_NF), sample, replace=False))
+    points = codes_NF[chosen].astype(np.float64)
+    points = (points - points.mean(0)) / np.maximum(points.std(0), 1e-9)
+    distances = cdist(points, points)
+    rows = []
+    for (clusters, label_seed), labels in sorted(labellings.items()):
+        values = indices(points, labels[chosen], distances)
+        rows += [Row(clusters, label_seed, name, value) for name, value in values.items()]
+    return rows
+
+
+def indices(points: Array, labels: Array, distances: Array | None = None) -> dict[str, float]:
+    """Index -> value for one labelling; nan with fewer than two clusters, or with as many as there are points."""
+    count = len(np.unique(labels))
+    if not 2 <= count < len(labels):
+        return dict.fromkeys(SHOWN, float("nan"))
+    if distances is None:
+        distances = cdist(points, points)
+    keep = np.flatnonzero(trimmed(points, labels))
+    return {
+        "dunn": dunn_of_distances(distances, labels),
+        "silhouette": float(silhouette_score(distances, labels, metric="precomputed")),
+        "calinski_harabasz": float(calinski_harabasz_score(points, labels)),
+        "davies_bouldin": float(davies_bouldin_score(points, labels)),
+        "dunn_trimmed": dunn_of_distances(distances[np.ix_(keep, keep)], labels[keep]),
+    }
+
+
+def recommend(rows: Sequence[Row]) -> Recommendation:
+    """The K that the ranks speak for. Within each index and seed the Ks are ranked (ties share, nan is last)."""
+    ks = sorted({row.clusters for row in rows})
+    seeds = sorted({row.seed for row in rows})
+    value = {(row.index, row.seed, row.clusters): row.value for row in rows}
+    ranks_IK = np.stack([np.mean([_ranks(value, name, seed, ks) for seed in seeds], axis=0) for name in RANKED])
+    means = ranks_IK.mean(0)
+    errors = ranks_IK.std(0, ddof=1) / np.sqrt(len(RANKED))
+    top = int(means.argmin())
+    clusters = ks[int(np.flatnonzero(means <= means[top] + errors[top])[0])]
+    best = {name: ks[int(ranks_K.argmin())] for name, ranks_K in zip(RANKED, ranks_IK, strict=True)}
+    return Recommendation(
+        clusters=clusters,
+        mean_ranks={k: float(mean) for k, mean in zip(ks, means, strict=True)},
+        standard_errors={k: float(error) for k, error in zip(ks, errors, strict=True)},
+        best=best,
+        agreement=_agreement(clusters, ks, means, means[top] + errors[top], best),
+    )
+
+
+def _ranks(value: Mapping[tuple[str, int, int], float], name: str, seed: int, ks: Sequence[int]) -> Array:
+    column = np.array([value.get((name, seed, k), float("nan")) for k in ks]) * RANKED[name]
+    return np.asarray(rankdata(-np.where(np.isnan(column), -np.inf, column)))
+
+
+def _agreement(clusters: int, ks: Sequence[int], means: Array, limit: float, best: Mapping[str, int]) -> str:
+    each = ", ".join(f"{name.replace('_', '-')} {k}" for name, k in best.items())
+    spread = max(best.values()) - min(best.values())
+    rivals = [k for k, mean in zip(ks, means, strict=True) if mean <= limit and k != clusters]
+    if spread <= 1:
+        verdict = "The indices agree."
+    elif spread <= max(3, len(ks) // 4):
+        verdict = "The indices agree roughly."
+    else:
+        verdict = "The indices disagree: treat this K as one of several possible."
+    also = f" Within one standard error of the best too: {', '.join(map(str, rivals))}." if rivals else ""
+    return f"{verdict} Best K by index: {each}.{also}"

@@ -1,0 +1,1 @@
+"""Masks: tissue on slides, the head in volumes."""

@@ -1,0 +1,1 @@
+"""Networks, each whole in one file."""

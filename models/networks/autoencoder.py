@@ -1,0 +1,128 @@
+"""Autoencoder: patches to codes and back; the ground that every clustering stands on.
+
+```text
+patches (C, 128, 128) -> 32 x 32² -> 64 x 16² -> 128 x 8² -> code (128)
+            conv 6x6 stride 4   conv 3x3 stride 2   linear        each conv with GroupNorm and ReLU
+```
+The first step of 4 (2 for patches under 96) leaves out the maps of half size, on which a CPU spends most of its time:
+five times the patches per second of four steps of 2. The decoder mirrors it with transposed convolutions that do not
+overlap, a third of the work of 3x3 ones. Patches of volumes are cubes: the same with one axis more.
+Layer list after Rumman et al., PLOS Digit Health 2(12):e0000391 (2023), whose own sizes are not published.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from ...errors import SettingsError
+from ..seeds import generator, initialise
+
+Array = npt.NDArray[Any]
+SMALLEST_PATCH = {2: 32, 3: 16}
+PATCH_MULTIPLE = {2: 16, 3: 8}
+"""By the number of axes."""
+GROUPS = 8
+COARSE_STEM_FROM = 96
+"""Patches of at least this many pixels a side are first reduced by 4, smaller ones by 2."""
+BOTTOM = 6
+"""The encoder reduces the patch while at least this many cells a side remain, once for each width at most."""
+
+
+def to_float(patches: Array | Tensor) -> Tensor:
+    """Stored patches (uint8 or uint16, any shape) as float32 in [0, 1]; floats pass as they are."""
+    tensor = patches if isinstance(patches, Tensor) else torch.from_numpy(np.ascontiguousarray(patches))
+    if tensor.dtype == torch.uint8:
+        return tensor.to(torch.float32).div_(255.0)
+    if tensor.dtype == torch.uint16:
+        return tensor.to(torch.float32).div_(65535.0)
+    return tensor.to(torch.float32)
+
+
+class Autoencoder(nn.Module):
+    """Convolutional autoencoder with a linear code.
+
+    >>> net = Autoencoder(patch=64, code=16)
+    >>> codes_BF = net.encode(torch.zeros(2, 3, 64, 64))
+    >>> tuple(codes_BF.shape), tuple(net.decode(codes_BF).shape)
+    ((2, 16), (2, 3, 64, 64))
+    """
+
+    def __init__(
+        self,
+        channels: int = 3,
+        patch: int = 128,
+        widths: tuple[int, ...] = (32, 64, 128),
+        code: int = 128,
+        source: torch.Generator | None = None,
+        axes: int = 2,
+    ) -> None:
+        """`source` draws the first weights; without it they are those of seed 0. Raises SettingsError."""
+        super().__init__()
+        if patch < SMALLEST_PATCH[axes] or patch % PATCH_MULTIPLE[axes]:
+            raise SettingsError(
+                f"a patch of {patch} pixels cannot be halved evenly: patches are multiples of {PATCH_MULTIPLE[axes]} "
+                f"and at least {SMALLEST_PATCH[axes]} pixels a side. Try {_nearest_patch(patch, axes)}."
+            )
+        self._recipe: dict[str, Any] = {"channels": channels, "patch": patch, "widths": list(widths), "code": code}
+        if axes == 3:
+            self._recipe["axes"] = axes
+        conv, deconv = ((nn.Conv2d, nn.ConvTranspose2d), (nn.Conv3d, nn.ConvTranspose3d))[axes - 2]
+        self._format = torch.channels_last if axes == 2 else torch.channels_last_3d
+        self.axes = axes
+        stem = 4 if patch >= COARSE_STEM_FROM else 2
+        used = [width for i, width in enumerate(widths) if patch // (stem << i) >= BOTTOM]
+        side = patch // (stem << (len(used) - 1))
+        self.channels, self.patch, self.code = channels, patch, code
+        self._bottom = (used[-1], *(side,) * axes)
+        flat = used[-1] * side**axes
+
+        blocks: list[nn.Module] = [conv(channels, used[0], stem + 2, stem, 1, bias=False), *_norm(used[0])]
+        for before, after in pairwise(used):
+            blocks += [conv(before, after, 3, 2, 1, bias=False), *_norm(after)]
+        self.encoder = nn.Sequential(*blocks)
+        self.to_code = nn.Linear(flat, code)
+
+        self.from_code = nn.Linear(code, flat)
+        blocks = [nn.ReLU(inplace=True)]
+        for before, after in pairwise(used[::-1]):
+            blocks += [deconv(before, after, 2, 2, bias=False), *_norm(after)]
+        blocks += [deconv(used[0], channels, stem, stem)]
+        self.decoder = nn.Sequential(*blocks)
+        initialise(self, source or generator(0, "autoencoder"))
+        self.to(memory_format=self._format)  # type: ignore[call-overload]
+
+    def encode(self, patches_BCYX: Tensor) -> Tensor:
+        """Codes (B, F) of float patches in [0, 1]."""
+        centred = (patches_BCYX - 0.5).contiguous(memory_format=self._format)
+        deep: Tensor = self.encoder(centred.mul_(4.0))
+        codes_BF: Tensor = self.to_code(deep.contiguous().flatten(1))
+        return codes_BF
+
+    def decode(self, codes_BF: Tensor) -> Tensor:
+        """Patches (B, C, Y, X) of codes; about [0, 1], not clipped."""
+        deep = self.from_code(codes_BF).unflatten(1, self._bottom)
+        patches_BCYX: Tensor = self.decoder(deep.contiguous(memory_format=self._format))
+        return patches_BCYX * 0.25 + 0.5
+
+    def forward(self, patches_BCYX: Tensor) -> tuple[Tensor, Tensor]:
+        """(reconstruction, codes)."""
+        codes_BF = self.encode(patches_BCYX)
+        return self.decode(codes_BF), codes_BF
+
+    def recipe(self) -> dict[str, Any]:
+        """What rebuilds this network, without its weights: `Autoencoder(**recipe)`."""
+        return dict(self._recipe)
+
+
+def _norm(channels: int) -> tuple[nn.Module, nn.Module]:
+    return nn.GroupNorm(GROUPS if channels % GROUPS == 0 else 1, channels), nn.ReLU(inplace=True)
+
+
+def _nearest_patch(patch: int, axes: int) -> int:
+    return max(SMALLEST_PATCH[axes], round(patch / PATCH_MULTIPLE[axes]) * PATCH_MULTIPLE[axes])

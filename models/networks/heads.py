@@ -1,0 +1,156 @@
+"""Heads: from codes to cluster probabilities, for every K and seed at once.
+
+```text
+codes (B, F) -standardised-> trunk of seed s: linear, GroupNorm, ReLU -> hidden (S, B, H) -> one matrix
+                                                    | K=2 | K=3 | ... | K=20 | over-clustering 5 x 20 |
+```
+The heads of one seed share a trunk, so that larger K and the over-clustering head are auxiliaries of all the others
+(Ji et al. 2019 found over-clustering to matter most). Seeds share nothing: each is what it would be alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..seeds import generator, initialise, uniform
+
+HIDDEN = 256
+GROUPS = 16
+NEAR_UNIFORM = 1e-3
+"""A scale of the last layer's first weights with which clusters begin about equal (Hu et al. 2017 take 1e-4)."""
+OVER = 5
+"""The over-clustering head has this many times the largest K, ..."""
+OVER_MOST = 70
+"""... and this many clusters at most: joint tables of more are nearly empty at usual batch sizes."""
+
+
+class ClusterHead(nn.Module):
+    """One head: codes (B, F) to probabilities (B, K)."""
+
+    mean_F: Tensor  # noqa: N815
+    scale_F: Tensor  # noqa: N815
+
+    def __init__(self, code: int, clusters: int, hidden: int = HIDDEN, source: torch.Generator | None = None) -> None:
+        super().__init__()
+        self._recipe = {"code": code, "clusters": clusters, "hidden": hidden}
+        self.code, self.clusters = code, clusters
+        self.register_buffer("mean_F", torch.zeros(code))
+        self.register_buffer("scale_F", torch.ones(code))
+        self.trunk = nn.Linear(code, hidden)
+        self.norm = nn.GroupNorm(GROUPS, hidden)
+        self.last = nn.Linear(hidden, clusters)
+        initialise(self, source or generator(0, "head"))
+
+    def logits(self, codes_BF: Tensor) -> Tensor:
+        """Unnormalised log-probabilities (B, K)."""
+        hidden = torch.relu(self.norm(self.trunk((codes_BF - self.mean_F) / self.scale_F)))
+        logits_BK: Tensor = self.last(hidden)
+        return logits_BK
+
+    def forward(self, codes_BF: Tensor) -> Tensor:
+        """Probabilities (B, K)."""
+        return self.logits(codes_BF).softmax(-1)
+
+    def recipe(self) -> dict[str, Any]:
+        """What rebuilds this head: `ClusterHead(**recipe)`."""
+        return dict(self._recipe)
+
+
+class HeadBank(nn.Module):
+    """Heads for all of `clusters` × `seeds`, evaluated together.
+
+    Every head has as many columns as the largest K; a bias of minus infinity takes out those beyond its own.
+
+    >>> bank = HeadBank(8, (2, 3), seeds=(0, 1))
+    >>> p_SJBK, over_SBK = bank(torch.zeros(2, 5, 8))
+    >>> tuple(p_SJBK.shape), tuple(over_SBK.shape)
+    ((2, 2, 5, 3), (2, 5, 15))
+    """
+
+    mean_F: Tensor  # noqa: N815
+    scale_F: Tensor  # noqa: N815
+    absent_JK: Tensor  # noqa: N815
+
+    def __init__(
+        self,
+        code: int,
+        clusters: Sequence[int],
+        seeds: Sequence[int],
+        hidden: int = HIDDEN,
+        scale: float = NEAR_UNIFORM,
+    ) -> None:
+        """`scale` of the last layers' first weights."""
+        super().__init__()
+        self.code, self.hidden, self.scale = code, hidden, scale
+        self.clusters, self.seeds = tuple(clusters), tuple(seeds)
+        self.widest = max(self.clusters)
+        self.over = max(self.widest, min(OVER * self.widest, OVER_MOST))
+        """Clusters of the over-clustering head."""
+        self.register_buffer("mean_F", torch.zeros(code))
+        self.register_buffer("scale_F", torch.ones(code))
+        sizes, count = torch.tensor(self.clusters), len(self.seeds)
+        absent_JK = torch.where(torch.arange(self.widest) < sizes.unsqueeze(1), 0.0, -torch.inf)
+        self.register_buffer("absent_JK", absent_JK, persistent=False)
+        self.trunk_SFH = nn.Parameter(torch.empty(count, code, hidden))
+        self.bias_SH = nn.Parameter(torch.zeros(count, hidden))
+        self.gain_SH = nn.Parameter(torch.ones(count, hidden))
+        self.shift_SH = nn.Parameter(torch.zeros(count, hidden))
+        self.last_SHJK = nn.Parameter(torch.empty(count, hidden, len(self.clusters), self.widest))
+        self.bias_SJK = nn.Parameter(torch.zeros(count, len(self.clusters), self.widest))
+        self.over_SHK = nn.Parameter(torch.empty(count, hidden, self.over))
+        self.over_bias_SK = nn.Parameter(torch.zeros(count, self.over))
+        with torch.no_grad():
+            for s, seed in enumerate(self.seeds):
+                self.trunk_SFH[s] = _first((code, hidden), code, generator(seed, "trunk"))
+                self.over_SHK[s] = _first((hidden, self.over), hidden, generator(seed, "over")) * scale
+                for j, k in enumerate(self.clusters):
+                    self.restart(s, j, generator(seed, "head", k))
+
+    @torch.no_grad()
+    def standardise(self, codes_NF: Tensor) -> None:
+        """Fix the mean and spread that codes are standardised with."""
+        self.mean_F.copy_(codes_NF.mean(0))
+        self.scale_F.copy_(codes_NF.std(0, unbiased=False).clamp_min(1e-6))
+
+    @torch.no_grad()
+    def restart(self, s: int, j: int, source: torch.Generator) -> None:
+        """Draw the last layer of head `j` of seed `s` anew."""
+        self.last_SHJK[s, :, j] = _first((self.hidden, self.widest), self.hidden, source) * self.scale
+        self.bias_SJK[s, j] = 0.0
+
+    def forward(self, codes_SBF: Tensor) -> tuple[Tensor, Tensor]:
+        """(probabilities (S, J, B, K), those of the over-clustering heads (S, B, K)); 0 beyond a head's own clusters."""
+        standard = (codes_SBF - self.mean_F) / self.scale_F
+        hidden = torch.baddbmm(self.bias_SH.unsqueeze(1), standard, self.trunk_SFH)
+        normed = F.layer_norm(hidden.reshape(*hidden.shape[:-1], GROUPS, -1), (self.hidden // GROUPS,)).flatten(-2)
+        hidden = torch.relu(normed * self.gain_SH.unsqueeze(1) + self.shift_SH.unsqueeze(1))
+        bias = (self.bias_SJK + self.absent_JK).flatten(1).unsqueeze(1)
+        logits = torch.baddbmm(bias, hidden, self.last_SHJK.flatten(2))
+        over = torch.baddbmm(self.over_bias_SK.unsqueeze(1), hidden, self.over_SHK)
+        p_SBJK = logits.view(*logits.shape[:2], len(self.clusters), self.widest).softmax(-1)
+        return p_SBJK.transpose(1, 2), over.softmax(-1)
+
+    @torch.no_grad()
+    def extract(self, seed: int, clusters: int) -> ClusterHead:
+        """The head of one seed and K as a network of its own."""
+        s, j = self.seeds.index(seed), self.clusters.index(clusters)
+        head = ClusterHead(self.code, clusters, self.hidden)
+        head.mean_F.copy_(self.mean_F)
+        head.scale_F.copy_(self.scale_F)
+        head.trunk.weight.copy_(self.trunk_SFH[s].T)
+        head.trunk.bias.copy_(self.bias_SH[s])
+        head.norm.weight.copy_(self.gain_SH[s])
+        head.norm.bias.copy_(self.shift_SH[s])
+        head.last.weight.copy_(self.last_SHJK[s, :, j, :clusters].T)
+        head.last.bias.copy_(self.bias_SJK[s, j, :clusters])
+        return head
+
+
+def _first(shape: tuple[int, ...], fan_in: int, source: torch.Generator) -> Tensor:
+    bound = (6.0 / fan_in) ** 0.5
+    return uniform(shape, -bound, bound, source)

@@ -1,0 +1,1 @@
+"""Training: phases of steps, their budgets, optimisers and checkpoints."""

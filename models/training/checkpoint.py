@@ -1,0 +1,89 @@
+"""Checkpoint: weights with the recipe that rebuilds their network, in one safetensors file that never runs code.
+
+The same tensors and recipe leave the same bytes. How bytes are kept is the caller's business: a writer is handed in that
+leaves a file whole or absent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from ...errors import CorruptError
+
+
+class CheckpointError(CorruptError):
+    """A file of weights that is not what it should be."""
+
+    code = "E_CHECKPOINT"
+
+
+Write = Callable[[Path, bytes], object]
+"""Leaves bytes under a name, all of them or none."""
+
+
+def save(path: Path, tensors: Mapping[str, Tensor], recipe: Mapping[str, Any], write: Write) -> str:
+    """Write a checkpoint; returns the sha256 of the file. `recipe` is anything that JSON can hold."""
+    # One metadata key only: safetensors writes several in no fixed order.
+    metadata = {"recipe": json.dumps(recipe, sort_keys=True, separators=(",", ":"))}
+    ordered = {name: tensors[name].detach().contiguous() for name in sorted(tensors)}
+    data = safetensors.torch.save(ordered, metadata)
+    write(path, data)
+    return hashlib.sha256(data).hexdigest()
+
+
+def load(path: Path, sha256: str | None = None) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """(tensors, recipe). Raises CheckpointError if the file is no safetensors, is cut off, or has another sha256."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"{path}: the checkpoint cannot be read: {error}") from error
+    if sha256 is not None and (found := hashlib.sha256(data).hexdigest()) != sha256:
+        raise CheckpointError(
+            f"{path}: sha256 is {found}, {sha256} was expected: the file was changed after it was written. "
+            "Restore it, or train again."
+        )
+    try:
+        tensors = safetensors.torch.load(data)
+        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+        recipe = json.loads(header["__metadata__"]["recipe"])
+    except (safetensors.SafetensorError, KeyError, ValueError) as error:
+        raise CheckpointError(
+            f"{path}: not a checkpoint of tile-engine but {_kind(data)} ({error}). Weights are read from safetensors "
+            "files only, because pickles can run code; convert it with safetensors.torch.save_file."
+        ) from error
+    return tensors, recipe
+
+
+def fill(network: nn.Module, tensors: Mapping[str, Tensor], path: Path | str = "checkpoint") -> None:
+    """Load tensors into a network. Raises CheckpointError that names the keys and shapes that do not match."""
+    wanted = network.state_dict()
+    missing = sorted(wanted.keys() - tensors.keys())
+    unknown = sorted(tensors.keys() - wanted.keys())
+    shapes = [
+        f"{name} {tuple(tensors[name].shape)} for {tuple(wanted[name].shape)}"
+        for name in sorted(wanted.keys() & tensors.keys())
+        if tensors[name].shape != wanted[name].shape
+    ]
+    if missing or unknown or shapes:
+        said = [
+            f"{label}: {', '.join(names[:5])}{' ...' if len(names) > 5 else ''}"
+            for label, names in (("missing", missing), ("unknown", unknown), ("other shape", shapes))
+            if names
+        ]
+        raise CheckpointError(f"{path}: these weights are of another network: {'; '.join(said)}.")
+    with torch.no_grad():
+        network.load_state_dict(dict(tensors))
+
+
+def _kind(data: bytes) -> str:
+    if data[:2] == b"PK" or data[:1] == b"\x80":
+        return "a pickle"
+    return "empty" if not data else "something else or cut off"

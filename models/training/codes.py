@@ -1,0 +1,79 @@
+"""Codes: what the frozen encoder makes of every patch and of a few views of it, computed once for all heads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from ..batches import Patches, in_order
+from ..networks.autoencoder import Autoencoder, to_float
+from ..networks.cae3d import CAE3D
+from ..seeds import generator
+from ..views.cubes import CubeViews
+from ..views.patches import Views
+
+Array = npt.NDArray[Any]
+
+
+@torch.inference_mode()
+def encode_views(
+    autoencoder: Autoencoder,
+    patches: Patches,
+    views: int = 4,
+    seed: int = 0,
+    batch: int = 64,
+    kind: Views | CubeViews | None = None,
+) -> Tensor:
+    """Codes (V, N, F): view 0 is the patch as it is, the others are drawn by `kind`.
+
+    Every call of the network has `batch` patches, the last one padded, so that a code does not depend on how many
+    patches there are.
+    """
+    kind, device = kind or Views(), next(autoencoder.parameters()).device
+    codes_VNF = torch.empty(views, len(patches), autoencoder.code)
+    for number, index in enumerate(in_order(len(patches), batch)):
+        patches_BCYX = to_float(patches[index]).to(device)
+        if len(index) < batch:
+            spare = patches_BCYX[-1:].expand(batch - len(index), *patches_BCYX.shape[1:])
+            patches_BCYX = torch.cat([patches_BCYX, spare])
+        for view in range(views):
+            seen = patches_BCYX if view == 0 else kind(patches_BCYX, generator(seed, "codes", number, view))
+            codes_VNF[view, index] = autoencoder.encode(seen)[: len(index)].cpu()
+    return codes_VNF.clone()
+
+
+@torch.inference_mode()
+def codes_of(network: CAE3D, volumes: Patches, batch: int = 8) -> Array:
+    """Codes (N, F), float32, of volumes as they are; the last batch is padded, so that a code depends on nothing else."""
+    codes_NF = np.empty((len(volumes), network.code), np.float32)
+    for index, seen in _padded(network, volumes, batch):
+        codes_NF[index] = network.encode(seen)[: len(index)].float().cpu().numpy()
+    return codes_NF
+
+
+@torch.inference_mode()
+def reconstructions(network: CAE3D, volumes: Patches, batch: int = 8) -> Iterator[tuple[Array, Array, Array]]:
+    """(rows, volumes, what the network makes of them), batch after batch, float32 in [0, 1], (B, C, Z, Y, X)."""
+    for index, seen in _padded(network, volumes, batch):
+        again = network(seen)[0].float().clamp(0.0, 1.0)
+        yield index, seen[: len(index)].cpu().numpy(), again[: len(index)].cpu().numpy()
+
+
+def squared_errors(network: CAE3D, volumes: Patches, batch: int = 8) -> Array:
+    """Mean squared error of every volume's reconstruction, float64 (N,), of values in [0, 1]."""
+    errors_N = np.empty(len(volumes))
+    for index, volumes_BCZYX, again_BCZYX in reconstructions(network, volumes, batch):
+        errors_N[index] = np.square(again_BCZYX - volumes_BCZYX, dtype=np.float64).mean((1, 2, 3, 4))
+    return errors_N
+
+
+def _padded(network: nn.Module, volumes: Patches, batch: int) -> Iterator[tuple[Array, Tensor]]:
+    device = next(network.parameters()).device
+    for index in in_order(len(volumes), batch):
+        seen = to_float(volumes[index]).to(device)
+        yield index, torch.cat([seen, seen[-1:].expand(batch - len(index), *seen.shape[1:])])

@@ -1,0 +1,84 @@
+"""Components: principal components of volumes by their inner products, the baseline of a network with as long a code.
+
+Neither the volumes nor the components are ever held in memory: n volumes need n² numbers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..batches import Patches, in_order
+from ..networks.autoencoder import to_float
+
+Array = npt.NDArray[Any]
+BLOCK = 64
+"""Volumes read at a time."""
+
+
+class Components:
+    """The `code` strongest components of `volumes`, fewer where there are not so many: n - 1 at most.
+
+    >>> draw = np.random.default_rng(0)
+    >>> volumes = draw.integers(0, 255, (6, 1, 4, 4, 4), dtype=np.uint8)
+    >>> components = Components(volumes, 150)
+    >>> components.codes(volumes).shape, float(components.squared_errors(volumes).max()) < 1e-6
+    ((6, 5), True)
+    """
+
+    def __init__(self, volumes: Patches, code: int) -> None:
+        self._volumes = volumes
+        products = _products(volumes, volumes)
+        self._mean, self._all = products.mean(0), products.mean()
+        values, vectors = np.linalg.eigh(self._centred(products))
+        kept = np.flatnonzero(values > max(values.max(), 0.0) * 1e-9)[::-1][: min(code, len(volumes) - 1)]
+        self._weights = vectors[:, kept] / np.sqrt(values[kept])
+
+    def codes(self, volumes: Patches) -> Array:
+        """Codes (n, F), float32."""
+        found: Array = (self._centred(_products(volumes, self._volumes)) @ self._weights).astype(np.float32)
+        return found
+
+    def read(self, volumes: Patches) -> tuple[Array, Array]:
+        """Codes, float32 (n, F), strongest component first, and each volume's squared distance from the mean: what the first
+        k components leave of it is that less the squares of k numbers. Reads every volume once for both."""
+        products = _products(volumes, self._volumes)
+        own = np.empty(len(volumes))
+        for rows in in_order(len(volumes), BLOCK):
+            own[rows] = np.square(_flat(volumes, rows), dtype=np.float64).sum(1)
+        length = np.maximum(own - 2 * products.mean(1) + self._all, 0.0)
+        return (self._centred(products) @ self._weights).astype(np.float32), length
+
+    def squared_errors(self, volumes: Patches) -> Array:
+        """Mean squared error of every volume's reconstruction, of values in [0, 1]: what its code leaves out."""
+        products = _products(volumes, self._volumes)
+        codes = self._centred(products) @ self._weights
+        own, cells = np.empty(len(volumes)), 1
+        for rows in in_order(len(volumes), BLOCK):
+            flat = _flat(volumes, rows)
+            own[rows], cells = np.square(flat, dtype=np.float64).sum(1), flat.shape[1]
+        length = own - 2 * products.mean(1) + self._all
+        return np.asarray(np.maximum(length - np.square(codes).sum(1), 0.0) / cells)
+
+    def _centred(self, products: Array) -> Array:
+        return np.asarray(products - products.mean(1, keepdims=True) - self._mean + self._all)
+
+
+def _products(one: Patches, other: Patches) -> Array:
+    found = np.empty((len(one), len(other)))
+    for rows in in_order(len(one), BLOCK):
+        left = _flat(one, rows)
+        for columns in in_order(len(other), BLOCK):
+            if one is other and columns[0] > rows[0]:
+                continue
+            right = left if one is other and columns[0] == rows[0] else _flat(other, columns)
+            found[np.ix_(rows, columns)] = left @ right.T
+            if one is other:
+                found[np.ix_(columns, rows)] = found[np.ix_(rows, columns)].T
+    return found
+
+
+def _flat(volumes: Patches, rows: Array) -> Array:
+    return np.asarray(to_float(volumes[rows]).flatten(1).numpy())

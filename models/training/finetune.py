@@ -1,0 +1,104 @@
+"""FineTune: the phase that trains encoder and head together, the reconstruction kept so that codes cannot collapse."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..batches import Patches, Shuffled, in_order
+from ..losses.clustering import entropy
+from ..networks.autoencoder import to_float
+from ..networks.clusterer import Clusterer, collapsed, effective_clusters, smallest_share
+from ..replica import ALONE, Computed, Share
+from ..seeds import generator
+from ..views.cubes import CubeViews
+from ..views.patches import Views
+from .optimiser import Adam
+from .phases import finite
+from .sweep import Objective, objective_loss
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How the clustering ended, on patches as they are."""
+
+    effective: float
+    """exp(H) of the mean probabilities: K at best."""
+    smallest: float
+    """Mean probability of the least used cluster."""
+    information: float
+    """Between patch and cluster, in nats: ln K at best, 0 if all patches have the same probabilities."""
+    collapsed: bool
+    """True if it has under half of K effective clusters or decides nothing; say so wherever the clusters are shown."""
+
+
+class FineTune:
+    """Information maximisation between two views, plus gamma times the reconstruction; Adam, 1e-4 head, 1e-5 encoder."""
+
+    name = "fine-tune"
+    gamma = 1.0
+
+    def __init__(
+        self,
+        clusterer: Clusterer,
+        patches: Patches,
+        steps: int,
+        objective: Objective = "iic",
+        seed: int = 0,
+        views: Views | CubeViews | None = None,
+        share: Share = ALONE,
+    ) -> None:
+        self.clusterer, self.objective, self.steps = clusterer, objective, steps
+        self._patches, self._seed, self._views = patches, seed, views or Views()
+        batch = share.even(min(256, max(64, 20 * clusterer.head.clusters), len(patches)))
+        self._batches = Shuffled(len(patches), batch, seed, self.name)
+        self._device = next(clusterer.parameters()).device
+        self._share, self._losses = share, share.join(Computed(clusterer, self._compute))
+        self._adam = Adam({"head": (clusterer.head, 1e-4), "autoencoder": (clusterer.autoencoder, 1e-5)}, steps)
+
+    def step(self, index: int) -> dict[str, float]:
+        draw, batch = generator(self._seed, self.name, index), self._batches[index]
+        patches_BCYX = to_float(self._patches[batch[self._share.rows(len(batch))]]).to(self._device)
+        view_BCYX, other_BCYX = (self._views(patches_BCYX, draw, self._share) for _ in range(2))
+        information, reconstruction = self._losses(view_BCYX, other_BCYX)
+        loss = information + self.gamma * reconstruction
+        figures = self._share.means(loss=loss, information=information, reconstruction=reconstruction)
+        finite(self.name, index, figures["loss"])
+        self._adam.step(loss, index)
+        return figures
+
+    def _compute(self, view_BCYX: Tensor, other_BCYX: Tensor) -> tuple[Tensor, Tensor]:
+        p_BK, codes_BF = self.clusterer(view_BCYX)
+        q_BK, _ = self.clusterer(other_BCYX)
+        information = objective_loss(self.objective, self._share.gather(p_BK), self._share.gather(q_BK))
+        reconstruction = torch.nn.functional.mse_loss(self.clusterer.autoencoder.decode(codes_BF), view_BCYX)
+        return information, reconstruction
+
+    def state(self) -> dict[str, Tensor]:
+        return self._adam.state()
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        self._adam.load(state)
+
+    @torch.inference_mode()
+    def outcome(self, most: int = 4096, batch: int = 128) -> Outcome:
+        """The guards on up to `most` patches, spread evenly over all."""
+        step = -(-len(self._patches) // most)
+        index = torch.arange(0, len(self._patches), step).numpy()
+        totals_K = torch.zeros(self.clusterer.head.clusters, device=self._device)
+        uncertain = torch.zeros((), device=self._device)
+        for part in in_order(len(index), batch):
+            p_BK, _ = self.clusterer(to_float(self._patches[index[part]]).to(self._device))
+            totals_K += p_BK.sum(0)
+            uncertain += entropy(p_BK).sum()
+        mean_K = totals_K / len(index)
+        information = entropy(mean_K) - uncertain / len(index)
+        return Outcome(
+            effective=float(effective_clusters(mean_K)),
+            smallest=float(smallest_share(mean_K)),
+            information=float(information),
+            collapsed=bool(collapsed(mean_K, information, self.clusterer.head.clusters)),
+        )

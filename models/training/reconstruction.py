@@ -1,0 +1,75 @@
+"""Reconstruction: the phase that teaches the autoencoder to describe patches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from ..batches import Patches, Shuffled
+from ..losses.clustering import vicreg
+from ..networks.autoencoder import Autoencoder, to_float
+from ..replica import ALONE, Computed, Share
+from ..seeds import generator
+from ..views.cubes import CubeViews
+from ..views.patches import Views
+from .optimiser import Adam
+from .phases import finite
+
+RATE = 3e-3
+"""Learning rate."""
+AGREEMENT = 0.1
+"""Weight of `vicreg` beside the squared error of grey values in [0, 1]."""
+
+
+class Reconstruction:
+    """Squared error of a view's reconstruction, plus a little for codes that another view changes; Adam at 3e-3.
+
+    Reconstruction alone spends the code on colour and place. On the tuning half of colon tiles of five
+    classes it raised what k-means finds in the codes from 0.19 to 0.23 (normalised mutual information, one seed each).
+    """
+
+    name = "reconstruction"
+
+    def __init__(
+        self,
+        autoencoder: Autoencoder,
+        patches: Patches,
+        steps: int,
+        batch: int = 64,
+        seed: int = 0,
+        views: Views | CubeViews | None = None,
+        share: Share = ALONE,
+    ) -> None:
+        """`batch` is that of all shares together."""
+        self.autoencoder, self.steps, self._share = autoencoder, steps, share
+        self._patches, self._seed = patches, seed
+        self._batches = Shuffled(len(patches), share.even(min(batch, len(patches))), seed, self.name)
+        self._views = views or Views()
+        self._device = next(autoencoder.parameters()).device
+        self._losses = share.join(Computed(autoencoder, self._compute))
+        self._adam = Adam({"autoencoder": (autoencoder, RATE)}, steps)
+
+    def step(self, index: int) -> dict[str, float]:
+        draw, batch = generator(self._seed, self.name, index), self._batches[index]
+        patches_BCYX = to_float(self._patches[batch[self._share.rows(len(batch))]]).to(self._device)
+        view_BCYX, other_BCYX = (self._views(patches_BCYX, draw, self._share) for _ in range(2))
+        reconstruction, agreement = self._losses(view_BCYX, other_BCYX)
+        loss = reconstruction + AGREEMENT * agreement
+        figures = self._share.means(loss=loss, reconstruction=reconstruction, agreement=agreement)
+        finite(self.name, index, figures["loss"])
+        self._adam.step(loss, index)
+        return figures
+
+    def _compute(self, view_BCYX: Tensor, other_BCYX: Tensor) -> tuple[Tensor, Tensor]:
+        again_BCYX, codes_BF = self.autoencoder(view_BCYX)
+        other_BF = self.autoencoder.encode(other_BCYX)
+        gather = self._share.gather
+        return torch.nn.functional.mse_loss(again_BCYX, view_BCYX), vicreg(gather(codes_BF), gather(other_BF))
+
+    def state(self) -> dict[str, Tensor]:
+        return self._adam.state()
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        self._adam.load(state)

@@ -1,0 +1,1 @@
+"""Views: random variants of patches, cubes and volumes."""

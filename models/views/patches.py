@@ -1,0 +1,111 @@
+"""Views: the same tissue as another scanner, stainer or knife would have left it; what clusters must not depend on.
+
+A view turns and mirrors a patch, cuts a part of it out and enlarges that, jitters each stain in optical density and the
+brightness and contrast of the whole. All draws come from the generator that is passed in, one for every patch; they are
+made on the CPU for the whole batch, of which a share takes its rows, so that they are the same wherever a patch is looked at.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..replica import ALONE, Share
+from ..seeds import uniform
+
+HED = ((0.65, 0.70, 0.29), (0.07, 0.99, 0.11), (0.27, 0.57, 0.78))
+"""Optical density of haematoxylin, eosin and DAB in red, green, blue; Ruifrok and Johnston 2001."""
+DARKEST = 1.0 / 255.0
+
+
+@dataclass(frozen=True, slots=True)
+class Views:
+    """How strongly a view may differ from its patch; `strength` scales all of it but turning and mirroring.
+
+    >>> draw = torch.Generator().manual_seed(0)
+    >>> tuple(Views()(torch.rand(4, 3, 32, 32), draw).shape)
+    (4, 3, 32, 32)
+    """
+
+    strength: float = 1.0
+    """0 = only turning and mirroring, 1 = as set below."""
+    crop: float = 0.5
+    """Smallest share of the patch's area that a cut-out keeps."""
+    stain: float = 0.1
+    """Each stain's density is scaled by 1 ± this and shifted by a fifth of it; 0 = colour is left alone."""
+    brightness: float = 0.05
+    """Brightness ± this (1 = white), contrast 1 ± twice this."""
+    brightfield: bool = True
+    """Channels are red, green, blue (of one or more stains); False: any channels, jittered one by one."""
+
+    def __call__(self, patches_BCYX: Tensor, source: torch.Generator, share: Share = ALONE) -> Tensor:
+        """A view of every patch, float32 in [0, 1], same shape; `patches_BCYX` are the share's rows of a batch."""
+        view = turn_and_crop(patches_BCYX, 1.0 - (1.0 - self.crop) * min(self.strength, 1.0), source, share)
+        if self.stain * self.strength > 0:
+            jitter = jitter_stains if self.brightfield and view.shape[1] % 3 == 0 else jitter_channels
+            view = jitter(view, self.stain * self.strength, source, share)
+        if self.brightness * self.strength > 0:
+            view = jitter_tone(view, self.brightness * self.strength, source, share)
+        if self.brightfield and view.shape[1] > 3:
+            view = drop_stain(view, 0.1 * min(self.strength, 1.0), source, share)
+        return view.clamp_(0.0, 1.0)
+
+
+def turn_and_crop(patches_BCYX: Tensor, smallest: float, source: torch.Generator, share: Share = ALONE) -> Tensor:
+    """Each patch in one of its eight orientations, and of it a square of `smallest` to all of its area, enlarged."""
+    count = len(patches_BCYX) * share.count
+    side = uniform((count,), smallest, 1.0, source).sqrt()
+    shift = uniform((2, count), -1.0, 1.0, source) * (1.0 - side)
+    turns = torch.randint(8, (count,), generator=source)
+    cosine = torch.tensor([1.0, 0.0, -1.0, 0.0])[turns % 4] * side
+    sine = torch.tensor([0.0, 1.0, 0.0, -1.0])[turns % 4] * side
+    mirror = torch.where(turns < 4, 1.0, -1.0)
+    rows = torch.stack([cosine * mirror, -sine, shift[0], sine * mirror, cosine, shift[1]], 1).view(count, 2, 3)
+    rows = share.part(rows).to(patches_BCYX.device)
+    grid = F.affine_grid(rows, list(patches_BCYX.shape), align_corners=False)
+    return F.grid_sample(patches_BCYX, grid, mode="bilinear", padding_mode="border", align_corners=False)
+
+
+def jitter_stains(patches_BCYX: Tensor, amount: float, source: torch.Generator, share: Share = ALONE) -> Tensor:
+    """Scale and shift haematoxylin, eosin and DAB in optical density; works on every three channels for themselves."""
+    flat = patches_BCYX.reshape(-1, 3, *patches_BCYX.shape[2:])
+    stains = torch.tensor(HED)
+    stains = stains / stains.norm(dim=1, keepdim=True)
+    count = len(flat) * share.count
+    scale = uniform((count, 3), 1.0 - amount, 1.0 + amount, source)
+    shift = uniform((count, 3), -amount / 5, amount / 5, source)
+    # Unmix, scale and mix again is one 3 x 3 matrix for each patch.
+    turn = torch.linalg.inv(stains) @ (scale.unsqueeze(-1) * stains)
+    turn, shift = (share.part(drawn).to(flat.device) for drawn in (turn, shift @ stains))
+    density = flat.clamp_min(DARKEST).log_().neg_().flatten(2)
+    mixed = torch.baddbmm(shift.unsqueeze(-1), turn.transpose(1, 2), density)
+    return mixed.neg_().exp_().view(patches_BCYX.shape)
+
+
+def jitter_channels(patches_BCYX: Tensor, amount: float, source: torch.Generator, share: Share = ALONE) -> Tensor:
+    """Scale every channel for itself by 1 ± `amount`: fluorescence, grey images."""
+    count, channels = patches_BCYX.shape[:2]
+    scale = uniform((count * share.count, channels, 1, 1), 1.0 - amount, 1.0 + amount, source)
+    return patches_BCYX * share.part(scale).to(patches_BCYX.device)
+
+
+def jitter_tone(patches_BCYX: Tensor, amount: float, source: torch.Generator, share: Share = ALONE) -> Tensor:
+    """Brightness ± `amount`, contrast about mid-grey 1 ± 2 × `amount`."""
+    shape = (len(patches_BCYX) * share.count, *(1,) * (patches_BCYX.ndim - 1))
+    contrast = uniform(shape, 1.0 - 2 * amount, 1.0 + 2 * amount, source)
+    shift = uniform(shape, -amount, amount, source)
+    contrast, shift = (share.part(drawn).to(patches_BCYX.device) for drawn in (contrast, shift))
+    return patches_BCYX * contrast + (0.5 * (1.0 - contrast) + shift)
+
+
+def drop_stain(patches_BCYX: Tensor, chance: float, source: torch.Generator, share: Share = ALONE) -> Tensor:
+    """Of a stack of stains, blank one (white) in a share `chance` of the patches."""
+    count, channels = patches_BCYX.shape[:2]
+    shape = (count * share.count, 1)
+    lost = torch.randint(channels // 3, shape, generator=source)
+    hit = torch.rand(shape, generator=source) < chance
+    blank_BS = share.part((torch.arange(channels // 3) == lost) & hit).to(patches_BCYX.device)
+    return patches_BCYX.masked_fill(blank_BS.repeat_interleave(3, 1)[..., None, None], 1.0)

@@ -1,0 +1,95 @@
+"""VolumeViews: the same body as another day's scan would have left it; apart from `views`, whose patches lie flat.
+
+All draws come from the generator that is passed in, for the whole batch, of which a share takes its rows. Cells that are 0
+are outside the mask: brightness and noise leave them 0.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..replica import ALONE, Share
+from ..seeds import derived_seed, uniform
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeViews:
+    """How far a view may be from its volume; 0 leaves that out.
+
+    >>> draw = torch.Generator().manual_seed(0)
+    >>> tuple(VolumeViews()(torch.rand(2, 1, 16, 16, 16), draw).shape)
+    (2, 1, 16, 16, 16)
+    """
+
+    shift: float = 2.0
+    """Whole voxels along each axis, at most."""
+    turn: float = 0.0
+    """Degrees about each axis, at most."""
+    scale: float = 0.0
+    """Each axis is stretched by 1 ± this for itself, after all three by 1 ± this together."""
+    mirror: bool = False
+    """Half of the views have left and right (x) changed."""
+    brightness: float = 0.1
+    """Values are multiplied by 1 ± this."""
+    noise: float = 0.01
+    """Standard deviation of the noise added to each voxel; 1 = white."""
+    unchanged: float = 0.0
+    """Share of the volumes that are left as they are, as those are that codes are asked of later."""
+
+    def __call__(self, volumes_BCZYX: Tensor, source: torch.Generator, share: Share = ALONE) -> Tensor:
+        """A view of every volume, float32 in [0, 1], same shape; `volumes_BCZYX` are the share's rows of a batch."""
+        view = self._moved(volumes_BCZYX, source, share)
+        count, device = len(volumes_BCZYX) * share.count, volumes_BCZYX.device
+        gain = uniform((count, 1, 1, 1, 1), 1.0 - self.brightness, 1.0 + self.brightness, source)
+        seed = int(torch.randint(1 << 62, (), generator=source))
+        if self.brightness:
+            view = view * share.part(gain).to(device)
+        if self.noise:
+            # row by row: a share need not draw what the others' volumes get
+            own = torch.stack([_noise(view.shape[1:], seed, i) for i in range(count)[share.rows(count)]])
+            view = torch.where(view > 0, view + self.noise * own.to(device), view)
+        if self.unchanged:
+            left_B = share.part(torch.rand(count, generator=source) < self.unchanged).to(device)
+            view = torch.where(left_B.view(-1, 1, 1, 1, 1), volumes_BCZYX, view)
+        return view.clamp(0.0, 1.0)
+
+    def _moved(self, volumes_BCZYX: Tensor, source: torch.Generator, share: Share) -> Tensor:
+        count, device = len(volumes_BCZYX) * share.count, volumes_BCZYX.device
+        sides = torch.tensor(volumes_BCZYX.shape[:1:-1], dtype=torch.float32)  # x, y, z, as grids have it
+        whole = math.floor(self.shift)
+        shift_B3 = torch.randint(-whole, whole + 1, (count, 3), generator=source) * 2.0 / sides
+        angle_B3 = uniform((count, 3), -self.turn, self.turn, source) * math.pi / 180.0
+        size_B3 = uniform((count, 1), 1 - self.scale, 1 + self.scale, source)
+        size_B3 = size_B3 * uniform((count, 3), 1 - self.scale, 1 + self.scale, source)
+        if self.mirror:
+            size_B3 = size_B3 * torch.cat(
+                [torch.randint(2, (count, 1), generator=source) * 2 - 1, torch.ones(count, 2)], 1
+            )
+        elif not (whole or self.turn or self.scale):
+            return volumes_BCZYX
+        # Turning is done in voxels, so that boxes of unequal sides are not sheared; grids have each side from -1 to 1.
+        matrix_B33 = _turns(angle_B3) * size_B3.unsqueeze(1) * sides / sides.unsqueeze(1)
+        rows_B34 = share.part(torch.cat([matrix_B33, shift_B3.unsqueeze(2)], 2)).to(device)
+        grid = F.affine_grid(rows_B34, list(volumes_BCZYX.shape), align_corners=False)
+        return F.grid_sample(volumes_BCZYX, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+
+
+def _noise(shape: torch.Size, seed: int, row: int) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(derived_seed(seed, "row", row)))
+
+
+def _turns(angle_B3: Tensor) -> Tensor:
+    """Rotation matrices (B, 3, 3) of angles about x, y and z."""
+    cosine, sine = angle_B3.cos(), angle_B3.sin()
+    matrix_B33 = torch.eye(3).repeat(len(angle_B3), 1, 1)
+    for axis, (one, other) in enumerate(((1, 2), (2, 0), (0, 1))):
+        turn = torch.eye(3).repeat(len(angle_B3), 1, 1)
+        turn[:, one, one] = turn[:, other, other] = cosine[:, axis]
+        turn[:, one, other], turn[:, other, one] = -sine[:, axis], sine[:, axis]
+        matrix_B33 = matrix_B33 @ turn
+    return matrix_B33

@@ -1,0 +1,38 @@
+"""What `info` says of volumes: their size in millimetres, or why they cannot be used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+
+from tile_engine.engine.maintenance.describe import describe
+from tile_engine.errors import SettingsError
+
+
+def test_a_volume_is_told_in_voxels_and_millimetres(tmp_path: Path) -> None:
+    values = np.arange(4 * 5 * 6, dtype=np.int16).reshape(4, 5, 6)
+    nibabel.save(nibabel.Nifti1Image(values, np.diag([1.0, 1.5, 4.0, 1.0])), tmp_path / "head.nii.gz")
+    found = describe(tmp_path / "head.nii.gz")
+    facts = dict(found.facts)
+    assert (
+        facts["voxels"] == "4 x 5 x 6 (x, y, z), 1 channels of int16" and facts["spacing"] == "1 x 1.5 x 4 mm (x, y, z)"
+    )
+    assert not found.problems and len(found.levels) == 1
+
+
+def test_a_volume_that_cannot_be_used_says_why(tmp_path: Path, data: Path) -> None:
+    series = nibabel.Nifti1Image(np.random.default_rng(0).random((4, 4, 4, 3)), np.eye(4))
+    nibabel.save(series, tmp_path / "series.nii")
+    assert [code for code, _ in describe(tmp_path / "series.nii").problems] == ["E_TIME"]
+    ((code, text),) = describe(data / "bad" / "nibabel" / "analyze.hdr").problems
+    assert code == "E_NOT_A_VOLUME" and "Analyze" in text
+
+
+def test_what_is_neither_is_told_as_no_slide_and_a_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("nothing to see")
+    assert [code for code, _ in describe(tmp_path / "notes.txt").problems] == ["E_NOT_A_SLIDE"]
+    with pytest.raises(SettingsError, match="is a folder"):
+        describe(tmp_path)

@@ -1,0 +1,53 @@
+"""The doctor: says what works, measures the folder and leaves nothing in it, and ends with 5 where something is broken."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from tile_engine.cli.app import app
+from tile_engine.engine.maintenance import doctor
+from tile_engine.engine.maintenance.doctor import examine
+from tile_engine.engine.workers.pool.placement import Where
+
+
+def test_a_machine_that_works_has_no_problem_and_the_folder_stays_as_it_was(tmp_path: Path) -> None:
+    found = {check.name: check for check in examine(Where(cluster="none"), tmp_path / "new" / "out")}
+    assert {"versions", "memory", "codec zstd", "codec lz4", "reader tiff", "reader openslide", "workers"} <= set(found)
+    assert not [check for check in found.values() if check.state == "problem"]
+    assert "MB/s" in found["out speed"].text and "GB free" in found["out room"].text
+    assert found["workers"].text == "this process"
+    assert not list(tmp_path.iterdir())
+
+
+def test_workers_are_asked_too(tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["doctor", "--out", str(tmp_path), "--cluster", "local", "--workers", "2", "--json"])
+    said = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [s["text"] for s in said if s["name"] == "workers"] == ["2 dask workers with 2 threads"]
+    assert [s["text"].split(": ")[1] for s in said if s["name"] == "worker"] == ["2 workers, 2 threads"]
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_broken_is_a_problem_and_the_rest_is_looked_at_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*arguments: object) -> bytes:
+        raise OSError("no such codec")
+
+    monkeypatch.setattr(doctor, "encode", broken)
+    done = CliRunner().invoke(app, ["doctor", "--scheduler-address", "tcp://127.0.0.1:9"], standalone_mode=False)
+    lines = done.stdout.splitlines()
+    assert done.return_value == 5
+    assert [line for line in lines if line.startswith("problem  codecs: OSError: no such codec")]
+    assert [line for line in lines if line.startswith("problem  workers: [E_NO_SCHEDULER]")]
+    assert [line for line in lines if line.startswith("ok       reader tiff")]
+
+
+def test_a_folder_that_cannot_be_made_is_a_problem(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    found = {check.name: check for check in examine(Where(cluster="none"), tmp_path / "file" / "out")}
+    assert found["out"].state == "problem"
+    assert found["out"].text.startswith(
+        f"{tmp_path / 'file' / 'out'} cannot be written (Not a directory): free some room"
+    )

@@ -1,0 +1,284 @@
+"""Damage of every kind to every kind of file is named, and a repair does that unit again, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tile_engine.engine.maintenance.repair import Repair, repair
+from tile_engine.engine.maintenance.verify import Finding, verify
+from tile_engine.engine.runtime.options import How
+from tile_engine.engine.workers.pool.pool import Where
+from tile_engine.errors import CorruptError, LockedError, SettingsError
+from tile_engine.stores.files import crc32
+from tile_engine.stores.lock import Lock
+
+HERE = How(where=Where(cluster="none"))
+TARGETS = {
+    "pixels": ("slides/a-*/0/c/0/0/0", "pixels", "a.tif"),
+    "a coarser level": ("slides/b-*/1/c/0/0/0", "pixels", "b.tif"),
+    "a layer": ("slides/b-*/layers/confidence/0/c/0/0/0", "tiles", "b.tif"),
+    "a label": ("slides/c-*/labels/clusters/0/c/0/0", "labels", "c.tif"),
+    "the tissue": ("slides/c-*/labels/tissue/1/c/0/0", "pyramid", "c.tif"),
+    "samples": ("samples.zarr/patches/c/1/0/0/0", "patches", ""),
+    "the drawn places": ("samples.zarr/place/c/0/0", "draw", ""),
+    "codes": ("samples.zarr/codes/c/0/0/0", "codes", ""),
+    "the table": ("tables/tiles.zarr/X/c/0/0", "table", ""),
+    "a model": ("models/autoencoder.safetensors", "autoencoder", ""),
+    "a model's record": ("models/clusterer.json", "tune", ""),
+    "a picture": ("maps/density/a-*.png", "pictures", "a.tif"),
+    "shares": ("shares.csv", "table", ""),
+    "metadata of a store": ("slides/a-*/zarr.json", "pyramid", "a.tif"),
+    "metadata of an array": ("slides/a-*/0/zarr.json", "pyramid", "a.tif"),
+    "metadata of a layer": ("slides/a-*/layers/embedding/0/zarr.json", "labels", "a.tif"),
+    "the list of labels": ("slides/a-*/labels/zarr.json", "labels", "a.tif"),
+    "the list of layers": ("slides/a-*/layers/zarr.json", "labels", "a.tif"),
+    "metadata of the samples": ("samples.zarr/zarr.json", "draw", ""),
+}
+"""What is damaged -> where it lies, the step that wrote it, its slide."""
+TIMED = ("run.json", "log.txt", "report.html")
+Damage = Callable[[Path], Any]
+
+
+def flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 3] ^= 4
+    path.write_bytes(data)
+
+
+DAMAGES: dict[str, Damage] = {
+    "removed": Path.unlink,
+    "emptied": lambda path: path.write_bytes(b""),
+    "truncated": lambda path: path.write_bytes(path.read_bytes()[:-7]),
+    "flipped": flip,
+}
+
+
+@pytest.fixture
+def out(mini: Any, tmp_path: Path) -> Path:
+    return Path(mini.copy(tmp_path / "out"))
+
+
+def the(out: Path, pattern: str) -> Path:
+    found = sorted(out.glob(pattern))
+    assert found, pattern
+    return found[0]
+
+
+def state(out: Path) -> dict[str, tuple[bytes, int]]:
+    """Path -> bytes and time of change."""
+    files = [p for p in out.rglob("*") if p.is_file()]
+    return {p.relative_to(out).as_posix(): (p.read_bytes(), p.stat().st_mtime_ns) for p in files}
+
+
+def of_unit(out: Path, finding: Finding) -> set[str]:
+    """The files that a unit leaves, its receipt included."""
+    receipt = f"receipts/{finding.step}/{finding.unit}.json"
+    return {receipt, *(path for path, _, _ in json.loads((out / receipt).read_text())["files"])}
+
+
+def mended(out: Path, before: dict[str, tuple[bytes, int]]) -> Repair:
+    """Repair, and see that all bytes are as before and that no file changed but those of the damaged units."""
+    damaged = state(out)
+    done = repair(out, how=HERE)
+    assert not done.left and not done.other
+    assert not verify(out, full=True, where=HERE.where).findings
+    after = state(out)
+    apart = {path for path in before | after if path.startswith("receipts/") or path in TIMED}
+    assert {p: v[0] for p, v in after.items() if p not in apart} == {
+        p: v[0] for p, v in before.items() if p not in apart
+    }
+    touched = {path for path in after if after[path] != damaged.get(path)} - {"log.txt"}
+    allowed = set().union(*(of_unit(out, f) for f in done.found))
+    lists = {path for path in touched if path.endswith(("/labels/zarr.json", "samples.zarr/zarr.json"))}
+    assert touched - lists <= allowed
+    return done
+
+
+def test_an_undamaged_run_is_sound(mini: Any) -> None:
+    for full in (False, True):
+        verdict = verify(mini.out, full=full, where=HERE.where)
+        assert not verdict.findings and verdict.units == 25 and verdict.files > 150
+
+
+@pytest.mark.parametrize("what", TARGETS)
+def test_damage_is_found_and_named(mini: Any, out: Path, what: str) -> None:
+    """Fast for all but a flipped bit of a large file; in full for that, too."""
+    pattern, step, slide = TARGETS[what]
+    path = the(out, pattern)
+    name, sound = path.relative_to(out).as_posix(), path.read_bytes()
+    expected = {"removed": {"missing"}, "emptied": {"empty"}, "truncated": {"size"}}
+    for how, damage in DAMAGES.items():
+        damage(path)
+        for full in (False, True):
+            findings = verify(out, full=full, where=HERE.where).findings
+            if how == "flipped" and not full and path.suffix != ".json":
+                assert not findings
+                continue
+            assert [(f.path, f.step, f.slide) for f in findings] == [(name, step, slide)]
+            assert findings[0].kind in expected.get(how, {"changed", "undecodable", "metadata"})
+            if "/c/" in name:
+                array, _, shard = name.partition("/c/")
+                assert (findings[0].array, findings[0].shard) == (array, f"c/{shard}")
+        path.write_bytes(sound)
+
+
+@pytest.mark.parametrize(
+    ("what", "how"),
+    [
+        ("pixels", "flipped"),
+        ("pixels", "removed"),
+        ("a coarser level", "truncated"),
+        ("a layer", "emptied"),
+        ("a label", "flipped"),
+        ("the tissue", "removed"),
+        ("samples", "flipped"),
+        ("the drawn places", "flipped"),
+        ("the table", "truncated"),
+        ("a model", "flipped"),
+        ("a model's record", "removed"),
+        ("a picture", "emptied"),
+        ("metadata of a store", "flipped"),
+        ("metadata of an array", "emptied"),
+        ("metadata of a layer", "truncated"),
+        ("the list of labels", "flipped"),
+        ("the list of layers", "emptied"),
+        ("metadata of the samples", "removed"),
+    ],
+)
+def test_a_repair_does_the_damaged_unit_again_and_nothing_else(mini: Any, out: Path, what: str, how: str) -> None:
+    before = state(out)
+    pattern, step, _ = TARGETS[what]
+    DAMAGES[how](the(out, pattern))
+    done = mended(out, before)
+    assert done.units >= 1 and step in {f.step for f in done.found}
+
+
+def test_much_damage_at_once_is_mended_in_the_order_of_the_steps(mini: Any, out: Path) -> None:
+    before = state(out)
+    for what, how in [("pixels", "removed"), ("the drawn places", "flipped"), ("samples", "emptied")]:
+        DAMAGES[how](the(out, TARGETS[what][0]))
+    for what in ("a layer", "metadata of a layer", "a model's record", "the table"):
+        DAMAGES["truncated"](the(out, TARGETS[what][0]))
+    assert mended(out, before).units == 7
+
+
+def test_a_lost_receipt_is_found_though_what_its_units_are_counted_from_is_damaged(mini: Any, out: Path) -> None:
+    before = state(out)
+    the(out, "receipts/patches/0.json").unlink()
+    the(out, "samples.zarr/slide/zarr.json").unlink()
+    assert mended(out, before).units == 2
+
+
+@pytest.mark.parametrize("damage", ["lost", "flipped"])
+def test_a_receipt_that_was_lost_or_changed_is_found_and_written_again(mini: Any, out: Path, damage: str) -> None:
+    before = state(out)
+    path = the(out, "receipts/tiles/a-*/0-0.json")
+    if damage == "lost":
+        path.unlink()
+    else:  # a digit of its counts, which would go on into the clusters' shares
+        text = path.read_text()
+        at = text.index('"counts"') + 15
+        digit = next(i for i in range(at, len(text)) if text[i].isdigit())
+        path.write_text(text[:digit] + str((int(text[digit]) + 1) % 10) + text[digit + 1 :])
+    assert [f.kind for f in verify(out).findings] == ["receipt"]
+    assert mended(out, before).units == 1
+
+
+def test_weights_under_another_models_record_are_found(mini: Any, out: Path) -> None:
+    """A record whose weights were exchanged together with their receipt's sizes still names the right ones."""
+    path = out / "models" / "head.json"
+    document = json.loads(path.read_text())
+    document["sha256"] = "0" * 64
+    path.write_text(json.dumps(document, indent=1) + "\n")
+    assert {f.path for f in verify(out, full=True, where=HERE.where).findings} == {"models/head.json"}
+
+
+def test_a_slide_that_is_gone_leaves_its_damage_and_nobody_elses(mini: Any, tmp_path: Path) -> None:
+    """No slide is rejected for it, which would begin the training anew."""
+    slides, out = Path(shutil.copytree(mini.slides, tmp_path / "slides")), Path(mini.copy(tmp_path / "out"))
+    text = (out / "slides.json").read_text().replace(str(mini.slides), str(slides))
+    (out / "slides.json").write_text(text)
+    before = state(out)
+    hidden = (slides / "a.tif").rename(tmp_path / "a.tif")
+    the(out, TARGETS["pixels"][0]).unlink()
+    flip(the(out, "slides/b-*/0/c/0/0/0"))
+    done = repair(out, how=HERE)
+    assert [(f.slide, f.kind) for f in done.left] == [("a.tif", "missing")] and "not mended" in done.left[0].text
+    assert done.units == 1 and state(out)["rejected.json"] == before["rejected.json"]
+    hidden.rename(slides / "a.tif")
+    mended(out, before)
+
+
+def test_a_repair_takes_the_lock(mini: Any, out: Path) -> None:
+    with Lock(out), pytest.raises(LockedError):
+        repair(out, how=HERE)
+    with Lock(out):
+        assert str(os.getpid()) in verify(out).owner
+
+
+def test_half_written_files_are_told_and_no_damage(mini: Any, out: Path) -> None:
+    (the(out, "slides/a-*") / "0" / "c" / ".0.0a1b2c3d.partial").write_bytes(b"x")
+    (out / ".mine.partial").write_bytes(b"somebody else's")
+    verdict = verify(out)
+    assert verdict.leftovers == 1 and not verdict.findings
+
+
+def test_a_run_that_has_not_ended_is_sound_as_far_as_it_is(mini: Any, out: Path) -> None:
+    run = json.loads((out / "run.json").read_text())
+    for step in ("labels", "table", "pictures", "page"):
+        del run["steps"][step]
+    run["steps"]["number"]["status"] = "running"
+    (out / "run.json").write_text(json.dumps(run))
+    (out / "receipts" / "number" / "number.json").unlink()
+    verdict = verify(out, full=True, where=HERE.where)
+    assert not verdict.findings and verdict.units < 25
+
+
+@pytest.mark.parametrize("name", ["../elsewhere/zarr.json", "/elsewhere/zarr.json", "slides/../../zarr.json"])
+def test_a_receipt_that_names_a_file_elsewhere_is_no_receipt(mini: Any, out: Path, name: str) -> None:
+    """A repair removes damaged metadata that receipts name."""
+    path = next((out / "receipts" / "pixels").rglob("*.json"))
+    raw = json.loads(path.read_text())
+    del raw["crc32"]
+    raw["files"] = [[name, 1, 1]]
+    path.write_text(json.dumps(raw | {"crc32": crc32(json.dumps(raw).encode())}))
+    assert [f.kind for f in verify(out).findings] == ["receipt"]
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda p: p.unlink(), lambda p: p.write_text(p.read_text().replace("extra", "exdra"))]
+)
+def test_a_lost_or_changed_list_of_slides_is_said_to_be_so(out: Path, damage: Callable[[Path], object]) -> None:
+    damage(out / "slides.json")
+    with pytest.raises(CorruptError, match=r"slides\.json"):
+        verify(out)
+
+
+def test_there_must_be_a_run(tmp_path: Path) -> None:
+    for work in (lambda: verify(tmp_path), lambda: repair(tmp_path, how=HERE)):
+        with pytest.raises(SettingsError, match=r"no run\.json"):
+            work()
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_command_line_names_and_mends_on_dask_workers(mini: Any, out: Path) -> None:
+    """Status 7 with a finding a line, 0 when it is mended; damage within a file is found by workers, too."""
+    flip(the(out, TARGETS["pixels"][0]))
+    where = ("--cluster", "local", "--workers", "2")
+    found = mini.cli("verify", out, "--full", "--json", *where)
+    first, last = (json.loads(line) for line in found.stdout.splitlines())
+    assert found.returncode == 7, found.stderr
+    assert (first["slide"], first["shard"], first["kind"]) == ("a.tif", "c/0/0/0", "undecodable")
+    assert first["array"].endswith(".ome.zarr/0") and last["findings"] == 1
+    text = mini.cli("verify", out, "--full", "--cluster", "none").stdout
+    assert "a.tif" in text and "tile-engine repair" in text
+    assert mini.cli("repair", out, *where).returncode == 0
+    assert mini.cli("verify", out, "--full", "--cluster", "none").returncode == 0
+    assert mini.results(out) == mini.results(mini.out)

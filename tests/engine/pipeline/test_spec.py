@@ -1,0 +1,115 @@
+"""What decides which step is stale, and what a redo removes."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tile_engine.engine.api.commands import CLUSTER_SLIDES
+from tile_engine.engine.api.commands.settings import Settings
+from tile_engine.engine.pipeline.fingerprints import fingerprints
+from tile_engine.engine.pipeline.record import SlideRecord
+from tile_engine.engine.runtime.output_folder import default_out, refuse_inside
+from tile_engine.engine.runtime.ownership import clear, forget_slides
+from tile_engine.errors import SettingsError
+from tile_engine.stores.folder import Folder
+
+SLIDE = SlideRecord(
+    id="a-1",
+    name="a.tif",
+    path="/slides/a.tif",
+    fingerprint="f",
+    mpp=None,
+    group="",
+    site="",
+    extra={},
+    reader="tiff",
+    finest=0.5,
+    full=(9, 9),
+    channels=3,
+    dtype="uint8",
+    background=255,
+    shape=(9, 9),
+    spacing=(0.5, 0.5),
+)
+OTHER = replace(SLIDE, id="b-2", name="b.tif", fingerprint="g")
+
+
+def changed(settings=None, slides=(SLIDE, OTHER), rejected=None):
+    """Steps whose fingerprint differs from that of the plain run of two slides."""
+    plain = fingerprints(CLUSTER_SLIDES, Settings(), 0.5, (SLIDE, OTHER), {})
+    other = fingerprints(CLUSTER_SLIDES, settings or Settings(), 0.5, slides, rejected or {})
+    return [step for step in CLUSTER_SLIDES.steps if plain[step] != other[step]]
+
+
+@pytest.mark.parametrize(
+    ("settings", "first"),
+    [
+        ({"codec": "lz4"}, "overview"),
+        ({"max_bad_tiles": 0.2}, "pyramid"),
+        ({"patch": 64, "stride": 64}, "draw"),
+        ({"effort": 2.0}, "autoencoder"),
+        ({"k": 5}, "heads"),
+        ({"stride": 32}, "tiles"),
+        ({"umap": False}, "table"),
+    ],
+)
+def test_a_setting_makes_stale_what_reads_it_and_all_after(settings, first):
+    assert changed(Settings(**settings)) == list(CLUSTER_SLIDES.steps)[list(CLUSTER_SLIDES.steps).index(first) :]
+
+
+def test_a_stride_that_says_the_default_changes_nothing():
+    assert changed(Settings(stride=64)) == []
+
+
+def test_a_group_changes_the_samples_a_site_the_table_and_another_slide_the_cohort():
+    assert changed(slides=(replace(SLIDE, group="x"), OTHER))[0] == "draw"
+    assert changed(slides=(replace(SLIDE, site="x"), OTHER))[0] == "table"
+    assert changed(slides=(SLIDE,))[0] == "draw"
+
+
+def test_a_late_rejection_leaves_the_samples():
+    assert changed(rejected={"b-2": "pyramid"})[0] == "draw"
+    assert changed(rejected={"b-2": "tiles"})[0] == "number"
+
+
+def test_clearing_removes_what_the_steps_left_and_nothing_else(tmp_path: Path):
+    folder = Folder(tmp_path)
+    files = [
+        "slides/a-1.ome.zarr/layers/zarr.json",
+        "slides/a-1.ome.zarr/layers/embedding/0/c/0/1",
+        "maps/a-1.png",
+        "shares.csv",
+    ]
+    files += [
+        "slides/a-1.ome.zarr/labels/clusters/zarr.json",
+        "slides/a-1.ome.zarr/labels/tissue/0/zarr.json",
+        "mine.txt",
+        "report.html",
+    ]
+    files += ["maps/notes.png", "slides/a-1.ome.zarr/labels/mine/x", "slides/a-1.ome.zarr/0/c/0"]
+    for name in files:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x")
+    clear(folder, ["tiles", "labels", "table", "pictures", "page"], ["a-1"])
+    left = {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file()}
+    theirs = {"mine.txt", "maps/notes.png", "slides/a-1.ome.zarr/labels/mine/x"}
+    store = {"layers/zarr.json", "labels/tissue/0/zarr.json", "0/c/0"}
+    assert left == theirs | {f"slides/a-1.ome.zarr/{name}" for name in store}
+    forget_slides(folder, ["a-1"], CLUSTER_SLIDES.steps)
+    assert {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file()} == theirs
+
+
+def test_the_stores_of_a_run_cannot_be_its_input(tmp_path: Path):
+    (tmp_path / "slides").mkdir()
+    with pytest.raises(SettingsError, match="keeps its own stores"):
+        refuse_inside(tmp_path, tmp_path / "slides", [])
+
+
+def test_the_default_folder_is_named_after_what_is_before_a_glob(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    work = tmp_path / "work"
+    (tmp_path / "cohort").mkdir()
+    work.mkdir()
+    monkeypatch.chdir(work)
+    assert default_out(str(tmp_path / "cohort" / "**" / "*.svs")) == work / "cohort-tiles"
+    assert default_out("..").name == f"{tmp_path.name}-tiles"

@@ -1,0 +1,58 @@
+"""Settings: what cannot be is refused before any work, every problem at once, with the value and what was meant."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tile_engine.engine.api.commands.settings import Settings
+from tile_engine.engine.steps.settings import settings_of
+from tile_engine.errors import SettingsError
+
+
+@pytest.mark.parametrize(
+    ("given", "k"),
+    [("auto", (2, 20)), ("14", (14, 14)), (14, (14, 14)), ("2-20", (2, 20)), ("3..5", (3, 5)), ((2, 4), (2, 4))],
+)
+def test_k_is_a_number_a_range_or_auto(given: Any, k: tuple[int, int]) -> None:
+    assert settings_of({"k": given}, Settings).k == k
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"pach": 64}, "there is no setting 'pach', did you mean 'patch'?"),
+        ({"k": "1"}, "got 1 to 1"),
+        ({"k": "9-3"}, "got 9 to 3"),
+        ({"k": "many"}, "'many' is neither a number"),
+        ({"k": "2-3-4"}, "'2-3-4'"),
+        ({"patch": 33}, "patch = 33"),
+        ({"patch": 64, "stride": 128}, "patch 64 minus stride 128"),
+        ({"patch": 64, "stride": 15}, "patch 64 minus stride 15"),
+        ({"codec": "jpeg"}, "codec = 'jpeg'"),
+        ({"pixels": "some"}, "pixels = 'some'"),
+        ({"mpp": 0}, "mpp = 0"),
+        ({"mpp": float("nan")}, "mpp = nan"),
+        ({"spacing": float("inf")}, "spacing = inf"),
+        ({"effort": "lots"}, "effort = 'lots'"),
+        ({"seed": -1}, "seed = -1"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_refused_with_its_value(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        settings_of(given, Settings)
+    assert said in caught.value.message and caught.value.exit_status == 2
+
+
+def test_all_problems_are_told_at_once() -> None:
+    with pytest.raises(SettingsError) as caught:
+        settings_of({"patch": 1, "seeds": 0, "nothing": 1}, Settings)
+    assert all(word in caught.value.message for word in ("patch = 1", "seeds = 0", "'nothing'"))
+
+
+def test_what_is_not_given_keeps_its_default_and_settings_survive_json() -> None:
+    assert settings_of({"k": None, "patch": None}, Settings) == Settings()
+    made = settings_of({"k": "3-7", "effort": "quick", "stride": 32}, Settings)
+    assert Settings.model_validate(made.model_dump(mode="json")) == made
+    assert made.step == 32 and Settings().step == 64 and made.effort == 0.4

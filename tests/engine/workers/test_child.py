@@ -1,0 +1,16 @@
+"""Child: it is as its parent, wherever that was started."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tile_engine.engine.workers.pool.child import each
+
+
+def test_files_of_the_working_folder_are_not_taken_for_modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "queue.py").write_text("raise SystemExit('a file beside the slides was run')")
+    monkeypatch.chdir(tmp_path)
+    (look,) = each("look", [["nothing.tif", None, "slides", ""]], 60)
+    assert "nothing.tif" in look["error"][0]

@@ -1,0 +1,148 @@
+"""Clusters: what a queue is told of a job, who can reach a scheduler, and which jobs are replaced."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tile_engine.engine.workers.pool.launch import QUEUE_CLASSES, exposed, job_options, job_script, loopback, start
+from tile_engine.engine.workers.pool.placement import QUEUES, Order
+from tile_engine.engine.workers.pool.site import Jobs, read_site
+from tile_engine.errors import MachineError
+
+BASE = {"cores": 4, "memory": "8GB"}
+
+
+def order(kind: str, **keys: Any) -> Order:
+    import yaml
+
+    own = {"disk": "1GB"} if kind == "htcondor" else {}
+    return Order(kind, read_site(yaml.safe_dump({kind: {**BASE, **own, **keys}}), "site.yaml"))
+
+
+@pytest.mark.parametrize("kind", QUEUES)
+def test_every_queue_has_a_job(kind: str) -> None:
+    """With a worker a core, no dashboard beyond the node, and no memory limit but the queue's."""
+    script = job_script(order(kind))
+    assert "SCHEDULER_ADDRESS" in script and "distributed.cli.dask_worker" in script
+    assert script.index("export PYTHONSAFEPATH=1") < script.index("distributed.cli.dask_worker")
+    assert "--nworkers 4" in script and "--nthreads 1" in script
+    assert "--no-dashboard --dashboard-address 127.0.0.1:0" in script
+    assert script.rindex("--memory-limit 0") > script.index("--memory-limit 1.86GiB"), "the last one counts"
+
+
+def test_the_table_of_queues_is_whole() -> None:
+    assert tuple(QUEUE_CLASSES) == QUEUES
+    assert not job_script(Order("local", read_site("", "none")))
+
+
+def test_what_the_site_says_of_a_job_stands_in_its_script(tmp_path: Path) -> None:
+    logs = tmp_path / "deep" / "logs"
+    script = job_script(
+        order(
+            "slurm",
+            partition="long",
+            account="lab",
+            walltime="01:00:00",
+            lifetime="55 m",
+            lifetime_stagger="4m",
+            log_directory=str(logs),
+            local_directory="/scratch",
+            interface="ib0",
+            python="/opt/python",
+            job_script_prologue=["module load python"],
+            job_extra_directives=["--constraint=avx2"],
+            worker_extra_args=["--memory-limit 7GB"],
+        )
+    )
+    for line in (
+        "-p long",
+        "-A lab",
+        "-t 01:00:00",
+        "-J tile-engine",
+        "--constraint=avx2",
+        f"-e {logs}/tile-engine-%J.err",
+    ):
+        assert f"#SBATCH {line}\n" in script
+    assert "\nmodule load python\n/opt/python -m distributed.cli.dask_worker" in script
+    assert "--lifetime 55m --lifetime-stagger 4m" in script and "--interface ib0" in script
+    assert script.index("--memory-limit 7GB") > script.index("--memory-limit 0"), "the site goes before our defaults"
+    assert not (tmp_path / "deep").exists(), "a script that is only shown leaves no folder"
+
+
+def test_gpu_jobs_start_a_worker_a_gpu_with_its_whole_memory() -> None:
+    """dask-cuda's command has no --lifetime: it would be taken for somebody else's argument."""
+    keys = {"worker_command": "dask_cuda.cli", "job_extra_directives": ["--gres=gpu:1"], "lifetime": "55m"}
+    found = order("slurm", **keys)
+    script = job_script(found)
+    assert found.gpu and "#SBATCH --gres=gpu:1" in script
+    assert "-m dask_cuda.cli SCHEDULER_ADDRESS" in script and "--device-memory-limit 0" in script
+    assert "--lifetime" not in script and "--rmm-pool-size" not in script
+    assert "export DASK_DISTRIBUTED__WORKER__LIFETIME__DURATION=55m\n" in script
+    assert "--nthreads 1 --device" in script and job_options(found.site.jobs("slurm"))["processes"] == 1
+    assert "--rmm-pool-size 8GB" in job_script(Order("slurm", found.site, rmm_pool="8GB"))
+
+
+@pytest.mark.parametrize(
+    ("keys", "here"),
+    [
+        ({}, False),
+        ({"interface": "lo"}, True),
+        ({"interface": "ib0"}, False),
+        ({"interface": "lo", "scheduler_options": {"host": "10.0.0.1"}}, False),
+        ({"interface": "ib0", "scheduler_options": {"host": "127.0.0.1"}}, True),
+        ({"interface": "lo", "scheduler_options": {"interface": "ib0"}}, False),
+        ({"scheduler_options": {"host": "0.0.0.0"}}, False),
+    ],
+)
+def test_a_scheduler_is_taken_for_reachable_unless_it_surely_is_not(keys: dict[str, Any], here: bool) -> None:
+    assert loopback(Jobs.model_validate({**BASE, **keys})) is here
+
+
+@pytest.mark.parametrize(
+    ("address", "warned"),
+    [
+        ("tcp://127.0.0.1:8786", False),
+        ("tcp://127.0.0.2:8786", False),
+        ("tls://10.0.0.1:8786", False),
+        ("inproc://10.0.0.1/1/2", False),
+        ("tcp://10.0.0.1:8786", True),
+        ("ws://node7:8786", True),
+        ("tcp://[fe80::1]:8786", True),
+    ],
+)
+def test_an_open_scheduler_is_warned_of(address: str, warned: bool) -> None:
+    assert bool(exposed(address)) is warned
+
+
+def test_a_machine_without_the_queues_commands_is_told_to_be_the_wrong_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(MachineError, match="`qsub`, which is not found here") as caught:
+        start(order("pbs"))
+    assert (caught.value.code, caught.value.exit_status) == ("E_NO_QUEUE", 5)
+
+
+def test_jobs_that_had_workers_and_have_none_are_lost() -> None:
+    """Not those that still wait in the queue, those of which one worker is left, or those that come back in time; and
+    a new job of the same name begins anew."""
+    from tile_engine.engine.workers.pool.adaptive import GRACE, Keeper
+
+    keeper = Keeper.__new__(Keeper)
+    keeper._seen, keeper._gone, keeper.state = set(), {}, "inactive"
+    there: set[str] = set()
+    spec = {name: {"group": ["-0", "-1"]} for name in ("j1", "j2", "j3")}
+    keeper.cluster = SimpleNamespace(worker_spec=spec, workers=dict.fromkeys(spec), observed=there)
+    assert keeper.lost(0.0) == [], "all wait in the queue"
+    there |= {"j1-0", "j1-1", "j2-1"}
+    assert keeper.lost(1.0) == []
+    there -= {"j1-0", "j1-1"}
+    assert keeper.lost(2.0) == []
+    there.add("j1-0")
+    assert keeper.lost(2.0 + GRACE) == [], "it came back"
+    there.remove("j1-0")
+    assert keeper.lost(20.0) == []
+    assert keeper.lost(20.0 + GRACE) == ["j1"]
+    assert keeper.lost(21.0 + GRACE) == keeper.lost(22.0 + 3 * GRACE) == [], "the next one waits in the queue"

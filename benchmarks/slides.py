@@ -163,9 +163,9 @@ def compare(measures: dict[str, Callable[[], Seconds]], repeat: int) -> list[tup
 def stored(path: Path, scratch: Path) -> Run:
     """The slide converted with the engine's defaults; removed by whoever asked for it."""
     from tile_engine.engine.api.commands import cluster
-    from tile_engine.engine.runtime.options import How
+    from tile_engine.engine.runtime.options import RunOptions
 
-    return cluster(path, scratch / f"run-{os.getpid()}", how=How(stages=("convert",)))
+    return cluster(path, scratch / f"run-{os.getpid()}", how=RunOptions(stages=("convert",)))
 
 
 def cores() -> int:

@@ -309,11 +309,13 @@ def verify(
 ) -> int:
     """Whether all that a run wrote is still there and as it was: names array, shard and slide of what is damaged."""
     from ..engine.maintenance.verify import verify as look
-    from ..engine.workers.pool import Where
+    from ..engine.workers.placement import ClusterOptions
     from .tell import print_finding, print_verdict
 
     with _watched(as_json=json, quiet=True):
-        verdict = look(out, full=full, where=Where(**(where or {})), found=lambda f: print_finding(f, as_json=json))
+        verdict = look(
+            out, full=full, where=ClusterOptions(**(where or {})), found=lambda f: print_finding(f, as_json=json)
+        )
     return print_verdict(verdict, as_json=json)
 
 
@@ -332,7 +334,7 @@ def repair(
 
     values = {"where": where, "redo": False, "force_unlock": force_unlock}
     with _watched(as_json=json, quiet=quiet) as show:
-        done = mend(out, how=_how(values, show))
+        done = mend(out, options=_how(values, show))
     return print_repair(done, as_json=json)
 
 
@@ -345,11 +347,11 @@ def doctor(
 ) -> int:
     """Look at this machine, a folder for results and the workers, before a run has to find out: what works, what does not."""
     from ..engine.maintenance.doctor import examine
-    from ..engine.workers.pool import Where
+    from ..engine.workers.placement import ClusterOptions
     from .tell import print_checks
 
     with _watched(as_json=json, quiet=True):
-        return print_checks(examine(Where(**(where or {})), out), as_json=json)
+        return print_checks(examine(ClusterOptions(**(where or {})), out), as_json=json)
 
 
 @app.command()
@@ -362,22 +364,24 @@ def demo(
     from pathlib import Path
 
     from ..engine.api.commands import cluster
-    from ..engine.runtime.options import How
+    from ..engine.runtime.options import RunOptions
     from ..stores.slides.synthetic import SETTINGS, make_slides
 
     slides = Path(out) / "slides"
     with _watched(as_json=json, quiet=quiet) as show:
         if not all((slides / f"colon-{n}.tif").exists() for n in range(1, 5)):
             make_slides(slides)
-        run = cluster(slides, Path(out) / "results", how=How(report=show), **SETTINGS)
+        run = cluster(slides, Path(out) / "results", options=RunOptions(report=show), **SETTINGS)
     return _result(run, as_json=json)
 
 
 def _how(values: dict[str, Any], show: Any) -> Any:
-    from ..engine.runtime.options import How
-    from ..engine.workers.pool import Where
+    from ..engine.runtime.options import RunOptions
+    from ..engine.workers.placement import ClusterOptions
 
-    return How(where=Where(**values["where"]), redo=values["redo"], force_unlock=values["force_unlock"], report=show)
+    return RunOptions(
+        cluster=ClusterOptions(**values["where"]), redo=values["redo"], force_unlock=values["force_unlock"], report=show
+    )
 
 
 _NOT_SETTINGS = frozenset({"slides", "volumes", "out", "where", "redo", "force_unlock", "dry_run", "json", "quiet"})
@@ -387,41 +391,43 @@ def _begin(values: dict[str, Any], stages: tuple[str, ...] | None, command: str 
     """A run that begins with slides or volumes."""
     from dataclasses import replace
 
-    from ..engine.runs import KINDS
-    from ..engine.runtime.start import begin, plan_only
-    from ..engine.workers.pool import Where, job_script_of
-    from ..errors import SettingsError
+    from ..engine.api import commands
+    from ..engine.runs import command as command_named
+    from ..engine.runs import pipeline
+    from ..engine.runtime.start import plan_only
+    from ..engine.workers.placement import ClusterOptions
+    from ..engine.workers.pool import job_script_of
     from .tell import print_plan
 
     settings = {k: v for k, v in values.items() if k not in _NOT_SETTINGS}
-    given = [name for name in ("slides", "volumes") if values.get(name)]
-    if len(given) != 1:
-        raise SettingsError("give either --slides or --volumes: a run is on one kind of images.")
     if "tile" in settings and (tile := settings.pop("tile")) is not None:
         settings["patch"] = tile
-        command = "tiles" if given == ["volumes"] else command
-    kind = KINDS[command, given[0]]
-    images = values[given[0]]
-    images = images[0] if len(images) == 1 else images
+    images = {name: _one_or_all(values.get(name)) for name in ("slides", "volumes")}
     if values["dry_run"]:
-        where = Where(**values["where"])
-        plan = plan_only(kind, images, values["out"], where, settings)
+        where = ClusterOptions(**values["where"])
+        variant, chosen = command_named(command).chosen(images, commands.given(settings))
+        plan = plan_only(pipeline(command, variant.name), chosen, values["out"], where, settings)
         return print_plan(plan, job_script_of(where), as_json=values["json"])
     with _watched(as_json=values["json"], quiet=values["quiet"]) as show:
-        how = _how(values, show)
-        run = begin(kind, images, values["out"], replace(how, stages=stages) if stages else how, settings)
+        options = _how(values, show)
+        options = replace(options, stages=stages) if stages else options
+        run = commands.run(command, images, values["out"], options=options, settings=settings)
     return _result(run, as_json=values["json"])
+
+
+def _one_or_all(values: list[str] | None) -> Any:
+    return values[0] if values and len(values) == 1 else values
 
 
 def _go_on(values: dict[str, Any], stage: str) -> int:
     """One stage of a run that exists."""
     from dataclasses import replace
 
-    from ..engine.runtime.start import resume
+    from ..engine.api.commands import resume
 
     settings = {k: v for k, v in values.items() if k not in _NOT_SETTINGS}
     with _watched(as_json=values["json"], quiet=values["quiet"]) as show:
-        run = resume(values["out"], how=replace(_how(values, show), stages=(stage,)), **settings)
+        run = resume(values["out"], options=replace(_how(values, show), stages=(stage,)), **settings)
     return _result(run, as_json=values["json"])
 
 

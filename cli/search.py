@@ -12,7 +12,7 @@ from . import options as o
 
 if TYPE_CHECKING:
     from ..engine.search.add import Added
-    from ..engine.search.search import Hits
+    from ..engine.search.hits import Hits
 
 _ASK, _SHOW = "What is looked for", "What it says"
 
@@ -69,12 +69,13 @@ def search(
 ) -> int:
     """The cases of a run most like a given one: volumes, or tiles of slides, by the distance of their codes."""
     from ..engine.search import search as engine
+    from ..engine.search.add import add as add_cases
     from ..errors import SettingsError
 
     if query is None and not add:
         raise SettingsError("say what to look for with --query, or what to add with --add.")
     if add:
-        print_added(engine.add(out, add, force_unlock=force_unlock), as_json=json)
+        print_added(add_cases(out, add, force_unlock=force_unlock), as_json=json)
     if query is None:
         return 0
     hits = engine.search(out, query, k=k, at=_place(at), same_subject=same_subject)

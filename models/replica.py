@@ -23,10 +23,10 @@ def _same(it: T) -> T:
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class Replica:
     """Rank `rank` of `count`; ranks hold equally many rows of a batch, one behind the other.
 
-    >>> Share(1, 4).rows(8), ALONE.rows(8)
+    >>> Replica(1, 4).rows(8), SINGLE.rows(8)
     (slice(2, 4, None), slice(0, 8, None))
     """
 
@@ -62,11 +62,11 @@ class Share:
         return dict(zip(figures, each.mean(0).tolist(), strict=True))
 
 
-ALONE = Share()
+SINGLE = Replica()
 
 
 class Computed(nn.Module):
-    """A network together with all that a step computes with it, as one call: what `Share.join` can follow."""
+    """A network together with all that a step computes with it, as one call: what `Replica.join` can follow."""
 
     def __init__(self, network: nn.Module, compute: Callable[..., Any]) -> None:
         super().__init__()

@@ -6,34 +6,15 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from .folder import LABELS
-
 ARRAY = r"(zarr\.json|c(/\d+)*)"
 """Keys below a zarr v3 array or group: its metadata and its chunks."""
 IMAGE = rf"(zarr\.json|\d+/{ARRAY})"
 """Keys below a multiscale image, label or layer."""
-FIELDS = ("assignment", "confidence", "embedding")
-"""Layers that `apply` leaves beside its labels."""
-STORE = rf"((labels|layers)/zarr\.json|(labels/({'|'.join(LABELS)})/|layers/({'|'.join(FIELDS)})/)?{IMAGE})"
-"""Keys below slides/<id>.ome.zarr."""
-SAMPLES = rf"((slide|place|patches|codes|(codes|errors)/[a-z0-9-]+)/)?{ARRAY}"
-"""Keys below samples.zarr."""
-_COLUMNS = "(_index|plane|row|column|z|y|x|z_um|y_um|x_um|confidence|cluster|slide|site|group)(/(categories|codes))?"
-_NODES = (
-    rf"X|layers|obsp|varm|varp|raw|var(/_index)?|obs(/{_COLUMNS})?|obsm(/(spatial|X_umap))?"
-    r"|uns(/tile_engine(/(patch_um|stride_um|umap))?)?"
+ANNDATA = (
+    r"((X|layers|obsp|varm|varp|raw|var(/_index)?|obs(/[^/]+(/(categories|codes))?)?|obsm(/(spatial|X_umap|X_tsne))?"
+    rf"|uns(/tile_engine(/[a-z_]+)?)?)/)?{ARRAY}"
 )
-TABLE = rf"(({_NODES})/)?{ARRAY}"
-"""Keys below tables/tiles.zarr."""
-CASES = (
-    rf"((X|layers|obsp|varm|varp|raw|var(/_index)?|obs(/[^/]+(/(categories|codes))?)?|obsm(/(X_umap|X_tsne))?"
-    rf"|uns(/tile_engine(/(network|umap))?)?)/)?{ARRAY}"
-)
-"""Keys below tables/volumes.zarr, whose columns are those of the list of volumes."""
-NETWORKS = r"(onga|arai|yamaguchi-\dx\d+)-(all|split|fold-\d+)(\.training)?\.(safetensors|json)"
-"""Files in models/ of a run on whole volumes."""
-INDEX = r"(vectors|lists)\.npy|columns\.npz"
-"""Files of OUT/index/ that are made of a table, known for ours by `index.json`; `added.npz` is not, and stays."""
+"""Keys below a table of ours: an AnnData, whose columns are also those of the user's list."""
 
 
 def named(pattern: str) -> Callable[[str], bool]:

@@ -10,20 +10,20 @@ from typing import Any
 from ..errors import CorruptError
 from .array import Written
 from .files import crc32, write_whole
-from .ours import TABLE, named, prune
+from .ours import ANNDATA, named, prune
 from .remote import ObjectPath
 
 
-def write_table(path: Path, table: Any, keys: str = TABLE) -> list[Written]:
+def write_table(path: Path, table: Any) -> list[Written]:
     """Write an AnnData as zarr v3, in place of the one that is there; returns its files, sorted.
 
     The root's metadata goes first of the old table and comes last of the new one: a reader meets a whole table or none.
-    Files beside the table's own, whose names are `keys`, stay.
+    Files beside the table's own stay.
     """
     files = sorted(_encoded(table).items())
     root = path / "zarr.json"
     root.unlink(missing_ok=True)
-    prune(path, named(keys))
+    prune(path, named(ANNDATA))
     for name, data in sorted(files, key=lambda file: file[0] == root.name):
         write_whole(path / name, data)
     return [Written(path / name, len(data), crc32(data)) for name, data in files]

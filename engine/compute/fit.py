@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from ...errors import CorruptError
-from ...models.replica import ALONE, Share
+from ...models.replica import SINGLE, Replica
 from ...models.training import checkpoint
 from ...models.training.phases import Phase
 from ...stores.files import write_durably
-from ..pipeline.progress import Beacon
+from ..pipeline.progress import ProgressFile
 from .gpu_stream import failing
 
 EVERY = 25
@@ -25,7 +25,7 @@ POINTS = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Aside:
+class CheckpointSlot:
     """Where a phase keeps its checkpoint."""
 
     path: Path
@@ -33,7 +33,9 @@ class Aside:
     """Fingerprint of what is trained: a checkpoint that was left under another one, or by another network, is not used."""
 
 
-def fit(phase: Phase, aside: Aside, *, threads: int, beacon: Beacon, share: Share = ALONE) -> list[dict[str, float]]:
+def fit(
+    phase: Phase, aside: CheckpointSlot, *, threads: int, beacon: ProgressFile, share: Replica = SINGLE
+) -> list[dict[str, float]]:
     """Do the steps of a phase that are left, and return the course of its figures: [{"step": ..., "loss": ...}, ...].
 
     Threads are part of the numerics. Of a gang all ranks read the checkpoint; the first alone writes it and tells how far
@@ -63,7 +65,7 @@ def fit(phase: Phase, aside: Aside, *, threads: int, beacon: Beacon, share: Shar
     return record
 
 
-def _resume(phase: Phase, aside: Aside) -> dict[str, Any] | None:
+def _resume(phase: Phase, aside: CheckpointSlot) -> dict[str, Any] | None:
     if not aside.path.exists():
         return None
     try:

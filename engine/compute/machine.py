@@ -23,7 +23,7 @@ def available_memory() -> int:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
-def lanes() -> int:
+def available_threads() -> int:
     """Threads that the unit now running may keep busy: the cores of this process, or its dask worker's threads.
 
     A worker of dask-cuda has one thread, which waits for its GPU, and beside it its share of the cores to decode with.

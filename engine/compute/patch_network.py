@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from ...stores.frame import Array
-from .machine import lanes
+from .machine import available_threads
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -57,7 +57,7 @@ class PatchNetwork:
     @property
     def readers(self) -> int:
         """Threads that read ahead: on a CPU the network wants the cores itself, beside a GPU they have nothing else to do."""
-        return lanes() if self.device == "cuda" else 1
+        return available_threads() if self.device == "cuda" else 1
 
     @property
     def outputs(self) -> Mapping[str, tuple[int, str]]:
@@ -69,7 +69,7 @@ class PatchNetwork:
             axes = len(self.stride)
             yield from (_cells(rows, axes) for rows in _card(self).answers(batches))
             return
-        count = lanes()
+        count = available_threads()
         with ThreadPoolExecutor(count, initializer=_one_thread) as pool:
             ahead: deque[Future[Mapping[str, Array]]] = deque()
             for batch in batches:

@@ -1,30 +1,17 @@
-"""Modality: how images of one kind are found and opened."""
+"""The modalities: slides and volumes, each with what differs between kinds of images."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from ...stores.image import OURS, StoredImage, attributes_of
+from ...stores.scaled import Scaled
 from ...stores.slides.cohort import Cohort, find_slides
+from ...stores.slides.view import at_spacing
+from ...stores.source import Source
 from ..pipeline.job import Job
-from ..steps.estimate import Estimate, estimate
-from ..steps.settings import Tiled
-from ..steps.volumes.estimate import Forecast, forecast
-from .opening import Opened, open_cohort, open_volumes
-
-Images = str | Path | Sequence[str | Path]
-"""A folder, a glob, a file, a list of files in a CSV, or several of these."""
-
-
-@dataclass(frozen=True, slots=True)
-class Input:
-    """How one kind of images is found and opened, and what is said of the work before it."""
-
-    find: Callable[[Images, Any], Cohort]
-    open: Callable[[Cohort, Any], Opened]
-    plan: Callable[[Job], Estimate | Forecast]
+from ..pipeline.modality import SLIDE_CHUNK, VOLUME_CHUNK, Cut, Images, Modality
+from .opening import inspect_slides, inspect_volumes
 
 
 def _find_volumes(spec: Images, settings: Any) -> Cohort:
@@ -33,15 +20,71 @@ def _find_volumes(spec: Images, settings: Any) -> Cohort:
     return find_volumes(spec, t=settings.t)
 
 
-def _plan_of_volumes(job: Job) -> Estimate | Forecast:
-    return estimate(job) if isinstance(job.settings, Tiled) else forecast(job)
+def _slide_at_spacing(job: Job[Any], image: str) -> Source:
+    return at_spacing(job.slide(image), job.spacing)
 
 
-INPUT: Mapping[str, Input] = {
-    "slides": Input(
-        lambda spec, _: find_slides(spec),
-        lambda cohort, asked: open_cohort(cohort, mpp=asked.mpp, spacing=asked.spacing),
-        estimate,
+def _in_range(stored: StoredImage) -> Source:
+    """A volume in the range that networks see: its own percentiles, as convert noted them."""
+    return Scaled(stored, attributes_of(stored.path)[OURS]["ranges"])
+
+
+def _patch_views(strength: float) -> Any:
+    from ...models.views.patches import Views
+
+    return Views(strength=strength)
+
+
+def _cube_views(strength: float) -> Any:
+    from ...models.views.cubes import CubeViews
+
+    return CubeViews(strength=strength)
+
+
+SLIDES = Modality(
+    name="slides",
+    noun="slide",
+    cell="px",
+    axes=("y", "x"),
+    cut=Cut(
+        shard=(2048, 2048),
+        chunk=(SLIDE_CHUNK, SLIDE_CHUNK),
+        contained=3,  # levels of 8192, 4096 and 2048 cells: whole shards each
+        longest=256,
+        labels=((1024, 1024), (256, 256)),
+        most_cells=64,  # 4,096 patches a unit
+        most_pixels=64 * 1024,
     ),
-    "volumes": Input(_find_volumes, lambda cohort, _: open_volumes(cohort), _plan_of_volumes),
-}
+    find=lambda spec, settings: find_slides(spec),
+    open=lambda cohort, settings: inspect_slides(cohort, mpp=settings.mpp, spacing=settings.spacing),
+    read=_slide_at_spacing,
+    scaled=lambda stored: stored,
+    views=_patch_views,
+    resampled=True,
+    amount=lambda pixels, spacing: f"{pixels / 1e6:,.0f} MPix at {spacing:g} um",
+    smaller=", a coarser --spacing, or --pixels none",
+)
+VOLUMES = Modality(
+    name="volumes",
+    noun="volume",
+    cell="voxels",
+    axes=("z", "y", "x"),
+    cut=Cut(
+        shard=(256,) * 3,
+        chunk=(VOLUME_CHUNK,) * 3,
+        contained=1,  # a block is one shard: memory stays bounded whatever the volume's size
+        longest=64,
+        labels=((256,) * 3, (VOLUME_CHUNK,) * 3),
+        most_cells=16,
+        most_pixels=512,
+    ),
+    find=_find_volumes,
+    open=lambda cohort, settings: inspect_volumes(cohort),
+    read=lambda job, image: job.volume(image),
+    scaled=_in_range,
+    views=_cube_views,
+    resampled=False,
+    amount=lambda voxels, spacing: f"{voxels / 1e6:,.1f} million voxels",
+    smaller="",
+)
+MODALITIES = {modality.name: modality for modality in (SLIDES, VOLUMES)}

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from ...stores.slides.reader import open_slide
 from ...stores.slides.view import CLOSE, at_spacing
 from ...stores.stage import stage, staged, wanted
 from ...version import VERSION
-from ..pipeline.record import SlideRecord, digest
+from ..pipeline.record import ImageRecord, InspectedCohort, Rejection, digest
 from ..workers.child import GoneError, Say, SilentError, all_of, each
 
 PREFERRED = 0.5
@@ -34,38 +34,14 @@ LIMIT = 120.0
 """Seconds in which a slide must be open."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rejection:
-    """Why a slide was left out."""
-
-    name: str
-    code: str
-    message: str
-    step: str = "open"
-    """Which step found it out."""
-    fingerprint: str = ""
-    """Of the file then: one that was changed since is tried again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """A cohort after the first look."""
-
-    spacing: float
-    slides: dict[str, SlideRecord]
-    rejected: dict[str, Rejection]
-    ignored: tuple[tuple[str, str], ...]
-    root: Path
-
-
-def open_cohort(cohort: Cohort, *, mpp: float | None, spacing: float | None) -> Opened:
+def inspect_slides(cohort: Cohort, *, mpp: float | None, spacing: float | None) -> InspectedCohort:
     """Look at every slide, settle the run's spacing (see `working_spacing`), and record how each is seen at it."""
     entries = sorted(cohort.entries, key=lambda entry: entry.id)  # the order of a CSV's rows decides nothing
     looks = [_seen(entry, look) for entry, look in zip(entries, _looks(entries, mpp), strict=True)]
     finest = [look["finest"] for look in looks if isinstance(look, dict)]
     target = spacing or (working_spacing(finest) if finest else PREFERRED)
     kind = Counter((look["channels"], look["dtype"]) for look in looks if isinstance(look, dict)).most_common(1)
-    slides: dict[str, SlideRecord] = {}
+    slides: dict[str, ImageRecord] = {}
     rejected: dict[str, Rejection] = {}
     for entry, look in zip(entries, looks, strict=True):
         try:
@@ -75,15 +51,15 @@ def open_cohort(cohort: Cohort, *, mpp: float | None, spacing: float | None) -> 
         except SlideError as error:
             mark = _fingerprint(entry.path)
             rejected[entry.id] = Rejection(printable(entry.name), error.code, error.message, fingerprint=mark)
-    return Opened(target, slides, rejected, cohort.ignored, cohort.root)
+    return InspectedCohort(target, slides, rejected, cohort.ignored, cohort.root)
 
 
-def open_volumes(cohort: Cohort) -> Opened:
+def inspect_volumes(cohort: Cohort) -> InspectedCohort:
     """Look at every volume, and record it as it is: volumes keep their own spacings, and their own types."""
     entries = sorted(cohort.entries, key=lambda entry: entry.id)
     looks = [_seen(entry, look) for entry, look in zip(entries, _looks(entries, None, "volumes"), strict=True)]
     kind = Counter(look["channels"] for look in looks if isinstance(look, dict)).most_common(1)
-    volumes: dict[str, SlideRecord] = {}
+    volumes: dict[str, ImageRecord] = {}
     rejected: dict[str, Rejection] = {}
     for entry, look in zip(entries, looks, strict=True):
         try:
@@ -95,10 +71,10 @@ def open_volumes(cohort: Cohort) -> Opened:
             mark = _fingerprint(entry.path)
             rejected[entry.id] = Rejection(printable(entry.name), error.code, error.message, fingerprint=mark)
     finest = [record.finest for record in volumes.values()]
-    return Opened(statistics.median(finest) if finest else 0.0, volumes, rejected, cohort.ignored, cohort.root)
+    return InspectedCohort(statistics.median(finest) if finest else 0.0, volumes, rejected, cohort.ignored, cohort.root)
 
 
-def uneven(opened: Opened) -> str:
+def uneven(opened: InspectedCohort) -> str:
     """What to know where patches of equally many voxels are of unequal size: the spacings differ by more than a quarter."""
     found = [record.spacing for record in opened.slides.values()]
     far = [max(along) / min(along) for along in zip(*found, strict=True)]
@@ -128,21 +104,23 @@ def _looks(entries: Iterable[SlideEntry], mpp: float | None, images: str = "slid
     if any(wanted(entry.path) for entry in entries):
         with ThreadPoolExecutor(FETCHED) as pool:
             return list(pool.map(lambda entry: _look_at_copy(entry, mpp, images), entries))
-    return each("look", [[os.fspath(entry.path), entry.mpp or mpp, images, entry.part] for entry in entries], LIMIT)
+    return each(
+        look_in_child, [[os.fspath(entry.path), entry.mpp or mpp, images, entry.part] for entry in entries], LIMIT
+    )
 
 
 def _look_at_copy(entry: SlideEntry, mpp: float | None, images: str) -> Any:
     """The same for a slide that must be copied first, which takes as long as it takes. What was seen is kept beside the
     copies, so that a run that goes on need not fetch slides that it has done with."""
     if not wanted(entry.path):
-        return each("look", [[os.fspath(entry.path), entry.mpp or mpp, images, entry.part]], LIMIT)[0]
+        return each(look_in_child, [[os.fspath(entry.path), entry.mpp or mpp, images, entry.part]], LIMIT)[0]
     try:
         mark = fingerprint(entry.path)
         seen = stage().folder / f"{digest(str(entry.path), mark, entry.mpp or mpp, entry.part, VERSION)}.look"
         with suppress(FileNotFoundError, CorruptError):
             return read_json(seen)
         with staged(entry.path, mark) as copy:
-            look = each("look", [[os.fspath(copy), entry.mpp or mpp, images, entry.part]], LIMIT)[0]
+            look = each(look_in_child, [[os.fspath(copy), entry.mpp or mpp, images, entry.part]], LIMIT)[0]
     except SlideError as error:
         return {"error": [error.message, error.code]}
     if isinstance(look, dict):
@@ -211,7 +189,7 @@ class _Frames:
 
 def _record(
     entry: SlideEntry, look: dict[str, Any], *, mpp: float | None, target: float, kind: tuple[int, str]
-) -> SlideRecord:
+) -> ImageRecord:
     _same_kind((look["channels"], look["dtype"]), kind, "channels of this type", "slides")
     return _recorded(entry, look, at_spacing(look["frames"], target).frames[0], mpp=mpp)
 
@@ -224,8 +202,8 @@ def _same_kind(found: object, most: object, what: str, images: str) -> None:
         )
 
 
-def _recorded(entry: SlideEntry, look: dict[str, Any], seen: Frame, *, mpp: float | None) -> SlideRecord:
-    return SlideRecord(
+def _recorded(entry: SlideEntry, look: dict[str, Any], seen: Frame, *, mpp: float | None) -> ImageRecord:
+    return ImageRecord(
         id=entry.id,
         name=printable(entry.name),
         path=str(entry.path.absolute()),

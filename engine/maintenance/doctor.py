@@ -20,7 +20,7 @@ from ...stores.shard import Codec, CodecName, ShardLayout, decode, encode
 from ...stores.slides.reader import READERS
 from ..compute.gpus import gpus
 from ..compute.machine import available_memory, cores
-from ..workers.placement import Where
+from ..workers.placement import ClusterOptions
 from ..workers.pool import crew
 from ..workers.preflight import Look, ask, table, versions
 
@@ -46,7 +46,7 @@ class Check:
     """What was found and, where it is not ok, what to do."""
 
 
-def examine(where: Where, out: str | Path | None = None) -> Iterator[Check]:
+def examine(where: ClusterOptions, out: str | Path | None = None) -> Iterator[Check]:
     """Everything that can be looked at without slides, one line after another. What fails is a problem, and ends nothing."""
     looks: list[tuple[str, Callable[[], Iterator[Check]]]] = [
         ("versions", _versions),
@@ -188,7 +188,7 @@ def _written(probe: Path, block: bytes) -> float:
     return MEGABYTES / (time.perf_counter() - began)
 
 
-def _workers(where: Where, out: str | Path | None) -> Iterator[Check]:
+def _workers(where: ClusterOptions, out: str | Path | None) -> Iterator[Check]:
     from ..workers.launch import exposed
 
     with crew(where) as found:

@@ -20,13 +20,13 @@ from ...stores.receipts import Ledger
 from ...stores.remote import absolute
 from ..pipeline.job import Job
 from ..pipeline.progress import Event
-from ..pipeline.step import TITLES, Shared, Step
+from ..pipeline.settings import RunSettings
+from ..pipeline.step import Step
 from ..pipeline.unit import Unit
-from ..runs import kind_of
 from ..runtime.load import load
 from ..runtime.logfile import log_to
-from ..runtime.loop import Going, answers_of, watched
-from ..runtime.options import How
+from ..runtime.loop import RunContext, answers_of, watched
+from ..runtime.options import RunOptions
 from ..runtime.signals import Stop, stoppable
 from ..workers.gang import refuse
 from ..workers.pool import crew
@@ -52,7 +52,7 @@ class Repair:
     """Files that are whole again and hold other bytes than before: what was made from them is of the old ones."""
 
 
-def repair(out: str | Path, *, how: How) -> Repair:
+def repair(out: str | Path, *, options: RunOptions) -> Repair:
     """Look at everything, decode and checksum included, and do the units again whose files are damaged; the steps' order
     is kept, so that each reads what is mended. On a CPU the files come out byte for byte as they were.
 
@@ -60,16 +60,21 @@ def repair(out: str | Path, *, how: How) -> Repair:
     """
     folder = Folder(absolute(out))
     load(folder.out)
-    stop = Stop(tell=lambda text: how.report(Event("note", text)))
-    with Lock(folder.out, force=how.force_unlock), log_to(folder.out), crew(how.where) as workers, stoppable(stop):
+    stop = Stop(tell=lambda text: options.report(Event("note", text)))
+    with (
+        Lock(folder.out, force=options.force_unlock),
+        log_to(folder.out),
+        crew(options.cluster) as workers,
+        stoppable(stop),
+    ):
         job = load(folder.out)
-        preflight(workers, folder.out, (), how.report)
+        preflight(workers, folder.out, (), options.report)
         sweep(folder.out)
-        going = Going(workers, how.report, stop, how.where.unit_timeout)
+        going = RunContext(workers, options.report, stop, options.cluster.unit_timeout)
         found: list[Finding] = []
         left: list[Finding] = []
         other: list[str] = []
-        for step in kind_of(job).steps.values():
+        for step in job.pipeline.steps.values():
             # only now: what its units are counted from may have been damaged, too
             mine = look(job, workers, full=True, steps=(step.name,)).findings
             found += mine
@@ -88,7 +93,7 @@ def repair(out: str | Path, *, how: How) -> Repair:
     return Repair(str(folder.out), tuple(found), len(damaged - still), tuple(left), tuple(other))
 
 
-def _redo(job: Job, step: Step, damaged: Iterable[Finding], going: Going) -> dict[str, str]:
+def _redo(job: Job[RunSettings], step: Step, damaged: Iterable[Finding], going: RunContext) -> dict[str, str]:
     """Do the step's damaged units again; returns the reasons of those that cannot be done: unit -> text."""
     wanted = {f.unit for f in damaged}
     for finding in damaged:
@@ -106,13 +111,13 @@ def _redo(job: Job, step: Step, damaged: Iterable[Finding], going: Going) -> dic
 
     def tell() -> None:
         facts = {"slides": 0, "amount": 0, "seconds": 0.0}
-        going.report(Event("progress", TITLES[step.name], kind_of(job).stage_of(step.name), done, len(wanted), facts))
+        going.report(Event("progress", step.title, job.pipeline.stage_of(step.name), done, len(wanted), facts))
 
     tell()
     try:
-        if isinstance(step, Shared):
+        if step.ranks:
             refuse(step.ranks(job), going.crew)
-        with watched(job, step, title=TITLES[step.name], report=going.report):
+        with watched(job, step, title=step.title, report=going.report):
             for summary in answers_of(job, step, units(), going):
                 if summary.rejected:
                     reasons[summary.unit.name] = summary.rejected[1]
@@ -123,7 +128,7 @@ def _redo(job: Job, step: Step, damaged: Iterable[Finding], going: Going) -> dic
     return reasons
 
 
-def _left(job: Job, step: Step, damaged: list[Finding], reasons: Mapping[str, str]) -> Iterator[Finding]:
+def _left(job: Job[RunSettings], step: Step, damaged: list[Finding], reasons: Mapping[str, str]) -> Iterator[Finding]:
     """What is damaged even now; where a unit could not be done again, its findings with the reason for that."""
     wanted = {f.unit for f in damaged}
     for finding in damaged:
@@ -133,7 +138,7 @@ def _left(job: Job, step: Step, damaged: list[Finding], reasons: Mapping[str, st
         yield from check(job.folder.out, True, True, Unit(step.name, name, _slide(job, name))).findings
 
 
-def _bytes(job: Job, step: Step, damaged: Iterable[Finding]) -> dict[str, tuple[int, int]]:
+def _bytes(job: Job[RunSettings], step: Step, damaged: Iterable[Finding]) -> dict[str, tuple[int, int]]:
     """Path -> size and checksum, of all files that the damaged units' receipts name; a damaged receipt names none."""
     out: dict[str, tuple[int, int]] = {}
     for name in {f.unit for f in damaged}:
@@ -144,7 +149,7 @@ def _bytes(job: Job, step: Step, damaged: Iterable[Finding]) -> dict[str, tuple[
     return out
 
 
-def _slide(job: Job, unit: str) -> str:
+def _slide(job: Job[RunSettings], unit: str) -> str:
     """The slide that a unit's name begins with; empty for units of all slides."""
     slide, _, rest = unit.partition("/")
     return slide if rest and slide in job.slides else ""

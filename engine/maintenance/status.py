@@ -10,8 +10,6 @@ from pathlib import Path
 from ...stores.folder import Folder
 from ...stores.receipts import Ledger
 from ...stores.remote import absolute
-from ..pipeline.step import TITLES
-from ..runs import kind_of
 from ..runtime.load import load
 
 
@@ -46,7 +44,7 @@ def status(out: str | Path) -> Status:
     job = load(absolute(out))
     run = job.folder.read("run")
     steps = []
-    for name, step in kind_of(job).steps.items():
+    for name, step in job.pipeline.steps.items():
         facts = run["steps"].get(name, {})
         state = str(facts.get("status", "waiting"))
         done = total = 0
@@ -56,7 +54,7 @@ def status(out: str | Path) -> Status:
                 for unit in units:
                     total += 1
                     done += ledger.find(unit.name) is not None
-        steps.append(StepStatus(TITLES[name], state, done, total, float(facts.get("wall", 0.0))))
+        steps.append(StepStatus(step.title, state, done, total, float(facts.get("wall", 0.0))))
     rejected = tuple((r["name"], r["code"], r["message"]) for r in job.folder.read("rejected").values())
     return Status(str(job.folder.out), str(run["status"]), owner_of(job.folder), tuple(steps), rejected)
 

@@ -19,11 +19,12 @@ from ...stores.image import attributes_of
 from ...stores.receipts import Ledger
 from ...stores.remote import absolute
 from ..pipeline.job import Job
+from ..pipeline.settings import RunSettings
 from ..pipeline.step import Step
 from ..pipeline.unit import Unit
-from ..runs import kind_of
 from ..runtime.load import load
-from ..workers.pool import Crew, Where, crew
+from ..workers.placement import ClusterOptions
+from ..workers.pool import WorkerPool, crew
 from ..workers.window import Died
 from .status import owner_of
 
@@ -81,7 +82,9 @@ class Checked:
 Found = Callable[[Finding], None]
 
 
-def verify(out: str | Path, *, full: bool = False, where: Where | None = None, found: Found | None = None) -> Verdict:
+def verify(
+    out: str | Path, *, full: bool = False, where: ClusterOptions | None = None, found: Found | None = None
+) -> Verdict:
     """Look at every file that the run in `out` says it wrote: that it is there, with its size; with `full` also its
     checksum, and that every chunk decodes, on the workers that `where` says. `found` is told each finding as it comes.
 
@@ -89,7 +92,7 @@ def verify(out: str | Path, *, full: bool = False, where: Where | None = None, f
     """
     folder = Folder(absolute(out))
     job = load(folder.out)
-    with crew((where or Where()) if full else Where(cluster="none")) as workers:
+    with crew((where or ClusterOptions()) if full else ClusterOptions(cluster="none")) as workers:
         verdict = look(job, workers, full=full, found=found)
     for finding in of_index(folder, full=full):
         verdict.findings.append(finding)
@@ -100,7 +103,9 @@ def verify(out: str | Path, *, full: bool = False, where: Where | None = None, f
     return verdict
 
 
-def look(job: Job, workers: Crew, *, full: bool, found: Found | None = None, steps: Collection[str] = ()) -> Verdict:
+def look(
+    job: Job[RunSettings], workers: WorkerPool, *, full: bool, found: Found | None = None, steps: Collection[str] = ()
+) -> Verdict:
     """Every unit of those of `steps` that were begun, a window of them at a time: memory grows with the damage alone."""
     verdict = Verdict(str(job.folder.out))
     for step, complete in _begun(job):
@@ -153,15 +158,15 @@ def check(out: Path, full: bool, complete: bool, unit: Unit) -> Checked:
     return Checked(len(receipt.files), tuple(wrong))
 
 
-def _begun(job: Job) -> Iterator[tuple[Step, bool]]:
+def _begun(job: Job[RunSettings]) -> Iterator[tuple[Step, bool]]:
     """The steps that were begun, and whether each is complete."""
     steps = job.folder.read("run")["steps"]
-    for name, step in kind_of(job).steps.items():
+    for name, step in job.pipeline.steps.items():
         if name in steps:
             yield step, steps[name]["status"] == "complete"
 
 
-def _units(job: Job, step: Step) -> Iterator[Unit]:
+def _units(job: Job[RunSettings], step: Step) -> Iterator[Unit]:
     """The step's units; where what they are counted from is itself damaged, those that left a receipt."""
     try:
         yield from step.units(job)
@@ -225,7 +230,7 @@ def _other_weights(out: Path, path: str) -> Iterator[str]:
         yield f"the weights in {weights.name} are not those that it names"
 
 
-def _groups(job: Job, slide: str) -> Iterator[tuple[str, str]]:
+def _groups(job: Job[RunSettings], slide: str) -> Iterator[tuple[str, str]]:
     for part in ("labels", "layers"):
         group = job.folder.slide(slide) / part
         try:

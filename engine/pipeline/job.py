@@ -5,43 +5,52 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from ...stores import stage
 from ...stores.folder import Folder
-from ...stores.image import OURS, StoredImage, attributes_of
+from ...stores.image import StoredImage
 from ...stores.remote import place
-from ...stores.scaled import Scaled
 from ...stores.slides.guarded import Piece, guarded
 from ...stores.slides.reader import Slide, open_slide
-from ...stores.slides.view import at_spacing
 from ...stores.source import Source
-from .record import SlideRecord, digest
+from .record import ImageRecord, digest
+from .settings import RunSettings
+
+if TYPE_CHECKING:
+    from .modality import Modality
+    from .spec import Pipeline
+
+
+S = TypeVar("S", bound=RunSettings, covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class Job(Generic[S]):
     """A run as its workers see it."""
 
     folder: Folder
-    settings: Any
-    """As `SETTINGS` has them for its kind."""
+    settings: S
+    """As the pipeline's variant has them."""
     spacing: float
     """Micrometres a pixel that the run aims at; a slide's own differs by 5 % at most."""
-    slides: dict[str, SlideRecord]
-    """Those that the run can use."""
+    slides: dict[str, ImageRecord]
+    """Images that the run can use, by id."""
     fingerprints: dict[str, str]
+    pipeline: Pipeline
     lethal: dict[str, tuple[Piece, ...]] = field(default_factory=dict)
-    """Slide -> tiles that end the process that decodes them: they are masked."""
+    """Image -> tiles that end the process that decodes them: they are masked."""
     stage: dict[str, Any] = field(default_factory=dict)
     """Where copies of its slides are kept on each machine (see `stores.stage.use`)."""
-    command: str = "cluster"
-    """What the run is for; with what it is on (`folder.images`) it decides the steps (see `engine.stages.Kind`)."""
+
+    @property
+    def modality(self) -> Modality:
+        return self.pipeline.modality
 
     @property
     def pixels(self) -> str:
-        """Which pixels the stores keep; of volumes, all."""
-        return getattr(self.settings, "pixels", "all")
+        """Which pixels the stores keep: all, tissue or none; of volumes, all."""
+        return self.settings.stored_pixels
 
     def ledger_key(self, step: str, slide: str = "") -> str:
         """The fingerprint that a unit's receipt must carry."""
@@ -61,21 +70,13 @@ class Job:
         record = self.slides[volume]
         return _open_volume(record.path, record.part, record.fingerprint)
 
-    def view(self, slide: str) -> Source:
-        """The slide itself, seen at the run's spacing; a volume as it is."""
-        if self.folder.images == "volumes":
-            return self.volume(slide)
-        return at_spacing(self.slide(slide), self.spacing)
+    def view(self, image: str) -> Source:
+        """The image's own file, seen at the spacing that the run works at."""
+        return self.modality.read(self, image)
 
-    def image(self, slide: str) -> Source:
-        """The slide at the run's spacing: from its store, or from the slide itself where the store keeps no pixels. A volume
-        in the range that networks see."""
-        if self.pixels == "none":
-            return self.view(slide)
-        stored = self.stored(slide)
-        if self.folder.images == "volumes":
-            return Scaled(stored, attributes_of(stored.path)[OURS]["ranges"])
-        return stored
+    def image(self, image: str) -> Source:
+        """The image at the run's spacing: from its store, or from its own file where the store keeps no pixels."""
+        return self.view(image) if self.pixels == "none" else self.modality.scaled(self.stored(image))
 
     def stored(self, slide: str) -> StoredImage:
         return StoredImage.open(self.folder.slide(slide))

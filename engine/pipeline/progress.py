@@ -32,7 +32,7 @@ def silent(event: Event) -> None:
     """Tell nobody."""
 
 
-class Beacon:
+class ProgressFile:
     """Lets a long unit say how far it is, through a file that the run's own process reads; every so many seconds at most."""
 
     def __init__(self, out: Path) -> None:

@@ -1,10 +1,11 @@
-"""ImageRecord: one accepted image of a run, as slides.json keeps it."""
+"""ImageRecord: one accepted image of a run, as slides.json keeps it; and what is known of a cohort before work."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ...errors import CorruptError
@@ -15,7 +16,7 @@ AXES = ("z", "y", "x")
 
 
 @dataclass(frozen=True, slots=True)
-class SlideRecord:
+class ImageRecord:
     """One accepted slide of a run, as slides.json keeps it; or a volume, which has an axis z before y and x."""
 
     id: str
@@ -56,12 +57,44 @@ class SlideRecord:
 
     @property
     def told(self) -> str:
-        """Fingerprint of what the user said of this slide beyond its pixels: it decides sampling and tables."""
+        """Fingerprint of every column that the user's list has on this image."""
         return digest(self.group, self.site, self.extra)
+
+    def column(self, name: str) -> Any:
+        """What the user's list says of this image in a column; "subject", "site", or "*" for all of them; "" where it says
+        nothing."""
+        own = {"*": self.told, "subject": self.group, "site": self.site}
+        return own[name] if name in own else self.extra.get(name, "")
 
     @property
     def frame(self) -> Frame:
         return Frame(AXES[-len(self.shape) :], self.shape, self.spacing, self.origin)
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Why an image was left out."""
+
+    name: str
+    code: str
+    message: str
+    step: str = "open"
+    """Which step found it out."""
+    fingerprint: str = ""
+    """Of the file then: one that was changed since is tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class InspectedCohort:
+    """A cohort after the first look at each of its files."""
+
+    spacing: float
+    """Micrometres a pixel that the run works at; of volumes their median."""
+    slides: dict[str, ImageRecord]
+    rejected: dict[str, Rejection]
+    ignored: tuple[tuple[str, str], ...]
+    """Name and reason of files that are plainly no images."""
+    root: Path
 
 
 def digest(*parts: Any) -> str:
@@ -69,10 +102,10 @@ def digest(*parts: Any) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=list).encode()).hexdigest()[:16]
 
 
-def record_of(raw: dict[str, Any]) -> SlideRecord:
+def record_of(raw: dict[str, Any]) -> ImageRecord:
     """A slide of slides.json. Raises CorruptError where it is none."""
     try:
         tuples = {k: tuple(raw[k]) for k in ("full", "shape", "spacing", "origin", "notes")}
-        return SlideRecord(**{**raw, **tuples})
+        return ImageRecord(**{**raw, **tuples})
     except (KeyError, TypeError) as error:
         raise CorruptError(f"slides.json is not what was written there ({error}).") from error

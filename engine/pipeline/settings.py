@@ -1,4 +1,4 @@
-"""Asked: what a user may ask of a run of any kind, validated before anything else happens."""
+"""RunSettings: what may be set of a run of any kind, validated before anything else happens."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from ...errors import SettingsError
 from ...models.training.budget import effort_factor
-from .validation import complaints
+from .validation import problems
 
 
-class Common(BaseModel):
-    """What runs of every kind may be asked."""
+class RunSettings(BaseModel):
+    """Settings of runs of every kind."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -42,10 +42,19 @@ class Common(BaseModel):
         except SettingsError as error:  # pydantic lists it with the others
             raise ValueError(error.message) from error
 
+    @property
+    def stored_pixels(self) -> str:
+        """Which pixels the stores keep: all, tissue or none."""
+        return "all"
+
+    @property
+    def unreadable_limit(self) -> float:
+        """Share of an image's tissue that may be unreadable before it is rejected."""
+        return 0.01
+
     def deciding(self, fields: Iterable[str]) -> dict[str, Any]:
-        """Values of the settings that decide a step's results, as far as runs of this kind have them; what goes without
-        saying (a CPU, float32) is left unsaid."""
-        values = {field: getattr(self, field) for field in fields if hasattr(self, field)}
+        """Values of the settings that decide a step's results; what goes without saying (a CPU, float32) is left unsaid."""
+        values = {field: getattr(self, field) for field in fields}
         if values.get("dtype") == "auto":
             values["dtype"] = "float32"
         if values.get("device") != "cuda":
@@ -53,7 +62,7 @@ class Common(BaseModel):
         return values
 
 
-C = TypeVar("C", bound=Common)
+C = TypeVar("C", bound=RunSettings)
 
 
 def settings_of(values: Mapping[str, Any], model: type[C]) -> C:
@@ -61,4 +70,4 @@ def settings_of(values: Mapping[str, Any], model: type[C]) -> C:
     try:
         return model.model_validate({k: v for k, v in values.items() if v is not None})
     except ValidationError as error:
-        raise SettingsError(f"{complaints(error, model)}.") from error
+        raise SettingsError(f"{problems(error, model)}.") from error

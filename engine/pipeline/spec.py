@@ -1,39 +1,78 @@
-"""Stages: the order of every kind of run's steps, and what decides each. The one table that knows all of them."""
+"""Pipeline: a run as the runtime sees it: its steps by stage, what is checked and estimated before them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol
 
-from ..runs import SETTINGS
-from ..steps.settings import Common
+from ...stores.frame import Array
+from .command import Command, Variant
 from .job import Job
+from .modality import Modality
+from .record import ImageRecord, InspectedCohort
 from .step import Step
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """A command on one kind of images."""
+class Estimate(Protocol):
+    """What a run will take, said before it begins."""
 
-    command: str
-    images: str
+    @property
+    def disk(self) -> int:
+        """Bytes that OUT will hold, about."""
+        ...
+
+    @property
+    def present(self) -> int:
+        """Bytes that OUT holds already."""
+        ...
+
+    @property
+    def units(self) -> Mapping[str, int]:
+        """Stage -> units of work."""
+        ...
+
+    def facts(self) -> dict[str, Any]:
+        """JSON values, for programs."""
+        ...
+
+    def text(self) -> str:
+        """One sentence, for people."""
+        ...
+
+
+Encode = Callable[[Job[Any], Sequence[str]], tuple[list[ImageRecord], Array]]
+"""(job, files) -> records and embeddings (n, F), float32, of images that the run does not know."""
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """A command on one kind of images, with all that it takes to do it."""
+
+    command: Command
+    variant: Variant
+    modality: Modality
     stages: Mapping[str, tuple[Step, ...]]
     """Stage, as a user calls it -> its steps, in order."""
-    check: Callable[[Job], None] = lambda job: None
+    estimate: Callable[[Job[Any]], Estimate]
+    network: str = ""
+    """Name of the model that `apply` runs over every tile; empty where it does not."""
+    check: Callable[[Job[Any]], None] = lambda job: None
     """Raises SettingsError for what cannot work, before anything is done."""
+    caution: Callable[[InspectedCohort], str] = lambda cohort: ""
+    """What a user should know of these images before work; empty where there is nothing."""
+    encode: Encode | None = None
+    """None: the run cannot be searched with new files."""
 
     @property
     def called(self) -> str:
         """What a user types after `tile-engine run`."""
-        return "embed --tile" if self.command == "tiles" else self.command
+        return self.command.called(self.variant)
 
-    @property
+    @cached_property
     def steps(self) -> dict[str, Step]:
         return {step.name: step for steps in self.stages.values() for step in steps}
 
     def stage_of(self, step: str) -> str:
         return next(stage for stage, steps in self.stages.items() if any(s.name == step for s in steps))
-
-    @property
-    def settings(self) -> type[Common]:
-        return SETTINGS[self.command, self.images]

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 
-def complaints(error: ValidationError, model: type[BaseModel], *, what: str = "setting") -> str:
+def problems(error: ValidationError, model: type[BaseModel], *, what: str = "setting") -> str:
     """All problems in one line, with a did-you-mean for names that do not exist; `what` such a name is called.
 
     >>> from pydantic import ConfigDict
@@ -19,7 +19,7 @@ def complaints(error: ValidationError, model: type[BaseModel], *, what: str = "s
     >>> try:
     ...     Car.model_validate({"weels": 4})
     ... except ValidationError as error:
-    ...     print(complaints(error, Car, what="part"))
+    ...     print(problems(error, Car, what="part"))
     there is no part 'weels', did you mean 'wheels'?
     """
     return "; ".join(_problem(e, model, what) for e in error.errors())

@@ -1,32 +1,35 @@
-"""runs: one file for each run that the command line offers."""
+"""The registry of runs: one line a run, and a folder of that name beside this file that declares it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-from ..pipeline.job import Job
-from ..pipeline.settings import Common
-from ..pipeline.spec import Kind
-from ..steps.settings import VolumeTiles
-from .cluster import CLUSTER_SLIDES, CLUSTER_VOLUMES
-from .cluster.settings import Settings, VolumeClusters
-from .embed import EMBED_SLIDES, EMBED_VOLUMES, VOLUME_TILES
-from .embed.settings import EmbedSettings
-from .embed.tile_settings import SlideTiles
+from ..pipeline.command import Command
 
-SETTINGS: Mapping[tuple[str, str], type[Common]] = {
-    ("cluster", "slides"): Settings,
-    ("cluster", "volumes"): VolumeClusters,
-    ("embed", "slides"): SlideTiles,
-    ("embed", "volumes"): EmbedSettings,
-    ("tiles", "volumes"): VolumeTiles,
-}
-"""(command, what it is on) -> what may be asked."""
-KINDS = {
-    (kind.command, kind.images): kind
-    for kind in (CLUSTER_SLIDES, CLUSTER_VOLUMES, EMBED_SLIDES, EMBED_VOLUMES, VOLUME_TILES)
-}
+if TYPE_CHECKING:
+    from ..pipeline.spec import Pipeline
+
+RUNS = (
+    "cluster",
+    "embed",
+)
 
 
-def kind_of(job: Job) -> Kind:
-    return KINDS[job.command, job.folder.images]
+def command(name: str) -> Command:
+    """What users see of a run; light. Raises KeyError where there is no run of this name."""
+    if name not in RUNS:
+        raise KeyError(name)
+    found: Command = import_module(f".{name}", __package__).COMMAND
+    return found
+
+
+@cache
+def pipeline(name: str, variant: str) -> Pipeline:
+    """What the runtime needs of a run; heavy. Raises KeyError where there is no such run or variant."""
+    from ..images.modality import MODALITIES
+
+    chosen = command(name).named(variant)
+    found: Pipeline = import_module(f".{name}", __package__).pipeline(chosen, MODALITIES[chosen.images])
+    return found

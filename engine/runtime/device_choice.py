@@ -14,16 +14,16 @@ from ...errors import MachineError
 from ...stores.folder import Folder
 from ..compute.gpus import gpus
 from ..pipeline.progress import Event, Report
-from ..steps.settings import Common
-from ..workers.pool import Crew
+from ..pipeline.settings import RunSettings
+from ..workers.pool import WorkerPool
 from ..workers.preflight import Row
 
-C = TypeVar("C", bound=Common)
+C = TypeVar("C", bound=RunSettings)
 STAGES = frozenset({"train", "apply"})
 """Stages that run the network; until one of them is asked for, nothing is settled."""
 
 
-def with_device(settings: C, folder: Folder, crew: Crew, rows: Sequence[Row], report: Report) -> C:
+def with_device(settings: C, folder: Folder, crew: WorkerPool, rows: Sequence[Row], report: Report) -> C:
     """Device and dtype: what was asked for, else what the run began with, else cuda in bf16 where every worker can.
 
     Raises MachineError (E_NO_GPU) where the run is to compute on GPUs and a worker has none that torch can use.
@@ -53,13 +53,13 @@ def with_device(settings: C, folder: Folder, crew: Crew, rows: Sequence[Row], re
     return settings.model_copy(update={"device": device, "dtype": dtype})
 
 
-def _one_each(crew: Crew, rows: Sequence[Row]) -> bool:
+def _one_each(crew: WorkerPool, rows: Sequence[Row]) -> bool:
     """Whether every worker has a card of its own: several on one would be slower than all cores."""
     cards = [row.gpu for row in rows] if crew.client is not None else [str(gpu) for gpu in gpus()[:1]]
     return bool(cards) and all(cards) and len(set(cards)) == len(cards)
 
 
-def _asked(crew: Crew, rows: Sequence[Row]) -> tuple[list[str], bool]:
+def _asked(crew: WorkerPool, rows: Sequence[Row]) -> tuple[list[str], bool]:
     """(what is wrong with which worker's card, whether all of them compute bf16 themselves)."""
     if crew.client is None:
         answers: dict[str, Any] = {"this process": _card()}

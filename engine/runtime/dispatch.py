@@ -21,7 +21,7 @@ from typing import Any
 from ...errors import CorruptError, UnfinishedError
 from ...stores.files import read_json, write_whole
 from ..pipeline.unit import Unit
-from ..workers.pool import Crew
+from ..workers.pool import WorkerPool
 from ..workers.window import Died
 from .isolate import carefully
 from .perform import Summary, perform
@@ -31,7 +31,7 @@ TRIES = 2
 """Deaths of the run's own process at one unit, after which the unit is done with care."""
 
 
-def answers(out: Path, units: Iterable[Unit], crew: Crew, limit: float) -> Iterator[Summary]:
+def answers(out: Path, units: Iterable[Unit], crew: WorkerPool, limit: float) -> Iterator[Summary]:
     """What comes of each unit, in any order. `limit`: seconds that a unit of a slide may take on a worker."""
     if crew.client is None:
         yield from crew.map(partial(_here, out, limit), units)

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import asdict, dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from ... import errors
+from ...errors import TileEngineError
 from ...stores.frame import Box
 from ...stores.remote import place
 from ...stores.slides.guarded import Piece, watched
@@ -67,7 +68,7 @@ def carefully(out: Path, limit: float, unit: Unit) -> Summary:
 def _attempt(out: Path, unit: Unit, lethal: list[Piece], limit: float) -> Summary | _Death:
     reading: Piece | None = None
     request = {"out": str(out), "unit": asdict(unit), "lethal": [_plain(piece) for piece in lethal]}
-    with Child("unit", request) as child:
+    with Child(unit_in_child, request) as child:
         while True:
             try:
                 word, value = child.hear(limit if reading is None else min(limit, TILE_LIMIT))
@@ -78,7 +79,7 @@ def _attempt(out: Path, unit: Unit, lethal: list[Piece], limit: float) -> Summar
             elif word == "read":
                 reading = None
             elif word == "error":
-                raise getattr(errors, value[0], errors.TileEngineError)(*value[1:])
+                raise _error(*value)
             else:
                 return Summary(**{**value, "unit": unit, "rejected": value["rejected"] and tuple(value["rejected"])})
 
@@ -90,10 +91,18 @@ def unit_in_child(request: dict[str, Any], say: Say) -> None:
     try:
         with watched(lambda piece, done: say("read" if done else "reading", _plain(piece))):
             summary = perform_of(job, unit)
-    except errors.TileEngineError as error:
-        say("error", [type(error).__name__, error.message, error.code])
+    except TileEngineError as error:
+        say("error", [type(error).__module__, type(error).__qualname__, error.message, error.code])
     else:
         say("done", {k: v for k, v in asdict(summary).items() if k != "unit"})
+
+
+def _error(module: str, name: str, message: str, code: str) -> TileEngineError:
+    """The child's error, of the class it had there, wherever that is defined: its exit status goes with it."""
+    found = getattr(import_module(module), name)
+    if not (isinstance(found, type) and issubclass(found, TileEngineError)):
+        raise TypeError(f"the child raised {module}.{name}, which is no TileEngineError: {message}")
+    return found(message, code)
 
 
 def _plain(piece: Piece) -> list[Any]:

@@ -13,13 +13,13 @@ from itertools import groupby
 
 from ...errors import NoInputError, SettingsError
 from ...stores.receipts import Ledger
-from ..images.opening import Rejection
 from ..pipeline.job import Job
-from ..pipeline.progress import Beacon, Event, Report
-from ..pipeline.step import TITLES, Shared, Step
+from ..pipeline.progress import Event, ProgressFile, Report
+from ..pipeline.record import Rejection
+from ..pipeline.settings import RunSettings
+from ..pipeline.step import Step
 from ..pipeline.unit import Unit
-from ..runs import kind_of
-from ..workers.pool import Crew
+from ..workers.pool import WorkerPool
 from .dispatch import answers
 from .load import load
 from .manifest import update_rejected
@@ -30,31 +30,31 @@ log = logging.getLogger("tile_engine")
 
 
 @dataclass(slots=True)
-class Going:
+class RunContext:
     """What the steps of a run share while it goes on."""
 
-    crew: Crew
+    crew: WorkerPool
     report: Report
     stop: Stop
     limit: float
     """Seconds that one unit of a slide may take on a worker."""
 
 
-def run_stages(job: Job, stages: Iterable[str], going: Going) -> Job:
+def run_stages(job: Job[RunSettings], stages: Iterable[str], going: RunContext) -> Job[RunSettings]:
     """Do the named stages' steps, as far as receipts do not say that they are done.
 
     Raises SettingsError where an earlier stage is missing, NoInputError where every slide came to be rejected.
     """
     for stage in stages:
         _needs_before(job, stage)
-        for step in kind_of(job).stages[stage]:
+        for step in job.pipeline.stages[stage]:
             job = _do(job, step, going)
             if not job.slides:
                 raise NoInputError("no slide of this run can be used; rejected.json says why, slide by slide.")
     return job
 
 
-def _do(job: Job, step: Step, going: Going) -> Job:
+def _do(job: Job[RunSettings], step: Step, going: RunContext) -> Job[RunSettings]:
     """All units of a step that are left, then the step's line in run.json. Units are never listed: there may be millions."""
     count = _Count(job, step)
     _mark(job, step.name, "running", count.seconds, wall=0.0)
@@ -69,7 +69,7 @@ def _do(job: Job, step: Step, going: Going) -> Job:
                 yield unit
 
     going.report(count.event())
-    with watched(job, step, title=TITLES[step.name], report=going.report):
+    with watched(job, step, title=step.title, report=going.report):
         for summary in answers_of(job, step, left(), going):
             if summary.lethal:
                 job = _quarantine(job, summary, going.report)
@@ -86,9 +86,9 @@ def _do(job: Job, step: Step, going: Going) -> Job:
     return load(job.folder.out)
 
 
-def answers_of(job: Job, step: Step, units: Iterable[Unit], going: Going) -> Iterator[Summary]:
+def answers_of(job: Job[RunSettings], step: Step, units: Iterable[Unit], going: RunContext) -> Iterator[Summary]:
     """What comes of each unit: from whichever worker is free, or from a gang of them."""
-    ranks = step.ranks(job) if isinstance(step, Shared) else 1
+    ranks = step.ranks(job) if step.ranks else 1
     if ranks == 1:
         return answers(job.folder.out, units, going.crew, going.limit)
     from ..workers.gang import train
@@ -100,8 +100,8 @@ def answers_of(job: Job, step: Step, units: Iterable[Unit], going: Going) -> Ite
 class _Count:
     """How far a step is."""
 
-    def __init__(self, job: Job, step: Step) -> None:
-        self._job, self._step, self._stage = job, step, kind_of(job).stage_of(step.name)
+    def __init__(self, job: Job[RunSettings], step: Step) -> None:
+        self._job, self._step, self._stage = job, step, job.pipeline.stage_of(step.name)
         self._began = time.perf_counter()
         self._done = self._amount = self._total = self._slides = 0
         self.seconds = {"read": 0.0, "compute": 0.0, "write": 0.0}
@@ -128,10 +128,9 @@ class _Count:
         self._count(summary.seconds)
 
     def event(self) -> Event:
-        name = self._step.name
         facts: dict[str, object] = {"slides": self._slides, "amount": self._amount, "seconds": self.wall}
-        facts["images"] = self._job.folder.images
-        return Event("progress", TITLES[name], self._stage, self._done, self._total, facts)
+        facts["images"] = self._job.modality.name
+        return Event("progress", self._step.title, self._stage, self._done, self._total, facts)
 
     def _count(self, seconds: Mapping[str, float]) -> None:
         self._done += 1
@@ -140,12 +139,12 @@ class _Count:
 
 
 @contextmanager
-def watched(job: Job, step: Step, *, title: str, report: Report) -> Iterator[None]:
+def watched(job: Job[RunSettings], step: Step, *, title: str, report: Report) -> Iterator[None]:
     """While a step of one long unit runs, look twice a second at how far its worker says it is."""
-    if step.name not in ("autoencoder", "heads", "tune"):
+    if not step.progress:
         yield
         return
-    beacon, stop = Beacon(job.folder.out), threading.Event()
+    beacon, stop = ProgressFile(job.folder.out), threading.Event()
     beacon.path.unlink(missing_ok=True)
 
     def watch() -> None:
@@ -153,7 +152,7 @@ def watched(job: Job, step: Step, *, title: str, report: Report) -> Iterator[Non
             told = beacon.look()
             if told:
                 facts = {"steps": True, **told["figures"]}
-                report(Event("progress", title, kind_of(job).stage_of(step.name), told["done"], told["total"], facts))
+                report(Event("progress", title, job.pipeline.stage_of(step.name), told["done"], told["total"], facts))
 
     watcher = threading.Thread(target=watch, name="progress", daemon=True)
     watcher.start()
@@ -165,7 +164,7 @@ def watched(job: Job, step: Step, *, title: str, report: Report) -> Iterator[Non
         beacon.path.unlink(missing_ok=True)
 
 
-def _reject(job: Job, summary: Summary, report: Report) -> Job:
+def _reject(job: Job[RunSettings], summary: Summary, report: Report) -> Job[RunSettings]:
     record = job.slides[summary.unit.slide]
     code, message = summary.rejected or ("", "")
     log.warning("rejected %s (%s) in %s: %s", record.name, code, summary.unit.step, summary.detail)
@@ -174,7 +173,7 @@ def _reject(job: Job, summary: Summary, report: Report) -> Job:
     return update_rejected(job, record.id, rejection)
 
 
-def _quarantine(job: Job, summary: Summary, report: Report) -> Job:
+def _quarantine(job: Job[RunSettings], summary: Summary, report: Report) -> Job[RunSettings]:
     """Mask tiles that end the process that decodes them, from now on and in every step."""
     record = job.slides[summary.unit.slide]
     quarantined = job.folder.read("quarantined")
@@ -187,7 +186,7 @@ def _quarantine(job: Job, summary: Summary, report: Report) -> Job:
     return load(job.folder.out)
 
 
-def _mark(job: Job, step: str, status: str, seconds: dict[str, float], *, wall: float) -> None:
+def _mark(job: Job[RunSettings], step: str, status: str, seconds: dict[str, float], *, wall: float) -> None:
     """The step's line in run.json; wall time adds up over the tries that it took."""
     run = job.folder.read("run")
     before = run["steps"].get(step, {})
@@ -202,14 +201,14 @@ def _mark(job: Job, step: str, status: str, seconds: dict[str, float], *, wall: 
     job.folder.write("run", run)
 
 
-def _needs_before(job: Job, stage: str) -> None:
+def _needs_before(job: Job[RunSettings], stage: str) -> None:
     steps = job.folder.read("run")["steps"]
-    stages = kind_of(job).stages
+    stages = job.pipeline.stages
     order = list(stages)
     for earlier in order[: order.index(stage)]:
         if any(steps.get(step.name, {}).get("status") != "complete" for step in stages[earlier]):
             raise SettingsError(
                 f"stage {stage!r} needs what stage {earlier!r} leaves, and that is not there yet in {job.folder.out}: run "
-                f"`tile-engine {earlier} {job.folder.out}` first, or `tile-engine run {kind_of(job).called}` for all of them.",
+                f"`tile-engine {earlier} {job.folder.out}` first, or `tile-engine run {job.pipeline.called}` for all of them.",
                 "E_STAGE_ORDER",
             )

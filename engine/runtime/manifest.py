@@ -12,22 +12,20 @@ from ...errors import SettingsError
 from ...stores import stage
 from ...stores.files import sweep
 from ...stores.folder import Folder
-from ...stores.image import list_labels
+from ...stores.image import labels_listed, list_labels
 from ...version import VERSION
-from ..images.opening import Opened, Rejection
+from ..compute.machine import cores
 from ..pipeline.fingerprints import fingerprints
 from ..pipeline.job import Job
-from ..pipeline.record import SlideRecord, record_of
-from ..pipeline.spec import Kind
-from ..pipeline.step import TITLES
-from ..runs import KINDS, kind_of
-from ..steps.settings import Common
-from ..workers.pool import cores
+from ..pipeline.record import ImageRecord, InspectedCohort, Rejection, record_of
+from ..pipeline.settings import RunSettings
+from ..pipeline.spec import Pipeline
+from ..runs import pipeline as pipeline_named
 from .load import load
-from .ownership import clear, forget_slides, refuse_foreign
+from .ownership import check_foreign, clear, forget_images
 
 MOST_THREADS = 8
-C = TypeVar("C", bound=Common)
+C = TypeVar("C", bound=RunSettings)
 PASSING = frozenset({"E_UNIT_FAILED", "E_CHANGED", "E_REJECTED", "E_NO_MASK", "E_ALIGN", "E_DEGENERATE", "E_TRUNCATED"})
 """Reasons that may be gone at the next try: --redo looks at such slides again."""
 
@@ -40,43 +38,51 @@ def with_threads(settings: C, folder: Folder) -> C:
     return settings.model_copy(update={"threads": begun or min(cores(), MOST_THREADS)})
 
 
-def prepare(kind: Kind, folder: Folder, settings: Common, opened: Opened, *, redo: bool, stages: Sequence[str]) -> Job:
+def prepare(
+    pipeline: Pipeline,
+    folder: Folder,
+    settings: RunSettings,
+    opened: InspectedCohort,
+    *,
+    redo: bool,
+    stages: Sequence[str],
+) -> Job[RunSettings]:
     """State the run in OUT, or find that it is the one that OUT holds; sweeps what a killed run left half-written.
 
     Raises SettingsError (E_OTHER_SETTINGS) with a diff of settings, slides and stages where it is another one, and
     (E_STAGE_ORDER) where what is to be redone begins before the `stages` that are to be done now.
     """
     old = folder.read("run")
-    _same_kind(folder, kind, old)
+    _same_kind(folder, pipeline, old)
     first = "settings" not in old
     known = {} if first else folder.read("slides")
-    refuse_foreign(folder, kind.steps, [s for s in opened.slides if s not in known], first=first)
+    check_foreign(folder, pipeline.steps.values(), [s for s in opened.slides if s not in known], first=first)
     rejected = _rejected(folder, opened, retry=redo)
     found = {s: r.step for s, r in rejected.items()}
-    prints = fingerprints(kind, settings, opened.spacing, opened.slides.values(), found)
+    prints = fingerprints(pipeline, settings, opened.spacing, opened.slides.values(), found)
     begun = {s: record_of(raw) for s, raw in folder.read("slides").items()}
     if "settings" in old:
-        stale = stale_steps(kind, old, prints)
+        stale = stale_steps(pipeline, old, prints)
         moved = _slides_diff(begun, opened.slides)
         changes = [*_settings_diff(old, settings, opened.spacing), *moved]
         if (stale or moved) and not redo:
-            raise SettingsError(_refusal(kind, folder, changes, stale, old), "E_OTHER_SETTINGS")
-        order = list(kind.stages)
-        if stale and order.index(kind.stage_of(stale[0])) < min(map(order.index, stages)):
+            raise SettingsError(_refusal(pipeline, folder, changes, stale, old), "E_OTHER_SETTINGS")
+        order = list(pipeline.stages)
+        if stale and order.index(pipeline.stage_of(stale[0])) < min(map(order.index, stages)):
             raise SettingsError(
                 "\n".join(
                     [
-                        f"with these settings stage {kind.stage_of(stale[0])!r} of {folder.out} is to be done again before "
+                        f"with these settings stage {pipeline.stage_of(stale[0])!r} of {folder.out} is to be done again before "
                         f"stage {stages[0]!r}, and was not asked for:",
                         *(f"  {line}" for line in changes),
-                        f"to be done again: {', '.join(TITLES[s] for s in stale)}",
-                        f"Nothing was touched. `tile-engine run {kind.called}` with --redo does all of them in order.",
+                        f"to be done again: {', '.join(pipeline.steps[s].title for s in stale)}",
+                        f"Nothing was touched. `tile-engine run {pipeline.called}` with --redo does all of them in order.",
                     ]
                 ),
                 "E_STAGE_ORDER",
             )
         if stale or moved:
-            _forget(kind, folder, stale, begun, opened.slides)
+            _forget(pipeline, folder, stale, begun, opened.slides)
     sweep(folder.out)
     quarantined = folder.read("quarantined")
     if quarantined:  # tiles of a slide that has changed since are given another chance
@@ -85,17 +91,19 @@ def prepare(kind: Kind, folder: Folder, settings: Common, opened: Opened, *, red
     folder.write("slides", {s: asdict(r) for s, r in opened.slides.items()})
     folder.write("rejected", {s: asdict(r) for s, r in sorted(rejected.items())})
     steps = {s: facts for s, facts in old.get("steps", {}).items() if facts["fingerprint"] == prints.get(s)}
-    folder.write("run", manifest(kind, settings, opened, prints) | {"steps": steps})
+    folder.write("run", manifest(pipeline, settings, opened, prints) | {"steps": steps})
     return load(folder.out)
 
 
-def manifest(kind: Kind, settings: Common, opened: Opened, prints: Mapping[str, str]) -> dict[str, Any]:
+def manifest(
+    pipeline: Pipeline, settings: RunSettings, opened: InspectedCohort, prints: Mapping[str, str]
+) -> dict[str, Any]:
     """The value of run.json before any step."""
     return {
         "tile_engine": VERSION,
         "status": "running",
-        "command": kind.command,
-        "images": kind.images,
+        "command": pipeline.command.name,
+        "variant": pipeline.variant.name,
         "input": str(opened.root.absolute()),
         "settings": settings.model_dump(mode="json"),
         "spacing": opened.spacing,
@@ -110,42 +118,43 @@ def manifest(kind: Kind, settings: Common, opened: Opened, prints: Mapping[str, 
     }
 
 
-def _same_kind(folder: Folder, kind: Kind, old: Mapping[str, Any]) -> None:
-    """A folder of which only `convert` was asked so far may become a run of any kind on the same images."""
+def _same_kind(folder: Folder, pipeline: Pipeline, old: Mapping[str, Any]) -> None:
+    """A folder of which only `convert` was asked so far may become a run of any pipeline on the same images."""
     if "settings" not in old:
         return
-    before = KINDS[old["command"], old.get("images", "slides")]
+    before = pipeline_named(old["command"], old["variant"])
     converted = {step.name for step in before.stages["convert"]}
-    if before != kind and (before.images != kind.images or not set(old["steps"]) <= converted):
+    if before != pipeline and (before.modality != pipeline.modality or not set(old["steps"]) <= converted):
         raise SettingsError(
-            f"{folder.out} holds a run of `{before.called}` on {before.images}, and this is one of `{kind.called}` on "
-            f"{kind.images}: their results would be mixed. Choose another folder with --out.",
+            f"{folder.out} holds a run of `{before.called}` on {before.modality.name}, and this is one of "
+            f"`{pipeline.called}` on "
+            f"{pipeline.modality.name}: their results would be mixed. Choose another folder with --out.",
             "E_OTHER_RUN",
         )
 
 
-def stale_steps(kind: Kind, old: Mapping[str, Any], prints: Mapping[str, str]) -> list[str]:
+def stale_steps(pipeline: Pipeline, old: Mapping[str, Any], prints: Mapping[str, str]) -> list[str]:
     """Steps that have begun and whose results another setting or another cohort would make different."""
     stale = []
-    for step in kind.steps:
+    for step in pipeline.steps:
         if step in old["steps"] and old["fingerprints"].get(step) != prints[step]:
             stale.append(step)
     return stale
 
 
-def update_rejected(job: Job, slide: str, rejection: Rejection) -> Job:
+def update_rejected(job: Job[RunSettings], slide: str, rejection: Rejection) -> Job[RunSettings]:
     """Leave a slide out from now on; the steps that look at the cohort are about the others."""
     folder = job.folder
     folder.write("rejected", folder.read("rejected") | {slide: asdict(rejection)})
     run = folder.read("run")
     slides = [record_of(raw) for raw in folder.read("slides").values()]
     found = {s: raw["step"] for s, raw in folder.read("rejected").items()}
-    run["fingerprints"] = fingerprints(kind_of(job), job.settings, job.spacing, slides, found)
+    run["fingerprints"] = fingerprints(job.pipeline, job.settings, job.spacing, slides, found)
     folder.write("run", run)
     return load(folder.out)
 
 
-def _rejected(folder: Folder, opened: Opened, *, retry: bool) -> dict[str, Rejection]:
+def _rejected(folder: Folder, opened: InspectedCohort, *, retry: bool) -> dict[str, Rejection]:
     """Slides rejected on opening now, and those that an earlier try rejected later on and that are still the same.
 
     With `retry` those whose reason may be gone are looked at again.
@@ -160,7 +169,7 @@ def _rejected(folder: Folder, opened: Opened, *, retry: bool) -> dict[str, Rejec
     return out
 
 
-def _settings_diff(old: Mapping[str, Any], settings: Common, spacing: float) -> list[str]:
+def _settings_diff(old: Mapping[str, Any], settings: RunSettings, spacing: float) -> list[str]:
     new = settings.model_dump(mode="json")
     lines = [] if old["tile_engine"] == VERSION else [f"tile-engine: {old['tile_engine']} -> {VERSION}"]
     lines += [
@@ -171,7 +180,7 @@ def _settings_diff(old: Mapping[str, Any], settings: Common, spacing: float) -> 
     return lines
 
 
-def _slides_diff(begun: Mapping[str, SlideRecord], slides: Mapping[str, SlideRecord]) -> list[str]:
+def _slides_diff(begun: Mapping[str, ImageRecord], slides: Mapping[str, ImageRecord]) -> list[str]:
     lines = [f"slide added: {slides[s].name}" for s in slides.keys() - begun.keys()]
     lines += [f"slide gone: {begun[s].name}" for s in begun.keys() - slides.keys()]
     both = begun.keys() & slides.keys()
@@ -180,15 +189,17 @@ def _slides_diff(begun: Mapping[str, SlideRecord], slides: Mapping[str, SlideRec
     return sorted(lines)
 
 
-def _refusal(kind: Kind, folder: Folder, changes: Iterable[str], stale: list[str], old: Mapping[str, Any]) -> str:
-    kept = [TITLES[s] for s in kind.steps if s in old["steps"] and s not in stale]
+def _refusal(
+    pipeline: Pipeline, folder: Folder, changes: Iterable[str], stale: list[str], old: Mapping[str, Any]
+) -> str:
+    kept = [pipeline.steps[s].title for s in pipeline.steps if s in old["steps"] and s not in stale]
     listed = list(changes)
     more = [f"... and {len(listed) - 20} more"] if len(listed) > 20 else []
     return "\n".join(
         [
             f"{folder.out} holds a run with other settings or slides, whose results would be mixed with these:",
             *(f"  {line}" for line in listed[:20] + more),
-            f"to be done again: {', '.join(TITLES[s] for s in stale) or 'the slides that were changed'}",
+            f"to be done again: {', '.join(pipeline.steps[s].title for s in stale) or 'the slides that were changed'}",
             f"kept: {', '.join(kept) or 'nothing'}",
             "Add --redo to go on, or give another folder with --out.",
         ]
@@ -196,14 +207,22 @@ def _refusal(kind: Kind, folder: Folder, changes: Iterable[str], stale: list[str
 
 
 def _forget(
-    kind: Kind, folder: Folder, stale: list[str], begun: Mapping[str, SlideRecord], slides: Mapping[str, SlideRecord]
+    pipeline: Pipeline,
+    folder: Folder,
+    stale: list[str],
+    begun: Mapping[str, ImageRecord],
+    slides: Mapping[str, ImageRecord],
 ) -> None:
     """Remove what will be made anew: of changed slides everything, of the others what the stale steps had left."""
-    forget_slides(folder, [s for s in begun if s not in slides or begun[s].key != slides[s].key], kind.steps)
-    clear(folder, stale, begun)
+    gone = [s for s in begun if s not in slides or begun[s].key != slides[s].key]
+    forget_images(folder, gone, pipeline.steps.values())
+    clear(folder, [pipeline.steps[name] for name in stale], begun)
     for slide in begun:
-        if "tiles" in stale and (folder.slide(slide) / "labels" / "zarr.json").exists():
-            list_labels(folder.slide(slide), ["tissue"])
+        store = folder.slide(slide)
+        if (store / "labels" / "zarr.json").exists():  # the list names labels that are there
+            list_labels(
+                store, [name for name in labels_listed(store) if (store / "labels" / name / "zarr.json").exists()]
+            )
 
 
 def _short(value: Any) -> str:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ..pipeline.progress import Report, silent
-from ..workers.pool import Where
+from ..workers.placement import ClusterOptions
 
 STAGES = ("convert", "sample", "train", "apply", "map")
 
 
 @dataclass(frozen=True, slots=True)
-class How:
+class RunOptions:
     """How a run is done, as against what it is: none of this touches a result."""
 
-    where: Where = field(default_factory=Where)
+    cluster: ClusterOptions = field(default_factory=ClusterOptions)
     redo: bool = False
     """Go on although settings or slides have changed: what depends on them is made anew."""
     force_unlock: bool = False

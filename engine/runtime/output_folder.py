@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ...errors import SettingsError
 from ...stores.remote import absolute, place
-from ..images.modality import Images
+from ..pipeline.modality import Images
 
 
 def default_out(images: Images) -> Path:

@@ -13,13 +13,14 @@ from ...stores.receipts import Ledger
 from ...stores.remote import place
 from ...stores.slides.cohort import fingerprint
 from ..pipeline.job import Job
-from ..pipeline.step import Shared
+from ..pipeline.settings import RunSettings
 from ..pipeline.unit import Unit
-from ..runs import kind_of
 from .load import load
 
 if TYPE_CHECKING:
-    from ...models.replica import Share
+    from ...models.replica import Replica
+
+    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,24 +39,27 @@ class Summary:
     """Level, start and stop of tiles that end the process that decodes them, or never end."""
 
 
-def perform(out: Path, unit: Unit, share: Share | None = None) -> Summary:
+def perform(out: Path, unit: Unit, share: Replica | None = None) -> Summary:
     """Do one unit of the run in `out`, and leave its receipt; with a `share`, as one rank of a gang."""
     return perform_of(load(out), unit, share)
 
 
-def perform_of(job: Job, unit: Unit, share: Share | None = None) -> Summary:
+def perform_of(job: Job[RunSettings], unit: Unit, share: Replica | None = None) -> Summary:
     """Do one unit of a job that is loaded already."""
     out = job.folder.out
-    step = kind_of(job).steps[unit.step]
+    step = job.pipeline.steps[unit.step]
     try:
         if unit.slide:
             _unchanged(job, unit)
-        if share is not None and isinstance(step, Shared):
-            outcome = step.take_part(job, unit, share)
+        if step.ranks is None:
+            outcome = step.execute(job, unit)
+        else:
+            from ...models.replica import SINGLE
+
+            share = share or SINGLE
+            outcome = step.execute(job, unit, share)
             if share.rank > 0:  # the first rank leaves the receipt
                 return Summary(unit)
-        else:
-            outcome = step.execute(job, unit)
     except SlideError as error:
         if not unit.slide:
             raise
@@ -82,13 +86,12 @@ def perform_of(job: Job, unit: Unit, share: Share | None = None) -> Summary:
     return Summary(unit, dict(receipt.seconds), _amount(receipt.facts))
 
 
-def _unchanged(job: Job, unit: Unit) -> None:
+def _unchanged(job: Job[RunSettings], unit: Unit) -> None:
     """A slide that is replaced while the run reads it would leave a store of two halves."""
     record = job.slides.get(unit.slide)
     if record is None:
         raise SlideError("it was rejected while this unit waited.", "E_REJECTED")
-    reads = ("overview", "pixels", "tiles") if job.pixels == "none" else ("overview", "pixels")
-    if unit.step not in reads:  # the others read what is stored
+    if not job.pipeline.steps[unit.step].reads_source(job):
         return
     try:
         now = fingerprint(place(record.path))

@@ -6,20 +6,23 @@ from typing import Any
 
 import numpy as np
 
+from ...errors import SettingsError
 from ...stores.frame import Array
 from ..pipeline.job import Job
-from ..pipeline.record import SlideRecord
+from ..pipeline.record import ImageRecord
 
 
-def encode(job: Job, specs: list[str]) -> tuple[list[SlideRecord], Array]:
+def encode(job: Job[Any], specs: list[str]) -> tuple[list[ImageRecord], Array]:
     """What the run's network makes of volumes that the run does not know."""
-    from ..runs.embed import encode_new as embed
-
-    records, codes = embed.encode(job, specs)
+    if job.pipeline.encode is None:
+        raise SettingsError(
+            f"a run of `{job.pipeline.called}` cannot be searched with files that it does not know.", "E_QUERY"
+        )
+    records, codes = job.pipeline.encode(job, specs)
     return list(records), np.asarray(codes, np.float32)
 
 
-def encoded(job: Job, patches: Array) -> Array:
+def encoded(job: Job[Any], patches: Array) -> Array:
     """What the run's network makes of patches, float32 (n, features); each batch is of the size that `apply` has."""
     from ..steps.apply import BATCH, trained
 

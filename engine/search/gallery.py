@@ -37,7 +37,7 @@ KINDS = ("volumes", "tiles")
 class Gallery:
     """What is searched. Rows count the run's own cases first, then those that were added."""
 
-    job: Job
+    job: Job[Any]
     kind: str
     parts: tuple[tuple[Cases, Index], ...]
     """The run's own cases, and those added, each with what finds neighbours among them."""
@@ -140,7 +140,7 @@ def _opened(out: Path, kind: str, table: str, model: str, stamp: int) -> Gallery
     return Gallery(job, kind, tuple(parts), groups, tuple(notes))
 
 
-def _own(job: Job, kind: str, table: str, notes: list[str]) -> tuple[Cases, Index]:
+def _own(job: Job[Any], kind: str, table: str, notes: list[str]) -> tuple[Cases, Index]:
     """The run's own cases: as they are kept, or gathered from its table."""
     from ...models.neighbours import inverted_lists as lists
     from ...models.neighbours.index import Exact
@@ -189,7 +189,7 @@ def groups_of(parts: Iterable[Cases]) -> Array:
     return out
 
 
-def _current(job: Job, added: Cases | None, model: str, notes: list[str]) -> Cases | None:
+def _current(job: Job[Any], added: Cases | None, model: str, notes: list[str]) -> Cases | None:
     """Added cases as the run's network sees them now: where it was trained anew since, their files are encoded again."""
     if added is None or not (old := [i for i in range(len(added)) if added.text("model", i) != model]):
         return added

@@ -11,15 +11,15 @@ from ..pipeline.job import Job
 from ..pipeline.record import digest
 
 
-def table_of(job: Job, kind: str) -> Path:
+def table_of(job: Job[Any], kind: str) -> Path:
     return job.folder.out / "tables" / f"{kind}.zarr"
 
 
-def index_root(job: Job) -> Path:
+def index_root(job: Job[Any]) -> Path:
     return job.folder.out / "index"
 
 
-def fingerprint(job: Job, kind: str) -> str:
+def fingerprint(job: Job[Any], kind: str) -> str:
     """Of the table that an index is made of: the names, sizes and times of its files, and the models that made them."""
     path = table_of(job, kind)
     if isinstance(path, ObjectPath):
@@ -32,7 +32,7 @@ def fingerprint(job: Job, kind: str) -> str:
     return digest(kind, files, model_key(job), cohort)
 
 
-def model_key(job: Job) -> str:
+def model_key(job: Job[Any]) -> str:
     """Of the weights that codes come from: a code of other weights is no neighbour of anything."""
     folder = job.folder.out / "models"
     named = [(p.name, read_json(p)) for p in sorted(folder.glob("*.json"))]

@@ -127,7 +127,7 @@ def _there(gallery: Gallery, rows: list[int], at: tuple[float, ...]) -> int:
 def _patch(gallery: Gallery, path: Path, at: tuple[float, ...] | None) -> Asked:
     """A patch of a file that the run does not know: at a place, or its middle where it is small."""
     job, side = gallery.job, gallery.job.settings.patch
-    if job.folder.images == "volumes":
+    if not job.modality.planar:
         raise SettingsError(
             f"{path.name} is not in the run, and only tiles of its own volumes can be asked about: add it to the run.",
             "E_QUERY",

@@ -12,7 +12,7 @@ from ...stores.cases import Cases, Words
 from ...stores.frame import Array
 from ...stores.tables import read_table
 from ..pipeline.job import Job
-from ..pipeline.record import SlideRecord
+from ..pipeline.record import ImageRecord
 from .keys import model_key, table_of
 
 TEXTS = ("id", "name", "subject", "site", "label", "path", "part")
@@ -21,7 +21,7 @@ PLACES = ("plane", "row", "column")
 """Columns of a tile's place on the grid of tiles, as far as there are axes."""
 
 
-def gathered(job: Job, kind: str, notes: list[str]) -> Cases:
+def gathered(job: Job[Any], kind: str, notes: list[str]) -> Cases:
     """The rows of a run's table; those whose codes are no finite numbers are left out."""
     table = read_table(table_of(job, kind))
     vectors = np.ascontiguousarray(np.asarray(table.X), np.float32)
@@ -35,7 +35,7 @@ def gathered(job: Job, kind: str, notes: list[str]) -> Cases:
     return cases
 
 
-def _volumes(job: Job, obs: Any, vectors: Array) -> Cases:
+def _volumes(job: Job[Any], obs: Any, vectors: Array) -> Cases:
     ids = [str(i) for i in obs["id"]] if "id" in obs else list(map(str, obs.index))
     records = [job.slides.get(i) for i in ids]
     words = {"id": Words.of(ids)}
@@ -48,7 +48,7 @@ def _volumes(job: Job, obs: Any, vectors: Array) -> Cases:
     return Cases(vectors, words)
 
 
-def _tiles(job: Job, obs: Any, vectors: Array) -> Cases:
+def _tiles(job: Job[Any], obs: Any, vectors: Array) -> Cases:
     slides = obs["slide"].astype("category").cat
     codes = slides.codes.to_numpy().astype(np.int32)
     names = [str(s) for s in slides.categories]
@@ -69,7 +69,7 @@ def _text(value: Any) -> str:
     return "" if value is None or value != value else str(value)
 
 
-def cases_of(job: Job, records: Iterable[SlideRecord], vectors: Array) -> Cases:
+def cases_of(job: Job[Any], records: Iterable[ImageRecord], vectors: Array) -> Cases:
     """Volumes that were encoded, as rows to be added."""
     records = list(records)
     label = getattr(job.settings, "label", "label")
@@ -87,6 +87,6 @@ def cases_of(job: Job, records: Iterable[SlideRecord], vectors: Array) -> Cases:
     return Cases(np.ascontiguousarray(vectors, np.float32), {n: Words.of(v) for n, v in texts.items()})
 
 
-def subject_of(record: SlideRecord) -> str:
+def subject_of(record: ImageRecord) -> str:
     """Who a volume is of, where somebody said so: else it is called by its own id, and other folders have files so called."""
     return "" if record.group == record.id else record.group

@@ -70,6 +70,3 @@ def file_name(hits: Hits) -> str:
     case = hits.query
     text = f"{case.path} {case.part} {case.centre}"
     return case.id.replace(":", "-") or f"new-{checksum(text.encode('utf-8', 'surrogateescape')):08x}"
-
-
-__all__ = ["Added", "Hits", "add", "picture", "search"]

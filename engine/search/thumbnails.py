@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ...errors import SlideError
@@ -19,7 +21,7 @@ HELD = 1 << 26
 """Voxels that are looked at to find the middle of a volume that has no coarser level."""
 
 
-def card(job: Job, case: Case) -> Card:
+def card(job: Job[Any], case: Case) -> Card:
     """The case as the picture shows it; one whose file cannot be read (any more) is told without a picture."""
     distance = f"distance {case.distance:.4g}" if isinstance(case, Hit) else ""
     title = f"{case.rank}" if isinstance(case, Hit) else "query"
@@ -33,11 +35,11 @@ def card(job: Job, case: Case) -> Card:
     return Card(title, case.name, tuple(line for line in lines if line), planes)
 
 
-def planes_of(job: Job, case: Case) -> tuple[Plane, ...]:
+def planes_of(job: Job[Any], case: Case) -> tuple[Plane, ...]:
     """Pixels for people."""
     owner = case.slide or case.id
     if owner in job.slides:
-        source = job.stored(owner) if job.folder.images == "volumes" else job.image(owner)
+        source = job.image(owner) if job.modality.planar else job.stored(owner)
     elif case.centre:
         source = opened(place(case.path), job.spacing)
     else:

@@ -21,6 +21,7 @@ from ...stores.remote import place
 from ..compute.patch_network import PatchNetwork
 from ..pipeline.job import Job
 from ..pipeline.unit import Outcome, Unit
+from ..steps.settings import TileSettings
 from ..tiling.execute import execute
 from ..tiling.mask import Mask
 from ..tiling.plan import Numerics, Plan
@@ -30,41 +31,31 @@ from .checkpoints import load_network
 from .convert.geometry import image_spec, reference_of
 from .convert.tissue import tissue
 
-CELLS = 64
-"""Cells along a label shard: 4,096 patches a unit."""
-CUBES = 16
-"""The same of volumes, at most."""
-SIDE = 512
-"""Voxels along a unit of a volume, at most."""
 BATCH = 128
 
 
-class Tiles:
+def tile_units(job: Job[TileSettings], step: str) -> Iterator[Unit]:
+    side = cells_along(job) * job.settings.step
+    for slide, record in job.slides.items():
+        for box in record.frame.box.cut((side,) * len(record.shape)):
+            at = "-".join(str(a // side) for a in box.start)
+            yield Unit(step, f"{slide}/{at}", slide, box.start)
+
+
+def apply_network(job: Job[TileSettings], unit: Unit) -> Outcome:
     """Every tissue tile through the network: embedding, and of clusterers confidence and their own cluster index + 1."""
-
-    name = "tiles"
-    fields = ("step", "dtype", "device")
-
-    def units(self, job: Job) -> Iterator[Unit]:
-        side = cells_along(job) * job.settings.step
-        for slide, record in job.slides.items():
-            for box in record.frame.box.cut((side,) * len(record.shape)):
-                at = "-".join(str(a // side) for a in box.start)
-                yield Unit(self.name, f"{slide}/{at}", slide, box.start)
-
-    def execute(self, job: Job, unit: Unit) -> Outcome:
-        plan = plan_of(job, unit.slide)
-        box = Box(unit.start, tuple(a + u for a, u in zip(unit.start, plan.unit, strict=True)))
-        box &= plan.source.frames[0].box
-        plan.check()
-        outcome = execute(plan, box)
-        if k := clusters(job):
-            found = layer_image(job, unit.slide, "assignment").read(box.coarsen(plan.model.stride))
-            outcome.facts["counts"] = np.bincount(found.ravel(), minlength=k + 1)[1:].tolist()
-        return outcome
+    plan = plan_of(job, unit.slide)
+    box = Box(unit.start, tuple(a + u for a, u in zip(unit.start, plan.unit, strict=True)))
+    box &= plan.source.frames[0].box
+    plan.check()
+    outcome = execute(plan, box)
+    if k := clusters(job):
+        found = layer_image(job, unit.slide, "assignment").read(box.coarsen(plan.model.stride))
+        outcome.facts["counts"] = np.bincount(found.ravel(), minlength=k + 1)[1:].tolist()
+    return outcome
 
 
-def plan_of(job: Job, slide: str) -> Plan:
+def plan_of(job: Job[TileSettings], slide: str) -> Plan:
     """What applying the run's network to one slide will do."""
     network = trained(job)
     mask = tissue(job, slide)
@@ -84,9 +75,9 @@ def _tissue_tiles(box: Box, step: tuple[int, ...], halo: tuple[int, ...], mask: 
     return within(grid(box, step, halo), mask)
 
 
-def trained(job: Job) -> PatchNetwork:
+def trained(job: Job[TileSettings]) -> PatchNetwork:
     """The run's network, loaded once per process and per content of its file."""
-    name = "clusterer" if finds_clusters(job) else "autoencoder"
+    name = job.pipeline.network
     document = read_json(job.folder.model(name).with_suffix(".json"))
     settings = job.settings
     path = str(job.folder.model(name))
@@ -98,51 +89,37 @@ def _network(path: str, sha256: str, patch: int, step: int, on: tuple[str, str])
     return PatchNetwork(load_network(place(path), sha256), patch, step, *on)
 
 
-def cells_along(job: Job) -> int:
-    """Cells along a label shard; of volumes so many that a unit's voxels stay few, whatever the stride."""
-    return CELLS if job.folder.images == "slides" else max(1, min(CUBES, SIDE // int(job.settings.step)))
+def cells_along(job: Job[TileSettings]) -> int:
+    """Cells of the tile grid along a unit, which is one shard of every layer."""
+    return job.modality.cut.cells(job.settings.step)
 
 
-def finds_clusters(job: Job) -> bool:
-    """Whether the run is one that finds clusters: others end with the embedding."""
-    return hasattr(job.settings, "k")
-
-
-def clusters(job: Job) -> int:
+def clusters(job: Job[TileSettings]) -> int:
     return trained(job).clusters
 
 
-def cell_frames(job: Job, slide: str) -> tuple[Frame, ...]:
+def cell_frames(job: Job[TileSettings], slide: str) -> tuple[Frame, ...]:
     """Frames of the tile grid, with as many levels as the image: the validators and vizarr want that of labels."""
     frame = job.slides[slide].frame
     return pyramid(frame.coarsen((job.settings.step,) * len(frame.shape)), levels=len(image_spec(job, slide).frames))
 
 
-def layer_image(job: Job, slide: str, name: str) -> StoredImage:
+def layer_image(job: Job[TileSettings], slide: str, name: str) -> StoredImage:
     channels, dtype = trained(job).outputs[name]
     shard = (cells_along(job),) * len(job.slides[slide].shape)
     spec = ImageSpec(cell_frames(job, slide)[:1], channels, dtype, shard, shard)
     return StoredImage.ensure(job.folder.layer(slide, name), spec)
 
 
-class Layers:
+def write_layers(job: Job[TileSettings], unit: Unit) -> Outcome:
     """Per slide of a run without clusters: the metadata of its layers, last."""
-
-    name = "layers"
-    fields = ()
-
-    def units(self, job: Job) -> Iterator[Unit]:
-        for slide in job.slides:
-            yield Unit(self.name, f"{slide}/layers", slide)
-
-    def execute(self, job: Job, unit: Unit) -> Outcome:
-        outcome = Outcome()
-        with outcome.clock("write"):
-            outcome.files += finish_layers(job, unit.slide, ["tissue"])
-        return outcome
+    outcome = Outcome()
+    with outcome.clock("write"):
+        outcome.files += finish_layers(job, unit.slide, ["tissue"])
+    return outcome
 
 
-def finish_layers(job: Job, slide: str, labels: list[str]) -> list[Written]:
+def finish_layers(job: Job[TileSettings], slide: str, labels: list[str]) -> list[Written]:
     """Metadata of a slide's layers, and the groups that name its labels."""
     files: list[Written] = []
     for name in trained(job).outputs:
@@ -152,7 +129,7 @@ def finish_layers(job: Job, slide: str, labels: list[str]) -> list[Written]:
     return files + [written(job.folder.slide(slide) / group / "zarr.json") for group in ("labels", "layers")]
 
 
-def looked_at(job: Job, slide: str) -> int:
+def looked_at(job: Job[TileSettings], slide: str) -> int:
     """Tiles of a slide that the network saw, from its units' receipts."""
     receipts = Ledger(job.folder.out, "tiles", job.ledger_key("tiles", slide)).all(slide)
     return sum(int(receipt.facts["tiles"]) for receipt in receipts)

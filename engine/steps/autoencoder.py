@@ -10,79 +10,87 @@ from typing import TYPE_CHECKING, Any
 from ...stores.array import StoredArray
 from ...stores.frame import Array
 from ..pipeline.job import Job
-from ..pipeline.progress import Beacon
-from ..pipeline.step import _Ganged
+from ..pipeline.outputs import model
+from ..pipeline.progress import ProgressFile
+from ..pipeline.step import Step, gang, once
 from ..pipeline.unit import Outcome, Unit
-from .checkpoints import aside_of, device_of, save_model
+from ..steps.settings import TileSettings
+from .checkpoints import checkpoint_slot, device_of, save_model
 
 if TYPE_CHECKING:
-    from ...models.replica import Share
+    from ...models.replica import Replica
     from ...models.views.cubes import CubeViews
     from ...models.views.patches import Views
 
 
-class TrainAutoencoder(_Ganged):
+def train_autoencoder(job: Job[TileSettings], unit: Unit, share: Replica) -> Outcome:
     """Learn to describe patches."""
+    from ...models.networks.autoencoder import Autoencoder
+    from ...models.seeds import generator
+    from ...models.training.reconstruction import Reconstruction
+    from ..compute.fit import fit
 
-    name = "autoencoder"
-    fields = ("effort", "jitter", "threads", "gang", "device")
-
-    def take_part(self, job: Job, unit: Unit, share: Share) -> Outcome:
-        from ...models.networks.autoencoder import Autoencoder
-        from ...models.seeds import generator
-        from ...models.training.reconstruction import Reconstruction
-        from ..compute.fit import fit
-
-        outcome = Outcome()
-        with outcome.clock("read"):
-            patches = all_patches(job)
-        plan = budget_of(job, len(patches))
-        with outcome.clock("compute"):
-            source = generator(job.settings.seed, "autoencoder")
-            axes = patches.ndim - 2
-            network = Autoencoder(patches.shape[1], job.settings.patch, source=source, axes=axes).to(device_of(job))
-            phase = Reconstruction(
-                network,
-                patches,
-                plan.reconstruction,
-                plan.batch,
-                seed=job.settings.seed,
-                views=views_of(job),
-                share=share,
-            )
-            aside = aside_of(job, self.name)
-            course = fit(phase, aside, threads=job.settings.threads, beacon=Beacon(job.folder.out), share=share)
-        if share.rank > 0:
-            return outcome
-        with outcome.clock("write"):
-            outcome.files += save_model(job, self.name, network, {"course": course})
-            aside.path.unlink(missing_ok=True)
-        outcome.facts["steps"] = plan.reconstruction
-        outcome.facts["loss"] = course[-1]["loss"]
+    outcome = Outcome()
+    with outcome.clock("read"):
+        patches = all_patches(job)
+    plan = budget_of(job, len(patches))
+    with outcome.clock("compute"):
+        source = generator(job.settings.seed, "autoencoder")
+        axes = patches.ndim - 2
+        network = Autoencoder(patches.shape[1], job.settings.patch, source=source, axes=axes).to(device_of(job))
+        phase = Reconstruction(
+            network,
+            patches,
+            plan.reconstruction,
+            plan.batch,
+            seed=job.settings.seed,
+            views=views_of(job),
+            share=share,
+        )
+        aside = checkpoint_slot(job, unit.step)
+        course = fit(phase, aside, threads=job.settings.threads, beacon=ProgressFile(job.folder.out), share=share)
+    if share.rank > 0:
         return outcome
+    with outcome.clock("write"):
+        outcome.files += save_model(job, unit.step, network, {"course": course})
+        aside.path.unlink(missing_ok=True)
+    outcome.facts["steps"] = plan.reconstruction
+    outcome.facts["loss"] = course[-1]["loss"]
+    return outcome
 
 
-def all_patches(job: Job) -> Array:
+def autoencoder_step() -> Step:
+    """The training of the autoencoder, as every run has it that looks at tiles."""
+    return Step(
+        "autoencoder",
+        "train autoencoder",
+        train_autoencoder,
+        once,
+        settings=("effort", "jitter", "threads", "gang", "device"),
+        outputs=(model("autoencoder"),),
+        progress=True,
+        ranks=gang,
+    )
+
+
+def all_patches(job: Job[TileSettings]) -> Array:
     """Every sampled patch, (n, c, y, x), in memory: training draws them in any order, again and again."""
     return StoredArray.open(job.folder.samples / "patches").read_all()
 
 
-def views_of(job: Job) -> Views | CubeViews:
+def views_of(job: Job[TileSettings]) -> Views | CubeViews:
     """What views of patches differ in."""
-    from ...models.views.cubes import CubeViews
-    from ...models.views.patches import Views
-
-    kind = Views if job.folder.images == "slides" else CubeViews
-    return kind(strength=job.settings.jitter)
+    views: Views | CubeViews = job.modality.views(job.settings.jitter)
+    return views
 
 
-def budget_of(job: Job, patches: int) -> Any:
+def budget_of(job: Job[TileSettings], patches: int) -> Any:
     from ...models.training.budget import budget
 
     return budget(patches, job.settings.effort)
 
 
-def load_autoencoder(job: Job) -> Any:
+def load_autoencoder(job: Job[TileSettings]) -> Any:
     from ...models.networks.autoencoder import Autoencoder
     from ...models.training import checkpoint
 

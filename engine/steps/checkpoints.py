@@ -12,10 +12,10 @@ from ...stores.files import write_durably, write_json
 from ..pipeline.job import Job
 
 if TYPE_CHECKING:
-    from ..compute.fit import Aside
+    from ..compute.fit import CheckpointSlot
 
 
-def device_of(job: Job) -> Any:
+def device_of(job: Job[Any]) -> Any:
     """This process's device, as a torch.device; one worker has one GPU. Raises MachineError where it has none."""
     from ..compute.gpu_stream import begin
 
@@ -35,7 +35,7 @@ def load_network(path: Path, sha256: str) -> Any:
     return network.eval()
 
 
-def save_model(job: Job, name: str, network: Any, record: dict[str, Any]) -> list[Written]:
+def save_model(job: Job[Any], name: str, network: Any, record: dict[str, Any]) -> list[Written]:
     """Weights, and beside them what rebuilds the network and how it was trained."""
     from ...models.training import checkpoint
 
@@ -47,17 +47,17 @@ def save_model(job: Job, name: str, network: Any, record: dict[str, Any]) -> lis
     return [written(path), write_document(job, f"models/{name}.json", document)]
 
 
-def write_document(job: Job, name: str, document: dict[str, Any]) -> Written:
+def write_document(job: Job[Any], name: str, document: dict[str, Any]) -> Written:
     path = job.folder.out / name
     write_json(path, _finite(document))
     return written(path)
 
 
-def aside_of(job: Job, step: str, name: str = "") -> Aside:
+def checkpoint_slot(job: Job[Any], step: str, name: str = "") -> CheckpointSlot:
     """Where the training of a model (of the step's own name, unless said) keeps its checkpoint."""
-    from ..compute.fit import Aside
+    from ..compute.fit import CheckpointSlot
 
-    return Aside(job.folder.out / "models" / f"{name or step}.training.safetensors", job.ledger_key(step))
+    return CheckpointSlot(job.folder.out / "models" / f"{name or step}.training.safetensors", job.ledger_key(step))
 
 
 def _finite(value: Any) -> Any:

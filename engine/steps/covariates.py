@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from ..pipeline.job import Job
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class Covariates:
     """What is known of the volumes in use, row by row."""
 
     classes: tuple[str, ...]
@@ -23,12 +24,12 @@ class Known:
     """str (n,)"""
 
 
-def known(job: Job) -> Known:
+def known(job: Job[Any]) -> Covariates:
     records = list(job.slides.values())
     said = [r.extra.get(job.settings.label, "").strip() for r in records]
     classes = tuple(sorted({s for s in said if s}))
     sites = sorted({r.site for r in records if r.site})
-    return Known(
+    return Covariates(
         classes,
         np.array([classes.index(s) if s else -1 for s in said], np.int64),
         np.array([sites.index(r.site) if r.site else -1 for r in records], np.int64),

@@ -17,10 +17,11 @@ from ...stores.slides.reader import open_slide
 from ...stores.slides.view import at_spacing
 from ...stores.stage import near, wanted
 from ..pipeline.job import Job
-from ..runs import kind_of
+from ..pipeline.modality import SLIDE_CHUNK
+from ..steps.settings import TileSettings
 from ..workers.child import GoneError, Say, all_of, each
 from .apply import cells_along
-from .convert.geometry import CHUNK, cut_of, image_spec
+from .convert.geometry import image_spec
 from .sample.draw import PER_AREA
 from .sample.patches import PER_SHARD, patch_of
 
@@ -42,6 +43,8 @@ class Estimate:
     spacing: float
     images: str
     """"slides" or "volumes"."""
+    amount: str
+    """Of pixels or voxels, in words."""
     units: dict[str, int]
     tiles: int
     """Cells of the tile grid; only those on tissue are computed."""
@@ -63,25 +66,20 @@ class Estimate:
 
     def text(self) -> str:
         """What is said before work."""
-        seen = (
-            f"{self.slides} slides, {self.pixels / 1e6:,.0f} MPix at {self.spacing:g} um"
-            if self.images == "slides"
-            else f"{self.slides} volumes, {self.pixels / 1e6:,.1f} million voxels"
-        )
         return (
-            f"{seen}; store {self.raw / 1e9:.2f} GB, "
+            f"{self.slides} {self.images}, {self.amount}; store {self.raw / 1e9:.2f} GB, "
             f"about {self.disk / 1e9:.2f} GB on disk; {self.tiles:,} tiles at most, {self.samples:,} patches to train on "
             f"at most; about {self.memory / 1e6:,.0f} MB a worker"
         )
 
 
-def estimate(job: Job) -> Estimate:
+def estimate(job: Job[TileSettings]) -> Estimate:
     """Sizes from the slides' shapes, and how well their pixels compress from a block of a few of them."""
     from ...models.training.budget import budget
 
     specs = [image_spec(job, slide) for slide in job.slides]
     raw = sum(spec.nbytes for spec in specs)
-    flat = job.folder.images == "slides"
+    flat = job.modality.planar
     ratio = _ratio(job) if flat else 1.0
     step, patch = job.settings.step, math.prod(patch_of(job))
     bytes_each = 1 if flat else 2
@@ -91,9 +89,9 @@ def estimate(job: Job) -> Estimate:
     samples = min(job.settings.samples, budget(max(1, PER_AREA * pixels // patch)).patches)
     layers = tiles * (2 * CODE + 4 + 3)
     disk = round(raw * ratio + layers + samples * (bytes_each * channels * patch * ratio + 16 * CODE))
-    units = dict.fromkeys(kind_of(job).stages, 0)
+    units = dict.fromkeys(job.pipeline.stages, 0)
     for record in job.slides.values():
-        units["convert"] += _cells(record.shape, cut_of(job).block[0]) + 1
+        units["convert"] += _cells(record.shape, job.modality.cut.block[0]) + 1
         units["apply"] += _cells(record.shape, cells_along(job) * step) + 1
     units |= {"sample": 1 + -(-samples // PER_SHARD), "train": 4, "map": len(job.slides) + 2}
     block = (cells_along(job) * step + job.settings.patch) ** len(patch_of(job))
@@ -102,14 +100,15 @@ def estimate(job: Job) -> Estimate:
         slides=len(job.slides),
         pixels=pixels,
         spacing=job.spacing,
-        images=job.folder.images,
+        images=job.modality.name,
+        amount=job.modality.amount(pixels, job.spacing),
         units=units,
         tiles=tiles,
         samples=samples,
         raw=raw,
         ratio=round(ratio, 3),
         disk=disk,
-        present=bytes_below(job.folder.out / job.folder.images),
+        present=bytes_below(job.folder.out / job.modality.name),
         memory=memory,
     )
 
@@ -118,7 +117,7 @@ def _cells(shape: tuple[int, ...], side: int) -> int:
     return math.prod(-(-n // side) for n in shape)
 
 
-def _ratio(job: Job) -> float:
+def _ratio(job: Job[TileSettings]) -> float:
     """Compressed by raw bytes of a block in the middle of a few slides; 1 where none can be read."""
     records = list(job.slides.values())
     records = records[:: max(1, len(records) // LOOKS)][:LOOKS]
@@ -127,9 +126,9 @@ def _ratio(job: Job) -> float:
         pairs = []
         for record, look in zip(records, looks, strict=True):
             with suppress(SlideError), near(place(record.path), record.fingerprint) as here:
-                pairs += each("packed", [[str(here), *look[1:]]], LIMIT, alone=False)
+                pairs += each(packed_in_child, [[str(here), *look[1:]]], LIMIT, alone=False)
     else:
-        pairs = each("packed", looks, LIMIT, alone=False)
+        pairs = each(packed_in_child, looks, LIMIT, alone=False)
     found = [pair for pair in pairs if not isinstance(pair, GoneError)]
     size = sum(raw for raw, _ in found)
     return min(1.05, sum(packed for _, packed in found) / size) if size else 1.0
@@ -142,12 +141,12 @@ def packed_in_child(items: list[Any], say: Say) -> None:
 def _packed(item: list[Any]) -> tuple[int, int]:
     """Bytes of a block in the middle of a slide, raw and compressed."""
     path, mpp, spacing, shape, codec = item
-    middle = tuple(n // 2 // CHUNK * CHUNK for n in shape)
-    box = Box(middle, tuple(min(m + 4 * CHUNK, n) for m, n in zip(middle, shape, strict=True)))
+    middle = tuple(n // 2 // SLIDE_CHUNK * SLIDE_CHUNK for n in shape)
+    box = Box(middle, tuple(min(m + 4 * SLIDE_CHUNK, n) for m, n in zip(middle, shape, strict=True)))
     try:
         with open_slide(Path(path), mpp) as slide:
             pixels = at_spacing(slide, spacing).read(box)
     except SlideError:
         return 0, 0
-    chunk = (len(pixels), *(min(CHUNK, n) for n in box.shape))
+    chunk = (len(pixels), *(min(SLIDE_CHUNK, n) for n in box.shape))
     return pixels.nbytes, len(encode(pixels, chunk, Codec(codec)))

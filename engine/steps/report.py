@@ -12,7 +12,7 @@ from ..show import sections
 from ..show.page import Image, Section
 
 
-def courses_of(job: Job) -> list[dict[str, Any]]:
+def courses_of(job: Job[Any]) -> list[dict[str, Any]]:
     """The courses of all trainings as rows {stage, step, loss ...}."""
     names = {"autoencoder": "autoencoder", "head": "heads", "clusterer": "fine-tuning"}
     return [
@@ -22,17 +22,16 @@ def courses_of(job: Job) -> list[dict[str, Any]]:
     ]
 
 
-def facts_of(job: Job, *, tiles: int, rejected: int, clusters: int = 0) -> tuple[tuple[str, str], ...]:
+def facts_of(job: Job[Any], *, tiles: int, rejected: int, clusters: int = 0) -> tuple[tuple[str, str], ...]:
     """What is worth knowing at a glance."""
-    unit = "px" if job.folder.images == "slides" else "voxels"
-    facts = [(job.folder.images, str(len(job.slides))), ("rejected", str(rejected)), ("tissue tiles", f"{tiles:,}")]
+    facts = [(job.modality.name, str(len(job.slides))), ("rejected", str(rejected)), ("tissue tiles", f"{tiles:,}")]
     if clusters:
         facts.append(("clusters", str(clusters)))
     facts.append(("spacing", f"{job.spacing:g} µm"))
-    return (*facts, ("patch, stride", f"{job.settings.patch}, {job.settings.step} {unit}"))
+    return (*facts, ("patch, stride", f"{job.settings.patch}, {job.settings.step} {job.modality.cell}"))
 
 
-def slide_rows(job: Job, counts: Array) -> list[sections.SlideRow]:
+def slide_rows(job: Job[Any], counts: Array) -> list[sections.SlideRow]:
     rows = []
     for i, (slide, record) in enumerate(job.slides.items()):
         receipt = Ledger(job.folder.out, "pyramid", job.ledger_key("pyramid", slide)).find(f"{slide}/pyramid")
@@ -43,31 +42,30 @@ def slide_rows(job: Job, counts: Array) -> list[sections.SlideRow]:
     return rows
 
 
-def closing_sections(job: Job, training: Path) -> list[Section]:
+def closing_sections(job: Job[Any], training: Path) -> list[Section]:
     """What every report ends with: what was rejected, where the time went, how training went (its picture), settings."""
     run = job.folder.read("run")
     rejected = [(r["name"], r["code"], r["message"]) for r in job.folder.read("rejected").values()]
     return [
         *([sections.rejected_section(rejected)] if rejected else []),
-        sections.times_section(stage_times(run)),
+        sections.times_section(stage_times(job)),
         Section("Training", figures=(Image(training, "Losses over training steps"),), folded=True),
         sections.settings_section(run["settings"] | {"input": run["input"]}),
         sections.settings_section(run["versions"], heading="Versions"),
     ]
 
 
-def stage_times(run: dict[str, Any]) -> list[sections.StageTime]:
-    """Every step's seconds, as run.json has them when the page is made."""
-    from ..pipeline.step import TITLES
-
+def stage_times(job: Job[Any]) -> list[sections.StageTime]:
+    """Every step's seconds, as run.json has them when the page is made; the step that makes it is not complete yet."""
+    steps = job.pipeline.steps
     return [
         sections.StageTime(
-            stage=TITLES[name],
+            stage=steps[name].title,
             read=facts["seconds"]["read"],
             compute=facts["seconds"]["compute"],
             write=facts["seconds"]["write"],
             wall=facts["wall"],
         )
-        for name, facts in run["steps"].items()
-        if name != "page"
+        for name, facts in job.folder.read("run")["steps"].items()
+        if facts["status"] == "complete"
     ]

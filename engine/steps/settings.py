@@ -1,4 +1,4 @@
-"""Settings: what a user may ask of runs that look at images tile by tile; and which settings each kind of run has."""
+"""Settings that several runs share: of slides, and of runs that look at images tile by tile."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from ..pipeline.settings import Common, settings_of
-from ..runs.embed.settings import EmbedSettings
+from ..pipeline.settings import RunSettings
 
 
-class OfSlides(Common):
-    """What runs on slides may be asked, whatever they are for."""
+class SlideSettings(RunSettings):
+    """Settings of every run on slides."""
 
     mpp: float | None = Field(None, gt=0, description="micrometres a pixel of slides that do not say it themselves")
     spacing: float | None = Field(
@@ -22,9 +21,17 @@ class OfSlides(Common):
         0.01, ge=0, le=1, description="share of tissue that may be unreadable before a slide is rejected"
     )
 
+    @property
+    def stored_pixels(self) -> str:
+        return self.pixels
 
-class Tiled(Common):
-    """What runs that look at images tile by tile may be asked."""
+    @property
+    def unreadable_limit(self) -> float:
+        return self.max_bad_tiles
+
+
+class TileSettings(RunSettings):
+    """Settings of every run that looks at images tile by tile."""
 
     patch: int = Field(128, ge=32, le=1024, multiple_of=16, description="side of a patch")
     stride: int = Field(0, ge=0, le=1024, description="step between patches when maps are made (default: half a patch)")
@@ -45,7 +52,7 @@ class Tiled(Common):
         return sides.pop()
 
     @model_validator(mode="after")
-    def _fitting(self) -> Tiled:
+    def _fitting(self) -> TileSettings:
         step = self.step
         if step > self.patch or (self.patch - step) % 2:
             raise ValueError(
@@ -60,11 +67,8 @@ class Tiled(Common):
         return self.stride or self.patch // 2
 
 
-class VolumeTiles(Tiled):
+class VolumeTileSettings(TileSettings):
     """Every setting of `run embed --volumes --tile`, with its default. Lengths are voxels of each volume."""
 
     t: int | None = Field(None, ge=0, description="which volume of 4-D files")
     patch: int = Field(16, ge=16, le=128, multiple_of=8, description="side of a patch")
-
-
-__all__ = ["SETTINGS", "Common", "EmbedSettings", "Settings", "Tiled", "settings_of"]

@@ -1,12 +1,11 @@
-"""table: one row a tile, as AnnData, with the UMAP of its embeddings; and of runs that find clusters their shares per slide
-as CSV.
+"""The table of tiles: one row a tile, as AnnData, with the UMAP of its embeddings; and its label, in runs that find one.
 
 Up to two million tiles stand in the table; beyond that a sample of them, balanced over slides. The layers are the record.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,9 +14,8 @@ from ...stores.image import StoredImage
 from ...stores.tables import write_table
 from ..pipeline.job import Job
 from ..pipeline.unit import Outcome, Unit
-from ..runs.cluster.number import clusters_document
-from ..runs.cluster.table import write_shares
-from .apply import finds_clusters, looked_at
+from ..steps.settings import TileSettings
+from .apply import looked_at
 from .sample.balance import balance
 
 MOST = 2_000_000
@@ -27,77 +25,76 @@ UMAP_SAMPLE = 4_000
 """Tiles that the UMAP is fitted on; all others are placed among them."""
 
 
-class Table:
-    """Gather every slide's tiles; fit the UMAP on a sample balanced over slides; write the table and the shares."""
+@dataclass(frozen=True, slots=True)
+class TileLabel:
+    """An integer label of every image that becomes a column of the table; tiles that it leaves at 0 are no rows."""
 
-    name = "table"
-    fields = ("umap",)
+    layer: str
+    column: str
+    count: int
+    """Its values run from 1 to this."""
+    fields: tuple[str, ...] = ()
+    """Fields on the same cells that become columns too."""
 
-    def units(self, job: Job) -> Iterator[Unit]:
-        yield Unit(self.name, self.name)
 
-    def execute(self, job: Job, unit: Unit) -> Outcome:
-        import anndata
-        import pandas as pd
+def write_tile_table(job: Job[TileSettings], unit: Unit, label: TileLabel | None = None) -> Outcome:
+    """Gather every image's tiles; fit the UMAP on a sample balanced over images; write the table."""
+    import anndata
+    import pandas as pd
 
-        outcome = Outcome()
-        slides = list(job.slides)
-        clustered = finds_clusters(job)
-        with outcome.clock("read"):
-            wanted = balance([looked_at(job, s) for s in slides], [""] * len(slides), MOST)
-            parts = [tiles_of(job, s, most=n) for s, n in zip(slides, wanted, strict=True)]
-            columns = {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}
-            embedding = columns.pop("embedding")
-        counts = [len(p["x"]) for p in parts]
-        records = [job.slides[s] for s in slides]
-        obs = pd.DataFrame(
-            {
-                "slide": pd.Categorical(np.repeat(slides, counts), categories=slides),
-                **columns,
-                "site": pd.Categorical(np.repeat([r.site for r in records], counts)),
-                "group": pd.Categorical(np.repeat([r.group for r in records], counts)),
-            }
-        )
-        if clustered:
-            known = range(1, len(clusters_document(job)["order"]) + 1)
-            obs["cluster"] = pd.Categorical(columns["cluster"], categories=known)
-        axes = patch_axes(job)
-        cells = zip(obs["slide"], *(columns[CELL[axis]] for axis in axes), strict=True)
-        obs.index = [":".join(map(str, cell)) for cell in cells]
-        table = anndata.AnnData(X=embedding, obs=obs)
-        table.obsm["spatial"] = np.stack([columns[f"{axis}_um"] for axis in axes[::-1]], 1)
-        method = "none"
-        if job.settings.umap and len(embedding) > 2:
-            with outcome.clock("compute"):
-                table.obsm["X_umap"], method = umap_of(job, embedding, counts)
-        table.uns["tile_engine"] = {
-            "patch_um": job.settings.patch * job.spacing,
-            "stride_um": job.settings.step * job.spacing,
-            "umap": method,
+    outcome = Outcome()
+    slides = list(job.slides)
+    with outcome.clock("read"):
+        wanted = balance([looked_at(job, s) for s in slides], [""] * len(slides), MOST)
+        parts = [tiles_of(job, s, most=n, label=label) for s, n in zip(slides, wanted, strict=True)]
+        columns = {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}
+        embedding = columns.pop("embedding")
+    counts = [len(p["x"]) for p in parts]
+    records = [job.slides[s] for s in slides]
+    obs = pd.DataFrame(
+        {
+            "slide": pd.Categorical(np.repeat(slides, counts), categories=slides),
+            **columns,
+            "site": pd.Categorical(np.repeat([r.site for r in records], counts)),
+            "group": pd.Categorical(np.repeat([r.group for r in records], counts)),
         }
-        with outcome.clock("write"):
-            outcome.files += write_table(job.folder.table, table)
-            if clustered:
-                outcome.files.append(write_shares(job, clusters_document(job)))
-        outcome.facts.update(tiles=len(obs), umap=method)
-        return outcome
+    )
+    if label:
+        obs[label.column] = pd.Categorical(columns[label.column], categories=range(1, label.count + 1))
+    axes = patch_axes(job)
+    cells = zip(obs["slide"], *(columns[CELL[axis]] for axis in axes), strict=True)
+    obs.index = [":".join(map(str, cell)) for cell in cells]
+    table = anndata.AnnData(X=embedding, obs=obs)
+    table.obsm["spatial"] = np.stack([columns[f"{axis}_um"] for axis in axes[::-1]], 1)
+    method = "none"
+    if job.settings.umap and len(embedding) > 2:
+        with outcome.clock("compute"):
+            table.obsm["X_umap"], method = umap_of(job, embedding, counts)
+    table.uns["tile_engine"] = {
+        "patch_um": job.settings.patch * job.spacing,
+        "stride_um": job.settings.step * job.spacing,
+        "umap": method,
+    }
+    with outcome.clock("write"):
+        outcome.files += write_table(job.folder.table, table)
+    outcome.facts.update(tiles=len(obs), umap=method)
+    return outcome
 
 
-def patch_axes(job: Job) -> tuple[str, ...]:
-    return next(iter(job.slides.values())).frame.axes
+def patch_axes(job: Job[TileSettings]) -> tuple[str, ...]:
+    return job.modality.axes
 
 
-def tiles_of(job: Job, slide: str, *, most: int) -> dict[str, Array]:
-    """Columns of one slide's tiles: cell on the tile grid, first pixel of the cell, centre in um, cluster, confidence,
+def tiles_of(job: Job[TileSettings], slide: str, *, most: int, label: TileLabel | None = None) -> dict[str, Array]:
+    """Columns of one image's tiles: cell on the tile grid, first pixel of the cell, centre in um, label and fields,
     embedding."""
     folder, record = job.folder, job.slides[slide]
     stored = StoredImage.open(folder.layer(slide, "embedding"))
     frame = stored.frames[0]
     embedding = stored.read(frame.box)
-    clustered = finds_clusters(job)
-    cluster = StoredImage.open(folder.layer(slide, "clusters")).read(frame.box)[0] if clustered else None
+    values = StoredImage.open(folder.layer(slide, label.layer)).read(frame.box)[0] if label else None
     at: tuple[Array, ...] = np.nonzero(
-        embedding.any(0) if cluster is None else cluster
+        embedding.any(0) if values is None else values
     )  # no network gives zeros throughout
     if len(at[0]) > most:
         generator = np.random.default_rng([job.settings.seed, 2, list(job.slides).index(slide)])
@@ -108,13 +105,14 @@ def tiles_of(job: Job, slide: str, *, most: int) -> dict[str, Array]:
     columns |= {axis: (i * step).astype(np.int64) for axis, i in zip(axes, at, strict=True)}
     for n, axis in enumerate(axes):
         columns[f"{axis}_um"] = record.origin[n] + (at[n] + 0.5) * frame.spacing[n]
-    if cluster is not None:
-        confidence = StoredImage.open(folder.layer(slide, "confidence")).read(frame.box)[0]
-        columns |= {"cluster": cluster[at].astype(np.int32), "confidence": confidence[at]}
+    if label and values is not None:
+        columns[label.column] = values[at].astype(np.int32)
+        for name in label.fields:
+            columns[name] = StoredImage.open(folder.layer(slide, name)).read(frame.box)[0][at]
     return columns | {"embedding": np.ascontiguousarray(np.moveaxis(embedding, 0, -1)[at])}
 
 
-def umap_of(job: Job, embedding: Array, counts: list[int]) -> tuple[Array, str]:
+def umap_of(job: Job[TileSettings], embedding: Array, counts: list[int]) -> tuple[Array, str]:
     """Every tile in the plane: a sample balanced over slides is laid out, each other tile is placed by itself."""
     from ...models.evaluation.projection import fit_umap, place
 

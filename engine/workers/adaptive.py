@@ -1,4 +1,4 @@
-"""Keeper: jobs of several workers are replaced when they end, however they ended.
+"""AdaptiveJobs: jobs of several workers are replaced when they end, however they ended.
 
 dask does so by itself for jobs of one worker, which it knows by the worker's name; those of several stay in its books.
 """
@@ -14,7 +14,7 @@ GRACE = 15.0
 """Seconds that all workers of a job may be away, as dask gives a single one; a killed worker is back sooner."""
 
 
-class Keeper(Adaptive):
+class AdaptiveJobs(Adaptive):
     """dask's adaptive scaling, which also forgets jobs whose workers were there once and are gone, so that new ones come."""
 
     cluster: Any

@@ -19,8 +19,8 @@ from types import TracebackType
 from typing import IO, Any
 
 Say = Callable[[str, Any], None]
-WORK = {"unit": "careful", "look": "opening", "packed": "runs.estimate", "rank": "rank"}
-"""Function that a child can do -> the module of this room that has it."""
+Work = Callable[[Any, Say], None]
+"""(request, say): a function of a module, which the child imports by its name."""
 ABREAST = 8
 """Items that one child does at a time."""
 
@@ -40,9 +40,9 @@ class SilentError(GoneError):
 class Child:
     """One child, from its request on; use it in a `with` statement, at whose end it is gone."""
 
-    def __init__(self, work: str, request: Any) -> None:
+    def __init__(self, work: Work, request: Any) -> None:
         # -P: files of the working folder are no modules, whatever they are called
-        command = [sys.executable, "-P", "-m", "tile_engine.engine.child", work]
+        command = [sys.executable, "-P", "-m", __name__, f"{work.__module__}:{work.__qualname__}"]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
         )  # a session of its own: Ctrl-C in a terminal is the parent's to answer
@@ -86,7 +86,7 @@ class Child:
         self._process.wait()
 
 
-def each(work: str, items: Sequence[Any], limit: float, *, alone: bool = True) -> list[Any]:
+def each(work: Work, items: Sequence[Any], limit: float, *, alone: bool = True) -> list[Any]:
     """`work(item)` for every item (JSON values), several at a time; for an item that ends its child or keeps it silent for
     `limit` seconds, the exception GoneError or SilentError stands in the list.
 
@@ -109,7 +109,7 @@ def each(work: str, items: Sequence[Any], limit: float, *, alone: bool = True) -
     return [answers[i] for i in range(len(items))]
 
 
-def _batch(work: str, items: Sequence[Any], which: list[int], limit: float, answers: dict[int, Any]) -> None:
+def _batch(work: Work, items: Sequence[Any], which: list[int], limit: float, answers: dict[int, Any]) -> None:
     with Child(work, [items[i] for i in which]) as child:
         for _ in which:
             _, (number, value) = child.hear(limit)
@@ -131,11 +131,11 @@ def main() -> None:
     """The child's side."""
     request = json.load(sys.stdin)
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
-    work = sys.argv[1]
+    module, _, name = sys.argv[1].partition(":")
     stream = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what libraries print is not for the parent
-    function = getattr(import_module(f"{__package__}.{WORK[work]}"), f"{work}_in_child")
-    function(request, _sayer(stream))
+    work: Work = getattr(import_module(module), name)
+    work(request, _sayer(stream))
 
 
 def _sayer(stream: IO[str]) -> Say:

@@ -16,12 +16,14 @@ from textwrap import shorten
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ...errors import MachineError, UnfinishedError
-from .pool import Crew
-from .rank import PATIENCE, Seat, do
+from .pool import WorkerPool
+from .rank import PATIENCE, Rendezvous, do
 from .window import scheduler_lost
 
 if TYPE_CHECKING:
-    from ...models.replica import Share
+    from ...models.replica import Replica
+
+    pass
 
 R = TypeVar("R")
 log = logging.getLogger("tile_engine")
@@ -33,7 +35,7 @@ _stores: dict[str, Any] = {}
 """On a worker: gang -> the store that was opened for it here, until another gang opens one."""
 
 
-def refuse(ranks: int, crew: Crew) -> None:
+def refuse(ranks: int, crew: WorkerPool) -> None:
     """Raises MachineError (E_GANG) before work where there are not as many workers as ranks."""
     if ranks == 1:
         return
@@ -51,7 +53,7 @@ def refuse(ranks: int, crew: Crew) -> None:
         )
 
 
-def train(client: Any, work: Callable[[Share], R], ranks: int, device: str = "cpu") -> R:
+def train(client: Any, work: Callable[[Replica], R], ranks: int, device: str = "cpu") -> R:
     """Do `work(share)` on `ranks` workers at once; what the first rank gives back.
 
     Where a rank is lost, all begin again on the workers that are there. Raises UnfinishedError (E_GANG_LOST) after three
@@ -66,7 +68,7 @@ def train(client: Any, work: Callable[[Share], R], ranks: int, device: str = "cp
         raise scheduler_lost(error) from error
 
 
-def _train(client: Any, work: Callable[[Share], R], ranks: int, device: str) -> R:
+def _train(client: Any, work: Callable[[Replica], R], ranks: int, device: str) -> R:
     reason = ""
     for _ in range(1 + RESTARTS):
         with _held(client, ranks) as addresses:
@@ -142,7 +144,7 @@ def _free_locks_of_the_dead(client: Any) -> None:
     client.run_on_scheduler(free)
 
 
-def _begin(client: Any, work: Callable[[Share], R], addresses: Sequence[str], device: str) -> list[Any]:
+def _begin(client: Any, work: Callable[[Replica], R], addresses: Sequence[str], device: str) -> list[Any]:
     """One pinned task a rank; nobody else's worker may take it, and it is not tried twice."""
     gang = uuid.uuid4().hex
     options = {"allow_other_workers": False, "pure": False, "retries": 0, "priority": 10}
@@ -152,7 +154,9 @@ def _begin(client: Any, work: Callable[[Share], R], addresses: Sequence[str], de
         return [opening]
     host, port = opening.result(timeout=PATIENCE)
     return [
-        client.submit(do, work, Seat(gang, rank, len(addresses), host, port, own, device), workers=[own], **options)
+        client.submit(
+            do, work, Rendezvous(gang, rank, len(addresses), host, port, own, device), workers=[own], **options
+        )
         for rank, own in enumerate(addresses)
     ]
 

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ...errors import MachineError, SettingsError
-from .placement import QUEUES, Order
+from .placement import QUEUES, ClusterSpec
 from .site import Jobs
 
 DEATHS = 1
@@ -25,12 +25,12 @@ IDLE = 60
 """Seconds in a row that a job's workers must be one too many before it is given back: a queue may be long."""
 
 
-def start(order: Order) -> Any:
+def start(order: ClusterSpec) -> Any:
     """A dask cluster whose workers are asked for; a context manager that ends them."""
     return STARTERS[order.kind](order)
 
 
-def _local(order: Order) -> Any:
+def _local(order: ClusterSpec) -> Any:
     from distributed import LocalCluster
 
     try:
@@ -47,7 +47,7 @@ def _local(order: Order) -> Any:
     return cluster
 
 
-def _cuda(order: Order) -> Any:
+def _cuda(order: ClusterSpec) -> Any:
     if order.most > order.least:
         raise SettingsError("--adapt is for local workers and queues: with --cluster cuda say --workers, or nothing.")
     try:
@@ -63,7 +63,7 @@ def _cuda(order: Order) -> Any:
     )
 
 
-def _queue(order: Order) -> Any:
+def _queue(order: ClusterSpec) -> Any:
     import dask_jobqueue
 
     jobs = order.site.jobs(order.kind)
@@ -100,9 +100,9 @@ def _queue(order: Order) -> Any:
     return cluster
 
 
-def _submit(cluster: Any, order: Order, *, per_job: int) -> None:
+def _submit(cluster: Any, order: ClusterSpec, *, per_job: int) -> None:
     """The first jobs at once, so that a refusal is heard; from then on dask replaces those that end."""
-    from .adaptive import Keeper, job_of
+    from .adaptive import AdaptiveJobs, job_of
 
     least, most = (math.ceil(n / per_job) * per_job for n in (order.least, order.most))
     while len(cluster.worker_spec) < least // per_job:
@@ -115,7 +115,7 @@ def _submit(cluster: Any, order: Order, *, per_job: int) -> None:
             f"the queue refused a job: {said}. Mend the section `{order.kind}` of the site file; --dry-run prints the job.",
             "E_NO_QUEUE",
         ) from error
-    together: dict[str, Any] = {"Adaptive": Keeper, "worker_key": job_of} if per_job > 1 else {}
+    together: dict[str, Any] = {"Adaptive": AdaptiveJobs, "worker_key": job_of} if per_job > 1 else {}
     cluster.adapt(minimum=least, maximum=most, wait_count=IDLE, **together)
 
 
@@ -161,7 +161,7 @@ def job_options(jobs: Jobs, rmm_pool: str | None = None) -> dict[str, Any]:
     }
 
 
-def job_script(order: Order) -> str:
+def job_script(order: ClusterSpec) -> str:
     """The job that would be submitted; empty where there is none. Nothing is started and nothing left."""
     if order.kind not in QUEUES:
         return ""
@@ -237,4 +237,6 @@ QUEUE_CLASSES = {
     "oar": "OARCluster",
     "htcondor": "HTCondorCluster",
 }
-STARTERS: dict[str, Callable[[Order], Any]] = {"local": _local, "cuda": _cuda} | dict.fromkeys(QUEUE_CLASSES, _queue)
+STARTERS: dict[str, Callable[[ClusterSpec], Any]] = {"local": _local, "cuda": _cuda} | dict.fromkeys(
+    QUEUE_CLASSES, _queue
+)

@@ -22,7 +22,7 @@ LIMIT = 1800.0
 
 
 @dataclass(frozen=True, slots=True)
-class Where:
+class ClusterOptions:
     """What a user said about where to run; the first of the first four that is set counts, then the cluster's kind."""
 
     client: Any = None
@@ -53,7 +53,7 @@ class Where:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class ClusterSpec:
     """What is to be connected to or started."""
 
     kind: str
@@ -79,7 +79,7 @@ class Order:
         )
 
 
-def order_of(where: Where) -> Order:
+def cluster_spec(where: ClusterOptions) -> ClusterSpec:
     """Raises SettingsError where words contradict each other or name what there is not."""
     if where.workers is not None and where.adapt is not None:
         raise SettingsError(f"--workers {where.workers} and --adapt {where.adapt} contradict each other: give one.")
@@ -92,14 +92,14 @@ def order_of(where: Where) -> Order:
         )
     asked = _numbers(where.workers, where.adapt)
     if where.client is not None:
-        return Order("client", Site(), asked_wait=where.wait)
+        return ClusterSpec("client", Site(), asked_wait=where.wait)
     site = find_site(where.site)
     address = where.scheduler_address
     if not address and where.scheduler_file:
         address = address_in(Path(where.scheduler_file))
     address = address or os.environ.get("DASK_SCHEDULER_ADDRESS")
     if address:
-        return Order("address", site, address=address, asked_wait=where.wait)
+        return ClusterSpec("address", site, address=address, asked_wait=where.wait)
     kind = where.cluster or site.cluster or _automatic(asked is not None)
     least, most = asked or _numbers(site.workers, site.adapt) or _usual(kind)
     if kind == "cuda" and len(gpus()) < most:
@@ -110,7 +110,7 @@ def order_of(where: Where) -> Order:
         )
     if where.rmm_pool and kind in ("none", "local"):
         raise SettingsError(f"--rmm-pool is for workers with a GPU, and --cluster {kind} has none.")
-    return Order(kind, site, least=least, most=most, rmm_pool=where.rmm_pool, asked_wait=where.wait)
+    return ClusterSpec(kind, site, least=least, most=most, rmm_pool=where.rmm_pool, asked_wait=where.wait)
 
 
 def address_in(file: Path) -> str:

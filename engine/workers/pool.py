@@ -13,19 +13,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...errors import MachineError
-from ..compute.machine import cores
 from .launch import job_script, start
-from .placement import QUEUES, Order, Where, order_of
+from .placement import QUEUES, ClusterOptions, ClusterSpec, cluster_spec
 from .scheduler_memory import flat, unwatched
 from .window import window
 
-__all__ = ["Crew", "Where", "cores", "crew", "job_script_of", "lanes"]
 MORE = 15.0
 """Seconds that are given to the other workers once the first has come."""
 
 
 @dataclass(frozen=True, slots=True)
-class Crew:
+class WorkerPool:
     """Those who do the work: `map` and how many units are done at a time."""
 
     map: Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]]
@@ -40,15 +38,15 @@ class Crew:
 
 
 @contextmanager
-def crew(where: Where) -> Iterator[Crew]:
+def crew(where: ClusterOptions) -> Iterator[WorkerPool]:
     """Start, or connect to, the workers; stop what was started here.
 
     Raises SettingsError for words that contradict each other, and MachineError where no scheduler answers
     (E_NO_SCHEDULER), a queue refuses (E_NO_QUEUE), a GPU is missing (E_NO_GPU) or no worker comes in time (E_NO_WORKERS).
     """
-    order = order_of(where)
+    order = cluster_spec(where)
     if order.kind == "none":
-        yield Crew(map, 1, "this process")
+        yield WorkerPool(map, 1, "this process")
         return
     if order.kind == "client":
         yield _dask(where.client, order)
@@ -58,7 +56,7 @@ def crew(where: Where) -> Iterator[Crew]:
 
 
 @contextmanager
-def _connected(order: Order) -> Iterator[Any]:
+def _connected(order: ClusterSpec) -> Iterator[Any]:
     from distributed import Client
 
     if order.kind != "address":
@@ -77,7 +75,7 @@ def _connected(order: Order) -> Iterator[Any]:
         yield client
 
 
-def _dask(client: Any, order: Order) -> Crew:
+def _dask(client: Any, order: ClusterSpec) -> WorkerPool:
     try:
         client.wait_for_workers(1, timeout=order.wait)
     except TimeoutError as error:
@@ -94,10 +92,10 @@ def _dask(client: Any, order: Order) -> Crew:
     text = f"{count} dask workers with {threads} threads"
     if order.most > count:
         text += f", at most {order.most}"
-    return Crew(through, count, text, client, order.gpu, order.least)
+    return WorkerPool(through, count, text, client, order.gpu, order.least)
 
 
-def _missing(order: Order) -> str:
+def _missing(order: ClusterSpec) -> str:
     if order.kind in QUEUES:
         logs = order.site.jobs(order.kind).log_directory
         return (
@@ -108,6 +106,6 @@ def _missing(order: Order) -> str:
     return "start some with `dask worker ADDRESS`, with an address that they can reach."
 
 
-def job_script_of(where: Where) -> str:
+def job_script_of(where: ClusterOptions) -> str:
     """The job that would be submitted for these words; empty where nothing would be."""
-    return job_script(order_of(where))
+    return job_script(cluster_spec(where))

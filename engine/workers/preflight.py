@@ -22,7 +22,7 @@ from ...stores.slides.cohort import fingerprint
 from ...version import VERSION
 from ..compute.gpus import card_fault, gpus
 from ..pipeline.progress import Event, Report
-from .pool import Crew
+from .pool import WorkerPool
 
 PATIENCE = 60.0
 """Seconds for a worker's whole answer; a mount that hangs takes longer."""
@@ -60,7 +60,7 @@ class Row:
     """What is wrong, each with what to do."""
 
 
-def preflight(crew: Crew, out: str | Path, slides: Iterable[Any], report: Report) -> tuple[Row, ...]:
+def preflight(crew: WorkerPool, out: str | Path, slides: Iterable[Any], report: Report) -> tuple[Row, ...]:
     """Ask the workers; `slides` are records with `path` and `fingerprint`. This process itself needs no asking.
 
     Raises MachineError (E_VERSIONS where only versions differ, else E_WORKERS) that lists host by host what is wrong.

@@ -24,7 +24,8 @@ from .child import Child, GoneError, Say, SilentError
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from ...models.replica import Share
+    from ...models.replica import Replica
+
 
 R = TypeVar("R")
 PATIENCE = 300.0
@@ -34,7 +35,7 @@ LOOK = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Seat:
+class Rendezvous:
     """One rank's place in a gang."""
 
     gang: str
@@ -48,11 +49,11 @@ class Seat:
     device: str = "cpu"
 
 
-def do(work: Callable[[Share], R], seat: Seat) -> R | None:
+def do(work: Callable[[Replica], R], seat: Rendezvous) -> R | None:
     """On a worker: the rank's work in a child, for as long as somebody asks for it. What `work` raised is raised here, and
     ConnectionError where the child is gone."""
     wanted = _wanted()
-    with Child("rank", {"seat": asdict(seat), "work": _packed(work)}) as child:
+    with Child(rank_in_child, {"seat": asdict(seat), "work": _packed(work)}) as child:
         while wanted():
             try:
                 word, value = child.hear(LOOK)
@@ -72,7 +73,7 @@ def rank_in_child(request: dict[str, Any], say: Say) -> None:
     """In the child: join the group, do the work; ("done", the first rank's answer) or ("failed", what was raised)."""
     import torch.distributed as group
 
-    seat = Seat(**request["seat"])
+    seat = Rendezvous(**request["seat"])
     try:
         work = _unpacked(request["work"])
         patience = timedelta(seconds=PATIENCE)
@@ -109,13 +110,13 @@ def _unpacked(text: str) -> Any:
     return loads(base64.b64decode(text))
 
 
-def _share(seat: Seat) -> Share:
+def _share(seat: Rendezvous) -> Replica:
     """What models see of a gang: rows, gathering, averaged gradients."""
     import torch
     import torch.distributed as group
     from torch.nn.parallel import DistributedDataParallel
 
-    from ...models.replica import Share
+    from ...models.replica import Replica
 
     def average(bucket: Any) -> torch.futures.Future[Tensor]:
         """The mean of each gradient by itself. A sum rounds by where in a bucket a gradient lies, and buckets change after
@@ -153,7 +154,7 @@ def _share(seat: Seat) -> Share:
         joined.register_comm_hook(None, lambda _, bucket: average(bucket))
         return joined
 
-    return Share(seat.rank, seat.count, gather, join)
+    return Replica(seat.rank, seat.count, gather, join)
 
 
 def _wanted() -> Callable[[], bool]:

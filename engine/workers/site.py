@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from ...errors import SettingsError
-from ..pipeline.validation import complaints
+from ..pipeline.validation import problems
 
 LARGEST = 100_000
 """Bytes of a site file; a larger one is none."""
@@ -168,7 +168,7 @@ def read_site(text: bytes | str, name: str) -> Site:
     try:
         return Site.model_validate(raw or {})
     except ValidationError as error:
-        raise SettingsError(f"{name}: {complaints(error, Site, what='key')}.", "E_SITE") from error
+        raise SettingsError(f"{name}: {problems(error, Site, what='key')}.", "E_SITE") from error
 
 
 def usual() -> Path:

@@ -1,6 +1,6 @@
 """Checkpoint: weights with the recipe that rebuilds their network, in one safetensors file that never runs code.
 
-The same tensors and recipe leave the same bytes. How bytes are kept is the caller's business: a writer is handed in that
+The same tensors and recipe leave the same bytes. RunOptions bytes are kept is the caller's business: a writer is handed in that
 leaves a file whole or absent.
 """
 

@@ -23,7 +23,7 @@ from ..losses import metric_losses as losses
 from ..losses.metric_losses import Distance
 from ..networks.autoencoder import to_float
 from ..networks.cae3d import CAE3D
-from ..replica import ALONE, Computed, Share
+from ..replica import SINGLE, Computed, Replica
 from ..seeds import generator, initialise, uniform
 from ..views.volumes import VolumeViews
 from .optimiser import Adam
@@ -166,7 +166,7 @@ class Embedding:
         task: Task | None = None,
         seed: int = 0,
         views: VolumeViews | None = None,
-        share: Share = ALONE,
+        share: Replica = SINGLE,
     ) -> None:
         """`volumes`: (n, 1, z, y, x) uint8 or uint16; `batch` is that of all shares together. Raises SettingsError."""
         self.network, self.steps, self._share, self._seed = network, steps, share, seed

@@ -12,7 +12,7 @@ from ..batches import Patches, Shuffled, in_order
 from ..losses.clustering import entropy
 from ..networks.autoencoder import to_float
 from ..networks.clusterer import Clusterer, collapsed, effective_clusters, smallest_share
-from ..replica import ALONE, Computed, Share
+from ..replica import SINGLE, Computed, Replica
 from ..seeds import generator
 from ..views.cubes import CubeViews
 from ..views.patches import Views
@@ -49,7 +49,7 @@ class FineTune:
         objective: Objective = "iic",
         seed: int = 0,
         views: Views | CubeViews | None = None,
-        share: Share = ALONE,
+        share: Replica = SINGLE,
     ) -> None:
         self.clusterer, self.objective, self.steps = clusterer, objective, steps
         self._patches, self._seed, self._views = patches, seed, views or Views()

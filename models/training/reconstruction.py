@@ -10,7 +10,7 @@ from torch import Tensor
 from ..batches import Patches, Shuffled
 from ..losses.clustering import vicreg
 from ..networks.autoencoder import Autoencoder, to_float
-from ..replica import ALONE, Computed, Share
+from ..replica import SINGLE, Computed, Replica
 from ..seeds import generator
 from ..views.cubes import CubeViews
 from ..views.patches import Views
@@ -40,7 +40,7 @@ class Reconstruction:
         batch: int = 64,
         seed: int = 0,
         views: Views | CubeViews | None = None,
-        share: Share = ALONE,
+        share: Replica = SINGLE,
     ) -> None:
         """`batch` is that of all shares together."""
         self.autoencoder, self.steps, self._share = autoencoder, steps, share

@@ -107,7 +107,7 @@ class HeadSweep:
 
     @torch.inference_mode()
     def qualities(self) -> list[HeadQuality]:
-        """How every head but the over-clustering ones ended."""
+        """RunOptions every head but the over-clustering ones ended."""
         loss_SJ, mean_SJK, information_SJ = self._survey()
         rows = []
         for j, k in enumerate(self.bank.clusters):

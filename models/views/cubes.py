@@ -12,14 +12,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..replica import ALONE, Share
+from ..replica import SINGLE, Replica
 from ..seeds import uniform
 from .patches import jitter_tone
 
 
 @dataclass(frozen=True, slots=True)
 class CubeViews:
-    """How strongly a view may differ from its patch; `strength` scales all of it but mirroring.
+    """RunOptions strongly a view may differ from its patch; `strength` scales all of it but mirroring.
 
     >>> draw = torch.Generator().manual_seed(0)
     >>> tuple(CubeViews()(torch.rand(4, 1, 16, 16, 16), draw).shape)
@@ -33,7 +33,7 @@ class CubeViews:
     brightness: float = 0.05
     """Brightness ± this (1 = white), contrast 1 ± twice this."""
 
-    def __call__(self, patches_BCZYX: Tensor, source: torch.Generator, share: Share = ALONE) -> Tensor:
+    def __call__(self, patches_BCZYX: Tensor, source: torch.Generator, share: Replica = SINGLE) -> Tensor:
         """A view of every patch, float32 in [0, 1], same shape; `patches_BCZYX` are the share's rows of a batch."""
         view = mirror_and_crop(patches_BCZYX, 1.0 - (1.0 - self.crop) * min(self.strength, 1.0), source, share)
         if self.brightness * self.strength > 0:
@@ -41,7 +41,7 @@ class CubeViews:
         return view.clamp(0.0, 1.0)
 
 
-def mirror_and_crop(patches_BCZYX: Tensor, smallest: float, source: torch.Generator, share: Share = ALONE) -> Tensor:
+def mirror_and_crop(patches_BCZYX: Tensor, smallest: float, source: torch.Generator, share: Replica = SINGLE) -> Tensor:
     """Each patch mirrored along some of its axes, and of it a box of `smallest` to all of its volume, enlarged."""
     count = len(patches_BCZYX) * share.count
     side_B1 = uniform((count, 1), smallest, 1.0, source) ** (1 / 3)

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..replica import ALONE, Share
+from ..replica import SINGLE, Replica
 from ..seeds import uniform
 
 HED = ((0.65, 0.70, 0.29), (0.07, 0.99, 0.11), (0.27, 0.57, 0.78))
@@ -23,7 +23,7 @@ DARKEST = 1.0 / 255.0
 
 @dataclass(frozen=True, slots=True)
 class Views:
-    """How strongly a view may differ from its patch; `strength` scales all of it but turning and mirroring.
+    """RunOptions strongly a view may differ from its patch; `strength` scales all of it but turning and mirroring.
 
     >>> draw = torch.Generator().manual_seed(0)
     >>> tuple(Views()(torch.rand(4, 3, 32, 32), draw).shape)
@@ -41,7 +41,7 @@ class Views:
     brightfield: bool = True
     """Channels are red, green, blue (of one or more stains); False: any channels, jittered one by one."""
 
-    def __call__(self, patches_BCYX: Tensor, source: torch.Generator, share: Share = ALONE) -> Tensor:
+    def __call__(self, patches_BCYX: Tensor, source: torch.Generator, share: Replica = SINGLE) -> Tensor:
         """A view of every patch, float32 in [0, 1], same shape; `patches_BCYX` are the share's rows of a batch."""
         view = turn_and_crop(patches_BCYX, 1.0 - (1.0 - self.crop) * min(self.strength, 1.0), source, share)
         if self.stain * self.strength > 0:
@@ -54,7 +54,7 @@ class Views:
         return view.clamp_(0.0, 1.0)
 
 
-def turn_and_crop(patches_BCYX: Tensor, smallest: float, source: torch.Generator, share: Share = ALONE) -> Tensor:
+def turn_and_crop(patches_BCYX: Tensor, smallest: float, source: torch.Generator, share: Replica = SINGLE) -> Tensor:
     """Each patch in one of its eight orientations, and of it a square of `smallest` to all of its area, enlarged."""
     count = len(patches_BCYX) * share.count
     side = uniform((count,), smallest, 1.0, source).sqrt()
@@ -69,7 +69,7 @@ def turn_and_crop(patches_BCYX: Tensor, smallest: float, source: torch.Generator
     return F.grid_sample(patches_BCYX, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 
-def jitter_stains(patches_BCYX: Tensor, amount: float, source: torch.Generator, share: Share = ALONE) -> Tensor:
+def jitter_stains(patches_BCYX: Tensor, amount: float, source: torch.Generator, share: Replica = SINGLE) -> Tensor:
     """Scale and shift haematoxylin, eosin and DAB in optical density; works on every three channels for themselves."""
     flat = patches_BCYX.reshape(-1, 3, *patches_BCYX.shape[2:])
     stains = torch.tensor(HED)
@@ -85,14 +85,14 @@ def jitter_stains(patches_BCYX: Tensor, amount: float, source: torch.Generator, 
     return mixed.neg_().exp_().view(patches_BCYX.shape)
 
 
-def jitter_channels(patches_BCYX: Tensor, amount: float, source: torch.Generator, share: Share = ALONE) -> Tensor:
+def jitter_channels(patches_BCYX: Tensor, amount: float, source: torch.Generator, share: Replica = SINGLE) -> Tensor:
     """Scale every channel for itself by 1 ± `amount`: fluorescence, grey images."""
     count, channels = patches_BCYX.shape[:2]
     scale = uniform((count * share.count, channels, 1, 1), 1.0 - amount, 1.0 + amount, source)
     return patches_BCYX * share.part(scale).to(patches_BCYX.device)
 
 
-def jitter_tone(patches_BCYX: Tensor, amount: float, source: torch.Generator, share: Share = ALONE) -> Tensor:
+def jitter_tone(patches_BCYX: Tensor, amount: float, source: torch.Generator, share: Replica = SINGLE) -> Tensor:
     """Brightness ± `amount`, contrast about mid-grey 1 ± 2 × `amount`."""
     shape = (len(patches_BCYX) * share.count, *(1,) * (patches_BCYX.ndim - 1))
     contrast = uniform(shape, 1.0 - 2 * amount, 1.0 + 2 * amount, source)
@@ -101,7 +101,7 @@ def jitter_tone(patches_BCYX: Tensor, amount: float, source: torch.Generator, sh
     return patches_BCYX * contrast + (0.5 * (1.0 - contrast) + shift)
 
 
-def drop_stain(patches_BCYX: Tensor, chance: float, source: torch.Generator, share: Share = ALONE) -> Tensor:
+def drop_stain(patches_BCYX: Tensor, chance: float, source: torch.Generator, share: Replica = SINGLE) -> Tensor:
     """Of a stack of stains, blank one (white) in a share `chance` of the patches."""
     count, channels = patches_BCYX.shape[:2]
     shape = (count * share.count, 1)

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..replica import ALONE, Share
+from ..replica import SINGLE, Replica
 from ..seeds import derived_seed, uniform
 
 
@@ -41,7 +41,7 @@ class VolumeViews:
     unchanged: float = 0.0
     """Share of the volumes that are left as they are, as those are that codes are asked of later."""
 
-    def __call__(self, volumes_BCZYX: Tensor, source: torch.Generator, share: Share = ALONE) -> Tensor:
+    def __call__(self, volumes_BCZYX: Tensor, source: torch.Generator, share: Replica = SINGLE) -> Tensor:
         """A view of every volume, float32 in [0, 1], same shape; `volumes_BCZYX` are the share's rows of a batch."""
         view = self._moved(volumes_BCZYX, source, share)
         count, device = len(volumes_BCZYX) * share.count, volumes_BCZYX.device
@@ -58,7 +58,7 @@ class VolumeViews:
             view = torch.where(left_B.view(-1, 1, 1, 1, 1), volumes_BCZYX, view)
         return view.clamp(0.0, 1.0)
 
-    def _moved(self, volumes_BCZYX: Tensor, source: torch.Generator, share: Share) -> Tensor:
+    def _moved(self, volumes_BCZYX: Tensor, source: torch.Generator, share: Replica) -> Tensor:
         count, device = len(volumes_BCZYX) * share.count, volumes_BCZYX.device
         sides = torch.tensor(volumes_BCZYX.shape[:1:-1], dtype=torch.float32)  # x, y, z, as grids have it
         whole = math.floor(self.shift)

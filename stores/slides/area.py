@@ -24,7 +24,7 @@ _SLIVER = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class Shrink:
-    """How cells of one axis are gathered: `ratio` fine cells into each coarse one."""
+    """RunOptions cells of one axis are gathered: `ratio` fine cells into each coarse one."""
 
     cells: int
     """Fine cells along the axis."""
@@ -64,7 +64,7 @@ class Shrink:
 
 
 Shrinks = tuple[Shrink, Shrink]
-"""How y and x are gathered."""
+"""RunOptions y and x are gathered."""
 
 
 def shrink(fine: Array, origin: tuple[int, int], boxes: tuple[tuple[int, int], tuple[int, int]], by: Shrinks) -> Array:

@@ -168,7 +168,7 @@ class TiffPixels:
 
 
 def _kind(key: Any, name: str, pages: int) -> tuple[str, list[str]]:
-    """How stored samples become channels, and what to say about it."""
+    """RunOptions stored samples become channels, and what to say about it."""
     photometric, samples, extra = (
         int(key.photometric),
         int(key.samplesperpixel),

@@ -21,7 +21,7 @@ TILTED = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """How canonical cells (z, y, x) are found among a file's (i, j, k)."""
+    """RunOptions canonical cells (z, y, x) are found among a file's (i, j, k)."""
 
     axes: tuple[int, ...]
     """The file's axis that is z, y and x."""

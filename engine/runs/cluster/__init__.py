@@ -2,30 +2,104 @@
 
 from __future__ import annotations
 
-from ...pipeline.spec import Kind
-from ...steps.apply import Tiles
-from ...steps.autoencoder import TrainAutoencoder
-from ...steps.convert.overview import Overview
-from ...steps.convert.pixels import Pixels
-from ...steps.convert.pyramid import Pyramid
-from ...steps.sample.draw import Draw
-from ...steps.sample.patches import Patches
-from ...steps.table import Table
-from .finetune import Tune
-from .heads import Codes, Heads
-from .maps import Pictures
-from .number import Labels, Number
-from .page import Page
+from ...pipeline.command import Command, Variant
+from ...pipeline.modality import Modality
+from ...pipeline.spec import Pipeline
+from .settings import ClusterSettings, VolumeClusterSettings
 
-CLUSTER_SLIDES = Kind(
+COMMAND = Command(
     "cluster",
-    "slides",
-    {
-        "convert": (Overview(), Pixels(), Pyramid()),
-        "sample": (Draw(), Patches()),
-        "train": (TrainAutoencoder(), Codes(), Heads(), Tune()),
-        "apply": (Tiles(), Number(), Labels()),
-        "map": (Table(), Pictures(), Page()),
-    },
+    summary="Find the kinds of tissue on slides, or in volumes, and where they are: images to maps, in one command.",
+    variants=(Variant("slides", "slides", ClusterSettings), Variant("volumes", "volumes", VolumeClusterSettings)),
+    example="tile-engine run cluster --slides slides/",
 )
-CLUSTER_VOLUMES = Kind("cluster", "volumes", {**CLUSTER_SLIDES.stages, "convert": (Pixels(), Pyramid())})
+
+
+def pipeline(variant: Variant, modality: Modality) -> Pipeline:
+    from ...pipeline.outputs import INDEX, REPORT, document, file, label, layer, model, pictures, samples, table
+    from ...pipeline.step import Step, all_columns, gang, once, per_image
+    from ...steps import convert, sample
+    from ...steps.apply import apply_network, tile_units
+    from ...steps.autoencoder import autoencoder_step
+    from ...steps.estimate import estimate
+    from .finetune import fine_tune
+    from .heads import embed_views, train_heads
+    from .maps import draw_maps
+    from .number import order_clusters, write_clusters
+    from .page import write_page
+    from .table import write_table
+
+    maps = (file("maps/{image}.png"), file("maps/density/{image}.png"), file("maps/{image}.geojson"))
+    return Pipeline(
+        COMMAND,
+        variant,
+        modality,
+        network="clusterer",
+        estimate=estimate,
+        stages={
+            "convert": convert.steps(modality),
+            "sample": sample.steps(),
+            "train": (
+                autoencoder_step(),
+                Step("codes", "encode views", embed_views, once, outputs=(samples("codes"),)),
+                Step(
+                    "heads",
+                    "train heads",
+                    train_heads,
+                    once,
+                    settings=("k", "objective", "seeds"),
+                    outputs=(model("head|heads"), document("models/validity")),
+                    progress=True,
+                ),
+                Step(
+                    "tune",
+                    "fine-tune",
+                    fine_tune,
+                    once,
+                    settings=("gang",),
+                    outputs=(model("clusterer|tune"),),
+                    progress=True,
+                    ranks=gang,
+                ),
+            ),
+            "apply": (
+                Step(
+                    "tiles",
+                    "apply",
+                    apply_network,
+                    tile_units,
+                    settings=("step", "dtype", "device"),
+                    outputs=(layer("assignment"), layer("confidence"), layer("embedding")),
+                    reads="image",
+                ),
+                Step(
+                    "number",
+                    "number clusters",
+                    order_clusters,
+                    once,
+                    outputs=(document("models/clusters"),),
+                    cohort=True,
+                ),
+                Step("labels", "write labels", write_clusters, per_image, outputs=(label("clusters"),)),
+            ),
+            "map": (
+                Step(
+                    "table",
+                    "table and UMAP",
+                    write_table,
+                    once,
+                    settings=("umap",),
+                    columns=all_columns,
+                    outputs=(table("tiles"), INDEX, file("shares.csv")),
+                ),
+                Step("pictures", "draw maps", draw_maps, per_image, outputs=maps),
+                Step(
+                    "page",
+                    "report",
+                    write_page,
+                    once,
+                    outputs=(REPORT, *pictures("gallery", "umap", "k", "slides", "training")),
+                ),
+            ),
+        },
+    )

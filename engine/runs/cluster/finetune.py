@@ -6,58 +6,55 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from ...pipeline.job import Job
-from ...pipeline.progress import Beacon
-from ...pipeline.step import _Ganged
+from ...pipeline.progress import ProgressFile
 from ...pipeline.unit import Outcome, Unit
 from ...steps.autoencoder import all_patches, budget_of, load_autoencoder, views_of
-from ...steps.checkpoints import aside_of, device_of, save_model
+from ...steps.checkpoints import checkpoint_slot, device_of, save_model
+from .settings import ClusterSettings
 
 if TYPE_CHECKING:
-    from ....models.replica import Share
+    from ....models.replica import Replica
+
+    pass
 
 
-class Tune(_Ganged):
+def fine_tune(job: Job[ClusterSettings], unit: Unit, share: Replica) -> Outcome:
     """The chosen clusterer, trained end to end with the reconstruction kept."""
+    import torch
 
-    name = "tune"
-    fields = ("gang",)
+    from ....models.networks.clusterer import Clusterer
+    from ....models.networks.heads import ClusterHead
+    from ....models.training import checkpoint
+    from ....models.training.finetune import FineTune
+    from ...compute.fit import fit
 
-    def take_part(self, job: Job, unit: Unit, share: Share) -> Outcome:
-        import torch
-
-        from ....models.networks.clusterer import Clusterer
-        from ....models.networks.heads import ClusterHead
-        from ....models.training import checkpoint
-        from ....models.training.finetune import FineTune
-        from ...compute.fit import fit
-
-        outcome = Outcome()
-        settings = job.settings
-        with outcome.clock("read"):
-            patches = all_patches(job)
-            tensors, recipe = checkpoint.load(job.folder.model("head"))
-            head = ClusterHead(**recipe)
-            checkpoint.fill(head, tensors, job.folder.model("head"))
-        with outcome.clock("compute"):
-            clusterer = Clusterer(load_autoencoder(job), head).to(device_of(job))
-            steps = budget_of(job, len(patches)).fine_tune
-            phase = FineTune(clusterer, patches, steps, settings.objective, settings.seed, views_of(job), share)
-            aside, beacon = aside_of(job, self.name), Beacon(job.folder.out)
-            torch.set_num_threads(settings.threads)  # what is measured is part of the record, and threads of its digits
-            if share.rank > 0:  # the guards are the first rank's business
-                fit(phase, aside, threads=settings.threads, beacon=beacon, share=share)
-                return outcome
-            before = phase.outcome()
-            course = fit(phase, aside, threads=settings.threads, beacon=beacon, share=share)
-            after = phase.outcome()
-            kept = "fine-tuned"
-            if after.collapsed and not before.collapsed:  # what was sound before is worth more than what was lost
-                kept = "as before fine-tuning, which collapsed"
-                checkpoint.fill(head, tensors)
-                clusterer, after = Clusterer(load_autoencoder(job), head), before
-        with outcome.clock("write"):
-            guards = {"kept": kept, "before": asdict(before), "after": asdict(after)}
-            outcome.files += save_model(job, "clusterer", clusterer, {"course": course, "guards": guards})
-            aside.path.unlink(missing_ok=True)
-        outcome.facts.update(k=head.clusters, collapsed=after.collapsed, effective=round(after.effective, 3), kept=kept)
-        return outcome
+    outcome = Outcome()
+    settings = job.settings
+    with outcome.clock("read"):
+        patches = all_patches(job)
+        tensors, recipe = checkpoint.load(job.folder.model("head"))
+        head = ClusterHead(**recipe)
+        checkpoint.fill(head, tensors, job.folder.model("head"))
+    with outcome.clock("compute"):
+        clusterer = Clusterer(load_autoencoder(job), head).to(device_of(job))
+        steps = budget_of(job, len(patches)).fine_tune
+        phase = FineTune(clusterer, patches, steps, settings.objective, settings.seed, views_of(job), share)
+        aside, beacon = checkpoint_slot(job, unit.step), ProgressFile(job.folder.out)
+        torch.set_num_threads(settings.threads)  # what is measured is part of the record, and threads of its digits
+        if share.rank > 0:  # the guards are the first rank's business
+            fit(phase, aside, threads=settings.threads, beacon=beacon, share=share)
+            return outcome
+        before = phase.outcome()
+        course = fit(phase, aside, threads=settings.threads, beacon=beacon, share=share)
+        after = phase.outcome()
+        kept = "fine-tuned"
+        if after.collapsed and not before.collapsed:  # what was sound before is worth more than what was lost
+            kept = "as before fine-tuning, which collapsed"
+            checkpoint.fill(head, tensors)
+            clusterer, after = Clusterer(load_autoencoder(job), head), before
+    with outcome.clock("write"):
+        guards = {"kept": kept, "before": asdict(before), "after": asdict(after)}
+        outcome.files += save_model(job, "clusterer", clusterer, {"course": course, "guards": guards})
+        aside.path.unlink(missing_ok=True)
+    outcome.facts.update(k=head.clusters, collapsed=after.collapsed, effective=round(after.effective, 3), kept=kept)
+    return outcome

@@ -6,107 +6,97 @@ from dataclasses import asdict
 
 from ....stores.array import ArraySpec, StoredArray, written
 from ...pipeline.job import Job
-from ...pipeline.progress import Beacon
-from ...pipeline.step import _OneUnit
+from ...pipeline.progress import ProgressFile
 from ...pipeline.unit import Outcome, Unit
 from ...steps.autoencoder import all_patches, budget_of, load_autoencoder, views_of
-from ...steps.checkpoints import aside_of, device_of, save_model, write_document
+from ...steps.checkpoints import checkpoint_slot, device_of, save_model, write_document
 from ...steps.sample.patches import PER_SHARD
+from .settings import ClusterSettings
 
 CODES_BATCH = 64
 
 
-class Codes(_OneUnit):
+def embed_views(job: Job[ClusterSettings], unit: Unit) -> Outcome:
     """What the frozen encoder makes of a few views of every patch; the heads of every K are trained on these."""
+    import torch
 
-    name = "codes"
-    fields = ()
+    from ....models.training.codes import encode_views
 
-    def execute(self, job: Job, unit: Unit) -> Outcome:
-        import torch
-
-        from ....models.training.codes import encode_views
-
-        outcome = Outcome()
-        with outcome.clock("read"):
-            patches = all_patches(job)
-            network = load_autoencoder(job).to(device_of(job))
-        with outcome.clock("compute"):
-            torch.set_num_threads(job.settings.threads)
-            views = budget_of(job, len(patches)).views
-            codes_VNF = encode_views(network, patches, views, job.settings.seed, CODES_BATCH, views_of(job)).numpy()
-        with outcome.clock("write"):
-            spec = codes_spec(codes_VNF.shape)
-            array = StoredArray.create(job.folder.samples / "codes", spec)
-            outcome.files += [array.write(box, codes_VNF[box.slices]) for box in spec.shards]
-            outcome.files.append(written(array.path / "zarr.json"))
-        outcome.facts["views"] = views
-        return outcome
+    outcome = Outcome()
+    with outcome.clock("read"):
+        patches = all_patches(job)
+        network = load_autoencoder(job).to(device_of(job))
+    with outcome.clock("compute"):
+        torch.set_num_threads(job.settings.threads)
+        views = budget_of(job, len(patches)).views
+        codes_VNF = encode_views(network, patches, views, job.settings.seed, CODES_BATCH, views_of(job)).numpy()
+    with outcome.clock("write"):
+        spec = codes_spec(codes_VNF.shape)
+        array = StoredArray.create(job.folder.samples / "codes", spec)
+        outcome.files += [array.write(box, codes_VNF[box.slices]) for box in spec.shards]
+        outcome.files.append(written(array.path / "zarr.json"))
+    outcome.facts["views"] = views
+    return outcome
 
 
-class Heads(_OneUnit):
+def train_heads(job: Job[ClusterSettings], unit: Unit) -> Outcome:
     """Heads of every K in the range and every seed, together; the validity table; the K that it speaks for.
 
     They are small, and trained on the CPU whatever the network runs on.
     """
+    import torch
 
-    name = "heads"
-    fields = ("k", "objective", "seeds")
+    from ....models.evaluation.validity import recommend, table
+    from ....models.training.sweep import HeadSweep
+    from ...compute.fit import fit
 
-    def execute(self, job: Job, unit: Unit) -> Outcome:
-        import torch
-
-        from ....models.evaluation.validity import recommend, table
-        from ....models.training.sweep import HeadSweep
-        from ...compute.fit import fit
-
-        outcome = Outcome()
-        settings = job.settings
-        with outcome.clock("read"):
-            codes_VNF = torch.from_numpy(StoredArray.open(job.folder.samples / "codes").read_all())
-        low, high = settings.k
-        most = min(high, max(low, codes_VNF.shape[1] // 3))
-        seeds = [settings.seed + i for i in range(settings.seeds)]
-        with outcome.clock("compute"):
-            sweep = HeadSweep(
-                codes_VNF,
-                range(low, most + 1),
-                seeds,
-                settings.objective,
-                budget_of(job, codes_VNF.shape[1]).heads,
-                min(512, codes_VNF.shape[1]),
-            )
-            aside = aside_of(job, self.name)
-            course = fit(sweep, aside, threads=settings.threads, beacon=Beacon(job.folder.out))
-            qualities = sweep.qualities()
-            rows = table(codes_VNF[0].numpy(), sweep.labels(), seed=settings.seed)
-            sound = {(q.clusters, q.seed) for q in qualities if not q.collapsed}
-            usable = [r for r in rows if (r.clusters, r.seed) in sound] or rows
-            choice = recommend(usable)
-            best = min(
-                (q for q in qualities if q.clusters == choice.clusters),
-                key=lambda q: (q.collapsed, q.loss),
-            )
-            head = sweep.extract(best.seed, best.clusters)
-        with outcome.clock("write"):
-            outcome.files += save_model(job, "head", head, {"course": course, "seed": best.seed})
-            document = {
-                "k": choice.clusters,
-                "seed": best.seed,
-                "range": [low, most],
-                "objective": settings.objective,
-                "agreement": choice.agreement if high > low else f"K was set to {choice.clusters}.",
-                "best": choice.best,
-                "mean_ranks": choice.mean_ranks,
-                "standard_errors": choice.standard_errors,
-                "indices": [asdict(r) for r in rows],
-                "heads": [asdict(q) for q in qualities],
-            }
-            outcome.files.append(write_document(job, "models/validity.json", document))
-            aside.path.unlink(missing_ok=True)
-        outcome.facts["k"] = choice.clusters
-        outcome.facts["collapsed_heads"] = sum(q.collapsed for q in qualities)
-        return outcome
+    outcome = Outcome()
+    settings = job.settings
+    with outcome.clock("read"):
+        codes_VNF = torch.from_numpy(StoredArray.open(job.folder.samples / "codes").read_all())
+    low, high = settings.k
+    most = min(high, max(low, codes_VNF.shape[1] // 3))
+    seeds = [settings.seed + i for i in range(settings.seeds)]
+    with outcome.clock("compute"):
+        sweep = HeadSweep(
+            codes_VNF,
+            range(low, most + 1),
+            seeds,
+            settings.objective,
+            budget_of(job, codes_VNF.shape[1]).heads,
+            min(512, codes_VNF.shape[1]),
+        )
+        aside = checkpoint_slot(job, unit.step)
+        course = fit(sweep, aside, threads=settings.threads, beacon=ProgressFile(job.folder.out))
+        qualities = sweep.qualities()
+        rows = table(codes_VNF[0].numpy(), sweep.labels(), seed=settings.seed)
+        sound = {(q.clusters, q.seed) for q in qualities if not q.collapsed}
+        usable = [r for r in rows if (r.clusters, r.seed) in sound] or rows
+        choice = recommend(usable)
+        best = min(
+            (q for q in qualities if q.clusters == choice.clusters),
+            key=lambda q: (q.collapsed, q.loss),
+        )
+        head = sweep.extract(best.seed, best.clusters)
+    with outcome.clock("write"):
+        outcome.files += save_model(job, "head", head, {"course": course, "seed": best.seed})
+        document = {
+            "k": choice.clusters,
+            "seed": best.seed,
+            "range": [low, most],
+            "objective": settings.objective,
+            "agreement": choice.agreement if high > low else f"K was set to {choice.clusters}.",
+            "best": choice.best,
+            "mean_ranks": choice.mean_ranks,
+            "standard_errors": choice.standard_errors,
+            "indices": [asdict(r) for r in rows],
+            "heads": [asdict(q) for q in qualities],
+        }
+        outcome.files.append(write_document(job, "models/validity.json", document))
+        aside.path.unlink(missing_ok=True)
+    outcome.facts["k"] = choice.clusters
+    outcome.facts["collapsed_heads"] = sum(q.collapsed for q in qualities)
+    return outcome
 
 
 def codes_spec(shape: tuple[int, ...]) -> ArraySpec:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from ....stores.array import written
@@ -18,6 +16,7 @@ from ...show.picture import Cells, Picture
 from ...show.triptych import triptych
 from ...steps.convert.overview import overview
 from .number import clusters_document
+from .settings import ClusterSettings
 
 FINE = 256
 """Voxels along a volume that is drawn, at most."""
@@ -25,42 +24,33 @@ LONGEST = 1600
 """Pixels along a map's slide, about."""
 
 
-class Pictures:
+def draw_maps(job: Job[ClusterSettings], unit: Unit) -> Outcome:
     """What a person looks at first, one slide a unit."""
-
-    name = "pictures"
-    fields = ()
-
-    def units(self, job: Job) -> Iterator[Unit]:
-        for slide in job.slides:
-            yield Unit(self.name, f"{slide}/pictures", slide)
-
-    def execute(self, job: Job, unit: Unit) -> Outcome:
-        outcome = Outcome()
-        slide, folder, record = unit.slide, job.folder, job.slides[unit.slide]
-        flat = folder.images == "slides"
-        with outcome.clock("read"):
-            stored = StoredImage.open(folder.layer(slide, "clusters"))
-            labels = stored.read(stored.frames[0].box)[0]
-            if flat:
-                picture, cells = picture_of(job, slide, longest=LONGEST), Cells(labels, stored.frames[0].spacing[0])
-            else:
-                picture, cells = planes_of(job, slide, labels, stored.frames[0])
-        shares = _shares(clusters_document(job)["slides"][slide])
-        legend = [(i, f"cluster {i}", share) for i, share in enumerate(shares, 1)]
-        head = "Slide" if flat else "Volume"
-        with outcome.clock("compute"):
-            made = [
-                cluster_map(folder.map(slide), picture, cells, legend=legend, title=record.name, heading=head),
-                density_map(folder.map(slide, "density"), picture, cells, legend=legend, title=record.name),
-            ]
-            if flat:
-                made.append(write_geojson(folder.out / "maps" / f"{slide}.geojson", polygons(job, slide, labels)))
-        outcome.files += [written(path) for path in made]
-        return outcome
+    outcome = Outcome()
+    slide, folder, record = unit.slide, job.folder, job.slides[unit.slide]
+    flat = job.modality.planar
+    with outcome.clock("read"):
+        stored = StoredImage.open(folder.layer(slide, "clusters"))
+        labels = stored.read(stored.frames[0].box)[0]
+        if flat:
+            picture, cells = picture_of(job, slide, longest=LONGEST), Cells(labels, stored.frames[0].spacing[0])
+        else:
+            picture, cells = planes_of(job, slide, labels, stored.frames[0])
+    shares = _shares(clusters_document(job)["slides"][slide])
+    legend = [(i, f"cluster {i}", share) for i, share in enumerate(shares, 1)]
+    head = job.modality.noun.capitalize()
+    with outcome.clock("compute"):
+        made = [
+            cluster_map(folder.map(slide), picture, cells, legend=legend, title=record.name, heading=head),
+            density_map(folder.map(slide, "density"), picture, cells, legend=legend, title=record.name),
+        ]
+        if flat:
+            made.append(write_geojson(folder.out / "maps" / f"{slide}.geojson", polygons(job, slide, labels)))
+    outcome.files += [written(path) for path in made]
+    return outcome
 
 
-def polygons(job: Job, slide: str, labels: Array) -> dict[str, object]:
+def polygons(job: Job[ClusterSettings], slide: str, labels: Array) -> dict[str, object]:
     """The clusters of a slide as QuPath annotations, in pixels of the slide's level 0."""
     record, step = job.slides[slide], job.settings.step
     scale = [full / n for full, n in zip(record.full, record.shape, strict=True)]
@@ -74,7 +64,7 @@ def polygons(job: Job, slide: str, labels: Array) -> dict[str, object]:
     return dict(features(labels, (step * scale[0], step * scale[1]), classes=classes))
 
 
-def picture_of(job: Job, slide: str, *, longest: int) -> Picture:
+def picture_of(job: Job[ClusterSettings], slide: str, *, longest: int) -> Picture:
     """The slide as 8-bit colour, from its stored pyramid; one channel is shown as grey, others by their first three."""
     image = job.stored(slide)
     fit = [i for i, f in enumerate(image.frames) if max(f.shape) <= longest]
@@ -88,7 +78,7 @@ def picture_of(job: Job, slide: str, *, longest: int) -> Picture:
     return Picture(np.ascontiguousarray(colours.transpose(1, 2, 0)), float(frame.spacing[0]))
 
 
-def planes_of(job: Job, volume: str, labels: Array, cells: Frame) -> tuple[Picture, Cells]:
+def planes_of(job: Job[ClusterSettings], volume: str, labels: Array, cells: Frame) -> tuple[Picture, Cells]:
     """Three planes of the volume through the middle of what is in it, with its labels."""
     image = job.image(volume)
     level = next((i for i, f in enumerate(image.frames) if max(f.shape) <= FINE), len(image.frames) - 1)

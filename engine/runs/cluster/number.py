@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -17,34 +16,27 @@ from ...steps.apply import cell_frames, clusters, finish_layers, layer_image
 from ...steps.checkpoints import write_document
 from ...steps.convert.geometry import reference_of
 from ...steps.convert.labels import write_labels
+from .settings import ClusterSettings
 
 
-class Number:
+def order_clusters(job: Job[ClusterSettings], unit: Unit) -> Outcome:
     """Number the clusters of the run by their share of all its tissue tiles."""
-
-    name = "number"
-    fields = ()
-
-    def units(self, job: Job) -> Iterator[Unit]:
-        yield Unit(self.name, self.name)
-
-    def execute(self, job: Job, unit: Unit) -> Outcome:
-        counts = {slide: counted(job, slide) for slide in job.slides}
-        total: Array = np.stack([*counts.values()]).sum(0)
-        order = np.argsort(-total, kind="stable")
-        document = {
-            "order": order.tolist(),
-            "tiles": total[order].tolist(),
-            "shares": (total[order] / max(1, total.sum())).tolist(),
-            "slides": {slide: c[order].tolist() for slide, c in counts.items()},
-        }
-        outcome = Outcome(files=[write_document(job, "models/clusters.json", document)])
-        outcome.facts["tiles"] = int(total.sum())
-        outcome.facts["smallest_share"] = round(document["shares"][-1], 6)
-        return outcome
+    counts = {slide: counted(job, slide) for slide in job.slides}
+    total: Array = np.stack([*counts.values()]).sum(0)
+    order = np.argsort(-total, kind="stable")
+    document = {
+        "order": order.tolist(),
+        "tiles": total[order].tolist(),
+        "shares": (total[order] / max(1, total.sum())).tolist(),
+        "slides": {slide: c[order].tolist() for slide, c in counts.items()},
+    }
+    outcome = Outcome(files=[write_document(job, "models/clusters.json", document)])
+    outcome.facts["tiles"] = int(total.sum())
+    outcome.facts["smallest_share"] = round(document["shares"][-1], 6)
+    return outcome
 
 
-def counted(job: Job, slide: str) -> Array:
+def counted(job: Job[ClusterSettings], slide: str) -> Array:
     """Tiles of a slide per cluster of the network, from its units' receipts."""
     out = np.zeros(clusters(job), np.int64)
     for receipt in Ledger(job.folder.out, "tiles", job.ledger_key("tiles", slide)).all(slide):
@@ -52,39 +44,30 @@ def counted(job: Job, slide: str) -> Array:
     return out
 
 
-class Labels:
+def write_clusters(job: Job[ClusterSettings], unit: Unit) -> Outcome:
     """Per slide: clusters under their final numbers as a label pyramid, and metadata last."""
-
-    name = "labels"
-    fields = ()
-
-    def units(self, job: Job) -> Iterator[Unit]:
-        for slide in job.slides:
-            yield Unit(self.name, f"{slide}/labels", slide)
-
-    def execute(self, job: Job, unit: Unit) -> Outcome:
-        outcome = Outcome()
-        slide, reference = unit.slide, reference_of(job.slides[unit.slide].frame)
-        with outcome.clock("read"):
-            assignment = layer_image(job, slide, "assignment").levels[0].read_all()[0]
-        with outcome.clock("compute"):
-            labels = numbering(job)[assignment]
-            label = image_label(dict(enumerate(palette(clusters(job)), 1)), cluster_properties(job, slide))
-        with outcome.clock("write"):
-            frames = cell_frames(job, slide)
-            outcome.files += write_labels(
-                job, slide, "clusters", labels=labels, frames=frames, label=label, reference=reference
-            )
-            outcome.files += finish_layers(job, slide, ["clusters", "tissue"])
-        return outcome
+    outcome = Outcome()
+    slide, reference = unit.slide, reference_of(job.slides[unit.slide].frame)
+    with outcome.clock("read"):
+        assignment = layer_image(job, slide, "assignment").levels[0].read_all()[0]
+    with outcome.clock("compute"):
+        labels = numbering(job)[assignment]
+        label = image_label(dict(enumerate(palette(clusters(job)), 1)), cluster_properties(job, slide))
+    with outcome.clock("write"):
+        frames = cell_frames(job, slide)
+        outcome.files += write_labels(
+            job, slide, "clusters", labels=labels, frames=frames, label=label, reference=reference
+        )
+        outcome.files += finish_layers(job, slide, ["clusters", "tissue"])
+    return outcome
 
 
-def clusters_document(job: Job) -> dict[str, Any]:
+def clusters_document(job: Job[ClusterSettings]) -> dict[str, Any]:
     """models/clusters.json: order (network's index by number), tiles and shares by number, tiles per slide."""
     return job.folder.read("models/clusters")
 
 
-def numbering(job: Job) -> Array:
+def numbering(job: Job[ClusterSettings]) -> Array:
     """Look-up table from the network's index + 1 to the cluster's number; 0 stays 0."""
     order = clusters_document(job)["order"]
     table = np.zeros(len(order) + 1, np.uint8)
@@ -92,7 +75,7 @@ def numbering(job: Job) -> Array:
     return table
 
 
-def cluster_properties(job: Job, slide: str) -> list[dict[str, Any]]:
+def cluster_properties(job: Job[ClusterSettings], slide: str) -> list[dict[str, Any]]:
     counts = clusters_document(job)["slides"][slide]
     total = max(1, sum(counts))
     return [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,57 +18,50 @@ from ...show.report import write_report
 from ...steps.report import closing_sections, courses_of, facts_of, slide_rows
 from ...steps.sample.read import read_patches
 from .number import clusters_document
+from .settings import ClusterSettings
 
 NEAREST = 10
 """Patches shown of each cluster."""
 
 
-class Page:
+def write_page(job: Job[ClusterSettings], unit: Unit) -> Outcome:
     """Cohort pictures and the report, from what the other steps left."""
-
-    name = "page"
-    fields = ()
-
-    def units(self, job: Job) -> Iterator[Unit]:
-        yield Unit(self.name, self.name)
-
-    def execute(self, job: Job, unit: Unit) -> Outcome:
-        outcome = Outcome()
-        with outcome.clock("read"):
-            table = read_table(job.folder.table)
-            patches = nearest_patches(job, table)
-        maps = job.folder.out / "maps"
-        document = clusters_document(job)
-        legend = [(i, f"cluster {i}", share) for i, share in enumerate(document["shares"], 1)]
-        scores = scores_of(job)
-        counts = np.array([document["slides"][s] for s in job.slides], np.int64).reshape(len(job.slides), -1).T
-        names = [r.name for r in job.slides.values()]
-        with outcome.clock("compute"):
-            made = {"gallery": plots.gallery(maps / "gallery.png", patches, legend=legend, spacing=job.spacing)}
-            if "X_umap" in table.obsm:
-                slide = table.obs["slide"].cat.codes.to_numpy()
-                cluster = table.obs["cluster"].astype(int).to_numpy()
-                points = plots.Points(np.asarray(table.obsm["X_umap"]), cluster, slide, tuple(names))
-                made["umap"] = plots.umap_plot(maps / "umap.png", points, legend=legend, seed=job.settings.seed)
-            validity = job.folder.read("models/validity")
-            if len({s["k"] for s in scores}) > 1:
-                made["k"] = plots.k_curves(maps / "k.png", scores, ranks=ranks_of(validity), recommended=validity["k"])
-            made["slides"] = plots.cluster_by_slide(maps / "slides.png", counts, names=names, legend=legend)
-            made["training"] = plots.training_curves(maps / "training.png", courses_of(job))
-        page = report_page(job, counts=counts, legend=legend, made=made)
-        with outcome.clock("write"):
-            made["report"] = write_report(job.folder.report, page)
-        outcome.files += [written(path) for path in made.values()]
-        return outcome
+    outcome = Outcome()
+    with outcome.clock("read"):
+        table = read_table(job.folder.table)
+        patches = nearest_patches(job, table)
+    maps = job.folder.out / "maps"
+    document = clusters_document(job)
+    legend = [(i, f"cluster {i}", share) for i, share in enumerate(document["shares"], 1)]
+    scores = scores_of(job)
+    counts = np.array([document["slides"][s] for s in job.slides], np.int64).reshape(len(job.slides), -1).T
+    names = [r.name for r in job.slides.values()]
+    with outcome.clock("compute"):
+        made = {"gallery": plots.gallery(maps / "gallery.png", patches, legend=legend, spacing=job.spacing)}
+        if "X_umap" in table.obsm:
+            slide = table.obs["slide"].cat.codes.to_numpy()
+            cluster = table.obs["cluster"].astype(int).to_numpy()
+            points = plots.Points(np.asarray(table.obsm["X_umap"]), cluster, slide, tuple(names))
+            made["umap"] = plots.umap_plot(maps / "umap.png", points, legend=legend, seed=job.settings.seed)
+        validity = job.folder.read("models/validity")
+        if len({s["k"] for s in scores}) > 1:
+            made["k"] = plots.k_curves(maps / "k.png", scores, ranks=ranks_of(validity), recommended=validity["k"])
+        made["slides"] = plots.cluster_by_slide(maps / "slides.png", counts, names=names, legend=legend)
+        made["training"] = plots.training_curves(maps / "training.png", courses_of(job))
+    page = report_page(job, counts=counts, legend=legend, made=made)
+    with outcome.clock("write"):
+        made["report"] = write_report(job.folder.report, page)
+    outcome.files += [written(path) for path in made.values()]
+    return outcome
 
 
-def nearest_patches(job: Job, table: Any) -> dict[int, Array]:
+def nearest_patches(job: Job[ClusterSettings], table: Any) -> dict[int, Array]:
     """Of every cluster the tiles whose embeddings lie nearest to the cluster's mean: cluster -> uint8 (n, y, x, 3)."""
     embedding = np.asarray(table.X, np.float32)
     cluster = table.obs["cluster"].astype(int).to_numpy()
     slide = table.obs["slide"].astype(str).to_numpy()
     halo = (job.settings.patch - job.settings.step) // 2
-    axes = ("y", "x") if job.folder.images == "slides" else ("z", "y", "x")
+    axes = job.modality.axes
     places = np.stack([table.obs[axis] for axis in axes], 1) - halo
     out: dict[int, Array] = {}
     for label in np.unique(cluster):
@@ -94,7 +86,7 @@ def _as_pictures(patches: Array) -> Array:
     return np.ascontiguousarray(colours.transpose(0, 2, 3, 1))
 
 
-def scores_of(job: Job) -> list[dict[str, Any]]:
+def scores_of(job: Job[ClusterSettings]) -> list[dict[str, Any]]:
     """The validity table as rows {k, seed, index, value}; what could not be computed is left out."""
     rows = job.folder.read("models/validity").get("indices", [])
     return [
@@ -109,7 +101,7 @@ def ranks_of(validity: dict[str, Any]) -> dict[int, tuple[float, float]]:
     return {int(k): (mean, validity["standard_errors"][k]) for k, mean in validity["mean_ranks"].items()}
 
 
-def report_page(job: Job, *, counts: Array, legend: Any, made: dict[str, Path]) -> ReportPage:
+def report_page(job: Job[ClusterSettings], *, counts: Array, legend: Any, made: dict[str, Path]) -> ReportPage:
     """The page's content, in the order in which a reader wants it."""
     folder, scores = job.folder, scores_of(job)
     validity, run = folder.read("models/validity"), folder.read("run")
@@ -120,13 +112,13 @@ def report_page(job: Job, *, counts: Array, legend: Any, made: dict[str, Path]) 
     cautions = list(sections.cautions(counts, best=validity["best"], effective=effective))
     if guards.get("kept", "fine-tuned") != "fine-tuned":
         cautions.append(Caution("Fine-tuning made the clusters collapse.", "The clusters are those from before it."))
-    beside = "{}.geojson for QuPath and density maps lie" if folder.images == "slides" else "density maps lie"
+    beside = "{}.geojson for QuPath and density maps lie" if job.modality.planar else "density maps lie"
     maps = [
         Image(folder.map(slide), record.name, f"{beside.format(slide)} beside it in maps/")
         for slide, record in job.slides.items()
     ]
     facts = facts_of(job, tiles=int(counts.sum()), rejected=len(rejected), clusters=len(counts))
-    noun = folder.images[:-1]
+    noun = job.modality.noun
     figures = {
         "gallery": ("The patches nearest to each cluster's centre", "What the clusters look like"),
         "umap": ("All tiles laid out by UMAP", "Tiles in the plane"),
@@ -144,7 +136,7 @@ def report_page(job: Job, *, counts: Array, legend: Any, made: dict[str, Path]) 
         body.append(
             sections.k_section(scores, ranks=ranks_of(validity), recommended=validity["k"], figure=made.get("k"))
         )
-    body.append(sections.slides_section(slide_rows(job, counts), legend=legend, noun=folder.images))
+    body.append(sections.slides_section(slide_rows(job, counts), legend=legend, noun=job.modality.name))
     body += closing_sections(job, made["training"])
     return ReportPage(
         title=f"Tissue clusters: {Path(run['input']).name}",

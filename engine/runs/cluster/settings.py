@@ -6,12 +6,12 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from ...pipeline.settings import Common
-from ...steps.settings import OfSlides, Tiled, VolumeTiles
+from ...pipeline.settings import RunSettings
+from ...steps.settings import SlideSettings, TileSettings, VolumeTileSettings
 
 
-class Clustered(Common):
-    """What runs that find clusters may be asked."""
+class NumberOfClusters(RunSettings):
+    """Which clusters are looked for."""
 
     objective: Literal["iic", "imsat"] = Field("imsat", description="what the clustering head maximises")
     k: tuple[int, int] = Field((2, 20), description="number of clusters: '14', '2-20', or 'auto' for 2-20")
@@ -33,16 +33,16 @@ class Clustered(Common):
         return value
 
     @model_validator(mode="after")
-    def _range(self) -> Clustered:
+    def _range(self) -> NumberOfClusters:
         low, high = self.k
         if not 2 <= low <= high <= 100:
             raise ValueError(f"k: clusters run from 2 to 100, lower end first; got {low} to {high}")
         return self
 
 
-class Settings(Clustered, Tiled, OfSlides):
+class ClusterSettings(NumberOfClusters, TileSettings, SlideSettings):
     """Every setting of `run cluster` and its stages, with its default. Lengths are pixels at the run's spacing unless said."""
 
 
-class VolumeClusters(Clustered, VolumeTiles):
+class VolumeClusterSettings(NumberOfClusters, VolumeTileSettings):
     """Every setting of `run cluster --volumes`, with its default."""

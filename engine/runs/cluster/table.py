@@ -6,13 +6,27 @@ from typing import Any
 
 from ....stores.array import Written, written
 from ...pipeline.job import Job
+from ...pipeline.unit import Outcome, Unit
 from ...show.spreadsheet import write_csv
+from ...steps.table import TileLabel, write_tile_table
+from .number import clusters_document
+from .settings import ClusterSettings
 
 RESERVED = frozenset({"slide", "name", "site", "group", "tiles"})
 """Columns of shares.csv; a CSV's own columns of these names get another."""
 
 
-def write_shares(job: Job, document: dict[str, Any]) -> Written:
+def write_table(job: Job[ClusterSettings], unit: Unit) -> Outcome:
+    """The table of tiles with their clusters, and shares.csv."""
+    found = clusters_document(job)
+    label = TileLabel("clusters", "cluster", len(found["order"]), fields=("confidence",))
+    outcome = write_tile_table(job, unit, label)
+    with outcome.clock("write"):
+        outcome.files.append(write_shares(job, found))
+    return outcome
+
+
+def write_shares(job: Job[ClusterSettings], document: dict[str, Any]) -> Written:
     """shares.csv: a row a slide, with tissue tiles and each cluster's share of them."""
     rows = []
     for slide, counts in document["slides"].items():

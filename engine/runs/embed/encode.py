@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from ....stores.array import ArraySpec, StoredArray, Written, written
@@ -12,53 +10,45 @@ from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
 from ...steps.checkpoints import device_of
 from ...steps.volumes.dataset import Volumes, grid_of
-from .folds import WHOLE, model_name, trainings
+from .folds import WHOLE, model_name
 from .networks import load_network
+from .settings import EmbedSettings
 
 CHUNK_BYTES = 1 << 26
 ENCODED = 8
 """Volumes of a batch when codes are made; part of their digits."""
 
 
-class Encode:
+def encode_volumes(job: Job[EmbedSettings], unit: Unit) -> Outcome:
     """Codes of all volumes by every network, and what their reconstructions miss."""
+    import torch
 
-    name = "encode"
-    fields = ()
+    from ....models.training.codes import codes_of, squared_errors
 
-    def units(self, job: Job) -> Iterator[Unit]:
-        for network, fold in trainings(job):
-            yield Unit(self.name, model_name(network, fold))
-
-    def execute(self, job: Job, unit: Unit) -> Outcome:
-        import torch
-
-        from ....models.training.codes import codes_of, squared_errors
-
-        outcome = Outcome()
-        with outcome.clock("read"):
-            volumes, network = Volumes(job), load_network(job, unit.name).to(device_of(job))
-        with outcome.clock("compute"):
-            torch.set_num_threads(job.settings.threads)
-            codes = codes_of(network, volumes, ENCODED)
-            errors = squared_errors(network, volumes, ENCODED)
-        with outcome.clock("write"):
-            outcome.files += _store(job, f"codes/{unit.name}", codes) + _store(job, f"errors/{unit.name}", errors)
-        outcome.facts["pixels"] = len(volumes) * int(np.prod(grid_of(job).shape))
-        return outcome
+    outcome = Outcome()
+    with outcome.clock("read"):
+        volumes, network = Volumes(job), load_network(job, unit.name).to(device_of(job))
+    with outcome.clock("compute"):
+        torch.set_num_threads(job.settings.threads)
+        codes = codes_of(network, volumes, ENCODED)
+        errors = squared_errors(network, volumes, ENCODED)
+    with outcome.clock("write"):
+        outcome.files += _store(job, f"codes/{unit.name}", codes) + _store(job, f"errors/{unit.name}", errors)
+    outcome.facts["pixels"] = len(volumes) * int(np.prod(grid_of(job).shape))
+    return outcome
 
 
-def codes(job: Job, network: str, fold: str = WHOLE) -> Array:
+def codes(job: Job[EmbedSettings], network: str, fold: str = WHOLE) -> Array:
     """float32 (volume in use, code)."""
     return StoredArray.open(job.folder.samples / "codes" / model_name(network, fold)).read_all()
 
 
-def errors(job: Job, network: str, fold: str = WHOLE) -> Array:
+def errors(job: Job[EmbedSettings], network: str, fold: str = WHOLE) -> Array:
     """Mean squared error of every volume's reconstruction, float64 (volume in use,)."""
     return StoredArray.open(job.folder.samples / "errors" / model_name(network, fold)).read_all()
 
 
-def _store(job: Job, name: str, values: Array) -> list[Written]:
+def _store(job: Job[EmbedSettings], name: str, values: Array) -> list[Written]:
     names = ("volume", "feature")[: values.ndim]
     rows = max(1, min(len(values), CHUNK_BYTES // max(1, values[:1].nbytes)))
     chunk = (rows, *values.shape[1:])

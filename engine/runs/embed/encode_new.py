@@ -11,16 +11,17 @@ from ....errors import NoInputError, SlideError
 from ....stores.frame import Array
 from ....stores.volumes.cohort import find_volumes
 from ....stores.volumes.reader import open_volume
-from ...images.opening import open_volumes
+from ...images.opening import inspect_volumes
 from ...pipeline.job import Job
-from ...pipeline.record import SlideRecord
+from ...pipeline.record import ImageRecord
 from ...steps.volumes.prepare import new
 from .encode import ENCODED
 from .folds import WHOLE, model_name
 from .networks import load_network
+from .settings import EmbedSettings
 
 
-def encode(job: Job, specs: Sequence[str]) -> tuple[list[SlideRecord], Array]:
+def encode(job: Job[EmbedSettings], specs: Sequence[str]) -> tuple[list[ImageRecord], Array]:
     """Records and codes (n, F), float32, of volumes that the run does not know, by its network as it is.
 
     Raises NoInputError where none of them can be opened.
@@ -28,9 +29,9 @@ def encode(job: Job, specs: Sequence[str]) -> tuple[list[SlideRecord], Array]:
     from ....models.training.codes import codes_of
     from .evaluate import best
 
-    opened = open_volumes(find_volumes([str(s) for s in specs], t=job.settings.t))
+    opened = inspect_volumes(find_volumes([str(s) for s in specs], t=job.settings.t))
     network = load_network(job, model_name(best(job), WHOLE))
-    records: list[SlideRecord] = []
+    records: list[ImageRecord] = []
     rows: list[Array] = []
     reasons = [f"{r.name} [{r.code}]: {r.message}" for r in opened.rejected.values()]
     for record in opened.slides.values():

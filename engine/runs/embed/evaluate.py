@@ -22,33 +22,26 @@ from ...steps.covariates import known
 from ...steps.volumes.dataset import Volumes
 from .encode import codes, errors
 from .folds import WHOLE, folds_of, why_not
+from .settings import EmbedSettings
 
 COMPONENTS, RAW = "principal components", "raw values"
 MOST_NUMBERS = 20
 """Columns of the list that are looked at, at most."""
 
 
-class Judge:
+def evaluate_embeddings(job: Job[EmbedSettings], unit: Unit) -> Outcome:
     """models/evaluation.json: every figure of every network and baseline, over the folds."""
+    from threadpoolctl import threadpool_limits
 
-    name = "judge"
-    fields = ()
-
-    def units(self, job: Job) -> Iterator[Unit]:
-        yield Unit(self.name, self.name)
-
-    def execute(self, job: Job, unit: Unit) -> Outcome:
-        from threadpoolctl import threadpool_limits
-
-        outcome = Outcome()
-        with outcome.clock("compute"), threadpool_limits(job.settings.threads):  # part of the last digits
-            document = evaluation(job)
-        with outcome.clock("write"):
-            outcome.files.append(write_document(job, "models/evaluation.json", document))
-        return outcome
+    outcome = Outcome()
+    with outcome.clock("compute"), threadpool_limits(job.settings.threads):  # part of the last digits
+        document = evaluation(job)
+    with outcome.clock("write"):
+        outcome.files.append(write_document(job, "models/evaluation.json", document))
+    return outcome
 
 
-def evaluation(job: Job) -> dict[str, Any]:
+def evaluation(job: Job[EmbedSettings]) -> dict[str, Any]:
     """Figures by method: {"figure": {"mean", "sd", "low", "high", "folds"}}; where there are no folds, RMSE alone, of
     volumes that were trained on."""
     folds = folds_of(job)
@@ -78,7 +71,7 @@ def evaluation(job: Job) -> dict[str, Any]:
     }
 
 
-def _methods(job: Job, held: Volumes, fold: str, train: Array) -> dict[str, tuple[Array, Array]]:
+def _methods(job: Job[EmbedSettings], held: Volumes, fold: str, train: Array) -> dict[str, tuple[Array, Array]]:
     """Method -> (codes of all volumes, their squared errors), each fitted without the fold's own volumes."""
     from ....models.training.components import Components
 
@@ -106,7 +99,9 @@ class _Rows:
         return self._held[self._rows[index]]
 
 
-def _figures(job: Job, method: str, found: Array, rows: tuple[Array, Array]) -> Iterator[tuple[str, float]]:
+def _figures(
+    job: Job[EmbedSettings], method: str, found: Array, rows: tuple[Array, Array]
+) -> Iterator[tuple[str, float]]:
     """Of codes of all volumes, those of the first rows being known and those of the second ones asked about."""
     from ....models.evaluation.agreement import kmeans_agreement
     from ....models.evaluation.cases import Cases
@@ -124,7 +119,7 @@ def _figures(job: Job, method: str, found: Array, rows: tuple[Array, Array]) -> 
         yield name.replace("_", " "), value
 
 
-def columns(job: Job) -> dict[str, Array]:
+def columns(job: Job[EmbedSettings]) -> dict[str, Array]:
     """Columns of the list that hold numbers (ages) or two values (sex) for most volumes: float (n,), NaN where unknown."""
     records = list(job.slides.values())
     out: dict[str, Array] = {}
@@ -149,7 +144,7 @@ def _number(text: str) -> float:
         return float("nan")
 
 
-def _probes(job: Job, found: Array, train: Array, test: Array) -> Iterator[tuple[str, Array]]:
+def _probes(job: Job[EmbedSettings], found: Array, train: Array, test: Array) -> Iterator[tuple[str, Array]]:
     """What linear models, fitted on the codes of training volumes, say of the fold's own."""
     from ....models.evaluation.probes import logistic, ridge
 
@@ -165,7 +160,7 @@ def _probes(job: Job, found: Array, train: Array, test: Array) -> Iterator[tuple
         yield name, guess[test]
 
 
-def _told(job: Job, column: str, guess: Array) -> dict[str, Any]:
+def _told(job: Job[EmbedSettings], column: str, guess: Array) -> dict[str, Any]:
     """Figures of a probe over all folds together, with the interval that drawing other subjects would give."""
     from ....models.evaluation.probes import area, bootstrap, regression_figures
 
@@ -200,7 +195,7 @@ def _spread(values: list[float]) -> dict[str, Any]:
     return {"mean": mean, "sd": sd, "low": ends[0], "high": ends[1], "folds": found.tolist()}
 
 
-def best(job: Job) -> str:
+def best(job: Job[EmbedSettings]) -> str:
     """The network whose codes make the table: of several, the one whose reconstructions miss least of volumes that it did
     not see."""
     methods = job.folder.read("models/evaluation").get("methods", {})

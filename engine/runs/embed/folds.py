@@ -11,6 +11,7 @@ from ....stores.frame import Array
 from ...pipeline.job import Job
 from ...steps.covariates import known
 from .objective import objective_of
+from .settings import EmbedSettings
 
 WHOLE = "all"
 """The fold that leaves nobody out."""
@@ -18,7 +19,7 @@ SPLITS = {"train": 0, "training": 0, "val": 0, "validation": 0, "test": 1}
 """Values of a column `split`: trained on, or judged by."""
 
 
-def folds_of(job: Job) -> dict[str, tuple[Array, Array]]:
+def folds_of(job: Job[EmbedSettings]) -> dict[str, tuple[Array, Array]]:
     """Fold -> rows that its network is trained on, and rows that it is judged by.
 
     A column `split` of the list decides where it names both; else folds are drawn by subject, as even in classes as may be.
@@ -41,14 +42,14 @@ def folds_of(job: Job) -> dict[str, tuple[Array, Array]]:
     return folds
 
 
-def _enough(job: Job, rows: Array) -> bool:
+def _enough(job: Job[EmbedSettings], rows: Array) -> bool:
     """Whether a network can be trained on these rows: with two classes, or sites, where it tells them apart."""
     what, wanted = known(job), objective_of(job)
     classes, sites = (len(set(values[rows].tolist()) - {-1}) for values in (what.labels, what.sites))
     return (wanted.kind == "reconstruction" or classes > 1) and (wanted.site == 0 or sites > 1)
 
 
-def why_not(job: Job) -> str:
+def why_not(job: Job[EmbedSettings]) -> str:
     """Why there are fewer folds than were asked for, or none; empty where there are as many."""
     folds = set(folds_of(job)) - {WHOLE}
     if "split" in folds or len(folds) == job.settings.cv:
@@ -59,7 +60,7 @@ def why_not(job: Job) -> str:
     )
 
 
-def refuse_what_cannot_work(job: Job) -> None:
+def check_what_is_known(job: Job[EmbedSettings]) -> None:
     """Raises SettingsError, before any work, for settings that do not go with what is known of the volumes."""
     settings, records = job.settings, list(job.slides.values())
     columns = sorted({name for r in records for name in r.extra})
@@ -75,10 +76,10 @@ def refuse_what_cannot_work(job: Job) -> None:
             f"the objective {objective_of(job).kind!r} tells cases apart by what is known of them, and these volumes have "
             f"fewer than two {lacking}. Name them in the list, or use --objective reconstruction without --adversary."
         )
-    _refuse_shared_subjects(job)
+    _check_shared_subjects(job)
 
 
-def _refuse_shared_subjects(job: Job) -> None:
+def _check_shared_subjects(job: Job[EmbedSettings]) -> None:
     if "split" not in (folds := folds_of(job)):
         return
     subjects = known(job).subjects
@@ -94,7 +95,7 @@ def model_name(network: str, fold: str) -> str:
     return f"{network}-{fold}"
 
 
-def trainings(job: Job) -> Iterator[tuple[str, str]]:
+def trainings(job: Job[EmbedSettings]) -> Iterator[tuple[str, str]]:
     """(network, fold) of every training; the one of all volumes first."""
     for network in job.settings.networks:
         for fold in folds_of(job):

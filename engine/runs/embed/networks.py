@@ -12,76 +12,64 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...pipeline.job import Job
-from ...pipeline.progress import Beacon
+from ...pipeline.progress import ProgressFile
 from ...pipeline.unit import Outcome, Unit
-from ...steps.checkpoints import aside_of, device_of, save_model
+from ...steps.checkpoints import checkpoint_slot, device_of, save_model
 from ...steps.volumes.dataset import Volumes, grid_of
 from .folds import folds_of, model_name, trainings
 from .objective import task_of
+from .settings import EmbedSettings
 
 if TYPE_CHECKING:
-    from ....models.replica import Share
+    from ....models.replica import Replica
+
+    pass
 
 HELD = 20_000_000
 """Cells of a batch from which on blocks are computed twice rather than kept: a third more time, a fraction of the memory."""
 
 
-class Networks:
+def training_units(job: Job[EmbedSettings], step: str) -> Iterator[Unit]:
+    for network, fold in trainings(job):
+        yield Unit(step, model_name(network, fold))
+
+
+def train_network(job: Job[EmbedSettings], unit: Unit, share: Replica) -> Outcome:
     """Train every network on every fold."""
+    import torch
 
-    name = "networks"
-    fields = (
-        *("code", "label", "objective", "alpha", "temperature", "distance", "prototypes", "entropy"),
-        *("adversary", "marks", "cv", "seed", "effort", "threads", "gang", "device", "dtype"),
-    )
+    from ....models.training.budget import volume_budget
+    from ....models.training.embedding import Embedding
+    from ...compute.fit import fit
+    from ...compute.gpu_stream import failing
 
-    def units(self, job: Job) -> Iterator[Unit]:
-        for network, fold in trainings(job):
-            yield Unit(self.name, model_name(network, fold))
-
-    def ranks(self, job: Job) -> int:
-        return int(job.settings.gang)
-
-    def execute(self, job: Job, unit: Unit) -> Outcome:
-        from ....models.replica import ALONE
-
-        return self.take_part(job, unit, ALONE)
-
-    def take_part(self, job: Job, unit: Unit, share: Share) -> Outcome:
-        import torch
-
-        from ....models.training.budget import volume_budget
-        from ....models.training.embedding import Embedding
-        from ...compute.fit import fit
-        from ...compute.gpu_stream import failing
-
-        outcome = Outcome()
-        name, fold = next(t for t in trainings(job) if model_name(*t) == unit.name)
-        rows = folds_of(job)[fold][0]
-        with outcome.clock("read"):
-            volumes = Volumes(job, rows)
-        with outcome.clock("compute"):
-            network = network_of(job, name).to(device_of(job))
-            task, settings = task_of(job, rows), job.settings
-            cells = int(np.prod(grid_of(job).shape))
-            learns = task.objective.kind != "reconstruction"
-            plan = volume_budget(len(volumes), cells, settings.effort, classes=learns)
-            network.checkpointing = plan.batch * cells > HELD
-            torch.set_num_threads(settings.threads)  # a training begins with sums over volumes
-            with failing():
-                phase = Embedding(network, volumes, plan.steps, plan.batch, task=task, seed=settings.seed, share=share)
-            aside = aside_of(job, self.name, unit.name)
-            course = fit(phase, aside, threads=settings.threads, beacon=Beacon(job.folder.out), share=share)
-        if share.rank > 0:
-            return outcome
-        with outcome.clock("write"):
-            outcome.files += save_model(job, unit.name, network, {"course": course, "volumes": len(volumes)})
-            aside.path.unlink(missing_ok=True)
-        outcome.facts.update(steps=plan.steps, loss=course[-1]["loss"])
+    outcome = Outcome()
+    name, fold = next(t for t in trainings(job) if model_name(*t) == unit.name)
+    rows = folds_of(job)[fold][0]
+    with outcome.clock("read"):
+        volumes = Volumes(job, rows)
+    with outcome.clock("compute"):
+        network = network_of(job, name).to(device_of(job))
+        task, settings = task_of(job, rows), job.settings
+        cells = int(np.prod(grid_of(job).shape))
+        learns = task.objective.kind != "reconstruction"
+        plan = volume_budget(len(volumes), cells, settings.effort, classes=learns)
+        network.checkpointing = plan.batch * cells > HELD
+        torch.set_num_threads(settings.threads)  # a training begins with sums over volumes
+        with failing():
+            phase = Embedding(network, volumes, plan.steps, plan.batch, task=task, seed=settings.seed, share=share)
+        aside = checkpoint_slot(job, unit.step, unit.name)
+        course = fit(phase, aside, threads=settings.threads, beacon=ProgressFile(job.folder.out), share=share)
+    if share.rank > 0:
         return outcome
+    with outcome.clock("write"):
+        outcome.files += save_model(job, unit.name, network, {"course": course, "volumes": len(volumes)})
+        aside.path.unlink(missing_ok=True)
+    outcome.facts.update(steps=plan.steps, loss=course[-1]["loss"])
+    return outcome
 
 
-def network_of(job: Job, name: str) -> Any:
+def network_of(job: Job[EmbedSettings], name: str) -> Any:
     """An untrained network for the run's volumes; the same first weights in every fold."""
     from ....models.networks.cae3d import PRESETS, preset
     from ....models.seeds import generator
@@ -94,7 +82,7 @@ def network_of(job: Job, name: str) -> Any:
     return network
 
 
-def load_network(job: Job, name: str) -> Any:
+def load_network(job: Job[EmbedSettings], name: str) -> Any:
     """A trained network. Raises CorruptError where its file is not the one that was trained."""
     from ....models.networks.cae3d import CAE3D
     from ....models.training import checkpoint

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ....stores.frame import Array
 from ...pipeline.job import Job
 from ...steps.covariates import known
+from .settings import EmbedSettings
 
 if TYPE_CHECKING:
     from ....models.training.embedding import Objective, Task
@@ -15,7 +16,7 @@ CONTRASTIVE = 0.1
 """Usual temperature of supervised contrastive learning, whose codes have length 1."""
 
 
-def objective_of(job: Job) -> Objective:
+def objective_of(job: Job[EmbedSettings]) -> Objective:
     """What codes are trained for: prototypes where two classes or more are known, unless it was said."""
     from ....models.training.embedding import Objective
 
@@ -30,7 +31,7 @@ def objective_of(job: Job) -> Objective:
     return Objective(kind, **given, site=settings.adversary or 0.0, marks=settings.marks)
 
 
-def task_of(job: Job, rows: Array) -> Task:
+def task_of(job: Job[EmbedSettings], rows: Array) -> Task:
     from ....models.training.embedding import Task
 
     what = known(job)

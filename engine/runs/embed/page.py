@@ -27,42 +27,35 @@ from .encode import ENCODED, codes, errors
 from .evaluate import COMPONENTS, RAW, best
 from .folds import WHOLE, model_name, trainings
 from .networks import load_network
+from .settings import EmbedSettings
 
 SHOWN = 6
 """Volumes whose reconstructions are shown."""
 
 
-class Review:
+def write_page(job: Job[EmbedSettings], unit: Unit) -> Outcome:
     """Pictures and the report."""
-
-    name = "review"
-    fields = ()
-
-    def units(self, job: Job) -> Iterator[Unit]:
-        yield Unit(self.name, self.name)
-
-    def execute(self, job: Job, unit: Unit) -> Outcome:
-        outcome = Outcome()
-        maps = job.folder.out / "maps"
-        with outcome.clock("read"):
-            table = read_table(job.folder.out / "tables" / "volumes.zarr")
-        made: dict[str, Path] = {}
-        with outcome.clock("compute"):
-            groups = {
-                "label": table.obs["label"].astype(str).to_numpy(),
-                "site": table.obs["site"].astype(str).to_numpy(),
-            }
-            for kind in ("tsne", "umap"):
-                if f"X_{kind}" in table.obsm:
-                    xy = np.asarray(table.obsm[f"X_{kind}"])
-                    title = PLANES[table.uns["tile_engine"]["umap"] if kind == "umap" else kind]
-                    made[kind] = plots.plane(maps / f"{kind}.png", xy, groups, title=title)
-            made["reconstructions"] = _panels(job, maps / "reconstructions.png")
-            made["training"] = curves.training_curves(maps / "training.png", _courses(job))
-        with outcome.clock("write"):
-            made["report"] = write_report(job.folder.report, _page(job, made))
-        outcome.files += [written(path) for path in made.values()]
-        return outcome
+    outcome = Outcome()
+    maps = job.folder.out / "maps"
+    with outcome.clock("read"):
+        table = read_table(job.folder.out / "tables" / "volumes.zarr")
+    made: dict[str, Path] = {}
+    with outcome.clock("compute"):
+        groups = {
+            "label": table.obs["label"].astype(str).to_numpy(),
+            "site": table.obs["site"].astype(str).to_numpy(),
+        }
+        for kind in ("tsne", "umap"):
+            if f"X_{kind}" in table.obsm:
+                xy = np.asarray(table.obsm[f"X_{kind}"])
+                title = PLANES[table.uns["tile_engine"]["umap"] if kind == "umap" else kind]
+                made[kind] = plots.plane(maps / f"{kind}.png", xy, groups, title=title)
+        made["reconstructions"] = _panels(job, maps / "reconstructions.png")
+        made["training"] = curves.training_curves(maps / "training.png", _courses(job))
+    with outcome.clock("write"):
+        made["report"] = write_report(job.folder.report, _page(job, made))
+    outcome.files += [written(path) for path in made.values()]
+    return outcome
 
 
 PLANES = {
@@ -72,7 +65,7 @@ PLANES = {
 }
 
 
-def _panels(job: Job, path: Path) -> Path:
+def _panels(job: Job[EmbedSettings], path: Path) -> Path:
     """Some volumes as they went in and as they came out, from the best to the worst."""
     from ....models.training.codes import reconstructions
 
@@ -92,7 +85,7 @@ def _panels(job: Job, path: Path) -> Path:
     return plots.reconstructions(path, shown, spacing=spacing)
 
 
-def _courses(job: Job) -> list[dict[str, Any]]:
+def _courses(job: Job[EmbedSettings]) -> list[dict[str, Any]]:
     return [
         {"stage": model_name(*one), **row}
         for one in list(trainings(job))[:6]
@@ -100,7 +93,7 @@ def _courses(job: Job) -> list[dict[str, Any]]:
     ]
 
 
-def _page(job: Job, made: dict[str, Path]) -> ReportPage:
+def _page(job: Job[EmbedSettings], made: dict[str, Path]) -> ReportPage:
     run, found = job.folder.read("run"), job.folder.read("models/evaluation")
     rejected = [(r["name"], r["code"], r["message"]) for r in job.folder.read("rejected").values()]
     what, grid = known(job), grid_of(job)
@@ -148,7 +141,7 @@ def _said(found: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
-def _tables(job: Job, found: dict[str, Any]) -> Iterator[Table]:
+def _tables(job: Job[EmbedSettings], found: dict[str, Any]) -> Iterator[Table]:
     methods = found["methods"]
     names = [n for n in (*job.settings.networks, COMPONENTS, RAW) if n in methods]
     figures = list(dict.fromkeys(f for n in names for f in methods[n]))
@@ -170,7 +163,7 @@ def _shown(figure: dict[str, Any] | None) -> str:
     return text
 
 
-def _cautions(job: Job, found: dict[str, Any]) -> Iterator[Caution]:
+def _cautions(job: Job[EmbedSettings], found: dict[str, Any]) -> Iterator[Caution]:
     if len(job.slides) < 20:
         yield Caution(f"There are only {len(job.slides)} volumes.", "Figures of so few say little about others.")
     if found["why"]:
@@ -183,7 +176,7 @@ def _cautions(job: Job, found: dict[str, Any]) -> Iterator[Caution]:
         yield Caution(pure, "Codes that tell classes apart may tell sites apart instead.")
 
 
-def _site_is_class(job: Job) -> str:
+def _site_is_class(job: Job[EmbedSettings]) -> str:
     what = known(job)
     both: Array = (what.labels >= 0) & (what.sites >= 0)
     pairs = set(zip(what.labels[both].tolist(), what.sites[both].tolist(), strict=True))

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from ....stores.remote import absolute
-from ...pipeline.settings import Common
-from ...steps.volumes.grid import Grid
+from ...pipeline.settings import RunSettings
 
 if TYPE_CHECKING:
-    from ...pipeline.record import SlideRecord
+    from ...pipeline.record import ImageRecord
+    from ...steps.volumes.grid import Grid
 
 PRESETS = ("onga", "arai", *(f"yamaguchi-{blocks}x{maps}" for blocks in (1, 2, 3, 4) for maps in (1, 4, 16, 32)))
 SHAPES = {"onga": (80, 96, 80), "arai": (160, 192, 160)}
@@ -22,7 +22,7 @@ SMALL = 96
 """Volumes of one shape with no longer side are taken as they are, padded."""
 
 
-class EmbedSettings(Common):
+class EmbedSettings(RunSettings):
     """Every setting of `run embed --volumes`, with its default. Lengths are voxels of the prepared volumes unless said."""
 
     t: int | None = Field(None, ge=0, description="which volume of 4-D files")
@@ -113,8 +113,10 @@ class EmbedSettings(Common):
         blocks = {"onga": 4, "arai": 5}
         return max(blocks.get(name) or int(name.removeprefix("yamaguchi-")[0]) for name in self.networks)
 
-    def grid(self, records: Sequence[SlideRecord]) -> Grid:
+    def grid(self, records: Sequence[ImageRecord]) -> Grid:
         """What the network sees: small volumes of one shape and spacing whole, all others resampled to its own shape."""
+        from ...steps.volumes.grid import Grid
+
         shapes = {record.full for record in records}
         first = records[0]
         alike = len(shapes) == 1 and all(

@@ -3,69 +3,61 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from ....stores.frame import Array
-from ....stores.ours import CASES
 from ....stores.tables import write_table
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
 from .encode import codes, errors
 from .evaluate import best
+from .settings import EmbedSettings
 
 NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
 """What becomes a number in the table."""
 MOST_TSNE = 5_000
 
 
-class CaseTable:
+def write_volume_table(job: Job[EmbedSettings], unit: Unit) -> Outcome:
     """One row a volume: its code, what the list says of it, and where it lies in the plane."""
+    import anndata
+    import pandas as pd
 
-    name = "cases"
-    fields = ("umap",)
+    from ....models.evaluation.projection import fit_umap, place, tsne
 
-    def units(self, job: Job) -> Iterator[Unit]:
-        yield Unit(self.name, self.name)
-
-    def execute(self, job: Job, unit: Unit) -> Outcome:
-        import anndata
-        import pandas as pd
-
-        from ....models.evaluation.projection import fit_umap, place, tsne
-
-        outcome = Outcome()
-        records = list(job.slides.values())
-        network = best(job)
-        with outcome.clock("read"):
-            values, missed = codes(job, network), errors(job, network)
-        labels = [r.extra.get(job.settings.label, "") for r in records]
-        columns = {
-            "id": [r.id for r in records],
-            "name": [r.name for r in records],
-            "subject": [r.group for r in records],
-            "site": [r.site for r in records],
-            "label": labels,
-            "rmse": np.sqrt(missed).astype(np.float32),
-        }
-        taken = {*columns, job.settings.label}
-        told = dict.fromkeys(name for r in records for name in r.extra if name not in taken and "/" not in name)
-        columns |= {name: column([r.extra.get(name, "").strip() for r in records]) for name in told}
-        table = anndata.AnnData(X=values, obs=pd.DataFrame(columns, index=[r.id for r in records]))
-        method = "none"
-        with outcome.clock("compute"):
-            if job.settings.umap and len(values) > 2:
-                projection = fit_umap(values, seed=job.settings.seed)
-                table.obsm["X_umap"] = place(values, projection)
-                method = projection.method
-                if len(values) <= MOST_TSNE:
-                    table.obsm["X_tsne"] = tsne(values, seed=job.settings.seed)
-        table.uns["tile_engine"] = {"network": network, "umap": method}
-        with outcome.clock("write"):
-            outcome.files += write_table(job.folder.out / "tables" / "volumes.zarr", table, CASES)
-        outcome.facts["volumes"] = len(records)
-        return outcome
+    outcome = Outcome()
+    records = list(job.slides.values())
+    network = best(job)
+    with outcome.clock("read"):
+        values, missed = codes(job, network), errors(job, network)
+    labels = [r.extra.get(job.settings.label, "") for r in records]
+    columns = {
+        "id": [r.id for r in records],
+        "name": [r.name for r in records],
+        "subject": [r.group for r in records],
+        "site": [r.site for r in records],
+        "label": labels,
+        "rmse": np.sqrt(missed).astype(np.float32),
+    }
+    taken = {*columns, job.settings.label}
+    told = dict.fromkeys(name for r in records for name in r.extra if name not in taken and "/" not in name)
+    columns |= {name: column([r.extra.get(name, "").strip() for r in records]) for name in told}
+    table = anndata.AnnData(X=values, obs=pd.DataFrame(columns, index=[r.id for r in records]))
+    method = "none"
+    with outcome.clock("compute"):
+        if job.settings.umap and len(values) > 2:
+            projection = fit_umap(values, seed=job.settings.seed)
+            table.obsm["X_umap"] = place(values, projection)
+            method = projection.method
+            if len(values) <= MOST_TSNE:
+                table.obsm["X_tsne"] = tsne(values, seed=job.settings.seed)
+    table.uns["tile_engine"] = {"network": network, "umap": method}
+    with outcome.clock("write"):
+        outcome.files += write_table(job.folder.out / "tables" / "volumes.zarr", table)
+    outcome.facts["volumes"] = len(records)
+    return outcome
 
 
 def column(said: Sequence[str]) -> Array:

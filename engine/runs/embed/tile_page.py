@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,47 +15,40 @@ from ...show import plots, sections
 from ...show.page import Image, ReportPage, Section
 from ...show.report import write_report
 from ...steps.report import closing_sections, courses_of, facts_of, slide_rows
+from ...steps.settings import TileSettings
 
 
-class TilePage:
+def write_tile_page(job: Job[TileSettings], unit: Unit) -> Outcome:
     """The tiles in the plane, how training went, and what was looked at."""
-
-    name = "page"
-    fields = ()
-
-    def units(self, job: Job) -> Iterator[Unit]:
-        yield Unit(self.name, self.name)
-
-    def execute(self, job: Job, unit: Unit) -> Outcome:
-        outcome = Outcome()
-        with outcome.clock("read"):
-            table = read_table(job.folder.table)
-        maps = job.folder.out / "maps"
-        owner = table.obs["slide"].cat.codes.to_numpy()
-        counts = np.bincount(owner, minlength=len(job.slides))[None]
-        made: dict[str, Path] = {}
-        with outcome.clock("compute"):
-            if "X_umap" in table.obsm:
-                names = tuple(r.name for r in job.slides.values())
-                points = plots.Points(np.asarray(table.obsm["X_umap"]), np.zeros(len(owner), int), owner, names)
-                made["umap"] = plots.umap_plot(maps / "umap.png", points, seed=job.settings.seed)
-            made["training"] = plots.training_curves(maps / "training.png", courses_of(job))
-        run = job.folder.read("run")
-        rejected = [(r["name"], r["code"], r["message"]) for r in job.folder.read("rejected").values()]
-        body = []
-        if "umap" in made:
-            body.append(Section("Tiles in the plane", figures=(Image(made["umap"], "All tiles laid out by UMAP"),)))
-        rows = [replace(row, shares=()) for row in slide_rows(job, counts)]
-        body.append(sections.slides_section(rows, noun=job.folder.images))
-        body += closing_sections(job, made["training"])
-        page = ReportPage(
-            title=f"Tiles of {Path(run['input']).name}",
-            subtitle="Every tile as a vector: tables/tiles.zarr, and layers/embedding of each image.",
-            facts=facts_of(job, tiles=len(owner), rejected=len(rejected)),
-            sections=tuple(body),
-            footer=f"tile-engine {run['tile_engine']}.",
-        )
-        with outcome.clock("write"):
-            made["report"] = write_report(job.folder.report, page)
-        outcome.files += [written(path) for path in made.values()]
-        return outcome
+    outcome = Outcome()
+    with outcome.clock("read"):
+        table = read_table(job.folder.table)
+    maps = job.folder.out / "maps"
+    owner = table.obs["slide"].cat.codes.to_numpy()
+    counts = np.bincount(owner, minlength=len(job.slides))[None]
+    made: dict[str, Path] = {}
+    with outcome.clock("compute"):
+        if "X_umap" in table.obsm:
+            names = tuple(r.name for r in job.slides.values())
+            points = plots.Points(np.asarray(table.obsm["X_umap"]), np.zeros(len(owner), int), owner, names)
+            made["umap"] = plots.umap_plot(maps / "umap.png", points, seed=job.settings.seed)
+        made["training"] = plots.training_curves(maps / "training.png", courses_of(job))
+    run = job.folder.read("run")
+    rejected = [(r["name"], r["code"], r["message"]) for r in job.folder.read("rejected").values()]
+    body = []
+    if "umap" in made:
+        body.append(Section("Tiles in the plane", figures=(Image(made["umap"], "All tiles laid out by UMAP"),)))
+    rows = [replace(row, shares=()) for row in slide_rows(job, counts)]
+    body.append(sections.slides_section(rows, noun=job.modality.name))
+    body += closing_sections(job, made["training"])
+    page = ReportPage(
+        title=f"Tiles of {Path(run['input']).name}",
+        subtitle="Every tile as a vector: tables/tiles.zarr, and layers/embedding of each image.",
+        facts=facts_of(job, tiles=len(owner), rejected=len(rejected)),
+        sections=tuple(body),
+        footer=f"tile-engine {run['tile_engine']}.",
+    )
+    with outcome.clock("write"):
+        made["report"] = write_report(job.folder.report, page)
+    outcome.files += [written(path) for path in made.values()]
+    return outcome

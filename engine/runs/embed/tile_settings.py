@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from ...steps.settings import OfSlides, Tiled
+from ...steps.settings import SlideSettings, TileSettings, VolumeTileSettings
+
+__all__ = ["SlideTileSettings", "VolumeTileSettings"]
 
 
-class SlideTiles(Tiled, OfSlides):
+class SlideTileSettings(TileSettings, SlideSettings):
     """Every setting of `run embed --slides`, with its default."""

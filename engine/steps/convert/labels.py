@@ -9,15 +9,22 @@ from ....stores.frame import Array, Frame
 from ....stores.image import ImageSpec, StoredImage, halving
 from ....stores.shard import Codec
 from ...pipeline.job import Job
-from .geometry import cut_of
+from ...pipeline.settings import RunSettings
 
 
 def write_labels(
-    job: Job, slide: str, name: str, *, labels: Array, frames: tuple[Frame, ...], label: dict[str, Any], reference: Any
+    job: Job[RunSettings],
+    slide: str,
+    name: str,
+    *,
+    labels: Array,
+    frames: tuple[Frame, ...],
+    label: dict[str, Any],
+    reference: Any,
 ) -> list[Written]:
     """A finished label pyramid; coarser levels take every second cell, so that labels stay labels."""
     path = job.folder.layer(slide, name)
-    spec = ImageSpec(frames, None, labels.dtype.name, *cut_of(job).labels, codec=Codec("zstd"))
+    spec = ImageSpec(frames, None, labels.dtype.name, *job.modality.cut.labels, codec=Codec("zstd"))
     image = StoredImage.create(path, spec)
     files = []
     for level, frame in enumerate(frames):

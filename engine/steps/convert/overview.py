@@ -13,6 +13,7 @@ from ....stores.image import StoredImage, begin_groups
 from ....stores.slides.view import read_masked
 from ....stores.source import Source
 from ...pipeline.job import Job
+from ...pipeline.settings import RunSettings
 from ...pipeline.unit import Outcome, Unit
 from .geometry import coarse, image_spec
 from .tissue import _tissue_labels, _write_tissue
@@ -49,31 +50,27 @@ def _scaled(box: Box, factors: list[float]) -> Box:
     )
 
 
-class Overview:
+def overview_units(job: Job[RunSettings], step: str) -> Iterator[Unit]:
+    if job.pixels != "all":
+        for slide in job.slides:
+            yield Unit(step, f"{slide}/overview", slide)
+
+
+def write_overview(job: Job[RunSettings], unit: Unit) -> Outcome:
     """Where the store keeps only some pixels, the tissue is found first, from the slide's own coarse levels."""
-
-    name = "overview"
-    fields = ("pixels", "codec")
-
-    def units(self, job: Job) -> Iterator[Unit]:
-        if job.pixels != "all":
-            for slide in job.slides:
-                yield Unit(self.name, f"{slide}/overview", slide)
-
-    def execute(self, job: Job, unit: Unit) -> Outcome:
-        outcome = Outcome()
-        record = job.slides[unit.slide]
-        target = record.frame.coarsen(coarse(record.frame))
-        with outcome.clock("read"):
-            picture, bad = overview(job.slide(unit.slide), target)
-        with outcome.clock("compute"):
-            labels = _tissue_labels(picture, target, bad=bad, limit=1.0)  # how much is too much, `pyramid` decides
-        outcome.facts["unreadable"] = sorted([*b.start, *b.stop] for b in bad)
-        with outcome.clock("write"):
-            begin_groups(job.folder.slide(unit.slide))
-            outcome.files += _write_tissue(job, unit.slide, labels, target)
-            if job.pixels == "none":
-                image = StoredImage.ensure(job.folder.slide(unit.slide), image_spec(job, unit.slide))
-                for box in target.box.cut(image.shard(0)):
-                    outcome.files.append(image.write(0, box, picture[(slice(None), *box.slices)]))
-        return outcome
+    outcome = Outcome()
+    record = job.slides[unit.slide]
+    target = record.frame.coarsen(coarse(record.frame))
+    with outcome.clock("read"):
+        picture, bad = overview(job.slide(unit.slide), target)
+    with outcome.clock("compute"):
+        labels = _tissue_labels(picture, target, bad=bad, limit=1.0)  # how much is too much, `pyramid` decides
+    outcome.facts["unreadable"] = sorted([*b.start, *b.stop] for b in bad)
+    with outcome.clock("write"):
+        begin_groups(job.folder.slide(unit.slide))
+        outcome.files += _write_tissue(job, unit.slide, labels, target)
+        if job.pixels == "none":
+            image = StoredImage.ensure(job.folder.slide(unit.slide), image_spec(job, unit.slide))
+            for box in target.box.cut(image.shard(0)):
+                outcome.files.append(image.write(0, box, picture[(slice(None), *box.slices)]))
+    return outcome

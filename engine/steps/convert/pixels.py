@@ -19,61 +19,61 @@ from ....stores.frame import Array, Box
 from ....stores.image import StoredImage
 from ....stores.slides.view import read_masked
 from ....stores.source import Source
-from ...compute.machine import lanes
+from ...compute.machine import available_threads
 from ...pipeline.job import Job
+from ...pipeline.modality import SLIDE_CHUNK
+from ...pipeline.settings import RunSettings
 from ...pipeline.unit import Outcome, Unit
 from ...tiling.mask import Mask
-from .geometry import CHUNK, cut_of, image_spec
+from .geometry import image_spec
 from .tissue import kept_chunks, masked
 
 
-class Pixels:
+def pixel_units(job: Job[RunSettings], step: str) -> Iterator[Unit]:
+    if job.pixels == "none":
+        return
+    block = job.modality.cut.block
+    for slide, record in job.slides.items():
+        for box in record.frame.box.cut(block):
+            at = "-".join(str(a // b) for a, b in zip(box.start, block, strict=True))
+            yield Unit(step, f"{slide}/{at}", slide, box.start)
+
+
+def write_pixels(job: Job[RunSettings], unit: Unit) -> Outcome:
     """Blocks of the slide, decoded once, written at every level that the block contains."""
+    outcome = Outcome()
+    record = job.slides[unit.slide]
+    spec = image_spec(job, unit.slide)
+    image = StoredImage.ensure(job.folder.slide(unit.slide), spec)
+    view = job.view(unit.slide)
+    cut = job.modality.cut
+    block = Box(unit.start, tuple(a + b for a, b in zip(unit.start, cut.block, strict=True))) & record.frame.box
+    keep = kept_chunks(job, unit.slide) if job.pixels == "tissue" else None
+    coarser = _Buffers(image, block, cut.contained)
+    bad: list[Box] = []
 
-    name = "pixels"
-    fields = ("codec",)
+    def do(box: Box) -> Written:
+        with outcome.clock("read"):
+            pixels, holes = read_kept(view, box, keep)
+            bad.extend(holes)
+        with outcome.clock("compute"):
+            coarser.fill(0, box, np.ma.getdata(pixels))
+        with outcome.clock("write"):
+            return image.write(0, box, pixels)
 
-    def units(self, job: Job) -> Iterator[Unit]:
-        if job.pixels == "none":
-            return
-        block = cut_of(job).block
-        for slide, record in job.slides.items():
-            for box in record.frame.box.cut(block):
-                at = "-".join(str(a // b) for a, b in zip(box.start, block, strict=True))
-                yield Unit(self.name, f"{slide}/{at}", slide, box.start)
-
-    def execute(self, job: Job, unit: Unit) -> Outcome:
-        outcome = Outcome()
-        record = job.slides[unit.slide]
-        spec = image_spec(job, unit.slide)
-        image = StoredImage.ensure(job.folder.slide(unit.slide), spec)
-        view = job.view(unit.slide)
-        cut = cut_of(job)
-        block = Box(unit.start, tuple(a + b for a, b in zip(unit.start, cut.block, strict=True))) & record.frame.box
-        keep = kept_chunks(job, unit.slide) if job.pixels == "tissue" else None
-        coarser = _Buffers(image, block, cut.contained)
-        bad: list[Box] = []
-
-        def do(box: Box) -> Written:
-            with outcome.clock("read"):
-                pixels, holes = read_kept(view, box, keep)
-                bad.extend(holes)
-            with outcome.clock("compute"):
-                coarser.fill(0, box, np.ma.getdata(pixels))
+    with ThreadPoolExecutor(
+        available_threads() + 1
+    ) as pool:  # one more, so that no core waits while a shard is written
+        outcome.files += pool.map(do, block.cut(image.shard(0)))
+        for level in range(1, min(cut.contained, len(image.frames))):
+            boxes = list(coarser.box(level).cut(image.shard(level)))
             with outcome.clock("write"):
-                return image.write(0, box, pixels)
-
-        with ThreadPoolExecutor(lanes() + 1) as pool:  # one more, so that no core waits while a shard is written
-            outcome.files += pool.map(do, block.cut(image.shard(0)))
-            for level in range(1, min(cut.contained, len(image.frames))):
-                boxes = list(coarser.box(level).cut(image.shard(level)))
-                with outcome.clock("write"):
-                    outcome.files += pool.map(lambda b, n=level: coarser.write(n, b, keep), boxes)
-        outcome.facts["unreadable"] = sorted([*b.start, *b.stop] for b in bad)
-        outcome.facts["pixels"] = block.size
-        if hasattr(view, "affine"):
-            outcome.facts["affine"] = view.affine
-        return outcome
+                outcome.files += pool.map(lambda b, n=level: coarser.write(n, b, keep), boxes)
+    outcome.facts["unreadable"] = sorted([*b.start, *b.stop] for b in bad)
+    outcome.facts["pixels"] = block.size
+    if hasattr(view, "affine"):
+        outcome.facts["affine"] = view.affine
+    return outcome
 
 
 class _Buffers:
@@ -111,8 +111,8 @@ def read_kept(view: Source, box: Box, keep: Mask | None) -> tuple[Any, list[Box]
         return read_masked(view, box)
     pixels = np.full((view.channels, *box.shape), view.background, view.dtype)
     bad: list[Box] = []
-    for chunk in box.cut((CHUNK, CHUNK)):
-        if keep.values[tuple(a // CHUNK for a in chunk.start)]:
+    for chunk in box.cut((SLIDE_CHUNK, SLIDE_CHUNK)):
+        if keep.values[tuple(a // SLIDE_CHUNK for a in chunk.start)]:
             piece, holes = read_masked(view, chunk)
             pixels[(slice(None), *chunk.shift([-a for a in box.start]).slices)] = piece
             bad += holes

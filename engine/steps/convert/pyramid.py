@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -15,12 +14,13 @@ from ....stores.image import StoredImage, begin_groups, halving, labels_listed, 
 from ....stores.receipts import Ledger
 from ....stores.scaled import ranges_of
 from ...pipeline.job import Job
+from ...pipeline.modality import VOLUME_CHUNK
+from ...pipeline.settings import RunSettings
 from ...pipeline.unit import Outcome, Unit
 from ...tiling.mask import Mask
-from .geometry import SMALL, coarse, cut_of, image_spec, reference_of
+from .geometry import coarse, image_spec, reference_of
 from .overview import overview
 from .tissue import (
-    MAX_BAD,
     TISSUE,
     UNREADABLE,
     _check_unreadable,
@@ -32,53 +32,44 @@ from .tissue import (
 )
 
 
-class Pyramid:
+def write_pyramid(job: Job[RunSettings], unit: Unit) -> Outcome:
     """Per slide: the levels that no block contains, the tissue mask, and the metadata that make it an image."""
-
-    name = "pyramid"
-    fields = ("max_bad_tiles",)
-
-    def units(self, job: Job) -> Iterator[Unit]:
-        for slide in job.slides:
-            yield Unit(self.name, f"{slide}/pyramid", slide)
-
-    def execute(self, job: Job, unit: Unit) -> Outcome:
-        outcome = Outcome()
-        record = job.slides[unit.slide]
-        path = job.folder.slide(unit.slide)
-        image = StoredImage.ensure(path, image_spec(job, unit.slide))
-        target = record.frame.coarsen(coarse(record.frame))
-        keep = kept_chunks(job, unit.slide) if job.pixels == "tissue" else None
-        made = 1 if job.pixels == "none" else min(cut_of(job).contained, len(image.frames))
+    outcome = Outcome()
+    record = job.slides[unit.slide]
+    path = job.folder.slide(unit.slide)
+    image = StoredImage.ensure(path, image_spec(job, unit.slide))
+    target = record.frame.coarsen(coarse(record.frame))
+    keep = kept_chunks(job, unit.slide) if job.pixels == "tissue" else None
+    made = 1 if job.pixels == "none" else min(job.modality.cut.contained, len(image.frames))
+    with outcome.clock("write"):
+        for level in range(made, len(image.frames)):
+            outcome.files += _halve_level(image, level, keep)
+    if job.pixels == "all":
+        with outcome.clock("read"):
+            picture = overview(image, target)[0] if len(target.shape) == 2 else _level_on(image, target)
+        with outcome.clock("compute"):
+            bad = _unreadable(job, unit.slide, coarse(record.frame))
+            limit = job.settings.unreadable_limit
+            labels = _tissue_labels(picture, target, bad=bad, limit=limit)
         with outcome.clock("write"):
-            for level in range(made, len(image.frames)):
-                outcome.files += _halve_level(image, level, keep)
-        if job.pixels == "all":
-            with outcome.clock("read"):
-                picture = overview(image, target)[0] if len(target.shape) == 2 else _level_on(image, target)
-            with outcome.clock("compute"):
-                bad = _unreadable(job, unit.slide, coarse(record.frame))
-                limit = getattr(job.settings, "max_bad_tiles", MAX_BAD)
-                labels = _tissue_labels(picture, target, bad=bad, limit=limit)
-            with outcome.clock("write"):
-                outcome.files += _write_tissue(job, unit.slide, labels, target)
-        else:
-            labels = StoredImage.open(job.folder.layer(unit.slide, "tissue")).read(target.box)[0]
-            _check_unreadable(labels, _unreadable(job, unit.slide, coarse(record.frame)), job.settings.max_bad_tiles)
-        with outcome.clock("write"):
-            begin_groups(path)
-            list_labels(path, {*labels_listed(path), "tissue"})
-            source: dict[str, Any] = {"finest_spacing": record.finest, "shape": list(record.full)}
-            notes: dict[str, Any] = {"pixels": job.pixels, "source": source}
-            if len(target.shape) == 3:
-                source |= {"affine": _affine(job, unit.slide), "part": record.part}
-                notes["ranges"] = ranges_of(picture, labels == TISSUE)
-            outcome.files += image.finish(name=record.id, reference=reference_of(record.frame), notes=notes)
-        cell = math.prod(s * 1e-3 for s in target.spacing)
-        outcome.facts[f"tissue_mm{len(target.shape)}"] = round(float((labels == TISSUE).sum()) * cell, 4)
-        outcome.facts["tissue_share"] = round(float((labels == TISSUE).mean()), 6)
-        outcome.facts["unreadable_share"] = round(float((labels == UNREADABLE).mean()), 6)
-        return outcome
+            outcome.files += _write_tissue(job, unit.slide, labels, target)
+    else:
+        labels = StoredImage.open(job.folder.layer(unit.slide, "tissue")).read(target.box)[0]
+        _check_unreadable(labels, _unreadable(job, unit.slide, coarse(record.frame)), job.settings.unreadable_limit)
+    with outcome.clock("write"):
+        begin_groups(path)
+        list_labels(path, {*labels_listed(path), "tissue"})
+        source: dict[str, Any] = {"finest_spacing": record.finest, "shape": list(record.full)}
+        notes: dict[str, Any] = {"pixels": job.pixels, "source": source}
+        if len(target.shape) == 3:
+            source |= {"affine": _affine(job, unit.slide), "part": record.part}
+            notes["ranges"] = ranges_of(picture, labels == TISSUE)
+        outcome.files += image.finish(name=record.id, reference=reference_of(record.frame), notes=notes)
+    cell = math.prod(s * 1e-3 for s in target.spacing)
+    outcome.facts[f"tissue_mm{len(target.shape)}"] = round(float((labels == TISSUE).sum()) * cell, 4)
+    outcome.facts["tissue_share"] = round(float((labels == TISSUE).mean()), 6)
+    outcome.facts["unreadable_share"] = round(float((labels == UNREADABLE).mean()), 6)
+    return outcome
 
 
 def _halve_level(image: StoredImage, level: int, keep: Mask | None) -> list[Written]:
@@ -86,7 +77,7 @@ def _halve_level(image: StoredImage, level: int, keep: Mask | None) -> list[Writ
     files = []
     below, by = image.frames[level - 1].box, halving(image.frames[level - 1])
     for box in image.frames[level].box.cut(image.shard(level)):
-        thick = box.shape[0] if len(by) == 2 else SMALL // by[0]  # a row of chunks of the level below
+        thick = box.shape[0] if len(by) == 2 else VOLUME_CHUNK // by[0]  # a row of chunks of the level below
         slabs = box.cut((thick, *image.shard(level)[1:]))
         pixels = np.concatenate([halve(image.read(slab.refine(by) & below, level - 1), by) for slab in slabs], 1)
         files.append(image.write(level, box, masked(pixels, box, keep, 1 << level)))
@@ -99,7 +90,7 @@ def _level_on(image: StoredImage, frame: Frame) -> Array:
     return image.read(image.frames[level].box, level)
 
 
-def _affine(job: Job, volume: str) -> Any:
+def _affine(job: Job[RunSettings], volume: str) -> Any:
     """The volume's own, as its blocks noted it."""
     receipts = Ledger(job.folder.out, "pixels", job.ledger_key("pixels", volume)).all(volume)
     return next((receipt.facts["affine"] for receipt in receipts if "affine" in receipt.facts), None)

@@ -14,16 +14,16 @@ from ....stores.frame import Array, Box, Frame
 from ....stores.image import StoredImage, image_label, pyramid
 from ....stores.receipts import Ledger
 from ...pipeline.job import Job
+from ...pipeline.modality import SLIDE_CHUNK
+from ...pipeline.settings import RunSettings
 from ...tiling.mask import Mask
-from .geometry import CHUNK, image_spec, reference_of
+from .geometry import image_spec, reference_of
 from .labels import write_labels
 
-MAX_BAD = 0.01
-"""Share of a volume's mask that may be unreadable before it is rejected."""
 TISSUE, UNREADABLE = 1, 2
 
 
-def tissue(job: Job, slide: str) -> Mask:
+def tissue(job: Job[RunSettings], slide: str) -> Mask:
     """Where the slide has tissue, asked for boxes of the run's frame."""
     path = job.folder.layer(slide, "tissue")
     try:
@@ -40,13 +40,13 @@ def _mask(path: Path, frame: Frame, stamp: int) -> Mask:
     return Mask.over(stored.read(stored.frames[0].box)[0] == TISSUE, stored.frames[0], frame)
 
 
-def kept_chunks(job: Job, slide: str) -> Mask:
+def kept_chunks(job: Job[RunSettings], slide: str) -> Mask:
     """The chunks of the finest level that touch tissue, one cell each: what `--pixels tissue` keeps."""
     found = tissue(job, slide)
     frame = job.slides[slide].frame
-    boxes = list(frame.box.cut((CHUNK, CHUNK)))
-    values = (found.share(boxes) > 0).reshape(frame.coarsen((CHUNK, CHUNK)).shape)
-    return Mask(values, (CHUNK, CHUNK), frame.shape)
+    boxes = list(frame.box.cut((SLIDE_CHUNK, SLIDE_CHUNK)))
+    values = (found.share(boxes) > 0).reshape(frame.coarsen((SLIDE_CHUNK, SLIDE_CHUNK)).shape)
+    return Mask(values, (SLIDE_CHUNK, SLIDE_CHUNK), frame.shape)
 
 
 def masked(values: Array, box: Box, keep: Mask | None, factor: int) -> Any:
@@ -54,13 +54,13 @@ def masked(values: Array, box: Box, keep: Mask | None, factor: int) -> Any:
     if keep is None:
         return values
     mask = np.zeros(values.shape, bool)
-    for chunk in box.cut((CHUNK, CHUNK)):
-        finest = chunk.refine((factor, factor)).coarsen((CHUNK, CHUNK))
+    for chunk in box.cut((SLIDE_CHUNK, SLIDE_CHUNK)):
+        finest = chunk.refine((factor, factor)).coarsen((SLIDE_CHUNK, SLIDE_CHUNK))
         mask[(slice(None), *chunk.shift([-a for a in box.start]).slices)] = not keep.values[finest.slices].any()
     return np.ma.MaskedArray(values, mask)
 
 
-def _unreadable(job: Job, slide: str, factor: tuple[int, ...]) -> list[Box]:
+def _unreadable(job: Job[RunSettings], slide: str, factor: tuple[int, ...]) -> list[Box]:
     """Boxes of the tissue mask's frame that the receipts of its overview and blocks name as not decodable."""
     boxes, axes = [], len(factor)
     for step, cells in (("overview", (1,) * axes), ("pixels", factor)):
@@ -102,7 +102,7 @@ def _check_unreadable(labels: Array, bad: list[Box], limit: float) -> None:
         )
 
 
-def _write_tissue(job: Job, slide: str, labels: Array, frame: Frame) -> list[Written]:
+def _write_tissue(job: Job[RunSettings], slide: str, labels: Array, frame: Frame) -> list[Written]:
     record = job.slides[slide]
     levels = len(image_spec(job, slide).frames)
     kind = "tissue" if labels.ndim == 2 else "foreground"

@@ -1,1 +1,25 @@
 """sample: patches inside tissue, drawn at random and balanced over images and subjects."""
+
+from __future__ import annotations
+
+from ...pipeline.outputs import samples
+from ...pipeline.step import Step, once
+
+
+def steps() -> tuple[Step, ...]:
+    """The stage `sample` of every run that looks at tiles."""
+    from .draw import draw_patches
+    from .patches import patch_units, write_patches
+
+    return (
+        Step(
+            "draw",
+            "draw patches",
+            draw_patches,
+            once,
+            settings=("patch", "samples", "seed"),
+            outputs=(samples(), samples("slide|place|patches")),
+            cohort=True,
+        ),
+        Step("patches", "read patches", write_patches, patch_units, outputs=(samples("patches"),)),
+    )

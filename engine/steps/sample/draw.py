@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from ....stores.files import write_json
 from ....stores.frame import Array, Box
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
+from ...steps.settings import TileSettings
 from ...tiling.samplers import scatter
 from ..convert.tissue import tissue
 from .balance import balance
@@ -25,56 +25,48 @@ PER_AREA = 8
 """Patches drawn, at most, from tissue as large as one patch: more would hardly differ from each other."""
 
 
-class Draw:
+def draw_patches(job: Job[TileSettings], unit: Unit) -> Outcome:
     """Choose the patches of the whole cohort: from the tissue masks and the seed, without reading a pixel."""
+    from ....models.training.budget import budget
 
-    name = "draw"
-    fields = ("patch", "samples", "seed")
-
-    def units(self, job: Job) -> Iterator[Unit]:
-        yield Unit(self.name, "draw")
-
-    def execute(self, job: Job, unit: Unit) -> Outcome:
-        from ....models.training.budget import budget
-
-        outcome = Outcome()
-        patch = patch_of(job)
-        slides = list(job.slides)
-        with outcome.clock("compute"):
-            room = []
-            for slide in slides:
-                mask = tissue(job, slide)
-                area = mask.values.sum() * float(np.prod(mask.ratio))
-                room.append(round(PER_AREA * area / math.prod(patch)))
-            most = min(job.settings.samples, budget(max(1, sum(room))).patches)
-            if len(patch) == 3:
-                most = min(most, max(64, MOST_BYTES // patches_spec(job, 1).nbytes))
-            wanted = balance(room, [job.slides[s].group for s in slides], most)
-            places, owners = [], []
-            for i, (slide, count) in enumerate(zip(slides, wanted, strict=True)):
-                if not count:
-                    continue
-                generator = np.random.default_rng([job.settings.seed, 1, i])
-                found = scatter(tissue(job, slide), job.slides[slide].frame, patch, count=count, generator=generator)
-                found = found[np.lexsort((*(found // block_of(patch)).T[::-1],))] if len(found) else found
-                places.append(found)
-                owners.append(np.full(len(found), i, np.int32))
-            total = sum(len(p) for p in places)
-            if not total:
-                raise NoInputError(
-                    f"no tissue was found on any of the {len(slides)} {job.folder.images}, so there is nothing to learn "
-                    f"from. Look at labels/tissue of the stores in {job.folder.images}/, or check that they are what you "
-                    "meant.",
-                    "E_NO_TISSUE",
-                )
-        with outcome.clock("write"):
-            outcome.files += _write_plan(job, np.concatenate(owners), np.concatenate(places))
-        outcome.facts["samples"] = total
-        outcome.facts["slides"] = {s: int((np.concatenate(owners) == i).sum()) for i, s in enumerate(slides)}
-        return outcome
+    outcome = Outcome()
+    patch = patch_of(job)
+    slides = list(job.slides)
+    with outcome.clock("compute"):
+        room = []
+        for slide in slides:
+            mask = tissue(job, slide)
+            area = mask.values.sum() * float(np.prod(mask.ratio))
+            room.append(round(PER_AREA * area / math.prod(patch)))
+        most = min(job.settings.samples, budget(max(1, sum(room))).patches)
+        if len(patch) == 3:
+            most = min(most, max(64, MOST_BYTES // patches_spec(job, 1).nbytes))
+        wanted = balance(room, [job.slides[s].group for s in slides], most)
+        places, owners = [], []
+        for i, (slide, count) in enumerate(zip(slides, wanted, strict=True)):
+            if not count:
+                continue
+            generator = np.random.default_rng([job.settings.seed, 1, i])
+            found = scatter(tissue(job, slide), job.slides[slide].frame, patch, count=count, generator=generator)
+            found = found[np.lexsort((*(found // block_of(patch)).T[::-1],))] if len(found) else found
+            places.append(found)
+            owners.append(np.full(len(found), i, np.int32))
+        total = sum(len(p) for p in places)
+        if not total:
+            raise NoInputError(
+                f"no tissue was found on any of the {len(slides)} {job.modality.name}, so there is nothing to learn "
+                f"from. Look at labels/tissue of the stores in {job.modality.name}/, or check that they are what you "
+                "meant.",
+                "E_NO_TISSUE",
+            )
+    with outcome.clock("write"):
+        outcome.files += _write_plan(job, np.concatenate(owners), np.concatenate(places))
+    outcome.facts["samples"] = total
+    outcome.facts["slides"] = {s: int((np.concatenate(owners) == i).sum()) for i, s in enumerate(slides)}
+    return outcome
 
 
-def _write_plan(job: Job, owners: Array, places: Array) -> list[Written]:
+def _write_plan(job: Job[TileSettings], owners: Array, places: Array) -> list[Written]:
     root = job.folder.samples
     n = len(owners)
     write_json(

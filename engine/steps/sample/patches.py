@@ -18,6 +18,7 @@ from ....stores.frame import Array, Box
 from ....stores.image import attributes_of
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
+from ...steps.settings import TileSettings
 from .read import read_patches
 
 PER_SHARD = 1024
@@ -27,44 +28,40 @@ SHARD_BYTES = 1 << 26
 """Of a shard of cubes, about: the larger they are, the fewer."""
 
 
-class Patches:
+def patch_units(job: Job[TileSettings], step: str) -> Iterator[Unit]:
+    spec = patches_spec(job, len(drawn(job)[0]))
+    for box in spec.shards:
+        yield Unit(step, f"{box.start[0] // spec.shard[0]}", start=box.start)
+
+
+def write_patches(job: Job[TileSettings], unit: Unit) -> Outcome:
     """Read the patches that were drawn: a shard of samples.zarr a unit, each block of a slide read once."""
-
-    name = "patches"
-    fields = ()
-
-    def units(self, job: Job) -> Iterator[Unit]:
-        spec = patches_spec(job, len(drawn(job)[0]))
-        for box in spec.shards:
-            yield Unit(self.name, f"{box.start[0] // spec.shard[0]}", start=box.start)
-
-    def execute(self, job: Job, unit: Unit) -> Outcome:
-        outcome = Outcome()
-        owners, places = drawn(job)
-        slides = samples_slides(job)
-        first = unit.start[0]
-        spec = patches_spec(job, len(owners))
-        rows = np.arange(first, min(first + spec.shard[0], len(owners)))
-        side = job.settings.patch
-        batch = np.empty((len(rows), *spec.shape[1:]), spec.dtype)
-        with outcome.clock("read"):
-            for owner, members in groupby(rows, lambda r: int(owners[r])):
-                mine = list(members)
-                batch[[r - first for r in mine]] = read_patches(job.image(slides[owner]), places[mine], side)
-        with outcome.clock("write"):
-            array = StoredArray(job.folder.samples / "patches", spec)
-            inner = (0,) * (len(spec.shape) - 1)
-            outcome.files.append(array.write(Box((first, *inner), (first + len(rows), *spec.shape[1:])), batch))
-        outcome.facts["patches"] = len(rows)
-        return outcome
+    outcome = Outcome()
+    owners, places = drawn(job)
+    slides = samples_slides(job)
+    first = unit.start[0]
+    spec = patches_spec(job, len(owners))
+    rows = np.arange(first, min(first + spec.shard[0], len(owners)))
+    side = job.settings.patch
+    batch = np.empty((len(rows), *spec.shape[1:]), spec.dtype)
+    with outcome.clock("read"):
+        for owner, members in groupby(rows, lambda r: int(owners[r])):
+            mine = list(members)
+            batch[[r - first for r in mine]] = read_patches(job.image(slides[owner]), places[mine], side)
+    with outcome.clock("write"):
+        array = StoredArray(job.folder.samples / "patches", spec)
+        inner = (0,) * (len(spec.shape) - 1)
+        outcome.files.append(array.write(Box((first, *inner), (first + len(rows), *spec.shape[1:])), batch))
+    outcome.facts["patches"] = len(rows)
+    return outcome
 
 
-def patch_of(job: Job) -> tuple[int, ...]:
+def patch_of(job: Job[TileSettings]) -> tuple[int, ...]:
     """Sides of a patch: a square, or a cube."""
-    return (job.settings.patch,) * (3 if job.folder.images == "volumes" else 2)
+    return (job.settings.patch,) * len(job.modality.axes)
 
 
-def patches_spec(job: Job, count: int) -> ArraySpec:
+def patches_spec(job: Job[TileSettings], count: int) -> ArraySpec:
     record = next(iter(job.slides.values()))
     patch = patch_of(job)
     shape = (record.channels, *patch)
@@ -81,12 +78,12 @@ def patches_spec(job: Job, count: int) -> ArraySpec:
     return ArraySpec((count, *shape), "uint16", (rows, *shape), (PER_CHUNK, *shape), ("n", "c", "z", "y", "x"))
 
 
-def drawn(job: Job) -> tuple[Array, Array]:
+def drawn(job: Job[TileSettings]) -> tuple[Array, Array]:
     """Which slide (n,) and which place (n, 2) every sample comes from."""
     root = job.folder.samples
     return StoredArray.open(root / "slide").read_all(), StoredArray.open(root / "place").read_all()
 
 
-def samples_slides(job: Job) -> list[str]:
+def samples_slides(job: Job[TileSettings]) -> list[str]:
     """Ids of the slides that the samples' `slide` counts."""
     return list(attributes_of(job.folder.samples)["slides"])

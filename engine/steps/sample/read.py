@@ -11,8 +11,8 @@ import numpy as np
 from ....stores.frame import Array, Box
 from ....stores.slides.view import read_masked
 from ....stores.source import Source
-from ...compute.machine import lanes
-from ..convert.geometry import CHUNK, SMALL
+from ...compute.machine import available_threads
+from ...pipeline.modality import SLIDE_CHUNK, VOLUME_CHUNK
 
 BLOCK = 2048
 """Pixels along a block whose patches are read together: a shard of the store, so that few cells are read twice."""
@@ -27,7 +27,7 @@ def read_patches(source: Source, places: Array, side: int, *, cell: int = 0, blo
     read side by side, as many as the unit may keep busy. What hangs over the frame is background.
     """
     axes = places.shape[1]
-    cell, block = cell or (CHUNK if axes == 2 else SMALL), block or block_of((side,) * axes)
+    cell, block = cell or (SLIDE_CHUNK if axes == 2 else VOLUME_CHUNK), block or block_of((side,) * axes)
     out = np.empty((len(places), source.channels, *(side,) * axes), source.dtype)
     keys = places // block
     order = np.lexsort((*keys.T[::-1],))
@@ -50,7 +50,7 @@ def read_patches(source: Source, places: Array, side: int, *, cell: int = 0, blo
             out[r] = canvas[(slice(None), *(slice(a, a + side) for a in (places[r] - low).tolist()))]
 
     blocks = [np.fromiter(members, int) for _, members in groupby(order, lambda r: tuple(keys[r]))]
-    with ThreadPoolExecutor(min(lanes(), max(1, len(blocks)))) as pool:
+    with ThreadPoolExecutor(min(available_threads(), max(1, len(blocks)))) as pool:
         for _ in pool.map(read, blocks):
             pass
     return out

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ....errors import CorruptError
@@ -15,7 +17,7 @@ IN_MEMORY = 2_000_000_000
 """Bytes of prepared volumes that a training keeps in memory; more of them are read batch by batch."""
 
 
-def grid_of(job: Job) -> Grid:
+def grid_of(job: Job[Any]) -> Grid:
     """What all volumes of the run are laid on: settled when they were lined up, whoever is rejected later."""
     try:
         stated = attributes_of(job.folder.samples)["grid"]
@@ -25,12 +27,12 @@ def grid_of(job: Job) -> Grid:
     return Grid(tuple(stated["shape"]), tuple(stated["spacing"]), stated["whole"])
 
 
-def lineup(job: Job) -> list[str]:
+def lineup(job: Job[Any]) -> list[str]:
     """Ids of the volumes by row; some may have been rejected since."""
     return list(attributes_of(job.folder.samples)["slides"])
 
 
-def _spec(job: Job, count: int) -> ArraySpec:
+def _spec(job: Job[Any], count: int) -> ArraySpec:
     shape = (1, *grid_of(job).shape)
     return ArraySpec((count, *shape), "uint16", (1, *shape), (1, *shape), ("n", "c", "z", "y", "x"))
 
@@ -38,7 +40,7 @@ def _spec(job: Job, count: int) -> ArraySpec:
 class Volumes:
     """Prepared volumes as trainings take them: rows of those that are in use, in memory where they are few."""
 
-    def __init__(self, job: Job, rows: Array | None = None) -> None:
+    def __init__(self, job: Job[Any], rows: Array | None = None) -> None:
         ids = lineup(job)
         used = np.array([i for i, volume in enumerate(ids) if volume in job.slides], np.int64)
         self._array = StoredArray.open(job.folder.samples / "patches")

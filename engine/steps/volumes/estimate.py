@@ -10,7 +10,6 @@ import numpy as np
 
 from ....stores.files import bytes_below
 from ...pipeline.job import Job
-from ...runs import kind_of
 from .dataset import IN_MEMORY
 
 BEGINNING = 600_000_000
@@ -45,7 +44,7 @@ class Forecast:
         )
 
 
-def forecast(job: Job) -> Forecast:
+def forecast(job: Job[Any]) -> Forecast:
     """Sizes from the volumes' shapes; lossless compression makes them smaller by a factor that is not known yet."""
     from ....models.training.budget import volume_budget
 
@@ -64,6 +63,6 @@ def forecast(job: Job) -> Forecast:
         present=bytes_below(job.folder.out / "volumes") + bytes_below(job.folder.samples),
         memory=400_000_000 + max(24 * largest, trained + held),
         units={
-            stage: sum(1 for step in steps for _ in step.units(job)) for stage, steps in kind_of(job).stages.items()
+            stage: sum(1 for step in steps for _ in step.units(job)) for stage, steps in job.pipeline.stages.items()
         },
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,12 +14,12 @@ from ....stores.frame import Array
 from ....stores.image import halving
 from ....stores.remote import place
 from ...pipeline.job import Job
-from ...pipeline.record import SlideRecord
+from ...pipeline.record import ImageRecord
 from ..convert.geometry import coarse
 from ..convert.tissue import tissue
 
 
-def mask_of(job: Job, record: SlideRecord) -> Array:
+def mask_of(job: Job[Any], record: ImageRecord) -> Array:
     """bool (z, y, x) of what stays of a volume. Raises SlideError (E_NO_MASK) where a mask that is needed is missing."""
     setting = job.settings.mask
     if setting == "none":
@@ -46,7 +47,7 @@ def _spread(mask: Array, shape: tuple[int, ...], factors: tuple[int, ...]) -> Ar
     return np.asarray(mask[np.ix_(*[np.arange(n) // f for n, f in zip(shape, factors, strict=True)])])
 
 
-def _head(values: Array, record: SlideRecord) -> Array:
+def _head(values: Array, record: ImageRecord) -> Array:
     """The mask that converting the volume would leave."""
     from ....models.masks.head import head_mask
 
@@ -57,7 +58,7 @@ def _head(values: Array, record: SlideRecord) -> Array:
     return _spread(head_mask(picture[0], frame.spacing), record.shape, factors)
 
 
-def _given(job: Job, record: SlideRecord) -> Path:
+def _given(job: Job[Any], record: ImageRecord) -> Path:
     """The mask that the cohort's list names, or that lies beside the volume, or among derivatives, as BIDS has it."""
     path = place(record.path)
     if stated := record.extra.get("mask"):

@@ -5,8 +5,8 @@ Two steps: `lineup` (which volume is which row) and `prepare` (a volume a unit, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import asdict
+from typing import Any
 
 from ....stores.array import StoredArray, written
 from ....stores.files import write_json
@@ -14,62 +14,45 @@ from ....stores.frame import Array, Box
 from ....stores.remote import place
 from ....stores.source import Source
 from ...pipeline.job import Job
-from ...pipeline.record import SlideRecord
+from ...pipeline.record import ImageRecord
 from ...pipeline.unit import Outcome, Unit
 from .dataset import _spec, grid_of, lineup
 from .grid import Pose, prepared
 from .mask import _head, mask_of
 
 
-class Lineup:
+def assign_rows(job: Job[Any], unit: Unit) -> Outcome:
     """Give every volume its row."""
-
-    name = "lineup"
-    fields = ("network", "shape", "voxel")
-
-    def units(self, job: Job) -> Iterator[Unit]:
-        yield Unit(self.name, self.name)
-
-    def execute(self, job: Job, unit: Unit) -> Outcome:
-        outcome = Outcome()
-        root = job.folder.samples
-        grid = job.settings.grid(list(job.slides.values()))
-        with outcome.clock("write"):
-            attributes = {"slides": list(job.slides), "grid": asdict(grid)}
-            write_json(root / "zarr.json", {"zarr_format": 3, "node_type": "group", "attributes": attributes})
-            StoredArray.create(root / "patches", _spec(job, len(job.slides)))
-            outcome.files += [written(root / "zarr.json"), written(root / "patches" / "zarr.json")]
-        outcome.facts["shape"] = list(grid.shape)
-        return outcome
+    outcome = Outcome()
+    root = job.folder.samples
+    grid = job.settings.grid(list(job.slides.values()))
+    with outcome.clock("write"):
+        attributes = {"slides": list(job.slides), "grid": asdict(grid)}
+        write_json(root / "zarr.json", {"zarr_format": 3, "node_type": "group", "attributes": attributes})
+        StoredArray.create(root / "patches", _spec(job, len(job.slides)))
+        outcome.files += [written(root / "zarr.json"), written(root / "patches" / "zarr.json")]
+    outcome.facts["shape"] = list(grid.shape)
+    return outcome
 
 
-class Prepare:
+def prepare_volume(job: Job[Any], unit: Unit) -> Outcome:
     """A volume masked, scaled and laid on the grid."""
-
-    name = "prepare"
-    fields = ("mask", "align", "template")
-
-    def units(self, job: Job) -> Iterator[Unit]:
-        for volume in job.slides:
-            yield Unit(self.name, f"{volume}/prepare", volume)
-
-    def execute(self, job: Job, unit: Unit) -> Outcome:
-        outcome = Outcome()
-        record, rows = job.slides[unit.slide], lineup(job)
-        with outcome.clock("read"):
-            values = job.stored(unit.slide).read(record.frame.box)[0]
-            mask = mask_of(job, record)
-        with outcome.clock("compute"):
-            cells, ends = prepared(values, mask, record.frame, grid_of(job), _pose(job, values, record))
-        with outcome.clock("write"):
-            array = StoredArray(job.folder.samples / "patches", _spec(job, len(rows)))
-            row = rows.index(unit.slide)
-            outcome.files.append(array.write(Box((row, 0, 0, 0, 0), (row + 1, 1, *cells.shape)), cells[None, None]))
-        outcome.facts.update(pixels=values.size, low=float(ends[0]), high=float(ends[1]))
-        return outcome
+    outcome = Outcome()
+    record, rows = job.slides[unit.slide], lineup(job)
+    with outcome.clock("read"):
+        values = job.stored(unit.slide).read(record.frame.box)[0]
+        mask = mask_of(job, record)
+    with outcome.clock("compute"):
+        cells, ends = prepared(values, mask, record.frame, grid_of(job), _pose(job, values, record))
+    with outcome.clock("write"):
+        array = StoredArray(job.folder.samples / "patches", _spec(job, len(rows)))
+        row = rows.index(unit.slide)
+        outcome.files.append(array.write(Box((row, 0, 0, 0, 0), (row + 1, 1, *cells.shape)), cells[None, None]))
+    outcome.facts.update(pixels=values.size, low=float(ends[0]), high=float(ends[1]))
+    return outcome
 
 
-def new(job: Job, record: SlideRecord, volume: Source) -> Array:
+def new(job: Job[Any], record: ImageRecord, volume: Source) -> Array:
     """A volume that is not of the run, prepared as those of the run are: uint16 (1, 1, z, y, x)."""
     values = volume.read(volume.frames[0].box)[0]
     mask = _head(values, record) if job.settings.mask == "head" else mask_of(job, record)
@@ -77,7 +60,7 @@ def new(job: Job, record: SlideRecord, volume: Source) -> Array:
     return cells[None, None]
 
 
-def _pose(job: Job, values: Array, record: SlideRecord) -> Pose | None:
+def _pose(job: Job[Any], values: Array, record: ImageRecord) -> Pose | None:
     if job.settings.align == "none":
         return None
     from .align import pose_on

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from tile_engine.engine.compute import fit as training
-from tile_engine.engine.compute.fit import Aside, fit
+from tile_engine.engine.compute.fit import CheckpointSlot, fit
 from tile_engine.models.networks.autoencoder import Autoencoder
 from tile_engine.models.training.reconstruction import Reconstruction
 
@@ -53,7 +53,7 @@ def train(aside: Path, *, key: str = "a", cut: int = 10**9) -> tuple[Phase, Any]
     phase = Phase()
     course = None
     try:
-        course = fit(phase, Aside(aside, key), threads=1, beacon=CutAfter(cut))  # type: ignore[arg-type]
+        course = fit(phase, CheckpointSlot(aside, key), threads=1, beacon=CutAfter(cut))  # type: ignore[arg-type]
     except CutError:
         assert cut < 10**9
     return phase, course

@@ -61,14 +61,14 @@ def test_a_card_that_works_has_no_fault() -> None:
 @pytest.mark.gpu
 @pytest.mark.timeout(300)
 def test_a_worker_a_gpu_says_which_card_it_has(tmp_path: Path) -> None:
-    from tile_engine.engine.workers.pool.placement import Where
-    from tile_engine.engine.workers.pool.pool import crew
+    from tile_engine.engine.workers.pool import crew
+    from tile_engine.engine.workers.pool.placement import ClusterOptions
     from tile_engine.engine.workers.pool.preflight import Look, ask
 
     if not gpus():
         pytest.skip("no GPU here")
     pytest.importorskip("dask_cuda")
-    with crew(Where(cluster="cuda")) as found:
+    with crew(ClusterOptions(cluster="cuda")) as found:
         rows = ask(found.client, Look(str(tmp_path), gpu=True))
     assert sorted(row.gpu for row in rows) == sorted(map(str, gpus()))
     assert not any(row.faults for row in rows)

@@ -11,11 +11,11 @@ from typer.testing import CliRunner
 from tile_engine.cli.app import app
 from tile_engine.engine.maintenance import doctor
 from tile_engine.engine.maintenance.doctor import examine
-from tile_engine.engine.workers.pool.placement import Where
+from tile_engine.engine.workers.pool.placement import ClusterOptions
 
 
 def test_a_machine_that_works_has_no_problem_and_the_folder_stays_as_it_was(tmp_path: Path) -> None:
-    found = {check.name: check for check in examine(Where(cluster="none"), tmp_path / "new" / "out")}
+    found = {check.name: check for check in examine(ClusterOptions(cluster="none"), tmp_path / "new" / "out")}
     assert {"versions", "memory", "codec zstd", "codec lz4", "reader tiff", "reader openslide", "workers"} <= set(found)
     assert not [check for check in found.values() if check.state == "problem"]
     assert "MB/s" in found["out speed"].text and "GB free" in found["out room"].text
@@ -46,7 +46,7 @@ def test_what_is_broken_is_a_problem_and_the_rest_is_looked_at_all_the_same(monk
 
 def test_a_folder_that_cannot_be_made_is_a_problem(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    found = {check.name: check for check in examine(Where(cluster="none"), tmp_path / "file" / "out")}
+    found = {check.name: check for check in examine(ClusterOptions(cluster="none"), tmp_path / "file" / "out")}
     assert found["out"].state == "problem"
     assert found["out"].text.startswith(
         f"{tmp_path / 'file' / 'out'} cannot be written (Not a directory): free some room"

@@ -13,13 +13,13 @@ import pytest
 
 from tile_engine.engine.maintenance.repair import Repair, repair
 from tile_engine.engine.maintenance.verify import Finding, verify
-from tile_engine.engine.runtime.options import How
-from tile_engine.engine.workers.pool.pool import Where
+from tile_engine.engine.runtime.options import RunOptions
+from tile_engine.engine.workers.placement import ClusterOptions
 from tile_engine.errors import CorruptError, LockedError, SettingsError
 from tile_engine.stores.files import crc32
 from tile_engine.stores.lock import Lock
 
-HERE = How(where=Where(cluster="none"))
+HERE = RunOptions(where=ClusterOptions(cluster="none"))
 TARGETS = {
     "pixels": ("slides/a-*/0/c/0/0/0", "pixels", "a.tif"),
     "a coarser level": ("slides/b-*/1/c/0/0/0", "pixels", "b.tif"),
@@ -86,9 +86,9 @@ def of_unit(out: Path, finding: Finding) -> set[str]:
 def mended(out: Path, before: dict[str, tuple[bytes, int]]) -> Repair:
     """Repair, and see that all bytes are as before and that no file changed but those of the damaged units."""
     damaged = state(out)
-    done = repair(out, how=HERE)
+    done = repair(out, options=HERE)
     assert not done.left and not done.other
-    assert not verify(out, full=True, where=HERE.where).findings
+    assert not verify(out, full=True, where=HERE.cluster).findings
     after = state(out)
     apart = {path for path in before | after if path.startswith("receipts/") or path in TIMED}
     assert {p: v[0] for p, v in after.items() if p not in apart} == {
@@ -103,7 +103,7 @@ def mended(out: Path, before: dict[str, tuple[bytes, int]]) -> Repair:
 
 def test_an_undamaged_run_is_sound(mini: Any) -> None:
     for full in (False, True):
-        verdict = verify(mini.out, full=full, where=HERE.where)
+        verdict = verify(mini.out, full=full, where=HERE.cluster)
         assert not verdict.findings and verdict.units == 25 and verdict.files > 150
 
 
@@ -114,15 +114,15 @@ def test_damage_is_found_and_named(mini: Any, out: Path, what: str) -> None:
     path = the(out, pattern)
     name, sound = path.relative_to(out).as_posix(), path.read_bytes()
     expected = {"removed": {"missing"}, "emptied": {"empty"}, "truncated": {"size"}}
-    for how, damage in DAMAGES.items():
+    for options, damage in DAMAGES.items():
         damage(path)
         for full in (False, True):
-            findings = verify(out, full=full, where=HERE.where).findings
-            if how == "flipped" and not full and path.suffix != ".json":
+            findings = verify(out, full=full, where=HERE.cluster).findings
+            if options == "flipped" and not full and path.suffix != ".json":
                 assert not findings
                 continue
             assert [(f.path, f.step, f.slide) for f in findings] == [(name, step, slide)]
-            assert findings[0].kind in expected.get(how, {"changed", "undecodable", "metadata"})
+            assert findings[0].kind in expected.get(options, {"changed", "undecodable", "metadata"})
             if "/c/" in name:
                 array, _, shard = name.partition("/c/")
                 assert (findings[0].array, findings[0].shard) == (array, f"c/{shard}")
@@ -152,18 +152,18 @@ def test_damage_is_found_and_named(mini: Any, out: Path, what: str) -> None:
         ("metadata of the samples", "removed"),
     ],
 )
-def test_a_repair_does_the_damaged_unit_again_and_nothing_else(mini: Any, out: Path, what: str, how: str) -> None:
+def test_a_repair_does_the_damaged_unit_again_and_nothing_else(mini: Any, out: Path, what: str, options: str) -> None:
     before = state(out)
     pattern, step, _ = TARGETS[what]
-    DAMAGES[how](the(out, pattern))
+    DAMAGES[options](the(out, pattern))
     done = mended(out, before)
     assert done.units >= 1 and step in {f.step for f in done.found}
 
 
 def test_much_damage_at_once_is_mended_in_the_order_of_the_steps(mini: Any, out: Path) -> None:
     before = state(out)
-    for what, how in [("pixels", "removed"), ("the drawn places", "flipped"), ("samples", "emptied")]:
-        DAMAGES[how](the(out, TARGETS[what][0]))
+    for what, options in [("pixels", "removed"), ("the drawn places", "flipped"), ("samples", "emptied")]:
+        DAMAGES[options](the(out, TARGETS[what][0]))
     for what in ("a layer", "metadata of a layer", "a model's record", "the table"):
         DAMAGES["truncated"](the(out, TARGETS[what][0]))
     assert mended(out, before).units == 7
@@ -197,7 +197,7 @@ def test_weights_under_another_models_record_are_found(mini: Any, out: Path) -> 
     document = json.loads(path.read_text())
     document["sha256"] = "0" * 64
     path.write_text(json.dumps(document, indent=1) + "\n")
-    assert {f.path for f in verify(out, full=True, where=HERE.where).findings} == {"models/head.json"}
+    assert {f.path for f in verify(out, full=True, where=HERE.cluster).findings} == {"models/head.json"}
 
 
 def test_a_slide_that_is_gone_leaves_its_damage_and_nobody_elses(mini: Any, tmp_path: Path) -> None:
@@ -209,7 +209,7 @@ def test_a_slide_that_is_gone_leaves_its_damage_and_nobody_elses(mini: Any, tmp_
     hidden = (slides / "a.tif").rename(tmp_path / "a.tif")
     the(out, TARGETS["pixels"][0]).unlink()
     flip(the(out, "slides/b-*/0/c/0/0/0"))
-    done = repair(out, how=HERE)
+    done = repair(out, options=HERE)
     assert [(f.slide, f.kind) for f in done.left] == [("a.tif", "missing")] and "not mended" in done.left[0].text
     assert done.units == 1 and state(out)["rejected.json"] == before["rejected.json"]
     hidden.rename(slides / "a.tif")
@@ -218,7 +218,7 @@ def test_a_slide_that_is_gone_leaves_its_damage_and_nobody_elses(mini: Any, tmp_
 
 def test_a_repair_takes_the_lock(mini: Any, out: Path) -> None:
     with Lock(out), pytest.raises(LockedError):
-        repair(out, how=HERE)
+        repair(out, options=HERE)
     with Lock(out):
         assert str(os.getpid()) in verify(out).owner
 
@@ -237,7 +237,7 @@ def test_a_run_that_has_not_ended_is_sound_as_far_as_it_is(mini: Any, out: Path)
     run["steps"]["number"]["status"] = "running"
     (out / "run.json").write_text(json.dumps(run))
     (out / "receipts" / "number" / "number.json").unlink()
-    verdict = verify(out, full=True, where=HERE.where)
+    verdict = verify(out, full=True, where=HERE.cluster)
     assert not verdict.findings and verdict.units < 25
 
 
@@ -262,7 +262,7 @@ def test_a_lost_or_changed_list_of_slides_is_said_to_be_so(out: Path, damage: Ca
 
 
 def test_there_must_be_a_run(tmp_path: Path) -> None:
-    for work in (lambda: verify(tmp_path), lambda: repair(tmp_path, how=HERE)):
+    for work in (lambda: verify(tmp_path), lambda: repair(tmp_path, options=HERE)):
         with pytest.raises(SettingsError, match=r"no run\.json"):
             work()
     assert not list(tmp_path.iterdir())

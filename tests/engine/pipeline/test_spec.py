@@ -8,13 +8,13 @@ import pytest
 from tile_engine.engine.api.commands import CLUSTER_SLIDES
 from tile_engine.engine.api.commands.settings import Settings
 from tile_engine.engine.pipeline.fingerprints import fingerprints
-from tile_engine.engine.pipeline.record import SlideRecord
+from tile_engine.engine.pipeline.record import ImageRecord
 from tile_engine.engine.runtime.output_folder import default_out, refuse_inside
 from tile_engine.engine.runtime.ownership import clear, forget_slides
 from tile_engine.errors import SettingsError
 from tile_engine.stores.folder import Folder
 
-SLIDE = SlideRecord(
+SLIDE = ImageRecord(
     id="a-1",
     name="a.tif",
     path="/slides/a.tif",

@@ -17,7 +17,7 @@ from tile_engine.engine.pipeline.progress import Event
 from tile_engine.engine.runtime import device_choice as choice
 from tile_engine.engine.runtime.device_choice import with_device
 from tile_engine.engine.steps.settings import settings_of
-from tile_engine.engine.workers.pool.pool import Crew
+from tile_engine.engine.workers.pool import WorkerPool
 from tile_engine.engine.workers.pool.preflight import Row
 from tile_engine.errors import MachineError
 from tile_engine.stores.folder import Folder
@@ -43,7 +43,7 @@ def settle(
     folder: Path, cards: list[str], *answers: tuple[str, bool], **settings: Any
 ) -> tuple[str, str, Workers, list[Event]]:
     client, told = Workers(*answers), []
-    crew = Crew(map, len(cards), "", client)
+    crew = WorkerPool(map, len(cards), "", client)
     found = with_device(settings_of(settings, Settings), Folder(folder), crew, rows(*cards), told.append)
     return found.device, found.dtype, client, told
 
@@ -103,7 +103,7 @@ def test_a_run_keeps_what_it_began_with_unless_told_otherwise(
 
 
 def test_a_process_that_works_alone_looks_at_its_own_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    alone, folder = Crew(map, 1, ""), Folder(tmp_path)
+    alone, folder = WorkerPool(map, 1, ""), Folder(tmp_path)
     monkeypatch.setattr(choice, "gpus", lambda: ())
     assert with_device(Settings(), folder, alone, (), lambda _: None).device == "cpu"
     with pytest.raises(MachineError, match="1 of 1 workers"):

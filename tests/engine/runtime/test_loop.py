@@ -77,10 +77,12 @@ def test_ten_kills_in_a_row_leave_the_bytes_of_an_undisturbed_run(mini: Any, tmp
 def test_the_same_command_on_a_finished_run_writes_no_result_again(mini: Any) -> None:
     """Nor does it take long: receipts say that all is done."""
     import tile_engine
-    from tile_engine import How, Where
+    from tile_engine import ClusterOptions, RunOptions
 
     before = {p: p.stat().st_mtime_ns for p in mini.out.rglob("*") if p.is_file()}
-    tile_engine.cluster(mini.slides, mini.out, how=How(where=Where(cluster="none")), **mini.settings)
+    tile_engine.cluster(
+        mini.slides, mini.out, options=RunOptions(where=ClusterOptions(cluster="none")), **mini.settings
+    )
     after = {p: p.stat().st_mtime_ns for p in mini.out.rglob("*") if p.is_file()}
     changed = {
         p.relative_to(mini.out).as_posix() for p in before.keys() | after.keys() if before.get(p) != after.get(p)
@@ -91,7 +93,7 @@ def test_the_same_command_on_a_finished_run_writes_no_result_again(mini: Any) ->
 @pytest.mark.parametrize("damage", ["lost", "cut short", "empty"])
 def test_a_damaged_file_is_made_anew_and_nothing_else(mini: Any, tmp_path: Path, damage: str) -> None:
     import tile_engine
-    from tile_engine import How, Where
+    from tile_engine import ClusterOptions, RunOptions
 
     out = mini.copy(tmp_path / "out")
     shard = next(iter(sorted(out.glob("slides/b-*.ome.zarr/layers/confidence/0/c/0/0/0"))))
@@ -101,7 +103,7 @@ def test_a_damaged_file_is_made_anew_and_nothing_else(mini: Any, tmp_path: Path,
     else:
         shard.write_bytes(whole[: len(whole) // 2] if damage == "cut short" else b"")
     models = {p: p.stat().st_mtime_ns for p in (out / "models").iterdir()}
-    tile_engine.cluster(mini.slides, out, how=How(where=Where(cluster="none")), **mini.settings)
+    tile_engine.cluster(mini.slides, out, options=RunOptions(where=ClusterOptions(cluster="none")), **mini.settings)
     assert shard.read_bytes() == whole
     assert mini.results(out) == mini.results(mini.out)
     assert {p: p.stat().st_mtime_ns for p in (out / "models").iterdir()} == models

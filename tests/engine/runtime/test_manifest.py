@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 import tile_engine
-from tile_engine import How, Where
+from tile_engine import ClusterOptions, RunOptions
 from tile_engine.engine.runtime.start import resume
 from tile_engine.errors import SettingsError
 
 
 def go(mini: Any, out: Path, *, slides: Path | None = None, redo: bool = False, **changes: Any) -> Any:
-    how = How(where=Where(cluster="none"), redo=redo)
-    return tile_engine.cluster(slides or mini.slides, out, how=how, **{**mini.settings, **changes})
+    options = RunOptions(where=ClusterOptions(cluster="none"), redo=redo)
+    return tile_engine.cluster(slides or mini.slides, out, options=options, **{**mini.settings, **changes})
 
 
 def stamps(root: Path) -> dict[str, tuple[int, int]]:
@@ -111,8 +111,8 @@ def test_moving_the_slides_or_out_changes_nothing(mini: Any, tmp_path: Path) -> 
 def test_a_stage_alone_does_not_remove_what_it_cannot_make_again(mini: Any, tmp_path: Path) -> None:
     """Not even with redo: what comes before the stage would be gone, and the stage could not begin."""
     out = mini.copy(tmp_path / "out")
-    how = How(where=Where(cluster="none"), redo=True, stages=("map",))
+    options = RunOptions(where=ClusterOptions(cluster="none"), redo=True, stages=("map",))
     with pytest.raises(SettingsError, match="Nothing was touched") as caught:
-        resume(out, how=how, patch=48)
+        resume(out, options=options, patch=48)
     assert caught.value.code == "E_STAGE_ORDER" and "patch: 32 -> 48" in caught.value.message
     assert mini.results(out) == mini.results(mini.out)

@@ -13,9 +13,9 @@ import pytest
 
 import tile_engine
 from tile_engine.engine.maintenance.verify import verify
-from tile_engine.engine.search.add.add import add
+from tile_engine.engine.search.add import add
+from tile_engine.engine.search.search import file_name, picture
 from tile_engine.engine.search.search import gallery as galleries
-from tile_engine.engine.search.search.search import file_name, picture
 from tile_engine.errors import LockedError, NoInputError, SettingsError
 from tile_engine.stores.lock import Lock
 
@@ -245,8 +245,8 @@ def test_several_searches_at_once_of_a_folder_that_cannot_be_written(out: Path, 
     command = [*unprivileged(out), *mini.command("search", out, "--query", query, "--json")]
     runs = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(3)]
     for run in runs:
-        said, complaints = run.communicate(timeout=300)
-        assert run.returncode == 0, complaints
+        said, problems = run.communicate(timeout=300)
+        assert run.returncode == 0, problems
         told = json.loads(said)
         assert [(r["id"], r["distance"]) for r in told["rows"]] == wanted
         assert told["picture"] is None and len(told["notes"]) == 2

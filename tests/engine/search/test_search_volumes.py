@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 
 import tile_engine
-from tile_engine.engine.pipeline.record import SlideRecord
+from tile_engine.engine.pipeline.record import ImageRecord
 from tile_engine.engine.runs.embed.encode_new import encode_new as embed
 from tile_engine.engine.runtime.load import load
-from tile_engine.engine.search.add.add import add
+from tile_engine.engine.search.add import add
+from tile_engine.engine.search.search import file_name, picture
 from tile_engine.engine.search.search import gallery as galleries
-from tile_engine.engine.search.search.search import file_name, picture
 from tile_engine.engine.steps.settings import EmbedSettings
 from tile_engine.errors import CorruptError, LockedError, SettingsError
 from tile_engine.stores.frame import Frame
@@ -56,12 +56,12 @@ def code(path: str | Path) -> list[float]:
     return [values.mean(), values.std(), values[:4].mean(), values[:, :6].mean()]
 
 
-def record(path: Path, name: str, **said: Any) -> SlideRecord:
+def record(path: Path, name: str, **said: Any) -> ImageRecord:
     frame = {"full": SHAPE, "shape": SHAPE, "spacing": SPACING, "origin": (0.0, 0.0, 0.0)}
     ids = {"id": name.replace("/", "-").removesuffix(".nii.gz"), "name": name, "path": str(path)}
     kind = {"reader": "nifti", "finest": 1260.0, "channels": 1, "dtype": "int16", "background": 0}
     base = {"mpp": None, "group": "", "site": "", "extra": {}, "fingerprint": fingerprint(path)}
-    return SlideRecord(**{**base, **ids, **frame, **kind, **said})
+    return ImageRecord(**{**base, **ids, **frame, **kind, **said})
 
 
 def GROUP(path: Path) -> str:  # noqa: N802 - a test sets another
@@ -73,7 +73,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What the stand-in was asked to encode; it has the run's own weights as a factor of its codes."""
     specs: list[str] = []
 
-    def encode(job: Any, wanted: list[str]) -> tuple[list[SlideRecord], Any]:
+    def encode(job: Any, wanted: list[str]) -> tuple[list[ImageRecord], Any]:
         specs.extend(wanted)
         paths = [
             p for spec in wanted for p in (sorted(Path(spec).glob("*.nii.gz")) if Path(spec).is_dir() else [Path(spec)])
@@ -284,7 +284,7 @@ def test_no_file_of_an_index_is_a_pickle(out: Path, tmp_path: Path) -> None:
 
 
 def test_the_picture_has_three_planes_of_each_case_in_true_proportions(out: Path, tmp_path: Path) -> None:
-    from tile_engine.engine.search.search.thumbnails import card
+    from tile_engine.engine.search.thumbnails import card
 
     hits = tile_engine.search(out, written(tmp_path / "new" / "xx-0.nii.gz", 5), k=4)
     shown = card(load(out), hits.rows[0])
@@ -296,7 +296,7 @@ def test_the_picture_has_three_planes_of_each_case_in_true_proportions(out: Path
 
 def test_up_is_superior_and_anterior_in_a_picture(out: Path) -> None:
     """The volume is brightest at its top, front and right: so are its planes."""
-    from tile_engine.engine.search.search.thumbnails import _planes
+    from tile_engine.engine.search.thumbnails import _planes
 
     volume = np.fromfunction(lambda c, z, y, x: z * 4 + y * 2 + x + 1, (1, 6, 6, 6)).astype(np.uint16)
     planes = _planes([volume[:, 3], volume[:, :, 3], volume[:, :, :, 3]], Frame(("z", "y", "x"), (6, 6, 6), (1, 1, 1)))

@@ -14,11 +14,10 @@ from typing import Any
 import pytest
 import torch
 
-from tile_engine.engine.workers.pool import gang
+from tile_engine.engine.workers.pool import WorkerPool, gang
 from tile_engine.engine.workers.pool.gang import refuse, train
-from tile_engine.engine.workers.pool.pool import Crew
 from tile_engine.errors import MachineError, SettingsError, UnfinishedError
-from tile_engine.models.replica import ALONE, Share
+from tile_engine.models.replica import SINGLE, Replica
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -39,10 +38,10 @@ def client() -> Iterator[Any]:
 # What workers are given is defined within a function, so that it travels whole: workers cannot import this file.
 
 
-def training(kind: str, device: str = "cpu") -> Callable[[Share], tuple[list[dict[str, float]], dict[str, Any]]]:
+def training(kind: str, device: str = "cpu") -> Callable[[Replica], tuple[list[dict[str, float]], dict[str, Any]]]:
     """Eight steps of a phase on stripes: figures of each, and the state at the end."""
 
-    def work(share: Share) -> tuple[list[dict[str, float]], dict[str, Any]]:
+    def work(share: Replica) -> tuple[list[dict[str, float]], dict[str, Any]]:
         import numpy as np
         import torch
 
@@ -81,7 +80,7 @@ def follows(two: Any, one: Any) -> None:
 
 @pytest.mark.parametrize("kind", ["reconstruction", "imsat", "iic"])
 def test_two_ranks_follow_one_at_the_same_batch_and_order_to_rounding(client: Any, kind: str) -> None:
-    follows(train(client, training(kind), 2), training(kind)(ALONE))
+    follows(train(client, training(kind), 2), training(kind)(SINGLE))
 
 
 @pytest.mark.gpu
@@ -89,16 +88,16 @@ def test_two_ranks_follow_one_at_the_same_batch_and_order_to_rounding(client: An
 @pytest.mark.parametrize("kind", ["reconstruction", "imsat", "iic"])
 def test_a_gpu_follows_the_cpu(kind: str) -> None:
     """The draws are those of the CPU, so that only rounding differs; it differs more here."""
-    there, here = training(kind, "cuda")(ALONE), training(kind)(ALONE)
+    there, here = training(kind, "cuda")(SINGLE), training(kind)(SINGLE)
     for found, wanted in zip(there[0], here[0], strict=True):
         assert found == pytest.approx(wanted, rel=2e-2, abs=1e-3)
 
 
-def fitting(folder: Path, steps: int = 12, die: str = "") -> Callable[[Share], dict[str, Any]]:
+def fitting(folder: Path, steps: int = 12, die: str = "") -> Callable[[Replica], dict[str, Any]]:
     """A phase with a checkpoint every four steps. `die`: how rank 1 ends at its step 6, once; or its worker."""
     at = str(folder)
 
-    def work(share: Share) -> dict[str, Any]:
+    def work(share: Replica) -> dict[str, Any]:
         import os
         import time
         from pathlib import Path
@@ -106,7 +105,7 @@ def fitting(folder: Path, steps: int = 12, die: str = "") -> Callable[[Share], d
         import numpy as np
 
         from tile_engine.engine.compute import fit as training
-        from tile_engine.engine.pipeline.progress import Beacon
+        from tile_engine.engine.pipeline.progress import ProgressFile
         from tile_engine.models.networks.autoencoder import Autoencoder
         from tile_engine.models.training.reconstruction import Reconstruction
 
@@ -129,8 +128,8 @@ def fitting(folder: Path, steps: int = 12, die: str = "") -> Callable[[Share], d
         folder = Path(at)
         patches = np.random.default_rng(0).integers(0, 256, (48, 3, 32, 32), np.uint8)
         phase = Noted(Autoencoder(patch=32, widths=(8,), code=8), patches, steps, 12, seed=3, share=share)
-        aside = training.Aside(folder / "phase.safetensors", "key")
-        record = training.fit(phase, aside, threads=1, beacon=Beacon(folder), share=share)
+        aside = training.CheckpointSlot(folder / "phase.safetensors", "key")
+        record = training.fit(phase, aside, threads=1, beacon=ProgressFile(folder), share=share)
         return {"record": record, "state": {k: v.numpy().tobytes() for k, v in phase.state().items()}}
 
     return work
@@ -157,7 +156,7 @@ def test_a_lost_rank_ends_in_the_model_of_an_undisturbed_gang(client: Any, tmp_p
 def test_a_gang_that_is_lost_again_and_again_gives_up_and_can_go_on(client: Any, tmp_path: Path) -> None:
     at = str(tmp_path)
 
-    def work(share: Share) -> None:
+    def work(share: Replica) -> None:
         from pathlib import Path
 
         if share.rank == 0:
@@ -174,7 +173,7 @@ def test_a_gang_that_is_lost_again_and_again_gives_up_and_can_go_on(client: Any,
 def test_an_error_that_says_what_is_wrong_is_not_tried_again(client: Any, tmp_path: Path) -> None:
     at = str(tmp_path)
 
-    def work(share: Share) -> None:
+    def work(share: Replica) -> None:
         from pathlib import Path
 
         import torch
@@ -196,7 +195,7 @@ def test_an_error_that_says_what_is_wrong_is_not_tried_again(client: Any, tmp_pa
 def test_two_gangs_at_once_both_end(client: Any) -> None:
     """Each wants two of three workers of one thread: without a lock, each could sit on what the other waits for."""
 
-    def work(share: Share) -> float:
+    def work(share: Replica) -> float:
         import time
 
         import torch
@@ -218,7 +217,7 @@ def test_two_gangs_at_once_both_end(client: Any) -> None:
 def test_what_a_killed_run_held_is_given_back(client: Any) -> None:
     from distributed import Client, MultiLock
 
-    def work(share: Share) -> int:
+    def work(share: Replica) -> int:
         return share.count
 
     with Client(client.scheduler.address, set_as_default=False) as other:
@@ -256,13 +255,13 @@ def test_ranks_that_nobody_waits_for_any_more_end(client: Any, tmp_path: Path) -
 
 def test_a_gang_larger_than_the_workers_is_refused_with_what_to_do() -> None:
     with pytest.raises(MachineError, match=r"--gang 2.*--cluster local --workers 2") as caught:
-        refuse(2, Crew(map, 1, "this process"))
+        refuse(2, WorkerPool(map, 1, "this process"))
     assert caught.value.code == "E_GANG" and caught.value.exit_status == 5
     with pytest.raises(MachineError, match=r"--gang 4.*there are 3.*--workers 4"):
-        refuse(4, Crew(map, 3, "workers", object()))
-    refuse(3, Crew(map, 3, "workers", object()))
-    refuse(4, Crew(map, 1, "workers that come one by one", object(), least=4))
-    refuse(1, Crew(map, 1, "this process"))
+        refuse(4, WorkerPool(map, 3, "workers", object()))
+    refuse(3, WorkerPool(map, 3, "workers", object()))
+    refuse(4, WorkerPool(map, 1, "workers that come one by one", object(), least=4))
+    refuse(1, WorkerPool(map, 1, "this process"))
 
 
 def test_workers_that_are_threads_of_one_process_are_refused() -> None:
@@ -279,9 +278,9 @@ def test_workers_that_are_threads_of_one_process_are_refused() -> None:
 
 
 def test_a_batch_is_shared_evenly_or_not_at_all() -> None:
-    share = Share(1, 3)
-    assert share.even(64) == 63 and ALONE.even(64) == 64
-    assert [Share(r, 3).rows(6) for r in range(3)] == [slice(0, 2), slice(2, 4), slice(4, 6)]
+    share = Replica(1, 3)
+    assert share.even(64) == 63 and SINGLE.even(64) == 64
+    assert [Replica(r, 3).rows(6) for r in range(3)] == [slice(0, 2), slice(2, 4), slice(4, 6)]
     with pytest.raises(SettingsError, match=r"gang of 3 cannot share a batch of 2 patches.*--gang 2"):
         share.even(2)
 
@@ -327,7 +326,7 @@ def test_a_gang_whose_scheduler_is_gone_ends_with_75(by_hand: Any, tmp_path: Pat
 
     begun = tmp_path / "begun"
 
-    def work(share: Share) -> None:
+    def work(share: Replica) -> None:
         begun.touch()
         time.sleep(600)
 

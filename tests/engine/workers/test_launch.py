@@ -9,18 +9,18 @@ from typing import Any
 import pytest
 
 from tile_engine.engine.workers.pool.launch import QUEUE_CLASSES, exposed, job_options, job_script, loopback, start
-from tile_engine.engine.workers.pool.placement import QUEUES, Order
+from tile_engine.engine.workers.pool.placement import QUEUES, ClusterSpec
 from tile_engine.engine.workers.pool.site import Jobs, read_site
 from tile_engine.errors import MachineError
 
 BASE = {"cores": 4, "memory": "8GB"}
 
 
-def order(kind: str, **keys: Any) -> Order:
+def order(kind: str, **keys: Any) -> ClusterSpec:
     import yaml
 
     own = {"disk": "1GB"} if kind == "htcondor" else {}
-    return Order(kind, read_site(yaml.safe_dump({kind: {**BASE, **own, **keys}}), "site.yaml"))
+    return ClusterSpec(kind, read_site(yaml.safe_dump({kind: {**BASE, **own, **keys}}), "site.yaml"))
 
 
 @pytest.mark.parametrize("kind", QUEUES)
@@ -36,7 +36,7 @@ def test_every_queue_has_a_job(kind: str) -> None:
 
 def test_the_table_of_queues_is_whole() -> None:
     assert tuple(QUEUE_CLASSES) == QUEUES
-    assert not job_script(Order("local", read_site("", "none")))
+    assert not job_script(ClusterSpec("local", read_site("", "none")))
 
 
 def test_what_the_site_says_of_a_job_stands_in_its_script(tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_gpu_jobs_start_a_worker_a_gpu_with_its_whole_memory() -> None:
     assert "--lifetime" not in script and "--rmm-pool-size" not in script
     assert "export DASK_DISTRIBUTED__WORKER__LIFETIME__DURATION=55m\n" in script
     assert "--nthreads 1 --device" in script and job_options(found.site.jobs("slurm"))["processes"] == 1
-    assert "--rmm-pool-size 8GB" in job_script(Order("slurm", found.site, rmm_pool="8GB"))
+    assert "--rmm-pool-size 8GB" in job_script(ClusterSpec("slurm", found.site, rmm_pool="8GB"))
 
 
 @pytest.mark.parametrize(
@@ -128,9 +128,9 @@ def test_a_machine_without_the_queues_commands_is_told_to_be_the_wrong_one(monke
 def test_jobs_that_had_workers_and_have_none_are_lost() -> None:
     """Not those that still wait in the queue, those of which one worker is left, or those that come back in time; and
     a new job of the same name begins anew."""
-    from tile_engine.engine.workers.pool.adaptive import GRACE, Keeper
+    from tile_engine.engine.workers.pool.adaptive import GRACE, AdaptiveJobs
 
-    keeper = Keeper.__new__(Keeper)
+    keeper = AdaptiveJobs.__new__(AdaptiveJobs)
     keeper._seen, keeper._gone, keeper.state = set(), {}, "inactive"
     there: set[str] = set()
     spec = {name: {"group": ["-0", "-1"]} for name in ("j1", "j2", "j3")}

@@ -9,7 +9,7 @@ import pytest
 
 from tile_engine.engine.compute.gpus import Gpu
 from tile_engine.engine.workers.pool import placement as module
-from tile_engine.engine.workers.pool.placement import Where, order_of
+from tile_engine.engine.workers.pool.placement import ClusterOptions, cluster_spec
 from tile_engine.errors import MachineError, SettingsError
 
 
@@ -42,14 +42,14 @@ def test_each_word_goes_before_those_behind_it(tmp_path: Path, monkeypatch: pyte
     }
     found = []
     for _ in range(3):
-        order = order_of(Where(**words))
+        order = cluster_spec(ClusterOptions(**words))
         found.append(order.address or order.kind)
         del words[next(iter(words))]
-    order = order_of(Where(**words))
+    order = cluster_spec(ClusterOptions(**words))
     found.append(order.address)
     monkeypatch.delenv("DASK_SCHEDULER_ADDRESS")
-    found.append(order_of(Where(**words)).kind)
-    found.append(order_of(Where(site=words["site"])).kind)
+    found.append(cluster_spec(ClusterOptions(**words)).kind)
+    found.append(cluster_spec(ClusterOptions(site=words["site"])).kind)
     assert found == ["client", "tcp://127.0.0.1:1", "tcp://127.0.0.1:2", "tcp://127.0.0.1:3", "none", "local"]
 
 
@@ -70,13 +70,13 @@ def test_left_alone_it_takes_what_the_machine_has(
     monkeypatch.setattr(module, "cores", lambda: cores)
     monkeypatch.setattr(module, "gpus", lambda: tuple(Gpu("card", f"GPU-{n}") for n in range(cards)))
     monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: object() if cuda else None)
-    order = order_of(Where(**words))
+    order = cluster_spec(ClusterOptions(**words))
     assert (order.kind, order.least, order.most) == (kind, count, count)
 
 
 def test_more_gpu_workers_than_gpus_are_refused() -> None:
     with pytest.raises(MachineError, match=r"finds 0 GPUs.*--cluster local") as caught:
-        order_of(Where(cluster="cuda"))
+        cluster_spec(ClusterOptions(cluster="cuda"))
     assert (caught.value.code, caught.value.exit_status) == ("E_NO_GPU", 5)
 
 
@@ -94,20 +94,20 @@ def test_more_gpu_workers_than_gpus_are_refused() -> None:
 )
 def test_words_that_cannot_be_are_refused(words: dict[str, object], said: str) -> None:
     with pytest.raises(SettingsError, match=said):
-        order_of(Where(**words))
+        cluster_spec(ClusterOptions(**words))
 
 
 def test_a_site_says_how_many_and_how_long_to_wait_and_the_user_goes_before(tmp_path: Path) -> None:
     path = site(tmp_path, "cluster: slurm\nadapt: '2:20'\nslurm: {cores: 2, memory: 4GB}")
-    assert [(o.least, o.most, o.wait) for o in [order_of(Where(site=path))]] == [(2, 20, 600.0)]
-    assert order_of(Where(site=path, workers=3)).most == 3
-    assert order_of(Where(cluster="local")).wait == 60.0
-    assert order_of(Where(site=site(tmp_path, "cluster: local\nwait: 5"))).wait == 5.0
+    assert [(o.least, o.most, o.wait) for o in [cluster_spec(ClusterOptions(site=path))]] == [(2, 20, 600.0)]
+    assert cluster_spec(ClusterOptions(site=path, workers=3)).most == 3
+    assert cluster_spec(ClusterOptions(cluster="local")).wait == 60.0
+    assert cluster_spec(ClusterOptions(site=site(tmp_path, "cluster: local\nwait: 5"))).wait == 5.0
 
 
 def test_a_scheduler_file_that_names_none_says_how_one_is_made(tmp_path: Path) -> None:
     (tmp_path / "half.json").write_text('{"addr')
     for name in ("half.json", "missing.json"):
         with pytest.raises(MachineError, match=r"dask scheduler --host 127\.0\.0\.1 --scheduler-file") as caught:
-            order_of(Where(scheduler_file=tmp_path / name))
+            cluster_spec(ClusterOptions(scheduler_file=tmp_path / name))
         assert caught.value.code == "E_NO_SCHEDULER"

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from tile_engine.engine.pipeline.progress import Event
+from tile_engine.engine.workers.pool import WorkerPool
 from tile_engine.engine.workers.pool import preflight as module
-from tile_engine.engine.workers.pool.pool import Crew
 from tile_engine.engine.workers.pool.preflight import Look, Row, _answer, ask, preflight, table, versions
 from tile_engine.errors import MachineError
 from tile_engine.stores.slides.cohort import fingerprint
@@ -47,7 +47,7 @@ def test_workers_that_can_do_it_are_told_a_line_a_host_and_leave_nothing(
     out = tmp_path / "out"
     out.mkdir()
     told: list[Event] = []
-    rows = preflight(Crew(map, 2, "two", client), out, [slide], told.append)
+    rows = preflight(WorkerPool(map, 2, "two", client), out, [slide], told.append)
     assert len(rows) == 2 and not any(row.faults for row in rows)
     assert all(row.threads == 1 and row.versions == versions() for row in rows)
     assert [(event.kind, event.text) for event in told] == [("note", f"{rows[0].host}: 2 workers, 2 threads")]
@@ -57,7 +57,7 @@ def test_workers_that_can_do_it_are_told_a_line_a_host_and_leave_nothing(
 def test_what_workers_cannot_do_ends_it_with_a_list(client: Any, slide: Slide, tmp_path: Path) -> None:
     Path(slide.path).unlink()
     with pytest.raises(MachineError, match=r"2 of 2 workers cannot do this run; nothing was begun:") as caught:
-        preflight(Crew(map, 2, "two", client), tmp_path, [slide], lambda event: None)
+        preflight(WorkerPool(map, 2, "two", client), tmp_path, [slide], lambda event: None)
     assert (caught.value.code, caught.value.exit_status) == ("E_WORKERS", 5)
     assert caught.value.message.count(f"cannot read {slide.path}") == 2
     assert caught.value.message.count("mount the slides there under the same path") == 2
@@ -69,12 +69,12 @@ def test_other_versions_have_a_code_of_their_own(client: Any, tmp_path: Path, mo
     real = versions
     monkeypatch.setattr(module, "versions", lambda: next(answers, None) or real())
     with pytest.raises(MachineError, match=rf"has another numpy {real()['numpy']}, and 1\.0 where") as caught:
-        preflight(Crew(map, 2, "two", client), tmp_path, [], lambda event: None)
+        preflight(WorkerPool(map, 2, "two", client), tmp_path, [], lambda event: None)
     assert caught.value.code == "E_VERSIONS" and "has another tile-engine" in caught.value.message
 
 
 def test_this_process_needs_no_asking(tmp_path: Path) -> None:
-    assert preflight(Crew(map, 1, "here"), tmp_path / "none", [], lambda event: pytest.fail(event.text)) == ()
+    assert preflight(WorkerPool(map, 1, "here"), tmp_path / "none", [], lambda event: pytest.fail(event.text)) == ()
 
 
 def test_another_file_under_the_same_path_is_seen(slide: Slide) -> None:

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tile_engine.models.losses.clustering.clustering import (
+from tile_engine.models.losses.clustering import (
     divergence,
     entropy,
     iic,

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tile_engine.models.neighbours.knn.knn import nearest
+from tile_engine.models.neighbours.knn import nearest
 
 
 @given(st.integers(2, 40), st.integers(1, 12), st.integers(1, 50))

@@ -15,13 +15,13 @@ from tile_engine.errors import SettingsError
 from tile_engine.models.networks import cae3d
 from tile_engine.models.networks.autoencoder import to_float
 from tile_engine.models.networks.cae3d import CAE3D, MARK
-from tile_engine.models.replica import Share
+from tile_engine.models.replica import Replica
 from tile_engine.models.training import checkpoint, embedding
 from tile_engine.models.training.codes import codes_of, reconstructions, squared_errors
 from tile_engine.models.training.components import Components
 from tile_engine.models.training.embedding import KINDS, Embedding, Objective, Task
 from tile_engine.models.training.phases import train
-from tile_engine.models.views.patches.volumes import VolumeViews
+from tile_engine.models.views.volumes import VolumeViews
 from tile_engine.stores.files import write_whole
 
 
@@ -43,7 +43,7 @@ def network() -> CAE3D:
     return CAE3D((16, 16, 16), widths=(8, 16), code=6)
 
 
-def phase(objective: Objective, *, steps: int = 6, share: Share | None = None, **task: Any) -> Embedding:
+def phase(objective: Objective, *, steps: int = 6, share: Replica | None = None, **task: Any) -> Embedding:
     task.setdefault("labels", LABELS)
     more = {} if share is None else {"share": share}
     return Embedding(network(), volumes(), steps, 8, task=Task(objective, **task), seed=2, **more)
@@ -249,7 +249,7 @@ class Ranks:
     def __init__(self) -> None:
         self.barrier, self.slots = threading.Barrier(2), [None, None]
 
-    def share(self, rank: int) -> Share:
+    def share(self, rank: int) -> Replica:
         def meet(rows: torch.Tensor) -> list[torch.Tensor]:
             self.slots[rank] = rows
             self.barrier.wait(60)
@@ -271,7 +271,7 @@ class Ranks:
                 parameter.register_hook(lambda gradient: sum(meet(gradient.clone())) / 2)
             return network
 
-        return Share(rank, 2, Gather.apply, join)
+        return Replica(rank, 2, Gather.apply, join)
 
 
 @pytest.mark.parametrize("kind", ["prototypes", "proxy"])

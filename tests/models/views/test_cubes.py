@@ -9,8 +9,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tile_engine.models.replica import Share
-from tile_engine.models.views.patches.cubes import CubeViews, mirror_and_crop
+from tile_engine.models.replica import Replica
+from tile_engine.models.views.cubes import CubeViews, mirror_and_crop
 
 CUBES_BCZYX = torch.rand(12, 1, 8, 8, 8, generator=torch.Generator().manual_seed(0))
 
@@ -53,5 +53,5 @@ def test_a_cut_out_shows_nothing_that_was_not_there() -> None:
 def test_shares_draw_what_the_whole_batch_would(ranks: int) -> None:
     whole = CubeViews()(CUBES_BCZYX, draw())
     each = len(CUBES_BCZYX) // ranks
-    parts = [CubeViews()(CUBES_BCZYX[r * each : (r + 1) * each], draw(), Share(r, ranks)) for r in range(ranks)]
+    parts = [CubeViews()(CUBES_BCZYX[r * each : (r + 1) * each], draw(), Replica(r, ranks)) for r in range(ranks)]
     torch.testing.assert_close(torch.cat(parts), whole, rtol=0, atol=1e-6)

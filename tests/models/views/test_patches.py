@@ -8,8 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tile_engine.models.replica import Share
-from tile_engine.models.views.patches.patches import Views, drop_stain, jitter_stains, turn_and_crop
+from tile_engine.models.replica import Replica
+from tile_engine.models.views.patches import Views, drop_stain, jitter_stains, turn_and_crop
 
 PATCHES_BCYX = torch.rand(16, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 
@@ -68,5 +68,5 @@ def test_a_stack_of_stains_loses_one_stain_at_most() -> None:
 def test_a_share_of_a_batch_gets_the_views_that_it_has_in_the_whole(channels: int) -> None:
     patches = torch.rand(12, channels, 32, 32, generator=draw(1))
     whole = Views()(patches, draw(5))
-    parts = [Views()(patches[(s := Share(rank, 3)).rows(12)], draw(5), s) for rank in range(3)]
+    parts = [Views()(patches[(s := Replica(rank, 3)).rows(12)], draw(5), s) for rank in range(3)]
     torch.testing.assert_close(torch.cat(parts), whole, rtol=0, atol=1e-6)

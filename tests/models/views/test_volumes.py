@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from tile_engine.models.replica import Share
+from tile_engine.models.replica import Replica
 from tile_engine.models.seeds import generator
-from tile_engine.models.views.patches.volumes import VolumeViews
+from tile_engine.models.views.volumes import VolumeViews
 
 STILL = {"brightness": 0.0, "noise": 0.0}
 
@@ -78,5 +78,5 @@ def test_shares_see_the_rows_of_the_whole_batch() -> None:
     volumes = torch.rand(6, 1, 8, 8, 8)
     views = VolumeViews(unchanged=0.3, shift=1, turn=10, scale=0.1, mirror=True)
     whole = views(volumes, generator(5))
-    parts = [views(volumes[(s := Share(rank, 3)).rows(6)], generator(5), s) for rank in range(3)]
+    parts = [views(volumes[(s := Replica(rank, 3)).rows(6)], generator(5), s) for rank in range(3)]
     assert torch.allclose(torch.cat(parts), whole, atol=1e-6)

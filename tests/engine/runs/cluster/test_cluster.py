@@ -13,7 +13,7 @@ import tifffile
 from PIL import Image
 
 import tile_engine
-from tile_engine import How, Where
+from tile_engine import ClusterOptions, RunOptions
 from tile_engine.engine.api.commands import CLUSTER_SLIDES
 from tile_engine.engine.pipeline.progress import Event
 from tile_engine.engine.runtime.load import load
@@ -41,9 +41,9 @@ def spoil(path: Path, tiles: tuple[int, ...]) -> None:
             file.write(b"\x00" * length)
 
 
-def how(*stages: str, **options: Any) -> How:
+def options(*stages: str, **options: Any) -> RunOptions:
     chosen = {"stages": stages} if stages else {}
-    return How(where=Where(cluster="none"), **chosen, **options)
+    return RunOptions(where=ClusterOptions(cluster="none"), **chosen, **options)
 
 
 def test_bad_slides_are_rejected_by_code_a_blank_one_is_finished_and_the_good_are_done(
@@ -83,10 +83,10 @@ def test_bad_slides_are_rejected_by_code_a_blank_one_is_finished_and_the_good_ar
     assert all(name in page for name in ("a.tif", "c.tif", "blank.tif", "empty.svs", "E_NO_MPP"))
     # the same command again: nothing is refused, and the rejections stay
     before = mini.results(run.out)
-    assert tile_engine.cluster(slides, run.out, how=how(), **mini.settings).exit_status == 3
+    assert tile_engine.cluster(slides, run.out, options=options(), **mini.settings).exit_status == 3
     assert mini.results(run.out) == before
     # and a stage alone remembers them
-    assert resume(run.out, how=how("map")).rejected == run.rejected
+    assert resume(run.out, options=options("map")).rejected == run.rejected
 
 
 def test_undecodable_tiles_below_the_limit_are_masked_and_counted_and_the_slide_is_done(
@@ -97,7 +97,7 @@ def test_undecodable_tiles_below_the_limit_are_masked_and_counted_and_the_slide_
     shutil.copy2(mini.slides / "a.tif", slides)
     shutil.copy2(mini.slides / "a.tif", slides / "broken.tif")
     spoil(slides / "broken.tif", (4,))
-    run = tile_engine.cluster(slides, tmp_path / "out", how=how("convert"), max_bad_tiles=0.5)
+    run = tile_engine.cluster(slides, tmp_path / "out", options=options("convert"), max_bad_tiles=0.5)
     assert run.rejected == {}
     broken = next(s for s in run.slides if s.startswith("broken"))
     job = load(run.out)
@@ -124,7 +124,7 @@ def test_pixels_in_tissue_are_the_same_whatever_else_is_kept_and_what_is_not_rea
     glass[540:840, 600:1000] = immunohistochemistry()[:300, :400]
     write(slides / "a.tif", glass)
     runs = {
-        pixels: tile_engine.cluster(slides, tmp_path / pixels, how=how("convert"), pixels=pixels, codec=codec)
+        pixels: tile_engine.cluster(slides, tmp_path / pixels, options=options("convert"), pixels=pixels, codec=codec)
         for pixels, codec in (("all", "lz4"), ("tissue", "none"), ("none", "zstd"))
     }
     slide = runs["all"].slides[0]
@@ -155,7 +155,7 @@ def test_pixels_in_tissue_are_the_same_whatever_else_is_kept_and_what_is_not_rea
 
 def test_a_run_without_stored_pixels_finds_the_same_clusters(mini: Any, tmp_path: Path) -> None:
     """With `none` the run reads the slides themselves; at their own spacing these are the pixels that `all` stores."""
-    run = tile_engine.cluster(mini.slides, tmp_path / "out", how=how(), **{**mini.settings, "pixels": "none"})
+    run = tile_engine.cluster(mini.slides, tmp_path / "out", options=options(), **{**mini.settings, "pixels": "none"})
     assert run.status == "done" and run.image(run.slides[0]).shape == (3, 24, 24)
     whole = tile_engine.open_run(mini.out)
     if all((run.layers("tissue")[s].values == whole.layers("tissue")[s].values).all() for s in run.slides):
@@ -197,17 +197,17 @@ def test_out_inside_or_instead_of_the_input_is_refused_before_anything_is_writte
     before = sorted(tmp_path.rglob("*"))
     for out in (slides, slides / "out", slides / "a.tif", slides / ".." / "slides" / "deep" / "er"):
         with pytest.raises(SettingsError) as caught:
-            tile_engine.cluster(slides, out, how=how(), **mini.settings)
+            tile_engine.cluster(slides, out, options=options(), **mini.settings)
         assert caught.value.code == "E_OUT" and caught.value.exit_status == 2
     (tmp_path / "link").symlink_to(slides)
     with pytest.raises(SettingsError, match="inside the input"):
-        tile_engine.cluster(slides, tmp_path / "link" / "out", how=how())
+        tile_engine.cluster(slides, tmp_path / "link" / "out", options=options())
     assert sorted(p for p in tmp_path.rglob("*") if p.name != "link") == before
 
 
 def test_out_beside_slides_that_were_named_one_by_one_is_fine(mini: Any, tmp_path: Path) -> None:
     shutil.copy2(mini.slides / "a.tif", tmp_path)
-    run = tile_engine.cluster(tmp_path / "a.tif", tmp_path / "out", how=how("convert"))
+    run = tile_engine.cluster(tmp_path / "a.tif", tmp_path / "out", options=options("convert"))
     assert len(run.slides) == 1
 
 
@@ -234,7 +234,7 @@ def test_where_every_slide_is_bad_each_is_named_with_its_code(tmp_path: Path) ->
 def test_a_cohort_of_blank_slides_says_that_there_is_no_tissue(tmp_path: Path) -> None:
     write(tmp_path / "blank.tif", np.full((300, 280, 3), 243, np.uint8))
     with pytest.raises(NoInputError, match="no tissue") as caught:
-        tile_engine.cluster(tmp_path / "blank.tif", tmp_path / "out", how=how("convert", "sample"))
+        tile_engine.cluster(tmp_path / "blank.tif", tmp_path / "out", options=options("convert", "sample"))
     assert caught.value.code == "E_NO_TISSUE"
 
 
@@ -244,7 +244,7 @@ def test_a_disk_that_is_too_small_is_refused_with_both_sizes_before_work(
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=1000))
     with pytest.raises(MachineError, match=r"about 0\.\d+ GB will be written .* and 0\.00 GB are free") as caught:
-        tile_engine.cluster(mini.slides, tmp_path / "out", how=how(), **mini.settings)
+        tile_engine.cluster(mini.slides, tmp_path / "out", options=options(), **mini.settings)
     assert caught.value.exit_status == 5 and not (tmp_path / "out" / "slides").exists()
 
 
@@ -255,7 +255,9 @@ def test_a_disk_that_is_too_small_leaves_a_finished_run_alone_even_with_redo(
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=1000))
     with pytest.raises(MachineError):
-        tile_engine.cluster(mini.slides, out, how=how(redo=True), **{**mini.settings, "codec": "none", "patch": 64})
+        tile_engine.cluster(
+            mini.slides, out, options=options(redo=True), **{**mini.settings, "codec": "none", "patch": 64}
+        )
     assert mini.results(out) == mini.results(mini.out)
 
 
@@ -284,7 +286,7 @@ def test_a_dry_run_writes_nothing_and_says_sizes(mini: Any, tmp_path: Path) -> N
 
 def test_events_tell_the_start_every_step_and_the_end(mini: Any, tmp_path: Path) -> None:
     told: list[Event] = []
-    tile_engine.cluster(mini.slides, mini.copy(tmp_path / "out"), how=how(report=told.append), **mini.settings)
+    tile_engine.cluster(mini.slides, mini.copy(tmp_path / "out"), options=options(report=told.append), **mini.settings)
     assert told[0].kind == "start" and told[-1].kind == "done"
     assert {e.stage for e in told if e.kind == "progress"} == {"convert", "sample", "train", "apply", "map"}
     assert all(e.done == e.total for e in {e.text: e for e in told if e.kind == "progress"}.values())
@@ -293,6 +295,6 @@ def test_events_tell_the_start_every_step_and_the_end(mini: Any, tmp_path: Path)
 def test_a_slide_of_a_csv_takes_its_spacing_and_columns_from_there(mini: Any, tmp_path: Path) -> None:
     write(tmp_path / "x.tif", np.full((200, 180, 3), 200, np.uint8), mpp=None)
     (tmp_path / "list.csv").write_text("path,mpp,site,age\nx.tif,0.5,Ulm,7\n")
-    run = tile_engine.cluster(tmp_path / "list.csv", tmp_path / "out", how=how("convert"))
+    run = tile_engine.cluster(tmp_path / "list.csv", tmp_path / "out", options=options("convert"))
     record = json.loads((run.out / "slides.json").read_text())[run.slides[0]]
     assert (record["site"], record["extra"], record["spacing"]) == ("Ulm", {"age": "7"}, [0.5, 0.5])

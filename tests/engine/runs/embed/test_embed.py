@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import tile_engine
-from tile_engine.engine.runs.embed.encode_new.encode_new import encode
+from tile_engine.engine.runs.embed.encode_new import encode
 from tile_engine.engine.runtime.load import load
 from tile_engine.errors import NoInputError
 

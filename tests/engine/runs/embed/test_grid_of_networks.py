@@ -13,8 +13,8 @@ import tile_engine
 from tile_engine.engine.runs.embed.encode_new.networks import Networks
 from tile_engine.engine.runs.embed.encode_new.settings import PRESETS
 from tile_engine.engine.runtime.load import load
-from tile_engine.engine.runtime.options import How
-from tile_engine.engine.workers.pool.placement import Where
+from tile_engine.engine.runtime.options import RunOptions
+from tile_engine.engine.workers.pool.placement import ClusterOptions
 
 GRID = PRESETS[2:]
 
@@ -30,8 +30,8 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
         values = (values + draw.normal(0, 5, values.shape)).clip(0).astype(np.int16)
         nibabel.save(nibabel.Nifti1Image(values, np.eye(4)), folder / f"case{i}.nii.gz")
     out = folder.parent / "out"
-    how = How(where=Where(cluster="none"))
-    tile_engine.embed(folder, out, how=how, network="yamaguchi", effort=0.005, cv=0, threads=1, umap=False)
+    options = RunOptions(where=ClusterOptions(cluster="none"))
+    tile_engine.embed(folder, out, options=options, network="yamaguchi", effort=0.005, cv=0, threads=1, umap=False)
     return out
 
 

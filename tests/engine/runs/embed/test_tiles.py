@@ -20,7 +20,7 @@ from tile_engine.errors import NoInputError, SettingsError
 from tile_engine.stores.image import StoredImage
 from tile_engine.stores.memory import MemorySource
 
-ALONE = tile_engine.How(where=tile_engine.Where(cluster="none"))
+SINGLE = tile_engine.RunOptions(where=tile_engine.ClusterOptions(cluster="none"))
 QUICK = {"effort": 0.1, "threads": 1, "umap": False}
 STEP = 8
 SHAPES = ((64, 56, 72), (60, 64, 58))
@@ -51,7 +51,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def clusters(folder: Path) -> Any:
-    return tile_engine.cluster(volumes=folder, out=folder.parent / "clusters", how=ALONE, k=2, seeds=2, **QUICK)
+    return tile_engine.cluster(volumes=folder, out=folder.parent / "clusters", options=SINGLE, k=2, seeds=2, **QUICK)
 
 
 def test_labels_lie_in_three_dimensions_and_validators_accept_them(clusters: Any) -> None:
@@ -167,7 +167,7 @@ def test_tiles_of_volumes_are_embedded_without_clusters(folder: Path, mini: Any,
 
 
 def test_tiles_of_slides_are_embedded_without_clusters(mini: Any, tmp_path: Path) -> None:
-    run = tile_engine.embed(slides=mini.slides, out=tmp_path / "out", how=ALONE, patch=32, **QUICK)
+    run = tile_engine.embed(slides=mini.slides, out=tmp_path / "out", options=SINGLE, patch=32, **QUICK)
     assert run.status == "done" and "cluster" not in run.tiles.obs
     with_clusters = tile_engine.open_run(mini.out)
     assert set(run.tiles.obs_names) == set(with_clusters.tiles.obs_names), "the same tiles, whatever is done with them"
@@ -213,6 +213,6 @@ def test_volumes_of_unequal_voxels_are_warned_of(folder: Path, tmp_path: Path) -
         said.extend([event.text] if event.kind == "warning" else [])
 
     for images in (both, folder):
-        how = replace(ALONE, report=report, stages=("convert",))
-        tile_engine.cluster(volumes=images, out=tmp_path / f"out-{images.name}", how=how, **QUICK)
+        options = replace(SINGLE, report=report, stages=("convert",))
+        tile_engine.cluster(volumes=images, out=tmp_path / f"out-{images.name}", options=options, **QUICK)
     assert len(said) == 1 and "from 1 x 1 x 1 to 4 x 1 x 1 mm" in said[0]

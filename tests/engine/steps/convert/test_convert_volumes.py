@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from tile_engine.engine.runs import KINDS
-from tile_engine.engine.runtime.options import How
+from tile_engine.engine.runtime.options import RunOptions
 from tile_engine.engine.runtime.start import begin
-from tile_engine.engine.workers.pool.pool import Where
+from tile_engine.engine.workers.placement import ClusterOptions
 from tile_engine.errors import NoInputError
 from tile_engine.stores.frame import Frame
 from tile_engine.stores.image import StoredImage, attributes_of, halving, pyramid
@@ -25,8 +25,8 @@ THICK = np.array([[0, -1.25, 0, 40], [-0.5, 0, 0, 30], [0, 0, 4, -10], [0, 0, 0,
 
 
 def converted(folder: Path, out: Path, *, redo: bool = False) -> Any:
-    how = How(where=Where(cluster="none"), stages=("convert",), redo=redo)
-    return begin(KINDS["embed", "volumes"], folder, out, how, {})
+    options = RunOptions(where=ClusterOptions(cluster="none"), stages=("convert",), redo=redo)
+    return begin(KINDS["embed", "volumes"], folder, out, options, {})
 
 
 def blob(shape: tuple[int, ...], dtype: str) -> np.ndarray:

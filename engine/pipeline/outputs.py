@@ -1,0 +1,108 @@
+"""Outputs: what a step leaves in OUT, as values. Ownership, redo, verify and the overwrite check read them, and nothing else.
+
+An output is a folder (or one file) and the names in it that are tile-engine's own; all else there belongs to somebody else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...stores.folder import Folder
+from ...stores.ours import ANNDATA, ARRAY, IMAGE, held, named, prune
+
+
+@dataclass(frozen=True, slots=True)
+class OwnedPath:
+    """A folder and the pattern of our names below it; an empty pattern where the path is itself the file."""
+
+    root: Path
+    names: str = ""
+
+    def held(self) -> Iterator[Path]:
+        """The files that lie there now."""
+        return held(self.root, named(self.names))
+
+    def clear(self) -> None:
+        prune(self.root, named(self.names))
+
+    def covers(self, path: Path) -> bool:
+        """Whether a file is one that this output describes."""
+        if not path.is_relative_to(self.root):
+            return False
+        below = path.relative_to(self.root).as_posix()
+        return named(self.names)("" if below == "." else below)
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A result of a step. `path` is below OUT; of a result of every image it holds `{image}`, the image's id."""
+
+    path: str
+    names: str = ""
+    """Pattern of the names below the path; empty where the path is itself a file."""
+    timed: bool = False
+    """Whether it tells how long the run took, so that its bytes differ each time."""
+
+    @property
+    def per_image(self) -> bool:
+        return "{image}" in self.path
+
+    def of(self, folder: Folder, image: str = "") -> OwnedPath:
+        return OwnedPath(folder.out / self.path.format(image=image, stores=folder.images), self.names)
+
+
+STORE = "{stores}/{image}.ome.zarr"
+
+
+def levels() -> Output:
+    """The levels of every image's pyramid, and the metadata of its store."""
+    return Output(STORE, rf"(labels/|layers/)?zarr\.json|\d+/{ARRAY}")
+
+
+def label(name: str) -> Output:
+    """An integer label of every image."""
+    return Output(f"{STORE}/labels/{name}", IMAGE)
+
+
+def layer(name: str) -> Output:
+    """A field over every image."""
+    return Output(f"{STORE}/layers/{name}", IMAGE)
+
+
+def samples(names: str = "") -> Output:
+    """Arrays of samples.zarr whose names match a pattern; without one, the group's metadata."""
+    return Output("samples.zarr", rf"({names})/{ARRAY}" if names else r"zarr\.json")
+
+
+def model(name: str) -> Output:
+    """Weights of the models whose name matches a pattern, their document, and the checkpoint of an unfinished training."""
+    return Output("models", rf"({name})(\.training)?\.(safetensors|json)")
+
+
+def document(name: str) -> Output:
+    """A JSON document, by its path without suffix: `models/validity`."""
+    return Output(f"{name}.json")
+
+
+def table(name: str) -> Output:
+    """An AnnData table."""
+    return Output(f"tables/{name}.zarr", ANNDATA)
+
+
+INDEX = Output("index", r"(vectors|lists)\.npy|columns\.npz|index\.json")
+"""What searches keep of a table; `added.npz`, the cases that somebody added, is not made of it and stays."""
+
+
+def file(path: str) -> Output:
+    """One file, by its path below OUT."""
+    return Output(path)
+
+
+def pictures(*names: str) -> tuple[Output, ...]:
+    """Pictures of the whole cohort."""
+    return tuple(Output(f"maps/{name}.png") for name in names)
+
+
+REPORT = Output("report.html", timed=True)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from .figure import INK, QUIET, panel, shortened
+from .numbers import percent
 from .palette import colour, hexadecimal
 
 if TYPE_CHECKING:
@@ -29,19 +30,6 @@ class LegendEntry(NamedTuple):
 
 Legend = Sequence[tuple[int, str, float]]
 """One entry a cluster: (label, name, share)."""
-
-
-def percent(share: float) -> str:
-    """A share as people write it; small ones keep a digit, absent ones say so.
-
-    >>> percent(0.1234), percent(0.0004), percent(0.0), percent(float("nan"))
-    ('12.3 %', '<0.1 %', '0 %', '–')
-    """
-    if not math.isfinite(share):
-        return "–"
-    if share == 0:
-        return "0 %"
-    return "<0.1 %" if share < 0.0005 else f"{share * 100:.1f} %"
 
 
 def legend_size(legend: Legend, height: float) -> tuple[float, float]:

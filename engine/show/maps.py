@@ -20,7 +20,8 @@ import numpy as np
 
 from ...stores.frame import Array
 from .figure import DPI, INK, QUIET, house_style, new_figure, panel, save, shortened, write_inches
-from .legend import Legend, draw_legend, legend_size, percent
+from .legend import Legend, draw_legend, legend_size
+from .numbers import percent
 from .palette import colour, hexadecimal
 from .picture import Cells, Picture
 

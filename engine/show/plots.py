@@ -12,7 +12,8 @@ import numpy as np
 
 from ...stores.frame import Array
 from .figure import INK, QUIET, RULE, house_style, new_figure, panel, save, shortened, write_inches
-from .legend import Legend, percent
+from .legend import Legend
+from .numbers import percent
 from .palette import colour, hexadecimal
 from .validity import INDICES, Ranks, Score
 

@@ -11,9 +11,9 @@ import numpy as np
 
 from ...stores.frame import Array
 from .legend import Legend
+from .numbers import number
 from .page import Caution, Column, Image, Section, Table
 from .palette import colour
-from .report import number
 from .spreadsheet import Cell
 from .validity import INDICES, Ranks, Score
 

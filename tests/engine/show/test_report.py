@@ -5,11 +5,12 @@ import io
 import re
 from html.parser import HTMLParser
 
+import jinja2
 import numpy as np
 import pytest
 from matplotlib.image import imread, imsave
 
-from tile_engine.engine.show import report
+from tile_engine.engine.show import embedded, report
 from tile_engine.engine.show.legend import LegendEntry
 from tile_engine.engine.show.page import Caution, Column, Image, ReportPage, Section, Table
 from tile_engine.engine.show.sections import (
@@ -51,6 +52,25 @@ class Page(HTMLParser):
 
     def handle_data(self, data):
         self.text.append(data)
+
+
+class Outline(HTMLParser):
+    """The body as (tag, attributes) where a tag opens, "/tag" where it closes, and the text between, in order."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.events = []
+        self.feed(text[text.index("<body>") :])
+
+    def handle_starttag(self, tag, attributes):
+        self.events.append((tag, dict(attributes)) if attributes else tag)
+
+    def handle_endtag(self, tag):
+        self.events.append(f"/{tag}")
+
+    def handle_data(self, data):
+        if data.strip():
+            self.events.append(f"'{data.strip()}'")
 
 
 def picture(path, height=40, width=60):
@@ -109,8 +129,8 @@ def test_links_to_pictures_are_relative_and_quoted(tmp_path):
 
 
 def test_large_pictures_are_embedded_as_smaller_copies_and_small_ones_as_they_are(tmp_path, monkeypatch):
-    monkeypatch.setattr(report, "WIDTH", 300)
-    monkeypatch.setattr(report, "SMALL", 20_000)
+    monkeypatch.setattr(embedded, "MAX_EMBEDDED_SIDE", 300)
+    monkeypatch.setattr(embedded, "MAX_VERBATIM_BYTES", 20_000)
     images = (Image(picture(tmp_path / "small.png")), Image(picture(tmp_path / "large.png", 400, 900)))
     page = Page(written(tmp_path, ReportPage("t", sections=(Section("Maps", figures=images),))))
     sources = [a["src"] for tag, a in page.tags if tag == "img"]
@@ -174,3 +194,58 @@ def test_the_recommended_k_is_set_off():
     assert (
         "was set" in k_section([row for row in SCORES if row["k"] == 3], ranks={3: (1.0, 0.0)}, recommended=3).text[0]
     )
+
+
+def test_a_page_holds_its_parts_in_this_order(tmp_path):
+    image = Image(picture(tmp_path / "a.png"), "caption", "detail")
+    columns = (Column("c", "share", (0, 10, 255)), Column("n", "number"), Column("t"))
+    table = Table(columns, ((0.254, 1234, None), (7.0, 0.5, "x")), "rows", frozenset({1}))
+    page = ReportPage(
+        "title",
+        "subtitle",
+        (("slides", "3"),),
+        (Caution("Beware.", "why"),),
+        (
+            Section("first", ("words",), (image, image), (table,), embedded=1),
+            Section("second", figures=(Image(tmp_path / "no.png", "gone"),), folded=True),
+        ),
+        "footer",
+    )
+    events = Outline(written(tmp_path, page)).events
+    source = "data:image/png;base64," + base64.b64encode(image.path.read_bytes()).decode()
+    caption = ["strong", "'caption'", "/strong", "span", "'detail'", "/span"]
+    link = ("a", {"href": "a.png"})
+    figure = ("img", {"src": source, "width": "38", "height": "26", "alt": "caption"})
+    number, text = ("td", {"class": "number"}), ("td", {"class": "text"})
+    assert events == [
+        *("body", "header", "h1", "'title'", "/h1", ("p", {"class": "subtitle"}), "'subtitle'", "/p"),
+        *(("dl", {"class": "facts"}), "div", "dt", "'slides'", "/dt", "dd", "'3'", "/dd", "/div", "/dl"),
+        *(("div", {"class": "caution", "role": "note"}), "strong", "'Beware.'", "/strong", "span", "'why'", "/span"),
+        *("/div", "/header", "nav", ("a", {"href": "#s0"}), "'first'", "/a"),
+        *(("a", {"href": "#s1"}), "'second'", "/a", "/nav", "main"),
+        *(("section", {"id": "s0"}), "h2", "'first'", "/h2", "p", "'words'", "/p"),
+        *("figure", link, figure, "/a", "figcaption", *caption, "/figcaption", "/figure"),
+        *(("p", {"class": "linked"}), link, *caption, "/a", "/p"),
+        *(("div", {"class": "scroll"}), "table", "caption", "'rows'", "/caption", "thead", "tr"),
+        *(("th", {"scope": "col", "class": "share"}), ("i", {"class": "chip", "style": "background:#000aff"}), "/i"),
+        *("'c'", "/th", ("th", {"scope": "col", "class": "number"}), "'n'", "/th"),
+        *(("th", {"scope": "col", "class": "text"}), "'t'", "/th", "/tr", "/thead", "tbody", "tr"),
+        *(("td", {"class": "share", "style": "--share:25%"}), "'25.4 %'", "/td", number, "'1,234'", "/td"),
+        *(text, "'–'", "/td", "/tr", ("tr", {"class": "marked"})),
+        *(("td", {"class": "share", "style": "--share:100%"}), "'700.0 %'", "/td", number, "'0.5'", "/td"),
+        *(text, "'x'", "/td", "/tr", "/tbody", "/table", "/div", "/section"),
+        *(("section", {"id": "s1"}), "details", "summary", "h2", "'second'", "/h2", "/summary"),
+        *(("p", {"class": "linked"}), "strong", "'gone'", "/strong", "em", "'not available'", "/em", "/p"),
+        *("/details", "/section", "/main", "footer", "'footer'", "/footer", "/body", "/html"),
+    ]
+
+
+def test_a_name_in_the_templates_language_is_shown_as_it_is(tmp_path):
+    name = "{{ 7 * 7 }} {% if %} {# gone #}"
+    page = Page(written(tmp_path, ReportPage(name, sections=(Section(name, (name,)),))))
+    assert page.text.count(name) == 4  # title, heading of the page, heading of the section, paragraph
+
+
+def test_a_template_that_asks_for_what_a_page_lacks_fails(tmp_path):
+    with pytest.raises(jinja2.UndefinedError, match="page"):
+        report._environment(tmp_path).get_template("report.html.jinja").render(stylesheet="")

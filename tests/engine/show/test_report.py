@@ -11,15 +11,13 @@ import pytest
 from matplotlib.image import imread, imsave
 
 from tile_engine.engine.show import embedded, report
+from tile_engine.engine.show.cautions import cautions_of
+from tile_engine.engine.show.cluster_sections import by_slide_section, k_section, maps_section
 from tile_engine.engine.show.legend import LegendEntry
 from tile_engine.engine.show.page import Caution, Column, Image, ReportPage, Section, Table
-from tile_engine.engine.show.sections import (
+from tile_engine.engine.show.run_sections import (
     SlideRow,
     StageTime,
-    by_slide_section,
-    cautions,
-    k_section,
-    maps_section,
     rejected_section,
     settings_section,
     slides_section,
@@ -89,7 +87,7 @@ def full(folder):
         EVIL,
         EVIL,
         ((EVIL, EVIL),),
-        (*cautions(counts, best=BEST, effective=0.5), Caution(EVIL, EVIL)),
+        (*cautions_of(counts, best=BEST, effective=0.5), Caution(EVIL, EVIL)),
         (
             maps_section([image]),
             slides_section([SlideRow(EVIL, EVIL, 0.5, (10, 20), 0.5, 7, (0.5,))], legend=LEGEND),
@@ -160,18 +158,6 @@ def test_the_same_page_gives_the_same_bytes(tmp_path):
     assert written(tmp_path, full(tmp_path)) == written(tmp_path, full(tmp_path))
 
 
-def test_cautions_name_what_is_wrong():
-    counts = np.array([[100, 100, 100], [0, 60, 1]])
-    found = [c.headline for c in cautions(counts, best=BEST, effective=0.9)]
-    assert found == [
-        "Clusters have collapsed.",
-        "Cluster 2 only tells slides apart.",
-        "The validity indices disagree about K.",
-    ]
-    assert cautions(np.array([[10, 10], [10, 10]]), effective=2.0) == ()
-    assert cautions(np.array([[10], [10]])) == ()
-
-
 def test_numbers_and_shares_read_well(tmp_path):
     columns = (Column("n", "number"), Column("s", "share"), Column("t"))
     table = Table(columns, ((1234567, 0.1234, None), (0.000123456, float("nan"), "x")))
@@ -185,15 +171,6 @@ def test_a_table_with_a_ragged_row_is_refused():
         Table((Column("a"), Column("b")), ((1,),))
     with pytest.raises(ValueError, match="number"):
         Column("a", "html")
-
-
-def test_the_recommended_k_is_set_off():
-    table = k_section(SCORES, ranks=RANKS, recommended=3).tables[0]
-    assert [table.rows[i][0] for i in table.marked] == [3]
-    assert "1.5 ± 0.71" in table.rows[1]
-    assert (
-        "was set" in k_section([row for row in SCORES if row["k"] == 3], ranks={3: (1.0, 0.0)}, recommended=3).text[0]
-    )
 
 
 def test_a_page_holds_its_parts_in_this_order(tmp_path):

@@ -223,6 +223,6 @@ def test_a_name_in_the_templates_language_is_shown_as_it_is(tmp_path):
     assert page.text.count(name) == 4  # title, heading of the page, heading of the section, paragraph
 
 
-def test_a_template_that_asks_for_what_a_page_lacks_fails(tmp_path):
-    with pytest.raises(jinja2.UndefinedError, match="page"):
-        report._environment(tmp_path).get_template("report.html.jinja").render(stylesheet="")
+def test_a_template_that_asks_for_what_it_was_not_given_fails(tmp_path):
+    with pytest.raises(jinja2.UndefinedError, match="stylesheet"):
+        report._environment(tmp_path).get_template("report.html.jinja").render(page=ReportPage("t"))

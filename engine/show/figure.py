@@ -19,8 +19,11 @@ if TYPE_CHECKING:
 DPI = 150
 """Dots an inch of every picture: figures are laid out so that a picture's pixels meet the dots exactly."""
 
-INK, QUIET, RULE = "#1c1e21", "#6a6f76", "#d5d8dc"
+INK, QUIET_INK, HAIRLINE_COLOUR = "#1c1e21", "#6a6f76", "#d5d8dc"
 """Text, secondary text, hairlines."""
+
+MARGIN, TITLE_HEIGHT = 0.35, 0.5
+"""Inches around a figure, and for its title."""
 
 
 @contextmanager
@@ -44,8 +47,8 @@ def house_style() -> Iterator[None]:
         "axes.spines.top": False,
         "axes.spines.right": False,
         "axes.formatter.use_mathtext": False,
-        "xtick.color": QUIET,
-        "ytick.color": QUIET,
+        "xtick.color": QUIET_INK,
+        "ytick.color": QUIET_INK,
         "xtick.labelsize": 9,
         "ytick.labelsize": 9,
         "legend.frameon": False,
@@ -79,6 +82,18 @@ def write_inches(figure: Figure, left: float, top: float, text: str, **style: ob
     width, height = figure.get_size_inches()
     placed: dict[str, object] = {"ha": "left", "va": "top", **style}
     figure.text(left / width, 1 - top / height, text, **placed)  # type: ignore[arg-type]
+
+
+def write_title(figure: Figure, text: str, *, fontsize: float = 13) -> None:
+    """The figure's title, in its upper left corner."""
+    write_inches(figure, MARGIN, MARGIN - 0.05, text, fontsize=fontsize, weight="bold")
+
+
+def draw_swatch(figure: Figure, left: float, top: float, size: tuple[float, float], *, colour: str) -> None:
+    """A patch of one colour beside what it stands for; place and size as for `panel`."""
+    axes = panel(figure, left, top, size)
+    axes.set(xticks=[], yticks=[], facecolor=colour)
+    axes.spines[:].set_visible(False)
 
 
 def shortened(text: str, length: int) -> str:

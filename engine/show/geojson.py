@@ -24,7 +24,7 @@ from .palette import Colour
 FeatureCollection = dict[str, Any]
 """What `json` reads and writes: strings, numbers, lists and dictionaries of them."""
 
-_NAMESPACE = uuid.UUID("5b0f5a9e-6a0c-5d0e-8c9b-3f3f6f1f7c11")
+_IDENTIFIER_NAMESPACE = uuid.UUID("5b0f5a9e-6a0c-5d0e-8c9b-3f3f6f1f7c11")
 """Of the annotations' identifiers: the same shape of the same cluster has the same identifier in every run."""
 
 
@@ -54,13 +54,13 @@ def features(
 
     shapes = []
     for label, faces in _faces(np.asarray(labels)).items():
-        kind = classes[label]
+        cluster = classes[label]
         polygons = shapely.transform(
             shapely.multipolygons(faces),
             lambda corners: np.round(corners * (cell[1], cell[0]) + (offset[1], offset[0]), 3),
         )
         geometry = json.loads(shapely.to_geojson(polygons))
-        name = uuid.uuid5(_NAMESPACE, f"{label}\n{kind.name}\n{shapely.to_wkb(polygons, hex=True)}")
+        name = uuid.uuid5(_IDENTIFIER_NAMESPACE, f"{label}\n{cluster.name}\n{shapely.to_wkb(polygons, hex=True)}")
         shapes.append(
             {
                 "type": "Feature",
@@ -68,10 +68,10 @@ def features(
                 "geometry": geometry,
                 "properties": {
                     "objectType": "annotation",
-                    "name": kind.name,
-                    "classification": {"name": kind.name, "color": [int(v) for v in kind.color]},
+                    "name": cluster.name,
+                    "classification": {"name": cluster.name, "color": [int(v) for v in cluster.color]},
                     "isLocked": False,
-                    "measurements": {k: float(v) for k, v in kind.measurements.items() if math.isfinite(v)},
+                    "measurements": {k: float(v) for k, v in cluster.measurements.items() if math.isfinite(v)},
                 },
             }
         )

@@ -6,13 +6,14 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from .figure import INK, QUIET, panel, shortened
+from .figure import INK, QUIET_INK, panel, shortened
+from .numbers import percent
 from .palette import colour, hexadecimal
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-ROW, COLUMN = 0.27, 2.45
+ROW_HEIGHT, COLUMN_WIDTH = 0.27, 2.45
 """Inches from row to row and from column to column."""
 
 
@@ -31,23 +32,10 @@ Legend = Sequence[tuple[int, str, float]]
 """One entry a cluster: (label, name, share)."""
 
 
-def percent(share: float) -> str:
-    """A share as people write it; small ones keep a digit, absent ones say so.
-
-    >>> percent(0.1234), percent(0.0004), percent(0.0), percent(float("nan"))
-    ('12.3 %', '<0.1 %', '0 %', '–')
-    """
-    if not math.isfinite(share):
-        return "–"
-    if share == 0:
-        return "0 %"
-    return "<0.1 %" if share < 0.0005 else f"{share * 100:.1f} %"
-
-
 def legend_size(legend: Legend, height: float) -> tuple[float, float]:
     """Inches (width, height) that the legend needs where `height` inches are free."""
     rows = _rows(len(legend), height)
-    return COLUMN * max(1, math.ceil(len(legend) / rows)), ROW * min(rows, max(1, len(legend)))
+    return COLUMN_WIDTH * max(1, math.ceil(len(legend) / rows)), ROW_HEIGHT * min(rows, max(1, len(legend)))
 
 
 def draw_legend(figure: Figure, left: float, top: float, *, legend: Legend, height: float) -> None:
@@ -60,13 +48,13 @@ def draw_legend(figure: Figure, left: float, top: float, *, legend: Legend, heig
     axes.set(xlim=(0, width), ylim=(used, 0), gid="legend")
     axes.axis("off")
     for i, (label, name, share) in enumerate(legend):
-        x, y = COLUMN * (i // rows), ROW * (i % rows + 0.5)
+        x, y = COLUMN_WIDTH * (i // rows), ROW_HEIGHT * (i % rows + 0.5)
         swatch = Rectangle((x, y - 0.085), 0.17, 0.17, facecolor=hexadecimal(colour(label)), edgecolor="none")
         axes.add_patch(swatch)
-        weight = INK if share > 0 else QUIET
+        weight = INK if share > 0 else QUIET_INK
         axes.text(x + 0.27, y, shortened(name, 19), va="center", color=weight, fontsize=10)
-        axes.text(x + COLUMN - 0.2, y, percent(share), va="center", ha="right", color=weight, fontsize=10)
+        axes.text(x + COLUMN_WIDTH - 0.2, y, percent(share), va="center", ha="right", color=weight, fontsize=10)
 
 
 def _rows(entries: int, height: float) -> int:
-    return max(1, min(entries, max(8, int(height / ROW), -(-entries // 4))))
+    return max(1, min(entries, max(8, int(height / ROW_HEIGHT), -(-entries // 4))))

@@ -8,18 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...stores.frame import Array
-from .figure import INK, QUIET, RULE, house_style, new_figure, panel, save, shortened, write_inches
+from .figure import HAIRLINE_COLOUR, INK, QUIET_INK, house_style, new_figure, panel, save, shortened, write_inches
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-MARGIN, GAP, LINE = 0.3, 0.08, 0.19
+MARGIN, PLANE_GAP, LINE_HEIGHT = 0.3, 0.08, 0.19
 """Inches around the figure, between planes, and of a line of text."""
-SIDES = {1: 1.7, 3: 1.3}
+PLANE_SIDES = {1: 1.7, 3: 1.3}
 """Inches along the longest side of a plane, by how many planes a case has."""
-ACROSS = {1: 5, 3: 3}
+CARDS_ACROSS = {1: 5, 3: 3}
 """Cases side by side."""
-HEAD = 0.26
+CARD_TITLE_HEIGHT = 0.26
 """Inches of a card's title."""
 
 
@@ -56,11 +56,11 @@ def figure_of(query: Card, found: Sequence[Card]) -> Figure:
     """The query's card on top, the others below it in rows. All planes of a kind have one scale where their sizes allow."""
     cards = [query, *found]
     planes = 3 if any(len(c.planes) == 3 for c in cards) else 1
-    side, across = SIDES[planes], min(ACROSS[planes], max(1, len(found)))
+    side, across = PLANE_SIDES[planes], min(CARDS_ACROSS[planes], max(1, len(found)))
     lines = max(len(c.lines) for c in cards)
     largest = max((max(p.extent) for c in cards for p in c.planes), default=1.0)
     tall = max((p.extent[0] for c in cards for p in c.planes), default=largest) / largest * side
-    wide, high = planes * (side + GAP) + 0.25, HEAD + tall + lines * LINE + 0.22
+    wide, high = planes * (side + PLANE_GAP) + 0.25, CARD_TITLE_HEIGHT + tall + lines * LINE_HEIGHT + 0.22
     rows = -(-len(found) // across)
     figure = new_figure(2 * MARGIN + max(across * wide, 5.2), 2 * MARGIN + (rows + 1) * high + 0.25)
     for number, card in enumerate(cards):
@@ -71,10 +71,16 @@ def figure_of(query: Card, found: Sequence[Card]) -> Figure:
         y = 1 - (MARGIN + high + 0.08) / height
         rule = figure.add_axes((MARGIN / width, y, 1 - 2 * MARGIN / width, 0.001))
         rule.axis("off")
-        rule.axhline(0, color=RULE, linewidth=1)
+        rule.axhline(0, color=HAIRLINE_COLOUR, linewidth=1)
     if planes == 3:
         write_inches(
-            figure, width - MARGIN, MARGIN, "the patient's right is on the right", ha="right", fontsize=8, color=QUIET
+            figure,
+            width - MARGIN,
+            MARGIN,
+            "the patient's right is on the right",
+            ha="right",
+            fontsize=8,
+            color=QUIET_INK,
         )
     return figure
 
@@ -90,11 +96,13 @@ def _card(figure: Figure, card: Card, left: float, top: float, scale: tuple[floa
     at = left
     for plane in card.planes:
         height, width = (um * per_um for um in plane.extent)
-        axes = panel(figure, at, top + HEAD + tall - height, (width, height))
+        axes = panel(figure, at, top + CARD_TITLE_HEIGHT + tall - height, (width, height))
         axes.imshow(plane.rgb, interpolation="antialiased", aspect="auto")
         axes.axis("off")
         axes.set_gid(f"plane-{card.title}-{plane.name}")
-        at += width + GAP
+        at += width + PLANE_GAP
     for number, line in enumerate(card.lines):
-        style = {"fontsize": 9, "color": QUIET if number else INK}
-        write_inches(figure, left, top + HEAD + tall + 0.06 + number * LINE, shortened(line, room), **style)
+        style = {"fontsize": 9, "color": QUIET_INK if number else INK}
+        write_inches(
+            figure, left, top + CARD_TITLE_HEIGHT + tall + 0.06 + number * LINE_HEIGHT, shortened(line, room), **style
+        )

@@ -12,7 +12,7 @@ import colorsys
 Colour = tuple[int, int, int]
 """Red, green and blue, 0 to 255."""
 
-FIXED: tuple[Colour, ...] = (
+FIXED_COLOURS: tuple[Colour, ...] = (
     (0, 114, 178),
     (230, 159, 0),
     (0, 158, 115),
@@ -35,7 +35,7 @@ FIXED: tuple[Colour, ...] = (
     (210, 0, 45),
 )
 
-_TONES = ((0.95, 0.62), (0.55, 0.88), (0.80, 0.42), (0.38, 0.70))
+_FURTHER_TONES = ((0.95, 0.62), (0.55, 0.88), (0.80, 0.42), (0.38, 0.70))
 """Saturation and value of the colours past the fixed ones, in turn."""
 
 
@@ -47,10 +47,10 @@ def colour(label: int) -> Colour:
     """
     if label < 1:
         raise ValueError(f"clusters are counted from 1, got {label}: 0 means unlabelled and has no colour")
-    if label <= len(FIXED):
-        return FIXED[label - 1]
-    step = label - len(FIXED) - 1
-    saturation, value = _TONES[step % len(_TONES)]
+    if label <= len(FIXED_COLOURS):
+        return FIXED_COLOURS[label - 1]
+    step = label - len(FIXED_COLOURS) - 1
+    saturation, value = _FURTHER_TONES[step % len(_FURTHER_TONES)]
     red, green, blue = colorsys.hsv_to_rgb((0.07 + step * 0.61803398875) % 1.0, saturation, value)
     return round(red * 255), round(green * 255), round(blue * 255)
 

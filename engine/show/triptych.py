@@ -17,7 +17,7 @@ import numpy as np
 from ...stores.frame import Array, Frame
 from .picture import Cells, Picture
 
-GAP = 6
+PLANE_GAP_PIXELS = 6
 """Pixels between planes."""
 
 
@@ -57,5 +57,5 @@ def _plane(
 def _beside(planes: Sequence[Array]) -> Array:
     high = max(len(plane) for plane in planes)
     tall = [np.pad(plane, (((high - len(plane)) // 2, -(-(high - len(plane)) // 2)), (0, 0))) for plane in planes]
-    gap = np.zeros((high, GAP), planes[0].dtype)
+    gap = np.zeros((high, PLANE_GAP_PIXELS), planes[0].dtype)
     return np.concatenate([tall[0], gap, tall[1], gap, tall[2]], 1)

@@ -8,7 +8,8 @@ from typing import Any
 from ...stores.frame import Array
 from ...stores.receipts import Ledger
 from ..pipeline.job import Job
-from ..show import sections
+from ..pipeline.unit import Unit
+from ..show import run_sections
 from ..show.page import Image, Section
 
 
@@ -31,35 +32,41 @@ def facts_of(job: Job[Any], *, tiles: int, rejected: int, clusters: int = 0) -> 
     return (*facts, ("patch, stride", f"{job.settings.patch}, {job.settings.step} {job.modality.cell}"))
 
 
-def slide_rows(job: Job[Any], counts: Array) -> list[sections.SlideRow]:
+def slide_rows(job: Job[Any], counts: Array) -> list[run_sections.SlideRow]:
     rows = []
     for i, (slide, record) in enumerate(job.slides.items()):
         receipt = Ledger(job.folder.out, "pyramid", job.ledger_key("pyramid", slide)).find(f"{slide}/pyramid")
         share = float(receipt.facts["tissue_share"]) if receipt else float("nan")
         total = int(counts[:, i].sum())
         shares = tuple(counts[:, i] / total) if total else ()
-        rows.append(sections.SlideRow(record.name, slide, record.spacing[0], record.shape, share, total, shares))
+        rows.append(run_sections.SlideRow(record.name, slide, record.spacing[0], record.shape, share, total, shares))
     return rows
 
 
-def closing_sections(job: Job[Any], training: Path) -> list[Section]:
-    """What every report ends with: what was rejected, where the time went, how training went (its picture), settings."""
+def closing_sections(job: Job[Any], unit: Unit, *, training: Path) -> list[Section]:
+    """What every report ends with: what was rejected, where the time went, how training went (its picture), settings.
+
+    `unit` is the report's own: the time that it takes is not known yet.
+    """
     run = job.folder.read("run")
     rejected = [(r["name"], r["code"], r["message"]) for r in job.folder.read("rejected").values()]
     return [
-        *([sections.rejected_section(rejected)] if rejected else []),
-        sections.times_section(stage_times(job)),
+        *([run_sections.rejected_section(rejected)] if rejected else []),
+        run_sections.times_section(stage_times(job, unfinished=unit.step)),
         Section("Training", figures=(Image(training, "Losses over training steps"),), folded=True),
-        sections.settings_section(run["settings"] | {"input": run["input"]}),
-        sections.settings_section(run["versions"], heading="Versions"),
+        run_sections.settings_section(run["settings"] | {"input": run["input"]}),
+        run_sections.settings_section(run["versions"], heading="Versions"),
     ]
 
 
-def stage_times(job: Job[Any]) -> list[sections.StageTime]:
-    """Every step's seconds, as run.json has them when the page is made; the step that makes it is not complete yet."""
+def stage_times(job: Job[Any], *, unfinished: str) -> list[run_sections.StageTime]:
+    """The seconds of every finished step, as run.json has them when the report is made.
+
+    `unfinished` is the step that makes the report: where it is repaired, run.json still calls it complete.
+    """
     steps = job.pipeline.steps
     return [
-        sections.StageTime(
+        run_sections.StageTime(
             stage=steps[name].title,
             read=facts["seconds"]["read"],
             compute=facts["seconds"]["compute"],
@@ -67,5 +74,5 @@ def stage_times(job: Job[Any]) -> list[sections.StageTime]:
             wall=facts["wall"],
         )
         for name, facts in job.folder.read("run")["steps"].items()
-        if facts["status"] == "complete"
+        if facts["status"] == "complete" and name != unfinished
     ]

@@ -31,14 +31,19 @@ def test_every_package_says_what_it_is() -> None:
         assert (ROOT.joinpath(*name.split(".")[1:]) / "__init__.py").read_text().lstrip().startswith('"""'), name
 
 
-def test_the_wheel_holds_every_module_and_nothing_else(tmp_path: Path) -> None:
+def contents(room: str) -> list[Path]:
+    """Every file of a room that the package needs: modules, templates, stylesheets; not what Python leaves there."""
+    return [path for path in (ROOT / room).rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+
+
+def test_the_wheel_holds_every_module_and_template_and_nothing_else(tmp_path: Path) -> None:
     pytest.importorskip("setuptools")
     source = tmp_path / "tile-engine"  # a copy: building leaves folders behind
     for name in ("pyproject.toml", "README.md", "LICENSE", "py.typed", "__init__.py", "errors.py", "version.py"):
         source.mkdir(exist_ok=True)
         (source / name).write_bytes((ROOT / name).read_bytes())
     for room in ROOMS:
-        for path in (ROOT / room).rglob("*.py"):
+        for path in contents(room):
             copy = source / path.relative_to(ROOT)
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy.write_bytes(path.read_bytes())
@@ -46,7 +51,7 @@ def test_the_wheel_holds_every_module_and_nothing_else(tmp_path: Path) -> None:
     subprocess.run([*command, str(tmp_path), str(source)], check=True, capture_output=True, timeout=300)
     (wheel,) = tmp_path.glob("tile_engine-*.whl")
     names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
-    expected = {
-        f"tile_engine/{p.relative_to(source).as_posix()}" for p in source.rglob("*.py") if "build" not in p.parts
-    }
-    assert names == expected | {"tile_engine/py.typed"}
+    files = [path.relative_to(ROOT).as_posix() for room in ROOMS for path in contents(room)]
+    files += ["__init__.py", "errors.py", "version.py", "py.typed"]
+    assert names == {f"tile_engine/{file}" for file in files}
+    assert "tile_engine/engine/show/templates/report.html.jinja" in names

@@ -9,8 +9,9 @@ from ....stores.frame import Array, Frame
 from ....stores.image import StoredImage
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
+from ...show.cluster_map import cluster_map
+from ...show.density_map import density_map
 from ...show.geojson import ClusterClass, features, write_geojson
-from ...show.maps import cluster_map, density_map
 from ...show.palette import palette
 from ...show.picture import Cells, Picture
 from ...show.triptych import triptych

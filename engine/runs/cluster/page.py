@@ -12,9 +12,15 @@ from ....stores.frame import Array
 from ....stores.tables import read_table
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
-from ...show import plots, sections
+from ...show import cluster_sections, run_sections
+from ...show.cautions import cautions_of
+from ...show.composition import cluster_by_slide
+from ...show.k_curves import k_curves
 from ...show.page import Caution, Image, ReportPage, Section
+from ...show.patch_gallery import patch_gallery
 from ...show.report import write_report
+from ...show.tile_plane import TilePoints, umap_plot
+from ...show.training_curves import training_curves
 from ...steps.report import closing_sections, courses_of, facts_of, slide_rows
 from ...steps.sample.read import read_patches
 from .number import clusters_document
@@ -37,18 +43,18 @@ def write_page(job: Job[ClusterSettings], unit: Unit) -> Outcome:
     counts = np.array([document["slides"][s] for s in job.slides], np.int64).reshape(len(job.slides), -1).T
     names = [r.name for r in job.slides.values()]
     with outcome.clock("compute"):
-        made = {"gallery": plots.gallery(maps / "gallery.png", patches, legend=legend, spacing=job.spacing)}
+        made = {"gallery": patch_gallery(maps / "gallery.png", patches, legend=legend, spacing=job.spacing)}
         if "X_umap" in table.obsm:
             slide = table.obs["slide"].cat.codes.to_numpy()
             cluster = table.obs["cluster"].astype(int).to_numpy()
-            points = plots.Points(np.asarray(table.obsm["X_umap"]), cluster, slide, tuple(names))
-            made["umap"] = plots.umap_plot(maps / "umap.png", points, legend=legend, seed=job.settings.seed)
+            points = TilePoints(np.asarray(table.obsm["X_umap"]), cluster, slide, tuple(names))
+            made["umap"] = umap_plot(maps / "umap.png", points, legend=legend, seed=job.settings.seed)
         validity = job.folder.read("models/validity")
         if len({s["k"] for s in scores}) > 1:
-            made["k"] = plots.k_curves(maps / "k.png", scores, ranks=ranks_of(validity), recommended=validity["k"])
-        made["slides"] = plots.cluster_by_slide(maps / "slides.png", counts, names=names, legend=legend)
-        made["training"] = plots.training_curves(maps / "training.png", courses_of(job))
-    page = report_page(job, counts=counts, legend=legend, made=made)
+            made["k"] = k_curves(maps / "k.png", scores, ranks=ranks_of(validity), recommended=validity["k"])
+        made["slides"] = cluster_by_slide(maps / "slides.png", counts, names=names, legend=legend)
+        made["training"] = training_curves(maps / "training.png", courses_of(job))
+    page = report_page(job, unit, counts=counts, legend=legend, made=made)
     with outcome.clock("write"):
         made["report"] = write_report(job.folder.report, page)
     outcome.files += [written(path) for path in made.values()]
@@ -101,7 +107,9 @@ def ranks_of(validity: dict[str, Any]) -> dict[int, tuple[float, float]]:
     return {int(k): (mean, validity["standard_errors"][k]) for k, mean in validity["mean_ranks"].items()}
 
 
-def report_page(job: Job[ClusterSettings], *, counts: Array, legend: Any, made: dict[str, Path]) -> ReportPage:
+def report_page(
+    job: Job[ClusterSettings], unit: Unit, *, counts: Array, legend: Any, made: dict[str, Path]
+) -> ReportPage:
     """The page's content, in the order in which a reader wants it."""
     folder, scores = job.folder, scores_of(job)
     validity, run = folder.read("models/validity"), folder.read("run")
@@ -109,7 +117,7 @@ def report_page(job: Job[ClusterSettings], *, counts: Array, legend: Any, made: 
     names = [r.name for r in job.slides.values()]
     rejected = [(r["name"], r["code"], r["message"]) for r in folder.read("rejected").values()]
     effective = guards.get("after", {}).get("effective")
-    cautions = list(sections.cautions(counts, best=validity["best"], effective=effective))
+    cautions = list(cautions_of(counts, best=validity["best"], effective=effective))
     if guards.get("kept", "fine-tuned") != "fine-tuned":
         cautions.append(Caution("Fine-tuning made the clusters collapse.", "The clusters are those from before it."))
     beside = "{}.geojson for QuPath and density maps lie" if job.modality.planar else "density maps lie"
@@ -123,7 +131,7 @@ def report_page(job: Job[ClusterSettings], *, counts: Array, legend: Any, made: 
         "gallery": ("The patches nearest to each cluster's centre", "What the clusters look like"),
         "umap": ("All tiles laid out by UMAP", "Tiles in the plane"),
     }
-    body = [sections.maps_section(maps, noun=noun)]
+    body = [cluster_sections.maps_section(maps, noun=noun)]
     body += [
         Section(heading, figures=(Image(made[key], caption),))
         for key, (caption, heading) in figures.items()
@@ -131,13 +139,15 @@ def report_page(job: Job[ClusterSettings], *, counts: Array, legend: Any, made: 
     ]
     density = [Image(folder.map(s, "density"), r.name) for s, r in job.slides.items()]
     body.append(Section("Where each cluster is dense", figures=tuple(density)))
-    body.append(sections.by_slide_section(counts, names=names, legend=legend, figure=made["slides"]))
+    body.append(cluster_sections.by_slide_section(counts, names=names, legend=legend, figure=made["slides"]))
     if scores:
         body.append(
-            sections.k_section(scores, ranks=ranks_of(validity), recommended=validity["k"], figure=made.get("k"))
+            cluster_sections.k_section(
+                scores, ranks=ranks_of(validity), recommended=validity["k"], figure=made.get("k")
+            )
         )
-    body.append(sections.slides_section(slide_rows(job, counts), legend=legend, noun=job.modality.name))
-    body += closing_sections(job, made["training"])
+    body.append(run_sections.slides_section(slide_rows(job, counts), legend=legend, noun=job.modality.name))
+    body += closing_sections(job, unit, training=made["training"])
     return ReportPage(
         title=f"Tissue clusters: {Path(run['input']).name}",
         subtitle=validity["agreement"],

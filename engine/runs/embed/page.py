@@ -16,10 +16,11 @@ from ....stores.frame import Array
 from ....stores.tables import read_table
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
-from ...show import codes as plots
-from ...show import plots as curves
 from ...show.page import Caution, Column, Image, ReportPage, Section, Table
+from ...show.reconstructions import ReconstructedVolume, draw_reconstructions
 from ...show.report import write_report
+from ...show.training_curves import training_curves
+from ...show.volume_plane import volume_plane
 from ...steps.covariates import known
 from ...steps.report import closing_sections
 from ...steps.volumes.dataset import Volumes, grid_of
@@ -49,11 +50,11 @@ def write_page(job: Job[EmbedSettings], unit: Unit) -> Outcome:
             if f"X_{kind}" in table.obsm:
                 xy = np.asarray(table.obsm[f"X_{kind}"])
                 title = PLANES[table.uns["tile_engine"]["umap"] if kind == "umap" else kind]
-                made[kind] = plots.plane(maps / f"{kind}.png", xy, groups, title=title)
+                made[kind] = volume_plane(maps / f"{kind}.png", xy, groups, title=title)
         made["reconstructions"] = _panels(job, maps / "reconstructions.png")
-        made["training"] = curves.training_curves(maps / "training.png", _courses(job))
+        made["training"] = training_curves(maps / "training.png", _courses(job))
     with outcome.clock("write"):
-        made["report"] = write_report(job.folder.report, _page(job, made))
+        made["report"] = write_report(job.folder.report, _page(job, unit, made))
     outcome.files += [written(path) for path in made.values()]
     return outcome
 
@@ -80,9 +81,9 @@ def _panels(job: Job[EmbedSettings], path: Path) -> Path:
     ):
         for i, one, other in zip(index, before, after, strict=True):
             row = int(rows[i])
-            shown.append(plots.Pair(records[row].name, float(missed[row]), one[0], other[0]))
+            shown.append(ReconstructedVolume(records[row].name, float(missed[row]), one[0], other[0]))
     spacing = grid_of(job).spacing or (1.0, 1.0, 1.0)
-    return plots.reconstructions(path, shown, spacing=spacing)
+    return draw_reconstructions(path, shown, spacing=spacing)
 
 
 def _courses(job: Job[EmbedSettings]) -> list[dict[str, Any]]:
@@ -93,7 +94,7 @@ def _courses(job: Job[EmbedSettings]) -> list[dict[str, Any]]:
     ]
 
 
-def _page(job: Job[EmbedSettings], made: dict[str, Path]) -> ReportPage:
+def _page(job: Job[EmbedSettings], unit: Unit, made: dict[str, Path]) -> ReportPage:
     run, found = job.folder.read("run"), job.folder.read("models/evaluation")
     rejected = [(r["name"], r["code"], r["message"]) for r in job.folder.read("rejected").values()]
     what, grid = known(job), grid_of(job)
@@ -118,7 +119,7 @@ def _page(job: Job[EmbedSettings], made: dict[str, Path]) -> ReportPage:
             "Reconstructions", figures=(Image(made["reconstructions"], "Above as it went in, below as it came out"),)
         ),
     ]
-    body += closing_sections(job, made["training"])
+    body += closing_sections(job, unit, training=made["training"])
     return ReportPage(
         title=f"Embedding: {Path(run['input']).name}",
         subtitle="One vector a volume; search for similar cases with `tile-engine search`.",

@@ -11,9 +11,11 @@ from ....stores.array import written
 from ....stores.tables import read_table
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
-from ...show import plots, sections
+from ...show import run_sections
 from ...show.page import Image, ReportPage, Section
 from ...show.report import write_report
+from ...show.tile_plane import TilePoints, umap_plot
+from ...show.training_curves import training_curves
 from ...steps.report import closing_sections, courses_of, facts_of, slide_rows
 from ...steps.settings import TileSettings
 
@@ -30,17 +32,17 @@ def write_tile_page(job: Job[TileSettings], unit: Unit) -> Outcome:
     with outcome.clock("compute"):
         if "X_umap" in table.obsm:
             names = tuple(r.name for r in job.slides.values())
-            points = plots.Points(np.asarray(table.obsm["X_umap"]), np.zeros(len(owner), int), owner, names)
-            made["umap"] = plots.umap_plot(maps / "umap.png", points, seed=job.settings.seed)
-        made["training"] = plots.training_curves(maps / "training.png", courses_of(job))
+            points = TilePoints(np.asarray(table.obsm["X_umap"]), np.zeros(len(owner), int), owner, names)
+            made["umap"] = umap_plot(maps / "umap.png", points, seed=job.settings.seed)
+        made["training"] = training_curves(maps / "training.png", courses_of(job))
     run = job.folder.read("run")
     rejected = [(r["name"], r["code"], r["message"]) for r in job.folder.read("rejected").values()]
     body = []
     if "umap" in made:
         body.append(Section("Tiles in the plane", figures=(Image(made["umap"], "All tiles laid out by UMAP"),)))
     rows = [replace(row, shares=()) for row in slide_rows(job, counts)]
-    body.append(sections.slides_section(rows, noun=job.modality.name))
-    body += closing_sections(job, made["training"])
+    body.append(run_sections.slides_section(rows, noun=job.modality.name))
+    body += closing_sections(job, unit, training=made["training"])
     page = ReportPage(
         title=f"Tiles of {Path(run['input']).name}",
         subtitle="Every tile as a vector: tables/tiles.zarr, and layers/embedding of each image.",

@@ -5,20 +5,19 @@ import io
 import re
 from html.parser import HTMLParser
 
+import jinja2
 import numpy as np
 import pytest
 from matplotlib.image import imread, imsave
 
-from tile_engine.engine.show import report
+from tile_engine.engine.show import embedded, report
+from tile_engine.engine.show.cautions import cautions_of
+from tile_engine.engine.show.cluster_sections import by_slide_section, k_section, maps_section
 from tile_engine.engine.show.legend import LegendEntry
 from tile_engine.engine.show.page import Caution, Column, Image, ReportPage, Section, Table
-from tile_engine.engine.show.sections import (
+from tile_engine.engine.show.run_sections import (
     SlideRow,
     StageTime,
-    by_slide_section,
-    cautions,
-    k_section,
-    maps_section,
     rejected_section,
     settings_section,
     slides_section,
@@ -53,6 +52,25 @@ class Page(HTMLParser):
         self.text.append(data)
 
 
+class Outline(HTMLParser):
+    """The body as (tag, attributes) where a tag opens, "/tag" where it closes, and the text between, in order."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.events = []
+        self.feed(text[text.index("<body>") :])
+
+    def handle_starttag(self, tag, attributes):
+        self.events.append((tag, dict(attributes)) if attributes else tag)
+
+    def handle_endtag(self, tag):
+        self.events.append(f"/{tag}")
+
+    def handle_data(self, data):
+        if data.strip():
+            self.events.append(f"'{data.strip()}'")
+
+
 def picture(path, height=40, width=60):
     imsave(path, np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8))
     return path
@@ -69,7 +87,7 @@ def full(folder):
         EVIL,
         EVIL,
         ((EVIL, EVIL),),
-        (*cautions(counts, best=BEST, effective=0.5), Caution(EVIL, EVIL)),
+        (*cautions_of(counts, best=BEST, effective=0.5), Caution(EVIL, EVIL)),
         (
             maps_section([image]),
             slides_section([SlideRow(EVIL, EVIL, 0.5, (10, 20), 0.5, 7, (0.5,))], legend=LEGEND),
@@ -109,8 +127,8 @@ def test_links_to_pictures_are_relative_and_quoted(tmp_path):
 
 
 def test_large_pictures_are_embedded_as_smaller_copies_and_small_ones_as_they_are(tmp_path, monkeypatch):
-    monkeypatch.setattr(report, "WIDTH", 300)
-    monkeypatch.setattr(report, "SMALL", 20_000)
+    monkeypatch.setattr(embedded, "MAX_EMBEDDED_SIDE", 300)
+    monkeypatch.setattr(embedded, "MAX_VERBATIM_BYTES", 20_000)
     images = (Image(picture(tmp_path / "small.png")), Image(picture(tmp_path / "large.png", 400, 900)))
     page = Page(written(tmp_path, ReportPage("t", sections=(Section("Maps", figures=images),))))
     sources = [a["src"] for tag, a in page.tags if tag == "img"]
@@ -140,18 +158,6 @@ def test_the_same_page_gives_the_same_bytes(tmp_path):
     assert written(tmp_path, full(tmp_path)) == written(tmp_path, full(tmp_path))
 
 
-def test_cautions_name_what_is_wrong():
-    counts = np.array([[100, 100, 100], [0, 60, 1]])
-    found = [c.headline for c in cautions(counts, best=BEST, effective=0.9)]
-    assert found == [
-        "Clusters have collapsed.",
-        "Cluster 2 only tells slides apart.",
-        "The validity indices disagree about K.",
-    ]
-    assert cautions(np.array([[10, 10], [10, 10]]), effective=2.0) == ()
-    assert cautions(np.array([[10], [10]])) == ()
-
-
 def test_numbers_and_shares_read_well(tmp_path):
     columns = (Column("n", "number"), Column("s", "share"), Column("t"))
     table = Table(columns, ((1234567, 0.1234, None), (0.000123456, float("nan"), "x")))
@@ -167,10 +173,56 @@ def test_a_table_with_a_ragged_row_is_refused():
         Column("a", "html")
 
 
-def test_the_recommended_k_is_set_off():
-    table = k_section(SCORES, ranks=RANKS, recommended=3).tables[0]
-    assert [table.rows[i][0] for i in table.marked] == [3]
-    assert "1.5 ± 0.71" in table.rows[1]
-    assert (
-        "was set" in k_section([row for row in SCORES if row["k"] == 3], ranks={3: (1.0, 0.0)}, recommended=3).text[0]
+def test_a_page_holds_its_parts_in_this_order(tmp_path):
+    image = Image(picture(tmp_path / "a.png"), "caption", "detail")
+    columns = (Column("c", "share", (0, 10, 255)), Column("n", "number"), Column("t"))
+    table = Table(columns, ((0.254, 1234, None), (7.0, 0.5, "x")), "rows", frozenset({1}))
+    page = ReportPage(
+        "title",
+        "subtitle",
+        (("slides", "3"),),
+        (Caution("Beware.", "why"),),
+        (
+            Section("first", ("words",), (image, image), (table,), embedded=1),
+            Section("second", figures=(Image(tmp_path / "no.png", "gone"),), folded=True),
+        ),
+        "footer",
     )
+    events = Outline(written(tmp_path, page)).events
+    source = "data:image/png;base64," + base64.b64encode(image.path.read_bytes()).decode()
+    caption = ["strong", "'caption'", "/strong", "span", "'detail'", "/span"]
+    link = ("a", {"href": "a.png"})
+    figure = ("img", {"src": source, "width": "38", "height": "26", "alt": "caption"})
+    number, text = ("td", {"class": "number"}), ("td", {"class": "text"})
+    assert events == [
+        *("body", "header", "h1", "'title'", "/h1", ("p", {"class": "subtitle"}), "'subtitle'", "/p"),
+        *(("dl", {"class": "facts"}), "div", "dt", "'slides'", "/dt", "dd", "'3'", "/dd", "/div", "/dl"),
+        *(("div", {"class": "caution", "role": "note"}), "strong", "'Beware.'", "/strong", "span", "'why'", "/span"),
+        *("/div", "/header", "nav", ("a", {"href": "#s0"}), "'first'", "/a"),
+        *(("a", {"href": "#s1"}), "'second'", "/a", "/nav", "main"),
+        *(("section", {"id": "s0"}), "h2", "'first'", "/h2", "p", "'words'", "/p"),
+        *("figure", link, figure, "/a", "figcaption", *caption, "/figcaption", "/figure"),
+        *(("p", {"class": "linked"}), link, *caption, "/a", "/p"),
+        *(("div", {"class": "scroll"}), "table", "caption", "'rows'", "/caption", "thead", "tr"),
+        *(("th", {"scope": "col", "class": "share"}), ("i", {"class": "chip", "style": "background:#000aff"}), "/i"),
+        *("'c'", "/th", ("th", {"scope": "col", "class": "number"}), "'n'", "/th"),
+        *(("th", {"scope": "col", "class": "text"}), "'t'", "/th", "/tr", "/thead", "tbody", "tr"),
+        *(("td", {"class": "share", "style": "--share:25%"}), "'25.4 %'", "/td", number, "'1,234'", "/td"),
+        *(text, "'–'", "/td", "/tr", ("tr", {"class": "marked"})),
+        *(("td", {"class": "share", "style": "--share:100%"}), "'700.0 %'", "/td", number, "'0.5'", "/td"),
+        *(text, "'x'", "/td", "/tr", "/tbody", "/table", "/div", "/section"),
+        *(("section", {"id": "s1"}), "details", "summary", "h2", "'second'", "/h2", "/summary"),
+        *(("p", {"class": "linked"}), "strong", "'gone'", "/strong", "em", "'not available'", "/em", "/p"),
+        *("/details", "/section", "/main", "footer", "'footer'", "/footer", "/body", "/html"),
+    ]
+
+
+def test_a_name_in_the_templates_language_is_shown_as_it_is(tmp_path):
+    name = "{{ 7 * 7 }} {% if %} {# gone #}"
+    page = Page(written(tmp_path, ReportPage(name, sections=(Section(name, (name,)),))))
+    assert page.text.count(name) == 4  # title, heading of the page, heading of the section, paragraph
+
+
+def test_a_template_that_asks_for_what_it_was_not_given_fails(tmp_path):
+    with pytest.raises(jinja2.UndefinedError, match="stylesheet"):
+        report._environment(tmp_path).get_template("report.html.jinja").render(page=ReportPage("t"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tile_engine.engine.show.triptych import GAP, triptych
+from tile_engine.engine.show.triptych import PLANE_GAP_PIXELS, triptych
 from tile_engine.stores.frame import Frame
 
 FRAME = Frame(("z", "y", "x"), (5, 12, 8), (2.0, 1.0, 1.0), (-4.0, 100.0, 0.0))
@@ -17,8 +17,8 @@ def planes(rgb: np.ndarray) -> list[np.ndarray]:
     for height, width in ((12, 8), (10, 8), (10, 12)):
         top = (len(rgb) - height) // 2
         out.append(rgb[top : top + height, left : left + width])
-        left += width + GAP
-    assert left - GAP == rgb.shape[1]
+        left += width + PLANE_GAP_PIXELS
+    assert left - PLANE_GAP_PIXELS == rgb.shape[1]
     return out
 
 
@@ -35,4 +35,4 @@ def test_planes_go_through_the_centre_and_their_first_axis_points_up() -> None:
     np.testing.assert_array_equal(axial, labels[1].repeat(4, 0).repeat(4, 1)[::-1])
     np.testing.assert_array_equal(coronal, labels[:, 1].repeat(4, 0).repeat(4, 1)[:10][::-1])
     np.testing.assert_array_equal(sagittal, labels[:, :, 1].repeat(4, 0).repeat(4, 1)[:10][::-1])
-    assert not cells.labels[:, 8 : 8 + GAP].any()
+    assert not cells.labels[:, 8 : 8 + PLANE_GAP_PIXELS].any()

@@ -1,24 +1,16 @@
-"""Maps: the right colour at the right place, for slides of any shape."""
+"""Cluster maps: every panel and legend on its figure, for slides of any shape."""
 
-import colorsys
 import io
 
 import numpy as np
 import pytest
 from matplotlib.image import imread
 
+from tile_engine.engine.show.cluster_map import cluster_figure, cluster_map
+from tile_engine.engine.show.colouring import coloured
+from tile_engine.engine.show.density_map import density_figure, density_map
 from tile_engine.engine.show.figure import DPI, png
 from tile_engine.engine.show.legend import LegendEntry
-from tile_engine.engine.show.maps import (
-    cluster_figure,
-    cluster_map,
-    coloured,
-    density_figure,
-    density_map,
-    local_share,
-    scale_length,
-)
-from tile_engine.engine.show.palette import colour
 from tile_engine.engine.show.picture import Cells, Picture
 
 LEGEND = [LegendEntry(1, "cluster 1", 0.5), LegendEntry(2, "cluster 2", 0.3), LegendEntry(3, "cluster 3", 0.2)]
@@ -36,28 +28,6 @@ def axes_of(figure, gid):
 
 def texts(figure) -> list[str]:
     return [t.get_text() for t in figure.texts] + [t.get_text() for axes in figure.axes for t in axes.texts]
-
-
-def hue(rgb) -> float:
-    return colorsys.rgb_to_hsv(*(float(v) / 255 for v in rgb))[0]
-
-
-def test_each_cell_is_drawn_in_its_colour_where_the_micrometres_say():
-    labels = np.array([[1, 2], [0, 3]])
-    rgb = coloured(tissue(40, 40), Cells(labels, 80.0))  # 20 pixels a cell
-    for (row, column), label in np.ndenumerate(labels):
-        block = rgb[row * 20 : row * 20 + 20, column * 20 : column * 20 + 20].reshape(-1, 3).astype(int)
-        if label == 0:
-            assert np.ptp(block, axis=1).max() == 0  # grey
-        else:
-            assert abs(hue(np.median(block, axis=0)) - hue(colour(int(label)))) < 0.03
-
-
-def test_structure_shows_through_the_colour():
-    rgb = np.full((20, 20, 3), 240, np.uint8)
-    rgb[5:10, 5:10] = 60
-    shown = coloured(Picture(rgb, 1.0), Cells(np.ones((1, 1), int), 20.0)).astype(int).sum(axis=2)
-    assert shown[7, 7] < 0.8 * shown[15, 15]
 
 
 def test_pixels_of_the_map_are_dots_of_the_file():
@@ -112,13 +82,6 @@ def test_the_scale_bar_is_as_long_as_it_says():
     assert inches / panel * 200 * 4.0 == pytest.approx(float(said.split()[0]), rel=0.01)
 
 
-@pytest.mark.parametrize("limit", [0.07, 0.5, 3, 99.9, 100, 101, 999, 1000, 25_000])
-def test_scale_lengths_are_round_and_fit(limit):
-    length, _ = scale_length(limit)
-    assert limit / 2.5 - 1e-9 <= length <= limit + 1e-9
-    assert f"{length:e}"[0] in "125"
-
-
 def test_a_blank_slide_says_so(tmp_path):
     cells = Cells(np.zeros((3, 3), int), 40.0)
     for make in (cluster_figure, density_figure):
@@ -136,23 +99,3 @@ def test_names_are_taken_literally_and_bytes_depend_on_nothing_else(tmp_path):
     assert first == second
     assert b"Software" not in first
     assert [p.name for p in paths[0].parent.iterdir() if p.suffix != ".png"] == []
-
-
-def test_local_share_is_the_mixture_nearby():
-    labels = np.ones((40, 40), int)
-    labels[:, 20:] = 2
-    labels[:3] = 0
-    share = local_share(labels, 1, sigma=2.0)
-    assert share[20, 2] == pytest.approx(1, abs=1e-3)
-    assert share[20, 37] == pytest.approx(0, abs=1e-3)
-    assert share[3, 2] == pytest.approx(1, abs=1e-3)  # the edge of the tissue is no loss
-    assert (share[:3] == 0).all()
-    total = share + local_share(labels, 2, sigma=2.0)
-    assert total[3:] == pytest.approx(np.ones((37, 40)), abs=1e-4)
-
-
-def test_one_density_panel_a_cluster_present():
-    labels = np.array([[1, 1, 3], [0, 3, 3]])
-    figure = density_figure(tissue(20, 30), Cells(labels, 40.0), legend=LEGEND, title="")
-    gids = [axes.get_gid() for axes in figure.axes if str(axes.get_gid()).startswith("density")]
-    assert gids == ["density-1", "density-3"]

@@ -1,0 +1,90 @@
+"""cluster_map: the slide beside the slide coloured by cluster.
+
+```text
+title                                     A panel's pixels are dots of the PNG, whole factors of the picture's,
+Slide         Clusters        legend      so edges of tiles are crisp; both are placed by micrometres.
++---------+   +---------+     # name  %   Panels stand one above the other where the slide is much wider than high.
+|         |   |         |     # name  %
++---------+   +---------+
+|--- 1 mm
+```
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .colouring import coloured
+from .figure import (
+    DPI,
+    MARGIN,
+    QUIET_INK,
+    TITLE_HEIGHT,
+    house_style,
+    new_figure,
+    panel,
+    save,
+    shortened,
+    write_inches,
+    write_title,
+)
+from .legend import Legend, draw_legend, legend_size
+from .map_panels import PANEL_GAP, draw_frame, write_no_tissue
+from .picture import Cells, Picture
+from .scale_bar import draw_scale_bar
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+HEADING_HEIGHT, SCALE_BAR_HEIGHT = 0.3, 0.5
+"""Inches for the heading above a panel, and for the scale bar below."""
+MAX_PANEL_DOTS = 1100
+"""Dots of a panel's longer side at most."""
+
+
+def cluster_map(
+    path: Path, picture: Picture, cells: Cells, *, legend: Legend, title: str, heading: str = "Slide"
+) -> Path:
+    """Write the slide beside the slide coloured by cluster, as PNG, with legend and scale bar."""
+    return save(cluster_figure(picture, cells, legend=legend, title=title, heading=heading), path)
+
+
+@house_style()
+def cluster_figure(picture: Picture, cells: Cells, *, legend: Legend, title: str, heading: str = "Slide") -> Figure:
+    """The figure of `cluster_map`; its axes carry the gids slide, clusters, scale and legend."""
+    shown = picture.fitted(MAX_PANEL_DOTS)
+    height, width = (n / DPI for n in shown.rgb.shape[:2])
+    stacked = width > 2.2 * height
+    slot = max(width, 1.3)
+    wide = slot if stacked else 2 * slot + PANEL_GAP
+    high = (2 * (height + HEADING_HEIGHT) + PANEL_GAP / 3 if stacked else height + HEADING_HEIGHT) + SCALE_BAR_HEIGHT
+    entries = legend if (cells.labels > 0).any() else ()
+    key_width, key_height = (
+        legend_size(entries, high - SCALE_BAR_HEIGHT - HEADING_HEIGHT) if entries else (-PANEL_GAP, 0.0)
+    )
+    top = MARGIN + TITLE_HEIGHT
+    figure = new_figure(
+        2 * MARGIN + wide + PANEL_GAP + key_width, top + max(high, HEADING_HEIGHT + key_height) + MARGIN - 0.1
+    )
+    write_title(figure, shortened(title, int((wide + PANEL_GAP + key_width) * 7)), fontsize=15)
+
+    second = (MARGIN, top + HEADING_HEIGHT + height + PANEL_GAP / 3) if stacked else (MARGIN + slot + PANEL_GAP, top)
+    for (left, edge), rgb, name in (((MARGIN, top), shown.rgb, heading), (second, coloured(shown, cells), "Clusters")):
+        write_inches(figure, left, edge + 0.03, name, fontsize=10.5, color=QUIET_INK)
+        axes = panel(figure, left, edge + HEADING_HEIGHT, (width, height))
+        axes.imshow(rgb, interpolation="nearest", aspect="auto")
+        draw_frame(axes, gid=name.lower())
+    if not (cells.labels > 0).any():
+        write_no_tissue(figure, second[0] + width / 2, second[1] + HEADING_HEIGHT + height / 2)
+    draw_scale_bar(
+        figure,
+        (MARGIN, top + high - SCALE_BAR_HEIGHT + 0.14),
+        micrometres=shown.spacing * DPI,
+        room=(slot, max(width, height)),
+    )
+    key = (MARGIN + wide + PANEL_GAP, top + HEADING_HEIGHT)
+    if entries:
+        write_inches(figure, key[0], top + 0.03, "Share of tissue tiles", fontsize=10.5, color=QUIET_INK)
+        draw_legend(figure, *key, legend=entries, height=high - SCALE_BAR_HEIGHT - HEADING_HEIGHT)
+    return figure

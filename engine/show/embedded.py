@@ -1,0 +1,84 @@
+"""embedded: the copy of a picture that a page carries in itself, the file's own bytes where they are few, else a JPEG."""
+
+from __future__ import annotations
+
+import base64
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ...stores.frame import Array
+from .figure import DPI
+from .picture import Picture
+
+MAX_EMBEDDED_SIDE = 1600
+"""Pixels of an embedded copy's longer side at most."""
+MAX_VERBATIM_BYTES = 250_000
+"""Bytes up to which a PNG is embedded as it is."""
+JPEG_QUALITY = 86
+"""Of copies, 0 to 100."""
+CSS_PIXELS_PER_INCH = 96
+"""What CSS says that an inch has, whatever the screen."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedCopy:
+    """A picture as the page holds it."""
+
+    kind: str
+    """`png` or `jpeg`."""
+    content: bytes
+    width: int
+    height: int
+    """CSS pixels of the picture's natural size: text is equally large on all pictures."""
+
+    @property
+    def source(self) -> str:
+        """The copy as a `data:` address."""
+        return f"data:image/{self.kind};base64,{base64.b64encode(self.content).decode('ascii')}"
+
+
+def embedded_copy(path: Path) -> EmbeddedCopy:
+    """The copy of a PNG that a page embeds."""
+    from matplotlib.image import imsave
+
+    content = path.read_bytes()
+    pixels = _pixels_on_white(content)
+    height, width = pixels.shape[:2]
+    size = round(width * CSS_PIXELS_PER_INCH / DPI), round(height * CSS_PIXELS_PER_INCH / DPI)
+    if len(content) <= MAX_VERBATIM_BYTES and max(height, width) <= 2 * MAX_EMBEDDED_SIDE:
+        return EmbeddedCopy("png", content, *size)
+    if max(height, width) > MAX_EMBEDDED_SIDE:
+        pixels = _scaled(pixels, MAX_EMBEDDED_SIDE / max(height, width))
+    buffer = io.BytesIO()
+    imsave(buffer, np.ascontiguousarray(pixels), format="jpg", pil_kwargs={"quality": JPEG_QUALITY})
+    return EmbeddedCopy("jpeg", buffer.getvalue(), *size)
+
+
+def _pixels_on_white(content: bytes) -> Array:
+    """The PNG's pixels as uint8 (y, x, 3), what is transparent laid on white."""
+    from matplotlib.image import imread
+
+    pixels = np.asarray(imread(io.BytesIO(content)))
+    if pixels.dtype != np.uint8:  # matplotlib gives PNGs as floats
+        pixels = (pixels * 255).round().astype(np.uint8)
+    if pixels.ndim == 2:
+        pixels = np.dstack([pixels] * 3)
+    if pixels.shape[2] == 4:
+        alpha = pixels[..., 3:].astype(np.float32) / 255
+        pixels = (pixels[..., :3] * alpha + 255 * (1 - alpha)).round().astype(np.uint8)
+    return pixels
+
+
+def _scaled(pixels: Array, factor: float) -> Array:
+    from skimage.transform import resize
+
+    whole = int(0.5 / factor)
+    if whole > 1:  # far too large: average over blocks first, cheaply
+        pixels = Picture(pixels, 1.0).shrunk(whole).rgb
+        factor *= whole
+    shape = tuple(max(1, round(n * factor)) for n in pixels.shape[:2])
+    smooth: Array = resize(pixels.astype(np.float32), shape, order=1, anti_aliasing=True, preserve_range=True)
+    return np.asarray(smooth.round().clip(0, 255), np.uint8)

@@ -1,0 +1,87 @@
+"""k_curves: how many clusters: every validity index over K, and the mean rank that K is chosen by."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .figure import MARGIN, QUIET_INK, TITLE_HEIGHT, house_style, new_figure, panel, save, write_title
+from .validity import INDICES, Ranks, Score
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+@house_style()
+def k_curves(path: Path, scores: Sequence[Score], *, ranks: Ranks, recommended: int | None = None) -> Path:
+    """One panel an index over K, seeds as dots, their mean ± one standard deviation, and the mean rank over all."""
+    return save(k_figure(scores, ranks=ranks, recommended=recommended), path)
+
+
+@house_style()
+def k_figure(scores: Sequence[Score], *, ranks: Ranks, recommended: int | None = None) -> Figure:
+    """The figure of `k_curves`."""
+    from matplotlib.ticker import MaxNLocator
+
+    names = [name for name in INDICES if any(row["index"] == name for row in scores)]
+    columns = 3 if len(names) + 1 > 4 else 2
+    lines = math.ceil((len(names) + 1) / columns)
+    width, height, gap_x, gap_y = 3.1, 2.0, 0.75, 0.95
+    top = MARGIN + TITLE_HEIGHT + 0.35
+    figure = new_figure(
+        2 * MARGIN + 0.45 + columns * (width + gap_x) - gap_x, top + lines * (height + gap_y) - gap_y + 0.5 + MARGIN
+    )
+    title = "How many clusters?" + (f"  Recommended: {recommended}" if recommended else "")
+    write_title(figure, title)
+    for i, name in enumerate([*names, "rank"]):
+        left = MARGIN + 0.45 + (i % columns) * (width + gap_x)
+        axes = panel(figure, left, top + (i // columns) * (height + gap_y), (width, height))
+        axes.set_gid(f"k-{name}")
+        if name == "rank":
+            _curve(axes, {k: [mean] for k, (mean, _) in ranks.items()}, error={k: e for k, (_, e) in ranks.items()})
+            axes.set_title("Mean rank")
+            _direction(axes, higher=False)
+        else:
+            values: dict[int, list[float]] = {}
+            for row in scores:
+                if row["index"] == name and math.isfinite(float(row["value"])):
+                    values.setdefault(int(row["k"]), []).append(float(row["value"]))
+            _curve(axes, values)
+            heading, higher = INDICES[name]
+            axes.set_title(heading)
+            _direction(axes, higher=higher)
+        if recommended:
+            axes.axvline(recommended, color="#d1495b", linewidth=1, linestyle=(0, (4, 3)), zorder=0)
+        if i + columns > len(names):
+            axes.set_xlabel("clusters K", color=QUIET_INK, fontsize=9)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}")
+        axes.grid(axis="y", color="#eceef0", linewidth=0.8)
+        axes.set_axisbelow(True)
+    return figure
+
+
+def _curve(axes: Axes, values: Mapping[int, Sequence[float]], *, error: Mapping[int, float] | None = None) -> None:
+    ks = sorted(values)
+    if not ks:
+        axes.text(0.5, 0.5, "not available", transform=axes.transAxes, ha="center", va="center", color=QUIET_INK)
+        return
+    mean = np.array([np.mean(values[k]) for k in ks])
+    if error is None:
+        spread = np.array([np.std(values[k], ddof=1) if len(values[k]) > 1 else 0.0 for k in ks])
+        dots = np.array([(k, v) for k in ks for v in values[k]])
+        axes.scatter(dots[:, 0], dots[:, 1], s=9, color="#0072b2", alpha=0.35, linewidths=0)
+    else:
+        spread = np.array([error.get(k, 0.0) for k in ks])
+    axes.fill_between(ks, mean - spread, mean + spread, color="#0072b2", alpha=0.14, linewidth=0)
+    axes.plot(ks, mean, color="#0072b2", marker="o", markersize=3.5)
+
+
+def _direction(axes: Axes, *, higher: bool) -> None:
+    text = "↑ higher is better" if higher else "↓ lower is better"
+    axes.set_title(text, loc="right", fontsize=8.5, color=QUIET_INK, weight="normal")

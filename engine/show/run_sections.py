@@ -1,0 +1,98 @@
+"""run_sections: what a report says of the images and of the run itself: slides, rejections, times, settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from .legend import Legend
+from .page import Column, Section, Table
+from .palette import colour
+from .spreadsheet import Cell
+
+
+@dataclass(frozen=True, slots=True)
+class SlideRow:
+    """One slide of the table of slides."""
+
+    name: str
+    id: str
+    spacing: float
+    """Micrometres a pixel."""
+    shape: tuple[int, ...]
+    """Pixels along y and x, or z, y and x."""
+    tissue: float
+    """Part of the slide that is tissue, 0 to 1."""
+    tiles: int
+    """Labelled tiles."""
+    shares: tuple[float, ...] = ()
+    """Share of each cluster, in the legend's order."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageTime:
+    """Seconds that a stage took; read, compute and write are summed over workers and threads, wall is not."""
+
+    stage: str
+    read: float
+    compute: float
+    write: float
+    wall: float
+
+
+def slides_section(rows: Sequence[SlideRow], *, legend: Legend = (), noun: str = "slides") -> Section:
+    """Every slide (or volume, by `noun`) that was used."""
+    columns = [
+        Column(noun[:-1].capitalize()),
+        Column("Spacing, µm", "number"),
+        Column("Width × height, px" if noun == "slides" else "x × y × z, voxels", "number"),
+        Column("Tissue", "share"),
+        Column("Tiles", "number"),
+        *(Column(str(label), "share", colour(label)) for label, _, _ in legend),
+        Column("Id", "code"),
+    ]
+    cells: list[tuple[Cell, ...]] = [
+        (
+            r.name,
+            r.spacing,
+            " × ".join(f"{n:,}" for n in r.shape[::-1]),
+            r.tissue,
+            r.tiles,
+            *_padded(r.shares, len(legend)),
+            r.id,
+        )
+        for r in rows
+    ]
+    return Section(noun.capitalize(), tables=(Table(tuple(columns), tuple(cells)),))
+
+
+def rejected_section(rows: Sequence[tuple[str, str, str]]) -> Section:
+    """Every slide that was left out: name, reason code, advice."""
+    columns = (Column("Slide"), Column("Reason", "code"), Column("What it means and what to do"))
+    return Section("Rejected slides", tables=(Table(columns, tuple(rows)),))
+
+
+def times_section(rows: Sequence[StageTime]) -> Section:
+    """Where the time went, stage by stage."""
+    columns = (Column("Stage"), *(Column(f"{name}, s", "number") for name in ("Read", "Compute", "Write", "Wall")))
+    cells: list[tuple[Cell, ...]] = [
+        (r.stage, *(round(float(v), 1) for v in (r.read, r.compute, r.write, r.wall))) for r in rows
+    ]
+    text = "Read, compute and write are summed over workers and threads and may exceed the wall time."
+    return Section("Time", (text,), tables=(Table(columns, tuple(cells)),))
+
+
+def settings_section(settings: Mapping[str, object], *, heading: str = "Settings") -> Section:
+    """Names and values, folded away; serves versions too."""
+    rows: tuple[tuple[Cell, ...], ...] = tuple((name, _cell(value)) for name, value in settings.items())
+    return Section(heading, tables=(Table((Column("Name"), Column("Value", "code")), rows),), folded=True)
+
+
+def _padded(shares: Sequence[float], count: int) -> tuple[float | None, ...]:
+    return (*shares, *(None,) * (count - len(shares)))
+
+
+def _cell(value: object) -> Cell:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return value if value is None or isinstance(value, str | int | float) else str(value)

@@ -20,7 +20,11 @@ ADDRESS = re.compile(r"https?://[^\s)\"'`>\]]+")
 FILES = [
     *(ROOT / name for name in ("README.md", "pyproject.toml", "Makefile", "constraints.txt")),
     *(path for path in sorted((ROOT / "docs").rglob("*")) if path.suffix in (".md", ".yaml", ".py")),
-    *(path for room in ("cli", "engine", "models", "stores", "benchmarks") for path in sorted((ROOT / room).rglob("*.py"))),
+    *(
+        path
+        for room in ("cli", "engine", "models", "stores", "benchmarks")
+        for path in sorted((ROOT / room).rglob("*.py"))
+    ),
 ]
 
 

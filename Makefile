@@ -3,6 +3,7 @@
 # make check   format, lint, types, tests and documentation: what must pass before a change is sent
 # make chaos   hundreds of kills at random moments, then the same bytes (the suite does thirty): takes half an hour
 # make bench   a quick round of the measurements in benchmarks/ (docs/benchmarks.md has the full ones)
+# make pins    writes constraints.txt anew from what .venv holds: once the tests have passed on a changed .venv
 # make clean   everything that these leave, .venv included
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
@@ -10,7 +11,7 @@ BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := demo
-.PHONY: demo test check chaos bench clean
+.PHONY: demo test check chaos bench pins clean
 
 demo: .venv/.installed
 	$(BIN)/tile-engine demo
@@ -31,6 +32,13 @@ bench: .venv/.installed-test
 	$(BIN)/python benchmarks/convert.py --quick --repeat 1
 	$(BIN)/python benchmarks/sample.py --quick --repeat 1
 	$(BIN)/python benchmarks/apply.py --quick --repeat 1
+
+# Local build tags go (torch==2.13.0+cpu is torch==2.13.0 wherever torch comes from); pip itself and tile-engine are no pins.
+pins: .venv/.installed-test
+	$(BIN)/python -m pip list --format=freeze --exclude-editable --exclude pip --exclude tile-engine > .venv/pins
+	{ sed -n '/^#/p' constraints.txt; sed 's/+.*//' .venv/pins | LC_ALL=C sort -f; } > .venv/constraints.txt
+	mv .venv/constraints.txt constraints.txt
+	@touch .venv/.installed .venv/.installed-test
 
 # The stamps keep a second `make` from installing again; a changed pyproject.toml or constraints.txt does.
 .venv/.installed: pyproject.toml constraints.txt | .venv/bin/python

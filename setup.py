@@ -1,0 +1,6 @@
+"""Packages by rule: this folder is `tile_engine`, and every package below cli/, engine/, models/ and stores/ is a part of it."""
+
+from setuptools import find_packages, setup
+
+FOUND = find_packages(include=["cli*", "engine*", "models*", "stores*"])
+setup(packages=["tile_engine", *(f"tile_engine.{name}" for name in FOUND)])

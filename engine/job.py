@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 from ..errors import CorruptError, SettingsError
-from ..stores import stage
+from ..stores import cache
 from ..stores.folder import Folder
 from ..stores.frame import Box, Frame
 from ..stores.image import OURS, StoredImage, attributes_of
@@ -109,8 +109,6 @@ class Job:
     fingerprints: dict[str, str]
     lethal: dict[str, tuple[Piece, ...]] = field(default_factory=dict)
     """Slide -> tiles that end the process that decodes them: they are masked."""
-    stage: dict[str, Any] = field(default_factory=dict)
-    """Where copies of its slides are kept on each machine (see `stores.stage.use`)."""
     command: str = "cluster"
     """What the run is for; with what it is on (`folder.images`) it decides the steps (see `engine.stages.Kind`)."""
 
@@ -187,9 +185,7 @@ class Shared(Protocol):
 def load(out: Path) -> Job:
     """The job of a folder, read once per change of its documents. Raises SettingsError where OUT holds no run."""
     stamp = tuple(_stamp(out / name) for name in ("run.json", "slides.json", "rejected.json", "quarantined.json"))
-    job = _load(out, stamp)
-    stage.use(**job.stage)
-    return job
+    return _load(out, stamp)
 
 
 def digest(*parts: Any) -> str:
@@ -209,9 +205,7 @@ def _load(out: Path, stamp: tuple[int, ...]) -> Job:
     records = {s: r for s, r in _records(out, _stamp(out / "slides.json")).items() if s not in rejected}
     settings = SETTINGS[command, folder.images].model_validate(run["settings"])
     lethal = {s: tuple(map(piece_of, tiles)) for s, tiles in folder.read("quarantined").items()}
-    return Job(
-        folder, settings, run["spacing"], records, dict(run["fingerprints"]), lethal, run.get("stage", {}), command
-    )
+    return Job(folder, settings, run["spacing"], records, dict(run["fingerprints"]), lethal, command)
 
 
 def piece_of(raw: dict[str, Any]) -> Piece:
@@ -234,7 +228,7 @@ def record_of(raw: dict[str, Any]) -> SlideRecord:
 
 
 def _open(path: str, mpp: float | None, fingerprint: str) -> Slide:
-    return (_open_staged if stage.wanted(place(path)) else _open_here)(path, mpp, fingerprint)
+    return (_open_cached if cache.wanted(place(path)) else _open_here)(path, mpp, fingerprint)
 
 
 @lru_cache(maxsize=8)
@@ -251,7 +245,7 @@ def _open_volume(path: str, part: str, fingerprint: str) -> Source:
     return open_volume(place(path), part)
 
 
-def _open_staged(path: str, mpp: float | None, fingerprint: str) -> Slide:
+def _open_cached(path: str, mpp: float | None, fingerprint: str) -> Slide:
     """Of copies only the last stays open: what a process holds, nobody can remove to make room."""
     with _one_at_a_time:
         if (path, mpp, fingerprint) not in _last:

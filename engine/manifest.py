@@ -9,10 +9,10 @@ from importlib.metadata import version
 from typing import Any, TypeVar
 
 from ..errors import SettingsError
-from ..stores import stage
-from ..stores.files import sweep
+from ..stores import cache
 from ..stores.folder import Folder
 from ..stores.image import list_labels
+from ..stores.sweep import sweep
 from ..version import VERSION
 from .job import Job, SlideRecord, load, record_of
 from .leavings import clear, forget_slides, refuse_foreign
@@ -96,7 +96,7 @@ def manifest(kind: Kind, settings: Common, opened: Opened, prints: Mapping[str, 
         "settings": settings.model_dump(mode="json"),
         "spacing": opened.spacing,
         "ignored": [list(item) for item in opened.ignored[:1000]],
-        "stage": stage.used(),
+        "cache": cache.used(),
         "fingerprints": dict(prints),
         "steps": {},
         "versions": {
@@ -195,6 +195,7 @@ def _forget(
     kind: Kind, folder: Folder, stale: list[str], begun: Mapping[str, SlideRecord], slides: Mapping[str, SlideRecord]
 ) -> None:
     """Remove what will be made anew: of changed slides everything, of the others what the stale steps had left."""
+    sweep(folder.out)  # which refuses links, before anything is removed
     forget_slides(folder, [s for s in begun if s not in slides or begun[s].key != slides[s].key], kind.steps)
     clear(folder, stale, begun)
     for slide in begun:

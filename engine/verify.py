@@ -12,12 +12,13 @@ from pathlib import Path
 from ..errors import CorruptError, UnfinishedError
 from ..stores.array import StoredArray
 from ..stores.cases import damaged
-from ..stores.files import PARTIAL, crc32, is_partial, read_json
+from ..stores.files import crc32, read_json
 from ..stores.folder import Folder
 from ..stores.frame import Box
 from ..stores.image import attributes_of
 from ..stores.receipts import Ledger
 from ..stores.remote import absolute
+from ..stores.sweep import leftovers
 from .describe import owner_of
 from .job import Job, Step, Unit, load
 from .stages import kind_of
@@ -93,7 +94,7 @@ def verify(out: str | Path, *, full: bool = False, where: Where | None = None, f
         if found:
             found(finding)
     verdict.owner = owner_of(folder)
-    verdict.leftovers = sum(is_partial(path.name) for path in folder.out.rglob(f"*{PARTIAL}"))
+    verdict.leftovers = leftovers(folder.out)
     return verdict
 
 

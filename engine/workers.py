@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 from ..errors import MachineError
+from ..stores.cache import carried
 from .clusters import job_script, start
 from .flat import flat, unwatched
 from .gpus import gpus
@@ -117,7 +118,7 @@ def _dask(client: Any, order: Order) -> Crew:
     count = max(1, len(workers))
 
     def through(work: Callable[[Any], Any], units: Iterable[Any]) -> Iterator[Any]:
-        return flat(client, window(client, work, units, patience=order.wait))
+        return flat(client, window(client, carried(work), units, patience=order.wait))
 
     text = f"{count} dask workers with {threads} threads"
     if order.most > count:

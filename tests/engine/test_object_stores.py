@@ -85,7 +85,7 @@ def test_slides_in_a_bucket_are_staged_and_read_by_dask_workers(mini: Any, lab: 
         (far / path.name).write_bytes(path.read_bytes())
     (far / "broken.svs").write_bytes(b"<html>no slide</html>")
     words = ("--out", f"{lab.url}/run", *mini.args[:-2], "--cluster", "local", "--workers", "2")
-    words += ("--stage", scratch / "stage", "--stage-limit", "0.0002")  # 200 kB: not all of them at once
+    words += ("--cache-dir", scratch / "stage", "--cache-limit", "0.0002")  # 200 kB: not all of them at once
     done = mini.cli("run", "cluster", "--slides", str(far), *words)
     assert done.returncode == 3 and "1 slides were rejected" in done.stderr, done.stderr
     assert results(f"{lab.url}/run") == mini.results(mini.out)

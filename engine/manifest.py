@@ -46,6 +46,9 @@ def prepare(kind: Kind, folder: Folder, settings: Common, opened: Opened, *, red
     _same_kind(folder, kind, old)
     first = "settings" not in old
     known = {} if first else folder.read("slides")
+    quarantined = (
+        {} if first else folder.read("quarantined")
+    )  # now: an id in it that is none is refused before any work
     refuse_foreign(folder, kind.steps, [s for s in opened.slides if s not in known], first=first)
     rejected = _rejected(folder, opened, retry=redo)
     found = {s: r.step for s, r in rejected.items()}
@@ -74,7 +77,6 @@ def prepare(kind: Kind, folder: Folder, settings: Common, opened: Opened, *, red
         if stale or moved:
             _forget(kind, folder, stale, begun, opened.slides)
     sweep(folder.out)
-    quarantined = folder.read("quarantined")
     if quarantined:  # tiles of a slide that has changed since are given another chance
         kept = {s: t for s, t in quarantined.items() if s in opened.slides and opened.slides[s].key == begun[s].key}
         folder.write("quarantined", kept)

@@ -41,7 +41,9 @@ def slide(side: int, *, seed: int = 0) -> Path:
     path = CACHE / f"slide-{side}-{seed}.tif"
     if not path.exists():
         CACHE.mkdir(exist_ok=True)
-        partial = path.with_suffix(f".{os.getpid()}.partial")
+        from tile_engine.stores.files import aside
+
+        partial = aside(path)
         _write(partial, side, seed)
         partial.replace(path)
     return path

@@ -1,4 +1,7 @@
-"""Ours: which files below a folder tile-engine wrote, told by their names; all others are somebody else's, and stay."""
+"""Ours: which files below a folder tile-engine wrote, told by their names; all others are somebody else's, and stay.
+
+A symbolic link is no folder of ours: what lies where it leads is never listed here, and so never removed.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from .folder import LABELS
+from .inside import ID
 
 ARRAY = r"(zarr\.json|c(/\d+)*)"
 """Keys below a zarr v3 array or group: its metadata and its chunks."""
@@ -35,6 +39,16 @@ NETWORKS = r"(onga|arai|yamaguchi-\dx\d+)-(all|split|fold-\d+)(\.training)?\.(sa
 INDEX = r"(vectors|lists)\.npy|columns\.npz"
 """Files of OUT/index/ that are made of a table, known for ours by `index.json`; `added.npz` is not, and stays."""
 
+FOLDERS = ("slides", "volumes", "samples.zarr", "models", "tables", "maps", "receipts", "index")
+"""Folders of OUT in which a run writes."""
+WRITTEN = (
+    r"(run|slides|rejected|quarantined|lock)\.json|report\.html|shares\.csv"
+    rf"|(slides|volumes)/{ID}\.ome\.zarr/{STORE}|samples\.zarr/{SAMPLES}|models/{ID}\.(safetensors|json)"
+    rf"|tables/tiles\.zarr/{TABLE}|tables/volumes\.zarr/{CASES}|maps/(density/)?{ID}\.(png|geojson)"
+    rf"|receipts/({ID}/)*{ID}\.json|index/({INDEX}|index\.json|added\.npz)"
+)
+"""Paths below OUT, with slashes, of all files that are written there; log.txt alone is written in place."""
+
 
 def named(pattern: str) -> Callable[[str], bool]:
     """Whether a path below some folder, with slashes, is one that `pattern` describes from its beginning to its end."""
@@ -43,7 +57,10 @@ def named(pattern: str) -> Callable[[str], bool]:
 
 
 def held(root: Path, ours: Callable[[str], bool], below: str = "") -> Iterator[Path]:
-    """The files below `root` whose path below it is `ours`; `root` itself, by the name "", where it is a file."""
+    """The files below `root` whose path below it is `ours`; `root` itself, by the name "", where it is a file. None where
+    `root` is a link to a folder."""
+    if root.is_symlink() and root.is_dir():
+        return
     if not root.is_dir():
         if root.exists() and ours(below):
             yield root

@@ -12,12 +12,13 @@ from pathlib import Path
 from ...errors import CorruptError, UnfinishedError
 from ...stores.array import StoredArray
 from ...stores.cases import damaged
-from ...stores.files import PARTIAL, crc32, is_partial, read_json
+from ...stores.files import crc32, read_json
 from ...stores.folder import Folder
 from ...stores.frame import Box
 from ...stores.image import attributes_of
 from ...stores.receipts import Ledger
 from ...stores.remote import absolute
+from ...stores.sweep import leftovers
 from ..pipeline.job import Job
 from ..pipeline.step import Step
 from ..pipeline.unit import Unit
@@ -96,7 +97,7 @@ def verify(out: str | Path, *, full: bool = False, where: Where | None = None, f
         if found:
             found(finding)
     verdict.owner = owner_of(folder)
-    verdict.leftovers = sum(is_partial(path.name) for path in folder.out.rglob(f"*{PARTIAL}"))
+    verdict.leftovers = leftovers(folder.out)
     return verdict
 
 

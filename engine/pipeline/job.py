@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, cast
 
-from ...stores import stage
+from ...stores import cache
 from ...stores.folder import Folder
 from ...stores.image import OURS, StoredImage, attributes_of
 from ...stores.remote import place
@@ -33,8 +33,6 @@ class Job:
     fingerprints: dict[str, str]
     lethal: dict[str, tuple[Piece, ...]] = field(default_factory=dict)
     """Slide -> tiles that end the process that decodes them: they are masked."""
-    stage: dict[str, Any] = field(default_factory=dict)
-    """Where copies of its slides are kept on each machine (see `stores.stage.use`)."""
     command: str = "cluster"
     """What the run is for; with what it is on (`folder.images`) it decides the steps (see `engine.stages.Kind`)."""
 
@@ -82,7 +80,7 @@ class Job:
 
 
 def _open(path: str, mpp: float | None, fingerprint: str) -> Slide:
-    return (_open_staged if stage.wanted(place(path)) else _open_here)(path, mpp, fingerprint)
+    return (_open_cached if cache.wanted(place(path)) else _open_here)(path, mpp, fingerprint)
 
 
 @lru_cache(maxsize=8)
@@ -99,7 +97,7 @@ def _open_volume(path: str, part: str, fingerprint: str) -> Source:
     return open_volume(place(path), part)
 
 
-def _open_staged(path: str, mpp: float | None, fingerprint: str) -> Slide:
+def _open_cached(path: str, mpp: float | None, fingerprint: str) -> Slide:
     """Of copies only the last stays open: what a process holds, nobody can remove to make room."""
     with _one_at_a_time:
         if (path, mpp, fingerprint) not in _last:

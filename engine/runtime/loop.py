@@ -12,6 +12,7 @@ from functools import lru_cache, partial
 from itertools import groupby
 
 from ...errors import NoInputError, SettingsError
+from ...stores.cache import carried
 from ...stores.receipts import Ledger
 from ..images.opening import Rejection
 from ..pipeline.job import Job
@@ -94,7 +95,8 @@ def answers_of(job: Job, step: Step, units: Iterable[Unit], going: Going) -> Ite
     from ..workers.gang import train
 
     device = "cuda" if job.settings.device == "cuda" else "cpu"
-    return (train(going.crew.client, partial(perform, job.folder.out, unit), ranks, device) for unit in units)
+    works = (carried(partial(perform, job.folder.out, unit)) for unit in units)
+    return (train(going.crew.client, work, ranks, device) for work in works)
 
 
 class _Count:

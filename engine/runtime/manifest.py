@@ -9,10 +9,10 @@ from importlib.metadata import version
 from typing import Any, TypeVar
 
 from ...errors import SettingsError
-from ...stores import stage
-from ...stores.files import sweep
+from ...stores import cache
 from ...stores.folder import Folder
 from ...stores.image import list_labels
+from ...stores.sweep import sweep
 from ...version import VERSION
 from ..images.opening import Opened, Rejection
 from ..pipeline.fingerprints import fingerprints
@@ -50,6 +50,9 @@ def prepare(kind: Kind, folder: Folder, settings: Common, opened: Opened, *, red
     _same_kind(folder, kind, old)
     first = "settings" not in old
     known = {} if first else folder.read("slides")
+    quarantined = (
+        {} if first else folder.read("quarantined")
+    )  # now: an id in it that is none is refused before any work
     refuse_foreign(folder, kind.steps, [s for s in opened.slides if s not in known], first=first)
     rejected = _rejected(folder, opened, retry=redo)
     found = {s: r.step for s, r in rejected.items()}
@@ -78,7 +81,6 @@ def prepare(kind: Kind, folder: Folder, settings: Common, opened: Opened, *, red
         if stale or moved:
             _forget(kind, folder, stale, begun, opened.slides)
     sweep(folder.out)
-    quarantined = folder.read("quarantined")
     if quarantined:  # tiles of a slide that has changed since are given another chance
         kept = {s: t for s, t in quarantined.items() if s in opened.slides and opened.slides[s].key == begun[s].key}
         folder.write("quarantined", kept)
@@ -100,7 +102,7 @@ def manifest(kind: Kind, settings: Common, opened: Opened, prints: Mapping[str, 
         "settings": settings.model_dump(mode="json"),
         "spacing": opened.spacing,
         "ignored": [list(item) for item in opened.ignored[:1000]],
-        "stage": stage.used(),
+        "cache": cache.used(),
         "fingerprints": dict(prints),
         "steps": {},
         "versions": {
@@ -199,6 +201,7 @@ def _forget(
     kind: Kind, folder: Folder, stale: list[str], begun: Mapping[str, SlideRecord], slides: Mapping[str, SlideRecord]
 ) -> None:
     """Remove what will be made anew: of changed slides everything, of the others what the stale steps had left."""
+    sweep(folder.out)  # which refuses links, before anything is removed
     forget_slides(folder, [s for s in begun if s not in slides or begun[s].key != slides[s].key], kind.steps)
     clear(folder, stale, begun)
     for slide in begun:

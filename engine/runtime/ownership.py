@@ -42,7 +42,7 @@ def of_slide(folder: Folder, step: str, slide: str) -> Iterator[Place]:
         for name in ("clusters", *FIELDS):
             yield Place(folder.layer(slide, name), IMAGE)
     elif step == "pictures":
-        for path in (folder.map(slide), folder.map(slide, "density"), folder.out / "maps" / f"{slide}.geojson"):
+        for path in (folder.map(slide), folder.map(slide, "density"), folder.map(slide).with_suffix(".geojson")):
             yield Place(path)
 
 
@@ -114,7 +114,7 @@ def refuse_foreign(folder: Folder, steps: Iterable[str], slides: Iterable[str], 
         _refuse_documents(folder)
         for step in steps:
             _refuse(folder, of_cohort(folder, step))
-    if folder.slide("").parent.is_dir() or folder.map("").parent.is_dir():
+    if (folder.out / folder.images).is_dir() or (folder.out / "maps").is_dir():
         for slide in slides:
             for step in steps:
                 _refuse(folder, of_slide(folder, step, slide))

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import MachineError, NoInputError, SettingsError
-from ...stores import stage
-from ...stores.files import free_bytes, sweep
+from ...stores import cache
+from ...stores.files import free_bytes
 from ...stores.folder import Folder
 from ...stores.lock import Lock
 from ...stores.remote import absolute, place
+from ...stores.sweep import sweep
 from ..api.run import Run
 from ..images.modality import INPUT, Images
 from ..images.opening import Opened, Rejection, uneven
@@ -46,7 +47,7 @@ def begin(kind: Kind, images: Images, out: str | Path | None, how: How, settings
     folder = Folder(default_out(images) if out is None else absolute(out), kind.images)
     ways = INPUT[kind.images]
     wanted = settings_of(settings, kind.settings)
-    stage.use(how.where.stage, how.where.stage_limit)
+    cache.use(how.where.cache_dir, how.where.cache_limit)
     how.report(Event("start", str(folder.out)))
     cohort = ways.find(images, wanted)
     refuse_inside(folder.out, images, [e.path for e in cohort.entries])
@@ -89,7 +90,7 @@ def resume(out: str | Path, *, how: How, **settings: Any) -> Run:
     how.report(Event("start", str(folder.out)))
     with Lock(folder.out, force=how.force_unlock), log_to(folder.out):
         job = load(folder.out)
-        stage.use(how.where.stage, how.where.stage_limit)
+        cache.use(how.where.cache_dir, how.where.cache_limit)
         opened = Opened(
             job.spacing, _all_records(folder), _closed(folder), tuple(map(tuple, run["ignored"])), place(run["input"])
         )
@@ -107,9 +108,9 @@ def resume(out: str | Path, *, how: How, **settings: Any) -> Run:
 def plan_only(
     kind: Kind, images: Images, out: str | Path | None, where: Where | None, settings: Mapping[str, Any]
 ) -> tuple[Path, Opened, Estimate | Forecast]:
-    """What `begin` would do, without doing any of it: nothing is written but copies of slides that must be staged."""
+    """What `begin` would do, without doing any of it: nothing is written but copies of slides that must be copied."""
     where = where or Where()
-    stage.use(where.stage, where.stage_limit)
+    cache.use(where.cache_dir, where.cache_limit)
     folder = Folder(default_out(images) if out is None else absolute(out), kind.images)
     ways = INPUT[kind.images]
     wanted = with_threads(settings_of(settings, kind.settings), folder)

@@ -1,4 +1,4 @@
-"""Packages by rule: this folder is `tile_engine`, and every package below cli/, engine/, models/ and stores/ is a part of it."""
+"""Packages by rule: this folder is `tile_engine`, and every package below its rooms is a part of it."""
 
 from setuptools import find_packages, setup
 

@@ -185,9 +185,9 @@ def main() -> None:
         listed, copies = written(args.scratch / name.split(",")[0], brain=name != "heads")
         out = args.scratch / f"out-{name.replace(', ', '-')}-{args.shape.replace(',', 'x')}-{args.seed}"
         settings = {"align": "affine", "template": template} if "aligned" in name else {}
-        how = RunOptions(where=ClusterOptions(cluster="none"))
+        options = RunOptions(cluster=ClusterOptions(cluster="none"))
         settings |= {"shape": args.shape, "effort": args.effort, "seed": args.seed, "threads": 1, "cv": 5}
-        tile_engine.embed(listed, out, how=how, **settings)
+        tile_engine.embed(listed, out, options=options, **settings)
         for method, row in figures(out, copies):
             print(f"{name:<16}{method:<22}" + "".join(f"{cell:>26}" for cell in row), flush=True)
         print(f"  {time.process_time() - start:.0f} processor seconds", flush=True)

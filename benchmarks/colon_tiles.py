@@ -148,11 +148,11 @@ def one(half: str, way: str, *, objective: str, seed: int, effort: float) -> dic
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         slides = (as_folder if way == "folder" else as_montage)(paths, folder)
-        how = RunOptions(stages=STAGES)
-        run = cluster(slides, folder / "out", how=how, objective=objective, seed=seed, effort=effort)
+        options = RunOptions(stages=STAGES)
+        run = cluster(slides, folder / "out", options=options, objective=objective, seed=seed, effort=effort)
         chosen, held = tile_clusters(run, way, paths)
         k = run.validity["k"]
-        run = resume(run.out, how=replace(how, redo=True, stages=("train", "apply")), k=5)
+        run = resume(run.out, options=replace(options, redo=True, stages=("train", "apply")), k=5)
         five, _ = tile_clusters(run, way, paths)
         found = {
             f"{objective}, K = 5": five,

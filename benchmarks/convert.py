@@ -154,7 +154,10 @@ def busy_rate(side: int, codec: str, scratch: Path) -> float:
     began = time.process_time()
     try:
         cluster(
-            slide(side), out, how=RunOptions(where=ClusterOptions(cluster="none"), stages=("convert",)), codec=codec
+            slide(side),
+            out,
+            options=RunOptions(cluster=ClusterOptions(cluster="none"), stages=("convert",)),
+            codec=codec,
         )
         return side**2 / (time.process_time() - began) / 1e6
     finally:

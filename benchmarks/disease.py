@@ -97,8 +97,8 @@ def main() -> None:
         start = time.process_time()
         out = args.scratch / f"out-{objective}-{args.seed}-{args.shape.replace(',', 'x')}"
         weight = {"alpha": args.alpha} if objective == "prototypes" else {}
-        how = RunOptions(where=ClusterOptions(cluster="none"))
-        tile_engine.embed(listed, out, how=how, objective=objective, **settings, **weight)
+        options = RunOptions(cluster=ClusterOptions(cluster="none"))
+        tile_engine.embed(listed, out, options=options, objective=objective, **settings, **weight)
         methods = json.loads((out / "models" / "evaluation.json").read_text())["methods"]
         for method in ("onga", *(("principal components",) if objective == "reconstruction" else ())):
             name = objective if method == "onga" else method

@@ -41,7 +41,9 @@ def slide(side: int, *, seed: int = 0) -> Path:
     path = CACHE / f"slide-{side}-{seed}.tif"
     if not path.exists():
         CACHE.mkdir(exist_ok=True)
-        partial = path.with_suffix(f".{os.getpid()}.partial")
+        from tile_engine.stores.files import aside
+
+        partial = aside(path)
         _write(partial, side, seed)
         partial.replace(path)
     return path
@@ -165,7 +167,7 @@ def stored(path: Path, scratch: Path) -> Run:
     from tile_engine.engine.api.commands import cluster
     from tile_engine.engine.runtime.options import RunOptions
 
-    return cluster(path, scratch / f"run-{os.getpid()}", how=RunOptions(stages=("convert",)))
+    return cluster(path, scratch / f"run-{os.getpid()}", options=RunOptions(stages=("convert",)))
 
 
 def cores() -> int:

@@ -314,7 +314,7 @@ def verify(
 
     with _watched(as_json=json, quiet=True):
         verdict = look(
-            out, full=full, where=ClusterOptions(**(where or {})), found=lambda f: print_finding(f, as_json=json)
+            out, full=full, cluster=ClusterOptions(**(where or {})), found=lambda f: print_finding(f, as_json=json)
         )
     return print_verdict(verdict, as_json=json)
 

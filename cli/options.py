@@ -365,19 +365,19 @@ WHERE: dict[str, Any] = {
             rich_help_panel=_WHERE,
         ),
     ],
-    "stage": Annotated[
+    "cache_dir": Annotated[
         Path | None,
         typer.Option(
-            "--stage",
+            "--cache-dir",
             help="Folder on each machine's own disk to which slides are copied before they are read [default: only slides "
             "in object stores are, to the temporary folder].",
             rich_help_panel=_WHERE,
         ),
     ],
-    "stage_limit": Annotated[
+    "cache_limit": Annotated[
         float | None,
         typer.Option(
-            "--stage-limit",
+            "--cache-limit",
             help="GB that copies of slides may take on a machine [default: 50, or half of what is free].",
             rich_help_panel=_WHERE,
         ),

@@ -167,10 +167,12 @@ def write_added(root: Path, cases: Cases) -> None:
 def refuse_foreign(root: Path) -> None:
     """Raises SettingsError (E_FOREIGN) where something lies in OUT/index/ without the document that says it is ours."""
     try:
+        if root.is_symlink():
+            raise CorruptError(f"{root} is a symbolic link.")
         ours = _document(root) is not None
         found = () if ours else [root / n for n in NAMES if (root / n).exists()]
     except CorruptError:
-        found = [root / "index.json"]
+        found = [root if root.is_symlink() else root / "index.json"]
     if found:
         raise SettingsError(
             f"{found[0]} is there already, and it was no search of tile-engine's that wrote it: it would be overwritten. "
@@ -220,6 +222,8 @@ def _document(root: Path) -> dict[str, Any] | None:
         return None
     if not (isinstance(value, dict) and value.get("tile_engine") == OURS):
         raise CorruptError(f"{root / 'index.json'} is no index of tile-engine's.")
+    if not set(value.get("files", {})) <= set(NAMES):
+        raise CorruptError(f"{root / 'index.json'} names files that no index of tile-engine's has.")
     return value
 
 

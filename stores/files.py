@@ -22,8 +22,23 @@ from .remote import ObjectPath
 T = TypeVar("T")
 
 PARTIAL = ".partial"
-"""Suffix of a file that is being written; a killed process leaves one behind, and the next run sweeps it."""
-_PARTIAL = re.compile(rf"\..+\.([0-9a-f]{{8}}|\d+)\{PARTIAL}", re.DOTALL)
+"""Suffix of a file that is being written; a killed process leaves one behind, and the next run sweeps it (see sweep.py)."""
+_ASIDE = re.compile(rf"\.(.+)\.[0-9a-f]{{8}}\{PARTIAL}", re.DOTALL)
+
+
+def aside(path: Path) -> Path:
+    """Where a file is written before it gets its name: beside it, under a name that nobody else gives.
+
+    >>> target_of(aside(Path("results/run.json")).name), target_of(".run.json.1234.partial")
+    ('run.json', '')
+    """
+    return path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}{PARTIAL}")
+
+
+def target_of(name: str) -> str:
+    """The name that a file of this name, being written, is to get; empty where it is none that `aside` gives."""
+    found = _ASIDE.fullmatch(name)
+    return found[1] if found else ""
 
 
 def write_whole(path: Path, data: bytes, *, durable: bool = False) -> int:
@@ -38,17 +53,17 @@ def write_whole(path: Path, data: bytes, *, durable: bool = False) -> int:
 
 def _write_aside(path: Path, data: bytes, durable: bool) -> int:
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}{PARTIAL}")
+    unfinished = aside(path)
     try:
-        with aside.open("wb") as file:
+        with unfinished.open("wb") as file:
             file.write(data)
             if durable:
                 file.flush()
                 os.fsync(file.fileno())
-        aside.replace(path)
+        unfinished.replace(path)
     except OSError as error:
         with contextlib.suppress(OSError):
-            aside.unlink()
+            unfinished.unlink()
         if error.errno in FULL:
             raise UnfinishedError(
                 f"no room left for {path} ({len(data)} bytes): {error.strerror}. What was written is safe; "
@@ -105,25 +120,6 @@ def crc32(data: bytes) -> int:
     import imagecodecs
 
     return int(imagecodecs.deflate_crc32(data))
-
-
-def is_partial(name: str) -> bool:
-    """Whether a file's name is one that only a writer of ours gives; another program's `.partial` is not ours to remove."""
-    return _PARTIAL.fullmatch(name) is not None
-
-
-def sweep(folder: Path) -> int:
-    """Remove what a killed writer left half-done below `folder`; returns how many files that were."""
-    if isinstance(folder, ObjectPath):  # nothing there is ever half-done
-        return 0
-    swept = 0
-    for here, _, names in os.walk(folder):
-        for name in names:
-            if is_partial(name):
-                with contextlib.suppress(FileNotFoundError):
-                    (Path(here) / name).unlink()
-                    swept += 1
-    return swept
 
 
 @contextmanager

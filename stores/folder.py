@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import CorruptError, SettingsError
-from .files import PARTIAL, read_json, write_json
+from .files import aside, read_json, write_json
+from .inside import is_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +19,16 @@ class Folder:
     images: str = "slides"
     """What the run is on: "slides" or "volumes"; its stores lie in a folder of that name."""
 
+    def __post_init__(self) -> None:
+        if self.images not in IMAGES:
+            raise CorruptError(
+                f"run.json of {self.out} says that the run is on {self.images!r}, which is none of {', '.join(IMAGES)}: it is "
+                "not what was written there. Nothing was touched; begin the run anew in another folder."
+            )
+
     def slide(self, slide: str) -> Path:
         """The store of a slide, or of a volume."""
-        return self.out / self.images / f"{slide}.ome.zarr"
+        return self.out / self.images / f"{self._id(slide)}.ome.zarr"
 
     def layer(self, slide: str, name: str) -> Path:
         return self.slide(slide) / ("labels" if name in LABELS else "layers") / name
@@ -31,7 +38,7 @@ class Folder:
 
     def map(self, slide: str, kind: str = "") -> Path:
         """Picture of a slide: the map itself, or `density`."""
-        return self.out / "maps" / kind / f"{slide}.png"
+        return self.out / "maps" / kind / f"{self._id(slide)}.png"
 
     @property
     def samples(self) -> Path:
@@ -48,7 +55,7 @@ class Folder:
     def read(self, name: str) -> dict[str, Any]:
         """A JSON document of the run ("run", "slides", "rejected", "models/validity" ...); {} where there is none yet.
 
-        Raises CorruptError for a file that is none.
+        Raises CorruptError for a file that is none, and for one that gives an image an id that is none.
         """
         path = self.out / f"{name}.json"
         try:
@@ -57,7 +64,22 @@ class Folder:
             return {}
         if not isinstance(value, dict):
             raise CorruptError(f"{path} is not the document that was written there: it holds no JSON object.")
+        for key, one in value.items() if name in BY_ID else ():
+            self._id(key)
+            if isinstance(one, dict) and one.get("id", key) != key:
+                raise CorruptError(
+                    f"{path} is not what was written there: image {key!r} has the id {one['id']!r} in it."
+                )
         return value
+
+    def _id(self, image: str) -> str:
+        """The id itself. Raises CorruptError for one that `slide_id` never makes: its files would lie anywhere."""
+        if not is_id(image):
+            raise CorruptError(
+                f"{image!r} is no id of an image, and a document of {self.out} gives it: files outside of that folder could be "
+                "written over or removed. Nothing was touched; begin the run anew in another folder."
+            )
+        return image
 
     def write(self, name: str, value: dict[str, Any]) -> None:
         write_json(self.out / f"{name}.json", value)
@@ -66,7 +88,7 @@ class Folder:
         """Make OUT. Raises SettingsError where it cannot be written."""
         try:
             self.out.mkdir(parents=True, exist_ok=True)
-            probe = self.out / f".writable.{uuid.uuid4().hex[:8]}{PARTIAL}"
+            probe = aside(self.out / "writable")
             probe.write_bytes(b"")
             probe.unlink()
         except OSError as error:
@@ -76,5 +98,9 @@ class Folder:
             ) from error
 
 
+IMAGES = ("slides", "volumes")
+"""What a run may be on."""
+BY_ID = ("slides", "rejected", "quarantined")
+"""Documents whose keys are ids of images."""
 LABELS = ("tissue", "clusters")
 """Results that are integer labels; all others are fields and lie in layers/."""

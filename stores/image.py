@@ -16,6 +16,7 @@ from ..errors import CorruptError
 from .array import ArraySpec, StoredArray, Written, written
 from .files import read_json, write_json
 from .frame import Array, Box, Frame
+from .inside import is_inside
 from .ngff import VERSION, frames_of, multiscales, omero
 from .shard import Codec
 
@@ -93,6 +94,8 @@ class StoredImage:
         if ours.get("status") != "complete":
             raise CorruptError(f"{path} is not finished (status {ours.get('status')!r}): run the same command again.")
         datasets = attributes["ome"]["multiscales"][0]["datasets"]
+        if not all(is_inside(d["path"]) for d in datasets):
+            raise CorruptError(f"{path} is not what was written there: a level of it lies outside.")
         levels = [StoredArray.open(path / d["path"]) for d in datasets]
         _, frames = frames_of(attributes, [a.spec.shape for a in levels], ours["reference"])
         return cls(path, levels, frames)

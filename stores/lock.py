@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any
 
 from ..errors import LockedError, SettingsError, TileEngineError
+from .files import aside
 from .remote import ObjectPath
 
 HEARTBEAT = 15.0
@@ -105,7 +106,7 @@ class _File:
 
     def succeed(self, owner: dict[str, Any] | None) -> bool:
         """Remove a dead owner's file, so that the next to create one has it."""
-        dead = self.path.with_name(f".lock.{uuid.uuid4().hex[:8]}.partial")
+        dead = aside(self.path)
         with contextlib.suppress(FileNotFoundError):
             self.path.rename(dead)
             if _owner(dead) != owner:  # another run took it over meanwhile: it is theirs

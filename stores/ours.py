@@ -1,10 +1,15 @@
-"""Ours: which files below a folder tile-engine wrote, told by their names; all others are somebody else's, and stay."""
+"""Ours: which files below a folder tile-engine wrote, told by their names; all others are somebody else's, and stay.
+
+A symbolic link is no folder of ours: what lies where it leads is never listed here, and so never removed.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+
+from .inside import ID
 
 ARRAY = r"(zarr\.json|c(/\d+)*)"
 """Keys below a zarr v3 array or group: its metadata and its chunks."""
@@ -16,6 +21,17 @@ ANNDATA = (
 )
 """Keys below a table of ours: an AnnData, whose columns are also those of the user's list."""
 
+FOLDERS = ("slides", "volumes", "samples.zarr", "models", "tables", "maps", "receipts", "index")
+"""Folders of OUT in which a run writes."""
+WRITTEN = (
+    r"(run|slides|rejected|quarantined|lock)\.json|report\.html|shares\.csv"
+    rf"|(slides|volumes)/{ID}\.ome\.zarr/(((labels|layers)/{ID}/)?{IMAGE}|(labels|layers)/zarr\.json)"
+    rf"|samples\.zarr/({ID}/)*{ARRAY}|models/{ID}\.(safetensors|json)|tables/{ID}\.zarr/{ANNDATA}"
+    rf"|maps/(density/)?{ID}\.(png|geojson)|receipts/({ID}/)*{ID}\.json"
+    r"|index/((vectors|lists)\.npy|columns\.npz|index\.json|added\.npz)"
+)
+"""Paths below OUT, with slashes, of all files that are written there; log.txt alone is written in place."""
+
 
 def named(pattern: str) -> Callable[[str], bool]:
     """Whether a path below some folder, with slashes, is one that `pattern` describes from its beginning to its end."""
@@ -24,7 +40,10 @@ def named(pattern: str) -> Callable[[str], bool]:
 
 
 def held(root: Path, ours: Callable[[str], bool], below: str = "") -> Iterator[Path]:
-    """The files below `root` whose path below it is `ours`; `root` itself, by the name "", where it is a file."""
+    """The files below `root` whose path below it is `ours`; `root` itself, by the name "", where it is a file. None where
+    `root` is a link to a folder."""
+    if root.is_symlink() and root.is_dir():
+        return
     if not root.is_dir():
         if root.exists() and ours(below):
             yield root

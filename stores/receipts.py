@@ -11,6 +11,7 @@ from typing import Any
 from ..errors import CorruptError
 from .array import Written
 from .files import crc32, read_json, write_json
+from .inside import is_inside
 from .remote import ObjectPath
 
 
@@ -105,15 +106,11 @@ def _receipt(path: Path) -> Receipt:
         if raw.pop("crc32") != _sum(raw):
             raise ValueError("its checksum differs")
         receipt = Receipt(**raw | {"files": tuple(map(tuple, raw["files"]))})
-        if not all(_inside(name) for name, _, _ in receipt.files):
+        if not all(is_inside(name) for name, _, _ in receipt.files):
             raise ValueError("it names a file outside of the results")
         return receipt
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise CorruptError(f"{path} is not the receipt that was written there ({error}).") from error
-
-
-def _inside(path: str) -> bool:
-    return not path.startswith("/") and ".." not in path.split("/")
 
 
 def _sum(raw: Mapping[str, Any]) -> int:

@@ -160,7 +160,7 @@ def lab(store_port: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
     name = f"lab-{uuid.uuid4().hex[:8]}"
     request = urllib.request.Request(f"http://127.0.0.1:{store_port}/{name}", method="PUT")
     urllib.request.urlopen(request, timeout=60).close()
-    for variable in [v for v in os.environ if v.startswith(("AWS_", "TILE_ENGINE_STAGE", "TILE_ENGINE_RUN"))]:
+    for variable in [v for v in os.environ if v.startswith(("AWS_", "TILE_ENGINE_CACHE", "TILE_ENGINE_RUN"))]:
         monkeypatch.delenv(variable)
     for variable, value in (KEYS | {"AWS_REGION": "us-east-1"}).items():
         monkeypatch.setenv(variable, value)

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import CorruptError, SlideError
+from ...stores.cache import cache, cached, wanted
 from ...stores.files import read_json, write_json
 from ...stores.frame import Frame
 from ...stores.slides.cohort import Cohort, SlideEntry, fingerprint
 from ...stores.slides.reader import open_slide
 from ...stores.slides.view import CLOSE, at_spacing
-from ...stores.stage import stage, staged, wanted
 from ...version import VERSION
 from ..pipeline.record import ImageRecord, InspectedCohort, Rejection, digest
 from ..workers.child import GoneError, Say, SilentError, all_of, each
@@ -116,10 +116,10 @@ def _look_at_copy(entry: SlideEntry, mpp: float | None, images: str) -> Any:
         return each(look_in_child, [[os.fspath(entry.path), entry.mpp or mpp, images, entry.part]], LIMIT)[0]
     try:
         mark = fingerprint(entry.path)
-        seen = stage().folder / f"{digest(str(entry.path), mark, entry.mpp or mpp, entry.part, VERSION)}.look"
+        seen = cache().folder / f"{digest(str(entry.path), mark, entry.mpp or mpp, entry.part, VERSION)}.look"
         with suppress(FileNotFoundError, CorruptError):
             return read_json(seen)
-        with staged(entry.path, mark) as copy:
+        with cached(entry.path, mark) as copy:
             look = each(look_in_child, [[os.fspath(copy), entry.mpp or mpp, images, entry.part]], LIMIT)[0]
     except SlideError as error:
         return {"error": [error.message, error.code]}

@@ -6,7 +6,6 @@ import os
 import shutil
 import tempfile
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import TileEngineError
+from ...stores.files import aside
 from ...stores.frame import Box
 from ...stores.remote import absolute
 from ...stores.shard import Codec, CodecName, ShardLayout, decode, encode
@@ -163,7 +163,7 @@ def _folder(out: Path) -> Iterator[Check]:
 def _probed(out: Path, made: list[Path]) -> tuple[float, int | None]:
     """MB/s, and bytes that are free where a disk says it; folders that were `made` for it are gone again."""
     out.mkdir(parents=True, exist_ok=True)
-    probe = out / f".doctor.{uuid.uuid4().hex[:8]}.partial"
+    probe = aside(out / "doctor")
     block = os.urandom(1 << 20)
     try:
         rate = _written(probe, block)

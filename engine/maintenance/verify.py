@@ -12,12 +12,13 @@ from pathlib import Path
 from ...errors import CorruptError, UnfinishedError
 from ...stores.array import StoredArray
 from ...stores.cases import damaged
-from ...stores.files import PARTIAL, crc32, is_partial, read_json
+from ...stores.files import crc32, read_json
 from ...stores.folder import Folder
 from ...stores.frame import Box
 from ...stores.image import attributes_of
 from ...stores.receipts import Ledger
 from ...stores.remote import absolute
+from ...stores.sweep import leftovers
 from ..pipeline.job import Job
 from ..pipeline.settings import RunSettings
 from ..pipeline.step import Step
@@ -83,7 +84,7 @@ Found = Callable[[Finding], None]
 
 
 def verify(
-    out: str | Path, *, full: bool = False, where: ClusterOptions | None = None, found: Found | None = None
+    out: str | Path, *, full: bool = False, cluster: ClusterOptions | None = None, found: Found | None = None
 ) -> Verdict:
     """Look at every file that the run in `out` says it wrote: that it is there, with its size; with `full` also its
     checksum, and that every chunk decodes, on the workers that `where` says. `found` is told each finding as it comes.
@@ -92,14 +93,14 @@ def verify(
     """
     folder = Folder(absolute(out))
     job = load(folder.out)
-    with crew((where or ClusterOptions()) if full else ClusterOptions(cluster="none")) as workers:
+    with crew((cluster or ClusterOptions()) if full else ClusterOptions(cluster="none")) as workers:
         verdict = look(job, workers, full=full, found=found)
     for finding in of_index(folder, full=full):
         verdict.findings.append(finding)
         if found:
             found(finding)
     verdict.owner = owner_of(folder)
-    verdict.leftovers = sum(is_partial(path.name) for path in folder.out.rglob(f"*{PARTIAL}"))
+    verdict.leftovers = leftovers(folder.out)
     return verdict
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
-from ...stores import stage
+from ...stores import cache
 from ...stores.folder import Folder
 from ...stores.image import StoredImage
 from ...stores.remote import place
@@ -40,8 +40,6 @@ class Job(Generic[S]):
     pipeline: Pipeline
     lethal: dict[str, tuple[Piece, ...]] = field(default_factory=dict)
     """Image -> tiles that end the process that decodes them: they are masked."""
-    stage: dict[str, Any] = field(default_factory=dict)
-    """Where copies of its slides are kept on each machine (see `stores.stage.use`)."""
 
     @property
     def modality(self) -> Modality:
@@ -83,7 +81,7 @@ class Job(Generic[S]):
 
 
 def _open(path: str, mpp: float | None, fingerprint: str) -> Slide:
-    return (_open_staged if stage.wanted(place(path)) else _open_here)(path, mpp, fingerprint)
+    return (_open_cached if cache.wanted(place(path)) else _open_here)(path, mpp, fingerprint)
 
 
 @lru_cache(maxsize=8)
@@ -100,7 +98,7 @@ def _open_volume(path: str, part: str, fingerprint: str) -> Source:
     return open_volume(place(path), part)
 
 
-def _open_staged(path: str, mpp: float | None, fingerprint: str) -> Slide:
+def _open_cached(path: str, mpp: float | None, fingerprint: str) -> Slide:
     """Of copies only the last stays open: what a process holds, nobody can remove to make room."""
     with _one_at_a_time:
         if (path, mpp, fingerprint) not in _last:

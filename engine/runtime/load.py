@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import CorruptError, SettingsError
-from ...stores import stage
 from ...stores.folder import Folder
 from ...stores.frame import Box
 from ...stores.slides.guarded import Piece
@@ -20,9 +19,7 @@ from ..runs import pipeline
 def load(out: Path) -> Job[RunSettings]:
     """The job of a folder, read once per change of its documents. Raises SettingsError where OUT holds no run."""
     stamp = tuple(_stamp(out / name) for name in ("run.json", "slides.json", "rejected.json", "quarantined.json"))
-    job = _load(out, stamp)
-    stage.use(**job.stage)
-    return job
+    return _load(out, stamp)
 
 
 @lru_cache(maxsize=4)
@@ -38,9 +35,7 @@ def _load(out: Path, stamp: tuple[int, ...]) -> Job[RunSettings]:
     records = {s: r for s, r in _records(out, _stamp(out / "slides.json")).items() if s not in rejected}
     settings = found.variant.settings.model_validate(run["settings"])
     lethal = {s: tuple(map(piece_of, tiles)) for s, tiles in folder.read("quarantined").items()}
-    return Job(
-        folder, settings, run["spacing"], records, dict(run["fingerprints"]), found, lethal, run.get("stage", {})
-    )
+    return Job(folder, settings, run["spacing"], records, dict(run["fingerprints"]), found, lethal)
 
 
 def piece_of(raw: dict[str, Any]) -> Piece:

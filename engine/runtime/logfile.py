@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ...errors import TileEngineError
+from ...errors import SettingsError, TileEngineError
 from ...stores.remote import ObjectPath
 
 EVERY = 60.0
@@ -24,6 +24,12 @@ def log_to(out: Path) -> Iterator[None]:
     if isinstance(path, ObjectPath):
         handler = _Sent(path)
     else:
+        if path.is_symlink():
+            raise SettingsError(
+                f"{path} is a symbolic link to {path.readlink()}: what is logged would be added to that file. Remove "
+                "the link, or choose another folder with --out.",
+                "E_FOREIGN",
+            )
         handler = logging.FileHandler(path, encoding="utf-8", delay=True)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logger.addHandler(handler)

@@ -9,10 +9,10 @@ from importlib.metadata import version
 from typing import Any, TypeVar
 
 from ...errors import SettingsError
-from ...stores import stage
-from ...stores.files import sweep
+from ...stores import cache
 from ...stores.folder import Folder
 from ...stores.image import labels_listed, list_labels
+from ...stores.sweep import sweep
 from ...version import VERSION
 from ..compute.machine import cores
 from ..pipeline.fingerprints import fingerprints
@@ -56,6 +56,7 @@ def prepare(
     _same_kind(folder, pipeline, old)
     first = "settings" not in old
     known = {} if first else folder.read("slides")
+    quarantined = {} if first else folder.read("quarantined")  # now: an id that is none is refused before any work
     check_foreign(folder, pipeline.steps.values(), [s for s in opened.slides if s not in known], first=first)
     rejected = _rejected(folder, opened, retry=redo)
     found = {s: r.step for s, r in rejected.items()}
@@ -84,7 +85,6 @@ def prepare(
         if stale or moved:
             _forget(pipeline, folder, stale, begun, opened.slides)
     sweep(folder.out)
-    quarantined = folder.read("quarantined")
     if quarantined:  # tiles of a slide that has changed since are given another chance
         kept = {s: t for s, t in quarantined.items() if s in opened.slides and opened.slides[s].key == begun[s].key}
         folder.write("quarantined", kept)
@@ -108,7 +108,7 @@ def manifest(
         "settings": settings.model_dump(mode="json"),
         "spacing": opened.spacing,
         "ignored": [list(item) for item in opened.ignored[:1000]],
-        "stage": stage.used(),
+        "cache": cache.used(),
         "fingerprints": dict(prints),
         "steps": {},
         "versions": {
@@ -214,6 +214,7 @@ def _forget(
     slides: Mapping[str, ImageRecord],
 ) -> None:
     """Remove what will be made anew: of changed slides everything, of the others what the stale steps had left."""
+    sweep(folder.out)  # which refuses links, before anything is removed
     gone = [s for s in begun if s not in slides or begun[s].key != slides[s].key]
     forget_images(folder, gone, pipeline.steps.values())
     clear(folder, [pipeline.steps[name] for name in stale], begun)

@@ -57,7 +57,7 @@ def check_foreign(folder: Folder, steps: Iterable[Step], images: Iterable[str], 
         _check_documents(folder)
         for step in steps:
             _check(folder, of_cohort(folder, step))
-    if folder.slide("").parent.is_dir() or folder.map("").parent.is_dir():
+    if (folder.out / folder.images).is_dir() or (folder.out / "maps").is_dir():
         for image in images:
             for step in steps:
                 _check(folder, of_image(folder, step, image))

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import MachineError, NoInputError, SettingsError
-from ...stores import stage
-from ...stores.files import free_bytes, sweep
+from ...stores import cache
+from ...stores.files import free_bytes
 from ...stores.folder import Folder
 from ...stores.lock import Lock
 from ...stores.remote import absolute, place
+from ...stores.sweep import sweep
 from ..pipeline.job import Job
 from ..pipeline.modality import Images, Modality
 from ..pipeline.progress import Event, Report
@@ -46,7 +47,7 @@ def start(
     modality = pipeline.modality
     folder = Folder(default_out(images) if out is None else absolute(out), modality.name)
     wanted = settings_of(given, pipeline.variant.settings)
-    stage.use(options.cluster.stage, options.cluster.stage_limit)
+    cache.use(options.cluster.cache_dir, options.cluster.cache_limit)
     options.report(Event("start", str(folder.out)))
     cohort = modality.find(images, wanted)
     refuse_inside(folder.out, images, [e.path for e in cohort.entries])
@@ -89,7 +90,7 @@ def resume(out: str | Path, *, options: RunOptions, **settings: Any) -> Path:
     options.report(Event("start", str(folder.out)))
     with Lock(folder.out, force=options.force_unlock), log_to(folder.out):
         job = load(folder.out)
-        stage.use(options.cluster.stage, options.cluster.stage_limit)
+        cache.use(options.cluster.cache_dir, options.cluster.cache_limit)
         opened = InspectedCohort(
             job.spacing, _all_records(folder), _closed(folder), tuple(map(tuple, run["ignored"])), place(run["input"])
         )
@@ -109,7 +110,7 @@ def plan_only(
 ) -> tuple[Path, InspectedCohort, Estimate]:
     """What `start` would do, without doing any of it: nothing is written but copies of slides that must be copied to read."""
     where = where or ClusterOptions()
-    stage.use(where.stage, where.stage_limit)
+    cache.use(where.cache_dir, where.cache_limit)
     modality = pipeline.modality
     folder = Folder(default_out(images) if out is None else absolute(out), modality.name)
     wanted = with_threads(settings_of(given, pipeline.variant.settings), folder)

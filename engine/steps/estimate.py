@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import SlideError
+from ...stores.cache import near, wanted
 from ...stores.files import bytes_below
 from ...stores.frame import Box
 from ...stores.remote import place
 from ...stores.shard import Codec, encode
 from ...stores.slides.reader import open_slide
 from ...stores.slides.view import at_spacing
-from ...stores.stage import near, wanted
 from ..pipeline.job import Job
 from ..pipeline.modality import SLIDE_CHUNK
 from ..steps.settings import TileSettings

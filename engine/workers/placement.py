@@ -40,10 +40,10 @@ class ClusterOptions:
     """A site file; unset: TILE_ENGINE_SITE, then the usual place."""
     rmm_pool: str | None = None
     """Memory of a GPU that RMM takes for itself, such as 8GB; unset: no RMM."""
-    stage: str | Path | None = None
-    """Folder on each machine's own disk to which slides are copied before they are read; unset: only those in object
-    stores, to a folder below the system's temporary one."""
-    stage_limit: float | None = None
+    cache_dir: str | Path | None = None
+    """Folder on each machine's own disk below which slides are copied before they are read; unset: only those in object
+    stores, below the system's temporary folder."""
+    cache_limit: float | None = None
     """GB that copies may take there; unset: 50, or half of what is free."""
     wait: float | None = None
     """Seconds until the first worker must have come, and until one must be back after all are gone; unset: the site's,

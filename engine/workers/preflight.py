@@ -9,7 +9,6 @@ import asyncio
 import os
 import platform
 import socket
-import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import MachineError, TileEngineError
+from ...stores.files import aside
 from ...stores.remote import place
 from ...stores.slides.cohort import fingerprint
 from ...version import VERSION
@@ -179,7 +179,7 @@ def _unwritable(look: Look) -> str:
     out = place(look.out)
     if not (out / look.token).exists():
         return f"does not see the same folder at {out}: results need a file system that all workers share"
-    probe = out / f"{look.token}.{uuid.uuid4().hex[:8]}.partial"
+    probe = aside(out / "preflight")
     try:
         probe.write_bytes(os.urandom(1024))
         probe.unlink()
@@ -193,9 +193,9 @@ def _leave_token(out: str) -> str:
     """A file of ours that workers look for; a run sweeps it where this process is killed meanwhile."""
     if not out:
         return ""
-    token = f".preflight.{uuid.uuid4().hex[:8]}.partial"
-    (place(out) / token).write_bytes(b"")
-    return token
+    token = aside(place(out) / "preflight")
+    token.write_bytes(b"")
+    return token.name
 
 
 def _row(address: str, said: Any, threads: int) -> Row:

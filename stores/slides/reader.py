@@ -9,9 +9,9 @@ from pathlib import Path
 from types import TracebackType
 
 from ...errors import SlideError
+from ..cache import Lease, near, wanted
 from ..frame import Array, Box, Frame
 from ..remote import place
-from ..stage import Lease, near, wanted
 from . import openslide_reader, picture_reader, tiff_reader, zarr_levels, zarr_reader
 from .cohort import fingerprint
 from .head import head_of, kind_of, misnamed, not_a_slide

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from ..files import aside
 from ..frame import Array
 
 SPACING = 0.5
@@ -61,7 +62,7 @@ def make_slides(folder: Path, *, seed: int = 0, count: int = 4) -> list[Path]:
     paths = []
     for number in range(count):
         path = folder / f"colon-{number + 1}.tif"
-        partial = path.with_suffix(".partial")  # a slide is there in full or not at all
+        partial = aside(path)  # a slide is there in full or not at all
         write_pyramid(partial, paint(layout(number, seed=seed), number, seed=seed))
         partial.replace(path)
         paths.append(path)

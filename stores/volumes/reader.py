@@ -11,11 +11,11 @@ from types import TracebackType
 import numpy as np
 
 from ...errors import SlideError, TileError
+from ..cache import Lease, wanted
 from ..frame import Array, Box, Frame
 from ..remote import place
 from ..slides import zarr_levels
 from ..slides.cohort import fingerprint
-from ..stage import Lease, wanted
 from . import dicom_reader, nifti_reader, npz_reader, nrrd_reader, zarr_reader
 from .head import first_bytes, not_a_volume
 from .orient import canonical

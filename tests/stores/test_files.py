@@ -14,7 +14,7 @@ import pytest
 from tile_engine.errors import CorruptError, UnfinishedError
 from tile_engine.stores import files
 from tile_engine.stores.array import ArraySpec, StoredArray
-from tile_engine.stores.files import checksum, read_json, sweep, write_json, write_whole
+from tile_engine.stores.files import aside, checksum, read_json, target_of, write_json, write_whole
 from tile_engine.stores.frame import Box
 
 
@@ -79,14 +79,10 @@ def test_the_checksum_is_crc32c_of_bytes_and_views() -> None:
     assert checksum(memoryview(b"123456789")) == 0xE3069283
 
 
-def test_sweeping_removes_what_a_killed_writer_left_and_nothing_else(tmp_path: Path) -> None:
-    keep = [tmp_path / "x" / "kept.partial", tmp_path / ".hidden", tmp_path / "x" / "0"]
-    gone = [tmp_path / "x" / ".0.1a2b3c4d.partial", tmp_path / ".run.json.00000000.partial"]
-    for path in keep + gone:
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(b"1")
-    assert sweep(tmp_path) == 2
-    assert all(p.exists() for p in keep) and not any(p.exists() for p in gone)
+def test_a_file_that_is_being_written_has_a_name_that_nobody_else_gives(tmp_path: Path) -> None:
+    assert target_of(aside(tmp_path / "run.json").name) == "run.json"
+    others = (".notes.1234.partial", ".notes.1234567.partial", ".notes.DEADBEEF.partial", "notes.deadbeef.partial")
+    assert not any(map(target_of, (*others, ".deadbeef.partial", ".notes.deadbeef.part", "..deadbeef.partial")))
 
 
 def test_a_handle_that_a_network_disk_calls_stale_is_opened_anew(

@@ -47,3 +47,29 @@ def test_a_place_that_cannot_be_written_is_refused_before_any_work(tmp_path: Pat
     with pytest.raises(SettingsError, match="cannot be written") as caught:
         Folder(tmp_path / name).claim()
     assert caught.value.code == "E_OUT" and (tmp_path / "file").read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("image", ["../x", "/tmp/x", "a/b", "a\\b", "", ".", "..", "a\0", "-x"])
+def test_an_id_that_is_none_gives_no_place(tmp_path: Path, image: str) -> None:
+    """Whatever document it was read from."""
+    folder = Folder(tmp_path)
+    for place in (
+        folder.slide,
+        folder.map,
+        lambda one: folder.map(one, "density"),
+        lambda one: folder.layer(one, "tissue"),
+    ):
+        with pytest.raises(CorruptError, match="no id of an image") as caught:
+            place(image)
+        assert repr(image) in caught.value.message
+    for name in ("slides", "rejected", "quarantined"):
+        folder.write(name, {"a-1": {}, image: {}})
+        with pytest.raises(CorruptError, match="no id of an image"):
+            folder.read(name)
+
+
+def test_the_stores_of_a_run_lie_in_a_folder_of_ours(tmp_path: Path) -> None:
+    assert Folder(tmp_path, "volumes").slide("a-1") == tmp_path / "volumes" / "a-1.ome.zarr"
+    for images in ("../slides", "", "mine"):
+        with pytest.raises(CorruptError, match="none of slides, volumes"):
+            Folder(tmp_path, images)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
+from tile_engine.errors import CorruptError
 from tile_engine.stores.array import Written
 from tile_engine.stores.files import crc32, write_whole
 from tile_engine.stores.receipts import Ledger
@@ -63,3 +65,15 @@ def test_a_receipt_that_was_damaged_proves_nothing(tmp_path: Path, left: str) ->
     assert Ledger(tmp_path, "pixels", "f").find("a/0-0") is not None
     (tmp_path / "receipts" / "pixels" / "a" / "0-0.json").write_text(left)
     assert Ledger(tmp_path, "pixels", "f").find("a/0-0") is None
+
+
+@pytest.mark.parametrize("name", ["../x", "/tmp/x", "slides/../../x", "slides\\x", "slides//x", "", "x\0", 7])
+def test_a_receipt_that_names_a_file_elsewhere_proves_nothing(tmp_path: Path, name: object) -> None:
+    unit(tmp_path, "a/0-0")
+    path = tmp_path / "receipts" / "pixels" / "a" / "0-0.json"
+    raw = json.loads(path.read_text())
+    del raw["crc32"]
+    raw["files"] = [[name, 5, 1]]
+    path.write_text(json.dumps(raw | {"crc32": crc32(json.dumps(raw).encode())}))
+    with pytest.raises(CorruptError, match="outside of the results"):
+        Ledger(tmp_path, "pixels", "f").read("a/0-0")

@@ -6,20 +6,25 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tile_engine.engine.api.commands import cluster
 from tile_engine.engine.maintenance.repair import Repair, repair
 from tile_engine.engine.maintenance.verify import Finding, verify
+from tile_engine.engine.runtime.load import load
 from tile_engine.engine.runtime.options import RunOptions
+from tile_engine.engine.runtime.start import resume
 from tile_engine.engine.workers.placement import ClusterOptions
 from tile_engine.errors import CorruptError, LockedError, SettingsError
+from tile_engine.stores.cache import used
 from tile_engine.stores.files import crc32
 from tile_engine.stores.lock import Lock
 
-HERE = RunOptions(where=ClusterOptions(cluster="none"))
+HERE = RunOptions(cluster=ClusterOptions(cluster="none"))
 TARGETS = {
     "pixels": ("slides/a-*/0/c/0/0/0", "pixels", "a.tif"),
     "a coarser level": ("slides/b-*/1/c/0/0/0", "pixels", "b.tif"),
@@ -88,7 +93,7 @@ def mended(out: Path, before: dict[str, tuple[bytes, int]]) -> Repair:
     damaged = state(out)
     done = repair(out, options=HERE)
     assert not done.left and not done.other
-    assert not verify(out, full=True, where=HERE.cluster).findings
+    assert not verify(out, full=True, cluster=HERE.cluster).findings
     after = state(out)
     apart = {path for path in before | after if path.startswith("receipts/") or path in TIMED}
     assert {p: v[0] for p, v in after.items() if p not in apart} == {
@@ -103,7 +108,7 @@ def mended(out: Path, before: dict[str, tuple[bytes, int]]) -> Repair:
 
 def test_an_undamaged_run_is_sound(mini: Any) -> None:
     for full in (False, True):
-        verdict = verify(mini.out, full=full, where=HERE.cluster)
+        verdict = verify(mini.out, full=full, cluster=HERE.cluster)
         assert not verdict.findings and verdict.units == 25 and verdict.files > 150
 
 
@@ -117,7 +122,7 @@ def test_damage_is_found_and_named(mini: Any, out: Path, what: str) -> None:
     for options, damage in DAMAGES.items():
         damage(path)
         for full in (False, True):
-            findings = verify(out, full=full, where=HERE.cluster).findings
+            findings = verify(out, full=full, cluster=HERE.cluster).findings
             if options == "flipped" and not full and path.suffix != ".json":
                 assert not findings
                 continue
@@ -197,7 +202,7 @@ def test_weights_under_another_models_record_are_found(mini: Any, out: Path) -> 
     document = json.loads(path.read_text())
     document["sha256"] = "0" * 64
     path.write_text(json.dumps(document, indent=1) + "\n")
-    assert {f.path for f in verify(out, full=True, where=HERE.cluster).findings} == {"models/head.json"}
+    assert {f.path for f in verify(out, full=True, cluster=HERE.cluster).findings} == {"models/head.json"}
 
 
 def test_a_slide_that_is_gone_leaves_its_damage_and_nobody_elses(mini: Any, tmp_path: Path) -> None:
@@ -237,7 +242,7 @@ def test_a_run_that_has_not_ended_is_sound_as_far_as_it_is(mini: Any, out: Path)
     run["steps"]["number"]["status"] = "running"
     (out / "run.json").write_text(json.dumps(run))
     (out / "receipts" / "number" / "number.json").unlink()
-    verdict = verify(out, full=True, where=HERE.cluster)
+    verdict = verify(out, full=True, cluster=HERE.cluster)
     assert not verdict.findings and verdict.units < 25
 
 
@@ -282,3 +287,135 @@ def test_the_command_line_names_and_mends_on_dask_workers(mini: Any, out: Path) 
     assert mini.cli("repair", out, *where).returncode == 0
     assert mini.cli("verify", out, "--full", "--cluster", "none").returncode == 0
     assert mini.results(out) == mini.results(mini.out)
+
+
+def foreign(folder: Path) -> dict[Path, bytes]:
+    """Files of the user outside of OUT, with names like ours."""
+    names = (
+        "x.ome.zarr/zarr.json", "x.ome.zarr/0/zarr.json", "x.ome.zarr/0/c/0/0/0", "x.ome.zarr/0/c/.0.0a1b2c3d.partial",
+        "x.png", "x.geojson", "zarr.json", "head.json", "0-0.json", "paper.lock", "paper/thesis.txt",
+        "0123456789abcdef0123.lock", "0123456789abcdef0123/a.tif", ".run.json.0a1b2c3d.partial",
+    )  # fmt: skip
+    files = {folder / name: b'{"mine": 900}' for name in names}
+    for path, data in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    return files
+
+
+def untouched(folder: Path, files: dict[Path, bytes]) -> None:
+    """All files of the user are as they were, and no file has come to be beside them."""
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == files
+
+
+def changed(path: Path, change: Callable[[dict[str, Any]], Any]) -> None:
+    value = json.loads(path.read_text()) if path.exists() else {}
+    change(value)
+    path.write_text(json.dumps(value))
+
+
+@pytest.mark.parametrize("name", ["../../mine/x", "{mine}/x"])
+@pytest.mark.parametrize("document", ["slides", "rejected", "quarantined", "an id in slides"])
+def test_an_id_that_leads_out_of_the_results_is_refused(
+    mini: Any, out: Path, tmp_path: Path, document: str, name: str
+) -> None:
+    """By whatever reads it, and before anything is done."""
+    mine, name = foreign(tmp_path / "mine"), name.format(mine=tmp_path / "mine")
+
+    def change(value: dict[str, Any]) -> None:
+        if document == "an id in slides":
+            value[next(iter(value))]["id"] = name
+        else:
+            slide = json.loads((out / "slides.json").read_text()).popitem()[1]
+            value[name] = {"slides": {**slide, "id": name}, "rejected": {}, "quarantined": []}[document]
+
+    changed(out / f"{document.removeprefix('an id in ')}.json", change)
+    the(out, TARGETS["pixels"][0]).unlink()
+    before = {path: data for path, (data, _) in state(out).items()}
+    for act in (
+        lambda: load(out),
+        lambda: verify(out, full=True, cluster=HERE.cluster),
+        lambda: repair(out, options=HERE),
+        lambda: resume(out, options=replace(HERE, redo=True), seed=7),
+        lambda: cluster(mini.slides, out, options=replace(HERE, redo=True), **{**mini.settings, "seed": 7}),
+    ):
+        with pytest.raises(CorruptError) as caught:
+            act()
+        assert repr(name) in caught.value.message
+    untouched(tmp_path / "mine", mine)
+    assert {p: d for p, (d, _) in state(out).items() if p != "log.txt"} == {
+        p: d for p, d in before.items() if p != "log.txt"
+    }
+
+
+def test_a_kind_of_images_that_leads_out_of_the_results_is_refused(out: Path, tmp_path: Path) -> None:
+    mine = foreign(tmp_path / "mine")
+    changed(out / "run.json", lambda run: run.update(images="../mine"))
+    for act in (lambda: verify(out), lambda: repair(out, options=HERE), lambda: load(out)):
+        with pytest.raises(CorruptError, match=r"\.\./mine"):
+            act()
+    untouched(tmp_path / "mine", mine)
+
+
+@pytest.mark.parametrize("key", ["cache", "stage"])
+def test_the_cache_that_a_run_names_is_not_where_a_repair_makes_room(out: Path, tmp_path: Path, key: str) -> None:
+    """Whoever handed the results over may have named any folder. Not even slides are copied there."""
+    mine = foreign(tmp_path / "mine")
+    changed(out / "run.json", lambda run: run.update({key: {"folder": str(tmp_path / "mine"), "limit": 1e-3}}))
+    the(out, TARGETS["pixels"][0]).unlink()
+    assert repair(out, options=HERE).units == 1 and used() == {"folder": None, "limit": None}
+    assert not verify(out, full=True, cluster=HERE.cluster).findings
+    untouched(tmp_path / "mine", mine)
+
+
+def test_a_repair_makes_copies_where_it_is_told(out: Path, tmp_path: Path) -> None:
+    """In a folder of its own there, beside what else is in it."""
+    mine = foreign(tmp_path / "mine")
+    the(out, TARGETS["pixels"][0]).unlink()
+    where = replace(HERE.where, cache_dir=tmp_path / "mine", cache_limit=3e-4)
+    assert repair(out, options=replace(HERE, cluster=where)).units == 1
+    own = tmp_path / "mine" / f"tile-engine-cache-{os.getuid()}"
+    assert [path.name for path in own.rglob("*.tif")] == ["a.tif"]
+    shutil.rmtree(own)
+    untouched(tmp_path / "mine", mine)
+
+
+@pytest.mark.parametrize("name", ["slides/mine/zarr.json", "mine/zarr.json", "zarr.json", "models/mine/0/zarr.json"])
+def test_a_receipt_that_names_metadata_of_the_user_does_not_have_them_removed(out: Path, name: str) -> None:
+    path = next((out / "receipts" / "pixels").rglob("*.json"))
+    raw = json.loads(path.read_text())
+    del raw["crc32"]
+    raw["files"] = [[name, 1, 1]]
+    path.write_text(json.dumps(raw | {"crc32": crc32(json.dumps(raw).encode())}))
+    (out / name).parent.mkdir(exist_ok=True, parents=True)
+    (out / name).write_bytes(b'{"mine": 900}')
+    repair(out, options=HERE)
+    assert (out / name).read_bytes() == b'{"mine": 900}'
+
+
+@pytest.mark.parametrize(
+    "link", ["slides", "models", "receipts/pixels", "slides/{slide}.ome.zarr/0", "index", "log.txt"]
+)
+def test_a_link_in_the_results_is_not_followed_to_write_or_remove(
+    mini: Any, out: Path, tmp_path: Path, link: str
+) -> None:
+    slide = next(iter(json.loads((out / "slides.json").read_text())))
+    path = out / link.format(slide=slide)
+    if path.exists():
+        shutil.move(path, tmp_path / "mine")
+    else:
+        (tmp_path / "mine").mkdir()
+    where = tmp_path / "mine"
+    files = {p: p.read_bytes() for p in ([where] if where.is_file() else where.rglob("*")) if p.is_file()}
+    files |= {} if where.is_file() else foreign(where / "deep")
+    path.symlink_to(where)
+    the(out, TARGETS["pixels"][0]).write_bytes(b"") if link in ("models", "index") else None
+    for act in (
+        lambda: repair(out, options=HERE),
+        lambda: resume(out, options=replace(HERE, redo=True), seed=7),
+        lambda: cluster(mini.slides, out, options=replace(HERE, redo=True), **{**mini.settings, "seed": 7}),
+    ):
+        with pytest.raises(SettingsError, match="symbolic link") as caught:
+            act()
+        assert caught.value.code == "E_FOREIGN" and str(path) in caught.value.message
+    assert {p: p.read_bytes() for p in files} == files

@@ -81,7 +81,7 @@ def test_the_same_command_on_a_finished_run_writes_no_result_again(mini: Any) ->
 
     before = {p: p.stat().st_mtime_ns for p in mini.out.rglob("*") if p.is_file()}
     tile_engine.cluster(
-        mini.slides, mini.out, options=RunOptions(where=ClusterOptions(cluster="none")), **mini.settings
+        mini.slides, mini.out, options=RunOptions(cluster=ClusterOptions(cluster="none")), **mini.settings
     )
     after = {p: p.stat().st_mtime_ns for p in mini.out.rglob("*") if p.is_file()}
     changed = {
@@ -103,7 +103,7 @@ def test_a_damaged_file_is_made_anew_and_nothing_else(mini: Any, tmp_path: Path,
     else:
         shard.write_bytes(whole[: len(whole) // 2] if damage == "cut short" else b"")
     models = {p: p.stat().st_mtime_ns for p in (out / "models").iterdir()}
-    tile_engine.cluster(mini.slides, out, options=RunOptions(where=ClusterOptions(cluster="none")), **mini.settings)
+    tile_engine.cluster(mini.slides, out, options=RunOptions(cluster=ClusterOptions(cluster="none")), **mini.settings)
     assert shard.read_bytes() == whole
     assert mini.results(out) == mini.results(mini.out)
     assert {p: p.stat().st_mtime_ns for p in (out / "models").iterdir()} == models

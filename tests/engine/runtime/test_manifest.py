@@ -15,7 +15,7 @@ from tile_engine.errors import SettingsError
 
 
 def go(mini: Any, out: Path, *, slides: Path | None = None, redo: bool = False, **changes: Any) -> Any:
-    options = RunOptions(where=ClusterOptions(cluster="none"), redo=redo)
+    options = RunOptions(cluster=ClusterOptions(cluster="none"), redo=redo)
     return tile_engine.cluster(slides or mini.slides, out, options=options, **{**mini.settings, **changes})
 
 
@@ -111,7 +111,7 @@ def test_moving_the_slides_or_out_changes_nothing(mini: Any, tmp_path: Path) -> 
 def test_a_stage_alone_does_not_remove_what_it_cannot_make_again(mini: Any, tmp_path: Path) -> None:
     """Not even with redo: what comes before the stage would be gone, and the stage could not begin."""
     out = mini.copy(tmp_path / "out")
-    options = RunOptions(where=ClusterOptions(cluster="none"), redo=True, stages=("map",))
+    options = RunOptions(cluster=ClusterOptions(cluster="none"), redo=True, stages=("map",))
     with pytest.raises(SettingsError, match="Nothing was touched") as caught:
         resume(out, options=options, patch=48)
     assert caught.value.code == "E_STAGE_ORDER" and "patch: 32 -> 48" in caught.value.message

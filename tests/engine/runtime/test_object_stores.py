@@ -80,17 +80,17 @@ def test_a_run_leaves_the_same_bytes_as_on_disk_and_opens(mini: Any, lab: Any, s
     assert refused.returncode == 6 and f"pid {os.getpid()}" in refused.stderr
 
 
-def test_slides_in_a_bucket_are_staged_and_read_by_dask_workers(mini: Any, lab: Any, scratch: Path) -> None:
+def test_slides_in_a_bucket_are_copied_and_read_by_dask_workers(mini: Any, lab: Any, scratch: Path) -> None:
     far = place(lab.url) / "slides"
     for path in mini.slides.iterdir():
         (far / path.name).write_bytes(path.read_bytes())
     (far / "broken.svs").write_bytes(b"<html>no slide</html>")
     words = ("--out", f"{lab.url}/run", *mini.args[:-2], "--cluster", "local", "--workers", "2")
-    words += ("--stage", scratch / "stage", "--stage-limit", "0.0002")  # 200 kB: not all of them at once
+    words += ("--cache-dir", scratch / "cache", "--cache-limit", "0.0002")  # 200 kB: not all of them at once
     done = mini.cli("run", "cluster", "--slides", str(far), *words)
     assert done.returncode == 3 and "1 slides were rejected" in done.stderr, done.stderr
     assert results(f"{lab.url}/run") == mini.results(mini.out)
-    copies = [p for p in (scratch / "stage").rglob("*") if p.suffix in (".tif", ".svs")]
+    copies = [p for p in (scratch / "cache").rglob("*") if p.suffix in (".tif", ".svs")]
     assert copies and sum(p.stat().st_size for p in copies) <= 200_000
 
     path = far / "a.tif"

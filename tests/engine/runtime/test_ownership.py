@@ -95,7 +95,7 @@ def test_a_redo_with_another_setting_keeps_what_is_not_ours(
     """Everything that depends on the setting is removed, whichever stages are then done."""
     slides, out = run
     files = planted(out, seed)
-    cluster(slides, out, options=RunOptions(where=HERE, redo=True, stages=stages), **{**mini.settings, **changed})
+    cluster(slides, out, options=RunOptions(cluster=HERE, redo=True, stages=stages), **{**mini.settings, **changed})
     survive(files)
 
 
@@ -108,7 +108,9 @@ def test_a_slide_that_is_taken_away_takes_only_what_was_made_of_it(
     (slides / "b.tif").unlink()
     assert (
         len(
-            cluster(slides, out, options=RunOptions(where=HERE, redo=True, stages=("convert",)), **mini.settings).slides
+            cluster(
+                slides, out, options=RunOptions(cluster=HERE, redo=True, stages=("convert",)), **mini.settings
+            ).slides
         )
         == 2
     )
@@ -121,7 +123,7 @@ def test_a_slide_that_is_taken_away_takes_only_what_was_made_of_it(
 def test_without_foreign_files_a_slide_that_is_taken_away_leaves_nothing(mini: Any, run: tuple[Path, Path]) -> None:
     slides, out = run
     (slides / "b.tif").unlink()
-    cluster(slides, out, options=RunOptions(where=HERE, redo=True, stages=("convert",)), **mini.settings)
+    cluster(slides, out, options=RunOptions(cluster=HERE, redo=True, stages=("convert",)), **mini.settings)
     assert not list(out.rglob("b-*"))
 
 
@@ -130,9 +132,9 @@ def test_a_repair_and_the_same_command_again_keep_what_is_not_ours(mini: Any, ru
     files = planted(out, 7)
     for pattern in ("slides/a-*/0/c/0/0/0", "tables/tiles.zarr/X/c/0/0", "samples.zarr/place/c/0/0"):
         next(out.glob(pattern)).write_bytes(b"")
-    assert repair(out, options=RunOptions(where=HERE)).units == 3
+    assert repair(out, options=RunOptions(cluster=HERE)).units == 3
     survive(files)
-    cluster(slides, out, options=RunOptions(where=HERE), **mini.settings)
+    cluster(slides, out, options=RunOptions(cluster=HERE), **mini.settings)
     survive(files)
 
 
@@ -163,7 +165,9 @@ def test_a_folder_with_other_things_in_it_can_be_used(mini: Any, tmp_path: Path)
     files = {tmp_path / "out" / "thesis.txt": b"mine", tmp_path / "out" / "slides" / "mine" / "a.txt": b"too"}
     for path, data in files.items():
         path.write_bytes(data)
-    done = cluster(mini.slides, tmp_path / "out", options=RunOptions(where=HERE, stages=("convert",)), **mini.settings)
+    done = cluster(
+        mini.slides, tmp_path / "out", options=RunOptions(cluster=HERE, stages=("convert",)), **mini.settings
+    )
     assert len(done.slides) == 3
     survive(files)
 
@@ -193,7 +197,7 @@ def test_a_foreign_file_where_a_first_run_would_write_is_refused_before_work(
     path.parent.mkdir(parents=True)
     path.write_text('{"mine": 1}')
     with pytest.raises(SettingsError, match=path.name) as caught:
-        cluster(mini.slides, tmp_path / "out", options=RunOptions(where=HERE), **mini.settings)
+        cluster(mini.slides, tmp_path / "out", options=RunOptions(cluster=HERE), **mini.settings)
     assert caught.value.code == "E_FOREIGN"
     assert {p for p in (tmp_path / "out").rglob("*") if p.is_file()} - {tmp_path / "out" / "log.txt"} == {path}
     assert path.read_text() == '{"mine": 1}'
@@ -205,5 +209,6 @@ def test_a_run_that_was_killed_while_it_began_is_no_foreigner(mini: Any, tmp_pat
     for name in ("slides.json", "rejected.json"):
         shutil.copy(mini.out / name, out)
     assert (
-        len(cluster(mini.slides, out, options=RunOptions(where=HERE, stages=("convert",)), **mini.settings).slides) == 3
+        len(cluster(mini.slides, out, options=RunOptions(cluster=HERE, stages=("convert",)), **mini.settings).slides)
+        == 3
     )

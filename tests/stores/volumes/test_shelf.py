@@ -20,7 +20,7 @@ CUBE = np.arange(60, dtype=np.uint8).reshape(3, 4, 5)
 def test_a_prefix_holds_what_a_folder_holds(
     lab: Any, series: Callable[..., Path], tmp_path: Path, monkeypatch: Any
 ) -> None:
-    monkeypatch.setenv("TILE_ENGINE_STAGE", str(tmp_path / "stage"))
+    monkeypatch.setenv("TILE_ENGINE_CACHE_DIR", str(tmp_path / "cache"))
     here = tmp_path / "here"
     here.mkdir()
     nibabel.save(nibabel.Nifti1Image(CUBE, np.eye(4)), here / "a.nii.gz")

@@ -43,7 +43,7 @@ def spoil(path: Path, tiles: tuple[int, ...]) -> None:
 
 def options(*stages: str, **options: Any) -> RunOptions:
     chosen = {"stages": stages} if stages else {}
-    return RunOptions(where=ClusterOptions(cluster="none"), **chosen, **options)
+    return RunOptions(cluster=ClusterOptions(cluster="none"), **chosen, **options)
 
 
 def test_bad_slides_are_rejected_by_code_a_blank_one_is_finished_and_the_good_are_done(

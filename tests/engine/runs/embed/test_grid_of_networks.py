@@ -30,7 +30,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
         values = (values + draw.normal(0, 5, values.shape)).clip(0).astype(np.int16)
         nibabel.save(nibabel.Nifti1Image(values, np.eye(4)), folder / f"case{i}.nii.gz")
     out = folder.parent / "out"
-    options = RunOptions(where=ClusterOptions(cluster="none"))
+    options = RunOptions(cluster=ClusterOptions(cluster="none"))
     tile_engine.embed(folder, out, options=options, network="yamaguchi", effort=0.005, cv=0, threads=1, umap=False)
     return out
 

@@ -20,7 +20,7 @@ from tile_engine.errors import NoInputError, SettingsError
 from tile_engine.stores.image import StoredImage
 from tile_engine.stores.memory import MemorySource
 
-SINGLE = tile_engine.RunOptions(where=tile_engine.ClusterOptions(cluster="none"))
+SINGLE = tile_engine.RunOptions(cluster=tile_engine.ClusterOptions(cluster="none"))
 QUICK = {"effort": 0.1, "threads": 1, "umap": False}
 STEP = 8
 SHAPES = ((64, 56, 72), (60, 64, 58))

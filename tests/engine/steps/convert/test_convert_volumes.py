@@ -25,7 +25,7 @@ THICK = np.array([[0, -1.25, 0, 40], [-0.5, 0, 0, 30], [0, 0, 4, -10], [0, 0, 0,
 
 
 def converted(folder: Path, out: Path, *, redo: bool = False) -> Any:
-    options = RunOptions(where=ClusterOptions(cluster="none"), stages=("convert",), redo=redo)
+    options = RunOptions(cluster=ClusterOptions(cluster="none"), stages=("convert",), redo=redo)
     return begin(KINDS["embed", "volumes"], folder, out, options, {})
 
 

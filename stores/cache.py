@@ -1,13 +1,8 @@
-"""Stage: copies of slides on this machine's own disk, for readers that cannot read where the slides lie, or are slow there.
+"""Cache: copies of slides on this machine's own disk, for readers that cannot read where the slides lie, or are slow there.
 
-```text
-STAGE/ <key>/            the slide's file and what belongs to it: whole, or absent
-       <key>.lock        locked, shared, while somebody reads it; alone, while it is fetched or removed; holds its bytes,
-                         and goes with them: a stage that 10^5 slides have passed through is no slower for it
-       .<key>.x.partial  being fetched
-       room.lock         locked while room is made
-```
-All processes of a machine share it. Locks end with the process that holds them, so no copy stays in use by the dead.
+All processes of a user on a machine share the cache; cache_folder.py draws what lies in its folder. Locks end with the process
+that holds them, so no copy stays in use by the dead. The locks of copies hold their bytes, and go with them: a cache that 10^5
+slides have passed through is no slower for it.
 """
 
 from __future__ import annotations
@@ -18,22 +13,26 @@ import os
 import shutil
 import tempfile
 import time
-import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, TypeVar
 
 from ..errors import MachineError, SettingsError, SlideError, UnfinishedError
-from .files import FULL
+from .cache_folder import flock, half_fetched, locks, open_lock, own_folder
+from .files import FULL, aside
 from .remote import ObjectPath
 from .slides.companions import parts
 
-FOLDER, LIMIT = "TILE_ENGINE_STAGE", "TILE_ENGINE_STAGE_LIMIT"
+U = TypeVar("U")
+R = TypeVar("R")
+
+FOLDER, LIMIT = "TILE_ENGINE_CACHE_DIR", "TILE_ENGINE_CACHE_LIMIT"
 """Variables of the environment by which a machine says where copies lie, and how many GB of them; they go before a run's."""
-_RUN = {FOLDER: "TILE_ENGINE_RUN_STAGE", LIMIT: "TILE_ENGINE_RUN_STAGE_LIMIT"}
+_RUN = {FOLDER: "TILE_ENGINE_RUN_CACHE_DIR", LIMIT: "TILE_ENGINE_RUN_CACHE_LIMIT"}
 """Those in which a run hands its own words on to its children."""
 MOST = 50e9
 """Bytes that copies take at most where nobody says otherwise; half of what is free, where that is less."""
@@ -42,17 +41,18 @@ PATIENCE = 1800.0
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class Cache:
     """Where copies are kept, and how much of them."""
 
     folder: Path
+    """Ours alone, and marked."""
     limit: float
     """Bytes."""
 
 
 def use(folder: str | Path | None = None, limit: float | None = None) -> None:
-    """From now on this run's copies, in this process and its children, lie in `folder` and take `limit` GB. Naming a folder
-    stages slides that lie on disks, too."""
+    """From now on this run's copies, in this process and its children, lie below `folder` and take `limit` GB. Where a
+    folder is named, slides that lie on disks are copied, too."""
     words = {
         FOLDER: None if folder is None else str(Path(folder).expanduser().absolute()),
         LIMIT: None if limit is None else f"{limit:g}",
@@ -65,9 +65,20 @@ def use(folder: str | Path | None = None, limit: float | None = None) -> None:
 
 
 def used() -> dict[str, str | float | None]:
-    """What `use` was told, for workers on other machines."""
+    """What `use` was told. It is written down in run.json, and never read back from there: a folder of results may come from
+    anybody, and what it names is not where copies are made and removed."""
     limit = os.environ.get(_RUN[LIMIT])
     return {"folder": os.environ.get(_RUN[FOLDER]), "limit": None if limit is None else float(limit)}
+
+
+def carried(work: Callable[[U], R]) -> Callable[[U], R]:
+    """`work` for a process elsewhere: there, copies lie where this process was told that they lie."""
+    return partial(_carried, used(), work)
+
+
+def _carried(told: Mapping[str, Any], work: Callable[[U], R], unit: U) -> R:
+    use(**told)
+    return work(unit)
 
 
 def wanted(source: Path) -> bool:
@@ -82,25 +93,23 @@ def _word(name: str) -> str | None:
     return os.environ.get(name) or os.environ.get(_RUN[name])
 
 
-def stage() -> Stage:
-    """The stage of this machine; its folder is made. Raises SettingsError where it cannot be."""
-    usual = Path(tempfile.gettempdir()) / f"tile-engine-stage-{os.getuid() if hasattr(os, 'getuid') else 'user'}"
-    folder = Path(_word(FOLDER) or usual)
+def cache() -> Cache:
+    """The cache of this machine; its folder is made. Raises SettingsError (E_CACHE) where it cannot be."""
+    folder = Path(_word(FOLDER) or tempfile.gettempdir())
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # slides are nobody else's business
-        if folder == usual and hasattr(os, "getuid") and folder.lstat().st_uid != os.getuid():
-            raise PermissionError(1, "somebody else made it, and could change what is read from it")
-        free = shutil.disk_usage(folder).free
+        own = own_folder(folder)
+        free = shutil.disk_usage(own).free
         said = _word(LIMIT)
         if said:
-            return Stage(folder, float(said) * 1e9)
-        held = sum(map(_bytes, folder.glob("*.lock")))
-        return Stage(folder, min(MOST, (free + held) / 2))
+            return Cache(own, float(said) * 1e9)
+        held = sum(map(_bytes, locks(own)))
+        return Cache(own, min(MOST, (free + held) / 2))
     except (OSError, ValueError) as error:
         raise SettingsError(
-            f"slides cannot be staged in {folder} ({error}): name a folder on a disk of this machine with --stage, and how "
-            "many GB it may take with --stage-limit.",
-            "E_STAGE",
+            f"slides cannot be copied to {folder} ({error}): name a folder on a disk of this machine with --cache-dir, and "
+            "how many GB copies may take there with --cache-limit.",
+            "E_CACHE",
         ) from error
 
 
@@ -110,12 +119,12 @@ def near(source: Path, mark: str) -> Iterator[Path]:
     if not wanted(source):
         yield source
         return
-    with staged(source, mark) as copy:
+    with cached(source, mark) as copy:
         yield copy
 
 
 @contextmanager
-def staged(source: Path, mark: str) -> Iterator[Path]:
+def cached(source: Path, mark: str) -> Iterator[Path]:
     """A copy on this machine while this lasts; `mark` tells the source from what it was before it changed."""
     lease = Lease(source, mark)
     try:
@@ -128,20 +137,20 @@ class Lease:
     """The right to read a copy: until it is released, nobody removes it."""
 
     def __init__(self, source: Path, mark: str) -> None:
-        where = stage()
+        where = cache()
         key = hashlib.sha256(f"{source}\n{mark}".encode("utf-8", "surrogateescape")).hexdigest()[:20]
         home = where.folder / key
         self.path = home / source.name
         while True:
-            self._lock = (where.folder / f"{key}.lock").open("a+b")
+            self._lock = open_lock(where.folder / f"{key}.lock")
             try:
-                _flock(self._lock, "shared")
+                flock(self._lock, "shared")
                 if not (_stands(self._lock) and home.is_dir()):
-                    _flock(self._lock, "none")
-                    _flock(self._lock, "alone")
+                    flock(self._lock, "none")
+                    flock(self._lock, "alone")
                     if _stands(self._lock) and not home.is_dir():
                         _fetch(source, home, self._lock, where)
-                    _flock(self._lock, "shared")
+                    flock(self._lock, "shared")
                 if _stands(self._lock) and home.is_dir():
                     os.utime(self._lock.name)  # the least recently used goes first
                     return
@@ -154,28 +163,28 @@ class Lease:
         self._lock.close()
 
 
-def _fetch(source: Path, home: Path, lock: IO[bytes], where: Stage) -> None:
+def _fetch(source: Path, home: Path, lock: IO[bytes], where: Cache) -> None:
     """Bring the slide and what belongs to it, in room that is made first; the caller holds the lock alone."""
     found = list(parts(source))
     if not found:
         raise SlideError(f"{source.name}: there is nothing at {source}; it was moved or deleted.", "E_MISSING")
     need = sum(size for _, _, size in found)
     _make_room(source, need, lock, where)
-    for left in home.parent.glob(f".{home.name}.*.partial"):  # a fetch that was killed
+    for left in half_fetched(where.folder, home.name):  # by a process that was killed
         shutil.rmtree(left, ignore_errors=True)
-    aside = home.with_name(f".{home.name}.{uuid.uuid4().hex[:8]}.partial")
+    unfinished = aside(home)
     try:
         with ThreadPoolExecutor(8) as pool:
-            for _ in pool.map(lambda part: _copy(part[0], aside / part[1], part[2]), found):
+            for _ in pool.map(lambda part: _copy(part[0], unfinished / part[1], part[2]), found):
                 pass
-        aside.rename(home)
+        unfinished.rename(home)
     except BaseException as error:
-        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(unfinished, ignore_errors=True)
         _note(lock, 0)
         if isinstance(error, OSError) and error.errno in FULL:
             raise UnfinishedError(
-                f"no room left to stage {source} ({need / 1e9:.2f} GB) in {where.folder}: {error.strerror}. Free some "
-                "space, or name another folder with --stage, and run the same command again.",
+                f"no room left to copy {source} ({need / 1e9:.2f} GB) to {where.folder}: {error.strerror}. Free some "
+                "space, or name another folder with --cache-dir, and run the same command again.",
                 "E_DISK_FULL",
             ) from error
         raise
@@ -193,15 +202,15 @@ def _copy(source: Path, to: Path, size: int) -> None:
         )
 
 
-def _make_room(source: Path, need: int, lock: IO[bytes], where: Stage) -> None:
-    """Take `need` bytes of the stage, for which unused copies are removed, the least recently used first.
+def _make_room(source: Path, need: int, lock: IO[bytes], where: Cache) -> None:
+    """Take `need` bytes of the cache, for which unused copies are removed, the least recently used first.
 
-    Raises MachineError (E_STAGE_FULL) where that will never do.
+    Raises MachineError (E_CACHE_FULL) where that will never do.
     """
     end = time.monotonic() + PATIENCE
     while need <= where.limit:
-        with (where.folder / "room.lock").open("a+b") as room:
-            _flock(room, "alone")
+        with open_lock(where.folder / "room.lock") as room:
+            flock(room, "alone")
             if _free(need, lock, where):
                 _note(lock, need)
                 return
@@ -212,23 +221,23 @@ def _make_room(source: Path, need: int, lock: IO[bytes], where: Stage) -> None:
     raise MachineError(
         f"{source} takes {need / 1e9:.2f} GB and {where.folder} may hold {where.limit / 1e9:.2f} GB of slides"
         + (", all of which are in use" if need <= where.limit else "")
-        + ": it cannot be read without a copy. Give more with --stage-limit, or another folder with --stage.",
-        "E_STAGE_FULL",
+        + ": it cannot be read without a copy. Give more with --cache-limit, or another folder with --cache-dir.",
+        "E_CACHE_FULL",
     )
 
 
-def _free(need: int, lock: IO[bytes], where: Stage) -> bool:
+def _free(need: int, lock: IO[bytes], where: Cache) -> bool:
     """Whether `need` bytes more fit, after unused copies were removed as far as that is needed."""
-    others = [path for path in where.folder.glob("*.lock") if path.name not in ("room.lock", Path(lock.name).name)]
+    others = [path for path in locks(where.folder) if path.name != Path(lock.name).name]
     used = sum(map(_bytes, others))
     for path in sorted(others, key=lambda path: path.stat().st_mtime):
         if used + need <= where.limit and shutil.disk_usage(where.folder).free > need:
             return True
-        with path.open("a+b") as theirs:
-            if _flock(theirs, "alone at once"):
+        with open_lock(path) as theirs:
+            if flock(theirs, "alone at once"):
                 used -= _bytes(path)
-                for left in (where.folder / path.stem, *where.folder.glob(f".{path.stem}.*.partial")):
-                    shutil.rmtree(left, ignore_errors=True)
+                for left in (where.folder / path.stem, *half_fetched(where.folder, path.stem)):
+                    shutil.rmtree(left, ignore_errors=True)  # which follows no link
                 path.unlink()
     return used + need <= where.limit and shutil.disk_usage(where.folder).free > need
 
@@ -249,14 +258,3 @@ def _stands(lock: IO[bytes]) -> bool:
     with suppress(FileNotFoundError):
         return os.path.samestat(os.fstat(lock.fileno()), Path(lock.name).stat())
     return False
-
-
-def _flock(file: IO[bytes], how: str) -> bool:
-    import fcntl
-
-    modes = {"shared": fcntl.LOCK_SH, "alone": fcntl.LOCK_EX, "none": fcntl.LOCK_UN}
-    try:
-        fcntl.flock(file, modes.get(how, fcntl.LOCK_EX | fcntl.LOCK_NB))
-    except BlockingIOError:
-        return False
-    return True

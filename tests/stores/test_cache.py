@@ -1,4 +1,5 @@
-"""The stage: whole copies, within their bytes, the unused go first, and nobody's copy is taken from under him."""
+"""The cache: whole copies, within their bytes, the unused go first, nobody's copy is taken from under him, and nothing that is
+not ours is ever removed."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,24 +18,29 @@ import boto3
 import pytest
 
 from tile_engine.errors import MachineError, SettingsError, SlideError
-from tile_engine.stores import stage as module
+from tile_engine.stores import cache as module
+from tile_engine.stores.cache import Lease, cache, cached, carried, use, used, wanted
+from tile_engine.stores.cache_folder import MARK, MARKED
 from tile_engine.stores.files import write_whole
 from tile_engine.stores.frame import Box
 from tile_engine.stores.remote import place
 from tile_engine.stores.slides.cohort import fingerprint
 from tile_engine.stores.slides.reader import open_slide
-from tile_engine.stores.stage import Lease, stage, staged, use, used, wanted
 
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A stage for 1,000 bytes."""
-    for name in ("TILE_ENGINE_RUN_STAGE", "TILE_ENGINE_RUN_STAGE_LIMIT"):
+    """A cache for 1,000 bytes."""
+    for name in ("TILE_ENGINE_RUN_CACHE_DIR", "TILE_ENGINE_RUN_CACHE_LIMIT"):
         monkeypatch.setenv(name, "")  # what `use` leaves is undone at the end
-    for name in ("TILE_ENGINE_STAGE", "TILE_ENGINE_STAGE_LIMIT"):
+    for name in ("TILE_ENGINE_CACHE_DIR", "TILE_ENGINE_CACHE_LIMIT"):
         monkeypatch.delenv(name, raising=False)
-    use(tmp_path / "stage", 1e-6)
-    return tmp_path / "stage"
+    use(tmp_path / "scratch", 1e-6)
+    return cache().folder
+
+
+DEAD = "0123456789abcdef0123"
+"""A key of which only a lock is left."""
 
 
 def slide(tmp_path: Path, name: str, size: int = 300) -> Path:
@@ -44,16 +51,16 @@ def slide(tmp_path: Path, name: str, size: int = 300) -> Path:
 
 
 def copies(here: Path) -> set[str]:
-    return {path.name for path in here.rglob("*") if path.is_file() and path.suffix not in (".lock", ".look")}
+    return {path.name for path in here.rglob("*") if path.is_file() and path.suffix not in (".lock", ".look", ".TAG")}
 
 
 def test_a_copy_is_made_once_and_shared(here: Path, tmp_path: Path) -> None:
     far = slide(tmp_path, "a.svs")
-    with staged(far, "1") as first, staged(far, "1") as second:
+    with cached(far, "1") as first, cached(far, "1") as second:
         assert first == second != far and first.read_bytes() == far.read_bytes()
         assert first.is_relative_to(here) and first.name == "a.svs"
     far.unlink()
-    with staged(far, "1") as again:  # it stays when nobody reads it
+    with cached(far, "1") as again:  # it stays when nobody reads it
         assert again.exists()
     with pytest.raises(SlideError, match="moved or deleted"):
         Lease(far, "2")  # another content is another copy
@@ -62,20 +69,20 @@ def test_a_copy_is_made_once_and_shared(here: Path, tmp_path: Path) -> None:
 
 def test_the_least_recently_used_goes_first_and_bytes_stay_bounded(here: Path, tmp_path: Path) -> None:
     for n, name in enumerate("abc"):
-        with staged(slide(tmp_path, name), "1") as copy:
+        with cached(slide(tmp_path, name), "1") as copy:
             os.utime(here / f"{copy.parent.name}.lock", (n, n))
-    with staged(slide(tmp_path, "a"), "1"):
+    with cached(slide(tmp_path, "a"), "1"):
         pass  # used again: now b is the oldest
-    with staged(slide(tmp_path, "d"), "1"):
+    with cached(slide(tmp_path, "d"), "1"):
         assert copies(here) == {"a", "c", "d"}
-    with staged(slide(tmp_path, "e", 900), "1"):
+    with cached(slide(tmp_path, "e", 900), "1"):
         assert copies(here) == {"e"}
 
 
 def test_nothing_stays_of_slides_whose_copies_went(here: Path, tmp_path: Path) -> None:
     """However many slides have passed: looking for room reads all locks."""
     for n in range(10):
-        with staged(slide(tmp_path, f"{n}"), "1"):
+        with cached(slide(tmp_path, f"{n}"), "1"):
             pass
     assert len(list(here.glob("*.lock"))) == len(copies(here)) + 1 == 4  # the last one is that of the room
 
@@ -84,51 +91,51 @@ def test_a_copy_in_use_stays_and_room_is_waited_for(here: Path, tmp_path: Path) 
     held = Lease(slide(tmp_path, "a", 600), "1")
     timer = threading.Timer(1.0, held.release)
     timer.start()
-    with staged(slide(tmp_path, "b", 600), "1"):
+    with cached(slide(tmp_path, "b", 600), "1"):
         assert copies(here) == {"b"} and held._lock.closed
 
 
 def test_where_all_stays_in_use_it_is_said(here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PATIENCE", 1.0)
-    with staged(slide(tmp_path, "a", 600), "1") as copy:
+    with cached(slide(tmp_path, "a", 600), "1") as copy:
         with pytest.raises(MachineError, match="in use") as caught:
             Lease(slide(tmp_path, "b", 600), "1")
-        assert caught.value.code == "E_STAGE_FULL" and "--stage-limit" in caught.value.message and copy.exists()
-    with pytest.raises(MachineError, match="--stage-limit"):
+        assert caught.value.code == "E_CACHE_FULL" and "--cache-limit" in caught.value.message and copy.exists()
+    with pytest.raises(MachineError, match="--cache-limit"):
         Lease(slide(tmp_path, "c", 1001), "1")
-    with staged(slide(tmp_path, "b", 600), "1"):  # what failed left no bytes on the account
+    with cached(slide(tmp_path, "b", 600), "1"):  # what failed left no bytes on the account
         pass
 
 
 def test_what_another_process_reads_stays_until_it_is_gone(here: Path, tmp_path: Path) -> None:
     far = slide(tmp_path, "a", 600)
     code = (
-        "import time; from pathlib import Path; from tile_engine.stores.stage import Lease;"
+        "import time; from pathlib import Path; from tile_engine.stores.cache import Lease;"
         f"lease = Lease(Path({str(far)!r}), '1'); print(lease.path, flush=True); time.sleep(60)"
     )
     reader = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     try:
         assert reader.stdout is not None
         copy = Path(reader.stdout.readline().strip())
-        ledger = here / "other.lock"
+        ledger = here / f"{DEAD}.lock"
         with ledger.open("a+b") as lock:
-            assert not module._free(600, lock, stage()) and copy.exists()
+            assert not module._free(600, lock, cache()) and copy.exists()
             reader.send_signal(signal.SIGKILL)
             reader.wait(30)
-            assert module._free(600, lock, stage()) and not copy.exists()
+            assert module._free(600, lock, cache()) and not copy.exists()
     finally:
         reader.kill()
         reader.communicate()
 
 
 def test_what_a_killed_fetch_left_is_removed(here: Path, tmp_path: Path) -> None:
-    with staged(slide(tmp_path, "a", 300), "1") as copy:
+    with cached(slide(tmp_path, "a", 300), "1") as copy:
         key = copy.parent.name
-    (here / "dead.lock").write_bytes(b"900")
-    (here / ".dead.0123abcd.partial").mkdir()
-    (here / ".dead.0123abcd.partial" / "half").write_bytes(b"x" * 450)
-    os.utime(here / "dead.lock", (1, 1))
-    with staged(slide(tmp_path, "b", 300), "1"):
+    (here / f"{DEAD}.lock").write_bytes(b"900")
+    (here / f".{DEAD}.0123abcd.partial").mkdir()
+    (here / f".{DEAD}.0123abcd.partial" / "half").write_bytes(b"x" * 450)
+    os.utime(here / f"{DEAD}.lock", (1, 1))
+    with cached(slide(tmp_path, "b", 300), "1"):
         assert copies(here) == {"a", "b"} and (here / f"{key}.lock").exists()
 
 
@@ -144,11 +151,10 @@ def test_many_at_once_keep_within_the_bytes(here: Path, tmp_path: Path) -> None:
                 most[0] = max(most[0], sum(p.stat().st_size for p in here.rglob("*.svs")))
 
     def read(name: str) -> None:
-        with staged(tmp_path / "far" / name, "1") as copy:
+        with cached(tmp_path / "far" / name, "1") as copy:
             assert copy.read_bytes() == (tmp_path / "far" / name).read_bytes()
             time.sleep(0.05)
 
-    here.mkdir()
     watcher = threading.Thread(target=watch)
     watcher.start()
     threads = [threading.Thread(target=read, args=(name,)) for name in names]
@@ -163,35 +169,36 @@ def test_many_at_once_keep_within_the_bytes(here: Path, tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path, here: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    use(tmp_path / "file" / "stage", 1)
-    with pytest.raises(SettingsError, match="--stage"):
-        stage()
-    use(tmp_path / "stage", None)
-    assert used() == {"folder": str(tmp_path / "stage"), "limit": None} and stage().limit > 1000
+    use(tmp_path / "file" / "below", 1)
+    with pytest.raises(SettingsError, match="--cache-dir"):
+        cache()
+    use(tmp_path / "scratch", None)
+    assert used() == {"folder": str(tmp_path / "scratch"), "limit": None} and cache().limit > 1000
 
 
 def test_the_usual_folder_is_ones_own(tmp_path: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Anybody can make a folder of that name in a shared temporary one, and put other pixels there."""
     use(None, None)
     monkeypatch.setattr(module.tempfile, "gettempdir", lambda: str(tmp_path))
-    assert stage().folder.parent == tmp_path and stage().folder.stat().st_mode & 0o077 == 0
+    assert cache().folder.parent == tmp_path and cache().folder.stat().st_mode & 0o077 == 0
     mine = os.getuid()
     monkeypatch.setattr(os, "getuid", lambda: mine + 1)
-    (tmp_path / f"tile-engine-stage-{mine + 1}").mkdir()
+    (tmp_path / f"tile-engine-cache-{mine + 1}").mkdir()
+    (tmp_path / f"tile-engine-cache-{mine + 1}" / MARK).write_bytes(MARKED)
     with pytest.raises(SettingsError, match="somebody else"):
-        stage()
+        cache()
 
 
 def test_a_machines_own_word_goes_before_a_runs(tmp_path: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TILE_ENGINE_STAGE", str(tmp_path / "scratch"))
-    assert stage().folder == tmp_path / "scratch"
-    assert wanted(tmp_path / "far" / "a.svs") and not wanted(tmp_path / "scratch" / "key" / "a.svs")
+    monkeypatch.setenv("TILE_ENGINE_CACHE_DIR", str(tmp_path / "disk"))
+    assert cache().folder.parent == tmp_path / "disk"
+    assert wanted(tmp_path / "far" / "a.svs") and not wanted(cache().folder / "key" / "a.svs")
 
 
 @pytest.mark.parametrize("there", ["disk", "object store"])
 def test_slides_of_many_files_are_fetched_whole(here: Path, lab: Any, tmp_path: Path, there: str) -> None:
     """An MRXS slide is its .mrxs file and the folder of that name, a VMS file lists its images; what lies beside stays."""
-    use(tmp_path / "stage", 1)
+    use(tmp_path / "scratch", 1)
     root = (place(lab.url) if there == "object store" else tmp_path) / "slides"
     vms = b"[Virtual Microscope Specimen]\nImageFile=b.jpg\nMapFile = b_map.jpg\n"
     files = {
@@ -211,14 +218,14 @@ def test_slides_of_many_files_are_fetched_whole(here: Path, lab: Any, tmp_path: 
         "d.ome.zarr": {name for name in files if name.startswith("d")},
     }
     for name, wanted_files in wanted_of.items():
-        with staged(root / name, fingerprint(root / name)) as copy:
+        with cached(root / name, fingerprint(root / name)) as copy:
             beside = copy.parent
             found = {p.relative_to(beside).as_posix(): p.read_bytes() for p in beside.rglob("*") if p.is_file()}
             assert found == {n: files[n] for n in wanted_files} and copy.name == name
 
 
 def test_a_slide_in_a_bucket_reads_as_it_does_on_disk(here: Path, lab: Any, data: Path, tmp_path: Path) -> None:
-    use(tmp_path / "stage", 1)
+    use(tmp_path / "scratch", 1)
     source = data / "wsi" / "CMU-1-Small-Region.svs"
     far = place(lab.url) / "Fälle 1" / source.name
     write_whole(far, source.read_bytes())
@@ -232,3 +239,115 @@ def test_a_slide_in_a_bucket_reads_as_it_does_on_disk(here: Path, lab: Any, data
     with pytest.raises(SlideError) as caught:
         open_slide(far)
     assert caught.value.code == "E_MISSING"
+
+
+def filled(here: Path, tmp_path: Path) -> None:
+    """Make room for a slide that takes all of it: whatever may be removed goes."""
+    with cached(slide(tmp_path, "large", 1000), "1"):
+        assert copies(here) >= {"large"}
+
+
+def neighbours(folder: Path) -> dict[Path, bytes]:
+    """Things of the user with names like ours, the oldest first to go."""
+    planted = {
+        "paper.lock": b"900",
+        "paper/thesis.txt": b"mine",
+        "a.lock": b"",
+        "a/b/c.txt": b"mine",
+        f"{DEAD}x.lock": b"900",
+        f"{DEAD.upper()}.lock": b"900",
+        f"{DEAD.upper()}/thesis.txt": b"mine",
+        ".paper.0123abcd.partial": b"mine",
+        ".paper.0123abcd.partial.d/x": b"mine",
+        f".{DEAD}.1234.partial/x": b"mine",
+    }
+    files = {folder / name: data for name, data in planted.items()}
+    for path, data in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        os.utime(path, (1, 1))
+    return files
+
+
+def survive(files: dict[Path, bytes]) -> None:
+    assert not [str(path) for path, data in files.items() if not path.exists() or path.read_bytes() != data]
+
+
+def test_what_is_not_ours_stays_however_short_room_is(here: Path, tmp_path: Path) -> None:
+    """Beside our folder, and in it."""
+    files = neighbours(here) | neighbours(here.parent) | {here.parent / f"{DEAD}.lock": b"900"}
+    files |= {here.parent / DEAD / "x.txt": b"mine"}
+    for path in (here.parent / f"{DEAD}.lock", here.parent / DEAD / "x.txt"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(files[path])
+    with cached(slide(tmp_path, "a", 900), "1"):
+        pass
+    filled(here, tmp_path)
+    assert "a" not in copies(here)
+    survive(files)
+
+
+def test_a_link_is_never_followed_to_remove_or_to_write(here: Path, tmp_path: Path) -> None:
+    files = neighbours(tmp_path / "mine")
+    (here / DEAD).symlink_to(tmp_path / "mine")
+    (here / f"{DEAD}.lock").write_bytes(b"900")
+    (here / f".{DEAD}.0123abcd.partial").symlink_to(tmp_path / "mine")
+    (here / f"{DEAD[::-1]}.lock").symlink_to(tmp_path / "mine" / "paper.lock")
+    filled(here, tmp_path)
+    survive(files)
+    with cached(slide(tmp_path, "a"), "1") as copy:
+        lock = here / f"{copy.parent.name}.lock"
+    lock.unlink()
+    lock.symlink_to(tmp_path / "mine" / "paper.lock")
+    with pytest.raises(SettingsError, match="symbolic link") as caught:
+        Lease(slide(tmp_path, "a"), "1")
+    assert caught.value.code == "E_CACHE"
+    survive(files)
+
+
+def test_copies_lie_in_a_marked_folder_of_our_own(here: Path, tmp_path: Path) -> None:
+    """Whatever else is in the folder that was named; an empty one of our name is taken, and one with other things never."""
+    assert here == tmp_path / "scratch" / f"tile-engine-cache-{os.getuid()}" and (here / MARK).read_bytes() == MARKED
+    own = tmp_path / "other" / here.name
+    own.mkdir(parents=True)
+    use(tmp_path / "other", 1)
+    assert cache().folder == own and [p.name for p in own.iterdir()] == [MARK]
+    (own / MARK).unlink()
+    files = neighbours(own)
+    with pytest.raises(SettingsError, match="no cache of tile-engine's") as caught:
+        cache()
+    assert caught.value.code == "E_CACHE" and [p.name for p in own.parent.iterdir()] == [own.name]
+    survive(files)
+
+
+@pytest.mark.parametrize("mark", [b"", b"Signature: 8a477f597d28d172789f06886806bc55\n"])
+def test_another_programs_mark_is_not_ours(here: Path, tmp_path: Path, mark: bytes) -> None:
+    (here / MARK).write_bytes(mark)
+    with pytest.raises(SettingsError, match="no cache of tile-engine's"):
+        cache()
+
+
+def test_a_link_to_a_folder_is_no_cache(here: Path, tmp_path: Path) -> None:
+    """Not even to one that is marked."""
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / here.name).symlink_to(here)
+    use(tmp_path / "other", 1)
+    with pytest.raises(SettingsError, match="no cache of tile-engine's"):
+        cache()
+
+
+def test_many_that_begin_at_once_find_one_cache(tmp_path: Path, here: Path) -> None:
+    use(tmp_path / "new", 1)
+    with ThreadPoolExecutor(16) as pool:
+        found = set(pool.map(lambda _: cache().folder, range(64)))
+    assert len(found) == 1 and [p.name for p in (tmp_path / "new").iterdir()] == [here.name]
+
+
+def test_a_task_elsewhere_is_told_where_copies_lie(here: Path, tmp_path: Path) -> None:
+    told = carried(used_by)
+    use(None, None)
+    assert told("unit") == ("unit", {"folder": str(tmp_path / "scratch"), "limit": 1e-6})
+
+
+def used_by(unit: str) -> tuple[str, dict[str, Any]]:
+    return unit, used()

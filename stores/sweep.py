@@ -1,0 +1,79 @@
+"""Sweep: what a killed writer left half-done in OUT is removed; only what one of our writers would have left, and nothing else.
+
+```text
+OUT/slides/a-1.ome.zarr/0/c/.0.0a1b2c3d.partial    goes: 0/c/0 is a file of ours
+OUT/slides/.notes.0a1b2c3d.partial                 stays: nobody here writes slides/notes
+OUT/mine/...                                       is not looked at
+```
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from ..errors import SettingsError
+from .files import target_of
+from .ours import FOLDERS, WRITTEN, named
+from .remote import ObjectPath
+
+PROBES = ("writable", "doctor", "preflight")
+"""Files that are written to OUT only to see whether that is possible; they are never given these names."""
+_ours = named(WRITTEN)
+
+
+def sweep(out: Path) -> int:
+    """Remove what a killed writer left half-done in OUT; returns how many files that were.
+
+    Raises SettingsError (E_FOREIGN) where a folder of ours is a symbolic link: a run would write and remove where it leads.
+    """
+    swept = 0
+    for path in _leftovers(out, links=False):
+        with suppress(FileNotFoundError):
+            path.unlink()
+            swept += 1
+    return swept
+
+
+def leftovers(out: Path) -> int:
+    """How many files a sweep would remove."""
+    return sum(1 for _ in _leftovers(out, links=True))
+
+
+def _leftovers(out: Path, *, links: bool) -> Iterator[Path]:
+    if isinstance(out, ObjectPath):  # nothing there is ever half-done
+        return
+    for below, folders, files in _walk(out):
+        for name in () if links else folders:
+            _refuse_link(out, below + name)
+        for name in files:
+            target = target_of(name)
+            if target and (_ours(below + target) or (not below and target in PROBES)):
+                yield out / below / name
+
+
+def _walk(out: Path) -> Iterator[tuple[str, list[str], list[str]]]:
+    """(path below OUT, ending in a slash; folders there; files there): of OUT itself, and of all in its folders of ours. Links
+    are listed, and not followed."""
+    children = list(out.iterdir()) if out.is_dir() else []
+    tops = [path for path in children if path.name in FOLDERS and path.is_dir()]
+    yield "", [path.name for path in tops], [path.name for path in children if not path.is_dir()]
+    for top in tops:
+        for here, folders, files in os.walk(top) if not top.is_symlink() else ():
+            yield f"{Path(here).relative_to(out).as_posix()}/", folders, files
+
+
+def _refuse_link(out: Path, below: str) -> None:
+    path = out / below
+    if path.is_symlink() and (below in FOLDERS or any(_ours(f"{below}/{file}") for file in _SOME)):
+        raise SettingsError(
+            f"{path} is a symbolic link to {path.readlink()}, and it has the name of a folder of tile-engine's: files would "
+            f"be written and removed where it leads. Put a folder in its place, or choose another one with --out (now {out}).",
+            "E_FOREIGN",
+        )
+
+
+_SOME = ("zarr.json", "0", "a.json", "a.png")
+"""Names by one of which a file lies in every folder that has files of ours."""

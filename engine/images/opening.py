@@ -6,7 +6,7 @@ import math
 import os
 import statistics
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict
@@ -22,7 +22,7 @@ from ...stores.slides.reader import open_slide
 from ...stores.slides.view import CLOSE, at_spacing
 from ...version import VERSION
 from ..pipeline.record import ImageRecord, InspectedCohort, Rejection, digest
-from ..workers.child import GoneError, Say, SilentError, all_of, each
+from ..workers.child import GoneError, Say, SilentError, Work, all_of, each
 
 PREFERRED = 0.5
 """Micrometres a pixel to work at where at least half of the slides are as fine."""
@@ -37,7 +37,9 @@ LIMIT = 120.0
 def inspect_slides(cohort: Cohort, *, mpp: float | None, spacing: float | None) -> InspectedCohort:
     """Look at every slide, settle the run's spacing (see `working_spacing`), and record how each is seen at it."""
     entries = sorted(cohort.entries, key=lambda entry: entry.id)  # the order of a CSV's rows decides nothing
-    looks = [_seen(entry, look) for entry, look in zip(entries, _looks(entries, mpp), strict=True)]
+    looks = [
+        _seen(entry, look) for entry, look in zip(entries, _looks(entries, mpp, inspect_slides_in_child), strict=True)
+    ]
     finest = [look["finest"] for look in looks if isinstance(look, dict)]
     target = spacing or (working_spacing(finest) if finest else PREFERRED)
     kind = Counter((look["channels"], look["dtype"]) for look in looks if isinstance(look, dict)).most_common(1)
@@ -57,7 +59,9 @@ def inspect_slides(cohort: Cohort, *, mpp: float | None, spacing: float | None) 
 def inspect_volumes(cohort: Cohort) -> InspectedCohort:
     """Look at every volume, and record it as it is: volumes keep their own spacings, and their own types."""
     entries = sorted(cohort.entries, key=lambda entry: entry.id)
-    looks = [_seen(entry, look) for entry, look in zip(entries, _looks(entries, None, "volumes"), strict=True)]
+    looks = [
+        _seen(entry, look) for entry, look in zip(entries, _looks(entries, None, inspect_volumes_in_child), strict=True)
+    ]
     kind = Counter(look["channels"] for look in looks if isinstance(look, dict)).most_common(1)
     volumes: dict[str, ImageRecord] = {}
     rejected: dict[str, Rejection] = {}
@@ -98,29 +102,27 @@ def working_spacing(finest: Iterable[float]) -> float:
     return PREFERRED if 2 * reach >= len(values) else statistics.median(values)
 
 
-def _looks(entries: Iterable[SlideEntry], mpp: float | None, images: str = "slides") -> list[Any]:
+def _looks(entries: Iterable[SlideEntry], mpp: float | None, inspect: Work) -> list[Any]:
     """In a child: a file that ends the process that opens it is one slide's fault and must not end the run."""
     entries = list(entries)
     if any(wanted(entry.path) for entry in entries):
         with ThreadPoolExecutor(FETCHED) as pool:
-            return list(pool.map(lambda entry: _look_at_copy(entry, mpp, images), entries))
-    return each(
-        look_in_child, [[os.fspath(entry.path), entry.mpp or mpp, images, entry.part] for entry in entries], LIMIT
-    )
+            return list(pool.map(lambda entry: _look_at_copy(entry, mpp, inspect), entries))
+    return each(inspect, [[os.fspath(entry.path), entry.mpp or mpp, entry.part] for entry in entries], LIMIT)
 
 
-def _look_at_copy(entry: SlideEntry, mpp: float | None, images: str) -> Any:
+def _look_at_copy(entry: SlideEntry, mpp: float | None, inspect: Work) -> Any:
     """The same for a slide that must be copied first, which takes as long as it takes. What was seen is kept beside the
     copies, so that a run that goes on need not fetch slides that it has done with."""
     if not wanted(entry.path):
-        return each(look_in_child, [[os.fspath(entry.path), entry.mpp or mpp, images, entry.part]], LIMIT)[0]
+        return each(inspect, [[os.fspath(entry.path), entry.mpp or mpp, entry.part]], LIMIT)[0]
     try:
         mark = fingerprint(entry.path)
         seen = cache().folder / f"{digest(str(entry.path), mark, entry.mpp or mpp, entry.part, VERSION)}.look"
         with suppress(FileNotFoundError, CorruptError):
             return read_json(seen)
         with cached(entry.path, mark) as copy:
-            look = each(look_in_child, [[os.fspath(copy), entry.mpp or mpp, images, entry.part]], LIMIT)[0]
+            look = each(inspect, [[os.fspath(copy), entry.mpp or mpp, entry.part]], LIMIT)[0]
     except SlideError as error:
         return {"error": [error.message, error.code]}
     if isinstance(look, dict):
@@ -128,21 +130,26 @@ def _look_at_copy(entry: SlideEntry, mpp: float | None, images: str) -> Any:
     return look
 
 
-def look_in_child(items: list[Any], say: Say) -> None:
-    all_of(_look, items, say)
+def inspect_slides_in_child(items: list[Any], say: Say) -> None:
+    all_of(lambda item: _inspected(lambda path, mpp, part: open_slide(path, mpp), item), items, say)
 
 
-def _look(item: list[Any]) -> dict[str, Any]:
-    path, mpp, images, part = item
+def inspect_volumes_in_child(items: list[Any], say: Say) -> None:
+    all_of(lambda item: _inspected(lambda path, mpp, part: _volume(path, part), item), items, say)
+
+
+def _inspected(open_image: Callable[[Path, float | None, str], Any], item: list[Any]) -> dict[str, Any]:
+    """What is seen of a file [path, mpp, part], or why it cannot be opened, as JSON values."""
+    path, mpp, part = item
     try:
-        with open_slide(Path(path), mpp) if images == "slides" else _volume(Path(path), part) as slide:
+        with open_image(Path(path), mpp, part) as image:
             return {
-                "channels": slide.channels,
-                "dtype": slide.dtype,
-                "background": slide.background,
-                "reader": slide.reader,
-                "notes": slide.notes,
-                "frames": [asdict(frame) for frame in slide.frames],
+                "channels": image.channels,
+                "dtype": image.dtype,
+                "background": image.background,
+                "reader": image.reader,
+                "notes": image.notes,
+                "frames": [asdict(frame) for frame in image.frames],
             }
     except SlideError as error:
         return {"error": [error.message, error.code]}

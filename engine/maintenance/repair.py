@@ -36,8 +36,6 @@ from ..workers.preflight import preflight
 from .verify import Finding, check, look, of_index
 
 log = logging.getLogger("tile_engine")
-TIMED = frozenset({"report.html"})
-"""Files that tell how long the run took: they come out otherwise each time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +83,8 @@ def repair(out: str | Path, *, options: RunOptions) -> Repair:
                 before = _bytes(job, step, mine)
                 left += _left(job, step, mine, _redo(job, step, mine, going))
                 after = _bytes(job, step, mine)
-                other += [path for path in before if path not in TIMED and after.get(path) != before[path]]
+                timed = {output.path for output in step.outputs if output.timed}
+                other += [path for path in before if path not in timed and after.get(path) != before[path]]
         if index := of_index(folder, full=True):
             found += index
             left += [f for f in index if f.path.endswith("added.npz")]

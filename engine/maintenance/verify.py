@@ -153,9 +153,8 @@ def check(out: Path, full: bool, complete: bool, unit: Unit) -> Checked:
     ]
     if full and not wrong:
         wrong += [tell("changed", path, text) for path, _, _ in receipt.files for text in _other_weights(out, path)]
-    if unit.step == "pyramid" and "labels" not in job.folder.read("run")["steps"]:
-        # the lists of labels and layers, which no receipt names before they are final
-        wrong += [tell("metadata", path, text) for path, text in _groups(job, unit.slide)]
+    named = {path for path, _, _ in receipt.files}
+    wrong += [tell("metadata", path, text) for path, text in _rewritten(job, unit) if path not in named]
     return Checked(len(receipt.files), tuple(wrong))
 
 
@@ -231,10 +230,16 @@ def _other_weights(out: Path, path: str) -> Iterator[str]:
         yield f"the weights in {weights.name} are not those that it names"
 
 
-def _groups(job: Job[RunSettings], slide: str) -> Iterator[tuple[str, str]]:
-    for part in ("labels", "layers"):
-        group = job.folder.slide(slide) / part
-        try:
-            attributes_of(group)
-        except CorruptError as error:
-            yield (group / "zarr.json").relative_to(job.folder.out).as_posix(), error.message
+def _rewritten(job: Job[RunSettings], unit: Unit) -> Iterator[tuple[str, str]]:
+    """What is wrong with files that no receipt names, since later steps write them again: the lists of labels and layers. They
+    are the business of the last step that was begun of those that write them."""
+    begun = [step for step, _ in _begun(job)]
+    for output in job.pipeline.steps[unit.step].outputs:
+        if not output.rewritten or unit.step != [step.name for step in begun if output in step.outputs][-1]:
+            continue
+        store = output.of(job.folder, unit.slide).root
+        for group in (store / "labels", store / "layers"):
+            try:
+                attributes_of(group)
+            except CorruptError as error:
+                yield (group / "zarr.json").relative_to(job.folder.out).as_posix(), error.message

@@ -86,9 +86,10 @@ def _attempt(out: Path, unit: Unit, lethal: list[Piece], limit: float) -> Summar
 
 def unit_in_child(request: dict[str, Any], say: Say) -> None:
     """The child: does the unit, and says what it is about to touch."""
-    job, unit = load(place(request["out"])), Unit(**{**request["unit"], "start": tuple(request["unit"]["start"])})
-    job = replace(job, lethal={**job.lethal, unit.slide: tuple(map(_piece, request["lethal"]))})
+    unit = Unit(**{**request["unit"], "start": tuple(request["unit"]["start"])})
     try:
+        job = load(place(request["out"]))
+        job = replace(job, lethal={**job.lethal, unit.slide: tuple(map(_piece, request["lethal"]))})
         with watched(lambda piece, done: say("read" if done else "reading", _plain(piece))):
             summary = perform_of(job, unit)
     except TileEngineError as error:

@@ -20,6 +20,8 @@ from ...stores.receipts import Ledger
 from ...stores.remote import place
 from ..compute.patch_network import PatchNetwork
 from ..pipeline.job import Job
+from ..pipeline.outputs import layer
+from ..pipeline.step import Step
 from ..pipeline.unit import Outcome, Unit
 from ..steps.settings import TileSettings
 from ..tiling.execute import execute
@@ -32,6 +34,21 @@ from .convert.geometry import image_spec, reference_of
 from .convert.tissue import tissue
 
 BATCH = 128
+TILES = "tiles"
+"""Name of the step, by which others find its receipts."""
+
+
+def tiles_step(*fields: str) -> Step:
+    """The run's network over every tissue tile, which leaves these fields."""
+    return Step(
+        TILES,
+        "apply",
+        apply_network,
+        tile_units,
+        settings=("step", "dtype", "device"),
+        outputs=tuple(layer(name) for name in fields),
+        reads="image",
+    )
 
 
 def tile_units(job: Job[TileSettings], step: str) -> Iterator[Unit]:
@@ -131,5 +148,5 @@ def finish_layers(job: Job[TileSettings], slide: str, labels: list[str]) -> list
 
 def looked_at(job: Job[TileSettings], slide: str) -> int:
     """Tiles of a slide that the network saw, from its units' receipts."""
-    receipts = Ledger(job.folder.out, "tiles", job.ledger_key("tiles", slide)).all(slide)
+    receipts = Ledger(job.folder.out, TILES, job.ledger_key(TILES, slide)).all(slide)
     return sum(int(receipt.facts["tiles"]) for receipt in receipts)

@@ -11,6 +11,7 @@ from ..pipeline.job import Job
 from ..pipeline.unit import Unit
 from ..show import run_sections
 from ..show.page import Image, Section
+from .convert.geometry import PYRAMID
 
 
 def courses_of(job: Job[Any]) -> list[dict[str, Any]]:
@@ -35,7 +36,7 @@ def facts_of(job: Job[Any], *, tiles: int, rejected: int, clusters: int = 0) -> 
 def slide_rows(job: Job[Any], counts: Array) -> list[run_sections.SlideRow]:
     rows = []
     for i, (slide, record) in enumerate(job.slides.items()):
-        receipt = Ledger(job.folder.out, "pyramid", job.ledger_key("pyramid", slide)).find(f"{slide}/pyramid")
+        receipt = Ledger(job.folder.out, PYRAMID, job.ledger_key(PYRAMID, slide)).find(f"{slide}/{PYRAMID}")
         share = float(receipt.facts["tissue_share"]) if receipt else float("nan")
         total = int(counts[:, i].sum())
         shares = tuple(counts[:, i] / total) if total else ()

@@ -1,6 +1,6 @@
-"""Imports run one way, cli -> engine -> {models, stores}, and every third party is imported in its home alone.
+"""Imports run one way through the rooms, without a circle, and every third party is imported in its home alone.
 
-The homes are read from the table in docs/design.md, so that the page and the code cannot drift apart.
+The direction is read from the line in docs/design.md, the homes from its table, so that page and code cannot drift apart.
 """
 
 from __future__ import annotations
@@ -14,12 +14,27 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-ROOMS = {"cli": {"engine"}, "engine": {"models", "stores"}, "models": set(), "stores": set()}
-"""Room -> the rooms that it may import; `errors` and `version` import nothing and serve all of them."""
+TOP = ("cli", "engine", "models", "stores")
+"""Rooms at the top level; those of engine/ are its folders. `errors` and `version` import nothing and serve all of them."""
+
+
+def floors() -> list[set[str]]:
+    """Rooms by floor, the highest first, from the line in docs/design.md that begins `cli -> api -> ...`."""
+    line = re.search(r"^(cli -> api -> .*)$", (ROOT / "docs" / "design.md").read_text(), re.MULTILINE)
+    assert line, "docs/design.md states the direction of imports"
+    return [set(re.findall(r"\w+", floor)) for floor in line[1].split("->")]
+
+
+FLOORS = {room: number for number, rooms in enumerate(floors()) for room in rooms}
+
+
+def room_of(parts: tuple[str, ...]) -> str:
+    """The room of a module, by its dotted parts below tile_engine: of engine's, the folder."""
+    return parts[1] if parts[0] == "engine" and len(parts) > 1 else parts[0]
 
 
 def files() -> list[Path]:
-    return sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
+    return sorted(path for room in TOP for path in (ROOT / room).rglob("*.py"))
 
 
 def imported(source: str, package: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
@@ -40,14 +55,35 @@ def imported(source: str, package: tuple[str, ...]) -> Iterator[tuple[str, ...]]
 
 
 def walls(source: str, package: tuple[str, ...]) -> list[str]:
-    """Imports of a module that go the wrong way."""
-    room = package[1]
+    """Imports of a module that go up, or to another room of the same floor; models and stores import no other room."""
+    own = room_of(package[1:])
     wrong = []
     for parts in imported(source, package):
-        other = parts[1] if parts[0] == "tile_engine" and len(parts) > 1 else ""
-        if other in ROOMS and other != room and other not in ROOMS[room]:
+        if parts[0] != "tile_engine" or len(parts) < 2 or parts[1] not in TOP:
+            continue
+        other = room_of(parts[1:])
+        if other != own and FLOORS.get(other, -1) <= FLOORS[own]:
             wrong.append(f"{'.'.join(package)} imports {'.'.join(parts)}")
     return wrong
+
+
+def file_of(parts: tuple[str, ...]) -> str:
+    """The file that an import of these parts reads; empty where it is none of ours."""
+    for count in (len(parts), len(parts) - 1):
+        path = Path(*parts[1:count]) if count > 1 else Path()
+        for candidate in (path.with_suffix(".py") if path.name else path, path / "__init__.py"):
+            if parts[0] == "tile_engine" and candidate.suffix and (ROOT / candidate).is_file():
+                return candidate.as_posix()
+    return ""
+
+
+def circles(graph: dict[str, set[str]]) -> list[list[str]]:
+    """Files that import each other in a ring, each ring once: what is left when files without importers go, again and again."""
+    left = {path: set(reached) for path, reached in graph.items()}
+    while idle := [path for path, reached in left.items() if not reached & left.keys()]:
+        for path in idle:
+            del left[path]
+    return [sorted(left)] if left else []
 
 
 def homes() -> dict[str, set[str]]:
@@ -83,6 +119,26 @@ def test_imports_run_one_way() -> None:
     assert not wrong, "\n".join(wrong)
 
 
+def test_no_file_imports_itself_by_way_of_others() -> None:
+    graph = {
+        path.relative_to(ROOT).as_posix(): {file_of(parts) for parts in imported(path.read_text(), package_of(path))}
+        - {"", path.relative_to(ROOT).as_posix()}
+        for path in files()
+    }
+    assert not circles(graph), circles(graph)
+
+
+def test_a_circle_is_found() -> None:
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == [["a", "b", "c", "d"]]
+    assert not circles({"a": {"b", "c"}, "b": {"c"}, "c": set()})
+
+
+def test_every_folder_of_the_engine_has_its_floor() -> None:
+    """And engine/ has no loose file beside its __init__."""
+    inside = {path.name for path in (ROOT / "engine").iterdir() if path.name != "__pycache__"}
+    assert inside - {"__init__.py"} == set(FLOORS) - {"cli", "models", "stores"}
+
+
 @pytest.mark.parametrize("name", ["errors.py", "version.py"])
 def test_what_all_rooms_share_imports_nothing(name: str) -> None:
     found = [parts for parts in imported((ROOT / name).read_text(), ("tile_engine",)) if parts[0] != "__future__"]
@@ -108,12 +164,14 @@ def test_the_table_names_no_home_that_is_empty() -> None:
 @pytest.mark.parametrize(
     ("room", "line"),
     [
-        ("stores", "from ..models import losses"),
-        ("stores.slides", "from ...engine.plan import Plan"),
+        ("stores", "from ..models.losses import clustering"),
+        ("stores.slides", "from ...engine.tiling.plan import Plan"),
         ("models", "import tile_engine.stores.frame"),
-        ("models", "def f():\n    from .. import engine"),
+        ("models", "def f():\n    from ..engine import runtime"),
         ("engine.show", "from ...cli import app"),
-        ("cli", "from ..stores.frame import Box"),
+        ("engine.pipeline", "from ..runs import RUNS"),
+        ("engine.steps.convert", "from ...images import modality"),
+        ("engine.runtime", "from ..api import run"),
     ],
 )
 def test_an_import_the_wrong_way_is_found(room: str, line: str) -> None:
@@ -121,15 +179,17 @@ def test_an_import_the_wrong_way_is_found(room: str, line: str) -> None:
 
 
 def test_an_import_the_right_way_is_not() -> None:
-    assert not walls("from ..stores.frame import Box\nfrom ..errors import SlideError", ("tile_engine", "engine"))
+    assert not walls(
+        "from ...stores.frame import Box\nfrom ...errors import SlideError", ("tile_engine", "engine", "steps")
+    )
 
 
 def test_a_third_party_away_from_home_is_found() -> None:
-    table = {"torch": {"models", "engine/device.py"}}
+    table = {"torch": {"models", "engine/compute"}}
     assert strays("import torch.nn", "stores/frame.py", table)
-    assert strays("def f():\n    from torch import nn", "engine/plan.py", table)
-    assert strays("import requests", "models/losses.py", table)
-    assert not strays("import torch", "engine/device.py", table)
+    assert strays("def f():\n    from torch import nn", "engine/tiling/plan.py", table)
+    assert strays("import requests", "models/losses/clustering.py", table)
+    assert not strays("import torch", "engine/compute/fit.py", table)
     assert not strays("import jinja2", "engine/show/report.py", {"jinja2": {"engine/show"}})
     assert strays("import jinja2", "engine/show.py", {"jinja2": {"engine/show"}})
     assert not strays("if TYPE_CHECKING:\n    import torch", "stores/frame.py", table)

@@ -12,7 +12,7 @@ from ....stores.receipts import Ledger
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
 from ...show.palette import palette
-from ...steps.apply import cell_frames, clusters, finish_layers, layer_image
+from ...steps.apply import TILES, cell_frames, clusters, finish_layers, layer_image
 from ...steps.checkpoints import write_document
 from ...steps.convert.geometry import reference_of
 from ...steps.convert.labels import write_labels
@@ -39,7 +39,7 @@ def order_clusters(job: Job[ClusterSettings], unit: Unit) -> Outcome:
 def counted(job: Job[ClusterSettings], slide: str) -> Array:
     """Tiles of a slide per cluster of the network, from its units' receipts."""
     out = np.zeros(clusters(job), np.int64)
-    for receipt in Ledger(job.folder.out, "tiles", job.ledger_key("tiles", slide)).all(slide):
+    for receipt in Ledger(job.folder.out, TILES, job.ledger_key(TILES, slide)).all(slide):
         out += np.asarray(receipt.facts["counts"], np.int64)
     return out
 

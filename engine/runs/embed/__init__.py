@@ -28,10 +28,10 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
 
 def _tiles(variant: Variant, modality: Modality) -> Pipeline:
     from ...images.opening import uneven
-    from ...pipeline.outputs import INDEX, REPORT, layer, pictures, table
+    from ...pipeline.outputs import GROUPS, INDEX, REPORT, layer, pictures, table
     from ...pipeline.step import Step, all_columns, once, per_image
     from ...steps import convert, sample
-    from ...steps.apply import apply_network, tile_units, write_layers
+    from ...steps.apply import tiles_step, write_layers
     from ...steps.autoencoder import autoencoder_step
     from ...steps.estimate import estimate
     from ...steps.table import write_tile_table
@@ -49,16 +49,8 @@ def _tiles(variant: Variant, modality: Modality) -> Pipeline:
             "sample": sample.steps(),
             "train": (autoencoder_step(),),
             "apply": (
-                Step(
-                    "tiles",
-                    "apply",
-                    apply_network,
-                    tile_units,
-                    settings=("step", "dtype", "device"),
-                    outputs=(layer("embedding"),),
-                    reads="image",
-                ),
-                Step("layers", "write layers", write_layers, per_image, outputs=(layer("embedding"),)),
+                tiles_step("embedding"),
+                Step("layers", "write layers", write_layers, per_image, outputs=(layer("embedding"), GROUPS)),
             ),
             "map": (
                 Step(

@@ -3,36 +3,37 @@
 from __future__ import annotations
 
 from ...pipeline.modality import Modality
-from ...pipeline.outputs import label, levels
+from ...pipeline.outputs import GROUPS, label, levels
 from ...pipeline.step import Step, per_image
 
 
 def steps(modality: Modality) -> tuple[Step, ...]:
     """The stage `convert` of every run on such images."""
+    from .geometry import OVERVIEW, PIXELS, PYRAMID
     from .overview import overview_units, write_overview
     from .pixels import pixel_units, write_pixels
     from .pyramid import write_pyramid
 
     pixels = Step(
-        "pixels", "convert", write_pixels, pixel_units, settings=("codec",), outputs=(levels(),), reads="source"
+        PIXELS, "convert", write_pixels, pixel_units, settings=("codec",), outputs=(levels(),), reads="source"
     )
     pyramid = Step(
-        "pyramid",
+        PYRAMID,
         "pyramid and tissue",
         write_pyramid,
         per_image,
         settings=("max_bad_tiles",) if modality.planar else (),
-        outputs=(label("tissue"),),
+        outputs=(label("tissue"), GROUPS),
     )
     if not modality.planar:
         return pixels, pyramid
     overview = Step(
-        "overview",
+        OVERVIEW,
         "overview",
         write_overview,
         overview_units,
         settings=("pixels", "codec"),
-        outputs=(levels(), label("tissue")),
+        outputs=(levels(), label("tissue"), GROUPS),
         reads="source",
     )
     return overview, pixels, pyramid

@@ -10,6 +10,8 @@ from ....stores.shard import Codec
 from ...pipeline.job import Job
 from ...pipeline.settings import RunSettings
 
+OVERVIEW, PIXELS, PYRAMID = "overview", "pixels", "pyramid"
+"""Names of the steps, by which others find their receipts."""
 TISSUE_SPACING = 8.0
 """Micrometres a cell of the tissue mask, about."""
 MASK_CELLS = 1 << 22

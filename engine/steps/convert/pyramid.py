@@ -18,7 +18,7 @@ from ...pipeline.modality import VOLUME_CHUNK
 from ...pipeline.settings import RunSettings
 from ...pipeline.unit import Outcome, Unit
 from ...tiling.mask import Mask
-from .geometry import coarse, image_spec, reference_of
+from .geometry import PIXELS, coarse, image_spec, reference_of
 from .overview import overview
 from .tissue import (
     TISSUE,
@@ -92,5 +92,5 @@ def _level_on(image: StoredImage, frame: Frame) -> Array:
 
 def _affine(job: Job[RunSettings], volume: str) -> Any:
     """The volume's own, as its blocks noted it."""
-    receipts = Ledger(job.folder.out, "pixels", job.ledger_key("pixels", volume)).all(volume)
+    receipts = Ledger(job.folder.out, PIXELS, job.ledger_key(PIXELS, volume)).all(volume)
     return next((receipt.facts["affine"] for receipt in receipts if "affine" in receipt.facts), None)

@@ -17,7 +17,7 @@ from ...pipeline.job import Job
 from ...pipeline.modality import SLIDE_CHUNK
 from ...pipeline.settings import RunSettings
 from ...tiling.mask import Mask
-from .geometry import image_spec, reference_of
+from .geometry import OVERVIEW, PIXELS, image_spec, reference_of
 from .labels import write_labels
 
 TISSUE, UNREADABLE = 1, 2
@@ -63,7 +63,7 @@ def masked(values: Array, box: Box, keep: Mask | None, factor: int) -> Any:
 def _unreadable(job: Job[RunSettings], slide: str, factor: tuple[int, ...]) -> list[Box]:
     """Boxes of the tissue mask's frame that the receipts of its overview and blocks name as not decodable."""
     boxes, axes = [], len(factor)
-    for step, cells in (("overview", (1,) * axes), ("pixels", factor)):
+    for step, cells in ((OVERVIEW, (1,) * axes), (PIXELS, factor)):
         if step not in job.fingerprints:
             continue
         for receipt in Ledger(job.folder.out, step, job.ledger_key(step, slide)).all(slide):

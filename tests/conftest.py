@@ -27,6 +27,24 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # several test processes share the core
 DATA = Path(os.environ.get("TILE_ENGINE_DATA") or Path(__file__).parent.parent / ".." / "shared" / "data")
 
 
+LONGEST_FIRST = ("docs", "engine", "cli")
+"""Folders whose tests begin first: at the end, short ones keep all processes busy."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where several processes share the tests, those of a file stay together, since its fixtures serve all of them.
+
+    A file says otherwise with `xdist_group`, whose tests stay together beyond the file, or with `apart`.
+    """
+    here = Path(__file__).parent
+    for item in items:
+        if not any(item.get_closest_marker(name) for name in ("xdist_group", "apart")):
+            item.add_marker(pytest.mark.xdist_group(str(item.path)))
+    places = {name: place for place, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: places.get(item.path.relative_to(here).parts[0], len(places)))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Any:
     """Where CI=true, a test that would be skipped for a missing component fails; one that needs a GPU may be skipped."""

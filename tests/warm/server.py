@@ -7,6 +7,7 @@ import contextlib
 import gc
 import importlib
 import json
+import multiprocessing.process
 import os
 import pkgutil
 import runpy
@@ -169,6 +170,9 @@ def open_streams() -> None:
 
 def become(request: dict[str, Any], set_by_imports: dict[str, str]) -> None:
     """In the child: be what `python ARGUMENTS` would be."""
+    import numpy
+    import torch
+
     if request["session"]:
         os.setsid()
     os.chdir(request["cwd"])
@@ -177,8 +181,9 @@ def become(request: dict[str, Any], set_by_imports: dict[str, str]) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     open_streams()
     tempfile.tempdir = None
-    importlib.import_module("numpy").random.seed()
-    importlib.import_module("multiprocessing.process").ORIGINAL_DIR = request["cwd"]
+    numpy.random.seed()  # what nobody has seeded differs from process to process
+    torch.default_generator.seed()
+    multiprocessing.process.ORIGINAL_DIR = request["cwd"]
     arguments = request["arguments"]
     sys.orig_argv = arguments
     words = arguments[1:]

@@ -18,13 +18,14 @@ PROGRAM = """
 import json, os, signal, sys
 import numpy, scipy.linalg, threadpoolctl, torch, tile_engine.engine
 
+streams = sys.stdin, sys.stdout, sys.stderr
 pools = {info["internal_api"]: info["num_threads"] for info in threadpoolctl.threadpool_info()}
 print(json.dumps({
     "threads": [torch.get_num_threads(), torch.get_num_interop_threads(), pools["openblas"], pools["openmp"]],
     "path": sys.path, "argv": sys.argv, "cwd": os.getcwd(), "files": len(os.listdir("/proc/self/fd")),
     "environment": {k: v for k, v in os.environ.items() if k not in %r},
     "signals": [str(signal.getsignal(n)) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGPIPE, signal.SIGCHLD)],
-    "streams": [[s.encoding, s.errors, s.newlines, s.line_buffering, s.isatty()] for s in (sys.stdin, sys.stdout, sys.stderr)],
+    "streams": [[s.name, s.encoding, s.errors, s.line_buffering, s.write_through] for s in streams],
 }))
 print("to stderr", file=sys.stderr)
 raise SystemExit(sys.argv[1] == "seven" and 7)

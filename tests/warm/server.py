@@ -6,6 +6,7 @@ import atexit
 import contextlib
 import gc
 import importlib
+import io
 import json
 import multiprocessing.process
 import os
@@ -159,11 +160,19 @@ class Children:
 
 def open_streams() -> None:
     """Python's streams anew: those of the server know what its own files were, which were no terminals or pipes."""
+    unbuffered = bool(os.environ.get("PYTHONUNBUFFERED"))
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         ours = getattr(sys, name)
-        line = name == "stderr" or os.isatty(number)
-        options = {"encoding": ours.encoding, "errors": ours.errors, "newline": "\n" if number else None}
-        stream = open(number, "w" if number else "r", buffering=1 if line else -1, closefd=False, **options)  # noqa: SIM115
+        binary = open(number, "wb" if number else "rb", 0 if number and unbuffered else -1, closefd=False)  # noqa: SIM115
+        getattr(binary, "raw", binary).name = f"<{name}>"
+        stream = io.TextIOWrapper(
+            binary,  # type: ignore[arg-type]
+            encoding=ours.encoding,
+            errors=ours.errors,
+            newline="\n" if number else None,
+            line_buffering=not unbuffered and (os.isatty(number) or name == "stderr"),
+            write_through=unbuffered,
+        )
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
 

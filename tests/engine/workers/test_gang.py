@@ -19,7 +19,7 @@ from tile_engine.engine.workers.pool.gang import refuse, train
 from tile_engine.errors import MachineError, SettingsError, UnfinishedError
 from tile_engine.models.replica import SINGLE, Replica
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("cluster")]
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from tile_engine.engine.workers.placement import QUEUES, ClusterSpec
 from tile_engine.engine.workers.pool.launch import QUEUE_CLASSES, exposed, job_options, job_script, loopback, start
-from tile_engine.engine.workers.pool.placement import QUEUES, ClusterSpec
 from tile_engine.engine.workers.pool.site import Jobs, read_site
 from tile_engine.errors import MachineError
 

@@ -121,7 +121,10 @@ def main() -> None:
     print(f"{'':<20}" + "".join(f"{name:>18}" for name in SHOWN))
     for name, figures in baselines(fitted, test).items():
         show(name, [figures])
-    objectives = {"plain": Objective(), "metric": Objective("prototypes", alpha=1.0, temperature=30.0, marks=True)}
+    objectives = {
+        "plain": Objective(),
+        "metric": Objective("prototypes", alpha=1.0, temperature=30.0, class_features=True),
+    }
     objectives = {name: objectives[name] for name in args.only or objectives}
     rows: dict[str, list[dict[str, float]]] = {name: [] for name in objectives}
     for seed in range(args.seeds):

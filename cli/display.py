@@ -5,14 +5,31 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
+
+import typer
 
 if TYPE_CHECKING:
     from ..engine.pipeline.progress import Event
 
 EVERY = 5.0
 """Seconds between two plain progress lines of a stage."""
+
+
+@contextmanager
+def watched(*, as_json: bool, quiet: bool) -> Iterator[Display]:
+    """What a run tells its events to. An interrupt ends here: typer would make 130 of every kind of it, without a word."""
+    from ..engine.runtime.signals import ended_by_sigterm
+
+    with Display(as_json=as_json, quiet=quiet) as show, ended_by_sigterm():
+        try:
+            yield show
+        except KeyboardInterrupt as error:
+            print("stopped; what was written is safe: run the same command again to go on.", file=sys.stderr)
+            raise typer.Exit(143 if type(error).__name__ == "Terminated" else 130) from error
 
 
 class Display:

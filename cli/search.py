@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from . import options as o
+from ..engine.pipeline.option import FIND, WRITE
+from .from_settings import AsJson, Given, OutArgument
 
 if TYPE_CHECKING:
     from ..engine.search.add import Added
     from ..engine.search.hits import Hits
-
-_ASK, _SHOW = "What is looked for", "What it says"
 
 Query = Annotated[
     str | None,
@@ -22,20 +21,20 @@ Query = Annotated[
         "--query",
         help="A case of the run (id, name or path) or a file; where the run is about tiles a slide with --at, or a small "
         "picture.",
-        rich_help_panel=_ASK,
+        rich_help_panel=FIND,
     ),
 ]
-Count = Annotated[int, typer.Option("-k", help="Number of cases to find.", rich_help_panel=_ASK)]
+Count = Annotated[int, typer.Option("-k", help="Number of cases to find.", rich_help_panel=FIND)]
 At = Annotated[
     str | None,
-    typer.Option("--at", help="Y,X: the tile at this place on the slide, in micrometres.", rich_help_panel=_ASK),
+    typer.Option("--at", help="Y,X: the tile at this place on the slide, in micrometres.", rich_help_panel=FIND),
 ]
 SameSubject = Annotated[
     bool,
     typer.Option(
         "--same-subject",
         help="Find the query's own subject too (or its own slide, where no subject is known).",
-        rich_help_panel=_ASK,
+        rich_help_panel=FIND,
     ),
 ]
 Add = Annotated[
@@ -43,31 +42,31 @@ Add = Annotated[
     typer.Option(
         "--add",
         help="Folder, glob, file or CSV of volumes that searches shall find from now on, without training.",
-        rich_help_panel=_ASK,
+        rich_help_panel=FIND,
     ),
 ]
 Picture = Annotated[
     str | None,
     typer.Option(
         "--picture",
-        help="PNG of the query and what was found, or none [default: OUT/searches/<id of the query>.png].",
-        rich_help_panel=_SHOW,
+        help="PNG of the query and what was found, or none. [default: OUT/searches/ID.png, of the query's id]",
+        rich_help_panel=WRITE,
     ),
 ]
 
 
 def search(
-    out: o.OutArgument,
+    out: OutArgument,
+    run: Given,
     query: Query = None,
     k: Count = 10,
     at: At = None,
     same_subject: SameSubject = False,
     add: Add = None,
     picture: Picture = None,
-    force_unlock: o.ForceUnlock = False,
-    json: o.AsJson = False,
+    json: AsJson = False,
 ) -> int:
-    """The cases of a run most like a given one: volumes, or tiles of slides, by the distance of their codes."""
+    """The cases of a run most like a given one: volumes, or tiles of slides, by the distance of their embeddings."""
     from ..engine.search import search as engine
     from ..engine.search.add import add as add_cases
     from ..errors import SettingsError
@@ -75,7 +74,7 @@ def search(
     if query is None and not add:
         raise SettingsError("say what to look for with --query, or what to add with --add.")
     if add:
-        print_added(add_cases(out, add, force_unlock=force_unlock), as_json=json)
+        print_added(add_cases(out, add, **run), as_json=json)
     if query is None:
         return 0
     hits = engine.search(out, query, k=k, at=_place(at), same_subject=same_subject)

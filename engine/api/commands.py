@@ -11,8 +11,10 @@ from ..runs import command, pipeline
 from ..runtime import start as runtime
 from ..runtime.options import RunOptions
 from .run import Run
+from .signature import with_settings_of
 
 
+@with_settings_of("cluster")
 def cluster(
     slides: Images | None = None,
     out: str | Path | None = None,
@@ -23,8 +25,8 @@ def cluster(
 ) -> Run:
     """Find the kinds of tissue on `slides`, or in `volumes`, and where they are.
 
-    Either is a folder, a glob, a file, a CSV or a list of these; `out` is `./<folder>-tiles` by default; `settings` are the
-    fields of `ClusterSettings` (k=14, spacing=1.0, ...). The same call on the same `out` resumes where it stopped.
+    Either is a folder, a glob, a file, a CSV or a list of these; `out` is `./<folder>-tiles` by default; settings are
+    keywords (k=14, spacing=1.0, ...), None for the default. The same call on the same `out` resumes where it stopped.
     Raises a TileEngineError (see `tile_engine.errors`) where the whole run cannot go on; a slide that cannot be used is
     rejected with a reason (`Run.rejected`) and the others go on.
     Source: Rumman et al. 2023, PLOS Digital Health 2(12):e0000391.
@@ -32,6 +34,7 @@ def cluster(
     return run("cluster", {"slides": slides, "volumes": volumes}, out, options=options, settings=settings)
 
 
+@with_settings_of("embed")
 def embed(
     volumes: Images | None = None,
     out: str | Path | None = None,
@@ -43,7 +46,7 @@ def embed(
     """Embed whole volumes (`volumes`: a folder, a glob, files, a BIDS tree, a CSV) or, with `patch`, their tiles; or the
     tiles of `slides`.
 
-    `settings` are the fields of `EmbedSettings` (network="arai", label="diagnosis", cv=0 ...), or of the settings of tiles.
+    Settings are keywords (network="arai", label="diagnosis", cv=0 ...), None for the default.
     The same call on the same `out` resumes where it stopped. Raises a TileEngineError where the whole run cannot go on.
     Sources: Onga et al., IEEE BigData 2019 (arXiv 1912.01824); Hoffer and Ailon 2016 (arXiv 1611.01449).
     """

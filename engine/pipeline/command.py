@@ -23,6 +23,8 @@ class Variant:
     """The setting that chooses it; empty for the variant that its images have otherwise."""
     option: str = ""
     """What a user adds to the command to choose it: --tile."""
+    about: str = ""
+    """What choosing it does, as the first sentence of that option's help."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,8 @@ class Command:
     name: str
     summary: str
     variants: tuple[Variant, ...]
+    about: str = ""
+    """What else its help says."""
     example: str = ""
     """A whole command line, for help."""
 

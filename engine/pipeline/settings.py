@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from ...errors import SettingsError
 from ...models.training.budget import effort_factor
+from .option import TRY, WRITE, Option
 from .validation import problems
 
 
@@ -17,22 +18,39 @@ class RunSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    codec: Literal["zstd", "lz4", "none"] = Field("zstd", description="lossless compression of the store")
-    effort: float = Field(
-        1.0, gt=0, le=100, description="factor on all training steps: quick, normal, thorough, or a number"
+    codec: Annotated[Literal["zstd", "lz4", "none"], Option(WRITE, stages=("convert",))] = Field(
+        "zstd", description="Lossless compression of the stores; lz4 is faster and larger."
     )
-    umap: bool = Field(True, description="whether to compute the UMAP of the table's rows")
-    seed: int = Field(0, ge=0, lt=2**31, description="of every random choice")
-    threads: int = Field(
-        0, ge=0, le=64, description="threads of one training step; part of the numerics (default: the cores, at most 8)"
+    umap: Annotated[bool, Option(WRITE, stages=("map",))] = Field(
+        True, description="Compute the UMAP of the table's rows."
     )
-    gang: int = Field(1, ge=1, le=64, description="workers that train together, one rank each; part of the numerics")
-    device: Literal["auto", "cpu", "cuda"] = Field(
-        "auto", description="what trains and applies the network; part of the numerics"
+    effort: Annotated[float, Option(TRY, ("sample", "train"), "normal", "EFFORT")] = Field(
+        1.0, gt=0, le=100, description="Factor on all training steps: quick, normal, thorough, or a number."
     )
-    dtype: Literal["auto", "float32", "bf16"] = Field(
-        "auto", description="arithmetic of the network when it is applied (default: float32, bf16 on GPUs that have it)"
+    seed: Annotated[int, Option(TRY, ("sample", "train"))] = Field(
+        0, ge=0, lt=2**31, description="Seed of every random choice."
     )
+    threads: Annotated[int, Option(TRY, ("train",), "the cores, at most 8")] = Field(
+        0, ge=0, le=64, description="Threads of one training step; another number gives other last digits."
+    )
+    gang: Annotated[int, Option(TRY, ("train",))] = Field(
+        1,
+        ge=1,
+        le=64,
+        description="Workers that train one network together, one rank each; another number gives other last digits.",
+    )
+    device: Annotated[
+        Literal["auto", "cpu", "cuda"],
+        Option(
+            TRY,
+            ("train", "apply"),
+            "auto: what the run began with, else cuda where every worker has a GPU of its own",
+        ),
+    ] = Field("auto", description="Device that trains and applies the network; another one gives other last digits.")
+    dtype: Annotated[
+        Literal["auto", "float32", "bf16"],
+        Option(TRY, ("train", "apply"), "auto: float32, or bf16 on GPUs that have it"),
+    ] = Field("auto", description="Arithmetic of the network when it is applied.")
 
     @field_validator("effort", mode="before")
     @classmethod

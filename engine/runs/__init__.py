@@ -33,3 +33,14 @@ def pipeline(name: str, variant: str) -> Pipeline:
     chosen = command(name).named(variant)
     found: Pipeline = import_module(f".{name}", __package__).pipeline(chosen, MODALITIES[chosen.images])
     return found
+
+
+def usual(images: str) -> Command:
+    """The run that is begun by its first stage alone: the first one that these images are the usual ones of.
+
+    Raises KeyError where there is none.
+    """
+    for found in map(command, RUNS):
+        if found.images[0] == images:
+            return found
+    raise KeyError(images)

@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from ..pipeline.option import FIND, READ, TRY, WRITE, Option
 from ..pipeline.settings import RunSettings
+
+TIME_POINT = Option(READ, ("convert",))
+TIME_POINT_TEXT = "Time point to read of 4-D files, counted from 0."
+_PATCH = Option(FIND, ("sample",), metavar="SIDE")
+_PATCH_TEXT = "Side of a patch, the tile that a network sees, in pixels or voxels, such as 64 or 64,64,64."
 
 
 class SlideSettings(RunSettings):
     """Settings of every run on slides."""
 
-    mpp: float | None = Field(None, gt=0, description="micrometres a pixel of slides that do not say it themselves")
-    spacing: float | None = Field(
-        None, gt=0, le=20, description="micrometres a pixel to work at (default: 0.5 if half the slides reach it)"
+    mpp: Annotated[float | None, Option(READ, ("convert",))] = Field(
+        None,
+        gt=0,
+        description="Micrometres a pixel of slides whose files do not say it; a CSV's column `mpp` goes before.",
     )
-    pixels: Literal["all", "tissue", "none"] = Field("all", description="which pixels the store keeps")
-    max_bad_tiles: float = Field(
-        0.01, ge=0, le=1, description="share of tissue that may be unreadable before a slide is rejected"
+    spacing: Annotated[float | None, Option(READ, ("convert",), "0.5, if half the slides reach it")] = Field(
+        None, gt=0, le=20, description="Micrometres a pixel to work at."
+    )
+    max_bad_tiles: Annotated[float, Option(READ, ("convert",))] = Field(
+        0.01, ge=0, le=1, description="Share of the tissue that may be unreadable before a slide is rejected."
+    )
+    pixels: Annotated[Literal["all", "tissue", "none"], Option(WRITE, ("convert",))] = Field(
+        "all",
+        description="Pixels that the stores keep: all, tissue (the rest reads as background), or none (the run reads the "
+        "slides themselves).",
     )
 
     @property
@@ -33,23 +47,28 @@ class SlideSettings(RunSettings):
 class TileSettings(RunSettings):
     """Settings of every run that looks at images tile by tile."""
 
-    patch: int = Field(128, ge=32, le=1024, multiple_of=16, description="side of a patch")
-    stride: int = Field(0, ge=0, le=1024, description="step between patches when maps are made (default: half a patch)")
-    samples: int = Field(
-        50_000, ge=64, le=2_000_000, description="patches to train on, at most; fewer on small cohorts"
+    patch: Annotated[int, _PATCH] = Field(128, ge=32, le=1024, multiple_of=16, description=_PATCH_TEXT)
+    stride: Annotated[int, Option(FIND, ("apply",), "half a patch", "SIDE")] = Field(
+        0, ge=0, le=1024, description="Step between patches on the maps, in pixels or voxels, such as 32 or 32,32,32."
     )
-    jitter: float = Field(1.0, ge=0, le=3, description="strength of colour and stain jitter in training")
+    samples: Annotated[int, Option(TRY, ("sample",))] = Field(
+        50_000, ge=64, le=2_000_000, description="Patches to train on, at most; fewer on small cohorts."
+    )
+    jitter: Annotated[float, Option(TRY, ("train",))] = Field(
+        1.0, ge=0, le=3, description="Strength of colour and stain jitter in training."
+    )
 
     @field_validator("patch", "stride", mode="before")
     @classmethod
     def _side(cls, value: Any) -> Any:
-        """One number, or the same along every axis: 64,64,64."""
-        if not isinstance(value, str):
+        """One number, or the same along every axis: 64, "64", "64,64,64", "64x64x64", (64, 64, 64)."""
+        if isinstance(value, str):
+            value = [side.strip() for side in value.lower().replace("x", ",").split(",")]
+        if not isinstance(value, (list, tuple)):
             return value
-        sides = {side.strip() for side in value.lower().replace("x", ",").split(",")}
-        if len(sides) != 1:
+        if len(set(value)) != 1:
             raise ValueError(f"{value!r} has unequal sides; patches are squares or cubes, such as 64 or 64,64,64")
-        return sides.pop()
+        return value[0]
 
     @model_validator(mode="after")
     def _fitting(self) -> TileSettings:
@@ -70,5 +89,5 @@ class TileSettings(RunSettings):
 class VolumeTileSettings(TileSettings):
     """Every setting of `run embed --volumes --tile`, with its default. Lengths are voxels of each volume."""
 
-    t: int | None = Field(None, ge=0, description="which volume of 4-D files")
-    patch: int = Field(16, ge=16, le=128, multiple_of=8, description="side of a patch")
+    t: Annotated[int | None, TIME_POINT] = Field(None, ge=0, description=TIME_POINT_TEXT)
+    patch: Annotated[int, _PATCH] = Field(16, ge=16, le=128, multiple_of=8, description=_PATCH_TEXT)

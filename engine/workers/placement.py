@@ -8,11 +8,12 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from ...errors import MachineError, SettingsError
 from ..compute.gpus import gpus
 from ..compute.machine import cores
+from ..pipeline.option import WHERE, Option
 from .site import Site, find_site
 
 QUEUES = ("slurm", "pbs", "lsf", "sge", "oar", "htcondor")
@@ -26,30 +27,82 @@ class ClusterOptions:
     """What a user said about where to run; the first of the first four that is set counts, then the cluster's kind."""
 
     client: Any = None
-    """A `distributed.Client` that is connected already."""
-    scheduler_address: str | None = None
-    scheduler_file: str | Path | None = None
-    """Written by `dask scheduler --scheduler-file`."""
-    cluster: str | None = None
-    """One of `KINDS`; unset: what the site says, else `cuda` with GPUs, `local` with more than two cores, else `none`."""
-    workers: int | None = None
-    """As many, and new ones in place of those that end."""
-    adapt: str | None = None
-    """`MIN:MAX` workers, as the work needs them; not together with `workers`."""
-    site: str | Path | None = None
-    """A site file; unset: TILE_ENGINE_SITE, then the usual place."""
-    rmm_pool: str | None = None
-    """Memory of a GPU that RMM takes for itself, such as 8GB; unset: no RMM."""
-    cache_dir: str | Path | None = None
-    """Folder on each machine's own disk below which slides are copied before they are read; unset: only those in object
-    stores, below the system's temporary folder."""
-    cache_limit: float | None = None
-    """GB that copies may take there; unset: 50, or half of what is free."""
-    wait: float | None = None
-    """Seconds until the first worker must have come, and until one must be back after all are gone; unset: the site's,
-    else a minute, or ten of a queue."""
-    unit_timeout: float = LIMIT
-    """Seconds that a unit of a slide may take on a worker before another one tries it."""
+    """A `distributed.Client` that is connected already; in Python alone."""
+    scheduler_address: Annotated[
+        str | None, Option(WHERE, help="Address of a running dask scheduler, such as tcp://127.0.0.1:8786.")
+    ] = None
+    scheduler_file: Annotated[
+        str | Path | None,
+        Option(WHERE, metavar="FILE", help="File that `dask scheduler --scheduler-file` wrote."),
+    ] = None
+    cluster: Annotated[
+        str | None,
+        Option(
+            WHERE,
+            metavar="KIND",
+            default="the site file's, else cuda with GPUs, else local with more than two cores, else none",
+            help="Where workers run: none (in this process), local (a worker a core), cuda (a worker a GPU), or a queue that "
+            "the site file describes: slurm, pbs, lsf, sge, oar, htcondor.",
+        ),
+    ] = None
+    workers: Annotated[
+        int | None,
+        Option(
+            WHERE,
+            default="one a core or GPU",
+            help="Workers to start; new ones are started in place of those that end.",
+        ),
+    ] = None
+    adapt: Annotated[
+        str | None,
+        Option(WHERE, metavar="MIN:MAX", help="Fewest and most workers, as the work needs them; instead of --workers."),
+    ] = None
+    site: Annotated[
+        str | Path | None,
+        Option(
+            WHERE,
+            metavar="FILE",
+            default="TILE_ENGINE_SITE, else ~/.config/tile-engine/site.yaml",
+            help="Site file: what jobs on this cluster ask for.",
+        ),
+    ] = None
+    rmm_pool: Annotated[
+        str | None,
+        Option(
+            WHERE, metavar="SIZE", default="none", help="Memory of each GPU that RMM takes for itself, such as 8GB."
+        ),
+    ] = None
+    cache_dir: Annotated[
+        str | Path | None,
+        Option(
+            WHERE,
+            metavar="FOLDER",
+            default="only slides in object stores are copied, to the temporary folder",
+            help="Folder on each machine's own disk to which slides are copied before they are read.",
+        ),
+    ] = None
+    cache_limit: Annotated[
+        float | None,
+        Option(
+            WHERE, default="50, or half of what is free", help="Gigabytes that copies of slides may take on a machine."
+        ),
+    ] = None
+    wait: Annotated[
+        float | None,
+        Option(
+            WHERE,
+            default="the site file's, else 60, or 600 of a queue",
+            help="Seconds to wait for a first worker, and for one to come back after all are gone.",
+        ),
+    ] = None
+    unit_timeout: Annotated[
+        float,
+        Option(
+            WHERE,
+            default=f"{LIMIT:g}",
+            help="Seconds that one unit of a slide may take on a worker before another worker tries it.",
+        ),
+    ] = LIMIT
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,8 +45,8 @@ MOST_COMPONENTS = 256
 """However long the code is: of 80,000 cells each they are 80 MB of the network."""
 LEAST = 1e-5
 """Variance of a component beside the strongest one's, at least: what is less is rounding."""
-MARK = 20.0
-"""Codes' spread is about 5: marks outweigh it between classes, and within one leave the order to the other numbers."""
+CLASS_FEATURE_SCALE = 20.0
+"""Codes' spread is about 5: class features outweigh it between classes, and within one leave the order to the other numbers."""
 BEGIN = 0.1
 """Of the first weights of what stands beside components, or of a pooled network's last layer, which begins at the template."""
 
@@ -67,10 +67,11 @@ class CAE3D(nn.Module):
         code: int = 150,
         channels: int = 1,
         maps: int = 0,
-        marks: int = 0,
+        class_features: int = 0,
         source: torch.Generator | None = None,
     ) -> None:
-        """`shape` z, y, x in voxels; `maps` over 0 makes the pooled network and leaves `code` aside; `marks`: see `mark`.
+        """`shape` z, y, x in voxels; `maps` over 0 makes the pooled network and leaves `code` aside; `class_features`: see
+        `add_class_features`.
 
         `source` draws the first weights; without it they are those of seed 0. Raises SettingsError.
         """
@@ -78,7 +79,7 @@ class CAE3D(nn.Module):
         shape = (shape[0], shape[1], shape[2])
         self.bottom = halved(shape, len(widths))
         self._recipe = {"shape": list(shape), "widths": list(widths), "code": code, "channels": channels, "maps": maps}
-        self._recipe["marks"] = 0
+        self._recipe["class_features"] = 0
         self.shape, self.channels, self.maps = shape, channels, maps
         self.template: Tensor
         self.checkpointing = False
@@ -100,39 +101,41 @@ class CAE3D(nn.Module):
         self.to_code: nn.Module = nn.Identity() if maps else nn.Linear(straight + 2 * sum(widths) + flat, code)
         self.from_code: nn.Module = nn.Identity() if maps else nn.Sequential(nn.Linear(code, flat), nn.ReLU())
         self.to_components = None if maps else nn.Linear(code, straight)
-        self.marks = 0
-        self.to_marks: nn.Linear | None = None
+        self.class_features = 0
+        self.to_class_features: nn.Linear | None = None
         initialise(self, source or generator(0, "cae3d"))
         with torch.no_grad():
             self.decoder[-1].weight.mul_(BEGIN if maps else 0.0)  # type: ignore[operator]
-        if marks:
-            self.mark(marks)
+        if class_features:
+            self.add_class_features(class_features)
 
-    def mark(self, classes: int) -> None:
-        """The code's last `classes` numbers become `MARK` times the share of each class, as a linear guess from the others.
+    def add_class_features(self, classes: int) -> None:
+        """The code's last `classes` numbers become `CLASS_FEATURE_SCALE` times the share of each class: a linear guess from the
+        others.
 
         What is learned by distances lies on a slope between classes, however well it is ordered; clusters and neighbours
-        go by the nearest, and marks set the two sides of the slope apart. A code of maps, or one too short for it, has none.
+        go by the nearest, and class features set the two sides of the slope apart. A code of maps, or one too short
+        for it, has none.
         """
-        if self.maps or self.marks or self.code < 3 * classes:
+        if self.maps or self.class_features or self.code < 3 * classes:
             return
-        self.marks = self._recipe["marks"] = classes
-        self.to_marks = nn.Linear(self.code - classes, classes).to(self.template.device)
-        nn.init.zeros_(self.to_marks.weight)
-        nn.init.zeros_(self.to_marks.bias)
+        self.class_features = self._recipe["class_features"] = classes
+        self.to_class_features = nn.Linear(self.code - classes, classes).to(self.template.device)
+        nn.init.zeros_(self.to_class_features.weight)
+        nn.init.zeros_(self.to_class_features.bias)
         if self.to_components is not None:
             self.to_components.weight.data[:, -classes:].zero_()
 
     def encode(self, volumes_BCZYX: Tensor) -> Tensor:
         """Codes (B, F) of float volumes in [0, 1]."""
-        return self.marked(self.to_code(self.features(volumes_BCZYX)))
+        return self.with_class_features(self.to_code(self.features(volumes_BCZYX)))
 
-    def marked(self, codes_BF: Tensor) -> Tensor:
-        """`codes_BF`, as `to_code` makes them, with marks in their last numbers."""
-        if self.to_marks is None:
+    def with_class_features(self, codes_BF: Tensor) -> Tensor:
+        """`codes_BF`, as `to_code` makes them, with class features in their last numbers."""
+        if self.to_class_features is None:
             return codes_BF
-        plain_BF = codes_BF[:, : -self.marks]
-        return torch.cat([plain_BF, MARK * self.to_marks(plain_BF.detach()).softmax(1)], 1)
+        plain_BF = codes_BF[:, : -self.class_features]
+        return torch.cat([plain_BF, CLASS_FEATURE_SCALE * self.to_class_features(plain_BF.detach()).softmax(1)], 1)
 
     def features(self, volumes_BCZYX: Tensor) -> Tensor:
         """What the code is made of by `to_code` (B, G): the last maps laid flat, and, strided, before these the components,
@@ -171,13 +174,13 @@ class CAE3D(nn.Module):
         """Begin as the principal components of `coarse` do: rows of what `coarse` makes of volumes, and of views of them.
 
         They are taken about the template, which is set before. The code's first numbers are the strongest components, in one
-        unit, and reconstructions are theirs, but for what means over blocks leave out; marks come after. Numbers for which
-        there are no components begin with what the blocks make of their first weights. Strided networks only.
+        unit, and reconstructions are theirs, but for what means over blocks leave out; class features come after. Numbers
+        for which there are no components begin with what the blocks make of their first weights. Strided networks only.
         """
         if not isinstance(self.to_code, nn.Linear) or self.to_components is None:
             raise SettingsError("a code of maps has no components to begin with. Use a network without `maps`.")
         values, vectors = torch.linalg.eigh((coarse_NG @ coarse_NG.T).double())
-        most = min(len(self.components_FG), self.code - self.marks, len(values) - 1)
+        most = min(len(self.components_FG), self.code - self.class_features, len(values) - 1)
         order = values.argsort(descending=True)[:most]
         order = order[values[order] > LEAST * values.max()]
         count = len(order)

@@ -75,8 +75,11 @@ class Objective:
     """1 = batches have all classes equally often, 0 = as often as they are; what lies between classes goes to the larger."""
     dropout: float = 0.3
     """Share of the features that a code is compared without, each time others; what is reconstructed has them all."""
-    marks: bool = False
-    """The code's last numbers say how likely each class is: clusters then part where classes do. See `CAE3D.mark`."""
+    class_features: bool = False
+    """The code's last numbers say how likely each class is: clusters then part where classes do.
+
+    See `CAE3D.add_class_features`.
+    """
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS or self.distance not in losses.DISTANCES:
@@ -183,10 +186,10 @@ class Embedding:
         self._device = next(network.parameters()).device
         counts_K = torch.bincount(self._labels[self._labels >= 0]).float()
         self._weights_K = (counts_K**self.objective.balance).to(self._device)
-        if learns and self.objective.marks:
-            network.mark(len(counts_K))
+        if learns and self.objective.class_features:
+            network.add_class_features(len(counts_K))
         self._begin()
-        told = network.code - network.marks
+        told = network.code - network.class_features
         heads = Heads(self.objective, told, len(counts_K), int(sites.max()) + 1, seed).to(self._device)
         self._heads = heads
         trained: dict[str, tuple[nn.Module, float]] = {"network": (network, RATE)}
@@ -232,7 +235,12 @@ class Embedding:
         view_BCZYX = self._views(volumes_BCZYX, draw, self._share)
         classes_B, sites_B = self._labels[batch].to(self._device), self._sites[batch].to(self._device)
         terms: dict[str, Tensor] = self._losses(view_BCZYX, classes_B, sites_B, draw)
-        weights = {"reconstruction": 1.0, "marks": 1.0, "metric": self.objective.alpha, "site": self.objective.site}
+        weights = {
+            "reconstruction": 1.0,
+            "class_features": 1.0,
+            "metric": self.objective.alpha,
+            "site": self.objective.site,
+        }
         weights["entropy"] = self.objective.alpha * self.objective.entropy
         loss = torch.stack([weights[name] * term for name, term in terms.items()]).sum()
         figures = self._share.means(loss=loss, **terms)
@@ -245,27 +253,27 @@ class Embedding:
     ) -> dict[str, Tensor]:
         features_BG = self.network.features(view_BCZYX)
         codes_BF = self.network.to_code(features_BG)
-        again_BCZYX = self.network.decode(self.network.marked(codes_BF))
+        again_BCZYX = self.network.decode(self.network.with_class_features(codes_BF))
         terms = {"reconstruction": nn.functional.mse_loss(again_BCZYX, view_BCZYX)}
         if self._dropout:
             shape = (len(features_BG) * self._share.count, features_BG.shape[1])
             kept_BG = self._share.part(torch.rand(shape, generator=draw) >= self._dropout).to(features_BG.device)
             codes_BF = self.network.to_code(features_BG * kept_BG / (1.0 - self._dropout))
         codes_BF = self._share.gather(codes_BF)
-        if self.network.to_marks is not None:
-            codes_BF = codes_BF[:, : -self.network.marks]
-            terms["marks"] = self._marks(self.network.to_marks, codes_BF, classes_B)
+        if self.network.to_class_features is not None:
+            codes_BF = codes_BF[:, : -self.network.class_features]
+            terms["class_features"] = self._class_features(self.network.to_class_features, codes_BF, classes_B)
         terms |= self._metric(codes_BF, classes_B, draw)
         if self._heads.site is not None:
             terms["site"] = losses.site_loss(self._heads.site, codes_BF, sites_B)
         return terms
 
-    def _marks(self, to_marks: nn.Module, codes_BF: Tensor, classes_B: Tensor) -> Tensor:
+    def _class_features(self, to_class_features: nn.Module, codes_BF: Tensor, classes_B: Tensor) -> Tensor:
         """Cross-entropy of the guess, weighed as if classes were as frequent in batches as they are."""
         known_B = classes_B >= 0
         if not bool(known_B.any()):
-            return 0.0 * torch.sum(to_marks(codes_BF.detach()))
-        logits_BK = to_marks(codes_BF[known_B].detach())
+            return 0.0 * torch.sum(to_class_features(codes_BF.detach()))
+        logits_BK = to_class_features(codes_BF[known_B].detach())
         return nn.functional.cross_entropy(logits_BK, classes_B[known_B], self._weights_K)
 
     def _metric(self, codes_BF: Tensor, classes_B: Tensor, draw: torch.Generator) -> dict[str, Tensor]:

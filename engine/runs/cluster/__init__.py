@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ...pipeline.command import Command, Variant
-from ...pipeline.modality import Modality
-from ...pipeline.spec import Pipeline
 from .settings import ClusterSettings, VolumeClusterSettings
+
+if TYPE_CHECKING:
+    from ...pipeline.modality import Modality
+    from ...pipeline.spec import Pipeline
 
 COMMAND = Command(
     "cluster",
@@ -17,6 +21,7 @@ COMMAND = Command(
 
 def pipeline(variant: Variant, modality: Modality) -> Pipeline:
     from ...pipeline.outputs import GROUPS, INDEX, REPORT, document, file, label, model, pictures, samples, table
+    from ...pipeline.spec import Pipeline
     from ...pipeline.step import Step, all_columns, gang, once, per_image
     from ...steps import convert, sample
     from ...steps.apply import tiles_step

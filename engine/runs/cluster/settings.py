@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from ...pipeline.option import FIND, TRY, Option
 from ...pipeline.settings import RunSettings
 from ...steps.settings import SlideSettings, TileSettings, VolumeTileSettings
 
@@ -13,9 +14,15 @@ from ...steps.settings import SlideSettings, TileSettings, VolumeTileSettings
 class NumberOfClusters(RunSettings):
     """Which clusters are looked for."""
 
-    objective: Literal["iic", "imsat"] = Field("imsat", description="what the clustering head maximises")
-    k: tuple[int, int] = Field((2, 20), description="number of clusters: '14', '2-20', or 'auto' for 2-20")
-    seeds: int = Field(5, ge=1, le=20, description="initialisations of every head")
+    k: Annotated[tuple[int, int], Option(FIND, ("train",), "auto", "K")] = Field(
+        (2, 20), description="Number of clusters: one such as 14, a range such as 2-20, or auto for 2-20."
+    )
+    objective: Annotated[Literal["iic", "imsat"], Option(FIND, ("train",))] = Field(
+        "imsat", description="What the clustering head maximises."
+    )
+    seeds: Annotated[int, Option(TRY, ("train",))] = Field(
+        5, ge=1, le=20, description="Initialisations of every clustering head; the best is kept."
+    )
 
     @field_validator("k", mode="before")
     @classmethod

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...pipeline.command import Command, Variant
-from ...pipeline.modality import Modality
-from ...pipeline.spec import Pipeline
 from .settings import EmbedSettings
 from .tile_settings import SlideTileSettings, VolumeTileSettings
+
+if TYPE_CHECKING:
+    from ...pipeline.modality import Modality
+    from ...pipeline.spec import Pipeline
+
+_TILE = "One embedding a tile rather than a volume."
 
 COMMAND = Command(
     "embed",
     summary="One embedding a volume, or a tile, for similar cases, maps of a cohort, and models of your own.",
     variants=(
         Variant("volumes", "volumes", EmbedSettings),
-        Variant("volume-tiles", "volumes", VolumeTileSettings, given="patch", option="--tile"),
+        Variant("volume-tiles", "volumes", VolumeTileSettings, given="patch", option="--tile", about=_TILE),
         Variant("slide-tiles", "slides", SlideTileSettings),
     ),
+    about="Where the list of volumes names classes, embeddings learn to tell them apart. With --tile, or of slides, there "
+    "is one embedding a tile: a layer of each image, and a table of all.",
     example="tile-engine run embed --volumes volumes.csv",
 )
 
@@ -29,6 +35,7 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
 def _tiles(variant: Variant, modality: Modality) -> Pipeline:
     from ...images.opening import uneven
     from ...pipeline.outputs import GROUPS, INDEX, REPORT, layer, pictures, table
+    from ...pipeline.spec import Pipeline
     from ...pipeline.step import Step, all_columns, once, per_image
     from ...steps import convert, sample
     from ...steps.apply import tiles_step, write_layers
@@ -70,6 +77,7 @@ def _tiles(variant: Variant, modality: Modality) -> Pipeline:
 
 def _volumes(variant: Variant, modality: Modality) -> Pipeline:
     from ...pipeline.outputs import INDEX, REPORT, document, model, pictures, samples, table
+    from ...pipeline.spec import Pipeline
     from ...pipeline.step import Step, all_columns, gang, once, per_image
     from ...steps import convert
     from ...steps.volumes.estimate import forecast
@@ -120,8 +128,17 @@ def _volumes(variant: Variant, modality: Modality) -> Pipeline:
                     train_network,
                     training_units,
                     settings=(
-                        *("code", "label", "objective", "alpha", "temperature", "distance", "prototypes", "entropy"),
-                        *("adversary", "marks", "cv", "seed", "effort", "threads", "gang", "device", "dtype"),
+                        *(
+                            "embedding_size",
+                            "label",
+                            "objective",
+                            "alpha",
+                            "temperature",
+                            "distance",
+                            "prototypes",
+                            "entropy",
+                        ),
+                        *("adversary", "class_features", "cv", "seed", "effort", "threads", "gang", "device", "dtype"),
                     ),
                     columns=_columns_of_training,
                     outputs=(model(networks),),

@@ -80,7 +80,7 @@ def _methods(job: Job[EmbedSettings], held: Volumes, fold: str, train: Array) ->
         return made
     whole, length = Components(_Rows(held, train), len(train) - 1).read(held)
     cells = np.prod(held[np.zeros(1, np.int64)].shape)
-    size = min(job.settings.code, whole.shape[1])
+    size = min(job.settings.embedding_size, whole.shape[1])
     left = np.maximum(length - np.square(whole[:, :size], dtype=np.float64).sum(1), 0.0) / cells
     # distances between all components of the training volumes are those between raw values, but for a constant a query
     return made | {COMPONENTS: (whole[:, :size], left), RAW: (whole, np.zeros(len(whole)))}

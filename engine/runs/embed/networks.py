@@ -74,7 +74,7 @@ def network_of(job: Job[EmbedSettings], name: str) -> Any:
     from ....models.networks.cae3d import PRESETS, preset
     from ....models.seeds import generator
 
-    code = {} if "maps" in PRESETS[name] else {"code": job.settings.code}
+    code = {} if "maps" in PRESETS[name] else {"code": job.settings.embedding_size}
     channels = next(iter(job.slides.values())).channels
     source = generator(job.settings.seed, "cae3d")
     network = preset(name, shape=grid_of(job).shape, channels=channels, source=source, **code)

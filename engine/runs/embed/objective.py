@@ -28,7 +28,7 @@ def objective_of(job: Job[EmbedSettings]) -> Objective:
     given = {name: getattr(settings, name) for name in names if getattr(settings, name) is not None}
     if kind == "contrastive":
         given.setdefault("temperature", CONTRASTIVE)
-    return Objective(kind, **given, site=settings.adversary or 0.0, marks=settings.marks)
+    return Objective(kind, **given, site=settings.adversary or 0.0, class_features=settings.class_features)
 
 
 def task_of(job: Job[EmbedSettings], rows: Array) -> Task:

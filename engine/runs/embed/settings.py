@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from ....stores.remote import absolute
+from ...pipeline.option import FIND, READ, TRY, Option
 from ...pipeline.settings import RunSettings
+from ...steps.settings import TIME_POINT, TIME_POINT_TEXT
 
 if TYPE_CHECKING:
     from ...pipeline.record import ImageRecord
@@ -25,37 +26,69 @@ SMALL = 96
 class EmbedSettings(RunSettings):
     """Every setting of `run embed --volumes`, with its default. Lengths are voxels of the prepared volumes unless said."""
 
-    t: int | None = Field(None, ge=0, description="which volume of 4-D files")
-    network: str = Field("onga", description="onga, arai, yamaguchi-BxC, or yamaguchi for all sixteen of these")
-    code: int = Field(150, ge=2, le=4096, description="numbers of a code (onga and arai)")
-    shape: tuple[int, int, int] | None = Field(
-        None, description="z, y, x that the network sees (default: the network's; small volumes of one shape: theirs)"
+    t: Annotated[int | None, TIME_POINT] = Field(None, ge=0, description=TIME_POINT_TEXT)
+    network: Annotated[str, Option(FIND, ("sample",), metavar="NAME")] = Field(
+        "onga",
+        description="Network: onga (80x96x80), arai (160x192x160), yamaguchi-BxC (blocks B 1-4, channels C 1, 4, 16, 32), "
+        "or yamaguchi for all sixteen.",
     )
-    voxel: float | None = Field(
-        None,
-        gt=0,
-        le=100,
-        description="millimetres a voxel that volumes are resampled to (default: so that a head fits the shape)",
+    embedding_size: Annotated[int, Option(FIND, ("train",))] = Field(
+        150, ge=2, le=4096, description="Numbers of an embedding, of onga and arai."
     )
-    mask: str = Field(
-        "head", description="what stays: head, given (a column `mask`, or the BIDS brain mask), none, or a mask file"
+    shape: Annotated[
+        tuple[int, int, int] | None,
+        Option(READ, ("sample",), "the network's; of small volumes of one shape theirs", "Z,Y,X"),
+    ] = Field(None, description="Voxels along z,y,x that the network sees, such as 80,96,80.")
+    voxel: Annotated[float | None, Option(READ, ("sample",), "so that a head fits the shape: 2 or 1")] = Field(
+        None, gt=0, le=100, description="Millimetres a voxel that volumes are resampled to."
     )
-    align: Literal["none", "rigid", "affine"] = Field(
-        "none", description="registration to the template before the network"
+    mask: Annotated[str, Option(READ, ("sample",))] = Field(
+        "head",
+        description="What stays of a volume: head, given (a column `mask`, or the BIDS brain mask beside it), none, or a "
+        "mask file in the same space.",
     )
-    template: str = Field("", description="volume that others are aligned to")
-    label: str = Field("label", description="column of the classes; volumes without one take part unlabelled")
-    objective: Literal["auto", "reconstruction", "prototypes", "triplet", "contrastive", "proxy"] = Field(
-        "auto", description="what codes are trained for (default: prototypes where there are classes)"
+    align: Annotated[Literal["none", "rigid", "affine"], Option(READ, ("sample",))] = Field(
+        "none", description="Registration of each volume to --template."
     )
-    alpha: float | None = Field(None, ge=0, le=1000, description="weight of the metric loss")
-    temperature: float | None = Field(None, gt=0, description="distances are divided by it")
-    distance: Literal["sq", "l2"] | None = Field(None, description="of prototypes: squared or plain")
-    prototypes: int | None = Field(None, ge=1, le=64, description="samples of which a prototype is the mean")
-    entropy: float | None = Field(None, ge=0, description="weight of the unlabelled volumes' entropy")
-    adversary: float | None = Field(None, ge=0, description="weight of the adversary that guesses the site")
-    marks: bool = Field(False, description="the code's last numbers say how likely each class is")
-    cv: int = Field(5, ge=0, le=20, description="folds of the evaluation, by subject; 0: none")
+    template: Annotated[str, Option(READ, ("sample",), metavar="FILE")] = Field(
+        "", description="Volume that all others are aligned to; together with --align."
+    )
+    label: Annotated[str, Option(READ, ("train",), metavar="COLUMN")] = Field(
+        "label", description="Column of the classes; volumes without a class take part unlabelled."
+    )
+    objective: Annotated[
+        Literal["auto", "reconstruction", "prototypes", "triplet", "contrastive", "proxy"],
+        Option(FIND, ("train",), "auto: prototypes where two classes are known, else reconstruction", "NAME"),
+    ] = Field(
+        "auto",
+        description="What embeddings are trained for: reconstruction, prototypes, triplet, contrastive or proxy.",
+    )
+    alpha: Annotated[float | None, Option(FIND, ("train",), "0.1")] = Field(
+        None, ge=0, le=1000, description="Weight of the metric loss beside the squared error; 1 as published."
+    )
+    temperature: Annotated[float | None, Option(FIND, ("train",), "10; of contrastive 0.1")] = Field(
+        None, gt=0, description="Distances of the metric loss are divided by it."
+    )
+    distance: Annotated[Literal["sq", "l2"] | None, Option(FIND, ("train",), "sq")] = Field(
+        None, description="Distance to prototypes: sq (squared, as published) or l2."
+    )
+    prototypes: Annotated[int | None, Option(FIND, ("train",), "8")] = Field(
+        None, ge=1, le=64, description="Samples of which a prototype is the mean; 1 as published."
+    )
+    entropy: Annotated[float | None, Option(FIND, ("train",), "0")] = Field(
+        None, ge=0, description="Weight of the entropy of unlabelled volumes."
+    )
+    adversary: Annotated[float | None, Option(FIND, ("train",), "0")] = Field(
+        None, ge=0, description="Weight of the adversary that guesses the site from the embedding."
+    )
+    class_features: Annotated[bool, Option(FIND, ("train",))] = Field(
+        False,
+        description="Let the last numbers of an embedding say how likely each class is, so that clusters part where classes "
+        "do.",
+    )
+    cv: Annotated[int, Option(TRY, ("train",), "5; a column `split` goes before")] = Field(
+        5, ge=0, le=20, description="Folds of the evaluation, by subject; 0 for no evaluation."
+    )
 
     @field_validator("shape", mode="before")
     @classmethod
@@ -73,6 +106,8 @@ class EmbedSettings(RunSettings):
         """A file is known by its whole path, wherever a worker stands."""
         if value in ("", "head", "given", "none"):
             return value
+        from ....stores.remote import absolute
+
         path = absolute(value)
         if not path.exists():
             raise ValueError(f"there is no file {value!r}; a mask is head, given, none, or a file")
@@ -96,8 +131,8 @@ class EmbedSettings(RunSettings):
                 f"shape: {self.network} halves volumes {self.steps_down} times, so sides are multiples of {multiple}, "
                 f"{2 * multiple} at least; got {','.join(map(str, self.shape))}"
             )
-        if self.marks and self.network.startswith("yamaguchi"):
-            raise ValueError("marks: a code of maps has no place for them; use onga or arai")
+        if self.class_features and self.network.startswith("yamaguchi"):
+            raise ValueError("class_features: an embedding of maps has no place for them; use onga or arai")
         if self.cv == 1:
             raise ValueError("cv: folds are 2 at least, or 0 for no evaluation")
         return self

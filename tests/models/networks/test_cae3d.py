@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tile_engine.errors import SettingsError
-from tile_engine.models.networks.cae3d import CAE3D, MARK, PRESETS, preset
+from tile_engine.models.networks.cae3d import CAE3D, CLASS_FEATURE_SCALE, PRESETS, preset
 
 
 @pytest.mark.parametrize(
@@ -55,24 +55,26 @@ def test_a_recipe_and_weights_rebuild_the_same_network(maps: int) -> None:
     assert torch.equal(again.encode(volumes), net.encode(volumes))
 
 
-def test_marks_are_shares_of_the_code_and_come_back_with_the_recipe() -> None:
+def test_class_features_are_shares_of_the_code_and_come_back_with_the_recipe() -> None:
     net, volumes = CAE3D((16, 16, 16), widths=(8, 8), code=8), torch.rand(3, 1, 16, 16, 16)
     before = net.encode(volumes)
-    net.mark(2)
+    net.add_class_features(2)
     after = net.encode(volumes)
     assert torch.equal(after[:, :-2], before[:, :-2])
-    assert torch.allclose(after[:, -2:], torch.full((3, 2), MARK / 2)), "unlearned, every class is as likely"
+    assert torch.allclose(after[:, -2:], torch.full((3, 2), CLASS_FEATURE_SCALE / 2)), (
+        "unlearned, every class is as likely"
+    )
     again = CAE3D(**net.recipe())
-    net.to_marks.weight.data.fill_(0.1)[0] *= -1
+    net.to_class_features.weight.data.fill_(0.1)[0] *= -1
     again.load_state_dict(net.state_dict())
     assert torch.equal(again.encode(volumes), net.encode(volumes))
     assert not torch.equal(again.encode(volumes), after)
 
 
-def test_a_code_too_short_for_marks_has_none() -> None:
+def test_a_code_too_short_for_class_features_has_none() -> None:
     for net in (CAE3D((16, 16, 16), widths=(8, 8), code=5), CAE3D((16, 16, 16), widths=(8, 8), maps=2)):
-        net.mark(2)
-        assert net.marks == 0 and net.to_marks is None
+        net.add_class_features(2)
+        assert net.class_features == 0 and net.to_class_features is None
 
 
 def test_a_code_does_not_depend_on_the_rest_of_the_batch() -> None:

@@ -14,7 +14,7 @@ from scipy.spatial.distance import pdist
 from tile_engine.errors import SettingsError
 from tile_engine.models.networks import cae3d
 from tile_engine.models.networks.autoencoder import to_float
-from tile_engine.models.networks.cae3d import CAE3D, MARK
+from tile_engine.models.networks.cae3d import CAE3D, CLASS_FEATURE_SCALE
 from tile_engine.models.replica import Replica
 from tile_engine.models.training import checkpoint, embedding
 from tile_engine.models.training.codes import codes_of, reconstructions, squared_errors
@@ -52,7 +52,7 @@ def phase(objective: Objective, *, steps: int = 6, share: Replica | None = None,
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_phase_stopped_and_loaded_into_a_new_one_ends_with_the_same_bits(kind: Any, tmp_path: Path) -> None:
     def make() -> Embedding:
-        return phase(Objective(kind, site=0.1, entropy=0.1, marks=True), sites=LABELS[::-1].copy())
+        return phase(Objective(kind, site=0.1, entropy=0.1, class_features=True), sites=LABELS[::-1].copy())
 
     undisturbed, first, second = make(), make(), make()
     train(undisturbed)
@@ -137,11 +137,11 @@ def test_a_trained_network_is_trained_on_from_where_it_is() -> None:
     assert torch.equal(made.network.template, before)
 
 
-def test_marks_leave_what_a_training_begins_as() -> None:
+def test_class_features_leave_what_a_training_begins_as() -> None:
     """Whether the network has them from its recipe or gets them with the objective."""
-    nets = [CAE3D((16, 16, 16), widths=(8, 16), code=30, marks=marks) for marks in (0, 2)]
+    nets = [CAE3D((16, 16, 16), widths=(8, 16), code=30, class_features=class_features) for class_features in (0, 2)]
     for net in nets:
-        task = Task(Objective("prototypes", marks=True), labels=LABELS)
+        task = Task(Objective("prototypes", class_features=True), labels=LABELS)
         Embedding(net, volumes(), 1, 8, task=task, views=VolumeViews(shift=0, brightness=0.0, noise=0.0))
         assert squared_errors(net, volumes()).mean() < 1e-4
     assert torch.equal(nets[0].to_components.weight, nets[1].to_components.weight)  # type: ignore[union-attr]
@@ -183,12 +183,12 @@ def test_known_classes_come_apart(kind: Any) -> None:
     assert separation(codes_of(made.network, volumes())) > 1.4 * before
 
 
-def test_marks_tell_known_classes() -> None:
-    made = phase(Objective("prototypes", marks=True), steps=150)
+def test_class_features_tell_known_classes() -> None:
+    made = phase(Objective("prototypes", class_features=True), steps=150)
     train(made)
-    marks = codes_of(made.network, volumes())[:, -2:]
-    assert np.allclose(marks.sum(1), MARK, atol=1e-3)
-    thick = marks[:, 1] / MARK
+    class_features = codes_of(made.network, volumes())[:, -2:]
+    assert np.allclose(class_features.sum(1), CLASS_FEATURE_SCALE, atol=1e-3)
+    thick = class_features[:, 1] / CLASS_FEATURE_SCALE
     assert thick[LABELS == 1].mean() > 0.1 + thick[LABELS == 0].mean()
 
 
@@ -276,7 +276,7 @@ class Ranks:
 
 @pytest.mark.parametrize("kind", ["prototypes", "proxy"])
 def test_two_trainers_are_one(kind: Any) -> None:
-    objective = Objective(kind, site=0.1, marks=True)
+    objective = Objective(kind, site=0.1, class_features=True)
     sites = np.arange(24) // 12
     alone, ranks = phase(objective, sites=sites), Ranks()
     both = [phase(objective, sites=sites, share=ranks.share(rank)) for rank in (0, 1)]

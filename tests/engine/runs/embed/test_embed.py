@@ -18,7 +18,7 @@ from tile_engine.engine.runtime.load import load
 from tile_engine.errors import NoInputError
 
 COUNT = 20
-SETTINGS = ["--code", "6", "--effort", "0.1", "--cv", "2", "--threads", "1", "--cluster", "none"]
+SETTINGS = ["--embedding-size", "6", "--effort", "0.1", "--cv", "2", "--threads", "1", "--cluster", "none"]
 
 
 def phantom(seed: int, wide: float) -> np.ndarray:
@@ -153,7 +153,7 @@ def test_what_was_written_is_sound_and_can_be_mended(done: Path, mini: Any) -> N
         (("--label", "diagnosis"), "no volume has anything"),
         (("--objective", "triplet", "--label", "nothing"), "nothing"),
         (("--adversary", "1"), "sites"),
-        (("--marks", "--network", "yamaguchi-3x16"), "no place for them"),
+        (("--class-features", "--network", "yamaguchi-3x16"), "no place for them"),
         (("--mask", "heads"), "there is no file 'heads'"),
         (("--shape", "30,32,32"), "multiples of 16"),
         (("--shape", "32"), "three sides"),
@@ -236,7 +236,7 @@ def test_every_bad_file_is_accounted_for(
 
 def test_a_gang_trains_a_network_of_volumes(cohort: SimpleNamespace, mini: Any, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    words = ["--code", "4", "--effort", "0.02", "--cv", "0", "--threads", "1", "--no-umap"]
+    words = ["--embedding-size", "4", "--effort", "0.02", "--cv", "0", "--threads", "1", "--no-umap"]
     told = mini.cli(
         *("run", "embed", "--volumes", cohort.list, "--out", out, *words),
         *("--cluster", "local", "--workers", "2", "--gang", "2"),

@@ -1,0 +1,141 @@
+"""from_settings: options of commands, made from the settings models of the runs and from what says how and where to run."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..engine.pipeline.option import PANELS, READ, WRITE
+
+if TYPE_CHECKING:
+    from ..engine.pipeline.command import Command
+    from ..engine.pipeline.offered import Offered
+
+Given = dict[str, Any]
+"""What a user gave of a group of options, by the names of the fields; what was not given is left out."""
+
+Out = Annotated[
+    str | None,
+    typer.Option(
+        "--out", metavar="FOLDER", help="Folder for the results. [default: ./FOLDER-tiles]", rich_help_panel=WRITE
+    ),
+]
+OutArgument = Annotated[str, typer.Argument(metavar="OUT", help="Folder of a run.", show_default=False)]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.", rich_help_panel=WRITE)
+]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line, for programs.", rich_help_panel=WRITE)]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only warnings and the result.", rich_help_panel=WRITE)]
+
+
+Group = tuple[inspect.Parameter, ...]
+"""Options that a command is handed together, as one `Given`."""
+
+
+def settings_of_run(command: Command) -> Group:
+    """All settings of a run."""
+    from ..engine.pipeline.offered import offered_by
+
+    return tuple(map(_setting, offered_by(command)))
+
+
+def settings_of_stage(stage: str, only: Iterable[str] = ()) -> Group:
+    """Settings that a stage of any run reads; or `only` some of them, by name."""
+    from ..engine.pipeline.offered import offered_by_stage
+    from ..engine.runs import RUNS, command
+
+    offered = offered_by_stage(map(command, RUNS), stage)
+    return tuple(_setting(o) for o in offered if not only or o.name in only)
+
+
+def images_of(command: Command) -> Group:
+    """One option for each kind of images that a run takes."""
+    from ..engine.images.given import GIVEN
+
+    kinds = {
+        name: typer.Option(f"--{name}", help=GIVEN[name], metavar="PATH", rich_help_panel=READ)
+        for name in command.images
+    }
+    return tuple(_parameter(name, list[str], option) for name, option in kinds.items())
+
+
+def cluster_options() -> Group:
+    """Where to run, as keywords of `ClusterOptions`."""
+    from ..engine.pipeline.offered import offered_of
+    from ..engine.workers.placement import ClusterOptions
+
+    return tuple(map(_typed, offered_of(ClusterOptions)))
+
+
+def run_options(*only: str) -> Group:
+    """How a run is done, as keywords of `RunOptions`; or `only` some of them."""
+    from ..engine.pipeline.offered import offered_of
+    from ..engine.runtime.options import RunOptions
+
+    return tuple(_typed(o) for o in offered_of(RunOptions) if not only or o.name in only)
+
+
+def taking(function: Callable[..., int], groups: Mapping[str, Callable[[], Group]]) -> Callable[..., int]:
+    """The function with the options of a group in place of each parameter that is named like one, sorted by panel."""
+    made = {name: group() for name, group in groups.items()}
+
+    @functools.wraps(function)
+    def call(**values: Any) -> int:
+        for name, group in made.items():
+            taken = {p.name: values.pop(p.name) for p in group}
+            values[name] = {key: value for key, value in taken.items() if value is not None}
+        return function(**values)
+
+    own = inspect.signature(function, eval_str=True).parameters
+    parameters = [p.replace(kind=p.KEYWORD_ONLY) for p in own.values() if p.name not in made]
+    parameters += [parameter for group in made.values() for parameter in group]
+    parameters.sort(key=_place)
+    vars(call)["__signature__"] = inspect.Signature(parameters)
+    call.__annotations__ = {p.name: p.annotation for p in parameters}
+    return call
+
+
+def _setting(offered: Offered) -> inspect.Parameter:
+    """Numbers are handed on as numbers, all else as the user typed it: the settings model validates, for Python as well."""
+    if offered.kind is bool:
+        names = (offered.option, f"--no-{offered.option[2:]}")
+        return _parameter(offered.name, bool, _option(offered, "/".join(names)))
+    if offered.kind is str and offered.metavar not in ("SIDE", "EFFORT"):
+        return _parameter(offered.name, str, _option(offered, offered.option))
+    return _parameter(offered.name, str, _option(offered, offered.option, parser=_number))
+
+
+def _typed(offered: Offered) -> inspect.Parameter:
+    return _parameter(offered.name, offered.kind, _option(offered, offered.option))
+
+
+def _option(offered: Offered, names: str, parser: Callable[[str], Any] | None = None) -> Any:
+    metavar = None if offered.kind is bool else offered.metavar
+    return typer.Option(names, help=offered.help, rich_help_panel=offered.panel, metavar=metavar, parser=parser)
+
+
+def _parameter(name: str, kind: Any, option: Any) -> inspect.Parameter:
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option]
+    )
+
+
+def _number(text: str) -> int | float | str:
+    """A number, where the text is one."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def _place(parameter: inspect.Parameter) -> int:
+    """Arguments first, then options by their panel."""
+    (shown,) = parameter.annotation.__metadata__
+    panel = shown.rich_help_panel
+    return PANELS.index(panel) if panel in PANELS else -1

@@ -1,0 +1,65 @@
+"""Lazy: commands that make their options when they are asked for, and groups that say what a misspelt command meant."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from .from_settings import Group, taking
+
+SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
+
+
+class LazyCommand(TyperCommand):
+    """A function as a command: its name and help are known at once, its options are made when they are needed."""
+
+    def __init__(self, name: str, function: Callable[..., int], help: str = "", **groups: Callable[[], Group]) -> None:
+        text = help or inspect.getdoc(function)
+        super().__init__(name, help=text, context_settings=SETTINGS, rich_markup_mode="markdown")
+        self._function, self._groups = function, groups
+
+    @cached_property
+    def made(self) -> Any:
+        """The command with its options, as typer makes it."""
+        app = typer.Typer(add_completion=False, rich_markup_mode="markdown", context_settings=SETTINGS)
+        app.command(self.name, help=self.help)(taking(self._function, self._groups))
+        return typer.main.get_command(app)
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        return list(self.made.get_params(ctx))
+
+    def invoke(self, ctx: Any) -> Any:
+        return self.made.invoke(ctx)
+
+
+class LazyGroup(TyperGroup):
+    """Commands by name; where one is misspelt or stands elsewhere, the error names what was meant."""
+
+    def table(self) -> Mapping[str, Any]:
+        """Name -> command, in the order of help."""
+        raise NotImplementedError
+
+    def elsewhere(self) -> Mapping[str, str]:
+        """Name that a user may look for here -> the whole command line that it is."""
+        return {}
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(self.table())
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        return self.table().get(cmd_name)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name = args[0]
+        if name not in self.table():
+            known = {child: f"{ctx.command_path} {child}" for child in self.table()} | dict(self.elsewhere())
+            near = difflib.get_close_matches(name, known, 1)
+            meant = f" Did you mean `{known[near[0]]}`?" if near else ""
+            ctx.fail(f"No such command {name!r}.{meant}")
+        return super().resolve_command(ctx, args)

@@ -1,0 +1,94 @@
+"""Maintenance: the commands that look at images, runs and machines, and mend a run."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ..engine.pipeline.option import READ, WRITE
+from .from_settings import AsJson, Given, OutArgument, Quiet
+
+PathArgument = Annotated[
+    str, typer.Argument(metavar="PATH", help="A slide, a store, or a run's folder.", show_default=False)
+]
+Full = Annotated[
+    bool, typer.Option("--full", help="Read every byte: checksums, and every chunk decoded.", rich_help_panel=READ)
+]
+TriedOut = Annotated[
+    str | None,
+    typer.Option(
+        "--out", help="Folder for results that is to be tried: written to, and its speed.", rich_help_panel=WRITE
+    ),
+]
+DemoOut = Annotated[str, typer.Option("--out", help="Folder for the demo's slides and results.", rich_help_panel=WRITE)]
+
+
+def info(path: PathArgument, settings: Given, json: AsJson = False) -> int:
+    """Say what a slide or a store is: levels, spacing, size, reader, and anything odd."""
+    from ..engine.maintenance.describe import describe
+    from .tell import print_description
+
+    return print_description(describe(path, settings.get("mpp")), as_json=json)
+
+
+def status(out: OutArgument, json: AsJson = False) -> int:
+    """How far a run is: stages, images, rejections, and who owns it."""
+    from ..engine.maintenance.status import status as look
+    from .tell import print_status
+
+    return print_status(look(out), as_json=json)
+
+
+def verify(out: OutArgument, cluster: Given, full: Full = False, json: AsJson = False) -> int:
+    """Whether all that a run wrote is still there and as it was: names array, shard and image of what is damaged."""
+    from ..engine.maintenance.verify import verify as look
+    from ..engine.workers.placement import ClusterOptions
+    from .display import watched
+    from .tell import print_finding, print_verdict
+
+    with watched(as_json=json, quiet=True):
+        verdict = look(out, full=full, cluster=ClusterOptions(**cluster), found=lambda f: print_finding(f, as_json=json))
+    return print_verdict(verdict, as_json=json)
+
+
+def repair(out: OutArgument, cluster: Given, run: Given, json: AsJson = False, quiet: Quiet = False) -> int:
+    """Do the units again whose files are damaged, and nothing else: what was there before comes back, byte for byte."""
+    from ..engine.maintenance.repair import repair as mend
+    from ..engine.runtime.options import RunOptions
+    from ..engine.workers.placement import ClusterOptions
+    from .display import watched
+    from .tell import print_repair
+
+    with watched(as_json=json, quiet=quiet) as show:
+        done = mend(out, options=RunOptions(cluster=ClusterOptions(**cluster), report=show, **run))
+    return print_repair(done, as_json=json)
+
+
+def doctor(cluster: Given, out: TriedOut = None, json: AsJson = False) -> int:
+    """Look at this machine, a folder for results and the workers, before a run has to find out: what works, what does not."""
+    from ..engine.maintenance.doctor import examine
+    from ..engine.workers.placement import ClusterOptions
+    from .display import watched
+    from .tell import print_checks
+
+    with watched(as_json=json, quiet=True):
+        return print_checks(examine(ClusterOptions(**cluster), out), as_json=json)
+
+
+def demo(out: DemoOut = "demo", json: AsJson = False, quiet: Quiet = False) -> int:
+    """Make four small slides from a public section and run the main job on them: about three minutes on two cores."""
+    from pathlib import Path
+
+    from ..engine.api.commands import cluster
+    from ..engine.runtime.options import RunOptions
+    from ..stores.slides.synthetic import SETTINGS, make_slides
+    from .display import watched
+    from .tell import print_result
+
+    slides = Path(out) / "slides"
+    with watched(as_json=json, quiet=quiet) as show:
+        if not all((slides / f"colon-{n}.tif").exists() for n in range(1, 5)):
+            make_slides(slides)
+        run = cluster(slides, Path(out) / "results", options=RunOptions(report=show), **SETTINGS)
+    return print_result(run, as_json=json)

@@ -1,0 +1,121 @@
+"""Runs: the commands that begin a run or do one stage of it, and that print what came of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..engine.pipeline.option import READ
+from .from_settings import AsJson, DryRun, Given, Out, OutArgument, Quiet
+
+if TYPE_CHECKING:
+    from ..engine.api.run import Run
+    from ..engine.pipeline.command import Command
+    from ..engine.runtime.options import RunOptions
+    from ..engine.workers.placement import ClusterOptions
+
+AGAIN = "The same command goes on where it stopped. Changed settings or images are refused with a diff unless --redo is given."
+
+Paths = Annotated[
+    list[str],
+    typer.Argument(metavar="SLIDES...", help="Folder, glob, files, or a CSV with a column `path`.", show_default=False),
+]
+AreVolumes = Annotated[
+    bool, typer.Option("--volumes", help="These are volumes (NIfTI, DICOM, ...), not slides.", rich_help_panel=READ)
+]
+
+
+def help_of(command: Command) -> str:
+    """Summary of a run, what else there is to know, and an example."""
+    example = f"Example: `{command.example}`" if command.example else ""
+    about = " ".join(filter(None, (command.about, AGAIN)))
+    return "\n\n".join(filter(None, (command.summary, about, example)))
+
+
+def begin(
+    name: str,
+    images: Given,
+    settings: Given,
+    cluster: Given,
+    run: Given,
+    out: Out = None,
+    dry_run: DryRun = False,
+    json: AsJson = False,
+    quiet: Quiet = False,
+) -> int:
+    """All stages of a run, or those that `run` names."""
+    from ..engine.api import commands
+    from ..engine.workers.placement import ClusterOptions
+    from .display import watched
+
+    images = {kind: files[0] if len(files) == 1 else files for kind, files in images.items()}
+    if dry_run:
+        return _plan(name, images, settings, ClusterOptions(**cluster), out, as_json=json)
+    with watched(as_json=json, quiet=quiet) as show:
+        options = _options(cluster, run, show)
+        return print_run(commands.run(name, images, out, options=options, settings=settings), as_json=json)
+
+
+def convert(
+    slides: Paths,
+    settings: Given,
+    cluster: Given,
+    run: Given,
+    volumes: AreVolumes = False,
+    out: Out = None,
+    dry_run: DryRun = False,
+    json: AsJson = False,
+    quiet: Quiet = False,
+) -> int:
+    """Slides or volumes to OME-Zarr 0.5: sharded, lossless, with the whole pyramid and a mask. The first stage of a run."""
+    from ..engine.runs import usual
+
+    kind = "volumes" if volumes else "slides"
+    once = run | {"stages": ("convert",)}
+    return begin(
+        usual(kind).name, {kind: slides}, settings, cluster, once, out, dry_run=dry_run, json=json, quiet=quiet
+    )
+
+
+def go_on(
+    stage: str,
+    out: OutArgument,
+    settings: Given,
+    cluster: Given,
+    run: Given,
+    json: AsJson = False,
+    quiet: Quiet = False,
+) -> int:
+    """One stage of a run that exists."""
+    from ..engine.api.commands import resume
+    from .display import watched
+
+    with watched(as_json=json, quiet=quiet) as show:
+        options = _options(cluster, run | {"stages": (stage,)}, show)
+        return print_run(resume(out, options=options, **settings), as_json=json)
+
+
+def _plan(name: str, images: Given, settings: Given, cluster: ClusterOptions, out: str | None, *, as_json: bool) -> int:
+    from ..engine.api.commands import given
+    from ..engine.runs import command, pipeline
+    from ..engine.runtime.start import plan_only
+    from ..engine.workers.pool import job_script_of
+    from .tell import print_plan
+
+    variant, chosen = command(name).chosen(images, given(settings))
+    plan = plan_only(pipeline(name, variant.name), chosen, out, cluster, settings)
+    return print_plan(plan, job_script_of(cluster), as_json=as_json)
+
+
+def print_run(run: Run, *, as_json: bool) -> int:
+    from .tell import print_result
+
+    return print_result(run, as_json=as_json)
+
+
+def _options(cluster: Given, run: Given, show: Any) -> RunOptions:
+    from ..engine.runtime.options import RunOptions
+    from ..engine.workers.placement import ClusterOptions
+
+    return RunOptions(cluster=ClusterOptions(**cluster), report=show, **run)

@@ -1,0 +1,33 @@
+"""signature: what `help(tile_engine.cluster)` shows of a run's settings, made from their models as the options are."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import TypeVar
+
+from ..pipeline.offered import offered_by
+from ..runs import command
+
+F = TypeVar("F", bound=Callable[..., object])
+
+
+def with_settings_of(name: str) -> Callable[[F], F]:
+    """Show a run's settings as keywords of the function that takes them by `**settings`, with defaults and their help.
+
+    A default is None where it depends on what the run is on; None always stands for the default.
+    """
+
+    def shown(function: F) -> F:
+        offered = sorted(offered_by(command(name)), key=lambda o: o.name)
+        own = inspect.signature(function)
+        parameters = [p for p in own.parameters.values() if p.kind is not p.VAR_KEYWORD]
+        for one in offered:
+            kind = inspect.Parameter.KEYWORD_ONLY
+            parameters.append(inspect.Parameter(one.name, kind, default=one.default, annotation=one.annotation))
+        vars(function)["__signature__"] = own.replace(parameters=parameters)
+        lines = [f"    {one.name}: {one.help}" for one in offered]
+        function.__doc__ = "\n".join([inspect.cleandoc(function.__doc__ or ""), "", "Settings:", *lines])
+        return function
+
+    return shown

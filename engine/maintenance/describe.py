@@ -64,7 +64,7 @@ def describe(path: str | Path, mpp: float | None = None) -> Description:
 
 def _volume(path: Path) -> Description | None:
     """What is said of a volume; None where it is none."""
-    from ...stores.volumes.kind import SUFFIXES
+    from ...stores.volumes.input_kind import SUFFIXES
     from ...stores.volumes.reader import open_volume
 
     try:

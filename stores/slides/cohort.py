@@ -14,7 +14,7 @@ from pathlib import Path
 from ...errors import NoInputError, SlideError
 from ..remote import ObjectPath, place, real
 from .companions import partners
-from .kind import SLIDES
+from .input_kind import SLIDES
 from .manifest import read_manifest
 from .walk import Kind, Seen, fitting, globbed, walk
 from .zarr_levels import accepts as is_zarr

@@ -11,7 +11,7 @@ import numpy as np
 
 from ...errors import SlideError, TileError
 from ..frame import Array, Box
-from .head import kind_of
+from .file_head import kind_of
 from .pixels import Described, level_factor
 from .spacing import FILE, RESOLUTION, Stated, number
 

@@ -11,7 +11,7 @@ import numpy as np
 from ...errors import SlideError
 from ..frame import Array, Box
 from . import colour
-from .head import head_of, kind_of
+from .file_head import head_of, kind_of
 from .pixels import Described
 
 KINDS = ("PNG", "JPEG", "JPEG 2000", "WebP", "BMP")

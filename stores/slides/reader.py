@@ -14,7 +14,7 @@ from ..frame import Array, Box, Frame
 from ..remote import place
 from . import openslide_reader, picture_reader, tiff_reader, zarr_levels, zarr_reader
 from .cohort import fingerprint
-from .head import head_of, kind_of, misnamed, not_a_slide
+from .file_head import head_of, kind_of, misnamed, not_a_slide
 from .pixels import Described, Pixels
 from .spacing import choose, settle
 

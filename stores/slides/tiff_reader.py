@@ -17,7 +17,7 @@ import numpy as np
 from ...errors import SlideError, TileError
 from ..frame import Array, Box
 from . import colour
-from .head import kind_of
+from .file_head import kind_of
 from .openslide_reader import OpenSlidePixels, vendor_of
 from .pixels import Described, level_factor
 from .tiff_levels import Pyramid, pyramid_of

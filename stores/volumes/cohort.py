@@ -10,7 +10,7 @@ from ..slides.cohort import Cohort, find
 from ..slides.walk import Kind, Seen
 from ..slides.zarr_levels import accepts as is_zarr
 from .bids import find_bids, root_of, subject_in
-from .kind import VOLUMES
+from .input_kind import VOLUMES
 from .nifti_reader import shape_of
 from .zarr_reader import times_of
 

@@ -12,8 +12,8 @@ import numpy as np
 
 from ...errors import SlideError
 from ..frame import Array
-from ..slides.head import head_of
-from .head import DICOM, content_of
+from ..slides.file_head import head_of
+from .file_head import DICOM, content_of
 from .series import Slice, header, mark_of, slices_of, stacked, uid_of
 from .voxels import Voxels, affine_of, check_cells, in_memory, within
 

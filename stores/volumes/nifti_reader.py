@@ -13,7 +13,7 @@ import numpy as np
 
 from ...errors import SlideError
 from ..slides.companions import partners
-from .head import MGH, NIFTI, content_of, first_bytes
+from .file_head import MGH, NIFTI, content_of, first_bytes
 from .voxels import Voxels, affine_of, block, check_cells, in_memory, three
 
 MILLIMETRES = {0: 1.0, 1: 1e3, 2: 1.0, 3: 1e-3}

@@ -18,7 +18,7 @@ import numpy as np
 
 from ...errors import SlideError
 from ..frame import Array
-from .head import NPZ, content_of
+from .file_head import NPZ, content_of
 from .voxels import MAX_BYTES, Voxels, affine_of, check_cells, in_memory
 
 KEPT = MAX_BYTES

@@ -14,7 +14,7 @@ import numpy as np
 
 from ...errors import SlideError
 from ..slides.spacing import UNITS
-from .head import NRRD, content_of
+from .file_head import NRRD, content_of
 from .voxels import Voxels, affine_of, block, check_cells, in_memory, three
 
 _GZIP, _BZIP2 = ("gzip", "gz"), ("bzip2", "bz2")

@@ -17,7 +17,7 @@ from ..remote import place
 from ..slides import zarr_levels
 from ..slides.cohort import fingerprint
 from . import dicom_reader, nifti_reader, npz_reader, nrrd_reader, zarr_reader
-from .head import first_bytes, not_a_volume
+from .file_head import first_bytes, not_a_volume
 from .orient import canonical
 from .voxels import Affine, Voxels
 

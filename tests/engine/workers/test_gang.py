@@ -47,8 +47,8 @@ def training(kind: str, device: str = "cpu") -> Callable[[Replica], tuple[list[d
         import torch
 
         from tile_engine.models.networks.autoencoder import Autoencoder
+        from tile_engine.models.networks.cluster_heads import ClusterHead
         from tile_engine.models.networks.clusterer import Clusterer
-        from tile_engine.models.networks.heads import ClusterHead
         from tile_engine.models.training.finetune import FineTune
         from tile_engine.models.training.reconstruction import Reconstruction
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from ...errors import SlideError
 from ..remote import ObjectPath
 from ..slides.companions import partners
-from ..slides.kind import plainly_none
+from ..slides.input_kind import plainly_none
 from ..slides.walk import Kind, Seen
 from ..slides.zarr_levels import accepts as is_zarr
 from . import npz_reader
 from .dicom_reader import dicom_files
-from .head import DICOM, KINDS, content_of, first_bytes
+from .file_head import DICOM, KINDS, content_of, first_bytes
 from .nifti_reader import header_of
 from .series import mark_of, uid_of
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from ...errors import SlideError
 from ..remote import ObjectPath
 from .companions import companions
-from .head import head_of, kind_of
+from .file_head import head_of, kind_of
 from .walk import Kind, Seen, named_like
 
 _PICTURES = frozenset({"TIFF", "PNG", "JPEG", "JPEG 2000", "WebP", "BMP", "DICOM", "Zeiss CZI"})

@@ -365,13 +365,13 @@ def demo(
 
     from ..engine.api.commands import cluster
     from ..engine.runtime.options import RunOptions
-    from ..stores.slides.synthetic import SETTINGS, make_slides
+    from ..stores.slides.synthetic import DEMO_SETTINGS, make_slides
 
     slides = Path(out) / "slides"
     with _watched(as_json=json, quiet=quiet) as show:
         if not all((slides / f"colon-{n}.tif").exists() for n in range(1, 5)):
             make_slides(slides)
-        run = cluster(slides, Path(out) / "results", options=RunOptions(report=show), **SETTINGS)
+        run = cluster(slides, Path(out) / "results", options=RunOptions(report=show), **DEMO_SETTINGS)
     return _result(run, as_json=json)
 
 

@@ -27,9 +27,9 @@ from tile_engine.models.evaluation.probes import grouped_folds
 from tile_engine.models.evaluation.retrieval import retrieval
 from tile_engine.models.networks.cae3d import CAE3D
 from tile_engine.models.seeds import generator
-from tile_engine.models.training.codes import codes_of, squared_errors
 from tile_engine.models.training.components import Components
 from tile_engine.models.training.embedding import Embedding, Objective, Task
+from tile_engine.models.training.embeddings import codes_of, squared_errors
 from tile_engine.models.training.phases import train
 from tile_engine.models.views.volumes import VolumeViews
 

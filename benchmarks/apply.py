@@ -29,8 +29,8 @@ from tile_engine.engine.tiling.plan import Plan
 from tile_engine.engine.tiling.samplers import grid, within
 from tile_engine.engine.tiling.tile import Tiles
 from tile_engine.models.networks.autoencoder import Autoencoder
+from tile_engine.models.networks.cluster_heads import ClusterHead
 from tile_engine.models.networks.clusterer import Clusterer
-from tile_engine.models.networks.heads import ClusterHead
 from tile_engine.stores.frame import Array, Box
 from tile_engine.stores.image import ImageSpec, StoredImage, StoredLayer
 

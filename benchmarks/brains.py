@@ -39,8 +39,8 @@ from tile_engine.engine.steps.volumes.dataset import Volumes
 from tile_engine.engine.steps.volumes.prepare import new
 from tile_engine.engine.workers.placement import ClusterOptions
 from tile_engine.models.seeds import numpy_generator
-from tile_engine.models.training.codes import codes_of
 from tile_engine.models.training.components import Components
+from tile_engine.models.training.embeddings import codes_of
 from tile_engine.stores.volumes.cohort import find_volumes
 from tile_engine.stores.volumes.reader import open_volume
 

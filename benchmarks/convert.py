@@ -131,7 +131,7 @@ def decode_rate(path: Path, clock: Clock = time.perf_counter) -> float:
 
 def encode_rate(path: Path, codec: str, clock: Clock = time.perf_counter) -> float:
     """All the slide's shards, from pixels that lie in memory as they will be stored, a row of shards at a time."""
-    from tile_engine.stores.shard import Codec, encode
+    from tile_engine.stores.shard import Codec, encode_shard
     from tile_engine.stores.slides.reader import open_slide
 
     seconds = 0.0
@@ -140,7 +140,7 @@ def encode_rate(path: Path, codec: str, clock: Clock = time.perf_counter) -> flo
         for row in frame.box.cut((BLOCK, frame.shape[1])):
             blocks = [np.ascontiguousarray(source.read(box)) for box in row.cut((BLOCK, BLOCK))]
             began = clock()
-            list(pool.map(lambda block: len(encode(block, (3, CHUNK, CHUNK), Codec(codec))), blocks))
+            list(pool.map(lambda block: len(encode_shard(block, (3, CHUNK, CHUNK), Codec(codec))), blocks))
             seconds += clock() - began
     return frame.box.size / seconds / 1e6
 

@@ -41,9 +41,9 @@ def slide(side: int, *, seed: int = 0) -> Path:
     path = CACHE / f"slide-{side}-{seed}.tif"
     if not path.exists():
         CACHE.mkdir(exist_ok=True)
-        from tile_engine.stores.files import aside
+        from tile_engine.stores.files import partial_path
 
-        partial = aside(path)
+        partial = partial_path(path)
         _write(partial, side, seed)
         partial.replace(path)
     return path

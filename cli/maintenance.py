@@ -48,7 +48,9 @@ def verify(out: OutArgument, cluster: Given, full: Full = False, json: AsJson = 
     from .tell import print_finding, print_verdict
 
     with watched(as_json=json, quiet=True):
-        verdict = look(out, full=full, cluster=ClusterOptions(**cluster), found=lambda f: print_finding(f, as_json=json))
+        verdict = look(
+            out, full=full, cluster=ClusterOptions(**cluster), found=lambda f: print_finding(f, as_json=json)
+        )
     return print_verdict(verdict, as_json=json)
 
 

@@ -18,9 +18,9 @@ import numpy as np
 from ..errors import CorruptError
 from .files import crc32, patiently, ranges, read_json, write_json, write_whole
 from .frame import Array, Box
-from .shard import Codec, ShardLayout, decode, encode
+from .shard import Codec, ShardLayout, decode_shard, encode_shard
 
-MOST_OF_IT = 8
+WHOLE_SHARD_FROM = 8
 """From one part in so many on, an object store is asked for the whole shard: requests cost more than bytes."""
 
 
@@ -127,7 +127,7 @@ class StoredArray:
             raise ValueError(f"a write covers one whole shard: got {box}, the shard there is {whole}")
         if values.shape != box.shape:
             raise ValueError(f"values of shape {values.shape} do not fill {box} of shape {box.shape}")
-        data = encode(
+        data = encode_shard(
             values.astype(self.spec.dtype, copy=False),
             self.spec.chunk,
             self.spec.codec,
@@ -150,8 +150,8 @@ class StoredArray:
         path = self.shard_path(index)
         inside = part.shift([-i * s for i, s in zip(index, self.spec.shard, strict=True)])
         try:
-            with ranges(path, whole=part.size * MOST_OF_IT >= math.prod(self.spec.shard)) as (read, size):
-                decode(read, size, self._layout, box=inside, out=out, name=str(path))
+            with ranges(path, whole=part.size * WHOLE_SHARD_FROM >= math.prod(self.spec.shard)) as (read, size):
+                decode_shard(read, size, self._layout, box=inside, out=out, name=str(path))
         except FileNotFoundError as error:
             raise CorruptError(f"shard {path} is missing: it was written and then lost.") from error
 

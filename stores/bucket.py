@@ -18,9 +18,9 @@ from typing import Any
 
 from ..errors import MachineError, UnfinishedError
 
-PATIENCE = timedelta(minutes=3)
+RETRY_TIMEOUT = timedelta(minutes=3)
 """How long one request is tried again; above five minutes its signature would grow stale."""
-RETRIES = 20
+MAX_RETRIES = 20
 _DENIED = ("AccessDenied", "SignatureDoesNotMatch", "InvalidAccessKeyId", "AccountProblem", "AllAccessDisabled")
 _EXPIRED = ("ExpiredToken", "InvalidToken", "TokenRefreshRequired", "RequestExpired")
 
@@ -51,8 +51,8 @@ def _client(bucket: str, process: int) -> Any:
             "allow_http": bool(endpoint) and str(endpoint).startswith("http://"),  # only where the user said so
         },
         retry_config={
-            "max_retries": RETRIES,
-            "retry_timeout": PATIENCE,
+            "max_retries": MAX_RETRIES,
+            "retry_timeout": RETRY_TIMEOUT,
             "backoff": {"init_backoff": timedelta(milliseconds=100), "max_backoff": timedelta(seconds=15), "base": 2},
         },
     )
@@ -87,7 +87,7 @@ def _section(path: str | Path, name: str) -> dict[str, str]:
 
 
 @contextmanager
-def asked(what: str, name: str) -> Iterator[None]:
+def request(what: str, name: str) -> Iterator[None]:
     """Around every request: `what` was done to `name`. Its failures become errors of this package, without the store's own
     words (they may quote keys and signatures); FileNotFoundError and FileExistsError keep their meaning."""
     try:
@@ -155,6 +155,6 @@ def _meaning(error: Exception, what: str, name: str) -> Exception | None:
         )
     return UnfinishedError(
         f"the object store does not answer or is too busy ({said}): {name} could not be {what} although it was tried again "
-        f"for {PATIENCE.total_seconds():g} s. What was written is safe: run the same command again later.",
+        f"for {RETRY_TIMEOUT.total_seconds():g} s. What was written is safe: run the same command again later.",
         "E_STORE_BUSY",
     )

@@ -23,20 +23,20 @@ from typing import IO, Any, TypeVar
 
 from ..errors import MachineError, SettingsError, SlideError, UnfinishedError
 from .cache_folder import flock, half_fetched, locks, open_lock, own_folder
-from .files import FULL, aside
+from .files import DISK_FULL_ERRNOS, partial_path
 from .remote import ObjectPath
 from .slides.companions import parts
 
 U = TypeVar("U")
 R = TypeVar("R")
 
-FOLDER, LIMIT = "TILE_ENGINE_CACHE_DIR", "TILE_ENGINE_CACHE_LIMIT"
+FOLDER_VARIABLE, LIMIT_VARIABLE = "TILE_ENGINE_CACHE_DIR", "TILE_ENGINE_CACHE_LIMIT"
 """Variables of the environment by which a machine says where copies lie, and how many GB of them; they go before a run's."""
-_RUN = {FOLDER: "TILE_ENGINE_RUN_CACHE_DIR", LIMIT: "TILE_ENGINE_RUN_CACHE_LIMIT"}
+_RUN_VARIABLES = {FOLDER_VARIABLE: "TILE_ENGINE_RUN_CACHE_DIR", LIMIT_VARIABLE: "TILE_ENGINE_RUN_CACHE_LIMIT"}
 """Those in which a run hands its own words on to its children."""
-MOST = 50e9
+DEFAULT_CACHE_BYTES = 50e9
 """Bytes that copies take at most where nobody says otherwise; half of what is free, where that is less."""
-PATIENCE = 1800.0
+ROOM_WAIT_SECONDS = 1800.0
 """Seconds to wait for others to be done with their copies."""
 
 
@@ -50,61 +50,61 @@ class Cache:
     """Bytes."""
 
 
-def use(folder: str | Path | None = None, limit: float | None = None) -> None:
+def use_cache(folder: str | Path | None = None, limit: float | None = None) -> None:
     """From now on this run's copies, in this process and its children, lie below `folder` and take `limit` GB. Where a
     folder is named, slides that lie on disks are copied, too."""
     words = {
-        FOLDER: None if folder is None else str(Path(folder).expanduser().absolute()),
-        LIMIT: None if limit is None else f"{limit:g}",
+        FOLDER_VARIABLE: None if folder is None else str(Path(folder).expanduser().absolute()),
+        LIMIT_VARIABLE: None if limit is None else f"{limit:g}",
     }
     for name, word in words.items():
         if word is None:
-            os.environ.pop(_RUN[name], None)
-        elif os.environ.get(_RUN[name]) != word:  # other threads may be looking
-            os.environ[_RUN[name]] = word
+            os.environ.pop(_RUN_VARIABLES[name], None)
+        elif os.environ.get(_RUN_VARIABLES[name]) != word:  # other threads may be looking
+            os.environ[_RUN_VARIABLES[name]] = word
 
 
-def used() -> dict[str, str | float | None]:
+def cache_settings() -> dict[str, str | float | None]:
     """What `use` was told. It is written down in run.json, and never read back from there: a folder of results may come from
     anybody, and what it names is not where copies are made and removed."""
-    limit = os.environ.get(_RUN[LIMIT])
-    return {"folder": os.environ.get(_RUN[FOLDER]), "limit": None if limit is None else float(limit)}
+    limit = os.environ.get(_RUN_VARIABLES[LIMIT_VARIABLE])
+    return {"folder": os.environ.get(_RUN_VARIABLES[FOLDER_VARIABLE]), "limit": None if limit is None else float(limit)}
 
 
-def carried(work: Callable[[U], R]) -> Callable[[U], R]:
+def with_cache_settings(work: Callable[[U], R]) -> Callable[[U], R]:
     """`work` for a process elsewhere: there, copies lie where this process was told that they lie."""
-    return partial(_carried, used(), work)
+    return partial(_with_settings, cache_settings(), work)
 
 
-def _carried(told: Mapping[str, Any], work: Callable[[U], R], unit: U) -> R:
-    use(**told)
+def _with_settings(settings: Mapping[str, Any], work: Callable[[U], R], unit: U) -> R:
+    use_cache(**settings)
     return work(unit)
 
 
-def wanted(source: Path) -> bool:
+def is_copied(source: Path) -> bool:
     """Whether a slide is copied before it is read."""
     if isinstance(source, ObjectPath):
         return True
-    folder = _word(FOLDER)
+    folder = _setting(FOLDER_VARIABLE)
     return folder is not None and not source.absolute().is_relative_to(folder)  # a copy is not copied again
 
 
-def _word(name: str) -> str | None:
-    return os.environ.get(name) or os.environ.get(_RUN[name])
+def _setting(name: str) -> str | None:
+    return os.environ.get(name) or os.environ.get(_RUN_VARIABLES[name])
 
 
 def cache() -> Cache:
     """The cache of this machine; its folder is made. Raises SettingsError (E_CACHE) where it cannot be."""
-    folder = Path(_word(FOLDER) or tempfile.gettempdir())
+    folder = Path(_setting(FOLDER_VARIABLE) or tempfile.gettempdir())
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # slides are nobody else's business
         own = own_folder(folder)
         free = shutil.disk_usage(own).free
-        said = _word(LIMIT)
-        if said:
-            return Cache(own, float(said) * 1e9)
+        stated = _setting(LIMIT_VARIABLE)
+        if stated:
+            return Cache(own, float(stated) * 1e9)
         held = sum(map(_bytes, locks(own)))
-        return Cache(own, min(MOST, (free + held) / 2))
+        return Cache(own, min(DEFAULT_CACHE_BYTES, (free + held) / 2))
     except (OSError, ValueError) as error:
         raise SettingsError(
             f"slides cannot be copied to {folder} ({error}): name a folder on a disk of this machine with --cache-dir, and "
@@ -116,7 +116,7 @@ def cache() -> Cache:
 @contextmanager
 def near(source: Path, mark: str) -> Iterator[Path]:
     """A copy where one is wanted, else the slide itself."""
-    if not wanted(source):
+    if not is_copied(source):
         yield source
         return
     with cached(source, mark) as copy:
@@ -165,23 +165,23 @@ class Lease:
 
 def _fetch(source: Path, home: Path, lock: IO[bytes], where: Cache) -> None:
     """Bring the slide and what belongs to it, in room that is made first; the caller holds the lock alone."""
-    found = list(parts(source))
-    if not found:
+    files = list(parts(source))
+    if not files:
         raise SlideError(f"{source.name}: there is nothing at {source}; it was moved or deleted.", "E_MISSING")
-    need = sum(size for _, _, size in found)
+    need = sum(size for _, _, size in files)
     _make_room(source, need, lock, where)
-    for left in half_fetched(where.folder, home.name):  # by a process that was killed
-        shutil.rmtree(left, ignore_errors=True)
-    unfinished = aside(home)
+    for remnant in half_fetched(where.folder, home.name):  # by a process that was killed
+        shutil.rmtree(remnant, ignore_errors=True)
+    unfinished = partial_path(home)
     try:
         with ThreadPoolExecutor(8) as pool:
-            for _ in pool.map(lambda part: _copy(part[0], unfinished / part[1], part[2]), found):
+            for _ in pool.map(lambda part: _copy(part[0], unfinished / part[1], part[2]), files):
                 pass
         unfinished.rename(home)
     except BaseException as error:
         shutil.rmtree(unfinished, ignore_errors=True)
         _note(lock, 0)
-        if isinstance(error, OSError) and error.errno in FULL:
+        if isinstance(error, OSError) and error.errno in DISK_FULL_ERRNOS:
             raise UnfinishedError(
                 f"no room left to copy {source} ({need / 1e9:.2f} GB) to {where.folder}: {error.strerror}. Free some "
                 "space, or name another folder with --cache-dir, and run the same command again.",
@@ -207,7 +207,7 @@ def _make_room(source: Path, need: int, lock: IO[bytes], where: Cache) -> None:
 
     Raises MachineError (E_CACHE_FULL) where that will never do.
     """
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + ROOM_WAIT_SECONDS
     while need <= where.limit:
         with open_lock(where.folder / "room.lock") as room:
             flock(room, "alone")
@@ -229,17 +229,17 @@ def _make_room(source: Path, need: int, lock: IO[bytes], where: Cache) -> None:
 def _free(need: int, lock: IO[bytes], where: Cache) -> bool:
     """Whether `need` bytes more fit, after unused copies were removed as far as that is needed."""
     others = [path for path in locks(where.folder) if path.name != Path(lock.name).name]
-    used = sum(map(_bytes, others))
+    used_bytes = sum(map(_bytes, others))
     for path in sorted(others, key=lambda path: path.stat().st_mtime):
-        if used + need <= where.limit and shutil.disk_usage(where.folder).free > need:
+        if used_bytes + need <= where.limit and shutil.disk_usage(where.folder).free > need:
             return True
         with open_lock(path) as theirs:
             if flock(theirs, "alone at once"):
-                used -= _bytes(path)
-                for left in (where.folder / path.stem, *half_fetched(where.folder, path.stem)):
-                    shutil.rmtree(left, ignore_errors=True)  # which follows no link
+                used_bytes -= _bytes(path)
+                for remnant in (where.folder / path.stem, *half_fetched(where.folder, path.stem)):
+                    shutil.rmtree(remnant, ignore_errors=True)  # which follows no link
                 path.unlink()
-    return used + need <= where.limit and shutil.disk_usage(where.folder).free > need
+    return used_bytes + need <= where.limit and shutil.disk_usage(where.folder).free > need
 
 
 def _note(lock: IO[bytes], size: int) -> None:

@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import IO
 
 from ..errors import SettingsError
-from .files import aside, target_of
+from .files import partial_path, target_of
 
-MARK = "CACHEDIR.TAG"
+TAG_NAME = "CACHEDIR.TAG"
 """File that marks a folder as a cache of ours. Backup programs know it by its first line, and leave such folders out."""
-MARKED = b"Signature: 8a477f597d28d172789f06886806bc55\n# Copies of slides that tile-engine made, and removes.\n"
+TAG_TEXT = b"Signature: 8a477f597d28d172789f06886806bc55\n# Copies of slides that tile-engine made, and removes.\n"
 _LOCK = re.compile(r"([0-9a-f]{20})\.lock")
 
 
@@ -38,27 +38,27 @@ def own_folder(above: Path) -> Path:
     user = os.getuid() if hasattr(os, "getuid") else None
     own = above / f"tile-engine-cache-{'user' if user is None else user}"
     if not _marked(own):
-        new = aside(own)
+        new = partial_path(own)
         new.mkdir(mode=0o700)
         try:
-            (new / MARK).write_bytes(MARKED)
+            (new / TAG_NAME).write_bytes(TAG_TEXT)
             new.rename(own)  # takes the place of an empty folder, and of nothing else
         except OSError:
-            (new / MARK).unlink(missing_ok=True)
+            (new / TAG_NAME).unlink(missing_ok=True)
             new.rmdir()
             if not os.path.lexists(own):
                 raise  # else another process was first, or something else lies there: see below
     if user is not None and own.lstat().st_uid != user:
         raise PermissionError(1, "somebody else made it, and could change what is read from it", str(own))
     if not _marked(own):
-        raise FileExistsError(17, f"it is no cache of tile-engine's, there is no {MARK} of ours in it", str(own))
+        raise FileExistsError(17, f"it is no cache of tile-engine's, there is no {TAG_NAME} of ours in it", str(own))
     return own
 
 
 def _marked(folder: Path) -> bool:
     """Whether a folder is one of ours: no link to one, and with our mark in it."""
     try:
-        return not folder.is_symlink() and (folder / MARK).read_bytes() == MARKED
+        return not folder.is_symlink() and (folder / TAG_NAME).read_bytes() == TAG_TEXT
     except (FileNotFoundError, NotADirectoryError):
         return False
 

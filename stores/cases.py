@@ -25,12 +25,12 @@ from .files import crc32, read_json, write_json, write_whole
 from .frame import Array
 from .remote import ObjectPath
 
-OURS = "index"
+INDEX_MARK = "index"
 """The value of index.json's key `tile_engine`, by which it is known for ours."""
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class TextColumn:
     """A column of text in which much comes again."""
 
     codes: Array
@@ -39,7 +39,7 @@ class Words:
     """str, each once."""
 
     @classmethod
-    def of(cls, texts: Iterable[str]) -> Words:
+    def of(cls, texts: Iterable[str]) -> TextColumn:
         names, codes = np.unique(np.array([str(t) for t in texts], np.str_), return_inverse=True)
         return cls(codes.astype(np.int32), names)
 
@@ -51,11 +51,11 @@ class Words:
     def __getitem__(self, row: int) -> str:
         return str(self.names[self.codes[row]])
 
-    def joined(self, other: Words) -> Words:
+    def joined(self, other: TextColumn) -> TextColumn:
         """Both, one after the other."""
         names, at = np.unique(np.concatenate([self.names, other.names]), return_inverse=True)
         codes = np.concatenate([at[self.codes], at[len(self.names) :][other.codes]])
-        return Words(codes.astype(np.int32), names)
+        return TextColumn(codes.astype(np.int32), names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Cases:
 
     vectors: Array
     """float32 (row, feature)."""
-    words: Mapping[str, Words] = field(default_factory=dict)
+    words: Mapping[str, TextColumn] = field(default_factory=dict)
     numbers: Mapping[str, Array] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -81,7 +81,7 @@ class Cases:
         """Some of the rows."""
         return Cases(
             self.vectors[which],
-            {n: Words(w.codes[which], w.names) for n, w in self.words.items()},
+            {n: TextColumn(w.codes[which], w.names) for n, w in self.words.items()},
             {n: v[which] for n, v in self.numbers.items()},
         )
 
@@ -95,7 +95,7 @@ class Cases:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class StoredIndex:
     """An index as it lies in OUT."""
 
     cases: Cases
@@ -103,7 +103,7 @@ class Kept:
     lists: Array | None
 
 
-def read_index(root: Path, table: str) -> Kept | None:
+def read_index(root: Path, table: str) -> StoredIndex | None:
     """The index that was made of the table with this fingerprint; None where there is none, or only one of another table.
 
     It may be replaced meanwhile: then what was read is not returned.
@@ -118,16 +118,16 @@ def read_index(root: Path, table: str) -> Kept | None:
         lists = _vectors(root / "lists.npy") if "lists.npy" in document["files"] else None
     except (FileNotFoundError, CorruptError):
         return None
-    return Kept(cases, document, lists) if _document(root) == document else None
+    return StoredIndex(cases, document, lists) if _document(root) == document else None
 
 
-def write_index(root: Path, kept: Kept) -> None:
+def write_index(root: Path, kept: StoredIndex) -> None:
     """Write an index in place of the one that is there; `document` gets what is said of its files.
 
     Raises SettingsError (E_FOREIGN) where files lie that tile-engine did not write.
     """
-    refuse_foreign(root)
-    stated = {"tile_engine": OURS, **kept.document}
+    check_not_foreign(root)
+    stated = {"tile_engine": INDEX_MARK, **kept.document}
     write_json(root / "index.json", stated | {"status": "incomplete"})
     files = {"vectors.npy": _npy(kept.cases.vectors), "columns.npz": _packed(kept.cases)}
     if kept.lists is not None:
@@ -142,7 +142,7 @@ def write_index(root: Path, kept: Kept) -> None:
 
 def forget_index(root: Path) -> None:
     """Have the next search make the index anew."""
-    write_json(root / "index.json", {"tile_engine": OURS, "status": "incomplete"})
+    write_json(root / "index.json", {"tile_engine": INDEX_MARK, "status": "incomplete"})
 
 
 def read_added(root: Path) -> Cases | None:
@@ -158,19 +158,19 @@ def read_added(root: Path) -> Cases | None:
 
 def write_added(root: Path, cases: Cases) -> None:
     """In one file, so that vectors and columns are always of the same cases."""
-    refuse_foreign(root)
+    check_not_foreign(root)
     if _document(root) is None:
-        write_json(root / "index.json", {"tile_engine": OURS, "status": "incomplete"})
+        write_json(root / "index.json", {"tile_engine": INDEX_MARK, "status": "incomplete"})
     write_whole(root / "added.npz", _packed(cases, vectors=True), durable=True)
 
 
-def refuse_foreign(root: Path) -> None:
+def check_not_foreign(root: Path) -> None:
     """Raises SettingsError (E_FOREIGN) where something lies in OUT/index/ without the document that says it is ours."""
     try:
         if root.is_symlink():
             raise CorruptError(f"{root} is a symbolic link.")
         ours = _document(root) is not None
-        found = () if ours else [root / n for n in NAMES if (root / n).exists()]
+        found = () if ours else [root / n for n in INDEX_FILES if (root / n).exists()]
     except CorruptError:
         found = [root if root.is_symlink() else root / "index.json"]
     if found:
@@ -210,7 +210,7 @@ def damaged(root: Path, *, full: bool) -> list[tuple[str, str, str]]:
     return found
 
 
-NAMES = ("vectors.npy", "columns.npz", "lists.npy")
+INDEX_FILES = ("vectors.npy", "columns.npz", "lists.npy")
 """The files of an index that its document names."""
 
 
@@ -220,9 +220,9 @@ def _document(root: Path) -> dict[str, Any] | None:
         value = read_json(root / "index.json")
     except FileNotFoundError:
         return None
-    if not (isinstance(value, dict) and value.get("tile_engine") == OURS):
+    if not (isinstance(value, dict) and value.get("tile_engine") == INDEX_MARK):
         raise CorruptError(f"{root / 'index.json'} is no index of tile-engine's.")
-    if not set(value.get("files", {})) <= set(NAMES):
+    if not set(value.get("files", {})) <= set(INDEX_FILES):
         raise CorruptError(f"{root / 'index.json'} names files that no index of tile-engine's has.")
     return value
 
@@ -258,7 +258,7 @@ def _unpacked(path: Path, vectors: Array | None = None) -> Cases:
             arrays = {name: held[name] for name in held.files}
         vectors = arrays.pop("vectors") if vectors is None else vectors
         names = {n: arrays.pop(f"{n}.names") for n in list(arrays) if f"{n}.names" in arrays}
-        words = {n: Words(arrays.pop(n), names[n]) for n in names}
+        words = {n: TextColumn(arrays.pop(n), names[n]) for n in names}
     except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise CorruptError(f"{path} is not what was written there ({error}).") from error
     if any(len(c) != len(vectors) for c in (*arrays.values(), *(w.codes for w in words.values()))):

@@ -21,23 +21,23 @@ from .remote import ObjectPath
 
 T = TypeVar("T")
 
-PARTIAL = ".partial"
+PARTIAL_SUFFIX = ".partial"
 """Suffix of a file that is being written; a killed process leaves one behind, and the next run sweeps it (see sweep.py)."""
-_ASIDE = re.compile(rf"\.(.+)\.[0-9a-f]{{8}}\{PARTIAL}", re.DOTALL)
+_PARTIAL_NAME = re.compile(rf"\.(.+)\.[0-9a-f]{{8}}\{PARTIAL_SUFFIX}", re.DOTALL)
 
 
-def aside(path: Path) -> Path:
+def partial_path(path: Path) -> Path:
     """Where a file is written before it gets its name: beside it, under a name that nobody else gives.
 
-    >>> target_of(aside(Path("results/run.json")).name), target_of(".run.json.1234.partial")
+    >>> target_of(partial_path(Path("results/run.json")).name), target_of(".run.json.1234.partial")
     ('run.json', '')
     """
-    return path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}{PARTIAL}")
+    return path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}{PARTIAL_SUFFIX}")
 
 
 def target_of(name: str) -> str:
     """The name that a file of this name, being written, is to get; empty where it is none that `aside` gives."""
-    found = _ASIDE.fullmatch(name)
+    found = _PARTIAL_NAME.fullmatch(name)
     return found[1] if found else ""
 
 
@@ -48,12 +48,12 @@ def write_whole(path: Path, data: bytes, *, durable: bool = False) -> int:
     """
     if isinstance(path, ObjectPath):
         return path.write_bytes(data)
-    return patiently(lambda: _write_aside(path, data, durable))
+    return patiently(lambda: _write_partial(path, data, durable))
 
 
-def _write_aside(path: Path, data: bytes, durable: bool) -> int:
+def _write_partial(path: Path, data: bytes, durable: bool) -> int:
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = aside(path)
+    unfinished = partial_path(path)
     try:
         with unfinished.open("wb") as file:
             file.write(data)
@@ -64,7 +64,7 @@ def _write_aside(path: Path, data: bytes, durable: bool) -> int:
     except OSError as error:
         with contextlib.suppress(OSError):
             unfinished.unlink()
-        if error.errno in FULL:
+        if error.errno in DISK_FULL_ERRNOS:
             raise UnfinishedError(
                 f"no room left for {path} ({len(data)} bytes): {error.strerror}. What was written is safe; "
                 "free some space and run the same command again.",
@@ -79,7 +79,7 @@ def _write_aside(path: Path, data: bytes, durable: bool) -> int:
 
 def patiently(act: Callable[[], T]) -> T:
     """What `act` returns; it is done again where a network disk calls a handle stale: by its name the file is there still."""
-    for pause in STALE_PAUSES:
+    for pause in STALE_PAUSE_SECONDS:
         try:
             return act()
         except OSError as error:
@@ -152,6 +152,6 @@ def free_bytes(folder: Path) -> float:
     return float("inf") if isinstance(folder, ObjectPath) else shutil.disk_usage(folder).free
 
 
-STALE_PAUSES = (0.1, 1.0, 5.0)
+STALE_PAUSE_SECONDS = (0.1, 1.0, 5.0)
 """Seconds before a stale handle is opened anew."""
-FULL = {28, 122}  # ENOSPC, EDQUOT
+DISK_FULL_ERRNOS = {28, 122}  # ENOSPC, EDQUOT

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import CorruptError, SettingsError
-from .files import aside, read_json, write_json
+from .files import partial_path, read_json, write_json
 from .inside import is_id
 
 
@@ -20,10 +20,10 @@ class Folder:
     """What the run is on: "slides" or "volumes"; its stores lie in a folder of that name."""
 
     def __post_init__(self) -> None:
-        if self.images not in IMAGES:
+        if self.images not in IMAGE_FOLDERS:
             raise CorruptError(
-                f"run.json of {self.out} says that the run is on {self.images!r}, which is none of {', '.join(IMAGES)}: it is "
-                "not what was written there. Nothing was touched; begin the run anew in another folder."
+                f"run.json of {self.out} says that the run is on {self.images!r}, which is none of {', '.join(IMAGE_FOLDERS)}: "
+                "it is not what was written there. Nothing was touched; begin the run anew in another folder."
             )
 
     def slide(self, slide: str) -> Path:
@@ -31,7 +31,7 @@ class Folder:
         return self.out / self.images / f"{self._id(slide)}.ome.zarr"
 
     def layer(self, slide: str, name: str) -> Path:
-        return self.slide(slide) / ("labels" if name in LABELS else "layers") / name
+        return self.slide(slide) / ("labels" if name in LABEL_LAYERS else "layers") / name
 
     def model(self, name: str) -> Path:
         return self.out / "models" / f"{name}.safetensors"
@@ -64,7 +64,7 @@ class Folder:
             return {}
         if not isinstance(value, dict):
             raise CorruptError(f"{path} is not the document that was written there: it holds no JSON object.")
-        for key, one in value.items() if name in BY_ID else ():
+        for key, one in value.items() if name in DOCUMENTS_BY_ID else ():
             self._id(key)
             if isinstance(one, dict) and one.get("id", key) != key:
                 raise CorruptError(
@@ -88,7 +88,7 @@ class Folder:
         """Make OUT. Raises SettingsError where it cannot be written."""
         try:
             self.out.mkdir(parents=True, exist_ok=True)
-            probe = aside(self.out / "writable")
+            probe = partial_path(self.out / "writable")
             probe.write_bytes(b"")
             probe.unlink()
         except OSError as error:
@@ -98,9 +98,9 @@ class Folder:
             ) from error
 
 
-IMAGES = ("slides", "volumes")
+IMAGE_FOLDERS = ("slides", "volumes")
 """What a run may be on."""
-BY_ID = ("slides", "rejected", "quarantined")
+DOCUMENTS_BY_ID = ("slides", "rejected", "quarantined")
 """Documents whose keys are ids of images."""
-LABELS = ("tissue", "clusters")
+LABEL_LAYERS = ("tissue", "clusters")
 """Results that are integer labels; all others are fields and lie in layers/."""

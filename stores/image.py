@@ -17,12 +17,12 @@ from .array import ArraySpec, StoredArray, Written, written
 from .files import read_json, write_json
 from .frame import Array, Box, Frame
 from .inside import is_inside
-from .ngff import VERSION, frames_of, multiscales, omero
+from .ngff import NGFF_VERSION, frames_of, multiscales, omero
 from .shard import Codec
 
-COARSER = 1.5
+MAX_ANISOTROPY = 1.5
 """An axis whose spacing is so many times the finest one's is not halved until the others have caught up."""
-OURS = "tile_engine"
+ATTRIBUTES_KEY = "tile_engine"
 """Key of tile-engine's own attributes, beside the standard's `ome`."""
 
 
@@ -72,7 +72,7 @@ class StoredImage:
     @classmethod
     def create(cls, path: Path, spec: ImageSpec) -> StoredImage:
         """State every level, with `status: incomplete`; whatever shards are there already stay."""
-        write_json(path / "zarr.json", _group({OURS: {"status": "incomplete"}}))
+        write_json(path / "zarr.json", _group({ATTRIBUTES_KEY: {"status": "incomplete"}}))
         levels = [StoredArray.create(path / str(i), spec.level(i)) for i in range(len(spec.frames))]
         return cls(path, levels, spec.frames)
 
@@ -82,7 +82,7 @@ class StoredImage:
         image = cls(path, [StoredArray(path / str(i), spec.level(i)) for i in range(len(spec.frames))], spec.frames)
         try:
             stated = all(read_json(a.path / "zarr.json") == a.spec.metadata() for a in image.levels)
-            return image if stated and OURS in attributes_of(path) else cls.create(path, spec)
+            return image if stated and ATTRIBUTES_KEY in attributes_of(path) else cls.create(path, spec)
         except (FileNotFoundError, CorruptError):
             return cls.create(path, spec)
 
@@ -90,7 +90,7 @@ class StoredImage:
     def open(cls, path: Path) -> StoredImage:
         """Raises CorruptError where there is no finished image."""
         attributes = attributes_of(path)
-        ours = attributes.get(OURS, {})
+        ours = attributes.get(ATTRIBUTES_KEY, {})
         if ours.get("status") != "complete":
             raise CorruptError(f"{path} is not finished (status {ours.get('status')!r}): run the same command again.")
         datasets = attributes["ome"]["multiscales"][0]["datasets"]
@@ -114,7 +114,7 @@ class StoredImage:
         channels = spec.shape[0] if spec.names[0] == "c" else None
         reference = list(reference or self.frames[0].spacing)
         ome: dict[str, Any] = {
-            "version": VERSION,
+            "version": NGFF_VERSION,
             "multiscales": multiscales(self.frames, name=name, channels=channels is not None, reference=reference),
         }
         if channels is not None and spec.dtype in ("uint8", "uint16"):
@@ -122,7 +122,7 @@ class StoredImage:
         if label is not None:
             ome["image-label"] = dict(label)
         ours = {**(notes or {}), "reference": reference, "status": "complete"}
-        write_json(self.path / "zarr.json", _group({"ome": ome, OURS: ours}))
+        write_json(self.path / "zarr.json", _group({"ome": ome, ATTRIBUTES_KEY: ours}))
         documents = [self.path / "zarr.json", *(a.path / "zarr.json" for a in self.levels)]
         return [written(path) for path in documents]
 
@@ -200,7 +200,7 @@ def halving(frame: Frame) -> tuple[int, ...]:
     if len(frame.shape) < 3:
         return (2,) * len(frame.shape)
     finest = min((s for s, n in zip(frame.spacing, frame.shape, strict=True) if n > 1), default=max(frame.spacing))
-    return tuple(2 if s <= COARSER * finest else 1 for s in frame.spacing)
+    return tuple(2 if s <= MAX_ANISOTROPY * finest else 1 for s in frame.spacing)
 
 
 def begin_groups(path: Path) -> None:
@@ -214,7 +214,9 @@ def begin_groups(path: Path) -> None:
 def list_labels(path: Path, names: Iterable[str]) -> None:
     """Name the finished labels of the image at `path`: where the standard keeps the list, and where vizarr looks."""
     names = sorted(names)
-    write_json(path / "labels" / "zarr.json", _group({"ome": {"version": VERSION, "labels": names}, "labels": names}))
+    write_json(
+        path / "labels" / "zarr.json", _group({"ome": {"version": NGFF_VERSION, "labels": names}, "labels": names})
+    )
 
 
 def labels_listed(path: Path) -> list[str]:
@@ -236,14 +238,14 @@ def attributes_of(path: Path) -> dict[str, Any]:
 def image_label(colours: Mapping[int, tuple[int, int, int]], properties: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The standard's `image-label` value; `properties` each carry a `label-value`."""
     return {
-        "version": VERSION,
+        "version": NGFF_VERSION,
         "colors": [{"label-value": value, "rgba": [*rgb, 255]} for value, rgb in sorted(colours.items())],
         "properties": [dict(p) for p in properties],
         "source": {"image": "../../"},
     }
 
 
-def halved(spec: ImageSpec, levels: int) -> ImageSpec:
+def with_levels(spec: ImageSpec, levels: int) -> ImageSpec:
     """The same image with exactly `levels` levels: labels have as many as their image."""
     return replace(spec, frames=pyramid(spec.frames[0], levels=levels))
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 
-ID = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
+ID_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
 """An image's id, as `stores.slides.cohort.slide_id` makes them: a part of a file's name, and no path."""
-_ID = re.compile(ID)
+_ID = re.compile(ID_PATTERN)
 
 
 def is_id(value: object) -> bool:

@@ -14,10 +14,10 @@ from types import TracebackType
 from typing import Any
 
 from ..errors import LockedError, SettingsError, TileEngineError
-from .files import aside
+from .files import partial_path
 from .remote import ObjectPath
 
-HEARTBEAT = 15.0
+LOCK_HEARTBEAT_SECONDS = 15.0
 """Seconds between two signs of life."""
 
 
@@ -53,7 +53,7 @@ class Lock:
         self._hold.release()
 
     def _live(self) -> None:
-        while not self._stop.wait(HEARTBEAT):
+        while not self._stop.wait(LOCK_HEARTBEAT_SECONDS):
             with contextlib.suppress(OSError, TileEngineError):
                 self._hold.beat()
 
@@ -106,7 +106,7 @@ class _File:
 
     def succeed(self, owner: dict[str, Any] | None) -> bool:
         """Remove a dead owner's file, so that the next to create one has it."""
-        dead = aside(self.path)
+        dead = partial_path(self.path)
         with contextlib.suppress(FileNotFoundError):
             self.path.rename(dead)
             if _owner(dead) != owner:  # another run took it over meanwhile: it is theirs

@@ -20,7 +20,7 @@ from typing import Any
 from ..errors import SlideError
 from .frame import Frame
 
-VERSION = "0.5"
+NGFF_VERSION = "0.5"
 
 MICROMETRES = {
     "angstrom": 1e-4,

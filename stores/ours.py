@@ -9,25 +9,25 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from .inside import ID
+from .inside import ID_PATTERN
 
-ARRAY = r"(zarr\.json|c(/\d+)*)"
+ARRAY_KEYS = r"(zarr\.json|c(/\d+)*)"
 """Keys below a zarr v3 array or group: its metadata and its chunks."""
-IMAGE = rf"(zarr\.json|\d+/{ARRAY})"
+IMAGE_KEYS = rf"(zarr\.json|\d+/{ARRAY_KEYS})"
 """Keys below a multiscale image, label or layer."""
-ANNDATA = (
+ANNDATA_KEYS = (
     r"((X|layers|obsp|varm|varp|raw|var(/_index)?|obs(/[^/]+(/(categories|codes))?)?|obsm(/(spatial|X_umap|X_tsne))?"
-    rf"|uns(/tile_engine(/[a-z_]+)?)?)/)?{ARRAY}"
+    rf"|uns(/tile_engine(/[a-z_]+)?)?)/)?{ARRAY_KEYS}"
 )
 """Keys below a table of ours: an AnnData, whose columns are also those of the user's list."""
 
-FOLDERS = ("slides", "volumes", "samples.zarr", "models", "tables", "maps", "receipts", "index")
+OWN_FOLDERS = ("slides", "volumes", "samples.zarr", "models", "tables", "maps", "receipts", "index")
 """Folders of OUT in which a run writes."""
-WRITTEN = (
+OWN_PATHS = (
     r"(run|slides|rejected|quarantined|lock)\.json|report\.html|shares\.csv"
-    rf"|(slides|volumes)/{ID}\.ome\.zarr/(((labels|layers)/{ID}/)?{IMAGE}|(labels|layers)/zarr\.json)"
-    rf"|samples\.zarr/({ID}/)*{ARRAY}|models/{ID}\.(safetensors|json)|tables/{ID}\.zarr/{ANNDATA}"
-    rf"|maps/(density/)?{ID}\.(png|geojson)|receipts/({ID}/)*{ID}\.json"
+    rf"|(slides|volumes)/{ID_PATTERN}\.ome\.zarr/(((labels|layers)/{ID_PATTERN}/)?{IMAGE_KEYS}|(labels|layers)/zarr\.json)"
+    rf"|samples\.zarr/({ID_PATTERN}/)*{ARRAY_KEYS}|models/{ID_PATTERN}\.(safetensors|json)|tables/{ID_PATTERN}\.zarr/{ANNDATA_KEYS}"
+    rf"|maps/(density/)?{ID_PATTERN}\.(png|geojson)|receipts/({ID_PATTERN}/)*{ID_PATTERN}\.json"
     r"|index/((vectors|lists)\.npy|columns\.npz|index\.json|added\.npz)"
 )
 """Paths below OUT, with slashes, of all files that are written there; log.txt alone is written in place."""

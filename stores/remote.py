@@ -17,7 +17,7 @@ from pathlib import Path, PosixPath
 from typing import Any
 
 from ..errors import SettingsError
-from .bucket import asked, client
+from .bucket import client, request
 
 SCHEME = "s3:/"
 """How the text of such a path begins, also after pathlib has drawn its slashes together."""
@@ -79,7 +79,7 @@ class ObjectPath(PosixPath):
 
         if not self.key:
             raise FileNotFoundError(2, "a bucket is no object", str(self))
-        with asked("looked at", str(self)):
+        with request("looked at", str(self)):
             return dict(obstore.head(client(self.bucket), self.key))
 
     def stat(self, *, follow_symlinks: bool = True) -> os.stat_result:
@@ -102,7 +102,7 @@ class ObjectPath(PosixPath):
 
         if len(self.parts) < 2:  # above all buckets
             return True
-        with asked("listed", str(self)):
+        with request("listed", str(self)):
             return any(obstore.list(client(self.bucket), self.key or None, chunk_size=1))
 
     def exists(self, *, follow_symlinks: bool = True) -> bool:
@@ -114,14 +114,14 @@ class ObjectPath(PosixPath):
     def read_bytes(self) -> bytes:
         import obstore
 
-        with asked("read", str(self)):
+        with request("read", str(self)):
             return bytes(obstore.get(client(self.bucket), self.key).bytes())
 
     def read_range(self, length: int, offset: int) -> bytes:
         """`length` bytes from `offset` on."""
         import obstore
 
-        with asked("read", str(self)):
+        with request("read", str(self)):
             return bytes(obstore.get_range(client(self.bucket), self.key, start=offset, length=length))
 
     def read_text(self, encoding: str | None = None, errors: str | None = None, newline: str | None = None) -> str:
@@ -153,7 +153,7 @@ class ObjectPath(PosixPath):
     def _put(self, data: bytes, *, mode: Any) -> str:
         import obstore
 
-        with asked("written", str(self)):
+        with request("written", str(self)):
             return str(obstore.put(client(self.bucket), self.key, data, mode=mode, use_multipart=False)["e_tag"])
 
     def unlink(self, missing_ok: bool = False) -> None:
@@ -161,7 +161,7 @@ class ObjectPath(PosixPath):
 
         if not missing_ok:
             self.meta()
-        with asked("removed", str(self)):
+        with request("removed", str(self)):
             obstore.delete(client(self.bucket), self.key)
 
     def listing(self) -> Iterator[tuple[ObjectPath, int]]:
@@ -169,7 +169,7 @@ class ObjectPath(PosixPath):
         import obstore
 
         root = ObjectPath(f"{SCHEME}/{self.bucket}")
-        with asked("listed", str(self)):
+        with request("listed", str(self)):
             for some in obstore.list(client(self.bucket), self.key or None):
                 for meta in some:
                     if meta["path"] != self.key:
@@ -184,7 +184,7 @@ class ObjectPath(PosixPath):
         )
         for path, target in found:
             target.parent.mkdir(parents=True, exist_ok=True)
-            with asked("read", str(path)), target.open("wb") as file:
+            with request("read", str(path)), target.open("wb") as file:
                 for piece in obstore.get(client(path.bucket), path.key):
                     file.write(piece)
 
@@ -193,7 +193,7 @@ class ObjectPath(PosixPath):
         import obstore
 
         root = ObjectPath(f"{SCHEME}/{self.bucket}")
-        with asked("listed", str(self)):
+        with request("listed", str(self)):
             found = obstore.list_with_delimiter(client(self.bucket), self.key or None)
         folders = sorted(root / name for name in found["common_prefixes"])
         return folders, sorted(root / meta["path"] for meta in found["objects"] if meta["path"] != self.key)

@@ -10,9 +10,9 @@ import numpy as np
 from .frame import Array, Box, Frame
 from .source import Source
 
-TOP = 65535
+RANGE_TOP = 65535
 """What the upper end of the range becomes; the lower one becomes 0."""
-TAILS = (0.5, 99.5)
+RANGE_PERCENTILES = (0.5, 99.5)
 """Percentiles that are the ends of a volume's range: single bright vessels must not decide it."""
 
 
@@ -50,8 +50,8 @@ class Scaled:
         values = self.source.read(box, level).astype(np.float32)
         for channel, (low, high) in zip(values, self.ranges, strict=True):
             channel -= low
-            channel *= TOP / (high - low)
-        return np.clip(np.rint(values, out=values), 0, TOP, out=values).astype(np.uint16)
+            channel *= RANGE_TOP / (high - low)
+        return np.clip(np.rint(values, out=values), 0, RANGE_TOP, out=values).astype(np.uint16)
 
 
 def ranges_of(values: Array, inside: Array) -> list[list[float]]:
@@ -63,7 +63,7 @@ def ranges_of(values: Array, inside: Array) -> list[list[float]]:
     found = []
     for channel in values:
         seen = channel[inside] if inside.any() else channel.ravel()
-        low, high = (float(v) for v in np.percentile(seen, TAILS))
+        low, high = (float(v) for v in np.percentile(seen, RANGE_PERCENTILES))
         if not low < high:
             low, high = float(channel.min()), float(channel.max())
         found.append([low, high if high > low else low + 1.0])

@@ -21,7 +21,7 @@ from ..errors import CorruptError
 from .files import checksum
 from .frame import Array, Box
 
-ABSENT = np.uint64(2**64 - 1)
+ABSENT_CHUNK = np.uint64(2**64 - 1)
 """Offset and length of a chunk that a shard does not hold; it reads as the fill value."""
 
 CodecName = Literal["zstd", "lz4", "none"]
@@ -66,7 +66,7 @@ class Codec:
         return bytes(blosc.decompress(data))
 
 
-def encode(
+def encode_shard(
     block: Array,
     chunk: Sequence[int],
     codec: Codec,
@@ -100,7 +100,7 @@ def encode(
 
     indices = list(np.ndindex(*grid))
     pieces = list(pool.map(chunk_bytes, indices)) if pool else [chunk_bytes(i) for i in indices]
-    table = np.full((len(pieces), 2), ABSENT, "<u8")
+    table = np.full((len(pieces), 2), ABSENT_CHUNK, "<u8")
     offset = 0
     for row, piece in zip(table, pieces, strict=True):
         if piece:
@@ -128,7 +128,7 @@ class ShardLayout:
         return 16 * math.prod(self.grid) + 4
 
 
-def decode(
+def decode_shard(
     pread: Callable[[int, int], bytes], size: int, layout: ShardLayout, *, box: Box, out: Array, name: str
 ) -> None:
     """Copy the cells of `box` (counted from the shard's start) into `out`, reading only the chunks that it touches.
@@ -145,7 +145,7 @@ def decode(
     for piece in box.cut(layout.chunk):
         index = tuple(a // c for a, c in zip(piece.start, layout.chunk, strict=True))
         offset, length = table[index]
-        if offset == ABSENT:
+        if offset == ABSENT_CHUNK:
             continue
         data = pread(int(length), int(offset))
         if len(data) != length or checksum(data[:-4]) != int.from_bytes(data[-4:], "little"):

@@ -16,12 +16,12 @@ from pathlib import Path
 
 from ..errors import SettingsError
 from .files import target_of
-from .ours import FOLDERS, WRITTEN, named
+from .ours import OWN_FOLDERS, OWN_PATHS, named
 from .remote import ObjectPath
 
-PROBES = ("writable", "doctor", "preflight")
+PROBE_NAMES = ("writable", "doctor", "preflight")
 """Files that are written to OUT only to see whether that is possible; they are never given these names."""
-_ours = named(WRITTEN)
+_ours = named(OWN_PATHS)
 
 
 def sweep(out: Path) -> int:
@@ -47,10 +47,10 @@ def _leftovers(out: Path, *, links: bool) -> Iterator[Path]:
         return
     for below, folders, files in _walk(out):
         for name in () if links else folders:
-            _refuse_link(out, below + name)
+            _check_link(out, below + name)
         for name in files:
             target = target_of(name)
-            if target and (_ours(below + target) or (not below and target in PROBES)):
+            if target and (_ours(below + target) or (not below and target in PROBE_NAMES)):
                 yield out / below / name
 
 
@@ -58,16 +58,16 @@ def _walk(out: Path) -> Iterator[tuple[str, list[str], list[str]]]:
     """(path below OUT, ending in a slash; folders there; files there): of OUT itself, and of all in its folders of ours. Links
     are listed, and not followed."""
     children = list(out.iterdir()) if out.is_dir() else []
-    tops = [path for path in children if path.name in FOLDERS and path.is_dir()]
+    tops = [path for path in children if path.name in OWN_FOLDERS and path.is_dir()]
     yield "", [path.name for path in tops], [path.name for path in children if not path.is_dir()]
     for top in tops:
         for here, folders, files in os.walk(top) if not top.is_symlink() else ():
             yield f"{Path(here).relative_to(out).as_posix()}/", folders, files
 
 
-def _refuse_link(out: Path, below: str) -> None:
+def _check_link(out: Path, below: str) -> None:
     path = out / below
-    if path.is_symlink() and (below in FOLDERS or any(_ours(f"{below}/{file}") for file in _SOME)):
+    if path.is_symlink() and (below in OWN_FOLDERS or any(_ours(f"{below}/{file}") for file in _SAMPLE_FILES)):
         raise SettingsError(
             f"{path} is a symbolic link to {path.readlink()}, and it has the name of a folder of tile-engine's: files would "
             f"be written and removed where it leads. Put a folder in its place, or choose another one with --out (now {out}).",
@@ -75,5 +75,5 @@ def _refuse_link(out: Path, below: str) -> None:
         )
 
 
-_SOME = ("zarr.json", "0", "a.json", "a.png")
+_SAMPLE_FILES = ("zarr.json", "0", "a.json", "a.png")
 """Names by one of which a file lies in every folder that has files of ours."""

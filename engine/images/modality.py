@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...stores.image import OURS, StoredImage, attributes_of
+from ...stores.image import ATTRIBUTES_KEY, StoredImage, attributes_of
 from ...stores.scaled import Scaled
 from ...stores.slides.cohort import Cohort, find_slides
 from ...stores.slides.view import at_spacing
@@ -26,7 +26,7 @@ def _slide_at_spacing(job: Job[Any], image: str) -> Source:
 
 def _in_range(stored: StoredImage) -> Source:
     """A volume in the range that networks see: its own percentiles, as convert noted them."""
-    return Scaled(stored, attributes_of(stored.path)[OURS]["ranges"])
+    return Scaled(stored, attributes_of(stored.path)[ATTRIBUTES_KEY]["ranges"])
 
 
 def _patch_views(strength: float) -> Any:

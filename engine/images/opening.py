@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import CorruptError, SlideError
-from ...stores.cache import cache, cached, wanted
+from ...stores.cache import cache, cached, is_copied
 from ...stores.files import read_json, write_json
 from ...stores.frame import Frame
 from ...stores.slides.cohort import Cohort, SlideEntry, fingerprint
 from ...stores.slides.reader import open_slide
-from ...stores.slides.view import CLOSE, at_spacing
+from ...stores.slides.view import SPACING_TOLERANCE, at_spacing
 from ...version import VERSION
 from ..pipeline.record import ImageRecord, InspectedCohort, Rejection, digest
 from ..workers.child import GoneError, Say, SilentError, Work, all_of, each
@@ -98,14 +98,14 @@ def working_spacing(finest: Iterable[float]) -> float:
     (0.5, 1.0)
     """
     values = list(finest)
-    reach = sum(v <= PREFERRED * (1 + CLOSE) for v in values)
+    reach = sum(v <= PREFERRED * (1 + SPACING_TOLERANCE) for v in values)
     return PREFERRED if 2 * reach >= len(values) else statistics.median(values)
 
 
 def _looks(entries: Iterable[SlideEntry], mpp: float | None, inspect: Work) -> list[Any]:
     """In a child: a file that ends the process that opens it is one slide's fault and must not end the run."""
     entries = list(entries)
-    if any(wanted(entry.path) for entry in entries):
+    if any(is_copied(entry.path) for entry in entries):
         with ThreadPoolExecutor(FETCHED) as pool:
             return list(pool.map(lambda entry: _look_at_copy(entry, mpp, inspect), entries))
     return each(inspect, [[os.fspath(entry.path), entry.mpp or mpp, entry.part] for entry in entries], LIMIT)
@@ -114,7 +114,7 @@ def _looks(entries: Iterable[SlideEntry], mpp: float | None, inspect: Work) -> l
 def _look_at_copy(entry: SlideEntry, mpp: float | None, inspect: Work) -> Any:
     """The same for a slide that must be copied first, which takes as long as it takes. What was seen is kept beside the
     copies, so that a run that goes on need not fetch slides that it has done with."""
-    if not wanted(entry.path):
+    if not is_copied(entry.path):
         return each(inspect, [[os.fspath(entry.path), entry.mpp or mpp, entry.part]], LIMIT)[0]
     try:
         mark = fingerprint(entry.path)

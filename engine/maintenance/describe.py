@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ...errors import NoInputError, SettingsError, SlideError
 from ...stores.files import bytes_below
-from ...stores.image import OURS, StoredImage, attributes_of, labels_listed
+from ...stores.image import ATTRIBUTES_KEY, StoredImage, attributes_of, labels_listed
 from ...stores.remote import place
 from ...stores.slides.reader import probe
 from .status import status
@@ -32,7 +32,7 @@ def describe(path: str | Path, mpp: float | None = None) -> Description:
         raise NoInputError(f"{path} does not exist.", "E_MISSING")
     if (path / "run.json").exists():
         return _run(path)
-    if (path / "zarr.json").exists() and OURS in attributes_of(path):
+    if (path / "zarr.json").exists() and ATTRIBUTES_KEY in attributes_of(path):
         return _store(path)
     if path.is_dir() and not any((path / name).exists() for name in (".zattrs", ".zgroup", "zarr.json")):
         if volume := _volume(path):
@@ -64,7 +64,7 @@ def describe(path: str | Path, mpp: float | None = None) -> Description:
 
 def _volume(path: Path) -> Description | None:
     """What is said of a volume; None where it is none."""
-    from ...stores.volumes.kind import SUFFIXES
+    from ...stores.volumes.input_kind import VOLUME_SUFFIXES
     from ...stores.volumes.reader import open_volume
 
     try:
@@ -79,7 +79,7 @@ def _volume(path: Path) -> Description | None:
                 ("file", f"{size / 1e6:.1f} MB for {frames[0].box.size / 1e6:.1f} million voxels"),
             )
     except SlideError as error:
-        if error.code == "E_NOT_A_VOLUME" and not path.name.lower().endswith(tuple(SUFFIXES)):
+        if error.code == "E_NOT_A_VOLUME" and not path.name.lower().endswith(tuple(VOLUME_SUFFIXES)):
             return None
         return Description((("path", str(path)),), problems=((error.code, error.message),))
     levels = tuple(
@@ -105,7 +105,7 @@ def _run(path: Path) -> Description:
 
 def _store(path: Path) -> Description:
     attributes = attributes_of(path)
-    if attributes[OURS].get("status") != "complete":
+    if attributes[ATTRIBUTES_KEY].get("status") != "complete":
         return Description(
             (("store", str(path)),), problems=(("E_UNFINISHED", "it is not finished: run the same command again."),)
         )
@@ -117,7 +117,7 @@ def _store(path: Path) -> Description:
         ("array", f"{' x '.join(map(str, spec.shape))} ({', '.join(spec.names)}) of {spec.dtype}"),
         ("spacing", " x ".join(f"{s:g}" for s in image.frames[0].spacing) + " um"),
         ("codec", f"{spec.codec.name}, chunks {spec.chunk}, shards {spec.shard}"),
-        ("pixels", str(attributes[OURS].get("pixels", "all"))),
+        ("pixels", str(attributes[ATTRIBUTES_KEY].get("pixels", "all"))),
         ("labels", ", ".join(labels_listed(path)) or "none"),
         ("disk", f"{size / 1e6:.1f} MB"),
     )

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import TileEngineError
-from ...stores.files import aside
+from ...stores.files import partial_path
 from ...stores.frame import Box
 from ...stores.remote import absolute
-from ...stores.shard import Codec, CodecName, ShardLayout, decode, encode
-from ...stores.slides.reader import READERS
+from ...stores.shard import Codec, CodecName, ShardLayout, decode_shard, encode_shard
+from ...stores.slides.reader import SLIDE_READERS
 from ..compute.gpus import gpus
 from ..compute.machine import available_memory, cores
 from ..workers.placement import ClusterOptions
@@ -87,11 +87,11 @@ def _codecs() -> Iterator[Check]:
 
     block = np.arange(64 * 64, dtype=np.uint16).reshape(64, 64)
     for name in CODECS:
-        data = encode(block, (32, 32), Codec(name))
+        data = encode_shard(block, (32, 32), Codec(name))
         layout = ShardLayout((64, 64), (32, 32), block.dtype, Codec(name))
         back = np.zeros_like(block)
         read = partial(_piece, data)
-        decode(read, len(data), layout, box=Box((0, 0), (64, 64)), out=back, name=f"a {name} shard")
+        decode_shard(read, len(data), layout, box=Box((0, 0), (64, 64)), out=back, name=f"a {name} shard")
         right = bool((back == block).all())
         yield Check(
             f"codec {name}", "ok" if right else "problem", "reads what it wrote" if right else "gives other cells back"
@@ -106,14 +106,14 @@ def _readers() -> Iterator[Check]:
     """A small JPEG slide, read by both libraries that read slides."""
     import numpy as np
 
-    from ...stores.slides.synthetic import write_pyramid
+    from ...stores.slides.synthetic import write_demo_pyramid
 
     wave = (np.sin(np.arange(600) / 40.0) * 90 + 128).astype(np.uint8)
     square = np.broadcast_to(wave[:, None, None], (600, 600, 3)).copy()
     with tempfile.TemporaryDirectory(prefix="tile-engine-") as folder:
         path = Path(folder) / "slide.tif"
-        write_pyramid(path, square)
-        for reader in READERS:
+        write_demo_pyramid(path, square)
+        for reader in SLIDE_READERS:
             if reader.name in ("tiff", "openslide"):
                 pixels = reader.open(path)
                 got = pixels.read(Box((64, 64), (320, 320)), 0).transpose(1, 2, 0)
@@ -163,7 +163,7 @@ def _folder(out: Path) -> Iterator[Check]:
 def _probed(out: Path, made: list[Path]) -> tuple[float, int | None]:
     """MB/s, and bytes that are free where a disk says it; folders that were `made` for it are gone again."""
     out.mkdir(parents=True, exist_ok=True)
-    probe = aside(out / "doctor")
+    probe = partial_path(out / "doctor")
     block = os.urandom(1 << 20)
     try:
         rate = _written(probe, block)

@@ -16,7 +16,7 @@ from ...stores import cache
 from ...stores.cases import forget_index
 from ...stores.folder import Folder
 from ...stores.lock import Lock
-from ...stores.ours import WRITTEN, named
+from ...stores.ours import OWN_PATHS, named
 from ...stores.receipts import Ledger
 from ...stores.remote import absolute
 from ...stores.sweep import sweep
@@ -60,7 +60,7 @@ def repair(out: str | Path, *, options: RunOptions) -> Repair:
     """
     folder = Folder(absolute(out))
     load(folder.out)
-    cache.use(options.cluster.cache_dir, options.cluster.cache_limit)
+    cache.use_cache(options.cluster.cache_dir, options.cluster.cache_limit)
     stop = Stop(tell=lambda text: options.report(Event("note", text)))
     with (
         Lock(folder.out, force=options.force_unlock),
@@ -100,7 +100,7 @@ def _redo(job: Job[RunSettings], step: Step, damaged: Iterable[Finding], going: 
     wanted = {f.unit for f in damaged}
     for finding in damaged:
         log.warning("%s: %s: %s", finding.kind, finding.path, finding.text)
-        if finding.path.endswith("/zarr.json") and named(WRITTEN)(
+        if finding.path.endswith("/zarr.json") and named(OWN_PATHS)(
             finding.path
         ):  # some are written only where there are none
             (job.folder.out / finding.path).unlink(missing_ok=True)

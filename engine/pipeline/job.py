@@ -81,7 +81,7 @@ class Job(Generic[S]):
 
 
 def _open(path: str, mpp: float | None, fingerprint: str) -> Slide:
-    return (_open_cached if cache.wanted(place(path)) else _open_here)(path, mpp, fingerprint)
+    return (_open_cached if cache.is_copied(place(path)) else _open_here)(path, mpp, fingerprint)
 
 
 @lru_cache(maxsize=8)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...stores.folder import Folder
-from ...stores.ours import ANNDATA, ARRAY, IMAGE, held, named, prune
+from ...stores.ours import ANNDATA_KEYS, ARRAY_KEYS, IMAGE_KEYS, held, named, prune
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ STORE = "{stores}/{image}.ome.zarr"
 
 def levels() -> Output:
     """The levels of every image's pyramid, and the metadata of its store."""
-    return Output(STORE, rf"zarr\.json|\d+/{ARRAY}")
+    return Output(STORE, rf"zarr\.json|\d+/{ARRAY_KEYS}")
 
 
 GROUPS = Output(STORE, r"(labels|layers)/zarr\.json", rewritten=True)
@@ -69,17 +69,17 @@ GROUPS = Output(STORE, r"(labels|layers)/zarr\.json", rewritten=True)
 
 def label(name: str) -> Output:
     """An integer label of every image."""
-    return Output(f"{STORE}/labels/{name}", IMAGE)
+    return Output(f"{STORE}/labels/{name}", IMAGE_KEYS)
 
 
 def layer(name: str) -> Output:
     """A field over every image."""
-    return Output(f"{STORE}/layers/{name}", IMAGE)
+    return Output(f"{STORE}/layers/{name}", IMAGE_KEYS)
 
 
 def samples(names: str = "") -> Output:
     """Arrays of samples.zarr whose names match a pattern; without one, the group's metadata."""
-    return Output("samples.zarr", rf"({names})/{ARRAY}" if names else r"zarr\.json")
+    return Output("samples.zarr", rf"({names})/{ARRAY_KEYS}" if names else r"zarr\.json")
 
 
 def model(name: str) -> Output:
@@ -94,7 +94,7 @@ def document(name: str) -> Output:
 
 def table(name: str) -> Output:
     """An AnnData table."""
-    return Output(f"tables/{name}.zarr", ANNDATA)
+    return Output(f"tables/{name}.zarr", ANNDATA_KEYS)
 
 
 INDEX = Output("index", r"(vectors|lists)\.npy|columns\.npz|index\.json")

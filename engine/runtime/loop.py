@@ -12,7 +12,7 @@ from functools import lru_cache, partial
 from itertools import groupby
 
 from ...errors import NoInputError, SettingsError
-from ...stores.cache import carried
+from ...stores.cache import with_cache_settings
 from ...stores.receipts import Ledger
 from ..pipeline.job import Job
 from ..pipeline.progress import Event, ProgressFile, Report
@@ -95,7 +95,7 @@ def answers_of(job: Job[RunSettings], step: Step, units: Iterable[Unit], going: 
     from ..workers.gang import train
 
     device = "cuda" if job.settings.device == "cuda" else "cpu"
-    works = (carried(partial(perform, job.folder.out, unit)) for unit in units)
+    works = (with_cache_settings(partial(perform, job.folder.out, unit)) for unit in units)
     return (train(going.crew.client, work, ranks, device) for work in works)
 
 

@@ -108,7 +108,7 @@ def manifest(
         "settings": settings.model_dump(mode="json"),
         "spacing": opened.spacing,
         "ignored": [list(item) for item in opened.ignored[:1000]],
-        "cache": cache.used(),
+        "cache": cache.cache_settings(),
         "fingerprints": dict(prints),
         "steps": {},
         "versions": {

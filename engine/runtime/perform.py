@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import MachineError, SlideError, TileEngineError, UnfinishedError
-from ...stores.files import FULL
+from ...stores.files import DISK_FULL_ERRNOS
 from ...stores.receipts import Ledger
 from ...stores.remote import place
 from ...stores.slides.cohort import fingerprint
@@ -109,7 +109,7 @@ def _no_fault_of_the_slide(error: Exception, out: Path) -> None:
     """Raise what ends the run instead of rejecting one slide after another: a full or broken disk below OUT."""
     if not isinstance(error, OSError):
         return
-    if error.errno in FULL:
+    if error.errno in DISK_FULL_ERRNOS:
         raise UnfinishedError(
             f"no room left for results in {out}: {error.strerror}. What was written is safe; free some space and run the "
             "same command again.",

@@ -47,7 +47,7 @@ def start(
     modality = pipeline.modality
     folder = Folder(default_out(images) if out is None else absolute(out), modality.name)
     wanted = settings_of(given, pipeline.variant.settings)
-    cache.use(options.cluster.cache_dir, options.cluster.cache_limit)
+    cache.use_cache(options.cluster.cache_dir, options.cluster.cache_limit)
     options.report(Event("start", str(folder.out)))
     cohort = modality.find(images, wanted)
     refuse_inside(folder.out, images, [e.path for e in cohort.entries])
@@ -90,7 +90,7 @@ def resume(out: str | Path, *, options: RunOptions, **settings: Any) -> Path:
     options.report(Event("start", str(folder.out)))
     with Lock(folder.out, force=options.force_unlock), log_to(folder.out):
         job = load(folder.out)
-        cache.use(options.cluster.cache_dir, options.cluster.cache_limit)
+        cache.use_cache(options.cluster.cache_dir, options.cluster.cache_limit)
         opened = InspectedCohort(
             job.spacing, _all_records(folder), _closed(folder), tuple(map(tuple, run["ignored"])), place(run["input"])
         )
@@ -110,7 +110,7 @@ def plan_only(
 ) -> tuple[Path, InspectedCohort, Estimate]:
     """What `start` would do, without doing any of it: nothing is written but copies of slides that must be copied to read."""
     where = where or ClusterOptions()
-    cache.use(where.cache_dir, where.cache_limit)
+    cache.use_cache(where.cache_dir, where.cache_limit)
     modality = pipeline.modality
     folder = Folder(default_out(images) if out is None else absolute(out), modality.name)
     wanted = with_threads(settings_of(given, pipeline.variant.settings), folder)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...errors import CorruptError, LockedError, MachineError, SettingsError
-from ...stores.cases import Cases, Kept, Words, read_added, read_index, write_added, write_index
+from ...stores.cases import Cases, StoredIndex, TextColumn, read_added, read_index, write_added, write_index
 from ...stores.frame import Array
 from ...stores.lock import Lock
 from ...stores.remote import absolute, place, real
@@ -167,7 +167,7 @@ def _own(job: Job[Any], kind: str, table: str, notes: list[str]) -> tuple[Cases,
         "recall": index.recall,
         "lists": {"probes": made.probes, "recall": made.recall} if made else None,
     }
-    new = Kept(cases, document, made.bytes() if made else None)
+    new = StoredIndex(cases, document, made.bytes() if made else None)
     try:
         with Lock(job.folder.out):
             if fingerprint(load(job.folder.out), kind) == table:  # a run may have changed it meanwhile
@@ -208,7 +208,7 @@ def _current(job: Job[Any], added: Cases | None, model: str, notes: list[str]) -
         return kept
     mended = added.rows(np.array(found))
     fresh = np.stack([again[real(place(mended.text("path", i))), mended.text("part", i)] for i in range(len(mended))])
-    mended = Cases(fresh, {**mended.words, "model": Words.of([model] * len(mended))})
+    mended = Cases(fresh, {**mended.words, "model": TextColumn.of([model] * len(mended))})
     whole = kept.with_rows(mended) if len(kept) else mended
     if len(found) == len(old):
         try:

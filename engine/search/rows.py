@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import SettingsError
-from ...stores.cases import Cases, Words
+from ...stores.cases import Cases, TextColumn
 from ...stores.frame import Array
 from ...stores.tables import read_table
 from ..pipeline.job import Job
@@ -38,13 +38,13 @@ def gathered(job: Job[Any], kind: str, notes: list[str]) -> Cases:
 def _volumes(job: Job[Any], obs: Any, vectors: Array) -> Cases:
     ids = [str(i) for i in obs["id"]] if "id" in obs else list(map(str, obs.index))
     records = [job.slides.get(i) for i in ids]
-    words = {"id": Words.of(ids)}
+    words = {"id": TextColumn.of(ids)}
     for name in TEXTS[1:5]:
-        words[name] = Words.of(_text(v) for v in obs[name]) if name in obs else Words.of([""] * len(ids))
+        words[name] = TextColumn.of(_text(v) for v in obs[name]) if name in obs else TextColumn.of([""] * len(ids))
     for name in TEXTS[5:]:
-        words[name] = Words.of(getattr(r, name, "") if r else "" for r in records)
+        words[name] = TextColumn.of(getattr(r, name, "") if r else "" for r in records)
     said = [words["subject"][i] for i in range(len(ids))]
-    words["subject"] = Words.of("" if subject == own else subject for own, subject in zip(ids, said, strict=True))
+    words["subject"] = TextColumn.of("" if subject == own else subject for own, subject in zip(ids, said, strict=True))
     return Cases(vectors, words)
 
 
@@ -52,15 +52,15 @@ def _tiles(job: Job[Any], obs: Any, vectors: Array) -> Cases:
     slides = obs["slide"].astype("category").cat
     codes = slides.codes.to_numpy().astype(np.int32)
     names = [str(s) for s in slides.categories]
-    words = {"slide": Words(codes, np.array(names, np.str_))}
+    words = {"slide": TextColumn(codes, np.array(names, np.str_))}
     records = [job.slides.get(s) for s in names]
     for name, field in (("name", "name"), ("subject", "group"), ("site", "site"), ("path", "path"), ("part", "part")):
-        each = Words.of(getattr(r, field, "") if r else "" for r in records)
-        words[name] = Words(each.codes[codes], each.names)
+        each = TextColumn.of(getattr(r, field, "") if r else "" for r in records)
+        words[name] = TextColumn(each.codes[codes], each.names)
     if "cluster" in obs:
         clusters = obs["cluster"].astype("category").cat
         labels = np.array([f"cluster {c}" for c in clusters.categories], np.str_)
-        words["label"] = Words(clusters.codes.to_numpy().astype(np.int32), labels)
+        words["label"] = TextColumn(clusters.codes.to_numpy().astype(np.int32), labels)
     wanted = (*PLACES, "z_um", "y_um", "x_um")
     return Cases(vectors, words, {n: obs[n].to_numpy() for n in wanted if n in obs})
 
@@ -84,7 +84,7 @@ def cases_of(job: Job[Any], records: Iterable[ImageRecord], vectors: Array) -> C
         "fingerprint": [r.fingerprint for r in records],
         "model": [model_key(job)] * len(records),
     }
-    return Cases(np.ascontiguousarray(vectors, np.float32), {n: Words.of(v) for n, v in texts.items()})
+    return Cases(np.ascontiguousarray(vectors, np.float32), {n: TextColumn.of(v) for n, v in texts.items()})
 
 
 def subject_of(record: ImageRecord) -> str:

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import SlideError
-from ...stores.cache import near, wanted
+from ...stores.cache import is_copied, near
 from ...stores.files import bytes_below
 from ...stores.frame import Box
 from ...stores.remote import place
-from ...stores.shard import Codec, encode
+from ...stores.shard import Codec, encode_shard
 from ...stores.slides.reader import open_slide
 from ...stores.slides.view import at_spacing
 from ..pipeline.job import Job
@@ -122,7 +122,7 @@ def _ratio(job: Job[TileSettings]) -> float:
     records = list(job.slides.values())
     records = records[:: max(1, len(records) // LOOKS)][:LOOKS]
     looks = [[r.path, r.mpp, job.spacing, r.shape, job.settings.codec] for r in records]
-    if any(wanted(place(r.path)) for r in records):  # the copying takes as long as it takes, the looking does not
+    if any(is_copied(place(r.path)) for r in records):  # the copying takes as long as it takes, the looking does not
         pairs = []
         for record, look in zip(records, looks, strict=True):
             with suppress(SlideError), near(place(record.path), record.fingerprint) as here:
@@ -149,4 +149,4 @@ def _packed(item: list[Any]) -> tuple[int, int]:
     except SlideError:
         return 0, 0
     chunk = (len(pixels), *(min(SLIDE_CHUNK, n) for n in box.shape))
-    return pixels.nbytes, len(encode(pixels, chunk, Codec(codec)))
+    return pixels.nbytes, len(encode_shard(pixels, chunk, Codec(codec)))

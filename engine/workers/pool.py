@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...errors import MachineError
-from ...stores.cache import carried
+from ...stores.cache import with_cache_settings
 from .launch import job_script, start
 from .placement import QUEUES, ClusterOptions, ClusterSpec, cluster_spec
 from .scheduler_memory import flat, unwatched
@@ -88,7 +88,7 @@ def _dask(client: Any, order: ClusterSpec) -> WorkerPool:
     count = max(1, len(workers))
 
     def through(work: Callable[[Any], Any], units: Iterable[Any]) -> Iterator[Any]:
-        return flat(client, window(client, carried(work), units, patience=order.wait))
+        return flat(client, window(client, with_cache_settings(work), units, patience=order.wait))
 
     text = f"{count} dask workers with {threads} threads"
     if order.most > count:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import MachineError, TileEngineError
-from ...stores.files import aside
+from ...stores.files import partial_path
 from ...stores.remote import place
 from ...stores.slides.cohort import fingerprint
 from ...version import VERSION
@@ -179,7 +179,7 @@ def _unwritable(look: Look) -> str:
     out = place(look.out)
     if not (out / look.token).exists():
         return f"does not see the same folder at {out}: results need a file system that all workers share"
-    probe = aside(out / "preflight")
+    probe = partial_path(out / "preflight")
     try:
         probe.write_bytes(os.urandom(1024))
         probe.unlink()
@@ -193,7 +193,7 @@ def _leave_token(out: str) -> str:
     """A file of ours that workers look for; a run sweeps it where this process is killed meanwhile."""
     if not out:
         return ""
-    token = aside(place(out) / "preflight")
+    token = partial_path(place(out) / "preflight")
     token.write_bytes(b"")
     return token.name
 

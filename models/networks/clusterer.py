@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ..losses.clustering import entropy
 from .autoencoder import Autoencoder
-from .heads import ClusterHead
+from .cluster_heads import ClusterHead
 
 COLLAPSED_BELOW = 0.5
 """A clustering has collapsed if its effective number of clusters is under this share of K, ..."""

@@ -14,8 +14,8 @@ from torch import Tensor
 from ..batches import Shuffled
 from ..losses.clustering import entropy, iic, imsat
 from ..neighbours.knn import nearest
+from ..networks.cluster_heads import NEAR_UNIFORM, ClusterHead, HeadBank
 from ..networks.clusterer import COLLAPSED_BELOW, collapsed, effective_clusters, smallest_share
-from ..networks.heads import NEAR_UNIFORM, ClusterHead, HeadBank
 from ..seeds import generator
 from .optimiser import Adam
 from .phases import finite

@@ -14,14 +14,14 @@ from pathlib import Path
 from ...errors import NoInputError, SlideError
 from ..remote import ObjectPath, place, real
 from .companions import partners
-from .kind import SLIDES
+from .input_kind import SLIDE_INPUT
 from .manifest import read_manifest
-from .walk import Kind, Seen, fitting, globbed, walk
+from .walk import InputKind, Seen, fitting, globbed, walk
 from .zarr_levels import accepts as is_zarr
 from .zarr_levels import holds_image
 
-_ENDS = 65536
-_LISTED = 12
+_HASHED_BYTES = 65536
+_MAX_LISTED = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +60,14 @@ def find_slides(spec: str | Path | Sequence[str | Path]) -> Cohort:
 
     Raises NoInputError where there are none, saying what was seen, and SettingsError for a CSV that cannot be right.
     """
-    return find(spec, SLIDES)
+    return find(spec, SLIDE_INPUT)
 
 
-Special = Callable[[Path], Cohort | None]
+Finder = Callable[[Path], Cohort | None]
 """Finds what lies at a path in a way of its own; None where the path is nothing special."""
 
 
-def find(spec: str | Path | Sequence[str | Path], kind: Kind, special: Special = lambda path: None) -> Cohort:
+def find(spec: str | Path | Sequence[str | Path], kind: InputKind, special: Finder = lambda path: None) -> Cohort:
     """What `find_slides` says, for any kind of input."""
     specs = [spec] if isinstance(spec, str | Path) else list(spec)
     if len(specs) == 1:
@@ -83,11 +83,11 @@ def find(spec: str | Path | Sequence[str | Path], kind: Kind, special: Special =
         }
         cohort = Cohort(tuple(entries.values()), tuple(item for part in parts for item in part.ignored), root)
     if not cohort.entries:
-        raise _nothing(", ".join(map(str, specs)), cohort, kind)
+        raise _no_input(", ".join(map(str, specs)), cohort, kind)
     return replace(cohort, entries=_named(cohort.entries, cohort.root, kind))
 
 
-def _find(spec: str | Path, kind: Kind, special: Special) -> Cohort:
+def _find(spec: str | Path, kind: InputKind, special: Finder) -> Cohort:
     path = place(spec)
     if isinstance(path, ObjectPath) and glob.has_magic(path.key) and not path.exists():
         first = next(p for p in reversed((path, *path.parents)) if glob.has_magic(p.name))
@@ -113,7 +113,7 @@ def _find(spec: str | Path, kind: Kind, special: Special) -> Cohort:
         if near.is_dir()
         else ()
     )
-    raise _nothing(str(spec), Cohort((), seen, near), kind, "does not exist")
+    raise _no_input(str(spec), Cohort((), seen, near), kind, "does not exist")
 
 
 def _common(roots: Sequence[Path]) -> Path:
@@ -147,7 +147,7 @@ def _in_order(entry: SlideEntry) -> tuple[str, list[tuple[int, str]]]:
     ]
 
 
-def _listed(path: Path, kind: Kind) -> Cohort:
+def _listed(path: Path, kind: InputKind) -> Cohort:
     root = path.parent
     entries = [
         replace(_entry(one, root), mpp=row.mpp, site=row.site, group=row.group, extra={**one.extra, **row.extra})
@@ -171,7 +171,7 @@ def _relative(path: Path, root: Path) -> str:
     return Path(os.path.relpath(str(path), str(root))).as_posix()
 
 
-def _named(entries: Sequence[SlideEntry], root: Path, kind: Kind) -> tuple[SlideEntry, ...]:
+def _named(entries: Sequence[SlideEntry], root: Path, kind: InputKind) -> tuple[SlideEntry, ...]:
     """The same entries with ids; should two hashes begin alike, longer ones tell them apart."""
     for digits in (8, 16, 64):
         ids = [slide_id(_relative(e.path, root), digits, part=e.part, kind=kind) for e in entries]
@@ -180,7 +180,7 @@ def _named(entries: Sequence[SlideEntry], root: Path, kind: Kind) -> tuple[Slide
     return tuple(replace(entry, id=one) for entry, one in zip(entries, ids, strict=True))
 
 
-def slide_id(name: str, digits: int = 8, *, part: str = "", kind: Kind = SLIDES) -> str:
+def slide_id(name: str, digits: int = 8, *, part: str = "", kind: InputKind = SLIDE_INPUT) -> str:
     """Id of an image from its name and the part of it that is meant: plain letters, at most 40 of them, and a hash.
 
     >>> slide_id("Zürich/Fall 7.svs"), slide_id("case.svs", part="t=3")
@@ -237,15 +237,15 @@ def _part(file: Path) -> str:
     status = file.stat()
     ends = hashlib.sha256()
     with file.open("rb") as handle:
-        ends.update(handle.read(_ENDS))
-        handle.seek(max(status.st_size - _ENDS, 0))
-        ends.update(handle.read(_ENDS))
+        ends.update(handle.read(_HASHED_BYTES))
+        handle.seek(max(status.st_size - _HASHED_BYTES, 0))
+        ends.update(handle.read(_HASHED_BYTES))
     return f"{status.st_size}-{status.st_mtime_ns}-{ends.hexdigest()}"
 
 
-def _nothing(spec: str, cohort: Cohort, kind: Kind, why: str = "") -> NoInputError:
-    shown = "".join(f"\n  - {name!r} {reason}" for name, reason in cohort.ignored[:_LISTED])
-    more = len(cohort.ignored) - _LISTED
+def _no_input(spec: str, cohort: Cohort, kind: InputKind, why: str = "") -> NoInputError:
+    shown = "".join(f"\n  - {name!r} {reason}" for name, reason in cohort.ignored[:_MAX_LISTED])
+    more = len(cohort.ignored) - _MAX_LISTED
     rest = f"\n  - and {more} more" if more > 0 else ""
     seen = f" There is:{shown}{rest}" if shown else " There is nothing in it."
     return NoInputError(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..remote import ObjectPath
 
-_LIST = 2**16
+_MAX_TEXT_BYTES = 2**16
 _SERIES, _PIXELS = (0x0020, 0x000E), (0x7FE0, 0x0000)
 """Tags of the series instance UID and of the first thing behind all that matters here."""
 _LONG = (b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV")
@@ -87,7 +87,7 @@ def series_of(file: Path) -> str:
     """Series UID of a DICOM file, from its first bytes; empty if there is none."""
     try:
         with file.open("rb") as handle:
-            head = handle.read(_LIST)
+            head = handle.read(_MAX_TEXT_BYTES)
     except OSError:
         return ""
     if head[128:132] != b"DICM":
@@ -125,7 +125,7 @@ def _values(file: Path) -> list[str]:
     """File names in the key = value lines of a small text file."""
     try:
         with file.open("rb") as handle:
-            text = handle.read(_LIST).decode("latin-1")
+            text = handle.read(_MAX_TEXT_BYTES).decode("latin-1")
     except OSError:
         return []
     pairs = (line.partition("=") for line in text.splitlines())

@@ -18,7 +18,7 @@ Piece = tuple[int, Box]
 Watch = Callable[[Piece, bool], None]
 """Told (piece, False) before a piece is read and (piece, True) after it."""
 
-SIDE = 512
+DEFAULT_PIECE_SIDE = 512
 """Cells along a piece of a slide that has no tiles of its own."""
 
 _watch: Watch | None = None
@@ -59,7 +59,7 @@ class Guarded:
             return self._slide.read(box, level)
         pixels = np.empty((self._slide.channels, *box.shape), self._slide.dtype)
         tiles = getattr(self._slide, "tiles", ())
-        side = tiles[level] if tiles else (SIDE,) * len(box.start)
+        side = tiles[level] if tiles else (DEFAULT_PIECE_SIDE,) * len(box.start)
         for part in box.cut(side):
             # the whole tile is what ends the process, whichever part is asked for
             piece = part.coarsen(side).refine(side)

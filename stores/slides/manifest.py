@@ -10,15 +10,15 @@ from pathlib import Path
 
 from ...errors import SettingsError
 from ..remote import place, real
-from .spacing import number
-from .walk import Kind
+from .spacing import parse_number
+from .walk import InputKind
 
-KNOWN = ("path", "mpp", "site")
+COMMON_COLUMNS = ("path", "mpp", "site")
 """Columns that mean the same for every kind of input; those of a kind come to them, all others are carried along."""
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ManifestRow:
     """One row of a list of images."""
 
     path: Path
@@ -32,10 +32,10 @@ class Row:
     """What is meant inside the file or folder."""
 
 
-def read_manifest(path: Path, kind: Kind) -> list[Row]:
+def read_manifest(path: Path, kind: InputKind) -> list[ManifestRow]:
     """The rows of a CSV; paths are relative to the CSV. Raises SettingsError (E_MANIFEST) that lists all problems."""
     lines, problems = rows_of(path, "path")
-    rows: list[Row] = []
+    rows: list[ManifestRow] = []
     seen: dict[tuple[str, str], int] = {}
     for line, values in lines:
         row, wrong = _row(values, path.parent, kind)
@@ -46,7 +46,7 @@ def read_manifest(path: Path, kind: Kind) -> list[Row]:
                 problems.append(f"line {line}: {values['path']!r} is the same file as in line {seen[key]}")
             seen.setdefault(key, line)
             rows.append(row)
-    refuse(path, problems, kind)
+    check_problems(path, problems, kind)
     return rows
 
 
@@ -70,7 +70,7 @@ def rows_of(path: Path, key: str) -> tuple[list[tuple[int, dict[str, str]]], lis
     return rows, problems
 
 
-def refuse(path: Path, problems: list[str], kind: Kind) -> None:
+def check_problems(path: Path, problems: list[str], kind: InputKind) -> None:
     """Raises SettingsError (E_MANIFEST) with all problems, if there are any."""
     if problems:
         raise SettingsError(
@@ -92,10 +92,10 @@ def _table(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
 
 def _column(cell: str) -> str:
     name = cell.strip()
-    return name.lower() if name.lower() in (*KNOWN, "group", "subject", "part", "participant_id") else name
+    return name.lower() if name.lower() in (*COMMON_COLUMNS, "group", "subject", "part", "participant_id") else name
 
 
-def _row(values: dict[str, str], folder: Path, kind: Kind) -> tuple[Row | None, list[str]]:
+def _row(values: dict[str, str], folder: Path, kind: InputKind) -> tuple[ManifestRow | None, list[str]]:
     """A row, or None, and what is wrong with it."""
     given = values.get("path", "")
     if not given:
@@ -104,7 +104,7 @@ def _row(values: dict[str, str], folder: Path, kind: Kind) -> tuple[Row | None, 
         return None, [f"{given!r} is no path"]
     own = "://" in given or Path(given).expanduser().is_absolute()
     path, wrong = place(given if own else folder / given), []
-    mpp = number(values.get("mpp"))
+    mpp = parse_number(values.get("mpp"))
     if mpp is not None and math.isnan(mpp):
         wrong.append(f"mpp {values['mpp']!r} is no number of micrometres a pixel")
     if not path.exists():
@@ -113,10 +113,10 @@ def _row(values: dict[str, str], folder: Path, kind: Kind) -> tuple[Row | None, 
     roles = {
         role: column for column, role in kind.columns.items() if column in values
     }  # the last column of a role has it
-    known = (*KNOWN, *roles.values())
+    known = (*COMMON_COLUMNS, *roles.values())
     extra = {name: value for name, value in values.items() if name and name not in known}
     group, part = (values.get(roles.get(role, ""), "") for role in ("group", "part"))
-    return Row(path, mpp, values.get("site", ""), group, extra, part), wrong
+    return ManifestRow(path, mpp, values.get("site", ""), group, extra, part), wrong
 
 
 def _text(path: Path) -> str:

@@ -11,13 +11,13 @@ import numpy as np
 
 from ...errors import SlideError, TileError
 from ..frame import Array, Box
-from .head import kind_of
-from .pixels import Described, level_factor
-from .spacing import FILE, RESOLUTION, Stated, number
+from .file_head import kind_of
+from .pixels import SlideDescription, level_factor
+from .spacing import FROM_FILE, FROM_RESOLUTION, Stated, parse_number
 
-_WHOLE = 1024
+_BLOCK_SIDE = 1024
 """Side of the fixed blocks in which levels with a fractional downsample are read."""
-_ABSENT = (
+_ABSENT_WORDS = (
     "no such file",
     "couldn't open",
     "can't open",
@@ -26,7 +26,7 @@ _ABSENT = (
     "can't find",
     "does not exist",
 )
-_COMPANIONS = {".mrxs": "Slidedat.ini and its .dat files in the folder of the same name", ".vms": "its .jpg files"}
+_COMPANION_FILES = {".mrxs": "Slidedat.ini and its .dat files in the folder of the same name", ".vms": "its .jpg files"}
 
 
 def vendor_of(path: Path) -> str:
@@ -53,7 +53,7 @@ class OpenSlidePixels:
         self._path = path
         self._lock = threading.Lock()
         if path.suffix.lower() == ".mrxs" and not vendor_of(path):
-            self._refuse_companion("Slidedat.ini", "the folder is missing or empty")
+            self._raise_missing_companion("Slidedat.ini", "the folder is missing or empty")
         self._handle = self._fresh()
         self._described = self._describe()
 
@@ -64,8 +64,10 @@ class OpenSlidePixels:
             handle = openslide.OpenSlide(str(self._path))
         except (openslide.OpenSlideError, OSError, ValueError) as error:
             text = str(error)
-            if any(sign in text.lower() for sign in _ABSENT):
-                self._refuse_companion(_COMPANIONS.get(self._path.suffix.lower(), "a companion file"), text, error)
+            if any(sign in text.lower() for sign in _ABSENT_WORDS):
+                self._raise_missing_companion(
+                    _COMPANION_FILES.get(self._path.suffix.lower(), "a companion file"), text, error
+                )
             raise SlideError(
                 f"{self._path.name}: OpenSlide cannot open it ({text}); it is damaged, cut short or of a kind that is "
                 "not supported. Copy it again, or export it as a pyramidal TIFF.",
@@ -73,14 +75,14 @@ class OpenSlidePixels:
             ) from error
         return handle
 
-    def _refuse_companion(self, what: str, why: str, cause: Exception | None = None) -> None:
+    def _raise_missing_companion(self, what: str, why: str, cause: Exception | None = None) -> None:
         raise SlideError(
             f"{self._path.name}: {what} cannot be found beside {self._path} ({why}). "
             "Such a slide is several files: copy all of them.",
             "E_MISSING_COMPANION",
         ) from cause
 
-    def _describe(self) -> Described:
+    def _describe(self) -> SlideDescription:
         handle = self._handle
         properties = handle.properties
         shapes = tuple((int(h), int(w)) for w, h in handle.level_dimensions)
@@ -93,18 +95,18 @@ class OpenSlidePixels:
         except ValueError:
             self._colour = np.full(3, 255, np.uint8)
         vendor = properties.get("openslide.vendor", "")
-        y, x = (number(properties.get(f"openslide.mpp-{axis}")) for axis in "yx")
+        y, x = (parse_number(properties.get(f"openslide.mpp-{axis}")) for axis in "yx")
         notes = [f"read through OpenSlide as {vendor}"]
         if "openslide.bounds-x" in properties:
             notes.append("the scanned area is smaller than the canvas; the rest is background")
-        return Described(
+        return SlideDescription(
             reader="openslide",
             shapes=shapes,
             factors=tuple(self._factor(shapes, level) for level in range(len(shapes))),
             channels=3,
             dtype="uint8",
             background=int(self._colour.min()),
-            stated=(Stated(y, x, RESOLUTION if vendor == "generic-tiff" else FILE),),
+            stated=(Stated(y, x, FROM_RESOLUTION if vendor == "generic-tiff" else FROM_FILE),),
             notes=tuple(notes),
             tiles=tuple(self._tile(properties, level) for level in range(len(shapes))),
         )
@@ -121,7 +123,7 @@ class OpenSlidePixels:
         return height, width
 
     @property
-    def described(self) -> Described:
+    def described(self) -> SlideDescription:
         return self._described
 
     def read(self, box: Box, level: int) -> Array:
@@ -130,9 +132,9 @@ class OpenSlidePixels:
         # A fractional downsample makes OpenSlide interpolate by where a read starts: fixed blocks give each pixel one value.
         out = np.empty((3, *box.shape), np.uint8)
         whole = Box((0, 0), self._described.shapes[level])
-        for piece in box.cut((_WHOLE, _WHOLE)):
-            corner = tuple(s // _WHOLE * _WHOLE for s in piece.start)
-            block = Box(corner, tuple(s + _WHOLE for s in corner)) & whole
+        for piece in box.cut((_BLOCK_SIDE, _BLOCK_SIDE)):
+            corner = tuple(s // _BLOCK_SIDE * _BLOCK_SIDE for s in piece.start)
+            block = Box(corner, tuple(s + _BLOCK_SIDE for s in corner)) & whole
             pixels = self._block(block, level)
             inner = piece.shift(tuple(-s for s in corner)).slices
             out[(slice(None), *piece.shift(tuple(-s for s in box.start)).slices)] = pixels[(slice(None), *inner)]

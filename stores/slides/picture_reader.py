@@ -11,16 +11,16 @@ import numpy as np
 from ...errors import SlideError
 from ..frame import Array, Box
 from . import colour
-from .head import head_of, kind_of
-from .pixels import Described
+from .file_head import head_of, kind_of
+from .pixels import SlideDescription
 
-KINDS = ("PNG", "JPEG", "JPEG 2000", "WebP", "BMP")
-MAX_PIXELS = 2**27
+PICTURE_FORMATS = ("PNG", "JPEG", "JPEG 2000", "WebP", "BMP")
+MAX_PICTURE_PIXELS = 2**27
 """Pixels of a picture that is decoded whole; larger ones belong into a tiled TIFF."""
 
 
 def accepts(path: Path, head: bytes) -> bool:
-    return kind_of(head) in KINDS
+    return kind_of(head) in PICTURE_FORMATS
 
 
 class PicturePixels:
@@ -30,17 +30,17 @@ class PicturePixels:
         self._path = path
         self._kind = kind_of(head_of(path))
         size, mode, orientation = _header(path)
-        if size[0] * size[1] > MAX_PIXELS:
+        if size[0] * size[1] > MAX_PICTURE_PIXELS:
             raise SlideError(
-                f"{path.name}: a picture of {size[1]} x {size[0]} pixels is more than the {MAX_PIXELS} that are decoded "
-                "in one piece; a small file may also be a decompression bomb. Write it as a tiled TIFF.",
+                f"{path.name}: a picture of {size[1]} x {size[0]} pixels is more than the {MAX_PICTURE_PIXELS} that are "
+                "decoded in one piece; a small file may also be a decompression bomb. Write it as a tiled TIFF.",
                 "E_BOMB",
             )
         self._pixels, notes = _decoded(path, self._kind, mode)
         channels, height, width = self._pixels.shape
         if orientation not in (0, 1):
             notes.append(f"the EXIF orientation says {orientation}; pixels are kept as they are stored")
-        self._described = Described(
+        self._described = SlideDescription(
             reader="picture",
             shapes=((height, width),),
             factors=((1.0, 1.0),),
@@ -52,7 +52,7 @@ class PicturePixels:
         )
 
     @property
-    def described(self) -> Described:
+    def described(self) -> SlideDescription:
         return self._described
 
     def read(self, box: Box, level: int) -> Array:

@@ -10,7 +10,7 @@ from .spacing import Stated
 
 
 @dataclass(frozen=True, slots=True)
-class Described:
+class SlideDescription:
     """Everything about a slide but its pixels."""
 
     reader: str
@@ -37,7 +37,7 @@ class Pixels(Protocol):
     """An open slide; safe to read from several threads."""
 
     @property
-    def described(self) -> Described: ...
+    def described(self) -> SlideDescription: ...
 
     def read(self, box: Box, level: int) -> Array:
         """Pixels of `box` inside the level: (channel, y, x). Raises TileError where they cannot be decoded."""

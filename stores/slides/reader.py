@@ -9,18 +9,18 @@ from pathlib import Path
 from types import TracebackType
 
 from ...errors import SlideError
-from ..cache import Lease, near, wanted
+from ..cache import Lease, is_copied, near
 from ..frame import Array, Box, Frame
 from ..remote import place
 from . import openslide_reader, picture_reader, tiff_reader, zarr_levels, zarr_reader
 from .cohort import fingerprint
-from .head import head_of, kind_of, misnamed, not_a_slide
-from .pixels import Described, Pixels
+from .file_head import head_of, kind_of, misnamed, not_a_slide
+from .pixels import Pixels, SlideDescription
 from .spacing import choose, settle
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class SlideReader:
     """One row of the table of readers."""
 
     name: str
@@ -29,15 +29,15 @@ class Reader:
     open: Callable[[Path], Pixels]
 
 
-READERS = (
-    Reader("ome-zarr", zarr_levels.accepts, zarr_reader.ZarrPixels),
-    Reader("tiff", tiff_reader.accepts, tiff_reader.TiffPixels),
-    Reader("openslide", openslide_reader.accepts, openslide_reader.OpenSlidePixels),
-    Reader("picture", picture_reader.accepts, picture_reader.PicturePixels),
+SLIDE_READERS = (
+    SlideReader("ome-zarr", zarr_levels.accepts, zarr_reader.ZarrPixels),
+    SlideReader("tiff", tiff_reader.accepts, tiff_reader.TiffPixels),
+    SlideReader("openslide", openslide_reader.accepts, openslide_reader.OpenSlidePixels),
+    SlideReader("picture", picture_reader.accepts, picture_reader.PicturePixels),
 )
 """All readers; the first that accepts a file and can open it reads it."""
 
-_ANOTHER_MAY = ("E_UNREADABLE", "E_UNSUPPORTED_PIXELS")
+_NEXT_READER_CODES = ("E_UNREADABLE", "E_UNSUPPORTED_PIXELS")
 """Reasons of one reader that do not keep the next from trying."""
 
 
@@ -138,7 +138,7 @@ def open_slide(path: Path, mpp: float | None = None) -> Slide:
     E_UNSUPPORTED_PIXELS, E_BOMB, E_TOO_BIG, E_TRUNCATED, E_MALFORMED, E_NGFF, E_IS_VOLUME, E_PATH.
     """
     path = place(path)
-    lease = Lease(path, fingerprint(path)) if wanted(path) else None
+    lease = Lease(path, fingerprint(path)) if is_copied(path) else None
     pixels = None
     try:
         pixels = _open_pixels(lease.path if lease else path)
@@ -156,7 +156,7 @@ def open_slide(path: Path, mpp: float | None = None) -> Slide:
 def probe(path: Path, mpp: float | None = None) -> Probe:
     """Describe a slide even where its spacing is missing or absurd. Raises SlideError only where it cannot be opened."""
     path = place(path)
-    with near(path, fingerprint(path) if wanted(path) else "") as here:
+    with near(path, fingerprint(path) if is_copied(path) else "") as here:
         pixels = _open_pixels(here)
         described = pixels.described
         pixels.close()
@@ -184,13 +184,13 @@ def _open_pixels(path: Path) -> Pixels:
     """The first reader that accepts the file and can open it; else the first's reason why not."""
     head = head_of(path)
     first: SlideError | None = None
-    for reader in READERS:
+    for reader in SLIDE_READERS:
         if not reader.accepts(path, head):
             continue
         try:
             pixels = reader.open(path)
         except SlideError as error:
-            if error.code not in _ANOTHER_MAY:
+            if error.code not in _NEXT_READER_CODES:
                 raise
             first = first or error
             continue
@@ -215,7 +215,7 @@ class _Noted:
         self.read, self.close = pixels.read, pixels.close
 
 
-def _frames(described: Described, spacing: tuple[float, float]) -> tuple[Frame, ...]:
+def _frames(described: SlideDescription, spacing: tuple[float, float]) -> tuple[Frame, ...]:
     if described.frames:
         y, x = (s / f for s, f in zip(spacing, described.frames[0].spacing, strict=True))
         if (y, x) == (1.0, 1.0):

@@ -14,14 +14,14 @@ from dataclasses import dataclass
 
 from ...errors import SlideError
 
-FINEST, COARSEST = 0.05, 20.0
+FINEST_SPACING, COARSEST_SPACING = 0.05, 20.0
 """Micrometres a pixel that a microscope slide can have."""
-SQUARE = 0.01
+SQUARE_TOLERANCE = 0.01
 """How much x and y may differ, relative to the larger."""
 
-GIVEN = "csv/--mpp"
-FILE = "file"
-RESOLUTION = "TIFF resolution"
+FROM_USER = "csv/--mpp"
+FROM_FILE = "file"
+FROM_RESOLUTION = "TIFF resolution"
 
 UNITS = {
     "pm": 1e-6, "å": 1e-4, "angstrom": 1e-4, "nm": 1e-3, "nanometer": 1e-3, "µm": 1.0, "μm": 1.0, "um": 1.0,
@@ -59,10 +59,10 @@ class Stated:
         return y, x
 
 
-def number(text: str | float | None) -> float | None:
+def parse_number(text: str | float | None) -> float | None:
     """A number as people and scanners write it: None if empty, NaN if it is no number; a decimal comma is fine.
 
-    >>> number("0,499"), number(" "), number("n/a")
+    >>> parse_number("0,499"), parse_number(" "), parse_number("n/a")
     (0.499, None, nan)
     """
     if text is None or isinstance(text, int | float):
@@ -81,29 +81,29 @@ def number(text: str | float | None) -> float | None:
 def from_resolution(y: float | None, x: float | None, unit_length: float | None) -> Stated:
     """Spacing from pixels per unit; zeros and unknown units state nothing."""
     if unit_length is None or not x or not y:
-        return Stated(None, None, RESOLUTION)
-    return Stated(unit_length / y, unit_length / x, RESOLUTION)
+        return Stated(None, None, FROM_RESOLUTION)
+    return Stated(unit_length / y, unit_length / x, FROM_RESOLUTION)
 
 
 def problem(stated: Stated) -> str:
     """Why a stated spacing cannot be true; empty if it can.
 
-    >>> problem(Stated(0.5, 0.5, FILE)), problem(Stated(0.005, 0.005, FILE))
+    >>> problem(Stated(0.5, 0.5, FROM_FILE)), problem(Stated(0.005, 0.005, FROM_FILE))
     ('', 'outside 0.05 to 20 um')
     """
     y, x = stated.values
     if not (math.isfinite(y) and math.isfinite(x)):
         return "not a number"
-    if not all(FINEST <= s <= COARSEST for s in (y, x)):
-        return f"outside {FINEST:g} to {COARSEST:g} um"
-    if abs(y - x) > SQUARE * max(y, x):
-        return f"different along y and x by more than {SQUARE:.0%}"
+    if not all(FINEST_SPACING <= s <= COARSEST_SPACING for s in (y, x)):
+        return f"outside {FINEST_SPACING:g} to {COARSEST_SPACING:g} um"
+    if abs(y - x) > SQUARE_TOLERANCE * max(y, x):
+        return f"different along y and x by more than {SQUARE_TOLERANCE:.0%}"
     return ""
 
 
 def choose(given: float | None, stated: Sequence[Stated]) -> Stated | None:
     """The one that decides: what was given, else the first that states anything."""
-    candidates = [Stated(given, given, GIVEN), *stated]
+    candidates = [Stated(given, given, FROM_USER), *stated]
     return next((s for s in candidates if not s.missing), None)
 
 
@@ -123,7 +123,7 @@ def settle(name: str, given: float | None, stated: Sequence[Stated]) -> tuple[tu
     wrong = problem(chosen)
     if wrong:
         y, x = chosen.values
-        who = "--mpp or the CSV" if chosen.source == GIVEN else f"the {chosen.source} metadata"
+        who = "--mpp or the CSV" if chosen.source == FROM_USER else f"the {chosen.source} metadata"
         raise SlideError(
             f"{name}: {who} says that a pixel is {y:.6g} um high and {x:.6g} um wide, which is {wrong}, so it cannot "
             "be believed. Give the true spacing with --mpp, or as the column `mpp` of a CSV of slides.",

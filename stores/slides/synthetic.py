@@ -19,12 +19,12 @@ from typing import Any
 
 import numpy as np
 
-from ..files import aside
+from ..files import partial_path
 from ..frame import Array
 
-SPACING = 0.5
+DEMO_SPACING = 0.5
 """Micrometres a pixel of the slides, as their resolution tags say."""
-COARSE = 16
+PIXELS_PER_CELL = 16
 """Pixels a cell of the layout."""
 GLASS, CRYPTS, STROMA, SHEET = 0, 1, 2, 3
 """The regions of a layout."""
@@ -48,7 +48,7 @@ class Layout:
     """Quarter turns that the piece of tissue was laid down with."""
 
 
-SETTINGS: dict[str, Any] = {"patch": 64, "stride": 32, "k": (4, 8), "samples": 3000}
+DEMO_SETTINGS: dict[str, Any] = {"patch": 64, "stride": 32, "k": (4, 8), "samples": 3000}
 """Settings of the demo's run: patches and steps small enough that its small slides' maps show structure."""
 
 
@@ -62,8 +62,8 @@ def make_slides(folder: Path, *, seed: int = 0, count: int = 4) -> list[Path]:
     paths = []
     for number in range(count):
         path = folder / f"colon-{number + 1}.tif"
-        partial = aside(path)  # a slide is there in full or not at all
-        write_pyramid(partial, paint(layout(number, seed=seed), number, seed=seed))
+        partial = partial_path(path)  # a slide is there in full or not at all
+        write_demo_pyramid(partial, paint(layout(number, seed=seed), number, seed=seed))
         partial.replace(path)
         paths.append(path)
     _turned.cache_clear()  # a hundred megabytes that nobody needs any more
@@ -100,7 +100,7 @@ def paint(plan: Layout, number: int, *, seed: int = 0) -> Array:
     from scipy.ndimage import zoom
 
     rng = np.random.default_rng((seed, number, 2))
-    shape = tuple(n * COARSE for n in plan.regions.shape)
+    shape = tuple(n * PIXELS_PER_CELL for n in plan.regions.shape)
     canvas = np.full((*shape, 3), (0.20, 0.22, 0.14), np.float32)
     _quilt(canvas, _turned("stroma"), where=(plan.regions == STROMA) | (plan.regions == CRYPTS), rng=rng)
     sheet = np.full((*shape, 3), (0.55, 0.75, 0.95), np.float32)
@@ -173,7 +173,7 @@ def _quilt(canvas: Array, turned: list[Array], *, where: Array, rng: np.random.G
         (y - side // 2, x - side // 2)
         for y in range(step // 2, canvas.shape[0], step)
         for x in range(step // 2, canvas.shape[1], step)
-        if near[y // COARSE, x // COARSE]
+        if near[y // PIXELS_PER_CELL, x // PIXELS_PER_CELL]
     ]
     for i in rng.permutation(2 * len(corners)):  # every place twice: crops are cut where their tissue ends
         which = int(rng.integers(len(turned)))
@@ -190,12 +190,12 @@ def _set_crypts(canvas: Array, regions: Array, *, rng: np.random.Generator) -> N
     from scipy.ndimage import distance_transform_edt, rotate
 
     glands = [_gland(box) for box in _GLANDS]
-    room = distance_transform_edt(np.pad(regions == CRYPTS, 1))[1:-1, 1:-1] * COARSE
+    room = distance_transform_edt(np.pad(regions == CRYPTS, 1))[1:-1, 1:-1] * PIXELS_PER_CELL
     taken: list[tuple[float, float, float]] = []
     for _ in range(2500):
-        y, x = (float(rng.uniform(0, n * COARSE)) for n in regions.shape)
+        y, x = (float(rng.uniform(0, n * PIXELS_PER_CELL)) for n in regions.shape)
         gland, radius = glands[int(rng.choice(len(glands), p=(0.45, 0.4, 0.15)))]
-        near_edge = room[int(y) // COARSE, int(x) // COARSE] < 0.8 * radius
+        near_edge = room[int(y) // PIXELS_PER_CELL, int(x) // PIXELS_PER_CELL] < 0.8 * radius
         if near_edge or any((y - v) ** 2 + (x - u) ** 2 < (0.9 * (radius + r)) ** 2 for v, u, r in taken):
             continue
         taken.append((y, x, radius))
@@ -263,12 +263,12 @@ def _enlarged(values: Array, shape: tuple[int, ...]) -> Array:
     return values
 
 
-def write_pyramid(path: Path, pixels: Array) -> None:
+def write_demo_pyramid(path: Path, pixels: Array) -> None:
     """A generic pyramidal TIFF: tiles of 256, JPEG, reduced pages marked as such, resolution in pixels a centimetre."""
     import tifffile
 
     with tifffile.TiffWriter(path) as tiff:
-        spacing, reduced = SPACING, 0
+        spacing, reduced = DEMO_SPACING, 0
         while True:
             tiff.write(
                 pixels,

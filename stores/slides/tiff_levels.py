@@ -9,11 +9,11 @@ from xml.etree import ElementTree
 
 from ...errors import SlideError
 from .pixels import level_factor
-from .spacing import FILE, RESOLUTION_UNITS, UNITS, Stated, from_resolution, number
+from .spacing import FROM_FILE, RESOLUTION_UNITS, UNITS, Stated, from_resolution, parse_number
 
-MAX_SIDE = 2**31
+MAX_TIFF_SIDE = 2**31
 """Pixels along one side; beyond it a header is malformed."""
-MAX_LEVELS = 32
+MAX_TIFF_LEVELS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +39,10 @@ def pyramid_of(tif: Any, name: str) -> Pyramid:
     levels: list[tuple[Any, ...]] = []
     shapes: list[tuple[int, int]] = []
     first = series.levels[0].keyframe
-    for level in sorted(series.levels[:MAX_LEVELS], key=lambda one: -one.keyframe.imagelength):
+    for level in sorted(series.levels[:MAX_TIFF_LEVELS], key=lambda one: -one.keyframe.imagelength):
         page = level.keyframe
         shape = (int(page.imagelength), int(page.imagewidth))
-        if not (min(shape) > 0 and max(shape) < MAX_SIDE):
+        if not (min(shape) > 0 and max(shape) < MAX_TIFF_SIDE):
             raise SlideError(f"{name}: a level claims to be {shape[1]} x {shape[0]} pixels.", "E_MALFORMED")
         if shapes and not _same_image(first, page, shapes, shape):
             notes.append(f"a page of {shape[1]} x {shape[0]} pixels is no level of the pyramid and is not read")
@@ -111,8 +111,8 @@ def _stated(tif: Any, page: Any) -> tuple[Stated, ...]:
         found.append(_ome(tif.ome_metadata))
     elif description.startswith("Aperio"):
         match = re.search(r"\|\s*MPP\s*=\s*([^|\r\n]*)", description)
-        mpp = number(match.group(1)) if match else None
-        found.append(Stated(mpp, mpp, FILE))
+        mpp = parse_number(match.group(1)) if match else None
+        found.append(Stated(mpp, mpp, FROM_FILE))
     unit = RESOLUTION_UNITS.get(int(getattr(page.tags.get("ResolutionUnit"), "value", 2) or 2))
     if tif.is_imagej:
         unit = UNITS.get(str((tif.imagej_metadata or {}).get("unit", "")).replace("\\u00B5", "µ").lower())
@@ -132,13 +132,13 @@ def _ome(xml: str | None) -> Stated:
     try:
         root = ElementTree.fromstring(xml or "")
     except ElementTree.ParseError:
-        return Stated(None, None, FILE)
+        return Stated(None, None, FROM_FILE)
     pixels = next((e for e in root.iter() if e.tag.rsplit("}", 1)[-1] == "Pixels"), None)
     if pixels is None:
-        return Stated(None, None, FILE)
+        return Stated(None, None, FROM_FILE)
     lengths = []
     for axis in "YX":
-        size = number(pixels.get(f"PhysicalSize{axis}"))
+        size = parse_number(pixels.get(f"PhysicalSize{axis}"))
         unit = UNITS.get(pixels.get(f"PhysicalSize{axis}Unit", "µm").lower())
         lengths.append(None if size is None or unit is None else size * unit)
-    return Stated(lengths[0], lengths[1], FILE)
+    return Stated(lengths[0], lengths[1], FROM_FILE)

@@ -17,23 +17,23 @@ import numpy as np
 from ...errors import SlideError, TileError
 from ..frame import Array, Box
 from . import colour
-from .head import kind_of
+from .file_head import kind_of
 from .openslide_reader import OpenSlidePixels, vendor_of
-from .pixels import Described, level_factor
+from .pixels import SlideDescription, level_factor
 from .tiff_levels import Pyramid, pyramid_of
 from .tiff_segments import Segments
 
-PLAIN = ("", "aperio", "generic-tiff")
+PLAIN_VENDORS = ("", "aperio", "generic-tiff")
 """What OpenSlide calls the TIFFs whose tiles lie side by side, each where the tags say."""
 _JPEG_2000 = (33003, 33004, 33005)
 _UNREADABLE = "E_UNSUPPORTED_PIXELS"
-MAX_CHANNELS = 64
+MAX_TIFF_CHANNELS = 64
 
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # damage is reported once, by our own errors
 
 
 def accepts(path: Path, head: bytes) -> bool:
-    return kind_of(head) == "TIFF" and vendor_of(path) in PLAIN
+    return kind_of(head) == "TIFF" and vendor_of(path) in PLAIN_VENDORS
 
 
 class TiffPixels:
@@ -75,7 +75,7 @@ class TiffPixels:
             ) from error
         self._described = self._describe(pyramid, notes)
 
-    def _describe(self, pyramid: Pyramid, notes: list[str]) -> Described:
+    def _describe(self, pyramid: Pyramid, notes: list[str]) -> SlideDescription:
         first = self._levels[0][0]
         channels = {"rgb": 3, "rgba": 3, "palette": 3, "cmyk": 3, "grey": 1, "inverted": 1, "greya": 1}.get(
             self._kind, first.samples * len(self._levels[0])
@@ -83,7 +83,7 @@ class TiffPixels:
         dtype = np.dtype(np.uint8) if first.dtype == np.bool_ else first.dtype
         self._dtype = dtype
         bright = self._kind in ("rgb", "rgba", "palette", "cmyk", "greya", "inverted")
-        return Described(
+        return SlideDescription(
             reader="tiff",
             shapes=pyramid.shapes,
             factors=tuple(level_factor(pyramid.shapes[0], shape) for shape in pyramid.shapes),
@@ -96,7 +96,7 @@ class TiffPixels:
         )
 
     @property
-    def described(self) -> Described:
+    def described(self) -> SlideDescription:
         return self._described
 
     def read(self, box: Box, level: int) -> Array:
@@ -181,8 +181,8 @@ def _kind(key: Any, name: str, pages: int) -> tuple[str, list[str]]:
             "16 bits without a sign are. Convert it first (for example with bfconvert).",
             _UNREADABLE,
         )
-    if samples * pages > MAX_CHANNELS:
-        raise SlideError(f"{name}: {samples * pages} channels are more than {MAX_CHANNELS}.", _UNREADABLE)
+    if samples * pages > MAX_TIFF_CHANNELS:
+        raise SlideError(f"{name}: {samples * pages} channels are more than {MAX_TIFF_CHANNELS}.", _UNREADABLE)
     if key.decode.__name__.startswith("decode_raise"):
         try:
             key.decode(None, 0)

@@ -19,9 +19,9 @@ import numpy as np
 from ...errors import SlideError, TileError
 from ..frame import Array, Box
 
-MAX_SEGMENT = 2**30
+MAX_SEGMENT_BYTES = 2**30
 """Decoded bytes of one tile or strip; beyond it a file cannot be read within bounded memory."""
-KEPT = 2**27
+MAX_CACHED_BYTES = 2**27
 """Decoded bytes of strips kept by a page, because a strip crosses many boxes."""
 
 _JPEG = (7,)
@@ -56,10 +56,10 @@ class Segments:
             self._decode = self._any(key)
         rows, columns = self.grid
         nbytes = self.size[0] * self.size[1] * self._contiguous * self.dtype.itemsize
-        if nbytes > MAX_SEGMENT:
+        if nbytes > MAX_SEGMENT_BYTES:
             raise SlideError(
                 f"{name}: one {'tile' if self._tiled else 'strip'} holds {nbytes} bytes of pixels, more than "
-                f"{MAX_SEGMENT}: it cannot be read piece by piece. Write it as a tiled TIFF first.",
+                f"{MAX_SEGMENT_BYTES}: it cannot be read piece by piece. Write it as a tiled TIFF first.",
                 "E_TOO_BIG",
             )
         if len(self._offsets) < rows * columns * self._planes or len(self._counts) < rows * columns * self._planes:
@@ -69,7 +69,7 @@ class Segments:
                 "E_MALFORMED",
             )
         self._kept: OrderedDict[int, Array] = OrderedDict()
-        self._room = 0 if self._tiled else max(KEPT // max(nbytes, 1), 1)
+        self._room = 0 if self._tiled else max(MAX_CACHED_BYTES // max(nbytes, 1), 1)
         self._lock = threading.Lock()
 
     @property

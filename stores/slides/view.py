@@ -11,7 +11,7 @@ from ..frame import Array, Box, Frame
 from ..source import Source
 from .area import Shrink, Shrinks, shrink
 
-CLOSE = 0.05
+SPACING_TOLERANCE = 0.05
 """A level whose spacing differs by no more than this share is taken as it is."""
 
 
@@ -63,7 +63,7 @@ def at_spacing(source: Source, spacing: float) -> View:
     """
     have = [float(np.sqrt(frame.spacing[0] * frame.spacing[1])) for frame in source.frames]
     level = min(range(len(have)), key=lambda i: abs(have[i] / spacing - 1))
-    if abs(have[level] / spacing - 1) <= CLOSE:
+    if abs(have[level] / spacing - 1) <= SPACING_TOLERANCE:
         return View(source, level, _shrinks(source.frames[level], (1.0, 1.0)), source.frames[level])
     finer = [i for i, one in enumerate(have) if one < spacing]
     if not finer:
@@ -75,7 +75,7 @@ def at_spacing(source: Source, spacing: float) -> View:
     level = max(finer, key=lambda i: have[i])
     frame = source.frames[level]
     k = round(spacing / have[level])
-    if abs(have[level] * k / spacing - 1) <= CLOSE:
+    if abs(have[level] * k / spacing - 1) <= SPACING_TOLERANCE:
         by = _shrinks(frame, (float(k), float(k)))
     else:
         by = _shrinks(frame, (spacing / frame.spacing[0], spacing / frame.spacing[1]))

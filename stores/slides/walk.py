@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from ..remote import ObjectPath
-from .zarr_levels import METADATA, holds_image
+from .zarr_levels import METADATA_FILES, holds_image
 from .zarr_levels import accepts as is_zarr
 
 
@@ -30,7 +30,7 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class InputKind:
     """What somebody looks for."""
 
     word: str
@@ -49,7 +49,7 @@ class Kind:
     """What columns of such a list mean: the name of the column -> "group" or "part"; of two for one, the later has it."""
 
 
-def walk(root: Path, kind: Kind) -> Iterator[Seen]:
+def walk(root: Path, kind: InputKind) -> Iterator[Seen]:
     """Everything in a folder and its subfolders."""
     if isinstance(root, ObjectPath):
         yield from _shelf(root.children(), kind)
@@ -57,14 +57,14 @@ def walk(root: Path, kind: Kind) -> Iterator[Seen]:
         yield from _folder(root, root, kind, {os.path.realpath(root)})
 
 
-def fitting(pattern: ObjectPath, kind: Kind) -> Iterator[Seen]:
+def fitting(pattern: ObjectPath, kind: InputKind) -> Iterator[Seen]:
     """Everything whose whole path fits a glob, in which ** stands for any number of folders."""
     fixed = next(p for p in reversed((pattern, *pattern.parents)) if glob.has_magic(p.name)).parent
     parts = pattern.relative_to(fixed).parts
     return (one for one in walk(fixed, kind) if _fits(one.path.relative_to(fixed).parts, parts))
 
 
-def globbed(root: Path, pattern: str, kind: Kind) -> Iterator[Seen]:
+def globbed(root: Path, pattern: str, kind: InputKind) -> Iterator[Seen]:
     """Everything below a folder that fits a glob; folders are looked into by more of the pattern alone."""
     files: dict[Path, list[Path]] = {}
     for path in sorted(root.glob(pattern)):
@@ -80,7 +80,7 @@ def globbed(root: Path, pattern: str, kind: Kind) -> Iterator[Seen]:
         yield from kind.gather(beside)
 
 
-def _folder(folder: Path, root: Path, kind: Kind, seen: set[str]) -> Iterator[Seen]:
+def _folder(folder: Path, root: Path, kind: InputKind, seen: set[str]) -> Iterator[Seen]:
     try:
         children = sorted(folder.iterdir())
     except OSError as error:
@@ -125,7 +125,7 @@ def _unlooked(path: Path, root: Path) -> str:
     return "" if os.access(path, os.R_OK) else "may not be read (permissions)"
 
 
-def _shut(folder: Path, beside: Collection[str], kind: Kind) -> str:
+def _shut(folder: Path, beside: Collection[str], kind: InputKind) -> str:
     if (folder / "run.json").exists():
         return "was written by tile-engine"
     try:
@@ -141,7 +141,7 @@ def _no_image(folder: Path) -> str:
     return "" if holds_image(folder) else "is a zarr folder without an image (no multiscales)"
 
 
-def _shelf(listing: tuple[list[ObjectPath], list[ObjectPath]], kind: Kind) -> Iterator[Seen]:
+def _shelf(listing: tuple[list[ObjectPath], list[ObjectPath]], kind: InputKind) -> Iterator[Seen]:
     """The same under a prefix of an object store, where each look costs a request."""
     folders, files = listing
     names = {file.name for file in files}
@@ -154,7 +154,7 @@ def _shelf(listing: tuple[list[ObjectPath], list[ObjectPath]], kind: Kind) -> It
             yield Seen(child, "was written by tile-engine")
         elif why := kind.closed(child.name, names, held):
             yield Seen(child, why)
-        elif held & METADATA or child.suffix.lower() == ".zarr":
+        elif held & METADATA_FILES or child.suffix.lower() == ".zarr":
             yield Seen(child, _no_image(child))
         else:
             yield from _shelf(inside, kind)

@@ -15,12 +15,12 @@ from ...errors import SlideError
 from ..frame import Frame
 from ..ngff import frames_of
 
-MAX_CHUNK = 2**30
+MAX_CHUNK_BYTES = 2**30
 """Bytes of one chunk; 1 kB of metadata can claim any."""
-MAX_SIDE = 2**31
-MAX_LEVELS = 32
-MAX_CHANNELS = 64
-CODECS = frozenset({
+MAX_ZARR_SIDE = 2**31
+MAX_ZARR_LEVELS = 32
+MAX_ZARR_CHANNELS = 64
+TRUSTED_CODECS = frozenset({
     "blosc", "zstd", "zlib", "gzip", "lz4", "bz2", "lzma", "shuffle", "delta", "fixedscaleoffset", "crc32", "crc32c",
     "adler32", "fletcher32", "packbits", "bytes", "transpose", "sharding_indexed", "numcodecs.blosc", "numcodecs.zstd",
     "numcodecs.zlib", "numcodecs.lz4", "numcodecs.shuffle", "numcodecs.delta", "numcodecs.bz2", "numcodecs.lzma",
@@ -29,15 +29,15 @@ CODECS = frozenset({
 """Codecs that only move bytes; anything that could run code (pickle and the like) is refused by not being here."""
 
 
-METADATA = frozenset({"zarr.json", ".zgroup", ".zattrs", ".zarray"})
+METADATA_FILES = frozenset({"zarr.json", ".zgroup", ".zattrs", ".zarray"})
 """Files of which one at least lies in every zarr folder."""
 
 
 def accepts(path: Path, head: bytes) -> bool:
-    return path.is_dir() and any((path / name).is_file() for name in sorted(METADATA))
+    return path.is_dir() and any((path / name).is_file() for name in sorted(METADATA_FILES))
 
 
-def attributes_of(path: Path) -> dict[str, Any]:
+def foreign_attributes(path: Path) -> dict[str, Any]:
     """A group's attributes as its metadata files have them; empty where there are none. Raises SlideError (E_NGFF)."""
     v3 = _json(path / "zarr.json")
     found = v3.get("attributes", {}) if v3 else _json(path / ".zattrs")
@@ -47,7 +47,7 @@ def attributes_of(path: Path) -> dict[str, Any]:
 def holds_image(path: Path) -> bool:
     """Whether a folder is an OME-Zarr image (has multiscales)."""
     try:
-        attributes = attributes_of(path)
+        attributes = foreign_attributes(path)
     except SlideError:
         return False
     ome = attributes.get("ome", attributes)
@@ -80,25 +80,27 @@ def open_levels(path: Path, kinds: Collection[str], word: str) -> Levels:
             "an image; plates are read field by field. Give the folder of one image.",
             "E_NOT_A_SLIDE",
         )
-    attributes = attributes_of(path)
+    attributes = foreign_attributes(path)
     try:
         multiscales = attributes.get("ome", attributes)["multiscales"]
-        names = [str(dataset["path"]) for dataset in multiscales[0]["datasets"]][:MAX_LEVELS]
+        names = [str(dataset["path"]) for dataset in multiscales[0]["datasets"]][:MAX_ZARR_LEVELS]
     except (KeyError, IndexError, TypeError, AttributeError) as error:
-        raise bad(path, f"its multiscales metadata lacks {error}") from error
+        raise metadata_error(path, f"its multiscales metadata lacks {error}") from error
     if not names:
-        raise bad(path, "its multiscales metadata lists no levels")
+        raise metadata_error(path, "its multiscales metadata lists no levels")
     notes = (f"{len(multiscales)} multiscales; the first is read",) if len(multiscales) > 1 else ()
     arrays = [_array(path, name, kinds, word) for name in names]
     axes, frames = frames_of(attributes, [array.shape for array in arrays])
     if any(len(array.shape) != len(axes) for array in arrays):
-        raise bad(path, f"its {len(axes)} axes do not fit its arrays of shapes {[a.shape for a in arrays]}")
+        raise metadata_error(path, f"its {len(axes)} axes do not fit its arrays of shapes {[a.shape for a in arrays]}")
     if not {"y", "x"} <= set(axes) or set(axes) - set("tczyx"):
-        raise bad(path, f"its axes are {axes}; y and x are needed, and t, c, z are all that is read beside them")
+        raise metadata_error(
+            path, f"its axes are {axes}; y and x are needed, and t, c, z are all that is read beside them"
+        )
     channels, first = [a.shape[axes.index("c")] if "c" in axes else 1 for a in arrays], arrays[0]
-    if max(channels) > MAX_CHANNELS or len({*channels}) > 1 or any(a.dtype != first.dtype for a in arrays):
+    if max(channels) > MAX_ZARR_CHANNELS or len({*channels}) > 1 or any(a.dtype != first.dtype for a in arrays):
         raise SlideError(
-            f"{path.name}: levels need the same pixels and at most {MAX_CHANNELS} channels; found shapes "
+            f"{path.name}: levels need the same pixels and at most {MAX_ZARR_CHANNELS} channels; found shapes "
             f"{[a.shape for a in arrays]} of {[a.dtype.name for a in arrays]}.",
             "E_UNSUPPORTED_PIXELS",
         )
@@ -107,7 +109,7 @@ def open_levels(path: Path, kinds: Collection[str], word: str) -> Levels:
     return Levels(tuple(axes), tuple(arrays), frames, scaled, notes)
 
 
-def bad(path: Path, why: str) -> SlideError:
+def metadata_error(path: Path, why: str) -> SlideError:
     """The error for metadata that make no sense."""
     return SlideError(f"{path.name}: {why}. Check the store with an OME-NGFF validator.", "E_NGFF")
 
@@ -135,11 +137,11 @@ def _array(path: Path, name: str, kinds: Collection[str], word: str) -> Any:
     try:
         return zarr.open_array(folder, mode="r")
     except Exception as error:  # zarr raises whatever odd metadata leads it to
-        raise bad(path, f"level {name!r} cannot be opened ({type(error).__name__}: {error})") from error
+        raise metadata_error(path, f"level {name!r} cannot be opened ({type(error).__name__}: {error})") from error
 
 
 def _check(path: Path, name: str, meta: dict[str, Any]) -> None:
-    foreign = sorted({codec for codec in _codecs(meta) if codec not in CODECS})
+    foreign = sorted({codec for codec in _codecs(meta) if codec not in TRUSTED_CODECS})
     if foreign:
         raise SlideError(
             f"{path.name}: level {name!r} is packed with {', '.join(foreign)}, which is not among the codecs "
@@ -148,11 +150,11 @@ def _check(path: Path, name: str, meta: dict[str, Any]) -> None:
         )
     shape, chunk = meta.get("shape", []), _chunk(meta)
     sizes = [*shape, *chunk]
-    if not shape or len(shape) != len(chunk) or any(not isinstance(n, int) or not 0 < n < MAX_SIDE for n in sizes):
+    if not shape or len(shape) != len(chunk) or any(not isinstance(n, int) or not 0 < n < MAX_ZARR_SIDE for n in sizes):
         raise SlideError(f"{path.name}: level {name!r} claims shape {shape} in chunks of {chunk}.", "E_MALFORMED")
-    if math.prod(chunk) * 2 > MAX_CHUNK:
+    if math.prod(chunk) * 2 > MAX_CHUNK_BYTES:
         raise SlideError(
-            f"{path.name}: level {name!r} has chunks of {chunk}, more than {MAX_CHUNK} bytes each; it cannot "
+            f"{path.name}: level {name!r} has chunks of {chunk}, more than {MAX_CHUNK_BYTES} bytes each; it cannot "
             "be read within bounded memory. Rewrite it in smaller chunks.",
             "E_BOMB",
         )

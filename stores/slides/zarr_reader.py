@@ -8,11 +8,11 @@ import numpy as np
 
 from ...errors import SlideError, TileError
 from ..frame import Array, Box, Frame
-from .pixels import Described
-from .spacing import FILE, Stated
+from .pixels import SlideDescription
+from .spacing import FROM_FILE, Stated
 from .zarr_levels import open_levels
 
-KINDS = frozenset({"uint8", "u1", "uint16", "u2"})
+SLIDE_DTYPES = frozenset({"uint8", "u1", "uint16", "u2"})
 
 
 class ZarrPixels:
@@ -20,7 +20,7 @@ class ZarrPixels:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        found = open_levels(path, KINDS, "whole numbers of 8 or 16 bits without a sign")
+        found = open_levels(path, SLIDE_DTYPES, "whole numbers of 8 or 16 bits without a sign")
         self._arrays, self._axes = found.arrays, found.axes
         first, notes = found.arrays[0], list(found.notes)
         sizes = dict(zip(found.axes, first.shape, strict=True))
@@ -35,14 +35,14 @@ class ZarrPixels:
         flat = tuple(_plane(frame, (frame.axes.index("y"), frame.axes.index("x"))) for frame in found.frames)
         spacing = flat[0].spacing
         rgb = channels == 3 and first.dtype == np.uint8
-        self._described = Described(
+        self._described = SlideDescription(
             reader="ome-zarr",
             shapes=tuple((frame.shape[0], frame.shape[1]) for frame in flat),
             factors=tuple((f.spacing[0] / spacing[0], f.spacing[1] / spacing[1]) for f in flat),
             channels=channels,
             dtype=first.dtype.name,
             background=int(np.iinfo(first.dtype).max) if rgb else 0,
-            stated=(Stated(spacing[0], spacing[1], FILE),) if found.scaled else (),
+            stated=(Stated(spacing[0], spacing[1], FROM_FILE),) if found.scaled else (),
             notes=tuple(notes),
             tiles=tuple(
                 (int(a.chunks[found.axes.index("y")]), int(a.chunks[found.axes.index("x")])) for a in self._arrays
@@ -51,7 +51,7 @@ class ZarrPixels:
         )
 
     @property
-    def described(self) -> Described:
+    def described(self) -> SlideDescription:
         return self._described
 
     def read(self, box: Box, level: int) -> Array:

@@ -8,11 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..slides.cohort import Cohort, SlideEntry, sorted_out
-from ..slides.manifest import columns_of, refuse, rows_of
-from ..slides.walk import Kind, Seen, walk
+from ..slides.manifest import check_problems, columns_of, rows_of
+from ..slides.walk import InputKind, Seen, walk
 
-TABLE = "participants.tsv"
-KEY = "participant_id"
+PARTICIPANTS_TABLE = "participants.tsv"
+PARTICIPANT_COLUMN = "participant_id"
 _LEFT_OUT = {
     "derivatives": "holds what was derived from the images",
     "sourcedata": "holds what the images were made from",
@@ -40,10 +40,10 @@ def root_of(path: Path) -> Path | None:
         inside = ((child / "anat").is_dir() or any(child.glob("ses-*/anat")) for child in subjects)
         return path if any(inside) else None
     columns = columns_of(path)
-    return path.parent if KEY in columns and "path" not in columns else None
+    return path.parent if PARTICIPANT_COLUMN in columns and "path" not in columns else None
 
 
-def find_bids(root: Path, table: Path | None, kind: Kind, suffix: str) -> Cohort:
+def find_bids(root: Path, table: Path | None, kind: InputKind, suffix: str) -> Cohort:
     """Images of one suffix (T1w, bold ...) of all subjects, with their row of the table. Raises SettingsError (E_MANIFEST)."""
 
     def gather(files: Sequence[Path]) -> Iterator[Seen]:
@@ -58,7 +58,7 @@ def find_bids(root: Path, table: Path | None, kind: Kind, suffix: str) -> Cohort
         return _LEFT_OUT.get(name, "") or kind.closed(name, beside, held)
 
     cohort = sorted_out(walk(root, replace(kind, gather=gather, closed=closed)), root)
-    table = table or (root / TABLE if (root / TABLE).is_file() else None)
+    table = table or (root / PARTICIPANTS_TABLE if (root / PARTICIPANTS_TABLE).is_file() else None)
     rows = _participants(table, kind) if table else {}
     entries = tuple(_joined(entry, rows) for entry in cohort.entries)
     without = sorted(set(rows) - {entry.group for entry in entries})
@@ -73,17 +73,17 @@ def _joined(entry: SlideEntry, rows: dict[str, dict[str, str]]) -> SlideEntry:
     return replace(entry, group=subject, site=extra.pop("site", ""), extra=extra)
 
 
-def _participants(table: Path, kind: Kind) -> dict[str, dict[str, str]]:
+def _participants(table: Path, kind: InputKind) -> dict[str, dict[str, str]]:
     """Subject -> its other columns; what is not available is empty."""
-    lines, problems = rows_of(table, KEY)
+    lines, problems = rows_of(table, PARTICIPANT_COLUMN)
     rows: dict[str, dict[str, str]] = {}
     for line, values in lines:
-        given = values.pop(KEY, "")
+        given = values.pop(PARTICIPANT_COLUMN, "")
         subject = given if given.startswith("sub-") else f"sub-{given}"
         if not given or given == "n/a":
-            problems.append(f"line {line}: {KEY} is empty")
+            problems.append(f"line {line}: {PARTICIPANT_COLUMN} is empty")
         elif subject in rows:
             problems.append(f"line {line}: {given!r} was there before")
         rows[subject] = {name: "" if value == "n/a" else value for name, value in values.items() if name}
-    refuse(table, problems, kind)
+    check_problems(table, problems, kind)
     return rows

@@ -7,14 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..slides.cohort import Cohort, find
-from ..slides.walk import Kind, Seen
+from ..slides.walk import InputKind, Seen
 from ..slides.zarr_levels import accepts as is_zarr
 from .bids import find_bids, root_of, subject_in
-from .kind import VOLUMES
+from .input_kind import VOLUME_INPUT
 from .nifti_reader import shape_of
 from .zarr_reader import times_of
 
-MISSING = frozenset({"n/a", "na", "nan"})
+MISSING_WORDS = frozenset({"n/a", "na", "nan"})
 """Words of lists for what is not known."""
 
 
@@ -25,7 +25,7 @@ def find_volumes(spec: str | Path | Sequence[str | Path], *, t: int | None = Non
     `t` is the time point that is meant of images with four axes; of a BIDS tree, images with `suffix` are taken. Where nobody
     names a subject it is the BIDS name, else the volume's own id. Raises NoInputError and SettingsError as for slides.
     """
-    kind = VOLUMES if t is None else _timed(VOLUMES, t)
+    kind = VOLUME_INPUT if t is None else _timed(VOLUME_INPUT, t)
 
     def special(path: Path) -> Cohort | None:
         root = root_of(path)
@@ -36,14 +36,14 @@ def find_volumes(spec: str | Path | Sequence[str | Path], *, t: int | None = Non
         replace(
             one,
             group=one.group or subject_in(one.name) or one.id,
-            extra={name: "" if value.strip().lower() in MISSING else value for name, value in one.extra.items()},
+            extra={name: "" if value.strip().lower() in MISSING_WORDS else value for name, value in one.extra.items()},
         )
         for one in cohort.entries
     )
     return replace(cohort, entries=entries)
 
 
-def _timed(kind: Kind, t: int) -> Kind:
+def _timed(kind: InputKind, t: int) -> InputKind:
     """The same, with time point `t` of everything that has several."""
 
     def chosen(found: Iterator[Seen]) -> Iterator[Seen]:

@@ -12,10 +12,10 @@ import numpy as np
 
 from ...errors import SlideError
 from ..frame import Array
-from ..slides.head import head_of
-from .head import DICOM, content_of
+from ..slides.file_head import head_of
+from .file_head import DICOM, content_of
 from .series import Slice, header, mark_of, slices_of, stacked, uid_of
-from .voxels import Voxels, affine_of, check_cells, in_memory, within
+from .voxels import Voxels, affine_of, check_cells, decoded_bytes, in_memory
 
 
 def accepts(path: Path, head: bytes) -> bool:
@@ -42,7 +42,7 @@ def open_dicom(path: Path, part: str) -> Voxels:
     ordered, affine = stacked(path.name, slices)
     first = ordered[0]
     shape = (first.columns, first.rows, len(ordered))
-    within(path, shape, np.dtype(np.float32))
+    decoded_bytes(path, shape, np.dtype(np.float32))
     scales = {one.scale for one in ordered}
     if not all(np.isfinite(s).all() and s[0] for s in scales):
         raise SlideError(

@@ -13,12 +13,12 @@ import numpy as np
 
 from ...errors import SlideError
 from ..slides.companions import partners
-from .head import MGH, NIFTI, content_of, first_bytes
-from .voxels import Voxels, affine_of, block, check_cells, in_memory, three
+from .file_head import MGH, NIFTI, content_of, first_bytes
+from .voxels import Voxels, affine_of, block, check_cells, in_memory, spatial_shape
 
 MILLIMETRES = {0: 1.0, 1: 1e3, 2: 1.0, 3: 1e-3}
 """Length of NIfTI's spatial units by their code; 0 is not said, and read as millimetres."""
-FURTHEST = 2**26
+MAX_VOXEL_OFFSET = 2**26
 """Bytes that extensions may take before the voxels begin."""
 _quiet = logging.getLogger("tile_engine.nifti")
 _quiet.addHandler(logging.NullHandler())
@@ -95,7 +95,7 @@ def _nifti(path: Path, header: Any, part: str) -> Voxels:
     except Exception as error:  # an unknown type, a quaternion that is none
         raise SlideError(f"{path.name}: its header makes no sense ({error}). Copy it again.", "E_MALFORMED") from error
     check_cells(path, sizes, dtype)
-    shape, t = three(path, sizes, part)
+    shape, t = spatial_shape(path, sizes, part)
     notes = []
     millimetre = MILLIMETRES.get(int(header["xyzt_units"]) & 7)
     if millimetre is None:
@@ -117,7 +117,7 @@ def _nifti(path: Path, header: Any, part: str) -> Voxels:
                 "E_MISSING_COMPANION",
             )
         data = found[0]
-    if not 0 <= begins <= FURTHEST:
+    if not 0 <= begins <= MAX_VOXEL_OFFSET:
         raise SlideError(f"{path.name}: says that its voxels begin at byte {begins}. Copy it again.", "E_MALFORMED")
     unpack = unpacker(data)
     cells = block(data, int(begins) + t * math.prod(shape) * dtype.itemsize, shape, dtype, unpack)
@@ -141,7 +141,7 @@ def _scale(path: Path, slope: float, inter: float) -> tuple[float, float]:
 def _mgh(path: Path, header: Any, part: str) -> Voxels:
     dtype, sizes = header.get_data_dtype(), tuple(int(n) for n in header.get_data_shape())
     check_cells(path, sizes, dtype)
-    shape, t = three(path, sizes, part)
+    shape, t = spatial_shape(path, sizes, part)
     good = int(header["goodRASFlag"])
     notes = () if good else ("its header states no orientation; FreeSurfer's coronal one is taken",)
     offset = header.get_data_offset() + t * math.prod(shape) * dtype.itemsize

@@ -18,10 +18,10 @@ import numpy as np
 
 from ...errors import SlideError
 from ..frame import Array
-from .head import NPZ, content_of
-from .voxels import MAX_BYTES, Voxels, affine_of, check_cells, in_memory
+from .file_head import NPZ, content_of
+from .voxels import MAX_VOLUME_BYTES, Voxels, affine_of, check_cells, in_memory
 
-KEPT = MAX_BYTES
+MAX_UNPACKED_BYTES = MAX_VOLUME_BYTES
 """Bytes of unpacked arrays that a process keeps at most; the one that was used longest ago goes first."""
 _IMAGES, _LABELS = "_images", "_labels"
 _MAX_LABELS = 2**26
@@ -72,7 +72,7 @@ def open_npz(path: Path, part: str) -> Voxels:
         )
     kind = np.dtype("u1") if dtype == np.bool_ else dtype
     check_cells(path, shape[-3:], kind)
-    whole = _array(path, name, MAX_BYTES)
+    whole = _array(path, name, MAX_VOLUME_BYTES)
     cells = (whole[int(number)] if number else whole).view(kind).transpose()
     notes = ("states no size of voxels and no orientation; 1 mm is taken, and the array's axes as z, y, x",)
     return Voxels("npz", cells.shape, kind, in_memory(cells), affine_of(np.eye(4)), notes=notes, kept=True)
@@ -112,7 +112,7 @@ def _array(path: Path, name: str, limit: int) -> Array:
     with _lock:
         if key not in _kept:
             array = _unpacked(path, name, limit)
-            while _kept and sum(a.nbytes for a in _kept.values()) + array.nbytes > KEPT:
+            while _kept and sum(a.nbytes for a in _kept.values()) + array.nbytes > MAX_UNPACKED_BYTES:
                 _kept.popitem(last=False)
             _kept[key] = array
         _kept.move_to_end(key)

@@ -14,8 +14,8 @@ import numpy as np
 
 from ...errors import SlideError
 from ..slides.spacing import UNITS
-from .head import NRRD, content_of
-from .voxels import Voxels, affine_of, block, check_cells, in_memory, three
+from .file_head import NRRD, content_of
+from .voxels import Voxels, affine_of, block, check_cells, in_memory, spatial_shape
 
 _GZIP, _BZIP2 = ("gzip", "gz"), ("bzip2", "bz2")
 
@@ -68,7 +68,7 @@ def open_nrrd(path: Path, part: str) -> Voxels:
             "E_UNSUPPORTED_PIXELS",
         )
     check_cells(path, sizes, dtype)
-    shape, t = three(path, [sizes[axis] for axis in order], part)
+    shape, t = spatial_shape(path, [sizes[axis] for axis in order], part)
     data, offset = _data(path, header, offset)
     unpack: Any = gzip.open if encoding in _GZIP else bz2.open if encoding in _BZIP2 else None
     if order == sorted(order):

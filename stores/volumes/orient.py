@@ -13,9 +13,9 @@ from ...errors import SlideError
 from ..frame import Array, Frame
 from .voxels import Affine
 
-SHEAR = 5e-3
+MAX_SHEAR_COSINE = 5e-3
 """Cosine of the angle between two axes of a grid that is still called rectangular: 0.3 degrees off."""
-TILTED = 0.05
+OBLIQUE_SINE = 0.05
 """Sine of the angle from which on a grid is called oblique."""
 
 
@@ -50,17 +50,19 @@ def canonical(name: str, affine: Affine, shape: tuple[int, ...]) -> Turn:
     matrix = np.array(affine, np.float64)
     columns = matrix[:3, :3]
     if not np.isfinite(matrix).all():
-        raise _refused(name, "holds numbers that are not finite")
+        raise _affine_error(name, "holds numbers that are not finite")
     with np.errstate(over="ignore"):
         lengths = np.linalg.norm(columns, axis=0)
     if not (lengths > 0).all() or not (lengths < 1e6).all():
-        raise _refused(name, f"has cells of {' x '.join(f'{n:.4g}' for n in lengths)} mm")
+        raise _affine_error(name, f"has cells of {' x '.join(f'{n:.4g}' for n in lengths)} mm")
     unit = columns / lengths
     if abs(np.linalg.det(unit)) < 1e-3:
-        raise _refused(name, "is singular: two of its axes point the same way")
+        raise _affine_error(name, "is singular: two of its axes point the same way")
     worst = np.abs(unit.T @ unit - np.eye(3)).max()
-    if worst > SHEAR:
-        raise _refused(name, f"is sheared: two axes meet at {np.degrees(np.arccos(worst)):.1f} degrees instead of 90")
+    if worst > MAX_SHEAR_COSINE:
+        raise _affine_error(
+            name, f"is sheared: two axes meet at {np.degrees(np.arccos(worst)):.1f} degrees instead of 90"
+        )
     from nibabel.orientations import inv_ornt_aff, io_orientation
 
     ornt = io_orientation(matrix)
@@ -71,10 +73,10 @@ def canonical(name: str, affine: Affine, shape: tuple[int, ...]) -> Turn:
     origin = tuple(round(float(t - s / 2), 6) + 0.0 for t, s in zip(first, spacing, strict=True))
     frame = Frame(("z", "y", "x"), tuple(int(shape[axis]) for axis in order), spacing, origin)
     off = 1 - np.abs(unit).max(axis=0).min()
-    return Turn(tuple(order), tuple(bool(ornt[axis, 1] < 0) for axis in order), frame, bool(off > TILTED**2 / 2))
+    return Turn(tuple(order), tuple(bool(ornt[axis, 1] < 0) for axis in order), frame, bool(off > OBLIQUE_SINE**2 / 2))
 
 
-def _refused(name: str, why: str) -> SlideError:
+def _affine_error(name: str, why: str) -> SlideError:
     return SlideError(
         f"{name}: its affine, which says where voxels lie, {why}: distances in it would mean nothing. Correct the header, or "
         "resample the volume to a rectangular grid.",

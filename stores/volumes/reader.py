@@ -11,19 +11,19 @@ from types import TracebackType
 import numpy as np
 
 from ...errors import SlideError, TileError
-from ..cache import Lease, wanted
+from ..cache import Lease, is_copied
 from ..frame import Array, Box, Frame
 from ..remote import place
 from ..slides import zarr_levels
 from ..slides.cohort import fingerprint
 from . import dicom_reader, nifti_reader, npz_reader, nrrd_reader, zarr_reader
-from .head import first_bytes, not_a_volume
+from .file_head import first_bytes, not_a_volume
 from .orient import canonical
 from .voxels import Affine, Voxels
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class VolumeReader:
     """One row of the table of readers."""
 
     name: str
@@ -33,12 +33,12 @@ class Reader:
     """From a path and the part of it that is meant."""
 
 
-READERS = (
-    Reader("ome-zarr", zarr_levels.accepts, zarr_reader.open_zarr),
-    Reader("nifti", nifti_reader.accepts, nifti_reader.open_nifti),
-    Reader("nrrd", nrrd_reader.accepts, nrrd_reader.open_nrrd),
-    Reader("npz", npz_reader.accepts, npz_reader.open_npz),
-    Reader("dicom", dicom_reader.accepts, dicom_reader.open_dicom),
+VOLUME_READERS = (
+    VolumeReader("ome-zarr", zarr_levels.accepts, zarr_reader.open_zarr),
+    VolumeReader("nifti", nifti_reader.accepts, nifti_reader.open_nifti),
+    VolumeReader("nrrd", nrrd_reader.accepts, nrrd_reader.open_nrrd),
+    VolumeReader("npz", npz_reader.accepts, npz_reader.open_npz),
+    VolumeReader("dicom", dicom_reader.accepts, dicom_reader.open_dicom),
 )
 """All readers; the first that accepts a file reads it."""
 
@@ -178,7 +178,7 @@ def open_volume(path: Path, part: str = "") -> Volume:
     E_PATH.
     """
     path = place(path)
-    lease = Lease(path, fingerprint(path)) if wanted(path) else None
+    lease = Lease(path, fingerprint(path)) if is_copied(path) else None
     try:
         return Volume(path.name, _voxels(lease.path if lease else path, part), lease)
     except BaseException as error:
@@ -191,7 +191,7 @@ def open_volume(path: Path, part: str = "") -> Volume:
 
 def _voxels(path: Path, part: str) -> Voxels:
     head = first_bytes(path)
-    for reader in READERS:
+    for reader in VOLUME_READERS:
         if reader.accepts(path, head):
             try:
                 return reader.open(path, part)

@@ -15,9 +15,9 @@ from ...errors import SlideError
 from ..frame import Array
 from ..slides.companions import series_of
 
-EVEN = 0.02
+GAP_TOLERANCE = 0.02
 """How much the distance of two slices may differ from the usual one, relative to it."""
-TILT = 5e-3
+MAX_TILT_SINE = 5e-3
 """Sine of the angle between the slices' normal and the line through their corners: 0.3 degrees."""
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
@@ -185,14 +185,17 @@ def stacked(name: str, slices: Sequence[Slice]) -> tuple[list[Slice], Array]:
         )
     grids = {(s.rows, s.columns, s.spacing, tuple(round(v, 3) for v in s.orientation)) for s in slices}
     if len(grids) > 1:
-        raise _unfit(name, f"its {len(slices)} slices lie on {len(grids)} grids of other sizes, spacings or directions, as "
-                     "where localizers were kept with a series")  # fmt: skip
+        raise _geometry_error(
+            name,
+            f"its {len(slices)} slices lie on {len(grids)} grids of other sizes, spacings or directions, as "
+            "where localizers were kept with a series",
+        )
     first = slices[0]
     row, column = np.array(first.orientation[:3]), np.array(first.orientation[3:])
     normal = np.cross(row, column)
     length = float(np.linalg.norm(normal))
     if not np.isfinite(normal).all() or length < 0.5:
-        raise _unfit(name, "the directions of its rows and columns are none")
+        raise _geometry_error(name, "the directions of its rows and columns are none")
     places = np.array([s.position for s in slices])
     along = places @ (normal / length)
     order = np.argsort(along, kind="stable")
@@ -200,27 +203,36 @@ def stacked(name: str, slices: Sequence[Slice]) -> tuple[list[Slice], Array]:
     usual = float(np.median(gaps))
     same = int((gaps < 1e-3).sum())
     if same:
-        raise _unfit(name, f"{same} of its {len(slices)} slices lie where another one does: copies, several echoes or points "
-                     "in time in one series")  # fmt: skip
-    off = np.abs(gaps - usual) > EVEN * usual
+        raise _geometry_error(
+            name,
+            f"{same} of its {len(slices)} slices lie where another one does: copies, several echoes or points "
+            "in time in one series",
+        )
+    off = np.abs(gaps - usual) > GAP_TOLERANCE * usual
     if off.any():
         lost = [g / usual for g in gaps[off]]
         if all(abs(one - round(one)) < 0.05 and round(one) > 1 for one in lost):
-            raise _unfit(name, f"{sum(round(one) - 1 for one in lost)} slices are missing: {int(off.sum())} of its distances "
-                         f"are a multiple of the usual {usual:.3f} mm")  # fmt: skip
-        raise _unfit(name, f"the distance of its slices varies from {gaps.min():.3f} to {gaps.max():.3f} mm")
+            raise _geometry_error(
+                name,
+                f"{sum(round(one) - 1 for one in lost)} slices are missing: {int(off.sum())} of its distances "
+                f"are a multiple of the usual {usual:.3f} mm",
+            )
+        raise _geometry_error(name, f"the distance of its slices varies from {gaps.min():.3f} to {gaps.max():.3f} mm")
     step = (places[order[-1]] - places[order[0]]) / (len(slices) - 1)
-    aside = float(np.linalg.norm(step - (step @ normal / length) * normal / length) / np.linalg.norm(step))
-    if aside > TILT:
-        raise _unfit(name, f"each slice is shifted against the one below: a gantry tilted by "
-                     f"{np.degrees(np.arcsin(min(aside, 1.0))):.1f} degrees")  # fmt: skip
+    sideways = float(np.linalg.norm(step - (step @ normal / length) * normal / length) / np.linalg.norm(step))
+    if sideways > MAX_TILT_SINE:
+        raise _geometry_error(
+            name,
+            f"each slice is shifted against the one below: a gantry tilted by "
+            f"{np.degrees(np.arcsin(min(sideways, 1.0))):.1f} degrees",
+        )
     affine = np.eye(4)
     affine[:3, 0], affine[:3, 1], affine[:3, 2] = row * first.spacing[1], column * first.spacing[0], step
     affine[:3, 3] = places[order[0]]
     return ordered, LPS_TO_RAS @ affine
 
 
-def _unfit(name: str, why: str) -> SlideError:
+def _geometry_error(name: str, why: str) -> SlideError:
     return SlideError(
         f"{name}: {why}; no regular volume can be made of it without inventing values. Sort the series out, or resample it "
         "with dcm2niix first.",

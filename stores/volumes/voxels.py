@@ -15,10 +15,10 @@ import numpy as np
 from ...errors import SlideError
 from ..frame import Array, Frame
 
-MAX_BYTES = 2**32
+MAX_VOLUME_BYTES = 2**32
 """Of a volume that is decoded in one piece and kept; larger ones are read from plain files or chunked stores."""
-MAX_SIDE = 2**16
-DTYPES = frozenset({"u1", "u2", "u4", "u8", "i1", "i2", "i4", "i8", "f2", "f4", "f8"})
+MAX_VOLUME_SIDE = 2**16
+VOXEL_DTYPES = frozenset({"u1", "u2", "u4", "u8", "i1", "i2", "i4", "i8", "f2", "f4", "f8"})
 """Types of voxels that are read, as numpy writes them."""
 
 Affine = tuple[tuple[float, ...], ...]
@@ -63,22 +63,22 @@ def affine_of(matrix: Any) -> Affine:
 
 def check_cells(path: Path, shape: Sequence[int], dtype: np.dtype[Any]) -> None:
     """Raises SlideError where the claimed cells are none that are read: E_MALFORMED, E_UNSUPPORTED_PIXELS."""
-    if dtype.names or dtype.kind == "c" or dtype.str[1:] not in DTYPES:
+    if dtype.names or dtype.kind == "c" or dtype.str[1:] not in VOXEL_DTYPES:
         what = "colours" if dtype.names else "complex numbers" if dtype.kind == "c" else f"type {dtype.name}"
         raise SlideError(
             f"{path.name}: its voxels are {what}; one real number of 1 to 8 bytes each is read. Write the channel or the "
             "magnitude that is meant as a file of its own.",
             "E_UNSUPPORTED_PIXELS",
         )
-    if any(not 0 < n <= MAX_SIDE for n in shape):
+    if any(not 0 < n <= MAX_VOLUME_SIDE for n in shape):
         raise SlideError(
-            f"{path.name}: claims {' x '.join(map(str, shape))} cells; 1 to {MAX_SIDE} along each axis are believed. Its "
-            "header is damaged; copy it again.",
+            f"{path.name}: claims {' x '.join(map(str, shape))} cells; 1 to {MAX_VOLUME_SIDE} along each axis are believed. "
+            "Its header is damaged; copy it again.",
             "E_MALFORMED",
         )
 
 
-def one_of(path: Path, times: int, part: str) -> int:
+def time_index(path: Path, times: int, part: str) -> int:
     """Number of the time point that `part` ("t=3") names among `times`. Raises SlideError (E_TIME)."""
     match = re.fullmatch(r"t=(\d+)", part)
     if part and not match:
@@ -97,7 +97,7 @@ def one_of(path: Path, times: int, part: str) -> int:
     return t
 
 
-def three(path: Path, shape: Sequence[int], part: str) -> tuple[tuple[int, ...], int]:
+def spatial_shape(path: Path, shape: Sequence[int], part: str) -> tuple[tuple[int, ...], int]:
     """(i, j, k) and the number of the time point of an array with three axes and perhaps time. Raises SlideError."""
     if len(shape) < 3 or any(n != 1 for n in shape[4:]):
         what = "a picture or a surface" if len(shape) < 3 else "a field of vectors, a matrix or a series of series"
@@ -106,15 +106,15 @@ def three(path: Path, shape: Sequence[int], part: str) -> tuple[tuple[int, ...],
             "axes are read, or four with one of them time.",
             "E_NOT_A_VOLUME",
         )
-    return tuple(shape[:3]), one_of(path, shape[3] if len(shape) > 3 else 1, part)
+    return tuple(shape[:3]), time_index(path, shape[3] if len(shape) > 3 else 1, part)
 
 
-def within(path: Path, shape: Sequence[int], dtype: np.dtype[Any]) -> int:
+def decoded_bytes(path: Path, shape: Sequence[int], dtype: np.dtype[Any]) -> int:
     """Bytes of a volume that must be decoded in one piece. Raises SlideError (E_TOO_BIG)."""
     nbytes = math.prod(shape) * dtype.itemsize
-    if nbytes > MAX_BYTES:
+    if nbytes > MAX_VOLUME_BYTES:
         raise SlideError(
-            f"{path.name}: {' x '.join(map(str, shape))} cells are {nbytes} bytes, more than the {MAX_BYTES} that are "
+            f"{path.name}: {' x '.join(map(str, shape))} cells are {nbytes} bytes, more than the {MAX_VOLUME_BYTES} that are "
             "unpacked in one piece. Write it without compression, or as OME-Zarr in chunks.",
             "E_TOO_BIG",
         )
@@ -134,7 +134,7 @@ def block(
         if have < needed:
             raise _short(path, f"{have} bytes of {needed}")
         return np.memmap(path, dtype, "r", offset, tuple(shape), "F")
-    data = bytearray(within(path, shape, dtype))
+    data = bytearray(decoded_bytes(path, shape, dtype))
     view, got = memoryview(data), 0
     try:
         with unpack(path) as file:

@@ -10,10 +10,10 @@ import numpy as np
 from ...errors import SlideError, TileError
 from ..frame import Array, Frame
 from ..slides.zarr_levels import Levels, open_levels
-from .voxels import DTYPES, Voxels, affine_of, one_of
+from .voxels import VOXEL_DTYPES, Voxels, affine_of, time_index
 
-KINDS = (
-    DTYPES
+ZARR_VOXEL_DTYPES = (
+    VOXEL_DTYPES
     | {f"{kind}{bits}" for kind in ("uint", "int") for bits in (8, 16, 32, 64)}
     | {"float16", "float32", "float64"}
 )
@@ -21,11 +21,11 @@ KINDS = (
 
 def open_zarr(path: Path, part: str) -> Voxels:
     """Raises SlideError with a reason code."""
-    found = open_levels(path, KINDS, "real numbers of 1 to 8 bytes")
+    found = open_levels(path, ZARR_VOXEL_DTYPES, "real numbers of 1 to 8 bytes")
     sizes = dict(zip(found.axes, found.arrays[0].shape, strict=True))
     if sizes.get("z", 1) < 2:
         raise SlideError(f"{path.name}: has one plane: it is a slide, not a volume.", "E_NOT_A_VOLUME")
-    t = one_of(path, sizes.get("t", 1), part)
+    t = time_index(path, sizes.get("t", 1), part)
     frames = tuple(_solid(frame, found.frames[0]) for frame in found.frames)
     spacing, origin = np.array(frames[0].spacing[::-1]), np.array(frames[0].origin[::-1])
     matrix = np.diag([*spacing / 1e3, 1.0])
@@ -48,7 +48,7 @@ def open_zarr(path: Path, part: str) -> Voxels:
 def times_of(path: Path) -> int:
     """How many time points a store has; 1 where it cannot be opened, which is said when it is."""
     try:
-        found = open_levels(path, KINDS, "")
+        found = open_levels(path, ZARR_VOXEL_DTYPES, "")
     except SlideError:
         return 1
     return int(found.arrays[0].shape[found.axes.index("t")]) if "t" in found.axes else 1

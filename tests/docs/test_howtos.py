@@ -57,13 +57,13 @@ def slides(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two pieces of a demo slide as `slides/case-1.tif` and `case-2.tif`, and a picture that does not say its spacing."""
     from PIL import Image
 
-    from tile_engine.stores.slides.synthetic import layout, paint, write_pyramid
+    from tile_engine.stores.slides.synthetic import layout, paint, write_demo_pyramid
 
     def make(folder: Path) -> None:
         (folder / "slides").mkdir()
         pixels = paint(layout(0), 0)
         for number, (y, x) in enumerate([(200, 900), (1300, 700)], 1):
-            write_pyramid(folder / "slides" / f"case-{number}.tif", pixels[y : y + 512, x : x + 640].copy())
+            write_demo_pyramid(folder / "slides" / f"case-{number}.tif", pixels[y : y + 512, x : x + 640].copy())
         Image.fromarray(pixels[700:956, 1400:1656]).save(folder / "photo.png")
 
     return once(tmp_path_factory, "howto", make) / "slides"

@@ -19,8 +19,8 @@ import pytest
 
 from tile_engine.errors import MachineError, SettingsError, SlideError
 from tile_engine.stores import cache as module
-from tile_engine.stores.cache import Lease, cache, cached, carried, use, used, wanted
-from tile_engine.stores.cache_folder import MARK, MARKED
+from tile_engine.stores.cache import Lease, cache, cache_settings, cached, is_copied, use_cache, with_cache_settings
+from tile_engine.stores.cache_folder import TAG_NAME, TAG_TEXT
 from tile_engine.stores.files import write_whole
 from tile_engine.stores.frame import Box
 from tile_engine.stores.remote import place
@@ -35,7 +35,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.setenv(name, "")  # what `use` leaves is undone at the end
     for name in ("TILE_ENGINE_CACHE_DIR", "TILE_ENGINE_CACHE_LIMIT"):
         monkeypatch.delenv(name, raising=False)
-    use(tmp_path / "scratch", 1e-6)
+    use_cache(tmp_path / "scratch", 1e-6)
     return cache().folder
 
 
@@ -96,7 +96,7 @@ def test_a_copy_in_use_stays_and_room_is_waited_for(here: Path, tmp_path: Path) 
 
 
 def test_where_all_stays_in_use_it_is_said(here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "PATIENCE", 1.0)
+    monkeypatch.setattr(module, "ROOM_WAIT_SECONDS", 1.0)
     with cached(slide(tmp_path, "a", 600), "1") as copy:
         with pytest.raises(MachineError, match="in use") as caught:
             Lease(slide(tmp_path, "b", 600), "1")
@@ -169,22 +169,22 @@ def test_many_at_once_keep_within_the_bytes(here: Path, tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path, here: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    use(tmp_path / "file" / "below", 1)
+    use_cache(tmp_path / "file" / "below", 1)
     with pytest.raises(SettingsError, match="--cache-dir"):
         cache()
-    use(tmp_path / "scratch", None)
-    assert used() == {"folder": str(tmp_path / "scratch"), "limit": None} and cache().limit > 1000
+    use_cache(tmp_path / "scratch", None)
+    assert cache_settings() == {"folder": str(tmp_path / "scratch"), "limit": None} and cache().limit > 1000
 
 
 def test_the_usual_folder_is_ones_own(tmp_path: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Anybody can make a folder of that name in a shared temporary one, and put other pixels there."""
-    use(None, None)
+    use_cache(None, None)
     monkeypatch.setattr(module.tempfile, "gettempdir", lambda: str(tmp_path))
     assert cache().folder.parent == tmp_path and cache().folder.stat().st_mode & 0o077 == 0
     mine = os.getuid()
     monkeypatch.setattr(os, "getuid", lambda: mine + 1)
     (tmp_path / f"tile-engine-cache-{mine + 1}").mkdir()
-    (tmp_path / f"tile-engine-cache-{mine + 1}" / MARK).write_bytes(MARKED)
+    (tmp_path / f"tile-engine-cache-{mine + 1}" / TAG_NAME).write_bytes(TAG_TEXT)
     with pytest.raises(SettingsError, match="somebody else"):
         cache()
 
@@ -192,13 +192,13 @@ def test_the_usual_folder_is_ones_own(tmp_path: Path, here: Path, monkeypatch: p
 def test_a_machines_own_word_goes_before_a_runs(tmp_path: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TILE_ENGINE_CACHE_DIR", str(tmp_path / "disk"))
     assert cache().folder.parent == tmp_path / "disk"
-    assert wanted(tmp_path / "far" / "a.svs") and not wanted(cache().folder / "key" / "a.svs")
+    assert is_copied(tmp_path / "far" / "a.svs") and not is_copied(cache().folder / "key" / "a.svs")
 
 
 @pytest.mark.parametrize("there", ["disk", "object store"])
 def test_slides_of_many_files_are_fetched_whole(here: Path, lab: Any, tmp_path: Path, there: str) -> None:
     """An MRXS slide is its .mrxs file and the folder of that name, a VMS file lists its images; what lies beside stays."""
-    use(tmp_path / "scratch", 1)
+    use_cache(tmp_path / "scratch", 1)
     root = (place(lab.url) if there == "object store" else tmp_path) / "slides"
     vms = b"[Virtual Microscope Specimen]\nImageFile=b.jpg\nMapFile = b_map.jpg\n"
     files = {
@@ -225,7 +225,7 @@ def test_slides_of_many_files_are_fetched_whole(here: Path, lab: Any, tmp_path: 
 
 
 def test_a_slide_in_a_bucket_reads_as_it_does_on_disk(here: Path, lab: Any, data: Path, tmp_path: Path) -> None:
-    use(tmp_path / "scratch", 1)
+    use_cache(tmp_path / "scratch", 1)
     source = data / "wsi" / "CMU-1-Small-Region.svs"
     far = place(lab.url) / "Fälle 1" / source.name
     write_whole(far, source.read_bytes())
@@ -307,12 +307,14 @@ def test_a_link_is_never_followed_to_remove_or_to_write(here: Path, tmp_path: Pa
 
 def test_copies_lie_in_a_marked_folder_of_our_own(here: Path, tmp_path: Path) -> None:
     """Whatever else is in the folder that was named; an empty one of our name is taken, and one with other things never."""
-    assert here == tmp_path / "scratch" / f"tile-engine-cache-{os.getuid()}" and (here / MARK).read_bytes() == MARKED
+    assert (
+        here == tmp_path / "scratch" / f"tile-engine-cache-{os.getuid()}" and (here / TAG_NAME).read_bytes() == TAG_TEXT
+    )
     own = tmp_path / "other" / here.name
     own.mkdir(parents=True)
-    use(tmp_path / "other", 1)
-    assert cache().folder == own and [p.name for p in own.iterdir()] == [MARK]
-    (own / MARK).unlink()
+    use_cache(tmp_path / "other", 1)
+    assert cache().folder == own and [p.name for p in own.iterdir()] == [TAG_NAME]
+    (own / TAG_NAME).unlink()
     files = neighbours(own)
     with pytest.raises(SettingsError, match="no cache of tile-engine's") as caught:
         cache()
@@ -322,7 +324,7 @@ def test_copies_lie_in_a_marked_folder_of_our_own(here: Path, tmp_path: Path) ->
 
 @pytest.mark.parametrize("mark", [b"", b"Signature: 8a477f597d28d172789f06886806bc55\n"])
 def test_another_programs_mark_is_not_ours(here: Path, tmp_path: Path, mark: bytes) -> None:
-    (here / MARK).write_bytes(mark)
+    (here / TAG_NAME).write_bytes(mark)
     with pytest.raises(SettingsError, match="no cache of tile-engine's"):
         cache()
 
@@ -331,23 +333,23 @@ def test_a_link_to_a_folder_is_no_cache(here: Path, tmp_path: Path) -> None:
     """Not even to one that is marked."""
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / here.name).symlink_to(here)
-    use(tmp_path / "other", 1)
+    use_cache(tmp_path / "other", 1)
     with pytest.raises(SettingsError, match="no cache of tile-engine's"):
         cache()
 
 
 def test_many_that_begin_at_once_find_one_cache(tmp_path: Path, here: Path) -> None:
-    use(tmp_path / "new", 1)
+    use_cache(tmp_path / "new", 1)
     with ThreadPoolExecutor(16) as pool:
         found = set(pool.map(lambda _: cache().folder, range(64)))
     assert len(found) == 1 and [p.name for p in (tmp_path / "new").iterdir()] == [here.name]
 
 
 def test_a_task_elsewhere_is_told_where_copies_lie(here: Path, tmp_path: Path) -> None:
-    told = carried(used_by)
-    use(None, None)
+    told = with_cache_settings(used_by)
+    use_cache(None, None)
     assert told("unit") == ("unit", {"folder": str(tmp_path / "scratch"), "limit": 1e-6})
 
 
 def used_by(unit: str) -> tuple[str, dict[str, Any]]:
-    return unit, used()
+    return unit, cache_settings()

@@ -14,7 +14,7 @@ import pytest
 from tile_engine.errors import CorruptError, UnfinishedError
 from tile_engine.stores import files
 from tile_engine.stores.array import ArraySpec, StoredArray
-from tile_engine.stores.files import aside, checksum, read_json, target_of, write_json, write_whole
+from tile_engine.stores.files import checksum, partial_path, read_json, target_of, write_json, write_whole
 from tile_engine.stores.frame import Box
 
 
@@ -80,7 +80,7 @@ def test_the_checksum_is_crc32c_of_bytes_and_views() -> None:
 
 
 def test_a_file_that_is_being_written_has_a_name_that_nobody_else_gives(tmp_path: Path) -> None:
-    assert target_of(aside(tmp_path / "run.json").name) == "run.json"
+    assert target_of(partial_path(tmp_path / "run.json").name) == "run.json"
     others = (".notes.1234.partial", ".notes.1234567.partial", ".notes.DEADBEEF.partial", "notes.deadbeef.partial")
     assert not any(map(target_of, (*others, ".deadbeef.partial", ".notes.deadbeef.part", "..deadbeef.partial")))
 
@@ -89,7 +89,7 @@ def test_a_handle_that_a_network_disk_calls_stale_is_opened_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Writing, reading a document and reading a shard all get over it; a disk that goes on so is an error."""
-    monkeypatch.setattr(files, "STALE_PAUSES", (0.0, 0.0))
+    monkeypatch.setattr(files, "STALE_PAUSE_SECONDS", (0.0, 0.0))
     stale: list[str] = []
 
     def once(name: str, function: Any) -> Any:

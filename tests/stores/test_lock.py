@@ -104,7 +104,7 @@ def test_a_lock_that_was_taken_by_force_is_not_given_back_by_its_first_owner(tmp
 
 
 def test_a_held_lock_shows_signs_of_life(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "HEARTBEAT", 0.01)
+    monkeypatch.setattr(module, "LOCK_HEARTBEAT_SECONDS", 0.01)
     with Lock(tmp_path):
         path = tmp_path / "lock.json"
         os.utime(path, (1, 1))

@@ -84,7 +84,7 @@ def test_another_hosts_is_refused_naming_the_way_out_and_force_takes_it(out: Obj
 def test_a_lock_that_was_taken_away_is_neither_beaten_back_nor_removed(
     out: ObjectPath, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "HEARTBEAT", 0.01)
+    monkeypatch.setattr(module, "LOCK_HEARTBEAT_SECONDS", 0.01)
     with Lock(out):
         owned_by(out, host="thief")
         time.sleep(0.3)
@@ -93,7 +93,7 @@ def test_a_lock_that_was_taken_away_is_neither_beaten_back_nor_removed(
 
 
 def test_it_shows_signs_of_life(out: ObjectPath, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "HEARTBEAT", 0.05)
+    monkeypatch.setattr(module, "LOCK_HEARTBEAT_SECONDS", 0.05)
     with Lock(out):
         first, limit = (out / "lock.json").meta()["last_modified"], time.monotonic() + 20
         while (out / "lock.json").meta()["last_modified"] == first:

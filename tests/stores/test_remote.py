@@ -19,11 +19,12 @@ import pytest
 from tile_engine.errors import CorruptError, MachineError, SettingsError, TileEngineError, UnfinishedError
 from tile_engine.stores import bucket
 from tile_engine.stores.array import ArraySpec, StoredArray
-from tile_engine.stores.files import bytes_below, free_bytes, read_json, sweep, write_json, write_whole
+from tile_engine.stores.files import bytes_below, free_bytes, read_json, write_json, write_whole
 from tile_engine.stores.folder import Folder
 from tile_engine.stores.frame import Box
 from tile_engine.stores.receipts import Ledger
 from tile_engine.stores.remote import ObjectPath, absolute, place, real
+from tile_engine.stores.sweep import sweep
 
 
 @pytest.fixture(params=["disk", "object store"])
@@ -234,8 +235,8 @@ def test_a_refusal_is_one_clear_error_without_credentials(
     lab: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(bucket, "RETRIES", 1)
-    monkeypatch.setattr(bucket, "PATIENCE", timedelta(seconds=1))
+    monkeypatch.setattr(bucket, "MAX_RETRIES", 1)
+    monkeypatch.setattr(bucket, "RETRY_TIMEOUT", timedelta(seconds=1))
     with answering(status, code) as endpoint:
         monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
         bucket._client.cache_clear()
@@ -254,8 +255,8 @@ def test_a_refusal_is_one_clear_error_without_credentials(
 
 
 def test_a_store_that_is_not_there_is_said_to_be_so(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bucket, "RETRIES", 1)
-    monkeypatch.setattr(bucket, "PATIENCE", timedelta(seconds=1))
+    monkeypatch.setattr(bucket, "MAX_RETRIES", 1)
+    monkeypatch.setattr(bucket, "RETRY_TIMEOUT", timedelta(seconds=1))
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     bucket._client.cache_clear()
     with pytest.raises(UnfinishedError, match="run the same command again"):

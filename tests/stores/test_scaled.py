@@ -8,14 +8,21 @@ from hypothesis import strategies as st
 
 from tile_engine.stores.frame import Box
 from tile_engine.stores.memory import MemorySource
-from tile_engine.stores.scaled import TOP, Scaled, ranges_of
+from tile_engine.stores.scaled import RANGE_TOP, Scaled, ranges_of
 
 
 def test_the_ends_of_the_range_are_the_ends_of_the_type_and_all_beyond_is_clipped() -> None:
     values = np.array([-900, -10, 0, 44, 100, 4000], np.int16).reshape(1, 1, 1, 6)
     found = Scaled(MemorySource(values, background=0), [(-10, 100)]).read(Box((0, 0, 0), (1, 1, 6)))
     assert found.dtype == np.uint16
-    assert found.ravel().tolist() == [0, 0, round(10 / 110 * TOP), round(54 / 110 * TOP), TOP, TOP]
+    assert found.ravel().tolist() == [
+        0,
+        0,
+        round(10 / 110 * RANGE_TOP),
+        round(54 / 110 * RANGE_TOP),
+        RANGE_TOP,
+        RANGE_TOP,
+    ]
 
 
 @given(st.integers(0, 5), st.integers(1, 6), st.sampled_from(["int16", "float32", "uint8"]))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tile_engine.errors import SettingsError
-from tile_engine.stores.files import aside, target_of
+from tile_engine.stores.files import partial_path, target_of
 from tile_engine.stores.sweep import leftovers, sweep
 
 OURS = (
@@ -63,8 +63,8 @@ def written(path: Path) -> Path:
 
 
 def test_what_a_killed_writer_left_goes_and_nothing_else(tmp_path: Path) -> None:
-    gone = [written(aside(tmp_path / name)) for name in OURS]
-    keep = [written(aside(tmp_path / name)) for name in NOT_OURS]
+    gone = [written(partial_path(tmp_path / name)) for name in OURS]
+    keep = [written(partial_path(tmp_path / name)) for name in NOT_OURS]
     keep += [written(tmp_path / name) for name in OURS if "/" in name]
     keep += [written(path.with_name(f".{target_of(path.name)}.1234.partial")) for path in gone]
     keep += [written(path.with_name(f"{target_of(path.name)}.partial")) for path in gone]
@@ -81,7 +81,7 @@ def test_a_link_in_place_of_a_folder_of_ours_is_refused(tmp_path: Path, link: st
     """Else a run would write and remove where it leads."""
     path = tmp_path / "out" / link
     path.parent.mkdir(parents=True)
-    elsewhere = [written(aside(tmp_path / "elsewhere" / name)) for name in (*OURS, "0", "a.json", "zarr.json")]
+    elsewhere = [written(partial_path(tmp_path / "elsewhere" / name)) for name in (*OURS, "0", "a.json", "zarr.json")]
     path.symlink_to(tmp_path / "elsewhere")
     with pytest.raises(SettingsError, match="symbolic link") as caught:
         sweep(tmp_path / "out")
@@ -90,11 +90,11 @@ def test_a_link_in_place_of_a_folder_of_ours_is_refused(tmp_path: Path, link: st
 
 
 def test_other_links_stay_and_are_not_followed(tmp_path: Path) -> None:
-    elsewhere = [written(aside(tmp_path / "elsewhere" / name)) for name in OURS]
+    elsewhere = [written(partial_path(tmp_path / "elsewhere" / name)) for name in OURS]
     for name in ("mine", "slides/mine", "models/mine"):
         (tmp_path / "out" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "out" / name).symlink_to(tmp_path / "elsewhere")
-    left = aside(tmp_path / "out" / "models" / "head.json")
+    left = partial_path(tmp_path / "out" / "models" / "head.json")
     left.symlink_to(elsewhere[0])
     assert sweep(tmp_path / "out") == 1 and all(one.exists() for one in elsewhere) and not left.is_symlink()
     assert (tmp_path / "out" / "slides" / "mine").is_symlink()

@@ -22,8 +22,8 @@ def fine_tune(job: Job[ClusterSettings], unit: Unit, share: Replica) -> Outcome:
     """The chosen clusterer, trained end to end with the reconstruction kept."""
     import torch
 
+    from ....models.networks.cluster_heads import ClusterHead
     from ....models.networks.clusterer import Clusterer
-    from ....models.networks.heads import ClusterHead
     from ....models.training import checkpoint
     from ....models.training.finetune import FineTune
     from ...compute.fit import fit

@@ -23,7 +23,7 @@ def encode_volumes(job: Job[EmbedSettings], unit: Unit) -> Outcome:
     """Codes of all volumes by every network, and what their reconstructions miss."""
     import torch
 
-    from ....models.training.codes import codes_of, squared_errors
+    from ....models.training.embeddings import codes_of, squared_errors
 
     outcome = Outcome()
     with outcome.clock("read"):

@@ -26,7 +26,7 @@ def encode(job: Job[EmbedSettings], specs: Sequence[str]) -> tuple[list[ImageRec
 
     Raises NoInputError where none of them can be opened.
     """
-    from ....models.training.codes import codes_of
+    from ....models.training.embeddings import codes_of
     from .evaluate import best
 
     opened = inspect_volumes(find_volumes([str(s) for s in specs], t=job.settings.t))

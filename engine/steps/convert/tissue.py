@@ -72,7 +72,7 @@ def _unreadable(job: Job[RunSettings], slide: str, factor: tuple[int, ...]) -> l
 
 
 def _tissue_labels(picture: Array, frame: Frame, *, bad: list[Box], limit: float) -> Array:
-    from ....models.masks.head import head_mask
+    from ....models.masks.head_mask import head_mask
     from ....models.masks.tissue import tissue_mask
 
     if len(frame.shape) == 2:

@@ -54,7 +54,7 @@ def pose_on(template: Path, values: Array, frame: Frame, kind: str) -> Pose:
 @lru_cache(maxsize=2)
 def _template(path: Path) -> tuple[Any, tuple[float, ...]]:
     """The template as an image of SimpleITK, and the middle of its head in micrometres (z, y, x)."""
-    from ....models.masks.head import head_mask
+    from ....models.masks.head_mask import head_mask
     from ....stores.volumes.reader import open_volume
 
     with open_volume(path) as volume:

@@ -49,7 +49,7 @@ def _spread(mask: Array, shape: tuple[int, ...], factors: tuple[int, ...]) -> Ar
 
 def _head(values: Array, record: ImageRecord) -> Array:
     """The mask that converting the volume would leave."""
-    from ....models.masks.head import head_mask
+    from ....models.masks.head_mask import head_mask
 
     picture, frame, factors = values[None], record.frame, coarse(record.frame)
     while frame.shape != record.frame.coarsen(factors).shape:

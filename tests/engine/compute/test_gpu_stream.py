@@ -15,8 +15,8 @@ from tile_engine.engine.compute.gpu_stream import Card, begin, failed
 from tile_engine.engine.compute.patch_network import PatchNetwork, _cells
 from tile_engine.errors import MachineError
 from tile_engine.models.networks.autoencoder import Autoencoder
+from tile_engine.models.networks.cluster_heads import ClusterHead
 from tile_engine.models.networks.clusterer import Clusterer
-from tile_engine.models.networks.heads import ClusterHead
 
 CPU = torch.device("cpu")
 

@@ -20,7 +20,7 @@ from tile_engine.engine.runtime.options import RunOptions
 from tile_engine.engine.runtime.start import resume
 from tile_engine.engine.workers.placement import ClusterOptions
 from tile_engine.errors import CorruptError, LockedError, SettingsError
-from tile_engine.stores.cache import used
+from tile_engine.stores.cache import cache_settings
 from tile_engine.stores.files import crc32
 from tile_engine.stores.lock import Lock
 
@@ -363,7 +363,7 @@ def test_the_cache_that_a_run_names_is_not_where_a_repair_makes_room(out: Path, 
     mine = foreign(tmp_path / "mine")
     changed(out / "run.json", lambda run: run.update({key: {"folder": str(tmp_path / "mine"), "limit": 1e-3}}))
     the(out, TARGETS["pixels"][0]).unlink()
-    assert repair(out, options=HERE).units == 1 and used() == {"folder": None, "limit": None}
+    assert repair(out, options=HERE).units == 1 and cache_settings() == {"folder": None, "limit": None}
     assert not verify(out, full=True, cluster=HERE.cluster).findings
     untouched(tmp_path / "mine", mine)
 

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 import torch
 
-from tile_engine.engine.workers.pool import WorkerPool, gang
-from tile_engine.engine.workers.pool.gang import refuse, train
+from tile_engine.engine.workers import gang
+from tile_engine.engine.workers.gang import refuse, train
+from tile_engine.engine.workers.pool import WorkerPool
 from tile_engine.errors import MachineError, SettingsError, UnfinishedError
 from tile_engine.models.replica import SINGLE, Replica
 
@@ -46,8 +47,8 @@ def training(kind: str, device: str = "cpu") -> Callable[[Replica], tuple[list[d
         import torch
 
         from tile_engine.models.networks.autoencoder import Autoencoder
+        from tile_engine.models.networks.cluster_heads import ClusterHead
         from tile_engine.models.networks.clusterer import Clusterer
-        from tile_engine.models.networks.heads import ClusterHead
         from tile_engine.models.training.finetune import FineTune
         from tile_engine.models.training.reconstruction import Reconstruction
 

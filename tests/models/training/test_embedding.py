@@ -17,9 +17,9 @@ from tile_engine.models.networks.autoencoder import to_float
 from tile_engine.models.networks.cae3d import CAE3D, CLASS_FEATURE_SCALE
 from tile_engine.models.replica import Replica
 from tile_engine.models.training import checkpoint, embedding
-from tile_engine.models.training.codes import codes_of, reconstructions, squared_errors
 from tile_engine.models.training.components import Components
 from tile_engine.models.training.embedding import KINDS, Embedding, Objective, Task
+from tile_engine.models.training.embeddings import codes_of, reconstructions, squared_errors
 from tile_engine.models.training.phases import train
 from tile_engine.models.views.volumes import VolumeViews
 from tile_engine.stores.files import write_whole

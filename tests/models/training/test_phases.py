@@ -11,10 +11,10 @@ import torch
 
 from tile_engine.models.evaluation.metrics import agreement
 from tile_engine.models.networks.autoencoder import Autoencoder
+from tile_engine.models.networks.cluster_heads import ClusterHead
 from tile_engine.models.networks.clusterer import Clusterer
-from tile_engine.models.networks.heads import ClusterHead
 from tile_engine.models.training import checkpoint
-from tile_engine.models.training.codes import encode_views
+from tile_engine.models.training.embeddings import encode_views
 from tile_engine.models.training.finetune import FineTune
 from tile_engine.models.training.phases import DivergedError, Phase, train
 from tile_engine.models.training.reconstruction import Reconstruction

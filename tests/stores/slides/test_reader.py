@@ -11,7 +11,7 @@ import pytest
 
 from tile_engine.errors import SlideError, TileError
 from tile_engine.stores.frame import Box
-from tile_engine.stores.slides.reader import READERS, open_slide, probe
+from tile_engine.stores.slides.reader import SLIDE_READERS, open_slide, probe
 
 USABLE = {
     "wsi/CMU-1-Small-Region.svs": "tiff",
@@ -223,4 +223,4 @@ def test_a_tile_that_nobody_decodes_is_an_error(data: Path) -> None:
 
 
 def test_readers_are_a_table_with_unique_names() -> None:
-    assert len({reader.name for reader in READERS}) == len(READERS)
+    assert len({reader.name for reader in SLIDE_READERS}) == len(SLIDE_READERS)

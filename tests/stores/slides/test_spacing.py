@@ -9,19 +9,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tile_engine.errors import SlideError
-from tile_engine.stores.slides.spacing import FILE, GIVEN, RESOLUTION, Stated, from_resolution, number, settle
+from tile_engine.stores.slides.spacing import (
+    FROM_FILE,
+    FROM_RESOLUTION,
+    FROM_USER,
+    Stated,
+    from_resolution,
+    parse_number,
+    settle,
+)
 
 
 def test_what_is_given_goes_before_the_file_and_the_file_before_the_tags() -> None:
-    stated = [Stated(None, None, FILE), Stated(0.25, 0.25, FILE), Stated(1.0, 1.0, RESOLUTION)]
-    assert settle("s", 0.5, stated) == ((0.5, 0.5), GIVEN)
-    assert settle("s", None, stated) == ((0.25, 0.25), FILE)
-    assert settle("s", None, stated[2:]) == ((1.0, 1.0), RESOLUTION)
+    stated = [Stated(None, None, FROM_FILE), Stated(0.25, 0.25, FROM_FILE), Stated(1.0, 1.0, FROM_RESOLUTION)]
+    assert settle("s", 0.5, stated) == ((0.5, 0.5), FROM_USER)
+    assert settle("s", None, stated) == ((0.25, 0.25), FROM_FILE)
+    assert settle("s", None, stated[2:]) == ((1.0, 1.0), FROM_RESOLUTION)
 
 
 def test_nobody_says_anything() -> None:
     with pytest.raises(SlideError, match="--mpp") as failure:
-        settle("s", None, [Stated(None, None, FILE)])
+        settle("s", None, [Stated(None, None, FROM_FILE)])
     assert failure.value.code == "E_NO_MPP"
 
 
@@ -29,22 +37,22 @@ def test_nobody_says_anything() -> None:
 def test_an_absurd_spacing_is_refused_and_both_values_are_said(y: float, x: float) -> None:
     """Even where the resolution tags would say something better: the file contradicts itself."""
     with pytest.raises(SlideError, match=f"{y:.6g}.*{x:.6g}") as failure:
-        settle("s", None, [Stated(y, x, FILE), Stated(0.5, 0.5, RESOLUTION)])
+        settle("s", None, [Stated(y, x, FROM_FILE), Stated(0.5, 0.5, FROM_RESOLUTION)])
     assert failure.value.code == "E_BAD_MPP"
 
 
 def test_a_difference_of_one_percent_is_kept() -> None:
-    assert settle("s", None, [Stated(0.5, 0.503, FILE)])[0] == (0.5, 0.503)
+    assert settle("s", None, [Stated(0.5, 0.503, FROM_FILE)])[0] == (0.5, 0.503)
 
 
 @given(st.floats(0.05, 20))
 def test_every_sensible_spacing_passes_as_it_is(mpp: float) -> None:
-    assert settle("s", mpp, []) == ((mpp, mpp), GIVEN)
+    assert settle("s", mpp, []) == ((mpp, mpp), FROM_USER)
 
 
 def test_numbers_as_people_write_them() -> None:
-    assert [number(text) for text in ("0.5", " 0,25 ", "5e-1", "")] == [0.5, 0.25, 0.5, None]
-    assert math.isnan(number("half") or 0)
+    assert [parse_number(text) for text in ("0.5", " 0,25 ", "5e-1", "")] == [0.5, 0.25, 0.5, None]
+    assert math.isnan(parse_number("half") or 0)
 
 
 def test_resolution_tags_need_a_unit_and_a_value() -> None:

@@ -17,8 +17,8 @@ def test_openslide_reads_a_pyramid_with_a_stated_spacing(slide):
 
     with openslide.OpenSlide(str(slide)) as opened:
         assert opened.properties["openslide.vendor"] == "generic-tiff"
-        assert float(opened.properties["openslide.mpp-x"]) == pytest.approx(demo.SPACING)
-        assert float(opened.properties["openslide.mpp-y"]) == pytest.approx(demo.SPACING)
+        assert float(opened.properties["openslide.mpp-x"]) == pytest.approx(demo.DEMO_SPACING)
+        assert float(opened.properties["openslide.mpp-y"]) == pytest.approx(demo.DEMO_SPACING)
         assert opened.level_count >= 3
         assert 2000 <= max(opened.dimensions) <= 3000
 
@@ -37,7 +37,7 @@ def test_the_stain_and_the_regions_are_where_the_layout_says(slide):
 
     plan = demo.layout(0, seed=0)
     pixels = tifffile.imread(slide, key=0).astype(float)
-    assert pixels.shape[:2] == tuple(n * demo.COARSE for n in plan.regions.shape)
+    assert pixels.shape[:2] == tuple(n * demo.PIXELS_PER_CELL for n in plan.regions.shape)
     cells = pixels.reshape(plan.regions.shape[0], 16, plan.regions.shape[1], 16, 3).mean(axis=(1, 3))
     brown = cells[..., 0] - cells[..., 2]
     means = {region: brown[plan.regions == region].mean() for region in range(4)}

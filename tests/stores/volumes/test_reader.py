@@ -368,7 +368,7 @@ def test_npz_stacks_are_unpacked_once_and_hold_no_objects(tmp_path: Path, monkey
 
 
 def test_kept_arrays_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(npz_reader, "KEPT", 3000)
+    monkeypatch.setattr(npz_reader, "MAX_UNPACKED_BYTES", 3000)
     for name in "abc":
         np.savez(tmp_path / f"{name}.npz", x=body((12, 10, 10), "uint8"))
         open_volume(tmp_path / f"{name}.npz", "x").close()

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import tile_engine
-from tile_engine.engine.runs.embed.encode_new.networks import Networks
+from tile_engine.engine.runs.embed.networks import training_units
 from tile_engine.engine.runs.embed.settings import PRESETS
 from tile_engine.engine.runtime.load import load
 from tile_engine.engine.runtime.options import RunOptions
@@ -41,13 +41,13 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_network_of_the_grid_is_a_unit(tmp_path: Path) -> None:
-    names = [unit.name for unit in Networks().units(load(begun(tmp_path / "volumes", stages=("convert",))))]
+    names = [unit.name for unit in training_units(load(begun(tmp_path / "volumes", stages=("convert",))), "networks")]
     assert sorted(names) == sorted(f"{network}-all" for network in GRID) and len(names) == 16
 
 
 @pytest.mark.nightly
 def test_every_network_of_the_grid_is_a_unit_with_a_model(done: Path) -> None:
-    names = {unit.name for unit in Networks().units(load(done))}
+    names = {unit.name for unit in training_units(load(done), "networks")}
     assert names == {f"{network}-all" for network in GRID} and len(names) == 16
     assert {p.stem for p in (done / "models").glob("*.safetensors")} == names
     assert {p.stem for p in (done / "receipts").rglob("yamaguchi-*.json")} >= names

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from tile_engine.models.masks.head import head_mask
+from tile_engine.models.masks.head_mask import head_mask
 from tile_engine.stores.volumes.reader import open_volume
 
 

@@ -7,17 +7,17 @@ import zlib
 from pathlib import Path
 
 from ...errors import SlideError
-from ..slides.head import head_of, kind_of
+from ..slides.file_head import head_of, kind_of
 
 NIFTI, MGH, NRRD, NPZ, DICOM = "NIfTI", "MGH", "NRRD", "npz", "DICOM"
-KINDS = (NIFTI, MGH, NRRD, NPZ, DICOM)
+VOLUME_CONTENTS = (NIFTI, MGH, NRRD, NPZ, DICOM)
 """Contents that are volumes, or may be."""
 _FREE = ((348, 344, b"n+1\0"), (348, 344, b"ni1\0"), (540, 4, b"n+2\0"), (540, 4, b"ni2\0"))
 """Size of the header, where its magic bytes are, and which: NIfTI-1 and 2, in one file and in two."""
 
 
 def first_bytes(path: Path) -> bytes:
-    """The first bytes of a file, unpacked where they are gzip. Raises SlideError as `slides.head.head_of` does."""
+    """The first bytes of a file, unpacked where they are gzip. Raises SlideError as `slides.file_head.head_of` does."""
     head = head_of(path)
     if not head.startswith(b"\x1f\x8b"):
         return head

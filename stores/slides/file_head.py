@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ...errors import SlideError
 
-LENGTH = 4096
+HEAD_BYTES = 4096
 """How many first bytes decide."""
 
 _MAGIC = (
@@ -51,7 +51,7 @@ def head_of(path: Path) -> bytes:
         if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for ever
             raise SlideError(f"{path.name}: is neither a file nor a folder.", "E_NOT_A_SLIDE")
         with path.open("rb") as file:
-            head = file.read(LENGTH)
+            head = file.read(HEAD_BYTES)
     except FileNotFoundError as error:
         raise SlideError(f"{path.name}: there is no such file; it was moved or never copied.", "E_MISSING") from error
     except OSError as error:

@@ -8,16 +8,16 @@ from pathlib import Path
 from ...errors import SlideError
 from ..remote import ObjectPath
 from ..slides.companions import partners
-from ..slides.kind import plainly_none
-from ..slides.walk import Kind, Seen
+from ..slides.input_kind import why_no_input
+from ..slides.walk import InputKind, Seen
 from ..slides.zarr_levels import accepts as is_zarr
 from . import npz_reader
 from .dicom_reader import dicom_files
-from .head import DICOM, KINDS, content_of, first_bytes
+from .file_head import DICOM, VOLUME_CONTENTS, content_of, first_bytes
 from .nifti_reader import header_of
 from .series import mark_of, uid_of
 
-SUFFIXES = frozenset({
+VOLUME_SUFFIXES = frozenset({
     ".nii", ".nii.gz", ".hdr", ".hdr.gz", ".img", ".img.gz", ".mgh", ".mgz", ".nrrd", ".nhdr", ".npz", ".dcm", ".dicom",
     ".ima", ".head", ".mnc",
 })  # fmt: skip
@@ -34,7 +34,7 @@ def _gather(files: Sequence[Path]) -> Iterator[Seen]:
     for file in files:
         if file.name in owned:
             yield Seen(file, f"is part of {owned[file.name]}")
-        elif why := plainly_none(file, VOLUMES, KINDS, _content):
+        elif why := why_no_input(file, VOLUME_INPUT, VOLUME_CONTENTS, _content):
             yield Seen(file, why)
         elif uid := _series(file):
             series.setdefault(uid, []).append(file)
@@ -72,9 +72,9 @@ def _closed(name: str, beside: Collection[str], held: Collection[str]) -> str:
     return ""
 
 
-VOLUMES = Kind(
+VOLUME_INPUT = InputKind(
     word="volume",
-    suffixes=SUFFIXES,
+    suffixes=VOLUME_SUFFIXES,
     gather=_gather,
     expand=_expand,
     closed=_closed,

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tile_engine.models.networks.heads import ClusterHead, HeadBank
+from tile_engine.models.networks.cluster_heads import ClusterHead, HeadBank
 
 
 def codes(count: int, features: int = 12, seed: int = 0) -> torch.Tensor:

@@ -8,11 +8,11 @@ from pathlib import Path
 from ...errors import SlideError
 from ..remote import ObjectPath
 from .companions import companions
-from .head import head_of, kind_of
-from .walk import Kind, Seen, named_like
+from .file_head import head_of, kind_of
+from .walk import InputKind, Seen, named_like
 
-_PICTURES = frozenset({"TIFF", "PNG", "JPEG", "JPEG 2000", "WebP", "BMP", "DICOM", "Zeiss CZI"})
-SUFFIXES = frozenset({
+_SLIDE_CONTENTS = frozenset({"TIFF", "PNG", "JPEG", "JPEG 2000", "WebP", "BMP", "DICOM", "Zeiss CZI"})
+SLIDE_SUFFIXES = frozenset({
     ".svs", ".svslide", ".ndpi", ".scn", ".mrxs", ".vms", ".vmu", ".bif", ".czi", ".tif", ".tiff", ".btf", ".tf2", ".tf8",
     ".qptiff", ".dcm", ".dicom", ".png", ".jpg", ".jpeg", ".jp2", ".j2k", ".jpx", ".webp", ".bmp",
 })  # fmt: skip
@@ -23,7 +23,7 @@ def _content(file: Path) -> str:
     return kind_of(head_of(file))
 
 
-def plainly_none(file: Path, kind: Kind, kinds: Collection[str], content: Callable[[Path], str] = _content) -> str:
+def why_no_input(file: Path, kind: InputKind, kinds: Collection[str], content: Callable[[Path], str] = _content) -> str:
     """Why a file is no input of a kind whose content is one of `kinds`; empty for those and for what is named like one.
 
     In an object store names decide: looking into every object would cost a request.
@@ -45,7 +45,10 @@ def _gather(files: Sequence[Path]) -> Iterator[Seen]:
     owned = companions(files)
     for file in files:
         yield Seen(
-            file, f"is part of {owned[file.name]}" if file.name in owned else plainly_none(file, SLIDES, _PICTURES)
+            file,
+            f"is part of {owned[file.name]}"
+            if file.name in owned
+            else why_no_input(file, SLIDE_INPUT, _SLIDE_CONTENTS),
         )
 
 
@@ -60,4 +63,4 @@ def _expand(path: Path) -> Iterator[Seen]:
     yield Seen(path)
 
 
-SLIDES = Kind("slide", SUFFIXES, _gather, _expand, _closed, frozenset({".csv"}), {"group": "group"})
+SLIDE_INPUT = InputKind("slide", SLIDE_SUFFIXES, _gather, _expand, _closed, frozenset({".csv"}), {"group": "group"})

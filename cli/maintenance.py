@@ -84,7 +84,7 @@ def demo(out: DemoOut = "demo", json: AsJson = False, quiet: Quiet = False) -> i
 
     from ..engine.api.commands import cluster
     from ..engine.runtime.options import RunOptions
-    from ..stores.slides.synthetic import SETTINGS, make_slides
+    from ..stores.slides.synthetic import DEMO_SETTINGS, make_slides
     from .display import watched
     from .tell import print_result
 
@@ -92,5 +92,5 @@ def demo(out: DemoOut = "demo", json: AsJson = False, quiet: Quiet = False) -> i
     with watched(as_json=json, quiet=quiet) as show:
         if not all((slides / f"colon-{n}.tif").exists() for n in range(1, 5)):
             make_slides(slides)
-        run = cluster(slides, Path(out) / "results", options=RunOptions(report=show), **SETTINGS)
+        run = cluster(slides, Path(out) / "results", options=RunOptions(report=show), **DEMO_SETTINGS)
     return print_result(run, as_json=json)

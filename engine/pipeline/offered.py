@@ -150,7 +150,7 @@ def _offered(same: list[_Entry], every: list[_Entry], *, spelled: bool) -> Offer
         option.panel,
         option.metavar or (_metavar(annotation) if all(e.field.annotation == annotation for e in same) else "TEXT"),
         None if differs else first.field.default,
-        annotation,
+        _accepted(first, none=differs),
     )
 
 
@@ -221,6 +221,14 @@ def _run(entry: _Entry) -> str:
 
 def _variant(entry: _Entry) -> str:
     return f"{entry.command.name} {entry.variant.name.replace('-', ' ')}"
+
+
+def _accepted(entry: _Entry, *, none: bool) -> Any:
+    """The type of the keyword in Python: of the field, and of what the model makes the same of."""
+    found: Any = entry.field.annotation
+    if entry.option.accepts is not None:
+        found = found | entry.option.accepts
+    return found | None if none else found
 
 
 def _typed(name: str) -> str:

@@ -9,8 +9,9 @@ import pytest
 from tile_engine.engine.images.given import GIVEN
 from tile_engine.engine.images.modality import MODALITIES
 from tile_engine.engine.pipeline.command import Command, Variant
-from tile_engine.engine.pipeline.offered import Offered, default_text, offered_by, offered_by_stage, offered_of
+from tile_engine.engine.pipeline.offered import Offered, offered_by, offered_by_stage, offered_of
 from tile_engine.engine.pipeline.option import PANELS, WHERE, Option
+from tile_engine.engine.pipeline.option_help import default_text
 from tile_engine.engine.pipeline.settings import RunSettings, settings_of
 from tile_engine.engine.runs import RUNS, command, pipeline, usual
 from tile_engine.engine.runtime.options import STAGES, RunOptions

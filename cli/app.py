@@ -13,7 +13,7 @@ import typer
 from ..version import VERSION
 from . import maintenance, runs
 from .from_settings import cluster_options, images_of, run_options, settings_of_run, settings_of_stage
-from .lazy import SETTINGS, LazyCommand, LazyGroup
+from .lazy import CONTEXT_SETTINGS, LazyCommand, LazyGroup
 from .search import search
 
 STAGES = {
@@ -67,7 +67,9 @@ def _runs() -> Mapping[str, LazyCommand]:
 
 @cache
 def _commands() -> Mapping[str, Any]:
-    run = Runs(name="run", help=RUN, no_args_is_help=True, context_settings=SETTINGS, rich_markup_mode="markdown")
+    run = Runs(
+        name="run", help=RUN, no_args_is_help=True, context_settings=CONTEXT_SETTINGS, rich_markup_mode="markdown"
+    )
     return {"run": run} | {str(command.name): command for command in (*_stages(), *_others())}
 
 
@@ -96,7 +98,7 @@ app = typer.Typer(
     add_completion=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
-    context_settings=SETTINGS,
+    context_settings=CONTEXT_SETTINGS,
 )
 
 

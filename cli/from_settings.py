@@ -104,9 +104,8 @@ def _setting(offered: Offered) -> inspect.Parameter:
     if offered.kind is bool:
         names = (offered.option, f"--no-{offered.option[2:]}")
         return _parameter(offered.name, bool, _option(offered, "/".join(names)))
-    if offered.kind is str and offered.metavar not in ("SIDE", "EFFORT"):
-        return _parameter(offered.name, str, _option(offered, offered.option))
-    return _parameter(offered.name, str, _option(offered, offered.option, parser=_number))
+    parser = None if offered.kind is str else _number
+    return _parameter(offered.name, str, _option(offered, offered.option, parser))
 
 
 def _typed(offered: Offered) -> inspect.Parameter:

@@ -13,7 +13,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from .from_settings import Group, taking
 
-SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
+CONTEXT_SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
 
 
 class LazyCommand(TyperCommand):
@@ -21,13 +21,13 @@ class LazyCommand(TyperCommand):
 
     def __init__(self, name: str, function: Callable[..., int], help: str = "", **groups: Callable[[], Group]) -> None:
         text = help or inspect.getdoc(function)
-        super().__init__(name, help=text, context_settings=SETTINGS, rich_markup_mode="markdown")
+        super().__init__(name, help=text, context_settings=CONTEXT_SETTINGS, rich_markup_mode="markdown")
         self._function, self._groups = function, groups
 
     @cached_property
     def made(self) -> Any:
         """The command with its options, as typer makes it."""
-        app = typer.Typer(add_completion=False, rich_markup_mode="markdown", context_settings=SETTINGS)
+        app = typer.Typer(add_completion=False, rich_markup_mode="markdown", context_settings=CONTEXT_SETTINGS)
         app.command(self.name, help=self.help)(taking(self._function, self._groups))
         return typer.main.get_command(app)
 

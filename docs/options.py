@@ -33,7 +33,7 @@ def commands(command: Any, name: str = "tile-engine") -> Iterator[tuple[str, Any
 
 def parameters(command: Any) -> list[Any]:
     """What a command takes, but for --help."""
-    return [p for p in command.get_params(typer.Context(command)) if p.name != "help"]
+    return [p for p in command.get_params(typer.Context(command, **command.context_settings)) if p.name != "help"]
 
 
 def spelled(parameter: Any) -> str:

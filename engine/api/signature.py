@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable
 from typing import TypeVar
 
-from ..pipeline.offered import offered_by
+from ..pipeline.offered import Offered, offered_by
 from ..runs import command
 
 F = TypeVar("F", bound=Callable[..., object])
@@ -26,8 +26,15 @@ def with_settings_of(name: str) -> Callable[[F], F]:
             kind = inspect.Parameter.KEYWORD_ONLY
             parameters.append(inspect.Parameter(one.name, kind, default=one.default, annotation=one.annotation))
         vars(function)["__signature__"] = own.replace(parameters=parameters)
-        lines = [f"    {one.name}: {one.help}" for one in offered]
+        lines = [f"    {one.name}: {_in_python(one.help, offered)}" for one in offered]
         function.__doc__ = "\n".join([inspect.cleandoc(function.__doc__ or ""), "", "Settings:", *lines])
         return function
 
     return shown
+
+
+def _in_python(text: str, offered: list[Offered]) -> str:
+    """Help that names settings as keywords: `patch` for --tile."""
+    for one in sorted(offered, key=lambda o: -len(o.option)):
+        text = text.replace(one.option, f"`{one.name}`")
+    return text

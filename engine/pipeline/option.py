@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 READ = "What to read"
 FIND = "What to find"
@@ -25,5 +26,7 @@ class Option:
     """The default in words, where it is computed or has a better name than its value."""
     metavar: str = ""
     """What stands for the value in help; unset: after the field's type."""
+    accepts: Any = None
+    """Type of other values that mean the same, which the model turns into the field's own: `int | str`."""
     help: str = ""
     """The help of a field that has no description, since it is no field of a pydantic model."""

@@ -24,7 +24,7 @@ class RunSettings(BaseModel):
     umap: Annotated[bool, Option(WRITE, stages=("map",))] = Field(
         True, description="Compute the UMAP of the table's rows."
     )
-    effort: Annotated[float, Option(TRY, ("sample", "train"), "normal", "EFFORT")] = Field(
+    effort: Annotated[float, Option(TRY, ("sample", "train"), "normal", "EFFORT", str)] = Field(
         1.0, gt=0, le=100, description="Factor on all training steps: quick, normal, thorough, or a number."
     )
     seed: Annotated[int, Option(TRY, ("sample", "train"))] = Field(

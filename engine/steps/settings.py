@@ -11,7 +11,8 @@ from ..pipeline.settings import RunSettings
 
 TIME_POINT = Option(READ, ("convert",))
 TIME_POINT_TEXT = "Time point to read of 4-D files, counted from 0."
-_PATCH = Option(FIND, ("sample",), metavar="SIDE")
+_SIDES = str | tuple[int, ...]
+_PATCH = Option(FIND, ("sample",), metavar="SIDE", accepts=_SIDES)
 _PATCH_TEXT = "Side of a patch, the tile that a network sees, in pixels or voxels, such as 64 or 64,64,64."
 
 
@@ -48,7 +49,7 @@ class TileSettings(RunSettings):
     """Settings of every run that looks at images tile by tile."""
 
     patch: Annotated[int, _PATCH] = Field(128, ge=32, le=1024, multiple_of=16, description=_PATCH_TEXT)
-    stride: Annotated[int, Option(FIND, ("apply",), "half a patch", "SIDE")] = Field(
+    stride: Annotated[int, Option(FIND, ("apply",), "half a patch", "SIDE", _SIDES)] = Field(
         0, ge=0, le=1024, description="Step between patches on the maps, in pixels or voxels, such as 32 or 32,32,32."
     )
     samples: Annotated[int, Option(TRY, ("sample",))] = Field(

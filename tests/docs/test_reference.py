@@ -38,7 +38,9 @@ def test_every_command_and_option_is_in_the_docs(options: ModuleType) -> None:
     missing = []
     for name, command in options.commands(typer.main.get_command(app)):
         missing += [] if name in text else [name]
-        missing += [f"{name} {o}" for p in command.params for o in p.opts if o.startswith("--") and o not in text]
+        missing += [
+            f"{name} {o}" for p in options.parameters(command) for o in p.opts if o.startswith("--") and o not in text
+        ]
     assert not missing
 
 

@@ -14,7 +14,7 @@ from ...steps.settings import SlideSettings, TileSettings, VolumeTileSettings
 class NumberOfClusters(RunSettings):
     """Which clusters are looked for."""
 
-    k: Annotated[tuple[int, int], Option(FIND, ("train",), "auto", "K")] = Field(
+    k: Annotated[tuple[int, int], Option(FIND, ("train",), "auto", "K", int | str)] = Field(
         (2, 20), description="Number of clusters: one such as 14, a range such as 2-20, or auto for 2-20."
     )
     objective: Annotated[Literal["iic", "imsat"], Option(FIND, ("train",))] = Field(

@@ -37,7 +37,7 @@ class EmbedSettings(RunSettings):
     )
     shape: Annotated[
         tuple[int, int, int] | None,
-        Option(READ, ("sample",), "the network's; of small volumes of one shape theirs", "Z,Y,X"),
+        Option(READ, ("sample",), "the network's; of small volumes of one shape theirs", "Z,Y,X", str),
     ] = Field(None, description="Voxels along z,y,x that the network sees, such as 80,96,80.")
     voxel: Annotated[float | None, Option(READ, ("sample",), "so that a head fits the shape: 2 or 1")] = Field(
         None, gt=0, le=100, description="Millimetres a voxel that volumes are resampled to."

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from tile_engine.engine.pipeline.settings import settings_of
-from tile_engine.engine.runs.cluster.settings import ClusterSettings
+from tile_engine.engine.pipeline.settings import RunSettings, settings_of
+from tile_engine.engine.runs.cluster.settings import ClusterSettings, VolumeClusterSettings
+from tile_engine.engine.runs.embed.tile_settings import SlideTileSettings, VolumeTileSettings
 from tile_engine.errors import SettingsError
 
 
@@ -56,3 +57,21 @@ def test_what_is_not_given_keeps_its_default_and_settings_survive_json() -> None
     made = settings_of({"k": "3-7", "effort": "quick", "stride": 32}, ClusterSettings)
     assert ClusterSettings.model_validate(made.model_dump(mode="json")) == made
     assert made.step == 32 and ClusterSettings().step == 64 and made.effort == 0.4
+
+
+@pytest.mark.parametrize("model", [ClusterSettings, VolumeClusterSettings, SlideTileSettings, VolumeTileSettings])
+@pytest.mark.parametrize(
+    "given", [64, 64.0, "64", " 64 ", "64,64", "64,64,64", "64x64x64", "64 X 64", (64, 64, 64), [64]]
+)
+@pytest.mark.parametrize("name", ["patch", "stride"])
+def test_a_side_is_a_number_or_the_same_along_every_axis_everywhere(
+    model: type[RunSettings], given: Any, name: str
+) -> None:
+    made = settings_of({"patch": 64} | {name: given}, model).model_dump()
+    assert made[name] == 64 and isinstance(made[name], int)
+
+
+@pytest.mark.parametrize("given", ["64,32", "64x64x32", (64, 32), [], "", "sixty"])
+def test_sides_that_differ_or_are_none_are_refused(given: Any) -> None:
+    with pytest.raises(SettingsError, match="patch = "):
+        settings_of({"patch": given}, VolumeClusterSettings)

@@ -1,0 +1,149 @@
+"""The help of an option in words: description, whose it is, range and default, merged where variants of commands differ."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic.fields import FieldInfo
+
+from .command import Command, Variant
+from .option import Option
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A field in one variant of one command."""
+
+    command: Command
+    variant: Variant
+    name: str
+    field: FieldInfo
+
+    @property
+    def option(self) -> Option:
+        """Raises TypeError where a setting lacks its `Option`: every setting is offered."""
+        for value in self.field.metadata:
+            if isinstance(value, Option):
+                return value
+        raise TypeError(f"{self.variant.settings.__name__}.{self.name} has no Option: annotate it with one.")
+
+
+def help_text(same: list[Entry], every: list[Entry]) -> str:
+    """Help of a setting that `same` are the fields of, among `every` field of the commands in question."""
+    facts = (
+        _only(same, every),
+        _together([(e, range_text(e.field)) for e in same]),
+        _together([(e, default_text(e.field, e.option)) for e in same], "default: "),
+    )
+    return " ".join([_sentences(same), *(f"[{fact}]" for fact in facts if fact)])
+
+
+def default_text(field: FieldInfo, option: Option) -> str:
+    """The default as help says it; empty where there is none to say.
+
+    >>> default_text(FieldInfo(default=(2, 20)), Option("")), default_text(FieldInfo(default=1.0), Option(""))
+    ('2-20', '1')
+    >>> default_text(FieldInfo(default=0), Option("", default="half a patch"))
+    'half a patch'
+    """
+    value = field.default
+    if option.default or value is None:
+        return option.default
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return "-".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def range_text(field: FieldInfo) -> str:
+    """What values are allowed, from the field's bounds; empty where all are.
+
+    >>> from pydantic import Field
+    >>> range_text(Field(16, ge=16, le=128, multiple_of=8)), range_text(Field(1.0, gt=0)), range_text(Field(1, ge=0))
+    ('16 to 128 in steps of 8', 'over 0', '0 or more')
+    """
+    bounds: dict[str, Any] = {}
+    for value in field.metadata:
+        if dataclasses.is_dataclass(value) and not isinstance(value, (type, Option)):
+            bounds |= dataclasses.asdict(value)
+    most = bounds.get("le", bounds["lt"] - 1 if "lt" in bounds else None)
+    if "gt" in bounds:
+        text = f"over {bounds['gt']}" + ("" if most is None else f", up to {most}")
+    elif "ge" in bounds:
+        text = f"{bounds['ge']} or more" if most is None else f"{bounds['ge']} to {most}"
+    else:
+        text = "" if most is None else f"up to {most}"
+    return text + (f" in steps of {bounds['multiple_of']}" if "multiple_of" in bounds else "")
+
+
+def _only(same: list[Entry], every: list[Entry]) -> str:
+    """Whose setting it is, where not all runs, images or variants have it: `slides and volumes with --tile only`."""
+    runs = dict.fromkeys(map(_run, same))
+    all_runs = set(map(_run, every))
+    if len(runs) < len(all_runs):
+        return f"{' and '.join(runs)} only"
+    all_images = list(dict.fromkeys(map(_images, every)))
+    parts = [part for images in all_images if (part := _of(images, same, every))]
+    return "" if parts == all_images else f"{' and '.join(parts)} only"
+
+
+def _of(images: str, same: list[Entry], every: list[Entry]) -> str:
+    """These images, where a variant on them has the setting, and the option that such a variant is chosen by."""
+    having = {(e.command.name, e.variant.name): e.variant for e in same if e.variant.images == images}
+    variants = {(e.command.name, e.variant.name): e.variant for e in every if e.variant.images == images}
+    missing = [variant for key, variant in variants.items() if key not in having]
+    several = len({e.command.name for e in every}) > 1
+    if not having or not missing or several or any(v.given == same[0].name for v in having.values()):
+        return images if having else ""
+    if all(v.option for v in having.values()):
+        return f"{images} with {next(iter(having.values())).option}"
+    return f"{images} without {missing[0].option}" if all(v.option for v in missing) else images
+
+
+def _sentences(same: list[Entry]) -> str:
+    """Descriptions, each once, with the run that a further one is of."""
+    found: dict[str, str] = {}
+    for entry in same:
+        text = entry.field.description or ""
+        found.setdefault(text, f"Of {_run(entry)}: {text[:1].lower()}{text[1:]}" if found else text)
+    return " ".join(filter(None, found.values()))
+
+
+def _together(texts: list[tuple[Entry, str]], before: str = "") -> str:
+    """The first text, and what others have instead: `128; of volumes 16`."""
+    said = [(entry, text) for entry, text in texts if text]
+    if not said:
+        return ""
+    labels = _labels(said)
+    first = said[0][1]
+    others: dict[str, list[str]] = {}
+    for name, text in labels.items():
+        if text != first:
+            others.setdefault(text, []).append(name)
+    return "; ".join([before + first, *(f"of {' and '.join(names)} {text}" for text, names in others.items())])
+
+
+def _labels(said: list[tuple[Entry, str]]) -> dict[str, str]:
+    """What tells the texts apart, in the shortest words that do: images, else runs, else variants."""
+    for label in (_images, _run):
+        labels: dict[str, set[str]] = {}
+        for entry, text in said:
+            labels.setdefault(label(entry), set()).add(text)
+        if all(len(texts) == 1 for texts in labels.values()):
+            return {name: texts.pop() for name, texts in labels.items()}
+    return {_variant(entry): text for entry, text in said}
+
+
+def _images(entry: Entry) -> str:
+    return entry.variant.images
+
+
+def _run(entry: Entry) -> str:
+    return f"`run {entry.command.name}`"
+
+
+def _variant(entry: Entry) -> str:
+    return f"{entry.command.name} {entry.variant.name.replace('-', ' ')}"

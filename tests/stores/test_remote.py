@@ -19,11 +19,12 @@ import pytest
 from tile_engine.errors import CorruptError, MachineError, SettingsError, TileEngineError, UnfinishedError
 from tile_engine.stores import bucket
 from tile_engine.stores.array import ArraySpec, StoredArray
-from tile_engine.stores.files import bytes_below, free_bytes, read_json, sweep, write_json, write_whole
+from tile_engine.stores.files import bytes_below, free_bytes, read_json, write_json, write_whole
 from tile_engine.stores.folder import Folder
 from tile_engine.stores.frame import Box
 from tile_engine.stores.receipts import Ledger
 from tile_engine.stores.remote import ObjectPath, absolute, place, real
+from tile_engine.stores.sweep import sweep
 
 
 @pytest.fixture(params=["disk", "object store"])

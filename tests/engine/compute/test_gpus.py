@@ -61,9 +61,9 @@ def test_a_card_that_works_has_no_fault() -> None:
 @pytest.mark.gpu
 @pytest.mark.timeout(300)
 def test_a_worker_a_gpu_says_which_card_it_has(tmp_path: Path) -> None:
+    from tile_engine.engine.workers.placement import ClusterOptions
     from tile_engine.engine.workers.pool import crew
-    from tile_engine.engine.workers.pool.placement import ClusterOptions
-    from tile_engine.engine.workers.pool.preflight import Look, ask
+    from tile_engine.engine.workers.preflight import Look, ask
 
     if not gpus():
         pytest.skip("no GPU here")

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from tile_engine.cli.app import app
 from tile_engine.engine.maintenance import doctor
 from tile_engine.engine.maintenance.doctor import examine
-from tile_engine.engine.workers.pool.placement import ClusterOptions
+from tile_engine.engine.workers.placement import ClusterOptions
 
 
 def test_a_machine_that_works_has_no_problem_and_the_folder_stays_as_it_was(tmp_path: Path) -> None:

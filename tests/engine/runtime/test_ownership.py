@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
-from tile_engine.engine.api.commands import CLUSTER_SLIDES, cluster
+from tile_engine.engine.api.commands import cluster
 from tile_engine.engine.maintenance.repair import repair
+from tile_engine.engine.pipeline.outputs import OwnedPath
+from tile_engine.engine.runs import pipeline
 from tile_engine.engine.runtime.options import RunOptions
-from tile_engine.engine.runtime.ownership import Place, of_cohort, of_slide
+from tile_engine.engine.runtime.ownership import of_cohort, of_image
 from tile_engine.engine.workers.placement import ClusterOptions
 from tile_engine.errors import SettingsError
 from tile_engine.stores.folder import Folder
@@ -142,8 +144,9 @@ def test_what_a_step_leaves_is_known_by_its_name(mini: Any) -> None:
     """A file that a receipt names and no place describes would stay behind in a redo."""
     folder = Folder(mini.out)
     slides = list(json.loads((mini.out / "slides.json").read_text()))
-    places = [p for step in CLUSTER_SLIDES.steps for slide in slides for p in of_slide(folder, step, slide)]
-    places += [p for step in CLUSTER_SLIDES.steps for p in of_cohort(folder, step)]
+    steps = pipeline("cluster", "slides").steps.values()
+    places = [p for step in steps for slide in slides for p in of_image(folder, step, slide)]
+    places += [p for step in steps for p in of_cohort(folder, step)]
     receipts = [json.loads(p.read_text()) for p in (mini.out / "receipts").rglob("*.json")]
     unknown = [
         path
@@ -154,7 +157,7 @@ def test_what_a_step_leaves_is_known_by_its_name(mini: Any) -> None:
     assert receipts and not unknown
 
 
-def _is_in(path: Path, place: Place) -> bool:
+def _is_in(path: Path, place: OwnedPath) -> bool:
     if path == place.root:
         return not place.names
     return path.is_relative_to(place.root) and named(place.names)(path.relative_to(place.root).as_posix())

@@ -16,12 +16,12 @@ import pytest
 
 import tile_engine
 from tile_engine.engine.pipeline.record import ImageRecord
-from tile_engine.engine.runs.embed.encode_new import encode_new as embed
+from tile_engine.engine.runs.embed import encode_new as embed
+from tile_engine.engine.runs.embed.settings import EmbedSettings
 from tile_engine.engine.runtime.load import load
+from tile_engine.engine.search import gallery as galleries
 from tile_engine.engine.search.add import add
 from tile_engine.engine.search.search import file_name, picture
-from tile_engine.engine.search.search import gallery as galleries
-from tile_engine.engine.steps.settings import EmbedSettings
 from tile_engine.errors import CorruptError, LockedError, SettingsError
 from tile_engine.stores.frame import Frame
 from tile_engine.stores.image import ImageSpec, StoredImage

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tile_engine.engine.api.commands.settings import Settings
-from tile_engine.engine.steps.settings import settings_of
+from tile_engine.engine.pipeline.settings import settings_of
+from tile_engine.engine.runs.cluster.settings import ClusterSettings
 from tile_engine.errors import SettingsError
 
 
@@ -16,7 +16,7 @@ from tile_engine.errors import SettingsError
     [("auto", (2, 20)), ("14", (14, 14)), (14, (14, 14)), ("2-20", (2, 20)), ("3..5", (3, 5)), ((2, 4), (2, 4))],
 )
 def test_k_is_a_number_a_range_or_auto(given: Any, k: tuple[int, int]) -> None:
-    assert settings_of({"k": given}, Settings).k == k
+    assert settings_of({"k": given}, ClusterSettings).k == k
 
 
 @pytest.mark.parametrize(
@@ -41,18 +41,18 @@ def test_k_is_a_number_a_range_or_auto(given: Any, k: tuple[int, int]) -> None:
 )
 def test_a_setting_that_cannot_be_is_refused_with_its_value(given: dict[str, Any], said: str) -> None:
     with pytest.raises(SettingsError) as caught:
-        settings_of(given, Settings)
+        settings_of(given, ClusterSettings)
     assert said in caught.value.message and caught.value.exit_status == 2
 
 
 def test_all_problems_are_told_at_once() -> None:
     with pytest.raises(SettingsError) as caught:
-        settings_of({"patch": 1, "seeds": 0, "nothing": 1}, Settings)
+        settings_of({"patch": 1, "seeds": 0, "nothing": 1}, ClusterSettings)
     assert all(word in caught.value.message for word in ("patch = 1", "seeds = 0", "'nothing'"))
 
 
 def test_what_is_not_given_keeps_its_default_and_settings_survive_json() -> None:
-    assert settings_of({"k": None, "patch": None}, Settings) == Settings()
-    made = settings_of({"k": "3-7", "effort": "quick", "stride": 32}, Settings)
-    assert Settings.model_validate(made.model_dump(mode="json")) == made
-    assert made.step == 32 and Settings().step == 64 and made.effort == 0.4
+    assert settings_of({"k": None, "patch": None}, ClusterSettings) == ClusterSettings()
+    made = settings_of({"k": "3-7", "effort": "quick", "stride": 32}, ClusterSettings)
+    assert ClusterSettings.model_validate(made.model_dump(mode="json")) == made
+    assert made.step == 32 and ClusterSettings().step == 64 and made.effort == 0.4

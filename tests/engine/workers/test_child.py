@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tile_engine.engine.workers.pool.child import each
+from tile_engine.engine.workers.child import each
 
 
 def test_files_of_the_working_folder_are_not_taken_for_modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

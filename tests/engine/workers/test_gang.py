@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 import torch
 
-from tile_engine.engine.workers.pool import WorkerPool, gang
-from tile_engine.engine.workers.pool.gang import refuse, train
+from tile_engine.engine.workers import gang
+from tile_engine.engine.workers.gang import refuse, train
+from tile_engine.engine.workers.pool import WorkerPool
 from tile_engine.errors import MachineError, SettingsError, UnfinishedError
 from tile_engine.models.replica import SINGLE, Replica
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tile_engine.engine.workers.pool.launch import QUEUE_CLASSES, exposed, job_options, job_script, loopback, start
-from tile_engine.engine.workers.pool.placement import QUEUES, ClusterSpec
-from tile_engine.engine.workers.pool.site import Jobs, read_site
+from tile_engine.engine.workers.launch import QUEUE_CLASSES, exposed, job_options, job_script, loopback, start
+from tile_engine.engine.workers.placement import QUEUES, ClusterSpec
+from tile_engine.engine.workers.site import Jobs, read_site
 from tile_engine.errors import MachineError
 
 BASE = {"cores": 4, "memory": "8GB"}
@@ -128,7 +128,7 @@ def test_a_machine_without_the_queues_commands_is_told_to_be_the_wrong_one(monke
 def test_jobs_that_had_workers_and_have_none_are_lost() -> None:
     """Not those that still wait in the queue, those of which one worker is left, or those that come back in time; and
     a new job of the same name begins anew."""
-    from tile_engine.engine.workers.pool.adaptive import GRACE, AdaptiveJobs
+    from tile_engine.engine.workers.adaptive import GRACE, AdaptiveJobs
 
     keeper = AdaptiveJobs.__new__(AdaptiveJobs)
     keeper._seen, keeper._gone, keeper.state = set(), {}, "inactive"

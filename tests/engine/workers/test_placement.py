@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tile_engine.engine.compute.gpus import Gpu
-from tile_engine.engine.workers.pool import placement as module
-from tile_engine.engine.workers.pool.placement import ClusterOptions, cluster_spec
+from tile_engine.engine.workers import placement as module
+from tile_engine.engine.workers.placement import ClusterOptions, cluster_spec
 from tile_engine.errors import MachineError, SettingsError
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from tile_engine.engine.workers.placement import ClusterOptions
 from tile_engine.engine.workers.pool import crew
-from tile_engine.engine.workers.pool.window import window
+from tile_engine.engine.workers.window import window
 from tile_engine.errors import MachineError, SettingsError
 
 

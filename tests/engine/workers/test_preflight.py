@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from tile_engine.engine.pipeline.progress import Event
+from tile_engine.engine.workers import preflight as module
 from tile_engine.engine.workers.pool import WorkerPool
-from tile_engine.engine.workers.pool import preflight as module
-from tile_engine.engine.workers.pool.preflight import Look, Row, _answer, ask, preflight, table, versions
+from tile_engine.engine.workers.preflight import Look, Row, _answer, ask, preflight, table, versions
 from tile_engine.errors import MachineError
 from tile_engine.stores.slides.cohort import fingerprint
 

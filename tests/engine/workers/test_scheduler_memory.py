@@ -6,8 +6,8 @@ import pytest
 from dask.utils import key_split
 from distributed import Client, LocalCluster
 
-from tile_engine.engine.workers.pool import scheduler_memory as flat_module
-from tile_engine.engine.workers.pool.window import window
+from tile_engine.engine.workers import scheduler_memory as flat_module
+from tile_engine.engine.workers.window import window
 
 
 def notes(dask_scheduler: object) -> int:

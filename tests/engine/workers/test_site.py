@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tile_engine.engine.workers.pool.site import Site, find_site, read_site
+from tile_engine.engine.workers.site import Site, find_site, read_site
 from tile_engine.errors import SettingsError
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "site.example.yaml"

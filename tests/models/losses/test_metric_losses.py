@@ -7,7 +7,7 @@ from math import exp, log, sqrt
 import pytest
 import torch
 
-from tile_engine.models.losses.clustering import metric_losses as losses
+from tile_engine.models.losses import metric_losses as losses
 
 CODES = torch.tensor([[0.0, 0.0], [3.0, 4.0], [1.0, 0.0]])
 PROTOTYPES = torch.tensor([[0.0, 0.0], [0.0, 2.0]])

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from tile_engine.models.neighbours import index
+from tile_engine.models.neighbours import inverted_lists as lists
 from tile_engine.models.neighbours.index import Exact, merged
-from tile_engine.models.neighbours.knn import index
-from tile_engine.models.neighbours.knn import inverted_lists as lists
 
 
 def brute(codes: Any, groups: Any, query: Any, k: int, without: int) -> list[tuple[int, float]]:

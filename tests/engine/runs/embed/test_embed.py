@@ -86,7 +86,7 @@ def test_figures_are_of_folds_by_subject_beside_baselines(done: Path) -> None:
 
 
 def test_folds_keep_subjects_together_and_models_are_theirs(done: Path) -> None:
-    from tile_engine.engine.runs.embed.encode_new.folds import folds_of
+    from tile_engine.engine.runs.embed.folds import folds_of
     from tile_engine.engine.steps.covariates import known
 
     job = load(done)

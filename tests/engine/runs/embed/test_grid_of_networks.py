@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 import tile_engine
-from tile_engine.engine.runs.embed.encode_new.networks import Networks
-from tile_engine.engine.runs.embed.encode_new.settings import PRESETS
+from tile_engine.engine.runs.embed.networks import training_units
+from tile_engine.engine.runs.embed.settings import PRESETS
 from tile_engine.engine.runtime.load import load
 from tile_engine.engine.runtime.options import RunOptions
-from tile_engine.engine.workers.pool.placement import ClusterOptions
+from tile_engine.engine.workers.placement import ClusterOptions
 
 GRID = PRESETS[2:]
 
@@ -37,7 +37,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 def test_every_network_of_the_grid_is_a_unit_with_a_model(done: Path) -> None:
-    names = {unit.name for unit in Networks().units(load(done))}
+    names = {unit.name for unit in training_units(load(done), "networks")}
     assert names == {f"{network}-all" for network in GRID} and len(names) == 16
     assert {p.stem for p in (done / "models").glob("*.safetensors")} == names
     assert {p.stem for p in (done / "receipts").rglob("yamaguchi-*.json")} >= names

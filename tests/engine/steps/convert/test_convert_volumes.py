@@ -10,9 +10,8 @@ import nibabel
 import numpy as np
 import pytest
 
-from tile_engine.engine.runs import KINDS
+from tile_engine.engine.api.commands import embed
 from tile_engine.engine.runtime.options import RunOptions
-from tile_engine.engine.runtime.start import begin
 from tile_engine.engine.workers.placement import ClusterOptions
 from tile_engine.errors import NoInputError
 from tile_engine.stores.frame import Frame
@@ -26,7 +25,7 @@ THICK = np.array([[0, -1.25, 0, 40], [-0.5, 0, 0, 30], [0, 0, 4, -10], [0, 0, 0,
 
 def converted(folder: Path, out: Path, *, redo: bool = False) -> Any:
     options = RunOptions(cluster=ClusterOptions(cluster="none"), stages=("convert",), redo=redo)
-    return begin(KINDS["embed", "volumes"], folder, out, options, {})
+    return embed(folder, out, options=options)
 
 
 def blob(shape: tuple[int, ...], dtype: str) -> np.ndarray:

@@ -84,7 +84,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return [record(p, p.name, extra={"label": "new"}, group=GROUP(p)) for p in paths], codes
 
     embed = dataclasses.replace(pipeline("embed", "volumes"), encode=encode)
-    monkeypatch.setattr(loading, "pipeline", lambda command, variant: embed)
+    monkeypatch.setattr(loading, "recorded", lambda command, variant: embed)
     galleries._opened.cache_clear()
     return specs
 

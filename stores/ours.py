@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from .folder import LABELS
 from .inside import ID
 
 ARRAY = r"(zarr\.json|c(/\d+)*)"
@@ -25,7 +26,7 @@ FOLDERS = ("slides", "volumes", "samples.zarr", "models", "tables", "maps", "rec
 """Folders of OUT in which a run writes."""
 WRITTEN = (
     r"(run|slides|rejected|quarantined|lock)\.json|report\.html|shares\.csv"
-    rf"|(slides|volumes)/{ID}\.ome\.zarr/(((labels|layers)/{ID}/)?{IMAGE}|(labels|layers)/zarr\.json)"
+    rf"|(slides|volumes)/{ID}\.ome\.zarr/(((labels/({'|'.join(LABELS)})|layers/{ID})/)?{IMAGE}|(labels|layers)/zarr\.json)"
     rf"|samples\.zarr/({ID}/)*{ARRAY}|models/{ID}\.(safetensors|json)|tables/{ID}\.zarr/{ANNDATA}"
     rf"|maps/(density/)?{ID}\.(png|geojson)|receipts/({ID}/)*{ID}\.json"
     r"|index/((vectors|lists)\.npy|columns\.npz|index\.json|added\.npz)"

@@ -21,7 +21,7 @@ from slides import BIG, SMALL, Seconds, arguments, clocks, compare, slide, store
 from tile_engine.engine.compute.patch_network import PatchNetwork
 from tile_engine.engine.pipeline.job import Job
 from tile_engine.engine.runtime.load import load
-from tile_engine.engine.steps.apply import BATCH, CELLS, cell_frames
+from tile_engine.engine.steps.apply import BATCH, cell_frames, cells_along
 from tile_engine.engine.steps.convert.tissue import tissue
 from tile_engine.engine.tiling.execute import execute
 from tile_engine.engine.tiling.mask import Mask
@@ -112,11 +112,12 @@ def plan_of(job: Job) -> Plan:
     side, step = job.settings.patch, job.settings.step
     network = PatchNetwork(Clusterer(Autoencoder(patch=side), ClusterHead(128, CLUSTERS)).eval(), side, step)
     layers = {}
+    cells = cells_along(job)
     for output, (channels, dtype) in network.outputs.items():
-        spec = ImageSpec(cell_frames(job, name)[:1], channels, dtype, (CELLS, CELLS), (CELLS, CELLS))
+        spec = ImageSpec(cell_frames(job, name)[:1], channels, dtype, (cells, cells), (cells, cells))
         layers[output] = StoredLayer(StoredImage.ensure(job.folder.layer(name, output), spec))
     tiles = partial(tissue_tiles, step=network.stride, halo=network.halo, mask=tissue(job, name))
-    return Plan(job.image(name), tiles, network, layers, unit=tuple(CELLS * s for s in network.stride))
+    return Plan(job.image(name), tiles, network, layers, unit=tuple(cells * s for s in network.stride))
 
 
 def tissue_tiles(box: Box, step: tuple[int, ...], halo: tuple[int, ...], mask: Mask) -> Tiles:

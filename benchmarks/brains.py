@@ -28,11 +28,11 @@ from scipy.ndimage import affine_transform
 from scipy.spatial.transform import Rotation
 
 import tile_engine
-from tile_engine.engine.images.opening import open_volumes
+from tile_engine.engine.images.opening import inspect_volumes
 from tile_engine.engine.pipeline.job import Job
-from tile_engine.engine.runs.embed.encode_new.encode import ENCODED
-from tile_engine.engine.runs.embed.encode_new.folds import WHOLE, folds_of, model_name
-from tile_engine.engine.runs.embed.encode_new.networks import load_network
+from tile_engine.engine.runs.embed.encode import ENCODED
+from tile_engine.engine.runs.embed.folds import WHOLE, folds_of, model_name
+from tile_engine.engine.runs.embed.networks import load_network
 from tile_engine.engine.runtime.load import load
 from tile_engine.engine.runtime.options import RunOptions
 from tile_engine.engine.steps.volumes.dataset import Volumes
@@ -126,7 +126,7 @@ def seen(job: Job, paths: list[str]) -> Array:
     """Volumes that the run does not know, prepared as its own are, uint16 (n, 1, z, y, x)."""
     rows = []
     for path in paths:
-        (record,) = open_volumes(find_volumes([path])).slides.values()
+        (record,) = inspect_volumes(find_volumes([path])).slides.values()
         with open_volume(Path(record.path)) as volume:
             rows.append(new(job, record, volume))
     return np.concatenate(rows)

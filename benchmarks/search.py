@@ -22,8 +22,8 @@ from typing import Any
 
 import numpy as np
 
+from tile_engine.models.neighbours import inverted_lists as lists
 from tile_engine.models.neighbours.index import Exact
-from tile_engine.models.neighbours.knn import inverted_lists as lists
 
 K = 10
 

@@ -13,7 +13,7 @@ from ...stores.slides.guarded import Piece
 from ..pipeline.job import Job
 from ..pipeline.record import ImageRecord, record_of
 from ..pipeline.settings import RunSettings
-from ..runs import pipeline
+from ..runs import recorded
 
 
 def load(out: Path) -> Job[RunSettings]:
@@ -27,7 +27,7 @@ def _load(out: Path, stamp: tuple[int, ...]) -> Job[RunSettings]:
     run = Folder(out).read("run")
     if "settings" not in run:
         raise SettingsError(f"{out} holds no run: there is no run.json in it.", "E_NO_RUN")
-    found = pipeline(run["command"], run["variant"])
+    found = recorded(run.get("command"), run.get("variant"))
     folder = Folder(out, found.modality.name)
     if not (out / "slides.json").exists():  # it is written before run.json
         raise CorruptError(f"{out / 'slides.json'} is missing: it was written and then lost.")

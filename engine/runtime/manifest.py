@@ -20,7 +20,7 @@ from ..pipeline.job import Job
 from ..pipeline.record import ImageRecord, InspectedCohort, Rejection, record_of
 from ..pipeline.settings import RunSettings
 from ..pipeline.spec import Pipeline
-from ..runs import pipeline as pipeline_named
+from ..runs import recorded
 from .load import load
 from .ownership import check_foreign, clear, forget_images
 
@@ -122,7 +122,7 @@ def _same_kind(folder: Folder, pipeline: Pipeline, old: Mapping[str, Any]) -> No
     """A folder of which only `convert` was asked so far may become a run of any pipeline on the same images."""
     if "settings" not in old:
         return
-    before = pipeline_named(old["command"], old["variant"])
+    before = recorded(old.get("command"), old.get("variant"))
     converted = {step.name for step in before.stages["convert"]}
     if before != pipeline and (before.modality != pipeline.modality or not set(old["steps"]) <= converted):
         raise SettingsError(

@@ -21,7 +21,7 @@ from ..pipeline.progress import Event, Report
 from ..pipeline.record import ImageRecord, InspectedCohort, Rejection, record_of
 from ..pipeline.settings import RunSettings, settings_of
 from ..pipeline.spec import Estimate, Pipeline
-from ..runs import pipeline as pipeline_named
+from ..runs import recorded
 from ..workers.gang import refuse
 from ..workers.placement import ClusterOptions
 from ..workers.pool import WorkerPool, crew
@@ -82,7 +82,7 @@ def resume(out: str | Path, *, options: RunOptions, **settings: Any) -> Path:
         raise SettingsError(
             f"{folder.out} holds no run. Begin one with `tile-engine convert SLIDES --out {folder.out}`.", "E_NO_RUN"
         )
-    pipeline = pipeline_named(run["command"], run["variant"])
+    pipeline = recorded(run.get("command"), run.get("variant"))
     folder = replace(folder, images=pipeline.modality.name)
     given = {k: v for k, v in settings.items() if v is not None}
     begun = run["settings"] if "device" not in given else {k: v for k, v in run["settings"].items() if k != "dtype"}

@@ -1,4 +1,4 @@
-"""Tile and samplers: which blocks of an image to look at, and which cells each look fills.
+"""Tile: which blocks of an image to look at, and which cells each look fills.
 
 ```text
      read    |hhh|wwwwwwww|hhh|      h halo, w write: read = write grown by the halo
@@ -38,6 +38,7 @@ class Tile:
 class Tiles:
     """Tiles of one shape, in order, as arrays: a unit has thousands, and an object each would cost 30 times as much.
 
+    >>> from tile_engine.engine.tiling.samplers import grid
     >>> [t.write.start for t in grid(Box((0,), (10,)), (4,))[1:]]
     [(4,), (8,)]
     """

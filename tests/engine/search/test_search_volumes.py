@@ -16,8 +16,9 @@ import pytest
 
 import tile_engine
 from tile_engine.engine.pipeline.record import ImageRecord
-from tile_engine.engine.runs.embed import encode_new as embed
+from tile_engine.engine.runs import pipeline
 from tile_engine.engine.runs.embed.settings import EmbedSettings
+from tile_engine.engine.runtime import load as loading
 from tile_engine.engine.runtime.load import load
 from tile_engine.engine.search import gallery as galleries
 from tile_engine.engine.search.add import add
@@ -82,7 +83,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         codes = np.array([code(p) for p in paths], np.float32) * factor
         return [record(p, p.name, extra={"label": "new"}, group=GROUP(p)) for p in paths], codes
 
-    monkeypatch.setattr(embed, "encode", encode)
+    embed = dataclasses.replace(pipeline("embed", "volumes"), encode=encode)
+    monkeypatch.setattr(loading, "recorded", lambda command, variant: embed)
     galleries._opened.cache_clear()
     return specs
 
@@ -110,7 +112,7 @@ def out(tmp_path: Path, asked: list[str]) -> Path:
         "spacing": 1000.0,
         "fingerprints": {},
         "command": "embed",
-        "images": "volumes",
+        "variant": "volumes",
         "steps": {},
     }
     folder.joinpath("run.json").write_text(json.dumps(run | {"status": "done", "ignored": [], "input": ""}))

@@ -16,7 +16,19 @@ COMMAND = Command(
 
 
 def pipeline(variant: Variant, modality: Modality) -> Pipeline:
-    from ...pipeline.outputs import INDEX, REPORT, document, file, label, layer, model, pictures, samples, table
+    from ...pipeline.outputs import (
+        INDEX,
+        LISTINGS,
+        REPORT,
+        document,
+        file,
+        label,
+        layer,
+        model,
+        pictures,
+        samples,
+        table,
+    )
     from ...pipeline.step import Step, all_columns, gang, once, per_image
     from ...steps import convert, sample
     from ...steps.apply import apply_network, tile_units
@@ -29,7 +41,8 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
     from .page import write_page
     from .table import write_table
 
-    maps = (file("maps/{image}.png"), file("maps/density/{image}.png"), file("maps/{image}.geojson"))
+    maps = (file("maps/{image}.png"), file("maps/density/{image}.png"))
+    maps += (file("maps/{image}.geojson"),) if modality.planar else ()
     return Pipeline(
         COMMAND,
         variant,
@@ -80,7 +93,7 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
                     outputs=(document("models/clusters"),),
                     cohort=True,
                 ),
-                Step("labels", "write labels", write_clusters, per_image, outputs=(label("clusters"),)),
+                Step("labels", "write labels", write_clusters, per_image, outputs=(label("clusters"), LISTINGS)),
             ),
             "map": (
                 Step(

@@ -28,7 +28,7 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
 
 def _tiles(variant: Variant, modality: Modality) -> Pipeline:
     from ...images.opening import uneven
-    from ...pipeline.outputs import INDEX, REPORT, layer, pictures, table
+    from ...pipeline.outputs import INDEX, LISTINGS, REPORT, layer, pictures, table
     from ...pipeline.step import Step, all_columns, once, per_image
     from ...steps import convert, sample
     from ...steps.apply import apply_network, tile_units, write_layers
@@ -58,7 +58,7 @@ def _tiles(variant: Variant, modality: Modality) -> Pipeline:
                     outputs=(layer("embedding"),),
                     reads="image",
                 ),
-                Step("layers", "write layers", write_layers, per_image, outputs=(layer("embedding"),)),
+                Step("layers", "write layers", write_layers, per_image, outputs=(layer("embedding"), LISTINGS)),
             ),
             "map": (
                 Step(
@@ -77,7 +77,7 @@ def _tiles(variant: Variant, modality: Modality) -> Pipeline:
 
 
 def _volumes(variant: Variant, modality: Modality) -> Pipeline:
-    from ...pipeline.outputs import INDEX, REPORT, document, model, pictures, samples, table
+    from ...pipeline.outputs import INDEX, REPORT, document, model, pictures, samples, samples_metadata, table
     from ...pipeline.step import Step, all_columns, gang, once, per_image
     from ...steps import convert
     from ...steps.volumes.estimate import forecast
@@ -107,7 +107,7 @@ def _volumes(variant: Variant, modality: Modality) -> Pipeline:
                     assign_rows,
                     once,
                     settings=("network", "shape", "voxel"),
-                    outputs=(samples(), samples("patches")),
+                    outputs=(samples_metadata("patches"),),
                     cohort=True,
                 ),
                 Step(

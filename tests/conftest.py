@@ -139,7 +139,9 @@ def tiny_volumes(folder: Path) -> Path:
         ball = (z / 14) ** 2 + (y / 16) ** 2 + (x / 15) ** 2 < 1
         hole = z**2 + y**2 + x**2 < (3 + 4 * (i % 2)) ** 2
         values = (400.0 * ball - 250.0 * hole + draw.normal(0, 6, z.shape) + 20).clip(0).astype(np.int16)
-        nibabel.save(nibabel.Nifti1Image(values.transpose(2, 1, 0), np.diag([2.0, 2, 2, 1])), folder / f"case{i}.nii.gz")
+        nibabel.save(
+            nibabel.Nifti1Image(values.transpose(2, 1, 0), np.diag([2.0, 2, 2, 1])), folder / f"case{i}.nii.gz"
+        )
         rows.append(f"case{i}.nii.gz,s{i},{('small', 'large')[i % 2]},site{i // 3},{20 + i}")
     (folder / "list.csv").write_text("\n".join(rows) + "\n")
     return folder / "list.csv"

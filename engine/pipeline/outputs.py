@@ -46,6 +46,8 @@ class Output:
     """Pattern of the names below the path; empty where the path is itself a file."""
     timed: bool = False
     """Whether it tells how long the run took, so that its bytes differ each time."""
+    rewritten: bool = False
+    """Whether later steps write it again, so that no receipt of this step can name its bytes."""
 
     @property
     def per_image(self) -> bool:
@@ -58,13 +60,13 @@ class Output:
 STORE = "{stores}/{image}.ome.zarr"
 
 
-LISTINGS = Output(STORE, r"(labels|layers)/zarr\.json")
-"""Lists of the labels and layers in every image's store; each stage that adds to them names them among its outputs."""
-
-
 def levels() -> Output:
     """The levels of every image's pyramid, and the metadata of its store."""
     return Output(STORE, rf"zarr\.json|\d+/{ARRAY}")
+
+
+GROUPS = Output(STORE, r"(labels|layers)/zarr\.json", rewritten=True)
+"""The groups that list an image's labels and layers."""
 
 
 def label(name: str) -> Output:

@@ -20,3 +20,4 @@ class RunOptions:
     force_unlock: bool = False
     report: Report = silent
     stages: tuple[str, ...] = STAGES
+    """Of these, a run goes through those that it has."""

@@ -30,15 +30,11 @@ class SlideSettings(RunSettings):
         return self.max_bad_tiles
 
 
-class TileSettings(RunSettings):
+class PatchSettings(RunSettings):
     """Settings of every run that looks at images tile by tile."""
 
     patch: int = Field(128, ge=32, le=1024, multiple_of=16, description="side of a patch")
     stride: int = Field(0, ge=0, le=1024, description="step between patches when maps are made (default: half a patch)")
-    samples: int = Field(
-        50_000, ge=64, le=2_000_000, description="patches to train on, at most; fewer on small cohorts"
-    )
-    jitter: float = Field(1.0, ge=0, le=3, description="strength of colour and stain jitter in training")
 
     @field_validator("patch", "stride", mode="before")
     @classmethod
@@ -52,7 +48,7 @@ class TileSettings(RunSettings):
         return sides.pop()
 
     @model_validator(mode="after")
-    def _fitting(self) -> TileSettings:
+    def _fitting(self) -> PatchSettings:
         step = self.step
         if step > self.patch or (self.patch - step) % 2:
             raise ValueError(
@@ -65,6 +61,15 @@ class TileSettings(RunSettings):
     def step(self) -> int:
         """The stride in force."""
         return self.stride or self.patch // 2
+
+
+class TileSettings(PatchSettings):
+    """Settings of every run that trains a network on tiles."""
+
+    samples: int = Field(
+        50_000, ge=64, le=2_000_000, description="patches to train on, at most; fewer on small cohorts"
+    )
+    jitter: float = Field(1.0, ge=0, le=3, description="strength of colour and stain jitter in training")
 
 
 class VolumeTileSettings(TileSettings):

@@ -16,22 +16,10 @@ COMMAND = Command(
 
 
 def pipeline(variant: Variant, modality: Modality) -> Pipeline:
-    from ...pipeline.outputs import (
-        INDEX,
-        LISTINGS,
-        REPORT,
-        document,
-        file,
-        label,
-        layer,
-        model,
-        pictures,
-        samples,
-        table,
-    )
+    from ...pipeline.outputs import GROUPS, INDEX, REPORT, document, file, label, model, pictures, samples, table
     from ...pipeline.step import Step, all_columns, gang, once, per_image
     from ...steps import convert, sample
-    from ...steps.apply import apply_network, tile_units
+    from ...steps.apply import tiles_step
     from ...steps.autoencoder import autoencoder_step
     from ...steps.estimate import estimate
     from .finetune import fine_tune
@@ -41,8 +29,8 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
     from .page import write_page
     from .table import write_table
 
-    maps = (file("maps/{image}.png"), file("maps/density/{image}.png"))
-    maps += (file("maps/{image}.geojson"),) if modality.planar else ()
+    polygons = (file("maps/{image}.geojson"),) if modality.planar else ()
+    maps = (file("maps/{image}.png"), file("maps/density/{image}.png"), *polygons)
     return Pipeline(
         COMMAND,
         variant,
@@ -76,15 +64,7 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
                 ),
             ),
             "apply": (
-                Step(
-                    "tiles",
-                    "apply",
-                    apply_network,
-                    tile_units,
-                    settings=("step", "dtype", "device"),
-                    outputs=(layer("assignment"), layer("confidence"), layer("embedding")),
-                    reads="image",
-                ),
+                tiles_step("assignment", "confidence", "embedding"),
                 Step(
                     "number",
                     "number clusters",
@@ -93,7 +73,7 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
                     outputs=(document("models/clusters"),),
                     cohort=True,
                 ),
-                Step("labels", "write labels", write_clusters, per_image, outputs=(label("clusters"), LISTINGS)),
+                Step("labels", "write labels", write_clusters, per_image, outputs=(label("clusters"), GROUPS)),
             ),
             "map": (
                 Step(

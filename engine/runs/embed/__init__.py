@@ -28,14 +28,12 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
 
 def _tiles(variant: Variant, modality: Modality) -> Pipeline:
     from ...images.opening import uneven
-    from ...pipeline.outputs import INDEX, LISTINGS, REPORT, layer, pictures, table
-    from ...pipeline.step import Step, all_columns, once, per_image
     from ...steps import convert, sample
-    from ...steps.apply import apply_network, tile_units, write_layers
+    from ...steps.apply import layers_step, tiles_step
     from ...steps.autoencoder import autoencoder_step
     from ...steps.estimate import estimate
-    from ...steps.table import write_tile_table
-    from .tile_page import write_tile_page
+    from ...steps.table import table_step
+    from ...steps.tile_report import report_step
 
     return Pipeline(
         COMMAND,
@@ -48,29 +46,10 @@ def _tiles(variant: Variant, modality: Modality) -> Pipeline:
             "convert": convert.steps(modality),
             "sample": sample.steps(),
             "train": (autoencoder_step(),),
-            "apply": (
-                Step(
-                    "tiles",
-                    "apply",
-                    apply_network,
-                    tile_units,
-                    settings=("step", "dtype", "device"),
-                    outputs=(layer("embedding"),),
-                    reads="image",
-                ),
-                Step("layers", "write layers", write_layers, per_image, outputs=(layer("embedding"), LISTINGS)),
-            ),
+            "apply": (tiles_step("embedding"), layers_step("embedding")),
             "map": (
-                Step(
-                    "table",
-                    "table and UMAP",
-                    write_tile_table,
-                    once,
-                    settings=("umap",),
-                    columns=all_columns,
-                    outputs=(table("tiles"), INDEX),
-                ),
-                Step("page", "report", write_tile_page, once, outputs=(REPORT, *pictures("umap", "training"))),
+                table_step("embedding"),
+                report_step("Every tile as a vector: tables/tiles.zarr, and layers/embedding of each image."),
             ),
         },
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...pipeline.modality import Modality
-from ...pipeline.outputs import LISTINGS, label, levels
+from ...pipeline.outputs import GROUPS, label, levels
 from ...pipeline.step import Step, per_image
 
 
@@ -22,7 +22,7 @@ def steps(modality: Modality) -> tuple[Step, ...]:
         write_pyramid,
         per_image,
         settings=("max_bad_tiles",) if modality.planar else (),
-        outputs=(levels(), label("tissue"), LISTINGS),
+        outputs=(levels(), label("tissue"), GROUPS),
     )
     if not modality.planar:
         return pixels, pyramid
@@ -32,7 +32,7 @@ def steps(modality: Modality) -> tuple[Step, ...]:
         write_overview,
         overview_units,
         settings=("pixels", "codec"),
-        outputs=(levels(), label("tissue"), LISTINGS),
+        outputs=(levels(), label("tissue"), GROUPS),
         reads="source",
     )
     return overview, pixels, pyramid

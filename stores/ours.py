@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from .folder import LABEL_NAMES
+from .folder import LABEL_LAYERS
 from .inside import ID_PATTERN
 
 ARRAY_KEYS = r"(zarr\.json|c(/\d+)*)"
@@ -26,7 +26,7 @@ OWN_FOLDERS = ("slides", "volumes", "samples.zarr", "models", "tables", "maps", 
 """Folders of OUT in which a run writes."""
 OWN_PATHS = (
     r"(run|slides|rejected|quarantined|lock)\.json|report\.html|shares\.csv"
-    rf"|(slides|volumes)/{ID_PATTERN}\.ome\.zarr/(((labels/({'|'.join(LABEL_NAMES)})|layers/{ID_PATTERN})/)?{IMAGE_KEYS}|(labels|layers)/zarr\.json)"
+    rf"|(slides|volumes)/{ID_PATTERN}\.ome\.zarr/(((labels/({'|'.join(LABEL_LAYERS)})|layers/{ID_PATTERN})/)?{IMAGE_KEYS}|(labels|layers)/zarr\.json)"
     rf"|samples\.zarr/({ID_PATTERN}/)*{ARRAY_KEYS}|models/{ID_PATTERN}\.(safetensors|json)|tables/{ID_PATTERN}\.zarr/{ANNDATA_KEYS}"
     rf"|maps/(density/)?{ID_PATTERN}\.(png|geojson)|receipts/({ID_PATTERN}/)*{ID_PATTERN}\.json"
     r"|index/((vectors|lists)\.npy|columns\.npz|index\.json|added\.npz)"

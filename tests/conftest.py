@@ -12,7 +12,7 @@ import sys
 import time
 import urllib.request
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -161,6 +161,90 @@ def mini(tmp_path_factory: pytest.TempPathFactory) -> Mini:
         assert done.returncode == 0, done.stderr
 
     return mini_in(once(tmp_path_factory, "mini", make))
+
+
+def tiny_volumes(folder: Path) -> Path:
+    """Six balls with a hole of 32 x 36 x 34 voxels, of two classes and two sites, a subject each; returns their list."""
+    import nibabel
+    import numpy as np
+
+    folder.mkdir(parents=True)
+    draw = np.random.default_rng(0)
+    rows = ["path,subject,label,site,age"]
+    for i in range(6):
+        z, y, x = np.indices((32, 36, 34)) - np.array([15.5, 17.5, 16.5])[:, None, None, None]
+        ball = (z / 14) ** 2 + (y / 16) ** 2 + (x / 15) ** 2 < 1
+        hole = z**2 + y**2 + x**2 < (3 + 4 * (i % 2)) ** 2
+        values = (400.0 * ball - 250.0 * hole + draw.normal(0, 6, z.shape) + 20).clip(0).astype(np.int16)
+        nibabel.save(
+            nibabel.Nifti1Image(values.transpose(2, 1, 0), np.diag([2.0, 2, 2, 1])), folder / f"case{i}.nii.gz"
+        )
+        rows.append(f"case{i}.nii.gz,s{i},{('small', 'large')[i % 2]},site{i // 3},{20 + i}")
+    (folder / "list.csv").write_text("\n".join(rows) + "\n")
+    return folder / "list.csv"
+
+
+@pytest.fixture(scope="session")
+def cohorts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Modality -> a miniature cohort of it, as a user names it. A new modality gets its line here."""
+    root = tmp_path_factory.mktemp("cohorts")
+    return {"slides": tiny_slides(root / "slides"), "volumes": tiny_volumes(root / "volumes")}
+
+
+QUICK: dict[str, Any] = {"effort": 0.02, "threads": 1, "umap": False}
+"""Settings that every run has, small."""
+HOW_SMALL: dict[str, dict[str, Any]] = {
+    "cluster slides": {"patch": 32, "k": "2-3", "seeds": 2},
+    "cluster volumes": {"patch": 16, "k": "2-3", "seeds": 2},
+    "embed volumes": {"code": 4, "cv": 2, "umap": True},
+    "embed volume-tiles": {"patch": 16},
+    "embed slide-tiles": {"patch": 32, "pixels": "tissue"},
+}
+"""Run and variant -> what makes it small, and its unusual ways used; a new run needs no line."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """An undisturbed run of one variant on a miniature cohort: `out` is only ever read; `copy` it to go on."""
+
+    name: str
+    variant: str
+    images: dict[str, Path]
+    settings: dict[str, Any]
+    out: Path
+
+    def again(self, out: Path, *, cluster: Any = None, settings: dict[str, Any] | None = None, **options: Any) -> Any:
+        """The same run on another folder, in this process unless `cluster` says otherwise."""
+        from tile_engine import ClusterOptions, RunOptions
+        from tile_engine.engine.api.commands import run
+
+        how = RunOptions(cluster=cluster or ClusterOptions(cluster="none"), **options)
+        return run(self.name, self.images, out, options=how, settings=self.settings | (settings or {}))
+
+    def copy(self, to: Path) -> Path:
+        """A copy of the finished run, times of files included."""
+        return Path(shutil.copytree(self.out, to))
+
+
+@pytest.fixture(scope="session")
+def finished(cohorts: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Finished]:
+    """(run, variant) -> its finished run, made once a session."""
+    made: dict[tuple[str, str], Finished] = {}
+
+    def of(name: str, variant: str) -> Finished:
+        from tile_engine.engine.runs import command
+
+        if (name, variant) not in made:
+            chosen = command(name).named(variant)
+            given = {chosen.given: chosen.settings.model_fields[chosen.given].default} if chosen.given else {}
+            settings = QUICK | given | HOW_SMALL.get(f"{name} {variant}", {})
+            out = tmp_path_factory.mktemp("finished") / "out"
+            run = Finished(name, variant, {chosen.images: cohorts[chosen.images]}, settings, out)
+            assert run.again(out).status == "done"
+            made[name, variant] = run
+        return made[name, variant]
+
+    return of
 
 
 @dataclass(frozen=True)

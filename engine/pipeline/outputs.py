@@ -5,7 +5,7 @@ An output is a folder (or one file) and the names in it that are tile-engine's o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,8 +24,10 @@ class OwnedPath:
         """The files that lie there now."""
         return held(self.root, named(self.names))
 
-    def clear(self) -> None:
-        prune(self.root, named(self.names))
+    def clear(self, kept: Sequence[OwnedPath] = ()) -> None:
+        """Remove these files, but for those that one of `kept` describes too."""
+        ours = named(self.names)
+        prune(self.root, lambda name: ours(name) and not any(other.covers(self.root / name) for other in kept))
 
     def covers(self, path: Path) -> bool:
         """Whether a file is one that this output describes."""
@@ -77,9 +79,14 @@ def layer(name: str) -> Output:
     return Output(f"{STORE}/layers/{name}", IMAGE_KEYS)
 
 
-def samples(names: str = "") -> Output:
-    """Arrays of samples.zarr whose names match a pattern; without one, the group's metadata."""
-    return Output("samples.zarr", rf"({names})/{ARRAY_KEYS}" if names else r"zarr\.json")
+def samples(names: str) -> Output:
+    """Arrays of samples.zarr whose names match a pattern."""
+    return Output("samples.zarr", rf"({names})/{ARRAY_KEYS}")
+
+
+def samples_metadata(name: str) -> Output:
+    """Metadata of samples.zarr and of one array in it, whose values a later step writes."""
+    return Output("samples.zarr", rf"({name}/)?zarr\.json")
 
 
 def model(name: str) -> Output:

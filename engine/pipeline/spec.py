@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ...stores.frame import Array
 from .command import Command, Variant
@@ -13,6 +13,9 @@ from .job import Job
 from .modality import Modality
 from .record import ImageRecord, InspectedCohort
 from .step import Step
+
+if TYPE_CHECKING:
+    from ..tiling.plan import Model
 
 
 class Estimate(Protocol):
@@ -57,7 +60,9 @@ class Pipeline:
     """Stage, as a user calls it -> its steps, in order."""
     estimate: Callable[[Job[Any]], Estimate]
     network: str = ""
-    """Name of the model that `apply` runs over every tile; empty where it does not."""
+    """Name of the trained model that `apply` runs over every tile; empty where it does not."""
+    model: Callable[[Job[Any]], Model] | None = None
+    """What `apply` makes of every tile where that is no trained network."""
     check: Callable[[Job[Any]], None] = lambda job: None
     """Raises SettingsError for what cannot work, before anything is done."""
     caution: Callable[[InspectedCohort], str] = lambda cohort: ""
@@ -73,6 +78,11 @@ class Pipeline:
     @cached_property
     def steps(self) -> dict[str, Step]:
         return {step.name: step for steps in self.stages.values() for step in steps}
+
+    @property
+    def computes_on_device(self) -> bool:
+        """Whether a step of it runs a network, on the device that the setting names."""
+        return any("device" in step.settings for step in self.steps.values())
 
     def stage_of(self, step: str) -> str:
         return next(stage for stage, steps in self.stages.items() if any(s.name == step for s in steps))

@@ -1,9 +1,10 @@
-"""The registry of runs: one line a run, and a folder of that name beside this file that declares it."""
+"""The registry of runs: one line a run, and a folder of that name beside this file that declares it (`-` as `_`)."""
 
 from __future__ import annotations
 
 from functools import cache
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from ...errors import CorruptError
@@ -22,8 +23,12 @@ def command(name: str) -> Command:
     """What users see of a run; light. Raises KeyError where there is no run of this name."""
     if name not in RUNS:
         raise KeyError(name)
-    found: Command = import_module(f".{name}", __package__).COMMAND
+    found: Command = _module(name).COMMAND
     return found
+
+
+def _module(name: str) -> ModuleType:
+    return import_module(f".{name.replace('-', '_')}", __package__)
 
 
 @cache
@@ -32,7 +37,7 @@ def pipeline(name: str, variant: str) -> Pipeline:
     from ..images.modality import MODALITIES
 
     chosen = command(name).named(variant)
-    found: Pipeline = import_module(f".{name}", __package__).pipeline(chosen, MODALITIES[chosen.images])
+    found: Pipeline = _module(name).pipeline(chosen, MODALITIES[chosen.images])
     return found
 
 

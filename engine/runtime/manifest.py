@@ -217,7 +217,9 @@ def _forget(
     sweep(folder.out)  # which refuses links, before anything is removed
     gone = [s for s in begun if s not in slides or begun[s].key != slides[s].key]
     forget_images(folder, gone, pipeline.steps.values())
-    clear(folder, [pipeline.steps[name] for name in stale], begun)
+    order = list(pipeline.steps.values())
+    kept = order[: order.index(pipeline.steps[stale[0]])] if stale else order
+    clear(folder, [pipeline.steps[name] for name in stale], begun, kept=kept)
     for slide in begun:
         store = folder.slide(slide)
         if (store / "labels" / "zarr.json").exists():  # the list names labels that are there

@@ -25,3 +25,4 @@ class RunOptions:
     ] = False
     report: Report = silent
     stages: tuple[str, ...] = STAGES
+    """Of these, a run goes through those that it has."""

@@ -26,16 +26,21 @@ def of_cohort(folder: Folder, step: Step) -> Iterator[OwnedPath]:
     return (output.of(folder) for output in step.outputs if not output.per_image)
 
 
-def clear(folder: Folder, steps: Iterable[Step], images: Iterable[str]) -> None:
-    """Remove what steps to be redone had left, and nothing else: sizes may differ, and old shards must not linger."""
-    steps = list(steps)
+def clear(folder: Folder, steps: Iterable[Step], images: Iterable[str], *, kept: Iterable[Step] = ()) -> None:
+    """Remove what steps to be redone had left, and nothing else: sizes may differ, and old shards must not linger.
+
+    What a step that is `kept` leaves too stays: the step that is redone writes over it.
+    """
+    steps, kept = list(steps), list(kept)
     for image in images:
+        spared = [owned for step in kept for owned in of_image(folder, step, image)]
         for step in steps:
             for owned in of_image(folder, step, image):
-                owned.clear()
+                owned.clear(spared)
+    spared = [owned for step in kept for owned in of_cohort(folder, step)]
     for step in steps:
         for owned in of_cohort(folder, step):
-            owned.clear()
+            owned.clear(spared)
         _clear_receipts(folder.out / "receipts" / step.name)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,7 @@ def start(
     Raises a TileEngineError where the whole run cannot go on.
     """
     modality = pipeline.modality
+    options = replace(options, stages=_stages(pipeline, options.stages))
     folder = Folder(default_out(images) if out is None else absolute(out), modality.name)
     wanted = settings_of(given, pipeline.variant.settings)
     cache.use_cache(options.cluster.cache_dir, options.cluster.cache_limit)
@@ -68,7 +69,7 @@ def start(
         with crew(options.cluster) as workers:  # before anything is removed: workers that cannot be had end it here
             refuse(wanted.gang, workers)
             rows = preflight(workers, folder.out, opened.slides.values(), options.report)
-            if NETWORK & set(options.stages):
+            if NETWORK & set(options.stages) and pipeline.computes_on_device:
                 wanted = with_device(wanted, folder, workers, rows, options.report)
             job = prepare(pipeline, folder, wanted, opened, redo=options.redo, stages=options.stages)
             return _go(job, options, workers)
@@ -83,6 +84,7 @@ def resume(out: str | Path, *, options: RunOptions, **settings: Any) -> Path:
             f"{folder.out} holds no run. Begin one with `tile-engine convert SLIDES --out {folder.out}`.", "E_NO_RUN"
         )
     pipeline = recorded(run.get("command"), run.get("variant"))
+    options = replace(options, stages=_stages(pipeline, options.stages))
     folder = replace(folder, images=pipeline.modality.name)
     given = {k: v for k, v in settings.items() if v is not None}
     begun = run["settings"] if "device" not in given else {k: v for k, v in run["settings"].items() if k != "dtype"}
@@ -99,10 +101,22 @@ def resume(out: str | Path, *, options: RunOptions, **settings: Any) -> Path:
                 refuse(wanted.gang, workers)
             seen = job.slides.values() if job.pixels == "none" else ()
             rows = preflight(workers, folder.out, seen, options.report)
-            if NETWORK & set(options.stages):
+            if NETWORK & set(options.stages) and pipeline.computes_on_device:
                 wanted = with_device(wanted, folder, workers, rows, options.report)
             job = prepare(pipeline, folder, wanted, opened, redo=options.redo, stages=options.stages)
             return _go(job, options, workers)
+
+
+def _stages(pipeline: Pipeline, asked: Sequence[str]) -> tuple[str, ...]:
+    """Those of the stages that the run has, in its order. Raises SettingsError where it has none of them."""
+    chosen = tuple(stage for stage in pipeline.stages if stage in asked)
+    if not chosen:
+        raise SettingsError(
+            f"`tile-engine run {pipeline.called}` has no stage {' or '.join(map(repr, asked))}: it goes through "
+            f"{', '.join(pipeline.stages)}.",
+            "E_STAGE_ORDER",
+        )
+    return chosen
 
 
 def plan_only(

@@ -20,13 +20,13 @@ from ...stores.receipts import Ledger
 from ...stores.remote import place
 from ..compute.patch_network import PatchNetwork
 from ..pipeline.job import Job
-from ..pipeline.outputs import layer
-from ..pipeline.step import Step
+from ..pipeline.outputs import GROUPS, layer
+from ..pipeline.step import Step, per_image
 from ..pipeline.unit import Outcome, Unit
-from ..steps.settings import TileSettings
+from ..steps.settings import PatchSettings
 from ..tiling.execute import execute
 from ..tiling.mask import Mask
-from ..tiling.plan import Numerics, Plan
+from ..tiling.plan import Model, Numerics, Plan
 from ..tiling.samplers import grid, within
 from ..tiling.tile import Tile
 from .checkpoints import load_network
@@ -36,22 +36,30 @@ from .convert.tissue import tissue
 BATCH = 128
 TILES = "tiles"
 """Name of the step, by which others find its receipts."""
+OF_NETWORKS = ("step", "dtype", "device")
+"""Settings that decide what a trained network leaves, beyond those of its training."""
 
 
-def tiles_step(*fields: str) -> Step:
-    """The run's network over every tissue tile, which leaves these fields."""
+def tiles_step(*fields: str, settings: tuple[str, ...] = OF_NETWORKS) -> Step:
+    """The run's model over every tissue tile, which leaves these fields."""
     return Step(
         TILES,
         "apply",
         apply_network,
         tile_units,
-        settings=("step", "dtype", "device"),
+        settings=settings,
         outputs=tuple(layer(name) for name in fields),
         reads="image",
     )
 
 
-def tile_units(job: Job[TileSettings], step: str) -> Iterator[Unit]:
+def layers_step(*fields: str) -> Step:
+    """The metadata of these fields, which makes them layers; after `tiles_step`."""
+    outputs = (*(layer(name) for name in fields), GROUPS)
+    return Step("layers", "write layers", write_layers, per_image, outputs=outputs)
+
+
+def tile_units(job: Job[PatchSettings], step: str) -> Iterator[Unit]:
     side = cells_along(job) * job.settings.step
     for slide, record in job.slides.items():
         for box in record.frame.box.cut((side,) * len(record.shape)):
@@ -59,8 +67,8 @@ def tile_units(job: Job[TileSettings], step: str) -> Iterator[Unit]:
             yield Unit(step, f"{slide}/{at}", slide, box.start)
 
 
-def apply_network(job: Job[TileSettings], unit: Unit) -> Outcome:
-    """Every tissue tile through the network: embedding, and of clusterers confidence and their own cluster index + 1."""
+def apply_network(job: Job[PatchSettings], unit: Unit) -> Outcome:
+    """Every tissue tile through the run's model; clusterers leave their own index of a cluster + 1, and it is counted."""
     plan = plan_of(job, unit.slide)
     box = Box(unit.start, tuple(a + u for a, u in zip(unit.start, plan.unit, strict=True)))
     box &= plan.source.frames[0].box
@@ -72,16 +80,16 @@ def apply_network(job: Job[TileSettings], unit: Unit) -> Outcome:
     return outcome
 
 
-def plan_of(job: Job[TileSettings], slide: str) -> Plan:
-    """What applying the run's network to one slide will do."""
-    network = trained(job)
+def plan_of(job: Job[PatchSettings], slide: str) -> Plan:
+    """What applying the run's model to one slide will do."""
+    model = model_of(job)
     mask = tissue(job, slide)
-    step = network.stride
-    layers = {name: StoredLayer(layer_image(job, slide, name)) for name in network.outputs}
+    step = model.stride
+    layers = {name: StoredLayer(layer_image(job, slide, name)) for name in model.outputs}
     return Plan(
         source=job.image(slide),
-        tiles=partial(_tissue_tiles, step=step, halo=network.halo, mask=mask),
-        model=network,
+        tiles=partial(_tissue_tiles, step=step, halo=model.halo, mask=mask),
+        model=model,
         layers=layers,
         unit=tuple(cells_along(job) * s for s in step),
         numerics=Numerics(batch=BATCH, threads=1, dtype=job.settings.dtype),
@@ -92,7 +100,12 @@ def _tissue_tiles(box: Box, step: tuple[int, ...], halo: tuple[int, ...], mask: 
     return within(grid(box, step, halo), mask)
 
 
-def trained(job: Job[TileSettings]) -> PatchNetwork:
+def model_of(job: Job[PatchSettings]) -> Model:
+    """What the run makes of every tile: its trained network, unless its pipeline says otherwise."""
+    return job.pipeline.model(job) if job.pipeline.model else trained(job)
+
+
+def trained(job: Job[PatchSettings]) -> PatchNetwork:
     """The run's network, loaded once per process and per content of its file."""
     name = job.pipeline.network
     document = read_json(job.folder.model(name).with_suffix(".json"))
@@ -106,29 +119,30 @@ def _network(path: str, sha256: str, patch: int, step: int, on: tuple[str, str])
     return PatchNetwork(load_network(place(path), sha256), patch, step, *on)
 
 
-def cells_along(job: Job[TileSettings]) -> int:
+def cells_along(job: Job[PatchSettings]) -> int:
     """Cells of the tile grid along a unit, which is one shard of every layer."""
     return job.modality.cut.cells(job.settings.step)
 
 
-def clusters(job: Job[TileSettings]) -> int:
-    return trained(job).clusters
+def clusters(job: Job[PatchSettings]) -> int:
+    """How many the run's network finds; 0 where it finds none."""
+    return trained(job).clusters if job.pipeline.network else 0
 
 
-def cell_frames(job: Job[TileSettings], slide: str) -> tuple[Frame, ...]:
+def cell_frames(job: Job[PatchSettings], slide: str) -> tuple[Frame, ...]:
     """Frames of the tile grid, with as many levels as the image: the validators and vizarr want that of labels."""
     frame = job.slides[slide].frame
     return pyramid(frame.coarsen((job.settings.step,) * len(frame.shape)), levels=len(image_spec(job, slide).frames))
 
 
-def layer_image(job: Job[TileSettings], slide: str, name: str) -> StoredImage:
-    channels, dtype = trained(job).outputs[name]
+def layer_image(job: Job[PatchSettings], slide: str, name: str) -> StoredImage:
+    channels, dtype = model_of(job).outputs[name]
     shard = (cells_along(job),) * len(job.slides[slide].shape)
     spec = ImageSpec(cell_frames(job, slide)[:1], channels, dtype, shard, shard)
     return StoredImage.ensure(job.folder.layer(slide, name), spec)
 
 
-def write_layers(job: Job[TileSettings], unit: Unit) -> Outcome:
+def write_layers(job: Job[PatchSettings], unit: Unit) -> Outcome:
     """Per slide of a run without clusters: the metadata of its layers, last."""
     outcome = Outcome()
     with outcome.clock("write"):
@@ -136,17 +150,17 @@ def write_layers(job: Job[TileSettings], unit: Unit) -> Outcome:
     return outcome
 
 
-def finish_layers(job: Job[TileSettings], slide: str, labels: list[str]) -> list[Written]:
+def finish_layers(job: Job[PatchSettings], slide: str, labels: list[str]) -> list[Written]:
     """Metadata of a slide's layers, and the groups that name its labels."""
     files: list[Written] = []
-    for name in trained(job).outputs:
+    for name in model_of(job).outputs:
         files += layer_image(job, slide, name).finish(name=name, reference=reference_of(job.slides[slide].frame))
     begin_groups(job.folder.slide(slide))
     list_labels(job.folder.slide(slide), labels)
     return files + [written(job.folder.slide(slide) / group / "zarr.json") for group in ("labels", "layers")]
 
 
-def looked_at(job: Job[TileSettings], slide: str) -> int:
+def looked_at(job: Job[PatchSettings], slide: str) -> int:
     """Tiles of a slide that the network saw, from its units' receipts."""
     receipts = Ledger(job.folder.out, TILES, job.ledger_key(TILES, slide)).all(slide)
     return sum(int(receipt.facts["tiles"]) for receipt in receipts)

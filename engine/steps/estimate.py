@@ -18,7 +18,7 @@ from ...stores.slides.reader import open_slide
 from ...stores.slides.view import at_spacing
 from ..pipeline.job import Job
 from ..pipeline.modality import SLIDE_CHUNK
-from ..steps.settings import TileSettings
+from ..steps.settings import PatchSettings, TileSettings
 from ..workers.child import GoneError, Say, all_of, each
 from .apply import cells_along
 from .convert.geometry import image_spec
@@ -66,14 +66,15 @@ class Estimate:
 
     def text(self) -> str:
         """What is said before work."""
+        trained = f"{self.samples:,} patches to train on at most; " if self.samples else ""
         return (
             f"{self.slides} {self.images}, {self.amount}; store {self.raw / 1e9:.2f} GB, "
-            f"about {self.disk / 1e9:.2f} GB on disk; {self.tiles:,} tiles at most, {self.samples:,} patches to train on "
-            f"at most; about {self.memory / 1e6:,.0f} MB a worker"
+            f"about {self.disk / 1e9:.2f} GB on disk; {self.tiles:,} tiles at most, {trained}about "
+            f"{self.memory / 1e6:,.0f} MB a worker"
         )
 
 
-def estimate(job: Job[TileSettings]) -> Estimate:
+def estimate(job: Job[PatchSettings]) -> Estimate:
     """Sizes from the slides' shapes, and how well their pixels compress from a block of a few of them."""
     from ...models.training.budget import budget
 
@@ -86,14 +87,17 @@ def estimate(job: Job[TileSettings]) -> Estimate:
     pixels = sum(r.frame.box.size for r in job.slides.values())
     tiles = sum(_cells(record.shape, step) for record in job.slides.values())
     channels = max(spec.channels or 1 for spec in specs)
-    samples = min(job.settings.samples, budget(max(1, PER_AREA * pixels // patch)).patches)
+    samples = 0
+    if isinstance(job.settings, TileSettings):  # a run that trains a network
+        samples = min(job.settings.samples, budget(max(1, PER_AREA * pixels // patch)).patches)
     layers = tiles * (2 * CODE + 4 + 3)
     disk = round(raw * ratio + layers + samples * (bytes_each * channels * patch * ratio + 16 * CODE))
-    units = dict.fromkeys(job.pipeline.stages, 0)
+    units = {"convert": 0, "apply": 0}
     for record in job.slides.values():
         units["convert"] += _cells(record.shape, job.modality.cut.block[0]) + 1
         units["apply"] += _cells(record.shape, cells_along(job) * step) + 1
     units |= {"sample": 1 + -(-samples // PER_SHARD), "train": 4, "map": len(job.slides) + 2}
+    units = {stage: units[stage] for stage in job.pipeline.stages}
     block = (cells_along(job) * step + job.settings.patch) ** len(patch_of(job))
     memory = 400_000_000 + bytes_each * channels * max(samples * patch, block)
     return Estimate(
@@ -117,7 +121,7 @@ def _cells(shape: tuple[int, ...], side: int) -> int:
     return math.prod(-(-n // side) for n in shape)
 
 
-def _ratio(job: Job[TileSettings]) -> float:
+def _ratio(job: Job[PatchSettings]) -> float:
     """Compressed by raw bytes of a block in the middle of a few slides; 1 where none can be read."""
     records = list(job.slides.values())
     records = records[:: max(1, len(records) // LOOKS)][:LOOKS]

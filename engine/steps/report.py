@@ -44,17 +44,19 @@ def slide_rows(job: Job[Any], counts: Array) -> list[run_sections.SlideRow]:
     return rows
 
 
-def closing_sections(job: Job[Any], unit: Unit, *, training: Path) -> list[Section]:
-    """What every report ends with: what was rejected, where the time went, how training went (its picture), settings.
+def closing_sections(job: Job[Any], unit: Unit, *, training: Path | None) -> list[Section]:
+    """What every report ends with: what was rejected, where the time went, how training went (its picture, where
+    there was any), settings.
 
     `unit` is the report's own: the time that it takes is not known yet.
     """
     run = job.folder.read("run")
+    figures = (Image(training, "Losses over training steps"),) if training else ()
     rejected = [(r["name"], r["code"], r["message"]) for r in job.folder.read("rejected").values()]
     return [
         *([run_sections.rejected_section(rejected)] if rejected else []),
         run_sections.times_section(stage_times(job, unfinished=unit.step)),
-        Section("Training", figures=(Image(training, "Losses over training steps"),), folded=True),
+        *([Section("Training", figures=figures, folded=True)] if figures else []),
         run_sections.settings_section(run["settings"] | {"input": run["input"]}),
         run_sections.settings_section(run["versions"], heading="Versions"),
     ]

@@ -45,18 +45,12 @@ class SlideSettings(RunSettings):
         return self.max_bad_tiles
 
 
-class TileSettings(RunSettings):
+class PatchSettings(RunSettings):
     """Settings of every run that looks at images tile by tile."""
 
     patch: Annotated[int, _PATCH] = Field(128, ge=32, le=1024, multiple_of=16, description=_PATCH_TEXT)
     stride: Annotated[int, Option(FIND, ("apply",), "half a patch", "SIDE", _SIDES)] = Field(
         0, ge=0, le=1024, description="Step between patches on the maps, in pixels or voxels, such as 32 or 32,32,32."
-    )
-    samples: Annotated[int, Option(TRY, ("sample",))] = Field(
-        50_000, ge=64, le=2_000_000, description="Patches to train on, at most; fewer on small cohorts."
-    )
-    jitter: Annotated[float, Option(TRY, ("train",))] = Field(
-        1.0, ge=0, le=3, description="Strength of colour and stain jitter in training."
     )
 
     @field_validator("patch", "stride", mode="before")
@@ -72,7 +66,7 @@ class TileSettings(RunSettings):
         return value[0]
 
     @model_validator(mode="after")
-    def _fitting(self) -> TileSettings:
+    def _fitting(self) -> PatchSettings:
         step = self.step
         if step > self.patch or (self.patch - step) % 2:
             raise ValueError(
@@ -85,6 +79,17 @@ class TileSettings(RunSettings):
     def step(self) -> int:
         """The stride in force."""
         return self.stride or self.patch // 2
+
+
+class TileSettings(PatchSettings):
+    """Settings of every run that trains a network on tiles."""
+
+    samples: Annotated[int, Option(TRY, ("sample",))] = Field(
+        50_000, ge=64, le=2_000_000, description="Patches to train on, at most; fewer on small cohorts."
+    )
+    jitter: Annotated[float, Option(TRY, ("train",))] = Field(
+        1.0, ge=0, le=3, description="Strength of colour and stain jitter in training."
+    )
 
 
 class VolumeTileSettings(TileSettings):

@@ -6,6 +6,7 @@ Up to two million tiles stand in the table; beyond that a sample of them, balanc
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -13,8 +14,10 @@ from ...stores.frame import Array
 from ...stores.image import StoredImage
 from ...stores.tables import write_table
 from ..pipeline.job import Job
+from ..pipeline.outputs import INDEX, table
+from ..pipeline.step import Step, all_columns, once
 from ..pipeline.unit import Outcome, Unit
-from ..steps.settings import TileSettings
+from ..steps.settings import PatchSettings
 from .apply import looked_at
 from .sample.balance import balance
 
@@ -37,7 +40,22 @@ class TileLabel:
     """Fields on the same cells that become columns too."""
 
 
-def write_tile_table(job: Job[TileSettings], unit: Unit, label: TileLabel | None = None) -> Outcome:
+def table_step(field: str) -> Step:
+    """The table of tiles whose rows are the values of a field: an embedding, or what else a run makes of a tile."""
+    return Step(
+        "table",
+        "table and UMAP",
+        partial(write_tile_table, field=field),
+        once,
+        settings=("umap",),
+        columns=all_columns,
+        outputs=(table("tiles"), INDEX),
+    )
+
+
+def write_tile_table(
+    job: Job[PatchSettings], unit: Unit, label: TileLabel | None = None, *, field: str = "embedding"
+) -> Outcome:
     """Gather every image's tiles; fit the UMAP on a sample balanced over images; write the table."""
     import anndata
     import pandas as pd
@@ -46,9 +64,9 @@ def write_tile_table(job: Job[TileSettings], unit: Unit, label: TileLabel | None
     slides = list(job.slides)
     with outcome.clock("read"):
         wanted = balance([looked_at(job, s) for s in slides], [""] * len(slides), MOST)
-        parts = [tiles_of(job, s, most=n, label=label) for s, n in zip(slides, wanted, strict=True)]
+        parts = [tiles_of(job, s, field, most=n, label=label) for s, n in zip(slides, wanted, strict=True)]
         columns = {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}
-        embedding = columns.pop("embedding")
+        embedding = columns.pop("X")
     counts = [len(p["x"]) for p in parts]
     records = [job.slides[s] for s in slides]
     obs = pd.DataFrame(
@@ -64,32 +82,34 @@ def write_tile_table(job: Job[TileSettings], unit: Unit, label: TileLabel | None
     axes = patch_axes(job)
     cells = zip(obs["slide"], *(columns[CELL[axis]] for axis in axes), strict=True)
     obs.index = [":".join(map(str, cell)) for cell in cells]
-    table = anndata.AnnData(X=embedding, obs=obs)
-    table.obsm["spatial"] = np.stack([columns[f"{axis}_um"] for axis in axes[::-1]], 1)
+    rows = anndata.AnnData(X=embedding, obs=obs)
+    rows.obsm["spatial"] = np.stack([columns[f"{axis}_um"] for axis in axes[::-1]], 1)
     method = "none"
     if job.settings.umap and len(embedding) > 2:
         with outcome.clock("compute"):
-            table.obsm["X_umap"], method = umap_of(job, embedding, counts)
-    table.uns["tile_engine"] = {
+            rows.obsm["X_umap"], method = umap_of(job, embedding, counts)
+    rows.uns["tile_engine"] = {
         "patch_um": job.settings.patch * job.spacing,
         "stride_um": job.settings.step * job.spacing,
         "umap": method,
     }
     with outcome.clock("write"):
-        outcome.files += write_table(job.folder.table, table)
+        outcome.files += write_table(job.folder.table, rows)
     outcome.facts.update(tiles=len(obs), umap=method)
     return outcome
 
 
-def patch_axes(job: Job[TileSettings]) -> tuple[str, ...]:
+def patch_axes(job: Job[PatchSettings]) -> tuple[str, ...]:
     return job.modality.axes
 
 
-def tiles_of(job: Job[TileSettings], slide: str, *, most: int, label: TileLabel | None = None) -> dict[str, Array]:
-    """Columns of one image's tiles: cell on the tile grid, first pixel of the cell, centre in um, label and fields,
-    embedding."""
+def tiles_of(
+    job: Job[PatchSettings], slide: str, field: str, *, most: int, label: TileLabel | None = None
+) -> dict[str, Array]:
+    """Columns of one image's tiles: cell on the tile grid, first pixel of the cell, centre in um, label and fields; `X`, the
+    values of the field. Without a label, tiles where the field is zero throughout are no rows."""
     folder, record = job.folder, job.slides[slide]
-    stored = StoredImage.open(folder.layer(slide, "embedding"))
+    stored = StoredImage.open(folder.layer(slide, field))
     frame = stored.frames[0]
     embedding = stored.read(frame.box)
     values = StoredImage.open(folder.layer(slide, label.layer)).read(frame.box)[0] if label else None
@@ -109,10 +129,10 @@ def tiles_of(job: Job[TileSettings], slide: str, *, most: int, label: TileLabel 
         columns[label.column] = values[at].astype(np.int32)
         for name in label.fields:
             columns[name] = StoredImage.open(folder.layer(slide, name)).read(frame.box)[0][at]
-    return columns | {"embedding": np.ascontiguousarray(np.moveaxis(embedding, 0, -1)[at])}
+    return columns | {"X": np.ascontiguousarray(np.moveaxis(embedding, 0, -1)[at])}
 
 
-def umap_of(job: Job[TileSettings], embedding: Array, counts: list[int]) -> tuple[Array, str]:
+def umap_of(job: Job[PatchSettings], embedding: Array, counts: list[int]) -> tuple[Array, str]:
     """Every tile in the plane: a sample balanced over slides is laid out, each other tile is placed by itself."""
     from ...models.evaluation.projection import fit_umap, place
 

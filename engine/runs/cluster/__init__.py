@@ -34,7 +34,8 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
     from .page import write_page
     from .table import write_table
 
-    maps = (file("maps/{image}.png"), file("maps/density/{image}.png"), file("maps/{image}.geojson"))
+    polygons = (file("maps/{image}.geojson"),) if modality.planar else ()
+    maps = (file("maps/{image}.png"), file("maps/density/{image}.png"), *polygons)
     return Pipeline(
         COMMAND,
         variant,

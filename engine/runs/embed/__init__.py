@@ -34,15 +34,13 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
 
 def _tiles(variant: Variant, modality: Modality) -> Pipeline:
     from ...images.opening import uneven
-    from ...pipeline.outputs import GROUPS, INDEX, REPORT, layer, pictures, table
     from ...pipeline.spec import Pipeline
-    from ...pipeline.step import Step, all_columns, once, per_image
     from ...steps import convert, sample
-    from ...steps.apply import tiles_step, write_layers
+    from ...steps.apply import layers_step, tiles_step
     from ...steps.autoencoder import autoencoder_step
     from ...steps.estimate import estimate
-    from ...steps.table import write_tile_table
-    from .tile_page import write_tile_page
+    from ...steps.table import table_step
+    from ...steps.tile_report import report_step
 
     return Pipeline(
         COMMAND,
@@ -55,28 +53,17 @@ def _tiles(variant: Variant, modality: Modality) -> Pipeline:
             "convert": convert.steps(modality),
             "sample": sample.steps(),
             "train": (autoencoder_step(),),
-            "apply": (
-                tiles_step("embedding"),
-                Step("layers", "write layers", write_layers, per_image, outputs=(layer("embedding"), GROUPS)),
-            ),
+            "apply": (tiles_step("embedding"), layers_step("embedding")),
             "map": (
-                Step(
-                    "table",
-                    "table and UMAP",
-                    write_tile_table,
-                    once,
-                    settings=("umap",),
-                    columns=all_columns,
-                    outputs=(table("tiles"), INDEX),
-                ),
-                Step("page", "report", write_tile_page, once, outputs=(REPORT, *pictures("umap", "training"))),
+                table_step("embedding"),
+                report_step("Every tile as a vector: tables/tiles.zarr, and layers/embedding of each image."),
             ),
         },
     )
 
 
 def _volumes(variant: Variant, modality: Modality) -> Pipeline:
-    from ...pipeline.outputs import INDEX, REPORT, document, model, pictures, samples, table
+    from ...pipeline.outputs import INDEX, REPORT, document, model, pictures, samples, samples_metadata, table
     from ...pipeline.spec import Pipeline
     from ...pipeline.step import Step, all_columns, gang, once, per_image
     from ...steps import convert
@@ -107,7 +94,7 @@ def _volumes(variant: Variant, modality: Modality) -> Pipeline:
                     assign_rows,
                     once,
                     settings=("network", "shape", "voxel"),
-                    outputs=(samples(), samples("patches")),
+                    outputs=(samples_metadata("patches"),),
                     cohort=True,
                 ),
                 Step(

@@ -23,7 +23,7 @@ def steps(modality: Modality) -> tuple[Step, ...]:
         write_pyramid,
         per_image,
         settings=("max_bad_tiles",) if modality.planar else (),
-        outputs=(label("tissue"), GROUPS),
+        outputs=(levels(), label("tissue"), GROUPS),
     )
     if not modality.planar:
         return pixels, pyramid

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...pipeline.outputs import samples
+from ...pipeline.outputs import samples, samples_metadata
 from ...pipeline.step import Step, once
 
 
@@ -18,7 +18,7 @@ def steps() -> tuple[Step, ...]:
             draw_patches,
             once,
             settings=("patch", "samples", "seed"),
-            outputs=(samples(), samples("slide|place|patches")),
+            outputs=(samples_metadata("patches"), samples("slide|place")),
             cohort=True,
         ),
         Step("patches", "read patches", write_patches, patch_units, outputs=(samples("patches"),)),

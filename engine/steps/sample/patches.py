@@ -18,7 +18,7 @@ from ....stores.frame import Array, Box
 from ....stores.image import attributes_of
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
-from ...steps.settings import TileSettings
+from ...steps.settings import PatchSettings, TileSettings
 from .read import read_patches
 
 PER_SHARD = 1024
@@ -56,7 +56,7 @@ def write_patches(job: Job[TileSettings], unit: Unit) -> Outcome:
     return outcome
 
 
-def patch_of(job: Job[TileSettings]) -> tuple[int, ...]:
+def patch_of(job: Job[PatchSettings]) -> tuple[int, ...]:
     """Sides of a patch: a square, or a cube."""
     return (job.settings.patch,) * len(job.modality.axes)
 

@@ -1,0 +1,88 @@
+"""tile_report: the report of runs whose table has a row a tile and no clusters; a run adds its own sections."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...stores.array import written
+from ...stores.frame import Array
+from ...stores.tables import read_table
+from ..pipeline.job import Job
+from ..pipeline.outputs import REPORT, pictures
+from ..pipeline.step import Step, once
+from ..pipeline.unit import Outcome, Unit
+from ..show import run_sections
+from ..show.page import Image, ReportPage, Section
+from ..show.report import write_report
+from ..show.tile_plane import TilePoints, umap_plot
+from ..show.training_curves import training_curves
+from .report import closing_sections, courses_of, facts_of, slide_rows
+from .settings import PatchSettings
+
+Sections = Callable[[Job[Any], Any], Sequence[Section]]
+"""(job, table of tiles as AnnData) -> what a run adds to its report."""
+
+
+def report_step(subtitle: str, sections: Sections = lambda job, table: ()) -> Step:
+    """The report of a run with a table of tiles; `sections` come first."""
+    execute = partial(write_tile_report, subtitle=subtitle, sections=sections)
+    return Step("page", "report", execute, once, outputs=(REPORT, *pictures("umap", "training")))
+
+
+def write_tile_report(job: Job[PatchSettings], unit: Unit, *, subtitle: str, sections: Sections) -> Outcome:
+    """The run's own sections, the tiles in the plane, what was looked at, and how training went where there was any."""
+    outcome = Outcome()
+    with outcome.clock("read"):
+        table = read_table(job.folder.table)
+    with outcome.clock("compute"):
+        made = _pictures(job, table)
+        page = _page(job, unit, table, made=made, subtitle=subtitle, own=sections(job, table))
+    with outcome.clock("write"):
+        made["report"] = write_report(job.folder.report, page)
+    outcome.files += [written(path) for path in made.values()]
+    return outcome
+
+
+def _pictures(job: Job[PatchSettings], table: Any) -> dict[str, Path]:
+    """The UMAP, where the table has one, and the courses of trainings, where there were any."""
+    maps, made = job.folder.out / "maps", {}
+    if "X_umap" in table.obsm:
+        owner = _owners(table)
+        names = tuple(r.name for r in job.slides.values())
+        points = TilePoints(np.asarray(table.obsm["X_umap"]), np.zeros(len(owner), int), owner, names)
+        made["umap"] = umap_plot(maps / "umap.png", points, seed=job.settings.seed)
+    if courses := courses_of(job):
+        made["training"] = training_curves(maps / "training.png", courses)
+    return made
+
+
+def _page(
+    job: Job[PatchSettings], unit: Unit, table: Any, *, made: dict[str, Path], subtitle: str, own: Sequence[Section]
+) -> ReportPage:
+    run, tiles = job.folder.read("run"), len(table.obs)
+    counts = np.bincount(_owners(table), minlength=len(job.slides))[None]
+    rows = [replace(row, shares=()) for row in slide_rows(job, counts)]
+    body = list(own)
+    if "umap" in made:
+        body.append(Section("Tiles in the plane", figures=(Image(made["umap"], "All tiles laid out by UMAP"),)))
+    body.append(run_sections.slides_section(rows, noun=job.modality.name))
+    body += closing_sections(job, unit, training=made.get("training"))
+    return ReportPage(
+        title=f"Tiles of {Path(run['input']).name}",
+        subtitle=subtitle,
+        facts=facts_of(job, tiles=tiles, rejected=len(job.folder.read("rejected"))),
+        sections=tuple(body),
+        footer=f"tile-engine {run['tile_engine']}.",
+    )
+
+
+def _owners(table: Any) -> Array:
+    """Of each tile, the index of its image."""
+    owners: Array = table.obs["slide"].cat.codes.to_numpy()
+    return owners

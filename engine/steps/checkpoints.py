@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 def device_of(job: Job[Any]) -> Any:
     """This process's device, as a torch.device; one worker has one GPU. Raises MachineError where it has none."""
-    from ..compute.gpu_stream import begin
+    from ..compute.gpu_stream import prepare_device
 
-    return begin(job.settings.device)
+    return prepare_device(job.settings.device)
 
 
 def load_network(path: Path, sha256: str) -> Any:

@@ -16,8 +16,8 @@ from ..compute.machine import cores
 from .site import Site, find_site
 
 QUEUES = ("slurm", "pbs", "lsf", "sge", "oar", "htcondor")
-KINDS = ("none", "local", "cuda", *QUEUES)
-LIMIT = 1800.0
+CLUSTER_TYPES = ("none", "local", "cuda", *QUEUES)
+UNIT_LIMIT_SECONDS = 1800.0
 """Seconds that one unit of a slide may take: units are made for 5 to 60."""
 
 
@@ -48,7 +48,7 @@ class ClusterOptions:
     wait: float | None = None
     """Seconds until the first worker must have come, and until one must be back after all are gone; unset: the site's,
     else a minute, or ten of a queue."""
-    unit_timeout: float = LIMIT
+    unit_timeout: float = UNIT_LIMIT_SECONDS
     """Seconds that a unit of a slide may take on a worker before another one tries it."""
 
 
@@ -85,9 +85,9 @@ def cluster_spec(where: ClusterOptions) -> ClusterSpec:
         raise SettingsError(f"--workers {where.workers} and --adapt {where.adapt} contradict each other: give one.")
     if where.workers is not None and where.workers < 1:
         raise SettingsError(f"--workers is {where.workers}: at least one must do the work.")
-    if where.cluster is not None and where.cluster not in KINDS:
+    if where.cluster is not None and where.cluster not in CLUSTER_TYPES:
         raise SettingsError(
-            f"--cluster {where.cluster!r} is not known: use {', '.join(KINDS[:-1])} or {KINDS[-1]}, "
+            f"--cluster {where.cluster!r} is not known: use {', '.join(CLUSTER_TYPES[:-1])} or {CLUSTER_TYPES[-1]}, "
             "or --scheduler-address."
         )
     asked = _numbers(where.workers, where.adapt)

@@ -60,7 +60,7 @@ def fit(
         if (index + 1) % STEPS_PER_CHECKPOINT == 0 and index + 1 < phase.steps:
             recipe = {"key": aside.key, "next": index + 1, "record": record}
             state = {name: tensor.cpu() for name, tensor in phase.state().items()}
-            checkpoint.save(aside.path, state, recipe, write_durably)
+            checkpoint.save_checkpoint(aside.path, state, recipe, write_durably)
         beacon.tell(phase.name, index + 1, phase.steps, figures)
     return record
 
@@ -69,7 +69,7 @@ def _resume(phase: Phase, aside: CheckpointSlot) -> dict[str, Any] | None:
     if not aside.path.exists():
         return None
     try:
-        state, recipe = checkpoint.load(aside.path)
+        state, recipe = checkpoint.load_checkpoint(aside.path)
     except CorruptError:
         # a checkpoint is only ever a saving of time: without it the phase starts again
         aside.path.unlink(missing_ok=True)

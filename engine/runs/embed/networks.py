@@ -88,9 +88,9 @@ def load_network(job: Job[EmbedSettings], name: str) -> Any:
     from ....models.training import checkpoint
 
     path = job.folder.model(name)
-    tensors, recipe = checkpoint.load(path, job.folder.read(f"models/{name}").get("sha256"))
+    tensors, recipe = checkpoint.load_checkpoint(path, job.folder.read(f"models/{name}").get("sha256"))
     arguments: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in recipe.items()}
     network = CAE3D(**arguments)
     network.mixed_precision = job.settings.dtype == "bf16"
-    checkpoint.fill(network, tensors, path)
+    checkpoint.load_weights(network, tensors, path)
     return network.eval()

@@ -22,15 +22,15 @@ import numpy.typing as npt
 import torch
 
 from tile_engine.models.evaluation.agreement import Spread, kmeans_agreement
-from tile_engine.models.evaluation.cases import Cases
+from tile_engine.models.evaluation.cases import LabelledCases
 from tile_engine.models.evaluation.probes import grouped_folds
 from tile_engine.models.evaluation.retrieval import retrieval
 from tile_engine.models.networks.cae3d import CAE3D
 from tile_engine.models.seeds import generator
 from tile_engine.models.training.components import Components
 from tile_engine.models.training.embedding import Embedding, Objective, Task
-from tile_engine.models.training.embeddings import codes_of, squared_errors
-from tile_engine.models.training.phases import train
+from tile_engine.models.training.embeddings import encode_volumes, squared_errors
+from tile_engine.models.training.phases import train_phase
 from tile_engine.models.views.volumes import VolumeViews
 
 Array = npt.NDArray[np.generic]
@@ -66,7 +66,7 @@ def glands(part: str, side: int) -> Part:
 
 def judged(fitted: tuple[Part, Array], test: tuple[Part, Array], errors: Array) -> dict[str, float]:
     """All figures of codes of both parts."""
-    gallery, query = (Cases(codes, part.classes) for part, codes in (fitted, test))
+    gallery, query = (LabelledCases(codes, part.classes) for part, codes in (fitted, test))
     figures = {name: spread.mean for name, spread in kmeans_agreement(gallery, query).items()}
     figures |= retrieval(gallery, query)
     figures["rmse"] = 100.0 * float(np.sqrt(np.mean(errors)))
@@ -81,8 +81,8 @@ def network(fitted: Part, test: Part, objective: Objective, *, seed: int, steps:
     views = VolumeViews(shift=2, turn=10, scale=0.05, mirror=True, brightness=0.0, noise=0.0, unchanged=0.5)
     task = Task(objective, labels=fitted.classes)
     phase = Embedding(net, fitted.volumes, steps, 48, task=task, seed=seed, views=views)
-    train(phase)
-    codes = [codes_of(net, part.volumes, 64) for part in (fitted, test)]
+    train_phase(phase)
+    codes = [encode_volumes(net, part.volumes, 64) for part in (fitted, test)]
     found = judged((fitted, codes[0]), (test, codes[1]), squared_errors(net, test.volumes, 64))
     show(f"  {objective.kind[:5]} {seed}, {time.monotonic() - start:.0f} s", [found])
     return found
@@ -90,11 +90,13 @@ def network(fitted: Part, test: Part, objective: Objective, *, seed: int, steps:
 
 def baselines(fitted: Part, test: Part) -> dict[str, dict[str, float]]:
     components = Components(fitted.volumes, CODE)
-    codes = [components.codes(part.volumes) for part in (fitted, test)]
+    codes = [components.embeddings(part.volumes) for part in (fitted, test)]
     raw = [part.volumes.reshape(len(part.volumes), -1) / np.float32(255) for part in (fitted, test)]
     return {
         f"{CODE} components": judged((fitted, codes[0]), (test, codes[1]), components.squared_errors(test.volumes)),
-        "raw voxels": retrieval(*(Cases(flat, part.classes) for flat, part in zip(raw, (fitted, test), strict=True))),
+        "raw voxels": retrieval(
+            *(LabelledCases(flat, part.classes) for flat, part in zip(raw, (fitted, test), strict=True))
+        ),
     }
 
 

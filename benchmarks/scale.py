@@ -30,7 +30,7 @@ from free import SIDE, patches_of, plan_of, waiting
 from slides import table
 
 from tile_engine.engine.workers.placement import ClusterOptions
-from tile_engine.engine.workers.pool import crew
+from tile_engine.engine.workers.pool import worker_pool
 
 UNIT = SIDE * SIDE
 HERE = Path(__file__).resolve()
@@ -112,7 +112,7 @@ def client(address: str, patches: int, workers: int, seconds: float) -> None:
     plan.check(workers)
     with Client(address, set_as_default=False) as newcomer:
         newcomer.wait_for_workers(workers, timeout=120)
-    with crew(ClusterOptions(scheduler_address=address)) as hands:
+    with worker_pool(ClusterOptions(scheduler_address=address)) as hands:
         list(hands.map(partial(patches_of, plan), plan_of(UNIT * WARM).units()))
         began, busy, done = time.perf_counter(), processor_of_both(hands.client), 0
         row: dict[str, float] = {}

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from tile_engine.models.neighbours import inverted_lists as lists
-from tile_engine.models.neighbours.index import Exact
+from tile_engine.models.neighbours.index import ExactIndex
 
 K = 10
 
@@ -38,7 +38,7 @@ def main() -> None:
     given = parser.parse_args()
     codes, groups = drawn(given.rows, given.features, even=given.even)
     queries, without = codes[:1000:10] + np.float32(0.01), groups[:1000:10]
-    exact, began = Exact(codes, groups), time.perf_counter()
+    exact, began = ExactIndex(codes, groups), time.perf_counter()
     lists.LARGE = 0  # also for fewer rows, to see what would come of it
     found = lists.built(codes, groups)
     print(f"lists built in {time.perf_counter() - began:.0f} s: {told(found)}")

@@ -59,13 +59,13 @@ class Stratified:
     def __init__(self, labels: Array, size: int, seed: int, name: str, *, even: float = 1.0) -> None:
         values, counts = np.unique(labels, return_counts=True)
         size = min(size, len(labels))
-        known = values >= 0
-        wanted = np.minimum(counts / len(labels), 0.5 if known.any() else 1.0)
-        weights = counts[known] ** (1.0 - even)
-        wanted[known] = (1.0 - wanted[~known].sum()) * weights / max(weights.sum(), 1.0)
-        given = np.minimum(np.floor(wanted * size).astype(int), counts)
+        labelled = values >= 0
+        shares = np.minimum(counts / len(labels), 0.5 if labelled.any() else 1.0)
+        weights = counts[labelled] ** (1.0 - even)
+        shares[labelled] = (1.0 - shares[~labelled].sum()) * weights / max(weights.sum(), 1.0)
+        given = np.minimum(np.floor(shares * size).astype(int), counts)
         while given.sum() < size:
-            short = np.where(given < counts, wanted * size - given, -np.inf)
+            short = np.where(given < counts, shares * size - given, -np.inf)
             given[short.argmax()] += 1
         self._members = [np.flatnonzero(labels == value) for value in values]
         self._parts = [

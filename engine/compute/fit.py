@@ -16,11 +16,11 @@ from ...models.training import checkpoint
 from ...models.training.phases import Phase
 from ...stores.files import write_durably
 from ..pipeline.progress import ProgressFile
-from .gpu_stream import failing
+from .gpu_stream import gpu_errors
 
-EVERY = 25
+STEPS_PER_CHECKPOINT = 25
 """Steps between two checkpoints: seconds of work on a laptop."""
-POINTS = 200
+MAX_RECORDED_STEPS = 200
 """Figures kept of a training's course, at most."""
 
 
@@ -42,25 +42,25 @@ def fit(
     it is. Raises RuntimeError where ranks do not go on from the same step.
     """
     torch.set_num_threads(threads)
-    start, course = 0, _resume(phase, aside)
-    if course is not None:
-        start = course.pop("next")
+    start, resumed = 0, _resume(phase, aside)
+    if resumed is not None:
+        start = resumed.pop("next")
     if len(begins := set(share.gather(torch.tensor([start])).tolist())) > 1:
         raise RuntimeError(f"the ranks of a gang found different checkpoints: they would go on from {sorted(begins)}")
-    record: list[dict[str, float]] = list(course["record"]) if course else []
-    thin = max(1, phase.steps // POINTS)
+    record: list[dict[str, float]] = list(resumed["record"]) if resumed else []
+    thin = max(1, phase.steps // MAX_RECORDED_STEPS)
     for index in range(start, phase.steps):
-        with failing():
+        with gpu_errors():
             figures = phase.step(index)
         if share.rank > 0:
             continue
         if index % thin == 0 or index == phase.steps - 1:
             # in order of their names, as they come back from a checkpoint: the record is the same whoever wrote it
             record.append(dict(sorted({"step": index, **{k: round(v, 6) for k, v in figures.items()}}.items())))
-        if (index + 1) % EVERY == 0 and index + 1 < phase.steps:
+        if (index + 1) % STEPS_PER_CHECKPOINT == 0 and index + 1 < phase.steps:
             recipe = {"key": aside.key, "next": index + 1, "record": record}
             state = {name: tensor.cpu() for name, tensor in phase.state().items()}
-            checkpoint.save(aside.path, state, recipe, write_durably)
+            checkpoint.save_checkpoint(aside.path, state, recipe, write_durably)
         beacon.tell(phase.name, index + 1, phase.steps, figures)
     return record
 
@@ -69,7 +69,7 @@ def _resume(phase: Phase, aside: CheckpointSlot) -> dict[str, Any] | None:
     if not aside.path.exists():
         return None
     try:
-        state, recipe = checkpoint.load(aside.path)
+        state, recipe = checkpoint.load_checkpoint(aside.path)
     except CorruptError:
         # a checkpoint is only ever a saving of time: without it the phase starts again
         aside.path.unlink(missing_ok=True)

@@ -24,24 +24,32 @@ from torch import Tensor
 
 from ...errors import MachineError
 from ...stores.frame import Array
-from .gpus import card_fault
+from .gpus import gpu_fault
 
 log = logging.getLogger("tile_engine")
-Look = Callable[[Tensor], Mapping[str, Tensor]]
+PatchFunction = Callable[[Tensor], Mapping[str, Tensor]]
 """A batch on the card -> for each name its results, a row a patch."""
-LEAST = 16
+MIN_PATCHES_AT_ONCE = 16
 """Patches at a time below which there is no point in going on."""
-WARM = 3
+WARMUP_CALLS = 3
 """Calls before a graph is captured: libraries choose and allocate in the first ones."""
-FAILURES = ("cuda error", "device-side", "ecc error", "launch failure", "off the bus", "cudnn_status", "cublas_status")
+FAILURE_WORDS = (
+    "cuda error",
+    "device-side",
+    "ecc error",
+    "launch failure",
+    "off the bus",
+    "cudnn_status",
+    "cublas_status",
+)
 """What is said of a card that will not work again in this process."""
-SHORT = ("out of memory", "alloc_failed")
+MEMORY_WORDS = ("out of memory", "alloc_failed")
 """What is said of one whose memory is short."""
-GRACE = 15.0
+LEAVE_SECONDS = 15.0
 """Seconds that a worker with a failing card has to leave in peace."""
 
 
-def begin(name: str) -> torch.device:
+def prepare_device(name: str) -> torch.device:
     """The device of this process, set up so that it computes what it is asked for.
 
     Raises MachineError (E_NO_GPU) where it has no card that torch can use.
@@ -50,7 +58,7 @@ def begin(name: str) -> torch.device:
         return torch.device("cpu")
     if not torch.cuda.is_available():
         raise MachineError(
-            f"this run computes on GPUs, and a process of it has none that it can use ({card_fault()}). Give every worker "
+            f"this run computes on GPUs, and a process of it has none that it can use ({gpu_fault()}). Give every worker "
             "one, or begin again with --device cpu.",
             "E_NO_GPU",
         )
@@ -60,16 +68,16 @@ def begin(name: str) -> torch.device:
     return torch.device("cuda", 0)
 
 
-def ready() -> tuple[str, bool]:
+def gpu_readiness() -> tuple[str, bool]:
     """(what is wrong with this process's card, whether it computes bf16 itself); opens a CUDA context."""
-    fault = card_fault()
+    fault = gpu_fault()
     return fault, not fault and torch.cuda.is_bf16_supported(including_emulation=False)
 
 
-class Card:
+class GpuStream:
     """A network on a device. `size` patches are looked at together: less than a batch once memory ran out."""
 
-    def __init__(self, look: Look, device: torch.device, *, graphs: bool = True) -> None:
+    def __init__(self, look: PatchFunction, device: torch.device, *, graphs: bool = True) -> None:
         self._look, self._device = look, device
         self._on: Any = getattr(torch, device.type)  # torch.cuda, or torch.cpu whose streams and events do nothing
         self._copying, self._working = self._on.Stream(), self._on.Stream()
@@ -103,7 +111,7 @@ class Card:
             if slot.host.shape == batch.shape:
                 return slot
         self.size = self._told = self.size or len(batch)
-        with failing(), torch.inference_mode():
+        with gpu_errors(), torch.inference_mode():
             slot = _Slot(batch.shape, torch.from_numpy(batch[:0]).dtype, self._device, self._on)
             self._on.synchronize()  # weights, too, were sent on another stream than those that will read them
             return slot
@@ -111,9 +119,9 @@ class Card:
     def _send(self, slot: _Slot, batch: Array) -> None:
         """Copy and work are only ordered here; the card does them while this process goes on."""
         slot.host.numpy()[:] = batch
-        with failing(), torch.inference_mode():
+        with gpu_errors(), torch.inference_mode():
             with self._on.stream(self._copying):
-                slot.card.copy_(slot.host, non_blocking=True)
+                slot.on_gpu.copy_(slot.host, non_blocking=True)
                 slot.copied.record(self._copying)
             with self._on.stream(self._working):
                 slot.copied.wait(self._working)
@@ -123,7 +131,7 @@ class Card:
                 slot.done.record(self._working)
 
     def _take(self, slot: _Slot) -> dict[str, Array]:
-        with failing():
+        with gpu_errors():
             slot.done.synchronize()
             return {name: values.numpy().copy() for name, values in slot.back.items()}
 
@@ -144,7 +152,7 @@ class Card:
             except torch.OutOfMemoryError as error:
                 self._on.synchronize()
                 slot.graph, slot.size = None, 0
-                if size // 2 < LEAST:
+                if size // 2 < MIN_PATCHES_AT_ONCE:
                     raise _no_room(f"{size} patches at a time", str(error).splitlines()[0]) from error
             if size == self.size:
                 self.size = size // 2
@@ -152,15 +160,15 @@ class Card:
                 torch.cuda.empty_cache()
 
     def _compute(self, slot: _Slot) -> None:
-        for at in range(0, len(slot.card), self.size):
+        for at in range(0, len(slot.on_gpu), self.size):
             rows = slice(at, at + self.size)
-            for name, values in self._look(slot.card[rows]).items():
+            for name, values in self._look(slot.on_gpu[rows]).items():
                 slot.place(name, values)[rows] = values
 
     def _capture(self, slot: _Slot) -> None:
         """Record the work on a slot once, to be replayed in one call; where that fails, calls stay plain."""
         slot.graph, slot.size = None, self.size
-        for _ in range(WARM):
+        for _ in range(WARMUP_CALLS):
             self._compute(slot)
         graph = torch.cuda.CUDAGraph()
         try:
@@ -169,7 +177,7 @@ class Card:
         except torch.OutOfMemoryError:
             raise
         except RuntimeError as error:
-            if failed(error):
+            if is_gpu_failure(error):
                 raise
             self._graphs = False
             log.warning("no CUDA graph could be captured (%s): plain calls are made", str(error).splitlines()[0])
@@ -183,7 +191,7 @@ class _Slot:
     def __init__(self, shape: tuple[int, ...], dtype: torch.dtype, device: torch.device, on: Any) -> None:
         self._pinned = device.type == "cuda"
         self.host = torch.empty(shape, dtype=dtype, pin_memory=self._pinned)
-        self.card = torch.empty(shape, dtype=dtype, device=device)
+        self.on_gpu = torch.empty(shape, dtype=dtype, device=device)
         self.results: dict[str, Tensor] = {}
         self.back: dict[str, Tensor] = {}
         waiting = {"blocking": True} if self._pinned else {}  # a thread that waits, sleeps: others decode meanwhile
@@ -195,39 +203,39 @@ class _Slot:
     def place(self, name: str, values: Tensor) -> Tensor:
         """Where results of that name are kept, for the whole batch."""
         if name not in self.results:
-            shape = (len(self.card), *values.shape[1:])
+            shape = (len(self.on_gpu), *values.shape[1:])
             self.back[name] = torch.empty(shape, dtype=values.dtype, pin_memory=self._pinned)
-            self.results[name] = torch.empty(shape, dtype=values.dtype, device=self.card.device)
+            self.results[name] = torch.empty(shape, dtype=values.dtype, device=self.on_gpu.device)
         return self.results[name]
 
 
-def failed(error: BaseException) -> bool:
+def is_gpu_failure(error: BaseException) -> bool:
     """Whether an error is the card's own: it will fail at everything else as well."""
     text = str(error).lower()
-    if short(error) or "captur" in text or "nccl" in text:  # a peer that is gone is no fault of this card
+    if is_out_of_memory(error) or "captur" in text or "nccl" in text:  # a peer that is gone is no fault of this card
         return False
     accelerator = getattr(torch, "AcceleratorError", None)  # torch 2.8 and later
     known = accelerator is not None and isinstance(error, accelerator)
-    return known or (isinstance(error, RuntimeError) and any(words in text for words in FAILURES))
+    return known or (isinstance(error, RuntimeError) and any(words in text for words in FAILURE_WORDS))
 
 
-def short(error: BaseException) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error is for want of memory on the card."""
-    return isinstance(error, torch.OutOfMemoryError) or any(words in str(error).lower() for words in SHORT)
+    return isinstance(error, torch.OutOfMemoryError) or any(words in str(error).lower() for words in MEMORY_WORDS)
 
 
 @contextmanager
-def failing() -> Iterator[None]:
+def gpu_errors() -> Iterator[None]:
     """Where the card fails, this worker leaves, so that its units move to others."""
     try:
         yield
     except RuntimeError as error:
         said = str(error).splitlines()[0]
-        if short(error):
+        if is_out_of_memory(error):
             raise _no_room("a single batch", said) from error
-        if not failed(error):
+        if not is_gpu_failure(error):
             raise
-        leave(said)
+        leave_worker(said)
         raise MachineError(
             f"the GPU fails ({said}). What was written is safe: look at it with `nvidia-smi -q`, then "
             "run the same command again.",
@@ -242,7 +250,7 @@ def _no_room(what: str, said: str) -> MachineError:
     )
 
 
-def leave(reason: str) -> None:
+def leave_worker(reason: str) -> None:
     """On a dask worker: end it, and never come back from here, so that nobody takes its unit for one that cannot be done."""
     if "distributed" not in sys.modules:
         return
@@ -255,5 +263,5 @@ def leave(reason: str) -> None:
     log.error("worker %s leaves: its GPU fails (%s)", worker.address, reason)
     sys.stderr.write(f"the GPU of worker {worker.address} fails ({reason}): it leaves, its units move.\n")
     worker.loop.add_callback(worker.close_gracefully, reason="its GPU fails")
-    time.sleep(GRACE)
+    time.sleep(LEAVE_SECONDS)
     os._exit(1)

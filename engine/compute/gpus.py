@@ -29,27 +29,28 @@ def gpus() -> tuple[Gpu, ...]:
         said = subprocess.run([command, "-L"], capture_output=True, text=True, timeout=30, check=True).stdout
     except (OSError, subprocess.SubprocessError):  # a driver that does not answer serves nobody
         return ()
-    return visible(listed(said), os.environ.get("CUDA_VISIBLE_DEVICES"))
+    return visible(parse_list(said), os.environ.get("CUDA_VISIBLE_DEVICES"))
 
 
-def listed(text: str) -> tuple[Gpu, ...]:
+def parse_list(text: str) -> tuple[Gpu, ...]:
     """What `nvidia-smi -L` says; of a card that is cut into slices, the slices.
 
-    >>> listed("GPU 0: NVIDIA H200 (UUID: GPU-1a)\\nGPU 1: NVIDIA H200 (UUID: GPU-2b)\\n  MIG 1g.18gb Device 0: (UUID: MIG-3c)")
+    >>> cut = "GPU 1: NVIDIA H200 (UUID: GPU-2b)\\n  MIG 1g.18gb Device 0: (UUID: MIG-3c)"
+    >>> parse_list(f"GPU 0: NVIDIA H200 (UUID: GPU-1a)\\n{cut}")
     (Gpu(name='NVIDIA H200', uuid='GPU-1a'), Gpu(name='NVIDIA H200 MIG 1g.18gb', uuid='MIG-3c'))
     """
     found: list[Gpu] = []
-    card = ""
+    gpu = ""
     for line in text.splitlines():
         whole = re.match(r"GPU \d+: (.+) \(UUID: (GPU-[^)]+)\)", line)
         part = re.match(r"\s+(MIG \S+)\s+Device\s+\d+: \(UUID: (MIG-[^)]+)\)", line)
         if whole:
-            card = whole[1]
-            found.append(Gpu(card, whole[2]))
+            gpu = whole[1]
+            found.append(Gpu(gpu, whole[2]))
         elif part:
             if found and found[-1].uuid.startswith("GPU-"):
                 found.pop()
-            found.append(Gpu(f"{card} {part[1]}", part[2]))
+            found.append(Gpu(f"{gpu} {part[1]}", part[2]))
     return tuple(found)
 
 
@@ -71,7 +72,7 @@ def visible(found: tuple[Gpu, ...], wanted: str | None) -> tuple[Gpu, ...]:
     return tuple(chosen)
 
 
-def card_fault() -> str:
+def gpu_fault() -> str:
     """Why torch cannot use this process's card; empty where it can. Opens a CUDA context: for workers alone."""
     import torch
 

@@ -36,7 +36,7 @@ def available_threads() -> int:
         try:
             worker = get_worker()
             if any(type(plugin).__module__.startswith("dask_cuda") for plugin in worker.plugins.values()):
-                return max(1, cores() // max(1, _cards()))
+                return max(1, cores() // max(1, _gpu_count()))
             return int(worker.state.nthreads)
         except ValueError:  # not on a worker: the whole process is ours
             return cores()
@@ -44,6 +44,6 @@ def available_threads() -> int:
 
 
 @lru_cache(maxsize=1)
-def _cards() -> int:
+def _gpu_count() -> int:
     """GPUs of this host that the workers here share: dask-cuda lets each see all of them, its own first."""
     return len(gpus())

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ...models.networks.autoencoder import Autoencoder
     from ...models.networks.clusterer import Clusterer
-    from .gpu_stream import Card
+    from .gpu_stream import GpuStream
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class PatchNetwork:
     def __call__(self, batches: Iterator[Array]) -> Iterator[Mapping[str, Array]]:
         if self.device == "cuda":
             axes = len(self.stride)
-            yield from (_cells(rows, axes) for rows in _card(self).answers(batches))
+            yield from (_cells(rows, axes) for rows in _gpu_stream(self).answers(batches))
             return
         count = available_threads()
         with ThreadPoolExecutor(count, initializer=_one_thread) as pool:
@@ -105,13 +105,13 @@ class PatchNetwork:
 
 
 @lru_cache(maxsize=1)
-def _card(network: PatchNetwork) -> Card:
+def _gpu_stream(network: PatchNetwork) -> GpuStream:
     """The network on this process's card, once: what it holds there outlives a unit."""
-    from .gpu_stream import Card, begin
+    from .gpu_stream import GpuStream, prepare_device
 
-    device = begin(network.device)
+    device = prepare_device(network.device)
     network.clusterer.to(device)
-    return Card(network.look, device)
+    return GpuStream(network.look, device)
 
 
 def _cells(rows: Mapping[str, Array], axes: int = 2) -> Mapping[str, Array]:

@@ -21,8 +21,8 @@ from ...stores.slides.reader import SLIDE_READERS
 from ..compute.gpus import gpus
 from ..compute.machine import available_memory, cores
 from ..workers.placement import ClusterOptions
-from ..workers.pool import crew
-from ..workers.preflight import Look, ask, table, versions
+from ..workers.pool import worker_pool
+from ..workers.preflight import WorkerCheck, ask_workers, versions, worker_table
 
 CODECS: tuple[CodecName, ...] = ("zstd", "lz4", "none")
 MEGABYTES = 256
@@ -189,21 +189,21 @@ def _written(probe: Path, block: bytes) -> float:
 
 
 def _workers(where: ClusterOptions, out: str | Path | None) -> Iterator[Check]:
-    from ..workers.launch import exposed
+    from ..workers.launch import exposure_warning
 
-    with crew(where) as found:
-        yield Check("workers", "ok", found.text)
+    with worker_pool(where) as found:
+        yield Check("workers", "ok", found.description)
         if found.client is None:
             return
-        warning = exposed(found.client.scheduler.address)
+        warning = exposure_warning(found.client.scheduler.address)
         if warning:
             yield Check("workers", "warning", warning)
         folder = "" if out is None else str(absolute(out))
-        rows: tuple[Any, ...] = ask(found.client, Look(folder if _there(folder) else "", gpu=found.gpu))
+        rows: tuple[Any, ...] = ask_workers(found.client, WorkerCheck(folder if _there(folder) else "", gpu=found.gpu))
     for row in rows:
         if row.faults:
             yield Check("worker", "problem", f"{row.host or 'unknown host'} ({row.worker}): {'; '.join(row.faults)}")
-    for line in table(row for row in rows if not row.faults).splitlines():
+    for line in worker_table(row for row in rows if not row.faults).splitlines():
         yield Check("worker", "ok", line)
 
 

@@ -30,8 +30,8 @@ from ..runtime.logfile import log_to
 from ..runtime.loop import RunContext, answers_of, watched
 from ..runtime.options import RunOptions
 from ..runtime.signals import Stop, stoppable
-from ..workers.gang import refuse
-from ..workers.pool import crew
+from ..workers.gang import check_gang
+from ..workers.pool import worker_pool
 from ..workers.preflight import preflight
 from .verify import Finding, check, look, of_index
 
@@ -65,7 +65,7 @@ def repair(out: str | Path, *, options: RunOptions) -> Repair:
     with (
         Lock(folder.out, force=options.force_unlock),
         log_to(folder.out),
-        crew(options.cluster) as workers,
+        worker_pool(options.cluster) as workers,
         stoppable(stop),
     ):
         job = load(folder.out)
@@ -120,7 +120,7 @@ def _redo(job: Job[RunSettings], step: Step, damaged: Iterable[Finding], going: 
     tell()
     try:
         if step.ranks:
-            refuse(step.ranks(job), going.crew)
+            check_gang(step.ranks(job), going.pool)
         with watched(job, step, title=step.title, report=going.report):
             for summary in answers_of(job, step, units(), going):
                 if summary.rejected:

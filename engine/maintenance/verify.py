@@ -25,7 +25,7 @@ from ..pipeline.step import Step
 from ..pipeline.unit import Unit
 from ..runtime.load import load
 from ..workers.placement import ClusterOptions
-from ..workers.pool import WorkerPool, crew
+from ..workers.pool import WorkerPool, worker_pool
 from ..workers.window import Died
 from .status import owner_of
 
@@ -93,7 +93,7 @@ def verify(
     """
     folder = Folder(absolute(out))
     job = load(folder.out)
-    with crew((cluster or ClusterOptions()) if full else ClusterOptions(cluster="none")) as workers:
+    with worker_pool((cluster or ClusterOptions()) if full else ClusterOptions(cluster="none")) as workers:
         verdict = look(job, workers, full=full, found=found)
     for finding in of_index(folder, full=full):
         verdict.findings.append(finding)

@@ -16,14 +16,14 @@ from ..compute.gpus import gpus
 from ..pipeline.progress import Event, Report
 from ..pipeline.settings import RunSettings
 from ..workers.pool import WorkerPool
-from ..workers.preflight import Row
+from ..workers.preflight import WorkerRow
 
 C = TypeVar("C", bound=RunSettings)
 STAGES = frozenset({"train", "apply"})
 """Stages that run the network; until one of them is asked for, nothing is settled."""
 
 
-def with_device(settings: C, folder: Folder, crew: WorkerPool, rows: Sequence[Row], report: Report) -> C:
+def with_device(settings: C, folder: Folder, pool: WorkerPool, rows: Sequence[WorkerRow], report: Report) -> C:
     """Device and dtype: what was asked for, else what the run began with, else cuda in bf16 where every worker can.
 
     Raises MachineError (E_NO_GPU) where the run is to compute on GPUs and a worker has none that torch can use.
@@ -32,10 +32,10 @@ def with_device(settings: C, folder: Folder, crew: WorkerPool, rows: Sequence[Ro
     before = begun.get("device", "cpu") if begun else "auto"
     device = before if settings.device == "auto" else settings.device
     bf16 = False
-    if device == "auto" and not _one_each(crew, rows):
+    if device == "auto" and not _one_each(pool, rows):
         device = "cpu"
     if device != "cpu":
-        faults, bf16 = _asked(crew, rows)
+        faults, bf16 = _asked(pool, rows)
         if faults and device == "cuda":
             raise MachineError(
                 f"the network is to run on GPUs, and {len(faults)} of {max(1, len(rows))} workers cannot: {faults[0]}. "
@@ -53,21 +53,21 @@ def with_device(settings: C, folder: Folder, crew: WorkerPool, rows: Sequence[Ro
     return settings.model_copy(update={"device": device, "dtype": dtype})
 
 
-def _one_each(crew: WorkerPool, rows: Sequence[Row]) -> bool:
+def _one_each(pool: WorkerPool, rows: Sequence[WorkerRow]) -> bool:
     """Whether every worker has a card of its own: several on one would be slower than all cores."""
-    cards = [row.gpu for row in rows] if crew.client is not None else [str(gpu) for gpu in gpus()[:1]]
+    cards = [row.gpu for row in rows] if pool.client is not None else [str(gpu) for gpu in gpus()[:1]]
     return bool(cards) and all(cards) and len(set(cards)) == len(cards)
 
 
-def _asked(crew: WorkerPool, rows: Sequence[Row]) -> tuple[list[str], bool]:
+def _asked(pool: WorkerPool, rows: Sequence[WorkerRow]) -> tuple[list[str], bool]:
     """(what is wrong with which worker's card, whether all of them compute bf16 themselves)."""
-    if crew.client is None:
+    if pool.client is None:
         answers: dict[str, Any] = {"this process": _card()}
     else:
         lacking = [f"{row.host} ({row.worker}) has none" for row in rows if not row.gpu]
         if lacking:
             return lacking, False
-        answers = crew.client.run(_said, on_error="return")
+        answers = pool.client.run(_said, on_error="return")
     faults, bf16 = [], []
     for worker, answer in sorted(answers.items()):
         fault, has = answer if isinstance(answer, tuple) else (f"{type(answer).__name__}: {answer}", False)
@@ -84,6 +84,6 @@ async def _said() -> tuple[str, bool]:
 def _card() -> tuple[str, bool]:
     if not gpus():
         return "there is no GPU that may be used (`nvidia-smi -L`)", False
-    from ..compute.gpu_stream import ready
+    from ..compute.gpu_stream import gpu_readiness
 
-    return ready()
+    return gpu_readiness()

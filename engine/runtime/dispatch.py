@@ -31,13 +31,13 @@ TRIES = 2
 """Deaths of the run's own process at one unit, after which the unit is done with care."""
 
 
-def answers(out: Path, units: Iterable[Unit], crew: WorkerPool, limit: float) -> Iterator[Summary]:
+def answers(out: Path, units: Iterable[Unit], pool: WorkerPool, limit: float) -> Iterator[Summary]:
     """What comes of each unit, in any order. `limit`: seconds that a unit of a slide may take on a worker."""
-    if crew.client is None:
-        yield from crew.map(partial(_here, out, limit), units)
+    if pool.client is None:
+        yield from pool.map(partial(_here, out, limit), units)
         return
     suspects: list[Died] = []
-    for answer in crew.map(partial(_overseen, out, limit), units):
+    for answer in pool.map(partial(_overseen, out, limit), units):
         if isinstance(answer, Died):
             log.warning("workers died at %s of step %s: %s", answer.unit.name, answer.unit.step, answer.reason)
             suspects.append(answer)
@@ -45,7 +45,7 @@ def answers(out: Path, units: Iterable[Unit], crew: WorkerPool, limit: float) ->
             yield answer
     for died in suspects:
         work = partial(carefully, out, limit) if died.unit.slide else partial(perform, out)
-        for answer in crew.map(work, [died.unit]):
+        for answer in pool.map(work, [died.unit]):
             if isinstance(answer, Died):
                 raise UnfinishedError(
                     f"the workers that did step {died.unit.step!r} ({died.unit.name}) ended each time ({answer.reason}). "

@@ -34,7 +34,7 @@ log = logging.getLogger("tile_engine")
 class RunContext:
     """What the steps of a run share while it goes on."""
 
-    crew: WorkerPool
+    pool: WorkerPool
     report: Report
     stop: Stop
     limit: float
@@ -91,12 +91,12 @@ def answers_of(job: Job[RunSettings], step: Step, units: Iterable[Unit], going: 
     """What comes of each unit: from whichever worker is free, or from a gang of them."""
     ranks = step.ranks(job) if step.ranks else 1
     if ranks == 1:
-        return answers(job.folder.out, units, going.crew, going.limit)
-    from ..workers.gang import train
+        return answers(job.folder.out, units, going.pool, going.limit)
+    from ..workers.gang import train_gang
 
     device = "cuda" if job.settings.device == "cuda" else "cpu"
     works = (with_cache_settings(partial(perform, job.folder.out, unit)) for unit in units)
-    return (train(going.crew.client, work, ranks, device) for work in works)
+    return (train_gang(going.pool.client, work, ranks, device) for work in works)
 
 
 class _Count:

@@ -22,9 +22,9 @@ from ..pipeline.record import ImageRecord, InspectedCohort, Rejection, record_of
 from ..pipeline.settings import RunSettings, settings_of
 from ..pipeline.spec import Estimate, Pipeline
 from ..runs import recorded
-from ..workers.gang import refuse
+from ..workers.gang import check_gang
 from ..workers.placement import ClusterOptions
-from ..workers.pool import WorkerPool, crew
+from ..workers.pool import WorkerPool, worker_pool
 from ..workers.preflight import preflight
 from .device_choice import STAGES as NETWORK
 from .device_choice import with_device
@@ -66,8 +66,10 @@ def start(
         plan = pipeline.estimate(planned)
         options.report(Event("note", plan.text(), facts=plan.facts()))
         _check_room(folder, plan, modality)  # before anything that is to be redone is removed
-        with crew(options.cluster) as workers:  # before anything is removed: workers that cannot be had end it here
-            refuse(wanted.gang, workers)
+        with worker_pool(
+            options.cluster
+        ) as workers:  # before anything is removed: workers that cannot be had end it here
+            check_gang(wanted.gang, workers)
             rows = preflight(workers, folder.out, opened.slides.values(), options.report)
             if NETWORK & set(options.stages) and pipeline.computes_on_device:
                 wanted = with_device(wanted, folder, workers, rows, options.report)
@@ -96,9 +98,9 @@ def resume(out: str | Path, *, options: RunOptions, **settings: Any) -> Path:
         opened = InspectedCohort(
             job.spacing, _all_records(folder), _closed(folder), tuple(map(tuple, run["ignored"])), place(run["input"])
         )
-        with crew(options.cluster) as workers:
+        with worker_pool(options.cluster) as workers:
             if "train" in options.stages:
-                refuse(wanted.gang, workers)
+                check_gang(wanted.gang, workers)
             seen = job.slides.values() if job.pixels == "none" else ()
             rows = preflight(workers, folder.out, seen, options.report)
             if NETWORK & set(options.stages) and pipeline.computes_on_device:
@@ -142,7 +144,7 @@ def _go(job: Job[RunSettings], options: RunOptions, workers: WorkerPool) -> Path
     folder = job.folder
     stop = Stop(tell=lambda text: options.report(Event("note", text)))
     with stoppable(stop):
-        options.report(Event("note", f"working in {workers.text}"))
+        options.report(Event("note", f"working in {workers.description}"))
         job = run_stages(job, options.stages, RunContext(workers, options.report, stop, options.cluster.unit_timeout))
     run = folder.read("run")
     done = all(run["steps"].get(s.name, {}).get("status") == "complete" for s in job.pipeline.steps.values())

@@ -27,7 +27,7 @@ from .keys import fingerprint, index_root, model_key, table_of
 from .rows import PLACES, TEXTS, gathered
 
 if TYPE_CHECKING:
-    from ...models.neighbours.index import Index, Near
+    from ...models.neighbours.index import Index, Neighbours
 
 KINDS = ("volumes", "tiles")
 """Tables that can be searched: a row is a volume, or a tile."""
@@ -85,15 +85,15 @@ class Gallery:
             first += len(cases)
         return out
 
-    def nearest(self, vector: Array, k: int, without: int = -1) -> Near:
+    def nearest(self, vector: Array, k: int, without: int = -1) -> Neighbours:
         """Of all parts as of one."""
-        from ...models.neighbours.index import merged
+        from ...models.neighbours.index import merge_neighbours
 
         first, found = 0, []
         for cases, index in self.parts:
             found.append((index.nearest(vector[None], k, np.array([without])), first))
             first += len(cases)
-        return merged(found, k)
+        return merge_neighbours(found, k)
 
 
 def open_gallery(out: str | Path) -> Gallery:
@@ -120,7 +120,7 @@ _one_at_a_time = threading.Lock()
 
 @lru_cache(maxsize=1)
 def _opened(out: Path, kind: str, table: str, model: str, stamp: int) -> Gallery:
-    from ...models.neighbours.index import Exact
+    from ...models.neighbours.index import ExactIndex
 
     job = load(out)
     notes: list[str] = []
@@ -136,14 +136,14 @@ def _opened(out: Path, kind: str, table: str, model: str, stamp: int) -> Gallery
                 f"{own.vectors.shape[1]}. Remove it and add the cases again."
             )
         groups = groups_of([own, added])
-        parts.append((added, Exact(added.vectors, groups[len(own) :])))
+        parts.append((added, ExactIndex(added.vectors, groups[len(own) :])))
     return Gallery(job, kind, tuple(parts), groups, tuple(notes))
 
 
 def _own(job: Job[Any], kind: str, table: str, notes: list[str]) -> tuple[Cases, Index]:
     """The run's own cases: as they are kept, or gathered from its table."""
     from ...models.neighbours import inverted_lists as lists
-    from ...models.neighbours.index import Exact
+    from ...models.neighbours.index import ExactIndex
 
     root = index_root(job)
     try:
@@ -153,11 +153,11 @@ def _own(job: Job[Any], kind: str, table: str, notes: list[str]) -> tuple[Cases,
     if kept is not None:
         groups, found = groups_of([kept.cases]), kept.document["lists"]
         if kept.lists is None:
-            return kept.cases, Exact(kept.cases.vectors, groups)
-        return kept.cases, lists.restored(kept.cases.vectors, groups, kept.lists, **found)
+            return kept.cases, ExactIndex(kept.cases.vectors, groups)
+        return kept.cases, lists.restore_index(kept.cases.vectors, groups, kept.lists, **found)
     cases = gathered(job, kind, notes)
-    index = lists.built(cases.vectors, groups_of([cases]), seed=job.settings.seed)
-    made = index if isinstance(index, lists.Lists) else None
+    index = lists.build_index(cases.vectors, groups_of([cases]), seed=job.settings.seed)
+    made = index if isinstance(index, lists.InvertedLists) else None
     document = {
         "kind": kind,
         "table": table,

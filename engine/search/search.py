@@ -54,11 +54,11 @@ def search(
 def picture(hits: Hits, path: str | Path | None = None) -> Path:
     """Query and neighbours as a PNG, at `path` or in OUT/searches/ under the query's id; a file that is not in the run
     gives its picture no name, but a number made of its path."""
-    from .thumbnails import card
+    from .thumbnails import case_panel
 
     job = load(absolute(hits.out))
     target = absolute(path) if path else job.folder.out / "searches" / f"{file_name(hits)}.png"
-    return draw(target, card(job, hits.query), [card(job, hit) for hit in hits.rows])
+    return draw(target, case_panel(job, hits.query), [case_panel(job, hit) for hit in hits.rows])
 
 
 def file_name(hits: Hits) -> str:

@@ -11,7 +11,7 @@ from ...stores.frame import Array, Box, Frame
 from ...stores.remote import place
 from ...stores.source import Source
 from ..pipeline.job import Job
-from ..show.neighbours import Card, Plane
+from ..show.neighbours import CasePanel, Plane
 from .hits import Case, Hit
 from .window import around, opened, window
 
@@ -21,7 +21,7 @@ HELD = 1 << 26
 """Voxels that are looked at to find the middle of a volume that has no coarser level."""
 
 
-def card(job: Job[Any], case: Case) -> Card:
+def case_panel(job: Job[Any], case: Case) -> CasePanel:
     """The case as the picture shows it; one whose file cannot be read (any more) is told without a picture."""
     distance = f"distance {case.distance:.4g}" if isinstance(case, Hit) else ""
     title = f"{case.rank}" if isinstance(case, Hit) else "query"
@@ -32,7 +32,7 @@ def card(job: Job[Any], case: Case) -> Card:
         planes = planes_of(job, case)
     except SlideError as error:
         planes, lines = (), (*lines, f"no picture [{error.code}]")
-    return Card(title, case.name, tuple(line for line in lines if line), planes)
+    return CasePanel(title, case.name, tuple(line for line in lines if line), planes)
 
 
 def planes_of(job: Job[Any], case: Case) -> tuple[Plane, ...]:

@@ -13,13 +13,13 @@ from .figure import HAIRLINE_COLOUR, INK, QUIET_INK, house_style, new_figure, pa
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-MARGIN, PLANE_GAP, LINE_HEIGHT = 0.3, 0.08, 0.19
+CASES_MARGIN, PLANE_GAP, LINE_HEIGHT = 0.3, 0.08, 0.19
 """Inches around the figure, between planes, and of a line of text."""
 PLANE_SIDES = {1: 1.7, 3: 1.3}
 """Inches along the longest side of a plane, by how many planes a case has."""
-CARDS_ACROSS = {1: 5, 3: 3}
+CASES_ACROSS = {1: 5, 3: 3}
 """Cases side by side."""
-CARD_TITLE_HEIGHT = 0.26
+CASE_TITLE_HEIGHT = 0.26
 """Inches of a card's title."""
 
 
@@ -35,7 +35,7 @@ class Plane:
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
+class CasePanel:
     """A case, as it is shown."""
 
     title: str
@@ -46,37 +46,43 @@ class Card:
 
 
 @house_style()
-def draw(path: Path, query: Card, found: Sequence[Card]) -> Path:
+def draw(path: Path, query: CasePanel, found: Sequence[CasePanel]) -> Path:
     """Write the picture; returns where."""
     return save(figure_of(query, found), path)
 
 
 @house_style()
-def figure_of(query: Card, found: Sequence[Card]) -> Figure:
+def figure_of(query: CasePanel, found: Sequence[CasePanel]) -> Figure:
     """The query's card on top, the others below it in rows. All planes of a kind have one scale where their sizes allow."""
-    cards = [query, *found]
-    planes = 3 if any(len(c.planes) == 3 for c in cards) else 1
-    side, across = PLANE_SIDES[planes], min(CARDS_ACROSS[planes], max(1, len(found)))
-    lines = max(len(c.lines) for c in cards)
-    largest = max((max(p.extent) for c in cards for p in c.planes), default=1.0)
-    tall = max((p.extent[0] for c in cards for p in c.planes), default=largest) / largest * side
-    wide, high = planes * (side + PLANE_GAP) + 0.25, CARD_TITLE_HEIGHT + tall + lines * LINE_HEIGHT + 0.22
+    cases = [query, *found]
+    planes = 3 if any(len(c.planes) == 3 for c in cases) else 1
+    side, across = PLANE_SIDES[planes], min(CASES_ACROSS[planes], max(1, len(found)))
+    lines = max(len(c.lines) for c in cases)
+    largest = max((max(p.extent) for c in cases for p in c.planes), default=1.0)
+    tall = max((p.extent[0] for c in cases for p in c.planes), default=largest) / largest * side
+    wide, high = planes * (side + PLANE_GAP) + 0.25, CASE_TITLE_HEIGHT + tall + lines * LINE_HEIGHT + 0.22
     rows = -(-len(found) // across)
-    figure = new_figure(2 * MARGIN + max(across * wide, 5.2), 2 * MARGIN + (rows + 1) * high + 0.25)
-    for number, card in enumerate(cards):
+    figure = new_figure(2 * CASES_MARGIN + max(across * wide, 5.2), 2 * CASES_MARGIN + (rows + 1) * high + 0.25)
+    for number, case in enumerate(cases):
         row, column = (0, 0) if not number else (1 + (number - 1) // across, (number - 1) % across)
-        _card(figure, card, MARGIN + column * wide, MARGIN + row * high + (0.25 if row else 0), (side / largest, tall))
+        _draw_case(
+            figure,
+            case,
+            CASES_MARGIN + column * wide,
+            CASES_MARGIN + row * high + (0.25 if row else 0),
+            (side / largest, tall),
+        )
     width, height = figure.get_size_inches()
     if found:
-        y = 1 - (MARGIN + high + 0.08) / height
-        rule = figure.add_axes((MARGIN / width, y, 1 - 2 * MARGIN / width, 0.001))
+        y = 1 - (CASES_MARGIN + high + 0.08) / height
+        rule = figure.add_axes((CASES_MARGIN / width, y, 1 - 2 * CASES_MARGIN / width, 0.001))
         rule.axis("off")
         rule.axhline(0, color=HAIRLINE_COLOUR, linewidth=1)
     if planes == 3:
         write_inches(
             figure,
-            width - MARGIN,
-            MARGIN,
+            width - CASES_MARGIN,
+            CASES_MARGIN,
             "the patient's right is on the right",
             ha="right",
             fontsize=8,
@@ -85,24 +91,24 @@ def figure_of(query: Card, found: Sequence[Card]) -> Figure:
     return figure
 
 
-def _card(figure: Figure, card: Card, left: float, top: float, scale: tuple[float, float]) -> None:
+def _draw_case(figure: Figure, case: CasePanel, left: float, top: float, scale: tuple[float, float]) -> None:
     """A card at (left, top) inches; `scale` is inches a micrometre, and inches that planes are high."""
     per_um, tall = scale
-    write_inches(figure, left, top, card.title, fontsize=10.5, weight="bold")
-    room = 58 if len(card.planes) == 3 else 20
+    write_inches(figure, left, top, case.title, fontsize=10.5, weight="bold")
+    room = 58 if len(case.planes) == 3 else 20
     write_inches(
-        figure, left + 0.12 + 0.085 * len(card.title), top + 0.01, shortened(card.name, room), fontsize=9.5, color=INK
+        figure, left + 0.12 + 0.085 * len(case.title), top + 0.01, shortened(case.name, room), fontsize=9.5, color=INK
     )
     at = left
-    for plane in card.planes:
+    for plane in case.planes:
         height, width = (um * per_um for um in plane.extent)
-        axes = panel(figure, at, top + CARD_TITLE_HEIGHT + tall - height, (width, height))
+        axes = panel(figure, at, top + CASE_TITLE_HEIGHT + tall - height, (width, height))
         axes.imshow(plane.rgb, interpolation="antialiased", aspect="auto")
         axes.axis("off")
-        axes.set_gid(f"plane-{card.title}-{plane.name}")
+        axes.set_gid(f"plane-{case.title}-{plane.name}")
         at += width + PLANE_GAP
-    for number, line in enumerate(card.lines):
+    for number, line in enumerate(case.lines):
         style = {"fontsize": 9, "color": QUIET_INK if number else INK}
         write_inches(
-            figure, left, top + CARD_TITLE_HEIGHT + tall + 0.06 + number * LINE_HEIGHT, shortened(line, room), **style
+            figure, left, top + CASE_TITLE_HEIGHT + tall + 0.06 + number * LINE_HEIGHT, shortened(line, room), **style
         )

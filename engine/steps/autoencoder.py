@@ -94,7 +94,7 @@ def load_autoencoder(job: Job[TileSettings]) -> Any:
     from ...models.networks.autoencoder import Autoencoder
     from ...models.training import checkpoint
 
-    tensors, recipe = checkpoint.load(job.folder.model("autoencoder"))
+    tensors, recipe = checkpoint.load_checkpoint(job.folder.model("autoencoder"))
     network = Autoencoder(**recipe)
-    checkpoint.fill(network, tensors, job.folder.model("autoencoder"))
+    checkpoint.load_weights(network, tensors, job.folder.model("autoencoder"))
     return network

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 def device_of(job: Job[Any]) -> Any:
     """This process's device, as a torch.device; one worker has one GPU. Raises MachineError where it has none."""
-    from ..compute.gpu_stream import begin
+    from ..compute.gpu_stream import prepare_device
 
-    return begin(job.settings.device)
+    return prepare_device(job.settings.device)
 
 
 def load_network(path: Path, sha256: str) -> Any:
@@ -29,9 +29,9 @@ def load_network(path: Path, sha256: str) -> Any:
     from ...models.networks.clusterer import Clusterer
     from ...models.training import checkpoint
 
-    tensors, recipe = checkpoint.load(path, sha256)
+    tensors, recipe = checkpoint.load_checkpoint(path, sha256)
     network = Clusterer.from_recipe(recipe) if "head" in recipe else Autoencoder(**recipe)
-    checkpoint.fill(network, tensors, path)
+    checkpoint.load_weights(network, tensors, path)
     return network.eval()
 
 
@@ -42,7 +42,7 @@ def save_model(job: Job[Any], name: str, network: Any, record: dict[str, Any]) -
     path = job.folder.model(name)
     recipe = network.recipe() if callable(network.recipe) else network.recipe
     tensors = {name: tensor.cpu() for name, tensor in network.state_dict().items()}
-    sha256 = checkpoint.save(path, tensors, recipe, write_durably)
+    sha256 = checkpoint.save_checkpoint(path, tensors, recipe, write_durably)
     document = {"sha256": sha256, "recipe": recipe, "threads": job.settings.threads, **record}
     return [written(path), write_document(job, f"models/{name}.json", document)]
 

@@ -134,7 +134,7 @@ def tiles_of(
 
 def umap_of(job: Job[PatchSettings], embedding: Array, counts: list[int]) -> tuple[Array, str]:
     """Every tile in the plane: a sample balanced over slides is laid out, each other tile is placed by itself."""
-    from ...models.evaluation.projection import fit_umap, place
+    from ...models.evaluation.projection import embed_points, fit_umap
 
     generator = np.random.default_rng([job.settings.seed, 3])
     wanted = balance(counts, [""] * len(counts), UMAP_SAMPLE)
@@ -143,4 +143,4 @@ def umap_of(job: Job[PatchSettings], embedding: Array, counts: list[int]) -> tup
         s + np.sort(generator.choice(n, k, replace=False)) for s, n, k in zip(starts, counts, wanted, strict=True)
     ]
     projection = fit_umap(embedding[np.concatenate(chosen).astype(int)].astype(np.float32), seed=job.settings.seed)
-    return place(embedding.astype(np.float32), projection), projection.method
+    return embed_points(embedding.astype(np.float32), projection), projection.method

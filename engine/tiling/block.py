@@ -21,9 +21,9 @@ from ...stores.slides.view import read_masked
 from ...stores.source import Source
 from .tile import Tiles
 
-BAND = 512
+BAND_CELLS = 512
 """Cells along a band, about: whole rows of the source's own tiles, so that nothing is decoded twice."""
-CHUNK = 256
+DEFAULT_CHUNK_CELLS = 256
 """Cells along a chunk of a source that names no tiles: what our stores have."""
 
 
@@ -47,8 +47,8 @@ class Block:
         self._values = np.empty(shape, source.dtype) if whole else np.full(shape, source.background, source.dtype)
         self._pool = ThreadPoolExecutor(readers, thread_name_prefix="read-ahead")
         tiles: Sequence[tuple[int, ...]] = getattr(source, "tiles", ())
-        row = tiles[level][0] if tiles else CHUNK
-        rows = max(1, BAND // row) if len(box.shape) == 2 else 1  # planes of a volume are many cells already
+        row = tiles[level][0] if tiles else DEFAULT_CHUNK_CELLS
+        rows = max(1, BAND_CELLS // row) if len(box.shape) == 2 else 1  # planes of a volume are many cells already
         cut = (row * rows, *(max(1, n) for n in inside.stop[1:]))
         self._bands = [(band.start[0], self._pool.submit(self._read, band)) for band in inside.cut(cut) if band.size]
         self._bad: list[Box] = []

@@ -10,7 +10,7 @@ from typing import Any
 
 from distributed.deploy.adaptive import Adaptive
 
-GRACE = 15.0
+JOB_GRACE_SECONDS = 15.0
 """Seconds that all workers of a job may be away, as dask gives a single one; a killed worker is back sooner."""
 
 
@@ -40,7 +40,7 @@ class AdaptiveJobs(Adaptive):
         }
         self._seen = {name for name, workers in jobs.items() if name in self._seen or workers & there}
         self._gone = {name: self._gone.get(name, now) for name in self._seen if not jobs[name] & there}
-        lost = [name for name, since in self._gone.items() if now - since >= GRACE]
+        lost = [name for name, since in self._gone.items() if now - since >= JOB_GRACE_SECONDS]
         self._seen.difference_update(lost)  # the next job may have the same name
         return lost
 

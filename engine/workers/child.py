@@ -21,7 +21,7 @@ from typing import IO, Any
 Say = Callable[[str, Any], None]
 Work = Callable[[Any, Say], None]
 """(request, say): a function of a module, which the child imports by its name."""
-ABREAST = 8
+ITEMS_AT_ONCE = 8
 """Items that one child does at a time."""
 
 
@@ -98,7 +98,7 @@ def each(work: Work, items: Sequence[Any], limit: float, *, alone: bool = True) 
         try:
             _batch(work, items, left, limit, answers)
         except GoneError as error:
-            for index in [i for i in left if i not in answers][:ABREAST]:  # one of these it was
+            for index in [i for i in left if i not in answers][:ITEMS_AT_ONCE]:  # one of these it was
                 if not alone:
                     answers[index] = error
                     continue
@@ -122,7 +122,7 @@ def all_of(function: Callable[[Any], Any], items: Sequence[Any], say: Say) -> No
     def one(number: int) -> None:
         say("done", [number, function(items[number])])
 
-    with ThreadPoolExecutor(ABREAST) as pool:
+    with ThreadPoolExecutor(ITEMS_AT_ONCE) as pool:
         for _ in pool.map(one, range(len(items))):
             pass
 

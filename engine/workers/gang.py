@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ...errors import MachineError, UnfinishedError
 from .pool import WorkerPool
-from .rank import PATIENCE, Rendezvous, do
+from .rank import GANG_WAIT_SECONDS, Rendezvous, do_rank
 from .window import scheduler_lost
 
 if TYPE_CHECKING:
@@ -27,25 +27,25 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 log = logging.getLogger("tile_engine")
-RESTARTS = 3
+MAX_RESTARTS = 3
 """How often a gang that lost a rank begins again."""
-LOOK = 2.0
+WORKER_CHECK_SECONDS = 2.0
 """Seconds between two looks at whether the workers of a gang are still there."""
 _stores: dict[str, Any] = {}
 """On a worker: gang -> the store that was opened for it here, until another gang opens one."""
 
 
-def refuse(ranks: int, crew: WorkerPool) -> None:
+def check_gang(ranks: int, pool: WorkerPool) -> None:
     """Raises MachineError (E_GANG) before work where there are not as many workers as ranks."""
     if ranks == 1:
         return
-    if crew.client is None:
+    if pool.client is None:
         raise MachineError(
             f"--gang {ranks} trains with {ranks} workers, and here one process does the work. Add --cluster local "
             f"--workers {ranks}, or another cluster, or leave --gang out.",
             "E_GANG",
         )
-    if (most := max(crew.count, crew.least)) < ranks:
+    if (most := max(pool.count, pool.least)) < ranks:
         raise MachineError(
             f"--gang {ranks} trains with {ranks} workers at once, one a rank, and there are {most}. Ask for more with "
             f"--workers {ranks} (with --adapt, as its lower number), or for a smaller gang.",
@@ -53,7 +53,7 @@ def refuse(ranks: int, crew: WorkerPool) -> None:
         )
 
 
-def train(client: Any, work: Callable[[Replica], R], ranks: int, device: str = "cpu") -> R:
+def train_gang(client: Any, work: Callable[[Replica], R], ranks: int, device: str = "cpu") -> R:
     """Do `work(share)` on `ranks` workers at once; what the first rank gives back.
 
     Where a rank is lost, all begin again on the workers that are there. Raises UnfinishedError (E_GANG_LOST) after three
@@ -63,21 +63,21 @@ def train(client: Any, work: Callable[[Replica], R], ranks: int, device: str = "
     from distributed import CancelledError
 
     try:
-        return _train(client, work, ranks, device)
+        return _train_restarting(client, work, ranks, device)
     except (OSError, CancelledError) as error:
         raise scheduler_lost(error) from error
 
 
-def _train(client: Any, work: Callable[[Replica], R], ranks: int, device: str) -> R:
+def _train_restarting(client: Any, work: Callable[[Replica], R], ranks: int, device: str) -> R:
     reason = ""
-    for _ in range(1 + RESTARTS):
-        with _held(client, ranks) as addresses:
+    for _ in range(1 + MAX_RESTARTS):
+        with _reserved_workers(client, ranks) as addresses:
             futures = _begin(client, work, addresses, device)
             try:
-                _ended(client, futures, addresses)
+                _wait_for_end(client, futures, addresses)
                 failed = [_failure(f) for f in futures if f.status != "finished"]
                 if not failed:
-                    first: R = futures[0].result(timeout=PATIENCE)
+                    first: R = futures[0].result(timeout=GANG_WAIT_SECONDS)
                     return first
             finally:
                 client.cancel(futures)
@@ -86,7 +86,7 @@ def _train(client: Any, work: Callable[[Replica], R], ranks: int, device: str) -
                 raise error
         reason = "; ".join(sorted({shorten(f"{type(e).__name__}: {e}", 200) for e in failed}))
         log.warning("a gang of %d lost a rank and begins again from its checkpoint: %s", ranks, reason)
-    raise _lost(f"the gang of {ranks} workers lost a rank {1 + RESTARTS} times (at last: {reason}).")
+    raise _lost(f"the gang of {ranks} workers lost a rank {1 + MAX_RESTARTS} times (at last: {reason}).")
 
 
 def _lost(what: str) -> UnfinishedError:
@@ -98,11 +98,11 @@ def _lost(what: str) -> UnfinishedError:
 
 
 @contextmanager
-def _held(client: Any, ranks: int) -> Iterator[list[str]]:
+def _reserved_workers(client: Any, ranks: int) -> Iterator[list[str]]:
     """Addresses of workers that no other gang uses meanwhile: two that wait for each other's workers would wait for ever."""
     from distributed import MultiLock
 
-    until = time.monotonic() + PATIENCE
+    until = time.monotonic() + GANG_WAIT_SECONDS
     while True:
         addresses = _workers(client)[:ranks]
         if any(address.startswith("inproc") for address in addresses):
@@ -111,7 +111,7 @@ def _held(client: Any, ranks: int) -> Iterator[list[str]]:
             lock = MultiLock(addresses, client=client)
             lock.id = f"{client.id} {lock.id}"
             _free_locks_of_the_dead(client)
-            if lock.acquire(timeout=LOOK):
+            if lock.acquire(timeout=WORKER_CHECK_SECONDS):
                 try:
                     if set(addresses) <= set(_workers(client)):
                         yield addresses
@@ -119,10 +119,10 @@ def _held(client: Any, ranks: int) -> Iterator[list[str]]:
                 finally:
                     lock.release()
             else:
-                until = time.monotonic() + PATIENCE  # another gang is at work, and its workers are there
+                until = time.monotonic() + GANG_WAIT_SECONDS  # another gang is at work, and its workers are there
         if time.monotonic() > until:
             raise _lost(f"a gang of {ranks} needs as many workers, and {len(addresses)} are there.")
-        time.sleep(LOOK / 10)
+        time.sleep(WORKER_CHECK_SECONDS / 10)
 
 
 def _workers(client: Any) -> list[str]:
@@ -149,19 +149,19 @@ def _begin(client: Any, work: Callable[[Replica], R], addresses: Sequence[str], 
     gang = uuid.uuid4().hex
     options = {"allow_other_workers": False, "pure": False, "retries": 0, "priority": 10}
     opening = client.submit(_open, gang, addresses[0], len(addresses), workers=[addresses[0]], **options)
-    _ended(client, [opening], addresses)
+    _wait_for_end(client, [opening], addresses)
     if opening.status != "finished":
         return [opening]
-    host, port = opening.result(timeout=PATIENCE)
+    host, port = opening.result(timeout=GANG_WAIT_SECONDS)
     return [
         client.submit(
-            do, work, Rendezvous(gang, rank, len(addresses), host, port, own, device), workers=[own], **options
+            do_rank, work, Rendezvous(gang, rank, len(addresses), host, port, own, device), workers=[own], **options
         )
         for rank, own in enumerate(addresses)
     ]
 
 
-def _ended(client: Any, futures: Sequence[Any], addresses: Sequence[str]) -> None:
+def _wait_for_end(client: Any, futures: Sequence[Any], addresses: Sequence[str]) -> None:
     """Wait until each future has ended, or can end no more because its worker is gone."""
     from distributed import wait
 
@@ -171,7 +171,7 @@ def _ended(client: Any, futures: Sequence[Any], addresses: Sequence[str]) -> Non
             return
         try:
             with client.as_current():
-                wait(waiting, timeout=LOOK, return_when="FIRST_COMPLETED")
+                wait(waiting, timeout=WORKER_CHECK_SECONDS, return_when="FIRST_COMPLETED")
         except TimeoutError:
             continue
 
@@ -206,7 +206,7 @@ def _open(gang: str, address: str, count: int) -> tuple[str, int]:
         count,
         is_master=True,
         wait_for_workers=False,
-        timeout=timedelta(seconds=PATIENCE),
+        timeout=timedelta(seconds=GANG_WAIT_SECONDS),
         master_listen_fd=listening.detach(),
     )
     return host, port

@@ -18,30 +18,40 @@ from ...errors import MachineError, SettingsError
 from .placement import QUEUES, ClusterSpec
 from .site import Jobs
 
-DEATHS = 1
+MAX_DEATHS_PER_UNIT = 1
 """Workers of this machine that one unit may end before it is looked at with care; of a queue dask's own 3, whose jobs also end
 at their walltime."""
-IDLE = 60
+IDLE_SECONDS = 60
 """Seconds in a row that a job's workers must be one too many before it is given back: a queue may be long."""
 
 
-def start(order: ClusterSpec) -> Any:
+def start_cluster(order: ClusterSpec) -> Any:
     """A dask cluster whose workers are asked for; a context manager that ends them."""
     return STARTERS[order.kind](order)
+
+
+def without_profiler() -> Any:
+    """A context in which clusters start without dask's profiler.
+
+    The profiler keeps a picture of each of the last thousand seconds in every process, for a dashboard that is not started.
+    """
+    import dask
+
+    return dask.config.set({"distributed.worker.profile.enabled": False})
 
 
 def _local(order: ClusterSpec) -> Any:
     from distributed import LocalCluster
 
     try:
-        cluster: Any = LocalCluster(n_workers=order.least, threads_per_worker=1, processes=True, **_HERE)
+        cluster: Any = LocalCluster(n_workers=order.least, threads_per_worker=1, processes=True, **_ON_THIS_MACHINE)
     except RuntimeError as error:
         raise MachineError(
             f"workers could not be started on this machine ({error}): see the messages above. A script that starts them needs "
             "`if __name__ == '__main__':` around what it does.",
             "E_NO_WORKERS",
         ) from error
-    cluster.scheduler.allowed_failures = DEATHS
+    cluster.scheduler.allowed_failures = MAX_DEATHS_PER_UNIT
     if order.most > order.least:
         cluster.adapt(minimum=order.least, maximum=order.most)
     return cluster
@@ -59,7 +69,12 @@ def _cuda(order: ClusterSpec) -> Any:
         ) from error
     options = {"rmm_pool_size": order.rmm_pool} if order.rmm_pool else {}
     return LocalCUDACluster(
-        n_workers=order.least, threads_per_worker=1, device_memory_limit=0, protocol="tcp", **options, **_HERE
+        n_workers=order.least,
+        threads_per_worker=1,
+        device_memory_limit=0,
+        protocol="tcp",
+        **options,
+        **_ON_THIS_MACHINE,
     )
 
 
@@ -116,7 +131,7 @@ def _submit(cluster: Any, order: ClusterSpec, *, per_job: int) -> None:
             "E_NO_QUEUE",
         ) from error
     together: dict[str, Any] = {"Adaptive": AdaptiveJobs, "worker_key": job_of} if per_job > 1 else {}
-    cluster.adapt(minimum=least, maximum=most, wait_count=IDLE, **together)
+    cluster.adapt(minimum=least, maximum=most, wait_count=IDLE_SECONDS, **together)
 
 
 async def _settled(cluster: Any) -> None:
@@ -185,12 +200,12 @@ def loopback(jobs: Jobs) -> bool:
     """Whether the scheduler listens on this machine alone."""
     host = jobs.scheduler_options.get("host")
     interface = jobs.scheduler_options.get("interface") or (None if host else jobs.interface)
-    return local(str(host)) if host else interface == "lo"
+    return is_loopback(str(host)) if host else interface == "lo"
 
 
-def local(host: str) -> bool:
+def is_loopback(host: str) -> bool:
     """
-    >>> local("127.0.0.2"), local("localhost"), local("::1"), local("10.0.0.7"), local("0.0.0.0")
+    >>> is_loopback("127.0.0.2"), is_loopback("localhost"), is_loopback("::1"), is_loopback("10.0.0.7"), is_loopback("0.0.0.0")
     (True, True, True, False, False)
     """
     try:
@@ -199,10 +214,10 @@ def local(host: str) -> bool:
         return host == "localhost"
 
 
-def exposed(address: str) -> str:
+def exposure_warning(address: str) -> str:
     """What to warn of at a scheduler's address: whoever reaches an open one can run programs as this user."""
     parts = urlsplit(address)
-    if parts.scheme in ("tls", "inproc") or local(parts.hostname or ""):
+    if parts.scheme in ("tls", "inproc") or is_loopback(parts.hostname or ""):
         return ""
     return (
         f"the dask scheduler at {address} is reached without encryption or password from other machines: whoever can connect "
@@ -221,7 +236,7 @@ def _for_keys(jobs: Jobs) -> Path:
     return folder
 
 
-_HERE: dict[str, Any] = {
+_ON_THIS_MACHINE: dict[str, Any] = {
     "host": "127.0.0.1",
     "dashboard_address": "127.0.0.1:0",
     "scheduler_kwargs": {"dashboard": False},

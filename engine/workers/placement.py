@@ -17,8 +17,8 @@ from ..pipeline.option import WHERE, Option
 from .site import Site, find_site
 
 QUEUES = ("slurm", "pbs", "lsf", "sge", "oar", "htcondor")
-KINDS = ("none", "local", "cuda", *QUEUES)
-LIMIT = 1800.0
+CLUSTER_TYPES = ("none", "local", "cuda", *QUEUES)
+UNIT_LIMIT_SECONDS = 1800.0
 """Seconds that one unit of a slide may take: units are made for 5 to 60."""
 
 
@@ -99,10 +99,10 @@ class ClusterOptions:
         float,
         Option(
             WHERE,
-            default=f"{LIMIT:g}",
+            default=f"{UNIT_LIMIT_SECONDS:g}",
             help="Seconds that one unit of a slide may take on a worker before another worker tries it.",
         ),
-    ] = LIMIT
+    ] = UNIT_LIMIT_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +138,9 @@ def cluster_spec(where: ClusterOptions) -> ClusterSpec:
         raise SettingsError(f"--workers {where.workers} and --adapt {where.adapt} contradict each other: give one.")
     if where.workers is not None and where.workers < 1:
         raise SettingsError(f"--workers is {where.workers}: at least one must do the work.")
-    if where.cluster is not None and where.cluster not in KINDS:
+    if where.cluster is not None and where.cluster not in CLUSTER_TYPES:
         raise SettingsError(
-            f"--cluster {where.cluster!r} is not known: use {', '.join(KINDS[:-1])} or {KINDS[-1]}, "
+            f"--cluster {where.cluster!r} is not known: use {', '.join(CLUSTER_TYPES[:-1])} or {CLUSTER_TYPES[-1]}, "
             "or --scheduler-address."
         )
     asked = _numbers(where.workers, where.adapt)

@@ -14,12 +14,11 @@ from typing import Any
 
 from ...errors import MachineError
 from ...stores.cache import with_cache_settings
-from .launch import job_script, start
+from .launch import job_script, start_cluster, without_profiler
 from .placement import QUEUES, ClusterOptions, ClusterSpec, cluster_spec
-from .scheduler_memory import flat, unwatched
 from .window import window
 
-MORE = 15.0
+MORE_WORKERS_SECONDS = 15.0
 """Seconds that are given to the other workers once the first has come."""
 
 
@@ -29,7 +28,7 @@ class WorkerPool:
 
     map: Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]]
     count: int
-    text: str
+    description: str
     client: Any = None
     """The `distributed.Client` behind `map`; None where this process does the work."""
     gpu: bool = False
@@ -39,7 +38,7 @@ class WorkerPool:
 
 
 @contextmanager
-def crew(where: ClusterOptions) -> Iterator[WorkerPool]:
+def worker_pool(where: ClusterOptions) -> Iterator[WorkerPool]:
     """Start, or connect to, the workers; stop what was started here.
 
     Raises SettingsError for words that contradict each other, and MachineError where no scheduler answers
@@ -61,7 +60,7 @@ def _connected(order: ClusterSpec) -> Iterator[Any]:
     from distributed import Client
 
     if order.kind != "address":
-        with unwatched(), start(order) as cluster, Client(cluster, set_as_default=False) as client:
+        with without_profiler(), start_cluster(order) as cluster, Client(cluster, set_as_default=False) as client:
             yield client
         return
     try:
@@ -82,18 +81,18 @@ def _dask(client: Any, order: ClusterSpec) -> WorkerPool:
     except TimeoutError as error:
         raise MachineError(f"no worker came within {order.wait:g} s: {_missing(order)}", "E_NO_WORKERS") from error
     with contextlib.suppress(TimeoutError):
-        client.wait_for_workers(order.least, timeout=min(MORE, order.wait))
+        client.wait_for_workers(order.least, timeout=min(MORE_WORKERS_SECONDS, order.wait))
     workers = client.scheduler_info(n_workers=-1)["workers"]
     threads = sum(w["nthreads"] for w in workers.values())
     count = max(1, len(workers))
 
     def through(work: Callable[[Any], Any], units: Iterable[Any]) -> Iterator[Any]:
-        return flat(client, window(client, with_cache_settings(work), units, patience=order.wait))
+        return window(client, with_cache_settings(work), units, patience=order.wait)
 
-    text = f"{count} dask workers with {threads} threads"
+    description = f"{count} dask workers with {threads} threads"
     if order.most > count:
-        text += f", at most {order.most}"
-    return WorkerPool(through, count, text, client, order.gpu, order.least)
+        description += f", at most {order.most}"
+    return WorkerPool(through, count, description, client, order.gpu, order.least)
 
 
 def _missing(order: ClusterSpec) -> str:

@@ -20,20 +20,20 @@ from ...stores.files import partial_path
 from ...stores.remote import place
 from ...stores.slides.cohort import fingerprint
 from ...version import VERSION
-from ..compute.gpus import card_fault, gpus
+from ..compute.gpus import gpu_fault, gpus
 from ..pipeline.progress import Event, Report
 from .pool import WorkerPool
 
-PATIENCE = 60.0
+ANSWER_SECONDS = 60.0
 """Seconds for a worker's whole answer; a mount that hangs takes longer."""
-SILENCE = 75.0
+SILENCE_SECONDS = 75.0
 """Seconds after which a worker that says nothing at all is given up."""
-LINES = 20
+MAX_LINES = 20
 """Hosts, or wrong workers, that are told one by one."""
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class WorkerCheck:
     """What a worker is asked."""
 
     out: str = ""
@@ -46,7 +46,7 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class WorkerRow:
     """One worker in the table of answers."""
 
     worker: str
@@ -60,41 +60,41 @@ class Row:
     """What is wrong, each with what to do."""
 
 
-def preflight(crew: WorkerPool, out: str | Path, slides: Iterable[Any], report: Report) -> tuple[Row, ...]:
+def preflight(pool: WorkerPool, out: str | Path, slides: Iterable[Any], report: Report) -> tuple[WorkerRow, ...]:
     """Ask the workers; `slides` are records with `path` and `fingerprint`. This process itself needs no asking.
 
     Raises MachineError (E_VERSIONS where only versions differ, else E_WORKERS) that lists host by host what is wrong.
     """
-    if crew.client is None:
+    if pool.client is None:
         return ()
-    from .launch import exposed
+    from .launch import exposure_warning
 
-    warning = exposed(crew.client.scheduler.address)
+    warning = exposure_warning(pool.client.scheduler.address)
     if warning:
         report(Event("warning", warning))
     known = [(str(record.path), str(record.fingerprint)) for record in slides]
     some = (known[0], known[len(known) // 2], known[-1]) if known else ()
     chosen = tuple(dict.fromkeys(some))  # a look at each of 10^4 slides by each worker would take longer than the work
-    rows = ask(crew.client, Look(str(out), chosen, gpu=crew.gpu))
+    rows = ask_workers(pool.client, WorkerCheck(str(out), chosen, gpu=pool.gpu))
     wrong = [row for row in rows if row.faults]
     if wrong:
-        lines = [f"  {row.host or 'unknown host'} ({row.worker}): {'; '.join(row.faults)}" for row in wrong[:LINES]]
-        more = [f"  ... and {len(wrong) - LINES} more"] if len(wrong) > LINES else []
-        versions = all(fault.startswith(DIFFERENT) for row in wrong for fault in row.faults)
+        lines = [f"  {row.host or 'unknown host'} ({row.worker}): {'; '.join(row.faults)}" for row in wrong[:MAX_LINES]]
+        more = [f"  ... and {len(wrong) - MAX_LINES} more"] if len(wrong) > MAX_LINES else []
+        versions = all(fault.startswith(OTHER_VERSION) for row in wrong for fault in row.faults)
         raise MachineError(
             "\n".join([f"{len(wrong)} of {len(rows)} workers cannot do this run; nothing was begun:", *lines, *more]),
             "E_VERSIONS" if versions else "E_WORKERS",
         )
-    report(Event("note", table(rows)))
+    report(Event("note", worker_table(rows)))
     return rows
 
 
-def ask(client: Any, look: Look) -> tuple[Row, ...]:
+def ask_workers(client: Any, look: WorkerCheck) -> tuple[WorkerRow, ...]:
     """Every worker's answer, wrong ones with their faults; in a bounded time."""
     token = _leave_token(look.out)
-    look = Look(look.out, look.slides, token, look.gpu)
+    look = WorkerCheck(look.out, look.slides, token, look.gpu)
     try:
-        answers = client.sync(_asked, client, look)
+        answers = client.sync(_answers, client, look)
     finally:
         if token:
             (place(look.out) / token).unlink(missing_ok=True)
@@ -102,14 +102,14 @@ def ask(client: Any, look: Look) -> tuple[Row, ...]:
     return tuple(_row(address, answers[address], threads.get(address, 0)) for address in sorted(answers))
 
 
-async def _asked(client: Any, look: Look) -> dict[str, Any]:
+async def _answers(client: Any, look: WorkerCheck) -> dict[str, Any]:
     """Each worker's answer, or what stands for one; each is asked by itself, so that one that is silent keeps nobody."""
     home = versions()
 
     async def said(address: str) -> Any:
         asking = client.run(answer, look, home, workers=[address], on_error="return", asynchronous=True)
         try:
-            return (await asyncio.wait_for(asking, SILENCE))[address]
+            return (await asyncio.wait_for(asking, SILENCE_SECONDS))[address]
         except (
             OSError,
             KeyError,
@@ -120,9 +120,9 @@ async def _asked(client: Any, look: Look) -> dict[str, Any]:
     return dict(zip(there, await asyncio.gather(*map(said, there)), strict=True))
 
 
-def table(rows: Iterable[Row]) -> str:
+def worker_table(rows: Iterable[WorkerRow]) -> str:
     """A line a host."""
-    hosts: dict[str, list[Row]] = {}
+    hosts: dict[str, list[WorkerRow]] = {}
     for row in rows:
         hosts.setdefault(row.host, []).append(row)
     lines = []
@@ -132,8 +132,8 @@ def table(rows: Iterable[Row]) -> str:
             f"{host}: {len(found)} workers, {sum(row.threads for row in found)} threads"
             + (f", {', '.join(cards)}" if cards else "")
         )
-    more = [f"... and {len(lines) - LINES} more hosts"] if len(lines) > LINES else []
-    return "\n".join([*lines[:LINES], *more])
+    more = [f"... and {len(lines) - MAX_LINES} more hosts"] if len(lines) > MAX_LINES else []
+    return "\n".join([*lines[:MAX_LINES], *more])
 
 
 def versions() -> dict[str, str]:
@@ -143,19 +143,21 @@ def versions() -> dict[str, str]:
     }
 
 
-async def answer(look: Look, home: dict[str, str]) -> Row:
+async def answer(look: WorkerCheck, home: dict[str, str]) -> WorkerRow:
     """What one worker says of itself; runs on the worker, beside its event loop, so that a hung mount blocks nothing."""
     try:
-        return await asyncio.wait_for(asyncio.to_thread(_answer, look, home), PATIENCE)
+        return await asyncio.wait_for(asyncio.to_thread(_answer, look, home), ANSWER_SECONDS)
     except TimeoutError:
         what = ", ".join(filter(None, (look.out, *(path for path, _ in look.slides))))
-        return Row("", socket.gethostname(), faults=(f"no answer within {PATIENCE:g} s: does {what} hang there?",))
+        return WorkerRow(
+            "", socket.gethostname(), faults=(f"no answer within {ANSWER_SECONDS:g} s: does {what} hang there?",)
+        )
 
 
-def _answer(look: Look, home: dict[str, str]) -> Row:
+def _answer(look: WorkerCheck, home: dict[str, str]) -> WorkerRow:
     here = versions()
     faults = [
-        f"{DIFFERENT}{name} {here[name]}, and {wanted} where the run was started: install the same"
+        f"{OTHER_VERSION}{name} {here[name]}, and {wanted} where the run was started: install the same"
         for name, wanted in home.items()
         if here[name] != wanted
     ]
@@ -163,8 +165,8 @@ def _answer(look: Look, home: dict[str, str]) -> Row:
     faults += filter(None, [_unwritable(look) if look.out and look.token else ""])
     cards = gpus()
     if look.gpu:
-        faults += filter(None, [card_fault() if cards else "no GPU may be used there (`nvidia-smi -L`)"])
-    return Row("", socket.gethostname(), 0, str(cards[0]) if cards else "", here, tuple(faults))
+        faults += filter(None, [gpu_fault() if cards else "no GPU may be used there (`nvidia-smi -L`)"])
+    return WorkerRow("", socket.gethostname(), 0, str(cards[0]) if cards else "", here, tuple(faults))
 
 
 def _unseen(path: str, mark: str) -> str:
@@ -175,7 +177,7 @@ def _unseen(path: str, mark: str) -> str:
     return "" if now == mark or not mark else f"sees another file at {path}: mount the same folder there"
 
 
-def _unwritable(look: Look) -> str:
+def _unwritable(look: WorkerCheck) -> str:
     out = place(look.out)
     if not (out / look.token).exists():
         return f"does not see the same folder at {out}: results need a file system that all workers share"
@@ -198,13 +200,13 @@ def _leave_token(out: str) -> str:
     return token.name
 
 
-def _row(address: str, said: Any, threads: int) -> Row:
-    if isinstance(said, Row):
-        return Row(address, said.host, threads, said.gpu, said.versions, said.faults)
+def _row(address: str, said: Any, threads: int) -> WorkerRow:
+    if isinstance(said, WorkerRow):
+        return WorkerRow(address, said.host, threads, said.gpu, said.versions, said.faults)
     text = " ".join(f"{type(said).__name__}: {said}".split())[:300]
     missing = isinstance(said, ImportError | AttributeError)
     todo = f"install tile-engine {VERSION} there" if missing else "see the worker's log"
-    return Row(address, faults=(f"did not answer ({text}): {todo}",))
+    return WorkerRow(address, faults=(f"did not answer ({text}): {todo}",))
 
 
 def _version(name: str) -> str:
@@ -214,4 +216,4 @@ def _version(name: str) -> str:
         return "none"
 
 
-DIFFERENT = "has another "
+OTHER_VERSION = "has another "

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
 
 R = TypeVar("R")
-PATIENCE = 300.0
+GANG_WAIT_SECONDS = 300.0
 """Seconds that ranks wait for each other, and a gang for workers to come back."""
-LOOK = 1.0
+TASK_CHECK_SECONDS = 1.0
 """Seconds between two looks at whether a rank's work is still asked for."""
 
 
@@ -49,18 +49,18 @@ class Rendezvous:
     device: str = "cpu"
 
 
-def do(work: Callable[[Replica], R], seat: Rendezvous) -> R | None:
+def do_rank(work: Callable[[Replica], R], rendezvous: Rendezvous) -> R | None:
     """On a worker: the rank's work in a child, for as long as somebody asks for it. What `work` raised is raised here, and
     ConnectionError where the child is gone."""
-    wanted = _wanted()
-    with Child(rank_in_child, {"seat": asdict(seat), "work": _packed(work)}) as child:
+    wanted = _task_is_waited_for()
+    with Child(rank_in_child, {"seat": asdict(rendezvous), "work": _packed(work)}) as child:
         while wanted():
             try:
-                word, value = child.hear(LOOK)
+                word, value = child.hear(TASK_CHECK_SECONDS)
             except SilentError:
                 continue
             except GoneError as error:
-                raise ConnectionError(f"the process of rank {seat.rank} ended without a word") from error
+                raise ConnectionError(f"the process of rank {rendezvous.rank} ended without a word") from error
             answer = _unpacked(value)
             if word == "failed":
                 raise answer
@@ -73,22 +73,24 @@ def rank_in_child(request: dict[str, Any], say: Say) -> None:
     """In the child: join the group, do the work; ("done", the first rank's answer) or ("failed", what was raised)."""
     import torch.distributed as group
 
-    seat = Rendezvous(**request["seat"])
+    rendezvous = Rendezvous(**request["seat"])
     try:
         work = _unpacked(request["work"])
-        patience = timedelta(seconds=PATIENCE)
-        store = group.TCPStore(seat.host, seat.port, seat.count, is_master=False, timeout=patience)  # type: ignore[attr-defined]
-        if store.add(f"rank {seat.rank}", 1) > 1:  # dask gave the task of a lost worker to its heir
-            raise ConnectionError(f"rank {seat.rank} was lost and is not taken up again in the same gang")
-        _choose_interface(seat.own)
-        backend = "nccl" if seat.device == "cuda" else "gloo"
-        group.init_process_group(backend, store=store, rank=seat.rank, world_size=seat.count, timeout=patience)
-        answer = work(_share(seat))
+        patience = timedelta(seconds=GANG_WAIT_SECONDS)
+        store = group.TCPStore(rendezvous.host, rendezvous.port, rendezvous.count, is_master=False, timeout=patience)  # type: ignore[attr-defined]
+        if store.add(f"rank {rendezvous.rank}", 1) > 1:  # dask gave the task of a lost worker to its heir
+            raise ConnectionError(f"rank {rendezvous.rank} was lost and is not taken up again in the same gang")
+        _choose_interface(rendezvous.own)
+        backend = "nccl" if rendezvous.device == "cuda" else "gloo"
+        group.init_process_group(
+            backend, store=store, rank=rendezvous.rank, world_size=rendezvous.count, timeout=patience
+        )
+        answer = work(_replica(rendezvous))
         with suppress(RuntimeError):  # whoever ends first would take its sockets from those that still read
             group.barrier()
-        say("done", _packed(answer if seat.rank == 0 else None))
+        say("done", _packed(answer if rendezvous.rank == 0 else None))
     except BaseException as error:  # noqa: BLE001 - raised again where it was asked for
-        error.add_note(f"in rank {seat.rank}:\n{traceback.format_exc()}")
+        error.add_note(f"in rank {rendezvous.rank}:\n{traceback.format_exc()}")
         try:
             packed = _packed(error.with_traceback(None))
         except Exception:  # noqa: BLE001 - whatever keeps an error from travelling; its words do
@@ -110,7 +112,7 @@ def _unpacked(text: str) -> Any:
     return loads(base64.b64decode(text))
 
 
-def _share(seat: Rendezvous) -> Replica:
+def _replica(rendezvous: Rendezvous) -> Replica:
     """What models see of a gang: rows, gathering, averaged gradients."""
     import torch
     import torch.distributed as group
@@ -123,7 +125,7 @@ def _share(seat: Rendezvous) -> Replica:
         the first step: a gang that begins again from a checkpoint would end with other last digits."""
         for gradient in bucket.gradients():
             group.all_reduce(gradient)
-            gradient /= seat.count
+            gradient /= rendezvous.count
         whole = bucket.buffer()
         done: torch.futures.Future[Tensor] = torch.futures.Future(devices=[whole.device] if whole.is_cuda else None)
         done.set_result(whole)
@@ -134,7 +136,7 @@ def _share(seat: Rendezvous) -> Replica:
 
         @staticmethod
         def forward(ctx: Any, rows: Tensor) -> Tensor:
-            parts = [torch.empty_like(rows) for _ in range(seat.count)]
+            parts = [torch.empty_like(rows) for _ in range(rendezvous.count)]
             group.all_gather(parts, rows)
             return torch.cat(parts)
 
@@ -142,10 +144,10 @@ def _share(seat: Rendezvous) -> Replica:
         def backward(ctx: Any, *gradients: Tensor) -> Tensor:
             total = gradients[0].contiguous()
             group.all_reduce(total)
-            return total.chunk(seat.count)[seat.rank]
+            return total.chunk(rendezvous.count)[rendezvous.rank]
 
     def gather(rows: Tensor) -> Tensor:
-        gathered: Tensor = Gather.apply(rows.contiguous().to(seat.device))  # type: ignore[no-untyped-call]
+        gathered: Tensor = Gather.apply(rows.contiguous().to(rendezvous.device))  # type: ignore[no-untyped-call]
         return gathered
 
     def join(network: nn.Module) -> nn.Module:
@@ -154,10 +156,10 @@ def _share(seat: Rendezvous) -> Replica:
         joined.register_comm_hook(None, lambda _, bucket: average(bucket))
         return joined
 
-    return Replica(seat.rank, seat.count, gather, join)
+    return Replica(rendezvous.rank, rendezvous.count, gather, join)
 
 
-def _wanted() -> Callable[[], bool]:
+def _task_is_waited_for() -> Callable[[], bool]:
     """Whether the task now running is still asked for: its run may have ended, or been killed."""
     from distributed import get_worker
 

@@ -14,7 +14,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StringConstrain
 from ...errors import SettingsError
 from ..pipeline.validation import problems
 
-LARGEST = 100_000
+MAX_SITE_BYTES = 100_000
 """Bytes of a site file; a larger one is none."""
 Word = Annotated[str, StringConstraints(pattern=r"^[^\n\r]+$")]
 """One line: it becomes part of a line of the job script."""
@@ -143,15 +143,15 @@ def find_site(named: str | Path | None = None) -> Site:
     path = Path(named).expanduser() if named else usual()
     try:
         with path.open("rb") as file:
-            text = file.read(LARGEST + 1)
+            text = file.read(MAX_SITE_BYTES + 1)
     except FileNotFoundError as error:
         if named:
             raise SettingsError(f"there is no site file {path}: see --site and TILE_ENGINE_SITE.", "E_SITE") from error
         return Site()
     except OSError as error:
         raise SettingsError(f"the site file {path} cannot be read ({error.strerror}).", "E_SITE") from error
-    if len(text) > LARGEST:
-        raise SettingsError(f"{path} is larger than {LARGEST} bytes: that is no site file.", "E_SITE")
+    if len(text) > MAX_SITE_BYTES:
+        raise SettingsError(f"{path} is larger than {MAX_SITE_BYTES} bytes: that is no site file.", "E_SITE")
     return read_site(text, str(path))
 
 

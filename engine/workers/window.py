@@ -18,11 +18,11 @@ from ...errors import UnfinishedError
 
 U = TypeVar("U")
 R = TypeVar("R")
-FETCH = 60.0
+FETCH_SECONDS = 60.0
 """Seconds for fetching answers, which are small: dask waits for one that must be made again, however long that takes."""
-AHEAD = 2
+UNITS_PER_WORKER = 2
 """Units in the scheduler's hands for each worker: one at work, one ready."""
-PATIENCE = 60.0
+WORKERS_BACK_SECONDS = 60.0
 """Seconds to wait for workers to come back after the last one is gone."""
 
 
@@ -35,7 +35,7 @@ class Died:
 
 
 def window(
-    client: Any, work: Callable[[U], R], units: Iterable[U], *, patience: float = PATIENCE
+    client: Any, work: Callable[[U], R], units: Iterable[U], *, patience: float = WORKERS_BACK_SECONDS
 ) -> Iterator[R | Died]:
     """Answers to `work(unit)` as they come, never more than two units a worker in the scheduler's hands.
 
@@ -61,7 +61,7 @@ def window(
             if not waiting:
                 return
             finished = _drain(done)
-            told = _told(client, [future for future in finished if future.status == "finished"])
+            told = _answers(client, [future for future in finished if future.status == "finished"])
             for future in finished:
                 if future in told:
                     del waiting[future]
@@ -84,7 +84,7 @@ class _Watch:
     def __init__(self, client: Any, patience: float) -> None:
         self._client, self._patience = client, patience
         self._next, self._seen = 0.0, time.monotonic()
-        self.room = AHEAD
+        self.room = UNITS_PER_WORKER
         self.look()
 
     def look(self) -> None:
@@ -93,7 +93,7 @@ class _Watch:
             return
         self._next = now + 1.0
         count = self._workers()
-        self.room = AHEAD * max(1, count)
+        self.room = UNITS_PER_WORKER * max(1, count)
         if count:
             self._seen = now
         elif now - self._seen > self._patience:
@@ -122,7 +122,7 @@ def _drain(done: queue.SimpleQueue[Any]) -> list[Any]:
     return found
 
 
-def _told(client: Any, futures: list[Any]) -> dict[Any, Any]:
+def _answers(client: Any, futures: list[Any]) -> dict[Any, Any]:
     """Future -> answer. An answer lies with the worker that gave it until it is fetched: where that one ended meanwhile, the
     unit is done again by another one, and its future is missing here."""
     from distributed import CancelledError
@@ -132,7 +132,7 @@ def _told(client: Any, futures: list[Any]) -> dict[Any, Any]:
         return told
 
     try:
-        told = client.sync(fetched, callback_timeout=FETCH) if futures else {}
+        told = client.sync(fetched, callback_timeout=FETCH_SECONDS) if futures else {}
     except TimeoutError:
         return {}
     except (OSError, CancelledError) as error:

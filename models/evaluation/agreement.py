@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
-from .cases import Cases
+from .cases import LabelledCases
 from .metrics import agreement, contingency
 
 Array = npt.NDArray[Any]
@@ -26,8 +26,8 @@ class Spread:
 
     @classmethod
     def of(cls, values: Iterable[float]) -> Spread:
-        found = np.asarray(list(values), float)
-        return cls(float(found.mean()), float(found.std(ddof=1)) if len(found) > 1 else 0.0)
+        sample = np.asarray(list(values), float)
+        return cls(float(sample.mean()), float(sample.std(ddof=1)) if len(sample) > 1 else 0.0)
 
 
 def matched_classes(classes: Array, clusters: Array) -> Array:
@@ -51,7 +51,7 @@ def balanced_accuracy(classes: Array, guessed: Array) -> float:
     return float(np.mean([(guessed[classes == label] == label).mean() for label in np.unique(classes)]))
 
 
-def kmeans_agreement(fitted: Cases, judged: Cases, seeds: int = 10) -> dict[str, Spread]:
+def kmeans_agreement(fitted: LabelledCases, judged: LabelledCases, seeds: int = 10) -> dict[str, Spread]:
     """k-means into as many clusters as `fitted` has classes, applied to `judged`: mean and deviation over `seeds` starts.
 
     Keys: `accuracy` (matched), `balanced_accuracy`, `ari`, `nmi`. Clusters never see a class; only the matching of
@@ -63,10 +63,10 @@ def kmeans_agreement(fitted: Cases, judged: Cases, seeds: int = 10) -> dict[str,
     count = len(np.unique(fitted.classes[fitted.classes >= 0]))
     figures: dict[str, list[float]] = {"accuracy": [], "balanced_accuracy": [], "ari": [], "nmi": []}
     for seed in range(seeds):
-        clusters = KMeans(count, n_init=10, random_state=seed).fit(fitted.codes).predict(judged.codes)
-        found = agreement(judged.classes, clusters)
+        clusters = KMeans(count, n_init=10, random_state=seed).fit(fitted.embeddings).predict(judged.embeddings)
+        scores = agreement(judged.classes, clusters)
         matched = matched_classes(judged.classes, clusters)
-        values = (found.accuracy, balanced_accuracy(judged.classes, matched), found.ari, found.nmi)
+        values = (scores.accuracy, balanced_accuracy(judged.classes, matched), scores.ari, scores.nmi)
         for name, value in zip(figures, values, strict=True):
             figures[name].append(value)
     return {name: Spread.of(values) for name, values in figures.items()}

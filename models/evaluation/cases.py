@@ -12,15 +12,15 @@ Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Cases:
+class LabelledCases:
     """One row a case.
 
-    >>> cases = Cases(np.eye(3), np.array([0, -1, 1]))
+    >>> cases = LabelledCases(np.eye(3), np.array([0, -1, 1]))
     >>> len(cases), len(cases.known())
     (3, 2)
     """
 
-    codes: Array
+    embeddings: Array
     """(n, F) floats."""
     classes: Array
     """(n,) integers; -1 = unknown."""
@@ -28,17 +28,21 @@ class Cases:
     """(n,) of any kind: cases of one subject are never each other's neighbours. None = every case is another's."""
 
     def __post_init__(self) -> None:
-        lengths = {len(self.codes), len(self.classes), len(self.classes if self.subjects is None else self.subjects)}
+        lengths = {
+            len(self.embeddings),
+            len(self.classes),
+            len(self.classes if self.subjects is None else self.subjects),
+        }
         if len(lengths) > 1:
             raise ValueError(f"codes, classes and subjects are of different lengths: {sorted(lengths)}")
 
     def __len__(self) -> int:
-        return len(self.codes)
+        return len(self.embeddings)
 
-    def __getitem__(self, rows: Array) -> Cases:
+    def __getitem__(self, rows: Array) -> LabelledCases:
         subjects = None if self.subjects is None else self.subjects[rows]
-        return replace(self, codes=self.codes[rows], classes=self.classes[rows], subjects=subjects)
+        return replace(self, embeddings=self.embeddings[rows], classes=self.classes[rows], subjects=subjects)
 
-    def known(self) -> Cases:
+    def known(self) -> LabelledCases:
         """Those whose class is known."""
         return self[np.flatnonzero(self.classes >= 0)]

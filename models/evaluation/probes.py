@@ -29,31 +29,31 @@ def grouped_folds(classes: Array, subjects: Array, count: int = 5, seed: int = 0
     return list(folds.split(np.zeros((len(classes), 1)), classes, subjects))
 
 
-def ridge(codes: Array, values: Array, folds: list[Fold]) -> Array:
+def ridge(embeddings: Array, values: Array, folds: list[Fold]) -> Array:
     """Predicted value (age, dose) of every case by the fold that did not see it; the penalty is chosen within training."""
     from sklearn.linear_model import RidgeCV
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    found = np.full(len(values), np.nan)
+    predicted = np.full(len(values), np.nan)
     for train, test in folds:
         model = make_pipeline(StandardScaler(), RidgeCV(np.logspace(-1, 5, 13)))
-        found[test] = model.fit(codes[train], values[train]).predict(codes[test])
-    return found
+        predicted[test] = model.fit(embeddings[train], values[train]).predict(embeddings[test])
+    return predicted
 
 
-def logistic(codes: Array, classes: Array, folds: list[Fold]) -> Array:
+def logistic(embeddings: Array, classes: Array, folds: list[Fold]) -> Array:
     """Probability of class 1 (sex) of every case by the fold that did not see it, both classes weighing the same."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    found = np.full(len(classes), np.nan)
+    predicted = np.full(len(classes), np.nan)
     for train, test in folds:
         # so strong a penalty because codes are often longer than the cohort
         model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, class_weight="balanced", max_iter=1000))
-        found[test] = model.fit(codes[train], classes[train]).predict_proba(codes[test])[:, 1]
-    return found
+        predicted[test] = model.fit(embeddings[train], classes[train]).predict_proba(embeddings[test])[:, 1]
+    return predicted
 
 
 def regression_figures(values: Array, predicted: Array) -> dict[str, float]:
@@ -89,9 +89,9 @@ def bootstrap(
     source = numpy_generator(seed, "bootstrap")
     _, member = np.unique(subjects, return_inverse=True)
     rows_of = [np.flatnonzero(member == subject) for subject in range(member.max() + 1)]
-    found = []
+    figures = []
     for _ in range(draws):
         drawn = source.integers(0, len(rows_of), len(rows_of))
-        found.append(figure(np.concatenate([rows_of[subject] for subject in drawn])))
-    low, high = np.nanpercentile(found, (2.5, 97.5))
+        figures.append(figure(np.concatenate([rows_of[subject] for subject in drawn])))
+    low, high = np.nanpercentile(figures, (2.5, 97.5))
     return float(low), float(high)

@@ -9,16 +9,16 @@ import numpy as np
 import numpy.typing as npt
 
 from ..batches import in_order
-from .cases import Cases
+from .cases import LabelledCases
 
 Array = npt.NDArray[Any]
-VOTERS = 10
+KNN_VOTERS = 10
 """Neighbours of which the nearest-neighbour score is the share of each class."""
-CHUNK = 512
+QUERIES_PER_CHUNK = 512
 """Queries ranked at a time."""
 
 
-def ranks(gallery: Cases, query: Cases) -> tuple[Array, Array]:
+def ranks(gallery: LabelledCases, query: LabelledCases) -> tuple[Array, Array]:
     """For every query the rows of the gallery, nearest first, and how many of them count (q, g), (q,).
 
     Rows of the query's own subject come last and do not count. Where `gallery` is `query` and names no subjects, each
@@ -28,10 +28,10 @@ def ranks(gallery: Cases, query: Cases) -> tuple[Array, Array]:
     if gallery is query and gallery.subjects is None:
         subjects = (np.arange(len(gallery)), np.arange(len(query)))
     orders, counts = [], []
-    squares = np.square(gallery.codes, dtype=np.float64).sum(1)
-    for rows in in_order(len(query), CHUNK):
-        codes = query.codes[rows].astype(np.float64)
-        distances = squares - 2 * codes @ gallery.codes.T.astype(np.float64)
+    squares = np.square(gallery.embeddings, dtype=np.float64).sum(1)
+    for rows in in_order(len(query), QUERIES_PER_CHUNK):
+        embeddings = query.embeddings[rows].astype(np.float64)
+        distances = squares - 2 * embeddings @ gallery.embeddings.T.astype(np.float64)
         own = np.zeros(distances.shape, bool)
         if subjects[0] is not None and subjects[1] is not None:
             own = subjects[1][rows, None] == subjects[0][None, :]
@@ -41,7 +41,7 @@ def ranks(gallery: Cases, query: Cases) -> tuple[Array, Array]:
     return np.concatenate(orders), np.concatenate(counts)
 
 
-def retrieval(gallery: Cases, query: Cases, at: Sequence[int] = (1, 5, 10)) -> dict[str, float]:
+def retrieval(gallery: LabelledCases, query: LabelledCases, at: Sequence[int] = (1, 5, 10)) -> dict[str, float]:
     """All figures of retrieval by class; cases of unknown class are left out of both sides.
 
     Keys: `precision@k` (over queries) and `macro_precision@k` (over classes: frequent ones weigh no more), `recall@k`
@@ -54,33 +54,33 @@ def retrieval(gallery: Cases, query: Cases, at: Sequence[int] = (1, 5, 10)) -> d
     same = gallery is query
     gallery, query = (known := gallery.known()), known if same else query.known()
     order, counts = ranks(gallery, query)
-    found = gallery.classes[order]
-    place = np.arange(order.shape[1])
-    alike = ((found == query.classes[:, None]) & (place < counts[:, None])).astype(float)
+    classes = gallery.classes[order]
+    rank = np.arange(order.shape[1])
+    same_class = ((classes == query.classes[:, None]) & (rank < counts[:, None])).astype(float)
     figures: dict[str, float] = {}
     for k in at:
-        hits = alike[:, :k].sum(1)
+        hits = same_class[:, :k].sum(1)
         precision = hits / np.maximum(1, np.minimum(k, counts))
         figures[f"precision@{k}"] = float(precision.mean())
         figures[f"macro_precision@{k}"] = _macro(precision, query.classes)
-        figures[f"recall@{k}"] = _mean(hits / _positive(alike.sum(1)))
-    average = (np.cumsum(alike, 1) / (place + 1) * alike).sum(1) / _positive(alike.sum(1))
+        figures[f"recall@{k}"] = _mean(hits / _positive(same_class.sum(1)))
+    average = (np.cumsum(same_class, 1) / (rank + 1) * same_class).sum(1) / _positive(same_class.sum(1))
     figures["map"], figures["macro_map"] = _mean(average), _macro(average, query.classes)
-    gains = 1.0 / np.log2(place + 2)
-    ideal = np.concatenate([[0.0], np.cumsum(gains)])[alike.sum(1).astype(int)]
-    figures["ndcg"] = _mean((alike * gains).sum(1) / _positive(ideal))
-    figures["top1_macro_f1"] = float(f1_score(query.classes, found[:, 0], average="macro", zero_division=0.0))
-    voters = place[:VOTERS] < counts[:, None]
-    figures["knn_auc"] = _knn_auc(found[:, :VOTERS], voters, query.classes)
+    gains = 1.0 / np.log2(rank + 2)
+    ideal = np.concatenate([[0.0], np.cumsum(gains)])[same_class.sum(1).astype(int)]
+    figures["ndcg"] = _mean((same_class * gains).sum(1) / _positive(ideal))
+    figures["top1_macro_f1"] = float(f1_score(query.classes, classes[:, 0], average="macro", zero_division=0.0))
+    voters = rank[:KNN_VOTERS] < counts[:, None]
+    figures["knn_auc"] = _knn_auc(classes[:, :KNN_VOTERS], voters, query.classes)
     return figures
 
 
-def _knn_auc(found: Array, voters: Array, classes: Array) -> float:
+def _knn_auc(nearest_classes: Array, voters: Array, classes: Array) -> float:
     from sklearn.metrics import roc_auc_score
 
     areas = []
     for label in np.unique(classes):
-        share = ((found == label) & voters).sum(1) / np.maximum(1, voters.sum(1))
+        share = ((nearest_classes == label) & voters).sum(1) / np.maximum(1, voters.sum(1))
         if 0 < (classes == label).sum() < len(classes):
             areas.append(roc_auc_score(classes == label, share))
     return float(np.mean(areas)) if areas else float("nan")

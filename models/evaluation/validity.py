@@ -16,14 +16,14 @@ from ..seeds import numpy_generator
 from .dunn import dunn_of_distances, trimmed
 
 Array = npt.NDArray[Any]
-RANKED = {"dunn": 1, "silhouette": 1, "calinski_harabasz": 1, "davies_bouldin": -1}
+RANKED_INDICES = {"dunn": 1, "silhouette": 1, "calinski_harabasz": 1, "davies_bouldin": -1}
 """The indices that choose K: 1 = larger is better, -1 = smaller."""
-SHOWN = {**RANKED, "dunn_trimmed": 1}
+SHOWN_INDICES = {**RANKED_INDICES, "dunn_trimmed": 1}
 """All indices of the table; trimmed Dunn is there to compare with Dunn, which single outliers decide."""
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ValidityRow:
     """One index of one labelling."""
 
     clusters: int
@@ -51,21 +51,23 @@ class Recommendation:
     """For people: do the indices agree?"""
 
 
-def table(codes_NF: Array, labellings: Mapping[tuple[int, int], Array], sample: int = 2000, seed: int = 0) -> list[Row]:
+def validity_table(
+    embeddings_NF: Array, labellings: Mapping[tuple[int, int], Array], sample: int = 2000, seed: int = 0
+) -> list[ValidityRow]:
     """All indices of all labellings {(K, seed): cluster of every code}, on one seeded sample of the codes.
 
     Codes are standardised first: an index must not hang on the scale of single features.
     """
-    chosen = np.arange(len(codes_NF))
-    if len(codes_NF) > sample:
-        chosen = np.sort(numpy_generator(seed, "validity").choice(len(codes_NF), sample, replace=False))
-    points = codes_NF[chosen].astype(np.float64)
+    chosen = np.arange(len(embeddings_NF))
+    if len(embeddings_NF) > sample:
+        chosen = np.sort(numpy_generator(seed, "validity").choice(len(embeddings_NF), sample, replace=False))
+    points = embeddings_NF[chosen].astype(np.float64)
     points = (points - points.mean(0)) / np.maximum(points.std(0), 1e-9)
     distances = cdist(points, points)
     rows = []
     for (clusters, label_seed), labels in sorted(labellings.items()):
         values = indices(points, labels[chosen], distances)
-        rows += [Row(clusters, label_seed, name, value) for name, value in values.items()]
+        rows += [ValidityRow(clusters, label_seed, name, value) for name, value in values.items()]
     return rows
 
 
@@ -73,7 +75,7 @@ def indices(points: Array, labels: Array, distances: Array | None = None) -> dic
     """Index -> value for one labelling; nan with fewer than two clusters, or with as many as there are points."""
     count = len(np.unique(labels))
     if not 2 <= count < len(labels):
-        return dict.fromkeys(SHOWN, float("nan"))
+        return dict.fromkeys(SHOWN_INDICES, float("nan"))
     if distances is None:
         distances = cdist(points, points)
     keep = np.flatnonzero(trimmed(points, labels))
@@ -86,17 +88,17 @@ def indices(points: Array, labels: Array, distances: Array | None = None) -> dic
     }
 
 
-def recommend(rows: Sequence[Row]) -> Recommendation:
+def recommend(rows: Sequence[ValidityRow]) -> Recommendation:
     """The K that the ranks speak for. Within each index and seed the Ks are ranked (ties share, nan is last)."""
     ks = sorted({row.clusters for row in rows})
     seeds = sorted({row.seed for row in rows})
     value = {(row.index, row.seed, row.clusters): row.value for row in rows}
-    ranks_IK = np.stack([np.mean([_ranks(value, name, seed, ks) for seed in seeds], axis=0) for name in RANKED])
+    ranks_IK = np.stack([np.mean([_ranks(value, name, seed, ks) for seed in seeds], axis=0) for name in RANKED_INDICES])
     means = ranks_IK.mean(0)
-    errors = ranks_IK.std(0, ddof=1) / np.sqrt(len(RANKED))
+    errors = ranks_IK.std(0, ddof=1) / np.sqrt(len(RANKED_INDICES))
     top = int(means.argmin())
     clusters = ks[int(np.flatnonzero(means <= means[top] + errors[top])[0])]
-    best = {name: ks[int(ranks_K.argmin())] for name, ranks_K in zip(RANKED, ranks_IK, strict=True)}
+    best = {name: ks[int(ranks_K.argmin())] for name, ranks_K in zip(RANKED_INDICES, ranks_IK, strict=True)}
     return Recommendation(
         clusters=clusters,
         mean_ranks={k: float(mean) for k, mean in zip(ks, means, strict=True)},
@@ -107,7 +109,7 @@ def recommend(rows: Sequence[Row]) -> Recommendation:
 
 
 def _ranks(value: Mapping[tuple[str, int, int], float], name: str, seed: int, ks: Sequence[int]) -> Array:
-    column = np.array([value.get((name, seed, k), float("nan")) for k in ks]) * RANKED[name]
+    column = np.array([value.get((name, seed, k), float("nan")) for k in ks]) * RANKED_INDICES[name]
     return np.asarray(rankdata(-np.where(np.isnan(column), -np.inf, column)))
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-TINY = 1e-8
+MIN_PROBABILITY = 1e-8
 """Keeps logarithms finite; a probability of 0 still contributes exactly 0."""
 
 
@@ -68,27 +68,29 @@ def vicreg(one_BF: Tensor, other_BF: Tensor, covariance: float = 0.04) -> Tensor
     diagonal, by feature. Bardes, Ponce, LeCun, ICLR 2022, eq. 6 divided by 25.
     """
     loss = (one_BF - other_BF).square().mean()
-    for codes_BF in (one_BF, other_BF):
-        centred = codes_BF - codes_BF.mean(0)
-        table_FF = centred.T @ centred / max(1, len(codes_BF) - 1)
+    for embeddings_BF in (one_BF, other_BF):
+        centred = embeddings_BF - embeddings_BF.mean(0)
+        table_FF = centred.T @ centred / max(1, len(embeddings_BF) - 1)
         spread_F = (table_FF.diagonal() + 1e-4).sqrt()
         off = table_FF.square().sum() - table_FF.diagonal().square().sum()
         loss = loss + (1.0 - spread_F).clamp_min(0.0).mean() / 2 + covariance * off / len(table_FF) / 2
     return loss
 
 
-def neighbour_radius(codes_NF: Tensor, neighbour: int = 10, scale: float = 0.25, chunk: int = 1024) -> Tensor:
+def neighbour_radius(embeddings_NF: Tensor, neighbour: int = 10, scale: float = 0.25, chunk: int = 1024) -> Tensor:
     """How far a code may be moved and stay itself: `scale` × the distance to its 10th nearest neighbour, shape (N,)."""
-    rank = min(neighbour, len(codes_NF) - 1) + 1
+    rank = min(neighbour, len(embeddings_NF) - 1) + 1
     if rank < 2:
-        return torch.zeros(len(codes_NF))
-    parts = [torch.cdist(part, codes_NF).kthvalue(rank, dim=1).values for part in torch.split(codes_NF, chunk)]
+        return torch.zeros(len(embeddings_NF))
+    parts = [
+        torch.cdist(part, embeddings_NF).kthvalue(rank, dim=1).values for part in torch.split(embeddings_NF, chunk)
+    ]
     return torch.cat(parts) * scale
 
 
 def vat_perturbation(
     classify: Callable[[Tensor], Tensor],
-    codes_BF: Tensor,
+    embeddings_BF: Tensor,
     radius_B: Tensor,
     source: torch.Generator,
     probe: float = 10.0,
@@ -98,9 +100,11 @@ def vat_perturbation(
     One power iteration with a probe of length `probe`; Miyato et al., TPAMI 2018, alg. 1. The network's own gradients
     are left alone.
     """
-    direction = _unit(torch.randn(codes_BF.shape, generator=source)).requires_grad_()
+    direction = _unit(torch.randn(embeddings_BF.shape, generator=source)).requires_grad_()
     with torch.enable_grad():
-        changed = divergence(classify(codes_BF).detach(), classify(codes_BF.detach() + probe * direction)).sum()
+        changed = divergence(
+            classify(embeddings_BF).detach(), classify(embeddings_BF.detach() + probe * direction)
+        ).sum()
         (steepest,) = torch.autograd.grad(changed, direction)
     return _unit(steepest) * radius_B.unsqueeze(-1)
 
@@ -111,4 +115,4 @@ def _unit(vectors: Tensor) -> Tensor:
 
 
 def _log(p: Tensor) -> Tensor:
-    return p.clamp_min(TINY).log()
+    return p.clamp_min(MIN_PROBABILITY).log()

@@ -19,15 +19,15 @@ Distance = Literal["sq", "l2"]
 DISTANCES: tuple[Distance, ...] = ("sq", "l2")
 
 
-def distances(codes_BF: Tensor, prototypes_KF: Tensor, distance: Distance = "sq") -> Tensor:
+def distances(embeddings_BF: Tensor, prototypes_KF: Tensor, distance: Distance = "sq") -> Tensor:
     """Squared or plain Euclidean distances (B, K)."""
-    squared_BK = (codes_BF.unsqueeze(1) - prototypes_KF.unsqueeze(0)).square().sum(-1)
+    squared_BK = (embeddings_BF.unsqueeze(1) - prototypes_KF.unsqueeze(0)).square().sum(-1)
     # the root has no slope at 0, and a code may be its own prototype
     return squared_BK if distance == "sq" else squared_BK.clamp_min(1e-12).sqrt()
 
 
 def prototype_loss(
-    codes_BF: Tensor,
+    embeddings_BF: Tensor,
     classes_B: Tensor,
     prototypes_KF: Tensor,
     temperature: float = 1.0,
@@ -44,13 +44,13 @@ def prototype_loss(
     """
     known = classes_B >= 0
     if not bool(known.any()):
-        return codes_BF.sum() * 0.0
-    nearness_BK = -distances(codes_BF[known], prototypes_KF, distance) / temperature
+        return embeddings_BF.sum() * 0.0
+    nearness_BK = -distances(embeddings_BF[known], prototypes_KF, distance) / temperature
     return F.cross_entropy(nearness_BK, classes_B[known])
 
 
 def entropy_unlabelled(
-    codes_BF: Tensor,
+    embeddings_BF: Tensor,
     classes_B: Tensor,
     prototypes_KF: Tensor,
     temperature: float = 1.0,
@@ -59,8 +59,8 @@ def entropy_unlabelled(
     """Mean entropy, in nats, of the same softmax over rows of class -1: an unlabelled code should be near one prototype."""
     unknown = classes_B < 0
     if not bool(unknown.any()):
-        return codes_BF.sum() * 0.0
-    nearness_BK = -distances(codes_BF[unknown], prototypes_KF, distance) / temperature
+        return embeddings_BF.sum() * 0.0
+    nearness_BK = -distances(embeddings_BF[unknown], prototypes_KF, distance) / temperature
     return entropy(nearness_BK.softmax(-1)).mean()
 
 
@@ -80,53 +80,53 @@ def draw_prototypes(classes_B: Tensor, count: int, source: torch.Generator) -> t
     return weights_KB.to(classes_B.device), (weights_KB > 0).any(0).to(classes_B.device)
 
 
-def triplet(codes_BF: Tensor, classes_B: Tensor, margin: float = 0.2) -> Tensor:
+def triplet(embeddings_BF: Tensor, classes_B: Tensor, margin: float = 0.2) -> Tensor:
     """Triplet margin loss over all triplets of the batch that violate it, on unit codes; Schroff et al., CVPR 2015."""
     from pytorch_metric_learning.losses import TripletMarginLoss
 
     known = classes_B >= 0
-    loss: Tensor = TripletMarginLoss(margin=margin)(codes_BF[known], classes_B[known])
+    loss: Tensor = TripletMarginLoss(margin=margin)(embeddings_BF[known], classes_B[known])
     return loss
 
 
-def contrastive(codes_BF: Tensor, classes_B: Tensor, temperature: float = 0.1) -> Tensor:
+def contrastive(embeddings_BF: Tensor, classes_B: Tensor, temperature: float = 0.1) -> Tensor:
     """Supervised contrastive loss on unit codes; Khosla et al., NeurIPS 2020, eq. 2."""
     from pytorch_metric_learning.losses import SupConLoss
 
     known = classes_B >= 0
-    loss: Tensor = SupConLoss(temperature=temperature)(codes_BF[known], classes_B[known])
+    loss: Tensor = SupConLoss(temperature=temperature)(embeddings_BF[known], classes_B[known])
     return loss
 
 
-def proxy_anchor(codes_BF: Tensor, classes_B: Tensor, proxies_KF: Tensor, margin: float = 0.1) -> Tensor:
+def proxy_anchor(embeddings_BF: Tensor, classes_B: Tensor, proxies_KF: Tensor, margin: float = 0.1) -> Tensor:
     """Proxy-anchor loss with learnt proxies, one a class; Kim et al., CVPR 2020, eq. 4."""
     from pytorch_metric_learning.losses import ProxyAnchorLoss
 
-    made: Any = ProxyAnchorLoss(len(proxies_KF), proxies_KF.shape[1], margin=margin)
-    del made.proxies  # its own are drawn from the global generator, and would not be in the checkpoint
-    made.proxies = proxies_KF
+    loss_of: Any = ProxyAnchorLoss(len(proxies_KF), proxies_KF.shape[1], margin=margin)
+    del loss_of.proxies  # its own are drawn from the global generator, and would not be in the checkpoint
+    loss_of.proxies = proxies_KF
     known = classes_B >= 0
-    loss: Tensor = made(codes_BF[known], classes_B[known])
+    loss: Tensor = loss_of(embeddings_BF[known], classes_B[known])
     return loss
 
 
 class _Reversed(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, codes: Tensor) -> Tensor:
-        return codes.view_as(codes)
+    def forward(ctx: Any, embeddings: Tensor) -> Tensor:
+        return embeddings.view_as(embeddings)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
         return -gradients[0]
 
 
-def reversed_gradient(codes_BF: Tensor) -> Tensor:
+def reversed_gradient(embeddings_BF: Tensor) -> Tensor:
     """The same codes, through which gradients go back with the other sign; Ganin, Lempitsky, ICML 2015."""
-    turned: Tensor = _Reversed.apply(codes_BF)  # type: ignore[no-untyped-call]
+    turned: Tensor = _Reversed.apply(embeddings_BF)  # type: ignore[no-untyped-call]
     return turned
 
 
-def site_loss(head: Callable[[Tensor], Tensor], codes_BF: Tensor, sites_B: Tensor) -> Tensor:
+def site_loss(head: Callable[[Tensor], Tensor], embeddings_BF: Tensor, sites_B: Tensor) -> Tensor:
     """Cross-entropy of a head (B, F) -> (B, S) that guesses the site; rows of site -1 are left out.
 
     The head learns from it, and the codes by the reversed gradient, so that it has nothing to go by: at best they leave it at
@@ -135,10 +135,10 @@ def site_loss(head: Callable[[Tensor], Tensor], codes_BF: Tensor, sites_B: Tenso
     """
     known = sites_B >= 0
     if int(known.sum()) < 2:
-        return codes_BF.sum() * 0.0
-    even_BF = F.batch_norm(codes_BF[known], None, None, training=True)
+        return embeddings_BF.sum() * 0.0
+    even_BF = F.batch_norm(embeddings_BF[known], None, None, training=True)
     with torch.no_grad():
         logits_BS = head(even_BF)
-        told_B = F.cross_entropy(logits_BS, sites_B[known], reduction="none") < log(logits_BS.shape[1])
-    seen_BF = torch.where(told_B.unsqueeze(1), reversed_gradient(even_BF), even_BF.detach())
+        above_chance_B = F.cross_entropy(logits_BS, sites_B[known], reduction="none") < log(logits_BS.shape[1])
+    seen_BF = torch.where(above_chance_B.unsqueeze(1), reversed_gradient(even_BF), even_BF.detach())
     return F.cross_entropy(head(seen_BF), sites_B[known])

@@ -11,13 +11,13 @@ from scipy import ndimage
 from skimage.filters import threshold_otsu
 
 Array = npt.NDArray[Any]
-SMOOTH = 1.5
+SMOOTH_CELLS = 1.5
 """Of the Gaussian before the threshold, in cells of the finest axis."""
-BRIGHT = 98.0
+BRIGHT_PERCENTILE = 98.0
 """Percentile above which all is equally bright: fat and vessels must not raise the threshold over the brain."""
-PIECE = 0.1
+MIN_PIECE_SHARE = 0.1
 """Pieces smaller than this share of the largest are dropped: the ghost of an eye, the head rest."""
-CLOSE = 3
+CLOSING_CELLS = 3
 """Cells over which gaps in the outline are closed, so that what they lead to is a hole, and filled."""
 
 
@@ -34,9 +34,9 @@ def head_mask(values_ZYX: Array, spacing: Sequence[float]) -> Array:
         return np.asarray(values_ZYX == high)
     finest = min(spacing)
     image = ndimage.gaussian_filter(
-        values_ZYX.astype(np.float32), [SMOOTH * finest / s for s in spacing], mode="nearest"
+        values_ZYX.astype(np.float32), [SMOOTH_CELLS * finest / s for s in spacing], mode="nearest"
     )
-    for most in (np.percentile(image, BRIGHT), image.max()):  # the second where little is bright at all
+    for most in (np.percentile(image, BRIGHT_PERCENTILE), image.max()):  # the second where little is bright at all
         clipped = np.minimum(image, most)
         mask = np.asarray(clipped > _threshold(clipped)) if np.ptp(clipped) > 0 else np.zeros(image.shape, bool)
         if mask.any():
@@ -44,9 +44,9 @@ def head_mask(values_ZYX: Array, spacing: Sequence[float]) -> Array:
     else:
         return np.asarray(values_ZYX > low + (float(high) - float(low)) / 2)
     mask = _large(mask)
-    around = np.pad(mask, CLOSE, mode="edge")
-    inside = (slice(CLOSE, -CLOSE),) * mask.ndim
-    closed = ndimage.binary_closing(around, iterations=CLOSE)[inside]
+    around = np.pad(mask, CLOSING_CELLS, mode="edge")
+    inside = (slice(CLOSING_CELLS, -CLOSING_CELLS),) * mask.ndim
+    closed = ndimage.binary_closing(around, iterations=CLOSING_CELLS)[inside]
     return np.asarray(_filled(mask | closed))
 
 
@@ -65,7 +65,7 @@ def _large(mask: Array) -> Array:
         return mask
     sizes = np.bincount(pieces.ravel())
     sizes[0] = 0
-    return np.asarray((sizes >= PIECE * sizes.max())[pieces] & mask)
+    return np.asarray((sizes >= MIN_PIECE_SHARE * sizes.max())[pieces] & mask)
 
 
 def _filled(mask: Array) -> Array:

@@ -34,11 +34,11 @@ SPECK_UM2 = 20_000.0
 """Pieces up to this area are dirt: about 12 patches of 0.5 µm and 128 pixels would hardly fit two."""
 RIM_UM = 50.0
 """How far ink fades out around what is certainly ink."""
-THIN = 0.02
+LINE_THINNESS = 0.02
 """A piece with less area than this times its length squared is a line."""
-PALE = 0.035
+PALE_COLOUR = 0.035
 """Colour from which on something may be pale tissue, if it touches tissue."""
-COLOUR = (0.035, 0.09)
+COLOUR_BOUNDS = (0.035, 0.09)
 """Bounds for the threshold of colour, in optical density (natural logarithm)."""
 
 
@@ -65,7 +65,7 @@ def _brightfield(overview: Array, spacing: float) -> tuple[Array, Array]:
     pen = _pen(density, spacing)
     limit = _colour_threshold(colour[~(grey | pen)])
     # Pale tissue (fat, the stroma of an IHC section) counts where it hangs together with coloured tissue.
-    sure, likely = (colour > limit) & ~(grey | pen), (colour > PALE) & ~(grey | pen)
+    sure, likely = (colour > limit) & ~(grey | pen), (colour > PALE_COLOUR) & ~(grey | pen)
     joined = ndimage.binary_propagation(_open(sure, spacing), mask=_open(likely, spacing) | sure)
     return np.asarray(joined & ~_lines(joined)), pen
 
@@ -111,7 +111,7 @@ def _lines(mask: Array) -> Array:
     sizes = np.bincount(pieces.ravel())
     long = np.zeros(len(sizes), bool)
     for i, box in enumerate(ndimage.find_objects(pieces), start=1):
-        long[i] = sizes[i] < THIN * max(part.stop - part.start for part in box) ** 2
+        long[i] = sizes[i] < LINE_THINNESS * max(part.stop - part.start for part in box) ** 2
     return np.asarray(long[pieces])
 
 
@@ -124,8 +124,8 @@ def _white(image: Array) -> Array:
 
 def _colour_threshold(colour: Array) -> float:
     if colour.size == 0 or np.ptp(colour) < 1e-6:
-        return COLOUR[1]
-    return float(np.clip(0.6 * _otsu(np.minimum(colour, 0.3)), COLOUR[0], COLOUR[1]))
+        return COLOUR_BOUNDS[1]
+    return float(np.clip(0.6 * _otsu(np.minimum(colour, 0.3)), COLOUR_BOUNDS[0], COLOUR_BOUNDS[1]))
 
 
 def _pen(density: Array, spacing: float) -> Array:

@@ -12,18 +12,18 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
-BLOCK = 1 << 21
+SCORES_PER_BLOCK = 1 << 21
 """Scores that are looked at together: 8 MB, about what a processor's cache holds."""
-MANY = 256
+QUERIES_AT_ONCE = 256
 """Queries that are answered together."""
-SETTLE = 1 << 16
+EXACT_ROWS_AT_ONCE = 1 << 16
 """Rows whose distance is taken exactly at a time."""
-TINY = 1e-36
+UNDERFLOW_BOUND = 1e-36
 """Products of smaller float32 numbers vanish."""
 
 
 @dataclass(frozen=True, slots=True)
-class Near:
+class Neighbours:
     """The nearest rows of each query, nearest first, equally near ones by row."""
 
     rows: Array
@@ -40,54 +40,59 @@ class Index(Protocol):
         """Share of the ten true neighbours that it finds; 1 where it is exact."""
         ...
 
-    def nearest(self, queries_QF: Array, k: int, without_Q: Array | None = None) -> Near:
+    def nearest(self, queries_QF: Array, k: int, without_Q: Array | None = None) -> Neighbours:
         """The `k` nearest rows of each query that are not of its group `without_Q` (-1: none is left out)."""
         ...
 
 
-class Exact:
+class ExactIndex:
     """Every row is looked at: a product in float32, block by block, says which rows may be among the nearest, by an interval
     that holds all its rounding; their distances are then taken in float64. So the answer is that of a plain loop in float64,
     to the bit, ties included.
 
-    >>> Exact(np.array([[0.0], [3.0], [1.0]]), np.arange(3)).nearest(np.array([[1.0]]), 2).rows.tolist()
+    >>> ExactIndex(np.array([[0.0], [3.0], [1.0]]), np.arange(3)).nearest(np.array([[1.0]]), 2).rows.tolist()
     [[2, 0]]
     """
 
     recall = 1.0
 
-    def __init__(self, codes_NF: Array, groups_N: Array) -> None:
-        self.codes, self.groups = np.ascontiguousarray(codes_NF, np.float32), np.asarray(groups_N)
-        squares = np.concatenate([_squares(p) for p in np.array_split(self.codes, len(codes_NF) // SETTLE + 1)])
+    def __init__(self, embeddings_NF: Array, groups_N: Array) -> None:
+        self.embeddings, self.groups = np.ascontiguousarray(embeddings_NF, np.float32), np.asarray(groups_N)
+        squares = np.concatenate(
+            [_squares(p) for p in np.array_split(self.embeddings, len(embeddings_NF) // EXACT_ROWS_AT_ONCE + 1)]
+        )
         if not np.all(squares < 1e36):
-            raise ValueError("codes are finite and below 1e18: a distance between others is no number")
-        self._rounding = 4 * (self.codes.shape[1] + 8) * 2.0**-24
+            raise ValueError("embeddings must be finite and below 1e18: distances between larger ones overflow")
+        self._rounding = 4 * (self.embeddings.shape[1] + 8) * 2.0**-24
         """Twice over what float32 may lose of |x|^2 - 2 x.q, as a share of |x|^2 + |q|^2."""
         self._errors = squares * self._rounding
         self._low = (squares - self._errors).astype(np.float32)
 
-    def nearest(self, queries_QF: Array, k: int, without_Q: Array | None = None) -> Near:
+    def nearest(self, queries_QF: Array, k: int, without_Q: Array | None = None) -> Neighbours:
         queries = np.ascontiguousarray(queries_QF, np.float32)
         without = np.full(len(queries), -1) if without_Q is None else np.asarray(without_Q)
-        near = [self._some(queries[i : i + MANY], k, without[i : i + MANY]) for i in range(0, len(queries), MANY)]
-        none = Near(np.zeros((0, k), np.int64), np.zeros((0, k)))
-        return Near(*(np.concatenate([getattr(n, f) for n in (none, *near)]) for f in ("rows", "distances")))
+        near = [
+            self._some(queries[i : i + QUERIES_AT_ONCE], k, without[i : i + QUERIES_AT_ONCE])
+            for i in range(0, len(queries), QUERIES_AT_ONCE)
+        ]
+        none = Neighbours(np.zeros((0, k), np.int64), np.zeros((0, k)))
+        return Neighbours(*(np.concatenate([getattr(n, f) for n in (none, *near)]) for f in ("rows", "distances")))
 
-    def _some(self, queries: Array, k: int, without: Array) -> Near:
-        pool = _Pool(self, queries, k, without)
-        step = max(1, BLOCK // len(queries))
-        for at in range(0, len(self.codes), step):
-            pool.look(at, min(len(self.codes), at + step))
-        return pool.near()
+    def _some(self, queries: Array, k: int, without: Array) -> Neighbours:
+        candidates = _Candidates(self, queries, k, without)
+        step = max(1, SCORES_PER_BLOCK // len(queries))
+        for at in range(0, len(self.embeddings), step):
+            candidates.look(at, min(len(self.embeddings), at + step))
+        return candidates.near()
 
 
-class _Pool:
+class _Candidates:
     """What may still be among the nearest of some queries: one growing table of (query, row, least and largest distance)."""
 
-    def __init__(self, index: Exact, queries: Array, k: int, without: Array) -> None:
+    def __init__(self, index: ExactIndex, queries: Array, k: int, without: Array) -> None:
         self.index, self.queries, self.k, self.without = index, queries, k, without
         squares = _squares(queries)
-        error = squares * index._rounding + TINY
+        error = squares * index._rounding + UNDERFLOW_BOUND
         self._shift, self._error = squares - error, error
         self._doubled = -2 * queries
         self._limit = np.full(len(queries), np.inf)
@@ -99,8 +104,8 @@ class _Pool:
 
     def look(self, at: int, end: int) -> None:
         """Rows `at` to `end`: one product, from which few are taken at first, since nothing is known to be too far yet."""
-        codes = self.index.codes[at:end]
-        scores = (codes @ self._doubled[0])[None] if len(self.queries) == 1 else self._doubled @ codes.T
+        embeddings = self.index.embeddings[at:end]
+        scores = (embeddings @ self._doubled[0])[None] if len(self.queries) == 1 else self._doubled @ embeddings.T
         scores += self.index._low[at:end]
         first, size = 0, 8 * self.k if at == 0 else end - at
         while first < end - at:
@@ -117,7 +122,7 @@ class _Pool:
         row += at
         most = least + 2 * (self.index._errors[row] + self._error[query])
         self._take(query, row, least, most)
-        if len(self.row) > 16 * self.k * len(self.queries) + SETTLE:  # nearly all are equally far
+        if len(self.row) > 16 * self.k * len(self.queries) + EXACT_ROWS_AT_ONCE:  # nearly all are equally far
             self._settle()
 
     def _take(self, query: Array, row: Array, least: Array, most: Array) -> None:
@@ -139,36 +144,36 @@ class _Pool:
 
     def _settle(self) -> None:
         """Take the distances exactly, and keep no more than k rows of each query."""
-        exact = squared(self.index.codes, self.queries, self.row, self.query)
+        exact = squared_distances(self.index.embeddings, self.queries, self.row, self.query)
         order = np.lexsort((self.row, exact, self.query))
         rank = _ranks(self.query[order])
         self.least = self.most = exact
         self._only(order[rank < self.k])
 
-    def near(self) -> Near:
+    def near(self) -> Neighbours:
         self._settle()
         rows = np.full((len(self.queries), self.k), -1, np.int64)
         distances = np.full(rows.shape, np.inf)
         place = self.query, _ranks(self.query)
         rows[place], distances[place] = self.row, np.sqrt(self.least)
-        return Near(rows, distances)
+        return Neighbours(rows, distances)
 
 
-def squared(codes_NF: Array, queries_QF: Array, rows: Array, which: Array) -> Array:
+def squared_distances(embeddings_NF: Array, queries_QF: Array, rows: Array, which: Array) -> Array:
     """Squared distances of pairs (row, query), float64."""
     out = np.empty(len(rows))
-    for at in range(0, len(rows), SETTLE):
-        part = slice(at, at + SETTLE)
-        out[part] = _squares(codes_NF[rows[part]].astype(np.float64) - queries_QF[which[part]])
+    for at in range(0, len(rows), EXACT_ROWS_AT_ONCE):
+        part = slice(at, at + EXACT_ROWS_AT_ONCE)
+        out[part] = _squares(embeddings_NF[rows[part]].astype(np.float64) - queries_QF[which[part]])
     return out
 
 
-def merged(parts: list[tuple[Near, int]], k: int) -> Near:
+def merge_neighbours(parts: list[tuple[Neighbours, int]], k: int) -> Neighbours:
     """The nearest of several indices as of one; each comes with the number of its first row. Equally near ones by row."""
     rows = np.concatenate([np.where(near.rows < 0, -1, near.rows + first) for near, first in parts], 1)
     distances = np.concatenate([near.distances for near, _ in parts], 1)
     order = np.lexsort((rows, distances), axis=1)[:, :k]
-    return Near(np.take_along_axis(rows, order, 1), np.take_along_axis(distances, order, 1))
+    return Neighbours(np.take_along_axis(rows, order, 1), np.take_along_axis(distances, order, 1))
 
 
 def _squares(values: Array) -> Array:

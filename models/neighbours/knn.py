@@ -5,23 +5,23 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-AMONG = 10_000
+MAX_CANDIDATES = 10_000
 """Neighbours are looked for among this many patches at most, spread evenly over all."""
 
 
-def nearest(codes_NF: Tensor, count: int = 10, chunk: int = 1024) -> Tensor:
+def nearest_patches(embeddings_NF: Tensor, count: int = 10, chunk: int = 1024) -> Tensor:
     """Indices (N, M) of the `count` nearest codes of each, itself left out; fewer where there are fewer codes.
 
-    >>> nearest(torch.tensor([[0.0], [1.0], [5.0]]), count=1).tolist()
+    >>> nearest_patches(torch.tensor([[0.0], [1.0], [5.0]]), count=1).tolist()
     [[1], [0], [1]]
     """
-    candidates = torch.arange(0, len(codes_NF), -(-len(codes_NF) // AMONG))
+    candidates = torch.arange(0, len(embeddings_NF), -(-len(embeddings_NF) // MAX_CANDIDATES))
     count = min(count, len(candidates) - 1)
     if count < 1:
-        return torch.arange(len(codes_NF)).unsqueeze(1)
+        return torch.arange(len(embeddings_NF)).unsqueeze(1)
     rows = []
-    for part in torch.split(torch.arange(len(codes_NF)), chunk):
-        distances = torch.cdist(codes_NF[part], codes_NF[candidates])
+    for part in torch.split(torch.arange(len(embeddings_NF)), chunk):
+        distances = torch.cdist(embeddings_NF[part], embeddings_NF[candidates])
         distances[part.unsqueeze(1) == candidates] = torch.inf
         rows.append(candidates[distances.topk(count, largest=False).indices])
     return torch.cat(rows)

@@ -27,10 +27,10 @@ Array = npt.NDArray[Any]
 SMALLEST_PATCH = {2: 32, 3: 16}
 PATCH_MULTIPLE = {2: 16, 3: 8}
 """By the number of axes."""
-GROUPS = 8
+NORM_GROUPS = 8
 COARSE_STEM_FROM = 96
 """Patches of at least this many pixels a side are first reduced by 4, smaller ones by 2."""
-BOTTOM = 6
+MIN_BOTTOM_CELLS = 6
 """The encoder reduces the patch while at least this many cells a side remain, once for each width at most."""
 
 
@@ -48,8 +48,8 @@ class Autoencoder(nn.Module):
     """Convolutional autoencoder with a linear code.
 
     >>> net = Autoencoder(patch=64, code=16)
-    >>> codes_BF = net.encode(torch.zeros(2, 3, 64, 64))
-    >>> tuple(codes_BF.shape), tuple(net.decode(codes_BF).shape)
+    >>> embeddings_BF = net.encode(torch.zeros(2, 3, 64, 64))
+    >>> tuple(embeddings_BF.shape), tuple(net.decode(embeddings_BF).shape)
     ((2, 16), (2, 3, 64, 64))
     """
 
@@ -76,7 +76,7 @@ class Autoencoder(nn.Module):
         self._format = torch.channels_last if axes == 2 else torch.channels_last_3d
         self.axes = axes
         stem = 4 if patch >= COARSE_STEM_FROM else 2
-        used = [width for i, width in enumerate(widths) if patch // (stem << i) >= BOTTOM]
+        used = [width for i, width in enumerate(widths) if patch // (stem << i) >= MIN_BOTTOM_CELLS]
         side = patch // (stem << (len(used) - 1))
         self.channels, self.patch, self.code = channels, patch, code
         self._bottom = (used[-1], *(side,) * axes)
@@ -101,19 +101,19 @@ class Autoencoder(nn.Module):
         """Codes (B, F) of float patches in [0, 1]."""
         centred = (patches_BCYX - 0.5).contiguous(memory_format=self._format)
         deep: Tensor = self.encoder(centred.mul_(4.0))
-        codes_BF: Tensor = self.to_code(deep.contiguous().flatten(1))
-        return codes_BF
+        embeddings_BF: Tensor = self.to_code(deep.contiguous().flatten(1))
+        return embeddings_BF
 
-    def decode(self, codes_BF: Tensor) -> Tensor:
+    def decode(self, embeddings_BF: Tensor) -> Tensor:
         """Patches (B, C, Y, X) of codes; about [0, 1], not clipped."""
-        deep = self.from_code(codes_BF).unflatten(1, self._bottom)
+        deep = self.from_code(embeddings_BF).unflatten(1, self._bottom)
         patches_BCYX: Tensor = self.decoder(deep.contiguous(memory_format=self._format))
         return patches_BCYX * 0.25 + 0.5
 
     def forward(self, patches_BCYX: Tensor) -> tuple[Tensor, Tensor]:
         """(reconstruction, codes)."""
-        codes_BF = self.encode(patches_BCYX)
-        return self.decode(codes_BF), codes_BF
+        embeddings_BF = self.encode(patches_BCYX)
+        return self.decode(embeddings_BF), embeddings_BF
 
     def recipe(self) -> dict[str, Any]:
         """What rebuilds this network, without its weights: `Autoencoder(**recipe)`."""
@@ -121,7 +121,7 @@ class Autoencoder(nn.Module):
 
 
 def _norm(channels: int) -> tuple[nn.Module, nn.Module]:
-    return nn.GroupNorm(GROUPS if channels % GROUPS == 0 else 1, channels), nn.ReLU(inplace=True)
+    return nn.GroupNorm(NORM_GROUPS if channels % NORM_GROUPS == 0 else 1, channels), nn.ReLU(inplace=True)
 
 
 def _nearest_patch(patch: int, axes: int) -> int:

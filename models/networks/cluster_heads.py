@@ -19,13 +19,13 @@ from torch import Tensor, nn
 
 from ..seeds import generator, initialise, uniform
 
-HIDDEN = 256
-GROUPS = 16
+HIDDEN_UNITS = 256
+HEAD_NORM_GROUPS = 16
 NEAR_UNIFORM = 1e-3
 """A scale of the last layer's first weights with which clusters begin about equal (Hu et al. 2017 take 1e-4)."""
-OVER = 5
+OVERCLUSTERING_FACTOR = 5
 """The over-clustering head has this many times the largest K, ..."""
-OVER_MOST = 70
+MAX_OVERCLUSTERS = 70
 """... and this many clusters at most: joint tables of more are nearly empty at usual batch sizes."""
 
 
@@ -35,26 +35,28 @@ class ClusterHead(nn.Module):
     mean_F: Tensor  # noqa: N815
     scale_F: Tensor  # noqa: N815
 
-    def __init__(self, code: int, clusters: int, hidden: int = HIDDEN, source: torch.Generator | None = None) -> None:
+    def __init__(
+        self, code: int, clusters: int, hidden: int = HIDDEN_UNITS, source: torch.Generator | None = None
+    ) -> None:
         super().__init__()
         self._recipe = {"code": code, "clusters": clusters, "hidden": hidden}
         self.code, self.clusters = code, clusters
         self.register_buffer("mean_F", torch.zeros(code))
         self.register_buffer("scale_F", torch.ones(code))
         self.trunk = nn.Linear(code, hidden)
-        self.norm = nn.GroupNorm(GROUPS, hidden)
+        self.norm = nn.GroupNorm(HEAD_NORM_GROUPS, hidden)
         self.last = nn.Linear(hidden, clusters)
         initialise(self, source or generator(0, "head"))
 
-    def logits(self, codes_BF: Tensor) -> Tensor:
+    def logits(self, embeddings_BF: Tensor) -> Tensor:
         """Unnormalised log-probabilities (B, K)."""
-        hidden = torch.relu(self.norm(self.trunk((codes_BF - self.mean_F) / self.scale_F)))
+        hidden = torch.relu(self.norm(self.trunk((embeddings_BF - self.mean_F) / self.scale_F)))
         logits_BK: Tensor = self.last(hidden)
         return logits_BK
 
-    def forward(self, codes_BF: Tensor) -> Tensor:
+    def forward(self, embeddings_BF: Tensor) -> Tensor:
         """Probabilities (B, K)."""
-        return self.logits(codes_BF).softmax(-1)
+        return self.logits(embeddings_BF).softmax(-1)
 
     def recipe(self) -> dict[str, Any]:
         """What rebuilds this head: `ClusterHead(**recipe)`."""
@@ -81,7 +83,7 @@ class HeadBank(nn.Module):
         code: int,
         clusters: Sequence[int],
         seeds: Sequence[int],
-        hidden: int = HIDDEN,
+        hidden: int = HIDDEN_UNITS,
         scale: float = NEAR_UNIFORM,
     ) -> None:
         """`scale` of the last layers' first weights."""
@@ -89,7 +91,7 @@ class HeadBank(nn.Module):
         self.code, self.hidden, self.scale = code, hidden, scale
         self.clusters, self.seeds = tuple(clusters), tuple(seeds)
         self.widest = max(self.clusters)
-        self.over = max(self.widest, min(OVER * self.widest, OVER_MOST))
+        self.over = max(self.widest, min(OVERCLUSTERING_FACTOR * self.widest, MAX_OVERCLUSTERS))
         """Clusters of the over-clustering head."""
         self.register_buffer("mean_F", torch.zeros(code))
         self.register_buffer("scale_F", torch.ones(code))
@@ -112,10 +114,10 @@ class HeadBank(nn.Module):
                     self.restart(s, j, generator(seed, "head", k))
 
     @torch.no_grad()
-    def standardise(self, codes_NF: Tensor) -> None:
+    def standardise(self, embeddings_NF: Tensor) -> None:
         """Fix the mean and spread that codes are standardised with."""
-        self.mean_F.copy_(codes_NF.mean(0))
-        self.scale_F.copy_(codes_NF.std(0, unbiased=False).clamp_min(1e-6))
+        self.mean_F.copy_(embeddings_NF.mean(0))
+        self.scale_F.copy_(embeddings_NF.std(0, unbiased=False).clamp_min(1e-6))
 
     @torch.no_grad()
     def restart(self, s: int, j: int, source: torch.Generator) -> None:
@@ -123,11 +125,13 @@ class HeadBank(nn.Module):
         self.last_SHJK[s, :, j] = _first((self.hidden, self.widest), self.hidden, source) * self.scale
         self.bias_SJK[s, j] = 0.0
 
-    def forward(self, codes_SBF: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, embeddings_SBF: Tensor) -> tuple[Tensor, Tensor]:
         """(probabilities (S, J, B, K), those of the over-clustering heads (S, B, K)); 0 beyond a head's own clusters."""
-        standard = (codes_SBF - self.mean_F) / self.scale_F
+        standard = (embeddings_SBF - self.mean_F) / self.scale_F
         hidden = torch.baddbmm(self.bias_SH.unsqueeze(1), standard, self.trunk_SFH)
-        normed = F.layer_norm(hidden.reshape(*hidden.shape[:-1], GROUPS, -1), (self.hidden // GROUPS,)).flatten(-2)
+        normed = F.layer_norm(
+            hidden.reshape(*hidden.shape[:-1], HEAD_NORM_GROUPS, -1), (self.hidden // HEAD_NORM_GROUPS,)
+        ).flatten(-2)
         hidden = torch.relu(normed * self.gain_SH.unsqueeze(1) + self.shift_SH.unsqueeze(1))
         bias = (self.bias_SJK + self.absent_JK).flatten(1).unsqueeze(1)
         logits = torch.baddbmm(bias, hidden, self.last_SHJK.flatten(2))

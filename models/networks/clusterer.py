@@ -26,9 +26,9 @@ class Clusterer(nn.Module):
 
     def forward(self, patches_BCYX: Tensor) -> tuple[Tensor, Tensor]:
         """(probabilities (B, K), codes (B, F)) of float patches in [0, 1]."""
-        codes_BF = self.autoencoder.encode(patches_BCYX)
-        probabilities_BK: Tensor = self.head(codes_BF)
-        return probabilities_BK, codes_BF
+        embeddings_BF = self.autoencoder.encode(patches_BCYX)
+        probabilities_BK: Tensor = self.head(embeddings_BF)
+        return probabilities_BK, embeddings_BF
 
     def recipe(self) -> dict[str, Any]:
         """What rebuilds this network, without its weights."""

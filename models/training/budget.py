@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from ...errors import SettingsError
 
-EFFORTS = {"quick": 0.4, "normal": 1.0, "thorough": 4.0}
-MOST_PATCHES = 50_000
-MOST_CELLS = 40_000_000
+EFFORT_FACTORS = {"quick": 0.4, "normal": 1.0, "thorough": 4.0}
+MAX_PATCHES = 50_000
+MAX_BATCH_CELLS = 40_000_000
 """Cells of a batch of whole volumes: some 3 GB on the way back."""
-LEAST_STEPS = 600
+MIN_VOLUME_STEPS = 600
 """Of a training on whole volumes: of 27 brains, 300 steps from their mean ended 0.9 points of RMSE above principal components,
 600 at 0.6."""
 
@@ -46,15 +46,15 @@ class VolumeBudget:
 
 def effort_factor(effort: str | float) -> float:
     """'quick', 'normal', 'thorough' or a number over 0 as a number. Raises SettingsError."""
-    if isinstance(effort, str) and effort in EFFORTS:
-        return EFFORTS[effort]
+    if isinstance(effort, str) and effort in EFFORT_FACTORS:
+        return EFFORT_FACTORS[effort]
     try:
         factor = float(effort)
     except ValueError:
         factor = math.nan
     if not 0.0 < factor <= 1000.0:
         raise SettingsError(
-            f"effort is {', '.join(EFFORTS)} or a number from 0 to 1000 (1 = normal), got {effort!r}: "
+            f"effort is {', '.join(EFFORT_FACTORS)} or a number from 0 to 1000 (1 = normal), got {effort!r}: "
             "it scales the steps of training."
         )
     return factor
@@ -63,7 +63,7 @@ def effort_factor(effort: str | float) -> float:
 def budget(available: int, effort: str | float = "normal") -> Budget:
     """The budget of a cohort with `available` different patches (tissue area over patch area, say)."""
     factor = effort_factor(effort)
-    patches = max(1, min(MOST_PATCHES, available, round(2_000 * math.sqrt(factor) * max(1.0, available / 4_000))))
+    patches = max(1, min(MAX_PATCHES, available, round(2_000 * math.sqrt(factor) * max(1.0, available / 4_000))))
     growth = math.sqrt(patches / 2_000) if patches > 2_000 else 1.0
     return Budget(
         patches=patches,
@@ -89,6 +89,6 @@ def volume_budget(
     VolumeBudget(batch=32, steps=300)
     """
     batch = 32 if volumes >= 256 or classes else 16 if volumes >= 96 else 8
-    batch = max(1, min(batch, MOST_CELLS // cells)) if cells else batch
-    steps = max(LEAST_STEPS if batch < 32 else LEAST_STEPS // 2, 40 * volumes // batch)
+    batch = max(1, min(batch, MAX_BATCH_CELLS // cells)) if cells else batch
+    steps = max(MIN_VOLUME_STEPS if batch < 32 else MIN_VOLUME_STEPS // 2, 40 * volumes // batch)
     return VolumeBudget(batch=max(1, min(batch, volumes)), steps=max(4, round(steps * effort_factor(effort))))

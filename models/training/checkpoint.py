@@ -29,7 +29,7 @@ Write = Callable[[Path, bytes], object]
 """Leaves bytes under a name, all of them or none."""
 
 
-def save(path: Path, tensors: Mapping[str, Tensor], recipe: Mapping[str, Any], write: Write) -> str:
+def save_checkpoint(path: Path, tensors: Mapping[str, Tensor], recipe: Mapping[str, Any], write: Write) -> str:
     """Write a checkpoint; returns the sha256 of the file. `recipe` is anything that JSON can hold."""
     # One metadata key only: safetensors writes several in no fixed order.
     metadata = {"recipe": json.dumps(recipe, sort_keys=True, separators=(",", ":"))}
@@ -39,15 +39,15 @@ def save(path: Path, tensors: Mapping[str, Tensor], recipe: Mapping[str, Any], w
     return hashlib.sha256(data).hexdigest()
 
 
-def load(path: Path, sha256: str | None = None) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def load_checkpoint(path: Path, sha256: str | None = None) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """(tensors, recipe). Raises CheckpointError if the file is no safetensors, is cut off, or has another sha256."""
     try:
         data = path.read_bytes()
     except OSError as error:
         raise CheckpointError(f"{path}: the checkpoint cannot be read: {error}") from error
-    if sha256 is not None and (found := hashlib.sha256(data).hexdigest()) != sha256:
+    if sha256 is not None and (actual := hashlib.sha256(data).hexdigest()) != sha256:
         raise CheckpointError(
-            f"{path}: sha256 is {found}, {sha256} was expected: the file was changed after it was written. "
+            f"{path}: sha256 is {actual}, {sha256} was expected: the file was changed after it was written. "
             "Restore it, or train again."
         )
     try:
@@ -56,34 +56,34 @@ def load(path: Path, sha256: str | None = None) -> tuple[dict[str, Tensor], dict
         recipe = json.loads(header["__metadata__"]["recipe"])
     except (safetensors.SafetensorError, KeyError, ValueError) as error:
         raise CheckpointError(
-            f"{path}: not a checkpoint of tile-engine but {_kind(data)} ({error}). Weights are read from safetensors "
+            f"{path}: not a checkpoint of tile-engine but {_content(data)} ({error}). Weights are read from safetensors "
             "files only, because pickles can run code; convert it with safetensors.torch.save_file."
         ) from error
     return tensors, recipe
 
 
-def fill(network: nn.Module, tensors: Mapping[str, Tensor], path: Path | str = "checkpoint") -> None:
+def load_weights(network: nn.Module, tensors: Mapping[str, Tensor], path: Path | str = "checkpoint") -> None:
     """Load tensors into a network. Raises CheckpointError that names the keys and shapes that do not match."""
-    wanted = network.state_dict()
-    missing = sorted(wanted.keys() - tensors.keys())
-    unknown = sorted(tensors.keys() - wanted.keys())
+    expected = network.state_dict()
+    missing = sorted(expected.keys() - tensors.keys())
+    unknown = sorted(tensors.keys() - expected.keys())
     shapes = [
-        f"{name} {tuple(tensors[name].shape)} for {tuple(wanted[name].shape)}"
-        for name in sorted(wanted.keys() & tensors.keys())
-        if tensors[name].shape != wanted[name].shape
+        f"{name} {tuple(tensors[name].shape)} for {tuple(expected[name].shape)}"
+        for name in sorted(expected.keys() & tensors.keys())
+        if tensors[name].shape != expected[name].shape
     ]
     if missing or unknown or shapes:
-        said = [
+        problems = [
             f"{label}: {', '.join(names[:5])}{' ...' if len(names) > 5 else ''}"
             for label, names in (("missing", missing), ("unknown", unknown), ("other shape", shapes))
             if names
         ]
-        raise CheckpointError(f"{path}: these weights are of another network: {'; '.join(said)}.")
+        raise CheckpointError(f"{path}: these weights are of another network: {'; '.join(problems)}.")
     with torch.no_grad():
         network.load_state_dict(dict(tensors))
 
 
-def _kind(data: bytes) -> str:
+def _content(data: bytes) -> str:
     if data[:2] == b"PK" or data[:1] == b"\x80":
         return "a pickle"
     return "empty" if not data else "something else or cut off"

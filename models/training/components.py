@@ -14,7 +14,7 @@ from ..batches import Patches, in_order
 from ..networks.autoencoder import to_float
 
 Array = npt.NDArray[Any]
-BLOCK = 64
+VOLUMES_PER_READ = 64
 """Volumes read at a time."""
 
 
@@ -36,7 +36,7 @@ class Components:
         kept = np.flatnonzero(values > max(values.max(), 0.0) * 1e-9)[::-1][: min(code, len(volumes) - 1)]
         self._weights = vectors[:, kept] / np.sqrt(values[kept])
 
-    def codes(self, volumes: Patches) -> Array:
+    def embeddings(self, volumes: Patches) -> Array:
         """Codes (n, F), float32."""
         found: Array = (self._centred(_products(volumes, self._volumes)) @ self._weights).astype(np.float32)
         return found
@@ -46,7 +46,7 @@ class Components:
         k components leave of it is that less the squares of k numbers. Reads every volume once for both."""
         products = _products(volumes, self._volumes)
         own = np.empty(len(volumes))
-        for rows in in_order(len(volumes), BLOCK):
+        for rows in in_order(len(volumes), VOLUMES_PER_READ):
             own[rows] = np.square(_flat(volumes, rows), dtype=np.float64).sum(1)
         length = np.maximum(own - 2 * products.mean(1) + self._all, 0.0)
         return (self._centred(products) @ self._weights).astype(np.float32), length
@@ -54,30 +54,30 @@ class Components:
     def squared_errors(self, volumes: Patches) -> Array:
         """Mean squared error of every volume's reconstruction, of values in [0, 1]: what its code leaves out."""
         products = _products(volumes, self._volumes)
-        codes = self._centred(products) @ self._weights
+        embeddings = self._centred(products) @ self._weights
         own, cells = np.empty(len(volumes)), 1
-        for rows in in_order(len(volumes), BLOCK):
+        for rows in in_order(len(volumes), VOLUMES_PER_READ):
             flat = _flat(volumes, rows)
             own[rows], cells = np.square(flat, dtype=np.float64).sum(1), flat.shape[1]
         length = own - 2 * products.mean(1) + self._all
-        return np.asarray(np.maximum(length - np.square(codes).sum(1), 0.0) / cells)
+        return np.asarray(np.maximum(length - np.square(embeddings).sum(1), 0.0) / cells)
 
     def _centred(self, products: Array) -> Array:
         return np.asarray(products - products.mean(1, keepdims=True) - self._mean + self._all)
 
 
-def _products(one: Patches, other: Patches) -> Array:
-    found = np.empty((len(one), len(other)))
-    for rows in in_order(len(one), BLOCK):
-        left = _flat(one, rows)
-        for columns in in_order(len(other), BLOCK):
-            if one is other and columns[0] > rows[0]:
+def _products(first: Patches, second: Patches) -> Array:
+    products = np.empty((len(first), len(second)))
+    for rows in in_order(len(first), VOLUMES_PER_READ):
+        rows_by_cell = _flat(first, rows)
+        for columns in in_order(len(second), VOLUMES_PER_READ):
+            if first is second and columns[0] > rows[0]:
                 continue
-            right = left if one is other and columns[0] == rows[0] else _flat(other, columns)
-            found[np.ix_(rows, columns)] = left @ right.T
-            if one is other:
-                found[np.ix_(columns, rows)] = found[np.ix_(rows, columns)].T
-    return found
+            columns_by_cell = rows_by_cell if first is second and columns[0] == rows[0] else _flat(second, columns)
+            products[np.ix_(rows, columns)] = rows_by_cell @ columns_by_cell.T
+            if first is second:
+                products[np.ix_(columns, rows)] = products[np.ix_(rows, columns)].T
+    return products
 
 
 def _flat(volumes: Patches, rows: Array) -> Array:

@@ -27,7 +27,7 @@ from ..replica import SINGLE, Computed, Replica
 from ..seeds import generator, initialise, uniform
 from ..views.volumes import VolumeViews
 from .optimiser import Adam
-from .phases import finite
+from .phases import check_finite
 
 Array = npt.NDArray[Any]
 Kind = Literal["reconstruction", "prototypes", "triplet", "contrastive", "proxy"]
@@ -244,7 +244,7 @@ class Embedding:
         weights["entropy"] = self.objective.alpha * self.objective.entropy
         loss = torch.stack([weights[name] * term for name, term in terms.items()]).sum()
         figures = self._share.means(loss=loss, **terms)
-        finite(self.name, index, figures["loss"])
+        check_finite(self.name, index, figures["loss"])
         self._adam.step(loss, index)
         return figures
 

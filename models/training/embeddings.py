@@ -27,33 +27,33 @@ def encode_views(
     views: int = 4,
     seed: int = 0,
     batch: int = 64,
-    kind: Views | CubeViews | None = None,
+    draw_view: Views | CubeViews | None = None,
 ) -> Tensor:
     """Codes (V, N, F): view 0 is the patch as it is, the others are drawn by `kind`.
 
     Every call of the network has `batch` patches, the last one padded, so that a code does not depend on how many
     patches there are.
     """
-    kind, device = kind or Views(), next(autoencoder.parameters()).device
-    codes_VNF = torch.empty(views, len(patches), autoencoder.code)
+    draw_view, device = draw_view or Views(), next(autoencoder.parameters()).device
+    embeddings_VNF = torch.empty(views, len(patches), autoencoder.code)
     for number, index in enumerate(in_order(len(patches), batch)):
         patches_BCYX = to_float(patches[index]).to(device)
         if len(index) < batch:
             spare = patches_BCYX[-1:].expand(batch - len(index), *patches_BCYX.shape[1:])
             patches_BCYX = torch.cat([patches_BCYX, spare])
         for view in range(views):
-            seen = patches_BCYX if view == 0 else kind(patches_BCYX, generator(seed, "codes", number, view))
-            codes_VNF[view, index] = autoencoder.encode(seen)[: len(index)].cpu()
-    return codes_VNF.clone()
+            seen = patches_BCYX if view == 0 else draw_view(patches_BCYX, generator(seed, "codes", number, view))
+            embeddings_VNF[view, index] = autoencoder.encode(seen)[: len(index)].cpu()
+    return embeddings_VNF.clone()
 
 
 @torch.inference_mode()
-def codes_of(network: CAE3D, volumes: Patches, batch: int = 8) -> Array:
+def encode_volumes(network: CAE3D, volumes: Patches, batch: int = 8) -> Array:
     """Codes (N, F), float32, of volumes as they are; the last batch is padded, so that a code depends on nothing else."""
-    codes_NF = np.empty((len(volumes), network.code), np.float32)
+    embeddings_NF = np.empty((len(volumes), network.code), np.float32)
     for index, seen in _padded(network, volumes, batch):
-        codes_NF[index] = network.encode(seen)[: len(index)].float().cpu().numpy()
-    return codes_NF
+        embeddings_NF[index] = network.encode(seen)[: len(index)].float().cpu().numpy()
+    return embeddings_NF
 
 
 @torch.inference_mode()

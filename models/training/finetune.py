@@ -17,12 +17,12 @@ from ..seeds import generator
 from ..views.cubes import CubeViews
 from ..views.patches import Views
 from .optimiser import Adam
-from .phases import finite
-from .sweep import Objective, objective_loss
+from .phases import check_finite
+from .sweep import ClusteringObjective, objective_loss
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class FineTuneOutcome:
     """How the clustering ended, on patches as they are."""
 
     effective: float
@@ -46,7 +46,7 @@ class FineTune:
         clusterer: Clusterer,
         patches: Patches,
         steps: int,
-        objective: Objective = "iic",
+        objective: ClusteringObjective = "iic",
         seed: int = 0,
         views: Views | CubeViews | None = None,
         share: Replica = SINGLE,
@@ -66,15 +66,15 @@ class FineTune:
         information, reconstruction = self._losses(view_BCYX, other_BCYX)
         loss = information + self.gamma * reconstruction
         figures = self._share.means(loss=loss, information=information, reconstruction=reconstruction)
-        finite(self.name, index, figures["loss"])
+        check_finite(self.name, index, figures["loss"])
         self._adam.step(loss, index)
         return figures
 
     def _compute(self, view_BCYX: Tensor, other_BCYX: Tensor) -> tuple[Tensor, Tensor]:
-        p_BK, codes_BF = self.clusterer(view_BCYX)
+        p_BK, embeddings_BF = self.clusterer(view_BCYX)
         q_BK, _ = self.clusterer(other_BCYX)
         information = objective_loss(self.objective, self._share.gather(p_BK), self._share.gather(q_BK))
-        reconstruction = torch.nn.functional.mse_loss(self.clusterer.autoencoder.decode(codes_BF), view_BCYX)
+        reconstruction = torch.nn.functional.mse_loss(self.clusterer.autoencoder.decode(embeddings_BF), view_BCYX)
         return information, reconstruction
 
     def state(self) -> dict[str, Tensor]:
@@ -84,7 +84,7 @@ class FineTune:
         self._adam.load(state)
 
     @torch.inference_mode()
-    def outcome(self, most: int = 4096, batch: int = 128) -> Outcome:
+    def outcome(self, most: int = 4096, batch: int = 128) -> FineTuneOutcome:
         """The guards on up to `most` patches, spread evenly over all."""
         step = -(-len(self._patches) // most)
         index = torch.arange(0, len(self._patches), step).numpy()
@@ -96,7 +96,7 @@ class FineTune:
             uncertain += entropy(p_BK).sum()
         mean_K = totals_K / len(index)
         information = entropy(mean_K) - uncertain / len(index)
-        return Outcome(
+        return FineTuneOutcome(
             effective=float(effective_clusters(mean_K)),
             smallest=float(smallest_share(mean_K)),
             information=float(information),

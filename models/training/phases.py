@@ -42,7 +42,7 @@ class DivergedError(TileEngineError):
     code = "E_DIVERGED"
 
 
-def train(phase: Phase, start: int = 0, report: Callable[[int, dict[str, float]], None] | None = None) -> None:
+def train_phase(phase: Phase, start: int = 0, report: Callable[[int, dict[str, float]], None] | None = None) -> None:
     """Do all steps of a phase from `start` on; `report(index, figures)` after each."""
     for index in range(start, phase.steps):
         figures = phase.step(index)
@@ -50,7 +50,7 @@ def train(phase: Phase, start: int = 0, report: Callable[[int, dict[str, float]]
             report(index, figures)
 
 
-def finite(name: str, index: int, loss: float) -> None:
+def check_finite(name: str, index: int, loss: float) -> None:
     """Raises DivergedError where the loss is no number."""
     if not math.isfinite(loss):
         raise DivergedError(

@@ -15,11 +15,11 @@ from ..seeds import generator
 from ..views.cubes import CubeViews
 from ..views.patches import Views
 from .optimiser import Adam
-from .phases import finite
+from .phases import check_finite
 
-RATE = 3e-3
+RECONSTRUCTION_RATE = 3e-3
 """Learning rate."""
-AGREEMENT = 0.1
+AGREEMENT_WEIGHT = 0.1
 """Weight of `vicreg` beside the squared error of grey values in [0, 1]."""
 
 
@@ -49,24 +49,24 @@ class Reconstruction:
         self._views = views or Views()
         self._device = next(autoencoder.parameters()).device
         self._losses = share.join(Computed(autoencoder, self._compute))
-        self._adam = Adam({"autoencoder": (autoencoder, RATE)}, steps)
+        self._adam = Adam({"autoencoder": (autoencoder, RECONSTRUCTION_RATE)}, steps)
 
     def step(self, index: int) -> dict[str, float]:
         draw, batch = generator(self._seed, self.name, index), self._batches[index]
         patches_BCYX = to_float(self._patches[batch[self._share.rows(len(batch))]]).to(self._device)
         view_BCYX, other_BCYX = (self._views(patches_BCYX, draw, self._share) for _ in range(2))
         reconstruction, agreement = self._losses(view_BCYX, other_BCYX)
-        loss = reconstruction + AGREEMENT * agreement
+        loss = reconstruction + AGREEMENT_WEIGHT * agreement
         figures = self._share.means(loss=loss, reconstruction=reconstruction, agreement=agreement)
-        finite(self.name, index, figures["loss"])
+        check_finite(self.name, index, figures["loss"])
         self._adam.step(loss, index)
         return figures
 
     def _compute(self, view_BCYX: Tensor, other_BCYX: Tensor) -> tuple[Tensor, Tensor]:
-        again_BCYX, codes_BF = self.autoencoder(view_BCYX)
+        again_BCYX, embeddings_BF = self.autoencoder(view_BCYX)
         other_BF = self.autoencoder.encode(other_BCYX)
         gather = self._share.gather
-        return torch.nn.functional.mse_loss(again_BCYX, view_BCYX), vicreg(gather(codes_BF), gather(other_BF))
+        return torch.nn.functional.mse_loss(again_BCYX, view_BCYX), vicreg(gather(embeddings_BF), gather(other_BF))
 
     def state(self) -> dict[str, Tensor]:
         return self._adam.state()

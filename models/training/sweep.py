@@ -13,31 +13,31 @@ from torch import Tensor
 
 from ..batches import Shuffled
 from ..losses.clustering import entropy, iic, imsat
-from ..neighbours.knn import nearest
+from ..neighbours.knn import nearest_patches
 from ..networks.cluster_heads import NEAR_UNIFORM, ClusterHead, HeadBank
 from ..networks.clusterer import COLLAPSED_BELOW, collapsed, effective_clusters, smallest_share
 from ..seeds import generator
 from .optimiser import Adam
-from .phases import finite
+from .phases import check_finite
 
 Array = npt.NDArray[Any]
-Objective = Literal["iic", "imsat"]
-OBJECTIVES: tuple[Objective, ...] = ("iic", "imsat")
-LAM = 1.5
+ClusteringObjective = Literal["iic", "imsat"]
+CLUSTERING_OBJECTIVES: tuple[ClusteringObjective, ...] = ("iic", "imsat")
+IIC_LAMBDA = 1.5
 """Of IIC. At 1 it often leaves clusters empty: of 14 planted ones it found 61 %, at 1.5 it found 89 %."""
-WEIGHT = 0.3
+IMSAT_WEIGHT = 0.3
 """Of IMSAT's information. Views differ more than the paper's adversarial steps: at its 0.1 real codes stay undecided."""
-FIRST_SCALE: dict[Objective, float] = {"iic": 1.0, "imsat": NEAR_UNIFORM}
+FIRST_SCALE: dict[ClusteringObjective, float] = {"iic": 1.0, "imsat": NEAR_UNIFORM}
 """Of the last layers' first weights: IIC needs a partition to begin with, IMSAT none."""
-ALIKE = 0.5
+NEIGHBOUR_SHARE = 0.5
 """Share of pairs in which the other view is of a patch with a near code instead of the same patch."""
-CHECKS = (0.25, 0.5)
+CHECK_SHARES = (0.25, 0.5)
 """After these shares of the steps, heads that have collapsed are started again."""
 
 
-def objective_loss(objective: Objective, p_BK: Tensor, q_BK: Tensor) -> Tensor:
+def objective_loss(objective: ClusteringObjective, p_BK: Tensor, q_BK: Tensor) -> Tensor:
     """The loss of two views' probabilities, over any leading axes; the same for sweep and fine-tuning."""
-    return iic(p_BK, q_BK, lam=LAM) if objective == "iic" else imsat(p_BK, q_BK, weight=WEIGHT)
+    return iic(p_BK, q_BK, lam=IIC_LAMBDA) if objective == "iic" else imsat(p_BK, q_BK, weight=IMSAT_WEIGHT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,31 +66,31 @@ class HeadSweep:
 
     def __init__(
         self,
-        codes_VNF: Tensor,
+        embeddings_VNF: Tensor,
         clusters: Sequence[int],
         seeds: Sequence[int] = (0, 1, 2, 3, 4),
-        objective: Objective = "iic",
+        objective: ClusteringObjective = "iic",
         steps: int = 600,
         batch: int = 512,
     ) -> None:
         self.objective, self.steps = objective, steps
-        self.bank = HeadBank(codes_VNF.shape[-1], clusters, seeds, scale=FIRST_SCALE[objective])
-        self.bank.standardise(codes_VNF.flatten(0, 1))
-        self._codes_VNF = codes_VNF
-        self._near_NM = nearest((codes_VNF[0] - self.bank.mean_F) / self.bank.scale_F)
-        self._batches = [Shuffled(codes_VNF.shape[1], batch, seed, self.name) for seed in seeds]
+        self.bank = HeadBank(embeddings_VNF.shape[-1], clusters, seeds, scale=FIRST_SCALE[objective])
+        self.bank.standardise(embeddings_VNF.flatten(0, 1))
+        self._embeddings_VNF = embeddings_VNF
+        self._near_NM = nearest_patches((embeddings_VNF[0] - self.bank.mean_F) / self.bank.scale_F)
+        self._batches = [Shuffled(embeddings_VNF.shape[1], batch, seed, self.name) for seed in seeds]
         self._adam = Adam({"bank": (self.bank, 1e-3)}, steps)
         self._restarts_SJ = torch.zeros(len(seeds), len(self.bank.clusters), dtype=torch.int64)
 
     def step(self, index: int) -> dict[str, float]:
-        if index in {int(self.steps * share) for share in CHECKS}:
+        if index in {int(self.steps * share) for share in CHECK_SHARES}:
             self._restart_collapsed()
         pairs = [self._pair(s, index) for s in range(len(self._batches))]
         p_SJBK, p_over_SBK = self.bank(torch.stack([first for first, _ in pairs]))
         q_SJBK, q_over_SBK = self.bank(torch.stack([second for _, second in pairs]))
         loss = objective_loss(self.objective, p_SJBK, q_SJBK).mean(1).sum()
         loss = loss + objective_loss(self.objective, p_over_SBK, q_over_SBK).sum()
-        finite(self.name, index, value := float(loss.detach()))
+        check_finite(self.name, index, value := float(loss.detach()))
         self._adam.step(loss, index)
         return {"loss": value / len(self._batches)}
 
@@ -130,7 +130,7 @@ class HeadSweep:
     @torch.inference_mode()
     def labels(self) -> dict[tuple[int, int], Array]:
         """(K, seed) -> cluster of every patch as it is (view 0), int64 (N,)."""
-        parts = [self._probabilities(part).argmax(-1) for part in torch.split(self._codes_VNF[0], 1024)]
+        parts = [self._probabilities(part).argmax(-1) for part in torch.split(self._embeddings_VNF[0], 1024)]
         labels_SJN = torch.cat(parts, -1).numpy()
         return {
             (k, seed): np.ascontiguousarray(labels_SJN[s, j])
@@ -141,28 +141,28 @@ class HeadSweep:
     def _pair(self, s: int, index: int) -> tuple[Tensor, Tensor]:
         """Codes (B, F) of two views of a batch for seed number `s`; of each patch, or of it and a near one."""
         patches = torch.from_numpy(self._batches[s][index])
-        views = len(self._codes_VNF)
+        views = len(self._embeddings_VNF)
         draw = generator(self.bank.seeds[s], self.name, index)
         first = torch.randint(views, (len(patches),), generator=draw)
         other = (first + torch.randint(1, max(views, 2), (len(patches),), generator=draw)) % views
         near = torch.randint(self._near_NM.shape[1], (len(patches),), generator=draw)
-        alike = torch.rand(len(patches), generator=draw) < ALIKE
+        alike = torch.rand(len(patches), generator=draw) < NEIGHBOUR_SHARE
         partners = torch.where(alike, self._near_NM[patches, near], patches)
-        return self._codes_VNF[first, patches], self._codes_VNF[other, partners]
+        return self._embeddings_VNF[first, patches], self._embeddings_VNF[other, partners]
 
-    def _probabilities(self, codes_BF: Tensor) -> Tensor:
-        p_SJBK: Tensor = self.bank(codes_BF.expand(len(self.bank.seeds), -1, -1))[0]
+    def _probabilities(self, embeddings_BF: Tensor) -> Tensor:
+        p_SJBK: Tensor = self.bank(embeddings_BF.expand(len(self.bank.seeds), -1, -1))[0]
         return p_SJBK
 
     def _survey(self, chunk: int = 1024) -> tuple[Tensor, Tensor, Tensor]:
         """Loss (S, J), mean probabilities (S, J, K), information (S, J); on at most 16 chunks, spread evenly."""
-        views, count = self._codes_VNF.shape[:2]
+        views, count = self._embeddings_VNF.shape[:2]
         chunks = torch.split(torch.arange(count), chunk)
         chunks = chunks[:: -(-len(chunks) // 16)]
         losses, means, uncertain, total = [], [], [], sum(len(part) for part in chunks)
         for part in chunks:
-            p_SJBK = self._probabilities(self._codes_VNF[0, part])
-            q_SJBK = self._probabilities(self._codes_VNF[views - 1, part])
+            p_SJBK = self._probabilities(self._embeddings_VNF[0, part])
+            q_SJBK = self._probabilities(self._embeddings_VNF[views - 1, part])
             share = len(part) / total
             losses.append(objective_loss(self.objective, p_SJBK, q_SJBK) * share)
             means.append(p_SJBK.mean(-2) * share)

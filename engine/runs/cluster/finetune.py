@@ -32,9 +32,9 @@ def fine_tune(job: Job[ClusterSettings], unit: Unit, share: Replica) -> Outcome:
     settings = job.settings
     with outcome.clock("read"):
         patches = all_patches(job)
-        tensors, recipe = checkpoint.load(job.folder.model("head"))
+        tensors, recipe = checkpoint.load_checkpoint(job.folder.model("head"))
         head = ClusterHead(**recipe)
-        checkpoint.fill(head, tensors, job.folder.model("head"))
+        checkpoint.load_weights(head, tensors, job.folder.model("head"))
     with outcome.clock("compute"):
         clusterer = Clusterer(load_autoencoder(job), head).to(device_of(job))
         steps = budget_of(job, len(patches)).fine_tune
@@ -50,7 +50,7 @@ def fine_tune(job: Job[ClusterSettings], unit: Unit, share: Replica) -> Outcome:
         kept = "fine-tuned"
         if after.collapsed and not before.collapsed:  # what was sound before is worth more than what was lost
             kept = "as before fine-tuning, which collapsed"
-            checkpoint.fill(head, tensors)
+            checkpoint.load_weights(head, tensors)
             clusterer, after = Clusterer(load_autoencoder(job), head), before
     with outcome.clock("write"):
         guards = {"kept": kept, "before": asdict(before), "after": asdict(after)}

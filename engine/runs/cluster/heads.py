@@ -46,7 +46,7 @@ def train_heads(job: Job[ClusterSettings], unit: Unit) -> Outcome:
     """
     import torch
 
-    from ....models.evaluation.validity import recommend, table
+    from ....models.evaluation.validity import recommend, validity_table
     from ....models.training.sweep import HeadSweep
     from ...compute.fit import fit
 
@@ -69,7 +69,7 @@ def train_heads(job: Job[ClusterSettings], unit: Unit) -> Outcome:
         aside = checkpoint_slot(job, unit.step)
         course = fit(sweep, aside, threads=settings.threads, beacon=ProgressFile(job.folder.out))
         qualities = sweep.qualities()
-        rows = table(codes_VNF[0].numpy(), sweep.labels(), seed=settings.seed)
+        rows = validity_table(codes_VNF[0].numpy(), sweep.labels(), seed=settings.seed)
         sound = {(q.clusters, q.seed) for q in qualities if not q.collapsed}
         usable = [r for r in rows if (r.clusters, r.seed) in sound] or rows
         choice = recommend(usable)

@@ -104,11 +104,11 @@ def _figures(
 ) -> Iterator[tuple[str, float]]:
     """Of codes of all volumes, those of the first rows being known and those of the second ones asked about."""
     from ....models.evaluation.agreement import kmeans_agreement
-    from ....models.evaluation.cases import Cases
+    from ....models.evaluation.cases import LabelledCases
     from ....models.evaluation.retrieval import retrieval
 
     what = known(job)
-    cases = Cases(found, what.labels, what.subjects)
+    cases = LabelledCases(found, what.labels, what.subjects)
     seen, unseen = cases[rows[0]], cases[rows[1]]
     if len(np.unique(seen.classes[seen.classes >= 0])) < 2 or not (unseen.classes >= 0).any():
         return

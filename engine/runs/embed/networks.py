@@ -41,7 +41,7 @@ def train_network(job: Job[EmbedSettings], unit: Unit, share: Replica) -> Outcom
     from ....models.training.budget import volume_budget
     from ....models.training.embedding import Embedding
     from ...compute.fit import fit
-    from ...compute.gpu_stream import failing
+    from ...compute.gpu_stream import gpu_errors
 
     outcome = Outcome()
     name, fold = next(t for t in trainings(job) if model_name(*t) == unit.name)
@@ -56,7 +56,7 @@ def train_network(job: Job[EmbedSettings], unit: Unit, share: Replica) -> Outcom
         plan = volume_budget(len(volumes), cells, settings.effort, classes=learns)
         network.checkpointing = plan.batch * cells > HELD
         torch.set_num_threads(settings.threads)  # a training begins with sums over volumes
-        with failing():
+        with gpu_errors():
             phase = Embedding(network, volumes, plan.steps, plan.batch, task=task, seed=settings.seed, share=share)
         aside = checkpoint_slot(job, unit.step, unit.name)
         course = fit(phase, aside, threads=settings.threads, beacon=ProgressFile(job.folder.out), share=share)
@@ -88,9 +88,9 @@ def load_network(job: Job[EmbedSettings], name: str) -> Any:
     from ....models.training import checkpoint
 
     path = job.folder.model(name)
-    tensors, recipe = checkpoint.load(path, job.folder.read(f"models/{name}").get("sha256"))
+    tensors, recipe = checkpoint.load_checkpoint(path, job.folder.read(f"models/{name}").get("sha256"))
     arguments: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in recipe.items()}
     network = CAE3D(**arguments)
     network.mixed_precision = job.settings.dtype == "bf16"
-    checkpoint.fill(network, tensors, path)
+    checkpoint.load_weights(network, tensors, path)
     return network.eval()

@@ -25,7 +25,7 @@ def write_volume_table(job: Job[EmbedSettings], unit: Unit) -> Outcome:
     import anndata
     import pandas as pd
 
-    from ....models.evaluation.projection import fit_umap, place, tsne
+    from ....models.evaluation.projection import embed_points, fit_umap, tsne
 
     outcome = Outcome()
     records = list(job.slides.values())
@@ -49,7 +49,7 @@ def write_volume_table(job: Job[EmbedSettings], unit: Unit) -> Outcome:
     with outcome.clock("compute"):
         if job.settings.umap and len(values) > 2:
             projection = fit_umap(values, seed=job.settings.seed)
-            table.obsm["X_umap"] = place(values, projection)
+            table.obsm["X_umap"] = embed_points(values, projection)
             method = projection.method
             if len(values) <= MOST_TSNE:
                 table.obsm["X_tsne"] = tsne(values, seed=job.settings.seed)

@@ -61,7 +61,7 @@ def train(aside: Path, *, key: str = "a", cut: int = 10**9) -> tuple[Phase, Any]
 
 @pytest.fixture
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "EVERY", 2)
+    monkeypatch.setattr(training, "STEPS_PER_CHECKPOINT", 2)
 
 
 def same(a: Phase, b: Phase) -> bool:

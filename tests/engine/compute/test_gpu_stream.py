@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from tile_engine.engine.compute import gpu_stream as card
-from tile_engine.engine.compute.gpu_stream import Card, begin, failed
+from tile_engine.engine.compute.gpu_stream import GpuStream, is_gpu_failure, prepare_device
 from tile_engine.engine.compute.patch_network import PatchNetwork, _cells
 from tile_engine.errors import MachineError
 from tile_engine.models.networks.autoencoder import Autoencoder
@@ -58,7 +58,7 @@ def with_room_for(most: int, sizes: list[int]) -> Callable[[Tensor], dict[str, T
 @pytest.mark.parametrize("count", [0, 1, 2, 5])
 def test_a_card_answers_as_the_network_does_alone_in_order(count: int) -> None:
     net, given = network(), batches(count)
-    found = [_cells(rows) for rows in Card(net.look, CPU).answers(iter(given))]
+    found = [_cells(rows) for rows in GpuStream(net.look, CPU).answers(iter(given))]
     wanted = list(net(iter(given)))
     assert len(found) == len(wanted) == count
     for a, b in zip(found, wanted, strict=True):
@@ -76,13 +76,13 @@ def test_the_next_batch_is_on_its_way_before_an_answer_is_waited_for() -> None:
             asked.append(i)
             yield batch
 
-    answers = Card(means, CPU).answers(counted())
+    answers = GpuStream(means, CPU).answers(counted())
     next(answers)
     assert asked == [0, 1]
 
 
 def test_a_unit_that_is_given_up_leaves_the_card_to_the_next() -> None:
-    made = Card(means, CPU)
+    made = GpuStream(means, CPU)
     answers = made.answers(iter(batches(4)))
     next(answers)
     answers.close()
@@ -93,7 +93,7 @@ def test_a_unit_that_is_given_up_leaves_the_card_to_the_next() -> None:
 
 def test_short_memory_halves_what_is_looked_at_together_and_says_so_once(caplog: pytest.LogCaptureFixture) -> None:
     sizes: list[int] = []
-    made, given = Card(with_room_for(40, sizes), CPU), batches(4, size=128)
+    made, given = GpuStream(with_room_for(40, sizes), CPU), batches(4, size=128)
     found = [rows["mean"] for rows in made.answers(iter(given))]
     np.testing.assert_allclose(found, [batch.mean((1, 2, 3)) for batch in given], rtol=1e-5)
     assert made.size == 32 and sizes[:3] == [128, 64, 32] and set(sizes[3:]) == {32}
@@ -106,7 +106,7 @@ def test_short_memory_halves_what_is_looked_at_together_and_says_so_once(caplog:
 def test_too_little_memory_for_16_patches_ends_the_run() -> None:
     sizes: list[int] = []
     with pytest.raises(MachineError, match="16 patches at a time") as raised:
-        list(Card(with_room_for(8, sizes), CPU).answers(iter(batches(1, size=64))))
+        list(GpuStream(with_room_for(8, sizes), CPU).answers(iter(batches(1, size=64))))
     assert raised.value.code == "E_GPU_MEMORY" and sizes == [64, 32, 16]
 
 
@@ -119,7 +119,7 @@ def test_in_the_runs_own_process_a_failing_card_ends_the_run(text: str) -> None:
         raise RuntimeError(text)
 
     with pytest.raises(MachineError, match="nvidia-smi") as raised:
-        list(Card(fails, CPU).answers(iter(batches(1))))
+        list(GpuStream(fails, CPU).answers(iter(batches(1))))
     assert raised.value.code == "E_GPU_FAILED"
 
 
@@ -136,7 +136,7 @@ def test_in_the_runs_own_process_a_failing_card_ends_the_run(text: str) -> None:
     ],
 )
 def test_what_is_the_cards_own_fault(error: RuntimeError, its_own: bool) -> None:
-    assert failed(error) is its_own
+    assert is_gpu_failure(error) is its_own
 
 
 @pytest.mark.timeout(120)
@@ -149,7 +149,7 @@ def test_the_worker_of_a_failing_card_leaves_and_its_units_move(tmp_path: Any) -
         import torch
         from distributed import get_worker
 
-        from tile_engine.engine.compute.gpu_stream import Card
+        from tile_engine.engine.compute.gpu_stream import GpuStream
 
         worker = get_worker()
 
@@ -158,7 +158,7 @@ def test_the_worker_of_a_failing_card_leaves_and_its_units_move(tmp_path: Any) -
                 raise RuntimeError("CUDA error: uncorrectable ECC error encountered")
             return {"mean": batch.float().mean(1)}
 
-        list(Card(look, torch.device("cpu")).answers(iter([numpy.zeros((16, 4), "uint8")])))
+        list(GpuStream(look, torch.device("cpu")).answers(iter([numpy.zeros((16, 4), "uint8")])))
         return str(worker.name)
 
     options = {"n_workers": 2, "threads_per_worker": 1, "host": "127.0.0.1", "memory_limit": 0, "silence_logs": 50}
@@ -169,10 +169,10 @@ def test_the_worker_of_a_failing_card_leaves_and_its_units_move(tmp_path: Any) -
 
 
 def test_a_process_without_a_card_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert begin("cpu") == begin("auto") == CPU
+    assert prepare_device("cpu") == prepare_device("auto") == CPU
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(MachineError, match="--device cpu") as raised:
-        begin("cuda")
+        prepare_device("cuda")
     assert raised.value.code == "E_NO_GPU"
 
 
@@ -184,9 +184,9 @@ def test_a_gpu_gives_the_labels_of_the_cpu_but_for_ties(dtype: str, graphs: bool
     given = batches(9, size=128)
     wanted = list(network()(iter(given)))
     net = network(dtype=dtype)
-    device = begin("cuda")
+    device = prepare_device("cuda")
     net.clusterer.to(device)
-    made = Card(net.look, device, graphs=graphs)
+    made = GpuStream(net.look, device, graphs=graphs)
     found = [_cells(rows) for rows in made.answers(iter(given))]
     same, close = [], []
     for a, b in zip(found, wanted, strict=True):
@@ -200,7 +200,7 @@ def test_a_gpu_gives_the_labels_of_the_cpu_but_for_ties(dtype: str, graphs: bool
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_a_gpu_with_little_memory_looks_at_fewer_patches_at_a_time() -> None:
-    device = begin("cuda")
+    device = prepare_device("cuda")
     net = network()
     net.clusterer.to(device)
     torch.cuda.empty_cache()
@@ -213,8 +213,8 @@ def test_a_gpu_with_little_memory_looks_at_fewer_patches_at_a_time() -> None:
     room = torch.cuda.memory_reserved(device) + 100 * 2**20
     torch.cuda.set_per_process_memory_fraction(room / total, device)
     try:
-        made = Card(greedy, device, graphs=False)
+        made = GpuStream(greedy, device, graphs=False)
         found = [rows["assignment"] for rows in made.answers(iter(batches(3, size=128)))]
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0, device)
-    assert len(found) == 3 and card.LEAST <= made.size < 128
+    assert len(found) == 3 and card.MIN_PATCHES_AT_ONCE <= made.size < 128

@@ -51,24 +51,24 @@ def test_asking_imports_neither_torch_nor_cuda(driver: Path) -> None:
 
 @pytest.mark.gpu
 def test_a_card_that_works_has_no_fault() -> None:
-    from tile_engine.engine.compute.gpus import card_fault
+    from tile_engine.engine.compute.gpus import gpu_fault
 
     if not gpus():
         pytest.skip("no GPU here")
-    assert card_fault() == ""
+    assert gpu_fault() == ""
 
 
 @pytest.mark.gpu
 @pytest.mark.timeout(300)
 def test_a_worker_a_gpu_says_which_card_it_has(tmp_path: Path) -> None:
     from tile_engine.engine.workers.placement import ClusterOptions
-    from tile_engine.engine.workers.pool import crew
-    from tile_engine.engine.workers.preflight import Look, ask
+    from tile_engine.engine.workers.pool import worker_pool
+    from tile_engine.engine.workers.preflight import WorkerCheck, ask_workers
 
     if not gpus():
         pytest.skip("no GPU here")
     pytest.importorskip("dask_cuda")
-    with crew(ClusterOptions(cluster="cuda")) as found:
-        rows = ask(found.client, Look(str(tmp_path), gpu=True))
+    with worker_pool(ClusterOptions(cluster="cuda")) as found:
+        rows = ask_workers(found.client, WorkerCheck(str(tmp_path), gpu=True))
     assert sorted(row.gpu for row in rows) == sorted(map(str, gpus()))
     assert not any(row.faults for row in rows)

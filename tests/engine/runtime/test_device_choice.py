@@ -18,7 +18,7 @@ from tile_engine.engine.runs.cluster.settings import ClusterSettings
 from tile_engine.engine.runtime import device_choice as choice
 from tile_engine.engine.runtime.device_choice import with_device
 from tile_engine.engine.workers.pool import WorkerPool
-from tile_engine.engine.workers.preflight import Row
+from tile_engine.engine.workers.preflight import WorkerRow
 from tile_engine.errors import MachineError
 from tile_engine.stores.folder import Folder
 
@@ -35,16 +35,16 @@ class Workers:
         return self._answers
 
 
-def rows(*cards: str) -> list[Row]:
-    return [Row(f"tcp://10.0.0.{i}:1", f"node{i}", 1, card) for i, card in enumerate(cards)]
+def rows(*cards: str) -> list[WorkerRow]:
+    return [WorkerRow(f"tcp://10.0.0.{i}:1", f"node{i}", 1, card) for i, card in enumerate(cards)]
 
 
 def settle(
     folder: Path, cards: list[str], *answers: tuple[str, bool], **settings: Any
 ) -> tuple[str, str, Workers, list[Event]]:
     client, told = Workers(*answers), []
-    crew = WorkerPool(map, len(cards), "", client)
-    found = with_device(settings_of(settings, ClusterSettings), Folder(folder), crew, rows(*cards), told.append)
+    pool = WorkerPool(map, len(cards), "", client)
+    found = with_device(settings_of(settings, ClusterSettings), Folder(folder), pool, rows(*cards), told.append)
     return found.device, found.dtype, client, told
 
 

@@ -47,7 +47,7 @@ def kill_in(process: subprocess.Popen[str], out: Path, step: str, after: float) 
         begun = step in read(out / "run.json").get("steps", {})
         if at_work and begun and (step != "heads" or halfway.exists()):
             if step == "heads":
-                assert checkpoint.load(halfway)[1]["next"] == 25
+                assert checkpoint.load_checkpoint(halfway)[1]["next"] == 25
             else:
                 time.sleep(after)
             process.kill()

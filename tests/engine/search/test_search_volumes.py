@@ -286,10 +286,10 @@ def test_no_file_of_an_index_is_a_pickle(out: Path, tmp_path: Path) -> None:
 
 
 def test_the_picture_has_three_planes_of_each_case_in_true_proportions(out: Path, tmp_path: Path) -> None:
-    from tile_engine.engine.search.thumbnails import card
+    from tile_engine.engine.search.thumbnails import case_panel
 
     hits = tile_engine.search(out, written(tmp_path / "new" / "xx-0.nii.gz", 5), k=4)
-    shown = card(load(out), hits.rows[0])
+    shown = case_panel(load(out), hits.rows[0])
     assert [p.name for p in shown.planes] == ["axial", "coronal", "sagittal"]
     assert [p.extent for p in shown.planes] == [(12e3, 8e3), (20e3, 8e3), (20e3, 12e3)]
     assert shown.lines[0] == "distance 0" and f"subject {hits.rows[0].subject}" in shown.lines

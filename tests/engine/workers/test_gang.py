@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from tile_engine.engine.workers import gang
-from tile_engine.engine.workers.gang import refuse, train
+from tile_engine.engine.workers.gang import check_gang, train_gang
 from tile_engine.engine.workers.pool import WorkerPool
 from tile_engine.errors import MachineError, SettingsError, UnfinishedError
 from tile_engine.models.replica import SINGLE, Replica
@@ -81,7 +81,7 @@ def follows(two: Any, one: Any) -> None:
 
 @pytest.mark.parametrize("kind", ["reconstruction", "imsat", "iic"])
 def test_two_ranks_follow_one_at_the_same_batch_and_order_to_rounding(client: Any, kind: str) -> None:
-    follows(train(client, training(kind), 2), training(kind)(SINGLE))
+    follows(train_gang(client, training(kind), 2), training(kind)(SINGLE))
 
 
 @pytest.mark.gpu
@@ -125,7 +125,7 @@ def fitting(folder: Path, steps: int = 12, die: str = "") -> Callable[[Replica],
                     raise RuntimeError("connection lost")
                 return super().step(index)
 
-        training.EVERY = 4
+        training.STEPS_PER_CHECKPOINT = 4
         folder = Path(at)
         patches = np.random.default_rng(0).integers(0, 256, (48, 3, 32, 32), np.uint8)
         phase = Noted(Autoencoder(patch=32, widths=(8,), code=8), patches, steps, 12, seed=3, share=share)
@@ -145,9 +145,9 @@ def test_a_lost_rank_ends_in_the_model_of_an_undisturbed_gang(client: Any, tmp_p
     """Of three ranks, so that the order of sums would show."""
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
-    undisturbed = train(client, fitting(tmp_path / "one"), 3)
+    undisturbed = train_gang(client, fitting(tmp_path / "one"), 3)
     before = set(client.run(os.getpid).values())
-    again = train(client, fitting(tmp_path / "two", die=die), 3)
+    again = train_gang(client, fitting(tmp_path / "two", die=die), 3)
     assert again == undisturbed
     assert [row["step"] for row in again["record"]] == list(range(12))
     assert steps_of(tmp_path / "two", 1) == [*range(7), *range(4, 12)], "it went on from the checkpoint of step 4"
@@ -166,7 +166,7 @@ def test_a_gang_that_is_lost_again_and_again_gives_up_and_can_go_on(client: Any,
         raise RuntimeError("the network is down")
 
     with pytest.raises(UnfinishedError, match=r"4 times.*the network is down.*same command again") as caught:
-        train(client, work, 2)
+        train_gang(client, work, 2)
     assert caught.value.code == "E_GANG_LOST" and caught.value.exit_status == 75
     assert (tmp_path / "tries").read_text() == "xxxx"
 
@@ -188,7 +188,7 @@ def test_an_error_that_says_what_is_wrong_is_not_tried_again(client: Any, tmp_pa
         share.gather(torch.zeros(1))  # waits for a rank that is gone
 
     with pytest.raises(SettingsError, match="that cannot work") as caught:
-        train(client, work, 2)
+        train_gang(client, work, 2)
     assert caught.value.code == "E_TEST"
     assert (tmp_path / "tries").read_text() == "x"
 
@@ -207,7 +207,7 @@ def test_two_gangs_at_once_both_end(client: Any) -> None:
         return float(total)
 
     answers: list[float] = []
-    threads = [threading.Thread(target=lambda: answers.append(train(client, work, 2))) for _ in range(3)]
+    threads = [threading.Thread(target=lambda: answers.append(train_gang(client, work, 2))) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -225,7 +225,7 @@ def test_what_a_killed_run_held_is_given_back(client: Any) -> None:
         lock = MultiLock(gang._workers(client), client=other)
         lock.id = f"{other.id} {lock.id}"
         assert lock.acquire(timeout=1)
-    assert train(client, work, 2) == 2
+    assert train_gang(client, work, 2) == 2
 
 
 def test_ranks_that_nobody_waits_for_any_more_end(client: Any, tmp_path: Path) -> None:
@@ -236,7 +236,7 @@ def test_ranks_that_nobody_waits_for_any_more_end(client: Any, tmp_path: Path) -
 
     def run(other: Any) -> None:
         with pytest.raises(BaseException):  # noqa: B017 - whatever a closed client raises
-            train(other, endless, 2)
+            train_gang(other, endless, 2)
 
     with Client(client.scheduler.address, set_as_default=False) as other:
         thread = threading.Thread(target=run, args=(other,), daemon=True)
@@ -248,7 +248,7 @@ def test_ranks_that_nobody_waits_for_any_more_end(client: Any, tmp_path: Path) -
     until = time.monotonic() + 60
     while time.monotonic() < until and any(client.processing().values()):
         time.sleep(0.2)
-    assert train(client, training("iic"), 2)[0], "their workers are free again"
+    assert train_gang(client, training("iic"), 2)[0], "their workers are free again"
     done = steps_of(tmp_path, 1)
     time.sleep(0.5)
     assert steps_of(tmp_path, 1) == done
@@ -256,13 +256,13 @@ def test_ranks_that_nobody_waits_for_any_more_end(client: Any, tmp_path: Path) -
 
 def test_a_gang_larger_than_the_workers_is_refused_with_what_to_do() -> None:
     with pytest.raises(MachineError, match=r"--gang 2.*--cluster local --workers 2") as caught:
-        refuse(2, WorkerPool(map, 1, "this process"))
+        check_gang(2, WorkerPool(map, 1, "this process"))
     assert caught.value.code == "E_GANG" and caught.value.exit_status == 5
     with pytest.raises(MachineError, match=r"--gang 4.*there are 3.*--workers 4"):
-        refuse(4, WorkerPool(map, 3, "workers", object()))
-    refuse(3, WorkerPool(map, 3, "workers", object()))
-    refuse(4, WorkerPool(map, 1, "workers that come one by one", object(), least=4))
-    refuse(1, WorkerPool(map, 1, "this process"))
+        check_gang(4, WorkerPool(map, 3, "workers", object()))
+    check_gang(3, WorkerPool(map, 3, "workers", object()))
+    check_gang(4, WorkerPool(map, 1, "workers that come one by one", object(), least=4))
+    check_gang(1, WorkerPool(map, 1, "this process"))
 
 
 def test_workers_that_are_threads_of_one_process_are_refused() -> None:
@@ -274,7 +274,7 @@ def test_workers_that_are_threads_of_one_process_are_refused() -> None:
         Client(cluster, set_as_default=False) as inside,
         pytest.raises(MachineError, match="threads of one process") as caught,
     ):
-        train(inside, lambda share: None, 2)
+        train_gang(inside, lambda share: None, 2)
     assert caught.value.code == "E_GANG"
 
 
@@ -319,7 +319,7 @@ def test_what_keeps_ranks_from_meeting_is_told(client: Any, monkeypatch: pytest.
 
     monkeypatch.setattr(gang, "_open", closed)
     with pytest.raises(SettingsError, match="no port may be opened here"):
-        train(client, training("reconstruction"), 2)
+        train_gang(client, training("reconstruction"), 2)
 
 
 def test_a_gang_whose_scheduler_is_gone_ends_with_75(by_hand: Any, tmp_path: Path) -> None:
@@ -341,6 +341,6 @@ def test_a_gang_whose_scheduler_is_gone_ends_with_75(by_hand: Any, tmp_path: Pat
         killer = threading.Thread(target=kill)
         killer.start()
         with pytest.raises(UnfinishedError, match="scheduler is gone") as caught:
-            train(connected, work, 2)
+            train_gang(connected, work, 2)
         killer.join()
     assert caught.value.code == "E_SCHEDULER_LOST"

@@ -8,7 +8,14 @@ from typing import Any
 
 import pytest
 
-from tile_engine.engine.workers.launch import QUEUE_CLASSES, exposed, job_options, job_script, loopback, start
+from tile_engine.engine.workers.launch import (
+    QUEUE_CLASSES,
+    exposure_warning,
+    job_options,
+    job_script,
+    loopback,
+    start_cluster,
+)
 from tile_engine.engine.workers.placement import QUEUES, ClusterSpec
 from tile_engine.engine.workers.site import Jobs, read_site
 from tile_engine.errors import MachineError
@@ -115,20 +122,20 @@ def test_a_scheduler_is_taken_for_reachable_unless_it_surely_is_not(keys: dict[s
     ],
 )
 def test_an_open_scheduler_is_warned_of(address: str, warned: bool) -> None:
-    assert bool(exposed(address)) is warned
+    assert bool(exposure_warning(address)) is warned
 
 
 def test_a_machine_without_the_queues_commands_is_told_to_be_the_wrong_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     with pytest.raises(MachineError, match="`qsub`, which is not found here") as caught:
-        start(order("pbs"))
+        start_cluster(order("pbs"))
     assert (caught.value.code, caught.value.exit_status) == ("E_NO_QUEUE", 5)
 
 
 def test_jobs_that_had_workers_and_have_none_are_lost() -> None:
     """Not those that still wait in the queue, those of which one worker is left, or those that come back in time; and
     a new job of the same name begins anew."""
-    from tile_engine.engine.workers.adaptive import GRACE, AdaptiveJobs
+    from tile_engine.engine.workers.adaptive import JOB_GRACE_SECONDS, AdaptiveJobs
 
     keeper = AdaptiveJobs.__new__(AdaptiveJobs)
     keeper._seen, keeper._gone, keeper.state = set(), {}, "inactive"
@@ -141,8 +148,10 @@ def test_jobs_that_had_workers_and_have_none_are_lost() -> None:
     there -= {"j1-0", "j1-1"}
     assert keeper.lost(2.0) == []
     there.add("j1-0")
-    assert keeper.lost(2.0 + GRACE) == [], "it came back"
+    assert keeper.lost(2.0 + JOB_GRACE_SECONDS) == [], "it came back"
     there.remove("j1-0")
     assert keeper.lost(20.0) == []
-    assert keeper.lost(20.0 + GRACE) == ["j1"]
-    assert keeper.lost(21.0 + GRACE) == keeper.lost(22.0 + 3 * GRACE) == [], "the next one waits in the queue"
+    assert keeper.lost(20.0 + JOB_GRACE_SECONDS) == ["j1"]
+    assert keeper.lost(21.0 + JOB_GRACE_SECONDS) == keeper.lost(22.0 + 3 * JOB_GRACE_SECONDS) == [], (
+        "the next one waits"
+    )

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tile_engine.engine.workers.placement import ClusterOptions
-from tile_engine.engine.workers.pool import crew
+from tile_engine.engine.workers.pool import worker_pool
 from tile_engine.engine.workers.window import window
 from tile_engine.errors import MachineError, SettingsError
 
@@ -109,7 +109,7 @@ def test_a_scheduler_that_does_not_answer_is_named_with_what_to_do(monkeypatch: 
     monkeypatch.delenv("DASK_SCHEDULER_ADDRESS", raising=False)
     with (
         pytest.raises(MachineError, match=r"tcp://127\.0\.0\.1:9.*dask scheduler") as caught,
-        crew(ClusterOptions(scheduler_address="tcp://127.0.0.1:9")),
+        worker_pool(ClusterOptions(scheduler_address="tcp://127.0.0.1:9")),
     ):
         pass
     assert caught.value.exit_status == 5
@@ -118,7 +118,7 @@ def test_a_scheduler_that_does_not_answer_is_named_with_what_to_do(monkeypatch: 
 def test_an_unknown_cluster_is_refused_with_those_that_are_known() -> None:
     with (
         pytest.raises(SettingsError, match="'slurmy' is not known: use none, local, cuda, slurm"),
-        crew(ClusterOptions(cluster="slurmy")),
+        worker_pool(ClusterOptions(cluster="slurmy")),
     ):
         pass
 

@@ -14,7 +14,15 @@ import pytest
 from tile_engine.engine.pipeline.progress import Event
 from tile_engine.engine.workers import preflight as module
 from tile_engine.engine.workers.pool import WorkerPool
-from tile_engine.engine.workers.preflight import Look, Row, _answer, ask, preflight, table, versions
+from tile_engine.engine.workers.preflight import (
+    WorkerCheck,
+    WorkerRow,
+    _answer,
+    ask_workers,
+    preflight,
+    versions,
+    worker_table,
+)
 from tile_engine.errors import MachineError
 from tile_engine.stores.slides.cohort import fingerprint
 
@@ -79,12 +87,12 @@ def test_this_process_needs_no_asking(tmp_path: Path) -> None:
 
 def test_another_file_under_the_same_path_is_seen(slide: Slide) -> None:
     Path(slide.path).write_bytes(b"other pixels")
-    row = _answer(Look(slides=((slide.path, slide.fingerprint),)), versions())
+    row = _answer(WorkerCheck(slides=((slide.path, slide.fingerprint),)), versions())
     assert row.faults == (f"sees another file at {slide.path}: mount the same folder there",)
 
 
 def test_another_disk_under_the_same_path_is_seen(tmp_path: Path) -> None:
-    row = _answer(Look(str(tmp_path), token=".preflight.of.the.run"), versions())
+    row = _answer(WorkerCheck(str(tmp_path), token=".preflight.of.the.run"), versions())
     assert f"does not see the same folder at {tmp_path}" in row.faults[0]
 
 
@@ -94,14 +102,14 @@ def test_a_folder_that_cannot_be_written_is_seen(tmp_path: Path, monkeypatch: py
 
     (tmp_path / "token").touch()
     monkeypatch.setattr(Path, "write_bytes", refuse)
-    row = _answer(Look(str(tmp_path), token="token"), versions())
+    row = _answer(WorkerCheck(str(tmp_path), token="token"), versions())
     assert f"cannot write {tmp_path} (Permission denied)" in row.faults[0]
 
 
 def test_a_worker_that_is_to_have_a_gpu_and_has_none_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    assert "no GPU may be used there" in _answer(Look(gpu=True), versions()).faults[0]
-    assert _answer(Look(), versions()).faults == ()
+    assert "no GPU may be used there" in _answer(WorkerCheck(gpu=True), versions()).faults[0]
+    assert _answer(WorkerCheck(), versions()).faults == ()
 
 
 def test_a_worker_that_does_not_answer_in_time_is_named(
@@ -109,9 +117,9 @@ def test_a_worker_that_does_not_answer_in_time_is_named(
 ) -> None:
     import time
 
-    monkeypatch.setattr(module, "PATIENCE", 0.2)
+    monkeypatch.setattr(module, "ANSWER_SECONDS", 0.2)
     monkeypatch.setattr(module, "_answer", lambda look, home: time.sleep(1))
-    rows = ask(client, Look(str(tmp_path)))
+    rows = ask_workers(client, WorkerCheck(str(tmp_path)))
     assert all(f"no answer within 0.2 s: does {tmp_path} hang there?" in row.faults[0] for row in rows)
 
 
@@ -119,13 +127,13 @@ def test_a_worker_that_does_not_answer_in_time_is_named(
 def test_a_worker_that_is_silent_keeps_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     from distributed import Client, LocalCluster
 
-    monkeypatch.setattr(module, "SILENCE", 10.0)
+    monkeypatch.setattr(module, "SILENCE_SECONDS", 10.0)
     options = {"n_workers": 2, "threads_per_worker": 1, "host": "127.0.0.1", "dashboard_address": None}
     with LocalCluster(**options) as cluster, Client(cluster, set_as_default=False) as found:
         address, stopped = next(iter(found.run(os.getpid).items()))
         os.kill(stopped, signal.SIGSTOP)
         try:
-            rows = {row.worker: row.faults for row in ask(found, Look())}
+            rows = {row.worker: row.faults for row in ask_workers(found, WorkerCheck())}
         finally:
             os.kill(stopped, signal.SIGCONT)
     assert rows.pop(address) == ("did not answer (TimeoutError:): see the worker's log",)
@@ -133,19 +141,19 @@ def test_a_worker_that_is_silent_keeps_nobody(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_worker_without_tile_engine_is_told_to_get_it(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(look: Look, home: dict[str, str]) -> None:
+    def missing(look: WorkerCheck, home: dict[str, str]) -> None:
         raise ModuleNotFoundError("No module named 'tile_engine'")
 
     monkeypatch.setattr(module, "answer", missing)
-    row = ask(client, Look())[0]
+    row = ask_workers(client, WorkerCheck())[0]
     assert "No module named 'tile_engine'" in row.faults[0] and "install tile-engine" in row.faults[0]
 
 
 def test_the_table_has_a_line_a_host_with_its_cards() -> None:
-    row = Row("tcp://10.0.0.1:1", "node1", 1, "NVIDIA H200 (GPU-1a)")
-    rows = [row, replace(row, gpu="NVIDIA H200 (GPU-2b)"), Row("tcp://10.0.0.2:1", "node2", 4)]
-    assert table(rows).splitlines() == [
+    row = WorkerRow("tcp://10.0.0.1:1", "node1", 1, "NVIDIA H200 (GPU-1a)")
+    rows = [row, replace(row, gpu="NVIDIA H200 (GPU-2b)"), WorkerRow("tcp://10.0.0.2:1", "node2", 4)]
+    assert worker_table(rows).splitlines() == [
         "node1: 2 workers, 2 threads, NVIDIA H200 (GPU-1a), NVIDIA H200 (GPU-2b)",
         "node2: 1 workers, 4 threads",
     ]
-    assert len(table(Row("", f"node{n}") for n in range(500)).splitlines()) <= 21
+    assert len(worker_table(WorkerRow("", f"node{n}") for n in range(500)).splitlines()) <= 21

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tile_engine.models.evaluation.projection import Projection, fit_umap, place
+from tile_engine.models.evaluation.projection import Projection, embed_points, fit_umap
 
 DRAW = np.random.default_rng(0)
 SAMPLE_NF = np.concatenate([DRAW.normal(c, 0.3, (60, 10)) for c in (0, 4)]).astype(np.float32)
@@ -24,18 +24,18 @@ def test_the_same_seed_gives_the_same_plane_and_groups_stay_apart(plane: Project
 
 
 def test_a_code_of_the_sample_lands_on_its_own_point(plane: Projection) -> None:
-    np.testing.assert_allclose(place(SAMPLE_NF, plane), plane.xy_N2, atol=1e-3)
+    np.testing.assert_allclose(embed_points(SAMPLE_NF, plane), plane.xy_N2, atol=1e-3)
 
 
 def test_places_do_not_depend_on_the_batch(plane: Projection) -> None:
     codes_NF = DRAW.normal(2, 2, (101, 10)).astype(np.float32)
-    whole = place(codes_NF, plane)
-    assert np.array_equal(whole, np.concatenate([place(codes_NF[i : i + 1], plane) for i in range(101)]))
-    assert np.array_equal(whole, place(codes_NF, plane, chunk=13))
+    whole = embed_points(codes_NF, plane)
+    assert np.array_equal(whole, np.concatenate([embed_points(codes_NF[i : i + 1], plane) for i in range(101)]))
+    assert np.array_equal(whole, embed_points(codes_NF, plane, chunk=13))
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 30])
 def test_few_points_are_shown_by_their_components(count: int) -> None:
     plane = fit_umap(SAMPLE_NF[:count])
     assert plane.method == "pca" and plane.xy_N2.shape == (count, 2)
-    assert np.isfinite(place(SAMPLE_NF[:3], plane)).all()
+    assert np.isfinite(embed_points(SAMPLE_NF[:3], plane)).all()

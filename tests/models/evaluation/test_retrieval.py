@@ -11,20 +11,20 @@ import numpy as np
 import pytest
 
 from tile_engine.models.evaluation.agreement import Spread, kmeans_agreement, matched_classes
-from tile_engine.models.evaluation.cases import Cases
+from tile_engine.models.evaluation.cases import LabelledCases
 from tile_engine.models.evaluation.retrieval import ranks, retrieval
 
-GALLERY = Cases(np.array([[0.0], [1.0], [2.0], [3.0]]), np.array([0, 1, 0, 1]))
+GALLERY = LabelledCases(np.array([[0.0], [1.0], [2.0], [3.0]]), np.array([0, 1, 0, 1]))
 
 
-def planted(count: int, seed: int, spread: float = 1.5) -> Cases:
+def planted(count: int, seed: int, spread: float = 1.5) -> LabelledCases:
     draw = np.random.default_rng(seed)
     classes = (draw.random(count) < 0.3).astype(int)
-    return Cases(draw.normal(0, spread, (count, 5)) + 2 * classes[:, None], classes)
+    return LabelledCases(draw.normal(0, spread, (count, 5)) + 2 * classes[:, None], classes)
 
 
 def test_figures_by_hand() -> None:
-    query = Cases(np.array([[-0.1]]), np.array([0]))  # nearest first: 0 1 0 1
+    query = LabelledCases(np.array([[-0.1]]), np.array([0]))  # nearest first: 0 1 0 1
     found = retrieval(GALLERY, query, at=(1, 2, 3))
     assert [found[f"precision@{k}"] for k in (1, 2, 3)] == pytest.approx([1.0, 0.5, 2 / 3])
     assert [found[f"recall@{k}"] for k in (1, 2, 3)] == pytest.approx([0.5, 0.5, 1.0])
@@ -33,8 +33,8 @@ def test_figures_by_hand() -> None:
 
 
 def test_macro_figures_weigh_classes_alike() -> None:
-    query = Cases(np.array([[-1.0], [-2.0], [9.0]]), np.array([0, 0, 0]))
-    other = Cases(np.vstack([query.codes, [[0.9]]]), np.array([0, 0, 0, 1]))
+    query = LabelledCases(np.array([[-1.0], [-2.0], [9.0]]), np.array([0, 0, 0]))
+    other = LabelledCases(np.vstack([query.embeddings, [[0.9]]]), np.array([0, 0, 0, 1]))
     found = retrieval(GALLERY, other, at=(1,))
     assert found["precision@1"] == pytest.approx(3 / 4)
     assert found["macro_precision@1"] == pytest.approx((2 / 3 + 1) / 2)
@@ -44,7 +44,7 @@ def test_macro_figures_weigh_classes_alike() -> None:
 def test_a_subject_is_never_its_own_neighbour() -> None:
     codes = np.array([[0.0], [0.1], [5.0], [5.2], [0.3]])
     subjects = np.array(["a", "a", "b", "b", "c"])
-    cases = Cases(codes, np.array([0, 0, 1, 1, 1]), subjects)
+    cases = LabelledCases(codes, np.array([0, 0, 1, 1, 1]), subjects)
     order, counts = ranks(cases, cases)
     assert counts.tolist() == [3, 3, 3, 3, 4]
     assert [subjects[row] for row in order[:, 0]] == ["c", "c", "c", "c", "a"]
@@ -63,15 +63,19 @@ def test_cases_alone_are_left_out_of_their_own_gallery() -> None:
 
 def test_unknown_classes_are_neither_asked_nor_found() -> None:
     gallery, query = planted(60, 1), planted(20, 2)
-    more = Cases(np.vstack([query.codes, gallery.codes]), np.concatenate([np.full(20, -1), gallery.classes]))
-    asked = Cases(np.vstack([query.codes, query.codes + 9]), np.concatenate([query.classes, np.full(20, -1)]))
+    more = LabelledCases(
+        np.vstack([query.embeddings, gallery.embeddings]), np.concatenate([np.full(20, -1), gallery.classes])
+    )
+    asked = LabelledCases(
+        np.vstack([query.embeddings, query.embeddings + 9]), np.concatenate([query.classes, np.full(20, -1)])
+    )
     assert retrieval(more, asked) == retrieval(gallery, query)
 
 
 def test_three_classes_have_the_mean_of_their_areas() -> None:
     draw = np.random.default_rng(0)
     classes = np.arange(90) % 3
-    cases = Cases(classes[:, None] * 10.0 + draw.normal(0, 1, (90, 4)), classes)
+    cases = LabelledCases(classes[:, None] * 10.0 + draw.normal(0, 1, (90, 4)), classes)
     assert retrieval(cases, cases)["knn_auc"] == 1.0
 
 
@@ -83,7 +87,7 @@ def test_matching_gives_the_rest_no_class() -> None:
 def test_planted_clusters_agree_and_noise_does_not() -> None:
     apart = kmeans_agreement(planted(200, 1, 0.3), planted(80, 2, 0.3), seeds=3)
     assert apart["ari"] == Spread(1.0, 0.0) and apart["balanced_accuracy"].mean == 1.0
-    noise = Cases(np.random.default_rng(0).normal(size=(200, 5)), planted(200, 1).classes)
+    noise = LabelledCases(np.random.default_rng(0).normal(size=(200, 5)), planted(200, 1).classes)
     assert abs(kmeans_agreement(noise, noise, seeds=3)["ari"].mean) < 0.1
 
 
@@ -107,7 +111,7 @@ def oracle(data: Path) -> ModuleType:
 
 def test_the_same_figures_as_another_program(oracle: ModuleType) -> None:
     gallery, query = planted(150, 5), planted(60, 6)
-    wanted = oracle.retrieval(gallery.codes, gallery.classes, query.codes, query.classes)
+    wanted = oracle.retrieval(gallery.embeddings, gallery.classes, query.embeddings, query.classes)
     found = retrieval(gallery, query)
     for k in (1, 5, 10):
         assert found[f"precision@{k}"] == pytest.approx(wanted[f"P@{k}"])
@@ -115,7 +119,7 @@ def test_the_same_figures_as_another_program(oracle: ModuleType) -> None:
     assert found["map"] == pytest.approx(wanted["mAP"])
     assert found["macro_map"] == pytest.approx(wanted["macromAP"])
     assert found["knn_auc"] == pytest.approx(wanted["knn10_auc"])
-    wanted = oracle.clustering(gallery.codes, query.codes, query.classes, gallery.classes, seeds=range(3))
+    wanted = oracle.clustering(gallery.embeddings, query.embeddings, query.classes, gallery.classes, seeds=range(3))
     agreed = kmeans_agreement(gallery, query, seeds=3)
     names = {"acc": "accuracy", "bacc": "balanced_accuracy", "ari": "ari", "nmi": "nmi"}
     for theirs, ours in names.items():

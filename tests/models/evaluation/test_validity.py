@@ -14,7 +14,7 @@ from sklearn.datasets import make_blobs
 from sklearn.metrics import silhouette_score
 
 from tile_engine.models.evaluation.dunn import dunn, dunn_of_distances, trimmed
-from tile_engine.models.evaluation.validity import RANKED, Row, indices, recommend, table
+from tile_engine.models.evaluation.validity import RANKED_INDICES, ValidityRow, indices, recommend, validity_table
 
 
 @given(st.integers(0, 10_000), st.integers(2, 5), st.integers(1, 9))
@@ -54,36 +54,36 @@ def test_planted_clusters_are_recommended(k: int) -> None:
         for clusters in range(2, 9)
         for seed in range(2)
     }
-    rows = table(points, labels, sample=300)
-    assert rows == table(points, labels, sample=300), "the sample is seeded"
+    rows = validity_table(points, labels, sample=300)
+    assert rows == validity_table(points, labels, sample=300), "the sample is seeded"
     found = recommend(rows)
     assert found.clusters == k
     assert found.mean_ranks[k] == min(found.mean_ranks.values())
 
 
-def rows_of(best: dict[str, int]) -> list[Row]:
+def rows_of(best: dict[str, int]) -> list[ValidityRow]:
     return [
-        Row(k, seed, name, -abs(k - best[name]) * RANKED[name])
-        for name in RANKED
+        ValidityRow(k, seed, name, -abs(k - best[name]) * RANKED_INDICES[name])
+        for name in RANKED_INDICES
         for k in range(2, 21)
         for seed in range(3)
     ]
 
 
 def test_disagreement_is_said() -> None:
-    same = recommend(rows_of(dict.fromkeys(RANKED, 7)))
+    same = recommend(rows_of(dict.fromkeys(RANKED_INDICES, 7)))
     assert same.clusters == 7 and same.agreement.startswith("The indices agree.")
-    apart = recommend(rows_of(dict(zip(RANKED, (2, 6, 15, 20), strict=True))))
+    apart = recommend(rows_of(dict(zip(RANKED_INDICES, (2, 6, 15, 20), strict=True))))
     assert "disagree" in apart.agreement and "dunn 2" in apart.agreement
 
 
 def test_the_smallest_k_within_one_standard_error_is_taken() -> None:
-    found = recommend(rows_of(dict(zip(RANKED, (5, 5, 6, 6), strict=True))))
+    found = recommend(rows_of(dict(zip(RANKED_INDICES, (5, 5, 6, 6), strict=True))))
     limit = min(found.mean_ranks.values()) + found.standard_errors[5]
     assert found.clusters == 5
     assert found.mean_ranks[5] <= limit
 
 
 def test_a_labelling_that_fell_together_is_ranked_last() -> None:
-    rows = [Row(k, 0, name, float("nan") if k == 4 else 1.0) for name in RANKED for k in (3, 4, 5)]
+    rows = [ValidityRow(k, 0, name, float("nan") if k == 4 else 1.0) for name in RANKED_INDICES for k in (3, 4, 5)]
     assert recommend(rows).mean_ranks[4] == 3.0

@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 
 from tile_engine.models.neighbours import index
 from tile_engine.models.neighbours import inverted_lists as lists
-from tile_engine.models.neighbours.index import Exact, merged
+from tile_engine.models.neighbours.index import ExactIndex, merge_neighbours
 
 
 def brute(codes: Any, groups: Any, query: Any, k: int, without: int) -> list[tuple[int, float]]:
@@ -48,10 +48,10 @@ def test_the_exact_search_is_a_plain_loop(case: Any, block: int, settle: int) ->
     """Bit for bit, ties by row, groups left out; also where it settles all the time."""
     codes, groups, queries, without, k = case
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(index, "BLOCK", block)
-        patch.setattr(index, "SETTLE", settle)
-        patch.setattr(index, "MANY", 3)
-        near = Exact(codes, groups).nearest(queries, k, without)
+        patch.setattr(index, "SCORES_PER_BLOCK", block)
+        patch.setattr(index, "EXACT_ROWS_AT_ONCE", settle)
+        patch.setattr(index, "QUERIES_AT_ONCE", 3)
+        near = ExactIndex(codes, groups).nearest(queries, k, without)
     for i, query in enumerate(queries):
         assert pairs(near, i) == brute(codes, groups, query, k, int(without[i]))
 
@@ -59,27 +59,27 @@ def test_the_exact_search_is_a_plain_loop(case: Any, block: int, settle: int) ->
 @pytest.mark.parametrize("offset", [0.0, 1000.0])
 def test_many_rows_in_several_blocks_are_as_a_plain_loop(offset: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where all codes lie far from zero, so that a product in float32 tells next to nothing."""
-    monkeypatch.setattr(index, "BLOCK", 10_000)
+    monkeypatch.setattr(index, "SCORES_PER_BLOCK", 10_000)
     generator = np.random.default_rng(0)
     codes = (generator.normal(size=(30_000, 16)) + offset).astype(np.float32)
     codes[20_000:20_050] = codes[7]
     groups = generator.integers(0, 50, len(codes))
     queries, without = codes[[7, 8, 29_999]], groups[[7, 8, 29_999]]
     for asked in (slice(None), slice(1)):
-        near = Exact(codes, groups).nearest(queries[asked], 60, without[asked])
+        near = ExactIndex(codes, groups).nearest(queries[asked], 60, without[asked])
         for i in range(len(queries[asked])):
             assert pairs(near, i) == brute(codes, groups, queries[i], 60, int(without[i]))
 
 
 def test_codes_that_are_all_the_same_are_taken_by_row() -> None:
-    near = Exact(np.ones((200_000, 3), np.float32), np.arange(200_000)).nearest(np.ones((1, 3)), 4, np.array([1]))
+    near = ExactIndex(np.ones((200_000, 3), np.float32), np.arange(200_000)).nearest(np.ones((1, 3)), 4, np.array([1]))
     assert pairs(near, 0) == [(0, 0.0), (2, 0.0), (3, 0.0), (4, 0.0)]
 
 
 def test_codes_that_are_no_numbers_are_refused() -> None:
     for wrong in (np.nan, np.inf, 1e30):
         with pytest.raises(ValueError, match="finite"):
-            Exact(np.array([[0.0], [wrong]]), np.arange(2))
+            ExactIndex(np.array([[0.0], [wrong]]), np.arange(2))
 
 
 @given(case=cases(), cut=st.integers(0, 40))
@@ -87,10 +87,11 @@ def test_codes_that_are_no_numbers_are_refused() -> None:
 def test_two_indices_merged_are_one(case: Any, cut: int) -> None:
     codes, groups, queries, without, k = case
     parts = [(c, g) for c, g in ((codes[:cut], groups[:cut]), (codes[cut:], groups[cut:]))]
-    near = merged(
-        [(Exact(c, g).nearest(queries, k, without), first) for (c, g), first in zip(parts, (0, cut), strict=True)], k
+    near = merge_neighbours(
+        [(ExactIndex(c, g).nearest(queries, k, without), first) for (c, g), first in zip(parts, (0, cut), strict=True)],
+        k,
     )
-    whole = Exact(codes, groups).nearest(queries, k, without)
+    whole = ExactIndex(codes, groups).nearest(queries, k, without)
     assert [pairs(near, i) for i in range(len(queries))] == [pairs(whole, i) for i in range(len(queries))]
 
 
@@ -98,7 +99,7 @@ def test_two_indices_merged_are_one(case: Any, cut: int) -> None:
 def clumps(monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Any]:
     """Codes in clumps, as embeddings are; few enough for a test, so lists are asked for earlier."""
     pytest.importorskip("faiss")
-    monkeypatch.setattr(lists, "LARGE", 1000)
+    monkeypatch.setattr(lists, "MIN_LIST_ROWS", 1000)
     generator = np.random.default_rng(1)
     codes = generator.normal(size=(40, 8))[generator.integers(0, 40, 6000)] * 5 + generator.normal(size=(6000, 8))
     return codes.astype(np.float32), generator.integers(0, 30, 6000)
@@ -106,8 +107,12 @@ def clumps(monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Any]:
 
 def test_lists_state_the_recall_that_they_have(clumps: tuple[Any, Any]) -> None:
     codes, groups = clumps
-    found = lists.built(codes, groups)
-    assert isinstance(found, lists.Lists) and lists.TARGET <= found.recall <= 1 and found.probes < found.faiss.nlist
+    found = lists.build_index(codes, groups)
+    assert (
+        isinstance(found, lists.InvertedLists)
+        and lists.TARGET_RECALL <= found.recall <= 1
+        and found.probes < found.faiss.nlist
+    )
     asked = np.random.default_rng(2).choice(len(codes), 500, replace=False)
     near = found.nearest(codes[asked], 10, groups[asked])
     true = found.exact.nearest(codes[asked], 10, groups[asked])
@@ -120,9 +125,9 @@ def test_lists_state_the_recall_that_they_have(clumps: tuple[Any, Any]) -> None:
 
 def test_lists_come_back_as_they_were(clumps: tuple[Any, Any]) -> None:
     codes, groups = clumps
-    found = lists.built(codes, groups)
-    assert isinstance(found, lists.Lists)
-    again = lists.restored(codes, groups, found.bytes(), probes=found.probes, recall=found.recall)
+    found = lists.build_index(codes, groups)
+    assert isinstance(found, lists.InvertedLists)
+    again = lists.restore_index(codes, groups, found.bytes(), probes=found.probes, recall=found.recall)
     first, second = (i.nearest(codes[:50], 10, groups[:50]) for i in (found, again))
     assert np.array_equal(first.rows, second.rows) and again.recall == found.recall
 
@@ -132,9 +137,9 @@ def test_a_group_that_fills_the_nearest_lists_hides_nothing(clumps: tuple[Any, A
     codes, _ = clumps
     groups = np.zeros(len(codes), np.int64)
     groups[::600] = 1
-    found = lists.built(codes, np.arange(len(codes)))
-    assert isinstance(found, lists.Lists)
-    other = lists.Lists(Exact(codes, groups), found.faiss, 1, 1.0)
+    found = lists.build_index(codes, np.arange(len(codes)))
+    assert isinstance(found, lists.InvertedLists)
+    other = lists.InvertedLists(ExactIndex(codes, groups), found.faiss, 1, 1.0)
     near = other.nearest(codes[1:2], 10, np.array([0]))
     assert near.rows[0].tolist() == other.exact.nearest(codes[1:2], 10, np.array([0])).rows[0].tolist()
 
@@ -142,13 +147,13 @@ def test_a_group_that_fills_the_nearest_lists_hides_nothing(clumps: tuple[Any, A
 def test_where_lists_would_find_too_little_the_search_is_exact(
     clumps: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lists, "WIDEST", 10**6)
-    assert isinstance(lists.built(*clumps), Exact)
+    monkeypatch.setattr(lists, "MIN_LISTS_PER_PROBE", 10**6)
+    assert isinstance(lists.build_index(*clumps), ExactIndex)
 
 
 def test_without_faiss_all_is_exact(clumps: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    found = lists.built(*clumps)
-    assert isinstance(found, lists.Lists)
-    monkeypatch.setattr(lists, "available", lambda: False)
-    assert isinstance(lists.built(*clumps), Exact)
-    assert isinstance(lists.restored(*clumps, found.bytes(), probes=1, recall=1.0), Exact)
+    found = lists.build_index(*clumps)
+    assert isinstance(found, lists.InvertedLists)
+    monkeypatch.setattr(lists, "faiss_available", lambda: False)
+    assert isinstance(lists.build_index(*clumps), ExactIndex)
+    assert isinstance(lists.restore_index(*clumps, found.bytes(), probes=1, recall=1.0), ExactIndex)

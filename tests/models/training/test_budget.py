@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tile_engine.errors import SettingsError
-from tile_engine.models.training.budget import MOST_PATCHES, budget, effort_factor
+from tile_engine.models.training.budget import MAX_PATCHES, budget, effort_factor
 
 
 @given(st.integers(1, 10**9), st.integers(1, 10**9), st.floats(0.1, 10))
@@ -15,11 +15,11 @@ def test_a_larger_cohort_never_gets_less(one: int, other: int, effort: float) ->
     small, large = budget(min(one, other), effort), budget(max(one, other), effort)
     for name in ("patches", "reconstruction", "heads", "fine_tune"):
         assert 1 <= getattr(small, name) <= getattr(large, name)
-    assert large.patches <= min(MOST_PATCHES, max(one, other))
+    assert large.patches <= min(MAX_PATCHES, max(one, other))
 
 
 def test_large_cohorts_give_50_000_patches() -> None:
-    assert budget(10**7).patches == MOST_PATCHES
+    assert budget(10**7).patches == MAX_PATCHES
 
 
 @given(st.integers(1, 10**7))

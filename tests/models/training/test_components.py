@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 
-from tile_engine.models.training.components import BLOCK, Components
+from tile_engine.models.training.components import VOLUMES_PER_READ, Components
 
 
 def volumes(count: int, seed: int) -> np.ndarray:
@@ -15,12 +15,12 @@ def volumes(count: int, seed: int) -> np.ndarray:
 
 @pytest.mark.parametrize("code", [3, 60])
 def test_codes_and_errors_are_those_of_scikit_learn(code: int) -> None:
-    train, test = volumes(BLOCK + 20, 0), volumes(BLOCK + 3, 1)
+    train, test = volumes(VOLUMES_PER_READ + 20, 0), volumes(VOLUMES_PER_READ + 3, 1)
     components = Components(train, code)
     flat = [part.reshape(len(part), -1) / 255.0 for part in (train, test)]
     pca = PCA(code).fit(flat[0])
     wanted = pca.transform(flat[1])
-    found = components.codes(test)
+    found = components.embeddings(test)
     assert found.dtype == np.float32
     assert np.abs(found) == pytest.approx(np.abs(wanted), abs=1e-3)
     errors = np.square(pca.inverse_transform(wanted) - flat[1]).mean(1)
@@ -28,4 +28,4 @@ def test_codes_and_errors_are_those_of_scikit_learn(code: int) -> None:
 
 
 def test_few_volumes_have_one_component_less() -> None:
-    assert Components(volumes(7, 0), 150).codes(volumes(3, 1)).shape == (3, 6)
+    assert Components(volumes(7, 0), 150).embeddings(volumes(3, 1)).shape == (3, 6)

@@ -19,8 +19,8 @@ from tile_engine.models.replica import Replica
 from tile_engine.models.training import checkpoint, embedding
 from tile_engine.models.training.components import Components
 from tile_engine.models.training.embedding import KINDS, Embedding, Objective, Task
-from tile_engine.models.training.embeddings import codes_of, reconstructions, squared_errors
-from tile_engine.models.training.phases import train
+from tile_engine.models.training.embeddings import encode_volumes, reconstructions, squared_errors
+from tile_engine.models.training.phases import train_phase
 from tile_engine.models.views.volumes import VolumeViews
 from tile_engine.stores.files import write_whole
 
@@ -55,14 +55,14 @@ def test_a_phase_stopped_and_loaded_into_a_new_one_ends_with_the_same_bits(kind:
         return phase(Objective(kind, site=0.1, entropy=0.1, class_features=True), sites=LABELS[::-1].copy())
 
     undisturbed, first, second = make(), make(), make()
-    train(undisturbed)
+    train_phase(undisturbed)
     for index in range(3):
         first.step(index)
-    checkpoint.save(tmp_path / "state.safetensors", first.state(), {"step": 3}, write_whole)
-    tensors, _ = checkpoint.load(tmp_path / "state.safetensors")
+    checkpoint.save_checkpoint(tmp_path / "state.safetensors", first.state(), {"step": 3}, write_whole)
+    tensors, _ = checkpoint.load_checkpoint(tmp_path / "state.safetensors")
     second.step(0)  # whatever it was before, it goes on from the checkpoint
     second.load(tensors)
-    train(second, start=3)
+    train_phase(second, start=3)
     wanted, found = undisturbed.state(), second.state()
     assert wanted.keys() == found.keys()
     assert all(torch.equal(wanted[key], found[key]) for key in wanted)
@@ -79,7 +79,7 @@ def test_a_training_begins_as_good_as_principal_components() -> None:
         again, _ = net(to_float(new))
     errors = (again - to_float(new)).square().mean((1, 2, 3, 4))
     assert np.allclose(errors.numpy(), components.squared_errors(new), atol=1e-6)
-    wanted, found = (pdist(codes) for codes in (components.codes(new), codes_of(net, new)[:, :23]))
+    wanted, found = (pdist(codes) for codes in (components.embeddings(new), encode_volumes(net, new)[:, :23]))
     assert np.allclose(found / wanted, (found / wanted)[0], rtol=1e-3)
 
 
@@ -90,7 +90,7 @@ def test_reconstruction_gets_better_than_the_components_that_it_begins_with() ->
     begun = squared_errors(net, volumes())
     scaled = volumes() / 65535
     assert begun.shape == (24,) and begun.mean() < 0.7 * np.square(scaled - scaled.mean(0)).mean()
-    train(made)
+    train_phase(made)
     assert squared_errors(net, volumes()).mean() < 0.97 * begun.mean()
 
 
@@ -131,7 +131,7 @@ def test_what_a_training_begins_as_is_bounded(monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_trained_network_is_trained_on_from_where_it_is() -> None:
     made = phase(Objective(), steps=2)
-    train(made)
+    train_phase(made)
     before = made.network.state_dict()["template"].clone()
     Embedding(made.network, volumes()[:5], 2, 4)
     assert torch.equal(made.network.template, before)
@@ -150,8 +150,8 @@ def test_class_features_leave_what_a_training_begins_as() -> None:
 def test_one_volume_or_equal_ones_can_be_learned() -> None:
     for cohort in (volumes(1), np.repeat(volumes(1), 4, 0), np.zeros((3, 1, 16, 16, 16), np.uint8)):
         made = Embedding(network(), cohort, 2, 2)
-        train(made)
-        assert np.isfinite(codes_of(made.network, cohort)).all()
+        train_phase(made)
+        assert np.isfinite(encode_volumes(made.network, cohort)).all()
 
 
 def test_how_much_there_is_stands_in_the_code_wherever_it_lies() -> None:
@@ -178,15 +178,15 @@ def test_known_classes_come_apart(kind: Any) -> None:
         return float(np.linalg.norm(middle[0] - middle[1]) / within)
 
     made = phase(Objective(kind, temperature=0.1 if kind == "contrastive" else 10.0), steps=150)
-    before = separation(codes_of(made.network, volumes()))
-    train(made)
-    assert separation(codes_of(made.network, volumes())) > 1.4 * before
+    before = separation(encode_volumes(made.network, volumes()))
+    train_phase(made)
+    assert separation(encode_volumes(made.network, volumes())) > 1.4 * before
 
 
 def test_class_features_tell_known_classes() -> None:
     made = phase(Objective("prototypes", class_features=True), steps=150)
-    train(made)
-    class_features = codes_of(made.network, volumes())[:, -2:]
+    train_phase(made)
+    class_features = encode_volumes(made.network, volumes())[:, -2:]
     assert np.allclose(class_features.sum(1), CLASS_FEATURE_SCALE, atol=1e-3)
     thick = class_features[:, 1] / CLASS_FEATURE_SCALE
     assert thick[LABELS == 1].mean() > 0.1 + thick[LABELS == 0].mean()
@@ -197,7 +197,7 @@ def test_unlabelled_volumes_take_part() -> None:
     some = np.where(np.arange(24) < 4, LABELS, -1)
     made = phase(Objective("prototypes", alpha=0.1, entropy=1.0, temperature=30.0), labels=some, steps=150)
     course: list[dict[str, float]] = []
-    train(made, report=lambda _, figures: course.append(figures))
+    train_phase(made, report=lambda _, figures: course.append(figures))
     assert np.mean([f["entropy"] for f in course[-9:]]) < 0.95 * np.mean([f["entropy"] for f in course[:9]])
     scaled = volumes() / 65535
     assert squared_errors(made.network, volumes())[4:].mean() < 0.5 * np.square(scaled - scaled.mean(0)).mean()
@@ -235,9 +235,9 @@ def test_an_impossible_objective_is_refused(wrong: dict[str, Any]) -> None:
 
 def test_codes_do_not_depend_on_how_many_volumes_there_are() -> None:
     net, some = network(), volumes(10)
-    whole = codes_of(net, some, 4)
+    whole = encode_volumes(net, some, 4)
     assert whole.shape == (10, 6) and whole.dtype == np.float32
-    assert np.array_equal(codes_of(net, some[:5], 4)[:5], whole[:5])
+    assert np.array_equal(encode_volumes(net, some[:5], 4)[:5], whole[:5])
     rows = [(index, before, after) for index, before, after in reconstructions(net, some, 4)]
     assert np.concatenate([index for index, _, _ in rows]).tolist() == list(range(10))
     assert rows[-1][1].shape == rows[-1][2].shape == (2, 1, 16, 16, 16)
@@ -280,10 +280,10 @@ def test_two_trainers_are_one(kind: Any) -> None:
     sites = np.arange(24) // 12
     alone, ranks = phase(objective, sites=sites), Ranks()
     both = [phase(objective, sites=sites, share=ranks.share(rank)) for rank in (0, 1)]
-    threads = [threading.Thread(target=train, args=(one,), daemon=True) for one in both]
+    threads = [threading.Thread(target=train_phase, args=(one,), daemon=True) for one in both]
     for thread in threads:
         thread.start()
-    train(alone)
+    train_phase(alone)
     for thread in threads:
         thread.join(60)
     wanted = alone.network.state_dict()

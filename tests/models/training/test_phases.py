@@ -16,9 +16,9 @@ from tile_engine.models.networks.clusterer import Clusterer
 from tile_engine.models.training import checkpoint
 from tile_engine.models.training.embeddings import encode_views
 from tile_engine.models.training.finetune import FineTune
-from tile_engine.models.training.phases import DivergedError, Phase, train
+from tile_engine.models.training.phases import DivergedError, Phase, train_phase
 from tile_engine.models.training.reconstruction import Reconstruction
-from tile_engine.models.training.sweep import OBJECTIVES, HeadSweep, Objective
+from tile_engine.models.training.sweep import CLUSTERING_OBJECTIVES, ClusteringObjective, HeadSweep
 from tile_engine.stores.files import write_whole
 
 
@@ -58,27 +58,27 @@ def test_a_phase_stopped_and_loaded_into_a_new_one_ends_with_the_same_bits(
     make: Callable[[], Phase], tmp_path: Path
 ) -> None:
     undisturbed = make()
-    train(undisturbed)
+    train_phase(undisturbed)
     first, second = make(), make()
     stop = first.steps // 2
     for index in range(stop):
         first.step(index)
-    checkpoint.save(tmp_path / "state.safetensors", first.state(), {"step": stop}, write_whole)
-    tensors, recipe = checkpoint.load(tmp_path / "state.safetensors")
+    checkpoint.save_checkpoint(tmp_path / "state.safetensors", first.state(), {"step": stop}, write_whole)
+    tensors, recipe = checkpoint.load_checkpoint(tmp_path / "state.safetensors")
     second.step(0)  # whatever it was before, it goes on from the checkpoint
     second.load(tensors)
-    train(second, start=recipe["step"])
+    train_phase(second, start=recipe["step"])
     wanted, found = undisturbed.state(), second.state()
     assert wanted.keys() == found.keys()
     assert all(torch.equal(wanted[key], found[key]) for key in wanted)
     assert any(not torch.equal(wanted[key], value) for key, value in make().state().items())
 
 
-@pytest.mark.parametrize("objective", OBJECTIVES)
-def test_heads_find_planted_clusters(objective: Objective) -> None:
+@pytest.mark.parametrize("objective", CLUSTERING_OBJECTIVES)
+def test_heads_find_planted_clusters(objective: ClusteringObjective) -> None:
     codes_VNF, classes = planted()
     phase = HeadSweep(codes_VNF, (2, 3, 4, 6), (0, 1), objective, steps=120, batch=200)
-    train(phase)
+    train_phase(phase)
     quality = {(q.clusters, q.seed): q for q in phase.qualities()}
     labels = phase.labels()
     best = min((0, 1), key=lambda seed: quality[4, seed].loss)
@@ -115,7 +115,7 @@ def test_a_loss_that_is_no_number_stops_training_by_name() -> None:
     with torch.no_grad():
         phase.bank.trunk_SFH[0, 0, 0] = torch.nan
     with pytest.raises(DivergedError, match="heads: the loss became nan in step 0"):
-        train(phase)
+        train_phase(phase)
 
 
 def test_reconstruction_and_agreement_get_better() -> None:
@@ -124,7 +124,7 @@ def test_reconstruction_and_agreement_get_better() -> None:
     ramps = (left + (right - left) * np.linspace(0, 1, 32)).repeat(32, axis=2).astype(np.uint8)
     phase = Reconstruction(Autoencoder(patch=32, widths=(16, 32), code=16), ramps, steps=60, batch=32)
     course: list[dict[str, float]] = []
-    train(phase, report=lambda _, figures: course.append(figures))
+    train_phase(phase, report=lambda _, figures: course.append(figures))
     for name in ("reconstruction", "agreement"):
         first, last = (np.mean([figures[name] for figures in part]) for part in (course[:5], course[-5:]))
         assert last < 0.75 * first, name
@@ -142,7 +142,7 @@ def test_codes_do_not_depend_on_how_many_patches_there_are() -> None:
 def test_fine_tuning_reports_how_the_clusters_ended() -> None:
     phase = fine_tune()
     assert isinstance(phase, FineTune)
-    train(phase)
+    train_phase(phase)
     outcome = phase.outcome()
     assert 1.0 <= outcome.effective <= 4.0 + 1e-4
     assert 0.0 <= outcome.information <= np.log(4)

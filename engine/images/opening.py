@@ -38,7 +38,7 @@ def inspect_slides(cohort: Cohort, *, mpp: float | None, spacing: float | None) 
     """Look at every slide, settle the run's spacing (see `working_spacing`), and record how each is seen at it."""
     entries = sorted(cohort.entries, key=lambda entry: entry.id)  # the order of a CSV's rows decides nothing
     looks = [_seen(entry, look) for entry, look in zip(entries, _looks(entries, mpp), strict=True)]
-    finest = [look["finest"] for look in looks if isinstance(look, dict)]
+    finest = [look["native_spacing"] for look in looks if isinstance(look, dict)]
     target = spacing or (working_spacing(finest) if finest else PREFERRED)
     kind = Counter((look["channels"], look["dtype"]) for look in looks if isinstance(look, dict)).most_common(1)
     slides: dict[str, ImageRecord] = {}
@@ -70,7 +70,7 @@ def inspect_volumes(cohort: Cohort) -> InspectedCohort:
         except SlideError as error:
             mark = _fingerprint(entry.path)
             rejected[entry.id] = Rejection(printable(entry.name), error.code, error.message, fingerprint=mark)
-    finest = [record.finest for record in volumes.values()]
+    finest = [record.native_spacing for record in volumes.values()]
     return InspectedCohort(statistics.median(finest) if finest else 0.0, volumes, rejected, cohort.ignored, cohort.root)
 
 
@@ -170,8 +170,8 @@ def _seen(entry: SlideEntry, look: Any) -> dict[str, Any] | SlideError:
     spacing = frames[0].spacing
     return {
         **look,
-        "finest": math.prod(spacing) ** (1 / len(spacing)),
-        "full": frames[0].shape,
+        "native_spacing": math.prod(spacing) ** (1 / len(spacing)),
+        "native_shape": frames[0].shape,
         "frames": _Frames(tuple(frames), look),
     }
 
@@ -209,12 +209,12 @@ def _recorded(entry: SlideEntry, look: dict[str, Any], seen: Frame, *, mpp: floa
         path=str(entry.path.absolute()),
         fingerprint=_fingerprint(entry.path),
         mpp=entry.mpp or mpp,
-        group=entry.group,
+        subject=entry.group,
         site=entry.site,
-        extra=dict(entry.extra),
+        columns=dict(entry.extra),
         reader=look["reader"],
-        finest=look["finest"],
-        full=look["full"],
+        native_spacing=look["native_spacing"],
+        native_shape=look["native_shape"],
         channels=look["channels"],
         dtype=look["dtype"],
         background=look["background"],
@@ -222,7 +222,7 @@ def _recorded(entry: SlideEntry, look: dict[str, Any], seen: Frame, *, mpp: floa
         spacing=seen.spacing,
         origin=seen.origin,
         notes=tuple(look["notes"]),
-        part=entry.part,
+        subimage=entry.part,
     )
 
 

@@ -66,7 +66,7 @@ class Job(Generic[S]):
     def volume(self, volume: str) -> Source:
         """The volume itself, in canonical orientation."""
         record = self.slides[volume]
-        return _open_volume(record.path, record.part, record.fingerprint)
+        return _open_volume(record.path, record.subimage, record.fingerprint)
 
     def view(self, image: str) -> Source:
         """The image's own file, seen at the spacing that the run works at."""

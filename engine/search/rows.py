@@ -78,9 +78,9 @@ def cases_of(job: Job[Any], records: Iterable[ImageRecord], vectors: Array) -> C
         "name": [r.name for r in records],
         "subject": [subject_of(r) for r in records],
         "site": [r.site for r in records],
-        "label": [r.extra.get(label, "") for r in records],
+        "label": [r.columns.get(label, "") for r in records],
         "path": [r.path for r in records],
-        "part": [r.part for r in records],
+        "part": [r.subimage for r in records],
         "fingerprint": [r.fingerprint for r in records],
         "model": [model_key(job)] * len(records),
     }
@@ -89,4 +89,4 @@ def cases_of(job: Job[Any], records: Iterable[ImageRecord], vectors: Array) -> C
 
 def subject_of(record: ImageRecord) -> str:
     """Who a volume is of, where somebody said so: else it is called by its own id, and other folders have files so called."""
-    return "" if record.group == record.id else record.group
+    return "" if record.subject == record.id else record.subject

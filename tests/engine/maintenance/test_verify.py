@@ -119,15 +119,15 @@ def test_damage_is_found_and_named(mini: Any, out: Path, what: str) -> None:
     path = the(out, pattern)
     name, sound = path.relative_to(out).as_posix(), path.read_bytes()
     expected = {"removed": {"missing"}, "emptied": {"empty"}, "truncated": {"size"}}
-    for options, damage in DAMAGES.items():
+    for how, damage in DAMAGES.items():
         damage(path)
         for full in (False, True):
             findings = verify(out, full=full, cluster=HERE.cluster).findings
-            if options == "flipped" and not full and path.suffix != ".json":
+            if how == "flipped" and not full and path.suffix != ".json":
                 assert not findings
                 continue
             assert [(f.path, f.step, f.slide) for f in findings] == [(name, step, slide)]
-            assert findings[0].kind in expected.get(options, {"changed", "undecodable", "metadata"})
+            assert findings[0].kind in expected.get(how, {"changed", "undecodable", "metadata"})
             if "/c/" in name:
                 array, _, shard = name.partition("/c/")
                 assert (findings[0].array, findings[0].shard) == (array, f"c/{shard}")
@@ -157,18 +157,18 @@ def test_damage_is_found_and_named(mini: Any, out: Path, what: str) -> None:
         ("metadata of the samples", "removed"),
     ],
 )
-def test_a_repair_does_the_damaged_unit_again_and_nothing_else(mini: Any, out: Path, what: str, options: str) -> None:
+def test_a_repair_does_the_damaged_unit_again_and_nothing_else(mini: Any, out: Path, what: str, how: str) -> None:
     before = state(out)
     pattern, step, _ = TARGETS[what]
-    DAMAGES[options](the(out, pattern))
+    DAMAGES[how](the(out, pattern))
     done = mended(out, before)
     assert done.units >= 1 and step in {f.step for f in done.found}
 
 
 def test_much_damage_at_once_is_mended_in_the_order_of_the_steps(mini: Any, out: Path) -> None:
     before = state(out)
-    for what, options in [("pixels", "removed"), ("the drawn places", "flipped"), ("samples", "emptied")]:
-        DAMAGES[options](the(out, TARGETS[what][0]))
+    for what, how in [("pixels", "removed"), ("the drawn places", "flipped"), ("samples", "emptied")]:
+        DAMAGES[how](the(out, TARGETS[what][0]))
     for what in ("a layer", "metadata of a layer", "a model's record", "the table"):
         DAMAGES["truncated"](the(out, TARGETS[what][0]))
     assert mended(out, before).units == 7
@@ -258,7 +258,7 @@ def test_a_receipt_that_names_a_file_elsewhere_is_no_receipt(mini: Any, out: Pat
 
 
 @pytest.mark.parametrize(
-    "damage", [lambda p: p.unlink(), lambda p: p.write_text(p.read_text().replace("extra", "exdra"))]
+    "damage", [lambda p: p.unlink(), lambda p: p.write_text(p.read_text().replace("columns", "colums"))]
 )
 def test_a_lost_or_changed_list_of_slides_is_said_to_be_so(out: Path, damage: Callable[[Path], object]) -> None:
     damage(out / "slides.json")
@@ -357,11 +357,10 @@ def test_a_kind_of_images_that_leads_out_of_the_results_is_refused(out: Path, tm
     untouched(tmp_path / "mine", mine)
 
 
-@pytest.mark.parametrize("key", ["cache", "stage"])
-def test_the_cache_that_a_run_names_is_not_where_a_repair_makes_room(out: Path, tmp_path: Path, key: str) -> None:
+def test_the_cache_that_a_run_names_is_not_where_a_repair_makes_room(out: Path, tmp_path: Path) -> None:
     """Whoever handed the results over may have named any folder. Not even slides are copied there."""
     mine = foreign(tmp_path / "mine")
-    changed(out / "run.json", lambda run: run.update({key: {"folder": str(tmp_path / "mine"), "limit": 1e-3}}))
+    changed(out / "run.json", lambda run: run.update(cache={"folder": str(tmp_path / "mine"), "limit": 1e-3}))
     the(out, TARGETS["pixels"][0]).unlink()
     assert repair(out, options=HERE).units == 1 and used() == {"folder": None, "limit": None}
     assert not verify(out, full=True, cluster=HERE.cluster).findings

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from tile_engine.engine.api.commands import CLUSTER_SLIDES
-from tile_engine.engine.api.commands.settings import Settings
 from tile_engine.engine.pipeline.fingerprints import fingerprints
 from tile_engine.engine.pipeline.record import ImageRecord
+from tile_engine.engine.runs import pipeline
+from tile_engine.engine.runs.cluster.settings import ClusterSettings
 from tile_engine.engine.runtime.output_folder import default_out, refuse_inside
-from tile_engine.engine.runtime.ownership import clear, forget_slides
+from tile_engine.engine.runtime.ownership import clear, forget_images
 from tile_engine.errors import SettingsError
 from tile_engine.stores.folder import Folder
 
@@ -32,13 +32,14 @@ SLIDE = ImageRecord(
     shape=(9, 9),
     spacing=(0.5, 0.5),
 )
+CLUSTER_SLIDES = pipeline("cluster", "slides")
 OTHER = replace(SLIDE, id="b-2", name="b.tif", fingerprint="g")
 
 
 def changed(settings=None, slides=(SLIDE, OTHER), rejected=None):
     """Steps whose fingerprint differs from that of the plain run of two slides."""
-    plain = fingerprints(CLUSTER_SLIDES, Settings(), 0.5, (SLIDE, OTHER), {})
-    other = fingerprints(CLUSTER_SLIDES, settings or Settings(), 0.5, slides, rejected or {})
+    plain = fingerprints(CLUSTER_SLIDES, ClusterSettings(), 0.5, (SLIDE, OTHER), {})
+    other = fingerprints(CLUSTER_SLIDES, settings or ClusterSettings(), 0.5, slides, rejected or {})
     return [step for step in CLUSTER_SLIDES.steps if plain[step] != other[step]]
 
 
@@ -55,15 +56,15 @@ def changed(settings=None, slides=(SLIDE, OTHER), rejected=None):
     ],
 )
 def test_a_setting_makes_stale_what_reads_it_and_all_after(settings, first):
-    assert changed(Settings(**settings)) == list(CLUSTER_SLIDES.steps)[list(CLUSTER_SLIDES.steps).index(first) :]
+    assert changed(ClusterSettings(**settings)) == list(CLUSTER_SLIDES.steps)[list(CLUSTER_SLIDES.steps).index(first) :]
 
 
 def test_a_stride_that_says_the_default_changes_nothing():
-    assert changed(Settings(stride=64)) == []
+    assert changed(ClusterSettings(stride=64)) == []
 
 
 def test_a_group_changes_the_samples_a_site_the_table_and_another_slide_the_cohort():
-    assert changed(slides=(replace(SLIDE, group="x"), OTHER))[0] == "draw"
+    assert changed(slides=(replace(SLIDE, subject="x"), OTHER))[0] == "draw"
     assert changed(slides=(replace(SLIDE, site="x"), OTHER))[0] == "table"
     assert changed(slides=(SLIDE,))[0] == "draw"
 
@@ -91,12 +92,12 @@ def test_clearing_removes_what_the_steps_left_and_nothing_else(tmp_path: Path):
     for name in files:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("x")
-    clear(folder, ["tiles", "labels", "table", "pictures", "page"], ["a-1"])
+    clear(folder, [CLUSTER_SLIDES.steps[name] for name in ("tiles", "labels", "table", "pictures", "page")], ["a-1"])
     left = {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file()}
     theirs = {"mine.txt", "maps/notes.png", "slides/a-1.ome.zarr/labels/mine/x"}
     store = {"layers/zarr.json", "labels/tissue/0/zarr.json", "0/c/0"}
     assert left == theirs | {f"slides/a-1.ome.zarr/{name}" for name in store}
-    forget_slides(folder, ["a-1"], CLUSTER_SLIDES.steps)
+    forget_images(folder, ["a-1"], CLUSTER_SLIDES.steps.values())
     assert {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file()} == theirs
 
 

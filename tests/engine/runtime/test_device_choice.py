@@ -11,14 +11,15 @@ from typing import Any
 import pytest
 import torch
 
-from tile_engine.engine.api.commands.settings import Settings
 from tile_engine.engine.compute.gpus import Gpu
+from tile_engine.engine.pipeline.documents import write_run
 from tile_engine.engine.pipeline.progress import Event
+from tile_engine.engine.pipeline.settings import settings_of
+from tile_engine.engine.runs.cluster.settings import ClusterSettings
 from tile_engine.engine.runtime import device_choice as choice
 from tile_engine.engine.runtime.device_choice import with_device
-from tile_engine.engine.steps.settings import settings_of
 from tile_engine.engine.workers.pool import WorkerPool
-from tile_engine.engine.workers.pool.preflight import Row
+from tile_engine.engine.workers.preflight import Row
 from tile_engine.errors import MachineError
 from tile_engine.stores.folder import Folder
 
@@ -44,7 +45,7 @@ def settle(
 ) -> tuple[str, str, Workers, list[Event]]:
     client, told = Workers(*answers), []
     crew = WorkerPool(map, len(cards), "", client)
-    found = with_device(settings_of(settings, Settings), Folder(folder), crew, rows(*cards), told.append)
+    found = with_device(settings_of(settings, ClusterSettings), Folder(folder), crew, rows(*cards), told.append)
     return found.device, found.dtype, client, told
 
 
@@ -89,36 +90,39 @@ def test_cuda_that_was_asked_for_and_cannot_be_had_is_refused(
     [
         ({"device": "cpu", "dtype": "float32"}, {}, ("cpu", "float32")),
         ({"device": "cpu", "dtype": "bf16"}, {}, ("cpu", "bf16")),
-        ({"dtype": "bf16"}, {}, ("cpu", "bf16")),  # of a version without the setting
         ({"device": "cuda", "dtype": "float32"}, {}, ("cuda", "float32")),
         ({"device": "cpu", "dtype": "float32"}, {"device": "cuda"}, ("cuda", "bf16")),
         ({"device": "auto", "dtype": "auto"}, {}, ("cuda", "bf16")),  # converted, and nothing trained yet
     ],
 )
 def test_a_run_keeps_what_it_began_with_unless_told_otherwise(
-    tmp_path: Path, begun: dict[str, str], given: dict[str, str], settled: tuple[str, str]
+    tmp_path: Path, begun_run: Any, begun: dict[str, str], given: dict[str, str], settled: tuple[str, str]
 ) -> None:
-    (tmp_path / "run.json").write_text(json.dumps({"settings": begun}))
+    write_run(Folder(tmp_path), begun_run(settings=begun))
     assert settle(tmp_path, ["A (GPU-1)"], GOOD, **given)[:2] == settled
 
 
 def test_a_process_that_works_alone_looks_at_its_own_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     alone, folder = WorkerPool(map, 1, ""), Folder(tmp_path)
     monkeypatch.setattr(choice, "gpus", lambda: ())
-    assert with_device(Settings(), folder, alone, (), lambda _: None).device == "cpu"
+    assert with_device(ClusterSettings(), folder, alone, (), lambda _: None).device == "cpu"
     with pytest.raises(MachineError, match="1 of 1 workers"):
-        with_device(Settings(device="cuda"), folder, alone, (), lambda _: None)
+        with_device(ClusterSettings(device="cuda"), folder, alone, (), lambda _: None)
     monkeypatch.setattr(choice, "gpus", lambda: (Gpu("A", "GPU-1"),))
     monkeypatch.setattr("tile_engine.engine.compute.gpu_stream.ready", lambda: ("", True))
-    assert with_device(Settings(), folder, alone, (), lambda _: None).device == "cuda"
+    assert with_device(ClusterSettings(), folder, alone, (), lambda _: None).device == "cuda"
 
 
 def test_what_goes_without_saying_decides_nothing_new() -> None:
     """Fingerprints of runs on a CPU are those of versions that knew no other device."""
     fields = ("step", "dtype", "device")
     said = {"step": 64, "dtype": "float32"}
-    assert Settings().deciding(fields) == Settings(device="cpu", dtype="float32").deciding(fields) == said
-    assert Settings(device="cuda", dtype="bf16").deciding(fields) == {"step": 64, "dtype": "bf16", "device": "cuda"}
+    assert ClusterSettings().deciding(fields) == ClusterSettings(device="cpu", dtype="float32").deciding(fields) == said
+    assert ClusterSettings(device="cuda", dtype="bf16").deciding(fields) == {
+        "step": 64,
+        "dtype": "bf16",
+        "device": "cuda",
+    }
 
 
 def test_the_command_line_refuses_a_device_that_is_not_there(mini: Any, tmp_path: Path) -> None:

@@ -13,9 +13,9 @@ import pytest
 
 import tile_engine
 from tile_engine.engine.maintenance.verify import verify
+from tile_engine.engine.search import gallery as galleries
 from tile_engine.engine.search.add import add
 from tile_engine.engine.search.search import file_name, picture
-from tile_engine.engine.search.search import gallery as galleries
 from tile_engine.errors import LockedError, NoInputError, SettingsError
 from tile_engine.stores.lock import Lock
 

@@ -182,6 +182,7 @@ class _Frames:
     def __init__(self, frames: tuple[Frame, ...], look: Mapping[str, Any]) -> None:
         self.frames = frames
         self.channels, self.dtype, self.background = look["channels"], look["dtype"], look["background"]
+        self.tiles: tuple[tuple[int, ...], ...] = ()
 
     def read(self, box: Any, level: int = 0) -> Any:
         raise ValueError("this slide is closed")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from ...stores.folder import Folder
 from ...stores.lock import Lock
 from ...stores.remote import absolute, place
 from ...stores.sweep import sweep
+from ..compute.resources import resources
 from ..pipeline.documents import find_run, read_images, read_rejected, read_run, write_run
 from ..pipeline.job import Job
 from ..pipeline.modality import Images, Modality
@@ -123,7 +125,7 @@ def plan_only(
 def _go(job: Job[RunSettings], options: RunOptions, workers: WorkerPool) -> Path:
     folder = job.folder
     stop = Stop(tell=lambda text: options.report(Event("note", text)))
-    with stoppable(stop):
+    with stoppable(stop), closing(resources()):
         options.report(Event("note", f"working in {workers.text}"))
         job = run_stages(job, options.stages, RunContext(workers, options.report, stop, options.cluster.unit_timeout))
     run = read_run(folder)

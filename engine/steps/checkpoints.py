@@ -12,6 +12,8 @@ from ..pipeline.documents import Document, Number, find_document, read_document
 from ..pipeline.job import Job
 
 if TYPE_CHECKING:
+    from ...models.networks.autoencoder import Autoencoder
+    from ...models.networks.clusterer import Clusterer
     from ..compute.fit import CheckpointSlot
 
 
@@ -22,17 +24,23 @@ def device_of(job: Job[Any]) -> Any:
     return begin(job.settings.device)
 
 
-def load_network(path: Path, sha256: str) -> Any:
-    """The trained network, ready to be applied: a clusterer, or an autoencoder. Raises CorruptError where the file is not the
-    one that was trained."""
+def load_network(path: Path, sha256: str) -> tuple[Autoencoder, Clusterer | None]:
+    """The trained autoencoder, ready to be applied, and the clusterer that it is part of, if it is part of one.
+
+    Raises CorruptError where the file is not the one that was trained.
+    """
     from ...models.networks.autoencoder import Autoencoder
     from ...models.networks.clusterer import Clusterer
     from ...models.training import checkpoint
 
     tensors, recipe = checkpoint.load(path, sha256)
-    network = Clusterer.from_recipe(recipe) if "head" in recipe else Autoencoder(**recipe)
-    checkpoint.fill(network, tensors, path)
-    return network.eval()
+    if "head" in recipe:
+        clusterer = Clusterer.from_recipe(recipe)
+        checkpoint.fill(clusterer, tensors, path)
+        return clusterer.eval().autoencoder, clusterer
+    autoencoder = Autoencoder(**recipe)
+    checkpoint.fill(autoencoder, tensors, path)
+    return autoencoder.eval(), None
 
 
 class ModelRecord(Document):

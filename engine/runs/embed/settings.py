@@ -103,6 +103,10 @@ class EmbedSettings(RunSettings):
         return self
 
     @property
+    def class_column(self) -> str:
+        return self.label
+
+    @property
     def networks(self) -> tuple[str, ...]:
         """Names of the networks to train."""
         return PRESETS[2:] if self.network == "yamaguchi" else (self.network,)

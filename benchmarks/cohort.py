@@ -13,19 +13,19 @@ import os
 import shutil
 import time
 import tracemalloc
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from slides import CACHE, table
 
-from tile_engine.engine.api.commands import CLUSTER_SLIDES
-from tile_engine.engine.api.commands.settings import Settings
+from tile_engine.engine.images.modality import SLIDES
+from tile_engine.engine.pipeline.documents import write_images, write_rejected, write_run
 from tile_engine.engine.pipeline.fingerprints import fingerprints
-from tile_engine.engine.pipeline.record import SlideRecord, digest
+from tile_engine.engine.pipeline.record import ImageRecord, InspectedCohort, digest
+from tile_engine.engine.runs import pipeline
+from tile_engine.engine.runs.cluster.settings import ClusterSettings
 from tile_engine.engine.runtime.load import load
-from tile_engine.engine.steps.apply import CELLS
-from tile_engine.engine.steps.convert.geometry import BLOCK, SHARD
+from tile_engine.engine.runtime.manifest import manifest
 from tile_engine.stores.array import Written
 from tile_engine.stores.files import checksum, write_whole
 from tile_engine.stores.folder import Folder
@@ -62,20 +62,20 @@ def main() -> None:
         shutil.rmtree(out, ignore_errors=True)
 
 
-def record(number: int) -> SlideRecord:
+def record(number: int) -> ImageRecord:
     name = f"site-{number % 40:02d}/patient-{number // 4:07d}/section-{number % 4}.svs"
-    return SlideRecord(
+    return ImageRecord(
         id=f"section-{number % 4}-{digest(name)[:8]}",
         name=name,
         path=f"/data/cohort/{name}",
         fingerprint=digest(number),
         mpp=None,
-        group=f"patient-{number // 4:07d}",
+        subject=f"patient-{number // 4:07d}",
         site=f"site-{number % 40:02d}",
-        extra={},
+        columns={},
         reader="aperio",
-        finest=0.2498,
-        full=(80_000, 100_000),
+        native_spacing=0.2498,
+        native_shape=(80_000, 100_000),
         channels=3,
         dtype="uint8",
         background=255,
@@ -87,16 +87,16 @@ def record(number: int) -> SlideRecord:
 def documents(out: Path, count: int) -> tuple[str, ...]:
     folder = Folder(out)
     records = [record(n) for n in range(count)]
-    settings = Settings()
+    settings = ClusterSettings()
     began = time.process_time()
-    prints = fingerprints(CLUSTER_SLIDES, settings, 0.5, records, {})
+    prints = fingerprints(pipeline("cluster", "slides"), settings, 0.5, records, {})
     printed = time.process_time() - began
     began = time.process_time()
-    folder.write("slides", {r.id: asdict(r) for r in records})
+    write_images(folder, {r.id: r for r in records})
     written = time.process_time() - began
-    folder.write("rejected", {})
-    run: dict[str, Any] = {"settings": settings.model_dump(mode="json"), "spacing": 0.5, "fingerprints": prints}
-    folder.write("run", run)
+    write_rejected(folder, {})
+    cohort = InspectedCohort(0.5, {}, {}, (), Path("/data/cohort"))
+    write_run(folder, manifest(pipeline("cluster", "slides"), settings, cohort, prints, {}))
     began = time.process_time()
     load(out)
     loaded = time.process_time() - began
@@ -123,20 +123,21 @@ def documents(out: Path, count: int) -> tuple[str, ...]:
 
 def files_of_one() -> list[tuple[str, ...]]:
     """Shards and receipts of one slide, from the shapes that the steps use."""
-    frame, step = record(0).frame, Settings().step
+    frame, step = record(0).frame, ClusterSettings().step
+    side = SLIDES.cut.cells(step)
     levels = pyramid(frame)
     cells = frame.coarsen((step, step)).box
     names = {"assignment": 1, "confidence": 4, "embedding": 256}
     rows: list[tuple[str, int, float]] = []
-    shards = [sum(1 for _ in level.box.cut((SHARD, SHARD))) for level in levels]
+    shards = [sum(1 for _ in level.box.cut(SLIDES.cut.shard)) for level in levels]
     rows.append(("image, with its pyramid", sum(shards), sum(level.box.size * 3 for level in levels) / 1e6))
-    of_layer = sum(1 for _ in cells.cut((CELLS, CELLS)))
+    of_layer = sum(1 for _ in cells.cut((side, side)))
     rows += [(f"layer {name}", of_layer, cells.size * size / 1e6) for name, size in names.items()]
     labels = [level.coarsen((16, 16)).box for level in levels] + [level.coarsen((step, step)).box for level in levels]
     pieces = sum(sum(1 for _ in box.cut((1024, 1024))) for box in labels)
     rows.append(("labels tissue and clusters", pieces, sum(box.size for box in labels) / 1e6))
     rows.append(("metadata", 3 * len(levels) + 3 * 2 + 5, 0.0))
-    blocks = sum(1 for _ in frame.box.cut((BLOCK, BLOCK)))
+    blocks = sum(1 for _ in frame.box.cut(SLIDES.cut.block))
     rows.append(("receipts", blocks + of_layer + 2, 0.0))
     rows.append(("in all", sum(row[1] for row in rows), sum(row[2] for row in rows)))
     return [(name, f"{files:,}", f"{size:,.0f}") for name, files, size in rows]

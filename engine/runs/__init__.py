@@ -6,6 +6,7 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from ...errors import CorruptError
 from ..pipeline.command import Command
 
 if TYPE_CHECKING:
@@ -33,3 +34,13 @@ def pipeline(name: str, variant: str) -> Pipeline:
     chosen = command(name).named(variant)
     found: Pipeline = import_module(f".{name}", __package__).pipeline(chosen, MODALITIES[chosen.images])
     return found
+
+
+def recorded(name: object, variant: object) -> Pipeline:
+    """The pipeline that a run.json names, whoever wrote it. Raises CorruptError where there is none of these names."""
+    if name in RUNS and variant in [v.name for v in command(str(name)).variants]:
+        return pipeline(str(name), str(variant))
+    raise CorruptError(
+        f"run.json says that it is of a run {name!r} on {variant!r}, and this version of tile-engine has no such run: "
+        "nothing in the folder is read by it. Open it with the version that made it, or choose another folder."
+    )

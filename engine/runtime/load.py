@@ -11,7 +11,7 @@ from ..pipeline.documents import read_images, read_quarantined, read_rejected, r
 from ..pipeline.job import Job
 from ..pipeline.record import ImageRecord
 from ..pipeline.settings import RunSettings, settings_of
-from ..runs import pipeline
+from ..runs import recorded
 
 
 def load(out: Path) -> Job[RunSettings]:
@@ -23,7 +23,7 @@ def load(out: Path) -> Job[RunSettings]:
 @lru_cache(maxsize=4)
 def _load(out: Path, stamp: tuple[int, ...]) -> Job[RunSettings]:
     run = read_run(Folder(out))
-    found = pipeline(run.command, run.variant)
+    found = recorded(run.command, run.variant)
     folder = Folder(out, found.modality.name)
     if not (out / "slides.json").exists():  # it is written before run.json
         raise CorruptError(f"{out / 'slides.json'} is missing: it was written and then lost.")

@@ -33,7 +33,7 @@ from ..pipeline.job import Job
 from ..pipeline.record import ImageRecord, InspectedCohort, Rejection
 from ..pipeline.settings import RunSettings
 from ..pipeline.spec import Pipeline
-from ..runs import pipeline as pipeline_named
+from ..runs import recorded
 from .load import load
 from .ownership import check_foreign, clear, forget_images
 
@@ -136,7 +136,7 @@ def manifest(
 
 def _same_kind(folder: Folder, pipeline: Pipeline, old: RunDocument) -> None:
     """A folder of which only `convert` was asked so far may become a run of any pipeline on the same images."""
-    before = pipeline_named(old.command, old.variant)
+    before = recorded(old.command, old.variant)
     converted = {step.name for step in before.stages["convert"]}
     if before != pipeline and (before.modality != pipeline.modality or not set(old.steps) <= converted):
         raise SettingsError(

@@ -24,7 +24,7 @@ from ..pipeline.progress import Event, Report
 from ..pipeline.record import InspectedCohort, Rejection
 from ..pipeline.settings import RunSettings, settings_of
 from ..pipeline.spec import Estimate, Pipeline
-from ..runs import pipeline as pipeline_named
+from ..runs import recorded
 from ..workers.gang import refuse
 from ..workers.placement import ClusterOptions
 from ..workers.pool import WorkerPool, crew
@@ -82,7 +82,7 @@ def resume(out: str | Path, *, options: RunOptions, **settings: Any) -> Path:
     """Do some stages of the run that OUT holds, with the images it began with; `settings` given here replace its own."""
     folder = Folder(absolute(out))
     run = read_run(folder)
-    pipeline = pipeline_named(run.command, run.variant)
+    pipeline = recorded(run.command, run.variant)
     folder = replace(folder, images=pipeline.modality.name)
     given = {k: v for k, v in settings.items() if v is not None}
     begun = run.settings if "device" not in given else {k: v for k, v in run.settings.items() if k != "dtype"}

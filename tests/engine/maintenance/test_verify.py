@@ -348,9 +348,10 @@ def test_an_id_that_leads_out_of_the_results_is_refused(
     }
 
 
-def test_a_kind_of_images_that_leads_out_of_the_results_is_refused(out: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("key", ["command", "variant", "images"])
+def test_a_kind_of_images_that_leads_out_of_the_results_is_refused(out: Path, tmp_path: Path, key: str) -> None:
     mine = foreign(tmp_path / "mine")
-    changed(out / "run.json", lambda run: run.update(images="../mine"))
+    changed(out / "run.json", lambda run: run.update({key: "../mine"}))
     for act in (lambda: verify(out), lambda: repair(out, options=HERE), lambda: load(out)):
         with pytest.raises(CorruptError, match=r"\.\./mine"):
             act()

@@ -14,6 +14,7 @@ import pytest
 import tile_engine
 from tile_engine.engine.maintenance.verify import verify
 from tile_engine.engine.search import gallery as galleries
+from tile_engine.engine.search import rows
 from tile_engine.engine.search.add import add
 from tile_engine.engine.search.search import file_name, picture
 from tile_engine.errors import LockedError, NoInputError, SettingsError
@@ -174,7 +175,7 @@ def test_an_index_is_kept_and_used_again(out: Path, monkeypatch: pytest.MonkeyPa
     first = tile_engine.search(out, query)
     assert {p.name for p in (out / "index").iterdir()} == {"index.json", "vectors.npy", "columns.npz"}
     galleries._opened.cache_clear()
-    monkeypatch.setattr(galleries, "read_table", None)  # it is not read again
+    monkeypatch.setattr(rows, "read_table", None)  # it is not read again
     assert tile_engine.search(out, query) == first
     assert not (out / "lock.json").exists()
 

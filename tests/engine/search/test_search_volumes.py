@@ -5,6 +5,7 @@ The network is a stand-in: it takes a few sums over a volume for its code, so th
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 from pathlib import Path
@@ -16,8 +17,9 @@ import pytest
 import tile_engine
 from tile_engine.engine.pipeline.documents import write_images, write_run
 from tile_engine.engine.pipeline.record import ImageRecord
-from tile_engine.engine.runs.embed import encode_new as embed
+from tile_engine.engine.runs import pipeline
 from tile_engine.engine.runs.embed.settings import EmbedSettings
+from tile_engine.engine.runtime import load as loading
 from tile_engine.engine.runtime.load import load
 from tile_engine.engine.search import gallery as galleries
 from tile_engine.engine.search.add import add
@@ -83,7 +85,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         codes = np.array([code(p) for p in paths], np.float32) * factor
         return [record(p, p.name, columns={"label": "new"}, subject=GROUP(p)) for p in paths], codes
 
-    monkeypatch.setattr(embed, "encode", encode)
+    embed = dataclasses.replace(pipeline("embed", "volumes"), encode=encode)
+    monkeypatch.setattr(loading, "recorded", lambda command, variant: embed)
     galleries._opened.cache_clear()
     return specs
 

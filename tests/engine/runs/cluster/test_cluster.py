@@ -14,8 +14,8 @@ from PIL import Image
 
 import tile_engine
 from tile_engine import ClusterOptions, RunOptions
-from tile_engine.engine.api.commands import CLUSTER_SLIDES
 from tile_engine.engine.pipeline.progress import Event
+from tile_engine.engine.runs import pipeline
 from tile_engine.engine.runtime.load import load
 from tile_engine.engine.runtime.output_folder import default_out
 from tile_engine.engine.runtime.start import plan_only, resume
@@ -274,7 +274,7 @@ def test_the_default_out_is_named_after_the_input_and_never_inside_it(
 
 
 def test_a_dry_run_writes_nothing_and_says_sizes(mini: Any, tmp_path: Path) -> None:
-    out, opened, sizes = plan_only(CLUSTER_SLIDES, mini.slides, tmp_path / "out", None, mini.settings)
+    out, opened, sizes = plan_only(pipeline("cluster", "slides"), mini.slides, tmp_path / "out", None, mini.settings)
     assert out == tmp_path / "out" and not list(tmp_path.iterdir())
     assert sizes.slides == len(opened.slides) == 3 and sizes.units["convert"] == 6
     assert sizes.tiles >= sum(
@@ -297,4 +297,4 @@ def test_a_slide_of_a_csv_takes_its_spacing_and_columns_from_there(mini: Any, tm
     (tmp_path / "list.csv").write_text("path,mpp,site,age\nx.tif,0.5,Ulm,7\n")
     run = tile_engine.cluster(tmp_path / "list.csv", tmp_path / "out", options=options("convert"))
     record = json.loads((run.out / "slides.json").read_text())[run.slides[0]]
-    assert (record["site"], record["extra"], record["spacing"]) == ("Ulm", {"age": "7"}, [0.5, 0.5])
+    assert (record["site"], record["columns"], record["spacing"]) == ("Ulm", {"age": "7"}, [0.5, 0.5])

@@ -86,7 +86,7 @@ def test_figures_are_of_folds_by_subject_beside_baselines(done: Path) -> None:
 
 
 def test_folds_keep_subjects_together_and_models_are_theirs(done: Path) -> None:
-    from tile_engine.engine.runs.embed.encode_new.folds import folds_of
+    from tile_engine.engine.runs.embed.folds import folds_of
     from tile_engine.engine.steps.covariates import known
 
     job = load(done)
@@ -242,5 +242,5 @@ def test_a_gang_trains_a_network_of_volumes(cohort: SimpleNamespace, mini: Any, 
         *("--cluster", "local", "--workers", "2", "--gang", "2"),
     )
     assert told.returncode == 3, told.stderr
-    assert json.loads((out / "models" / "onga-all.json").read_text())["course"][-1]["step"] == 5
+    assert json.loads((out / "models" / "onga-all.json").read_text())["history"][-1]["step"] == 5
     assert tile_engine.open_run(out).volumes.X.shape == (COUNT, 4)

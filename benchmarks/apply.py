@@ -110,7 +110,8 @@ def plan_of(job: Job) -> Plan:
     """As the step `tiles` makes it, with an untrained network of the default size."""
     (name,) = job.slides
     side, step = job.settings.patch, job.settings.step
-    network = PatchNetwork(Clusterer(Autoencoder(patch=side), ClusterHead(128, CLUSTERS)).eval(), side, step)
+    clusterer = Clusterer(Autoencoder(patch=side), ClusterHead(128, CLUSTERS)).eval()
+    network = PatchNetwork(clusterer.autoencoder, side, step, clusterer=clusterer)
     layers = {}
     cells = cells_along(job)
     for output, (channels, dtype) in network.outputs.items():

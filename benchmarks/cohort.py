@@ -13,18 +13,19 @@ import os
 import shutil
 import time
 import tracemalloc
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from slides import CACHE, table
 
 from tile_engine.engine.images.modality import SLIDES
+from tile_engine.engine.pipeline.documents import write_images, write_rejected, write_run
 from tile_engine.engine.pipeline.fingerprints import fingerprints
-from tile_engine.engine.pipeline.record import ImageRecord, digest
+from tile_engine.engine.pipeline.record import ImageRecord, InspectedCohort, digest
 from tile_engine.engine.runs import pipeline
 from tile_engine.engine.runs.cluster.settings import ClusterSettings
 from tile_engine.engine.runtime.load import load
+from tile_engine.engine.runtime.manifest import manifest
 from tile_engine.stores.array import Written
 from tile_engine.stores.files import checksum, write_whole
 from tile_engine.stores.folder import Folder
@@ -69,12 +70,12 @@ def record(number: int) -> ImageRecord:
         path=f"/data/cohort/{name}",
         fingerprint=digest(number),
         mpp=None,
-        group=f"patient-{number // 4:07d}",
+        subject=f"patient-{number // 4:07d}",
         site=f"site-{number % 40:02d}",
-        extra={},
+        columns={},
         reader="aperio",
-        finest=0.2498,
-        full=(80_000, 100_000),
+        native_spacing=0.2498,
+        native_shape=(80_000, 100_000),
         channels=3,
         dtype="uint8",
         background=255,
@@ -91,12 +92,11 @@ def documents(out: Path, count: int) -> tuple[str, ...]:
     prints = fingerprints(pipeline("cluster", "slides"), settings, 0.5, records, {})
     printed = time.process_time() - began
     began = time.process_time()
-    folder.write("slides", {r.id: asdict(r) for r in records})
+    write_images(folder, {r.id: r for r in records})
     written = time.process_time() - began
-    folder.write("rejected", {})
-    which = {"command": "cluster", "variant": "slides"}
-    run: dict[str, Any] = which | {"settings": settings.model_dump(mode="json"), "spacing": 0.5, "fingerprints": prints}
-    folder.write("run", run)
+    write_rejected(folder, {})
+    cohort = InspectedCohort(0.5, {}, {}, (), Path("/data/cohort"))
+    write_run(folder, manifest(pipeline("cluster", "slides"), settings, cohort, prints, {}))
     began = time.process_time()
     load(out)
     loaded = time.process_time() - began

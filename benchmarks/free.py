@@ -34,6 +34,7 @@ class FreeSource:
     channels: int = 1
     dtype: str = "uint8"
     background: int = 0
+    tiles: tuple[tuple[int, ...], ...] = ()
 
     def read(self, box: Box, level: int = 0) -> Array:
         return np.zeros((1, *box.shape), np.uint8)
@@ -45,6 +46,7 @@ class FreeModel:
 
     stride: tuple[int, ...] = (1, 1)
     halo: tuple[int, ...] = (1, 1)
+    readers: int = 1
 
     @property
     def outputs(self) -> Mapping[str, tuple[int, str]]:

@@ -139,6 +139,11 @@ class StoredImage:
     def background(self) -> int:
         return int(self.levels[0].spec.fill)
 
+    @property
+    def tiles(self) -> tuple[tuple[int, ...], ...]:
+        """Cells of a chunk of each level."""
+        return tuple(level.spec.chunk[-len(self.frames[0].shape) :] for level in self.levels)
+
     def read(self, box: Box, level: int = 0) -> Array:
         """Cells of a box inside `frames[level]`, shape (channel, *box.shape); labels have one channel."""
         array = self.levels[level]

@@ -39,6 +39,7 @@ class MemorySource:
             for a, ratio in zip(levels, ratios, strict=True)
         )
         self.channels, self.dtype, self.background = int(levels[0].shape[0]), levels[0].dtype.name, background
+        self.tiles: tuple[tuple[int, ...], ...] = ()
 
     def read(self, box: Box, level: int = 0) -> Array:
         """Pixels of `box` inside `frames[level]`."""

@@ -31,6 +31,12 @@ class Source(Protocol):
         """What lies where nothing was scanned, and around the frame: 255 for brightfield, 0 else."""
         ...
 
+    @property
+    def tiles(self) -> tuple[tuple[int, ...], ...]:
+        """Cells along each axis of what the source stores as one piece, at each level: reads along them decode nothing twice.
+        Empty where the source has no pieces of its own."""
+        ...
+
     def read(self, box: Box, level: int = 0) -> Array:
         """Pixels of `box`, which lies inside `frames[level]`: shape (channel, *box.shape).
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,9 @@ from ...stores.image import StoredImage
 from ...stores.lazy import as_dataarray
 from ...stores.remote import absolute
 from ...stores.tables import read_table
+from ..pipeline.documents import Document, find_document, read_quarantined, read_rejected, read_run
+from ..runs.cluster.documents import VALIDITY, Validity
+from ..runs.embed.documents import EVALUATION, Evaluation
 from ..runtime.load import load
 
 if TYPE_CHECKING:
@@ -42,7 +46,7 @@ class Run:
     @property
     def status(self) -> str:
         """`running` (unfinished: the same command goes on), or `done`."""
-        return str(self._folder.read("run")["status"])
+        return read_run(self._folder).status
 
     @property
     def of(self) -> str:
@@ -87,7 +91,7 @@ class Run:
     @property
     def evaluation(self) -> dict[str, Any]:
         """How good the codes are: figures by method, over folds."""
-        return self._folder.read("models/evaluation")
+        return self._document(EVALUATION, Evaluation)
 
     @property
     def shares(self) -> pd.DataFrame:
@@ -99,21 +103,21 @@ class Run:
     @property
     def rejected(self) -> dict[str, dict[str, Any]]:
         """Slide id -> name, reason code and message of what was left out."""
-        return self._folder.read("rejected")
+        return {slide: asdict(rejection) for slide, rejection in read_rejected(self._folder).items()}
 
     @property
     def quarantined(self) -> dict[str, list[dict[str, Any]]]:
         """Slide id -> tiles (level, start, stop) that end the process that decodes them: they were masked."""
-        return self._folder.read("quarantined")
+        return {slide: list(map(asdict, tiles)) for slide, tiles in read_quarantined(self._folder).items()}
 
     @property
     def settings(self) -> dict[str, Any]:
-        return dict(self._folder.read("run")["settings"])
+        return dict(read_run(self._folder).settings)
 
     @property
     def validity(self) -> dict[str, Any]:
         """The chosen K, the range, and every index of every K and seed."""
-        return self._folder.read("models/validity")
+        return self._document(VALIDITY, Validity)
 
     @property
     def report(self) -> Path:
@@ -135,6 +139,11 @@ class Run:
         from ..search.search import search
 
         return search(self.out, query, k=k, at=at, same_subject=same_subject)
+
+    def _document(self, name: str, model: type[Document]) -> dict[str, Any]:
+        """JSON values of a document; {} where it was not made yet."""
+        document = find_document(self._folder, name, model)
+        return document.model_dump(mode="json") if document else {}
 
     def _open(self, path: Path) -> StoredImage:
         if not path.exists():

@@ -21,7 +21,7 @@ from .gpu_stream import gpu_errors
 STEPS_PER_CHECKPOINT = 25
 """Steps between two checkpoints: seconds of work on a laptop."""
 MAX_RECORDED_STEPS = 200
-"""Figures kept of a training's course, at most."""
+"""Figures kept of a training's history, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +36,18 @@ class CheckpointSlot:
 def fit(
     phase: Phase, aside: CheckpointSlot, *, threads: int, beacon: ProgressFile, share: Replica = SINGLE
 ) -> list[dict[str, float]]:
-    """Do the steps of a phase that are left, and return the course of its figures: [{"step": ..., "loss": ...}, ...].
+    """Do the steps of a phase that are left, and return the history of its figures: [{"step": ..., "loss": ...}, ...].
 
     Threads are part of the numerics. Of a gang all ranks read the checkpoint; the first alone writes it and tells how far
     it is. Raises RuntimeError where ranks do not go on from the same step.
     """
     torch.set_num_threads(threads)
-    start, resumed = 0, _resume(phase, aside)
-    if resumed is not None:
-        start = resumed.pop("next")
+    start, left = 0, _resume(phase, aside)
+    if left is not None:
+        start = left.pop("next")
     if len(begins := set(share.gather(torch.tensor([start])).tolist())) > 1:
         raise RuntimeError(f"the ranks of a gang found different checkpoints: they would go on from {sorted(begins)}")
-    record: list[dict[str, float]] = list(resumed["record"]) if resumed else []
+    record: list[dict[str, float]] = list(left["record"]) if left else []
     thin = max(1, phase.steps // MAX_RECORDED_STEPS)
     for index in range(start, phase.steps):
         with gpu_errors():

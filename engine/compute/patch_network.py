@@ -6,13 +6,13 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...stores.frame import Array
 from .machine import available_threads
+from .resources import resources
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,17 +24,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PatchNetwork:
-    """A trained clusterer, or an autoencoder alone, as a plan's `Model`: one patch, one cell.
+    """A trained autoencoder, perhaps as the encoder of a clusterer, as a plan's `Model`: one patch, one cell.
 
     On a CPU batches run side by side, one thread each, as many as the unit may keep busy: how many that are does not touch
     a bit of the result, because each batch is computed alone. On a GPU they follow each other (see `card.py`).
     """
 
-    clusterer: Clusterer | Autoencoder
+    autoencoder: Autoencoder
     patch: int
     step: int
     dtype: str = "float32"
     device: str = "cpu"
+    clusterer: Clusterer | None = None
+    """None where the network finds no clusters; else its autoencoder is the one above."""
 
     @property
     def stride(self) -> tuple[int, ...]:
@@ -45,14 +47,9 @@ class PatchNetwork:
         return ((self.patch - self.step) // 2,) * self.autoencoder.axes
 
     @property
-    def autoencoder(self) -> Autoencoder:
-        return cast("Autoencoder", getattr(self.clusterer, "autoencoder", self.clusterer))
-
-    @property
     def clusters(self) -> int:
         """0 where the network finds none."""
-        head = getattr(self.clusterer, "head", None)
-        return int(head.clusters) if head is not None else 0
+        return 0 if self.clusterer is None else self.clusterer.head.clusters
 
     @property
     def readers(self) -> int:
@@ -67,7 +64,7 @@ class PatchNetwork:
     def __call__(self, batches: Iterator[Array]) -> Iterator[Mapping[str, Array]]:
         if self.device == "cuda":
             axes = len(self.stride)
-            yield from (_cells(rows, axes) for rows in _gpu_stream(self).answers(batches))
+            yield from (_cells(rows, axes) for rows in _stream(self).answers(batches))
             return
         count = available_threads()
         with ThreadPoolExecutor(count, initializer=_one_thread) as pool:
@@ -87,7 +84,7 @@ class PatchNetwork:
 
         bf16 = torch.autocast(batch_BCYX.device.type, torch.bfloat16, enabled=self.dtype == "bf16", cache_enabled=False)
         with torch.inference_mode(), bf16:
-            if not self.clusters:
+            if self.clusterer is None:
                 return {"embedding": self.autoencoder.encode(to_float(batch_BCYX)).to(torch.float16)}
             p_BK, codes_BF = self.clusterer(to_float(batch_BCYX))
             confidence_B, cluster_B = p_BK.float().max(1)
@@ -104,14 +101,16 @@ class PatchNetwork:
         return _cells({name: values.numpy() for name, values in rows.items()}, len(self.stride))
 
 
-@lru_cache(maxsize=1)
-def _gpu_stream(network: PatchNetwork) -> GpuStream:
-    """The network on this process's card, once: what it holds there outlives a unit."""
+def _stream(network: PatchNetwork) -> GpuStream:
+    """The network on this process's GPU, once: what it holds there outlives a unit."""
     from .gpu_stream import GpuStream, prepare_device
 
-    device = prepare_device(network.device)
-    network.clusterer.to(device)
-    return GpuStream(network.look, device)
+    def make() -> GpuStream:
+        device = prepare_device(network.device)
+        (network.autoencoder if network.clusterer is None else network.clusterer).to(device)
+        return GpuStream(network.look, device)
+
+    return resources().streams.get(network, make)
 
 
 def _cells(rows: Mapping[str, Array], axes: int = 2) -> Mapping[str, Array]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ...stores.image import ATTRIBUTES_KEY, StoredImage, attributes_of
@@ -9,6 +10,7 @@ from ...stores.scaled import Scaled
 from ...stores.slides.cohort import Cohort, find_slides
 from ...stores.slides.view import at_spacing
 from ...stores.source import Source
+from ..compute.resources import resources
 from ..pipeline.job import Job
 from ..pipeline.modality import SLIDE_CHUNK, VOLUME_CHUNK, Cut, Images, Modality
 from .opening import inspect_slides, inspect_volumes
@@ -21,7 +23,11 @@ def _find_volumes(spec: Images, settings: Any) -> Cohort:
 
 
 def _slide_at_spacing(job: Job[Any], image: str) -> Source:
-    return at_spacing(job.slide(image), job.spacing)
+    return at_spacing(resources().slide(job, image), job.spacing)
+
+
+def _affine(job: Job[Any], image: str) -> Mapping[str, Any]:
+    return {"affine": resources().volume(job, image).affine}
 
 
 def _in_range(stored: StoredImage) -> Source:
@@ -58,6 +64,7 @@ SLIDES = Modality(
     find=lambda spec, settings: find_slides(spec),
     open=lambda cohort, settings: inspect_slides(cohort, mpp=settings.mpp, spacing=settings.spacing),
     read=_slide_at_spacing,
+    notes=lambda job, image: {},
     scaled=lambda stored: stored,
     views=_patch_views,
     resampled=True,
@@ -80,7 +87,8 @@ VOLUMES = Modality(
     ),
     find=_find_volumes,
     open=lambda cohort, settings: inspect_volumes(cohort),
-    read=lambda job, image: job.volume(image),
+    read=lambda job, image: resources().volume(job, image),
+    notes=_affine,
     scaled=_in_range,
     views=_cube_views,
     resampled=False,

@@ -40,7 +40,7 @@ def inspect_slides(cohort: Cohort, *, mpp: float | None, spacing: float | None) 
     looks = [
         _seen(entry, look) for entry, look in zip(entries, _looks(entries, mpp, inspect_slides_in_child), strict=True)
     ]
-    finest = [look["finest"] for look in looks if isinstance(look, dict)]
+    finest = [look["native_spacing"] for look in looks if isinstance(look, dict)]
     target = spacing or (working_spacing(finest) if finest else PREFERRED)
     kind = Counter((look["channels"], look["dtype"]) for look in looks if isinstance(look, dict)).most_common(1)
     slides: dict[str, ImageRecord] = {}
@@ -74,7 +74,7 @@ def inspect_volumes(cohort: Cohort) -> InspectedCohort:
         except SlideError as error:
             mark = _fingerprint(entry.path)
             rejected[entry.id] = Rejection(printable(entry.name), error.code, error.message, fingerprint=mark)
-    finest = [record.finest for record in volumes.values()]
+    finest = [record.native_spacing for record in volumes.values()]
     return InspectedCohort(statistics.median(finest) if finest else 0.0, volumes, rejected, cohort.ignored, cohort.root)
 
 
@@ -177,8 +177,8 @@ def _seen(entry: SlideEntry, look: Any) -> dict[str, Any] | SlideError:
     spacing = frames[0].spacing
     return {
         **look,
-        "finest": math.prod(spacing) ** (1 / len(spacing)),
-        "full": frames[0].shape,
+        "native_spacing": math.prod(spacing) ** (1 / len(spacing)),
+        "native_shape": frames[0].shape,
         "frames": _Frames(tuple(frames), look),
     }
 
@@ -189,6 +189,7 @@ class _Frames:
     def __init__(self, frames: tuple[Frame, ...], look: Mapping[str, Any]) -> None:
         self.frames = frames
         self.channels, self.dtype, self.background = look["channels"], look["dtype"], look["background"]
+        self.tiles: tuple[tuple[int, ...], ...] = ()
 
     def read(self, box: Any, level: int = 0) -> Any:
         raise ValueError("this slide is closed")
@@ -216,12 +217,12 @@ def _recorded(entry: SlideEntry, look: dict[str, Any], seen: Frame, *, mpp: floa
         path=str(entry.path.absolute()),
         fingerprint=_fingerprint(entry.path),
         mpp=entry.mpp or mpp,
-        group=entry.group,
+        subject=entry.group,
         site=entry.site,
-        extra=dict(entry.extra),
+        columns=dict(entry.extra),
         reader=look["reader"],
-        finest=look["finest"],
-        full=look["full"],
+        native_spacing=look["native_spacing"],
+        native_shape=look["native_shape"],
         channels=look["channels"],
         dtype=look["dtype"],
         background=look["background"],
@@ -229,7 +230,7 @@ def _recorded(entry: SlideEntry, look: dict[str, Any], seen: Frame, *, mpp: floa
         spacing=seen.spacing,
         origin=seen.origin,
         notes=tuple(look["notes"]),
-        part=entry.part,
+        subimage=entry.part,
     )
 
 

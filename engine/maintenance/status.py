@@ -10,6 +10,7 @@ from pathlib import Path
 from ...stores.folder import Folder
 from ...stores.receipts import Ledger
 from ...stores.remote import absolute
+from ..pipeline.documents import read_run, rejected_rows
 from ..runtime.load import load
 
 
@@ -42,21 +43,20 @@ class Status:
 def status(out: str | Path) -> Status:
     """How far the run in `out` is. Raises SettingsError (E_NO_RUN) where there is none."""
     job = load(absolute(out))
-    run = job.folder.read("run")
+    run = read_run(job.folder)
     steps = []
     for name, step in job.pipeline.steps.items():
-        facts = run["steps"].get(name, {})
-        state = str(facts.get("status", "waiting"))
+        record = run.steps.get(name)
         done = total = 0
-        if facts:
+        if record:
             for slide, units in groupby(step.units(job), lambda unit: unit.slide):
                 ledger = Ledger(job.folder.out, name, job.ledger_key(name, slide))
                 for unit in units:
                     total += 1
                     done += ledger.find(unit.name) is not None
-        steps.append(StepStatus(step.title, state, done, total, float(facts.get("wall", 0.0))))
-    rejected = tuple((r["name"], r["code"], r["message"]) for r in job.folder.read("rejected").values())
-    return Status(str(job.folder.out), str(run["status"]), owner_of(job.folder), tuple(steps), rejected)
+        state, wall = (record.status, record.wall) if record else ("waiting", 0.0)
+        steps.append(StepStatus(step.title, state, done, total, wall))
+    return Status(str(job.folder.out), run.status, owner_of(job.folder), tuple(steps), tuple(rejected_rows(job.folder)))
 
 
 def owner_of(folder: Folder) -> str:

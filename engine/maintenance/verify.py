@@ -12,18 +12,20 @@ from pathlib import Path
 from ...errors import CorruptError, UnfinishedError
 from ...stores.array import StoredArray
 from ...stores.cases import damaged
-from ...stores.files import crc32, read_json
+from ...stores.files import crc32
 from ...stores.folder import Folder
 from ...stores.frame import Box
 from ...stores.image import attributes_of
 from ...stores.receipts import Ledger
 from ...stores.remote import absolute
 from ...stores.sweep import leftovers
+from ..pipeline.documents import read_run
 from ..pipeline.job import Job
 from ..pipeline.settings import RunSettings
 from ..pipeline.step import Step
 from ..pipeline.unit import Unit
 from ..runtime.load import load
+from ..steps.checkpoints import stated_weights
 from ..workers.placement import ClusterOptions
 from ..workers.pool import WorkerPool, worker_pool
 from ..workers.window import Died
@@ -160,10 +162,10 @@ def check(out: Path, full: bool, complete: bool, unit: Unit) -> Checked:
 
 def _begun(job: Job[RunSettings]) -> Iterator[tuple[Step, bool]]:
     """The steps that were begun, and whether each is complete."""
-    steps = job.folder.read("run")["steps"]
+    run = read_run(job.folder)
     for name, step in job.pipeline.steps.items():
-        if name in steps:
-            yield step, steps[name]["status"] == "complete"
+        if name in run.steps:
+            yield step, run.is_complete([name])
 
 
 def _units(job: Job[RunSettings], step: Step) -> Iterator[Unit]:
@@ -224,7 +226,7 @@ def _other_weights(out: Path, path: str) -> Iterator[str]:
     """A model's record names the weights that it is of."""
     if not (path.startswith("models/") and path.endswith(".json")):
         return
-    stated = read_json(out / path).get("sha256")
+    stated = stated_weights(out / path)
     weights = (out / path).with_suffix(".safetensors")
     if stated and hashlib.sha256(weights.read_bytes()).hexdigest() != stated:
         yield f"the weights in {weights.name} are not those that it names"

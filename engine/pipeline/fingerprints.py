@@ -30,7 +30,7 @@ def fingerprints(
     for name, step in pipeline.steps.items():
         if step.cohort:
             used = [r for r in cohort if not rejects_before(pipeline, rejected.get(r.id), name)]
-            before = digest(before, [(r.key, r.group) for r in used])
+            before = digest(before, [(r.key, r.subject) for r in used])
         if columns := step.columns(settings):
             before = digest(before, [(r.id, [r.column(name) for name in columns]) for r in cohort])
         if step.files:

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import TYPE_CHECKING, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-from ...stores import cache
 from ...stores.folder import Folder
 from ...stores.image import StoredImage
-from ...stores.remote import place
-from ...stores.slides.guarded import Piece, guarded
-from ...stores.slides.reader import Slide, open_slide
+from ...stores.slides.guarded import Piece
 from ...stores.source import Source
 from .record import ImageRecord, digest
 from .settings import RunSettings
@@ -58,16 +53,6 @@ class Job(Generic[S]):
         record = self.slides[slide]
         return digest(base, record.key)
 
-    def slide(self, slide: str) -> Slide:
-        record = self.slides[slide]
-        opened = _open(record.path, record.mpp, record.fingerprint)
-        return cast(Slide, guarded(opened, self.lethal.get(slide, ())))
-
-    def volume(self, volume: str) -> Source:
-        """The volume itself, in canonical orientation."""
-        record = self.slides[volume]
-        return _open_volume(record.path, record.part, record.fingerprint)
-
     def view(self, image: str) -> Source:
         """The image's own file, seen at the spacing that the run works at."""
         return self.modality.read(self, image)
@@ -78,34 +63,3 @@ class Job(Generic[S]):
 
     def stored(self, slide: str) -> StoredImage:
         return StoredImage.open(self.folder.slide(slide))
-
-
-def _open(path: str, mpp: float | None, fingerprint: str) -> Slide:
-    return (_open_cached if cache.is_copied(place(path)) else _open_here)(path, mpp, fingerprint)
-
-
-@lru_cache(maxsize=8)
-def _open_here(path: str, mpp: float | None, fingerprint: str) -> Slide:
-    """Few handles stay open in a process: slides come in order, and each costs memory."""
-    return open_slide(place(path), mpp)
-
-
-@lru_cache(maxsize=1)
-def _open_volume(path: str, part: str, fingerprint: str) -> Source:
-    """One at a time: what is compressed stays in memory while it is open."""
-    from ...stores.volumes.reader import open_volume
-
-    return open_volume(place(path), part)
-
-
-def _open_cached(path: str, mpp: float | None, fingerprint: str) -> Slide:
-    """Of copies only the last stays open: what a process holds, nobody can remove to make room."""
-    with _one_at_a_time:
-        if (path, mpp, fingerprint) not in _last:
-            _last.clear()
-            _last[path, mpp, fingerprint] = open_slide(place(path), mpp)
-        return _last[path, mpp, fingerprint]
-
-
-_last: dict[tuple[str, float | None, str], Slide] = {}
-_one_at_a_time = threading.Lock()

@@ -5,7 +5,7 @@ The values stand in `engine.images.modality`; what differs between kinds of imag
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,6 +71,8 @@ class Modality:
     """(files, settings) -> what was seen of each, and what cannot be used."""
     read: Callable[[Job[Any], str], Source]
     """(job, id) -> the image's own file, at the spacing that the run works at."""
+    notes: Callable[[Job[Any], str], Mapping[str, Any]]
+    """(job, id) -> what the store keeps of the image's own file beside its pixels (JSON values)."""
     scaled: Callable[[StoredImage], Source]
     """The stored image in the range that networks see."""
     views: Callable[[float], Any]

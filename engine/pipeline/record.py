@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...errors import CorruptError
-from ...stores.frame import Frame
+from pydantic import ConfigDict
+
+from ...stores.frame import Box, Frame
+from ...stores.slides.guarded import Piece
 
 AXES = ("z", "y", "x")
 """Of a volume; a slide has the last two."""
@@ -19,6 +21,8 @@ AXES = ("z", "y", "x")
 class ImageRecord:
     """One accepted slide of a run, as slides.json keeps it; or a volume, which has an axis z before y and x."""
 
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
     id: str
     name: str
     """Path relative to the input folder."""
@@ -27,13 +31,15 @@ class ImageRecord:
     """Of the file: its size, time and ends."""
     mpp: float | None
     """What the user stated, if anything."""
-    group: str
+    subject: str
+    """Whose it is; empty where nobody said."""
     site: str
-    extra: dict[str, str]
+    columns: dict[str, str]
+    """What the user's list says of it beside that, by the name of the column."""
     reader: str
-    finest: float
+    native_spacing: float
     """Micrometres a pixel of the slide's level 0."""
-    full: tuple[int, ...]
+    native_shape: tuple[int, ...]
     """Pixels (y, x) of the slide's level 0."""
     channels: int
     dtype: str
@@ -45,26 +51,26 @@ class ImageRecord:
     origin: tuple[float, ...] = (0.0, 0.0)
     """Micrometres of the first pixel's lower edges."""
     notes: tuple[str, ...] = ()
-    part: str = ""
+    subimage: str = ""
     """What is meant inside the file, where it holds several images."""
 
     @property
     def key(self) -> str:
         """Fingerprint of what of this slide decides any result."""
         return digest(
-            self.id, self.fingerprint, self.mpp, self.spacing, self.shape, *([self.part] if self.part else [])
+            self.id, self.fingerprint, self.mpp, self.spacing, self.shape, *([self.subimage] if self.subimage else [])
         )
 
     @property
     def told(self) -> str:
         """Fingerprint of every column that the user's list has on this image."""
-        return digest(self.group, self.site, self.extra)
+        return digest(self.subject, self.site, self.columns)
 
     def column(self, name: str) -> Any:
         """What the user's list says of this image in a column; "subject", "site", or "*" for all of them; "" where it says
         nothing."""
-        own = {"*": self.told, "subject": self.group, "site": self.site}
-        return own[name] if name in own else self.extra.get(name, "")
+        own = {"*": self.told, "subject": self.subject, "site": self.site}
+        return own[name] if name in own else self.columns.get(name, "")
 
     @property
     def frame(self) -> Frame:
@@ -75,6 +81,8 @@ class ImageRecord:
 class Rejection:
     """Why an image was left out."""
 
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
     name: str
     code: str
     message: str
@@ -82,6 +90,21 @@ class Rejection:
     """Which step found it out."""
     fingerprint: str = ""
     """Of the file then: one that was changed since is tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantinedTile:
+    """A tile that ends the process that decodes it, and is masked."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    level: int
+    start: tuple[int, ...]
+    stop: tuple[int, ...]
+
+    @property
+    def piece(self) -> Piece:
+        return self.level, Box(self.start, self.stop)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +123,3 @@ class InspectedCohort:
 def digest(*parts: Any) -> str:
     """A short fingerprint of JSON values."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=list).encode()).hexdigest()[:16]
-
-
-def record_of(raw: dict[str, Any]) -> ImageRecord:
-    """A slide of slides.json. Raises CorruptError where it is none."""
-    try:
-        tuples = {k: tuple(raw[k]) for k in ("full", "shape", "spacing", "origin", "notes")}
-        return ImageRecord(**{**raw, **tuples})
-    except (KeyError, TypeError) as error:
-        raise CorruptError(f"slides.json is not what was written there ({error}).") from error

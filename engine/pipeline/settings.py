@@ -66,13 +66,24 @@ class RunSettings(BaseModel):
         return "all"
 
     @property
+    def class_column(self) -> str:
+        """Column of the user's list that names the classes of the images."""
+        return "label"
+
+    @property
     def unreadable_limit(self) -> float:
         """Share of an image's tissue that may be unreadable before it is rejected."""
         return 0.01
 
+    @property
+    def named(self) -> dict[str, Any]:
+        """The settings by name, and what follows from several of them and decides a step's results."""
+        return dict(self)
+
     def deciding(self, fields: Iterable[str]) -> dict[str, Any]:
         """Values of the settings that decide a step's results; what goes without saying (a CPU, float32) is left unsaid."""
-        values = {field: getattr(self, field) for field in fields}
+        named = self.named
+        values = {field: named[field] for field in fields}
         if values.get("dtype") == "auto":
             values["dtype"] = "float32"
         if values.get("device") != "cuda":

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from ...errors import MachineError
 from ...stores.folder import Folder
 from ..compute.gpus import gpus
+from ..pipeline.documents import find_run
 from ..pipeline.progress import Event, Report
 from ..pipeline.settings import RunSettings
 from ..workers.pool import WorkerPool
@@ -28,8 +29,9 @@ def with_device(settings: C, folder: Folder, pool: WorkerPool, rows: Sequence[Wo
 
     Raises MachineError (E_NO_GPU) where the run is to compute on GPUs and a worker has none that torch can use.
     """
-    begun = folder.read("run").get("settings", {})
-    before = begun.get("device", "cpu") if begun else "auto"
+    run = find_run(folder)
+    begun = run.common if run else RunSettings()
+    before = begun.device
     device = before if settings.device == "auto" else settings.device
     bf16 = False
     if device == "auto" and not _one_each(pool, rows):
@@ -45,7 +47,7 @@ def with_device(settings: C, folder: Folder, pool: WorkerPool, rows: Sequence[Wo
         device = "cpu" if faults else "cuda"
     dtype = settings.dtype
     if dtype == "auto":
-        dtype = begun.get("dtype", "auto") if before == device else "auto"
+        dtype = begun.dtype if before == device else "auto"
     if dtype == "auto":
         dtype = "bf16" if device == "cuda" and bf16 else "float32"
     if device == "cuda":

@@ -10,13 +10,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import groupby
+from typing import Literal
 
 from ...errors import NoInputError, SettingsError
 from ...stores.cache import with_cache_settings
 from ...stores.receipts import Ledger
+from ..pipeline.documents import StepRecord, read_quarantined, read_run, write_quarantined, write_run
 from ..pipeline.job import Job
 from ..pipeline.progress import Event, ProgressFile, Report
-from ..pipeline.record import Rejection
+from ..pipeline.record import QuarantinedTile, Rejection
 from ..pipeline.settings import RunSettings
 from ..pipeline.step import Step
 from ..pipeline.unit import Unit
@@ -178,37 +180,38 @@ def _reject(job: Job[RunSettings], summary: Summary, report: Report) -> Job[RunS
 def _quarantine(job: Job[RunSettings], summary: Summary, report: Report) -> Job[RunSettings]:
     """Mask tiles that end the process that decodes them, from now on and in every step."""
     record = job.slides[summary.unit.slide]
-    quarantined = job.folder.read("quarantined")
-    tiles = quarantined.setdefault(record.id, [])
-    tiles += [{"level": level, "start": start, "stop": stop} for level, start, stop in summary.lethal]
-    job.folder.write("quarantined", quarantined)
+    quarantined = read_quarantined(job.folder)
+    tiles = (*quarantined.get(record.id, ()), *(QuarantinedTile(*tile) for tile in summary.lethal))
+    write_quarantined(job.folder, {**quarantined, record.id: tiles})
     text = f"{record.name}: {len(summary.lethal)} tiles end the process that decodes them and are masked"
     log.warning("%s (E_CRASHES_READER) in %s: %s", text, summary.unit.step, summary.lethal)
     report(Event("warning", text, facts={"code": "E_CRASHES_READER", "slide": record.id}))
     return load(job.folder.out)
 
 
-def _mark(job: Job[RunSettings], step: str, status: str, seconds: dict[str, float], *, wall: float) -> None:
+def _mark(
+    job: Job[RunSettings], step: str, status: Literal["running", "complete"], seconds: dict[str, float], *, wall: float
+) -> None:
     """The step's line in run.json; wall time adds up over the tries that it took."""
-    run = job.folder.read("run")
-    before = run["steps"].get(step, {})
-    run["steps"][step] = {
-        "fingerprint": run["fingerprints"][step],
-        "status": status,
-        "seconds": {
-            k: round(v, 3) for k, v in (seconds if any(seconds.values()) else before.get("seconds", seconds)).items()
-        },
-        "wall": round(before.get("wall", 0.0) + wall, 3),
-    }
-    job.folder.write("run", run)
+    run = read_run(job.folder)
+    before = run.steps.get(step)
+    if before is not None and not any(seconds.values()):
+        seconds = before.seconds
+    record = StepRecord(
+        fingerprint=run.fingerprints[step],
+        status=status,
+        seconds={name: round(value, 3) for name, value in seconds.items()},
+        wall=round((before.wall if before else 0.0) + wall, 3),
+    )
+    write_run(job.folder, run.with_step(step, record))
 
 
 def _needs_before(job: Job[RunSettings], stage: str) -> None:
-    steps = job.folder.read("run")["steps"]
+    run = read_run(job.folder)
     stages = job.pipeline.stages
     order = list(stages)
     for earlier in order[: order.index(stage)]:
-        if any(steps.get(step.name, {}).get("status") != "complete" for step in stages[earlier]):
+        if not run.is_complete(step.name for step in stages[earlier]):
             raise SettingsError(
                 f"stage {stage!r} needs what stage {earlier!r} leaves, and that is not there yet in {job.folder.out}: run "
                 f"`tile-engine {earlier} {job.folder.out}` first, or `tile-engine run {job.pipeline.called}` for all of them.",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any, TypeVar
 
@@ -15,9 +14,23 @@ from ...stores.image import labels_listed, list_labels
 from ...stores.sweep import sweep
 from ...version import VERSION
 from ..compute.machine import cores
+from ..pipeline.documents import (
+    CacheRecord,
+    RunDocument,
+    StepRecord,
+    find_run,
+    read_images,
+    read_quarantined,
+    read_rejected,
+    read_run,
+    write_images,
+    write_quarantined,
+    write_rejected,
+    write_run,
+)
 from ..pipeline.fingerprints import fingerprints
 from ..pipeline.job import Job
-from ..pipeline.record import ImageRecord, InspectedCohort, Rejection, record_of
+from ..pipeline.record import ImageRecord, InspectedCohort, Rejection
 from ..pipeline.settings import RunSettings
 from ..pipeline.spec import Pipeline
 from ..runs import recorded
@@ -34,8 +47,9 @@ def with_threads(settings: C, folder: Folder) -> C:
     """Training threads are part of the numerics: those that the run began with, else the cores of this machine."""
     if settings.threads:
         return settings
-    begun = folder.read("run").get("settings", {}).get("threads")
-    return settings.model_copy(update={"threads": begun or min(cores(), MOST_THREADS)})
+    begun = find_run(folder)
+    threads = begun.common.threads if begun else 0
+    return settings.model_copy(update={"threads": threads or min(cores(), MOST_THREADS)})
 
 
 def prepare(
@@ -52,17 +66,17 @@ def prepare(
     Raises SettingsError (E_OTHER_SETTINGS) with a diff of settings, slides and stages where it is another one, and
     (E_STAGE_ORDER) where what is to be redone begins before the `stages` that are to be done now.
     """
-    old = folder.read("run")
-    _same_kind(folder, pipeline, old)
-    first = "settings" not in old
-    known = {} if first else folder.read("slides")
-    quarantined = {} if first else folder.read("quarantined")  # now: an id that is none is refused before any work
-    check_foreign(folder, pipeline.steps.values(), [s for s in opened.slides if s not in known], first=first)
+    old = find_run(folder)
+    if old is not None:
+        _same_kind(folder, pipeline, old)
+    # both are read now: an id that is none is refused before any work
+    begun = read_images(folder) if old is not None else {}
+    quarantined = read_quarantined(folder) if old is not None else {}
+    check_foreign(folder, pipeline.steps.values(), [s for s in opened.slides if s not in begun], first=old is None)
     rejected = _rejected(folder, opened, retry=redo)
     found = {s: r.step for s, r in rejected.items()}
     prints = fingerprints(pipeline, settings, opened.spacing, opened.slides.values(), found)
-    begun = {s: record_of(raw) for s, raw in folder.read("slides").items()}
-    if "settings" in old:
+    if old is not None:
         stale = stale_steps(pipeline, old, prints)
         moved = _slides_diff(begun, opened.slides)
         changes = [*_settings_diff(old, settings, opened.spacing), *moved]
@@ -87,44 +101,44 @@ def prepare(
     sweep(folder.out)
     if quarantined:  # tiles of a slide that has changed since are given another chance
         kept = {s: t for s, t in quarantined.items() if s in opened.slides and opened.slides[s].key == begun[s].key}
-        folder.write("quarantined", kept)
-    folder.write("slides", {s: asdict(r) for s, r in opened.slides.items()})
-    folder.write("rejected", {s: asdict(r) for s, r in sorted(rejected.items())})
-    steps = {s: facts for s, facts in old.get("steps", {}).items() if facts["fingerprint"] == prints.get(s)}
-    folder.write("run", manifest(pipeline, settings, opened, prints) | {"steps": steps})
+        write_quarantined(folder, kept)
+    write_images(folder, opened.slides)
+    write_rejected(folder, dict(sorted(rejected.items())))
+    steps = {s: record for s, record in old.steps.items() if record.fingerprint == prints.get(s)} if old else {}
+    write_run(folder, manifest(pipeline, settings, opened, prints, steps))
     return load(folder.out)
 
 
 def manifest(
-    pipeline: Pipeline, settings: RunSettings, opened: InspectedCohort, prints: Mapping[str, str]
-) -> dict[str, Any]:
-    """The value of run.json before any step."""
-    return {
-        "tile_engine": VERSION,
-        "status": "running",
-        "command": pipeline.command.name,
-        "variant": pipeline.variant.name,
-        "input": str(opened.root.absolute()),
-        "settings": settings.model_dump(mode="json"),
-        "spacing": opened.spacing,
-        "ignored": [list(item) for item in opened.ignored[:1000]],
-        "cache": cache.cache_settings(),
-        "fingerprints": dict(prints),
-        "steps": {},
-        "versions": {
-            name: version(name) for name in ("numpy", "torch", "zarr", "dask", "umap-learn", "openslide-python")
-        }
+    pipeline: Pipeline,
+    settings: RunSettings,
+    opened: InspectedCohort,
+    prints: Mapping[str, str],
+    steps: Mapping[str, StepRecord],
+) -> RunDocument:
+    """run.json of a run that begins, or goes on with the `steps` that stay as they are."""
+    return RunDocument(
+        tile_engine=VERSION,
+        status="running",
+        command=pipeline.command.name,
+        variant=pipeline.variant.name,
+        input=str(opened.root.absolute()),
+        settings=settings.model_dump(mode="json"),
+        spacing=opened.spacing,
+        ignored=opened.ignored[:1000],
+        cache=CacheRecord.model_validate(cache.cache_settings()),
+        fingerprints=dict(prints),
+        steps=dict(steps),
+        versions={name: version(name) for name in ("numpy", "torch", "zarr", "dask", "umap-learn", "openslide-python")}
         | {"python": platform.python_version()},
-    }
+    )
 
 
-def _same_kind(folder: Folder, pipeline: Pipeline, old: Mapping[str, Any]) -> None:
+def _same_kind(folder: Folder, pipeline: Pipeline, old: RunDocument) -> None:
     """A folder of which only `convert` was asked so far may become a run of any pipeline on the same images."""
-    if "settings" not in old:
-        return
-    before = recorded(old.get("command"), old.get("variant"))
+    before = recorded(old.command, old.variant)
     converted = {step.name for step in before.stages["convert"]}
-    if before != pipeline and (before.modality != pipeline.modality or not set(old["steps"]) <= converted):
+    if before != pipeline and (before.modality != pipeline.modality or not set(old.steps) <= converted):
         raise SettingsError(
             f"{folder.out} holds a run of `{before.called}` on {before.modality.name}, and this is one of "
             f"`{pipeline.called}` on "
@@ -133,11 +147,11 @@ def _same_kind(folder: Folder, pipeline: Pipeline, old: Mapping[str, Any]) -> No
         )
 
 
-def stale_steps(pipeline: Pipeline, old: Mapping[str, Any], prints: Mapping[str, str]) -> list[str]:
+def stale_steps(pipeline: Pipeline, old: RunDocument, prints: Mapping[str, str]) -> list[str]:
     """Steps that have begun and whose results another setting or another cohort would make different."""
     stale = []
     for step in pipeline.steps:
-        if step in old["steps"] and old["fingerprints"].get(step) != prints[step]:
+        if step in old.steps and old.fingerprints.get(step) != prints[step]:
             stale.append(step)
     return stale
 
@@ -145,12 +159,11 @@ def stale_steps(pipeline: Pipeline, old: Mapping[str, Any], prints: Mapping[str,
 def update_rejected(job: Job[RunSettings], slide: str, rejection: Rejection) -> Job[RunSettings]:
     """Leave a slide out from now on; the steps that look at the cohort are about the others."""
     folder = job.folder
-    folder.write("rejected", folder.read("rejected") | {slide: asdict(rejection)})
-    run = folder.read("run")
-    slides = [record_of(raw) for raw in folder.read("slides").values()]
-    found = {s: raw["step"] for s, raw in folder.read("rejected").items()}
-    run["fingerprints"] = fingerprints(job.pipeline, job.settings, job.spacing, slides, found)
-    folder.write("run", run)
+    rejected = read_rejected(folder) | {slide: rejection}
+    write_rejected(folder, rejected)
+    found = {s: r.step for s, r in rejected.items()}
+    prints = fingerprints(job.pipeline, job.settings, job.spacing, read_images(folder).values(), found)
+    write_run(folder, read_run(folder).model_copy(update={"fingerprints": prints}))
     return load(folder.out)
 
 
@@ -160,8 +173,7 @@ def _rejected(folder: Folder, opened: InspectedCohort, *, retry: bool) -> dict[s
     With `retry` those whose reason may be gone are looked at again.
     """
     out = dict(opened.rejected)
-    for slide, raw in folder.read("rejected").items():
-        before = Rejection(**raw)
+    for slide, before in read_rejected(folder).items():
         now = opened.slides.get(slide)
         same = now is not None and before.fingerprint == now.fingerprint
         if before.step != "open" and same and not (retry and before.code in PASSING):
@@ -169,14 +181,12 @@ def _rejected(folder: Folder, opened: InspectedCohort, *, retry: bool) -> dict[s
     return out
 
 
-def _settings_diff(old: Mapping[str, Any], settings: RunSettings, spacing: float) -> list[str]:
-    new = settings.model_dump(mode="json")
-    lines = [] if old["tile_engine"] == VERSION else [f"tile-engine: {old['tile_engine']} -> {VERSION}"]
-    lines += [
-        f"{k}: {_short(old['settings'].get(k))} -> {_short(v)}" for k, v in new.items() if old["settings"].get(k) != v
-    ]
-    if old["spacing"] != spacing:
-        lines.append(f"spacing of the run: {old['spacing']:g} -> {spacing:g} um")
+def _settings_diff(old: RunDocument, settings: RunSettings, spacing: float) -> list[str]:
+    new, before = settings.model_dump(mode="json"), old.settings
+    lines = [] if old.tile_engine == VERSION else [f"tile-engine: {old.tile_engine} -> {VERSION}"]
+    lines += [f"{k}: {_short(before.get(k))} -> {_short(v)}" for k, v in new.items() if before.get(k) != v]
+    if old.spacing != spacing:
+        lines.append(f"spacing of the run: {old.spacing:g} -> {spacing:g} um")
     return lines
 
 
@@ -189,10 +199,8 @@ def _slides_diff(begun: Mapping[str, ImageRecord], slides: Mapping[str, ImageRec
     return sorted(lines)
 
 
-def _refusal(
-    pipeline: Pipeline, folder: Folder, changes: Iterable[str], stale: list[str], old: Mapping[str, Any]
-) -> str:
-    kept = [pipeline.steps[s].title for s in pipeline.steps if s in old["steps"] and s not in stale]
+def _refusal(pipeline: Pipeline, folder: Folder, changes: Iterable[str], stale: list[str], old: RunDocument) -> str:
+    kept = [pipeline.steps[s].title for s in pipeline.steps if s in old.steps and s not in stale]
     listed = list(changes)
     more = [f"... and {len(listed) - 20} more"] if len(listed) > 20 else []
     return "\n".join(

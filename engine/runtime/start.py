@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,12 @@ from ...stores.folder import Folder
 from ...stores.lock import Lock
 from ...stores.remote import absolute, place
 from ...stores.sweep import sweep
+from ..compute.resources import resources
+from ..pipeline.documents import find_run, read_images, read_rejected, read_run, write_run
 from ..pipeline.job import Job
 from ..pipeline.modality import Images, Modality
 from ..pipeline.progress import Event, Report
-from ..pipeline.record import ImageRecord, InspectedCohort, Rejection, record_of
+from ..pipeline.record import InspectedCohort, Rejection
 from ..pipeline.settings import RunSettings, settings_of
 from ..pipeline.spec import Estimate, Pipeline
 from ..runs import recorded
@@ -47,6 +50,7 @@ def start(
     modality = pipeline.modality
     options = replace(options, stages=_stages(pipeline, options.stages))
     folder = Folder(default_out(images) if out is None else absolute(out), modality.name)
+    find_run(folder)  # a run of another version is refused before anything is touched
     wanted = settings_of(given, pipeline.variant.settings)
     cache.use_cache(options.cluster.cache_dir, options.cluster.cache_limit)
     options.report(Event("start", str(folder.out)))
@@ -80,24 +84,18 @@ def start(
 def resume(out: str | Path, *, options: RunOptions, **settings: Any) -> Path:
     """Do some stages of the run that OUT holds, with the images it began with; `settings` given here replace its own."""
     folder = Folder(absolute(out))
-    run = folder.read("run")
-    if "settings" not in run:
-        raise SettingsError(
-            f"{folder.out} holds no run. Begin one with `tile-engine convert SLIDES --out {folder.out}`.", "E_NO_RUN"
-        )
-    pipeline = recorded(run.get("command"), run.get("variant"))
+    run = read_run(folder)
+    pipeline = recorded(run.command, run.variant)
     options = replace(options, stages=_stages(pipeline, options.stages))
     folder = replace(folder, images=pipeline.modality.name)
     given = {k: v for k, v in settings.items() if v is not None}
-    begun = run["settings"] if "device" not in given else {k: v for k, v in run["settings"].items() if k != "dtype"}
+    begun = run.settings if "device" not in given else {k: v for k, v in run.settings.items() if k != "dtype"}
     wanted = settings_of({**begun, **given}, pipeline.variant.settings)
     options.report(Event("start", str(folder.out)))
     with Lock(folder.out, force=options.force_unlock), log_to(folder.out):
         job = load(folder.out)
         cache.use_cache(options.cluster.cache_dir, options.cluster.cache_limit)
-        opened = InspectedCohort(
-            job.spacing, _all_records(folder), _closed(folder), tuple(map(tuple, run["ignored"])), place(run["input"])
-        )
+        opened = InspectedCohort(job.spacing, read_images(folder), _closed(folder), run.ignored, place(run.input))
         with worker_pool(options.cluster) as workers:
             if "train" in options.stages:
                 check_gang(wanted.gang, workers)
@@ -143,25 +141,20 @@ def plan_only(
 def _go(job: Job[RunSettings], options: RunOptions, workers: WorkerPool) -> Path:
     folder = job.folder
     stop = Stop(tell=lambda text: options.report(Event("note", text)))
-    with stoppable(stop):
+    with stoppable(stop), closing(resources()):
         options.report(Event("note", f"working in {workers.description}"))
         job = run_stages(job, options.stages, RunContext(workers, options.report, stop, options.cluster.unit_timeout))
-    run = folder.read("run")
-    done = all(run["steps"].get(s.name, {}).get("status") == "complete" for s in job.pipeline.steps.values())
-    folder.write("run", run | {"status": "done" if done else "running"})
+    run = read_run(folder)
+    done = run.is_complete(job.pipeline.steps)
+    write_run(folder, run.model_copy(update={"status": "done" if done else "running"}))
     sweep(folder.out)
     options.report(Event("done", str(folder.out), facts={"report": str(folder.report), "complete": done}))
     return folder.out
 
 
-def _all_records(folder: Folder) -> dict[str, ImageRecord]:
-    return {s: record_of(raw) for s, raw in folder.read("slides").items()}
-
-
 def _closed(folder: Folder) -> dict[str, Rejection]:
     """Slides that could not be used when the run was begun: they stay rejected."""
-    found = {s: Rejection(**raw) for s, raw in folder.read("rejected").items()}
-    return {s: r for s, r in found.items() if r.step == "open"}
+    return {s: r for s, r in read_rejected(folder).items() if r.step == "open"}
 
 
 def _tell_opened(opened: InspectedCohort, report: Report) -> None:

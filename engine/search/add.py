@@ -56,10 +56,10 @@ def add(out: str | Path, new: str | Path | Sequence[str | Path], *, force_unlock
         seen = {
             (old.text("path", i), old.text("part", i)): old.text("fingerprint", i) for i in there if old is not None
         }
-        known = [r for r in records if (r.path, r.part) in mine or seen.get((r.path, r.part)) == r.fingerprint]
+        known = [r for r in records if (r.path, r.subimage) in mine or seen.get((r.path, r.subimage)) == r.fingerprint]
         fresh = [i for i, r in enumerate(records) if r not in known]
         if fresh:
-            changed = {(records[i].path, records[i].part) for i in fresh}
+            changed = {(records[i].path, records[i].subimage) for i in fresh}
             kept = [i for i in there if old is not None and (old.text("path", i), old.text("part", i)) not in changed]
             stay = old.rows(np.array(kept, int)) if old is not None else None
             rows = cases_of(job, [replace(records[i], id=_free(records[i].id, own, stay)) for i in fresh], codes[fresh])

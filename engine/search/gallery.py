@@ -196,7 +196,7 @@ def _current(job: Job[Any], added: Cases | None, model: str, notes: list[str]) -
     files = {added.text("path", i): i for i in old}
     there = [path for path in files if place(path).exists()]
     records, codes = encode(job, there) if there else ([], np.zeros((0, 0), np.float32))
-    again = {(real(place(r.path)), r.part): code for r, code in zip(records, codes, strict=True)}
+    again = {(real(place(r.path)), r.subimage): code for r, code in zip(records, codes, strict=True)}
     found = [i for i in old if (real(place(added.text("path", i))), added.text("part", i)) in again]
     if len(found) < len(old):
         notes.append(

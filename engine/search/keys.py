@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ...stores.files import read_json
 from ...stores.remote import ObjectPath
 from ..pipeline.job import Job
 from ..pipeline.record import digest
+from ..steps.checkpoints import stated_weights
 
 
 def table_of(job: Job[Any], kind: str) -> Path:
@@ -35,5 +35,5 @@ def fingerprint(job: Job[Any], kind: str) -> str:
 def model_key(job: Job[Any]) -> str:
     """Of the weights that codes come from: a code of other weights is no neighbour of anything."""
     folder = job.folder.out / "models"
-    named = [(p.name, read_json(p)) for p in sorted(folder.glob("*.json"))]
-    return digest([(name, d["sha256"]) for name, d in named if isinstance(d, dict) and "sha256" in d])
+    named = [(path.name, stated_weights(path)) for path in sorted(folder.glob("*.json"))]
+    return digest([(name, sha256) for name, sha256 in named if sha256])

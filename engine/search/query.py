@@ -78,9 +78,9 @@ def _volume(gallery: Gallery, text: str) -> Asked:
             "`tile-engine search OUT --add` takes many.",
             "E_QUERY",
         )
-    record, label = records[0], getattr(gallery.job.settings, "label", "label")
-    said = (record.name, subject_of(record), record.site, record.extra.get(label, ""))
-    case = Case("", *said, path=record.path, part=record.part)
+    record, classes = records[0], gallery.job.settings.class_column
+    said = (record.name, subject_of(record), record.site, record.columns.get(classes, ""))
+    case = Case("", *said, path=record.path, part=record.subimage)
     same = gallery.where("subject", case.subject) if case.subject else []
     return Asked(case, codes[0], group=int(gallery.groups[same[0]]) if same else -1)
 

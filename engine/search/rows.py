@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,15 @@ TEXTS = ("id", "name", "subject", "site", "label", "path", "part")
 """Columns of text; tiles have `slide` for `id`, of which their own is made."""
 PLACES = ("plane", "row", "column")
 """Columns of a tile's place on the grid of tiles, as far as there are axes."""
+
+FROM_RECORD: Mapping[str, Callable[[ImageRecord], str]] = {
+    "name": lambda r: r.name,
+    "subject": lambda r: r.subject,
+    "site": lambda r: r.site,
+    "path": lambda r: r.path,
+    "part": lambda r: r.subimage,
+}
+"""Columns of text of a tile that its image's record has."""
 
 
 def gathered(job: Job[Any], kind: str, notes: list[str]) -> Cases:
@@ -41,8 +50,8 @@ def _volumes(job: Job[Any], obs: Any, vectors: Array) -> Cases:
     words = {"id": TextColumn.of(ids)}
     for name in TEXTS[1:5]:
         words[name] = TextColumn.of(_text(v) for v in obs[name]) if name in obs else TextColumn.of([""] * len(ids))
-    for name in TEXTS[5:]:
-        words[name] = TextColumn.of(getattr(r, name, "") if r else "" for r in records)
+    words["path"] = TextColumn.of(r.path if r else "" for r in records)
+    words["part"] = TextColumn.of(r.subimage if r else "" for r in records)
     said = [words["subject"][i] for i in range(len(ids))]
     words["subject"] = TextColumn.of("" if subject == own else subject for own, subject in zip(ids, said, strict=True))
     return Cases(vectors, words)
@@ -54,8 +63,8 @@ def _tiles(job: Job[Any], obs: Any, vectors: Array) -> Cases:
     names = [str(s) for s in slides.categories]
     words = {"slide": TextColumn(codes, np.array(names, np.str_))}
     records = [job.slides.get(s) for s in names]
-    for name, field in (("name", "name"), ("subject", "group"), ("site", "site"), ("path", "path"), ("part", "part")):
-        each = TextColumn.of(getattr(r, field, "") if r else "" for r in records)
+    for name, text in FROM_RECORD.items():
+        each = TextColumn.of(text(r) if r else "" for r in records)
         words[name] = TextColumn(each.codes[codes], each.names)
     if "cluster" in obs:
         clusters = obs["cluster"].astype("category").cat
@@ -72,15 +81,14 @@ def _text(value: Any) -> str:
 def cases_of(job: Job[Any], records: Iterable[ImageRecord], vectors: Array) -> Cases:
     """Volumes that were encoded, as rows to be added."""
     records = list(records)
-    label = getattr(job.settings, "label", "label")
     texts = {
         "id": [r.id for r in records],
         "name": [r.name for r in records],
         "subject": [subject_of(r) for r in records],
         "site": [r.site for r in records],
-        "label": [r.extra.get(label, "") for r in records],
+        "label": [r.columns.get(job.settings.class_column, "") for r in records],
         "path": [r.path for r in records],
-        "part": [r.part for r in records],
+        "part": [r.subimage for r in records],
         "fingerprint": [r.fingerprint for r in records],
         "model": [model_key(job)] * len(records),
     }
@@ -89,4 +97,4 @@ def cases_of(job: Job[Any], records: Iterable[ImageRecord], vectors: Array) -> C
 
 def subject_of(record: ImageRecord) -> str:
     """Who a volume is of, where somebody said so: else it is called by its own id, and other folders have files so called."""
-    return "" if record.group == record.id else record.group
+    return "" if record.subject == record.id else record.subject

@@ -8,17 +8,16 @@ without clusters have `tiles` and `layers` (the metadata alone).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import lru_cache, partial
+from functools import partial
 
 import numpy as np
 
 from ...stores.array import Written, written
-from ...stores.files import read_json
 from ...stores.frame import Box, Frame
 from ...stores.image import ImageSpec, StoredImage, StoredLayer, begin_groups, list_labels, pyramid
 from ...stores.receipts import Ledger
-from ...stores.remote import place
 from ..compute.patch_network import PatchNetwork
+from ..compute.resources import resources
 from ..pipeline.job import Job
 from ..pipeline.outputs import GROUPS, layer
 from ..pipeline.step import Step, per_image
@@ -29,7 +28,7 @@ from ..tiling.mask import Mask
 from ..tiling.plan import Model, Numerics, Plan
 from ..tiling.samplers import grid, within
 from ..tiling.tile import Tile
-from .checkpoints import load_network
+from .checkpoints import load_network, stated_weights
 from .convert.geometry import image_spec, reference_of
 from .convert.tissue import tissue
 
@@ -108,15 +107,15 @@ def model_of(job: Job[PatchSettings]) -> Model:
 def trained(job: Job[PatchSettings]) -> PatchNetwork:
     """The run's network, loaded once per process and per content of its file."""
     name = job.pipeline.network
-    document = read_json(job.folder.model(name).with_suffix(".json"))
-    settings = job.settings
-    path = str(job.folder.model(name))
-    return _network(path, document["sha256"], settings.patch, settings.step, (settings.dtype, settings.device))
+    sha256 = stated_weights(job.folder.model(name).with_suffix(".json"))
+    settings, path = job.settings, job.folder.model(name)
+    options = (settings.patch, settings.step, settings.dtype, settings.device)
 
+    def load() -> PatchNetwork:
+        autoencoder, clusterer = load_network(path, sha256)
+        return PatchNetwork(autoencoder, *options, clusterer)
 
-@lru_cache(maxsize=2)
-def _network(path: str, sha256: str, patch: int, step: int, on: tuple[str, str]) -> PatchNetwork:
-    return PatchNetwork(load_network(place(path), sha256), patch, step, *on)
+    return resources().networks.get((path, sha256, *options), load)
 
 
 def cells_along(job: Job[PatchSettings]) -> int:

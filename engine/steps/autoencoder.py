@@ -5,6 +5,7 @@ Four steps of one unit each. A new K changes the last two only: the autoencoder 
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ...stores.array import StoredArray
@@ -15,7 +16,7 @@ from ..pipeline.progress import ProgressFile
 from ..pipeline.step import Step, gang, once
 from ..pipeline.unit import Outcome, Unit
 from ..steps.settings import TileSettings
-from .checkpoints import checkpoint_slot, device_of, save_model
+from .checkpoints import ModelRecord, checkpoint_slot, device_of, save_model
 
 if TYPE_CHECKING:
     from ...models.replica import Replica
@@ -48,14 +49,14 @@ def train_autoencoder(job: Job[TileSettings], unit: Unit, share: Replica) -> Out
             share=share,
         )
         aside = checkpoint_slot(job, unit.step)
-        course = fit(phase, aside, threads=job.settings.threads, beacon=ProgressFile(job.folder.out), share=share)
+        history = fit(phase, aside, threads=job.settings.threads, beacon=ProgressFile(job.folder.out), share=share)
     if share.rank > 0:
         return outcome
     with outcome.clock("write"):
-        outcome.files += save_model(job, unit.step, network, {"course": course})
+        outcome.files += save_model(job, unit.step, network, partial(ModelRecord, history=history))
         aside.path.unlink(missing_ok=True)
     outcome.facts["steps"] = plan.reconstruction
-    outcome.facts["loss"] = course[-1]["loss"]
+    outcome.facts["loss"] = history[-1]["loss"]
     return outcome
 
 

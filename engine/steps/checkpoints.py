@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ...stores.array import Written, written
-from ...stores.files import write_durably, write_json
+from ...stores.files import read_json, write_durably
+from ..pipeline.documents import Document, Number, find_document, read_document
 from ..pipeline.job import Job
 
 if TYPE_CHECKING:
+    from ...models.networks.autoencoder import Autoencoder
+    from ...models.networks.clusterer import Clusterer
     from ..compute.fit import CheckpointSlot
 
 
@@ -22,35 +24,72 @@ def device_of(job: Job[Any]) -> Any:
     return prepare_device(job.settings.device)
 
 
-def load_network(path: Path, sha256: str) -> Any:
-    """The trained network, ready to be applied: a clusterer, or an autoencoder. Raises CorruptError where the file is not the
-    one that was trained."""
+def load_network(path: Path, sha256: str) -> tuple[Autoencoder, Clusterer | None]:
+    """The trained autoencoder, ready to be applied, and the clusterer that it is part of, if it is part of one.
+
+    Raises CorruptError where the file is not the one that was trained.
+    """
     from ...models.networks.autoencoder import Autoencoder
     from ...models.networks.clusterer import Clusterer
     from ...models.training import checkpoint
 
     tensors, recipe = checkpoint.load_checkpoint(path, sha256)
-    network = Clusterer.from_recipe(recipe) if "head" in recipe else Autoencoder(**recipe)
-    checkpoint.load_weights(network, tensors, path)
-    return network.eval()
+    if "head" in recipe:
+        clusterer = Clusterer.from_recipe(recipe)
+        checkpoint.load_weights(clusterer, tensors, path)
+        return clusterer.eval().autoencoder, clusterer
+    autoencoder = Autoencoder(**recipe)
+    checkpoint.load_weights(autoencoder, tensors, path)
+    return autoencoder.eval(), None
 
 
-def save_model(job: Job[Any], name: str, network: Any, record: dict[str, Any]) -> list[Written]:
-    """Weights, and beside them what rebuilds the network and how it was trained."""
+class ModelRecord(Document):
+    """models/<name>.json: what rebuilds a trained network, and how it was trained."""
+
+    sha256: str
+    """Of the weights beside it."""
+    recipe: dict[str, Any]
+    """Arguments that make the network."""
+    threads: int
+    history: tuple[dict[str, Number], ...]
+    """Figures over training steps: {"step": ..., "loss": ...}; None stands for what is no finite number."""
+
+
+R = TypeVar("R", bound=ModelRecord)
+
+
+def find_record(job: Job[Any], name: str, model: type[R]) -> R | None:
+    """The record of a trained model; None where it was not trained yet."""
+    return find_document(job.folder, f"models/{name}", model)
+
+
+def read_record(job: Job[Any], name: str, model: type[R]) -> R:
+    """The record of a trained model. Raises CorruptError where there is none."""
+    return read_document(job.folder, f"models/{name}", model)
+
+
+def stated_weights(path: Path) -> str:
+    """sha256 of the weights that a document of models/ names; empty where it is the record of no model."""
+    document = read_json(path)
+    return str(document.get("sha256", "")) if isinstance(document, dict) else ""
+
+
+def save_model(job: Job[Any], name: str, network: Any, record: Callable[..., ModelRecord]) -> list[Written]:
+    """Weights, and beside them their record: it is called with what holds of every model, sha256, recipe and threads."""
     from ...models.training import checkpoint
 
     path = job.folder.model(name)
     recipe = network.recipe() if callable(network.recipe) else network.recipe
     tensors = {name: tensor.cpu() for name, tensor in network.state_dict().items()}
     sha256 = checkpoint.save_checkpoint(path, tensors, recipe, write_durably)
-    document = {"sha256": sha256, "recipe": recipe, "threads": job.settings.threads, **record}
-    return [written(path), write_document(job, f"models/{name}.json", document)]
+    document = record(sha256=sha256, recipe=recipe, threads=job.settings.threads)
+    return [written(path), write_document(job, f"models/{name}", document)]
 
 
-def write_document(job: Job[Any], name: str, document: dict[str, Any]) -> Written:
-    path = job.folder.out / name
-    write_json(path, _finite(document))
-    return written(path)
+def write_document(job: Job[Any], name: str, document: Document) -> Written:
+    """Write a document by its path without suffix ("models/validity")."""
+    job.folder.write(name, document.model_dump(mode="json"))
+    return written(job.folder.out / f"{name}.json")
 
 
 def checkpoint_slot(job: Job[Any], step: str, name: str = "") -> CheckpointSlot:
@@ -58,14 +97,3 @@ def checkpoint_slot(job: Job[Any], step: str, name: str = "") -> CheckpointSlot:
     from ..compute.fit import CheckpointSlot
 
     return CheckpointSlot(job.folder.out / "models" / f"{name or step}.training.safetensors", job.ledger_key(step))
-
-
-def _finite(value: Any) -> Any:
-    """JSON has no NaN: None stands for it. Numpy's numbers become Python's."""
-    if isinstance(value, dict):
-        return {str(k): _finite(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(v) for v in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    return None if isinstance(value, float) and not np.isfinite(value) else value

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from ...stores.frame import Array
 from ...stores.receipts import Ledger
+from ..pipeline.documents import read_run, rejected_rows
 from ..pipeline.job import Job
 from ..pipeline.unit import Unit
 from ..show import run_sections
 from ..show.page import Image, Section
+from .checkpoints import ModelRecord, find_record
 from .convert.geometry import PYRAMID
 
+Trained = tuple[str, str, type[ModelRecord]]
+"""A model's name, what its training is called in the report, and the type of its record."""
+AUTOENCODER: Trained = ("autoencoder", "autoencoder", ModelRecord)
 
-def courses_of(job: Job[Any]) -> list[dict[str, Any]]:
-    """The courses of all trainings as rows {stage, step, loss ...}."""
-    names = {"autoencoder": "autoencoder", "head": "heads", "clusterer": "fine-tuning"}
-    return [
-        {"stage": stage, **row}
-        for name, stage in names.items()
-        for row in job.folder.read(f"models/{name}").get("course", [])
-    ]
+
+def histories_of(job: Job[Any], trained: Iterable[Trained]) -> list[dict[str, Any]]:
+    """The histories of trainings as rows {stage, step, loss ...}; those that were not done have none."""
+    records = [(stage, find_record(job, name, model)) for name, stage, model in trained]
+    return [{"stage": stage, **row} for stage, record in records if record for row in record.history]
 
 
 def facts_of(job: Job[Any], *, tiles: int, rejected: int, clusters: int = 0) -> tuple[tuple[str, str], ...]:
@@ -50,15 +53,15 @@ def closing_sections(job: Job[Any], unit: Unit, *, training: Path | None) -> lis
 
     `unit` is the report's own: the time that it takes is not known yet.
     """
-    run = job.folder.read("run")
+    run = read_run(job.folder)
     figures = (Image(training, "Losses over training steps"),) if training else ()
-    rejected = [(r["name"], r["code"], r["message"]) for r in job.folder.read("rejected").values()]
+    rejected = rejected_rows(job.folder)
     return [
         *([run_sections.rejected_section(rejected)] if rejected else []),
         run_sections.times_section(stage_times(job, unfinished=unit.step)),
         *([Section("Training", figures=figures, folded=True)] if figures else []),
-        run_sections.settings_section(run["settings"] | {"input": run["input"]}),
-        run_sections.settings_section(run["versions"], heading="Versions"),
+        run_sections.settings_section(run.settings | {"input": run.input}),
+        run_sections.settings_section(run.versions, heading="Versions"),
     ]
 
 
@@ -71,11 +74,11 @@ def stage_times(job: Job[Any], *, unfinished: str) -> list[run_sections.StageTim
     return [
         run_sections.StageTime(
             stage=steps[name].title,
-            read=facts["seconds"]["read"],
-            compute=facts["seconds"]["compute"],
-            write=facts["seconds"]["write"],
-            wall=facts["wall"],
+            read=record.seconds["read"],
+            compute=record.seconds["compute"],
+            write=record.seconds["write"],
+            wall=record.wall,
         )
-        for name, facts in job.folder.read("run")["steps"].items()
-        if facts["status"] == "complete" and name != unfinished
+        for name, record in read_run(job.folder).steps.items()
+        if record.status == "complete" and name != unfinished
     ]

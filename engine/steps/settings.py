@@ -76,6 +76,10 @@ class PatchSettings(RunSettings):
         return self
 
     @property
+    def named(self) -> dict[str, Any]:
+        return {**super().named, "step": self.step}
+
+    @property
     def step(self) -> int:
         """The stride in force."""
         return self.stride or self.patch // 2

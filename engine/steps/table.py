@@ -74,7 +74,7 @@ def write_tile_table(
             "slide": pd.Categorical(np.repeat(slides, counts), categories=slides),
             **columns,
             "site": pd.Categorical(np.repeat([r.site for r in records], counts)),
-            "group": pd.Categorical(np.repeat([r.group for r in records], counts)),
+            "group": pd.Categorical(np.repeat([r.subject for r in records], counts)),
         }
     )
     if label:

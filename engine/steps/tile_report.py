@@ -13,6 +13,7 @@ import numpy as np
 from ...stores.array import written
 from ...stores.frame import Array
 from ...stores.tables import read_table
+from ..pipeline.documents import read_rejected, read_run
 from ..pipeline.job import Job
 from ..pipeline.outputs import REPORT, pictures
 from ..pipeline.step import Step, once
@@ -22,7 +23,7 @@ from ..show.page import Image, ReportPage, Section
 from ..show.report import write_report
 from ..show.tile_plane import TilePoints, umap_plot
 from ..show.training_curves import training_curves
-from .report import closing_sections, courses_of, facts_of, slide_rows
+from .report import AUTOENCODER, closing_sections, facts_of, histories_of, slide_rows
 from .settings import PatchSettings
 
 Sections = Callable[[Job[Any], Any], Sequence[Section]]
@@ -50,22 +51,22 @@ def write_tile_report(job: Job[PatchSettings], unit: Unit, *, subtitle: str, sec
 
 
 def _pictures(job: Job[PatchSettings], table: Any) -> dict[str, Path]:
-    """The UMAP, where the table has one, and the courses of trainings, where there were any."""
+    """The UMAP, where the table has one, and the history of the training, where there were any."""
     maps, made = job.folder.out / "maps", {}
     if "X_umap" in table.obsm:
         owner = _owners(table)
         names = tuple(r.name for r in job.slides.values())
         points = TilePoints(np.asarray(table.obsm["X_umap"]), np.zeros(len(owner), int), owner, names)
         made["umap"] = umap_plot(maps / "umap.png", points, seed=job.settings.seed)
-    if courses := courses_of(job):
-        made["training"] = training_curves(maps / "training.png", courses)
+    if histories := histories_of(job, [AUTOENCODER]):
+        made["training"] = training_curves(maps / "training.png", histories)
     return made
 
 
 def _page(
     job: Job[PatchSettings], unit: Unit, table: Any, *, made: dict[str, Path], subtitle: str, own: Sequence[Section]
 ) -> ReportPage:
-    run, tiles = job.folder.read("run"), len(table.obs)
+    run, tiles = read_run(job.folder), len(table.obs)
     counts = np.bincount(_owners(table), minlength=len(job.slides))[None]
     rows = [replace(row, shares=()) for row in slide_rows(job, counts)]
     body = list(own)
@@ -74,11 +75,11 @@ def _page(
     body.append(run_sections.slides_section(rows, noun=job.modality.name))
     body += closing_sections(job, unit, training=made.get("training"))
     return ReportPage(
-        title=f"Tiles of {Path(run['input']).name}",
+        title=f"Tiles of {Path(run.input).name}",
         subtitle=subtitle,
-        facts=facts_of(job, tiles=tiles, rejected=len(job.folder.read("rejected"))),
+        facts=facts_of(job, tiles=tiles, rejected=len(read_rejected(job.folder))),
         sections=tuple(body),
-        footer=f"tile-engine {run['tile_engine']}.",
+        footer=f"tile-engine {run.tile_engine}.",
     )
 
 

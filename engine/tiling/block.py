@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from types import TracebackType
@@ -24,7 +24,7 @@ from .tile import Tiles
 BAND_CELLS = 512
 """Cells along a band, about: whole rows of the source's own tiles, so that nothing is decoded twice."""
 DEFAULT_CHUNK_CELLS = 256
-"""Cells along a chunk of a source that names no tiles: what our stores have."""
+"""Cells along a band of a source that has no tiles of its own."""
 
 
 class Block:
@@ -46,8 +46,7 @@ class Block:
         whole = inside == box
         self._values = np.empty(shape, source.dtype) if whole else np.full(shape, source.background, source.dtype)
         self._pool = ThreadPoolExecutor(readers, thread_name_prefix="read-ahead")
-        tiles: Sequence[tuple[int, ...]] = getattr(source, "tiles", ())
-        row = tiles[level][0] if tiles else DEFAULT_CHUNK_CELLS
+        row = source.tiles[level][0] if source.tiles else DEFAULT_CHUNK_CELLS
         rows = max(1, BAND_CELLS // row) if len(box.shape) == 2 else 1  # planes of a volume are many cells already
         cut = (row * rows, *(max(1, n) for n in inside.stop[1:]))
         self._bands = [(band.start[0], self._pool.submit(self._read, band)) for band in inside.cut(cut) if band.size]

@@ -39,8 +39,7 @@ def execute(plan: Plan, unit: Box) -> Outcome:
         around = Box(
             tuple(tiles.starts.min(0).tolist()), tuple(tiles.stops.max(0).tolist())
         )  # beside tissue, far smaller
-        readers: int = getattr(plan.model, "readers", 1)
-        block = Block(plan.source, around, plan.level, lambda: outcome.clock("read"), readers)
+        block = Block(plan.source, around, plan.level, lambda: outcome.clock("read"), plan.model.readers)
         with outcome.clock("compute"), block:
             for i, answer in enumerate(plan.model(_batches(tiles, block, plan.numerics.batch, sound))):
                 _place(results, answer, tiles=sound[i], plan=plan, origin=cells.start)

@@ -19,8 +19,7 @@ from .tile import Sampler
 
 class Model(Protocol):
     """What tiles mean. `stride` source cells along each axis become one cell of the result; `halo` cells around a tile's
-    write are read with it. Results come in the order of the batches: an iterator, so that a model can prefetch.
-    A model whose work is done elsewhere than on these cores may say with how many threads to read for it (`readers`)."""
+    write are read with it. Results come in the order of the batches: an iterator, so that a model can prefetch."""
 
     @property
     def stride(self) -> tuple[int, ...]: ...
@@ -31,6 +30,11 @@ class Model(Protocol):
     @property
     def outputs(self) -> Mapping[str, tuple[int, str]]:
         """Name -> (channels, dtype) of each result."""
+        ...
+
+    @property
+    def readers(self) -> int:
+        """Threads that read for it: 1 for a model that works on these cores itself, more for one on a GPU."""
         ...
 
     def __call__(self, batches: Iterator[Array]) -> Iterator[Mapping[str, Array]]:

@@ -58,8 +58,7 @@ class Guarded:
         if _watch is None:
             return self._slide.read(box, level)
         pixels = np.empty((self._slide.channels, *box.shape), self._slide.dtype)
-        tiles = getattr(self._slide, "tiles", ())
-        side = tiles[level] if tiles else (DEFAULT_PIECE_SIDE,) * len(box.start)
+        side = self._slide.tiles[level] if self._slide.tiles else (DEFAULT_PIECE_SIDE,) * len(box.start)
         for part in box.cut(side):
             # the whole tile is what ends the process, whichever part is asked for
             piece = part.coarsen(side).refine(side)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from ...errors import SlideError, TileError
@@ -24,8 +22,7 @@ class View:
         """Level of the source that is read."""
         self.frames = (frame,)
         self.channels, self.dtype, self.background = source.channels, source.dtype, source.background
-        tiles: Sequence[tuple[int, int]] = getattr(source, "tiles", ())
-        height, width = tiles[level] if tiles else (256, 256)
+        height, width = source.tiles[level] if source.tiles else (256, 256)
         self.tiles = ((max(round(height / by[0].ratio), 1), max(round(width / by[1].ratio), 1)),)
         """(height, width) of about one of the file's own tiles, in pixels of this view."""
 
@@ -100,8 +97,7 @@ def read_masked(
     except TileError:
         pass  # found again below, where it is narrowed down to its tile
     if tile is None:
-        tiles: Sequence[tuple[int, int]] = getattr(source, "tiles", ())
-        tile = tiles[level] if tiles else (256, 256) if len(box.start) == 2 else (64,) * len(box.start)
+        tile = source.tiles[level] if source.tiles else (256, 256) if len(box.start) == 2 else (64,) * len(box.start)
     pixels = np.full((source.channels, *box.shape), source.background, source.dtype)
     masked = []
     for piece in box.cut(tile):

@@ -78,6 +78,11 @@ class Volume:
         return 0
 
     @property
+    def tiles(self) -> tuple[tuple[int, ...], ...]:
+        """None: whatever box is read, files of volumes are decoded as they are."""
+        return ()
+
+    @property
     def reader(self) -> str:
         """Name of the reader: "nifti", "mgh", "nrrd", "dicom", "npz" or "ome-zarr"."""
         return self._open.reader

@@ -10,9 +10,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
+
+from tile_engine.engine.pipeline.documents import CacheRecord, RunDocument
 
 SITE = """
 import os, signal, sys, time
@@ -151,3 +154,23 @@ def descendants(pid: int) -> list[int]:
 @pytest.fixture(name="descendants")
 def _descendants() -> Callable[[int], list[int]]:
     return descendants
+
+
+@pytest.fixture
+def begun_run() -> Callable[..., RunDocument]:
+    """run.json of a run without results, with whatever a test wants otherwise."""
+    return partial(
+        RunDocument,
+        tile_engine="0.1.0",
+        status="running",
+        command="cluster",
+        variant="slides",
+        input="/slides",
+        settings={},
+        spacing=0.5,
+        ignored=(),
+        cache=CacheRecord(folder=None, limit=None),
+        fingerprints={},
+        steps={},
+        versions={},
+    )

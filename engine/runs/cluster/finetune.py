@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ...pipeline.job import Job
@@ -10,6 +11,7 @@ from ...pipeline.progress import ProgressFile
 from ...pipeline.unit import Outcome, Unit
 from ...steps.autoencoder import all_patches, budget_of, load_autoencoder, views_of
 from ...steps.checkpoints import checkpoint_slot, device_of, save_model
+from .documents import CLUSTERER, FINE_TUNED, ClustererRecord, Guards, Quality
 from .settings import ClusterSettings
 
 if TYPE_CHECKING:
@@ -45,16 +47,16 @@ def fine_tune(job: Job[ClusterSettings], unit: Unit, share: Replica) -> Outcome:
             fit(phase, aside, threads=settings.threads, beacon=beacon, share=share)
             return outcome
         before = phase.outcome()
-        course = fit(phase, aside, threads=settings.threads, beacon=beacon, share=share)
+        history = fit(phase, aside, threads=settings.threads, beacon=beacon, share=share)
         after = phase.outcome()
-        kept = "fine-tuned"
+        kept = FINE_TUNED
         if after.collapsed and not before.collapsed:  # what was sound before is worth more than what was lost
             kept = "as before fine-tuning, which collapsed"
             checkpoint.load_weights(head, tensors)
             clusterer, after = Clusterer(load_autoencoder(job), head), before
     with outcome.clock("write"):
-        guards = {"kept": kept, "before": asdict(before), "after": asdict(after)}
-        outcome.files += save_model(job, "clusterer", clusterer, {"course": course, "guards": guards})
+        guards = Guards(kept=kept, before=Quality(**asdict(before)), after=Quality(**asdict(after)))
+        outcome.files += save_model(job, CLUSTERER, clusterer, partial(ClustererRecord, history=history, guards=guards))
         aside.path.unlink(missing_ok=True)
     outcome.facts.update(k=head.clusters, collapsed=after.collapsed, effective=round(after.effective, 3), kept=kept)
     return outcome

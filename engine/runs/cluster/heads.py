@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 
 from ....stores.array import ArraySpec, StoredArray, written
 from ...pipeline.job import Job
@@ -11,6 +12,7 @@ from ...pipeline.unit import Outcome, Unit
 from ...steps.autoencoder import all_patches, budget_of, load_autoencoder, views_of
 from ...steps.checkpoints import checkpoint_slot, device_of, save_model, write_document
 from ...steps.sample.patches import PER_SHARD
+from .documents import HEAD, VALIDITY, HeadRecord, HeadRow, IndexValue, Validity
 from .settings import ClusterSettings
 
 CODES_BATCH = 64
@@ -67,7 +69,7 @@ def train_heads(job: Job[ClusterSettings], unit: Unit) -> Outcome:
             min(512, codes_VNF.shape[1]),
         )
         aside = checkpoint_slot(job, unit.step)
-        course = fit(sweep, aside, threads=settings.threads, beacon=ProgressFile(job.folder.out))
+        history = fit(sweep, aside, threads=settings.threads, beacon=ProgressFile(job.folder.out))
         qualities = sweep.qualities()
         rows = validity_table(codes_VNF[0].numpy(), sweep.labels(), seed=settings.seed)
         sound = {(q.clusters, q.seed) for q in qualities if not q.collapsed}
@@ -79,20 +81,20 @@ def train_heads(job: Job[ClusterSettings], unit: Unit) -> Outcome:
         )
         head = sweep.extract(best.seed, best.clusters)
     with outcome.clock("write"):
-        outcome.files += save_model(job, "head", head, {"course": course, "seed": best.seed})
-        document = {
-            "k": choice.clusters,
-            "seed": best.seed,
-            "range": [low, most],
-            "objective": settings.objective,
-            "agreement": choice.agreement if high > low else f"K was set to {choice.clusters}.",
-            "best": choice.best,
-            "mean_ranks": choice.mean_ranks,
-            "standard_errors": choice.standard_errors,
-            "indices": [asdict(r) for r in rows],
-            "heads": [asdict(q) for q in qualities],
-        }
-        outcome.files.append(write_document(job, "models/validity.json", document))
+        outcome.files += save_model(job, HEAD, head, partial(HeadRecord, history=history, seed=best.seed))
+        document = Validity(
+            k=choice.clusters,
+            seed=best.seed,
+            range=(low, most),
+            objective=settings.objective,
+            agreement=choice.agreement if high > low else f"K was set to {choice.clusters}.",
+            best=choice.best,
+            mean_ranks=choice.mean_ranks,
+            standard_errors=choice.standard_errors,
+            indices=tuple(IndexValue(**asdict(r)) for r in rows),
+            heads=tuple(HeadRow(**asdict(q)) for q in qualities),
+        )
+        outcome.files.append(write_document(job, VALIDITY, document))
         aside.path.unlink(missing_ok=True)
     outcome.facts["k"] = choice.clusters
     outcome.facts["collapsed_heads"] = sum(q.collapsed for q in qualities)

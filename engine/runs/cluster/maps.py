@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ....stores.array import written
@@ -37,7 +39,7 @@ def draw_maps(job: Job[ClusterSettings], unit: Unit) -> Outcome:
             picture, cells = picture_of(job, slide, longest=LONGEST), Cells(labels, stored.frames[0].spacing[0])
         else:
             picture, cells = planes_of(job, slide, labels, stored.frames[0])
-    shares = _shares(clusters_document(job)["slides"][slide])
+    shares = _shares(clusters_document(job).slides[slide])
     legend = [(i, f"cluster {i}", share) for i, share in enumerate(shares, 1)]
     head = job.modality.noun.capitalize()
     with outcome.clock("compute"):
@@ -54,10 +56,10 @@ def draw_maps(job: Job[ClusterSettings], unit: Unit) -> Outcome:
 def polygons(job: Job[ClusterSettings], slide: str, labels: Array) -> dict[str, object]:
     """The clusters of a slide as QuPath annotations, in pixels of the slide's level 0."""
     record, step = job.slides[slide], job.settings.step
-    scale = [full / n for full, n in zip(record.full, record.shape, strict=True)]
+    scale = [native / n for native, n in zip(record.native_shape, record.shape, strict=True)]
     if max(abs(s / round(s) - 1) for s in scale) < 0.01:  # whole factors up to the rounding of shapes
         scale = [float(max(1, round(s))) for s in scale]
-    shares = _shares(clusters_document(job)["slides"][slide])
+    shares = _shares(clusters_document(job).slides[slide])
     classes = {
         i: ClusterClass(f"cluster {i}", colour, {"share of tissue tiles": share})
         for i, (colour, share) in enumerate(zip(palette(len(shares)), shares, strict=True), 1)
@@ -91,6 +93,6 @@ def planes_of(job: Job[ClusterSettings], volume: str, labels: Array, cells: Fram
     return triptych(grey, frame, labels, cells, centre=centre)
 
 
-def _shares(counts: list[int]) -> list[float]:
+def _shares(counts: Sequence[int]) -> list[float]:
     total = sum(counts)
     return [n / total if total else float("nan") for n in counts]

@@ -9,6 +9,7 @@ import numpy as np
 from ....stores.frame import Array
 from ....stores.image import image_label
 from ....stores.receipts import Ledger
+from ...pipeline.documents import read_document
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
 from ...show.palette import palette
@@ -16,6 +17,7 @@ from ...steps.apply import TILES, cell_frames, clusters, finish_layers, layer_im
 from ...steps.checkpoints import write_document
 from ...steps.convert.geometry import reference_of
 from ...steps.convert.labels import write_labels
+from .documents import CLUSTERS, Clusters
 from .settings import ClusterSettings
 
 
@@ -24,15 +26,15 @@ def order_clusters(job: Job[ClusterSettings], unit: Unit) -> Outcome:
     counts = {slide: counted(job, slide) for slide in job.slides}
     total: Array = np.stack([*counts.values()]).sum(0)
     order = np.argsort(-total, kind="stable")
-    document = {
-        "order": order.tolist(),
-        "tiles": total[order].tolist(),
-        "shares": (total[order] / max(1, total.sum())).tolist(),
-        "slides": {slide: c[order].tolist() for slide, c in counts.items()},
-    }
-    outcome = Outcome(files=[write_document(job, "models/clusters.json", document)])
+    document = Clusters(
+        order=tuple(order.tolist()),
+        tiles=tuple(total[order].tolist()),
+        shares=tuple((total[order] / max(1, total.sum())).tolist()),
+        slides={slide: tuple(c[order].tolist()) for slide, c in counts.items()},
+    )
+    outcome = Outcome(files=[write_document(job, CLUSTERS, document)])
     outcome.facts["tiles"] = int(total.sum())
-    outcome.facts["smallest_share"] = round(document["shares"][-1], 6)
+    outcome.facts["smallest_share"] = round(document.shares[-1], 6)
     return outcome
 
 
@@ -62,21 +64,21 @@ def write_clusters(job: Job[ClusterSettings], unit: Unit) -> Outcome:
     return outcome
 
 
-def clusters_document(job: Job[ClusterSettings]) -> dict[str, Any]:
-    """models/clusters.json: order (network's index by number), tiles and shares by number, tiles per slide."""
-    return job.folder.read("models/clusters")
+def clusters_document(job: Job[ClusterSettings]) -> Clusters:
+    """models/clusters.json. Raises CorruptError where it is not there."""
+    return read_document(job.folder, CLUSTERS, Clusters)
 
 
 def numbering(job: Job[ClusterSettings]) -> Array:
     """Look-up table from the network's index + 1 to the cluster's number; 0 stays 0."""
-    order = clusters_document(job)["order"]
+    order = clusters_document(job).order
     table = np.zeros(len(order) + 1, np.uint8)
     table[np.asarray(order) + 1] = np.arange(1, len(order) + 1)
     return table
 
 
 def cluster_properties(job: Job[ClusterSettings], slide: str) -> list[dict[str, Any]]:
-    counts = clusters_document(job)["slides"][slide]
+    counts = clusters_document(job).slides[slide]
     total = max(1, sum(counts))
     return [
         {"label-value": i, "class": f"cluster {i}", "tiles": n, "share": round(n / total, 6)}

@@ -10,6 +10,7 @@ import numpy as np
 from ....stores.array import written
 from ....stores.frame import Array
 from ....stores.tables import read_table
+from ...pipeline.documents import read_document, read_run, rejected_rows
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
 from ...show import cluster_sections, run_sections
@@ -21,8 +22,10 @@ from ...show.patch_gallery import patch_gallery
 from ...show.report import write_report
 from ...show.tile_plane import TilePoints, umap_plot
 from ...show.training_curves import training_curves
-from ...steps.report import closing_sections, courses_of, facts_of, slide_rows
+from ...steps.checkpoints import read_record
+from ...steps.report import closing_sections, facts_of, histories_of, slide_rows
 from ...steps.sample.read import read_patches
+from .documents import CLUSTERER, TRAINED, VALIDITY, ClustererRecord, Validity
 from .number import clusters_document
 from .settings import ClusterSettings
 
@@ -38,9 +41,10 @@ def write_page(job: Job[ClusterSettings], unit: Unit) -> Outcome:
         patches = nearest_patches(job, table)
     maps = job.folder.out / "maps"
     document = clusters_document(job)
-    legend = [(i, f"cluster {i}", share) for i, share in enumerate(document["shares"], 1)]
-    scores = scores_of(job)
-    counts = np.array([document["slides"][s] for s in job.slides], np.int64).reshape(len(job.slides), -1).T
+    legend = [(i, f"cluster {i}", share) for i, share in enumerate(document.shares, 1)]
+    validity = read_document(job.folder, VALIDITY, Validity)
+    scores = scores_of(validity)
+    counts = np.array([document.slides[s] for s in job.slides], np.int64).reshape(len(job.slides), -1).T
     names = [r.name for r in job.slides.values()]
     with outcome.clock("compute"):
         made = {"gallery": patch_gallery(maps / "gallery.png", patches, legend=legend, spacing=job.spacing)}
@@ -49,11 +53,10 @@ def write_page(job: Job[ClusterSettings], unit: Unit) -> Outcome:
             cluster = table.obs["cluster"].astype(int).to_numpy()
             points = TilePoints(np.asarray(table.obsm["X_umap"]), cluster, slide, tuple(names))
             made["umap"] = umap_plot(maps / "umap.png", points, legend=legend, seed=job.settings.seed)
-        validity = job.folder.read("models/validity")
         if len({s["k"] for s in scores}) > 1:
-            made["k"] = k_curves(maps / "k.png", scores, ranks=ranks_of(validity), recommended=validity["k"])
+            made["k"] = k_curves(maps / "k.png", scores, ranks=validity.ranks, recommended=validity.k)
         made["slides"] = cluster_by_slide(maps / "slides.png", counts, names=names, legend=legend)
-        made["training"] = training_curves(maps / "training.png", courses_of(job))
+        made["training"] = training_curves(maps / "training.png", histories_of(job, TRAINED))
     page = report_page(job, unit, counts=counts, legend=legend, made=made)
     with outcome.clock("write"):
         made["report"] = write_report(job.folder.report, page)
@@ -92,33 +95,26 @@ def _as_pictures(patches: Array) -> Array:
     return np.ascontiguousarray(colours.transpose(0, 2, 3, 1))
 
 
-def scores_of(job: Job[ClusterSettings]) -> list[dict[str, Any]]:
+def scores_of(validity: Validity) -> list[dict[str, Any]]:
     """The validity table as rows {k, seed, index, value}; what could not be computed is left out."""
-    rows = job.folder.read("models/validity").get("indices", [])
     return [
-        {"k": r["clusters"], "seed": r["seed"], "index": r["index"], "value": r["value"]}
-        for r in rows
-        if r["value"] is not None
+        {"k": r.clusters, "seed": r.seed, "index": r.index, "value": r.value}
+        for r in validity.indices
+        if r.value is not None
     ]
-
-
-def ranks_of(validity: dict[str, Any]) -> dict[int, tuple[float, float]]:
-    """K -> mean rank and its standard error: the figures that the choice of K was made by."""
-    return {int(k): (mean, validity["standard_errors"][k]) for k, mean in validity["mean_ranks"].items()}
 
 
 def report_page(
     job: Job[ClusterSettings], unit: Unit, *, counts: Array, legend: Any, made: dict[str, Path]
 ) -> ReportPage:
     """The page's content, in the order in which a reader wants it."""
-    folder, scores = job.folder, scores_of(job)
-    validity, run = folder.read("models/validity"), folder.read("run")
-    guards = folder.read("models/clusterer").get("guards", {})
+    folder, run = job.folder, read_run(job.folder)
+    validity = read_document(folder, VALIDITY, Validity)
+    scores, guards = scores_of(validity), read_record(job, CLUSTERER, ClustererRecord).guards
     names = [r.name for r in job.slides.values()]
-    rejected = [(r["name"], r["code"], r["message"]) for r in folder.read("rejected").values()]
-    effective = guards.get("after", {}).get("effective")
-    cautions = list(cautions_of(counts, best=validity["best"], effective=effective))
-    if guards.get("kept", "fine-tuned") != "fine-tuned":
+    rejected = rejected_rows(folder)
+    cautions = list(cautions_of(counts, best=validity.best, effective=guards.after.effective))
+    if not guards.fine_tuned:
         cautions.append(Caution("Fine-tuning made the clusters collapse.", "The clusters are those from before it."))
     beside = "{}.geojson for QuPath and density maps lie" if job.modality.planar else "density maps lie"
     maps = [
@@ -142,17 +138,15 @@ def report_page(
     body.append(cluster_sections.by_slide_section(counts, names=names, legend=legend, figure=made["slides"]))
     if scores:
         body.append(
-            cluster_sections.k_section(
-                scores, ranks=ranks_of(validity), recommended=validity["k"], figure=made.get("k")
-            )
+            cluster_sections.k_section(scores, ranks=validity.ranks, recommended=validity.k, figure=made.get("k"))
         )
     body.append(run_sections.slides_section(slide_rows(job, counts), legend=legend, noun=job.modality.name))
     body += closing_sections(job, unit, training=made["training"])
     return ReportPage(
-        title=f"Tissue clusters: {Path(run['input']).name}",
-        subtitle=validity["agreement"],
+        title=f"Tissue clusters: {Path(run.input).name}",
+        subtitle=validity.agreement,
         facts=facts,
         cautions=tuple(cautions),
         sections=tuple(body),
-        footer=f"tile-engine {run['tile_engine']}. Label images, thumbnails and slide properties were not read or kept.",
+        footer=f"tile-engine {run.tile_engine}. Label images, thumbnails and slide properties were not read or kept.",
     )

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ....stores.array import Written, written
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
-from ...show.spreadsheet import write_csv
+from ...show.spreadsheet import Cell, write_csv
 from ...steps.table import TileLabel, write_tile_table
+from .documents import Clusters
 from .number import clusters_document
 from .settings import ClusterSettings
 
@@ -19,31 +18,24 @@ RESERVED = frozenset({"slide", "name", "site", "group", "tiles"})
 def write_table(job: Job[ClusterSettings], unit: Unit) -> Outcome:
     """The table of tiles with their clusters, and shares.csv."""
     found = clusters_document(job)
-    label = TileLabel("clusters", "cluster", len(found["order"]), fields=("confidence",))
+    label = TileLabel("clusters", "cluster", len(found.order), fields=("confidence",))
     outcome = write_tile_table(job, unit, label)
     with outcome.clock("write"):
         outcome.files.append(write_shares(job, found))
     return outcome
 
 
-def write_shares(job: Job[ClusterSettings], document: dict[str, Any]) -> Written:
+def write_shares(job: Job[ClusterSettings], document: Clusters) -> Written:
     """shares.csv: a row a slide, with tissue tiles and each cluster's share of them."""
-    rows = []
-    for slide, counts in document["slides"].items():
+    rows: list[dict[str, Cell]] = []
+    for slide, counts in document.slides.items():
         record, total = job.slides[slide], sum(counts)
-        told = {f"csv {k}" if k in RESERVED else k: v for k, v in record.extra.items()}
-        shares = {f"cluster {i}": round(n / total, 6) if total else "" for i, n in enumerate(counts, 1)}
-        rows.append(
-            {
-                "slide": slide,
-                "name": record.name,
-                "site": record.site,
-                "group": record.group,
-                **told,
-                "tiles": total,
-            }
-            | shares
-        )
+        told = {f"csv {k}" if k in RESERVED else k: v for k, v in record.columns.items()}
+        shares: dict[str, Cell] = {
+            f"cluster {i}": round(n / total, 6) if total else "" for i, n in enumerate(counts, 1)
+        }
+        own: dict[str, Cell] = {"slide": slide, "name": record.name, "site": record.site, "group": record.subject}
+        rows.append({**own, **told, "tiles": total, **shares})
     path = job.folder.out / "shares.csv"
     write_csv(path, rows)
     return written(path)

@@ -36,7 +36,7 @@ def encode(job: Job[EmbedSettings], specs: Sequence[str]) -> tuple[list[ImageRec
     reasons = [f"{r.name} [{r.code}]: {r.message}" for r in opened.rejected.values()]
     for record in opened.slides.values():
         try:
-            with open_volume(Path(record.path), record.part) as volume:
+            with open_volume(Path(record.path), record.subimage) as volume:
                 rows.append(encode_volumes(network, new(job, record, volume), ENCODED))
             records.append(record)
         except SlideError as error:

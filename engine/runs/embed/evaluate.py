@@ -10,16 +10,17 @@ fold: network <- training rows      principal components <- training rows      r
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
 from ....stores.frame import Array
+from ...pipeline.documents import find_document
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
 from ...steps.checkpoints import write_document
 from ...steps.covariates import known
 from ...steps.volumes.dataset import Volumes
+from .documents import EVALUATION, Evaluation, Figure, FoldSize
 from .encode import codes, errors
 from .folds import WHOLE, folds_of, why_not
 from .settings import EmbedSettings
@@ -37,13 +38,12 @@ def evaluate_embeddings(job: Job[EmbedSettings], unit: Unit) -> Outcome:
     with outcome.clock("compute"), threadpool_limits(job.settings.threads):  # part of the last digits
         document = evaluation(job)
     with outcome.clock("write"):
-        outcome.files.append(write_document(job, "models/evaluation.json", document))
+        outcome.files.append(write_document(job, EVALUATION, document))
     return outcome
 
 
-def evaluation(job: Job[EmbedSettings]) -> dict[str, Any]:
-    """Figures by method: {"figure": {"mean", "sd", "low", "high", "folds"}}; where there are no folds, RMSE alone, of
-    volumes that were trained on."""
+def evaluation(job: Job[EmbedSettings]) -> Evaluation:
+    """Figures by method; where there are no folds, RMSE alone, of volumes that were trained on."""
     folds = folds_of(job)
     judged = {name: rows for name, rows in folds.items() if name != WHOLE} or folds
     rows: dict[str, dict[str, list[float]]] = {}
@@ -61,14 +61,14 @@ def evaluation(job: Job[EmbedSettings]) -> dict[str, Any]:
     for (method, column), guess in guesses.items():
         methods[method] |= _told(job, column, guess)
     what = known(job)
-    return {
-        "folds": {name: {"trained": len(a), "judged": len(b)} for name, (a, b) in judged.items()},
-        "by_subject": WHOLE not in judged,
-        "why": why_not(job),
-        "classes": {c: int((what.labels == i).sum()) for i, c in enumerate(what.classes)},
-        "subjects": len(np.unique(what.subjects)),
-        "methods": methods,
-    }
+    return Evaluation(
+        folds={name: FoldSize(trained=len(a), judged=len(b)) for name, (a, b) in judged.items()},
+        by_subject=WHOLE not in judged,
+        why=why_not(job),
+        classes={c: int((what.labels == i).sum()) for i, c in enumerate(what.classes)},
+        subjects=len(np.unique(what.subjects)),
+        methods=methods,
+    )
 
 
 def _methods(job: Job[EmbedSettings], held: Volumes, fold: str, train: Array) -> dict[str, tuple[Array, Array]]:
@@ -123,9 +123,9 @@ def columns(job: Job[EmbedSettings]) -> dict[str, Array]:
     """Columns of the list that hold numbers (ages) or two values (sex) for most volumes: float (n,), NaN where unknown."""
     records = list(job.slides.values())
     out: dict[str, Array] = {}
-    names = list(dict.fromkeys(name for r in records for name in r.extra))
+    names = list(dict.fromkeys(name for r in records for name in r.columns))
     for name in names[:MOST_NUMBERS]:
-        said = [r.extra.get(name, "").strip() for r in records]
+        said = [r.columns.get(name, "").strip() for r in records]
         if name in (job.settings.label, "split", "mask"):
             continue
         values = np.array([_number(s) for s in said])
@@ -160,7 +160,7 @@ def _probes(job: Job[EmbedSettings], found: Array, train: Array, test: Array) ->
         yield name, guess[test]
 
 
-def _told(job: Job[EmbedSettings], column: str, guess: Array) -> dict[str, Any]:
+def _told(job: Job[EmbedSettings], column: str, guess: Array) -> dict[str, Figure]:
     """Figures of a probe over all folds together, with the interval that drawing other subjects would give."""
     from ....models.evaluation.probes import area, bootstrap, regression_figures
 
@@ -174,16 +174,14 @@ def _told(job: Job[EmbedSettings], column: str, guess: Array) -> dict[str, Any]:
 
     low, high = bootstrap(figure, subjects)
     name = f"{column} AUC" if two else f"{column} mean absolute error"
-    out: dict[str, Any] = {
-        name: {"mean": figure(np.arange(len(values))), "sd": None, "low": low, "high": high, "folds": []}
-    }
+    out = {name: Figure(mean=figure(np.arange(len(values))), sd=None, low=low, high=high, folds=())}
     if not two:
         r = regression_figures(values, guess)["r"]
-        out[f"{column} r"] = {"mean": r, "sd": None, "low": None, "high": None, "folds": []}
+        out[f"{column} r"] = Figure(mean=r, sd=None, low=None, high=None, folds=())
     return out
 
 
-def _spread(values: list[float]) -> dict[str, Any]:
+def _spread(values: list[float]) -> Figure:
     """Mean and deviation over folds, and Student's 95 % interval of the mean."""
     from scipy.stats import t
 
@@ -192,12 +190,15 @@ def _spread(values: list[float]) -> dict[str, Any]:
     sd = float(found.std(ddof=1)) if n > 1 else None
     half = float(t.ppf(0.975, n - 1)) * sd / n**0.5 if sd is not None and n > 2 else None  # of two it says nothing
     ends = (mean - half, mean + half) if half is not None else (None, None)
-    return {"mean": mean, "sd": sd, "low": ends[0], "high": ends[1], "folds": found.tolist()}
+    return Figure(mean=mean, sd=sd, low=ends[0], high=ends[1], folds=tuple(found.tolist()))
 
 
 def best(job: Job[EmbedSettings]) -> str:
     """The network whose codes make the table: of several, the one whose reconstructions miss least of volumes that it did
     not see."""
-    methods = job.folder.read("models/evaluation").get("methods", {})
-    names: list[str] = [n for n in job.settings.networks if n in methods]
-    return min(names, key=lambda n: methods[n]["rmse %"]["mean"]) if names else str(job.settings.networks[0])
+    found = find_document(job.folder, EVALUATION, Evaluation)
+    methods = found.methods if found else {}
+    names = [n for n in job.settings.networks if n in methods]
+    missed = {name: methods[name]["rmse %"].mean for name in names}
+    figures = {name: mean for name, mean in missed.items() if mean is not None}
+    return min(figures, key=lambda name: figures[name]) if figures else job.settings.networks[0]

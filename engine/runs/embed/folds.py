@@ -30,7 +30,7 @@ def folds_of(job: Job[EmbedSettings]) -> dict[str, tuple[Array, Array]]:
     folds = {WHOLE: (rows, rows)}
     if not job.settings.cv:
         return folds
-    stated = np.array([SPLITS.get(r.extra.get("split", "").strip().lower(), -1) for r in job.slides.values()])
+    stated = np.array([SPLITS.get(r.columns.get("split", "").strip().lower(), -1) for r in job.slides.values()])
     if {0, 1} <= set(stated.tolist()):
         return folds | {"split": (np.flatnonzero(stated == 0), np.flatnonzero(stated == 1))}
     what = known(job)
@@ -63,8 +63,8 @@ def why_not(job: Job[EmbedSettings]) -> str:
 def check_what_is_known(job: Job[EmbedSettings]) -> None:
     """Raises SettingsError, before any work, for settings that do not go with what is known of the volumes."""
     settings, records = job.settings, list(job.slides.values())
-    columns = sorted({name for r in records for name in r.extra})
-    if settings.label != "label" and not any(r.extra.get(settings.label) for r in records):
+    columns = sorted({name for r in records for name in r.columns})
+    if settings.label != "label" and not any(r.columns.get(settings.label) for r in records):
         raise SettingsError(
             f"--label {settings.label}: no volume has anything in a column of that name; there are "
             f"{', '.join(columns) or 'no columns'}."

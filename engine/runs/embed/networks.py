@@ -7,6 +7,7 @@ A fold's network never saw the volumes that it is judged by; the one of all volu
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,8 +15,9 @@ import numpy as np
 from ...pipeline.job import Job
 from ...pipeline.progress import ProgressFile
 from ...pipeline.unit import Outcome, Unit
-from ...steps.checkpoints import checkpoint_slot, device_of, save_model
+from ...steps.checkpoints import checkpoint_slot, device_of, read_record, save_model
 from ...steps.volumes.dataset import Volumes, grid_of
+from .documents import NetworkRecord
 from .folds import folds_of, model_name, trainings
 from .objective import task_of
 from .settings import EmbedSettings
@@ -59,13 +61,15 @@ def train_network(job: Job[EmbedSettings], unit: Unit, share: Replica) -> Outcom
         with gpu_errors():
             phase = Embedding(network, volumes, plan.steps, plan.batch, task=task, seed=settings.seed, share=share)
         aside = checkpoint_slot(job, unit.step, unit.name)
-        course = fit(phase, aside, threads=settings.threads, beacon=ProgressFile(job.folder.out), share=share)
+        history = fit(phase, aside, threads=settings.threads, beacon=ProgressFile(job.folder.out), share=share)
     if share.rank > 0:
         return outcome
     with outcome.clock("write"):
-        outcome.files += save_model(job, unit.name, network, {"course": course, "volumes": len(volumes)})
+        outcome.files += save_model(
+            job, unit.name, network, partial(NetworkRecord, history=history, volumes=len(volumes))
+        )
         aside.path.unlink(missing_ok=True)
-    outcome.facts.update(steps=plan.steps, loss=course[-1]["loss"])
+    outcome.facts.update(steps=plan.steps, loss=history[-1]["loss"])
     return outcome
 
 
@@ -88,7 +92,7 @@ def load_network(job: Job[EmbedSettings], name: str) -> Any:
     from ....models.training import checkpoint
 
     path = job.folder.model(name)
-    tensors, recipe = checkpoint.load_checkpoint(path, job.folder.read(f"models/{name}").get("sha256"))
+    tensors, recipe = checkpoint.load_checkpoint(path, read_record(job, name, NetworkRecord).sha256)
     arguments: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in recipe.items()}
     network = CAE3D(**arguments)
     network.mixed_precision = job.settings.dtype == "bf16"

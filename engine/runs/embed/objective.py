@@ -25,7 +25,7 @@ def objective_of(job: Job[EmbedSettings]) -> Objective:
     if kind == "auto":
         kind = "prototypes" if len(known(job).classes) > 1 else "reconstruction"
     names = ("alpha", "temperature", "distance", "prototypes", "entropy")
-    given = {name: getattr(settings, name) for name in names if getattr(settings, name) is not None}
+    given = {name: value for name, value in settings if name in names and value is not None}
     if kind == "contrastive":
         given.setdefault("temperature", CONTRASTIVE)
     return Objective(kind, **given, site=settings.adversary or 0.0, class_features=settings.class_features)

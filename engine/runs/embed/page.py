@@ -14,6 +14,7 @@ import numpy as np
 from ....stores.array import written
 from ....stores.frame import Array
 from ....stores.tables import read_table
+from ...pipeline.documents import read_document, read_run, rejected_rows
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
 from ...show.page import Caution, Column, Image, ReportPage, Section, Table
@@ -22,8 +23,9 @@ from ...show.report import write_report
 from ...show.training_curves import training_curves
 from ...show.volume_plane import volume_plane
 from ...steps.covariates import known
-from ...steps.report import closing_sections
+from ...steps.report import closing_sections, histories_of
 from ...steps.volumes.dataset import Volumes, grid_of
+from .documents import EVALUATION, Evaluation, Figure, NetworkRecord
 from .encode import ENCODED, codes, errors
 from .evaluate import COMPONENTS, RAW, best
 from .folds import WHOLE, model_name, trainings
@@ -52,7 +54,7 @@ def write_page(job: Job[EmbedSettings], unit: Unit) -> Outcome:
                 title = PLANES[table.uns["tile_engine"]["umap"] if kind == "umap" else kind]
                 made[kind] = volume_plane(maps / f"{kind}.png", xy, groups, title=title)
         made["reconstructions"] = _panels(job, maps / "reconstructions.png")
-        made["training"] = training_curves(maps / "training.png", _courses(job))
+        made["training"] = training_curves(maps / "training.png", _histories(job))
     with outcome.clock("write"):
         made["report"] = write_report(job.folder.report, _page(job, unit, made))
     outcome.files += [written(path) for path in made.values()]
@@ -86,24 +88,21 @@ def _panels(job: Job[EmbedSettings], path: Path) -> Path:
     return draw_reconstructions(path, shown, spacing=spacing)
 
 
-def _courses(job: Job[EmbedSettings]) -> list[dict[str, Any]]:
-    return [
-        {"stage": model_name(*one), **row}
-        for one in list(trainings(job))[:6]
-        for row in job.folder.read(f"models/{model_name(*one)}").get("course", [])
-    ]
+def _histories(job: Job[EmbedSettings]) -> list[dict[str, Any]]:
+    names = [model_name(*one) for one in list(trainings(job))[:6]]
+    return histories_of(job, [(name, name, NetworkRecord) for name in names])
 
 
 def _page(job: Job[EmbedSettings], unit: Unit, made: dict[str, Path]) -> ReportPage:
-    run, found = job.folder.read("run"), job.folder.read("models/evaluation")
-    rejected = [(r["name"], r["code"], r["message"]) for r in job.folder.read("rejected").values()]
+    run, found = read_run(job.folder), read_document(job.folder, EVALUATION, Evaluation)
+    rejected = rejected_rows(job.folder)
     what, grid = known(job), grid_of(job)
     sites = {r.site for r in job.slides.values() if r.site}
     facts = (
         ("volumes", str(len(job.slides))),
         ("subjects", str(len(set(what.subjects.tolist())))),
         ("rejected", str(len(rejected))),
-        ("classes", ", ".join(f"{c} ({n})" for c, n in found["classes"].items()) or "none stated"),
+        ("classes", ", ".join(f"{c} ({n})" for c, n in found.classes.items()) or "none stated"),
         ("sites", str(len(sites)) if sites else "none stated"),
         (
             "network sees",
@@ -121,19 +120,19 @@ def _page(job: Job[EmbedSettings], unit: Unit, made: dict[str, Path]) -> ReportP
     ]
     body += closing_sections(job, unit, training=made["training"])
     return ReportPage(
-        title=f"Embedding: {Path(run['input']).name}",
+        title=f"Embedding: {Path(run.input).name}",
         subtitle="One vector a volume; search for similar cases with `tile-engine search`.",
         facts=facts,
         cautions=tuple(_cautions(job, found)),
         sections=tuple(body),
-        footer=f"tile-engine {run['tile_engine']}. Headers, names and private tags of the files were not kept.",
+        footer=f"tile-engine {run.tile_engine}. Headers, names and private tags of the files were not kept.",
     )
 
 
-def _said(found: dict[str, Any]) -> tuple[str, ...]:
-    if not found["by_subject"]:
+def _said(found: Evaluation) -> tuple[str, ...]:
+    if not found.by_subject:
         return ("There are no folds: these figures are of volumes that the network was trained on, and say little.",)
-    parts = ", ".join(f"{name}: {n['trained']} to train, {n['judged']} to judge" for name, n in found["folds"].items())
+    parts = ", ".join(f"{name}: {n.trained} to train, {n.judged} to judge" for name, n in found.folds.items())
     return (
         "Every figure is of volumes whose subjects the network had not seen: mean ± standard deviation over folds, with the "
         f"95 % interval of the mean where there are several, and of probes by drawing subjects again. {parts}.",
@@ -142,8 +141,8 @@ def _said(found: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
-def _tables(job: Job[EmbedSettings], found: dict[str, Any]) -> Iterator[Table]:
-    methods = found["methods"]
+def _tables(job: Job[EmbedSettings], found: Evaluation) -> Iterator[Table]:
+    methods = found.methods
     names = [n for n in (*job.settings.networks, COMPONENTS, RAW) if n in methods]
     figures = list(dict.fromkeys(f for n in names for f in methods[n]))
     columns = (Column("figure"), *(Column(n) for n in names))
@@ -153,23 +152,23 @@ def _tables(job: Job[EmbedSettings], found: dict[str, Any]) -> Iterator[Table]:
     )
 
 
-def _shown(figure: dict[str, Any] | None) -> str:
-    if figure is None or figure["mean"] is None:
+def _shown(figure: Figure | None) -> str:
+    if figure is None or figure.mean is None:
         return "–"
-    text = f"{figure['mean']:.3f}"
-    if figure["sd"] is not None:
-        text += f" ± {figure['sd']:.3f}"
-    if figure["low"] is not None:
-        text += f" [{figure['low']:.3f}, {figure['high']:.3f}]"
+    text = f"{figure.mean:.3f}"
+    if figure.sd is not None:
+        text += f" ± {figure.sd:.3f}"
+    if figure.low is not None:
+        text += f" [{figure.low:.3f}, {figure.high:.3f}]"
     return text
 
 
-def _cautions(job: Job[EmbedSettings], found: dict[str, Any]) -> Iterator[Caution]:
+def _cautions(job: Job[EmbedSettings], found: Evaluation) -> Iterator[Caution]:
     if len(job.slides) < 20:
         yield Caution(f"There are only {len(job.slides)} volumes.", "Figures of so few say little about others.")
-    if found["why"]:
-        yield Caution("There are fewer folds than were asked for.", found["why"])
-    smallest = min(found["classes"].values(), default=99)
+    if found.why:
+        yield Caution("There are fewer folds than were asked for.", found.why)
+    smallest = min(found.classes.values(), default=99)
     if smallest < 5:
         yield Caution(f"One class has {smallest} volumes.", "What is said of it hangs on single cases.")
     pure = _site_is_class(job)

@@ -138,6 +138,10 @@ class EmbedSettings(RunSettings):
         return self
 
     @property
+    def class_column(self) -> str:
+        return self.label
+
+    @property
     def networks(self) -> tuple[str, ...]:
         """Names of the networks to train."""
         return PRESETS[2:] if self.network == "yamaguchi" else (self.network,)
@@ -152,15 +156,15 @@ class EmbedSettings(RunSettings):
         """What the network sees: small volumes of one shape and spacing whole, all others resampled to its own shape."""
         from ...steps.volumes.grid import Grid
 
-        shapes = {record.full for record in records}
+        shapes = {record.native_shape for record in records}
         first = records[0]
         alike = len(shapes) == 1 and all(
             max(a / b, b / a) < 1.01 for r in records for a, b in zip(r.spacing, first.spacing, strict=True)
         )
-        if alike and max(first.full) <= SMALL and self.voxel is None:
+        if alike and max(first.native_shape) <= SMALL and self.voxel is None:
             multiple = 1 << self.steps_down
-            shape = self.shape or tuple(max(2 * multiple, -(-n // multiple) * multiple) for n in first.full)
-            coarser = max(1.0, *(a / b for a, b in zip(first.full, shape, strict=True)))
+            shape = self.shape or tuple(max(2 * multiple, -(-n // multiple) * multiple) for n in first.native_shape)
+            coarser = max(1.0, *(a / b for a, b in zip(first.native_shape, shape, strict=True)))
             return Grid(shape, tuple(s * coarser for s in first.spacing), whole=True)
         shape = self.shape or SHAPES.get(self.network, SHAPES["onga"])
         voxel = self.voxel or VOXELS.get(self.network, VOXELS["onga"]) * max(

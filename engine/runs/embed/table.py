@@ -32,18 +32,18 @@ def write_volume_table(job: Job[EmbedSettings], unit: Unit) -> Outcome:
     network = best(job)
     with outcome.clock("read"):
         values, missed = codes(job, network), errors(job, network)
-    labels = [r.extra.get(job.settings.label, "") for r in records]
+    labels = [r.columns.get(job.settings.label, "") for r in records]
     columns = {
         "id": [r.id for r in records],
         "name": [r.name for r in records],
-        "subject": [r.group for r in records],
+        "subject": [r.subject for r in records],
         "site": [r.site for r in records],
         "label": labels,
         "rmse": np.sqrt(missed).astype(np.float32),
     }
     taken = {*columns, job.settings.label}
-    told = dict.fromkeys(name for r in records for name in r.extra if name not in taken and "/" not in name)
-    columns |= {name: column([r.extra.get(name, "").strip() for r in records]) for name in told}
+    told = dict.fromkeys(name for r in records for name in r.columns if name not in taken and "/" not in name)
+    columns |= {name: column([r.columns.get(name, "").strip() for r in records]) for name in told}
     table = anndata.AnnData(X=values, obs=pd.DataFrame(columns, index=[r.id for r in records]))
     method = "none"
     with outcome.clock("compute"):

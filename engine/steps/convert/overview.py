@@ -12,6 +12,7 @@ from ....stores.frame import Array, Box, Frame
 from ....stores.image import StoredImage, begin_groups
 from ....stores.slides.view import read_masked
 from ....stores.source import Source
+from ...compute.resources import resources
 from ...pipeline.job import Job
 from ...pipeline.settings import RunSettings
 from ...pipeline.unit import Outcome, Unit
@@ -62,7 +63,7 @@ def write_overview(job: Job[RunSettings], unit: Unit) -> Outcome:
     record = job.slides[unit.slide]
     target = record.frame.coarsen(coarse(record.frame))
     with outcome.clock("read"):
-        picture, bad = overview(job.slide(unit.slide), target)
+        picture, bad = overview(resources().slide(job, unit.slide), target)
     with outcome.clock("compute"):
         labels = _tissue_labels(picture, target, bad=bad, limit=1.0)  # how much is too much, `pyramid` decides
     outcome.facts["unreadable"] = sorted([*b.start, *b.stop] for b in bad)

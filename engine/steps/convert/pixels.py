@@ -71,8 +71,7 @@ def write_pixels(job: Job[RunSettings], unit: Unit) -> Outcome:
                 outcome.files += pool.map(lambda b, n=level: coarser.write(n, b, keep), boxes)
     outcome.facts["unreadable"] = sorted([*b.start, *b.stop] for b in bad)
     outcome.facts["pixels"] = block.size
-    if hasattr(view, "affine"):
-        outcome.facts["affine"] = view.affine
+    outcome.facts.update(job.modality.notes(job, unit.slide))
     return outcome
 
 

@@ -59,10 +59,10 @@ def write_pyramid(job: Job[RunSettings], unit: Unit) -> Outcome:
     with outcome.clock("write"):
         begin_groups(path)
         list_labels(path, {*labels_listed(path), "tissue"})
-        source: dict[str, Any] = {"finest_spacing": record.finest, "shape": list(record.full)}
+        source: dict[str, Any] = {"finest_spacing": record.native_spacing, "shape": list(record.native_shape)}
         notes: dict[str, Any] = {"pixels": job.pixels, "source": source}
         if len(target.shape) == 3:
-            source |= {"affine": _affine(job, unit.slide), "part": record.part}
+            source |= {"affine": _affine(job, unit.slide), "part": record.subimage}
             notes["ranges"] = ranges_of(picture, labels == TISSUE)
         outcome.files += image.finish(name=record.id, reference=reference_of(record.frame), notes=notes)
     cell = math.prod(s * 1e-3 for s in target.spacing)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from ....stores.array import Written
 from ....stores.frame import Array, Box, Frame
 from ....stores.image import StoredImage, image_label, pyramid
 from ....stores.receipts import Ledger
+from ...compute.resources import resources
 from ...pipeline.job import Job
 from ...pipeline.modality import SLIDE_CHUNK
 from ...pipeline.settings import RunSettings
@@ -30,12 +30,12 @@ def tissue(job: Job[RunSettings], slide: str) -> Mask:
         stamp = (path / "zarr.json").stat().st_mtime_ns
     except FileNotFoundError:
         stamp = 0
-    return _mask(path, job.slides[slide].frame, stamp)
+    frame = job.slides[slide].frame
+    # kept between units; `stamp` tells a mask from one made anew, in workers that outlive a run
+    return resources().masks.get((path, frame, stamp), lambda: _mask(path, frame))
 
 
-@lru_cache(maxsize=4)
-def _mask(path: Path, frame: Frame, stamp: int) -> Mask:
-    """Kept between units; `stamp` tells a mask from one made anew, in workers that outlive a run."""
+def _mask(path: Path, frame: Frame) -> Mask:
     stored = StoredImage.open(path)
     return Mask.over(stored.read(stored.frames[0].box)[0] == TISSUE, stored.frames[0], frame)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from ....errors import SlideError
 from ....stores.frame import Array, Frame
+from ...compute.resources import resources
 from .grid import Pose
 
 SHARE, BINS, LEVELS, STEPS = 0.2, 50, (4, 2, 1), 200
@@ -26,7 +26,7 @@ def pose_on(template: Path, values: Array, frame: Frame, kind: str) -> Pose:
     import SimpleITK as sitk  # noqa: N813 - its own name for itself
 
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)  # sums of several would end in other digits every time
-    fixed, centre = _template(template)
+    fixed, centre = resources().templates.get(template, lambda: _template(template))
     moving = _image(values, frame)
     start: Any = sitk.Euler3DTransform() if kind == "rigid" else sitk.AffineTransform(3)
     try:
@@ -51,7 +51,6 @@ def pose_on(template: Path, values: Array, frame: Frame, kind: str) -> Pose:
     return Pose(_matrix(found), centre)
 
 
-@lru_cache(maxsize=2)
 def _template(path: Path) -> tuple[Any, tuple[float, ...]]:
     """The template as an image of SimpleITK, and the middle of its head in micrometres (z, y, x)."""
     from ....models.masks.head_mask import head_mask

@@ -13,6 +13,7 @@ from ....stores.downsample import halve
 from ....stores.frame import Array
 from ....stores.image import halving
 from ....stores.remote import place
+from ...pipeline.documents import read_run
 from ...pipeline.job import Job
 from ...pipeline.record import ImageRecord
 from ..convert.geometry import coarse
@@ -61,11 +62,11 @@ def _head(values: Array, record: ImageRecord) -> Array:
 def _given(job: Job[Any], record: ImageRecord) -> Path:
     """The mask that the cohort's list names, or that lies beside the volume, or among derivatives, as BIDS has it."""
     path = place(record.path)
-    if stated := record.extra.get("mask"):
+    if stated := record.columns.get("mask"):
         beside = path.parent / stated
-        return beside if beside.exists() else place(job.folder.read("run")["input"]) / stated
+        return beside if beside.exists() else place(read_run(job.folder).input) / stated
     stem = path.name.removesuffix(".gz").removesuffix(".nii").rsplit("_", 1)[0]
-    derived = place(job.folder.read("run")["input"]) / "derivatives"
+    derived = place(read_run(job.folder).input) / "derivatives"
     inside = glob.escape(Path(record.name).parent.as_posix())
     for name in (f"{glob.escape(stem)}_desc-brain_mask.nii*", f"{glob.escape(stem)}_*_desc-brain_mask.nii*"):
         for near in (*sorted(path.parent.glob(name)), *sorted(derived.glob(f"*/{inside}/{name}"))):

@@ -51,12 +51,12 @@ class Phase(Reconstruction):
 
 def train(aside: Path, *, key: str = "a", cut: int = 10**9) -> tuple[Phase, Any]:
     phase = Phase()
-    course = None
+    history = None
     try:
-        course = fit(phase, CheckpointSlot(aside, key), threads=1, beacon=CutAfter(cut))  # type: ignore[arg-type]
+        history = fit(phase, CheckpointSlot(aside, key), threads=1, beacon=CutAfter(cut))  # type: ignore[arg-type]
     except CutError:
         assert cut < 10**9
-    return phase, course
+    return phase, history
 
 
 @pytest.fixture
@@ -70,23 +70,23 @@ def same(a: Phase, b: Phase) -> bool:
 
 
 @pytest.mark.parametrize("cut", [3, 4, 8])
-def test_a_training_that_is_cut_off_ends_with_the_same_bits_and_the_same_course(
+def test_a_training_that_is_cut_off_ends_with_the_same_bits_and_the_same_history(
     cut: int, often: None, tmp_path: Path
 ) -> None:
-    undisturbed, course = train(tmp_path / "one" / "a.safetensors")
+    undisturbed, history = train(tmp_path / "one" / "a.safetensors")
     train(tmp_path / "two" / "a.safetensors", cut=cut)
-    again, course_again = train(tmp_path / "two" / "a.safetensors")
+    again, history_again = train(tmp_path / "two" / "a.safetensors")
     assert again.did[0] == cut // 2 * 2, "it goes on from the last checkpoint, not from the start"
     assert same(undisturbed, again)
-    assert json.dumps(course) == json.dumps(course_again) and [row["step"] for row in course] == list(range(STEPS))
+    assert json.dumps(history) == json.dumps(history_again) and [row["step"] for row in history] == list(range(STEPS))
 
 
 def test_a_training_cut_off_again_and_again_ends_with_the_same_bits(often: None, tmp_path: Path) -> None:
-    undisturbed, course = train(tmp_path / "one.safetensors")
+    undisturbed, history = train(tmp_path / "one.safetensors")
     for cut in (1, 3, 3, 6, 8):
         train(tmp_path / "two.safetensors", cut=cut)
-    again, course_again = train(tmp_path / "two.safetensors")
-    assert same(undisturbed, again) and course == course_again
+    again, history_again = train(tmp_path / "two.safetensors")
+    assert same(undisturbed, again) and history == history_again
 
 
 def test_a_checkpoint_of_other_settings_is_not_used(often: None, tmp_path: Path) -> None:

@@ -31,7 +31,8 @@ def one_thread() -> Iterator[None]:
 
 
 def network(**options: str) -> PatchNetwork:
-    return PatchNetwork(Clusterer(Autoencoder(patch=32, code=16), ClusterHead(16, 5)).eval(), 32, 16, **options)
+    clusterer = Clusterer(Autoencoder(patch=32, code=16), ClusterHead(16, 5)).eval()
+    return PatchNetwork(clusterer.autoencoder, 32, 16, **options, clusterer=clusterer)
 
 
 def batches(count: int, size: int = 32, seed: int = 0) -> list[np.ndarray]:

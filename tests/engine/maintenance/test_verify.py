@@ -258,7 +258,7 @@ def test_a_receipt_that_names_a_file_elsewhere_is_no_receipt(mini: Any, out: Pat
 
 
 @pytest.mark.parametrize(
-    "damage", [lambda p: p.unlink(), lambda p: p.write_text(p.read_text().replace("extra", "exdra"))]
+    "damage", [lambda p: p.unlink(), lambda p: p.write_text(p.read_text().replace("columns", "colums"))]
 )
 def test_a_lost_or_changed_list_of_slides_is_said_to_be_so(out: Path, damage: Callable[[Path], object]) -> None:
     damage(out / "slides.json")
@@ -348,7 +348,7 @@ def test_an_id_that_leads_out_of_the_results_is_refused(
     }
 
 
-@pytest.mark.parametrize("key", ["command", "variant"])
+@pytest.mark.parametrize("key", ["command", "variant", "images"])
 def test_a_kind_of_images_that_leads_out_of_the_results_is_refused(out: Path, tmp_path: Path, key: str) -> None:
     mine = foreign(tmp_path / "mine")
     changed(out / "run.json", lambda run: run.update({key: "../mine"}))
@@ -358,11 +358,10 @@ def test_a_kind_of_images_that_leads_out_of_the_results_is_refused(out: Path, tm
     untouched(tmp_path / "mine", mine)
 
 
-@pytest.mark.parametrize("key", ["cache", "stage"])
-def test_the_cache_that_a_run_names_is_not_where_a_repair_makes_room(out: Path, tmp_path: Path, key: str) -> None:
+def test_the_cache_that_a_run_names_is_not_where_a_repair_makes_room(out: Path, tmp_path: Path) -> None:
     """Whoever handed the results over may have named any folder. Not even slides are copied there."""
     mine = foreign(tmp_path / "mine")
-    changed(out / "run.json", lambda run: run.update({key: {"folder": str(tmp_path / "mine"), "limit": 1e-3}}))
+    changed(out / "run.json", lambda run: run.update(cache={"folder": str(tmp_path / "mine"), "limit": 1e-3}))
     the(out, TARGETS["pixels"][0]).unlink()
     assert repair(out, options=HERE).units == 1 and cache_settings() == {"folder": None, "limit": None}
     assert not verify(out, full=True, cluster=HERE.cluster).findings

@@ -20,12 +20,12 @@ SLIDE = ImageRecord(
     path="/slides/a.tif",
     fingerprint="f",
     mpp=None,
-    group="",
+    subject="",
     site="",
-    extra={},
+    columns={},
     reader="tiff",
-    finest=0.5,
-    full=(9, 9),
+    native_spacing=0.5,
+    native_shape=(9, 9),
     channels=3,
     dtype="uint8",
     background=255,
@@ -64,7 +64,7 @@ def test_a_stride_that_says_the_default_changes_nothing():
 
 
 def test_a_group_changes_the_samples_a_site_the_table_and_another_slide_the_cohort():
-    assert changed(slides=(replace(SLIDE, group="x"), OTHER))[0] == "draw"
+    assert changed(slides=(replace(SLIDE, subject="x"), OTHER))[0] == "draw"
     assert changed(slides=(replace(SLIDE, site="x"), OTHER))[0] == "table"
     assert changed(slides=(SLIDE,))[0] == "draw"
 

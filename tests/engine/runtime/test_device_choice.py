@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from tile_engine.engine.compute.gpus import Gpu
+from tile_engine.engine.pipeline.documents import write_run
 from tile_engine.engine.pipeline.progress import Event
 from tile_engine.engine.pipeline.settings import settings_of
 from tile_engine.engine.runs.cluster.settings import ClusterSettings
@@ -89,16 +90,15 @@ def test_cuda_that_was_asked_for_and_cannot_be_had_is_refused(
     [
         ({"device": "cpu", "dtype": "float32"}, {}, ("cpu", "float32")),
         ({"device": "cpu", "dtype": "bf16"}, {}, ("cpu", "bf16")),
-        ({"dtype": "bf16"}, {}, ("cpu", "bf16")),  # of a version without the setting
         ({"device": "cuda", "dtype": "float32"}, {}, ("cuda", "float32")),
         ({"device": "cpu", "dtype": "float32"}, {"device": "cuda"}, ("cuda", "bf16")),
         ({"device": "auto", "dtype": "auto"}, {}, ("cuda", "bf16")),  # converted, and nothing trained yet
     ],
 )
 def test_a_run_keeps_what_it_began_with_unless_told_otherwise(
-    tmp_path: Path, begun: dict[str, str], given: dict[str, str], settled: tuple[str, str]
+    tmp_path: Path, begun_run: Any, begun: dict[str, str], given: dict[str, str], settled: tuple[str, str]
 ) -> None:
-    (tmp_path / "run.json").write_text(json.dumps({"settings": begun}))
+    write_run(Folder(tmp_path), begun_run(settings=begun))
     assert settle(tmp_path, ["A (GPU-1)"], GOOD, **given)[:2] == settled
 
 

@@ -42,14 +42,14 @@ class Endless:
     """A source of 10^15 cells; a plan over it must look at the first unit alone."""
 
     frames = (Frame(("y", "x"), (2**25, 2**25), (1.0, 1.0)),)
-    channels, dtype, background = 1, "uint8", 0
+    channels, dtype, background, tiles = 1, "uint8", 0, ()
 
     def read(self, box: Box, level: int = 0) -> None:
         raise AssertionError("a plan is checked before anything is read")
 
 
 class Middle:
-    stride, halo, outputs = (1, 1), (1, 1), {"middle": (1, "uint8")}
+    stride, halo, readers, outputs = (1, 1), (1, 1), 1, {"middle": (1, "uint8")}
 
     def __call__(self, batches: Iterator[object]) -> Iterator[dict[str, object]]:
         raise AssertionError("a plan is checked before anything is done")

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import tile_engine
+from tile_engine.engine.pipeline.documents import write_images, write_run
 from tile_engine.engine.pipeline.record import ImageRecord
 from tile_engine.engine.runs import pipeline
 from tile_engine.engine.runs.embed.settings import EmbedSettings
@@ -24,6 +25,7 @@ from tile_engine.engine.search import gallery as galleries
 from tile_engine.engine.search.add import add
 from tile_engine.engine.search.search import file_name, picture
 from tile_engine.errors import CorruptError, LockedError, SettingsError
+from tile_engine.stores.folder import Folder
 from tile_engine.stores.frame import Frame
 from tile_engine.stores.image import ImageSpec, StoredImage
 from tile_engine.stores.lock import Lock
@@ -58,10 +60,10 @@ def code(path: str | Path) -> list[float]:
 
 
 def record(path: Path, name: str, **said: Any) -> ImageRecord:
-    frame = {"full": SHAPE, "shape": SHAPE, "spacing": SPACING, "origin": (0.0, 0.0, 0.0)}
+    frame = {"native_shape": SHAPE, "shape": SHAPE, "spacing": SPACING, "origin": (0.0, 0.0, 0.0)}
     ids = {"id": name.replace("/", "-").removesuffix(".nii.gz"), "name": name, "path": str(path)}
-    kind = {"reader": "nifti", "finest": 1260.0, "channels": 1, "dtype": "int16", "background": 0}
-    base = {"mpp": None, "group": "", "site": "", "extra": {}, "fingerprint": fingerprint(path)}
+    kind = {"reader": "nifti", "native_spacing": 1260.0, "channels": 1, "dtype": "int16", "background": 0}
+    base = {"mpp": None, "subject": "", "site": "", "columns": {}, "fingerprint": fingerprint(path)}
     return ImageRecord(**{**base, **ids, **frame, **kind, **said})
 
 
@@ -81,7 +83,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         ]
         factor = json.loads((job.folder.out / "models" / "cae.json").read_text())["factor"]
         codes = np.array([code(p) for p in paths], np.float32) * factor
-        return [record(p, p.name, extra={"label": "new"}, group=GROUP(p)) for p in paths], codes
+        return [record(p, p.name, columns={"label": "new"}, subject=GROUP(p)) for p in paths], codes
 
     embed = dataclasses.replace(pipeline("embed", "volumes"), encode=encode)
     monkeypatch.setattr(loading, "recorded", lambda command, variant: embed)
@@ -90,14 +92,14 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.fixture
-def out(tmp_path: Path, asked: list[str]) -> Path:
+def out(tmp_path: Path, asked: list[str], begun_run: Any) -> Path:
     """A run of eight volumes of four subjects, as `run embed --volumes` leaves it."""
     folder = tmp_path / "out"
     records = {}
     for n in range(8):
         path = written(tmp_path / "volumes" / f"s{n // 2}-{n % 2}.nii.gz", n)
         one = record(
-            path, path.name, group=f"s{n // 2}", site=f"site {n % 3}", extra={"label": "AD" if n > 3 else "CN"}
+            path, path.name, subject=f"s{n // 2}", site=f"site {n % 3}", columns={"label": "AD" if n > 3 else "CN"}
         )
         records[one.id] = one
         frame = Frame(("z", "y", "x"), SHAPE, SPACING)
@@ -107,16 +109,9 @@ def out(tmp_path: Path, asked: list[str]) -> Path:
         store.write(0, frame.box, head(n)[None])
         store.finish(name=one.id)
     settings = EmbedSettings().model_dump(mode="json")
-    run = {
-        "settings": settings,
-        "spacing": 1000.0,
-        "fingerprints": {},
-        "command": "embed",
-        "variant": "volumes",
-        "steps": {},
-    }
-    folder.joinpath("run.json").write_text(json.dumps(run | {"status": "done", "ignored": [], "input": ""}))
-    folder.joinpath("slides.json").write_text(json.dumps({i: dataclasses.asdict(r) for i, r in records.items()}))
+    run = begun_run(command="embed", variant="volumes", settings=settings, spacing=1000.0, status="done")
+    write_run(Folder(folder), run)
+    write_images(Folder(folder), records)
     trained(folder, 1.0)
     return folder
 
@@ -130,7 +125,10 @@ def trained(folder: Path, factor: float) -> None:
     (folder / "models" / "cae.json").write_text(json.dumps({"sha256": f"weights-{factor}", "factor": factor}))
     records = load(folder).slides.values()
     obs = pd.DataFrame(
-        [{"id": r.id, "name": r.name, "subject": r.group, "site": r.site, "label": r.extra["label"]} for r in records]
+        [
+            {"id": r.id, "name": r.name, "subject": r.subject, "site": r.site, "label": r.columns["label"]}
+            for r in records
+        ]
     )
     obs.index = obs["id"].to_numpy()
     codes = np.array([code(r.path) for r in records], np.float32) * factor
@@ -139,7 +137,9 @@ def trained(folder: Path, factor: float) -> None:
 
 def brute(out: Path, query: Any, subject: str = "") -> list[str]:
     records = load(out).slides.values()
-    away = {r.id: np.square(np.float32(code(r.path)) - np.float32(query)).sum() for r in records if r.group != subject}
+    away = {
+        r.id: np.square(np.float32(code(r.path)) - np.float32(query)).sum() for r in records if r.subject != subject
+    }
     return sorted(away, key=lambda i: away[i])
 
 
@@ -157,7 +157,12 @@ def test_a_case_of_the_run_finds_others_of_other_subjects(out: Path, tmp_path: P
 def test_a_hit_says_what_is_known_of_the_case(out: Path) -> None:
     hit = tile_engine.search(out, "s1-0", k=1).rows[0]
     known = load(out).slides[hit.id]
-    assert (hit.name, hit.subject, hit.site, hit.label) == (known.name, known.group, known.site, known.extra["label"])
+    assert (hit.name, hit.subject, hit.site, hit.label) == (
+        known.name,
+        known.subject,
+        known.site,
+        known.columns["label"],
+    )
     assert hit.path == known.path and hit.y_um is None and "y_um" not in hits_told(out)["rows"][0]
 
 

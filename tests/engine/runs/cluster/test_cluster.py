@@ -297,4 +297,4 @@ def test_a_slide_of_a_csv_takes_its_spacing_and_columns_from_there(mini: Any, tm
     (tmp_path / "list.csv").write_text("path,mpp,site,age\nx.tif,0.5,Ulm,7\n")
     run = tile_engine.cluster(tmp_path / "list.csv", tmp_path / "out", options=options("convert"))
     record = json.loads((run.out / "slides.json").read_text())[run.slides[0]]
-    assert (record["site"], record["extra"], record["spacing"]) == ("Ulm", {"age": "7"}, [0.5, 0.5])
+    assert (record["site"], record["columns"], record["spacing"]) == ("Ulm", {"age": "7"}, [0.5, 0.5])

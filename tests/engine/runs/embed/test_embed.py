@@ -242,5 +242,5 @@ def test_a_gang_trains_a_network_of_volumes(cohort: SimpleNamespace, mini: Any, 
         *("--cluster", "local", "--workers", "2", "--gang", "2"),
     )
     assert told.returncode == 3, told.stderr
-    assert json.loads((out / "models" / "onga-all.json").read_text())["course"][-1]["step"] == 5
+    assert json.loads((out / "models" / "onga-all.json").read_text())["history"][-1]["step"] == 5
     assert tile_engine.open_run(out).volumes.X.shape == (COUNT, 4)

@@ -1,0 +1,98 @@
+"""Resources: what a process holds open between units: slides, volumes, masks, networks. One owner, closed in one place."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from ...stores import cache
+from ...stores.remote import place
+from ...stores.slides.guarded import guarded
+from ...stores.slides.reader import Slide, open_slide
+from ..pipeline.job import Job
+
+if TYPE_CHECKING:
+    from ...stores.volumes.reader import Volume
+
+V = TypeVar("V")
+
+
+class Bounded:
+    """The values that were asked for last, so many at most, each made once for its key. Threads may ask at any time."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._held: OrderedDict[Hashable, Any] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def get(self, key: Hashable, make: Callable[[], V]) -> V:
+        """The value of a key; `make` makes it where it is not held.
+
+        >>> held = Bounded(1)
+        >>> held.get("a", lambda: 1), held.get("a", lambda: 2), held.get("b", lambda: 3), held.get("a", lambda: 4)
+        (1, 1, 3, 4)
+        """
+        with self._lock:
+            if key in self._held:
+                self._held.move_to_end(key)
+            else:
+                while len(self._held) >= self.limit:  # first: the new one may need the room
+                    self._held.popitem(last=False)
+                self._held[key] = make()
+            return cast(V, self._held[key])
+
+    def clear(self) -> None:
+        with self._lock:
+            self._held.clear()
+
+
+class Resources:
+    """What a process holds open, within bounds."""
+
+    def __init__(self) -> None:
+        self.slides = Bounded(8)
+        """Few handles: slides come in order, and each costs memory."""
+        self.copies = Bounded(1)
+        """Slides that are read from copies: what a process holds, nobody can remove to make room."""
+        self.volumes = Bounded(1)
+        """One at a time: what is compressed stays in memory while it is open."""
+        self.masks = Bounded(4)
+        self.templates = Bounded(2)
+        """Volumes that others are aligned to."""
+        self.networks = Bounded(2)
+        self.streams = Bounded(1)
+        """Networks on this process's GPU."""
+
+    def slide(self, job: Job[Any], image: str) -> Slide:
+        """A slide of a run, open; its quarantined tiles are masked."""
+        record = job.slides[image]
+        path = place(record.path)
+        held = self.copies if cache.is_copied(path) else self.slides
+        slide = held.get((record.path, record.mpp, record.fingerprint), lambda: open_slide(path, record.mpp))
+        return cast(Slide, guarded(slide, job.lethal.get(image, ())))
+
+    def volume(self, job: Job[Any], image: str) -> Volume:
+        """A volume of a run, open, in canonical orientation."""
+        from ...stores.volumes.reader import open_volume
+
+        record = job.slides[image]
+        key = (record.path, record.subimage, record.fingerprint)
+        return self.volumes.get(key, lambda: open_volume(place(record.path), record.subimage))
+
+    def close(self) -> None:
+        """Hold nothing any more. Whoever still reads from a file keeps it; it is closed when nobody does."""
+        for held in vars(self).values():
+            held.clear()
+
+
+_process = Resources()
+
+
+def resources() -> Resources:
+    """Those of this process."""
+    return _process

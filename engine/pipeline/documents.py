@@ -1,0 +1,220 @@
+"""Documents: run.json and the other JSON documents of a run as typed values. They are read and written here alone."""
+
+from __future__ import annotations
+
+import math
+import reprlib
+from collections.abc import Callable, Iterable, Mapping
+from typing import Annotated, Any, Literal, TypeVar
+
+import numpy as np
+from pydantic import BaseModel, BeforeValidator, ConfigDict, TypeAdapter, ValidationError
+
+from ...errors import CorruptError, SettingsError
+from ...stores.folder import Folder
+from .record import ImageRecord, QuarantinedTile, Rejection
+from .settings import RunSettings, settings_of
+
+SCHEMA_VERSION: Literal[2] = 2
+"""Of all documents of a run; it grows when what one of them holds changes its name or its meaning."""
+PROBLEMS_SHOWN = 3
+"""Of a document that does not hold what was written there."""
+
+
+def _number(value: object) -> object:
+    value = value.item() if isinstance(value, np.generic) else value
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+Number = Annotated[int | float | None, BeforeValidator(_number)]
+"""None stands for what is no finite number: JSON has no NaN."""
+
+
+class Part(BaseModel):
+    """A part of a document."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Document(Part):
+    """A JSON document of a run."""
+
+    schema_version: Literal[2] = SCHEMA_VERSION
+
+
+class StepRecord(Part):
+    """How far a step is."""
+
+    fingerprint: str
+    """What decides the results that it leaves."""
+    status: Literal["running", "complete"]
+    seconds: dict[str, float]
+    """read, compute and write, summed over workers and threads."""
+    wall: float
+    """Seconds by the clock, over all tries."""
+
+
+class CacheRecord(Part):
+    """Where copies of remote files were made. It is written for people and never obeyed."""
+
+    folder: str | None
+    limit: float | None
+
+
+class RunDocument(Document):
+    """run.json: what the run is, what decides its results, and how far it is."""
+
+    tile_engine: str
+    """Version that wrote it."""
+    status: Literal["running", "done"]
+    command: str
+    variant: str
+    input: str
+    """Folder that the images' names are relative to."""
+    settings: dict[str, Any]
+    """JSON values; the pipeline's variant names the model that validates them."""
+    spacing: float
+    """Micrometres a pixel that the run works at."""
+    ignored: tuple[tuple[str, str], ...]
+    """Name and reason of files that are plainly no images."""
+    cache: CacheRecord
+    fingerprints: dict[str, str]
+    """Step -> what decides its results."""
+    steps: dict[str, StepRecord]
+    """The steps that were begun."""
+    versions: dict[str, str]
+    """Of the packages that compute."""
+
+    @property
+    def common(self) -> RunSettings:
+        """The settings that runs of every kind have."""
+        return settings_of({k: v for k, v in self.settings.items() if k in RunSettings.model_fields}, RunSettings)
+
+    def is_complete(self, steps: Iterable[str]) -> bool:
+        """Whether all of these steps are done."""
+        return all(step in self.steps and self.steps[step].status == "complete" for step in steps)
+
+    def with_step(self, name: str, record: StepRecord) -> RunDocument:
+        """The document once a step has come further."""
+        return self.model_copy(update={"steps": {**self.steps, name: record}})
+
+
+D = TypeVar("D", bound=Document)
+V = TypeVar("V")
+_images = TypeAdapter(dict[str, ImageRecord])
+_rejected = TypeAdapter(dict[str, Rejection])
+_quarantined = TypeAdapter(dict[str, tuple[QuarantinedTile, ...]])
+
+
+def find_run(folder: Folder) -> RunDocument | None:
+    """run.json; None where the folder holds no run.
+
+    Raises SettingsError (E_OLD_RUN, E_NEW_RUN) where another version of tile-engine made the run, and CorruptError where
+    the file is not what was written there.
+    """
+    raw = folder.read("run")
+    if "settings" not in raw:
+        return None
+    version = raw.get("schema_version", 1 if "tile_engine" in raw else SCHEMA_VERSION)
+    if isinstance(version, int) and version != SCHEMA_VERSION:
+        raise _of_another_version(folder, version)
+    return _validated(folder, "run", lambda: RunDocument.model_validate(raw))
+
+
+def read_run(folder: Folder) -> RunDocument:
+    """run.json. Raises as `find_run`, and SettingsError (E_NO_RUN) where the folder holds no run."""
+    run = find_run(folder)
+    if run is None:
+        raise SettingsError(
+            f"{folder.out} holds no run: there is no run.json in it. Begin one with `tile-engine convert SLIDES --out "
+            f"{folder.out}`.",
+            "E_NO_RUN",
+        )
+    return run
+
+
+def write_run(folder: Folder, run: RunDocument) -> None:
+    folder.write("run", run.model_dump(mode="json"))
+
+
+def find_document(folder: Folder, name: str, model: type[D]) -> D | None:
+    """A document by its path without suffix ("models/validity"); None where it was not made yet.
+
+    Raises CorruptError where the file is not what was written there.
+    """
+    raw = folder.read(name)
+    return _validated(folder, name, lambda: model.model_validate(raw)) if raw else None
+
+
+def read_document(folder: Folder, name: str, model: type[D]) -> D:
+    """The same for a document that must be there. Raises CorruptError where it is not."""
+    document = find_document(folder, name, model)
+    if document is None:
+        raise CorruptError(
+            f"{folder.out / name}.json is missing: it was written and then lost, or its step is not done."
+        )
+    return document
+
+
+def read_images(folder: Folder) -> dict[str, ImageRecord]:
+    """slides.json: id -> image, of all that could be opened."""
+    raw = folder.read("slides")
+    return _validated(folder, "slides", lambda: _images.validate_python(raw))
+
+
+def write_images(folder: Folder, images: Mapping[str, ImageRecord]) -> None:
+    folder.write("slides", _images.dump_python(dict(images), mode="json"))
+
+
+def read_rejected(folder: Folder) -> dict[str, Rejection]:
+    """rejected.json: id -> why an image was left out; {} where none was."""
+    raw = folder.read("rejected")
+    return _validated(folder, "rejected", lambda: _rejected.validate_python(raw))
+
+
+def write_rejected(folder: Folder, rejected: Mapping[str, Rejection]) -> None:
+    folder.write("rejected", _rejected.dump_python(dict(rejected), mode="json"))
+
+
+def rejected_rows(folder: Folder) -> list[tuple[str, str, str]]:
+    """Name, reason code and message of every image that was left out."""
+    return [(r.name, r.code, r.message) for r in read_rejected(folder).values()]
+
+
+def read_quarantined(folder: Folder) -> dict[str, tuple[QuarantinedTile, ...]]:
+    """quarantined.json: id -> tiles of the image that are masked; {} where there are none."""
+    raw = folder.read("quarantined")
+    return _validated(folder, "quarantined", lambda: _quarantined.validate_python(raw))
+
+
+def write_quarantined(folder: Folder, quarantined: Mapping[str, tuple[QuarantinedTile, ...]]) -> None:
+    folder.write("quarantined", _quarantined.dump_python(dict(quarantined), mode="json"))
+
+
+def _of_another_version(folder: Folder, version: int) -> SettingsError:
+    older = version < SCHEMA_VERSION
+    return SettingsError(
+        f"{folder.out} holds a run of {'an earlier' if older else 'a newer'} version of tile-engine: its documents have "
+        f"schema version {version}, and this version of tile-engine reads {SCHEMA_VERSION}. Nothing was touched. Give another "
+        "folder with --out, or use the version that made the run.",
+        "E_OLD_RUN" if older else "E_NEW_RUN",
+    )
+
+
+def _validated(folder: Folder, name: str, validate: Callable[[], V]) -> V:
+    try:
+        return validate()
+    except ValidationError as error:
+        found = error.errors(include_url=False)
+        problems = "; ".join(_problem(one) for one in found[:PROBLEMS_SHOWN])
+        more = f"; and {len(found) - PROBLEMS_SHOWN} more" if len(found) > PROBLEMS_SHOWN else ""
+        raise CorruptError(f"{folder.out / name}.json is not what was written there ({problems}{more}).") from error
+
+
+def _problem(error: Any) -> str:
+    name = ".".join(map(str, error["loc"]))
+    return (
+        f"{name} is missing"
+        if error["type"] == "missing"
+        else f"{name} = {reprlib.repr(error['input'])}: {error['msg']}"
+    )

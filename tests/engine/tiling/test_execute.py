@@ -31,6 +31,7 @@ class Neighbourhood:
     stride: tuple[int, ...]
     halo: tuple[int, ...]
     channels: int = 2
+    readers: int = 1
 
     @property
     def outputs(self) -> Mapping[str, tuple[int, str]]:

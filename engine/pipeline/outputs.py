@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...stores.folder import Folder
-from ...stores.ours import ANNDATA, ARRAY, IMAGE, held, named, prune
+from ...stores.ours import ANY_COLUMN, ARRAY, IMAGE, anndata_keys, held, named, prune
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +86,9 @@ def document(name: str) -> Output:
     return Output(f"{name}.json")
 
 
-def table(name: str) -> Output:
-    """An AnnData table."""
-    return Output(f"tables/{name}.zarr", ANNDATA)
+def table(name: str, columns: str = ANY_COLUMN) -> Output:
+    """An AnnData table whose columns have names that match a pattern."""
+    return Output(f"tables/{name}.zarr", anndata_keys(columns))
 
 
 INDEX = Output("index", r"(vectors|lists)\.npy|columns\.npz|index\.json")

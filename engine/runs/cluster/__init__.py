@@ -22,6 +22,7 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
     from ...steps.apply import apply_network, tile_units
     from ...steps.autoencoder import autoencoder_step
     from ...steps.estimate import estimate
+    from ...steps.table import COLUMNS
     from .finetune import fine_tune
     from .heads import embed_views, train_heads
     from .maps import draw_maps
@@ -90,7 +91,7 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
                     once,
                     settings=("umap",),
                     columns=all_columns,
-                    outputs=(table("tiles"), INDEX, file("shares.csv")),
+                    outputs=(table("tiles", f"{COLUMNS}|cluster|confidence"), INDEX, file("shares.csv")),
                 ),
                 Step("pictures", "draw maps", draw_maps, per_image, outputs=maps),
                 Step(

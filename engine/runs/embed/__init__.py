@@ -34,7 +34,7 @@ def _tiles(variant: Variant, modality: Modality) -> Pipeline:
     from ...steps.apply import apply_network, tile_units, write_layers
     from ...steps.autoencoder import autoencoder_step
     from ...steps.estimate import estimate
-    from ...steps.table import write_tile_table
+    from ...steps.table import COLUMNS, write_tile_table
     from .tile_page import write_tile_page
 
     return Pipeline(
@@ -68,7 +68,7 @@ def _tiles(variant: Variant, modality: Modality) -> Pipeline:
                     once,
                     settings=("umap",),
                     columns=all_columns,
-                    outputs=(table("tiles"), INDEX),
+                    outputs=(table("tiles", COLUMNS), INDEX),
                 ),
                 Step("page", "report", write_tile_page, once, outputs=(REPORT, *pictures("umap", "training"))),
             ),

@@ -16,11 +16,19 @@ ARRAY_KEYS = r"(zarr\.json|c(/\d+)*)"
 """Keys below a zarr v3 array or group: its metadata and its chunks."""
 IMAGE_KEYS = rf"(zarr\.json|\d+/{ARRAY_KEYS})"
 """Keys below a multiscale image, label or layer."""
-ANNDATA_KEYS = (
-    r"((X|layers|obsp|varm|varp|raw|var(/_index)?|obs(/[^/]+(/(categories|codes))?)?|obsm(/(spatial|X_umap|X_tsne))?"
-    rf"|uns(/tile_engine(/[a-z_]+)?)?)/)?{ARRAY_KEYS}"
-)
-"""Keys below a table of ours: an AnnData, whose columns are also those of the user's list."""
+
+
+def anndata_keys(columns: str) -> str:
+    """Keys below a table of ours, an AnnData, whose columns have names that match a pattern."""
+    return (
+        rf"((X|layers|obsp|varm|varp|raw|var(/_index)?|obs(/({columns})(/(categories|codes))?)?"
+        rf"|obsm(/(spatial|X_umap|X_tsne))?|uns(/tile_engine(/[a-z_]+)?)?)/)?{ARRAY_KEYS}"
+    )
+
+
+ANY_COLUMN = r"[^/]+"
+"""Of a table whose columns are also those of the user's list."""
+ANNDATA_KEYS = anndata_keys(ANY_COLUMN)
 
 OWN_FOLDERS = ("slides", "volumes", "samples.zarr", "models", "tables", "maps", "receipts", "index")
 """Folders of OUT in which a run writes."""

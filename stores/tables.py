@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 import warnings
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 from ..errors import CorruptError
 from .array import Written
 from .files import crc32, write_whole
-from .ours import ANNDATA_KEYS, named, prune
+from .ours import anndata_keys, named, prune
 from .remote import ObjectPath
 
 
@@ -23,7 +24,7 @@ def write_table(path: Path, table: Any) -> list[Written]:
     files = sorted(_encoded(table).items())
     root = path / "zarr.json"
     root.unlink(missing_ok=True)
-    prune(path, named(ANNDATA_KEYS))
+    prune(path, named(anndata_keys("|".join(map(re.escape, ["_index", *table.obs.columns])))))
     for name, data in sorted(files, key=lambda file: file[0] == root.name):
         write_whole(path / name, data)
     return [Written(path / name, len(data), crc32(data)) for name, data in files]

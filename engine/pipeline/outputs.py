@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...stores.folder import Folder
-from ...stores.ours import ANNDATA_KEYS, ARRAY_KEYS, IMAGE_KEYS, held, named, prune
+from ...stores.ours import ANY_COLUMN, ARRAY_KEYS, IMAGE_KEYS, anndata_keys, held, named, prune
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +99,9 @@ def document(name: str) -> Output:
     return Output(f"{name}.json")
 
 
-def table(name: str) -> Output:
-    """An AnnData table."""
-    return Output(f"tables/{name}.zarr", ANNDATA_KEYS)
+def table(name: str, columns: str = ANY_COLUMN) -> Output:
+    """An AnnData table whose columns have names that match a pattern."""
+    return Output(f"tables/{name}.zarr", anndata_keys(columns))
 
 
 INDEX = Output("index", r"(vectors|lists)\.npy|columns\.npz|index\.json")

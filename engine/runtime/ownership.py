@@ -52,6 +52,14 @@ def forget_images(folder: Folder, images: Iterable[str], steps: Iterable[Step]) 
             for owned in of_image(folder, step, image):
                 owned.clear()
             _clear_receipts(folder.out / "receipts" / step.name, f"{image}/")
+        _remove_emptied(folder.slide(image))
+
+
+def _remove_emptied(store: Path) -> None:
+    """Remove the folders of an image's store that hold nothing any more: each output clears its own folder alone."""
+    for path in (store / "labels", store / "layers", store):
+        if path.is_dir() and not any(path.iterdir()):
+            path.rmdir()
 
 
 def check_foreign(folder: Folder, steps: Iterable[Step], images: Iterable[str], *, first: bool) -> None:

@@ -24,6 +24,8 @@ from .sample.balance import balance
 MOST = 2_000_000
 CELL = {"z": "plane", "y": "row", "x": "column"}
 """What a tile's index along an axis is called."""
+COLUMNS = "_index|slide|plane|row|column|[zyx](_um)?|site|group"
+"""Pattern of the table's columns; those of a label and its fields come on top."""
 UMAP_SAMPLE = 4_000
 """Tiles that the UMAP is fitted on; all others are placed among them."""
 
@@ -49,7 +51,7 @@ def table_step(field: str) -> Step:
         once,
         settings=("umap",),
         columns=all_columns,
-        outputs=(table("tiles"), INDEX),
+        outputs=(table("tiles", COLUMNS), INDEX),
     )
 
 

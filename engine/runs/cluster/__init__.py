@@ -27,6 +27,7 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
     from ...steps.apply import tiles_step
     from ...steps.autoencoder import autoencoder_step
     from ...steps.estimate import estimate
+    from ...steps.table import COLUMNS
     from .finetune import fine_tune
     from .heads import embed_views, train_heads
     from .maps import draw_maps
@@ -88,7 +89,7 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
                     once,
                     settings=("umap",),
                     columns=all_columns,
-                    outputs=(table("tiles"), INDEX, file("shares.csv")),
+                    outputs=(table("tiles", f"{COLUMNS}|cluster|confidence"), INDEX, file("shares.csv")),
                 ),
                 Step("pictures", "draw maps", draw_maps, per_image, outputs=maps),
                 Step(

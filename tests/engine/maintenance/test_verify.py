@@ -372,7 +372,7 @@ def test_a_repair_makes_copies_where_it_is_told(out: Path, tmp_path: Path) -> No
     """In a folder of its own there, beside what else is in it."""
     mine = foreign(tmp_path / "mine")
     the(out, TARGETS["pixels"][0]).unlink()
-    where = replace(HERE.where, cache_dir=tmp_path / "mine", cache_limit=3e-4)
+    where = replace(HERE.cluster, cache_dir=tmp_path / "mine", cache_limit=3e-4)
     assert repair(out, options=replace(HERE, cluster=where)).units == 1
     own = tmp_path / "mine" / f"tile-engine-cache-{os.getuid()}"
     assert [path.name for path in own.rglob("*.tif")] == ["a.tif"]

@@ -22,7 +22,7 @@ from tile_engine.errors import MachineError, SettingsError
 from tile_engine.stores.lock import Lock
 from tile_engine.stores.remote import ObjectPath, place
 
-PROXY = Path(__file__).parents[1] / "faulty_proxy.py"
+PROXY = Path(__file__).parents[2] / "faulty_proxy.py"
 RESULTS = ("slides/", "models/", "tables/", "samples.zarr/", "shares.csv")
 
 

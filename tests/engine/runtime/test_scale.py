@@ -15,7 +15,7 @@ from tile_engine.engine.tiling.plan import Plan
 from tile_engine.engine.tiling.samplers import grid
 from tile_engine.stores.frame import Box, Frame
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")

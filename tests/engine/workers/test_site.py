@@ -9,7 +9,7 @@ import pytest
 from tile_engine.engine.workers.site import Site, find_site, read_site
 from tile_engine.errors import SettingsError
 
-EXAMPLE = Path(__file__).parents[2] / "docs" / "site.example.yaml"
+EXAMPLE = Path(__file__).parents[3] / "docs" / "site.example.yaml"
 SLURM = "slurm: {cores: 2, memory: 4GB}"
 
 

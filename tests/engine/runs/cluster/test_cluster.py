@@ -14,11 +14,12 @@ from PIL import Image
 
 import tile_engine
 from tile_engine import ClusterOptions, RunOptions
+from tile_engine.engine.api.commands import resume
 from tile_engine.engine.pipeline.progress import Event
 from tile_engine.engine.runs import pipeline
 from tile_engine.engine.runtime.load import load
 from tile_engine.engine.runtime.output_folder import default_out
-from tile_engine.engine.runtime.start import plan_only, resume
+from tile_engine.engine.runtime.start import plan_only
 from tile_engine.errors import MachineError, NoInputError, SettingsError
 from tile_engine.stores.image import StoredImage
 from tile_engine.stores.receipts import Ledger

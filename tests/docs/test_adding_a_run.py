@@ -33,7 +33,7 @@ def files_of_the_page() -> dict[str, str]:
 
 def line_of_the_page() -> str:
     """The line that the page adds to the registry."""
-    (line,) = re.findall(r"```python\n( +\"[a-z-]+\",\n)```", PAGE.read_text())
+    (line,) = re.findall(r"```diff\n\+( +\"[a-z-]+\",\n)```", PAGE.read_text())
     return str(line)
 
 

@@ -42,4 +42,4 @@ def test_a_run_that_is_asked_for_by_variant_is_the_one_that_its_command_names(na
     for variant in command.variants:
         found = runs.pipeline(name, variant.name)
         assert (found.command, found.variant) == (command, variant)
-        assert found.modality.name == variant.images and list(found.stages)[0] == "convert"
+        assert found.modality.name == variant.images and next(iter(found.stages)) == "convert"

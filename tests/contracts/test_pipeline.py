@@ -36,7 +36,7 @@ from tile_engine.engine.runs import RUNS, command
 from tile_engine.engine.runtime import perform
 from tile_engine.engine.runtime.load import load
 from tile_engine.engine.runtime.ownership import clear
-from tile_engine.engine.workers.pool import crew
+from tile_engine.engine.workers.pool import worker_pool
 from tile_engine.stores.ours import OWN_PATHS
 
 VARIANTS = [(name, variant.name) for name in RUNS for variant in command(name).variants]
@@ -352,7 +352,7 @@ def test_verify_finds_nothing(run: Any, chained: Chained) -> None:
 
 @pytest.fixture(scope="session")
 def two_workers() -> Iterator[ClusterOptions]:
-    with crew(ClusterOptions(cluster="local", workers=2)) as workers:
+    with worker_pool(ClusterOptions(cluster="local", workers=2)) as workers:
         yield ClusterOptions(client=workers.client)
 
 

@@ -91,7 +91,7 @@ def plan_of(job: Job[PatchSettings], slide: str) -> Plan:
         model=model,
         layers=layers,
         unit=tuple(cells_along(job) * s for s in step),
-        numerics=Numerics(batch=BATCH, threads=1, dtype=job.settings.dtype),
+        numerics=Numerics(batch=BATCH),
     )
 
 

@@ -30,6 +30,11 @@ class PatchFunction:
     def halo(self) -> tuple[int, ...]:
         return tuple((patch - step) // 2 for patch, step in zip(self.patch, self.stride, strict=True))
 
+    @property
+    def readers(self) -> int:
+        """Threads that read ahead; the function itself is done in one thread."""
+        return 1
+
     def __call__(self, batches: Iterator[Array]) -> Iterator[Mapping[str, Array]]:
         for batch in batches:
             values = self.function(batch)

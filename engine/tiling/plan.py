@@ -48,9 +48,6 @@ class Numerics:
 
     batch: int = 128
     """Tiles a model call; the last batch of a unit is padded to it."""
-    threads: int = 1
-    """Threads inside one model call."""
-    dtype: str = "float32"
 
 
 @dataclass(frozen=True, slots=True)

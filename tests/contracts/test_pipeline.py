@@ -16,11 +16,13 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
+from pydantic import ValidationError
 
 from tile_engine import ClusterOptions, RunOptions
 from tile_engine.engine.api.commands import resume
@@ -34,8 +36,8 @@ from tile_engine.engine.runs import RUNS, command
 from tile_engine.engine.runtime import perform
 from tile_engine.engine.runtime.load import load
 from tile_engine.engine.runtime.ownership import clear
-from tile_engine.engine.workers.pool import crew
-from tile_engine.stores.ours import WRITTEN
+from tile_engine.engine.workers.pool import worker_pool
+from tile_engine.stores.ours import OWN_PATHS
 
 VARIANTS = [(name, variant.name) for name in RUNS for variant in command(name).variants]
 DOCUMENTS = re.compile(r"(run|slides|rejected|quarantined)\.json|log\.txt|receipts/.+\.json")
@@ -44,9 +46,10 @@ CHANGED: dict[str, dict[str, Any]] = {
     "cluster slides": {"seeds": 1},
     "cluster volumes": {"k": "2"},
     "embed volumes": {"distance": "l2"},
+    "embed volume-tiles": {"seed": 1},
     "embed slide-tiles": {"max_bad_tiles": 0.5},
 }
-"""Run and variant -> a changed setting of a redo; another seed for those without a line."""
+"""Run and variant -> a changed setting of a redo; for those without a line one is chosen (`another`)."""
 NOT_BY_A_STEP = {
     "mpp": "part of an image's own key",
     "spacing": "decides every step, as the spacing of the run",
@@ -132,7 +135,7 @@ def test_steps_are_told_apart_by_name_and_by_title(job: Job[Any]) -> None:
 def test_every_file_is_an_output_of_some_step_and_may_be_swept(run: Any, job: Job[Any]) -> None:
     unknown = [name for name in files(run.out) if not any(covers(job, step, name) for step in steps(job))]
     assert files(run.out) and not unknown
-    assert not [name for name in files(run.out) if not re.fullmatch(WRITTEN, name)], "half-written ones would stay"
+    assert not [name for name in files(run.out) if not re.fullmatch(OWN_PATHS, name)], "half-written ones would stay"
 
 
 def test_what_a_receipt_names_is_an_output_of_its_step_or_of_one_before_it_in_the_stage(
@@ -310,7 +313,7 @@ def test_a_redo_with_a_changed_setting_does_the_stale_steps_alone_again(run: Any
     job = load(run.copy(tmp_path / "out"))
     out, planted = job.folder.out, neighbours(job)
     before = {name: (out / name).stat().st_mtime_ns for name in files(out)}
-    changed = CHANGED.get(f"{run.name} {run.variant}", {"seed": 1})
+    changed = CHANGED.get(f"{run.name} {run.variant}") or another(job)
     assert run.again(out, redo=True, settings=changed).status == "done"
     after = load(out)
     stale = [name for name in job.fingerprints if job.fingerprints[name] != after.fingerprints[name]]
@@ -320,6 +323,22 @@ def test_a_redo_with_a_changed_setting_does_the_stale_steps_alone_again(run: Any
     of_kept = {name for step in kept for name in named_by(out, step) if not rewritten(job, name)}
     assert of_kept and {n: (out / n).stat().st_mtime_ns for n in of_kept} == {n: before[n] for n in of_kept}
     assert not verify(out, full=True, cluster=ClusterOptions(cluster="none")).findings
+
+
+def another(job: Job[Any]) -> dict[str, Any]:
+    """Another value of a setting that decides one of the last steps and none of the first."""
+    first, *others = steps(job)
+    known = {*first.settings, *RunSettings.model_fields}
+    names = [name for step in reversed(others) for name in step.settings if name not in known]
+    for field in (field for name in names for field in sorted(fields_of(job.settings, name))):
+        value = getattr(job.settings, field)
+        choices = get_args(type(job.settings).model_fields[field].annotation)
+        numbers = (2 * value, value / 2, value + 1) if isinstance(value, int | float) else ()
+        for other in (not value,) if isinstance(value, bool) else (*numbers, *choices):
+            with suppress(ValidationError):
+                if type(job.settings).model_validate(job.settings.model_dump() | {field: other}) != job.settings:
+                    return {field: other}
+    raise AssertionError("no setting of a later step could be changed: give CHANGED a line")
 
 
 # -- verify, workers ------------------------------------------------------------------------------------------------
@@ -333,7 +352,7 @@ def test_verify_finds_nothing(run: Any, chained: Chained) -> None:
 
 @pytest.fixture(scope="session")
 def two_workers() -> Iterator[ClusterOptions]:
-    with crew(ClusterOptions(cluster="local", workers=2)) as workers:
+    with worker_pool(ClusterOptions(cluster="local", workers=2)) as workers:
         yield ClusterOptions(client=workers.client)
 
 

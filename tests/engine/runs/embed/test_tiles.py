@@ -146,15 +146,6 @@ def test_maps_report_and_receipts_are_those_of_volumes(clusters: Any) -> None:
     assert not verdict.findings
 
 
-def test_two_workers_leave_the_same_bytes(clusters: Any, folder: Path, mini: Any, tmp_path: Path) -> None:
-    words = ("--cluster", "local", "--workers", "2", "--k", "2", "--seeds", "2", "--effort", "0.1", "--threads", "1")
-    done = mini.cli("run", "cluster", "--volumes", folder, "--out", tmp_path / "again", *words, "--no-umap", "--quiet")
-    assert done.returncode == 0, done.stderr
-    again = tile_engine.open_run(tmp_path / "again")
-    names = ("volumes", "models", "tables", "samples.zarr", "shares.csv")
-    assert mini.results(again.out, *names) == mini.results(clusters.out, *names)
-
-
 def test_tiles_of_volumes_are_embedded_without_clusters(folder: Path, mini: Any, tmp_path: Path) -> None:
     words = ("--effort", "0.02", "--threads", "1", "--no-umap", "--cluster", "none", "--json")
     done = mini.cli("run", "embed", "--volumes", folder, "--tile", "16,16,16", "--out", tmp_path / "out", *words)

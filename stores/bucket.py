@@ -1,7 +1,8 @@
-"""Bucket: the client of one bucket of an object store, and what its failures mean. Credentials never leave this file.
+"""Bucket: the client of one bucket of an object store, and its errors as errors of this package.
 
-They come from the environment (`AWS_ACCESS_KEY_ID` ...), else from the profile in `~/.aws/credentials`, else from the
-machine's own role. A busy store is asked again, with growing pauses of random length, for three minutes.
+Credentials never leave this file. They come from the environment (`AWS_ACCESS_KEY_ID` ...), else from the profile in
+`~/.aws/credentials`, else from the machine's role. Requests to a busy store are repeated for three minutes, with growing
+pauses of random length.
 """
 
 from __future__ import annotations
@@ -19,14 +20,14 @@ from typing import Any
 from ..errors import MachineError, UnfinishedError
 
 RETRY_TIMEOUT = timedelta(minutes=3)
-"""How long one request is tried again; above five minutes its signature would grow stale."""
+"""Time for which a request is repeated; a signature is valid for five minutes."""
 MAX_RETRIES = 20
 _DENIED = ("AccessDenied", "SignatureDoesNotMatch", "InvalidAccessKeyId", "AccountProblem", "AllAccessDisabled")
 _EXPIRED = ("ExpiredToken", "InvalidToken", "TokenRefreshRequired", "RequestExpired")
 
 
 def client(bucket: str) -> Any:
-    """The bucket's obstore client, one a process. Raises MachineError where obstore is not installed."""
+    """The bucket's obstore client, one per process. Raises MachineError (E_NO_OBSTORE) if obstore is not installed."""
     return _client(bucket, os.getpid())  # a forked child must not share its parent's connections
 
 
@@ -59,7 +60,7 @@ def _client(bucket: str, process: int) -> Any:
 
 
 def _profile() -> dict[str, str]:
-    """What the user's shared AWS files say; nothing where the environment holds keys already."""
+    """Credentials and region from the user's AWS files; empty if the environment holds keys."""
     if os.environ.get("AWS_ACCESS_KEY_ID"):
         return {}
     home, name = Path.home() / ".aws", os.environ.get("AWS_PROFILE") or "default"
@@ -88,21 +89,24 @@ def _section(path: str | Path, name: str) -> dict[str, str]:
 
 @contextmanager
 def request(what: str, name: str) -> Iterator[None]:
-    """Around every request: `what` was done to `name`. Its failures become errors of this package, without the store's own
-    words (they may quote keys and signatures); FileNotFoundError and FileExistsError keep their meaning."""
+    """Context of every request, which does `what` to `name`: its errors become errors of this package.
+
+    The store's own message is left out, because it may quote keys and signatures. FileNotFoundError and FileExistsError
+    keep their meaning.
+    """
     try:
         yield
     except Exception as error:
         found = _meaning(error, what, name)
         if found is None:
             raise
-        # it stays this error's context, and travels
+        # the original error stays the context of the new one and may be sent to other processes
         error.args = ("what the store said is left out: it may quote keys",)
         raise found from None
 
 
 def _meaning(error: Exception, what: str, name: str) -> Exception | None:
-    """What a failure of obstore is to us; None where it is none of its failures."""
+    """The error of this package for an error of obstore; None for any other error."""
     kind = type(error).__name__
     ours = type(error).__module__.startswith("obstore") or isinstance(error, FileNotFoundError)
     if not ours:

@@ -47,7 +47,8 @@ def retrieval(gallery: LabelledCases, query: LabelledCases, at: Sequence[int] = 
     Keys: `precision@k` (over queries) and `macro_precision@k` (over classes: each has the same weight), `recall@k`
     (share of all cases of the class among the k nearest), `map` and `macro_map` (mean average precision), `ndcg`,
     `top1_macro_f1`, and `knn_auc`: area under the ROC curve of the share of a class among the 10 nearest, one class
-    against the rest, mean over classes. Queries whose class the gallery lacks have no average precision and are left out of those means.
+    against the rest, mean over classes. Queries whose class the gallery lacks have no average
+    precision and are left out of those means.
     """
     from sklearn.metrics import f1_score
 

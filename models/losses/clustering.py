@@ -95,10 +95,10 @@ def vat_perturbation(
     source: torch.Generator,
     probe: float = 10.0,
 ) -> Tensor:
-    """The step of length `radius_B` that changes the probabilities of `classify` most, shape of `codes_BF`.
+    """Adversarial step of length `radius_B` that changes the probabilities of `classify` most, shape of `embeddings_BF`.
 
-    One power iteration with a probe of length `probe`; Miyato et al., TPAMI 2018, alg. 1. The network's own gradients
-    are left alone.
+    One power iteration with a probe of length `probe`; Miyato et al., TPAMI 2018, alg. 1. The network's gradients are not
+    touched.
     """
     direction = _unit(torch.randn(embeddings_BF.shape, generator=source)).requires_grad_()
     with torch.enable_grad():

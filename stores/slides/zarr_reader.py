@@ -1,4 +1,4 @@
-"""Zarr reader: an OME-Zarr image of one plane that someone else wrote, as a slide."""
+"""Zarr reader: a foreign OME-Zarr image of one plane, as a slide."""
 
 from __future__ import annotations
 

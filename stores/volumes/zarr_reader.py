@@ -1,4 +1,4 @@
-"""Zarr reader: an OME-Zarr image with planes along z, whoever wrote it, read chunk by chunk."""
+"""Zarr reader: OME-Zarr images with planes along z, from any writer, read chunk by chunk."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def open_zarr(path: Path, part: str) -> Voxels:
 
 
 def times_of(path: Path) -> int:
-    """How many time points a store has; 1 where it cannot be opened, which is said when it is."""
+    """Number of time points of a store; 1 if it cannot be opened (opening it reports why)."""
     try:
         found = open_levels(path, ZARR_VOXEL_DTYPES, "")
     except SlideError:
@@ -55,7 +55,7 @@ def times_of(path: Path) -> int:
 
 
 def _solid(frame: Frame, finest: Frame) -> Frame:
-    """With axes z, y, x. Slides count from the centre of their finest first cell, volumes from where the scanner does."""
+    """The frame with axes z, y, x and an origin in the scanner's coordinates (see ngff.py)."""
     order = tuple(frame.axes.index(axis) for axis in "zyx")
     shape, spacing = (tuple(values[i] for i in order) for values in (frame.shape, frame.spacing))
     origin = tuple(round(frame.origin[i] - finest.spacing[i] / 2, 9) + 0.0 for i in order)
@@ -63,7 +63,7 @@ def _solid(frame: Frame, finest: Frame) -> Frame:
 
 
 def _cells(path: Path, found: Levels, t: int) -> Callable[[int, tuple[slice, ...]], Array]:
-    """Reads (channel, x, y, z)."""
+    """A function that reads (channel, x, y, z) of a level."""
 
     def cells(level: int, at: tuple[slice, ...]) -> Array:
         where = {"t": t, "c": slice(None), "x": at[0], "y": at[1], "z": at[2]}

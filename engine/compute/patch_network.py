@@ -61,7 +61,7 @@ class PatchNetwork:
 
     @property
     def outputs(self) -> Mapping[str, tuple[int, str]]:
-        embedding = {"embedding": (self.autoencoder.code, "float16")}
+        embedding = {"embedding": (self.autoencoder.embedding_size, "float16")}
         return {"assignment": (1, "uint8"), "confidence": (1, "float32"), **embedding} if self.clusters else embedding
 
     def __call__(self, batches: Iterator[Array]) -> Iterator[Mapping[str, Array]]:

@@ -47,7 +47,7 @@ def to_float(patches: Array | Tensor) -> Tensor:
 class Autoencoder(nn.Module):
     """Convolutional autoencoder; a linear layer makes the embedding.
 
-    >>> net = Autoencoder(patch=64, code=16)
+    >>> net = Autoencoder(patch=64, embedding_size=16)
     >>> embeddings_BF = net.encode(torch.zeros(2, 3, 64, 64))
     >>> tuple(embeddings_BF.shape), tuple(net.decode(embeddings_BF).shape)
     ((2, 16), (2, 3, 64, 64))
@@ -58,7 +58,7 @@ class Autoencoder(nn.Module):
         channels: int = 3,
         patch: int = 128,
         widths: tuple[int, ...] = (32, 64, 128),
-        code: int = 128,
+        embedding_size: int = 128,
         source: torch.Generator | None = None,
         axes: int = 2,
     ) -> None:
@@ -69,7 +69,12 @@ class Autoencoder(nn.Module):
                 f"a patch of {patch} pixels cannot be halved evenly: patches are multiples of {PATCH_MULTIPLE[axes]} "
                 f"and at least {SMALLEST_PATCH[axes]} pixels a side. Try {_nearest_patch(patch, axes)}."
             )
-        self._recipe: dict[str, Any] = {"channels": channels, "patch": patch, "widths": list(widths), "code": code}
+        self._recipe: dict[str, Any] = {
+            "channels": channels,
+            "patch": patch,
+            "widths": list(widths),
+            "embedding_size": embedding_size,
+        }
         if axes == 3:
             self._recipe["axes"] = axes
         conv, deconv = ((nn.Conv2d, nn.ConvTranspose2d), (nn.Conv3d, nn.ConvTranspose3d))[axes - 2]
@@ -78,7 +83,7 @@ class Autoencoder(nn.Module):
         stem = 4 if patch >= COARSE_STEM_FROM else 2
         used = [width for i, width in enumerate(widths) if patch // (stem << i) >= MIN_BOTTOM_CELLS]
         side = patch // (stem << (len(used) - 1))
-        self.channels, self.patch, self.code = channels, patch, code
+        self.channels, self.patch, self.embedding_size = channels, patch, embedding_size
         self._bottom = (used[-1], *(side,) * axes)
         flat = used[-1] * side**axes
 
@@ -86,9 +91,9 @@ class Autoencoder(nn.Module):
         for before, after in pairwise(used):
             blocks += [conv(before, after, 3, 2, 1, bias=False), *_norm(after)]
         self.encoder = nn.Sequential(*blocks)
-        self.to_code = nn.Linear(flat, code)
+        self.to_code = nn.Linear(flat, embedding_size)
 
-        self.from_code = nn.Linear(code, flat)
+        self.from_code = nn.Linear(embedding_size, flat)
         blocks = [nn.ReLU(inplace=True)]
         for before, after in pairwise(used[::-1]):
             blocks += [deconv(before, after, 2, 2, bias=False), *_norm(after)]

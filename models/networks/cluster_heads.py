@@ -36,14 +36,14 @@ class ClusterHead(nn.Module):
     scale_F: Tensor  # noqa: N815
 
     def __init__(
-        self, code: int, clusters: int, hidden: int = HIDDEN_UNITS, source: torch.Generator | None = None
+        self, embedding_size: int, clusters: int, hidden: int = HIDDEN_UNITS, source: torch.Generator | None = None
     ) -> None:
         super().__init__()
-        self._recipe = {"code": code, "clusters": clusters, "hidden": hidden}
-        self.code, self.clusters = code, clusters
-        self.register_buffer("mean_F", torch.zeros(code))
-        self.register_buffer("scale_F", torch.ones(code))
-        self.trunk = nn.Linear(code, hidden)
+        self._recipe = {"embedding_size": embedding_size, "clusters": clusters, "hidden": hidden}
+        self.embedding_size, self.clusters = embedding_size, clusters
+        self.register_buffer("mean_F", torch.zeros(embedding_size))
+        self.register_buffer("scale_F", torch.ones(embedding_size))
+        self.trunk = nn.Linear(embedding_size, hidden)
         self.norm = nn.GroupNorm(HEAD_NORM_GROUPS, hidden)
         self.last = nn.Linear(hidden, clusters)
         initialise(self, source or generator(0, "head"))
@@ -80,7 +80,7 @@ class HeadBank(nn.Module):
 
     def __init__(
         self,
-        code: int,
+        embedding_size: int,
         clusters: Sequence[int],
         seeds: Sequence[int],
         hidden: int = HIDDEN_UNITS,
@@ -88,17 +88,17 @@ class HeadBank(nn.Module):
     ) -> None:
         """`scale`: factor of the last layers' initial weights."""
         super().__init__()
-        self.code, self.hidden, self.scale = code, hidden, scale
+        self.embedding_size, self.hidden, self.scale = embedding_size, hidden, scale
         self.clusters, self.seeds = tuple(clusters), tuple(seeds)
         self.widest = max(self.clusters)
         self.over = max(self.widest, min(OVERCLUSTERING_FACTOR * self.widest, MAX_OVERCLUSTERS))
         """Clusters of the over-clustering head."""
-        self.register_buffer("mean_F", torch.zeros(code))
-        self.register_buffer("scale_F", torch.ones(code))
+        self.register_buffer("mean_F", torch.zeros(embedding_size))
+        self.register_buffer("scale_F", torch.ones(embedding_size))
         sizes, count = torch.tensor(self.clusters), len(self.seeds)
         absent_JK = torch.where(torch.arange(self.widest) < sizes.unsqueeze(1), 0.0, -torch.inf)
         self.register_buffer("absent_JK", absent_JK, persistent=False)
-        self.trunk_SFH = nn.Parameter(torch.empty(count, code, hidden))
+        self.trunk_SFH = nn.Parameter(torch.empty(count, embedding_size, hidden))
         self.bias_SH = nn.Parameter(torch.zeros(count, hidden))
         self.gain_SH = nn.Parameter(torch.ones(count, hidden))
         self.shift_SH = nn.Parameter(torch.zeros(count, hidden))
@@ -108,7 +108,7 @@ class HeadBank(nn.Module):
         self.over_bias_SK = nn.Parameter(torch.zeros(count, self.over))
         with torch.no_grad():
             for s, seed in enumerate(self.seeds):
-                self.trunk_SFH[s] = _first((code, hidden), code, generator(seed, "trunk"))
+                self.trunk_SFH[s] = _first((embedding_size, hidden), embedding_size, generator(seed, "trunk"))
                 self.over_SHK[s] = _first((hidden, self.over), hidden, generator(seed, "over")) * scale
                 for j, k in enumerate(self.clusters):
                     self.restart(s, j, generator(seed, "head", k))
@@ -143,7 +143,7 @@ class HeadBank(nn.Module):
     def extract(self, seed: int, clusters: int) -> ClusterHead:
         """The head of one seed and K as a separate network."""
         s, j = self.seeds.index(seed), self.clusters.index(clusters)
-        head = ClusterHead(self.code, clusters, self.hidden)
+        head = ClusterHead(self.embedding_size, clusters, self.hidden)
         head.mean_F.copy_(self.mean_F)
         head.scale_F.copy_(self.scale_F)
         head.trunk.weight.copy_(self.trunk_SFH[s].T)

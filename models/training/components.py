@@ -19,7 +19,7 @@ VOLUMES_PER_READ = 64
 
 
 class Components:
-    """The `code` strongest components of `volumes`; n volumes have at most n - 1.
+    """The `embedding_size` strongest components of `volumes`; n volumes have at most n - 1.
 
     >>> draw = np.random.default_rng(0)
     >>> volumes = draw.integers(0, 255, (6, 1, 4, 4, 4), dtype=np.uint8)
@@ -28,12 +28,12 @@ class Components:
     ((6, 5), True)
     """
 
-    def __init__(self, volumes: Patches, code: int) -> None:
+    def __init__(self, volumes: Patches, embedding_size: int) -> None:
         self._volumes = volumes
         products = _products(volumes, volumes)
         self._mean, self._all = products.mean(0), products.mean()
         values, vectors = np.linalg.eigh(self._centred(products))
-        kept = np.flatnonzero(values > max(values.max(), 0.0) * 1e-9)[::-1][: min(code, len(volumes) - 1)]
+        kept = np.flatnonzero(values > max(values.max(), 0.0) * 1e-9)[::-1][: min(embedding_size, len(volumes) - 1)]
         self._weights = vectors[:, kept] / np.sqrt(values[kept])
 
     def embeddings(self, volumes: Patches) -> Array:

@@ -31,7 +31,9 @@ def one_thread() -> Iterator[None]:
 
 
 def network(**options: str) -> PatchNetwork:
-    return PatchNetwork(Clusterer(Autoencoder(patch=32, code=16), ClusterHead(16, 5)).eval(), 32, 16, **options)
+    return PatchNetwork(
+        Clusterer(Autoencoder(patch=32, embedding_size=16), ClusterHead(16, 5)).eval(), 32, 16, **options
+    )
 
 
 def batches(count: int, size: int = 32, seed: int = 0) -> list[np.ndarray]:

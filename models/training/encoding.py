@@ -1,4 +1,4 @@
-"""Embeddings: output of the frozen encoder for patches, their views and volumes, computed once for all heads."""
+"""Encoding: output of the frozen encoder for patches, their views and volumes, computed once for all heads."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def encode_views(
     of patches.
     """
     draw_view, device = draw_view or Views(), next(autoencoder.parameters()).device
-    embeddings_VNF = torch.empty(views, len(patches), autoencoder.code)
+    embeddings_VNF = torch.empty(views, len(patches), autoencoder.embedding_size)
     for number, index in enumerate(in_order(len(patches), batch)):
         patches_BCYX = to_float(patches[index]).to(device)
         if len(index) < batch:
@@ -48,9 +48,9 @@ def encode_views(
 
 
 @torch.inference_mode()
-def encode_volumes(network: CAE3D, volumes: Patches, batch: int = 8) -> Array:
+def embeddings_of(network: CAE3D, volumes: Patches, batch: int = 8) -> Array:
     """Embeddings (N, F), float32, of unchanged volumes; the last batch is padded, so that each depends on its volume alone."""
-    embeddings_NF = np.empty((len(volumes), network.code), np.float32)
+    embeddings_NF = np.empty((len(volumes), network.embedding_size), np.float32)
     for index, seen in _padded(network, volumes, batch):
         embeddings_NF[index] = network.encode(seen)[: len(index)].float().cpu().numpy()
     return embeddings_NF

@@ -1,4 +1,4 @@
-"""fit: train a phase to its end, with checkpoints from which any process goes on to the same bytes."""
+"""fit: trains a phase to its end, with checkpoints from which any process resumes to the same bytes."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from ..pipeline.progress import ProgressFile
 from .gpu_stream import gpu_errors
 
 STEPS_PER_CHECKPOINT = 25
-"""Steps between two checkpoints: seconds of work on a laptop."""
+"""Steps between two checkpoints; some seconds of work on a laptop."""
 MAX_RECORDED_STEPS = 200
-"""Figures kept of a training's course, at most."""
+"""Steps that are recorded of a training's course, at most."""
 
 
 @dataclass(frozen=True, slots=True)
 class CheckpointSlot:
-    """Where a phase keeps its checkpoint."""
+    """Path and key of a phase's checkpoint."""
 
     path: Path
     key: str
-    """Fingerprint of what is trained: a checkpoint that was left under another one, or by another network, is not used."""
+    """Fingerprint of the training; a checkpoint with another key, or of another network, is ignored."""
 
 
 def fit(

@@ -1,4 +1,4 @@
-"""Device and precision: how a network is run here, so that its numbers are those that the plan fixed."""
+"""PatchNetwork: a trained network as the model of a plan, on the device and in the precision that the plan fixes."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PatchNetwork:
-    """A trained clusterer, or an autoencoder alone, as a plan's `Model`: one patch, one cell.
+    """A trained clusterer, or an autoencoder alone, as a plan's `Model`: one patch gives one cell.
 
-    On a CPU batches run side by side, one thread each, as many as the unit may keep busy: how many that are does not touch
-    a bit of the result, because each batch is computed alone. On a GPU they follow each other (see `card.py`).
+    On a CPU batches run in parallel, one thread each; each batch is computed alone, so their number does not change the
+    result. On a GPU batches are computed one after the other (see gpu_stream.py).
     """
 
     clusterer: Clusterer | Autoencoder
@@ -50,13 +50,13 @@ class PatchNetwork:
 
     @property
     def clusters(self) -> int:
-        """0 where the network finds none."""
+        """Number of clusters; 0 for an autoencoder."""
         head = getattr(self.clusterer, "head", None)
         return int(head.clusters) if head is not None else 0
 
     @property
     def readers(self) -> int:
-        """Threads that read ahead: on a CPU the network wants the cores itself, beside a GPU they have nothing else to do."""
+        """Threads that read ahead: one on a CPU, whose cores the network needs; all cores beside a GPU."""
         return available_threads() if self.device == "cuda" else 1
 
     @property
@@ -80,7 +80,7 @@ class PatchNetwork:
                 yield ahead.popleft().result()
 
     def look(self, batch_BCYX: Tensor) -> dict[str, Tensor]:
-        """What the network makes of stored patches, where they lie: a row a patch, each in the type that is kept."""
+        """Results of stored patches (B, C, Y, X) on their device: one row per patch, in the stored types."""
         import torch
 
         from ...models.networks.autoencoder import to_float
@@ -106,7 +106,7 @@ class PatchNetwork:
 
 @lru_cache(maxsize=1)
 def _gpu_stream(network: PatchNetwork) -> GpuStream:
-    """The network on this process's card, once: what it holds there outlives a unit."""
+    """The network on this process's GPU, created once and kept between units."""
     from .gpu_stream import GpuStream, prepare_device
 
     device = prepare_device(network.device)
@@ -115,7 +115,7 @@ def _gpu_stream(network: PatchNetwork) -> GpuStream:
 
 
 def _cells(rows: Mapping[str, Array], axes: int = 2) -> Mapping[str, Array]:
-    """(B, F) as (B, F, 1, 1): a patch is a cell."""
+    """(B, F) -> (B, F, 1, 1): each patch is one cell."""
     return {name: values.reshape(*values.shape, *(1,) * axes) for name, values in rows.items()}
 
 

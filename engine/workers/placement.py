@@ -1,4 +1,4 @@
-"""Order: what a user's words about where to run, the site's and the machine's come to, before anything is started."""
+"""Placement: ClusterOptions of the user, the site file and the machine, resolved to a ClusterSpec before anything starts."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ from .site import Site, find_site
 QUEUES = ("slurm", "pbs", "lsf", "sge", "oar", "htcondor")
 CLUSTER_TYPES = ("none", "local", "cuda", *QUEUES)
 UNIT_LIMIT_SECONDS = 1800.0
-"""Seconds that one unit of a slide may take: units are made for 5 to 60."""
+"""Time limit of a unit of a slide; units usually take 5 to 60 seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterOptions:
-    """What a user said about where to run; the first of the first four that is set counts, then the cluster's kind."""
+    """Where a run computes: the first of client, scheduler_address, scheduler_file and cluster that is set."""
 
     client: Any = None
-    """A `distributed.Client` that is connected already."""
+    """A connected `distributed.Client`."""
     scheduler_address: str | None = None
     scheduler_file: str | Path | None = None
     """Written by `dask scheduler --scheduler-file`."""
     cluster: str | None = None
-    """One of `KINDS`; unset: what the site says, else `cuda` with GPUs, `local` with more than two cores, else `none`."""
+    """One of `KINDS`; unset: the site's choice, else `cuda` with GPUs, `local` with more than two cores, else `none`."""
     workers: int | None = None
-    """As many, and new ones in place of those that end."""
+    """Number of workers; ended workers are replaced."""
     adapt: str | None = None
-    """`MIN:MAX` workers, as the work needs them; not together with `workers`."""
+    """`MIN:MAX` workers, as needed; excludes `workers`."""
     site: str | Path | None = None
     """A site file; unset: TILE_ENGINE_SITE, then the usual place."""
     rmm_pool: str | None = None
-    """Memory of a GPU that RMM takes for itself, such as 8GB; unset: no RMM."""
+    """GPU memory that RMM reserves, such as 8GB; unset: no RMM."""
     cache_dir: str | Path | None = None
     """Folder on each machine's own disk below which slides are copied before they are read; unset: only those in object
     stores, below the system's temporary folder."""
@@ -54,7 +54,7 @@ class ClusterOptions:
 
 @dataclass(frozen=True, slots=True)
 class ClusterSpec:
-    """What is to be connected to or started."""
+    """The cluster to connect to or to start."""
 
     kind: str
     """`client`, `address`, or one of `KINDS`."""
@@ -73,14 +73,14 @@ class ClusterSpec:
 
     @property
     def gpu(self) -> bool:
-        """Whether every worker is to have a GPU."""
+        """Whether each worker needs a GPU."""
         return self.kind == "cuda" or (
             self.kind in QUEUES and (self.site.jobs(self.kind).worker_command or "").startswith("dask_cuda")
         )
 
 
 def cluster_spec(where: ClusterOptions) -> ClusterSpec:
-    """Raises SettingsError where words contradict each other or name what there is not."""
+    """Resolve the options. Raises SettingsError for contradicting or unknown options, MachineError without GPUs."""
     if where.workers is not None and where.adapt is not None:
         raise SettingsError(f"--workers {where.workers} and --adapt {where.adapt} contradict each other: give one.")
     if where.workers is not None and where.workers < 1:
@@ -114,7 +114,7 @@ def cluster_spec(where: ClusterOptions) -> ClusterSpec:
 
 
 def address_in(file: Path) -> str:
-    """The address that `dask scheduler --scheduler-file` wrote. Raises MachineError where there is none."""
+    """The scheduler's address in a file of `dask scheduler --scheduler-file`. Raises MachineError if there is none."""
     try:
         with file.expanduser().open("rb") as opened:
             return str(json.loads(opened.read(1_000_000))["address"])
@@ -144,7 +144,7 @@ def _automatic(asked: bool) -> str:
 
 
 def _usual(kind: str) -> tuple[int, int]:
-    """Workers where nobody said how many."""
+    """Default number of workers (least, most)."""
     if kind in QUEUES:
         raise SettingsError(
             f"--cluster {kind} takes what it is given: say how many workers with --workers N or --adapt MIN:MAX."

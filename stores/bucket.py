@@ -67,15 +67,15 @@ def _profile() -> dict[str, str]:
     keys = _section(os.environ.get("AWS_SHARED_CREDENTIALS_FILE") or home / "credentials", name)
     config = os.environ.get("AWS_CONFIG_FILE") or home / "config"
     other = _section(config, name if name == "default" else f"profile {name}")
-    wanted = {"aws_access_key_id": "access_key_id", "aws_secret_access_key": "secret_access_key"}
-    found = {ours: keys[theirs] for theirs, ours in wanted.items() if theirs in keys}
-    if len(found) < len(wanted):
-        found = {}
+    names = {"aws_access_key_id": "access_key_id", "aws_secret_access_key": "secret_access_key"}
+    credentials = {ours: keys[theirs] for theirs, ours in names.items() if theirs in keys}
+    if len(credentials) < len(names):
+        credentials = {}
     elif "aws_session_token" in keys:
-        found["session_token"] = keys["aws_session_token"]
+        credentials["session_token"] = keys["aws_session_token"]
     if "region" in other and not (os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")):
-        found["region"] = other["region"]
-    return found
+        credentials["region"] = other["region"]
+    return credentials
 
 
 def _section(path: str | Path, name: str) -> dict[str, str]:
@@ -97,12 +97,12 @@ def request(what: str, name: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        found = _meaning(error, what, name)
-        if found is None:
+        meaning = _meaning(error, what, name)
+        if meaning is None:
             raise
         # the original error stays the context of the new one and may be sent to other processes
         error.args = ("what the store said is left out: it may quote keys",)
-        raise found from None
+        raise meaning from None
 
 
 def _meaning(error: Exception, what: str, name: str) -> Exception | None:
@@ -115,7 +115,7 @@ def _meaning(error: Exception, what: str, name: str) -> Exception | None:
     codes = re.findall(r"<Code>(\w+)</Code>", text)
     code = codes[-1] if codes else ""
     numbers = re.findall(r"status code: (\d{3})", text)
-    said = f"{numbers[-1] if numbers else 'no answer'}{f' {code}' if code else ''}"
+    status = f"{numbers[-1] if numbers else 'no answer'}{f' {code}' if code else ''}"
     bucket = "/".join(name.split("/")[:3])
     if code == "NoSuchBucket":
         return MachineError(
@@ -129,13 +129,13 @@ def _meaning(error: Exception, what: str, name: str) -> Exception | None:
         return FileNotFoundError(2, "there is no such object", name)
     if code in _EXPIRED:
         return MachineError(
-            f"the credentials for {bucket} have expired ({said}): {name} cannot be {what}. What was written is safe; renew "
+            f"the credentials for {bucket} have expired ({status}): {name} cannot be {what}. What was written is safe; renew "
             "them and run the same command again.",
             "E_STORE_EXPIRED",
         )
     if kind in ("PermissionDeniedError", "UnauthenticatedError") or code in _DENIED or "403" in numbers:
         return MachineError(
-            f"the store refuses: {name} cannot be {what} ({said}). Check which credentials are in force (AWS_PROFILE, "
+            f"the store refuses: {name} cannot be {what} ({status}). Check which credentials are in force (AWS_PROFILE, "
             "AWS_ACCESS_KEY_ID, the machine's role) and that they may read, list, write and delete there.",
             "E_STORE_DENIED",
         )
@@ -147,7 +147,7 @@ def _meaning(error: Exception, what: str, name: str) -> Exception | None:
         )
     if numbers and not numbers[-1].startswith("5") and numbers[-1] not in ("408", "429"):
         return MachineError(
-            f"the store does not accept it: {name} cannot be {what} ({said}). Check the path, AWS_REGION and "
+            f"the store does not accept it: {name} cannot be {what} ({status}). Check the path, AWS_REGION and "
             "AWS_ENDPOINT_URL.",
             "E_STORE",
         )
@@ -158,7 +158,7 @@ def _meaning(error: Exception, what: str, name: str) -> Exception | None:
             "E_STORE_DENIED",
         )
     return UnfinishedError(
-        f"the object store does not answer or is too busy ({said}): {name} could not be {what} although it was tried again "
+        f"the object store does not answer or is too busy ({status}): {name} could not be {what} although it was tried again "
         f"for {RETRY_TIMEOUT.total_seconds():g} s. What was written is safe: run the same command again later.",
         "E_STORE_BUSY",
     )

@@ -170,12 +170,12 @@ def check_not_foreign(root: Path) -> None:
         if root.is_symlink():
             raise CorruptError(f"{root} is a symbolic link.")
         ours = _document(root) is not None
-        found = () if ours else [root / n for n in INDEX_FILES if (root / n).exists()]
+        foreign = () if ours else [root / n for n in INDEX_FILES if (root / n).exists()]
     except CorruptError:
-        found = [root if root.is_symlink() else root / "index.json"]
-    if found:
+        foreign = [root if root.is_symlink() else root / "index.json"]
+    if foreign:
         raise SettingsError(
-            f"{found[0]} is there already, and it was no search of tile-engine's that wrote it: it would be overwritten. "
+            f"{foreign[0]} is there already, and it was no search of tile-engine's that wrote it: it would be overwritten. "
             "Move it away.",
             "E_FOREIGN",
         )
@@ -190,24 +190,24 @@ def damaged(root: Path, *, full: bool) -> list[tuple[str, str, str]]:
         document = _document(root) or {}
     except CorruptError:
         document = {}  # foreign, or never finished: a search rebuilds it, or reports it
-    found = []
+    problems = []
     for name, (size, crc) in document.get("files", {}).items():
         path = root / name
-        have = path.stat().st_size if path.exists() else -1
-        if have != size:
+        size_now = path.stat().st_size if path.exists() else -1
+        if size_now != size:
             text = (
-                f"it has {have} bytes, {size} were written"
-                if have >= 0
+                f"it has {size_now} bytes, {size} were written"
+                if size_now >= 0
                 else f"{size} bytes were written, and it is gone"
             )
-            found.append(("missing" if have < 0 else "size" if have else "empty", name, text))
+            problems.append(("missing" if size_now < 0 else "size" if size_now else "empty", name, text))
         elif full and (is_now := crc32(path.read_bytes())) != crc:
-            found.append(("changed", name, f"its checksum is {is_now:08x}, {crc:08x} was written"))
+            problems.append(("changed", name, f"its checksum is {is_now:08x}, {crc:08x} was written"))
     try:
         read_added(root)
     except CorruptError as error:
-        found.append(("undecodable", "added.npz", error.message))
-    return found
+        problems.append(("undecodable", "added.npz", error.message))
+    return problems
 
 
 INDEX_FILES = ("vectors.npy", "columns.npz", "lists.npy")

@@ -34,7 +34,7 @@ class CheckpointSlot:
 
 
 def fit(
-    phase: Phase, aside: CheckpointSlot, *, threads: int, beacon: ProgressFile, share: Replica = SINGLE
+    phase: Phase, slot: CheckpointSlot, *, threads: int, beacon: ProgressFile, share: Replica = SINGLE
 ) -> list[dict[str, float]]:
     """Do the steps of a phase that are left, and return the course of its figures: [{"step": ..., "loss": ...}, ...].
 
@@ -42,7 +42,7 @@ def fit(
     it is. Raises RuntimeError where ranks do not go on from the same step.
     """
     torch.set_num_threads(threads)
-    start, resumed = 0, _resume(phase, aside)
+    start, resumed = 0, _resume(phase, slot)
     if resumed is not None:
         start = resumed.pop("next")
     if len(begins := set(share.gather(torch.tensor([start])).tolist())) > 1:
@@ -58,23 +58,23 @@ def fit(
             # in order of their names, as they come back from a checkpoint: the record is the same whoever wrote it
             record.append(dict(sorted({"step": index, **{k: round(v, 6) for k, v in figures.items()}}.items())))
         if (index + 1) % STEPS_PER_CHECKPOINT == 0 and index + 1 < phase.steps:
-            recipe = {"key": aside.key, "next": index + 1, "record": record}
+            recipe = {"key": slot.key, "next": index + 1, "record": record}
             state = {name: tensor.cpu() for name, tensor in phase.state().items()}
-            checkpoint.save_checkpoint(aside.path, state, recipe, write_durably)
+            checkpoint.save_checkpoint(slot.path, state, recipe, write_durably)
         beacon.tell(phase.name, index + 1, phase.steps, figures)
     return record
 
 
-def _resume(phase: Phase, aside: CheckpointSlot) -> dict[str, Any] | None:
-    if not aside.path.exists():
+def _resume(phase: Phase, slot: CheckpointSlot) -> dict[str, Any] | None:
+    if not slot.path.exists():
         return None
     try:
-        state, recipe = checkpoint.load_checkpoint(aside.path)
+        state, recipe = checkpoint.load_checkpoint(slot.path)
     except CorruptError:
         # a checkpoint is only ever a saving of time: without it the phase starts again
-        aside.path.unlink(missing_ok=True)
+        slot.path.unlink(missing_ok=True)
         return None
-    if recipe.get("key") != aside.key or _shapes(phase.state()) != _shapes(state):
+    if recipe.get("key") != slot.key or _shapes(phase.state()) != _shapes(state):
         return None
     phase.load(state)
     return recipe

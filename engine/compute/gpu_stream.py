@@ -230,22 +230,23 @@ def gpu_errors() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        said = str(error).splitlines()[0]
+        message = str(error).splitlines()[0]
         if is_out_of_memory(error):
-            raise _no_room("a single batch", said) from error
+            raise _no_room("a single batch", message) from error
         if not is_gpu_failure(error):
             raise
-        leave_worker(said)
+        leave_worker(message)
         raise MachineError(
-            f"the GPU fails ({said}). What was written is safe: look at it with `nvidia-smi -q`, then "
+            f"the GPU fails ({message}). What was written is safe: look at it with `nvidia-smi -q`, then "
             "run the same command again.",
             "E_GPU_FAILED",
         ) from error
 
 
-def _no_room(what: str, said: str) -> MachineError:
+def _no_room(what: str, message: str) -> MachineError:
     return MachineError(
-        f"the GPU has no memory for {what} ({said}). Free it of other work (`nvidia-smi`), or begin again with --device cpu.",
+        f"the GPU has no memory for {what} ({message}). Free it of other work (`nvidia-smi`), or begin again with "
+        "--device cpu.",
         "E_GPU_MEMORY",
     )
 

@@ -26,10 +26,10 @@ def gpus() -> tuple[Gpu, ...]:
     if command is None:
         return ()
     try:
-        said = subprocess.run([command, "-L"], capture_output=True, text=True, timeout=30, check=True).stdout
+        output = subprocess.run([command, "-L"], capture_output=True, text=True, timeout=30, check=True).stdout
     except (OSError, subprocess.SubprocessError):  # without an answer no GPU can be used
         return ()
-    return visible(parse_list(said), os.environ.get("CUDA_VISIBLE_DEVICES"))
+    return visible(parse_list(output), os.environ.get("CUDA_VISIBLE_DEVICES"))
 
 
 def parse_list(text: str) -> tuple[Gpu, ...]:
@@ -54,17 +54,17 @@ def parse_list(text: str) -> tuple[Gpu, ...]:
     return tuple(found)
 
 
-def visible(found: tuple[Gpu, ...], wanted: str | None) -> tuple[Gpu, ...]:
+def visible(found: tuple[Gpu, ...], selection: str | None) -> tuple[Gpu, ...]:
     """GPUs that CUDA_VISIBLE_DEVICES selects, by number or UUID; like CUDA, up to the first that does not exist.
 
     >>> cards = (Gpu("A", "GPU-1a"), Gpu("B", "GPU-2b"))
     >>> [gpu.name for gpu in visible(cards, "1,0")], visible(cards, ""), [gpu.name for gpu in visible(cards, "GPU-2")]
     (['B', 'A'], (), ['B'])
     """
-    if wanted is None:
+    if selection is None:
         return found
     chosen: list[Gpu] = []
-    for word in filter(None, (w.strip() for w in wanted.split(","))):
+    for word in filter(None, (w.strip() for w in selection.split(","))):
         hits = found[int(word) : int(word) + 1] if word.isdecimal() else [g for g in found if g.uuid.startswith(word)]
         if not hits:
             break

@@ -86,7 +86,7 @@ def _place(
     cell = np.indices(shape).reshape(len(shape), -1).T  # of a tile
     at = first[:, None] + cell  # tile, cell, axis
     inside = ((low[:, None] <= at) & (at < high[:, None])).all(2)
-    there = (slice(None), *(at[inside] - np.array(origin)).T)
+    target = (slice(None), *(at[inside] - np.array(origin)).T)
     for name, result in results.items():
         values = np.moveaxis(answer[name][:count], 1, 0)
-        result[there] = values.reshape(len(values), count, len(cell))[:, inside]
+        result[target] = values.reshape(len(values), count, len(cell))[:, inside]

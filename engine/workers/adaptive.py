@@ -32,14 +32,14 @@ class AdaptiveJobs(Adaptive):
 
     def lost(self, now: float) -> list[str]:
         """Names of jobs that had workers and have had none for `JOB_GRACE_SECONDS`."""
-        there = self.observed
+        alive = self.observed
         jobs = {
             name: {f"{name}{suffix}" for suffix in spec["group"]}
             for name, spec in self.cluster.worker_spec.items()
             if name in self.cluster.workers and "group" in spec
         }
-        self._seen = {name for name, workers in jobs.items() if name in self._seen or workers & there}
-        self._gone = {name: self._gone.get(name, now) for name in self._seen if not jobs[name] & there}
+        self._seen = {name for name, workers in jobs.items() if name in self._seen or workers & alive}
+        self._gone = {name: self._gone.get(name, now) for name in self._seen if not jobs[name] & alive}
         lost = [name for name, since in self._gone.items() if now - since >= JOB_GRACE_SECONDS]
         self._seen.difference_update(lost)  # the next job may have the same name
         return lost

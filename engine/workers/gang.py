@@ -164,8 +164,8 @@ def _wait_for_end(client: Any, futures: Sequence[Any], addresses: Sequence[str])
     from distributed import wait
 
     while waiting := [f for f in futures if not f.done()]:
-        there = set(_workers(client))
-        if not [f for f, address in zip(futures, addresses, strict=False) if not f.done() and address in there]:
+        alive = set(_workers(client))
+        if not [f for f, address in zip(futures, addresses, strict=False) if not f.done() and address in alive]:
             return
         try:
             with client.as_current():

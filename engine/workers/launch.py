@@ -125,9 +125,9 @@ def _submit(cluster: Any, order: ClusterSpec, *, per_job: int) -> None:
     try:
         cluster.sync(_settled, cluster)
     except (RuntimeError, ValueError, OSError) as error:
-        said = " ".join(str(error).split())
+        message = " ".join(str(error).split())
         raise MachineError(
-            f"the queue refused a job: {said}. Mend the section `{order.kind}` of the site file; --dry-run prints the job.",
+            f"the queue refused a job: {message}. Mend the section `{order.kind}` of the site file; --dry-run prints the job.",
             "E_NO_QUEUE",
         ) from error
     together: dict[str, Any] = {"Adaptive": AdaptiveJobs, "worker_key": job_of} if per_job > 1 else {}
@@ -186,13 +186,13 @@ def job_script(order: ClusterSpec) -> str:
     job = getattr(dask_jobqueue, QUEUE_CLASSES[order.kind]).job_cls
     options = job_options(jobs, order.rmm_pool)
     logs = Path(jobs.log_directory).absolute() if jobs.log_directory else None
-    made = [folder for folder in (logs, *logs.parents) if not folder.exists()] if logs else []
+    new_folders = [folder for folder in (logs, *logs.parents) if not folder.exists()] if logs else []
     try:
         return str(job("SCHEDULER_ADDRESS", name="NAME", **options).job_script())
     except ValueError as error:
         raise SettingsError(f"the section `{order.kind}` of the site file makes no job: {error}.", "E_SITE") from error
     finally:  # making a job makes the folder of its logs
-        for folder in made:
+        for folder in new_folders:
             folder.rmdir()
 
 

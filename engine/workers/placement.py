@@ -64,12 +64,12 @@ class ClusterSpec:
     """Workers at any time."""
     most: int = 1
     rmm_pool: str | None = None
-    asked_wait: float | None = None
+    wait_option: float | None = None
 
     @property
     def wait(self) -> float:
         """Seconds until the first worker must have come, and until one must be back after all are gone."""
-        return self.asked_wait or self.site.wait or (600.0 if self.kind in QUEUES else 60.0)
+        return self.wait_option or self.site.wait or (600.0 if self.kind in QUEUES else 60.0)
 
     @property
     def gpu(self) -> bool:
@@ -79,38 +79,38 @@ class ClusterSpec:
         )
 
 
-def cluster_spec(where: ClusterOptions) -> ClusterSpec:
+def cluster_spec(options: ClusterOptions) -> ClusterSpec:
     """Resolve the options. Raises SettingsError for contradicting or unknown options, MachineError without GPUs."""
-    if where.workers is not None and where.adapt is not None:
-        raise SettingsError(f"--workers {where.workers} and --adapt {where.adapt} contradict each other: give one.")
-    if where.workers is not None and where.workers < 1:
-        raise SettingsError(f"--workers is {where.workers}: at least one must do the work.")
-    if where.cluster is not None and where.cluster not in CLUSTER_TYPES:
+    if options.workers is not None and options.adapt is not None:
+        raise SettingsError(f"--workers {options.workers} and --adapt {options.adapt} contradict each other: give one.")
+    if options.workers is not None and options.workers < 1:
+        raise SettingsError(f"--workers is {options.workers}: at least one must do the work.")
+    if options.cluster is not None and options.cluster not in CLUSTER_TYPES:
         raise SettingsError(
-            f"--cluster {where.cluster!r} is not known: use {', '.join(CLUSTER_TYPES[:-1])} or {CLUSTER_TYPES[-1]}, "
+            f"--cluster {options.cluster!r} is not known: use {', '.join(CLUSTER_TYPES[:-1])} or {CLUSTER_TYPES[-1]}, "
             "or --scheduler-address."
         )
-    asked = _numbers(where.workers, where.adapt)
-    if where.client is not None:
-        return ClusterSpec("client", Site(), asked_wait=where.wait)
-    site = find_site(where.site)
-    address = where.scheduler_address
-    if not address and where.scheduler_file:
-        address = address_in(Path(where.scheduler_file))
+    worker_range = _numbers(options.workers, options.adapt)
+    if options.client is not None:
+        return ClusterSpec("client", Site(), wait_option=options.wait)
+    site = find_site(options.site)
+    address = options.scheduler_address
+    if not address and options.scheduler_file:
+        address = address_in(Path(options.scheduler_file))
     address = address or os.environ.get("DASK_SCHEDULER_ADDRESS")
     if address:
-        return ClusterSpec("address", site, address=address, asked_wait=where.wait)
-    kind = where.cluster or site.cluster or _automatic(asked is not None)
-    least, most = asked or _numbers(site.workers, site.adapt) or _usual(kind)
+        return ClusterSpec("address", site, address=address, wait_option=options.wait)
+    kind = options.cluster or site.cluster or _automatic(worker_range is not None)
+    least, most = worker_range or _numbers(site.workers, site.adapt) or _usual(kind)
     if kind == "cuda" and len(gpus()) < most:
         raise MachineError(
             f"--cluster cuda is to have {most} workers and `nvidia-smi` finds {len(gpus())} GPUs that may be used here: a "
             "worker needs one for itself. Ask for fewer, or use --cluster local.",
             "E_NO_GPU",
         )
-    if where.rmm_pool and kind in ("none", "local"):
+    if options.rmm_pool and kind in ("none", "local"):
         raise SettingsError(f"--rmm-pool is for workers with a GPU, and --cluster {kind} has none.")
-    return ClusterSpec(kind, site, least=least, most=most, rmm_pool=where.rmm_pool, asked_wait=where.wait)
+    return ClusterSpec(kind, site, least=least, most=most, rmm_pool=options.rmm_pool, wait_option=options.wait)
 
 
 def address_in(file: Path) -> str:
@@ -137,10 +137,10 @@ def _numbers(workers: int | None, adapt: str | None) -> tuple[int, int] | None:
     return int(found[1]), int(found[2])
 
 
-def _automatic(asked: bool) -> str:
+def _automatic(workers_given: bool) -> str:
     if importlib.util.find_spec("dask_cuda") and gpus():
         return "cuda"
-    return "local" if cores() > 2 or asked else "none"
+    return "local" if cores() > 2 or workers_given else "none"
 
 
 def _usual(kind: str) -> tuple[int, int]:

@@ -108,7 +108,7 @@ async def _answers(client: Any, look: WorkerCheck) -> dict[str, Any]:
     """Address -> answer of a worker, or the error instead; each is asked separately, so that a silent one delays no other."""
     home = versions()
 
-    async def said(address: str) -> Any:
+    async def answer_of(address: str) -> Any:
         asking = client.run(answer, look, home, workers=[address], on_error="return", asynchronous=True)
         try:
             return (await asyncio.wait_for(asking, SILENCE_SECONDS))[address]
@@ -118,8 +118,8 @@ async def _answers(client: Any, look: WorkerCheck) -> dict[str, Any]:
         ) as error:  # among them TimeoutError; a worker that ended meanwhile is not in the answer
             return error
 
-    there = list((await client.scheduler.identity(n_workers=-1))["workers"])
-    return dict(zip(there, await asyncio.gather(*map(said, there)), strict=True))
+    addresses = list((await client.scheduler.identity(n_workers=-1))["workers"])
+    return dict(zip(addresses, await asyncio.gather(*map(answer_of, addresses)), strict=True))
 
 
 def worker_table(rows: Iterable[WorkerRow]) -> str:
@@ -128,10 +128,10 @@ def worker_table(rows: Iterable[WorkerRow]) -> str:
     for row in rows:
         hosts.setdefault(row.host, []).append(row)
     lines = []
-    for host, found in sorted(hosts.items()):
-        cards = sorted({row.gpu for row in found if row.gpu})
+    for host, workers in sorted(hosts.items()):
+        cards = sorted({row.gpu for row in workers if row.gpu})
         lines.append(
-            f"{host}: {len(found)} workers, {sum(row.threads for row in found)} threads"
+            f"{host}: {len(workers)} workers, {sum(row.threads for row in workers)} threads"
             + (f", {', '.join(cards)}" if cards else "")
         )
     more = [f"... and {len(lines) - MAX_LINES} more hosts"] if len(lines) > MAX_LINES else []
@@ -202,11 +202,11 @@ def _leave_token(out: str) -> str:
     return token.name
 
 
-def _row(address: str, said: Any, threads: int) -> WorkerRow:
-    if isinstance(said, WorkerRow):
-        return WorkerRow(address, said.host, threads, said.gpu, said.versions, said.faults)
-    text = " ".join(f"{type(said).__name__}: {said}".split())[:300]
-    missing = isinstance(said, ImportError | AttributeError)
+def _row(address: str, reply: Any, threads: int) -> WorkerRow:
+    if isinstance(reply, WorkerRow):
+        return WorkerRow(address, reply.host, threads, reply.gpu, reply.versions, reply.faults)
+    text = " ".join(f"{type(reply).__name__}: {reply}".split())[:300]
+    missing = isinstance(reply, ImportError | AttributeError)
     todo = f"install tile-engine {VERSION} there" if missing else "see the worker's log"
     return WorkerRow(address, faults=(f"did not answer ({text}): {todo}",))
 

@@ -53,9 +53,9 @@ def do_rank(work: Callable[[Replica], R], rendezvous: Rendezvous) -> R | None:
 
     Raises what `work` raised, and ConnectionError if the child ended without an answer.
     """
-    wanted = _task_is_waited_for()
+    is_wanted = _task_is_waited_for()
     with Child(rank_in_child, {"seat": asdict(rendezvous), "work": _packed(work)}) as child:
-        while wanted():
+        while is_wanted():
             try:
                 word, value = child.hear(TASK_CHECK_SECONDS)
             except SilentError:
@@ -167,11 +167,11 @@ def _task_is_waited_for() -> Callable[[], bool]:
     worker = get_worker()
     key = worker.get_current_task()
 
-    def wanted() -> bool:
+    def is_wanted() -> bool:
         task = worker.state.tasks.get(key)
         return task is not None and task.state == "executing"
 
-    return wanted
+    return is_wanted
 
 
 def _choose_interface(address: str) -> None:

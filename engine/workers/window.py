@@ -61,11 +61,11 @@ def window(
             if not waiting:
                 return
             finished = _drain(done)
-            told = _answers(client, [future for future in finished if future.status == "finished"])
+            answers = _answers(client, [future for future in finished if future.status == "finished"])
             for future in finished:
-                if future in told:
+                if future in answers:
                     del waiting[future]
-                    yield told[future]
+                    yield answers[future]
                 elif future.status == "error":
                     yield _died(future, waiting.pop(future))
                 elif future.status == "cancelled":
@@ -128,16 +128,16 @@ def _answers(client: Any, futures: list[Any]) -> dict[Any, Any]:
     from distributed import CancelledError
 
     async def fetched() -> dict[int, Any]:
-        told: dict[int, Any] = await client.gather(dict(enumerate(futures)), errors="skip", asynchronous=True)
-        return told
+        answers: dict[int, Any] = await client.gather(dict(enumerate(futures)), errors="skip", asynchronous=True)
+        return answers
 
     try:
-        told = client.sync(fetched, callback_timeout=FETCH_SECONDS) if futures else {}
+        answers = client.sync(fetched, callback_timeout=FETCH_SECONDS) if futures else {}
     except TimeoutError:
         return {}
     except (OSError, CancelledError) as error:
         raise scheduler_lost(error) from error
-    return {future: told[i] for i, future in enumerate(futures) if future.status == "finished"}
+    return {future: answers[i] for i, future in enumerate(futures) if future.status == "finished"}
 
 
 def _died(future: Any, unit: Any) -> Died:

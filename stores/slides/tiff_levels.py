@@ -47,10 +47,10 @@ def pyramid_of(tif: Any, name: str) -> Pyramid:
         if shapes and not _same_image(first, page, shapes, shape):
             notes.append(f"a page of {shape[1]} x {shape[0]} pixels is no level of the pyramid and is not read")
             continue
-        pages, said = _planes(level, name)
+        pages, plane_notes = _planes(level, name)
         levels.append(pages)
         shapes.append(shape)
-        notes.extend(note for note in said if note not in notes)
+        notes.extend(note for note in plane_notes if note not in notes)
     orientation = int(getattr(first.tags.get("Orientation"), "value", 1) or 1)
     if orientation != 1:
         notes.append(f"the orientation tag says {orientation}; pixels are kept as they are stored")

@@ -76,10 +76,10 @@ def _files(path: Path, part: str) -> list[Path]:
         )
     chosen = [uid for uid in series if not part or part in (uid, mark_of(uid))]
     if len(chosen) != 1:
-        marks = ", ".join(f"{mark_of(uid)} ({len(files)} files)" for uid, files in list(series.items())[:12])
+        names = ", ".join(f"{mark_of(uid)} ({len(files)} files)" for uid, files in list(series.items())[:12])
         raise SlideError(
             f"{path.name}: holds {len(series)} DICOM series, and {part or 'nothing'!r} names none or several of them. There "
-            f"is: {marks}. Name one in a column `part` of a CSV.",
+            f"is: {names}. Name one in a column `part` of a CSV.",
             "E_NOT_A_VOLUME",
         )
     return series[chosen[0]]

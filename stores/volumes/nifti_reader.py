@@ -110,13 +110,13 @@ def _nifti(path: Path, header: Any, part: str) -> Voxels:
         affine[:3] *= millimetre or 1.0
     data, begins = path, float(header["vox_offset"])
     if header.is_single is False:
-        found = partners(path)
-        if not found:
+        pair = partners(path)
+        if not pair:
             raise SlideError(
                 f"{path.name}: is a header whose voxels lie in an .img file beside it, which is not there. Copy both.",
                 "E_MISSING_COMPANION",
             )
-        data = found[0]
+        data = pair[0]
     if not 0 <= begins <= MAX_VOXEL_OFFSET:
         raise SlideError(f"{path.name}: says that its voxels begin at byte {begins}. Copy it again.", "E_MALFORMED")
     unpack = unpacker(data)

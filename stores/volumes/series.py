@@ -211,10 +211,10 @@ def stacked(name: str, slices: Sequence[Slice]) -> tuple[list[Slice], Array]:
     off = np.abs(gaps - usual) > GAP_TOLERANCE * usual
     if off.any():
         lost = [g / usual for g in gaps[off]]
-        if all(abs(one - round(one)) < 0.05 and round(one) > 1 for one in lost):
+        if all(abs(gap - round(gap)) < 0.05 and round(gap) > 1 for gap in lost):
             raise _geometry_error(
                 name,
-                f"{sum(round(one) - 1 for one in lost)} slices are missing: {int(off.sum())} of its distances "
+                f"{sum(round(gap) - 1 for gap in lost)} slices are missing: {int(off.sum())} of its distances "
                 f"are a multiple of the usual {usual:.3f} mm",
             )
         raise _geometry_error(name, f"the distance of its slices varies from {gaps.min():.3f} to {gaps.max():.3f} mm")

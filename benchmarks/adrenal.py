@@ -28,8 +28,9 @@ from tile_engine.models.evaluation.retrieval import retrieval
 from tile_engine.models.networks.cae3d import CAE3D
 from tile_engine.models.seeds import generator
 from tile_engine.models.training.components import Components
-from tile_engine.models.training.embedding import Embedding, Objective, Task
-from tile_engine.models.training.embeddings import encode_volumes, squared_errors
+from tile_engine.models.training.embedding import Embedding
+from tile_engine.models.training.encoding import embeddings_of, squared_errors
+from tile_engine.models.training.objective import Objective, Task
 from tile_engine.models.training.phases import train_phase
 from tile_engine.models.views.volumes import VolumeViews
 
@@ -76,13 +77,13 @@ def judged(fitted: tuple[Part, Array], test: tuple[Part, Array], errors: Array) 
 def network(fitted: Part, test: Part, objective: Objective, *, seed: int, steps: int) -> dict[str, float]:
     """Figures of a network trained on `fitted`."""
     start, side = time.monotonic(), fitted.volumes.shape[-1]
-    net = CAE3D((side, side, side), widths=WIDTHS, code=CODE, source=generator(seed, "first weights"))
+    net = CAE3D((side, side, side), widths=WIDTHS, embedding_size=CODE, source=generator(seed, "first weights"))
     net.mixed_precision = True
     views = VolumeViews(shift=2, turn=10, scale=0.05, mirror=True, brightness=0.0, noise=0.0, unchanged=0.5)
     task = Task(objective, labels=fitted.classes)
     phase = Embedding(net, fitted.volumes, steps, 48, task=task, seed=seed, views=views)
     train_phase(phase)
-    codes = [encode_volumes(net, part.volumes, 64) for part in (fitted, test)]
+    codes = [embeddings_of(net, part.volumes, 64) for part in (fitted, test)]
     found = judged((fitted, codes[0]), (test, codes[1]), squared_errors(net, test.volumes, 64))
     show(f"  {objective.kind[:5]} {seed}, {time.monotonic() - start:.0f} s", [found])
     return found

@@ -40,7 +40,7 @@ from tile_engine.engine.steps.volumes.prepare import new
 from tile_engine.engine.workers.placement import ClusterOptions
 from tile_engine.models.seeds import numpy_generator
 from tile_engine.models.training.components import Components
-from tile_engine.models.training.embeddings import encode_volumes
+from tile_engine.models.training.encoding import embeddings_of
 from tile_engine.stores.volumes.cohort import find_volumes
 from tile_engine.stores.volumes.reader import open_volume
 
@@ -142,7 +142,7 @@ def identity(job: Job, copies: list[str]) -> dict[str, list[float]]:
             continue
         net, components = load_network(job, model_name(network, fold)), Components(held[train], CODE)
         for method, gallery, query in (
-            (network, encode_volumes(net, held, ENCODED), encode_volumes(net, asked[test], ENCODED)),
+            (network, embeddings_of(net, held, ENCODED), embeddings_of(net, asked[test], ENCODED)),
             ("principal components", components.embeddings(held), components.embeddings(asked[test])),
         ):
             apart = np.square(query[:, None] - gallery[None]).sum(-1)

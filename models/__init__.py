@@ -1,1 +1,1 @@
-"""models: what tiles mean. Knows no files but its own checkpoints, no zarr and no dask."""
+"""models: networks, losses, training and evaluation. It reads and writes its own checkpoints only; no zarr, no dask."""

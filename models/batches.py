@@ -1,4 +1,4 @@
-"""Batches: which patches step `index` of a phase sees; a function of the seed and the index alone."""
+"""Batches: the rows of patches that step `index` of a phase reads; they depend on the seed and the index alone."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Patches(Protocol):
 
 
 class Shuffled:
-    """Batches of `size` without repeats: epoch after epoch in a new order, what is left at the end of one left out.
+    """Batches of `size` without repeats: each epoch in a new order; the rest of an epoch that fills no batch is dropped.
 
     >>> batches = Shuffled(count=10, size=4, seed=0, name="demo")
     >>> bool((batches[7] == Shuffled(10, 4, 0, "demo")[7]).all())
@@ -45,11 +45,11 @@ class Shuffled:
 
 
 class Stratified:
-    """Batches of `size` without repeats in which known classes are more evenly frequent; -1 = unknown, at most a half.
+    """Batches of `size` without repeats, stratified by class; class -1 = unknown, at most half of a batch.
 
-    `even` 1 = equally frequent, 0 = as they are, between them by that power.
+    `even` 1 = known classes are equally frequent, 0 = as frequent as in the data; between them a power of the counts.
 
-    A class with fewer items than its part gives all of them, and what is missing comes from the others.
+    A class with fewer items than its share gives all of them; the other classes fill the gap.
 
     >>> labels = np.array([0] * 90 + [1] * 10)
     >>> np.bincount(labels[Stratified(labels, size=8, seed=0, name="demo")[5]]).tolist()

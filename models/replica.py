@@ -1,7 +1,7 @@
-"""Share: the part of every batch that one of several trainers has, and how it meets the others; alone it is the whole.
+"""Replica: one of several trainers: the rows of each batch that it computes, and how it exchanges rows and gradients.
 
-What makes several trainers equal one: draws are those of the whole batch, of which each takes its rows; losses over a batch
-gather the rows of all; gradients are averaged by whatever `join` makes of a network.
+Several replicas give the result of one trainer: random numbers are drawn for the whole batch and each replica takes its rows;
+losses over a batch gather the rows of all replicas; `join` makes a network whose gradients are averaged over them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def _same(it: T) -> T:
 
 @dataclass(frozen=True, slots=True)
 class Replica:
-    """Rank `rank` of `count`; ranks hold equally many rows of a batch, one behind the other.
+    """Rank `rank` of `count`; every rank holds the same number of rows of a batch, in order of rank.
 
     >>> Replica(1, 4).rows(8), SINGLE.rows(8)
     (slice(2, 4, None), slice(0, 8, None))
@@ -33,12 +33,12 @@ class Replica:
     rank: int = 0
     count: int = 1
     gather: Callable[[Tensor], Tensor] = _same
-    """The rows of all ranks in order, (count * B, ...) of (B, ...); gradients find their way back."""
+    """(B, ...) -> (count * B, ...): the rows of all ranks in order of rank; differentiable."""
     join: Callable[[nn.Module], nn.Module] = _same
-    """A network whose gradients are the means over all ranks; all that a step computes is one call of it."""
+    """Wraps a network so that its gradients are means over all ranks; a step must compute everything in one call of it."""
 
     def even(self, size: int) -> int:
-        """The largest batch of at most `size` that can be shared evenly. Raises SettingsError where there is none."""
+        """The largest batch of at most `size` rows that divides by the number of ranks. Raises SettingsError for none."""
         if size < self.count:
             raise SettingsError(
                 f"a gang of {self.count} cannot share a batch of {size} patches: each rank needs one at least. "
@@ -47,17 +47,17 @@ class Replica:
         return size - size % self.count
 
     def rows(self, size: int) -> slice:
-        """Which rows of a batch of `size` are this rank's."""
+        """The rows of a batch of `size` that this rank computes."""
         each = size // self.count
         return slice(self.rank * each, (self.rank + 1) * each)
 
     def part(self, whole: Tensor, axis: int = 0) -> Tensor:
-        """This rank's rows of what was drawn for the whole batch."""
+        """This rank's rows of a tensor that was drawn for the whole batch."""
         each = whole.shape[axis] // self.count
         return whole if self.count == 1 else whole.narrow(axis, self.rank * each, each)
 
     def means(self, **figures: Tensor) -> dict[str, float]:
-        """Figures of this rank's rows as those of the whole batch, the same on every rank."""
+        """Means over all ranks of figures of their rows: figures of the whole batch, equal on every rank."""
         each = self.gather(torch.stack([figure.detach() for figure in figures.values()]).unsqueeze(0))
         return dict(zip(figures, each.mean(0).tolist(), strict=True))
 
@@ -66,7 +66,7 @@ SINGLE = Replica()
 
 
 class Computed(nn.Module):
-    """A network together with all that a step computes with it, as one call: what `Replica.join` can follow."""
+    """A network and the computation of a step as one module, so that `Replica.join` sees every use of its weights."""
 
     def __init__(self, network: nn.Module, compute: Callable[..., Any]) -> None:
         super().__init__()

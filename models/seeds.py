@@ -1,7 +1,7 @@
-"""Seeds: the one door of randomness; every random choice in models comes from a generator that is made here.
+"""Seeds: every random choice in models comes from a generator that is made here.
 
-A generator is named by a seed and words (`generator(7, "reconstruction", 1200)`), so that step 1200 draws the same
-numbers whether or not the steps before it ran in this process: resuming needs no generator state.
+A generator is named by a seed and words (`generator(7, "reconstruction", 1200)`). Step 1200 therefore draws the same
+numbers whether or not the steps before it ran in this process, and resuming needs no generator state.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Norms = (nn.GroupNorm, nn.LayerNorm)
 
 
 def derived_seed(seed: int, *words: object) -> int:
-    """A seed of its own for each list of words; the same on every machine.
+    """A seed in [0, 2^63) derived from a seed and words by BLAKE2b; the same on every machine.
 
     >>> derived_seed(0, "views", 3) == derived_seed(0, "views", 3) != derived_seed(0, "views", 4)
     True

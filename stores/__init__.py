@@ -1,1 +1,1 @@
-"""stores: data at rest and where it lies. Knows no torch and no dask."""
+"""stores: images, tables and documents on disks and in object stores, and readers of foreign files. No torch, no dask."""

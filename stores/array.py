@@ -1,6 +1,6 @@
 """StoredArray: one sharded zarr v3 array on disk, written a whole shard at a time and read back box by box.
 
-A shard that is missing is an error here, not a fill value: tile-engine writes every shard it plans, blank ones too.
+A missing shard is an error, not a fill value: tile-engine writes every shard that it plans, empty ones too.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from .frame import Array, Box
 from .shard import Codec, ShardLayout, decode_shard, encode_shard
 
 WHOLE_SHARD_FROM = 8
-"""From one part in so many on, an object store is asked for the whole shard: requests cost more than bytes."""
+"""A read of at least 1 / this of a shard fetches the whole shard from an object store: requests cost more than bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class ArraySpec:
-    """Everything zarr.json says of an array. Axes are (channel, *spatial) for images."""
+    """Contents of an array's zarr.json. Axes of images are (channel, *spatial)."""
 
     shape: tuple[int, ...]
     dtype: str
@@ -42,7 +42,7 @@ class ArraySpec:
 
     @property
     def shards(self) -> Iterator[Box]:
-        """Boxes of the array that each shard covers, clipped to the array."""
+        """The box of each shard, clipped to the array."""
         return Box((0,) * len(self.shape), self.shape).cut(self.shard)
 
     @property
@@ -75,7 +75,7 @@ class ArraySpec:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """One file that a unit left: what its receipt remembers."""
+    """A file that a unit wrote, as its receipt names it: path, size in bytes, crc32."""
 
     path: Path
     size: int
@@ -83,13 +83,13 @@ class Written:
 
 
 def written(path: Path) -> Written:
-    """What a file that is there already holds."""
+    """Size and checksum of an existing file."""
     data = path.read_bytes()
     return Written(path, len(data), crc32(data))
 
 
 class StoredArray:
-    """An array in its folder; `write` takes whole shards, `read` any box."""
+    """A sharded array in its folder; `write` takes whole shards, `read` any box."""
 
     def __init__(self, path: Path, spec: ArraySpec) -> None:
         self.path = path
@@ -98,26 +98,26 @@ class StoredArray:
 
     @classmethod
     def create(cls, path: Path, spec: ArraySpec) -> StoredArray:
-        """State the array; no shard is written yet."""
+        """Write the array's metadata; no shard is written yet."""
         write_json(path / "zarr.json", spec.metadata())
         return cls(path, spec)
 
     @classmethod
     def open(cls, path: Path) -> StoredArray:
-        """Raises CorruptError where the array's metadata is missing or of a kind that tile-engine does not write."""
+        """Open an array. Raises CorruptError for metadata that is missing or that tile-engine does not write."""
         try:
             stamp = (path / "zarr.json").stat().st_mtime_ns
         except FileNotFoundError as error:
-            raise CorruptError(f"{path} has no zarr.json: the array was never begun, or was removed.") from error
+            raise CorruptError(f"{path} has no zarr.json: the array was never written, or was removed.") from error
         return cls(path, _spec(path, stamp))
 
     def shard_path(self, index: tuple[int, ...]) -> Path:
         return self.path.joinpath("c", *map(str, index))
 
     def write(self, box: Box, values: Array, pool: ThreadPoolExecutor | None = None) -> Written:
-        """Write the one shard that `box` covers (clipped where the array ends); values have the box's shape.
+        """Write one whole shard; `box` is the shard, clipped where the array ends, and values have its shape.
 
-        Raises ValueError for a box that is not exactly one shard: two writers of one shard lose data silently.
+        Raises ValueError for any other box: two writers of one shard would lose data silently.
         """
         index = tuple(a // s for a, s in zip(box.start, self.spec.shard, strict=True))
         whole = Box(index, tuple(i + 1 for i in index)).refine(self.spec.shard) & Box(
@@ -145,7 +145,7 @@ class StoredArray:
         return out
 
     def _read_part(self, part: Box, out: Array) -> None:
-        """Cells of a box that lies in one shard."""
+        """Read into `out` the cells of a box that lies in one shard."""
         index = tuple(a // s for a, s in zip(part.start, self.spec.shard, strict=True))
         path = self.shard_path(index)
         inside = part.shift([-i * s for i, s in zip(index, self.spec.shard, strict=True)])

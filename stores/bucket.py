@@ -1,7 +1,8 @@
-"""Bucket: the client of one bucket of an object store, and what its failures mean. Credentials never leave this file.
+"""Bucket: the client of one bucket of an object store, and its errors as errors of this package.
 
-They come from the environment (`AWS_ACCESS_KEY_ID` ...), else from the profile in `~/.aws/credentials`, else from the
-machine's own role. A busy store is asked again, with growing pauses of random length, for three minutes.
+Credentials never leave this file. They come from the environment (`AWS_ACCESS_KEY_ID` ...), else from the profile in
+`~/.aws/credentials`, else from the machine's role. Requests to a busy store are repeated for three minutes, with growing
+pauses of random length.
 """
 
 from __future__ import annotations
@@ -19,14 +20,14 @@ from typing import Any
 from ..errors import MachineError, UnfinishedError
 
 RETRY_TIMEOUT = timedelta(minutes=3)
-"""How long one request is tried again; above five minutes its signature would grow stale."""
+"""Time for which a request is repeated; a signature is valid for five minutes."""
 MAX_RETRIES = 20
 _DENIED = ("AccessDenied", "SignatureDoesNotMatch", "InvalidAccessKeyId", "AccountProblem", "AllAccessDisabled")
 _EXPIRED = ("ExpiredToken", "InvalidToken", "TokenRefreshRequired", "RequestExpired")
 
 
 def client(bucket: str) -> Any:
-    """The bucket's obstore client, one a process. Raises MachineError where obstore is not installed."""
+    """The bucket's obstore client, one per process. Raises MachineError (E_NO_OBSTORE) if obstore is not installed."""
     return _client(bucket, os.getpid())  # a forked child must not share its parent's connections
 
 
@@ -59,22 +60,22 @@ def _client(bucket: str, process: int) -> Any:
 
 
 def _profile() -> dict[str, str]:
-    """What the user's shared AWS files say; nothing where the environment holds keys already."""
+    """Credentials and region from the user's AWS files; empty if the environment holds keys."""
     if os.environ.get("AWS_ACCESS_KEY_ID"):
         return {}
     home, name = Path.home() / ".aws", os.environ.get("AWS_PROFILE") or "default"
     keys = _section(os.environ.get("AWS_SHARED_CREDENTIALS_FILE") or home / "credentials", name)
     config = os.environ.get("AWS_CONFIG_FILE") or home / "config"
     other = _section(config, name if name == "default" else f"profile {name}")
-    wanted = {"aws_access_key_id": "access_key_id", "aws_secret_access_key": "secret_access_key"}
-    found = {ours: keys[theirs] for theirs, ours in wanted.items() if theirs in keys}
-    if len(found) < len(wanted):
-        found = {}
+    names = {"aws_access_key_id": "access_key_id", "aws_secret_access_key": "secret_access_key"}
+    credentials = {ours: keys[theirs] for theirs, ours in names.items() if theirs in keys}
+    if len(credentials) < len(names):
+        credentials = {}
     elif "aws_session_token" in keys:
-        found["session_token"] = keys["aws_session_token"]
+        credentials["session_token"] = keys["aws_session_token"]
     if "region" in other and not (os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")):
-        found["region"] = other["region"]
-    return found
+        credentials["region"] = other["region"]
+    return credentials
 
 
 def _section(path: str | Path, name: str) -> dict[str, str]:
@@ -88,21 +89,24 @@ def _section(path: str | Path, name: str) -> dict[str, str]:
 
 @contextmanager
 def request(what: str, name: str) -> Iterator[None]:
-    """Around every request: `what` was done to `name`. Its failures become errors of this package, without the store's own
-    words (they may quote keys and signatures); FileNotFoundError and FileExistsError keep their meaning."""
+    """Context of every request, which does `what` to `name`: its errors become errors of this package.
+
+    The store's own message is left out, because it may quote keys and signatures. FileNotFoundError and FileExistsError
+    keep their meaning.
+    """
     try:
         yield
     except Exception as error:
-        found = _meaning(error, what, name)
-        if found is None:
+        meaning = _meaning(error, what, name)
+        if meaning is None:
             raise
-        # it stays this error's context, and travels
+        # the original error stays the context of the new one and may be sent to other processes
         error.args = ("what the store said is left out: it may quote keys",)
-        raise found from None
+        raise meaning from None
 
 
 def _meaning(error: Exception, what: str, name: str) -> Exception | None:
-    """What a failure of obstore is to us; None where it is none of its failures."""
+    """The error of this package for an error of obstore; None for any other error."""
     kind = type(error).__name__
     ours = type(error).__module__.startswith("obstore") or isinstance(error, FileNotFoundError)
     if not ours:
@@ -111,7 +115,7 @@ def _meaning(error: Exception, what: str, name: str) -> Exception | None:
     codes = re.findall(r"<Code>(\w+)</Code>", text)
     code = codes[-1] if codes else ""
     numbers = re.findall(r"status code: (\d{3})", text)
-    said = f"{numbers[-1] if numbers else 'no answer'}{f' {code}' if code else ''}"
+    status = f"{numbers[-1] if numbers else 'no answer'}{f' {code}' if code else ''}"
     bucket = "/".join(name.split("/")[:3])
     if code == "NoSuchBucket":
         return MachineError(
@@ -125,13 +129,13 @@ def _meaning(error: Exception, what: str, name: str) -> Exception | None:
         return FileNotFoundError(2, "there is no such object", name)
     if code in _EXPIRED:
         return MachineError(
-            f"the credentials for {bucket} have expired ({said}): {name} cannot be {what}. What was written is safe; renew "
+            f"the credentials for {bucket} have expired ({status}): {name} cannot be {what}. What was written is safe; renew "
             "them and run the same command again.",
             "E_STORE_EXPIRED",
         )
     if kind in ("PermissionDeniedError", "UnauthenticatedError") or code in _DENIED or "403" in numbers:
         return MachineError(
-            f"the store refuses: {name} cannot be {what} ({said}). Check which credentials are in force (AWS_PROFILE, "
+            f"the store refuses: {name} cannot be {what} ({status}). Check which credentials are in force (AWS_PROFILE, "
             "AWS_ACCESS_KEY_ID, the machine's role) and that they may read, list, write and delete there.",
             "E_STORE_DENIED",
         )
@@ -143,7 +147,7 @@ def _meaning(error: Exception, what: str, name: str) -> Exception | None:
         )
     if numbers and not numbers[-1].startswith("5") and numbers[-1] not in ("408", "429"):
         return MachineError(
-            f"the store does not accept it: {name} cannot be {what} ({said}). Check the path, AWS_REGION and "
+            f"the store does not accept it: {name} cannot be {what} ({status}). Check the path, AWS_REGION and "
             "AWS_ENDPOINT_URL.",
             "E_STORE",
         )
@@ -154,7 +158,7 @@ def _meaning(error: Exception, what: str, name: str) -> Exception | None:
             "E_STORE_DENIED",
         )
     return UnfinishedError(
-        f"the object store does not answer or is too busy ({said}): {name} could not be {what} although it was tried again "
+        f"the object store does not answer or is too busy ({status}): {name} could not be {what} although it was tried again "
         f"for {RETRY_TIMEOUT.total_seconds():g} s. What was written is safe: run the same command again later.",
         "E_STORE_BUSY",
     )

@@ -1,8 +1,8 @@
-"""Cache: copies of slides on this machine's own disk, for readers that cannot read where the slides lie, or are slow there.
+"""Cache: copies of slides on a local disk of this machine, for readers that cannot read the original, or only slowly.
 
-All processes of a user on a machine share the cache; cache_folder.py draws what lies in its folder. Locks end with the process
-that holds them, so no copy stays in use by the dead. The locks of copies hold their bytes, and go with them: a cache that 10^5
-slides have passed through is no slower for it.
+All processes of a user on a machine share the cache; cache_folder.py describes its folder. The system releases a lock when
+its process ends, so a killed process keeps no copy in use. A lock file holds the size of its copy and is removed with it, so
+the cache does not slow down with the number of slides that it has held.
 """
 
 from __future__ import annotations
@@ -31,28 +31,30 @@ U = TypeVar("U")
 R = TypeVar("R")
 
 FOLDER_VARIABLE, LIMIT_VARIABLE = "TILE_ENGINE_CACHE_DIR", "TILE_ENGINE_CACHE_LIMIT"
-"""Variables of the environment by which a machine says where copies lie, and how many GB of them; they go before a run's."""
+"""Environment variables of a machine: folder of the copies, and their limit in GB. They override the settings of a run."""
 _RUN_VARIABLES = {FOLDER_VARIABLE: "TILE_ENGINE_RUN_CACHE_DIR", LIMIT_VARIABLE: "TILE_ENGINE_RUN_CACHE_LIMIT"}
-"""Those in which a run hands its own words on to its children."""
+"""Environment variables that pass the settings of a run on to its child processes."""
 DEFAULT_CACHE_BYTES = 50e9
-"""Bytes that copies take at most where nobody says otherwise; half of what is free, where that is less."""
+"""Default limit of the copies in bytes; half of the free space, if that is less."""
 ROOM_WAIT_SECONDS = 1800.0
-"""Seconds to wait for others to be done with their copies."""
+"""Seconds to wait until other processes release their copies."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cache:
-    """Where copies are kept, and how much of them."""
+    """Folder and size limit of the cache."""
 
     folder: Path
-    """Ours alone, and marked."""
+    """A marked folder that only tile-engine writes."""
     limit: float
     """Bytes."""
 
 
 def use_cache(folder: str | Path | None = None, limit: float | None = None) -> None:
-    """From now on this run's copies, in this process and its children, lie below `folder` and take `limit` GB. Where a
-    folder is named, slides that lie on disks are copied, too."""
+    """Set folder and limit (GB) of the copies for this process and its children.
+
+    With a folder, slides on disks are copied, too.
+    """
     words = {
         FOLDER_VARIABLE: None if folder is None else str(Path(folder).expanduser().absolute()),
         LIMIT_VARIABLE: None if limit is None else f"{limit:g}",
@@ -60,19 +62,19 @@ def use_cache(folder: str | Path | None = None, limit: float | None = None) -> N
     for name, word in words.items():
         if word is None:
             os.environ.pop(_RUN_VARIABLES[name], None)
-        elif os.environ.get(_RUN_VARIABLES[name]) != word:  # other threads may be looking
+        elif os.environ.get(_RUN_VARIABLES[name]) != word:  # other threads may read it meanwhile
             os.environ[_RUN_VARIABLES[name]] = word
 
 
 def cache_settings() -> dict[str, str | float | None]:
-    """What `use` was told. It is written down in run.json, and never read back from there: a folder of results may come from
-    anybody, and what it names is not where copies are made and removed."""
+    """The arguments of `use_cache`. run.json records them; they are never read from there, because a folder of results from
+    somebody else must not decide where copies are written and removed."""
     limit = os.environ.get(_RUN_VARIABLES[LIMIT_VARIABLE])
     return {"folder": os.environ.get(_RUN_VARIABLES[FOLDER_VARIABLE]), "limit": None if limit is None else float(limit)}
 
 
 def with_cache_settings(work: Callable[[U], R]) -> Callable[[U], R]:
-    """`work` for a process elsewhere: there, copies lie where this process was told that they lie."""
+    """`work` with the cache settings of this process, for a process elsewhere."""
     return partial(_with_settings, cache_settings(), work)
 
 
@@ -82,7 +84,7 @@ def _with_settings(settings: Mapping[str, Any], work: Callable[[U], R], unit: U)
 
 
 def is_copied(source: Path) -> bool:
-    """Whether a slide is copied before it is read."""
+    """Whether a slide is copied before it is read: from object stores always, from disks if a folder is set."""
     if isinstance(source, ObjectPath):
         return True
     folder = _setting(FOLDER_VARIABLE)
@@ -94,10 +96,10 @@ def _setting(name: str) -> str | None:
 
 
 def cache() -> Cache:
-    """The cache of this machine; its folder is made. Raises SettingsError (E_CACHE) where it cannot be."""
+    """The cache of this machine; creates its folder. Raises SettingsError (E_CACHE) if that fails."""
     folder = Path(_setting(FOLDER_VARIABLE) or tempfile.gettempdir())
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # slides are nobody else's business
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # no other user may read slides
         own = own_folder(folder)
         free = shutil.disk_usage(own).free
         stated = _setting(LIMIT_VARIABLE)
@@ -115,7 +117,7 @@ def cache() -> Cache:
 
 @contextmanager
 def near(source: Path, mark: str) -> Iterator[Path]:
-    """A copy where one is wanted, else the slide itself."""
+    """Path of a copy if the slide is copied, else of the slide itself."""
     if not is_copied(source):
         yield source
         return
@@ -125,7 +127,7 @@ def near(source: Path, mark: str) -> Iterator[Path]:
 
 @contextmanager
 def cached(source: Path, mark: str) -> Iterator[Path]:
-    """A copy on this machine while this lasts; `mark` tells the source from what it was before it changed."""
+    """Path of a copy on this machine, valid in the `with` block; `mark` is the fingerprint of the source."""
     lease = Lease(source, mark)
     try:
         yield lease.path
@@ -134,7 +136,7 @@ def cached(source: Path, mark: str) -> Iterator[Path]:
 
 
 class Lease:
-    """The right to read a copy: until it is released, nobody removes it."""
+    """The right to read a copy: nobody removes the copy before the lease is released."""
 
     def __init__(self, source: Path, mark: str) -> None:
         where = cache()
@@ -164,7 +166,7 @@ class Lease:
 
 
 def _fetch(source: Path, home: Path, lock: IO[bytes], where: Cache) -> None:
-    """Bring the slide and what belongs to it, in room that is made first; the caller holds the lock alone."""
+    """Copy the slide and its companion files, after making room; the caller holds the exclusive lock."""
     files = list(parts(source))
     if not files:
         raise SlideError(f"{source.name}: there is nothing at {source}; it was moved or deleted.", "E_MISSING")
@@ -203,9 +205,9 @@ def _copy(source: Path, to: Path, size: int) -> None:
 
 
 def _make_room(source: Path, need: int, lock: IO[bytes], where: Cache) -> None:
-    """Take `need` bytes of the cache, for which unused copies are removed, the least recently used first.
+    """Reserve `need` bytes of the cache; unused copies are removed for it, the least recently used first.
 
-    Raises MachineError (E_CACHE_FULL) where that will never do.
+    Raises MachineError (E_CACHE_FULL) if they do not fit, or if all other copies stay in use.
     """
     end = time.monotonic() + ROOM_WAIT_SECONDS
     while need <= where.limit:
@@ -216,7 +218,7 @@ def _make_room(source: Path, need: int, lock: IO[bytes], where: Cache) -> None:
                 return
         if time.monotonic() > end:
             break
-        gc.collect()  # a copy may be held by a handle that nobody has any more
+        gc.collect()  # an unreachable object may still hold a lease
         time.sleep(0.5)
     raise MachineError(
         f"{source} takes {need / 1e9:.2f} GB and {where.folder} may hold {where.limit / 1e9:.2f} GB of slides"
@@ -227,7 +229,7 @@ def _make_room(source: Path, need: int, lock: IO[bytes], where: Cache) -> None:
 
 
 def _free(need: int, lock: IO[bytes], where: Cache) -> bool:
-    """Whether `need` bytes more fit, after unused copies were removed as far as that is needed."""
+    """Remove unused copies until `need` more bytes fit; returns whether they do."""
     others = [path for path in locks(where.folder) if path.name != Path(lock.name).name]
     used_bytes = sum(map(_bytes, others))
     for path in sorted(others, key=lambda path: path.stat().st_mtime):
@@ -254,7 +256,7 @@ def _bytes(lock: Path) -> int:
 
 
 def _stands(lock: IO[bytes]) -> bool:
-    """Whether an open lock is still the one of its name: whoever waited for it may find it removed with its copy."""
+    """Whether an open lock file still has its name: it may have been removed with its copy while this process waited."""
     with suppress(FileNotFoundError):
         return os.path.samestat(os.fstat(lock.fileno()), Path(lock.name).stat())
     return False

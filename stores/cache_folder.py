@@ -1,17 +1,17 @@
-"""The folder of the cache: made here, marked as ours, and only what has a name of ours in it is ever removed.
+"""The folder of the cache: created and marked by tile-engine; only files of its own exact names are ever removed.
 
 ```text
-FOLDER/                               what the user named, or the system's temporary folder; other things may lie in it
-    tile-engine-cache-<user>/         made here and marked: nothing outside it is ever written or removed
-        CACHEDIR.TAG                  the mark; a folder of that name without it is refused
+FOLDER/                               named by the user, or the system's temporary folder; may hold other files
+    tile-engine-cache-<user>/         created and marked: nothing outside it is ever written or removed
+        CACHEDIR.TAG                  the mark; a folder of this name without it is refused
         room.lock                     locked while room is made
-        <key>/                        the slide's file and what belongs to it: whole, or absent
-        <key>.lock                    locked, shared, while somebody reads the copy; alone, while it is fetched or removed
+        <key>/                        the slide and its companion files: whole, or absent
+        <key>.lock                    shared lock while a process reads the copy; exclusive while it is fetched or removed
         .<key>.<8 hex digits>.partial being fetched
-        <16 hex digits>.look          what was seen of a slide when it was opened (written by `engine.opening`; never removed)
+        <16 hex digits>.look          description of an opened slide (written by engine/images/opening.py; never removed)
 ```
-A key has 20 hex digits. To make room, names of just these forms are removed: a copy, what is being fetched, and their lock. All
-else in the folder stays, and a symbolic link is never followed.
+A key has 20 hex digits. To make room, only names of these forms are removed: a copy, a partial copy, and their lock. All
+other files stay, and symbolic links are never followed.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from ..errors import SettingsError
 from .files import partial_path, target_of
 
 TAG_NAME = "CACHEDIR.TAG"
-"""File that marks a folder as a cache of ours. Backup programs know it by its first line, and leave such folders out."""
+"""File that marks a folder as our cache. Backup programs recognise its first line and skip such folders."""
 TAG_TEXT = b"Signature: 8a477f597d28d172789f06886806bc55\n# Copies of slides that tile-engine made, and removes.\n"
 _LOCK = re.compile(r"([0-9a-f]{20})\.lock")
 
 
 def own_folder(above: Path) -> Path:
-    """The folder in `above` that is this user's alone; it appears with its mark in it, or not at all.
+    """The cache folder of this user in `above`; it is created with its mark, atomically.
 
-    Raises PermissionError where somebody else made it, FileExistsError where it holds other things.
+    Raises PermissionError if another user created it, FileExistsError if it has no mark of ours.
     """
     user = os.getuid() if hasattr(os, "getuid") else None
     own = above / f"tile-engine-cache-{'user' if user is None else user}"
@@ -42,12 +42,12 @@ def own_folder(above: Path) -> Path:
         new.mkdir(mode=0o700)
         try:
             (new / TAG_NAME).write_bytes(TAG_TEXT)
-            new.rename(own)  # takes the place of an empty folder, and of nothing else
+            new.rename(own)  # replaces an empty folder, and nothing else
         except OSError:
             (new / TAG_NAME).unlink(missing_ok=True)
             new.rmdir()
             if not os.path.lexists(own):
-                raise  # else another process was first, or something else lies there: see below
+                raise  # else another process was first, or other files lie there: checked below
     if user is not None and own.lstat().st_uid != user:
         raise PermissionError(1, "somebody else made it, and could change what is read from it", str(own))
     if not _marked(own):
@@ -56,7 +56,7 @@ def own_folder(above: Path) -> Path:
 
 
 def _marked(folder: Path) -> bool:
-    """Whether a folder is one of ours: no link to one, and with our mark in it."""
+    """Whether a folder holds our mark and is not a symbolic link."""
     try:
         return not folder.is_symlink() and (folder / TAG_NAME).read_bytes() == TAG_TEXT
     except (FileNotFoundError, NotADirectoryError):
@@ -64,20 +64,19 @@ def _marked(folder: Path) -> bool:
 
 
 def locks(folder: Path) -> list[Path]:
-    """The locks of copies, by the exact form of their names; no links."""
+    """Lock files of copies, found by the exact form of their names; links are left out."""
     return [
         path for path in folder.iterdir() if _LOCK.fullmatch(path.name) and path.is_file() and not path.is_symlink()
     ]
 
 
 def half_fetched(folder: Path, key: str) -> list[Path]:
-    """What fetches of a slide have left unfinished, or are at."""
+    """Partial copies of a slide, abandoned or in progress."""
     return [path for path in folder.glob(f".{key}.*") if target_of(path.name) == key]
 
 
 def open_lock(path: Path) -> IO[bytes]:
-    """A lock, made where there is none. Raises SettingsError where a link of that name leads elsewhere: what it leads to
-    would be written over."""
+    """Open a lock file, or create it. Raises SettingsError (E_CACHE) for a symbolic link, whose target would be overwritten."""
     try:
         return open(path, "a+b", opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW, 0o600))
     except OSError as error:

@@ -1,11 +1,11 @@
-"""Cases: what a search looks among, a vector and a few columns a row, kept in OUT/index/ as plain arrays (no pickles).
+"""Cases: the rows that a search compares, an embedding and a few columns each, stored in OUT/index/ as plain arrays.
 
 ```text
-index/index.json    what the rest is of: the table it was made from, and every file's size and checksum; complete or not
+index/index.json    the table that the index was made from, size and checksum of each file, complete or not
 index/vectors.npy   float32 (row, feature), mapped into memory where it lies on a disk
-index/columns.npz   what each row is
-index/lists.npy     above a million rows, what finds neighbours without looking at all of them
-index/added.npz     cases that were added later; they belong to no table, and stay when the rest is made anew
+index/columns.npz   columns that describe each row
+index/lists.npy     above a million rows: inverted lists for approximate search
+index/added.npz     cases that were added later; they belong to no table, and stay when the index is rebuilt
 ```
 """
 
@@ -26,12 +26,12 @@ from .frame import Array
 from .remote import ObjectPath
 
 INDEX_MARK = "index"
-"""The value of index.json's key `tile_engine`, by which it is known for ours."""
+"""Value of the key `tile_engine` in index.json, which marks the folder as ours."""
 
 
 @dataclass(frozen=True, slots=True)
 class TextColumn:
-    """A column of text in which much comes again."""
+    """A column of repeated texts, stored as integers and names."""
 
     codes: Array
     """int32 (row,); index into `names`."""
@@ -44,7 +44,7 @@ class TextColumn:
         return cls(codes.astype(np.int32), names)
 
     def where(self, text: str) -> Array:
-        """Rows that say just this."""
+        """Rows with exactly this text."""
         found = np.flatnonzero(self.names == text)
         return np.flatnonzero(self.codes == found[0]) if len(found) else found
 
@@ -60,7 +60,7 @@ class TextColumn:
 
 @dataclass(frozen=True, slots=True)
 class Cases:
-    """Rows to be searched."""
+    """The rows of a search: vectors, columns of text, columns of numbers."""
 
     vectors: Array
     """float32 (row, feature)."""
@@ -71,7 +71,7 @@ class Cases:
         return len(self.vectors)
 
     def text(self, name: str, row: int) -> str:
-        """Empty where there is no such column."""
+        """The text of a column in a row; empty if there is no such column."""
         return self.words[name][row] if name in self.words else ""
 
     def number(self, name: str, row: int) -> float | None:
@@ -96,7 +96,7 @@ class Cases:
 
 @dataclass(frozen=True, slots=True)
 class StoredIndex:
-    """An index as it lies in OUT."""
+    """The index of OUT, with its document and its inverted lists, if any."""
 
     cases: Cases
     document: Mapping[str, Any]
@@ -104,9 +104,9 @@ class StoredIndex:
 
 
 def read_index(root: Path, table: str) -> StoredIndex | None:
-    """The index that was made of the table with this fingerprint; None where there is none, or only one of another table.
+    """The index of the table with this fingerprint; None if there is none, or only that of another table.
 
-    It may be replaced meanwhile: then what was read is not returned.
+    An index that is replaced while it is read is not returned.
     """
     document = _document(root)
     if document is None or document.get("status") != "complete" or document.get("table") != table:
@@ -122,9 +122,9 @@ def read_index(root: Path, table: str) -> StoredIndex | None:
 
 
 def write_index(root: Path, kept: StoredIndex) -> None:
-    """Write an index in place of the one that is there; `document` gets what is said of its files.
+    """Replace the index; sizes and checksums of its files are added to the document.
 
-    Raises SettingsError (E_FOREIGN) where files lie that tile-engine did not write.
+    Raises SettingsError (E_FOREIGN) if the folder holds files that tile-engine did not write.
     """
     check_not_foreign(root)
     stated = {"tile_engine": INDEX_MARK, **kept.document}
@@ -141,12 +141,12 @@ def write_index(root: Path, kept: StoredIndex) -> None:
 
 
 def forget_index(root: Path) -> None:
-    """Have the next search make the index anew."""
+    """Mark the index as incomplete, so that the next search rebuilds it."""
     write_json(root / "index.json", {"tile_engine": INDEX_MARK, "status": "incomplete"})
 
 
 def read_added(root: Path) -> Cases | None:
-    """Cases that were added; None where there are none. Raises CorruptError for a file that is damaged."""
+    """The added cases; None if there are none. Raises CorruptError for a damaged file."""
     path = root / "added.npz"
     if not path.exists():
         return None
@@ -157,7 +157,7 @@ def read_added(root: Path) -> Cases | None:
 
 
 def write_added(root: Path, cases: Cases) -> None:
-    """In one file, so that vectors and columns are always of the same cases."""
+    """Write the added cases to one file, so that vectors and columns always agree."""
     check_not_foreign(root)
     if _document(root) is None:
         write_json(root / "index.json", {"tile_engine": INDEX_MARK, "status": "incomplete"})
@@ -165,49 +165,49 @@ def write_added(root: Path, cases: Cases) -> None:
 
 
 def check_not_foreign(root: Path) -> None:
-    """Raises SettingsError (E_FOREIGN) where something lies in OUT/index/ without the document that says it is ours."""
+    """Raises SettingsError (E_FOREIGN) if OUT/index/ holds files and no document of ours."""
     try:
         if root.is_symlink():
             raise CorruptError(f"{root} is a symbolic link.")
         ours = _document(root) is not None
-        found = () if ours else [root / n for n in INDEX_FILES if (root / n).exists()]
+        foreign = () if ours else [root / n for n in INDEX_FILES if (root / n).exists()]
     except CorruptError:
-        found = [root if root.is_symlink() else root / "index.json"]
-    if found:
+        foreign = [root if root.is_symlink() else root / "index.json"]
+    if foreign:
         raise SettingsError(
-            f"{found[0]} is there already, and it was no search of tile-engine's that wrote it: it would be overwritten. "
+            f"{foreign[0]} is there already, and it was no search of tile-engine's that wrote it: it would be overwritten. "
             "Move it away.",
             "E_FOREIGN",
         )
 
 
 def damaged(root: Path, *, full: bool) -> list[tuple[str, str, str]]:
-    """(kind, name, text) of what is wrong with the files of an index; nothing where there is none, or it is half-written.
+    """(kind, name, text) of each problem of an index's files; none if there is no complete index.
 
-    Checksums are looked at where it is to be `full`.
+    `full` compares checksums, too.
     """
     try:
         document = _document(root) or {}
     except CorruptError:
-        document = {}  # somebody else's, or begun and never written: a search makes it anew, or says so
-    found = []
+        document = {}  # foreign, or never finished: a search rebuilds it, or reports it
+    problems = []
     for name, (size, crc) in document.get("files", {}).items():
         path = root / name
-        have = path.stat().st_size if path.exists() else -1
-        if have != size:
+        size_now = path.stat().st_size if path.exists() else -1
+        if size_now != size:
             text = (
-                f"it has {have} bytes, {size} were written"
-                if have >= 0
+                f"it has {size_now} bytes, {size} were written"
+                if size_now >= 0
                 else f"{size} bytes were written, and it is gone"
             )
-            found.append(("missing" if have < 0 else "size" if have else "empty", name, text))
+            problems.append(("missing" if size_now < 0 else "size" if size_now else "empty", name, text))
         elif full and (is_now := crc32(path.read_bytes())) != crc:
-            found.append(("changed", name, f"its checksum is {is_now:08x}, {crc:08x} was written"))
+            problems.append(("changed", name, f"its checksum is {is_now:08x}, {crc:08x} was written"))
     try:
         read_added(root)
     except CorruptError as error:
-        found.append(("undecodable", "added.npz", error.message))
-    return found
+        problems.append(("undecodable", "added.npz", error.message))
+    return problems
 
 
 INDEX_FILES = ("vectors.npy", "columns.npz", "lists.npy")
@@ -215,7 +215,7 @@ INDEX_FILES = ("vectors.npy", "columns.npz", "lists.npy")
 
 
 def _document(root: Path) -> dict[str, Any] | None:
-    """index.json, where it is ours. Raises CorruptError where one lies there that is not."""
+    """index.json; None if there is none. Raises CorruptError for one that tile-engine did not write."""
     try:
         value = read_json(root / "index.json")
     except FileNotFoundError:
@@ -243,7 +243,7 @@ def _vectors(path: Path) -> Array:
 
 
 def _packed(cases: Cases, *, vectors: bool = False) -> bytes:
-    """As npz: a column of text is its codes, and its names under `<column>.names`."""
+    """Cases as npz bytes: a column of text is stored as `<column>` (codes) and `<column>.names`."""
     arrays = dict(cases.numbers)
     for name, words in cases.words.items():
         arrays |= {name: words.codes, f"{name}.names": words.names}

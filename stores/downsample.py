@@ -1,7 +1,7 @@
 """Halving an image: every coarser cell is the mean of the finer cells that exist under it.
 
-Numpy's arrays go through OpenCV; those of another library, such as cupy's on a GPU, through the functions that it shares with
-numpy, to the same integers.
+numpy arrays are halved by OpenCV; arrays of other libraries, such as cupy on a GPU, by the functions that they share with
+numpy. Integers are the same either way.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def halve(pixels: Array, factor: Sequence[int] = ()) -> Array:
 
 
 def _halve_axes(pixels: Array, factor: Sequence[int]) -> Array:
-    """Axis by axis, sums first: what is wide enough for the sum of eight cells is exact for integers."""
+    """Sum along each axis, then divide: exact for integers, since the sum of eight cells fits the wider type."""
     whole = pixels.dtype.kind in "iu"
     wide = np.int64 if whole and pixels.dtype.itemsize > 2 else np.int32 if whole else np.float64
     if whole and pixels.dtype.itemsize == 8:
@@ -57,7 +57,7 @@ def _halve_axes(pixels: Array, factor: Sequence[int]) -> Array:
 def _halve_planes(pixels: Array) -> Array:
     import cv2
 
-    cv2.setNumThreads(1)  # units run side by side; its own threads would only get in their way
+    cv2.setNumThreads(1)  # units run in parallel already
     size = (pixels.shape[2] // 2, pixels.shape[1] // 2)
     out = np.empty((pixels.shape[0], size[1], size[0]), pixels.dtype)
     for plane, half in zip(pixels, out, strict=True):
@@ -66,7 +66,7 @@ def _halve_planes(pixels: Array) -> Array:
 
 
 def resize(pixels: Array, shape: tuple[int, int]) -> Array:
-    """(channel, y, x) -> (channel, *shape) by area, for overviews: each cell is the mean of what lies under it."""
+    """(channel, y, x) -> (channel, *shape), for overviews: each cell is the area-weighted mean of the cells under it."""
     if pixels.shape[1:] == shape:
         return pixels
     if not isinstance(pixels, np.ndarray):
@@ -78,7 +78,7 @@ def resize(pixels: Array, shape: tuple[int, int]) -> Array:
 
 
 def halve_anywhere(pixels: Any) -> Any:
-    """`halve` of an array of any library that shares its functions with numpy, where the array lies."""
+    """`halve` for arrays of any library with numpy's functions, on the array's device."""
     xp = namespace(pixels)
     for axis in range(1, pixels.ndim):
         if pixels.shape[axis] % 2:
@@ -93,7 +93,7 @@ def halve_anywhere(pixels: Any) -> Any:
 
 
 def resize_anywhere(pixels: Any, shape: tuple[int, int]) -> Any:
-    """`resize` likewise; OpenCV works in float32, so that a mean near a half may be rounded the other way."""
+    """`resize` for such arrays, in float64; OpenCV works in float32, so a mean near a half may round differently."""
     xp = namespace(pixels)
     down, across = (xp.asarray(_shares(n, m)) for n, m in zip(pixels.shape[1:], shape, strict=True))
     mean = down @ pixels.astype(xp.float64) @ across.T
@@ -109,5 +109,5 @@ def _shares(cells: int, wanted: int) -> Array:
 
 
 def namespace(array: Any) -> Any:
-    """The library whose functions an array takes: numpy, cupy."""
+    """The module of an array's library: numpy or cupy."""
     return sys.modules[type(array).__module__.partition(".")[0]]

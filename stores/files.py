@@ -1,5 +1,8 @@
-"""Files that are either whole or absent: written aside in the same folder, then renamed; objects of a store are so by
-themselves. What differs between a disk and an object store stands here once. Tables are folders: see tables.py."""
+"""Files that are whole or absent: written under a temporary name in the same folder, then renamed.
+
+Objects of a store are written whole by the store. This file holds the differences between disks and object stores. Tables
+are folders: see tables.py.
+"""
 
 from __future__ import annotations
 
@@ -22,12 +25,12 @@ from .remote import ObjectPath
 T = TypeVar("T")
 
 PARTIAL_SUFFIX = ".partial"
-"""Suffix of a file that is being written; a killed process leaves one behind, and the next run sweeps it (see sweep.py)."""
+"""Suffix of a file that is being written; a killed process leaves such a file, and the next run removes it (see sweep.py)."""
 _PARTIAL_NAME = re.compile(rf"\.(.+)\.[0-9a-f]{{8}}\{PARTIAL_SUFFIX}", re.DOTALL)
 
 
 def partial_path(path: Path) -> Path:
-    """Where a file is written before it gets its name: beside it, under a name that nobody else gives.
+    """Temporary path of a file while it is written: in the same folder, with a unique name.
 
     >>> target_of(partial_path(Path("results/run.json")).name), target_of(".run.json.1234.partial")
     ('run.json', '')
@@ -36,15 +39,15 @@ def partial_path(path: Path) -> Path:
 
 
 def target_of(name: str) -> str:
-    """The name that a file of this name, being written, is to get; empty where it is none that `aside` gives."""
+    """The final name of a file with this temporary name; empty for a name that `partial_path` never gives."""
     found = _PARTIAL_NAME.fullmatch(name)
     return found[1] if found else ""
 
 
 def write_whole(path: Path, data: bytes, *, durable: bool = False) -> int:
-    """Write `data` so that no reader ever sees half of it; returns its size in bytes. `durable`: not even after a power cut.
+    """Write `data` atomically; returns its size in bytes. `durable` flushes it to the disk, against power cuts.
 
-    Raises UnfinishedError (exit 75) when the disk is full: nothing half-written stays.
+    Raises UnfinishedError (E_DISK_FULL, exit 75) when the disk is full; no partial file stays.
     """
     if isinstance(path, ObjectPath):
         return path.write_bytes(data)
@@ -78,7 +81,7 @@ def _write_partial(path: Path, data: bytes, durable: bool) -> int:
 
 
 def patiently(act: Callable[[], T]) -> T:
-    """What `act` returns; it is done again where a network disk calls a handle stale: by its name the file is there still."""
+    """The result of `act`, repeated if a network disk reports a stale handle: the file itself is still there."""
     for pause in STALE_PAUSE_SECONDS:
         try:
             return act()
@@ -90,17 +93,17 @@ def patiently(act: Callable[[], T]) -> T:
 
 
 def write_durably(path: Path, data: bytes) -> int:
-    """The same, not even half after a power cut."""
+    """`write_whole`, flushed to the disk."""
     return write_whole(path, data, durable=True)
 
 
 def write_json(path: Path, value: Any) -> int:
-    """The same value always gives the same bytes: keys keep their order, floats their shortest exact form."""
+    """Write a value as JSON, atomically. Equal values give equal bytes: keys keep their order, floats their shortest form."""
     return write_durably(path, (json.dumps(value, indent=1, allow_nan=False) + "\n").encode())
 
 
 def read_json(path: Path) -> Any:
-    """Raises CorruptError, with the file's name, where the text is no JSON."""
+    """The value of a JSON file. Raises CorruptError for text that is not JSON, FileNotFoundError for no file."""
     try:
         return json.loads(patiently(path.read_bytes))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
@@ -115,8 +118,8 @@ def checksum(data: bytes | memoryview) -> int:
 
 
 def crc32(data: bytes) -> int:
-    """Of a whole file, for receipts. Not crc32c: each chunk of a shard ends with its own, which makes that of the whole the
-    same for all contents."""
+    """crc32 of a whole file, for receipts. Not crc32c: the chunks of a shard end with their own crc32c, and then the crc32c of
+    the file is the same for all contents."""
     import imagecodecs
 
     return int(imagecodecs.deflate_crc32(data))
@@ -124,8 +127,10 @@ def crc32(data: bytes) -> int:
 
 @contextmanager
 def ranges(path: Path, *, whole: bool = False) -> Iterator[tuple[Callable[[int, int], bytes], int]]:
-    """(read(length, offset), size) of a file that is read piece by piece. An object is fetched in one request where most
-    of it will be wanted: `whole`. Raises FileNotFoundError."""
+    """(read(length, offset), size in bytes) of a file that is read in parts. `whole` fetches an object in one request.
+
+    Raises FileNotFoundError.
+    """
     if isinstance(path, ObjectPath):
         if whole:
             data = path.read_bytes()
@@ -141,17 +146,17 @@ def ranges(path: Path, *, whole: bool = False) -> Iterator[tuple[Callable[[int, 
 
 
 def bytes_below(folder: Path) -> int:
-    """Bytes of all files in a folder and below; 0 where there is none."""
+    """Bytes of all files in a folder and its subfolders; 0 for a missing folder."""
     if isinstance(folder, ObjectPath):
         return sum(size for _, size in folder.listing())
     return sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
 
 
 def free_bytes(folder: Path) -> float:
-    """Room that is left there; an object store has no end."""
+    """Free bytes of the folder's disk; infinite for an object store."""
     return float("inf") if isinstance(folder, ObjectPath) else shutil.disk_usage(folder).free
 
 
 STALE_PAUSE_SECONDS = (0.1, 1.0, 5.0)
-"""Seconds before a stale handle is opened anew."""
+"""Pauses before a file with a stale handle is opened again."""
 DISK_FULL_ERRNOS = {28, 122}  # ENOSPC, EDQUOT

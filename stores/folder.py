@@ -1,4 +1,4 @@
-"""Folder: where everything that a run leaves lies in OUT. The names stand here once."""
+"""Folder: paths of all results in OUT. Each name is defined here only."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from .inside import is_id
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """OUT, and the paths below it."""
+    """The folder OUT of a run and the paths in it."""
 
     out: Path
     images: str = "slides"
-    """What the run is on: "slides" or "volumes"; its stores lie in a folder of that name."""
+    """Images of the run: "slides" or "volumes"; also the folder of their stores."""
 
     def __post_init__(self) -> None:
         if self.images not in IMAGE_FOLDERS:
@@ -27,7 +27,7 @@ class Folder:
             )
 
     def slide(self, slide: str) -> Path:
-        """The store of a slide, or of a volume."""
+        """The store of a slide or volume. Raises CorruptError for an invalid id."""
         return self.out / self.images / f"{self._id(slide)}.ome.zarr"
 
     def layer(self, slide: str, name: str) -> Path:
@@ -37,7 +37,7 @@ class Folder:
         return self.out / "models" / f"{name}.safetensors"
 
     def map(self, slide: str, kind: str = "") -> Path:
-        """Picture of a slide: the map itself, or `density`."""
+        """Picture of a slide: the map of clusters, or of `kind` "density"."""
         return self.out / "maps" / kind / f"{self._id(slide)}.png"
 
     @property
@@ -53,9 +53,9 @@ class Folder:
         return self.out / "report.html"
 
     def read(self, name: str) -> dict[str, Any]:
-        """A JSON document of the run ("run", "slides", "rejected", "models/validity" ...); {} where there is none yet.
+        """A JSON document of the run ("run", "slides", "rejected", "models/validity" ...); {} if it does not exist.
 
-        Raises CorruptError for a file that is none, and for one that gives an image an id that is none.
+        Raises CorruptError for a file that is not a JSON object, and for invalid ids of images in it.
         """
         path = self.out / f"{name}.json"
         try:
@@ -73,7 +73,7 @@ class Folder:
         return value
 
     def _id(self, image: str) -> str:
-        """The id itself. Raises CorruptError for one that `slide_id` never makes: its files would lie anywhere."""
+        """The id itself. Raises CorruptError for an id that `slide_id` never makes: its files could lie outside of OUT."""
         if not is_id(image):
             raise CorruptError(
                 f"{image!r} is no id of an image, and a document of {self.out} gives it: files outside of that folder could be "
@@ -85,7 +85,7 @@ class Folder:
         write_json(self.out / f"{name}.json", value)
 
     def claim(self) -> None:
-        """Make OUT. Raises SettingsError where it cannot be written."""
+        """Create OUT. Raises SettingsError (E_OUT) if it cannot be written."""
         try:
             self.out.mkdir(parents=True, exist_ok=True)
             probe = partial_path(self.out / "writable")
@@ -99,8 +99,8 @@ class Folder:
 
 
 IMAGE_FOLDERS = ("slides", "volumes")
-"""What a run may be on."""
+"""Kinds of images, and the folders of their stores."""
 DOCUMENTS_BY_ID = ("slides", "rejected", "quarantined")
 """Documents whose keys are ids of images."""
 LABEL_LAYERS = ("tissue", "clusters")
-"""Results that are integer labels; all others are fields and lie in layers/."""
+"""Results that are integer labels, in labels/; all other fields lie in layers/."""

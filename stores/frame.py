@@ -1,4 +1,4 @@
-"""Box and Frame: index blocks, and where an array lies in micrometres. All geometry of tile-engine is made of these two.
+"""Box and Frame: blocks of indices, and the position of an array in micrometres. All geometry uses these two.
 
 ```text
 index      0     1     2     3          index i is the cell [i, i + 1): edges, not centres
@@ -52,7 +52,7 @@ class Box:
         return tuple(slice(a, b) for a, b in zip(self.start, self.stop, strict=True))
 
     def grow(self, halo: Sequence[int]) -> Box:
-        """The box with `halo` more cells on both sides of each axis; it may hang over any frame."""
+        """The box with `halo` more cells on both sides of each axis; it may extend beyond a frame."""
         return Box(
             tuple(a - h for a, h in zip(self.start, halo, strict=True)),
             tuple(b + h for b, h in zip(self.stop, halo, strict=True)),
@@ -110,7 +110,7 @@ def _ndindex(box: Box) -> Iterator[tuple[int, ...]]:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Where an array lies: cell i of an axis covers [origin + i * spacing, origin + (i + 1) * spacing).
+    """Position of an array in space: cell i of an axis covers [origin + i * spacing, origin + (i + 1) * spacing).
 
     >>> Frame(("y", "x"), (5, 4), (0.5, 0.5)).coarsen((2, 2))
     Frame(axes=('y', 'x'), shape=(3, 2), spacing=(1.0, 1.0), origin=(0.0, 0.0))
@@ -123,7 +123,7 @@ class Frame:
     spacing: tuple[float, ...]
     """Micrometres a cell along each axis."""
     origin: tuple[float, ...] = ()
-    """Micrometres of the lower edge of cell 0; zeros unless said."""
+    """Micrometres of the lower edge of cell 0; zeros by default."""
 
     def __post_init__(self) -> None:
         if not self.origin:
@@ -145,7 +145,7 @@ class Frame:
         return Box((0,) * len(self.shape), self.shape)
 
     def coarsen(self, factor: Sequence[int]) -> Frame:
-        """The frame of `factor` times larger cells with the same lower edge; the last cell may hang over."""
+        """The frame of `factor` times larger cells with the same lower edge; the last cell may extend beyond the frame."""
         return replace(
             self,
             shape=tuple(-(-n // f) for n, f in zip(self.shape, factor, strict=True)),

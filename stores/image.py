@@ -1,7 +1,7 @@
-"""StoredImage: an OME-Zarr 0.5 image, label or layer that tile-engine wrote, or is writing.
+"""StoredImage: an OME-Zarr 0.5 image, label or layer that tile-engine writes and reads.
 
-Pixels, tissue, clusters and embeddings differ only in their frames and channels, so they are all one of these. Metadata
-comes first with `status: incomplete`; `finish` adds `multiscales` and the rest last, so a reader never meets half an image.
+Pixels, tissue, clusters and embeddings differ only in frames and channels, so each of them is a StoredImage. Its metadata is
+written first with `status: incomplete`; `finish` adds `multiscales` last, so a reader never sees a partial image.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from .ngff import NGFF_VERSION, frames_of, multiscales, omero
 from .shard import Codec
 
 MAX_ANISOTROPY = 1.5
-"""An axis whose spacing is so many times the finest one's is not halved until the others have caught up."""
+"""An axis is not halved while its spacing is more than this times the finest one."""
 ATTRIBUTES_KEY = "tile_engine"
 """Key of tile-engine's own attributes, beside the standard's `ome`."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImageSpec:
-    """What an image will be: its levels, finest first, and how they are cut and stored."""
+    """Levels of an image, finest first, with their shards, chunks and data type."""
 
     frames: tuple[Frame, ...]
     channels: int | None
-    """None for labels: an integer a cell, without a channel axis."""
+    """None for labels: one integer per cell, no channel axis."""
     dtype: str
     shard: tuple[int, ...]
-    """Cells of a shard along the spatial axes; levels smaller than that have one smaller shard."""
+    """Cells of a shard along the spatial axes; a level smaller than that has one smaller shard."""
     chunk: tuple[int, ...]
     fill: int = 0
     codec: Codec = Codec()
@@ -62,7 +62,7 @@ class ImageSpec:
 
 
 class StoredImage:
-    """One multiscale group. A `Source` once it is finished; `write` takes whole shards before that."""
+    """One multiscale group. `write` takes whole shards; once finished it is a `Source`."""
 
     def __init__(self, path: Path, levels: Sequence[StoredArray], frames: tuple[Frame, ...]) -> None:
         self.path = path
@@ -71,14 +71,14 @@ class StoredImage:
 
     @classmethod
     def create(cls, path: Path, spec: ImageSpec) -> StoredImage:
-        """State every level, with `status: incomplete`; whatever shards are there already stay."""
+        """Write the metadata of every level, with `status: incomplete`; existing shards stay."""
         write_json(path / "zarr.json", _group({ATTRIBUTES_KEY: {"status": "incomplete"}}))
         levels = [StoredArray.create(path / str(i), spec.level(i)) for i in range(len(spec.frames))]
         return cls(path, levels, spec.frames)
 
     @classmethod
     def ensure(cls, path: Path, spec: ImageSpec) -> StoredImage:
-        """The image, begun if it was not: for units that write some of its shards, in any order and number."""
+        """The image, created if necessary: for units that write some of its shards, in any order."""
         image = cls(path, [StoredArray(path / str(i), spec.level(i)) for i in range(len(spec.frames))], spec.frames)
         try:
             stated = all(read_json(a.path / "zarr.json") == a.spec.metadata() for a in image.levels)
@@ -88,7 +88,7 @@ class StoredImage:
 
     @classmethod
     def open(cls, path: Path) -> StoredImage:
-        """Raises CorruptError where there is no finished image."""
+        """Open a finished image. Raises CorruptError for an unfinished or damaged one."""
         attributes = attributes_of(path)
         ours = attributes.get(ATTRIBUTES_KEY, {})
         if ours.get("status") != "complete":
@@ -108,8 +108,8 @@ class StoredImage:
         label: Mapping[str, Any] | None = None,
         notes: Mapping[str, Any] | None = None,
     ) -> list[Written]:
-        """Write the standard's metadata, last; returns all metadata files. `label` is the value of `image-label`, `notes`
-        are kept among our own."""
+        """Write the OME metadata; returns all metadata files. `label` is the value of `image-label`, `notes` go to our own
+        attributes."""
         spec = self.levels[0].spec
         channels = spec.shape[0] if spec.names[0] == "c" else None
         reference = list(reference or self.frames[0].spacing)
@@ -166,7 +166,7 @@ class StoredImage:
 
 @dataclass(frozen=True, slots=True)
 class StoredLayer:
-    """One level of a stored image as a `Layer`: a frame, the shards that are written whole, and `write`."""
+    """One level of a stored image as a `Layer`."""
 
     image: StoredImage
     level: int = 0
@@ -185,9 +185,9 @@ class StoredLayer:
 
 
 def pyramid(frame: Frame, *, longest: int = 256, levels: int | None = None) -> tuple[Frame, ...]:
-    """`frame` and its halvings, until no side is longer than `longest` cells (or exactly `levels` of them).
+    """`frame` and its halvings, until no side is longer than `longest` cells, or exactly `levels` frames.
 
-    Shapes are rounded up: the last cell is the mean of what exists.
+    Shapes are rounded up: the last cell is the mean of the cells that exist.
     """
     frames = [frame]
     while (len(frames) < levels) if levels else (max(frames[-1].shape) > longest):
@@ -196,8 +196,7 @@ def pyramid(frame: Frame, *, longest: int = 256, levels: int | None = None) -> t
 
 
 def halving(frame: Frame) -> tuple[int, ...]:
-    """2 along the axes that the next level halves, 1 along the others: of a volume, those that are coarser than the finest
-    by more than a half already.
+    """Factor of the next level along each axis: 2, or 1 along axes of a volume that are over 1.5 times as coarse as the finest.
 
     >>> halving(Frame(("z", "y", "x"), (30, 256, 256), (4.0, 1.0, 1.0)))
     (1, 2, 2)
@@ -209,7 +208,7 @@ def halving(frame: Frame) -> tuple[int, ...]:
 
 
 def begin_groups(path: Path) -> None:
-    """The plain groups `labels/` and `layers/` of an image; labels that are listed there already stay listed."""
+    """Write the groups `labels/` and `layers/` of an image; an existing list of labels stays."""
     if not (path / "labels" / "zarr.json").exists():
         list_labels(path, [])
     if not (path / "layers" / "zarr.json").exists():
@@ -217,7 +216,7 @@ def begin_groups(path: Path) -> None:
 
 
 def list_labels(path: Path, names: Iterable[str]) -> None:
-    """Name the finished labels of the image at `path`: where the standard keeps the list, and where vizarr looks."""
+    """List the finished labels of the image at `path`, both under the standard's key and under the key that vizarr reads."""
     names = sorted(names)
     write_json(
         path / "labels" / "zarr.json", _group({"ome": {"version": NGFF_VERSION, "labels": names}, "labels": names})
@@ -236,7 +235,7 @@ def attributes_of(path: Path) -> dict[str, Any]:
     try:
         meta = read_json(path / "zarr.json")
     except FileNotFoundError as error:
-        raise CorruptError(f"{path} holds no zarr.json: it was never begun, or was removed.") from error
+        raise CorruptError(f"{path} holds no zarr.json: it was never written, or was removed.") from error
     return dict(meta.get("attributes", {}))
 
 
@@ -251,7 +250,7 @@ def image_label(colours: Mapping[int, tuple[int, int, int]], properties: Sequenc
 
 
 def with_levels(spec: ImageSpec, levels: int) -> ImageSpec:
-    """The same image with exactly `levels` levels: labels have as many as their image."""
+    """The image with exactly `levels` levels; labels have as many as their image."""
     return replace(spec, frames=pyramid(spec.frames[0], levels=levels))
 
 

@@ -1,7 +1,7 @@
-"""Inside: ids and paths that a document of OUT gives lead to places inside OUT, or are no ids and paths.
+"""Checks of ids and relative paths from documents of OUT: they must not lead outside of OUT.
 
-A folder of results may come from anybody. What its documents name is joined to paths, below which files are then written and
-removed; so whatever is joined is looked at here first.
+A folder of results may come from anybody. Ids and paths in its documents are joined to paths where files are written and
+removed, so each of them is checked here first.
 """
 
 from __future__ import annotations
@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 
 ID_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
-"""An image's id, as `stores.slides.cohort.slide_id` makes them: a part of a file's name, and no path."""
+"""Pattern of an image's id, as `stores.slides.cohort.slide_id` makes it: part of a file name, no path."""
 _ID = re.compile(ID_PATTERN)
 
 
 def is_id(value: object) -> bool:
-    """
+    """Whether a value is an id of an image.
+
     >>> is_id("Fall-7-8e776441"), is_id("../Fall-7"), is_id("/tmp/x"), is_id("a\\\\b"), is_id(""), is_id(7)
     (True, False, False, False, False, False)
     """
@@ -22,7 +23,7 @@ def is_id(value: object) -> bool:
 
 
 def is_inside(value: object) -> bool:
-    """Whether a value is a path with slashes that stays below the folder to which it is joined.
+    """Whether a value is a relative path, with slashes, that stays below the folder it is joined to.
 
     >>> is_inside("slides/a.ome.zarr/zarr.json"), is_inside("/etc/zarr.json"), is_inside("slides/../../zarr.json")
     (True, False, False)

@@ -1,4 +1,4 @@
-"""Layer: the port through which results are kept, cell by cell on a frame."""
+"""Layer: the port to which results are written, cell by cell on a frame."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from .frame import Array, Box, Frame
 
 
 class Layer(Protocol):
-    """A field on a frame that takes whole shards."""
+    """A field on a frame, written in whole shards."""
 
     @property
     def frame(self) -> Frame: ...
 
     @property
     def chunks(self) -> tuple[int, ...]:
-        """Cells that one write covers along each axis: the shard, so that no two writers share a file."""
+        """Cells of one write along each axis: a shard, so that no two writers share a file."""
         ...
 
     def write(self, box: Box, values: Array) -> Sequence[Written]:
-        """Keep `values` of shape (channel, *box.shape); `box` is one whole shard, clipped where the frame ends."""
+        """Write `values` of shape (channel, *box.shape); `box` is one whole shard, clipped where the frame ends."""
         ...

@@ -1,4 +1,4 @@
-"""Stored images as xarray, read through dask only where they are used."""
+"""Stored images as lazy xarray arrays: cells are read when they are used."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class _Indexed:
-    """A level of a stored image, indexed with slices as xarray's lazy arrays want it."""
+    """A level of a stored image with the slice indexing that xarray's lazy arrays need."""
 
     def __init__(self, image: StoredImage, level: int) -> None:
         spec = image.levels[level].spec
@@ -29,7 +29,7 @@ class _Indexed:
 
 
 def as_dataarray(image: StoredImage, level: int, name: str) -> xr.DataArray:
-    """A level as a DataArray: dims (c, y, x) or (y, x), coordinates = micrometres of the cells' centres."""
+    """A level as a DataArray: dims (c, y, x) or (y, x), coordinates are the cells' centres in micrometres."""
     import xarray as xr
     from xarray.core import indexing
 

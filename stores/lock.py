@@ -1,4 +1,4 @@
-"""The lock on an output folder: taken by exclusive creation, naming who holds it, kept fresh by a heartbeat."""
+"""Lock of an output folder: a file created exclusively, with its owner in it, updated by a heartbeat."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from .files import partial_path
 from .remote import ObjectPath
 
 LOCK_HEARTBEAT_SECONDS = 15.0
-"""Seconds between two signs of life."""
+"""Seconds between two heartbeats."""
 
 
 class Lock:
-    """`with Lock(out):` one run at a time. A lock of this host whose process is gone is taken over.
+    """`with Lock(out):` allows one run at a time. The lock of an ended process of this host is taken over.
 
-    Raises LockedError (exit 6), naming host, pid and age, where another run is alive or lies on another host.
+    Raises LockedError (exit 6), with host, pid and age, if the owner is alive or runs on another host.
     """
 
     def __init__(self, out: Path, *, force: bool = False) -> None:
@@ -58,7 +58,7 @@ class Lock:
                 self._hold.beat()
 
     def _clear_dead(self) -> bool:
-        """Take, or make room for, the lock of a process that is gone; raise for one that may be alive. True: it is ours."""
+        """Take over the lock of an ended process; raise for an owner that may be alive. True: the lock is ours."""
         try:
             age = time.time() - self.path.stat().st_mtime
             owner = _owner(self.path)
@@ -71,7 +71,7 @@ class Lock:
                     "begun. Move it away, or choose another folder with --out.",
                     "E_FOREIGN",
                 )
-            if age < 5:  # its owner may be writing it this very moment
+            if age < 5:  # its owner may be writing it
                 time.sleep(0.2)
                 return False
         else:
@@ -87,7 +87,7 @@ class Lock:
 
 
 class _File:
-    """A lock that is a file: its time of change is the sign of life."""
+    """A lock on disk: a heartbeat sets its modification time."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -101,15 +101,15 @@ class _File:
 
     def release(self) -> None:
         with contextlib.suppress(FileNotFoundError):
-            if _owner(self.path) == _me():  # it may have been taken from us by force
+            if _owner(self.path) == _me():  # another run may have taken it with --force-unlock
                 self.path.unlink()
 
     def succeed(self, owner: dict[str, Any] | None) -> bool:
-        """Remove a dead owner's file, so that the next to create one has it."""
+        """Remove an ended owner's file, so that a process can create its own."""
         dead = partial_path(self.path)
         with contextlib.suppress(FileNotFoundError):
             self.path.rename(dead)
-            if _owner(dead) != owner:  # another run took it over meanwhile: it is theirs
+            if _owner(dead) != owner:  # another run took it over meanwhile: give it back
                 with contextlib.suppress(FileExistsError):
                     os.link(dead, self.path)
             dead.unlink()
@@ -117,7 +117,7 @@ class _File:
 
 
 class _Object:
-    """A lock that is an object: made where there is none, then only ever written over the content that was seen."""
+    """A lock in an object store: created if absent, then replaced only if its content is the expected one."""
 
     def __init__(self, path: ObjectPath) -> None:
         self.path = path
@@ -130,7 +130,7 @@ class _Object:
         except FileExistsError:
             if self.path.read_bytes() != self._me:
                 raise
-            self._tag = self.path.meta()["e_tag"]  # it was made, and the answer was lost on the way
+            self._tag = self.path.meta()["e_tag"]  # the object was created, and the response was lost
 
     def beat(self) -> None:
         self._tag = self.path.swap(self._me, self._tag)
@@ -141,7 +141,7 @@ class _Object:
                 self.path.unlink()
 
     def succeed(self, owner: dict[str, Any] | None) -> bool:
-        """Write over what a dead owner left, unless another run was first."""
+        """Replace an ended owner's object, unless another run was first."""
         with contextlib.suppress(FileNotFoundError, FileExistsError):
             tag = self.path.meta()["e_tag"]
             if _owner(self.path) == owner:
@@ -159,7 +159,7 @@ def _owner(path: Path) -> dict[str, Any] | None:
 
 
 def _torn(path: Path) -> bool:
-    """Whether a file without an owner is a lock of ours that was not written to its end, or lost its content with the power."""
+    """Whether a file without an owner is an incomplete lock of ours: truncated, or emptied by a power cut."""
     with contextlib.suppress(FileNotFoundError):
         data = path.read_bytes().rstrip(b"\0")
         return data.startswith(b'{"host"') or not data
@@ -171,7 +171,7 @@ def _me() -> dict[str, Any]:
 
 
 def _started(pid: int) -> str | None:
-    """When a process began, in the kernel's ticks: a pid alone may have been given to another process since."""
+    """Start time of a process in the kernel's ticks; a pid alone may belong to another process by now."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError, PermissionError):
@@ -180,7 +180,7 @@ def _started(pid: int) -> str | None:
 
 
 def _alive_elsewhere(pid: int) -> str | None:
-    """Without /proc (macOS, Windows) all that can be known is whether the pid is taken."""
+    """Without /proc (macOS, Windows): "unknown" if the pid is in use, else None."""
     if Path("/proc/self").exists():
         return None
     try:

@@ -1,4 +1,4 @@
-"""MemorySource and MemoryLayer: arrays as a Source and as a Layer, for tests and for pixels that are already there."""
+"""MemorySource and MemoryLayer: arrays in memory as Source and Layer, for tests and for pixels that are in memory."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .frame import Array, Box, Frame
 
 
 class MemorySource:
-    """Levels held in memory; every coarser level of a pyramid may be given, finest first.
+    """Levels of an image in memory, finest first.
 
     >>> import numpy as np
     >>> source = MemorySource(np.zeros((3, 8, 6), np.uint8), spacing=0.5)
@@ -28,8 +28,8 @@ class MemorySource:
         background: int = 255,
         broken: tuple[Box, ...] = (),
     ) -> None:
-        """`levels` are (channel, *axes); frames are made from `spacing` unless given; reads that touch a box of
-        `broken` at level 0 raise TileError, as a damaged file does."""
+        """`levels` are (channel, *axes); `frames` are derived from `spacing` unless given. Reads of level 0 that touch a box
+        of `broken` raise TileError, like a damaged file."""
         axes = ("z", "y", "x")[-(levels[0].ndim - 1) :]
         finest = Frame(axes, levels[0].shape[1:], (spacing,) * len(axes))
         ratios = [[round(n / m) for n, m in zip(finest.shape, a.shape[1:], strict=True)] for a in levels]
@@ -54,7 +54,7 @@ class MemorySource:
 
 
 class MemoryLayer:
-    """A layer in memory, as strict as a stored one: it takes whole shards, and each only once.
+    """A layer in memory that accepts whole shards only, each once, like a stored layer.
 
     >>> layer = MemoryLayer(Frame(("y", "x"), (5, 4), (1.0, 1.0)), chunks=(4, 4), channels=1, dtype="uint8")
     >>> _ = layer.write(Box((4, 0), (5, 4)), np.ones((1, 1, 4), np.uint8))
@@ -74,7 +74,7 @@ class MemoryLayer:
         return not self._left
 
     def write(self, box: Box, values: Array) -> Sequence[Written]:
-        """Keep one shard. Raises ValueError for a box that is none, or was written before."""
+        """Write one shard. Raises ValueError for a box that is no shard, or was written before."""
         if box not in self._left:
             raise ValueError(f"{box} is no shard of {self.chunks} that is still to be written: two writers would race.")
         if values.shape != (len(self.values), *box.shape) or values.dtype != self.values.dtype:

@@ -1,15 +1,15 @@
-"""NGFF metadata and frames: the one place where positions at pixel centres (NGFF) meet positions at edges (Frame).
+"""NGFF metadata and frames: conversion between positions at pixel centres (NGFF) and at cell edges (Frame).
 
 ```text
 Frame   |--0--|--1--|   cell 0 starts at origin
 NGFF       *     *      pixel 0 lies at translation, its centre, counted from the centre of the finest pixel 0
 ```
 So translation = origin + (spacing - reference) / 2, where reference is the spacing of the image's finest level: 0 for the
-finest level itself and (2^l - 1) / 2 finest pixels for its l-th halving, as the standard's other writers have it.
+finest level itself and (2^l - 1) / 2 finest pixels for its l-th halving, as other writers of the standard do.
 Volumes lie in their scanner's coordinates, where a position is a cell's centre: their reference is 0, so that translation is
-the centre of cell 0 there. Labels and layers keep their image's reference, which puts them in register. Lengths leave as
-micrometres, and come in as whatever unit is stated. Origins that are multiples of 1e-6 um survive the way out and back
-exactly, spacings always.
+the centre of cell 0 there. Labels and layers use their image's reference, which keeps them in register. Lengths are written
+in micrometres and read in the unit that is stated. Writing and reading keeps spacings exactly, and origins that are multiples
+of 1e-6 um.
 """
 
 from __future__ import annotations
@@ -57,10 +57,10 @@ def multiscales(
 def frames_of(
     attributes: Mapping[str, Any], shapes: Sequence[Sequence[int]], reference: Sequence[float] | None = None
 ) -> tuple[list[str], tuple[Frame, ...]]:
-    """Axis names (all of them) and one frame of the spatial axes per level, from a group's attributes as found.
+    """Axis names (all of them) and one frame of the spatial axes per level, from the attributes of a group.
 
     `shapes` are the full shapes of the level arrays. Understands 0.4 (at the root) and 0.5 (under "ome"), units, and
-    transformations of the dataset and of the whole multiscale. Raises SlideError (E_NGFF) where they make no sense.
+    transformations of the dataset and of the whole multiscale. Raises SlideError (E_NGFF) for invalid metadata.
     """
     meta = attributes.get("ome", attributes)
     try:

@@ -1,6 +1,6 @@
-"""Ours: which files below a folder tile-engine wrote, told by their names; all others are somebody else's, and stay.
+"""Ours: the files below a folder that tile-engine wrote, recognised by their names; all other files are foreign and stay.
 
-A symbolic link is no folder of ours: what lies where it leads is never listed here, and so never removed.
+A symbolic link is never a folder of ours: files behind it are never listed, and so never removed.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ ANY_COLUMN = r"[^/]+"
 ANNDATA_KEYS = anndata_keys(ANY_COLUMN)
 
 OWN_FOLDERS = ("slides", "volumes", "samples.zarr", "models", "tables", "maps", "receipts", "index")
-"""Folders of OUT in which a run writes."""
+"""Folders of OUT that a run writes."""
 OWN_PATHS = (
     r"(run|slides|rejected|quarantined|lock)\.json|report\.html|shares\.csv"
     rf"|(slides|volumes)/{ID_PATTERN}\.ome\.zarr/(((labels/({'|'.join(LABEL_LAYERS)})|layers/{ID_PATTERN})/)?{IMAGE_KEYS}|(labels|layers)/zarr\.json)"
@@ -39,18 +39,18 @@ OWN_PATHS = (
     rf"|maps/(density/)?{ID_PATTERN}\.(png|geojson)|receipts/({ID_PATTERN}/)*{ID_PATTERN}\.json"
     r"|index/((vectors|lists)\.npy|columns\.npz|index\.json|added\.npz)"
 )
-"""Paths below OUT, with slashes, of all files that are written there; log.txt alone is written in place."""
+"""Pattern of the paths below OUT, with slashes, of all files that are written atomically: all but log.txt."""
 
 
 def named(pattern: str) -> Callable[[str], bool]:
-    """Whether a path below some folder, with slashes, is one that `pattern` describes from its beginning to its end."""
+    """A function: whether a relative path, with slashes, matches `pattern` as a whole."""
     compiled = re.compile(pattern)
     return lambda name: compiled.fullmatch(name) is not None
 
 
 def held(root: Path, ours: Callable[[str], bool], below: str = "") -> Iterator[Path]:
-    """The files below `root` whose path below it is `ours`; `root` itself, by the name "", where it is a file. None where
-    `root` is a link to a folder."""
+    """The files below `root` whose relative path is `ours`; `root` itself, by the name "", if it is a file. A link to a folder
+    is not followed."""
     if root.is_symlink() and root.is_dir():
         return
     if not root.is_dir():
@@ -65,7 +65,7 @@ def held(root: Path, ours: Callable[[str], bool], below: str = "") -> Iterator[P
 
 
 def prune(root: Path, ours: Callable[[str], bool]) -> None:
-    """Remove the files of `held`, and then the folders that this has left empty."""
+    """Remove the files that `held` lists, then the folders that became empty."""
     emptied: set[Path] = set()
     for path in held(root, ours):
         path.unlink(missing_ok=True)

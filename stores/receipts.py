@@ -1,4 +1,4 @@
-"""Receipts: one small JSON per finished unit. A file that exists proves nothing; a receipt that fits its files does."""
+"""Receipts: one small JSON document per finished unit, with size and checksum of each file that the unit wrote."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .remote import ObjectPath
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What a unit did: the files it left, where its time went, and what it counted."""
+    """Record of a finished unit: its files, its times and its counts."""
 
     unit: str
     fingerprint: str
@@ -26,7 +26,7 @@ class Receipt:
     seconds: Mapping[str, float] = field(default_factory=dict)
     """Wall seconds spent in read, compute and write."""
     facts: Mapping[str, Any] = field(default_factory=dict)
-    """What later stages need to know: counts, masked boxes. JSON values only."""
+    """Values for later stages: counts, masked boxes. JSON values only."""
 
 
 class Ledger:
@@ -42,16 +42,16 @@ class Ledger:
         return self.folder / f"{unit}.json"
 
     def find(self, unit: str) -> Receipt | None:
-        """The unit's receipt, if it is of these settings and every file it names has the size it had."""
+        """The unit's receipt, if its fingerprint fits and every file has its recorded size; else None."""
         try:
             receipt = self.read(unit)
-        except CorruptError:  # a receipt that cannot be read proves nothing
+        except CorruptError:  # a damaged receipt counts as none
             return None
         sound = receipt is not None and all(self._sound(path, size) for path, size, _ in receipt.files)
         return receipt if sound else None
 
     def _sound(self, path: str, size: int) -> bool:
-        """Whether a file has its size; in an object store a listing, as old as this ledger, answers for a thousand."""
+        """Whether a file has its recorded size; in an object store one listing, kept by this ledger, serves many files."""
         if isinstance(self.out, ObjectPath):
             home = "/".join(path.split("/")[:2])
             if home not in self._listed:
@@ -62,9 +62,9 @@ class Ledger:
         return _size(self.out / path) == size
 
     def read(self, unit: str) -> Receipt | None:
-        """The unit's receipt, whatever became of its files; None where there is none of these settings.
+        """The unit's receipt without a check of its files; None if there is none with this fingerprint.
 
-        Raises CorruptError where it is not what was written there.
+        Raises CorruptError for a damaged receipt.
         """
         try:
             receipt = _receipt(self.path(unit))
@@ -75,7 +75,7 @@ class Ledger:
     def write(
         self, unit: str, files: Sequence[Written], *, seconds: Mapping[str, float], facts: Mapping[str, Any]
     ) -> Receipt:
-        """Written last, when all the unit's files lie in their places."""
+        """Write a receipt, after all files of the unit."""
         named = tuple((w.path.relative_to(self.out).as_posix(), w.size, w.crc32) for w in files)
         receipt = Receipt(unit, self.fingerprint, named, {k: round(v, 4) for k, v in seconds.items()}, facts)
         raw = asdict(receipt)
@@ -83,7 +83,7 @@ class Ledger:
         return receipt
 
     def all(self, prefix: str = "") -> Iterator[Receipt]:
-        """Every valid receipt whose unit begins with `prefix`, in order of their names."""
+        """Every valid receipt of units below the folder `prefix`, in order of their names."""
         if not (self.folder / prefix).is_dir():
             return
         for path in sorted((self.folder / prefix).rglob("*.json")):
@@ -93,7 +93,7 @@ class Ledger:
 
 
 def is_receipt(path: Path, unit: str) -> bool:
-    """Whether the file is the receipt of that unit, of whatever settings: one that tile-engine wrote."""
+    """Whether a file is a receipt of that unit, under any settings."""
     try:
         return _receipt(path).unit == unit
     except CorruptError:
@@ -114,7 +114,7 @@ def _receipt(path: Path) -> Receipt:
 
 
 def _sum(raw: Mapping[str, Any]) -> int:
-    """Of a receipt's values: a digit that flipped in its counts would go on into results."""
+    """Checksum of a receipt's values: a damaged count would reach the results."""
     return crc32(json.dumps(raw).encode())
 
 

@@ -1,7 +1,7 @@
-"""ObjectPath: a path in an object store that answers like a path on disk, so that every room works on either.
+"""ObjectPath: a path in an object store with the interface of a path on disk, so that all code accepts both.
 
-Names, parents and suffixes are pathlib's own. What touches the store is stated here, and only that works: anything else
-that pathlib could do with a file on disk is refused loudly, never done to a local file of that name.
+pathlib handles names, parents and suffixes. Operations that access the store are defined here; any other operation on a
+file raises TypeError and never touches a local file of that name.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from ..errors import SettingsError
 from .bucket import client, request
 
 SCHEME = "s3:/"
-"""How the text of such a path begins, also after pathlib has drawn its slashes together."""
+"""Prefix of such a path, after pathlib has merged its slashes."""
 _SCHEMED = re.compile(r"([a-z][a-z0-9+.-]+):/")
 
 
 def place(given: str | Path) -> Path:
-    """Where something lies, from what a user gave: an object store's path for s3://bucket/prefix, else one on disk.
+    """The path that a user named: an ObjectPath for s3://bucket/prefix, else a path on disk. Raises SettingsError (E_SCHEME).
 
     >>> place("s3://lab/runs/") / "run.json", place("runs").name
     (ObjectPath('s3://lab/runs/run.json'), 'runs')
@@ -48,12 +48,12 @@ def place(given: str | Path) -> Path:
 
 
 def absolute(given: str | Path) -> Path:
-    """The same, from the root on."""
+    """The same as an absolute path."""
     return place(given).absolute()
 
 
 class ObjectPath(PosixPath):
-    """`s3://bucket/key`. There are no folders: one "is" where objects lie below it, and making one does nothing."""
+    """`s3://bucket/key`. A folder exists if objects lie below it; creating one does nothing."""
 
     def __str__(self) -> str:
         text = super().__str__()
@@ -74,7 +74,7 @@ class ObjectPath(PosixPath):
         return "/".join(self.parts[2:])
 
     def meta(self) -> dict[str, Any]:
-        """What the store says of the object: size, last_modified, e_tag. Raises FileNotFoundError."""
+        """Metadata of the object: size, last_modified, e_tag. Raises FileNotFoundError."""
         import obstore
 
         if not self.key:
@@ -83,8 +83,8 @@ class ObjectPath(PosixPath):
             return dict(obstore.head(client(self.bucket), self.key))
 
     def stat(self, *, follow_symlinks: bool = True) -> os.stat_result:
-        """Size and time; the store knows whole seconds, so the nanoseconds are taken from the content's tag: another
-        content always has another stamp."""
+        """Size and modification time. The store gives whole seconds; the nanoseconds come from the content's tag, so that other
+        content has another time."""
         meta = self.meta()
         stamp = int(meta["last_modified"].timestamp()) * 10**9 + zlib.crc32((meta["e_tag"] or "").encode()) % 10**9
         mode = stat.S_IFREG | 0o644
@@ -100,7 +100,7 @@ class ObjectPath(PosixPath):
     def is_dir(self) -> bool:
         import obstore
 
-        if len(self.parts) < 2:  # above all buckets
+        if len(self.parts) < 2:  # the root above all buckets
             return True
         with request("listed", str(self)):
             return any(obstore.list(client(self.bucket), self.key or None, chunk_size=1))
@@ -128,13 +128,13 @@ class ObjectPath(PosixPath):
         return self.read_bytes().decode(encoding or "utf-8", errors or "strict")
 
     def open(self, mode: str = "r", *args: Any, **options: Any) -> Any:
-        """For reading bytes alone."""
+        """Open the object for reading bytes; raises TypeError for any other mode."""
         if mode != "rb":
             raise TypeError(f"{self} is opened for {mode!r}: objects are opened for reading bytes alone")
         return io.BufferedReader(_Ranges(self), 65536)
 
     def write_bytes(self, data: Any) -> int:
-        """In one request, so that the object is whole or absent: a killed client leaves no parts behind."""
+        """Write in one request, so that the object is whole or absent; a killed client leaves no parts."""
         self._put(bytes(data), mode="overwrite")
         return len(data)
 
@@ -142,12 +142,11 @@ class ObjectPath(PosixPath):
         return self.write_bytes(data.encode())
 
     def create(self, data: bytes) -> str:
-        """Write where nothing is; returns the tag. Raises FileExistsError."""
+        """Create the object; returns its tag. Raises FileExistsError."""
         return self._put(data, mode="create")
 
     def swap(self, data: bytes, tag: str) -> str:
-        """Write over the content with that tag; returns the new one. Raises FileExistsError where it has another now, or
-        is gone."""
+        """Replace the content that has this tag; returns the new tag. Raises FileExistsError for another tag or no object."""
         return self._put(data, mode={"e_tag": tag})
 
     def _put(self, data: bytes, *, mode: Any) -> str:
@@ -165,7 +164,7 @@ class ObjectPath(PosixPath):
             obstore.delete(client(self.bucket), self.key)
 
     def listing(self) -> Iterator[tuple[ObjectPath, int]]:
-        """Every object below, with its size; a thousand a request. One that stands for this folder alone is not below it."""
+        """Every object below with its size, a thousand per request; an object that stands for this folder is left out."""
         import obstore
 
         root = ObjectPath(f"{SCHEME}/{self.bucket}")
@@ -176,7 +175,7 @@ class ObjectPath(PosixPath):
                         yield root / meta["path"], int(meta["size"])
 
     def download(self, to: Path) -> None:
-        """The object, or all objects below, as a file or a folder on disk; memory stays small."""
+        """Copy the object, or all objects below, to a file or folder on disk, in pieces."""
         import obstore
 
         found = (
@@ -189,7 +188,7 @@ class ObjectPath(PosixPath):
                     file.write(piece)
 
     def children(self) -> tuple[list[ObjectPath], list[ObjectPath]]:
-        """What lies here, sorted: folders and objects."""
+        """(folders, objects) directly below, sorted."""
         import obstore
 
         root = ObjectPath(f"{SCHEME}/{self.bucket}")
@@ -203,18 +202,18 @@ class ObjectPath(PosixPath):
         yield from (*folders, *files)
 
     def rglob(self, pattern: str, **options: Any) -> Generator[ObjectPath, None, None]:
-        """Objects below whose names fit; there are no folders to find."""
+        """Objects below whose names match; folders are never found."""
         yield from (path for path, _ in self.listing() if fnmatchcase(path.name, pattern))
 
     def glob(self, pattern: str, **options: Any) -> Generator[ObjectPath, None, None]:
-        """What lies here and fits a pattern without slashes."""
+        """Children whose names match a pattern without slashes."""
         yield from (path for path in self.iterdir() if fnmatchcase(path.name, pattern))
 
     def mkdir(self, mode: int = 0o777, parents: bool = False, exist_ok: bool = False) -> None:
         """Nothing: an object needs no folder."""
 
     def rmdir(self) -> None:
-        """Nothing: a folder ends with its last object."""
+        """Nothing: a folder disappears with its last object."""
 
     def absolute(self) -> ObjectPath:
         return self
@@ -227,7 +226,7 @@ class ObjectPath(PosixPath):
 
 
 class _Ranges(io.RawIOBase):
-    """An object as an open file: what is read is asked for when it is read."""
+    """An object as an open file; each read requests its bytes."""
 
     def __init__(self, path: ObjectPath) -> None:
         self._path, self._at = path, 0
@@ -252,5 +251,5 @@ class _Ranges(io.RawIOBase):
 
 
 def real(path: Path) -> str:
-    """One text for one file, however it was named."""
+    """The canonical text of a path: symbolic links are resolved."""
     return str(path) if isinstance(path, ObjectPath) else os.path.realpath(path)

@@ -1,4 +1,4 @@
-"""Scaled: a volume as networks see it, its robust range as the whole of uint16; stores keep the values themselves."""
+"""Scaled: a volume scaled for networks: its robust range becomes the range of uint16; stores keep the original values."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from .frame import Array, Box, Frame
 from .source import Source
 
 RANGE_TOP = 65535
-"""What the upper end of the range becomes; the lower one becomes 0."""
+"""Value of the upper end of the range; the lower end becomes 0."""
 RANGE_PERCENTILES = (0.5, 99.5)
-"""Percentiles that are the ends of a volume's range: single bright vessels must not decide it."""
+"""Percentiles at the ends of a volume's range: single bright vessels must not decide it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scaled:
-    """A `Source` whose channels are brought from their ranges to uint16; what lies outside them is clipped."""
+    """A `Source` whose channels are scaled from their ranges to uint16; values outside are clipped."""
 
     source: Source
     ranges: Sequence[Sequence[float]]
@@ -46,7 +46,7 @@ class Scaled:
         return tuple((64,) * len(frame.shape) for frame in self.source.frames)
 
     def read(self, box: Box, level: int = 0) -> Array:
-        """As the source, scaled: (channel, *box.shape)."""
+        """Scaled cells of `box`, uint16 (channel, *box.shape)."""
         values = self.source.read(box, level).astype(np.float32)
         for channel, (low, high) in zip(values, self.ranges, strict=True):
             channel -= low
@@ -55,7 +55,7 @@ class Scaled:
 
 
 def ranges_of(values: Array, inside: Array) -> list[list[float]]:
-    """(low, high) of every channel of (channel, *axes) where `inside` is true: percentiles, or all where they are one.
+    """(low, high) of every channel of (channel, *axes) where `inside` is true: percentiles, or full range if they are equal.
 
     >>> ranges_of(np.arange(201.0)[None], np.ones(201, bool))
     [[1.0, 199.0]]

@@ -1,10 +1,10 @@
-"""One function makes a shard: the bytes of a zarr v3 `sharding_indexed` chunk, the same every time.
+"""Shards: encoding and decoding of zarr v3 `sharding_indexed` chunks; equal cells give equal bytes.
 
 ```text
 | chunk | crc | chunk | crc | ... | index: (offset, length) per chunk, C order | crc |
 ```
-It stands apart from zarr-python because a unit hands over whole shards that lie in memory: the bytes must not depend on
-thread timing, and they are written once, atomically (see `files.write_whole`). zarr-python and tensorstore read them back.
+This replaces zarr-python for writing: a unit holds whole shards in memory, their bytes must not depend on the timing of
+threads, and they are written once, atomically (see `files.write_whole`). zarr-python and tensorstore can read them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .files import checksum
 from .frame import Array, Box
 
 ABSENT_CHUNK = np.uint64(2**64 - 1)
-"""Offset and length of a chunk that a shard does not hold; it reads as the fill value."""
+"""Offset and length of an absent chunk, which reads as the fill value."""
 
 CodecName = Literal["zstd", "lz4", "none"]
 
@@ -53,7 +53,7 @@ class Codec:
 
         if self.name == "none":
             return chunk.tobytes()
-        blosc.use_threads = False  # its own threads would fight the pool, and are not safe beside other threads
+        blosc.use_threads = False  # blosc's threads would compete with the pool, and are not thread-safe
         data: bytes = blosc.compress(chunk, self.name.encode(), 1, blosc.BITSHUFFLE, 0, chunk.dtype.itemsize)
         return data
 
@@ -76,9 +76,9 @@ def encode_shard(
 ) -> bytes:
     """The bytes of a shard that holds `block`, cut into chunks in C order.
 
-    `block` may be smaller than `shard` (its own shape unless said) where the array ends: chunks outside it are absent,
-    a chunk that it fills in part is padded with its own edge value (never read, and it compresses well).
-    Masked arrays leave the chunks absent that are masked throughout.
+    `block` may be smaller than `shard` (by default the shape of `block`) where the array ends: chunks outside are absent,
+    a partial chunk is padded with its edge values (never read, and they compress well). Chunks of a masked array that are
+    masked throughout are absent.
     """
     shard = tuple(shard) or block.shape
     grid = tuple(-(-n // c) for n, c in zip(shard, chunk, strict=True))
@@ -112,7 +112,7 @@ def encode_shard(
 
 @dataclass(frozen=True, slots=True)
 class ShardLayout:
-    """What is needed to read a shard back: its chunk grid and how a chunk was written."""
+    """Chunk grid and codec of a shard, as needed to read it."""
 
     shard: tuple[int, ...]
     chunk: tuple[int, ...]
@@ -133,8 +133,8 @@ def decode_shard(
 ) -> None:
     """Copy the cells of `box` (counted from the shard's start) into `out`, reading only the chunks that it touches.
 
-    `pread(length, offset)` reads the shard's bytes, `size` is how many there are; absent chunks leave `out` as it is.
-    Raises CorruptError with the shard's `name` where the index or a chunk fails its checksum.
+    `pread(length, offset)` reads bytes of the shard, which has `size` bytes; absent chunks leave `out` unchanged.
+    Raises CorruptError, with the shard's `name`, if the index or a chunk fails its checksum.
     """
     if size < layout.index_bytes:
         raise CorruptError(f"{name} has {size} bytes, its index alone needs {layout.index_bytes}: it was cut short.")

@@ -1,4 +1,4 @@
-"""Source: the port through which pixels come in, whatever holds them."""
+"""Source: the port from which pixels are read, for every file format."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Source(Protocol):
 
     @property
     def background(self) -> int:
-        """What lies where nothing was scanned, and around the frame: 255 for brightfield, 0 else."""
+        """Value of pixels that were not scanned, and around the frame: 255 for brightfield, else 0."""
         ...
 
     @property

@@ -1,9 +1,9 @@
-"""Sweep: what a killed writer left half-done in OUT is removed; only what one of our writers would have left, and nothing else.
+"""Sweep: removal of partial files that a killed writer left in OUT; only names that our writers give are removed.
 
 ```text
 OUT/slides/a-1.ome.zarr/0/c/.0.0a1b2c3d.partial    goes: 0/c/0 is a file of ours
-OUT/slides/.notes.0a1b2c3d.partial                 stays: nobody here writes slides/notes
-OUT/mine/...                                       is not looked at
+OUT/slides/.notes.0a1b2c3d.partial                 stays: tile-engine never writes slides/notes
+OUT/mine/...                                       is not searched
 ```
 """
 
@@ -20,14 +20,14 @@ from .ours import OWN_FOLDERS, OWN_PATHS, named
 from .remote import ObjectPath
 
 PROBE_NAMES = ("writable", "doctor", "preflight")
-"""Files that are written to OUT only to see whether that is possible; they are never given these names."""
+"""Files that are written to OUT to test whether that is possible, under temporary names only."""
 _ours = named(OWN_PATHS)
 
 
 def sweep(out: Path) -> int:
-    """Remove what a killed writer left half-done in OUT; returns how many files that were.
+    """Remove partial files of killed writers from OUT; returns their number.
 
-    Raises SettingsError (E_FOREIGN) where a folder of ours is a symbolic link: a run would write and remove where it leads.
+    Raises SettingsError (E_FOREIGN) if a folder of ours is a symbolic link: a run would write and remove files behind it.
     """
     swept = 0
     for path in _leftovers(out, links=False):
@@ -38,12 +38,12 @@ def sweep(out: Path) -> int:
 
 
 def leftovers(out: Path) -> int:
-    """How many files a sweep would remove."""
+    """Number of files that a sweep would remove."""
     return sum(1 for _ in _leftovers(out, links=True))
 
 
 def _leftovers(out: Path, *, links: bool) -> Iterator[Path]:
-    if isinstance(out, ObjectPath):  # nothing there is ever half-done
+    if isinstance(out, ObjectPath):  # a store holds no partial files
         return
     for below, folders, files in _walk(out):
         for name in () if links else folders:
@@ -55,8 +55,8 @@ def _leftovers(out: Path, *, links: bool) -> Iterator[Path]:
 
 
 def _walk(out: Path) -> Iterator[tuple[str, list[str], list[str]]]:
-    """(path below OUT, ending in a slash; folders there; files there): of OUT itself, and of all in its folders of ours. Links
-    are listed, and not followed."""
+    """(path below OUT, ending in a slash; folders in it; files in it) of OUT and of everything in our folders. Links are listed
+    and not followed."""
     children = list(out.iterdir()) if out.is_dir() else []
     tops = [path for path in children if path.name in OWN_FOLDERS and path.is_dir()]
     yield "", [path.name for path in tops], [path.name for path in children if not path.is_dir()]
@@ -76,4 +76,4 @@ def _check_link(out: Path, below: str) -> None:
 
 
 _SAMPLE_FILES = ("zarr.json", "0", "a.json", "a.png")
-"""Names by one of which a file lies in every folder that has files of ours."""
+"""Sample names: in every folder of ours one of them is a name of ours."""

@@ -1,4 +1,4 @@
-"""Tables: AnnData in a zarr store, whose root metadata is written last, so that a table is whole or absent."""
+"""Tables: AnnData in zarr stores; the root metadata is written last, so that a table is whole or absent."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from .remote import ObjectPath
 
 
 def write_table(path: Path, table: Any) -> list[Written]:
-    """Write an AnnData as zarr v3, in place of the one that is there; returns its files, sorted.
+    """Write an AnnData as zarr v3 and replace an old one; returns its files, sorted.
 
-    The root's metadata goes first of the old table and comes last of the new one: a reader meets a whole table or none.
-    Files beside the table's own stay.
+    The root metadata of the old table is removed first, that of the new one is written last: a reader finds a whole table
+    or none. Foreign files in the folder stay.
     """
     files = sorted(_encoded(table).items())
     root = path / "zarr.json"
@@ -40,7 +40,7 @@ def _encoded(table: Any) -> dict[str, bytes]:
     anndata.settings.zarr_write_format = 3
     try:
         with zarr.config.set({"async.concurrency": 1}), warnings.catch_warnings():
-            # anndata chooses its own chunks and consolidates its metadata; zarr has opinions on both.
+            # zarr warns of anndata's choice of chunks and of its consolidated metadata
             warnings.filterwarnings(
                 "ignore", category=UserWarning, message="zarr v3 autosharding|Consolidated metadata"
             )
@@ -51,7 +51,7 @@ def _encoded(table: Any) -> dict[str, bytes]:
 
 
 def read_table(path: Path) -> Any:
-    """The AnnData at `path`. Raises CorruptError where there is none."""
+    """The AnnData at `path`. Raises CorruptError if there is none."""
     import anndata
 
     if not (path / "zarr.json").exists():

@@ -1,1 +1,1 @@
-"""Compute: what this machine has, and networks on its devices."""
+"""Compute: cores, memory and GPUs of this machine, and networks on its devices."""

@@ -1,4 +1,4 @@
-"""fit: train a phase to its end, with checkpoints from which any process goes on to the same bytes."""
+"""fit: trains a phase to its end, with checkpoints from which any process resumes to the same bytes."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from ..pipeline.progress import ProgressFile
 from .gpu_stream import gpu_errors
 
 STEPS_PER_CHECKPOINT = 25
-"""Steps between two checkpoints: seconds of work on a laptop."""
+"""Steps between two checkpoints; some seconds of work on a laptop."""
 MAX_RECORDED_STEPS = 200
-"""Figures kept of a training's history, at most."""
+"""Steps that are recorded of a training's history, at most."""
 
 
 @dataclass(frozen=True, slots=True)
 class CheckpointSlot:
-    """Where a phase keeps its checkpoint."""
+    """Path and key of a phase's checkpoint."""
 
     path: Path
     key: str
-    """Fingerprint of what is trained: a checkpoint that was left under another one, or by another network, is not used."""
+    """Fingerprint of the training; a checkpoint with another key, or of another network, is ignored."""
 
 
 def fit(
-    phase: Phase, aside: CheckpointSlot, *, threads: int, beacon: ProgressFile, share: Replica = SINGLE
+    phase: Phase, slot: CheckpointSlot, *, threads: int, beacon: ProgressFile, share: Replica = SINGLE
 ) -> list[dict[str, float]]:
     """Do the steps of a phase that are left, and return the history of its figures: [{"step": ..., "loss": ...}, ...].
 
@@ -42,12 +42,12 @@ def fit(
     it is. Raises RuntimeError where ranks do not go on from the same step.
     """
     torch.set_num_threads(threads)
-    start, left = 0, _resume(phase, aside)
-    if left is not None:
-        start = left.pop("next")
+    start, resumed = 0, _resume(phase, slot)
+    if resumed is not None:
+        start = resumed.pop("next")
     if len(begins := set(share.gather(torch.tensor([start])).tolist())) > 1:
         raise RuntimeError(f"the ranks of a gang found different checkpoints: they would go on from {sorted(begins)}")
-    record: list[dict[str, float]] = list(left["record"]) if left else []
+    record: list[dict[str, float]] = list(resumed["record"]) if resumed else []
     thin = max(1, phase.steps // MAX_RECORDED_STEPS)
     for index in range(start, phase.steps):
         with gpu_errors():
@@ -58,23 +58,23 @@ def fit(
             # in order of their names, as they come back from a checkpoint: the record is the same whoever wrote it
             record.append(dict(sorted({"step": index, **{k: round(v, 6) for k, v in figures.items()}}.items())))
         if (index + 1) % STEPS_PER_CHECKPOINT == 0 and index + 1 < phase.steps:
-            recipe = {"key": aside.key, "next": index + 1, "record": record}
+            recipe = {"key": slot.key, "next": index + 1, "record": record}
             state = {name: tensor.cpu() for name, tensor in phase.state().items()}
-            checkpoint.save_checkpoint(aside.path, state, recipe, write_durably)
+            checkpoint.save_checkpoint(slot.path, state, recipe, write_durably)
         beacon.tell(phase.name, index + 1, phase.steps, figures)
     return record
 
 
-def _resume(phase: Phase, aside: CheckpointSlot) -> dict[str, Any] | None:
-    if not aside.path.exists():
+def _resume(phase: Phase, slot: CheckpointSlot) -> dict[str, Any] | None:
+    if not slot.path.exists():
         return None
     try:
-        state, recipe = checkpoint.load_checkpoint(aside.path)
+        state, recipe = checkpoint.load_checkpoint(slot.path)
     except CorruptError:
         # a checkpoint is only ever a saving of time: without it the phase starts again
-        aside.path.unlink(missing_ok=True)
+        slot.path.unlink(missing_ok=True)
         return None
-    if recipe.get("key") != aside.key or _shapes(phase.state()) != _shapes(state):
+    if recipe.get("key") != slot.key or _shapes(phase.state()) != _shapes(state):
         return None
     phase.load(state)
     return recipe

@@ -1,11 +1,11 @@
-"""Card: batches through a network on one GPU, the copy of the next batch beside the work on this one.
+"""GpuStream: batches through a network on one GPU; the next batch is copied while this one is computed.
 
 ```text
 host   fill 1 | fill 2 |        | fill 3 | take 1 ...      two slots of pinned memory, used in turns
-bus           | copy 1 | copy 2 |        |                 bytes, as they are stored: floats are made on the card
-card                   | work 1 | work 2 |                 a CUDA graph where one can be captured, plain calls else
+bus           | copy 1 | copy 2 |        |                 stored integers; they become floats on the GPU
+GPU                    | work 1 | work 2 |                 a CUDA graph if one can be captured, else plain calls
 ```
-All of it runs on a CPU as well, where streams and events are nothing: so it is tested where there is no GPU.
+The same code runs on a CPU, where streams and events do nothing, so it is tested without a GPU.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from .gpus import gpu_fault
 
 log = logging.getLogger("tile_engine")
 PatchFunction = Callable[[Tensor], Mapping[str, Tensor]]
-"""A batch on the card -> for each name its results, a row a patch."""
+"""A batch on the device -> name -> results, one row per patch."""
 MIN_PATCHES_AT_ONCE = 16
-"""Patches at a time below which there is no point in going on."""
+"""Smallest number of patches at once; below it the memory is too short."""
 WARMUP_CALLS = 3
-"""Calls before a graph is captured: libraries choose and allocate in the first ones."""
+"""Calls before a graph is captured: libraries choose algorithms and allocate memory in the first calls."""
 FAILURE_WORDS = (
     "cuda error",
     "device-side",
@@ -42,17 +42,17 @@ FAILURE_WORDS = (
     "cudnn_status",
     "cublas_status",
 )
-"""What is said of a card that will not work again in this process."""
+"""Words of error messages after which the GPU no longer works in this process."""
 MEMORY_WORDS = ("out of memory", "alloc_failed")
-"""What is said of one whose memory is short."""
+"""Words of error messages about missing GPU memory."""
 LEAVE_SECONDS = 15.0
-"""Seconds that a worker with a failing card has to leave in peace."""
+"""Seconds for a worker with a failing GPU to close gracefully."""
 
 
 def prepare_device(name: str) -> torch.device:
-    """The device of this process, set up so that it computes what it is asked for.
+    """The device of this process, set up for exact float32 and deterministic algorithms.
 
-    Raises MachineError (E_NO_GPU) where it has no card that torch can use.
+    Raises MachineError (E_NO_GPU) if torch can use no GPU.
     """
     if name != "cuda":
         return torch.device("cpu")
@@ -62,20 +62,20 @@ def prepare_device(name: str) -> torch.device:
             "one, or begin again with --device cpu.",
             "E_NO_GPU",
         )
-    # Float32 is float32, and the same algorithm each time: a run that is resumed goes on as it would have.
+    # Exact float32 and fixed algorithms: a resumed run gives the results of an uninterrupted one.
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic = False, True
     return torch.device("cuda", 0)
 
 
 def gpu_readiness() -> tuple[str, bool]:
-    """(what is wrong with this process's card, whether it computes bf16 itself); opens a CUDA context."""
+    """(fault of this process's GPU, whether it computes bf16 natively); opens a CUDA context."""
     fault = gpu_fault()
     return fault, not fault and torch.cuda.is_bf16_supported(including_emulation=False)
 
 
 class GpuStream:
-    """A network on a device. `size` patches are looked at together: less than a batch once memory ran out."""
+    """A network on a device. `size` patches are computed at once: fewer than a batch after memory ran out."""
 
     def __init__(self, look: PatchFunction, device: torch.device, *, graphs: bool = True) -> None:
         self._look, self._device = look, device
@@ -86,7 +86,7 @@ class GpuStream:
         self.size = self._told = 0
 
     def answers(self, batches: Iterator[Array]) -> Iterator[dict[str, Array]]:
-        """For each batch its results. Raises MachineError (E_GPU_MEMORY, E_GPU_FAILED)."""
+        """The results of each batch, in order. Raises MachineError (E_GPU_MEMORY, E_GPU_FAILED)."""
         flying: deque[_Slot] = deque()
         slots: list[_Slot] = []
         try:
@@ -100,7 +100,7 @@ class GpuStream:
             while flying:
                 yield self._take(flying.popleft())
         finally:
-            with suppress(RuntimeError):  # a unit that was given up leaves nothing under way in them
+            with suppress(RuntimeError):  # an abandoned unit must leave no work in its slots
                 for slot in flying:
                     slot.done.synchronize()
             self._spare += slots
@@ -113,11 +113,11 @@ class GpuStream:
         self.size = self._told = self.size or len(batch)
         with gpu_errors(), torch.inference_mode():
             slot = _Slot(batch.shape, torch.from_numpy(batch[:0]).dtype, self._device, self._on)
-            self._on.synchronize()  # weights, too, were sent on another stream than those that will read them
+            self._on.synchronize()  # weights were copied on another stream than the one that reads them
             return slot
 
     def _send(self, slot: _Slot, batch: Array) -> None:
-        """Copy and work are only ordered here; the card does them while this process goes on."""
+        """Queue the copy and the work; the GPU does them while this process continues."""
         slot.host.numpy()[:] = batch
         with gpu_errors(), torch.inference_mode():
             with self._on.stream(self._copying):
@@ -163,10 +163,10 @@ class GpuStream:
         for at in range(0, len(slot.on_gpu), self.size):
             rows = slice(at, at + self.size)
             for name, values in self._look(slot.on_gpu[rows]).items():
-                slot.place(name, values)[rows] = values
+                slot.buffer(name, values)[rows] = values
 
     def _capture(self, slot: _Slot) -> None:
-        """Record the work on a slot once, to be replayed in one call; where that fails, calls stay plain."""
+        """Capture the work on a slot as a CUDA graph; if that fails, plain calls are used from then on."""
         slot.graph, slot.size = None, self.size
         for _ in range(WARMUP_CALLS):
             self._compute(slot)
@@ -186,7 +186,7 @@ class GpuStream:
 
 
 class _Slot:
-    """Places of one batch and its results on both sides of the bus; a graph needs them where they are."""
+    """Buffers of one batch and its results on host and GPU; a graph needs fixed addresses."""
 
     def __init__(self, shape: tuple[int, ...], dtype: torch.dtype, device: torch.device, on: Any) -> None:
         self._pinned = device.type == "cuda"
@@ -194,14 +194,14 @@ class _Slot:
         self.on_gpu = torch.empty(shape, dtype=dtype, device=device)
         self.results: dict[str, Tensor] = {}
         self.back: dict[str, Tensor] = {}
-        waiting = {"blocking": True} if self._pinned else {}  # a thread that waits, sleeps: others decode meanwhile
+        waiting = {"blocking": True} if self._pinned else {}  # a waiting thread sleeps, so that others can decode
         self.copied, self.done = on.Event(), on.Event(**waiting)
         self.graph: Any = None
         self.size = 0
-        """Patches at a time that the graph was captured with."""
+        """Patches at once with which the graph was captured."""
 
-    def place(self, name: str, values: Tensor) -> Tensor:
-        """Where results of that name are kept, for the whole batch."""
+    def buffer(self, name: str, values: Tensor) -> Tensor:
+        """Buffer on the device for the results of that name, for the whole batch."""
         if name not in self.results:
             shape = (len(self.on_gpu), *values.shape[1:])
             self.back[name] = torch.empty(shape, dtype=values.dtype, pin_memory=self._pinned)
@@ -210,9 +210,9 @@ class _Slot:
 
 
 def is_gpu_failure(error: BaseException) -> bool:
-    """Whether an error is the card's own: it will fail at everything else as well."""
+    """Whether an error is a failure of the GPU itself, after which nothing works on it."""
     text = str(error).lower()
-    if is_out_of_memory(error) or "captur" in text or "nccl" in text:  # a peer that is gone is no fault of this card
+    if is_out_of_memory(error) or "captur" in text or "nccl" in text:  # a lost peer is no fault of this GPU
         return False
     accelerator = getattr(torch, "AcceleratorError", None)  # torch 2.8 and later
     known = accelerator is not None and isinstance(error, accelerator)
@@ -220,38 +220,39 @@ def is_gpu_failure(error: BaseException) -> bool:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error is for want of memory on the card."""
+    """Whether an error means that GPU memory is too short."""
     return isinstance(error, torch.OutOfMemoryError) or any(words in str(error).lower() for words in MEMORY_WORDS)
 
 
 @contextmanager
 def gpu_errors() -> Iterator[None]:
-    """Where the card fails, this worker leaves, so that its units move to others."""
+    """Turns GPU errors into MachineError; a worker whose GPU fails leaves, so that its units move to others."""
     try:
         yield
     except RuntimeError as error:
-        said = str(error).splitlines()[0]
+        message = str(error).splitlines()[0]
         if is_out_of_memory(error):
-            raise _no_room("a single batch", said) from error
+            raise _no_room("a single batch", message) from error
         if not is_gpu_failure(error):
             raise
-        leave_worker(said)
+        leave_worker(message)
         raise MachineError(
-            f"the GPU fails ({said}). What was written is safe: look at it with `nvidia-smi -q`, then "
+            f"the GPU fails ({message}). What was written is safe: look at it with `nvidia-smi -q`, then "
             "run the same command again.",
             "E_GPU_FAILED",
         ) from error
 
 
-def _no_room(what: str, said: str) -> MachineError:
+def _no_room(what: str, message: str) -> MachineError:
     return MachineError(
-        f"the GPU has no memory for {what} ({said}). Free it of other work (`nvidia-smi`), or begin again with --device cpu.",
+        f"the GPU has no memory for {what} ({message}). Free it of other work (`nvidia-smi`), or begin again with "
+        "--device cpu.",
         "E_GPU_MEMORY",
     )
 
 
 def leave_worker(reason: str) -> None:
-    """On a dask worker: end it, and never come back from here, so that nobody takes its unit for one that cannot be done."""
+    """On a dask worker: end the process, without returning, so that its unit is repeated elsewhere and not marked as failed."""
     if "distributed" not in sys.modules:
         return
     from distributed import get_worker

@@ -1,4 +1,4 @@
-"""GPUs: which there are, asked in a way that opens no CUDA context, so that the command's own process never holds a card."""
+"""GPUs of this machine, listed without opening a CUDA context, so that the command's own process never occupies a GPU."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """A card, or a slice of one."""
+    """A GPU, or a MIG slice of one."""
 
     name: str
     uuid: str
@@ -21,19 +21,19 @@ class Gpu:
 
 
 def gpus() -> tuple[Gpu, ...]:
-    """Those that this process may use, in the order in which CUDA would number them; none where there is no driver."""
+    """GPUs that this process may use, in CUDA's order; none without a driver."""
     command = shutil.which("nvidia-smi")
     if command is None:
         return ()
     try:
-        said = subprocess.run([command, "-L"], capture_output=True, text=True, timeout=30, check=True).stdout
-    except (OSError, subprocess.SubprocessError):  # a driver that does not answer serves nobody
+        output = subprocess.run([command, "-L"], capture_output=True, text=True, timeout=30, check=True).stdout
+    except (OSError, subprocess.SubprocessError):  # without an answer no GPU can be used
         return ()
-    return visible(parse_list(said), os.environ.get("CUDA_VISIBLE_DEVICES"))
+    return visible(parse_list(output), os.environ.get("CUDA_VISIBLE_DEVICES"))
 
 
 def parse_list(text: str) -> tuple[Gpu, ...]:
-    """What `nvidia-smi -L` says; of a card that is cut into slices, the slices.
+    """GPUs in the output of `nvidia-smi -L`; of a GPU with MIG slices, the slices.
 
     >>> cut = "GPU 1: NVIDIA H200 (UUID: GPU-2b)\\n  MIG 1g.18gb Device 0: (UUID: MIG-3c)"
     >>> parse_list(f"GPU 0: NVIDIA H200 (UUID: GPU-1a)\\n{cut}")
@@ -54,17 +54,17 @@ def parse_list(text: str) -> tuple[Gpu, ...]:
     return tuple(found)
 
 
-def visible(found: tuple[Gpu, ...], wanted: str | None) -> tuple[Gpu, ...]:
-    """Those that CUDA_VISIBLE_DEVICES leaves, by number or UUID; as CUDA does, up to the first that does not exist.
+def visible(found: tuple[Gpu, ...], selection: str | None) -> tuple[Gpu, ...]:
+    """GPUs that CUDA_VISIBLE_DEVICES selects, by number or UUID; like CUDA, up to the first that does not exist.
 
     >>> cards = (Gpu("A", "GPU-1a"), Gpu("B", "GPU-2b"))
     >>> [gpu.name for gpu in visible(cards, "1,0")], visible(cards, ""), [gpu.name for gpu in visible(cards, "GPU-2")]
     (['B', 'A'], (), ['B'])
     """
-    if wanted is None:
+    if selection is None:
         return found
     chosen: list[Gpu] = []
-    for word in filter(None, (w.strip() for w in wanted.split(","))):
+    for word in filter(None, (w.strip() for w in selection.split(","))):
         hits = found[int(word) : int(word) + 1] if word.isdecimal() else [g for g in found if g.uuid.startswith(word)]
         if not hits:
             break
@@ -73,7 +73,7 @@ def visible(found: tuple[Gpu, ...], wanted: str | None) -> tuple[Gpu, ...]:
 
 
 def gpu_fault() -> str:
-    """Why torch cannot use this process's card; empty where it can. Opens a CUDA context: for workers alone."""
+    """Why torch cannot use this process's GPU; empty if it can. Opens a CUDA context: only workers call it."""
     import torch
 
     if torch.version.cuda is None:
@@ -85,6 +85,6 @@ def gpu_fault() -> str:
                 "see `nvidia-smi` there; the driver may be too old"
             )
         torch.zeros(1, device="cuda").add_(1).item()
-    except (RuntimeError, AssertionError) as error:  # no kernels for this card, or a card that fails
+    except (RuntimeError, AssertionError) as error:  # no kernels for this GPU, or a failing GPU
         return f"torch {torch.__version__} fails on the card ({' '.join(str(error).split())[:200]})"
     return ""

@@ -1,4 +1,4 @@
-"""Machine: cores, free memory and threads that this process may use."""
+"""Machine: cores, memory and threads that this process may use."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def cores() -> int:
 
 
 def available_memory() -> int:
-    """Bytes that can be had without swapping; what the machine has in all where the kernel does not say."""
+    """Bytes that are available without swapping; all memory of the machine if the kernel does not tell."""
     try:
         with open("/proc/meminfo") as file:  # noqa: PTH123
             table: Iterable[list[str]] = (line.split() for line in file)
@@ -24,9 +24,9 @@ def available_memory() -> int:
 
 
 def available_threads() -> int:
-    """Threads that the unit now running may keep busy: the cores of this process, or its dask worker's threads.
+    """Threads for the current unit: the cores of this process, or the threads of its dask worker.
 
-    A worker of dask-cuda has one thread, which waits for its GPU, and beside it its share of the cores to decode with.
+    A dask-cuda worker has one thread, which waits for its GPU, and decodes with its share of the cores.
     """
     import sys
 
@@ -38,12 +38,12 @@ def available_threads() -> int:
             if any(type(plugin).__module__.startswith("dask_cuda") for plugin in worker.plugins.values()):
                 return max(1, cores() // max(1, _gpu_count()))
             return int(worker.state.nthreads)
-        except ValueError:  # not on a worker: the whole process is ours
+        except ValueError:  # not on a worker: the process may use all cores
             return cores()
     return cores()
 
 
 @lru_cache(maxsize=1)
 def _gpu_count() -> int:
-    """GPUs of this host that the workers here share: dask-cuda lets each see all of them, its own first."""
+    """GPUs of this host: dask-cuda shows all of them to each worker, its own first."""
     return len(gpus())

@@ -1,4 +1,4 @@
-"""Device and precision: how a network is run here, so that its numbers are those that the plan fixed."""
+"""PatchNetwork: a trained network as the model of a plan, on the device and in the precision that the plan fixes."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 class PatchNetwork:
     """A trained autoencoder, perhaps as the encoder of a clusterer, as a plan's `Model`: one patch, one cell.
 
-    On a CPU batches run side by side, one thread each, as many as the unit may keep busy: how many that are does not touch
-    a bit of the result, because each batch is computed alone. On a GPU they follow each other (see `card.py`).
+    On a CPU batches run in parallel, one thread each; each batch is computed alone, so their number does not change the
+    result. On a GPU batches are computed one after the other (see gpu_stream.py).
     """
 
     autoencoder: Autoencoder
@@ -48,17 +48,17 @@ class PatchNetwork:
 
     @property
     def clusters(self) -> int:
-        """0 where the network finds none."""
+        """Number of clusters; 0 for an autoencoder."""
         return 0 if self.clusterer is None else self.clusterer.head.clusters
 
     @property
     def readers(self) -> int:
-        """Threads that read ahead: on a CPU the network wants the cores itself, beside a GPU they have nothing else to do."""
+        """Threads that read ahead: one on a CPU, whose cores the network needs; all cores beside a GPU."""
         return available_threads() if self.device == "cuda" else 1
 
     @property
     def outputs(self) -> Mapping[str, tuple[int, str]]:
-        embedding = {"embedding": (self.autoencoder.code, "float16")}
+        embedding = {"embedding": (self.autoencoder.embedding_size, "float16")}
         return {"assignment": (1, "uint8"), "confidence": (1, "float32"), **embedding} if self.clusters else embedding
 
     def __call__(self, batches: Iterator[Array]) -> Iterator[Mapping[str, Array]]:
@@ -77,7 +77,7 @@ class PatchNetwork:
                 yield ahead.popleft().result()
 
     def look(self, batch_BCYX: Tensor) -> dict[str, Tensor]:
-        """What the network makes of stored patches, where they lie: a row a patch, each in the type that is kept."""
+        """Results of stored patches (B, C, Y, X) on their device: one row per patch, in the stored types."""
         import torch
 
         from ...models.networks.autoencoder import to_float
@@ -102,7 +102,7 @@ class PatchNetwork:
 
 
 def _stream(network: PatchNetwork) -> GpuStream:
-    """The network on this process's GPU, once: what it holds there outlives a unit."""
+    """The network on this process's GPU, created once and kept between units."""
     from .gpu_stream import GpuStream, prepare_device
 
     def make() -> GpuStream:
@@ -114,7 +114,7 @@ def _stream(network: PatchNetwork) -> GpuStream:
 
 
 def _cells(rows: Mapping[str, Array], axes: int = 2) -> Mapping[str, Array]:
-    """(B, F) as (B, F, 1, 1): a patch is a cell."""
+    """(B, F) -> (B, F, 1, 1): each patch is one cell."""
     return {name: values.reshape(*values.shape, *(1,) * axes) for name, values in rows.items()}
 
 

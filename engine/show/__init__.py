@@ -1,1 +1,1 @@
-"""show: pictures and pages made of what a run left."""
+"""show: pictures and pages made from the results of a run."""

@@ -1,4 +1,4 @@
-"""cautions: what a reader must know before trusting a map of clusters."""
+"""cautions: warnings beside a map of clusters."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from .validity import INDICES
 def cautions_of(
     counts: Array, *, best: Mapping[str, int] = MappingProxyType({}), effective: float | None = None
 ) -> tuple[Caution, ...]:
-    """What the reader must know: few clusters in effect, clusters tied to one slide, indices that disagree."""
+    """Warnings of collapsed clusters, clusters specific to one slide, and validity indices that disagree.
+
+    `counts` are tiles (cluster, slide), `best` is index -> its best K, `effective` the effective number of clusters.
+    """
     from ...models.evaluation.metrics import slide_dependence
 
     found = []

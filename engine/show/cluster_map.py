@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 HEADING_HEIGHT, SCALE_BAR_HEIGHT = 0.3, 0.5
 """Inches for the heading above a panel, and for the scale bar below."""
 MAX_PANEL_DOTS = 1100
-"""Dots of a panel's longer side at most."""
+"""Largest number of dots along a panel's longer side."""
 
 
 def cluster_map(

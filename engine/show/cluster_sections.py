@@ -1,4 +1,4 @@
-"""cluster_sections: what a report says of clusters: their maps, who holds them, and how many there are."""
+"""cluster_sections: sections of a report on clusters: maps, clusters by slide, and the number of clusters."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from .spreadsheet import Cell
 from .validity import INDICES, Ranks, Score
 
 MAX_SLIDES_IN_COLUMNS = 40
-"""Slides that the table of clusters by slide has columns for."""
+"""Largest number of slides with a column in the table of clusters by slide."""
 
 
 def maps_section(images: Sequence[Image], *, heading: str = "Maps", noun: str = "slide") -> Section:
-    """The slides' maps: what a reader looks for first."""
+    """The maps of the slides."""
     text = f"Each {noun} beside itself coloured by cluster: one colour is the same cluster on every {noun}. Click to enlarge."
     return Section(heading, (text,), figures=tuple(images))
 

@@ -1,4 +1,4 @@
-"""colouring: the slide in grey with colours laid on its tissue, structure showing through."""
+"""colouring: the slide in grey, its tissue in the colours of clusters, with structure still visible."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .picture import Cells, Picture
 
 
 def coloured(picture: Picture, cells: Cells) -> Array:
-    """The slide in grey, labelled cells in their clusters' colours, structure showing through; uint8 (y, x, 3)."""
+    """The slide in grey with labelled cells in their clusters' colours, structure still visible; uint8 (y, x, 3)."""
     grey = brightness(picture)
     labels = cells.over(picture)
     tints = np.ones((int(labels.max(initial=0)) + 1, 3), np.float32)

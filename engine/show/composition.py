@@ -1,4 +1,4 @@
-"""composition: which cluster has how much of each slide, as a heat map."""
+"""composition: the share of each cluster in each slide, as a heat map."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .legend import Legend
 from .palette import colour
 
 MAX_SLIDES_NAMED = 60
-"""Slides up to which each has its name and its figures; more are thin lines."""
+"""Largest number of slides with names and figures; more slides are thin lines."""
 
 
 @house_style()
@@ -59,6 +59,6 @@ def cluster_by_slide(path: Path, counts: Array, *, names: Sequence[str], legend:
 
 
 def _chip(rgb: tuple[int, int, int]) -> dict[str, object]:
-    """A tinted ground behind a cluster's number."""
+    """A tinted background behind a cluster's number."""
     tint = [0.55 + 0.45 * v / 255 for v in rgb]
     return {"boxstyle": "round,pad=0.25", "facecolor": tint, "edgecolor": "none"}

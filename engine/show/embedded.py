@@ -1,4 +1,4 @@
-"""embedded: the copy of a picture that a page carries in itself, the file's own bytes where they are few, else a JPEG."""
+"""embedded: the copy of a picture inside a page: the file itself if it is small, else a JPEG."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from .figure import DPI
 from .picture import Picture
 
 MAX_EMBEDDED_SIDE = 1600
-"""Pixels of an embedded copy's longer side at most."""
+"""Largest side of an embedded copy in pixels."""
 MAX_VERBATIM_BYTES = 250_000
-"""Bytes up to which a PNG is embedded as it is."""
+"""Largest PNG in bytes that is embedded unchanged."""
 JPEG_QUALITY = 86
-"""Of copies, 0 to 100."""
+"""JPEG quality of copies, 0 to 100."""
 CSS_PIXELS_PER_INCH = 96
-"""What CSS says that an inch has, whatever the screen."""
+"""CSS pixels per inch, on every screen."""
 
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedCopy:
-    """A picture as the page holds it."""
+    """A picture embedded in a page."""
 
     kind: str
     """`png` or `jpeg`."""
@@ -36,7 +36,7 @@ class EmbeddedCopy:
 
     @property
     def source(self) -> str:
-        """The copy as a `data:` address."""
+        """The copy as a `data:` URL."""
         return f"data:image/{self.kind};base64,{base64.b64encode(self.content).decode('ascii')}"
 
 

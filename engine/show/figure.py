@@ -1,4 +1,4 @@
-"""figure: the look that all pictures share, and PNG files whose bytes depend on nothing but what is drawn."""
+"""figure: the style of all pictures, and PNG files whose bytes depend on the figure alone."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def write_title(figure: Figure, text: str, *, fontsize: float = 13) -> None:
 
 
 def draw_swatch(figure: Figure, left: float, top: float, size: tuple[float, float], *, colour: str) -> None:
-    """A patch of one colour beside what it stands for; place and size as for `panel`."""
+    """A colour patch of a legend; position and size as for `panel`."""
     axes = panel(figure, left, top, size)
     axes.set(xticks=[], yticks=[], facecolor=colour)
     axes.spines[:].set_visible(False)
@@ -113,7 +113,7 @@ def png(figure: Figure) -> bytes:
     """The figure as PNG without date or software in its metadata: the same figure gives the same bytes."""
     buffer = io.BytesIO()
     with house_style(), warnings.catch_warnings():
-        # a name in a script that the font lacks is drawn as boxes: no reason to fill the log
+        # characters that the font lacks are drawn as boxes; their warnings are not logged
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
     return buffer.getvalue()

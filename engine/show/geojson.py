@@ -25,7 +25,7 @@ FeatureCollection = dict[str, Any]
 """What `json` reads and writes: strings, numbers, lists and dictionaries of them."""
 
 _IDENTIFIER_NAMESPACE = uuid.UUID("5b0f5a9e-6a0c-5d0e-8c9b-3f3f6f1f7c11")
-"""Of the annotations' identifiers: the same shape of the same cluster has the same identifier in every run."""
+"""Namespace of the annotations' UUIDs: equal shapes of a cluster have equal identifiers in every run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class ClusterClass:
     name: str
     color: Colour
     measurements: Mapping[str, float] = field(default_factory=dict)
-    """Numbers shown beside the annotation; those that are not finite are left out."""
+    """Numbers shown beside the annotation; values that are not finite are left out."""
 
 
 def features(
@@ -79,7 +79,7 @@ def features(
 
 
 def write_geojson(path: Path, collection: FeatureCollection) -> Path:
-    """Write as UTF-8, whole or not at all; refuses numbers that JSON has no word for."""
+    """Write as UTF-8, whole or not at all; raises ValueError for numbers that JSON cannot hold."""
     text = json.dumps(collection, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     write_whole(place(path), text.encode("utf-8"))
     return place(path)

@@ -1,4 +1,4 @@
-"""k_curves: how many clusters: every validity index over K, and the mean rank that K is chosen by."""
+"""k_curves: every validity index over K, and the mean rank that decides K."""
 
 from __future__ import annotations
 

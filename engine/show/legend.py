@@ -1,4 +1,4 @@
-"""legend: what the clusters are called and how much of the tissue each has, drawn the same way on every picture."""
+"""legend: names of the clusters and their shares of the tissue, drawn the same way on every picture."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class LegendEntry(NamedTuple):
     label: int
     """The cluster's number, from 1."""
     name: str
-    """What people call it."""
+    """Its name for display."""
     share: float
     """Its part of the labelled tiles shown, 0 to 1; NaN where there are none."""
 

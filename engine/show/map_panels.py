@@ -1,4 +1,4 @@
-"""map_panels: how the panels of cluster and density maps are framed, and what stands on one that has no tissue."""
+"""map_panels: frames of the panels of cluster and density maps, and the text on a panel without tissue."""
 
 from __future__ import annotations
 
@@ -23,6 +23,6 @@ def draw_frame(axes: Axes, *, gid: str) -> None:
 
 
 def write_no_tissue(figure: Figure, centre: float, middle: float) -> None:
-    """Says at (centre, middle) inches that there is nothing to colour."""
+    """Text at (centre, middle) inches on a map without tissue."""
     box = {"boxstyle": "round,pad=0.5", "facecolor": "white", "edgecolor": FRAME_COLOUR, "alpha": 0.92}
     write_inches(figure, centre, middle, "no tissue found", fontsize=11, ha="center", va="center", bbox=box)

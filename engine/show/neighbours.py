@@ -1,4 +1,4 @@
-"""neighbours: the picture of a search: the query on top, what was found below, nearest first, each with what is known of it."""
+"""neighbours: the picture of a search: the query on top, the cases found below, nearest first, with their columns."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PLANE_SIDES = {1: 1.7, 3: 1.3}
 CASES_ACROSS = {1: 5, 3: 3}
 """Cases side by side."""
 CASE_TITLE_HEIGHT = 0.26
-"""Inches of a card's title."""
+"""Inches of a case's title."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Plane:
 
 @dataclass(frozen=True, slots=True)
 class CasePanel:
-    """A case, as it is shown."""
+    """A case as the picture shows it."""
 
     title: str
     """`query`, or its rank."""
@@ -53,7 +53,7 @@ def draw(path: Path, query: CasePanel, found: Sequence[CasePanel]) -> Path:
 
 @house_style()
 def figure_of(query: CasePanel, found: Sequence[CasePanel]) -> Figure:
-    """The query's card on top, the others below it in rows. All planes of a kind have one scale where their sizes allow."""
+    """The query on top, the other cases below it in rows. All planes of a kind have one scale where their sizes allow."""
     cases = [query, *found]
     planes = 3 if any(len(c.planes) == 3 for c in cases) else 1
     side, across = PLANE_SIDES[planes], min(CASES_ACROSS[planes], max(1, len(found)))
@@ -92,7 +92,7 @@ def figure_of(query: CasePanel, found: Sequence[CasePanel]) -> Figure:
 
 
 def _draw_case(figure: Figure, case: CasePanel, left: float, top: float, scale: tuple[float, float]) -> None:
-    """A card at (left, top) inches; `scale` is inches a micrometre, and inches that planes are high."""
+    """Draw a case at (left, top) inches; `scale` is inches a micrometre, and inches that planes are high."""
     per_um, tall = scale
     write_inches(figure, left, top, case.title, fontsize=10.5, weight="bold")
     room = 58 if len(case.planes) == 3 else 20

@@ -1,4 +1,4 @@
-"""numbers: how numbers and shares are written for people, on pictures and pages alike."""
+"""numbers: text of numbers and shares on pictures and pages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .spreadsheet import Cell
 
 
 def number(value: float) -> str:
-    """A number as people read it: thousands apart, four digits at most where it is no whole number.
+    """Text of a number: thousands are separated, a fraction has at most four digits.
 
     >>> number(12345), number(0.12345), number(1234.5), number(1e-9)
     ('12,345', '0.1235', '1,234', '1e-09')
@@ -19,7 +19,7 @@ def number(value: float) -> str:
 
 
 def percent(share: float) -> str:
-    """A share as people write it; small ones keep a digit, absent ones say so.
+    """Text of a share: small ones keep a digit, absent ones say so.
 
     >>> percent(0.1234), percent(0.0004), percent(0.0), percent(float("nan"))
     ('12.3 %', '<0.1 %', '0 %', '–')
@@ -32,7 +32,7 @@ def percent(share: float) -> str:
 
 
 def tint(share: float) -> int:
-    """How strongly a cell is tinted by its share, in whole percent from 0 to 100.
+    """Strength of a cell's tint for a share, in whole percent from 0 to 100.
 
     >>> tint(0.254), tint(-1), tint(7)
     (25, 0, 100)
@@ -41,7 +41,7 @@ def tint(share: float) -> int:
 
 
 def missing(cell: Cell) -> bool:
-    """Whether a cell of a table holds nothing: None or NaN.
+    """Whether a cell of a table is empty: None or NaN.
 
     >>> missing(None), missing(float("nan")), missing(""), missing(0)
     (True, True, False, False)

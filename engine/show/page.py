@@ -1,4 +1,4 @@
-"""page: what a report says, as values: a title, facts, cautions and sections of text, figures and tables. Any run fills it."""
+"""page: contents of a report as values: title, facts, cautions, and sections of text, figures and tables."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Table:
     rows: tuple[tuple[Cell, ...], ...]
     caption: str = ""
     marked: frozenset[int] = frozenset()
-    """Rows to be set off, counted from 0."""
+    """Highlighted rows, counted from 0."""
 
     def __post_init__(self) -> None:
         for row in self.rows:
@@ -67,7 +67,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Caution:
-    """Something the reader must know before trusting a picture."""
+    """A warning for the reader."""
 
     headline: str
     text: str = ""
@@ -80,7 +80,7 @@ class ReportPage:
     title: str
     subtitle: str = ""
     facts: tuple[tuple[str, str], ...] = ()
-    """Name and value of what is worth knowing at a glance, six or so."""
+    """About six (name, value) pairs at the top of the page."""
     cautions: tuple[Caution, ...] = ()
     sections: tuple[Section, ...] = ()
     footer: str = ""

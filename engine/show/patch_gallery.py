@@ -1,4 +1,4 @@
-"""patch_gallery: what the clusters look like: of each, a row of the patches that lie nearest to its centre."""
+"""patch_gallery: for each cluster a row of the patches nearest to its centre."""
 
 from __future__ import annotations
 

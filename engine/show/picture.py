@@ -1,4 +1,4 @@
-"""picture: pixels with a size in micrometres, and how a map brings them to a size that prints well."""
+"""picture: pixels with a size in micrometres, and their reduction to the size of a map."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Picture:
     spacing: float
     """Micrometres a pixel."""
     dark: bool = False
-    """Whether what holds nothing is black, as in a scan, not white, as glass is."""
+    """Whether the background is black, as in a scan, not white, as glass."""
 
     def __post_init__(self) -> None:
         if self.rgb.ndim != 3 or self.rgb.shape[2] != 3 or self.rgb.dtype != np.uint8 or 0 in self.rgb.shape:

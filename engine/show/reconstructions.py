@@ -1,4 +1,4 @@
-"""reconstructions: volumes as they went into a network and as they came out."""
+"""reconstructions: volumes beside their reconstructions by a network."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .figure import MARGIN, QUIET_INK, house_style, new_figure, panel, save, sho
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReconstructedVolume:
-    """A volume as it went in and as it came out, both (z, y, x) in [0, 1]."""
+    """A volume and its reconstruction, both (z, y, x) in [0, 1]."""
 
     name: str
     rmse: float
@@ -24,7 +24,7 @@ class ReconstructedVolume:
 
 @house_style()
 def draw_reconstructions(path: Path, pairs: Sequence[ReconstructedVolume], *, spacing: tuple[float, ...]) -> Path:
-    """A column a volume: three middle planes, above as it went in, below as it came out."""
+    """One column per volume: three middle planes, the volume above, its reconstruction below."""
     wide, gap = 1.35, 0.06
     extents = [n * s for n, s in zip(pairs[0].before.shape, spacing, strict=True)]
     scale = wide / max(extents)

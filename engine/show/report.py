@@ -27,7 +27,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 
 def write_report(path: Path, page: ReportPage) -> Path:
-    """Write the page as one HTML file, whole or not at all; everything in it that came from outside is escaped."""
+    """Write the page as one HTML file, whole or not at all; all text from users and files is escaped."""
     path = place(path)
     write_whole(path, report_html(page, folder=path.parent).encode("utf-8"))
     return path

@@ -1,4 +1,4 @@
-"""run_sections: what a report says of the images and of the run itself: slides, rejections, times, settings."""
+"""run_sections: sections of a report on images and run: slides, rejections, times, settings."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def rejected_section(rows: Sequence[tuple[str, str, str]]) -> Section:
 
 
 def times_section(rows: Sequence[StageTime]) -> Section:
-    """Where the time went, stage by stage."""
+    """Times of each stage."""
     columns = (Column("Stage"), *(Column(f"{name}, s", "number") for name in ("Read", "Compute", "Write", "Wall")))
     cells: list[tuple[Cell, ...]] = [
         (r.stage, *(round(float(v), 1) for v in (r.read, r.compute, r.write, r.wall))) for r in rows

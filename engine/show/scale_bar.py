@@ -1,4 +1,4 @@
-"""scale_bar: a bar of a round length under a map, and how long it is."""
+"""scale_bar: a bar of a round length under a map, with its length as text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""training_curves: how training went: every measured number of every stage over its steps."""
+"""training_curves: every recorded figure of every training stage over its steps."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .figure import MARGIN, QUIET_INK, TITLE_HEIGHT, house_style, new_figure, pa
 
 @house_style()
 def training_curves(path: Path, records: Sequence[Mapping[str, str | float]]) -> Path:
-    """One panel for every measured number of every stage; a record has `step`, maybe `stage`, and the numbers."""
+    """One panel for every recorded figure of every stage; a record has `step`, maybe `stage`, and the numbers."""
     series: dict[tuple[str, str], list[tuple[float, float]]] = {}
     for record in records:
         stage = str(record.get("stage", ""))

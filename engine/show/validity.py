@@ -1,4 +1,4 @@
-"""validity: how the table of validity indices is named and handed to plots and pages."""
+"""validity: names and types of validity indices for plots and pages."""
 
 from __future__ import annotations
 

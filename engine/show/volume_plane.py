@@ -1,4 +1,4 @@
-"""volume_plane: the embeddings of whole volumes in the plane, coloured by what is known of each volume."""
+"""volume_plane: the embeddings of whole volumes in the plane, coloured by columns of the user's list."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Tiling: tiles of an image, the plan of what is done to them, and its execution."""
+"""Tiling: tiles of an image, the plan of a computation over them, and its execution."""

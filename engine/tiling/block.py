@@ -1,8 +1,8 @@
-"""Block: the pixels around a unit's tiles, read ahead in bands while the network is at work on the first ones.
+"""Block: the pixels around a unit's tiles, read ahead in bands while the network computes the first tiles.
 
 ```text
-|=====|=====|-----|     |     bands along the first axis, on the borders of what the source stores
-   ^ tiles are cut     ^ the reader is here
+|=====|=====|-----|     |     bands along the first axis, aligned to the tiles of the source
+   ^ tiles are cut     ^ position of the reader
 ```
 """
 
@@ -22,13 +22,13 @@ from ...stores.source import Source
 from .tile import Tiles
 
 BAND_CELLS = 512
-"""Cells along a band, about: whole rows of the source's own tiles, so that nothing is decoded twice."""
+"""Approximate cells along a band: whole rows of the source's own tiles, so that nothing is decoded twice."""
 DEFAULT_CHUNK_CELLS = 256
-"""Cells along a band of a source that has no tiles of its own."""
+"""Cells along a chunk of a source without stated tiles; our stores use this size."""
 
 
 class Block:
-    """Pixels of a box that may hang over the frame, where they are background; use it in a `with` statement."""
+    """Pixels of a box; pixels beyond the frame are background. Use it in a `with` statement."""
 
     def __init__(
         self,
@@ -47,13 +47,13 @@ class Block:
         self._values = np.empty(shape, source.dtype) if whole else np.full(shape, source.background, source.dtype)
         self._pool = ThreadPoolExecutor(readers, thread_name_prefix="read-ahead")
         row = source.tiles[level][0] if source.tiles else DEFAULT_CHUNK_CELLS
-        rows = max(1, BAND_CELLS // row) if len(box.shape) == 2 else 1  # planes of a volume are many cells already
+        rows = max(1, BAND_CELLS // row) if len(box.shape) == 2 else 1  # a plane of a volume has many cells
         cut = (row * rows, *(max(1, n) for n in inside.stop[1:]))
         self._bands = [(band.start[0], self._pool.submit(self._read, band)) for band in inside.cut(cut) if band.size]
         self._bad: list[Box] = []
 
     def sound(self, tiles: Tiles) -> Array:
-        """Whether all pixels of each tile could be decoded, as soon as they were read: (tile,), bool."""
+        """Whether all pixels of each tile could be decoded, bool (tile,); waits until they are read."""
         last = tiles.stops[:, 0].max(initial=self.corner[0])
         while self._bands and self._bands[0][0] < last:
             self._bad += self._bands.pop(0)[1].result()
@@ -63,7 +63,7 @@ class Block:
         return ~lost
 
     def cut(self, tiles: Tiles) -> Array:
-        """The pixels of tiles that were asked for in `sound`: (tile, channel, *shape)."""
+        """Pixels of tiles, after `sound` of them: (tile, channel, *shape)."""
         axes = tuple(range(len(tiles.shape)))
         windows = sliding_window_view(np.moveaxis(self._values, 0, -1), tiles.shape, axes)
         pixels: Array = windows[tuple((tiles.starts - np.array(self.corner)).T)]

@@ -1,4 +1,4 @@
-"""run: do what a plan says, unit by unit. A unit reads its block once, cuts every tile from memory, writes whole shards."""
+"""Execution of a plan, unit by unit: a unit reads its block once, cuts its tiles from memory and writes whole shards."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from .tile import Tiles
 U = TypeVar("U")
 R = TypeVar("R")
 Workers = Callable[[Callable[[U], R], Iterable[U]], Iterator[R]]
-"""Anything shaped like `map`: the results may come in any order."""
+"""A function like `map`; results may come in any order."""
 
 
 def run(plan: Plan, workers: Workers[Box, Outcome] = map) -> list[Outcome]:
-    """Check the plan, then do all its units with `workers`; resuming is the business of the run that keeps receipts."""
+    """Check the plan, then do all its units with `workers`. Runs that keep receipts can resume; this function cannot."""
     plan.check()
     return list(workers(lambda unit: execute(plan, unit), plan.units()))
 
 
 def execute(plan: Plan, unit: Box) -> Outcome:
-    """One unit: every cell of its layers is written, the cells of tiles that the sampler left out as zero.
+    """Do one unit and write every cell of its layers; cells without a tile are zero.
 
-    Tiles whose pixels cannot be decoded are masked: they stay zero and are counted in `facts["masked"]`.
+    Cells of tiles that cannot be decoded stay zero, too; `facts["masked"]` counts these tiles.
     """
     outcome = Outcome()
     cells = unit.coarsen(plan.model.stride)
@@ -38,7 +38,7 @@ def execute(plan: Plan, unit: Box) -> Outcome:
     if len(tiles):
         around = Box(
             tuple(tiles.starts.min(0).tolist()), tuple(tiles.stops.max(0).tolist())
-        )  # beside tissue, far smaller
+        )  # at little tissue far smaller than the unit
         block = Block(plan.source, around, plan.level, lambda: outcome.clock("read"), plan.model.readers)
         with outcome.clock("compute"), block:
             for i, answer in enumerate(plan.model(_batches(tiles, block, plan.numerics.batch, sound))):
@@ -54,9 +54,9 @@ def execute(plan: Plan, unit: Box) -> Outcome:
 
 
 def _batches(tiles: Tiles, block: Block, size: int, sound: list[Tiles]) -> Iterator[Array]:
-    """Batches in order, all of one size: the last is padded with zeros, so that its numerics are those of a full one.
+    """Batches in order, all of one size: the last is padded with zeros, so that it is computed like a full one.
 
-    The tiles of each batch are put into `sound` as they are cut; those whose pixels are lost are left out.
+    `sound` receives the tiles of each batch; tiles whose pixels cannot be decoded are left out.
     """
     ready = tiles[:0]
     for at in range(0, len(tiles), size):
@@ -77,7 +77,7 @@ def _batches(tiles: Tiles, block: Block, size: int, sound: list[Tiles]) -> Itera
 def _place(
     results: Mapping[str, Array], answer: Mapping[str, Array], *, tiles: Tiles, plan: Plan, origin: tuple[int, ...]
 ) -> None:
-    """Put the cells of a batch where they belong, cropped where the frame ends."""
+    """Write the cells of a batch into `results`, cropped at the end of the frame."""
     step, count = np.array(plan.model.stride), len(tiles)
     first = (tiles.starts + np.array(plan.model.halo)) // step
     low, high = tiles.writes[:, 0] // step, -(-tiles.writes[:, 1] // step)
@@ -85,7 +85,7 @@ def _place(
     cell = np.indices(shape).reshape(len(shape), -1).T  # of a tile
     at = first[:, None] + cell  # tile, cell, axis
     inside = ((low[:, None] <= at) & (at < high[:, None])).all(2)
-    there = (slice(None), *(at[inside] - np.array(origin)).T)
+    target = (slice(None), *(at[inside] - np.array(origin)).T)
     for name, result in results.items():
         values = np.moveaxis(answer[name][:count], 1, 0)
-        result[there] = values.reshape(len(values), count, len(cell))[:, inside]
+        result[target] = values.reshape(len(values), count, len(cell))[:, inside]

@@ -1,4 +1,4 @@
-"""Mask: which tiles of a frame lie on tissue."""
+"""Mask: the share of any box that a mask covers, such as tissue."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from ...stores.frame import Array, Box, Frame
 
 
 class Mask:
-    """A yes-or-no field over a frame that answers how much of any box it covers, exactly, from one table of sums."""
+    """A boolean field over a frame; a summed-area table gives the exact share of any box that it covers."""
 
     def __init__(self, values: Array, ratio: Sequence[float], shape: Sequence[int]) -> None:
-        """`ratio`: image cells along one mask cell; `shape`: the image's own, beyond which there is nothing."""
+        """`ratio`: image cells per mask cell along each axis; `shape`: shape of the image."""
         self.values = values.astype(bool)
         self.ratio = np.asarray(ratio, float)
         self._shape = np.asarray(shape, float)
@@ -24,7 +24,7 @@ class Mask:
 
     @classmethod
     def over(cls, values: Array, frame: Frame, image: Frame) -> Mask:
-        """The mask `values` on `frame`, asked for boxes of `image`; both have the same origin."""
+        """The mask `values` on `frame` for boxes of `image`; both frames have the same origin."""
         return cls(values, [a / b for a, b in zip(frame.spacing, image.spacing, strict=True)], image.shape)
 
     def share(self, boxes: Sequence[Box]) -> Array:
@@ -35,7 +35,7 @@ class Mask:
         return self.share_of(limits[:, 0], limits[:, 1])
 
     def share_of(self, starts: Array, stops: Array) -> Array:
-        """The same for arrays of starts and stops, each (boxes, axes)."""
+        """`share` for arrays of starts and stops, each (boxes, axes)."""
         from scipy.ndimage import map_coordinates
 
         low = np.clip(starts, 0, self._shape)

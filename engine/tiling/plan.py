@@ -1,4 +1,4 @@
-"""Plan: everything a run over one image will do, checked before any of it is done."""
+"""Plan: the whole computation over one image, checked before it starts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .tile import Sampler
 
 
 class Model(Protocol):
-    """What tiles mean. `stride` source cells along each axis become one cell of the result; `halo` cells around a tile's
+    """A computation on tiles. `stride` source cells along each axis become one cell of the result; `halo` cells around a tile's
     write are read with it. Results come in the order of the batches: an iterator, so that a model can prefetch."""
 
     @property
@@ -44,16 +44,18 @@ class Model(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Numerics:
-    """What decides the last bit of a result, fixed by the plan and never by the worker that happens to do the work."""
+    """Settings that decide the last bit of a result; the plan fixes them, never the worker."""
 
     batch: int = 128
-    """Tiles a model call; the last batch of a unit is padded to it."""
+    """Tiles per model call; the last batch of a unit is padded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`tiles` says what to look at in a unit's box, `source` how to get it, `model` what it means, `layers` where that is
-    kept. A unit is a box of the source's frame that fills whole shards of every layer."""
+    """Source, tiles, model and layers of a computation. `tiles` gives the tiles of a unit's box.
+
+    A unit is a box of the source's frame that fills whole shards of every layer.
+    """
 
     source: Source
     tiles: Sampler
@@ -69,7 +71,7 @@ class Plan:
         return self.source.frames[self.level].box.cut(self.unit)
 
     def check(self, workers: int = 1) -> None:
-        """Raises SettingsError for what would lose data or miss it, MachineError for what does not fit into memory."""
+        """Raises SettingsError for a plan that would lose or misplace data, MachineError if it does not fit into memory."""
         if not 0 <= self.level < len(self.source.frames):
             raise SettingsError(f"level {self.level} is not there: the source has {len(self.source.frames)} levels.")
         frame = self.source.frames[self.level]
@@ -102,7 +104,7 @@ class Plan:
             )
 
     def _check_tiles(self) -> None:
-        """The first tile stands for all: what it reads, less the halo, is whole cells that hold what it writes."""
+        """Check the first tile for all: its read box without the halo is whole cells that contain its write box."""
         tile = next(iter(self.tiles(next(self.units()))), None)
         if tile is None:
             return
@@ -118,7 +120,7 @@ class Plan:
                 )
 
     def memory(self) -> int:
-        """Bytes that one unit holds at a time: its block, two batches, and its results."""
+        """Peak bytes of one unit: its block, two batches, and its results."""
         size = np.dtype(self.source.dtype).itemsize * self.source.channels
         block = math.prod(u + 2 * h for u, h in zip(self.unit, self.model.halo, strict=True)) * size
         cells = math.prod(-(-u // s) for u, s in zip(self.unit, self.model.stride, strict=True))

@@ -25,7 +25,7 @@ def grid(box: Box, shape: Sequence[int], halo: Sequence[int] = (), level: int = 
 
 
 def within(tiles: Iterable[Tile], mask: Mask, share: float = 0.5) -> Tiles:
-    """Only the tiles of which at least `share` of what they read (inside the image) lies in the mask."""
+    """The tiles whose read box, inside the image, is covered by the mask to at least `share`."""
     tiles = Tiles.of(tiles)
     if not len(tiles):
         return tiles
@@ -33,10 +33,10 @@ def within(tiles: Iterable[Tile], mask: Mask, share: float = 0.5) -> Tiles:
 
 
 def scatter(mask: Mask, image: Frame, shape: Sequence[int], *, count: int, generator: np.random.Generator) -> Array:
-    """Up to `count` random places of tiles of `shape` with at least half of their part inside the image in the mask.
+    """Random positions of up to `count` tiles of `shape` that the mask covers to at least half.
 
-    Returns starts (found, axes), int64, each inside the image where it is large enough; fewer than `count` (even none)
-    where the mask gives no more after ten rounds of drawing.
+    Returns starts, int64 (n, axes), inside the image if it is large enough; n is below `count`, even 0, if ten rounds of
+    drawing find no more.
     """
     cells = np.argwhere(mask.values)
     found: list[Array] = []

@@ -1,10 +1,10 @@
-"""Tile: which blocks of an image to look at, and which cells each look fills.
+"""Tile: a block of an image that is read, and the cells that its result fills.
 
 ```text
      read    |hhh|wwwwwwww|hhh|      h halo, w write: read = write grown by the halo
 ```
-A read always has the full shape, so that batches fit; it may hang over the frame, and so may the last write's cells: the
-engine pads what it reads and crops what it writes.
+A read always has the full shape, so that batches fit; it may extend beyond the frame, and so may the last cells that are
+written: the engine pads reads and crops writes.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ import numpy as np
 from ...stores.frame import Array, Box
 
 Sampler = Callable[[Box], "Iterable[Tile]"]
-"""Tiles whose writes lie in a box: what a plan asks for, unit by unit. Best as `Tiles`; a generator of `Tile` serves too."""
+"""Box of a unit -> tiles that write in it: `Tiles`, or an iterable of `Tile`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """What one item of a batch reads, and the cells of the source's frame that its result stands for."""
+    """One item of a batch: the box that it reads, and the box of the source's frame that its result fills."""
 
     read: Box
     write: Box
@@ -59,7 +59,7 @@ class Tiles:
         return len(self.starts)
 
     def __getitem__(self, index: Any) -> Tiles:
-        """Some of them: by a slice, indices, or a yes or no for each."""
+        """Tiles by a slice, indices, or a boolean mask."""
         return replace(self, starts=self.starts[index], writes=self.writes[index])
 
     def __iter__(self) -> Iterator[Tile]:
@@ -67,7 +67,7 @@ class Tiles:
             yield Tile(Box(tuple(start), tuple(stop)), Box(*map(tuple, write)), self.level)
 
     def join(self, other: Tiles) -> Tiles:
-        """These, then the others, which read the same shape."""
+        """These tiles, followed by `other` of the same shape."""
         if not len(self):
             return other
         starts, writes = (np.concatenate(pair) for pair in ((self.starts, other.starts), (self.writes, other.writes)))
@@ -75,7 +75,7 @@ class Tiles:
 
     @classmethod
     def of(cls, tiles: Iterable[Tile]) -> Tiles:
-        """The same tiles as arrays. Raises ValueError where they read different shapes: a batch could not hold them."""
+        """The same tiles as arrays. Raises ValueError for different shapes, which one batch cannot hold."""
         if isinstance(tiles, cls):
             return tiles
         listed = list(tiles)

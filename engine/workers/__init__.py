@@ -1,1 +1,1 @@
-"""Workers: where units are done; processes of this machine, dask clusters, queues, gangs of training ranks."""
+"""Workers: processes of this machine, dask clusters and queues that do units, and gangs of training ranks."""

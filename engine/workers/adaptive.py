@@ -1,6 +1,6 @@
-"""AdaptiveJobs: jobs of several workers are replaced when they end, however they ended.
+"""AdaptiveJobs: replaces jobs of several workers after they ended for any reason.
 
-dask does so by itself for jobs of one worker, which it knows by the worker's name; those of several stay in its books.
+dask itself replaces only jobs of one worker, which it knows by the worker's name; it never forgets jobs of several workers.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from typing import Any
 from distributed.deploy.adaptive import Adaptive
 
 JOB_GRACE_SECONDS = 15.0
-"""Seconds that all workers of a job may be away, as dask gives a single one; a killed worker is back sooner."""
+"""Seconds without any worker after which a job is lost, dask's value for a single worker; a killed worker returns sooner."""
 
 
 class AdaptiveJobs(Adaptive):
-    """dask's adaptive scaling, which also forgets jobs whose workers were there once and are gone, so that new ones come."""
+    """dask's adaptive scaling, which also removes jobs that lost all workers, so that new jobs are submitted."""
 
     cluster: Any
 
@@ -27,24 +27,24 @@ class AdaptiveJobs(Adaptive):
     async def recommendations(self, target: int) -> dict[str, Any]:
         lost = self.lost(time.monotonic())
         if lost:
-            await self.cluster.scale_down(lost)  # forgets the jobs, and cancels what may be left of them
+            await self.cluster.scale_down(lost)  # removes the jobs from dask, and cancels them in the queue
         return dict(await super().recommendations(target))
 
     def lost(self, now: float) -> list[str]:
-        """Jobs that had workers and have had none for a while."""
-        there = self.observed
+        """Names of jobs that had workers and have had none for `JOB_GRACE_SECONDS`."""
+        alive = self.observed
         jobs = {
             name: {f"{name}{suffix}" for suffix in spec["group"]}
             for name, spec in self.cluster.worker_spec.items()
             if name in self.cluster.workers and "group" in spec
         }
-        self._seen = {name for name, workers in jobs.items() if name in self._seen or workers & there}
-        self._gone = {name: self._gone.get(name, now) for name in self._seen if not jobs[name] & there}
+        self._seen = {name for name, workers in jobs.items() if name in self._seen or workers & alive}
+        self._gone = {name: self._gone.get(name, now) for name in self._seen if not jobs[name] & alive}
         lost = [name for name, since in self._gone.items() if now - since >= JOB_GRACE_SECONDS]
         self._seen.difference_update(lost)  # the next job may have the same name
         return lost
 
 
 def job_of(worker: Any) -> str:
-    """Of a job with several workers: all are closed together."""
+    """Name of a worker's job; all workers of a job are closed together."""
     return str(worker.name).rsplit("-", 1)[0]

@@ -1,6 +1,6 @@
-"""child: work that may end the process that does it, or never end, done in a process of its own and heard line by line.
+"""child: work that may crash its process, or never end, in a child process that answers line by line.
 
-The protocol is JSON: one request on the child's stdin, then lines [word, value] on its stdout, which is the parent's alone.
+The protocol is JSON: one request on the child's stdin, then lines [word, value] on its stdout, which nothing else uses.
 """
 
 from __future__ import annotations
@@ -20,32 +20,32 @@ from typing import IO, Any
 
 Say = Callable[[str, Any], None]
 Work = Callable[[Any, Say], None]
-"""(request, say): a function of a module, which the child imports by its name."""
+"""(request, say): a module-level function, which the child imports by name."""
 ITEMS_AT_ONCE = 8
-"""Items that one child does at a time."""
+"""Items that a child does in parallel."""
 
 
 class GoneError(Exception):
-    """The child ended (or, as `SilentError`, was ended) without an answer."""
+    """The child ended without an answer."""
 
     code = "E_CRASHES_READER"
 
 
 class SilentError(GoneError):
-    """The child said nothing for longer than it may."""
+    """The child gave no answer within its time limit."""
 
     code = "E_TIMEOUT"
 
 
 class Child:
-    """One child, from its request on; use it in a `with` statement, at whose end it is gone."""
+    """A child process with its request; a `with` statement ends it."""
 
     def __init__(self, work: Work, request: Any) -> None:
-        # -P: files of the working folder are no modules, whatever they are called
+        # -P: files of the working folder cannot be imported
         command = [sys.executable, "-P", "-m", __name__, f"{work.__module__}:{work.__qualname__}"]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
-        )  # a session of its own: Ctrl-C in a terminal is the parent's to answer
+        )  # a session of its own: the parent handles Ctrl-C
         self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
         threading.Thread(target=self._talk, args=(json.dumps(request),), daemon=True).start()
 
@@ -61,7 +61,7 @@ class Child:
         return word, value
 
     def _talk(self, request: str) -> None:
-        """Hand the request over, then line after line back; the empty one at the end says that the process is gone."""
+        """Send the request, then queue each line of the answer; an empty line at the end means that the process ended."""
         stdin, stdout = self._process.stdin, self._process.stdout
         try:
             if stdin is not None:
@@ -87,10 +87,10 @@ class Child:
 
 
 def each(work: Work, items: Sequence[Any], limit: float, *, alone: bool = True) -> list[Any]:
-    """`work(item)` for every item (JSON values), several at a time; for an item that ends its child or keeps it silent for
-    `limit` seconds, the exception GoneError or SilentError stands in the list.
+    """`work(item)` of every item (JSON values), several at a time.
 
-    Of the items that a child had in hand at its end, each is tried `alone`; else all of them count as lost.
+    An item that crashes its child, or gives no answer for `limit` seconds, has GoneError or SilentError in the list.
+    After a crash each item of that child is repeated `alone`; otherwise all of them count as crashed.
     """
     answers: dict[int, Any] = {}
     while len(answers) < len(items):
@@ -98,7 +98,7 @@ def each(work: Work, items: Sequence[Any], limit: float, *, alone: bool = True) 
         try:
             _batch(work, items, left, limit, answers)
         except GoneError as error:
-            for index in [i for i in left if i not in answers][:ITEMS_AT_ONCE]:  # one of these it was
+            for index in [i for i in left if i not in answers][:ITEMS_AT_ONCE]:  # one of these crashed
                 if not alone:
                     answers[index] = error
                     continue
@@ -117,7 +117,7 @@ def _batch(work: Work, items: Sequence[Any], which: list[int], limit: float, ans
 
 
 def all_of(function: Callable[[Any], Any], items: Sequence[Any], say: Say) -> None:
-    """In the child: say [number, function(item)] of every item, as they come."""
+    """In the child: say [number, function(item)] for every item, in order of completion."""
 
     def one(number: int) -> None:
         say("done", [number, function(items[number])])
@@ -128,12 +128,12 @@ def all_of(function: Callable[[Any], Any], items: Sequence[Any], say: Say) -> No
 
 
 def main() -> None:
-    """The child's side."""
+    """Entry point of the child process."""
     request = json.load(sys.stdin)
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     module, _, name = sys.argv[1].partition(":")
     stream = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what libraries print is not for the parent
+    os.dup2(2, 1)  # output of libraries goes to stderr
     work: Work = getattr(import_module(module), name)
     work(request, _sayer(stream))
 
@@ -150,7 +150,7 @@ def _sayer(stream: IO[str]) -> Say:
 
 
 def _end_with(parent: int) -> None:
-    """A child whose parent was killed must not stay behind in work that never ends."""
+    """End this process when its parent is gone, so that endless work does not stay behind."""
     while os.getppid() == parent:
         time.sleep(1.0)
     os._exit(1)

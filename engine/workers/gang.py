@@ -1,7 +1,7 @@
-"""Gang: one piece of work done by several workers at once, each a rank of a torch process group; here dask meets torch.
+"""Gang: several dask workers that train one network together, each a rank of a torch process group.
 
-Ranks are pinned, one a worker (see `engine.rank`), and meet at a store that the first worker opens on a free port of its
-own. No array goes through dask. A rank that is lost ends the others; the gang then begins again from what it left on disk.
+Each rank is pinned to a worker (see rank.py). Ranks meet at a store that the first worker opens on a free port. No array goes
+through dask. If a rank is lost, the others end and the gang restarts from its last checkpoint.
 """
 
 from __future__ import annotations
@@ -23,20 +23,18 @@ from .window import scheduler_lost
 if TYPE_CHECKING:
     from ...models.replica import Replica
 
-    pass
-
 R = TypeVar("R")
 log = logging.getLogger("tile_engine")
 MAX_RESTARTS = 3
-"""How often a gang that lost a rank begins again."""
+"""Restarts of a gang that lost a rank."""
 WORKER_CHECK_SECONDS = 2.0
-"""Seconds between two looks at whether the workers of a gang are still there."""
+"""Seconds between two checks that the workers of a gang are alive."""
 _stores: dict[str, Any] = {}
-"""On a worker: gang -> the store that was opened for it here, until another gang opens one."""
+"""On a worker: gang -> its store, until another gang opens one."""
 
 
 def check_gang(ranks: int, pool: WorkerPool) -> None:
-    """Raises MachineError (E_GANG) before work where there are not as many workers as ranks."""
+    """Raises MachineError (E_GANG), before any work, if there are fewer workers than ranks."""
     if ranks == 1:
         return
     if pool.client is None:
@@ -54,11 +52,11 @@ def check_gang(ranks: int, pool: WorkerPool) -> None:
 
 
 def train_gang(client: Any, work: Callable[[Replica], R], ranks: int, device: str = "cpu") -> R:
-    """Do `work(share)` on `ranks` workers at once; what the first rank gives back.
+    """Do `work(replica)` on `ranks` workers at once; returns the result of the first rank.
 
-    Where a rank is lost, all begin again on the workers that are there. Raises UnfinishedError (E_GANG_LOST) after three
-    times, or where too few workers come back, and (E_SCHEDULER_LOST) where the scheduler is gone; an error that is no loss,
-    in any rank, is raised as it is.
+    If a rank is lost, all ranks restart on the workers that are left. Raises UnfinishedError (E_GANG_LOST) after three
+    restarts, or if too few workers come back, and (E_SCHEDULER_LOST) if the scheduler is lost; any other error of a rank is
+    raised unchanged.
     """
     from distributed import CancelledError
 
@@ -99,7 +97,7 @@ def _lost(what: str) -> UnfinishedError:
 
 @contextmanager
 def _reserved_workers(client: Any, ranks: int) -> Iterator[list[str]]:
-    """Addresses of workers that no other gang uses meanwhile: two that wait for each other's workers would wait for ever."""
+    """Addresses of workers, locked against other gangs: two gangs that wait for each other's workers would never start."""
     from distributed import MultiLock
 
     until = time.monotonic() + GANG_WAIT_SECONDS
@@ -119,7 +117,7 @@ def _reserved_workers(client: Any, ranks: int) -> Iterator[list[str]]:
                 finally:
                     lock.release()
             else:
-                until = time.monotonic() + GANG_WAIT_SECONDS  # another gang is at work, and its workers are there
+                until = time.monotonic() + GANG_WAIT_SECONDS  # another gang uses these workers
         if time.monotonic() > until:
             raise _lost(f"a gang of {ranks} needs as many workers, and {len(addresses)} are there.")
         time.sleep(WORKER_CHECK_SECONDS / 10)
@@ -133,9 +131,9 @@ def _workers(client: Any) -> list[str]:
 
 
 def _free_locks_of_the_dead(client: Any) -> None:
-    """A run that was killed holds its locks in the scheduler for ever, unless somebody gives them back."""
+    """Release locks of clients that are gone: a killed run would hold them in the scheduler for ever."""
 
-    def free(dask_scheduler: Any) -> None:  # within: goes to a scheduler that need not have tile-engine
+    def free(dask_scheduler: Any) -> None:  # a nested function: the scheduler may not have tile-engine
         locks = dask_scheduler.extensions["multi_locks"]
         for holder in list(locks.requests):
             if " " in holder and holder.split()[0] not in dask_scheduler.clients:
@@ -145,7 +143,7 @@ def _free_locks_of_the_dead(client: Any) -> None:
 
 
 def _begin(client: Any, work: Callable[[Replica], R], addresses: Sequence[str], device: str) -> list[Any]:
-    """One pinned task a rank; nobody else's worker may take it, and it is not tried twice."""
+    """One task per rank, pinned to its worker and never repeated by dask."""
     gang = uuid.uuid4().hex
     options = {"allow_other_workers": False, "pure": False, "retries": 0, "priority": 10}
     opening = client.submit(_open, gang, addresses[0], len(addresses), workers=[addresses[0]], **options)
@@ -162,12 +160,12 @@ def _begin(client: Any, work: Callable[[Replica], R], addresses: Sequence[str], 
 
 
 def _wait_for_end(client: Any, futures: Sequence[Any], addresses: Sequence[str]) -> None:
-    """Wait until each future has ended, or can end no more because its worker is gone."""
+    """Wait until each future has ended, or its worker is gone."""
     from distributed import wait
 
     while waiting := [f for f in futures if not f.done()]:
-        there = set(_workers(client))
-        if not [f for f, address in zip(futures, addresses, strict=False) if not f.done() and address in there]:
+        alive = set(_workers(client))
+        if not [f for f, address in zip(futures, addresses, strict=False) if not f.done() and address in alive]:
             return
         try:
             with client.as_current():
@@ -177,12 +175,12 @@ def _wait_for_end(client: Any, futures: Sequence[Any], addresses: Sequence[str])
 
 
 def _is_loss(error: BaseException) -> bool:
-    """Whether a rank ended because something around it did; torch says RuntimeError for a peer that is gone."""
+    """Whether a rank ended because of a lost worker, peer or connection; torch raises RuntimeError for a lost peer."""
     return isinstance(error, RuntimeError | OSError) or type(error).__module__.startswith("distributed")
 
 
 def _failure(future: Any) -> BaseException:
-    """Why a rank did not finish."""
+    """The error of a rank that did not finish."""
     if future.status == "error":
         error: BaseException = future.exception()
         return error
@@ -190,7 +188,7 @@ def _failure(future: Any) -> BaseException:
 
 
 def _open(gang: str, address: str, count: int) -> tuple[str, int]:
-    """On the first worker: the store where the ranks meet, on a free port of the address that workers know it by."""
+    """On the first worker: open the store of the ranks on a free port; returns its (host, port)."""
     import socket
 
     from distributed.comm.addressing import get_address_host
@@ -199,7 +197,7 @@ def _open(gang: str, address: str, count: int) -> tuple[str, int]:
     host = get_address_host(address)
     listening = socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     port: int = listening.getsockname()[1]
-    _stores.clear()  # of gangs that never came to be
+    _stores.clear()  # stores of gangs that never started
     _stores[gang] = TCPStore(
         host,
         port,

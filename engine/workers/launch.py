@@ -1,6 +1,6 @@
-"""Clusters: what starts the workers of each kind, as one plain table.
+"""Launch: a table of functions that start the workers of each type of cluster.
 
-Nothing listens beyond this machine unless a site says so, and then it is encrypted unless the site says otherwise.
+Services listen on this machine only, unless a site file opens them; then connections are encrypted unless it says otherwise.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from .placement import QUEUES, ClusterSpec
 from .site import Jobs
 
 MAX_DEATHS_PER_UNIT = 1
-"""Workers of this machine that one unit may end before it is looked at with care; of a queue dask's own 3, whose jobs also end
-at their walltime."""
+"""Workers of this machine that a unit may crash before it is isolated; for queues dask's own 3, because their jobs also end at
+their walltime."""
 IDLE_SECONDS = 60
-"""Seconds in a row that a job's workers must be one too many before it is given back: a queue may be long."""
+"""Seconds for which a job must be superfluous before it is given back: a new one may wait long in the queue."""
 
 
 def start_cluster(order: ClusterSpec) -> Any:
-    """A dask cluster whose workers are asked for; a context manager that ends them."""
+    """A dask cluster with its workers requested; a context manager that ends them."""
     return STARTERS[order.kind](order)
 
 
@@ -116,7 +116,7 @@ def _queue(order: ClusterSpec) -> Any:
 
 
 def _submit(cluster: Any, order: ClusterSpec, *, per_job: int) -> None:
-    """The first jobs at once, so that a refusal is heard; from then on dask replaces those that end."""
+    """Submit the first jobs at once, so that a refusal is reported; then dask replaces jobs that end."""
     from .adaptive import AdaptiveJobs, job_of
 
     least, most = (math.ceil(n / per_job) * per_job for n in (order.least, order.most))
@@ -125,9 +125,9 @@ def _submit(cluster: Any, order: ClusterSpec, *, per_job: int) -> None:
     try:
         cluster.sync(_settled, cluster)
     except (RuntimeError, ValueError, OSError) as error:
-        said = " ".join(str(error).split())
+        message = " ".join(str(error).split())
         raise MachineError(
-            f"the queue refused a job: {said}. Mend the section `{order.kind}` of the site file; --dry-run prints the job.",
+            f"the queue refused a job: {message}. Mend the section `{order.kind}` of the site file; --dry-run prints the job.",
             "E_NO_QUEUE",
         ) from error
     together: dict[str, Any] = {"Adaptive": AdaptiveJobs, "worker_key": job_of} if per_job > 1 else {}
@@ -139,7 +139,7 @@ async def _settled(cluster: Any) -> None:
 
 
 async def _cancelled(cluster: Any) -> None:
-    """All jobs, also those that never came to be: dask waits for ever on one that it does not know for closed."""
+    """Close all jobs, also those that never started: dask waits for ever for a job that is not marked as closed."""
     from distributed.core import Status
 
     for job in list(cluster.workers.values()):
@@ -148,7 +148,7 @@ async def _cancelled(cluster: Any) -> None:
 
 
 def job_options(jobs: Jobs, rmm_pool: str | None = None) -> dict[str, Any]:
-    """What dask-jobqueue is told of a job. What the site file says comes last, so that it counts."""
+    """Arguments of dask-jobqueue for a job; those of the site file come last and override others."""
     own = {"processes", "lifetime", "lifetime_stagger", "scheduler_options", "shared_temp_directory"}
     options = jobs.model_dump(exclude_none=True, exclude=own)
     gpu = (jobs.worker_command or "").startswith("dask_cuda")
@@ -158,11 +158,11 @@ def job_options(jobs: Jobs, rmm_pool: str | None = None) -> dict[str, Any]:
         "127.0.0.1:0",
         "--memory-limit",
         "0",
-    ]  # the queue holds limits
-    prologue = ["export PYTHONSAFEPATH=1"]  # what lies where the command was started is no module of the workers
+    ]  # the queue enforces limits
+    prologue = ["export PYTHONSAFEPATH=1"]  # files of the working folder cannot be imported by workers
     life = {"duration": jobs.lifetime, "stagger": jobs.lifetime_stagger}
     for name, value in ((n, v.replace(" ", "")) for n, v in life.items() if v):
-        if gpu:  # dask-cuda's command knows no --lifetime, but its workers look there
+        if gpu:  # dask-cuda's command has no --lifetime, but its workers read this variable
             prologue.append(f"export DASK_DISTRIBUTED__WORKER__LIFETIME__{name.upper()}={value}")
         else:
             arguments += ["--lifetime" if name == "duration" else "--lifetime-stagger", value]
@@ -177,7 +177,7 @@ def job_options(jobs: Jobs, rmm_pool: str | None = None) -> dict[str, Any]:
 
 
 def job_script(order: ClusterSpec) -> str:
-    """The job that would be submitted; empty where there is none. Nothing is started and nothing left."""
+    """The script of the job that would be submitted; empty if there is none. Nothing is started, no file stays."""
     if order.kind not in QUEUES:
         return ""
     import dask_jobqueue
@@ -186,25 +186,26 @@ def job_script(order: ClusterSpec) -> str:
     job = getattr(dask_jobqueue, QUEUE_CLASSES[order.kind]).job_cls
     options = job_options(jobs, order.rmm_pool)
     logs = Path(jobs.log_directory).absolute() if jobs.log_directory else None
-    made = [folder for folder in (logs, *logs.parents) if not folder.exists()] if logs else []
+    new_folders = [folder for folder in (logs, *logs.parents) if not folder.exists()] if logs else []
     try:
         return str(job("SCHEDULER_ADDRESS", name="NAME", **options).job_script())
     except ValueError as error:
         raise SettingsError(f"the section `{order.kind}` of the site file makes no job: {error}.", "E_SITE") from error
     finally:  # making a job makes the folder of its logs
-        for folder in made:
+        for folder in new_folders:
             folder.rmdir()
 
 
 def loopback(jobs: Jobs) -> bool:
-    """Whether the scheduler listens on this machine alone."""
+    """Whether the scheduler listens on this machine only."""
     host = jobs.scheduler_options.get("host")
     interface = jobs.scheduler_options.get("interface") or (None if host else jobs.interface)
     return is_loopback(str(host)) if host else interface == "lo"
 
 
 def is_loopback(host: str) -> bool:
-    """
+    """Whether a host is this machine only.
+
     >>> is_loopback("127.0.0.2"), is_loopback("localhost"), is_loopback("::1"), is_loopback("10.0.0.7"), is_loopback("0.0.0.0")
     (True, True, True, False, False)
     """
@@ -215,7 +216,7 @@ def is_loopback(host: str) -> bool:
 
 
 def exposure_warning(address: str) -> str:
-    """What to warn of at a scheduler's address: whoever reaches an open one can run programs as this user."""
+    """A warning about an open scheduler address: anybody who can connect can run programs as this user. Empty if it is safe."""
     parts = urlsplit(address)
     if parts.scheme in ("tls", "inproc") or is_loopback(parts.hostname or ""):
         return ""
@@ -226,7 +227,7 @@ def exposure_warning(address: str) -> str:
 
 
 def _for_keys(jobs: Jobs) -> Path:
-    """The folder for keys, seen by all nodes and readable by this user alone."""
+    """Folder for keys, visible to all nodes and readable by this user only."""
     named = jobs.shared_temp_directory
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     folder = Path(os.path.expandvars(named)).expanduser() if named else cache / "tile-engine" / "keys"
@@ -243,7 +244,7 @@ _ON_THIS_MACHINE: dict[str, Any] = {
     "memory_limit": 0,
     "silence_logs": 40,
 }
-"""Of clusters on this machine."""
+"""Options of clusters on this machine."""
 QUEUE_CLASSES = {
     "slurm": "SLURMCluster",
     "pbs": "PBSCluster",

@@ -1,4 +1,4 @@
-"""Order: what a user's words about where to run, the site's and the machine's come to, before anything is started."""
+"""Placement: ClusterOptions of the user, the site file and the machine, resolved to a ClusterSpec before anything starts."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from .site import Site, find_site
 QUEUES = ("slurm", "pbs", "lsf", "sge", "oar", "htcondor")
 CLUSTER_TYPES = ("none", "local", "cuda", *QUEUES)
 UNIT_LIMIT_SECONDS = 1800.0
-"""Seconds that one unit of a slide may take: units are made for 5 to 60."""
+"""Time limit of a unit of a slide; units usually take 5 to 60 seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterOptions:
-    """What a user said about where to run; the first of the first four that is set counts, then the cluster's kind."""
+    """Where a run computes: the first of client, scheduler_address, scheduler_file and cluster that is set."""
 
     client: Any = None
     """A `distributed.Client` that is connected already; in Python alone."""
@@ -107,7 +107,7 @@ class ClusterOptions:
 
 @dataclass(frozen=True, slots=True)
 class ClusterSpec:
-    """What is to be connected to or started."""
+    """The cluster to connect to or to start."""
 
     kind: str
     """`client`, `address`, or one of `KINDS`."""
@@ -117,57 +117,57 @@ class ClusterSpec:
     """Workers at any time."""
     most: int = 1
     rmm_pool: str | None = None
-    asked_wait: float | None = None
+    wait_option: float | None = None
 
     @property
     def wait(self) -> float:
         """Seconds until the first worker must have come, and until one must be back after all are gone."""
-        return self.asked_wait or self.site.wait or (600.0 if self.kind in QUEUES else 60.0)
+        return self.wait_option or self.site.wait or (600.0 if self.kind in QUEUES else 60.0)
 
     @property
     def gpu(self) -> bool:
-        """Whether every worker is to have a GPU."""
+        """Whether each worker needs a GPU."""
         return self.kind == "cuda" or (
             self.kind in QUEUES and (self.site.jobs(self.kind).worker_command or "").startswith("dask_cuda")
         )
 
 
-def cluster_spec(where: ClusterOptions) -> ClusterSpec:
-    """Raises SettingsError where words contradict each other or name what there is not."""
-    if where.workers is not None and where.adapt is not None:
-        raise SettingsError(f"--workers {where.workers} and --adapt {where.adapt} contradict each other: give one.")
-    if where.workers is not None and where.workers < 1:
-        raise SettingsError(f"--workers is {where.workers}: at least one must do the work.")
-    if where.cluster is not None and where.cluster not in CLUSTER_TYPES:
+def cluster_spec(options: ClusterOptions) -> ClusterSpec:
+    """Resolve the options. Raises SettingsError for contradicting or unknown options, MachineError without GPUs."""
+    if options.workers is not None and options.adapt is not None:
+        raise SettingsError(f"--workers {options.workers} and --adapt {options.adapt} contradict each other: give one.")
+    if options.workers is not None and options.workers < 1:
+        raise SettingsError(f"--workers is {options.workers}: at least one must do the work.")
+    if options.cluster is not None and options.cluster not in CLUSTER_TYPES:
         raise SettingsError(
-            f"--cluster {where.cluster!r} is not known: use {', '.join(CLUSTER_TYPES[:-1])} or {CLUSTER_TYPES[-1]}, "
+            f"--cluster {options.cluster!r} is not known: use {', '.join(CLUSTER_TYPES[:-1])} or {CLUSTER_TYPES[-1]}, "
             "or --scheduler-address."
         )
-    asked = _numbers(where.workers, where.adapt)
-    if where.client is not None:
-        return ClusterSpec("client", Site(), asked_wait=where.wait)
-    site = find_site(where.site)
-    address = where.scheduler_address
-    if not address and where.scheduler_file:
-        address = address_in(Path(where.scheduler_file))
+    worker_range = _numbers(options.workers, options.adapt)
+    if options.client is not None:
+        return ClusterSpec("client", Site(), wait_option=options.wait)
+    site = find_site(options.site)
+    address = options.scheduler_address
+    if not address and options.scheduler_file:
+        address = address_in(Path(options.scheduler_file))
     address = address or os.environ.get("DASK_SCHEDULER_ADDRESS")
     if address:
-        return ClusterSpec("address", site, address=address, asked_wait=where.wait)
-    kind = where.cluster or site.cluster or _automatic(asked is not None)
-    least, most = asked or _numbers(site.workers, site.adapt) or _usual(kind)
+        return ClusterSpec("address", site, address=address, wait_option=options.wait)
+    kind = options.cluster or site.cluster or _automatic(worker_range is not None)
+    least, most = worker_range or _numbers(site.workers, site.adapt) or _usual(kind)
     if kind == "cuda" and len(gpus()) < most:
         raise MachineError(
             f"--cluster cuda is to have {most} workers and `nvidia-smi` finds {len(gpus())} GPUs that may be used here: a "
             "worker needs one for itself. Ask for fewer, or use --cluster local.",
             "E_NO_GPU",
         )
-    if where.rmm_pool and kind in ("none", "local"):
+    if options.rmm_pool and kind in ("none", "local"):
         raise SettingsError(f"--rmm-pool is for workers with a GPU, and --cluster {kind} has none.")
-    return ClusterSpec(kind, site, least=least, most=most, rmm_pool=where.rmm_pool, asked_wait=where.wait)
+    return ClusterSpec(kind, site, least=least, most=most, rmm_pool=options.rmm_pool, wait_option=options.wait)
 
 
 def address_in(file: Path) -> str:
-    """The address that `dask scheduler --scheduler-file` wrote. Raises MachineError where there is none."""
+    """The scheduler's address in a file of `dask scheduler --scheduler-file`. Raises MachineError if there is none."""
     try:
         with file.expanduser().open("rb") as opened:
             return str(json.loads(opened.read(1_000_000))["address"])
@@ -190,14 +190,14 @@ def _numbers(workers: int | None, adapt: str | None) -> tuple[int, int] | None:
     return int(found[1]), int(found[2])
 
 
-def _automatic(asked: bool) -> str:
+def _automatic(workers_given: bool) -> str:
     if importlib.util.find_spec("dask_cuda") and gpus():
         return "cuda"
-    return "local" if cores() > 2 or asked else "none"
+    return "local" if cores() > 2 or workers_given else "none"
 
 
 def _usual(kind: str) -> tuple[int, int]:
-    """Workers where nobody said how many."""
+    """Default number of workers (least, most)."""
     if kind in QUEUES:
         raise SettingsError(
             f"--cluster {kind} takes what it is given: say how many workers with --workers N or --adapt MIN:MAX."

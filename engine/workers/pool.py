@@ -1,7 +1,7 @@
-"""Workers: who does the units. Each choice comes down to something shaped like `map`, over a bounded window of dask tasks.
+"""WorkerPool: the workers of a run behind a function like `map`, over a bounded window of dask tasks.
 
-Units are submitted one by one from a lazy generator, about two per worker at a time: the scheduler's memory and the
-client's do not grow with their number. Tasks are never pure (dask must not merge them) and are tried three times.
+Units are submitted one by one from a lazy generator, about two per worker at a time, so that the memory of scheduler and
+client is bounded. Tasks are never pure (dask must not merge them) and are tried three times.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from .placement import QUEUES, ClusterOptions, ClusterSpec, cluster_spec
 from .window import window
 
 MORE_WORKERS_SECONDS = 15.0
-"""Seconds that are given to the other workers once the first has come."""
+"""Seconds to wait for further workers after the first one."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerPool:
-    """Those who do the work: `map` and how many units are done at a time."""
+    """Workers: `map`, and the number of units that run at once."""
 
     map: Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]]
     count: int
@@ -32,16 +32,16 @@ class WorkerPool:
     client: Any = None
     """The `distributed.Client` behind `map`; None where this process does the work."""
     gpu: bool = False
-    """Whether each worker is to have a GPU."""
+    """Whether each worker needs a GPU."""
     least: int = 0
-    """Workers that are to be there sooner or later, where they come one by one."""
+    """Workers that will come, if they start one by one."""
 
 
 @contextmanager
 def worker_pool(where: ClusterOptions) -> Iterator[WorkerPool]:
-    """Start, or connect to, the workers; stop what was started here.
+    """Start the workers, or connect to them; at the end of the `with` block stop what was started.
 
-    Raises SettingsError for words that contradict each other, and MachineError where no scheduler answers
+    Raises SettingsError for options that contradict each other, and MachineError if no scheduler answers
     (E_NO_SCHEDULER), a queue refuses (E_NO_QUEUE), a GPU is missing (E_NO_GPU) or no worker comes in time (E_NO_WORKERS).
     """
     order = cluster_spec(where)
@@ -107,5 +107,5 @@ def _missing(order: ClusterSpec) -> str:
 
 
 def job_script_of(where: ClusterOptions) -> str:
-    """The job that would be submitted for these words; empty where nothing would be."""
+    """The script of the job that these options would submit; empty if there is none."""
     return job_script(cluster_spec(where))

@@ -1,6 +1,6 @@
-"""Pre-flight: every worker is asked, before any work, whether it could do it: inputs, results, versions, GPU.
+"""Preflight: before any work every worker reports whether it can do the run: inputs, results, versions, GPU.
 
-A worker that sees another disk under the same path, or runs another numpy, would fail late or write other bytes.
+A worker with another disk under the same path, or another numpy, would fail late or write other bytes.
 """
 
 from __future__ import annotations
@@ -25,45 +25,45 @@ from ..pipeline.progress import Event, Report
 from .pool import WorkerPool
 
 ANSWER_SECONDS = 60.0
-"""Seconds for a worker's whole answer; a mount that hangs takes longer."""
+"""Time limit of a worker's answer, in seconds; a hanging mount exceeds it."""
 SILENCE_SECONDS = 75.0
-"""Seconds after which a worker that says nothing at all is given up."""
+"""Seconds after which a worker without any answer counts as lost."""
 MAX_LINES = 20
-"""Hosts, or wrong workers, that are told one by one."""
+"""Hosts, or faulty workers, that are listed one by one."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerCheck:
-    """What a worker is asked."""
+    """The checks that a worker makes."""
 
     out: str = ""
-    """Folder that it must be able to write; empty: not asked."""
+    """Folder that it must be able to write; empty: not checked."""
     slides: tuple[tuple[str, str], ...] = ()
-    """Paths that it must see, with the fingerprint of each file."""
+    """(path, fingerprint) of files that it must see."""
     token: str = ""
-    """Name of a file that lies in `out` already: proof that it is the same folder."""
+    """Name of a file in `out` that proves that it is the same folder."""
     gpu: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerRow:
-    """One worker in the table of answers."""
+    """The answer of one worker."""
 
     worker: str
     """Its address."""
     host: str = ""
     threads: int = 0
     gpu: str = ""
-    """Name and UUID of the card that it uses first; empty without one."""
+    """Name and UUID of the GPU that it uses first; empty without one."""
     versions: Mapping[str, str] = field(default_factory=dict)
     faults: tuple[str, ...] = ()
-    """What is wrong, each with what to do."""
+    """Faults, each with advice."""
 
 
 def preflight(pool: WorkerPool, out: str | Path, slides: Iterable[Any], report: Report) -> tuple[WorkerRow, ...]:
-    """Ask the workers; `slides` are records with `path` and `fingerprint`. This process itself needs no asking.
+    """Check the workers; `slides` are records with `path` and `fingerprint`. The run's own process is not checked.
 
-    Raises MachineError (E_VERSIONS where only versions differ, else E_WORKERS) that lists host by host what is wrong.
+    Raises MachineError (E_VERSIONS if only versions differ, else E_WORKERS) that lists the faults of each host.
     """
     if pool.client is None:
         return ()
@@ -74,7 +74,9 @@ def preflight(pool: WorkerPool, out: str | Path, slides: Iterable[Any], report: 
         report(Event("warning", warning))
     known = [(str(record.path), str(record.fingerprint)) for record in slides]
     some = (known[0], known[len(known) // 2], known[-1]) if known else ()
-    chosen = tuple(dict.fromkeys(some))  # a look at each of 10^4 slides by each worker would take longer than the work
+    chosen = tuple(
+        dict.fromkeys(some)
+    )  # three slides: checking 10^4 slides on each worker would take longer than the work
     rows = ask_workers(pool.client, WorkerCheck(str(out), chosen, gpu=pool.gpu))
     wrong = [row for row in rows if row.faults]
     if wrong:
@@ -90,7 +92,7 @@ def preflight(pool: WorkerPool, out: str | Path, slides: Iterable[Any], report: 
 
 
 def ask_workers(client: Any, look: WorkerCheck) -> tuple[WorkerRow, ...]:
-    """Every worker's answer, wrong ones with their faults; in a bounded time."""
+    """The answer of each worker, with its faults, in bounded time."""
     token = _leave_token(look.out)
     look = WorkerCheck(look.out, look.slides, token, look.gpu)
     try:
@@ -103,10 +105,10 @@ def ask_workers(client: Any, look: WorkerCheck) -> tuple[WorkerRow, ...]:
 
 
 async def _answers(client: Any, look: WorkerCheck) -> dict[str, Any]:
-    """Each worker's answer, or what stands for one; each is asked by itself, so that one that is silent keeps nobody."""
+    """Address -> answer of a worker, or the error instead; each is asked separately, so that a silent one delays no other."""
     home = versions()
 
-    async def said(address: str) -> Any:
+    async def answer_of(address: str) -> Any:
         asking = client.run(answer, look, home, workers=[address], on_error="return", asynchronous=True)
         try:
             return (await asyncio.wait_for(asking, SILENCE_SECONDS))[address]
@@ -116,20 +118,20 @@ async def _answers(client: Any, look: WorkerCheck) -> dict[str, Any]:
         ) as error:  # among them TimeoutError; a worker that ended meanwhile is not in the answer
             return error
 
-    there = list((await client.scheduler.identity(n_workers=-1))["workers"])
-    return dict(zip(there, await asyncio.gather(*map(said, there)), strict=True))
+    addresses = list((await client.scheduler.identity(n_workers=-1))["workers"])
+    return dict(zip(addresses, await asyncio.gather(*map(answer_of, addresses)), strict=True))
 
 
 def worker_table(rows: Iterable[WorkerRow]) -> str:
-    """A line a host."""
+    """Workers, threads and GPUs, one line per host."""
     hosts: dict[str, list[WorkerRow]] = {}
     for row in rows:
         hosts.setdefault(row.host, []).append(row)
     lines = []
-    for host, found in sorted(hosts.items()):
-        cards = sorted({row.gpu for row in found if row.gpu})
+    for host, workers in sorted(hosts.items()):
+        cards = sorted({row.gpu for row in workers if row.gpu})
         lines.append(
-            f"{host}: {len(found)} workers, {sum(row.threads for row in found)} threads"
+            f"{host}: {len(workers)} workers, {sum(row.threads for row in workers)} threads"
             + (f", {', '.join(cards)}" if cards else "")
         )
     more = [f"... and {len(lines) - MAX_LINES} more hosts"] if len(lines) > MAX_LINES else []
@@ -137,14 +139,14 @@ def worker_table(rows: Iterable[WorkerRow]) -> str:
 
 
 def versions() -> dict[str, str]:
-    """Of all that decides bytes, or whether two processes understand each other; read without importing any of it."""
+    """Versions of packages that decide bytes or protocols, read without importing them."""
     return {"tile-engine": VERSION, "python": ".".join(platform.python_version_tuple()[:2])} | {
         name: _version(name) for name in ("torch", "numpy", "dask", "distributed", "zarr")
     }
 
 
 async def answer(look: WorkerCheck, home: dict[str, str]) -> WorkerRow:
-    """What one worker says of itself; runs on the worker, beside its event loop, so that a hung mount blocks nothing."""
+    """The answer of a worker; runs on it in a thread, so that a hanging mount does not block its event loop."""
     try:
         return await asyncio.wait_for(asyncio.to_thread(_answer, look, home), ANSWER_SECONDS)
     except TimeoutError:
@@ -192,7 +194,7 @@ def _unwritable(look: WorkerCheck) -> str:
 
 
 def _leave_token(out: str) -> str:
-    """A file of ours that workers look for; a run sweeps it where this process is killed meanwhile."""
+    """Write a file in `out` that workers look for; if this process is killed, the next run removes it."""
     if not out:
         return ""
     token = partial_path(place(out) / "preflight")
@@ -200,11 +202,11 @@ def _leave_token(out: str) -> str:
     return token.name
 
 
-def _row(address: str, said: Any, threads: int) -> WorkerRow:
-    if isinstance(said, WorkerRow):
-        return WorkerRow(address, said.host, threads, said.gpu, said.versions, said.faults)
-    text = " ".join(f"{type(said).__name__}: {said}".split())[:300]
-    missing = isinstance(said, ImportError | AttributeError)
+def _row(address: str, reply: Any, threads: int) -> WorkerRow:
+    if isinstance(reply, WorkerRow):
+        return WorkerRow(address, reply.host, threads, reply.gpu, reply.versions, reply.faults)
+    text = " ".join(f"{type(reply).__name__}: {reply}".split())[:300]
+    missing = isinstance(reply, ImportError | AttributeError)
     todo = f"install tile-engine {VERSION} there" if missing else "see the worker's log"
     return WorkerRow(address, faults=(f"did not answer ({text}): {todo}",))
 

@@ -1,11 +1,10 @@
-"""Rank: one seat of a gang, in a process of its own.
+"""Rank: one member of a gang, in a process of its own.
 
 ```text
-dask worker -- Child --> this process: joins the group, does the work, says what came of it, ends
+dask worker -- Child --> this process: joins the group, does the work, reports the result, ends
 ```
-A process group lives as long as anything holds it: sockets of a rank that failed would stay open while the others wait for it,
-and taking a group apart in a process that goes on has been seen to stop that process for good. Where a process ends, all
-of that ends with it.
+A process group lives as long as its process: sockets of a failed rank would stay open while the others wait for it, and
+destroying a group in a process that continues has been seen to block that process for ever. Ending the process ends both.
 """
 
 from __future__ import annotations
@@ -29,14 +28,14 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 GANG_WAIT_SECONDS = 300.0
-"""Seconds that ranks wait for each other, and a gang for workers to come back."""
+"""Seconds that ranks wait for each other, and a gang for lost workers to return."""
 TASK_CHECK_SECONDS = 1.0
-"""Seconds between two looks at whether a rank's work is still asked for."""
+"""Seconds between two checks that the task of a rank is still wanted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rendezvous:
-    """One rank's place in a gang."""
+    """Address and number of one rank of a gang."""
 
     gang: str
     rank: int
@@ -50,11 +49,13 @@ class Rendezvous:
 
 
 def do_rank(work: Callable[[Replica], R], rendezvous: Rendezvous) -> R | None:
-    """On a worker: the rank's work in a child, for as long as somebody asks for it. What `work` raised is raised here, and
-    ConnectionError where the child is gone."""
-    wanted = _task_is_waited_for()
+    """On a worker: do the rank's work in a child process while its task is wanted; returns the first rank's result.
+
+    Raises what `work` raised, and ConnectionError if the child ended without an answer.
+    """
+    is_wanted = _task_is_waited_for()
     with Child(rank_in_child, {"seat": asdict(rendezvous), "work": _packed(work)}) as child:
-        while wanted():
+        while is_wanted():
             try:
                 word, value = child.hear(TASK_CHECK_SECONDS)
             except SilentError:
@@ -70,7 +71,7 @@ def do_rank(work: Callable[[Replica], R], rendezvous: Rendezvous) -> R | None:
 
 
 def rank_in_child(request: dict[str, Any], say: Say) -> None:
-    """In the child: join the group, do the work; ("done", the first rank's answer) or ("failed", what was raised)."""
+    """In the child: join the group and do the work; says ("done", the first rank's result) or ("failed", the error)."""
     import torch.distributed as group
 
     rendezvous = Rendezvous(**request["seat"])
@@ -78,7 +79,7 @@ def rank_in_child(request: dict[str, Any], say: Say) -> None:
         work = _unpacked(request["work"])
         patience = timedelta(seconds=GANG_WAIT_SECONDS)
         store = group.TCPStore(rendezvous.host, rendezvous.port, rendezvous.count, is_master=False, timeout=patience)  # type: ignore[attr-defined]
-        if store.add(f"rank {rendezvous.rank}", 1) > 1:  # dask gave the task of a lost worker to its heir
+        if store.add(f"rank {rendezvous.rank}", 1) > 1:  # dask gave the task of a lost worker to another one
             raise ConnectionError(f"rank {rendezvous.rank} was lost and is not taken up again in the same gang")
         _choose_interface(rendezvous.own)
         backend = "nccl" if rendezvous.device == "cuda" else "gloo"
@@ -86,21 +87,21 @@ def rank_in_child(request: dict[str, Any], say: Say) -> None:
             backend, store=store, rank=rendezvous.rank, world_size=rendezvous.count, timeout=patience
         )
         answer = work(_replica(rendezvous))
-        with suppress(RuntimeError):  # whoever ends first would take its sockets from those that still read
+        with suppress(RuntimeError):  # a rank that ends first would close sockets that others still read
             group.barrier()
         say("done", _packed(answer if rendezvous.rank == 0 else None))
-    except BaseException as error:  # noqa: BLE001 - raised again where it was asked for
+    except BaseException as error:  # noqa: BLE001 - raised again on the worker
         error.add_note(f"in rank {rendezvous.rank}:\n{traceback.format_exc()}")
         try:
             packed = _packed(error.with_traceback(None))
-        except Exception:  # noqa: BLE001 - whatever keeps an error from travelling; its words do
+        except Exception:  # noqa: BLE001 - an error that cannot be pickled: its text is sent
             packed = _packed(RuntimeError(repr(error)))
         say("failed", packed)
-    os._exit(0)  # without taking the group apart
+    os._exit(0)  # without destroying the group
 
 
 def _packed(value: Any) -> str:
-    """Anything, for the pipe between a worker and its own child."""
+    """A pickled value as text, for the pipe between a worker and its child."""
     from distributed.protocol.pickle import dumps
 
     return base64.b64encode(dumps(value)).decode()
@@ -113,7 +114,7 @@ def _unpacked(text: str) -> Any:
 
 
 def _replica(rendezvous: Rendezvous) -> Replica:
-    """What models see of a gang: rows, gathering, averaged gradients."""
+    """The Replica of this rank: its rows, gathering and averaged gradients."""
     import torch
     import torch.distributed as group
     from torch.nn.parallel import DistributedDataParallel
@@ -132,7 +133,7 @@ def _replica(rendezvous: Rendezvous) -> Replica:
         return done
 
     class Gather(torch.autograd.Function):
-        """All ranks' rows; each rank's loss has a gradient for them, and theirs are added up."""
+        """The rows of all ranks; in the backward pass the gradients of all ranks' losses are summed."""
 
         @staticmethod
         def forward(ctx: Any, rows: Tensor) -> Tensor:
@@ -152,7 +153,7 @@ def _replica(rendezvous: Rendezvous) -> Replica:
 
     def join(network: nn.Module) -> nn.Module:
         joined = DistributedDataParallel(network)
-        joined.broadcast_buffers = False  # ranks have begun with the first one's, and no step changes any
+        joined.broadcast_buffers = False  # all ranks start with the buffers of the first, and no step changes them
         joined.register_comm_hook(None, lambda _, bucket: average(bucket))
         return joined
 
@@ -160,21 +161,21 @@ def _replica(rendezvous: Rendezvous) -> Replica:
 
 
 def _task_is_waited_for() -> Callable[[], bool]:
-    """Whether the task now running is still asked for: its run may have ended, or been killed."""
+    """A function: whether the current task is still wanted; its run may have ended."""
     from distributed import get_worker
 
     worker = get_worker()
     key = worker.get_current_task()
 
-    def wanted() -> bool:
+    def is_wanted() -> bool:
         task = worker.state.tasks.get(key)
         return task is not None and task.state == "executing"
 
-    return wanted
+    return is_wanted
 
 
 def _choose_interface(address: str) -> None:
-    """gloo and nccl ask the machine's name for an address; ranks must meet where dask's workers do."""
+    """Make gloo and nccl use the interface of dask's address; by default they resolve the machine's name."""
     import socket
 
     from distributed.comm.addressing import get_address_host

@@ -1,6 +1,6 @@
-"""Site: what a cluster's people tell tile-engine once, in a YAML file, so that its users need not know their queue's words.
+"""Site: a YAML file in which administrators describe their cluster once, so that users need not know its queue.
 
-It is looked for at --site, then TILE_ENGINE_SITE, then `tile-engine/site.yaml` in the user's configuration folder.
+It is read from --site, then TILE_ENGINE_SITE, then `tile-engine/site.yaml` in the user's configuration folder.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ...errors import SettingsError
 from ..pipeline.validation import problems
 
 MAX_SITE_BYTES = 100_000
-"""Bytes of a site file; a larger one is none."""
+"""Largest size of a site file in bytes."""
 Word = Annotated[str, StringConstraints(pattern=r"^[^\n\r]+$")]
 """One line: it becomes part of a line of the job script."""
 Duration = Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)? ?(s|m|h|d|seconds?|minutes?|hours?|days?)$")]
@@ -23,7 +23,7 @@ Duration = Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)? ?(s|m|h|d|sec
 
 
 class Jobs(BaseModel):
-    """What jobs of any queue ask for. Names are dask-jobqueue's, which is handed all that is set here."""
+    """Settings of the jobs of a queue, passed to dask-jobqueue under the same names."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -44,9 +44,9 @@ class Jobs(BaseModel):
     """Module that starts workers; `dask_cuda.cli` starts one a GPU."""
     worker_extra_args: list[Word] = []
     lifetime: Duration | None = None
-    """Workers leave in peace after this time; set it below `walltime`."""
+    """Workers close gracefully after this time; set it below `walltime`."""
     lifetime_stagger: Duration | None = None
-    """So much earlier or later, so that not all leave at once."""
+    """Random deviation of `lifetime`, so that not all workers close at once."""
     death_timeout: int = Field(60, ge=1)
     """Seconds after which workers without a scheduler end, and with them their job."""
     python: Word | None = None
@@ -54,7 +54,7 @@ class Jobs(BaseModel):
     local_directory: Word | None = None
     log_directory: Word | None = None
     shared_temp_directory: Word | None = None
-    """Where keys of encrypted connections lie while a run lasts; nodes must see it."""
+    """Folder for keys of encrypted connections during a run; all nodes must see it."""
     job_script_prologue: list[str] = []
     job_extra_directives: list[Word] = []
     job_directives_skip: list[Word] = []
@@ -102,14 +102,14 @@ class HTCondor(Jobs):
 
 
 class Site(BaseModel):
-    """A site: its usual kind of cluster, and one section for each queue that it has."""
+    """A site: its default cluster, and one section for each of its queues."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     cluster: Literal["none", "local", "cuda", "slurm", "pbs", "lsf", "sge", "oar", "htcondor"] | None = None
-    """What --cluster is where a user does not say it."""
+    """Default of --cluster."""
     workers: int | None = Field(None, ge=1)
-    """What --workers is where a user does not say it."""
+    """Default of --workers."""
     adapt: str | None = None
     wait: float | None = Field(None, gt=0)
     """Seconds to wait for the first worker; unset: 600 for queues, 60 else."""
@@ -135,7 +135,7 @@ class Site(BaseModel):
 
 
 def find_site(named: str | Path | None = None) -> Site:
-    """The site file's content; an empty site where none is named and none lies in the usual place.
+    """The site file; an empty site if none is named and the usual place has none.
 
     Raises SettingsError (E_SITE) that lists every problem of the file.
     """
@@ -156,7 +156,7 @@ def find_site(named: str | Path | None = None) -> Site:
 
 
 def read_site(text: bytes | str, name: str) -> Site:
-    """A site from YAML; `name` is for the errors."""
+    """A site from YAML text; messages use `name`."""
     import yaml
 
     try:
@@ -172,5 +172,5 @@ def read_site(text: bytes | str, name: str) -> Site:
 
 
 def usual() -> Path:
-    """Where a user's own site file lies."""
+    """Path of a user's own site file."""
     return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "tile-engine" / "site.yaml"

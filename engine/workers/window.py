@@ -1,8 +1,8 @@
 """Window: units handed to dask one by one from a lazy generator, about two per worker at a time.
 
-The scheduler's memory and the client's do not grow with their number. Tasks are never pure (dask must not merge them). What
-happens to workers is an answer too: a unit whose workers keep dying comes back as `Died`; no workers at all, or no scheduler,
-end the run with exit 75.
+The window bounds the memory of scheduler and client. Tasks are never pure (dask must not merge them). Lost workers are an
+answer, too: a unit whose workers keep dying comes back as `Died`. Without any worker, or without a scheduler, the run ends
+with exit 75.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from ...errors import UnfinishedError
 U = TypeVar("U")
 R = TypeVar("R")
 FETCH_SECONDS = 60.0
-"""Seconds for fetching answers, which are small: dask waits for one that must be made again, however long that takes."""
+"""Time limit for fetching answers in seconds; dask would wait for an answer that must be computed again."""
 UNITS_PER_WORKER = 2
-"""Units in the scheduler's hands for each worker: one at work, one ready."""
+"""Submitted units per worker: one running, one ready."""
 WORKERS_BACK_SECONDS = 60.0
-"""Seconds to wait for workers to come back after the last one is gone."""
+"""Seconds to wait for workers after the last one was lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +37,10 @@ class Died:
 def window(
     client: Any, work: Callable[[U], R], units: Iterable[U], *, patience: float = WORKERS_BACK_SECONDS
 ) -> Iterator[R | Died]:
-    """Answers to `work(unit)` as they come, never more than two units a worker in the scheduler's hands.
+    """Answers of `work(unit)` in order of completion; at most two units per worker are submitted.
 
-    Raises UnfinishedError where the scheduler is gone (E_SCHEDULER_LOST) or no worker came back in time (E_WORKERS_LOST), and
-    what `work` raises after its third try.
+    Raises UnfinishedError if the scheduler is lost (E_SCHEDULER_LOST) or no worker comes back in time (E_WORKERS_LOST), and
+    the error of `work` after its third try.
     """
     stream = iter(units)
     done: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -61,25 +61,25 @@ def window(
             if not waiting:
                 return
             finished = _drain(done)
-            told = _answers(client, [future for future in finished if future.status == "finished"])
+            answers = _answers(client, [future for future in finished if future.status == "finished"])
             for future in finished:
-                if future in told:
+                if future in answers:
                     del waiting[future]
-                    yield told[future]
+                    yield answers[future]
                 elif future.status == "error":
                     yield _died(future, waiting.pop(future))
                 elif future.status == "cancelled":
                     raise scheduler_lost(RuntimeError("a unit was cancelled"))
                 else:
                     future.add_done_callback(done.put)
-            watch.look()  # after them: where the scheduler is gone they say so, and workers seem to be gone as well
+            watch.look()  # last: a lost scheduler shows in the futures first; its workers seem lost as well
     finally:
         if waiting and client.status == "running":
             client.cancel(list(waiting))
 
 
 class _Watch:
-    """How many workers there are, asked about once a second."""
+    """The number of workers, checked once a second."""
 
     def __init__(self, client: Any, patience: float) -> None:
         self._client, self._patience = client, patience
@@ -113,7 +113,7 @@ class _Watch:
 
 
 def _drain(done: queue.SimpleQueue[Any]) -> list[Any]:
-    """All futures that are done by now; waits a second for the first."""
+    """All finished futures; waits up to a second for the first."""
     found: list[Any] = []
     with contextlib.suppress(queue.Empty):
         found.append(done.get(timeout=1.0))
@@ -123,25 +123,25 @@ def _drain(done: queue.SimpleQueue[Any]) -> list[Any]:
 
 
 def _answers(client: Any, futures: list[Any]) -> dict[Any, Any]:
-    """Future -> answer. An answer lies with the worker that gave it until it is fetched: where that one ended meanwhile, the
-    unit is done again by another one, and its future is missing here."""
+    """Future -> answer. A worker holds an answer until it is fetched; if the worker ended meanwhile, another one repeats the
+    unit, and its future is missing here."""
     from distributed import CancelledError
 
     async def fetched() -> dict[int, Any]:
-        told: dict[int, Any] = await client.gather(dict(enumerate(futures)), errors="skip", asynchronous=True)
-        return told
+        answers: dict[int, Any] = await client.gather(dict(enumerate(futures)), errors="skip", asynchronous=True)
+        return answers
 
     try:
-        told = client.sync(fetched, callback_timeout=FETCH_SECONDS) if futures else {}
+        answers = client.sync(fetched, callback_timeout=FETCH_SECONDS) if futures else {}
     except TimeoutError:
         return {}
     except (OSError, CancelledError) as error:
         raise scheduler_lost(error) from error
-    return {future: told[i] for i, future in enumerate(futures) if future.status == "finished"}
+    return {future: answers[i] for i, future in enumerate(futures) if future.status == "finished"}
 
 
 def _died(future: Any, unit: Any) -> Died:
-    """Raises what the unit's work raised."""
+    """The `Died` of a unit whose workers died; raises any other error of its work."""
     from distributed import KilledWorker
 
     raised = future.exception()
@@ -151,7 +151,7 @@ def _died(future: Any, unit: Any) -> Died:
 
 
 def scheduler_lost(error: BaseException) -> UnfinishedError:
-    """What ends a run whose scheduler cannot be reached any more."""
+    """The error of a run that lost its scheduler."""
     return UnfinishedError(
         f"the dask scheduler is gone ({error}). What was written is safe: run the same command again.",
         "E_SCHEDULER_LOST",

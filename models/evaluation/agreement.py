@@ -1,4 +1,4 @@
-"""Agreement: how k-means on codes, fitted on one set of cases, agrees with the known classes of another."""
+"""Agreement: k-means on embeddings, fitted on one set of cases, compared with the known classes of another set."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """A figure over seeds or folds."""
+    """Mean and standard deviation of a figure over seeds or folds."""
 
     mean: float
     sd: float
-    """With n - 1; 0 of a single value."""
+    """Sample standard deviation (n - 1); 0 for a single value."""
 
     @classmethod
     def of(cls, values: Iterable[float]) -> Spread:
@@ -31,7 +31,7 @@ class Spread:
 
 
 def matched_classes(classes: Array, clusters: Array) -> Array:
-    """For every case the class that its cluster is matched to, by the best one-to-one matching; -1 where it has none.
+    """The class matched to each case's cluster by the best one-to-one matching; -1 for clusters without a class.
 
     >>> matched_classes(np.array([0, 0, 1, 1]), np.array([5, 5, 5, 2])).tolist()
     [0, 0, 0, 1]
@@ -43,7 +43,7 @@ def matched_classes(classes: Array, clusters: Array) -> Array:
 
 
 def balanced_accuracy(classes: Array, guessed: Array) -> float:
-    """Mean over classes of the share guessed rightly.
+    """Balanced accuracy: the mean over classes of the share of cases that were predicted correctly.
 
     >>> balanced_accuracy(np.array([0, 0, 0, 1]), np.array([0, 0, 0, 0]))
     0.5
@@ -52,10 +52,10 @@ def balanced_accuracy(classes: Array, guessed: Array) -> float:
 
 
 def kmeans_agreement(fitted: LabelledCases, judged: LabelledCases, seeds: int = 10) -> dict[str, Spread]:
-    """k-means into as many clusters as `fitted` has classes, applied to `judged`: mean and deviation over `seeds` starts.
+    """k-means with as many clusters as `fitted` has classes, applied to `judged`: mean and deviation over `seeds` starts.
 
-    Keys: `accuracy` (matched), `balanced_accuracy`, `ari`, `nmi`. Clusters never see a class; only the matching of
-    clusters to classes does, that of `judged` itself. Cases of unknown class help to fit and are not judged.
+    Keys: `accuracy` (matched), `balanced_accuracy`, `ari`, `nmi`. Classes are used only to match
+    clusters to the classes of `judged`, never to fit. Cases of unknown class take part in the fit and are not judged.
     """
     from sklearn.cluster import KMeans
 

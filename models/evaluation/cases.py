@@ -1,4 +1,4 @@
-"""Cases: codes with what is known of each, the form in which embeddings are judged."""
+"""LabelledCases: embeddings with the class and subject of each; the input of every evaluation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelledCases:
-    """One row a case.
+    """Embeddings, classes and subjects of n cases.
 
     >>> cases = LabelledCases(np.eye(3), np.array([0, -1, 1]))
     >>> len(cases), len(cases.known())
@@ -25,7 +25,7 @@ class LabelledCases:
     classes: Array
     """(n,) integers; -1 = unknown."""
     subjects: Array | None = None
-    """(n,) of any kind: cases of one subject are never each other's neighbours. None = every case is another's."""
+    """(n,) of any type: cases of one subject are never counted as neighbours. None = each case is its own subject."""
 
     def __post_init__(self) -> None:
         lengths = {
@@ -34,7 +34,7 @@ class LabelledCases:
             len(self.classes if self.subjects is None else self.subjects),
         }
         if len(lengths) > 1:
-            raise ValueError(f"codes, classes and subjects are of different lengths: {sorted(lengths)}")
+            raise ValueError(f"embeddings, classes and subjects are of different lengths: {sorted(lengths)}")
 
     def __len__(self) -> int:
         return len(self.embeddings)
@@ -44,5 +44,5 @@ class LabelledCases:
         return replace(self, embeddings=self.embeddings[rows], classes=self.classes[rows], subjects=subjects)
 
     def known(self) -> LabelledCases:
-        """Those whose class is known."""
+        """The cases whose class is known."""
         return self[np.flatnonzero(self.classes >= 0)]

@@ -1,4 +1,4 @@
-"""Dunn: the smallest gap between clusters over the widest cluster, exactly, without a full distance matrix."""
+"""Dunn index: smallest distance between clusters / largest diameter of a cluster, exact, without a full distance matrix."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def dunn(points: Array, labels: Array, chunk: int = 512) -> float:
 
 
 def dunn_of_distances(distances: Array, labels: Array) -> float:
-    """`dunn` where all distances (n, n) are at hand."""
+    """`dunn` from a full distance matrix (n, n)."""
     order, starts = _sorted(labels)
     if len(starts) < 2:
         return float("nan")
@@ -41,9 +41,10 @@ def dunn_of_distances(distances: Array, labels: Array) -> float:
 
 
 def trimmed(points: Array, labels: Array, share: float = 0.01) -> Array:
-    """Which points stay when each cluster loses the `share` farthest from its mean (rounded down, one at least of 20).
+    """Mask (n,) of the points that stay when each cluster loses the `share` farthest from its mean (rounded down; at least
+    one of 20 points).
 
-    Dunn's index hangs on single outliers; without them it says more about the clusters.
+    Single outliers decide Dunn's index; without them it describes the clusters.
     """
     keep = np.ones(len(labels), bool)
     for label in np.unique(labels):
@@ -66,7 +67,7 @@ def _groups(starts: Array, count: int) -> Array:
 
 
 def _extremes(distances: Array, rows: Array, starts: Array) -> tuple[float, float]:
-    """(smallest between clusters, largest within one) of rows of distances whose columns are sorted by cluster."""
+    """(smallest distance between clusters, largest within one) of rows of a distance matrix; columns are sorted by cluster."""
     own = np.arange(len(starts)) == rows[:, None]
     nearest = np.minimum.reduceat(distances, starts, axis=1)
     farthest = np.maximum.reduceat(distances, starts, axis=1)

@@ -1,4 +1,4 @@
-"""Metrics: how clusters compare with known classes, and whether they follow tissue or merely tell slides apart."""
+"""Metrics: agreement of clusters with known classes, and clusters that follow a slide instead of a tissue."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def contingency(rows: Array, columns: Array) -> tuple[Array, Array, Array]:
 
 
 def matched_accuracy(classes: Array, clusters: Array) -> float:
-    """Share of items whose cluster is the one matched to their class, by the best one-to-one matching.
+    """Share of items whose cluster is matched to their class by the best one-to-one matching.
 
     >>> matched_accuracy(np.array([0, 0, 1, 1]), np.array([5, 5, 5, 2]))
     0.75
@@ -36,10 +36,10 @@ def matched_accuracy(classes: Array, clusters: Array) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """Clusters against classes; all 1 at best."""
+    """Agreement of clusters with classes; every figure is 1 at best."""
 
     accuracy: float
-    """Matched accuracy; no better than the largest class's share means nothing."""
+    """Matched accuracy; a value up to the share of the largest class shows no agreement."""
     nmi: float
     """Normalised mutual information (arithmetic mean)."""
     ari: float
@@ -47,7 +47,7 @@ class Agreement:
 
 
 def agreement(classes: Array, clusters: Array) -> Agreement:
-    """All figures of clusters against known classes."""
+    """All figures of agreement between clusters and known classes, both (n,) integers."""
     return Agreement(
         accuracy=matched_accuracy(classes, clusters),
         nmi=float(normalized_mutual_info_score(classes, clusters)),
@@ -57,20 +57,20 @@ def agreement(classes: Array, clusters: Array) -> Agreement:
 
 @dataclass(frozen=True, slots=True)
 class SlideDependence:
-    """What a tile's cluster says about the slide that it came from."""
+    """Dependence between a tile's cluster and its slide."""
 
     nmi: float
-    """Normalised mutual information of cluster and slide (arithmetic mean): 0 if all slides are alike."""
+    """Normalised mutual information of cluster and slide (arithmetic mean): 0 if all slides have the same shares."""
     single_slide: tuple[int, ...]
-    """Clusters, counted from 1, that merely tell one slide apart (see `slide_dependence`)."""
+    """Clusters, counted from 1, that are specific to one slide (see `slide_dependence`)."""
 
 
 def slide_dependence(counts: Array, threshold: float = 0.9) -> SlideDependence:
     """Which clusters follow a slide and not a tissue, from tiles by (cluster, slide).
 
-    A cluster is called out if over `threshold` of its tiles would be on one slide after every slide is given the same
-    number of tiles: then large slides are not to blame. With fewer than three slides nothing is called out: a tissue
-    that only one of two patients has is no artefact. Clusters of under 20 tiles are left alone.
+    A cluster is reported if over `threshold` of its tiles would lie on one slide after every slide is weighted to the
+    same number of tiles, so that large slides do not decide. With fewer than three slides no cluster is reported: a tissue
+    that only one of two patients has is no artefact. Clusters of under 20 tiles are not judged.
     """
     per_slide = counts / np.maximum(counts.sum(0), 1)
     balanced = per_slide.max(1) / np.maximum(per_slide.sum(1), 1e-12)

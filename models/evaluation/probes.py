@@ -1,4 +1,4 @@
-"""Probes: what a linear model reads out of codes it was not fitted on, in folds that keep a subject's cases together."""
+"""Linear probes: predictions of a linear model from embeddings, cross-validated in folds that keep a subject together."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Fold = tuple[Array, Array]
 
 
 def grouped_folds(classes: Array, subjects: Array, count: int = 5, seed: int = 0) -> list[Fold]:
-    """(training rows, test rows) of each fold: a subject is in one test set, classes are as even as subjects allow.
+    """(training rows, test rows) of each fold: each subject is in one test set; classes are balanced as far as possible.
 
     Rows of unknown class (-1) are spread as a class of their own. There are never more folds than subjects.
     """
@@ -23,14 +23,17 @@ def grouped_folds(classes: Array, subjects: Array, count: int = 5, seed: int = 0
 
     count = min(count, len(np.unique(subjects)))
     rare = np.unique(classes, return_counts=True)[1].min() < count
-    # so few of a class cannot be in every fold, and scikit-learn would warn of it
+    # a class with fewer cases than folds cannot be in each of them: scikit-learn would warn
     folds = GroupKFold(count, shuffle=True, random_state=seed) if rare else None
     folds = folds or StratifiedGroupKFold(count, shuffle=True, random_state=seed)
     return list(folds.split(np.zeros((len(classes), 1)), classes, subjects))
 
 
 def ridge(embeddings: Array, values: Array, folds: list[Fold]) -> Array:
-    """Predicted value (age, dose) of every case by the fold that did not see it; the penalty is chosen within training."""
+    """Ridge regression: the value (age, dose) of each case, predicted by the fold that was not fitted on it, float (n,).
+
+    The penalty is chosen within the training cases.
+    """
     from sklearn.linear_model import RidgeCV
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
@@ -43,21 +46,24 @@ def ridge(embeddings: Array, values: Array, folds: list[Fold]) -> Array:
 
 
 def logistic(embeddings: Array, classes: Array, folds: list[Fold]) -> Array:
-    """Probability of class 1 (sex) of every case by the fold that did not see it, both classes weighing the same."""
+    """Logistic regression: the probability of class 1 of each case, predicted by the fold that was not fitted on it.
+
+    Both classes have the same weight.
+    """
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
     predicted = np.full(len(classes), np.nan)
     for train, test in folds:
-        # so strong a penalty because codes are often longer than the cohort
+        # a strong penalty, because embeddings are often longer than the cohort
         model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, class_weight="balanced", max_iter=1000))
         predicted[test] = model.fit(embeddings[train], classes[train]).predict_proba(embeddings[test])[:, 1]
     return predicted
 
 
 def regression_figures(values: Array, predicted: Array) -> dict[str, float]:
-    """`r2`, `r` (Pearson) and `mae` of predictions."""
+    """`r2`, `r` (Pearson) and `mae` (mean absolute error) of predictions; nan where a figure is undefined."""
     error = float(np.square(values - predicted).sum())
     centred = float(np.square(values - values.mean()).sum())
     return {
@@ -79,7 +85,7 @@ def bootstrap(
 ) -> tuple[float, float]:
     """95 % confidence interval of `figure(rows)`: subjects are drawn with replacement, each with all its cases.
 
-    Draws of which the figure is undefined (one class only) are left out.
+    Draws for which the figure is undefined (one class only) are skipped.
 
     >>> values = np.arange(100.0)
     >>> low, high = bootstrap(lambda rows: values[rows].mean(), np.arange(100))

@@ -1,7 +1,7 @@
-"""Projection: codes as points of a plane, to look at. Fitted on a sample; all others are placed one by one.
+"""Projection: embeddings as points of a plane, for display. UMAP is fitted on a sample; other embeddings are added to it.
 
-UMAP's own transform depends on what else is in the batch and is slow. Here a code is placed at the mean of its nearest
-sample points, weighted by inverse distance: a function of that code alone, so that workers may cut batches as they like.
+UMAP's own transform is slow and depends on the other rows of a batch. Here the position of an embedding is the mean of its
+nearest sample points, weighted by inverse squared distance. It depends on that embedding alone, so batches may have any size.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ from sklearn.decomposition import PCA
 
 Array = npt.NDArray[Any]
 UMAP_NEIGHBOURS = 15
-"""Of UMAP's graph."""
+"""Neighbours of each point in UMAP's graph."""
 PLACING_NEIGHBOURS = 5
-"""Sample points that place a code."""
+"""Sample points that determine the position of an embedding."""
 MIN_UMAP_POINTS = 3 * UMAP_NEIGHBOURS
-"""Under this many points UMAP has nothing to learn from; the two main components are shown."""
+"""With fewer different points UMAP has too little data; principal components are shown instead."""
 
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """A sample in the plane."""
+    """A sample of embeddings with its positions in the plane."""
 
     sample_NF: Array  # noqa: N815
     xy_N2: Array  # noqa: N815
     """float32."""
     method: str
-    """"umap" or "pca"; say which where it is shown."""
+    """"umap" or "pca"; pictures name it."""
 
 
 def fit_umap(sample_NF: Array, seed: int = 0, epochs: int = 200) -> Projection:
-    """Lay out a sample; the same seed gives the same plane. Under 45 points by PCA."""
+    """Positions of a sample (n, F) by UMAP; the same seed gives the same plane. PCA for fewer than 45 different rows."""
     sample = np.ascontiguousarray(sample_NF, dtype=np.float32)
     if len(np.unique(sample, axis=0)) < MIN_UMAP_POINTS:
         return Projection(sample, _components(sample), "pca")
@@ -44,7 +44,7 @@ def fit_umap(sample_NF: Array, seed: int = 0, epochs: int = 200) -> Projection:
 
 
 def embed_points(embeddings_NF: Array, projection: Projection, chunk: int = 2048) -> Array:
-    """Where codes belong in the plane, float32 (N, 2); a code of the sample lands on its own point."""
+    """Positions of embeddings in the plane, float32 (N, 2); an embedding of the sample has its own point."""
     sample = projection.sample_NF
     count = min(PLACING_NEIGHBOURS, len(sample))
     places = np.zeros((len(embeddings_NF), 2), np.float32)
@@ -53,8 +53,8 @@ def embed_points(embeddings_NF: Array, projection: Projection, chunk: int = 2048
     half = (sample.astype(np.float64) ** 2).sum(1).astype(np.float32) / 2
     for start in range(0, len(embeddings_NF), chunk):
         embeddings = np.asarray(embeddings_NF[start : start + chunk], np.float32)
-        # Products of matrices round differently with the batch: they choose candidates only, the distances that count
-        # are worked out code by code.
+        # Matrix products round differently with the size of a batch, so they only choose candidates; the distances are
+        # then computed for each embedding alone.
         near = np.argpartition(half - embeddings @ sample.T, min(4 * count, len(sample) - 1), axis=1)[:, : 4 * count]
         near.sort(axis=1)
         distance = np.sqrt(((sample[near] - embeddings[:, None]) ** 2).sum(2, dtype=np.float64))
@@ -75,7 +75,7 @@ def _components(sample: Array) -> Array:
 
 
 def tsne(embeddings_NF: Array, seed: int = 0) -> Array:
-    """All codes in the plane by t-SNE, float32 (N, 2); for a few thousand. Under 10 of them by their main components."""
+    """Positions of all embeddings by t-SNE, float32 (N, 2); for a few thousand rows. PCA for fewer than 10 different rows."""
     from sklearn.manifold import TSNE
 
     embeddings = np.ascontiguousarray(embeddings_NF, np.float32)

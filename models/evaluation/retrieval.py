@@ -1,4 +1,4 @@
-"""Retrieval: whether the nearest cases are of the query's class, never counting the query's own subject."""
+"""Retrieval: how often the nearest cases have the class of the query; cases of the query's own subject are not counted."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from .cases import LabelledCases
 
 Array = npt.NDArray[Any]
 KNN_VOTERS = 10
-"""Neighbours of which the nearest-neighbour score is the share of each class."""
+"""Neighbours whose classes give the score of `knn_auc`."""
 QUERIES_PER_CHUNK = 512
-"""Queries ranked at a time."""
+"""Queries that are ranked in one matrix product."""
 
 
 def ranks(gallery: LabelledCases, query: LabelledCases) -> tuple[Array, Array]:
-    """For every query the rows of the gallery, nearest first, and how many of them count (q, g), (q,).
+    """(rows of the gallery, nearest first (q, g); number of rows that count (q,)) for each query.
 
     Rows of the query's own subject come last and do not count. Where `gallery` is `query` and names no subjects, each
-    case is its own subject. Squared distances; ties in the gallery's order.
+    case is its own subject. Ranked by squared Euclidean distance; ties keep the gallery's order.
     """
     subjects: tuple[Array | None, Array | None] = (gallery.subjects, query.subjects)
     if gallery is query and gallery.subjects is None:
@@ -42,12 +42,13 @@ def ranks(gallery: LabelledCases, query: LabelledCases) -> tuple[Array, Array]:
 
 
 def retrieval(gallery: LabelledCases, query: LabelledCases, at: Sequence[int] = (1, 5, 10)) -> dict[str, float]:
-    """All figures of retrieval by class; cases of unknown class are left out of both sides.
+    """All figures of retrieval by class; cases of unknown class are left out of gallery and queries.
 
-    Keys: `precision@k` (over queries) and `macro_precision@k` (over classes: frequent ones weigh no more), `recall@k`
+    Keys: `precision@k` (over queries) and `macro_precision@k` (over classes: each has the same weight), `recall@k`
     (share of all cases of the class among the k nearest), `map` and `macro_map` (mean average precision), `ndcg`,
-    `top1_macro_f1`, and `knn_auc`: that of the share of each class among the 10 nearest, mean over classes one against
-    the rest. Queries whose class the gallery lacks have no average precision and are left out of those means.
+    `top1_macro_f1`, and `knn_auc`: area under the ROC curve of the share of a class among the 10 nearest, one class
+    against the rest, mean over classes. Queries whose class the gallery lacks have no average
+    precision and are left out of those means.
     """
     from sklearn.metrics import f1_score
 

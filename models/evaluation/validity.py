@@ -1,4 +1,4 @@
-"""Validity: how well codes fall into clusters, for every K and seed in one code space, and the K that this speaks for."""
+"""Validity: indices of cluster quality for every K and seed in one embedding space, and the K that they recommend."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from .dunn import dunn_of_distances, trimmed
 
 Array = npt.NDArray[Any]
 RANKED_INDICES = {"dunn": 1, "silhouette": 1, "calinski_harabasz": 1, "davies_bouldin": -1}
-"""The indices that choose K: 1 = larger is better, -1 = smaller."""
+"""Indices that choose K; 1 = larger is better, -1 = smaller is better."""
 SHOWN_INDICES = {**RANKED_INDICES, "dunn_trimmed": 1}
-"""All indices of the table; trimmed Dunn is there to compare with Dunn, which single outliers decide."""
+"""All indices of the table; trimmed Dunn is shown beside Dunn, because single outliers decide Dunn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class ValidityRow:
     """One index of one labelling."""
 
     clusters: int
-    """K that was asked for."""
+    """K of the labelling; fewer clusters may have members."""
     seed: int
     index: str
     """A key of `SHOWN`."""
@@ -37,7 +37,7 @@ class ValidityRow:
 
 @dataclass(frozen=True, slots=True)
 class Recommendation:
-    """Which K the indices speak for, and how clearly."""
+    """The recommended K and the agreement of the indices on it."""
 
     clusters: int
     """The smallest K whose mean rank is within one standard error of the best."""
@@ -48,15 +48,15 @@ class Recommendation:
     best: dict[str, int]
     """Index -> its own best K by the mean over seeds."""
     agreement: str
-    """For people: do the indices agree?"""
+    """A sentence for the report: whether the indices agree."""
 
 
 def validity_table(
     embeddings_NF: Array, labellings: Mapping[tuple[int, int], Array], sample: int = 2000, seed: int = 0
 ) -> list[ValidityRow]:
-    """All indices of all labellings {(K, seed): cluster of every code}, on one seeded sample of the codes.
+    """All indices of all labellings {(K, seed): cluster of every embedding}, on one seeded sample of the embeddings.
 
-    Codes are standardised first: an index must not hang on the scale of single features.
+    Embeddings are standardised first: an index must not hang on the scale of single features.
     """
     chosen = np.arange(len(embeddings_NF))
     if len(embeddings_NF) > sample:
@@ -72,7 +72,7 @@ def validity_table(
 
 
 def indices(points: Array, labels: Array, distances: Array | None = None) -> dict[str, float]:
-    """Index -> value for one labelling; nan with fewer than two clusters, or with as many as there are points."""
+    """Index -> value of one labelling; nan with fewer than two clusters, or with as many clusters as points."""
     count = len(np.unique(labels))
     if not 2 <= count < len(labels):
         return dict.fromkeys(SHOWN_INDICES, float("nan"))
@@ -89,7 +89,10 @@ def indices(points: Array, labels: Array, distances: Array | None = None) -> dic
 
 
 def recommend(rows: Sequence[ValidityRow]) -> Recommendation:
-    """The K that the ranks speak for. Within each index and seed the Ks are ranked (ties share, nan is last)."""
+    """The smallest K within one standard error of the best mean rank.
+
+    Ks are ranked within each index and seed; ties share a rank, nan comes last.
+    """
     ks = sorted({row.clusters for row in rows})
     seeds = sorted({row.seed for row in rows})
     value = {(row.index, row.seed, row.clusters): row.value for row in rows}

@@ -1,7 +1,7 @@
-"""Losses: what clustering by information maximisation minimises, as pure functions of tensors.
+"""Clustering losses: information maximisation, as pure functions of tensors.
 
-All take probabilities of the last axis K over the batch axis B before it; any axes in front are heads trained side by
-side, and the result keeps them: `iic(p_SBK, q_SBK)` has shape (S,).
+The last axis K of every input holds probabilities, the axis B before it is the batch. Further axes in front are heads that
+are trained side by side; the result keeps them: `iic(p_SBK, q_SBK)` has shape (S,).
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ import torch
 from torch import Tensor
 
 MIN_PROBABILITY = 1e-8
-"""Keeps logarithms finite; a probability of 0 still contributes exactly 0."""
+"""Lower bound of probabilities under the logarithm; a probability of 0 still contributes exactly 0."""
 
 
 def iic(p_BK: Tensor, q_BK: Tensor, lam: float = 1.0) -> Tensor:
     """Invariant information clustering: minus the mutual information of two views' clusters; −ln K at best (lam 1).
 
-    `lam` over 1 asks more strongly for clusters of equal size. Ji, Henriques, Vedaldi, ICCV 2019, eq. 3.
+    `lam` over 1 weighs clusters of equal size more strongly. Ji, Henriques, Vedaldi, ICCV 2019, eq. 3.
 
     >>> round(iic(torch.eye(4), torch.eye(4)).item(), 3)  # -ln 4
     -1.386
@@ -53,7 +53,7 @@ def imsat(
 
     `perturbed_BK` are the probabilities of an augmented view or of an adversarial neighbour (`vat_perturbation`); as
     in the paper no gradient flows through p in the first term. With a `prior_K`, −H(Y) becomes KL(mean p ‖ prior):
-    clusters are asked for that distribution of sizes in place of equal ones. Hu et al., ICML 2017, eq. 11 and 14.
+    the sizes of clusters should follow that distribution instead of being equal. Hu et al., ICML 2017, eq. 11 and 14.
     """
     augmented = divergence(p_BK.detach(), perturbed_BK).mean(-1)
     mean_K = p_BK.mean(-2)
@@ -62,10 +62,10 @@ def imsat(
 
 
 def vicreg(one_BF: Tensor, other_BF: Tensor, covariance: float = 0.04) -> Tensor:
-    """Two views' codes should be equal, spread by 1 in every feature, and their features uncorrelated.
+    """VICReg: two views' embeddings should be equal, with standard deviation 1 and no correlation between features.
 
-    Mean squared difference + how far standard deviations fall short of 1 + `covariance` × squared covariances off the
-    diagonal, by feature. Bardes, Ponce, LeCun, ICLR 2022, eq. 6 divided by 25.
+    Mean squared difference + shortfall of the standard deviations below 1 + `covariance` × squared covariances off the
+    diagonal, per feature. Bardes, Ponce, LeCun, ICLR 2022, eq. 6 divided by 25.
     """
     loss = (one_BF - other_BF).square().mean()
     for embeddings_BF in (one_BF, other_BF):
@@ -78,7 +78,7 @@ def vicreg(one_BF: Tensor, other_BF: Tensor, covariance: float = 0.04) -> Tensor
 
 
 def neighbour_radius(embeddings_NF: Tensor, neighbour: int = 10, scale: float = 0.25, chunk: int = 1024) -> Tensor:
-    """How far a code may be moved and stay itself: `scale` × the distance to its 10th nearest neighbour, shape (N,)."""
+    """Radius of adversarial steps: `scale` × the distance to the `neighbour`-th nearest neighbour, shape (N,)."""
     rank = min(neighbour, len(embeddings_NF) - 1) + 1
     if rank < 2:
         return torch.zeros(len(embeddings_NF))
@@ -95,10 +95,10 @@ def vat_perturbation(
     source: torch.Generator,
     probe: float = 10.0,
 ) -> Tensor:
-    """The step of length `radius_B` that changes the probabilities of `classify` most, shape of `codes_BF`.
+    """Adversarial step of length `radius_B` that changes the probabilities of `classify` most, shape of `embeddings_BF`.
 
-    One power iteration with a probe of length `probe`; Miyato et al., TPAMI 2018, alg. 1. The network's own gradients
-    are left alone.
+    One power iteration with a probe of length `probe`; Miyato et al., TPAMI 2018, alg. 1. The network's gradients are not
+    touched.
     """
     direction = _unit(torch.randn(embeddings_BF.shape, generator=source)).requires_grad_()
     with torch.enable_grad():

@@ -1,6 +1,6 @@
-"""Metric losses: what draws the codes of one class together and those of others apart, as pure functions of tensors.
+"""Metric losses: they pull embeddings of one class together and push other classes apart; pure functions of tensors.
 
-They differ from `losses` in knowing classes. A class of -1 is unknown; rows of it count only where it is said.
+Unlike clustering losses they use known classes. Class -1 is unknown; such rows count only where a docstring says so.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ DISTANCES: tuple[Distance, ...] = ("sq", "l2")
 
 
 def distances(embeddings_BF: Tensor, prototypes_KF: Tensor, distance: Distance = "sq") -> Tensor:
-    """Squared or plain Euclidean distances (B, K)."""
+    """Squared ("sq") or plain ("l2") Euclidean distances (B, K)."""
     squared_BK = (embeddings_BF.unsqueeze(1) - prototypes_KF.unsqueeze(0)).square().sum(-1)
-    # the root has no slope at 0, and a code may be its own prototype
+    # the square root has no finite slope at 0, and an embedding may be its own prototype
     return squared_BK if distance == "sq" else squared_BK.clamp_min(1e-12).sqrt()
 
 
@@ -35,8 +35,8 @@ def prototype_loss(
 ) -> Tensor:
     """Cross-entropy of softmax(-distance to each class's prototype / temperature); rows of class -1 are left out.
 
-    A prototype is the code of one sample of its class (Hoffer, Ailon, arXiv 1611.01449, eq. 4) or the mean of several
-    (Snell et al., NeurIPS 2017). Their printed distance is squared; the first one's published program takes the root.
+    A prototype is the embedding of one sample of its class (Hoffer, Ailon, arXiv 1611.01449, eq. 4) or the mean of several
+    (Snell et al., NeurIPS 2017). Both print a squared distance; the program published with the first takes the square root.
 
     >>> zero, one = torch.zeros(1, 2), torch.tensor([[0.0, 1.0]])
     >>> round(prototype_loss(zero, torch.tensor([0]), torch.cat([zero, one])).item(), 4)  # ln(1 + 1/e)
@@ -56,7 +56,10 @@ def entropy_unlabelled(
     temperature: float = 1.0,
     distance: Distance = "sq",
 ) -> Tensor:
-    """Mean entropy, in nats, of the same softmax over rows of class -1: an unlabelled code should be near one prototype."""
+    """Mean entropy, in nats, of the softmax of `prototype_loss` over rows of class -1.
+
+    It is small where each unlabelled embedding is near one prototype.
+    """
     unknown = classes_B < 0
     if not bool(unknown.any()):
         return embeddings_BF.sum() * 0.0
@@ -65,10 +68,10 @@ def entropy_unlabelled(
 
 
 def draw_prototypes(classes_B: Tensor, count: int, source: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Which rows stand for their class: (weights (K, B) whose product with codes is the prototypes, rows drawn (B,) bool).
+    """Draw rows as prototypes: (weights (K, B), whose product with embeddings gives the prototypes; drawn rows (B,) bool).
 
-    `count` rows of each class of the batch, fewer where they would leave none to compare; K is the largest class + 1, and
-    a class that the batch lacks has zero weights: see `present`.
+    `count` rows of each class in the batch, fewer where no row would be left to compare. K is the largest class + 1; a
+    class that is not in the batch has zero weights.
     """
     classes = int(classes_B.max().item()) + 1
     weights_KB = torch.zeros(classes, len(classes_B))
@@ -81,7 +84,7 @@ def draw_prototypes(classes_B: Tensor, count: int, source: torch.Generator) -> t
 
 
 def triplet(embeddings_BF: Tensor, classes_B: Tensor, margin: float = 0.2) -> Tensor:
-    """Triplet margin loss over all triplets of the batch that violate it, on unit codes; Schroff et al., CVPR 2015."""
+    """Triplet margin loss over all violating triplets of the batch, on embeddings of length 1; Schroff et al., CVPR 2015."""
     from pytorch_metric_learning.losses import TripletMarginLoss
 
     known = classes_B >= 0
@@ -90,7 +93,7 @@ def triplet(embeddings_BF: Tensor, classes_B: Tensor, margin: float = 0.2) -> Te
 
 
 def contrastive(embeddings_BF: Tensor, classes_B: Tensor, temperature: float = 0.1) -> Tensor:
-    """Supervised contrastive loss on unit codes; Khosla et al., NeurIPS 2020, eq. 2."""
+    """Supervised contrastive loss on embeddings of length 1; Khosla et al., NeurIPS 2020, eq. 2."""
     from pytorch_metric_learning.losses import SupConLoss
 
     known = classes_B >= 0
@@ -99,11 +102,11 @@ def contrastive(embeddings_BF: Tensor, classes_B: Tensor, temperature: float = 0
 
 
 def proxy_anchor(embeddings_BF: Tensor, classes_B: Tensor, proxies_KF: Tensor, margin: float = 0.1) -> Tensor:
-    """Proxy-anchor loss with learnt proxies, one a class; Kim et al., CVPR 2020, eq. 4."""
+    """Proxy-anchor loss with one learnt proxy per class; Kim et al., CVPR 2020, eq. 4."""
     from pytorch_metric_learning.losses import ProxyAnchorLoss
 
     loss_of: Any = ProxyAnchorLoss(len(proxies_KF), proxies_KF.shape[1], margin=margin)
-    del loss_of.proxies  # its own are drawn from the global generator, and would not be in the checkpoint
+    del loss_of.proxies  # the loss draws its own from the global generator, outside of the checkpoint
     loss_of.proxies = proxies_KF
     known = classes_B >= 0
     loss: Tensor = loss_of(embeddings_BF[known], classes_B[known])
@@ -121,17 +124,17 @@ class _Reversed(torch.autograd.Function):
 
 
 def reversed_gradient(embeddings_BF: Tensor) -> Tensor:
-    """The same codes, through which gradients go back with the other sign; Ganin, Lempitsky, ICML 2015."""
+    """Gradient reversal: the identity, whose gradient has the opposite sign; Ganin, Lempitsky, ICML 2015."""
     turned: Tensor = _Reversed.apply(embeddings_BF)  # type: ignore[no-untyped-call]
     return turned
 
 
 def site_loss(head: Callable[[Tensor], Tensor], embeddings_BF: Tensor, sites_B: Tensor) -> Tensor:
-    """Cross-entropy of a head (B, F) -> (B, S) that guesses the site; rows of site -1 are left out.
+    """Cross-entropy of an adversary, a head (B, F) -> (B, S) that predicts the site; rows of site -1 are left out.
 
-    The head learns from it, and the codes by the reversed gradient, so that it has nothing to go by: at best they leave it at
-    chance, ln(number of sites). The head sees codes of mean 0 and spread 1 over the batch, and only rows that it guesses
-    better than chance turn back: else codes would grow, or chase the head round, to make it wrong rather than blind.
+    The head minimises it; the reversed gradient makes embeddings maximise it, at best to chance level, ln(number of sites).
+    The head sees embeddings standardised over the batch. Only rows that it predicts better than chance pass a reversed
+    gradient: otherwise embeddings would grow to make the head wrong instead of uninformed.
     """
     known = sites_B >= 0
     if int(known.sum()) < 2:

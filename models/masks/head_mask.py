@@ -1,4 +1,4 @@
-"""Head: where a volume has something in it; apart from tissue, because a scan's background is dark and noisy, not glass."""
+"""Head mask: the voxels of a volume that are not background. Unlike glass on slides, a scan's background is dark and noisy."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from skimage.filters import threshold_otsu
 
 Array = npt.NDArray[Any]
 SMOOTH_CELLS = 1.5
-"""Of the Gaussian before the threshold, in cells of the finest axis."""
+"""Standard deviation of the Gaussian filter before the threshold, in cells of the finest axis."""
 BRIGHT_PERCENTILE = 98.0
-"""Percentile above which all is equally bright: fat and vessels must not raise the threshold over the brain."""
+"""Percentile at which values are clipped: bright fat and vessels must not raise the threshold above the brain."""
 MIN_PIECE_SHARE = 0.1
-"""Pieces smaller than this share of the largest are dropped: the ghost of an eye, the head rest."""
+"""Pieces smaller than this share of the largest one are removed: ghosts, the head rest."""
 CLOSING_CELLS = 3
-"""Cells over which gaps in the outline are closed, so that what they lead to is a hole, and filled."""
+"""Cells over which gaps in the outline are closed, so that cavities behind them are holes and are filled."""
 
 
 def head_mask(values_ZYX: Array, spacing: Sequence[float]) -> Array:
-    """Where the volume is more than background, bool (Z, Y, X): bright pieces, their holes filled.
+    """Mask of the foreground of a volume, bool (Z, Y, X): bright pieces with their holes filled.
 
-    `spacing` is of any unit; only how its axes compare matters. A volume of two values is its own mask: where the larger one
-    is. Never empty for a volume with a difference in it.
+    `spacing` may have any unit; only the ratio of its axes matters. A volume of two values is its own mask: true at the
+    larger value. The mask is empty only for a constant volume.
     """
     low, high = values_ZYX.min(), values_ZYX.max()
     if not low < high:
@@ -36,7 +36,7 @@ def head_mask(values_ZYX: Array, spacing: Sequence[float]) -> Array:
     image = ndimage.gaussian_filter(
         values_ZYX.astype(np.float32), [SMOOTH_CELLS * finest / s for s in spacing], mode="nearest"
     )
-    for most in (np.percentile(image, BRIGHT_PERCENTILE), image.max()):  # the second where little is bright at all
+    for most in (np.percentile(image, BRIGHT_PERCENTILE), image.max()):  # the maximum where few voxels are bright
         clipped = np.minimum(image, most)
         mask = np.asarray(clipped > _threshold(clipped)) if np.ptp(clipped) > 0 else np.zeros(image.shape, bool)
         if mask.any():
@@ -51,7 +51,7 @@ def head_mask(values_ZYX: Array, spacing: Sequence[float]) -> Array:
 
 
 def _threshold(image: Array) -> float:
-    """Half-way from the background to Otsu's threshold, as bone and fluid are dark too; clear of the background's noise."""
+    """Half-way between background and Otsu's threshold, since bone and fluid are dark; at least 4 sd of noise above it."""
     otsu = float(threshold_otsu(image.ravel()))
     dark = image[image <= otsu]
     ground = float(np.median(dark))
@@ -69,7 +69,7 @@ def _large(mask: Array) -> Array:
 
 
 def _filled(mask: Array) -> Array:
-    """With what no path through background joins to the border."""
+    """The mask with its holes: background that is not connected to the border."""
     pieces, count = ndimage.label(~mask)
     outside = np.zeros(count + 1, bool)
     for axis in range(mask.ndim):

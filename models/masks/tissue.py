@@ -1,14 +1,14 @@
-"""Tissue: where on a slide there is something to look at, from a small overview of about 8 µm a pixel.
+"""Tissue mask: the tissue on a slide, from a small overview of about 8 µm a pixel.
 
-What tissue is made of absorbs green at least as much as red, and has a colour; so in optical density
+Stained tissue is coloured and absorbs green at least as much as red. In optical density:
 
 ```text
 glass, shadow of a coverslip, dust    grey and pale        -> no colour
-black pen, edges, scanner background  grey and dark        -> no colour for its darkness
-green and blue pen                    absorb red most      -> hue that no stain has
-red pen                               absorbs next to no red but green and blue strongly, over wide even areas
+black pen, edges, scanner background  grey and dark        -> little colour for their darkness
+green and blue pen                    absorb red most      -> a hue that no stain has
+red pen                               absorbs almost no red, but green and blue strongly, over wide even areas
 ```
-Sizes are physical, so that the same slide gives the same mask from any overview.
+Sizes are in micrometres, so that a slide has the same mask at any overview.
 """
 
 from __future__ import annotations
@@ -23,30 +23,30 @@ from skimage import filters, measure, morphology
 
 Array = npt.NDArray[Any]
 SMOOTH_UM = 10.0
-"""Standard deviation of the blur against noise and grain."""
+"""Standard deviation of the Gaussian blur that removes noise and grain."""
 OPEN_UM = 16.0
-"""What is thinner than twice this is no tissue: fibres, edges, rims of pen."""
+"""Radius of the opening: structures thinner than twice this are fibres, edges or rims of pen, not tissue."""
 CLOSE_UM = 40.0
-"""Gaps up to about twice this are closed: fat cells, tears."""
+"""Radius of the closing: gaps up to about twice this belong to the tissue: fat cells, tears."""
 HOLE_UM2 = 60_000.0
 """Holes up to this area belong to the tissue."""
 SPECK_UM2 = 20_000.0
-"""Pieces up to this area are dirt: about 12 patches of 0.5 µm and 128 pixels would hardly fit two."""
+"""Pieces up to this area are dirt: they hold hardly more than a few patches."""
 RIM_UM = 50.0
-"""How far ink fades out around what is certainly ink."""
+"""Width of the rim around certain ink in which faint pixels are ink too."""
 LINE_THINNESS = 0.02
 """A piece with less area than this times its length squared is a line."""
 PALE_COLOUR = 0.035
-"""Colour from which on something may be pale tissue, if it touches tissue."""
+"""Colour above which a pixel that is connected to tissue may be pale tissue."""
 COLOUR_BOUNDS = (0.035, 0.09)
-"""Bounds for the threshold of colour, in optical density (natural logarithm)."""
+"""Lower and upper bound of the colour threshold, in optical density (natural logarithm)."""
 
 
 def tissue_mask(overview_CYX: Array, spacing: float = 8.0) -> Array:
-    """True where tissue is, bool (Y, X). `spacing` in µm a pixel.
+    """Mask of the tissue, bool (Y, X). `spacing` in µm a pixel.
 
-    Three channels (uint8) are taken for light through a stained section, any other number for fluorescence: bright is
-    tissue there. A slide without tissue gives False everywhere.
+    Three channels (uint8) are a brightfield image of a stained section; any other number is fluorescence, where tissue is
+    bright. A slide without tissue gives False everywhere.
     """
     if len(overview_CYX) != 3:
         return _clean(_fluorescence(overview_CYX, spacing), spacing)
@@ -56,7 +56,7 @@ def tissue_mask(overview_CYX: Array, spacing: float = 8.0) -> Array:
 
 
 def _brightfield(overview: Array, spacing: float) -> tuple[Array, Array]:
-    """(tissue, ink)."""
+    """(tissue, ink), bool (Y, X) each."""
     image = overview.astype(np.float32)
     sigma = SMOOTH_UM / spacing
     image = np.stack([ndimage.gaussian_filter(channel, sigma, mode="nearest") for channel in image])
@@ -64,28 +64,28 @@ def _brightfield(overview: Array, spacing: float) -> tuple[Array, Array]:
     colour, grey = colourfulness(density)
     pen = _pen(density, spacing)
     limit = _colour_threshold(colour[~(grey | pen)])
-    # Pale tissue (fat, the stroma of an IHC section) counts where it hangs together with coloured tissue.
+    # Pale tissue (fat, the stroma of an IHC section) counts where it is connected to coloured tissue.
     sure, likely = (colour > limit) & ~(grey | pen), (colour > PALE_COLOUR) & ~(grey | pen)
     joined = ndimage.binary_propagation(_open(sure, spacing), mask=_open(likely, spacing) | sure)
     return np.asarray(joined & ~_lines(joined)), pen
 
 
 def optical_density(image_CYX: Any, white_C: Any) -> Any:
-    """How much light each pixel takes away, natural logarithm, 0 for glass; an array of numpy's or cupy's, as the image is."""
+    """Optical density of each pixel (natural logarithm, 0 for glass), as an array of the image's library, numpy or cupy."""
     xp = sys.modules[type(image_CYX).__module__.partition(".")[0]]
     density = -xp.log((xp.clip(image_CYX, 0, 255) + 1.0) / (white_C[:, None, None] + 1.0))
     return xp.maximum(density, 0.0)
 
 
 def colourfulness(density_CYX: Any) -> tuple[Any, Any]:
-    """(how far the channels lie apart, where something is grey and dark), of either library's arrays."""
+    """(largest minus smallest density of the channels, mask of grey and dark pixels), numpy or cupy."""
     darkest = density_CYX.max(0)
     colour = darkest - density_CYX.min(0)
     return colour, (darkest > 0.3) & (colour < 0.22 * darkest)
 
 
 def inks(density_CYX: Any) -> tuple[Any, Any, Any, Any]:
-    """(cold ink, warm ink, as dark as no slide at all, what may be a rim of these), of either library's arrays."""
+    """Masks (cold ink, warm ink, black, possible rim of ink), numpy or cupy."""
     red, green, blue = density_CYX
     total = density_CYX.sum(0) + 1e-6
     # Green and blue ink absorb more red than green; haematoxylin comes near it only where it is pale.
@@ -106,7 +106,7 @@ def _open(mask: Array, spacing: float) -> Array:
 
 
 def _lines(mask: Array) -> Array:
-    """Pieces that are long and hardly wider than a line: edges of coverslips, fibres; a biopsy core is wider."""
+    """Mask of long thin pieces: edges of coverslips, fibres; a biopsy core is wider."""
     pieces = np.asarray(measure.label(mask, connectivity=1))
     sizes = np.bincount(pieces.ravel())
     long = np.zeros(len(sizes), bool)
@@ -116,7 +116,7 @@ def _lines(mask: Array) -> Array:
 
 
 def _white(image: Array) -> Array:
-    """Light of empty glass in each channel: the brightest common grey, and never darker than 200 (all tissue)."""
+    """Intensity of empty glass in each channel: the median of the brightest pixels, at least 200 (a slide full of tissue)."""
     grey = image.mean(0)
     bright = image[:, grey >= np.percentile(grey, 95)]
     return np.asarray(np.clip(np.median(bright, axis=1), 200.0, 255.0))
@@ -129,7 +129,7 @@ def _colour_threshold(colour: Array) -> float:
 
 
 def _pen(density: Array, spacing: float) -> Array:
-    """Ink and its rims; also what is as dark as ink or as no slide at all."""
+    """Mask of ink with its rims, and of black areas: scanner background, edges."""
     cold, warm, black, faint = inks(density)
     seeds = cold | _open(warm, spacing) | black
     if not seeds.any():
@@ -165,12 +165,12 @@ def _clean(mask: Array, spacing: float) -> Array:
 
 
 def _speck(mask: Array, spacing: float) -> float:
-    """Pixels up to which a piece is dirt; on a picture that is hardly larger than that itself, an eighth of it."""
+    """Largest area of dirt in pixels; at most an eighth of a small overview."""
     return min(SPECK_UM2 / spacing**2, mask.size / 8)
 
 
 def _small(mask: Array, area: float) -> Array:
-    """Pieces of a mask of at most `area` pixels."""
+    """Mask of the connected pieces of at most `area` pixels."""
     pieces = np.asarray(measure.label(mask, connectivity=1))
     sizes = np.bincount(pieces.ravel())
     sizes[0] = 0

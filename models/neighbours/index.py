@@ -1,6 +1,6 @@
-"""Index: the codes nearest to a code. Exact by one matrix product; above a million rows by inverted lists of measured recall.
+"""Index: nearest neighbours of embeddings, exactly by matrix products, or approximately by inverted lists of known recall.
 
-Who asks for neighbours leaves out a group (the subject or slide that the query is of), so groups are part of the search.
+A search leaves out the query's own group (its subject or slide), so groups are part of the index.
 """
 
 from __future__ import annotations
@@ -13,42 +13,43 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 SCORES_PER_BLOCK = 1 << 21
-"""Scores that are looked at together: 8 MB, about what a processor's cache holds."""
+"""Scores of one matrix product: 8 MB, about the cache of a processor."""
 QUERIES_AT_ONCE = 256
-"""Queries that are answered together."""
+"""Queries in one matrix product."""
 EXACT_ROWS_AT_ONCE = 1 << 16
-"""Rows whose distance is taken exactly at a time."""
+"""Rows whose float64 distances are computed in one step."""
 UNDERFLOW_BOUND = 1e-36
-"""Products of smaller float32 numbers vanish."""
+"""Bound on the underflow of products of float32 numbers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Neighbours:
-    """The nearest rows of each query, nearest first, equally near ones by row."""
+    """The nearest rows of each query, nearest first; ties in order of row."""
 
     rows: Array
-    """int64 (Q, k); -1 where there are no more."""
+    """int64 (Q, k); -1 beyond the last neighbour."""
     distances: Array
-    """float64 (Q, k), Euclidean; infinite where there are no more."""
+    """float64 (Q, k), Euclidean; infinite beyond the last neighbour."""
 
 
 class Index(Protocol):
-    """What finds neighbours."""
+    """A nearest-neighbour search over fixed rows."""
 
     @property
     def recall(self) -> float:
-        """Share of the ten true neighbours that it finds; 1 where it is exact."""
+        """Share of the ten true nearest neighbours that the search finds; 1 for an exact search."""
         ...
 
     def nearest(self, queries_QF: Array, k: int, without_Q: Array | None = None) -> Neighbours:
-        """The `k` nearest rows of each query that are not of its group `without_Q` (-1: none is left out)."""
+        """The `k` nearest rows of each query, without rows of the group `without_Q` (-1: no group is left out)."""
         ...
 
 
 class ExactIndex:
-    """Every row is looked at: a product in float32, block by block, says which rows may be among the nearest, by an interval
-    that holds all its rounding; their distances are then taken in float64. So the answer is that of a plain loop in float64,
-    to the bit, ties included.
+    """Exact search over all rows.
+
+    A float32 product, block by block, bounds each distance from below and above, rounding included. Rows that may be among
+    the nearest get float64 distances. The result equals a plain loop in float64 to the bit, ties included.
 
     >>> ExactIndex(np.array([[0.0], [3.0], [1.0]]), np.arange(3)).nearest(np.array([[1.0]]), 2).rows.tolist()
     [[2, 0]]
@@ -64,7 +65,7 @@ class ExactIndex:
         if not np.all(squares < 1e36):
             raise ValueError("embeddings must be finite and below 1e18: distances between larger ones overflow")
         self._rounding = 4 * (self.embeddings.shape[1] + 8) * 2.0**-24
-        """Twice over what float32 may lose of |x|^2 - 2 x.q, as a share of |x|^2 + |q|^2."""
+        """Twice the rounding error of |x|^2 - 2 x.q in float32, relative to |x|^2 + |q|^2."""
         self._errors = squares * self._rounding
         self._low = (squares - self._errors).astype(np.float32)
 
@@ -87,7 +88,7 @@ class ExactIndex:
 
 
 class _Candidates:
-    """What may still be among the nearest of some queries: one growing table of (query, row, least and largest distance)."""
+    """Candidates for the nearest rows of some queries: a growing table of (query, row, lower and upper bound of distance)."""
 
     def __init__(self, index: ExactIndex, queries: Array, k: int, without: Array) -> None:
         self.index, self.queries, self.k, self.without = index, queries, k, without
@@ -96,14 +97,14 @@ class _Candidates:
         self._shift, self._error = squares - error, error
         self._doubled = -2 * queries
         self._limit = np.full(len(queries), np.inf)
-        """Of each query: k rows are surely as near as this (a squared distance)."""
+        """Squared distance of each query within which at least k rows certainly lie."""
         self.query: Array = np.zeros(0, np.int64)
         self.row: Array = np.zeros(0, np.int64)
         self.least: Array = np.zeros(0)
         self.most: Array = np.zeros(0)
 
     def look(self, at: int, end: int) -> None:
-        """Rows `at` to `end`: one product, from which few are taken at first, since nothing is known to be too far yet."""
+        """Add candidates among rows `at` to `end`. The first slices are short: no limit on the distance is known yet."""
         embeddings = self.index.embeddings[at:end]
         scores = (embeddings @ self._doubled[0])[None] if len(self.queries) == 1 else self._doubled @ embeddings.T
         scores += self.index._low[at:end]
@@ -113,7 +114,7 @@ class _Candidates:
             first, size = first + size, 2 * size
 
     def _screen(self, scores: Array, at: int) -> None:
-        """Take what may be among the nearest."""
+        """Add the rows whose lower bound is within the limit of their query."""
         near = scores <= (self._limit - self._shift).astype(np.float32)[:, None]
         query, row = np.divmod(np.flatnonzero(near), scores.shape[1])
         kept = self.index.groups[row + at] != self.without[query]
@@ -122,7 +123,7 @@ class _Candidates:
         row += at
         most = least + 2 * (self.index._errors[row] + self._error[query])
         self._take(query, row, least, most)
-        if len(self.row) > 16 * self.k * len(self.queries) + EXACT_ROWS_AT_ONCE:  # nearly all are equally far
+        if len(self.row) > 16 * self.k * len(self.queries) + EXACT_ROWS_AT_ONCE:  # nearly all rows are equally far
             self._settle()
 
     def _take(self, query: Array, row: Array, least: Array, most: Array) -> None:
@@ -143,7 +144,7 @@ class _Candidates:
         )
 
     def _settle(self) -> None:
-        """Take the distances exactly, and keep no more than k rows of each query."""
+        """Compute float64 distances of the candidates and keep the k nearest of each query."""
         exact = squared_distances(self.index.embeddings, self.queries, self.row, self.query)
         order = np.lexsort((self.row, exact, self.query))
         rank = _ranks(self.query[order])
@@ -160,7 +161,7 @@ class _Candidates:
 
 
 def squared_distances(embeddings_NF: Array, queries_QF: Array, rows: Array, which: Array) -> Array:
-    """Squared distances of pairs (row, query), float64."""
+    """Squared distances of pairs (row of `embeddings_NF`, query `which`), float64 (pairs,)."""
     out = np.empty(len(rows))
     for at in range(0, len(rows), EXACT_ROWS_AT_ONCE):
         part = slice(at, at + EXACT_ROWS_AT_ONCE)
@@ -169,7 +170,7 @@ def squared_distances(embeddings_NF: Array, queries_QF: Array, rows: Array, whic
 
 
 def merge_neighbours(parts: list[tuple[Neighbours, int]], k: int) -> Neighbours:
-    """The nearest of several indices as of one; each comes with the number of its first row. Equally near ones by row."""
+    """Nearest neighbours over all parts, merged; each part comes with the number of its first row. Ties in order of row."""
     rows = np.concatenate([np.where(near.rows < 0, -1, near.rows + first) for near, first in parts], 1)
     distances = np.concatenate([near.distances for near, _ in parts], 1)
     order = np.lexsort((rows, distances), axis=1)[:, :k]
@@ -177,14 +178,14 @@ def merge_neighbours(parts: list[tuple[Neighbours, int]], k: int) -> Neighbours:
 
 
 def _squares(values: Array) -> Array:
-    """Squared lengths, float64."""
+    """Squared Euclidean lengths of rows, float64."""
     wide = np.asarray(values, np.float64)
     out: Array = np.square(wide).sum(1)
     return out
 
 
 def _ranks(sorted_: Array) -> Array:
-    """The place of each entry among its equals, which lie side by side.
+    """Rank of each entry, from 0, among equal entries of a sorted array.
 
     >>> _ranks(np.array([0, 0, 2, 2, 2])).tolist()
     [0, 1, 0, 1, 2]

@@ -1,7 +1,6 @@
-"""Inverted lists: a search that looks only where neighbours are likely, by faiss, with its recall measured when it is built.
+"""Inverted lists (faiss): approximate search in the k-means cells nearest to a query; recall is measured when it is built.
 
-It is for more than a million rows and wants the extra `search`; without it, or where it would find too little, the exact
-search answers.
+Used above a million rows, and needs the extra `search`. Without faiss, or where the recall stays too low, the search is exact.
 """
 
 from __future__ import annotations
@@ -14,18 +13,18 @@ import numpy as np
 from .index import Array, ExactIndex, Index, Neighbours, squared_distances
 
 MIN_LIST_ROWS = 1_000_000
-"""Rows from above which lists are tried: below, the exact search takes less than a tenth of a second."""
+"""Lists are built above this number of rows; below it an exact search takes under a tenth of a second."""
 TARGET_RECALL = 0.95
-"""Recall that is asked for: lists are looked into until it is reached."""
+"""Recall that the lists must reach; the number of probed lists is doubled until they do."""
 RECALL_QUERIES = 200
-"""Rows whose neighbours are looked up both ways, to measure the recall."""
+"""Rows whose neighbours are searched both exactly and in the lists, to measure the recall."""
 MIN_LISTS_PER_PROBE = 8
-"""One list in so many is looked into at most: with more of them the exact search is as quick."""
+"""At most one list in this many is probed: with more, the exact search is as fast."""
 
 
 @dataclass(frozen=True, slots=True)
 class InvertedLists:
-    """The k-means cells of the codes, of which only the `probes` nearest to the query are looked into."""
+    """k-means cells of the embeddings; a search reads the `probes` cells nearest to the query."""
 
     exact: ExactIndex
     faiss: Any
@@ -50,7 +49,7 @@ class InvertedLists:
         return out
 
     def _rows(self, queries: Array, k: int, group: int) -> Array:
-        """Rows that faiss finds; where the lists hold fewer than k of other groups, twice as many lists are looked into."""
+        """Rows found by faiss; the probes double until k rows of other groups are found or every list was read."""
         import faiss
 
         allowed = np.packbits(self.exact.groups != group, bitorder="little")
@@ -64,14 +63,14 @@ class InvertedLists:
             probes *= 2
 
     def bytes(self) -> Array:
-        """What `restored` takes, uint8."""
+        """The serialised faiss index, uint8, as `restore_index` reads it."""
         import faiss
 
         return np.asarray(faiss.serialize_index(self.faiss))
 
 
 def build_index(embeddings_NF: Array, groups_N: Array, *, seed: int = 0) -> Index:
-    """The index for so many rows: exact, or lists where there are more than `LARGE` and they find enough."""
+    """The index of these rows: inverted lists above `MIN_LIST_ROWS` rows if their recall suffices, else exact."""
     exact = ExactIndex(embeddings_NF, groups_N)
     if len(embeddings_NF) <= MIN_LIST_ROWS or not faiss_available():
         return exact
@@ -91,7 +90,7 @@ def build_index(embeddings_NF: Array, groups_N: Array, *, seed: int = 0) -> Inde
 
 
 def restore_index(embeddings_NF: Array, groups_N: Array, kept: Array, *, probes: int, recall: float) -> Index:
-    """Lists that were built before. Where faiss is not there (any more), the exact search."""
+    """Inverted lists from their serialised form; an exact index where faiss is not installed."""
     exact = ExactIndex(embeddings_NF, groups_N)
     if not faiss_available():
         return exact
@@ -107,7 +106,7 @@ def faiss_available() -> bool:
 
 
 def _trained(embeddings_NF: Array, generator: np.random.Generator) -> Any:
-    """Cells by k-means of a sample, all codes sorted into them."""
+    """A faiss index: k-means cells of a sample, filled with all embeddings."""
     import faiss
 
     count = max(1, 2 * int(len(embeddings_NF) ** 0.5))

@@ -1,4 +1,4 @@
-"""Neighbours: which patches have the nearest codes; patches alike should share a cluster as two views of one do."""
+"""Nearest patches: patches with near embeddings should share a cluster, as two views of one patch do."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 
 MAX_CANDIDATES = 10_000
-"""Neighbours are looked for among this many patches at most, spread evenly over all."""
+"""Neighbours are searched among at most this many patches, spread evenly over all."""
 
 
 def nearest_patches(embeddings_NF: Tensor, count: int = 10, chunk: int = 1024) -> Tensor:
-    """Indices (N, M) of the `count` nearest codes of each, itself left out; fewer where there are fewer codes.
+    """Indices (N, M) of the `count` nearest embeddings of each row, the row itself left out; M is smaller for few rows.
 
     >>> nearest_patches(torch.tensor([[0.0], [1.0], [5.0]]), count=1).tolist()
     [[1], [0], [1]]

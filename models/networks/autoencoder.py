@@ -1,12 +1,12 @@
-"""Autoencoder: patches to codes and back; the ground that every clustering stands on.
+"""Autoencoder: patches to embeddings and back; every clustering works on these embeddings.
 
 ```text
-patches (C, 128, 128) -> 32 x 32² -> 64 x 16² -> 128 x 8² -> code (128)
-            conv 6x6 stride 4   conv 3x3 stride 2   linear        each conv with GroupNorm and ReLU
+patches (C, 128, 128) -> 32 x 32² -> 64 x 16² -> 128 x 8² -> embedding (128)
+            conv 6x6 stride 4   conv 3x3 stride 2   linear        each conv has GroupNorm and ReLU
 ```
-The first step of 4 (2 for patches under 96) leaves out the maps of half size, on which a CPU spends most of its time:
-five times the patches per second of four steps of 2. The decoder mirrors it with transposed convolutions that do not
-overlap, a third of the work of 3x3 ones. Patches of volumes are cubes: the same with one axis more.
+The first convolution has stride 4 (2 for patches under 96 pixels): it avoids maps of half size, on which a CPU spends most of
+its time, and is five times as fast as four convolutions of stride 2. The decoder mirrors the encoder with transposed
+convolutions that do not overlap, a third of the work of 3x3 ones. Patches of volumes are cubes: one more axis.
 Layer list after Rumman et al., PLOS Digit Health 2(12):e0000391 (2023), whose own sizes are not published.
 """
 
@@ -26,16 +26,16 @@ from ..seeds import generator, initialise
 Array = npt.NDArray[Any]
 SMALLEST_PATCH = {2: 32, 3: 16}
 PATCH_MULTIPLE = {2: 16, 3: 8}
-"""By the number of axes."""
+"""Smallest side and divisor of the side of a patch, in pixels, by its number of axes."""
 NORM_GROUPS = 8
 COARSE_STEM_FROM = 96
-"""Patches of at least this many pixels a side are first reduced by 4, smaller ones by 2."""
+"""The first convolution has stride 4 for patches of at least this many pixels a side, else stride 2."""
 MIN_BOTTOM_CELLS = 6
-"""The encoder reduces the patch while at least this many cells a side remain, once for each width at most."""
+"""The encoder adds convolutions of stride 2, at most one per width, while at least this many cells a side remain."""
 
 
 def to_float(patches: Array | Tensor) -> Tensor:
-    """Stored patches (uint8 or uint16, any shape) as float32 in [0, 1]; floats pass as they are."""
+    """Stored patches (uint8 or uint16, any shape) as float32 in [0, 1]; floating-point values are not scaled."""
     tensor = patches if isinstance(patches, Tensor) else torch.from_numpy(np.ascontiguousarray(patches))
     if tensor.dtype == torch.uint8:
         return tensor.to(torch.float32).div_(255.0)
@@ -45,9 +45,9 @@ def to_float(patches: Array | Tensor) -> Tensor:
 
 
 class Autoencoder(nn.Module):
-    """Convolutional autoencoder with a linear code.
+    """Convolutional autoencoder; a linear layer makes the embedding.
 
-    >>> net = Autoencoder(patch=64, code=16)
+    >>> net = Autoencoder(patch=64, embedding_size=16)
     >>> embeddings_BF = net.encode(torch.zeros(2, 3, 64, 64))
     >>> tuple(embeddings_BF.shape), tuple(net.decode(embeddings_BF).shape)
     ((2, 16), (2, 3, 64, 64))
@@ -58,18 +58,23 @@ class Autoencoder(nn.Module):
         channels: int = 3,
         patch: int = 128,
         widths: tuple[int, ...] = (32, 64, 128),
-        code: int = 128,
+        embedding_size: int = 128,
         source: torch.Generator | None = None,
         axes: int = 2,
     ) -> None:
-        """`source` draws the first weights; without it they are those of seed 0. Raises SettingsError."""
+        """`source` draws the initial weights (seed 0 without it). Raises SettingsError for a patch of unsuitable size."""
         super().__init__()
         if patch < SMALLEST_PATCH[axes] or patch % PATCH_MULTIPLE[axes]:
             raise SettingsError(
                 f"a patch of {patch} pixels cannot be halved evenly: patches are multiples of {PATCH_MULTIPLE[axes]} "
                 f"and at least {SMALLEST_PATCH[axes]} pixels a side. Try {_nearest_patch(patch, axes)}."
             )
-        self._recipe: dict[str, Any] = {"channels": channels, "patch": patch, "widths": list(widths), "code": code}
+        self._recipe: dict[str, Any] = {
+            "channels": channels,
+            "patch": patch,
+            "widths": list(widths),
+            "embedding_size": embedding_size,
+        }
         if axes == 3:
             self._recipe["axes"] = axes
         conv, deconv = ((nn.Conv2d, nn.ConvTranspose2d), (nn.Conv3d, nn.ConvTranspose3d))[axes - 2]
@@ -78,7 +83,7 @@ class Autoencoder(nn.Module):
         stem = 4 if patch >= COARSE_STEM_FROM else 2
         used = [width for i, width in enumerate(widths) if patch // (stem << i) >= MIN_BOTTOM_CELLS]
         side = patch // (stem << (len(used) - 1))
-        self.channels, self.patch, self.code = channels, patch, code
+        self.channels, self.patch, self.embedding_size = channels, patch, embedding_size
         self._bottom = (used[-1], *(side,) * axes)
         flat = used[-1] * side**axes
 
@@ -86,9 +91,9 @@ class Autoencoder(nn.Module):
         for before, after in pairwise(used):
             blocks += [conv(before, after, 3, 2, 1, bias=False), *_norm(after)]
         self.encoder = nn.Sequential(*blocks)
-        self.to_code = nn.Linear(flat, code)
+        self.to_code = nn.Linear(flat, embedding_size)
 
-        self.from_code = nn.Linear(code, flat)
+        self.from_code = nn.Linear(embedding_size, flat)
         blocks = [nn.ReLU(inplace=True)]
         for before, after in pairwise(used[::-1]):
             blocks += [deconv(before, after, 2, 2, bias=False), *_norm(after)]
@@ -98,25 +103,25 @@ class Autoencoder(nn.Module):
         self.to(memory_format=self._format)  # type: ignore[call-overload]
 
     def encode(self, patches_BCYX: Tensor) -> Tensor:
-        """Codes (B, F) of float patches in [0, 1]."""
+        """Embeddings (B, F) of float patches in [0, 1]."""
         centred = (patches_BCYX - 0.5).contiguous(memory_format=self._format)
         deep: Tensor = self.encoder(centred.mul_(4.0))
         embeddings_BF: Tensor = self.to_code(deep.contiguous().flatten(1))
         return embeddings_BF
 
     def decode(self, embeddings_BF: Tensor) -> Tensor:
-        """Patches (B, C, Y, X) of codes; about [0, 1], not clipped."""
+        """Patches (B, C, Y, X) of embeddings; about [0, 1], not clipped."""
         deep = self.from_code(embeddings_BF).unflatten(1, self._bottom)
         patches_BCYX: Tensor = self.decoder(deep.contiguous(memory_format=self._format))
         return patches_BCYX * 0.25 + 0.5
 
     def forward(self, patches_BCYX: Tensor) -> tuple[Tensor, Tensor]:
-        """(reconstruction, codes)."""
+        """(reconstruction, embeddings)."""
         embeddings_BF = self.encode(patches_BCYX)
         return self.decode(embeddings_BF), embeddings_BF
 
     def recipe(self) -> dict[str, Any]:
-        """What rebuilds this network, without its weights: `Autoencoder(**recipe)`."""
+        """Arguments that rebuild this network, without its weights: `Autoencoder(**recipe)`."""
         return dict(self._recipe)
 
 

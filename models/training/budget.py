@@ -1,4 +1,4 @@
-"""Budget: how many patches and steps a cohort is worth; by its size and the effort asked for, never by clock or cores."""
+"""Budget: numbers of patches and training steps, from the size of the cohort and the effort; never from time or cores."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from ...errors import SettingsError
 EFFORT_FACTORS = {"quick": 0.4, "normal": 1.0, "thorough": 4.0}
 MAX_PATCHES = 50_000
 MAX_BATCH_CELLS = 40_000_000
-"""Cells of a batch of whole volumes: some 3 GB on the way back."""
+"""Cells of a batch of whole volumes; its backward pass takes some 3 GB."""
 MIN_VOLUME_STEPS = 600
-"""Of a training on whole volumes: of 27 brains, 300 steps from their mean ended 0.9 points of RMSE above principal components,
-600 at 0.6."""
+"""Steps of a training on whole volumes, at least. On 27 brains the RMSE was 0.9 points above principal components after 300
+steps, 0.6 after 600."""
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """Sizes of a training; part of the settings' fingerprint."""
+    """Sizes of a training on patches; part of the fingerprint of the settings."""
 
     patches: int
-    """Patches to sample."""
+    """Patches that are sampled."""
     batch: int
-    """Patches a step of reconstruction."""
+    """Patches in a step of reconstruction."""
     reconstruction: int
-    """Steps."""
+    """Steps of the autoencoder."""
     views: int
-    """Stored views of each patch, the patch as it is among them."""
+    """Stored views of each patch, the unchanged patch included."""
     seeds: int
     """Heads of each K."""
     heads: int
-    """Steps."""
+    """Steps of the heads."""
     fine_tune: int
-    """Steps."""
+    """Steps of the fine-tuning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class VolumeBudget:
 
 
 def effort_factor(effort: str | float) -> float:
-    """'quick', 'normal', 'thorough' or a number over 0 as a number. Raises SettingsError."""
+    """'quick', 'normal', 'thorough' or a number in (0, 1000], as a float. Raises SettingsError for anything else."""
     if isinstance(effort, str) and effort in EFFORT_FACTORS:
         return EFFORT_FACTORS[effort]
     try:
@@ -61,7 +61,7 @@ def effort_factor(effort: str | float) -> float:
 
 
 def budget(available: int, effort: str | float = "normal") -> Budget:
-    """The budget of a cohort with `available` different patches (tissue area over patch area, say)."""
+    """The budget of a cohort with `available` different patches (for instance tissue area / patch area)."""
     factor = effort_factor(effort)
     patches = max(1, min(MAX_PATCHES, available, round(2_000 * math.sqrt(factor) * max(1.0, available / 4_000))))
     growth = math.sqrt(patches / 2_000) if patches > 2_000 else 1.0
@@ -79,9 +79,9 @@ def budget(available: int, effort: str | float = "normal") -> Budget:
 def volume_budget(
     volumes: int, cells: int = 0, effort: str | float = "normal", *, classes: bool = False
 ) -> VolumeBudget:
-    """The budget of a training on so many whole volumes of so many cells: each is seen 40 times, in 600 steps at least.
+    """The budget of a training on `volumes` volumes of `cells` cells: each is used about 40 times, in at least 600 steps.
 
-    Where `classes` are learned, a batch has to hold some of each: in eight brains there is nothing to compare.
+    Where `classes` are learned, batches are larger: a batch must hold several volumes of each class.
 
     >>> volume_budget(43), volume_budget(1200), volume_budget(1200, 160 * 192 * 160)
     (VolumeBudget(batch=8, steps=600), VolumeBudget(batch=32, steps=1500), VolumeBudget(batch=8, steps=6000))

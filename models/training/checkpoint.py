@@ -1,7 +1,6 @@
-"""Checkpoint: weights with the recipe that rebuilds their network, in one safetensors file that never runs code.
+"""Checkpoint: weights and the recipe that rebuilds their network, in one safetensors file; loading never runs code.
 
-The same tensors and recipe leave the same bytes. RunOptions bytes are kept is the caller's business: a writer is handed in that
-leaves a file whole or absent.
+The same tensors and recipe give the same bytes. The caller passes the function that writes them, whole or not at all.
 """
 
 from __future__ import annotations
@@ -20,18 +19,18 @@ from ...errors import CorruptError
 
 
 class CheckpointError(CorruptError):
-    """A file of weights that is not what it should be."""
+    """A file of weights that is damaged, or belongs to another network."""
 
     code = "E_CHECKPOINT"
 
 
 Write = Callable[[Path, bytes], object]
-"""Leaves bytes under a name, all of them or none."""
+"""Writes bytes to a path, all of them or none."""
 
 
 def save_checkpoint(path: Path, tensors: Mapping[str, Tensor], recipe: Mapping[str, Any], write: Write) -> str:
-    """Write a checkpoint; returns the sha256 of the file. `recipe` is anything that JSON can hold."""
-    # One metadata key only: safetensors writes several in no fixed order.
+    """Write a checkpoint; returns the sha256 of the file. `recipe` holds JSON values."""
+    # One metadata key only: safetensors writes several keys in no fixed order.
     metadata = {"recipe": json.dumps(recipe, sort_keys=True, separators=(",", ":"))}
     ordered = {name: tensors[name].detach().contiguous() for name in sorted(tensors)}
     data = safetensors.torch.save(ordered, metadata)
@@ -40,7 +39,7 @@ def save_checkpoint(path: Path, tensors: Mapping[str, Tensor], recipe: Mapping[s
 
 
 def load_checkpoint(path: Path, sha256: str | None = None) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """(tensors, recipe). Raises CheckpointError if the file is no safetensors, is cut off, or has another sha256."""
+    """(tensors, recipe). Raises CheckpointError if the file is not safetensors, is truncated, or has another sha256."""
     try:
         data = path.read_bytes()
     except OSError as error:

@@ -1,6 +1,6 @@
-"""Components: principal components of volumes by their inner products, the baseline of a network with as long a code.
+"""Components: principal components of volumes by their inner products, the baseline of a network of the same embedding size.
 
-Neither the volumes nor the components are ever held in memory: n volumes need n² numbers.
+Neither volumes nor components are held in memory: n volumes need n² numbers.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from ..networks.autoencoder import to_float
 
 Array = npt.NDArray[Any]
 VOLUMES_PER_READ = 64
-"""Volumes read at a time."""
+"""Volumes that are read at once."""
 
 
 class Components:
-    """The `code` strongest components of `volumes`, fewer where there are not so many: n - 1 at most.
+    """The `embedding_size` strongest components of `volumes`; n volumes have at most n - 1.
 
     >>> draw = np.random.default_rng(0)
     >>> volumes = draw.integers(0, 255, (6, 1, 4, 4, 4), dtype=np.uint8)
@@ -28,22 +28,25 @@ class Components:
     ((6, 5), True)
     """
 
-    def __init__(self, volumes: Patches, code: int) -> None:
+    def __init__(self, volumes: Patches, embedding_size: int) -> None:
         self._volumes = volumes
         products = _products(volumes, volumes)
         self._mean, self._all = products.mean(0), products.mean()
         values, vectors = np.linalg.eigh(self._centred(products))
-        kept = np.flatnonzero(values > max(values.max(), 0.0) * 1e-9)[::-1][: min(code, len(volumes) - 1)]
+        kept = np.flatnonzero(values > max(values.max(), 0.0) * 1e-9)[::-1][: min(embedding_size, len(volumes) - 1)]
         self._weights = vectors[:, kept] / np.sqrt(values[kept])
 
     def embeddings(self, volumes: Patches) -> Array:
-        """Codes (n, F), float32."""
+        """Embeddings (n, F), float32."""
         found: Array = (self._centred(_products(volumes, self._volumes)) @ self._weights).astype(np.float32)
         return found
 
     def read(self, volumes: Patches) -> tuple[Array, Array]:
-        """Codes, float32 (n, F), strongest component first, and each volume's squared distance from the mean: what the first
-        k components leave of it is that less the squares of k numbers. Reads every volume once for both."""
+        """(embeddings, float32 (n, F), strongest component first; squared distance of each volume from the mean, float64 (n,)).
+
+        The squared error of the first k components is that distance minus the squares of the first k numbers. Every volume
+        is read once for both.
+        """
         products = _products(volumes, self._volumes)
         own = np.empty(len(volumes))
         for rows in in_order(len(volumes), VOLUMES_PER_READ):
@@ -52,7 +55,7 @@ class Components:
         return (self._centred(products) @ self._weights).astype(np.float32), length
 
     def squared_errors(self, volumes: Patches) -> Array:
-        """Mean squared error of every volume's reconstruction, of values in [0, 1]: what its code leaves out."""
+        """Mean squared error of each volume's reconstruction from its embedding, float64 (n,), for values in [0, 1]."""
         products = _products(volumes, self._volumes)
         embeddings = self._centred(products) @ self._weights
         own, cells = np.empty(len(volumes)), 1

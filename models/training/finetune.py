@@ -1,4 +1,4 @@
-"""FineTune: the phase that trains encoder and head together, the reconstruction kept so that codes cannot collapse."""
+"""FineTune: the phase that trains encoder and head together; the reconstruction loss keeps embeddings from collapsing."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from .sweep import ClusteringObjective, objective_loss
 
 @dataclass(frozen=True, slots=True)
 class FineTuneOutcome:
-    """How the clustering ended, on patches as they are."""
+    """Quality of the final clustering on unchanged patches."""
 
     effective: float
-    """exp(H) of the mean probabilities: K at best."""
+    """Effective number of clusters, exp(entropy of the mean probabilities): K at best."""
     smallest: float
-    """Mean probability of the least used cluster."""
+    """Mean probability of the smallest cluster."""
     information: float
-    """Between patch and cluster, in nats: ln K at best, 0 if all patches have the same probabilities."""
+    """Mutual information of patch and cluster in nats: ln K at best, 0 if all patches have the same probabilities."""
     collapsed: bool
-    """True if it has under half of K effective clusters or decides nothing; say so wherever the clusters are shown."""
+    """Whether `collapsed` of the clusterer holds; reports warn of it."""
 
 
 class FineTune:
-    """Information maximisation between two views, plus gamma times the reconstruction; Adam, 1e-4 head, 1e-5 encoder."""
+    """Information maximisation between two views + gamma × reconstruction error; Adam at 1e-4 (head) and 1e-5 (encoder)."""
 
     name = "fine-tune"
     gamma = 1.0
@@ -85,7 +85,7 @@ class FineTune:
 
     @torch.inference_mode()
     def outcome(self, most: int = 4096, batch: int = 128) -> FineTuneOutcome:
-        """The guards on up to `most` patches, spread evenly over all."""
+        """Quality of the clustering on up to `most` patches, spread evenly over all."""
         step = -(-len(self._patches) // most)
         index = torch.arange(0, len(self._patches), step).numpy()
         totals_K = torch.zeros(self.clusterer.head.clusters, device=self._device)

@@ -1,4 +1,4 @@
-"""Optimiser: Adam whose whole state is a flat table of tensors, so that a checkpoint needs no pickle."""
+"""Optimiser: Adam with its whole state as a flat table of tensors, so that a checkpoint needs no pickle."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 class Adam:
-    """torch's Adam over named modules, each with its learning rate, under a warm-up and a cosine to zero."""
+    """torch's AdamW over named modules, each with its own learning rate; linear warm-up, then cosine decay to zero."""
 
     def __init__(
         self, modules: Mapping[str, tuple[nn.Module, float]], steps: int, warmup: int = 20, decay: float = 0.0
@@ -25,7 +25,7 @@ class Adam:
         groups = [{"params": list(module.parameters()), "lr": rate} for module, rate in modules.values()]
         self._adam = torch.optim.AdamW(groups, weight_decay=decay)
         for parameter in self._parameters():
-            # Made here, not on the first step, so that the state has the same keys at any time.
+            # Created here, not in the first step, so that the state always has the same keys.
             self._adam.state[parameter] = {
                 "step": torch.zeros(()),
                 "exp_avg": torch.zeros_like(parameter, memory_format=torch.preserve_format),
@@ -42,13 +42,13 @@ class Adam:
         self._adam.step()
 
     def forget(self, parameter: nn.Parameter, where: tuple[int | slice, ...]) -> None:
-        """Drop the moments of a part of a parameter that was drawn anew."""
+        """Set the moments of a part of a parameter to zero, after new weights were drawn for it."""
         state = self._adam.state[parameter]
         state["exp_avg"][where] = 0.0
         state["exp_avg_sq"][where] = 0.0
 
     def state(self) -> dict[str, Tensor]:
-        """Weights, buffers and moments, detached copies."""
+        """Detached copies of weights, buffers and moments, by name."""
         tensors = {}
         for name, module in self._modules.items():
             for key, tensor in module.state_dict().items():
@@ -60,7 +60,7 @@ class Adam:
 
     @torch.no_grad()
     def load(self, state: Mapping[str, Tensor]) -> None:
-        """Go back to `state`, in place."""
+        """Restore `state` in place."""
         for name, module in self._modules.items():
             prefix = f"{name}."
             module.load_state_dict({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})

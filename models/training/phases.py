@@ -1,8 +1,8 @@
-"""Phases: training as steps that can stop anywhere and go on elsewhere, to the bit.
+"""Phases: training in steps that can stop anywhere and resume in another process with the same bits.
 
-A step is a function of the state, the seed and its index: its batch and its views are drawn by a generator named after
-them. So `state()` after step n, loaded into a new phase, followed by steps n, n + 1, ... gives the state of an
-undisturbed run (same threads, same machine).
+A step depends on the state, the seed and its index: a generator named after them draws its batch and its views. The
+`state()` before step n, loaded into a new phase and followed by steps n, n + 1, ..., therefore gives the state of an
+uninterrupted run (same threads, same machine).
 
 ```text
 Reconstruction (autoencoder) -> encode_views -> HeadSweep (all K and seeds) -> choose K -> FineTune (whole network)
@@ -21,29 +21,29 @@ from ...errors import TileEngineError
 
 
 class Phase(Protocol):
-    """One stretch of training; `name` tells its draws from those of others."""
+    """One phase of training; `name` is part of the seed of its random numbers."""
 
     name: str
     steps: int
 
     def step(self, index: int) -> dict[str, float]:
-        """Do step `index`; figures for people (the loss first)."""
+        """Do step `index`; returns its figures by name, the loss first."""
 
     def state(self) -> dict[str, Tensor]:
-        """All that the next step depends on."""
+        """Every tensor that the next step depends on, by name."""
 
     def load(self, state: Mapping[str, Tensor]) -> None:
-        """Go back to `state`."""
+        """Restore a state that `state` returned."""
 
 
 class DivergedError(TileEngineError):
-    """Training left the finite numbers; the weights are of no use."""
+    """The loss became infinite or NaN; the weights are useless."""
 
     code = "E_DIVERGED"
 
 
 def train_phase(phase: Phase, start: int = 0, report: Callable[[int, dict[str, float]], None] | None = None) -> None:
-    """Do all steps of a phase from `start` on; `report(index, figures)` after each."""
+    """Do all steps of a phase from `start` on; `report(index, figures)` is called after each."""
     for index in range(start, phase.steps):
         figures = phase.step(index)
         if report is not None:
@@ -51,7 +51,7 @@ def train_phase(phase: Phase, start: int = 0, report: Callable[[int, dict[str, f
 
 
 def check_finite(name: str, index: int, loss: float) -> None:
-    """Raises DivergedError where the loss is no number."""
+    """Raises DivergedError for a loss that is infinite or NaN."""
     if not math.isfinite(loss):
         raise DivergedError(
             f"{name}: the loss became {loss} in step {index}, so its weights are of no use. "

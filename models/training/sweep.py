@@ -1,4 +1,4 @@
-"""HeadSweep: the phase that trains the heads of every K and seed together, on cached codes."""
+"""HeadSweep: the phase that trains the heads of all K and seeds together, on cached embeddings."""
 
 from __future__ import annotations
 
@@ -24,43 +24,44 @@ Array = npt.NDArray[Any]
 ClusteringObjective = Literal["iic", "imsat"]
 CLUSTERING_OBJECTIVES: tuple[ClusteringObjective, ...] = ("iic", "imsat")
 IIC_LAMBDA = 1.5
-"""Of IIC. At 1 it often leaves clusters empty: of 14 planted ones it found 61 %, at 1.5 it found 89 %."""
+"""`lam` of IIC. At 1 clusters often stay empty: of 14 planted clusters 61 % were found, at 1.5 89 %."""
 IMSAT_WEIGHT = 0.3
-"""Of IMSAT's information. Views differ more than the paper's adversarial steps: at its 0.1 real codes stay undecided."""
+"""Weight of IMSAT's information term. Views differ more than the paper's adversarial steps: at its 0.1 the probabilities of
+real embeddings stay nearly equal."""
 FIRST_SCALE: dict[ClusteringObjective, float] = {"iic": 1.0, "imsat": NEAR_UNIFORM}
-"""Of the last layers' first weights: IIC needs a partition to begin with, IMSAT none."""
+"""Scale of the last layers' initial weights: IIC needs an initial partition, IMSAT does not."""
 NEIGHBOUR_SHARE = 0.5
-"""Share of pairs in which the other view is of a patch with a near code instead of the same patch."""
+"""Share of pairs whose second view shows a neighbour of the patch instead of the patch itself."""
 CHECK_SHARES = (0.25, 0.5)
-"""After these shares of the steps, heads that have collapsed are started again."""
+"""Shares of the steps after which collapsed heads are restarted."""
 
 
 def objective_loss(objective: ClusteringObjective, p_BK: Tensor, q_BK: Tensor) -> Tensor:
-    """The loss of two views' probabilities, over any leading axes; the same for sweep and fine-tuning."""
+    """The clustering loss of two views' probabilities, for any leading axes; shared by sweep and fine-tuning."""
     return iic(p_BK, q_BK, lam=IIC_LAMBDA) if objective == "iic" else imsat(p_BK, q_BK, weight=IMSAT_WEIGHT)
 
 
 @dataclass(frozen=True, slots=True)
 class HeadQuality:
-    """How the head of one K and seed ended."""
+    """Quality of the trained head of one K and seed."""
 
     clusters: int
     seed: int
     loss: float
-    """On all patches, between view 0 and the others; lower is better, comparable within one K only."""
+    """Loss between view 0 and the last view, on up to 16 chunks of patches; lower is better, comparable within one K only."""
     effective: float
-    """exp(H) of the mean probabilities: K at best."""
+    """Effective number of clusters, exp(entropy of the mean probabilities): K at best."""
     smallest: float
-    """Mean probability of the least used cluster."""
+    """Mean probability of the smallest cluster."""
     information: float
-    """Between patch and cluster, in nats: ln K at best, 0 if all patches have the same probabilities."""
+    """Mutual information of patch and cluster in nats: ln K at best, 0 if all patches have the same probabilities."""
     restarts: int
     collapsed: bool
-    """True if, after all restarts, it has under half of K effective clusters or decides nothing."""
+    """Whether the head has collapsed after all restarts."""
 
 
 class HeadSweep:
-    """All heads at once by IIC or IMSAT; Adam at 1e-3. The seeds are independent of each other."""
+    """Trains all heads at once by IIC or IMSAT; Adam at 1e-3. Seeds are independent of each other."""
 
     name = "heads"
 
@@ -102,12 +103,12 @@ class HeadSweep:
         self._restarts_SJ.copy_(state["restarts"])
 
     def extract(self, seed: int, clusters: int) -> ClusterHead:
-        """The head of one seed and K as a network of its own."""
+        """The head of one seed and K as a separate network."""
         return self.bank.extract(seed, clusters)
 
     @torch.inference_mode()
     def qualities(self) -> list[HeadQuality]:
-        """RunOptions every head but the over-clustering ones ended."""
+        """Quality of every head except the over-clustering ones."""
         loss_SJ, mean_SJK, information_SJ = self._survey()
         rows = []
         for j, k in enumerate(self.bank.clusters):
@@ -129,7 +130,7 @@ class HeadSweep:
 
     @torch.inference_mode()
     def labels(self) -> dict[tuple[int, int], Array]:
-        """(K, seed) -> cluster of every patch as it is (view 0), int64 (N,)."""
+        """(K, seed) -> cluster of each unchanged patch (view 0), int64 (N,)."""
         parts = [self._probabilities(part).argmax(-1) for part in torch.split(self._embeddings_VNF[0], 1024)]
         labels_SJN = torch.cat(parts, -1).numpy()
         return {
@@ -139,7 +140,7 @@ class HeadSweep:
         }
 
     def _pair(self, s: int, index: int) -> tuple[Tensor, Tensor]:
-        """Codes (B, F) of two views of a batch for seed number `s`; of each patch, or of it and a near one."""
+        """Embeddings (B, F) of two views of a batch for seed number `s`: of each patch, or of it and a neighbour."""
         patches = torch.from_numpy(self._batches[s][index])
         views = len(self._embeddings_VNF)
         draw = generator(self.bank.seeds[s], self.name, index)
@@ -155,7 +156,7 @@ class HeadSweep:
         return p_SJBK
 
     def _survey(self, chunk: int = 1024) -> tuple[Tensor, Tensor, Tensor]:
-        """Loss (S, J), mean probabilities (S, J, K), information (S, J); on at most 16 chunks, spread evenly."""
+        """(loss (S, J), mean probabilities (S, J, K), information (S, J)) on at most 16 chunks, spread evenly."""
         views, count = self._embeddings_VNF.shape[:2]
         chunks = torch.split(torch.arange(count), chunk)
         chunks = chunks[:: -(-len(chunks) // 16)]

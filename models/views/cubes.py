@@ -1,7 +1,7 @@
-"""CubeViews: patches of volumes as another scan would have them; apart from `views`, whose patches are coloured and lie flat,
-and from `volume_views`, whose volumes are whole bodies that stay upright.
+"""CubeViews: random variants of cubic patches of volumes, as another scan would show them.
 
-Axes are mirrored, never exchanged: voxels may be longer along one of them.
+Axes are mirrored, never exchanged: voxels may be longer along one axis. See patches.py for flat coloured patches and
+volumes.py for whole bodies that stay upright.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .patches import jitter_tone
 
 @dataclass(frozen=True, slots=True)
 class CubeViews:
-    """RunOptions strongly a view may differ from its patch; `strength` scales all of it but mirroring.
+    """How much a view may differ from its patch; `strength` scales everything but mirroring.
 
     >>> draw = torch.Generator().manual_seed(0)
     >>> tuple(CubeViews()(torch.rand(4, 1, 16, 16, 16), draw).shape)
@@ -34,7 +34,7 @@ class CubeViews:
     """Brightness ± this (1 = white), contrast 1 ± twice this."""
 
     def __call__(self, patches_BCZYX: Tensor, source: torch.Generator, share: Replica = SINGLE) -> Tensor:
-        """A view of every patch, float32 in [0, 1], same shape; `patches_BCZYX` are the share's rows of a batch."""
+        """A view of each patch, float32 in [0, 1], same shape; `patches_BCZYX` are the replica's rows of a batch."""
         view = mirror_and_crop(patches_BCZYX, 1.0 - (1.0 - self.crop) * min(self.strength, 1.0), source, share)
         if self.brightness * self.strength > 0:
             view = jitter_tone(view, self.brightness * self.strength, source, share)
@@ -42,7 +42,7 @@ class CubeViews:
 
 
 def mirror_and_crop(patches_BCZYX: Tensor, smallest: float, source: torch.Generator, share: Replica = SINGLE) -> Tensor:
-    """Each patch mirrored along some of its axes, and of it a box of `smallest` to all of its volume, enlarged."""
+    """Each patch mirrored along random axes; a random box of `smallest` to 1 of its volume is enlarged to the patch."""
     count = len(patches_BCZYX) * share.count
     side_B1 = uniform((count, 1), smallest, 1.0, source) ** (1 / 3)
     shift_B3 = uniform((count, 3), -1.0, 1.0, source) * (1.0 - side_B1)

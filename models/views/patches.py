@@ -1,8 +1,8 @@
-"""Views: the same tissue as another scanner, stainer or knife would have left it; what clusters must not depend on.
+"""Views: random variants of a patch, as another scanner, stain or section would show it; clusters must not depend on them.
 
-A view turns and mirrors a patch, cuts a part of it out and enlarges that, jitters each stain in optical density and the
-brightness and contrast of the whole. All draws come from the generator that is passed in, one for every patch; they are
-made on the CPU for the whole batch, of which a share takes its rows, so that they are the same wherever a patch is looked at.
+A view turns and mirrors a patch, crops and enlarges it, and jitters each stain in optical density and the brightness and
+contrast of the whole. The generator that is passed in draws all numbers on the CPU for the whole batch, and a replica takes
+its rows: views do not depend on the device or on the number of replicas.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ DARKEST = 1.0 / 255.0
 
 @dataclass(frozen=True, slots=True)
 class Views:
-    """RunOptions strongly a view may differ from its patch; `strength` scales all of it but turning and mirroring.
+    """How much a view may differ from its patch; `strength` scales everything but turning and mirroring.
 
     >>> draw = torch.Generator().manual_seed(0)
     >>> tuple(Views()(torch.rand(4, 3, 32, 32), draw).shape)
@@ -35,14 +35,14 @@ class Views:
     crop: float = 0.5
     """Smallest share of the patch's area that a cut-out keeps."""
     stain: float = 0.1
-    """Each stain's density is scaled by 1 ± this and shifted by a fifth of it; 0 = colour is left alone."""
+    """Each stain's density is scaled by 1 ± this and shifted by ± a fifth of it; 0 = colour is not changed."""
     brightness: float = 0.05
     """Brightness ± this (1 = white), contrast 1 ± twice this."""
     brightfield: bool = True
-    """Channels are red, green, blue (of one or more stains); False: any channels, jittered one by one."""
+    """True: channels are red, green, blue (of one or more stains). False: any channels, each jittered by itself."""
 
     def __call__(self, patches_BCYX: Tensor, source: torch.Generator, share: Replica = SINGLE) -> Tensor:
-        """A view of every patch, float32 in [0, 1], same shape; `patches_BCYX` are the share's rows of a batch."""
+        """A view of each patch, float32 in [0, 1], same shape; `patches_BCYX` are the replica's rows of a batch."""
         view = turn_and_crop(patches_BCYX, 1.0 - (1.0 - self.crop) * min(self.strength, 1.0), source, share)
         if self.stain * self.strength > 0:
             jitter = jitter_stains if self.brightfield and view.shape[1] % 3 == 0 else jitter_channels
@@ -55,7 +55,7 @@ class Views:
 
 
 def turn_and_crop(patches_BCYX: Tensor, smallest: float, source: torch.Generator, share: Replica = SINGLE) -> Tensor:
-    """Each patch in one of its eight orientations, and of it a square of `smallest` to all of its area, enlarged."""
+    """Each patch in one of eight orientations; a random square of `smallest` to 1 of its area is enlarged to the patch."""
     count = len(patches_BCYX) * share.count
     side = uniform((count,), smallest, 1.0, source).sqrt()
     shift = uniform((2, count), -1.0, 1.0, source) * (1.0 - side)
@@ -70,14 +70,14 @@ def turn_and_crop(patches_BCYX: Tensor, smallest: float, source: torch.Generator
 
 
 def jitter_stains(patches_BCYX: Tensor, amount: float, source: torch.Generator, share: Replica = SINGLE) -> Tensor:
-    """Scale and shift haematoxylin, eosin and DAB in optical density; works on every three channels for themselves."""
+    """Scale and shift haematoxylin, eosin and DAB in optical density; every three channels are one image."""
     flat = patches_BCYX.reshape(-1, 3, *patches_BCYX.shape[2:])
     stains = torch.tensor(HED)
     stains = stains / stains.norm(dim=1, keepdim=True)
     count = len(flat) * share.count
     scale = uniform((count, 3), 1.0 - amount, 1.0 + amount, source)
     shift = uniform((count, 3), -amount / 5, amount / 5, source)
-    # Unmix, scale and mix again is one 3 x 3 matrix for each patch.
+    # Unmixing, scaling and mixing is one 3 x 3 matrix for each patch.
     turn = torch.linalg.inv(stains) @ (scale.unsqueeze(-1) * stains)
     turn, shift = (share.part(drawn).to(flat.device) for drawn in (turn, shift @ stains))
     density = flat.clamp_min(DARKEST).log_().neg_().flatten(2)
@@ -86,7 +86,7 @@ def jitter_stains(patches_BCYX: Tensor, amount: float, source: torch.Generator, 
 
 
 def jitter_channels(patches_BCYX: Tensor, amount: float, source: torch.Generator, share: Replica = SINGLE) -> Tensor:
-    """Scale every channel for itself by 1 ± `amount`: fluorescence, grey images."""
+    """Scale each channel by 1 ± `amount`: fluorescence, grey images."""
     count, channels = patches_BCYX.shape[:2]
     scale = uniform((count * share.count, channels, 1, 1), 1.0 - amount, 1.0 + amount, source)
     return patches_BCYX * share.part(scale).to(patches_BCYX.device)
@@ -102,7 +102,7 @@ def jitter_tone(patches_BCYX: Tensor, amount: float, source: torch.Generator, sh
 
 
 def drop_stain(patches_BCYX: Tensor, chance: float, source: torch.Generator, share: Replica = SINGLE) -> Tensor:
-    """Of a stack of stains, blank one (white) in a share `chance` of the patches."""
+    """Replace one stain of a stack by white in a share `chance` of the patches."""
     count, channels = patches_BCYX.shape[:2]
     shape = (count * share.count, 1)
     lost = torch.randint(channels // 3, shape, generator=source)

@@ -1,7 +1,7 @@
-"""VolumeViews: the same body as another day's scan would have left it; apart from `views`, whose patches lie flat.
+"""VolumeViews: random variants of a whole volume, as a scan on another day would show the same body.
 
-All draws come from the generator that is passed in, for the whole batch, of which a share takes its rows. Cells that are 0
-are outside the mask: brightness and noise leave them 0.
+The generator that is passed in draws all numbers for the whole batch, and a replica takes its rows. Cells of value 0 are
+outside the mask: brightness and noise leave them at 0.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ..seeds import derived_seed, uniform
 
 @dataclass(frozen=True, slots=True)
 class VolumeViews:
-    """How far a view may be from its volume; 0 leaves that out.
+    """How much a view may differ from its volume; 0 switches a change off.
 
     >>> draw = torch.Generator().manual_seed(0)
     >>> tuple(VolumeViews()(torch.rand(2, 1, 16, 16, 16), draw).shape)
@@ -27,22 +27,22 @@ class VolumeViews:
     """
 
     shift: float = 2.0
-    """Whole voxels along each axis, at most."""
+    """Largest shift along each axis, in whole voxels."""
     turn: float = 0.0
-    """Degrees about each axis, at most."""
+    """Largest rotation about each axis, in degrees."""
     scale: float = 0.0
-    """Each axis is stretched by 1 ± this for itself, after all three by 1 ± this together."""
+    """All axes are scaled by 1 ± this together, then each by 1 ± this."""
     mirror: bool = False
-    """Half of the views have left and right (x) changed."""
+    """Whether half of the views are mirrored along x (left and right)."""
     brightness: float = 0.1
     """Values are multiplied by 1 ± this."""
     noise: float = 0.01
     """Standard deviation of the noise added to each voxel; 1 = white."""
     unchanged: float = 0.0
-    """Share of the volumes that are left as they are, as those are that codes are asked of later."""
+    """Share of the volumes that are not changed: embeddings are later computed of unchanged volumes."""
 
     def __call__(self, volumes_BCZYX: Tensor, source: torch.Generator, share: Replica = SINGLE) -> Tensor:
-        """A view of every volume, float32 in [0, 1], same shape; `volumes_BCZYX` are the share's rows of a batch."""
+        """A view of each volume, float32 in [0, 1], same shape; `volumes_BCZYX` are the replica's rows of a batch."""
         view = self._moved(volumes_BCZYX, source, share)
         count, device = len(volumes_BCZYX) * share.count, volumes_BCZYX.device
         gain = uniform((count, 1, 1, 1, 1), 1.0 - self.brightness, 1.0 + self.brightness, source)
@@ -50,7 +50,7 @@ class VolumeViews:
         if self.brightness:
             view = view * share.part(gain).to(device)
         if self.noise:
-            # row by row: a share need not draw what the others' volumes get
+            # one seed per row: a replica need not draw the noise of the others' volumes
             own = torch.stack([_noise(view.shape[1:], seed, i) for i in range(count)[share.rows(count)]])
             view = torch.where(view > 0, view + self.noise * own.to(device), view)
         if self.unchanged:
@@ -72,7 +72,7 @@ class VolumeViews:
             )
         elif not (whole or self.turn or self.scale):
             return volumes_BCZYX
-        # Turning is done in voxels, so that boxes of unequal sides are not sheared; grids have each side from -1 to 1.
+        # Rotation is computed in voxels, so that boxes of unequal sides are not sheared; grids run from -1 to 1 on each side.
         matrix_B33 = _turns(angle_B3) * size_B3.unsqueeze(1) * sides / sides.unsqueeze(1)
         rows_B34 = share.part(torch.cat([matrix_B33, shift_B3.unsqueeze(2)], 2)).to(device)
         grid = F.affine_grid(rows_B34, list(volumes_BCZYX.shape), align_corners=False)

@@ -1,1 +1,1 @@
-"""slides: microscope slides in, whatever holds them. Opening, spacing, the view at a run's spacing, and the cohort."""
+"""slides: readers of microscope slides, their spacing, the view at a run's spacing, and the cohort."""

@@ -1,11 +1,11 @@
-"""Area: coarser pixels as the mean of what they cover, the same however the image is cut into reads.
+"""Area averaging: a coarser pixel is the mean of the pixels that it covers, for any division into reads.
 
 ```text
 fine cells     |0|1|2|3|4|5|6|7|8|
-coarse, k = 4  |---0---|---1---|-2     the last one is the mean of what exists
-coarse, r=2.5  |--0-|--1-|--2-|-3-     a fine cell on a border counts by the share that lies inside
+coarse, k = 4  |---0---|---1---|-2     the last one is the mean of the cells that exist
+coarse, r=2.5  |--0-|--1-|--2-|-3-     a fine cell on a border is weighted by its share inside
 ```
-Weights come from absolute positions and sums run in one fixed order, so every pixel has one value, whatever the read.
+Weights depend on absolute positions and sums run in a fixed order, so a pixel has the same value in every read.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _SLIVER = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class Shrink:
-    """RunOptions cells of one axis are gathered: `ratio` fine cells into each coarse one."""
+    """Averaging along one axis: `ratio` fine cells make one coarse cell."""
 
     cells: int
     """Fine cells along the axis."""
@@ -64,13 +64,13 @@ class Shrink:
 
 
 Shrinks = tuple[Shrink, Shrink]
-"""RunOptions y and x are gathered."""
+"""Averaging along y and x."""
 
 
 def shrink(fine: Array, origin: tuple[int, int], boxes: tuple[tuple[int, int], tuple[int, int]], by: Shrinks) -> Array:
     """Coarse cells of `boxes` ((start, stop) along y and x) from `fine` (channel, y, x), which starts at `origin`.
 
-    `fine` must hold all that `needs` says. Keeps the dtype, rounding half up; floats stay floats.
+    `fine` must hold the cells of `needs`. Keeps the dtype, rounding half up; floats stay floats.
     """
     if all(axis.whole for axis in by):
         return _by_blocks(fine, by)
@@ -86,14 +86,14 @@ def _gather(values: Array, axis: int, origin: int, how: tuple[Array, Array]) -> 
     shape = (*values.shape[:axis], len(first), *values.shape[axis + 1 :])
     total, part = np.zeros(shape, np.float32), np.empty(shape, np.float32)
     for tap, share in enumerate(weights):
-        np.take(values, first - origin + tap, axis=axis, out=part, mode="clip")  # what is clipped has no weight
+        np.take(values, first - origin + tap, axis=axis, out=part, mode="clip")  # clipped cells have weight 0
         part *= share.reshape((-1,) + (1,) * (values.ndim - 1 - axis))
         total += part
     return total
 
 
 def _by_blocks(fine: Array, by: Shrinks) -> Array:
-    """Means of whole blocks; `fine` starts on a block's border. What is left at the far edges is averaged by itself."""
+    """Means of whole blocks; `fine` starts on a block's border. Partial blocks at the far edges are averaged by themselves."""
     ky, kx = (int(axis.ratio) for axis in by)
     if (ky, kx) == (1, 1):
         return fine

@@ -1,4 +1,4 @@
-"""Cohort: which images a run is about. Finds them in a folder, a glob, a file or a CSV, and names each one for good."""
+"""Cohort: the images of a run, found in a folder, a glob, a file or a CSV; each gets a stable id."""
 
 from __future__ import annotations
 
@@ -29,46 +29,46 @@ class SlideEntry:
     """One slide or volume of a cohort."""
 
     id: str
-    """Readable stem and hash of the name: unique, stable, safe as a file name everywhere."""
+    """Readable stem and hash of the name: unique, stable, and a valid file name on every system."""
     path: Path
     name: str
-    """Path relative to the cohort's root, with forward slashes; the file's own name where it lies outside of it."""
+    """Path relative to the cohort's root, with forward slashes; the file name alone if it lies outside."""
     mpp: float | None = None
-    """Micrometres a pixel from the CSV; goes before everything else."""
+    """Micrometres a pixel from the CSV; overrides every other source."""
     group: str = ""
     site: str = ""
     extra: dict[str, str] = field(default_factory=dict)
     """Further columns of the CSV, carried along."""
     part: str = ""
-    """What is meant inside the file or folder: a DICOM series, one array of many, a time point; empty for all of it."""
+    """The image inside the file or folder: a DICOM series, one of several arrays, a time point; empty for the whole."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cohort:
-    """What was found."""
+    """Images that were found, and everything that is none."""
 
     entries: tuple[SlideEntry, ...]
-    """Images, sorted by name; in the CSV's own order where there is one."""
+    """Images, sorted by name, or in the order of the CSV."""
     ignored: tuple[tuple[str, str], ...]
-    """(name, reason) of everything that was seen and is none."""
+    """(name, reason) of files and folders that are no images."""
     root: Path
     """Folder that the names are relative to."""
 
 
 def find_slides(spec: str | Path | Sequence[str | Path]) -> Cohort:
-    """The slides that a folder (with its subfolders), a glob, a file, a CSV, or a list of these stand for.
+    """The slides of a folder (with its subfolders), a glob, a file, a CSV, or a list of these.
 
-    Raises NoInputError where there are none, saying what was seen, and SettingsError for a CSV that cannot be right.
+    Raises NoInputError, with the files that were seen, if there are none, and SettingsError for an invalid CSV.
     """
     return find(spec, SLIDE_INPUT)
 
 
 Finder = Callable[[Path], Cohort | None]
-"""Finds what lies at a path in a way of its own; None where the path is nothing special."""
+"""Finds the images of a path with a special layout, such as BIDS; None for other paths."""
 
 
 def find(spec: str | Path | Sequence[str | Path], kind: InputKind, special: Finder = lambda path: None) -> Cohort:
-    """What `find_slides` says, for any kind of input."""
+    """`find_slides` for any kind of input."""
     specs = [spec] if isinstance(spec, str | Path) else list(spec)
     if len(specs) == 1:
         cohort = _find(specs[0], kind, special)
@@ -117,7 +117,7 @@ def _find(spec: str | Path, kind: InputKind, special: Finder) -> Cohort:
 
 
 def _common(roots: Sequence[Path]) -> Path:
-    """The folder that all of these lie in, if they lie in one place at all."""
+    """The common folder of all roots; an empty path if there is none."""
     try:
         return place(os.path.commonpath([str(root) for root in roots]))
     except ValueError:
@@ -125,7 +125,7 @@ def _common(roots: Sequence[Path]) -> Path:
 
 
 def sorted_out(found: Iterable[Seen], root: Path) -> Cohort:
-    """Entries and the rest, by name; two ways to one file count once."""
+    """Cohort of the entries and of the ignored files, sorted by name; several links to one file are one entry."""
     unique: dict[tuple[str, str], Seen] = {}
     ignored = []
     for one in sorted(found, key=lambda s: (s.path.is_symlink(), _relative(s.path, root))):
@@ -141,7 +141,7 @@ def sorted_out(found: Iterable[Seen], root: Path) -> Cohort:
 
 
 def _in_order(entry: SlideEntry) -> tuple[str, list[tuple[int, str]]]:
-    """By name; number 10 of a file comes after its number 9."""
+    """Sort key: name, then the part with numbers in numeric order."""
     return entry.name.removesuffix(_inside(entry.part)), [
         (len(p) if p.isdigit() else 0, p) for p in entry.part.split("/")
     ]
@@ -172,7 +172,7 @@ def _relative(path: Path, root: Path) -> str:
 
 
 def _named(entries: Sequence[SlideEntry], root: Path, kind: InputKind) -> tuple[SlideEntry, ...]:
-    """The same entries with ids; should two hashes begin alike, longer ones tell them apart."""
+    """The entries with ids; longer hashes are used if short ones collide."""
     for digits in (8, 16, 64):
         ids = [slide_id(_relative(e.path, root), digits, part=e.part, kind=kind) for e in entries]
         if len({one.lower() for one in ids}) == len(ids):
@@ -181,7 +181,7 @@ def _named(entries: Sequence[SlideEntry], root: Path, kind: InputKind) -> tuple[
 
 
 def slide_id(name: str, digits: int = 8, *, part: str = "", kind: InputKind = SLIDE_INPUT) -> str:
-    """Id of an image from its name and the part of it that is meant: plain letters, at most 40 of them, and a hash.
+    """Id of an image from its name and part: at most 40 plain characters and a hash.
 
     >>> slide_id("Zürich/Fall 7.svs"), slide_id("case.svs", part="t=3")
     ('Fall-7-8e776441', 'case-t-3-8b6bc88c')
@@ -200,8 +200,8 @@ def slide_id(name: str, digits: int = 8, *, part: str = "", kind: InputKind = SL
 
 
 def fingerprint(path: Path) -> str:
-    """What tells an image from a changed one: size, time and a hash of its head and tail; of a zarr folder's metadata
-    files; the names, sizes and times of the files of any other folder.
+    """Fingerprint that changes with an image: size, time and a hash of both ends of the file, or of a zarr folder's metadata
+    files; for any other folder names, sizes and times of its files.
 
     Raises SlideError (E_MISSING, E_UNREADABLE).
     """

@@ -1,4 +1,4 @@
-"""Colour: stored samples to what a model sees: grey, RGB or plain channels, without alpha, palettes or inks."""
+"""Colour: conversion of stored samples to grey, RGB or plain channels, without alpha, palettes or inks."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 from ..frame import Array
 
 _BLOCK = 256
-"""Rows mixed at once, so that a large picture does not become several larger ones."""
+"""Rows that are converted at once, to limit memory."""
 
 
 def over(colour: Array, alpha: Array, background: int) -> Array:
-    """Straight `alpha` (y, x) lays `colour` (y, x, channel) over a background; rounds half up, same dtype."""
+    """Blend `colour` (y, x, channel) by straight `alpha` (y, x) over a background value; rounds half up, same dtype."""
     top = int(np.iinfo(colour.dtype).max)
     if int(alpha.min(initial=top)) == top:
         return colour
@@ -26,7 +26,7 @@ def over(colour: Array, alpha: Array, background: int) -> Array:
 
 
 def from_cmyk(inks: Array) -> Array:
-    """RGB (y, x, 3) of (y, x, 4) inks without a colour profile: light left over by ink and black."""
+    """RGB (y, x, 3) of CMYK inks (y, x, 4), without a colour profile."""
     top = np.float32(np.iinfo(inks.dtype).max)
     light = (top - inks.astype(np.float32)) / top
     mixed: Array = np.floor(light[..., :3] * light[..., 3:] * top + np.float32(0.5))
@@ -34,13 +34,13 @@ def from_cmyk(inks: Array) -> Array:
 
 
 def from_palette(indices: Array, table: Array) -> Array:
-    """RGB (y, x, 3) uint8 of indices (y, x) into a table (entry, 3) of 8 bits; indices beyond it take the last."""
+    """RGB (y, x, 3) uint8 of indices (y, x) into a table (entry, 3) of 8 bits; larger indices use the last entry."""
     flat: Array = table[np.minimum(indices, len(table) - 1)]
     return flat
 
 
 def inverted(samples: Array) -> Array:
-    """Grey whose zero is white, turned round."""
+    """Grey values whose zero is white, inverted."""
     top: Any = np.iinfo(samples.dtype).max
     turned: Array = top - samples
     return turned

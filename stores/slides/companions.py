@@ -1,4 +1,4 @@
-"""Companions: files that are part of another slide, so that a slide of many files counts once."""
+"""Companions: files that belong to another slide, so that a slide of several files is one entry."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..remote import ObjectPath
 
 _MAX_TEXT_BYTES = 2**16
 _SERIES, _PIXELS = (0x0020, 0x000E), (0x7FE0, 0x0000)
-"""Tags of the series instance UID and of the first thing behind all that matters here."""
+"""Tags of the series instance UID, and of the pixels, at which reading stops."""
 _LONG = (b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV")
 _OPEN_END = 0xFFFFFFFF
 _PAIRS = dict.fromkeys((".hdr", ".hdr.gz"), (".img", ".img.gz")) | {".nhdr": (".raw", ".raw.gz")}
@@ -18,7 +18,7 @@ _LISTS, _DICOM = (".vms", ".vmu"), (".dcm", ".dicom", "")
 
 
 def companions(files: Iterable[Path]) -> Mapping[str, str]:
-    """Names in one folder that belong to another file of it, each with the name of its owner."""
+    """File name -> name of the file in the same folder that it belongs to."""
     files = sorted(files)
     names = {file.name.lower(): file.name for file in files}
     owned: dict[str, str] = {}
@@ -37,7 +37,7 @@ def companions(files: Iterable[Path]) -> Mapping[str, str]:
 
 
 def parts(slide: Path) -> Iterator[tuple[Path, str, int]]:
-    """Every file that a slide needs, with its place beside the slide and its bytes: the slide itself (all files of a
+    """(path, path relative to the slide's folder, bytes) of every file of a slide: the slide itself (all files of a
     folder), the folder of an MRXS file, the images that a VMS file lists, the other files of a DICOM series, the voxels of
     a header that lies in a file of its own."""
     if slide.suffix.lower() == ".mrxs":
@@ -55,7 +55,7 @@ def parts(slide: Path) -> Iterator[tuple[Path, str, int]]:
 
 
 def partners(file: Path) -> tuple[Path, ...]:
-    """The voxels of a volume whose header is a file of its own (.hdr and .img, .nhdr and .raw); none for other files."""
+    """The voxels' file of a separate header (.hdr and .img, .nhdr and .raw); empty for other files."""
     name = file.name.lower()
     ends = next((pair for end, pair in _PAIRS.items() if name.endswith(end)), ())
     stem = file.name[: len(file.name) - len(".gz") if name.endswith(".gz") else None].rpartition(".")[0]
@@ -66,7 +66,7 @@ def partners(file: Path) -> tuple[Path, ...]:
 def _below(folder: Path) -> Iterator[tuple[Path, str, int]]:
     found: Iterator[tuple[Path, int]]
     if isinstance(folder, ObjectPath):
-        # some tools leave an object without a byte for each folder, which its own name does not find
+        # some tools leave an empty object for each folder, which cannot be found by name
         found = ((path, size) for path, size in folder.listing() if size or path.is_file())
     else:
         found = ((path, path.stat().st_size) for path in folder.rglob("*") if path.is_file())
@@ -75,7 +75,7 @@ def _below(folder: Path) -> Iterator[tuple[Path, str, int]]:
 
 
 def owner_of_folder(folder: Path) -> str:
-    """Name of the MRXS file that a folder of its data belongs to; empty for any other folder."""
+    """Name of the MRXS file of a data folder; empty for any other folder."""
     for suffix in (".mrxs", ".MRXS"):
         owner = folder.with_name(folder.name + suffix)
         if owner.exists():

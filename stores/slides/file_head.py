@@ -1,4 +1,4 @@
-"""Head: what a file is by its first bytes, because names lie."""
+"""File head: format of a file from its first bytes; names are not trusted."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from ...errors import SlideError
 
 HEAD_BYTES = 4096
-"""How many first bytes decide."""
+"""Number of first bytes that decide the format."""
 
 _MAGIC = (
     (b"II*\0", "TIFF"),
@@ -43,7 +43,7 @@ _NAMES = {
 def head_of(path: Path) -> bytes:
     """The first bytes of a file; empty for a folder.
 
-    Raises SlideError where there is nothing to read: E_MISSING, E_EMPTY, E_UNREADABLE.
+    Raises SlideError if there is nothing to read: E_MISSING, E_EMPTY, E_UNREADABLE.
     """
     if path.is_dir():
         return b""
@@ -66,7 +66,7 @@ def head_of(path: Path) -> bytes:
 
 
 def kind_of(head: bytes) -> str:
-    """What the first bytes are, in words: "TIFF", "JPEG", "HTML page", "text" ... or "unknown binary data".
+    """Format of the first bytes, in words: "TIFF", "JPEG", "HTML page", "text" ... or "unknown binary data".
 
     >>> kind_of(b"II*" + bytes(5)), kind_of(b"<!DOCTYPE html><html>"), kind_of(b"no slide")
     ('TIFF', 'HTML page', 'text')
@@ -89,7 +89,7 @@ def kind_of(head: bytes) -> str:
 
 
 def misnamed(path: Path, kind: str) -> str:
-    """A note where the name promises something else than the content; empty where they agree."""
+    """A note if suffix and content of a file disagree; else empty."""
     suffix = path.suffix.lower()
     if kind not in _NAMES or suffix in _NAMES[kind]:
         return ""
@@ -97,7 +97,7 @@ def misnamed(path: Path, kind: str) -> str:
 
 
 def not_a_slide(path: Path, head: bytes) -> SlideError:
-    """The error for a file that no reader takes."""
+    """The error for a file that no reader accepts."""
     kind = kind_of(head)
     if kind == "TIFF":
         return SlideError(

@@ -1,4 +1,4 @@
-"""Guarded: a slide of which some tiles must not be touched, because decoding them ends the process or never ends."""
+"""Guarded: a slide with crashing tiles, which must not be decoded: that would end the process, or never end."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..source import Source
 Piece = tuple[int, Box]
 """A level and a box of it, on the grid of the file's own tiles."""
 Watch = Callable[[Piece, bool], None]
-"""Told (piece, False) before a piece is read and (piece, True) after it."""
+"""Called with (piece, False) before a piece is read and with (piece, True) after it."""
 
 DEFAULT_PIECE_SIDE = 512
 """Cells along a piece of a slide that has no tiles of its own."""
@@ -26,7 +26,7 @@ _watch: Watch | None = None
 
 @contextmanager
 def watched(watch: Watch) -> Iterator[None]:
-    """Within, every guarded slide of this process is read piece by piece, one at a time, and `watch` is told of each."""
+    """In the `with` block guarded slides of this process are read piece by piece, one at a time; `watch` is called for each."""
     global _watch
     before, _watch = _watch, watch
     try:
@@ -35,34 +35,34 @@ def watched(watch: Watch) -> Iterator[None]:
         _watch = before
 
 
-def guarded(slide: Source, lethal: Collection[Piece]) -> Any:
-    """The slide itself, or, where there is anything to guard against, one that refuses `lethal` pieces (TileError)."""
-    return slide if not lethal and _watch is None else Guarded(slide, lethal)
+def guarded(slide: Source, crashing: Collection[Piece]) -> Any:
+    """The slide itself, or, if needed, a `Guarded` one whose `crashing` pieces raise TileError."""
+    return slide if not crashing and _watch is None else Guarded(slide, crashing)
 
 
 class Guarded:
-    """A Source over another one; what else the slide has (notes, reader, ...) is its own."""
+    """A Source that wraps another one; all other attributes (notes, reader, ...) are those of the slide."""
 
     _lock = threading.Lock()
 
-    def __init__(self, slide: Source, lethal: Collection[Piece]) -> None:
-        self._slide, self._lethal = slide, tuple(lethal)
+    def __init__(self, slide: Source, crashing: Collection[Piece]) -> None:
+        self._slide, self._crashing = slide, tuple(crashing)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._slide, name)
 
     def read(self, box: Box, level: int = 0) -> Array:
-        """As the slide does; raises TileError for a box that touches a lethal piece."""
-        if any(at == level and (box & piece).size for at, piece in self._lethal):
+        """Read a box of the slide; raises TileError for a box that touches a crashing piece."""
+        if any(at == level and (box & piece).size for at, piece in self._crashing):
             raise TileError(f"{box} of level {level} holds a tile whose decoding ends the process or never ends.")
         if _watch is None:
             return self._slide.read(box, level)
         pixels = np.empty((self._slide.channels, *box.shape), self._slide.dtype)
         side = self._slide.tiles[level] if self._slide.tiles else (DEFAULT_PIECE_SIDE,) * len(box.start)
         for part in box.cut(side):
-            # the whole tile is what ends the process, whichever part is asked for
+            # the whole tile crashes, whichever part of it is read
             piece = part.coarsen(side).refine(side)
-            with self._lock:  # one at a time: whoever watches must know which piece it was
+            with self._lock:  # one at a time: the watcher must know which piece crashed
                 _watch((level, piece), False)
                 values = self._slide.read(part, level)
                 _watch((level, piece), True)

@@ -1,4 +1,4 @@
-"""Kind: which files are slides, by their content where that can be looked at, and what belongs together."""
+"""Slides as a kind of input: files that are slides, by their content on disks, and files that belong together."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SLIDE_SUFFIXES = frozenset({
     ".svs", ".svslide", ".ndpi", ".scn", ".mrxs", ".vms", ".vmu", ".bif", ".czi", ".tif", ".tiff", ".btf", ".tf2", ".tf8",
     ".qptiff", ".dcm", ".dicom", ".png", ".jpg", ".jpeg", ".jp2", ".j2k", ".jpx", ".webp", ".bmp",
 })  # fmt: skip
-"""Names that promise a slide: such a file is an entry whatever it holds, and is rejected with a reason if it is none."""
+"""Suffixes of slides: a file with one is always an entry, and is rejected with a reason if it holds no slide."""
 
 
 def _content(file: Path) -> str:
@@ -24,9 +24,9 @@ def _content(file: Path) -> str:
 
 
 def why_no_input(file: Path, kind: InputKind, kinds: Collection[str], content: Callable[[Path], str] = _content) -> str:
-    """Why a file is no input of a kind whose content is one of `kinds`; empty for those and for what is named like one.
+    """Why a file is no input of a kind with contents `kinds`; empty for an input, and for a file with its suffix.
 
-    In an object store names decide: looking into every object would cost a request.
+    In an object store names decide: reading the content of each object would cost a request.
     """
     if named_like(kind.suffixes, file):
         return ""

@@ -1,4 +1,4 @@
-"""Manifest: a CSV of slides or volumes. Everything wrong with it is found and said at once."""
+"""Manifest: a CSV of slides or volumes. All of its problems are reported at once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .spacing import parse_number
 from .walk import InputKind
 
 COMMON_COLUMNS = ("path", "mpp", "site")
-"""Columns that mean the same for every kind of input; those of a kind come to them, all others are carried along."""
+"""Columns of every kind of input; each kind adds its own, and all other columns are kept as text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class ManifestRow:
     extra: dict[str, str] = field(default_factory=dict)
     """All other columns, as text."""
     part: str = ""
-    """What is meant inside the file or folder."""
+    """The image inside the file or folder."""
 
 
 def read_manifest(path: Path, kind: InputKind) -> list[ManifestRow]:
@@ -56,7 +56,7 @@ def columns_of(path: Path) -> list[str]:
 
 
 def rows_of(path: Path, key: str) -> tuple[list[tuple[int, dict[str, str]]], list[str]]:
-    """(line, column -> cell) of every row of a list that has the column `key`, and what is wrong with the table."""
+    """((line, column -> cell) of each row of a list with the column `key`; problems of the table)."""
     names, lines = _table(path)
     problems = [f"column {name!r} appears twice" for name in sorted({n for n in names if n and names.count(n) > 1})]
     if key not in names:
@@ -71,7 +71,7 @@ def rows_of(path: Path, key: str) -> tuple[list[tuple[int, dict[str, str]]], lis
 
 
 def check_problems(path: Path, problems: list[str], kind: InputKind) -> None:
-    """Raises SettingsError (E_MANIFEST) with all problems, if there are any."""
+    """Raises SettingsError (E_MANIFEST) that lists all problems, if there are any."""
     if problems:
         raise SettingsError(
             f"{path}: {len(problems)} problem{'s' if len(problems) > 1 else ''} in the list of {kind.word}s, so it is not "
@@ -96,7 +96,7 @@ def _column(cell: str) -> str:
 
 
 def _row(values: dict[str, str], folder: Path, kind: InputKind) -> tuple[ManifestRow | None, list[str]]:
-    """A row, or None, and what is wrong with it."""
+    """(row or None, its problems)."""
     given = values.get("path", "")
     if not given:
         return None, ["the path is empty"]

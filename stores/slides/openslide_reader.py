@@ -1,4 +1,4 @@
-"""OpenSlide reader: whatever OpenSlide reads. Its error state is final, so a failed handle is replaced, once a read."""
+"""OpenSlide reader. An OpenSlide handle stays unusable after an error, so it is reopened, once per read."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .pixels import SlideDescription, level_factor
 from .spacing import FROM_FILE, FROM_RESOLUTION, Stated, parse_number
 
 _BLOCK_SIDE = 1024
-"""Side of the fixed blocks in which levels with a fractional downsample are read."""
+"""Side of the fixed blocks in which levels with a fractional downsample are read, in pixels."""
 _ABSENT_WORDS = (
     "no such file",
     "couldn't open",
@@ -30,7 +30,7 @@ _COMPANION_FILES = {".mrxs": "Slidedat.ini and its .dat files in the folder of t
 
 
 def vendor_of(path: Path) -> str:
-    """What OpenSlide takes the file for; empty where it does not know it."""
+    """Vendor of the file as OpenSlide detects it; empty if it does not know the file."""
     import openslide
 
     try:
@@ -40,14 +40,14 @@ def vendor_of(path: Path) -> str:
 
 
 def accepts(path: Path, head: bytes) -> bool:
-    """True also for the names whose content needs companions, so that a missing one is said, not mistaken for a picture."""
+    """Whether OpenSlide reads the file; true also for an .mrxs file without its companions, so that the error names them."""
     if not head:
         return False
     return bool(vendor_of(path)) or (path.suffix.lower() == ".mrxs" and kind_of(head) in ("JPEG", "BMP", "PNG"))
 
 
 class OpenSlidePixels:
-    """A slide behind an OpenSlide handle that is opened anew when it breaks."""
+    """A slide read through an OpenSlide handle that is reopened after an error."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -112,7 +112,7 @@ class OpenSlidePixels:
         )
 
     def _factor(self, shapes: tuple[tuple[int, int], ...], level: int) -> tuple[float, float]:
-        """The downsample as OpenSlide states it, or the whole number that the shapes agree on."""
+        """The downsample that OpenSlide states, or the whole number that fits the shapes."""
         whole = level_factor(shapes[0], shapes[level])
         stated = self._downsamples[level]
         return whole if whole[0] == whole[1] and abs(whole[0] / stated - 1) < 0.01 else (stated, stated)
@@ -129,7 +129,7 @@ class OpenSlidePixels:
     def read(self, box: Box, level: int) -> Array:
         if self._downsamples[level] == round(self._downsamples[level]):
             return self._block(box, level)
-        # A fractional downsample makes OpenSlide interpolate by where a read starts: fixed blocks give each pixel one value.
+        # With a fractional downsample OpenSlide interpolates relative to the start of a read: fixed blocks give fixed values.
         out = np.empty((3, *box.shape), np.uint8)
         whole = Box((0, 0), self._described.shapes[level])
         for piece in box.cut((_BLOCK_SIDE, _BLOCK_SIDE)):
@@ -151,14 +151,14 @@ class OpenSlidePixels:
         try:
             return self._pixels(handle, box, level)
         except openslide.OpenSlideError as error:
-            self._reopened(handle)  # the next tile shall not fail because of this one
+            self._reopened(handle)  # so that the next tile does not fail
             raise TileError(
                 f"{self._path.name}: OpenSlide cannot decode the pixels from {box.start} to {box.stop} (y, x) of level "
                 f"{level} ({error})"
             ) from error
 
     def _reopened(self, broken: Any) -> Any:
-        """A fresh handle in place of `broken`; one that others still use closes itself when they are done."""
+        """A new handle in place of `broken`; the old one is closed when its last user releases it."""
         with self._lock:
             if self._handle is broken:
                 try:

@@ -1,4 +1,4 @@
-"""Picture reader: plain PNG, JPEG, JPEG 2000, WebP and BMP files, decoded once and kept. They never know their spacing."""
+"""Picture reader: plain PNG, JPEG, JPEG 2000, WebP and BMP files, decoded once and kept in memory. They state no spacing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .pixels import SlideDescription
 
 PICTURE_FORMATS = ("PNG", "JPEG", "JPEG 2000", "WebP", "BMP")
 MAX_PICTURE_PIXELS = 2**27
-"""Pixels of a picture that is decoded whole; larger ones belong into a tiled TIFF."""
+"""Largest number of pixels of a picture; larger ones need a tiled TIFF."""
 
 
 def accepts(path: Path, head: bytes) -> bool:

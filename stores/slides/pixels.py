@@ -1,4 +1,4 @@
-"""Pixels: what a reader hands over before anybody has settled the spacing."""
+"""Pixels: the result of a slide reader, before the spacing is decided."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .spacing import Stated
 
 @dataclass(frozen=True, slots=True)
 class SlideDescription:
-    """Everything about a slide but its pixels."""
+    """Properties of a slide, without its pixels."""
 
     reader: str
     """Name of the reader: "tiff", "openslide", "picture", "ome-zarr"."""
@@ -22,15 +22,15 @@ class SlideDescription:
     channels: int
     dtype: str
     background: int
-    """Value where nothing was scanned."""
+    """Value of pixels that were not scanned."""
     stated: tuple[Stated, ...] = ()
     """Spacings of the finest level that the file states, the most trusted first."""
     notes: tuple[str, ...] = ()
-    """What is odd, in words."""
+    """Remarks on unusual properties of the file."""
     tiles: tuple[tuple[int, int], ...] = ()
     """(height, width) of the file's own tiles at each level; a hint for aligned reads."""
     frames: tuple[Frame, ...] = field(default=())
-    """Frames, where the format states them completely (OME-Zarr)."""
+    """Frames of all levels, if the format states them (OME-Zarr)."""
 
 
 class Pixels(Protocol):

@@ -1,4 +1,4 @@
-"""Reader: open a slide, whatever it is. Content decides the reader, the spacing policy decides how large a pixel is."""
+"""Opening of slides: the content of a file decides the reader; spacing.py decides the size of a pixel."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from .spacing import choose, settle
 
 @dataclass(frozen=True, slots=True)
 class SlideReader:
-    """One row of the table of readers."""
+    """A row of the table of readers."""
 
     name: str
     accepts: Callable[[Path, bytes], bool]
-    """Whether this reader takes a file, from its path and first bytes."""
+    """(path, first bytes) -> whether this reader accepts the file."""
     open: Callable[[Path], Pixels]
 
 
@@ -38,7 +38,7 @@ SLIDE_READERS = (
 """All readers; the first that accepts a file and can open it reads it."""
 
 _NEXT_READER_CODES = ("E_UNREADABLE", "E_UNSUPPORTED_PIXELS")
-"""Reasons of one reader that do not keep the next from trying."""
+"""Reason codes after which the next reader is tried."""
 
 
 class Slide:
@@ -51,7 +51,7 @@ class Slide:
         self._frames = frames
         self._described = pixels.described
         self.spacing_source = spacing_source
-        """Who said how large a pixel is: "csv/--mpp", "file" or "TIFF resolution"."""
+        """Source of the spacing: "csv/--mpp", "file" or "TIFF resolution"."""
         self._release = weakref.finalize(self, lease.release) if lease else None
 
     @property
@@ -77,7 +77,7 @@ class Slide:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What is odd, in words."""
+        """Remarks on unusual properties of the file."""
         return self._described.notes
 
     @property
@@ -86,9 +86,9 @@ class Slide:
         return self._described.tiles
 
     def read(self, box: Box, level: int = 0) -> Array:
-        """Pixels of `box` inside `frames[level]`: (channel, y, x), perhaps a view that is not contiguous.
+        """Pixels of `box` inside `frames[level]`: (channel, y, x), not always contiguous.
 
-        Raises TileError where they cannot be decoded, ValueError where the box leaves the frame.
+        Raises TileError if they cannot be decoded, ValueError for a box outside of the frame.
         """
         frame = self._frames[level]
         if not frame.box.contains(box):
@@ -113,7 +113,7 @@ class Slide:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What a slide is, for people: also where it cannot be used."""
+    """Description of a slide for display, also of an unusable one."""
 
     name: str
     reader: str
@@ -128,11 +128,11 @@ class Probe:
     spacing_source: str
     notes: tuple[str, ...]
     problems: tuple[tuple[str, str], ...]
-    """(reason code, what is wrong): empty where the slide can be used as it is."""
+    """(reason code, message): empty if the slide can be used."""
 
 
 def open_slide(path: Path, mpp: float | None = None) -> Slide:
-    """Open a slide. `mpp`, in micrometres a pixel of the finest level, goes before whatever the file says.
+    """Open a slide. `mpp`, micrometres a pixel of the finest level, overrides the file.
 
     Raises SlideError with a reason code: E_EMPTY, E_NOT_A_SLIDE, E_UNREADABLE, E_MISSING_COMPANION, E_NO_MPP, E_BAD_MPP,
     E_UNSUPPORTED_PIXELS, E_BOMB, E_TOO_BIG, E_TRUNCATED, E_MALFORMED, E_NGFF, E_IS_VOLUME, E_PATH.
@@ -154,7 +154,7 @@ def open_slide(path: Path, mpp: float | None = None) -> Slide:
 
 
 def probe(path: Path, mpp: float | None = None) -> Probe:
-    """Describe a slide even where its spacing is missing or absurd. Raises SlideError only where it cannot be opened."""
+    """Describe a slide, also with a missing or invalid spacing. Raises SlideError only if it cannot be opened."""
     path = place(path)
     with near(path, fingerprint(path) if is_copied(path) else "") as here:
         pixels = _open_pixels(here)
@@ -181,7 +181,7 @@ def probe(path: Path, mpp: float | None = None) -> Probe:
 
 
 def _open_pixels(path: Path) -> Pixels:
-    """The first reader that accepts the file and can open it; else the first's reason why not."""
+    """Pixels from the first reader that accepts and opens the file; else the first reader's error is raised."""
     head = head_of(path)
     first: SlideError | None = None
     for reader in SLIDE_READERS:

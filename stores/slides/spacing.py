@@ -1,4 +1,4 @@
-"""Spacing: how many micrometres a pixel of the finest level is, and who says so. Never guessed from a magnification.
+"""Spacing: micrometres a pixel of the finest level, and its source. It is never guessed from a magnification.
 
 ```text
 CSV column > --mpp  >  the file's own metadata  >  TIFF resolution tags       (the first that is stated decides)
@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from ...errors import SlideError
 
 FINEST_SPACING, COARSEST_SPACING = 0.05, 20.0
-"""Micrometres a pixel that a microscope slide can have."""
+"""Smallest and largest valid spacing of a microscope slide, in micrometres a pixel."""
 SQUARE_TOLERANCE = 0.01
-"""How much x and y may differ, relative to the larger."""
+"""Largest difference of x and y, relative to the larger."""
 
 FROM_USER = "csv/--mpp"
 FROM_FILE = "file"
@@ -36,14 +36,14 @@ RESOLUTION_UNITS = {2: 25400.0, 3: 10000.0, 4: 1000.0, 5: 1.0}
 
 @dataclass(frozen=True, slots=True)
 class Stated:
-    """A spacing as some source states it, before it is believed."""
+    """A spacing as a source states it, before it is checked."""
 
     y: float | None
     """Micrometres a pixel along y; None where nothing is stated, NaN where it is no number."""
     x: float | None
     """Micrometres a pixel along x."""
     source: str
-    """Who says so: GIVEN, FILE or RESOLUTION."""
+    """FROM_USER, FROM_FILE or FROM_RESOLUTION."""
 
     @property
     def missing(self) -> bool:
@@ -51,7 +51,7 @@ class Stated:
 
     @property
     def values(self) -> tuple[float, float]:
-        """(y, x); where one axis is not stated the pixel is taken as square."""
+        """(y, x); a pixel is square if one axis is not stated."""
         y = self.x if self.y is None else self.y
         x = self.y if self.x is None else self.x
         if y is None or x is None:
@@ -60,7 +60,7 @@ class Stated:
 
 
 def parse_number(text: str | float | None) -> float | None:
-    """A number as people and scanners write it: None if empty, NaN if it is no number; a decimal comma is fine.
+    """The number in a text: None if empty, NaN for any other text; a decimal comma is accepted.
 
     >>> parse_number("0,499"), parse_number(" "), parse_number("n/a")
     (0.499, None, nan)
@@ -86,7 +86,7 @@ def from_resolution(y: float | None, x: float | None, unit_length: float | None)
 
 
 def problem(stated: Stated) -> str:
-    """Why a stated spacing cannot be true; empty if it can.
+    """Why a stated spacing is invalid; empty if it is valid.
 
     >>> problem(Stated(0.5, 0.5, FROM_FILE)), problem(Stated(0.005, 0.005, FROM_FILE))
     ('', 'outside 0.05 to 20 um')
@@ -102,15 +102,15 @@ def problem(stated: Stated) -> str:
 
 
 def choose(given: float | None, stated: Sequence[Stated]) -> Stated | None:
-    """The one that decides: what was given, else the first that states anything."""
+    """The spacing that counts: the user's, else the first that is stated."""
     candidates = [Stated(given, given, FROM_USER), *stated]
     return next((s for s in candidates if not s.missing), None)
 
 
 def settle(name: str, given: float | None, stated: Sequence[Stated]) -> tuple[tuple[float, float], str]:
-    """Spacing (y, x) in micrometres of the finest level and who says so.
+    """(spacing (y, x) of the finest level in micrometres, its source).
 
-    Raises SlideError: E_NO_MPP where nobody says anything, E_BAD_MPP where what is said cannot be true.
+    Raises SlideError: E_NO_MPP if no spacing is stated, E_BAD_MPP if the stated one is invalid.
     """
     chosen = choose(given, stated)
     if chosen is None:

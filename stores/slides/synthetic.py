@@ -1,4 +1,4 @@
-"""demo: slides of known structure, made from the one tissue section that scikit-image brings along.
+"""Synthetic slides of known structure for the demo, made from the tissue section that scikit-image contains.
 
 Every slide is a piece of tissue on glass with three regions, and its stain fades along a known direction:
 
@@ -38,7 +38,7 @@ _HED = np.array([[0.65, 0.70, 0.29], [0.07, 0.99, 0.11], [0.27, 0.57, 0.78]], np
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What a demo slide shows and where, on a grid of 16 by 16 pixels."""
+    """Layout of a demo slide, on a grid of 16 by 16 pixels."""
 
     regions: Array
     """uint8 (y, x): glass, crypts, stroma or sheet."""
@@ -62,11 +62,11 @@ def make_slides(folder: Path, *, seed: int = 0, count: int = 4) -> list[Path]:
     paths = []
     for number in range(count):
         path = folder / f"colon-{number + 1}.tif"
-        partial = partial_path(path)  # a slide is there in full or not at all
+        partial = partial_path(path)  # a slide is whole or absent
         write_demo_pyramid(partial, paint(layout(number, seed=seed), number, seed=seed))
         partial.replace(path)
         paths.append(path)
-    _turned.cache_clear()  # a hundred megabytes that nobody needs any more
+    _turned.cache_clear()  # frees a hundred megabytes
     return paths
 
 

@@ -1,4 +1,4 @@
-"""TIFF levels: which pages of a TIFF are the pyramid, and what it says of its spacing. Labels and macros are never read."""
+"""TIFF levels: the pages of a TIFF that form its pyramid, and its stated spacing. Labels and macros are never read."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Pyramid:
 
 
 def pyramid_of(tif: Any, name: str) -> Pyramid:
-    """The pyramid of an open `tifffile.TiffFile`; raises SlideError where there is none that can be used."""
+    """The pyramid of an open `tifffile.TiffFile`; raises SlideError if there is no usable one."""
     if not tif.series:
         raise SlideError(f"{name}: is a TIFF without any image.", "E_UNREADABLE")
     series = tif.series[0]
@@ -47,10 +47,10 @@ def pyramid_of(tif: Any, name: str) -> Pyramid:
         if shapes and not _same_image(first, page, shapes, shape):
             notes.append(f"a page of {shape[1]} x {shape[0]} pixels is no level of the pyramid and is not read")
             continue
-        pages, said = _planes(level, name)
+        pages, plane_notes = _planes(level, name)
         levels.append(pages)
         shapes.append(shape)
-        notes.extend(note for note in said if note not in notes)
+        notes.extend(note for note in plane_notes if note not in notes)
     orientation = int(getattr(first.tags.get("Orientation"), "value", 1) or 1)
     if orientation != 1:
         notes.append(f"the orientation tag says {orientation}; pixels are kept as they are stored")
@@ -104,7 +104,7 @@ def _present(page: Any, name: str) -> Any:
 
 
 def _stated(tif: Any, page: Any) -> tuple[Stated, ...]:
-    """What the file says of its spacing, its own metadata before the resolution tags."""
+    """Spacings that the file states: its metadata first, then the resolution tags."""
     description = str(page.description or "")
     found = []
     if tif.is_ome:

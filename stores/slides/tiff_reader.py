@@ -1,7 +1,7 @@
-"""TIFF reader: tiles by their offsets, decoded without OpenSlide: the same pixels, several times faster.
+"""TIFF reader: tiles are decoded without OpenSlide: the same pixels, several times faster.
 
-Serves every TIFF that tifffile decodes segment by segment, and leaves to OpenSlide the vendors whose tiles overlap or hide.
-OpenSlide is also asked for the tile that does not decode here.
+It reads every TIFF that tifffile decodes segment by segment, except formats of vendors whose tiles overlap or are hidden,
+which OpenSlide reads. OpenSlide also reads tiles that cannot be decoded here.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .tiff_levels import Pyramid, pyramid_of
 from .tiff_segments import Segments
 
 PLAIN_VENDORS = ("", "aperio", "generic-tiff")
-"""What OpenSlide calls the TIFFs whose tiles lie side by side, each where the tags say."""
+"""Vendors, as OpenSlide names them, of TIFFs whose tiles lie side by side at the positions in the tags."""
 _JPEG_2000 = (33003, 33004, 33005)
 _UNREADABLE = "E_UNSUPPORTED_PIXELS"
 MAX_TIFF_CHANNELS = 64
@@ -37,7 +37,7 @@ def accepts(path: Path, head: bytes) -> bool:
 
 
 class TiffPixels:
-    """A TIFF's pyramid."""
+    """The pyramid of an open TIFF."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -102,7 +102,7 @@ class TiffPixels:
     def read(self, box: Box, level: int) -> Array:
         pages = self._levels[level]
         samples = pages[0].samples
-        # Planes in memory, seen as (y, x, sample): turned once here, while a tile is in the cache, and never again.
+        # Planes in memory, viewed as (y, x, sample): each tile is transposed once, while it is in the processor's cache.
         stored = np.moveaxis(np.empty((samples * len(pages), *box.shape), pages[0].dtype), 0, -1)
         absent: list[Box] = []
         mended: list[tuple[Box, Array]] = []
@@ -142,9 +142,9 @@ class TiffPixels:
         return stored
 
     def _mend(self, piece: Box, level: int, error: TileError) -> Array:
-        """The same pixels from OpenSlide, or the error if it cannot either.
+        """The pixels of a broken tile from OpenSlide; raises `error` if OpenSlide cannot decode them either.
 
-        It is not asked where bytes are missing (it would paint grey) or where a header lies.
+        OpenSlide is not used for missing bytes (it would return grey) or wrong headers.
         """
         if error.code != TileError.code or self._kind != "rgb" or self._dtype != np.uint8:
             raise error
@@ -168,7 +168,7 @@ class TiffPixels:
 
 
 def _kind(key: Any, name: str, pages: int) -> tuple[str, list[str]]:
-    """RunOptions stored samples become channels, and what to say about it."""
+    """(colour model of the stored samples, notes). Raises SlideError for samples that are not read."""
     photometric, samples, extra = (
         int(key.photometric),
         int(key.samplesperpixel),

@@ -1,7 +1,7 @@
-"""TIFF segments: the tiles or strips of one page, fetched by position and decoded in the caller's thread.
+"""TIFF segments: the tiles or strips of one page, read by offset and decoded in the caller's thread.
 
 ```text
-grid of a page      |--seg--|--seg--|--s|    the last ones are stored whole or cropped; only what lies in the page is used
+grid of a page      |--seg--|--seg--|--s|    the last ones are stored whole or cropped; pixels beyond the page are ignored
 box to read               [-----------]
 ```
 """
@@ -20,9 +20,9 @@ from ...errors import SlideError, TileError
 from ..frame import Array, Box
 
 MAX_SEGMENT_BYTES = 2**30
-"""Decoded bytes of one tile or strip; beyond it a file cannot be read within bounded memory."""
+"""Largest size of a decoded tile or strip in bytes, to bound memory."""
 MAX_CACHED_BYTES = 2**27
-"""Decoded bytes of strips kept by a page, because a strip crosses many boxes."""
+"""Decoded strips that a page keeps, in bytes: a strip crosses many boxes."""
 
 _JPEG = (7,)
 _ROWS = 64
@@ -78,7 +78,7 @@ class Segments:
         return -(-self.shape[0] // self.size[0]), -(-self.shape[1] // self.size[1])
 
     def read(self, box: Box, out: Array) -> Iterator[tuple[Box, TileError | None]]:
-        """Fill `out` (y, x, sample) with `box`; yields what was left unwritten: absent (None) or broken (why)."""
+        """Fill `out` (y, x, sample) with `box`; yields boxes that were not filled: absent (None) or broken (error)."""
         height, width = self.size
         buffer = None
         for piece in box.cut(self.size):
@@ -140,7 +140,7 @@ class Segments:
         return pixels
 
     def _jpeg(self, key: Any) -> Callable[[bytes, int], Array]:
-        """The fast way: libjpeg-turbo straight into a buffer of this thread."""
+        """Fast decoder: libjpeg-turbo into a buffer of this thread."""
         import cv2
         from imagecodecs import jpeg8_decode
         from tifffile.tifffile import jpeg_decode_colorspace
@@ -177,7 +177,7 @@ class Segments:
         return decode
 
     def _any(self, key: Any) -> Callable[[bytes, int], Array]:
-        """Whatever tifffile decodes."""
+        """Decoder for every compression that tifffile supports."""
         tables, header, decoder = self._tables, key.jpegheader, key.decode
         extra = {"jpegtables": tables, "jpegheader": header} if int(key.compression) in (6, 7, 34892, 33007) else {}
 

@@ -1,4 +1,4 @@
-"""View: a slide as seen at a run's spacing, and reads that mask the tiles that cannot be decoded."""
+"""View: a slide at the spacing of a run; and reads that mask tiles that cannot be decoded."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from ..source import Source
 from .area import Shrink, Shrinks, shrink
 
 SPACING_TOLERANCE = 0.05
-"""A level whose spacing differs by no more than this share is taken as it is."""
+"""Largest relative difference of spacings at which a level is used without resampling."""
 
 
 class View:
-    """One level of a source, gathered to a coarser spacing; a Source with a single frame."""
+    """One level of a source, averaged to a coarser spacing; a Source with a single frame."""
 
     def __init__(self, source: Source, level: int, by: Shrinks, frame: Frame) -> None:
         self._source, self._by = source, by
@@ -49,10 +49,10 @@ class View:
 
 
 def at_spacing(source: Source, spacing: float) -> View:
-    """The slide at `spacing` micrometres a pixel, or at a level's own within 5 % of it.
+    """The slide at `spacing` micrometres a pixel, or at the spacing of a level within 5 % of it.
 
-    Else the nearest finer level is gathered: by a whole factor where that comes within 5 %, by the exact ratio where not.
-    Raises SlideError (E_TOO_COARSE) where the finest level is coarser by more than 5 %.
+    Otherwise the nearest finer level is averaged: by a whole factor if that comes within 5 %, else by the exact ratio.
+    Raises SlideError (E_TOO_COARSE) if the finest level is coarser by more than 5 %.
 
     >>> from tile_engine.stores.memory import MemorySource
     >>> at_spacing(MemorySource(np.zeros((3, 100, 80), np.uint8), spacing=0.25), 0.5).frames[0].shape
@@ -90,12 +90,12 @@ def read_masked(
 ) -> tuple[Array, list[Box]]:
     """Pixels of `box`, and the boxes in it that could not be decoded and hold background instead.
 
-    Where the read fails it is repeated tile by tile, on multiples of `tile` (the file's own tiles unless said).
+    A failed read is repeated tile by tile, on multiples of `tile` (by default the file's own tiles).
     """
     try:
         return source.read(box, level), []
     except TileError:
-        pass  # found again below, where it is narrowed down to its tile
+        pass  # repeated below, tile by tile
     if tile is None:
         tile = source.tiles[level] if source.tiles else (256, 256) if len(box.start) == 2 else (64,) * len(box.start)
     pixels = np.full((source.channels, *box.shape), source.background, source.dtype)

@@ -1,5 +1,7 @@
-"""Walk: what a folder, a prefix or a glob holds, with an answer for everything seen. What counts is passed in as a `Kind`, so
-that slides and volumes are looked for in the same way."""
+"""Walk: the contents of a folder, a prefix or a glob, each file an input or with a reason why not.
+
+An `InputKind` decides what an input is, so that slides and volumes are found in the same way.
+"""
 
 from __future__ import annotations
 
@@ -18,35 +20,35 @@ from .zarr_levels import accepts as is_zarr
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One thing that was seen: an input, or why it is none."""
+    """A file or folder that was seen: an input, or the reason why it is none."""
 
     path: Path
     why: str = ""
     """Why it is no input; empty if it is one."""
     part: str = ""
-    """What is meant inside the file or folder; empty for all of it."""
+    """The image inside the file or folder; empty for the whole."""
     extra: Mapping[str, str] = field(default_factory=dict)
-    """What is known of it beside its pixels."""
+    """Columns that are known of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class InputKind:
-    """What somebody looks for."""
+    """A kind of input, slides or volumes, and how its files are recognised."""
 
     word: str
-    """One of them, in words: "slide"."""
+    """Noun for one input, such as "slide"."""
     suffixes: frozenset[str]
-    """Endings of file names that promise one, dot and all; they are not part of its id."""
+    """Suffixes of its files, with the dot; they are not part of an id."""
     gather: Callable[[Sequence[Path]], Iterator[Seen]]
-    """What the files of one folder are, each alone or several together."""
+    """Files of one folder -> inputs; several files may form one."""
     expand: Callable[[Path], Iterator[Seen]]
-    """What a single path stands for, which a person has named."""
+    """A path that the user named -> its inputs."""
     closed: Callable[[str, Collection[str], Collection[str]], str]
-    """Why a folder is not walked into, from its name, the names beside it and those in it; empty if it is."""
+    """(name of a folder, names beside it, names in it) -> why it is not searched; empty if it is."""
     lists: frozenset[str]
     """Suffixes of files that list inputs."""
     columns: Mapping[str, str]
-    """What columns of such a list mean: the name of the column -> "group" or "part"; of two for one, the later has it."""
+    """Column of such a list -> its role, "group" or "part"; of two columns with one role the later counts."""
 
 
 def walk(root: Path, kind: InputKind) -> Iterator[Seen]:
@@ -58,14 +60,14 @@ def walk(root: Path, kind: InputKind) -> Iterator[Seen]:
 
 
 def fitting(pattern: ObjectPath, kind: InputKind) -> Iterator[Seen]:
-    """Everything whose whole path fits a glob, in which ** stands for any number of folders."""
+    """Everything whose path matches a glob; ** matches any number of folders."""
     fixed = next(p for p in reversed((pattern, *pattern.parents)) if glob.has_magic(p.name)).parent
     parts = pattern.relative_to(fixed).parts
     return (one for one in walk(fixed, kind) if _fits(one.path.relative_to(fixed).parts, parts))
 
 
 def globbed(root: Path, pattern: str, kind: InputKind) -> Iterator[Seen]:
-    """Everything below a folder that fits a glob; folders are looked into by more of the pattern alone."""
+    """Everything below a folder that matches a glob; a folder that matches is not searched."""
     files: dict[Path, list[Path]] = {}
     for path in sorted(root.glob(pattern)):
         if path.name.startswith("."):
@@ -111,7 +113,7 @@ def _folder(folder: Path, root: Path, kind: InputKind, seen: set[str]) -> Iterat
 
 
 def _unlooked(path: Path, root: Path) -> str:
-    """Why a directory entry is not even looked into; empty if it is."""
+    """Why a directory entry is skipped; empty if it is not."""
     if path.name.startswith("."):
         return "is hidden"
     if path.is_symlink():
@@ -131,7 +133,7 @@ def _shut(folder: Path, beside: Collection[str], kind: InputKind) -> str:
     try:
         held = {child.name for child in folder.iterdir()}
     except OSError:
-        return ""  # said when it is walked into
+        return ""  # reported when it is searched
     if why := kind.closed(folder.name, beside, held):
         return why
     return _no_image(folder) if is_zarr(folder, b"") or folder.suffix.lower() == ".zarr" else ""
@@ -142,7 +144,7 @@ def _no_image(folder: Path) -> str:
 
 
 def _shelf(listing: tuple[list[ObjectPath], list[ObjectPath]], kind: InputKind) -> Iterator[Seen]:
-    """The same under a prefix of an object store, where each look costs a request."""
+    """`_folder` for a prefix of an object store, where each look costs a request."""
     folders, files = listing
     names = {file.name for file in files}
     for child in folders:
@@ -163,7 +165,7 @@ def _shelf(listing: tuple[list[ObjectPath], list[ObjectPath]], kind: InputKind) 
 
 
 def _fits(names: Sequence[str], pattern: Sequence[str]) -> bool:
-    """Whether a path's names fit those of a glob."""
+    """Whether the names of a path match those of a glob."""
     if not pattern:
         return not names
     if pattern[0] == "**":
@@ -172,5 +174,5 @@ def _fits(names: Sequence[str], pattern: Sequence[str]) -> bool:
 
 
 def named_like(suffixes: Iterable[str], path: Path) -> bool:
-    """Whether a file's name ends like one of these."""
+    """Whether a file's name has one of these suffixes."""
     return path.name.lower().endswith(tuple(suffixes))

@@ -1,4 +1,4 @@
-"""Levels: the arrays of an OME-Zarr image that someone else wrote, 0.4 on zarr v2 or 0.5 on zarr v3, flat or deep.
+"""Levels: arrays of a foreign OME-Zarr image, 0.4 on zarr v2 or 0.5 on zarr v3, with or without planes along z.
 
 All metadata is checked before an array is opened."""
 
@@ -16,7 +16,7 @@ from ..frame import Frame
 from ..ngff import frames_of
 
 MAX_CHUNK_BYTES = 2**30
-"""Bytes of one chunk; 1 kB of metadata can claim any."""
+"""Largest size of a chunk in bytes; metadata may claim any."""
 MAX_ZARR_SIDE = 2**31
 MAX_ZARR_LEVELS = 32
 MAX_ZARR_CHANNELS = 64
@@ -26,11 +26,11 @@ TRUSTED_CODECS = frozenset({
     "numcodecs.zlib", "numcodecs.lz4", "numcodecs.shuffle", "numcodecs.delta", "numcodecs.bz2", "numcodecs.lzma",
     "numcodecs.gzip",
 })  # fmt: skip
-"""Codecs that only move bytes; anything that could run code (pickle and the like) is refused by not being here."""
+"""Codecs that only transform bytes; codecs that could run code, such as pickle, are not listed and so refused."""
 
 
 METADATA_FILES = frozenset({"zarr.json", ".zgroup", ".zattrs", ".zarray"})
-"""Files of which one at least lies in every zarr folder."""
+"""Metadata files; every zarr folder has at least one of them."""
 
 
 def accepts(path: Path, head: bytes) -> bool:
@@ -38,7 +38,7 @@ def accepts(path: Path, head: bytes) -> bool:
 
 
 def foreign_attributes(path: Path) -> dict[str, Any]:
-    """A group's attributes as its metadata files have them; empty where there are none. Raises SlideError (E_NGFF)."""
+    """A group's attributes from its metadata files; empty if there are none. Raises SlideError (E_NGFF)."""
     v3 = _json(path / "zarr.json")
     found = v3.get("attributes", {}) if v3 else _json(path / ".zattrs")
     return found if isinstance(found, dict) else {}
@@ -70,7 +70,7 @@ class Levels:
 
 
 def open_levels(path: Path, kinds: Collection[str], word: str) -> Levels:
-    """The levels of an image whose pixels are one of `kinds`, as numpy writes types; `word` names them to people.
+    """The levels of an image whose pixels have a type in `kinds` (numpy names); messages call these types `word`.
 
     Raises SlideError: E_NOT_A_SLIDE, E_NGFF, E_PATH, E_MISSING_COMPANION, E_UNSUPPORTED_PIXELS, E_MALFORMED, E_BOMB.
     """
@@ -110,12 +110,12 @@ def open_levels(path: Path, kinds: Collection[str], word: str) -> Levels:
 
 
 def metadata_error(path: Path, why: str) -> SlideError:
-    """The error for metadata that make no sense."""
+    """The error for invalid metadata."""
     return SlideError(f"{path.name}: {why}. Check the store with an OME-NGFF validator.", "E_NGFF")
 
 
 def _array(path: Path, name: str, kinds: Collection[str], word: str) -> Any:
-    """Open one level after its metadata has been found harmless."""
+    """Open one level, after a check of its metadata."""
     parts = PurePosixPath(name).parts
     folder = path.joinpath(*parts)
     if ".." in parts or PurePosixPath(name).is_absolute() or not folder.resolve().is_relative_to(path.resolve()):
@@ -187,7 +187,7 @@ def _codecs(meta: dict[str, Any]) -> list[str]:
 
 
 def _chunk(meta: dict[str, Any]) -> list[Any]:
-    """Shape of what is decoded at once: the inner chunk of a shard."""
+    """Shape of the block that is decoded at once: the inner chunk of a shard."""
     for codec in meta.get("codecs", []):
         if isinstance(codec, dict) and codec.get("name") == "sharding_indexed":
             return list(codec.get("configuration", {}).get("chunk_shape", []))

@@ -1,4 +1,4 @@
-"""Zarr reader: an OME-Zarr image of one plane that someone else wrote, as a slide."""
+"""Zarr reader: a foreign OME-Zarr image of one plane, as a slide."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class ZarrPixels:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        found = open_levels(path, SLIDE_DTYPES, "whole numbers of 8 or 16 bits without a sign")
-        self._arrays, self._axes = found.arrays, found.axes
-        first, notes = found.arrays[0], list(found.notes)
-        sizes = dict(zip(found.axes, first.shape, strict=True))
+        levels = open_levels(path, SLIDE_DTYPES, "whole numbers of 8 or 16 bits without a sign")
+        self._arrays, self._axes = levels.arrays, levels.axes
+        first, notes = levels.arrays[0], list(levels.notes)
+        sizes = dict(zip(levels.axes, first.shape, strict=True))
         if sizes.get("z", 1) > 1:
             raise SlideError(
                 f"{path.name}: has {sizes['z']} planes along z: it is a volume, not a slide. Give it to a run on volumes.",
@@ -32,7 +32,7 @@ class ZarrPixels:
         if sizes.get("t", 1) > 1:
             notes.append(f"{sizes['t']} time points; number 0 is read")
         channels = sizes.get("c", 1)
-        flat = tuple(_plane(frame, (frame.axes.index("y"), frame.axes.index("x"))) for frame in found.frames)
+        flat = tuple(_plane(frame, (frame.axes.index("y"), frame.axes.index("x"))) for frame in levels.frames)
         spacing = flat[0].spacing
         rgb = channels == 3 and first.dtype == np.uint8
         self._described = SlideDescription(
@@ -42,10 +42,10 @@ class ZarrPixels:
             channels=channels,
             dtype=first.dtype.name,
             background=int(np.iinfo(first.dtype).max) if rgb else 0,
-            stated=(Stated(spacing[0], spacing[1], FROM_FILE),) if found.scaled else (),
+            stated=(Stated(spacing[0], spacing[1], FROM_FILE),) if levels.scaled else (),
             notes=tuple(notes),
             tiles=tuple(
-                (int(a.chunks[found.axes.index("y")]), int(a.chunks[found.axes.index("x")])) for a in self._arrays
+                (int(a.chunks[levels.axes.index("y")]), int(a.chunks[levels.axes.index("x")])) for a in self._arrays
             ),
             frames=flat,
         )

@@ -1,1 +1,1 @@
-"""volumes: images with three axes in, whatever holds them. Opening, orientation, DICOM series, and the cohort."""
+"""volumes: readers of images with three axes, their orientation, DICOM series, and the cohort."""

@@ -22,7 +22,7 @@ _SESSION = re.compile(r"(?:^|[/_])ses-([A-Za-z0-9]+)(?=[/_.]|$)")
 
 
 def subject_in(name: str) -> str:
-    """The subject that a path names, or nothing.
+    """The subject in a path; empty if there is none.
 
     >>> subject_in("sub-07/anat/sub-07_T1w.nii.gz"), subject_in("brain.nii")
     ('sub-07', '')
@@ -32,7 +32,7 @@ def subject_in(name: str) -> str:
 
 
 def root_of(path: Path) -> Path | None:
-    """The root of the tree that a folder, or its table of participants, is; None where it is no BIDS tree."""
+    """The root of a BIDS tree, from its folder or its table of participants; None for any other path."""
     if path.is_dir():
         subjects = [child for child in path.iterdir() if child.name.startswith("sub-") and child.is_dir()]
         if (path / "dataset_description.json").is_file() and subjects:
@@ -44,7 +44,7 @@ def root_of(path: Path) -> Path | None:
 
 
 def find_bids(root: Path, table: Path | None, kind: InputKind, suffix: str) -> Cohort:
-    """Images of one suffix (T1w, bold ...) of all subjects, with their row of the table. Raises SettingsError (E_MANIFEST)."""
+    """Images of one suffix (T1w, bold ...) of all subjects, with their rows of the table. Raises SettingsError (E_MANIFEST)."""
 
     def gather(files: Sequence[Path]) -> Iterator[Seen]:
         for one in kind.gather(files):
@@ -74,7 +74,7 @@ def _joined(entry: SlideEntry, rows: dict[str, dict[str, str]]) -> SlideEntry:
 
 
 def _participants(table: Path, kind: InputKind) -> dict[str, dict[str, str]]:
-    """Subject -> its other columns; what is not available is empty."""
+    """Subject -> its other columns; n/a becomes empty."""
     lines, problems = rows_of(table, PARTICIPANT_COLUMN)
     rows: dict[str, dict[str, str]] = {}
     for line, values in lines:

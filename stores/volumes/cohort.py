@@ -1,4 +1,4 @@
-"""Cohort: which volumes a run is about, found as slides are, and in BIDS trees, npz stacks and DICOM folders besides."""
+"""Cohort of volumes: found like slides, and in BIDS trees, npz stacks and DICOM folders."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from .nifti_reader import shape_of
 from .zarr_reader import times_of
 
 MISSING_WORDS = frozenset({"n/a", "na", "nan"})
-"""Words of lists for what is not known."""
+"""Words of lists that mean a missing value."""
 
 
 def find_volumes(spec: str | Path | Sequence[str | Path], *, t: int | None = None, suffix: str = "T1w") -> Cohort:
-    """The volumes that a folder, a glob, a file, a CSV or TSV, a BIDS tree or its participants.tsv, or a list of these stand
-    for: entries as of slides, with the subject as `group`, and `part` for what is meant inside a file or folder.
+    """The volumes that a folder, a glob, a file, a CSV or TSV, a BIDS tree or its participants.tsv, or a list of these name:
+    entries as for slides, with the subject as `group` and, in `part`, the volume inside a file or folder.
 
-    `t` is the time point that is meant of images with four axes; of a BIDS tree, images with `suffix` are taken. Where nobody
-    names a subject it is the BIDS name, else the volume's own id. Raises NoInputError and SettingsError as for slides.
+    `t` is the time point of images with four axes; a BIDS tree gives its images with `suffix`. Without a named subject the
+    subject is the BIDS name, else the volume's id. Raises NoInputError and SettingsError as for slides.
     """
     kind = VOLUME_INPUT if t is None else _timed(VOLUME_INPUT, t)
 
@@ -44,7 +44,7 @@ def find_volumes(spec: str | Path | Sequence[str | Path], *, t: int | None = Non
 
 
 def _timed(kind: InputKind, t: int) -> InputKind:
-    """The same, with time point `t` of everything that has several."""
+    """The same kind of input, with time point `t` of images with several."""
 
     def chosen(found: Iterator[Seen]) -> Iterator[Seen]:
         for one in found:

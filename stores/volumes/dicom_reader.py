@@ -23,7 +23,7 @@ def accepts(path: Path, head: bytes) -> bool:
 
 
 def dicom_files(folder: Path) -> list[Path]:
-    """The DICOM files of a folder, sorted by name; an index of files is none."""
+    """The DICOM files of a folder, sorted by name, without DICOMDIR."""
     found = []
     for file in sorted(folder.iterdir()):
         if file.is_file() and not file.name.startswith(".") and file.name.upper() != "DICOMDIR":
@@ -31,12 +31,12 @@ def dicom_files(folder: Path) -> list[Path]:
                 if content_of(head_of(file)) == DICOM:
                     found.append(file)
             except SlideError:
-                continue  # an empty or unreadable file beside a series is none of it
+                continue  # an empty or unreadable file is not part of a series
     return found
 
 
 def open_dicom(path: Path, part: str) -> Voxels:
-    """Raises SlideError with a reason code. `part` names a series by its UID, or as `mark_of` calls it."""
+    """Open a series; `part` is its UID or `mark_of` it. Raises SlideError with a reason code."""
     files = _files(path, part)
     slices = [one for file in files for one in slices_of(file, header(file))]
     ordered, affine = stacked(path.name, slices)
@@ -76,17 +76,17 @@ def _files(path: Path, part: str) -> list[Path]:
         )
     chosen = [uid for uid in series if not part or part in (uid, mark_of(uid))]
     if len(chosen) != 1:
-        marks = ", ".join(f"{mark_of(uid)} ({len(files)} files)" for uid, files in list(series.items())[:12])
+        names = ", ".join(f"{mark_of(uid)} ({len(files)} files)" for uid, files in list(series.items())[:12])
         raise SlideError(
             f"{path.name}: holds {len(series)} DICOM series, and {part or 'nothing'!r} names none or several of them. There "
-            f"is: {marks}. Name one in a column `part` of a CSV.",
+            f"is: {names}. Name one in a column `part` of a CSV.",
             "E_NOT_A_VOLUME",
         )
     return series[chosen[0]]
 
 
 def _decoded(path: Path, slices: Sequence[Slice], *, per_slice: bool) -> Array:
-    """Cells (column, row, slice), float32 where each slice has a scale of its own."""
+    """Cells (column, row, slice); float32 if slices have different scales."""
     whole: Array | None = None
     places = sorted(range(len(slices)), key=lambda k: (str(slices[k].file), slices[k].frame))
     for file, numbers in groupby(places, key=lambda k: slices[k].file):

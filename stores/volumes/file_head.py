@@ -1,4 +1,4 @@
-"""Head: what a file of a volume is by its first bytes, behind gzip too, because names lie."""
+"""File head: format of a volume's file from its first bytes, gzip unpacked; names are not trusted."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from ..slides.file_head import head_of, kind_of
 
 NIFTI, MGH, NRRD, NPZ, DICOM = "NIfTI", "MGH", "NRRD", "npz", "DICOM"
 VOLUME_CONTENTS = (NIFTI, MGH, NRRD, NPZ, DICOM)
-"""Contents that are volumes, or may be."""
+"""Formats that hold volumes."""
 _FREE = ((348, 344, b"n+1\0"), (348, 344, b"ni1\0"), (540, 4, b"n+2\0"), (540, 4, b"ni2\0"))
-"""Size of the header, where its magic bytes are, and which: NIfTI-1 and 2, in one file and in two."""
+"""(size of the header, offset of the magic bytes, magic bytes) of NIfTI-1 and 2, in one file and in two."""
 
 
 def first_bytes(path: Path) -> bytes:
-    """The first bytes of a file, unpacked where they are gzip. Raises SlideError as `slides.file_head.head_of` does."""
+    """The first bytes of a file, gzip unpacked. Raises SlideError as `slides.file_head.head_of` does."""
     head = head_of(path)
     if not head.startswith(b"\x1f\x8b"):
         return head
@@ -28,7 +28,7 @@ def first_bytes(path: Path) -> bytes:
 
 
 def content_of(head: bytes) -> str:
-    """What the first bytes are, in words: one of KINDS, or something else.
+    """Format of the first bytes, in words: one of `VOLUME_CONTENTS`, or another.
 
     >>> content_of(b"NRRD0004"), content_of(b"type = string-attribute"), content_of(b"words")
     ('NRRD', 'AFNI', 'text')
@@ -64,7 +64,7 @@ def content_of(head: bytes) -> str:
 
 
 def not_a_volume(path: Path, head: bytes) -> SlideError:
-    """The error for a file that no reader takes."""
+    """The error for a file that no reader accepts."""
     kind = content_of(head)
     advice = {
         "Analyze 7.5": "it does not say which side is left; convert it to NIfTI where its origin is known",

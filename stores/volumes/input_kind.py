@@ -1,4 +1,4 @@
-"""Kind: which files are volumes, and which of them make one together: header and voxels, the slices of a DICOM series."""
+"""Volumes as a kind of input: files that are volumes, and files that form one: header and voxels, slices of a series."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ VOLUME_SUFFIXES = frozenset({
     ".nii", ".nii.gz", ".hdr", ".hdr.gz", ".img", ".img.gz", ".mgh", ".mgz", ".nrrd", ".nhdr", ".npz", ".dcm", ".dicom",
     ".ima", ".head", ".mnc",
 })  # fmt: skip
-"""Names that promise a volume: such a file is an entry whatever it holds, and is rejected with a reason if it is none."""
+"""Suffixes of volumes: a file with one is always an entry, and is rejected with a reason if it holds no volume."""
 
 
 def _content(file: Path) -> str:
@@ -45,7 +45,7 @@ def _gather(files: Sequence[Path]) -> Iterator[Seen]:
 
 
 def _series(file: Path) -> str:
-    """UID of the series that a file is part of; empty where it is none."""
+    """UID of a file's DICOM series; empty for other files."""
     if isinstance(file, ObjectPath):
         return uid_of(file) if file.suffix.lower() in (".dcm", ".dicom", ".ima", "") else ""
     try:
@@ -55,7 +55,7 @@ def _series(file: Path) -> str:
 
 
 def _expand(path: Path) -> Iterator[Seen]:
-    """A path that was named: all volumes of an npz file, all series of a folder, else what it is."""
+    """Entries of a path that the user named: all volumes of an npz file, all series of a folder, else the file itself."""
     if path.is_dir() and not is_zarr(path, b""):
         yield from _gather(dicom_files(path) or [path])
     elif path.name.lower().endswith(".npz"):
@@ -63,7 +63,7 @@ def _expand(path: Path) -> Iterator[Seen]:
             found = [Seen(path, part=part, extra=extra) for part, extra in npz_reader.members(path)]
         except SlideError:
             found = []
-        yield from found or [Seen(path)]  # without any it is rejected by name, with its own reason
+        yield from found or [Seen(path)]  # a file without volumes is rejected by name, with its reason
     else:
         yield Seen(header_of(path))
 

@@ -1,4 +1,4 @@
-"""NIfTI and MGH readers: nibabel understands the headers, the cells are mapped or unpacked once, within stated bounds."""
+"""NIfTI and MGH reader: nibabel parses headers; voxels are memory-mapped, or unpacked once within a size limit."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from .file_head import MGH, NIFTI, content_of, first_bytes
 from .voxels import Voxels, affine_of, block, check_cells, in_memory, spatial_shape
 
 MILLIMETRES = {0: 1.0, 1: 1e3, 2: 1.0, 3: 1e-3}
-"""Length of NIfTI's spatial units by their code; 0 is not said, and read as millimetres."""
+"""Millimetres in NIfTI's spatial units, by code; 0 means unknown and is read as millimetres."""
 MAX_VOXEL_OFFSET = 2**26
-"""Bytes that extensions may take before the voxels begin."""
+"""Largest offset of the voxels in bytes; extensions lie before them."""
 _quiet = logging.getLogger("tile_engine.nifti")
 _quiet.addHandler(logging.NullHandler())
 _quiet.propagate = False
@@ -32,7 +32,7 @@ def accepts(path: Path, head: bytes) -> bool:
 
 
 def header_of(path: Path) -> Path:
-    """The file of the header, where a path is that of the voxels of a pair."""
+    """The header's file of a header-and-voxels pair; any other path itself."""
     name = path.name
     for end in (".img", ".img.gz"):
         if name.lower().endswith(end):
@@ -44,7 +44,7 @@ def header_of(path: Path) -> Path:
 
 
 def shape_of(path: Path) -> tuple[int, ...]:
-    """Cells along all axes that a header claims; empty where it is none."""
+    """Shape that a NIfTI or MGH header states; empty for other files."""
     try:
         head = first_bytes(path)
         kind = content_of(head)
@@ -110,13 +110,13 @@ def _nifti(path: Path, header: Any, part: str) -> Voxels:
         affine[:3] *= millimetre or 1.0
     data, begins = path, float(header["vox_offset"])
     if header.is_single is False:
-        found = partners(path)
-        if not found:
+        pair = partners(path)
+        if not pair:
             raise SlideError(
                 f"{path.name}: is a header whose voxels lie in an .img file beside it, which is not there. Copy both.",
                 "E_MISSING_COMPANION",
             )
-        data = found[0]
+        data = pair[0]
     if not 0 <= begins <= MAX_VOXEL_OFFSET:
         raise SlideError(f"{path.name}: says that its voxels begin at byte {begins}. Copy it again.", "E_MALFORMED")
     unpack = unpacker(data)
@@ -153,7 +153,7 @@ def _mgh(path: Path, header: Any, part: str) -> Voxels:
 
 
 def unpacker(path: Path) -> Callable[[Path], IO[bytes]] | None:
-    """What unpacks a file, by its first bytes; None where there is nothing to unpack."""
+    """gzip.open for a gzip file, by its first bytes; None for others."""
     with path.open("rb") as file:
         packed = file.read(2) == b"\x1f\x8b"
 

@@ -1,6 +1,6 @@
-"""Npz reader: stacks of volumes in one file, as MedMNIST has them: `train_images` (n, z, y, x) and `train_labels` (n, 1).
+"""Npz reader: stacks of volumes in one file, as in MedMNIST: `train_images` (n, z, y, x) and `train_labels` (n, 1).
 
-An array is unpacked once a process and shared by all volumes of it; pickled objects are never opened.
+Each process unpacks an array once and shares it between its volumes; pickled objects are never opened.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .file_head import NPZ, content_of
 from .voxels import MAX_VOLUME_BYTES, Voxels, affine_of, check_cells, in_memory
 
 MAX_UNPACKED_BYTES = MAX_VOLUME_BYTES
-"""Bytes of unpacked arrays that a process keeps at most; the one that was used longest ago goes first."""
+"""Bytes of unpacked arrays that a process keeps; the least recently used array is dropped first."""
 _IMAGES, _LABELS = "_images", "_labels"
 _MAX_LABELS = 2**26
 _lock = threading.Lock()
@@ -34,7 +34,7 @@ def accepts(path: Path, head: bytes) -> bool:
 
 
 def members(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    """(part, what is known of it) of each volume: `train_images/12` with its label and split. Raises SlideError."""
+    """(part, columns) of each volume: `train_images/12` with its label and split. Raises SlideError."""
     arrays = _headers(path)
     stacks = [name for name, (shape, _) in arrays.items() if _is_stack(shape)]
     split = [name for name in stacks if name.endswith(_IMAGES)]
@@ -79,7 +79,7 @@ def open_npz(path: Path, part: str) -> Voxels:
 
 
 def _is_stack(shape: tuple[int, ...]) -> bool:
-    """Whether these are volumes and no pictures: (n, y, x, 3) is colours."""
+    """Whether a shape is a stack of volumes (n, z, y, x), not of colour pictures (n, y, x, 3)."""
     return len(shape) == 4 and shape[0] > 0 and min(shape[1:]) > 1 and shape[-1] not in (3, 4)
 
 

@@ -1,4 +1,4 @@
-"""NRRD reader: pynrrd understands the header; the cells, attached or in a file beside it, are mapped or unpacked in bounds."""
+"""NRRD reader: pynrrd parses the header; voxels, attached or detached, are memory-mapped or unpacked within a size limit."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SPACES = {
     "right-anterior-superior": (1, 1, 1), "ras": (1, 1, 1), "left-anterior-superior": (-1, 1, 1), "las": (-1, 1, 1),
     "left-posterior-superior": (-1, -1, 1), "lps": (-1, -1, 1),
 }  # fmt: skip
-"""What turns each space's axes to Right, Anterior, Superior."""
+"""Signs that turn the axes of a space to Right, Anterior, Superior."""
 _TYPES = {
     "int8": "i1", "signed char": "i1", "int8_t": "i1", "uchar": "u1", "unsigned char": "u1", "uint8": "u1", "uint8_t": "u1",
     "short": "i2", "short int": "i2", "signed short": "i2", "signed short int": "i2", "int16": "i2", "int16_t": "i2",
@@ -84,7 +84,7 @@ def open_nrrd(path: Path, part: str) -> Voxels:
 
 
 def _cells(data: Path, start: int, at: tuple[int, tuple[int, ...]], dtype: np.dtype[Any], unpack: Any) -> Any:
-    """Cells `at` (bytes behind the first, shape) of the voxels that begin at `start`, packed or not."""
+    """Cells `at` (offset in bytes, shape) of voxels that begin at byte `start`, packed or not."""
     if unpack is None or start == 0:
         return block(data, start + at[0], at[1], dtype, unpack)
 
@@ -98,7 +98,7 @@ def _cells(data: Path, start: int, at: tuple[int, tuple[int, ...]], dtype: np.dt
 
 
 def _data(path: Path, header: Mapping[str, Any], offset: int) -> tuple[Path, int]:
-    """The file of the voxels, and the byte at which they begin."""
+    """(file of the voxels, offset of their first byte)."""
     named = header.get("data file") or header.get("datafile")
     skip = int(header.get("byte skip", header.get("byteskip", 0)) or 0)
     if not named:
@@ -118,7 +118,7 @@ def _data(path: Path, header: Mapping[str, Any], offset: int) -> tuple[Path, int
 
 
 def _place(path: Path, header: Mapping[str, Any], axes: int) -> tuple[list[Any], Any, tuple[str, ...]]:
-    """Step along each axis in millimetres (None for an axis that is no direction), place of the first cell, and notes."""
+    """(step along each axis in mm, None for an axis that is not spatial; position of the first cell in mm; notes)."""
     space = str(header.get("space", "")).lower()
     turn = np.array(_SPACES.get(space.removesuffix("-time"), (1, 1, 1)), np.float64)
     notes = []
@@ -144,7 +144,7 @@ def _place(path: Path, header: Mapping[str, Any], axes: int) -> tuple[list[Any],
 
 
 def _spatial_first(directions: list[Any]) -> tuple[list[int], list[int]]:
-    """All axes, those in space first, and those in space alone."""
+    """(all axes, spatial ones first; spatial axes)."""
     where = [axis for axis, step in enumerate(directions) if step is not None]
     if len(where) != 3:
         raise ValueError(f"{len(where)} of its axes lie in space, three are needed")

@@ -1,6 +1,6 @@
-"""Orient: from the file's own axes to canonical ones, by turning and mirroring alone: x to the Right, y Anterior, z Superior.
+"""Orientation: a file's axes are exchanged and mirrored to canonical ones: x to Right, y to Anterior, z to Superior.
 
-No value is interpolated: an oblique scan keeps its grid, and the axes take the names of the directions they are nearest to.
+No value is interpolated: an oblique scan keeps its grid, and each axis is named after the nearest direction.
 """
 
 from __future__ import annotations
@@ -14,25 +14,25 @@ from ..frame import Array, Frame
 from .voxels import Affine
 
 MAX_SHEAR_COSINE = 5e-3
-"""Cosine of the angle between two axes of a grid that is still called rectangular: 0.3 degrees off."""
+"""Largest cosine of the angle between two axes of a rectangular grid: 0.3 degrees off."""
 OBLIQUE_SINE = 0.05
-"""Sine of the angle from which on a grid is called oblique."""
+"""Sine of the angle above which a grid is oblique."""
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """RunOptions canonical cells (z, y, x) are found among a file's (i, j, k)."""
+    """Mapping from a file's cells (i, j, k) to canonical cells (z, y, x)."""
 
     axes: tuple[int, ...]
-    """The file's axis that is z, y and x."""
+    """Axes of the file that become z, y and x."""
     mirrored: tuple[bool, ...]
-    """Whether z, y and x run against it."""
+    """Whether z, y and x run against the file's axis."""
     frame: Frame
-    """Micrometres; the origin is the lower edge of the first cell, from the affine's own."""
+    """Frame in micrometres; the origin is the lower edge of the first cell."""
     oblique: bool
 
     def into(self, at: tuple[slice, ...], lengths: tuple[int, ...]) -> tuple[slice, ...]:
-        """The file's slices (i, j, k) that hold canonical ones (z, y, x)."""
+        """Slices (i, j, k) of the file for canonical slices (z, y, x)."""
         found = [slice(0)] * 3
         for one, axis, back in zip(at, self.axes, self.mirrored, strict=True):
             n = lengths[axis]
@@ -46,7 +46,7 @@ class Turn:
 
 
 def canonical(name: str, affine: Affine, shape: tuple[int, ...]) -> Turn:
-    """The turn that an affine asks for. Raises SlideError (E_AFFINE) where it is no grid of rectangular cells."""
+    """The turn of an affine. Raises SlideError (E_AFFINE) if its cells are not rectangular."""
     matrix = np.array(affine, np.float64)
     columns = matrix[:3, :3]
     if not np.isfinite(matrix).all():

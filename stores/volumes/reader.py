@@ -1,4 +1,4 @@
-"""Reader: open a volume, whatever it is. Content decides the reader, the affine decides what is Right, Anterior, Superior."""
+"""Opening of volumes: the content of a file decides the reader, its affine decides Right, Anterior and Superior."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from .voxels import Affine, Voxels
 
 @dataclass(frozen=True, slots=True)
 class VolumeReader:
-    """One row of the table of readers."""
+    """A row of the table of readers."""
 
     name: str
     accepts: Callable[[Path, bytes], bool]
-    """Whether this reader takes a file, from its path and first bytes."""
+    """(path, first bytes) -> whether this reader accepts the file."""
     open: Callable[[Path, str], Voxels]
-    """From a path and the part of it that is meant."""
+    """(path, part) -> the open volume."""
 
 
 VOLUME_READERS = (
@@ -70,7 +70,7 @@ class Volume:
 
     @property
     def dtype(self) -> str:
-        """As stored, in this machine's byte order; float32 where the file scales its values."""
+        """Type as stored, in native byte order; float32 if the file scales its values."""
         return self._dtype.name
 
     @property
@@ -89,18 +89,18 @@ class Volume:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What is odd, in words."""
+        """Remarks on unusual properties of the file."""
         return tuple(self._notes)
 
     @property
     def affine(self) -> Affine:
-        """The file's own 4 x 4, from its indices (i, j, k, 1) to millimetres Right, Anterior, Superior."""
+        """The file's 4 x 4 matrix from its indices (i, j, k, 1) to millimetres Right, Anterior, Superior."""
         return self._open.affine
 
     def read(self, box: Box, level: int = 0) -> Array:
-        """Cells of `box` inside `frames[level]`: (channel, z, y, x); what is no finite number is 0.
+        """Cells of `box` inside `frames[level]`: (channel, z, y, x); values that are not finite become 0.
 
-        Raises TileError where they cannot be decoded, ValueError where the box leaves the frame.
+        Raises TileError if they cannot be decoded, ValueError for a box outside of the frame.
         """
         frame = self._frames[level]
         if not frame.box.contains(box):
@@ -129,7 +129,7 @@ class Volume:
         return self._voxels
 
     def _cells(self, box: Box, level: int) -> Array:
-        """Scaled and turned, with whatever is not finite."""
+        """Scaled cells in canonical orientation, values that are not finite included."""
         voxels = self._open
         sizes = self._frames[level].shape
         lengths = tuple(sizes[self._turn.axes.index(axis)] for axis in range(3))
@@ -145,15 +145,17 @@ class Volume:
         return np.nan_to_num(cells, copy=True, nan=0.0, posinf=0.0, neginf=0.0) if cells.dtype.kind == "f" else cells
 
     def _look(self) -> None:
-        """Refuse a volume without a difference in it; note numbers that are not finite. Whole where it is in memory
-        anyway, else from the middle plane outwards until two cells differ."""
+        """Raise SlideError (E_DEGENERATE) for a constant volume; note values that are not finite.
+
+        A floating-point volume in memory is checked as a whole, others from the middle plane outwards until two cells differ.
+        """
         low = high = None
         odd = 0
         for box in self._planes():
             try:
                 cells = self._cells(box, 0)
             except TileError:
-                return  # said again, and masked, where it is read
+                return  # reported and masked when it is read
             odd += int(cells.size - np.isfinite(cells).sum()) if cells.dtype.kind == "f" else 0
             cells = self._finite(cells)
             low = cells.min() if low is None else min(low, cells.min())
@@ -176,7 +178,7 @@ class Volume:
 
 
 def open_volume(path: Path, part: str = "") -> Volume:
-    """Open a volume. `part` names what is meant inside: a time point ("t=3"), a series of a folder, "train_images/12".
+    """Open a volume. `part` names the volume inside a file: a time point ("t=3"), a series of a folder, "train_images/12".
 
     Raises SlideError with a reason code: E_EMPTY, E_MISSING, E_NOT_A_VOLUME, E_UNREADABLE, E_MISSING_COMPANION, E_TIME,
     E_AFFINE, E_GEOMETRY, E_DICOM, E_DEGENERATE, E_UNSUPPORTED_PIXELS, E_TRUNCATED, E_MALFORMED, E_BOMB, E_TOO_BIG, E_NGFF,
@@ -189,7 +191,9 @@ def open_volume(path: Path, part: str = "") -> Volume:
     except BaseException as error:
         if lease:
             lease.release()
-        if isinstance(error, SlideError) and error.code == "E_NOT_A_SLIDE":  # of what both rooms share
+        if (
+            isinstance(error, SlideError) and error.code == "E_NOT_A_SLIDE"
+        ):  # raised by code that slides and volumes share
             raise SlideError(error.message, "E_NOT_A_VOLUME") from error
         raise
 

@@ -1,4 +1,4 @@
-"""Series: which DICOM files belong together, and whether their slices make one grid. Nothing that names a patient is kept."""
+"""DICOM series: files that belong together, and the grid of their slices. No patient data is kept."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from ..frame import Array
 from ..slides.companions import series_of
 
 GAP_TOLERANCE = 0.02
-"""How much the distance of two slices may differ from the usual one, relative to it."""
+"""Largest relative deviation of a distance between slices from the median distance."""
 MAX_TILT_SINE = 5e-3
-"""Sine of the angle between the slices' normal and the line through their corners: 0.3 degrees."""
+"""Largest sine of the angle between the slices' normal and the line through their corners: 0.3 degrees."""
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Where one picture lies, in DICOM's own millimetres (to the Left, Posterior, Superior)."""
+    """Position of one picture in DICOM's coordinates, in mm (Left, Posterior, Superior)."""
 
     file: Path
     frame: int
@@ -42,7 +42,7 @@ class Slice:
 
 
 def mark_of(uid: str) -> str:
-    """What a series is called here: part of a hash of its UID, which leads back to nobody.
+    """Name of a series here: part of a hash of its UID, which identifies nobody.
 
     >>> mark_of("1.2.3")
     'c47f5b18b8a4'
@@ -62,11 +62,11 @@ def uid_of(file: Path) -> str:
 
 
 def header(file: Path, tags: list[str] | None = None, *, pixels: bool = False) -> Any:
-    """A file's data set. Raises SlideError (E_DICOM)."""
+    """The data set of a file, as pydicom reads it. Raises SlideError (E_DICOM, E_MISSING)."""
     import pydicom
     from pydicom.config import settings
 
-    settings.reading_validation_mode = 0  # odd values are common, and none of them is shown
+    settings.reading_validation_mode = 0  # invalid values are common, and none of them is shown
     try:
         with warnings.catch_warnings(), file.open("rb") as handle:
             warnings.simplefilter("ignore")
@@ -82,7 +82,7 @@ def header(file: Path, tags: list[str] | None = None, *, pixels: bool = False) -
 
 
 def slices_of(file: Path, data: Any) -> list[Slice]:
-    """The pictures of a file. Raises SlideError where it has none, or does not say where they lie."""
+    """The pictures of a file. Raises SlideError if it has none, or does not state their positions."""
     try:
         return _slices(file, data)
     except SlideError:
@@ -161,7 +161,7 @@ def _slice(file: Path, data: Any, number: int) -> Slice:
 
 
 def _value(data: Any, number: int, group: str, name: str) -> Any:
-    """An element of a frame: from its own functional group, the shared one, or the data set itself."""
+    """An element of a frame: from its functional group, the shared group, or the data set."""
     own = data.get("PerFrameFunctionalGroupsSequence")
     shared = data.get("SharedFunctionalGroupsSequence")
     for groups in ([own[number]] if own else []) + ([shared[0]] if shared else []):
@@ -174,8 +174,8 @@ def _value(data: Any, number: int, group: str, name: str) -> Any:
 def stacked(name: str, slices: Sequence[Slice]) -> tuple[list[Slice], Array]:
     """Slices in order along their normal, and the affine of (column, row, slice) to RAS millimetres.
 
-    Raises SlideError: E_NOT_A_VOLUME for one slice; E_GEOMETRY for slices of several grids, gaps, slices on one place,
-    uneven distances and a tilted gantry.
+    Raises SlideError: E_NOT_A_VOLUME for one slice; E_GEOMETRY for several grids, gaps, slices at one position, uneven
+    distances and a tilted gantry.
     """
     if len(slices) < 2:
         raise SlideError(
@@ -211,10 +211,10 @@ def stacked(name: str, slices: Sequence[Slice]) -> tuple[list[Slice], Array]:
     off = np.abs(gaps - usual) > GAP_TOLERANCE * usual
     if off.any():
         lost = [g / usual for g in gaps[off]]
-        if all(abs(one - round(one)) < 0.05 and round(one) > 1 for one in lost):
+        if all(abs(gap - round(gap)) < 0.05 and round(gap) > 1 for gap in lost):
             raise _geometry_error(
                 name,
-                f"{sum(round(one) - 1 for one in lost)} slices are missing: {int(off.sum())} of its distances "
+                f"{sum(round(gap) - 1 for gap in lost)} slices are missing: {int(off.sum())} of its distances "
                 f"are a multiple of the usual {usual:.3f} mm",
             )
         raise _geometry_error(name, f"the distance of its slices varies from {gaps.min():.3f} to {gaps.max():.3f} mm")

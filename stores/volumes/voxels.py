@@ -1,4 +1,4 @@
-"""Voxels: what a reader hands over, in the file's own order, before anybody has turned it to canonical orientation."""
+"""Voxels: the result of a volume reader, in the file's order of axes, before it is turned to canonical orientation."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from ...errors import SlideError
 from ..frame import Array, Frame
 
 MAX_VOLUME_BYTES = 2**32
-"""Of a volume that is decoded in one piece and kept; larger ones are read from plain files or chunked stores."""
+"""Bytes of a volume that is decoded as a whole and kept; larger ones need plain files or chunked stores."""
 MAX_VOLUME_SIDE = 2**16
 VOXEL_DTYPES = frozenset({"u1", "u2", "u4", "u8", "i1", "i2", "i4", "i8", "f2", "f4", "f8"})
-"""Types of voxels that are read, as numpy writes them."""
+"""Data types of voxels that are read, as numpy names."""
 
 Affine = tuple[tuple[float, ...], ...]
 """4 x 4, from indices (i, j, k, 1) to millimetres to the Right, Anterior and Superior."""
@@ -27,7 +27,7 @@ Affine = tuple[tuple[float, ...], ...]
 
 @dataclass(frozen=True, slots=True)
 class Voxels:
-    """An open volume: how its cells are read, and where they lie."""
+    """An open volume: access to its cells, and their positions."""
 
     reader: str
     """Name of the reader: "nifti", "mgh", "nrrd", "dicom", "npz" or "ome-zarr"."""
@@ -41,11 +41,11 @@ class Voxels:
     """(slope, intercept) from stored to true values."""
     channels: int = 1
     frames: tuple[Frame, ...] = ()
-    """Frames of all levels, where the format states them and has i = x, j = y, k = z: OME-Zarr."""
+    """Frames of all levels, for formats that state them and have i = x, j = y, k = z: OME-Zarr."""
     notes: tuple[str, ...] = ()
-    """What is odd, in words."""
+    """Remarks on unusual properties of the file."""
     kept: bool = False
-    """Whether all cells are in memory already, so that looking at each costs nothing."""
+    """Whether all cells are in memory, so that reading each of them is cheap."""
 
 
 def in_memory(array: Array) -> Callable[[int, tuple[slice, ...]], Array]:
@@ -62,7 +62,7 @@ def affine_of(matrix: Any) -> Affine:
 
 
 def check_cells(path: Path, shape: Sequence[int], dtype: np.dtype[Any]) -> None:
-    """Raises SlideError where the claimed cells are none that are read: E_MALFORMED, E_UNSUPPORTED_PIXELS."""
+    """Check type and shape of a volume. Raises SlideError: E_MALFORMED, E_UNSUPPORTED_PIXELS."""
     if dtype.names or dtype.kind == "c" or dtype.str[1:] not in VOXEL_DTYPES:
         what = "colours" if dtype.names else "complex numbers" if dtype.kind == "c" else f"type {dtype.name}"
         raise SlideError(
@@ -79,7 +79,7 @@ def check_cells(path: Path, shape: Sequence[int], dtype: np.dtype[Any]) -> None:
 
 
 def time_index(path: Path, times: int, part: str) -> int:
-    """Number of the time point that `part` ("t=3") names among `times`. Raises SlideError (E_TIME)."""
+    """Index of the time point in `part` ("t=3") among `times`. Raises SlideError (E_TIME)."""
     match = re.fullmatch(r"t=(\d+)", part)
     if part and not match:
         raise SlideError(f"{path.name}: has no part {part!r}; a part of such a file is a time point, as t=0.", "E_TIME")
@@ -98,7 +98,7 @@ def time_index(path: Path, times: int, part: str) -> int:
 
 
 def spatial_shape(path: Path, shape: Sequence[int], part: str) -> tuple[tuple[int, ...], int]:
-    """(i, j, k) and the number of the time point of an array with three axes and perhaps time. Raises SlideError."""
+    """((i, j, k), index of the time point) of an array with three axes, or four with time. Raises SlideError."""
     if len(shape) < 3 or any(n != 1 for n in shape[4:]):
         what = "a picture or a surface" if len(shape) < 3 else "a field of vectors, a matrix or a series of series"
         raise SlideError(
@@ -110,7 +110,7 @@ def spatial_shape(path: Path, shape: Sequence[int], part: str) -> tuple[tuple[in
 
 
 def decoded_bytes(path: Path, shape: Sequence[int], dtype: np.dtype[Any]) -> int:
-    """Bytes of a volume that must be decoded in one piece. Raises SlideError (E_TOO_BIG)."""
+    """Bytes of a volume that must be decoded as a whole. Raises SlideError (E_TOO_BIG)."""
     nbytes = math.prod(shape) * dtype.itemsize
     if nbytes > MAX_VOLUME_BYTES:
         raise SlideError(
@@ -124,7 +124,7 @@ def decoded_bytes(path: Path, shape: Sequence[int], dtype: np.dtype[Any]) -> int
 def block(
     path: Path, offset: int, shape: Sequence[int], dtype: np.dtype[Any], unpack: Callable[[Path], IO[bytes]] | None
 ) -> Array:
-    """Cells (i, j, k), the first axis fastest, that lie `offset` bytes into a file: mapped, or unpacked by `unpack`.
+    """Cells (i, j, k), first axis fastest, at byte `offset` of a file: memory-mapped, or unpacked by `unpack`.
 
     Raises SlideError: E_TRUNCATED, E_TOO_BIG.
     """
@@ -143,7 +143,7 @@ def block(
                 got += count
             if got == len(data):
                 while file.read(2**20) and file.tell() < offset + 2 * len(data) + 2**26:
-                    pass  # to the checksum at the end, past the other time points
+                    pass  # read to the checksum at the end, past other time points
     except (EOFError, OSError, ValueError, zlib.error) as error:
         raise _short(path, str(error)) from error
     if got < len(data):

@@ -1,4 +1,4 @@
-"""Zarr reader: an OME-Zarr image with planes along z, whoever wrote it, read chunk by chunk."""
+"""Zarr reader: OME-Zarr images with planes along z, from any writer, read chunk by chunk."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ ZARR_VOXEL_DTYPES = (
 
 def open_zarr(path: Path, part: str) -> Voxels:
     """Raises SlideError with a reason code."""
-    found = open_levels(path, ZARR_VOXEL_DTYPES, "real numbers of 1 to 8 bytes")
-    sizes = dict(zip(found.axes, found.arrays[0].shape, strict=True))
+    levels = open_levels(path, ZARR_VOXEL_DTYPES, "real numbers of 1 to 8 bytes")
+    sizes = dict(zip(levels.axes, levels.arrays[0].shape, strict=True))
     if sizes.get("z", 1) < 2:
         raise SlideError(f"{path.name}: has one plane: it is a slide, not a volume.", "E_NOT_A_VOLUME")
     t = time_index(path, sizes.get("t", 1), part)
-    frames = tuple(_solid(frame, found.frames[0]) for frame in found.frames)
+    frames = tuple(_solid(frame, levels.frames[0]) for frame in levels.frames)
     spacing, origin = np.array(frames[0].spacing[::-1]), np.array(frames[0].origin[::-1])
     matrix = np.diag([*spacing / 1e3, 1.0])
     matrix[:3, 3] = (origin + spacing / 2) / 1e3
-    notes = [*found.notes, "its format states no orientation; x, y and z are taken as Right, Anterior, Superior"]
-    if not found.scaled:
+    notes = [*levels.notes, "its format states no orientation; x, y and z are taken as Right, Anterior, Superior"]
+    if not levels.scaled:
         notes.append("its metadata state no lengths; 1 um is taken")
     return Voxels(
         "ome-zarr",
         frames[0].shape[::-1],
-        np.dtype(found.arrays[0].dtype),
-        _cells(path, found, t),
+        np.dtype(levels.arrays[0].dtype),
+        _cells(path, levels, t),
         affine_of(matrix),
         channels=sizes.get("c", 1),
         frames=frames,
@@ -46,34 +46,34 @@ def open_zarr(path: Path, part: str) -> Voxels:
 
 
 def times_of(path: Path) -> int:
-    """How many time points a store has; 1 where it cannot be opened, which is said when it is."""
+    """Number of time points of a store; 1 if it cannot be opened (opening it reports why)."""
     try:
-        found = open_levels(path, ZARR_VOXEL_DTYPES, "")
+        levels = open_levels(path, ZARR_VOXEL_DTYPES, "")
     except SlideError:
         return 1
-    return int(found.arrays[0].shape[found.axes.index("t")]) if "t" in found.axes else 1
+    return int(levels.arrays[0].shape[levels.axes.index("t")]) if "t" in levels.axes else 1
 
 
 def _solid(frame: Frame, finest: Frame) -> Frame:
-    """With axes z, y, x. Slides count from the centre of their finest first cell, volumes from where the scanner does."""
+    """The frame with axes z, y, x and an origin in the scanner's coordinates (see ngff.py)."""
     order = tuple(frame.axes.index(axis) for axis in "zyx")
     shape, spacing = (tuple(values[i] for i in order) for values in (frame.shape, frame.spacing))
     origin = tuple(round(frame.origin[i] - finest.spacing[i] / 2, 9) + 0.0 for i in order)
     return Frame(("z", "y", "x"), tuple(map(int, shape)), tuple(map(float, spacing)), origin)
 
 
-def _cells(path: Path, found: Levels, t: int) -> Callable[[int, tuple[slice, ...]], Array]:
-    """Reads (channel, x, y, z)."""
+def _cells(path: Path, levels: Levels, t: int) -> Callable[[int, tuple[slice, ...]], Array]:
+    """A function that reads (channel, x, y, z) of a level."""
 
     def cells(level: int, at: tuple[slice, ...]) -> Array:
         where = {"t": t, "c": slice(None), "x": at[0], "y": at[1], "z": at[2]}
         try:
-            values = np.asarray(found.arrays[level][tuple(where[axis] for axis in found.axes)])
+            values = np.asarray(levels.arrays[level][tuple(where[axis] for axis in levels.axes)])
         except Exception as error:  # codecs raise whatever they like on damaged bytes
             raise TileError(
                 f"{path.name}: level {level} cannot be read at x, y, z = {at} ({type(error).__name__}: {error})"
             ) from error
-        kept = [axis for axis in found.axes if axis != "t"]
+        kept = [axis for axis in levels.axes if axis != "t"]
         if "c" not in kept:
             values, kept = values[None], ["c", *kept]
         return values.transpose([kept.index(axis) for axis in "cxyz"])

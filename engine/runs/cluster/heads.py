@@ -22,7 +22,7 @@ def embed_views(job: Job[ClusterSettings], unit: Unit) -> Outcome:
     """What the frozen encoder makes of a few views of every patch; the heads of every K are trained on these."""
     import torch
 
-    from ....models.training.embeddings import encode_views
+    from ....models.training.encoding import encode_views
 
     outcome = Outcome()
     with outcome.clock("read"):

@@ -23,14 +23,14 @@ def encode_volumes(job: Job[EmbedSettings], unit: Unit) -> Outcome:
     """Codes of all volumes by every network, and what their reconstructions miss."""
     import torch
 
-    from ....models.training.embeddings import encode_volumes, squared_errors
+    from ....models.training.encoding import embeddings_of, squared_errors
 
     outcome = Outcome()
     with outcome.clock("read"):
         volumes, network = Volumes(job), load_network(job, unit.name).to(device_of(job))
     with outcome.clock("compute"):
         torch.set_num_threads(job.settings.threads)
-        codes = encode_volumes(network, volumes, ENCODED)
+        codes = embeddings_of(network, volumes, ENCODED)
         errors = squared_errors(network, volumes, ENCODED)
     with outcome.clock("write"):
         outcome.files += _store(job, f"codes/{unit.name}", codes) + _store(job, f"errors/{unit.name}", errors)

@@ -26,7 +26,7 @@ def encode(job: Job[EmbedSettings], specs: Sequence[str]) -> tuple[list[ImageRec
 
     Raises NoInputError where none of them can be opened.
     """
-    from ....models.training.embeddings import encode_volumes
+    from ....models.training.encoding import embeddings_of
     from .evaluate import best
 
     opened = inspect_volumes(find_volumes([str(s) for s in specs], t=job.settings.t))
@@ -37,7 +37,7 @@ def encode(job: Job[EmbedSettings], specs: Sequence[str]) -> tuple[list[ImageRec
     for record in opened.slides.values():
         try:
             with open_volume(Path(record.path), record.subimage) as volume:
-                rows.append(encode_volumes(network, new(job, record, volume), ENCODED))
+                rows.append(embeddings_of(network, new(job, record, volume), ENCODED))
             records.append(record)
         except SlideError as error:
             reasons.append(f"{record.name} [{error.code}]: {error.message}")

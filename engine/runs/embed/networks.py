@@ -75,13 +75,13 @@ def train_network(job: Job[EmbedSettings], unit: Unit, share: Replica) -> Outcom
 
 def network_of(job: Job[EmbedSettings], name: str) -> Any:
     """An untrained network for the run's volumes; the same first weights in every fold."""
-    from ....models.networks.cae3d import PRESETS, preset
+    from ....models.networks.presets import NETWORK_PRESETS, network_preset
     from ....models.seeds import generator
 
-    code = {} if "maps" in PRESETS[name] else {"code": job.settings.embedding_size}
+    code = {} if "maps" in NETWORK_PRESETS[name] else {"embedding_size": job.settings.embedding_size}
     channels = next(iter(job.slides.values())).channels
     source = generator(job.settings.seed, "cae3d")
-    network = preset(name, shape=grid_of(job).shape, channels=channels, source=source, **code)
+    network = network_preset(name, shape=grid_of(job).shape, channels=channels, source=source, **code)
     network.mixed_precision = job.settings.dtype == "bf16"
     return network
 

@@ -10,7 +10,7 @@ from ...steps.covariates import known
 from .settings import EmbedSettings
 
 if TYPE_CHECKING:
-    from ....models.training.embedding import Objective, Task
+    from ....models.training.objective import Objective, Task
 
 CONTRASTIVE = 0.1
 """Usual temperature of supervised contrastive learning, whose codes have length 1."""
@@ -18,7 +18,7 @@ CONTRASTIVE = 0.1
 
 def objective_of(job: Job[EmbedSettings]) -> Objective:
     """What codes are trained for: prototypes where two classes or more are known, unless it was said."""
-    from ....models.training.embedding import Objective
+    from ....models.training.objective import Objective
 
     settings = job.settings
     kind = settings.objective
@@ -32,7 +32,7 @@ def objective_of(job: Job[EmbedSettings]) -> Objective:
 
 
 def task_of(job: Job[EmbedSettings], rows: Array) -> Task:
-    from ....models.training.embedding import Task
+    from ....models.training.objective import Task
 
     what = known(job)
     sites = what.sites[rows] if (what.sites >= 0).any() else None

@@ -70,7 +70,7 @@ PLANES = {
 
 def _panels(job: Job[EmbedSettings], path: Path) -> Path:
     """Some volumes as they went in and as they came out, from the best to the worst."""
-    from ....models.training.embeddings import reconstructions
+    from ....models.training.encoding import reconstructions
 
     network = best(job)
     missed = np.sqrt(errors(job, network))

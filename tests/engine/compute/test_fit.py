@@ -40,7 +40,7 @@ class Phase(Reconstruction):
     def __init__(self) -> None:
         patches = np.random.default_rng(0).integers(0, 256, (24, 3, 32, 32), np.uint8)
         source = torch.Generator().manual_seed(4)
-        network = Autoencoder(patch=32, widths=(8, 16), code=8, source=source)
+        network = Autoencoder(patch=32, widths=(8, 16), embedding_size=8, source=source)
         super().__init__(network, patches, STEPS, batch=8, seed=3)
         self.did: list[int] = []
 

@@ -58,7 +58,7 @@ def training(kind: str, device: str = "cpu") -> Callable[[Replica], tuple[list[d
         stripes = 0.5 + 0.4 * np.sign(np.sin(2 * np.pi * np.arange(32) / period[:, None]))
         noisy = stripes[:, None, None, :] + draw.normal(0, 0.05, (96, 3, 32, 32))
         patches = (noisy.clip(0, 1) * 255).astype(np.uint8)
-        network = Autoencoder(patch=32, widths=(8, 16), code=8)
+        network = Autoencoder(patch=32, widths=(8, 16), embedding_size=8)
         phase: Any
         if kind == "reconstruction":
             phase = Reconstruction(network.to(device), patches, 8, batch=32, seed=3, share=share)
@@ -128,7 +128,7 @@ def fitting(folder: Path, steps: int = 12, die: str = "") -> Callable[[Replica],
         training.STEPS_PER_CHECKPOINT = 4
         folder = Path(at)
         patches = np.random.default_rng(0).integers(0, 256, (48, 3, 32, 32), np.uint8)
-        phase = Noted(Autoencoder(patch=32, widths=(8,), code=8), patches, steps, 12, seed=3, share=share)
+        phase = Noted(Autoencoder(patch=32, widths=(8,), embedding_size=8), patches, steps, 12, seed=3, share=share)
         aside = training.CheckpointSlot(folder / "phase.safetensors", "key")
         record = training.fit(phase, aside, threads=1, beacon=ProgressFile(folder), share=share)
         return {"record": record, "state": {k: v.numpy().tobytes() for k, v in phase.state().items()}}

@@ -16,7 +16,7 @@ from tile_engine.models.seeds import generator
 @given(st.integers(2, 18), st.sampled_from([1, 3, 6]))
 @settings(max_examples=12, deadline=None)
 def test_every_multiple_of_16_comes_back_in_its_own_shape(sixteens: int, channels: int) -> None:
-    net = Autoencoder(channels, sixteens * 16, widths=(8, 16, 24), code=10)
+    net = Autoencoder(channels, sixteens * 16, widths=(8, 16, 24), embedding_size=10)
     patches_BCYX = torch.rand(2, channels, sixteens * 16, sixteens * 16)
     again_BCYX, codes_BF = net(patches_BCYX)
     assert again_BCYX.shape == patches_BCYX.shape
@@ -32,7 +32,7 @@ def test_other_patches_are_refused_with_advice(patch: int) -> None:
 @given(st.integers(2, 6), st.sampled_from([1, 2]))
 @settings(max_examples=6, deadline=None)
 def test_cubes_of_every_multiple_of_8_come_back_in_their_own_shape(eights: int, channels: int) -> None:
-    net = Autoencoder(channels, eights * 8, widths=(8, 16), code=10, axes=3)
+    net = Autoencoder(channels, eights * 8, widths=(8, 16), embedding_size=10, axes=3)
     again = Autoencoder(**net.recipe())
     again.load_state_dict(net.state_dict())
     cubes_BCZYX = torch.rand(2, channels, *(eights * 8,) * 3)

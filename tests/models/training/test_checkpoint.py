@@ -62,9 +62,9 @@ def test_a_changed_byte_is_found_by_its_sum(tmp_path: Path) -> None:
 
 
 def test_weights_of_another_network_are_refused_by_name() -> None:
-    net = Autoencoder(patch=32, widths=(8, 16), code=8)
+    net = Autoencoder(patch=32, widths=(8, 16), embedding_size=8)
     with pytest.raises(CheckpointError, match=r"to_code.weight \(9, 1024\) for \(8, 1024\)") as caught:
-        load_weights(net, Autoencoder(patch=32, widths=(8, 16), code=9).state_dict())
+        load_weights(net, Autoencoder(patch=32, widths=(8, 16), embedding_size=9).state_dict())
     assert caught.value.code == "E_CHECKPOINT"
     with pytest.raises(CheckpointError, match=r"missing: .*unknown: other"):
         load_weights(net, {"other": torch.zeros(1)})

@@ -18,8 +18,9 @@ from tile_engine.models.networks.cae3d import CAE3D, CLASS_FEATURE_SCALE
 from tile_engine.models.replica import Replica
 from tile_engine.models.training import checkpoint, embedding
 from tile_engine.models.training.components import Components
-from tile_engine.models.training.embedding import KINDS, Embedding, Objective, Task
-from tile_engine.models.training.embeddings import encode_volumes, reconstructions, squared_errors
+from tile_engine.models.training.embedding import Embedding
+from tile_engine.models.training.encoding import embeddings_of, reconstructions, squared_errors
+from tile_engine.models.training.objective import OBJECTIVE_KINDS, Objective, Task
 from tile_engine.models.training.phases import train_phase
 from tile_engine.models.views.volumes import VolumeViews
 from tile_engine.stores.files import write_whole
@@ -40,7 +41,7 @@ LABELS = np.arange(24) % 2
 
 
 def network() -> CAE3D:
-    return CAE3D((16, 16, 16), widths=(8, 16), code=6)
+    return CAE3D((16, 16, 16), widths=(8, 16), embedding_size=6)
 
 
 def phase(objective: Objective, *, steps: int = 6, share: Replica | None = None, **task: Any) -> Embedding:
@@ -49,7 +50,7 @@ def phase(objective: Objective, *, steps: int = 6, share: Replica | None = None,
     return Embedding(network(), volumes(), steps, 8, task=Task(objective, **task), seed=2, **more)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", OBJECTIVE_KINDS)
 def test_a_phase_stopped_and_loaded_into_a_new_one_ends_with_the_same_bits(kind: Any, tmp_path: Path) -> None:
     def make() -> Embedding:
         return phase(Objective(kind, site=0.1, entropy=0.1, class_features=True), sites=LABELS[::-1].copy())
@@ -71,7 +72,7 @@ def test_a_phase_stopped_and_loaded_into_a_new_one_ends_with_the_same_bits(kind:
 
 def test_a_training_begins_as_good_as_principal_components() -> None:
     """To rounding, where there are no more components than numbers; the code's distances are theirs, in one unit."""
-    net = CAE3D((16, 16, 16), widths=(8, 16), code=30)
+    net = CAE3D((16, 16, 16), widths=(8, 16), embedding_size=30)
     Embedding(net, volumes(), 1, 8, views=VolumeViews(shift=0, brightness=0.0, noise=0.0))
     components = Components(volumes(), 30)
     new = volumes(40)[24:]
@@ -79,13 +80,13 @@ def test_a_training_begins_as_good_as_principal_components() -> None:
         again, _ = net(to_float(new))
     errors = (again - to_float(new)).square().mean((1, 2, 3, 4))
     assert np.allclose(errors.numpy(), components.squared_errors(new), atol=1e-6)
-    wanted, found = (pdist(codes) for codes in (components.embeddings(new), encode_volumes(net, new)[:, :23]))
+    wanted, found = (pdist(codes) for codes in (components.embeddings(new), embeddings_of(net, new)[:, :23]))
     assert np.allclose(found / wanted, (found / wanted)[0], rtol=1e-3)
 
 
 def test_reconstruction_gets_better_than_the_components_that_it_begins_with() -> None:
     """What three numbers say along straight lines, a network says along curves."""
-    net = CAE3D((16, 16, 16), widths=(8, 16), code=3)
+    net = CAE3D((16, 16, 16), widths=(8, 16), embedding_size=3)
     made = Embedding(net, volumes(), 300, 8, views=VolumeViews(shift=0, brightness=0.0, noise=0.0))
     begun = squared_errors(net, volumes())
     scaled = volumes() / 65535
@@ -98,16 +99,16 @@ def test_few_volumes_begin_with_views_of_them() -> None:
     """A box that lies elsewhere than any that was seen is reconstructed better by components of moved boxes."""
     errors = []
     for shift in (0.0, 2.0):
-        net = CAE3D((16, 16, 16), widths=(8, 16), code=60)
+        net = CAE3D((16, 16, 16), widths=(8, 16), embedding_size=60)
         Embedding(net, volumes(8), 1, 8, views=VolumeViews(shift=shift, brightness=0.0, noise=0.0))
         errors.append(squared_errors(net, volumes(24)[8:]).mean())
     assert errors[1] < 0.8 * errors[0]
 
 
 def test_of_large_volumes_components_are_of_means_over_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cae3d, "MOST_BLOCKS", 2 * 8**3)
+    monkeypatch.setattr(cae3d, "MAX_COMPONENT_CELLS", 2 * 8**3)
     both = np.concatenate([volumes(), volumes()[::-1]], 1)  # two channels
-    net = CAE3D((16, 16, 16), widths=(8, 16), code=40, channels=2)
+    net = CAE3D((16, 16, 16), widths=(8, 16), embedding_size=40, channels=2)
     Embedding(net, both, 1, 8, views=VolumeViews(shift=0, brightness=0.0, noise=0.0))
     with torch.inference_mode():
         again, _ = net(to_float(both))
@@ -121,7 +122,7 @@ def test_of_large_volumes_components_are_of_means_over_blocks(monkeypatch: pytes
 
 
 def test_what_a_training_begins_as_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedding, "MOST_ROWS", 10)
+    monkeypatch.setattr(embedding, "MAX_START_ROWS", 10)
     rows: list[int] = []
     monkeypatch.setattr(CAE3D, "begin_as", lambda _, coarse: rows.append(len(coarse)))
     for count in (24, 3):
@@ -139,7 +140,7 @@ def test_a_trained_network_is_trained_on_from_where_it_is() -> None:
 
 def test_class_features_leave_what_a_training_begins_as() -> None:
     """Whether the network has them from its recipe or gets them with the objective."""
-    nets = [CAE3D((16, 16, 16), widths=(8, 16), code=30, class_features=class_features) for class_features in (0, 2)]
+    nets = [CAE3D((16, 16, 16), widths=(8, 16), embedding_size=30, class_features=classes) for classes in (0, 2)]
     for net in nets:
         task = Task(Objective("prototypes", class_features=True), labels=LABELS)
         Embedding(net, volumes(), 1, 8, task=task, views=VolumeViews(shift=0, brightness=0.0, noise=0.0))
@@ -151,7 +152,7 @@ def test_one_volume_or_equal_ones_can_be_learned() -> None:
     for cohort in (volumes(1), np.repeat(volumes(1), 4, 0), np.zeros((3, 1, 16, 16, 16), np.uint8)):
         made = Embedding(network(), cohort, 2, 2)
         train_phase(made)
-        assert np.isfinite(encode_volumes(made.network, cohort)).all()
+        assert np.isfinite(embeddings_of(made.network, cohort)).all()
 
 
 def test_how_much_there_is_stands_in_the_code_wherever_it_lies() -> None:
@@ -170,7 +171,7 @@ def test_a_pooled_network_begins_at_the_mean() -> None:
     assert np.allclose(net.template.numpy(), (volumes() / 65535).mean(0), atol=1e-6)
 
 
-@pytest.mark.parametrize("kind", KINDS[1:])
+@pytest.mark.parametrize("kind", OBJECTIVE_KINDS[1:])
 def test_known_classes_come_apart(kind: Any) -> None:
     def separation(codes: np.ndarray) -> float:
         middle = [codes[label == LABELS].mean(0) for label in (0, 1)]
@@ -178,15 +179,15 @@ def test_known_classes_come_apart(kind: Any) -> None:
         return float(np.linalg.norm(middle[0] - middle[1]) / within)
 
     made = phase(Objective(kind, temperature=0.1 if kind == "contrastive" else 10.0), steps=150)
-    before = separation(encode_volumes(made.network, volumes()))
+    before = separation(embeddings_of(made.network, volumes()))
     train_phase(made)
-    assert separation(encode_volumes(made.network, volumes())) > 1.4 * before
+    assert separation(embeddings_of(made.network, volumes())) > 1.4 * before
 
 
 def test_class_features_tell_known_classes() -> None:
     made = phase(Objective("prototypes", class_features=True), steps=150)
     train_phase(made)
-    class_features = encode_volumes(made.network, volumes())[:, -2:]
+    class_features = embeddings_of(made.network, volumes())[:, -2:]
     assert np.allclose(class_features.sum(1), CLASS_FEATURE_SCALE, atol=1e-3)
     thick = class_features[:, 1] / CLASS_FEATURE_SCALE
     assert thick[LABELS == 1].mean() > 0.1 + thick[LABELS == 0].mean()
@@ -235,9 +236,9 @@ def test_an_impossible_objective_is_refused(wrong: dict[str, Any]) -> None:
 
 def test_codes_do_not_depend_on_how_many_volumes_there_are() -> None:
     net, some = network(), volumes(10)
-    whole = encode_volumes(net, some, 4)
+    whole = embeddings_of(net, some, 4)
     assert whole.shape == (10, 6) and whole.dtype == np.float32
-    assert np.array_equal(encode_volumes(net, some[:5], 4)[:5], whole[:5])
+    assert np.array_equal(embeddings_of(net, some[:5], 4)[:5], whole[:5])
     rows = [(index, before, after) for index, before, after in reconstructions(net, some, 4)]
     assert np.concatenate([index for index, _, _ in rows]).tolist() == list(range(10))
     assert rows[-1][1].shape == rows[-1][2].shape == (2, 1, 16, 16, 16)

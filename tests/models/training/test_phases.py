@@ -14,7 +14,7 @@ from tile_engine.models.networks.autoencoder import Autoencoder
 from tile_engine.models.networks.cluster_heads import ClusterHead
 from tile_engine.models.networks.clusterer import Clusterer
 from tile_engine.models.training import checkpoint
-from tile_engine.models.training.embeddings import encode_views
+from tile_engine.models.training.encoding import encode_views
 from tile_engine.models.training.finetune import FineTune
 from tile_engine.models.training.phases import DivergedError, Phase, train_phase
 from tile_engine.models.training.reconstruction import Reconstruction
@@ -41,7 +41,7 @@ def planted(views: int = 3, count: int = 400, k: int = 4, noise: float = 0.3) ->
 
 
 def reconstruction() -> Phase:
-    return Reconstruction(Autoencoder(patch=32, widths=(8, 16), code=8), patches(), steps=6, batch=16, seed=3)
+    return Reconstruction(Autoencoder(patch=32, widths=(8, 16), embedding_size=8), patches(), steps=6, batch=16, seed=3)
 
 
 def sweep() -> Phase:
@@ -49,7 +49,7 @@ def sweep() -> Phase:
 
 
 def fine_tune() -> Phase:
-    clusterer = Clusterer(Autoencoder(patch=32, widths=(8, 16), code=8), ClusterHead(8, 4))
+    clusterer = Clusterer(Autoencoder(patch=32, widths=(8, 16), embedding_size=8), ClusterHead(8, 4))
     return FineTune(clusterer, patches(), steps=4, objective="imsat", seed=1)
 
 
@@ -122,7 +122,7 @@ def test_reconstruction_and_agreement_get_better() -> None:
     draw = np.random.default_rng(0)
     left, right = draw.integers(0, 255, (2, 64, 3, 1, 1))
     ramps = (left + (right - left) * np.linspace(0, 1, 32)).repeat(32, axis=2).astype(np.uint8)
-    phase = Reconstruction(Autoencoder(patch=32, widths=(16, 32), code=16), ramps, steps=60, batch=32)
+    phase = Reconstruction(Autoencoder(patch=32, widths=(16, 32), embedding_size=16), ramps, steps=60, batch=32)
     course: list[dict[str, float]] = []
     train_phase(phase, report=lambda _, figures: course.append(figures))
     for name in ("reconstruction", "agreement"):
@@ -131,7 +131,7 @@ def test_reconstruction_and_agreement_get_better() -> None:
 
 
 def test_codes_do_not_depend_on_how_many_patches_there_are() -> None:
-    net, images = Autoencoder(patch=32, widths=(8, 16), code=8), patches(40)
+    net, images = Autoencoder(patch=32, widths=(8, 16), embedding_size=8), patches(40)
     whole = encode_views(net, images, views=2, batch=16)
     part = encode_views(net, images[:20], views=2, batch=16)
     assert whole.shape == (2, 40, 8)
@@ -152,7 +152,7 @@ def test_fine_tuning_reports_how_the_clusters_ended() -> None:
 
 
 def test_a_recipe_and_weights_rebuild_the_same_clusterer() -> None:
-    clusterer = Clusterer(Autoencoder(patch=32, widths=(8,), code=8), ClusterHead(8, 3))
+    clusterer = Clusterer(Autoencoder(patch=32, widths=(8,), embedding_size=8), ClusterHead(8, 3))
     clusterer.head.last.bias.data[1] = 1.0
     images = torch.rand(5, 3, 32, 32)
     again = Clusterer.from_recipe(clusterer.recipe())

@@ -1,4 +1,4 @@
-"""Codes: what the frozen encoder makes of every patch and of a few views of it, computed once for all heads."""
+"""Encoding: output of the frozen encoder for patches, their views and volumes, computed once for all heads."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def encode_views(
     batch: int = 64,
     draw_view: Views | CubeViews | None = None,
 ) -> Tensor:
-    """Codes (V, N, F): view 0 is the patch as it is, the others are drawn by `kind`.
+    """Embeddings (V, N, F), float32, on the CPU: view 0 is the unchanged patch, `kind` draws the others.
 
-    Every call of the network has `batch` patches, the last one padded, so that a code does not depend on how many
-    patches there are.
+    Every call of the network has `batch` patches, the last one padded, so that an embedding does not depend on the number
+    of patches.
     """
     draw_view, device = draw_view or Views(), next(autoencoder.parameters()).device
-    embeddings_VNF = torch.empty(views, len(patches), autoencoder.code)
+    embeddings_VNF = torch.empty(views, len(patches), autoencoder.embedding_size)
     for number, index in enumerate(in_order(len(patches), batch)):
         patches_BCYX = to_float(patches[index]).to(device)
         if len(index) < batch:
@@ -48,9 +48,9 @@ def encode_views(
 
 
 @torch.inference_mode()
-def encode_volumes(network: CAE3D, volumes: Patches, batch: int = 8) -> Array:
-    """Codes (N, F), float32, of volumes as they are; the last batch is padded, so that a code depends on nothing else."""
-    embeddings_NF = np.empty((len(volumes), network.code), np.float32)
+def embeddings_of(network: CAE3D, volumes: Patches, batch: int = 8) -> Array:
+    """Embeddings (N, F), float32, of unchanged volumes; the last batch is padded, so that each depends on its volume alone."""
+    embeddings_NF = np.empty((len(volumes), network.embedding_size), np.float32)
     for index, seen in _padded(network, volumes, batch):
         embeddings_NF[index] = network.encode(seen)[: len(index)].float().cpu().numpy()
     return embeddings_NF
@@ -58,14 +58,14 @@ def encode_volumes(network: CAE3D, volumes: Patches, batch: int = 8) -> Array:
 
 @torch.inference_mode()
 def reconstructions(network: CAE3D, volumes: Patches, batch: int = 8) -> Iterator[tuple[Array, Array, Array]]:
-    """(rows, volumes, what the network makes of them), batch after batch, float32 in [0, 1], (B, C, Z, Y, X)."""
+    """(rows, volumes, reconstructions), batch after batch; float32 in [0, 1], (B, C, Z, Y, X)."""
     for index, seen in _padded(network, volumes, batch):
         again = network(seen)[0].float().clamp(0.0, 1.0)
         yield index, seen[: len(index)].cpu().numpy(), again[: len(index)].cpu().numpy()
 
 
 def squared_errors(network: CAE3D, volumes: Patches, batch: int = 8) -> Array:
-    """Mean squared error of every volume's reconstruction, float64 (N,), of values in [0, 1]."""
+    """Mean squared error of each volume's reconstruction, float64 (N,), for values in [0, 1]."""
     errors_N = np.empty(len(volumes))
     for index, volumes_BCZYX, again_BCZYX in reconstructions(network, volumes, batch):
         errors_N[index] = np.square(again_BCZYX - volumes_BCZYX, dtype=np.float64).mean((1, 2, 3, 4))

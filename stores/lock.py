@@ -19,6 +19,8 @@ from .remote import ObjectPath
 
 LOCK_HEARTBEAT_SECONDS = 15.0
 """Seconds between two heartbeats."""
+ENDED_STATES = ("Z", "X")
+"""States, in Linux's /proc, of a process that has ended."""
 
 
 class Lock:
@@ -171,12 +173,16 @@ def _me() -> dict[str, Any]:
 
 
 def _started(pid: int) -> str | None:
-    """Start time of a process in the kernel's ticks; a pid alone may belong to another process by now."""
+    """Start time of a process in the kernel's ticks; a pid alone may belong to another process by now.
+
+    None for a process that is gone, or that has ended while its parent has not fetched its exit status.
+    """
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError, PermissionError):
         return _alive_elsewhere(pid)
-    return stat.rsplit(")", 1)[1].split()[19]
+    state, *others = stat.rsplit(")", 1)[1].split()
+    return None if state in ENDED_STATES else others[18]
 
 
 def _alive_elsewhere(pid: int) -> str | None:

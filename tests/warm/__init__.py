@@ -16,6 +16,7 @@ from __future__ import annotations
 import atexit
 import inspect
 import json
+import multiprocessing.util
 import os
 import shutil
 import socket
@@ -29,7 +30,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-STARTED_WARM = (("-m", "tile_engine.cli"), ("-P", "-m", "tile_engine.engine.workers.child"))
+STARTED_WARM = (("-m", "tile_engine.cli"), ("-P", "-m", "tile_engine.engine.workers.child"), ("-m", "dask"))
 """What follows the interpreter in commands that the server starts."""
 READ_AT_IMPORT = (
     "PYTHON",
@@ -52,7 +53,10 @@ LENGTH = struct.Struct("!I")
 STATUS = struct.Struct("!ii")
 """Answers of the server: 0 and the process id, then 1 and the wait status."""
 HERE = Path(__file__).parent
+MOST_FILES = 16
+"""That one request may hand over."""
 ColdPopen: Any = subprocess.Popen
+cold_spawn: Any = multiprocessing.util.spawnv_passfds  # type: ignore[attr-defined]
 
 
 class Server:
@@ -74,6 +78,7 @@ class Server:
 
     def _start(self) -> None:
         address = str(self.folder / "socket")
+        self._make_shims(address)
         with socket.socket(socket.AF_UNIX) as listener, (self.folder / "log").open("wb") as log:
             listener.bind(address)
             listener.listen(64)
@@ -98,14 +103,16 @@ class Server:
 
     def shims(self) -> Path:
         """A folder for PATH, with `tile-engine` and `warm-python -c PROGRAM` that start warm."""
+        self.address()
+        return self.folder / "bin"
+
+    def _make_shims(self, address: str) -> None:
         folder = self.folder / "bin"
-        if not folder.exists():
-            folder.mkdir()
-            text = (HERE / "shim.py").read_text().replace("ADDRESS", self.address())
-            for name in ("tile-engine", "warm-python"):
-                (folder / name).write_text(f"#!{sys.executable} -IS\n{text}")
-                (folder / name).chmod(0o755)
-        return folder
+        folder.mkdir()
+        text = (HERE / "shim.py").read_text().replace("ADDRESS", address)
+        for name in ("tile-engine", "warm-python", "warm-spawn"):
+            (folder / name).write_text(f"#!{sys.executable} -IS\n{text}")
+            (folder / name).chmod(0o755)
 
 
 def begin(address: str, request: dict[str, Any], files: Sequence[int]) -> tuple[socket.socket, int]:
@@ -165,6 +172,7 @@ class Popen(ColdPopen):  # type: ignore[misc]
                 "cwd": os.path.abspath(words["cwd"] or "."),  # noqa: PTH100 - the folder may be a link
                 "environment": dict(words["env"] or os.environ),
                 "session": bool(words["start_new_session"]),
+                "numbers": [0, 1, 2],
             }
             ends = [words[name] for name in ("p2cread", "c2pwrite", "errwrite")]
             files = [number if end == -1 else end for number, end in enumerate(ends)]
@@ -200,10 +208,27 @@ class Popen(ColdPopen):  # type: ignore[misc]
         return self.returncode  # type: ignore[no-any-return]
 
 
+def spawn(path: Any, arguments: Sequence[Any], files: Sequence[int]) -> int:
+    """`spawnv_passfds` of multiprocessing, which dask starts its workers with: a small process that is one's child stands for
+    the worker, passes signals on to it and ends as it does.
+
+    Dask gives all its workers one seed of hashes; these have the server's.
+    """
+    words = [os.fsdecode(word) for word in arguments]
+    theirs = {name: value for name, value in os.environ.items() if name != "PYTHONHASHSEED"}
+    like_ours = read_at_import(theirs) == read_at_import(Popen.environment)
+    if "--multiprocessing-fork" not in words or COLD in os.environ or not like_ours:
+        return int(cold_spawn(path, arguments, files))
+    shim = Path(Popen.address()).parent / "bin" / "warm-spawn"
+    numbers = ",".join(map(str, files))
+    return int(cold_spawn(path, [words[0], "-IS", str(shim), numbers, *words[1:]], files))
+
+
 def install(address: Callable[[], str], environment: Mapping[str, str]) -> None:
-    """From now on `subprocess.Popen` starts warm where it can."""
+    """From now on `subprocess.Popen`, and multiprocessing where it spawns, start warm where they can."""
     Popen.address, Popen.environment = staticmethod(address), environment
     subprocess.Popen = Popen  # type: ignore[misc]
+    multiprocessing.util.spawnv_passfds = spawn  # type: ignore[attr-defined]
 
 
 @contextmanager
@@ -215,4 +240,5 @@ def installed() -> Iterator[Server]:
         yield server
     finally:
         subprocess.Popen = ColdPopen  # type: ignore[misc]
+        multiprocessing.util.spawnv_passfds = cold_spawn  # type: ignore[attr-defined]
         server.end()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import fcntl
 import gc
 import importlib
 import io
@@ -18,6 +19,7 @@ import socket
 import sys
 import tempfile
 import threading
+import types
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +44,8 @@ LIBRARIES = (
     *("matplotlib.figure", "matplotlib.backends.backend_agg", "sklearn.neighbors", "skimage.measure", "cv2"),
     *("umap", "shapely", "safetensors.torch", "tifffile", "imagecodecs", "openslide", "nibabel", "rich.progress"),
 )
+ASIDE = 500
+"""Numbers of files from here on are nobody's."""
 PACKAGES = ("tile_engine.cli", "tile_engine.engine", "tile_engine.models", "tile_engine.stores")
 
 
@@ -115,7 +119,7 @@ class Children:
         connection, _ = self.listener.accept()
         files: list[int] = []
         try:
-            raw, files, _, _ = socket.recv_fds(connection, warm.LENGTH.size, 3)
+            raw, files, _, _ = socket.recv_fds(connection, warm.LENGTH.size, warm.MOST_FILES)
             length = warm.LENGTH.unpack(raw)[0]
             request: dict[str, Any] = json.loads(connection.recv(length, socket.MSG_WAITALL))
         except (OSError, ValueError):  # who asked has ended
@@ -125,9 +129,11 @@ class Children:
             return None
         pid = os.fork()
         if pid == 0:
-            for number, file in enumerate(files):
-                os.dup2(file, number)
+            aside = [fcntl.fcntl(file, fcntl.F_DUPFD_CLOEXEC, ASIDE) for file in files]
             self.close(connection, files)
+            for file, number in zip(aside, request["numbers"], strict=True):
+                os.dup2(file, number)
+                os.close(file)
             return request
         for file in files:
             os.close(file)
@@ -147,7 +153,7 @@ class Children:
             os.close(command.handle)
         for end in (connection, self.listener):
             end.close()
-        self.lifeline.detach()  # its file is the child's stdin by now
+        self.lifeline.detach()  # its file becomes the child's stdin
         for file in files:
             os.close(file)
 
@@ -195,16 +201,15 @@ def become(request: dict[str, Any], set_by_imports: dict[str, str]) -> None:
     multiprocessing.process.ORIGINAL_DIR = request["cwd"]
     arguments = request["arguments"]
     sys.orig_argv = arguments
-    words = arguments[1:]
-    if safe_path := words[0] == "-P":
-        words = words[1:]
+    first = next(place for place, word in enumerate(arguments) if word in ("-c", "-m"))
+    kind, what, *rest = arguments[first:]
+    if safe_path := "-P" in arguments[:first]:
         del sys.path[0]
-    kind, what, *rest = words
     if kind == "-c":
         sys.argv = ["-c", *rest]
         sys.path[0] = ""
-        program = {"__name__": "__main__", "__builtins__": __builtins__}
-        exec(compile(what, "<string>", "exec"), program)
+        sys.modules["__main__"] = types.ModuleType("__main__")
+        exec(compile(what, "<string>", "exec"), vars(sys.modules["__main__"]))
         return
     sys.argv = [what, *rest]
     if not safe_path:

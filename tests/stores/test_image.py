@@ -77,7 +77,7 @@ def test_an_image_that_is_not_finished_cannot_be_opened_and_says_what_to_do(tmp_
     with pytest.raises(CorruptError, match=r"not finished.*same command"):
         StoredImage.open(tmp_path)
     assert "ome" not in attributes_of(tmp_path), "no reader takes it for an image"
-    with pytest.raises(CorruptError, match="never begun"):
+    with pytest.raises(CorruptError, match="never written"):
         StoredImage.open(tmp_path / "nothing")
 
 

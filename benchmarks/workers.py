@@ -23,7 +23,7 @@ from statistics import median
 
 from slides import BIG, CACHE, SMALL, arguments, cores, slide, table
 
-STEPS = {"convert": ("pixels", "pyramid"), "apply": ("tiles", "number", "labels")}
+STEPS = {"convert": ("pixels", "pyramid"), "apply": ("tiles", "order_clusters", "labels")}
 
 
 def main() -> None:

@@ -102,8 +102,8 @@ app = typer.Typer(
 )
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(shown: bool) -> None:
+    if shown:
         print(f"tile-engine {VERSION}")
         raise typer.Exit
 

@@ -93,7 +93,7 @@ def taking(function: Callable[..., int], groups: Mapping[str, Callable[[], Group
     own = inspect.signature(function, eval_str=True).parameters
     parameters = [p.replace(kind=p.KEYWORD_ONLY) for p in own.values() if p.name not in made]
     parameters += [parameter for group in made.values() for parameter in group]
-    parameters.sort(key=_place)
+    parameters.sort(key=_panel_order)
     vars(call)["__signature__"] = inspect.Signature(parameters)
     call.__annotations__ = {p.name: p.annotation for p in parameters}
     return call
@@ -133,7 +133,7 @@ def _number(text: str) -> int | float | str:
     return text
 
 
-def _place(parameter: inspect.Parameter) -> int:
+def _panel_order(parameter: inspect.Parameter) -> int:
     """Arguments first, then options by their panel."""
     (shown,) = parameter.annotation.__metadata__
     panel = shown.rich_help_panel

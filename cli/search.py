@@ -77,12 +77,12 @@ def search(
         print_added(add_cases(out, add, **run), as_json=json)
     if query is None:
         return 0
-    hits = engine.search(out, query, k=k, at=_place(at), same_subject=same_subject)
+    hits = engine.search(out, query, k=k, at=_position(at), same_subject=same_subject)
     drawn, note = _drawn(hits, picture)
     return print_hits(hits, drawn, note, as_json=json)
 
 
-def _place(text: str | None) -> tuple[float, ...] | None:
+def _position(text: str | None) -> tuple[float, ...] | None:
     from ..errors import SettingsError
 
     try:

@@ -41,19 +41,19 @@ def print_result(run: Run, *, as_json: bool) -> int:
 
 def print_plan(plan: tuple[Path, Any, Any], script: str, *, as_json: bool) -> int:
     """What would be done, and the job that would be submitted for it, if any."""
-    out, opened, sizes = plan
-    status = 3 if opened.rejected else 0
+    out, inspected, sizes = plan
+    status = 3 if inspected.rejected else 0
     if as_json:
-        rejected = {s: dataclasses.asdict(r) for s, r in opened.rejected.items()}
+        rejected = {s: dataclasses.asdict(r) for s, r in inspected.rejected.items()}
         print_json({"event": "plan", "out": str(out), **sizes.facts(), "rejected": rejected, "job": script})
         return status
     print(f"results: {out} (nothing is written now)")
     print(sizes.text())
     print("units: " + ", ".join(f"{stage} {count}" for stage, count in sizes.units.items()))
-    for record in opened.slides.values():
+    for record in inspected.slides.values():
         um = record.spacing[0]
         print(f"  {record.name}: {' x '.join(map(str, record.shape[::-1]))} at {um:g} um, by {record.reader}")
-    for rejection in opened.rejected.values():
+    for rejection in inspected.rejected.values():
         print(f"  rejected {rejection.name} [{rejection.code}]: {rejection.message}")
     if script:
         print(f"job that would be submitted:\n{script}")

@@ -100,9 +100,9 @@ def resize_anywhere(pixels: Any, shape: tuple[int, int]) -> Any:
     return (xp.rint(mean) if pixels.dtype.kind in "iu" else mean).astype(pixels.dtype)
 
 
-def _shares(cells: int, wanted: int) -> Array:
+def _shares(cells: int, count: int) -> Array:
     """Share of each of `cells` in each of `wanted` coarser ones, (wanted, cells)."""
-    edges = np.arange(wanted + 1)[:, None] * (cells / wanted)
+    edges = np.arange(count + 1)[:, None] * (cells / count)
     under = np.clip(np.minimum(edges[1:], np.arange(1, cells + 1)) - np.maximum(edges[:-1], np.arange(cells)), 0, None)
     shares: Array = under / under.sum(1, keepdims=True)
     return shares

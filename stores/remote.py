@@ -24,7 +24,7 @@ SCHEME = "s3:/"
 _SCHEMED = re.compile(r"([a-z][a-z0-9+.-]+):/")
 
 
-def place(given: str | Path) -> Path:
+def to_path(given: str | Path) -> Path:
     """The path that a user named: an ObjectPath for s3://bucket/prefix, else a path on disk. Raises SettingsError (E_SCHEME).
 
     >>> place("s3://lab/runs/") / "run.json", place("runs").name
@@ -49,7 +49,7 @@ def place(given: str | Path) -> Path:
 
 def absolute(given: str | Path) -> Path:
     """The same as an absolute path."""
-    return place(given).absolute()
+    return to_path(given).absolute()
 
 
 class ObjectPath(PosixPath):

@@ -34,7 +34,7 @@ class CheckpointSlot:
 
 
 def fit(
-    phase: Phase, slot: CheckpointSlot, *, threads: int, beacon: ProgressFile, share: Replica = SINGLE
+    phase: Phase, slot: CheckpointSlot, *, threads: int, progress_file: ProgressFile, share: Replica = SINGLE
 ) -> list[dict[str, float]]:
     """Do the steps of a phase that are left, and return the history of its figures: [{"step": ..., "loss": ...}, ...].
 
@@ -61,7 +61,7 @@ def fit(
             recipe = {"key": slot.key, "next": index + 1, "record": record}
             state = {name: tensor.cpu() for name, tensor in phase.state().items()}
             checkpoint.save_checkpoint(slot.path, state, recipe, write_durably)
-        beacon.tell(phase.name, index + 1, phase.steps, figures)
+        progress_file.tell(phase.name, index + 1, phase.steps, figures)
     return record
 
 

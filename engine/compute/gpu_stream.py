@@ -83,7 +83,7 @@ class GpuStream:
         self._copying, self._working = self._on.Stream(), self._on.Stream()
         self._graphs = graphs and device.type == "cuda"
         self._spare: list[_Slot] = []
-        self.size = self._told = 0
+        self.size = self._stated_size = 0
 
     def answers(self, batches: Iterator[Array]) -> Iterator[dict[str, Array]]:
         """The results of each batch, in order. Raises MachineError (E_GPU_MEMORY, E_GPU_FAILED)."""
@@ -110,7 +110,7 @@ class GpuStream:
             slot = self._spare.pop()
             if slot.host.shape == batch.shape:
                 return slot
-        self.size = self._told = self.size or len(batch)
+        self.size = self._stated_size = self.size or len(batch)
         with gpu_errors(), torch.inference_mode():
             slot = _Slot(batch.shape, torch.from_numpy(batch[:0]).dtype, self._device, self._on)
             self._on.synchronize()  # weights were copied on another stream than the one that reads them
@@ -145,8 +145,8 @@ class GpuStream:
                     slot.graph.replay()
                 else:
                     self._compute(slot)
-                if size < self._told:
-                    self._told = size
+                if size < self._stated_size:
+                    self._stated_size = size
                     log.warning("the GPU's memory is short: it looks at %d patches at a time", size)
                 return
             except torch.OutOfMemoryError as error:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ...stores import cache
-from ...stores.remote import place
+from ...stores.remote import to_path
 from ...stores.slides.guarded import guarded
 from ...stores.slides.reader import Slide, open_slide
 from ..pipeline.job import Job
@@ -71,10 +71,10 @@ class Resources:
     def slide(self, job: Job[Any], image: str) -> Slide:
         """A slide of a run, open; its quarantined tiles are masked."""
         record = job.slides[image]
-        path = place(record.path)
+        path = to_path(record.path)
         held = self.copies if cache.is_copied(path) else self.slides
         slide = held.get((record.path, record.mpp, record.fingerprint), lambda: open_slide(path, record.mpp))
-        return cast(Slide, guarded(slide, job.lethal.get(image, ())))
+        return cast(Slide, guarded(slide, job.crashing.get(image, ())))
 
     def volume(self, job: Job[Any], image: str) -> Volume:
         """A volume of a run, open, in canonical orientation."""
@@ -82,7 +82,7 @@ class Resources:
 
         record = job.slides[image]
         key = (record.path, record.subimage, record.fingerprint)
-        return self.volumes.get(key, lambda: open_volume(place(record.path), record.subimage))
+        return self.volumes.get(key, lambda: open_volume(to_path(record.path), record.subimage))
 
     def close(self) -> None:
         """Hold nothing any more. Whoever still reads from a file keeps it; it is closed when nobody does."""

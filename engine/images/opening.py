@@ -78,9 +78,9 @@ def inspect_volumes(cohort: Cohort) -> InspectedCohort:
     return InspectedCohort(statistics.median(finest) if finest else 0.0, volumes, rejected, cohort.ignored, cohort.root)
 
 
-def uneven(opened: InspectedCohort) -> str:
+def uneven(inspected: InspectedCohort) -> str:
     """What to know where patches of equally many voxels are of unequal size: the spacings differ by more than a quarter."""
-    found = [record.spacing for record in opened.slides.values()]
+    found = [record.spacing for record in inspected.slides.values()]
     far = [max(along) / min(along) for along in zip(*found, strict=True)]
     if max(far, default=1.0) <= UNEVEN:
         return ""

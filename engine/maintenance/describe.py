@@ -9,7 +9,7 @@ from pathlib import Path
 from ...errors import NoInputError, SettingsError, SlideError
 from ...stores.files import bytes_below
 from ...stores.image import ATTRIBUTES_KEY, StoredImage, attributes_of, labels_listed
-from ...stores.remote import place
+from ...stores.remote import to_path
 from ...stores.slides.reader import probe
 from .status import status
 
@@ -27,7 +27,7 @@ class Description:
 
 def describe(path: str | Path, mpp: float | None = None) -> Description:
     """What lies at `path`. Raises NoInputError where there is nothing."""
-    path = place(path)
+    path = to_path(path)
     if not path.exists():
         raise NoInputError(f"{path} does not exist.", "E_MISSING")
     if (path / "run.json").exists():

@@ -73,7 +73,7 @@ def repair(out: str | Path, *, options: RunOptions) -> Repair:
         job = load(folder.out)
         preflight(workers, folder.out, (), options.report)
         sweep(folder.out)
-        going = RunContext(workers, options.report, stop, options.cluster.unit_timeout)
+        context = RunContext(workers, options.report, stop, options.cluster.unit_timeout)
         found: list[Finding] = []
         left: list[Finding] = []
         other: list[str] = []
@@ -83,7 +83,7 @@ def repair(out: str | Path, *, options: RunOptions) -> Repair:
             found += mine
             if mine:
                 before = _bytes(job, step, mine)
-                left += _left(job, step, mine, _redo(job, step, mine, going))
+                left += _left(job, step, mine, _redo(job, step, mine, context))
                 after = _bytes(job, step, mine)
                 timed = {output.path for output in step.outputs if output.timed}
                 other += [path for path in before if path not in timed and after.get(path) != before[path]]
@@ -97,9 +97,9 @@ def repair(out: str | Path, *, options: RunOptions) -> Repair:
     return Repair(str(folder.out), tuple(found), len(damaged - still), tuple(left), tuple(other))
 
 
-def _redo(job: Job[RunSettings], step: Step, damaged: Iterable[Finding], going: RunContext) -> dict[str, str]:
+def _redo(job: Job[RunSettings], step: Step, damaged: Iterable[Finding], context: RunContext) -> dict[str, str]:
     """Do the step's damaged units again; returns the reasons of those that cannot be done: unit -> text."""
-    wanted = {f.unit for f in damaged}
+    unit_names = {f.unit for f in damaged}
     for finding in damaged:
         log.warning("%s: %s: %s", finding.kind, finding.path, finding.text)
         if finding.path.endswith("/zarr.json") and named(OWN_PATHS)(
@@ -111,36 +111,36 @@ def _redo(job: Job[RunSettings], step: Step, damaged: Iterable[Finding], going: 
 
     def units() -> Iterator[Unit]:
         for unit in step.units(job):
-            going.stop.check()
-            if unit.name in wanted:
+            context.stop.check()
+            if unit.name in unit_names:
                 yield unit
 
     def tell() -> None:
         facts = {"slides": 0, "amount": 0, "seconds": 0.0}
-        going.report(Event("progress", step.title, job.pipeline.stage_of(step.name), done, len(wanted), facts))
+        context.report(Event("progress", step.title, job.pipeline.stage_of(step.name), done, len(unit_names), facts))
 
     tell()
     try:
         if step.ranks:
-            check_gang(step.ranks(job), going.pool)
-        with watched(job, step, title=step.title, report=going.report):
-            for summary in answers_of(job, step, units(), going):
+            check_gang(step.ranks(job), context.pool)
+        with watched(job, step, title=step.title, report=context.report):
+            for summary in answers_of(job, step, units(), context):
                 if summary.rejected:
                     reasons[summary.unit.name] = summary.rejected[1]
                 done += 1
                 tell()
     except (CorruptError, SlideError, NoInputError) as error:  # what these units read cannot be mended either
-        reasons |= dict.fromkeys(wanted - reasons.keys(), error.message)
+        reasons |= dict.fromkeys(unit_names - reasons.keys(), error.message)
     return reasons
 
 
 def _left(job: Job[RunSettings], step: Step, damaged: list[Finding], reasons: Mapping[str, str]) -> Iterator[Finding]:
     """What is damaged even now; where a unit could not be done again, its findings with the reason for that."""
-    wanted = {f.unit for f in damaged}
+    unit_names = {f.unit for f in damaged}
     for finding in damaged:
         if finding.unit in reasons:
             yield replace(finding, text=f"{finding.text}; not mended: {reasons[finding.unit]}")
-    for name in wanted - reasons.keys():
+    for name in unit_names - reasons.keys():
         yield from check(job.folder.out, True, True, Unit(step.name, name, _slide(job, name))).findings
 
 

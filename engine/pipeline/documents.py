@@ -26,7 +26,7 @@ def _number(value: object) -> object:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-Number = Annotated[int | float | None, BeforeValidator(_number)]
+JsonNumber = Annotated[int | float | None, BeforeValidator(_number)]
 """None stands for what is no finite number: JSON has no NaN."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from ...stores.remote import place
+from ...stores.remote import to_path
 from ...stores.slides.cohort import fingerprint
 from ...version import VERSION
 from .record import ImageRecord, digest
@@ -42,7 +42,7 @@ def fingerprints(
 
 def _content(path: str) -> str:
     """What tells a file that a setting names from a changed one; empty where the setting names no file."""
-    return fingerprint(place(path)) if path.startswith(("/", "s3://")) else ""
+    return fingerprint(to_path(path)) if path.startswith(("/", "s3://")) else ""
 
 
 def rejects_before(pipeline: Pipeline, found: str | None, step: str) -> bool:

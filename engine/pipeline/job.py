@@ -33,7 +33,7 @@ class Job(Generic[S]):
     """Images that the run can use, by id."""
     fingerprints: dict[str, str]
     pipeline: Pipeline
-    lethal: dict[str, tuple[Piece, ...]] = field(default_factory=dict)
+    crashing: dict[str, tuple[Piece, ...]] = field(default_factory=dict)
     """Image -> tiles that end the process that decodes them: they are masked."""
 
     @property

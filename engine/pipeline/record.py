@@ -62,14 +62,14 @@ class ImageRecord:
         )
 
     @property
-    def told(self) -> str:
+    def columns_digest(self) -> str:
         """Fingerprint of every column that the user's list has on this image."""
         return digest(self.subject, self.site, self.columns)
 
     def column(self, name: str) -> Any:
         """What the user's list says of this image in a column; "subject", "site", or "*" for all of them; "" where it says
         nothing."""
-        own = {"*": self.told, "subject": self.subject, "site": self.site}
+        own = {"*": self.columns_digest, "subject": self.subject, "site": self.site}
         return own[name] if name in own else self.columns.get(name, "")
 
     @property

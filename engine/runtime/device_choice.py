@@ -37,7 +37,7 @@ def with_device(settings: C, folder: Folder, pool: WorkerPool, rows: Sequence[Wo
     if device == "auto" and not _one_each(pool, rows):
         device = "cpu"
     if device != "cpu":
-        faults, bf16 = _asked(pool, rows)
+        faults, bf16 = _gpu_answers(pool, rows)
         if faults and device == "cuda":
             raise MachineError(
                 f"the network is to run on GPUs, and {len(faults)} of {max(1, len(rows))} workers cannot: {faults[0]}. "
@@ -61,10 +61,10 @@ def _one_each(pool: WorkerPool, rows: Sequence[WorkerRow]) -> bool:
     return bool(cards) and all(cards) and len(set(cards)) == len(cards)
 
 
-def _asked(pool: WorkerPool, rows: Sequence[WorkerRow]) -> tuple[list[str], bool]:
+def _gpu_answers(pool: WorkerPool, rows: Sequence[WorkerRow]) -> tuple[list[str], bool]:
     """(what is wrong with which worker's card, whether all of them compute bf16 themselves)."""
     if pool.client is None:
-        answers: dict[str, Any] = {"this process": _card()}
+        answers: dict[str, Any] = {"this process": _gpu_state()}
     else:
         lacking = [f"{row.host} ({row.worker}) has none" for row in rows if not row.gpu]
         if lacking:
@@ -80,10 +80,10 @@ def _asked(pool: WorkerPool, rows: Sequence[WorkerRow]) -> tuple[list[str], bool
 
 async def _said() -> tuple[str, bool]:
     """On a worker, beside its event loop: torch takes seconds to be imported."""
-    return await asyncio.to_thread(_card)
+    return await asyncio.to_thread(_gpu_state)
 
 
-def _card() -> tuple[str, bool]:
+def _gpu_state() -> tuple[str, bool]:
     if not gpus():
         return "there is no GPU that may be used (`nvidia-smi -L`)", False
     from ..compute.gpu_stream import gpu_readiness

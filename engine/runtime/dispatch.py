@@ -23,7 +23,7 @@ from ...stores.files import read_json, write_whole
 from ..pipeline.unit import Unit
 from ..workers.pool import WorkerPool
 from ..workers.window import Died
-from .isolate import carefully
+from .isolate import in_isolation
 from .perform import Summary, perform
 
 log = logging.getLogger("tile_engine")
@@ -44,7 +44,7 @@ def answers(out: Path, units: Iterable[Unit], pool: WorkerPool, limit: float) ->
         else:
             yield answer
     for died in suspects:
-        work = partial(carefully, out, limit) if died.unit.slide else partial(perform, out)
+        work = partial(in_isolation, out, limit) if died.unit.slide else partial(perform, out)
         for answer in pool.map(work, [died.unit]):
             if isinstance(answer, Died):
                 raise UnfinishedError(
@@ -82,7 +82,7 @@ def _here(out: Path, limit: float, unit: Unit) -> Summary:
             log.warning(
                 "the run ended %d times at %s of step %s: it is done with care now", before, unit.name, unit.step
             )
-            return carefully(out, limit, unit)
+            return in_isolation(out, limit, unit)
         return perform(out, unit)
 
 

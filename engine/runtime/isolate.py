@@ -17,7 +17,7 @@ from typing import Any
 
 from ...errors import TileEngineError
 from ...stores.frame import Box
-from ...stores.remote import place
+from ...stores.remote import to_path
 from ...stores.slides.guarded import Piece, watched
 from ..pipeline.unit import Unit
 from ..workers.child import Child, GoneError, Say
@@ -38,19 +38,19 @@ class _Death:
     code: str
 
 
-def carefully(out: Path, limit: float, unit: Unit) -> Summary:
+def in_isolation(out: Path, limit: float, unit: Unit) -> Summary:
     """Do a unit that ended its workers, in children of this process; lethal tiles come back with the summary.
 
     `limit`: seconds for the whole unit; a tile is given a minute of them at most. A unit that dies for other reasons than a
     tile, or of too many, comes back as a rejection of its slide (E_CRASHES_READER, E_TIMEOUT).
     """
-    known = list(load(out).lethal.get(unit.slide, ()))
+    known_pieces = list(load(out).crashing.get(unit.slide, ()))
     found: list[Piece] = []
     deaths: Counter[Piece | None] = Counter()
     while True:
-        end = _attempt(out, unit, [*known, *found], limit)
+        end = _attempt(out, unit, [*known_pieces, *found], limit)
         if isinstance(end, Summary):
-            return replace(end, lethal=tuple((level, box.start, box.stop) for level, box in found))
+            return replace(end, crashing=tuple((level, box.start, box.stop) for level, box in found))
         deaths[end.piece] += 1
         if deaths[end.piece] < 2:  # once may be chance: somebody else may have ended that process
             continue
@@ -65,9 +65,9 @@ def carefully(out: Path, limit: float, unit: Unit) -> Summary:
         return Summary(unit, rejected=(end.code, text), detail=text)
 
 
-def _attempt(out: Path, unit: Unit, lethal: list[Piece], limit: float) -> Summary | _Death:
+def _attempt(out: Path, unit: Unit, crashing: list[Piece], limit: float) -> Summary | _Death:
     reading: Piece | None = None
-    request = {"out": str(out), "unit": asdict(unit), "lethal": [_plain(piece) for piece in lethal]}
+    request = {"out": str(out), "unit": asdict(unit), "crashing": [_plain(piece) for piece in crashing]}
     with Child(unit_in_child, request) as child:
         while True:
             try:
@@ -88,8 +88,8 @@ def unit_in_child(request: dict[str, Any], say: Say) -> None:
     """The child: does the unit, and says what it is about to touch."""
     unit = Unit(**{**request["unit"], "start": tuple(request["unit"]["start"])})
     try:
-        job = load(place(request["out"]))
-        job = replace(job, lethal={**job.lethal, unit.slide: tuple(map(_piece, request["lethal"]))})
+        job = load(to_path(request["out"]))
+        job = replace(job, crashing={**job.crashing, unit.slide: tuple(map(_piece, request["crashing"]))})
         with watched(lambda piece, done: say("read" if done else "reading", _plain(piece))):
             summary = perform_of(job, unit)
     except TileEngineError as error:

@@ -30,8 +30,8 @@ def _load(out: Path, stamp: tuple[int, ...]) -> Job[RunSettings]:
     rejected = read_rejected(folder)
     records = {s: r for s, r in _records(out, _stamp(out / "slides.json")).items() if s not in rejected}
     settings = settings_of(run.settings, found.variant.settings)
-    lethal = {s: tuple(tile.piece for tile in tiles) for s, tiles in read_quarantined(folder).items()}
-    return Job(folder, settings, run.spacing, records, run.fingerprints, found, lethal)
+    crashing = {s: tuple(tile.piece for tile in tiles) for s, tiles in read_quarantined(folder).items()}
+    return Job(folder, settings, run.spacing, records, run.fingerprints, found, crashing)
 
 
 @lru_cache(maxsize=1)

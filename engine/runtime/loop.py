@@ -43,7 +43,7 @@ class RunContext:
     """Seconds that one unit of a slide may take on a worker."""
 
 
-def run_stages(job: Job[RunSettings], stages: Iterable[str], going: RunContext) -> Job[RunSettings]:
+def run_stages(job: Job[RunSettings], stages: Iterable[str], context: RunContext) -> Job[RunSettings]:
     """Do the named stages' steps, as far as receipts do not say that they are done.
 
     Raises SettingsError where an earlier stage is missing, NoInputError where every slide came to be rejected.
@@ -51,13 +51,13 @@ def run_stages(job: Job[RunSettings], stages: Iterable[str], going: RunContext) 
     for stage in stages:
         _needs_before(job, stage)
         for step in job.pipeline.stages[stage]:
-            job = _do(job, step, going)
+            job = _do(job, step, context)
             if not job.slides:
                 raise NoInputError("no slide of this run can be used; rejected.json says why, slide by slide.")
     return job
 
 
-def _do(job: Job[RunSettings], step: Step, going: RunContext) -> Job[RunSettings]:
+def _do(job: Job[RunSettings], step: Step, context: RunContext) -> Job[RunSettings]:
     """All units of a step that are left, then the step's line in run.json. Units are never listed: there may be millions."""
     count = _Count(job, step)
     _mark(job, step.name, "running", count.seconds, wall=0.0)
@@ -66,39 +66,39 @@ def _do(job: Job[RunSettings], step: Step, going: RunContext) -> Job[RunSettings
 
     def left() -> Iterator[Unit]:
         for unit in step.units(begun):
-            if going.stop.asked:
+            if context.stop.requested:
                 return
             if not count.receipt(unit) and unit.slide not in gone:
                 yield unit
 
-    going.report(count.event())
-    with watched(job, step, title=step.title, report=going.report):
-        for summary in answers_of(job, step, left(), going):
-            if summary.lethal:
-                job = _quarantine(job, summary, going.report)
+    context.report(count.event())
+    with watched(job, step, title=step.title, report=context.report):
+        for summary in answers_of(job, step, left(), context):
+            if summary.crashing:
+                job = _quarantine(job, summary, context.report)
             if summary.rejected:
                 if summary.unit.slide not in gone:
                     gone.add(summary.unit.slide)
-                    job = _reject(job, summary, going.report)
+                    job = _reject(job, summary, context.report)
                 continue
             count.add(summary)
-            going.report(count.event())
-    going.stop.check()
-    going.report(count.event())
+            context.report(count.event())
+    context.stop.check()
+    context.report(count.event())
     _mark(job, step.name, "complete", count.seconds, wall=count.wall)
     return load(job.folder.out)
 
 
-def answers_of(job: Job[RunSettings], step: Step, units: Iterable[Unit], going: RunContext) -> Iterator[Summary]:
+def answers_of(job: Job[RunSettings], step: Step, units: Iterable[Unit], context: RunContext) -> Iterator[Summary]:
     """What comes of each unit: from whichever worker is free, or from a gang of them."""
     ranks = step.ranks(job) if step.ranks else 1
     if ranks == 1:
-        return answers(job.folder.out, units, going.pool, going.limit)
+        return answers(job.folder.out, units, context.pool, context.limit)
     from ..workers.gang import train_gang
 
     device = "cuda" if job.settings.device == "cuda" else "cpu"
     works = (with_cache_settings(partial(perform, job.folder.out, unit)) for unit in units)
-    return (train_gang(going.pool.client, work, ranks, device) for work in works)
+    return (train_gang(context.pool.client, work, ranks, device) for work in works)
 
 
 class _Count:
@@ -148,15 +148,19 @@ def watched(job: Job[RunSettings], step: Step, *, title: str, report: Report) ->
     if not step.progress:
         yield
         return
-    beacon, stop = ProgressFile(job.folder.out), threading.Event()
-    beacon.path.unlink(missing_ok=True)
+    progress_file, stop = ProgressFile(job.folder.out), threading.Event()
+    progress_file.path.unlink(missing_ok=True)
 
     def watch() -> None:
-        while not stop.wait(beacon.every):
-            told = beacon.look()
-            if told:
-                facts = {"steps": True, **told["figures"]}
-                report(Event("progress", title, job.pipeline.stage_of(step.name), told["done"], told["total"], facts))
+        while not stop.wait(progress_file.every):
+            progress = progress_file.look()
+            if progress:
+                facts = {"steps": True, **progress["figures"]}
+                report(
+                    Event(
+                        "progress", title, job.pipeline.stage_of(step.name), progress["done"], progress["total"], facts
+                    )
+                )
 
     watcher = threading.Thread(target=watch, name="progress", daemon=True)
     watcher.start()
@@ -165,7 +169,7 @@ def watched(job: Job[RunSettings], step: Step, *, title: str, report: Report) ->
     finally:
         stop.set()
         watcher.join()
-        beacon.path.unlink(missing_ok=True)
+        progress_file.path.unlink(missing_ok=True)
 
 
 def _reject(job: Job[RunSettings], summary: Summary, report: Report) -> Job[RunSettings]:
@@ -181,10 +185,10 @@ def _quarantine(job: Job[RunSettings], summary: Summary, report: Report) -> Job[
     """Mask tiles that end the process that decodes them, from now on and in every step."""
     record = job.slides[summary.unit.slide]
     quarantined = read_quarantined(job.folder)
-    tiles = (*quarantined.get(record.id, ()), *(QuarantinedTile(*tile) for tile in summary.lethal))
+    tiles = (*quarantined.get(record.id, ()), *(QuarantinedTile(*tile) for tile in summary.crashing))
     write_quarantined(job.folder, {**quarantined, record.id: tiles})
-    text = f"{record.name}: {len(summary.lethal)} tiles end the process that decodes them and are masked"
-    log.warning("%s (E_CRASHES_READER) in %s: %s", text, summary.unit.step, summary.lethal)
+    text = f"{record.name}: {len(summary.crashing)} tiles end the process that decodes them and are masked"
+    log.warning("%s (E_CRASHES_READER) in %s: %s", text, summary.unit.step, summary.crashing)
     report(Event("warning", text, facts={"code": "E_CRASHES_READER", "slide": record.id}))
     return load(job.folder.out)
 

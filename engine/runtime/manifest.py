@@ -56,7 +56,7 @@ def prepare(
     pipeline: Pipeline,
     folder: Folder,
     settings: RunSettings,
-    opened: InspectedCohort,
+    inspected: InspectedCohort,
     *,
     redo: bool,
     stages: Sequence[str],
@@ -72,14 +72,14 @@ def prepare(
     # both are read now: an id that is none is refused before any work
     begun = read_images(folder) if old is not None else {}
     quarantined = read_quarantined(folder) if old is not None else {}
-    check_foreign(folder, pipeline.steps.values(), [s for s in opened.slides if s not in begun], first=old is None)
-    rejected = _rejected(folder, opened, retry=redo)
+    check_foreign(folder, pipeline.steps.values(), [s for s in inspected.slides if s not in begun], first=old is None)
+    rejected = _rejected(folder, inspected, retry=redo)
     found = {s: r.step for s, r in rejected.items()}
-    prints = fingerprints(pipeline, settings, opened.spacing, opened.slides.values(), found)
+    prints = fingerprints(pipeline, settings, inspected.spacing, inspected.slides.values(), found)
     if old is not None:
         stale = stale_steps(pipeline, old, prints)
-        moved = _slides_diff(begun, opened.slides)
-        changes = [*_settings_diff(old, settings, opened.spacing), *moved]
+        moved = _slides_diff(begun, inspected.slides)
+        changes = [*_settings_diff(old, settings, inspected.spacing), *moved]
         if (stale or moved) and not redo:
             raise SettingsError(_refusal(pipeline, folder, changes, stale, old), "E_OTHER_SETTINGS")
         order = list(pipeline.stages)
@@ -97,22 +97,24 @@ def prepare(
                 "E_STAGE_ORDER",
             )
         if stale or moved:
-            _forget(pipeline, folder, stale, begun, opened.slides)
+            _forget(pipeline, folder, stale, begun, inspected.slides)
     sweep(folder.out)
     if quarantined:  # tiles of a slide that has changed since are given another chance
-        kept = {s: t for s, t in quarantined.items() if s in opened.slides and opened.slides[s].key == begun[s].key}
+        kept = {
+            s: t for s, t in quarantined.items() if s in inspected.slides and inspected.slides[s].key == begun[s].key
+        }
         write_quarantined(folder, kept)
-    write_images(folder, opened.slides)
+    write_images(folder, inspected.slides)
     write_rejected(folder, dict(sorted(rejected.items())))
     steps = {s: record for s, record in old.steps.items() if record.fingerprint == prints.get(s)} if old else {}
-    write_run(folder, manifest(pipeline, settings, opened, prints, steps))
+    write_run(folder, manifest(pipeline, settings, inspected, prints, steps))
     return load(folder.out)
 
 
 def manifest(
     pipeline: Pipeline,
     settings: RunSettings,
-    opened: InspectedCohort,
+    inspected: InspectedCohort,
     prints: Mapping[str, str],
     steps: Mapping[str, StepRecord],
 ) -> RunDocument:
@@ -122,10 +124,10 @@ def manifest(
         status="running",
         command=pipeline.command.name,
         variant=pipeline.variant.name,
-        input=str(opened.root.absolute()),
+        input=str(inspected.root.absolute()),
         settings=settings.model_dump(mode="json"),
-        spacing=opened.spacing,
-        ignored=opened.ignored[:1000],
+        spacing=inspected.spacing,
+        ignored=inspected.ignored[:1000],
         cache=CacheRecord.model_validate(cache.cache_settings()),
         fingerprints=dict(prints),
         steps=dict(steps),
@@ -167,14 +169,14 @@ def update_rejected(job: Job[RunSettings], slide: str, rejection: Rejection) -> 
     return load(folder.out)
 
 
-def _rejected(folder: Folder, opened: InspectedCohort, *, retry: bool) -> dict[str, Rejection]:
+def _rejected(folder: Folder, inspected: InspectedCohort, *, retry: bool) -> dict[str, Rejection]:
     """Slides rejected on opening now, and those that an earlier try rejected later on and that are still the same.
 
     With `retry` those whose reason may be gone are looked at again.
     """
-    out = dict(opened.rejected)
+    out = dict(inspected.rejected)
     for slide, before in read_rejected(folder).items():
-        now = opened.slides.get(slide)
+        now = inspected.slides.get(slide)
         same = now is not None and before.fingerprint == now.fingerprint
         if before.step != "open" and same and not (retry and before.code in PASSING):
             out[slide] = before
@@ -195,7 +197,11 @@ def _slides_diff(begun: Mapping[str, ImageRecord], slides: Mapping[str, ImageRec
     lines += [f"slide gone: {begun[s].name}" for s in begun.keys() - slides.keys()]
     both = begun.keys() & slides.keys()
     lines += [f"slide changed: {slides[s].name}" for s in both if begun[s].key != slides[s].key]
-    lines += [f"slide described otherwise: {slides[s].name}" for s in both if begun[s].told != slides[s].told]
+    lines += [
+        f"slide described otherwise: {slides[s].name}"
+        for s in both
+        if begun[s].columns_digest != slides[s].columns_digest
+    ]
     return sorted(lines)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ...errors import SettingsError
-from ...stores.remote import absolute, place
+from ...stores.remote import absolute, to_path
 from ..pipeline.modality import Images
 
 
@@ -19,14 +19,14 @@ def default_out(images: Images) -> Path:
     """
     first = absolute(images if isinstance(images, str | Path) else next(iter(images)))
     magic = [parent for parent in (first, *first.parents) if any(c in parent.name for c in "*?[")]
-    first = place(os.path.normpath(str(magic[-1].parent if magic else first)))
+    first = to_path(os.path.normpath(str(magic[-1].parent if magic else first)))
     name = first.name if first.is_dir() else first.stem
     out = Path.cwd() / f"{name}-tiles"
     inside = first.is_dir() and out.is_relative_to(first)
     return first.parent / f"{name}-tiles" if inside else out
 
 
-def refuse_inside(out: Path, images: Images, found: Sequence[Path]) -> None:
+def check_outside(out: Path, images: Images, found: Sequence[Path]) -> None:
     """Raises SettingsError where OUT is a slide, or lies in a folder that is searched for slides."""
     real = out.resolve()
     if any(real == path.resolve() or real.is_relative_to(path.resolve()) for path in found):
@@ -34,7 +34,7 @@ def refuse_inside(out: Path, images: Images, found: Sequence[Path]) -> None:
             f"{out} is the input itself: results would overwrite slides. Choose another --out.", "E_OUT"
         )
     for spec in [images] if isinstance(images, str | Path) else images:
-        root = place(spec)
+        root = to_path(spec)
         stores = [real / "slides", real / "volumes"]
         if root.is_dir() and any(root.resolve() == s or root.resolve().is_relative_to(s) for s in stores):
             raise SettingsError(

@@ -92,8 +92,8 @@ def _check_documents(folder: Folder) -> None:
 
 
 def _check(folder: Folder, owned: Iterable[OwnedPath]) -> None:
-    for place in owned:
-        for path in place.held():
+    for owned_path in owned:
+        for path in owned_path.held():
             raise SettingsError(
                 f"{path} is there already, and it was not this run that wrote it: it would be overwritten. Nothing was "
                 f"begun. Move it away, or choose another folder with --out (now {folder.out}).",

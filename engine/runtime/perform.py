@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ...errors import MachineError, SlideError, TileEngineError, UnfinishedError
 from ...stores.files import DISK_FULL_ERRNOS
 from ...stores.receipts import Ledger
-from ...stores.remote import place
+from ...stores.remote import to_path
 from ...stores.slides.cohort import fingerprint
 from ..pipeline.job import Job
 from ..pipeline.settings import RunSettings
@@ -35,7 +35,7 @@ class Summary:
     """Reason code and message, where the unit's slide cannot be used."""
     detail: str = ""
     """For the log."""
-    lethal: tuple[tuple[int, tuple[int, ...], tuple[int, ...]], ...] = ()
+    crashing: tuple[tuple[int, tuple[int, ...], tuple[int, ...]], ...] = ()
     """Level, start and stop of tiles that end the process that decodes them, or never end."""
 
 
@@ -94,7 +94,7 @@ def _unchanged(job: Job[RunSettings], unit: Unit) -> None:
     if not job.pipeline.steps[unit.step].reads_source(job):
         return
     try:
-        now = fingerprint(place(record.path))
+        now = fingerprint(to_path(record.path))
     except (OSError, SlideError) as error:
         raise SlideError(
             f"it cannot be read any more ({error}). Bring it back and run again with --redo.", "E_CHANGED"

@@ -32,16 +32,16 @@ class Stop:
     _over: threading.Event = field(default_factory=threading.Event, repr=False)
 
     @property
-    def asked(self) -> bool:
+    def requested(self) -> bool:
         return self.signal != 0
 
     def check(self) -> None:
         """Raises what was asked for: Terminated (exit 143) after SIGTERM, KeyboardInterrupt (exit 130) after Ctrl-C."""
-        if self.asked:
+        if self.requested:
             raise Terminated if self.signal == signal.SIGTERM else KeyboardInterrupt
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self.asked:
+        if self.requested:
             self.check()
         self.signal = number
         threading.Thread(target=self._wait, name="stopping", daemon=True).start()

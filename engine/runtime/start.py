@@ -14,7 +14,7 @@ from ...stores import cache
 from ...stores.files import free_bytes
 from ...stores.folder import Folder
 from ...stores.lock import Lock
-from ...stores.remote import absolute, place
+from ...stores.remote import absolute, to_path
 from ...stores.sweep import sweep
 from ..compute.resources import resources
 from ..pipeline.documents import find_run, read_images, read_rejected, read_run, write_run
@@ -36,7 +36,7 @@ from .logfile import log_to
 from .loop import RunContext, run_stages
 from .manifest import prepare, with_threads
 from .options import RunOptions
-from .output_folder import default_out, refuse_inside
+from .output_folder import check_outside, default_out
 from .signals import Stop, stoppable
 
 
@@ -51,21 +51,21 @@ def start(
     options = replace(options, stages=_stages(pipeline, options.stages))
     folder = Folder(default_out(images) if out is None else absolute(out), modality.name)
     find_run(folder)  # a run of another version is refused before anything is touched
-    wanted = settings_of(given, pipeline.variant.settings)
+    run_settings = settings_of(given, pipeline.variant.settings)
     cache.use_cache(options.cluster.cache_dir, options.cluster.cache_limit)
     options.report(Event("start", str(folder.out)))
-    cohort = modality.find(images, wanted)
-    refuse_inside(folder.out, images, [e.path for e in cohort.entries])
+    cohort = modality.find(images, run_settings)
+    check_outside(folder.out, images, [e.path for e in cohort.entries])
     folder.claim()
     with Lock(folder.out, force=options.force_unlock), log_to(folder.out):
-        wanted = with_threads(wanted, folder)
-        opened = modality.open(cohort, wanted)
-        _tell_opened(opened, options.report)
-        if text := pipeline.caution(opened):
+        run_settings = with_threads(run_settings, folder)
+        inspected = modality.open(cohort, run_settings)
+        _tell_opened(inspected, options.report)
+        if text := pipeline.caution(inspected):
             options.report(Event("warning", text))
-        if not opened.slides:
-            raise NoInputError(_all_rejected(opened, modality))
-        planned = Job(folder, wanted, opened.spacing, opened.slides, {}, pipeline)
+        if not inspected.slides:
+            raise NoInputError(_all_rejected(inspected, modality))
+        planned = Job(folder, run_settings, inspected.spacing, inspected.slides, {}, pipeline)
         pipeline.check(planned)
         plan = pipeline.estimate(planned)
         options.report(Event("note", plan.text(), facts=plan.facts()))
@@ -73,11 +73,11 @@ def start(
         with worker_pool(
             options.cluster
         ) as workers:  # before anything is removed: workers that cannot be had end it here
-            check_gang(wanted.gang, workers)
-            rows = preflight(workers, folder.out, opened.slides.values(), options.report)
+            check_gang(run_settings.gang, workers)
+            rows = preflight(workers, folder.out, inspected.slides.values(), options.report)
             if NETWORK & set(options.stages) and pipeline.computes_on_device:
-                wanted = with_device(wanted, folder, workers, rows, options.report)
-            job = prepare(pipeline, folder, wanted, opened, redo=options.redo, stages=options.stages)
+                run_settings = with_device(run_settings, folder, workers, rows, options.report)
+            job = prepare(pipeline, folder, run_settings, inspected, redo=options.redo, stages=options.stages)
             return _go(job, options, workers)
 
 
@@ -90,29 +90,29 @@ def resume(out: str | Path, *, options: RunOptions, **settings: Any) -> Path:
     folder = replace(folder, images=pipeline.modality.name)
     given = {k: v for k, v in settings.items() if v is not None}
     begun = run.settings if "device" not in given else {k: v for k, v in run.settings.items() if k != "dtype"}
-    wanted = settings_of({**begun, **given}, pipeline.variant.settings)
+    run_settings = settings_of({**begun, **given}, pipeline.variant.settings)
     options.report(Event("start", str(folder.out)))
     with Lock(folder.out, force=options.force_unlock), log_to(folder.out):
         job = load(folder.out)
         cache.use_cache(options.cluster.cache_dir, options.cluster.cache_limit)
-        opened = InspectedCohort(job.spacing, read_images(folder), _closed(folder), run.ignored, place(run.input))
+        inspected = InspectedCohort(job.spacing, read_images(folder), _closed(folder), run.ignored, to_path(run.input))
         with worker_pool(options.cluster) as workers:
             if "train" in options.stages:
-                check_gang(wanted.gang, workers)
+                check_gang(run_settings.gang, workers)
             seen = job.slides.values() if job.pixels == "none" else ()
             rows = preflight(workers, folder.out, seen, options.report)
             if NETWORK & set(options.stages) and pipeline.computes_on_device:
-                wanted = with_device(wanted, folder, workers, rows, options.report)
-            job = prepare(pipeline, folder, wanted, opened, redo=options.redo, stages=options.stages)
+                run_settings = with_device(run_settings, folder, workers, rows, options.report)
+            job = prepare(pipeline, folder, run_settings, inspected, redo=options.redo, stages=options.stages)
             return _go(job, options, workers)
 
 
-def _stages(pipeline: Pipeline, asked: Sequence[str]) -> tuple[str, ...]:
+def _stages(pipeline: Pipeline, requested: Sequence[str]) -> tuple[str, ...]:
     """Those of the stages that the run has, in its order. Raises SettingsError where it has none of them."""
-    chosen = tuple(stage for stage in pipeline.stages if stage in asked)
+    chosen = tuple(stage for stage in pipeline.stages if stage in requested)
     if not chosen:
         raise SettingsError(
-            f"`tile-engine run {pipeline.called}` has no stage {' or '.join(map(repr, asked))}: it goes through "
+            f"`tile-engine run {pipeline.called}` has no stage {' or '.join(map(repr, requested))}: it goes through "
             f"{', '.join(pipeline.stages)}.",
             "E_STAGE_ORDER",
         )
@@ -127,15 +127,15 @@ def plan_only(
     cache.use_cache(where.cache_dir, where.cache_limit)
     modality = pipeline.modality
     folder = Folder(default_out(images) if out is None else absolute(out), modality.name)
-    wanted = with_threads(settings_of(given, pipeline.variant.settings), folder)
-    cohort = modality.find(images, wanted)
-    refuse_inside(folder.out, images, [e.path for e in cohort.entries])
-    opened = modality.open(cohort, wanted)
-    if not opened.slides:
-        raise NoInputError(_all_rejected(opened, modality))
-    planned = Job(folder, wanted, opened.spacing, opened.slides, {}, pipeline)
+    run_settings = with_threads(settings_of(given, pipeline.variant.settings), folder)
+    cohort = modality.find(images, run_settings)
+    check_outside(folder.out, images, [e.path for e in cohort.entries])
+    inspected = modality.open(cohort, run_settings)
+    if not inspected.slides:
+        raise NoInputError(_all_rejected(inspected, modality))
+    planned = Job(folder, run_settings, inspected.spacing, inspected.slides, {}, pipeline)
     pipeline.check(planned)
-    return folder.out, opened, pipeline.estimate(planned)
+    return folder.out, inspected, pipeline.estimate(planned)
 
 
 def _go(job: Job[RunSettings], options: RunOptions, workers: WorkerPool) -> Path:
@@ -157,13 +157,13 @@ def _closed(folder: Folder) -> dict[str, Rejection]:
     return {s: r for s, r in read_rejected(folder).items() if r.step == "open"}
 
 
-def _tell_opened(opened: InspectedCohort, report: Report) -> None:
-    for name, reason in opened.ignored:
+def _tell_opened(inspected: InspectedCohort, report: Report) -> None:
+    for name, reason in inspected.ignored:
         logging.getLogger("tile_engine").info("ignored %s: %s", name, reason)
-    for rejection in opened.rejected.values():
+    for rejection in inspected.rejected.values():
         report(Event("rejected", f"{rejection.name}: {rejection.message}", facts={"code": rejection.code}))
     noted: dict[str, list[str]] = {}
-    for record in opened.slides.values():
+    for record in inspected.slides.values():
         for note in record.notes:
             noted.setdefault(note, []).append(record.name)
     for note, names in noted.items():
@@ -171,10 +171,10 @@ def _tell_opened(opened: InspectedCohort, report: Report) -> None:
         report(Event("warning", f"{names[0]}{more}: {note}"))
 
 
-def _all_rejected(opened: InspectedCohort, modality: Modality) -> str:
-    lines = [f"  {r.name} [{r.code}]: {r.message}" for r in list(opened.rejected.values())[:10]]
-    more = [f"  ... and {len(opened.rejected) - 10} more"] if len(opened.rejected) > 10 else []
-    return "\n".join([f"none of the {len(opened.rejected)} {modality.name} can be used:", *lines, *more])
+def _all_rejected(inspected: InspectedCohort, modality: Modality) -> str:
+    lines = [f"  {r.name} [{r.code}]: {r.message}" for r in list(inspected.rejected.values())[:10]]
+    more = [f"  ... and {len(inspected.rejected) - 10} more"] if len(inspected.rejected) > 10 else []
+    return "\n".join([f"none of the {len(inspected.rejected)} {modality.name} can be used:", *lines, *more])
 
 
 def _check_room(folder: Folder, plan: Estimate, modality: Modality) -> None:

@@ -15,7 +15,7 @@ from ...stores.lock import Lock
 from ...stores.remote import absolute
 from ..runtime.load import load
 from .encode import encode
-from .gallery import KINDS, open_gallery
+from .gallery import SEARCHED_TABLES, open_gallery
 from .keys import index_root, table_of
 from .rows import cases_of
 
@@ -39,7 +39,7 @@ def add(out: str | Path, new: str | Path | Sequence[str | Path], *, force_unlock
     They stay when the run's own part of the index is made anew. Raises LockedError where somebody writes to the folder.
     """
     job = load(absolute(out))
-    if not (table_of(job, KINDS[0]) / "zarr.json").exists():
+    if not (table_of(job, SEARCHED_TABLES[0]) / "zarr.json").exists():
         raise SettingsError(
             f"{job.folder.out} holds no table of whole volumes, and only volumes can be added: for more tiles, run the same "
             "command with the new slides and --redo.",
@@ -47,7 +47,7 @@ def add(out: str | Path, new: str | Path | Sequence[str | Path], *, force_unlock
         )
     specs = [str(new)] if isinstance(new, str | Path) else [str(one) for one in new]
     before = open_gallery(out)  # added cases of an earlier network are encoded anew here
-    records, codes = encode(job, specs)
+    records, embeddings = encode(job, specs)
     with Lock(job.folder.out, force=force_unlock):
         root = index_root(job)
         own, old = before.parts[0][0], read_added(root)
@@ -62,16 +62,18 @@ def add(out: str | Path, new: str | Path | Sequence[str | Path], *, force_unlock
             changed = {(records[i].path, records[i].subimage) for i in fresh}
             kept = [i for i in there if old is not None and (old.text("path", i), old.text("part", i)) not in changed]
             stay = old.rows(np.array(kept, int)) if old is not None else None
-            rows = cases_of(job, [replace(records[i], id=_free(records[i].id, own, stay)) for i in fresh], codes[fresh])
+            rows = cases_of(
+                job, [replace(records[i], id=_free(records[i].id, own, stay)) for i in fresh], embeddings[fresh]
+            )
             write_added(root, stay.with_rows(rows) if stay is not None else rows)
     names = tuple(records[i].name for i in fresh)
     return Added(str(job.folder.out), names, tuple(r.name for r in known), len(open_gallery(out)))
 
 
-def _free(wanted: str, *taken: Any) -> str:
+def _free(name: str, *taken: Any) -> str:
     """An id that no other case has: files of one name in two folders of the same name have one."""
-    number, found = 1, wanted
+    number, found = 1, name
     while any(cases is not None and len(cases.words["id"].where(found)) for cases in taken):
         number += 1
-        found = f"{wanted}-{number}"
+        found = f"{name}-{number}"
     return found

@@ -18,8 +18,8 @@ def encode(job: Job[Any], specs: list[str]) -> tuple[list[ImageRecord], Array]:
         raise SettingsError(
             f"a run of `{job.pipeline.called}` cannot be searched with files that it does not know.", "E_QUERY"
         )
-    records, codes = job.pipeline.encode(job, specs)
-    return list(records), np.asarray(codes, np.float32)
+    records, embeddings = job.pipeline.encode(job, specs)
+    return list(records), np.asarray(embeddings, np.float32)
 
 
 def encoded(job: Job[Any], patches: Array) -> Array:

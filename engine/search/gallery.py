@@ -18,7 +18,7 @@ from ...errors import CorruptError, LockedError, MachineError, SettingsError
 from ...stores.cases import Cases, StoredIndex, TextColumn, read_added, read_index, write_added, write_index
 from ...stores.frame import Array
 from ...stores.lock import Lock
-from ...stores.remote import absolute, place, real
+from ...stores.remote import absolute, real, to_path
 from ..pipeline.job import Job
 from ..runtime.load import load
 from .encode import encode
@@ -29,7 +29,7 @@ from .rows import PLACES, TEXTS, gathered
 if TYPE_CHECKING:
     from ...models.neighbours.index import Index, Neighbours
 
-KINDS = ("volumes", "tiles")
+SEARCHED_TABLES = ("volumes", "tiles")
 """Tables that can be searched: a row is a volume, or a tile."""
 
 
@@ -102,7 +102,7 @@ def open_gallery(out: str | Path) -> Gallery:
     Raises SettingsError (E_NO_RUN, E_NO_TABLE) and CorruptError where there is nothing that could be searched.
     """
     job = load(absolute(out))
-    kind = next((k for k in KINDS if (table_of(job, k) / "zarr.json").exists()), None)
+    kind = next((k for k in SEARCHED_TABLES if (table_of(job, k) / "zarr.json").exists()), None)
     if kind is None:
         raise SettingsError(
             f"{job.folder.out} has no table yet, and a search looks among its rows: finish the run first (the same command "
@@ -112,14 +112,14 @@ def open_gallery(out: str | Path) -> Gallery:
     added = index_root(job) / "added.npz"
     stamp = added.stat().st_mtime_ns if added.exists() else 0
     with _one_at_a_time:
-        return _opened(job.folder.out, kind, fingerprint(job, kind), model_key(job), stamp)
+        return _gallery(job.folder.out, kind, fingerprint(job, kind), model_key(job), stamp)
 
 
 _one_at_a_time = threading.Lock()
 
 
 @lru_cache(maxsize=1)
-def _opened(out: Path, kind: str, table: str, model: str, stamp: int) -> Gallery:
+def _gallery(out: Path, kind: str, table: str, model: str, stamp: int) -> Gallery:
     from ...models.neighbours.index import ExactIndex
 
     job = load(out)
@@ -194,10 +194,10 @@ def _current(job: Job[Any], added: Cases | None, model: str, notes: list[str]) -
     if added is None or not (old := [i for i in range(len(added)) if added.text("model", i) != model]):
         return added
     files = {added.text("path", i): i for i in old}
-    there = [path for path in files if place(path).exists()]
-    records, codes = encode(job, there) if there else ([], np.zeros((0, 0), np.float32))
-    again = {(real(place(r.path)), r.subimage): code for r, code in zip(records, codes, strict=True)}
-    found = [i for i in old if (real(place(added.text("path", i))), added.text("part", i)) in again]
+    there = [path for path in files if to_path(path).exists()]
+    records, embeddings = encode(job, there) if there else ([], np.zeros((0, 0), np.float32))
+    again = {(real(to_path(r.path)), r.subimage): code for r, code in zip(records, embeddings, strict=True)}
+    found = [i for i in old if (real(to_path(added.text("path", i))), added.text("part", i)) in again]
     if len(found) < len(old):
         notes.append(
             f"{len(old) - len(found)} added cases were encoded by an earlier network, and their files are gone: they are "
@@ -207,7 +207,7 @@ def _current(job: Job[Any], added: Cases | None, model: str, notes: list[str]) -
     if not found:
         return kept
     mended = added.rows(np.array(found))
-    fresh = np.stack([again[real(place(mended.text("path", i))), mended.text("part", i)] for i in range(len(mended))])
+    fresh = np.stack([again[real(to_path(mended.text("path", i))), mended.text("part", i)] for i in range(len(mended))])
     mended = Cases(fresh, {**mended.words, "model": TextColumn.of([model] * len(mended))})
     whole = kept.with_rows(mended) if len(kept) else mended
     if len(found) == len(old):

@@ -75,11 +75,11 @@ class Hits:
 
     def json(self) -> str:
         """All of it as one JSON object on one line."""
-        return json.dumps(_told(asdict(self)), allow_nan=False)
+        return json.dumps(_describe(asdict(self)), allow_nan=False)
 
 
-def _told(value: Any) -> Any:
+def _describe(value: Any) -> Any:
     """Without what is None: a volume has no place on a slide."""
     if isinstance(value, dict):
-        return {k: _told(v) for k, v in value.items() if v is not None}
-    return [_told(v) for v in value] if isinstance(value, list | tuple) else value
+        return {k: _describe(v) for k, v in value.items() if v is not None}
+    return [_describe(v) for v in value] if isinstance(value, list | tuple) else value

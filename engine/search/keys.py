@@ -28,7 +28,7 @@ def fingerprint(job: Job[Any], kind: str) -> str:
     else:
         found = ((p, p.stat()) for p in path.rglob("*") if p.is_file())
         files = sorted((p.relative_to(path).as_posix(), s.st_size, s.st_mtime_ns) for p, s in found)
-    cohort = [(r.id, r.name, r.told, r.path) for r in job.slides.values()]
+    cohort = [(r.id, r.name, r.columns_digest, r.path) for r in job.slides.values()]
     return digest(kind, files, model_key(job), cohort)
 
 

@@ -9,12 +9,12 @@ import numpy as np
 
 from ...errors import SettingsError
 from ...stores.frame import Array
-from ...stores.remote import absolute, place, real
+from ...stores.remote import absolute, real, to_path
 from .encode import encode, encoded
 from .gallery import Gallery
 from .hits import Case
 from .rows import subject_of
-from .window import around, opened, window
+from .window import around, open_at_spacing, window
 
 SMALL = 4
 """A picture of at most so many patches a side is itself the query: its middle."""
@@ -48,7 +48,7 @@ def understood(gallery: Gallery, query: str | Path, at: tuple[float, ...] | None
     return _tile(gallery, text, at)
 
 
-def _known(gallery: Gallery, text: str, columns: tuple[str, ...]) -> list[int]:
+def _known_rows(gallery: Gallery, text: str, columns: tuple[str, ...]) -> list[int]:
     """Rows that are called this, or lie there."""
     for column in columns:
         if rows := gallery.where(column, text):
@@ -62,7 +62,7 @@ def _own(gallery: Gallery, row: int) -> Asked:
 
 
 def _volume(gallery: Gallery, text: str) -> Asked:
-    rows = _known(gallery, text, ("id", "name"))
+    rows = _known_rows(gallery, text, ("id", "name"))
     if len(rows) > 1:
         some = ", ".join(gallery.case(r).id for r in rows[:5])
         raise SettingsError(
@@ -71,7 +71,7 @@ def _volume(gallery: Gallery, text: str) -> Asked:
     if rows:
         return _own(gallery, rows[0])
     _exists(gallery, text)
-    records, codes = encode(gallery.job, [text])
+    records, embeddings = encode(gallery.job, [text])
     if len(records) != 1:
         raise SettingsError(
             f"{text!r} stands for {len(records)} volumes, and a search is for one: name it. "
@@ -82,7 +82,7 @@ def _volume(gallery: Gallery, text: str) -> Asked:
     said = (record.name, subject_of(record), record.site, record.columns.get(classes, ""))
     case = Case("", *said, path=record.path, part=record.subimage)
     same = gallery.where("subject", case.subject) if case.subject else []
-    return Asked(case, codes[0], group=int(gallery.groups[same[0]]) if same else -1)
+    return Asked(case, embeddings[0], group=int(gallery.groups[same[0]]) if same else -1)
 
 
 def _tile(gallery: Gallery, text: str, at: tuple[float, ...] | None) -> Asked:
@@ -91,7 +91,7 @@ def _tile(gallery: Gallery, text: str, at: tuple[float, ...] | None) -> Asked:
         named = [r for r in rows if gallery.case(r).id == text] if at is None else []
         if named:
             return _own(gallery, named[0])
-    if rows := _known(gallery, text, ("slide", "name")):
+    if rows := _known_rows(gallery, text, ("slide", "name")):
         if at is None:
             raise SettingsError(
                 f"{text!r} is a slide of the run, and a search is for one of its tiles: say where, as micrometres, with "
@@ -100,7 +100,7 @@ def _tile(gallery: Gallery, text: str, at: tuple[float, ...] | None) -> Asked:
             )
         return _own(gallery, _there(gallery, rows, at))
     _exists(gallery, text)
-    return _patch(gallery, place(text), at)
+    return _patch(gallery, to_path(text), at)
 
 
 def _there(gallery: Gallery, rows: list[int], at: tuple[float, ...]) -> int:
@@ -132,7 +132,7 @@ def _patch(gallery: Gallery, path: Path, at: tuple[float, ...] | None) -> Asked:
             f"{path.name} is not in the run, and only tiles of its own volumes can be asked about: add it to the run.",
             "E_QUERY",
         )
-    source = opened(path, job.spacing)
+    source = open_at_spacing(path, job.spacing)
     frame = source.frames[0]
     if at is None and max(frame.shape) > SMALL * side:
         size = " x ".join(map(str, frame.shape))
@@ -161,7 +161,7 @@ def _patch(gallery: Gallery, path: Path, at: tuple[float, ...] | None) -> Asked:
 
 
 def _exists(gallery: Gallery, text: str) -> None:
-    if not place(text).exists():
+    if not to_path(text).exists():
         raise SettingsError(
             f"{text!r} is no case of the run in {gallery.job.folder.out} (by id, name or path), and no file either: "
             "nothing can be asked about it.",

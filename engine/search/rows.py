@@ -70,8 +70,8 @@ def _tiles(job: Job[Any], obs: Any, vectors: Array) -> Cases:
         clusters = obs["cluster"].astype("category").cat
         labels = np.array([f"cluster {c}" for c in clusters.categories], np.str_)
         words["label"] = TextColumn(clusters.codes.to_numpy().astype(np.int32), labels)
-    wanted = (*PLACES, "z_um", "y_um", "x_um")
-    return Cases(vectors, words, {n: obs[n].to_numpy() for n in wanted if n in obs})
+    columns = (*PLACES, "z_um", "y_um", "x_um")
+    return Cases(vectors, words, {n: obs[n].to_numpy() for n in columns if n in obs})
 
 
 def _text(value: Any) -> str:

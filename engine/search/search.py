@@ -31,21 +31,21 @@ def search(
     if k < 1:
         raise SettingsError(f"-k is the number of cases to find, 1 or more; got {k}.")
     gallery = open_gallery(out)
-    asked = understood(gallery, query, at)
-    group = -1 if same_subject else asked.group
-    near = gallery.nearest(asked.vector, k + 1, group)
+    query_case = understood(gallery, query, at)
+    group = -1 if same_subject else query_case.group
+    near = gallery.nearest(query_case.vector, k + 1, group)
     found = [
         (int(row), float(distance))
         for row, distance in zip(near.rows[0], near.distances[0], strict=True)
-        if row >= 0 and row != asked.row
+        if row >= 0 and row != query_case.row
     ]
     left_out = int(np.sum(gallery.groups == group)) if group >= 0 else 0
     return Hits(
         str(gallery.job.folder.out),
-        asked.case,
+        query_case.case,
         tuple(gallery.hit(row, rank, distance) for rank, (row, distance) in enumerate(found[:k], 1)),
         len(gallery),
-        left_out - (asked.row >= 0 and group >= 0),
+        left_out - (query_case.row >= 0 and group >= 0),
         gallery.recall,
         gallery.notes,
     )

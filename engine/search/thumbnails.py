@@ -8,12 +8,12 @@ import numpy as np
 
 from ...errors import SlideError
 from ...stores.frame import Array, Box, Frame
-from ...stores.remote import place
+from ...stores.remote import to_path
 from ...stores.source import Source
 from ..pipeline.job import Job
 from ..show.neighbours import CasePanel, Plane
 from .hits import Case, Hit
-from .window import around, opened, window
+from .window import around, open_at_spacing, window
 
 FINE = 256
 """Voxels along a volume that is drawn: of a pyramid the finest level within."""
@@ -41,11 +41,11 @@ def planes_of(job: Job[Any], case: Case) -> tuple[Plane, ...]:
     if owner in job.slides:
         source = job.image(owner) if job.modality.planar else job.stored(owner)
     elif case.centre:
-        source = opened(place(case.path), job.spacing)
+        source = open_at_spacing(to_path(case.path), job.spacing)
     else:
         from ...stores.volumes.reader import open_volume
 
-        source = open_volume(place(case.path), case.part)
+        source = open_volume(to_path(case.path), case.part)
     if case.centre:
         box = around(source, case.centre, job.settings.patch)
         frame = source.frames[0]

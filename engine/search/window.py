@@ -13,7 +13,7 @@ from ...stores.slides.view import at_spacing, read_masked
 from ...stores.source import Source
 
 
-def opened(path: Path, spacing: float) -> Source:
+def open_at_spacing(path: Path, spacing: float) -> Source:
     """A slide or a picture at the run's spacing; one that does not say its own is taken to have it."""
     try:
         return at_spacing(open_slide(path), spacing)

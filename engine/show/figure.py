@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...stores.files import write_whole
-from ...stores.remote import place
+from ...stores.remote import to_path
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -121,5 +121,5 @@ def png(figure: Figure) -> bytes:
 
 def save(figure: Figure, path: Path) -> Path:
     """Write the figure as PNG, whole or not at all."""
-    write_whole(place(path), png(figure))
-    return place(path)
+    write_whole(to_path(path), png(figure))
+    return to_path(path)

@@ -18,7 +18,7 @@ import numpy as np
 
 from ...stores.files import write_whole
 from ...stores.frame import Array
-from ...stores.remote import place
+from ...stores.remote import to_path
 from .palette import Colour
 
 FeatureCollection = dict[str, Any]
@@ -81,8 +81,8 @@ def features(
 def write_geojson(path: Path, collection: FeatureCollection) -> Path:
     """Write as UTF-8, whole or not at all; raises ValueError for numbers that JSON cannot hold."""
     text = json.dumps(collection, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    write_whole(place(path), text.encode("utf-8"))
-    return place(path)
+    write_whole(to_path(path), text.encode("utf-8"))
+    return to_path(path)
 
 
 def _faces(labels: Array) -> dict[int, list[Any]]:

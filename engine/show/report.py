@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from ...stores.files import write_whole
-from ...stores.remote import place
+from ...stores.remote import to_path
 from .embedded import embedded_copy
 from .numbers import missing, number, percent, tint
 from .page import ReportPage
@@ -28,7 +28,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 def write_report(path: Path, page: ReportPage) -> Path:
     """Write the page as one HTML file, whole or not at all; all text from users and files is escaped."""
-    path = place(path)
+    path = to_path(path)
     write_whole(path, report_html(page, folder=path.parent).encode("utf-8"))
     return path
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ...stores.files import write_whole
-from ...stores.remote import place
+from ...stores.remote import to_path
 
 Cell = str | int | float | None
 """What a table holds; None is an empty cell."""
@@ -34,5 +34,5 @@ def write_csv(path: Path, rows: Sequence[Mapping[str, Cell]], *, columns: Sequen
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([safe(name) for name in names])
     writer.writerows([safe(row.get(name)) for name in names] for row in rows)
-    write_whole(place(path), text.getvalue().encode("utf-8"))
-    return place(path)
+    write_whole(to_path(path), text.getvalue().encode("utf-8"))
+    return to_path(path)

@@ -48,13 +48,15 @@ def train_autoencoder(job: Job[TileSettings], unit: Unit, share: Replica) -> Out
             views=views_of(job),
             share=share,
         )
-        aside = checkpoint_slot(job, unit.step)
-        history = fit(phase, aside, threads=job.settings.threads, beacon=ProgressFile(job.folder.out), share=share)
+        slot = checkpoint_slot(job, unit.step)
+        history = fit(
+            phase, slot, threads=job.settings.threads, progress_file=ProgressFile(job.folder.out), share=share
+        )
     if share.rank > 0:
         return outcome
     with outcome.clock("write"):
         outcome.files += save_model(job, unit.step, network, partial(ModelRecord, history=history))
-        aside.path.unlink(missing_ok=True)
+        slot.path.unlink(missing_ok=True)
     outcome.facts["steps"] = plan.reconstruction
     outcome.facts["loss"] = history[-1]["loss"]
     return outcome

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ...stores.array import Written, written
 from ...stores.files import read_json, write_durably
-from ..pipeline.documents import Document, Number, find_document, read_document
+from ..pipeline.documents import Document, JsonNumber, find_document, read_document
 from ..pipeline.job import Job
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class ModelRecord(Document):
     recipe: dict[str, Any]
     """Arguments that make the network."""
     threads: int
-    history: tuple[dict[str, Number], ...]
+    history: tuple[dict[str, JsonNumber], ...]
     """Figures over training steps: {"step": ..., "loss": ...}; None stands for what is no finite number."""
 
 

@@ -24,7 +24,7 @@ class Covariates:
     """str (n,)"""
 
 
-def known(job: Job[Any]) -> Covariates:
+def covariates(job: Job[Any]) -> Covariates:
     records = list(job.slides.values())
     said = [r.columns.get(job.settings.label, "").strip() for r in records]
     classes = tuple(sorted({s for s in said if s}))

@@ -12,7 +12,7 @@ from ...errors import SlideError
 from ...stores.cache import is_copied, near
 from ...stores.files import bytes_below
 from ...stores.frame import Box
-from ...stores.remote import place
+from ...stores.remote import to_path
 from ...stores.shard import Codec, encode_shard
 from ...stores.slides.reader import open_slide
 from ...stores.slides.view import at_spacing
@@ -126,10 +126,10 @@ def _ratio(job: Job[PatchSettings]) -> float:
     records = list(job.slides.values())
     records = records[:: max(1, len(records) // LOOKS)][:LOOKS]
     looks = [[r.path, r.mpp, job.spacing, r.shape, job.settings.codec] for r in records]
-    if any(is_copied(place(r.path)) for r in records):  # the copying takes as long as it takes, the looking does not
+    if any(is_copied(to_path(r.path)) for r in records):  # the copying takes as long as it takes, the looking does not
         pairs = []
         for record, look in zip(records, looks, strict=True):
-            with suppress(SlideError), near(place(record.path), record.fingerprint) as here:
+            with suppress(SlideError), near(to_path(record.path), record.fingerprint) as here:
                 pairs += each(packed_in_child, [[str(here), *look[1:]]], LIMIT, alone=False)
     else:
         pairs = each(packed_in_child, looks, LIMIT, alone=False)

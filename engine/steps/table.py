@@ -65,8 +65,8 @@ def write_tile_table(
     outcome = Outcome()
     slides = list(job.slides)
     with outcome.clock("read"):
-        wanted = balance([looked_at(job, s) for s in slides], [""] * len(slides), MOST)
-        parts = [tiles_of(job, s, field, most=n, label=label) for s, n in zip(slides, wanted, strict=True)]
+        row_counts = balance([looked_at(job, s) for s in slides], [""] * len(slides), MOST)
+        parts = [tiles_of(job, s, field, most=n, label=label) for s, n in zip(slides, row_counts, strict=True)]
         columns = {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}
         embedding = columns.pop("X")
     counts = [len(p["x"]) for p in parts]
@@ -139,10 +139,10 @@ def umap_of(job: Job[PatchSettings], embedding: Array, counts: list[int]) -> tup
     from ...models.evaluation.projection import embed_points, fit_umap
 
     generator = np.random.default_rng([job.settings.seed, 3])
-    wanted = balance(counts, [""] * len(counts), UMAP_SAMPLE)
+    row_counts = balance(counts, [""] * len(counts), UMAP_SAMPLE)
     starts = np.cumsum([0, *counts[:-1]])
     chosen = [
-        s + np.sort(generator.choice(n, k, replace=False)) for s, n, k in zip(starts, counts, wanted, strict=True)
+        s + np.sort(generator.choice(n, k, replace=False)) for s, n, k in zip(starts, counts, row_counts, strict=True)
     ]
     projection = fit_umap(embedding[np.concatenate(chosen).astype(int)].astype(np.float32), seed=job.settings.seed)
     return embed_points(embedding.astype(np.float32), projection), projection.method

@@ -33,7 +33,7 @@ Sections = Callable[[Job[Any], Any], Sequence[Section]]
 def report_step(subtitle: str, sections: Sections = lambda job, table: ()) -> Step:
     """The report of a run with a table of tiles; `sections` come first."""
     execute = partial(write_tile_report, subtitle=subtitle, sections=sections)
-    return Step("page", "report", execute, once, outputs=(REPORT, *pictures("umap", "training")))
+    return Step("report", "report", execute, once, outputs=(REPORT, *pictures("umap", "training")))
 
 
 def write_tile_report(job: Job[PatchSettings], unit: Unit, *, subtitle: str, sections: Sections) -> Outcome:

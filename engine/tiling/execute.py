@@ -42,7 +42,7 @@ def execute(plan: Plan, unit: Box) -> Outcome:
         block = Block(plan.source, around, plan.level, lambda: outcome.clock("read"), plan.model.readers)
         with outcome.clock("compute"), block:
             for i, answer in enumerate(plan.model(_batches(tiles, block, plan.numerics.batch, sound))):
-                _place(results, answer, tiles=sound[i], plan=plan, origin=cells.start)
+                _put(results, answer, tiles=sound[i], plan=plan, origin=cells.start)
         outcome.facts["masked"] = len(tiles) - sum(map(len, sound))
     with outcome.clock("write"):
         for name, layer in plan.layers.items():
@@ -74,7 +74,7 @@ def _batches(tiles: Tiles, block: Block, size: int, sound: list[Tiles]) -> Itera
         yield batch
 
 
-def _place(
+def _put(
     results: Mapping[str, Array], answer: Mapping[str, Array], *, tiles: Tiles, plan: Plan, origin: tuple[int, ...]
 ) -> None:
     """Write the cells of a batch into `results`, cropped at the end of the frame."""

@@ -17,7 +17,7 @@ from typing import Any
 
 from ...errors import MachineError, TileEngineError
 from ...stores.files import partial_path
-from ...stores.remote import place
+from ...stores.remote import to_path
 from ...stores.slides.cohort import fingerprint
 from ...version import VERSION
 from ..compute.gpus import gpu_fault, gpus
@@ -99,7 +99,7 @@ def ask_workers(client: Any, look: WorkerCheck) -> tuple[WorkerRow, ...]:
         answers = client.sync(_answers, client, look)
     finally:
         if token:
-            (place(look.out) / token).unlink(missing_ok=True)
+            (to_path(look.out) / token).unlink(missing_ok=True)
     threads = {a: w["nthreads"] for a, w in client.scheduler_info(n_workers=-1)["workers"].items()}
     return tuple(_row(address, answers[address], threads.get(address, 0)) for address in sorted(answers))
 
@@ -159,9 +159,9 @@ async def answer(look: WorkerCheck, home: dict[str, str]) -> WorkerRow:
 def _answer(look: WorkerCheck, home: dict[str, str]) -> WorkerRow:
     here = versions()
     faults = [
-        f"{OTHER_VERSION}{name} {here[name]}, and {wanted} where the run was started: install the same"
-        for name, wanted in home.items()
-        if here[name] != wanted
+        f"{OTHER_VERSION}{name} {here[name]}, and {home_version} where the run was started: install the same"
+        for name, home_version in home.items()
+        if here[name] != home_version
     ]
     faults += filter(None, (_unseen(path, mark) for path, mark in look.slides))
     faults += filter(None, [_unwritable(look) if look.out and look.token else ""])
@@ -173,14 +173,14 @@ def _answer(look: WorkerCheck, home: dict[str, str]) -> WorkerRow:
 
 def _unseen(path: str, mark: str) -> str:
     try:
-        now = fingerprint(place(path))
+        now = fingerprint(to_path(path))
     except (OSError, TileEngineError) as error:
         return f"cannot read {path} ({error}): mount the slides there under the same path"
     return "" if now == mark or not mark else f"sees another file at {path}: mount the same folder there"
 
 
 def _unwritable(look: WorkerCheck) -> str:
-    out = place(look.out)
+    out = to_path(look.out)
     if not (out / look.token).exists():
         return f"does not see the same folder at {out}: results need a file system that all workers share"
     probe = partial_path(out / "preflight")
@@ -197,7 +197,7 @@ def _leave_token(out: str) -> str:
     """Write a file in `out` that workers look for; if this process is killed, the next run removes it."""
     if not out:
         return ""
-    token = partial_path(place(out) / "preflight")
+    token = partial_path(to_path(out) / "preflight")
     token.write_bytes(b"")
     return token.name
 

@@ -59,7 +59,7 @@ def kmeans_agreement(fitted: LabelledCases, judged: LabelledCases, seeds: int = 
     """
     from sklearn.cluster import KMeans
 
-    judged = judged.known()
+    judged = judged.labelled()
     count = len(np.unique(fitted.classes[fitted.classes >= 0]))
     figures: dict[str, list[float]] = {"accuracy": [], "balanced_accuracy": [], "ari": [], "nmi": []}
     for seed in range(seeds):

@@ -43,6 +43,6 @@ class LabelledCases:
         subjects = None if self.subjects is None else self.subjects[rows]
         return replace(self, embeddings=self.embeddings[rows], classes=self.classes[rows], subjects=subjects)
 
-    def known(self) -> LabelledCases:
+    def labelled(self) -> LabelledCases:
         """The cases whose class is known."""
         return self[np.flatnonzero(self.classes >= 0)]

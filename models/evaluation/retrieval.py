@@ -53,7 +53,7 @@ def retrieval(gallery: LabelledCases, query: LabelledCases, at: Sequence[int] = 
     from sklearn.metrics import f1_score
 
     same = gallery is query
-    gallery, query = (known := gallery.known()), known if same else query.known()
+    gallery, query = (known := gallery.labelled()), known if same else query.labelled()
     order, counts = ranks(gallery, query)
     classes = gallery.classes[order]
     rank = np.arange(order.shape[1])

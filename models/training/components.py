@@ -50,7 +50,7 @@ class Components:
         products = _products(volumes, self._volumes)
         own = np.empty(len(volumes))
         for rows in in_order(len(volumes), VOLUMES_PER_READ):
-            own[rows] = np.square(_flat(volumes, rows), dtype=np.float64).sum(1)
+            own[rows] = np.square(_flattened(volumes, rows), dtype=np.float64).sum(1)
         length = np.maximum(own - 2 * products.mean(1) + self._all, 0.0)
         return (self._centred(products) @ self._weights).astype(np.float32), length
 
@@ -60,7 +60,7 @@ class Components:
         embeddings = self._centred(products) @ self._weights
         own, cells = np.empty(len(volumes)), 1
         for rows in in_order(len(volumes), VOLUMES_PER_READ):
-            flat = _flat(volumes, rows)
+            flat = _flattened(volumes, rows)
             own[rows], cells = np.square(flat, dtype=np.float64).sum(1), flat.shape[1]
         length = own - 2 * products.mean(1) + self._all
         return np.asarray(np.maximum(length - np.square(embeddings).sum(1), 0.0) / cells)
@@ -72,16 +72,16 @@ class Components:
 def _products(first: Patches, second: Patches) -> Array:
     products = np.empty((len(first), len(second)))
     for rows in in_order(len(first), VOLUMES_PER_READ):
-        rows_by_cell = _flat(first, rows)
+        rows_by_cell = _flattened(first, rows)
         for columns in in_order(len(second), VOLUMES_PER_READ):
             if first is second and columns[0] > rows[0]:
                 continue
-            columns_by_cell = rows_by_cell if first is second and columns[0] == rows[0] else _flat(second, columns)
+            columns_by_cell = rows_by_cell if first is second and columns[0] == rows[0] else _flattened(second, columns)
             products[np.ix_(rows, columns)] = rows_by_cell @ columns_by_cell.T
             if first is second:
                 products[np.ix_(columns, rows)] = products[np.ix_(rows, columns)].T
     return products
 
 
-def _flat(volumes: Patches, rows: Array) -> Array:
+def _flattened(volumes: Patches, rows: Array) -> Array:
     return np.asarray(to_float(volumes[rows]).flatten(1).numpy())

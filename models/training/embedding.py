@@ -177,13 +177,13 @@ class Embedding:
         embeddings_BF = self._share.gather(embeddings_BF)
         if self.network.to_class_features is not None:
             embeddings_BF = embeddings_BF[:, : -self.network.class_features]
-            terms["class_features"] = self._marks(self.network.to_class_features, embeddings_BF, classes_B)
+            terms["class_features"] = self._class_features(self.network.to_class_features, embeddings_BF, classes_B)
         terms |= self._metric(embeddings_BF, classes_B, draw)
         if self._heads.site is not None:
             terms["site"] = losses.site_loss(self._heads.site, embeddings_BF, sites_B)
         return terms
 
-    def _marks(self, to_class_features: nn.Module, embeddings_BF: Tensor, classes_B: Tensor) -> Tensor:
+    def _class_features(self, to_class_features: nn.Module, embeddings_BF: Tensor, classes_B: Tensor) -> Tensor:
         """Cross-entropy of the predicted classes, weighted to the frequency of classes in the data."""
         known_B = classes_B >= 0
         if not bool(known_B.any()):

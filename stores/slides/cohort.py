@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ...errors import NoInputError, SlideError
-from ..remote import ObjectPath, place, real
+from ..remote import ObjectPath, real, to_path
 from .companions import partners
 from .input_kind import SLIDE_INPUT
 from .manifest import read_manifest
@@ -88,7 +88,7 @@ def find(spec: str | Path | Sequence[str | Path], kind: InputKind, special: Find
 
 
 def _find(spec: str | Path, kind: InputKind, special: Finder) -> Cohort:
-    path = place(spec)
+    path = to_path(spec)
     if isinstance(path, ObjectPath) and glob.has_magic(path.key) and not path.exists():
         first = next(p for p in reversed((path, *path.parents)) if glob.has_magic(p.name))
         return sorted_out(fitting(path, kind), first.parent)
@@ -119,7 +119,7 @@ def _find(spec: str | Path, kind: InputKind, special: Finder) -> Cohort:
 def _common(roots: Sequence[Path]) -> Path:
     """The common folder of all roots; an empty path if there is none."""
     try:
-        return place(os.path.commonpath([str(root) for root in roots]))
+        return to_path(os.path.commonpath([str(root) for root in roots]))
     except ValueError:
         return Path()
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...errors import SettingsError
-from ..remote import place, real
+from ..remote import real, to_path
 from .spacing import parse_number
 from .walk import InputKind
 
@@ -103,7 +103,7 @@ def _row(values: dict[str, str], folder: Path, kind: InputKind) -> tuple[Manifes
     if "\0" in given:
         return None, [f"{given!r} is no path"]
     own = "://" in given or Path(given).expanduser().is_absolute()
-    path, wrong = place(given if own else folder / given), []
+    path, wrong = to_path(given if own else folder / given), []
     mpp = parse_number(values.get("mpp"))
     if mpp is not None and math.isnan(mpp):
         wrong.append(f"mpp {values['mpp']!r} is no number of micrometres a pixel")

@@ -11,7 +11,7 @@ from types import TracebackType
 from ...errors import SlideError
 from ..cache import Lease, is_copied, near
 from ..frame import Array, Box, Frame
-from ..remote import place
+from ..remote import to_path
 from . import openslide_reader, picture_reader, tiff_reader, zarr_levels, zarr_reader
 from .cohort import fingerprint
 from .file_head import head_of, kind_of, misnamed, not_a_slide
@@ -137,7 +137,7 @@ def open_slide(path: Path, mpp: float | None = None) -> Slide:
     Raises SlideError with a reason code: E_EMPTY, E_NOT_A_SLIDE, E_UNREADABLE, E_MISSING_COMPANION, E_NO_MPP, E_BAD_MPP,
     E_UNSUPPORTED_PIXELS, E_BOMB, E_TOO_BIG, E_TRUNCATED, E_MALFORMED, E_NGFF, E_IS_VOLUME, E_PATH.
     """
-    path = place(path)
+    path = to_path(path)
     lease = Lease(path, fingerprint(path)) if is_copied(path) else None
     pixels = None
     try:
@@ -155,7 +155,7 @@ def open_slide(path: Path, mpp: float | None = None) -> Slide:
 
 def probe(path: Path, mpp: float | None = None) -> Probe:
     """Describe a slide, also with a missing or invalid spacing. Raises SlideError only if it cannot be opened."""
-    path = place(path)
+    path = to_path(path)
     with near(path, fingerprint(path) if is_copied(path) else "") as here:
         pixels = _open_pixels(here)
         described = pixels.described

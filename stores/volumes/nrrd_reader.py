@@ -49,7 +49,7 @@ def open_nrrd(path: Path, part: str) -> Voxels:
             offset = file.tell()
         sizes = [int(n) for n in header["sizes"]]
         dtype = np.dtype(("<" if header.get("endian", "little") == "little" else ">") + _TYPES[header["type"]])
-        directions, origin, notes = _place(path, header, len(sizes))
+        directions, origin, notes = _world_to_index(path, header, len(sizes))
         if len(directions) != len(sizes):
             raise ValueError(f"{len(sizes)} sizes and {len(directions)} directions")
         order, where = _spatial_first(directions)
@@ -117,7 +117,7 @@ def _data(path: Path, header: Mapping[str, Any], offset: int) -> tuple[Path, int
     return data, skip
 
 
-def _place(path: Path, header: Mapping[str, Any], axes: int) -> tuple[list[Any], Any, tuple[str, ...]]:
+def _world_to_index(path: Path, header: Mapping[str, Any], axes: int) -> tuple[list[Any], Any, tuple[str, ...]]:
     """(step along each axis in mm, None for an axis that is not spatial; position of the first cell in mm; notes)."""
     space = str(header.get("space", "")).lower()
     turn = np.array(_SPACES.get(space.removesuffix("-time"), (1, 1, 1)), np.float64)

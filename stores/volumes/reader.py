@@ -13,7 +13,7 @@ import numpy as np
 from ...errors import SlideError, TileError
 from ..cache import Lease, is_copied
 from ..frame import Array, Box, Frame
-from ..remote import place
+from ..remote import to_path
 from ..slides import zarr_levels
 from ..slides.cohort import fingerprint
 from . import dicom_reader, nifti_reader, npz_reader, nrrd_reader, zarr_reader
@@ -184,7 +184,7 @@ def open_volume(path: Path, part: str = "") -> Volume:
     E_AFFINE, E_GEOMETRY, E_DICOM, E_DEGENERATE, E_UNSUPPORTED_PIXELS, E_TRUNCATED, E_MALFORMED, E_BOMB, E_TOO_BIG, E_NGFF,
     E_PATH.
     """
-    path = place(path)
+    path = to_path(path)
     lease = Lease(path, fingerprint(path)) if is_copied(path) else None
     try:
         return Volume(path.name, _voxels(lease.path if lease else path, part), lease)

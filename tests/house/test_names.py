@@ -32,7 +32,6 @@ GIVEN_UP = {
     "judge": "evaluate",
     "Review": "Report",
     "Lineup": "AssignRows",
-    "lineup": "assigned_rows",
     "Number": "OrderClusters",
     "Tune": "FineTune",
     "Kind": "Pipeline",
@@ -43,11 +42,9 @@ GIVEN_UP = {
     "told": "columns",
     "TOLD": "columns",
     "Known": "Covariates",
-    "known": "covariates",
     "leavings": "outputs, ownership",
     "complaints": "validation, problems",
     "Opened": "InspectedCohort",
-    "opened": "inspected",
     "open_cohort": "inspect_slides",
     "Seat": "Rendezvous",
     "seat": "rendezvous",
@@ -59,20 +56,31 @@ GIVEN_UP = {
     "courses": "histories",
     "Keeper": "AdaptiveJobs",
     "keeper": "adaptive",
-    "flat": "planar",
     "marks": "class_features",
-    "place": "to_path, position, OwnedPath",
-    "codes": "embeddings",
 }
 """Name -> what the thing is called now."""
-PATTERNS = {re.compile(r"_?refuse(_\w+)?"): "check_*"}
+FUNCTIONS = {
+    "place": "to_path, embed_points, position",
+    "known": "covariates",
+    "opened": "inspected",
+    "codes": "embeddings",
+    "flat": "planar",
+    "lineup": "assigned_rows",
+}
+"""The same of functions and classes: as adjectives of a few lines these words may stand."""
+PATTERNS = {re.compile(r"refuse(_\w+)?"): "check_*"}
 
 
 def names_of(source: str) -> Iterator[tuple[int, str]]:
-    """Line and name of what a module defines: classes, functions, arguments, variables, attributes, imported names."""
+    """Line and name of what a module defines: classes, functions, arguments, variables, attributes, imported names.
+
+    A function's name ends with "()".
+    """
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+        if isinstance(node, ast.ClassDef):
             yield node.lineno, node.name
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node.lineno, f"{node.name}()"
         elif isinstance(node, ast.arg):
             yield node.lineno, node.arg
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
@@ -85,8 +93,9 @@ def names_of(source: str) -> Iterator[tuple[int, str]]:
 
 def given_up(name: str) -> str:
     """What a name is called now; empty where nothing speaks against it."""
-    bare = name.lstrip("_")
-    return GIVEN_UP.get(bare, "") or next((now for pattern, now in PATTERNS.items() if pattern.fullmatch(name)), "")
+    bare = name.lstrip("_").removesuffix("()")
+    ours = GIVEN_UP | FUNCTIONS if name.endswith("()") else GIVEN_UP
+    return ours.get(bare, "") or next((now for pattern, now in PATTERNS.items() if pattern.fullmatch(bare)), "")
 
 
 def test_names_that_were_given_up_are_not_used() -> None:
@@ -102,7 +111,14 @@ def test_names_that_were_given_up_are_not_used() -> None:
 
 @pytest.mark.parametrize(
     "source",
-    ["class Crew: ...", "def refuse_inside(): ...", "def f(asked): ...", "told = 1", "from x import y as place"],
+    [
+        "class Crew: ...",
+        "def refuse_inside(): ...",
+        "def f(asked): ...",
+        "told = 1",
+        "from x import y as asked",
+        "def place(): ...",
+    ],
 )
 def test_a_name_that_was_given_up_is_found(source: str) -> None:
     assert [name for _, name in names_of(source) if given_up(name)]

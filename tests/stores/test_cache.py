@@ -23,7 +23,7 @@ from tile_engine.stores.cache import Lease, cache, cache_settings, cached, is_co
 from tile_engine.stores.cache_folder import TAG_NAME, TAG_TEXT
 from tile_engine.stores.files import write_whole
 from tile_engine.stores.frame import Box
-from tile_engine.stores.remote import place
+from tile_engine.stores.remote import to_path
 from tile_engine.stores.slides.cohort import fingerprint
 from tile_engine.stores.slides.reader import open_slide
 
@@ -199,7 +199,7 @@ def test_a_machines_own_word_goes_before_a_runs(tmp_path: Path, here: Path, monk
 def test_slides_of_many_files_are_fetched_whole(here: Path, lab: Any, tmp_path: Path, there: str) -> None:
     """An MRXS slide is its .mrxs file and the folder of that name, a VMS file lists its images; what lies beside stays."""
     use_cache(tmp_path / "scratch", 1)
-    root = (place(lab.url) if there == "object store" else tmp_path) / "slides"
+    root = (to_path(lab.url) if there == "object store" else tmp_path) / "slides"
     vms = b"[Virtual Microscope Specimen]\nImageFile=b.jpg\nMapFile = b_map.jpg\n"
     files = {
         "a.mrxs": b"\xff\xd8\xff", "a/Slidedat.ini": b"[GENERAL]", "a/Data0000.dat": b"0" * 999, "a/deep/x.dat": b"1",
@@ -227,7 +227,7 @@ def test_slides_of_many_files_are_fetched_whole(here: Path, lab: Any, tmp_path: 
 def test_a_slide_in_a_bucket_reads_as_it_does_on_disk(here: Path, lab: Any, data: Path, tmp_path: Path) -> None:
     use_cache(tmp_path / "scratch", 1)
     source = data / "wsi" / "CMU-1-Small-Region.svs"
-    far = place(lab.url) / "Fälle 1" / source.name
+    far = to_path(lab.url) / "Fälle 1" / source.name
     write_whole(far, source.read_bytes())
     with open_slide(source) as wanted_slide, open_slide(far) as found:
         box = Box((100, 200), (400, 700))

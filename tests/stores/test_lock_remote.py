@@ -15,12 +15,12 @@ import pytest
 from tile_engine.errors import LockedError
 from tile_engine.stores import lock as module
 from tile_engine.stores.lock import Lock
-from tile_engine.stores.remote import ObjectPath, place
+from tile_engine.stores.remote import ObjectPath, to_path
 
 
 @pytest.fixture
 def out(lab: Any) -> ObjectPath:
-    path = place(lab.url) / "out"
+    path = to_path(lab.url) / "out"
     assert isinstance(path, ObjectPath)
     return path
 

@@ -23,7 +23,7 @@ from tile_engine.stores.files import bytes_below, free_bytes, read_json, write_j
 from tile_engine.stores.folder import Folder
 from tile_engine.stores.frame import Box
 from tile_engine.stores.receipts import Ledger
-from tile_engine.stores.remote import ObjectPath, absolute, place, real
+from tile_engine.stores.remote import ObjectPath, absolute, real, to_path
 from tile_engine.stores.sweep import sweep
 
 
@@ -32,7 +32,7 @@ def root(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """The same contract for both."""
     if request.param == "disk":
         return tmp_path / "out"
-    return place(request.getfixturevalue("lab").url) / "out"
+    return to_path(request.getfixturevalue("lab").url) / "out"
 
 
 def test_what_was_written_is_there_and_nothing_else(root: Path) -> None:
@@ -103,36 +103,36 @@ def test_out_is_claimed_and_documents_are_kept(root: Path) -> None:
 
 
 def test_a_path_is_a_value() -> None:
-    path = place("s3://lab/runs/") / "a" / "b.json"
+    path = to_path("s3://lab/runs/") / "a" / "b.json"
     assert str(path) == "s3://lab/runs/a/b.json" == path.as_posix() == f"{path}"
     assert isinstance(path, ObjectPath) and isinstance(path.parent, ObjectPath)
     assert pickle.loads(pickle.dumps(path)) == path  # noqa: S301 - it travels to workers
-    assert hash(path) == hash(place("s3://lab/runs/a/b.json"))
-    assert place(Path("s3://lab/runs/a/b.json")) == path and absolute(path) == path == path.resolve()
-    assert path.relative_to(place("s3://lab/runs")).as_posix() == "a/b.json" and real(path) == str(path)
+    assert hash(path) == hash(to_path("s3://lab/runs/a/b.json"))
+    assert to_path(Path("s3://lab/runs/a/b.json")) == path and absolute(path) == path == path.resolve()
+    assert path.relative_to(to_path("s3://lab/runs")).as_posix() == "a/b.json" and real(path) == str(path)
     assert (path.bucket, path.key, path.stem, path.with_suffix(".txt").name) == ("lab", "runs/a/b.json", "b", "b.txt")
 
 
 @pytest.mark.parametrize("given", ["gs://lab/runs", "https://host/x.svs", "az://a/b", Path("gs://lab/runs")])
 def test_other_schemes_are_refused(given: str | Path) -> None:
     with pytest.raises(SettingsError, match=r"only s3://"):
-        place(given)
+        to_path(given)
 
 
 @pytest.mark.parametrize("given", ["s3://", "s3://..", "s3://../a/b"])
 def test_a_path_without_a_bucket_is_refused(given: str) -> None:
     with pytest.raises(SettingsError, match="no bucket"):
-        place(given)
+        to_path(given)
 
 
 def test_dots_lead_up_as_they_do_on_a_disk() -> None:
-    assert place("s3://lab/runs/../slides/./a.svs") == place("s3://lab/slides/a.svs")
-    assert place(place("s3://lab/runs") / "../slides") == place("s3://lab/slides")
+    assert to_path("s3://lab/runs/../slides/./a.svs") == to_path("s3://lab/slides/a.svs")
+    assert to_path(to_path("s3://lab/runs") / "../slides") == to_path("s3://lab/slides")
 
 
 def test_a_path_that_holds_keys_is_refused_without_repeating_them() -> None:
     with pytest.raises(SettingsError, match="AWS_PROFILE") as caught:
-        place("s3://AKIATEST:a-secret@lab/runs")
+        to_path("s3://AKIATEST:a-secret@lab/runs")
     assert "a-secret" not in str(caught.value) and "AKIATEST" not in str(caught.value)
 
 
@@ -140,7 +140,7 @@ def test_objects_that_stand_for_folders_are_not_in_them(lab: Any) -> None:
     """Consoles and some tools leave an empty object `name/` for each folder."""
     for name in ("a/", "a/deep/", "a/x.bin"):
         put_raw(lab, name)
-    a = place(lab.url) / "a"
+    a = to_path(lab.url) / "a"
     assert isinstance(a, ObjectPath)
     assert [path.name for path in a.iterdir()] == ["deep", "x.bin"]
     assert not list((a / "deep").iterdir()) and not list((a / "deep").listing())
@@ -149,7 +149,7 @@ def test_objects_that_stand_for_folders_are_not_in_them(lab: Any) -> None:
 def test_a_name_that_no_path_can_have_is_named_as_the_cause(lab: Any) -> None:
     put_raw(lab, "odd//x.bin")
     with pytest.raises(MachineError, match="Rename that object"):
-        list(place(f"{lab.url}/odd").rglob("*"))
+        list(to_path(f"{lab.url}/odd").rglob("*"))
 
 
 def put_raw(lab: Any, key: str) -> None:
@@ -166,12 +166,12 @@ def test_nothing_is_done_to_a_local_file_of_that_name(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(TypeError, match="s3://lab/x"):
-        act(place("s3://lab/x"))
+        act(to_path("s3://lab/x"))
     assert not list(tmp_path.iterdir())
 
 
 def test_an_object_is_made_once_and_swapped_only_over_what_was_seen(lab: Any) -> None:
-    path = place(lab.url) / "lock.json"
+    path = to_path(lab.url) / "lock.json"
     assert isinstance(path, ObjectPath)
     first = path.create(b"one")
     with pytest.raises(FileExistsError):
@@ -241,7 +241,7 @@ def test_a_refusal_is_one_clear_error_without_credentials(
         monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
         bucket._client.cache_clear()
         with pytest.raises(kind) as caught:
-            act(place("s3://lab/run"))
+            act(to_path("s3://lab/run"))
     error = caught.value
     assert (
         error.code == reason
@@ -260,7 +260,7 @@ def test_a_store_that_is_not_there_is_said_to_be_so(lab: Any, monkeypatch: pytes
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     bucket._client.cache_clear()
     with pytest.raises(UnfinishedError, match="run the same command again"):
-        (place("s3://lab/run") / "a").read_bytes()
+        (to_path("s3://lab/run") / "a").read_bytes()
 
 
 def test_without_obstore_it_is_said_what_to_install(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,7 +48,7 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
             "sample": sample.steps(),
             "train": (
                 autoencoder_step(),
-                Step("codes", "encode views", embed_views, once, outputs=(samples("codes"),)),
+                Step("view_embeddings", "embed views", embed_views, once, outputs=(samples("codes"),)),
                 Step(
                     "heads",
                     "train heads",
@@ -59,12 +59,12 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
                     progress=True,
                 ),
                 Step(
-                    "tune",
+                    "fine_tune",
                     "fine-tune",
                     fine_tune,
                     once,
                     settings=("gang",),
-                    outputs=(model("clusterer|tune"),),
+                    outputs=(model("clusterer|fine_tune"),),
                     progress=True,
                     ranks=gang,
                 ),
@@ -72,8 +72,8 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
             "apply": (
                 tiles_step("assignment", "confidence", "embedding"),
                 Step(
-                    "number",
-                    "number clusters",
+                    "order_clusters",
+                    "order clusters",
                     order_clusters,
                     once,
                     outputs=(document("models/clusters"),),
@@ -93,7 +93,7 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
                 ),
                 Step("pictures", "draw maps", draw_maps, per_image, outputs=maps),
                 Step(
-                    "page",
+                    "report",
                     "report",
                     write_page,
                     once,

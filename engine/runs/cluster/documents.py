@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...pipeline.documents import Document, Number, Part
+from ...pipeline.documents import Document, JsonNumber, Part
 from ...steps.checkpoints import ModelRecord
 from ...steps.report import AUTOENCODER, Trained
 
@@ -16,7 +16,7 @@ class IndexValue(Part):
     clusters: int
     seed: int
     index: str
-    value: Number
+    value: JsonNumber
     """None where it cannot be computed."""
 
 
@@ -25,10 +25,10 @@ class HeadRow(Part):
 
     clusters: int
     seed: int
-    loss: Number
-    effective: Number
-    smallest: Number
-    information: Number
+    loss: JsonNumber
+    effective: JsonNumber
+    smallest: JsonNumber
+    information: JsonNumber
     restarts: int
     collapsed: bool
 
@@ -73,9 +73,9 @@ class Clusters(Document):
 class Quality(Part):
     """How clustering ended (see `models.training.finetune.Outcome`)."""
 
-    effective: Number
-    smallest: Number
-    information: Number
+    effective: JsonNumber
+    smallest: JsonNumber
+    information: JsonNumber
     collapsed: bool
 
 

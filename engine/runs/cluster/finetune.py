@@ -41,13 +41,13 @@ def fine_tune(job: Job[ClusterSettings], unit: Unit, share: Replica) -> Outcome:
         clusterer = Clusterer(load_autoencoder(job), head).to(device_of(job))
         steps = budget_of(job, len(patches)).fine_tune
         phase = FineTune(clusterer, patches, steps, settings.objective, settings.seed, views_of(job), share)
-        aside, beacon = checkpoint_slot(job, unit.step), ProgressFile(job.folder.out)
+        slot, progress_file = checkpoint_slot(job, unit.step), ProgressFile(job.folder.out)
         torch.set_num_threads(settings.threads)  # what is measured is part of the record, and threads of its digits
         if share.rank > 0:  # the guards are the first rank's business
-            fit(phase, aside, threads=settings.threads, beacon=beacon, share=share)
+            fit(phase, slot, threads=settings.threads, progress_file=progress_file, share=share)
             return outcome
         before = phase.outcome()
-        history = fit(phase, aside, threads=settings.threads, beacon=beacon, share=share)
+        history = fit(phase, slot, threads=settings.threads, progress_file=progress_file, share=share)
         after = phase.outcome()
         kept = FINE_TUNED
         if after.collapsed and not before.collapsed:  # what was sound before is worth more than what was lost
@@ -57,6 +57,6 @@ def fine_tune(job: Job[ClusterSettings], unit: Unit, share: Replica) -> Outcome:
     with outcome.clock("write"):
         guards = Guards(kept=kept, before=Quality(**asdict(before)), after=Quality(**asdict(after)))
         outcome.files += save_model(job, CLUSTERER, clusterer, partial(ClustererRecord, history=history, guards=guards))
-        aside.path.unlink(missing_ok=True)
+        slot.path.unlink(missing_ok=True)
     outcome.facts.update(k=head.clusters, collapsed=after.collapsed, effective=round(after.effective, 3), kept=kept)
     return outcome

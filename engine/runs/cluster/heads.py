@@ -68,8 +68,8 @@ def train_heads(job: Job[ClusterSettings], unit: Unit) -> Outcome:
             budget_of(job, codes_VNF.shape[1]).heads,
             min(512, codes_VNF.shape[1]),
         )
-        aside = checkpoint_slot(job, unit.step)
-        history = fit(sweep, aside, threads=settings.threads, beacon=ProgressFile(job.folder.out))
+        slot = checkpoint_slot(job, unit.step)
+        history = fit(sweep, slot, threads=settings.threads, progress_file=ProgressFile(job.folder.out))
         qualities = sweep.qualities()
         rows = validity_table(codes_VNF[0].numpy(), sweep.labels(), seed=settings.seed)
         sound = {(q.clusters, q.seed) for q in qualities if not q.collapsed}
@@ -95,7 +95,7 @@ def train_heads(job: Job[ClusterSettings], unit: Unit) -> Outcome:
             heads=tuple(HeadRow(**asdict(q)) for q in qualities),
         )
         outcome.files.append(write_document(job, VALIDITY, document))
-        aside.path.unlink(missing_ok=True)
+        slot.path.unlink(missing_ok=True)
     outcome.facts["k"] = choice.clusters
     outcome.facts["collapsed_heads"] = sum(q.collapsed for q in qualities)
     return outcome

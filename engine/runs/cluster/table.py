@@ -30,12 +30,12 @@ def write_shares(job: Job[ClusterSettings], document: Clusters) -> Written:
     rows: list[dict[str, Cell]] = []
     for slide, counts in document.slides.items():
         record, total = job.slides[slide], sum(counts)
-        told = {f"csv {k}" if k in RESERVED else k: v for k, v in record.columns.items()}
+        list_columns = {f"csv {k}" if k in RESERVED else k: v for k, v in record.columns.items()}
         shares: dict[str, Cell] = {
             f"cluster {i}": round(n / total, 6) if total else "" for i, n in enumerate(counts, 1)
         }
         own: dict[str, Cell] = {"slide": slide, "name": record.name, "site": record.site, "group": record.subject}
-        rows.append({**own, **told, "tiles": total, **shares})
+        rows.append({**own, **list_columns, "tiles": total, **shares})
     path = job.folder.out / "shares.csv"
     write_csv(path, rows)
     return written(path)

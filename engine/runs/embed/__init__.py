@@ -89,8 +89,8 @@ def _volumes(variant: Variant, modality: Modality) -> Pipeline:
             "convert": convert.steps(modality),
             "sample": (
                 Step(
-                    "lineup",
-                    "line volumes up",
+                    "rows",
+                    "assign rows",
                     assign_rows,
                     once,
                     settings=("network", "shape", "voxel"),
@@ -143,8 +143,8 @@ def _volumes(variant: Variant, modality: Modality) -> Pipeline:
                     outputs=(samples(rf"(codes|errors)/{networks}"),),
                 ),
                 Step(
-                    "judge",
-                    "judge codes",
+                    "evaluate",
+                    "evaluate embeddings",
                     evaluate_embeddings,
                     once,
                     columns=all_columns,
@@ -153,16 +153,16 @@ def _volumes(variant: Variant, modality: Modality) -> Pipeline:
             ),
             "map": (
                 Step(
-                    "cases",
-                    "table and plane",
+                    "table",
+                    "table and projections",
                     write_volume_table,
                     once,
                     settings=("umap",),
                     outputs=(table("volumes"), INDEX),
                 ),
                 Step(
-                    "review",
-                    "pictures and report",
+                    "report",
+                    "report",
                     write_page,
                     once,
                     outputs=(REPORT, *pictures("umap", "tsne", "reconstructions", "training")),

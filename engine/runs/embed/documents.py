@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...pipeline.documents import Document, Number, Part
+from ...pipeline.documents import Document, JsonNumber, Part
 from ...steps.checkpoints import ModelRecord
 
 EVALUATION = "models/evaluation"
@@ -11,12 +11,12 @@ EVALUATION = "models/evaluation"
 class Figure(Part):
     """A figure over folds."""
 
-    mean: Number
-    sd: Number
-    low: Number
+    mean: JsonNumber
+    sd: JsonNumber
+    low: JsonNumber
     """Lower end of the 95 % interval of the mean."""
-    high: Number
-    folds: tuple[Number, ...]
+    high: JsonNumber
+    folds: tuple[JsonNumber, ...]
     """Of every fold; empty for a figure over all folds together."""
 
 

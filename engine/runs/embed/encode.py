@@ -30,15 +30,15 @@ def encode_volumes(job: Job[EmbedSettings], unit: Unit) -> Outcome:
         volumes, network = Volumes(job), load_network(job, unit.name).to(device_of(job))
     with outcome.clock("compute"):
         torch.set_num_threads(job.settings.threads)
-        codes = embeddings_of(network, volumes, ENCODED)
+        embeddings = embeddings_of(network, volumes, ENCODED)
         errors = squared_errors(network, volumes, ENCODED)
     with outcome.clock("write"):
-        outcome.files += _store(job, f"codes/{unit.name}", codes) + _store(job, f"errors/{unit.name}", errors)
+        outcome.files += _store(job, f"codes/{unit.name}", embeddings) + _store(job, f"errors/{unit.name}", errors)
     outcome.facts["pixels"] = len(volumes) * int(np.prod(grid_of(job).shape))
     return outcome
 
 
-def codes(job: Job[EmbedSettings], network: str, fold: str = WHOLE) -> Array:
+def embeddings(job: Job[EmbedSettings], network: str, fold: str = WHOLE) -> Array:
     """float32 (volume in use, code)."""
     return StoredArray.open(job.folder.samples / "codes" / model_name(network, fold)).read_all()
 

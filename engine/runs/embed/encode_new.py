@@ -29,12 +29,12 @@ def encode(job: Job[EmbedSettings], specs: Sequence[str]) -> tuple[list[ImageRec
     from ....models.training.encoding import embeddings_of
     from .evaluate import best
 
-    opened = inspect_volumes(find_volumes([str(s) for s in specs], t=job.settings.t))
+    inspected = inspect_volumes(find_volumes([str(s) for s in specs], t=job.settings.t))
     network = load_network(job, model_name(best(job), WHOLE))
     records: list[ImageRecord] = []
     rows: list[Array] = []
-    reasons = [f"{r.name} [{r.code}]: {r.message}" for r in opened.rejected.values()]
-    for record in opened.slides.values():
+    reasons = [f"{r.name} [{r.code}]: {r.message}" for r in inspected.rejected.values()]
+    for record in inspected.slides.values():
         try:
             with open_volume(Path(record.path), record.subimage) as volume:
                 rows.append(embeddings_of(network, new(job, record, volume), ENCODED))

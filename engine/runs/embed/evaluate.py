@@ -18,10 +18,10 @@ from ...pipeline.documents import find_document
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
 from ...steps.checkpoints import write_document
-from ...steps.covariates import known
+from ...steps.covariates import covariates
 from ...steps.volumes.dataset import Volumes
 from .documents import EVALUATION, Evaluation, Figure, FoldSize
-from .encode import codes, errors
+from .encode import embeddings, errors
 from .folds import WHOLE, folds_of, why_not
 from .settings import EmbedSettings
 
@@ -59,8 +59,8 @@ def evaluation(job: Job[EmbedSettings]) -> Evaluation:
                 guesses.setdefault((method, column), np.full(len(job.slides), np.nan))[test] = guess
     methods = {m: {f: _spread(values) for f, values in figures.items()} for m, figures in rows.items()}
     for (method, column), guess in guesses.items():
-        methods[method] |= _told(job, column, guess)
-    what = known(job)
+        methods[method] |= _describe(job, column, guess)
+    what = covariates(job)
     return Evaluation(
         folds={name: FoldSize(trained=len(a), judged=len(b)) for name, (a, b) in judged.items()},
         by_subject=WHOLE not in judged,
@@ -75,7 +75,7 @@ def _methods(job: Job[EmbedSettings], held: Volumes, fold: str, train: Array) ->
     """Method -> (codes of all volumes, their squared errors), each fitted without the fold's own volumes."""
     from ....models.training.components import Components
 
-    made = {network: (codes(job, network, fold), errors(job, network, fold)) for network in job.settings.networks}
+    made = {network: (embeddings(job, network, fold), errors(job, network, fold)) for network in job.settings.networks}
     if len(train) < 2:
         return made
     whole, length = Components(_Rows(held, train), len(train) - 1).read(held)
@@ -107,7 +107,7 @@ def _figures(
     from ....models.evaluation.cases import LabelledCases
     from ....models.evaluation.retrieval import retrieval
 
-    what = known(job)
+    what = covariates(job)
     cases = LabelledCases(found, what.labels, what.subjects)
     seen, unseen = cases[rows[0]], cases[rows[1]]
     if len(np.unique(seen.classes[seen.classes >= 0])) < 2 or not (unseen.classes >= 0).any():
@@ -160,11 +160,11 @@ def _probes(job: Job[EmbedSettings], found: Array, train: Array, test: Array) ->
         yield name, guess[test]
 
 
-def _told(job: Job[EmbedSettings], column: str, guess: Array) -> dict[str, Figure]:
+def _describe(job: Job[EmbedSettings], column: str, guess: Array) -> dict[str, Figure]:
     """Figures of a probe over all folds together, with the interval that drawing other subjects would give."""
     from ....models.evaluation.probes import area, bootstrap, regression_figures
 
-    values, subjects = columns(job)[column], known(job).subjects
+    values, subjects = columns(job)[column], covariates(job).subjects
     sound = np.isfinite(values) & np.isfinite(guess)
     values, guess, subjects = values[sound], guess[sound], subjects[sound]
     two = len(np.unique(values)) == 2

@@ -9,7 +9,7 @@ import numpy as np
 from ....errors import SettingsError
 from ....stores.frame import Array
 from ...pipeline.job import Job
-from ...steps.covariates import known
+from ...steps.covariates import covariates
 from .objective import objective_of
 from .settings import EmbedSettings
 
@@ -33,7 +33,7 @@ def folds_of(job: Job[EmbedSettings]) -> dict[str, tuple[Array, Array]]:
     stated = np.array([SPLITS.get(r.columns.get("split", "").strip().lower(), -1) for r in job.slides.values()])
     if {0, 1} <= set(stated.tolist()):
         return folds | {"split": (np.flatnonzero(stated == 0), np.flatnonzero(stated == 1))}
-    what = known(job)
+    what = covariates(job)
     subjects = len(np.unique(what.subjects))
     for count in range(min(job.settings.cv, subjects // 2), 1, -1):
         drawn = grouped_folds(what.labels, what.subjects, count, job.settings.seed)
@@ -44,9 +44,9 @@ def folds_of(job: Job[EmbedSettings]) -> dict[str, tuple[Array, Array]]:
 
 def _enough(job: Job[EmbedSettings], rows: Array) -> bool:
     """Whether a network can be trained on these rows: with two classes, or sites, where it tells them apart."""
-    what, wanted = known(job), objective_of(job)
+    what, objective = covariates(job), objective_of(job)
     classes, sites = (len(set(values[rows].tolist()) - {-1}) for values in (what.labels, what.sites))
-    return (wanted.kind == "reconstruction" or classes > 1) and (wanted.site == 0 or sites > 1)
+    return (objective.kind == "reconstruction" or classes > 1) and (objective.site == 0 or sites > 1)
 
 
 def why_not(job: Job[EmbedSettings]) -> str:
@@ -71,7 +71,7 @@ def check_what_is_known(job: Job[EmbedSettings]) -> None:
         )
     rows = np.arange(len(records))
     if not _enough(job, rows):
-        lacking = "sites (a column `site`)" if known(job).classes[1:] else f"classes (a column {settings.label!r})"
+        lacking = "sites (a column `site`)" if covariates(job).classes[1:] else f"classes (a column {settings.label!r})"
         raise SettingsError(
             f"the objective {objective_of(job).kind!r} tells cases apart by what is known of them, and these volumes have "
             f"fewer than two {lacking}. Name them in the list, or use --objective reconstruction without --adversary."
@@ -82,7 +82,7 @@ def check_what_is_known(job: Job[EmbedSettings]) -> None:
 def _check_shared_subjects(job: Job[EmbedSettings]) -> None:
     if "split" not in (folds := folds_of(job)):
         return
-    subjects = known(job).subjects
+    subjects = covariates(job).subjects
     both = sorted(set(subjects[folds["split"][0]]) & set(subjects[folds["split"][1]]))
     if both:
         raise SettingsError(

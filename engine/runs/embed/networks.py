@@ -60,15 +60,15 @@ def train_network(job: Job[EmbedSettings], unit: Unit, share: Replica) -> Outcom
         torch.set_num_threads(settings.threads)  # a training begins with sums over volumes
         with gpu_errors():
             phase = Embedding(network, volumes, plan.steps, plan.batch, task=task, seed=settings.seed, share=share)
-        aside = checkpoint_slot(job, unit.step, unit.name)
-        history = fit(phase, aside, threads=settings.threads, beacon=ProgressFile(job.folder.out), share=share)
+        slot = checkpoint_slot(job, unit.step, unit.name)
+        history = fit(phase, slot, threads=settings.threads, progress_file=ProgressFile(job.folder.out), share=share)
     if share.rank > 0:
         return outcome
     with outcome.clock("write"):
         outcome.files += save_model(
             job, unit.name, network, partial(NetworkRecord, history=history, volumes=len(volumes))
         )
-        aside.path.unlink(missing_ok=True)
+        slot.path.unlink(missing_ok=True)
     outcome.facts.update(steps=plan.steps, loss=history[-1]["loss"])
     return outcome
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ....stores.frame import Array
 from ...pipeline.job import Job
-from ...steps.covariates import known
+from ...steps.covariates import covariates
 from .settings import EmbedSettings
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def objective_of(job: Job[EmbedSettings]) -> Objective:
     settings = job.settings
     kind = settings.objective
     if kind == "auto":
-        kind = "prototypes" if len(known(job).classes) > 1 else "reconstruction"
+        kind = "prototypes" if len(covariates(job).classes) > 1 else "reconstruction"
     names = ("alpha", "temperature", "distance", "prototypes", "entropy")
     given = {name: value for name, value in settings if name in names and value is not None}
     if kind == "contrastive":
@@ -34,6 +34,6 @@ def objective_of(job: Job[EmbedSettings]) -> Objective:
 def task_of(job: Job[EmbedSettings], rows: Array) -> Task:
     from ....models.training.objective import Task
 
-    what = known(job)
+    what = covariates(job)
     sites = what.sites[rows] if (what.sites >= 0).any() else None
     return Task(objective_of(job), what.labels[rows], sites)

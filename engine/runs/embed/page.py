@@ -22,11 +22,11 @@ from ...show.reconstructions import ReconstructedVolume, draw_reconstructions
 from ...show.report import write_report
 from ...show.training_curves import training_curves
 from ...show.volume_plane import volume_plane
-from ...steps.covariates import known
+from ...steps.covariates import covariates
 from ...steps.report import closing_sections, histories_of
 from ...steps.volumes.dataset import Volumes, grid_of
 from .documents import EVALUATION, Evaluation, Figure, NetworkRecord
-from .encode import ENCODED, codes, errors
+from .encode import ENCODED, embeddings, errors
 from .evaluate import COMPONENTS, RAW, best
 from .folds import WHOLE, model_name, trainings
 from .networks import load_network
@@ -96,7 +96,7 @@ def _histories(job: Job[EmbedSettings]) -> list[dict[str, Any]]:
 def _page(job: Job[EmbedSettings], unit: Unit, made: dict[str, Path]) -> ReportPage:
     run, found = read_run(job.folder), read_document(job.folder, EVALUATION, Evaluation)
     rejected = rejected_rows(job.folder)
-    what, grid = known(job), grid_of(job)
+    what, grid = covariates(job), grid_of(job)
     sites = {r.site for r in job.slides.values() if r.site}
     facts = (
         ("volumes", str(len(job.slides))),
@@ -108,7 +108,7 @@ def _page(job: Job[EmbedSettings], unit: Unit, made: dict[str, Path]) -> ReportP
             "network sees",
             " × ".join(map(str, grid.shape)) + (f" at {grid.spacing[0] / 1000:.3g} mm"),
         ),
-        ("code", f"{codes(job, best(job)).shape[1]} numbers"),
+        ("code", f"{embeddings(job, best(job)).shape[1]} numbers"),
     )
     planes = tuple(Image(made[k]) for k in ("tsne", "umap") if k in made)
     body = [Section("Volumes in the plane", figures=planes)] if planes else []
@@ -177,7 +177,7 @@ def _cautions(job: Job[EmbedSettings], found: Evaluation) -> Iterator[Caution]:
 
 
 def _site_is_class(job: Job[EmbedSettings]) -> str:
-    what = known(job)
+    what = covariates(job)
     both: Array = (what.labels >= 0) & (what.sites >= 0)
     pairs = set(zip(what.labels[both].tolist(), what.sites[both].tolist(), strict=True))
     if len({label for label, _ in pairs}) > 1 and len(pairs) == len({site for _, site in pairs}):

@@ -11,7 +11,7 @@ from ....stores.frame import Array
 from ....stores.tables import write_table
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
-from .encode import codes, errors
+from .encode import embeddings, errors
 from .evaluate import best
 from .settings import EmbedSettings
 
@@ -31,7 +31,7 @@ def write_volume_table(job: Job[EmbedSettings], unit: Unit) -> Outcome:
     records = list(job.slides.values())
     network = best(job)
     with outcome.clock("read"):
-        values, missed = codes(job, network), errors(job, network)
+        values, missed = embeddings(job, network), errors(job, network)
     labels = [r.columns.get(job.settings.label, "") for r in records]
     columns = {
         "id": [r.id for r in records],
@@ -42,8 +42,8 @@ def write_volume_table(job: Job[EmbedSettings], unit: Unit) -> Outcome:
         "rmse": np.sqrt(missed).astype(np.float32),
     }
     taken = {*columns, job.settings.label}
-    told = dict.fromkeys(name for r in records for name in r.columns if name not in taken and "/" not in name)
-    columns |= {name: column([r.columns.get(name, "").strip() for r in records]) for name in told}
+    list_columns = dict.fromkeys(name for r in records for name in r.columns if name not in taken and "/" not in name)
+    columns |= {name: column([r.columns.get(name, "").strip() for r in records]) for name in list_columns}
     table = anndata.AnnData(X=values, obs=pd.DataFrame(columns, index=[r.id for r in records]))
     method = "none"
     with outcome.clock("compute"):

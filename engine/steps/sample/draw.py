@@ -41,9 +41,9 @@ def draw_patches(job: Job[TileSettings], unit: Unit) -> Outcome:
         most = min(job.settings.samples, budget(max(1, sum(room))).patches)
         if len(patch) == 3:
             most = min(most, max(64, MOST_BYTES // patches_spec(job, 1).nbytes))
-        wanted = balance(room, [job.slides[s].subject for s in slides], most)
+        patch_counts = balance(room, [job.slides[s].subject for s in slides], most)
         places, owners = [], []
-        for i, (slide, count) in enumerate(zip(slides, wanted, strict=True)):
+        for i, (slide, count) in enumerate(zip(slides, patch_counts, strict=True)):
             if not count:
                 continue
             generator = np.random.default_rng([job.settings.seed, 1, i])

@@ -27,7 +27,7 @@ def grid_of(job: Job[Any]) -> Grid:
     return Grid(tuple(stated["shape"]), tuple(stated["spacing"]), stated["whole"])
 
 
-def lineup(job: Job[Any]) -> list[str]:
+def assigned_rows(job: Job[Any]) -> list[str]:
     """Ids of the volumes by row; some may have been rejected since."""
     return list(attributes_of(job.folder.samples)["slides"])
 
@@ -41,7 +41,7 @@ class Volumes:
     """Prepared volumes as trainings take them: rows of those that are in use, in memory where they are few."""
 
     def __init__(self, job: Job[Any], rows: Array | None = None) -> None:
-        ids = lineup(job)
+        ids = assigned_rows(job)
         used = np.array([i for i, volume in enumerate(ids) if volume in job.slides], np.int64)
         self._array = StoredArray.open(job.folder.samples / "patches")
         self._rows = used if rows is None else used[rows]

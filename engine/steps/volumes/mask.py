@@ -12,7 +12,7 @@ from ....errors import SlideError
 from ....stores.downsample import halve
 from ....stores.frame import Array
 from ....stores.image import halving
-from ....stores.remote import place
+from ....stores.remote import to_path
 from ...pipeline.documents import read_run
 from ...pipeline.job import Job
 from ...pipeline.record import ImageRecord
@@ -27,7 +27,7 @@ def mask_of(job: Job[Any], record: ImageRecord) -> Array:
         return np.ones(record.shape, bool)
     if setting == "head":
         return _spread(tissue(job, record.id).values, record.shape, coarse(record.frame))
-    path = _given(job, record) if setting == "given" else place(setting)
+    path = _given(job, record) if setting == "given" else to_path(setting)
     from ....stores.volumes.reader import open_volume
 
     with open_volume(path) as mask:
@@ -61,12 +61,12 @@ def _head(values: Array, record: ImageRecord) -> Array:
 
 def _given(job: Job[Any], record: ImageRecord) -> Path:
     """The mask that the cohort's list names, or that lies beside the volume, or among derivatives, as BIDS has it."""
-    path = place(record.path)
+    path = to_path(record.path)
     if stated := record.columns.get("mask"):
         beside = path.parent / stated
-        return beside if beside.exists() else place(read_run(job.folder).input) / stated
+        return beside if beside.exists() else to_path(read_run(job.folder).input) / stated
     stem = path.name.removesuffix(".gz").removesuffix(".nii").rsplit("_", 1)[0]
-    derived = place(read_run(job.folder).input) / "derivatives"
+    derived = to_path(read_run(job.folder).input) / "derivatives"
     inside = glob.escape(Path(record.name).parent.as_posix())
     for name in (f"{glob.escape(stem)}_desc-brain_mask.nii*", f"{glob.escape(stem)}_*_desc-brain_mask.nii*"):
         for near in (*sorted(path.parent.glob(name)), *sorted(derived.glob(f"*/{inside}/{name}"))):

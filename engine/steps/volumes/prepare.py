@@ -11,12 +11,12 @@ from typing import Any
 from ....stores.array import StoredArray, written
 from ....stores.files import write_json
 from ....stores.frame import Array, Box
-from ....stores.remote import place
+from ....stores.remote import to_path
 from ....stores.source import Source
 from ...pipeline.job import Job
 from ...pipeline.record import ImageRecord
 from ...pipeline.unit import Outcome, Unit
-from .dataset import _spec, grid_of, lineup
+from .dataset import _spec, assigned_rows, grid_of
 from .grid import Pose, prepared
 from .mask import _head, mask_of
 
@@ -38,7 +38,7 @@ def assign_rows(job: Job[Any], unit: Unit) -> Outcome:
 def prepare_volume(job: Job[Any], unit: Unit) -> Outcome:
     """A volume masked, scaled and laid on the grid."""
     outcome = Outcome()
-    record, rows = job.slides[unit.slide], lineup(job)
+    record, rows = job.slides[unit.slide], assigned_rows(job)
     with outcome.clock("read"):
         values = job.stored(unit.slide).read(record.frame.box)[0]
         mask = mask_of(job, record)
@@ -65,4 +65,4 @@ def _pose(job: Job[Any], values: Array, record: ImageRecord) -> Pose | None:
         return None
     from .align import pose_on
 
-    return pose_on(place(job.settings.template), values, record.frame, job.settings.align)
+    return pose_on(to_path(job.settings.template), values, record.frame, job.settings.align)

@@ -49,11 +49,11 @@ class Phase(Reconstruction):
         return super().step(index)
 
 
-def train(aside: Path, *, key: str = "a", cut: int = 10**9) -> tuple[Phase, Any]:
+def train(slot: Path, *, key: str = "a", cut: int = 10**9) -> tuple[Phase, Any]:
     phase = Phase()
     history = None
     try:
-        history = fit(phase, CheckpointSlot(aside, key), threads=1, beacon=CutAfter(cut))  # type: ignore[arg-type]
+        history = fit(phase, CheckpointSlot(slot, key), threads=1, progress_file=CutAfter(cut))  # type: ignore[arg-type]
     except CutError:
         assert cut < 10**9
     return phase, history
@@ -96,8 +96,8 @@ def test_a_checkpoint_of_other_settings_is_not_used(often: None, tmp_path: Path)
 
 def test_a_damaged_checkpoint_costs_time_and_nothing_else(often: None, tmp_path: Path) -> None:
     undisturbed, _ = train(tmp_path / "one.safetensors")
-    aside = tmp_path / "two.safetensors"
-    train(aside, cut=5)
-    aside.write_bytes(aside.read_bytes()[:100])
-    again, _ = train(aside)
+    slot = tmp_path / "two.safetensors"
+    train(slot, cut=5)
+    slot.write_bytes(slot.read_bytes()[:100])
+    again, _ = train(slot)
     assert again.did[0] == 0 and same(undisturbed, again)

@@ -61,11 +61,11 @@ def test_a_slide_is_opened_once_until_everything_is_closed(mini: Any, monkeypatc
 def test_quarantined_tiles_are_masked(mini: Any) -> None:
     job = load(mini.out)
     image = next(iter(job.slides))
-    job.lethal[image] = ((0, job.slides[image].frame.box),)
+    job.crashing[image] = ((0, job.slides[image].frame.box),)
     try:
         assert isinstance(resources().slide(job, image), Guarded)
     finally:
-        del job.lethal[image]
+        del job.crashing[image]
         resources().close()
 
 

@@ -33,10 +33,10 @@ TARGETS = {
     "the tissue": ("slides/c-*/labels/tissue/1/c/0/0", "pyramid", "c.tif"),
     "samples": ("samples.zarr/patches/c/1/0/0/0", "patches", ""),
     "the drawn places": ("samples.zarr/place/c/0/0", "draw", ""),
-    "codes": ("samples.zarr/codes/c/0/0/0", "codes", ""),
+    "codes": ("samples.zarr/codes/c/0/0/0", "view_embeddings", ""),
     "the table": ("tables/tiles.zarr/X/c/0/0", "table", ""),
     "a model": ("models/autoencoder.safetensors", "autoencoder", ""),
-    "a model's record": ("models/clusterer.json", "tune", ""),
+    "a model's record": ("models/clusterer.json", "fine_tune", ""),
     "a picture": ("maps/density/a-*.png", "pictures", "a.tif"),
     "shares": ("shares.csv", "table", ""),
     "metadata of a store": ("slides/a-*/zarr.json", "pyramid", "a.tif"),
@@ -237,11 +237,11 @@ def test_half_written_files_are_told_and_no_damage(mini: Any, out: Path) -> None
 
 def test_a_run_that_has_not_ended_is_sound_as_far_as_it_is(mini: Any, out: Path) -> None:
     run = json.loads((out / "run.json").read_text())
-    for step in ("labels", "table", "pictures", "page"):
+    for step in ("labels", "table", "pictures", "report"):
         del run["steps"][step]
-    run["steps"]["number"]["status"] = "running"
+    run["steps"]["order_clusters"]["status"] = "running"
     (out / "run.json").write_text(json.dumps(run))
-    (out / "receipts" / "number" / "number.json").unlink()
+    (out / "receipts" / "order_clusters" / "order_clusters.json").unlink()
     verdict = verify(out, full=True, cluster=HERE.cluster)
     assert not verdict.findings and verdict.units < 25
 

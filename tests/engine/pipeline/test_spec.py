@@ -9,7 +9,7 @@ from tile_engine.engine.pipeline.fingerprints import fingerprints
 from tile_engine.engine.pipeline.record import ImageRecord
 from tile_engine.engine.runs import pipeline
 from tile_engine.engine.runs.cluster.settings import ClusterSettings
-from tile_engine.engine.runtime.output_folder import default_out, refuse_inside
+from tile_engine.engine.runtime.output_folder import check_outside, default_out
 from tile_engine.engine.runtime.ownership import clear, forget_images
 from tile_engine.errors import SettingsError
 from tile_engine.stores.folder import Folder
@@ -71,7 +71,7 @@ def test_a_group_changes_the_samples_a_site_the_table_and_another_slide_the_coho
 
 def test_a_late_rejection_leaves_the_samples():
     assert changed(rejected={"b-2": "pyramid"})[0] == "draw"
-    assert changed(rejected={"b-2": "tiles"})[0] == "number"
+    assert changed(rejected={"b-2": "tiles"})[0] == "order_clusters"
 
 
 def test_clearing_removes_what_the_steps_left_and_nothing_else(tmp_path: Path):
@@ -92,7 +92,7 @@ def test_clearing_removes_what_the_steps_left_and_nothing_else(tmp_path: Path):
     for name in files:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("x")
-    clear(folder, [CLUSTER_SLIDES.steps[name] for name in ("tiles", "labels", "table", "pictures", "page")], ["a-1"])
+    clear(folder, [CLUSTER_SLIDES.steps[name] for name in ("tiles", "labels", "table", "pictures", "report")], ["a-1"])
     left = {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file()}
     theirs = {"mine.txt", "maps/notes.png", "slides/a-1.ome.zarr/labels/mine/x"}
     store = {"layers/zarr.json", "labels/tissue/0/zarr.json", "0/c/0"}
@@ -104,7 +104,7 @@ def test_clearing_removes_what_the_steps_left_and_nothing_else(tmp_path: Path):
 def test_the_stores_of_a_run_cannot_be_its_input(tmp_path: Path):
     (tmp_path / "slides").mkdir()
     with pytest.raises(SettingsError, match="keeps its own stores"):
-        refuse_inside(tmp_path, tmp_path / "slides", [])
+        check_outside(tmp_path, tmp_path / "slides", [])
 
 
 def test_the_default_folder_is_named_after_what_is_before_a_glob(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

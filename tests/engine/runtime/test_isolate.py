@@ -52,7 +52,7 @@ def test_an_error_keeps_its_class_code_and_exit_status(
 
     unit = Unit("tiles", "a/0-0", "a")
     monkeypatch.setattr(isolate, "load", fail)
-    request = {"out": str(tmp_path), "unit": asdict(unit), "lethal": []}
+    request = {"out": str(tmp_path), "unit": asdict(unit), "crashing": []}
     isolate.unit_in_child(request, lambda word, value: told.append((word, value)))
     monkeypatch.setattr(HeardChild, "said", told[0])
     monkeypatch.setattr(isolate, "Child", HeardChild)

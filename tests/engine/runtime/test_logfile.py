@@ -11,14 +11,14 @@ import pytest
 from tile_engine.engine.runtime import logfile
 from tile_engine.engine.runtime.logfile import log_to
 from tile_engine.errors import UnfinishedError
-from tile_engine.stores.remote import ObjectPath, place
+from tile_engine.stores.remote import ObjectPath, to_path
 
 log = logging.getLogger("tile_engine")
 
 
 @pytest.fixture(params=["disk", "object store"])
 def out(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    return tmp_path if request.param == "disk" else place(request.getfixturevalue("lab").url) / "out"
+    return tmp_path if request.param == "disk" else to_path(request.getfixturevalue("lab").url) / "out"
 
 
 def test_runs_are_logged_one_behind_the_other(out: Path) -> None:
@@ -34,7 +34,7 @@ def test_runs_are_logged_one_behind_the_other(out: Path) -> None:
 def test_a_long_run_is_heard_before_it_ends_and_a_busy_store_does_not_end_it(
     lab: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    out = place(lab.url) / "out"  # type: ignore[attr-defined]
+    out = to_path(lab.url) / "out"  # type: ignore[attr-defined]
     monkeypatch.setattr(logfile, "EVERY", 0.05)
     write, refusals = ObjectPath.write_text, [UnfinishedError("busy"), UnfinishedError("busy")]
 

@@ -21,11 +21,11 @@ STEPS = (
     "autoencoder",
     "autoencoder",
     "heads",
-    "tune",
+    "fine_tune",
     "tiles",
     "table",
     "pictures",
-    "page",
+    "report",
 )
 """Where each kill falls, about: a step has begun, and a random while has passed."""
 

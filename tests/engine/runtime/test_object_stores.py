@@ -20,7 +20,7 @@ from tile_engine.engine.maintenance.describe import describe
 from tile_engine.engine.maintenance.status import status
 from tile_engine.errors import MachineError, SettingsError
 from tile_engine.stores.lock import Lock
-from tile_engine.stores.remote import ObjectPath, place
+from tile_engine.stores.remote import ObjectPath, to_path
 
 PROXY = Path(__file__).parents[2] / "faulty_proxy.py"
 RESULTS = ("slides/", "models/", "tables/", "samples.zarr/", "shares.csv")
@@ -28,7 +28,7 @@ RESULTS = ("slides/", "models/", "tables/", "samples.zarr/", "shares.csv")
 
 def results(out: str) -> dict[str, str]:
     """Key below OUT -> hash, of all that is to be the same; and nothing of it says a secret."""
-    root = place(out)
+    root = to_path(out)
     assert isinstance(root, ObjectPath)
     found = {}
     for path, _ in root.listing():
@@ -75,13 +75,13 @@ def test_a_run_leaves_the_same_bytes_as_on_disk_and_opens(mini: Any, lab: Any, s
     store = describe(f"{out}/slides/{run.slides[0]}.ome.zarr")
     assert dict(store.facts) == dict(describe(mini.out / "slides" / f"{run.slides[0]}.ome.zarr").facts)
 
-    with Lock(place(out)):
+    with Lock(to_path(out)):
         refused = mini.cli("run", "cluster", "--slides", mini.slides, "--out", out, *mini.args)
     assert refused.returncode == 6 and f"pid {os.getpid()}" in refused.stderr
 
 
 def test_slides_in_a_bucket_are_copied_and_read_by_dask_workers(mini: Any, lab: Any, scratch: Path) -> None:
-    far = place(lab.url) / "slides"
+    far = to_path(lab.url) / "slides"
     for path in mini.slides.iterdir():
         (far / path.name).write_bytes(path.read_bytes())
     (far / "broken.svs").write_bytes(b"<html>no slide</html>")
@@ -158,12 +158,12 @@ def test_a_folder_that_was_copied_to_a_bucket_is_verified_mended_and_gone_on_wit
     out = f"{lab.url}/copy"
     for path in mini.out.rglob("*"):
         if path.is_file():
-            (place(out) / path.relative_to(mini.out).as_posix()).write_bytes(path.read_bytes())
+            (to_path(out) / path.relative_to(mini.out).as_posix()).write_bytes(path.read_bytes())
     assert mini.cli("verify", out, "--full").returncode == 0
     slide = tile_engine.open_run(out).slides[0]
-    shard = place(out) / f"slides/{slide}.ome.zarr/0/c/0/0/0"
+    shard = to_path(out) / f"slides/{slide}.ome.zarr/0/c/0/0/0"
     shard.unlink()
-    weights = place(out) / "models/head.safetensors"
+    weights = to_path(out) / "models/head.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1] + b"\0")
     damaged = mini.cli("verify", out, "--full")
     assert damaged.returncode == 7 and f"{slide}.ome.zarr/0" in damaged.stdout + damaged.stderr
@@ -186,7 +186,7 @@ def test_what_cannot_be_had_is_refused_before_work(mini: Any, lab: Any, scratch:
     assert caught.value.code == "E_NO_BUCKET"
     with pytest.raises(SettingsError, match="holds no run"):
         tile_engine.open_run(f"{lab.url}/nothing")
-    far = place(lab.url) / "slides"
+    far = to_path(lab.url) / "slides"
     (far / "a.tif").write_bytes((mini.slides / "a.tif").read_bytes())
     with pytest.raises(SettingsError, match="inside the input"):
         tile_engine.cluster(str(far), f"{far}/out", **mini.settings)

@@ -8,7 +8,7 @@ import pytest
 
 from tile_engine.errors import NoInputError, SettingsError
 from tile_engine.stores.files import write_whole
-from tile_engine.stores.remote import place
+from tile_engine.stores.remote import to_path
 from tile_engine.stores.slides.cohort import find_slides, slide_id
 
 IMAGE = b'{"zarr_format": 3, "node_type": "group", "attributes": {"ome": {"multiscales": [{}]}}}'
@@ -22,7 +22,7 @@ FILES = {
 @pytest.fixture
 def shelf(lab: Any) -> str:
     for name, content in FILES.items():
-        write_whole(place(lab.url) / "slides" / name, content)
+        write_whole(to_path(lab.url) / "slides" / name, content)
     return f"{lab.url}/slides"
 
 
@@ -67,7 +67,7 @@ def test_globs(shelf: str, pattern: str, names: list[str]) -> None:
 
 
 def test_brackets_in_a_name_are_no_glob_where_an_object_has_it(shelf: str) -> None:
-    write_whole(place(shelf) / "case [1].svs", b"II*")
+    write_whole(to_path(shelf) / "case [1].svs", b"II*")
     assert [e.name for e in find_slides(f"{shelf}/case [1].svs").entries] == ["case [1].svs"]
     with pytest.raises(NoInputError):
         find_slides(f"{shelf}/case [].svs")
@@ -88,12 +88,12 @@ def test_one_object_one_store_and_a_list_of_both(shelf: str, tmp_path: Any) -> N
 def test_rows_of_a_csv_may_name_objects(shelf: str, tmp_path: Any) -> None:
     table = f"path,mpp,site\n{shelf}/a.svs,0.25,north\n"
     write_whole(tmp_path / "here.csv", table.encode())
-    write_whole(place(shelf) / "there.csv", b"path,mpp,site\ndeep/b.TIFF,0.5,south\n")
+    write_whole(to_path(shelf) / "there.csv", b"path,mpp,site\ndeep/b.TIFF,0.5,south\n")
     (row,) = find_slides(tmp_path / "here.csv").entries
     assert (str(row.path), row.mpp, row.site) == (f"{shelf}/a.svs", 0.25, "north")
     (row,) = find_slides(f"{shelf}/there.csv").entries
     assert (str(row.path), row.mpp, row.site) == (f"{shelf}/deep/b.TIFF", 0.5, "south")
-    write_whole(place(shelf) / "up" / "there.csv", f"path\n../a.svs\n{tmp_path / 'x.svs'}\n".encode())
+    write_whole(to_path(shelf) / "up" / "there.csv", f"path\n../a.svs\n{tmp_path / 'x.svs'}\n".encode())
     write_whole(tmp_path / "x.svs", b"II*")
     rows = find_slides(f"{shelf}/up/there.csv").entries
     assert [str(row.path) for row in rows] == [f"{shelf}/a.svs", str(tmp_path / "x.svs")]

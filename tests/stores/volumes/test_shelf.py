@@ -10,7 +10,7 @@ import nibabel
 import numpy as np
 
 from tile_engine.stores.files import write_whole
-from tile_engine.stores.remote import place
+from tile_engine.stores.remote import to_path
 from tile_engine.stores.volumes.cohort import find_volumes
 from tile_engine.stores.volumes.reader import open_volume
 
@@ -31,7 +31,7 @@ def test_a_prefix_holds_what_a_folder_holds(
     (here / "notes.txt").write_text("words")
     for file in here.rglob("*"):
         if file.is_file():
-            write_whole(place(lab.url) / "in" / file.relative_to(here).as_posix(), file.read_bytes())
+            write_whole(to_path(lab.url) / "in" / file.relative_to(here).as_posix(), file.read_bytes())
     there, local = find_volumes(f"{lab.url}/in"), find_volumes(here)
     assert [(e.name, e.id, e.part, e.extra) for e in there.entries] == [
         (e.name, e.id, e.part, e.extra) for e in local.entries

@@ -92,7 +92,8 @@ def test_clearing_removes_what_the_steps_left_and_nothing_else(tmp_path: Path):
     for name in files:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("x")
-    clear(folder, [CLUSTER_SLIDES.steps[name] for name in ("tiles", "labels", "table", "pictures", "report")], ["a-1"])
+    stale = [CLUSTER_SLIDES.steps[name] for name in ("tiles", "labels", "table", "pictures", "report")]
+    clear(folder, stale, ["a-1"], kept=[step for step in CLUSTER_SLIDES.steps.values() if step not in stale])
     left = {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file()}
     theirs = {"mine.txt", "maps/notes.png", "slides/a-1.ome.zarr/labels/mine/x"}
     store = {"layers/zarr.json", "labels/tissue/0/zarr.json", "0/c/0"}

@@ -15,6 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from once import once
+
+pytestmark = pytest.mark.apart
 
 Planted = Callable[..., dict[str, str]]
 
@@ -53,16 +56,18 @@ def quarantined(out: Path) -> list[Any]:
     return list(tiles)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def crashed(mini: Any, planted_in: Planted, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What two workers made of the cohort with a tile that kills its reader."""
-    folder = tmp_path_factory.mktemp("crashed")
-    command = [*mini.again(folder / "out"), "--max-bad-tiles", "1", *WORKERS]
-    done = run(command, planted_in(folder, "b.tif", "crash", tile=4))
-    assert done.returncode == 3, done.stderr
-    assert "b.tif: 1 tiles end the process that decodes them" in done.stderr
-    assert "quarantined.json" in done.stderr
-    return folder / "out"
+
+    def make(folder: Path) -> None:
+        command = [*mini.again(folder / "out"), "--max-bad-tiles", "1", *WORKERS]
+        done = run(command, planted_in(folder, "b.tif", "crash", tile=4))
+        assert done.returncode == 3, done.stderr
+        assert "b.tif: 1 tiles end the process that decodes them" in done.stderr
+        assert "quarantined.json" in done.stderr
+
+    return once(tmp_path_factory, "crashed", make) / "out"
 
 
 @pytest.mark.timeout(400)

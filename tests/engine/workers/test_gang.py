@@ -20,7 +20,7 @@ from tile_engine.engine.workers.pool.pool import Crew
 from tile_engine.errors import MachineError, SettingsError, UnfinishedError
 from tile_engine.models.replica import ALONE, Share
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("cluster")]
 
 
 @pytest.fixture(scope="module")

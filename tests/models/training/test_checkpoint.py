@@ -12,7 +12,7 @@ from tile_engine.models.networks.autoencoder import Autoencoder
 from tile_engine.models.training.checkpoint import CheckpointError, load_checkpoint, load_weights, save_checkpoint
 from tile_engine.stores.files import write_whole
 
-RECIPE = {"network": {"patch": 32, "widths": [8, 16], "code": 8}, "step": 3, "name": "µ"}
+RECIPE = {"network": {"patch": 32, "widths": [8, 16], "embedding_size": 8}, "step": 3, "name": "µ"}
 
 
 def test_a_checkpoint_comes_back_and_is_written_the_same_every_time(tmp_path: Path) -> None:

@@ -12,9 +12,7 @@ from ...stores.image import StoredImage
 from ...stores.lazy import as_dataarray
 from ...stores.remote import absolute
 from ...stores.tables import read_table
-from ..pipeline.documents import Document, find_document, read_quarantined, read_rejected, read_run
-from ..runs.cluster.documents import VALIDITY, Validity
-from ..runs.embed.documents import EVALUATION, Evaluation
+from ..pipeline.documents import read_quarantined, read_rejected, read_run
 from ..runtime.load import load
 
 if TYPE_CHECKING:
@@ -78,20 +76,34 @@ class Run:
         """
         return {s: as_dataarray(self._open(self._folder.layer(s, name)), 0, name) for s in self._job.slides}
 
+    def table(self, name: str) -> anndata.AnnData:
+        """A table of the run by its name ("tiles", "volumes"). Raises CorruptError where it is not there (yet)."""
+        return read_table(self._folder.out / "tables" / f"{name}.zarr")
+
+    def document(self, name: str) -> dict[str, Any]:
+        """A document in models/ by its name ("validity", "clusters", "evaluation"), as JSON values.
+
+        Raises CorruptError where it is not there (yet).
+        """
+        value = self._folder.read(f"models/{name}")
+        if not value:
+            raise CorruptError(f"{self.out / 'models' / name}.json is not there: it was not made yet, or was removed.")
+        return value
+
     @property
     def tiles(self) -> anndata.AnnData:
         """One row a tile: X = embedding, obs (slide, cluster, confidence, y_um ...), obsm["spatial"], obsm["X_umap"]."""
-        return read_table(self._folder.table)
+        return self.table("tiles")
 
     @property
     def volumes(self) -> anndata.AnnData:
-        """One row a volume: X = code, obs (id, name, subject, site, label ...), obsm["X_umap"], obsm["X_tsne"]."""
-        return read_table(self._folder.out / "tables" / "volumes.zarr")
+        """One row a volume: X = embedding, obs (id, name, subject, site, label ...), obsm["X_umap"], obsm["X_tsne"]."""
+        return self.table("volumes")
 
     @property
     def evaluation(self) -> dict[str, Any]:
-        """How good the codes are: figures by method, over folds."""
-        return self._document(EVALUATION, Evaluation)
+        """How good the embeddings are: figures by method, over folds."""
+        return self.document("evaluation")
 
     @property
     def shares(self) -> pd.DataFrame:
@@ -117,7 +129,7 @@ class Run:
     @property
     def validity(self) -> dict[str, Any]:
         """The chosen K, the range, and every index of every K and seed."""
-        return self._document(VALIDITY, Validity)
+        return self.document("validity")
 
     @property
     def report(self) -> Path:
@@ -139,11 +151,6 @@ class Run:
         from ..search.search import search
 
         return search(self.out, query, k=k, at=at, same_subject=same_subject)
-
-    def _document(self, name: str, model: type[Document]) -> dict[str, Any]:
-        """JSON values of a document; {} where it was not made yet."""
-        document = find_document(self._folder, name, model)
-        return document.model_dump(mode="json") if document else {}
 
     def _open(self, path: Path) -> StoredImage:
         if not path.exists():

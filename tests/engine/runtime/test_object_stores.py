@@ -126,7 +126,7 @@ def busy(port: int, share: float, seed: int) -> Iterator[tuple[int, list[int]]]:
 
 def begun(out: str, step: str) -> bool:
     try:
-        return step in json.loads((place(out) / "run.json").read_text())["steps"]
+        return step in json.loads((to_path(out) / "run.json").read_text())["steps"]
     except (FileNotFoundError, json.JSONDecodeError):
         return False
 

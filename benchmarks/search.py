@@ -39,15 +39,15 @@ def main() -> None:
     codes, groups = drawn(given.rows, given.features, even=given.even)
     queries, without = codes[:1000:10] + np.float32(0.01), groups[:1000:10]
     exact, began = ExactIndex(codes, groups), time.perf_counter()
-    lists.LARGE = 0  # also for fewer rows, to see what would come of it
-    found = lists.built(codes, groups)
+    lists.MIN_LIST_ROWS = 0  # also for fewer rows, to see what would come of it
+    found = lists.build_index(codes, groups)
     print(f"lists built in {time.perf_counter() - began:.0f} s: {told(found)}")
     work: dict[str, Callable[[Any, Any], Any]] = {
         "plain": lambda q, w: plain(codes, exact._low, q),
         "exact": lambda q, w: exact.nearest(q, K, w).rows,
         "flat": flat(codes),
     }
-    if isinstance(found, lists.Lists):
+    if isinstance(found, lists.InvertedLists):
         work["lists"] = lambda q, w: found.nearest(q, K, w).rows
     if given.hnsw:
         work["hnsw"] = hnsw(codes)
@@ -56,7 +56,7 @@ def main() -> None:
     for name, nobody in (("flat", True), ("hnsw", True)):
         if name in work and nobody:
             print(f"{name}: recall@{K} {share(work[name](queries, without), true):.4f} against exact")
-    if isinstance(found, lists.Lists):
+    if isinstance(found, lists.InvertedLists):
         mine, ours = found.nearest(queries, K, without).rows, exact.nearest(queries, K, without).rows
         print(f"lists: recall@{K} {share(mine, ours):.4f} against exact, on these {len(queries)} queries")
 
@@ -130,8 +130,8 @@ def share(found: Any, true: Any) -> float:
 
 
 def told(found: Any) -> str:
-    if not isinstance(found, lists.Lists):
-        return f"none finds {lists.TARGET:.0%} in an eighth of the lists, so the search stays exact"
+    if not isinstance(found, lists.InvertedLists):
+        return f"none finds {lists.TARGET_RECALL:.0%} in an eighth of the lists, so the search stays exact"
     return f"{found.faiss.nlist} lists, {found.probes} are looked into, recall@{K} {found.recall:.4f}"
 
 

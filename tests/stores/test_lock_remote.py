@@ -47,14 +47,14 @@ def test_it_is_there_while_it_is_held_and_a_second_run_is_refused(out: ObjectPat
 
 def test_the_lock_of_a_killed_process_is_taken_over_by_one_of_many(out: ObjectPath) -> None:
     code = (
-        "import os, sys; from tile_engine.stores.lock import Lock; from tile_engine.stores.remote import place;"
-        f"Lock(place({str(out)!r})).__enter__(); os.kill(os.getpid(), 9)"
+        "import os, sys; from tile_engine.stores.lock import Lock; from tile_engine.stores.remote import to_path;"
+        f"Lock(to_path({str(out)!r})).__enter__(); os.kill(os.getpid(), 9)"
     )
     subprocess.run([sys.executable, "-c", code], check=False, timeout=60)
     assert owner(out)
     code = (
-        "import time; from tile_engine.stores.lock import Lock; from tile_engine.stores.remote import place;"
-        f"lock = Lock(place({str(out)!r})); lock.__enter__(); print('mine', flush=True); time.sleep(60)"
+        "import time; from tile_engine.stores.lock import Lock; from tile_engine.stores.remote import to_path;"
+        f"lock = Lock(to_path({str(out)!r})); lock.__enter__(); print('mine', flush=True); time.sleep(60)"
     )
     rivals = [
         subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

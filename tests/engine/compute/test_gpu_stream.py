@@ -31,7 +31,7 @@ def one_thread() -> Iterator[None]:
 
 
 def network(**options: str) -> PatchNetwork:
-    clusterer = Clusterer(Autoencoder(patch=32, code=16), ClusterHead(16, 5)).eval()
+    clusterer = Clusterer(Autoencoder(patch=32, embedding_size=16), ClusterHead(16, 5)).eval()
     return PatchNetwork(clusterer.autoencoder, 32, 16, **options, clusterer=clusterer)
 
 

@@ -109,7 +109,7 @@ def test_a_process_that_works_alone_looks_at_its_own_card(tmp_path: Path, monkey
     with pytest.raises(MachineError, match="1 of 1 workers"):
         with_device(ClusterSettings(device="cuda"), folder, alone, (), lambda _: None)
     monkeypatch.setattr(choice, "gpus", lambda: (Gpu("A", "GPU-1"),))
-    monkeypatch.setattr("tile_engine.engine.compute.gpu_stream.ready", lambda: ("", True))
+    monkeypatch.setattr("tile_engine.engine.compute.gpu_stream.gpu_readiness", lambda: ("", True))
     assert with_device(ClusterSettings(), folder, alone, (), lambda _: None).device == "cuda"
 
 

@@ -24,7 +24,7 @@ from tile_engine.stores.lock import Lock
 @pytest.fixture(autouse=True)
 def fresh() -> None:
     """Nothing that another test opened is found again."""
-    galleries._opened.cache_clear()
+    galleries._gallery.cache_clear()
 
 
 @pytest.fixture
@@ -174,7 +174,7 @@ def test_an_index_is_kept_and_used_again(out: Path, monkeypatch: pytest.MonkeyPa
     query = table(out).obs.index[0]
     first = tile_engine.search(out, query)
     assert {p.name for p in (out / "index").iterdir()} == {"index.json", "vectors.npy", "columns.npz"}
-    galleries._opened.cache_clear()
+    galleries._gallery.cache_clear()
     monkeypatch.setattr(rows, "read_table", None)  # it is not read again
     assert tile_engine.search(out, query) == first
     assert not (out / "lock.json").exists()
@@ -191,7 +191,7 @@ def test_a_stale_index_is_made_anew_and_never_used(out: Path) -> None:
     write_table(out / "tables" / "tiles.zarr", tiles)
     after = tile_engine.search(out, query)
     assert after.rows != before.rows and [(h.id, h.distance) for h in after.rows] == brute(out, 0, 10)
-    galleries._opened.cache_clear()
+    galleries._gallery.cache_clear()
     assert tile_engine.search(out, query) == after
 
 
@@ -200,7 +200,7 @@ def test_a_stale_index_is_made_anew_and_never_used(out: Path) -> None:
 def test_an_index_that_is_harmed_is_made_anew(out: Path, name: str, harm: str) -> None:
     query = table(out).obs.index[0]
     first = tile_engine.search(out, query)
-    galleries._opened.cache_clear()
+    galleries._gallery.cache_clear()
     path = out / "index" / name
     if harm == "gone":
         path.unlink()
@@ -212,7 +212,7 @@ def test_an_index_that_is_harmed_is_made_anew(out: Path, name: str, harm: str) -
 def test_an_index_that_was_left_half_written_is_made_anew(out: Path) -> None:
     query = table(out).obs.index[0]
     first = tile_engine.search(out, query)
-    galleries._opened.cache_clear()
+    galleries._gallery.cache_clear()
     path = out / "index" / "index.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"status": "incomplete"}))
     (out / "index" / "vectors.npy").write_bytes(b"half")
@@ -234,7 +234,7 @@ def test_a_folder_that_is_in_use_is_searched_in_memory(out: Path) -> None:
     with Lock(out):
         hits = tile_engine.search(out, query)
         assert not (out / "index").exists() and "another run owns" in hits.notes[0]
-    galleries._opened.cache_clear()
+    galleries._gallery.cache_clear()
     assert tile_engine.search(out, query).rows == hits.rows and (out / "index" / "index.json").exists()
 
 
@@ -284,7 +284,7 @@ def test_verify_knows_the_index_and_repair_mends_it(out: Path, mini: Any) -> Non
     assert [(f.kind, f.path) for f in verify(out, full=True).findings] == [("changed", "index/vectors.npy")]
     assert mini.cli("repair", out, "--cluster", "none").returncode == 0
     assert verify(out, full=True).findings == []
-    galleries._opened.cache_clear()
+    galleries._gallery.cache_clear()
     assert tile_engine.search(out, query) == wanted
 
 
@@ -360,7 +360,7 @@ def test_results_in_an_object_store_are_searched_as_on_a_disk(out: Path, lab: An
         if path.is_file() and "index" not in path.parts:
             (there / path.relative_to(out).as_posix()).write_bytes(path.read_bytes())
     for _ in range(2):  # made, and used again
-        galleries._opened.cache_clear()
+        galleries._gallery.cache_clear()
         hits = tile_engine.search(f"{lab.url}/out", query)
         assert (hits.query, hits.rows, hits.notes) == (wanted.query, wanted.rows, ())
         assert (there / "index" / "index.json").is_file()

@@ -87,7 +87,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     embed = dataclasses.replace(pipeline("embed", "volumes"), encode=encode)
     monkeypatch.setattr(loading, "recorded", lambda command, variant: embed)
-    galleries._opened.cache_clear()
+    galleries._gallery.cache_clear()
     return specs
 
 
@@ -246,7 +246,7 @@ def test_two_files_of_one_name_both_stay(out: Path, tmp_path: Path) -> None:
 def test_added_cases_stay_when_the_index_is_made_anew(out: Path, tmp_path: Path, asked: list[str]) -> None:
     add(out, written(tmp_path / "new" / "xx-0.nii.gz", 5))
     (out / "index" / "vectors.npy").unlink()
-    galleries._opened.cache_clear()
+    galleries._gallery.cache_clear()
     asked.clear()
     assert tile_engine.search(out, "xx-0", k=1).rows[0].id == "s2-1" and asked == []
 

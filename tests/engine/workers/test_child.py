@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tile_engine.engine.images.opening import look_in_child
+from tile_engine.engine.images.opening import inspect_slides_in_child
 from tile_engine.engine.workers.child import each
 
 
 def test_files_of_the_working_folder_are_not_taken_for_modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "queue.py").write_text("raise SystemExit('a file beside the slides was run')")
     monkeypatch.chdir(tmp_path)
-    (look,) = each(look_in_child, [["nothing.tif", None, "slides", ""]], 60)
+    (look,) = each(inspect_slides_in_child, [["nothing.tif", None, ""]], 60)
     assert "nothing.tif" in look["error"][0]

@@ -130,7 +130,7 @@ def fitting(folder: Path, steps: int = 12, die: str = "") -> Callable[[Replica],
         patches = np.random.default_rng(0).integers(0, 256, (48, 3, 32, 32), np.uint8)
         phase = Noted(Autoencoder(patch=32, widths=(8,), embedding_size=8), patches, steps, 12, seed=3, share=share)
         aside = training.CheckpointSlot(folder / "phase.safetensors", "key")
-        record = training.fit(phase, aside, threads=1, beacon=ProgressFile(folder), share=share)
+        record = training.fit(phase, aside, threads=1, progress_file=ProgressFile(folder), share=share)
         return {"record": record, "state": {k: v.numpy().tobytes() for k, v in phase.state().items()}}
 
     return work

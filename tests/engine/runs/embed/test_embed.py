@@ -87,10 +87,10 @@ def test_figures_are_of_folds_by_subject_beside_baselines(done: Path) -> None:
 
 def test_folds_keep_subjects_together_and_models_are_theirs(done: Path) -> None:
     from tile_engine.engine.runs.embed.folds import folds_of
-    from tile_engine.engine.steps.covariates import known
+    from tile_engine.engine.steps.covariates import covariates
 
     job = load(done)
-    subjects = known(job).subjects
+    subjects = covariates(job).subjects
     for train, test in [rows for name, rows in folds_of(job).items() if name != "all"]:
         assert not set(subjects[train]) & set(subjects[test])
     weights = {p.stem for p in (done / "models").glob("*.safetensors")}

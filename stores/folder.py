@@ -31,7 +31,12 @@ class Folder:
         return self.out / self.images / f"{self._id(slide)}.ome.zarr"
 
     def layer(self, slide: str, name: str) -> Path:
-        return self.slide(slide) / ("labels" if name in LABEL_LAYERS else "layers") / name
+        """A field over the image."""
+        return self.slide(slide) / "layers" / name
+
+    def label(self, slide: str, name: str) -> Path:
+        """An integer label of the image."""
+        return self.slide(slide) / "labels" / name
 
     def model(self, name: str) -> Path:
         return self.out / "models" / f"{name}.safetensors"
@@ -102,5 +107,3 @@ IMAGE_FOLDERS = ("slides", "volumes")
 """Kinds of images, and the folders of their stores."""
 DOCUMENTS_BY_ID = ("slides", "rejected", "quarantined")
 """Documents whose keys are ids of images."""
-LABEL_LAYERS = ("tissue", "clusters")
-"""Results that are integer labels, in labels/; all other fields lie in layers/."""

@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from .folder import LABEL_LAYERS
 from .inside import ID_PATTERN
 
 ARRAY_KEYS = r"(zarr\.json|c(/\d+)*)"
@@ -34,12 +33,12 @@ OWN_FOLDERS = ("slides", "volumes", "samples.zarr", "models", "tables", "maps", 
 """Folders of OUT that a run writes."""
 OWN_PATHS = (
     r"(run|slides|rejected|quarantined|lock)\.json|report\.html|shares\.csv"
-    rf"|(slides|volumes)/{ID_PATTERN}\.ome\.zarr/(((labels/({'|'.join(LABEL_LAYERS)})|layers/{ID_PATTERN})/)?{IMAGE_KEYS}|(labels|layers)/zarr\.json)"
+    rf"|(slides|volumes)/{ID_PATTERN}\.ome\.zarr/(((labels/tissue|layers/{ID_PATTERN})/)?{IMAGE_KEYS}|(labels|layers)/zarr\.json)"
     rf"|samples\.zarr/({ID_PATTERN}/)*{ARRAY_KEYS}|models/{ID_PATTERN}\.(safetensors|json)|tables/{ID_PATTERN}\.zarr/{ANNDATA_KEYS}"
     rf"|maps/(density/)?{ID_PATTERN}\.(png|geojson)|receipts/({ID_PATTERN}/)*{ID_PATTERN}\.json"
     r"|index/((vectors|lists)\.npy|columns\.npz|index\.json|added\.npz)"
 )
-"""Pattern of the paths below OUT, with slashes, of all files that are written atomically: all but log.txt."""
+"""Pattern of the paths below OUT, with slashes, that every run may write; a run's own outputs come on top."""
 
 
 def named(pattern: str) -> Callable[[str], bool]:

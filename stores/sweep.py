@@ -10,7 +10,7 @@ OUT/mine/...                                       is not searched
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,38 +19,39 @@ from .files import target_of
 from .ours import OWN_FOLDERS, OWN_PATHS, named
 from .remote import ObjectPath
 
+Ours = Callable[[str], bool]
+"""Whether a path below OUT is one of ours."""
 PROBE_NAMES = ("writable", "doctor", "preflight")
 """Files that are written to OUT to test whether that is possible, under temporary names only."""
-_ours = named(OWN_PATHS)
 
 
-def sweep(out: Path) -> int:
-    """Remove partial files of killed writers from OUT; returns their number.
+def sweep(out: Path, own: str = OWN_PATHS) -> int:
+    """Remove partial files of killed writers from OUT; returns their number. `own`: pattern of the paths that are ours.
 
     Raises SettingsError (E_FOREIGN) if a folder of ours is a symbolic link: a run would write and remove files behind it.
     """
     swept = 0
-    for path in _leftovers(out, links=False):
+    for path in _leftovers(out, named(own), links=False):
         with suppress(FileNotFoundError):
             path.unlink()
             swept += 1
     return swept
 
 
-def leftovers(out: Path) -> int:
+def leftovers(out: Path, own: str = OWN_PATHS) -> int:
     """Number of files that a sweep would remove."""
-    return sum(1 for _ in _leftovers(out, links=True))
+    return sum(1 for _ in _leftovers(out, named(own), links=True))
 
 
-def _leftovers(out: Path, *, links: bool) -> Iterator[Path]:
+def _leftovers(out: Path, ours: Ours, *, links: bool) -> Iterator[Path]:
     if isinstance(out, ObjectPath):  # a store holds no partial files
         return
     for below, folders, files in _walk(out):
         for name in () if links else folders:
-            _check_link(out, below + name)
+            _check_link(out, below + name, ours)
         for name in files:
             target = target_of(name)
-            if target and (_ours(below + target) or (not below and target in PROBE_NAMES)):
+            if target and (ours(below + target) or (not below and target in PROBE_NAMES)):
                 yield out / below / name
 
 
@@ -65,9 +66,9 @@ def _walk(out: Path) -> Iterator[tuple[str, list[str], list[str]]]:
             yield f"{Path(here).relative_to(out).as_posix()}/", folders, files
 
 
-def _check_link(out: Path, below: str) -> None:
+def _check_link(out: Path, below: str, ours: Ours) -> None:
     path = out / below
-    if path.is_symlink() and (below in OWN_FOLDERS or any(_ours(f"{below}/{file}") for file in _SAMPLE_FILES)):
+    if path.is_symlink() and (below in OWN_FOLDERS or any(ours(f"{below}/{file}") for file in _SAMPLE_FILES)):
         raise SettingsError(
             f"{path} is a symbolic link to {path.readlink()}, and it has the name of a folder of tile-engine's: files would "
             f"be written and removed where it leads. Put a folder in its place, or choose another one with --out (now {out}).",

@@ -74,7 +74,7 @@ class Run:
 
         Raises CorruptError where it is not there (yet).
         """
-        return {s: as_dataarray(self._open(self._folder.layer(s, name)), 0, name) for s in self._job.slides}
+        return {s: as_dataarray(self._open(self._path_of(s, name)), 0, name) for s in self._job.slides}
 
     def table(self, name: str) -> anndata.AnnData:
         """A table of the run by its name ("tiles", "volumes"). Raises CorruptError where it is not there (yet)."""
@@ -151,6 +151,11 @@ class Run:
         from ..search.search import search
 
         return search(self.out, query, k=k, at=at, same_subject=same_subject)
+
+    def _path_of(self, slide: str, name: str) -> Path:
+        """A label or field of this name."""
+        label = self._folder.label(slide, name)
+        return label if label.exists() else self._folder.layer(slide, name)
 
     def _open(self, path: Path) -> StoredImage:
         if not path.exists():

@@ -16,7 +16,7 @@ from ...stores import cache
 from ...stores.cases import forget_index
 from ...stores.folder import Folder
 from ...stores.lock import Lock
-from ...stores.ours import OWN_PATHS, named
+from ...stores.ours import named
 from ...stores.receipts import Ledger
 from ...stores.remote import absolute
 from ...stores.sweep import sweep
@@ -30,6 +30,7 @@ from ..runtime.load import load
 from ..runtime.logfile import log_to
 from ..runtime.loop import RunContext, answers_of, watched
 from ..runtime.options import RunOptions
+from ..runtime.ownership import own_paths
 from ..runtime.signals import Stop, stoppable
 from ..workers.gang import check_gang
 from ..workers.pool import worker_pool
@@ -72,7 +73,7 @@ def repair(out: str | Path, *, options: RunOptions) -> Repair:
     ):
         job = load(folder.out)
         preflight(workers, folder.out, (), options.report)
-        sweep(folder.out)
+        sweep(folder.out, own_paths(job.pipeline))
         context = RunContext(workers, options.report, stop, options.cluster.unit_timeout)
         found: list[Finding] = []
         left: list[Finding] = []
@@ -102,7 +103,7 @@ def _redo(job: Job[RunSettings], step: Step, damaged: Iterable[Finding], context
     unit_names = {f.unit for f in damaged}
     for finding in damaged:
         log.warning("%s: %s: %s", finding.kind, finding.path, finding.text)
-        if finding.path.endswith("/zarr.json") and named(OWN_PATHS)(
+        if finding.path.endswith("/zarr.json") and named(own_paths(job.pipeline))(
             finding.path
         ):  # some are written only where there are none
             (job.folder.out / finding.path).unlink(missing_ok=True)

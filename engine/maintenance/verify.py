@@ -25,6 +25,7 @@ from ..pipeline.settings import RunSettings
 from ..pipeline.step import Step
 from ..pipeline.unit import Unit
 from ..runtime.load import load
+from ..runtime.ownership import own_paths
 from ..steps.checkpoints import stated_weights
 from ..workers.placement import ClusterOptions
 from ..workers.pool import WorkerPool, worker_pool
@@ -102,7 +103,7 @@ def verify(
         if found:
             found(finding)
     verdict.owner = owner_of(folder)
-    verdict.leftovers = leftovers(folder.out)
+    verdict.leftovers = leftovers(folder.out, own_paths(job.pipeline))
     return verdict
 
 

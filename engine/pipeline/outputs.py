@@ -5,11 +5,13 @@ An output is a folder (or one file) and the names in it that are tile-engine's o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ...stores.folder import Folder
+from ...stores.inside import ID_PATTERN
 from ...stores.ours import ANY_COLUMN, ARRAY_KEYS, IMAGE_KEYS, anndata_keys, held, named, prune
 
 
@@ -52,6 +54,12 @@ class Output:
     @property
     def per_image(self) -> bool:
         return "{image}" in self.path
+
+    def pattern(self, stores: str) -> str:
+        """Pattern of the paths below OUT that it describes, of any image; `stores` is the folder of the images' stores."""
+        path = "/".join(map(re.escape, self.path.format(image="\0", stores=stores).split("/")))
+        path = path.replace(re.escape("\0"), ID_PATTERN)
+        return f"{path}/({self.names})" if self.names else path
 
     def of(self, folder: Folder, image: str = "") -> OwnedPath:
         return OwnedPath(folder.out / self.path.format(image=image, stores=folder.images), self.names)

@@ -35,7 +35,7 @@ from ..pipeline.settings import RunSettings
 from ..pipeline.spec import Pipeline
 from ..runs import recorded
 from .load import load
-from .ownership import check_foreign, clear, forget_images
+from .ownership import check_foreign, clear, forget_images, own_paths
 
 MOST_THREADS = 8
 C = TypeVar("C", bound=RunSettings)
@@ -98,7 +98,7 @@ def prepare(
             )
         if stale or moved:
             _forget(pipeline, folder, stale, begun, inspected.slides)
-    sweep(folder.out)
+    sweep(folder.out, own_paths(pipeline))
     if quarantined:  # tiles of a slide that has changed since are given another chance
         kept = {
             s: t for s, t in quarantined.items() if s in inspected.slides and inspected.slides[s].key == begun[s].key
@@ -228,7 +228,7 @@ def _forget(
     slides: Mapping[str, ImageRecord],
 ) -> None:
     """Remove what will be made anew: of changed slides everything, of the others what the stale steps had left."""
-    sweep(folder.out)  # which refuses links, before anything is removed
+    sweep(folder.out, own_paths(pipeline))  # which refuses links, before anything is removed
     gone = [s for s in begun if s not in slides or begun[s].key != slides[s].key]
     forget_images(folder, gone, pipeline.steps.values())
     order = list(pipeline.steps.values())

@@ -10,9 +10,10 @@ from pathlib import Path
 from ...errors import CorruptError, SettingsError
 from ...stores.files import read_json
 from ...stores.folder import Folder
-from ...stores.ours import prune
+from ...stores.ours import OWN_PATHS, prune
 from ...stores.receipts import is_receipt
 from ..pipeline.outputs import OwnedPath
+from ..pipeline.spec import Pipeline
 from ..pipeline.step import Step
 
 
@@ -24,6 +25,12 @@ def of_image(folder: Folder, step: Step, image: str) -> Iterator[OwnedPath]:
 def of_cohort(folder: Folder, step: Step) -> Iterator[OwnedPath]:
     """What a step leaves of all images together."""
     return (output.of(folder) for output in step.outputs if not output.per_image)
+
+
+def own_paths(pipeline: Pipeline) -> str:
+    """Pattern of the paths below OUT, with slashes, of all files that a run writes."""
+    outputs = {output for step in pipeline.steps.values() for output in step.outputs}
+    return "|".join([OWN_PATHS, *sorted(output.pattern(pipeline.modality.name) for output in outputs)])
 
 
 def clear(folder: Folder, steps: Iterable[Step], images: Iterable[str], *, kept: Iterable[Step] = ()) -> None:

@@ -37,6 +37,7 @@ from .loop import RunContext, run_stages
 from .manifest import prepare, with_threads
 from .options import RunOptions
 from .output_folder import check_outside, default_out
+from .ownership import own_paths
 from .signals import Stop, stoppable
 
 
@@ -147,7 +148,7 @@ def _go(job: Job[RunSettings], options: RunOptions, workers: WorkerPool) -> Path
     run = read_run(folder)
     done = run.is_complete(job.pipeline.steps)
     write_run(folder, run.model_copy(update={"status": "done" if done else "running"}))
-    sweep(folder.out)
+    sweep(folder.out, own_paths(job.pipeline))
     options.report(Event("done", str(folder.out), facts={"report": str(folder.report), "complete": done}))
     return folder.out
 

@@ -34,7 +34,7 @@ UMAP_SAMPLE = 4_000
 class TileLabel:
     """An integer label of every image that becomes a column of the table; tiles that it leaves at 0 are no rows."""
 
-    layer: str
+    name: str
     column: str
     count: int
     """Its values run from 1 to this."""
@@ -114,7 +114,7 @@ def tiles_of(
     stored = StoredImage.open(folder.layer(slide, field))
     frame = stored.frames[0]
     embedding = stored.read(frame.box)
-    values = StoredImage.open(folder.layer(slide, label.layer)).read(frame.box)[0] if label else None
+    values = StoredImage.open(folder.label(slide, label.name)).read(frame.box)[0] if label else None
     at: tuple[Array, ...] = np.nonzero(
         embedding.any(0) if values is None else values
     )  # no network gives zeros throughout

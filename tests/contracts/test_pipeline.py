@@ -35,9 +35,8 @@ from tile_engine.engine.pipeline.step import Step
 from tile_engine.engine.runs import RUNS, command
 from tile_engine.engine.runtime import perform
 from tile_engine.engine.runtime.load import load
-from tile_engine.engine.runtime.ownership import clear
+from tile_engine.engine.runtime.ownership import clear, own_paths
 from tile_engine.engine.workers.pool import worker_pool
-from tile_engine.stores.ours import OWN_PATHS
 
 VARIANTS = [(name, variant.name) for name in RUNS for variant in command(name).variants]
 DOCUMENTS = re.compile(r"(run|slides|rejected|quarantined)\.json|log\.txt|receipts/.+\.json")
@@ -135,7 +134,9 @@ def test_steps_are_told_apart_by_name_and_by_title(job: Job[Any]) -> None:
 def test_every_file_is_an_output_of_some_step_and_may_be_swept(run: Any, job: Job[Any]) -> None:
     unknown = [name for name in files(run.out) if not any(covers(job, step, name) for step in steps(job))]
     assert files(run.out) and not unknown
-    assert not [name for name in files(run.out) if not re.fullmatch(OWN_PATHS, name)], "half-written ones would stay"
+    assert not [name for name in files(run.out) if not re.fullmatch(own_paths(job.pipeline), name)], (
+        "half-written ones would stay"
+    )
 
 
 def test_what_a_receipt_names_is_an_output_of_its_step_or_of_one_before_it_in_the_stage(

@@ -12,11 +12,10 @@ from tile_engine.stores.folder import Folder
 
 def test_labels_and_layers_lie_in_their_own_groups(tmp_path: Path) -> None:
     folder = Folder(tmp_path)
-    below = {
-        name: folder.layer("s", name).relative_to(folder.slide("s")).as_posix()
-        for name in ("tissue", "clusters", "embedding")
-    }
-    assert below == {"tissue": "labels/tissue", "clusters": "labels/clusters", "embedding": "layers/embedding"}
+    below = [
+        path.relative_to(folder.slide("s")) for path in (folder.label("s", "clusters"), folder.layer("s", "embedding"))
+    ]
+    assert below == [Path("labels/clusters"), Path("layers/embedding")]
 
 
 def test_a_document_comes_back_and_a_missing_one_is_empty(tmp_path: Path) -> None:
@@ -57,7 +56,7 @@ def test_an_id_that_is_none_gives_no_place(tmp_path: Path, image: str) -> None:
         folder.slide,
         folder.map,
         lambda one: folder.map(one, "density"),
-        lambda one: folder.layer(one, "tissue"),
+        lambda one: folder.label(one, "tissue"),
     ):
         with pytest.raises(CorruptError, match="no id of an image") as caught:
             place(image)

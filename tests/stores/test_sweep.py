@@ -22,7 +22,7 @@ OURS = (
     "writable",
     "slides/a-1.ome.zarr/zarr.json",
     "slides/a-1.ome.zarr/0/c/0/0/0",
-    "slides/a-1.ome.zarr/labels/clusters/0/c/1/2",
+    "slides/a-1.ome.zarr/labels/tissue/0/c/1/2",
     "volumes/a-1.ome.zarr/0/c/0/0/0/0",
     "samples.zarr/patches/c/0/0/0/0",
     "samples.zarr/codes/onga-fold-1/c/0/0",

@@ -33,7 +33,7 @@ def draw_maps(job: Job[ClusterSettings], unit: Unit) -> Outcome:
     slide, folder, record = unit.slide, job.folder, job.slides[unit.slide]
     flat = job.modality.planar
     with outcome.clock("read"):
-        stored = StoredImage.open(folder.layer(slide, "clusters"))
+        stored = StoredImage.open(folder.label(slide, "clusters"))
         labels = stored.read(stored.frames[0].box)[0]
         if flat:
             picture, cells = picture_of(job, slide, longest=LONGEST), Cells(labels, stored.frames[0].spacing[0])

@@ -23,7 +23,7 @@ def write_labels(
     reference: Any,
 ) -> list[Written]:
     """A finished label pyramid; coarser levels take every second cell, so that labels stay labels."""
-    path = job.folder.layer(slide, name)
+    path = job.folder.label(slide, name)
     spec = ImageSpec(frames, None, labels.dtype.name, *job.modality.cut.labels, codec=Codec("zstd"))
     image = StoredImage.create(path, spec)
     files = []

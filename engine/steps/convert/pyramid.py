@@ -54,7 +54,7 @@ def write_pyramid(job: Job[RunSettings], unit: Unit) -> Outcome:
         with outcome.clock("write"):
             outcome.files += _write_tissue(job, unit.slide, labels, target)
     else:
-        labels = StoredImage.open(job.folder.layer(unit.slide, "tissue")).read(target.box)[0]
+        labels = StoredImage.open(job.folder.label(unit.slide, "tissue")).read(target.box)[0]
         _check_unreadable(labels, _unreadable(job, unit.slide, coarse(record.frame)), job.settings.unreadable_limit)
     with outcome.clock("write"):
         begin_groups(path)

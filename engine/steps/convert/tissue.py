@@ -25,7 +25,7 @@ TISSUE, UNREADABLE = 1, 2
 
 def tissue(job: Job[RunSettings], slide: str) -> Mask:
     """Where the slide has tissue, asked for boxes of the run's frame."""
-    path = job.folder.layer(slide, "tissue")
+    path = job.folder.label(slide, "tissue")
     try:
         stamp = (path / "zarr.json").stat().st_mtime_ns
     except FileNotFoundError:

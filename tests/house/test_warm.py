@@ -77,6 +77,8 @@ def test_commands_start_warm_unless_their_environment_says_otherwise() -> None:
     command = [sys.executable, "-m", "tile_engine.cli", "--version"]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as ours:
         assert ours._connection is not None and ours.communicate()[0].startswith(b"tile-engine ")  # type: ignore[attr-defined]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, env={**os.environ, "PYTHONHASHSEED": "6640"}) as ours:
+        assert ours._connection is not None  # type: ignore[attr-defined] - dask leaves that variable behind
     for change in ({"PYTHONPATH": "elsewhere"}, {warm.COLD: "1"}):
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, env={**os.environ, **change}) as cold:
             assert cold._connection is None  # type: ignore[attr-defined]

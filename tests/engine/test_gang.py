@@ -288,7 +288,7 @@ def test_a_batch_is_shared_evenly_or_not_at_all() -> None:
 
 def test_the_command_line_trains_with_a_gang_and_goes_on_where_it_was(mini: Any, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    words = ["run", "cluster", "--slides", mini.slides, "--out", out, *mini.args[:-2], "--threads", "1"]
+    words = ["run", "cluster", "--slides", mini.slides, "--out", out, *mini.args[:-2], "--effort", "0.005"]
     refused = mini.cli(*words, "--gang", "2", "--cluster", "none")
     assert refused.returncode == 5 and "[E_GANG]" in refused.stderr
     assert not (out / "slides").exists(), "nothing was begun"

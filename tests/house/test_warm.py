@@ -99,6 +99,13 @@ def test_a_signal_ends_it_and_its_status_says_so(python: Path, tmp_path: Path) -
             time.sleep(0.01)
 
 
+def test_its_parent_is_the_process_that_started_it(python: Path) -> None:
+    with subprocess.Popen(
+        [python, "-c", "import os; print(os.getppid())"], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.communicate()[0] == f"{process.pid}\n", "of the one that stands for it on PATH"
+
+
 def test_an_error_that_nobody_caught_is_a_traceback_and_status_one(python: Path) -> None:
     done = started([python, "-c", "raise ValueError('so')"])
     assert done.returncode == 1 and done.stderr.startswith("Traceback") and done.stderr.endswith("ValueError: so\n")

@@ -65,7 +65,7 @@ class Folder:
         path = self.out / f"{name}.json"
         try:
             value = read_json(path)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return {}
         if not isinstance(value, dict):
             raise CorruptError(f"{path} is not the document that was written there: it holds no JSON object.")

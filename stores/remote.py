@@ -27,7 +27,7 @@ _SCHEMED = re.compile(r"([a-z][a-z0-9+.-]+):/")
 def to_path(given: str | Path) -> Path:
     """The path that a user named: an ObjectPath for s3://bucket/prefix, else a path on disk. Raises SettingsError (E_SCHEME).
 
-    >>> place("s3://lab/runs/") / "run.json", place("runs").name
+    >>> to_path("s3://lab/runs/") / "run.json", to_path("runs").name
     (ObjectPath('s3://lab/runs/run.json'), 'runs')
     """
     scheme = _SCHEMED.match(str(given))

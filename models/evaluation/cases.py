@@ -16,7 +16,7 @@ class LabelledCases:
     """Embeddings, classes and subjects of n cases.
 
     >>> cases = LabelledCases(np.eye(3), np.array([0, -1, 1]))
-    >>> len(cases), len(cases.known())
+    >>> len(cases), len(cases.labelled())
     (3, 2)
     """
 

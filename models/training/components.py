@@ -24,7 +24,7 @@ class Components:
     >>> draw = np.random.default_rng(0)
     >>> volumes = draw.integers(0, 255, (6, 1, 4, 4, 4), dtype=np.uint8)
     >>> components = Components(volumes, 150)
-    >>> components.codes(volumes).shape, float(components.squared_errors(volumes).max()) < 1e-6
+    >>> components.embeddings(volumes).shape, float(components.squared_errors(volumes).max()) < 1e-6
     ((6, 5), True)
     """
 

@@ -77,6 +77,8 @@ def test_commands_start_warm_unless_their_environment_says_otherwise() -> None:
     command = [sys.executable, "-m", "tile_engine.cli", "--version"]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as ours:
         assert ours._connection is not None and ours.communicate()[0].startswith(b"tile-engine ")  # type: ignore[attr-defined]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, env={**os.environ, "PYTHONHASHSEED": "6640"}) as ours:
+        assert ours._connection is not None  # type: ignore[attr-defined] - dask leaves that variable behind
     for change in ({"PYTHONPATH": "elsewhere"}, {warm.COLD: "1"}):
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, env={**os.environ, **change}) as cold:
             assert cold._connection is None  # type: ignore[attr-defined]
@@ -95,6 +97,13 @@ def test_a_signal_ends_it_and_its_status_says_so(python: Path, tmp_path: Path) -
         while Path(f"/proc/{pid}").exists():
             assert time.monotonic() < limit, "the command outlived who asked for it"
             time.sleep(0.01)
+
+
+def test_its_parent_is_the_process_that_started_it(python: Path) -> None:
+    with subprocess.Popen(
+        [python, "-c", "import os; print(os.getppid())"], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.communicate()[0] == f"{process.pid}\n", "of the one that stands for it on PATH"
 
 
 def test_an_error_that_nobody_caught_is_a_traceback_and_status_one(python: Path) -> None:

@@ -150,7 +150,9 @@ def starts_warm(words: Mapping[str, Any], environment: Mapping[str, str]) -> boo
 
 
 def read_at_import(environment: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in environment.items() if name.startswith(READ_AT_IMPORT)}
+    """But for the seed of hashes, which dask sets for its workers, to one for all: those that start warm have the server's."""
+    seed = "PYTHONHASHSEED"
+    return {name: value for name, value in environment.items() if name.startswith(READ_AT_IMPORT) and name != seed}
 
 
 class Popen(ColdPopen):  # type: ignore[misc]
@@ -210,13 +212,9 @@ class Popen(ColdPopen):  # type: ignore[misc]
 
 def spawn(path: Any, arguments: Sequence[Any], files: Sequence[int]) -> int:
     """`spawnv_passfds` of multiprocessing, which dask starts its workers with: a small process that is one's child stands for
-    the worker, passes signals on to it and ends as it does.
-
-    Dask gives all its workers one seed of hashes; these have the server's.
-    """
+    the worker, passes signals on to it and ends as it does."""
     words = [os.fsdecode(word) for word in arguments]
-    theirs = {name: value for name, value in os.environ.items() if name != "PYTHONHASHSEED"}
-    like_ours = read_at_import(theirs) == read_at_import(Popen.environment)
+    like_ours = read_at_import(os.environ) == read_at_import(Popen.environment)
     if "--multiprocessing-fork" not in words or COLD in os.environ or not like_ours:
         return int(cold_spawn(path, arguments, files))
     shim = Path(Popen.address()).parent / "bin" / "warm-spawn"

@@ -16,6 +16,7 @@ import runpy
 import selectors
 import signal
 import socket
+import struct
 import sys
 import tempfile
 import threading
@@ -44,6 +45,8 @@ LIBRARIES = (
     *("matplotlib.figure", "matplotlib.backends.backend_agg", "sklearn.neighbors", "skimage.measure", "cv2"),
     *("umap", "shapely", "safetensors.torch", "tifffile", "imagecodecs", "openslide", "nibabel", "rich.progress"),
 )
+PEER = struct.Struct("3i")
+"""Ids of who is at the other end of a socket: of the process, its user and its group."""
 ASIDE = 500
 """Numbers of files from here on are nobody's."""
 PACKAGES = ("tile_engine.cli", "tile_engine.engine", "tile_engine.models", "tile_engine.stores")
@@ -130,6 +133,8 @@ class Children:
         pid = os.fork()
         if pid == 0:
             aside = [fcntl.fcntl(file, fcntl.F_DUPFD_CLOEXEC, ASIDE) for file in files]
+            peer = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, PEER.size)
+            request["parent"] = PEER.unpack(peer)[0]
             self.close(connection, files)
             for file, number in zip(aside, request["numbers"], strict=True):
                 os.dup2(file, number)
@@ -193,6 +198,8 @@ def become(request: dict[str, Any], set_by_imports: dict[str, str]) -> None:
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update({**set_by_imports, **request["environment"]})
+    parent = request["parent"]  # who asked: to the command, the process that started it
+    os.getppid = lambda: parent if Path(f"/proc/{parent}").exists() else 1
     signal.signal(signal.SIGINT, signal.default_int_handler)
     open_streams()
     tempfile.tempdir = None

@@ -20,6 +20,7 @@ COMMAND = Command(
 
 
 def pipeline(variant: Variant, modality: Modality) -> Pipeline:
+    from ...images.opening import uneven
     from ...pipeline.outputs import GROUPS, INDEX, REPORT, document, file, label, model, pictures, samples, table
     from ...pipeline.spec import Pipeline
     from ...pipeline.step import Step, all_columns, gang, once, per_image
@@ -43,6 +44,7 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
         modality,
         network="clusterer",
         estimate=estimate,
+        caution=lambda cohort: "" if modality.resampled else uneven(cohort),
         stages={
             "convert": convert.steps(modality),
             "sample": sample.steps(),

@@ -52,7 +52,7 @@ def test_a_slide_is_opened_once_until_everything_is_closed(mini: Any, monkeypatc
     own.close()
     assert len(own.slides) == 0 and own.slide(job, first) is not slide
     assert slide.read(slide.frames[0].box).any(), "whoever has it may go on reading"
-    monkeypatch.setattr(cache, "wanted", lambda path: True)
+    monkeypatch.setattr(cache, "is_copied", lambda path: True)
     own.slide(job, second)
     own.slide(job, third)
     assert (len(own.slides), len(own.copies)) == (1, 1)

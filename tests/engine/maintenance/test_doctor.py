@@ -35,7 +35,7 @@ def test_what_is_broken_is_a_problem_and_the_rest_is_looked_at_all_the_same(monk
     def broken(*arguments: object) -> bytes:
         raise OSError("no such codec")
 
-    monkeypatch.setattr(doctor, "encode", broken)
+    monkeypatch.setattr(doctor, "encode_shard", broken)
     done = CliRunner().invoke(app, ["doctor", "--scheduler-address", "tcp://127.0.0.1:9"], standalone_mode=False)
     lines = done.stdout.splitlines()
     assert done.return_value == 5

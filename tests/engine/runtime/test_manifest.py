@@ -32,7 +32,7 @@ def stamps(root: Path) -> dict[str, tuple[int, int]]:
             {"k": "4"},
             "k: 2-3 -> 4-4",
             "to be done again: train heads, fine-tune, apply",
-            "train autoencoder, encode views",
+            "train autoencoder, embed views",
         ),
         (
             {"patch": 48},
@@ -40,7 +40,7 @@ def stamps(root: Path) -> dict[str, tuple[int, int]]:
             "to be done again: draw patches",
             "kept: overview, convert, pyramid and tissue",
         ),
-        ({"stride": 8}, "stride: 0 -> 8", "apply, number clusters, write labels, table and UMAP", "convert"),
+        ({"stride": 8}, "stride: 0 -> 8", "apply, order clusters, write labels, table and UMAP", "convert"),
         ({"codec": "lz4"}, "codec: zstd -> lz4", "to be done again: overview, convert", "kept: nothing"),
         ({"spacing": 1.0}, "spacing: None -> 1.0", "to be done again: overview", "kept: nothing"),
         ({"umap": True}, "umap: False -> True", "to be done again: table and UMAP, draw maps, report", "write labels"),

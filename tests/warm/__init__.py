@@ -47,6 +47,9 @@ READ_AT_IMPORT = (
     "TZ",
 )
 """Beginnings of the names of variables that libraries read while they are imported."""
+SET_BY_LIBRARIES = ("PYTHONHASHSEED", "TORCHINDUCTOR_CACHE_DIR")
+"""The seed of hashes, which dask sets for its workers, to one for all (those that start warm have the server's); and a folder
+that torch names when its compiler is imported."""
 COLD = "TILE_ENGINE_TESTS_COLD"
 """Where this variable is set, a command and all that it starts begin as they do outside tests."""
 LENGTH = struct.Struct("!I")
@@ -150,9 +153,12 @@ def starts_warm(words: Mapping[str, Any], environment: Mapping[str, str]) -> boo
 
 
 def read_at_import(environment: Mapping[str, str]) -> dict[str, str]:
-    """But for the seed of hashes, which dask sets for its workers, to one for all: those that start warm have the server's."""
-    seed = "PYTHONHASHSEED"
-    return {name: value for name, value in environment.items() if name.startswith(READ_AT_IMPORT) and name != seed}
+    """Variables that libraries read while they are imported, but for those that libraries set by themselves."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if name.startswith(READ_AT_IMPORT) and name not in SET_BY_LIBRARIES
+    }
 
 
 class Popen(ColdPopen):  # type: ignore[misc]

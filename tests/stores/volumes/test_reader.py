@@ -359,7 +359,7 @@ def test_npz_stacks_are_unpacked_once_and_hold_no_objects(tmp_path: Path, monkey
         assert code_of(tmp_path / "a.npz", part) == "E_NOT_A_VOLUME"
     np.savez(tmp_path / "b.npz", volume=np.empty((3, 3, 3), object))
     assert code_of(tmp_path / "b.npz", "volume") == "E_UNSUPPORTED_PIXELS"
-    monkeypatch.setattr(npz_reader, "MAX_UNPACKED_BYTES", 100)
+    monkeypatch.setattr(npz_reader, "MAX_VOLUME_BYTES", 100)
     np.savez_compressed(tmp_path / "c.npz", volume=np.zeros((30, 30, 30)))
     assert code_of(tmp_path / "c.npz", "volume") == "E_BOMB"
     data = (tmp_path / "c.npz").read_bytes()

@@ -176,7 +176,8 @@ def test_sigterm_lets_units_end_and_exits_143(mini: Any, tmp_path: Path, where: 
     assert "stopping: work under way is given 20 s" in told
     assert "what was written is safe" in told
     assert not (out / "lock.json").exists()
-    assert list((out / "receipts" / step).glob("*.json")), "what was under way came to its end"
+    trained = {"reconstruction": "autoencoder", "heads": "heads", "fine-tune": "fine_tune"}[step]
+    assert list((out / "receipts" / trained).glob("*.json")), "what was under way came to its end"
     done = run(mini.again(out))
     assert done.returncode == 0, done.stderr
     assert mini.results(out) == mini.results(mini.out)

@@ -1,7 +1,4 @@
-"""cases: what a run on whole volumes leaves to look at: a row a volume, the codes in the plane, reconstructions, the report.
-
-Two steps: `cases` (tables/volumes.zarr) and `review` (pictures and report.html).
-"""
+"""page: pictures and report of a run on whole volumes: embeddings in the plane, reconstructions, training, report.html."""
 
 from __future__ import annotations
 
@@ -33,11 +30,11 @@ from .networks import load_network
 from .settings import EmbedSettings
 
 SHOWN = 6
-"""Volumes whose reconstructions are shown."""
+"""Number of volumes whose reconstructions are shown."""
 
 
 def write_page(job: Job[EmbedSettings], unit: Unit) -> Outcome:
-    """Pictures and the report."""
+    """Draw the pictures and write the report."""
     outcome = Outcome()
     maps = job.folder.out / "maps"
     with outcome.clock("read"):
@@ -69,7 +66,7 @@ PLANES = {
 
 
 def _panels(job: Job[EmbedSettings], path: Path) -> Path:
-    """Some volumes as they went in and as they came out, from the best to the worst."""
+    """Draw some volumes and their reconstructions, from the lowest to the highest error."""
     from ....models.training.encoding import reconstructions
 
     network = best(job)

@@ -72,7 +72,7 @@ def ended_by_sigterm() -> Iterator[None]:
 
 @contextmanager
 def stoppable(stop: Stop) -> Iterator[None]:
-    """Context in which SIGTERM and SIGINT set `stop`; on exit it raises for a signal that the work inside did not."""
+    """Context in which SIGTERM and SIGINT set `stop`; its exit raises if a signal came and the work inside did not raise."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

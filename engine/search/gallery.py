@@ -132,7 +132,7 @@ def _gallery(out: Path, kind: str, table: str, model: str, stamp: int) -> Galler
     if added is not None and len(added):
         if added.vectors.shape[1] != own.vectors.shape[1]:
             raise CorruptError(
-                f"{root / 'added.npz'} holds codes of {added.vectors.shape[1]} numbers, those of the run have "
+                f"{root / 'added.npz'} holds embeddings of {added.vectors.shape[1]} numbers, those of the run have "
                 f"{own.vectors.shape[1]}. Remove it and add the cases again."
             )
         groups = groups_of([own, added])

@@ -37,7 +37,7 @@ def gathered(job: Job[Any], kind: str, notes: list[str]) -> Cases:
     cases = (_volumes if kind == "volumes" else _tiles)(job, table.obs, vectors)
     finite = np.isfinite(vectors).all(1)
     if not finite.all():
-        notes.append(f"{int((~finite).sum())} cases have codes that are no finite numbers: they are left out")
+        notes.append(f"{int((~finite).sum())} cases have embeddings that are not finite: they are left out")
         cases = cases.rows(np.flatnonzero(finite))
     if not len(cases):
         raise SettingsError(f"{table_of(job, kind)} holds no row that could be searched.", "E_NO_TABLE")

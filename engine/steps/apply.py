@@ -1,6 +1,6 @@
 """apply: applies the trained network to every tissue tile of every slide or volume; writes layers on the tile grid.
 
-Three steps: `tiles` (the network; one unit is one label shard), `number` (numbers the clusters by their share of all tissue
+Three steps: `tiles` (the network; one unit is one label shard), `order_clusters` (numbers the clusters by their share of all tissue
 tiles, largest first, alike on every slide) and `labels` (per slide: `labels/clusters` and the metadata of its layers).
 Runs without clusters have `tiles` and `layers` (the metadata alone).
 """

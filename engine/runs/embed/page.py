@@ -59,9 +59,9 @@ def write_page(job: Job[EmbedSettings], unit: Unit) -> Outcome:
 
 
 PLANES = {
-    "tsne": "t-SNE of the codes",
-    "umap": "UMAP of the codes",
-    "pca": "Main components of the codes",
+    "tsne": "t-SNE of the embeddings",
+    "umap": "UMAP of the embeddings",
+    "pca": "Principal components of the embeddings",
 }
 
 
@@ -105,12 +105,12 @@ def _page(job: Job[EmbedSettings], unit: Unit, made: dict[str, Path]) -> ReportP
             "network sees",
             " × ".join(map(str, grid.shape)) + (f" at {grid.spacing[0] / 1000:.3g} mm"),
         ),
-        ("code", f"{embeddings(job, best(job)).shape[1]} numbers"),
+        ("embedding", f"{embeddings(job, best(job)).shape[1]} numbers"),
     )
     planes = tuple(Image(made[k]) for k in ("tsne", "umap") if k in made)
     body = [Section("Volumes in the plane", figures=planes)] if planes else []
     body += [
-        Section("How good the codes are", text=_said(found), tables=tuple(_tables(job, found))),
+        Section("Evaluation of the embeddings", text=_said(found), tables=tuple(_tables(job, found))),
         Section(
             "Reconstructions", figures=(Image(made["reconstructions"], "Above as it went in, below as it came out"),)
         ),
@@ -118,7 +118,7 @@ def _page(job: Job[EmbedSettings], unit: Unit, made: dict[str, Path]) -> ReportP
     body += closing_sections(job, unit, training=made["training"])
     return ReportPage(
         title=f"Embedding: {Path(run.input).name}",
-        subtitle="One vector a volume; search for similar cases with `tile-engine search`.",
+        subtitle="One embedding per volume; search for similar cases with `tile-engine search`.",
         facts=facts,
         cautions=tuple(_cautions(job, found)),
         sections=tuple(body),
@@ -133,7 +133,7 @@ def _said(found: Evaluation) -> tuple[str, ...]:
     return (
         "Every figure is of volumes whose subjects the network had not seen: mean ± standard deviation over folds, with the "
         f"95 % interval of the mean where there are several, and of probes by drawing subjects again. {parts}.",
-        "k-means is fitted on codes of training volumes, with as many clusters as there are classes; neighbours are looked "
+        "k-means is fitted on embeddings of training volumes, with as many clusters as classes; neighbours are looked "
         "for among training volumes. Matched accuracy alone misleads where one class is frequent: look at the balanced one.",
     )
 
@@ -170,7 +170,7 @@ def _cautions(job: Job[EmbedSettings], found: Evaluation) -> Iterator[Caution]:
         yield Caution(f"One class has {smallest} volumes.", "What is said of it hangs on single cases.")
     pure = _site_is_class(job)
     if pure:
-        yield Caution(pure, "Codes that tell classes apart may tell sites apart instead.")
+        yield Caution(pure, "Embeddings that separate the classes may separate the sites instead.")
 
 
 def _site_is_class(job: Job[EmbedSettings]) -> str:

@@ -1,6 +1,6 @@
 """prepare: every volume of a run on one grid, as one row of samples.zarr: the training data of networks of volumes.
 
-Two steps: `lineup` (assigns each volume a row) and `prepare` (one unit per volume, written to its own shard).
+Two steps: `rows` (assigns each volume a row) and `prepare` (one unit per volume, written to its own shard).
 """
 
 from __future__ import annotations

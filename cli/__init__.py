@@ -1,1 +1,1 @@
-"""cli: parses, makes one call into the engine, prints. No logic."""
+"""cli: parses arguments, makes one call into the engine and prints the result. It contains no logic."""

@@ -1,4 +1,4 @@
-"""The command line, `tile-engine`: parses, makes one call into the engine, prints; errors are a line and an exit status."""
+"""The command line, `tile-engine`: the table of commands, and `main`, which turns errors into a line and an exit status."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ Example: `tile-engine run cluster --slides slides/`"""
 
 
 class Runs(LazyGroup):
-    """`tile-engine run`: every run of the registry, by its name."""
+    """`tile-engine run`: a subcommand for every run of the registry."""
 
     def table(self) -> Mapping[str, Any]:
         return _runs()
 
 
 class Top(LazyGroup):
-    """`tile-engine`: `run` first, then its stages, then what looks at runs."""
+    """`tile-engine`: `run` first, then its stages, then search and maintenance."""
 
     def table(self) -> Mapping[str, Any]:
         return _commands()
@@ -116,11 +116,14 @@ def top(
 
 
 def main() -> None:
-    """Entry point. Exit statuses: 0 done, 2 settings, 3 some input rejected, 4 no usable input, 5 environment, 6 locked,
-    7 store corrupt, 75 unfinished (run the same command again), 130 and 143 interrupted."""
+    """Entry point of the command line.
+
+    Exit statuses: 0 done, 2 settings, 3 some input rejected, 4 no usable input, 5 environment, 6 locked,
+    7 store corrupt, 75 unfinished (run the same command again), 130 and 143 interrupted.
+    """
     from ..errors import TileEngineError
 
-    for stream in (sys.stdout, sys.stderr):  # file names may hold what a terminal cannot show
+    for stream in (sys.stdout, sys.stderr):  # file names may contain characters that a terminal cannot encode
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
@@ -129,12 +132,12 @@ def main() -> None:
     except TileEngineError as error:
         print(f"error [{error.code}]: {error.message}", file=sys.stderr)
         sys.exit(error.exit_status)
-    except Exception as error:  # noqa: BLE001 - click's own errors share no importable base; all others are raised again
+    except Exception as error:  # noqa: BLE001 - click's errors have no importable base class; others are raised again
         sys.exit(_usage(error))
 
 
 def _usage(error: Exception) -> int:
-    """Click's own errors, said as click says them; anything else is ours to mend and keeps its trace."""
+    """Show click's own errors in click's format and return the exit status; raise any other error with its traceback."""
     show: Callable[[], None] | None = getattr(error, "show", None)
     if show is None and type(error).__name__ not in ("Abort", "Exit"):
         raise error

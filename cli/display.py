@@ -1,4 +1,4 @@
-"""Display: a run's events for people at a terminal, as plain lines for log files, or as JSON lines for programs."""
+"""Display: shows a run's events as progress bars in a terminal, plain lines in log files, or JSON lines for programs."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from ..engine.pipeline.progress import Event
 
 EVERY = 5.0
-"""Seconds between two plain progress lines of a stage."""
+"""Minimum seconds between two plain progress lines of a stage."""
 
 
 @contextmanager
 def watched(*, as_json: bool, quiet: bool) -> Iterator[Display]:
-    """What a run tells its events to. An interrupt ends here: typer would make 130 of every kind of it, without a word."""
+    """A display for a run's events. Handles interrupts, as typer would exit with 130 for all of them, without a message."""
     from ..engine.runtime.signals import ended_by_sigterm
 
     with Display(as_json=as_json, quiet=quiet) as show, ended_by_sigterm():
@@ -33,7 +33,7 @@ def watched(*, as_json: bool, quiet: bool) -> Iterator[Display]:
 
 
 class Display:
-    """`with Display(...) as show:` and hand `show` to a run as its report."""
+    """Shows events: use `with Display(...) as show:` and pass `show` to a run as its `report`."""
 
     def __init__(self, *, as_json: bool = False, quiet: bool = False) -> None:
         self.as_json, self.quiet = as_json, quiet

@@ -1,4 +1,4 @@
-"""from_settings: options of commands, made from the settings models of the runs and from what says how and where to run."""
+"""from_settings: builds commands' options from the settings models, `RunOptions` and `ClusterOptions`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..engine.pipeline.offered import Offered
 
 Given = dict[str, Any]
-"""What a user gave of a group of options, by the names of the fields; what was not given is left out."""
+"""The values that the user gave for a group of options: field name -> value, without options not given."""
 
 Out = Annotated[
     str | None,
@@ -33,7 +33,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only warnings and th
 
 
 Group = tuple[inspect.Parameter, ...]
-"""Options that a command is handed together, as one `Given`."""
+"""Options that a command receives together, as one `Given`."""
 
 
 def settings_of_run(command: Command) -> Group:
@@ -44,7 +44,7 @@ def settings_of_run(command: Command) -> Group:
 
 
 def settings_of_stage(stage: str, only: Iterable[str] = ()) -> Group:
-    """Settings that a stage of any run reads; or `only` some of them, by name."""
+    """The settings that a stage of any run reads, or those of them named in `only`."""
     from ..engine.pipeline.offered import offered_by_stage
     from ..engine.runs import RUNS, command
 
@@ -53,7 +53,7 @@ def settings_of_stage(stage: str, only: Iterable[str] = ()) -> Group:
 
 
 def images_of(command: Command) -> Group:
-    """One option for each kind of images that a run takes."""
+    """One option for each modality that a run accepts."""
     from ..engine.images.given import GIVEN
 
     kinds = {
@@ -64,7 +64,7 @@ def images_of(command: Command) -> Group:
 
 
 def cluster_options() -> Group:
-    """Where to run, as keywords of `ClusterOptions`."""
+    """The options of `ClusterOptions`: where to run."""
     from ..engine.pipeline.offered import offered_of
     from ..engine.workers.placement import ClusterOptions
 
@@ -72,7 +72,7 @@ def cluster_options() -> Group:
 
 
 def run_options(*only: str) -> Group:
-    """How a run is done, as keywords of `RunOptions`; or `only` some of them."""
+    """The options of `RunOptions`: how a run is executed; or those of them named in `only`."""
     from ..engine.pipeline.offered import offered_of
     from ..engine.runtime.options import RunOptions
 
@@ -80,7 +80,7 @@ def run_options(*only: str) -> Group:
 
 
 def taking(function: Callable[..., int], groups: Mapping[str, Callable[[], Group]]) -> Callable[..., int]:
-    """The function with the options of a group in place of each parameter that is named like one, sorted by panel."""
+    """Wrap a function: replace each parameter named like a group with the group's options, sorted by panel."""
     made = {name: group() for name, group in groups.items()}
 
     @functools.wraps(function)
@@ -100,7 +100,7 @@ def taking(function: Callable[..., int], groups: Mapping[str, Callable[[], Group
 
 
 def _setting(offered: Offered) -> inspect.Parameter:
-    """Numbers are handed on as numbers, all else as the user typed it: the settings model validates, for Python as well."""
+    """A setting as a parameter: numbers are parsed, other values stay text, as the settings model validates both."""
     if offered.kind is bool:
         names = (offered.option, f"--no-{offered.option[2:]}")
         return _parameter(offered.name, bool, _option(offered, "/".join(names)))
@@ -124,7 +124,7 @@ def _parameter(name: str, kind: Any, option: Any) -> inspect.Parameter:
 
 
 def _number(text: str) -> int | float | str:
-    """A number, where the text is one."""
+    """Parse text as int, else float, else return it unchanged."""
     for kind in (int, float):
         try:
             return kind(text)
@@ -134,7 +134,7 @@ def _number(text: str) -> int | float | str:
 
 
 def _panel_order(parameter: inspect.Parameter) -> int:
-    """Arguments first, then options by their panel."""
+    """Sort key: arguments first, then options by panel."""
     (shown,) = parameter.annotation.__metadata__
     panel = shown.rich_help_panel
     return PANELS.index(panel) if panel in PANELS else -1

@@ -1,4 +1,4 @@
-"""Lazy: commands that make their options when they are asked for, and groups that say what a misspelt command meant."""
+"""Lazy: commands that build their options on first use, and groups that suggest a name for a misspelt command."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CONTEXT_SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
 
 
 class LazyCommand(TyperCommand):
-    """A function as a command: its name and help are known at once, its options are made when they are needed."""
+    """A function as a command: name and help are available at once, options are built on first use."""
 
     def __init__(self, name: str, function: Callable[..., int], help: str = "", **groups: Callable[[], Group]) -> None:
         text = help or inspect.getdoc(function)
@@ -26,7 +26,7 @@ class LazyCommand(TyperCommand):
 
     @cached_property
     def made(self) -> Any:
-        """The command with its options, as typer makes it."""
+        """The typer command with its options, built on first use."""
         app = typer.Typer(add_completion=False, rich_markup_mode="markdown", context_settings=CONTEXT_SETTINGS)
         app.command(self.name, help=self.help)(taking(self._function, self._groups))
         return typer.main.get_command(app)
@@ -39,14 +39,14 @@ class LazyCommand(TyperCommand):
 
 
 class LazyGroup(TyperGroup):
-    """Commands by name; where one is misspelt or stands elsewhere, the error names what was meant."""
+    """A group of commands; the error for a misspelt or misplaced command suggests the right one."""
 
     def table(self) -> Mapping[str, Any]:
-        """Name -> command, in the order of help."""
+        """Name -> command, in the order shown in help."""
         raise NotImplementedError
 
     def elsewhere(self) -> Mapping[str, str]:
-        """Name that a user may look for here -> the whole command line that it is."""
+        """Name of a command that users may try in this group -> its full command line."""
         return {}
 
     def list_commands(self, ctx: Any) -> list[str]:

@@ -1,4 +1,4 @@
-"""Maintenance: the commands that look at images, runs and machines, and mend a run."""
+"""Maintenance: the commands that inspect images, runs and machines, and repair a run."""
 
 from __future__ import annotations
 

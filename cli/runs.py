@@ -1,4 +1,4 @@
-"""Runs: the commands that begin a run or do one stage of it, and that print what came of it."""
+"""Runs: the commands that start a run or execute one of its stages, and print the result."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ AreVolumes = Annotated[
 
 
 def help_of(command: Command) -> str:
-    """Summary of a run, what else there is to know, and an example."""
+    """Help text of a run: summary, details and an example."""
     example = f"Example: `{command.example}`" if command.example else ""
     about = " ".join(filter(None, (command.about, AGAIN)))
     return "\n\n".join(filter(None, (command.summary, about, example)))
@@ -44,7 +44,7 @@ def begin(
     json: AsJson = False,
     quiet: Quiet = False,
 ) -> int:
-    """All stages of a run, or those that `run` names."""
+    """Execute all stages of a run, or those named in `run`."""
     from ..engine.api import commands
     from ..engine.workers.placement import ClusterOptions
     from .display import watched
@@ -87,7 +87,7 @@ def go_on(
     json: AsJson = False,
     quiet: Quiet = False,
 ) -> int:
-    """One stage of a run that exists."""
+    """Execute one stage of an existing run."""
     from ..engine.api.commands import resume
     from .display import watched
 

@@ -1,4 +1,4 @@
-"""search: the command that looks for cases like one that is given, and the table that it prints."""
+"""search: the command that finds the cases most similar to a given one, and the table that it prints."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def _position(text: str | None) -> tuple[float, ...] | None:
 
 
 def _drawn(hits: Hits, picture: str | None) -> tuple[Path | None, str]:
-    """Where the picture is; where none was asked for it is left out of a folder that cannot be written, and that is said."""
+    """Draw the picture; returns its path and a note. If OUT is read-only and no path was requested, only a note."""
     from ..engine.search import search as engine
 
     if picture == "none":
@@ -108,7 +108,7 @@ def _drawn(hits: Hits, picture: str | None) -> tuple[Path | None, str]:
 
 
 def print_added(added: Added, *, as_json: bool) -> None:
-    """What became of new cases."""
+    """Print the number of added cases, or the cases as JSON."""
     from .tell import print_json
 
     if as_json:
@@ -121,7 +121,7 @@ def print_added(added: Added, *, as_json: bool) -> None:
 
 
 def print_hits(hits: Hits, drawn: Path | None, note: str, *, as_json: bool) -> int:
-    """What was found, nearest first."""
+    """Print the hits, nearest first; returns the exit status."""
     import json
 
     from .tell import print_json
@@ -157,5 +157,5 @@ def _where(case: Any) -> str:
 
 
 def _plain(text: str) -> str:
-    """Nothing that a terminal would take for a command."""
+    """Replace unprintable characters, which a terminal could interpret as control sequences."""
     return "".join(c if c.isprintable() else "?" for c in text)

@@ -1,4 +1,4 @@
-"""Tell: what commands print when they are done, for people or as JSON."""
+"""Tell: prints the results of commands, as text or as JSON."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def print_result(run: Run, *, as_json: bool) -> int:
-    """Where things are, and the exit status: 3 where slides were rejected or tiles quarantined."""
+    """Print the paths of the results; returns the exit status: 3 where slides were rejected or tiles quarantined."""
     rejected, quarantined = run.rejected, run.quarantined
     status = 3 if rejected or quarantined else 0
     if as_json:
@@ -40,7 +40,7 @@ def print_result(run: Run, *, as_json: bool) -> int:
 
 
 def print_plan(plan: tuple[Path, Any, Any], script: str, *, as_json: bool) -> int:
-    """What would be done, and the job that would be submitted for it, if any."""
+    """Print the plan of a run, and the cluster job that it would submit, if any."""
     out, inspected, sizes = plan
     status = 3 if inspected.rejected else 0
     if as_json:
@@ -91,7 +91,7 @@ def print_status(found: Status, *, as_json: bool) -> int:
 
 
 def print_finding(found: Finding, *, as_json: bool) -> None:
-    """One damaged file, on a line."""
+    """Print one damaged file, on one line."""
     if as_json:
         shown = dataclasses.asdict(found) | {"array": found.array, "shard": found.shard}
         print_json({"event": "finding", **shown})
@@ -102,7 +102,7 @@ def print_finding(found: Finding, *, as_json: bool) -> None:
 
 
 def print_verdict(verdict: Verdict, *, as_json: bool) -> int:
-    """The end of a verification; 7 where anything is damaged."""
+    """Print the result of a verification; returns the exit status: 7 where a file is damaged."""
     status = 7 if verdict.findings else 0
     if as_json:
         print_json(
@@ -119,7 +119,7 @@ def print_verdict(verdict: Verdict, *, as_json: bool) -> int:
 
 
 def print_repair(done: Repair, *, as_json: bool) -> int:
-    """What was mended; 7 where something could not be."""
+    """Print the result of a repair; returns the exit status: 7 where damage or changed bytes remain."""
     status = 7 if done.left or done.other else 0
     if as_json:
         print_json({"event": "result", **dataclasses.asdict(done), "exit": status})
@@ -133,12 +133,12 @@ def print_repair(done: Repair, *, as_json: bool) -> int:
 
 
 def print_json(value: Any) -> None:
-    """One line, for programs."""
+    """Print a value as one line of JSON."""
     sys.stdout.write(json.dumps(value, default=str) + "\n")
 
 
 def print_checks(checks: Iterator[Check], *, as_json: bool) -> int:
-    """As they come; 5 where one is a problem."""
+    """Print each check as it is made; returns the exit status: 5 where one is a problem."""
     status = 0
     for check in checks:
         status = 5 if check.state == "problem" else status

@@ -1,1 +1,1 @@
-"""What Python and the command line call: commands that start or resume a run, and `Run`, what a run left."""
+"""The Python API, which the command line calls as well: functions that start or resume a run, and `Run`, its results."""

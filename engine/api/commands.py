@@ -1,4 +1,4 @@
-"""The runs as Python functions. Options of the command line and keywords here are the fields of one settings model."""
+"""commands: the runs as Python functions; their keywords and the options of the command line come from one settings model."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def cluster(
     options: RunOptions | None = None,
     **settings: Any,
 ) -> Run:
-    """Find the kinds of tissue on `slides`, or in `volumes`, and where they are.
+    """Cluster the tissue on `slides`, or in `volumes`, and map each cluster.
 
-    Either is a folder, a glob, a file, a CSV or a list of these; `out` is `./<folder>-tiles` by default; settings are
-    keywords (k=14, spacing=1.0, ...), None for the default. The same call on the same `out` resumes where it stopped.
-    Raises a TileEngineError (see `tile_engine.errors`) where the whole run cannot go on; a slide that cannot be used is
-    rejected with a reason (`Run.rejected`) and the others go on.
+    Images are a folder, a glob, a file, a CSV or a list of these; `out` is `./<folder>-tiles` by default; settings are
+    keywords (k=14, spacing=1.0, ...), None for the default. The same call with the same `out` resumes an unfinished run.
+    Raises a TileEngineError (see `tile_engine.errors`) if the whole run cannot continue. A slide that cannot be used is
+    rejected with a reason (`Run.rejected`), and the run continues with the others.
     Source: Rumman et al. 2023, PLOS Digital Health 2(12):e0000391.
     """
     return run("cluster", {"slides": slides, "volumes": volumes}, out, options=options, settings=settings)
@@ -43,11 +43,11 @@ def embed(
     options: RunOptions | None = None,
     **settings: Any,
 ) -> Run:
-    """Embed whole volumes (`volumes`: a folder, a glob, files, a BIDS tree, a CSV) or, with `patch`, their tiles; or the
-    tiles of `slides`.
+    """Embed whole volumes, the tiles of volumes (with `patch`), or the tiles of `slides`.
 
-    Settings are keywords (network="arai", label="diagnosis", cv=0 ...), None for the default.
-    The same call on the same `out` resumes where it stopped. Raises a TileEngineError where the whole run cannot go on.
+    `volumes` is a folder, a glob, files, a BIDS tree or a CSV. Settings are keywords (network="arai", label="diagnosis",
+    cv=0 ...), None for the default. The same call with the same `out` resumes an unfinished run.
+    Raises a TileEngineError if the whole run cannot continue.
     Sources: Onga et al., IEEE BigData 2019 (arXiv 1912.01824); Hoffer and Ailon 2016 (arXiv 1611.01449).
     """
     return run("embed", {"volumes": volumes, "slides": slides}, out, options=options, settings=settings)
@@ -61,16 +61,17 @@ def run(
     options: RunOptions | None = None,
     settings: Mapping[str, Any],
 ) -> Run:
-    """Any registered run, by its name: what the command line and the functions above call.
+    """Start or resume a registered run by its name; the command line and the functions above call this.
 
-    `images`: kind of images -> which ones; exactly one is given. Raises a TileEngineError where the whole run cannot go on.
+    `images` maps a kind of images to the images; exactly one kind is given. Raises a TileEngineError if the whole run
+    cannot continue.
     """
     variant, chosen = command(name).chosen(images, given(settings))
     return Run(runtime.start(pipeline(name, variant.name), chosen, out, options or RunOptions(), settings))
 
 
 def resume(out: str | Path, *, options: RunOptions | None = None, **settings: Any) -> Run:
-    """Stages of the run that `out` holds, with the images it began with; `settings` given here replace its own."""
+    """Resume the run in `out` with the images that it began with; `settings` given here replace those of the run."""
     return Run(runtime.resume(out, options=options or RunOptions(), **settings))
 
 

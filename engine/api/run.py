@@ -1,4 +1,4 @@
-"""Run: what a finished (or unfinished) run left, opened for Python: xarray images and layers, AnnData tiles, shares."""
+"""Run: the results of a run, opened for Python: images and layers (xarray), tables (AnnData), shares (pandas)."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 
 class Run:
-    """An output folder. Everything is read when it is asked for; pixels only where they are used.
+    """An output folder, read lazily: files when an attribute is used, pixels when they are computed.
 
-    Arrays are xarray DataArrays with dims (c, y, x) and the micrometres of the cells' centres as coordinates.
+    Arrays are xarray DataArrays with dims (c, y, x); coordinates are the centres of the cells in micrometres.
     """
 
     def __init__(self, out: Path) -> None:
@@ -43,12 +43,12 @@ class Run:
 
     @property
     def status(self) -> str:
-        """`running` (unfinished: the same command goes on), or `done`."""
+        """`running` (unfinished; the same command resumes the run) or `done`."""
         return read_run(self._folder).status
 
     @property
     def of(self) -> str:
-        """What the run is on: `slides` or `volumes`."""
+        """Modality of the run's images: `slides` or `volumes`."""
         return self._folder.images
 
     @property
@@ -58,12 +58,12 @@ class Run:
 
     @property
     def paths(self) -> dict[str, str]:
-        """Slide id -> where the slide itself lies."""
+        """Slide id -> path of the slide's own file."""
         return {slide: record.path for slide, record in self._job.slides.items()}
 
     @property
     def images(self) -> dict[str, xr.DataArray]:
-        """Slide id -> its finest stored level, lazily."""
+        """Slide id -> finest stored level of the slide, lazy."""
         return {slide: self.image(slide) for slide in self._job.slides}
 
     def image(self, slide: str, level: int = 0) -> xr.DataArray:
@@ -72,18 +72,18 @@ class Run:
     def layers(self, name: str) -> dict[str, xr.DataArray]:
         """Slide id -> a layer ("tissue", "clusters", "confidence", "embedding", "assignment").
 
-        Raises CorruptError where it is not there (yet).
+        Raises CorruptError if the layer does not exist (yet).
         """
         return {s: as_dataarray(self._open(self._path_of(s, name)), 0, name) for s in self._job.slides}
 
     def table(self, name: str) -> anndata.AnnData:
-        """A table of the run by its name ("tiles", "volumes"). Raises CorruptError where it is not there (yet)."""
+        """A table of the run by its name ("tiles", "volumes"). Raises CorruptError if the table does not exist (yet)."""
         return read_table(self._folder.out / "tables" / f"{name}.zarr")
 
     def document(self, name: str) -> dict[str, Any]:
         """A document in models/ by its name ("validity", "clusters", "evaluation"), as JSON values.
 
-        Raises CorruptError where it is not there (yet).
+        Raises CorruptError if the document does not exist (yet).
         """
         value = self._folder.read(f"models/{name}")
         if not value:
@@ -92,34 +92,34 @@ class Run:
 
     @property
     def tiles(self) -> anndata.AnnData:
-        """One row a tile: X = embedding, obs (slide, cluster, confidence, y_um ...), obsm["spatial"], obsm["X_umap"]."""
+        """One row per tile: X = embedding, obs (slide, cluster, confidence, y_um ...), obsm["spatial"], obsm["X_umap"]."""
         return self.table("tiles")
 
     @property
     def volumes(self) -> anndata.AnnData:
-        """One row a volume: X = embedding, obs (id, name, subject, site, label ...), obsm["X_umap"], obsm["X_tsne"]."""
+        """One row per volume: X = embedding, obs (id, name, subject, site, label ...), obsm["X_umap"], obsm["X_tsne"]."""
         return self.table("volumes")
 
     @property
     def evaluation(self) -> dict[str, Any]:
-        """How good the embeddings are: figures by method, over folds."""
+        """Evaluation of the embeddings: figures by method, over folds."""
         return self.document("evaluation")
 
     @property
     def shares(self) -> pd.DataFrame:
-        """Share of every cluster on every slide, indexed by slide id."""
+        """Share of each cluster on each slide, indexed by slide id."""
         import pandas as pd
 
         return pd.read_csv(io.BytesIO((self.out / "shares.csv").read_bytes()), index_col="slide")
 
     @property
     def rejected(self) -> dict[str, dict[str, Any]]:
-        """Slide id -> name, reason code and message of what was left out."""
+        """Slide id -> name, reason code and message of each rejected slide."""
         return {slide: asdict(rejection) for slide, rejection in read_rejected(self._folder).items()}
 
     @property
     def quarantined(self) -> dict[str, list[dict[str, Any]]]:
-        """Slide id -> tiles (level, start, stop) that end the process that decodes them: they were masked."""
+        """Slide id -> masked tiles (level, start, stop): decoding them crashes the process."""
         return {slide: list(map(asdict, tiles)) for slide, tiles in read_quarantined(self._folder).items()}
 
     @property
@@ -128,7 +128,7 @@ class Run:
 
     @property
     def validity(self) -> dict[str, Any]:
-        """The chosen K, the range, and every index of every K and seed."""
+        """The chosen K, the range of K, and every validity index of every K and seed."""
         return self.document("validity")
 
     @property
@@ -136,24 +136,24 @@ class Run:
         return self._folder.report
 
     def map(self, slide: str) -> Path:
-        """The slide's map, a PNG."""
+        """Path of the slide's map, a PNG."""
         return self._folder.map(slide)
 
     @property
     def exit_status(self) -> int:
-        """0 where everything is done, 3 where slides were rejected or tiles quarantined, 75 where the run is unfinished."""
+        """0: done; 3: done, but slides were rejected or tiles quarantined; 75: unfinished."""
         if self.status != "done":
             return 75
         return 3 if self.rejected or self.quarantined else 0
 
     def search(self, query: str | Path, *, k: int = 10, at: At | None = None, same_subject: bool = False) -> Hits:
-        """The cases of the run most like a query (see `tile_engine.search`)."""
+        """The `k` cases of the run most similar to a query (see `tile_engine.search`)."""
         from ..search.search import search
 
         return search(self.out, query, k=k, at=at, same_subject=same_subject)
 
     def _path_of(self, slide: str, name: str) -> Path:
-        """A label or field of this name."""
+        """Path of the label of this name, or else of the layer."""
         label = self._folder.label(slide, name)
         return label if label.exists() else self._folder.layer(slide, name)
 
@@ -164,7 +164,7 @@ class Run:
 
 
 def open_run(out: str | Path) -> Run:
-    """Open an output folder. Raises SettingsError (E_NO_RUN) where it holds no run."""
+    """Open an output folder. Raises SettingsError (E_NO_RUN) if it holds no run."""
     return Run(absolute(out))
 
 

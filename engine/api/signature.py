@@ -1,4 +1,4 @@
-"""signature: what `help(tile_engine.cluster)` shows of a run's settings, made from their models as the options are."""
+"""signature: signature and docstring of `tile_engine.cluster` and the like, generated from the settings models."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ F = TypeVar("F", bound=Callable[..., object])
 
 
 def with_settings_of(name: str) -> Callable[[F], F]:
-    """Show a run's settings as keywords of the function that takes them by `**settings`, with defaults and their help.
+    """Decorator: adds a run's settings to the signature and docstring of a function that takes them as `**settings`.
 
-    A default is None where it depends on what the run is on; None always stands for the default.
+    A default that depends on the kind of images is shown as None; None always stands for the default.
     """
 
     def shown(function: F) -> F:
@@ -34,7 +34,7 @@ def with_settings_of(name: str) -> Callable[[F], F]:
 
 
 def _in_python(text: str, offered: list[Offered]) -> str:
-    """Help that names settings as keywords: `patch` for --tile."""
+    """The help text with keywords in place of options: `patch` for --tile."""
     for one in sorted(offered, key=lambda o: -len(o.option)):
         text = text.replace(one.option, f"`{one.name}`")
     return text

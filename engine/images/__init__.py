@@ -1,1 +1,1 @@
-"""Images: how slides and volumes are found, opened and recorded before a run begins."""
+"""Images: slides and volumes are found, opened and recorded before a run begins."""

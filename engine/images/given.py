@@ -1,4 +1,4 @@
-"""What a user may give as images of a kind, in words: light, so that help can say it without the readers."""
+"""Help texts on the accepted inputs of each modality; a module of its own, so that help imports no reader."""
 
 from __future__ import annotations
 
@@ -8,4 +8,4 @@ GIVEN = {
     "volumes": "Volumes: a folder, a glob, a file, a BIDS tree, an .npz stack, or a CSV or TSV with a column `path` and "
     "perhaps subject, site, label, age ...",
 }
-"""Name of the modality -> help of its option."""
+"""Name of the modality -> help text of its option."""

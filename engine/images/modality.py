@@ -1,4 +1,4 @@
-"""The modalities: slides and volumes, each with what differs between kinds of images."""
+"""The modalities, slides and volumes: all that differs between the two kinds of images."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _affine(job: Job[Any], image: str) -> Mapping[str, Any]:
 
 
 def _in_range(stored: StoredImage) -> Source:
-    """A volume in the range that networks see: its own percentiles, as convert noted them."""
+    """A volume scaled to the value range of network inputs, by the percentiles that convert recorded."""
     return Scaled(stored, attributes_of(stored.path)[ATTRIBUTES_KEY]["ranges"])
 
 
@@ -58,7 +58,7 @@ SLIDES = Modality(
         contained=3,  # levels of 8192, 4096 and 2048 cells: whole shards each
         longest=256,
         labels=((1024, 1024), (256, 256)),
-        most_cells=64,  # 4,096 patches a unit
+        most_cells=64,  # 4,096 patches per unit
         most_pixels=64 * 1024,
     ),
     find=lambda spec, settings: find_slides(spec),
@@ -79,7 +79,7 @@ VOLUMES = Modality(
     cut=Cut(
         shard=(256,) * 3,
         chunk=(VOLUME_CHUNK,) * 3,
-        contained=1,  # a block is one shard: memory stays bounded whatever the volume's size
+        contained=1,  # a block is one shard, so memory does not grow with the volume
         longest=64,
         labels=((256,) * 3, (VOLUME_CHUNK,) * 3),
         most_cells=16,

@@ -1,4 +1,4 @@
-"""Opening a cohort: every slide is looked at once before work; what cannot be used is rejected with its reason."""
+"""Opening a cohort: every image is inspected once before the run; an unusable image is rejected with a reason."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ from ..pipeline.record import ImageRecord, InspectedCohort, Rejection, digest
 from ..workers.child import GoneError, Say, SilentError, Work, all_of, each
 
 PREFERRED = 0.5
-"""Micrometres a pixel to work at where at least half of the slides are as fine."""
+"""Preferred spacing in micrometres per pixel, used if at least half of the slides are as fine."""
 UNEVEN = 1.25
-"""Ratio of two volumes' spacings along an axis beyond which patches of them are not alike."""
+"""Ratio of two volumes' spacings along an axis above which their patches are not comparable."""
 FETCHED = 4
-"""Slides that are copied at a time."""
+"""Slides that are copied at the same time."""
 LIMIT = 120.0
-"""Seconds in which a slide must be open."""
+"""Time limit for opening an image, in seconds."""
 
 
 def inspect_slides(cohort: Cohort, *, mpp: float | None, spacing: float | None) -> InspectedCohort:
-    """Look at every slide, settle the run's spacing (see `working_spacing`), and record how each is seen at it."""
-    entries = sorted(cohort.entries, key=lambda entry: entry.id)  # the order of a CSV's rows decides nothing
+    """Inspect every slide, choose the run's spacing (see `working_spacing`), and record each slide's frame at that spacing."""
+    entries = sorted(cohort.entries, key=lambda entry: entry.id)  # results do not depend on the order of a CSV's rows
     looks = [
         _seen(entry, look) for entry, look in zip(entries, _looks(entries, mpp, inspect_slides_in_child), strict=True)
     ]
@@ -57,7 +57,7 @@ def inspect_slides(cohort: Cohort, *, mpp: float | None, spacing: float | None) 
 
 
 def inspect_volumes(cohort: Cohort) -> InspectedCohort:
-    """Look at every volume, and record it as it is: volumes keep their own spacings, and their own types."""
+    """Inspect and record every volume; volumes keep their own spacings and data types."""
     entries = sorted(cohort.entries, key=lambda entry: entry.id)
     looks = [
         _seen(entry, look) for entry, look in zip(entries, _looks(entries, None, inspect_volumes_in_child), strict=True)
@@ -79,7 +79,7 @@ def inspect_volumes(cohort: Cohort) -> InspectedCohort:
 
 
 def uneven(inspected: InspectedCohort) -> str:
-    """What to know where patches of equally many voxels are of unequal size: the spacings differ by more than a quarter."""
+    """A warning if spacings differ by more than a quarter, so that patches of equal shape differ in size; else empty."""
     found = [record.spacing for record in inspected.slides.values()]
     far = [max(along) / min(along) for along in zip(*found, strict=True)]
     if max(far, default=1.0) <= UNEVEN:
@@ -92,7 +92,7 @@ def uneven(inspected: InspectedCohort) -> str:
 
 
 def working_spacing(finest: Iterable[float]) -> float:
-    """0.5 um if at least half of the slides reach it (within 5 %), else the median of their finest spacings.
+    """0.5 um if at least half of the slides are as fine (within 5 %), else the median of their finest spacings.
 
     >>> working_spacing([0.25, 0.5, 1.0]), working_spacing([1.0, 2.0, 0.5])
     (0.5, 1.0)
@@ -103,7 +103,7 @@ def working_spacing(finest: Iterable[float]) -> float:
 
 
 def _looks(entries: Iterable[SlideEntry], mpp: float | None, inspect: Work) -> list[Any]:
-    """In a child: a file that ends the process that opens it is one slide's fault and must not end the run."""
+    """Inspect files in a child process, because a damaged file that crashes its reader must not end the run."""
     entries = list(entries)
     if any(is_copied(entry.path) for entry in entries):
         with ThreadPoolExecutor(FETCHED) as pool:
@@ -112,8 +112,10 @@ def _looks(entries: Iterable[SlideEntry], mpp: float | None, inspect: Work) -> l
 
 
 def _look_at_copy(entry: SlideEntry, mpp: float | None, inspect: Work) -> Any:
-    """The same for a slide that must be copied first, which takes as long as it takes. What was seen is kept beside the
-    copies, so that a run that goes on need not fetch slides that it has done with."""
+    """Inspect a slide that must be copied first; the copying has no time limit.
+
+    The result is stored beside the copies, so that a resumed run need not copy slides that it has finished.
+    """
     if not is_copied(entry.path):
         return each(inspect, [[os.fspath(entry.path), entry.mpp or mpp, entry.part]], LIMIT)[0]
     try:
@@ -139,7 +141,7 @@ def inspect_volumes_in_child(items: list[Any], say: Say) -> None:
 
 
 def _inspected(open_image: Callable[[Path, float | None, str], Any], item: list[Any]) -> dict[str, Any]:
-    """What is seen of a file [path, mpp, part], or why it cannot be opened, as JSON values."""
+    """Properties of a file [path, mpp, part], or the error on opening it, as JSON values."""
     path, mpp, part = item
     try:
         with open_image(Path(path), mpp, part) as image:
@@ -162,7 +164,7 @@ def _volume(path: Path, part: str) -> Any:
 
 
 def _seen(entry: SlideEntry, look: Any) -> dict[str, Any] | SlideError:
-    """What a child's answer means."""
+    """A child's answer as properties of the image, or as the error that rejects it."""
     if isinstance(look, SilentError):
         return SlideError(f"{entry.path.name}: opening it takes longer than {LIMIT:.0f} s.", look.code)
     if isinstance(look, GoneError):
@@ -184,7 +186,7 @@ def _seen(entry: SlideEntry, look: Any) -> dict[str, Any] | SlideError:
 
 
 class _Frames:
-    """A source of which only the frames are left: enough to ask how it would be seen."""
+    """A source without pixels: its frames suffice to compute its view at a spacing."""
 
     def __init__(self, frames: tuple[Frame, ...], look: Mapping[str, Any]) -> None:
         self.frames = frames
@@ -242,5 +244,5 @@ def _fingerprint(path: Path) -> str:
 
 
 def printable(name: str) -> str:
-    """A file's name for people: bytes that are no UTF-8 are shown as replacement characters."""
+    """A file's name for display: bytes that are not UTF-8 become replacement characters."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

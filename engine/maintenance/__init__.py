@@ -1,1 +1,1 @@
-"""Maintenance: what a file or a folder holds, how far a run is, whether its files are sound, and their repair."""
+"""Maintenance: describes files and folders, reports a run's progress, verifies its files and repairs them."""

@@ -1,4 +1,4 @@
-"""describe: what a slide, a store or a run's folder is, for a person who wonders."""
+"""describe: describes a slide, a volume, a store or a run's folder for users."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from .status import status
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """Facts in the order they are told."""
+    """Facts in display order, levels, notes and problems."""
 
     facts: tuple[tuple[str, str], ...]
     levels: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     problems: tuple[tuple[str, str], ...] = ()
-    """(reason code, what is wrong and what to do): empty where it can be used as it is."""
+    """(reason code, fault and remedy); empty where the file can be used as it is."""
 
 
 def describe(path: str | Path, mpp: float | None = None) -> Description:
-    """What lies at `path`. Raises NoInputError where there is nothing."""
+    """Describe the file or folder at `path`. Raises NoInputError where it does not exist."""
     path = to_path(path)
     if not path.exists():
         raise NoInputError(f"{path} does not exist.", "E_MISSING")
@@ -63,7 +63,7 @@ def describe(path: str | Path, mpp: float | None = None) -> Description:
 
 
 def _volume(path: Path) -> Description | None:
-    """What is said of a volume; None where it is none."""
+    """The description of a volume; None where the file is not a volume."""
     from ...stores.volumes.input_kind import VOLUME_SUFFIXES
     from ...stores.volumes.reader import open_volume
 

@@ -1,4 +1,4 @@
-"""Doctor: what a run would find out late, looked at by itself: codecs, readers, GPU, a folder's speed, the workers."""
+"""Doctor: checks, before a run, what would otherwise fail late: codecs, readers, GPU, write speed, memory, workers."""
 
 from __future__ import annotations
 
@@ -26,28 +26,28 @@ from ..workers.preflight import WorkerCheck, ask_workers, versions, worker_table
 
 CODECS: tuple[CodecName, ...] = ("zstd", "lz4", "none")
 MEGABYTES = 256
-"""Written to measure a folder's speed."""
+"""Megabytes written to measure a folder's write speed."""
 SLOW = 50.0
-"""MB/s below which a folder slows a run down: blocks of slides are converted faster than that on two cores."""
+"""MB/s. A slower folder delays a run, as two cores convert slides faster than this."""
 ROOM = 20e9
-"""Bytes; less free disk holds few slides."""
+"""Bytes of free disk space below which the doctor warns."""
 MEMORY = 2e9
-"""Bytes that one worker and the run's own process may come to need."""
+"""Bytes of memory that one worker and the run's own process may need."""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A line of what the doctor says."""
+    """The result of one check, shown as one line."""
 
     name: str
     state: str
     """ok, warning or problem."""
     text: str
-    """What was found and, where it is not ok, what to do."""
+    """The finding and, where the state is not ok, the remedy."""
 
 
 def examine(where: ClusterOptions, out: str | Path | None = None) -> Iterator[Check]:
-    """Everything that can be looked at without slides, one line after another. What fails is a problem, and ends nothing."""
+    """Run every check that needs no slides, one after another. A check that raises is reported as a problem."""
     looks: list[tuple[str, Callable[[], Iterator[Check]]]] = [
         ("versions", _versions),
         ("memory", _memory),
@@ -63,7 +63,7 @@ def examine(where: ClusterOptions, out: str | Path | None = None) -> Iterator[Ch
             yield from look()
         except TileEngineError as error:
             yield Check(name, "problem", f"[{error.code}] {error.message}")
-        except Exception as error:  # noqa: BLE001 - whatever is broken here is what the doctor is asked for
+        except Exception as error:  # noqa: BLE001 - the doctor reports any failure as a problem
             text = " ".join(f"{type(error).__name__}: {error}".split())
             yield Check(name, "problem", f"{text}: install tile-engine anew, and see whether that helps")
 
@@ -82,7 +82,7 @@ def _memory() -> Iterator[Check]:
 
 
 def _codecs() -> Iterator[Check]:
-    """Every codec of the store, there and back."""
+    """Encode and decode a block with every codec of the store."""
     import numpy as np
 
     block = np.arange(64 * 64, dtype=np.uint16).reshape(64, 64)
@@ -103,7 +103,7 @@ def _piece(data: bytes, length: int, offset: int) -> bytes:
 
 
 def _readers() -> Iterator[Check]:
-    """A small JPEG slide, read by both libraries that read slides."""
+    """Read a small JPEG slide with both slide readers (tiff, openslide)."""
     import numpy as np
 
     from ...stores.slides.synthetic import write_demo_pyramid
@@ -143,7 +143,7 @@ def _gpu() -> Iterator[Check]:
 
 
 def _folder(out: Path) -> Iterator[Check]:
-    """Write speed by one file of ours, which is removed; free room where a disk says it."""
+    """Measure write speed with one temporary file, and free space where the path is on a disk."""
     made = [folder for folder in (out, *out.parents) if not folder.exists()]
     try:
         rate, free = _probed(out, made)
@@ -161,7 +161,7 @@ def _folder(out: Path) -> Iterator[Check]:
 
 
 def _probed(out: Path, made: list[Path]) -> tuple[float, int | None]:
-    """MB/s, and bytes that are free where a disk says it; folders that were `made` for it are gone again."""
+    """Write speed in MB/s, and free bytes (None for object stores). Removes the folders in `made`, which it creates."""
     out.mkdir(parents=True, exist_ok=True)
     probe = partial_path(out / "doctor")
     block = os.urandom(1 << 20)
@@ -175,7 +175,7 @@ def _probed(out: Path, made: list[Path]) -> tuple[float, int | None]:
 
 
 def _written(probe: Path, block: bytes) -> float:
-    """MB/s, down to the disk where there is one."""
+    """Write speed in MB/s, including fsync on a disk."""
     began = time.perf_counter()
     if "://" in str(probe):
         probe.write_bytes(block * 16)
@@ -208,5 +208,5 @@ def _workers(where: ClusterOptions, out: str | Path | None) -> Iterator[Check]:
 
 
 def _there(folder: str) -> bool:
-    """A folder that does not exist yet is made by a run; the doctor leaves nothing."""
+    """Whether the folder exists. If not, the workers do not check it, as the doctor must leave no folder behind."""
     return bool(folder) and absolute(folder).is_dir()

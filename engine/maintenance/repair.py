@@ -1,6 +1,6 @@
-"""repair: the units whose files verify found damaged are done again, and nothing else is touched.
+"""repair: repeats the units whose files `verify` finds damaged, and changes nothing else.
 
-A slide that changed since is not rejected for it: its damage stays, and is told, since a repair must not begin a run anew.
+A slide whose file changed since is not rejected: its damage is reported and stays, as a repair must not restart the run.
 """
 
 from __future__ import annotations
@@ -42,23 +42,23 @@ log = logging.getLogger("tile_engine")
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """What became of the damage."""
+    """The result of a repair."""
 
     out: str
     found: tuple[Finding, ...]
     units: int
-    """That were done again."""
+    """Number of units that were repeated successfully."""
     left: tuple[Finding, ...]
-    """What is still damaged; `text` says why."""
+    """Findings that are still damaged; `text` gives the reason."""
     other: tuple[str, ...]
-    """Files that are whole again and hold other bytes than before: what was made from them is of the old ones."""
+    """Files that are valid again but differ from the original bytes; results derived from them used the original."""
 
 
 def repair(out: str | Path, *, options: RunOptions) -> Repair:
-    """Look at everything, decode and checksum included, and do the units again whose files are damaged; the steps' order
-    is kept, so that each reads what is mended. On a CPU the files come out byte for byte as they were.
+    """Verify every file in full, with decoding and checksums, and repeat the units whose files are damaged.
 
-    Raises SettingsError (E_NO_RUN), LockedError, and MachineError where training needs a gang that is not there.
+    Steps are repaired in order, so that each reads repaired input. On a CPU the files are restored byte for byte.
+    Raises SettingsError (E_NO_RUN), LockedError, and MachineError where training needs a gang that is not available.
     """
     folder = Folder(absolute(out))
     load(folder.out)
@@ -79,7 +79,7 @@ def repair(out: str | Path, *, options: RunOptions) -> Repair:
         left: list[Finding] = []
         other: list[str] = []
         for step in job.pipeline.steps.values():
-            # only now: what its units are counted from may have been damaged, too
+            # checked in this loop, as the files that define its units may have been damaged too
             mine = look(job, workers, full=True, steps=(step.name,)).findings
             found += mine
             if mine:
@@ -99,13 +99,13 @@ def repair(out: str | Path, *, options: RunOptions) -> Repair:
 
 
 def _redo(job: Job[RunSettings], step: Step, damaged: Iterable[Finding], context: RunContext) -> dict[str, str]:
-    """Do the step's damaged units again; returns the reasons of those that cannot be done: unit -> text."""
+    """Repeat the step's damaged units; returns the reasons of those that failed: unit -> text."""
     unit_names = {f.unit for f in damaged}
     for finding in damaged:
         log.warning("%s: %s: %s", finding.kind, finding.path, finding.text)
         if finding.path.endswith("/zarr.json") and named(own_paths(job.pipeline))(
             finding.path
-        ):  # some are written only where there are none
+        ):  # some metadata is written only if it is absent
             (job.folder.out / finding.path).unlink(missing_ok=True)
     reasons: dict[str, str] = {}
     done = 0
@@ -130,13 +130,13 @@ def _redo(job: Job[RunSettings], step: Step, damaged: Iterable[Finding], context
                     reasons[summary.unit.name] = summary.rejected[1]
                 done += 1
                 tell()
-    except (CorruptError, SlideError, NoInputError) as error:  # what these units read cannot be mended either
+    except (CorruptError, SlideError, NoInputError) as error:  # the input of these units cannot be repaired either
         reasons |= dict.fromkeys(unit_names - reasons.keys(), error.message)
     return reasons
 
 
 def _left(job: Job[RunSettings], step: Step, damaged: list[Finding], reasons: Mapping[str, str]) -> Iterator[Finding]:
-    """What is damaged even now; where a unit could not be done again, its findings with the reason for that."""
+    """Findings that remain after the repair; for a unit that could not be repeated, its findings with the reason."""
     unit_names = {f.unit for f in damaged}
     for finding in damaged:
         if finding.unit in reasons:
@@ -146,7 +146,7 @@ def _left(job: Job[RunSettings], step: Step, damaged: list[Finding], reasons: Ma
 
 
 def _bytes(job: Job[RunSettings], step: Step, damaged: Iterable[Finding]) -> dict[str, tuple[int, int]]:
-    """Path -> size and checksum, of all files that the damaged units' receipts name; a damaged receipt names none."""
+    """Path -> (size, checksum) of all files in the damaged units' receipts; damaged receipts are skipped."""
     out: dict[str, tuple[int, int]] = {}
     for name in {f.unit for f in damaged}:
         ledger = Ledger(job.folder.out, step.name, job.ledger_key(step.name, _slide(job, name)))
@@ -157,6 +157,6 @@ def _bytes(job: Job[RunSettings], step: Step, damaged: Iterable[Finding]) -> dic
 
 
 def _slide(job: Job[RunSettings], unit: str) -> str:
-    """The slide that a unit's name begins with; empty for units of all slides."""
+    """The id of the slide that a unit belongs to, from the unit's name; empty for units of the whole cohort."""
     slide, _, rest = unit.partition("/")
     return slide if rest and slide in job.slides else ""

@@ -1,4 +1,4 @@
-"""status: how far a run is, step by step, and which process owns it."""
+"""status: a run's progress by step, and the process that holds its lock."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from ..runtime.load import load
 
 @dataclass(frozen=True, slots=True)
 class StepStatus:
-    """How far one step is."""
+    """The progress of one step."""
 
     title: str
     state: str
     """waiting, running or complete."""
     done: int
     total: int
-    """Units; 0 where they are not known yet."""
+    """Number of units; 0 where it is not known yet."""
     wall: float
-    """Seconds spent, over all tries."""
+    """Wall time in seconds, summed over all attempts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How far a run is."""
+    """The progress of a run."""
 
     out: str
     state: str
@@ -41,7 +41,7 @@ class Status:
 
 
 def status(out: str | Path) -> Status:
-    """How far the run in `out` is. Raises SettingsError (E_NO_RUN) where there is none."""
+    """The progress of the run in `out`. Raises SettingsError (E_NO_RUN) where there is no run."""
     job = load(absolute(out))
     run = read_run(job.folder)
     steps = []
@@ -60,7 +60,7 @@ def status(out: str | Path) -> Status:
 
 
 def owner_of(folder: Folder) -> str:
-    """Host and process that hold the folder's lock; empty where nobody does."""
+    """Host and process id that hold the folder's lock; empty where it is not locked."""
     try:
         owner = json.loads((folder.out / "lock.json").read_text())
     except (FileNotFoundError, json.JSONDecodeError):

@@ -1,4 +1,4 @@
-"""verify: what lies in OUT, held against the receipts of what was written there; damage is named, and nothing is changed."""
+"""verify: compares the files in OUT with the receipts of the units that wrote them; reports damage and changes nothing."""
 
 from __future__ import annotations
 
@@ -42,16 +42,16 @@ class Finding:
     kind: str
     """missing, empty, size, changed, undecodable, unreadable, metadata, or receipt."""
     path: str
-    """Below OUT."""
+    """Relative to OUT."""
     text: str
     step: str
     unit: str
     slide: str = ""
-    """As the user knows it; empty for what belongs to all slides."""
+    """Name of the slide as the user gave it; empty for files of the whole cohort."""
 
     @property
     def array(self) -> str:
-        """The array that a shard is of; of other files the file itself."""
+        """Path of the array that a shard belongs to; for other files, the file's own path."""
         match = SHARD.fullmatch(self.path)
         return match[1] if match else self.path
 
@@ -63,21 +63,21 @@ class Finding:
 
 @dataclass(slots=True)
 class Verdict:
-    """What was looked at, and what is wrong with it."""
+    """The result of a verification: counts and findings."""
 
     out: str
     owner: str = ""
-    """Host and process that hold the folder's lock: units that they have not finished are not looked at."""
+    """Host and process id that hold the folder's lock; units that this process has not finished are not checked."""
     units: int = 0
     files: int = 0
     findings: list[Finding] = field(default_factory=list)
     leftovers: int = 0
-    """Half-written files of killed writers; the next run sweeps them."""
+    """Number of half-written files of killed processes; the next run removes them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What comes back from looking at one unit."""
+    """The result of checking one unit."""
 
     files: int = 0
     findings: tuple[Finding, ...] = ()
@@ -89,10 +89,10 @@ Found = Callable[[Finding], None]
 def verify(
     out: str | Path, *, full: bool = False, cluster: ClusterOptions | None = None, found: Found | None = None
 ) -> Verdict:
-    """Look at every file that the run in `out` says it wrote: that it is there, with its size; with `full` also its
-    checksum, and that every chunk decodes, on the workers that `where` says. `found` is told each finding as it comes.
+    """Check every file in the receipts of the run in `out`: that it exists and has its size.
 
-    A run may go on meanwhile. Raises SettingsError (E_NO_RUN) where there is no run.
+    With `full`, also check its checksum and decode every chunk, on the workers of `cluster`. `found` is called with each
+    finding as it is made. The run may be in progress. Raises SettingsError (E_NO_RUN) where there is no run.
     """
     folder = Folder(absolute(out))
     job = load(folder.out)
@@ -110,7 +110,7 @@ def verify(
 def look(
     job: Job[RunSettings], workers: WorkerPool, *, full: bool, found: Found | None = None, steps: Collection[str] = ()
 ) -> Verdict:
-    """Every unit of those of `steps` that were begun, a window of them at a time: memory grows with the damage alone."""
+    """Check every unit of the begun steps (only `steps`, if given), in a stream: memory grows only with the findings."""
     verdict = Verdict(str(job.folder.out))
     for step, complete in _begun(job):
         if steps and step.name not in steps:
@@ -132,13 +132,13 @@ def look(
 
 
 def of_index(folder: Folder, *, full: bool) -> list[Finding]:
-    """What is wrong with the index that searches keep; `repair` takes it away, and the next search makes it anew."""
+    """Findings in the search index; `repair` removes a damaged index, and the next search rebuilds it."""
     wrong = damaged(folder.out / "index", full=full)
     return [Finding(kind, f"index/{name}", text, step="search", unit="index") for kind, name, text in wrong]
 
 
 def check(out: Path, full: bool, complete: bool, unit: Unit) -> Checked:
-    """Look at what one unit left. Without a receipt it is not done yet, which is wrong where its step is `complete`."""
+    """Check the files of one unit. A missing receipt is a finding only where the step is `complete`."""
     job = load(out)
     ledger = Ledger(out, unit.step, job.ledger_key(unit.step, unit.slide))
     name = job.slides[unit.slide].name if unit.slide else ""
@@ -162,7 +162,7 @@ def check(out: Path, full: bool, complete: bool, unit: Unit) -> Checked:
 
 
 def _begun(job: Job[RunSettings]) -> Iterator[tuple[Step, bool]]:
-    """The steps that were begun, and whether each is complete."""
+    """The steps that have begun, and whether each is complete."""
     run = read_run(job.folder)
     for name, step in job.pipeline.steps.items():
         if name in run.steps:
@@ -170,7 +170,7 @@ def _begun(job: Job[RunSettings]) -> Iterator[tuple[Step, bool]]:
 
 
 def _units(job: Job[RunSettings], step: Step) -> Iterator[Unit]:
-    """The step's units; where what they are counted from is itself damaged, those that left a receipt."""
+    """The step's units; where the files that define them are damaged, the units that have a receipt."""
     try:
         yield from step.units(job)
     except CorruptError:
@@ -180,7 +180,7 @@ def _units(job: Job[RunSettings], step: Step) -> Iterator[Unit]:
 
 
 def _wrong(out: Path, path: str, size: int, crc: int, full: bool) -> Iterator[tuple[str, str]]:
-    """(kind, text) of what is wrong with one file: nothing, or one thing. Small documents are always read."""
+    """(kind, text) of the fault in one file: none or one. JSON documents are read even without `full`."""
     here = out / path
     try:
         found = here.stat().st_size
@@ -203,7 +203,7 @@ def _wrong(out: Path, path: str, size: int, crc: int, full: bool) -> Iterator[tu
 
 
 def _undecodable(out: Path, path: str) -> str:
-    """Why a shard of ours cannot be decoded; empty where it can, or is not one. Metadata have findings of their own."""
+    """Why a shard cannot be decoded; empty where it decodes or the file is no shard. Metadata has its own findings."""
     match = SHARD.fullmatch(path)
     if match is None or not path.startswith(("slides/", "volumes/", "samples.zarr/")):
         return ""
@@ -218,13 +218,13 @@ def _undecodable(out: Path, path: str) -> str:
         array.read(box)
     except CorruptError as error:
         return error.message
-    except (RuntimeError, ValueError) as error:  # blosc's own, and numpy's where it gives too few bytes
+    except (RuntimeError, ValueError) as error:  # from blosc, and from numpy if blosc returns too few bytes
         return f"it does not decode ({error})"
     return ""
 
 
 def _other_weights(out: Path, path: str) -> Iterator[str]:
-    """A model's record names the weights that it is of."""
+    """The fault of a model's record whose sha256 differs from that of the weights file."""
     if not (path.startswith("models/") and path.endswith(".json")):
         return
     stated = stated_weights(out / path)
@@ -234,8 +234,9 @@ def _other_weights(out: Path, path: str) -> Iterator[str]:
 
 
 def _rewritten(job: Job[RunSettings], unit: Unit) -> Iterator[tuple[str, str]]:
-    """What is wrong with files that no receipt names, since later steps write them again: the lists of labels and layers. They
-    are the business of the last step that was begun of those that write them."""
+    """(path, text) of faults in the lists of labels and layers, which no receipt names, as several steps rewrite them.
+
+    They are checked with the last begun step that writes them."""
     begun = [step for step, _ in _begun(job)]
     for output in job.pipeline.steps[unit.step].outputs:
         if not output.rewritten or unit.step != [step.name for step in begun if output in step.outputs][-1]:

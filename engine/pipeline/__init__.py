@@ -1,1 +1,1 @@
-"""The contract between runs and the runtime: records, units, steps, jobs, settings, fingerprints."""
+"""The interface between pipelines and the runtime: records, units, steps, jobs, settings, fingerprints."""

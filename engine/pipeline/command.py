@@ -1,4 +1,4 @@
-"""Command: what the command line, the option reference and Python's signatures read of a run. It imports nothing heavy."""
+"""Command: a run's interface, from which the CLI, option reference and Python signatures derive. No heavy imports."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .settings import RunSettings
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A command on one kind of images, perhaps only where a certain setting is given."""
+    """A command on one modality, optionally selected by a setting."""
 
     name: str
     """Unique among the command's variants."""
@@ -20,34 +20,34 @@ class Variant:
     """Name of the modality: slides, volumes."""
     settings: type[RunSettings]
     given: str = ""
-    """The setting that chooses it; empty for the variant that its images have otherwise."""
+    """The setting that selects this variant; empty for the modality's default variant."""
     option: str = ""
-    """What a user adds to the command to choose it: --tile."""
+    """The command-line option that selects this variant: --tile."""
     about: str = ""
-    """What choosing it does, as the first sentence of that option's help."""
+    """The effect of that option, as the first sentence of its help."""
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A run as users see it: its name, what it is for, and what may be set."""
+    """A run as users see it: its name, its purpose and its settings."""
 
     name: str
     summary: str
     variants: tuple[Variant, ...]
     about: str = ""
-    """What else its help says."""
+    """Further text of its help."""
     example: str = ""
-    """A whole command line, for help."""
+    """An example command line, for help."""
 
     @property
     def images(self) -> tuple[str, ...]:
-        """Kinds of images that it takes, the usual one first."""
+        """Modalities that the command accepts, the default first."""
         return tuple(dict.fromkeys(variant.images for variant in self.variants))
 
     def variant(self, images: str, given: Iterable[str] = ()) -> Variant:
-        """The one rule that decides what a run is: of the variants for these images the one whose setting is given.
+        """Select the variant for these images: the one whose setting is in `given`, else the default one.
 
-        Raises SettingsError where the command does not take such images.
+        Raises SettingsError where the command does not accept such images.
         """
         names = set(given)
         fitting = [v for v in self.variants if v.images == images and (not v.given or v.given in names)]
@@ -59,9 +59,9 @@ class Command:
         return max(fitting, key=lambda v: bool(v.given))
 
     def chosen(self, images: Mapping[str, Any], given: Iterable[str] = ()) -> tuple[Variant, Any]:
-        """The variant, and the images themselves, of what a user gave: kind of images -> which ones, or None.
+        """The variant and the images, from the user's input `images`: modality -> images, or None.
 
-        Raises SettingsError unless exactly one kind of images is given.
+        Raises SettingsError unless images of exactly one modality are given.
         """
         there = {name: value for name, value in images.items() if value is not None and value != []}
         if len(there) != 1:
@@ -73,9 +73,9 @@ class Command:
         return self.variant(name, given), value
 
     def called(self, variant: Variant) -> str:
-        """What a user types after `tile-engine run`."""
+        """The command line of a variant, after `tile-engine run`."""
         return " ".join(filter(None, (self.name, variant.option)))
 
     def named(self, name: str) -> Variant:
-        """A variant by its name. Raises KeyError where there is none."""
+        """The variant with this name. Raises KeyError where there is none."""
         return {variant.name: variant for variant in self.variants}[name]

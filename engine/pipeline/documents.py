@@ -1,4 +1,4 @@
-"""Documents: run.json and the other JSON documents of a run as typed values. They are read and written here alone."""
+"""Documents: run.json and a run's other JSON documents as typed values. Only this module reads and writes them."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from .record import ImageRecord, QuarantinedTile, Rejection
 from .settings import RunSettings, settings_of
 
 SCHEMA_VERSION: Literal[2] = 2
-"""Of all documents of a run; it grows when what one of them holds changes its name or its meaning."""
+"""Schema version of a run's documents; it increases when a field changes its name or meaning."""
 PROBLEMS_SHOWN = 3
-"""Of a document that does not hold what was written there."""
+"""Validation problems listed in the error for an invalid document."""
 
 
 def _number(value: object) -> object:
@@ -27,7 +27,7 @@ def _number(value: object) -> object:
 
 
 JsonNumber = Annotated[int | float | None, BeforeValidator(_number)]
-"""None stands for what is no finite number: JSON has no NaN."""
+"""None stands for a value that is not finite, as JSON has no NaN."""
 
 
 class Part(BaseModel):
@@ -43,59 +43,59 @@ class Document(Part):
 
 
 class StepRecord(Part):
-    """How far a step is."""
+    """The progress of a step."""
 
     fingerprint: str
-    """What decides the results that it leaves."""
+    """Fingerprint of everything that determines the step's results."""
     status: Literal["running", "complete"]
     seconds: dict[str, float]
     """read, compute and write, summed over workers and threads."""
     wall: float
-    """Seconds by the clock, over all tries."""
+    """Wall time in seconds, summed over all attempts."""
 
 
 class CacheRecord(Part):
-    """Where copies of remote files were made. It is written for people and never obeyed."""
+    """The cache of remote files that the run used. For information only: it is never read back as a setting."""
 
     folder: str | None
     limit: float | None
 
 
 class RunDocument(Document):
-    """run.json: what the run is, what decides its results, and how far it is."""
+    """run.json: the run's command, inputs and settings, the fingerprints of its steps, and its progress."""
 
     tile_engine: str
-    """Version that wrote it."""
+    """Version of tile-engine that wrote the document."""
     status: Literal["running", "done"]
     command: str
     variant: str
     input: str
     """Folder that the images' names are relative to."""
     settings: dict[str, Any]
-    """JSON values; the pipeline's variant names the model that validates them."""
+    """JSON values; the settings model of the pipeline's variant validates them."""
     spacing: float
-    """Micrometres a pixel that the run works at."""
+    """Micrometres per pixel that the run works at."""
     ignored: tuple[tuple[str, str], ...]
-    """Name and reason of files that are plainly no images."""
+    """Name and reason of ignored files, which are not images."""
     cache: CacheRecord
     fingerprints: dict[str, str]
-    """Step -> what decides its results."""
+    """Step -> fingerprint of everything that determines its results."""
     steps: dict[str, StepRecord]
-    """The steps that were begun."""
+    """The steps that have begun."""
     versions: dict[str, str]
-    """Of the packages that compute."""
+    """Versions of the packages that affect results."""
 
     @property
     def common(self) -> RunSettings:
-        """The settings that runs of every kind have."""
+        """The settings that all pipelines share."""
         return settings_of({k: v for k, v in self.settings.items() if k in RunSettings.model_fields}, RunSettings)
 
     def is_complete(self, steps: Iterable[str]) -> bool:
-        """Whether all of these steps are done."""
+        """Whether all of these steps are complete."""
         return all(step in self.steps and self.steps[step].status == "complete" for step in steps)
 
     def with_step(self, name: str, record: StepRecord) -> RunDocument:
-        """The document once a step has come further."""
+        """A copy of the document with a new record of one step."""
         return self.model_copy(update={"steps": {**self.steps, name: record}})
 
 
@@ -110,7 +110,7 @@ def find_run(folder: Folder) -> RunDocument | None:
     """run.json; None where the folder holds no run.
 
     Raises SettingsError (E_OLD_RUN, E_NEW_RUN) where another version of tile-engine made the run, and CorruptError where
-    the file is not what was written there.
+    the file is invalid.
     """
     raw = folder.read("run")
     if "settings" not in raw:
@@ -138,16 +138,16 @@ def write_run(folder: Folder, run: RunDocument) -> None:
 
 
 def find_document(folder: Folder, name: str, model: type[D]) -> D | None:
-    """A document by its path without suffix ("models/validity"); None where it was not made yet.
+    """A document by its path without suffix ("models/validity"); None where it does not exist yet.
 
-    Raises CorruptError where the file is not what was written there.
+    Raises CorruptError where the file is invalid.
     """
     raw = folder.read(name)
     return _validated(folder, name, lambda: model.model_validate(raw)) if raw else None
 
 
 def read_document(folder: Folder, name: str, model: type[D]) -> D:
-    """The same for a document that must be there. Raises CorruptError where it is not."""
+    """As `find_document`, for a required document. Raises CorruptError where it is missing or invalid."""
     document = find_document(folder, name, model)
     if document is None:
         raise CorruptError(
@@ -157,7 +157,7 @@ def read_document(folder: Folder, name: str, model: type[D]) -> D:
 
 
 def read_images(folder: Folder) -> dict[str, ImageRecord]:
-    """slides.json: id -> image, of all that could be opened."""
+    """slides.json: id -> record of every image that could be opened."""
     raw = folder.read("slides")
     return _validated(folder, "slides", lambda: _images.validate_python(raw))
 
@@ -167,7 +167,7 @@ def write_images(folder: Folder, images: Mapping[str, ImageRecord]) -> None:
 
 
 def read_rejected(folder: Folder) -> dict[str, Rejection]:
-    """rejected.json: id -> why an image was left out; {} where none was."""
+    """rejected.json: id -> rejection; {} where no image was rejected."""
     raw = folder.read("rejected")
     return _validated(folder, "rejected", lambda: _rejected.validate_python(raw))
 
@@ -177,12 +177,12 @@ def write_rejected(folder: Folder, rejected: Mapping[str, Rejection]) -> None:
 
 
 def rejected_rows(folder: Folder) -> list[tuple[str, str, str]]:
-    """Name, reason code and message of every image that was left out."""
+    """Name, reason code and message of every rejected image."""
     return [(r.name, r.code, r.message) for r in read_rejected(folder).values()]
 
 
 def read_quarantined(folder: Folder) -> dict[str, tuple[QuarantinedTile, ...]]:
-    """quarantined.json: id -> tiles of the image that are masked; {} where there are none."""
+    """quarantined.json: id -> masked tiles of the image; {} where there are none."""
     raw = folder.read("quarantined")
     return _validated(folder, "quarantined", lambda: _quarantined.validate_python(raw))
 

@@ -1,4 +1,4 @@
-"""Fingerprints: what decides the results of each step."""
+"""Fingerprints: hashes of everything that determines the results of each step."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def fingerprints(
     images: Iterable[ImageRecord],
     rejected: Mapping[str, str],
 ) -> dict[str, str]:
-    """Step -> what decides its results: the settings it reads and everything before it.
+    """Step -> hash of the settings that it reads and of all earlier steps.
 
-    Steps that look at one image each stay as they are where an image is added. A cohort's step is about all images that
-    were not rejected until then (`rejected`: id -> step that found it out).
+    Adding an image does not change the fingerprints of steps that process each image separately. The fingerprint of a cohort
+    step covers all images not rejected before it (`rejected`: id -> step that rejected the image).
     """
     out: dict[str, str] = {}
     before = digest("convert", spacing if pipeline.modality.resampled else 0.0, VERSION)
@@ -41,11 +41,11 @@ def fingerprints(
 
 
 def _content(path: str) -> str:
-    """What tells a file that a setting names from a changed one; empty where the setting names no file."""
+    """Fingerprint of the file that a setting names; empty where the setting names no file."""
     return fingerprint(to_path(path)) if path.startswith(("/", "s3://")) else ""
 
 
 def rejects_before(pipeline: Pipeline, found: str | None, step: str) -> bool:
-    """Whether an image that was rejected by the step `found` is missing when `step` begins."""
+    """Whether an image that the step `found` rejected is excluded before `step` begins."""
     order = ["open", *pipeline.steps]
     return found is not None and order.index(found) < order.index(step)

@@ -1,4 +1,4 @@
-"""Job: what any worker needs to know of a run to do one of its units, read back from OUT. Units carry names, not arrays."""
+"""Job: all that a worker needs to execute a unit of a run, read back from OUT, so that units carry names, not arrays."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ S = TypeVar("S", bound=RunSettings, covariant=True)
 
 @dataclass(frozen=True, slots=True)
 class Job(Generic[S]):
-    """A run as its workers see it."""
+    """A run as its workers see it: folder, settings, images, fingerprints and pipeline."""
 
     folder: Folder
     settings: S
-    """As the pipeline's variant has them."""
+    """An instance of the settings model of the pipeline's variant."""
     spacing: float
-    """Micrometres a pixel that the run aims at; a slide's own differs by 5 % at most."""
+    """Target micrometres per pixel of the run; a slide's own spacing differs by 5 % at most."""
     slides: dict[str, ImageRecord]
-    """Images that the run can use, by id."""
+    """Accepted images, by id."""
     fingerprints: dict[str, str]
     pipeline: Pipeline
     crashing: dict[str, tuple[Piece, ...]] = field(default_factory=dict)
-    """Image -> tiles that end the process that decodes them: they are masked."""
+    """Image id -> tiles that crash the process that decodes them; they are masked."""
 
     @property
     def modality(self) -> Modality:
@@ -42,7 +42,7 @@ class Job(Generic[S]):
 
     @property
     def pixels(self) -> str:
-        """Which pixels the stores keep: all, tissue or none; of volumes, all."""
+        """Which pixels the stores keep: all, tissue or none; always all for volumes."""
         return self.settings.stored_pixels
 
     def ledger_key(self, step: str, slide: str = "") -> str:
@@ -54,7 +54,7 @@ class Job(Generic[S]):
         return digest(base, record.key)
 
     def view(self, image: str) -> Source:
-        """The image's own file, seen at the spacing that the run works at."""
+        """The image's own file, resampled to the run's spacing."""
         return self.modality.read(self, image)
 
     def image(self, image: str) -> Source:

@@ -1,6 +1,7 @@
-"""Modality: what a run's images are, as a value: how images of a kind are found, opened, cut and named.
+"""Modality: a kind of images as a value: how its images are found, opened, chunked and named.
 
-The values stand in `engine.images.modality`; what differs between kinds of images stands on them, and in no branch elsewhere.
+The values are defined in `engine.images.modality`. Every difference between modalities is a field of these values, so that
+no other module branches on the modality.
 """
 
 from __future__ import annotations
@@ -22,67 +23,67 @@ Images = str | Path | Sequence[str | Path]
 
 
 SLIDE_CHUNK = 256
-"""Pixels along a chunk of a slide."""
+"""Side of a slide's chunk, in pixels."""
 VOLUME_CHUNK = 64
-"""Voxels along a chunk of a volume."""
+"""Side of a volume's chunk, in voxels."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """How images of one kind are cut into blocks, shards and chunks."""
+    """Sizes of the blocks, shards and chunks of one modality."""
 
     shard: tuple[int, ...]
     chunk: tuple[int, ...]
     contained: int
-    """Levels that a block of pixels contains wholly, whole shards each."""
+    """Number of levels that one block contains as whole shards."""
     longest: int
-    """Cells along the coarsest level at most."""
+    """Largest side of the coarsest level, in cells."""
     labels: tuple[tuple[int, ...], tuple[int, ...]]
-    """Shard and chunk of labels."""
+    """Shard and chunk shapes of labels."""
     most_cells: int
-    """Cells of the tile grid along one unit of `apply`, at most."""
+    """Maximum side of one unit of `apply`, in cells of the tile grid."""
     most_pixels: int
-    """Pixels along one unit of `apply`, at most, whatever the stride."""
+    """Maximum side of one unit of `apply`, in pixels, for any stride."""
 
     @property
     def block(self) -> tuple[int, ...]:
         return tuple(n << (self.contained - 1) for n in self.shard)
 
     def cells(self, stride: int) -> int:
-        """Cells of the tile grid along one unit of `apply`."""
+        """Side of one unit of `apply`, in cells of the tile grid."""
         return max(1, min(self.most_cells, self.most_pixels // stride))
 
 
 @dataclass(frozen=True, slots=True)
 class Modality:
-    """One kind of images."""
+    """One kind of images: slides or volumes."""
 
     name: str
-    """In the plural, as the option and the folder of its stores are called: slides."""
+    """Plural name, used for the command-line option and the folder of the stores: slides."""
     noun: str
-    """One of them: slide."""
+    """Singular name: slide."""
     cell: str
-    """What lengths of tiles are counted in: px or voxels."""
+    """Unit of tile lengths: px or voxels."""
     axes: tuple[str, ...]
     cut: Cut
     find: Callable[[Images, Any], Cohort]
-    """(what the user named, settings) -> the files that are meant."""
+    """(the user's input, settings) -> the files that it refers to."""
     open: Callable[[Cohort, Any], InspectedCohort]
-    """(files, settings) -> what was seen of each, and what cannot be used."""
+    """(files, settings) -> records of the accepted images, and rejections."""
     read: Callable[[Job[Any], str], Source]
-    """(job, id) -> the image's own file, at the spacing that the run works at."""
+    """(job, id) -> the image's own file, resampled to the run's spacing."""
     notes: Callable[[Job[Any], str], Mapping[str, Any]]
-    """(job, id) -> what the store keeps of the image's own file beside its pixels (JSON values)."""
+    """(job, id) -> metadata of the image's own file to keep in the store (JSON values)."""
     scaled: Callable[[StoredImage], Source]
-    """The stored image in the range that networks see."""
+    """Stored image -> the image scaled to the intensity range of networks."""
     views: Callable[[float], Any]
-    """Strength of jitter -> random variants of patches for training."""
+    """Strength of jitter -> random augmentation of patches for training."""
     resampled: bool
-    """Whether the run works on all of them at one spacing."""
+    """Whether all images of a run are resampled to one spacing."""
     amount: Callable[[int, float], str]
-    """(pixels or voxels of a cohort, spacing of the run) in words."""
+    """(pixels or voxels of a cohort, spacing of the run) -> their number as text."""
     smaller: str
-    """What makes the stores smaller, beside another folder."""
+    """Advice on how to make the stores smaller, for the error about a full disk."""
 
     @property
     def planar(self) -> bool:

@@ -1,4 +1,4 @@
-"""Offered: the options of a command, read from the settings models of its variants and merged where variants differ."""
+"""Offered: the options of a command, collected from the settings models of its variants and merged by name."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from .option_help import Entry, help_text
 
 @dataclass(frozen=True, slots=True)
 class Offered:
-    """One option, ready to be shown."""
+    """One option of a command, with the text of its help."""
 
     name: str
-    """Of the field, and of the keyword in Python."""
+    """Name of the field, and of the keyword in Python."""
     option: str
-    """As it is typed: --max-bad-tiles."""
+    """The option on the command line: --max-bad-tiles."""
     kind: type
     """bool, int, float or str."""
     help: str
@@ -27,23 +27,23 @@ class Offered:
     panel: str
     metavar: str
     default: Any = None
-    """None where it differs between variants, or where giving the setting chooses the variant."""
+    """None where the default differs between variants, or where the setting selects the variant."""
     annotation: Any = Any
     """The type of the keyword in Python."""
 
 
 def offered_by(command: Command) -> tuple[Offered, ...]:
-    """All settings of a run: the union of its variants' fields, by panel."""
+    """All settings of a command: the union of its variants' fields, ordered by panel."""
     return _merged(list(_entries([command])))
 
 
 def offered_by_stage(commands: Iterable[Command], stage: str) -> tuple[Offered, ...]:
-    """Settings of any run that steps of one stage read."""
+    """The settings of all commands that steps of one stage read."""
     return _merged(list(_entries(commands)), stage)
 
 
 def offered_of(kind: type) -> tuple[Offered, ...]:
-    """Fields of a dataclass that carry an `Option`."""
+    """The fields of a dataclass that are annotated with an `Option`."""
     found = []
     for name, annotation in get_type_hints(kind, include_extras=True).items():
         option = next((v for v in get_args(annotation)[1:] if isinstance(v, Option)), None)
@@ -90,7 +90,7 @@ def _offered(same: list[Entry], every: list[Entry], *, spelled: bool) -> Offered
 
 
 def _accepted(entry: Entry, *, none: bool) -> Any:
-    """The type of the keyword in Python: of the field, and of what the model makes the same of."""
+    """The type of the keyword in Python: the field's type, and other types that its model converts to it."""
     found: Any = entry.field.annotation
     if entry.option.accepts is not None:
         found = found | entry.option.accepts
@@ -102,7 +102,7 @@ def _typed(name: str) -> str:
 
 
 def _inner(annotation: Any) -> Any:
-    """The type of a value that is given: X of `X | None`, the first of several."""
+    """The first type of a union other than None: X of `X | None`."""
     if get_origin(annotation) in (Union, types.UnionType):
         return next(kind for kind in get_args(annotation) if kind is not type(None))
     return annotation

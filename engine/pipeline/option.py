@@ -1,4 +1,4 @@
-"""Option: what the command line and the reference need of a setting beside its type and description; it stands at the field."""
+"""Option: metadata of a setting for the command line and the reference, beside its type and description, at its field."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ TRY = "How hard to try"
 WRITE = "What to write"
 WHERE = "Where to run"
 PANELS = (READ, FIND, TRY, WRITE, WHERE)
-"""Groups of options in help, by what a user thinks of, in this order."""
+"""Groups of options in help, by the user's purpose, in display order."""
 
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """A field that carries it, as `Annotated[int, Option(...)]`, is an option of the command line under the field's name."""
+    """Annotation `Annotated[int, Option(...)]` that makes a field a command-line option with the field's name."""
 
     panel: str
     """One of `PANELS`."""
     stages: tuple[str, ...] = ()
-    """Commands of single stages that take it: those whose steps read it."""
+    """Stages whose commands accept the option, as their steps read it."""
     default: str = ""
-    """The default in words, where it is computed or has a better name than its value."""
+    """The default as text, where it is computed or has a clearer name than its value."""
     metavar: str = ""
-    """What stands for the value in help; unset: after the field's type."""
+    """Placeholder of the value in help; by default it follows from the field's type."""
     accepts: Any = None
-    """Type of other values that mean the same, which the model turns into the field's own: `int | str`."""
+    """Further types that the settings model accepts and converts to the field's own type: `int | str`."""
     help: str = ""
-    """The help of a field that has no description, since it is no field of a pydantic model."""
+    """Help text of a dataclass field, which, unlike a pydantic field, has no description."""

@@ -1,4 +1,4 @@
-"""The help of an option in words: description, whose it is, range and default, merged where variants of commands differ."""
+"""The help text of an option: description, commands that have it, range and default, merged over variants."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Entry:
 
     @property
     def option(self) -> Option:
-        """Raises TypeError where a setting lacks its `Option`: every setting is offered."""
+        """The field's `Option`. Raises TypeError where it has none, as every setting must be an option."""
         for value in self.field.metadata:
             if isinstance(value, Option):
                 return value
@@ -31,7 +31,7 @@ class Entry:
 
 
 def help_text(same: list[Entry], every: list[Entry]) -> str:
-    """Help of a setting that `same` are the fields of, among `every` field of the commands in question."""
+    """Help of one setting. `same`: its fields in all variants; `every`: all fields of the commands in question."""
     facts = (
         _only(same, every),
         _together([(e, range_text(e.field)) for e in same]),
@@ -41,7 +41,7 @@ def help_text(same: list[Entry], every: list[Entry]) -> str:
 
 
 def default_text(field: FieldInfo, option: Option) -> str:
-    """The default as help says it; empty where there is none to say.
+    """The default as shown in help; empty where there is none.
 
     >>> default_text(FieldInfo(default=(2, 20)), Option("")), default_text(FieldInfo(default=1.0), Option(""))
     ('2-20', '1')
@@ -59,7 +59,7 @@ def default_text(field: FieldInfo, option: Option) -> str:
 
 
 def range_text(field: FieldInfo) -> str:
-    """What values are allowed, from the field's bounds; empty where all are.
+    """The allowed range, from the field's bounds; empty where there are no bounds.
 
     >>> from pydantic import Field
     >>> range_text(Field(16, ge=16, le=128, multiple_of=8)), range_text(Field(1.0, gt=0)), range_text(Field(1, ge=0))
@@ -80,7 +80,7 @@ def range_text(field: FieldInfo) -> str:
 
 
 def _only(same: list[Entry], every: list[Entry]) -> str:
-    """Whose setting it is, where not all runs, images or variants have it: `slides and volumes with --tile only`."""
+    """The runs, images or variants that have the setting, if not all do: `slides and volumes with --tile only`."""
     runs = dict.fromkeys(map(_run, same))
     all_runs = set(map(_run, every))
     if len(runs) < len(all_runs):
@@ -91,7 +91,7 @@ def _only(same: list[Entry], every: list[Entry]) -> str:
 
 
 def _of(images: str, same: list[Entry], every: list[Entry]) -> str:
-    """These images, where a variant on them has the setting, and the option that such a variant is chosen by."""
+    """The images, if one of their variants has the setting, with the option that selects such a variant, if needed."""
     having = {(e.command.name, e.variant.name): e.variant for e in same if e.variant.images == images}
     variants = {(e.command.name, e.variant.name): e.variant for e in every if e.variant.images == images}
     missing = [variant for key, variant in variants.items() if key not in having]
@@ -104,7 +104,7 @@ def _of(images: str, same: list[Entry], every: list[Entry]) -> str:
 
 
 def _sentences(same: list[Entry]) -> str:
-    """Descriptions, each once, with the run that a further one is of."""
+    """The distinct descriptions; every one after the first names its run."""
     found: dict[str, str] = {}
     for entry in same:
         text = entry.field.description or ""
@@ -113,7 +113,7 @@ def _sentences(same: list[Entry]) -> str:
 
 
 def _together(texts: list[tuple[Entry, str]], before: str = "") -> str:
-    """The first text, and what others have instead: `128; of volumes 16`."""
+    """The first text, then the texts that differ from it: `128; of volumes 16`."""
     said = [(entry, text) for entry, text in texts if text]
     if not said:
         return ""
@@ -127,7 +127,7 @@ def _together(texts: list[tuple[Entry, str]], before: str = "") -> str:
 
 
 def _labels(said: list[tuple[Entry, str]]) -> dict[str, str]:
-    """What tells the texts apart, in the shortest words that do: images, else runs, else variants."""
+    """Label -> text, by the coarsest label that distinguishes the texts: images, else runs, else variants."""
     for label in (_images, _run):
         labels: dict[str, set[str]] = {}
         for entry, text in said:

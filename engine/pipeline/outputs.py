@@ -1,6 +1,6 @@
-"""Outputs: what a step leaves in OUT, as values. Ownership, redo, verify and the overwrite check read them, and nothing else.
+"""Outputs: the files that a step writes to OUT, as values. Ownership, redo, verify and the overwrite check use only these.
 
-An output is a folder (or one file) and the names in it that are tile-engine's own; all else there belongs to somebody else.
+An output is a folder (or one file) and a pattern of the names in it that tile-engine owns; other files are foreign.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from ...stores.ours import ANY_COLUMN, ARRAY_KEYS, IMAGE_KEYS, anndata_keys, hel
 
 @dataclass(frozen=True, slots=True)
 class OwnedPath:
-    """A folder and the pattern of our names below it; an empty pattern where the path is itself the file."""
+    """A folder and the pattern of tile-engine's names below it; the pattern is empty where the path is a file."""
 
     root: Path
     names: str = ""
 
     def held(self) -> Iterator[Path]:
-        """The files that lie there now."""
+        """The owned files that exist now."""
         return held(self.root, named(self.names))
 
     def clear(self, kept: Sequence[OwnedPath] = ()) -> None:
-        """Remove these files, but for those that one of `kept` describes too."""
+        """Remove the owned files, except those that one of `kept` covers too."""
         ours = named(self.names)
         prune(self.root, lambda name: ours(name) and not any(other.covers(self.root / name) for other in kept))
 
     def covers(self, path: Path) -> bool:
-        """Whether a file is one that this output describes."""
+        """Whether a file is one of the owned files."""
         if not path.is_relative_to(self.root):
             return False
         below = path.relative_to(self.root).as_posix()
@@ -41,22 +41,22 @@ class OwnedPath:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """A result of a step. `path` is below OUT; of a result of every image it holds `{image}`, the image's id."""
+    """A result of a step. `path` is relative to OUT; with one result per image, it contains `{image}`, the image's id."""
 
     path: str
     names: str = ""
-    """Pattern of the names below the path; empty where the path is itself a file."""
+    """Pattern of the names below the path; empty where the path is a file."""
     timed: bool = False
-    """Whether it tells how long the run took, so that its bytes differ each time."""
+    """Whether it contains durations, so that its bytes differ between runs."""
     rewritten: bool = False
-    """Whether later steps write it again, so that no receipt of this step can name its bytes."""
+    """Whether later steps rewrite it, so that this step's receipt cannot state its checksum."""
 
     @property
     def per_image(self) -> bool:
         return "{image}" in self.path
 
     def pattern(self, stores: str) -> str:
-        """Pattern of the paths below OUT that it describes, of any image; `stores` is the folder of the images' stores."""
+        """Pattern of its paths relative to OUT, for any image; `stores` is the folder of the images' stores."""
         path = "/".join(map(re.escape, self.path.format(image="\0", stores=stores).split("/")))
         path = path.replace(re.escape("\0"), ID_PATTERN)
         return f"{path}/({self.names})" if self.names else path
@@ -83,7 +83,7 @@ def label(name: str) -> Output:
 
 
 def layer(name: str) -> Output:
-    """A field over every image."""
+    """A layer of every image."""
     return Output(f"{STORE}/layers/{name}", IMAGE_KEYS)
 
 
@@ -93,12 +93,12 @@ def samples(names: str) -> Output:
 
 
 def samples_metadata(name: str) -> Output:
-    """Metadata of samples.zarr and of one array in it, whose values a later step writes."""
+    """Metadata of samples.zarr and of one array in it; a later step writes the array's values."""
     return Output("samples.zarr", rf"({name}/)?zarr\.json")
 
 
 def model(name: str) -> Output:
-    """Weights of the models whose name matches a pattern, their document, and the checkpoint of an unfinished training."""
+    """Weights, record and training checkpoint of the models whose name matches a pattern."""
     return Output("models", rf"({name})(\.training)?\.(safetensors|json)")
 
 
@@ -113,7 +113,7 @@ def table(name: str, columns: str = ANY_COLUMN) -> Output:
 
 
 INDEX = Output("index", r"(vectors|lists)\.npy|columns\.npz|index\.json")
-"""What searches keep of a table; `added.npz`, the cases that somebody added, is not made of it and stays."""
+"""The search index of a table. `added.npz`, the cases that users added, is not derived from the table and is kept."""
 
 
 def file(path: str) -> Output:

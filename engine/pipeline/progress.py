@@ -1,4 +1,4 @@
-"""Progress: what a run tells whoever watches it, as small values through one callback; and how a far worker tells it."""
+"""Progress: a run's events, passed as small values to one callback; and the progress file of remote workers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ...stores.remote import ObjectPath
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that happened. `kind`: start, stage, progress, rejected, note, warning or done."""
+    """One event of a run. `kind`: start, stage, progress, rejected, note, warning or done."""
 
     kind: str
     text: str = ""
@@ -29,11 +29,11 @@ Report = Callable[[Event], None]
 
 
 def silent(event: Event) -> None:
-    """Tell nobody."""
+    """A callback that discards events."""
 
 
 class ProgressFile:
-    """Lets a long unit say how far it is, through a file that the run's own process reads; every so many seconds at most."""
+    """A file through which a long unit reports progress to the run's own process, at most once every `every` seconds."""
 
     def __init__(self, out: Path) -> None:
         self.path = out / "receipts" / "progress.json"
@@ -48,7 +48,7 @@ class ProgressFile:
         write_whole(self.path, json.dumps({"step": step, "done": done, "total": total, "figures": figures}).encode())
 
     def look(self) -> dict[str, Any]:
-        """What was told last; {} where nothing was."""
+        """The latest report; {} where there is none."""
         try:
             return dict(json.loads(self.path.read_bytes()))
         except (FileNotFoundError, json.JSONDecodeError):

@@ -1,4 +1,4 @@
-"""ImageRecord: one accepted image of a run, as slides.json keeps it; and what is known of a cohort before work."""
+"""ImageRecord: one accepted image of a run, as stored in slides.json; rejections, quarantined tiles, inspected cohorts."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from ...stores.frame import Box, Frame
 from ...stores.slides.guarded import Piece
 
 AXES = ("z", "y", "x")
-"""Of a volume; a slide has the last two."""
+"""Axes of a volume; a slide has the last two."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImageRecord:
-    """One accepted slide of a run, as slides.json keeps it; or a volume, which has an axis z before y and x."""
+    """One accepted image of a run, as stored in slides.json: a slide (y, x) or a volume (z, y, x)."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
@@ -28,17 +28,17 @@ class ImageRecord:
     """Path relative to the input folder."""
     path: str
     fingerprint: str
-    """Of the file: its size, time and ends."""
+    """Fingerprint of the file: its size, modification time, first and last bytes."""
     mpp: float | None
-    """What the user stated, if anything."""
+    """Micrometres per pixel that the user stated, or None."""
     subject: str
-    """Whose it is; empty where nobody said."""
+    """The subject that the image belongs to; empty where unknown."""
     site: str
     columns: dict[str, str]
-    """What the user's list says of it beside that, by the name of the column."""
+    """Other columns of the image's row in the user's list: name -> value."""
     reader: str
     native_spacing: float
-    """Micrometres a pixel of the slide's level 0."""
+    """Micrometres per pixel of the slide's level 0."""
     native_shape: tuple[int, ...]
     """Pixels (y, x) of the slide's level 0."""
     channels: int
@@ -47,28 +47,27 @@ class ImageRecord:
     shape: tuple[int, ...]
     """Pixels (y, x) at the run's spacing."""
     spacing: tuple[float, ...]
-    """Micrometres a pixel (y, x) that the run works at on this slide."""
+    """Micrometres per pixel (y, x) that the run uses for this slide."""
     origin: tuple[float, ...] = (0.0, 0.0)
-    """Micrometres of the first pixel's lower edges."""
+    """Position of the first pixel's lower edges, in micrometres."""
     notes: tuple[str, ...] = ()
     subimage: str = ""
-    """What is meant inside the file, where it holds several images."""
+    """The image inside the file, where the file holds several."""
 
     @property
     def key(self) -> str:
-        """Fingerprint of what of this slide decides any result."""
+        """Fingerprint of the fields that can affect a result."""
         return digest(
             self.id, self.fingerprint, self.mpp, self.spacing, self.shape, *([self.subimage] if self.subimage else [])
         )
 
     @property
     def columns_digest(self) -> str:
-        """Fingerprint of every column that the user's list has on this image."""
+        """Fingerprint of all columns of the image's row in the user's list."""
         return digest(self.subject, self.site, self.columns)
 
     def column(self, name: str) -> Any:
-        """What the user's list says of this image in a column; "subject", "site", or "*" for all of them; "" where it says
-        nothing."""
+        """The image's value in a column of the user's list, "" where it has none. "*" gives the digest of all columns."""
         own = {"*": self.columns_digest, "subject": self.subject, "site": self.site}
         return own[name] if name in own else self.columns.get(name, "")
 
@@ -79,7 +78,7 @@ class ImageRecord:
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """Why an image was left out."""
+    """The reason why an image was rejected."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
@@ -87,14 +86,14 @@ class Rejection:
     code: str
     message: str
     step: str = "open"
-    """Which step found it out."""
+    """The step that rejected the image; "open" is before all steps."""
     fingerprint: str = ""
-    """Of the file then: one that was changed since is tried again."""
+    """Fingerprint of the file when it was rejected; a changed file is tried again."""
 
 
 @dataclass(frozen=True, slots=True)
 class QuarantinedTile:
-    """A tile that ends the process that decodes it, and is masked."""
+    """A tile that crashes the process that decodes it, and is therefore masked."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
@@ -109,14 +108,14 @@ class QuarantinedTile:
 
 @dataclass(frozen=True, slots=True)
 class InspectedCohort:
-    """A cohort after the first look at each of its files."""
+    """A cohort after each of its files was opened: accepted, rejected and ignored files."""
 
     spacing: float
-    """Micrometres a pixel that the run works at; of volumes their median."""
+    """Micrometres per pixel that the run works at; for volumes, the median of their spacings."""
     slides: dict[str, ImageRecord]
     rejected: dict[str, Rejection]
     ignored: tuple[tuple[str, str], ...]
-    """Name and reason of files that are plainly no images."""
+    """Name and reason of ignored files, which are not images."""
     root: Path
 
 

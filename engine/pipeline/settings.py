@@ -1,4 +1,4 @@
-"""RunSettings: what may be set of a run of any kind, validated before anything else happens."""
+"""RunSettings: the settings that all pipelines share, validated before any work."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .validation import problems
 
 
 class RunSettings(BaseModel):
-    """Settings of runs of every kind."""
+    """Settings that all pipelines share."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -57,7 +57,7 @@ class RunSettings(BaseModel):
     def _effort(cls, value: Any) -> Any:
         try:
             return effort_factor(value) if isinstance(value, str) else value
-        except SettingsError as error:  # pydantic lists it with the others
+        except SettingsError as error:  # pydantic reports a ValueError together with the other problems
             raise ValueError(error.message) from error
 
     @property
@@ -72,16 +72,16 @@ class RunSettings(BaseModel):
 
     @property
     def unreadable_limit(self) -> float:
-        """Share of an image's tissue that may be unreadable before it is rejected."""
+        """Share of an image's tissue that may be unreadable before the image is rejected."""
         return 0.01
 
     @property
     def named(self) -> dict[str, Any]:
-        """The settings by name, and what follows from several of them and decides a step's results."""
+        """The settings by name, and values derived from several settings that determine a step's results."""
         return dict(self)
 
     def deciding(self, fields: Iterable[str]) -> dict[str, Any]:
-        """Values of the settings that decide a step's results; what goes without saying (a CPU, float32) is left unsaid."""
+        """The named settings' values for a fingerprint: dtype "auto" counts as float32; a device other than cuda is omitted."""
         named = self.named
         values = {field: named[field] for field in fields}
         if values.get("dtype") == "auto":

@@ -1,4 +1,4 @@
-"""Pipeline: a run as the runtime sees it: its steps by stage, what is checked and estimated before them."""
+"""Pipeline: a run as the runtime sees it: its steps by stage, and its checks and estimate before work."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 
 class Estimate(Protocol):
-    """What a run will take, said before it begins."""
+    """The estimated size of a run, computed before it begins."""
 
     @property
     def disk(self) -> int:
-        """Bytes that OUT will hold, about."""
+        """Approximate bytes that OUT will hold."""
         ...
 
     @property
@@ -33,46 +33,46 @@ class Estimate(Protocol):
 
     @property
     def units(self) -> Mapping[str, int]:
-        """Stage -> units of work."""
+        """Stage -> number of units."""
         ...
 
     def facts(self) -> dict[str, Any]:
-        """JSON values, for programs."""
+        """The estimate as JSON values, for programs."""
         ...
 
     def text(self) -> str:
-        """One sentence, for people."""
+        """The estimate as one line of text, for users."""
         ...
 
 
 Encode = Callable[[Job[Any], Sequence[str]], tuple[list[ImageRecord], Array]]
-"""(job, files) -> records and embeddings (n, F), float32, of images that the run does not know."""
+"""(job, files) -> records and embeddings (n, F), float32, of images outside the run."""
 
 
 @dataclass(frozen=True)
 class Pipeline:
-    """A command on one kind of images, with all that it takes to do it."""
+    """The implementation of a command on one modality: stages, estimate, checks and model."""
 
     command: Command
     variant: Variant
     modality: Modality
     stages: Mapping[str, tuple[Step, ...]]
-    """Stage, as a user calls it -> its steps, in order."""
+    """Name of the stage, as on the command line -> its steps, in order."""
     estimate: Callable[[Job[Any]], Estimate]
     network: str = ""
-    """Name of the trained model that `apply` runs over every tile; empty where it does not."""
+    """Name of the trained model that `apply` runs over every tile; empty where there is none."""
     model: Callable[[Job[Any]], Model] | None = None
-    """What `apply` makes of every tile where that is no trained network."""
+    """The model that `apply` runs over every tile, where it is not a trained network."""
     check: Callable[[Job[Any]], None] = lambda job: None
-    """Raises SettingsError for what cannot work, before anything is done."""
+    """Raises SettingsError for settings or images that cannot work, before any work."""
     caution: Callable[[InspectedCohort], str] = lambda cohort: ""
-    """What a user should know of these images before work; empty where there is nothing."""
+    """A warning about the cohort's images, shown before work; empty where there is none."""
     encode: Encode | None = None
-    """None: the run cannot be searched with new files."""
+    """Embeds images from outside the run; None where the run cannot be searched with new files."""
 
     @property
     def called(self) -> str:
-        """What a user types after `tile-engine run`."""
+        """The run's command line, after `tile-engine run`."""
         return self.command.called(self.variant)
 
     @cached_property
@@ -81,7 +81,7 @@ class Pipeline:
 
     @property
     def computes_on_device(self) -> bool:
-        """Whether a step of it runs a network, on the device that the setting names."""
+        """Whether one of its steps runs a network on the device of the setting `device`."""
         return any("device" in step.settings for step in self.steps.values())
 
     def stage_of(self, step: str) -> str:

@@ -1,4 +1,4 @@
-"""Step: one pass over a run's units, as a value. What a step is stands here, and in no table elsewhere."""
+"""Step: one pass over a run's units, as a value. Every property of a step is a field here, not in a table elsewhere."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from .outputs import Output
 from .unit import Outcome, Unit
 
 Execute = Callable[..., Outcome]
-"""(job, unit) -> outcome; of a step with ranks (job, unit, replica), where the first rank's outcome is the unit's."""
+"""(job, unit) -> outcome; (job, unit, replica) for a step with ranks, whose first rank returns the unit's outcome."""
 Units = Callable[[Job[Any], str], Iterator[Unit]]
-"""(job, name of the step) -> its units, always the same ones in the same order."""
+"""(job, name of the step) -> its units, in a deterministic order."""
 Columns = Callable[[Any], tuple[str, ...]]
-"""Settings of the run -> names of the columns that the user's list has on each image (see `ImageRecord.column`)."""
+"""Settings of the run -> names of columns of the user's list (see `ImageRecord.column`)."""
 
 ALL_COLUMNS = "*"
 """Stands for every column of the list."""
@@ -46,25 +46,25 @@ class Step:
 
     name: str
     title: str
-    """What people who watch the run read."""
+    """Title shown in progress and reports."""
     execute: Execute
     plan: Units = once
     settings: tuple[str, ...] = ()
-    """The settings that decide what it leaves, beyond those of the steps before it."""
+    """The settings that determine its outputs, beyond those of earlier steps."""
     columns: Columns = no_columns
-    """The columns of the user's list that decide what it leaves."""
+    """The columns of the user's list that determine its outputs."""
     files: tuple[str, ...] = ()
-    """Settings that may name a file, whose content decides what it leaves."""
+    """Settings that may name a file whose content determines its outputs."""
     outputs: tuple[Output, ...] = ()
-    """All that it writes beside its receipts."""
+    """All files that it writes, except its receipts."""
     cohort: bool = False
-    """Whether it looks at all images together, so that one more or less changes what it leaves."""
+    """Whether it uses all images together, so that adding or removing an image changes its outputs."""
     reads: Literal["source", "image", "stored"] = "stored"
-    """The image's own file; its pixels, from the file where the store keeps none; or what earlier steps left."""
+    """Its input: the image's own file; the image's pixels, from the store or else the file; or outputs of earlier steps."""
     progress: bool = False
-    """Whether a unit is long and tells how far it is."""
+    """Whether its unit is long and reports its progress."""
     ranks: Callable[[Job[Any]], int] | None = None
-    """How many workers do a unit together, one rank each; None where always one does."""
+    """Number of workers that execute a unit together, one rank each; None where it is always one."""
 
     def units(self, job: Job[Any]) -> Iterator[Unit]:
         return self.plan(job, self.name)
@@ -75,5 +75,5 @@ class Step:
 
 
 def gang(job: Job[Any]) -> int:
-    """As many ranks as the setting `gang` says."""
+    """Number of ranks, from the setting `gang`."""
     return int(job.settings.gang)

@@ -1,4 +1,4 @@
-"""Unit: what one task does, and Outcome, what it leaves."""
+"""Unit: the work of one task; Outcome: its result."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from ...stores.array import Written
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """What one task does: a few names that any worker can turn into work."""
+    """The work of one task, identified by a few names, so that any worker can execute it."""
 
     step: str
-    """Which step of the run (see `Step`)."""
+    """Name of the step (see `Step`)."""
     name: str
-    """Of its receipt; begins with the slide's id where the unit belongs to one."""
+    """Name of its receipt; begins with the slide's id where the unit belongs to one slide."""
     slide: str = ""
     start: tuple[int, ...] = ()
-    """First cell of its box, where it has one."""
+    """First cell of its box; empty where it has no box."""
 
 
 _ADDING = threading.Lock()
-"""Several threads of a unit add to its seconds. Of the module, because an outcome must travel between processes."""
+"""Guards `seconds`, which several threads of a unit add to. A module variable, as outcomes must be picklable."""
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What a unit leaves behind: files, where its time went, and facts that later stages need (JSON values)."""
+    """The result of a unit: files, seconds by kind of work, and facts for later stages (JSON values)."""
 
     files: list[Written] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=lambda: {"read": 0.0, "compute": 0.0, "write": 0.0})

@@ -1,4 +1,4 @@
-"""Complaints: what pydantic found wrong with a user's words, said in ours; every file and option that is validated uses it."""
+"""Validation: turns pydantic's errors into messages for users, for every validated file and option."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 
 def problems(error: ValidationError, model: type[BaseModel], *, what: str = "setting") -> str:
-    """All problems in one line, with a did-you-mean for names that do not exist; `what` such a name is called.
+    """All problems in one line, with a suggestion for unknown names; `what` is the noun for such a name.
 
     >>> from pydantic import ConfigDict
     >>> class Car(BaseModel):
@@ -38,13 +38,13 @@ def _problem(error: Any, model: type[BaseModel], what: str) -> str:
 
 
 _short = reprlib.Repr()
-"""A few lines of YAML can stand for more than fits into memory; nobody reads so much."""
+"""Truncates values in messages: a few lines of YAML can expand to more than fits in memory."""
 _short.maxstring = _short.maxother = 200
 _short.maxlevel = 2
 
 
 def _names(model: Any, path: list[str]) -> list[str]:
-    """The names that could have stood at this place: of a section, where the path leads into one."""
+    """The field names that are valid at this path of the model."""
     for part in path:
         kinds = getattr(model.model_fields[part].annotation, "__args__", (model.model_fields[part].annotation,))
         model = next(kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel))

@@ -1,4 +1,4 @@
-"""The registry of runs: one line a run, and a folder of that name beside this file that declares it (`-` as `_`)."""
+"""The registry of runs: one line per run; a folder of that name beside this file declares the run (`-` becomes `_`)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RUNS = (
 
 
 def command(name: str) -> Command:
-    """What users see of a run; light. Raises KeyError where there is no run of this name."""
+    """The command of a run, with cheap imports. Raises KeyError if there is no run of this name."""
     if name not in RUNS:
         raise KeyError(name)
     found: Command = _module(name).COMMAND
@@ -33,7 +33,7 @@ def _module(name: str) -> ModuleType:
 
 @cache
 def pipeline(name: str, variant: str) -> Pipeline:
-    """What the runtime needs of a run; heavy. Raises KeyError where there is no such run or variant."""
+    """The pipeline of a run, with all its imports. Raises KeyError if there is no such run or variant."""
     from ..images.modality import MODALITIES
 
     chosen = command(name).named(variant)
@@ -42,9 +42,9 @@ def pipeline(name: str, variant: str) -> Pipeline:
 
 
 def usual(images: str) -> Command:
-    """The run that is begun by its first stage alone: the first one that these images are the usual ones of.
+    """The run that a first stage called alone belongs to: the first run whose main images are of this kind.
 
-    Raises KeyError where there is none.
+    Raises KeyError if there is none.
     """
     for found in map(command, RUNS):
         if found.images[0] == images:
@@ -53,7 +53,7 @@ def usual(images: str) -> Command:
 
 
 def recorded(name: object, variant: object) -> Pipeline:
-    """The pipeline that a run.json names, whoever wrote it. Raises CorruptError where there is none of these names."""
+    """The pipeline that run.json names; its content is not trusted. Raises CorruptError if there is no such pipeline."""
     if name in RUNS and variant in [v.name for v in command(str(name)).variants]:
         return pipeline(str(name), str(variant))
     raise CorruptError(

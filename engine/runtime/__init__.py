@@ -1,1 +1,1 @@
-"""Runtime: how a run starts, goes through its steps unit by unit, and resumes."""
+"""Runtime: starts a run, executes its steps unit by unit, and resumes it."""

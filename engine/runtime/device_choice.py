@@ -1,7 +1,7 @@
-"""Choice: on what the network is trained and applied, settled before any work from what the workers say of their GPUs.
+"""Device choice: the device and dtype of the network, chosen before any work from the GPUs that the workers report.
 
-It is part of the numerics, so a run keeps what it began with. This process asks its workers and opens no card itself,
-unless it is the one that does the work.
+The device affects the numerics, so a run keeps the one it began with. The run's own process queries its workers and does not
+initialise a GPU itself, unless it does the work without workers.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from ..workers.preflight import WorkerRow
 
 C = TypeVar("C", bound=RunSettings)
 STAGES = frozenset({"train", "apply"})
-"""Stages that run the network; until one of them is asked for, nothing is settled."""
+"""Stages that run the network; the device is chosen only when one of them is requested."""
 
 
 def with_device(settings: C, folder: Folder, pool: WorkerPool, rows: Sequence[WorkerRow], report: Report) -> C:
-    """Device and dtype: what was asked for, else what the run began with, else cuda in bf16 where every worker can.
+    """Set device and dtype: as requested, else as the run began, else cuda with bf16 where every worker supports it.
 
     Raises MachineError (E_NO_GPU) where the run is to compute on GPUs and a worker has none that torch can use.
     """
@@ -56,13 +56,13 @@ def with_device(settings: C, folder: Folder, pool: WorkerPool, rows: Sequence[Wo
 
 
 def _one_each(pool: WorkerPool, rows: Sequence[WorkerRow]) -> bool:
-    """Whether every worker has a card of its own: several on one would be slower than all cores."""
+    """Whether every worker has its own GPU; several workers on one GPU would be slower than all CPU cores."""
     cards = [row.gpu for row in rows] if pool.client is not None else [str(gpu) for gpu in gpus()[:1]]
     return bool(cards) and all(cards) and len(set(cards)) == len(cards)
 
 
 def _gpu_answers(pool: WorkerPool, rows: Sequence[WorkerRow]) -> tuple[list[str], bool]:
-    """(what is wrong with which worker's card, whether all of them compute bf16 themselves)."""
+    """(faults of the workers' GPUs, one line per worker; whether all GPUs support bf16 natively)."""
     if pool.client is None:
         answers: dict[str, Any] = {"this process": _gpu_state()}
     else:
@@ -79,7 +79,7 @@ def _gpu_answers(pool: WorkerPool, rows: Sequence[WorkerRow]) -> tuple[list[str]
 
 
 async def _said() -> tuple[str, bool]:
-    """On a worker, beside its event loop: torch takes seconds to be imported."""
+    """Query a worker's GPU in a thread, off its event loop, as importing torch takes seconds."""
     return await asyncio.to_thread(_gpu_state)
 
 

@@ -1,7 +1,7 @@
-"""Dispatch: every unit gets an answer, whatever becomes of the process that does it.
+"""Dispatch: returns a summary of every unit, even when the process that executes it dies.
 
-A unit whose workers die, or that takes longer than it may, is retried elsewhere by dask; where that does not help it is done
-once more at the step's end, alone and with care (careful.py), so that nobody else's death is taken for its own.
+Dask retries a unit on another worker if its worker dies or the unit exceeds its time limit. If retries fail, the unit runs
+once more at the end of the step, isolated in its own process (isolate.py), so that no other unit's crash is attributed to it.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from .perform import Summary, perform
 
 log = logging.getLogger("tile_engine")
 TRIES = 2
-"""Deaths of the run's own process at one unit, after which the unit is done with care."""
+"""Crashes of the run's own process at one unit, after which the unit runs isolated in a child process."""
 
 
 def answers(out: Path, units: Iterable[Unit], pool: WorkerPool, limit: float) -> Iterator[Summary]:
-    """What comes of each unit, in any order. `limit`: seconds that a unit of a slide may take on a worker."""
+    """The summary of each unit, in any order. `limit`: seconds that a unit of a slide may take on a worker."""
     if pool.client is None:
         yield from pool.map(partial(_here, out, limit), units)
         return
@@ -57,7 +57,7 @@ def answers(out: Path, units: Iterable[Unit], pool: WorkerPool, limit: float) ->
 
 
 def _overseen(out: Path, limit: float, unit: Unit) -> Summary:
-    """On a worker: a unit that takes too long ends the worker, whatever it hangs in; dask then tries it elsewhere."""
+    """Execute a unit on a worker. A unit over its time limit ends the worker's process; dask then retries it elsewhere."""
     if not unit.slide:
         return perform(out, unit)
     timer = threading.Timer(limit, _give_up, (unit.name, limit))
@@ -76,7 +76,7 @@ def _give_up(name: str, limit: float) -> None:
 
 
 def _here(out: Path, limit: float, unit: Unit) -> Summary:
-    """In the run's own process: a unit at which it died twice is done in a child."""
+    """Execute a unit in the run's own process; a unit at which that process died twice runs in a child process."""
     with _attempt(out, unit) as before:
         if before >= TRIES and unit.slide:
             log.warning(
@@ -88,7 +88,7 @@ def _here(out: Path, limit: float, unit: Unit) -> Summary:
 
 @contextmanager
 def _attempt(out: Path, unit: Unit) -> Iterator[int]:
-    """Note that a unit is being tried; yields how often a process died at it before."""
+    """Record on disk that a unit is being attempted; yields how often the process died at it before."""
     path, name = out / "receipts" / "attempt.json", f"{unit.step}/{unit.name}"
     try:
         last: Any = read_json(path)

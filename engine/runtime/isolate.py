@@ -1,9 +1,9 @@
-"""careful: one unit in a process of its own, the slide read tile by tile, so that what kills it is known to the tile.
+"""isolate: executes one unit in its own process and reads the slide tile by tile, to find the tiles that crash the reader.
 
 ```text
 worker:  start child -> "reading level 0, tile (3, 7)" -> silence: the child died, or the tile takes too long
-         start child, and the same tile again           -> dead again: this tile is lethal, from now on it is masked
-         start child, that tile masked                  -> done: the unit's receipt, and the lethal tiles for the run
+         start child, and the same tile again           -> dead again: this tile crashes the reader, so it is masked
+         start child, that tile masked                  -> done: the unit's receipt, and the crashing tiles for the run
 ```
 """
 
@@ -25,24 +25,24 @@ from .load import load
 from .perform import Summary, perform_of
 
 MOST = 64
-"""Lethal tiles of one unit, beyond which the whole slide is given up."""
+"""Crashing tiles of one unit, at most; beyond that the whole slide is rejected."""
 TILE_LIMIT = 60.0
-"""Seconds for one tile of a slide."""
+"""Time limit for decoding one tile of a slide, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Death:
-    """How a child ended: while it read `piece`, or None where it was not reading."""
+    """The end of a child process: the tile it was reading (None if it was not reading), and the reason code."""
 
     piece: Piece | None
     code: str
 
 
 def in_isolation(out: Path, limit: float, unit: Unit) -> Summary:
-    """Do a unit that ended its workers, in children of this process; lethal tiles come back with the summary.
+    """Execute a unit that killed its workers in child processes; the summary lists the tiles that crash the reader.
 
-    `limit`: seconds for the whole unit; a tile is given a minute of them at most. A unit that dies for other reasons than a
-    tile, or of too many, comes back as a rejection of its slide (E_CRASHES_READER, E_TIMEOUT).
+    `limit`: seconds between two messages of the child; a tile has TILE_LIMIT at most. If no single tile is the cause, or more
+    than MOST tiles are, the summary rejects the slide (E_CRASHES_READER, E_TIMEOUT).
     """
     known_pieces = list(load(out).crashing.get(unit.slide, ()))
     found: list[Piece] = []
@@ -52,7 +52,7 @@ def in_isolation(out: Path, limit: float, unit: Unit) -> Summary:
         if isinstance(end, Summary):
             return replace(end, crashing=tuple((level, box.start, box.stop) for level, box in found))
         deaths[end.piece] += 1
-        if deaths[end.piece] < 2:  # once may be chance: somebody else may have ended that process
+        if deaths[end.piece] < 2:  # one death may be chance: another process may have killed the child
             continue
         if end.piece is not None and len(found) < MOST:
             found.append(end.piece)
@@ -85,7 +85,7 @@ def _attempt(out: Path, unit: Unit, crashing: list[Piece], limit: float) -> Summ
 
 
 def unit_in_child(request: dict[str, Any], say: Say) -> None:
-    """The child: does the unit, and says what it is about to touch."""
+    """Entry point of the child process: executes the unit, and reports each tile before and after it is read."""
     unit = Unit(**{**request["unit"], "start": tuple(request["unit"]["start"])})
     try:
         job = load(to_path(request["out"]))
@@ -99,7 +99,7 @@ def unit_in_child(request: dict[str, Any], say: Say) -> None:
 
 
 def _error(module: str, name: str, message: str, code: str) -> TileEngineError:
-    """The child's error, of the class it had there, wherever that is defined: its exit status goes with it."""
+    """The child's error, rebuilt with its own class, which determines the exit status."""
     found = getattr(import_module(module), name)
     if not (isinstance(found, type) and issubclass(found, TileEngineError)):
         raise TypeError(f"the child raised {module}.{name}, which is no TileEngineError: {message}")

@@ -1,4 +1,4 @@
-"""load: the job of an output folder, read once per change of its documents."""
+"""load: reads the job of an output folder, cached until its documents change."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..runs import recorded
 
 
 def load(out: Path) -> Job[RunSettings]:
-    """The job of a folder, read once per change of its documents. Raises SettingsError where OUT holds no run."""
+    """The job of a folder, cached until its documents change. Raises SettingsError where OUT holds no run."""
     stamp = tuple(_stamp(out / name) for name in ("run.json", "slides.json", "rejected.json", "quarantined.json"))
     return _load(out, stamp)
 
@@ -36,7 +36,7 @@ def _load(out: Path, stamp: tuple[int, ...]) -> Job[RunSettings]:
 
 @lru_cache(maxsize=1)
 def _records(out: Path, stamp: int) -> dict[str, ImageRecord]:
-    """Kept apart from the rest of the job: run.json changes with every step, and 10^5 slides take 2 s and 130 MiB."""
+    """The image records, cached apart from the job: run.json changes at every step, and 10^5 slides take 2 s and 130 MiB."""
     return read_images(Folder(out))
 
 

@@ -1,4 +1,4 @@
-"""logfile: log.txt in OUT gets every message of a run; objects cannot be appended to, so a store is sent it once a minute."""
+"""logfile: writes a run's messages to log.txt in OUT. Objects cannot be appended to, so object stores get a copy per minute."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ EVERY = 60.0
 
 @contextmanager
 def log_to(out: Path) -> Iterator[None]:
-    """While this lasts, messages of tile-engine go to log.txt and nowhere else."""
+    """Context in which tile-engine's log messages go to log.txt only."""
     logger = logging.getLogger("tile_engine")
     path = out / "log.txt"
     handler: logging.Handler
@@ -45,7 +45,7 @@ def log_to(out: Path) -> Iterator[None]:
 
 
 class _Sent(logging.Handler):
-    """Keeps the lines of this run behind those of earlier ones, and sends them all when there are new ones."""
+    """Logging handler for object stores: appends to the earlier log in memory, and uploads the whole log when it grew."""
 
     def __init__(self, path: ObjectPath) -> None:
         super().__init__()
@@ -77,6 +77,6 @@ class _Sent(logging.Handler):
         count = len(self._lines)
         if count == self._sent:
             return
-        with suppress(TileEngineError):  # a log that cannot be sent must not end the run; the next minute tries again
+        with suppress(TileEngineError):  # a failed upload must not end the run; it is retried a minute later
             self._path.write_text(self._before + "".join(self._lines[:count]))
             self._sent = count

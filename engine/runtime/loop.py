@@ -1,4 +1,4 @@
-"""The loop: one step after another, unit by unit, through whatever does the work; receipts say what is left to do."""
+"""The loop: executes a run's steps in order, unit by unit, on its workers; skips units that have a valid receipt."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ log = logging.getLogger("tile_engine")
 
 @dataclass(slots=True)
 class RunContext:
-    """What the steps of a run share while it goes on."""
+    """State that all steps share during a run: workers, progress callback, stop flag and time limit."""
 
     pool: WorkerPool
     report: Report
@@ -44,9 +44,9 @@ class RunContext:
 
 
 def run_stages(job: Job[RunSettings], stages: Iterable[str], context: RunContext) -> Job[RunSettings]:
-    """Do the named stages' steps, as far as receipts do not say that they are done.
+    """Execute the steps of the named stages, without units that have a valid receipt.
 
-    Raises SettingsError where an earlier stage is missing, NoInputError where every slide came to be rejected.
+    Raises SettingsError where an earlier stage is incomplete, NoInputError where every slide has been rejected.
     """
     for stage in stages:
         _needs_before(job, stage)
@@ -58,7 +58,7 @@ def run_stages(job: Job[RunSettings], stages: Iterable[str], context: RunContext
 
 
 def _do(job: Job[RunSettings], step: Step, context: RunContext) -> Job[RunSettings]:
-    """All units of a step that are left, then the step's line in run.json. Units are never listed: there may be millions."""
+    """Execute a step's remaining units, then update its record in run.json. Units are streamed, as there may be millions."""
     count = _Count(job, step)
     _mark(job, step.name, "running", count.seconds, wall=0.0)
     gone = set[str]()
@@ -90,7 +90,7 @@ def _do(job: Job[RunSettings], step: Step, context: RunContext) -> Job[RunSettin
 
 
 def answers_of(job: Job[RunSettings], step: Step, units: Iterable[Unit], context: RunContext) -> Iterator[Summary]:
-    """What comes of each unit: from whichever worker is free, or from a gang of them."""
+    """The summary of each unit, executed by any free worker, or by a gang of workers if the step has ranks."""
     ranks = step.ranks(job) if step.ranks else 1
     if ranks == 1:
         return answers(job.folder.out, units, context.pool, context.limit)
@@ -102,7 +102,7 @@ def answers_of(job: Job[RunSettings], step: Step, units: Iterable[Unit], context
 
 
 class _Count:
-    """How far a step is."""
+    """Counts a step's finished units and sums their seconds."""
 
     def __init__(self, job: Job[RunSettings], step: Step) -> None:
         self._job, self._step, self._stage = job, step, job.pipeline.stage_of(step.name)
@@ -121,7 +121,7 @@ class _Count:
         return time.perf_counter() - self._began
 
     def receipt(self, unit: Unit) -> bool:
-        """Whether a unit is done already; if so it counts."""
+        """Whether a unit is done already; if it is, count it."""
         receipt = self._ledger(unit.slide).find(unit.name)
         if receipt is not None:
             self._count(receipt.seconds)
@@ -144,7 +144,7 @@ class _Count:
 
 @contextmanager
 def watched(job: Job[RunSettings], step: Step, *, title: str, report: Report) -> Iterator[None]:
-    """While a step of one long unit runs, look twice a second at how far its worker says it is."""
+    """While a step of one long unit runs, poll its progress file and report the progress."""
     if not step.progress:
         yield
         return
@@ -182,7 +182,7 @@ def _reject(job: Job[RunSettings], summary: Summary, report: Report) -> Job[RunS
 
 
 def _quarantine(job: Job[RunSettings], summary: Summary, report: Report) -> Job[RunSettings]:
-    """Mask tiles that end the process that decodes them, from now on and in every step."""
+    """Quarantine tiles that crash the process that decodes them: every later unit masks them."""
     record = job.slides[summary.unit.slide]
     quarantined = read_quarantined(job.folder)
     tiles = (*quarantined.get(record.id, ()), *(QuarantinedTile(*tile) for tile in summary.crashing))
@@ -196,7 +196,7 @@ def _quarantine(job: Job[RunSettings], summary: Summary, report: Report) -> Job[
 def _mark(
     job: Job[RunSettings], step: str, status: Literal["running", "complete"], seconds: dict[str, float], *, wall: float
 ) -> None:
-    """The step's line in run.json; wall time adds up over the tries that it took."""
+    """Write the step's record in run.json; its wall time is summed over all attempts."""
     run = read_run(job.folder)
     before = run.steps.get(step)
     if before is not None and not any(seconds.values()):

@@ -1,4 +1,4 @@
-"""Manifest: what OUT says the run is. The same command goes on; another one is refused with a diff, unless told to redo."""
+"""Manifest: the run recorded in OUT. The same command resumes it; a different one fails with a diff, unless --redo is given."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ from .ownership import check_foreign, clear, forget_images, own_paths
 MOST_THREADS = 8
 C = TypeVar("C", bound=RunSettings)
 PASSING = frozenset({"E_UNIT_FAILED", "E_CHANGED", "E_REJECTED", "E_NO_MASK", "E_ALIGN", "E_DEGENERATE", "E_TRUNCATED"})
-"""Reasons that may be gone at the next try: --redo looks at such slides again."""
+"""Reason codes of transient rejections: --redo tries such slides again."""
 
 
 def with_threads(settings: C, folder: Folder) -> C:
-    """Training threads are part of the numerics: those that the run began with, else the cores of this machine."""
+    """Set the training threads, which affect the numerics: as the run began, else this machine's cores, at most 8."""
     if settings.threads:
         return settings
     begun = find_run(folder)
@@ -61,15 +61,15 @@ def prepare(
     redo: bool,
     stages: Sequence[str],
 ) -> Job[RunSettings]:
-    """State the run in OUT, or find that it is the one that OUT holds; sweeps what a killed run left half-written.
+    """Record the run in OUT, or check that OUT holds the same run; removes files that a killed run left half-written.
 
-    Raises SettingsError (E_OTHER_SETTINGS) with a diff of settings, slides and stages where it is another one, and
-    (E_STAGE_ORDER) where what is to be redone begins before the `stages` that are to be done now.
+    Raises SettingsError: E_OTHER_SETTINGS, with a diff of settings, slides and stages, where OUT holds a different run;
+    E_STAGE_ORDER where a redo has to begin before the requested `stages`.
     """
     old = find_run(folder)
     if old is not None:
         _same_kind(folder, pipeline, old)
-    # both are read now: an id that is none is refused before any work
+    # read both documents now, to reject an invalid id before any work
     begun = read_images(folder) if old is not None else {}
     quarantined = read_quarantined(folder) if old is not None else {}
     check_foreign(folder, pipeline.steps.values(), [s for s in inspected.slides if s not in begun], first=old is None)
@@ -99,7 +99,7 @@ def prepare(
         if stale or moved:
             _forget(pipeline, folder, stale, begun, inspected.slides)
     sweep(folder.out, own_paths(pipeline))
-    if quarantined:  # tiles of a slide that has changed since are given another chance
+    if quarantined:  # tiles of a changed slide leave the quarantine
         kept = {
             s: t for s, t in quarantined.items() if s in inspected.slides and inspected.slides[s].key == begun[s].key
         }
@@ -118,7 +118,7 @@ def manifest(
     prints: Mapping[str, str],
     steps: Mapping[str, StepRecord],
 ) -> RunDocument:
-    """run.json of a run that begins, or goes on with the `steps` that stay as they are."""
+    """The run.json of a new run, or of a resumed run that keeps the records of `steps`."""
     return RunDocument(
         tile_engine=VERSION,
         status="running",
@@ -137,7 +137,7 @@ def manifest(
 
 
 def _same_kind(folder: Folder, pipeline: Pipeline, old: RunDocument) -> None:
-    """A folder of which only `convert` was asked so far may become a run of any pipeline on the same images."""
+    """Check that OUT holds the same pipeline. A run with only `convert` done may become any pipeline on that modality."""
     before = recorded(old.command, old.variant)
     converted = {step.name for step in before.stages["convert"]}
     if before != pipeline and (before.modality != pipeline.modality or not set(old.steps) <= converted):
@@ -150,7 +150,7 @@ def _same_kind(folder: Folder, pipeline: Pipeline, old: RunDocument) -> None:
 
 
 def stale_steps(pipeline: Pipeline, old: RunDocument, prints: Mapping[str, str]) -> list[str]:
-    """Steps that have begun and whose results another setting or another cohort would make different."""
+    """Steps that have begun and whose fingerprint has changed, as settings or the cohort changed."""
     stale = []
     for step in pipeline.steps:
         if step in old.steps and old.fingerprints.get(step) != prints[step]:
@@ -159,7 +159,7 @@ def stale_steps(pipeline: Pipeline, old: RunDocument, prints: Mapping[str, str])
 
 
 def update_rejected(job: Job[RunSettings], slide: str, rejection: Rejection) -> Job[RunSettings]:
-    """Leave a slide out from now on; the steps that look at the cohort are about the others."""
+    """Record a rejection; the fingerprints of cohort steps are recomputed without the rejected slide."""
     folder = job.folder
     rejected = read_rejected(folder) | {slide: rejection}
     write_rejected(folder, rejected)
@@ -170,9 +170,9 @@ def update_rejected(job: Job[RunSettings], slide: str, rejection: Rejection) -> 
 
 
 def _rejected(folder: Folder, inspected: InspectedCohort, *, retry: bool) -> dict[str, Rejection]:
-    """Slides rejected on opening now, and those that an earlier try rejected later on and that are still the same.
+    """Slides rejected on opening now, and unchanged slides that a step of an earlier attempt rejected.
 
-    With `retry` those whose reason may be gone are looked at again.
+    With `retry`, slides with a transient reason (PASSING) are tried again.
     """
     out = dict(inspected.rejected)
     for slide, before in read_rejected(folder).items():
@@ -227,8 +227,8 @@ def _forget(
     begun: Mapping[str, ImageRecord],
     slides: Mapping[str, ImageRecord],
 ) -> None:
-    """Remove what will be made anew: of changed slides everything, of the others what the stale steps had left."""
-    sweep(folder.out, own_paths(pipeline))  # which refuses links, before anything is removed
+    """Remove the results to be recomputed: all results of changed slides, and the stale steps' outputs of the others."""
+    sweep(folder.out, own_paths(pipeline))  # raises on symbolic links, before anything is removed
     gone = [s for s in begun if s not in slides or begun[s].key != slides[s].key]
     forget_images(folder, gone, pipeline.steps.values())
     order = list(pipeline.steps.values())
@@ -236,7 +236,7 @@ def _forget(
     clear(folder, [pipeline.steps[name] for name in stale], begun, kept=kept)
     for slide in begun:
         store = folder.slide(slide)
-        if (store / "labels" / "zarr.json").exists():  # the list names labels that are there
+        if (store / "labels" / "zarr.json").exists():  # list only the labels that still exist
             list_labels(
                 store, [name for name in labels_listed(store) if (store / "labels" / name / "zarr.json").exists()]
             )

@@ -1,4 +1,4 @@
-"""RunOptions: how a run is done. None of it changes a result."""
+"""RunOptions: how a run is executed. No option changes a result."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ STAGES = ("convert", "sample", "train", "apply", "map")
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """How a run is done, as against what it is: none of this touches a result."""
+    """How a run is executed, as opposed to its settings: no option changes a result."""
 
     cluster: ClusterOptions = field(default_factory=ClusterOptions)
     redo: Annotated[
@@ -25,4 +25,4 @@ class RunOptions:
     ] = False
     report: Report = silent
     stages: tuple[str, ...] = STAGES
-    """Of these, a run goes through those that it has."""
+    """Stages to execute; names that the run does not have are ignored."""

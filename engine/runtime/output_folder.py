@@ -1,4 +1,4 @@
-"""Where the results of a run go by default, and folders that cannot hold them."""
+"""The default output folder of a run, and the check that the output folder is outside the input."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..pipeline.modality import Images
 
 
 def default_out(images: Images) -> Path:
-    """`<input's name>-tiles` in the working directory; beside the input where that would lie inside it.
+    """`<input's name>-tiles` in the working directory, or beside the input if that path would lie inside the input.
 
     >>> default_out("/data/cohort/").name
     'cohort-tiles'
@@ -27,7 +27,7 @@ def default_out(images: Images) -> Path:
 
 
 def check_outside(out: Path, images: Images, found: Sequence[Path]) -> None:
-    """Raises SettingsError where OUT is a slide, or lies in a folder that is searched for slides."""
+    """Raises SettingsError (E_OUT) where OUT is a slide, lies in an input folder, or holds the input in its own stores."""
     real = out.resolve()
     if any(real == path.resolve() or real.is_relative_to(path.resolve()) for path in found):
         raise SettingsError(

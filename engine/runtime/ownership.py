@@ -1,5 +1,7 @@
-"""Ownership: which files in OUT are a run's own, by the outputs of its steps. A redo removes these alone; a first run refuses
-to write over anything else."""
+"""Ownership: the files in OUT that belong to a run, as its steps' outputs define them.
+
+A redo removes only these files. A first run raises before it would overwrite any other file.
+"""
 
 from __future__ import annotations
 
@@ -18,25 +20,25 @@ from ..pipeline.step import Step
 
 
 def of_image(folder: Folder, step: Step, image: str) -> Iterator[OwnedPath]:
-    """What a step leaves of one image."""
+    """The outputs of a step for one image."""
     return (output.of(folder, image) for output in step.outputs if output.per_image)
 
 
 def of_cohort(folder: Folder, step: Step) -> Iterator[OwnedPath]:
-    """What a step leaves of all images together."""
+    """The outputs of a step for the whole cohort."""
     return (output.of(folder) for output in step.outputs if not output.per_image)
 
 
 def own_paths(pipeline: Pipeline) -> str:
-    """Pattern of the paths below OUT, with slashes, of all files that a run writes."""
+    """Pattern of the POSIX paths, relative to OUT, of all files that a run writes."""
     outputs = {output for step in pipeline.steps.values() for output in step.outputs}
     return "|".join([OWN_PATHS, *sorted(output.pattern(pipeline.modality.name) for output in outputs)])
 
 
 def clear(folder: Folder, steps: Iterable[Step], images: Iterable[str], *, kept: Iterable[Step] = ()) -> None:
-    """Remove what steps to be redone had left, and nothing else: sizes may differ, and old shards must not linger.
+    """Remove the outputs and receipts of steps to be redone: array shapes may change, and no old shard must remain.
 
-    What a step that is `kept` leaves too stays: the step that is redone writes over it.
+    Files that a `kept` step also writes are not removed; the redone step overwrites them.
     """
     steps, kept = list(steps), list(kept)
     for image in images:
@@ -52,7 +54,7 @@ def clear(folder: Folder, steps: Iterable[Step], images: Iterable[str], *, kept:
 
 
 def forget_images(folder: Folder, images: Iterable[str], steps: Iterable[Step]) -> None:
-    """Remove all that a run had made of images that were changed or taken away, their receipts included."""
+    """Remove all outputs and receipts of images that were changed or removed from the cohort."""
     steps = list(steps)
     for image in images:
         for step in steps:
@@ -63,15 +65,17 @@ def forget_images(folder: Folder, images: Iterable[str], steps: Iterable[Step]) 
 
 
 def _remove_emptied(store: Path) -> None:
-    """Remove the folders of an image's store that hold nothing any more: each output clears its own folder alone."""
+    """Remove the emptied folders of an image's store; clearing an output leaves its parent folders."""
     for path in (store / "labels", store / "layers", store):
         if path.is_dir() and not any(path.iterdir()):
             path.rmdir()
 
 
 def check_foreign(folder: Folder, steps: Iterable[Step], images: Iterable[str], *, first: bool) -> None:
-    """Raises SettingsError (E_FOREIGN) where a file lies that would be written over: by `steps` on images that are new to
-    the run, and where the run is itself the `first` in this folder, by its work on all of them together."""
+    """Raises SettingsError (E_FOREIGN) where `steps` would overwrite a file that the run did not write.
+
+    `images` are those new to the run. Outputs of the whole cohort are checked only for the `first` run in the folder.
+    """
     steps = list(steps)
     if first:
         _check_documents(folder)
@@ -84,7 +88,7 @@ def check_foreign(folder: Folder, steps: Iterable[Step], images: Iterable[str], 
 
 
 def _check_documents(folder: Folder) -> None:
-    """Documents that a run was killed over while it began are ours, and known by what is in them."""
+    """Check for foreign documents. Documents of a run that was killed at its start are recognised by their content."""
     _check(folder, [OwnedPath(folder.out / "run.json"), OwnedPath(folder.out / "quarantined.json")])
     for name in ("slides", "rejected"):
         path = folder.out / f"{name}.json"

@@ -1,4 +1,4 @@
-"""perform: one unit, wherever this runs. Its receipt is what counts; a slide's failure comes back as data."""
+"""perform: executes one unit, in any process. A receipt marks it as done; a slide's failure is returned, not raised."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What comes back from a unit: under 1 kB, whatever it wrote."""
+    """The result of a unit, sent between processes: under 1 kB, whatever the unit wrote."""
 
     unit: Unit
     seconds: dict[str, float] = field(default_factory=dict)
     amount: int = 0
-    """Pixels, patches or tiles that it went through."""
+    """Number of pixels, patches or tiles that it processed."""
     rejected: tuple[str, str] | None = None
-    """Reason code and message, where the unit's slide cannot be used."""
+    """Reason code and message, if the unit's slide cannot be used."""
     detail: str = ""
-    """For the log."""
+    """Details of the failure, for the log."""
     crashing: tuple[tuple[int, tuple[int, ...], tuple[int, ...]], ...] = ()
-    """Level, start and stop of tiles that end the process that decodes them, or never end."""
+    """Level, start and stop of tiles whose decoding crashes the process or exceeds its time limit."""
 
 
 def perform(out: Path, unit: Unit, share: Replica | None = None) -> Summary:
-    """Do one unit of the run in `out`, and leave its receipt; with a `share`, as one rank of a gang."""
+    """Execute one unit of the run in `out` and write its receipt; with a `share`, as one rank of a gang."""
     return perform_of(load(out), unit, share)
 
 
 def perform_of(job: Job[RunSettings], unit: Unit, share: Replica | None = None) -> Summary:
-    """Do one unit of a job that is loaded already."""
+    """Execute one unit of a loaded job and write its receipt."""
     out = job.folder.out
     step = job.pipeline.steps[unit.step]
     try:
@@ -58,7 +58,7 @@ def perform_of(job: Job[RunSettings], unit: Unit, share: Replica | None = None) 
 
             share = share or SINGLE
             outcome = step.execute(job, unit, share)
-            if share.rank > 0:  # the first rank leaves the receipt
+            if share.rank > 0:  # the first rank writes the receipt
                 return Summary(unit)
     except SlideError as error:
         if not unit.slide:
@@ -87,7 +87,7 @@ def perform_of(job: Job[RunSettings], unit: Unit, share: Replica | None = None) 
 
 
 def _unchanged(job: Job[RunSettings], unit: Unit) -> None:
-    """A slide that is replaced while the run reads it would leave a store of two halves."""
+    """Raise SlideError if the slide's file changed since the run began: its store would mix two files."""
     record = job.slides.get(unit.slide)
     if record is None:
         raise SlideError("it was rejected while this unit waited.", "E_REJECTED")
@@ -106,7 +106,7 @@ def _unchanged(job: Job[RunSettings], unit: Unit) -> None:
 
 
 def _no_fault_of_the_slide(error: Exception, out: Path) -> None:
-    """Raise what ends the run instead of rejecting one slide after another: a full or broken disk below OUT."""
+    """Raise an error that ends the run if OUT's disk is full or fails; otherwise every slide would be rejected."""
     if not isinstance(error, OSError):
         return
     if error.errno in DISK_FULL_ERRNOS:

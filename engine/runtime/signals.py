@@ -1,6 +1,6 @@
-"""Stopping: the first signal lets the units under way come to their end, for a while; the second one ends the run at once.
+"""Stopping: after the first signal, units in progress may finish within a grace period; the second ends the run at once.
 
-Before there are any, the first one does: locks, workers and jobs in a queue are given back either way.
+Before units start, the first signal ends the run at once. Locks, workers and queued jobs are released in every case.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from dataclasses import dataclass, field
 from types import FrameType
 
 GRACE = 20.0
-"""Seconds that units under way are given: batch systems kill 30 s after they ask."""
+"""Seconds that units in progress may take to finish: batch systems send SIGKILL 30 s after SIGTERM."""
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM came."""
+    """Raised after SIGTERM."""
 
 
 @dataclass(slots=True)
 class Stop:
-    """Whether somebody asked the run to end, and how."""
+    """A request to stop the run, and the signal that made it."""
 
     tell: Callable[[str], None] = lambda text: None
-    """Called with a line for people when the first signal comes."""
+    """Called with one line of text for the user at the first signal."""
     grace: float = GRACE
     signal: int = 0
     _over: threading.Event = field(default_factory=threading.Event, repr=False)
@@ -36,7 +36,7 @@ class Stop:
         return self.signal != 0
 
     def check(self) -> None:
-        """Raises what was asked for: Terminated (exit 143) after SIGTERM, KeyboardInterrupt (exit 130) after Ctrl-C."""
+        """Raises Terminated (exit 143) after SIGTERM, KeyboardInterrupt (exit 130) after Ctrl-C."""
         if self.requested:
             raise Terminated if self.signal == signal.SIGTERM else KeyboardInterrupt
 
@@ -47,7 +47,7 @@ class Stop:
         threading.Thread(target=self._wait, name="stopping", daemon=True).start()
 
     def _wait(self) -> None:
-        """In a thread of its own: a signal's handler may stand in the middle of somebody's line of output."""
+        """Report and wait in a separate thread, as the signal handler may interrupt code that is writing output."""
         self.tell(f"stopping: work under way is given {self.grace:.0f} s to end; the same signal again stops at once")
         if not self._over.wait(self.grace):
             os.kill(os.getpid(), self.signal)
@@ -55,7 +55,7 @@ class Stop:
 
 @contextmanager
 def ended_by_sigterm() -> Iterator[None]:
-    """Within, SIGTERM raises Terminated, as Ctrl-C raises KeyboardInterrupt: without a handler nothing would be given back."""
+    """Context in which SIGTERM raises Terminated, so that locks and workers are released, as they are after Ctrl-C."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -72,7 +72,7 @@ def ended_by_sigterm() -> Iterator[None]:
 
 @contextmanager
 def stoppable(stop: Stop) -> Iterator[None]:
-    """Within, SIGTERM and SIGINT ask `stop`; raises what was asked for where the work inside ended before it said so."""
+    """Context in which SIGTERM and SIGINT set `stop`; its exit raises if a signal came and the work inside did not raise."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -1,4 +1,4 @@
-"""start and resume: a run from a user's settings to its last step, whatever it is for and on."""
+"""start and resume: execute a run of any pipeline, from the user's settings to the last step."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ from .signals import Stop, stoppable
 def start(
     pipeline: Pipeline, images: Images, out: str | Path | None, options: RunOptions, given: Mapping[str, Any]
 ) -> Path:
-    """Start a run, or resume it where it stopped; returns its folder. `given` are the settings that a user gave.
+    """Start a run, or resume it where it stopped; returns its folder. `given`: the settings that the user gave.
 
-    Raises a TileEngineError where the whole run cannot go on.
+    Raises a TileEngineError where the run as a whole cannot continue.
     """
     modality = pipeline.modality
     options = replace(options, stages=_stages(pipeline, options.stages))
     folder = Folder(default_out(images) if out is None else absolute(out), modality.name)
-    find_run(folder)  # a run of another version is refused before anything is touched
+    find_run(folder)  # raises for a run of another version, before anything is written
     run_settings = settings_of(given, pipeline.variant.settings)
     cache.use_cache(options.cluster.cache_dir, options.cluster.cache_limit)
     options.report(Event("start", str(folder.out)))
@@ -70,10 +70,8 @@ def start(
         pipeline.check(planned)
         plan = pipeline.estimate(planned)
         options.report(Event("note", plan.text(), facts=plan.facts()))
-        _check_room(folder, plan, modality)  # before anything that is to be redone is removed
-        with worker_pool(
-            options.cluster
-        ) as workers:  # before anything is removed: workers that cannot be had end it here
+        _check_room(folder, plan, modality)  # before results to be redone are removed
+        with worker_pool(options.cluster) as workers:  # before anything is removed, as workers may fail to start
             check_gang(run_settings.gang, workers)
             rows = preflight(workers, folder.out, inspected.slides.values(), options.report)
             if NETWORK & set(options.stages) and pipeline.computes_on_device:
@@ -83,7 +81,7 @@ def start(
 
 
 def resume(out: str | Path, *, options: RunOptions, **settings: Any) -> Path:
-    """Do some stages of the run that OUT holds, with the images it began with; `settings` given here replace its own."""
+    """Execute some stages of the run in OUT, with the images it began with; `settings` override the recorded ones."""
     folder = Folder(absolute(out))
     run = read_run(folder)
     pipeline = recorded(run.command, run.variant)
@@ -109,7 +107,7 @@ def resume(out: str | Path, *, options: RunOptions, **settings: Any) -> Path:
 
 
 def _stages(pipeline: Pipeline, requested: Sequence[str]) -> tuple[str, ...]:
-    """Those of the stages that the run has, in its order. Raises SettingsError where it has none of them."""
+    """The requested stages that the run has, in its order. Raises SettingsError where it has none of them."""
     chosen = tuple(stage for stage in pipeline.stages if stage in requested)
     if not chosen:
         raise SettingsError(
@@ -123,7 +121,7 @@ def _stages(pipeline: Pipeline, requested: Sequence[str]) -> tuple[str, ...]:
 def plan_only(
     pipeline: Pipeline, images: Images, out: str | Path | None, where: ClusterOptions | None, given: Mapping[str, Any]
 ) -> tuple[Path, InspectedCohort, Estimate]:
-    """What `start` would do, without doing any of it: nothing is written but copies of slides that must be copied to read."""
+    """Plan a run without starting it. Writes nothing, except local copies of slides that must be copied to be read."""
     where = where or ClusterOptions()
     cache.use_cache(where.cache_dir, where.cache_limit)
     modality = pipeline.modality
@@ -154,7 +152,7 @@ def _go(job: Job[RunSettings], options: RunOptions, workers: WorkerPool) -> Path
 
 
 def _closed(folder: Folder) -> dict[str, Rejection]:
-    """Slides that could not be used when the run was begun: they stay rejected."""
+    """Slides that were rejected on opening when the run began: they stay rejected."""
     return {s: r for s, r in read_rejected(folder).items() if r.step == "open"}
 
 

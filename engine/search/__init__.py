@@ -1,1 +1,1 @@
-"""Search: the cases of a run most like a given one, and the index that finds them."""
+"""Search: the cases of a run most similar to a query, and the index that finds them."""

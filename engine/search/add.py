@@ -1,4 +1,4 @@
-"""add: cases that searches find from now on, without training."""
+"""add: new cases are encoded and added to the index, without training."""
 
 from __future__ import annotations
 
@@ -22,21 +22,22 @@ from .rows import cases_of
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """What became of new cases."""
+    """The result of adding cases."""
 
     out: str
     added: tuple[str, ...]
-    """Names of those that are searched from now on."""
+    """Names of the cases that were added."""
     known: tuple[str, ...]
-    """Those that were there already, unchanged."""
+    """Names of the cases that the index held already, unchanged."""
     cases: int
-    """That a search now looks among."""
+    """Number of cases that a search now covers."""
 
 
 def add(out: str | Path, new: str | Path | Sequence[str | Path], *, force_unlock: bool = False) -> Added:
-    """Let searches find more volumes: they are encoded by the run's network as it is. `new` is what `--volumes` takes.
+    """Encode volumes with the run's trained network and add them to the index. `new` is what `--volumes` takes.
 
-    They stay when the run's own part of the index is made anew. Raises LockedError where somebody writes to the folder.
+    Added cases stay when the run's own part of the index is rebuilt. Raises SettingsError (E_NO_TABLE) if the run has no
+    table of whole volumes, and LockedError if another process writes to the folder.
     """
     job = load(absolute(out))
     if not (table_of(job, SEARCHED_TABLES[0]) / "zarr.json").exists():
@@ -46,7 +47,7 @@ def add(out: str | Path, new: str | Path | Sequence[str | Path], *, force_unlock
             "E_NO_TABLE",
         )
     specs = [str(new)] if isinstance(new, str | Path) else [str(one) for one in new]
-    before = open_gallery(out)  # added cases of an earlier network are encoded anew here
+    before = open_gallery(out)  # encodes added cases of an earlier network again
     records, embeddings = encode(job, specs)
     with Lock(job.folder.out, force=force_unlock):
         root = index_root(job)
@@ -71,7 +72,7 @@ def add(out: str | Path, new: str | Path | Sequence[str | Path], *, force_unlock
 
 
 def _free(name: str, *taken: Any) -> str:
-    """An id that no other case has: files of one name in two folders of the same name have one."""
+    """`name`, with a number appended if another case has that id, as files of the same name in folders of the same name do."""
     number, found = 1, name
     while any(cases is not None and len(cases.words["id"].where(found)) for cases in taken):
         number += 1

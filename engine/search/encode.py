@@ -1,4 +1,4 @@
-"""Embeddings of a search query by the run's own network."""
+"""encode: embeddings of new volumes and patches, by the run's own network."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..pipeline.record import ImageRecord
 
 
 def encode(job: Job[Any], specs: list[str]) -> tuple[list[ImageRecord], Array]:
-    """What the run's network makes of volumes that the run does not know."""
+    """Records and embeddings, float32 (n, features), of volumes that the run does not know. Raises SettingsError (E_QUERY)."""
     if job.pipeline.encode is None:
         raise SettingsError(
             f"a run of `{job.pipeline.called}` cannot be searched with files that it does not know.", "E_QUERY"
@@ -23,7 +23,7 @@ def encode(job: Job[Any], specs: list[str]) -> tuple[list[ImageRecord], Array]:
 
 
 def encoded(job: Job[Any], patches: Array) -> Array:
-    """What the run's network makes of patches, float32 (n, features); each batch is of the size that `apply` has."""
+    """Embeddings of patches, float32 (n, features); batches are padded to the batch size of `apply`."""
     from ..steps.apply import BATCH, trained
 
     def batches() -> Any:

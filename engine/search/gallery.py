@@ -1,6 +1,6 @@
-"""Gallery: the cases of a run, opened for searching: from OUT/index/ where that fits the run, else made anew and kept there.
+"""Gallery: the cases of a run, opened for searching from OUT/index/; an index that does not fit the run is rebuilt there.
 
-An index that is stale is never used; where OUT cannot be written, or is in use, it is made in memory alone.
+A stale index is never used. If OUT cannot be written, or is locked, the index is built in memory only.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ if TYPE_CHECKING:
     from ...models.neighbours.index import Index, Neighbours
 
 SEARCHED_TABLES = ("volumes", "tiles")
-"""Tables that can be searched: a row is a volume, or a tile."""
+"""Tables that can be searched; a row is a volume or a tile."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gallery:
-    """What is searched. Rows count the run's own cases first, then those that were added."""
+    """The cases that are searched. Rows number the run's own cases first, then the added cases."""
 
     job: Job[Any]
     kind: str
     parts: tuple[tuple[Cases, Index], ...]
-    """The run's own cases, and those added, each with what finds neighbours among them."""
+    """The run's own cases and the added cases, each with its nearest-neighbour index."""
     groups: Array
-    """int (row,): rows of one subject have one number; without a subject those of one slide or volume."""
+    """int (row,): rows of the same subject share a number; where the subject is unknown, rows of the same slide or volume."""
     notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
@@ -53,7 +53,7 @@ class Gallery:
         return min(index.recall for _, index in self.parts)
 
     def part(self, row: int) -> tuple[Cases, int]:
-        """The cases that a row is of, and its number among them."""
+        """The part that holds a row, and the row's number within that part."""
         first = self.parts[0][0]
         return (first, row) if row < len(first) else (self.parts[1][0], row - len(first))
 
@@ -77,7 +77,7 @@ class Gallery:
         return said | {n: cases.number(n, at) for n in ("z_um", "y_um", "x_um")}
 
     def where(self, column: str, text: str) -> list[int]:
-        """Rows whose column says just this."""
+        """Rows whose text in `column` equals `text`."""
         first, out = 0, []
         for cases, _ in self.parts:
             if column in cases.words:
@@ -86,7 +86,7 @@ class Gallery:
         return out
 
     def nearest(self, vector: Array, k: int, without: int = -1) -> Neighbours:
-        """Of all parts as of one."""
+        """The `k` nearest neighbours over all parts, merged; rows of the group `without` are left out."""
         from ...models.neighbours.index import merge_neighbours
 
         first, found = 0, []
@@ -97,9 +97,9 @@ class Gallery:
 
 
 def open_gallery(out: str | Path) -> Gallery:
-    """The run's cases, opened once in a process for each content of its table.
+    """The gallery of a run; the last one opened is cached until its table, models or added cases change.
 
-    Raises SettingsError (E_NO_RUN, E_NO_TABLE) and CorruptError where there is nothing that could be searched.
+    Raises SettingsError (E_NO_RUN, E_NO_TABLE) if there is nothing to search, and CorruptError for damaged files.
     """
     job = load(absolute(out))
     kind = next((k for k in SEARCHED_TABLES if (table_of(job, k) / "zarr.json").exists()), None)
@@ -132,7 +132,7 @@ def _gallery(out: Path, kind: str, table: str, model: str, stamp: int) -> Galler
     if added is not None and len(added):
         if added.vectors.shape[1] != own.vectors.shape[1]:
             raise CorruptError(
-                f"{root / 'added.npz'} holds codes of {added.vectors.shape[1]} numbers, those of the run have "
+                f"{root / 'added.npz'} holds embeddings of {added.vectors.shape[1]} numbers, those of the run have "
                 f"{own.vectors.shape[1]}. Remove it and add the cases again."
             )
         groups = groups_of([own, added])
@@ -141,14 +141,14 @@ def _gallery(out: Path, kind: str, table: str, model: str, stamp: int) -> Galler
 
 
 def _own(job: Job[Any], kind: str, table: str, notes: list[str]) -> tuple[Cases, Index]:
-    """The run's own cases: as they are kept, or gathered from its table."""
+    """The run's own cases and their index: from OUT/index/, or rebuilt from the run's table."""
     from ...models.neighbours import inverted_lists as lists
     from ...models.neighbours.index import ExactIndex
 
     root = index_root(job)
     try:
         kept = read_index(root, table)
-    except CorruptError:  # somebody else's: what is written is refused, what is read is made without it
+    except CorruptError:  # not our folder: writing to it is refused below, and the index is built in memory
         kept = None
     if kept is not None:
         groups, found = groups_of([kept.cases]), kept.document["lists"]
@@ -170,7 +170,7 @@ def _own(job: Job[Any], kind: str, table: str, notes: list[str]) -> tuple[Cases,
     new = StoredIndex(cases, document, made.bytes() if made else None)
     try:
         with Lock(job.folder.out):
-            if fingerprint(load(job.folder.out), kind) == table:  # a run may have changed it meanwhile
+            if fingerprint(load(job.folder.out), kind) == table:  # a run may have changed the table meanwhile
                 write_index(root, new)
     except (LockedError, OSError, MachineError, SettingsError) as error:
         notes.append(f"the index is kept in memory alone, and made again by the next search: {error}")
@@ -178,7 +178,7 @@ def _own(job: Job[Any], kind: str, table: str, notes: list[str]) -> tuple[Cases,
 
 
 def groups_of(parts: Iterable[Cases]) -> Array:
-    """A number for each row: the same for rows of one subject; without a subject, for those of one slide or volume."""
+    """A group number per row: one per subject; where the subject is unknown, one per slide or volume."""
     parts = list(parts)
     owner, subject = ([c.words[n] for c in parts] for n in ("id" if "id" in parts[0].words else "slide", "subject"))
     owners, subjects = owner[0], subject[0]
@@ -190,7 +190,7 @@ def groups_of(parts: Iterable[Cases]) -> Array:
 
 
 def _current(job: Job[Any], added: Cases | None, model: str, notes: list[str]) -> Cases | None:
-    """Added cases as the run's network sees them now: where it was trained anew since, their files are encoded again."""
+    """Added cases with embeddings of the current network; files that an earlier network encoded are encoded again."""
     if added is None or not (old := [i for i in range(len(added)) if added.text("model", i) != model]):
         return added
     files = {added.text("path", i): i for i in old}

@@ -1,4 +1,4 @@
-"""Hits: what a search found, as values: a case, its place among the nearest, and all of them as a table or as JSON."""
+"""Hits: the results of a search as values: cases with their rank and distance, as a table or as JSON."""
 
 from __future__ import annotations
 
@@ -15,58 +15,58 @@ class Case:
     """A volume, or a tile of a slide."""
 
     id: str
-    """In the run; a tile's is `slide:row:column`. Empty for what was not there before."""
+    """Id in the run; the id of a tile is `slide:row:column`. Empty for a query that is not in the run."""
     name: str
-    """Of the file, relative to the folder it was found in."""
+    """Path of the file relative to the folder in which it was found."""
     subject: str = ""
     site: str = ""
     label: str = ""
-    """As the user's table has it; of a tile its cluster."""
+    """Class in the user's list; for a tile, its cluster."""
     slide: str = ""
-    """Id of the slide (or volume) that a tile is of."""
+    """Id of the slide (or volume) that a tile belongs to."""
     z_um: float | None = None
     y_um: float | None = None
     x_um: float | None = None
-    """Micrometres of a tile's centre on its slide."""
+    """Centre of a tile on its slide, in micrometres."""
     path: str = ""
     part: str = ""
-    """Where the file lies, and what is meant inside it."""
+    """Path of the file, and the name of the image inside it (`part`)."""
 
     @property
     def centre(self) -> tuple[float, ...]:
-        """Of a tile, in the order of its axes."""
+        """Centre of a tile in micrometres, in the order of its axes; empty for a volume."""
         return tuple(v for v in (self.z_um, self.y_um, self.x_um) if v is not None)
 
 
 @dataclass(frozen=True, slots=True)
 class Hit(Case):
-    """A case that was found."""
+    """A case that a search found."""
 
     rank: int = 1
     """1 is the nearest."""
     distance: float = 0.0
-    """Euclidean, between the codes."""
+    """Euclidean distance between the embeddings."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hits:
-    """The cases nearest to a query, nearest first; equally near ones in the run's order."""
+    """The cases nearest to a query, nearest first; ties in the order of the run."""
 
     out: str
     query: Case
     rows: tuple[Hit, ...]
     cases: int
-    """That were searched."""
+    """Number of cases that were searched."""
     left_out: int
-    """Cases of the query's own subject (or slide) that were not."""
+    """Number of cases of the query's own subject (or slide), which were left out."""
     recall: float = 1.0
-    """Share of the ten true neighbours that such a search finds; below 1 only above a million cases."""
+    """Recall at 10 of the index: share of the ten true neighbours that it finds; below 1 only above a million cases."""
     notes: tuple[str, ...] = ()
-    """What was odd, in words."""
+    """Warnings for the user."""
 
     @property
     def frame(self) -> pd.DataFrame:
-        """One row a hit; columns that say nothing of any of them are left out."""
+        """One row per hit; columns that are empty for all hits are left out."""
         import pandas as pd
 
         names = ["rank", "distance", *(f.name for f in fields(Case))]
@@ -74,12 +74,12 @@ class Hits:
         return table[[n for n in names if not table[n].isin(["", None]).all() or n in ("rank", "distance", "id")]]
 
     def json(self) -> str:
-        """All of it as one JSON object on one line."""
+        """The hits as one JSON object on one line."""
         return json.dumps(_describe(asdict(self)), allow_nan=False)
 
 
 def _describe(value: Any) -> Any:
-    """Without what is None: a volume has no place on a slide."""
+    """The value without keys whose value is None, such as the position of a volume on a slide."""
     if isinstance(value, dict):
         return {k: _describe(v) for k, v in value.items() if v is not None}
     return [_describe(v) for v in value] if isinstance(value, list | tuple) else value

@@ -1,4 +1,4 @@
-"""Where a run's table and index lie, and the fingerprints that tell whether the index fits the table."""
+"""keys: paths of a run's table and index, and the fingerprints that show whether the index fits the table."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def index_root(job: Job[Any]) -> Path:
 
 
 def fingerprint(job: Job[Any], kind: str) -> str:
-    """Of the table that an index is made of: the names, sizes and times of its files, and the models that made them."""
+    """Fingerprint of a table: names, sizes and times of its files, the models behind its embeddings, and the cohort."""
     path = table_of(job, kind)
     if isinstance(path, ObjectPath):
         files: list[Any] = sorted((p.relative_to(path).as_posix(), size) for p, size in path.listing())
@@ -33,7 +33,7 @@ def fingerprint(job: Job[Any], kind: str) -> str:
 
 
 def model_key(job: Job[Any]) -> str:
-    """Of the weights that codes come from: a code of other weights is no neighbour of anything."""
+    """Digest of the weights behind the embeddings; embeddings of different weights are not comparable."""
     folder = job.folder.out / "models"
     named = [(path.name, stated_weights(path)) for path in sorted(folder.glob("*.json"))]
     return digest([(name, sha256) for name, sha256 in named if sha256])

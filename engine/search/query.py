@@ -1,4 +1,4 @@
-"""Query: what a search is asked about, and what it says of it: a case of the run, a new file, or a place on a slide."""
+"""Query: a search query resolved to an embedding: a case of the run, a new file, or a position on a slide."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from .rows import subject_of
 from .window import around, open_at_spacing, window
 
 SMALL = 4
-"""A picture of at most so many patches a side is itself the query: its middle."""
+"""Largest side, in patches, of a picture whose central patch is the query; a larger picture needs --at."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A query, understood."""
+    """A resolved query."""
 
     case: Case
     vector: Array
     """float32 (features,)."""
     row: int = -1
-    """In the gallery; -1 where it is not in it."""
+    """Row in the gallery; -1 if the query is not in it."""
     group: int = -1
-    """Of rows that are its own subject's (or slide's)."""
+    """Group of the query's own subject (or slide) in `Gallery.groups`; -1 if the gallery has none."""
 
 
 def understood(gallery: Gallery, query: str | Path, at: tuple[float, ...] | None = None) -> Asked:
-    """A case of the gallery by id, name or path; else a file, which the run's network encodes.
+    """Resolve a query: a case of the gallery by id, name or path; else a file, which the run's network encodes.
 
-    Raises SettingsError (E_QUERY) for what is neither, or could be several; NoInputError for a file that cannot be read.
+    Raises SettingsError (E_QUERY) if the query is neither, or is ambiguous; NoInputError if a file cannot be read.
     """
     text = str(query)
     if gallery.kind == "volumes":
@@ -49,7 +49,7 @@ def understood(gallery: Gallery, query: str | Path, at: tuple[float, ...] | None
 
 
 def _known_rows(gallery: Gallery, text: str, columns: tuple[str, ...]) -> list[int]:
-    """Rows that are called this, or lie there."""
+    """Rows whose id, name or path is `text`."""
     for column in columns:
         if rows := gallery.where(column, text):
             return rows
@@ -104,7 +104,7 @@ def _tile(gallery: Gallery, text: str, at: tuple[float, ...] | None) -> Asked:
 
 
 def _there(gallery: Gallery, rows: list[int], at: tuple[float, ...]) -> int:
-    """The tile of these whose centre is nearest to a place, which must lie on it."""
+    """The row whose tile centre is nearest to `at` (micrometres). Raises SettingsError if `at` lies outside that tile."""
     cases, _ = gallery.part(rows[0])
     names = [n for n in ("z_um", "y_um", "x_um") if n in cases.numbers]
     if len(at) != len(names):
@@ -125,7 +125,7 @@ def _there(gallery: Gallery, rows: list[int], at: tuple[float, ...]) -> int:
 
 
 def _patch(gallery: Gallery, path: Path, at: tuple[float, ...] | None) -> Asked:
-    """A patch of a file that the run does not know: at a place, or its middle where it is small."""
+    """A patch of a file that is not in the run: the patch at `at`, or the central patch of a small picture."""
     job, side = gallery.job, gallery.job.settings.patch
     if not job.modality.planar:
         raise SettingsError(

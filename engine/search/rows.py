@@ -1,4 +1,4 @@
-"""Rows of a gallery, gathered from a run's table or from newly encoded volumes."""
+"""rows: the rows of a gallery, from a run's table or from newly encoded volumes."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from ..pipeline.record import ImageRecord
 from .keys import model_key, table_of
 
 TEXTS = ("id", "name", "subject", "site", "label", "path", "part")
-"""Columns of text; tiles have `slide` for `id`, of which their own is made."""
+"""Text columns; tiles have `slide` in place of `id`, and their ids are made from it."""
 PLACES = ("plane", "row", "column")
-"""Columns of a tile's place on the grid of tiles, as far as there are axes."""
+"""Columns of a tile's position on the grid of tiles; slides have no `plane`."""
 
 FROM_RECORD: Mapping[str, Callable[[ImageRecord], str]] = {
     "name": lambda r: r.name,
@@ -27,17 +27,17 @@ FROM_RECORD: Mapping[str, Callable[[ImageRecord], str]] = {
     "path": lambda r: r.path,
     "part": lambda r: r.subimage,
 }
-"""Columns of text of a tile that its image's record has."""
+"""Text column of a tile -> its value from the image's record."""
 
 
 def gathered(job: Job[Any], kind: str, notes: list[str]) -> Cases:
-    """The rows of a run's table; those whose codes are no finite numbers are left out."""
+    """The rows of a run's table; rows whose embeddings are not finite are left out, with a note. Raises SettingsError."""
     table = read_table(table_of(job, kind))
     vectors = np.ascontiguousarray(np.asarray(table.X), np.float32)
     cases = (_volumes if kind == "volumes" else _tiles)(job, table.obs, vectors)
     finite = np.isfinite(vectors).all(1)
     if not finite.all():
-        notes.append(f"{int((~finite).sum())} cases have codes that are no finite numbers: they are left out")
+        notes.append(f"{int((~finite).sum())} cases have embeddings that are not finite: they are left out")
         cases = cases.rows(np.flatnonzero(finite))
     if not len(cases):
         raise SettingsError(f"{table_of(job, kind)} holds no row that could be searched.", "E_NO_TABLE")
@@ -79,7 +79,7 @@ def _text(value: Any) -> str:
 
 
 def cases_of(job: Job[Any], records: Iterable[ImageRecord], vectors: Array) -> Cases:
-    """Volumes that were encoded, as rows to be added."""
+    """Newly encoded volumes as rows of the index."""
     records = list(records)
     texts = {
         "id": [r.id for r in records],
@@ -96,5 +96,5 @@ def cases_of(job: Job[Any], records: Iterable[ImageRecord], vectors: Array) -> C
 
 
 def subject_of(record: ImageRecord) -> str:
-    """Who a volume is of, where somebody said so: else it is called by its own id, and other folders have files so called."""
+    """The subject of a volume if one was stated, else empty: a subject equal to the volume's id is only a default."""
     return "" if record.subject == record.id else record.subject

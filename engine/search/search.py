@@ -1,4 +1,4 @@
-"""search: the cases of a run most like a query, and cases added to what is searched, without training."""
+"""search: the cases of a run most similar to a query, and a picture of them."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ At = tuple[float, ...]
 def search(
     out: str | Path, query: str | Path, *, k: int = 10, at: At | None = None, same_subject: bool = False
 ) -> Hits:
-    """The `k` cases of the run in `out` whose codes lie nearest to the query's.
+    """The `k` cases of the run in `out` whose embeddings are nearest to that of the query.
 
-    `query` is a case of the run (id, name or path) or a file, which the run's network encodes. Where the run is about
-    tiles it is a slide and `at`, micrometres (y, x), or a picture no larger than a few patches. Cases of the query's own
-    subject are left out (of its own slide, where no subject is known), unless `same_subject`.
-    Raises SettingsError (E_NO_RUN, E_NO_TABLE, E_QUERY).
+    `query` is a case of the run (id, name or path) or a file, which the run's network encodes. In a run on tiles, a query
+    is a tile's id, a slide with `at` in micrometres (y, x), or a picture no larger than a few patches. Cases of the query's
+    own subject (of its own slide, if no subject is known) are left out unless `same_subject` is true.
+    Raises SettingsError (E_NO_RUN, E_NO_TABLE, E_QUERY), and NoInputError if a file cannot be read.
     """
     if k < 1:
         raise SettingsError(f"-k is the number of cases to find, 1 or more; got {k}.")
@@ -52,8 +52,7 @@ def search(
 
 
 def picture(hits: Hits, path: str | Path | None = None) -> Path:
-    """Query and neighbours as a PNG, at `path` or in OUT/searches/ under the query's id; a file that is not in the run
-    gives its picture no name, but a number made of its path."""
+    """Draw query and neighbours as a PNG at `path`, by default in OUT/searches/ under the name that `file_name` gives."""
     from .thumbnails import case_panel
 
     job = load(absolute(hits.out))
@@ -62,7 +61,8 @@ def picture(hits: Hits, path: str | Path | None = None) -> Path:
 
 
 def file_name(hits: Hits) -> str:
-    """
+    """The query's id as a file name; for a query that is not in the run, a checksum of its path and position.
+
     >>> from .hits import Case
     >>> file_name(Hits("out", Case("b-12:3:7", "b.tif"), (), 1, 0))
     'b-12-3-7'

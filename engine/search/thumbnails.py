@@ -1,4 +1,4 @@
-"""Planes: what a case looks like: three orthogonal slices through a volume's middle, or the patch of a tile."""
+"""thumbnails: pictures of a case: three orthogonal slices through the middle of a volume, or the patch of a tile."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from .hits import Case, Hit
 from .window import around, open_at_spacing, window
 
 FINE = 256
-"""Voxels along a volume that is drawn: of a pyramid the finest level within."""
+"""Voxels along a drawn volume, at most; of a pyramid, the finest level within this limit is drawn."""
 HELD = 1 << 26
-"""Voxels that are looked at to find the middle of a volume that has no coarser level."""
+"""Voxels that are read at once, at most; a larger volume is read slice by slice, and its middle is that of its box."""
 
 
 def case_panel(job: Job[Any], case: Case) -> CasePanel:
-    """The case as the picture shows it; one whose file cannot be read (any more) is told without a picture."""
+    """Title, text and planes of a case; without planes if its file cannot be read (any more)."""
     distance = f"distance {case.distance:.4g}" if isinstance(case, Hit) else ""
     title = f"{case.rank}" if isinstance(case, Hit) else "query"
     place_um = f"at {', '.join(f'{v:.0f}' for v in case.centre)} um" if case.centre else ""
@@ -36,7 +36,7 @@ def case_panel(job: Job[Any], case: Case) -> CasePanel:
 
 
 def planes_of(job: Job[Any], case: Case) -> tuple[Plane, ...]:
-    """Pixels for people."""
+    """The case as 8-bit RGB planes for display. Raises SlideError if its file cannot be read."""
     owner = case.slide or case.id
     if owner in job.slides:
         source = job.image(owner) if job.modality.planar else job.stored(owner)
@@ -59,7 +59,7 @@ def planes_of(job: Job[Any], case: Case) -> tuple[Plane, ...]:
 
 
 def _middle(source: Source, level: int) -> tuple[int, ...]:
-    """The middle of what is brighter than the mean, where it is widest (a brain rather than a neck), in cells of a level."""
+    """Centre of the bright foreground in cells of a level, weighted by squared area, which favours a brain over a neck."""
     last, frame = len(source.frames) - 1, source.frames[level]
     coarse = source.frames[last]
     if coarse.box.size > HELD:
@@ -77,11 +77,11 @@ def _middle(source: Source, level: int) -> tuple[int, ...]:
 
 
 NAMES = ("axial", "coronal", "sagittal")
-"""Of the planes across z, y and x."""
+"""Names of the planes perpendicular to z, y and x."""
 
 
 def _slices(pixels: Array, frame: Frame, at: tuple[int, ...]) -> tuple[Plane, ...]:
-    """Planes of (channel, *axes) through a cell; a patch of a slide is one itself."""
+    """Planes of pixels (channel, *axes) through the cell `at`; a patch of a slide is itself the only plane."""
     if len(at) == 2:
         return (Plane("", _shown(pixels), _extent(pixels.shape[1:], frame.spacing)),)
     cuts = [np.take(pixels, i, axis + 1) for axis, i in enumerate(at)]
@@ -89,7 +89,7 @@ def _slices(pixels: Array, frame: Frame, at: tuple[int, ...]) -> tuple[Plane, ..
 
 
 def _thin(source: Source, level: int, at: tuple[int, ...]) -> tuple[Plane, ...]:
-    """The same of a volume that is too large to be read whole."""
+    """Planes through the cell `at` of a volume that is too large to be read whole."""
     whole, cuts = source.frames[level].box, []
     for axis, i in enumerate(at):
         start, stop = list(whole.start), list(whole.stop)
@@ -99,7 +99,7 @@ def _thin(source: Source, level: int, at: tuple[int, ...]) -> tuple[Plane, ...]:
 
 
 def _planes(cuts: list[Array], frame: Frame) -> tuple[Plane, ...]:
-    """Up is superior, or anterior in the axial plane: the first axis of each cut grows upwards. All in one window."""
+    """Grey planes with one intensity window. Up is superior, or anterior in the axial plane: rows are flipped."""
     flat = np.concatenate([c[0][c[0] != 0].ravel() for c in cuts])
     low, high = np.percentile(flat, (1, 99.5)) if len(flat) else (0.0, 1.0)
     low = min(low, 0.0) if len(flat) and flat.min() >= 0 else low

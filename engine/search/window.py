@@ -1,4 +1,4 @@
-"""The part of a slide around a query tile."""
+"""window: the pixels of a slide around a position."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ...stores.source import Source
 
 
 def open_at_spacing(path: Path, spacing: float) -> Source:
-    """A slide or a picture at the run's spacing; one that does not say its own is taken to have it."""
+    """A slide or picture at the run's spacing; a file without a spacing is assumed to have it. Raises NoInputError."""
     try:
         return at_spacing(open_slide(path), spacing)
     except SlideError as error:
@@ -24,7 +24,7 @@ def open_at_spacing(path: Path, spacing: float) -> Source:
 
 
 def around(source: Source, centre: tuple[float, ...], side: int) -> Box:
-    """The patch about a place in micrometres."""
+    """The box of `side` cells around a centre in micrometres."""
     frame = source.frames[0]
     at = zip(centre, frame.origin, frame.spacing, strict=True)
     start = tuple(round((c - o) / s - side / 2) for c, o, s in at)
@@ -32,7 +32,7 @@ def around(source: Source, centre: tuple[float, ...], side: int) -> Box:
 
 
 def window(source: Source, box: Box) -> Array:
-    """Pixels of a box that may hang over the frame: background there. (channel, *axes)."""
+    """Pixels (channel, *axes) of a box; cells outside the frame are background."""
     out = np.full((source.channels, *box.shape), source.background, source.dtype)
     inside = box & source.frames[0].box
     if inside.size:

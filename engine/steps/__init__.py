@@ -1,1 +1,1 @@
-"""Steps that several runs share."""
+"""Steps that several pipelines share."""

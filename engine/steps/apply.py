@@ -1,8 +1,8 @@
-"""apply: the trained network over every tissue tile of every slide or volume, as layers on the tile grid.
+"""apply: applies the trained network to every tissue tile of every slide or volume; writes layers on the tile grid.
 
-Three steps: `tiles` (the network, a label shard a unit), `number` (clusters numbered by their share of all tissue tiles,
-largest first, the same on every slide) and `labels` (per slide: `labels/clusters` and the metadata of its layers). Runs
-without clusters have `tiles` and `layers` (the metadata alone).
+Three steps: `tiles` (the network; one unit is one label shard), `order_clusters` (numbers the clusters by their share of all
+tissue tiles, largest first, alike on every slide) and `labels` (per slide: `labels/clusters` and the metadata of its layers).
+Runs without clusters have `tiles` and `layers` (the metadata alone).
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ from .convert.tissue import tissue
 
 BATCH = 128
 TILES = "tiles"
-"""Name of the step, by which others find its receipts."""
+"""Name of the step; other steps find its receipts by this name."""
 OF_NETWORKS = ("step", "dtype", "device")
-"""Settings that decide what a trained network leaves, beyond those of its training."""
+"""Settings that determine the output of applying a trained network, beyond those of its training."""
 
 
 def tiles_step(*fields: str, settings: tuple[str, ...] = OF_NETWORKS) -> Step:
-    """The run's model over every tissue tile, which leaves these fields."""
+    """The step that applies the run's model to every tissue tile and writes these fields."""
     return Step(
         TILES,
         "apply",
@@ -53,7 +53,7 @@ def tiles_step(*fields: str, settings: tuple[str, ...] = OF_NETWORKS) -> Step:
 
 
 def layers_step(*fields: str) -> Step:
-    """The metadata of these fields, which makes them layers; after `tiles_step`."""
+    """The step that writes the metadata of these fields, which makes them layers; it follows `tiles_step`."""
     outputs = (*(layer(name) for name in fields), GROUPS)
     return Step("layers", "write layers", write_layers, per_image, outputs=outputs)
 
@@ -67,7 +67,7 @@ def tile_units(job: Job[PatchSettings], step: str) -> Iterator[Unit]:
 
 
 def apply_network(job: Job[PatchSettings], unit: Unit) -> Outcome:
-    """Every tissue tile through the run's model; clusterers leave their own index of a cluster + 1, and it is counted."""
+    """Apply the run's model to the tissue tiles of one box; count the clusters (clusterer's index + 1), if any."""
     plan = plan_of(job, unit.slide)
     box = Box(unit.start, tuple(a + u for a, u in zip(unit.start, plan.unit, strict=True)))
     box &= plan.source.frames[0].box
@@ -80,7 +80,7 @@ def apply_network(job: Job[PatchSettings], unit: Unit) -> Outcome:
 
 
 def plan_of(job: Job[PatchSettings], slide: str) -> Plan:
-    """What applying the run's model to one slide will do."""
+    """The plan for applying the run's model to one slide: source, tiles, model and layers."""
     model = model_of(job)
     mask = tissue(job, slide)
     step = model.stride
@@ -100,12 +100,12 @@ def _tissue_tiles(box: Box, step: tuple[int, ...], halo: tuple[int, ...], mask: 
 
 
 def model_of(job: Job[PatchSettings]) -> Model:
-    """What the run makes of every tile: its trained network, unless its pipeline says otherwise."""
+    """The model that the run applies to every tile: the pipeline's own if it defines one, else the trained network."""
     return job.pipeline.model(job) if job.pipeline.model else trained(job)
 
 
 def trained(job: Job[PatchSettings]) -> PatchNetwork:
-    """The run's network, loaded once per process and per content of its file."""
+    """The run's trained network, cached per process and per sha256 of its file."""
     name = job.pipeline.network
     sha256 = stated_weights(job.folder.model(name).with_suffix(".json"))
     settings, path = job.settings, job.folder.model(name)
@@ -119,17 +119,17 @@ def trained(job: Job[PatchSettings]) -> PatchNetwork:
 
 
 def cells_along(job: Job[PatchSettings]) -> int:
-    """Cells of the tile grid along a unit, which is one shard of every layer."""
+    """Side of a unit in cells of the tile grid; a unit is one shard of every layer."""
     return job.modality.cut.cells(job.settings.step)
 
 
 def clusters(job: Job[PatchSettings]) -> int:
-    """How many the run's network finds; 0 where it finds none."""
+    """Number of clusters of the run's network; 0 where it has no clusterer."""
     return trained(job).clusters if job.pipeline.network else 0
 
 
 def cell_frames(job: Job[PatchSettings], slide: str) -> tuple[Frame, ...]:
-    """Frames of the tile grid, with as many levels as the image: the validators and vizarr want that of labels."""
+    """Frames of the tile grid, with as many levels as the image, as validators and vizarr require of labels."""
     frame = job.slides[slide].frame
     return pyramid(frame.coarsen((job.settings.step,) * len(frame.shape)), levels=len(image_spec(job, slide).frames))
 
@@ -142,7 +142,7 @@ def layer_image(job: Job[PatchSettings], slide: str, name: str) -> StoredImage:
 
 
 def write_layers(job: Job[PatchSettings], unit: Unit) -> Outcome:
-    """Per slide of a run without clusters: the metadata of its layers, last."""
+    """Write the metadata of one slide's layers, last, in a run without clusters."""
     outcome = Outcome()
     with outcome.clock("write"):
         outcome.files += finish_layers(job, unit.slide, ["tissue"])
@@ -150,7 +150,7 @@ def write_layers(job: Job[PatchSettings], unit: Unit) -> Outcome:
 
 
 def finish_layers(job: Job[PatchSettings], slide: str, labels: list[str]) -> list[Written]:
-    """Metadata of a slide's layers, and the groups that name its labels."""
+    """Write the metadata of a slide's layers, and the group that lists its labels."""
     files: list[Written] = []
     for name in model_of(job).outputs:
         files += layer_image(job, slide, name).finish(name=name, reference=reference_of(job.slides[slide].frame))
@@ -160,6 +160,6 @@ def finish_layers(job: Job[PatchSettings], slide: str, labels: list[str]) -> lis
 
 
 def looked_at(job: Job[PatchSettings], slide: str) -> int:
-    """Tiles of a slide that the network saw, from its units' receipts."""
+    """Number of a slide's tiles that the model was applied to, from the receipts of its units."""
     receipts = Ledger(job.folder.out, TILES, job.ledger_key(TILES, slide)).all(slide)
     return sum(int(receipt.facts["tiles"]) for receipt in receipts)

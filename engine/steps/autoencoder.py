@@ -1,6 +1,6 @@
-"""train: autoencoder, codes of a few views, heads for every K and seed, and the chosen clusterer fine-tuned end to end.
+"""train: autoencoder, embeddings of a few views, heads for every K and seed, end-to-end fine-tuning of the best clusterer.
 
-Four steps of one unit each. A new K changes the last two only: the autoencoder and the codes stay.
+Four steps of one unit each. A new K repeats only the last two: the autoencoder and the embeddings are kept.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def train_autoencoder(job: Job[TileSettings], unit: Unit, share: Replica) -> Outcome:
-    """Learn to describe patches."""
+    """Train the autoencoder on the sampled patches, by reconstruction."""
     from ...models.networks.autoencoder import Autoencoder
     from ...models.seeds import generator
     from ...models.training.reconstruction import Reconstruction
@@ -63,7 +63,7 @@ def train_autoencoder(job: Job[TileSettings], unit: Unit, share: Replica) -> Out
 
 
 def autoencoder_step() -> Step:
-    """The training of the autoencoder, as every run has it that looks at tiles."""
+    """The step that trains the autoencoder, for every run that trains on tiles."""
     return Step(
         "autoencoder",
         "train autoencoder",
@@ -77,12 +77,12 @@ def autoencoder_step() -> Step:
 
 
 def all_patches(job: Job[TileSettings]) -> Array:
-    """Every sampled patch, (n, c, y, x), in memory: training draws them in any order, again and again."""
+    """Every sampled patch, (n, c, y, x) or (n, c, z, y, x), in memory, as training draws them repeatedly in random order."""
     return StoredArray.open(job.folder.samples / "patches").read_all()
 
 
 def views_of(job: Job[TileSettings]) -> Views | CubeViews:
-    """What views of patches differ in."""
+    """The augmentation that makes random views of patches."""
     views: Views | CubeViews = job.modality.views(job.settings.jitter)
     return views
 

@@ -1,4 +1,4 @@
-"""Models of a run on disk: weights, documents and checkpoints of training."""
+"""Models of a run on disk: weights, model records and training checkpoints."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def device_of(job: Job[Any]) -> Any:
 
 
 def load_network(path: Path, sha256: str) -> tuple[Autoencoder, Clusterer | None]:
-    """The trained autoencoder, ready to be applied, and the clusterer that it is part of, if it is part of one.
+    """The trained autoencoder in evaluation mode, and the clusterer that contains it, or None.
 
-    Raises CorruptError where the file is not the one that was trained.
+    Raises CorruptError where the file's sha256 is not `sha256`.
     """
     from ...models.networks.autoencoder import Autoencoder
     from ...models.networks.clusterer import Clusterer
@@ -44,22 +44,22 @@ def load_network(path: Path, sha256: str) -> tuple[Autoencoder, Clusterer | None
 
 
 class ModelRecord(Document):
-    """models/<name>.json: what rebuilds a trained network, and how it was trained."""
+    """models/<name>.json: the recipe that rebuilds a trained network, and its training history."""
 
     sha256: str
-    """Of the weights beside it."""
+    """sha256 of the weights file beside the record."""
     recipe: dict[str, Any]
-    """Arguments that make the network."""
+    """Constructor arguments of the network."""
     threads: int
     history: tuple[dict[str, JsonNumber], ...]
-    """Figures over training steps: {"step": ..., "loss": ...}; None stands for what is no finite number."""
+    """Metrics over training steps: {"step": ..., "loss": ...}; None stands for a value that is not finite."""
 
 
 R = TypeVar("R", bound=ModelRecord)
 
 
 def find_record(job: Job[Any], name: str, model: type[R]) -> R | None:
-    """The record of a trained model; None where it was not trained yet."""
+    """The record of a trained model; None where the model is not trained yet."""
     return find_document(job.folder, f"models/{name}", model)
 
 
@@ -69,13 +69,13 @@ def read_record(job: Job[Any], name: str, model: type[R]) -> R:
 
 
 def stated_weights(path: Path) -> str:
-    """sha256 of the weights that a document of models/ names; empty where it is the record of no model."""
+    """sha256 of the weights that a document in models/ states; empty where the document is not a model's record."""
     document = read_json(path)
     return str(document.get("sha256", "")) if isinstance(document, dict) else ""
 
 
 def save_model(job: Job[Any], name: str, network: Any, record: Callable[..., ModelRecord]) -> list[Written]:
-    """Weights, and beside them their record: it is called with what holds of every model, sha256, recipe and threads."""
+    """Write the weights and their record. `record` is called with the fields of every model: sha256, recipe, threads."""
     from ...models.training import checkpoint
 
     path = job.folder.model(name)
@@ -93,7 +93,7 @@ def write_document(job: Job[Any], name: str, document: Document) -> Written:
 
 
 def checkpoint_slot(job: Job[Any], step: str, name: str = "") -> CheckpointSlot:
-    """Where the training of a model (of the step's own name, unless said) keeps its checkpoint."""
+    """The slot for the training checkpoint of a model, named `name`, or like its step by default."""
     from ..compute.fit import CheckpointSlot
 
     return CheckpointSlot(job.folder.out / "models" / f"{name or step}.training.safetensors", job.ledger_key(step))

@@ -13,7 +13,7 @@ from ..pipeline.job import Job
 
 @dataclass(frozen=True, slots=True)
 class Covariates:
-    """What is known of the volumes in use, row by row."""
+    """Covariates of the volumes in use, one entry per row of the embeddings."""
 
     classes: tuple[str, ...]
     labels: Array

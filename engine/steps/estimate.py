@@ -1,4 +1,4 @@
-"""estimate: what a run will take, said before it begins: units, patches, bytes on disk, memory."""
+"""estimate: the size of a run, computed before it begins: units, patches, bytes on disk, memory."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from .sample.draw import PER_AREA
 from .sample.patches import PER_SHARD, patch_of
 
 CODE = 128
-"""Numbers of an embedding."""
+"""Dimensions of an embedding."""
 LIMIT = 30.0
-"""Seconds that looking at them may take: an estimate is not worth more."""
+"""Seconds that measuring the compression may take, at most: an estimate is not worth more."""
 LOOKS = 3
-"""Slides of which a block is compressed to learn how well this cohort compresses."""
+"""Number of slides from which one block is compressed, to measure the cohort's compression ratio."""
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Sizes of a run. Bytes are of files in OUT."""
+    """Sizes of a run. Bytes on disk count files in OUT."""
 
     slides: int
     pixels: int
@@ -44,7 +44,7 @@ class Estimate:
     images: str
     """"slides" or "volumes"."""
     amount: str
-    """Of pixels or voxels, in words."""
+    """Number of pixels or voxels, as text."""
     units: dict[str, int]
     tiles: int
     """Cells of the tile grid; only those on tissue are computed."""
@@ -53,19 +53,19 @@ class Estimate:
     raw: int
     """Bytes of all stored levels before compression."""
     ratio: float
-    """Share of that which is left after compression, measured on this cohort."""
+    """Compressed bytes by raw bytes, measured on this cohort."""
     disk: int
-    """Bytes that OUT will hold, about."""
+    """Approximate bytes that OUT will hold."""
     present: int
     """Bytes that OUT holds already."""
     memory: int
-    """Bytes that one worker needs, about."""
+    """Approximate bytes of memory that one worker needs."""
 
     def facts(self) -> dict[str, Any]:
         return asdict(self)
 
     def text(self) -> str:
-        """What is said before work."""
+        """One line that describes the estimate, shown before work begins."""
         trained = f"{self.samples:,} patches to train on at most; " if self.samples else ""
         return (
             f"{self.slides} {self.images}, {self.amount}; store {self.raw / 1e9:.2f} GB, "
@@ -75,7 +75,7 @@ class Estimate:
 
 
 def estimate(job: Job[PatchSettings]) -> Estimate:
-    """Sizes from the slides' shapes, and how well their pixels compress from a block of a few of them."""
+    """Sizes from the slides' shapes, and a compression ratio measured on one block of each of a few slides."""
     from ...models.training.budget import budget
 
     specs = [image_spec(job, slide) for slide in job.slides]
@@ -122,11 +122,11 @@ def _cells(shape: tuple[int, ...], side: int) -> int:
 
 
 def _ratio(job: Job[PatchSettings]) -> float:
-    """Compressed by raw bytes of a block in the middle of a few slides; 1 where none can be read."""
+    """Compressed bytes by raw bytes of one block in the middle of each of a few slides; 1 where none can be read."""
     records = list(job.slides.values())
     records = records[:: max(1, len(records) // LOOKS)][:LOOKS]
     looks = [[r.path, r.mpp, job.spacing, r.shape, job.settings.codec] for r in records]
-    if any(is_copied(to_path(r.path)) for r in records):  # the copying takes as long as it takes, the looking does not
+    if any(is_copied(to_path(r.path)) for r in records):  # the time limit covers the measurement, not the copying
         pairs = []
         for record, look in zip(records, looks, strict=True):
             with suppress(SlideError), near(to_path(record.path), record.fingerprint) as here:

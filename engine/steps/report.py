@@ -1,4 +1,4 @@
-"""Sections that the reports of several runs share."""
+"""Report sections that several pipelines share."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from .checkpoints import ModelRecord, find_record
 from .convert.geometry import PYRAMID
 
 Trained = tuple[str, str, type[ModelRecord]]
-"""A model's name, what its training is called in the report, and the type of its record."""
+"""A model's name, the title of its training in the report, and the type of its record."""
 AUTOENCODER: Trained = ("autoencoder", "autoencoder", ModelRecord)
 
 
 def histories_of(job: Job[Any], trained: Iterable[Trained]) -> list[dict[str, Any]]:
-    """The histories of trainings as rows {stage, step, loss ...}; those that were not done have none."""
+    """Training histories as rows {stage, step, loss ...}; models that are not trained contribute no rows."""
     records = [(stage, find_record(job, name, model)) for name, stage, model in trained]
     return [{"stage": stage, **row} for stage, record in records if record for row in record.history]
 
 
 def facts_of(job: Job[Any], *, tiles: int, rejected: int, clusters: int = 0) -> tuple[tuple[str, str], ...]:
-    """What is worth knowing at a glance."""
+    """The key figures at the head of a report, as (name, value) pairs."""
     facts = [(job.modality.name, str(len(job.slides))), ("rejected", str(rejected)), ("tissue tiles", f"{tiles:,}")]
     if clusters:
         facts.append(("clusters", str(clusters)))
@@ -48,10 +48,9 @@ def slide_rows(job: Job[Any], counts: Array) -> list[run_sections.SlideRow]:
 
 
 def closing_sections(job: Job[Any], unit: Unit, *, training: Path | None) -> list[Section]:
-    """What every report ends with: what was rejected, where the time went, how training went (its picture, where
-    there was any), settings.
+    """The closing sections of every report: rejected images, times, training curves (if any), settings and versions.
 
-    `unit` is the report's own: the time that it takes is not known yet.
+    `unit` is the report's own unit; its step is left out of the times, as its duration is not known yet.
     """
     run = read_run(job.folder)
     figures = (Image(training, "Losses over training steps"),) if training else ()
@@ -66,9 +65,9 @@ def closing_sections(job: Job[Any], unit: Unit, *, training: Path | None) -> lis
 
 
 def stage_times(job: Job[Any], *, unfinished: str) -> list[run_sections.StageTime]:
-    """The seconds of every finished step, as run.json has them when the report is made.
+    """The seconds of every finished step, from run.json at the time of the report.
 
-    `unfinished` is the step that makes the report: where it is repaired, run.json still calls it complete.
+    `unfinished` is the step that writes the report; during a repair, run.json still records that step as complete.
     """
     steps = job.pipeline.steps
     return [

@@ -1,4 +1,4 @@
-"""Settings that several runs share: of slides, and of runs that look at images tile by tile."""
+"""Settings that several pipelines share: those of slides, and those of runs that process images tile by tile."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class SlideSettings(RunSettings):
 
 
 class PatchSettings(RunSettings):
-    """Settings of every run that looks at images tile by tile."""
+    """Settings of every run that processes images tile by tile."""
 
     patch: Annotated[int, _PATCH] = Field(128, ge=32, le=1024, multiple_of=16, description=_PATCH_TEXT)
     stride: Annotated[int, Option(FIND, ("apply",), "half a patch", "SIDE", _SIDES)] = Field(
@@ -56,7 +56,7 @@ class PatchSettings(RunSettings):
     @field_validator("patch", "stride", mode="before")
     @classmethod
     def _side(cls, value: Any) -> Any:
-        """One number, or the same along every axis: 64, "64", "64,64,64", "64x64x64", (64, 64, 64)."""
+        """Parse a side: one number, or equal numbers per axis: 64, "64", "64,64,64", "64x64x64", (64, 64, 64)."""
         if isinstance(value, str):
             value = [side.strip() for side in value.lower().replace("x", ",").split(",")]
         if not isinstance(value, (list, tuple)):
@@ -81,7 +81,7 @@ class PatchSettings(RunSettings):
 
     @property
     def step(self) -> int:
-        """The stride in force."""
+        """The stride in use: `stride`, or half a patch by default."""
         return self.stride or self.patch // 2
 
 

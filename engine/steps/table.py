@@ -1,6 +1,6 @@
-"""The table of tiles: one row a tile, as AnnData, with the UMAP of its embeddings; and its label, in runs that find one.
+"""The table of tiles: one row per tile, as AnnData, with the UMAP of its embedding, and its label in runs that assign one.
 
-Up to two million tiles stand in the table; beyond that a sample of them, balanced over slides. The layers are the record.
+The table holds at most two million tiles: of a larger cohort, a sample balanced over slides. The layers hold every tile.
 """
 
 from __future__ import annotations
@@ -23,27 +23,27 @@ from .sample.balance import balance
 
 MOST = 2_000_000
 CELL = {"z": "plane", "y": "row", "x": "column"}
-"""What a tile's index along an axis is called."""
+"""Name of the column with a tile's index along an axis."""
 COLUMNS = "_index|slide|plane|row|column|[zyx](_um)?|site|group"
-"""Pattern of the table's columns; those of a label and its fields come on top."""
+"""Pattern of the table's columns; a label and its fields add more columns."""
 UMAP_SAMPLE = 4_000
-"""Tiles that the UMAP is fitted on; all others are placed among them."""
+"""Tiles that the UMAP is fitted on; all other tiles are projected into it."""
 
 
 @dataclass(frozen=True, slots=True)
 class TileLabel:
-    """An integer label of every image that becomes a column of the table; tiles that it leaves at 0 are no rows."""
+    """An integer label image that becomes a column of the table; tiles with label 0 get no row."""
 
     name: str
     column: str
     count: int
-    """Its values run from 1 to this."""
+    """Largest label; labels run from 1 to `count`."""
     fields: tuple[str, ...] = ()
-    """Fields on the same cells that become columns too."""
+    """Layers on the same grid that become columns too."""
 
 
 def table_step(field: str) -> Step:
-    """The table of tiles whose rows are the values of a field: an embedding, or what else a run makes of a tile."""
+    """The step that writes the table of tiles, whose X holds the values of a field: an embedding or another layer."""
     return Step(
         "table",
         "table and UMAP",
@@ -58,7 +58,7 @@ def table_step(field: str) -> Step:
 def write_tile_table(
     job: Job[PatchSettings], unit: Unit, label: TileLabel | None = None, *, field: str = "embedding"
 ) -> Outcome:
-    """Gather every image's tiles; fit the UMAP on a sample balanced over images; write the table."""
+    """Collect every image's tiles, fit the UMAP on a sample balanced over images, and write the table."""
     import anndata
     import pandas as pd
 
@@ -108,8 +108,9 @@ def patch_axes(job: Job[PatchSettings]) -> tuple[str, ...]:
 def tiles_of(
     job: Job[PatchSettings], slide: str, field: str, *, most: int, label: TileLabel | None = None
 ) -> dict[str, Array]:
-    """Columns of one image's tiles: cell on the tile grid, first pixel of the cell, centre in um, label and fields; `X`, the
-    values of the field. Without a label, tiles where the field is zero throughout are no rows."""
+    """Columns of one image's tiles: grid cell, first pixel of the cell, centre in um, label and fields; `X` is the field.
+
+    Without a label, tiles whose field is zero in every channel get no row."""
     folder, record = job.folder, job.slides[slide]
     stored = StoredImage.open(folder.layer(slide, field))
     frame = stored.frames[0]
@@ -117,7 +118,7 @@ def tiles_of(
     values = StoredImage.open(folder.label(slide, label.name)).read(frame.box)[0] if label else None
     at: tuple[Array, ...] = np.nonzero(
         embedding.any(0) if values is None else values
-    )  # no network gives zeros throughout
+    )  # no network outputs zeros in every channel
     if len(at[0]) > most:
         generator = np.random.default_rng([job.settings.seed, 2, list(job.slides).index(slide)])
         chosen = np.sort(generator.choice(len(at[0]), most, replace=False))
@@ -135,7 +136,7 @@ def tiles_of(
 
 
 def umap_of(job: Job[PatchSettings], embedding: Array, counts: list[int]) -> tuple[Array, str]:
-    """Every tile in the plane: a sample balanced over slides is laid out, each other tile is placed by itself."""
+    """UMAP coordinates of every tile: fitted on a sample balanced over slides; the other tiles are projected into it."""
     from ...models.evaluation.projection import embed_points, fit_umap
 
     generator = np.random.default_rng([job.settings.seed, 3])

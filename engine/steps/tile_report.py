@@ -1,4 +1,4 @@
-"""tile_report: the report of runs whose table has a row a tile and no clusters; a run adds its own sections."""
+"""tile_report: the report of runs whose table has one row per tile and no clusters; a run adds its own sections."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ from .report import AUTOENCODER, closing_sections, facts_of, histories_of, slide
 from .settings import PatchSettings
 
 Sections = Callable[[Job[Any], Any], Sequence[Section]]
-"""(job, table of tiles as AnnData) -> what a run adds to its report."""
+"""(job, table of tiles as AnnData) -> the sections that a run adds to its report."""
 
 
 def report_step(subtitle: str, sections: Sections = lambda job, table: ()) -> Step:
-    """The report of a run with a table of tiles; `sections` come first."""
+    """The step that writes the report of a run with a table of tiles; `sections` come first."""
     execute = partial(write_tile_report, subtitle=subtitle, sections=sections)
     return Step("report", "report", execute, once, outputs=(REPORT, *pictures("umap", "training")))
 
 
 def write_tile_report(job: Job[PatchSettings], unit: Unit, *, subtitle: str, sections: Sections) -> Outcome:
-    """The run's own sections, the tiles in the plane, what was looked at, and how training went where there was any."""
+    """Write the report: the run's own sections, the UMAP, the images, the closing sections."""
     outcome = Outcome()
     with outcome.clock("read"):
         table = read_table(job.folder.table)
@@ -51,7 +51,7 @@ def write_tile_report(job: Job[PatchSettings], unit: Unit, *, subtitle: str, sec
 
 
 def _pictures(job: Job[PatchSettings], table: Any) -> dict[str, Path]:
-    """The UMAP, where the table has one, and the history of the training, where there were any."""
+    """Draw the UMAP, if the table has one, and the training curves, if there are any."""
     maps, made = job.folder.out / "maps", {}
     if "X_umap" in table.obsm:
         owner = _owners(table)
@@ -84,6 +84,6 @@ def _page(
 
 
 def _owners(table: Any) -> Array:
-    """Of each tile, the index of its image."""
+    """Index of each tile's image."""
     owners: Array = table.obs["slide"].cat.codes.to_numpy()
     return owners

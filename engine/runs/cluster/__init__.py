@@ -1,4 +1,4 @@
-"""cluster: the kinds of tissue on slides or in volumes, and where they are."""
+"""cluster: the run that clusters the tissue on slides or in volumes, and maps the clusters."""
 
 from __future__ import annotations
 

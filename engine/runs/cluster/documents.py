@@ -1,4 +1,4 @@
-"""What a run that clusters writes down of its heads, its clusterer and its clusters."""
+"""documents: the JSON documents of a cluster run, on its heads, its clusterer and its clusters."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ HEAD, CLUSTERER = "head", "clusterer"
 
 
 class IndexValue(Part):
-    """A validity index of the labelling by one head."""
+    """The value of one validity index for the labels of one head."""
 
     clusters: int
     seed: int
     index: str
     value: JsonNumber
-    """None where it cannot be computed."""
+    """None if the index cannot be computed."""
 
 
 class HeadRow(Part):
-    """How the head of one K and seed ended (see `HeadQuality`)."""
+    """Quality of the trained head of one K and seed (see `HeadQuality`)."""
 
     clusters: int
     seed: int
@@ -34,18 +34,18 @@ class HeadRow(Part):
 
 
 class Validity(Document):
-    """models/validity.json: which K the validity indices speak for, and every index of every head."""
+    """models/validity.json: the K that the validity indices recommend, and every index of every head."""
 
     k: int
     seed: int
-    """Of the head that was chosen."""
+    """Seed of the chosen head."""
     range: tuple[int, int]
-    """Smallest and largest K that was tried."""
+    """Smallest and largest K that were tried."""
     objective: str
     agreement: str
-    """For people: whether the indices agree."""
+    """A sentence for the report: whether the indices agree."""
     best: dict[str, int]
-    """Index -> its own best K."""
+    """Index -> K with the best value of that index."""
     mean_ranks: dict[int, float]
     """K -> mean rank over indices and seeds."""
     standard_errors: dict[int, float]
@@ -54,24 +54,24 @@ class Validity(Document):
 
     @property
     def ranks(self) -> dict[int, tuple[float, float]]:
-        """K -> mean rank and its standard error: the figures that the choice of K was made by."""
+        """K -> mean rank and its standard error; the choice of K is based on these."""
         return {k: (mean, self.standard_errors[k]) for k, mean in self.mean_ranks.items()}
 
 
 class Clusters(Document):
-    """models/clusters.json: clusters by their number, the largest first."""
+    """models/clusters.json: the clusters in order of their number; cluster 1 is the largest."""
 
     order: tuple[int, ...]
     """Number - 1 -> index of the cluster in the network."""
     tiles: tuple[int, ...]
     shares: tuple[float, ...]
-    """Of all tissue tiles."""
+    """Share of each cluster in all tissue tiles, from 0 to 1."""
     slides: dict[str, tuple[int, ...]]
-    """Image -> tiles of each cluster."""
+    """Image -> number of tiles of each cluster."""
 
 
 class Quality(Part):
-    """How clustering ended (see `models.training.finetune.Outcome`)."""
+    """Quality of the clusters (see `models.training.finetune.Outcome`)."""
 
     effective: JsonNumber
     smallest: JsonNumber
@@ -80,7 +80,7 @@ class Quality(Part):
 
 
 class Guards(Part):
-    """The clusters before and after fine-tuning, and which of them were kept."""
+    """Quality of the clusters before and after fine-tuning, and which clusters were kept."""
 
     kept: str
     before: Quality
@@ -95,13 +95,13 @@ FINE_TUNED = "fine-tuned"
 
 
 class HeadRecord(ModelRecord):
-    """The chosen head."""
+    """Record of the chosen head."""
 
     seed: int
 
 
 class ClustererRecord(ModelRecord):
-    """The clusterer, fine-tuned."""
+    """Record of the fine-tuned clusterer."""
 
     guards: Guards
 
@@ -111,4 +111,4 @@ TRAINED: tuple[Trained, ...] = (
     (HEAD, "heads", HeadRecord),
     (CLUSTERER, "fine-tuning", ClustererRecord),
 )
-"""The trainings of the run, in order."""
+"""The trainings of a run, in order."""

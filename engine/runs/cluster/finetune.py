@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def fine_tune(job: Job[ClusterSettings], unit: Unit, share: Replica) -> Outcome:
-    """The chosen clusterer, trained end to end with the reconstruction kept."""
+    """Train encoder and chosen head end to end, with the reconstruction loss; clusters that collapse are not kept."""
     import torch
 
     from ....models.networks.cluster_heads import ClusterHead
@@ -42,15 +42,16 @@ def fine_tune(job: Job[ClusterSettings], unit: Unit, share: Replica) -> Outcome:
         steps = budget_of(job, len(patches)).fine_tune
         phase = FineTune(clusterer, patches, steps, settings.objective, settings.seed, views_of(job), share)
         slot, progress_file = checkpoint_slot(job, unit.step), ProgressFile(job.folder.out)
-        torch.set_num_threads(settings.threads)  # what is measured is part of the record, and threads of its digits
-        if share.rank > 0:  # the guards are the first rank's business
+        # the record holds figures whose last digits depend on the threads
+        torch.set_num_threads(settings.threads)
+        if share.rank > 0:  # only the first rank evaluates the guards
             fit(phase, slot, threads=settings.threads, progress_file=progress_file, share=share)
             return outcome
         before = phase.outcome()
         history = fit(phase, slot, threads=settings.threads, progress_file=progress_file, share=share)
         after = phase.outcome()
         kept = FINE_TUNED
-        if after.collapsed and not before.collapsed:  # what was sound before is worth more than what was lost
+        if after.collapsed and not before.collapsed:  # sound clusters are better than collapsed ones
             kept = "as before fine-tuning, which collapsed"
             checkpoint.load_weights(head, tensors)
             clusterer, after = Clusterer(load_autoencoder(job), head), before

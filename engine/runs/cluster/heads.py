@@ -19,7 +19,7 @@ CODES_BATCH = 64
 
 
 def embed_views(job: Job[ClusterSettings], unit: Unit) -> Outcome:
-    """What the frozen encoder makes of a few views of every patch; the heads of every K are trained on these."""
+    """Embed a few views of every patch by the frozen encoder; the heads are trained on these embeddings."""
     import torch
 
     from ....models.training.encoding import encode_views
@@ -42,9 +42,9 @@ def embed_views(job: Job[ClusterSettings], unit: Unit) -> Outcome:
 
 
 def train_heads(job: Job[ClusterSettings], unit: Unit) -> Outcome:
-    """Heads of every K in the range and every seed, together; the validity table; the K that it speaks for.
+    """Train heads of every K and seed together, compute the validity table, and choose K from it.
 
-    They are small, and trained on the CPU whatever the network runs on.
+    Heads are small and are trained on the CPU, whatever device the network runs on.
     """
     import torch
 
@@ -102,6 +102,6 @@ def train_heads(job: Job[ClusterSettings], unit: Unit) -> Outcome:
 
 
 def codes_spec(shape: tuple[int, ...]) -> ArraySpec:
-    """Codes (view, n, feature), float32."""
+    """Array of the embeddings of views: (view, n, feature), float32."""
     shard = (shape[0], min(shape[1], 8 * PER_SHARD), shape[2])
     return ArraySpec(shape, "float32", shard, shard, ("view", "n", "feature"))

@@ -1,4 +1,4 @@
-"""pictures: per slide, the map, the density of each cluster, and the polygons for QuPath; made of the stored layers alone."""
+"""maps: per image, the map, the density of each cluster, and the polygons for QuPath, drawn from stored layers alone."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from .number import clusters_document
 from .settings import ClusterSettings
 
 FINE = 256
-"""Voxels along a volume that is drawn, at most."""
+"""Voxels along a drawn volume, at most."""
 LONGEST = 1600
-"""Pixels along a map's slide, about."""
+"""Pixels along the slide in a map, at most where the stored pyramid has such a level."""
 
 
 def draw_maps(job: Job[ClusterSettings], unit: Unit) -> Outcome:
-    """What a person looks at first, one slide a unit."""
+    """Draw the map, the density map and, for a slide, the polygons of one image."""
     outcome = Outcome()
     slide, folder, record = unit.slide, job.folder, job.slides[unit.slide]
     flat = job.modality.planar
@@ -57,7 +57,7 @@ def polygons(job: Job[ClusterSettings], slide: str, labels: Array) -> dict[str, 
     """The clusters of a slide as QuPath annotations, in pixels of the slide's level 0."""
     record, step = job.slides[slide], job.settings.step
     scale = [native / n for native, n in zip(record.native_shape, record.shape, strict=True)]
-    if max(abs(s / round(s) - 1) for s in scale) < 0.01:  # whole factors up to the rounding of shapes
+    if max(abs(s / round(s) - 1) for s in scale) < 0.01:  # shapes are rounded, so factors near a whole number are whole
         scale = [float(max(1, round(s))) for s in scale]
     shares = _shares(clusters_document(job).slides[slide])
     classes = {
@@ -68,7 +68,7 @@ def polygons(job: Job[ClusterSettings], slide: str, labels: Array) -> dict[str, 
 
 
 def picture_of(job: Job[ClusterSettings], slide: str, *, longest: int) -> Picture:
-    """The slide as 8-bit colour, from its stored pyramid; one channel is shown as grey, others by their first three."""
+    """The slide as 8-bit RGB from its stored pyramid: the first three channels, or the first channel as grey."""
     image = job.stored(slide)
     fit = [i for i, f in enumerate(image.frames) if max(f.shape) <= longest]
     frame = image.frames[fit[0] if fit else len(image.frames) - 1]
@@ -82,7 +82,7 @@ def picture_of(job: Job[ClusterSettings], slide: str, *, longest: int) -> Pictur
 
 
 def planes_of(job: Job[ClusterSettings], volume: str, labels: Array, cells: Frame) -> tuple[Picture, Cells]:
-    """Three planes of the volume through the middle of what is in it, with its labels."""
+    """Three orthogonal planes of a volume with its labels, through the centroid of the labelled cells."""
     image = job.image(volume)
     level = next((i for i, f in enumerate(image.frames) if max(f.shape) <= FINE), len(image.frames) - 1)
     frame = image.frames[level]

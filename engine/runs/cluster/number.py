@@ -1,4 +1,4 @@
-"""Clusters numbered by their share of all tissue tiles, and written as labels."""
+"""number: clusters are numbered by their share of all tissue tiles and written as labels."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def order_clusters(job: Job[ClusterSettings], unit: Unit) -> Outcome:
 
 
 def counted(job: Job[ClusterSettings], slide: str) -> Array:
-    """Tiles of a slide per cluster of the network, from its units' receipts."""
+    """Number of a slide's tiles per cluster of the network, int64 (cluster,), from the receipts of its units."""
     out = np.zeros(clusters(job), np.int64)
     for receipt in Ledger(job.folder.out, TILES, job.ledger_key(TILES, slide)).all(slide):
         out += np.asarray(receipt.facts["counts"], np.int64)
@@ -47,7 +47,7 @@ def counted(job: Job[ClusterSettings], slide: str) -> Array:
 
 
 def write_clusters(job: Job[ClusterSettings], unit: Unit) -> Outcome:
-    """Per slide: clusters under their final numbers as a label pyramid, and metadata last."""
+    """Write one slide's clusters with their final numbers as a label pyramid; the metadata is written last."""
     outcome = Outcome()
     slide, reference = unit.slide, reference_of(job.slides[unit.slide].frame)
     with outcome.clock("read"):
@@ -65,12 +65,12 @@ def write_clusters(job: Job[ClusterSettings], unit: Unit) -> Outcome:
 
 
 def clusters_document(job: Job[ClusterSettings]) -> Clusters:
-    """models/clusters.json. Raises CorruptError where it is not there."""
+    """models/clusters.json. Raises CorruptError if it does not exist."""
     return read_document(job.folder, CLUSTERS, Clusters)
 
 
 def numbering(job: Job[ClusterSettings]) -> Array:
-    """Look-up table from the network's index + 1 to the cluster's number; 0 stays 0."""
+    """Lookup table, uint8: the network's index + 1 -> number of the cluster; 0 (no tissue) stays 0."""
     order = clusters_document(job).order
     table = np.zeros(len(order) + 1, np.uint8)
     table[np.asarray(order) + 1] = np.arange(1, len(order) + 1)

@@ -1,4 +1,4 @@
-"""page: the cohort's pictures (gallery, UMAP, K curves, clusters by slide) and report.html, which shows everything."""
+"""page: the cohort's pictures (gallery, UMAP, K curves, clusters by slide) and report.html."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ from .number import clusters_document
 from .settings import ClusterSettings
 
 NEAREST = 10
-"""Patches shown of each cluster."""
+"""Patches that the gallery shows per cluster."""
 
 
 def write_page(job: Job[ClusterSettings], unit: Unit) -> Outcome:
-    """Cohort pictures and the report, from what the other steps left."""
+    """Draw the cohort's pictures and write the report, from the results of the other steps."""
     outcome = Outcome()
     with outcome.clock("read"):
         table = read_table(job.folder.table)
@@ -65,7 +65,7 @@ def write_page(job: Job[ClusterSettings], unit: Unit) -> Outcome:
 
 
 def nearest_patches(job: Job[ClusterSettings], table: Any) -> dict[int, Array]:
-    """Of every cluster the tiles whose embeddings lie nearest to the cluster's mean: cluster -> uint8 (n, y, x, 3)."""
+    """Cluster -> patches of the tiles with embeddings nearest to the cluster's mean, uint8 (n, y, x, 3)."""
     embedding = np.asarray(table.X, np.float32)
     cluster = table.obs["cluster"].astype(int).to_numpy()
     slide = table.obs["slide"].astype(str).to_numpy()
@@ -86,7 +86,7 @@ def nearest_patches(job: Job[ClusterSettings], table: Any) -> dict[int, Array]:
 
 
 def _as_pictures(patches: Array) -> Array:
-    """(n, c, y, x) of any integer type -> uint8 (n, y, x, 3); of cubes the middle axial plane, Anterior up."""
+    """Patches (n, c, y, x) of any integer type -> uint8 (n, y, x, 3); of cubes, the middle axial plane, anterior up."""
     if patches.ndim == 5:
         patches = (patches[:, :, patches.shape[2] // 2, ::-1] >> 8).astype(np.uint8)
     if patches.dtype != np.uint8:
@@ -96,7 +96,7 @@ def _as_pictures(patches: Array) -> Array:
 
 
 def scores_of(validity: Validity) -> list[dict[str, Any]]:
-    """The validity table as rows {k, seed, index, value}; what could not be computed is left out."""
+    """The validity table as rows {k, seed, index, value}; rows without a value are left out."""
     return [
         {"k": r.clusters, "seed": r.seed, "index": r.index, "value": r.value}
         for r in validity.indices
@@ -107,7 +107,7 @@ def scores_of(validity: Validity) -> list[dict[str, Any]]:
 def report_page(
     job: Job[ClusterSettings], unit: Unit, *, counts: Array, legend: Any, made: dict[str, Path]
 ) -> ReportPage:
-    """The page's content, in the order in which a reader wants it."""
+    """Content of the report: maps first, then clusters, then the run."""
     folder, run = job.folder, read_run(job.folder)
     validity = read_document(folder, VALIDITY, Validity)
     scores, guards = scores_of(validity), read_record(job, CLUSTERER, ClustererRecord).guards

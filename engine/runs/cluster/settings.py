@@ -1,4 +1,4 @@
-"""Settings of runs that find clusters."""
+"""settings: settings of runs that find clusters."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ...steps.settings import SlideSettings, TileSettings, VolumeTileSettings
 
 
 class NumberOfClusters(RunSettings):
-    """Which clusters are looked for."""
+    """Settings of clustering: number of clusters, objective, seeds."""
 
     k: Annotated[tuple[int, int], Option(FIND, ("train",), "auto", "K", int | str)] = Field(
         (2, 20), description="Number of clusters: one such as 14, a range such as 2-20, or auto for 2-20."
@@ -48,7 +48,10 @@ class NumberOfClusters(RunSettings):
 
 
 class ClusterSettings(NumberOfClusters, TileSettings, SlideSettings):
-    """Every setting of `run cluster` and its stages, with its default. Lengths are pixels at the run's spacing unless said."""
+    """Every setting of `run cluster` and its stages, with its default.
+
+    Lengths are pixels at the run's spacing unless stated otherwise.
+    """
 
 
 class VolumeClusterSettings(NumberOfClusters, VolumeTileSettings):

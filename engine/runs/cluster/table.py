@@ -1,4 +1,4 @@
-"""The share of every cluster on every image, beside the table of tiles."""
+"""table: the table of tiles with their clusters, and the share of each cluster in each image."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from .number import clusters_document
 from .settings import ClusterSettings
 
 RESERVED = frozenset({"slide", "name", "site", "group", "tiles"})
-"""Columns of shares.csv; a CSV's own columns of these names get another."""
+"""Own columns of shares.csv; the user's columns of these names get the prefix `csv `."""
 
 
 def write_table(job: Job[ClusterSettings], unit: Unit) -> Outcome:
-    """The table of tiles with their clusters, and shares.csv."""
+    """Write the table of tiles with their clusters, and shares.csv."""
     found = clusters_document(job)
     label = TileLabel("clusters", "cluster", len(found.order), fields=("confidence",))
     outcome = write_tile_table(job, unit, label)
@@ -26,7 +26,7 @@ def write_table(job: Job[ClusterSettings], unit: Unit) -> Outcome:
 
 
 def write_shares(job: Job[ClusterSettings], document: Clusters) -> Written:
-    """shares.csv: a row a slide, with tissue tiles and each cluster's share of them."""
+    """Write shares.csv: one row per image, with its number of tissue tiles and the share of each cluster."""
     rows: list[dict[str, Cell]] = []
     for slide, counts in document.slides.items():
         record, total = job.slides[slide], sum(counts)

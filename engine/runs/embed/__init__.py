@@ -1,4 +1,4 @@
-"""embed: one embedding a volume, or a tile of slides and volumes."""
+"""embed: the run that computes one embedding per volume, or per tile of slides or volumes."""
 
 from __future__ import annotations
 

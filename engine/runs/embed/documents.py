@@ -1,4 +1,4 @@
-"""What a run on whole volumes writes down of its networks and of how good their embeddings are."""
+"""documents: the JSON documents of a run on whole volumes: the evaluation of embeddings, and records of networks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ EVALUATION = "models/evaluation"
 
 
 class Figure(Part):
-    """A figure over folds."""
+    """A figure of the evaluation over folds: mean, standard deviation, interval."""
 
     mean: JsonNumber
     sd: JsonNumber
@@ -17,33 +17,33 @@ class Figure(Part):
     """Lower end of the 95 % interval of the mean."""
     high: JsonNumber
     folds: tuple[JsonNumber, ...]
-    """Of every fold; empty for a figure over all folds together."""
+    """Value of each fold; empty for a figure that is computed over all folds together."""
 
 
 class FoldSize(Part):
-    """Volumes of a fold."""
+    """Number of volumes that a fold trains on and is evaluated on."""
 
     trained: int
     judged: int
 
 
 class Evaluation(Document):
-    """models/evaluation.json: how good embeddings are, by method."""
+    """models/evaluation.json: the evaluation of the embeddings, by method."""
 
     folds: dict[str, FoldSize]
     by_subject: bool
-    """False where there are no folds: figures are of volumes that were trained on."""
+    """False if there are no folds; figures are then of volumes that the network was trained on."""
     why: str
-    """Why there are fewer folds than were asked for; empty where there are as many."""
+    """Why there are fewer folds than the setting `cv`; empty if there are as many."""
     classes: dict[str, int]
-    """Class -> volumes."""
+    """Class -> number of volumes."""
     subjects: int
     methods: dict[str, dict[str, Figure]]
-    """Network or baseline -> figure's name -> figure."""
+    """Network or baseline -> name of the figure -> figure."""
 
 
 class NetworkRecord(ModelRecord):
-    """A network of whole volumes."""
+    """Record of a network for whole volumes."""
 
     volumes: int
-    """That it was trained on."""
+    """Number of volumes that the network was trained on."""

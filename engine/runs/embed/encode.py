@@ -1,4 +1,4 @@
-"""Embeddings and reconstruction errors of all volumes, by every network."""
+"""encode: embeddings and reconstruction errors of all volumes, by every network."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from .settings import EmbedSettings
 
 CHUNK_BYTES = 1 << 26
 ENCODED = 8
-"""Volumes of a batch when codes are made; part of their digits."""
+"""Batch size in volumes when embedding; the last digits of embeddings depend on it."""
 
 
 def encode_volumes(job: Job[EmbedSettings], unit: Unit) -> Outcome:
-    """Codes of all volumes by every network, and what their reconstructions miss."""
+    """Compute embeddings and squared reconstruction errors of all volumes, by the network of the unit."""
     import torch
 
     from ....models.training.encoding import embeddings_of, squared_errors
@@ -39,12 +39,12 @@ def encode_volumes(job: Job[EmbedSettings], unit: Unit) -> Outcome:
 
 
 def embeddings(job: Job[EmbedSettings], network: str, fold: str = WHOLE) -> Array:
-    """float32 (volume in use, code)."""
+    """Embeddings of the volumes in use, float32 (volume, feature)."""
     return StoredArray.open(job.folder.samples / "codes" / model_name(network, fold)).read_all()
 
 
 def errors(job: Job[EmbedSettings], network: str, fold: str = WHOLE) -> Array:
-    """Mean squared error of every volume's reconstruction, float64 (volume in use,)."""
+    """Mean squared reconstruction errors of the volumes in use, float64 (volume,)."""
     return StoredArray.open(job.folder.samples / "errors" / model_name(network, fold)).read_all()
 
 

@@ -1,4 +1,4 @@
-"""embed: one vector a volume, from a network that learns to describe them; and, where classes are known, to tell them apart."""
+"""encode_new: embeddings of volumes that the run does not know, by its trained network."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from .settings import EmbedSettings
 
 
 def encode(job: Job[EmbedSettings], specs: Sequence[str]) -> tuple[list[ImageRecord], Array]:
-    """Records and codes (n, F), float32, of volumes that the run does not know, by its network as it is.
+    """Records and embeddings (n, F), float32, of volumes that the run does not know, by its trained network.
 
-    Raises NoInputError where none of them can be opened.
+    A volume that cannot be opened is skipped. Raises NoInputError if no volume can be encoded.
     """
     from ....models.training.encoding import embeddings_of
     from .evaluate import best

@@ -1,9 +1,9 @@
-"""judge: how good a run's codes are, on volumes that the networks did not see, beside baselines of the same size.
+"""evaluate: the quality of a run's embeddings on volumes that the networks did not see, beside baselines of the same size.
 
 ```text
 fold: network <- training rows      principal components <- training rows      raw values
-         `-> codes of all rows          `-> codes of all rows                   `-> distances
-      k-means fitted on training rows, neighbours among training rows, both judged on the fold's own rows
+         `-> embeddings of all rows     `-> embeddings of all rows              `-> distances
+      k-means fitted on training rows, neighbours among training rows, both evaluated on the fold's own rows
 ```
 """
 
@@ -27,15 +27,15 @@ from .settings import EmbedSettings
 
 COMPONENTS, RAW = "principal components", "raw values"
 MOST_NUMBERS = 20
-"""Columns of the list that are looked at, at most."""
+"""Columns of the user's list that are evaluated, at most."""
 
 
 def evaluate_embeddings(job: Job[EmbedSettings], unit: Unit) -> Outcome:
-    """models/evaluation.json: every figure of every network and baseline, over the folds."""
+    """Write models/evaluation.json: every figure of every network and baseline, over the folds."""
     from threadpoolctl import threadpool_limits
 
     outcome = Outcome()
-    with outcome.clock("compute"), threadpool_limits(job.settings.threads):  # part of the last digits
+    with outcome.clock("compute"), threadpool_limits(job.settings.threads):  # the last digits depend on the threads
         document = evaluation(job)
     with outcome.clock("write"):
         outcome.files.append(write_document(job, EVALUATION, document))
@@ -43,7 +43,7 @@ def evaluate_embeddings(job: Job[EmbedSettings], unit: Unit) -> Outcome:
 
 
 def evaluation(job: Job[EmbedSettings]) -> Evaluation:
-    """Figures by method; where there are no folds, RMSE alone, of volumes that were trained on."""
+    """Figures by method, over folds; without folds, the figures of volumes that the networks were trained on."""
     folds = folds_of(job)
     judged = {name: rows for name, rows in folds.items() if name != WHOLE} or folds
     rows: dict[str, dict[str, list[float]]] = {}
@@ -72,7 +72,7 @@ def evaluation(job: Job[EmbedSettings]) -> Evaluation:
 
 
 def _methods(job: Job[EmbedSettings], held: Volumes, fold: str, train: Array) -> dict[str, tuple[Array, Array]]:
-    """Method -> (codes of all volumes, their squared errors), each fitted without the fold's own volumes."""
+    """Method -> (embeddings of all volumes, their squared errors), each fitted without the fold's own volumes."""
     from ....models.training.components import Components
 
     made = {network: (embeddings(job, network, fold), errors(job, network, fold)) for network in job.settings.networks}
@@ -82,12 +82,12 @@ def _methods(job: Job[EmbedSettings], held: Volumes, fold: str, train: Array) ->
     cells = np.prod(held[np.zeros(1, np.int64)].shape)
     size = min(job.settings.embedding_size, whole.shape[1])
     left = np.maximum(length - np.square(whole[:, :size], dtype=np.float64).sum(1), 0.0) / cells
-    # distances between all components of the training volumes are those between raw values, but for a constant a query
+    # distances between all components equal distances between raw values, up to a constant per query
     return made | {COMPONENTS: (whole[:, :size], left), RAW: (whole, np.zeros(len(whole)))}
 
 
 class _Rows:
-    """Some rows of prepared volumes."""
+    """A subset of the prepared volumes, by row."""
 
     def __init__(self, held: Volumes, rows: Array) -> None:
         self._held, self._rows = held, rows
@@ -102,7 +102,7 @@ class _Rows:
 def _figures(
     job: Job[EmbedSettings], method: str, found: Array, rows: tuple[Array, Array]
 ) -> Iterator[tuple[str, float]]:
-    """Of codes of all volumes, those of the first rows being known and those of the second ones asked about."""
+    """Clustering and retrieval figures of embeddings: `rows` holds the training rows and the evaluated rows."""
     from ....models.evaluation.agreement import kmeans_agreement
     from ....models.evaluation.cases import LabelledCases
     from ....models.evaluation.retrieval import retrieval
@@ -120,7 +120,7 @@ def _figures(
 
 
 def columns(job: Job[EmbedSettings]) -> dict[str, Array]:
-    """Columns of the list that hold numbers (ages) or two values (sex) for most volumes: float (n,), NaN where unknown."""
+    """Columns of the list with numbers (age) or two values (sex) for at least 80 % of volumes: float (n,), NaN if unknown."""
     records = list(job.slides.values())
     out: dict[str, Array] = {}
     names = list(dict.fromkeys(name for r in records for name in r.columns))
@@ -145,7 +145,7 @@ def _number(text: str) -> float:
 
 
 def _probes(job: Job[EmbedSettings], found: Array, train: Array, test: Array) -> Iterator[tuple[str, Array]]:
-    """What linear models, fitted on the codes of training volumes, say of the fold's own."""
+    """Linear probes: predictions for the fold's own volumes by models fitted on embeddings of training volumes."""
     from ....models.evaluation.probes import logistic, ridge
 
     for name, values in columns(job).items():
@@ -161,7 +161,7 @@ def _probes(job: Job[EmbedSettings], found: Array, train: Array, test: Array) ->
 
 
 def _describe(job: Job[EmbedSettings], column: str, guess: Array) -> dict[str, Figure]:
-    """Figures of a probe over all folds together, with the interval that drawing other subjects would give."""
+    """Figures of a probe over all folds together, with a bootstrap interval over subjects."""
     from ....models.evaluation.probes import area, bootstrap, regression_figures
 
     values, subjects = columns(job)[column], covariates(job).subjects
@@ -182,20 +182,20 @@ def _describe(job: Job[EmbedSettings], column: str, guess: Array) -> dict[str, F
 
 
 def _spread(values: list[float]) -> Figure:
-    """Mean and deviation over folds, and Student's 95 % interval of the mean."""
+    """Mean and standard deviation over folds, and Student's 95 % confidence interval of the mean."""
     from scipy.stats import t
 
     found = np.array(values, float)
     mean, n = float(found.mean()), len(found)
     sd = float(found.std(ddof=1)) if n > 1 else None
-    half = float(t.ppf(0.975, n - 1)) * sd / n**0.5 if sd is not None and n > 2 else None  # of two it says nothing
+    # an interval from two folds is too wide to use
+    half = float(t.ppf(0.975, n - 1)) * sd / n**0.5 if sd is not None and n > 2 else None
     ends = (mean - half, mean + half) if half is not None else (None, None)
     return Figure(mean=mean, sd=sd, low=ends[0], high=ends[1], folds=tuple(found.tolist()))
 
 
 def best(job: Job[EmbedSettings]) -> str:
-    """The network whose codes make the table: of several, the one whose reconstructions miss least of volumes that it did
-    not see."""
+    """The network whose embeddings fill the table: the one with the lowest reconstruction error on volumes it did not see."""
     found = find_document(job.folder, EVALUATION, Evaluation)
     methods = found.methods if found else {}
     names = [n for n in job.settings.networks if n in methods]

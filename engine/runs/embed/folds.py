@@ -1,4 +1,4 @@
-"""Folds: which volumes each network is trained on, and which it is evaluated on."""
+"""folds: the volumes that each network is trained on, and the volumes that it is evaluated on."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from .objective import objective_of
 from .settings import EmbedSettings
 
 WHOLE = "all"
-"""The fold that leaves nobody out."""
+"""Name of the fold that trains on all volumes."""
 SPLITS = {"train": 0, "training": 0, "val": 0, "validation": 0, "test": 1}
-"""Values of a column `split`: trained on, or judged by."""
+"""Value of a column `split` -> 0 for training, 1 for evaluation."""
 
 
 def folds_of(job: Job[EmbedSettings]) -> dict[str, tuple[Array, Array]]:
-    """Fold -> rows that its network is trained on, and rows that it is judged by.
+    """Fold -> (training rows, evaluated rows).
 
-    A column `split` of the list decides where it names both; else folds are drawn by subject, as even in classes as may be.
+    A column `split` of the list decides if it names both sides; else folds are drawn by subject, stratified by class.
     """
     from ....models.evaluation.probes import grouped_folds
 
@@ -43,14 +43,14 @@ def folds_of(job: Job[EmbedSettings]) -> dict[str, tuple[Array, Array]]:
 
 
 def _enough(job: Job[EmbedSettings], rows: Array) -> bool:
-    """Whether a network can be trained on these rows: with two classes, or sites, where it tells them apart."""
+    """Whether these rows suffice for training: two classes if the objective needs classes, two sites for an adversary."""
     what, objective = covariates(job), objective_of(job)
     classes, sites = (len(set(values[rows].tolist()) - {-1}) for values in (what.labels, what.sites))
     return (objective.kind == "reconstruction" or classes > 1) and (objective.site == 0 or sites > 1)
 
 
 def why_not(job: Job[EmbedSettings]) -> str:
-    """Why there are fewer folds than were asked for, or none; empty where there are as many."""
+    """Why there are fewer folds than the setting `cv`, or none; empty if there are as many."""
     folds = set(folds_of(job)) - {WHOLE}
     if "split" in folds or len(folds) == job.settings.cv:
         return ""
@@ -61,7 +61,7 @@ def why_not(job: Job[EmbedSettings]) -> str:
 
 
 def check_what_is_known(job: Job[EmbedSettings]) -> None:
-    """Raises SettingsError, before any work, for settings that do not go with what is known of the volumes."""
+    """Raise SettingsError, before any work, if settings do not fit the covariates: label column, classes, sites, split."""
     settings, records = job.settings, list(job.slides.values())
     columns = sorted({name for r in records for name in r.columns})
     if settings.label != "label" and not any(r.columns.get(settings.label) for r in records):
@@ -96,7 +96,7 @@ def model_name(network: str, fold: str) -> str:
 
 
 def trainings(job: Job[EmbedSettings]) -> Iterator[tuple[str, str]]:
-    """(network, fold) of every training; the one of all volumes first."""
+    """(network, fold) of every training; per network, the training on all volumes comes first."""
     for network in job.settings.networks:
         for fold in folds_of(job):
             yield network, fold

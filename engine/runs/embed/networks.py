@@ -1,7 +1,7 @@
-"""networks: the autoencoders of a run on whole volumes, one of all volumes and one of each fold, and the codes they give.
+"""networks: the autoencoders of a run on whole volumes: one trained on all volumes, and one per fold.
 
-Two steps: `networks` (a training a unit, so that workers train side by side) and `encode` (codes and errors of all volumes).
-A fold's network never saw the volumes that it is judged by; the one of all volumes makes the run's table.
+Each training is a unit of the step `networks`, so that workers train in parallel. A fold's network is evaluated on volumes
+that it was not trained on; the network trained on all volumes fills the run's table.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     pass
 
 HELD = 20_000_000
-"""Cells of a batch from which on blocks are computed twice rather than kept: a third more time, a fraction of the memory."""
+"""Cells of a batch above which activations are recomputed (checkpointing): a third more time, a fraction of the memory."""
 
 
 def training_units(job: Job[EmbedSettings], step: str) -> Iterator[Unit]:
@@ -37,7 +37,7 @@ def training_units(job: Job[EmbedSettings], step: str) -> Iterator[Unit]:
 
 
 def train_network(job: Job[EmbedSettings], unit: Unit, share: Replica) -> Outcome:
-    """Train every network on every fold."""
+    """Train one network on one fold."""
     import torch
 
     from ....models.training.budget import volume_budget
@@ -57,7 +57,8 @@ def train_network(job: Job[EmbedSettings], unit: Unit, share: Replica) -> Outcom
         learns = task.objective.kind != "reconstruction"
         plan = volume_budget(len(volumes), cells, settings.effort, classes=learns)
         network.checkpointing = plan.batch * cells > HELD
-        torch.set_num_threads(settings.threads)  # a training begins with sums over volumes
+        # a training begins with sums over volumes, and their last digits depend on the threads
+        torch.set_num_threads(settings.threads)
         with gpu_errors():
             phase = Embedding(network, volumes, plan.steps, plan.batch, task=task, seed=settings.seed, share=share)
         slot = checkpoint_slot(job, unit.step, unit.name)
@@ -74,7 +75,7 @@ def train_network(job: Job[EmbedSettings], unit: Unit, share: Replica) -> Outcom
 
 
 def network_of(job: Job[EmbedSettings], name: str) -> Any:
-    """An untrained network for the run's volumes; the same first weights in every fold."""
+    """An untrained network for the run's volumes, with the same initial weights in every fold."""
     from ....models.networks.presets import NETWORK_PRESETS, network_preset
     from ....models.seeds import generator
 
@@ -87,7 +88,7 @@ def network_of(job: Job[EmbedSettings], name: str) -> Any:
 
 
 def load_network(job: Job[EmbedSettings], name: str) -> Any:
-    """A trained network. Raises CorruptError where its file is not the one that was trained."""
+    """A trained network in evaluation mode. Raises CorruptError if its file differs from the recorded checksum."""
     from ....models.networks.cae3d import CAE3D
     from ....models.training import checkpoint
 

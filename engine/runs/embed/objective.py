@@ -1,4 +1,4 @@
-"""What the networks of whole volumes are trained for, and with which classes."""
+"""objective: the training objective of networks for whole volumes, with its classes and sites."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from ....models.training.objective import Objective, Task
 
 CONTRASTIVE = 0.1
-"""Usual temperature of supervised contrastive learning, whose codes have length 1."""
+"""Usual temperature of supervised contrastive learning, whose embeddings have length 1."""
 
 
 def objective_of(job: Job[EmbedSettings]) -> Objective:
-    """What codes are trained for: prototypes where two classes or more are known, unless it was said."""
+    """The objective in the settings; `auto` means prototypes if at least two classes are known, else reconstruction."""
     from ....models.training.objective import Objective
 
     settings = job.settings

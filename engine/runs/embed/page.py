@@ -1,7 +1,4 @@
-"""cases: what a run on whole volumes leaves to look at: a row a volume, the codes in the plane, reconstructions, the report.
-
-Two steps: `cases` (tables/volumes.zarr) and `review` (pictures and report.html).
-"""
+"""page: pictures and report of a run on whole volumes: embeddings in the plane, reconstructions, training, report.html."""
 
 from __future__ import annotations
 
@@ -33,11 +30,11 @@ from .networks import load_network
 from .settings import EmbedSettings
 
 SHOWN = 6
-"""Volumes whose reconstructions are shown."""
+"""Number of volumes whose reconstructions are shown."""
 
 
 def write_page(job: Job[EmbedSettings], unit: Unit) -> Outcome:
-    """Pictures and the report."""
+    """Draw the pictures and write the report."""
     outcome = Outcome()
     maps = job.folder.out / "maps"
     with outcome.clock("read"):
@@ -62,14 +59,14 @@ def write_page(job: Job[EmbedSettings], unit: Unit) -> Outcome:
 
 
 PLANES = {
-    "tsne": "t-SNE of the codes",
-    "umap": "UMAP of the codes",
-    "pca": "Main components of the codes",
+    "tsne": "t-SNE of the embeddings",
+    "umap": "UMAP of the embeddings",
+    "pca": "Principal components of the embeddings",
 }
 
 
 def _panels(job: Job[EmbedSettings], path: Path) -> Path:
-    """Some volumes as they went in and as they came out, from the best to the worst."""
+    """Draw some volumes and their reconstructions, from the lowest to the highest error."""
     from ....models.training.encoding import reconstructions
 
     network = best(job)
@@ -108,12 +105,12 @@ def _page(job: Job[EmbedSettings], unit: Unit, made: dict[str, Path]) -> ReportP
             "network sees",
             " × ".join(map(str, grid.shape)) + (f" at {grid.spacing[0] / 1000:.3g} mm"),
         ),
-        ("code", f"{embeddings(job, best(job)).shape[1]} numbers"),
+        ("embedding", f"{embeddings(job, best(job)).shape[1]} numbers"),
     )
     planes = tuple(Image(made[k]) for k in ("tsne", "umap") if k in made)
     body = [Section("Volumes in the plane", figures=planes)] if planes else []
     body += [
-        Section("How good the codes are", text=_said(found), tables=tuple(_tables(job, found))),
+        Section("Evaluation of the embeddings", text=_said(found), tables=tuple(_tables(job, found))),
         Section(
             "Reconstructions", figures=(Image(made["reconstructions"], "Above as it went in, below as it came out"),)
         ),
@@ -121,7 +118,7 @@ def _page(job: Job[EmbedSettings], unit: Unit, made: dict[str, Path]) -> ReportP
     body += closing_sections(job, unit, training=made["training"])
     return ReportPage(
         title=f"Embedding: {Path(run.input).name}",
-        subtitle="One vector a volume; search for similar cases with `tile-engine search`.",
+        subtitle="One embedding per volume; search for similar cases with `tile-engine search`.",
         facts=facts,
         cautions=tuple(_cautions(job, found)),
         sections=tuple(body),
@@ -136,7 +133,7 @@ def _said(found: Evaluation) -> tuple[str, ...]:
     return (
         "Every figure is of volumes whose subjects the network had not seen: mean ± standard deviation over folds, with the "
         f"95 % interval of the mean where there are several, and of probes by drawing subjects again. {parts}.",
-        "k-means is fitted on codes of training volumes, with as many clusters as there are classes; neighbours are looked "
+        "k-means is fitted on embeddings of training volumes, with as many clusters as classes; neighbours are looked "
         "for among training volumes. Matched accuracy alone misleads where one class is frequent: look at the balanced one.",
     )
 
@@ -173,7 +170,7 @@ def _cautions(job: Job[EmbedSettings], found: Evaluation) -> Iterator[Caution]:
         yield Caution(f"One class has {smallest} volumes.", "What is said of it hangs on single cases.")
     pure = _site_is_class(job)
     if pure:
-        yield Caution(pure, "Codes that tell classes apart may tell sites apart instead.")
+        yield Caution(pure, "Embeddings that separate the classes may separate the sites instead.")
 
 
 def _site_is_class(job: Job[EmbedSettings]) -> str:

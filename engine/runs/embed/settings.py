@@ -1,4 +1,4 @@
-"""EmbedSettings: what a user may ask of a run that embeds whole volumes."""
+"""EmbedSettings: the settings of a run that embeds whole volumes."""
 
 from __future__ import annotations
 
@@ -18,13 +18,16 @@ if TYPE_CHECKING:
 PRESETS = ("onga", "arai", *(f"yamaguchi-{blocks}x{maps}" for blocks in (1, 2, 3, 4) for maps in (1, 4, 16, 32)))
 SHAPES = {"onga": (80, 96, 80), "arai": (160, 192, 160)}
 VOXELS = {"onga": 2.0, "arai": 1.0}
-"""Millimetres: so that a head fits into the shape."""
+"""Network -> voxel size in millimetres, such that a head fits into the shape."""
 SMALL = 96
-"""Volumes of one shape with no longer side are taken as they are, padded."""
+"""Longest side, in voxels, of volumes of equal shape that are padded rather than resampled."""
 
 
 class EmbedSettings(RunSettings):
-    """Every setting of `run embed --volumes`, with its default. Lengths are voxels of the prepared volumes unless said."""
+    """Every setting of `run embed --volumes`, with its default.
+
+    Lengths are voxels of the prepared volumes unless stated otherwise.
+    """
 
     t: Annotated[int | None, TIME_POINT] = Field(None, ge=0, description=TIME_POINT_TEXT)
     network: Annotated[str, Option(FIND, ("sample",), metavar="NAME")] = Field(
@@ -103,7 +106,7 @@ class EmbedSettings(RunSettings):
     @field_validator("mask", "template")
     @classmethod
     def _found(cls, value: str) -> str:
-        """A file is known by its whole path, wherever a worker stands."""
+        """The setting with a file as its absolute path, since workers may have other working folders."""
         if value in ("", "head", "given", "none"):
             return value
         from ....stores.remote import absolute
@@ -148,12 +151,12 @@ class EmbedSettings(RunSettings):
 
     @property
     def steps_down(self) -> int:
-        """Halvings of the deepest network: sides are multiples of 2 to this power, two of them at least."""
+        """Number n of halvings in the deepest network; sides are multiples of 2**n, and at least 2 * 2**n."""
         blocks = {"onga": 4, "arai": 5}
         return max(blocks.get(name) or int(name.removeprefix("yamaguchi-")[0]) for name in self.networks)
 
     def grid(self, records: Sequence[ImageRecord]) -> Grid:
-        """What the network sees: small volumes of one shape and spacing whole, all others resampled to its own shape."""
+        """Grid of the network's input: small volumes of equal shape and spacing are padded, all others resampled."""
         from ...steps.volumes.grid import Grid
 
         shapes = {record.native_shape for record in records}

@@ -1,4 +1,4 @@
-"""The table of volumes: one row a volume, with its embedding and its place in the plane."""
+"""table: the table of volumes: one row per volume, with its embedding, its columns and its projections."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from .evaluate import best
 from .settings import EmbedSettings
 
 NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
-"""What becomes a number in the table."""
+"""Texts that become numbers in the table."""
 MOST_TSNE = 5_000
 
 
 def write_volume_table(job: Job[EmbedSettings], unit: Unit) -> Outcome:
-    """One row a volume: its code, what the list says of it, and where it lies in the plane."""
+    """Write one row per volume: its embedding, its columns in the user's list, and its projections to the plane."""
     import anndata
     import pandas as pd
 
@@ -61,7 +61,7 @@ def write_volume_table(job: Job[EmbedSettings], unit: Unit) -> Outcome:
 
 
 def column(said: Sequence[str]) -> Array:
-    """What a column of the list says, as float64 where all of it is numbers (ages), NaN where it says nothing; else as str.
+    """A column of the list as float64 if all its texts are numbers (age), with NaN for empty texts; else as str.
 
     >>> column(["61.5", "", "70"]).tolist(), column(["007", "12"]).tolist()  # a number that begins with 0 is a name
     ([61.5, nan, 70.0], ['007', '12'])

@@ -1,4 +1,4 @@
-"""Settings of runs that embed tiles."""
+"""tile_settings: settings of runs that embed tiles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""convert: slides or volumes to OME-Zarr; tiles that cannot be decoded are masked and counted."""
+"""convert: writes slides or volumes as OME-Zarr; tiles that cannot be decoded are masked and counted."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ...pipeline.step import Step, per_image
 
 
 def steps(modality: Modality) -> tuple[Step, ...]:
-    """The stage `convert` of every run on such images."""
+    """The steps of the stage `convert`, for every run on images of this modality."""
     from .geometry import OVERVIEW, PIXELS, PYRAMID
     from .overview import overview_units, write_overview
     from .pixels import pixel_units, write_pixels

@@ -11,20 +11,20 @@ from ...pipeline.job import Job
 from ...pipeline.settings import RunSettings
 
 OVERVIEW, PIXELS, PYRAMID = "overview", "pixels", "pyramid"
-"""Names of the steps, by which others find their receipts."""
+"""Names of the steps; other steps find their receipts by these names."""
 TISSUE_SPACING = 8.0
-"""Micrometres a cell of the tissue mask, about."""
+"""Approximate micrometres per cell of the tissue mask."""
 MASK_CELLS = 1 << 22
-"""Of a volume's mask, at most: 2 mm of a head that was scanned at 1 mm."""
+"""Cells of a volume's mask, at most. A head scanned at 1 mm gets a mask at 2 mm."""
 
 
 def reference_of(frame: Frame) -> tuple[float, ...]:
-    """What an image's positions are stated against (see `stores.ngff`)."""
+    """The reference that an image's positions are relative to (see `stores.ngff`)."""
     return frame.spacing if len(frame.shape) == 2 else (0.0,) * len(frame.shape)
 
 
 def coarse(frame: Frame) -> tuple[int, ...]:
-    """Cells of the run's frame along one cell of the tissue mask: powers of two, so that it is a level of the pyramid."""
+    """Cells of the run's frame per cell of the tissue mask, by axis: powers of two, so that the mask is a pyramid level."""
     if len(frame.shape) == 2:
         factor = 1 << max(0, round(math.log2(TISSUE_SPACING / frame.spacing[0])))
         return (factor, factor)
@@ -35,7 +35,7 @@ def coarse(frame: Frame) -> tuple[int, ...]:
 
 
 def image_spec(job: Job[RunSettings], slide: str) -> ImageSpec:
-    """What the slide's store will hold."""
+    """The specification of the slide's store: frames, channels, chunks, shards and codec."""
     record = job.slides[slide]
     kept = record.frame.coarsen(coarse(record.frame)) if job.pixels == "none" else record.frame
     cut = job.modality.cut

@@ -1,4 +1,4 @@
-"""Label pyramids with their metadata."""
+"""Label pyramids and their metadata."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def write_labels(
     label: dict[str, Any],
     reference: Any,
 ) -> list[Written]:
-    """A finished label pyramid; coarser levels take every second cell, so that labels stay labels."""
+    """Write a label pyramid with its metadata. Coarser levels take every second cell, as averaging would mix labels."""
     path = job.folder.label(slide, name)
     spec = ImageSpec(frames, None, labels.dtype.name, *job.modality.cut.labels, codec=Codec("zstd"))
     image = StoredImage.create(path, spec)

@@ -1,4 +1,4 @@
-"""Overview: a coarse picture of a slide, from which its tissue mask is made before any pixel is converted."""
+"""Overview: a coarse picture of a slide, from which its tissue mask is computed before any pixel is converted."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ from .tissue import _tissue_labels, _write_tissue
 
 
 def overview(source: Source, target: Frame) -> tuple[Array, list[Box]]:
-    """The source on a coarse frame, (channel, *target.shape), from its nearest level that is at least as fine; and the
-    boxes of the target that could not be decoded. Memory stays bounded: levels much finer are read in strips."""
+    """The source on a coarse frame, (channel, *target.shape), and the boxes of the target that could not be decoded.
+
+    The source's coarsest level that is at least as fine is read, in strips, so that memory stays bounded."""
     fit = [i for i, f in enumerate(source.frames) if f.spacing[0] <= target.spacing[0] * 1.05]
     level = fit[-1] if fit else 0
     frame = source.frames[level]
@@ -58,14 +59,14 @@ def overview_units(job: Job[RunSettings], step: str) -> Iterator[Unit]:
 
 
 def write_overview(job: Job[RunSettings], unit: Unit) -> Outcome:
-    """Where the store keeps only some pixels, the tissue is found first, from the slide's own coarse levels."""
+    """Compute the tissue mask first, from the slide's own coarse levels, where the store keeps only some pixels."""
     outcome = Outcome()
     record = job.slides[unit.slide]
     target = record.frame.coarsen(coarse(record.frame))
     with outcome.clock("read"):
         picture, bad = overview(resources().slide(job, unit.slide), target)
     with outcome.clock("compute"):
-        labels = _tissue_labels(picture, target, bad=bad, limit=1.0)  # how much is too much, `pyramid` decides
+        labels = _tissue_labels(picture, target, bad=bad, limit=1.0)  # the step `pyramid` applies the limit
     outcome.facts["unreadable"] = sorted([*b.start, *b.stop] for b in bad)
     with outcome.clock("write"):
         begin_groups(job.folder.slide(unit.slide))

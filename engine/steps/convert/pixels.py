@@ -1,8 +1,8 @@
-"""convert: slides and volumes to OME-Zarr with their whole pyramid and a tissue mask.
+"""convert: writes slides and volumes as OME-Zarr, with the whole pyramid and a tissue mask.
 
-Three steps: `overview` (tissue first, where the pixels to keep depend on it), `pixels` (blocks of whole shards, with every
-level that a block contains made while its pixels are in memory), `pyramid` (what no block contains, the mask, the metadata).
-Volumes have the last two; a block of theirs is one shard, so that memory stays bounded whatever their size.
+Three steps: `overview` (the tissue mask first, where it decides which pixels to keep), `pixels` (blocks of whole shards; the
+levels that a block contains are computed while its pixels are in memory), `pyramid` (the remaining levels, the mask and the
+metadata). Volumes have the last two steps; their blocks are one shard each, so that memory is bounded at any image size.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def pixel_units(job: Job[RunSettings], step: str) -> Iterator[Unit]:
 
 
 def write_pixels(job: Job[RunSettings], unit: Unit) -> Outcome:
-    """Blocks of the slide, decoded once, written at every level that the block contains."""
+    """Decode one block of the image once, and write it at every level that the block contains."""
     outcome = Outcome()
     record = job.slides[unit.slide]
     spec = image_spec(job, unit.slide)
@@ -63,7 +63,7 @@ def write_pixels(job: Job[RunSettings], unit: Unit) -> Outcome:
 
     with ThreadPoolExecutor(
         available_threads() + 1
-    ) as pool:  # one more, so that no core waits while a shard is written
+    ) as pool:  # one extra thread, so that no core idles while a shard is written
         outcome.files += pool.map(do, block.cut(image.shard(0)))
         for level in range(1, min(cut.contained, len(image.frames))):
             boxes = list(coarser.box(level).cut(image.shard(level)))
@@ -76,7 +76,7 @@ def write_pixels(job: Job[RunSettings], unit: Unit) -> Outcome:
 
 
 class _Buffers:
-    """The coarser levels of one block, filled while its finest pixels are in memory."""
+    """Buffers of the coarser levels of one block, filled while its finest pixels are in memory."""
 
     def __init__(self, image: StoredImage, block: Box, contained: int) -> None:
         self._image = image
@@ -90,7 +90,7 @@ class _Buffers:
         return self._block.coarsen((1 << level,) * len(self._block.start))
 
     def fill(self, level: int, box: Box, pixels: Array) -> None:
-        """Put the halvings of `pixels`, which are `box` of a level, into every coarser one."""
+        """Downsample `pixels`, the box `box` of level `level`, into the buffer of every coarser level."""
         for n in range(level + 1, len(self._levels)):
             pixels = halve(pixels)
             where = box.coarsen((1 << n,) * len(box.start)).shift([-a for a in self.box(n).start])
@@ -105,7 +105,7 @@ class _Buffers:
 
 
 def read_kept(view: Source, box: Box, keep: Mask | None) -> tuple[Any, list[Box]]:
-    """Pixels of a box; with `keep`, only the chunks it names are read, the others are background and masked."""
+    """The pixels of a box, and the boxes that could not be decoded. With `keep`, chunks outside it are not read but masked."""
     if keep is None:
         return read_masked(view, box)
     pixels = np.full((view.channels, *box.shape), view.background, view.dtype)

@@ -1,4 +1,4 @@
-"""Pyramid: the levels that no block contains, the tissue label and the store's metadata, one image a unit."""
+"""Pyramid: the levels that no block contains, the tissue label and the store's metadata. One unit per image."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from .tissue import (
 
 
 def write_pyramid(job: Job[RunSettings], unit: Unit) -> Outcome:
-    """Per slide: the levels that no block contains, the tissue mask, and the metadata that make it an image."""
+    """Write one image's remaining levels and tissue mask, and last its metadata, which make the store a valid image."""
     outcome = Outcome()
     record = job.slides[unit.slide]
     path = job.folder.slide(unit.slide)
@@ -73,11 +73,11 @@ def write_pyramid(job: Job[RunSettings], unit: Unit) -> Outcome:
 
 
 def _halve_level(image: StoredImage, level: int, keep: Mask | None) -> list[Written]:
-    """Make a level from the stored one below it, shard by shard; shards of volumes slab by slab."""
+    """Downsample a stored level to the next one, shard by shard; shards of volumes slab by slab, to bound memory."""
     files = []
     below, by = image.frames[level - 1].box, halving(image.frames[level - 1])
     for box in image.frames[level].box.cut(image.shard(level)):
-        thick = box.shape[0] if len(by) == 2 else VOLUME_CHUNK // by[0]  # a row of chunks of the level below
+        thick = box.shape[0] if len(by) == 2 else VOLUME_CHUNK // by[0]  # one row of chunks of the finer level
         slabs = box.cut((thick, *image.shard(level)[1:]))
         pixels = np.concatenate([halve(image.read(slab.refine(by) & below, level - 1), by) for slab in slabs], 1)
         files.append(image.write(level, box, masked(pixels, box, keep, 1 << level)))
@@ -85,12 +85,12 @@ def _halve_level(image: StoredImage, level: int, keep: Mask | None) -> list[Writ
 
 
 def _level_on(image: StoredImage, frame: Frame) -> Array:
-    """The whole level of an image that lies on a frame."""
+    """All pixels of the image's level that has the shape of `frame`."""
     level = next(i for i, one in enumerate(image.frames) if one.shape == frame.shape)
     return image.read(image.frames[level].box, level)
 
 
 def _affine(job: Job[RunSettings], volume: str) -> Any:
-    """The volume's own, as its blocks noted it."""
+    """The affine of the volume's file, from the receipts of its blocks; None where no receipt has it."""
     receipts = Ledger(job.folder.out, PIXELS, job.ledger_key(PIXELS, volume)).all(volume)
     return next((receipt.facts["affine"] for receipt in receipts if "affine" in receipt.facts), None)

@@ -1,4 +1,4 @@
-"""Tissue mask of a slide or volume, and the part of it that could not be read."""
+"""Tissue mask of a slide or volume, with the parts of the image that could not be decoded."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ TISSUE, UNREADABLE = 1, 2
 
 
 def tissue(job: Job[RunSettings], slide: str) -> Mask:
-    """Where the slide has tissue, asked for boxes of the run's frame."""
+    """The slide's tissue mask, queried with boxes of the run's frame."""
     path = job.folder.label(slide, "tissue")
     try:
         stamp = (path / "zarr.json").stat().st_mtime_ns
     except FileNotFoundError:
         stamp = 0
     frame = job.slides[slide].frame
-    # kept between units; `stamp` tells a mask from one made anew, in workers that outlive a run
+    # cached between units; `stamp` invalidates the cache when the mask is rewritten, as workers can outlive a run
     return resources().masks.get((path, frame, stamp), lambda: _mask(path, frame))
 
 
@@ -41,7 +41,7 @@ def _mask(path: Path, frame: Frame) -> Mask:
 
 
 def kept_chunks(job: Job[RunSettings], slide: str) -> Mask:
-    """The chunks of the finest level that touch tissue, one cell each: what `--pixels tissue` keeps."""
+    """The chunks of the finest level that contain tissue, one cell per chunk: `--pixels tissue` keeps these."""
     found = tissue(job, slide)
     frame = job.slides[slide].frame
     boxes = list(frame.box.cut((SLIDE_CHUNK, SLIDE_CHUNK)))
@@ -50,7 +50,7 @@ def kept_chunks(job: Job[RunSettings], slide: str) -> Mask:
 
 
 def masked(values: Array, box: Box, keep: Mask | None, factor: int) -> Any:
-    """Values with the chunks masked that hold no kept chunk of the finest level; they will be absent from the shard."""
+    """Mask the chunks of `values` that overlap no kept chunk of the finest level; the shard will omit them."""
     if keep is None:
         return values
     mask = np.zeros(values.shape, bool)
@@ -61,7 +61,7 @@ def masked(values: Array, box: Box, keep: Mask | None, factor: int) -> Any:
 
 
 def _unreadable(job: Job[RunSettings], slide: str, factor: tuple[int, ...]) -> list[Box]:
-    """Boxes of the tissue mask's frame that the receipts of its overview and blocks name as not decodable."""
+    """Undecodable boxes in the tissue mask's frame, from the receipts of the slide's overview and blocks."""
     boxes, axes = [], len(factor)
     for step, cells in ((OVERVIEW, (1,) * axes), (PIXELS, factor)):
         if step not in job.fingerprints:
@@ -87,7 +87,7 @@ def _tissue_labels(picture: Array, frame: Frame, *, bad: list[Box], limit: float
 
 
 def _check_unreadable(labels: Array, bad: list[Box], limit: float) -> None:
-    """Reject a slide of which too much is lost: holes count where tissue lies around them."""
+    """Reject a slide whose undecodable share exceeds the limit; a hole counts where its neighbourhood contains tissue."""
     lost = np.zeros(labels.shape, bool)
     for box in bad:
         around = box.grow(box.shape) & Box((0,) * labels.ndim, labels.shape)

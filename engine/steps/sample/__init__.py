@@ -1,4 +1,4 @@
-"""sample: patches inside tissue, drawn at random and balanced over images and subjects."""
+"""sample: draws random patches inside tissue, balanced over images and subjects."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from ...pipeline.step import Step, once
 
 
 def steps() -> tuple[Step, ...]:
-    """The stage `sample` of every run that looks at tiles."""
+    """The steps of the stage `sample`, for every run that trains on tiles."""
     from .draw import draw_patches
     from .patches import patch_units, write_patches
 

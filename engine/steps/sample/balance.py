@@ -1,4 +1,4 @@
-"""Balance: how many patches each image gives, so that images and subjects count alike."""
+"""Balance: the number of patches from each image, so that images and subjects have equal weight."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 def balance(room: Sequence[int], groups: Sequence[str], total: int) -> list[int]:
-    """Share `total` among slides: equally among groups, then among a group's slides, none beyond its room.
+    """Divide `total` among slides: equally among groups, then equally within a group; no slide exceeds its `room`.
 
     >>> balance([100, 100, 5, 100], ["a", "a", "a", "b"], 60)
     [13, 12, 5, 30]
@@ -23,13 +23,13 @@ def balance(room: Sequence[int], groups: Sequence[str], total: int) -> list[int]
 
 
 def _pour(room: Sequence[int], total: int) -> list[int]:
-    """Fill vessels of some room evenly until `total` is spent; what a full one cannot take goes to the others."""
+    """Divide `total` equally among bins of limited capacity (`room`); the excess of a full bin goes to the others."""
     out = [0] * len(room)
     left = min(total, sum(room))
     while left:
         open_ = [i for i, r in enumerate(room) if out[i] < r]
         each = max(1, left // len(open_))
-        for i in open_[:left]:  # where fewer are left than vessels, the first ones get one each
+        for i in open_[:left]:  # if the remainder is smaller than the number of bins, the first bins get one each
             more = min(each, room[i] - out[i])
             out[i] += more
             left -= more

@@ -1,4 +1,4 @@
-"""draw: which patches are sampled, image by image."""
+"""draw: chooses the positions of the sampled patches, image by image."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from .patches import patch_of, patches_spec
 from .read import block_of
 
 MOST_BYTES = 1 << 31
-"""Of all cubes: training holds them in memory."""
+"""Bytes of all sampled cubes, at most, as training holds them in memory."""
 PER_AREA = 8
-"""Patches drawn, at most, from tissue as large as one patch: more would hardly differ from each other."""
+"""Patches per patch-sized area of tissue, at most; more would overlap so much that they hardly differ."""
 
 
 def draw_patches(job: Job[TileSettings], unit: Unit) -> Outcome:
-    """Choose the patches of the whole cohort: from the tissue masks and the seed, without reading a pixel."""
+    """Choose the patches of the whole cohort from the tissue masks and the seed, without reading pixels."""
     from ....models.training.budget import budget
 
     outcome = Outcome()

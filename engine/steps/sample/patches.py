@@ -1,8 +1,8 @@
 """sample: random patches inside tissue, balanced over groups and slides, read block by block into one sharded array.
 
-Two steps: `draw` (which patches, from masks and a seed alone) and `patches` (their pixels, a shard at a time).
-samples.zarr holds `patches` (n, c, y, x), `slide` (n,), `place` (n, 2: first pixel at the run's spacing), and later `codes`;
-of volumes, patches are cubes in the range of uint16 (n, c, z, y, x), and a place has three numbers.
+Two steps: `draw` (chooses positions from masks and a seed) and `patches` (reads the pixels, one shard per unit).
+samples.zarr holds `patches` (n, c, y, x), `slide` (n,), `place` (n, 2: first pixel at the run's spacing), and later `codes`.
+For volumes, patches are uint16 cubes (n, c, z, y, x), and `place` is (n, 3).
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from ...steps.settings import PatchSettings, TileSettings
 from .read import read_patches
 
 PER_SHARD = 1024
-"""Patches a shard of samples.zarr: what one unit reads and writes."""
+"""Patches per shard of samples.zarr; one unit reads and writes one shard."""
 PER_CHUNK = 64
 SHARD_BYTES = 1 << 26
-"""Of a shard of cubes, about: the larger they are, the fewer."""
+"""Approximate bytes of a shard of cubes: larger cubes make fewer rows per shard."""
 
 
 def patch_units(job: Job[TileSettings], step: str) -> Iterator[Unit]:
@@ -35,7 +35,7 @@ def patch_units(job: Job[TileSettings], step: str) -> Iterator[Unit]:
 
 
 def write_patches(job: Job[TileSettings], unit: Unit) -> Outcome:
-    """Read the patches that were drawn: a shard of samples.zarr a unit, each block of a slide read once."""
+    """Read the drawn patches of one shard of samples.zarr; each block of a slide is read once."""
     outcome = Outcome()
     owners, places = drawn(job)
     slides = samples_slides(job)
@@ -57,7 +57,7 @@ def write_patches(job: Job[TileSettings], unit: Unit) -> Outcome:
 
 
 def patch_of(job: Job[PatchSettings]) -> tuple[int, ...]:
-    """Sides of a patch: a square, or a cube."""
+    """Shape of a patch: a square for slides, a cube for volumes."""
     return (job.settings.patch,) * len(job.modality.axes)
 
 
@@ -79,11 +79,11 @@ def patches_spec(job: Job[TileSettings], count: int) -> ArraySpec:
 
 
 def drawn(job: Job[TileSettings]) -> tuple[Array, Array]:
-    """Which slide (n,) and which place (n, 2) every sample comes from."""
+    """The slide index (n,) and the position (n, axes) of every sample."""
     root = job.folder.samples
     return StoredArray.open(root / "slide").read_all(), StoredArray.open(root / "place").read_all()
 
 
 def samples_slides(job: Job[TileSettings]) -> list[str]:
-    """Ids of the slides that the samples' `slide` counts."""
+    """Ids of the slides that `slide` in samples.zarr indexes."""
     return list(attributes_of(job.folder.samples)["slides"])

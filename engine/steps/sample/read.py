@@ -15,16 +15,16 @@ from ...compute.machine import available_threads
 from ...pipeline.modality import SLIDE_CHUNK, VOLUME_CHUNK
 
 BLOCK = 2048
-"""Pixels along a block whose patches are read together: a shard of the store, so that few cells are read twice."""
+"""Side, in pixels, of a block whose patches are read together: one shard, so that few pixels are read twice."""
 CUBES = 256
-"""Voxels along a block of a volume likewise."""
+"""Side, in voxels, of such a block in a volume."""
 
 
 def read_patches(source: Source, places: Array, side: int, *, cell: int = 0, block: int = 0) -> Array:
-    """Patches of equal sides at `places` (n, axes: first cell), shape (n, channel, side, side), or cubes.
+    """Read square or cubic patches at `places` (n, axes: first cell): (n, channel, side, side) or (n, channel, z, y, x).
 
-    Patches of one block are cut from one canvas, into which only the cells are read that some patch touches; blocks are
-    read side by side, as many as the unit may keep busy. What hangs over the frame is background.
+    The patches of one block are cut from one canvas, into which only the chunks that some patch overlaps are read.
+    Blocks are read concurrently, one per available thread. Pixels outside the frame have the background value.
     """
     axes = places.shape[1]
     cell, block = cell or (SLIDE_CHUNK if axes == 2 else VOLUME_CHUNK), block or block_of((side,) * axes)
@@ -57,11 +57,11 @@ def read_patches(source: Source, places: Array, side: int, *, cell: int = 0, blo
 
 
 def _runs(row: Array) -> Iterator[tuple[int, int]]:
-    """Half-open runs of True."""
+    """Half-open intervals of consecutive True values."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], row.astype(np.int8), [0]])))
     yield from zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
 
 
 def block_of(patch: tuple[int, ...]) -> int:
-    """Cells along a block whose patches are read together."""
+    """Side, in cells, of a block whose patches are read together."""
     return BLOCK if len(patch) == 2 else CUBES

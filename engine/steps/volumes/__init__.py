@@ -1,1 +1,1 @@
-"""Whole volumes on one grid: range, pose and mask, as the networks of whole volumes see them."""
+"""Preprocessing of whole volumes for networks: mask, intensity range, alignment and resampling to one grid."""

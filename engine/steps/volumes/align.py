@@ -1,4 +1,4 @@
-"""align: how a volume is laid on a template, rigidly or affinely, by mutual information. The same bytes every time."""
+"""align: registration of a volume to a template, rigid or affine, by mutual information. The result is deterministic."""
 
 from __future__ import annotations
 
@@ -13,19 +13,22 @@ from ...compute.resources import resources
 from .grid import Pose
 
 SHARE, BINS, LEVELS, STEPS = 0.2, 50, (4, 2, 1), 200
-"""Share of cells that are compared, bins of the joint histogram, shrinking factors, steps at each."""
+"""Share of voxels that the metric samples, bins of the joint histogram, shrink factors, optimizer steps at each."""
 COARSE = 2000.0
-"""Micrometres: volumes finer than that are compared on every second cell or fewer."""
+"""Micrometres. Registration subsamples finer volumes, by a whole number of voxels, to this spacing at most."""
 
 
 def pose_on(template: Path, values: Array, frame: Frame, kind: str) -> Pose:
-    """The pose of `values` (z, y, x) on a template; `kind` is rigid or affine.
+    """Register `values` (z, y, x) to a template and return the pose; `kind` is rigid or affine.
 
-    Raises SlideError (E_ALIGN) where no overlap is found. Mattes et al., IEEE TMI 22(1):120 (2003), through SimpleITK.
+    Raises SlideError (E_ALIGN) where registration fails, for example where the two do not overlap.
+    Method: Mattes et al., IEEE TMI 22(1):120 (2003), as SimpleITK implements it.
     """
-    import SimpleITK as sitk  # noqa: N813 - its own name for itself
+    import SimpleITK as sitk  # noqa: N813 - the name that SimpleITK's documentation uses
 
-    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)  # sums of several would end in other digits every time
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(
+        1
+    )  # with threads the order of sums, and so the result, would vary
     fixed, centre = resources().templates.get(template, lambda: _template(template))
     moving = _image(values, frame)
     start: Any = sitk.Euler3DTransform() if kind == "rigid" else sitk.AffineTransform(3)
@@ -52,7 +55,7 @@ def pose_on(template: Path, values: Array, frame: Frame, kind: str) -> Pose:
 
 
 def _template(path: Path) -> tuple[Any, tuple[float, ...]]:
-    """The template as an image of SimpleITK, and the middle of its head in micrometres (z, y, x)."""
+    """The template as a SimpleITK image, and the centre of its head mask's bounding box in micrometres (z, y, x)."""
     from ....models.masks.head_mask import head_mask
     from ....stores.volumes.reader import open_volume
 
@@ -68,7 +71,7 @@ def _template(path: Path) -> tuple[Any, tuple[float, ...]]:
 
 
 def _image(values: Array, frame: Frame) -> Any:
-    """Millimetres, x first; finer volumes thinned out by whole cells."""
+    """A SimpleITK image in millimetres, x first; volumes finer than COARSE are subsampled by a whole number of voxels."""
     import SimpleITK as sitk  # noqa: N813
 
     step = [max(1, int(COARSE // s)) for s in frame.spacing]
@@ -80,7 +83,7 @@ def _image(values: Array, frame: Frame) -> Any:
 
 
 def _matrix(transform: Any) -> Array:
-    """4 x 4 in micrometres, z first, of a transform between millimetres, x first."""
+    """The 4 x 4 matrix in micrometres, z first, of a SimpleITK transform in millimetres, x first."""
     corner = np.array(transform.TransformPoint((0.0, 0.0, 0.0)))
     columns = [np.array(transform.TransformPoint(tuple(float(i == a) for i in range(3)))) - corner for a in range(3)]
     out = np.eye(4)

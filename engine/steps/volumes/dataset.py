@@ -14,11 +14,11 @@ from ...pipeline.job import Job
 from .grid import Grid
 
 IN_MEMORY = 2_000_000_000
-"""Bytes of prepared volumes that a training keeps in memory; more of them are read batch by batch."""
+"""Bytes of prepared volumes that training keeps in memory, at most; a larger data set is read batch by batch."""
 
 
 def grid_of(job: Job[Any]) -> Grid:
-    """What all volumes of the run are laid on: settled when they were lined up, whoever is rejected later."""
+    """The grid that all volumes of the run are resampled to: fixed by `assign_rows`, whatever is rejected later."""
     try:
         stated = attributes_of(job.folder.samples)["grid"]
     except (CorruptError, KeyError):
@@ -28,7 +28,7 @@ def grid_of(job: Job[Any]) -> Grid:
 
 
 def assigned_rows(job: Job[Any]) -> list[str]:
-    """Ids of the volumes by row; some may have been rejected since."""
+    """Ids of the volumes in row order; later steps may have rejected some of them."""
     return list(attributes_of(job.folder.samples)["slides"])
 
 
@@ -38,7 +38,7 @@ def _spec(job: Job[Any], count: int) -> ArraySpec:
 
 
 class Volumes:
-    """Prepared volumes as trainings take them: rows of those that are in use, in memory where they are few."""
+    """Prepared volumes, indexed for training: only volumes in use, held in memory where they fit IN_MEMORY."""
 
     def __init__(self, job: Job[Any], rows: Array | None = None) -> None:
         ids = assigned_rows(job)

@@ -1,4 +1,4 @@
-"""forecast: what a run on volumes will take, said before it begins: volumes, voxels, bytes on disk, memory."""
+"""forecast: the size of a run on volumes, computed before it begins: volumes, voxels, bytes on disk, memory."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from ...pipeline.job import Job
 from .dataset import IN_MEMORY
 
 BEGINNING = 600_000_000
-"""Bytes that a training needs at most to begin as components: as many values as it reads, and what is made of them."""
+"""Bytes, at most, that training needs to initialise from components: the values it reads, and arrays derived from them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """Sizes of a run on volumes. Bytes are of files in OUT."""
+    """Sizes of a run on volumes. Bytes on disk count files in OUT."""
 
     volumes: int
     voxels: int
     shape: tuple[int, ...]
-    """(z, y, x) that the network sees."""
+    """(z, y, x) of the network's input."""
     disk: int
     """Bytes that OUT will hold at most."""
     present: int
     """Bytes that OUT holds already."""
     memory: int
-    """Bytes that one worker needs, about."""
+    """Approximate bytes of memory that one worker needs."""
     units: dict[str, int]
 
     def facts(self) -> dict[str, Any]:
         return asdict(self)
 
     def text(self) -> str:
-        """What is said before work."""
+        """One line that describes the forecast, shown before work begins."""
         return (
             f"{self.volumes} volumes, {self.voxels / 1e6:,.0f} million voxels; the network sees "
             f"{' x '.join(map(str, self.shape))}; {self.disk / 1e9:.2f} GB on disk at most; about "
@@ -45,7 +45,7 @@ class Forecast:
 
 
 def forecast(job: Job[Any]) -> Forecast:
-    """Sizes from the volumes' shapes; lossless compression makes them smaller by a factor that is not known yet."""
+    """Sizes from the volumes' shapes; `disk` is an upper bound, as the compression ratio is not known yet."""
     from ....models.training.budget import volume_budget
 
     records = job.slides.values()

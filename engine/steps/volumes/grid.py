@@ -1,4 +1,4 @@
-"""Preparation: a volume as networks of volumes see it: on one grid about the head, outside the mask 0, values in [0, 1].
+"""Preparation of a volume for a network: resampled to a grid centred on the head, 0 outside the mask, values in [0, 1].
 
 ```text
 volume (any grid) -- mask --> percentiles inside it -> [0, 1] --> centred on the grid, interpolated once --> uint16
@@ -15,36 +15,37 @@ from ....errors import SlideError
 from ....stores.frame import Array, Frame
 
 LOW, HIGH = 0.5, 99.5
-"""Percentiles of the values inside the mask that become 0 and 1."""
+"""Percentiles of the values inside the mask that are mapped to 0 and 1."""
 WHITE = 65535
 
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Where prepared volumes lie."""
+    """The grid that volumes are resampled to."""
 
     shape: tuple[int, ...]
     """z, y, x."""
     spacing: tuple[float, ...]
     """Micrometres."""
     whole: bool = False
-    """Volumes are taken about their own middle, and those of this spacing as they are; else about that of the mask."""
+    """True: centre each volume on the grid, without resampling if its spacing matches. False: centre its mask."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pose:
-    """How a volume is laid on a template: template micrometres (z, y, x, 1) -> its own, 4 x 4."""
+    """A volume's alignment to a template: a 4 x 4 matrix from template to volume micrometres (z, y, x, 1)."""
 
     matrix: Array
     centre: tuple[float, ...]
-    """Middle of the grid, in the template's micrometres."""
+    """Centre of the grid, in the template's micrometres."""
 
 
 def prepared(values: Array, mask: Array, frame: Frame, grid: Grid, pose: Pose | None = None) -> tuple[Array, Array]:
-    """uint16 (z, y, x) on the grid, and the two values of the volume that became 0 and 1.
+    """Prepare a volume: uint16 (z, y, x) on the grid, and the two input values that were mapped to 0 and 1.
 
-    `values` (z, y, x) on `frame`, `mask` likewise, bool. The grid's middle is that of the mask's bounding box, or the
-    pose's. Raises SlideError (E_DEGENERATE) where no two values inside the mask differ from what is outside.
+    `values` (z, y, x) lie on `frame`, and so does the bool `mask`. The grid's centre is `pose.centre`, or without a pose
+    the centre of the mask's bounding box (of the volume, if `grid.whole`).
+    Raises SlideError (E_DEGENERATE) where the mask is empty or the values are constant.
     """
     low, high = _range(values, mask)
     scaled = np.where(mask, (values.astype(np.float32) - low) / (high - low), 0.0).clip(0.0, 1.0).astype(np.float32)
@@ -61,7 +62,7 @@ def _range(values: Array, mask: Array) -> tuple[float, float]:
     if not inside.size:
         raise SlideError("its mask is empty: there is nothing to look at. Use --mask none.", "E_DEGENERATE")
     low, high = np.percentile(inside, (LOW, HIGH))
-    if high <= low:  # a shape: one value inside, another outside
+    if high <= low:  # a binary shape: constant inside the mask, another value outside
         low, high = float(values.min()), float(inside.max())
     if high <= low:
         raise SlideError(f"all its values are {low:g}: there is nothing to look at.", "E_DEGENERATE")
@@ -69,7 +70,7 @@ def _range(values: Array, mask: Array) -> tuple[float, float]:
 
 
 def _framed(values: Array, shape: tuple[int, ...]) -> Array:
-    """Padded with 0, or cropped, about the middle."""
+    """Pad with 0 or crop to a shape, about the centre."""
     out = np.zeros(shape, values.dtype)
     into, take = [], []
     for have, want in zip(values.shape, shape, strict=True):
@@ -81,14 +82,14 @@ def _framed(values: Array, shape: tuple[int, ...]) -> Array:
 
 
 def _standing(frame: Frame, mask: Array) -> Pose:
-    """As the volume itself lies, about the middle of the mask."""
+    """The identity pose, centred on the mask's bounding box."""
     ends = [np.flatnonzero(mask.any(tuple(a for a in range(3) if a != axis)))[[0, -1]] for axis in range(3)]
     middle = [(float(a) + float(b) + 1) / 2 for a, b in ends]
     return Pose(np.eye(4), tuple(o + m * s for o, m, s in zip(frame.origin, middle, frame.spacing, strict=True)))
 
 
 def _interpolated(values: Array, frame: Frame, grid: Grid, pose: Pose) -> Array:
-    """Trilinear, once; smoothed before where the grid is coarser, so that no detail is taken for another."""
+    """Resample with one trilinear interpolation; where the grid is coarser, smooth first to prevent aliasing."""
     from scipy.ndimage import affine_transform, gaussian_filter
 
     steps = np.array(grid.spacing)

@@ -1,4 +1,4 @@
-"""The mask of a volume: given as a file, computed, or none."""
+"""The mask of a volume: read from a file, computed, or none."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ..convert.tissue import tissue
 
 
 def mask_of(job: Job[Any], record: ImageRecord) -> Array:
-    """bool (z, y, x) of what stays of a volume. Raises SlideError (E_NO_MASK) where a mask that is needed is missing."""
+    """The voxels of a volume to keep, bool (z, y, x). Raises SlideError (E_NO_MASK) where a required mask is missing."""
     setting = job.settings.mask
     if setting == "none":
         return np.ones(record.shape, bool)
@@ -44,12 +44,12 @@ def mask_of(job: Job[Any], record: ImageRecord) -> Array:
 
 
 def _spread(mask: Array, shape: tuple[int, ...], factors: tuple[int, ...]) -> Array:
-    """A coarse mask on the cells that each of its own stands for."""
+    """Upsample a coarse mask to `shape` by repeating each cell `factors` times."""
     return np.asarray(mask[np.ix_(*[np.arange(n) // f for n, f in zip(shape, factors, strict=True)])])
 
 
 def _head(values: Array, record: ImageRecord) -> Array:
-    """The mask that converting the volume would leave."""
+    """The head mask that the stage `convert` would compute for the volume."""
     from ....models.masks.head_mask import head_mask
 
     picture, frame, factors = values[None], record.frame, coarse(record.frame)
@@ -60,7 +60,7 @@ def _head(values: Array, record: ImageRecord) -> Array:
 
 
 def _given(job: Job[Any], record: ImageRecord) -> Path:
-    """The mask that the cohort's list names, or that lies beside the volume, or among derivatives, as BIDS has it."""
+    """Path of a given mask: from the column `mask`, else beside the volume, else in `derivatives/` as BIDS defines it."""
     path = to_path(record.path)
     if stated := record.columns.get("mask"):
         beside = path.parent / stated

@@ -1,6 +1,6 @@
-"""prepare: every volume of a run on one grid, as one row of samples.zarr; what networks of volumes are trained on.
+"""prepare: every volume of a run on one grid, as one row of samples.zarr: the training data of networks of volumes.
 
-Two steps: `lineup` (which volume is which row) and `prepare` (a volume a unit, in a shard of its own).
+Two steps: `rows` (assigns each volume a row) and `prepare` (one unit per volume, written to its own shard).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .mask import _head, mask_of
 
 
 def assign_rows(job: Job[Any], unit: Unit) -> Outcome:
-    """Give every volume its row."""
+    """Assign every volume its row, and create the array."""
     outcome = Outcome()
     root = job.folder.samples
     grid = job.settings.grid(list(job.slides.values()))
@@ -36,7 +36,7 @@ def assign_rows(job: Job[Any], unit: Unit) -> Outcome:
 
 
 def prepare_volume(job: Job[Any], unit: Unit) -> Outcome:
-    """A volume masked, scaled and laid on the grid."""
+    """Mask one volume, scale its intensities, resample it to the grid and write its row."""
     outcome = Outcome()
     record, rows = job.slides[unit.slide], assigned_rows(job)
     with outcome.clock("read"):
@@ -53,7 +53,7 @@ def prepare_volume(job: Job[Any], unit: Unit) -> Outcome:
 
 
 def new(job: Job[Any], record: ImageRecord, volume: Source) -> Array:
-    """A volume that is not of the run, prepared as those of the run are: uint16 (1, 1, z, y, x)."""
+    """A volume from outside the run, prepared as the run's own volumes are: uint16 (1, 1, z, y, x)."""
     values = volume.read(volume.frames[0].box)[0]
     mask = _head(values, record) if job.settings.mask == "head" else mask_of(job, record)
     cells, _ = prepared(values, mask, record.frame, grid_of(job), _pose(job, values, record))

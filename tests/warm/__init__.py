@@ -38,7 +38,7 @@ READ_AT_IMPORT = (
     "MKL_",
     "OPENBLAS_",
     "NUMBA_",
-    "TORCH",
+    "TORCH_",
     "DASK_",
     "MPL",
     "LD_PRELOAD",

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .unit import AnyJob
+
 if TYPE_CHECKING:
     from ...stores.image import StoredImage
     from ...stores.slides.cohort import Cohort
     from ...stores.source import Source
-    from .job import Job
     from .record import InspectedCohort
 
 Images = str | Path | Sequence[str | Path]
@@ -70,9 +71,9 @@ class Modality:
     """(the user's input, settings) -> the files that it refers to."""
     open: Callable[[Cohort, Any], InspectedCohort]
     """(files, settings) -> records of the accepted images, and rejections."""
-    read: Callable[[Job[Any], str], Source]
+    read: Callable[[AnyJob, str], Source]
     """(job, id) -> the image's own file, resampled to the run's spacing."""
-    notes: Callable[[Job[Any], str], Mapping[str, Any]]
+    notes: Callable[[AnyJob, str], Mapping[str, Any]]
     """(job, id) -> metadata of the image's own file to keep in the store (JSON values)."""
     scaled: Callable[[StoredImage], Source]
     """Stored image -> the image scaled to the intensity range of networks."""

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ...stores.frame import Array
 from .command import Command, Variant
-from .job import Job
 from .modality import Modality
 from .record import ImageRecord, InspectedCohort
 from .step import Step
+from .unit import AnyJob
 
 if TYPE_CHECKING:
     from ..tiling.plan import Model
@@ -45,7 +45,7 @@ class Estimate(Protocol):
         ...
 
 
-Encode = Callable[[Job[Any], Sequence[str]], tuple[list[ImageRecord], Array]]
+Encode = Callable[[AnyJob, Sequence[str]], tuple[list[ImageRecord], Array]]
 """(job, files) -> records and embeddings (n, F), float32, of images outside the run."""
 
 
@@ -58,12 +58,12 @@ class Pipeline:
     modality: Modality
     stages: Mapping[str, tuple[Step, ...]]
     """Name of the stage, as on the command line -> its steps, in order."""
-    estimate: Callable[[Job[Any]], Estimate]
+    estimate: Callable[[AnyJob], Estimate]
     network: str = ""
     """Name of the trained model that `apply` runs over every tile; empty where there is none."""
-    model: Callable[[Job[Any]], Model] | None = None
+    model: Callable[[AnyJob], Model] | None = None
     """The model that `apply` runs over every tile, where it is not a trained network."""
-    check: Callable[[Job[Any]], None] = lambda job: None
+    check: Callable[[AnyJob], None] = lambda job: None
     """Raises SettingsError for settings or images that cannot work, before any work."""
     caution: Callable[[InspectedCohort], str] = lambda cohort: ""
     """A warning about the cohort's images, shown before work; empty where there is none."""

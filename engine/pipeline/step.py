@@ -6,13 +6,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from .job import Job
 from .outputs import Output
-from .unit import Outcome, Unit
+from .unit import AnyJob, Outcome, Unit
 
 Execute = Callable[..., Outcome]
 """(job, unit) -> outcome; (job, unit, replica) for a step with ranks, whose first rank returns the unit's outcome."""
-Units = Callable[[Job[Any], str], Iterator[Unit]]
+Units = Callable[[AnyJob, str], Iterator[Unit]]
 """(job, name of the step) -> its units, in a deterministic order."""
 Columns = Callable[[Any], tuple[str, ...]]
 """Settings of the run -> names of columns of the user's list (see `ImageRecord.column`)."""
@@ -21,12 +20,12 @@ ALL_COLUMNS = "*"
 """Stands for every column of the list."""
 
 
-def once(job: Job[Any], step: str) -> Iterator[Unit]:
+def once(job: AnyJob, step: str) -> Iterator[Unit]:
     """One unit for the whole cohort."""
     yield Unit(step, step)
 
 
-def per_image(job: Job[Any], step: str) -> Iterator[Unit]:
+def per_image(job: AnyJob, step: str) -> Iterator[Unit]:
     """One unit for each image."""
     for image in job.slides:
         yield Unit(step, f"{image}/{step}", image)
@@ -63,17 +62,17 @@ class Step:
     """Its input: the image's own file; the image's pixels, from the store or else the file; or outputs of earlier steps."""
     progress: bool = False
     """Whether its unit is long and reports its progress."""
-    ranks: Callable[[Job[Any]], int] | None = None
+    ranks: Callable[[AnyJob], int] | None = None
     """Number of workers that execute a unit together, one rank each; None where it is always one."""
 
-    def units(self, job: Job[Any]) -> Iterator[Unit]:
+    def units(self, job: AnyJob) -> Iterator[Unit]:
         return self.plan(job, self.name)
 
-    def reads_source(self, job: Job[Any]) -> bool:
+    def reads_source(self, job: AnyJob) -> bool:
         """Whether a unit reads the image's own file."""
         return self.reads == "source" or (self.reads == "image" and job.pixels == "none")
 
 
-def gang(job: Job[Any]) -> int:
+def gang(job: AnyJob) -> int:
     """Number of ranks, from the setting `gang`."""
     return int(job.settings.gang)

@@ -11,6 +11,9 @@ from typing import Any
 
 from ...stores.array import Written
 
+AnyJob = Any
+"""A Job of any run: Job knows its pipeline, hence nothing that a pipeline is made of may know Job."""
+
 
 @dataclass(frozen=True, slots=True)
 class Unit:

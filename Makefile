@@ -1,31 +1,37 @@
 # make demo    slides, a run on them, and where its map and report lie: installs what it needs into .venv first
 # make test    the whole test suite
 # make check   format, lint, types, tests and documentation: what must pass before a change is sent
-# make chaos   hundreds of kills at random moments, then the same bytes (the suite does thirty): takes half an hour
+# make nightly what takes too long for every change: hundreds of kills, walltimes of a queue, a grid of networks
+# make chaos   hundreds of kills at random moments, then the same bytes (the suite does eight): takes half an hour
 # make bench   a quick round of the measurements in benchmarks/ (docs/benchmarks.md has the full ones)
 # make clean   everything that these leave, .venv included
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
 BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest
+SUITE := $(PYTEST) -n $(or $(JOBS),2) --dist loadgroup
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := demo
-.PHONY: demo test check chaos bench clean
+.PHONY: demo test check nightly chaos bench clean
 
 demo: .venv/.installed
 	$(BIN)/tile-engine demo
 
 test: .venv/.installed-test
-	$(BIN)/python -m pytest
+	$(SUITE) $(OPTIONS)
 
 check: .venv/.installed-test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy -p tile_engine
-	$(BIN)/python -m pytest
+	$(SUITE)
+
+nightly: chaos
+	$(PYTEST) -m nightly
 
 chaos: .venv/.installed-test
-	TILE_ENGINE_KILLS=$(or $(KILLS),300) $(BIN)/python -m pytest tests/engine/test_chaos.py tests/engine/test_survival.py -s
+	TILE_ENGINE_KILLS=$(or $(KILLS),300) $(PYTEST) -s -k "test_chaos or test_survival"
 
 bench: .venv/.installed-test
 	$(BIN)/python benchmarks/convert.py --quick --repeat 1

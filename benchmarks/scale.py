@@ -75,7 +75,7 @@ def measure(patches: int, workers: int, seconds: float = 0.0) -> dict[str, float
                 *dask, "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", file
             )
         )
-        address = wait_for(file)
+        address = wait_for(file, scheduler)
         if seconds:
             hosted = [workers // HOSTS + (i < workers % HOSTS) for i in range(HOSTS)]
             crews = [stack.enter_context(process(sys.executable, HERE, "--host", address, n)) for n in hosted]
@@ -110,7 +110,7 @@ def client(address: str, patches: int, workers: int, seconds: float) -> None:
     plan = plan_of(patches)
     plan.check(workers)
     with Client(address, set_as_default=False) as newcomer:
-        newcomer.wait_for_workers(workers, timeout=120)
+        newcomer.wait_for_workers(workers, timeout=1200)
     with crew(Where(scheduler_address=address)) as hands:
         list(hands.map(partial(patches_of, plan), plan_of(UNIT * WARM).units()))
         began, busy, done = time.perf_counter(), processor_of_both(hands.client), 0
@@ -185,14 +185,14 @@ def environment() -> dict[str, str]:
     return os.environ | {"PYTHONPATH": str(HERE.parent), "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False"}
 
 
-def wait_for(file: Path) -> str:
+def wait_for(file: Path, scheduler: subprocess.Popen[bytes]) -> str:
     """The address in a scheduler's file, once it is there."""
-    for _ in range(600):
+    while scheduler.poll() is None:
         try:
             return str(json.loads(file.read_text())["address"])
         except (FileNotFoundError, json.JSONDecodeError):
             time.sleep(0.1)
-    sys.exit("the scheduler did not start within a minute")
+    sys.exit(f"the scheduler ended with status {scheduler.returncode} before it had started")
 
 
 def peak(pid: int) -> float:

@@ -18,6 +18,8 @@ from .remote import ObjectPath
 
 HEARTBEAT = 15.0
 """Seconds between two signs of life."""
+ENDED = ("Z", "X")
+"""States, in Linux's /proc, of a process that has ended."""
 
 
 class Lock:
@@ -170,12 +172,16 @@ def _me() -> dict[str, Any]:
 
 
 def _started(pid: int) -> str | None:
-    """When a process began, in the kernel's ticks: a pid alone may have been given to another process since."""
+    """When a process began, in the kernel's ticks: a pid alone may have been given to another process since.
+
+    None for one that is gone, or that has ended and waits for its parent to fetch its exit status, which may take forever.
+    """
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError, PermissionError):
         return _alive_elsewhere(pid)
-    return stat.rsplit(")", 1)[1].split()[19]
+    state, *others = stat.rsplit(")", 1)[1].split()
+    return None if state in ENDED else others[18]
 
 
 def _alive_elsewhere(pid: int) -> str | None:

@@ -18,8 +18,31 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import warm
+from once import once
+
+for library in ("OMP", "MKL", "OPENBLAS"):  # several test processes share the cores; dask sets the same for its workers
+    os.environ.setdefault(f"{library}_NUM_THREADS", "1")
 
 DATA = Path(os.environ.get("TILE_ENGINE_DATA") or Path(__file__).parent.parent / ".." / "shared" / "data")
+
+
+LONGEST_FIRST = ("docs", "engine", "cli")
+"""Folders whose tests begin first: at the end, short ones keep all processes busy."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where several processes share the tests, those of a file stay together, since its fixtures serve all of them.
+
+    A file says otherwise with `xdist_group`, whose tests stay together beyond the file, or with `apart`.
+    """
+    here = Path(__file__).parent
+    for item in items:
+        if not any(item.get_closest_marker(name) for name in ("xdist_group", "apart")):
+            item.add_marker(pytest.mark.xdist_group(str(item.path)))
+    places = {name: place for place, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: places.get(item.path.relative_to(here).parts[0], len(places)))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -41,6 +64,13 @@ def _skipped_fails(report: Any) -> Any:
         where = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
         report.longrepr = f"nothing may be skipped where CI=true: {where}"
     return report
+
+
+@pytest.fixture(scope="session", autouse=True)
+def warm_commands() -> Iterator[warm.Server]:
+    """Commands of tile-engine that tests start need not import first."""
+    with warm.installed() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
@@ -116,14 +146,21 @@ def tiny_slides(folder: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def mini(tmp_path_factory: pytest.TempPathFactory) -> Mini:
-    """Made once a session, by the command line."""
-    root = tmp_path_factory.mktemp("mini")
-    settings = {"patch": 32, "effort": 0.02, "k": "2-3", "seeds": 2, "umap": False}
-    args = ("--patch", "32", "--effort", "0.02", "--k", "2-3", "--seeds", "2", "--no-umap", "--cluster", "none")
-    made = Mini(tiny_slides(root / "slides"), root / "out", settings, args)
-    done = subprocess.run(made.again(made.out), capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stderr
-    return made
+    """Made once a session, by a command line that starts as it does outside tests: all that starts warm is held against it."""
+    settings = {"patch": 32, "effort": 0.02, "k": "2-3", "seeds": 2, "umap": False, "threads": 1}
+    args = ("--patch", "32", "--effort", "0.02", "--k", "2-3", "--seeds", "2", "--no-umap", "--threads", "1")
+
+    def mini_in(root: Path) -> Mini:
+        return Mini(root / "slides", root / "out", settings, (*args, "--cluster", "none"))
+
+    def make(root: Path) -> None:
+        made = mini_in(root)
+        tiny_slides(made.slides)
+        command, environment = made.again(made.out), {**os.environ, warm.COLD: "1"}
+        done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, env=environment)
+        assert done.returncode == 0, done.stderr
+
+    return mini_in(once(tmp_path_factory, "mini", make))
 
 
 @dataclass(frozen=True)

@@ -193,7 +193,7 @@ def test_a_signal_ends_the_run_with_its_status_and_the_lock_given_back(
     out = mini.copy(tmp_path / "out")
     shutil.rmtree(out / "models")
     process = subprocess.Popen(mini.again(out), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    limit = time.monotonic() + 60
+    limit = time.monotonic() + 300
     while not (out / "receipts" / "progress.json").exists():
         assert process.poll() is None and time.monotonic() < limit
         time.sleep(0.01)

@@ -103,8 +103,8 @@ def started_by_hand(folder: Path) -> Iterator[ByHand]:
         start("scheduler", *local, "127.0.0.1", "--port", "0")
         for number in "12":
             scratch = ["--local-directory", str(folder / number)]
-            start("worker", *local, "127.0.0.2", "--nthreads", "1", "--death-timeout", "60", *scratch)
-        limit = time.monotonic() + 60
+            start("worker", *local, "127.0.0.2", "--nthreads", "1", "--death-timeout", "300", *scratch)
+        limit = time.monotonic() + 300
         while not file.exists() or not file.read_text().endswith("}"):
             assert time.monotonic() < limit and started[0].poll() is None
             time.sleep(0.1)

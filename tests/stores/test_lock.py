@@ -60,6 +60,20 @@ def test_the_lock_of_a_killed_process_is_taken_over(tmp_path: Path) -> None:
         assert json.loads((tmp_path / "lock.json").read_text())["pid"] == os.getpid()
 
 
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="states of processes are told by Linux")
+def test_the_lock_of_a_process_that_has_ended_and_whose_status_nobody_fetches_is_taken_over(tmp_path: Path) -> None:
+    """So it is with a killed run in a container whose first process fetches none."""
+    code = (
+        f"from pathlib import Path; from tile_engine.stores.lock import Lock; Lock(Path({str(tmp_path)!r})).__enter__()"
+    )
+    process = subprocess.Popen([sys.executable, "-c", f"{code}; import os; os.kill(os.getpid(), 9)"])
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    assert Path(f"/proc/{process.pid}/stat").exists() and (tmp_path / "lock.json").exists()
+    with Lock(tmp_path):
+        assert json.loads((tmp_path / "lock.json").read_text())["pid"] == os.getpid()
+    process.wait()
+
+
 def test_a_pid_that_was_given_to_another_process_since_does_not_hold_the_lock(tmp_path: Path) -> None:
     owned_by(tmp_path, started="1")
     with Lock(tmp_path):

@@ -1,6 +1,6 @@
 """Chaos: processes of a run are killed at random moments, in chains, until enough have died; then it ends with the same bytes.
 
-`make chaos` asks for hundreds of kills and takes its time; the suite asks for thirty.
+`make chaos` asks for hundreds of kills and takes its time; the suite asks for eight.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from typing import Any
 
 import pytest
 
-KILLS = int(os.environ.get("TILE_ENGINE_KILLS", "30"))
+pytestmark = pytest.mark.xdist_group("cluster")
+
+KILLS = int(os.environ.get("TILE_ENGINE_KILLS", "8"))
 SEED = int(os.environ.get("TILE_ENGINE_CHAOS_SEED", "0"))
 
 Below = Callable[[int], list[int]]

@@ -53,7 +53,7 @@ def kill_in(process: subprocess.Popen[str], out: Path, step: str, after: float) 
             process.kill()
             break
         time.sleep(0.005)
-    process.communicate(timeout=30)
+    process.communicate(timeout=120)
     return process.returncode == -signal.SIGKILL
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import signal
 import subprocess
@@ -123,32 +124,37 @@ def busy(port: int, share: float, seed: int) -> Iterator[tuple[int, list[int]]]:
         counts += map(int, proxy.communicate(timeout=60)[0].split())
 
 
+def begun(out: str, step: str) -> bool:
+    try:
+        return step in json.loads((place(out) / "run.json").read_text())["steps"]
+    except (FileNotFoundError, json.JSONDecodeError):
+        return False
+
+
 def test_a_busy_store_and_a_client_killed_again_and_again_leave_the_same_bytes(
-    mini: Any, lab: Any, scratch: Path, monkeypatch: pytest.MonkeyPatch
+    mini: Any, lab: Any, scratch: Path
 ) -> None:
-    """One request in seven is refused with 503; the client is killed at moments that the seed of the delays draws."""
+    """One request in seven is refused with 503; the client is killed in three steps, at moments that a seed draws."""
     import random
 
-    out, delays, kills = f"{lab.url}/run", random.Random(7), 0
+    out, delays = f"{lab.url}/run", random.Random(7)
     with busy(lab.port, 1 / 7, seed=3) as (port, counts):
-        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
         command = mini.command("run", "cluster", "--slides", mini.slides, "--out", out, *mini.args)
-        for _ in range(4):
-            process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-            try:
-                _, said = process.communicate(timeout=delays.uniform(4, 20))
-            except subprocess.TimeoutExpired:
-                process.send_signal(signal.SIGKILL)
-                process.communicate(timeout=60)
-                kills += 1
-            else:
-                assert process.returncode == 0, said
-                break
-        else:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=500, check=False)
-            assert done.returncode == 0, done.stderr
-    assert kills >= 1 and counts[1] > 20, (kills, counts)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{lab.port}")
+        environment = {**os.environ, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}"}
+        for step in ("pixels", "heads", "tiles"):
+            process = subprocess.Popen(
+                command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment
+            )
+            while not begun(out, step):
+                assert process.poll() is None, process.communicate()[1]
+                time.sleep(0.05)
+            time.sleep(delays.uniform(0, 0.5))
+            process.send_signal(signal.SIGKILL)
+            _, said = process.communicate(timeout=60)
+            assert process.returncode == -signal.SIGKILL, said
+        done = subprocess.run(command, capture_output=True, text=True, timeout=500, check=False, env=environment)
+        assert done.returncode == 0, done.stderr
+    assert counts[1] > 20, counts
     assert results(out) == mini.results(mini.out)
 
 

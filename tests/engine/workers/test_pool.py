@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -59,24 +60,20 @@ def worker_addresses(scheduler: str) -> list[str]:
     from distributed import Client
 
     with Client(scheduler, set_as_default=False) as client:
-        client.wait_for_workers(2, timeout=60)
+        client.wait_for_workers(2, timeout=300)
         return list(client.scheduler_info(n_workers=-1)["workers"])
 
 
 @pytest.mark.timeout(200)
 def test_one_local_worker_trains_the_same_network(mini: Any, tmp_path: Path) -> None:
     """The nanny tells a worker's libraries to use one thread; the run's own number of threads holds all the same."""
-    out = mini.copy(tmp_path / "out")
-    shutil.rmtree(out / "models")
-    done = subprocess.run(
-        [*mini.again(out), "--cluster", "local", "--workers", "1"],
-        capture_output=True,
-        text=True,
-        timeout=150,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert mini.results(out) == mini.results(mini.out)
+    here, out = (mini.copy(tmp_path / name) for name in ("here", "out"))
+    for folder, where in ((here, ("--cluster", "none")), (out, ("--cluster", "local", "--workers", "1"))):
+        command = [*mini.again(folder), "--threads", "2", "--redo", *where]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+        assert done.returncode == 0, done.stderr
+    assert json.loads((out / "run.json").read_text())["settings"]["threads"] == 2
+    assert mini.results(out) == mini.results(here)
 
 
 def test_the_window_never_holds_more_units_than_it_may_and_loses_none() -> None:

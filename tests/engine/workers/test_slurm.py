@@ -19,6 +19,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.xdist_group("cluster")
+
 CONFIGURATION = """
 ClusterName=tiles
 SlurmctldHost=localhost
@@ -237,6 +239,7 @@ def _has_done(out: Path, step: str, run: subprocess.Popen[str]) -> None:
     assert run.poll() is None, f"the run ended before this test could disturb it: {run.stderr and run.stderr.read()}"
 
 
+@pytest.mark.nightly
 @pytest.mark.timeout(900)
 def test_workers_that_reach_their_lifetime_are_replaced_until_the_run_is_done(
     slurm: Slurm, mini: Any, real: Real, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -254,6 +257,7 @@ def test_workers_that_reach_their_lifetime_are_replaced_until_the_run_is_done(
     _no_jobs_left(slurm)
 
 
+@pytest.mark.nightly
 @pytest.mark.timeout(600)
 def test_a_job_that_is_ended_at_its_walltime_in_the_middle_of_a_unit_is_replaced(
     slurm: Slurm, mini: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import nibabel
 import numpy as np
@@ -19,9 +20,8 @@ from tile_engine.engine.workers.pool.placement import Where
 GRID = PRESETS[2:]
 
 
-@pytest.fixture(scope="module")
-def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("grid") / "volumes"
+def begun(folder: Path, **options: Any) -> Path:
+    """A run on four small volumes."""
     folder.mkdir()
     draw = np.random.default_rng(0)
     for i in range(4):
@@ -30,12 +30,22 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
         values = (values + draw.normal(0, 5, values.shape)).clip(0).astype(np.int16)
         nibabel.save(nibabel.Nifti1Image(values, np.eye(4)), folder / f"case{i}.nii.gz")
     out = folder.parent / "out"
-    how = How(where=Where(cluster="none"))
+    how = How(where=Where(cluster="none"), **options)
     tile_engine.embed(folder, out, how=how, network="yamaguchi", effort=0.005, cv=0, threads=1, umap=False)
     return out
 
 
-@pytest.mark.slow
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return begun(tmp_path_factory.mktemp("grid") / "volumes")
+
+
+def test_every_network_of_the_grid_is_a_unit(tmp_path: Path) -> None:
+    names = [unit.name for unit in Networks().units(load(begun(tmp_path / "volumes", stages=("convert",))))]
+    assert sorted(names) == sorted(f"{network}-all" for network in GRID) and len(names) == 16
+
+
+@pytest.mark.nightly
 def test_every_network_of_the_grid_is_a_unit_with_a_model(done: Path) -> None:
     names = {unit.name for unit in Networks().units(load(done))}
     assert names == {f"{network}-all" for network in GRID} and len(names) == 16
@@ -43,7 +53,7 @@ def test_every_network_of_the_grid_is_a_unit_with_a_model(done: Path) -> None:
     assert {p.stem for p in (done / "receipts").rglob("yamaguchi-*.json")} >= names
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_all_are_judged_and_the_best_makes_the_table(done: Path) -> None:
     methods = json.loads((done / "models" / "evaluation.json").read_text())["methods"]
     errors = {network: methods[network]["rmse %"]["mean"] for network in GRID}
@@ -55,7 +65,7 @@ def test_all_are_judged_and_the_best_makes_the_table(done: Path) -> None:
     assert table.X.shape == (4, maps * (32 >> blocks) ** 3)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_the_report_shows_them_side_by_side(done: Path) -> None:
     page = (done / "report.html").read_text()
     assert all(network in page for network in GRID)

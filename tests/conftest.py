@@ -21,9 +21,8 @@ import pytest
 import warm
 from once import once
 
-if "PYTEST_XDIST_WORKER" in os.environ:  # several test processes share the cores
-    for library in ("OMP", "MKL", "OPENBLAS"):
-        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+for library in ("OMP", "MKL", "OPENBLAS"):  # several test processes share the cores; dask sets the same for its workers
+    os.environ.setdefault(f"{library}_NUM_THREADS", "1")
 
 DATA = Path(os.environ.get("TILE_ENGINE_DATA") or Path(__file__).parent.parent / ".." / "shared" / "data")
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import warm
 
 pytestmark = pytest.mark.xdist_group("cluster")
 
@@ -211,6 +212,9 @@ def test_encrypted_workers_of_a_queue_leave_the_same_bytes(slurm: Slurm, mini: A
     """`--cluster` comes from the site file; the command's jobs are gone when it ends, and its keys too."""
     site = slurm.site(tmp_path / "site.yaml", tls="tls: true")
     environment = {**slurm.environment, "XDG_CACHE_HOME": str(tmp_path / "cache"), "TILE_ENGINE_SITE": str(site)}
+    environment[warm.COLD] = (
+        "1"  # dask-jobqueue removes its keys while the interpreter ends, which a warm command skips
+    )
     command = mini.again(tmp_path / "out")
     command[command.index("--cluster") :] = ["--workers", "2"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=400, check=False)

@@ -15,7 +15,7 @@ import typer
 if TYPE_CHECKING:
     from ..engine.pipeline.progress import Event
 
-EVERY = 5.0
+PROGRESS_SECONDS = 5.0
 """Minimum seconds between two plain progress lines of a stage."""
 
 
@@ -102,7 +102,7 @@ class Display:
         if self._bar is not None:
             self._bar.update(self._task, completed=event.done, total=event.total, detail=_detail(event))
         ended = event.done >= event.total
-        if self.quiet or not (ended or now - self._said >= EVERY):
+        if self.quiet or not (ended or now - self._said >= PROGRESS_SECONDS):
             return
         if ended and self._said < 0:
             return

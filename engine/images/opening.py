@@ -30,7 +30,7 @@ UNEVEN = 1.25
 """Ratio of two volumes' spacings along an axis above which their patches are not comparable."""
 FETCHED = 4
 """Slides that are copied at the same time."""
-LIMIT = 120.0
+OPEN_LIMIT_SECONDS = 120.0
 """Time limit for opening an image, in seconds."""
 
 
@@ -108,7 +108,9 @@ def _looks(entries: Iterable[SlideEntry], mpp: float | None, inspect: Work) -> l
     if any(is_copied(entry.path) for entry in entries):
         with ThreadPoolExecutor(FETCHED) as pool:
             return list(pool.map(lambda entry: _look_at_copy(entry, mpp, inspect), entries))
-    return each(inspect, [[os.fspath(entry.path), entry.mpp or mpp, entry.part] for entry in entries], LIMIT)
+    return each(
+        inspect, [[os.fspath(entry.path), entry.mpp or mpp, entry.part] for entry in entries], OPEN_LIMIT_SECONDS
+    )
 
 
 def _look_at_copy(entry: SlideEntry, mpp: float | None, inspect: Work) -> Any:
@@ -117,14 +119,14 @@ def _look_at_copy(entry: SlideEntry, mpp: float | None, inspect: Work) -> Any:
     The result is stored beside the copies, so that a resumed run need not copy slides that it has finished.
     """
     if not is_copied(entry.path):
-        return each(inspect, [[os.fspath(entry.path), entry.mpp or mpp, entry.part]], LIMIT)[0]
+        return each(inspect, [[os.fspath(entry.path), entry.mpp or mpp, entry.part]], OPEN_LIMIT_SECONDS)[0]
     try:
         mark = fingerprint(entry.path)
         seen = cache().folder / f"{digest(str(entry.path), mark, entry.mpp or mpp, entry.part, VERSION)}.look"
         with suppress(FileNotFoundError, CorruptError):
             return read_json(seen)
         with cached(entry.path, mark) as copy:
-            look = each(inspect, [[os.fspath(copy), entry.mpp or mpp, entry.part]], LIMIT)[0]
+            look = each(inspect, [[os.fspath(copy), entry.mpp or mpp, entry.part]], OPEN_LIMIT_SECONDS)[0]
     except SlideError as error:
         return {"error": [error.message, error.code]}
     if isinstance(look, dict):
@@ -166,7 +168,7 @@ def _volume(path: Path, part: str) -> Any:
 def _seen(entry: SlideEntry, look: Any) -> dict[str, Any] | SlideError:
     """A child's answer as properties of the image, or as the error that rejects it."""
     if isinstance(look, SilentError):
-        return SlideError(f"{entry.path.name}: opening it takes longer than {LIMIT:.0f} s.", look.code)
+        return SlideError(f"{entry.path.name}: opening it takes longer than {OPEN_LIMIT_SECONDS:.0f} s.", look.code)
     if isinstance(look, GoneError):
         return SlideError(
             f"{entry.path.name}: opening it ends the process that does it: the file is damaged in a way that its reader "

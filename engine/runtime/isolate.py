@@ -24,7 +24,7 @@ from ..workers.child import Child, GoneError, Say
 from .load import load
 from .perform import Summary, perform_of
 
-MOST = 64
+MAX_CRASHING_TILES = 64
 """Crashing tiles of one unit, at most; beyond that the whole slide is rejected."""
 TILE_LIMIT = 60.0
 """Time limit for decoding one tile of a slide, in seconds."""
@@ -54,7 +54,7 @@ def in_isolation(out: Path, limit: float, unit: Unit) -> Summary:
         deaths[end.piece] += 1
         if deaths[end.piece] < 2:  # one death may be chance: another process may have killed the child
             continue
-        if end.piece is not None and len(found) < MOST:
+        if end.piece is not None and len(found) < MAX_CRASHING_TILES:
             found.append(end.piece)
             continue
         what = "takes longer than it may" if end.code == "E_TIMEOUT" else "ends the process that does it"

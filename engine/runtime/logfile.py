@@ -11,7 +11,7 @@ from pathlib import Path
 from ...errors import SettingsError, TileEngineError
 from ...stores.remote import ObjectPath
 
-EVERY = 60.0
+SEND_SECONDS = 60.0
 """Seconds between two copies of the log in an object store."""
 
 
@@ -70,7 +70,7 @@ class _Sent(logging.Handler):
         super().close()
 
     def _run(self) -> None:
-        while not self._stop.wait(EVERY):
+        while not self._stop.wait(SEND_SECONDS):
             self._send()
 
     def _send(self) -> None:

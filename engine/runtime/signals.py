@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
 
-GRACE = 20.0
+STOP_GRACE_SECONDS = 20.0
 """Seconds that units in progress may take to finish: batch systems send SIGKILL 30 s after SIGTERM."""
 
 
@@ -27,7 +27,7 @@ class Stop:
 
     tell: Callable[[str], None] = lambda text: None
     """Called with one line of text for the user at the first signal."""
-    grace: float = GRACE
+    grace: float = STOP_GRACE_SECONDS
     signal: int = 0
     _over: threading.Event = field(default_factory=threading.Event, repr=False)
 

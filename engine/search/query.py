@@ -16,7 +16,7 @@ from .hits import Case
 from .rows import subject_of
 from .window import around, open_at_spacing, window
 
-SMALL = 4
+MAX_QUERY_PATCHES = 4
 """Largest side, in patches, of a picture whose central patch is the query; a larger picture needs --at."""
 
 
@@ -134,7 +134,7 @@ def _patch(gallery: Gallery, path: Path, at: tuple[float, ...] | None) -> Asked:
         )
     source = open_at_spacing(path, job.spacing)
     frame = source.frames[0]
-    if at is None and max(frame.shape) > SMALL * side:
+    if at is None and max(frame.shape) > MAX_QUERY_PATCHES * side:
         size = " x ".join(map(str, frame.shape))
         raise SettingsError(
             f"{path.name} has {size} pixels at the run's {job.spacing:g} um, and a search is for a patch of {side}: say "

@@ -15,9 +15,9 @@ from ..show.neighbours import CasePanel, Plane
 from .hits import Case, Hit
 from .window import around, open_at_spacing, window
 
-FINE = 256
+MAX_PLANE_SIDE = 256
 """Voxels along a drawn volume, at most; of a pyramid, the finest level within this limit is drawn."""
-HELD = 1 << 26
+MAX_WHOLE_CELLS = 1 << 26
 """Voxels that are read at once, at most; a larger volume is read slice by slice, and its middle is that of its box."""
 
 
@@ -50,10 +50,10 @@ def planes_of(job: Job[Any], case: Case) -> tuple[Plane, ...]:
         box = around(source, case.centre, job.settings.patch)
         frame = source.frames[0]
         return _slices(window(source, box), frame, tuple(n // 2 for n in box.shape))
-    level = next((i for i, f in enumerate(source.frames) if max(f.shape) <= FINE), len(source.frames) - 1)
+    level = next((i for i, f in enumerate(source.frames) if max(f.shape) <= MAX_PLANE_SIDE), len(source.frames) - 1)
     frame = source.frames[level]
     middle = _middle(source, level)
-    if frame.box.size <= HELD:
+    if frame.box.size <= MAX_WHOLE_CELLS:
         return _slices(source.read(frame.box, level), frame, middle)
     return _thin(source, level, middle)
 
@@ -62,7 +62,7 @@ def _middle(source: Source, level: int) -> tuple[int, ...]:
     """Centre of the bright foreground in cells of a level, weighted by squared area, which favours a brain over a neck."""
     last, frame = len(source.frames) - 1, source.frames[level]
     coarse = source.frames[last]
-    if coarse.box.size > HELD:
+    if coarse.box.size > MAX_WHOLE_CELLS:
         return tuple(n // 2 for n in frame.shape)
     pixels = source.read(coarse.box, last)[0]
     bright = pixels > pixels.mean()

@@ -27,7 +27,7 @@ from .sample.patches import PER_SHARD, patch_of
 
 CODE = 128
 """Dimensions of an embedding."""
-LIMIT = 30.0
+ESTIMATE_LIMIT_SECONDS = 30.0
 """Seconds that measuring the compression may take, at most: an estimate is not worth more."""
 LOOKS = 3
 """Number of slides from which one block is compressed, to measure the cohort's compression ratio."""
@@ -130,9 +130,9 @@ def _ratio(job: Job[PatchSettings]) -> float:
         pairs = []
         for record, look in zip(records, looks, strict=True):
             with suppress(SlideError), near(to_path(record.path), record.fingerprint) as here:
-                pairs += each(packed_in_child, [[str(here), *look[1:]]], LIMIT, alone=False)
+                pairs += each(packed_in_child, [[str(here), *look[1:]]], ESTIMATE_LIMIT_SECONDS, alone=False)
     else:
-        pairs = each(packed_in_child, looks, LIMIT, alone=False)
+        pairs = each(packed_in_child, looks, ESTIMATE_LIMIT_SECONDS, alone=False)
     found = [pair for pair in pairs if not isinstance(pair, GoneError)]
     size = sum(raw for raw, _ in found)
     return min(1.05, sum(packed for _, packed in found) / size) if size else 1.0

@@ -21,7 +21,7 @@ from ..steps.settings import PatchSettings
 from .apply import looked_at
 from .sample.balance import balance
 
-MOST = 2_000_000
+MAX_TABLE_ROWS = 2_000_000
 CELL = {"z": "plane", "y": "row", "x": "column"}
 """Name of the column with a tile's index along an axis."""
 COLUMNS = "_index|slide|plane|row|column|[zyx](_um)?|site|group"
@@ -65,7 +65,7 @@ def write_tile_table(
     outcome = Outcome()
     slides = list(job.slides)
     with outcome.clock("read"):
-        row_counts = balance([looked_at(job, s) for s in slides], [""] * len(slides), MOST)
+        row_counts = balance([looked_at(job, s) for s in slides], [""] * len(slides), MAX_TABLE_ROWS)
         parts = [tiles_of(job, s, field, most=n, label=label) for s, n in zip(slides, row_counts, strict=True)]
         columns = {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}
         embedding = columns.pop("X")

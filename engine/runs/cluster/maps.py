@@ -21,7 +21,7 @@ from ...steps.convert.overview import overview
 from .number import clusters_document
 from .settings import ClusterSettings
 
-FINE = 256
+MAX_DRAWN_SIDE = 256
 """Voxels along a drawn volume, at most."""
 LONGEST = 1600
 """Pixels along the slide in a map, at most where the stored pyramid has such a level."""
@@ -84,7 +84,7 @@ def picture_of(job: Job[ClusterSettings], slide: str, *, longest: int) -> Pictur
 def planes_of(job: Job[ClusterSettings], volume: str, labels: Array, cells: Frame) -> tuple[Picture, Cells]:
     """Three orthogonal planes of a volume with its labels, through the centroid of the labelled cells."""
     image = job.image(volume)
-    level = next((i for i, f in enumerate(image.frames) if max(f.shape) <= FINE), len(image.frames) - 1)
+    level = next((i for i, f in enumerate(image.frames) if max(f.shape) <= MAX_DRAWN_SIDE), len(image.frames) - 1)
     frame = image.frames[level]
     grey = (image.read(frame.box, level)[0] >> 8).astype(np.uint8)
     found = np.argwhere(labels) if labels.any() else np.argwhere(np.ones(labels.shape, bool))

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     pass
 
-HELD = 20_000_000
+MAX_KEPT_CELLS = 20_000_000
 """Cells of a batch above which activations are recomputed (checkpointing): a third more time, a fraction of the memory."""
 
 
@@ -56,7 +56,7 @@ def train_network(job: Job[EmbedSettings], unit: Unit, share: Replica) -> Outcom
         cells = int(np.prod(grid_of(job).shape))
         learns = task.objective.kind != "reconstruction"
         plan = volume_budget(len(volumes), cells, settings.effort, classes=learns)
-        network.checkpointing = plan.batch * cells > HELD
+        network.checkpointing = plan.batch * cells > MAX_KEPT_CELLS
         # a training begins with sums over volumes, and their last digits depend on the threads
         torch.set_num_threads(settings.threads)
         with gpu_errors():

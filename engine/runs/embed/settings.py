@@ -19,7 +19,7 @@ PRESETS = ("onga", "arai", *(f"yamaguchi-{blocks}x{maps}" for blocks in (1, 2, 3
 SHAPES = {"onga": (80, 96, 80), "arai": (160, 192, 160)}
 VOXELS = {"onga": 2.0, "arai": 1.0}
 """Network -> voxel size in millimetres, such that a head fits into the shape."""
-SMALL = 96
+MAX_WHOLE_SIDE = 96
 """Longest side, in voxels, of volumes of equal shape that are padded rather than resampled."""
 
 
@@ -164,7 +164,7 @@ class EmbedSettings(RunSettings):
         alike = len(shapes) == 1 and all(
             max(a / b, b / a) < 1.01 for r in records for a, b in zip(r.spacing, first.spacing, strict=True)
         )
-        if alike and max(first.native_shape) <= SMALL and self.voxel is None:
+        if alike and max(first.native_shape) <= MAX_WHOLE_SIDE and self.voxel is None:
             multiple = 1 << self.steps_down
             shape = self.shape or tuple(max(2 * multiple, -(-n // multiple) * multiple) for n in first.native_shape)
             coarser = max(1.0, *(a / b for a, b in zip(first.native_shape, shape, strict=True)))

@@ -35,7 +35,7 @@ def test_a_long_run_is_heard_before_it_ends_and_a_busy_store_does_not_end_it(
     lab: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = to_path(lab.url) / "out"  # type: ignore[attr-defined]
-    monkeypatch.setattr(logfile, "EVERY", 0.05)
+    monkeypatch.setattr(logfile, "SEND_SECONDS", 0.05)
     write, refusals = ObjectPath.write_text, [UnfinishedError("busy"), UnfinishedError("busy")]
 
     def busy_at_first(path: ObjectPath, text: str) -> int:

@@ -54,10 +54,10 @@ def settings_of_stage(stage: str, only: Iterable[str] = ()) -> Group:
 
 def images_of(command: Command) -> Group:
     """One option for each modality that a run accepts."""
-    from ..engine.images.given import GIVEN
+    from ..engine.images.inputs import INPUTS
 
     kinds = {
-        name: typer.Option(f"--{name}", help=GIVEN[name], metavar="PATH", rich_help_panel=READ)
+        name: typer.Option(f"--{name}", help=INPUTS[name].help, metavar="PATH", rich_help_panel=READ)
         for name in command.images
     }
     return tuple(_parameter(name, list[str], option) for name, option in kinds.items())

@@ -17,13 +17,13 @@ class Folder:
 
     out: Path
     images: str = "slides"
-    """Images of the run: "slides" or "volumes"; also the folder of their stores."""
+    """Name of the run's modality: slides; also the folder of its stores."""
 
     def __post_init__(self) -> None:
-        if self.images not in IMAGE_FOLDERS:
+        if not is_id(self.images):
             raise CorruptError(
-                f"run.json of {self.out} says that the run is on {self.images!r}, which is none of {', '.join(IMAGE_FOLDERS)}: "
-                "it is not what was written there. Nothing was touched; begin the run anew in another folder."
+                f"run.json of {self.out} says that the run is on {self.images!r}, which is no kind of images: the file has "
+                "changed since it was written. Nothing was touched; begin the run anew in another folder."
             )
 
     def slide(self, slide: str) -> Path:
@@ -103,7 +103,5 @@ class Folder:
             ) from error
 
 
-IMAGE_FOLDERS = ("slides", "volumes")
-"""Kinds of images, and the folders of their stores."""
 DOCUMENTS_BY_ID = ("slides", "rejected", "quarantined")
 """Documents whose keys are ids of images."""

@@ -13,7 +13,8 @@ from ...stores.source import Source
 from ..compute.resources import resources
 from ..pipeline.job import Job
 from ..pipeline.modality import SLIDE_CHUNK, VOLUME_CHUNK, Cut, Images, Modality
-from .opening import inspect_slides, inspect_volumes
+from . import inputs
+from .opening import inspect_slides, inspect_volumes, uneven
 
 
 def _find_volumes(spec: Images, settings: Any) -> Cohort:
@@ -48,7 +49,7 @@ def _cube_views(strength: float) -> Any:
 
 
 SLIDES = Modality(
-    name="slides",
+    input=inputs.SLIDES,
     noun="slide",
     cell="px",
     axes=("y", "x"),
@@ -68,11 +69,12 @@ SLIDES = Modality(
     scaled=lambda stored: stored,
     views=_patch_views,
     resampled=True,
+    caution=lambda cohort: "",
     amount=lambda pixels, spacing: f"{pixels / 1e6:,.0f} MPix at {spacing:g} um",
     smaller=", a coarser --spacing, or --pixels none",
 )
 VOLUMES = Modality(
-    name="volumes",
+    input=inputs.VOLUMES,
     noun="volume",
     cell="voxels",
     axes=("z", "y", "x"),
@@ -92,6 +94,7 @@ VOLUMES = Modality(
     scaled=_in_range,
     views=_cube_views,
     resampled=False,
+    caution=uneven,
     amount=lambda voxels, spacing: f"{voxels / 1e6:,.1f} million voxels",
     smaller="",
 )

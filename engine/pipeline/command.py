@@ -11,6 +11,16 @@ from .settings import RunSettings
 
 
 @dataclass(frozen=True, slots=True)
+class Input:
+    """The command-line option of a modality."""
+
+    name: str
+    """Name of the modality and of the option: slides."""
+    help: str
+    """What the option accepts."""
+
+
+@dataclass(frozen=True, slots=True)
 class Variant:
     """A command on one modality, optionally selected by a setting."""
 

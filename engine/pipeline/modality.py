@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ...stores.image import StoredImage
     from ...stores.slides.cohort import Cohort
     from ...stores.source import Source
+    from .command import Input
     from .record import InspectedCohort
 
 Images = str | Path | Sequence[str | Path]
@@ -59,8 +60,8 @@ class Cut:
 class Modality:
     """One kind of images: slides or volumes."""
 
-    name: str
-    """Plural name, used for the command-line option and the folder of the stores: slides."""
+    input: Input
+    """Its command-line option."""
     noun: str
     """Singular name: slide."""
     cell: str
@@ -81,10 +82,17 @@ class Modality:
     """Strength of jitter -> random augmentation of patches for training."""
     resampled: bool
     """Whether all images of a run are resampled to one spacing."""
+    caution: Callable[[InspectedCohort], str]
+    """A warning about tiles of unequal physical size in the accepted images; empty where there is none."""
     amount: Callable[[int, float], str]
     """(pixels or voxels of a cohort, spacing of the run) -> their number as text."""
     smaller: str
     """Advice on how to make the stores smaller, for the error about a full disk."""
+
+    @property
+    def name(self) -> str:
+        """Plural name, used for the command-line option and the folder of the stores: slides."""
+        return self.input.name
 
     @property
     def planar(self) -> bool:

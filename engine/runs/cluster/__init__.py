@@ -20,7 +20,6 @@ COMMAND = Command(
 
 
 def pipeline(variant: Variant, modality: Modality) -> Pipeline:
-    from ...images.opening import uneven
     from ...pipeline.outputs import GROUPS, INDEX, REPORT, document, file, label, model, pictures, samples, table
     from ...pipeline.spec import Pipeline
     from ...pipeline.step import Step, all_columns, gang, once, per_image
@@ -44,7 +43,7 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
         modality,
         network="clusterer",
         estimate=estimate,
-        caution=lambda cohort: "" if modality.resampled else uneven(cohort),
+        caution=modality.caution,
         stages={
             "convert": convert.steps(modality),
             "sample": sample.steps(),

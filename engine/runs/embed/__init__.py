@@ -33,7 +33,6 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
 
 
 def _tiles(variant: Variant, modality: Modality) -> Pipeline:
-    from ...images.opening import uneven
     from ...pipeline.spec import Pipeline
     from ...steps import convert, sample
     from ...steps.apply import layers_step, tiles_step
@@ -48,7 +47,7 @@ def _tiles(variant: Variant, modality: Modality) -> Pipeline:
         modality,
         network="autoencoder",
         estimate=estimate,
-        caution=lambda cohort: "" if modality.resampled else uneven(cohort),
+        caution=modality.caution,
         stages={
             "convert": convert.steps(modality),
             "sample": sample.steps(),

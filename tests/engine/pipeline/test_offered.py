@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tile_engine.engine.images.given import GIVEN
+from tile_engine.engine.images.inputs import INPUTS
 from tile_engine.engine.images.modality import MODALITIES
 from tile_engine.engine.pipeline.command import Command, Variant
 from tile_engine.engine.pipeline.offered import Offered, offered_by, offered_by_stage, offered_of
@@ -111,7 +111,7 @@ def test_a_setting_without_an_option_is_refused() -> None:
 
 
 def test_every_kind_of_images_says_what_may_be_given_and_begins_a_run() -> None:
-    assert set(GIVEN) == set(MODALITIES) == {name for c in COMMANDS for name in c.images}
+    assert set(INPUTS) == set(MODALITIES) == {name for c in COMMANDS for name in c.images}
     assert (usual("slides").name, usual("volumes").name) == ("cluster", "embed")
     with pytest.raises(KeyError):
         usual("films")

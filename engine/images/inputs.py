@@ -1,0 +1,17 @@
+"""Inputs of each modality, as the command line offers them; a module of its own, so that help imports no reader."""
+
+from __future__ import annotations
+
+from ..pipeline.command import Input
+
+SLIDES = Input(
+    "slides",
+    "Slides: a folder (with its subfolders), a glob, a file, or a CSV with a column `path` and perhaps mpp, site, group, "
+    "subject.",
+)
+VOLUMES = Input(
+    "volumes",
+    "Volumes: a folder, a glob, a file, a BIDS tree, an .npz stack, or a CSV or TSV with a column `path` and perhaps subject, "
+    "site, label, age ...",
+)
+INPUTS = {one.name: one for one in (SLIDES, VOLUMES)}

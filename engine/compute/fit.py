@@ -34,7 +34,7 @@ class CheckpointSlot:
 
 
 def fit(
-    phase: Phase, slot: CheckpointSlot, *, threads: int, progress_file: ProgressFile, share: Replica = SINGLE
+    phase: Phase, slot: CheckpointSlot, *, threads: int, progress_file: ProgressFile, replica: Replica = SINGLE
 ) -> list[dict[str, float]]:
     """Do the steps of a phase that are left, and return the history of its figures: [{"step": ..., "loss": ...}, ...].
 
@@ -45,14 +45,14 @@ def fit(
     start, resumed = 0, _resume(phase, slot)
     if resumed is not None:
         start = resumed.pop("next")
-    if len(begins := set(share.gather(torch.tensor([start])).tolist())) > 1:
+    if len(begins := set(replica.gather(torch.tensor([start])).tolist())) > 1:
         raise RuntimeError(f"the ranks of a gang found different checkpoints: they would go on from {sorted(begins)}")
     record: list[dict[str, float]] = list(resumed["record"]) if resumed else []
     thin = max(1, phase.steps // MAX_RECORDED_STEPS)
     for index in range(start, phase.steps):
         with gpu_errors():
             figures = phase.step(index)
-        if share.rank > 0:
+        if replica.rank > 0:
             continue
         if index % thin == 0 or index == phase.steps - 1:
             # in order of their names, as they come back from a checkpoint: the record is the same whoever wrote it

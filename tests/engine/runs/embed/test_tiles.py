@@ -135,7 +135,7 @@ def test_the_table_says_where_each_tile_is_in_space(clusters: Any) -> None:
 
 def test_maps_report_and_receipts_are_those_of_volumes(clusters: Any) -> None:
     page = clusters.report.read_text()
-    assert "case-0.nii.gz" in page and "Each volume beside itself" in page and "x × y × z" in page
+    assert "case-0.nii.gz" in page and "Each volume, and the same volume coloured" in page and "x × y × z" in page
     assert not re.findall(r"""(?:src|href|url)\s*[=(]\s*["']?(?:https?:)?//""", page)
     from PIL import Image
 

@@ -63,14 +63,14 @@ class Stratified:
         shares = np.minimum(counts / len(labels), 0.5 if labelled.any() else 1.0)
         weights = counts[labelled] ** (1.0 - even)
         shares[labelled] = (1.0 - shares[~labelled].sum()) * weights / max(weights.sum(), 1.0)
-        given = np.minimum(np.floor(shares * size).astype(int), counts)
-        while given.sum() < size:
-            short = np.where(given < counts, shares * size - given, -np.inf)
-            given[short.argmax()] += 1
+        part_sizes = np.minimum(np.floor(shares * size).astype(int), counts)
+        while part_sizes.sum() < size:
+            shortfall = np.where(part_sizes < counts, shares * size - part_sizes, -np.inf)
+            part_sizes[shortfall.argmax()] += 1
         self._members = [np.flatnonzero(labels == value) for value in values]
         self._parts = [
             Shuffled(int(count), int(part), seed, f"{name}/{value}") if part else None
-            for value, count, part in zip(values, counts, given, strict=True)
+            for value, count, part in zip(values, counts, part_sizes, strict=True)
         ]
 
     def __getitem__(self, index: int) -> Array:

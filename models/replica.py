@@ -41,7 +41,7 @@ class Replica:
         """The largest batch of at most `size` rows that divides by the number of ranks. Raises SettingsError for none."""
         if size < self.count:
             raise SettingsError(
-                f"a gang of {self.count} cannot share a batch of {size} patches: each rank needs one at least. "
+                f"a gang of {self.count} cannot share a batch of {size} patches: each rank needs at least one. "
                 f"Use --gang {max(1, size)} or fewer."
             )
         return size - size % self.count
@@ -51,10 +51,10 @@ class Replica:
         each = size // self.count
         return slice(self.rank * each, (self.rank + 1) * each)
 
-    def part(self, whole: Tensor, axis: int = 0) -> Tensor:
+    def part(self, tensor: Tensor, axis: int = 0) -> Tensor:
         """This rank's rows of a tensor that was drawn for the whole batch."""
-        each = whole.shape[axis] // self.count
-        return whole if self.count == 1 else whole.narrow(axis, self.rank * each, each)
+        rows = tensor.shape[axis] // self.count
+        return tensor if self.count == 1 else tensor.narrow(axis, self.rank * rows, rows)
 
     def means(self, **figures: Tensor) -> dict[str, float]:
         """Means over all ranks of figures of their rows: figures of the whole batch, equal on every rank."""

@@ -34,27 +34,29 @@ class CheckpointSlot:
 
 
 def fit(
-    phase: Phase, slot: CheckpointSlot, *, threads: int, progress_file: ProgressFile, share: Replica = SINGLE
+    phase: Phase, slot: CheckpointSlot, *, threads: int, progress_file: ProgressFile, replica: Replica = SINGLE
 ) -> list[dict[str, float]]:
     """Do the steps of a phase that are left, and return the history of its figures: [{"step": ..., "loss": ...}, ...].
 
-    Threads are part of the numerics. Of a gang all ranks read the checkpoint; the first alone writes it and tells how far
-    it is. Raises RuntimeError where ranks do not go on from the same step.
+    Threads are part of the numerics. In a gang, all ranks read the checkpoint; only the first rank writes it and reports
+    progress. Raises RuntimeError where ranks would resume from different steps.
     """
     torch.set_num_threads(threads)
     start, resumed = 0, _resume(phase, slot)
     if resumed is not None:
         start = resumed.pop("next")
-    if len(begins := set(share.gather(torch.tensor([start])).tolist())) > 1:
-        raise RuntimeError(f"the ranks of a gang found different checkpoints: they would go on from {sorted(begins)}")
+    if len(starts := set(replica.gather(torch.tensor([start])).tolist())) > 1:
+        raise RuntimeError(
+            f"the ranks of a gang found different checkpoints: they would resume from steps {sorted(starts)}"
+        )
     record: list[dict[str, float]] = list(resumed["record"]) if resumed else []
-    thin = max(1, phase.steps // MAX_RECORDED_STEPS)
+    record_interval = max(1, phase.steps // MAX_RECORDED_STEPS)
     for index in range(start, phase.steps):
         with gpu_errors():
             figures = phase.step(index)
-        if share.rank > 0:
+        if replica.rank > 0:
             continue
-        if index % thin == 0 or index == phase.steps - 1:
+        if index % record_interval == 0 or index == phase.steps - 1:
             # in order of their names, as they come back from a checkpoint: the record is the same whoever wrote it
             record.append(dict(sorted({"step": index, **{k: round(v, 6) for k, v in figures.items()}}.items())))
         if (index + 1) % STEPS_PER_CHECKPOINT == 0 and index + 1 < phase.steps:

@@ -58,8 +58,8 @@ def prepare_device(name: str) -> torch.device:
         return torch.device("cpu")
     if not torch.cuda.is_available():
         raise MachineError(
-            f"this run computes on GPUs, and a process of it has none that it can use ({gpu_fault()}). Give every worker "
-            "one, or begin again with --device cpu.",
+            f"this run computes on GPUs, and one of its processes has no usable GPU ({gpu_fault()}). Give every worker "
+            "a GPU, or begin again with --device cpu.",
             "E_NO_GPU",
         )
     # Exact float32 and fixed algorithms: a resumed run gives the results of an uninterrupted one.
@@ -147,7 +147,7 @@ class GpuStream:
                     self._compute(slot)
                 if size < self._stated_size:
                     self._stated_size = size
-                    log.warning("the GPU's memory is short: it looks at %d patches at a time", size)
+                    log.warning("GPU memory is short: %d patches are computed at a time", size)
                 return
             except torch.OutOfMemoryError as error:
                 self._on.synchronize()
@@ -180,7 +180,9 @@ class GpuStream:
             if is_gpu_failure(error):
                 raise
             self._graphs = False
-            log.warning("no CUDA graph could be captured (%s): plain calls are made", str(error).splitlines()[0])
+            log.warning(
+                "no CUDA graph could be captured (%s): the network runs without one", str(error).splitlines()[0]
+            )
         else:
             slot.graph = graph
 
@@ -237,7 +239,7 @@ def gpu_errors() -> Iterator[None]:
             raise
         leave_worker(message)
         raise MachineError(
-            f"the GPU fails ({message}). What was written is safe: look at it with `nvidia-smi -q`, then "
+            f"the GPU fails ({message}). Written results are safe: check the GPU with `nvidia-smi -q`, then "
             "run the same command again.",
             "E_GPU_FAILED",
         ) from error
@@ -245,7 +247,7 @@ def gpu_errors() -> Iterator[None]:
 
 def _no_room(what: str, message: str) -> MachineError:
     return MachineError(
-        f"the GPU has no memory for {what} ({message}). Free it of other work (`nvidia-smi`), or begin again with "
+        f"the GPU has no memory for {what} ({message}). End other work on the GPU (see `nvidia-smi`), or begin again with "
         "--device cpu.",
         "E_GPU_MEMORY",
     )
@@ -261,8 +263,10 @@ def leave_worker(reason: str) -> None:
         worker = get_worker()
     except ValueError:  # the run's own process
         return
-    log.error("worker %s leaves: its GPU fails (%s)", worker.address, reason)
-    sys.stderr.write(f"the GPU of worker {worker.address} fails ({reason}): it leaves, its units move.\n")
+    log.error("worker %s stops: its GPU fails (%s)", worker.address, reason)
+    sys.stderr.write(
+        f"the GPU of worker {worker.address} fails ({reason}): the worker stops, and other workers take its units.\n"
+    )
     worker.loop.add_callback(worker.close_gracefully, reason="its GPU fails")
     time.sleep(LEAVE_SECONDS)
     os._exit(1)

@@ -39,22 +39,22 @@ def parse_list(text: str) -> tuple[Gpu, ...]:
     >>> parse_list(f"GPU 0: NVIDIA H200 (UUID: GPU-1a)\\n{cut}")
     (Gpu(name='NVIDIA H200', uuid='GPU-1a'), Gpu(name='NVIDIA H200 MIG 1g.18gb', uuid='MIG-3c'))
     """
-    found: list[Gpu] = []
+    cards: list[Gpu] = []
     gpu = ""
     for line in text.splitlines():
-        whole = re.match(r"GPU \d+: (.+) \(UUID: (GPU-[^)]+)\)", line)
-        part = re.match(r"\s+(MIG \S+)\s+Device\s+\d+: \(UUID: (MIG-[^)]+)\)", line)
-        if whole:
-            gpu = whole[1]
-            found.append(Gpu(gpu, whole[2]))
-        elif part:
-            if found and found[-1].uuid.startswith("GPU-"):
-                found.pop()
-            found.append(Gpu(f"{gpu} {part[1]}", part[2]))
-    return tuple(found)
+        gpu_match = re.match(r"GPU \d+: (.+) \(UUID: (GPU-[^)]+)\)", line)
+        mig_match = re.match(r"\s+(MIG \S+)\s+Device\s+\d+: \(UUID: (MIG-[^)]+)\)", line)
+        if gpu_match:
+            gpu = gpu_match[1]
+            cards.append(Gpu(gpu, gpu_match[2]))
+        elif mig_match:
+            if cards and cards[-1].uuid.startswith("GPU-"):
+                cards.pop()
+            cards.append(Gpu(f"{gpu} {mig_match[1]}", mig_match[2]))
+    return tuple(cards)
 
 
-def visible(found: tuple[Gpu, ...], selection: str | None) -> tuple[Gpu, ...]:
+def visible(cards: tuple[Gpu, ...], selection: str | None) -> tuple[Gpu, ...]:
     """GPUs that CUDA_VISIBLE_DEVICES selects, by number or UUID; like CUDA, up to the first that does not exist.
 
     >>> cards = (Gpu("A", "GPU-1a"), Gpu("B", "GPU-2b"))
@@ -62,14 +62,14 @@ def visible(found: tuple[Gpu, ...], selection: str | None) -> tuple[Gpu, ...]:
     (['B', 'A'], (), ['B'])
     """
     if selection is None:
-        return found
-    chosen: list[Gpu] = []
+        return cards
+    visible_cards: list[Gpu] = []
     for word in filter(None, (w.strip() for w in selection.split(","))):
-        hits = found[int(word) : int(word) + 1] if word.isdecimal() else [g for g in found if g.uuid.startswith(word)]
+        hits = cards[int(word) : int(word) + 1] if word.isdecimal() else [g for g in cards if g.uuid.startswith(word)]
         if not hits:
             break
-        chosen.append(hits[0])
-    return tuple(chosen)
+        visible_cards.append(hits[0])
+    return tuple(visible_cards)
 
 
 def gpu_fault() -> str:

@@ -86,12 +86,12 @@ class PatchNetwork:
         with torch.inference_mode(), bf16:
             if self.clusterer is None:
                 return {"embedding": self.autoencoder.encode(to_float(batch_BCYX)).to(torch.float16)}
-            p_BK, codes_BF = self.clusterer(to_float(batch_BCYX))
+            p_BK, embeddings_BF = self.clusterer(to_float(batch_BCYX))
             confidence_B, cluster_B = p_BK.float().max(1)
             return {
                 "assignment": (cluster_B + 1).to(torch.uint8).unsqueeze(1),
                 "confidence": confidence_B.unsqueeze(1),
-                "embedding": codes_BF.to(torch.float16),
+                "embedding": embeddings_BF.to(torch.float16),
             }
 
     def _answer(self, batch_BCYX: Array) -> Mapping[str, Array]:

@@ -20,7 +20,7 @@ V = TypeVar("V")
 
 
 class Bounded:
-    """The values that were asked for last, so many at most, each made once for its key. Threads may ask at any time."""
+    """The values that were used last, at most `limit`, each made once for its key; safe for threads."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -52,15 +52,15 @@ class Bounded:
 
 
 class Resources:
-    """What a process holds open, within bounds."""
+    """Open files, masks and networks of a process, a bounded number of each."""
 
     def __init__(self) -> None:
         self.slides = Bounded(8)
         """Few handles: slides come in order, and each costs memory."""
         self.copies = Bounded(1)
-        """Slides that are read from copies: what a process holds, nobody can remove to make room."""
+        """Slides that are read from copies; a copy that a process holds open cannot be removed to make room."""
         self.volumes = Bounded(1)
-        """One at a time: what is compressed stays in memory while it is open."""
+        """One at a time: a compressed volume stays in memory while it is open."""
         self.masks = Bounded(4)
         self.templates = Bounded(2)
         """Volumes that others are aligned to."""
@@ -85,7 +85,7 @@ class Resources:
         return self.volumes.get(key, lambda: open_volume(to_path(record.path), record.subimage))
 
     def close(self) -> None:
-        """Hold nothing any more. Whoever still reads from a file keeps it; it is closed when nobody does."""
+        """Release everything; a file that is still being read is closed with its last reader."""
         for held in vars(self).values():
             held.clear()
 
@@ -94,5 +94,5 @@ _process = Resources()
 
 
 def resources() -> Resources:
-    """Those of this process."""
+    """The resources of this process."""
     return _process

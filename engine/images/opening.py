@@ -80,14 +80,14 @@ def inspect_volumes(cohort: Cohort) -> InspectedCohort:
 
 def uneven(inspected: InspectedCohort) -> str:
     """A warning if spacings differ by more than a quarter, so that patches of equal shape differ in size; else empty."""
-    found = [record.spacing for record in inspected.slides.values()]
-    far = [max(along) / min(along) for along in zip(*found, strict=True)]
-    if max(far, default=1.0) <= UNEVEN:
+    spacings = [record.spacing for record in inspected.slides.values()]
+    ratios = [max(along) / min(along) for along in zip(*spacings, strict=True)]
+    if max(ratios, default=1.0) <= UNEVEN:
         return ""
-    ends = [" x ".join(f"{s / 1000:.3g}" for s in end(found, key=math.prod)) for end in (min, max)]
+    ends = [" x ".join(f"{s / 1000:.3g}" for s in end(spacings, key=math.prod)) for end in (min, max)]
     return (
-        f"voxels measure from {ends[0]} to {ends[1]} mm (z, y, x), so patches of them show more of one volume than of another: "
-        "resample the volumes, or run those of one spacing together."
+        f"voxel sizes range from {ends[0]} to {ends[1]} mm (z, y, x), so patches of equal shape cover more of one volume than "
+        "of another: resample the volumes, or run volumes of equal spacing together."
     )
 
 
@@ -122,15 +122,15 @@ def _look_at_copy(entry: SlideEntry, mpp: float | None, inspect: Work) -> Any:
         return each(inspect, [[os.fspath(entry.path), entry.mpp or mpp, entry.part]], OPEN_LIMIT_SECONDS)[0]
     try:
         mark = fingerprint(entry.path)
-        seen = cache().folder / f"{digest(str(entry.path), mark, entry.mpp or mpp, entry.part, VERSION)}.look"
+        path = cache().folder / f"{digest(str(entry.path), mark, entry.mpp or mpp, entry.part, VERSION)}.look"
         with suppress(FileNotFoundError, CorruptError):
-            return read_json(seen)
+            return read_json(path)
         with cached(entry.path, mark) as copy:
             look = each(inspect, [[os.fspath(copy), entry.mpp or mpp, entry.part]], OPEN_LIMIT_SECONDS)[0]
     except SlideError as error:
         return {"error": [error.message, error.code]}
     if isinstance(look, dict):
-        write_json(seen, look)
+        write_json(path, look)
     return look
 
 
@@ -168,11 +168,13 @@ def _volume(path: Path, part: str) -> Any:
 def _seen(entry: SlideEntry, look: Any) -> dict[str, Any] | SlideError:
     """A child's answer as properties of the image, or as the error that rejects it."""
     if isinstance(look, SilentError):
-        return SlideError(f"{entry.path.name}: opening it takes longer than {OPEN_LIMIT_SECONDS:.0f} s.", look.code)
+        return SlideError(
+            f"{entry.path.name}: opening the file takes longer than {OPEN_LIMIT_SECONDS:.0f} s.", look.code
+        )
     if isinstance(look, GoneError):
         return SlideError(
-            f"{entry.path.name}: opening it ends the process that does it: the file is damaged in a way that its reader "
-            "does not survive. Copy it again, or convert it with another tool.",
+            f"{entry.path.name}: opening the file crashes the process of its reader, so the file is probably "
+            "damaged. Copy it again, or convert it with another tool.",
             look.code,
         )
     if "error" in look:
@@ -206,15 +208,16 @@ def _record(
     return _recorded(entry, look, at_spacing(look["frames"], target).frames[0], mpp=mpp)
 
 
-def _same_kind(found: object, most: object, what: str, images: str) -> None:
-    if found != most:
+def _same_kind(kind: object, usual_kind: object, what: str, images: str) -> None:
+    if kind != usual_kind:
         raise SlideError(
-            f"it has {found} {what}, most {images} of the run have {most}: one network cannot look at both. Run it apart.",
+            f"the image has {kind} {what}, most {images} of the run have {usual_kind}: one network cannot process both. "
+            "Run the image separately.",
             "E_OTHER_PIXELS",
         )
 
 
-def _recorded(entry: SlideEntry, look: dict[str, Any], seen: Frame, *, mpp: float | None) -> ImageRecord:
+def _recorded(entry: SlideEntry, look: dict[str, Any], frame: Frame, *, mpp: float | None) -> ImageRecord:
     return ImageRecord(
         id=entry.id,
         name=printable(entry.name),
@@ -230,9 +233,9 @@ def _recorded(entry: SlideEntry, look: dict[str, Any], seen: Frame, *, mpp: floa
         channels=look["channels"],
         dtype=look["dtype"],
         background=look["background"],
-        shape=seen.shape,
-        spacing=seen.spacing,
-        origin=seen.origin,
+        shape=frame.shape,
+        spacing=frame.spacing,
+        origin=frame.origin,
         notes=tuple(look["notes"]),
         subimage=entry.part,
     )

@@ -63,7 +63,7 @@ class Command:
         fitting = [v for v in self.variants if v.images == images and (not v.given or v.given in names)]
         if not fitting:
             raise SettingsError(
-                f"`tile-engine run {self.name}` works on {' or '.join(self.images)}, and was given {images}.",
+                f"`tile-engine run {self.name}` works on {' or '.join(self.images)}, not on {images}.",
                 "E_IMAGES",
             )
         return max(fitting, key=lambda v: bool(v.given))
@@ -73,13 +73,13 @@ class Command:
 
         Raises SettingsError unless images of exactly one modality are given.
         """
-        there = {name: value for name, value in images.items() if value is not None and value != []}
-        if len(there) != 1:
+        inputs = {name: value for name, value in images.items() if value is not None and value != []}
+        if len(inputs) != 1:
             kinds = " or ".join(f"--{name}" for name in self.images)
             raise SettingsError(
-                f"give {kinds}, exactly one of them (got {len(there)}): a run is on one kind of images.", "E_IMAGES"
+                f"give exactly one of {kinds}, got {len(inputs)}: a run works on one kind of images.", "E_IMAGES"
             )
-        name, value = next(iter(there.items()))
+        name, value = next(iter(inputs.items()))
         return self.variant(name, given), value
 
     def called(self, variant: Variant) -> str:

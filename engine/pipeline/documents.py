@@ -151,7 +151,7 @@ def read_document(folder: Folder, name: str, model: type[D]) -> D:
     document = find_document(folder, name, model)
     if document is None:
         raise CorruptError(
-            f"{folder.out / name}.json is missing: it was written and then lost, or its step is not done."
+            f"{folder.out / name}.json is missing: the file was deleted, or the step that writes it is not done."
         )
     return document
 
@@ -205,10 +205,12 @@ def _validated(folder: Folder, name: str, validate: Callable[[], V]) -> V:
     try:
         return validate()
     except ValidationError as error:
-        found = error.errors(include_url=False)
-        problems = "; ".join(_problem(one) for one in found[:PROBLEMS_SHOWN])
-        more = f"; and {len(found) - PROBLEMS_SHOWN} more" if len(found) > PROBLEMS_SHOWN else ""
-        raise CorruptError(f"{folder.out / name}.json is not what was written there ({problems}{more}).") from error
+        details = error.errors(include_url=False)
+        problems = "; ".join(_problem(one) for one in details[:PROBLEMS_SHOWN])
+        more = f"; and {len(details) - PROBLEMS_SHOWN} more" if len(details) > PROBLEMS_SHOWN else ""
+        raise CorruptError(
+            f"{folder.out / name}.json is invalid ({problems}{more}): the file was changed or damaged after it was written."
+        ) from error
 
 
 def _problem(error: Any) -> str:

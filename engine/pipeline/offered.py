@@ -44,14 +44,14 @@ def offered_by_stage(commands: Iterable[Command], stage: str) -> tuple[Offered, 
 
 def offered_of(kind: type) -> tuple[Offered, ...]:
     """The fields of a dataclass that are annotated with an `Option`."""
-    found = []
+    options = []
     for name, annotation in get_type_hints(kind, include_extras=True).items():
         option = next((v for v in get_args(annotation)[1:] if isinstance(v, Option)), None)
         if option is not None:
             plain = _plain(get_args(annotation)[0])
             text = option.help + (f" [default: {option.default}]" if option.default else "")
-            found.append(Offered(name, _typed(name), plain, text, option.panel, option.metavar or _metavar(plain)))
-    return tuple(found)
+            options.append(Offered(name, _typed(name), plain, text, option.panel, option.metavar or _metavar(plain)))
+    return tuple(options)
 
 
 def _entries(commands: Iterable[Command]) -> Iterator[Entry]:
@@ -66,26 +66,26 @@ def _merged(entries: list[Entry], stage: str = "") -> tuple[Offered, ...]:
     for entry in entries:
         if not stage or stage in entry.option.stages:
             by_name.setdefault(entry.name, []).append(entry)
-    found = [_offered(same, entries, spelled=not stage) for same in by_name.values()]
-    return tuple(sorted(found, key=lambda offered: PANELS.index(offered.panel)))
+    options = [_offered(group, entries, spelled=not stage) for group in by_name.values()]
+    return tuple(sorted(options, key=lambda offered: PANELS.index(offered.panel)))
 
 
-def _offered(same: list[Entry], every: list[Entry], *, spelled: bool) -> Offered:
-    first = same[0]
-    name, option, annotation = first.name, first.option, first.field.annotation
-    chooser = [e.variant for e in same if e.variant.given == name]
+def _offered(group: list[Entry], entries: list[Entry], *, spelled: bool) -> Offered:
+    entry = group[0]
+    name, option, annotation = entry.name, entry.option, entry.field.annotation
+    chooser = [e.variant for e in group if e.variant.given == name]
     about = [v.about for v in chooser if v.about and spelled]
-    differs = bool(chooser) or any(e.field.default != first.field.default for e in same)
+    differs = bool(chooser) or any(e.field.default != entry.field.default for e in group)
     kind = _plain(annotation)
     return Offered(
         name,
         (chooser[0].option if chooser and spelled else "") or _typed(name),
         kind,
-        " ".join([*about, help_text(same, every)]),
+        " ".join([*about, help_text(group, entries)]),
         option.panel,
-        option.metavar or (_metavar(annotation) if all(e.field.annotation == annotation for e in same) else "TEXT"),
-        None if differs else first.field.default,
-        _accepted(first, none=differs),
+        option.metavar or (_metavar(annotation) if all(e.field.annotation == annotation for e in group) else "TEXT"),
+        None if differs else entry.field.default,
+        _accepted(entry, none=differs),
     )
 
 

@@ -30,14 +30,14 @@ class Entry:
         raise TypeError(f"{self.variant.settings.__name__}.{self.name} has no Option: annotate it with one.")
 
 
-def help_text(same: list[Entry], every: list[Entry]) -> str:
-    """Help of one setting. `same`: its fields in all variants; `every`: all fields of the commands in question."""
+def help_text(entries: list[Entry], all_entries: list[Entry]) -> str:
+    """Help of one setting. `entries`: its fields in all variants; `all_entries`: all fields of these commands."""
     facts = (
-        _only(same, every),
-        _together([(e, range_text(e.field)) for e in same]),
-        _together([(e, default_text(e.field, e.option)) for e in same], "default: "),
+        _only(entries, all_entries),
+        _together([(e, range_text(e.field)) for e in entries]),
+        _together([(e, default_text(e.field, e.option)) for e in entries], "default: "),
     )
-    return " ".join([_sentences(same), *(f"[{fact}]" for fact in facts if fact)])
+    return " ".join([_sentences(entries), *(f"[{fact}]" for fact in facts if fact)])
 
 
 def default_text(field: FieldInfo, option: Option) -> str:
@@ -79,62 +79,69 @@ def range_text(field: FieldInfo) -> str:
     return text + (f" in steps of {bounds['multiple_of']}" if "multiple_of" in bounds else "")
 
 
-def _only(same: list[Entry], every: list[Entry]) -> str:
+def _only(entries: list[Entry], all_entries: list[Entry]) -> str:
     """The runs, images or variants that have the setting, if not all do: `slides and volumes with --tile only`."""
-    runs = dict.fromkeys(map(_run, same))
-    all_runs = set(map(_run, every))
+    runs = dict.fromkeys(map(_run, entries))
+    all_runs = set(map(_run, all_entries))
     if len(runs) < len(all_runs):
         return f"{' and '.join(runs)} only"
-    all_images = list(dict.fromkeys(map(_images, every)))
-    parts = [part for images in all_images if (part := _of(images, same, every))]
+    all_images = list(dict.fromkeys(map(_images, all_entries)))
+    parts = [part for images in all_images if (part := _of(images, entries, all_entries))]
     return "" if parts == all_images else f"{' and '.join(parts)} only"
 
 
-def _of(images: str, same: list[Entry], every: list[Entry]) -> str:
+def _of(images: str, entries: list[Entry], all_entries: list[Entry]) -> str:
     """The images, if one of their variants has the setting, with the option that selects such a variant, if needed."""
-    having = {(e.command.name, e.variant.name): e.variant for e in same if e.variant.images == images}
-    variants = {(e.command.name, e.variant.name): e.variant for e in every if e.variant.images == images}
-    missing = [variant for key, variant in variants.items() if key not in having]
-    several = len({e.command.name for e in every}) > 1
-    if not having or not missing or several or any(v.given == same[0].name for v in having.values()):
-        return images if having else ""
-    if all(v.option for v in having.values()):
-        return f"{images} with {next(iter(having.values())).option}"
-    return f"{images} without {missing[0].option}" if all(v.option for v in missing) else images
+    variants_with = {(e.command.name, e.variant.name): e.variant for e in entries if e.variant.images == images}
+    variants = {(e.command.name, e.variant.name): e.variant for e in all_entries if e.variant.images == images}
+    variants_without = [variant for key, variant in variants.items() if key not in variants_with]
+    several_runs = len({e.command.name for e in all_entries}) > 1
+    if (
+        not variants_with
+        or not variants_without
+        or several_runs
+        or any(v.given == entries[0].name for v in variants_with.values())
+    ):
+        return images if variants_with else ""
+    if all(v.option for v in variants_with.values()):
+        return f"{images} with {next(iter(variants_with.values())).option}"
+    return f"{images} without {variants_without[0].option}" if all(v.option for v in variants_without) else images
 
 
-def _sentences(same: list[Entry]) -> str:
+def _sentences(entries: list[Entry]) -> str:
     """The distinct descriptions; every one after the first names its run."""
-    found: dict[str, str] = {}
-    for entry in same:
+    sentences: dict[str, str] = {}
+    for entry in entries:
         text = entry.field.description or ""
-        found.setdefault(text, f"Of {_run(entry)}: {text[:1].lower()}{text[1:]}" if found else text)
-    return " ".join(filter(None, found.values()))
+        sentences.setdefault(text, f"Of {_run(entry)}: {text[:1].lower()}{text[1:]}" if sentences else text)
+    return " ".join(filter(None, sentences.values()))
 
 
-def _together(texts: list[tuple[Entry, str]], before: str = "") -> str:
+def _together(texts: list[tuple[Entry, str]], prefix: str = "") -> str:
     """The first text, then the texts that differ from it: `128; of volumes 16`."""
-    said = [(entry, text) for entry, text in texts if text]
-    if not said:
+    pairs = [(entry, text) for entry, text in texts if text]
+    if not pairs:
         return ""
-    labels = _labels(said)
-    first = said[0][1]
-    others: dict[str, list[str]] = {}
+    labels = _labels(pairs)
+    main_text = pairs[0][1]
+    labels_by_text: dict[str, list[str]] = {}
     for name, text in labels.items():
-        if text != first:
-            others.setdefault(text, []).append(name)
-    return "; ".join([before + first, *(f"of {' and '.join(names)} {text}" for text, names in others.items())])
+        if text != main_text:
+            labels_by_text.setdefault(text, []).append(name)
+    return "; ".join(
+        [prefix + main_text, *(f"of {' and '.join(names)} {text}" for text, names in labels_by_text.items())]
+    )
 
 
-def _labels(said: list[tuple[Entry, str]]) -> dict[str, str]:
+def _labels(pairs: list[tuple[Entry, str]]) -> dict[str, str]:
     """Label -> text, by the coarsest label that distinguishes the texts: images, else runs, else variants."""
     for label in (_images, _run):
         labels: dict[str, set[str]] = {}
-        for entry, text in said:
+        for entry, text in pairs:
             labels.setdefault(label(entry), set()).add(text)
         if all(len(texts) == 1 for texts in labels.values()):
             return {name: texts.pop() for name, texts in labels.items()}
-    return {_variant(entry): text for entry, text in said}
+    return {_variant(entry): text for entry, text in pairs}
 
 
 def _images(entry: Entry) -> str:

@@ -28,8 +28,8 @@ class OwnedPath:
 
     def clear(self, kept: Sequence[OwnedPath] = ()) -> None:
         """Remove the owned files, except those that one of `kept` covers too."""
-        ours = named(self.names)
-        prune(self.root, lambda name: ours(name) and not any(other.covers(self.root / name) for other in kept))
+        is_owned = named(self.names)
+        prune(self.root, lambda name: is_owned(name) and not any(other.covers(self.root / name) for other in kept))
 
     def covers(self, path: Path) -> bool:
         """Whether a file is one of the owned files."""

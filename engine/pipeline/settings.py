@@ -31,13 +31,13 @@ class RunSettings(BaseModel):
         0, ge=0, lt=2**31, description="Seed of every random choice."
     )
     threads: Annotated[int, Option(TRY, ("train",), "the cores, at most 8")] = Field(
-        0, ge=0, le=64, description="Threads of one training step; another number gives other last digits."
+        0, ge=0, le=64, description="Threads of one training step; the last digits of results depend on their number."
     )
     gang: Annotated[int, Option(TRY, ("train",))] = Field(
         1,
         ge=1,
         le=64,
-        description="Workers that train one network together, one rank each; another number gives other last digits.",
+        description="Workers that train one network together, one rank each; the last digits of results depend on it.",
     )
     device: Annotated[
         Literal["auto", "cpu", "cuda"],
@@ -46,7 +46,9 @@ class RunSettings(BaseModel):
             ("train", "apply"),
             "auto: what the run began with, else cuda where every worker has a GPU of its own",
         ),
-    ] = Field("auto", description="Device that trains and applies the network; another one gives other last digits.")
+    ] = Field(
+        "auto", description="Device that trains and applies the network; the last digits of results depend on it."
+    )
     dtype: Annotated[
         Literal["auto", "float32", "bf16"],
         Option(TRY, ("train", "apply"), "auto: float32, or bf16 on GPUs that have it"),

@@ -36,9 +36,9 @@ def pipeline(name: str, variant: str) -> Pipeline:
     """The pipeline of a run, with all its imports. Raises KeyError if there is no such run or variant."""
     from ..images.modality import MODALITIES
 
-    chosen = command(name).named(variant)
-    found: Pipeline = _module(name).pipeline(chosen, MODALITIES[chosen.images])
-    return found
+    selection = command(name).named(variant)
+    spec: Pipeline = _module(name).pipeline(selection, MODALITIES[selection.images])
+    return spec
 
 
 def usual(images: str) -> Command:
@@ -57,6 +57,6 @@ def recorded(name: object, variant: object) -> Pipeline:
     if name in RUNS and variant in [v.name for v in command(str(name)).variants]:
         return pipeline(str(name), str(variant))
     raise CorruptError(
-        f"run.json says that it is of a run {name!r} on {variant!r}, and this version of tile-engine has no such run: "
-        "nothing in the folder is read by it. Open it with the version that made it, or choose another folder."
+        f"run.json names the run {name!r} on {variant!r}, which this version of tile-engine does not have, so the folder "
+        "cannot be read. Open it with the version that made it, or choose another folder."
     )

@@ -19,23 +19,21 @@ def cautions_of(
     """
     from ...models.evaluation.metrics import slide_dependence
 
-    found = []
+    cautions = []
     clusters = counts.shape[0]
     if effective is not None and effective < 0.5 * clusters:
+        text = f"The effective number of clusters is {effective:.1f} of {clusters}: most tiles lie in a few clusters."
+        cautions.append(Caution("Clusters have collapsed.", text))
+    labels = slide_dependence(counts).single_slide
+    if labels:
+        names = ", ".join(map(str, labels))
+        subject, verb = (f"Clusters {names}", "tell") if len(labels) > 1 else (f"Cluster {names}", "tells")
         text = (
-            f"{clusters} clusters hold as much as {effective:.1f} equal ones would: most tiles fell into few of them."
+            "If every slide is weighted to the same number of tiles, over nine tenths of such a cluster's tiles lie on one "
+            "slide: the cluster may show that slide's stain or scanner, not its tissue."
         )
-        found.append(Caution("Clusters have collapsed.", text))
-    bound = slide_dependence(counts).single_slide
-    if bound:
-        which = ", ".join(map(str, bound))
-        subject, verb = (f"Clusters {which}", "tell") if len(bound) > 1 else (f"Cluster {which}", "tells")
-        text = (
-            "With as many tiles from every slide, nine tenths of theirs would lie on one: this may be that slide's stain "
-            "or scanner, not its tissue."
-        )
-        found.append(Caution(f"{subject} only {verb} slides apart.", text))
+        cautions.append(Caution(f"{subject} only {verb} slides apart.", text))
     if best and max(best.values()) - min(best.values()) > 2:
         choices = ", ".join(f"{INDICES[name][0]} {k}" for name, k in best.items())
-        found.append(Caution("The validity indices disagree about K.", f"Best by each: {choices}."))
-    return tuple(found)
+        cautions.append(Caution("The validity indices disagree about K.", f"Best by each: {choices}."))
+    return tuple(cautions)

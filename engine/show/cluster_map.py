@@ -53,24 +53,30 @@ def cluster_map(
 @house_style()
 def cluster_figure(picture: Picture, cells: Cells, *, legend: Legend, title: str, heading: str = "Slide") -> Figure:
     """The figure of `cluster_map`; its axes carry the gids slide, clusters, scale and legend."""
-    shown = picture.fitted(MAX_PANEL_DOTS)
-    height, width = (n / DPI for n in shown.rgb.shape[:2])
+    panel_picture = picture.fitted(MAX_PANEL_DOTS)
+    height, width = (n / DPI for n in panel_picture.rgb.shape[:2])
     stacked = width > 2.2 * height
     slot = max(width, 1.3)
-    wide = slot if stacked else 2 * slot + PANEL_GAP
-    high = (2 * (height + HEADING_HEIGHT) + PANEL_GAP / 3 if stacked else height + HEADING_HEIGHT) + SCALE_BAR_HEIGHT
+    total_width = slot if stacked else 2 * slot + PANEL_GAP
+    total_height = (
+        2 * (height + HEADING_HEIGHT) + PANEL_GAP / 3 if stacked else height + HEADING_HEIGHT
+    ) + SCALE_BAR_HEIGHT
     entries = legend if (cells.labels > 0).any() else ()
     key_width, key_height = (
-        legend_size(entries, high - SCALE_BAR_HEIGHT - HEADING_HEIGHT) if entries else (-PANEL_GAP, 0.0)
+        legend_size(entries, total_height - SCALE_BAR_HEIGHT - HEADING_HEIGHT) if entries else (-PANEL_GAP, 0.0)
     )
     top = MARGIN + TITLE_HEIGHT
     figure = new_figure(
-        2 * MARGIN + wide + PANEL_GAP + key_width, top + max(high, HEADING_HEIGHT + key_height) + MARGIN - 0.1
+        2 * MARGIN + total_width + PANEL_GAP + key_width,
+        top + max(total_height, HEADING_HEIGHT + key_height) + MARGIN - 0.1,
     )
-    write_title(figure, shortened(title, int((wide + PANEL_GAP + key_width) * 7)), fontsize=15)
+    write_title(figure, shortened(title, int((total_width + PANEL_GAP + key_width) * 7)), fontsize=15)
 
     second = (MARGIN, top + HEADING_HEIGHT + height + PANEL_GAP / 3) if stacked else (MARGIN + slot + PANEL_GAP, top)
-    for (left, edge), rgb, name in (((MARGIN, top), shown.rgb, heading), (second, coloured(shown, cells), "Clusters")):
+    for (left, edge), rgb, name in (
+        ((MARGIN, top), panel_picture.rgb, heading),
+        (second, coloured(panel_picture, cells), "Clusters"),
+    ):
         write_inches(figure, left, edge + 0.03, name, fontsize=10.5, color=QUIET_INK)
         axes = panel(figure, left, edge + HEADING_HEIGHT, (width, height))
         axes.imshow(rgb, interpolation="nearest", aspect="auto")
@@ -79,12 +85,12 @@ def cluster_figure(picture: Picture, cells: Cells, *, legend: Legend, title: str
         write_no_tissue(figure, second[0] + width / 2, second[1] + HEADING_HEIGHT + height / 2)
     draw_scale_bar(
         figure,
-        (MARGIN, top + high - SCALE_BAR_HEIGHT + 0.14),
-        micrometres=shown.spacing * DPI,
+        (MARGIN, top + total_height - SCALE_BAR_HEIGHT + 0.14),
+        micrometres=panel_picture.spacing * DPI,
         room=(slot, max(width, height)),
     )
-    key = (MARGIN + wide + PANEL_GAP, top + HEADING_HEIGHT)
+    key = (MARGIN + total_width + PANEL_GAP, top + HEADING_HEIGHT)
     if entries:
         write_inches(figure, key[0], top + 0.03, "Share of tissue tiles", fontsize=10.5, color=QUIET_INK)
-        draw_legend(figure, *key, legend=entries, height=high - SCALE_BAR_HEIGHT - HEADING_HEIGHT)
+        draw_legend(figure, *key, legend=entries, height=total_height - SCALE_BAR_HEIGHT - HEADING_HEIGHT)
     return figure

@@ -20,7 +20,10 @@ MAX_SLIDES_IN_COLUMNS = 40
 
 def maps_section(images: Sequence[Image], *, heading: str = "Maps", noun: str = "slide") -> Section:
     """The maps of the slides."""
-    text = f"Each {noun} beside itself coloured by cluster: one colour is the same cluster on every {noun}. Click to enlarge."
+    text = (
+        f"Each {noun}, and the same {noun} coloured by cluster: a colour means the same cluster on every {noun}. "
+        "Click a map to enlarge it."
+    )
     return Section(heading, (text,), figures=tuple(images))
 
 
@@ -31,7 +34,7 @@ def by_slide_section(counts: Array, *, names: Sequence[str], legend: Legend, fig
     shared = slide_dependence(counts)
     text = (
         f"Normalised mutual information of cluster and slide: {shared.nmi:.2f} (0: every slide has the same mixture; "
-        f"1: knowing the slide is knowing the cluster). High values may be biology or stain: look at the maps."
+        f"1: the slide determines the cluster). A high value may come from biology or from stain: look at the maps."
     )
     columns = (
         Column("Cluster"),

@@ -44,40 +44,42 @@ def density_map(path: Path, picture: Picture, cells: Cells, *, legend: Legend, t
 @house_style()
 def density_figure(picture: Picture, cells: Cells, *, legend: Legend, title: str) -> Figure:
     """The figure of `density_map`: small multiples with one colour scale, each up to its own peak, which it states."""
-    present = [entry for entry in legend if (cells.labels == entry[0]).any()]
-    shown = picture.fitted(480 if len(present) <= 8 else 360 if len(present) <= 24 else 270)
-    height, width = (n / DPI for n in shown.rgb.shape[:2])
+    entries = [entry for entry in legend if (cells.labels == entry[0]).any()]
+    panel_picture = picture.fitted(480 if len(entries) <= 8 else 360 if len(entries) <= 24 else 270)
+    height, width = (n / DPI for n in panel_picture.rgb.shape[:2])
     slot, head = max(width, 1.9), 0.52
-    count = max(1, len(present))
+    count = max(1, len(entries))
     columns = min(count, max(1, round(math.sqrt(count * 1.5 * (height + head) / slot)), math.floor(5 / slot)))
     rows = math.ceil(count / columns)
     top = MARGIN + TITLE_HEIGHT
     step = (slot + PANEL_GAP, height + head + 0.2)
-    wide = max(columns * step[0] - PANEL_GAP, 5.2)
-    figure = new_figure(2 * MARGIN + wide, top + rows * step[1] + 0.75)
-    write_title(figure, shortened(title, int(wide * 7)), fontsize=15)
+    total_width = max(columns * step[0] - PANEL_GAP, 5.2)
+    figure = new_figure(2 * MARGIN + total_width, top + rows * step[1] + 0.75)
+    write_title(figure, shortened(title, int(total_width * 7)), fontsize=15)
 
     scale = _density_colours()
     sigma = max(1.2, 0.012 * max(cells.labels.shape))
-    for i, (label, name, share) in enumerate(present):
+    for i, (label, name, share) in enumerate(entries):
         left, edge = MARGIN + (i % columns) * step[0], top + (i // columns) * step[1]
         density = local_share(cells.labels, label, sigma=sigma)
         peak = float(density.max())
         _panel_head(figure, (left, edge), label=label, lines=(shortened(name, int(slot * 8)), percent(share), peak))
         axes = panel(figure, left, edge + head, (width, height))
         axes.imshow(
-            tinted(shown, cells, scale(_sampled(density / peak, cells, shown))), interpolation="nearest", aspect="auto"
+            tinted(panel_picture, cells, scale(_sampled(density / peak, cells, panel_picture))),
+            interpolation="nearest",
+            aspect="auto",
         )
         draw_frame(axes, gid=f"density-{label}")
     foot = top + rows * step[1] + 0.1
-    if not present:
+    if not entries:
         axes = panel(figure, MARGIN, top + head, (width, height))
-        axes.imshow(coloured(shown, cells), interpolation="nearest", aspect="auto")
+        axes.imshow(coloured(panel_picture, cells), interpolation="nearest", aspect="auto")
         axes.set(xticks=[], yticks=[], gid="density-none")
         write_no_tissue(figure, MARGIN + width / 2, top + head + height / 2)
     else:
-        _colour_bar(figure, scale, left=MARGIN + wide - 2.3, top=foot)
-    draw_scale_bar(figure, (MARGIN, foot), micrometres=shown.spacing * DPI, room=(slot, max(width, height)))
+        _colour_bar(figure, scale, left=MARGIN + total_width - 2.3, top=foot)
+    draw_scale_bar(figure, (MARGIN, foot), micrometres=panel_picture.spacing * DPI, room=(slot, max(width, height)))
     return figure
 
 

@@ -80,8 +80,8 @@ def panel(figure: Figure, left: float, top: float, size: tuple[float, float]) ->
 def write_inches(figure: Figure, left: float, top: float, text: str, **style: object) -> None:
     """Text whose upper left corner lies at (left, top) inches from the upper left corner of the figure."""
     width, height = figure.get_size_inches()
-    placed: dict[str, object] = {"ha": "left", "va": "top", **style}
-    figure.text(left / width, 1 - top / height, text, **placed)  # type: ignore[arg-type]
+    options: dict[str, object] = {"ha": "left", "va": "top", **style}
+    figure.text(left / width, 1 - top / height, text, **options)  # type: ignore[arg-type]
 
 
 def write_title(figure: Figure, text: str, *, fontsize: float = 13) -> None:

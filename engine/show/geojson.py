@@ -95,13 +95,13 @@ def _faces(labels: Array) -> dict[int, list[Any]]:
         return {}
     lines = shapely.linestrings(_segments(np.pad(labels, 1)) - 1.0)
     faces = shapely.get_parts(shapely.polygonize(lines))
-    inside = _inner_cells(faces)
-    found = labels[inside[:, 1], inside[:, 0]]
-    order = np.lexsort((inside[:, 0], inside[:, 1], found))
+    cells = _inner_cells(faces)
+    face_labels = labels[cells[:, 1], cells[:, 0]]
+    order = np.lexsort((cells[:, 0], cells[:, 1], face_labels))
     out: dict[int, list[Any]] = {}
     for i in order:
-        if found[i] > 0:
-            out.setdefault(int(found[i]), []).append(faces[i])
+        if face_labels[i] > 0:
+            out.setdefault(int(face_labels[i]), []).append(faces[i])
     return out
 
 
@@ -130,9 +130,9 @@ def _runs(edges: Array, stop: Array) -> Array:
     # `stop` has one more column than `edges`: corners lie between the edges
     begins = edges & stop[:, :-1]
     ends = edges & stop[:, 1:]
-    row, first = np.nonzero(begins)
-    _, last = np.nonzero(ends)
-    return np.column_stack([row, first, last + 1])
+    row, starts = np.nonzero(begins)
+    _, stops = np.nonzero(ends)
+    return np.column_stack([row, starts, stops + 1])
 
 
 def _inner_cells(faces: Array) -> Array:

@@ -42,10 +42,10 @@ def draw_legend(figure: Figure, left: float, top: float, *, legend: Legend, heig
     """A swatch, the name and the share of each cluster, in as many columns as `height` inches ask for."""
     from matplotlib.patches import Rectangle
 
-    width, used = legend_size(legend, height)
+    width, key_height = legend_size(legend, height)
     rows = _rows(len(legend), height)
-    axes = panel(figure, left, top, (width, used))
-    axes.set(xlim=(0, width), ylim=(used, 0), gid="legend")
+    axes = panel(figure, left, top, (width, key_height))
+    axes.set(xlim=(0, width), ylim=(key_height, 0), gid="legend")
     axes.axis("off")
     for i, (label, name, share) in enumerate(legend):
         x, y = COLUMN_WIDTH * (i // rows), ROW_HEIGHT * (i % rows + 0.5)

@@ -46,35 +46,40 @@ class CasePanel:
 
 
 @house_style()
-def draw(path: Path, query: CasePanel, found: Sequence[CasePanel]) -> Path:
+def draw(path: Path, query: CasePanel, neighbours: Sequence[CasePanel]) -> Path:
     """Write the picture; returns where."""
-    return save(figure_of(query, found), path)
+    return save(figure_of(query, neighbours), path)
 
 
 @house_style()
-def figure_of(query: CasePanel, found: Sequence[CasePanel]) -> Figure:
+def figure_of(query: CasePanel, neighbours: Sequence[CasePanel]) -> Figure:
     """The query on top, the other cases below it in rows. All planes of a kind have one scale where their sizes allow."""
-    cases = [query, *found]
+    cases = [query, *neighbours]
     planes = 3 if any(len(c.planes) == 3 for c in cases) else 1
-    side, across = PLANE_SIDES[planes], min(CASES_ACROSS[planes], max(1, len(found)))
+    side, across = PLANE_SIDES[planes], min(CASES_ACROSS[planes], max(1, len(neighbours)))
     lines = max(len(c.lines) for c in cases)
     largest = max((max(p.extent) for c in cases for p in c.planes), default=1.0)
-    tall = max((p.extent[0] for c in cases for p in c.planes), default=largest) / largest * side
-    wide, high = planes * (side + PLANE_GAP) + 0.25, CASE_TITLE_HEIGHT + tall + lines * LINE_HEIGHT + 0.22
-    rows = -(-len(found) // across)
-    figure = new_figure(2 * CASES_MARGIN + max(across * wide, 5.2), 2 * CASES_MARGIN + (rows + 1) * high + 0.25)
+    plane_height = max((p.extent[0] for c in cases for p in c.planes), default=largest) / largest * side
+    case_width, case_height = (
+        planes * (side + PLANE_GAP) + 0.25,
+        CASE_TITLE_HEIGHT + plane_height + lines * LINE_HEIGHT + 0.22,
+    )
+    rows = -(-len(neighbours) // across)
+    figure = new_figure(
+        2 * CASES_MARGIN + max(across * case_width, 5.2), 2 * CASES_MARGIN + (rows + 1) * case_height + 0.25
+    )
     for number, case in enumerate(cases):
         row, column = (0, 0) if not number else (1 + (number - 1) // across, (number - 1) % across)
         _draw_case(
             figure,
             case,
-            CASES_MARGIN + column * wide,
-            CASES_MARGIN + row * high + (0.25 if row else 0),
-            (side / largest, tall),
+            CASES_MARGIN + column * case_width,
+            CASES_MARGIN + row * case_height + (0.25 if row else 0),
+            (side / largest, plane_height),
         )
     width, height = figure.get_size_inches()
-    if found:
-        y = 1 - (CASES_MARGIN + high + 0.08) / height
+    if neighbours:
+        y = 1 - (CASES_MARGIN + case_height + 0.08) / height
         rule = figure.add_axes((CASES_MARGIN / width, y, 1 - 2 * CASES_MARGIN / width, 0.001))
         rule.axis("off")
         rule.axhline(0, color=HAIRLINE_COLOUR, linewidth=1)
@@ -93,7 +98,7 @@ def figure_of(query: CasePanel, found: Sequence[CasePanel]) -> Figure:
 
 def _draw_case(figure: Figure, case: CasePanel, left: float, top: float, scale: tuple[float, float]) -> None:
     """Draw a case at (left, top) inches; `scale` is inches a micrometre, and inches that planes are high."""
-    per_um, tall = scale
+    per_um, plane_height = scale
     write_inches(figure, left, top, case.title, fontsize=10.5, weight="bold")
     room = 58 if len(case.planes) == 3 else 20
     write_inches(
@@ -102,7 +107,7 @@ def _draw_case(figure: Figure, case: CasePanel, left: float, top: float, scale: 
     at = left
     for plane in case.planes:
         height, width = (um * per_um for um in plane.extent)
-        axes = panel(figure, at, top + CASE_TITLE_HEIGHT + tall - height, (width, height))
+        axes = panel(figure, at, top + CASE_TITLE_HEIGHT + plane_height - height, (width, height))
         axes.imshow(plane.rgb, interpolation="antialiased", aspect="auto")
         axes.axis("off")
         axes.set_gid(f"plane-{case.title}-{plane.name}")
@@ -110,5 +115,9 @@ def _draw_case(figure: Figure, case: CasePanel, left: float, top: float, scale: 
     for number, line in enumerate(case.lines):
         style = {"fontsize": 9, "color": QUIET_INK if number else INK}
         write_inches(
-            figure, left, top + CASE_TITLE_HEIGHT + tall + 0.06 + number * LINE_HEIGHT, shortened(line, room), **style
+            figure,
+            left,
+            top + CASE_TITLE_HEIGHT + plane_height + 0.06 + number * LINE_HEIGHT,
+            shortened(line, room),
+            **style,
         )

@@ -32,9 +32,11 @@ def patch_gallery(path: Path, patches: Mapping[int, Array], *, legend: Legend, s
     side, gap, head = 0.86, 0.05, 1.75
     width = head + count * (side + gap) + 2 * MARGIN
     figure = new_figure(max(width, 6), MARGIN + TITLE_HEIGHT + max(1, len(rows)) * (side + 0.14) + MARGIN)
-    wide = rows[0][1].shape[2] * spacing if rows and spacing else 0.0
-    across = f" · each {f'{wide:.0f} µm' if wide < 1000 else f'{wide / 1000:.3g} mm'} wide" if wide else ""
-    write_title(figure, "Patches nearest each centre" + across)
+    patch_um = rows[0][1].shape[2] * spacing if rows and spacing else 0.0
+    width_text = (
+        f" · each {f'{patch_um:.0f} µm' if patch_um < 1000 else f'{patch_um / 1000:.3g} mm'} wide" if patch_um else ""
+    )
+    write_title(figure, "Patches nearest each centre" + width_text)
     for r, ((label, name, share), stack) in enumerate(rows):
         top = MARGIN + TITLE_HEIGHT + r * (side + 0.14)
         draw_swatch(figure, MARGIN, top, (0.09, side), colour=hexadecimal(colour(label)))

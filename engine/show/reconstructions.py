@@ -25,26 +25,26 @@ class ReconstructedVolume:
 @house_style()
 def draw_reconstructions(path: Path, pairs: Sequence[ReconstructedVolume], *, spacing: tuple[float, ...]) -> Path:
     """One column per volume: three middle planes, the volume above, its reconstruction below."""
-    wide, gap = 1.35, 0.06
+    side, gap = 1.35, 0.06
     extents = [n * s for n, s in zip(pairs[0].before.shape, spacing, strict=True)]
-    scale = wide / max(extents)
-    high = max(extents) * scale
-    across = 3 * (wide + gap) + 0.2
+    scale = side / max(extents)
+    plane_height = max(extents) * scale
+    across = 3 * (side + gap) + 0.2
     columns = min(2, len(pairs))
     rows = -(-len(pairs) // columns)
-    figure = new_figure(2 * MARGIN + columns * across, MARGIN + 0.4 + rows * (2 * (high + gap) + 0.45))
+    figure = new_figure(2 * MARGIN + columns * across, MARGIN + 0.4 + rows * (2 * (plane_height + gap) + 0.45))
     write_title(figure, "Volumes and their reconstructions")
     for number, pair in enumerate(pairs):
         left = MARGIN + number % columns * across
-        top = MARGIN + 0.45 + number // columns * (2 * (high + gap) + 0.45)
+        top = MARGIN + 0.45 + number // columns * (2 * (plane_height + gap) + 0.45)
         heading = f"{shortened(pair.name, 34)} · rmse {pair.rmse:.1%}"
         write_inches(figure, left, top - 0.05, heading, fontsize=9, color=QUIET_INK)
         for line, volume in enumerate((pair.before, pair.after)):
             for axis in range(3):
-                cut = np.take(volume, volume.shape[axis] // 2, axis)[::-1]
+                plane = np.take(volume, volume.shape[axis] // 2, axis)[::-1]
                 size = [e * scale for i, e in enumerate(extents) if i != axis]
-                corner = (left + axis * (wide + gap), top + 0.14 + line * (high + gap))
+                corner = (left + axis * (side + gap), top + 0.14 + line * (plane_height + gap))
                 axes = panel(figure, *corner, (size[1], size[0]))
-                axes.imshow(cut, cmap="gray", vmin=0, vmax=1, aspect="auto", interpolation="antialiased")
+                axes.imshow(plane, cmap="gray", vmin=0, vmax=1, aspect="auto", interpolation="antialiased")
                 axes.axis("off")
     return save(figure, path)

@@ -40,7 +40,7 @@ def report_html(page: ReportPage, *, folder: Path) -> str:
 
 
 def _environment(folder: Path) -> Environment:
-    """What the templates are read with: everything is escaped, and a name that a value lacks is an error."""
+    """The jinja environment of the templates: all values are escaped, and an undefined name is an error."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(

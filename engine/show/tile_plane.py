@@ -50,8 +50,8 @@ class TilePoints:
     def sampled(self, count: int, *, seed: int) -> TilePoints:
         """At most `count` points in seeded random order, so that no cluster is drawn over all the others."""
         finite = np.flatnonzero(np.isfinite(self.xy).all(axis=1))
-        chosen = np.random.default_rng(seed).permutation(finite)[:count]
-        return TilePoints(self.xy[chosen], self.cluster[chosen], self.slide[chosen], self.slide_names)
+        rows = np.random.default_rng(seed).permutation(finite)[:count]
+        return TilePoints(self.xy[rows], self.cluster[rows], self.slide[rows], self.slide_names)
 
 
 @house_style()
@@ -65,17 +65,17 @@ def umap_figure(points: TilePoints, *, legend: Legend = (), total: int | None = 
     """The figure of `umap_plot`, all points given."""
     side, top = 5.2, MARGIN + TITLE_HEIGHT + 0.3
     clustered = bool((points.cluster > 0).any())
-    wide = (1 + clustered) * (side + 0.4) - 0.4
-    figure = new_figure(2 * MARGIN + wide + 2.1, top + side + MARGIN)
-    drawn = len(points.xy)
-    note = f"{drawn:,} tiles" + (f" of {total:,}" if total and total > drawn else "")
+    panels_width = (1 + clustered) * (side + 0.4) - 0.4
+    figure = new_figure(2 * MARGIN + panels_width + 2.1, top + side + MARGIN)
+    count = len(points.xy)
+    note = f"{count:,} tiles" + (f" of {total:,}" if total and total > count else "")
     write_title(figure, "UMAP of the tiles' embeddings")
-    write_inches(figure, 2 * MARGIN + wide - 0.3, MARGIN, note, ha="right", fontsize=9, color=QUIET_INK)
+    write_inches(figure, 2 * MARGIN + panels_width - 0.3, MARGIN, note, ha="right", fontsize=9, color=QUIET_INK)
     by_slide = _slide_colours(len(points.slide_names))
     tints = {label: np.array(colour(label)) / 255 for label in map(int, np.unique(points.cluster)) if label > 0}
     cluster_rgb = np.array([tints.get(int(c), (0.8, 0.8, 0.8)) for c in points.cluster]).reshape(-1, 3)
-    slide_rgb = by_slide[points.slide] if drawn else np.zeros((0, 3))
-    size = float(np.clip(30_000 / max(drawn, 1), 0.35, 14))
+    slide_rgb = by_slide[points.slide] if count else np.zeros((0, 3))
+    size = float(np.clip(30_000 / max(count, 1), 0.35, 14))
     panels = (("by cluster", cluster_rgb), ("by slide", slide_rgb))
     for i, (name, rgb) in enumerate(panels if clustered else panels[1:]):
         left = MARGIN + i * (side + 0.4)
@@ -88,7 +88,7 @@ def umap_figure(points: TilePoints, *, legend: Legend = (), total: int | None = 
         if clustered and i == 0:
             for label in tints:
                 _number(axes, np.median(points.xy[points.cluster == label], axis=0), label)
-    _slide_key(figure, (MARGIN + wide + 0.2, top + 0.05), names=points.slide_names, rgb=by_slide)
+    _slide_key(figure, (MARGIN + panels_width + 0.2, top + 0.05), names=points.slide_names, rgb=by_slide)
     return figure
 
 

@@ -26,13 +26,13 @@ def triptych(
 ) -> tuple[Picture, Cells]:
     """Planes through `centre` (z, y, x in um) of `values` (uint8) on `frame`, and of `labels` on `cells`."""
     pixel = min(frame.spacing)
-    shown, marked = [], []
+    value_planes, label_planes = [], []
     for across in range(3):
         axes = [axis for axis in range(3) if axis != across]
-        shown.append(_plane(values, frame, (frame, pixel), axes=axes, centre=centre))
-        marked.append(_plane(labels, cells, (frame, pixel), axes=axes, centre=centre))
-    rgb = np.repeat(_beside(shown)[..., None], 3, 2)
-    return Picture(np.ascontiguousarray(rgb), float(pixel), dark=True), Cells(_beside(marked), float(pixel))
+        value_planes.append(_plane(values, frame, (frame, pixel), axes=axes, centre=centre))
+        label_planes.append(_plane(labels, cells, (frame, pixel), axes=axes, centre=centre))
+    rgb = np.repeat(_beside(value_planes)[..., None], 3, 2)
+    return Picture(np.ascontiguousarray(rgb), float(pixel), dark=True), Cells(_beside(label_planes), float(pixel))
 
 
 def _plane(
@@ -48,10 +48,10 @@ def _plane(
         else:
             at = np.array([centre[axis]])
         index.append(np.floor((at - on.origin[axis]) / on.spacing[axis]).astype(int))
-    inside = np.ix_(*(((i >= 0) & (i < n)).astype(np.uint8) for i, n in zip(index, on.shape, strict=True)))
+    masks = np.ix_(*(((i >= 0) & (i < n)).astype(np.uint8) for i, n in zip(index, on.shape, strict=True)))
     cells = array[np.ix_(*(i.clip(0, n - 1) for i, n in zip(index, on.shape, strict=True)))]
-    whole = (cells * (inside[0] & inside[1] & inside[2])).astype(array.dtype)
-    return np.asarray(whole.reshape([len(index[axis]) for axis in axes])[::-1])
+    plane = (cells * (masks[0] & masks[1] & masks[2])).astype(array.dtype)
+    return np.asarray(plane.reshape([len(index[axis]) for axis in axes])[::-1])
 
 
 def _beside(planes: Sequence[Array]) -> Array:

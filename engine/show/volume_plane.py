@@ -46,20 +46,25 @@ def volume_plane(path: Path, xy: Array, groups: Mapping[str, Array], *, title: s
             fontsize=10.5,
             color=QUIET_INK,
         )
-        drawn = [k for k in sorted(set(values.tolist())) if k][:MAX_VALUES_COLOURED]
+        coloured_values = [k for k in sorted(set(values.tolist())) if k][:MAX_VALUES_COLOURED]
         axes = panel(figure, left, PANEL_TOP, (PANEL_SIDE, PANEL_SIDE))
-        rest = ~np.isin(values, drawn)
-        axes.scatter(xy[rest, 0], xy[rest, 1], s=size, color=HAIRLINE_COLOUR, linewidths=0)
-        for number, value in enumerate(drawn, 1):
+        grey_points = ~np.isin(values, coloured_values)
+        axes.scatter(xy[grey_points, 0], xy[grey_points, 1], s=size, color=HAIRLINE_COLOUR, linewidths=0)
+        for number, value in enumerate(coloured_values, 1):
             members = values == value
             rgb = np.array(colour(number)) / 255
             axes.scatter(xy[members, 0], xy[members, 1], s=size, color=rgb, linewidths=0, alpha=0.85)
             text = f"{shortened(value, 12)} ({int(members.sum())})"
             write_inches(figure, left + PANEL_SIDE + 0.12, PANEL_TOP + 0.22 * (number - 1), text, fontsize=9, color=rgb)
-        if rest.any() and drawn:
-            text = f"unknown or other ({int(rest.sum())})"
+        if grey_points.any() and coloured_values:
+            text = f"unknown or other ({int(grey_points.sum())})"
             write_inches(
-                figure, left + PANEL_SIDE + 0.12, PANEL_TOP + 0.22 * len(drawn), text, fontsize=9, color=QUIET_INK
+                figure,
+                left + PANEL_SIDE + 0.12,
+                PANEL_TOP + 0.22 * len(coloured_values),
+                text,
+                fontsize=9,
+                color=QUIET_INK,
             )
         axes.set(xticks=[], yticks=[], gid=f"plane-{name}")
         axes.set_aspect("equal", adjustable="datalim")

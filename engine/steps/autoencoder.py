@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ...models.views.patches import Views
 
 
-def train_autoencoder(job: Job[TileSettings], unit: Unit, share: Replica) -> Outcome:
+def train_autoencoder(job: Job[TileSettings], unit: Unit, replica: Replica) -> Outcome:
     """Train the autoencoder on the sampled patches, by reconstruction."""
     from ...models.networks.autoencoder import Autoencoder
     from ...models.seeds import generator
@@ -46,13 +46,13 @@ def train_autoencoder(job: Job[TileSettings], unit: Unit, share: Replica) -> Out
             plan.batch,
             seed=job.settings.seed,
             views=views_of(job),
-            share=share,
+            replica=replica,
         )
         slot = checkpoint_slot(job, unit.step)
         history = fit(
-            phase, slot, threads=job.settings.threads, progress_file=ProgressFile(job.folder.out), share=share
+            phase, slot, threads=job.settings.threads, progress_file=ProgressFile(job.folder.out), replica=replica
         )
-    if share.rank > 0:
+    if replica.rank > 0:
         return outcome
     with outcome.clock("write"):
         outcome.files += save_model(job, unit.step, network, partial(ModelRecord, history=history))

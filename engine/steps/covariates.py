@@ -26,12 +26,12 @@ class Covariates:
 
 def covariates(job: Job[Any]) -> Covariates:
     records = list(job.slides.values())
-    said = [r.columns.get(job.settings.label, "").strip() for r in records]
-    classes = tuple(sorted({s for s in said if s}))
+    labels = [r.columns.get(job.settings.label, "").strip() for r in records]
+    classes = tuple(sorted({s for s in labels if s}))
     sites = sorted({r.site for r in records if r.site})
     return Covariates(
         classes,
-        np.array([classes.index(s) if s else -1 for s in said], np.int64),
+        np.array([classes.index(s) if s else -1 for s in labels], np.int64),
         np.array([sites.index(r.site) if r.site else -1 for r in records], np.int64),
         np.array([r.subject for r in records]),
     )

@@ -129,13 +129,13 @@ def _ratio(job: Job[PatchSettings]) -> float:
     if any(is_copied(to_path(r.path)) for r in records):  # the time limit covers the measurement, not the copying
         pairs = []
         for record, look in zip(records, looks, strict=True):
-            with suppress(SlideError), near(to_path(record.path), record.fingerprint) as here:
-                pairs += each(packed_in_child, [[str(here), *look[1:]]], ESTIMATE_LIMIT_SECONDS, alone=False)
+            with suppress(SlideError), near(to_path(record.path), record.fingerprint) as path:
+                pairs += each(packed_in_child, [[str(path), *look[1:]]], ESTIMATE_LIMIT_SECONDS, alone=False)
     else:
         pairs = each(packed_in_child, looks, ESTIMATE_LIMIT_SECONDS, alone=False)
-    found = [pair for pair in pairs if not isinstance(pair, GoneError)]
-    size = sum(raw for raw, _ in found)
-    return min(1.05, sum(packed for _, packed in found) / size) if size else 1.0
+    sizes = [pair for pair in pairs if not isinstance(pair, GoneError)]
+    size = sum(raw for raw, _ in sizes)
+    return min(1.05, sum(packed for _, packed in sizes) / size) if size else 1.0
 
 
 def packed_in_child(items: list[Any], say: Say) -> None:

@@ -22,7 +22,7 @@ class SlideSettings(RunSettings):
     mpp: Annotated[float | None, Option(READ, ("convert",))] = Field(
         None,
         gt=0,
-        description="Micrometres a pixel of slides whose files do not say it; a CSV's column `mpp` goes before.",
+        description="Micrometres a pixel of slides whose files do not state it; a CSV's column `mpp` takes precedence.",
     )
     spacing: Annotated[float | None, Option(READ, ("convert",), "0.5, if half the slides reach it")] = Field(
         None, gt=0, le=20, description="Micrometres a pixel to work at."

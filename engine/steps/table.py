@@ -112,17 +112,17 @@ def tiles_of(
 
     Without a label, tiles whose field is zero in every channel get no row."""
     folder, record = job.folder, job.slides[slide]
-    stored = StoredImage.open(folder.layer(slide, field))
-    frame = stored.frames[0]
-    embedding = stored.read(frame.box)
+    image = StoredImage.open(folder.layer(slide, field))
+    frame = image.frames[0]
+    embedding = image.read(frame.box)
     values = StoredImage.open(folder.label(slide, label.name)).read(frame.box)[0] if label else None
     at: tuple[Array, ...] = np.nonzero(
         embedding.any(0) if values is None else values
     )  # no network outputs zeros in every channel
     if len(at[0]) > most:
         generator = np.random.default_rng([job.settings.seed, 2, list(job.slides).index(slide)])
-        chosen = np.sort(generator.choice(len(at[0]), most, replace=False))
-        at = tuple(index[chosen] for index in at)
+        sample = np.sort(generator.choice(len(at[0]), most, replace=False))
+        at = tuple(index[sample] for index in at)
     step, axes = job.settings.step, frame.axes
     columns: dict[str, Array] = {CELL[axis]: i.astype(np.int32) for axis, i in zip(axes, at, strict=True)}
     columns |= {axis: (i * step).astype(np.int64) for axis, i in zip(axes, at, strict=True)}

@@ -42,38 +42,44 @@ def write_tile_report(job: Job[PatchSettings], unit: Unit, *, subtitle: str, sec
     with outcome.clock("read"):
         table = read_table(job.folder.table)
     with outcome.clock("compute"):
-        made = _pictures(job, table)
-        page = _page(job, unit, table, made=made, subtitle=subtitle, own=sections(job, table))
+        paths = _pictures(job, table)
+        page = _page(job, unit, table, paths=paths, subtitle=subtitle, sections=sections(job, table))
     with outcome.clock("write"):
-        made["report"] = write_report(job.folder.report, page)
-    outcome.files += [written(path) for path in made.values()]
+        paths["report"] = write_report(job.folder.report, page)
+    outcome.files += [written(path) for path in paths.values()]
     return outcome
 
 
 def _pictures(job: Job[PatchSettings], table: Any) -> dict[str, Path]:
     """Draw the UMAP, if the table has one, and the training curves, if there are any."""
-    maps, made = job.folder.out / "maps", {}
+    maps, paths = job.folder.out / "maps", {}
     if "X_umap" in table.obsm:
         owner = _owners(table)
         names = tuple(r.name for r in job.slides.values())
         points = TilePoints(np.asarray(table.obsm["X_umap"]), np.zeros(len(owner), int), owner, names)
-        made["umap"] = umap_plot(maps / "umap.png", points, seed=job.settings.seed)
+        paths["umap"] = umap_plot(maps / "umap.png", points, seed=job.settings.seed)
     if histories := histories_of(job, [AUTOENCODER]):
-        made["training"] = training_curves(maps / "training.png", histories)
-    return made
+        paths["training"] = training_curves(maps / "training.png", histories)
+    return paths
 
 
 def _page(
-    job: Job[PatchSettings], unit: Unit, table: Any, *, made: dict[str, Path], subtitle: str, own: Sequence[Section]
+    job: Job[PatchSettings],
+    unit: Unit,
+    table: Any,
+    *,
+    paths: dict[str, Path],
+    subtitle: str,
+    sections: Sequence[Section],
 ) -> ReportPage:
     run, tiles = read_run(job.folder), len(table.obs)
     counts = np.bincount(_owners(table), minlength=len(job.slides))[None]
     rows = [replace(row, shares=()) for row in slide_rows(job, counts)]
-    body = list(own)
-    if "umap" in made:
-        body.append(Section("Tiles in the plane", figures=(Image(made["umap"], "All tiles laid out by UMAP"),)))
+    body = list(sections)
+    if "umap" in paths:
+        body.append(Section("Tiles in the plane", figures=(Image(paths["umap"], "All tiles laid out by UMAP"),)))
     body.append(run_sections.slides_section(rows, noun=job.modality.name))
-    body += closing_sections(job, unit, training=made.get("training"))
+    body += closing_sections(job, unit, training=paths.get("training"))
     return ReportPage(
         title=f"Tiles of {Path(run.input).name}",
         subtitle=subtitle,

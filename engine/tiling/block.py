@@ -41,26 +41,28 @@ class Block:
         """`clock` is entered around every read; `readers` bands are read at a time."""
         self._source, self._level, self._clock = source, level, clock
         self.corner = box.start
-        inside = box & source.frames[level].box
+        inner_box = box & source.frames[level].box
         shape = (source.channels, *box.shape)
-        whole = inside == box
-        self._values = np.empty(shape, source.dtype) if whole else np.full(shape, source.background, source.dtype)
+        covers_box = inner_box == box
+        self._values = np.empty(shape, source.dtype) if covers_box else np.full(shape, source.background, source.dtype)
         self._pool = ThreadPoolExecutor(readers, thread_name_prefix="read-ahead")
         row = source.tiles[level][0] if source.tiles else DEFAULT_CHUNK_CELLS
         rows = max(1, BAND_CELLS // row) if len(box.shape) == 2 else 1  # a plane of a volume has many cells
-        cut = (row * rows, *(max(1, n) for n in inside.stop[1:]))
-        self._bands = [(band.start[0], self._pool.submit(self._read, band)) for band in inside.cut(cut) if band.size]
-        self._bad: list[Box] = []
+        band_shape = (row * rows, *(max(1, n) for n in inner_box.stop[1:]))
+        self._bands = [
+            (band.start[0], self._pool.submit(self._read, band)) for band in inner_box.cut(band_shape) if band.size
+        ]
+        self._holes: list[Box] = []
 
     def sound(self, tiles: Tiles) -> Array:
         """Whether all pixels of each tile could be decoded, bool (tile,); waits until they are read."""
-        last = tiles.stops[:, 0].max(initial=self.corner[0])
-        while self._bands and self._bands[0][0] < last:
-            self._bad += self._bands.pop(0)[1].result()
-        lost = np.zeros(len(tiles), bool)
-        for bad in self._bad:
-            lost |= ((tiles.starts < bad.stop) & (tiles.stops > bad.start)).all(1)
-        return ~lost
+        end = tiles.stops[:, 0].max(initial=self.corner[0])
+        while self._bands and self._bands[0][0] < end:
+            self._holes += self._bands.pop(0)[1].result()
+        unreadable = np.zeros(len(tiles), bool)
+        for hole in self._holes:
+            unreadable |= ((tiles.starts < hole.stop) & (tiles.stops > hole.start)).all(1)
+        return ~unreadable
 
     def cut(self, tiles: Tiles) -> Array:
         """Pixels of tiles, after `sound` of them: (tile, channel, *shape)."""
@@ -71,9 +73,9 @@ class Block:
 
     def _read(self, band: Box) -> list[Box]:
         with self._clock():
-            pixels, bad = read_masked(self._source, band, self._level)
+            pixels, holes = read_masked(self._source, band, self._level)
             self._values[(slice(None), *band.shift([-a for a in self.corner]).slices)] = pixels
-        return bad
+        return holes
 
     def __enter__(self) -> Block:
         return self

@@ -34,43 +34,43 @@ def execute(plan: Plan, unit: Box) -> Outcome:
     cells = unit.coarsen(plan.model.stride)
     results = {name: np.zeros((n, *cells.shape), t) for name, (n, t) in plan.model.outputs.items()}
     tiles = Tiles.of(plan.tiles(unit))
-    sound: list[Tiles] = []
+    batch_tiles: list[Tiles] = []
     if len(tiles):
-        around = Box(
+        read_box = Box(
             tuple(tiles.starts.min(0).tolist()), tuple(tiles.stops.max(0).tolist())
         )  # at little tissue far smaller than the unit
-        block = Block(plan.source, around, plan.level, lambda: outcome.clock("read"), plan.model.readers)
+        block = Block(plan.source, read_box, plan.level, lambda: outcome.clock("read"), plan.model.readers)
         with outcome.clock("compute"), block:
-            for i, answer in enumerate(plan.model(_batches(tiles, block, plan.numerics.batch, sound))):
-                _put(results, answer, tiles=sound[i], plan=plan, origin=cells.start)
-        outcome.facts["masked"] = len(tiles) - sum(map(len, sound))
+            for i, answer in enumerate(plan.model(_batches(tiles, block, plan.numerics.batch, batch_tiles))):
+                _put(results, answer, tiles=batch_tiles[i], plan=plan, origin=cells.start)
+        outcome.facts["masked"] = len(tiles) - sum(map(len, batch_tiles))
     with outcome.clock("write"):
         for name, layer in plan.layers.items():
             for box in cells.cut(layer.chunks):
-                inside = box.shift([-a for a in cells.start]).slices
-                outcome.files += layer.write(box, results[name][(slice(None), *inside)])
-    outcome.facts["tiles"] = sum(map(len, sound))
+                slices = box.shift([-a for a in cells.start]).slices
+                outcome.files += layer.write(box, results[name][(slice(None), *slices)])
+    outcome.facts["tiles"] = sum(map(len, batch_tiles))
     return outcome
 
 
-def _batches(tiles: Tiles, block: Block, size: int, sound: list[Tiles]) -> Iterator[Array]:
+def _batches(tiles: Tiles, block: Block, size: int, batch_tiles: list[Tiles]) -> Iterator[Array]:
     """Batches in order, all of one size: the last is padded with zeros, so that it is computed like a full one.
 
-    `sound` receives the tiles of each batch; tiles whose pixels cannot be decoded are left out.
+    `batch_tiles` receives the tiles of each batch; tiles whose pixels cannot be decoded are left out.
     """
-    ready = tiles[:0]
+    buffer = tiles[:0]
     for at in range(0, len(tiles), size):
         group = tiles[at : at + size]
-        ready = ready.join(group[block.sound(group)])
-        if len(ready) >= size:
-            sound.append(ready[:size])
-            yield block.cut(sound[-1])
-            ready = ready[size:]
-    if len(ready):
-        sound.append(ready)
-        pixels = block.cut(ready)
+        buffer = buffer.join(group[block.sound(group)])
+        if len(buffer) >= size:
+            batch_tiles.append(buffer[:size])
+            yield block.cut(batch_tiles[-1])
+            buffer = buffer[size:]
+    if len(buffer):
+        batch_tiles.append(buffer)
+        pixels = block.cut(buffer)
         batch = np.zeros((size, *pixels.shape[1:]), pixels.dtype)
-        batch[: len(ready)] = pixels
+        batch[: len(buffer)] = pixels
         yield batch
 
 
@@ -79,13 +79,13 @@ def _put(
 ) -> None:
     """Write the cells of a batch into `results`, cropped at the end of the frame."""
     step, count = np.array(plan.model.stride), len(tiles)
-    first = (tiles.starts + np.array(plan.model.halo)) // step
+    corners = (tiles.starts + np.array(plan.model.halo)) // step
     low, high = tiles.writes[:, 0] // step, -(-tiles.writes[:, 1] // step)
     shape = next(iter(answer.values())).shape[2:]
     cell = np.indices(shape).reshape(len(shape), -1).T  # of a tile
-    at = first[:, None] + cell  # tile, cell, axis
-    inside = ((low[:, None] <= at) & (at < high[:, None])).all(2)
-    target = (slice(None), *(at[inside] - np.array(origin)).T)
+    at = corners[:, None] + cell  # tile, cell, axis
+    mask = ((low[:, None] <= at) & (at < high[:, None])).all(2)
+    target = (slice(None), *(at[mask] - np.array(origin)).T)
     for name, result in results.items():
         values = np.moveaxis(answer[name][:count], 1, 0)
-        result[target] = values.reshape(len(values), count, len(cell))[:, inside]
+        result[target] = values.reshape(len(values), count, len(cell))[:, mask]

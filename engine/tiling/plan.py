@@ -73,18 +73,18 @@ class Plan:
     def check(self, workers: int = 1) -> None:
         """Raises SettingsError for a plan that would lose or misplace data, MachineError if it does not fit into memory."""
         if not 0 <= self.level < len(self.source.frames):
-            raise SettingsError(f"level {self.level} is not there: the source has {len(self.source.frames)} levels.")
+            raise SettingsError(f"there is no level {self.level}: the source has {len(self.source.frames)} levels.")
         frame = self.source.frames[self.level]
         for name in sorted(set(self.model.outputs) ^ set(self.layers)):
             raise SettingsError(
-                f"result {name!r} has no layer, or the layer no result: name each output of the model once."
+                f"{name!r} has no layer, or is no output of the model: give each output exactly one layer."
             )
         for name, layer in self.layers.items():
             expected = frame.coarsen(self.model.stride)
             if layer.frame.shape != expected.shape or not np.allclose(layer.frame.spacing, expected.spacing):
                 raise SettingsError(
                     f"layer {name!r} has frame {layer.frame.shape} at {layer.frame.spacing} um, the model's stride "
-                    f"{self.model.stride} gives {expected.shape} at {expected.spacing} um: results would lie elsewhere."
+                    f"{self.model.stride} gives {expected.shape} at {expected.spacing} um: results would be misplaced."
                 )
             for axis, (unit, stride, chunk) in enumerate(zip(self.unit, self.model.stride, layer.chunks, strict=True)):
                 if unit < frame.shape[axis] and (unit % stride or (unit // stride) % chunk):

@@ -39,7 +39,7 @@ def scatter(mask: Mask, image: Frame, shape: Sequence[int], *, count: int, gener
     drawing find no more.
     """
     cells = np.argwhere(mask.values)
-    found: list[Array] = []
+    parts: list[Array] = []
     lack = count
     for _ in range(10):
         if lack <= 0 or not len(cells):
@@ -48,7 +48,7 @@ def scatter(mask: Mask, image: Frame, shape: Sequence[int], *, count: int, gener
         centre = (pick + generator.random(pick.shape)) * mask.ratio
         start = np.floor(centre - np.asarray(shape) / 2).astype(np.int64)
         start = np.clip(start, 0, np.maximum(0, np.asarray(image.shape) - np.asarray(shape)))
-        good = start[mask.share_of(start.astype(float), start + np.asarray(shape, float)) >= 0.5]
-        found.append(good[:lack])
-        lack -= len(found[-1])
-    return np.concatenate(found) if found else np.zeros((0, len(tuple(shape))), np.int64)
+        covered_starts = start[mask.share_of(start.astype(float), start + np.asarray(shape, float)) >= 0.5]
+        parts.append(covered_starts[:lack])
+        lack -= len(parts[-1])
+    return np.concatenate(parts) if parts else np.zeros((0, len(tuple(shape))), np.int64)

@@ -25,24 +25,24 @@ class AdaptiveJobs(Adaptive):
         super().__init__(*args, **options)
 
     async def recommendations(self, target: int) -> dict[str, Any]:
-        lost = self.lost(time.monotonic())
-        if lost:
-            await self.cluster.scale_down(lost)  # removes the jobs from dask, and cancels them in the queue
+        names = self.lost(time.monotonic())
+        if names:
+            await self.cluster.scale_down(names)  # removes the jobs from dask, and cancels them in the queue
         return dict(await super().recommendations(target))
 
     def lost(self, now: float) -> list[str]:
         """Names of jobs that had workers and have had none for `JOB_GRACE_SECONDS`."""
-        alive = self.observed
+        observed_workers = self.observed
         jobs = {
             name: {f"{name}{suffix}" for suffix in spec["group"]}
             for name, spec in self.cluster.worker_spec.items()
             if name in self.cluster.workers and "group" in spec
         }
-        self._seen = {name for name, workers in jobs.items() if name in self._seen or workers & alive}
-        self._gone = {name: self._gone.get(name, now) for name in self._seen if not jobs[name] & alive}
-        lost = [name for name, since in self._gone.items() if now - since >= JOB_GRACE_SECONDS]
-        self._seen.difference_update(lost)  # the next job may have the same name
-        return lost
+        self._seen = {name for name, workers in jobs.items() if name in self._seen or workers & observed_workers}
+        self._gone = {name: self._gone.get(name, now) for name in self._seen if not jobs[name] & observed_workers}
+        names = [name for name, since in self._gone.items() if now - since >= JOB_GRACE_SECONDS]
+        self._seen.difference_update(names)  # the next job may have the same name
+        return names
 
 
 def job_of(worker: Any) -> str:

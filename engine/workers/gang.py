@@ -83,14 +83,14 @@ def _train_restarting(client: Any, work: Callable[[Replica], R], ranks: int, dev
             if not _is_loss(error):
                 raise error
         reason = "; ".join(sorted({shorten(f"{type(e).__name__}: {e}", 200) for e in failed}))
-        log.warning("a gang of %d lost a rank and begins again from its checkpoint: %s", ranks, reason)
-    raise _lost(f"the gang of {ranks} workers lost a rank {1 + MAX_RESTARTS} times (at last: {reason}).")
+        log.warning("a gang of %d lost a rank and resumes from its checkpoint: %s", ranks, reason)
+    raise _lost(f"the gang of {ranks} workers lost a rank {1 + MAX_RESTARTS} times (last reason: {reason}).")
 
 
 def _lost(what: str) -> UnfinishedError:
     return UnfinishedError(
-        f"{what} Training goes on from its last checkpoint: look at the workers' memory and logs, then run the same "
-        "command again.",
+        f"{what} Check the workers' memory and logs, then run the same command again: training resumes from its last "
+        "checkpoint.",
         "E_GANG_LOST",
     )
 
@@ -119,15 +119,15 @@ def _reserved_workers(client: Any, ranks: int) -> Iterator[list[str]]:
             else:
                 until = time.monotonic() + GANG_WAIT_SECONDS  # another gang uses these workers
         if time.monotonic() > until:
-            raise _lost(f"a gang of {ranks} needs as many workers, and {len(addresses)} are there.")
+            raise _lost(f"a gang of {ranks} needs {ranks} workers, and {len(addresses)} are available.")
         time.sleep(WORKER_CHECK_SECONDS / 10)
 
 
 def _workers(client: Any) -> list[str]:
     if client.status not in ("running", "connecting"):
         raise ConnectionError(f"the client is {client.status}")
-    found = client.scheduler_info(n_workers=-1)["workers"]
-    return sorted(address for address, worker in found.items() if worker["status"] == "running")
+    workers = client.scheduler_info(n_workers=-1)["workers"]
+    return sorted(address for address, worker in workers.items() if worker["status"] == "running")
 
 
 def _free_locks_of_the_dead(client: Any) -> None:
@@ -153,9 +153,13 @@ def _begin(client: Any, work: Callable[[Replica], R], addresses: Sequence[str], 
     host, port = opening.result(timeout=GANG_WAIT_SECONDS)
     return [
         client.submit(
-            do_rank, work, Rendezvous(gang, rank, len(addresses), host, port, own, device), workers=[own], **options
+            do_rank,
+            work,
+            Rendezvous(gang, rank, len(addresses), host, port, address, device),
+            workers=[address],
+            **options,
         )
-        for rank, own in enumerate(addresses)
+        for rank, address in enumerate(addresses)
     ]
 
 
@@ -163,13 +167,15 @@ def _wait_for_end(client: Any, futures: Sequence[Any], addresses: Sequence[str])
     """Wait until each future has ended, or its worker is gone."""
     from distributed import wait
 
-    while waiting := [f for f in futures if not f.done()]:
-        alive = set(_workers(client))
-        if not [f for f, address in zip(futures, addresses, strict=False) if not f.done() and address in alive]:
+    while pending_futures := [f for f in futures if not f.done()]:
+        live_addresses = set(_workers(client))
+        if not [
+            f for f, address in zip(futures, addresses, strict=False) if not f.done() and address in live_addresses
+        ]:
             return
         try:
             with client.as_current():
-                wait(waiting, timeout=WORKER_CHECK_SECONDS, return_when="FIRST_COMPLETED")
+                wait(pending_futures, timeout=WORKER_CHECK_SECONDS, return_when="FIRST_COMPLETED")
         except TimeoutError:
             continue
 
@@ -184,7 +190,7 @@ def _failure(future: Any) -> BaseException:
     if future.status == "error":
         error: BaseException = future.exception()
         return error
-    return ConnectionError(f"a worker went away ({future.status})")
+    return ConnectionError(f"a worker was lost ({future.status})")
 
 
 def _open(gang: str, address: str, count: int) -> tuple[str, int]:

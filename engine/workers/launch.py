@@ -59,7 +59,7 @@ def _local(order: ClusterSpec) -> Any:
 
 def _cuda(order: ClusterSpec) -> Any:
     if order.most > order.least:
-        raise SettingsError("--adapt is for local workers and queues: with --cluster cuda say --workers, or nothing.")
+        raise SettingsError("--adapt is for local workers and queues: with --cluster cuda use --workers, or neither.")
     try:
         from dask_cuda import LocalCUDACluster
     except ImportError as error:
@@ -127,7 +127,8 @@ def _submit(cluster: Any, order: ClusterSpec, *, per_job: int) -> None:
     except (RuntimeError, ValueError, OSError) as error:
         message = " ".join(str(error).split())
         raise MachineError(
-            f"the queue refused a job: {message}. Mend the section `{order.kind}` of the site file; --dry-run prints the job.",
+            f"the queue refused a job: {message}. Correct the section `{order.kind}` of the site file; "
+            "--dry-run prints the job.",
             "E_NO_QUEUE",
         ) from error
     together: dict[str, Any] = {"Adaptive": AdaptiveJobs, "worker_key": job_of} if per_job > 1 else {}
@@ -190,7 +191,9 @@ def job_script(order: ClusterSpec) -> str:
     try:
         return str(job("SCHEDULER_ADDRESS", name="NAME", **options).job_script())
     except ValueError as error:
-        raise SettingsError(f"the section `{order.kind}` of the site file makes no job: {error}.", "E_SITE") from error
+        raise SettingsError(
+            f"the section `{order.kind}` of the site file describes no valid job: {error}.", "E_SITE"
+        ) from error
     finally:  # making a job makes the folder of its logs
         for folder in new_folders:
             folder.rmdir()
@@ -221,8 +224,8 @@ def exposure_warning(address: str) -> str:
     if parts.scheme in ("tls", "inproc") or is_loopback(parts.hostname or ""):
         return ""
     return (
-        f"the dask scheduler at {address} is reached without encryption or password from other machines: whoever can connect "
-        "can run programs as you. Let it listen on 127.0.0.1, or use TLS (`tls: true` in the site file)."
+        f"the dask scheduler at {address} accepts connections from other machines without encryption or password: anyone who "
+        "can connect can run programs as you. Let the scheduler listen on 127.0.0.1, or use TLS (`tls: true` in the site file)."
     )
 
 

@@ -63,14 +63,12 @@ class ClusterOptions:
             WHERE,
             metavar="FILE",
             default="TILE_ENGINE_SITE, else ~/.config/tile-engine/site.yaml",
-            help="Site file: what jobs on this cluster ask for.",
+            help="Site file, which describes the jobs of this cluster.",
         ),
     ] = None
     rmm_pool: Annotated[
         str | None,
-        Option(
-            WHERE, metavar="SIZE", default="none", help="Memory of each GPU that RMM takes for itself, such as 8GB."
-        ),
+        Option(WHERE, metavar="SIZE", default="none", help="Memory of each GPU that RMM reserves, such as 8GB."),
     ] = None
     cache_dir: Annotated[
         str | Path | None,
@@ -92,7 +90,7 @@ class ClusterOptions:
         Option(
             WHERE,
             default="the site file's, else 60, or 600 of a queue",
-            help="Seconds to wait for a first worker, and for one to come back after all are gone.",
+            help="Seconds to wait for the first worker, and for a worker to return after all were lost.",
         ),
     ] = None
     unit_timeout: Annotated[
@@ -110,7 +108,7 @@ class ClusterSpec:
     """The cluster to connect to or to start."""
 
     kind: str
-    """`client`, `address`, or one of `KINDS`."""
+    """`client`, `address`, or one of `CLUSTER_TYPES`."""
     site: Site
     address: str = ""
     least: int = 1
@@ -137,7 +135,7 @@ def cluster_spec(options: ClusterOptions) -> ClusterSpec:
     if options.workers is not None and options.adapt is not None:
         raise SettingsError(f"--workers {options.workers} and --adapt {options.adapt} contradict each other: give one.")
     if options.workers is not None and options.workers < 1:
-        raise SettingsError(f"--workers is {options.workers}: at least one must do the work.")
+        raise SettingsError(f"--workers is {options.workers}: a run needs at least one worker.")
     if options.cluster is not None and options.cluster not in CLUSTER_TYPES:
         raise SettingsError(
             f"--cluster {options.cluster!r} is not known: use {', '.join(CLUSTER_TYPES[:-1])} or {CLUSTER_TYPES[-1]}, "
@@ -157,8 +155,8 @@ def cluster_spec(options: ClusterOptions) -> ClusterSpec:
     least, most = worker_range or _numbers(site.workers, site.adapt) or _usual(kind)
     if kind == "cuda" and len(gpus()) < most:
         raise MachineError(
-            f"--cluster cuda is to have {most} workers and `nvidia-smi` finds {len(gpus())} GPUs that may be used here: a "
-            "worker needs one for itself. Ask for fewer, or use --cluster local.",
+            f"--cluster cuda is asked for {most} workers, and `nvidia-smi` finds {len(gpus())} GPUs that may be used here: "
+            "each worker needs its own GPU. Ask for fewer workers, or use --cluster local.",
             "E_NO_GPU",
         )
     if options.rmm_pool and kind in ("none", "local"):
@@ -174,7 +172,7 @@ def address_in(file: Path) -> str:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise MachineError(
             f"{file} names no dask scheduler ({type(error).__name__}: {error}): start one with `dask scheduler "
-            f"--host 127.0.0.1 --scheduler-file {file}`, and look whether it still runs.",
+            f"--host 127.0.0.1 --scheduler-file {file}`, and check that it still runs.",
             "E_NO_SCHEDULER",
         ) from error
 
@@ -186,7 +184,7 @@ def _numbers(workers: int | None, adapt: str | None) -> tuple[int, int] | None:
         return None
     found = re.fullmatch(r"(\d+):(\d+)", adapt.strip())
     if not found or not 1 <= int(found[1]) <= int(found[2]):
-        raise SettingsError(f"--adapt is {adapt!r}: say the fewest and the most workers, such as 2:20.")
+        raise SettingsError(f"--adapt is {adapt!r}: give the fewest and the most workers, such as 2:20.")
     return int(found[1]), int(found[2])
 
 
@@ -200,7 +198,7 @@ def _usual(kind: str) -> tuple[int, int]:
     """Default number of workers (least, most)."""
     if kind in QUEUES:
         raise SettingsError(
-            f"--cluster {kind} takes what it is given: say how many workers with --workers N or --adapt MIN:MAX."
+            f"--cluster {kind} has no default number of workers: set it with --workers N or --adapt MIN:MAX."
         )
     count = {"local": cores(), "cuda": max(1, len(gpus()))}.get(kind, 1)
     return count, count

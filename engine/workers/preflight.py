@@ -72,19 +72,23 @@ def preflight(pool: WorkerPool, out: str | Path, slides: Iterable[Any], report: 
     warning = exposure_warning(pool.client.scheduler.address)
     if warning:
         report(Event("warning", warning))
-    known = [(str(record.path), str(record.fingerprint)) for record in slides]
-    some = (known[0], known[len(known) // 2], known[-1]) if known else ()
-    chosen = tuple(
+    files = [(str(record.path), str(record.fingerprint)) for record in slides]
+    some = (files[0], files[len(files) // 2], files[-1]) if files else ()
+    sample = tuple(
         dict.fromkeys(some)
     )  # three slides: checking 10^4 slides on each worker would take longer than the work
-    rows = ask_workers(pool.client, WorkerCheck(str(out), chosen, gpu=pool.gpu))
-    wrong = [row for row in rows if row.faults]
-    if wrong:
-        lines = [f"  {row.host or 'unknown host'} ({row.worker}): {'; '.join(row.faults)}" for row in wrong[:MAX_LINES]]
-        more = [f"  ... and {len(wrong) - MAX_LINES} more"] if len(wrong) > MAX_LINES else []
-        versions = all(fault.startswith(OTHER_VERSION) for row in wrong for fault in row.faults)
+    rows = ask_workers(pool.client, WorkerCheck(str(out), sample, gpu=pool.gpu))
+    faulty_rows = [row for row in rows if row.faults]
+    if faulty_rows:
+        lines = [
+            f"  {row.host or 'unknown host'} ({row.worker}): {'; '.join(row.faults)}" for row in faulty_rows[:MAX_LINES]
+        ]
+        more = [f"  ... and {len(faulty_rows) - MAX_LINES} more"] if len(faulty_rows) > MAX_LINES else []
+        versions = all(fault.startswith(OTHER_VERSION) for row in faulty_rows for fault in row.faults)
         raise MachineError(
-            "\n".join([f"{len(wrong)} of {len(rows)} workers cannot do this run; nothing was begun:", *lines, *more]),
+            "\n".join(
+                [f"{len(faulty_rows)} of {len(rows)} workers cannot do this run; nothing was begun:", *lines, *more]
+            ),
             "E_VERSIONS" if versions else "E_WORKERS",
         )
     report(Event("note", worker_table(rows)))

@@ -61,13 +61,13 @@ def do_rank(work: Callable[[Replica], R], rendezvous: Rendezvous) -> R | None:
             except SilentError:
                 continue
             except GoneError as error:
-                raise ConnectionError(f"the process of rank {rendezvous.rank} ended without a word") from error
+                raise ConnectionError(f"the process of rank {rendezvous.rank} ended without an answer") from error
             answer = _unpacked(value)
             if word == "failed":
                 raise answer
             done: R | None = answer
             return done
-    raise ConnectionError("nobody waits for this gang any more")
+    raise ConnectionError("the run that started this gang no longer waits for it")
 
 
 def rank_in_child(request: dict[str, Any], say: Say) -> None:
@@ -80,7 +80,7 @@ def rank_in_child(request: dict[str, Any], say: Say) -> None:
         patience = timedelta(seconds=GANG_WAIT_SECONDS)
         store = group.TCPStore(rendezvous.host, rendezvous.port, rendezvous.count, is_master=False, timeout=patience)  # type: ignore[attr-defined]
         if store.add(f"rank {rendezvous.rank}", 1) > 1:  # dask gave the task of a lost worker to another one
-            raise ConnectionError(f"rank {rendezvous.rank} was lost and is not taken up again in the same gang")
+            raise ConnectionError(f"rank {rendezvous.rank} was lost, and a lost rank is not repeated in the same gang")
         _choose_interface(rendezvous.own)
         backend = "nccl" if rendezvous.device == "cuda" else "gloo"
         group.init_process_group(
@@ -127,10 +127,10 @@ def _replica(rendezvous: Rendezvous) -> Replica:
         for gradient in bucket.gradients():
             group.all_reduce(gradient)
             gradient /= rendezvous.count
-        whole = bucket.buffer()
-        done: torch.futures.Future[Tensor] = torch.futures.Future(devices=[whole.device] if whole.is_cuda else None)
-        done.set_result(whole)
-        return done
+        buffer = bucket.buffer()
+        future: torch.futures.Future[Tensor] = torch.futures.Future(devices=[buffer.device] if buffer.is_cuda else None)
+        future.set_result(buffer)
+        return future
 
     class Gather(torch.autograd.Function):
         """The rows of all ranks; in the backward pass the gradients of all ranks' losses are summed."""
@@ -181,12 +181,12 @@ def _choose_interface(address: str) -> None:
     from distributed.comm.addressing import get_address_host
     from distributed.utils import get_ip_interface
 
-    own = get_address_host(address)
+    host = get_address_host(address)
     for _, name in socket.if_nameindex():
         try:
-            found = get_ip_interface(name)
+            ip = get_ip_interface(name)
         except ValueError:
             continue
-        if found == own or (found.startswith("127.") and own.startswith("127.")):
+        if ip == host or (ip.startswith("127.") and host.startswith("127.")):
             os.environ["GLOO_SOCKET_IFNAME"] = os.environ["NCCL_SOCKET_IFNAME"] = name
             return

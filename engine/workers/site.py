@@ -151,7 +151,7 @@ def find_site(named: str | Path | None = None) -> Site:
     except OSError as error:
         raise SettingsError(f"the site file {path} cannot be read ({error.strerror}).", "E_SITE") from error
     if len(text) > MAX_SITE_BYTES:
-        raise SettingsError(f"{path} is larger than {MAX_SITE_BYTES} bytes: that is no site file.", "E_SITE")
+        raise SettingsError(f"{path} is larger than {MAX_SITE_BYTES} bytes, the limit of a site file.", "E_SITE")
     return read_site(text, str(path))
 
 
@@ -162,7 +162,7 @@ def read_site(text: bytes | str, name: str) -> Site:
     try:
         raw: Any = yaml.safe_load(text)
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise SettingsError(f"{name} is no YAML: {' '.join(str(error).split())}", "E_SITE") from error
+        raise SettingsError(f"{name} is not valid YAML: {' '.join(str(error).split())}", "E_SITE") from error
     if not isinstance(raw or {}, dict):
         raise SettingsError(f"{name} holds a {type(raw).__name__} and no `key: value` lines.", "E_SITE")
     try:

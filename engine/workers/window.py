@@ -43,39 +43,39 @@ def window(
     the error of `work` after its third try.
     """
     stream = iter(units)
-    done: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    waiting: dict[Any, U] = {}
+    completions: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    units_by_future: dict[Any, U] = {}
     watch = _Watch(client, patience)
     more = True
     try:
         while True:
-            while more and len(waiting) < watch.room:
+            while more and len(units_by_future) < watch.room:
                 try:
                     unit = next(stream)
                 except StopIteration:
                     more = False
                     break
                 future = client.submit(work, unit, pure=False, retries=2)
-                waiting[future] = unit
-                future.add_done_callback(done.put)
-            if not waiting:
+                units_by_future[future] = unit
+                future.add_done_callback(completions.put)
+            if not units_by_future:
                 return
-            finished = _drain(done)
-            answers = _answers(client, [future for future in finished if future.status == "finished"])
-            for future in finished:
+            futures = _drain(completions)
+            answers = _answers(client, [future for future in futures if future.status == "finished"])
+            for future in futures:
                 if future in answers:
-                    del waiting[future]
+                    del units_by_future[future]
                     yield answers[future]
                 elif future.status == "error":
-                    yield _died(future, waiting.pop(future))
+                    yield _died(future, units_by_future.pop(future))
                 elif future.status == "cancelled":
                     raise scheduler_lost(RuntimeError("a unit was cancelled"))
                 else:
-                    future.add_done_callback(done.put)
+                    future.add_done_callback(completions.put)
             watch.look()  # last: a lost scheduler shows in the futures first; its workers seem lost as well
     finally:
-        if waiting and client.status == "running":
-            client.cancel(list(waiting))
+        if units_by_future and client.status == "running":
+            client.cancel(list(units_by_future))
 
 
 class _Watch:
@@ -112,14 +112,14 @@ class _Watch:
             raise scheduler_lost(error) from error
 
 
-def _drain(done: queue.SimpleQueue[Any]) -> list[Any]:
+def _drain(completions: queue.SimpleQueue[Any]) -> list[Any]:
     """All finished futures; waits up to a second for the first."""
-    found: list[Any] = []
+    futures: list[Any] = []
     with contextlib.suppress(queue.Empty):
-        found.append(done.get(timeout=1.0))
+        futures.append(completions.get(timeout=1.0))
         while True:
-            found.append(done.get_nowait())
-    return found
+            futures.append(completions.get_nowait())
+    return futures
 
 
 def _answers(client: Any, futures: list[Any]) -> dict[Any, Any]:

@@ -49,10 +49,10 @@ def trimmed(points: Array, labels: Array, share: float = 0.01) -> Array:
     keep = np.ones(len(labels), bool)
     for label in np.unique(labels):
         members = np.flatnonzero(labels == label)
-        lost = max(int(len(members) * share), 1 if len(members) >= 20 else 0)
-        if lost:
-            far = np.linalg.norm(points[members] - points[members].mean(0), axis=1)
-            keep[members[np.argsort(far, kind="stable")[-lost:]]] = False
+        removals = max(int(len(members) * share), 1 if len(members) >= 20 else 0)
+        if removals:
+            distances = np.linalg.norm(points[members] - points[members].mean(0), axis=1)
+            keep[members[np.argsort(distances, kind="stable")[-removals:]]] = False
     return keep
 
 

@@ -52,8 +52,8 @@ def retrieval(gallery: LabelledCases, query: LabelledCases, at: Sequence[int] = 
     """
     from sklearn.metrics import f1_score
 
-    same = gallery is query
-    gallery, query = (known := gallery.labelled()), known if same else query.labelled()
+    within_gallery = gallery is query
+    gallery, query = (cases := gallery.labelled()), cases if within_gallery else query.labelled()
     order, counts = ranks(gallery, query)
     classes = gallery.classes[order]
     rank = np.arange(order.shape[1])

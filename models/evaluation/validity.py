@@ -30,7 +30,7 @@ class ValidityRow:
     """K of the labelling; fewer clusters may have members."""
     seed: int
     index: str
-    """A key of `SHOWN`."""
+    """A key of `SHOWN_INDICES`."""
     value: float
     """nan where the labelling has fewer than two clusters on the sample."""
 
@@ -56,7 +56,7 @@ def validity_table(
 ) -> list[ValidityRow]:
     """All indices of all labellings {(K, seed): cluster of every embedding}, on one seeded sample of the embeddings.
 
-    Embeddings are standardised first: an index must not hang on the scale of single features.
+    Embeddings are standardised first: an index must not depend on the scale of single features.
     """
     chosen = np.arange(len(embeddings_NF))
     if len(embeddings_NF) > sample:
@@ -117,7 +117,7 @@ def _ranks(value: Mapping[tuple[str, int, int], float], name: str, seed: int, ks
 
 
 def _agreement(clusters: int, ks: Sequence[int], means: Array, limit: float, best: Mapping[str, int]) -> str:
-    each = ", ".join(f"{name.replace('_', '-')} {k}" for name, k in best.items())
+    choices = ", ".join(f"{name.replace('_', '-')} {k}" for name, k in best.items())
     spread = max(best.values()) - min(best.values())
     rivals = [k for k, mean in zip(ks, means, strict=True) if mean <= limit and k != clusters]
     if spread <= 1:
@@ -126,5 +126,5 @@ def _agreement(clusters: int, ks: Sequence[int], means: Array, limit: float, bes
         verdict = "The indices agree roughly."
     else:
         verdict = "The indices disagree: treat this K as one of several possible."
-    also = f" Within one standard error of the best too: {', '.join(map(str, rivals))}." if rivals else ""
-    return f"{verdict} Best K by index: {each}.{also}"
+    also = f" Also within one standard error of the best: {', '.join(map(str, rivals))}." if rivals else ""
+    return f"{verdict} Best K by index: {choices}.{also}"

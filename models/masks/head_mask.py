@@ -36,8 +36,8 @@ def head_mask(values_ZYX: Array, spacing: Sequence[float]) -> Array:
     image = ndimage.gaussian_filter(
         values_ZYX.astype(np.float32), [SMOOTH_CELLS * finest / s for s in spacing], mode="nearest"
     )
-    for most in (np.percentile(image, BRIGHT_PERCENTILE), image.max()):  # the maximum where few voxels are bright
-        clipped = np.minimum(image, most)
+    for ceiling in (np.percentile(image, BRIGHT_PERCENTILE), image.max()):  # the maximum where few voxels are bright
+        clipped = np.minimum(image, ceiling)
         mask = np.asarray(clipped > _threshold(clipped)) if np.ptp(clipped) > 0 else np.zeros(image.shape, bool)
         if mask.any():
             break
@@ -45,8 +45,8 @@ def head_mask(values_ZYX: Array, spacing: Sequence[float]) -> Array:
         return np.asarray(values_ZYX > low + (float(high) - float(low)) / 2)
     mask = _large(mask)
     around = np.pad(mask, CLOSING_CELLS, mode="edge")
-    inside = (slice(CLOSING_CELLS, -CLOSING_CELLS),) * mask.ndim
-    closed = ndimage.binary_closing(around, iterations=CLOSING_CELLS)[inside]
+    interior = (slice(CLOSING_CELLS, -CLOSING_CELLS),) * mask.ndim
+    closed = ndimage.binary_closing(around, iterations=CLOSING_CELLS)[interior]
     return np.asarray(_filled(mask | closed))
 
 

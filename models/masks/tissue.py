@@ -65,9 +65,9 @@ def _brightfield(overview: Array, spacing: float) -> tuple[Array, Array]:
     pen = _pen(density, spacing)
     limit = _colour_threshold(colour[~(grey | pen)])
     # Pale tissue (fat, the stroma of an IHC section) counts where it is connected to coloured tissue.
-    sure, likely = (colour > limit) & ~(grey | pen), (colour > PALE_COLOUR) & ~(grey | pen)
-    joined = ndimage.binary_propagation(_open(sure, spacing), mask=_open(likely, spacing) | sure)
-    return np.asarray(joined & ~_lines(joined)), pen
+    seeds, candidates = (colour > limit) & ~(grey | pen), (colour > PALE_COLOUR) & ~(grey | pen)
+    mask = ndimage.binary_propagation(_open(seeds, spacing), mask=_open(candidates, spacing) | seeds)
+    return np.asarray(mask & ~_lines(mask)), pen
 
 
 def optical_density(image_CYX: Any, white_C: Any) -> Any:

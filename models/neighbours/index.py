@@ -100,8 +100,8 @@ class _Candidates:
         """Squared distance of each query within which at least k rows certainly lie."""
         self.query: Array = np.zeros(0, np.int64)
         self.row: Array = np.zeros(0, np.int64)
-        self.least: Array = np.zeros(0)
-        self.most: Array = np.zeros(0)
+        self.lower: Array = np.zeros(0)
+        self.upper: Array = np.zeros(0)
 
     def look(self, at: int, end: int) -> None:
         """Add candidates among rows `at` to `end`. The first slices are short: no limit on the distance is known yet."""
@@ -115,32 +115,32 @@ class _Candidates:
 
     def _screen(self, scores: Array, at: int) -> None:
         """Add the rows whose lower bound is within the limit of their query."""
-        near = scores <= (self._limit - self._shift).astype(np.float32)[:, None]
-        query, row = np.divmod(np.flatnonzero(near), scores.shape[1])
-        kept = self.index.groups[row + at] != self.without[query]
-        query, row = query[kept], row[kept]
-        least = scores[query, row] + self._shift[query]
+        mask = scores <= (self._limit - self._shift).astype(np.float32)[:, None]
+        query, row = np.divmod(np.flatnonzero(mask), scores.shape[1])
+        selection = self.index.groups[row + at] != self.without[query]
+        query, row = query[selection], row[selection]
+        lower = scores[query, row] + self._shift[query]
         row += at
-        most = least + 2 * (self.index._errors[row] + self._error[query])
-        self._take(query, row, least, most)
+        upper = lower + 2 * (self.index._errors[row] + self._error[query])
+        self._take(query, row, lower, upper)
         if len(self.row) > 16 * self.k * len(self.queries) + EXACT_ROWS_AT_ONCE:  # nearly all rows are equally far
             self._settle()
 
-    def _take(self, query: Array, row: Array, least: Array, most: Array) -> None:
+    def _take(self, query: Array, row: Array, lower: Array, upper: Array) -> None:
         self.query, self.row = np.concatenate([self.query, query]), np.concatenate([self.row, row])
-        self.least, self.most = np.concatenate([self.least, least]), np.concatenate([self.most, most])
-        order = np.lexsort((self.most, self.query))
-        first = np.searchsorted(self.query[order], np.arange(len(self.queries) + 1))
-        full = np.flatnonzero(np.diff(first) >= self.k)
-        self._limit[full] = self.most[order[first[full] + self.k - 1]]
-        self._only(self.least <= self._limit[self.query])
+        self.lower, self.upper = np.concatenate([self.lower, lower]), np.concatenate([self.upper, upper])
+        order = np.lexsort((self.upper, self.query))
+        starts = np.searchsorted(self.query[order], np.arange(len(self.queries) + 1))
+        full_queries = np.flatnonzero(np.diff(starts) >= self.k)
+        self._limit[full_queries] = self.upper[order[starts[full_queries] + self.k - 1]]
+        self._only(self.lower <= self._limit[self.query])
 
-    def _only(self, kept: Array) -> None:
-        self.query, self.row, self.least, self.most = (
-            self.query[kept],
-            self.row[kept],
-            self.least[kept],
-            self.most[kept],
+    def _only(self, selection: Array) -> None:
+        self.query, self.row, self.lower, self.upper = (
+            self.query[selection],
+            self.row[selection],
+            self.lower[selection],
+            self.upper[selection],
         )
 
     def _settle(self) -> None:
@@ -148,7 +148,7 @@ class _Candidates:
         exact = squared_distances(self.index.embeddings, self.queries, self.row, self.query)
         order = np.lexsort((self.row, exact, self.query))
         rank = _ranks(self.query[order])
-        self.least = self.most = exact
+        self.lower = self.upper = exact
         self._only(order[rank < self.k])
 
     def near(self) -> Neighbours:
@@ -156,7 +156,7 @@ class _Candidates:
         rows = np.full((len(self.queries), self.k), -1, np.int64)
         distances = np.full(rows.shape, np.inf)
         place = self.query, _ranks(self.query)
-        rows[place], distances[place] = self.row, np.sqrt(self.least)
+        rows[place], distances[place] = self.row, np.sqrt(self.lower)
         return Neighbours(rows, distances)
 
 
@@ -171,8 +171,8 @@ def squared_distances(embeddings_NF: Array, queries_QF: Array, rows: Array, whic
 
 def merge_neighbours(parts: list[tuple[Neighbours, int]], k: int) -> Neighbours:
     """Nearest neighbours over all parts, merged; each part comes with the number of its first row. Ties in order of row."""
-    rows = np.concatenate([np.where(near.rows < 0, -1, near.rows + first) for near, first in parts], 1)
-    distances = np.concatenate([near.distances for near, _ in parts], 1)
+    rows = np.concatenate([np.where(part.rows < 0, -1, part.rows + offset) for part, offset in parts], 1)
+    distances = np.concatenate([part.distances for part, _ in parts], 1)
     order = np.lexsort((rows, distances), axis=1)[:, :k]
     return Neighbours(np.take_along_axis(rows, order, 1), np.take_along_axis(distances, order, 1))
 

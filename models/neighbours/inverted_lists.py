@@ -52,11 +52,11 @@ class InvertedLists:
         """Rows found by faiss; the probes double until k rows of other groups are found or every list was read."""
         import faiss
 
-        allowed = np.packbits(self.exact.groups != group, bitorder="little")
-        only = faiss.IDSelectorBitmap(allowed) if group >= 0 else None
+        bitmap = np.packbits(self.exact.groups != group, bitorder="little")
+        selector = faiss.IDSelectorBitmap(bitmap) if group >= 0 else None
         probes = self.probes
         while True:
-            parameters = faiss.SearchParametersIVF(nprobe=probes, sel=only)
+            parameters = faiss.SearchParametersIVF(nprobe=probes, sel=selector)
             _, rows = self.faiss.search(queries, k, params=parameters)
             if probes >= self.faiss.nlist or np.all(rows >= 0):
                 return np.asarray(rows, np.int64)
@@ -75,16 +75,16 @@ def build_index(embeddings_NF: Array, groups_N: Array, *, seed: int = 0) -> Inde
     if len(embeddings_NF) <= MIN_LIST_ROWS or not faiss_available():
         return exact
     generator = np.random.default_rng(seed)
-    empty = _trained(exact.embeddings, generator)
+    lists = _trained(exact.embeddings, generator)
     sample = np.sort(generator.choice(len(embeddings_NF), RECALL_QUERIES, replace=False))
     queries, without = exact.embeddings[sample], exact.groups[sample]
-    true = exact.nearest(queries, 10, without).distances[:, -1:]
+    tenth_distances = exact.nearest(queries, 10, without).distances[:, -1:]
     probes = 1
-    while probes * MIN_LISTS_PER_PROBE <= empty.nlist:
-        neighbours = InvertedLists(exact, empty, probes, 0.0).nearest(queries, 10, without)
-        recall = float(np.mean((neighbours.distances <= true) & (neighbours.rows >= 0)))
+    while probes * MIN_LISTS_PER_PROBE <= lists.nlist:
+        neighbours = InvertedLists(exact, lists, probes, 0.0).nearest(queries, 10, without)
+        recall = float(np.mean((neighbours.distances <= tenth_distances) & (neighbours.rows >= 0)))
         if recall >= TARGET_RECALL:
-            return InvertedLists(exact, empty, probes, recall)
+            return InvertedLists(exact, lists, probes, recall)
         probes *= 2
     return exact
 

@@ -81,23 +81,26 @@ class Autoencoder(nn.Module):
         self._format = torch.channels_last if axes == 2 else torch.channels_last_3d
         self.axes = axes
         stem = 4 if patch >= COARSE_STEM_FROM else 2
-        used = [width for i, width in enumerate(widths) if patch // (stem << i) >= MIN_BOTTOM_CELLS]
-        side = patch // (stem << (len(used) - 1))
+        block_widths = [width for i, width in enumerate(widths) if patch // (stem << i) >= MIN_BOTTOM_CELLS]
+        side = patch // (stem << (len(block_widths) - 1))
         self.channels, self.patch, self.embedding_size = channels, patch, embedding_size
-        self._bottom = (used[-1], *(side,) * axes)
-        flat = used[-1] * side**axes
+        self._bottom = (block_widths[-1], *(side,) * axes)
+        flat = block_widths[-1] * side**axes
 
-        blocks: list[nn.Module] = [conv(channels, used[0], stem + 2, stem, 1, bias=False), *_norm(used[0])]
-        for before, after in pairwise(used):
-            blocks += [conv(before, after, 3, 2, 1, bias=False), *_norm(after)]
+        blocks: list[nn.Module] = [
+            conv(channels, block_widths[0], stem + 2, stem, 1, bias=False),
+            *_norm(block_widths[0]),
+        ]
+        for inputs, outputs in pairwise(block_widths):
+            blocks += [conv(inputs, outputs, 3, 2, 1, bias=False), *_norm(outputs)]
         self.encoder = nn.Sequential(*blocks)
         self.to_code = nn.Linear(flat, embedding_size)
 
         self.from_code = nn.Linear(embedding_size, flat)
         blocks = [nn.ReLU(inplace=True)]
-        for before, after in pairwise(used[::-1]):
-            blocks += [deconv(before, after, 2, 2, bias=False), *_norm(after)]
-        blocks += [deconv(used[0], channels, stem, stem)]
+        for inputs, outputs in pairwise(block_widths[::-1]):
+            blocks += [deconv(inputs, outputs, 2, 2, bias=False), *_norm(outputs)]
+        blocks += [deconv(block_widths[0], channels, stem, stem)]
         self.decoder = nn.Sequential(*blocks)
         initialise(self, source or generator(0, "autoencoder"))
         self.to(memory_format=self._format)  # type: ignore[call-overload]

@@ -139,7 +139,7 @@ class CAE3D(nn.Module):
         return self.with_class_features(self.to_code(self.features(volumes_BCZYX)))
 
     def with_class_features(self, embeddings_BF: Tensor) -> Tensor:
-        """`codes_BF`, as `to_code` makes them, with class features in their last numbers."""
+        """`embeddings_BF`, as `to_code` makes them, with class features in their last numbers."""
         if self.to_class_features is None:
             return embeddings_BF
         plain_BF = embeddings_BF[:, : -self.class_features]
@@ -188,8 +188,8 @@ class CAE3D(nn.Module):
         if not isinstance(self.to_code, nn.Linear) or self.to_components is None:
             raise SettingsError("an embedding of maps has no components to start from. Use a network without `maps`.")
         values, vectors = torch.linalg.eigh((coarse_NG @ coarse_NG.T).double())
-        most = min(len(self.components_FG), self.embedding_size - self.class_features, len(values) - 1)
-        order = values.argsort(descending=True)[:most]
+        limit = min(len(self.components_FG), self.embedding_size - self.class_features, len(values) - 1)
+        order = values.argsort(descending=True)[:limit]
         order = order[values[order] > MIN_VARIANCE_SHARE * values.max()]
         count = len(order)
         if not count:
@@ -244,24 +244,24 @@ def _block(channels: int, shape: Shape, halvings: int) -> int:
 
 def _strided(channels: int, widths: tuple[int, ...], _maps: int) -> tuple[nn.Sequential, nn.Sequential]:
     down = [
-        nn.Sequential(nn.Conv3d(before, after, 3, 2, 1, bias=False), *_norm(after))
-        for before, after in pairwise((channels, *widths))
+        nn.Sequential(nn.Conv3d(inputs, outputs, 3, 2, 1, bias=False), *_norm(outputs))
+        for inputs, outputs in pairwise((channels, *widths))
     ]
     up = [
-        nn.Sequential(nn.ConvTranspose3d(before, after, 2, 2, bias=False), *_norm(after))
-        for before, after in pairwise(widths[::-1])
+        nn.Sequential(nn.ConvTranspose3d(inputs, outputs, 2, 2, bias=False), *_norm(outputs))
+        for inputs, outputs in pairwise(widths[::-1])
     ]
     return nn.Sequential(*down), nn.Sequential(*up, nn.ConvTranspose3d(widths[0], channels, 2, 2))
 
 
 def _pooled(channels: int, widths: tuple[int, ...], maps: int) -> tuple[nn.Sequential, nn.Sequential]:
     down = [
-        nn.Sequential(*_conv(before, after), *_conv(after, after), nn.MaxPool3d(2))
-        for before, after in pairwise((channels, *widths))
+        nn.Sequential(*_conv(inputs, outputs), *_conv(outputs, outputs), nn.MaxPool3d(2))
+        for inputs, outputs in pairwise((channels, *widths))
     ]
     up = [
-        nn.Sequential(nn.Upsample(scale_factor=2), *_conv(before, after), *_conv(after, after))
-        for before, after in pairwise((maps, *widths[::-1]))
+        nn.Sequential(nn.Upsample(scale_factor=2), *_conv(inputs, outputs), *_conv(outputs, outputs))
+        for inputs, outputs in pairwise((maps, *widths[::-1]))
     ]
     return (
         nn.Sequential(*down, nn.Conv3d(widths[-1], maps, 3, 1, 1)),
@@ -269,8 +269,8 @@ def _pooled(channels: int, widths: tuple[int, ...], maps: int) -> tuple[nn.Seque
     )
 
 
-def _conv(before: int, after: int) -> tuple[nn.Module, ...]:
-    return nn.Conv3d(before, after, 3, 1, 1, bias=False), *_norm(after)
+def _conv(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
+    return nn.Conv3d(inputs, outputs, 3, 1, 1, bias=False), *_norm(outputs)
 
 
 def _norm(channels: int) -> tuple[nn.Module, nn.Module]:

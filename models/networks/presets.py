@@ -20,7 +20,7 @@ NETWORK_PRESETS: dict[str, dict[str, Any]] = {
 
 
 def network_preset(name: str, **changes: Any) -> CAE3D:
-    """The network of a preset with some arguments changed: `preset("onga", shape=(64, 64, 64))`."""
+    """The network of a preset with some arguments changed: `network_preset("onga", shape=(64, 64, 64))`."""
     if name not in NETWORK_PRESETS:
         raise SettingsError(f"there is no network '{name}'. Use one of {', '.join(NETWORK_PRESETS)}.")
     return CAE3D(**{**NETWORK_PRESETS[name], **changes})

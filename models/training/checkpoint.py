@@ -63,18 +63,18 @@ def load_checkpoint(path: Path, sha256: str | None = None) -> tuple[dict[str, Te
 
 def load_weights(network: nn.Module, tensors: Mapping[str, Tensor], path: Path | str = "checkpoint") -> None:
     """Load tensors into a network. Raises CheckpointError that names the keys and shapes that do not match."""
-    expected = network.state_dict()
-    missing = sorted(expected.keys() - tensors.keys())
-    unknown = sorted(tensors.keys() - expected.keys())
+    state = network.state_dict()
+    missing_names = sorted(state.keys() - tensors.keys())
+    unknown_names = sorted(tensors.keys() - state.keys())
     shapes = [
-        f"{name} {tuple(tensors[name].shape)} for {tuple(expected[name].shape)}"
-        for name in sorted(expected.keys() & tensors.keys())
-        if tensors[name].shape != expected[name].shape
+        f"{name} {tuple(tensors[name].shape)} for {tuple(state[name].shape)}"
+        for name in sorted(state.keys() & tensors.keys())
+        if tensors[name].shape != state[name].shape
     ]
-    if missing or unknown or shapes:
+    if missing_names or unknown_names or shapes:
         problems = [
             f"{label}: {', '.join(names[:5])}{' ...' if len(names) > 5 else ''}"
-            for label, names in (("missing", missing), ("unknown", unknown), ("other shape", shapes))
+            for label, names in (("missing", missing_names), ("unknown", unknown_names), ("other shape", shapes))
             if names
         ]
         raise CheckpointError(f"{path}: these weights are of another network: {'; '.join(problems)}.")

@@ -80,17 +80,17 @@ class Embedding:
         task: Task | None = None,
         seed: int = 0,
         views: VolumeViews | None = None,
-        share: Replica = SINGLE,
+        replica: Replica = SINGLE,
     ) -> None:
         """`volumes`: (n, 1, z, y, x) uint8 or uint16; `batch`: volumes of all replicas together. Raises SettingsError."""
-        self.network, self.steps, self._share, self._seed = network, steps, share, seed
+        self.network, self.steps, self._replica, self._seed = network, steps, replica, seed
         self._volumes, self._views = volumes, views or DEFAULT_VIEWS
         task = task or Task()
         self.objective = task.objective
         labels, sites = task.rows(len(volumes))
         self._labels, self._sites = torch.from_numpy(labels), torch.from_numpy(sites)
         learns = self.objective.kind != "reconstruction"
-        size = share.even(min(batch, len(volumes)))
+        size = replica.even(min(batch, len(volumes)))
         strata = labels if learns else np.full(len(volumes), -1)
         self._batches = Stratified(strata, size, seed, self.name, even=self.objective.balance)
         self._dropout = self.objective.dropout if learns and not network.maps else 0.0
@@ -105,13 +105,13 @@ class Embedding:
             self._device
         )
         self._heads = heads
-        trained: dict[str, tuple[nn.Module, float]] = {"network": (network, EMBEDDING_RATE)}
-        both: nn.Module = network
+        modules: dict[str, tuple[nn.Module, float]] = {"network": (network, EMBEDDING_RATE)}
+        container: nn.Module = network
         if list(heads.parameters()):
-            trained["heads"] = (heads, 10 * EMBEDDING_RATE)
-            both = nn.ModuleList([network, heads])
-        self._losses = share.join(Computed(both, self._compute))
-        self._adam = Adam(trained, steps, warmup=WARMUP_STEPS, decay=WEIGHT_DECAY if learns else 0.0)
+            modules["heads"] = (heads, 10 * EMBEDDING_RATE)
+            container = nn.ModuleList([network, heads])
+        self._losses = replica.join(Computed(container, self._compute))
+        self._adam = Adam(modules, steps, warmup=WARMUP_STEPS, decay=WEIGHT_DECAY if learns else 0.0)
 
     @torch.no_grad()
     def _begin(self) -> None:
@@ -125,29 +125,29 @@ class Embedding:
         cells, row_target = network.components_FG.shape[1], ROWS_PER_COMPONENT * len(network.components_FG)
         room = min(MAX_START_CELLS // cells, MAX_START_ROWS) if cells else MAX_START_ROWS
         rows = np.unique(np.linspace(0, len(self._volumes) - 1, room).round().astype(np.int64))
-        batches = [rows[some] for some in in_order(len(rows), 8)]
+        batches = [rows[index] for index in in_order(len(rows), 8)]
         total = torch.zeros((), device=self._device)
-        for some in batches:
-            total = total + to_float(self._volumes[some]).to(self._device).sum(0)
+        for index in batches:
+            total = total + to_float(self._volumes[index]).to(self._device).sum(0)
         network.template.copy_(total / len(rows))
         if network.maps:
             return
         copies = max(1, min(MAX_COPIES, -(-row_target // len(rows)), room // len(rows)))
         views, coarse = replace(self._views, unchanged=0.0), torch.empty(copies * len(rows), cells, device=self._device)
         at = 0
-        for number, some in enumerate(batches):
-            volumes_BCZYX = to_float(self._volumes[some]).to(self._device)
+        for number, index in enumerate(batches):
+            volumes_BCZYX = to_float(self._volumes[index]).to(self._device)
             for copy in range(copies):
                 draw = generator(self._seed, self.name, "beginning", copy, number)
-                seen = views(volumes_BCZYX, draw) if copy else volumes_BCZYX
-                coarse[at : at + len(some)] = network.coarse(seen)
-                at += len(some)
+                view_BCZYX = views(volumes_BCZYX, draw) if copy else volumes_BCZYX
+                coarse[at : at + len(index)] = network.coarse(view_BCZYX)
+                at += len(index)
         network.begin_as(coarse)
 
     def step(self, index: int) -> dict[str, float]:
         draw, batch = generator(self._seed, self.name, index), self._batches[index]
-        volumes_BCZYX = to_float(self._volumes[batch[self._share.rows(len(batch))]]).to(self._device)
-        view_BCZYX = self._views(volumes_BCZYX, draw, self._share)
+        volumes_BCZYX = to_float(self._volumes[batch[self._replica.rows(len(batch))]]).to(self._device)
+        view_BCZYX = self._views(volumes_BCZYX, draw, self._replica)
         classes_B, sites_B = self._labels[batch].to(self._device), self._sites[batch].to(self._device)
         terms: dict[str, Tensor] = self._losses(view_BCZYX, classes_B, sites_B, draw)
         weights = {
@@ -158,7 +158,7 @@ class Embedding:
         }
         weights["entropy"] = self.objective.alpha * self.objective.entropy
         loss = torch.stack([weights[name] * term for name, term in terms.items()]).sum()
-        figures = self._share.means(loss=loss, **terms)
+        figures = self._replica.means(loss=loss, **terms)
         check_finite(self.name, index, figures["loss"])
         self._adam.step(loss, index)
         return figures
@@ -171,10 +171,10 @@ class Embedding:
         again_BCZYX = self.network.decode(self.network.with_class_features(embeddings_BF))
         terms = {"reconstruction": nn.functional.mse_loss(again_BCZYX, view_BCZYX)}
         if self._dropout:
-            shape = (len(features_BG) * self._share.count, features_BG.shape[1])
-            kept_BG = self._share.part(torch.rand(shape, generator=draw) >= self._dropout).to(features_BG.device)
+            shape = (len(features_BG) * self._replica.count, features_BG.shape[1])
+            kept_BG = self._replica.part(torch.rand(shape, generator=draw) >= self._dropout).to(features_BG.device)
             embeddings_BF = self.network.to_code(features_BG * kept_BG / (1.0 - self._dropout))
-        embeddings_BF = self._share.gather(embeddings_BF)
+        embeddings_BF = self._replica.gather(embeddings_BF)
         if self.network.to_class_features is not None:
             embeddings_BF = embeddings_BF[:, : -self.network.class_features]
             terms["class_features"] = self._class_features(self.network.to_class_features, embeddings_BF, classes_B)

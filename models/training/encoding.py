@@ -29,7 +29,7 @@ def encode_views(
     batch: int = 64,
     draw_view: Views | CubeViews | None = None,
 ) -> Tensor:
-    """Embeddings (V, N, F), float32, on the CPU: view 0 is the unchanged patch, `kind` draws the others.
+    """Embeddings (V, N, F), float32, on the CPU: view 0 is the unchanged patch, `draw_view` draws the others.
 
     Every call of the network has `batch` patches, the last one padded, so that an embedding does not depend on the number
     of patches.
@@ -59,9 +59,9 @@ def embeddings_of(network: CAE3D, volumes: Patches, batch: int = 8) -> Array:
 @torch.inference_mode()
 def reconstructions(network: CAE3D, volumes: Patches, batch: int = 8) -> Iterator[tuple[Array, Array, Array]]:
     """(rows, volumes, reconstructions), batch after batch; float32 in [0, 1], (B, C, Z, Y, X)."""
-    for index, seen in _padded(network, volumes, batch):
-        again = network(seen)[0].float().clamp(0.0, 1.0)
-        yield index, seen[: len(index)].cpu().numpy(), again[: len(index)].cpu().numpy()
+    for index, padded_BCZYX in _padded(network, volumes, batch):
+        outputs_BCZYX = network(padded_BCZYX)[0].float().clamp(0.0, 1.0)
+        yield index, padded_BCZYX[: len(index)].cpu().numpy(), outputs_BCZYX[: len(index)].cpu().numpy()
 
 
 def squared_errors(network: CAE3D, volumes: Patches, batch: int = 8) -> Array:

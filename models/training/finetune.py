@@ -49,23 +49,23 @@ class FineTune:
         objective: ClusteringObjective = "iic",
         seed: int = 0,
         views: Views | CubeViews | None = None,
-        share: Replica = SINGLE,
+        replica: Replica = SINGLE,
     ) -> None:
         self.clusterer, self.objective, self.steps = clusterer, objective, steps
         self._patches, self._seed, self._views = patches, seed, views or Views()
-        batch = share.even(min(256, max(64, 20 * clusterer.head.clusters), len(patches)))
+        batch = replica.even(min(256, max(64, 20 * clusterer.head.clusters), len(patches)))
         self._batches = Shuffled(len(patches), batch, seed, self.name)
         self._device = next(clusterer.parameters()).device
-        self._share, self._losses = share, share.join(Computed(clusterer, self._compute))
+        self._replica, self._losses = replica, replica.join(Computed(clusterer, self._compute))
         self._adam = Adam({"head": (clusterer.head, 1e-4), "autoencoder": (clusterer.autoencoder, 1e-5)}, steps)
 
     def step(self, index: int) -> dict[str, float]:
         draw, batch = generator(self._seed, self.name, index), self._batches[index]
-        patches_BCYX = to_float(self._patches[batch[self._share.rows(len(batch))]]).to(self._device)
-        view_BCYX, other_BCYX = (self._views(patches_BCYX, draw, self._share) for _ in range(2))
+        patches_BCYX = to_float(self._patches[batch[self._replica.rows(len(batch))]]).to(self._device)
+        view_BCYX, other_BCYX = (self._views(patches_BCYX, draw, self._replica) for _ in range(2))
         information, reconstruction = self._losses(view_BCYX, other_BCYX)
         loss = information + self.gamma * reconstruction
-        figures = self._share.means(loss=loss, information=information, reconstruction=reconstruction)
+        figures = self._replica.means(loss=loss, information=information, reconstruction=reconstruction)
         check_finite(self.name, index, figures["loss"])
         self._adam.step(loss, index)
         return figures
@@ -73,7 +73,7 @@ class FineTune:
     def _compute(self, view_BCYX: Tensor, other_BCYX: Tensor) -> tuple[Tensor, Tensor]:
         p_BK, embeddings_BF = self.clusterer(view_BCYX)
         q_BK, _ = self.clusterer(other_BCYX)
-        information = objective_loss(self.objective, self._share.gather(p_BK), self._share.gather(q_BK))
+        information = objective_loss(self.objective, self._replica.gather(p_BK), self._replica.gather(q_BK))
         reconstruction = torch.nn.functional.mse_loss(self.clusterer.autoencoder.decode(embeddings_BF), view_BCYX)
         return information, reconstruction
 

@@ -47,7 +47,10 @@ class Objective:
     dropout: float = 0.3
     """Share of the features that are dropped at random before embeddings are compared; the reconstruction uses all."""
     class_features: bool = False
-    """The embedding's last numbers say how likely each class is: clusters then part where classes do. See `CAE3D.mark`."""
+    """The embedding's last numbers say how likely each class is: clusters then part where classes do.
+
+    See `CAE3D.add_class_features`.
+    """
 
     def __post_init__(self) -> None:
         if self.kind not in OBJECTIVE_KINDS or self.distance not in DISTANCES:
@@ -87,16 +90,16 @@ class Task:
         if len(labels) != count or len(sites) != count:
             raise SettingsError(
                 f"{len(labels)} labels and {len(sites)} sites for {count} volumes: rows would be mixed up. "
-                "Give one of each a volume, -1 where it is unknown."
+                "Give one label and one site per volume, -1 where it is unknown."
             )
         if self.objective.kind != "reconstruction" and len(np.unique(labels[labels >= 0])) < 2:
             raise SettingsError(
-                f"the objective '{self.objective.kind}' tells classes apart, but the labels of these {count} volumes "
-                f"name {len(np.unique(labels[labels >= 0]))}: it needs 2 at least. Give labels, or use 'reconstruction'."
+                f"the objective '{self.objective.kind}' needs at least 2 classes, but the labels of these {count} "
+                f"volumes name {len(np.unique(labels[labels >= 0]))}. Give labels, or use 'reconstruction'."
             )
         if self.objective.site > 0 and len(np.unique(sites[sites >= 0])) < 2:
             raise SettingsError(
                 f"the site adversary has weight {self.objective.site:g}, but these {count} volumes come from fewer than "
-                "2 known sites. Give sites, or set it to 0."
+                "2 known sites. Give sites, or set the weight to 0."
             )
         return labels, sites

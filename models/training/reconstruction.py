@@ -41,24 +41,24 @@ class Reconstruction:
         batch: int = 64,
         seed: int = 0,
         views: Views | CubeViews | None = None,
-        share: Replica = SINGLE,
+        replica: Replica = SINGLE,
     ) -> None:
         """`batch`: patches of all replicas together."""
-        self.autoencoder, self.steps, self._share = autoencoder, steps, share
+        self.autoencoder, self.steps, self._replica = autoencoder, steps, replica
         self._patches, self._seed = patches, seed
-        self._batches = Shuffled(len(patches), share.even(min(batch, len(patches))), seed, self.name)
+        self._batches = Shuffled(len(patches), replica.even(min(batch, len(patches))), seed, self.name)
         self._views = views or Views()
         self._device = next(autoencoder.parameters()).device
-        self._losses = share.join(Computed(autoencoder, self._compute))
+        self._losses = replica.join(Computed(autoencoder, self._compute))
         self._adam = Adam({"autoencoder": (autoencoder, RECONSTRUCTION_RATE)}, steps)
 
     def step(self, index: int) -> dict[str, float]:
         draw, batch = generator(self._seed, self.name, index), self._batches[index]
-        patches_BCYX = to_float(self._patches[batch[self._share.rows(len(batch))]]).to(self._device)
-        view_BCYX, other_BCYX = (self._views(patches_BCYX, draw, self._share) for _ in range(2))
+        patches_BCYX = to_float(self._patches[batch[self._replica.rows(len(batch))]]).to(self._device)
+        view_BCYX, other_BCYX = (self._views(patches_BCYX, draw, self._replica) for _ in range(2))
         reconstruction, agreement = self._losses(view_BCYX, other_BCYX)
         loss = reconstruction + AGREEMENT_WEIGHT * agreement
-        figures = self._share.means(loss=loss, reconstruction=reconstruction, agreement=agreement)
+        figures = self._replica.means(loss=loss, reconstruction=reconstruction, agreement=agreement)
         check_finite(self.name, index, figures["loss"])
         self._adam.step(loss, index)
         return figures
@@ -66,7 +66,7 @@ class Reconstruction:
     def _compute(self, view_BCYX: Tensor, other_BCYX: Tensor) -> tuple[Tensor, Tensor]:
         again_BCYX, embeddings_BF = self.autoencoder(view_BCYX)
         other_BF = self.autoencoder.encode(other_BCYX)
-        gather = self._share.gather
+        gather = self._replica.gather
         return torch.nn.functional.mse_loss(again_BCYX, view_BCYX), vicreg(gather(embeddings_BF), gather(other_BF))
 
     def state(self) -> dict[str, Tensor]:

@@ -144,12 +144,12 @@ class HeadSweep:
         patches = torch.from_numpy(self._batches[s][index])
         views = len(self._embeddings_VNF)
         draw = generator(self.bank.seeds[s], self.name, index)
-        first = torch.randint(views, (len(patches),), generator=draw)
-        other = (first + torch.randint(1, max(views, 2), (len(patches),), generator=draw)) % views
-        near = torch.randint(self._near_NM.shape[1], (len(patches),), generator=draw)
+        view = torch.randint(views, (len(patches),), generator=draw)
+        other_view = (view + torch.randint(1, max(views, 2), (len(patches),), generator=draw)) % views
+        neighbour = torch.randint(self._near_NM.shape[1], (len(patches),), generator=draw)
         alike = torch.rand(len(patches), generator=draw) < NEIGHBOUR_SHARE
-        partners = torch.where(alike, self._near_NM[patches, near], patches)
-        return self._embeddings_VNF[first, patches], self._embeddings_VNF[other, partners]
+        partners = torch.where(alike, self._near_NM[patches, neighbour], patches)
+        return self._embeddings_VNF[view, patches], self._embeddings_VNF[other_view, partners]
 
     def _probabilities(self, embeddings_BF: Tensor) -> Tensor:
         p_SJBK: Tensor = self.bank(embeddings_BF.expand(len(self.bank.seeds), -1, -1))[0]

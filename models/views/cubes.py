@@ -33,21 +33,23 @@ class CubeViews:
     brightness: float = 0.05
     """Brightness ± this (1 = white), contrast 1 ± twice this."""
 
-    def __call__(self, patches_BCZYX: Tensor, source: torch.Generator, share: Replica = SINGLE) -> Tensor:
+    def __call__(self, patches_BCZYX: Tensor, source: torch.Generator, replica: Replica = SINGLE) -> Tensor:
         """A view of each patch, float32 in [0, 1], same shape; `patches_BCZYX` are the replica's rows of a batch."""
-        view = mirror_and_crop(patches_BCZYX, 1.0 - (1.0 - self.crop) * min(self.strength, 1.0), source, share)
+        view = mirror_and_crop(patches_BCZYX, 1.0 - (1.0 - self.crop) * min(self.strength, 1.0), source, replica)
         if self.brightness * self.strength > 0:
-            view = jitter_tone(view, self.brightness * self.strength, source, share)
+            view = jitter_tone(view, self.brightness * self.strength, source, replica)
         return view.clamp(0.0, 1.0)
 
 
-def mirror_and_crop(patches_BCZYX: Tensor, smallest: float, source: torch.Generator, share: Replica = SINGLE) -> Tensor:
+def mirror_and_crop(
+    patches_BCZYX: Tensor, smallest: float, source: torch.Generator, replica: Replica = SINGLE
+) -> Tensor:
     """Each patch mirrored along random axes; a random box of `smallest` to 1 of its volume is enlarged to the patch."""
-    count = len(patches_BCZYX) * share.count
+    count = len(patches_BCZYX) * replica.count
     side_B1 = uniform((count, 1), smallest, 1.0, source) ** (1 / 3)
     shift_B3 = uniform((count, 3), -1.0, 1.0, source) * (1.0 - side_B1)
     mirror_B3 = torch.randint(2, (count, 3), generator=source) * 2.0 - 1.0
     rows_B34 = torch.cat([torch.diag_embed(mirror_B3 * side_B1), shift_B3.unsqueeze(2)], 2)
-    rows_B34 = share.part(rows_B34).to(patches_BCZYX.device)
+    rows_B34 = replica.part(rows_B34).to(patches_BCZYX.device)
     grid = F.affine_grid(rows_B34, list(patches_BCZYX.shape), align_corners=False)
     return F.grid_sample(patches_BCZYX, grid, mode="bilinear", padding_mode="border", align_corners=False)

@@ -41,22 +41,22 @@ class Views:
     brightfield: bool = True
     """True: channels are red, green, blue (of one or more stains). False: any channels, each jittered by itself."""
 
-    def __call__(self, patches_BCYX: Tensor, source: torch.Generator, share: Replica = SINGLE) -> Tensor:
+    def __call__(self, patches_BCYX: Tensor, source: torch.Generator, replica: Replica = SINGLE) -> Tensor:
         """A view of each patch, float32 in [0, 1], same shape; `patches_BCYX` are the replica's rows of a batch."""
-        view = turn_and_crop(patches_BCYX, 1.0 - (1.0 - self.crop) * min(self.strength, 1.0), source, share)
+        view = turn_and_crop(patches_BCYX, 1.0 - (1.0 - self.crop) * min(self.strength, 1.0), source, replica)
         if self.stain * self.strength > 0:
             jitter = jitter_stains if self.brightfield and view.shape[1] % 3 == 0 else jitter_channels
-            view = jitter(view, self.stain * self.strength, source, share)
+            view = jitter(view, self.stain * self.strength, source, replica)
         if self.brightness * self.strength > 0:
-            view = jitter_tone(view, self.brightness * self.strength, source, share)
+            view = jitter_tone(view, self.brightness * self.strength, source, replica)
         if self.brightfield and view.shape[1] > 3:
-            view = drop_stain(view, 0.1 * min(self.strength, 1.0), source, share)
+            view = drop_stain(view, 0.1 * min(self.strength, 1.0), source, replica)
         return view.clamp_(0.0, 1.0)
 
 
-def turn_and_crop(patches_BCYX: Tensor, smallest: float, source: torch.Generator, share: Replica = SINGLE) -> Tensor:
+def turn_and_crop(patches_BCYX: Tensor, smallest: float, source: torch.Generator, replica: Replica = SINGLE) -> Tensor:
     """Each patch in one of eight orientations; a random square of `smallest` to 1 of its area is enlarged to the patch."""
-    count = len(patches_BCYX) * share.count
+    count = len(patches_BCYX) * replica.count
     side = uniform((count,), smallest, 1.0, source).sqrt()
     shift = uniform((2, count), -1.0, 1.0, source) * (1.0 - side)
     turns = torch.randint(8, (count,), generator=source)
@@ -64,48 +64,48 @@ def turn_and_crop(patches_BCYX: Tensor, smallest: float, source: torch.Generator
     sine = torch.tensor([0.0, 1.0, 0.0, -1.0])[turns % 4] * side
     mirror = torch.where(turns < 4, 1.0, -1.0)
     rows = torch.stack([cosine * mirror, -sine, shift[0], sine * mirror, cosine, shift[1]], 1).view(count, 2, 3)
-    rows = share.part(rows).to(patches_BCYX.device)
+    rows = replica.part(rows).to(patches_BCYX.device)
     grid = F.affine_grid(rows, list(patches_BCYX.shape), align_corners=False)
     return F.grid_sample(patches_BCYX, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 
-def jitter_stains(patches_BCYX: Tensor, amount: float, source: torch.Generator, share: Replica = SINGLE) -> Tensor:
+def jitter_stains(patches_BCYX: Tensor, amount: float, source: torch.Generator, replica: Replica = SINGLE) -> Tensor:
     """Scale and shift haematoxylin, eosin and DAB in optical density; every three channels are one image."""
     flat = patches_BCYX.reshape(-1, 3, *patches_BCYX.shape[2:])
     stains = torch.tensor(HED)
     stains = stains / stains.norm(dim=1, keepdim=True)
-    count = len(flat) * share.count
+    count = len(flat) * replica.count
     scale = uniform((count, 3), 1.0 - amount, 1.0 + amount, source)
     shift = uniform((count, 3), -amount / 5, amount / 5, source)
     # Unmixing, scaling and mixing is one 3 x 3 matrix for each patch.
     turn = torch.linalg.inv(stains) @ (scale.unsqueeze(-1) * stains)
-    turn, shift = (share.part(drawn).to(flat.device) for drawn in (turn, shift @ stains))
+    turn, shift = (replica.part(drawn).to(flat.device) for drawn in (turn, shift @ stains))
     density = flat.clamp_min(DARKEST).log_().neg_().flatten(2)
     mixed = torch.baddbmm(shift.unsqueeze(-1), turn.transpose(1, 2), density)
     return mixed.neg_().exp_().view(patches_BCYX.shape)
 
 
-def jitter_channels(patches_BCYX: Tensor, amount: float, source: torch.Generator, share: Replica = SINGLE) -> Tensor:
+def jitter_channels(patches_BCYX: Tensor, amount: float, source: torch.Generator, replica: Replica = SINGLE) -> Tensor:
     """Scale each channel by 1 ± `amount`: fluorescence, grey images."""
     count, channels = patches_BCYX.shape[:2]
-    scale = uniform((count * share.count, channels, 1, 1), 1.0 - amount, 1.0 + amount, source)
-    return patches_BCYX * share.part(scale).to(patches_BCYX.device)
+    scale = uniform((count * replica.count, channels, 1, 1), 1.0 - amount, 1.0 + amount, source)
+    return patches_BCYX * replica.part(scale).to(patches_BCYX.device)
 
 
-def jitter_tone(patches_BCYX: Tensor, amount: float, source: torch.Generator, share: Replica = SINGLE) -> Tensor:
+def jitter_tone(patches_BCYX: Tensor, amount: float, source: torch.Generator, replica: Replica = SINGLE) -> Tensor:
     """Brightness ± `amount`, contrast about mid-grey 1 ± 2 × `amount`."""
-    shape = (len(patches_BCYX) * share.count, *(1,) * (patches_BCYX.ndim - 1))
+    shape = (len(patches_BCYX) * replica.count, *(1,) * (patches_BCYX.ndim - 1))
     contrast = uniform(shape, 1.0 - 2 * amount, 1.0 + 2 * amount, source)
     shift = uniform(shape, -amount, amount, source)
-    contrast, shift = (share.part(drawn).to(patches_BCYX.device) for drawn in (contrast, shift))
+    contrast, shift = (replica.part(drawn).to(patches_BCYX.device) for drawn in (contrast, shift))
     return patches_BCYX * contrast + (0.5 * (1.0 - contrast) + shift)
 
 
-def drop_stain(patches_BCYX: Tensor, chance: float, source: torch.Generator, share: Replica = SINGLE) -> Tensor:
+def drop_stain(patches_BCYX: Tensor, chance: float, source: torch.Generator, replica: Replica = SINGLE) -> Tensor:
     """Replace one stain of a stack by white in a share `chance` of the patches."""
     count, channels = patches_BCYX.shape[:2]
-    shape = (count * share.count, 1)
+    shape = (count * replica.count, 1)
     lost = torch.randint(channels // 3, shape, generator=source)
     hit = torch.rand(shape, generator=source) < chance
-    blank_BS = share.part((torch.arange(channels // 3) == lost) & hit).to(patches_BCYX.device)
+    blank_BS = replica.part((torch.arange(channels // 3) == lost) & hit).to(patches_BCYX.device)
     return patches_BCYX.masked_fill(blank_BS.repeat_interleave(3, 1)[..., None, None], 1.0)

@@ -41,28 +41,28 @@ class VolumeViews:
     unchanged: float = 0.0
     """Share of the volumes that are not changed: embeddings are later computed of unchanged volumes."""
 
-    def __call__(self, volumes_BCZYX: Tensor, source: torch.Generator, share: Replica = SINGLE) -> Tensor:
+    def __call__(self, volumes_BCZYX: Tensor, source: torch.Generator, replica: Replica = SINGLE) -> Tensor:
         """A view of each volume, float32 in [0, 1], same shape; `volumes_BCZYX` are the replica's rows of a batch."""
-        view = self._moved(volumes_BCZYX, source, share)
-        count, device = len(volumes_BCZYX) * share.count, volumes_BCZYX.device
+        view = self._moved(volumes_BCZYX, source, replica)
+        count, device = len(volumes_BCZYX) * replica.count, volumes_BCZYX.device
         gain = uniform((count, 1, 1, 1, 1), 1.0 - self.brightness, 1.0 + self.brightness, source)
         seed = int(torch.randint(1 << 62, (), generator=source))
         if self.brightness:
-            view = view * share.part(gain).to(device)
+            view = view * replica.part(gain).to(device)
         if self.noise:
             # one seed per row: a replica need not draw the noise of the others' volumes
-            own = torch.stack([_noise(view.shape[1:], seed, i) for i in range(count)[share.rows(count)]])
-            view = torch.where(view > 0, view + self.noise * own.to(device), view)
+            noise_BCZYX = torch.stack([_noise(view.shape[1:], seed, i) for i in range(count)[replica.rows(count)]])
+            view = torch.where(view > 0, view + self.noise * noise_BCZYX.to(device), view)
         if self.unchanged:
-            left_B = share.part(torch.rand(count, generator=source) < self.unchanged).to(device)
-            view = torch.where(left_B.view(-1, 1, 1, 1, 1), volumes_BCZYX, view)
+            unchanged_B = replica.part(torch.rand(count, generator=source) < self.unchanged).to(device)
+            view = torch.where(unchanged_B.view(-1, 1, 1, 1, 1), volumes_BCZYX, view)
         return view.clamp(0.0, 1.0)
 
-    def _moved(self, volumes_BCZYX: Tensor, source: torch.Generator, share: Replica) -> Tensor:
-        count, device = len(volumes_BCZYX) * share.count, volumes_BCZYX.device
+    def _moved(self, volumes_BCZYX: Tensor, source: torch.Generator, replica: Replica) -> Tensor:
+        count, device = len(volumes_BCZYX) * replica.count, volumes_BCZYX.device
         sides = torch.tensor(volumes_BCZYX.shape[:1:-1], dtype=torch.float32)  # x, y, z, as grids have it
-        whole = math.floor(self.shift)
-        shift_B3 = torch.randint(-whole, whole + 1, (count, 3), generator=source) * 2.0 / sides
+        largest_shift = math.floor(self.shift)
+        shift_B3 = torch.randint(-largest_shift, largest_shift + 1, (count, 3), generator=source) * 2.0 / sides
         angle_B3 = uniform((count, 3), -self.turn, self.turn, source) * math.pi / 180.0
         size_B3 = uniform((count, 1), 1 - self.scale, 1 + self.scale, source)
         size_B3 = size_B3 * uniform((count, 3), 1 - self.scale, 1 + self.scale, source)
@@ -70,11 +70,11 @@ class VolumeViews:
             size_B3 = size_B3 * torch.cat(
                 [torch.randint(2, (count, 1), generator=source) * 2 - 1, torch.ones(count, 2)], 1
             )
-        elif not (whole or self.turn or self.scale):
+        elif not (largest_shift or self.turn or self.scale):
             return volumes_BCZYX
         # Rotation is computed in voxels, so that boxes of unequal sides are not sheared; grids run from -1 to 1 on each side.
         matrix_B33 = _turns(angle_B3) * size_B3.unsqueeze(1) * sides / sides.unsqueeze(1)
-        rows_B34 = share.part(torch.cat([matrix_B33, shift_B3.unsqueeze(2)], 2)).to(device)
+        rows_B34 = replica.part(torch.cat([matrix_B33, shift_B3.unsqueeze(2)], 2)).to(device)
         grid = F.affine_grid(rows_B34, list(volumes_BCZYX.shape), align_corners=False)
         return F.grid_sample(volumes_BCZYX, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 

@@ -71,7 +71,7 @@ class Clusters(Document):
 
 
 class Quality(Part):
-    """Quality of the clusters (see `models.training.finetune.Outcome`)."""
+    """Quality of the clusters (see `models.training.finetune.FineTuneOutcome`)."""
 
     effective: JsonNumber
     smallest: JsonNumber

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     pass
 
 
-def fine_tune(job: Job[ClusterSettings], unit: Unit, share: Replica) -> Outcome:
+def fine_tune(job: Job[ClusterSettings], unit: Unit, replica: Replica) -> Outcome:
     """Train encoder and chosen head end to end, with the reconstruction loss; clusters that collapse are not kept."""
     import torch
 
@@ -40,24 +40,26 @@ def fine_tune(job: Job[ClusterSettings], unit: Unit, share: Replica) -> Outcome:
     with outcome.clock("compute"):
         clusterer = Clusterer(load_autoencoder(job), head).to(device_of(job))
         steps = budget_of(job, len(patches)).fine_tune
-        phase = FineTune(clusterer, patches, steps, settings.objective, settings.seed, views_of(job), share)
+        phase = FineTune(clusterer, patches, steps, settings.objective, settings.seed, views_of(job), replica)
         slot, progress_file = checkpoint_slot(job, unit.step), ProgressFile(job.folder.out)
         # the record holds figures whose last digits depend on the threads
         torch.set_num_threads(settings.threads)
-        if share.rank > 0:  # only the first rank evaluates the guards
-            fit(phase, slot, threads=settings.threads, progress_file=progress_file, share=share)
+        if replica.rank > 0:  # only the first rank evaluates the guards
+            fit(phase, slot, threads=settings.threads, progress_file=progress_file, replica=replica)
             return outcome
-        before = phase.outcome()
-        history = fit(phase, slot, threads=settings.threads, progress_file=progress_file, share=share)
-        after = phase.outcome()
-        kept = FINE_TUNED
-        if after.collapsed and not before.collapsed:  # sound clusters are better than collapsed ones
-            kept = "as before fine-tuning, which collapsed"
+        initial_quality = phase.outcome()
+        history = fit(phase, slot, threads=settings.threads, progress_file=progress_file, replica=replica)
+        final_quality = phase.outcome()
+        choice = FINE_TUNED
+        if final_quality.collapsed and not initial_quality.collapsed:  # sound clusters are better than collapsed ones
+            choice = "as before fine-tuning, which collapsed"
             checkpoint.load_weights(head, tensors)
-            clusterer, after = Clusterer(load_autoencoder(job), head), before
+            clusterer, final_quality = Clusterer(load_autoencoder(job), head), initial_quality
     with outcome.clock("write"):
-        guards = Guards(kept=kept, before=Quality(**asdict(before)), after=Quality(**asdict(after)))
+        guards = Guards(kept=choice, before=Quality(**asdict(initial_quality)), after=Quality(**asdict(final_quality)))
         outcome.files += save_model(job, CLUSTERER, clusterer, partial(ClustererRecord, history=history, guards=guards))
         slot.path.unlink(missing_ok=True)
-    outcome.facts.update(k=head.clusters, collapsed=after.collapsed, effective=round(after.effective, 3), kept=kept)
+    outcome.facts.update(
+        k=head.clusters, collapsed=final_quality.collapsed, effective=round(final_quality.effective, 3), kept=choice
+    )
     return outcome

@@ -57,12 +57,12 @@ def train_heads(job: Job[ClusterSettings], unit: Unit) -> Outcome:
     with outcome.clock("read"):
         codes_VNF = torch.from_numpy(StoredArray.open(job.folder.samples / "codes").read_all())
     low, high = settings.k
-    most = min(high, max(low, codes_VNF.shape[1] // 3))
+    largest_k = min(high, max(low, codes_VNF.shape[1] // 3))
     seeds = [settings.seed + i for i in range(settings.seeds)]
     with outcome.clock("compute"):
         sweep = HeadSweep(
             codes_VNF,
-            range(low, most + 1),
+            range(low, largest_k + 1),
             seeds,
             settings.objective,
             budget_of(job, codes_VNF.shape[1]).heads,
@@ -75,17 +75,17 @@ def train_heads(job: Job[ClusterSettings], unit: Unit) -> Outcome:
         sound = {(q.clusters, q.seed) for q in qualities if not q.collapsed}
         usable = [r for r in rows if (r.clusters, r.seed) in sound] or rows
         choice = recommend(usable)
-        best = min(
+        winner = min(
             (q for q in qualities if q.clusters == choice.clusters),
             key=lambda q: (q.collapsed, q.loss),
         )
-        head = sweep.extract(best.seed, best.clusters)
+        head = sweep.extract(winner.seed, winner.clusters)
     with outcome.clock("write"):
-        outcome.files += save_model(job, HEAD, head, partial(HeadRecord, history=history, seed=best.seed))
+        outcome.files += save_model(job, HEAD, head, partial(HeadRecord, history=history, seed=winner.seed))
         document = Validity(
             k=choice.clusters,
-            seed=best.seed,
-            range=(low, most),
+            seed=winner.seed,
+            range=(low, largest_k),
             objective=settings.objective,
             agreement=choice.agreement if high > low else f"K was set to {choice.clusters}.",
             best=choice.best,

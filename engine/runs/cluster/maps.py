@@ -33,23 +33,23 @@ def draw_maps(job: Job[ClusterSettings], unit: Unit) -> Outcome:
     slide, folder, record = unit.slide, job.folder, job.slides[unit.slide]
     flat = job.modality.planar
     with outcome.clock("read"):
-        stored = StoredImage.open(folder.label(slide, "clusters"))
-        labels = stored.read(stored.frames[0].box)[0]
+        image = StoredImage.open(folder.label(slide, "clusters"))
+        labels = image.read(image.frames[0].box)[0]
         if flat:
-            picture, cells = picture_of(job, slide, longest=LONGEST), Cells(labels, stored.frames[0].spacing[0])
+            picture, cells = picture_of(job, slide, longest=LONGEST), Cells(labels, image.frames[0].spacing[0])
         else:
-            picture, cells = planes_of(job, slide, labels, stored.frames[0])
+            picture, cells = planes_of(job, slide, labels, image.frames[0])
     shares = _shares(clusters_document(job).slides[slide])
     legend = [(i, f"cluster {i}", share) for i, share in enumerate(shares, 1)]
     head = job.modality.noun.capitalize()
     with outcome.clock("compute"):
-        made = [
+        paths = [
             cluster_map(folder.map(slide), picture, cells, legend=legend, title=record.name, heading=head),
             density_map(folder.map(slide, "density"), picture, cells, legend=legend, title=record.name),
         ]
         if flat:
-            made.append(write_geojson(folder.out / "maps" / f"{slide}.geojson", polygons(job, slide, labels)))
-    outcome.files += [written(path) for path in made]
+            paths.append(write_geojson(folder.out / "maps" / f"{slide}.geojson", polygons(job, slide, labels)))
+    outcome.files += [written(path) for path in paths]
     return outcome
 
 

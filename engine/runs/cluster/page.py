@@ -47,20 +47,20 @@ def write_page(job: Job[ClusterSettings], unit: Unit) -> Outcome:
     counts = np.array([document.slides[s] for s in job.slides], np.int64).reshape(len(job.slides), -1).T
     names = [r.name for r in job.slides.values()]
     with outcome.clock("compute"):
-        made = {"gallery": patch_gallery(maps / "gallery.png", patches, legend=legend, spacing=job.spacing)}
+        pictures = {"gallery": patch_gallery(maps / "gallery.png", patches, legend=legend, spacing=job.spacing)}
         if "X_umap" in table.obsm:
             slide = table.obs["slide"].cat.codes.to_numpy()
             cluster = table.obs["cluster"].astype(int).to_numpy()
             points = TilePoints(np.asarray(table.obsm["X_umap"]), cluster, slide, tuple(names))
-            made["umap"] = umap_plot(maps / "umap.png", points, legend=legend, seed=job.settings.seed)
+            pictures["umap"] = umap_plot(maps / "umap.png", points, legend=legend, seed=job.settings.seed)
         if len({s["k"] for s in scores}) > 1:
-            made["k"] = k_curves(maps / "k.png", scores, ranks=validity.ranks, recommended=validity.k)
-        made["slides"] = cluster_by_slide(maps / "slides.png", counts, names=names, legend=legend)
-        made["training"] = training_curves(maps / "training.png", histories_of(job, TRAINED))
-    page = report_page(job, unit, counts=counts, legend=legend, made=made)
+            pictures["k"] = k_curves(maps / "k.png", scores, ranks=validity.ranks, recommended=validity.k)
+        pictures["slides"] = cluster_by_slide(maps / "slides.png", counts, names=names, legend=legend)
+        pictures["training"] = training_curves(maps / "training.png", histories_of(job, TRAINED))
+    page = report_page(job, unit, counts=counts, legend=legend, pictures=pictures)
     with outcome.clock("write"):
-        made["report"] = write_report(job.folder.report, page)
-    outcome.files += [written(path) for path in made.values()]
+        pictures["report"] = write_report(job.folder.report, page)
+    outcome.files += [written(path) for path in pictures.values()]
     return outcome
 
 
@@ -76,11 +76,11 @@ def nearest_patches(job: Job[ClusterSettings], table: Any) -> dict[int, Array]:
     for label in np.unique(cluster):
         members = np.flatnonzero(cluster == label)
         distance = np.linalg.norm(embedding[members] - embedding[members].mean(0), axis=1)
-        chosen = members[np.argsort(distance, kind="stable")[:NEAREST]]
-        patches = np.empty((len(chosen), job.settings.patch, job.settings.patch, 3), np.uint8)
-        for owner in dict.fromkeys(slide[chosen]):
-            here = np.flatnonzero(slide[chosen] == owner)
-            patches[here] = _as_pictures(read_patches(job.image(owner), places[chosen[here]], job.settings.patch))
+        rows = members[np.argsort(distance, kind="stable")[:NEAREST]]
+        patches = np.empty((len(rows), job.settings.patch, job.settings.patch, 3), np.uint8)
+        for owner in dict.fromkeys(slide[rows]):
+            indices = np.flatnonzero(slide[rows] == owner)
+            patches[indices] = _as_pictures(read_patches(job.image(owner), places[rows[indices]], job.settings.patch))
         out[int(label)] = patches
     return out
 
@@ -105,7 +105,7 @@ def scores_of(validity: Validity) -> list[dict[str, Any]]:
 
 
 def report_page(
-    job: Job[ClusterSettings], unit: Unit, *, counts: Array, legend: Any, made: dict[str, Path]
+    job: Job[ClusterSettings], unit: Unit, *, counts: Array, legend: Any, pictures: dict[str, Path]
 ) -> ReportPage:
     """Content of the report: maps first, then clusters, then the run."""
     folder, run = job.folder, read_run(job.folder)
@@ -115,10 +115,12 @@ def report_page(
     rejected = rejected_rows(folder)
     cautions = list(cautions_of(counts, best=validity.best, effective=guards.after.effective))
     if not guards.fine_tuned:
-        cautions.append(Caution("Fine-tuning made the clusters collapse.", "The clusters are those from before it."))
-    beside = "{}.geojson for QuPath and density maps lie" if job.modality.planar else "density maps lie"
+        cautions.append(
+            Caution("Fine-tuning made the clusters collapse.", "The maps show the clusters from before fine-tuning.")
+        )
+    detail = "{}.geojson for QuPath and density maps lie" if job.modality.planar else "density maps lie"
     maps = [
-        Image(folder.map(slide), record.name, f"{beside.format(slide)} beside it in maps/")
+        Image(folder.map(slide), record.name, f"{detail.format(slide)} beside it in maps/")
         for slide, record in job.slides.items()
     ]
     facts = facts_of(job, tiles=int(counts.sum()), rejected=len(rejected), clusters=len(counts))
@@ -129,19 +131,19 @@ def report_page(
     }
     body = [cluster_sections.maps_section(maps, noun=noun)]
     body += [
-        Section(heading, figures=(Image(made[key], caption),))
+        Section(heading, figures=(Image(pictures[key], caption),))
         for key, (caption, heading) in figures.items()
-        if key in made
+        if key in pictures
     ]
     density = [Image(folder.map(s, "density"), r.name) for s, r in job.slides.items()]
     body.append(Section("Where each cluster is dense", figures=tuple(density)))
-    body.append(cluster_sections.by_slide_section(counts, names=names, legend=legend, figure=made["slides"]))
+    body.append(cluster_sections.by_slide_section(counts, names=names, legend=legend, figure=pictures["slides"]))
     if scores:
         body.append(
-            cluster_sections.k_section(scores, ranks=validity.ranks, recommended=validity.k, figure=made.get("k"))
+            cluster_sections.k_section(scores, ranks=validity.ranks, recommended=validity.k, figure=pictures.get("k"))
         )
     body.append(run_sections.slides_section(slide_rows(job, counts), legend=legend, noun=job.modality.name))
-    body += closing_sections(job, unit, training=made["training"])
+    body += closing_sections(job, unit, training=pictures["training"])
     return ReportPage(
         title=f"Tissue clusters: {Path(run.input).name}",
         subtitle=validity.agreement,

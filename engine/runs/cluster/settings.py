@@ -43,7 +43,7 @@ class NumberOfClusters(RunSettings):
     def _range(self) -> NumberOfClusters:
         low, high = self.k
         if not 2 <= low <= high <= 100:
-            raise ValueError(f"k: clusters run from 2 to 100, lower end first; got {low} to {high}")
+            raise ValueError(f"k: use 2 to 100 clusters, the smaller number of a range first; got {low} to {high}")
         return self
 
 

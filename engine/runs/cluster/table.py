@@ -17,11 +17,11 @@ RESERVED = frozenset({"slide", "name", "site", "group", "tiles"})
 
 def write_table(job: Job[ClusterSettings], unit: Unit) -> Outcome:
     """Write the table of tiles with their clusters, and shares.csv."""
-    found = clusters_document(job)
-    label = TileLabel("clusters", "cluster", len(found.order), fields=("confidence",))
+    document = clusters_document(job)
+    label = TileLabel("clusters", "cluster", len(document.order), fields=("confidence",))
     outcome = write_tile_table(job, unit, label)
     with outcome.clock("write"):
-        outcome.files.append(write_shares(job, found))
+        outcome.files.append(write_shares(job, document))
     return outcome
 
 
@@ -34,8 +34,8 @@ def write_shares(job: Job[ClusterSettings], document: Clusters) -> Written:
         shares: dict[str, Cell] = {
             f"cluster {i}": round(n / total, 6) if total else "" for i, n in enumerate(counts, 1)
         }
-        own: dict[str, Cell] = {"slide": slide, "name": record.name, "site": record.site, "group": record.subject}
-        rows.append({**own, **list_columns, "tiles": total, **shares})
+        identity: dict[str, Cell] = {"slide": slide, "name": record.name, "site": record.site, "group": record.subject}
+        rows.append({**identity, **list_columns, "tiles": total, **shares})
     path = job.folder.out / "shares.csv"
     write_csv(path, rows)
     return written(path)

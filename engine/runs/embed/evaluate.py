@@ -48,14 +48,16 @@ def evaluation(job: Job[EmbedSettings]) -> Evaluation:
     judged = {name: rows for name, rows in folds.items() if name != WHOLE} or folds
     rows: dict[str, dict[str, list[float]]] = {}
     guesses: dict[tuple[str, str], Array] = {}
-    held = Volumes(job)
+    volumes = Volumes(job)
     for fold, (train, test) in judged.items():
-        for method, made in _methods(job, held, fold, train).items():
+        for method, outputs in _methods(job, volumes, fold, train).items():
             if method != RAW:
-                rows.setdefault(method, {}).setdefault("rmse %", []).append(100 * float(np.sqrt(made[1][test].mean())))
-            for figure, value in _figures(job, method, made[0], (train, test)):
+                rows.setdefault(method, {}).setdefault("rmse %", []).append(
+                    100 * float(np.sqrt(outputs[1][test].mean()))
+                )
+            for figure, value in _figures(job, method, outputs[0], (train, test)):
                 rows.setdefault(method, {}).setdefault(figure, []).append(value)
-            for column, guess in () if method == RAW else _probes(job, made[0], train, test):
+            for column, guess in () if method == RAW else _probes(job, outputs[0], train, test):
                 guesses.setdefault((method, column), np.full(len(job.slides), np.nan))[test] = guess
     methods = {m: {f: _spread(values) for f, values in figures.items()} for m, figures in rows.items()}
     for (method, column), guess in guesses.items():
@@ -71,36 +73,38 @@ def evaluation(job: Job[EmbedSettings]) -> Evaluation:
     )
 
 
-def _methods(job: Job[EmbedSettings], held: Volumes, fold: str, train: Array) -> dict[str, tuple[Array, Array]]:
+def _methods(job: Job[EmbedSettings], volumes: Volumes, fold: str, train: Array) -> dict[str, tuple[Array, Array]]:
     """Method -> (embeddings of all volumes, their squared errors), each fitted without the fold's own volumes."""
     from ....models.training.components import Components
 
-    made = {network: (embeddings(job, network, fold), errors(job, network, fold)) for network in job.settings.networks}
+    methods = {
+        network: (embeddings(job, network, fold), errors(job, network, fold)) for network in job.settings.networks
+    }
     if len(train) < 2:
-        return made
-    whole, length = Components(_Rows(held, train), len(train) - 1).read(held)
-    cells = np.prod(held[np.zeros(1, np.int64)].shape)
-    size = min(job.settings.embedding_size, whole.shape[1])
-    left = np.maximum(length - np.square(whole[:, :size], dtype=np.float64).sum(1), 0.0) / cells
+        return methods
+    components, length = Components(_Rows(volumes, train), len(train) - 1).read(volumes)
+    cells = np.prod(volumes[np.zeros(1, np.int64)].shape)
+    size = min(job.settings.embedding_size, components.shape[1])
+    residuals = np.maximum(length - np.square(components[:, :size], dtype=np.float64).sum(1), 0.0) / cells
     # distances between all components equal distances between raw values, up to a constant per query
-    return made | {COMPONENTS: (whole[:, :size], left), RAW: (whole, np.zeros(len(whole)))}
+    return methods | {COMPONENTS: (components[:, :size], residuals), RAW: (components, np.zeros(len(components)))}
 
 
 class _Rows:
     """A subset of the prepared volumes, by row."""
 
-    def __init__(self, held: Volumes, rows: Array) -> None:
-        self._held, self._rows = held, rows
+    def __init__(self, volumes: Volumes, rows: Array) -> None:
+        self._volumes, self._rows = volumes, rows
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def __getitem__(self, index: Array) -> Array:
-        return self._held[self._rows[index]]
+        return self._volumes[self._rows[index]]
 
 
 def _figures(
-    job: Job[EmbedSettings], method: str, found: Array, rows: tuple[Array, Array]
+    job: Job[EmbedSettings], method: str, embeddings_NF: Array, rows: tuple[Array, Array]
 ) -> Iterator[tuple[str, float]]:
     """Clustering and retrieval figures of embeddings: `rows` holds the training rows and the evaluated rows."""
     from ....models.evaluation.agreement import kmeans_agreement
@@ -108,14 +112,14 @@ def _figures(
     from ....models.evaluation.retrieval import retrieval
 
     what = covariates(job)
-    cases = LabelledCases(found, what.labels, what.subjects)
-    seen, unseen = cases[rows[0]], cases[rows[1]]
-    if len(np.unique(seen.classes[seen.classes >= 0])) < 2 or not (unseen.classes >= 0).any():
+    cases = LabelledCases(embeddings_NF, what.labels, what.subjects)
+    training_cases, test_cases = cases[rows[0]], cases[rows[1]]
+    if len(np.unique(training_cases.classes[training_cases.classes >= 0])) < 2 or not (test_cases.classes >= 0).any():
         return
-    for name, spread in ({} if method == RAW else kmeans_agreement(seen, unseen)).items():
+    for name, spread in ({} if method == RAW else kmeans_agreement(training_cases, test_cases)).items():
         yield f"k-means {name.replace('_', ' ')}", spread.mean
-    alike = len(rows[0]) == len(cases)
-    for name, value in (retrieval(cases, cases) if alike else retrieval(seen, unseen)).items():
+    same_rows = len(rows[0]) == len(cases)
+    for name, value in (retrieval(cases, cases) if same_rows else retrieval(training_cases, test_cases)).items():
         yield name.replace("_", " "), value
 
 
@@ -125,13 +129,13 @@ def columns(job: Job[EmbedSettings]) -> dict[str, Array]:
     out: dict[str, Array] = {}
     names = list(dict.fromkeys(name for r in records for name in r.columns))
     for name in names[:MOST_NUMBERS]:
-        said = [r.columns.get(name, "").strip() for r in records]
+        texts = [r.columns.get(name, "").strip() for r in records]
         if name in (job.settings.label, "split", "mask"):
             continue
-        values = np.array([_number(s) for s in said])
-        kinds = sorted({s for s in said if s})
+        values = np.array([_number(s) for s in texts])
+        kinds = sorted({s for s in texts if s})
         if len(kinds) == 2:
-            values = np.array([float(kinds.index(s)) if s else np.nan for s in said])
+            values = np.array([float(kinds.index(s)) if s else np.nan for s in texts])
         if np.isfinite(values).mean() >= 0.8 and len(np.unique(values[np.isfinite(values)])) > 1:
             out[name] = values
     return out
@@ -144,19 +148,19 @@ def _number(text: str) -> float:
         return float("nan")
 
 
-def _probes(job: Job[EmbedSettings], found: Array, train: Array, test: Array) -> Iterator[tuple[str, Array]]:
+def _probes(job: Job[EmbedSettings], embeddings_NF: Array, train: Array, test: Array) -> Iterator[tuple[str, Array]]:
     """Linear probes: predictions for the fold's own volumes by models fitted on embeddings of training volumes."""
     from ....models.evaluation.probes import logistic, ridge
 
     for name, values in columns(job).items():
-        sound = np.isfinite(values)
-        fit, ask = train[sound[train]], test[sound[test]]
-        if not len(ask) or len(np.unique(values[fit])) < 2:
+        mask = np.isfinite(values)
+        fit_rows, test_rows = train[mask[train]], test[mask[test]]
+        if not len(test_rows) or len(np.unique(values[fit_rows])) < 2:
             continue
-        two = len(np.unique(values[sound])) == 2
+        two = len(np.unique(values[mask])) == 2
         guess = np.full(len(values), np.nan)
         coded = (values == np.nanmax(values)).astype(int) if two else values
-        guess[ask] = (logistic if two else ridge)(found, coded, [(fit, ask)])[ask]
+        guess[test_rows] = (logistic if two else ridge)(embeddings_NF, coded, [(fit_rows, test_rows)])[test_rows]
         yield name, guess[test]
 
 
@@ -165,8 +169,8 @@ def _describe(job: Job[EmbedSettings], column: str, guess: Array) -> dict[str, F
     from ....models.evaluation.probes import area, bootstrap, regression_figures
 
     values, subjects = columns(job)[column], covariates(job).subjects
-    sound = np.isfinite(values) & np.isfinite(guess)
-    values, guess, subjects = values[sound], guess[sound], subjects[sound]
+    mask = np.isfinite(values) & np.isfinite(guess)
+    values, guess, subjects = values[mask], guess[mask], subjects[mask]
     two = len(np.unique(values)) == 2
 
     def figure(rows: Array) -> float:
@@ -185,20 +189,20 @@ def _spread(values: list[float]) -> Figure:
     """Mean and standard deviation over folds, and Student's 95 % confidence interval of the mean."""
     from scipy.stats import t
 
-    found = np.array(values, float)
-    mean, n = float(found.mean()), len(found)
-    sd = float(found.std(ddof=1)) if n > 1 else None
+    sample = np.array(values, float)
+    mean, n = float(sample.mean()), len(sample)
+    sd = float(sample.std(ddof=1)) if n > 1 else None
     # an interval from two folds is too wide to use
     half = float(t.ppf(0.975, n - 1)) * sd / n**0.5 if sd is not None and n > 2 else None
     ends = (mean - half, mean + half) if half is not None else (None, None)
-    return Figure(mean=mean, sd=sd, low=ends[0], high=ends[1], folds=tuple(found.tolist()))
+    return Figure(mean=mean, sd=sd, low=ends[0], high=ends[1], folds=tuple(sample.tolist()))
 
 
 def best(job: Job[EmbedSettings]) -> str:
     """The network whose embeddings fill the table: the one with the lowest reconstruction error on volumes it did not see."""
-    found = find_document(job.folder, EVALUATION, Evaluation)
-    methods = found.methods if found else {}
+    document = find_document(job.folder, EVALUATION, Evaluation)
+    methods = document.methods if document else {}
     names = [n for n in job.settings.networks if n in methods]
-    missed = {name: methods[name]["rmse %"].mean for name in names}
-    figures = {name: mean for name, mean in missed.items() if mean is not None}
+    rmse = {name: methods[name]["rmse %"].mean for name in names}
+    figures = {name: mean for name, mean in rmse.items() if mean is not None}
     return min(figures, key=lambda name: figures[name]) if figures else job.settings.networks[0]

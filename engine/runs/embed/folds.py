@@ -30,15 +30,15 @@ def folds_of(job: Job[EmbedSettings]) -> dict[str, tuple[Array, Array]]:
     folds = {WHOLE: (rows, rows)}
     if not job.settings.cv:
         return folds
-    stated = np.array([SPLITS.get(r.columns.get("split", "").strip().lower(), -1) for r in job.slides.values()])
-    if {0, 1} <= set(stated.tolist()):
-        return folds | {"split": (np.flatnonzero(stated == 0), np.flatnonzero(stated == 1))}
+    sides = np.array([SPLITS.get(r.columns.get("split", "").strip().lower(), -1) for r in job.slides.values()])
+    if {0, 1} <= set(sides.tolist()):
+        return folds | {"split": (np.flatnonzero(sides == 0), np.flatnonzero(sides == 1))}
     what = covariates(job)
     subjects = len(np.unique(what.subjects))
     for count in range(min(job.settings.cv, subjects // 2), 1, -1):
-        drawn = grouped_folds(what.labels, what.subjects, count, job.settings.seed)
-        if all(_enough(job, train) for train, _ in drawn):
-            return folds | {f"fold-{i}": (np.sort(train), np.sort(test)) for i, (train, test) in enumerate(drawn, 1)}
+        splits = grouped_folds(what.labels, what.subjects, count, job.settings.seed)
+        if all(_enough(job, train) for train, _ in splits):
+            return folds | {f"fold-{i}": (np.sort(train), np.sort(test)) for i, (train, test) in enumerate(splits, 1)}
     return folds
 
 
@@ -55,8 +55,8 @@ def why_not(job: Job[EmbedSettings]) -> str:
     if "split" in folds or len(folds) == job.settings.cv:
         return ""
     return (
-        f"{job.settings.cv} folds were asked for, and there are {len(folds) or 'none'}: subjects, or subjects of a class, are "
-        "too few for more."
+        f"--cv asks for {job.settings.cv} folds, and {len(folds) or 'none'} could be made: there are too few "
+        "subjects, or too few subjects of a class."
     )
 
 
@@ -66,15 +66,15 @@ def check_what_is_known(job: Job[EmbedSettings]) -> None:
     columns = sorted({name for r in records for name in r.columns})
     if settings.label != "label" and not any(r.columns.get(settings.label) for r in records):
         raise SettingsError(
-            f"--label {settings.label}: no volume has anything in a column of that name; there are "
-            f"{', '.join(columns) or 'no columns'}."
+            f"--label {settings.label}: no volume has a value in that column. Columns of the list: "
+            f"{', '.join(columns) or 'none'}."
         )
     rows = np.arange(len(records))
     if not _enough(job, rows):
         lacking = "sites (a column `site`)" if covariates(job).classes[1:] else f"classes (a column {settings.label!r})"
         raise SettingsError(
-            f"the objective {objective_of(job).kind!r} tells cases apart by what is known of them, and these volumes have "
-            f"fewer than two {lacking}. Name them in the list, or use --objective reconstruction without --adversary."
+            f"the objective {objective_of(job).kind!r} needs known classes or sites, and these volumes have "
+            f"fewer than two {lacking}. Add them to the list, or use --objective reconstruction without --adversary."
         )
     _check_shared_subjects(job)
 
@@ -87,7 +87,7 @@ def _check_shared_subjects(job: Job[EmbedSettings]) -> None:
     if both:
         raise SettingsError(
             f"{len(both)} subjects are on both sides of the column `split` ({', '.join(both[:5])} ...): the network would be "
-            "judged by people that it has seen. Put each subject on one side."
+            "evaluated on subjects that it was trained on. Put each subject on one side."
         )
 
 

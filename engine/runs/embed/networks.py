@@ -36,7 +36,7 @@ def training_units(job: Job[EmbedSettings], step: str) -> Iterator[Unit]:
         yield Unit(step, model_name(network, fold))
 
 
-def train_network(job: Job[EmbedSettings], unit: Unit, share: Replica) -> Outcome:
+def train_network(job: Job[EmbedSettings], unit: Unit, replica: Replica) -> Outcome:
     """Train one network on one fold."""
     import torch
 
@@ -60,10 +60,12 @@ def train_network(job: Job[EmbedSettings], unit: Unit, share: Replica) -> Outcom
         # a training begins with sums over volumes, and their last digits depend on the threads
         torch.set_num_threads(settings.threads)
         with gpu_errors():
-            phase = Embedding(network, volumes, plan.steps, plan.batch, task=task, seed=settings.seed, share=share)
+            phase = Embedding(network, volumes, plan.steps, plan.batch, task=task, seed=settings.seed, replica=replica)
         slot = checkpoint_slot(job, unit.step, unit.name)
-        history = fit(phase, slot, threads=settings.threads, progress_file=ProgressFile(job.folder.out), share=share)
-    if share.rank > 0:
+        history = fit(
+            phase, slot, threads=settings.threads, progress_file=ProgressFile(job.folder.out), replica=replica
+        )
+    if replica.rank > 0:
         return outcome
     with outcome.clock("write"):
         outcome.files += save_model(

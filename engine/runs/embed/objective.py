@@ -25,10 +25,10 @@ def objective_of(job: Job[EmbedSettings]) -> Objective:
     if kind == "auto":
         kind = "prototypes" if len(covariates(job).classes) > 1 else "reconstruction"
     names = ("alpha", "temperature", "distance", "prototypes", "entropy")
-    given = {name: value for name, value in settings if name in names and value is not None}
+    options = {name: value for name, value in settings if name in names and value is not None}
     if kind == "contrastive":
-        given.setdefault("temperature", CONTRASTIVE)
-    return Objective(kind, **given, site=settings.adversary or 0.0, class_features=settings.class_features)
+        options.setdefault("temperature", CONTRASTIVE)
+    return Objective(kind, **options, site=settings.adversary or 0.0, class_features=settings.class_features)
 
 
 def task_of(job: Job[EmbedSettings], rows: Array) -> Task:

@@ -39,7 +39,7 @@ def write_page(job: Job[EmbedSettings], unit: Unit) -> Outcome:
     maps = job.folder.out / "maps"
     with outcome.clock("read"):
         table = read_table(job.folder.out / "tables" / "volumes.zarr")
-    made: dict[str, Path] = {}
+    pictures: dict[str, Path] = {}
     with outcome.clock("compute"):
         groups = {
             "label": table.obs["label"].astype(str).to_numpy(),
@@ -49,12 +49,12 @@ def write_page(job: Job[EmbedSettings], unit: Unit) -> Outcome:
             if f"X_{kind}" in table.obsm:
                 xy = np.asarray(table.obsm[f"X_{kind}"])
                 title = PLANES[table.uns["tile_engine"]["umap"] if kind == "umap" else kind]
-                made[kind] = volume_plane(maps / f"{kind}.png", xy, groups, title=title)
-        made["reconstructions"] = _panels(job, maps / "reconstructions.png")
-        made["training"] = training_curves(maps / "training.png", _histories(job))
+                pictures[kind] = volume_plane(maps / f"{kind}.png", xy, groups, title=title)
+        pictures["reconstructions"] = _panels(job, maps / "reconstructions.png")
+        pictures["training"] = training_curves(maps / "training.png", _histories(job))
     with outcome.clock("write"):
-        made["report"] = write_report(job.folder.report, _page(job, unit, made))
-    outcome.files += [written(path) for path in made.values()]
+        pictures["report"] = write_report(job.folder.report, _page(job, unit, pictures))
+    outcome.files += [written(path) for path in pictures.values()]
     return outcome
 
 
@@ -70,19 +70,19 @@ def _panels(job: Job[EmbedSettings], path: Path) -> Path:
     from ....models.training.encoding import reconstructions
 
     network = best(job)
-    missed = np.sqrt(errors(job, network))
-    order = np.argsort(missed, kind="stable")
+    rmse = np.sqrt(errors(job, network))
+    order = np.argsort(rmse, kind="stable")
     rows = order[np.unique(np.linspace(0, len(order) - 1, SHOWN).round().astype(int))]
     records = list(job.slides.values())
-    shown = []
-    for index, before, after in reconstructions(
+    pairs = []
+    for index, volumes, outputs in reconstructions(
         load_network(job, model_name(network, WHOLE)), Volumes(job, rows), ENCODED
     ):
-        for i, one, other in zip(index, before, after, strict=True):
+        for i, volume, output in zip(index, volumes, outputs, strict=True):
             row = int(rows[i])
-            shown.append(ReconstructedVolume(records[row].name, float(missed[row]), one[0], other[0]))
+            pairs.append(ReconstructedVolume(records[row].name, float(rmse[row]), volume[0], output[0]))
     spacing = grid_of(job).spacing or (1.0, 1.0, 1.0)
-    return draw_reconstructions(path, shown, spacing=spacing)
+    return draw_reconstructions(path, pairs, spacing=spacing)
 
 
 def _histories(job: Job[EmbedSettings]) -> list[dict[str, Any]]:
@@ -90,8 +90,8 @@ def _histories(job: Job[EmbedSettings]) -> list[dict[str, Any]]:
     return histories_of(job, [(name, name, NetworkRecord) for name in names])
 
 
-def _page(job: Job[EmbedSettings], unit: Unit, made: dict[str, Path]) -> ReportPage:
-    run, found = read_run(job.folder), read_document(job.folder, EVALUATION, Evaluation)
+def _page(job: Job[EmbedSettings], unit: Unit, pictures: dict[str, Path]) -> ReportPage:
+    run, document = read_run(job.folder), read_document(job.folder, EVALUATION, Evaluation)
     rejected = rejected_rows(job.folder)
     what, grid = covariates(job), grid_of(job)
     sites = {r.site for r in job.slides.values() if r.site}
@@ -99,53 +99,61 @@ def _page(job: Job[EmbedSettings], unit: Unit, made: dict[str, Path]) -> ReportP
         ("volumes", str(len(job.slides))),
         ("subjects", str(len(set(what.subjects.tolist())))),
         ("rejected", str(len(rejected))),
-        ("classes", ", ".join(f"{c} ({n})" for c, n in found.classes.items()) or "none stated"),
+        ("classes", ", ".join(f"{c} ({n})" for c, n in document.classes.items()) or "none stated"),
         ("sites", str(len(sites)) if sites else "none stated"),
         (
-            "network sees",
+            "network input",
             " × ".join(map(str, grid.shape)) + (f" at {grid.spacing[0] / 1000:.3g} mm"),
         ),
         ("embedding", f"{embeddings(job, best(job)).shape[1]} numbers"),
     )
-    planes = tuple(Image(made[k]) for k in ("tsne", "umap") if k in made)
+    planes = tuple(Image(pictures[k]) for k in ("tsne", "umap") if k in pictures)
     body = [Section("Volumes in the plane", figures=planes)] if planes else []
     body += [
-        Section("Evaluation of the embeddings", text=_said(found), tables=tuple(_tables(job, found))),
+        Section("Evaluation of the embeddings", text=_evaluation_text(document), tables=tuple(_tables(job, document))),
         Section(
-            "Reconstructions", figures=(Image(made["reconstructions"], "Above as it went in, below as it came out"),)
+            "Reconstructions",
+            figures=(Image(pictures["reconstructions"], "Above the volume, below its reconstruction"),),
         ),
     ]
-    body += closing_sections(job, unit, training=made["training"])
+    body += closing_sections(job, unit, training=pictures["training"])
     return ReportPage(
         title=f"Embedding: {Path(run.input).name}",
         subtitle="One embedding per volume; search for similar cases with `tile-engine search`.",
         facts=facts,
-        cautions=tuple(_cautions(job, found)),
+        cautions=tuple(_cautions(job, document)),
         sections=tuple(body),
         footer=f"tile-engine {run.tile_engine}. Headers, names and private tags of the files were not kept.",
     )
 
 
-def _said(found: Evaluation) -> tuple[str, ...]:
-    if not found.by_subject:
-        return ("There are no folds: these figures are of volumes that the network was trained on, and say little.",)
-    parts = ", ".join(f"{name}: {n.trained} to train, {n.judged} to judge" for name, n in found.folds.items())
+def _evaluation_text(document: Evaluation) -> tuple[str, ...]:
+    if not document.by_subject:
+        return (
+            "There are no folds: the figures are of volumes that the network was trained on, and say little about others.",
+        )
+    parts = ", ".join(
+        f"{name}: {n.trained} for training, {n.judged} for evaluation" for name, n in document.folds.items()
+    )
     return (
-        "Every figure is of volumes whose subjects the network had not seen: mean ± standard deviation over folds, with the "
-        f"95 % interval of the mean where there are several, and of probes by drawing subjects again. {parts}.",
-        "k-means is fitted on embeddings of training volumes, with as many clusters as classes; neighbours are looked "
-        "for among training volumes. Matched accuracy alone misleads where one class is frequent: look at the balanced one.",
+        "Every figure is of volumes whose subjects the network was not trained on: mean ± standard deviation over folds, with "
+        "the 95 % interval of the mean for three folds or more. Intervals of probes come from a bootstrap over subjects. "
+        f"{parts}.",
+        "k-means is fitted on embeddings of training volumes, with as many clusters as classes; neighbours are "
+        "searched among training volumes. Matched accuracy misleads where one class is frequent: compare balanced accuracy.",
     )
 
 
-def _tables(job: Job[EmbedSettings], found: Evaluation) -> Iterator[Table]:
-    methods = found.methods
+def _tables(job: Job[EmbedSettings], document: Evaluation) -> Iterator[Table]:
+    methods = document.methods
     names = [n for n in (*job.settings.networks, COMPONENTS, RAW) if n in methods]
     figures = list(dict.fromkeys(f for n in names for f in methods[n]))
     columns = (Column("figure"), *(Column(n) for n in names))
     rows = [(figure, *(_shown(methods[n].get(figure)) for n in names)) for figure in figures]
     yield Table(
-        columns, tuple(rows), caption="rmse % is of the range of values; all others are from 0 to 1 but errors and r"
+        columns,
+        tuple(rows),
+        caption="rmse % is relative to the range of values; all other figures but errors and r are from 0 to 1",
     )
 
 
@@ -160,14 +168,16 @@ def _shown(figure: Figure | None) -> str:
     return text
 
 
-def _cautions(job: Job[EmbedSettings], found: Evaluation) -> Iterator[Caution]:
+def _cautions(job: Job[EmbedSettings], document: Evaluation) -> Iterator[Caution]:
     if len(job.slides) < 20:
-        yield Caution(f"There are only {len(job.slides)} volumes.", "Figures of so few say little about others.")
-    if found.why:
-        yield Caution("There are fewer folds than were asked for.", found.why)
-    smallest = min(found.classes.values(), default=99)
+        yield Caution(
+            f"There are only {len(job.slides)} volumes.", "Figures of so few volumes say little about other volumes."
+        )
+    if document.why:
+        yield Caution("There are fewer folds than --cv asks for.", document.why)
+    smallest = min(document.classes.values(), default=99)
     if smallest < 5:
-        yield Caution(f"One class has {smallest} volumes.", "What is said of it hangs on single cases.")
+        yield Caution(f"One class has {smallest} volumes.", "Figures of this class depend on single cases.")
     pure = _site_is_class(job)
     if pure:
         yield Caution(pure, "Embeddings that separate the classes may separate the sites instead.")

@@ -47,8 +47,8 @@ class EmbedSettings(RunSettings):
     )
     mask: Annotated[str, Option(READ, ("sample",))] = Field(
         "head",
-        description="What stays of a volume: head, given (a column `mask`, or the BIDS brain mask beside it), none, or a "
-        "mask file in the same space.",
+        description="Part of a volume that is kept: head, given (a column `mask`, or the BIDS brain mask beside it), none, or "
+        "a mask file in the same space.",
     )
     align: Annotated[Literal["none", "rigid", "affine"], Option(READ, ("sample",))] = Field(
         "none", description="Registration of each volume to --template."
@@ -70,7 +70,7 @@ class EmbedSettings(RunSettings):
         None, ge=0, le=1000, description="Weight of the metric loss beside the squared error; 1 as published."
     )
     temperature: Annotated[float | None, Option(FIND, ("train",), "10; of contrastive 0.1")] = Field(
-        None, gt=0, description="Distances of the metric loss are divided by it."
+        None, gt=0, description="Divisor of the distances in the metric loss."
     )
     distance: Annotated[Literal["sq", "l2"] | None, Option(FIND, ("train",), "sq")] = Field(
         None, description="Distance to prototypes: sq (squared, as published) or l2."
@@ -82,14 +82,13 @@ class EmbedSettings(RunSettings):
         None, ge=0, description="Weight of the entropy of unlabelled volumes."
     )
     adversary: Annotated[float | None, Option(FIND, ("train",), "0")] = Field(
-        None, ge=0, description="Weight of the adversary that guesses the site from the embedding."
+        None, ge=0, description="Weight of the adversary that predicts the site from the embedding."
     )
     class_features: Annotated[bool, Option(FIND, ("train",))] = Field(
         False,
-        description="Let the last numbers of an embedding say how likely each class is, so that clusters part where classes "
-        "do.",
+        description="Make the last numbers of an embedding class probabilities, so that clusters separate where classes do.",
     )
-    cv: Annotated[int, Option(TRY, ("train",), "5; a column `split` goes before")] = Field(
+    cv: Annotated[int, Option(TRY, ("train",), "5; a column `split` takes precedence")] = Field(
         5, ge=0, le=20, description="Folds of the evaluation, by subject; 0 for no evaluation."
     )
 
@@ -113,7 +112,7 @@ class EmbedSettings(RunSettings):
 
         path = absolute(value)
         if not path.exists():
-            raise ValueError(f"there is no file {value!r}; a mask is head, given, none, or a file")
+            raise ValueError(f"there is no file {value!r}; give a path (a mask may also be head, given or none)")
         return str(path)
 
     @model_validator(mode="after")
@@ -123,21 +122,24 @@ class EmbedSettings(RunSettings):
                 f"network: there is no {self.network!r}; use {PRESETS[0]}, {PRESETS[1]}, yamaguchi-3x16 ..."
             )
         if (self.align != "none") != bool(self.template):
-            raise ValueError("align and template go together: what volumes are aligned to, and by which transform")
+            raise ValueError(
+                "align and template must be set together: the transform, and the volume that all others are aligned to"
+            )
         if self.align != "none" and self.mask not in ("head", "given", "none"):
             raise ValueError(
-                "a mask file lies where the volumes lie, not where align puts them; use mask head or given"
+                "mask: a mask file is for volumes that lie in one space already, so align cannot be used with it; "
+                "use head or given"
             )
         multiple = 1 << self.steps_down
         if self.shape and any(n % multiple or n < 2 * multiple for n in self.shape):
             raise ValueError(
-                f"shape: {self.network} halves volumes {self.steps_down} times, so sides are multiples of {multiple}, "
-                f"{2 * multiple} at least; got {','.join(map(str, self.shape))}"
+                f"shape: {self.network} halves volumes {self.steps_down} times, so sides must be multiples of {multiple} and "
+                f"at least {2 * multiple}; got {','.join(map(str, self.shape))}"
             )
         if self.class_features and self.network.startswith("yamaguchi"):
-            raise ValueError("class_features: an embedding of maps has no place for them; use onga or arai")
+            raise ValueError("class_features: an embedding of maps cannot hold class features; use onga or arai")
         if self.cv == 1:
-            raise ValueError("cv: folds are 2 at least, or 0 for no evaluation")
+            raise ValueError("cv: use at least 2 folds, or 0 for no evaluation")
         return self
 
     @property

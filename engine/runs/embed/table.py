@@ -31,7 +31,7 @@ def write_volume_table(job: Job[EmbedSettings], unit: Unit) -> Outcome:
     records = list(job.slides.values())
     network = best(job)
     with outcome.clock("read"):
-        values, missed = embeddings(job, network), errors(job, network)
+        values, squared_errors = embeddings(job, network), errors(job, network)
     labels = [r.columns.get(job.settings.label, "") for r in records]
     columns = {
         "id": [r.id for r in records],
@@ -39,10 +39,12 @@ def write_volume_table(job: Job[EmbedSettings], unit: Unit) -> Outcome:
         "subject": [r.subject for r in records],
         "site": [r.site for r in records],
         "label": labels,
-        "rmse": np.sqrt(missed).astype(np.float32),
+        "rmse": np.sqrt(squared_errors).astype(np.float32),
     }
-    taken = {*columns, job.settings.label}
-    list_columns = dict.fromkeys(name for r in records for name in r.columns if name not in taken and "/" not in name)
+    reserved_names = {*columns, job.settings.label}
+    list_columns = dict.fromkeys(
+        name for r in records for name in r.columns if name not in reserved_names and "/" not in name
+    )
     columns |= {name: column([r.columns.get(name, "").strip() for r in records]) for name in list_columns}
     table = anndata.AnnData(X=values, obs=pd.DataFrame(columns, index=[r.id for r in records]))
     method = "none"
@@ -60,13 +62,13 @@ def write_volume_table(job: Job[EmbedSettings], unit: Unit) -> Outcome:
     return outcome
 
 
-def column(said: Sequence[str]) -> Array:
+def column(texts: Sequence[str]) -> Array:
     """A column of the list as float64 if all its texts are numbers (age), with NaN for empty texts; else as str.
 
     >>> column(["61.5", "", "70"]).tolist(), column(["007", "12"]).tolist()  # a number that begins with 0 is a name
     ([61.5, nan, 70.0], ['007', '12'])
     """
-    words = [word for word in said if word]
+    words = [word for word in texts if word]
     if words and all(NUMBER.fullmatch(word) for word in words):
-        return np.array([float(word) if word else np.nan for word in said])
-    return np.array(said, dtype=object)
+        return np.array([float(word) if word else np.nan for word in texts])
+    return np.array(texts, dtype=object)

@@ -37,10 +37,10 @@ def coarse(frame: Frame) -> tuple[int, ...]:
 def image_spec(job: Job[RunSettings], slide: str) -> ImageSpec:
     """The specification of the slide's store: frames, channels, chunks, shards and codec."""
     record = job.slides[slide]
-    kept = record.frame.coarsen(coarse(record.frame)) if job.pixels == "none" else record.frame
+    frame = record.frame.coarsen(coarse(record.frame)) if job.pixels == "none" else record.frame
     cut = job.modality.cut
     return ImageSpec(
-        frames=pyramid(kept, longest=cut.longest),
+        frames=pyramid(frame, longest=cut.longest),
         channels=record.channels,
         dtype=record.dtype,
         shard=cut.shard,

@@ -30,7 +30,7 @@ def overview(source: Source, target: Frame) -> tuple[Array, list[Box]]:
     strip = max(1, (1 << 25) // max(1, frame.shape[1] * source.channels))
     rows = [n * frame.shape[0] // target.shape[0] for n in range(target.shape[0] + 1)]
     out = np.empty((source.channels, *target.shape), source.dtype)
-    bad: list[Box] = []
+    unreadable: list[Box] = []
     at = 0
     while at < target.shape[0]:
         end = at + 1
@@ -40,9 +40,9 @@ def overview(source: Source, target: Frame) -> tuple[Array, list[Box]]:
         pixels, holes = read_masked(source, box, level)
         out[:, at:end] = resize(pixels, (end - at, target.shape[1]))
         scale = [t / f for t, f in zip(target.shape, frame.shape, strict=True)]
-        bad += [_scaled(hole, scale) & target.box for hole in holes]
+        unreadable += [_scaled(hole, scale) & target.box for hole in holes]
         at = end
-    return out, bad
+    return out, unreadable
 
 
 def _scaled(box: Box, factors: list[float]) -> Box:
@@ -64,10 +64,10 @@ def write_overview(job: Job[RunSettings], unit: Unit) -> Outcome:
     record = job.slides[unit.slide]
     target = record.frame.coarsen(coarse(record.frame))
     with outcome.clock("read"):
-        picture, bad = overview(resources().slide(job, unit.slide), target)
+        picture, holes = overview(resources().slide(job, unit.slide), target)
     with outcome.clock("compute"):
-        labels = _tissue_labels(picture, target, bad=bad, limit=1.0)  # the step `pyramid` applies the limit
-    outcome.facts["unreadable"] = sorted([*b.start, *b.stop] for b in bad)
+        labels = _tissue_labels(picture, target, holes=holes, limit=1.0)  # the step `pyramid` applies the limit
+    outcome.facts["unreadable"] = sorted([*b.start, *b.stop] for b in holes)
     with outcome.clock("write"):
         begin_groups(job.folder.slide(unit.slide))
         outcome.files += _write_tissue(job, unit.slide, labels, target)

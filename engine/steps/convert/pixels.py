@@ -50,12 +50,12 @@ def write_pixels(job: Job[RunSettings], unit: Unit) -> Outcome:
     block = Box(unit.start, tuple(a + b for a, b in zip(unit.start, cut.block, strict=True))) & record.frame.box
     keep = kept_chunks(job, unit.slide) if job.pixels == "tissue" else None
     coarser = _Buffers(image, block, cut.contained)
-    bad: list[Box] = []
+    unreadable: list[Box] = []
 
     def do(box: Box) -> Written:
         with outcome.clock("read"):
             pixels, holes = read_kept(view, box, keep)
-            bad.extend(holes)
+            unreadable.extend(holes)
         with outcome.clock("compute"):
             coarser.fill(0, box, np.ma.getdata(pixels))
         with outcome.clock("write"):
@@ -69,7 +69,7 @@ def write_pixels(job: Job[RunSettings], unit: Unit) -> Outcome:
             boxes = list(coarser.box(level).cut(image.shard(level)))
             with outcome.clock("write"):
                 outcome.files += pool.map(lambda b, n=level: coarser.write(n, b, keep), boxes)
-    outcome.facts["unreadable"] = sorted([*b.start, *b.stop] for b in bad)
+    outcome.facts["unreadable"] = sorted([*b.start, *b.stop] for b in unreadable)
     outcome.facts["pixels"] = block.size
     outcome.facts.update(job.modality.notes(job, unit.slide))
     return outcome
@@ -109,10 +109,10 @@ def read_kept(view: Source, box: Box, keep: Mask | None) -> tuple[Any, list[Box]
     if keep is None:
         return read_masked(view, box)
     pixels = np.full((view.channels, *box.shape), view.background, view.dtype)
-    bad: list[Box] = []
+    unreadable: list[Box] = []
     for chunk in box.cut((SLIDE_CHUNK, SLIDE_CHUNK)):
         if keep.values[tuple(a // SLIDE_CHUNK for a in chunk.start)]:
             piece, holes = read_masked(view, chunk)
             pixels[(slice(None), *chunk.shift([-a for a in box.start]).slices)] = piece
-            bad += holes
-    return masked(pixels, box, keep, 1), bad
+            unreadable += holes
+    return masked(pixels, box, keep, 1), unreadable

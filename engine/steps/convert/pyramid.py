@@ -40,17 +40,17 @@ def write_pyramid(job: Job[RunSettings], unit: Unit) -> Outcome:
     image = StoredImage.ensure(path, image_spec(job, unit.slide))
     target = record.frame.coarsen(coarse(record.frame))
     keep = kept_chunks(job, unit.slide) if job.pixels == "tissue" else None
-    made = 1 if job.pixels == "none" else min(job.modality.cut.contained, len(image.frames))
+    first_level = 1 if job.pixels == "none" else min(job.modality.cut.contained, len(image.frames))
     with outcome.clock("write"):
-        for level in range(made, len(image.frames)):
+        for level in range(first_level, len(image.frames)):
             outcome.files += _halve_level(image, level, keep)
     if job.pixels == "all":
         with outcome.clock("read"):
             picture = overview(image, target)[0] if len(target.shape) == 2 else _level_on(image, target)
         with outcome.clock("compute"):
-            bad = _unreadable(job, unit.slide, coarse(record.frame))
+            holes = _unreadable(job, unit.slide, coarse(record.frame))
             limit = job.settings.unreadable_limit
-            labels = _tissue_labels(picture, target, bad=bad, limit=limit)
+            labels = _tissue_labels(picture, target, holes=holes, limit=limit)
         with outcome.clock("write"):
             outcome.files += _write_tissue(job, unit.slide, labels, target)
     else:

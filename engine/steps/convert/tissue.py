@@ -42,10 +42,10 @@ def _mask(path: Path, frame: Frame) -> Mask:
 
 def kept_chunks(job: Job[RunSettings], slide: str) -> Mask:
     """The chunks of the finest level that contain tissue, one cell per chunk: `--pixels tissue` keeps these."""
-    found = tissue(job, slide)
+    mask = tissue(job, slide)
     frame = job.slides[slide].frame
     boxes = list(frame.box.cut((SLIDE_CHUNK, SLIDE_CHUNK)))
-    values = (found.share(boxes) > 0).reshape(frame.coarsen((SLIDE_CHUNK, SLIDE_CHUNK)).shape)
+    values = (mask.share(boxes) > 0).reshape(frame.coarsen((SLIDE_CHUNK, SLIDE_CHUNK)).shape)
     return Mask(values, (SLIDE_CHUNK, SLIDE_CHUNK), frame.shape)
 
 
@@ -71,32 +71,32 @@ def _unreadable(job: Job[RunSettings], slide: str, factor: tuple[int, ...]) -> l
     return boxes
 
 
-def _tissue_labels(picture: Array, frame: Frame, *, bad: list[Box], limit: float) -> Array:
+def _tissue_labels(picture: Array, frame: Frame, *, holes: list[Box], limit: float) -> Array:
     from ....models.masks.head_mask import head_mask
     from ....models.masks.tissue import tissue_mask
 
     if len(frame.shape) == 2:
-        found = tissue_mask(picture, frame.spacing[0])
+        mask = tissue_mask(picture, frame.spacing[0])
     else:
-        found = head_mask(picture[0] if len(picture) == 1 else picture.mean(0, dtype=np.float32), frame.spacing)
-    labels = np.where(found, TISSUE, 0).astype(np.uint8)
-    _check_unreadable(labels, bad, limit)
-    for box in bad:
+        mask = head_mask(picture[0] if len(picture) == 1 else picture.mean(0, dtype=np.float32), frame.spacing)
+    labels = np.where(mask, TISSUE, 0).astype(np.uint8)
+    _check_unreadable(labels, holes, limit)
+    for box in holes:
         labels[box.slices] = UNREADABLE
     return labels
 
 
-def _check_unreadable(labels: Array, bad: list[Box], limit: float) -> None:
+def _check_unreadable(labels: Array, holes: list[Box], limit: float) -> None:
     """Reject a slide whose undecodable share exceeds the limit; a hole counts where its neighbourhood contains tissue."""
-    lost = np.zeros(labels.shape, bool)
-    for box in bad:
-        around = box.grow(box.shape) & Box((0,) * labels.ndim, labels.shape)
-        if (labels[around.slices] == TISSUE).any():
-            lost[box.slices] = True
-    share = lost.sum() / max(1, (lost | (labels == TISSUE)).sum())
+    unreadable = np.zeros(labels.shape, bool)
+    for box in holes:
+        neighbourhood = box.grow(box.shape) & Box((0,) * labels.ndim, labels.shape)
+        if (labels[neighbourhood.slices] == TISSUE).any():
+            unreadable[box.slices] = True
+    share = unreadable.sum() / max(1, (unreadable | (labels == TISSUE)).sum())
     if share > limit:
         raise SlideError(
-            f"{share:.1%} of its tissue cannot be decoded, the limit is {limit:.1%}: the file was probably cut short when "
+            f"{share:.1%} of the tissue cannot be decoded, the limit is {limit:.1%}: the file was probably cut short when "
             f"it was copied. Copy it again{', or raise --max-bad-tiles' if labels.ndim == 2 else ''}.",
             "E_TRUNCATED",
         )

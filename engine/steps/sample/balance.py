@@ -25,12 +25,12 @@ def balance(room: Sequence[int], groups: Sequence[str], total: int) -> list[int]
 def _pour(room: Sequence[int], total: int) -> list[int]:
     """Divide `total` equally among bins of limited capacity (`room`); the excess of a full bin goes to the others."""
     out = [0] * len(room)
-    left = min(total, sum(room))
-    while left:
-        open_ = [i for i, r in enumerate(room) if out[i] < r]
-        each = max(1, left // len(open_))
-        for i in open_[:left]:  # if the remainder is smaller than the number of bins, the first bins get one each
-            more = min(each, room[i] - out[i])
-            out[i] += more
-            left -= more
+    amount = min(total, sum(room))
+    while amount:
+        open_bins = [i for i, r in enumerate(room) if out[i] < r]
+        portion = max(1, amount // len(open_bins))
+        for i in open_bins[:amount]:  # if the remainder is smaller than the number of bins, the first bins get one each
+            increment = min(portion, room[i] - out[i])
+            out[i] += increment
+            amount -= increment
     return out

@@ -38,25 +38,27 @@ def draw_patches(job: Job[TileSettings], unit: Unit) -> Outcome:
             mask = tissue(job, slide)
             area = mask.values.sum() * float(np.prod(mask.ratio))
             room.append(round(PER_AREA * area / math.prod(patch)))
-        most = min(job.settings.samples, budget(max(1, sum(room))).patches)
+        patch_limit = min(job.settings.samples, budget(max(1, sum(room))).patches)
         if len(patch) == 3:
-            most = min(most, max(64, MOST_BYTES // patches_spec(job, 1).nbytes))
-        patch_counts = balance(room, [job.slides[s].subject for s in slides], most)
+            patch_limit = min(patch_limit, max(64, MOST_BYTES // patches_spec(job, 1).nbytes))
+        patch_counts = balance(room, [job.slides[s].subject for s in slides], patch_limit)
         places, owners = [], []
         for i, (slide, count) in enumerate(zip(slides, patch_counts, strict=True)):
             if not count:
                 continue
             generator = np.random.default_rng([job.settings.seed, 1, i])
-            found = scatter(tissue(job, slide), job.slides[slide].frame, patch, count=count, generator=generator)
-            found = found[np.lexsort((*(found // block_of(patch)).T[::-1],))] if len(found) else found
-            places.append(found)
-            owners.append(np.full(len(found), i, np.int32))
+            positions = scatter(tissue(job, slide), job.slides[slide].frame, patch, count=count, generator=generator)
+            positions = (
+                positions[np.lexsort((*(positions // block_of(patch)).T[::-1],))] if len(positions) else positions
+            )
+            places.append(positions)
+            owners.append(np.full(len(positions), i, np.int32))
         total = sum(len(p) for p in places)
         if not total:
             raise NoInputError(
-                f"no tissue was found on any of the {len(slides)} {job.modality.name}, so there is nothing to learn "
-                f"from. Look at labels/tissue of the stores in {job.modality.name}/, or check that they are what you "
-                "meant.",
+                f"no tissue was found on any of the {len(slides)} {job.modality.name}, so no patch can be "
+                f"sampled. Look at labels/tissue of the stores in {job.modality.name}/, and check that the input is the "
+                "one you meant.",
                 "E_NO_TISSUE",
             )
     with outcome.clock("write"):

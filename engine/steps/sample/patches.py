@@ -39,19 +39,19 @@ def write_patches(job: Job[TileSettings], unit: Unit) -> Outcome:
     outcome = Outcome()
     owners, places = drawn(job)
     slides = samples_slides(job)
-    first = unit.start[0]
+    start = unit.start[0]
     spec = patches_spec(job, len(owners))
-    rows = np.arange(first, min(first + spec.shard[0], len(owners)))
+    rows = np.arange(start, min(start + spec.shard[0], len(owners)))
     side = job.settings.patch
     batch = np.empty((len(rows), *spec.shape[1:]), spec.dtype)
     with outcome.clock("read"):
         for owner, members in groupby(rows, lambda r: int(owners[r])):
-            mine = list(members)
-            batch[[r - first for r in mine]] = read_patches(job.image(slides[owner]), places[mine], side)
+            slide_rows = list(members)
+            batch[[r - start for r in slide_rows]] = read_patches(job.image(slides[owner]), places[slide_rows], side)
     with outcome.clock("write"):
         array = StoredArray(job.folder.samples / "patches", spec)
         inner = (0,) * (len(spec.shape) - 1)
-        outcome.files.append(array.write(Box((first, *inner), (first + len(rows), *spec.shape[1:])), batch))
+        outcome.files.append(array.write(Box((start, *inner), (start + len(rows), *spec.shape[1:])), batch))
     outcome.facts["patches"] = len(rows)
     return outcome
 

@@ -32,21 +32,21 @@ def read_patches(source: Source, places: Array, side: int, *, cell: int = 0, blo
     keys = places // block
     order = np.lexsort((*keys.T[::-1],))
 
-    def read(mine: Array) -> None:
-        low = places[mine].min(0) // cell * cell
-        high = -(-(places[mine].max(0) + side) // cell) * cell
-        touched = np.zeros(((high - low) // cell).tolist(), bool)
-        for place in places[mine] - low:
-            touched[tuple(slice(a // cell, -(-(a + side) // cell)) for a in place.tolist())] = True
+    def read(rows: Array) -> None:
+        low = places[rows].min(0) // cell * cell
+        high = -(-(places[rows].max(0) + side) // cell) * cell
+        chunk_mask = np.zeros(((high - low) // cell).tolist(), bool)
+        for place in places[rows] - low:
+            chunk_mask[tuple(slice(a // cell, -(-(a + side) // cell)) for a in place.tolist())] = True
         canvas = np.full((source.channels, *(high - low)), source.background, source.dtype)
-        for at in np.ndindex(*touched.shape[:-1]):
-            for x, end in _runs(touched[at]):
+        for at in np.ndindex(*chunk_mask.shape[:-1]):
+            for x, end in _runs(chunk_mask[at]):
                 box = Box((*at, x), (*(a + 1 for a in at), end)).refine((cell,) * axes)
                 box = box.shift(low.tolist()) & source.frames[0].box
                 if box.size:
                     pixels, _ = read_masked(source, box)
                     canvas[(slice(None), *box.shift((-low).tolist()).slices)] = pixels
-        for r in mine:
+        for r in rows:
             out[r] = canvas[(slice(None), *(slice(a, a + side) for a in (places[r] - low).tolist()))]
 
     blocks = [np.fromiter(members, int) for _, members in groupby(order, lambda r: tuple(keys[r]))]

@@ -47,8 +47,8 @@ def pose_on(template: Path, values: Array, frame: Frame, kind: str) -> Pose:
         found = method.Execute(fixed, moving)
     except RuntimeError as error:
         raise SlideError(
-            f"it cannot be aligned to {template.name}: {str(error).splitlines()[-1]}. Look whether both show the same part "
-            "of the body, or leave --align out.",
+            f"the volume cannot be aligned to {template.name}: {str(error).splitlines()[-1]}. Check that both show the same "
+            "part of the body, or leave out --align.",
             "E_ALIGN",
         ) from error
     return Pose(_matrix(found), centre)

@@ -49,19 +49,19 @@ def forecast(job: Job[Any]) -> Forecast:
     from ....models.training.budget import volume_budget
 
     records = job.slides.values()
-    raw = sum(math.prod(r.native_shape) * r.channels * np.dtype(r.dtype).itemsize for r in records)
+    raw_bytes = sum(math.prod(r.native_shape) * r.channels * np.dtype(r.dtype).itemsize for r in records)
     shape = job.settings.grid(list(records)).shape
     cells = math.prod(shape)
-    held = min(IN_MEMORY, 2 * cells * len(job.slides))
-    largest = max(math.prod(r.native_shape) for r in records)
-    trained = max(80 * cells * volume_budget(len(job.slides), cells).batch, min(BEGINNING, 20_000 * cells))
+    cache_bytes = min(IN_MEMORY, 2 * cells * len(job.slides))
+    largest_volume = max(math.prod(r.native_shape) for r in records)
+    training_bytes = max(80 * cells * volume_budget(len(job.slides), cells).batch, min(BEGINNING, 20_000 * cells))
     return Forecast(
         volumes=len(job.slides),
         voxels=sum(math.prod(r.native_shape) for r in records),
         shape=shape,
-        disk=round(1.15 * raw) + 2 * len(job.slides) * math.prod(shape),
+        disk=round(1.15 * raw_bytes) + 2 * len(job.slides) * math.prod(shape),
         present=bytes_below(job.folder.out / "volumes") + bytes_below(job.folder.samples),
-        memory=400_000_000 + max(24 * largest, trained + held),
+        memory=400_000_000 + max(24 * largest_volume, training_bytes + cache_bytes),
         units={
             stage: sum(1 for step in steps for _ in step.units(job)) for stage, steps in job.pipeline.stages.items()
         },

@@ -50,22 +50,24 @@ def prepared(values: Array, mask: Array, frame: Frame, grid: Grid, pose: Pose | 
     low, high = _range(values, mask)
     scaled = np.where(mask, (values.astype(np.float32) - low) / (high - low), 0.0).clip(0.0, 1.0).astype(np.float32)
     if grid.whole and pose is None and np.allclose(frame.spacing, grid.spacing, rtol=0.01):
-        placed = _framed(scaled, grid.shape)
+        cells = _framed(scaled, grid.shape)
     else:
-        about = np.ones(mask.shape, bool) if grid.whole else mask
-        placed = _interpolated(scaled, frame, grid, pose or _standing(frame, about))
-    return (placed * WHITE + 0.5).astype(np.uint16), np.array([low, high])
+        region = np.ones(mask.shape, bool) if grid.whole else mask
+        cells = _interpolated(scaled, frame, grid, pose or _standing(frame, region))
+    return (cells * WHITE + 0.5).astype(np.uint16), np.array([low, high])
 
 
 def _range(values: Array, mask: Array) -> tuple[float, float]:
     inside = values[mask].astype(np.float64)
     if not inside.size:
-        raise SlideError("its mask is empty: there is nothing to look at. Use --mask none.", "E_DEGENERATE")
+        raise SlideError("the mask of the volume is empty: no voxel would be kept. Use --mask none.", "E_DEGENERATE")
     low, high = np.percentile(inside, (LOW, HIGH))
     if high <= low:  # a binary shape: constant inside the mask, another value outside
         low, high = float(values.min()), float(inside.max())
     if high <= low:
-        raise SlideError(f"all its values are {low:g}: there is nothing to look at.", "E_DEGENERATE")
+        raise SlideError(
+            f"all voxels inside the mask are {low:g}: a constant volume has no content to learn from.", "E_DEGENERATE"
+        )
     return float(low), float(high)
 
 
@@ -93,13 +95,13 @@ def _interpolated(values: Array, frame: Frame, grid: Grid, pose: Pose) -> Array:
     from scipy.ndimage import affine_transform, gaussian_filter
 
     steps = np.array(grid.spacing)
-    own = np.array(frame.spacing)
-    coarser = np.sqrt(np.maximum((steps / own) ** 2 - 1, 0)) / 2.355
+    spacing = np.array(frame.spacing)
+    coarser = np.sqrt(np.maximum((steps / spacing) ** 2 - 1, 0)) / 2.355
     if coarser.max() > 0.1:
         values = gaussian_filter(values, coarser, mode="constant")
-    first = np.array(pose.centre) - (np.array(grid.shape) - 1) / 2 * steps  # micrometres of the first cell's centre
+    start = np.array(pose.centre) - (np.array(grid.shape) - 1) / 2 * steps  # micrometres of the first cell's centre
     turn, shift = pose.matrix[:3, :3], pose.matrix[:3, 3]
-    matrix = turn * steps[None, :] / own[:, None]
-    offset = (turn @ first + shift - np.array(frame.origin)) / own - 0.5
-    placed: Array = affine_transform(values, matrix, offset, grid.shape, order=1, mode="constant")
-    return placed.clip(0.0, 1.0)
+    matrix = turn * steps[None, :] / spacing[:, None]
+    offset = (turn @ start + shift - np.array(frame.origin)) / spacing - 0.5
+    cells: Array = affine_transform(values, matrix, offset, grid.shape, order=1, mode="constant")
+    return cells.clip(0.0, 1.0)

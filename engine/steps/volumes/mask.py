@@ -62,17 +62,17 @@ def _head(values: Array, record: ImageRecord) -> Array:
 def _given(job: Job[Any], record: ImageRecord) -> Path:
     """Path of a given mask: from the column `mask`, else beside the volume, else in `derivatives/` as BIDS defines it."""
     path = to_path(record.path)
-    if stated := record.columns.get("mask"):
-        beside = path.parent / stated
-        return beside if beside.exists() else to_path(read_run(job.folder).input) / stated
+    if column := record.columns.get("mask"):
+        sibling = path.parent / column
+        return sibling if sibling.exists() else to_path(read_run(job.folder).input) / column
     stem = path.name.removesuffix(".gz").removesuffix(".nii").rsplit("_", 1)[0]
-    derived = to_path(read_run(job.folder).input) / "derivatives"
-    inside = glob.escape(Path(record.name).parent.as_posix())
+    derivatives = to_path(read_run(job.folder).input) / "derivatives"
+    subfolder = glob.escape(Path(record.name).parent.as_posix())
     for name in (f"{glob.escape(stem)}_desc-brain_mask.nii*", f"{glob.escape(stem)}_*_desc-brain_mask.nii*"):
-        for near in (*sorted(path.parent.glob(name)), *sorted(derived.glob(f"*/{inside}/{name}"))):
-            return near
+        for candidate in (*sorted(path.parent.glob(name)), *sorted(derivatives.glob(f"*/{subfolder}/{name}"))):
+            return candidate
     raise SlideError(
-        f"{path.name} has no mask: its row names none in a column `mask`, and no {stem}_desc-brain_mask.nii.gz lies beside "
-        "it. Add one, or use --mask head.",
+        f"{path.name} has no mask: its row names none in a column `mask`, and neither the volume's folder nor "
+        f"derivatives/ holds a {stem}_desc-brain_mask.nii.gz. Add a mask, or use --mask head.",
         "E_NO_MASK",
     )

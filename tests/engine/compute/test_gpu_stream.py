@@ -100,7 +100,7 @@ def test_short_memory_halves_what_is_looked_at_together_and_says_so_once(caplog:
     assert made.size == 32 and sizes[:3] == [128, 64, 32] and set(sizes[3:]) == {32}
     said = [record.getMessage() for record in caplog.records]
     assert [text for text in said if "memory is short" in text] == [
-        "the GPU's memory is short: it looks at 32 patches at a time"
+        "GPU memory is short: 32 patches are computed at a time"
     ]
 
 

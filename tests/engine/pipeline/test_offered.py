@@ -136,5 +136,5 @@ def test_images_and_settings_decide_what_a_run_is(
 
 @pytest.mark.parametrize("images", [{}, {"slides": None}, {"slides": "a", "volumes": "b"}])
 def test_exactly_one_kind_of_images_is_given(images: dict[str, Any]) -> None:
-    with pytest.raises(SettingsError, match="exactly one of them"):
+    with pytest.raises(SettingsError, match="exactly one of"):
         command("cluster").chosen(images)

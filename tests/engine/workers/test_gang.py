@@ -42,7 +42,7 @@ def client() -> Iterator[Any]:
 def training(kind: str, device: str = "cpu") -> Callable[[Replica], tuple[list[dict[str, float]], dict[str, Any]]]:
     """Eight steps of a phase on stripes: figures of each, and the state at the end."""
 
-    def work(share: Replica) -> tuple[list[dict[str, float]], dict[str, Any]]:
+    def work(replica: Replica) -> tuple[list[dict[str, float]], dict[str, Any]]:
         import numpy as np
         import torch
 
@@ -61,10 +61,10 @@ def training(kind: str, device: str = "cpu") -> Callable[[Replica], tuple[list[d
         network = Autoencoder(patch=32, widths=(8, 16), embedding_size=8)
         phase: Any
         if kind == "reconstruction":
-            phase = Reconstruction(network.to(device), patches, 8, batch=32, seed=3, share=share)
+            phase = Reconstruction(network.to(device), patches, 8, batch=32, seed=3, replica=replica)
         else:
             clusterer = Clusterer(network, ClusterHead(8, 4)).to(device)
-            phase = FineTune(clusterer, patches, 8, kind, 1, share=share)  # type: ignore[arg-type]
+            phase = FineTune(clusterer, patches, 8, kind, 1, replica=replica)  # type: ignore[arg-type]
         figures = [phase.step(index) for index in range(8)]
         return figures, {key: tensor.cpu().numpy() for key, tensor in phase.state().items()}
 
@@ -98,7 +98,7 @@ def fitting(folder: Path, steps: int = 12, die: str = "") -> Callable[[Replica],
     """A phase with a checkpoint every four steps. `die`: how rank 1 ends at its step 6, once; or its worker."""
     at = str(folder)
 
-    def work(share: Replica) -> dict[str, Any]:
+    def work(replica: Replica) -> dict[str, Any]:
         import os
         import time
         from pathlib import Path
@@ -114,10 +114,10 @@ def fitting(folder: Path, steps: int = 12, die: str = "") -> Callable[[Replica],
             """Writes down its steps, and dies where it is told to."""
 
             def step(self, index: int) -> dict[str, float]:
-                with (folder / f"rank{share.rank}").open("a") as file:
+                with (folder / f"rank{replica.rank}").open("a") as file:
                     file.write(f"{index}\n")
                 mark = folder / "died"
-                if die and share.rank == 1 and index == 6 and not mark.exists():
+                if die and replica.rank == 1 and index == 6 and not mark.exists():
                     mark.touch()
                     if die != "raised":
                         os.kill(os.getpid() if die == "killed" else os.getppid(), signal.SIGKILL)
@@ -128,9 +128,9 @@ def fitting(folder: Path, steps: int = 12, die: str = "") -> Callable[[Replica],
         training.STEPS_PER_CHECKPOINT = 4
         folder = Path(at)
         patches = np.random.default_rng(0).integers(0, 256, (48, 3, 32, 32), np.uint8)
-        phase = Noted(Autoencoder(patch=32, widths=(8,), embedding_size=8), patches, steps, 12, seed=3, share=share)
+        phase = Noted(Autoencoder(patch=32, widths=(8,), embedding_size=8), patches, steps, 12, seed=3, replica=replica)
         aside = training.CheckpointSlot(folder / "phase.safetensors", "key")
-        record = training.fit(phase, aside, threads=1, progress_file=ProgressFile(folder), share=share)
+        record = training.fit(phase, aside, threads=1, progress_file=ProgressFile(folder), replica=replica)
         return {"record": record, "state": {k: v.numpy().tobytes() for k, v in phase.state().items()}}
 
     return work
@@ -157,14 +157,14 @@ def test_a_lost_rank_ends_in_the_model_of_an_undisturbed_gang(client: Any, tmp_p
 def test_a_gang_that_is_lost_again_and_again_gives_up_and_can_go_on(client: Any, tmp_path: Path) -> None:
     at = str(tmp_path)
 
-    def work(share: Replica) -> None:
+    def work(replica: Replica) -> None:
         from pathlib import Path
 
         import torch
 
-        share.gather(torch.ones(1))  # all have met: a rank that ends before that keeps the others from beginning
-        if share.rank:
-            share.gather(torch.ones(1))
+        replica.gather(torch.ones(1))  # all have met: a rank that ends before that keeps the others from beginning
+        if replica.rank:
+            replica.gather(torch.ones(1))
         with (Path(at) / "tries").open("a") as file:
             file.write("x")
         raise RuntimeError("the network is down")
@@ -178,18 +178,18 @@ def test_a_gang_that_is_lost_again_and_again_gives_up_and_can_go_on(client: Any,
 def test_an_error_that_says_what_is_wrong_is_not_tried_again(client: Any, tmp_path: Path) -> None:
     at = str(tmp_path)
 
-    def work(share: Replica) -> None:
+    def work(replica: Replica) -> None:
         from pathlib import Path
 
         import torch
 
         from tile_engine.errors import SettingsError
 
-        if share.rank == 1:
+        if replica.rank == 1:
             with (Path(at) / "tries").open("a") as file:
                 file.write("x")
             raise SettingsError("that cannot work", "E_TEST")
-        share.gather(torch.zeros(1))  # waits for a rank that is gone
+        replica.gather(torch.zeros(1))  # waits for a rank that is gone
 
     with pytest.raises(SettingsError, match="that cannot work") as caught:
         train_gang(client, work, 2)
@@ -200,13 +200,13 @@ def test_an_error_that_says_what_is_wrong_is_not_tried_again(client: Any, tmp_pa
 def test_two_gangs_at_once_both_end(client: Any) -> None:
     """Each wants two of three workers of one thread: without a lock, each could sit on what the other waits for."""
 
-    def work(share: Replica) -> float:
+    def work(replica: Replica) -> float:
         import time
 
         import torch
 
         for _ in range(3):
-            total = share.gather(torch.ones(1) * (share.rank + 1)).sum()
+            total = replica.gather(torch.ones(1) * (replica.rank + 1)).sum()
             time.sleep(0.1)
         return float(total)
 
@@ -222,8 +222,8 @@ def test_two_gangs_at_once_both_end(client: Any) -> None:
 def test_what_a_killed_run_held_is_given_back(client: Any) -> None:
     from distributed import Client, MultiLock
 
-    def work(share: Replica) -> int:
-        return share.count
+    def work(replica: Replica) -> int:
+        return replica.count
 
     with Client(client.scheduler.address, set_as_default=False) as other:
         lock = MultiLock(gang._workers(client), client=other)
@@ -278,16 +278,16 @@ def test_workers_that_are_threads_of_one_process_are_refused() -> None:
         Client(cluster, set_as_default=False) as inside,
         pytest.raises(MachineError, match="threads of one process") as caught,
     ):
-        train_gang(inside, lambda share: None, 2)
+        train_gang(inside, lambda replica: None, 2)
     assert caught.value.code == "E_GANG"
 
 
 def test_a_batch_is_shared_evenly_or_not_at_all() -> None:
-    share = Replica(1, 3)
-    assert share.even(64) == 63 and SINGLE.even(64) == 64
+    replica = Replica(1, 3)
+    assert replica.even(64) == 63 and SINGLE.even(64) == 64
     assert [Replica(r, 3).rows(6) for r in range(3)] == [slice(0, 2), slice(2, 4), slice(4, 6)]
     with pytest.raises(SettingsError, match=r"gang of 3 cannot share a batch of 2 patches.*--gang 2"):
-        share.even(2)
+        replica.even(2)
 
 
 def test_the_command_line_trains_with_a_gang_and_goes_on_where_it_was(mini: Any, tmp_path: Path) -> None:
@@ -331,7 +331,7 @@ def test_a_gang_whose_scheduler_is_gone_ends_with_75(by_hand: Any, tmp_path: Pat
 
     begun = tmp_path / "begun"
 
-    def work(share: Replica) -> None:
+    def work(replica: Replica) -> None:
         begun.touch()
         time.sleep(600)
 

@@ -88,7 +88,7 @@ def test_more_gpu_workers_than_gpus_are_refused() -> None:
         ({"adapt": "3:2"}, "--adapt is '3:2'"),
         ({"adapt": "0:2"}, "--adapt is '0:2'"),
         ({"adapt": "many"}, "such as 2:20"),
-        ({"cluster": "slurm"}, "say how many workers"),
+        ({"cluster": "slurm"}, "no default number of workers"),
         ({"cluster": "local", "rmm_pool": "1GB"}, "--rmm-pool is for workers with a GPU"),
     ],
 )

@@ -38,14 +38,14 @@ def test_unknown_keys_are_refused_with_what_may_have_been_meant_all_of_them_at_o
     ("text", "said"),
     [
         ("slurm: {cores: 2}", "key 'slurm.memory' is missing"),
-        ("a: [", "is no YAML"),
+        ("a: [", "is not valid YAML"),
         ("- slurm", "holds a list"),
         ("slurm: 7", "slurm = 7"),
         ("slurm: {cores: 2, memory: 4GB, lifetime: soon}", "slurm.lifetime = 'soon'"),
         ('slurm: {cores: 2, memory: 4GB, account: "a\\n#SBATCH -p b"}', "slurm.account"),
         ("htcondor: {cores: 2, memory: 4GB, disk: 1GB, walltime: '1:00'}", "htcondor.walltime"),
         ("cluster: moon", "cluster = 'moon'"),
-        ("x: !!python/object/apply:os.getcwd []", "is no YAML"),
+        ("x: !!python/object/apply:os.getcwd []", "is not valid YAML"),
     ],
 )
 def test_what_cannot_be_is_named_with_its_place(text: str, said: str) -> None:

@@ -44,9 +44,9 @@ def network() -> CAE3D:
     return CAE3D((16, 16, 16), widths=(8, 16), embedding_size=6)
 
 
-def phase(objective: Objective, *, steps: int = 6, share: Replica | None = None, **task: Any) -> Embedding:
+def phase(objective: Objective, *, steps: int = 6, replica: Replica | None = None, **task: Any) -> Embedding:
     task.setdefault("labels", LABELS)
-    more = {} if share is None else {"share": share}
+    more = {} if replica is None else {"replica": replica}
     return Embedding(network(), volumes(), steps, 8, task=Task(objective, **task), seed=2, **more)
 
 
@@ -207,7 +207,7 @@ def test_unlabelled_volumes_take_part() -> None:
 @pytest.mark.parametrize(
     ("objective", "task", "word"),
     [
-        ({"kind": "prototypes"}, {"labels": None}, "needs 2 at least"),
+        ({"kind": "prototypes"}, {"labels": None}, "needs at least 2"),
         ({"kind": "prototypes"}, {"labels": np.zeros(24, int)}, "name 1"),
         ({"site": 1.0}, {}, "fewer than 2 known sites"),
         ({}, {"labels": np.zeros(3, int)}, "3 labels and 24 sites for 24 volumes"),
@@ -250,7 +250,7 @@ class Ranks:
     def __init__(self) -> None:
         self.barrier, self.slots = threading.Barrier(2), [None, None]
 
-    def share(self, rank: int) -> Replica:
+    def replica(self, rank: int) -> Replica:
         def meet(rows: torch.Tensor) -> list[torch.Tensor]:
             self.slots[rank] = rows
             self.barrier.wait(60)
@@ -280,7 +280,7 @@ def test_two_trainers_are_one(kind: Any) -> None:
     objective = Objective(kind, site=0.1, class_features=True)
     sites = np.arange(24) // 12
     alone, ranks = phase(objective, sites=sites), Ranks()
-    both = [phase(objective, sites=sites, share=ranks.share(rank)) for rank in (0, 1)]
+    both = [phase(objective, sites=sites, replica=ranks.replica(rank)) for rank in (0, 1)]
     threads = [threading.Thread(target=train_phase, args=(one,), daemon=True) for one in both]
     for thread in threads:
         thread.start()

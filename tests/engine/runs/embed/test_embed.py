@@ -148,10 +148,10 @@ def test_what_was_written_is_sound_and_can_be_mended(done: Path, mini: Any) -> N
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--label", "diagnosis"), "no volume has anything"),
+        (("--label", "diagnosis"), "no volume has a value in that column"),
         (("--objective", "triplet", "--label", "nothing"), "nothing"),
         (("--adversary", "1"), "sites"),
-        (("--class-features", "--network", "yamaguchi-3x16"), "no place for them"),
+        (("--class-features", "--network", "yamaguchi-3x16"), "cannot hold class features"),
         (("--mask", "heads"), "there is no file 'heads'"),
         (("--shape", "30,32,32"), "multiples of 16"),
         (("--shape", "32"), "three sides"),

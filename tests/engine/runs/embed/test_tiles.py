@@ -135,7 +135,7 @@ def test_the_table_says_where_each_tile_is_in_space(clusters: Any) -> None:
 
 def test_maps_report_and_receipts_are_those_of_volumes(clusters: Any) -> None:
     page = clusters.report.read_text()
-    assert "case-0.nii.gz" in page and "Each volume beside itself" in page and "x × y × z" in page
+    assert "case-0.nii.gz" in page and "Each volume, and the same volume coloured" in page and "x × y × z" in page
     assert not re.findall(r"""(?:src|href|url)\s*[=(]\s*["']?(?:https?:)?//""", page)
     from PIL import Image
 
@@ -170,7 +170,7 @@ def test_tiles_of_slides_are_embedded_without_clusters(mini: Any, tmp_path: Path
 
 
 def test_slides_and_volumes_are_not_mixed_and_unequal_sides_are_refused(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="exactly one of them"):
+    with pytest.raises(SettingsError, match="exactly one of"):
         tile_engine.cluster(folder, tmp_path, volumes=folder)
     with pytest.raises(SettingsError, match="unequal sides"):
         tile_engine.embed(folder, tmp_path, patch="16,16,32")

@@ -71,7 +71,7 @@ def test_what_has_no_difference_in_it_is_refused() -> None:
     with pytest.raises(SlideError) as caught:
         prepared(np.full((4, 4, 4), 3.0), np.ones((4, 4, 4), bool), frame, grid)
     assert caught.value.code == "E_DEGENERATE"
-    with pytest.raises(SlideError, match="mask is empty"):
+    with pytest.raises(SlideError, match="mask of the volume is empty"):
         prepared(np.ones((4, 4, 4)), np.zeros((4, 4, 4), bool), frame, grid)
 
 

@@ -63,8 +63,8 @@ def repair(out: OutArgument, cluster: Given, run: Given, json: AsJson = False, q
     from .tell import print_repair
 
     with watched(as_json=json, quiet=quiet) as show:
-        done = mend(out, options=RunOptions(cluster=ClusterOptions(**cluster), report=show, **run))
-    return print_repair(done, as_json=json)
+        result = mend(out, options=RunOptions(cluster=ClusterOptions(**cluster), report=show, **run))
+    return print_repair(result, as_json=json)
 
 
 def doctor(cluster: Given, out: TriedOut = None, json: AsJson = False) -> int:

@@ -72,9 +72,9 @@ def convert(
     from ..engine.runs import usual
 
     kind = "volumes" if volumes else "slides"
-    once = run | {"stages": ("convert",)}
+    options = run | {"stages": ("convert",)}
     return begin(
-        usual(kind).name, {kind: slides}, settings, cluster, once, out, dry_run=dry_run, json=json, quiet=quiet
+        usual(kind).name, {kind: slides}, settings, cluster, options, out, dry_run=dry_run, json=json, quiet=quiet
     )
 
 

@@ -78,8 +78,8 @@ def search(
     if query is None:
         return 0
     hits = engine.search(out, query, k=k, at=_position(at), same_subject=same_subject)
-    drawn, note = _drawn(hits, picture)
-    return print_hits(hits, drawn, note, as_json=json)
+    path, note = _drawn(hits, picture)
+    return print_hits(hits, path, note, as_json=json)
 
 
 def _position(text: str | None) -> tuple[float, ...] | None:
@@ -120,7 +120,7 @@ def print_added(added: Added, *, as_json: bool) -> None:
     print(f"{count} case{'' if count == 1 else 's'} added{known}: {added.cases} are searched")
 
 
-def print_hits(hits: Hits, drawn: Path | None, note: str, *, as_json: bool) -> int:
+def print_hits(hits: Hits, picture: Path | None, note: str, *, as_json: bool) -> int:
     """Print the hits, nearest first; returns the exit status."""
     import json
 
@@ -128,7 +128,7 @@ def print_hits(hits: Hits, drawn: Path | None, note: str, *, as_json: bool) -> i
 
     notes = [*hits.notes, *([note] if note else [])]
     if as_json:
-        print_json({"event": "result", **json.loads(hits.json()), "notes": notes, "picture": drawn, "exit": 0})
+        print_json({"event": "result", **json.loads(hits.json()), "notes": notes, "picture": picture, "exit": 0})
         return 0
     print(
         f"like {hits.query.id or hits.query.name}{_where(hits.query)}, among {hits.cases - hits.left_out} cases", end=""
@@ -139,14 +139,14 @@ def print_hits(hits: Hits, drawn: Path | None, note: str, *, as_json: bool) -> i
         (str(h.rank), f"{h.distance:.4g}", h.label, h.subject, h.site, h.name or h.id, _where(h).strip())
         for h in hits.rows
     ]
-    kept = [i for i in range(len(rows[0])) if any(row[i] for row in rows[1:])]
-    widths = {i: max(len(row[i]) for row in rows) for i in kept}
+    columns = [i for i in range(len(rows[0])) if any(row[i] for row in rows[1:])]
+    widths = {i: max(len(row[i]) for row in rows) for i in columns}
     for row in rows if len(rows) > 1 else []:
-        print("  ".join(_plain(row[i]).ljust(widths[i]) for i in kept).rstrip())
+        print("  ".join(_plain(row[i]).ljust(widths[i]) for i in columns).rstrip())
     if hits.recall < 1:
         print(f"not every case was looked at: of ten true neighbours {hits.recall * 10:.1f} are found")
-    if drawn:
-        print(f"picture: {drawn}")
+    if picture:
+        print(f"picture: {picture}")
     for line in notes:
         print(f"note: {line}", file=sys.stderr)
     return 0

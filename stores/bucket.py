@@ -68,7 +68,7 @@ def _profile() -> dict[str, str]:
     config = os.environ.get("AWS_CONFIG_FILE") or home / "config"
     other = _section(config, name if name == "default" else f"profile {name}")
     names = {"aws_access_key_id": "access_key_id", "aws_secret_access_key": "secret_access_key"}
-    credentials = {ours: keys[theirs] for theirs, ours in names.items() if theirs in keys}
+    credentials = {option: keys[key] for key, option in names.items() if key in keys}
     if len(credentials) < len(names):
         credentials = {}
     elif "aws_session_token" in keys:

@@ -36,23 +36,23 @@ def own_folder(above: Path) -> Path:
     Raises PermissionError if another user created it, FileExistsError if it has no mark of ours.
     """
     user = os.getuid() if hasattr(os, "getuid") else None
-    own = above / f"tile-engine-cache-{'user' if user is None else user}"
-    if not _marked(own):
-        new = partial_path(own)
-        new.mkdir(mode=0o700)
+    folder = above / f"tile-engine-cache-{'user' if user is None else user}"
+    if not _marked(folder):
+        draft = partial_path(folder)
+        draft.mkdir(mode=0o700)
         try:
-            (new / TAG_NAME).write_bytes(TAG_TEXT)
-            new.rename(own)  # replaces an empty folder, and nothing else
+            (draft / TAG_NAME).write_bytes(TAG_TEXT)
+            draft.rename(folder)  # replaces an empty folder, and nothing else
         except OSError:
-            (new / TAG_NAME).unlink(missing_ok=True)
-            new.rmdir()
-            if not os.path.lexists(own):
+            (draft / TAG_NAME).unlink(missing_ok=True)
+            draft.rmdir()
+            if not os.path.lexists(folder):
                 raise  # else another process was first, or other files lie there: checked below
-    if user is not None and own.lstat().st_uid != user:
-        raise PermissionError(1, "somebody else made it, and could change what is read from it", str(own))
-    if not _marked(own):
-        raise FileExistsError(17, f"it is no cache of tile-engine's, there is no {TAG_NAME} of ours in it", str(own))
-    return own
+    if user is not None and folder.lstat().st_uid != user:
+        raise PermissionError(1, "somebody else made it, and could change what is read from it", str(folder))
+    if not _marked(folder):
+        raise FileExistsError(17, f"it is no cache of tile-engine's, there is no {TAG_NAME} of ours in it", str(folder))
+    return folder
 
 
 def _marked(folder: Path) -> bool:

@@ -121,23 +121,23 @@ def read_index(root: Path, table: str) -> StoredIndex | None:
     return StoredIndex(cases, document, lists) if _document(root) == document else None
 
 
-def write_index(root: Path, kept: StoredIndex) -> None:
+def write_index(root: Path, index: StoredIndex) -> None:
     """Replace the index; sizes and checksums of its files are added to the document.
 
     Raises SettingsError (E_FOREIGN) if the folder holds files that tile-engine did not write.
     """
     check_not_foreign(root)
-    stated = {"tile_engine": INDEX_MARK, **kept.document}
-    write_json(root / "index.json", stated | {"status": "incomplete"})
-    files = {"vectors.npy": _npy(kept.cases.vectors), "columns.npz": _packed(kept.cases)}
-    if kept.lists is not None:
-        files["lists.npy"] = _npy(kept.lists)
+    document = {"tile_engine": INDEX_MARK, **index.document}
+    write_json(root / "index.json", document | {"status": "incomplete"})
+    files = {"vectors.npy": _npy(index.cases.vectors), "columns.npz": _packed(index.cases)}
+    if index.lists is not None:
+        files["lists.npy"] = _npy(index.lists)
     else:
         (root / "lists.npy").unlink(missing_ok=True)
     for name, data in files.items():
         write_whole(root / name, data)
     sums = {name: [len(data), crc32(data)] for name, data in files.items()}
-    write_json(root / "index.json", stated | {"files": sums, "status": "complete"})
+    write_json(root / "index.json", document | {"files": sums, "status": "complete"})
 
 
 def forget_index(root: Path) -> None:

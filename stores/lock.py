@@ -77,13 +77,13 @@ class Lock:
                 time.sleep(0.2)
                 return False
         else:
-            here = owner["host"] == socket.gethostname()
-            alive = here and _started(int(owner["pid"])) == owner["started"]
-            if alive or not (here or self._force):
+            is_local = owner["host"] == socket.gethostname()
+            is_alive = is_local and _started(int(owner["pid"])) == owner["started"]
+            if is_alive or not (is_local or self._force):
                 raise LockedError(
                     f"another run owns {self.path.parent}: host {owner['host']}, pid {owner['pid']}, last sign of life "
                     f"{age:.0f} s ago. Two runs would write the same files; wait for it, or "
-                    + ("stop it." if here else "if it is surely gone, run again with --force-unlock.")
+                    + ("stop it." if is_local else "if it is surely gone, run again with --force-unlock.")
                 )
         return self._hold.succeed(owner)
 

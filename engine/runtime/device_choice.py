@@ -30,9 +30,9 @@ def with_device(settings: C, folder: Folder, pool: WorkerPool, rows: Sequence[Wo
     Raises MachineError (E_NO_GPU) where the run is to compute on GPUs and a worker has none that torch can use.
     """
     run = find_run(folder)
-    begun = run.common if run else RunSettings()
-    before = begun.device
-    device = before if settings.device == "auto" else settings.device
+    previous = run.common if run else RunSettings()
+    previous_device = previous.device
+    device = previous_device if settings.device == "auto" else settings.device
     bf16 = False
     if device == "auto" and not _one_each(pool, rows):
         device = "cpu"
@@ -47,7 +47,7 @@ def with_device(settings: C, folder: Folder, pool: WorkerPool, rows: Sequence[Wo
         device = "cpu" if faults else "cuda"
     dtype = settings.dtype
     if dtype == "auto":
-        dtype = begun.dtype if before == device else "auto"
+        dtype = previous.dtype if previous_device == device else "auto"
     if dtype == "auto":
         dtype = "bf16" if device == "cuda" and bf16 else "float32"
     if device == "cuda":

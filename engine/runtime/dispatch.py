@@ -77,10 +77,10 @@ def _give_up(name: str, limit: float) -> None:
 
 def _here(out: Path, limit: float, unit: Unit) -> Summary:
     """Execute a unit in the run's own process; a unit at which that process died twice runs in a child process."""
-    with _attempt(out, unit) as before:
-        if before >= TRIES and unit.slide:
+    with _attempt(out, unit) as deaths:
+        if deaths >= TRIES and unit.slide:
             log.warning(
-                "the run ended %d times at %s of step %s: it is done with care now", before, unit.name, unit.step
+                "the run ended %d times at %s of step %s: it is done with care now", deaths, unit.name, unit.step
             )
             return in_isolation(out, limit, unit)
         return perform(out, unit)
@@ -91,12 +91,12 @@ def _attempt(out: Path, unit: Unit) -> Iterator[int]:
     """Record on disk that a unit is being attempted; yields how often the process died at it before."""
     path, name = out / "receipts" / "attempt.json", f"{unit.step}/{unit.name}"
     try:
-        last: Any = read_json(path)
+        record: Any = read_json(path)
     except (FileNotFoundError, CorruptError):
-        last = {}
-    before = int(last["tries"]) if last.get("unit") == name else 0
-    write_whole(path, json.dumps({"unit": name, "tries": before + 1}).encode())
+        record = {}
+    deaths = int(record["tries"]) if record.get("unit") == name else 0
+    write_whole(path, json.dumps({"unit": name, "tries": deaths + 1}).encode())
     try:
-        yield before
+        yield deaths
     finally:
         path.unlink(missing_ok=True)

@@ -61,24 +61,24 @@ def _do(job: Job[RunSettings], step: Step, context: RunContext) -> Job[RunSettin
     """Execute a step's remaining units, then update its record in run.json. Units are streamed, as there may be millions."""
     count = _Count(job, step)
     _mark(job, step.name, "running", count.seconds, wall=0.0)
-    gone = set[str]()
-    begun = job
+    rejected_ids = set[str]()
+    initial_job = job
 
-    def left() -> Iterator[Unit]:
-        for unit in step.units(begun):
+    def remaining_units() -> Iterator[Unit]:
+        for unit in step.units(initial_job):
             if context.stop.requested:
                 return
-            if not count.receipt(unit) and unit.slide not in gone:
+            if not count.receipt(unit) and unit.slide not in rejected_ids:
                 yield unit
 
     context.report(count.event())
     with watched(job, step, title=step.title, report=context.report):
-        for summary in answers_of(job, step, left(), context):
+        for summary in answers_of(job, step, remaining_units(), context):
             if summary.crashing:
                 job = _quarantine(job, summary, context.report)
             if summary.rejected:
-                if summary.unit.slide not in gone:
-                    gone.add(summary.unit.slide)
+                if summary.unit.slide not in rejected_ids:
+                    rejected_ids.add(summary.unit.slide)
                     job = _reject(job, summary, context.report)
                 continue
             count.add(summary)
@@ -198,14 +198,14 @@ def _mark(
 ) -> None:
     """Write the step's record in run.json; its wall time is summed over all attempts."""
     run = read_run(job.folder)
-    before = run.steps.get(step)
-    if before is not None and not any(seconds.values()):
-        seconds = before.seconds
+    previous = run.steps.get(step)
+    if previous is not None and not any(seconds.values()):
+        seconds = previous.seconds
     record = StepRecord(
         fingerprint=run.fingerprints[step],
         status=status,
         seconds={name: round(value, 3) for name, value in seconds.items()},
-        wall=round((before.wall if before else 0.0) + wall, 3),
+        wall=round((previous.wall if previous else 0.0) + wall, 3),
     )
     write_run(job.folder, run.with_step(step, record))
 

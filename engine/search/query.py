@@ -79,10 +79,10 @@ def _volume(gallery: Gallery, text: str) -> Asked:
             "E_QUERY",
         )
     record, classes = records[0], gallery.job.settings.class_column
-    said = (record.name, subject_of(record), record.site, record.columns.get(classes, ""))
-    case = Case("", *said, path=record.path, part=record.subimage)
-    same = gallery.where("subject", case.subject) if case.subject else []
-    return Asked(case, embeddings[0], group=int(gallery.groups[same[0]]) if same else -1)
+    texts = (record.name, subject_of(record), record.site, record.columns.get(classes, ""))
+    case = Case("", *texts, path=record.path, part=record.subimage)
+    subject_rows = gallery.where("subject", case.subject) if case.subject else []
+    return Asked(case, embeddings[0], group=int(gallery.groups[subject_rows[0]]) if subject_rows else -1)
 
 
 def _tile(gallery: Gallery, text: str, at: tuple[float, ...] | None) -> Asked:
@@ -109,19 +109,19 @@ def _there(gallery: Gallery, rows: list[int], at: tuple[float, ...]) -> int:
     names = [n for n in ("z_um", "y_um", "x_um") if n in cases.numbers]
     if len(at) != len(names):
         raise SettingsError(f"--at takes {len(names)} numbers here ({', '.join(names)}), and got {len(at)}.", "E_QUERY")
-    first = rows[0] - gallery.part(rows[0])[1]
-    centres = np.stack([cases.numbers[n][np.array(rows) - first] for n in names], 1)
-    record = gallery.job.slides[cases.text("slide", rows[0] - first)]
-    away = (np.abs(centres - np.array(at)) / record.spacing).max(1)
-    best = int(np.argmin(away))
-    if away[best] > gallery.job.settings.patch / 2:
-        near = ",".join(f"{v:.0f}" for v in centres[best])
+    offset = rows[0] - gallery.part(rows[0])[1]
+    centres = np.stack([cases.numbers[n][np.array(rows) - offset] for n in names], 1)
+    record = gallery.job.slides[cases.text("slide", rows[0] - offset)]
+    distances = (np.abs(centres - np.array(at)) / record.spacing).max(1)
+    index = int(np.argmin(distances))
+    if distances[index] > gallery.job.settings.patch / 2:
+        centre = ",".join(f"{v:.0f}" for v in centres[index])
         raise SettingsError(
-            f"no tile of tissue lies at {','.join(f'{v:g}' for v in at)} um; the nearest one's centre is at {near}: say "
-            f"--at {near}.",
+            f"no tile of tissue lies at {','.join(f'{v:g}' for v in at)} um; the nearest one's centre is at {centre}: say "
+            f"--at {centre}.",
             "E_QUERY",
         )
-    return rows[best]
+    return rows[index]
 
 
 def _patch(gallery: Gallery, path: Path, at: tuple[float, ...] | None) -> Asked:

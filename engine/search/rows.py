@@ -52,8 +52,10 @@ def _volumes(job: Job[Any], obs: Any, vectors: Array) -> Cases:
         words[name] = TextColumn.of(_text(v) for v in obs[name]) if name in obs else TextColumn.of([""] * len(ids))
     words["path"] = TextColumn.of(r.path if r else "" for r in records)
     words["part"] = TextColumn.of(r.subimage if r else "" for r in records)
-    said = [words["subject"][i] for i in range(len(ids))]
-    words["subject"] = TextColumn.of("" if subject == own else subject for own, subject in zip(ids, said, strict=True))
+    subjects = [words["subject"][i] for i in range(len(ids))]
+    words["subject"] = TextColumn.of(
+        "" if subject == case_id else subject for case_id, subject in zip(ids, subjects, strict=True)
+    )
     return Cases(vectors, words)
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..engine.runtime.options import RunOptions
     from ..engine.workers.placement import ClusterOptions
 
-AGAIN = "The same command goes on where it stopped. Changed settings or images are refused with a diff unless --redo is given."
+AGAIN = "The same command resumes where it stopped. Changed settings or images are refused with a diff unless --redo is given."
 
 Paths = Annotated[
     list[str],

@@ -47,7 +47,7 @@ def print_plan(plan: tuple[Path, Any, Any], script: str, *, as_json: bool) -> in
         rejected = {s: dataclasses.asdict(r) for s, r in inspected.rejected.items()}
         print_json({"event": "plan", "out": str(out), **sizes.facts(), "rejected": rejected, "job": script})
         return status
-    print(f"results: {out} (nothing is written now)")
+    print(f"results: {out} (this is a plan: nothing is written)")
     print(sizes.text())
     print("units: " + ", ".join(f"{stage} {count}" for stage, count in sizes.units.items()))
     for record in inspected.slides.values():
@@ -110,7 +110,7 @@ def print_verdict(verdict: Verdict, *, as_json: bool) -> int:
         )
         return status
     if verdict.owner:
-        print(f"note: {verdict.owner} holds the lock; what it has not finished was not looked at")
+        print(f"note: {verdict.owner} holds the lock; units that it has not finished were not checked")
     if verdict.leftovers:
         print(f"note: {verdict.leftovers} half-written files of a killed run; the next run removes them")
     damaged = f"{len(verdict.findings)} damaged: `tile-engine repair {verdict.out}`" if status else "all sound"
@@ -124,11 +124,13 @@ def print_repair(repair: Repair, *, as_json: bool) -> int:
     if as_json:
         print_json({"event": "result", **dataclasses.asdict(repair), "exit": status})
         return status
-    print(f"{repair.out}: {len(repair.found)} files were damaged, {repair.units} units were done again")
+    print(f"{repair.out}: {len(repair.found)} files were damaged, {repair.units} units were repeated")
     for finding in repair.left:
         print_finding(finding, as_json=False)
     for path in repair.other:
-        print(f"other bytes  {path}: it is whole, and not what it was; what was made from it is of the old one")
+        print(
+            f"changed      {path}: it is valid, but differs from the original; results made from the original stay as they are"
+        )
     return status
 
 

@@ -110,7 +110,7 @@ def cache() -> Cache:
     except (OSError, ValueError) as error:
         raise SettingsError(
             f"slides cannot be copied to {folder} ({error}): name a folder on a disk of this machine with --cache-dir, and "
-            "how many GB copies may take there with --cache-limit.",
+            "the GB that copies may take there with --cache-limit.",
             "E_CACHE",
         ) from error
 
@@ -200,7 +200,7 @@ def _copy(source: Path, to: Path, size: int) -> None:
         shutil.copyfile(source, to)
     if (got := to.stat().st_size) != size:
         raise UnfinishedError(
-            f"{source} had {size} bytes and {got} came: it changed on the way. Run the same command again."
+            f"{source} had {size} bytes and its copy has {got}: it changed while it was copied. Run the same command again."
         )
 
 
@@ -221,9 +221,9 @@ def _make_room(source: Path, need: int, lock: IO[bytes], where: Cache) -> None:
         gc.collect()  # an unreachable object may still hold a lease
         time.sleep(0.5)
     raise MachineError(
-        f"{source} takes {need / 1e9:.2f} GB and {where.folder} may hold {where.limit / 1e9:.2f} GB of slides"
+        f"the copy of {source} takes {need / 1e9:.2f} GB and {where.folder} may hold {where.limit / 1e9:.2f} GB of slides"
         + (", all of which are in use" if need <= where.limit else "")
-        + ": it cannot be read without a copy. Give more with --cache-limit, or another folder with --cache-dir.",
+        + ": the slide cannot be read without a copy. Raise --cache-limit, or name another folder with --cache-dir.",
         "E_CACHE_FULL",
     )
 

@@ -49,9 +49,11 @@ def own_folder(above: Path) -> Path:
             if not os.path.lexists(folder):
                 raise  # else another process was first, or other files lie there: checked below
     if user is not None and folder.lstat().st_uid != user:
-        raise PermissionError(1, "somebody else made it, and could change what is read from it", str(folder))
+        raise PermissionError(1, "another user made the folder, and could change the copies in it", str(folder))
     if not _marked(folder):
-        raise FileExistsError(17, f"it is no cache of tile-engine's, there is no {TAG_NAME} of ours in it", str(folder))
+        raise FileExistsError(
+            17, f"the folder is no cache of tile-engine's: it has no {TAG_NAME} that tile-engine wrote", str(folder)
+        )
     return folder
 
 
@@ -83,7 +85,7 @@ def open_lock(path: Path) -> IO[bytes]:
         if not path.is_symlink():
             raise
         raise SettingsError(
-            f"{path} is a symbolic link, and a lock of the cache has this name: what the link leads to would be written over. "
+            f"{path} is a symbolic link, and the cache would write a lock there: the link's target would be overwritten. "
             "Remove the link, or name another folder with --cache-dir.",
             "E_CACHE",
         ) from error

@@ -52,7 +52,7 @@ class TextColumn:
         return str(self.names[self.codes[row]])
 
     def joined(self, other: TextColumn) -> TextColumn:
-        """Both, one after the other."""
+        """This column and `other`, one after the other."""
         names, at = np.unique(np.concatenate([self.names, other.names]), return_inverse=True)
         codes = np.concatenate([at[self.codes], at[len(self.names) :][other.codes]])
         return TextColumn(codes.astype(np.int32), names)
@@ -86,7 +86,7 @@ class Cases:
         )
 
     def with_rows(self, other: Cases) -> Cases:
-        """Both, one after the other; both have the same columns."""
+        """These rows, then those of `other`, which has the same columns."""
         return Cases(
             np.concatenate([self.vectors, other.vectors]),
             {n: w.joined(other.words[n]) for n, w in self.words.items()},
@@ -175,8 +175,7 @@ def check_not_foreign(root: Path) -> None:
         foreign = [root if root.is_symlink() else root / "index.json"]
     if foreign:
         raise SettingsError(
-            f"{foreign[0]} is there already, and it was no search of tile-engine's that wrote it: it would be overwritten. "
-            "Move it away.",
+            f"{foreign[0]} exists, and no search of tile-engine's wrote it: a search would overwrite it. Move it away.",
             "E_FOREIGN",
         )
 
@@ -196,13 +195,13 @@ def damaged(root: Path, *, full: bool) -> list[tuple[str, str, str]]:
         size_now = path.stat().st_size if path.exists() else -1
         if size_now != size:
             text = (
-                f"it has {size_now} bytes, {size} were written"
+                f"the file has {size_now} bytes, {size} were written"
                 if size_now >= 0
-                else f"{size} bytes were written, and it is gone"
+                else f"the file is missing; {size} bytes were written"
             )
             problems.append(("missing" if size_now < 0 else "size" if size_now else "empty", name, text))
         elif full and (is_now := crc32(path.read_bytes())) != crc:
-            problems.append(("changed", name, f"its checksum is {is_now:08x}, {crc:08x} was written"))
+            problems.append(("changed", name, f"the checksum of the file is {is_now:08x}, {crc:08x} was written"))
     try:
         read_added(root)
     except CorruptError as error:

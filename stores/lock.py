@@ -69,8 +69,8 @@ class Lock:
         if owner is None:
             if not _torn(self.path):
                 raise SettingsError(
-                    f"{self.path} is there already, and it is no lock of tile-engine's: it would be overwritten. Nothing was "
-                    "begun. Move it away, or choose another folder with --out.",
+                    f"{self.path} exists, and it is no lock of tile-engine's: the run would overwrite it. Nothing was begun. "
+                    "Move it away, or choose another folder with --out.",
                     "E_FOREIGN",
                 )
             if age < 5:  # its owner may be writing it
@@ -83,7 +83,7 @@ class Lock:
                 raise LockedError(
                     f"another run owns {self.path.parent}: host {owner['host']}, pid {owner['pid']}, last sign of life "
                     f"{age:.0f} s ago. Two runs would write the same files; wait for it, or "
-                    + ("stop it." if is_local else "if it is surely gone, run again with --force-unlock.")
+                    + ("stop it." if is_local else "if it has certainly ended, run again with --force-unlock.")
                 )
         return self._hold.succeed(owner)
 

@@ -45,7 +45,7 @@ class SlideEntry:
 
 @dataclass(frozen=True, slots=True)
 class Cohort:
-    """Images that were found, and everything that is none."""
+    """Images that were found, and the files that are no images."""
 
     entries: tuple[SlideEntry, ...]
     """Images, sorted by name, or in the order of the CSV."""

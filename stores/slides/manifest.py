@@ -108,7 +108,7 @@ def _row(values: dict[str, str], folder: Path, kind: InputKind) -> tuple[Manifes
     if mpp is not None and math.isnan(mpp):
         problems.append(f"mpp {values['mpp']!r} is no number of micrometres a pixel")
     if not path.exists():
-        problems.append(f"{cell!r} is not there (looked for {path})")
+        problems.append(f"{cell!r} does not exist (looked for {path})")
         return None, problems
     roles = {
         role: column for column, role in kind.columns.items() if column in values

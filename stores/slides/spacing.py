@@ -115,9 +115,9 @@ def settle(name: str, mpp: float | None, file_spacings: Sequence[Stated]) -> tup
     spacing = choose(mpp, file_spacings)
     if spacing is None:
         raise SlideError(
-            f"{name}: the file does not say how large a pixel is, and a magnification does not either. "
-            "Without it tissue cannot be compared between slides. Give it with --mpp 0.5, or as the column `mpp` of a "
-            "CSV of slides.",
+            f"{name}: the file states no spacing (micrometres a pixel), and a magnification does not define one. Without a "
+            "spacing tissue cannot be compared between slides. Give it with --mpp 0.5, or as the column `mpp` of a CSV of "
+            "slides.",
             "E_NO_MPP",
         )
     fault = problem(spacing)

@@ -159,7 +159,7 @@ class TiffPixels:
         try:
             return other.read(piece, level)
         except TileError as second:
-            raise TileError(f"{error.message}; OpenSlide neither: {second.message}") from second
+            raise TileError(f"{error.message}; OpenSlide cannot decode it either: {second.message}") from second
 
     def close(self) -> None:
         self._file.close()

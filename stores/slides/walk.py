@@ -94,13 +94,13 @@ def _folder(folder: Path, root: Path, kind: InputKind, real_paths: set[str]) -> 
             reason = _unlooked(child, root)
             mode = 0 if reason else child.stat().st_mode
         except OSError as error:
-            reason, mode = f"cannot be looked at ({error.strerror})", 0
+            reason, mode = f"cannot be inspected ({error.strerror})", 0
         if reason:
             yield Seen(child, reason)
         elif not stat.S_ISDIR(mode):
             files.append(child)
         elif (real_path := os.path.realpath(child)) in real_paths:
-            yield Seen(child, "is a link in a circle, or a second way to the same folder")
+            yield Seen(child, "is a link to a folder that is searched already")
         else:
             real_paths.add(real_path)
             if why := _shut(child, {one.name for one in children}, kind):

@@ -83,7 +83,7 @@ def _participants(table: Path, kind: InputKind) -> dict[str, dict[str, str]]:
         if not given or given == "n/a":
             problems.append(f"line {line}: {PARTICIPANT_COLUMN} is empty")
         elif subject in rows:
-            problems.append(f"line {line}: {given!r} was there before")
+            problems.append(f"line {line}: {given!r} appears twice")
         rows[subject] = {name: "" if value == "n/a" else value for name, value in values.items() if name}
     check_problems(table, problems, kind)
     return rows

@@ -102,7 +102,7 @@ def _slices(file: Path, data: Any) -> list[Slice]:
         )
     if int(data.get("SamplesPerPixel", 1)) != 1:
         raise SlideError(
-            f"{file.name}: has {data.SamplesPerPixel} values a pixel: colours, which no volume has here.",
+            f"{file.name}: has {data.SamplesPerPixel} values a pixel (colours); volumes with one value are read.",
             "E_UNSUPPORTED_PIXELS",
         )
     if "MOSAIC" in (data.get("ImageType") or []):
@@ -187,15 +187,15 @@ def stacked(name: str, slices: Sequence[Slice]) -> tuple[list[Slice], Array]:
     if len(grids) > 1:
         raise _geometry_error(
             name,
-            f"its {len(slices)} slices lie on {len(grids)} grids of other sizes, spacings or directions, as "
-            "where localizers were kept with a series",
+            f"its {len(slices)} slices lie on {len(grids)} grids that differ in size, spacing or direction, "
+            "as where localizers were kept with a series",
         )
     reference = slices[0]
     row, column = np.array(reference.orientation[:3]), np.array(reference.orientation[3:])
     normal = np.cross(row, column)
     length = float(np.linalg.norm(normal))
     if not np.isfinite(normal).all() or length < 0.5:
-        raise _geometry_error(name, "the directions of its rows and columns are none")
+        raise _geometry_error(name, "the directions of its rows and columns are invalid")
     places = np.array([s.position for s in slices])
     positions = places @ (normal / length)
     order = np.argsort(positions, kind="stable")
@@ -205,8 +205,8 @@ def stacked(name: str, slices: Sequence[Slice]) -> tuple[list[Slice], Array]:
     if duplicates:
         raise _geometry_error(
             name,
-            f"{duplicates} of its {len(slices)} slices lie where another one does: copies, several echoes or points "
-            "in time in one series",
+            f"{duplicates} of its {len(slices)} slices have the position of another slice: copies, several echoes or "
+            "points in time in one series",
         )
     outliers = np.abs(gaps - median_gap) > GAP_TOLERANCE * median_gap
     if outliers.any():
@@ -234,7 +234,7 @@ def stacked(name: str, slices: Sequence[Slice]) -> tuple[list[Slice], Array]:
 
 def _geometry_error(name: str, why: str) -> SlideError:
     return SlideError(
-        f"{name}: {why}; no regular volume can be made of it without inventing values. Sort the series out, or resample it "
+        f"{name}: {why}; no regular volume can be made of it without inventing values. Separate the series, or resample it "
         "with dcm2niix first.",
         "E_GEOMETRY",
     )

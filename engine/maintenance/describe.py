@@ -100,14 +100,15 @@ def _run(path: Path) -> Description:
         ("state", f"{progress.state}, {count} of {len(progress.steps)} steps complete"),
         ("rejected", str(len(progress.rejected))),
     )
-    return Description(facts, notes=("`tile-engine status` tells more of it.",))
+    return Description(facts, notes=("`tile-engine status` lists its steps.",))
 
 
 def _store(path: Path) -> Description:
     attributes = attributes_of(path)
     if attributes[ATTRIBUTES_KEY].get("status") != "complete":
         return Description(
-            (("store", str(path)),), problems=(("E_UNFINISHED", "it is not finished: run the same command again."),)
+            (("store", str(path)),),
+            problems=(("E_UNFINISHED", "the store is not finished: run the same command again."),),
         )
     image = StoredImage.open(path)
     spec = image.levels[0].spec

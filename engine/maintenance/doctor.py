@@ -65,7 +65,9 @@ def examine(where: ClusterOptions, out: str | Path | None = None) -> Iterator[Ch
             yield Check(name, "problem", f"[{error.code}] {error.message}")
         except Exception as error:  # noqa: BLE001 - the doctor reports any failure as a problem
             text = " ".join(f"{type(error).__name__}: {error}".split())
-            yield Check(name, "problem", f"{text}: install tile-engine anew, and see whether that helps")
+            yield Check(
+                name, "problem", f"{text}: the check itself failed. Install tile-engine again, and repeat the check"
+            )
 
 
 def _versions() -> Iterator[Check]:
@@ -96,7 +98,7 @@ def _codecs() -> Iterator[Check]:
         decode_shard(reader, len(data), layout, box=Box((0, 0), (64, 64)), out=decoded, name=f"a {name} shard")
         match = bool((decoded == block).all())
         yield Check(
-            f"codec {name}", "ok" if match else "problem", "reads what it wrote" if match else "gives other cells back"
+            f"codec {name}", "ok" if match else "problem", "reads what it wrote" if match else "decodes to other values"
         )
 
 
@@ -124,7 +126,7 @@ def _readers() -> Iterator[Check]:
                 yield Check(
                     f"reader {reader.name}",
                     "ok" if match else "problem",
-                    "reads JPEG" if match else "gives other pixels back",
+                    "reads JPEG" if match else "decodes JPEG to other pixels",
                 )
 
 
@@ -133,12 +135,12 @@ def _gpu() -> Iterator[Check]:
 
     cards = gpus()
     if not cards:
-        yield Check("gpu", "ok", "none found by `nvidia-smi`: all work is done on the CPU")
+        yield Check("gpu", "ok", "`nvidia-smi` lists none: all work is done on the CPU")
         return
     yield Check("gpu", "ok", ", ".join(map(str, cards)))
     if versions()["torch"].endswith("+cpu"):
         yield Check("gpu torch", "warning", "torch is built without CUDA and cannot use it: install its CUDA build")
-    for name, use in (("dask_cuda", "a worker a GPU"), ("cupy", "array work on the card")):
+    for name, use in (("dask_cuda", "one worker per GPU"), ("cupy", "array operations on the GPU")):
         there = importlib.util.find_spec(name) is not None
         text = "is installed" if there else "is missing: install tile-engine[cuda]"
         yield Check(f"gpu {name}", "ok" if there else "warning", f"{text} ({use})")
@@ -150,11 +152,11 @@ def _folder(out: Path) -> Iterator[Check]:
     try:
         rate, free_bytes = _probed(out, new_folders)
     except OSError as error:
-        text = f"{out} cannot be written ({error.strerror}): free some room, mend its rights, or choose another folder"
+        text = f"{out} cannot be written ({error.strerror}): free some space, correct its permissions, or choose another folder"
         yield Check("out", "problem", text)
         return
     slow = rate < SLOW
-    text = f"{out} takes {rate:,.0f} MB/s from one process"
+    text = f"{out} is written at {rate:,.0f} MB/s by one process"
     yield Check("out speed", "warning" if slow else "ok", f"{text}: a faster disk would help" if slow else text)
     if free_bytes is not None:
         shortage = free_bytes < ROOM

@@ -98,7 +98,7 @@ def repair(out: str | Path, *, options: RunOptions) -> Repair:
             forget_index(folder.out / "index")
     damaged_units, remaining_units = ({(f.step, f.unit) for f in group} for group in (findings, remaining))
     for finding in remaining:
-        log.warning("not mended: %s: %s", finding.path, finding.text)
+        log.warning("not repaired: %s: %s", finding.path, finding.text)
     return Repair(
         str(folder.out), tuple(findings), len(damaged_units - remaining_units), tuple(remaining), tuple(changed_paths)
     )
@@ -146,7 +146,7 @@ def _left(job: Job[RunSettings], step: Step, damaged: list[Finding], reasons: Ma
     unit_names = {f.unit for f in damaged}
     for finding in damaged:
         if finding.unit in reasons:
-            yield replace(finding, text=f"{finding.text}; not mended: {reasons[finding.unit]}")
+            yield replace(finding, text=f"{finding.text}; not repaired: {reasons[finding.unit]}")
     for name in unit_names - reasons.keys():
         yield from check(job.folder.out, True, True, Unit(step.name, name, _slide(job, name))).findings
 

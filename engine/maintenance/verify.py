@@ -118,7 +118,7 @@ def look(
         for answer in workers.map(partial(check, job.folder.out, full, complete), _units(job, step)):
             if isinstance(answer, Died):
                 raise UnfinishedError(
-                    f"workers died while they looked at {answer.unit.name} of step {answer.unit.step!r} ({answer.reason}): "
+                    f"workers died while they checked {answer.unit.name} of step {answer.unit.step!r} ({answer.reason}): "
                     "use fewer of them, or --cluster none.",
                     "E_WORKER_DIED",
                 )
@@ -149,7 +149,7 @@ def check(out: Path, full: bool, complete: bool, unit: Unit) -> Checked:
     except CorruptError as error:
         return Checked(1, (tell("receipt", receipt_path, error.message),))
     if receipt is None:
-        text = "the unit was done, and its receipt is not there any more or is of another run"
+        text = "the unit was complete, but its receipt is missing or belongs to another run"
         return Checked(1, (tell("receipt", receipt_path, text),)) if complete else Checked()
     findings = [
         tell(kind, path, text) for path, size, crc in receipt.files for kind, text in _wrong(out, path, size, crc, full)
@@ -186,20 +186,20 @@ def _wrong(out: Path, path: str, size: int, crc: int, full: bool) -> Iterator[tu
         actual_size = file.stat().st_size
         data = file.read_bytes() if actual_size == size and (full or path.endswith(".json")) else None
     except (FileNotFoundError, NotADirectoryError):
-        yield "missing", f"{size} bytes were written, and the file is gone"
+        yield "missing", f"the file is missing; {size} bytes were written"
         return
     except OSError as error:
-        yield "unreadable", f"it cannot be read: {error.strerror}"
+        yield "unreadable", f"the file cannot be read: {error.strerror}"
         return
     if actual_size != size:
-        yield ("size" if actual_size else "empty"), f"it has {actual_size} bytes, {size} were written"
+        yield ("size" if actual_size else "empty"), f"the file has {actual_size} bytes, {size} were written"
         return
     reason = _undecodable(out, path) if full else ""
     if reason:
         yield "undecodable", reason
     elif data is not None and crc32(data) != crc:
         kind = "metadata" if file.name == "zarr.json" else "changed"
-        yield kind, f"its checksum is {crc32(data):08x}, {crc:08x} was written"
+        yield kind, f"the checksum of the file is {crc32(data):08x}, {crc:08x} was written"
 
 
 def _undecodable(out: Path, path: str) -> str:
@@ -219,7 +219,7 @@ def _undecodable(out: Path, path: str) -> str:
     except CorruptError as error:
         return error.message
     except (RuntimeError, ValueError) as error:  # from blosc, and from numpy if blosc returns too few bytes
-        return f"it does not decode ({error})"
+        return f"the shard cannot be decoded ({error})"
     return ""
 
 
@@ -230,7 +230,7 @@ def _other_weights(out: Path, path: str) -> Iterator[str]:
     stated = stated_weights(out / path)
     weights = (out / path).with_suffix(".safetensors")
     if stated and hashlib.sha256(weights.read_bytes()).hexdigest() != stated:
-        yield f"the weights in {weights.name} are not those that it names"
+        yield f"the sha256 of {weights.name} differs from the one in the record"
 
 
 def _rewritten(job: Job[RunSettings], unit: Unit) -> Iterator[tuple[str, str]]:

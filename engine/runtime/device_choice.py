@@ -40,7 +40,7 @@ def with_device(settings: C, folder: Folder, pool: WorkerPool, rows: Sequence[Wo
         faults, bf16 = _gpu_answers(pool, rows)
         if faults and device == "cuda":
             raise MachineError(
-                f"the network is to run on GPUs, and {len(faults)} of {max(1, len(rows))} workers cannot: {faults[0]}. "
+                f"the network is to run on GPUs, and {len(faults)} of {max(1, len(rows))} workers cannot use one: {faults[0]}. "
                 "Use --device cpu, or workers that have GPUs (--cluster cuda).",
                 "E_NO_GPU",
             )
@@ -85,7 +85,7 @@ async def _said() -> tuple[str, bool]:
 
 def _gpu_state() -> tuple[str, bool]:
     if not gpus():
-        return "there is no GPU that may be used (`nvidia-smi -L`)", False
+        return "no GPU is available (`nvidia-smi -L`)", False
     from ..compute.gpu_stream import gpu_readiness
 
     return gpu_readiness()

@@ -48,9 +48,9 @@ def answers(out: Path, units: Iterable[Unit], pool: WorkerPool, limit: float) ->
         for answer in pool.map(work, [died.unit]):
             if isinstance(answer, Died):
                 raise UnfinishedError(
-                    f"the workers that did step {died.unit.step!r} ({died.unit.name}) ended each time ({answer.reason}). "
-                    "Mostly that is memory: give workers more of it, or use fewer on a machine, and run the same command "
-                    "again. What was written is safe.",
+                    f"every worker that ran {died.unit.name} of step {died.unit.step!r} died ({answer.reason}). The usual "
+                    "cause is memory: give each worker more, or use fewer on a machine, and run the same command again. "
+                    "What was written is safe.",
                     "E_WORKER_DIED",
                 )
             yield answer
@@ -80,7 +80,10 @@ def _here(out: Path, limit: float, unit: Unit) -> Summary:
     with _attempt(out, unit) as deaths:
         if deaths >= TRIES and unit.slide:
             log.warning(
-                "the run ended %d times at %s of step %s: it is done with care now", deaths, unit.name, unit.step
+                "the process died %d times at %s of step %s: the unit now runs in a process of its own",
+                deaths,
+                unit.name,
+                unit.step,
             )
             return in_isolation(out, limit, unit)
         return perform(out, unit)

@@ -53,7 +53,7 @@ def run_stages(job: Job[RunSettings], stages: Iterable[str], context: RunContext
         for step in job.pipeline.stages[stage]:
             job = _do(job, step, context)
             if not job.slides:
-                raise NoInputError("no slide of this run can be used; rejected.json says why, slide by slide.")
+                raise NoInputError("no slide of this run can be used; rejected.json states the reason for each slide.")
     return job
 
 
@@ -187,7 +187,7 @@ def _quarantine(job: Job[RunSettings], summary: Summary, report: Report) -> Job[
     quarantined = read_quarantined(job.folder)
     tiles = (*quarantined.get(record.id, ()), *(QuarantinedTile(*tile) for tile in summary.crashing))
     write_quarantined(job.folder, {**quarantined, record.id: tiles})
-    text = f"{record.name}: {len(summary.crashing)} tiles end the process that decodes them and are masked"
+    text = f"{record.name}: {len(summary.crashing)} tiles crash the process that decodes them and are masked"
     log.warning("%s (E_CRASHES_READER) in %s: %s", text, summary.unit.step, summary.crashing)
     report(Event("warning", text, facts={"code": "E_CRASHES_READER", "slide": record.id}))
     return load(job.folder.out)
@@ -217,7 +217,7 @@ def _needs_before(job: Job[RunSettings], stage: str) -> None:
     for earlier in order[: order.index(stage)]:
         if not run.is_complete(step.name for step in stages[earlier]):
             raise SettingsError(
-                f"stage {stage!r} needs what stage {earlier!r} leaves, and that is not there yet in {job.folder.out}: run "
+                f"stage {stage!r} needs the results of stage {earlier!r}, which is not complete in {job.folder.out}: run "
                 f"`tile-engine {earlier} {job.folder.out}` first, or `tile-engine run {job.pipeline.called}` for all of them.",
                 "E_STAGE_ORDER",
             )

@@ -92,11 +92,11 @@ def prepare(
             raise SettingsError(
                 "\n".join(
                     [
-                        f"with these settings stage {pipeline.stage_of(stale[0])!r} of {folder.out} is to be done again before "
-                        f"stage {stages[0]!r}, and was not asked for:",
+                        f"with these settings stage {pipeline.stage_of(stale[0])!r} of {folder.out} must be done again before "
+                        f"stage {stages[0]!r}, and it was not requested:",
                         *(f"  {line}" for line in changes),
                         f"to be done again: {', '.join(pipeline.steps[s].title for s in stale)}",
-                        f"Nothing was touched. `tile-engine run {pipeline.called}` with --redo does all of them in order.",
+                        f"Nothing was touched. `tile-engine run {pipeline.called}` with --redo runs all stages in order.",
                     ]
                 ),
                 "E_STAGE_ORDER",
@@ -209,11 +209,11 @@ def _settings_diff(previous: RunDocument, settings: RunSettings, spacing: float)
 
 def _slides_diff(previous: Mapping[str, ImageRecord], slides: Mapping[str, ImageRecord]) -> list[str]:
     lines = [f"slide added: {slides[s].name}" for s in slides.keys() - previous.keys()]
-    lines += [f"slide gone: {previous[s].name}" for s in previous.keys() - slides.keys()]
+    lines += [f"slide removed: {previous[s].name}" for s in previous.keys() - slides.keys()]
     common_ids = previous.keys() & slides.keys()
     lines += [f"slide changed: {slides[s].name}" for s in common_ids if previous[s].key != slides[s].key]
     lines += [
-        f"slide described otherwise: {slides[s].name}"
+        f"slide with other columns in the list: {slides[s].name}"
         for s in common_ids
         if previous[s].columns_digest != slides[s].columns_digest
     ]
@@ -232,7 +232,7 @@ def _refusal(
             *(f"  {line}" for line in lines[:20] + more),
             f"to be done again: {', '.join(pipeline.steps[s].title for s in stale) or 'the slides that were changed'}",
             f"kept: {', '.join(kept_titles) or 'nothing'}",
-            "Add --redo to go on, or give another folder with --out.",
+            "Add --redo to repeat these steps, or choose another folder with --out.",
         ]
     )
 

@@ -88,18 +88,19 @@ def _unchanged(job: Job[RunSettings], unit: Unit) -> None:
     """Raise SlideError if the slide's file changed since the run began: its store would mix two files."""
     record = job.slides.get(unit.slide)
     if record is None:
-        raise SlideError("it was rejected while this unit waited.", "E_REJECTED")
+        raise SlideError("the slide was rejected while this unit waited.", "E_REJECTED")
     if not job.pipeline.steps[unit.step].reads_source(job):
         return
     try:
         now = fingerprint(to_path(record.path))
     except (OSError, SlideError) as error:
         raise SlideError(
-            f"it cannot be read any more ({error}). Bring it back and run again with --redo.", "E_CHANGED"
+            f"the file cannot be read any more ({error}). Restore it, and run again with --redo.", "E_CHANGED"
         ) from error
     if now != record.fingerprint:
         raise SlideError(
-            "the file was changed while the run was reading it. Run again with --redo once it is settled.", "E_CHANGED"
+            "the file was changed while the run was reading it. Run again with --redo once the file no longer changes.",
+            "E_CHANGED",
         )
 
 
@@ -116,8 +117,8 @@ def _no_fault_of_the_slide(error: Exception, out: Path) -> None:
     file_name = str(error.filename or "")
     if file_name and Path(file_name).is_relative_to(out):
         raise MachineError(
-            f"{file_name} cannot be written or read ({error.strerror}): the output folder itself fails. What was written is "
-            "safe; mend that and run the same command again.",
+            f"{file_name} cannot be written or read ({error.strerror}): the disk of the output folder fails. What was written "
+            "is safe; repair the disk and run the same command again.",
             "E_OUT_FAILS",
         ) from error
 

@@ -113,7 +113,7 @@ def _stages(pipeline: Pipeline, requested: Sequence[str]) -> tuple[str, ...]:
     chosen = tuple(stage for stage in pipeline.stages if stage in requested)
     if not chosen:
         raise SettingsError(
-            f"`tile-engine run {pipeline.called}` has no stage {' or '.join(map(repr, requested))}: it goes through "
+            f"`tile-engine run {pipeline.called}` has no stage {' or '.join(map(repr, requested))}: its stages are "
             f"{', '.join(pipeline.stages)}.",
             "E_STAGE_ORDER",
         )

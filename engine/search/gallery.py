@@ -107,8 +107,7 @@ def open_gallery(out: str | Path) -> Gallery:
     kind = next((k for k in SEARCHED_TABLES if (table_of(job, k) / "zarr.json").exists()), None)
     if kind is None:
         raise SettingsError(
-            f"{job.folder.out} has no table yet, and a search looks among its rows: finish the run first (the same command "
-            "again).",
+            f"{job.folder.out} has no table to search yet: finish the run first (run the same command again).",
             "E_NO_TABLE",
         )
     added = index_root(job) / "added.npz"
@@ -177,7 +176,7 @@ def _own(job: Job[Any], kind: str, table: str, notes: list[str]) -> tuple[Cases,
             if fingerprint(load(job.folder.out), kind) == table:  # a run may have changed the table meanwhile
                 write_index(root, new_index)
     except (LockedError, OSError, MachineError, SettingsError) as error:
-        notes.append(f"the index is kept in memory alone, and made again by the next search: {error}")
+        notes.append(f"the index could not be saved, so the next search builds it again: {error}")
     return cases, index
 
 
@@ -224,5 +223,5 @@ def _current(job: Job[Any], added: Cases | None, model: str, notes: list[str]) -
             with Lock(job.folder.out):
                 write_added(index_root(job), all_cases)
         except (LockedError, OSError, MachineError, SettingsError) as error:
-            notes.append(f"added cases were encoded again in memory alone: {error}")
+            notes.append(f"added cases were encoded again, but could not be saved: {error}")
     return all_cases

@@ -40,7 +40,7 @@ def gathered(job: Job[Any], kind: str, notes: list[str]) -> Cases:
         notes.append(f"{int((~finite).sum())} cases have embeddings that are not finite: they are left out")
         cases = cases.rows(np.flatnonzero(finite))
     if not len(cases):
-        raise SettingsError(f"{table_of(job, kind)} holds no row that could be searched.", "E_NO_TABLE")
+        raise SettingsError(f"{table_of(job, kind)} holds no row that can be searched.", "E_NO_TABLE")
     return cases
 
 

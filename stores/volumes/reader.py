@@ -163,7 +163,7 @@ class Volume:
             if low != high and not (self._dtype.kind == "f" and self._open.kept):
                 break
         if odd:
-            self._notes.append(f"{odd} of the cells that were checked hold no finite number; they are read as 0")
+            self._notes.append(f"{odd} cells that were checked hold no finite number; they are read as 0")
         if low is not None and low == high:
             raise SlideError(
                 f"{self._name}: all of its cells are {low:g}{' or no numbers' if odd else ''}, so it shows no structure. "

@@ -28,7 +28,7 @@ def watched(*, as_json: bool, quiet: bool) -> Iterator[Display]:
         try:
             yield show
         except KeyboardInterrupt as error:
-            print("stopped; what was written is safe. Run the same command again to resume.", file=sys.stderr)
+            print("stopped; what was written is safe: run the same command again to resume.", file=sys.stderr)
             raise typer.Exit(143 if type(error).__name__ == "Terminated" else 130) from error
 
 

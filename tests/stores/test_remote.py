@@ -246,7 +246,7 @@ def test_a_refusal_is_one_clear_error_without_credentials(
     assert (
         error.code == reason
         and "s3://lab/run" in error.message
-        and (code in error.message or "no bucket" in error.message)
+        and (code in error.message or "does not exist" in error.message)
     )
     assert error.__suppress_context__  # a logged trace does not show the store's own words either
     told = f"{error.message} {error!r} {error.__context__!r} {error.__context__} {bucket.client('lab')!r}"

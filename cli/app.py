@@ -17,10 +17,10 @@ from .lazy import CONTEXT_SETTINGS, LazyCommand, LazyGroup
 from .search import search
 
 STAGES = {
-    "sample": "Random patches inside tissue, balanced over images and groups; or whole volumes, lined up. Needs `convert`.",
+    "sample": "Sample random patches inside tissue, balanced over images and groups; or align whole volumes. Needs `convert`.",
     "train": "Train the networks of a run; a new --k keeps the autoencoder. Needs `sample`.",
-    "apply": "Every tile of every image, or every volume, through the trained network. Needs `train`.",
-    "map": "Table, UMAP, maps and report of an applied run. Needs `apply`.",
+    "apply": "Apply the trained network to every tile of every image, or to every volume. Needs `train`.",
+    "map": "Make the table, UMAP, maps and report. Needs `apply`.",
 }
 RUN = """All stages of a job, from images to report.
 

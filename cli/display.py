@@ -28,7 +28,7 @@ def watched(*, as_json: bool, quiet: bool) -> Iterator[Display]:
         try:
             yield show
         except KeyboardInterrupt as error:
-            print("stopped; what was written is safe: run the same command again to go on.", file=sys.stderr)
+            print("stopped; what was written is safe: run the same command again to resume.", file=sys.stderr)
             raise typer.Exit(143 if type(error).__name__ == "Terminated" else 130) from error
 
 
@@ -107,16 +107,18 @@ class Display:
         if ended and self._said < 0:
             return
         self._said = -1.0 if ended else now
-        took = now - self._began
+        elapsed = now - self._began
         if self._bar is not None:
             if ended:
                 self._bar.console.print(
-                    f"{event.text:<20} {_detail(event)}  {_clock(took)}", markup=False, highlight=False
+                    f"{event.text:<20} {_detail(event)}  {_clock(elapsed)}", markup=False, highlight=False
                 )
             return
-        done = event.done - self._first
-        left = f", {_clock(took / done * (event.total - event.done))} left" if done and not ended else ""
-        self._line(f"{event.text}: {event.done:g}/{event.total:g}{_joined(_detail(event))}, {_clock(took)}{left}")
+        count = event.done - self._first
+        remaining = f", {_clock(elapsed / count * (event.total - event.done))} left" if count and not ended else ""
+        self._line(
+            f"{event.text}: {event.done:g}/{event.total:g}{_joined(_detail(event))}, {_clock(elapsed)}{remaining}"
+        )
 
 
 def _detail(event: Event) -> str:

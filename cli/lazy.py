@@ -58,8 +58,8 @@ class LazyGroup(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name = args[0]
         if name not in self.table():
-            known = {child: f"{ctx.command_path} {child}" for child in self.table()} | dict(self.elsewhere())
-            near = difflib.get_close_matches(name, known, 1)
-            meant = f" Did you mean `{known[near[0]]}`?" if near else ""
-            ctx.fail(f"No such command {name!r}.{meant}")
+            commands = {child: f"{ctx.command_path} {child}" for child in self.table()} | dict(self.elsewhere())
+            matches = difflib.get_close_matches(name, commands, 1)
+            suggestion = f" Did you mean `{commands[matches[0]]}`?" if matches else ""
+            ctx.fail(f"No such command {name!r}.{suggestion}")
         return super().resolve_command(ctx, args)

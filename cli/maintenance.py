@@ -18,14 +18,14 @@ Full = Annotated[
 TriedOut = Annotated[
     str | None,
     typer.Option(
-        "--out", help="Folder for results that is to be tried: written to, and its speed.", rich_help_panel=WRITE
+        "--out", help="Folder for results to check: whether it can be written, and how fast.", rich_help_panel=WRITE
     ),
 ]
 DemoOut = Annotated[str, typer.Option("--out", help="Folder for the demo's slides and results.", rich_help_panel=WRITE)]
 
 
 def info(path: PathArgument, settings: Given, json: AsJson = False) -> int:
-    """Say what a slide or a store is: levels, spacing, size, reader, and anything odd."""
+    """Describe a slide, a volume, a store or a run: levels, spacing, size, reader, and unusual properties."""
     from ..engine.maintenance.describe import describe
     from .tell import print_description
 
@@ -33,7 +33,7 @@ def info(path: PathArgument, settings: Given, json: AsJson = False) -> int:
 
 
 def status(out: OutArgument, json: AsJson = False) -> int:
-    """How far a run is: stages, images, rejections, and who owns it."""
+    """Show the progress of a run: its steps, its rejected images, and the process that owns it."""
     from ..engine.maintenance.status import status as look
     from .tell import print_status
 
@@ -41,7 +41,7 @@ def status(out: OutArgument, json: AsJson = False) -> int:
 
 
 def verify(out: OutArgument, cluster: Given, full: Full = False, json: AsJson = False) -> int:
-    """Whether all that a run wrote is still there and as it was: names array, shard and image of what is damaged."""
+    """Check that every file of a run exists and is unchanged; each damaged file is listed with its array, shard and image."""
     from ..engine.maintenance.verify import verify as look
     from ..engine.workers.placement import ClusterOptions
     from .display import watched
@@ -55,7 +55,7 @@ def verify(out: OutArgument, cluster: Given, full: Full = False, json: AsJson = 
 
 
 def repair(out: OutArgument, cluster: Given, run: Given, json: AsJson = False, quiet: Quiet = False) -> int:
-    """Do the units again whose files are damaged, and nothing else: what was there before comes back, byte for byte."""
+    """Repeat the units whose files are damaged, and nothing else: on a CPU the files come back byte for byte."""
     from ..engine.maintenance.repair import repair as mend
     from ..engine.runtime.options import RunOptions
     from ..engine.workers.placement import ClusterOptions
@@ -63,12 +63,12 @@ def repair(out: OutArgument, cluster: Given, run: Given, json: AsJson = False, q
     from .tell import print_repair
 
     with watched(as_json=json, quiet=quiet) as show:
-        done = mend(out, options=RunOptions(cluster=ClusterOptions(**cluster), report=show, **run))
-    return print_repair(done, as_json=json)
+        result = mend(out, options=RunOptions(cluster=ClusterOptions(**cluster), report=show, **run))
+    return print_repair(result, as_json=json)
 
 
 def doctor(cluster: Given, out: TriedOut = None, json: AsJson = False) -> int:
-    """Look at this machine, a folder for results and the workers, before a run has to find out: what works, what does not."""
+    """Check this machine, a folder for results and the workers before a run: what works, and what does not."""
     from ..engine.maintenance.doctor import examine
     from ..engine.workers.placement import ClusterOptions
     from .display import watched
@@ -79,7 +79,7 @@ def doctor(cluster: Given, out: TriedOut = None, json: AsJson = False) -> int:
 
 
 def demo(out: DemoOut = "demo", json: AsJson = False, quiet: Quiet = False) -> int:
-    """Make four small slides from a public section and run the main job on them: about three minutes on two cores."""
+    """Make four small slides from a public tissue section and run `cluster` on them: about three minutes on two cores."""
     from pathlib import Path
 
     from ..engine.api.commands import cluster

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..engine.runtime.options import RunOptions
     from ..engine.workers.placement import ClusterOptions
 
-AGAIN = "The same command goes on where it stopped. Changed settings or images are refused with a diff unless --redo is given."
+AGAIN = "The same command resumes where it stopped. Changed settings or images are refused with a diff unless --redo is given."
 
 Paths = Annotated[
     list[str],
@@ -72,9 +72,9 @@ def convert(
     from ..engine.runs import usual
 
     kind = "volumes" if volumes else "slides"
-    once = run | {"stages": ("convert",)}
+    options = run | {"stages": ("convert",)}
     return begin(
-        usual(kind).name, {kind: slides}, settings, cluster, once, out, dry_run=dry_run, json=json, quiet=quiet
+        usual(kind).name, {kind: slides}, settings, cluster, options, out, dry_run=dry_run, json=json, quiet=quiet
     )
 
 

@@ -19,7 +19,7 @@ Query = Annotated[
     str | None,
     typer.Option(
         "--query",
-        help="A case of the run (id, name or path) or a file; where the run is about tiles a slide with --at, or a small "
+        help="A case of the run (its id, name or path), or a file. In a run on tiles: a slide with --at, or a small "
         "picture.",
         rich_help_panel=FIND,
     ),
@@ -27,13 +27,13 @@ Query = Annotated[
 Count = Annotated[int, typer.Option("-k", help="Number of cases to find.", rich_help_panel=FIND)]
 At = Annotated[
     str | None,
-    typer.Option("--at", help="Y,X: the tile at this place on the slide, in micrometres.", rich_help_panel=FIND),
+    typer.Option("--at", help="Position of the tile on the slide: Y,X in micrometres.", rich_help_panel=FIND),
 ]
 SameSubject = Annotated[
     bool,
     typer.Option(
         "--same-subject",
-        help="Find the query's own subject too (or its own slide, where no subject is known).",
+        help="Include cases of the query's own subject (of its own slide, if no subject is known).",
         rich_help_panel=FIND,
     ),
 ]
@@ -41,7 +41,7 @@ Add = Annotated[
     list[str] | None,
     typer.Option(
         "--add",
-        help="Folder, glob, file or CSV of volumes that searches shall find from now on, without training.",
+        help="Volumes to add to the index, without training: a folder, glob, file or CSV.",
         rich_help_panel=FIND,
     ),
 ]
@@ -49,7 +49,7 @@ Picture = Annotated[
     str | None,
     typer.Option(
         "--picture",
-        help="PNG of the query and what was found, or none. [default: OUT/searches/ID.png, of the query's id]",
+        help="Path of a PNG of the query and its hits, or none. [default: OUT/searches/ID.png, with the query's id]",
         rich_help_panel=WRITE,
     ),
 ]
@@ -66,20 +66,20 @@ def search(
     picture: Picture = None,
     json: AsJson = False,
 ) -> int:
-    """The cases of a run most like a given one: volumes, or tiles of slides, by the distance of their embeddings."""
+    """Find the cases of a run most similar to a query: volumes, or tiles of slides, by the distance of their embeddings."""
     from ..engine.search import search as engine
     from ..engine.search.add import add as add_cases
     from ..errors import SettingsError
 
     if query is None and not add:
-        raise SettingsError("say what to look for with --query, or what to add with --add.")
+        raise SettingsError("a search needs a query (--query), or volumes to add to the index (--add).")
     if add:
         print_added(add_cases(out, add, **run), as_json=json)
     if query is None:
         return 0
     hits = engine.search(out, query, k=k, at=_position(at), same_subject=same_subject)
-    drawn, note = _drawn(hits, picture)
-    return print_hits(hits, drawn, note, as_json=json)
+    path, note = _drawn(hits, picture)
+    return print_hits(hits, path, note, as_json=json)
 
 
 def _position(text: str | None) -> tuple[float, ...] | None:
@@ -88,9 +88,7 @@ def _position(text: str | None) -> tuple[float, ...] | None:
     try:
         return None if text is None else tuple(float(part) for part in text.split(","))
     except ValueError:
-        raise SettingsError(
-            f"--at is numbers of micrometres with commas between, such as 1200,850; got {text!r}."
-        ) from None
+        raise SettingsError(f"--at takes micrometres separated by commas, such as 1200,850; got {text!r}.") from None
 
 
 def _drawn(hits: Hits, picture: str | None) -> tuple[Path | None, str]:
@@ -115,12 +113,12 @@ def print_added(added: Added, *, as_json: bool) -> None:
         facts = {"added": added.added, "known": added.known, "cases": added.cases}
         print_json({"event": "added", "out": added.out, **facts})
         return
-    known = f", {len(added.known)} were there already" if added.known else ""
+    known = f", {len(added.known)} were in the index already" if added.known else ""
     count = len(added.added)
-    print(f"{count} case{'' if count == 1 else 's'} added{known}: {added.cases} are searched")
+    print(f"{count} case{'' if count == 1 else 's'} added{known}: a search now covers {added.cases} cases")
 
 
-def print_hits(hits: Hits, drawn: Path | None, note: str, *, as_json: bool) -> int:
+def print_hits(hits: Hits, picture: Path | None, note: str, *, as_json: bool) -> int:
     """Print the hits, nearest first; returns the exit status."""
     import json
 
@@ -128,10 +126,11 @@ def print_hits(hits: Hits, drawn: Path | None, note: str, *, as_json: bool) -> i
 
     notes = [*hits.notes, *([note] if note else [])]
     if as_json:
-        print_json({"event": "result", **json.loads(hits.json()), "notes": notes, "picture": drawn, "exit": 0})
+        print_json({"event": "result", **json.loads(hits.json()), "notes": notes, "picture": picture, "exit": 0})
         return 0
     print(
-        f"like {hits.query.id or hits.query.name}{_where(hits.query)}, among {hits.cases - hits.left_out} cases", end=""
+        f"nearest to {hits.query.id or hits.query.name}{_where(hits.query)} among {hits.cases - hits.left_out} cases",
+        end="",
     )
     print(f" ({hits.left_out} of the same subject or slide left out)" if hits.left_out else "")
     rows = [("", "distance", "label", "subject", "site", "name", "")]
@@ -139,14 +138,14 @@ def print_hits(hits: Hits, drawn: Path | None, note: str, *, as_json: bool) -> i
         (str(h.rank), f"{h.distance:.4g}", h.label, h.subject, h.site, h.name or h.id, _where(h).strip())
         for h in hits.rows
     ]
-    kept = [i for i in range(len(rows[0])) if any(row[i] for row in rows[1:])]
-    widths = {i: max(len(row[i]) for row in rows) for i in kept}
+    columns = [i for i in range(len(rows[0])) if any(row[i] for row in rows[1:])]
+    widths = {i: max(len(row[i]) for row in rows) for i in columns}
     for row in rows if len(rows) > 1 else []:
-        print("  ".join(_plain(row[i]).ljust(widths[i]) for i in kept).rstrip())
+        print("  ".join(_plain(row[i]).ljust(widths[i]) for i in columns).rstrip())
     if hits.recall < 1:
-        print(f"not every case was looked at: of ten true neighbours {hits.recall * 10:.1f} are found")
-    if drawn:
-        print(f"picture: {drawn}")
+        print(f"the search is approximate: of ten true neighbours it finds {hits.recall * 10:.1f} on average")
+    if picture:
+        print(f"picture: {picture}")
     for line in notes:
         print(f"note: {line}", file=sys.stderr)
     return 0

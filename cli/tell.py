@@ -47,7 +47,7 @@ def print_plan(plan: tuple[Path, Any, Any], script: str, *, as_json: bool) -> in
         rejected = {s: dataclasses.asdict(r) for s, r in inspected.rejected.items()}
         print_json({"event": "plan", "out": str(out), **sizes.facts(), "rejected": rejected, "job": script})
         return status
-    print(f"results: {out} (nothing is written now)")
+    print(f"results: {out} (this is a plan: nothing is written)")
     print(sizes.text())
     print("units: " + ", ".join(f"{stage} {count}" for stage, count in sizes.units.items()))
     for record in inspected.slides.values():
@@ -60,45 +60,45 @@ def print_plan(plan: tuple[Path, Any, Any], script: str, *, as_json: bool) -> in
     return status
 
 
-def print_description(found: Description, *, as_json: bool) -> int:
+def print_description(description: Description, *, as_json: bool) -> int:
     if as_json:
-        print_json(dataclasses.asdict(found))
+        print_json(dataclasses.asdict(description))
     else:
-        for name, value in found.facts:
+        for name, value in description.facts:
             print(f"{name + ':':<12}{value}")
-        for level in found.levels:
+        for level in description.levels:
             print(f"  level {level}")
-        for note in found.notes:
+        for note in description.notes:
             print(f"note: {note}")
-        for code, text in found.problems:
+        for code, text in description.problems:
             print(f"problem [{code}]: {text}")
-    return 3 if found.problems else 0
+    return 3 if description.problems else 0
 
 
-def print_status(found: Status, *, as_json: bool) -> int:
+def print_status(status: Status, *, as_json: bool) -> int:
     if as_json:
-        print_json(dataclasses.asdict(found))
+        print_json(dataclasses.asdict(status))
         return 0
-    print(f"{found.out}: {found.state}")
-    if found.owner:
-        print(f"owner: {found.owner}")
-    for step in found.steps:
-        left = f"{step.done}/{step.total}" if step.total else ""
-        print(f"  {step.title:<20} {step.state:<9} {left:<12} {step.wall:8.1f} s")
-    for name, code, message in found.rejected:
+    print(f"{status.out}: {status.state}")
+    if status.owner:
+        print(f"owner: {status.owner}")
+    for step in status.steps:
+        progress = f"{step.done}/{step.total}" if step.total else ""
+        print(f"  {step.title:<20} {step.state:<9} {progress:<12} {step.wall:8.1f} s")
+    for name, code, message in status.rejected:
         print(f"rejected {name} [{code}]: {message}")
     return 0
 
 
-def print_finding(found: Finding, *, as_json: bool) -> None:
+def print_finding(finding: Finding, *, as_json: bool) -> None:
     """Print one damaged file, on one line."""
     if as_json:
-        shown = dataclasses.asdict(found) | {"array": found.array, "shard": found.shard}
-        print_json({"event": "finding", **shown})
+        fields = dataclasses.asdict(finding) | {"array": finding.array, "shard": finding.shard}
+        print_json({"event": "finding", **fields})
         return
-    of = " ".join(part for part in (found.array, found.shard and f"shard {found.shard}") if part)
-    slide = f" of slide {found.slide}" if found.slide else ""
-    print(f"{found.kind:<12} {of}{slide} (step {found.step}, unit {found.unit}): {found.text}", flush=True)
+    of = " ".join(part for part in (finding.array, finding.shard and f"shard {finding.shard}") if part)
+    slide = f" of slide {finding.slide}" if finding.slide else ""
+    print(f"{finding.kind:<12} {of}{slide} (step {finding.step}, unit {finding.unit}): {finding.text}", flush=True)
 
 
 def print_verdict(verdict: Verdict, *, as_json: bool) -> int:
@@ -110,7 +110,7 @@ def print_verdict(verdict: Verdict, *, as_json: bool) -> int:
         )
         return status
     if verdict.owner:
-        print(f"note: {verdict.owner} holds the lock; what it has not finished was not looked at")
+        print(f"note: {verdict.owner} holds the lock; units that it has not finished were not checked")
     if verdict.leftovers:
         print(f"note: {verdict.leftovers} half-written files of a killed run; the next run removes them")
     damaged = f"{len(verdict.findings)} damaged: `tile-engine repair {verdict.out}`" if status else "all sound"
@@ -118,17 +118,19 @@ def print_verdict(verdict: Verdict, *, as_json: bool) -> int:
     return status
 
 
-def print_repair(done: Repair, *, as_json: bool) -> int:
+def print_repair(repair: Repair, *, as_json: bool) -> int:
     """Print the result of a repair; returns the exit status: 7 where damage or changed bytes remain."""
-    status = 7 if done.left or done.other else 0
+    status = 7 if repair.left or repair.other else 0
     if as_json:
-        print_json({"event": "result", **dataclasses.asdict(done), "exit": status})
+        print_json({"event": "result", **dataclasses.asdict(repair), "exit": status})
         return status
-    print(f"{done.out}: {len(done.found)} files were damaged, {done.units} units were done again")
-    for finding in done.left:
+    print(f"{repair.out}: {len(repair.found)} files were damaged, {repair.units} units were repeated")
+    for finding in repair.left:
         print_finding(finding, as_json=False)
-    for path in done.other:
-        print(f"other bytes  {path}: it is whole, and not what it was; what was made from it is of the old one")
+    for path in repair.other:
+        print(
+            f"changed      {path}: it is valid, but differs from the original; results made from the original stay as they are"
+        )
     return status
 
 

@@ -148,10 +148,10 @@ class StoredArray:
         """Read into `out` the cells of a box that lies in one shard."""
         index = tuple(a // s for a, s in zip(part.start, self.spec.shard, strict=True))
         path = self.shard_path(index)
-        inside = part.shift([-i * s for i, s in zip(index, self.spec.shard, strict=True)])
+        local_box = part.shift([-i * s for i, s in zip(index, self.spec.shard, strict=True)])
         try:
             with ranges(path, whole=part.size * WHOLE_SHARD_FROM >= math.prod(self.spec.shard)) as (read, size):
-                decode_shard(read, size, self._layout, box=inside, out=out, name=str(path))
+                decode_shard(read, size, self._layout, box=local_box, out=out, name=str(path))
         except FileNotFoundError as error:
             raise CorruptError(f"shard {path} is missing: it was written and then lost.") from error
 

@@ -37,8 +37,8 @@ def _client(bucket: str, process: int) -> Any:
         from obstore.store import S3Store
     except ImportError as error:
         raise MachineError(
-            f"s3://{bucket} lies in an object store, and obstore, which speaks to those, is not installed: "
-            "pip install 'tile-engine[s3]'",
+            f"s3://{bucket} lies in an object store, and the package obstore, which reads and writes object stores, is not "
+            "installed: pip install 'tile-engine[s3]'",
             "E_NO_OBSTORE",
         ) from error
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
@@ -68,7 +68,7 @@ def _profile() -> dict[str, str]:
     config = os.environ.get("AWS_CONFIG_FILE") or home / "config"
     other = _section(config, name if name == "default" else f"profile {name}")
     names = {"aws_access_key_id": "access_key_id", "aws_secret_access_key": "secret_access_key"}
-    credentials = {ours: keys[theirs] for theirs, ours in names.items() if theirs in keys}
+    credentials = {option: keys[key] for key, option in names.items() if key in keys}
     if len(credentials) < len(names):
         credentials = {}
     elif "aws_session_token" in keys:
@@ -119,7 +119,7 @@ def _meaning(error: Exception, what: str, name: str) -> Exception | None:
     bucket = "/".join(name.split("/")[:3])
     if code == "NoSuchBucket":
         return MachineError(
-            f"there is no bucket {bucket}, or not at this endpoint: {name} cannot be {what}. Make the bucket first, or "
+            f"the bucket {bucket} does not exist at this endpoint: {name} cannot be {what}. Create the bucket first, or "
             "check AWS_ENDPOINT_URL and AWS_REGION.",
             "E_NO_BUCKET",
         )
@@ -135,19 +135,19 @@ def _meaning(error: Exception, what: str, name: str) -> Exception | None:
         )
     if kind in ("PermissionDeniedError", "UnauthenticatedError") or code in _DENIED or "403" in numbers:
         return MachineError(
-            f"the store refuses: {name} cannot be {what} ({status}). Check which credentials are in force (AWS_PROFILE, "
+            f"the store denies access: {name} cannot be {what} ({status}). Check which credentials are in force (AWS_PROFILE, "
             "AWS_ACCESS_KEY_ID, the machine's role) and that they may read, list, write and delete there.",
             "E_STORE_DENIED",
         )
     if kind == "InvalidPathError":
         return MachineError(
-            f"below {name} lies an object with a name that no path can have (// or .. in it): it cannot be {what}. Rename "
+            f"below {name} lies an object whose name is no valid path (it contains // or ..): {name} cannot be {what}. Rename "
             "that object, or give a prefix without it.",
             "E_STORE",
         )
     if numbers and not numbers[-1].startswith("5") and numbers[-1] not in ("408", "429"):
         return MachineError(
-            f"the store does not accept it: {name} cannot be {what} ({status}). Check the path, AWS_REGION and "
+            f"the store rejects the request: {name} cannot be {what} ({status}). Check the path, AWS_REGION and "
             "AWS_ENDPOINT_URL.",
             "E_STORE",
         )

@@ -100,17 +100,17 @@ def cache() -> Cache:
     folder = Path(_setting(FOLDER_VARIABLE) or tempfile.gettempdir())
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # no other user may read slides
-        own = own_folder(folder)
-        free = shutil.disk_usage(own).free
-        stated = _setting(LIMIT_VARIABLE)
-        if stated:
-            return Cache(own, float(stated) * 1e9)
-        held = sum(map(_bytes, locks(own)))
-        return Cache(own, min(DEFAULT_CACHE_BYTES, (free + held) / 2))
+        home = own_folder(folder)
+        free_bytes = shutil.disk_usage(home).free
+        limit = _setting(LIMIT_VARIABLE)
+        if limit:
+            return Cache(home, float(limit) * 1e9)
+        held_bytes = sum(map(_bytes, locks(home)))
+        return Cache(home, min(DEFAULT_CACHE_BYTES, (free_bytes + held_bytes) / 2))
     except (OSError, ValueError) as error:
         raise SettingsError(
             f"slides cannot be copied to {folder} ({error}): name a folder on a disk of this machine with --cache-dir, and "
-            "how many GB copies may take there with --cache-limit.",
+            "the GB that copies may take there with --cache-limit.",
             "E_CACHE",
         ) from error
 
@@ -200,7 +200,7 @@ def _copy(source: Path, to: Path, size: int) -> None:
         shutil.copyfile(source, to)
     if (got := to.stat().st_size) != size:
         raise UnfinishedError(
-            f"{source} had {size} bytes and {got} came: it changed on the way. Run the same command again."
+            f"{source} had {size} bytes and its copy has {got}: it changed while it was copied. Run the same command again."
         )
 
 
@@ -221,22 +221,22 @@ def _make_room(source: Path, need: int, lock: IO[bytes], where: Cache) -> None:
         gc.collect()  # an unreachable object may still hold a lease
         time.sleep(0.5)
     raise MachineError(
-        f"{source} takes {need / 1e9:.2f} GB and {where.folder} may hold {where.limit / 1e9:.2f} GB of slides"
+        f"the copy of {source} takes {need / 1e9:.2f} GB and {where.folder} may hold {where.limit / 1e9:.2f} GB of slides"
         + (", all of which are in use" if need <= where.limit else "")
-        + ": it cannot be read without a copy. Give more with --cache-limit, or another folder with --cache-dir.",
+        + ": the slide cannot be read without a copy. Raise --cache-limit, or name another folder with --cache-dir.",
         "E_CACHE_FULL",
     )
 
 
 def _free(need: int, lock: IO[bytes], where: Cache) -> bool:
     """Remove unused copies until `need` more bytes fit; returns whether they do."""
-    others = [path for path in locks(where.folder) if path.name != Path(lock.name).name]
-    used_bytes = sum(map(_bytes, others))
-    for path in sorted(others, key=lambda path: path.stat().st_mtime):
+    other_locks = [path for path in locks(where.folder) if path.name != Path(lock.name).name]
+    used_bytes = sum(map(_bytes, other_locks))
+    for path in sorted(other_locks, key=lambda path: path.stat().st_mtime):
         if used_bytes + need <= where.limit and shutil.disk_usage(where.folder).free > need:
             return True
-        with open_lock(path) as theirs:
-            if flock(theirs, "alone at once"):
+        with open_lock(path) as other_lock:
+            if flock(other_lock, "alone at once"):
                 used_bytes -= _bytes(path)
                 for remnant in (where.folder / path.stem, *half_fetched(where.folder, path.stem)):
                     shutil.rmtree(remnant, ignore_errors=True)  # which follows no link

@@ -36,23 +36,25 @@ def own_folder(above: Path) -> Path:
     Raises PermissionError if another user created it, FileExistsError if it has no mark of ours.
     """
     user = os.getuid() if hasattr(os, "getuid") else None
-    own = above / f"tile-engine-cache-{'user' if user is None else user}"
-    if not _marked(own):
-        new = partial_path(own)
-        new.mkdir(mode=0o700)
+    folder = above / f"tile-engine-cache-{'user' if user is None else user}"
+    if not _marked(folder):
+        draft = partial_path(folder)
+        draft.mkdir(mode=0o700)
         try:
-            (new / TAG_NAME).write_bytes(TAG_TEXT)
-            new.rename(own)  # replaces an empty folder, and nothing else
+            (draft / TAG_NAME).write_bytes(TAG_TEXT)
+            draft.rename(folder)  # replaces an empty folder, and nothing else
         except OSError:
-            (new / TAG_NAME).unlink(missing_ok=True)
-            new.rmdir()
-            if not os.path.lexists(own):
+            (draft / TAG_NAME).unlink(missing_ok=True)
+            draft.rmdir()
+            if not os.path.lexists(folder):
                 raise  # else another process was first, or other files lie there: checked below
-    if user is not None and own.lstat().st_uid != user:
-        raise PermissionError(1, "somebody else made it, and could change what is read from it", str(own))
-    if not _marked(own):
-        raise FileExistsError(17, f"it is no cache of tile-engine's, there is no {TAG_NAME} of ours in it", str(own))
-    return own
+    if user is not None and folder.lstat().st_uid != user:
+        raise PermissionError(1, "another user made the folder, and could change the copies in it", str(folder))
+    if not _marked(folder):
+        raise FileExistsError(
+            17, f"the folder is no cache of tile-engine's: it has no {TAG_NAME} that tile-engine wrote", str(folder)
+        )
+    return folder
 
 
 def _marked(folder: Path) -> bool:
@@ -83,7 +85,7 @@ def open_lock(path: Path) -> IO[bytes]:
         if not path.is_symlink():
             raise
         raise SettingsError(
-            f"{path} is a symbolic link, and a lock of the cache has this name: what the link leads to would be written over. "
+            f"{path} is a symbolic link, and the cache would write a lock there: the link's target would be overwritten. "
             "Remove the link, or name another folder with --cache-dir.",
             "E_CACHE",
         ) from error

@@ -52,7 +52,7 @@ class TextColumn:
         return str(self.names[self.codes[row]])
 
     def joined(self, other: TextColumn) -> TextColumn:
-        """Both, one after the other."""
+        """This column and `other`, one after the other."""
         names, at = np.unique(np.concatenate([self.names, other.names]), return_inverse=True)
         codes = np.concatenate([at[self.codes], at[len(self.names) :][other.codes]])
         return TextColumn(codes.astype(np.int32), names)
@@ -86,7 +86,7 @@ class Cases:
         )
 
     def with_rows(self, other: Cases) -> Cases:
-        """Both, one after the other; both have the same columns."""
+        """These rows, then those of `other`, which has the same columns."""
         return Cases(
             np.concatenate([self.vectors, other.vectors]),
             {n: w.joined(other.words[n]) for n, w in self.words.items()},
@@ -121,23 +121,23 @@ def read_index(root: Path, table: str) -> StoredIndex | None:
     return StoredIndex(cases, document, lists) if _document(root) == document else None
 
 
-def write_index(root: Path, kept: StoredIndex) -> None:
+def write_index(root: Path, index: StoredIndex) -> None:
     """Replace the index; sizes and checksums of its files are added to the document.
 
     Raises SettingsError (E_FOREIGN) if the folder holds files that tile-engine did not write.
     """
     check_not_foreign(root)
-    stated = {"tile_engine": INDEX_MARK, **kept.document}
-    write_json(root / "index.json", stated | {"status": "incomplete"})
-    files = {"vectors.npy": _npy(kept.cases.vectors), "columns.npz": _packed(kept.cases)}
-    if kept.lists is not None:
-        files["lists.npy"] = _npy(kept.lists)
+    document = {"tile_engine": INDEX_MARK, **index.document}
+    write_json(root / "index.json", document | {"status": "incomplete"})
+    files = {"vectors.npy": _npy(index.cases.vectors), "columns.npz": _packed(index.cases)}
+    if index.lists is not None:
+        files["lists.npy"] = _npy(index.lists)
     else:
         (root / "lists.npy").unlink(missing_ok=True)
     for name, data in files.items():
         write_whole(root / name, data)
     sums = {name: [len(data), crc32(data)] for name, data in files.items()}
-    write_json(root / "index.json", stated | {"files": sums, "status": "complete"})
+    write_json(root / "index.json", document | {"files": sums, "status": "complete"})
 
 
 def forget_index(root: Path) -> None:
@@ -175,8 +175,7 @@ def check_not_foreign(root: Path) -> None:
         foreign = [root if root.is_symlink() else root / "index.json"]
     if foreign:
         raise SettingsError(
-            f"{foreign[0]} is there already, and it was no search of tile-engine's that wrote it: it would be overwritten. "
-            "Move it away.",
+            f"{foreign[0]} exists, and no search of tile-engine's wrote it: a search would overwrite it. Move it away.",
             "E_FOREIGN",
         )
 
@@ -196,13 +195,13 @@ def damaged(root: Path, *, full: bool) -> list[tuple[str, str, str]]:
         size_now = path.stat().st_size if path.exists() else -1
         if size_now != size:
             text = (
-                f"it has {size_now} bytes, {size} were written"
+                f"the file has {size_now} bytes, {size} were written"
                 if size_now >= 0
-                else f"{size} bytes were written, and it is gone"
+                else f"the file is missing; {size} bytes were written"
             )
             problems.append(("missing" if size_now < 0 else "size" if size_now else "empty", name, text))
         elif full and (is_now := crc32(path.read_bytes())) != crc:
-            problems.append(("changed", name, f"its checksum is {is_now:08x}, {crc:08x} was written"))
+            problems.append(("changed", name, f"the checksum of the file is {is_now:08x}, {crc:08x} was written"))
     try:
         read_added(root)
     except CorruptError as error:

@@ -35,22 +35,22 @@ def halve(pixels: Array, factor: Sequence[int] = ()) -> Array:
 
 def _halve_axes(pixels: Array, factor: Sequence[int]) -> Array:
     """Sum along each axis, then divide: exact for integers, since the sum of eight cells fits the wider type."""
-    whole = pixels.dtype.kind in "iu"
-    wide = np.int64 if whole and pixels.dtype.itemsize > 2 else np.int32 if whole else np.float64
-    if whole and pixels.dtype.itemsize == 8:
-        wide = np.float64
+    is_integer = pixels.dtype.kind in "iu"
+    sum_dtype = np.int64 if is_integer and pixels.dtype.itemsize > 2 else np.int32 if is_integer else np.float64
+    if is_integer and pixels.dtype.itemsize == 8:
+        sum_dtype = np.float64
     total = pixels
     for axis, n in enumerate(factor, start=1):
         if n == 1:
             continue
         if total.shape[axis] % 2:
             total = np.concatenate([total, total[(slice(None),) * axis + (slice(-1, None),)]], axis)
-        first, second = (total[(slice(None),) * axis + (slice(i, None, 2),)] for i in (0, 1))
-        total = np.add(first, second, dtype=wide)
+        evens, odds = (total[(slice(None),) * axis + (slice(i, None, 2),)] for i in (0, 1))
+        total = np.add(evens, odds, dtype=sum_dtype)
     count = int(np.prod(factor))
-    if not whole:
+    if not is_integer:
         return np.asarray(total / count, pixels.dtype)
-    mean = np.floor(total / count + 0.5) if wide is np.float64 else (2 * total + count) // (2 * count)
+    mean = np.floor(total / count + 0.5) if sum_dtype is np.float64 else (2 * total + count) // (2 * count)
     return mean.astype(pixels.dtype)
 
 
@@ -82,14 +82,14 @@ def halve_anywhere(pixels: Any) -> Any:
     xp = namespace(pixels)
     for axis in range(1, pixels.ndim):
         if pixels.shape[axis] % 2:
-            last = (slice(None),) * axis + (slice(-1, None),)
-            pixels = xp.concatenate([pixels, pixels[last]], axis=axis)
+            edge = (slice(None),) * axis + (slice(-1, None),)
+            pixels = xp.concatenate([pixels, pixels[edge]], axis=axis)
     axes = pixels.ndim - 1
-    whole = pixels.dtype.kind in "iu"
+    is_integer = pixels.dtype.kind in "iu"
     cells = (pixels[(slice(None), *(slice(i, None, 2) for i in at))] for at in product((0, 1), repeat=axes))
-    total = sum(part.astype(xp.int64 if whole else xp.float64) for part in cells)
+    total = sum(part.astype(xp.int64 if is_integer else xp.float64) for part in cells)
     count = 2**axes
-    return ((2 * total + count) // (2 * count) if whole else total / count).astype(pixels.dtype)
+    return ((2 * total + count) // (2 * count) if is_integer else total / count).astype(pixels.dtype)
 
 
 def resize_anywhere(pixels: Any, shape: tuple[int, int]) -> Any:

@@ -95,7 +95,7 @@ class StoredImage:
             raise CorruptError(f"{path} is not finished (status {ours.get('status')!r}): run the same command again.")
         datasets = attributes["ome"]["multiscales"][0]["datasets"]
         if not all(is_inside(d["path"]) for d in datasets):
-            raise CorruptError(f"{path} is not what was written there: a level of it lies outside.")
+            raise CorruptError(f"{path} is not what was written there: the path of one of its levels leads outside.")
         levels = [StoredArray.open(path / d["path"]) for d in datasets]
         _, frames = frames_of(attributes, [a.spec.shape for a in levels], ours["reference"])
         return cls(path, levels, frames)

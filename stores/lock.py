@@ -69,21 +69,21 @@ class Lock:
         if owner is None:
             if not _torn(self.path):
                 raise SettingsError(
-                    f"{self.path} is there already, and it is no lock of tile-engine's: it would be overwritten. Nothing was "
-                    "begun. Move it away, or choose another folder with --out.",
+                    f"{self.path} exists, and it is no lock of tile-engine's: the run would overwrite it. Nothing was begun. "
+                    "Move it away, or choose another folder with --out.",
                     "E_FOREIGN",
                 )
             if age < 5:  # its owner may be writing it
                 time.sleep(0.2)
                 return False
         else:
-            here = owner["host"] == socket.gethostname()
-            alive = here and _started(int(owner["pid"])) == owner["started"]
-            if alive or not (here or self._force):
+            is_local = owner["host"] == socket.gethostname()
+            is_alive = is_local and _started(int(owner["pid"])) == owner["started"]
+            if is_alive or not (is_local or self._force):
                 raise LockedError(
                     f"another run owns {self.path.parent}: host {owner['host']}, pid {owner['pid']}, last sign of life "
                     f"{age:.0f} s ago. Two runs would write the same files; wait for it, or "
-                    + ("stop it." if here else "if it is surely gone, run again with --force-unlock.")
+                    + ("stop it." if is_local else "if it has certainly ended, run again with --force-unlock.")
                 )
         return self._hold.succeed(owner)
 

@@ -96,13 +96,13 @@ def omero(channels: int, dtype: str) -> dict[str, Any]:
     import numpy as np
 
     top = float(np.iinfo(dtype).max) if np.issubdtype(np.dtype(dtype), np.integer) else 1.0
-    named = [("red", "FF0000"), ("green", "00FF00"), ("blue", "0000FF")] if channels == 3 else []
+    primaries = [("red", "FF0000"), ("green", "00FF00"), ("blue", "0000FF")] if channels == 3 else []
     wheel = ["FFFFFF"] if channels == 1 else ["00FFFF", "FF00FF", "FFFF00", "FF0000", "00FF00", "0000FF"]
-    rest = [(f"channel {i}", wheel[i % len(wheel)]) for i in range(len(named), channels)]
+    extras = [(f"channel {i}", wheel[i % len(wheel)]) for i in range(len(primaries), channels)]
     window = {"min": 0.0, "max": top, "start": 0.0, "end": top}
     return {
         "channels": [
-            {"label": label, "color": color, "active": True, "window": window} for label, color in [*named, *rest]
+            {"label": label, "color": color, "active": True, "window": window} for label, color in [*primaries, *extras]
         ]
     }
 

@@ -26,7 +26,7 @@ def anndata_keys(columns: str) -> str:
 
 
 ANY_COLUMN = r"[^/]+"
-"""Of a table whose columns are also those of the user's list."""
+"""Pattern of column names, for tables that also have the columns of the user's list."""
 ANNDATA_KEYS = anndata_keys(ANY_COLUMN)
 
 OWN_FOLDERS = ("slides", "volumes", "samples.zarr", "models", "tables", "maps", "receipts", "index")

@@ -34,13 +34,13 @@ def to_path(given: str | Path) -> Path:
     if scheme is None:
         return Path(given).expanduser()
     if scheme[1] != "s3":
-        raise SettingsError(f"{scheme[1]}://...: of the stores with a scheme only s3:// is known.", "E_SCHEME")
+        raise SettingsError(f"{scheme[1]}://... cannot be read: s3:// is the only scheme that is known.", "E_SCHEME")
     path = ObjectPath(os.path.normpath(str(given)))  # a store knows no ".."
     if len(path.parts) < 2 or not str(path).startswith(SCHEME):
         raise SettingsError(f"{str(given)!r} names no bucket: s3://bucket/prefix is needed.", "E_SCHEME")
     if "@" in path.bucket:
         raise SettingsError(
-            "an s3:// path names its bucket first, and no keys: they would be written into results and logs. Set "
+            "an s3:// path must not contain access keys: they would be written into results and logs. Set "
             "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE.",
             "E_SCHEME",
         )
@@ -48,7 +48,7 @@ def to_path(given: str | Path) -> Path:
 
 
 def absolute(given: str | Path) -> Path:
-    """The same as an absolute path."""
+    """The path that a user named, as an absolute path."""
     return to_path(given).absolute()
 
 

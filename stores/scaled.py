@@ -54,17 +54,17 @@ class Scaled:
         return np.clip(np.rint(values, out=values), 0, RANGE_TOP, out=values).astype(np.uint16)
 
 
-def ranges_of(values: Array, inside: Array) -> list[list[float]]:
-    """(low, high) of every channel of (channel, *axes) where `inside` is true: percentiles, or full range if they are equal.
+def ranges_of(values: Array, mask: Array) -> list[list[float]]:
+    """(low, high) of every channel of (channel, *axes) where `mask` is true: percentiles, or full range if they are equal.
 
     >>> ranges_of(np.arange(201.0)[None], np.ones(201, bool))
     [[1.0, 199.0]]
     """
-    found = []
+    ranges = []
     for channel in values:
-        seen = channel[inside] if inside.any() else channel.ravel()
-        low, high = (float(v) for v in np.percentile(seen, RANGE_PERCENTILES))
+        cells = channel[mask] if mask.any() else channel.ravel()
+        low, high = (float(v) for v in np.percentile(cells, RANGE_PERCENTILES))
         if not low < high:
             low, high = float(channel.min()), float(channel.max())
-        found.append([low, high if high > low else low + 1.0])
-    return found
+        ranges.append([low, high if high > low else low + 1.0])
+    return ranges

@@ -70,8 +70,8 @@ def _check_link(out: Path, below: str, ours: Ours) -> None:
     path = out / below
     if path.is_symlink() and (below in OWN_FOLDERS or any(ours(f"{below}/{file}") for file in _SAMPLE_FILES)):
         raise SettingsError(
-            f"{path} is a symbolic link to {path.readlink()}, and it has the name of a folder of tile-engine's: files would "
-            f"be written and removed where it leads. Put a folder in its place, or choose another one with --out (now {out}).",
+            f"{path} is a symbolic link to {path.readlink()}, and a run writes and removes files in a folder of this name: it "
+            f"would do so where the link leads. Replace the link by a folder, or choose another --out (now {out}).",
             "E_FOREIGN",
         )
 

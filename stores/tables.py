@@ -35,8 +35,8 @@ def _encoded(table: Any) -> dict[str, bytes]:
     import anndata
     import zarr
 
-    held: dict[str, Any] = {}
-    before = anndata.settings.zarr_write_format
+    store: dict[str, Any] = {}
+    previous_format = anndata.settings.zarr_write_format
     anndata.settings.zarr_write_format = 3
     try:
         with zarr.config.set({"async.concurrency": 1}), warnings.catch_warnings():
@@ -44,10 +44,10 @@ def _encoded(table: Any) -> dict[str, bytes]:
             warnings.filterwarnings(
                 "ignore", category=UserWarning, message="zarr v3 autosharding|Consolidated metadata"
             )
-            table.write_zarr(zarr.storage.MemoryStore(held))
+            table.write_zarr(zarr.storage.MemoryStore(store))
     finally:
-        anndata.settings.zarr_write_format = before
-    return {name: data.to_bytes() for name, data in held.items()}
+        anndata.settings.zarr_write_format = previous_format
+    return {name: data.to_bytes() for name, data in store.items()}
 
 
 def read_table(path: Path) -> Any:

@@ -41,25 +41,25 @@ def describe(path: str | Path, mpp: float | None = None) -> Description:
             f"{path} is a folder: name one slide or volume, a .zarr store, or a run's folder.", "E_FOLDER"
         )
     try:
-        found = probe(path, mpp)
+        slide = probe(path, mpp)
     except SlideError as error:
-        none = Description((("path", str(path)),), problems=((error.code, error.message),))
-        return _volume(path) or none
-    spacing = "not stated" if found.spacing is None else f"{found.spacing[0]:g} x {found.spacing[1]:g} um (y, x)"
+        problem = Description((("path", str(path)),), problems=((error.code, error.message),))
+        return _volume(path) or problem
+    spacing = "not stated" if slide.spacing is None else f"{slide.spacing[0]:g} x {slide.spacing[1]:g} um (y, x)"
     size = path.stat().st_size if path.is_file() else bytes_below(path)
-    pixels = found.shapes[0][0] * found.shapes[0][1]
+    pixels = slide.shapes[0][0] * slide.shapes[0][1]
     facts = (
-        ("name", found.name),
-        ("reader", found.reader),
-        ("pixels", f"{found.shapes[0][1]} x {found.shapes[0][0]}, {found.channels} channels of {found.dtype}"),
-        ("spacing", f"{spacing}{f', from {found.spacing_source}' if found.spacing_source else ''}"),
+        ("name", slide.name),
+        ("reader", slide.reader),
+        ("pixels", f"{slide.shapes[0][1]} x {slide.shapes[0][0]}, {slide.channels} channels of {slide.dtype}"),
+        ("spacing", f"{spacing}{f', from {slide.spacing_source}' if slide.spacing_source else ''}"),
         ("file", f"{size / 1e6:.1f} MB for {pixels / 1e6:.1f} MPix"),
     )
     levels = tuple(
         f"{i}: {shape[1]} x {shape[0]}, {factor[0]:g} times coarser"
-        for i, (shape, factor) in enumerate(zip(found.shapes, found.factors, strict=True))
+        for i, (shape, factor) in enumerate(zip(slide.shapes, slide.factors, strict=True))
     )
-    return Description(facts, levels, found.notes, found.problems)
+    return Description(facts, levels, slide.notes, slide.problems)
 
 
 def _volume(path: Path) -> Description | None:
@@ -93,21 +93,22 @@ def _by(lengths: Iterable[float]) -> str:
 
 
 def _run(path: Path) -> Description:
-    found = status(path)
-    done = sum(step.state == "complete" for step in found.steps)
+    progress = status(path)
+    count = sum(step.state == "complete" for step in progress.steps)
     facts = (
-        ("run", found.out),
-        ("state", f"{found.state}, {done} of {len(found.steps)} steps complete"),
-        ("rejected", str(len(found.rejected))),
+        ("run", progress.out),
+        ("state", f"{progress.state}, {count} of {len(progress.steps)} steps complete"),
+        ("rejected", str(len(progress.rejected))),
     )
-    return Description(facts, notes=("`tile-engine status` tells more of it.",))
+    return Description(facts, notes=("`tile-engine status` lists its steps.",))
 
 
 def _store(path: Path) -> Description:
     attributes = attributes_of(path)
     if attributes[ATTRIBUTES_KEY].get("status") != "complete":
         return Description(
-            (("store", str(path)),), problems=(("E_UNFINISHED", "it is not finished: run the same command again."),)
+            (("store", str(path)),),
+            problems=(("E_UNFINISHED", "the store is not finished: run the same command again."),),
         )
     image = StoredImage.open(path)
     spec = image.levels[0].spec

@@ -65,7 +65,9 @@ def examine(where: ClusterOptions, out: str | Path | None = None) -> Iterator[Ch
             yield Check(name, "problem", f"[{error.code}] {error.message}")
         except Exception as error:  # noqa: BLE001 - the doctor reports any failure as a problem
             text = " ".join(f"{type(error).__name__}: {error}".split())
-            yield Check(name, "problem", f"{text}: install tile-engine anew, and see whether that helps")
+            yield Check(
+                name, "problem", f"{text}: the check itself failed. Install tile-engine again, and repeat the check"
+            )
 
 
 def _versions() -> Iterator[Check]:
@@ -73,11 +75,13 @@ def _versions() -> Iterator[Check]:
 
 
 def _memory() -> Iterator[Check]:
-    free = available_memory()
-    text = f"{free / 1e9:.1f} GB free, {cores()} cores"
-    few = free < MEMORY
+    memory = available_memory()
+    text = f"{memory / 1e9:.1f} GB free, {cores()} cores"
+    shortage = memory < MEMORY
     yield Check(
-        "memory", "warning" if few else "ok", f"{text}: close other programs, or use one worker" if few else text
+        "memory",
+        "warning" if shortage else "ok",
+        f"{text}: close other programs, or use one worker" if shortage else text,
     )
 
 
@@ -89,12 +93,12 @@ def _codecs() -> Iterator[Check]:
     for name in CODECS:
         data = encode_shard(block, (32, 32), Codec(name))
         layout = ShardLayout((64, 64), (32, 32), block.dtype, Codec(name))
-        back = np.zeros_like(block)
-        read = partial(_piece, data)
-        decode_shard(read, len(data), layout, box=Box((0, 0), (64, 64)), out=back, name=f"a {name} shard")
-        right = bool((back == block).all())
+        decoded = np.zeros_like(block)
+        reader = partial(_piece, data)
+        decode_shard(reader, len(data), layout, box=Box((0, 0), (64, 64)), out=decoded, name=f"a {name} shard")
+        match = bool((decoded == block).all())
         yield Check(
-            f"codec {name}", "ok" if right else "problem", "reads what it wrote" if right else "gives other cells back"
+            f"codec {name}", "ok" if match else "problem", "reads what it wrote" if match else "decodes to other values"
         )
 
 
@@ -116,13 +120,13 @@ def _readers() -> Iterator[Check]:
         for reader in SLIDE_READERS:
             if reader.name in ("tiff", "openslide"):
                 pixels = reader.open(path)
-                got = pixels.read(Box((64, 64), (320, 320)), 0).transpose(1, 2, 0)
+                crop = pixels.read(Box((64, 64), (320, 320)), 0).transpose(1, 2, 0)
                 pixels.close()
-                near = int(np.abs(got.astype(int) - square[64:320, 64:320]).max()) < 24
+                match = int(np.abs(crop.astype(int) - square[64:320, 64:320]).max()) < 24
                 yield Check(
                     f"reader {reader.name}",
-                    "ok" if near else "problem",
-                    "reads JPEG" if near else "gives other pixels back",
+                    "ok" if match else "problem",
+                    "reads JPEG" if match else "decodes JPEG to other pixels",
                 )
 
 
@@ -131,12 +135,12 @@ def _gpu() -> Iterator[Check]:
 
     cards = gpus()
     if not cards:
-        yield Check("gpu", "ok", "none found by `nvidia-smi`: all work is done on the CPU")
+        yield Check("gpu", "ok", "`nvidia-smi` lists none: all work is done on the CPU")
         return
     yield Check("gpu", "ok", ", ".join(map(str, cards)))
     if versions()["torch"].endswith("+cpu"):
         yield Check("gpu torch", "warning", "torch is built without CUDA and cannot use it: install its CUDA build")
-    for name, use in (("dask_cuda", "a worker a GPU"), ("cupy", "array work on the card")):
+    for name, use in (("dask_cuda", "one worker per GPU"), ("cupy", "array operations on the GPU")):
         there = importlib.util.find_spec(name) is not None
         text = "is installed" if there else "is missing: install tile-engine[cuda]"
         yield Check(f"gpu {name}", "ok" if there else "warning", f"{text} ({use})")
@@ -144,24 +148,26 @@ def _gpu() -> Iterator[Check]:
 
 def _folder(out: Path) -> Iterator[Check]:
     """Measure write speed with one temporary file, and free space where the path is on a disk."""
-    made = [folder for folder in (out, *out.parents) if not folder.exists()]
+    new_folders = [folder for folder in (out, *out.parents) if not folder.exists()]
     try:
-        rate, free = _probed(out, made)
+        rate, free_bytes = _probed(out, new_folders)
     except OSError as error:
-        text = f"{out} cannot be written ({error.strerror}): free some room, mend its rights, or choose another folder"
+        text = f"{out} cannot be written ({error.strerror}): free some space, correct its permissions, or choose another folder"
         yield Check("out", "problem", text)
         return
     slow = rate < SLOW
-    text = f"{out} takes {rate:,.0f} MB/s from one process"
+    text = f"{out} is written at {rate:,.0f} MB/s by one process"
     yield Check("out speed", "warning" if slow else "ok", f"{text}: a faster disk would help" if slow else text)
-    if free is not None:
-        few = free < ROOM
-        text = f"{free / 1e9:.1f} GB free"
-        yield Check("out room", "warning" if few else "ok", f"{text}: large cohorts need more" if few else text)
+    if free_bytes is not None:
+        shortage = free_bytes < ROOM
+        text = f"{free_bytes / 1e9:.1f} GB free"
+        yield Check(
+            "out room", "warning" if shortage else "ok", f"{text}: large cohorts need more" if shortage else text
+        )
 
 
-def _probed(out: Path, made: list[Path]) -> tuple[float, int | None]:
-    """Write speed in MB/s, and free bytes (None for object stores). Removes the folders in `made`, which it creates."""
+def _probed(out: Path, new_folders: list[Path]) -> tuple[float, int | None]:
+    """Write speed in MB/s, and free bytes (None for object stores). Creates `new_folders` and removes them again."""
     out.mkdir(parents=True, exist_ok=True)
     probe = partial_path(out / "doctor")
     block = os.urandom(1 << 20)
@@ -170,7 +176,7 @@ def _probed(out: Path, made: list[Path]) -> tuple[float, int | None]:
         return rate, shutil.disk_usage(out).free if "://" not in str(out) else None
     finally:
         probe.unlink(missing_ok=True)
-        for folder in made:
+        for folder in new_folders:
             folder.rmdir()
 
 
@@ -191,15 +197,15 @@ def _written(probe: Path, block: bytes) -> float:
 def _workers(where: ClusterOptions, out: str | Path | None) -> Iterator[Check]:
     from ..workers.launch import exposure_warning
 
-    with worker_pool(where) as found:
-        yield Check("workers", "ok", found.description)
-        if found.client is None:
+    with worker_pool(where) as pool:
+        yield Check("workers", "ok", pool.description)
+        if pool.client is None:
             return
-        warning = exposure_warning(found.client.scheduler.address)
+        warning = exposure_warning(pool.client.scheduler.address)
         if warning:
             yield Check("workers", "warning", warning)
         folder = "" if out is None else str(absolute(out))
-        rows: tuple[Any, ...] = ask_workers(found.client, WorkerCheck(folder if _there(folder) else "", gpu=found.gpu))
+        rows: tuple[Any, ...] = ask_workers(pool.client, WorkerCheck(folder if _there(folder) else "", gpu=pool.gpu))
     for row in rows:
         if row.faults:
             yield Check("worker", "problem", f"{row.host or 'unknown host'} ({row.worker}): {'; '.join(row.faults)}")

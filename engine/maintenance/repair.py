@@ -75,27 +75,33 @@ def repair(out: str | Path, *, options: RunOptions) -> Repair:
         preflight(workers, folder.out, (), options.report)
         sweep(folder.out, own_paths(job.pipeline))
         context = RunContext(workers, options.report, stop, options.cluster.unit_timeout)
-        found: list[Finding] = []
-        left: list[Finding] = []
-        other: list[str] = []
+        findings: list[Finding] = []
+        remaining: list[Finding] = []
+        changed_paths: list[str] = []
         for step in job.pipeline.steps.values():
             # checked in this loop, as the files that define its units may have been damaged too
-            mine = look(job, workers, full=True, steps=(step.name,)).findings
-            found += mine
-            if mine:
-                before = _bytes(job, step, mine)
-                left += _left(job, step, mine, _redo(job, step, mine, context))
-                after = _bytes(job, step, mine)
-                timed = {output.path for output in step.outputs if output.timed}
-                other += [path for path in before if path not in timed and after.get(path) != before[path]]
+            step_findings = look(job, workers, full=True, steps=(step.name,)).findings
+            findings += step_findings
+            if step_findings:
+                original_bytes = _bytes(job, step, step_findings)
+                remaining += _left(job, step, step_findings, _redo(job, step, step_findings, context))
+                repaired_bytes = _bytes(job, step, step_findings)
+                timed_paths = {output.path for output in step.outputs if output.timed}
+                changed_paths += [
+                    path
+                    for path in original_bytes
+                    if path not in timed_paths and repaired_bytes.get(path) != original_bytes[path]
+                ]
         if index := of_index(folder, full=True):
-            found += index
-            left += [f for f in index if f.path.endswith("added.npz")]
+            findings += index
+            remaining += [f for f in index if f.path.endswith("added.npz")]
             forget_index(folder.out / "index")
-    damaged, still = ({(f.step, f.unit) for f in findings} for findings in (found, left))
-    for finding in left:
-        log.warning("not mended: %s: %s", finding.path, finding.text)
-    return Repair(str(folder.out), tuple(found), len(damaged - still), tuple(left), tuple(other))
+    damaged_units, remaining_units = ({(f.step, f.unit) for f in group} for group in (findings, remaining))
+    for finding in remaining:
+        log.warning("not repaired: %s: %s", finding.path, finding.text)
+    return Repair(
+        str(folder.out), tuple(findings), len(damaged_units - remaining_units), tuple(remaining), tuple(changed_paths)
+    )
 
 
 def _redo(job: Job[RunSettings], step: Step, damaged: Iterable[Finding], context: RunContext) -> dict[str, str]:
@@ -140,7 +146,7 @@ def _left(job: Job[RunSettings], step: Step, damaged: list[Finding], reasons: Ma
     unit_names = {f.unit for f in damaged}
     for finding in damaged:
         if finding.unit in reasons:
-            yield replace(finding, text=f"{finding.text}; not mended: {reasons[finding.unit]}")
+            yield replace(finding, text=f"{finding.text}; not repaired: {reasons[finding.unit]}")
     for name in unit_names - reasons.keys():
         yield from check(job.folder.out, True, True, Unit(step.name, name, _slide(job, name))).findings
 

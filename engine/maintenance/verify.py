@@ -118,7 +118,7 @@ def look(
         for answer in workers.map(partial(check, job.folder.out, full, complete), _units(job, step)):
             if isinstance(answer, Died):
                 raise UnfinishedError(
-                    f"workers died while they looked at {answer.unit.name} of step {answer.unit.step!r} ({answer.reason}): "
+                    f"workers died while they checked {answer.unit.name} of step {answer.unit.step!r} ({answer.reason}): "
                     "use fewer of them, or --cluster none.",
                     "E_WORKER_DIED",
                 )
@@ -133,8 +133,8 @@ def look(
 
 def of_index(folder: Folder, *, full: bool) -> list[Finding]:
     """Findings in the search index; `repair` removes a damaged index, and the next search rebuilds it."""
-    wrong = damaged(folder.out / "index", full=full)
-    return [Finding(kind, f"index/{name}", text, step="search", unit="index") for kind, name, text in wrong]
+    problems = damaged(folder.out / "index", full=full)
+    return [Finding(kind, f"index/{name}", text, step="search", unit="index") for kind, name, text in problems]
 
 
 def check(out: Path, full: bool, complete: bool, unit: Unit) -> Checked:
@@ -149,16 +149,16 @@ def check(out: Path, full: bool, complete: bool, unit: Unit) -> Checked:
     except CorruptError as error:
         return Checked(1, (tell("receipt", receipt_path, error.message),))
     if receipt is None:
-        lost = "the unit was done, and its receipt is not there any more or is of another run"
-        return Checked(1, (tell("receipt", receipt_path, lost),)) if complete else Checked()
-    wrong = [
+        text = "the unit was complete, but its receipt is missing or belongs to another run"
+        return Checked(1, (tell("receipt", receipt_path, text),)) if complete else Checked()
+    findings = [
         tell(kind, path, text) for path, size, crc in receipt.files for kind, text in _wrong(out, path, size, crc, full)
     ]
-    if full and not wrong:
-        wrong += [tell("changed", path, text) for path, _, _ in receipt.files for text in _other_weights(out, path)]
-    named = {path for path, _, _ in receipt.files}
-    wrong += [tell("metadata", path, text) for path, text in _rewritten(job, unit) if path not in named]
-    return Checked(len(receipt.files), tuple(wrong))
+    if full and not findings:
+        findings += [tell("changed", path, text) for path, _, _ in receipt.files for text in _other_weights(out, path)]
+    receipt_paths = {path for path, _, _ in receipt.files}
+    findings += [tell("metadata", path, text) for path, text in _rewritten(job, unit) if path not in receipt_paths]
+    return Checked(len(receipt.files), tuple(findings))
 
 
 def _begun(job: Job[RunSettings]) -> Iterator[tuple[Step, bool]]:
@@ -181,25 +181,25 @@ def _units(job: Job[RunSettings], step: Step) -> Iterator[Unit]:
 
 def _wrong(out: Path, path: str, size: int, crc: int, full: bool) -> Iterator[tuple[str, str]]:
     """(kind, text) of the fault in one file: none or one. JSON documents are read even without `full`."""
-    here = out / path
+    file = out / path
     try:
-        found = here.stat().st_size
-        data = here.read_bytes() if found == size and (full or path.endswith(".json")) else None
+        actual_size = file.stat().st_size
+        data = file.read_bytes() if actual_size == size and (full or path.endswith(".json")) else None
     except (FileNotFoundError, NotADirectoryError):
-        yield "missing", f"{size} bytes were written, and the file is gone"
+        yield "missing", f"the file is missing; {size} bytes were written"
         return
     except OSError as error:
-        yield "unreadable", f"it cannot be read: {error.strerror}"
+        yield "unreadable", f"the file cannot be read: {error.strerror}"
         return
-    if found != size:
-        yield ("size" if found else "empty"), f"it has {found} bytes, {size} were written"
+    if actual_size != size:
+        yield ("size" if actual_size else "empty"), f"the file has {actual_size} bytes, {size} were written"
         return
-    broken = _undecodable(out, path) if full else ""
-    if broken:
-        yield "undecodable", broken
+    reason = _undecodable(out, path) if full else ""
+    if reason:
+        yield "undecodable", reason
     elif data is not None and crc32(data) != crc:
-        kind = "metadata" if here.name == "zarr.json" else "changed"
-        yield kind, f"its checksum is {crc32(data):08x}, {crc:08x} was written"
+        kind = "metadata" if file.name == "zarr.json" else "changed"
+        yield kind, f"the checksum of the file is {crc32(data):08x}, {crc:08x} was written"
 
 
 def _undecodable(out: Path, path: str) -> str:
@@ -219,7 +219,7 @@ def _undecodable(out: Path, path: str) -> str:
     except CorruptError as error:
         return error.message
     except (RuntimeError, ValueError) as error:  # from blosc, and from numpy if blosc returns too few bytes
-        return f"it does not decode ({error})"
+        return f"the shard cannot be decoded ({error})"
     return ""
 
 
@@ -230,7 +230,7 @@ def _other_weights(out: Path, path: str) -> Iterator[str]:
     stated = stated_weights(out / path)
     weights = (out / path).with_suffix(".safetensors")
     if stated and hashlib.sha256(weights.read_bytes()).hexdigest() != stated:
-        yield f"the weights in {weights.name} are not those that it names"
+        yield f"the sha256 of {weights.name} differs from the one in the record"
 
 
 def _rewritten(job: Job[RunSettings], unit: Unit) -> Iterator[tuple[str, str]]:

@@ -30,9 +30,9 @@ def with_device(settings: C, folder: Folder, pool: WorkerPool, rows: Sequence[Wo
     Raises MachineError (E_NO_GPU) where the run is to compute on GPUs and a worker has none that torch can use.
     """
     run = find_run(folder)
-    begun = run.common if run else RunSettings()
-    before = begun.device
-    device = before if settings.device == "auto" else settings.device
+    previous = run.common if run else RunSettings()
+    previous_device = previous.device
+    device = previous_device if settings.device == "auto" else settings.device
     bf16 = False
     if device == "auto" and not _one_each(pool, rows):
         device = "cpu"
@@ -40,14 +40,14 @@ def with_device(settings: C, folder: Folder, pool: WorkerPool, rows: Sequence[Wo
         faults, bf16 = _gpu_answers(pool, rows)
         if faults and device == "cuda":
             raise MachineError(
-                f"the network is to run on GPUs, and {len(faults)} of {max(1, len(rows))} workers cannot: {faults[0]}. "
+                f"the network is to run on GPUs, and {len(faults)} of {max(1, len(rows))} workers cannot use one: {faults[0]}. "
                 "Use --device cpu, or workers that have GPUs (--cluster cuda).",
                 "E_NO_GPU",
             )
         device = "cpu" if faults else "cuda"
     dtype = settings.dtype
     if dtype == "auto":
-        dtype = begun.dtype if before == device else "auto"
+        dtype = previous.dtype if previous_device == device else "auto"
     if dtype == "auto":
         dtype = "bf16" if device == "cuda" and bf16 else "float32"
     if device == "cuda":
@@ -85,7 +85,7 @@ async def _said() -> tuple[str, bool]:
 
 def _gpu_state() -> tuple[str, bool]:
     if not gpus():
-        return "there is no GPU that may be used (`nvidia-smi -L`)", False
+        return "no GPU is available (`nvidia-smi -L`)", False
     from ..compute.gpu_stream import gpu_readiness
 
     return gpu_readiness()

@@ -48,9 +48,9 @@ def answers(out: Path, units: Iterable[Unit], pool: WorkerPool, limit: float) ->
         for answer in pool.map(work, [died.unit]):
             if isinstance(answer, Died):
                 raise UnfinishedError(
-                    f"the workers that did step {died.unit.step!r} ({died.unit.name}) ended each time ({answer.reason}). "
-                    "Mostly that is memory: give workers more of it, or use fewer on a machine, and run the same command "
-                    "again. What was written is safe.",
+                    f"every worker that ran {died.unit.name} of step {died.unit.step!r} died ({answer.reason}). The usual "
+                    "cause is memory: give each worker more, or use fewer on a machine, and run the same command again. "
+                    "What was written is safe.",
                     "E_WORKER_DIED",
                 )
             yield answer
@@ -77,10 +77,13 @@ def _give_up(name: str, limit: float) -> None:
 
 def _here(out: Path, limit: float, unit: Unit) -> Summary:
     """Execute a unit in the run's own process; a unit at which that process died twice runs in a child process."""
-    with _attempt(out, unit) as before:
-        if before >= TRIES and unit.slide:
+    with _attempt(out, unit) as deaths:
+        if deaths >= TRIES and unit.slide:
             log.warning(
-                "the run ended %d times at %s of step %s: it is done with care now", before, unit.name, unit.step
+                "the process died %d times at %s of step %s: the unit now runs in a process of its own",
+                deaths,
+                unit.name,
+                unit.step,
             )
             return in_isolation(out, limit, unit)
         return perform(out, unit)
@@ -91,12 +94,12 @@ def _attempt(out: Path, unit: Unit) -> Iterator[int]:
     """Record on disk that a unit is being attempted; yields how often the process died at it before."""
     path, name = out / "receipts" / "attempt.json", f"{unit.step}/{unit.name}"
     try:
-        last: Any = read_json(path)
+        record: Any = read_json(path)
     except (FileNotFoundError, CorruptError):
-        last = {}
-    before = int(last["tries"]) if last.get("unit") == name else 0
-    write_whole(path, json.dumps({"unit": name, "tries": before + 1}).encode())
+        record = {}
+    deaths = int(record["tries"]) if record.get("unit") == name else 0
+    write_whole(path, json.dumps({"unit": name, "tries": deaths + 1}).encode())
     try:
-        yield before
+        yield deaths
     finally:
         path.unlink(missing_ok=True)

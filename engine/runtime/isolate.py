@@ -42,7 +42,7 @@ def in_isolation(out: Path, limit: float, unit: Unit) -> Summary:
     """Execute a unit that killed its workers in child processes; the summary lists the tiles that crash the reader.
 
     `limit`: seconds between two messages of the child; a tile has TILE_LIMIT at most. If no single tile is the cause, or more
-    than MOST tiles are, the summary rejects the slide (E_CRASHES_READER, E_TIMEOUT).
+    than MAX_CRASHING_TILES are, the summary rejects the slide (E_CRASHES_READER, E_TIMEOUT).
     """
     known_pieces = list(load(out).crashing.get(unit.slide, ()))
     found: list[Piece] = []
@@ -57,10 +57,10 @@ def in_isolation(out: Path, limit: float, unit: Unit) -> Summary:
         if end.piece is not None and len(found) < MAX_CRASHING_TILES:
             found.append(end.piece)
             continue
-        what = "takes longer than it may" if end.code == "E_TIMEOUT" else "ends the process that does it"
-        where = f"{len(found) + 1} tiles of it do" if found else "no single tile of it does, so it may need more memory"
+        what = "exceeds its time limit" if end.code == "E_TIMEOUT" else "crashes the process that executes it"
+        cause = f"{len(found) + 1} of its tiles do" if found else "no single tile is the cause, so memory may be short"
         text = (
-            f"step {unit.step!r} of {unit.name} {what} ({where}): convert the slide with another tool, or leave it out."
+            f"step {unit.step!r} of {unit.name} {what} ({cause}). Convert the slide with another tool, or leave it out."
         )
         return Summary(unit, rejected=(end.code, text), detail=text)
 

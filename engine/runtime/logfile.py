@@ -26,7 +26,7 @@ def log_to(out: Path) -> Iterator[None]:
     else:
         if path.is_symlink():
             raise SettingsError(
-                f"{path} is a symbolic link to {path.readlink()}: what is logged would be added to that file. Remove "
+                f"{path} is a symbolic link to {path.readlink()}: the log would be appended to that file. Remove "
                 "the link, or choose another folder with --out.",
                 "E_FOREIGN",
             )

@@ -53,7 +53,7 @@ def run_stages(job: Job[RunSettings], stages: Iterable[str], context: RunContext
         for step in job.pipeline.stages[stage]:
             job = _do(job, step, context)
             if not job.slides:
-                raise NoInputError("no slide of this run can be used; rejected.json says why, slide by slide.")
+                raise NoInputError("no slide of this run can be used; rejected.json states the reason for each slide.")
     return job
 
 
@@ -61,24 +61,24 @@ def _do(job: Job[RunSettings], step: Step, context: RunContext) -> Job[RunSettin
     """Execute a step's remaining units, then update its record in run.json. Units are streamed, as there may be millions."""
     count = _Count(job, step)
     _mark(job, step.name, "running", count.seconds, wall=0.0)
-    gone = set[str]()
-    begun = job
+    rejected_ids = set[str]()
+    initial_job = job
 
-    def left() -> Iterator[Unit]:
-        for unit in step.units(begun):
+    def remaining_units() -> Iterator[Unit]:
+        for unit in step.units(initial_job):
             if context.stop.requested:
                 return
-            if not count.receipt(unit) and unit.slide not in gone:
+            if not count.receipt(unit) and unit.slide not in rejected_ids:
                 yield unit
 
     context.report(count.event())
     with watched(job, step, title=step.title, report=context.report):
-        for summary in answers_of(job, step, left(), context):
+        for summary in answers_of(job, step, remaining_units(), context):
             if summary.crashing:
                 job = _quarantine(job, summary, context.report)
             if summary.rejected:
-                if summary.unit.slide not in gone:
-                    gone.add(summary.unit.slide)
+                if summary.unit.slide not in rejected_ids:
+                    rejected_ids.add(summary.unit.slide)
                     job = _reject(job, summary, context.report)
                 continue
             count.add(summary)
@@ -187,7 +187,7 @@ def _quarantine(job: Job[RunSettings], summary: Summary, report: Report) -> Job[
     quarantined = read_quarantined(job.folder)
     tiles = (*quarantined.get(record.id, ()), *(QuarantinedTile(*tile) for tile in summary.crashing))
     write_quarantined(job.folder, {**quarantined, record.id: tiles})
-    text = f"{record.name}: {len(summary.crashing)} tiles end the process that decodes them and are masked"
+    text = f"{record.name}: {len(summary.crashing)} tiles crash the process that decodes them and are masked"
     log.warning("%s (E_CRASHES_READER) in %s: %s", text, summary.unit.step, summary.crashing)
     report(Event("warning", text, facts={"code": "E_CRASHES_READER", "slide": record.id}))
     return load(job.folder.out)
@@ -198,14 +198,14 @@ def _mark(
 ) -> None:
     """Write the step's record in run.json; its wall time is summed over all attempts."""
     run = read_run(job.folder)
-    before = run.steps.get(step)
-    if before is not None and not any(seconds.values()):
-        seconds = before.seconds
+    previous = run.steps.get(step)
+    if previous is not None and not any(seconds.values()):
+        seconds = previous.seconds
     record = StepRecord(
         fingerprint=run.fingerprints[step],
         status=status,
         seconds={name: round(value, 3) for name, value in seconds.items()},
-        wall=round((before.wall if before else 0.0) + wall, 3),
+        wall=round((previous.wall if previous else 0.0) + wall, 3),
     )
     write_run(job.folder, run.with_step(step, record))
 
@@ -217,7 +217,7 @@ def _needs_before(job: Job[RunSettings], stage: str) -> None:
     for earlier in order[: order.index(stage)]:
         if not run.is_complete(step.name for step in stages[earlier]):
             raise SettingsError(
-                f"stage {stage!r} needs what stage {earlier!r} leaves, and that is not there yet in {job.folder.out}: run "
+                f"stage {stage!r} needs the results of stage {earlier!r}, which is not complete in {job.folder.out}: run "
                 f"`tile-engine {earlier} {job.folder.out}` first, or `tile-engine run {job.pipeline.called}` for all of them.",
                 "E_STAGE_ORDER",
             )

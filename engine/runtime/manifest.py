@@ -66,47 +66,56 @@ def prepare(
     Raises SettingsError: E_OTHER_SETTINGS, with a diff of settings, slides and stages, where OUT holds a different run;
     E_STAGE_ORDER where a redo has to begin before the requested `stages`.
     """
-    old = find_run(folder)
-    if old is not None:
-        _same_kind(folder, pipeline, old)
+    previous = find_run(folder)
+    if previous is not None:
+        _same_kind(folder, pipeline, previous)
     # read both documents now, to reject an invalid id before any work
-    begun = read_images(folder) if old is not None else {}
-    quarantined = read_quarantined(folder) if old is not None else {}
-    check_foreign(folder, pipeline.steps.values(), [s for s in inspected.slides if s not in begun], first=old is None)
+    previous_records = read_images(folder) if previous is not None else {}
+    quarantined = read_quarantined(folder) if previous is not None else {}
+    check_foreign(
+        folder,
+        pipeline.steps.values(),
+        [s for s in inspected.slides if s not in previous_records],
+        first=previous is None,
+    )
     rejected = _rejected(folder, inspected, retry=redo)
-    found = {s: r.step for s, r in rejected.items()}
-    prints = fingerprints(pipeline, settings, inspected.spacing, inspected.slides.values(), found)
-    if old is not None:
-        stale = stale_steps(pipeline, old, prints)
-        moved = _slides_diff(begun, inspected.slides)
-        changes = [*_settings_diff(old, settings, inspected.spacing), *moved]
-        if (stale or moved) and not redo:
-            raise SettingsError(_refusal(pipeline, folder, changes, stale, old), "E_OTHER_SETTINGS")
+    rejecting_steps = {s: r.step for s, r in rejected.items()}
+    prints = fingerprints(pipeline, settings, inspected.spacing, inspected.slides.values(), rejecting_steps)
+    if previous is not None:
+        stale = stale_steps(pipeline, previous, prints)
+        slide_changes = _slides_diff(previous_records, inspected.slides)
+        changes = [*_settings_diff(previous, settings, inspected.spacing), *slide_changes]
+        if (stale or slide_changes) and not redo:
+            raise SettingsError(_refusal(pipeline, folder, changes, stale, previous), "E_OTHER_SETTINGS")
         order = list(pipeline.stages)
         if stale and order.index(pipeline.stage_of(stale[0])) < min(map(order.index, stages)):
             raise SettingsError(
                 "\n".join(
                     [
-                        f"with these settings stage {pipeline.stage_of(stale[0])!r} of {folder.out} is to be done again before "
-                        f"stage {stages[0]!r}, and was not asked for:",
+                        f"with these settings stage {pipeline.stage_of(stale[0])!r} of {folder.out} must be done again before "
+                        f"stage {stages[0]!r}, and it was not requested:",
                         *(f"  {line}" for line in changes),
                         f"to be done again: {', '.join(pipeline.steps[s].title for s in stale)}",
-                        f"Nothing was touched. `tile-engine run {pipeline.called}` with --redo does all of them in order.",
+                        f"Nothing was touched. `tile-engine run {pipeline.called}` with --redo runs all stages in order.",
                     ]
                 ),
                 "E_STAGE_ORDER",
             )
-        if stale or moved:
-            _forget(pipeline, folder, stale, begun, inspected.slides)
+        if stale or slide_changes:
+            _forget(pipeline, folder, stale, previous_records, inspected.slides)
     sweep(folder.out, own_paths(pipeline))
     if quarantined:  # tiles of a changed slide leave the quarantine
-        kept = {
-            s: t for s, t in quarantined.items() if s in inspected.slides and inspected.slides[s].key == begun[s].key
+        remaining = {
+            s: t
+            for s, t in quarantined.items()
+            if s in inspected.slides and inspected.slides[s].key == previous_records[s].key
         }
-        write_quarantined(folder, kept)
+        write_quarantined(folder, remaining)
     write_images(folder, inspected.slides)
     write_rejected(folder, dict(sorted(rejected.items())))
-    steps = {s: record for s, record in old.steps.items() if record.fingerprint == prints.get(s)} if old else {}
+    steps = (
+        {s: record for s, record in previous.steps.items() if record.fingerprint == prints.get(s)} if previous else {}
+    )
     write_run(folder, manifest(pipeline, settings, inspected, prints, steps))
     return load(folder.out)
 
@@ -136,24 +145,26 @@ def manifest(
     )
 
 
-def _same_kind(folder: Folder, pipeline: Pipeline, old: RunDocument) -> None:
+def _same_kind(folder: Folder, pipeline: Pipeline, previous: RunDocument) -> None:
     """Check that OUT holds the same pipeline. A run with only `convert` done may become any pipeline on that modality."""
-    before = recorded(old.command, old.variant)
-    converted = {step.name for step in before.stages["convert"]}
-    if before != pipeline and (before.modality != pipeline.modality or not set(old.steps) <= converted):
+    previous_pipeline = recorded(previous.command, previous.variant)
+    converted = {step.name for step in previous_pipeline.stages["convert"]}
+    if previous_pipeline != pipeline and (
+        previous_pipeline.modality != pipeline.modality or not set(previous.steps) <= converted
+    ):
         raise SettingsError(
-            f"{folder.out} holds a run of `{before.called}` on {before.modality.name}, and this is one of "
-            f"`{pipeline.called}` on "
-            f"{pipeline.modality.name}: their results would be mixed. Choose another folder with --out.",
+            f"{folder.out} holds a run of `{previous_pipeline.called}` on {previous_pipeline.modality.name}, and this is a "
+            f"run of `{pipeline.called}` on {pipeline.modality.name}: their results would be mixed. Choose another folder "
+            "with --out.",
             "E_OTHER_RUN",
         )
 
 
-def stale_steps(pipeline: Pipeline, old: RunDocument, prints: Mapping[str, str]) -> list[str]:
+def stale_steps(pipeline: Pipeline, previous: RunDocument, prints: Mapping[str, str]) -> list[str]:
     """Steps that have begun and whose fingerprint has changed, as settings or the cohort changed."""
     stale = []
     for step in pipeline.steps:
-        if step in old.steps and old.fingerprints.get(step) != prints[step]:
+        if step in previous.steps and previous.fingerprints.get(step) != prints[step]:
             stale.append(step)
     return stale
 
@@ -163,8 +174,8 @@ def update_rejected(job: Job[RunSettings], slide: str, rejection: Rejection) -> 
     folder = job.folder
     rejected = read_rejected(folder) | {slide: rejection}
     write_rejected(folder, rejected)
-    found = {s: r.step for s, r in rejected.items()}
-    prints = fingerprints(job.pipeline, job.settings, job.spacing, read_images(folder).values(), found)
+    rejecting_steps = {s: r.step for s, r in rejected.items()}
+    prints = fingerprints(job.pipeline, job.settings, job.spacing, read_images(folder).values(), rejecting_steps)
     write_run(folder, read_run(folder).model_copy(update={"fingerprints": prints}))
     return load(folder.out)
 
@@ -175,47 +186,53 @@ def _rejected(folder: Folder, inspected: InspectedCohort, *, retry: bool) -> dic
     With `retry`, slides with a transient reason (PASSING) are tried again.
     """
     out = dict(inspected.rejected)
-    for slide, before in read_rejected(folder).items():
-        now = inspected.slides.get(slide)
-        same = now is not None and before.fingerprint == now.fingerprint
-        if before.step != "open" and same and not (retry and before.code in PASSING):
-            out[slide] = before
+    for slide, rejection in read_rejected(folder).items():
+        record = inspected.slides.get(slide)
+        is_unchanged = record is not None and rejection.fingerprint == record.fingerprint
+        if rejection.step != "open" and is_unchanged and not (retry and rejection.code in PASSING):
+            out[slide] = rejection
     return out
 
 
-def _settings_diff(old: RunDocument, settings: RunSettings, spacing: float) -> list[str]:
-    new, before = settings.model_dump(mode="json"), old.settings
-    lines = [] if old.tile_engine == VERSION else [f"tile-engine: {old.tile_engine} -> {VERSION}"]
-    lines += [f"{k}: {_short(before.get(k))} -> {_short(v)}" for k, v in new.items() if before.get(k) != v]
-    if old.spacing != spacing:
-        lines.append(f"spacing of the run: {old.spacing:g} -> {spacing:g} um")
+def _settings_diff(previous: RunDocument, settings: RunSettings, spacing: float) -> list[str]:
+    values, previous_values = settings.model_dump(mode="json"), previous.settings
+    lines = [] if previous.tile_engine == VERSION else [f"tile-engine: {previous.tile_engine} -> {VERSION}"]
+    lines += [
+        f"{k}: {_short(previous_values.get(k))} -> {_short(v)}"
+        for k, v in values.items()
+        if previous_values.get(k) != v
+    ]
+    if previous.spacing != spacing:
+        lines.append(f"spacing of the run: {previous.spacing:g} -> {spacing:g} um")
     return lines
 
 
-def _slides_diff(begun: Mapping[str, ImageRecord], slides: Mapping[str, ImageRecord]) -> list[str]:
-    lines = [f"slide added: {slides[s].name}" for s in slides.keys() - begun.keys()]
-    lines += [f"slide gone: {begun[s].name}" for s in begun.keys() - slides.keys()]
-    both = begun.keys() & slides.keys()
-    lines += [f"slide changed: {slides[s].name}" for s in both if begun[s].key != slides[s].key]
+def _slides_diff(previous: Mapping[str, ImageRecord], slides: Mapping[str, ImageRecord]) -> list[str]:
+    lines = [f"slide added: {slides[s].name}" for s in slides.keys() - previous.keys()]
+    lines += [f"slide removed: {previous[s].name}" for s in previous.keys() - slides.keys()]
+    common_ids = previous.keys() & slides.keys()
+    lines += [f"slide changed: {slides[s].name}" for s in common_ids if previous[s].key != slides[s].key]
     lines += [
-        f"slide described otherwise: {slides[s].name}"
-        for s in both
-        if begun[s].columns_digest != slides[s].columns_digest
+        f"slide with other columns in the list: {slides[s].name}"
+        for s in common_ids
+        if previous[s].columns_digest != slides[s].columns_digest
     ]
     return sorted(lines)
 
 
-def _refusal(pipeline: Pipeline, folder: Folder, changes: Iterable[str], stale: list[str], old: RunDocument) -> str:
-    kept = [pipeline.steps[s].title for s in pipeline.steps if s in old.steps and s not in stale]
-    listed = list(changes)
-    more = [f"... and {len(listed) - 20} more"] if len(listed) > 20 else []
+def _refusal(
+    pipeline: Pipeline, folder: Folder, changes: Iterable[str], stale: list[str], previous: RunDocument
+) -> str:
+    kept_titles = [pipeline.steps[s].title for s in pipeline.steps if s in previous.steps and s not in stale]
+    lines = list(changes)
+    more = [f"... and {len(lines) - 20} more"] if len(lines) > 20 else []
     return "\n".join(
         [
             f"{folder.out} holds a run with other settings or slides, whose results would be mixed with these:",
-            *(f"  {line}" for line in listed[:20] + more),
+            *(f"  {line}" for line in lines[:20] + more),
             f"to be done again: {', '.join(pipeline.steps[s].title for s in stale) or 'the slides that were changed'}",
-            f"kept: {', '.join(kept) or 'nothing'}",
-            "Add --redo to go on, or give another folder with --out.",
+            f"kept: {', '.join(kept_titles) or 'nothing'}",
+            "Add --redo to repeat these steps, or choose another folder with --out.",
         ]
     )
 
@@ -224,17 +241,17 @@ def _forget(
     pipeline: Pipeline,
     folder: Folder,
     stale: list[str],
-    begun: Mapping[str, ImageRecord],
+    previous: Mapping[str, ImageRecord],
     slides: Mapping[str, ImageRecord],
 ) -> None:
     """Remove the results to be recomputed: all results of changed slides, and the stale steps' outputs of the others."""
     sweep(folder.out, own_paths(pipeline))  # raises on symbolic links, before anything is removed
-    gone = [s for s in begun if s not in slides or begun[s].key != slides[s].key]
-    forget_images(folder, gone, pipeline.steps.values())
+    changed_ids = [s for s in previous if s not in slides or previous[s].key != slides[s].key]
+    forget_images(folder, changed_ids, pipeline.steps.values())
     order = list(pipeline.steps.values())
-    kept = order[: order.index(pipeline.steps[stale[0]])] if stale else order
-    clear(folder, [pipeline.steps[name] for name in stale], begun, kept=kept)
-    for slide in begun:
+    kept_steps = order[: order.index(pipeline.steps[stale[0]])] if stale else order
+    clear(folder, [pipeline.steps[name] for name in stale], previous, kept=kept_steps)
+    for slide in previous:
         store = folder.slide(slide)
         if (store / "labels" / "zarr.json").exists():  # list only the labels that still exist
             list_labels(

@@ -18,10 +18,10 @@ class RunOptions:
 
     cluster: ClusterOptions = field(default_factory=ClusterOptions)
     redo: Annotated[
-        bool, Option(WRITE, help="Go on with changed settings or slides: what depends on them is made anew.")
+        bool, Option(WRITE, help="Accept changed settings or slides: results that depend on them are made again.")
     ] = False
     force_unlock: Annotated[
-        bool, Option(WRITE, help="Take over the lock of another host's run that is surely gone.")
+        bool, Option(WRITE, help="Take over the lock of a run on another host that has certainly ended.")
     ] = False
     report: Report = silent
     stages: tuple[str, ...] = STAGES

@@ -17,31 +17,31 @@ def default_out(images: Images) -> Path:
     >>> default_out("/data/cohort/").name
     'cohort-tiles'
     """
-    first = absolute(images if isinstance(images, str | Path) else next(iter(images)))
-    magic = [parent for parent in (first, *first.parents) if any(c in parent.name for c in "*?[")]
-    first = to_path(os.path.normpath(str(magic[-1].parent if magic else first)))
-    name = first.name if first.is_dir() else first.stem
+    path = absolute(images if isinstance(images, str | Path) else next(iter(images)))
+    magic = [parent for parent in (path, *path.parents) if any(c in parent.name for c in "*?[")]
+    path = to_path(os.path.normpath(str(magic[-1].parent if magic else path)))
+    name = path.name if path.is_dir() else path.stem
     out = Path.cwd() / f"{name}-tiles"
-    inside = first.is_dir() and out.is_relative_to(first)
-    return first.parent / f"{name}-tiles" if inside else out
+    is_inside = path.is_dir() and out.is_relative_to(path)
+    return path.parent / f"{name}-tiles" if is_inside else out
 
 
-def check_outside(out: Path, images: Images, found: Sequence[Path]) -> None:
+def check_outside(out: Path, images: Images, inputs: Sequence[Path]) -> None:
     """Raises SettingsError (E_OUT) where OUT is a slide, lies in an input folder, or holds the input in its own stores."""
-    real = out.resolve()
-    if any(real == path.resolve() or real.is_relative_to(path.resolve()) for path in found):
+    target = out.resolve()
+    if any(target == path.resolve() or target.is_relative_to(path.resolve()) for path in inputs):
         raise SettingsError(
             f"{out} is the input itself: results would overwrite slides. Choose another --out.", "E_OUT"
         )
     for spec in [images] if isinstance(images, str | Path) else images:
         root = to_path(spec)
-        stores = [real / "slides", real / "volumes"]
+        stores = [target / "slides", target / "volumes"]
         if root.is_dir() and any(root.resolve() == s or root.resolve().is_relative_to(s) for s in stores):
             raise SettingsError(
                 f"{spec} is where {out} keeps its own stores: slides and results would be mixed. Choose another --out.",
                 "E_OUT",
             )
-        if root.is_dir() and real.is_relative_to(root.resolve()):
+        if root.is_dir() and target.is_relative_to(root.resolve()):
             raise SettingsError(
                 f"{out} lies inside the input folder {spec}: the next run would take its own results for slides. "
                 "Choose an --out beside it.",

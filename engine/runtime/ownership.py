@@ -106,8 +106,8 @@ def _check(folder: Folder, owned: Iterable[OwnedPath]) -> None:
     for owned_path in owned:
         for path in owned_path.held():
             raise SettingsError(
-                f"{path} is there already, and it was not this run that wrote it: it would be overwritten. Nothing was "
-                f"begun. Move it away, or choose another folder with --out (now {folder.out}).",
+                f"{path} exists, and this run did not write it: the run would overwrite it. Nothing was begun. Move it "
+                f"away, or choose another folder with --out (now {folder.out}).",
                 "E_FOREIGN",
             )
 

@@ -20,8 +20,6 @@ from .load import load
 if TYPE_CHECKING:
     from ...models.replica import Replica
 
-    pass
-
 
 @dataclass(frozen=True, slots=True)
 class Summary:
@@ -39,12 +37,12 @@ class Summary:
     """Level, start and stop of tiles whose decoding crashes the process or exceeds its time limit."""
 
 
-def perform(out: Path, unit: Unit, share: Replica | None = None) -> Summary:
-    """Execute one unit of the run in `out` and write its receipt; with a `share`, as one rank of a gang."""
-    return perform_of(load(out), unit, share)
+def perform(out: Path, unit: Unit, replica: Replica | None = None) -> Summary:
+    """Execute one unit of the run in `out` and write its receipt; with a `replica`, as one rank of a gang."""
+    return perform_of(load(out), unit, replica)
 
 
-def perform_of(job: Job[RunSettings], unit: Unit, share: Replica | None = None) -> Summary:
+def perform_of(job: Job[RunSettings], unit: Unit, replica: Replica | None = None) -> Summary:
     """Execute one unit of a loaded job and write its receipt."""
     out = job.folder.out
     step = job.pipeline.steps[unit.step]
@@ -56,9 +54,9 @@ def perform_of(job: Job[RunSettings], unit: Unit, share: Replica | None = None) 
         else:
             from ...models.replica import SINGLE
 
-            share = share or SINGLE
-            outcome = step.execute(job, unit, share)
-            if share.rank > 0:  # the first rank writes the receipt
+            replica = replica or SINGLE
+            outcome = step.execute(job, unit, replica)
+            if replica.rank > 0:  # the first rank writes the receipt
                 return Summary(unit)
     except SlideError as error:
         if not unit.slide:
@@ -90,18 +88,19 @@ def _unchanged(job: Job[RunSettings], unit: Unit) -> None:
     """Raise SlideError if the slide's file changed since the run began: its store would mix two files."""
     record = job.slides.get(unit.slide)
     if record is None:
-        raise SlideError("it was rejected while this unit waited.", "E_REJECTED")
+        raise SlideError("the slide was rejected while this unit waited.", "E_REJECTED")
     if not job.pipeline.steps[unit.step].reads_source(job):
         return
     try:
         now = fingerprint(to_path(record.path))
     except (OSError, SlideError) as error:
         raise SlideError(
-            f"it cannot be read any more ({error}). Bring it back and run again with --redo.", "E_CHANGED"
+            f"the file cannot be read any more ({error}). Restore it, and run again with --redo.", "E_CHANGED"
         ) from error
     if now != record.fingerprint:
         raise SlideError(
-            "the file was changed while the run was reading it. Run again with --redo once it is settled.", "E_CHANGED"
+            "the file was changed while the run was reading it. Run again with --redo once the file no longer changes.",
+            "E_CHANGED",
         )
 
 
@@ -115,11 +114,11 @@ def _no_fault_of_the_slide(error: Exception, out: Path) -> None:
             "same command again.",
             "E_DISK_FULL",
         ) from error
-    named = str(error.filename or "")
-    if named and Path(named).is_relative_to(out):
+    file_name = str(error.filename or "")
+    if file_name and Path(file_name).is_relative_to(out):
         raise MachineError(
-            f"{named} cannot be written or read ({error.strerror}): the output folder itself fails. What was written is "
-            "safe; mend that and run the same command again.",
+            f"{file_name} cannot be written or read ({error.strerror}): the disk of the output folder fails. What was written "
+            "is safe; repair the disk and run the same command again.",
             "E_OUT_FAILS",
         ) from error
 

@@ -48,7 +48,7 @@ class Stop:
 
     def _wait(self) -> None:
         """Report and wait in a separate thread, as the signal handler may interrupt code that is writing output."""
-        self.tell(f"stopping: work under way is given {self.grace:.0f} s to end; the same signal again stops at once")
+        self.tell(f"stopping: units in progress have {self.grace:.0f} s to finish; the same signal again stops at once")
         if not self._over.wait(self.grace):
             os.kill(os.getpid(), self.signal)
 

@@ -42,9 +42,9 @@ from .signals import Stop, stoppable
 
 
 def start(
-    pipeline: Pipeline, images: Images, out: str | Path | None, options: RunOptions, given: Mapping[str, Any]
+    pipeline: Pipeline, images: Images, out: str | Path | None, options: RunOptions, settings: Mapping[str, Any]
 ) -> Path:
-    """Start a run, or resume it where it stopped; returns its folder. `given`: the settings that the user gave.
+    """Start a run, or resume it where it stopped; returns its folder. `settings`: those that the user gave.
 
     Raises a TileEngineError where the run as a whole cannot continue.
     """
@@ -52,7 +52,7 @@ def start(
     options = replace(options, stages=_stages(pipeline, options.stages))
     folder = Folder(default_out(images) if out is None else absolute(out), modality.name)
     find_run(folder)  # raises for a run of another version, before anything is written
-    run_settings = settings_of(given, pipeline.variant.settings)
+    run_settings = settings_of(settings, pipeline.variant.settings)
     cache.use_cache(options.cluster.cache_dir, options.cluster.cache_limit)
     options.report(Event("start", str(folder.out)))
     cohort = modality.find(images, run_settings)
@@ -66,9 +66,9 @@ def start(
             options.report(Event("warning", text))
         if not inspected.slides:
             raise NoInputError(_all_rejected(inspected, modality))
-        planned = Job(folder, run_settings, inspected.spacing, inspected.slides, {}, pipeline)
-        pipeline.check(planned)
-        plan = pipeline.estimate(planned)
+        planned_job = Job(folder, run_settings, inspected.spacing, inspected.slides, {}, pipeline)
+        pipeline.check(planned_job)
+        plan = pipeline.estimate(planned_job)
         options.report(Event("note", plan.text(), facts=plan.facts()))
         _check_room(folder, plan, modality)  # before results to be redone are removed
         with worker_pool(options.cluster) as workers:  # before anything is removed, as workers may fail to start
@@ -87,9 +87,11 @@ def resume(out: str | Path, *, options: RunOptions, **settings: Any) -> Path:
     pipeline = recorded(run.command, run.variant)
     options = replace(options, stages=_stages(pipeline, options.stages))
     folder = replace(folder, images=pipeline.modality.name)
-    given = {k: v for k, v in settings.items() if v is not None}
-    begun = run.settings if "device" not in given else {k: v for k, v in run.settings.items() if k != "dtype"}
-    run_settings = settings_of({**begun, **given}, pipeline.variant.settings)
+    changes = {k: v for k, v in settings.items() if v is not None}
+    recorded_settings = (
+        run.settings if "device" not in changes else {k: v for k, v in run.settings.items() if k != "dtype"}
+    )
+    run_settings = settings_of({**recorded_settings, **changes}, pipeline.variant.settings)
     options.report(Event("start", str(folder.out)))
     with Lock(folder.out, force=options.force_unlock), log_to(folder.out):
         job = load(folder.out)
@@ -98,8 +100,8 @@ def resume(out: str | Path, *, options: RunOptions, **settings: Any) -> Path:
         with worker_pool(options.cluster) as workers:
             if "train" in options.stages:
                 check_gang(run_settings.gang, workers)
-            seen = job.slides.values() if job.pixels == "none" else ()
-            rows = preflight(workers, folder.out, seen, options.report)
+            records = job.slides.values() if job.pixels == "none" else ()
+            rows = preflight(workers, folder.out, records, options.report)
             if NETWORK & set(options.stages) and pipeline.computes_on_device:
                 run_settings = with_device(run_settings, folder, workers, rows, options.report)
             job = prepare(pipeline, folder, run_settings, inspected, redo=options.redo, stages=options.stages)
@@ -111,7 +113,7 @@ def _stages(pipeline: Pipeline, requested: Sequence[str]) -> tuple[str, ...]:
     chosen = tuple(stage for stage in pipeline.stages if stage in requested)
     if not chosen:
         raise SettingsError(
-            f"`tile-engine run {pipeline.called}` has no stage {' or '.join(map(repr, requested))}: it goes through "
+            f"`tile-engine run {pipeline.called}` has no stage {' or '.join(map(repr, requested))}: its stages are "
             f"{', '.join(pipeline.stages)}.",
             "E_STAGE_ORDER",
         )
@@ -119,22 +121,26 @@ def _stages(pipeline: Pipeline, requested: Sequence[str]) -> tuple[str, ...]:
 
 
 def plan_only(
-    pipeline: Pipeline, images: Images, out: str | Path | None, where: ClusterOptions | None, given: Mapping[str, Any]
+    pipeline: Pipeline,
+    images: Images,
+    out: str | Path | None,
+    where: ClusterOptions | None,
+    settings: Mapping[str, Any],
 ) -> tuple[Path, InspectedCohort, Estimate]:
     """Plan a run without starting it. Writes nothing, except local copies of slides that must be copied to be read."""
     where = where or ClusterOptions()
     cache.use_cache(where.cache_dir, where.cache_limit)
     modality = pipeline.modality
     folder = Folder(default_out(images) if out is None else absolute(out), modality.name)
-    run_settings = with_threads(settings_of(given, pipeline.variant.settings), folder)
+    run_settings = with_threads(settings_of(settings, pipeline.variant.settings), folder)
     cohort = modality.find(images, run_settings)
     check_outside(folder.out, images, [e.path for e in cohort.entries])
     inspected = modality.open(cohort, run_settings)
     if not inspected.slides:
         raise NoInputError(_all_rejected(inspected, modality))
-    planned = Job(folder, run_settings, inspected.spacing, inspected.slides, {}, pipeline)
-    pipeline.check(planned)
-    return folder.out, inspected, pipeline.estimate(planned)
+    job = Job(folder, run_settings, inspected.spacing, inspected.slides, {}, pipeline)
+    pipeline.check(job)
+    return folder.out, inspected, pipeline.estimate(job)
 
 
 def _go(job: Job[RunSettings], options: RunOptions, workers: WorkerPool) -> Path:
@@ -144,10 +150,10 @@ def _go(job: Job[RunSettings], options: RunOptions, workers: WorkerPool) -> Path
         options.report(Event("note", f"working in {workers.description}"))
         job = run_stages(job, options.stages, RunContext(workers, options.report, stop, options.cluster.unit_timeout))
     run = read_run(folder)
-    done = run.is_complete(job.pipeline.steps)
-    write_run(folder, run.model_copy(update={"status": "done" if done else "running"}))
+    is_complete = run.is_complete(job.pipeline.steps)
+    write_run(folder, run.model_copy(update={"status": "done" if is_complete else "running"}))
     sweep(folder.out, own_paths(job.pipeline))
-    options.report(Event("done", str(folder.out), facts={"report": str(folder.report), "complete": done}))
+    options.report(Event("done", str(folder.out), facts={"report": str(folder.report), "complete": is_complete}))
     return folder.out
 
 

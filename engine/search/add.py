@@ -33,8 +33,8 @@ class Added:
     """Number of cases that a search now covers."""
 
 
-def add(out: str | Path, new: str | Path | Sequence[str | Path], *, force_unlock: bool = False) -> Added:
-    """Encode volumes with the run's trained network and add them to the index. `new` is what `--volumes` takes.
+def add(out: str | Path, volumes: str | Path | Sequence[str | Path], *, force_unlock: bool = False) -> Added:
+    """Encode volumes with the run's trained network and add them to the index. `volumes` is what `--volumes` takes.
 
     Added cases stay when the run's own part of the index is rebuilt. Raises SettingsError (E_NO_TABLE) if the run has no
     table of whole volumes, and LockedError if another process writes to the folder.
@@ -46,35 +46,47 @@ def add(out: str | Path, new: str | Path | Sequence[str | Path], *, force_unlock
             "command with the new slides and --redo.",
             "E_NO_TABLE",
         )
-    specs = [str(new)] if isinstance(new, str | Path) else [str(one) for one in new]
-    before = open_gallery(out)  # encodes added cases of an earlier network again
+    specs = [str(volumes)] if isinstance(volumes, str | Path) else [str(one) for one in volumes]
+    gallery = open_gallery(out)  # encodes added cases of an earlier network again
     records, embeddings = encode(job, specs)
     with Lock(job.folder.out, force=force_unlock):
         root = index_root(job)
-        own, old = before.parts[0][0], read_added(root)
-        mine = {(own.text("path", i), own.text("part", i)) for i in range(len(own))}
-        there = range(len(old)) if old is not None else ()
-        seen = {
-            (old.text("path", i), old.text("part", i)): old.text("fingerprint", i) for i in there if old is not None
+        run_cases, added_cases = gallery.parts[0][0], read_added(root)
+        run_keys = {(run_cases.text("path", i), run_cases.text("part", i)) for i in range(len(run_cases))}
+        added_rows = range(len(added_cases)) if added_cases is not None else ()
+        fingerprints = {
+            (added_cases.text("path", i), added_cases.text("part", i)): added_cases.text("fingerprint", i)
+            for i in added_rows
+            if added_cases is not None
         }
-        known = [r for r in records if (r.path, r.subimage) in mine or seen.get((r.path, r.subimage)) == r.fingerprint]
-        fresh = [i for i, r in enumerate(records) if r not in known]
-        if fresh:
-            changed = {(records[i].path, records[i].subimage) for i in fresh}
-            kept = [i for i in there if old is not None and (old.text("path", i), old.text("part", i)) not in changed]
-            stay = old.rows(np.array(kept, int)) if old is not None else None
+        known_records = [
+            r
+            for r in records
+            if (r.path, r.subimage) in run_keys or fingerprints.get((r.path, r.subimage)) == r.fingerprint
+        ]
+        new_indices = [i for i, r in enumerate(records) if r not in known_records]
+        if new_indices:
+            changed = {(records[i].path, records[i].subimage) for i in new_indices}
+            kept_rows = [
+                i
+                for i in added_rows
+                if added_cases is not None and (added_cases.text("path", i), added_cases.text("part", i)) not in changed
+            ]
+            remaining = added_cases.rows(np.array(kept_rows, int)) if added_cases is not None else None
             rows = cases_of(
-                job, [replace(records[i], id=_free(records[i].id, own, stay)) for i in fresh], embeddings[fresh]
+                job,
+                [replace(records[i], id=_free(records[i].id, run_cases, remaining)) for i in new_indices],
+                embeddings[new_indices],
             )
-            write_added(root, stay.with_rows(rows) if stay is not None else rows)
-    names = tuple(records[i].name for i in fresh)
-    return Added(str(job.folder.out), names, tuple(r.name for r in known), len(open_gallery(out)))
+            write_added(root, remaining.with_rows(rows) if remaining is not None else rows)
+    names = tuple(records[i].name for i in new_indices)
+    return Added(str(job.folder.out), names, tuple(r.name for r in known_records), len(open_gallery(out)))
 
 
-def _free(name: str, *taken: Any) -> str:
+def _free(name: str, *parts: Any) -> str:
     """`name`, with a number appended if another case has that id, as files of the same name in folders of the same name do."""
-    number, found = 1, name
-    while any(cases is not None and len(cases.words["id"].where(found)) for cases in taken):
+    number, candidate = 1, name
+    while any(cases is not None and len(cases.words["id"].where(candidate)) for cases in parts):
         number += 1
-        found = f"{name}-{number}"
-    return found
+        candidate = f"{name}-{number}"
+    return candidate

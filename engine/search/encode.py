@@ -16,7 +16,7 @@ def encode(job: Job[Any], specs: list[str]) -> tuple[list[ImageRecord], Array]:
     """Records and embeddings, float32 (n, features), of volumes that the run does not know. Raises SettingsError (E_QUERY)."""
     if job.pipeline.encode is None:
         raise SettingsError(
-            f"a run of `{job.pipeline.called}` cannot be searched with files that it does not know.", "E_QUERY"
+            f"a run of `{job.pipeline.called}` cannot encode new files: the query must be a case of the run.", "E_QUERY"
         )
     records, embeddings = job.pipeline.encode(job, specs)
     return list(records), np.asarray(embeddings, np.float32)

@@ -69,31 +69,33 @@ class Gallery:
 
     def _fields(self, row: int) -> dict[str, Any]:
         cases, at = self.part(row)
-        said: dict[str, Any] = {name: cases.text(name, at) for name in TEXTS}
+        values: dict[str, Any] = {name: cases.text(name, at) for name in TEXTS}
         if self.kind == "volumes":
-            return said
-        said["slide"] = cases.text("slide", at)
-        said["id"] = ":".join([said["slide"], *(str(int(cases.numbers[n][at])) for n in PLACES if n in cases.numbers)])
-        return said | {n: cases.number(n, at) for n in ("z_um", "y_um", "x_um")}
+            return values
+        values["slide"] = cases.text("slide", at)
+        values["id"] = ":".join(
+            [values["slide"], *(str(int(cases.numbers[n][at])) for n in PLACES if n in cases.numbers)]
+        )
+        return values | {n: cases.number(n, at) for n in ("z_um", "y_um", "x_um")}
 
     def where(self, column: str, text: str) -> list[int]:
         """Rows whose text in `column` equals `text`."""
-        first, out = 0, []
+        offset, out = 0, []
         for cases, _ in self.parts:
             if column in cases.words:
-                out += (cases.words[column].where(text) + first).tolist()
-            first += len(cases)
+                out += (cases.words[column].where(text) + offset).tolist()
+            offset += len(cases)
         return out
 
     def nearest(self, vector: Array, k: int, without: int = -1) -> Neighbours:
         """The `k` nearest neighbours over all parts, merged; rows of the group `without` are left out."""
         from ...models.neighbours.index import merge_neighbours
 
-        first, found = 0, []
+        offset, neighbours = 0, []
         for cases, index in self.parts:
-            found.append((index.nearest(vector[None], k, np.array([without])), first))
-            first += len(cases)
-        return merge_neighbours(found, k)
+            neighbours.append((index.nearest(vector[None], k, np.array([without])), offset))
+            offset += len(cases)
+        return merge_neighbours(neighbours, k)
 
 
 def open_gallery(out: str | Path) -> Gallery:
@@ -105,8 +107,7 @@ def open_gallery(out: str | Path) -> Gallery:
     kind = next((k for k in SEARCHED_TABLES if (table_of(job, k) / "zarr.json").exists()), None)
     if kind is None:
         raise SettingsError(
-            f"{job.folder.out} has no table yet, and a search looks among its rows: finish the run first (the same command "
-            "again).",
+            f"{job.folder.out} has no table to search yet: finish the run first (run the same command again).",
             "E_NO_TABLE",
         )
     added = index_root(job) / "added.npz"
@@ -147,17 +148,19 @@ def _own(job: Job[Any], kind: str, table: str, notes: list[str]) -> tuple[Cases,
 
     root = index_root(job)
     try:
-        kept = read_index(root, table)
+        stored_index = read_index(root, table)
     except CorruptError:  # not our folder: writing to it is refused below, and the index is built in memory
-        kept = None
-    if kept is not None:
-        groups, found = groups_of([kept.cases]), kept.document["lists"]
-        if kept.lists is None:
-            return kept.cases, ExactIndex(kept.cases.vectors, groups)
-        return kept.cases, lists.restore_index(kept.cases.vectors, groups, kept.lists, **found)
+        stored_index = None
+    if stored_index is not None:
+        groups, options = groups_of([stored_index.cases]), stored_index.document["lists"]
+        if stored_index.lists is None:
+            return stored_index.cases, ExactIndex(stored_index.cases.vectors, groups)
+        return stored_index.cases, lists.restore_index(
+            stored_index.cases.vectors, groups, stored_index.lists, **options
+        )
     cases = gathered(job, kind, notes)
     index = lists.build_index(cases.vectors, groups_of([cases]), seed=job.settings.seed)
-    made = index if isinstance(index, lists.InvertedLists) else None
+    inverted_lists = index if isinstance(index, lists.InvertedLists) else None
     document = {
         "kind": kind,
         "table": table,
@@ -165,15 +168,15 @@ def _own(job: Job[Any], kind: str, table: str, notes: list[str]) -> tuple[Cases,
         "rows": len(cases),
         "features": int(cases.vectors.shape[1]),
         "recall": index.recall,
-        "lists": {"probes": made.probes, "recall": made.recall} if made else None,
+        "lists": {"probes": inverted_lists.probes, "recall": inverted_lists.recall} if inverted_lists else None,
     }
-    new = StoredIndex(cases, document, made.bytes() if made else None)
+    new_index = StoredIndex(cases, document, inverted_lists.bytes() if inverted_lists else None)
     try:
         with Lock(job.folder.out):
             if fingerprint(load(job.folder.out), kind) == table:  # a run may have changed the table meanwhile
-                write_index(root, new)
+                write_index(root, new_index)
     except (LockedError, OSError, MachineError, SettingsError) as error:
-        notes.append(f"the index is kept in memory alone, and made again by the next search: {error}")
+        notes.append(f"the index could not be saved, so the next search builds it again: {error}")
     return cases, index
 
 
@@ -191,29 +194,34 @@ def groups_of(parts: Iterable[Cases]) -> Array:
 
 def _current(job: Job[Any], added: Cases | None, model: str, notes: list[str]) -> Cases | None:
     """Added cases with embeddings of the current network; files that an earlier network encoded are encoded again."""
-    if added is None or not (old := [i for i in range(len(added)) if added.text("model", i) != model]):
+    if added is None or not (stale_rows := [i for i in range(len(added)) if added.text("model", i) != model]):
         return added
-    files = {added.text("path", i): i for i in old}
-    there = [path for path in files if to_path(path).exists()]
-    records, embeddings = encode(job, there) if there else ([], np.zeros((0, 0), np.float32))
-    again = {(real(to_path(r.path)), r.subimage): code for r, code in zip(records, embeddings, strict=True)}
-    found = [i for i in old if (real(to_path(added.text("path", i))), added.text("part", i)) in again]
-    if len(found) < len(old):
+    files = {added.text("path", i): i for i in stale_rows}
+    paths = [path for path in files if to_path(path).exists()]
+    records, embeddings = encode(job, paths) if paths else ([], np.zeros((0, 0), np.float32))
+    new_embeddings = {(real(to_path(r.path)), r.subimage): code for r, code in zip(records, embeddings, strict=True)}
+    rows = [i for i in stale_rows if (real(to_path(added.text("path", i))), added.text("part", i)) in new_embeddings]
+    if len(rows) < len(stale_rows):
         notes.append(
-            f"{len(old) - len(found)} added cases were encoded by an earlier network, and their files are gone: they are "
+            f"{len(stale_rows) - len(rows)} added cases were encoded by an earlier network, and their files are gone: they are "
             "left out"
         )
-    kept = added.rows(np.setdiff1d(np.arange(len(added)), old))
-    if not found:
-        return kept
-    mended = added.rows(np.array(found))
-    fresh = np.stack([again[real(to_path(mended.text("path", i))), mended.text("part", i)] for i in range(len(mended))])
-    mended = Cases(fresh, {**mended.words, "model": TextColumn.of([model] * len(mended))})
-    whole = kept.with_rows(mended) if len(kept) else mended
-    if len(found) == len(old):
+    current_cases = added.rows(np.setdiff1d(np.arange(len(added)), stale_rows))
+    if not rows:
+        return current_cases
+    encoded_cases = added.rows(np.array(rows))
+    vectors = np.stack(
+        [
+            new_embeddings[real(to_path(encoded_cases.text("path", i))), encoded_cases.text("part", i)]
+            for i in range(len(encoded_cases))
+        ]
+    )
+    encoded_cases = Cases(vectors, {**encoded_cases.words, "model": TextColumn.of([model] * len(encoded_cases))})
+    all_cases = current_cases.with_rows(encoded_cases) if len(current_cases) else encoded_cases
+    if len(rows) == len(stale_rows):
         try:
             with Lock(job.folder.out):
-                write_added(index_root(job), whole)
+                write_added(index_root(job), all_cases)
         except (LockedError, OSError, MachineError, SettingsError) as error:
-            notes.append(f"added cases were encoded again in memory alone: {error}")
-    return whole
+            notes.append(f"added cases were encoded again, but could not be saved: {error}")
+    return all_cases

@@ -42,7 +42,7 @@ def understood(gallery: Gallery, query: str | Path, at: tuple[float, ...] | None
     if gallery.kind == "volumes":
         if at is not None:
             raise SettingsError(
-                "--at is a place on a slide, and this run is about whole volumes: leave it out.", "E_QUERY"
+                "--at is a position on a slide, and this run is on whole volumes: leave --at out.", "E_QUERY"
             )
         return _volume(gallery, text)
     return _tile(gallery, text, at)
@@ -66,7 +66,7 @@ def _volume(gallery: Gallery, text: str) -> Asked:
     if len(rows) > 1:
         some = ", ".join(gallery.case(r).id for r in rows[:5])
         raise SettingsError(
-            f"{text!r} stands for {len(rows)} cases of the run: say the id of one ({some} ...).", "E_QUERY"
+            f"{text!r} matches {len(rows)} cases of the run: give the id of one ({some} ...).", "E_QUERY"
         )
     if rows:
         return _own(gallery, rows[0])
@@ -74,15 +74,15 @@ def _volume(gallery: Gallery, text: str) -> Asked:
     records, embeddings = encode(gallery.job, [text])
     if len(records) != 1:
         raise SettingsError(
-            f"{text!r} stands for {len(records)} volumes, and a search is for one: name it. "
+            f"{text!r} matches {len(records)} volumes, and a query is one volume: name one. "
             "`tile-engine search OUT --add` takes many.",
             "E_QUERY",
         )
     record, classes = records[0], gallery.job.settings.class_column
-    said = (record.name, subject_of(record), record.site, record.columns.get(classes, ""))
-    case = Case("", *said, path=record.path, part=record.subimage)
-    same = gallery.where("subject", case.subject) if case.subject else []
-    return Asked(case, embeddings[0], group=int(gallery.groups[same[0]]) if same else -1)
+    texts = (record.name, subject_of(record), record.site, record.columns.get(classes, ""))
+    case = Case("", *texts, path=record.path, part=record.subimage)
+    subject_rows = gallery.where("subject", case.subject) if case.subject else []
+    return Asked(case, embeddings[0], group=int(gallery.groups[subject_rows[0]]) if subject_rows else -1)
 
 
 def _tile(gallery: Gallery, text: str, at: tuple[float, ...] | None) -> Asked:
@@ -94,8 +94,8 @@ def _tile(gallery: Gallery, text: str, at: tuple[float, ...] | None) -> Asked:
     if rows := _known_rows(gallery, text, ("slide", "name")):
         if at is None:
             raise SettingsError(
-                f"{text!r} is a slide of the run, and a search is for one of its tiles: say where, as micrometres, with "
-                "--at Y,X.",
+                f"{text!r} is a slide of the run, and a query is one of its tiles: give the tile's position, in micrometres, "
+                "with --at Y,X.",
                 "E_QUERY",
             )
         return _own(gallery, _there(gallery, rows, at))
@@ -108,20 +108,20 @@ def _there(gallery: Gallery, rows: list[int], at: tuple[float, ...]) -> int:
     cases, _ = gallery.part(rows[0])
     names = [n for n in ("z_um", "y_um", "x_um") if n in cases.numbers]
     if len(at) != len(names):
-        raise SettingsError(f"--at takes {len(names)} numbers here ({', '.join(names)}), and got {len(at)}.", "E_QUERY")
-    first = rows[0] - gallery.part(rows[0])[1]
-    centres = np.stack([cases.numbers[n][np.array(rows) - first] for n in names], 1)
-    record = gallery.job.slides[cases.text("slide", rows[0] - first)]
-    away = (np.abs(centres - np.array(at)) / record.spacing).max(1)
-    best = int(np.argmin(away))
-    if away[best] > gallery.job.settings.patch / 2:
-        near = ",".join(f"{v:.0f}" for v in centres[best])
+        raise SettingsError(f"--at needs {len(names)} numbers ({', '.join(names)}); got {len(at)}.", "E_QUERY")
+    offset = rows[0] - gallery.part(rows[0])[1]
+    centres = np.stack([cases.numbers[n][np.array(rows) - offset] for n in names], 1)
+    record = gallery.job.slides[cases.text("slide", rows[0] - offset)]
+    distances = (np.abs(centres - np.array(at)) / record.spacing).max(1)
+    index = int(np.argmin(distances))
+    if distances[index] > gallery.job.settings.patch / 2:
+        centre = ",".join(f"{v:.0f}" for v in centres[index])
         raise SettingsError(
-            f"no tile of tissue lies at {','.join(f'{v:g}' for v in at)} um; the nearest one's centre is at {near}: say "
-            f"--at {near}.",
+            f"no tile with tissue lies at {','.join(f'{v:g}' for v in at)} um; the centre of the nearest tile is {centre}: "
+            f"use --at {centre}.",
             "E_QUERY",
         )
-    return rows[best]
+    return rows[index]
 
 
 def _patch(gallery: Gallery, path: Path, at: tuple[float, ...] | None) -> Asked:
@@ -129,7 +129,8 @@ def _patch(gallery: Gallery, path: Path, at: tuple[float, ...] | None) -> Asked:
     job, side = gallery.job, gallery.job.settings.patch
     if not job.modality.planar:
         raise SettingsError(
-            f"{path.name} is not in the run, and only tiles of its own volumes can be asked about: add it to the run.",
+            f"{path.name} is not in the run, and in a run on tiles of volumes only its own tiles can be queries: add the "
+            "volume to the run.",
             "E_QUERY",
         )
     source = open_at_spacing(path, job.spacing)
@@ -137,22 +138,22 @@ def _patch(gallery: Gallery, path: Path, at: tuple[float, ...] | None) -> Asked:
     if at is None and max(frame.shape) > MAX_QUERY_PATCHES * side:
         size = " x ".join(map(str, frame.shape))
         raise SettingsError(
-            f"{path.name} has {size} pixels at the run's {job.spacing:g} um, and a search is for a patch of {side}: say "
-            "where, as micrometres, with --at Y,X.",
+            f"{path.name} has {size} pixels at the run's {job.spacing:g} um, and a query is a patch of {side}: give the "
+            "patch's position, in micrometres, with --at Y,X.",
             "E_QUERY",
         )
     if min(frame.shape) < side:
         size = " x ".join(map(str, frame.shape))
         raise SettingsError(
-            f"{path.name} has {size} pixels at the run's {job.spacing:g} um, and the network looks at patches of {side}: "
-            "cut a larger piece.",
+            f"{path.name} has {size} pixels at the run's {job.spacing:g} um, and the network needs patches of {side}: use a "
+            "larger picture.",
             "E_QUERY",
         )
     kind = next(iter(job.slides.values()))
     if (source.channels, source.dtype) != (kind.channels, kind.dtype):
         raise SettingsError(
             f"{path.name} has {source.channels} channels of {source.dtype}, the run's slides have {kind.channels} of "
-            f"{kind.dtype}: its network cannot look at it.",
+            f"{kind.dtype}: the run's network cannot encode it.",
             "E_QUERY",
         )
     middle = tuple(o + n * s / 2 for o, n, s in zip(frame.origin, frame.shape, frame.spacing, strict=True))
@@ -163,7 +164,7 @@ def _patch(gallery: Gallery, path: Path, at: tuple[float, ...] | None) -> Asked:
 def _exists(gallery: Gallery, text: str) -> None:
     if not to_path(text).exists():
         raise SettingsError(
-            f"{text!r} is no case of the run in {gallery.job.folder.out} (by id, name or path), and no file either: "
-            "nothing can be asked about it.",
+            f"{text!r} is neither a case of the run in {gallery.job.folder.out} (by id, name or path) nor a file: there is "
+            "no query.",
             "E_QUERY",
         )

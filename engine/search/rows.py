@@ -40,7 +40,7 @@ def gathered(job: Job[Any], kind: str, notes: list[str]) -> Cases:
         notes.append(f"{int((~finite).sum())} cases have embeddings that are not finite: they are left out")
         cases = cases.rows(np.flatnonzero(finite))
     if not len(cases):
-        raise SettingsError(f"{table_of(job, kind)} holds no row that could be searched.", "E_NO_TABLE")
+        raise SettingsError(f"{table_of(job, kind)} holds no row that can be searched.", "E_NO_TABLE")
     return cases
 
 
@@ -52,8 +52,10 @@ def _volumes(job: Job[Any], obs: Any, vectors: Array) -> Cases:
         words[name] = TextColumn.of(_text(v) for v in obs[name]) if name in obs else TextColumn.of([""] * len(ids))
     words["path"] = TextColumn.of(r.path if r else "" for r in records)
     words["part"] = TextColumn.of(r.subimage if r else "" for r in records)
-    said = [words["subject"][i] for i in range(len(ids))]
-    words["subject"] = TextColumn.of("" if subject == own else subject for own, subject in zip(ids, said, strict=True))
+    subjects = [words["subject"][i] for i in range(len(ids))]
+    words["subject"] = TextColumn.of(
+        "" if subject == case_id else subject for case_id, subject in zip(ids, subjects, strict=True)
+    )
     return Cases(vectors, words)
 
 

@@ -33,17 +33,17 @@ def search(
     gallery = open_gallery(out)
     query_case = understood(gallery, query, at)
     group = -1 if same_subject else query_case.group
-    near = gallery.nearest(query_case.vector, k + 1, group)
-    found = [
+    neighbours = gallery.nearest(query_case.vector, k + 1, group)
+    matches = [
         (int(row), float(distance))
-        for row, distance in zip(near.rows[0], near.distances[0], strict=True)
+        for row, distance in zip(neighbours.rows[0], neighbours.distances[0], strict=True)
         if row >= 0 and row != query_case.row
     ]
     left_out = int(np.sum(gallery.groups == group)) if group >= 0 else 0
     return Hits(
         str(gallery.job.folder.out),
         query_case.case,
-        tuple(gallery.hit(row, rank, distance) for rank, (row, distance) in enumerate(found[:k], 1)),
+        tuple(gallery.hit(row, rank, distance) for rank, (row, distance) in enumerate(matches[:k], 1)),
         len(gallery),
         left_out - (query_case.row >= 0 and group >= 0),
         gallery.recall,

@@ -19,7 +19,7 @@ def open_at_spacing(path: Path, spacing: float) -> Source:
         return at_spacing(open_slide(path), spacing)
     except SlideError as error:
         if error.code != "E_NO_MPP":
-            raise NoInputError(f"{path.name} cannot be asked about: {error.message}") from error
+            raise NoInputError(f"{path.name} cannot be a query: {error.message}") from error
     return at_spacing(open_slide(path, spacing), spacing)
 
 

@@ -45,7 +45,7 @@ class SlideEntry:
 
 @dataclass(frozen=True, slots=True)
 class Cohort:
-    """Images that were found, and everything that is none."""
+    """Images that were found, and the files that are no images."""
 
     entries: tuple[SlideEntry, ...]
     """Images, sorted by name, or in the order of the CSV."""
@@ -90,8 +90,8 @@ def find(spec: str | Path | Sequence[str | Path], kind: InputKind, special: Find
 def _find(spec: str | Path, kind: InputKind, special: Finder) -> Cohort:
     path = to_path(spec)
     if isinstance(path, ObjectPath) and glob.has_magic(path.key) and not path.exists():
-        first = next(p for p in reversed((path, *path.parents)) if glob.has_magic(p.name))
-        return sorted_out(fitting(path, kind), first.parent)
+        magic = next(p for p in reversed((path, *path.parents)) if glob.has_magic(p.name))
+        return sorted_out(fitting(path, kind), magic.parent)
     if path.is_dir():
         if (path / "run.json").exists():
             return Cohort((), ((path.name, "was written by tile-engine"),), path.parent)
@@ -107,13 +107,13 @@ def _find(spec: str | Path, kind: InputKind, special: Finder) -> Cohort:
         fixed = next(i for i, part in enumerate(parts) if glob.has_magic(part))
         root = Path(*parts[:fixed]) if fixed else Path()
         return sorted_out(globbed(root, "/".join(parts[fixed:]), kind), root)
-    near = path.parent
-    seen = (
-        tuple((name, "is beside it") for name in sorted(child.name for child in near.iterdir()))
-        if near.is_dir()
+    folder = path.parent
+    neighbours = (
+        tuple((name, "is beside it") for name in sorted(child.name for child in folder.iterdir()))
+        if folder.is_dir()
         else ()
     )
-    raise _no_input(str(spec), Cohort((), seen, near), kind, "does not exist")
+    raise _no_input(str(spec), Cohort((), neighbours, folder), kind, "does not exist")
 
 
 def _common(roots: Sequence[Path]) -> Path:
@@ -244,11 +244,11 @@ def _part(file: Path) -> str:
 
 
 def _no_input(spec: str, cohort: Cohort, kind: InputKind, why: str = "") -> NoInputError:
-    shown = "".join(f"\n  - {name!r} {reason}" for name, reason in cohort.ignored[:_MAX_LISTED])
+    lines = "".join(f"\n  - {name!r} {reason}" for name, reason in cohort.ignored[:_MAX_LISTED])
     more = len(cohort.ignored) - _MAX_LISTED
-    rest = f"\n  - and {more} more" if more > 0 else ""
-    seen = f" There is:{shown}{rest}" if shown else " There is nothing in it."
+    tail = f"\n  - and {more} more" if more > 0 else ""
+    listing = f" There is:{lines}{tail}" if lines else " There is nothing in it."
     return NoInputError(
         f"{spec}: {why or f'holds no {kind.word}s'}, so there is nothing to work on. Give a folder, a glob, a file or a CSV of "
-        f"{kind.word}s.{seen}"
+        f"{kind.word}s.{listing}"
     )

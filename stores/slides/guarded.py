@@ -1,4 +1,4 @@
-"""Guarded: a slide with crashing tiles, which must not be decoded: that would end the process, or never end."""
+"""Guarded: a slide with crashing tiles, which must not be decoded: decoding them ends the process, or never ends."""
 
 from __future__ import annotations
 

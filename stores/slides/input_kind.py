@@ -52,11 +52,11 @@ def _gather(files: Sequence[Path]) -> Iterator[Seen]:
         )
 
 
-def _closed(name: str, beside: Collection[str], held: Collection[str]) -> str:
+def _closed(name: str, siblings: Collection[str], children: Collection[str]) -> str:
     for owner in (f"{name}.mrxs", f"{name}.MRXS"):
-        if owner in beside:
+        if owner in siblings:
             return f"is part of {owner}"
-    return "is part of an .mrxs file that is not here" if "Slidedat.ini" in held else ""
+    return "is part of an .mrxs file that is not here" if "Slidedat.ini" in children else ""
 
 
 def _expand(path: Path) -> Iterator[Seen]:

@@ -36,15 +36,15 @@ def read_manifest(path: Path, kind: InputKind) -> list[ManifestRow]:
     """The rows of a CSV; paths are relative to the CSV. Raises SettingsError (E_MANIFEST) that lists all problems."""
     lines, problems = rows_of(path, "path")
     rows: list[ManifestRow] = []
-    seen: dict[tuple[str, str], int] = {}
+    first_lines: dict[tuple[str, str], int] = {}
     for line, values in lines:
-        row, wrong = _row(values, path.parent, kind)
-        problems += [f"line {line}: {what}" for what in wrong]
+        row, row_problems = _row(values, path.parent, kind)
+        problems += [f"line {line}: {what}" for what in row_problems]
         if row is not None:
             key = real(row.path), row.part
-            if key in seen:
-                problems.append(f"line {line}: {values['path']!r} is the same file as in line {seen[key]}")
-            seen.setdefault(key, line)
+            if key in first_lines:
+                problems.append(f"line {line}: {values['path']!r} is the same file as in line {first_lines[key]}")
+            first_lines.setdefault(key, line)
             rows.append(row)
     check_problems(path, problems, kind)
     return rows
@@ -97,26 +97,26 @@ def _column(cell: str) -> str:
 
 def _row(values: dict[str, str], folder: Path, kind: InputKind) -> tuple[ManifestRow | None, list[str]]:
     """(row or None, its problems)."""
-    given = values.get("path", "")
-    if not given:
+    cell = values.get("path", "")
+    if not cell:
         return None, ["the path is empty"]
-    if "\0" in given:
-        return None, [f"{given!r} is no path"]
-    own = "://" in given or Path(given).expanduser().is_absolute()
-    path, wrong = to_path(given if own else folder / given), []
+    if "\0" in cell:
+        return None, [f"{cell!r} is no path"]
+    is_absolute = "://" in cell or Path(cell).expanduser().is_absolute()
+    path, problems = to_path(cell if is_absolute else folder / cell), []
     mpp = parse_number(values.get("mpp"))
     if mpp is not None and math.isnan(mpp):
-        wrong.append(f"mpp {values['mpp']!r} is no number of micrometres a pixel")
+        problems.append(f"mpp {values['mpp']!r} is no number of micrometres a pixel")
     if not path.exists():
-        wrong.append(f"{given!r} is not there (looked for {path})")
-        return None, wrong
+        problems.append(f"{cell!r} does not exist (looked for {path})")
+        return None, problems
     roles = {
         role: column for column, role in kind.columns.items() if column in values
     }  # the last column of a role has it
-    known = (*COMMON_COLUMNS, *roles.values())
-    extra = {name: value for name, value in values.items() if name and name not in known}
+    used_columns = (*COMMON_COLUMNS, *roles.values())
+    extra = {name: value for name, value in values.items() if name and name not in used_columns}
     group, part = (values.get(roles.get(role, ""), "") for role in ("group", "part"))
-    return ManifestRow(path, mpp, values.get("site", ""), group, extra, part), wrong
+    return ManifestRow(path, mpp, values.get("site", ""), group, extra, part), problems
 
 
 def _text(path: Path) -> str:

@@ -113,9 +113,9 @@ class OpenSlidePixels:
 
     def _factor(self, shapes: tuple[tuple[int, int], ...], level: int) -> tuple[float, float]:
         """The downsample that OpenSlide states, or the whole number that fits the shapes."""
-        whole = level_factor(shapes[0], shapes[level])
-        stated = self._downsamples[level]
-        return whole if whole[0] == whole[1] and abs(whole[0] / stated - 1) < 0.01 else (stated, stated)
+        factor = level_factor(shapes[0], shapes[level])
+        downsample = self._downsamples[level]
+        return factor if factor[0] == factor[1] and abs(factor[0] / downsample - 1) < 0.01 else (downsample, downsample)
 
     def _tile(self, properties: Any, level: int) -> tuple[int, int]:
         sides = (properties.get(f"openslide.level[{level}].tile-{side}", "256") for side in ("height", "width"))

@@ -156,11 +156,11 @@ def open_slide(path: Path, mpp: float | None = None) -> Slide:
 def probe(path: Path, mpp: float | None = None) -> Probe:
     """Describe a slide, also with a missing or invalid spacing. Raises SlideError only if it cannot be opened."""
     path = to_path(path)
-    with near(path, fingerprint(path) if is_copied(path) else "") as here:
-        pixels = _open_pixels(here)
+    with near(path, fingerprint(path) if is_copied(path) else "") as local_path:
+        pixels = _open_pixels(local_path)
         described = pixels.described
         pixels.close()
-    chosen = choose(mpp, described.stated)
+    choice = choose(mpp, described.stated)
     problems = []
     try:
         settle(path.name, mpp, described.stated)
@@ -173,8 +173,8 @@ def probe(path: Path, mpp: float | None = None) -> Probe:
         factors=described.factors,
         channels=described.channels,
         dtype=described.dtype,
-        spacing=None if chosen is None else chosen.values,
-        spacing_source="" if chosen is None else chosen.source,
+        spacing=None if choice is None else choice.values,
+        spacing_source="" if choice is None else choice.source,
         notes=described.notes,
         problems=tuple(problems),
     )

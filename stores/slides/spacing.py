@@ -101,32 +101,32 @@ def problem(stated: Stated) -> str:
     return ""
 
 
-def choose(given: float | None, stated: Sequence[Stated]) -> Stated | None:
+def choose(mpp: float | None, file_spacings: Sequence[Stated]) -> Stated | None:
     """The spacing that counts: the user's, else the first that is stated."""
-    candidates = [Stated(given, given, FROM_USER), *stated]
+    candidates = [Stated(mpp, mpp, FROM_USER), *file_spacings]
     return next((s for s in candidates if not s.missing), None)
 
 
-def settle(name: str, given: float | None, stated: Sequence[Stated]) -> tuple[tuple[float, float], str]:
+def settle(name: str, mpp: float | None, file_spacings: Sequence[Stated]) -> tuple[tuple[float, float], str]:
     """(spacing (y, x) of the finest level in micrometres, its source).
 
     Raises SlideError: E_NO_MPP if no spacing is stated, E_BAD_MPP if the stated one is invalid.
     """
-    chosen = choose(given, stated)
-    if chosen is None:
+    spacing = choose(mpp, file_spacings)
+    if spacing is None:
         raise SlideError(
-            f"{name}: the file does not say how large a pixel is, and a magnification does not either. "
-            "Without it tissue cannot be compared between slides. Give it with --mpp 0.5, or as the column `mpp` of a "
-            "CSV of slides.",
+            f"{name}: the file states no spacing (micrometres a pixel), and a magnification does not define one. Without a "
+            "spacing tissue cannot be compared between slides. Give it with --mpp 0.5, or as the column `mpp` of a CSV of "
+            "slides.",
             "E_NO_MPP",
         )
-    wrong = problem(chosen)
-    if wrong:
-        y, x = chosen.values
-        who = "--mpp or the CSV" if chosen.source == FROM_USER else f"the {chosen.source} metadata"
+    fault = problem(spacing)
+    if fault:
+        y, x = spacing.values
+        who = "--mpp or the CSV" if spacing.source == FROM_USER else f"the {spacing.source} metadata"
         raise SlideError(
-            f"{name}: {who} says that a pixel is {y:.6g} um high and {x:.6g} um wide, which is {wrong}, so it cannot "
+            f"{name}: {who} says that a pixel is {y:.6g} um high and {x:.6g} um wide, which is {fault}, so it cannot "
             "be believed. Give the true spacing with --mpp, or as the column `mpp` of a CSV of slides.",
             "E_BAD_MPP",
         )
-    return chosen.values, chosen.source
+    return spacing.values, spacing.source

@@ -212,15 +212,15 @@ def _gland(box: tuple[int, int, int, int]) -> tuple[Array, float]:
 
     top, left, bottom, right = box
     density, epithelium = _section()
-    found, _ = label(epithelium[top:bottom, left:right])
-    middle = found == np.bincount(found[found > 0]).argmax()
+    labels, _ = label(epithelium[top:bottom, left:right])
+    middle = labels == np.bincount(labels[labels > 0]).argmax()
     # the lumen of a gland belongs to it: closed over a wide gap, with room around so that closing does not meet the edge
-    whole = binary_fill_holes(binary_closing(np.pad(middle, 30), iterations=24))[30:-30, 30:-30]
-    y, x = (np.abs(np.linspace(-1, 1, n)) for n in whole.shape)
-    whole &= y[:, None] ** 3 + x[None] ** 3 < 0.94
-    mask = gaussian_filter(whole.astype(np.float32), 3)
+    gland = binary_fill_holes(binary_closing(np.pad(middle, 30), iterations=24))[30:-30, 30:-30]
+    y, x = (np.abs(np.linspace(-1, 1, n)) for n in gland.shape)
+    gland &= y[:, None] ** 3 + x[None] ** 3 < 0.94
+    mask = gaussian_filter(gland.astype(np.float32), 3)
     edge = np.minimum.outer(*(np.clip((1 - v) * 20, 0, 1) for v in (y, x)))
-    return np.dstack([density[top:bottom, left:right], mask * edge]), float(np.sqrt(whole.sum() / np.pi))
+    return np.dstack([density[top:bottom, left:right], mask * edge]), float(np.sqrt(gland.sum() / np.pi))
 
 
 def _lay(canvas: Array, crop: Array, mask: Array, *, at: tuple[int, int]) -> None:

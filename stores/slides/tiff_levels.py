@@ -75,21 +75,21 @@ def _same_image(first: Any, page: Any, shapes: list[tuple[int, int]], shape: tup
 
 def _planes(level: Any, name: str) -> tuple[tuple[Any, ...], list[str]]:
     """The pages of one level: all channels, of the first time point and the middle focus plane."""
-    own = level.keyframe.axes
+    page_axes = level.keyframe.axes
     axes, shape = level.axes, level.shape
-    if len(level.pages) == 1 or not axes.endswith(own):
+    if len(level.pages) == 1 or not axes.endswith(page_axes):
         return (_present(level.pages[0], name),), []
-    axes, shape = axes[: len(axes) - len(own)], shape[: len(shape) - len(own)]
+    axes, shape = axes[: len(axes) - len(page_axes)], shape[: len(shape) - len(page_axes)]
     notes, picks = [], [(0,)]
     for axis, size in zip(axes, shape, strict=True):
         if axis == "C":
-            chosen: range | tuple[int, ...] = range(size)
+            indices: range | tuple[int, ...] = range(size)
         else:
-            chosen = (size // 2,) if axis == "Z" else (0,)
+            indices = (size // 2,) if axis == "Z" else (0,)
             if size > 1:
                 words = {"Z": "focus planes", "T": "time points"}.get(axis, f"planes along {axis}")
-                notes.append(f"{size} {words}; number {chosen[0]} (from 0) is read")
-        picks = [(p[0] * size + i,) for p in picks for i in chosen]
+                notes.append(f"{size} {words}; number {indices[0]} (from 0) is read")
+        picks = [(p[0] * size + i,) for p in picks for i in indices]
     return tuple(_present(level.pages[p[0]], name) for p in picks), notes
 
 

@@ -103,20 +103,20 @@ class TiffPixels:
         pages = self._levels[level]
         samples = pages[0].samples
         # Planes in memory, viewed as (y, x, sample): each tile is transposed once, while it is in the processor's cache.
-        stored = np.moveaxis(np.empty((samples * len(pages), *box.shape), pages[0].dtype), 0, -1)
-        absent: list[Box] = []
-        mended: list[tuple[Box, Array]] = []
+        stored_values = np.moveaxis(np.empty((samples * len(pages), *box.shape), pages[0].dtype), 0, -1)
+        gaps: list[Box] = []
+        repairs: list[tuple[Box, Array]] = []
         for number, page in enumerate(pages):
-            for piece, error in page.read(box, stored[..., number * samples : (number + 1) * samples]):
-                stored[piece.shift((-box.start[0], -box.start[1])).slices] = 0
+            for piece, error in page.read(box, stored_values[..., number * samples : (number + 1) * samples]):
+                stored_values[piece.shift((-box.start[0], -box.start[1])).slices] = 0
                 if error is None:
-                    absent.append(piece)
+                    gaps.append(piece)
                 else:
-                    mended.append((piece, self._mend(piece, level, error)))
-        pixels = np.moveaxis(self._coloured(stored), -1, 0)
-        for piece in absent:
+                    repairs.append((piece, self._mend(piece, level, error)))
+        pixels = np.moveaxis(self._coloured(stored_values), -1, 0)
+        for piece in gaps:
             self._into(pixels, box, piece)[...] = self._described.background
-        for piece, values in mended:
+        for piece, values in repairs:
             self._into(pixels, box, piece)[...] = values
         return pixels
 
@@ -159,7 +159,7 @@ class TiffPixels:
         try:
             return other.read(piece, level)
         except TileError as second:
-            raise TileError(f"{error.message}; OpenSlide neither: {second.message}") from second
+            raise TileError(f"{error.message}; OpenSlide cannot decode it either: {second.message}") from second
 
     def close(self) -> None:
         self._file.close()

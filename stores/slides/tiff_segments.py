@@ -64,7 +64,7 @@ class Segments:
             )
         if len(self._offsets) < rows * columns * self._planes or len(self._counts) < rows * columns * self._planes:
             raise SlideError(
-                f"{name}: lists {len(self._offsets)} tiles where its size asks for {rows * columns * self._planes}; "
+                f"{name}: lists {len(self._offsets)} tiles where its size needs {rows * columns * self._planes}; "
                 "the file is damaged. Copy it again.",
                 "E_MALFORMED",
             )
@@ -102,7 +102,7 @@ class Segments:
 
     def _copy(self, pixels: Array, target: Array, plane: int) -> None:
         if pixels.shape[:2] != target.shape[:2]:
-            raise TileError(f"{self._name}: a tile is {pixels.shape[:2]} where {target.shape[:2]} pixels are asked for")
+            raise TileError(f"{self._name}: a tile is {pixels.shape[:2]} where {target.shape[:2]} pixels are expected")
         if self._planes == 1:
             target[...] = pixels
         else:

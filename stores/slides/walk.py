@@ -78,11 +78,11 @@ def globbed(root: Path, pattern: str, kind: InputKind) -> Iterator[Seen]:
             yield Seen(path, "is neither a file nor a folder")
         else:
             files.setdefault(path.parent, []).append(path)
-    for beside in files.values():
-        yield from kind.gather(beside)
+    for siblings in files.values():
+        yield from kind.gather(siblings)
 
 
-def _folder(folder: Path, root: Path, kind: InputKind, seen: set[str]) -> Iterator[Seen]:
+def _folder(folder: Path, root: Path, kind: InputKind, real_paths: set[str]) -> Iterator[Seen]:
     try:
         children = sorted(folder.iterdir())
     except OSError as error:
@@ -94,21 +94,21 @@ def _folder(folder: Path, root: Path, kind: InputKind, seen: set[str]) -> Iterat
             reason = _unlooked(child, root)
             mode = 0 if reason else child.stat().st_mode
         except OSError as error:
-            reason, mode = f"cannot be looked at ({error.strerror})", 0
+            reason, mode = f"cannot be inspected ({error.strerror})", 0
         if reason:
             yield Seen(child, reason)
         elif not stat.S_ISDIR(mode):
             files.append(child)
-        elif (real := os.path.realpath(child)) in seen:
-            yield Seen(child, "is a link in a circle, or a second way to the same folder")
+        elif (real_path := os.path.realpath(child)) in real_paths:
+            yield Seen(child, "is a link to a folder that is searched already")
         else:
-            seen.add(real)
+            real_paths.add(real_path)
             if why := _shut(child, {one.name for one in children}, kind):
                 yield Seen(child, why)
             elif is_zarr(child, b""):
                 yield Seen(child)
             else:
-                yield from _folder(child, root, kind, seen)
+                yield from _folder(child, root, kind, real_paths)
     yield from kind.gather(files)
 
 
@@ -127,14 +127,14 @@ def _unlooked(path: Path, root: Path) -> str:
     return "" if os.access(path, os.R_OK) else "may not be read (permissions)"
 
 
-def _shut(folder: Path, beside: Collection[str], kind: InputKind) -> str:
+def _shut(folder: Path, siblings: Collection[str], kind: InputKind) -> str:
     if (folder / "run.json").exists():
         return "was written by tile-engine"
     try:
-        held = {child.name for child in folder.iterdir()}
+        children = {child.name for child in folder.iterdir()}
     except OSError:
         return ""  # reported when it is searched
-    if why := kind.closed(folder.name, beside, held):
+    if why := kind.closed(folder.name, siblings, children):
         return why
     return _no_image(folder) if is_zarr(folder, b"") or folder.suffix.lower() == ".zarr" else ""
 
@@ -148,18 +148,18 @@ def _shelf(listing: tuple[list[ObjectPath], list[ObjectPath]], kind: InputKind) 
     folders, files = listing
     names = {file.name for file in files}
     for child in folders:
-        inside = child.children()
-        held = {file.name for file in inside[1]}
+        child_listing = child.children()
+        child_names = {file.name for file in child_listing[1]}
         if child.name.startswith("."):
             yield Seen(child, "is hidden")
-        elif "run.json" in held:
+        elif "run.json" in child_names:
             yield Seen(child, "was written by tile-engine")
-        elif why := kind.closed(child.name, names, held):
+        elif why := kind.closed(child.name, names, child_names):
             yield Seen(child, why)
-        elif held & METADATA_FILES or child.suffix.lower() == ".zarr":
+        elif child_names & METADATA_FILES or child.suffix.lower() == ".zarr":
             yield Seen(child, _no_image(child))
         else:
-            yield from _shelf(inside, kind)
+            yield from _shelf(child_listing, kind)
     yield from (Seen(file, "is hidden") for file in files if file.name.startswith("."))
     yield from kind.gather([file for file in files if not file.name.startswith(".")])
 

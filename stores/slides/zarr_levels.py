@@ -63,7 +63,7 @@ class Levels:
     arrays: tuple[Any, ...]
     """zarr arrays, finest first."""
     frames: tuple[Frame, ...]
-    """Of the spatial axes, in the arrays' order."""
+    """Frames of the spatial axes, one per array, in the same order."""
     scaled: bool
     """Whether the metadata state lengths at all."""
     notes: tuple[str, ...]
@@ -95,7 +95,7 @@ def open_levels(path: Path, kinds: Collection[str], word: str) -> Levels:
         raise metadata_error(path, f"its {len(axes)} axes do not fit its arrays of shapes {[a.shape for a in arrays]}")
     if not {"y", "x"} <= set(axes) or set(axes) - set("tczyx"):
         raise metadata_error(
-            path, f"its axes are {axes}; y and x are needed, and t, c, z are all that is read beside them"
+            path, f"its axes are {axes}; y and x are needed, and of other axes only t, c and z are read"
         )
     channels, first = [a.shape[axes.index("c")] if "c" in axes else 1 for a in arrays], arrays[0]
     if max(channels) > MAX_ZARR_CHANNELS or len({*channels}) > 1 or any(a.dtype != first.dtype for a in arrays):
@@ -144,8 +144,8 @@ def _check(path: Path, name: str, meta: dict[str, Any]) -> None:
     foreign = sorted({codec for codec in _codecs(meta) if codec not in TRUSTED_CODECS})
     if foreign:
         raise SlideError(
-            f"{path.name}: level {name!r} is packed with {', '.join(foreign)}, which is not among the codecs "
-            "that are trusted. Rewrite it with blosc or zstd.",
+            f"{path.name}: level {name!r} is compressed with {', '.join(foreign)}, which is not among the "
+            "codecs that are trusted. Rewrite it with blosc or zstd.",
             "E_UNSUPPORTED_PIXELS",
         )
     shape, chunk = meta.get("shape", []), _chunk(meta)

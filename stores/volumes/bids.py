@@ -54,8 +54,8 @@ def find_bids(root: Path, table: Path | None, kind: InputKind, suffix: str) -> C
             else:
                 yield replace(one, why=f"is no {suffix} image of a subject")
 
-    def closed(name: str, beside: Collection[str], held: Collection[str]) -> str:
-        return _LEFT_OUT.get(name, "") or kind.closed(name, beside, held)
+    def closed(name: str, siblings: Collection[str], children: Collection[str]) -> str:
+        return _LEFT_OUT.get(name, "") or kind.closed(name, siblings, children)
 
     cohort = sorted_out(walk(root, replace(kind, gather=gather, closed=closed)), root)
     table = table or (root / PARTICIPANTS_TABLE if (root / PARTICIPANTS_TABLE).is_file() else None)
@@ -83,7 +83,7 @@ def _participants(table: Path, kind: InputKind) -> dict[str, dict[str, str]]:
         if not given or given == "n/a":
             problems.append(f"line {line}: {PARTICIPANT_COLUMN} is empty")
         elif subject in rows:
-            problems.append(f"line {line}: {given!r} was there before")
+            problems.append(f"line {line}: {given!r} appears twice")
         rows[subject] = {name: "" if value == "n/a" else value for name, value in values.items() if name}
     check_problems(table, problems, kind)
     return rows

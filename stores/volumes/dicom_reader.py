@@ -46,7 +46,8 @@ def open_dicom(path: Path, part: str) -> Voxels:
     scales = {one.scale for one in ordered}
     if not all(np.isfinite(s).all() and s[0] for s in scales):
         raise SlideError(
-            f"{path.name}: its rescale slopes are 0 or no numbers, so values mean nothing. Export it again.", "E_DICOM"
+            f"{path.name}: its rescale slopes are 0 or no numbers, so its values have no meaning. Export it again.",
+            "E_DICOM",
         )
     cells = _decoded(path, ordered, per_slice=len(scales) > 1)
     check_cells(path, shape, cells.dtype)
@@ -100,7 +101,8 @@ def _decoded(path: Path, slices: Sequence[Slice], *, per_slice: bool) -> Array:
             picture = pictures[one.frame].T
             if picture.shape != (one.columns, one.rows):
                 raise SlideError(
-                    f"{file.name}: a picture of {picture.shape} where {one.columns} x {one.rows} is said.", "E_DICOM"
+                    f"{file.name}: a picture of {picture.shape} where its header states {one.columns} x {one.rows}.",
+                    "E_DICOM",
                 )
             if per_slice:
                 picture = picture * np.float32(one.scale[0]) + np.float32(one.scale[1])
@@ -125,8 +127,8 @@ def _pictures(file: Path) -> Array:
             )
             if len(data.PixelData) < bits // 8:
                 raise SlideError(
-                    f"{file.name}: has {len(data.PixelData)} bytes of pixels where {bits // 8} are said; it was cut short. "
-                    "Copy it again.",
+                    f"{file.name}: has {len(data.PixelData)} bytes of pixels where its header states {bits // 8}; it was cut "
+                    "short. Copy it again.",
                     "E_TRUNCATED",
                 )
         with warnings.catch_warnings():

@@ -68,7 +68,7 @@ def _expand(path: Path) -> Iterator[Seen]:
         yield Seen(header_of(path))
 
 
-def _closed(name: str, beside: Collection[str], held: Collection[str]) -> str:
+def _closed(name: str, siblings: Collection[str], children: Collection[str]) -> str:
     return ""
 
 

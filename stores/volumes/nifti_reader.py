@@ -99,14 +99,14 @@ def _nifti(path: Path, header: Any, part: str) -> Voxels:
     notes = []
     millimetre = MILLIMETRES.get(int(header["xyzt_units"]) & 7)
     if millimetre is None:
-        notes.append("its unit of length is not known; millimetres are taken")
+        notes.append("its unit of length is not known; millimetres are assumed")
     if codes == (0, 0):
         notes.append(
-            "its header states no orientation (sform and qform are 0); it is taken as nibabel does, x to the Left"
+            "its header states no orientation (sform and qform are 0); nibabel's default is assumed, x to the Left"
         )
     with np.errstate(all="ignore"):
         if not (np.abs(affine - other) <= 1e-2 * np.abs(affine[:3, :3]).max()).all():
-            notes.append("sform and qform disagree; the sform is taken")
+            notes.append("sform and qform disagree; the sform is used")
         affine[:3] *= millimetre or 1.0
     data, begins = path, float(header["vox_offset"])
     if header.is_single is False:
@@ -143,7 +143,7 @@ def _mgh(path: Path, header: Any, part: str) -> Voxels:
     check_cells(path, sizes, dtype)
     shape, t = spatial_shape(path, sizes, part)
     good = int(header["goodRASFlag"])
-    notes = () if good else ("its header states no orientation; FreeSurfer's coronal one is taken",)
+    notes = () if good else ("its header states no orientation; FreeSurfer's coronal one is assumed",)
     offset = header.get_data_offset() + t * math.prod(shape) * dtype.itemsize
     unpack = unpacker(path)
     cells = block(path, offset, shape, dtype, unpack)

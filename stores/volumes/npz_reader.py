@@ -37,18 +37,22 @@ def members(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
     """(part, columns) of each volume: `train_images/12` with its label and split. Raises SlideError."""
     arrays = _headers(path)
     stacks = [name for name, (shape, _) in arrays.items() if _is_stack(shape)]
-    split = [name for name in stacks if name.endswith(_IMAGES)]
-    for name in split or stacks:
+    split_stacks = [name for name in stacks if name.endswith(_IMAGES)]
+    for name in split_stacks or stacks:
         count = arrays[name][0][0]
         labels = name.removesuffix(_IMAGES) + _LABELS
         values: list[str] = []
-        if name in split and labels in arrays:
-            found = _array(path, labels, _MAX_LABELS)
-            flat = found.reshape(len(found), -1) if len(found) == count else found[:0].reshape(0, 1)
+        if name in split_stacks and labels in arrays:
+            label_array = _array(path, labels, _MAX_LABELS)
+            flat = (
+                label_array.reshape(len(label_array), -1)
+                if len(label_array) == count
+                else label_array[:0].reshape(0, 1)
+            )
             values = [" ".join(str(v) for v in row.tolist()) for row in flat]
         for i in range(count):
             extra = {"label": values[i]} if values else {}
-            yield f"{name}/{i}", extra | ({"split": name.removesuffix(_IMAGES)} if name in split else {})
+            yield f"{name}/{i}", extra | ({"split": name.removesuffix(_IMAGES)} if name in split_stacks else {})
 
 
 def open_npz(path: Path, part: str) -> Voxels:
@@ -56,9 +60,9 @@ def open_npz(path: Path, part: str) -> Voxels:
     arrays = _headers(path)
     name, _, number = part.partition("/")
     if name not in arrays or (number and not number.isdecimal()):
-        there = ", ".join(f"{key} {shape}" for key, (shape, _) in list(arrays.items())[:12]) or "nothing"
+        names = ", ".join(f"{key} {shape}" for key, (shape, _) in list(arrays.items())[:12]) or "nothing"
         raise SlideError(
-            f"{path.name}: holds many arrays, and {part or 'none'!r} names none of its volumes. There is: {there}. Name one as "
+            f"{path.name}: holds many arrays, and {part or 'none'!r} names none of its volumes. There is: {names}. Name one as "
             "train_images/0.",
             "E_NOT_A_VOLUME",
         )
@@ -72,9 +76,9 @@ def open_npz(path: Path, part: str) -> Voxels:
         )
     kind = np.dtype("u1") if dtype == np.bool_ else dtype
     check_cells(path, shape[-3:], kind)
-    whole = _array(path, name, MAX_VOLUME_BYTES)
-    cells = (whole[int(number)] if number else whole).view(kind).transpose()
-    notes = ("states no size of voxels and no orientation; 1 mm is taken, and the array's axes as z, y, x",)
+    array = _array(path, name, MAX_VOLUME_BYTES)
+    cells = (array[int(number)] if number else array).view(kind).transpose()
+    notes = ("states no size of voxels and no orientation; 1 mm is assumed, and the array's axes as z, y, x",)
     return Voxels("npz", cells.shape, kind, in_memory(cells), affine_of(np.eye(4)), notes=notes, kept=True)
 
 
@@ -85,16 +89,16 @@ def _is_stack(shape: tuple[int, ...]) -> bool:
 
 def _headers(path: Path) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
     """Shape and type of each array, from its first bytes."""
-    found = {}
+    headers = {}
     try:
-        with path.open("rb") as whole, zipfile.ZipFile(whole) as archive:
+        with path.open("rb") as container, zipfile.ZipFile(container) as archive:
             for info in archive.infolist():
                 if info.filename.endswith(".npy"):
                     with archive.open(info) as file:
-                        found[info.filename[: -len(".npy")]] = _header(file)[:2]
+                        headers[info.filename[: -len(".npy")]] = _header(file)[:2]
     except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, NotImplementedError, RuntimeError) as error:
         raise _damaged(path, error) from error
-    return found
+    return headers
 
 
 def _header(file: Any) -> tuple[tuple[int, ...], np.dtype[Any], bool]:
@@ -121,8 +125,8 @@ def _array(path: Path, name: str, limit: int) -> Array:
 
 def _unpacked(path: Path, name: str, limit: int) -> Array:
     try:
-        with path.open("rb") as whole, zipfile.ZipFile(whole) as archive, archive.open(f"{name}.npy") as opened:
-            file: Any = opened
+        with path.open("rb") as container, zipfile.ZipFile(container) as archive, archive.open(f"{name}.npy") as member:
+            file: Any = member
             shape, dtype, fortran = _header(file)
             if dtype.hasobject:
                 raise SlideError(
@@ -138,11 +142,11 @@ def _unpacked(path: Path, name: str, limit: int) -> Array:
                     "E_BOMB",
                 )
             data = bytearray(nbytes)
-            view, got = memoryview(data), 0
-            while got < nbytes and (count := file.readinto(view[got : got + 2**24])):
-                got += count
-            if got < nbytes or file.read(1):
-                raise ValueError(f"{name} claims {nbytes} bytes and has {'fewer' if got < nbytes else 'more'}")
+            view, offset = memoryview(data), 0
+            while offset < nbytes and (count := file.readinto(view[offset : offset + 2**24])):
+                offset += count
+            if offset < nbytes or file.read(1):
+                raise ValueError(f"{name} claims {nbytes} bytes and has {'fewer' if offset < nbytes else 'more'}")
     except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, NotImplementedError, RuntimeError) as error:
         raise _damaged(path, error) from error
     array = np.frombuffer(data, dtype)

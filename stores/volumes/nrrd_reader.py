@@ -123,7 +123,7 @@ def _world_to_index(path: Path, header: Mapping[str, Any], axes: int) -> tuple[l
     turn = np.array(_SPACES.get(space.removesuffix("-time"), (1, 1, 1)), np.float64)
     notes = []
     if space.removesuffix("-time") not in _SPACES:
-        notes.append("its header states no orientation; its axes are taken as Right, Anterior, Superior")
+        notes.append("its header states no orientation; Right, Anterior, Superior are assumed")
     units = header.get("space units", ["mm"])
     scale = UNITS.get(str(units[0]).lower(), 1e3) / 1e3
     steps = header.get("space directions")
@@ -133,7 +133,7 @@ def _world_to_index(path: Path, header: Mapping[str, Any], axes: int) -> tuple[l
         spacings = np.asarray(header.get("spacings", [np.nan] * axes), np.float64)
         solid = [i for i in range(axes) if np.isfinite(spacings[i])]
         if len(solid) < 3:
-            notes.append("its header states no size of voxels; 1 mm is taken")
+            notes.append("its header states no size of voxels; 1 mm is assumed")
             solid, spacings = list(range(3)), np.ones(axes)
         found = [None] * axes
         for world, axis in enumerate(solid[:3]):

@@ -78,7 +78,7 @@ def canonical(name: str, affine: Affine, shape: tuple[int, ...]) -> Turn:
 
 def _affine_error(name: str, why: str) -> SlideError:
     return SlideError(
-        f"{name}: its affine, which says where voxels lie, {why}: distances in it would mean nothing. Correct the header, or "
-        "resample the volume to a rectangular grid.",
+        f"{name}: its affine, which states where voxels lie, {why}: distances in it would have no meaning. Correct the "
+        "header, or resample the volume to a rectangular grid.",
         "E_AFFINE",
     )

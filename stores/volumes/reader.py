@@ -55,7 +55,7 @@ class Volume:
         self._dtype = np.dtype(np.float32) if scaled else voxels.stored.newbyteorder("=")
         self._notes = list(voxels.notes)
         if self._turn.oblique:
-            self._notes.append("its grid is oblique; axes are named by the directions that they are nearest to")
+            self._notes.append("its grid is oblique; each axis is named by its nearest direction")
         self._look()
         self._release = weakref.finalize(self, lease.release) if lease else None
 
@@ -79,7 +79,7 @@ class Volume:
 
     @property
     def tiles(self) -> tuple[tuple[int, ...], ...]:
-        """None: whatever box is read, files of volumes are decoded as they are."""
+        """Empty: a volume's file has no tiles that reads should be aligned to."""
         return ()
 
     @property
@@ -163,11 +163,11 @@ class Volume:
             if low != high and not (self._dtype.kind == "f" and self._open.kept):
                 break
         if odd:
-            self._notes.append(f"{odd} cells that were looked at hold no finite number; they are read as 0")
+            self._notes.append(f"{odd} cells that were checked hold no finite number; they are read as 0")
         if low is not None and low == high:
             raise SlideError(
-                f"{self._name}: all of its cells are {low:g}{' or no numbers' if odd else ''}: there is nothing to see in it. "
-                "Look at how it was made.",
+                f"{self._name}: all of its cells are {low:g}{' or no numbers' if odd else ''}, so it shows no structure. "
+                "Check how it was made.",
                 "E_DEGENERATE",
             )
 

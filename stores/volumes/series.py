@@ -102,7 +102,7 @@ def _slices(file: Path, data: Any) -> list[Slice]:
         )
     if int(data.get("SamplesPerPixel", 1)) != 1:
         raise SlideError(
-            f"{file.name}: has {data.SamplesPerPixel} values a pixel: colours, which no volume has here.",
+            f"{file.name}: has {data.SamplesPerPixel} values a pixel (colours); volumes with one value are read.",
             "E_UNSUPPORTED_PIXELS",
         )
     if "MOSAIC" in (data.get("ImageType") or []):
@@ -162,12 +162,12 @@ def _slice(file: Path, data: Any, number: int) -> Slice:
 
 def _value(data: Any, number: int, group: str, name: str) -> Any:
     """An element of a frame: from its functional group, the shared group, or the data set."""
-    own = data.get("PerFrameFunctionalGroupsSequence")
+    per_frame = data.get("PerFrameFunctionalGroupsSequence")
     shared = data.get("SharedFunctionalGroupsSequence")
-    for groups in ([own[number]] if own else []) + ([shared[0]] if shared else []):
-        found = groups.get(group)
-        if found and name in found[0]:
-            return found[0].get(name)
+    for groups in ([per_frame[number]] if per_frame else []) + ([shared[0]] if shared else []):
+        items = groups.get(group)
+        if items and name in items[0]:
+            return items[0].get(name)
     return data.get(name)
 
 
@@ -187,35 +187,35 @@ def stacked(name: str, slices: Sequence[Slice]) -> tuple[list[Slice], Array]:
     if len(grids) > 1:
         raise _geometry_error(
             name,
-            f"its {len(slices)} slices lie on {len(grids)} grids of other sizes, spacings or directions, as "
-            "where localizers were kept with a series",
+            f"its {len(slices)} slices lie on {len(grids)} grids that differ in size, spacing or direction, "
+            "as where localizers were kept with a series",
         )
-    first = slices[0]
-    row, column = np.array(first.orientation[:3]), np.array(first.orientation[3:])
+    reference = slices[0]
+    row, column = np.array(reference.orientation[:3]), np.array(reference.orientation[3:])
     normal = np.cross(row, column)
     length = float(np.linalg.norm(normal))
     if not np.isfinite(normal).all() or length < 0.5:
-        raise _geometry_error(name, "the directions of its rows and columns are none")
+        raise _geometry_error(name, "the directions of its rows and columns are invalid")
     places = np.array([s.position for s in slices])
-    along = places @ (normal / length)
-    order = np.argsort(along, kind="stable")
-    ordered, gaps = [slices[i] for i in order], np.diff(along[order])
-    usual = float(np.median(gaps))
-    same = int((gaps < 1e-3).sum())
-    if same:
+    positions = places @ (normal / length)
+    order = np.argsort(positions, kind="stable")
+    ordered, gaps = [slices[i] for i in order], np.diff(positions[order])
+    median_gap = float(np.median(gaps))
+    duplicates = int((gaps < 1e-3).sum())
+    if duplicates:
         raise _geometry_error(
             name,
-            f"{same} of its {len(slices)} slices lie where another one does: copies, several echoes or points "
-            "in time in one series",
+            f"{duplicates} of its {len(slices)} slices have the position of another slice: copies, several echoes or "
+            "points in time in one series",
         )
-    off = np.abs(gaps - usual) > GAP_TOLERANCE * usual
-    if off.any():
-        lost = [g / usual for g in gaps[off]]
-        if all(abs(gap - round(gap)) < 0.05 and round(gap) > 1 for gap in lost):
+    outliers = np.abs(gaps - median_gap) > GAP_TOLERANCE * median_gap
+    if outliers.any():
+        multiples = [g / median_gap for g in gaps[outliers]]
+        if all(abs(gap - round(gap)) < 0.05 and round(gap) > 1 for gap in multiples):
             raise _geometry_error(
                 name,
-                f"{sum(round(gap) - 1 for gap in lost)} slices are missing: {int(off.sum())} of its distances "
-                f"are a multiple of the usual {usual:.3f} mm",
+                f"{sum(round(gap) - 1 for gap in multiples)} slices are missing: {int(outliers.sum())} of its distances "
+                f"are a multiple of the usual {median_gap:.3f} mm",
             )
         raise _geometry_error(name, f"the distance of its slices varies from {gaps.min():.3f} to {gaps.max():.3f} mm")
     step = (places[order[-1]] - places[order[0]]) / (len(slices) - 1)
@@ -227,14 +227,14 @@ def stacked(name: str, slices: Sequence[Slice]) -> tuple[list[Slice], Array]:
             f"{np.degrees(np.arcsin(min(sideways, 1.0))):.1f} degrees",
         )
     affine = np.eye(4)
-    affine[:3, 0], affine[:3, 1], affine[:3, 2] = row * first.spacing[1], column * first.spacing[0], step
+    affine[:3, 0], affine[:3, 1], affine[:3, 2] = row * reference.spacing[1], column * reference.spacing[0], step
     affine[:3, 3] = places[order[0]]
     return ordered, LPS_TO_RAS @ affine
 
 
 def _geometry_error(name: str, why: str) -> SlideError:
     return SlideError(
-        f"{name}: {why}; no regular volume can be made of it without inventing values. Sort the series out, or resample it "
+        f"{name}: {why}; no regular volume can be made of it without inventing values. Separate the series, or resample it "
         "with dcm2niix first.",
         "E_GEOMETRY",
     )

@@ -72,7 +72,7 @@ def check_cells(path: Path, shape: Sequence[int], dtype: np.dtype[Any]) -> None:
         )
     if any(not 0 < n <= MAX_VOLUME_SIDE for n in shape):
         raise SlideError(
-            f"{path.name}: claims {' x '.join(map(str, shape))} cells; 1 to {MAX_VOLUME_SIDE} along each axis are believed. "
+            f"{path.name}: claims {' x '.join(map(str, shape))} cells; 1 to {MAX_VOLUME_SIDE} along each axis are accepted. "
             "Its header is damaged; copy it again.",
             "E_MALFORMED",
         )

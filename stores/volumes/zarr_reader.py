@@ -30,9 +30,9 @@ def open_zarr(path: Path, part: str) -> Voxels:
     spacing, origin = np.array(frames[0].spacing[::-1]), np.array(frames[0].origin[::-1])
     matrix = np.diag([*spacing / 1e3, 1.0])
     matrix[:3, 3] = (origin + spacing / 2) / 1e3
-    notes = [*levels.notes, "its format states no orientation; x, y and z are taken as Right, Anterior, Superior"]
+    notes = [*levels.notes, "its format states no orientation; x, y and z are assumed to be Right, Anterior, Superior"]
     if not levels.scaled:
-        notes.append("its metadata state no lengths; 1 um is taken")
+        notes.append("its metadata state no lengths; 1 um is assumed")
     return Voxels(
         "ome-zarr",
         frames[0].shape[::-1],

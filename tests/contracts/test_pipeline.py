@@ -226,10 +226,10 @@ class recorded:  # noqa: N801 - used as a context manager
                 reads.setdefault(now[-1], set()).add(name)
             return plain(settings, name)
 
-        def performed(job: Job[Any], unit: Any, share: Any = None) -> Any:
+        def performed(job: Job[Any], unit: Any, replica: Any = None) -> Any:
             now.append(unit.step)
             try:
-                return done(job, unit, share)
+                return done(job, unit, replica)
             finally:
                 now.pop()
 

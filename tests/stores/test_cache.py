@@ -185,7 +185,7 @@ def test_the_usual_folder_is_ones_own(tmp_path: Path, here: Path, monkeypatch: p
     monkeypatch.setattr(os, "getuid", lambda: mine + 1)
     (tmp_path / f"tile-engine-cache-{mine + 1}").mkdir()
     (tmp_path / f"tile-engine-cache-{mine + 1}" / TAG_NAME).write_bytes(TAG_TEXT)
-    with pytest.raises(SettingsError, match="somebody else"):
+    with pytest.raises(SettingsError, match="another user"):
         cache()
 
 

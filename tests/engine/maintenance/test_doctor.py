@@ -49,5 +49,5 @@ def test_a_folder_that_cannot_be_made_is_a_problem(tmp_path: Path) -> None:
     found = {check.name: check for check in examine(ClusterOptions(cluster="none"), tmp_path / "file" / "out")}
     assert found["out"].state == "problem"
     assert found["out"].text.startswith(
-        f"{tmp_path / 'file' / 'out'} cannot be written (Not a directory): free some room"
+        f"{tmp_path / 'file' / 'out'} cannot be written (Not a directory): free some space"
     )

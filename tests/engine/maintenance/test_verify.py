@@ -215,7 +215,7 @@ def test_a_slide_that_is_gone_leaves_its_damage_and_nobody_elses(mini: Any, tmp_
     the(out, TARGETS["pixels"][0]).unlink()
     flip(the(out, "slides/b-*/0/c/0/0/0"))
     done = repair(out, options=HERE)
-    assert [(f.slide, f.kind) for f in done.left] == [("a.tif", "missing")] and "not mended" in done.left[0].text
+    assert [(f.slide, f.kind) for f in done.left] == [("a.tif", "missing")] and "not repaired" in done.left[0].text
     assert done.units == 1 and state(out)["rejected.json"] == before["rejected.json"]
     hidden.rename(slides / "a.tif")
     mended(out, before)

@@ -98,7 +98,7 @@ def test_a_slide_that_was_changed_or_taken_away_is_named(mini: Any, tmp_path: Pa
     shutil.copyfile(slides / "b.tif", slides / "c.tif")
     with pytest.raises(SettingsError) as caught:
         go(mini, out, slides=slides)
-    assert "slide gone: a.tif" in caught.value.message and "slide changed: c.tif" in caught.value.message
+    assert "slide removed: a.tif" in caught.value.message and "slide changed: c.tif" in caught.value.message
 
 
 def test_moving_the_slides_or_out_changes_nothing(mini: Any, tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def crashed(mini: Any, planted_in: Planted, tmp_path_factory: pytest.TempPathFac
         command = [*mini.again(folder / "out"), "--max-bad-tiles", "1", *WORKERS]
         done = run(command, planted_in(folder, "b.tif", "crash", tile=4))
         assert done.returncode == 3, done.stderr
-        assert "b.tif: 1 tiles end the process that decodes them" in done.stderr
+        assert "b.tif: 1 tiles crash the process that decodes them" in done.stderr
         assert "quarantined.json" in done.stderr
 
     return once(tmp_path_factory, "crashed", make) / "out"
@@ -170,7 +170,7 @@ def test_sigterm_lets_units_end_and_exits_143(mini: Any, tmp_path: Path, where: 
     process.send_signal(signal.SIGTERM)
     told = process.communicate(timeout=300)[1]
     assert process.returncode == 143, told
-    assert "stopping: work under way is given 20 s" in told
+    assert "stopping: units in progress have 20 s" in told
     assert "what was written is safe" in told
     assert not (out / "lock.json").exists()
     assert (out / "receipts" / "autoencoder" / "autoencoder.json").exists(), "what was under way came to its end"
@@ -203,7 +203,7 @@ def test_ctrl_c_twice_stops_at_once_with_130(mini: Any, tmp_path: Path, planted:
     until((tmp_path / "struck").exists, process, "the tile that hangs")
     os.killpg(process.pid, signal.SIGINT)
     assert process.stderr is not None
-    assert any("stopping: work under way is given 20 s" in line for line in process.stderr)
+    assert any("stopping: units in progress have 20 s" in line for line in process.stderr)
     assert process.poll() is None, "the first one waits for what is under way"
     os.killpg(process.pid, signal.SIGINT)
     told = process.communicate(timeout=300)[1]

@@ -128,17 +128,17 @@ def test_a_place_on_a_slide_that_is_not_in_the_run_is_encoded(out: Path, mini: A
     )
     hits = tile_engine.search(out, copy, k=1, at=place_of(tiles, row))
     assert hits.rows[0].id == tiles.obs.index[row]
-    with pytest.raises(SettingsError, match="say where"):
+    with pytest.raises(SettingsError, match="give the patch's position"):
         tile_engine.search(out, copy)
 
 
 @pytest.mark.parametrize(
     ("query", "at", "says"),
     [
-        ("nothing.tif", None, "no case of the run"),
-        ("a.tif", None, "say where"),
-        ("a.tif", (1e6, 1e6), "the nearest one's centre"),
-        ("a.tif", (1.0, 2.0, 3.0), "takes 2 numbers"),
+        ("nothing.tif", None, "neither a case of the run"),
+        ("a.tif", None, "give the tile's position"),
+        ("a.tif", (1e6, 1e6), "the centre of the nearest tile"),
+        ("a.tif", (1.0, 2.0, 3.0), "needs 2 numbers"),
     ],
 )
 def test_what_cannot_be_asked_is_refused_with_what_to_do(out: Path, query: str, at: Any, says: str) -> None:
@@ -163,7 +163,7 @@ def test_a_picture_smaller_than_a_patch_is_refused(out: Path, tmp_path: Path) ->
 
 def test_without_a_table_there_is_nothing_to_search(out: Path) -> None:
     (out / "tables" / "tiles.zarr" / "zarr.json").unlink()
-    with pytest.raises(SettingsError, match="no table yet"):
+    with pytest.raises(SettingsError, match="no table to search yet"):
         tile_engine.search(out, "a.tif", at=(1, 1))
 
 
@@ -224,7 +224,7 @@ def test_files_of_somebody_else_stay_and_the_index_stays_in_memory(out: Path) ->
     (out / "index").mkdir()
     (out / "index" / "vectors.npy").write_text("mine")
     hits = tile_engine.search(out, table(out).obs.index[0])
-    assert len(hits.rows) == 10 and "in memory alone" in hits.notes[0]
+    assert len(hits.rows) == 10 and "could not be saved" in hits.notes[0]
     assert [p.name for p in (out / "index").iterdir()] == ["vectors.npy"]
     assert (out / "index" / "vectors.npy").read_text() == "mine"
 
@@ -326,7 +326,7 @@ def test_the_command_prints_a_table_and_where_the_picture_is(out: Path, mini: An
     done = mini.cli("search", out, "--query", "a.tif", "--at", at, "-k", "3")
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
-    assert lines[0].startswith(f"like {tiles.obs.index[1]} at ") and lines[1].split()[:2] == ["distance", "label"]
+    assert lines[0].startswith(f"nearest to {tiles.obs.index[1]} at ") and lines[1].split()[:2] == ["distance", "label"]
     assert [line.split()[0] for line in lines[2:5]] == ["1", "2", "3"]
     assert Path(lines[5].removeprefix("picture: ")).exists()
 

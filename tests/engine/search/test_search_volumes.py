@@ -199,7 +199,7 @@ def test_a_subject_that_nobody_named_is_nobodys(
 def test_a_folder_is_not_one_query(out: Path, tmp_path: Path) -> None:
     written(tmp_path / "new" / "a.nii.gz", 1)
     written(tmp_path / "new" / "b.nii.gz", 2)
-    with pytest.raises(SettingsError, match="stands for 2 volumes"):
+    with pytest.raises(SettingsError, match="matches 2 volumes"):
         tile_engine.search(out, tmp_path / "new")
 
 

@@ -56,7 +56,7 @@ def test_a_folder_is_searched_as_one_of_slides_is(folder: Path, tmp_path: Path) 
         ".a.nii": "is hidden",
         "again.nii": "is a link to a.nii, which is listed itself",
         "b.json": "is no volume but text",
-        "circle": "is a link in a circle, or a second way to the same folder",
+        "circle": "is a link to a folder that is searched already",
         "notes.txt": "is no volume but text",
         "old": "was written by tile-engine",
         "out.nii": "is a link that leads out of the folder",

@@ -74,7 +74,7 @@ def test_unscaled_pixels_keep_their_type_and_scales_of_their_own_are_applied(ser
     ("places", "word"),
     [
         (np.delete(np.vstack([PLACES, PLACES[-1:] + np.array([0, 0, 2.5])]), 3, 0), "1 slices are missing"),
-        (np.vstack([PLACES[:5], PLACES[2:3]]), "where another one does"),
+        (np.vstack([PLACES[:5], PLACES[2:3]]), "the position of another slice"),
         (PLACES + np.arange(6)[:, None] * [0, 0.5, 0], "gantry tilted by 11.3 degrees"),
         (PLACES * [1, 1, 1] + np.array([0, 0, 0, 0, 0, 0.7])[:, None] * [0, 0, 1], "varies from"),
     ],

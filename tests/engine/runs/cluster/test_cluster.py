@@ -184,7 +184,7 @@ def test_stages_one_by_one_leave_the_bytes_of_the_whole_run(mini: Any, tmp_path:
     for i, words in enumerate(stages):
         for later in stages[max(i + 1, 1) + 1 :] if i < 3 else ():
             if i:
-                with pytest.raises(SettingsError, match="needs what stage") as caught:
+                with pytest.raises(SettingsError, match="needs the results of stage") as caught:
                     CliRunner().invoke(app, [*later[:2], *none], catch_exceptions=False, standalone_mode=False)
                 assert caught.value.code == "E_STAGE_ORDER"
         CliRunner().invoke(app, [*words, *none], catch_exceptions=False, standalone_mode=False)

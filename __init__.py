@@ -13,14 +13,25 @@ from typing import TYPE_CHECKING, Any
 from .version import VERSION as __version__  # noqa: N811 - the name that Python asks for
 
 if TYPE_CHECKING:
-    from .engine.api.commands import cluster, embed
+    from .engine.api.commands import cluster, embed, relabel
     from .engine.api.run import Run, open_run
     from .engine.runtime.options import RunOptions
     from .engine.search.hits import Hits
     from .engine.search.search import search
     from .engine.workers.placement import ClusterOptions
 
-__all__ = ["ClusterOptions", "Hits", "Run", "RunOptions", "__version__", "cluster", "embed", "open_run", "search"]
+__all__ = [
+    "ClusterOptions",
+    "Hits",
+    "Run",
+    "RunOptions",
+    "__version__",
+    "cluster",
+    "embed",
+    "open_run",
+    "relabel",
+    "search",
+]
 
 _HOMES = {
     "ClusterOptions": ".engine.workers.placement",
@@ -30,6 +41,7 @@ _HOMES = {
     "cluster": ".engine.api.commands",
     "embed": ".engine.api.commands",
     "open_run": ".engine.api.run",
+    "relabel": ".engine.api.commands",
     "search": ".engine.search.search",
 }
 

@@ -82,6 +82,7 @@ def _stages() -> Iterator[LazyCommand]:
 
 def _others() -> Iterator[LazyCommand]:
     unlock = partial(run_options, "force_unlock")
+    yield LazyCommand("relabel", runs.relabel, run=unlock)
     yield LazyCommand("search", search, run=unlock)
     yield LazyCommand("info", maintenance.info, settings=partial(settings_of_stage, "convert", ("mpp",)))
     yield LazyCommand("status", maintenance.status)

@@ -26,6 +26,21 @@ AreVolumes = Annotated[
 ]
 
 
+Level = Annotated[
+    str | None,
+    typer.Option("--k", metavar="K", help="Clusters to show: 2 to the finest level, or auto for the recommended one."),
+]
+ClassesFile = Annotated[
+    str | None,
+    typer.Option(
+        "--classes",
+        metavar="CSV",
+        help="Names, colours and merges: columns cluster, name, colour, into, such as an edited clusters.csv of the run; an "
+        "empty text for none.",
+    ),
+]
+
+
 def help_of(command: Command) -> str:
     """Help text of a run: summary, details and an example."""
     example = f"Example: `{command.example}`" if command.example else ""
@@ -106,6 +121,34 @@ def _plan(name: str, images: Given, settings: Given, cluster: ClusterOptions, ou
     variant, chosen = command(name).chosen(images, given(settings))
     plan = plan_only(pipeline(name, variant.name), chosen, out, cluster, settings)
     return print_plan(plan, job_script_of(cluster), as_json=as_json)
+
+
+def relabel(
+    out: OutArgument,
+    run: Given,
+    k: Level = None,
+    classes: ClassesFile = None,
+    json: AsJson = False,
+    quiet: Quiet = False,
+) -> int:
+    """Show another level of the tree of clusters, or other names, colours and merges, in seconds and without a network.
+
+    Labels, GeoJSON, tables, maps and report of a finished run are written anew. Later commands on the run keep the choice.
+
+    Example: `tile-engine relabel results/ --k 9 --classes clusters.csv`
+    """
+    from ..engine.api import commands
+    from .display import watched
+
+    with watched(as_json=json, quiet=quiet) as show:
+        level = 0 if k in ("auto", "recommended") else None if k is None else _level(k)
+        return print_run(commands.relabel(out, level, classes, options=_options({}, run, show)), as_json=json)
+
+
+def _level(text: str) -> int:
+    if not text.isdecimal():
+        raise typer.BadParameter(f"{text!r} is neither a number of clusters nor auto", param_hint="--k")
+    return int(text)
 
 
 def print_run(run: Run, *, as_json: bool) -> int:

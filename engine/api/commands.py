@@ -75,6 +75,19 @@ def resume(out: str | Path, *, options: RunOptions | None = None, **settings: An
     return Run(runtime.resume(out, options=options or RunOptions(), **settings))
 
 
+def relabel(
+    out: str | Path, k: int | None = None, classes: str | Path | None = None, *, options: RunOptions | None = None
+) -> Run:
+    """Show another level of a finished run's tree of clusters, or other names, colours and merges; no network runs.
+
+    `k` is the level, 0 the recommended one, None the present one; `classes` a CSV with the columns cluster, name, colour, into,
+    "" for none, None for the present ones. Labels, GeoJSON, tables, maps and report are written anew, with their receipts;
+    run.json records the choice, and later commands keep it. Raises SettingsError for a run without clusters (E_NO_CLUSTERS)
+    and for a level or cluster that the tree does not have.
+    """
+    return Run(runtime.relabel(out, options=options or RunOptions(), level=k, classes=classes))
+
+
 def given(settings: Mapping[str, Any]) -> frozenset[str]:
     """Names of the settings that a user gave."""
     return frozenset(name for name, value in settings.items() if value is not None)

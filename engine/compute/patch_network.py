@@ -48,8 +48,8 @@ class PatchNetwork:
 
     @property
     def clusters(self) -> int:
-        """Number of clusters; 0 for an autoencoder."""
-        return 0 if self.clusterer is None else self.clusterer.head.clusters
+        """Number of fine clusters; 0 for an autoencoder."""
+        return 0 if self.clusterer is None else self.clusterer.fine_clusters
 
     @property
     def readers(self) -> int:
@@ -89,7 +89,7 @@ class PatchNetwork:
             p_BK, embeddings_BF = self.clusterer(to_float(batch_BCYX))
             confidence_B, cluster_B = p_BK.float().max(1)
             return {
-                "assignment": (cluster_B + 1).to(torch.uint8).unsqueeze(1),
+                "assignment": (self.clusterer.divide(cluster_B, embeddings_BF) + 1).to(torch.uint8).unsqueeze(1),
                 "confidence": confidence_B.unsqueeze(1),
                 "embedding": embeddings_BF.to(torch.float16),
             }

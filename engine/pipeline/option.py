@@ -28,5 +28,7 @@ class Option:
     """Placeholder of the value in help; by default it follows from the field's type."""
     accepts: Any = None
     """Further types that the settings model accepts and converts to the field's own type: `int | str`."""
+    kept: bool = False
+    """Whether a later command that does not give it keeps the value of the run, instead of the default; --redo resets it."""
     help: str = ""
     """Help text of a dataclass field, which, unlike a pydantic field, has no description."""

@@ -30,6 +30,8 @@ from ..pipeline.documents import (
 )
 from ..pipeline.fingerprints import fingerprints
 from ..pipeline.job import Job
+from ..pipeline.option import Option
+from ..pipeline.progress import Event, Report
 from ..pipeline.record import ImageRecord, InspectedCohort, Rejection
 from ..pipeline.settings import RunSettings
 from ..pipeline.spec import Pipeline
@@ -50,6 +52,25 @@ def with_threads(settings: C, folder: Folder) -> C:
     begun = find_run(folder)
     threads = begun.common.threads if begun else 0
     return settings.model_copy(update={"threads": threads or min(cores(), MOST_THREADS)})
+
+
+def with_kept(
+    given: Mapping[str, Any], model: type[RunSettings], folder: Folder, *, redo: bool, report: Report
+) -> dict[str, Any]:
+    """The given settings, and the run's own values of settings that a run keeps (`Option.kept`), unless it is redone."""
+    run = None if redo else find_run(folder)
+    settings = {name: value for name, value in given.items() if value is not None}
+    kept = {} if run is None else {n: v for n in kept_names(model) if n not in settings and (v := run.settings.get(n))}
+    if kept:
+        names = " and ".join(f"--{name.replace('_', '-')}" for name in kept)
+        report(Event("note", f"{names} stay as this run has them; --redo returns to what the run recommends"))
+    return {**kept, **settings}
+
+
+def kept_names(model: type[RunSettings]) -> list[str]:
+    """Names of the settings of a model that a run keeps."""
+    fields = model.model_fields.items()
+    return [name for name, field in fields if any(isinstance(o, Option) and o.kept for o in field.metadata)]
 
 
 def prepare(
@@ -78,7 +99,7 @@ def prepare(
         [s for s in inspected.slides if s not in previous_records],
         first=previous is None,
     )
-    rejected = _rejected(folder, inspected, retry=redo)
+    rejected = _rejected(folder, inspected, pipeline, retried=stages if redo else ())
     rejecting_steps = {s: r.step for s, r in rejected.items()}
     prints = fingerprints(pipeline, settings, inspected.spacing, inspected.slides.values(), rejecting_steps)
     if previous is not None:
@@ -180,16 +201,20 @@ def update_rejected(job: Job[RunSettings], slide: str, rejection: Rejection) -> 
     return load(folder.out)
 
 
-def _rejected(folder: Folder, inspected: InspectedCohort, *, retry: bool) -> dict[str, Rejection]:
+def _rejected(
+    folder: Folder, inspected: InspectedCohort, pipeline: Pipeline, *, retried: Sequence[str]
+) -> dict[str, Rejection]:
     """Slides rejected on opening now, and unchanged slides that a step of an earlier attempt rejected.
 
-    With `retry`, slides with a transient reason (PASSING) are tried again.
+    Slides that a step of the `retried` stages rejected for a transient reason (PASSING) are tried again.
     """
     out = dict(inspected.rejected)
     for slide, rejection in read_rejected(folder).items():
         record = inspected.slides.get(slide)
         is_unchanged = record is not None and rejection.fingerprint == record.fingerprint
-        if rejection.step != "open" and is_unchanged and not (retry and rejection.code in PASSING):
+        if rejection.step == "open" or not is_unchanged:
+            continue
+        if rejection.code not in PASSING or pipeline.stage_of(rejection.step) not in retried:
             out[slide] = rejection
     return out
 

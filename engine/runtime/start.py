@@ -34,7 +34,7 @@ from .device_choice import with_device
 from .load import load
 from .logfile import log_to
 from .loop import RunContext, run_stages
-from .manifest import prepare, with_threads
+from .manifest import kept_names, prepare, with_kept, with_threads
 from .options import RunOptions
 from .output_folder import check_outside, default_out
 from .ownership import own_paths
@@ -52,6 +52,7 @@ def start(
     options = replace(options, stages=_stages(pipeline, options.stages))
     folder = Folder(default_out(images) if out is None else absolute(out), modality.name)
     find_run(folder)  # raises for a run of another version, before anything is written
+    settings = with_kept(settings, pipeline.variant.settings, folder, redo=options.redo, report=options.report)
     run_settings = settings_of(settings, pipeline.variant.settings)
     cache.use_cache(options.cluster.cache_dir, options.cluster.cache_limit)
     options.report(Event("start", str(folder.out)))
@@ -106,6 +107,19 @@ def resume(out: str | Path, *, options: RunOptions, **settings: Any) -> Path:
                 run_settings = with_device(run_settings, folder, workers, rows, options.report)
             job = prepare(pipeline, folder, run_settings, inspected, redo=options.redo, stages=options.stages)
             return _go(job, options, workers)
+
+
+def relabel(out: str | Path, *, options: RunOptions, **choice: Any) -> Path:
+    """Change the settings of the run in OUT that it keeps (`Option.kept`), and repeat the steps that depend on them."""
+    run = read_run(Folder(absolute(out)))
+    pipeline = recorded(run.command, run.variant)
+    if not set(choice) <= set(kept_names(pipeline.variant.settings)):
+        raise SettingsError(
+            f"{out} is a run of `tile-engine run {pipeline.called}`, which has no clusters: there is nothing to relabel.",
+            "E_NO_CLUSTERS",
+        )
+    cluster = replace(options.cluster, cluster="none")
+    return resume(out, options=replace(options, cluster=cluster, redo=True, stages=("map",)), **choice)
 
 
 def _stages(pipeline: Pipeline, requested: Sequence[str]) -> tuple[str, ...]:

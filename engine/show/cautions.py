@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
-
 from ...stores.frame import Array
 from .page import Caution
-from .validity import INDICES
 
 
-def cautions_of(
-    counts: Array, *, best: Mapping[str, int] = MappingProxyType({}), effective: float | None = None
-) -> tuple[Caution, ...]:
-    """Warnings of collapsed clusters, clusters specific to one slide, and validity indices that disagree.
+def cautions_of(counts: Array, *, effective: float | None = None) -> tuple[Caution, ...]:
+    """Warnings of collapsed clusters and of clusters specific to one slide.
 
-    `counts` are tiles (cluster, slide), `best` is index -> its best K, `effective` the effective number of clusters.
+    `counts` are tiles (cluster, slide), `effective` is the effective number of the trained clusters.
     """
     from ...models.evaluation.metrics import slide_dependence
 
@@ -33,7 +27,4 @@ def cautions_of(
             "slide: the cluster may show that slide's stain or scanner, not its tissue."
         )
         cautions.append(Caution(f"{subject} only {verb} slides apart.", text))
-    if best and max(best.values()) - min(best.values()) > 2:
-        choices = ", ".join(f"{INDICES[name][0]} {k}" for name, k in best.items())
-        cautions.append(Caution("The validity indices disagree about K.", f"Best by each: {choices}."))
     return tuple(cautions)

@@ -12,7 +12,7 @@ from .legend import Legend
 from .numbers import number
 from .page import Column, Image, Section, Table
 from .spreadsheet import Cell
-from .validity import INDICES, Ranks, Score
+from .validity import INDICES, Comeback, Score, monotone
 
 MAX_SLIDES_IN_COLUMNS = 40
 """Largest number of slides with a column in the table of clusters by slide."""
@@ -54,35 +54,43 @@ def by_slide_section(counts: Array, *, names: Sequence[str], legend: Legend, fig
     return Section("Clusters by slide", (text,), _figures(figure, "Share of each cluster on each slide"), (table,))
 
 
-def k_section(scores: Sequence[Score], *, ranks: Ranks, recommended: int, figure: Path | None = None) -> Section:
-    """All indices over K: means over seeds, the mean rank, and the recommended K set off."""
+def k_section(
+    scores: Sequence[Score],
+    *,
+    comebacks: Sequence[Comeback],
+    text: Sequence[str],
+    shown: int,
+    figure: Path | None = None,
+) -> Section:
+    """Reproducibility and all indices over K, with the K that is shown set off."""
     names = [name for name in INDICES if any(row["index"] == name for row in scores)]
-    columns = [Column("K", "number")]
+    columns = [Column("K", "number"), Column("Reproducibility ↑", "number"), Column("of chance", "number")]
+    columns += [Column("Weakest cluster ↑", "number"), Column("Reproducible")]
     columns += [Column(f"{INDICES[name][0]} {'↑' if INDICES[name][1] else '↓'}", "number") for name in names]
-    columns.append(Column("Mean rank ↓", "number"))
+    means: dict[str, dict[int, float]] = {name: {} for name in names}
     rows: list[tuple[Cell, ...]] = []
-    for k, (rank, error) in ranks.items():
-        cells: list[Cell] = [k]
+    for row in comebacks:
+        verdict = "yes" if row.passes else "no"
+        cells: list[Cell] = [row.clusters, number(row.rand), number(row.chance), number(min(row.jaccard)), verdict]
         for name in names:
-            values = np.array([float(r["value"]) for r in scores if r["index"] == name and int(r["k"]) == k])
+            values = np.array([float(r["value"]) for r in scores if r["index"] == name and r["k"] == row.clusters])
             values = values[np.isfinite(values)]
             spread = f" ± {values.std(ddof=1):.2g}" if len(values) > 1 else ""
             cells.append(number(float(values.mean())) + spread if len(values) else None)
-        rows.append((*cells, f"{rank:.2f}" + (f" ± {error:.2f}" if error else "")))
-    marked = frozenset(i for i, row in enumerate(rows) if row[0] == recommended)
-    text = f"K = {recommended} was set, not chosen from a range."
-    if len(ranks) > 1:
-        text = (
-            f"Recommended: {recommended}, the smallest K whose mean rank over indices and seeds lies within one "
-            "standard error of the best. Indices measure different things and often disagree."
-        )
-    table = Table(
-        tuple(columns),
-        tuple(rows),
-        "Mean ± standard deviation over seeds; the mean rank with its standard error",
-        marked,
+            if len(values):
+                means[name][row.clusters] = float(values.mean())
+        rows.append(tuple(cells))
+    steady = [INDICES[name][0] for name in names if monotone(means[name])]
+    if steady:
+        verb = "rise or fall" if len(steady) > 1 else "rises or falls"
+        text = [*text, f"{', '.join(steady)} {verb} steadily over this range, and so tell nothing about K."]
+    marked = frozenset(i for i, row in enumerate(comebacks) if row.clusters == shown)
+    caption = (
+        "Reproducibility: adjusted Rand index of clusterings of data drawn again. Weakest cluster: mean Jaccard index of the "
+        "cluster that comes back worst. Indices: mean ± standard deviation over seeds."
     )
-    return Section("How many clusters", (text,), _figures(figure, "Validity indices over K"), (table,))
+    table = Table(tuple(columns), tuple(rows), caption, marked)
+    return Section("How many clusters", tuple(text), _figures(figure, "Reproducibility and validity over K"), (table,))
 
 
 def _figures(path: Path | None, caption: str) -> tuple[Image, ...]:

@@ -11,7 +11,6 @@ import numpy as np
 
 from ...stores.frame import Array
 from .figure import DPI
-from .picture import Picture
 
 MAX_EMBEDDED_SIDE = 1600
 """Largest side of an embedded copy in pixels."""
@@ -73,12 +72,7 @@ def _pixels_on_white(content: bytes) -> Array:
 
 
 def _scaled(pixels: Array, factor: float) -> Array:
-    from skimage.transform import resize
+    from PIL import Image
 
-    whole = int(0.5 / factor)
-    if whole > 1:  # far too large: average over blocks first, cheaply
-        pixels = Picture(pixels, 1.0).shrunk(whole).rgb
-        factor *= whole
-    shape = tuple(max(1, round(n * factor)) for n in pixels.shape[:2])
-    smooth: Array = resize(pixels.astype(np.float32), shape, order=1, anti_aliasing=True, preserve_range=True)
-    return np.asarray(smooth.round().clip(0, 255), np.uint8)
+    size = tuple(max(1, round(n * factor)) for n in pixels.shape[1::-1])
+    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0))

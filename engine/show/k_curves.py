@@ -1,4 +1,4 @@
-"""k_curves: every validity index over K, and the mean rank that decides K."""
+"""k_curves: reproducibility over K, which decides K, and every validity index beside it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .figure import MARGIN, QUIET_INK, TITLE_HEIGHT, house_style, new_figure, panel, save, write_title
-from .validity import INDICES, Ranks, Score
+from .validity import INDICES, Comeback, Score
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,13 +18,15 @@ if TYPE_CHECKING:
 
 
 @house_style()
-def k_curves(path: Path, scores: Sequence[Score], *, ranks: Ranks, recommended: int | None = None) -> Path:
-    """One panel an index over K, seeds as dots, their mean ± one standard deviation, and the mean rank over all."""
-    return save(k_figure(scores, ranks=ranks, recommended=recommended), path)
+def k_curves(
+    path: Path, scores: Sequence[Score], *, comebacks: Sequence[Comeback], recommended: int | None = None
+) -> Path:
+    """Reproducibility over K with that of chance; then a panel an index, seeds as dots, mean ± one standard deviation."""
+    return save(k_figure(scores, comebacks=comebacks, recommended=recommended), path)
 
 
 @house_style()
-def k_figure(scores: Sequence[Score], *, ranks: Ranks, recommended: int | None = None) -> Figure:
+def k_figure(scores: Sequence[Score], *, comebacks: Sequence[Comeback], recommended: int | None = None) -> Figure:
     """The figure of `k_curves`."""
     from matplotlib.ticker import MaxNLocator
 
@@ -38,14 +40,16 @@ def k_figure(scores: Sequence[Score], *, ranks: Ranks, recommended: int | None =
     )
     title = "How many clusters?" + (f"  Recommended: {recommended}" if recommended else "")
     write_title(figure, title)
-    for i, name in enumerate([*names, "rank"]):
+    for i, name in enumerate(["reproducibility", *names]):
         left = MARGIN + 0.45 + (i % columns) * (width + gap_x)
         axes = panel(figure, left, top + (i // columns) * (height + gap_y), (width, height))
         axes.set_gid(f"k-{name}")
-        if name == "rank":
-            _curve(axes, {k: [mean] for k, (mean, _) in ranks.items()}, error={k: e for k, (_, e) in ranks.items()})
-            axes.set_title("Mean rank")
-            _direction(axes, higher=False)
+        if name == "reproducibility":
+            _curve(axes, {row.clusters: [row.rand] for row in comebacks})
+            ks = [row.clusters for row in comebacks]
+            axes.plot(ks, [row.chance for row in comebacks], color=QUIET_INK, linewidth=1, linestyle=(0, (2, 2)))
+            axes.set(title="Reproducibility", ylim=(0, 1.03))
+            _direction(axes, higher=True)
         else:
             values: dict[int, list[float]] = {}
             for row in scores:
@@ -66,18 +70,16 @@ def k_figure(scores: Sequence[Score], *, ranks: Ranks, recommended: int | None =
     return figure
 
 
-def _curve(axes: Axes, values: Mapping[int, Sequence[float]], *, error: Mapping[int, float] | None = None) -> None:
+def _curve(axes: Axes, values: Mapping[int, Sequence[float]]) -> None:
     ks = sorted(values)
     if not ks:
         axes.text(0.5, 0.5, "not available", transform=axes.transAxes, ha="center", va="center", color=QUIET_INK)
         return
     mean = np.array([np.mean(values[k]) for k in ks])
-    if error is None:
-        spread = np.array([np.std(values[k], ddof=1) if len(values[k]) > 1 else 0.0 for k in ks])
+    spread = np.array([np.std(values[k], ddof=1) if len(values[k]) > 1 else 0.0 for k in ks])
+    if any(len(v) > 1 for v in values.values()):
         dots = np.array([(k, v) for k in ks for v in values[k]])
         axes.scatter(dots[:, 0], dots[:, 1], s=9, color="#0072b2", alpha=0.35, linewidths=0)
-    else:
-        spread = np.array([error.get(k, 0.0) for k in ks])
     axes.fill_between(ks, mean - spread, mean + spread, color="#0072b2", alpha=0.14, linewidth=0)
     axes.plot(ks, mean, color="#0072b2", marker="o", markersize=3.5)
 

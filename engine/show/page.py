@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from .levels import LevelsView
 from .palette import Colour
 from .spreadsheet import Cell
 
@@ -84,3 +85,5 @@ class ReportPage:
     cautions: tuple[Caution, ...] = ()
     sections: tuple[Section, ...] = ()
     footer: str = ""
+    levels: LevelsView | None = None
+    """All levels of a tree of clusters, after the first section, with a slider."""

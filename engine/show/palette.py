@@ -8,6 +8,9 @@ eyes.
 from __future__ import annotations
 
 import colorsys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 Colour = tuple[int, int, int]
 """Red, green and blue, 0 to 255."""
@@ -39,6 +42,19 @@ _FURTHER_TONES = ((0.95, 0.62), (0.55, 0.88), (0.80, 0.42), (0.38, 0.70))
 """Saturation and value of the colours past the fixed ones, in turn."""
 
 
+_CHOSEN: ContextVar[Mapping[int, Colour]] = ContextVar("chosen colours")
+
+
+@contextmanager
+def chosen_colours(colours: Mapping[int, Colour]) -> Iterator[None]:
+    """In the `with` block, these clusters have these colours; the others keep theirs."""
+    token = _CHOSEN.set(colours)
+    try:
+        yield
+    finally:
+        _CHOSEN.reset(token)
+
+
 def colour(label: int) -> Colour:
     """The colour of cluster `label`, counted from 1.
 
@@ -47,6 +63,8 @@ def colour(label: int) -> Colour:
     """
     if label < 1:
         raise ValueError(f"clusters are counted from 1, got {label}: 0 means unlabelled and has no colour")
+    if rgb := _CHOSEN.get({}).get(label):
+        return rgb
     if label <= len(FIXED_COLOURS):
         return FIXED_COLOURS[label - 1]
     step = label - len(FIXED_COLOURS) - 1

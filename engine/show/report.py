@@ -1,4 +1,4 @@
-"""report: a page of values as one HTML file that needs nothing else: no script, no font, no picture from anywhere.
+"""report: a page of values as one HTML file that needs nothing else: no font, no picture, no script from anywhere.
 
 Pictures are embedded as copies scaled to the screen, up to each section's bound; each is linked to its file beside the report.
 The page is laid out by the templates beside this file, the same for every run; values are escaped there, all of them.
@@ -6,6 +6,8 @@ The page is laid out by the templates beside this file, the same for every run; 
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import os
 from functools import partial
 from pathlib import Path
@@ -36,7 +38,11 @@ def write_report(path: Path, page: ReportPage) -> Path:
 def report_html(page: ReportPage, *, folder: Path) -> str:
     """The page as HTML, with links as seen from `folder`."""
     stylesheet = (TEMPLATES / "report.css").read_text("utf-8")
-    return _environment(folder).get_template("report.html.jinja").render(page=page, stylesheet=stylesheet)
+    script = (TEMPLATES / "levels.js").read_text(
+        "utf-8"
+    )  # runs by its hash alone; without a view of levels it is left out
+    template = _environment(folder).get_template("report.html.jinja")
+    return template.render(page=page, stylesheet=stylesheet, script=script)
 
 
 def _environment(folder: Path) -> Environment:
@@ -57,6 +63,7 @@ def _environment(folder: Path) -> Environment:
         "link": partial(_link, folder=folder),
         "number": number,
         "percent": percent,
+        "sha256": lambda text: base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii"),
         "tint": tint,
     }
     environment.tests["missing"] = missing

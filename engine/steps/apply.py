@@ -142,10 +142,13 @@ def layer_image(job: Job[PatchSettings], slide: str, name: str) -> StoredImage:
 
 
 def write_layers(job: Job[PatchSettings], unit: Unit) -> Outcome:
-    """Write the metadata of one slide's layers, last, in a run without clusters."""
+    """Write the metadata of one slide's layers."""
     outcome = Outcome()
+    last = [step.name for step in job.pipeline.steps.values() if GROUPS in step.outputs][-1]
     with outcome.clock("write"):
         outcome.files += finish_layers(job, unit.slide, ["tissue"])
+        if unit.step == last:  # a later step would rewrite them
+            outcome.files += groups_written(job, unit.slide)
     return outcome
 
 
@@ -156,7 +159,12 @@ def finish_layers(job: Job[PatchSettings], slide: str, labels: list[str]) -> lis
         files += layer_image(job, slide, name).finish(name=name, reference=reference_of(job.slides[slide].frame))
     begin_groups(job.folder.slide(slide))
     list_labels(job.folder.slide(slide), labels)
-    return files + [written(job.folder.slide(slide) / group / "zarr.json") for group in ("labels", "layers")]
+    return files
+
+
+def groups_written(job: Job[PatchSettings], slide: str) -> list[Written]:
+    """The groups that list a slide's labels and layers, as the last step that writes them states them."""
+    return [written(job.folder.slide(slide) / group / "zarr.json") for group in ("labels", "layers")]
 
 
 def looked_at(job: Job[PatchSettings], slide: str) -> int:

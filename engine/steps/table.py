@@ -30,6 +30,18 @@ UMAP_SAMPLE = 4_000
 """Tiles that the UMAP is fitted on; all other tiles are projected into it."""
 
 
+NO_LAYOUT = "none"
+"""Method of a layout that was not wanted, or that too few tiles allow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Coordinates of the table's tiles in the plane, float32 (n, 2), and the method that placed them."""
+
+    coordinates: Array
+    method: str
+
+
 @dataclass(frozen=True, slots=True)
 class TileLabel:
     """An integer label image that becomes a column of the table; tiles with label 0 get no row."""
@@ -56,21 +68,25 @@ def table_step(field: str) -> Step:
 
 
 def write_tile_table(
-    job: Job[PatchSettings], unit: Unit, label: TileLabel | None = None, *, field: str = "embedding"
+    job: Job[PatchSettings],
+    unit: Unit,
+    label: TileLabel | None = None,
+    *,
+    field: str = "embedding",
+    layout: Layout | None = None,
 ) -> Outcome:
-    """Collect every image's tiles, fit the UMAP on a sample balanced over images, and write the table."""
+    """Collect every image's tiles, fit the UMAP on a sample balanced over images, and write the table.
+
+    With a `layout` of the same tiles, its coordinates are written and none are fitted.
+    """
     import anndata
     import pandas as pd
 
     outcome = Outcome()
-    slides = list(job.slides)
+    slides, records = list(job.slides), list(job.slides.values())
     with outcome.clock("read"):
-        row_counts = balance([looked_at(job, s) for s in slides], [""] * len(slides), MAX_TABLE_ROWS)
-        parts = [tiles_of(job, s, field, most=n, label=label) for s, n in zip(slides, row_counts, strict=True)]
-        columns = {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}
+        columns, counts = tile_columns(job, field, label)
         embedding = columns.pop("X")
-    counts = [len(p["x"]) for p in parts]
-    records = [job.slides[s] for s in slides]
     obs = pd.DataFrame(
         {
             "slide": pd.Categorical(np.repeat(slides, counts), categories=slides),
@@ -86,19 +102,30 @@ def write_tile_table(
     obs.index = [":".join(map(str, cell)) for cell in cells]
     rows = anndata.AnnData(X=embedding, obs=obs)
     rows.obsm["spatial"] = np.stack([columns[f"{axis}_um"] for axis in axes[::-1]], 1)
-    method = "none"
-    if job.settings.umap and len(embedding) > 2:
+    if layout is None:
         with outcome.clock("compute"):
-            rows.obsm["X_umap"], method = umap_of(job, embedding, counts)
+            layout = layout_of(job, embedding, counts)
+    if layout.method != NO_LAYOUT:
+        rows.obsm["X_umap"] = layout.coordinates
     rows.uns["tile_engine"] = {
         "patch_um": job.settings.patch * job.spacing,
         "stride_um": job.settings.step * job.spacing,
-        "umap": method,
+        "umap": layout.method,
     }
     with outcome.clock("write"):
         outcome.files += write_table(job.folder.table, rows)
-    outcome.facts.update(tiles=len(obs), umap=method)
+    outcome.facts.update(tiles=len(obs), umap=layout.method)
     return outcome
+
+
+def tile_columns(
+    job: Job[PatchSettings], field: str = "embedding", label: TileLabel | None = None
+) -> tuple[dict[str, Array], list[int]]:
+    """(columns of the table's tiles of all images, number of each image's tiles); see `tiles_of`."""
+    slides = list(job.slides)
+    row_counts = balance([looked_at(job, s) for s in slides], [""] * len(slides), MAX_TABLE_ROWS)
+    parts = [tiles_of(job, s, field, most=n, label=label) for s, n in zip(slides, row_counts, strict=True)]
+    return {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}, [len(p["x"]) for p in parts]
 
 
 def patch_axes(job: Job[PatchSettings]) -> tuple[str, ...]:
@@ -135,10 +162,12 @@ def tiles_of(
     return columns | {"X": np.ascontiguousarray(np.moveaxis(embedding, 0, -1)[at])}
 
 
-def umap_of(job: Job[PatchSettings], embedding: Array, counts: list[int]) -> tuple[Array, str]:
+def layout_of(job: Job[PatchSettings], embedding: Array, counts: list[int]) -> Layout:
     """UMAP coordinates of every tile: fitted on a sample balanced over slides; the other tiles are projected into it."""
     from ...models.evaluation.projection import embed_points, fit_umap
 
+    if not job.settings.umap or len(embedding) <= 2:
+        return Layout(np.zeros((len(embedding), 2), np.float32), NO_LAYOUT)
     generator = np.random.default_rng([job.settings.seed, 3])
     row_counts = balance(counts, [""] * len(counts), UMAP_SAMPLE)
     starts = np.cumsum([0, *counts[:-1]])
@@ -146,4 +175,4 @@ def umap_of(job: Job[PatchSettings], embedding: Array, counts: list[int]) -> tup
         s + np.sort(generator.choice(n, k, replace=False)) for s, n, k in zip(starts, counts, row_counts, strict=True)
     ]
     projection = fit_umap(embedding[np.concatenate(chosen).astype(int)].astype(np.float32), seed=job.settings.seed)
-    return embed_points(embedding.astype(np.float32), projection), projection.method
+    return Layout(embed_points(embedding.astype(np.float32), projection), projection.method)

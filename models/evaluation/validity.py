@@ -1,25 +1,25 @@
-"""Validity: indices of cluster quality for every K and seed in one embedding space, and the K that they recommend."""
+"""Validity: internal indices of cluster quality for every K and seed, in one space. They inform; stability chooses K.
+
+On an autoencoder's embeddings most indices rise or fall steadily with K: such an index tells nothing about K (`monotone`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy.spatial.distance import cdist
-from scipy.stats import rankdata
 from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score, silhouette_score
 
 from ..seeds import numpy_generator
 from .dunn import dunn_of_distances, trimmed
 
 Array = npt.NDArray[Any]
-RANKED_INDICES = {"dunn": 1, "silhouette": 1, "calinski_harabasz": 1, "davies_bouldin": -1}
-"""Indices that choose K; 1 = larger is better, -1 = smaller is better."""
-SHOWN_INDICES = {**RANKED_INDICES, "dunn_trimmed": 1}
-"""All indices of the table; trimmed Dunn is shown beside Dunn, because single outliers decide Dunn."""
+INDEX_NAMES = ("dunn", "dunn_trimmed", "silhouette", "calinski_harabasz", "davies_bouldin", "xie_beni", "s_dbw")
+"""All indices; trimmed Dunn stands beside Dunn, because single outliers decide Dunn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,25 +30,9 @@ class ValidityRow:
     """K of the labelling; fewer clusters may have members."""
     seed: int
     index: str
-    """A key of `SHOWN_INDICES`."""
+    """One of `INDEX_NAMES`."""
     value: float
     """nan where the labelling has fewer than two clusters on the sample."""
-
-
-@dataclass(frozen=True, slots=True)
-class Recommendation:
-    """The recommended K and the agreement of the indices on it."""
-
-    clusters: int
-    """The smallest K whose mean rank is within one standard error of the best."""
-    mean_ranks: dict[int, float]
-    """K -> mean rank over indices and seeds; 1 is best."""
-    standard_errors: dict[int, float]
-    """K -> standard error of that mean over the indices (each a mean over seeds)."""
-    best: dict[str, int]
-    """Index -> its own best K by the mean over seeds."""
-    agreement: str
-    """A sentence for the report: whether the indices agree."""
 
 
 def validity_table(
@@ -75,7 +59,7 @@ def indices(points: Array, labels: Array, distances: Array | None = None) -> dic
     """Index -> value of one labelling; nan with fewer than two clusters, or with as many clusters as points."""
     count = len(np.unique(labels))
     if not 2 <= count < len(labels):
-        return dict.fromkeys(SHOWN_INDICES, float("nan"))
+        return dict.fromkeys(INDEX_NAMES, float("nan"))
     if distances is None:
         distances = cdist(points, points)
     keep = np.flatnonzero(trimmed(points, labels))
@@ -85,46 +69,43 @@ def indices(points: Array, labels: Array, distances: Array | None = None) -> dic
         "calinski_harabasz": float(calinski_harabasz_score(points, labels)),
         "davies_bouldin": float(davies_bouldin_score(points, labels)),
         "dunn_trimmed": dunn_of_distances(distances[np.ix_(keep, keep)], labels[keep]),
+        "xie_beni": xie_beni(points, labels),
+        "s_dbw": s_dbw(points, labels),
     }
 
 
-def recommend(rows: Sequence[ValidityRow]) -> Recommendation:
-    """The smallest K within one standard error of the best mean rank.
+def xie_beni(points: Array, labels: Array) -> float:
+    """Mean squared distance to the own centre / smallest squared distance of two centres; Xie and Beni 1991, crisp.
 
-    Ks are ranked within each index and seed; ties share a rank, nan comes last.
+    >>> xie_beni(np.array([[0.0], [2.0], [10.0], [12.0]]), np.array([0, 0, 1, 1]))  # 1 / 100
+    0.01
     """
-    ks = sorted({row.clusters for row in rows})
-    seeds = sorted({row.seed for row in rows})
-    value = {(row.index, row.seed, row.clusters): row.value for row in rows}
-    ranks_IK = np.stack([np.mean([_ranks(value, name, seed, ks) for seed in seeds], axis=0) for name in RANKED_INDICES])
-    means = ranks_IK.mean(0)
-    errors = ranks_IK.std(0, ddof=1) / np.sqrt(len(RANKED_INDICES))
-    top = int(means.argmin())
-    clusters = ks[int(np.flatnonzero(means <= means[top] + errors[top])[0])]
-    best = {name: ks[int(ranks_K.argmin())] for name, ranks_K in zip(RANKED_INDICES, ranks_IK, strict=True)}
-    return Recommendation(
-        clusters=clusters,
-        mean_ranks={k: float(mean) for k, mean in zip(ks, means, strict=True)},
-        standard_errors={k: float(error) for k, error in zip(ks, errors, strict=True)},
-        best=best,
-        agreement=_agreement(clusters, ks, means, means[top] + errors[top], best),
-    )
+    centres, own = _centres(points, labels)
+    gaps = cdist(centres, centres, "sqeuclidean")[~np.eye(len(centres), dtype=bool)]
+    return float(np.square(points - centres[own]).sum(1).mean() / gaps.min()) if gaps.min() > 0 else float("inf")
 
 
-def _ranks(value: Mapping[tuple[str, int, int], float], name: str, seed: int, ks: Sequence[int]) -> Array:
-    column = np.array([value.get((name, seed, k), float("nan")) for k in ks]) * RANKED_INDICES[name]
-    return np.asarray(rankdata(-np.where(np.isnan(column), -np.inf, column)))
+def s_dbw(points: Array, labels: Array) -> float:
+    """Scatter within clusters + density between them, lower is better; Halkidi and Vazirgiannis, ICDM 2001."""
+    centres, own = _centres(points, labels)
+    variances = np.stack([points[own == i].var(0) for i in range(len(centres))])
+    norms = np.linalg.norm(variances, axis=1)
+    radius = float(np.sqrt(norms.sum()) / len(centres))
+    density = [_within(points[own == i], centre, radius) for i, centre in enumerate(centres)]
+    between = 0.0
+    for i, first in enumerate(centres):
+        for j, second in enumerate(centres[:i]):
+            pair = _within(points[(own == i) | (own == j)], (first + second) / 2, radius)
+            between += 2 * pair / max(density[i], density[j], 1)
+    scatter = float(norms.mean() / max(np.linalg.norm(points.var(0)), 1e-12))
+    return scatter + between / (len(centres) * (len(centres) - 1))
 
 
-def _agreement(clusters: int, ks: Sequence[int], means: Array, limit: float, best: Mapping[str, int]) -> str:
-    choices = ", ".join(f"{name.replace('_', '-')} {k}" for name, k in best.items())
-    spread = max(best.values()) - min(best.values())
-    rivals = [k for k, mean in zip(ks, means, strict=True) if mean <= limit and k != clusters]
-    if spread <= 1:
-        verdict = "The indices agree."
-    elif spread <= max(3, len(ks) // 4):
-        verdict = "The indices agree roughly."
-    else:
-        verdict = "The indices disagree: treat this K as one of several possible."
-    also = f" Also within one standard error of the best: {', '.join(map(str, rivals))}." if rivals else ""
-    return f"{verdict} Best K by index: {choices}.{also}"
+def _centres(points: Array, labels: Array) -> tuple[Array, Array]:
+    """(centre of each cluster, index of each point's cluster)."""
+    values, own = np.unique(labels, return_inverse=True)
+    return np.stack([points[own == i].mean(0) for i in range(len(values))]), own
+
+
+def _within(points: Array, place: Array, radius: float) -> int:
+    return int((np.linalg.norm(points - place, axis=1) <= radius).sum())

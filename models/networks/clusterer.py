@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ..losses.clustering import entropy
 from .autoencoder import Autoencoder
+from .centre_head import CentreHead, FineClusters
 from .cluster_heads import ClusterHead
 
 COLLAPSED_BELOW = 0.5
@@ -18,12 +19,23 @@ UNDECIDED_BELOW = 0.2
 K effective clusters, too."""
 
 
-class Clusterer(nn.Module):
-    """Autoencoder and cluster head as one network; `Clusterer.from_recipe` rebuilds it."""
+Head = ClusterHead | CentreHead
 
-    def __init__(self, autoencoder: Autoencoder, head: ClusterHead) -> None:
+
+class Clusterer(nn.Module):
+    """Autoencoder, cluster head and fine clusters as one network; `Clusterer.from_recipe` rebuilds it.
+
+    Without fine clusters, each cluster is its own.
+    """
+
+    def __init__(self, autoencoder: Autoencoder, head: Head, fine: FineClusters | None = None) -> None:
         super().__init__()
-        self.autoencoder, self.head = autoencoder, head
+        self.autoencoder, self.head, self.fine = autoencoder, head, fine
+
+    @property
+    def fine_clusters(self) -> int:
+        """Number of fine clusters."""
+        return self.head.clusters if self.fine is None else self.fine.centres
 
     def forward(self, patches_BCYX: Tensor) -> tuple[Tensor, Tensor]:
         """(probabilities (B, K), embeddings (B, F)) of float patches in [0, 1]."""
@@ -31,14 +43,28 @@ class Clusterer(nn.Module):
         probabilities_BK: Tensor = self.head(embeddings_BF)
         return probabilities_BK, embeddings_BF
 
+    def divide(self, clusters_B: Tensor, embeddings_BF: Tensor) -> Tensor:
+        """Fine cluster (B,) of embeddings in these clusters, from 0."""
+        if self.fine is None:
+            return clusters_B
+        fine_B: Tensor = self.fine(embeddings_BF.float(), clusters_B)
+        return fine_B
+
     def recipe(self) -> dict[str, Any]:
         """Arguments that rebuild this network, without its weights."""
-        return {"autoencoder": self.autoencoder.recipe(), "head": self.head.recipe()}
+        recipe = {"autoencoder": self.autoencoder.recipe(), "head": self.head.recipe()}
+        return recipe if self.fine is None else {**recipe, "fine": self.fine.recipe()}
 
     @classmethod
     def from_recipe(cls, recipe: dict[str, Any]) -> Clusterer:
         """The network of a recipe with initial weights; `load_state_dict` loads trained ones."""
-        return cls(Autoencoder(**recipe["autoencoder"]), ClusterHead(**recipe["head"]))
+        fine = FineClusters(**recipe["fine"]) if "fine" in recipe else None
+        return cls(Autoencoder(**recipe["autoencoder"]), head_of(recipe["head"]), fine)
+
+
+def head_of(recipe: dict[str, Any]) -> Head:
+    """The head of a recipe with initial weights: one of centres, or a network."""
+    return CentreHead(**recipe) if "centres" in recipe else ClusterHead(**recipe)
 
 
 def effective_clusters(mean_K: Tensor) -> Tensor:

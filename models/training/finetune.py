@@ -83,22 +83,28 @@ class FineTune:
     def load(self, state: Mapping[str, Tensor]) -> None:
         self._adam.load(state)
 
-    @torch.inference_mode()
-    def outcome(self, most: int = 4096, batch: int = 128) -> FineTuneOutcome:
-        """Quality of the clustering on up to `most` patches, spread evenly over all."""
-        step = -(-len(self._patches) // most)
-        index = torch.arange(0, len(self._patches), step).numpy()
-        totals_K = torch.zeros(self.clusterer.head.clusters, device=self._device)
-        uncertain = torch.zeros((), device=self._device)
-        for part in in_order(len(index), batch):
-            p_BK, _ = self.clusterer(to_float(self._patches[index[part]]).to(self._device))
-            totals_K += p_BK.sum(0)
-            uncertain += entropy(p_BK).sum()
-        mean_K = totals_K / len(index)
-        information = entropy(mean_K) - uncertain / len(index)
-        return FineTuneOutcome(
-            effective=float(effective_clusters(mean_K)),
-            smallest=float(smallest_share(mean_K)),
-            information=float(information),
-            collapsed=bool(collapsed(mean_K, information, self.clusterer.head.clusters)),
-        )
+    def outcome(self) -> FineTuneOutcome:
+        """Quality of the clustering on up to 4,096 patches."""
+        return quality_of(self.clusterer, self._patches)
+
+
+@torch.inference_mode()
+def quality_of(clusterer: Clusterer, patches: Patches, most: int = 4096, batch: int = 128) -> FineTuneOutcome:
+    """Quality of a clustering on up to `most` patches, spread evenly over all."""
+    device, clusters = next(clusterer.parameters()).device, clusterer.head.clusters
+    step = -(-len(patches) // most)
+    index = torch.arange(0, len(patches), step).numpy()
+    totals_K = torch.zeros(clusters, device=device)
+    uncertain = torch.zeros((), device=device)
+    for part in in_order(len(index), batch):
+        p_BK, _ = clusterer(to_float(patches[index[part]]).to(device))
+        totals_K += p_BK.sum(0)
+        uncertain += entropy(p_BK).sum()
+    mean_K = totals_K / len(index)
+    information = entropy(mean_K) - uncertain / len(index)
+    return FineTuneOutcome(
+        effective=float(effective_clusters(mean_K)),
+        smallest=float(smallest_share(mean_K)),
+        information=float(information),
+        collapsed=bool(collapsed(mean_K, information, clusters)),
+    )

@@ -24,16 +24,20 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
     from ...pipeline.spec import Pipeline
     from ...pipeline.step import Step, all_columns, gang, once, per_image
     from ...steps import convert, sample
-    from ...steps.apply import tiles_step
+    from ...steps.apply import layers_step, tiles_step
     from ...steps.autoencoder import autoencoder_step
     from ...steps.estimate import estimate
     from ...steps.table import COLUMNS
+    from .division import divide_clusters
     from .finetune import fine_tune
-    from .heads import embed_views, train_heads
+    from .heads import embed_views, train_head
+    from .labels import write_cluster_labels
+    from .layout import lay_out
     from .maps import draw_maps
-    from .number import order_clusters, write_clusters
+    from .number import choose_number
     from .page import write_page
-    from .table import write_table
+    from .table import write_cluster_table
+    from .tree import order_clusters
 
     polygons = (file("maps/{image}.geojson"),) if modality.planar else ()
     maps = (file("maps/{image}.png"), file("maps/density/{image}.png"), *polygons)
@@ -51,12 +55,15 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
                 autoencoder_step(),
                 Step("view_embeddings", "embed views", embed_views, once, outputs=(samples("codes"),)),
                 Step(
+                    "number", "choose K", choose_number, once, settings=("k",), outputs=(document("models/validity"),)
+                ),
+                Step(
                     "heads",
                     "train heads",
-                    train_heads,
+                    train_head,
                     once,
-                    settings=("k", "objective", "seeds"),
-                    outputs=(model("head|heads"), document("models/validity")),
+                    settings=("objective", "seeds"),
+                    outputs=(model("head|heads"),),
                     progress=True,
                 ),
                 Step(
@@ -65,10 +72,11 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
                     fine_tune,
                     once,
                     settings=("gang",),
-                    outputs=(model("clusterer|fine_tune"),),
+                    outputs=(model("fine_tuned|fine_tune"),),
                     progress=True,
                     ranks=gang,
                 ),
+                Step("divide", "divide clusters", divide_clusters, once, outputs=(model("clusterer"),)),
             ),
             "apply": (
                 tiles_step("assignment", "confidence", "embedding"),
@@ -80,17 +88,37 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
                     outputs=(document("models/clusters"),),
                     cohort=True,
                 ),
-                Step("labels", "write labels", write_clusters, per_image, outputs=(label("clusters"), GROUPS)),
+                layers_step("assignment", "confidence", "embedding"),
             ),
             "map": (
                 Step(
-                    "table",
-                    "table and UMAP",
-                    write_table,
+                    "layout",
+                    "UMAP",
+                    lay_out,
                     once,
                     settings=("umap",),
+                    outputs=(samples("umap"), document("models/layout")),
+                ),
+                Step(
+                    "labels",
+                    "write labels",
+                    write_cluster_labels,
+                    per_image,
+                    settings=("level", "classes"),
+                    outputs=(label("clusters"), GROUPS),
+                ),
+                Step(
+                    "table",
+                    "table",
+                    write_cluster_table,
+                    once,
                     columns=all_columns,
-                    outputs=(table("tiles", f"{COLUMNS}|cluster|confidence"), INDEX, file("shares.csv")),
+                    outputs=(
+                        table("tiles", f"{COLUMNS}|cluster|assignment|confidence"),
+                        INDEX,
+                        file("shares.csv"),
+                        file("clusters.csv"),
+                    ),
                 ),
                 Step("pictures", "draw maps", draw_maps, per_image, outputs=maps),
                 Step(

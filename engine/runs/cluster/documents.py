@@ -1,17 +1,19 @@
-"""documents: the JSON documents of a cluster run, on its heads, its clusterer and its clusters."""
+"""documents: the JSON documents of a cluster run, on the number of clusters, the networks and the tree of clusters."""
 
 from __future__ import annotations
+
+from typing import Literal
 
 from ...pipeline.documents import Document, JsonNumber, Part
 from ...steps.checkpoints import ModelRecord
 from ...steps.report import AUTOENCODER, Trained
 
 VALIDITY, CLUSTERS = "models/validity", "models/clusters"
-HEAD, CLUSTERER = "head", "clusterer"
+HEAD, FINE_TUNED, CLUSTERER = "head", "fine_tuned", "clusterer"
 
 
 class IndexValue(Part):
-    """The value of one validity index for the labels of one head."""
+    """The value of one validity index for the clusters of one K and seed."""
 
     clusters: int
     seed: int
@@ -20,54 +22,43 @@ class IndexValue(Part):
     """None if the index cannot be computed."""
 
 
-class HeadRow(Part):
-    """Quality of the trained head of one K and seed (see `HeadQuality`)."""
+class ReproducibilityRow(Part):
+    """How well the clusters of one K and method come back (see `models.evaluation.stability.Reproducibility`)."""
 
     clusters: int
-    seed: int
-    loss: JsonNumber
-    effective: JsonNumber
-    smallest: JsonNumber
-    information: JsonNumber
-    restarts: int
-    collapsed: bool
+    method: Literal["separate", "continuous"]
+    rand: float
+    chance: float
+    jaccard: tuple[float, ...]
+    passes: bool
 
 
 class Validity(Document):
-    """models/validity.json: the K that the validity indices recommend, and every index of every head."""
+    """models/validity.json: how many kinds can be told apart reproducibly, and every validity index of every K."""
 
     k: int
-    seed: int
-    """Seed of the chosen head."""
+    """The number of clusters that the user set, or that is recommended; 1 where no K is reproducible."""
+    clusters: int
+    """Clusters that are trained: `k`, or where that is 1 the K that comes nearest to being reproducible."""
+    method: Literal["separate", "continuous"]
+    """Kinds with gaps between them, or regions of a continuum."""
+    passing: tuple[int, ...]
+    """The reproducible Ks of that method."""
     range: tuple[int, int]
     """Smallest and largest K that were tried."""
-    objective: str
-    agreement: str
-    """A sentence for the report: whether the indices agree."""
-    best: dict[str, int]
-    """Index -> K with the best value of that index."""
-    mean_ranks: dict[int, float]
-    """K -> mean rank over indices and seeds."""
-    standard_errors: dict[int, float]
+    drawn: Literal["patches", "slides"]
+    """What was drawn again and again: patches, or whole slides."""
+    reproducibility: tuple[ReproducibilityRow, ...]
     indices: tuple[IndexValue, ...]
-    heads: tuple[HeadRow, ...]
 
     @property
-    def ranks(self) -> dict[int, tuple[float, float]]:
-        """K -> mean rank and its standard error; the choice of K is based on these."""
-        return {k: (mean, self.standard_errors[k]) for k, mean in self.mean_ranks.items()}
+    def set_by_user(self) -> bool:
+        return self.range[0] == self.range[1]
 
-
-class Clusters(Document):
-    """models/clusters.json: the clusters in order of their number; cluster 1 is the largest."""
-
-    order: tuple[int, ...]
-    """Number - 1 -> index of the cluster in the network."""
-    tiles: tuple[int, ...]
-    shares: tuple[float, ...]
-    """Share of each cluster in all tissue tiles, from 0 to 1."""
-    slides: dict[str, tuple[int, ...]]
-    """Image -> number of tiles of each cluster."""
+    @property
+    def rows(self) -> list[ReproducibilityRow]:
+        """The rows of the method that decides, by K."""
+        return [row for row in self.reproducibility if row.method == self.method]
 
 
 class Quality(Part):
@@ -88,27 +79,86 @@ class Guards(Part):
 
     @property
     def fine_tuned(self) -> bool:
-        return self.kept == FINE_TUNED
+        return self.kept == KEPT_FINE_TUNED
+
+    @property
+    def collapsed(self) -> bool:
+        """Whether fine-tuning was undone because its clusters collapsed."""
+        return self.kept == KEPT_BEFORE
 
 
-FINE_TUNED = "fine-tuned"
+KEPT_FINE_TUNED = "fine-tuned"
+KEPT_BEFORE = "as before fine-tuning, which collapsed"
+KEPT_CENTRES = "not fine-tuned: these clusters are centres of embeddings, not a network"
+
+
+class HeadRow(Part):
+    """Quality of the trained head of one seed (see `HeadQuality`)."""
+
+    clusters: int
+    seed: int
+    loss: JsonNumber
+    effective: JsonNumber
+    smallest: JsonNumber
+    information: JsonNumber
+    restarts: int
+    collapsed: bool
 
 
 class HeadRecord(ModelRecord):
     """Record of the chosen head."""
 
     seed: int
+    objective: str
+    """The objective in use: never auto."""
+    heads: tuple[HeadRow, ...]
+    """Every seed's head; empty for clusters that are centres."""
+    agreement: JsonNumber
+    """Mean adjusted Rand index of every two seeds' heads; None with one seed or without networks."""
+
+
+class FineTunedRecord(ModelRecord):
+    """Record of the fine-tuned clusterer, without fine clusters."""
+
+    guards: Guards
 
 
 class ClustererRecord(ModelRecord):
-    """Record of the fine-tuned clusterer."""
+    """Record of the clusterer with its fine clusters."""
 
-    guards: Guards
+    merges: tuple[tuple[int, int, float], ...]
+    """(first, second, height) of the fine clusters, from 0, in order: `second` is dissolved into `first`."""
+    patches: tuple[int, ...]
+    """Fine cluster -> training patches in it."""
+
+
+class Clusters(Document):
+    """models/clusters.json: the tree of clusters. At level K the clusters are 1 to K; each keeps its number at finer levels."""
+
+    numbers: tuple[int, ...]
+    """Fine cluster of the network, from 0 -> its number at the finest level."""
+    parents: tuple[int, ...]
+    """Number -> the cluster that it splits from at the level of its own number; 0 for cluster 1."""
+    recommended: int
+    """The level that labels and maps show if the user sets none."""
+    trained: int
+    """The level whose clusters were trained; coarser levels unite them, finer ones divide them."""
+    names: tuple[str, ...]
+    colours: tuple[str, ...]
+    """Number -> colour as #rrggbb, at every level."""
+    tiles: tuple[int, ...]
+    """Number at the finest level -> tissue tiles."""
+    slides: dict[str, tuple[int, ...]]
+    """Image -> tissue tiles of each number at the finest level."""
+
+    @property
+    def finest(self) -> int:
+        return len(self.parents)
 
 
 TRAINED: tuple[Trained, ...] = (
     AUTOENCODER,
     (HEAD, "heads", HeadRecord),
-    (CLUSTERER, "fine-tuning", ClustererRecord),
+    (FINE_TUNED, "fine-tuning", FineTunedRecord),
 )
 """The trainings of a run, in order."""

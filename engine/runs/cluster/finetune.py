@@ -1,65 +1,92 @@
-"""Fine-tuning: the chosen head and the encoder trained together."""
+"""Fine-tuning: the head and the encoder trained together. Clusters that are centres of embeddings are taken as they are."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...pipeline.job import Job
 from ...pipeline.progress import ProgressFile
 from ...pipeline.unit import Outcome, Unit
 from ...steps.autoencoder import all_patches, budget_of, load_autoencoder, views_of
-from ...steps.checkpoints import checkpoint_slot, device_of, save_model
-from .documents import CLUSTERER, FINE_TUNED, ClustererRecord, Guards, Quality
+from ...steps.checkpoints import checkpoint_slot, device_of, read_record, save_model
+from .documents import (
+    FINE_TUNED,
+    HEAD,
+    KEPT_BEFORE,
+    KEPT_CENTRES,
+    KEPT_FINE_TUNED,
+    FineTunedRecord,
+    Guards,
+    HeadRecord,
+    Quality,
+)
 from .settings import ClusterSettings
 
 if TYPE_CHECKING:
+    from ....models.networks.clusterer import Clusterer
     from ....models.replica import Replica
-
-    pass
+    from ....models.training.finetune import FineTuneOutcome
 
 
 def fine_tune(job: Job[ClusterSettings], unit: Unit, replica: Replica) -> Outcome:
-    """Train encoder and chosen head end to end, with the reconstruction loss; clusters that collapse are not kept."""
+    """Train encoder and head end to end, with the reconstruction loss; clusters that collapse are not kept."""
     import torch
 
-    from ....models.networks.cluster_heads import ClusterHead
-    from ....models.networks.clusterer import Clusterer
-    from ....models.training import checkpoint
-    from ....models.training.finetune import FineTune
+    from ....models.training.finetune import FineTune, quality_of
     from ...compute.fit import fit
 
     outcome = Outcome()
-    settings = job.settings
+    settings, objective = job.settings, read_record(job, HEAD, HeadRecord).objective
     with outcome.clock("read"):
         patches = all_patches(job)
-        tensors, recipe = checkpoint.load_checkpoint(job.folder.model("head"))
-        head = ClusterHead(**recipe)
-        checkpoint.load_weights(head, tensors, job.folder.model("head"))
     with outcome.clock("compute"):
-        clusterer = Clusterer(load_autoencoder(job), head).to(device_of(job))
+        torch.set_num_threads(settings.threads)  # the record holds figures whose last digits depend on the threads
+        clusterer = _clusterer(job).to(device_of(job))
+        before = quality_of(clusterer, patches) if replica.rank == 0 else None  # only the first rank evaluates
+        if objective not in ("iic", "imsat"):
+            return _saved(job, outcome, clusterer, KEPT_CENTRES, before, before) if before else outcome
         steps = budget_of(job, len(patches)).fine_tune
-        phase = FineTune(clusterer, patches, steps, settings.objective, settings.seed, views_of(job), replica)
+        phase = FineTune(clusterer, patches, steps, objective, settings.seed, views_of(job), replica)  # type: ignore[arg-type]
         slot, progress_file = checkpoint_slot(job, unit.step), ProgressFile(job.folder.out)
-        # the record holds figures whose last digits depend on the threads
-        torch.set_num_threads(settings.threads)
-        if replica.rank > 0:  # only the first rank evaluates the guards
-            fit(phase, slot, threads=settings.threads, progress_file=progress_file, replica=replica)
-            return outcome
-        initial_quality = phase.outcome()
         history = fit(phase, slot, threads=settings.threads, progress_file=progress_file, replica=replica)
-        final_quality = phase.outcome()
-        choice = FINE_TUNED
-        if final_quality.collapsed and not initial_quality.collapsed:  # sound clusters are better than collapsed ones
-            choice = "as before fine-tuning, which collapsed"
-            checkpoint.load_weights(head, tensors)
-            clusterer, final_quality = Clusterer(load_autoencoder(job), head), initial_quality
+        if before is None:
+            return outcome
+        after, kept = phase.outcome(), KEPT_FINE_TUNED
+        if after.collapsed and not before.collapsed:  # sound clusters are better than collapsed ones
+            clusterer, after, kept = _clusterer(job), before, KEPT_BEFORE
+    _saved(job, outcome, clusterer, kept, before, after, history)
+    slot.path.unlink(missing_ok=True)
+    return outcome
+
+
+def _clusterer(job: Job[ClusterSettings]) -> Clusterer:
+    """The encoder and the chosen head, as one network."""
+    from ....models.networks.clusterer import Clusterer, head_of
+    from ....models.training import checkpoint
+
+    path = job.folder.model(HEAD)
+    tensors, recipe = checkpoint.load_checkpoint(path)
+    head = head_of(recipe)
+    checkpoint.load_weights(head, tensors, path)
+    return Clusterer(load_autoencoder(job), head)
+
+
+def _saved(
+    job: Job[ClusterSettings],
+    outcome: Outcome,
+    clusterer: Clusterer,
+    kept: str,
+    before: FineTuneOutcome,
+    after: FineTuneOutcome,
+    history: Any = (),
+) -> Outcome:
     with outcome.clock("write"):
-        guards = Guards(kept=choice, before=Quality(**asdict(initial_quality)), after=Quality(**asdict(final_quality)))
-        outcome.files += save_model(job, CLUSTERER, clusterer, partial(ClustererRecord, history=history, guards=guards))
-        slot.path.unlink(missing_ok=True)
-    outcome.facts.update(
-        k=head.clusters, collapsed=final_quality.collapsed, effective=round(final_quality.effective, 3), kept=choice
-    )
+        guards = Guards(kept=kept, before=Quality(**asdict(before)), after=Quality(**asdict(after)))
+        outcome.files += save_model(
+            job, FINE_TUNED, clusterer, partial(FineTunedRecord, history=history, guards=guards)
+        )
+    clusters = clusterer.head.clusters
+    outcome.facts.update(k=clusters, collapsed=after.collapsed, effective=round(after.effective, 3), kept=kept)
     return outcome

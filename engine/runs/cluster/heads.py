@@ -1,19 +1,29 @@
-"""Clustering heads: embeddings of a few views of every patch, and one head for every K and seed trained on them."""
+"""heads: embeddings of a few views of every patch, and the head that finds the clusters in them."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from functools import partial
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from ....stores.array import ArraySpec, StoredArray, written
+from ....stores.frame import Array
+from ...pipeline.documents import read_document
 from ...pipeline.job import Job
 from ...pipeline.progress import ProgressFile
 from ...pipeline.unit import Outcome, Unit
 from ...steps.autoencoder import all_patches, budget_of, load_autoencoder, views_of
-from ...steps.checkpoints import checkpoint_slot, device_of, save_model, write_document
+from ...steps.checkpoints import checkpoint_slot, device_of, save_model
 from ...steps.sample.patches import PER_SHARD
-from .documents import HEAD, VALIDITY, HeadRecord, HeadRow, IndexValue, Validity
+from .documents import HEAD, VALIDITY, HeadRecord, HeadRow, Validity
+from .number import embeddings_of
 from .settings import ClusterSettings
+
+if TYPE_CHECKING:
+    from ....models.networks.centre_head import CentreHead
 
 CODES_BATCH = 64
 
@@ -41,14 +51,24 @@ def embed_views(job: Job[ClusterSettings], unit: Unit) -> Outcome:
     return outcome
 
 
-def train_heads(job: Job[ClusterSettings], unit: Unit) -> Outcome:
-    """Train heads of every K and seed together, compute the validity table, and choose K from it.
+def train_head(job: Job[ClusterSettings], unit: Unit) -> Outcome:
+    """Find the clusters: heads of several seeds, of which the best is kept; or centres, without training.
 
     Heads are small and are trained on the CPU, whatever device the network runs on.
     """
-    import torch
+    validity = read_document(job.folder, VALIDITY, Validity)
+    objective = job.settings.objective
+    if objective == "auto":
+        objective = "graph" if validity.method == "separate" else "imsat"
+    if objective in ("graph", "kmeans"):
+        return _centres(job, objective, validity.clusters)
+    return _networks(job, unit, objective, validity.clusters)
 
-    from ....models.evaluation.validity import recommend, validity_table
+
+def _networks(job: Job[ClusterSettings], unit: Unit, objective: str, clusters: int) -> Outcome:
+    import torch
+    from sklearn.metrics import adjusted_rand_score
+
     from ....models.training.sweep import HeadSweep
     from ...compute.fit import fit
 
@@ -56,49 +76,58 @@ def train_heads(job: Job[ClusterSettings], unit: Unit) -> Outcome:
     settings = job.settings
     with outcome.clock("read"):
         codes_VNF = torch.from_numpy(StoredArray.open(job.folder.samples / "codes").read_all())
-    low, high = settings.k
-    largest_k = min(high, max(low, codes_VNF.shape[1] // 3))
+    count = codes_VNF.shape[1]
     seeds = [settings.seed + i for i in range(settings.seeds)]
     with outcome.clock("compute"):
-        sweep = HeadSweep(
-            codes_VNF,
-            range(low, largest_k + 1),
-            seeds,
-            settings.objective,
-            budget_of(job, codes_VNF.shape[1]).heads,
-            min(512, codes_VNF.shape[1]),
-        )
+        steps, batch = budget_of(job, count).heads, min(512, count)
+        sweep = HeadSweep(codes_VNF, [clusters], seeds, objective, steps, batch)  # type: ignore[arg-type]
         slot = checkpoint_slot(job, unit.step)
         history = fit(sweep, slot, threads=settings.threads, progress_file=ProgressFile(job.folder.out))
         qualities = sweep.qualities()
-        rows = validity_table(codes_VNF[0].numpy(), sweep.labels(), seed=settings.seed)
-        sound = {(q.clusters, q.seed) for q in qualities if not q.collapsed}
-        usable = [r for r in rows if (r.clusters, r.seed) in sound] or rows
-        choice = recommend(usable)
-        winner = min(
-            (q for q in qualities if q.clusters == choice.clusters),
-            key=lambda q: (q.collapsed, q.loss),
-        )
-        head = sweep.extract(winner.seed, winner.clusters)
+        best = min(qualities, key=lambda q: (q.collapsed, q.loss))
+        labels = list(sweep.labels().values())
+        agreement = [adjusted_rand_score(a, b) for a, b in combinations(labels, 2)]
     with outcome.clock("write"):
-        outcome.files += save_model(job, HEAD, head, partial(HeadRecord, history=history, seed=winner.seed))
-        document = Validity(
-            k=choice.clusters,
-            seed=winner.seed,
-            range=(low, largest_k),
-            objective=settings.objective,
-            agreement=choice.agreement if high > low else f"K was set to {choice.clusters}.",
-            best=choice.best,
-            mean_ranks=choice.mean_ranks,
-            standard_errors=choice.standard_errors,
-            indices=tuple(IndexValue(**asdict(r)) for r in rows),
+        record = partial(
+            HeadRecord,
+            history=history,
+            seed=best.seed,
+            objective=objective,
             heads=tuple(HeadRow(**asdict(q)) for q in qualities),
+            agreement=float(np.mean(agreement)) if agreement else None,
         )
-        outcome.files.append(write_document(job, VALIDITY, document))
+        outcome.files += save_model(job, HEAD, sweep.extract(best.seed, clusters), record)
         slot.path.unlink(missing_ok=True)
-    outcome.facts["k"] = choice.clusters
     outcome.facts["collapsed_heads"] = sum(q.collapsed for q in qualities)
     return outcome
+
+
+def _centres(job: Job[ClusterSettings], objective: str, clusters: int) -> Outcome:
+    outcome = Outcome()
+    with outcome.clock("read"):
+        embeddings = embeddings_of(job)
+    with outcome.clock("compute"):
+        head = centre_head(embeddings, objective, clusters, job.settings.seed)
+    with outcome.clock("write"):
+        record = partial(HeadRecord, history=(), seed=job.settings.seed, objective=objective, heads=(), agreement=None)
+        outcome.files += save_model(job, HEAD, head, record)
+    return outcome
+
+
+def centre_head(embeddings_NF: Array, objective: str, clusters: int, seed: int) -> CentreHead:
+    """The head of k-means centres, or of fine clusters merged along the graph of neighbours, of embeddings."""
+    from ....models.clustering.components import PrincipalSpace
+    from ....models.clustering.partitions import partitions, squared_gaps
+    from ....models.networks.centre_head import CentreHead
+
+    space = PrincipalSpace.of(embeddings_NF)
+    points = space.coordinates(embeddings_NF)
+    centres = partitions(points, [clusters], "separate" if objective == "graph" else "continuous", seed)[clusters]
+    head = CentreHead(embeddings_NF.shape[1], len(centres.places), clusters)
+    head.fine.place(space.mean, space.scale, space.standardised(centres.places), centres.parents)
+    variance = squared_gaps(points, centres.places).min(1).mean() / points.shape[1]
+    head.width.fill_(max(float(variance), 1e-12) ** 0.5)
+    return head
 
 
 def codes_spec(shape: tuple[int, ...]) -> ArraySpec:

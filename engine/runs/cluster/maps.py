@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from ....stores.array import written
@@ -14,12 +12,12 @@ from ...pipeline.unit import Outcome, Unit
 from ...show.cluster_map import cluster_map
 from ...show.density_map import density_map
 from ...show.geojson import ClusterClass, features, write_geojson
-from ...show.palette import palette
+from ...show.palette import chosen_colours
 from ...show.picture import Cells, Picture
 from ...show.triptych import triptych
 from ...steps.convert.overview import overview
-from .number import clusters_document
 from .settings import ClusterSettings
+from .shown import ShownClusters, shown_clusters
 
 MAX_DRAWN_SIDE = 256
 """Voxels along a drawn volume, at most."""
@@ -39,30 +37,29 @@ def draw_maps(job: Job[ClusterSettings], unit: Unit) -> Outcome:
             picture, cells = picture_of(job, slide, longest=LONGEST), Cells(labels, image.frames[0].spacing[0])
         else:
             picture, cells = planes_of(job, slide, labels, image.frames[0])
-    shares = _shares(clusters_document(job).slides[slide])
-    legend = [(i, f"cluster {i}", share) for i, share in enumerate(shares, 1)]
+    shown = shown_clusters(job)
+    legend = shown.legend_of(shown.slides[slide])
     head = job.modality.noun.capitalize()
-    with outcome.clock("compute"):
+    with outcome.clock("compute"), chosen_colours(dict(enumerate(shown.colours, 1))):
         paths = [
             cluster_map(folder.map(slide), picture, cells, legend=legend, title=record.name, heading=head),
             density_map(folder.map(slide, "density"), picture, cells, legend=legend, title=record.name),
         ]
         if flat:
-            paths.append(write_geojson(folder.out / "maps" / f"{slide}.geojson", polygons(job, slide, labels)))
+            paths.append(write_geojson(folder.out / "maps" / f"{slide}.geojson", polygons(job, slide, labels, shown)))
     outcome.files += [written(path) for path in paths]
     return outcome
 
 
-def polygons(job: Job[ClusterSettings], slide: str, labels: Array) -> dict[str, object]:
+def polygons(job: Job[ClusterSettings], slide: str, labels: Array, shown: ShownClusters) -> dict[str, object]:
     """The clusters of a slide as QuPath annotations, in pixels of the slide's level 0."""
     record, step = job.slides[slide], job.settings.step
     scale = [native / n for native, n in zip(record.native_shape, record.shape, strict=True)]
     if max(abs(s / round(s) - 1) for s in scale) < 0.01:  # shapes are rounded, so factors near a whole number are whole
         scale = [float(max(1, round(s))) for s in scale]
-    shares = _shares(clusters_document(job).slides[slide])
     classes = {
-        i: ClusterClass(f"cluster {i}", colour, {"share of tissue tiles": share})
-        for i, (colour, share) in enumerate(zip(palette(len(shares)), shares, strict=True), 1)
+        i: ClusterClass(name, shown.colours[i - 1], {"share of tissue tiles": share})
+        for i, name, share in shown.legend_of(shown.slides[slide])
     }
     return dict(features(labels, (step * scale[0], step * scale[1]), classes=classes))
 
@@ -91,8 +88,3 @@ def planes_of(job: Job[ClusterSettings], volume: str, labels: Array, cells: Fram
     middle = found.mean(0) + 0.5
     centre = [o + m * s for o, m, s in zip(cells.origin, middle, cells.spacing, strict=True)]
     return triptych(grey, frame, labels, cells, centre=centre)
-
-
-def _shares(counts: Sequence[int]) -> list[float]:
-    total = sum(counts)
-    return [n / total if total else float("nan") for n in counts]

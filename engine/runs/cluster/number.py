@@ -1,86 +1,76 @@
-"""number: clusters are numbered by their share of all tissue tiles and written as labels."""
+"""number: the number of clusters, by how well the clusters of each K come back; and the validity indices beside it."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ....stores.frame import Array
-from ....stores.image import image_label
-from ....stores.receipts import Ledger
-from ...pipeline.documents import read_document
+from ....stores.array import StoredArray
+from ....stores.frame import Array, Box
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
-from ...show.palette import palette
-from ...steps.apply import TILES, cell_frames, clusters, finish_layers, layer_image
 from ...steps.checkpoints import write_document
-from ...steps.convert.geometry import reference_of
-from ...steps.convert.labels import write_labels
-from .documents import CLUSTERS, Clusters
+from .documents import VALIDITY, IndexValue, ReproducibilityRow, Validity
 from .settings import ClusterSettings
 
+if TYPE_CHECKING:
+    from ....models.evaluation.stability import Reproducibility
 
-def order_clusters(job: Job[ClusterSettings], unit: Unit) -> Outcome:
-    """Number the clusters of the run by their share of all its tissue tiles."""
-    counts = {slide: counted(job, slide) for slide in job.slides}
-    total: Array = np.stack([*counts.values()]).sum(0)
-    order = np.argsort(-total, kind="stable")
-    document = Clusters(
-        order=tuple(order.tolist()),
-        tiles=tuple(total[order].tolist()),
-        shares=tuple((total[order] / max(1, total.sum())).tolist()),
-        slides={slide: tuple(c[order].tolist()) for slide, c in counts.items()},
-    )
-    outcome = Outcome(files=[write_document(job, CLUSTERS, document)])
-    outcome.facts["tiles"] = int(total.sum())
-    outcome.facts["smallest_share"] = round(document.shares[-1], 6)
-    return outcome
+INDEX_SEEDS = 3
+"""Clusterings of each K that the validity indices are computed for."""
 
 
-def counted(job: Job[ClusterSettings], slide: str) -> Array:
-    """Number of a slide's tiles per cluster of the network, int64 (cluster,), from the receipts of its units."""
-    out = np.zeros(clusters(job), np.int64)
-    for receipt in Ledger(job.folder.out, TILES, job.ledger_key(TILES, slide)).all(slide):
-        out += np.asarray(receipt.facts["counts"], np.int64)
-    return out
+def choose_number(job: Job[ClusterSettings], unit: Unit) -> Outcome:
+    """Find the number of kinds that the embeddings of the sampled patches tell apart reproducibly."""
+    from ....models.clustering.components import PrincipalSpace
+    from ....models.clustering.partitions import partitions
+    from ....models.evaluation.stability import MIN_GROUPS, recommend, reproducibility
+    from ....models.evaluation.validity import validity_table
 
-
-def write_clusters(job: Job[ClusterSettings], unit: Unit) -> Outcome:
-    """Write one slide's clusters with their final numbers as a label pyramid; the metadata is written last."""
     outcome = Outcome()
-    slide, reference = unit.slide, reference_of(job.slides[unit.slide].frame)
+    settings = job.settings
     with outcome.clock("read"):
-        assignment = layer_image(job, slide, "assignment").levels[0].read_all()[0]
+        embeddings = embeddings_of(job)
+        owners = StoredArray.open(job.folder.samples / "slide").read_all()
+    low, high = settings.k
     with outcome.clock("compute"):
-        labels = numbering(job)[assignment]
-        label = image_label(dict(enumerate(palette(clusters(job)), 1)), cluster_properties(job, slide))
+        points = PrincipalSpace.of(embeddings).coordinates(embeddings)
+        rows = reproducibility(points, range(low, high + 1), settings.seed, owners)
+        choice = recommend(rows)
+        ks = sorted({row.clusters for row in rows})
+        few = np.sort(np.random.default_rng([settings.seed, 5]).permutation(len(points))[:2000])
+        labellings = {
+            (k, seed): centres.labels(points)
+            for seed in range(settings.seed, settings.seed + INDEX_SEEDS)
+            for k, centres in partitions(points[few], ks, choice.method, seed).items()
+        }
+        indices = validity_table(points, labellings, seed=settings.seed)
+    k = low if low == high else choice.clusters
+    document = Validity(
+        k=k,
+        clusters=k if k > 1 else _nearest_to_reproducible(rows),
+        method=choice.method,
+        passing=choice.passing,
+        range=(low, max(ks)),
+        drawn="slides" if len(np.unique(owners)) >= MIN_GROUPS else "patches",
+        reproducibility=tuple(ReproducibilityRow(**asdict(r), passes=r.passes) for r in rows),
+        indices=tuple(IndexValue(**asdict(r)) for r in indices),
+    )
     with outcome.clock("write"):
-        frames = cell_frames(job, slide)
-        outcome.files += write_labels(
-            job, slide, "clusters", labels=labels, frames=frames, label=label, reference=reference
-        )
-        outcome.files += finish_layers(job, slide, ["clusters", "tissue"])
+        outcome.files.append(write_document(job, VALIDITY, document))
+    outcome.facts.update(k=k, passing=list(choice.passing), method=choice.method)
     return outcome
 
 
-def clusters_document(job: Job[ClusterSettings]) -> Clusters:
-    """models/clusters.json. Raises CorruptError if it does not exist."""
-    return read_document(job.folder, CLUSTERS, Clusters)
+def embeddings_of(job: Job[ClusterSettings]) -> Array:
+    """Embeddings (n, F) of the unchanged sampled patches."""
+    array = StoredArray.open(job.folder.samples / "codes")
+    _, count, features = array.spec.shape
+    return np.asarray(array.read(Box((0, 0, 0), (1, count, features)))[0])
 
 
-def numbering(job: Job[ClusterSettings]) -> Array:
-    """Lookup table, uint8: the network's index + 1 -> number of the cluster; 0 (no tissue) stays 0."""
-    order = clusters_document(job).order
-    table = np.zeros(len(order) + 1, np.uint8)
-    table[np.asarray(order) + 1] = np.arange(1, len(order) + 1)
-    return table
-
-
-def cluster_properties(job: Job[ClusterSettings], slide: str) -> list[dict[str, Any]]:
-    counts = clusters_document(job).slides[slide]
-    total = max(1, sum(counts))
-    return [
-        {"label-value": i, "class": f"cluster {i}", "tiles": n, "share": round(n / total, 6)}
-        for i, n in enumerate(counts, 1)
-    ]
+def _nearest_to_reproducible(rows: list[Reproducibility]) -> int:
+    """The K of the continuous method whose clusters come back most, above chance."""
+    return max((r for r in rows if r.method == "continuous"), key=lambda r: (r.excess, r.clusters)).clusters

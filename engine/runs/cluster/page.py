@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +19,19 @@ from ...show.cautions import cautions_of
 from ...show.composition import cluster_by_slide
 from ...show.k_curves import k_curves
 from ...show.page import Caution, Image, ReportPage, Section
+from ...show.palette import chosen_colours
 from ...show.patch_gallery import patch_gallery
 from ...show.report import write_report
 from ...show.tile_plane import TilePoints, umap_plot
 from ...show.training_curves import training_curves
 from ...steps.checkpoints import read_record
 from ...steps.report import closing_sections, facts_of, histories_of, slide_rows
-from ...steps.sample.read import read_patches
-from .documents import CLUSTERER, TRAINED, VALIDITY, ClustererRecord, Validity
-from .number import clusters_document
+from .documents import FINE_TUNED, TRAINED, VALIDITY, FineTunedRecord, Validity
+from .gallery import nearest_patches
+from .levels import levels_view
 from .settings import ClusterSettings
-
-NEAREST = 10
-"""Patches that the gallery shows per cluster."""
+from .shown import ShownClusters, shown_clusters
+from .verdict import explanation, headline
 
 
 def write_page(job: Job[ClusterSettings], unit: Unit) -> Outcome:
@@ -38,61 +39,41 @@ def write_page(job: Job[ClusterSettings], unit: Unit) -> Outcome:
     outcome = Outcome()
     with outcome.clock("read"):
         table = read_table(job.folder.table)
-        patches = nearest_patches(job, table)
-    maps = job.folder.out / "maps"
-    document = clusters_document(job)
-    legend = [(i, f"cluster {i}", share) for i, share in enumerate(document.shares, 1)]
-    validity = read_document(job.folder, VALIDITY, Validity)
-    scores = scores_of(validity)
-    counts = np.array([document.slides[s] for s in job.slides], np.int64).reshape(len(job.slides), -1).T
-    names = [r.name for r in job.slides.values()]
-    with outcome.clock("compute"):
-        pictures = {"gallery": patch_gallery(maps / "gallery.png", patches, legend=legend, spacing=job.spacing)}
-        if "X_umap" in table.obsm:
-            slide = table.obs["slide"].cat.codes.to_numpy()
-            cluster = table.obs["cluster"].astype(int).to_numpy()
-            points = TilePoints(np.asarray(table.obsm["X_umap"]), cluster, slide, tuple(names))
-            pictures["umap"] = umap_plot(maps / "umap.png", points, legend=legend, seed=job.settings.seed)
-        if len({s["k"] for s in scores}) > 1:
-            pictures["k"] = k_curves(maps / "k.png", scores, ranks=validity.ranks, recommended=validity.k)
-        pictures["slides"] = cluster_by_slide(maps / "slides.png", counts, names=names, legend=legend)
-        pictures["training"] = training_curves(maps / "training.png", histories_of(job, TRAINED))
-    page = report_page(job, unit, counts=counts, legend=legend, pictures=pictures)
-    with outcome.clock("write"):
+        patches = nearest_patches(job, table, table.obs["cluster"].astype(int).to_numpy())
+    shown = shown_clusters(job)
+    with outcome.clock("compute"), chosen_colours(dict(enumerate(shown.colours, 1))):
+        pictures = _pictures(job, shown, table, patches)
+        page = replace(report_page(job, unit, shown=shown, pictures=pictures), levels=levels_view(job, shown, table))
         pictures["report"] = write_report(job.folder.report, page)
     outcome.files += [written(path) for path in pictures.values()]
     return outcome
 
 
-def nearest_patches(job: Job[ClusterSettings], table: Any) -> dict[int, Array]:
-    """Cluster -> patches of the tiles with embeddings nearest to the cluster's mean, uint8 (n, y, x, 3)."""
-    embedding = np.asarray(table.X, np.float32)
-    cluster = table.obs["cluster"].astype(int).to_numpy()
-    slide = table.obs["slide"].astype(str).to_numpy()
-    halo = (job.settings.patch - job.settings.step) // 2
-    axes = job.modality.axes
-    places = np.stack([table.obs[axis] for axis in axes], 1) - halo
-    out: dict[int, Array] = {}
-    for label in np.unique(cluster):
-        members = np.flatnonzero(cluster == label)
-        distance = np.linalg.norm(embedding[members] - embedding[members].mean(0), axis=1)
-        rows = members[np.argsort(distance, kind="stable")[:NEAREST]]
-        patches = np.empty((len(rows), job.settings.patch, job.settings.patch, 3), np.uint8)
-        for owner in dict.fromkeys(slide[rows]):
-            indices = np.flatnonzero(slide[rows] == owner)
-            patches[indices] = _as_pictures(read_patches(job.image(owner), places[rows[indices]], job.settings.patch))
-        out[int(label)] = patches
-    return out
+def _pictures(
+    job: Job[ClusterSettings], shown: ShownClusters, table: Any, patches: dict[int, Array]
+) -> dict[str, Path]:
+    maps, legend = job.folder.out / "maps", shown.legend
+    validity = read_document(job.folder, VALIDITY, Validity)
+    names = [r.name for r in job.slides.values()]
+    pictures = {"gallery": patch_gallery(maps / "gallery.png", patches, legend=legend, spacing=job.spacing)}
+    if "X_umap" in table.obsm:
+        slide = table.obs["slide"].cat.codes.to_numpy()
+        cluster = table.obs["cluster"].astype(int).to_numpy()
+        points = TilePoints(np.asarray(table.obsm["X_umap"]), cluster, slide, tuple(names))
+        pictures["umap"] = umap_plot(maps / "umap.png", points, legend=legend, seed=job.settings.seed)
+    if len(validity.rows) > 1:
+        recommended = validity.k if validity.k > 1 else None
+        scores = scores_of(validity)
+        pictures["k"] = k_curves(maps / "k.png", scores, comebacks=validity.rows, recommended=recommended)
+    counts = counts_of(job, shown)
+    pictures["slides"] = cluster_by_slide(maps / "slides.png", counts, names=names, legend=legend)
+    pictures["training"] = training_curves(maps / "training.png", histories_of(job, TRAINED))
+    return pictures
 
 
-def _as_pictures(patches: Array) -> Array:
-    """Patches (n, c, y, x) of any integer type -> uint8 (n, y, x, 3); of cubes, the middle axial plane, anterior up."""
-    if patches.ndim == 5:
-        patches = (patches[:, :, patches.shape[2] // 2, ::-1] >> 8).astype(np.uint8)
-    if patches.dtype != np.uint8:
-        patches = (patches / max(float(patches.max()), 1.0) * 255).astype(np.uint8)
-    colours = patches[:, :3] if patches.shape[1] >= 3 else np.repeat(patches[:, :1], 3, 1)
-    return np.ascontiguousarray(colours.transpose(0, 2, 3, 1))
+def counts_of(job: Job[ClusterSettings], shown: ShownClusters) -> Array:
+    """Tissue tiles (cluster, slide), int64."""
+    return np.array([shown.slides[s] for s in job.slides], np.int64).reshape(len(job.slides), -1).T
 
 
 def scores_of(validity: Validity) -> list[dict[str, Any]]:
@@ -105,31 +86,20 @@ def scores_of(validity: Validity) -> list[dict[str, Any]]:
 
 
 def report_page(
-    job: Job[ClusterSettings], unit: Unit, *, counts: Array, legend: Any, pictures: dict[str, Path]
+    job: Job[ClusterSettings], unit: Unit, *, shown: ShownClusters, pictures: dict[str, Path]
 ) -> ReportPage:
     """Content of the report: maps first, then clusters, then the run."""
-    folder, run = job.folder, read_run(job.folder)
+    folder, run, noun = job.folder, read_run(job.folder), job.modality.noun
     validity = read_document(folder, VALIDITY, Validity)
-    scores, guards = scores_of(validity), read_record(job, CLUSTERER, ClustererRecord).guards
+    counts, legend = counts_of(job, shown), shown.legend
     names = [r.name for r in job.slides.values()]
     rejected = rejected_rows(folder)
-    cautions = list(cautions_of(counts, best=validity.best, effective=guards.after.effective))
-    if not guards.fine_tuned:
-        cautions.append(
-            Caution("Fine-tuning made the clusters collapse.", "The maps show the clusters from before fine-tuning.")
-        )
-    detail = "{}.geojson for QuPath and density maps lie" if job.modality.planar else "density maps lie"
-    maps = [
-        Image(folder.map(slide), record.name, f"{detail.format(slide)} beside it in maps/")
-        for slide, record in job.slides.items()
-    ]
-    facts = facts_of(job, tiles=int(counts.sum()), rejected=len(rejected), clusters=len(counts))
-    noun = job.modality.noun
+    tissue = int(counts.sum())
+    body = [cluster_sections.maps_section(_maps(job), noun=noun)]
     figures = {
         "gallery": ("The patches nearest to each cluster's centre", "What the clusters look like"),
         "umap": ("All tiles laid out by UMAP", "Tiles in the plane"),
     }
-    body = [cluster_sections.maps_section(maps, noun=noun)]
     body += [
         Section(heading, figures=(Image(pictures[key], caption),))
         for key, (caption, heading) in figures.items()
@@ -138,17 +108,38 @@ def report_page(
     density = [Image(folder.map(s, "density"), r.name) for s, r in job.slides.items()]
     body.append(Section("Where each cluster is dense", figures=tuple(density)))
     body.append(cluster_sections.by_slide_section(counts, names=names, legend=legend, figure=pictures["slides"]))
-    if scores:
-        body.append(
-            cluster_sections.k_section(scores, ranks=validity.ranks, recommended=validity.k, figure=pictures.get("k"))
+    body.append(
+        cluster_sections.k_section(
+            scores_of(validity),
+            comebacks=validity.rows,
+            text=explanation(validity),
+            shown=shown.level,
+            figure=pictures.get("k"),
         )
+    )
     body.append(run_sections.slides_section(slide_rows(job, counts), legend=legend, noun=job.modality.name))
     body += closing_sections(job, unit, training=pictures["training"])
     return ReportPage(
         title=f"Tissue clusters: {Path(run.input).name}",
-        subtitle=validity.agreement,
-        facts=facts,
-        cautions=tuple(cautions),
+        subtitle=headline(validity, noun),
+        facts=facts_of(job, tiles=tissue, rejected=len(rejected), clusters=shown.level),
+        cautions=_cautions(job, counts),
         sections=tuple(body),
         footer=f"tile-engine {run.tile_engine}. Label images, thumbnails and slide properties were not read or kept.",
     )
+
+
+def _maps(job: Job[ClusterSettings]) -> list[Image]:
+    beside = "{}.geojson for QuPath and density maps lie" if job.modality.planar else "density maps lie"
+    return [
+        Image(job.folder.map(slide), record.name, f"{beside.format(slide)} beside it in maps/")
+        for slide, record in job.slides.items()
+    ]
+
+
+def _cautions(job: Job[ClusterSettings], counts: Array) -> tuple[Caution, ...]:
+    guards = read_record(job, FINE_TUNED, FineTunedRecord).guards
+    cautions = list(cautions_of(counts, effective=guards.after.effective if guards.after.collapsed else None))
+    if guards.collapsed:
+        cautions.append(Caution("Fine-tuning made the clusters collapse.", "The clusters are those from before it."))
+    return tuple(cautions)

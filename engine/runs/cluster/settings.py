@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from ...pipeline.option import FIND, TRY, Option
+from ...pipeline.option import FIND, TRY, WRITE, Option
 from ...pipeline.settings import RunSettings
 from ...steps.settings import SlideSettings, TileSettings, VolumeTileSettings
+from .classes import Classes, read_classes
+
+Objective = Literal["auto", "imsat", "iic", "kmeans", "graph"]
 
 
 class NumberOfClusters(RunSettings):
-    """Settings of clustering: number of clusters, objective, seeds."""
+    """Settings of clustering: number of clusters, objective, seeds, and what is shown of their tree."""
 
     k: Annotated[tuple[int, int], Option(FIND, ("train",), "auto", "K", int | str)] = Field(
         (2, 20), description="Number of clusters: one such as 14, a range such as 2-20, or auto for 2-20."
     )
-    objective: Annotated[Literal["iic", "imsat"], Option(FIND, ("train",))] = Field(
-        "imsat", description="What the clustering head maximises."
+    objective: Annotated[Objective, Option(FIND, ("train",))] = Field(
+        "auto",
+        description="How clusters are found: imsat or iic (a network that maximises information), kmeans, graph (merged along "
+        "the graph of nearest neighbours), or auto: graph where kinds are separate, else imsat.",
     )
     seeds: Annotated[int, Option(TRY, ("train",))] = Field(
-        5, ge=1, le=20, description="Initialisations of every clustering head; the best is kept."
+        5, ge=1, le=20, description="Initialisations of a network that finds clusters; the best is kept."
+    )
+    level: Annotated[int, Option(WRITE, ("map",), "the recommended one", "K", kept=True)] = Field(
+        0, ge=0, le=100, description="Level of the tree of clusters that labels, tables and maps show: 2 to the finest."
+    )
+    classes: Annotated[Classes, Option(WRITE, ("map",), "cluster 1, cluster 2 ...", "CSV", str, kept=True)] = Field(
+        (),
+        description="Names, colours and merges of clusters: a CSV with the columns cluster, name, colour, into, such as an "
+        "edited clusters.csv of the run.",
     )
 
     @field_validator("k", mode="before")
@@ -38,6 +52,18 @@ class NumberOfClusters(RunSettings):
                 return (int(ends[0]), int(ends[-1]))
             raise ValueError(f"{value!r} is neither a number, nor a range such as 2-20, nor auto")
         return value
+
+    @field_validator("level")
+    @classmethod
+    def _level(cls, value: int) -> int:
+        if value == 1:
+            raise ValueError("level: a map has at least 2 clusters; 0 stands for the recommended level")
+        return value
+
+    @field_validator("classes", mode="before")
+    @classmethod
+    def _classes(cls, value: Any) -> Any:
+        return read_classes(value) if isinstance(value, (str, Path)) and value else value or ()
 
     @model_validator(mode="after")
     def _range(self) -> NumberOfClusters:

@@ -1,0 +1,54 @@
+"""division: the clusters are divided into fine clusters, and all are one tree; the network that `apply` runs."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from ....stores.frame import Array
+from ...pipeline.job import Job
+from ...pipeline.unit import Outcome, Unit
+from ...steps.autoencoder import all_patches
+from ...steps.checkpoints import device_of, load_network, save_model, stated_weights
+from .documents import CLUSTERER, FINE_TUNED, ClustererRecord
+from .heads import CODES_BATCH
+from .settings import ClusterSettings
+
+
+def divide_clusters(job: Job[ClusterSettings], unit: Unit) -> Outcome:
+    """Divide the clusters into at most 32 fine clusters by the embeddings of the sampled patches."""
+    import torch
+
+    from ....models.clustering.components import PrincipalSpace
+    from ....models.clustering.division import divide
+    from ....models.networks.centre_head import FineClusters
+    from ....models.training.encoding import encode_views
+
+    outcome = Outcome()
+    with outcome.clock("read"):
+        patches = all_patches(job)
+        path = job.folder.model(FINE_TUNED)
+        autoencoder, clusterer = load_network(path, stated_weights(path.with_suffix(".json")))
+        assert clusterer is not None, "the model of this step always has a head"
+    with outcome.clock("compute"):
+        torch.set_num_threads(job.settings.threads)
+        autoencoder = autoencoder.to(device_of(job))
+        embeddings = encode_views(autoencoder, patches, views=1, batch=CODES_BATCH)[0]
+        with torch.inference_mode():
+            labels: Array = clusterer.head.cpu()(embeddings).argmax(-1).numpy()
+        space = PrincipalSpace.of(embeddings.numpy())
+        points = space.coordinates(embeddings.numpy())
+        division = divide(points, labels, clusterer.head.clusters, job.settings.seed)
+        clusterer.fine = FineClusters(embeddings.shape[1], len(division.parents))
+        clusterer.fine.place(space.mean, space.scale, space.standardised(division.places), division.parents)
+    with outcome.clock("write"):
+        record = partial(
+            ClustererRecord,
+            history=(),
+            merges=tuple((m.first, m.second, m.height) for m in division.merges),
+            patches=tuple(np.bincount(division.labels, minlength=len(division.parents)).tolist()),
+        )
+        outcome.files += save_model(job, CLUSTERER, clusterer, record)
+    outcome.facts["fine"] = len(division.parents)
+    return outcome

@@ -1,0 +1,41 @@
+"""verdict: in plain words, how many kinds of tissue can be told apart, and how sure that is."""
+
+from __future__ import annotations
+
+from .documents import Validity
+
+KINDS = {"slide": "kinds of tissue", "volume": "kinds of region"}
+
+
+def headline(validity: Validity, noun: str) -> str:
+    """The report's first sentence, for images of this noun: slide or volume."""
+    kinds = KINDS[noun]
+    passing = validity.passing
+    if validity.set_by_user:
+        verdict = "comes back when the data are drawn again" if validity.k in passing else "does not come back reliably"
+        return f"{validity.k} {kinds}, as was set: a clustering into {validity.k} {verdict}."
+    if not passing:
+        return (
+            f"No separate {kinds} can be told apart reproducibly: no number of clusters from {validity.range[0]} to "
+            f"{validity.range[1]} comes back when the data are drawn again. The map shows the finest level all the same."
+        )
+    between = f" (between {passing[0]} and {passing[-1]})" if len(passing) > 1 else ""
+    nature = "with gaps between them" if validity.method == "separate" else "as regions of a continuum without gaps"
+    return f"{validity.k} {kinds} can be told apart reproducibly{between}, {nature}."
+
+
+def explanation(validity: Validity) -> list[str]:
+    """How the number was found, and what its limits are."""
+    drawn = (
+        f"Reproducibility: {validity.drawn} were drawn again and clustered anew; 1 means the same clusters each time."
+    )
+    rule = (
+        "A K is reproducible where this index is at least 0.75 and 0.05 above that of data without any structure, and where no "
+        "cluster dissolves. Of the Ks near the best index the largest is taken."
+    )
+    texts = [drawn, rule]
+    if not validity.set_by_user and validity.k == validity.range[1]:
+        texts.append(f"The range ends at {validity.k}: a larger K may be reproducible too, and was not tried.")
+    if not validity.set_by_user and validity.k == validity.range[0]:
+        texts.append(f"The range begins at {validity.k}: a smaller K was not tried.")
+    return texts

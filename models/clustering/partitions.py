@@ -1,0 +1,74 @@
+"""Partitions of points at every K, by two methods, with the centres that assign new points.
+
+```text
+separate     32 fine clusters (k-means), merged along the graph of neighbours; cut at every K
+continuous   k-means at every K
+```
+The first finds kinds with gaps between them, whatever their sizes and shapes; a continuum has no gaps, and is cut reproducibly,
+if at all, by the second.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
+from threadpoolctl import threadpool_limits
+
+from .agglomeration import merges_of, neighbour_edges
+from .tree import cut
+
+Array = npt.NDArray[Any]
+Method = Literal["separate", "continuous"]
+METHODS: tuple[Method, ...] = ("separate", "continuous")
+FINE_CLUSTERS = 32
+STARTS = 3
+"""Initialisations of k-means; the best is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Centres:
+    """Centres of fine clusters, each of which belongs to a cluster; a point belongs to the cluster of its nearest centre."""
+
+    places: Array
+    """Coordinates of the centres (fine cluster, component)."""
+    parents: Array
+    """Fine cluster -> cluster, from 0."""
+
+    def labels(self, points_NC: Array) -> Array:
+        """Cluster of each point, int64 (N,)."""
+        return np.asarray(self.parents[nearest_centre(points_NC, self.places)])
+
+
+def nearest_centre(points_NC: Array, centres_JC: Array) -> Array:
+    """Index of the nearest centre of each point, int64 (N,)."""
+    return np.asarray(squared_gaps(points_NC, centres_JC).argmin(1))
+
+
+def squared_gaps(points_NC: Array, centres_JC: Array) -> Array:
+    """Squared distance of each point to each centre (N, J)."""
+    lengths = (points_NC**2).sum(1)[:, None] + (centres_JC**2).sum(1)
+    return np.asarray(np.maximum(lengths - 2 * points_NC @ centres_JC.T, 0.0))
+
+
+def k_means(points_NC: Array, clusters: int, seed: int, starts: int = STARTS) -> KMeans:
+    """A fitted k-means of scikit-learn; the same bytes on any number of cores."""
+    with threadpool_limits(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # fewer different points than clusters
+        return KMeans(clusters, n_init=starts, max_iter=100, random_state=seed).fit(points_NC)
+
+
+def partitions(points_NC: Array, ks: Sequence[int], method: Method, seed: int) -> dict[int, Centres]:
+    """K -> partition of the points into K clusters. Every K is at most the number of points."""
+    if method == "continuous":
+        return {k: Centres(k_means(points_NC, k, seed).cluster_centers_, np.arange(k)) for k in ks}
+    count = min(max(FINE_CLUSTERS, *ks), len(points_NC))
+    fine = k_means(points_NC, count, seed)
+    merges = merges_of(neighbour_edges(points_NC, fine.labels_, count))
+    return {k: Centres(fine.cluster_centers_, cut(merges, count, k)) for k in ks}

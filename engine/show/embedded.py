@@ -41,7 +41,7 @@ class EmbeddedCopy:
 
 def embedded_copy(path: Path) -> EmbeddedCopy:
     """The copy of a PNG that a page embeds."""
-    from matplotlib.image import imsave
+    from PIL import Image
 
     content = path.read_bytes()
     pixels = _pixels_on_white(content)
@@ -52,23 +52,18 @@ def embedded_copy(path: Path) -> EmbeddedCopy:
     if max(height, width) > MAX_EMBEDDED_SIDE:
         pixels = _scaled(pixels, MAX_EMBEDDED_SIDE / max(height, width))
     buffer = io.BytesIO()
-    imsave(buffer, np.ascontiguousarray(pixels), format="jpg", pil_kwargs={"quality": JPEG_QUALITY})
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=JPEG_QUALITY)
     return EmbeddedCopy("jpeg", buffer.getvalue(), *size)
 
 
 def _pixels_on_white(content: bytes) -> Array:
     """The PNG's pixels as uint8 (y, x, 3), what is transparent laid on white."""
-    from matplotlib.image import imread
+    from PIL import Image
 
-    pixels = np.asarray(imread(io.BytesIO(content)))
-    if pixels.dtype != np.uint8:  # matplotlib gives PNGs as floats
-        pixels = (pixels * 255).round().astype(np.uint8)
-    if pixels.ndim == 2:
-        pixels = np.dstack([pixels] * 3)
-    if pixels.shape[2] == 4:
-        alpha = pixels[..., 3:].astype(np.float32) / 255
-        pixels = (pixels[..., :3] * alpha + 255 * (1 - alpha)).round().astype(np.uint8)
-    return pixels
+    with Image.open(io.BytesIO(content)) as picture:
+        pixels = picture.convert("RGBA")
+    white = Image.new("RGBA", pixels.size, "white")
+    return np.asarray(Image.alpha_composite(white, pixels).convert("RGB"))
 
 
 def _scaled(pixels: Array, factor: float) -> Array:

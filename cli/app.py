@@ -19,7 +19,6 @@ from .search import search
 STAGES = {
     "sample": "Sample random patches inside tissue, balanced over images and groups; or align whole volumes. Needs `convert`.",
     "train": "Train the networks of a run; a new --k keeps the autoencoder. Needs `sample`.",
-    "apply": "Apply the trained network to every tile of every image, or to every volume. Needs `train`.",
     "map": "Make the table, UMAP, maps and report. Needs `apply`.",
 }
 RUN = """All stages of a job, from images to report.
@@ -76,8 +75,16 @@ def _commands() -> Mapping[str, Any]:
 def _stages() -> Iterator[LazyCommand]:
     groups: dict[str, Any] = {"cluster": cluster_options, "run": run_options}
     yield LazyCommand("convert", runs.convert, settings=partial(settings_of_stage, "convert"), **groups)
-    for name, text in STAGES.items():
-        yield LazyCommand(name, partial(runs.go_on, name), text, settings=partial(settings_of_stage, name), **groups)
+    for name in ("sample", "train"):
+        yield _stage(name, groups)
+    yield LazyCommand("apply", runs.apply, settings=partial(settings_of_stage, "apply"), **groups)
+    yield _stage("map", groups)
+
+
+def _stage(name: str, groups: Mapping[str, Any]) -> LazyCommand:
+    return LazyCommand(
+        name, partial(runs.go_on, name), STAGES[name], settings=partial(settings_of_stage, name), **groups
+    )
 
 
 def _others() -> Iterator[LazyCommand]:

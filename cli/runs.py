@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..engine.pipeline.option import READ
+from ..engine.pipeline.option import READ, WRITE
 from .from_settings import AsJson, DryRun, Given, Out, OutArgument, Quiet
 
 if TYPE_CHECKING:
@@ -28,15 +28,35 @@ AreVolumes = Annotated[
 
 Level = Annotated[
     str | None,
-    typer.Option("--k", metavar="K", help="Clusters to show: 2 to the finest level, or auto for the recommended one."),
+    typer.Option(
+        "--k",
+        metavar="K",
+        rich_help_panel=WRITE,
+        help="Clusters to show: 2 to the finest level, or auto for the recommended one.",
+    ),
 ]
 ClassesFile = Annotated[
     str | None,
     typer.Option(
         "--classes",
         metavar="CSV",
+        rich_help_panel=WRITE,
         help="Names, colours and merges: columns cluster, name, colour, into, such as an edited clusters.csv of the run; an "
         "empty text for none.",
+    ),
+]
+
+
+NewSlides = Annotated[
+    str | None, typer.Option("--slides", metavar="PATH", help="Other slides, for a new run.", rich_help_panel=READ)
+]
+NewVolumes = Annotated[
+    str | None, typer.Option("--volumes", metavar="PATH", help="Other volumes, for a new run.", rich_help_panel=READ)
+]
+NewOut = Annotated[
+    str | None,
+    typer.Option(
+        "--out", metavar="FOLDER", help="Folder of the new run [default: ./<folder>-tiles].", rich_help_panel=WRITE
     ),
 ]
 
@@ -109,6 +129,33 @@ def go_on(
     with watched(as_json=json, quiet=quiet) as show:
         options = _options(cluster, run | {"stages": (stage,)}, show)
         return print_run(resume(out, options=options, **settings), as_json=json)
+
+
+def apply(
+    out: OutArgument,
+    settings: Given,
+    cluster: Given,
+    run: Given,
+    slides: NewSlides = None,
+    volumes: NewVolumes = None,
+    new_out: NewOut = None,
+    json: AsJson = False,
+    quiet: Quiet = False,
+) -> int:
+    """Apply the trained network to every tile of every image, or to every volume. Needs `train`.
+
+    With --slides or --volumes: a new run on other images, by the networks of the finished run in OUT; the same clusters, numbers
+    and colours, and the share of tiles that are unlike the training set.
+
+    Example: `tile-engine apply results/ --slides new/ --out new-results/`
+    """
+    images = {"slides": slides, "volumes": volumes}
+    if not any(images.values()):
+        if new_out:
+            raise typer.BadParameter("a new run needs new images: give --slides or --volumes", param_hint="--out")
+        return go_on("apply", out, settings, cluster, run, json=json, quiet=quiet)
+    new = {kind: [path] for kind, path in images.items() if path}
+    return begin("cluster", new, settings | {"trained": out}, cluster, run, new_out, json=json, quiet=quiet)
 
 
 def _plan(name: str, images: Given, settings: Given, cluster: ClusterOptions, out: str | None, *, as_json: bool) -> int:

@@ -94,6 +94,17 @@ class PatchNetwork:
                 "embedding": embeddings_BF.to(torch.float16),
             }
 
+    def unlike(self, embeddings_BF: Array, assignment_B: Array) -> int:
+        """Number of embeddings farther from their fine cluster's centre than 99 % of the training set; 0 without such."""
+        import torch
+
+        if self.clusterer is None or self.clusterer.fine is None or not len(assignment_B):
+            return 0
+        fine = self.clusterer.fine
+        device = fine.centres_JF.device
+        embeddings = torch.from_numpy(np.ascontiguousarray(embeddings_BF, np.float32)).to(device)
+        return int(fine.unlike(embeddings, torch.from_numpy(assignment_B.astype(np.int64) - 1).to(device)).sum())
+
     def _answer(self, batch_BCYX: Array) -> Mapping[str, Array]:
         import torch
 

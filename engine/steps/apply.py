@@ -67,15 +67,18 @@ def tile_units(job: Job[PatchSettings], step: str) -> Iterator[Unit]:
 
 
 def apply_network(job: Job[PatchSettings], unit: Unit) -> Outcome:
-    """Apply the run's model to the tissue tiles of one box; count the clusters (clusterer's index + 1), if any."""
+    """Apply the run's model to the tissue tiles of one box; count its fine clusters, and the tiles unlike its training set."""
     plan = plan_of(job, unit.slide)
     box = Box(unit.start, tuple(a + u for a, u in zip(unit.start, plan.unit, strict=True)))
     box &= plan.source.frames[0].box
     plan.check()
     outcome = execute(plan, box)
     if k := clusters(job):
-        found = layer_image(job, unit.slide, "assignment").read(box.coarsen(plan.model.stride))
-        outcome.facts["counts"] = np.bincount(found.ravel(), minlength=k + 1)[1:].tolist()
+        cells = box.coarsen(plan.model.stride)
+        fine = layer_image(job, unit.slide, "assignment").read(cells)[0]
+        outcome.facts["counts"] = np.bincount(fine.ravel(), minlength=k + 1)[1:].tolist()
+        embedding = layer_image(job, unit.slide, "embedding").read(cells)[:, fine > 0]
+        outcome.facts["unlike"] = trained(job).unlike(embedding.T, fine[fine > 0])
     return outcome
 
 

@@ -96,8 +96,17 @@ class TileSettings(PatchSettings):
     )
 
 
-class VolumeTileSettings(TileSettings):
-    """Every setting of `run embed --volumes --tile`, with its default. Lengths are voxels of each volume."""
+class VolumeSettings(RunSettings):
+    """Settings of every run on volumes."""
 
     t: Annotated[int | None, TIME_POINT] = Field(None, ge=0, description=TIME_POINT_TEXT)
-    patch: Annotated[int, _PATCH] = Field(16, ge=16, le=128, multiple_of=8, description=_PATCH_TEXT)
+
+
+VolumePatch = Annotated[int, _PATCH]
+VOLUME_PATCH: int = Field(16, ge=16, le=128, multiple_of=8, description=_PATCH_TEXT)
+
+
+class VolumeTileSettings(TileSettings, VolumeSettings):
+    """Every setting of `run embed --volumes --tile`, with its default. Lengths are voxels of each volume."""
+
+    patch: VolumePatch = VOLUME_PATCH

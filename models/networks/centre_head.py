@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+MIN_RADIUS_EMBEDDINGS = 100
+
 
 class FineClusters(nn.Module):
     """Centres of standardised embeddings, each of which belongs to a cluster."""
@@ -20,6 +22,7 @@ class FineClusters(nn.Module):
     scale_F: Tensor  # noqa: N815
     centres_JF: Tensor  # noqa: N815
     parents_J: Tensor  # noqa: N815
+    radius_J: Tensor  # noqa: N815
 
     def __init__(self, embedding_size: int, centres: int) -> None:
         super().__init__()
@@ -28,12 +31,34 @@ class FineClusters(nn.Module):
         self.register_buffer("scale_F", torch.ones(embedding_size))
         self.register_buffer("centres_JF", torch.zeros(centres, embedding_size))
         self.register_buffer("parents_J", torch.zeros(centres, dtype=torch.int64))
+        self.register_buffer("radius_J", torch.full((centres,), torch.inf))
 
     @torch.no_grad()
     def place(self, mean: Any, scale: Any, centres: Any, parents: Any) -> None:
         """Set mean and scale (F,) that standardise embeddings, the centres (J, F) and their clusters (J,)."""
-        for buffer, values in zip(self.buffers(), (mean, scale, centres, parents), strict=True):
+        buffers = (self.mean_F, self.scale_F, self.centres_JF, self.parents_J)
+        for buffer, values in zip(buffers, (mean, scale, centres, parents), strict=True):
             buffer.copy_(torch.as_tensor(values))
+
+    @torch.no_grad()
+    def set_radius(self, embeddings_NF: Tensor, fine_N: Tensor, share: float = 0.99) -> None:
+        """Set the radius of each centre: this share of the training embeddings in its cluster lie within it.
+
+        Centres of fewer than 100 embeddings have that of all, as so few say nothing about one in a hundred.
+        """
+        distance_N = self.distances(embeddings_NF, fine_N)
+        self.radius_J.fill_(float(distance_N.quantile(share)))
+        for index, count in enumerate(torch.bincount(fine_N, minlength=self.centres).tolist()):
+            if count >= MIN_RADIUS_EMBEDDINGS:
+                self.radius_J[index] = distance_N[fine_N == index].quantile(share)
+
+    def distances(self, embeddings_BF: Tensor, fine_B: Tensor) -> Tensor:
+        """Distance (B,) of each embedding, standardised, to the centre of its fine cluster."""
+        return self.squared_distances(embeddings_BF).gather(1, fine_B.unsqueeze(1)).squeeze(1).sqrt()
+
+    def unlike(self, embeddings_BF: Tensor, fine_B: Tensor) -> Tensor:
+        """Whether each embedding lies outside the radius of its centre: unlike what the network was trained on; bool (B,)."""
+        return self.distances(embeddings_BF, fine_B) > self.radius_J[fine_B]
 
     def forward(self, embeddings_BF: Tensor, clusters_B: Tensor) -> Tensor:
         """Fine cluster (B,), int64: the nearest centre of the cluster that each embedding is in."""

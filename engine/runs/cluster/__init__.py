@@ -5,36 +5,43 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...pipeline.command import Command, Variant
-from .settings import ClusterSettings, VolumeClusterSettings
+from .settings import ClusterSettings, TrainedClusterSettings, TrainedVolumeSettings, VolumeClusterSettings
 
 if TYPE_CHECKING:
     from ...pipeline.modality import Modality
     from ...pipeline.spec import Pipeline
+    from ...pipeline.step import Step
+
+_TRAINED = "By the networks of a finished run rather than new ones."
 
 COMMAND = Command(
     "cluster",
     summary="Find the kinds of tissue on slides, or in volumes, and where they are: images to maps, in one command.",
-    variants=(Variant("slides", "slides", ClusterSettings), Variant("volumes", "volumes", VolumeClusterSettings)),
+    variants=(
+        Variant("slides", "slides", ClusterSettings),
+        Variant("volumes", "volumes", VolumeClusterSettings),
+        Variant(
+            "slides-trained", "slides", TrainedClusterSettings, given="trained", option="--trained", about=_TRAINED
+        ),
+        Variant(
+            "volumes-trained", "volumes", TrainedVolumeSettings, given="trained", option="--trained", about=_TRAINED
+        ),
+    ),
     example="tile-engine run cluster --slides slides/",
 )
 
 
 def pipeline(variant: Variant, modality: Modality) -> Pipeline:
-    from ...pipeline.outputs import GROUPS, INDEX, REPORT, document, file, label, model, pictures, samples, table
+    from ...pipeline.outputs import GROUPS, INDEX, REPORT, document, file, label, pictures, samples, table
     from ...pipeline.spec import Pipeline
-    from ...pipeline.step import Step, all_columns, gang, once, per_image
-    from ...steps import convert, sample
+    from ...pipeline.step import Step, all_columns, once, per_image
+    from ...steps import convert
     from ...steps.apply import layers_step, tiles_step
-    from ...steps.autoencoder import autoencoder_step
     from ...steps.estimate import estimate
     from ...steps.table import COLUMNS
-    from .division import divide_clusters
-    from .finetune import fine_tune
-    from .heads import embed_views, train_head
     from .labels import write_cluster_labels
     from .layout import lay_out
     from .maps import draw_maps
-    from .number import choose_number
     from .page import write_page
     from .table import write_cluster_table
     from .tree import order_clusters
@@ -50,34 +57,7 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
         caution=modality.caution,
         stages={
             "convert": convert.steps(modality),
-            "sample": sample.steps(),
-            "train": (
-                autoencoder_step(),
-                Step("view_embeddings", "embed views", embed_views, once, outputs=(samples("codes"),)),
-                Step(
-                    "number", "choose K", choose_number, once, settings=("k",), outputs=(document("models/validity"),)
-                ),
-                Step(
-                    "heads",
-                    "train heads",
-                    train_head,
-                    once,
-                    settings=("objective", "seeds"),
-                    outputs=(model("head|heads"),),
-                    progress=True,
-                ),
-                Step(
-                    "fine_tune",
-                    "fine-tune",
-                    fine_tune,
-                    once,
-                    settings=("gang",),
-                    outputs=(model("fine_tuned|fine_tune"),),
-                    progress=True,
-                    ranks=gang,
-                ),
-                Step("divide", "divide clusters", divide_clusters, once, outputs=(model("clusterer"),)),
-            ),
+            **_training(variant),
             "apply": (
                 tiles_step("assignment", "confidence", "embedding"),
                 Step(
@@ -131,3 +111,52 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
             ),
         },
     )
+
+
+def _training(variant: Variant) -> dict[str, tuple[Step, ...]]:
+    """The stages that leave the networks: sampling and training, or taking over those of another run."""
+    from ...pipeline.outputs import document, model, samples
+    from ...pipeline.step import Step, gang, once
+    from ...steps import sample
+    from ...steps.autoencoder import autoencoder_step
+    from .division import divide_clusters
+    from .finetune import fine_tune
+    from .heads import embed_views, train_head
+    from .number import choose_number
+    from .trained import TAKEN_MODELS, take_networks
+
+    if variant.given:
+        documents = (document("models/validity"), document("models/origin"))
+        outputs = (model("|".join(TAKEN_MODELS)), *documents)
+        take = Step(
+            "take", "take networks", take_networks, once, settings=("trained",), files=("trained",), outputs=outputs
+        )
+        return {"train": (take,)}
+    return {
+        "sample": sample.steps(),
+        "train": (
+            autoencoder_step(),
+            Step("view_embeddings", "embed views", embed_views, once, outputs=(samples("codes"),)),
+            Step("number", "choose K", choose_number, once, settings=("k",), outputs=(document("models/validity"),)),
+            Step(
+                "heads",
+                "train heads",
+                train_head,
+                once,
+                settings=("objective", "seeds"),
+                outputs=(model("head|heads"),),
+                progress=True,
+            ),
+            Step(
+                "fine_tune",
+                "fine-tune",
+                fine_tune,
+                once,
+                settings=("gang",),
+                outputs=(model("fine_tuned|fine_tune"),),
+                progress=True,
+                ranks=gang,
+            ),
+            Step("divide", "divide clusters", divide_clusters, once, outputs=(model("clusterer"),)),
+        ),
+    }

@@ -150,6 +150,8 @@ class Clusters(Document):
     """Number at the finest level -> tissue tiles."""
     slides: dict[str, tuple[int, ...]]
     """Image -> tissue tiles of each number at the finest level."""
+    unlike: dict[str, int]
+    """Image -> tissue tiles that are unlike the training set: farther from their centre than 99 % of its patches."""
 
     @property
     def finest(self) -> int:

@@ -31,7 +31,11 @@ from .gallery import nearest_patches
 from .levels import levels_view
 from .settings import ClusterSettings
 from .shown import ShownClusters, shown_clusters
+from .tree import clusters_document
 from .verdict import explanation, headline
+
+MUCH_UNLIKE = 0.05
+"""Share of tiles unlike the training set, above which the report warns."""
 
 
 def write_page(job: Job[ClusterSettings], unit: Unit) -> Outcome:
@@ -142,4 +146,10 @@ def _cautions(job: Job[ClusterSettings], counts: Array) -> tuple[Caution, ...]:
     cautions = list(cautions_of(counts, effective=guards.after.effective if guards.after.collapsed else None))
     if guards.collapsed:
         cautions.append(Caution("Fine-tuning made the clusters collapse.", "The clusters are those from before it."))
+    document = clusters_document(job)
+    unlike = sum(document.unlike.values()) / max(1, int(counts.sum()))
+    if unlike > MUCH_UNLIKE:
+        headline_text = f"{unlike:.0%} of the tiles are unlike those that the networks were trained on."
+        text = "One in a hundred is expected. Their clusters are the nearest ones, and may be wrong: look at the maps."
+        cautions.append(Caution(headline_text, text))
     return tuple(cautions)

@@ -9,14 +9,48 @@ from pydantic import Field, field_validator, model_validator
 
 from ...pipeline.option import FIND, TRY, WRITE, Option
 from ...pipeline.settings import RunSettings
-from ...steps.settings import SlideSettings, TileSettings, VolumeTileSettings
+from ...steps.settings import (
+    VOLUME_PATCH,
+    PatchSettings,
+    SlideSettings,
+    TileSettings,
+    VolumePatch,
+    VolumeSettings,
+    VolumeTileSettings,
+)
 from .classes import Classes, read_classes
+from .trained import with_settings_of_run
 
 Objective = Literal["auto", "imsat", "iic", "kmeans", "graph"]
 
 
-class NumberOfClusters(RunSettings):
-    """Settings of clustering: number of clusters, objective, seeds, and what is shown of their tree."""
+class ShownSettings(RunSettings):
+    """Settings of what is shown of a tree of clusters."""
+
+    level: Annotated[int, Option(WRITE, ("map",), "the recommended one", "K", kept=True)] = Field(
+        0, ge=0, le=100, description="Level of the tree of clusters that labels, tables and maps show: 2 to the finest."
+    )
+    classes: Annotated[Classes, Option(WRITE, ("map",), "cluster 1, cluster 2 ...", "CSV", str, kept=True)] = Field(
+        (),
+        description="Names, colours and merges of clusters: a CSV with the columns cluster, name, colour, into, such as an "
+        "edited clusters.csv of the run.",
+    )
+
+    @field_validator("level")
+    @classmethod
+    def _level(cls, value: int) -> int:
+        if value == 1:
+            raise ValueError("level: a map has at least 2 clusters; 0 stands for the recommended level")
+        return value
+
+    @field_validator("classes", mode="before")
+    @classmethod
+    def _classes(cls, value: Any) -> Any:
+        return read_classes(value) if isinstance(value, (str, Path)) and value else value or ()
+
+
+class NumberOfClusters(ShownSettings):
+    """Settings of clustering: number of clusters, objective, seeds."""
 
     k: Annotated[tuple[int, int], Option(FIND, ("train",), "auto", "K", int | str)] = Field(
         (2, 20), description="Number of clusters: one such as 14, a range such as 2-20, or auto for 2-20."
@@ -28,14 +62,6 @@ class NumberOfClusters(RunSettings):
     )
     seeds: Annotated[int, Option(TRY, ("train",))] = Field(
         5, ge=1, le=20, description="Initialisations of a network that finds clusters; the best is kept."
-    )
-    level: Annotated[int, Option(WRITE, ("map",), "the recommended one", "K", kept=True)] = Field(
-        0, ge=0, le=100, description="Level of the tree of clusters that labels, tables and maps show: 2 to the finest."
-    )
-    classes: Annotated[Classes, Option(WRITE, ("map",), "cluster 1, cluster 2 ...", "CSV", str, kept=True)] = Field(
-        (),
-        description="Names, colours and merges of clusters: a CSV with the columns cluster, name, colour, into, such as an "
-        "edited clusters.csv of the run.",
     )
 
     @field_validator("k", mode="before")
@@ -52,18 +78,6 @@ class NumberOfClusters(RunSettings):
                 return (int(ends[0]), int(ends[-1]))
             raise ValueError(f"{value!r} is neither a number, nor a range such as 2-20, nor auto")
         return value
-
-    @field_validator("level")
-    @classmethod
-    def _level(cls, value: int) -> int:
-        if value == 1:
-            raise ValueError("level: a map has at least 2 clusters; 0 stands for the recommended level")
-        return value
-
-    @field_validator("classes", mode="before")
-    @classmethod
-    def _classes(cls, value: Any) -> Any:
-        return read_classes(value) if isinstance(value, (str, Path)) and value else value or ()
 
     @model_validator(mode="after")
     def _range(self) -> NumberOfClusters:
@@ -82,3 +96,26 @@ class ClusterSettings(NumberOfClusters, TileSettings, SlideSettings):
 
 class VolumeClusterSettings(NumberOfClusters, VolumeTileSettings):
     """Every setting of `run cluster --volumes`, with its default."""
+
+
+class TrainedSettings(ShownSettings, PatchSettings):
+    """Settings of clustering by the networks of a finished run; what the networks decide is taken from that run."""
+
+    trained: Annotated[str, Option(FIND, ("apply",), metavar="OUT")] = Field(
+        description="Cluster by the networks of this finished run, without training: the same clusters, numbers and colours."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_trained(cls, values: Any) -> Any:
+        return with_settings_of_run(values, cls.model_fields.keys()) if isinstance(values, dict) else values
+
+
+class TrainedClusterSettings(TrainedSettings, SlideSettings):
+    """Every setting of `run cluster --slides --trained`, with its default."""
+
+
+class TrainedVolumeSettings(TrainedSettings, VolumeSettings):
+    """Every setting of `run cluster --volumes --trained`, with its default."""
+
+    patch: VolumePatch = VOLUME_PATCH

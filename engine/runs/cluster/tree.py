@@ -6,7 +6,7 @@ import numpy as np
 
 from ....stores.frame import Array
 from ....stores.receipts import Ledger
-from ...pipeline.documents import read_document
+from ...pipeline.documents import find_document, read_document
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
 from ...show.palette import hexadecimal, palette
@@ -14,40 +14,52 @@ from ...steps.apply import TILES, clusters
 from ...steps.checkpoints import read_record, write_document
 from .documents import CLUSTERER, CLUSTERS, VALIDITY, ClustererRecord, Clusters, Validity
 from .settings import ClusterSettings
+from .trained import ORIGIN
 
 
 def order_clusters(job: Job[ClusterSettings], unit: Unit) -> Outcome:
     """Number the clusters of every level by their tissue tiles: where a cluster splits, the larger part keeps its number."""
+    counts, unlike = {}, {}
+    for slide in job.slides:
+        counts[slide], unlike[slide] = counted(job, slide)
+    total: Array = np.stack([*counts.values()]).sum(0)
+    tree = find_document(job.folder, ORIGIN, Clusters) or _tree(job, total)  # a tree that was taken over stays as it is
+    order = np.argsort(tree.numbers)  # number - 1 -> fine cluster
+    slides = {slide: tuple(c[order].tolist()) for slide, c in counts.items()}
+    document = tree.model_copy(update={"tiles": tuple(total[order].tolist()), "slides": slides, "unlike": unlike})
+    outcome = Outcome(files=[write_document(job, CLUSTERS, document)])
+    outcome.facts["tiles"] = int(total.sum())
+    outcome.facts["fine"] = document.finest
+    return outcome
+
+
+def _tree(job: Job[ClusterSettings], total: Array) -> Clusters:
+    """The tree of the clusters of this run's network, by the tiles of each fine cluster; without tiles yet."""
     from ....models.clustering.tree import Merge, numbered
 
-    counts = {slide: counted(job, slide) for slide in job.slides}
-    total: Array = np.stack([*counts.values()]).sum(0)
     merges = [Merge(*merge) for merge in read_record(job, CLUSTERER, ClustererRecord).merges]
     validity = read_document(job.folder, VALIDITY, Validity)
     numbers, parents = numbered(merges, total.tolist())
-    order = np.argsort(numbers)  # number - 1 -> fine cluster
-    document = Clusters(
+    return Clusters(
         numbers=tuple(numbers.tolist()),
         parents=tuple(parents.tolist()),
         recommended=validity.k,
         trained=validity.clusters,
         names=tuple(f"cluster {n}" for n in range(1, len(parents) + 1)),
         colours=tuple(map(hexadecimal, palette(len(parents)))),
-        tiles=tuple(total[order].tolist()),
-        slides={slide: tuple(c[order].tolist()) for slide, c in counts.items()},
+        tiles=(),
+        slides={},
+        unlike={},
     )
-    outcome = Outcome(files=[write_document(job, CLUSTERS, document)])
-    outcome.facts["tiles"] = int(total.sum())
-    outcome.facts["fine"] = len(parents)
-    return outcome
 
 
-def counted(job: Job[ClusterSettings], slide: str) -> Array:
-    """Number of a slide's tiles per fine cluster of the network, int64 (fine cluster,), from the receipts of its units."""
-    out = np.zeros(clusters(job), np.int64)
+def counted(job: Job[ClusterSettings], slide: str) -> tuple[Array, int]:
+    """(a slide's tiles per fine cluster of the network, int64, those unlike the training set), from its units' receipts."""
+    tiles, unlike = np.zeros(clusters(job), np.int64), 0
     for receipt in Ledger(job.folder.out, TILES, job.ledger_key(TILES, slide)).all(slide):
-        out += np.asarray(receipt.facts["counts"], np.int64)
-    return out
+        tiles += np.asarray(receipt.facts["counts"], np.int64)
+        unlike += int(receipt.facts["unlike"])
+    return tiles, unlike
 
 
 def clusters_document(job: Job[ClusterSettings]) -> Clusters:

@@ -1,0 +1,76 @@
+"""trained: the networks and the tree of a finished run, taken over by a run on other images."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ....errors import SettingsError
+from ....stores.files import write_durably
+from ....stores.folder import Folder
+from ....stores.remote import absolute, to_path
+
+if TYPE_CHECKING:
+    from ...pipeline.job import Job
+    from ...pipeline.unit import Outcome, Unit
+
+RECORD = "models/clusterer.json"
+"""The file that the setting `trained` names in the run that was trained: it states the checksum of the weights."""
+TAKEN_MODELS = ("autoencoder", "head", "fine_tuned", "clusterer")
+ORIGIN = "models/origin"
+"""The trained run's tree of clusters, as a document of the run that takes it over."""
+DECIDED = ("patch", "stride", "level", "classes")
+"""Settings that the trained run decides where they are not given."""
+
+
+def with_settings_of_run(values: Mapping[str, Any], fields: Collection[str]) -> dict[str, Any]:
+    """The given settings, completed by those of the trained run: patch, stride, spacing, and what it shows.
+
+    Raises ValueError where the folder holds no finished training, and where a given value contradicts it.
+    """
+    from ...pipeline.documents import read_run
+
+    given = {name: value for name, value in values.items() if value is not None}
+    path = to_path(absolute(str(given.get("trained", ""))))
+    if path.name == Path(RECORD).name:  # of a recorded run: its settings are complete
+        return given
+    try:
+        run = read_run(Folder(path))
+    except SettingsError as error:
+        raise ValueError(f"trained: {error.message}") from error
+    if not (path / RECORD).exists() or not (path / "models" / "clusters.json").exists():
+        raise ValueError(f"trained: {path} holds no finished run of clusters; name the folder of one")
+    decided = {name: run.settings[name] for name in DECIDED if name in run.settings}
+    if "spacing" in fields:
+        decided["spacing"] = run.spacing
+    for name in ("patch", "stride", "spacing"):
+        if name in given and name in decided and given[name] != decided[name]:
+            raise ValueError(f"{name}: {given[name]} was given, and the networks of {path} work at {decided[name]}")
+    return {**decided, **given, "trained": str(path / RECORD)}
+
+
+def take_networks(job: Job[Any], unit: Unit) -> Outcome:
+    """Copy the trained run's networks, the choice of K and the tree of clusters."""
+    from ....stores.array import written
+    from ...pipeline.unit import Outcome
+    from ...steps.checkpoints import load_network, stated_weights
+
+    outcome = Outcome()
+    source = to_path(job.settings.trained).parent
+    names = [f"{name}.{suffix}" for name in TAKEN_MODELS for suffix in ("safetensors", "json")]
+    targets = {name: name for name in (*names, "validity.json")} | {"clusters.json": Path(f"{ORIGIN}.json").name}
+    for name, target in targets.items():
+        with outcome.clock("write"):
+            write_durably(job.folder.out / "models" / target, (source / name).read_bytes())
+            outcome.files.append(written(job.folder.out / "models" / target))
+    path = job.folder.model("clusterer")
+    autoencoder, _ = load_network(path, stated_weights(path.with_suffix(".json")))
+    channels = next(iter(job.slides.values())).channels
+    if autoencoder.channels != channels:
+        raise SettingsError(
+            f"the networks of {source.parent} see {autoencoder.channels} channels, and these images have {channels}: they "
+            "cannot be clustered by them.",
+            "E_TRAINED",
+        )
+    return outcome

@@ -59,7 +59,7 @@ class GroupComparison:
     least_p: float = float("nan")
     """The smallest p-value that so few subjects can give."""
     left_out: tuple[str, ...] = ()
-    """Sentences on slides and groups that do not take part."""
+    """Slides and groups that do not take part, in words."""
     reason: str = ""
     """Why nothing is compared; empty where something is."""
 
@@ -73,7 +73,7 @@ def compare_groups(counts: Array, groups: Sequence[str], *, subjects: Sequence[s
     used = np.array([bool(group) for group in groups]) & (counts.sum(0) > 0)
     own = np.array([subject or f"\0{i}" for i, subject in enumerate(subjects)], str)[used]
     group_of_slide = np.asarray(groups, str)[used]
-    notes = [f"{n} slides have no group or no tiles"] if (n := int((~used).sum())) else []
+    notes = [f"slides without a group or without tiles: {n}"] if (n := int((~used).sum())) else []
     names, slide = np.unique(own, return_inverse=True)
     shared = [name for i, name in enumerate(names) if len(set(group_of_slide[slide == i])) > 1]
     if shared:
@@ -141,7 +141,7 @@ def _differences(shares: Array, ratios: Array, group: Array, p: Array) -> tuple[
 
 
 def _too_small(group: str, size: int) -> str:
-    return f"group {group} has {size} of the {MIN_SUBJECTS} subjects that a comparison needs"
+    return f"group {group}, with {size} of the {MIN_SUBJECTS} subjects that a comparison needs"
 
 
 def _reason(groups: int, large: int) -> str:

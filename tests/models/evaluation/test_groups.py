@@ -73,8 +73,8 @@ def test_a_group_of_two_subjects_is_left_out_and_said() -> None:
     found = compare_groups(counts, groups, subjects=SUBJECTS)
     assert found.groups == ("case", "control") and found.subjects == (6, 7)
     assert found.left_out == (
-        "2 slides have no group or no tiles",
-        "group small has 2 of the 3 subjects that a comparison needs",
+        "slides without a group or without tiles: 2",
+        "group small, with 2 of the 3 subjects that a comparison needs",
     )
 
 
@@ -84,7 +84,7 @@ def test_a_group_of_two_subjects_is_left_out_and_said() -> None:
         (("",) * 32, "no slide has a group"),
         (("a",) * 32, "there is one group"),
         (("a",) * 4 + ("b",) * 28, "fewer than two groups have 3 subjects"),
-        (("a", "b") * 16, "16 subjects have slides in more than one group (s0)"),
+        (("a", "b") * 16, "subjects with slides in more than one group: 16, such as s0"),
     ],
 )
 def test_what_cannot_be_compared_is_refused_with_its_reason(groups: tuple[str, ...], reason: str) -> None:

@@ -1,8 +1,8 @@
 """Do the intervals of a slide's shares cover the truth, and does a comparison of groups find what is planted and nothing else?
 
 Slides: Gaussian fields of 100 x 100 tiles, smoothed over a number of tiles and cut into three clusters with known shares.
-Groups: subjects with a mixture each (Dirichlet), two slides a subject, cluster 1 multiplied in one group. Beside each stands what
-a test over tiles, which takes every tile for an independent observation, would say.
+Groups: subjects with a mixture each (Dirichlet), two slides a subject, cluster 1 multiplied in one group. Beside each stands
+what a test over tiles, which takes every tile for an independent observation, would say.
 
     python benchmarks/groups.py
 """

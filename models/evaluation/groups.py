@@ -77,9 +77,7 @@ def compare_groups(counts: Array, groups: Sequence[str], *, subjects: Sequence[s
     names, slide = np.unique(own, return_inverse=True)
     shared = [name for i, name in enumerate(names) if len(set(group_of_slide[slide == i])) > 1]
     if shared:
-        reason = (
-            f"{len(shared)} subjects have slides in more than one group ({shared[0]}): groups of subjects are compared"
-        )
+        reason = f"subjects with slides in more than one group: {len(shared)}, such as {shared[0]}"
         return GroupComparison(left_out=tuple(notes), reason=reason)
     group_of_subject = np.array([group_of_slide[slide == i][0] for i in range(len(names))], str)
     values, sizes = np.unique(group_of_subject, return_counts=True)

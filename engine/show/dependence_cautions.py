@@ -1,0 +1,73 @@
+"""dependence_cautions: warnings that clusters follow a slide, a stain or a scanner, each with what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from .numbers import percent
+from .page import Caution
+
+if TYPE_CHECKING:
+    from ...models.evaluation.bound import BoundCluster
+    from ...models.evaluation.dependence import Dependence
+
+MARKED_INFORMATION = 0.1
+"""Information above chance from which clusters are said to follow a stain, scanner or site.
+
+Twelve slides in two stains, one with nine tenths of its tiles in one cluster: 0.25."""
+MARKED_SLIDE_INFORMATION = 0.3
+"""The same for slides, which differ by their tissue too. Two slides, each with nine tenths of its tiles in a cluster: 0.53."""
+WORST_P = 0.05
+"""Largest p-value at which this is said, where the slides are enough to reach it."""
+
+REMEDIES = {
+    "stain": "Cluster each stain on its own, or normalise the stains to one slide.",
+    "scanner": "Normalise the stains to one slide, or cluster the scanners apart.",
+    "site": "Normalise the stains to one slide, and compare sites with care.",
+    "slide": "Look at the slide: its stain, focus, folds or pen may differ, or it may hold a tissue that no other has.",
+}
+"""Column -> what to do; the first column that a cluster is bound to is the one that is named."""
+
+
+def dependence_cautions(found: Sequence[Dependence], bound: Sequence[BoundCluster]) -> tuple[Caution, ...]:
+    """Cautions for the first lines of a report; none where nothing depends on anything."""
+    cautions = []
+    for cluster in dict.fromkeys(b.cluster for b in bound):
+        own = {b.column: b for b in bound if b.cluster == cluster}
+        named = next((own[column] for column in REMEDIES if column in own), None)
+        if named is not None:
+            cautions.append(_bound_caution(named, own))
+    cautions += [_follows(d) for d in found if d.column in REMEDIES and _marked(d)]
+    return tuple(cautions)
+
+
+def silent_reasons(found: Sequence[Dependence]) -> tuple[str, ...]:
+    """A sentence for each column about which nothing can be said."""
+    return tuple(f"Nothing can be said of the {d.column}: {d.reason}." for d in found if d.reason)
+
+
+def _marked(d: Dependence) -> bool:
+    """Whether the clusters follow a column more than chance explains; few slides cannot reach a small p-value."""
+    if d.column == "slide":
+        return d.adjusted >= MARKED_SLIDE_INFORMATION
+    return d.adjusted >= MARKED_INFORMATION and d.p <= max(WORST_P, 1.25 * d.least_p)  # p is drawn: give or take
+
+
+def _follows(d: Dependence) -> Caution:
+    text = (
+        f"Normalised mutual information of cluster and {d.column} is {d.nmi:.2f}, {d.adjusted:.2f} above chance "
+        f"(0: independent; 1: each says the other)."
+    )
+    if d.least_p > WORST_P:
+        text += f" {d.slides} slides are too few to tell this from chance."
+    return Caution(f"The clusters follow the {d.column}.", f"{text} {REMEDIES[d.column]}")
+
+
+def _bound_caution(named: BoundCluster, own: dict[str, BoundCluster]) -> Caution:
+    thing = {"slide": f"slide {named.value}", "site": f"slides of site {named.value}"}
+    where = thing.get(named.column, f"slides of {named.column} {named.value}")
+    if named.column != "slide" and "slide" in own:
+        where += f" (slide {own['slide'].value})"
+    text = f"{percent(named.share)} of its tiles lie there, against {percent(named.prevalence)} of all tiles."
+    return Caution(f"Cluster {named.cluster} lies almost wholly on {where}.", f"{text} {REMEDIES[named.column]}")

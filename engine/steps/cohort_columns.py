@@ -1,0 +1,34 @@
+"""cohort_columns: what the user's list says of the images that their clusters may depend on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ..pipeline.record import ImageRecord
+
+COLUMNS = ("subject", "stain", "scanner", "site", "group")
+"""Columns of the list that clusters are held against. A step that calls `cohort_columns` declares them as its columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class CohortColumns:
+    """Columns that have a value for at least one image."""
+
+    values: dict[str, tuple[str, ...]]
+    """Column -> one value an image, in the order of the images, "" where an image has none."""
+    absent: tuple[str, ...]
+    """Columns without any value."""
+    subjects: tuple[str, ...]
+    """The subject of each image, "" where unknown."""
+
+
+def cohort_columns(records: Iterable[ImageRecord]) -> CohortColumns:
+    """The columns of a run's images; spaces around a value do not make another value."""
+    images = list(records)
+    values = {name: tuple(str(record.column(name)).strip() for record in images) for name in COLUMNS}
+    return CohortColumns(
+        {name: column for name, column in values.items() if any(column)},
+        tuple(name for name, column in values.items() if not any(column)),
+        values["subject"],
+    )

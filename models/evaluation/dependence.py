@@ -1,0 +1,138 @@
+"""Dependence: how much a tile's cluster says of its slide, stain, scanner, site, subject or group, beyond chance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import entr, gammaln
+from sklearn.metrics.cluster import expected_mutual_information
+
+from ..seeds import numpy_generator
+
+Array = npt.NDArray[Any]
+PERMUTATIONS = 999
+"""Random assignments of a column's values to slides that give the information expected by chance."""
+SLIDE = "slide"
+"""The name of the column in which every slide has its own value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dependence:
+    """Normalised mutual information of cluster and one column of the images, over tiles."""
+
+    column: str
+    values: int
+    """Distinct values of the column."""
+    slides: int
+    """Slides that have a value; the others are left out."""
+    nmi: float = float("nan")
+    """Mutual information over the mean of both entropies: 0 independent, 1 each says the other. NaN where undefined."""
+    adjusted: float = float("nan")
+    """The same above what chance gives: 0 as much as by chance (or less, below 0), 1 at most. NaN where undefined."""
+    p: float = float("nan")
+    """Permutation p-value of the information; NaN for the slide itself, which nothing is permuted over."""
+    least_p: float = float("nan")
+    """The smallest p-value that so few slides (or subjects) can give: one over the ways to divide them so."""
+    reason: str = ""
+    """Why there is nothing to say; empty where there is."""
+
+
+def dependences(
+    counts: Array, columns: Mapping[str, Sequence[str]], *, subjects: Sequence[str], seed: int = 0
+) -> tuple[Dependence, ...]:
+    """Dependence of the clusters on the slide and on each of `columns`; `counts` are tiles (cluster, slide).
+
+    A column holds one value a slide, "" where a slide has none. `subjects` are the slides' subjects, "" where unknown.
+    """
+    found = [slide_information(counts)]
+    found += [column_information(counts, name, columns[name], subjects=subjects, seed=seed) for name in columns]
+    return tuple(found)
+
+
+def slide_information(counts: Array) -> Dependence:
+    """Dependence on the slide: chance permutes tiles over slides (Vinh et al. 2010, JMLR 11:2837, "adjusted for chance")."""
+    used = counts[:, counts.sum(0) > 0]
+    slides = used.shape[1]
+    reason = _nothing_to_share(used, SLIDE, "")
+    if reason:
+        return Dependence(SLIDE, slides, slides, reason=reason)
+    shared, bound = _information(used)
+    chance = float(expected_mutual_information(used, int(used.sum())))
+    return Dependence(SLIDE, slides, slides, shared / bound, _above_chance(shared, chance, bound))
+
+
+def column_information(
+    counts: Array, column: str, values: Sequence[str], *, subjects: Sequence[str], seed: int = 0
+) -> Dependence:
+    """Dependence on a column; chance gives the column's values to other slides, each with all its tiles.
+
+    Tiles of a slide are alike, so permuting tiles would find every column informative that merely divides the slides.
+    Where all slides of a subject have one value (group, site), subjects are permuted and not slides.
+    """
+    known = np.array([bool(value) for value in values]) & (counts.sum(0) > 0)
+    used = counts[:, known]
+    names, value = np.unique(np.asarray(values)[known], return_inverse=True)
+    units = _units([s for s, keep in zip(subjects, known, strict=True) if keep], value)
+    slides, number = used.shape[1], units.max(initial=-1) + 1
+    by_value = used @ np.eye(len(names), dtype=np.int64)[value]
+    reason = _nothing_to_share(by_value, column, names[0] if len(names) else "")
+    if not reason and len(names) == number:
+        reason = f"every {column} has one slide or subject: the {column} cannot be told from it"
+    if reason:
+        return Dependence(column, len(names), slides, reason=reason)
+    shared, bound = _information(by_value)
+    value_of_unit = np.zeros(number, np.int64)
+    value_of_unit[units] = value
+    draw = numpy_generator(seed, "dependence", column)
+    assigned = np.stack([draw.permutation(value_of_unit)[units] for _ in range(PERMUTATIONS)])
+    by_chance = np.concatenate([_chance_information(used, part, len(names)) for part in np.array_split(assigned, 20)])
+    p = (1 + int(np.count_nonzero(by_chance >= shared - 1e-12))) / (1 + PERMUTATIONS)  # Phipson & Smyth 2010
+    adjusted = _above_chance(shared, float(by_chance.mean()), bound)
+    return Dependence(column, len(names), slides, shared / bound, adjusted, p, _least_p(np.bincount(value_of_unit)))
+
+
+def _units(subjects: Sequence[str], value: Array) -> Array:
+    """What is permuted, an integer a slide: subjects if each has one value, else slides; slides without subject are units."""
+    own = [subject or f"\0{i}" for i, subject in enumerate(subjects)]
+    _, unit = np.unique(np.asarray(own, str), return_inverse=True)
+    constant = all(len(np.unique(value[unit == u])) == 1 for u in range(unit.max(initial=-1) + 1))
+    return np.asarray(unit if constant else np.arange(len(own)))
+
+
+def _nothing_to_share(table: Array, column: str, only: str) -> str:
+    """Why clusters (rows) and values (columns) cannot share information; empty where they can."""
+    if table.shape[1] == 0:
+        return f"no slide has a value of {column}"
+    if table.shape[1] == 1:
+        return f"there is one {column}" + (f", {only}" if only else "")
+    return "there is one cluster" if np.count_nonzero(table.sum(1)) < 2 else ""
+
+
+def _information(table: Array) -> tuple[float, float]:
+    """(mutual information, mean of both entropies) of a table of counts, in nats."""
+    joint = table / table.sum()
+    rows, columns = entr(joint.sum(1)).sum(), entr(joint.sum(0)).sum()
+    return float(rows + columns - entr(joint).sum()), float(rows + columns) / 2
+
+
+def _chance_information(counts: Array, assigned: Array, values: int) -> Array:
+    """Mutual information of cluster and value for each row of `assigned`, the value of every slide; float (rows,)."""
+    joint = np.einsum("ks,rsv->rkv", counts / counts.sum(), np.eye(values)[assigned], optimize=True)
+    return np.asarray(
+        entr(joint.sum(2)).sum(1) + entr(joint.sum(1)).sum(1) - entr(joint).sum((1, 2)),
+    )
+
+
+def _least_p(sizes: Array) -> float:
+    """One over the number of ways to divide units into sets of these sizes, sets of one size being interchangeable."""
+    alike = np.unique(sizes, return_counts=True)[1]
+    ways = gammaln(sizes.sum() + 1) - gammaln(sizes + 1).sum() - gammaln(alike + 1).sum()
+    return float(np.exp(-ways))
+
+
+def _above_chance(shared: float, chance: float, bound: float) -> float:
+    return (shared - chance) / max(bound - chance, 1e-12)

@@ -28,20 +28,25 @@ def fill_background(patch_CYX: Array, tissue_YX: Array) -> Array:
     """
     if tissue_YX.all() or not tissue_YX.any():
         return patch_CYX
-    sources = _sources(tissue_YX)
-    filled = patch_CYX.copy()
-    rows, columns = tissue_YX.shape
-    cells_CYyXx = filled.reshape(len(filled), rows, filled.shape[1] // rows, columns, filled.shape[2] // columns)
-    at_y, at_x = np.nonzero(~tissue_YX)
-    cells_CYyXx[:, at_y, :, at_x] = cells_CYyXx[:, sources[0], :, sources[1]]
+    filled = np.ascontiguousarray(patch_CYX).copy()
+    cell, width = filled.shape[1] // len(tissue_YX), filled.shape[2]
+    square = (
+        np.arange(cell)[:, None] * width + np.arange(cell)
+    ).ravel()  # flat indices: several times as fast as views
+    to, source = (
+        ((y * width + x)[:, None] * cell + square).ravel() for y, x in (np.nonzero(~tissue_YX), _sources(tissue_YX))
+    )
+    for channel in filled.reshape(len(filled), -1):
+        channel[to] = channel[source]
     return filled
 
 
-def _sources(tissue_YX: Array) -> Array:
-    """For each cell of background, in C order, the cell of tissue that it shows: (axis, cell)."""
+def _sources(tissue_YX: Array) -> tuple[Array, Array]:
+    """For each cell of background, in C order, the cell of tissue that it shows: its (y, x)."""
     background = ~tissue_YX
     nearest = ndimage.distance_transform_edt(background, return_distances=False, return_indices=True)[:, background]
     last = np.array(tissue_YX.shape)[:, None] - 1
     mirrored = np.abs(2 * nearest - np.stack(np.nonzero(background)))
     mirrored = last - np.abs(last - mirrored)  # beyond the patch: mirrored at its edge, too
-    return np.asarray(np.where(tissue_YX[tuple(mirrored)], mirrored, nearest))
+    y, x = np.where(tissue_YX[tuple(mirrored)], mirrored, nearest)
+    return y, x

@@ -30,8 +30,9 @@ def without_glass(tissue_YX: Array, patch_CYX: Array, glass_C: Array, reach: int
         return tissue_YX
     rows, columns = tissue_YX.shape
     channels, height, width = patch_CYX.shape
-    cells_CYyXx = patch_CYX.reshape(channels, rows, height // rows, columns, width // columns)
-    mean_CYX = cells_CYyXx.mean((2, 4), dtype=np.float32)
+    bands = patch_CYX.reshape(channels, rows, height // rows, width).sum(2, dtype=np.uint32)
+    sums_CYX = bands.reshape(channels, rows, columns, width // columns).sum(3, dtype=np.uint32)
+    mean_CYX = sums_CYX.astype(np.float32) * np.float32(rows * columns / (height * width))
     density_CYX = np.log((glass_C[:, None, None] + 1.0) / (mean_CYX + 1.0))
     bare = (np.abs(density_CYX) < GLASS_DENSITY).all(0)
     glass = ndimage.binary_dilation(outside, iterations=reach, mask=bare | outside)

@@ -30,9 +30,8 @@ def fill_background(patch_CYX: Array, tissue_YX: Array) -> Array:
         return patch_CYX
     filled = np.ascontiguousarray(patch_CYX).copy()
     cell, width = filled.shape[1] // len(tissue_YX), filled.shape[2]
-    square = (
-        np.arange(cell)[:, None] * width + np.arange(cell)
-    ).ravel()  # flat indices: several times as fast as views
+    # flat indices of a cell's pixels: several times as fast as views
+    square = (np.arange(cell)[:, None] * width + np.arange(cell)).ravel()
     to, source = (
         ((y * width + x)[:, None] * cell + square).ravel() for y, x in (np.nonzero(~tissue_YX), _sources(tissue_YX))
     )

@@ -22,10 +22,11 @@ from tile_engine.engine.compute.patch_network import PatchNetwork
 from tile_engine.engine.pipeline.job import Job
 from tile_engine.engine.runtime.load import load
 from tile_engine.engine.steps.apply import BATCH, cell_frames, cells_along
+from tile_engine.engine.steps.background import background_filler
 from tile_engine.engine.steps.convert.tissue import tissue
 from tile_engine.engine.tiling.execute import execute
 from tile_engine.engine.tiling.mask import Mask
-from tile_engine.engine.tiling.plan import Plan
+from tile_engine.engine.tiling.plan import Plan, unchanged
 from tile_engine.engine.tiling.samplers import grid, within
 from tile_engine.engine.tiling.tile import Tiles
 from tile_engine.models.networks.autoencoder import Autoencoder
@@ -51,6 +52,7 @@ def main() -> None:
         work: dict[str, Callable[[], Seconds]] = {
             "the network alone": lambda: network_rate(plan.model, many),
             "apply": lambda: engine_rate(plan, units, many),
+            "apply, background not filled": lambda: engine_rate(replace(plan, prepare=unchanged), units, many),
         }
         rows = compare(work, given.repeat)
         found = on_card(plan, units, many, given.repeat)
@@ -118,7 +120,8 @@ def plan_of(job: Job) -> Plan:
         spec = ImageSpec(cell_frames(job, name)[:1], channels, dtype, (cells, cells), (cells, cells))
         layers[output] = StoredLayer(StoredImage.ensure(job.folder.layer(name, output), spec))
     tiles = partial(tissue_tiles, step=network.stride, halo=network.halo, mask=tissue(job, name))
-    return Plan(job.image(name), tiles, network, layers, unit=tuple(cells * s for s in network.stride))
+    unit, prepare = tuple(cells * s for s in network.stride), background_filler(job, name)
+    return Plan(job.image(name), tiles, network, layers, unit=unit, prepare=prepare)
 
 
 def tissue_tiles(box: Box, step: tuple[int, ...], halo: tuple[int, ...], mask: Mask) -> Tiles:

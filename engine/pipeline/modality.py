@@ -80,6 +80,9 @@ class Modality:
     """Stored image -> the image scaled to the intensity range of networks."""
     views: Callable[[float], Any]
     """Strength of jitter -> random augmentation of patches for training."""
+    fills_background: bool
+    """Whether the background in a patch is replaced by the tissue beside it, and patches to train on are drawn in a stated mix
+    of whole and partial ones."""
     resampled: bool
     """Whether all images of a run are resampled to one spacing."""
     caution: Callable[[InspectedCohort], str]

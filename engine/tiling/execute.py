@@ -41,7 +41,7 @@ def execute(plan: Plan, unit: Box) -> Outcome:
         )  # at little tissue far smaller than the unit
         block = Block(plan.source, read_box, plan.level, lambda: outcome.clock("read"), plan.model.readers)
         with outcome.clock("compute"), block:
-            for i, answer in enumerate(plan.model(_batches(tiles, block, plan.numerics.batch, batch_tiles))):
+            for i, answer in enumerate(plan.model(_batches(tiles, block, plan, batch_tiles))):
                 _put(results, answer, tiles=batch_tiles[i], plan=plan, origin=cells.start)
         outcome.facts["masked"] = len(tiles) - sum(map(len, batch_tiles))
     with outcome.clock("write"):
@@ -53,22 +53,22 @@ def execute(plan: Plan, unit: Box) -> Outcome:
     return outcome
 
 
-def _batches(tiles: Tiles, block: Block, size: int, batch_tiles: list[Tiles]) -> Iterator[Array]:
+def _batches(tiles: Tiles, block: Block, plan: Plan, batch_tiles: list[Tiles]) -> Iterator[Array]:
     """Batches in order, all of one size: the last is padded with zeros, so that it is computed like a full one.
 
     `batch_tiles` receives the tiles of each batch; tiles whose pixels cannot be decoded are left out.
     """
-    buffer = tiles[:0]
+    buffer, size = tiles[:0], plan.numerics.batch
     for at in range(0, len(tiles), size):
         group = tiles[at : at + size]
         buffer = buffer.join(group[block.sound(group)])
         if len(buffer) >= size:
             batch_tiles.append(buffer[:size])
-            yield block.cut(batch_tiles[-1])
+            yield plan.prepare(block.cut(batch_tiles[-1]), batch_tiles[-1].starts)
             buffer = buffer[size:]
     if len(buffer):
         batch_tiles.append(buffer)
-        pixels = block.cut(buffer)
+        pixels = plan.prepare(block.cut(buffer), buffer.starts)
         batch = np.zeros((size, *pixels.shape[1:]), pixels.dtype)
         batch[: len(buffer)] = pixels
         yield batch

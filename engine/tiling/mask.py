@@ -48,3 +48,21 @@ class Mask:
             sign = (-1) ** (low.shape[1] - sum(corner))
             covered += sign * map_coordinates(self._table, at, order=1, mode="nearest")
         return np.where(size > 0, covered * np.prod(self.ratio) / np.maximum(size, 1), 0.0).clip(0, 1)
+
+    def whole(self, starts: Array, stops: Array) -> Array:
+        """Whether each box, (boxes, axes) both, lies inside the image and is covered wholly, bool."""
+        inside = (starts >= 0).all(1) & (stops <= self._shape).all(1)
+        return np.asarray(inside & (self.share_of(starts.astype(float), stops.astype(float)) > 1 - 1e-6))
+
+    def cells(self, start: Array, shape: Sequence[int], side: int = 1) -> Array:
+        """Whether the mask covers the middle of each cell of a box, bool: cells of `side` image cells, False outside the image.
+
+        `shape` is that of the box, a multiple of `side` along each axis.
+        """
+        picks, outside = [], np.zeros([n // side for n in shape], bool)
+        for axis, (first, count, ratio) in enumerate(zip(start, outside.shape, self.ratio, strict=True)):
+            middle = first + (np.arange(count) + 0.5) * side
+            picks.append(np.clip((middle / ratio).astype(np.int64), 0, self.values.shape[axis] - 1))
+            beyond = (middle < 0) | (middle >= self._shape[axis])
+            outside |= np.expand_dims(beyond, [other for other in range(outside.ndim) if other != axis])
+        return np.asarray(self.values[np.ix_(*picks)] & ~outside)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -42,6 +42,16 @@ class Model(Protocol):
         ...
 
 
+Prepare = Callable[[Array, Array], Array]
+"""(pixels (tile, channel, *shape), first cell of each tile (tile, axis)) -> pixels of the same shape and type; it may write
+into those that it is given."""
+
+
+def unchanged(pixels: Array, starts: Array) -> Array:
+    """The pixels as they are."""
+    return pixels
+
+
 @dataclass(frozen=True, slots=True)
 class Numerics:
     """Settings that decide the last bit of a result; the plan fixes them, never the worker."""
@@ -65,6 +75,8 @@ class Plan:
     """Cells of the source along one unit."""
     level: int = 0
     numerics: Numerics = field(default_factory=Numerics)
+    prepare: Prepare = unchanged
+    """What is done to the pixels of a batch before the model sees them."""
 
     def units(self) -> Iterator[Box]:
         """Boxes of the source's frame, in C order; they partition it."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
 from ...stores.frame import Array, Box, Frame
 from .mask import Mask
 from .tile import Tile, Tiles
+
+ROUNDS = 10
+"""Rounds of random positions that are drawn and looked up in the mask, at most."""
 
 
 def grid(box: Box, shape: Sequence[int], halo: Sequence[int] = (), level: int = 0) -> Tiles:
@@ -32,23 +35,32 @@ def within(tiles: Iterable[Tile], mask: Mask, share: float = 0.5) -> Tiles:
     return tiles[mask.share_of(tiles.starts.astype(float), tiles.stops.astype(float)) >= share - 1e-9]
 
 
-def scatter(mask: Mask, image: Frame, shape: Sequence[int], *, count: int, generator: np.random.Generator) -> Array:
-    """Random positions of up to `count` tiles of `shape` that the mask covers to at least half.
+def scatter(
+    mask: Mask, image: Frame, shape: Sequence[int], *, counts: Mapping[float, int], generator: np.random.Generator
+) -> Array:
+    """Random positions of tiles of `shape`, so many of each kind: `counts` is least share that the mask covers -> tiles.
 
-    Returns starts, int64 (n, axes), inside the image if it is large enough; n is below `count`, even 0, if ten rounds of
-    drawing find no more.
+    A tile is of the first kind that it fits, so the kinds come with falling shares. Where an image has too few tiles of a kind,
+    those of other kinds fill up. Returns starts, int64 (n, axes), kind after kind, inside the image if it is large enough; n is
+    below the sum of the counts, even 0, if ROUNDS of drawing find no more.
     """
-    cells = np.argwhere(mask.values)
-    parts: list[Array] = []
-    lack = count
-    for _ in range(10):
+    cells, total = np.argwhere(mask.values), sum(counts.values())
+    found = [np.zeros((0, len(tuple(shape))), np.int64) for _ in counts]
+    for _ in range(ROUNDS):
+        lack = max(count - len(starts) for count, starts in zip(counts.values(), found, strict=True))
         if lack <= 0 or not len(cells):
             break
         pick = cells[generator.integers(0, len(cells), 2 * lack)]
         centre = (pick + generator.random(pick.shape)) * mask.ratio
         start = np.floor(centre - np.asarray(shape) / 2).astype(np.int64)
         start = np.clip(start, 0, np.maximum(0, np.asarray(image.shape) - np.asarray(shape)))
-        covered_starts = start[mask.share_of(start.astype(float), start + np.asarray(shape, float)) >= 0.5]
-        parts.append(covered_starts[:lack])
-        lack -= len(parts[-1])
-    return np.concatenate(parts) if parts else np.zeros((0, len(tuple(shape))), np.int64)
+        covered = mask.share_of(start.astype(float), start + np.asarray(shape, float))
+        most = np.inf
+        for kind, least in enumerate(counts):
+            fits = start[(covered >= least) & (covered < most)]
+            found[kind] = np.concatenate([found[kind], fits])[:total]
+            most = least
+    taken = [min(count, len(starts)) for count, starts in zip(counts.values(), found, strict=True)]
+    for kind, starts in enumerate(found):
+        taken[kind] += min(len(starts) - taken[kind], total - sum(taken))
+    return np.concatenate([starts[:count] for starts, count in zip(found, taken, strict=True)])

@@ -70,7 +70,7 @@ def write_overview(job: Job[RunSettings], unit: Unit) -> Outcome:
     outcome.facts["unreadable"] = sorted([*b.start, *b.stop] for b in holes)
     with outcome.clock("write"):
         begin_groups(job.folder.slide(unit.slide))
-        outcome.files += _write_tissue(job, unit.slide, labels, target)
+        outcome.files += _write_tissue(job, unit.slide, labels, target, picture)
         if job.pixels == "none":
             image = StoredImage.ensure(job.folder.slide(unit.slide), image_spec(job, unit.slide))
             for box in target.box.cut(image.shard(0)):

@@ -52,7 +52,7 @@ def write_pyramid(job: Job[RunSettings], unit: Unit) -> Outcome:
             limit = job.settings.unreadable_limit
             labels = _tissue_labels(picture, target, holes=holes, limit=limit)
         with outcome.clock("write"):
-            outcome.files += _write_tissue(job, unit.slide, labels, target)
+            outcome.files += _write_tissue(job, unit.slide, labels, target, picture)
     else:
         labels = StoredImage.open(job.folder.label(unit.slide, "tissue")).read(target.box)[0]
         _check_unreadable(labels, _unreadable(job, unit.slide, coarse(record.frame)), job.settings.unreadable_limit)

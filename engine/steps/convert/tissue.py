@@ -10,7 +10,7 @@ import numpy as np
 from ....errors import SlideError
 from ....stores.array import Written
 from ....stores.frame import Array, Box, Frame
-from ....stores.image import StoredImage, image_label, pyramid
+from ....stores.image import StoredImage, attributes_of, image_label, pyramid
 from ....stores.receipts import Ledger
 from ...compute.resources import resources
 from ...pipeline.job import Job
@@ -21,6 +21,8 @@ from .geometry import OVERVIEW, PIXELS, image_spec, reference_of
 from .labels import write_labels
 
 TISSUE, UNREADABLE = 1, 2
+MEDIAN = "median"
+"""Property of the label's background: the median of each channel over it, at about 8 um."""
 
 
 def tissue(job: Job[RunSettings], slide: str) -> Mask:
@@ -38,6 +40,16 @@ def tissue(job: Job[RunSettings], slide: str) -> Mask:
 def _mask(path: Path, frame: Frame) -> Mask:
     stored = StoredImage.open(path)
     return Mask.over(stored.read(stored.frames[0].box)[0] == TISSUE, stored.frames[0], frame)
+
+
+def glass_of(job: Job[RunSettings], slide: str) -> Array | None:
+    """Intensity of the slide's empty glass, float64 (channel,); None for fluorescence and where the mask leaves out nothing."""
+    record = job.slides[slide]
+    if (record.channels, record.dtype) != (3, "uint8"):
+        return None
+    attributes = attributes_of(job.folder.label(slide, "tissue"))
+    background = [p for p in attributes["ome"]["image-label"]["properties"] if MEDIAN in p]
+    return np.array(background[0][MEDIAN]) if background else None
 
 
 def kept_chunks(job: Job[RunSettings], slide: str) -> Mask:
@@ -102,7 +114,8 @@ def _check_unreadable(labels: Array, holes: list[Box], limit: float) -> None:
         )
 
 
-def _write_tissue(job: Job[RunSettings], slide: str, labels: Array, frame: Frame) -> list[Written]:
+def _write_tissue(job: Job[RunSettings], slide: str, labels: Array, frame: Frame, picture: Array) -> list[Written]:
+    """Write the labels on `frame`, with the median of the picture (channel, *frame) where there is no tissue."""
     record = job.slides[slide]
     levels = len(image_spec(job, slide).frames)
     kind = "tissue" if labels.ndim == 2 else "foreground"
@@ -110,6 +123,9 @@ def _write_tissue(job: Job[RunSettings], slide: str, labels: Array, frame: Frame
         {"label-value": TISSUE, "class": kind, "share": round(float((labels == TISSUE).mean()), 6)},
         {"label-value": UNREADABLE, "class": "unreadable", "share": round(float((labels == UNREADABLE).mean()), 6)},
     ]
+    if (background := labels == 0).any():
+        median = [round(float(v), 3) for v in np.median(picture[:, background], axis=1)]
+        properties.append({"label-value": 0, "class": "background", MEDIAN: median})
     label = image_label({TISSUE: (31, 119, 180), UNREADABLE: (214, 39, 40)}, properties)
     return write_labels(
         job,

@@ -21,6 +21,12 @@ from .read import block_of
 
 MOST_BYTES = 1 << 31
 """Bytes of all sampled cubes, at most, as training holds them in memory."""
+WHOLE_COVER, LEAST_COVER = 0.9, 0.5
+"""Share of a whole patch, and of any patch, that the tissue mask covers at least."""
+WHOLE_SHARE = 0.8
+"""Share of the patches of an image that are whole, where the background of the others is filled. Not shown to be best: on two
+planted cohorts, .984 and .922 of the rim's tiles got the cluster of their tissue's inside with this mix, .980 and .970 with
+patches drawn as they come."""
 PER_AREA = 8
 """Patches per patch-sized area of tissue, at most; more would overlap so much that they hardly differ."""
 
@@ -42,15 +48,18 @@ def draw_patches(job: Job[TileSettings], unit: Unit) -> Outcome:
         if len(patch) == 3:
             patch_limit = min(patch_limit, max(64, MOST_BYTES // patches_spec(job, 1).nbytes))
         patch_counts = balance(room, [job.slides[s].subject for s in slides], patch_limit)
-        places, owners = [], []
+        places, owners, whole = [], [], 0
         for i, (slide, count) in enumerate(zip(slides, patch_counts, strict=True)):
             if not count:
                 continue
             generator = np.random.default_rng([job.settings.seed, 1, i])
-            positions = scatter(tissue(job, slide), job.slides[slide].frame, patch, count=count, generator=generator)
+            mask, frame = tissue(job, slide), job.slides[slide].frame
+            positions = scatter(mask, frame, patch, counts=mix(job, count), generator=generator)
             positions = (
                 positions[np.lexsort((*(positions // block_of(patch)).T[::-1],))] if len(positions) else positions
             )
+            covered = mask.share_of(positions.astype(float), positions + np.array(patch, float))
+            whole += int((covered >= WHOLE_COVER).sum())
             places.append(positions)
             owners.append(np.full(len(positions), i, np.int32))
         total = sum(len(p) for p in places)
@@ -64,8 +73,19 @@ def draw_patches(job: Job[TileSettings], unit: Unit) -> Outcome:
     with outcome.clock("write"):
         outcome.files += _write_plan(job, np.concatenate(owners), np.concatenate(places))
     outcome.facts["samples"] = total
+    outcome.facts["whole"] = whole
     outcome.facts["slides"] = {s: int((np.concatenate(owners) == i).sum()) for i, s in enumerate(slides)}
     return outcome
+
+
+def mix(job: Job[TileSettings], count: int) -> dict[float, int]:
+    """Least share of tissue -> patches: the whole and the partial ones among `count` patches of an image.
+
+    Volumes, whose background is part of the picture, have patches as they come.
+    """
+    if not job.modality.fills_background:
+        return {LEAST_COVER: count}
+    return {WHOLE_COVER: round(WHOLE_SHARE * count), LEAST_COVER: count - round(WHOLE_SHARE * count)}
 
 
 def _write_plan(job: Job[TileSettings], owners: Array, places: Array) -> list[Written]:

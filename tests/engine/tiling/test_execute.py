@@ -256,3 +256,19 @@ def test_a_run_checks_its_plan_before_any_work() -> None:
     with pytest.raises(SettingsError):
         run(plan)
     assert not any(layer.values.any() or layer.complete for layer in plan.layers.values())
+
+
+@pytest.mark.parametrize("workers", [map, threads, shuffled])
+def test_a_batch_is_prepared_by_where_its_tiles_begin(workers: Any) -> None:
+    """The same values in every order of the units; the padding of the last batch is not asked about."""
+
+    def corners(pixels: np.ndarray, starts: np.ndarray) -> np.ndarray:
+        assert len(pixels) == len(starts)
+        pixels[:] = (starts.sum(1) % 251 + 2)[:, None, None, None]
+        return pixels
+
+    plan = simple(prepare=corners, numerics=Numerics(batch=5))
+    run(plan, workers)
+    y, x = np.indices(plan.layers["sum"].values.shape[1:]) // 2 * 8 - 2
+    cells = (4 + 2 * 2) ** 2
+    np.testing.assert_array_equal(plan.layers["sum"].values[0], ((y + x) % 251 + 2) * cells)

@@ -106,7 +106,8 @@ def test_scattered_places_lie_inside_the_image_and_at_least_half_in_the_mask(
     shape = data.draw(st.tuples(*[st.integers(1, 8)] * full.ndim))
     frame = Frame(("z", "y", "x")[-full.ndim :], full.shape, (1.0,) * full.ndim)
     starts, again, other = (
-        scatter(mask, frame, shape, count=count, generator=np.random.default_rng(s)) for s in (seed, seed, seed + 1)
+        scatter(mask, frame, shape, counts={0.5: count}, generator=np.random.default_rng(s))
+        for s in (seed, seed, seed + 1)
     )
     np.testing.assert_array_equal(starts, again)
     assert starts.dtype == np.int64 and starts.shape[1] == full.ndim and len(starts) <= count
@@ -121,11 +122,50 @@ def test_scattered_places_lie_inside_the_image_and_at_least_half_in_the_mask(
 def test_another_seed_scatters_elsewhere() -> None:
     frame = Frame(("y", "x"), (400, 300), (1.0, 1.0))
     mask = Mask(np.ones((40, 30), bool), (10, 10), frame.shape)
-    first, second = (scatter(mask, frame, (32, 32), count=50, generator=np.random.default_rng(s)) for s in (0, 1))
+    first, second = (
+        scatter(mask, frame, (32, 32), counts={0.5: 50}, generator=np.random.default_rng(s)) for s in (0, 1)
+    )
     assert not np.array_equal(first, second)
 
 
 def test_an_empty_mask_gives_no_places() -> None:
     frame = Frame(("y", "x"), (40, 30), (1.0, 1.0))
     mask = Mask(np.zeros((4, 3), bool), (10, 10), frame.shape)
-    assert scatter(mask, frame, (8, 8), count=5, generator=np.random.default_rng(0)).shape == (0, 2)
+    assert scatter(mask, frame, (8, 8), counts={0.5: 5}, generator=np.random.default_rng(0)).shape == (0, 2)
+
+
+@settings(deadline=None, max_examples=50)
+@given(masks(), st.integers(0, 99))
+def test_kinds_of_tiles_fill_up_for_each_other(drawn: Any, seed: int) -> None:
+    """As many tiles are found as without kinds, unless luck was bad; all are covered to the least share."""
+    full, _, mask = drawn
+    frame = Frame(("z", "y", "x")[-full.ndim :], full.shape, (1.0,) * full.ndim)
+    draw = np.random.default_rng(seed)
+    starts = scatter(mask, frame, (2,) * full.ndim, counts={0.9: 16, 0.5: 4}, generator=draw)
+    covered = mask.share_of(starts.astype(float), starts + 2.0)
+    assert len(starts) <= 20 and (covered >= 0.5 - 1e-9).all()
+    if full.all():
+        assert len(starts) == 20 and (covered >= 0.9).all()
+
+
+def test_whole_and_partial_tiles_come_in_the_stated_mix() -> None:
+    disk = np.hypot(*np.indices((64, 64)) - 31.5) < 24
+    mask, frame = Mask(disk, (8, 8), (512, 512)), Frame(("y", "x"), (512, 512), (1.0, 1.0))
+    starts = scatter(mask, frame, (64, 64), counts={0.9: 80, 0.5: 20}, generator=np.random.default_rng(0))
+    covered = mask.share_of(starts.astype(float), starts + 64.0)
+    assert (covered[:80] >= 0.9).all() and ((covered[80:] >= 0.5) & (covered[80:] < 0.9)).all() and len(covered) == 100
+
+
+@settings(deadline=None, max_examples=100)
+@given(masks(), st.data())
+def test_the_cells_of_a_box_are_the_masks_and_false_outside_the_image(drawn: Any, data: Any) -> None:
+    full, _, mask = drawn
+    box = data.draw(boxes(full.ndim, -6, 15))
+    expected = np.zeros(box.shape, bool)
+    part = box & Box((0,) * full.ndim, full.shape)
+    if part.size:
+        expected[part.shift([-a for a in box.start]).slices] = full[part.slices]
+    np.testing.assert_array_equal(mask.cells(np.array(box.start), box.shape), expected)
+    if box.size:
+        starts, stops = np.array([box.start]), np.array([box.stop])
+        assert mask.whole(starts, stops)[0] == bool(expected.all())

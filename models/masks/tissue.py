@@ -1,45 +1,67 @@
 """Tissue mask: the tissue on a slide, from a small overview of about 8 µm a pixel.
 
-Stained tissue is coloured and absorbs green at least as much as red. In optical density:
+A stained section is **grainy** at the scale of cells, in proportion to its density, and it has a **hue**, however pale its stain:
 
 ```text
-glass, shadow of a coverslip, dust    grey and pale        -> no colour
-black pen, edges, scanner background  grey and dark        -> little colour for their darkness
-green and blue pen                    absorb red most      -> a hue that no stain has
-red pen                               absorbs almost no red, but green and blue strongly, over wide even areas
+                                     grain / density    hue (1 - least / largest density of the channels)
+section, every stain                 0.07 and more      0.09 and more
+glass, shadow of a coverslip         less than glass has everywhere, or no density
+pen out of focus, of every colour    0.04 and less
+edge of a coverslip, bubble, dust    grainy             0.08 and less
+green, blue, red and black pen       colours that no stain has (`ink`)
 ```
-Sizes are in micrometres, so that a slide has the same mask at any overview.
+The strength of a stain changes neither of the two, so sections of one block have the same mask in every stain. Even regions, such
+as a colloid or a drop of mucus, belong to the tissue where grain bounds them. Sizes are in micrometres, so that a slide has
+nearly the same mask at any overview.
 """
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
-from skimage import filters, measure, morphology
+from skimage import filters
+
+from .ink import colourfulness, optical_density, pen
+from .pieces import closed, labelled, lines, opened, small
 
 Array = npt.NDArray[Any]
+FINE_UM = 4.0
+"""Standard deviation of the blur under which cells still show; grain is what a blur of twice this removes."""
 SMOOTH_UM = 10.0
 """Standard deviation of the Gaussian blur that removes noise and grain."""
+HUE_UM = 24.0
+"""Standard deviation of the Gaussian blur under which hue is measured."""
 OPEN_UM = 16.0
 """Radius of the opening: structures thinner than twice this are fibres, edges or rims of pen, not tissue."""
 CLOSE_UM = 40.0
-"""Radius of the closing: gaps up to about twice this belong to the tissue: fat cells, tears."""
-HOLE_UM2 = 60_000.0
-"""Holes up to this area belong to the tissue."""
+"""Radius of the closing: gaps up to about twice this belong to the tissue: alveoli, fat cells, tears."""
+HOLE_UM2 = 20_000.0
+"""Holes up to this area, 160 µm across, belong to the tissue: fat cells. Larger ones are lumina and tears: glass."""
 SPECK_UM2 = 20_000.0
 """Pieces up to this area are dirt: they hold hardly more than a few patches."""
-RIM_UM = 50.0
-"""Width of the rim around certain ink in which faint pixels are ink too."""
-LINE_THINNESS = 0.02
-"""A piece with less area than this times its length squared is a line."""
-PALE_COLOUR = 0.035
-"""Colour above which a pixel that is connected to tissue may be pale tissue."""
+DUST_UM2 = 3_000.0
+"""Pieces up to this area are dust, and are dropped before the closing could join them."""
+STRIP_UM = 32.0
+"""Half the width of the widest line that is dropped before the closing: an edge, a scratch, a fibre."""
+STRIP_THINNESS, LINE_THINNESS = 0.08, 0.02
+"""A strip (a whole piece) with less area than this times its length squared is a line."""
+RING_UM = 24.0
+"""Width of the ring around an even region in which grain bounds it."""
+PALE = 0.02
+"""Mean optical density (natural logarithm) up to which a pixel is glass."""
+ROUGH = 0.05
+"""Grain of tissue, at least, as a share of its density."""
+GRAIN_BOUNDS = (0.006, 0.02)
+"""Lower and upper bound of the grain, in optical density, above which a pixel differs from glass."""
+GLASS_GRAIN = 2.0
+"""Grain of tissue, at least, in multiples of the glass's own: noise of the camera, artefacts of compression."""
+HUE, PIECE_HUE = 0.085, 0.13
+"""Hue of a pixel's surroundings, and of a whole piece of tissue, at least."""
 COLOUR_BOUNDS = (0.035, 0.09)
-"""Lower and upper bound of the colour threshold, in optical density (natural logarithm)."""
+"""Lower and upper bound of the colour threshold of even regions, in optical density."""
 
 
 def tissue_mask(overview_CYX: Array, spacing: float = 8.0) -> Array:
@@ -50,69 +72,30 @@ def tissue_mask(overview_CYX: Array, spacing: float = 8.0) -> Array:
     """
     if len(overview_CYX) != 3:
         return _clean(_fluorescence(overview_CYX, spacing), spacing)
-    tissue, pen = _brightfield(overview_CYX, spacing)
-    mask = _clean(tissue, spacing) & ~pen
-    return np.asarray(mask & ~_lines(mask) & ~_small(mask, _speck(mask, spacing)))
+    tissue, ink = _brightfield(overview_CYX, spacing)
+    mask = _clean(tissue, spacing) & ~ink
+    return np.asarray(mask & ~lines(mask, LINE_THINNESS) & ~small(mask, _speck(mask, spacing)))
 
 
 def _brightfield(overview: Array, spacing: float) -> tuple[Array, Array]:
     """(tissue, ink), bool (Y, X) each."""
     image = overview.astype(np.float32)
-    sigma = SMOOTH_UM / spacing
-    image = np.stack([ndimage.gaussian_filter(channel, sigma, mode="nearest") for channel in image])
-    density = optical_density(image, _white(image))
-    colour, grey = colourfulness(density)
-    pen = _pen(density, spacing)
-    limit = _colour_threshold(colour[~(grey | pen)])
-    # Pale tissue (fat, the stroma of an IHC section) counts where it is connected to coloured tissue.
-    seeds, candidates = (colour > limit) & ~(grey | pen), (colour > PALE_COLOUR) & ~(grey | pen)
-    mask = ndimage.binary_propagation(_open(seeds, spacing), mask=_open(candidates, spacing) | seeds)
-    return np.asarray(mask & ~_lines(mask)), pen
+    smooth = _blur(image, SMOOTH_UM / spacing)
+    white = _white(smooth)
+    density = optical_density(smooth, white)
+    grain, mean = _grain(image, spacing), density.mean(0)
+    ink = pen(density, grain <= ROUGH * mean, spacing) | opened(_dull(density), OPEN_UM / spacing)
+    rough = (grain > np.maximum(_grain_of_glass(grain[mean < PALE]), ROUGH * mean)) & _hued(density, spacing) & ~ink
+    # Less blurred, so that a narrow lumen is not covered by the blur of its walls.
+    rough &= optical_density(_blur(image, 0.5 * SMOOTH_UM / spacing), white).mean(0) > PALE
+    tissue = rough | _bounded(_coloured(density, ink) & ~rough, rough, spacing)
+    tissue &= ~small(tissue, DUST_UM2 / spacing**2)
+    tissue &= ~lines(tissue & ~opened(tissue, STRIP_UM / spacing), STRIP_THINNESS)
+    return _hued_pieces(tissue, density), ink
 
 
-def optical_density(image_CYX: Any, white_C: Any) -> Any:
-    """Optical density of each pixel (natural logarithm, 0 for glass), as an array of the image's library, numpy or cupy."""
-    xp = sys.modules[type(image_CYX).__module__.partition(".")[0]]
-    density = -xp.log((xp.clip(image_CYX, 0, 255) + 1.0) / (white_C[:, None, None] + 1.0))
-    return xp.maximum(density, 0.0)
-
-
-def colourfulness(density_CYX: Any) -> tuple[Any, Any]:
-    """(largest minus smallest density of the channels, mask of grey and dark pixels), numpy or cupy."""
-    darkest = density_CYX.max(0)
-    colour = darkest - density_CYX.min(0)
-    return colour, (darkest > 0.3) & (colour < 0.22 * darkest)
-
-
-def inks(density_CYX: Any) -> tuple[Any, Any, Any, Any]:
-    """Masks (cold ink, warm ink, black, possible rim of ink), numpy or cupy."""
-    red, green, blue = density_CYX
-    total = density_CYX.sum(0) + 1e-6
-    # Green and blue ink absorb more red than green; haematoxylin comes near it only where it is pale.
-    cold = (red > 1.6 * green) & (total > 0.25)
-    cold |= (red > 1.2 * green) & (red > 1.2)
-    # Red ink lets nearly all red through and, unlike eosin, takes almost as much blue as green; so do blood cells, but
-    # not over wide areas.
-    warm = (red < 0.1 * total) & (blue > 0.66 * green) & (green > 0.5)
-    spread = density_CYX.max(0) - density_CYX.min(0)
-    black = (total > 2.5) & (spread < 0.3 * density_CYX.max(0))
-    faint = (red > 1.25 * green) | ((red < 0.15 * total) & (blue > 0.62 * green) & (green > 0.2))
-    faint |= spread < 0.35 * density_CYX.max(0)
-    return cold, warm, black, faint
-
-
-def _open(mask: Array, spacing: float) -> Array:
-    return np.asarray(ndimage.binary_opening(mask, _disk(OPEN_UM / spacing)))
-
-
-def _lines(mask: Array) -> Array:
-    """Mask of long thin pieces: edges of coverslips, fibres; a biopsy core is wider."""
-    pieces = np.asarray(measure.label(mask, connectivity=1))
-    sizes = np.bincount(pieces.ravel())
-    long = np.zeros(len(sizes), bool)
-    for i, box in enumerate(ndimage.find_objects(pieces), start=1):
-        long[i] = sizes[i] < LINE_THINNESS * max(part.stop - part.start for part in box) ** 2
-    return np.asarray(long[pieces])
+def _blur(image: Array, sigma: float) -> Array:
+    return np.stack([ndimage.gaussian_filter(channel, sigma, mode="nearest") for channel in image])
 
 
 def _white(image: Array) -> Array:
@@ -122,20 +105,69 @@ def _white(image: Array) -> Array:
     return np.asarray(np.clip(np.median(bright, axis=1), 200.0, 255.0))
 
 
+def _grain(image: Array, spacing: float) -> Array:
+    """Local standard deviation of the density at the scale of cells, (Y, X)."""
+    density = -np.log((image.mean(0) + 1.0) / 256.0)
+    own = spacing**2 / 12  # variance of a pixel's own width
+    if FINE_UM**2 > own:
+        density = ndimage.gaussian_filter(density, (FINE_UM**2 - own) ** 0.5 / spacing, mode="nearest")
+    rough = density - ndimage.gaussian_filter(density, 2 * FINE_UM / spacing, mode="nearest")
+    return np.asarray(np.sqrt(ndimage.gaussian_filter(rough**2, 4 * FINE_UM / spacing, mode="nearest")))
+
+
+def _grain_of_glass(glass: Array) -> float:
+    """Grain above which a pixel differs from glass; the least grainy glass counts, as thin tissue lies among the rest."""
+    if glass.size == 0:
+        return GRAIN_BOUNDS[0]
+    return float(np.clip(GLASS_GRAIN * np.percentile(glass, 2), *GRAIN_BOUNDS))
+
+
+def _hued(density: Array, spacing: float) -> Array:
+    """Mask of pixels with a hue in their surroundings that are not black or grey themselves."""
+    wide = _blur(density, HUE_UM / spacing)
+    return np.asarray((wide.max(0) - wide.min(0) > HUE * wide.max(0)) & ~_dull(density))
+
+
+def _dull(density: Array) -> Array:
+    """Mask of dark grey pixels: the shadow of an edge, over tissue too."""
+    darkest = density.max(0)
+    return np.asarray((darkest > 0.5) & (darkest - density.min(0) < 0.14 * darkest))
+
+
+def _coloured(density: Array, ink: Array) -> Array:
+    colour, grey = colourfulness(density)
+    out = grey | ink
+    return np.asarray((colour > _colour_threshold(colour[~out])) & ~out)
+
+
 def _colour_threshold(colour: Array) -> float:
     if colour.size == 0 or np.ptp(colour) < 1e-6:
         return COLOUR_BOUNDS[1]
-    return float(np.clip(0.6 * _otsu(np.minimum(colour, 0.3)), COLOUR_BOUNDS[0], COLOUR_BOUNDS[1]))
+    return float(np.clip(0.6 * _otsu(np.minimum(colour, 0.3)), *COLOUR_BOUNDS))
 
 
-def _pen(density: Array, spacing: float) -> Array:
-    """Mask of ink with its rims, and of black areas: scanner background, edges."""
-    cold, warm, black, faint = inks(density)
-    seeds = cold | _open(warm, spacing) | black
-    if not seeds.any():
-        return np.asarray(seeds)
-    rim = ndimage.binary_dilation(seeds, _disk(RIM_UM / spacing))
-    return np.asarray(seeds | (rim & faint))
+def _bounded(even: Array, rough: Array, spacing: float) -> Array:
+    """The even regions whose ring is grainy for the most part."""
+    pieces = labelled(even)
+    if not even.any():
+        return even
+    distance, nearest = ndimage.distance_transform_edt(~even, return_indices=True)
+    ring = (distance > 0) & (distance <= RING_UM / spacing)
+    around = pieces[tuple(nearest)]
+    n = int(pieces.max()) + 1
+    kept = np.bincount(around[ring & rough], minlength=n) > 0.5 * np.bincount(around[ring], minlength=n)
+    kept[0] = False
+    # A region that fills the image has no ring; there is no glass on such a slide.
+    kept[1:] |= np.bincount(around[ring], minlength=n)[1:] == 0
+    return np.asarray(kept[pieces])
+
+
+def _hued_pieces(mask: Array, density: Array) -> Array:
+    """The pieces that have a hue as a whole: bubbles and scratches have one only here and there."""
+    pieces = labelled(mask)
+    sums = np.stack([np.bincount(pieces.ravel(), channel.ravel()) for channel in density])
+    hued = sums.max(0) - sums.min(0) > PIECE_HUE * sums.max(0)
+    return np.asarray(mask & hued[pieces])
 
 
 def _fluorescence(overview: Array, spacing: float) -> Array:
@@ -155,30 +187,15 @@ def _fluorescence(overview: Array, spacing: float) -> Array:
 def _clean(mask: Array, spacing: float) -> Array:
     if not mask.any():
         return mask
-    pixel = spacing * spacing
     grown = np.pad(mask, (pad := round(CLOSE_UM / spacing) + 1), mode="edge")
-    grown = _open(grown, spacing)
-    grown = ndimage.binary_closing(grown, _disk(CLOSE_UM / spacing))
-    mask = grown[pad:-pad, pad:-pad]
-    mask = mask | _small(~mask, HOLE_UM2 / pixel)
-    return mask & ~_small(mask, _speck(mask, spacing))
+    mask = opened(closed(grown, CLOSE_UM / spacing), OPEN_UM / spacing)[pad:-pad, pad:-pad]
+    mask = mask | small(~mask, HOLE_UM2 / spacing**2)
+    return mask & ~small(mask, _speck(mask, spacing))
 
 
 def _speck(mask: Array, spacing: float) -> float:
     """Largest area of dirt in pixels; at most an eighth of a small overview."""
     return min(SPECK_UM2 / spacing**2, mask.size / 8)
-
-
-def _small(mask: Array, area: float) -> Array:
-    """Mask of the connected pieces of at most `area` pixels."""
-    pieces = np.asarray(measure.label(mask, connectivity=1))
-    sizes = np.bincount(pieces.ravel())
-    sizes[0] = 0
-    return np.asarray((sizes[pieces] <= area) & mask)
-
-
-def _disk(radius: float) -> Array:
-    return np.asarray(morphology.disk(max(1, round(radius))), bool)
 
 
 def _otsu(values: Array) -> float:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from skimage.data import immunohistochemistry
 
-from tile_engine.models.masks.tissue import colourfulness, inks, optical_density, tissue_mask
+from tile_engine.models.masks.ink import colourfulness, inks, optical_density
+from tile_engine.models.masks.tissue import tissue_mask
 
 
 def read(path: Path, side: int | None = None) -> np.ndarray:

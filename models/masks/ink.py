@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from .pieces import opened
+from .pieces import opening
 
 Array = npt.NDArray[Any]
 OPEN_UM = 16.0
@@ -64,7 +64,7 @@ def inks(density_CYX: Any) -> tuple[Any, Any, Any, Any]:
 def pen(density: Array, even: Array, spacing: float) -> Array:
     """Mask of ink with its rims, and of black areas: scanner background, edges. `even`: pixels without grain."""
     cold, warm, black, faint = inks(density)
-    warm, even = opened(warm, OPEN_UM / spacing), opened(even, OPEN_UM / spacing)
+    warm, even = opening(warm, OPEN_UM / spacing), opening(even, OPEN_UM / spacing)
     seeds = cold | warm | (black & even)
     if not seeds.any():
         return np.asarray(seeds)

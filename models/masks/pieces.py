@@ -35,16 +35,16 @@ def lines(mask: Array, thinness: float) -> Array:
     return np.asarray(long[pieces])
 
 
-def opened(mask: Array, radius: float) -> Array:
+def opening(mask: Array, radius: float) -> Array:
     """Mask without what is thinner than a disk of this radius in pixels; what lies beyond the image counts as mask."""
-    return ~closed(~mask, radius)
+    return ~closing(~mask, radius)
 
 
-def closed(mask: Array, radius: float) -> Array:
+def closing(mask: Array, radius: float) -> Array:
     """Mask with gaps that a disk of this radius in pixels does not enter; what lies beyond the image counts as no mask."""
     if not mask.any():
         return mask
     near = ndimage.distance_transform_edt(~mask) <= max(1.0, radius)
     if near.all():
-        return near
+        return np.asarray(near)
     return np.asarray(ndimage.distance_transform_edt(near) > max(1.0, radius))

@@ -42,8 +42,6 @@ def grain(image: Array, spacing: float) -> Array:
 
 def grain_of_glass(glass: Array) -> float:
     """Grain above which a pixel differs from glass; the least grainy glass counts, as thin tissue lies among the rest."""
-    if glass.size == 0:
-        return GRAIN_BOUNDS[0]
     return float(np.clip(GLASS_GRAIN * np.percentile(glass, 2), *GRAIN_BOUNDS))
 
 

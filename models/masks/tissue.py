@@ -70,9 +70,12 @@ def _brightfield(overview: Array, spacing: float) -> tuple[Array, Array]:
     white = _white(smooth)
     density = optical_density(smooth, white)
     mean, roughness = density.mean(0), grain(image, spacing)
+    brightest = max(PALE, float(np.percentile(mean, 5)))  # on glass darker than `_white` assumes, none is below PALE
     ink = pen(density, roughness <= ROUGH * mean, spacing) | opening(dull(density), OPEN_UM / spacing)
     rough = (
-        (roughness > np.maximum(grain_of_glass(roughness[mean < PALE]), ROUGH * mean)) & hued(density, spacing) & ~ink
+        (roughness > np.maximum(grain_of_glass(roughness[mean <= brightest]), ROUGH * mean))
+        & hued(density, spacing)
+        & ~ink
     )
     # Less blurred, so that a narrow lumen is not covered by the blur of its walls.
     rough &= optical_density(blur(image, 0.5 * SMOOTH_UM / spacing), white).mean(0) > PALE

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from scipy import ndimage
@@ -45,6 +45,7 @@ def test_pale_and_strong_stains_are_found_and_the_rest_is_not(colour: tuple[int,
 
 
 @given(st.integers(180, 255), st.integers(0, 99))
+@example(194, 0)
 @settings(max_examples=15, deadline=None)
 def test_a_blank_slide_has_no_tissue(glass: int, seed: int) -> None:
     assert not tissue_mask(slide(None, glass, seed)[0], 8.0).any()

@@ -144,8 +144,8 @@ def apply(
 ) -> int:
     """Apply the trained network to every tile of every image, or to every volume. Needs `train`.
 
-    With --slides or --volumes: a new run on other images, by the networks of the finished run in OUT; the same clusters, numbers
-    and colours, and the share of tiles that are unlike the training set.
+    With --slides or --volumes: a new run on other images, by the networks of the finished run in OUT, with the same clusters,
+    numbers and colours, and with the share of tiles that are unlike the training set.
 
     Example: `tile-engine apply results/ --slides new/ --out new-results/`
     """

@@ -13,14 +13,21 @@ from ...stores.source import Source
 from ..compute.resources import resources
 from ..pipeline.job import Job
 from ..pipeline.modality import SLIDE_CHUNK, VOLUME_CHUNK, Cut, Images, Modality
+from ..pipeline.record import InspectedCohort
 from . import inputs
 from .opening import inspect_slides, inspect_volumes, uneven
+from .outside_masks import with_outside_masks
 
 
 def _find_volumes(spec: Images, settings: Any) -> Cohort:
     from ...stores.volumes.cohort import find_volumes
 
     return find_volumes(spec, t=settings.t)
+
+
+def _open_slides(cohort: Cohort, settings: Any) -> InspectedCohort:
+    inspected = inspect_slides(cohort, mpp=settings.mpp, spacing=settings.spacing)
+    return with_outside_masks(inspected, settings.tissue_mask)
 
 
 def _slide_at_spacing(job: Job[Any], image: str) -> Source:
@@ -63,7 +70,7 @@ SLIDES = Modality(
         most_pixels=64 * 1024,
     ),
     find=lambda spec, settings: find_slides(spec),
-    open=lambda cohort, settings: inspect_slides(cohort, mpp=settings.mpp, spacing=settings.spacing),
+    open=_open_slides,
     read=_slide_at_spacing,
     notes=lambda job, image: {},
     scaled=lambda stored: stored,

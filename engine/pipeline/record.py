@@ -53,13 +53,16 @@ class ImageRecord:
     notes: tuple[str, ...] = ()
     subimage: str = ""
     """The image inside the file, where the file holds several."""
+    tissue_mask: str = ""
+    """File of the tissue mask from outside; empty where the mask is computed."""
+    tissue_mask_fingerprint: str = ""
 
     @property
     def key(self) -> str:
         """Fingerprint of the fields that can affect a result."""
-        return digest(
-            self.id, self.fingerprint, self.mpp, self.spacing, self.shape, *([self.subimage] if self.subimage else [])
-        )
+        mask = [{"tissue_mask": self.tissue_mask_fingerprint}] if self.tissue_mask else []
+        part = [self.subimage] if self.subimage else []
+        return digest(self.id, self.fingerprint, self.mpp, self.spacing, self.shape, *part, *mask)
 
     @property
     def columns_digest(self) -> str:

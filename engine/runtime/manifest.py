@@ -236,7 +236,9 @@ def _slides_diff(previous: Mapping[str, ImageRecord], slides: Mapping[str, Image
     lines = [f"slide added: {slides[s].name}" for s in slides.keys() - previous.keys()]
     lines += [f"slide removed: {previous[s].name}" for s in previous.keys() - slides.keys()]
     common_ids = previous.keys() & slides.keys()
-    lines += [f"slide changed: {slides[s].name}" for s in common_ids if previous[s].key != slides[s].key]
+    masks = {s for s in common_ids if previous[s].tissue_mask_fingerprint != slides[s].tissue_mask_fingerprint}
+    lines += [f"slide with another tissue mask: {slides[s].name}" for s in masks]
+    lines += [f"slide changed: {slides[s].name}" for s in common_ids - masks if previous[s].key != slides[s].key]
     lines += [
         f"slide with other columns in the list: {slides[s].name}"
         for s in common_ids

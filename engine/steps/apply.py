@@ -36,7 +36,7 @@ from .convert.tissue import tissue
 BATCH = 128
 TILES = "tiles"
 """Name of the step; other steps find its receipts by this name."""
-OF_NETWORKS = ("step", "dtype", "device")
+OF_NETWORKS = ("step", "tissue_share", "dtype", "device")
 """Settings that determine the output of applying a trained network, beyond those of its training."""
 
 
@@ -91,7 +91,7 @@ def plan_of(job: Job[PatchSettings], slide: str) -> Plan:
     layers = {name: StoredLayer(layer_image(job, slide, name)) for name in model.outputs}
     return Plan(
         source=job.image(slide),
-        tiles=partial(_tissue_tiles, step=step, halo=model.halo, mask=mask),
+        tiles=partial(_tissue_tiles, step=step, halo=model.halo, mask=mask, share=job.settings.tissue_share),
         model=model,
         layers=layers,
         unit=tuple(cells_along(job) * s for s in step),
@@ -100,8 +100,8 @@ def plan_of(job: Job[PatchSettings], slide: str) -> Plan:
     )
 
 
-def _tissue_tiles(box: Box, step: tuple[int, ...], halo: tuple[int, ...], mask: Mask) -> Iterable[Tile]:
-    return within(grid(box, step, halo), mask)
+def _tissue_tiles(box: Box, step: tuple[int, ...], halo: tuple[int, ...], mask: Mask, share: float) -> Iterable[Tile]:
+    return within(grid(box, step, halo), mask, share)
 
 
 def model_of(job: Job[PatchSettings]) -> Model:

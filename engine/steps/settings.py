@@ -27,6 +27,11 @@ class SlideSettings(RunSettings):
     spacing: Annotated[float | None, Option(READ, ("convert",), "0.5, if half the slides reach it")] = Field(
         None, gt=0, le=20, description="Micrometres a pixel to work at."
     )
+    tissue_mask: Annotated[str, Option(READ, ("convert",), "computed from the slide", "PATH")] = Field(
+        "",
+        description="Tissue masks from outside: a folder of masks with the slides' names, or one file; a CSV's column "
+        "`tissue_mask` goes before. PNG or TIFF over the whole slide (not zero is tissue), or GeoJSON in pixels of level 0.",
+    )
     max_bad_tiles: Annotated[float, Option(READ, ("convert",))] = Field(
         0.01, ge=0, le=1, description="Share of the tissue that may be unreadable before a slide is rejected."
     )
@@ -35,6 +40,14 @@ class SlideSettings(RunSettings):
         description="Pixels that the stores keep: all, tissue (the rest reads as background), or none (the run reads the "
         "slides themselves).",
     )
+
+    @field_validator("tissue_mask")
+    @classmethod
+    def _place_of_masks(cls, value: str) -> str:
+        """The absolute path of the masks, since workers may have other working folders."""
+        from ...stores.remote import absolute
+
+        return str(absolute(value)) if value else ""
 
     @property
     def stored_pixels(self) -> str:
@@ -51,6 +64,13 @@ class PatchSettings(RunSettings):
     patch: Annotated[int, _PATCH] = Field(128, ge=32, le=1024, multiple_of=16, description=_PATCH_TEXT)
     stride: Annotated[int, Option(FIND, ("apply",), "half a patch", "SIDE", _SIDES)] = Field(
         0, ge=0, le=1024, description="Step between patches on the maps, in pixels or voxels, such as 32 or 32,32,32."
+    )
+
+    tissue_share: Annotated[float, Option(FIND, ("apply",))] = Field(
+        0.5,
+        gt=0,
+        le=1,
+        description="Share of a patch that must be tissue (of volumes, foreground) for the maps to show it.",
     )
 
     @field_validator("patch", "stride", mode="before")

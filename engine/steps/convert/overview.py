@@ -66,7 +66,7 @@ def write_overview(job: Job[RunSettings], unit: Unit) -> Outcome:
     with outcome.clock("read"):
         picture, holes = overview(resources().slide(job, unit.slide), target)
     with outcome.clock("compute"):
-        labels = _tissue_labels(picture, target, holes=holes, limit=1.0)  # the step `pyramid` applies the limit
+        labels = _tissue_labels(picture, target, record, holes=holes, limit=1.0)  # the step `pyramid` applies the limit
     outcome.facts["unreadable"] = sorted([*b.start, *b.stop] for b in holes)
     with outcome.clock("write"):
         begin_groups(job.folder.slide(unit.slide))

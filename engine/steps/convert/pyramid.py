@@ -50,7 +50,7 @@ def write_pyramid(job: Job[RunSettings], unit: Unit) -> Outcome:
         with outcome.clock("compute"):
             holes = _unreadable(job, unit.slide, coarse(record.frame))
             limit = job.settings.unreadable_limit
-            labels = _tissue_labels(picture, target, holes=holes, limit=limit)
+            labels = _tissue_labels(picture, target, record, holes=holes, limit=limit)
         with outcome.clock("write"):
             outcome.files += _write_tissue(job, unit.slide, labels, target, picture)
     else:

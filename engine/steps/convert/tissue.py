@@ -12,9 +12,13 @@ from ....stores.array import Written
 from ....stores.frame import Array, Box, Frame
 from ....stores.image import StoredImage, attributes_of, image_label, pyramid
 from ....stores.receipts import Ledger
+from ....stores.remote import to_path
+from ....stores.slides.cohort import fingerprint
+from ....stores.slides.outside_mask import read_outside_mask
 from ...compute.resources import resources
 from ...pipeline.job import Job
 from ...pipeline.modality import SLIDE_CHUNK
+from ...pipeline.record import ImageRecord
 from ...pipeline.settings import RunSettings
 from ...tiling.mask import Mask
 from .geometry import OVERVIEW, PIXELS, image_spec, reference_of
@@ -83,11 +87,13 @@ def _unreadable(job: Job[RunSettings], slide: str, factor: tuple[int, ...]) -> l
     return boxes
 
 
-def _tissue_labels(picture: Array, frame: Frame, *, holes: list[Box], limit: float) -> Array:
+def _tissue_labels(picture: Array, frame: Frame, record: ImageRecord, *, holes: list[Box], limit: float) -> Array:
     from ....models.masks.head_mask import head_mask
     from ....models.masks.tissue import tissue_mask
 
-    if len(frame.shape) == 2:
+    if record.tissue_mask:
+        mask = _outside_mask(record, frame.shape)
+    elif len(frame.shape) == 2:
         mask = tissue_mask(picture, frame.spacing[0])
     else:
         mask = head_mask(picture[0] if len(picture) == 1 else picture.mean(0, dtype=np.float32), frame.spacing)
@@ -96,6 +102,18 @@ def _tissue_labels(picture: Array, frame: Frame, *, holes: list[Box], limit: flo
     for box in holes:
         labels[box.slices] = UNREADABLE
     return labels
+
+
+def _outside_mask(record: ImageRecord, shape: tuple[int, ...]) -> Array:
+    """The slide's mask from outside. Raises SlideError (E_CHANGED) where its file is not the one that the run began with."""
+    path = to_path(record.tissue_mask)
+    if fingerprint(path) != record.tissue_mask_fingerprint:
+        raise SlideError(
+            f"its tissue mask {path.name} changed since the run began: its tiles would follow two masks. Run the command "
+            "again with --redo.",
+            "E_CHANGED",
+        )
+    return read_outside_mask(path, record.native_shape, shape)
 
 
 def _check_unreadable(labels: Array, holes: list[Box], limit: float) -> None:

@@ -1,0 +1,55 @@
+"""Pieces: the connected pieces of a mask, chosen by size and shape, and its opening and closing by a disk."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+from skimage import measure, morphology
+
+Array = npt.NDArray[Any]
+
+
+def labelled(mask: Array) -> Array:
+    """Number of the connected piece of each pixel, from 1 on; 0 outside the mask. Pixels that share a side connect."""
+    return np.asarray(measure.label(mask, connectivity=1))
+
+
+def small(mask: Array, area: float) -> Array:
+    """Mask of the connected pieces of at most `area` pixels."""
+    pieces = labelled(mask)
+    sizes = np.bincount(pieces.ravel())
+    sizes[0] = 0
+    return np.asarray((sizes[pieces] <= area) & mask)
+
+
+def lines(mask: Array, thinness: float) -> Array:
+    """Mask of the pieces with less area than `thinness` times their length squared: edges of coverslips, fibres."""
+    pieces = labelled(mask)
+    sizes = np.bincount(pieces.ravel())
+    long = np.zeros(len(sizes), bool)
+    for i, box in enumerate(ndimage.find_objects(pieces), start=1):
+        long[i] = sizes[i] < thinness * max(part.stop - part.start for part in box) ** 2
+    return np.asarray(long[pieces])
+
+
+def opening(mask: Array, radius: float) -> Array:
+    """Mask without what is thinner than a disk of this radius in pixels. The edge of the image makes nothing thinner."""
+    if not mask.any():
+        return mask
+    disk = _disk(radius)
+    return np.asarray(ndimage.binary_dilation(ndimage.binary_erosion(mask, disk, border_value=1), disk))
+
+
+def closing(mask: Array, radius: float) -> Array:
+    """Mask with the gaps that a disk of this radius in pixels does not fit into."""
+    if not mask.any():
+        return mask
+    disk = _disk(radius)
+    return np.asarray(ndimage.binary_erosion(ndimage.binary_dilation(mask, disk), disk, border_value=1))
+
+
+def _disk(radius: float) -> Array:
+    return np.asarray(morphology.disk(max(1, round(radius))), bool)

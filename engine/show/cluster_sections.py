@@ -28,21 +28,13 @@ def maps_section(images: Sequence[Image], *, heading: str = "Maps", noun: str = 
 
 
 def by_slide_section(counts: Array, *, names: Sequence[str], legend: Legend, figure: Path | None = None) -> Section:
-    """Cluster × slide, with the normalised mutual information of the two; `counts` are tiles (cluster, slide)."""
-    from ...models.evaluation.metrics import slide_dependence
-
-    shared = slide_dependence(counts)
-    text = (
-        f"Normalised mutual information of cluster and slide: {shared.nmi:.2f} (0: every slide has the same mixture; "
-        f"1: the slide determines the cluster). A high value may come from biology or from stain: look at the maps."
-    )
+    """Share of each cluster in each slide's tiles; `counts` are tiles (cluster, slide)."""
     columns = (
         Column("Cluster"),
         Column("Tiles", "number"),
         *(Column(name, "share") for name in names[:MAX_SLIDES_IN_COLUMNS]),
     )
     totals = np.maximum(counts.sum(axis=0), 1)
-    bound = {label - 1 for label in shared.single_slide}
     rows: list[tuple[Cell, ...]] = [
         (name, int(counts[i].sum()), *(float(v) for v in (counts[i] / totals)[:MAX_SLIDES_IN_COLUMNS]))
         for i, (_, name, _) in enumerate(legend)
@@ -50,8 +42,8 @@ def by_slide_section(counts: Array, *, names: Sequence[str], legend: Legend, fig
     caption = "Share of each slide's tiles" + (
         f", first {MAX_SLIDES_IN_COLUMNS} slides" if len(names) > MAX_SLIDES_IN_COLUMNS else ""
     )
-    table = Table(columns, tuple(rows), caption, frozenset(bound))
-    return Section("Clusters by slide", (text,), _figures(figure, "Share of each cluster on each slide"), (table,))
+    table = Table(columns, tuple(rows), caption)
+    return Section("Clusters by slide", (), _figures(figure, "Share of each cluster on each slide"), (table,))
 
 
 def k_section(

@@ -1,4 +1,4 @@
-"""Metrics: agreement of clusters with known classes, and clusters that follow a slide instead of a tissue."""
+"""Metrics: agreement of clusters with known classes."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
-from scipy.stats import entropy
-from sklearn.metrics import adjusted_rand_score, mutual_info_score, normalized_mutual_info_score
+from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
 Array = npt.NDArray[Any]
 
@@ -53,36 +52,3 @@ def agreement(classes: Array, clusters: Array) -> Agreement:
         nmi=float(normalized_mutual_info_score(classes, clusters)),
         ari=float(adjusted_rand_score(classes, clusters)),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class SlideDependence:
-    """Dependence between a tile's cluster and its slide."""
-
-    nmi: float
-    """Normalised mutual information of cluster and slide (arithmetic mean): 0 if all slides have the same shares."""
-    single_slide: tuple[int, ...]
-    """Clusters, counted from 1, that are specific to one slide (see `slide_dependence`)."""
-
-
-def slide_dependence(counts: Array, threshold: float = 0.9) -> SlideDependence:
-    """Which clusters follow a slide and not a tissue, from tiles by (cluster, slide).
-
-    A cluster is reported if over `threshold` of its tiles would lie on one slide after every slide is weighted to the
-    same number of tiles, so that large slides do not decide. With fewer than three slides no cluster is reported: a tissue
-    that only one of two patients has is no artefact. Clusters of under 20 tiles are not judged.
-    """
-    per_slide = counts / np.maximum(counts.sum(0), 1)
-    balanced = per_slide.max(1) / np.maximum(per_slide.sum(1), 1e-12)
-    enough = (counts.sum(1) >= 20) & (np.count_nonzero(counts.sum(0)) >= 3)
-    return SlideDependence(
-        nmi=_normalised_information(counts),
-        single_slide=tuple((np.flatnonzero(enough & (balanced > threshold)) + 1).tolist()),
-    )
-
-
-def _normalised_information(counts: Array) -> float:
-    joint = counts / max(1, counts.sum())
-    rows, columns = joint.sum(1), joint.sum(0)
-    mean = (entropy(rows[rows > 0]) + entropy(columns[columns > 0])) / 2
-    return float(mutual_info_score(None, None, contingency=counts) / mean) if mean > 1e-12 else 0.0

@@ -37,12 +37,14 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
     from ...pipeline.step import Step, all_columns, once, per_image
     from ...steps import convert
     from ...steps.apply import layers_step, tiles_step
+    from ...steps.cohort_columns import COLUMNS as COLUMNS_OF_COHORT
     from ...steps.estimate import estimate
     from ...steps.table import COLUMNS
     from .labels import write_cluster_labels
     from .layout import lay_out
     from .maps import draw_maps
     from .page import write_page
+    from .stains import find_stains
     from .table import write_cluster_table
     from .tree import order_clusters
 
@@ -69,6 +71,7 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
                     cohort=True,
                 ),
                 layers_step("assignment", "confidence", "embedding"),
+                Step("stains", "compare stains", find_stains, once, outputs=(document("models/stains"),), cohort=True),
             ),
             "map": (
                 Step(
@@ -106,6 +109,7 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
                     "report",
                     write_page,
                     once,
+                    columns=lambda settings: COLUMNS_OF_COHORT,
                     outputs=(REPORT, *pictures("gallery", "umap", "k", "slides", "training")),
                 ),
             ),

@@ -26,11 +26,13 @@ from ...show.tile_plane import TilePoints, umap_plot
 from ...show.training_curves import training_curves
 from ...steps.checkpoints import read_record
 from ...steps.report import closing_sections, facts_of, histories_of, slide_rows
+from .cohort import cohort_sections
 from .documents import FINE_TUNED, TRAINED, VALIDITY, FineTunedRecord, Validity
 from .gallery import nearest_patches
 from .levels import levels_view
 from .settings import ClusterSettings
 from .shown import ShownClusters, shown_clusters
+from .stains import stain_cautions
 from .tree import clusters_document
 from .verdict import explanation, headline
 
@@ -112,6 +114,8 @@ def report_page(
     density = [Image(folder.map(s, "density"), r.name) for s, r in job.slides.items()]
     body.append(Section("Where each cluster is dense", figures=tuple(density)))
     body.append(cluster_sections.by_slide_section(counts, names=names, legend=legend, figure=pictures["slides"]))
+    warnings, sections = cohort_sections(job, shown, counts)
+    body += sections
     body.append(
         cluster_sections.k_section(
             scores_of(validity),
@@ -127,7 +131,7 @@ def report_page(
         title=f"Tissue clusters: {Path(run.input).name}",
         subtitle=headline(validity, noun),
         facts=facts_of(job, tiles=tissue, rejected=len(rejected), clusters=shown.level),
-        cautions=_cautions(job, counts),
+        cautions=(*warnings, *stain_cautions(job), *_cautions(job, counts)),
         sections=tuple(body),
         footer=f"tile-engine {run.tile_engine}. Label images, thumbnails and slide properties were not read or kept.",
     )
@@ -143,7 +147,7 @@ def _maps(job: Job[ClusterSettings]) -> list[Image]:
 
 def _cautions(job: Job[ClusterSettings], counts: Array) -> tuple[Caution, ...]:
     guards = read_record(job, FINE_TUNED, FineTunedRecord).guards
-    cautions = list(cautions_of(counts, effective=guards.after.effective if guards.after.collapsed else None))
+    cautions = list(cautions_of(clusters_document(job).trained, effective=guards.after.effective))
     if guards.collapsed:
         cautions.append(Caution("Fine-tuning made the clusters collapse.", "The clusters are those from before it."))
     document = clusters_document(job)

@@ -1,0 +1,55 @@
+"""cohort: what the clusters have to do with slides, stains, scanners and groups, as sections and warnings of the report."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ....stores.frame import Array
+from ....stores.image import StoredImage
+from ...pipeline.job import Job
+from ...show.composition_section import composition_section
+from ...show.dependence_cautions import dependence_cautions
+from ...show.dependence_section import dependence_section
+from ...show.groups_section import groups_section
+from ...show.page import Caution, Section
+from ...steps.cohort_columns import cohort_columns
+from .settings import ClusterSettings
+from .shown import ShownClusters
+
+BOUND_COLUMNS = ("stain", "scanner", "site")
+"""Columns of the list that a cluster may be bound to, beside the slide itself."""
+MAX_COMPOSED = 200
+"""Images whose composition gets intervals in the report; shares.csv has the shares of all."""
+
+
+def cohort_sections(
+    job: Job[ClusterSettings], shown: ShownClusters, counts: Array
+) -> tuple[tuple[Caution, ...], list[Section]]:
+    """Warnings for the first lines, and sections, from tissue tiles (cluster, image)."""
+    from ....models.evaluation.bound import bound_clusters
+    from ....models.evaluation.dependence import dependences
+    from ....models.evaluation.groups import compare_groups
+
+    names, seed = [r.name for r in job.slides.values()], job.settings.seed
+    columns = cohort_columns(job.slides.values())
+    found = dependences(counts, columns.values, subjects=columns.subjects, seed=seed)
+    where = {name: columns.values[name] for name in BOUND_COLUMNS if name in columns.values}
+    bound = bound_clusters(counts, {**where, "slide": names})
+    sections = [dependence_section(found, bound, absent=columns.absent)]
+    if "group" in columns.values:
+        compared = compare_groups(counts, columns.values["group"], subjects=columns.subjects, seed=seed)
+        sections.append(groups_section(compared, names=shown.names))
+    if job.modality.planar:
+        sections.append(_composition(job, shown, names))
+    return dependence_cautions(found, bound), sections
+
+
+def _composition(job: Job[ClusterSettings], shown: ShownClusters, names: list[str]) -> Section:
+    from ....models.evaluation.composition import composition
+
+    rows = []
+    for slide in list(job.slides)[:MAX_COMPOSED]:
+        stored = StoredImage.open(job.folder.label(slide, "clusters"))
+        labels = stored.read(stored.frames[0].box)[0]
+        rows.append(composition(labels[labels > 0], np.argwhere(labels), clusters=shown.level))
+    return composition_section(rows, names=names[:MAX_COMPOSED], legend=shown.legend)

@@ -71,13 +71,14 @@ def reproducibility(
 ) -> list[Reproducibility]:
     """Reproducibility of every K by both methods, on at most `MAX_POINTS` points drawn by the seed.
 
-    `groups_N`: the slide of each point, or None. Ks of more than a tenth of the points are left out.
+    `groups_N`: the slide of each point, or None. Ks of more than a tenth of the points are left
+    out, but for the smallest.
     """
     draw = numpy_generator(seed, "stability")
     rows = np.sort(draw.choice(len(points_NC), min(MAX_POINTS, len(points_NC)), replace=False))
     points = np.asarray(points_NC[rows], np.float64)
     groups = None if groups_N is None else groups_N[rows]
-    tried = [k for k in ks if k <= max(2, len(points) // 10)]
+    tried = [k for k in ks if k <= max(min(ks), len(points) // 10)]
     with threadpool_limits(1):
         empty = [_labellings(null, tried, seed, groups) for null in _structureless(points, draw)]
         found = _labellings(points, tried, seed, groups)

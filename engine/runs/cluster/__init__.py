@@ -36,6 +36,7 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
     from .maps import draw_maps
     from .number import choose_number
     from .page import write_page
+    from .shown import check_shown
     from .table import write_cluster_table
     from .tree import order_clusters
 
@@ -48,6 +49,7 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
         network="clusterer",
         estimate=estimate,
         caution=modality.caution,
+        check_stored=check_shown,
         stages={
             "convert": convert.steps(modality),
             "sample": sample.steps(),

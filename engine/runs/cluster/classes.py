@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from ...show.spreadsheet import plain
+
 Classes = tuple[tuple[int, str, str, int], ...]
 """(cluster, name, colour, cluster that it is merged into) of each row; "" and 0 stand for no change."""
 COLOUR = re.compile(r"#[0-9a-f]{6}")
@@ -39,7 +41,7 @@ def _classes(rows: csv.DictReader[str], path: str | Path) -> Iterator[tuple[int,
     for line, row in enumerate(rows, start=2):
         where = f"classes: {path}, line {line}"
         cluster, into = _number(row, "cluster", where), _number(row, "into", where)
-        name, colour = (row.get("name") or "").strip(), (row.get("colour") or "").strip().lower()
+        name, colour = plain((row.get("name") or "").strip()), (row.get("colour") or "").strip().lower()
         if not cluster:
             raise ValueError(f"{where}: the cluster is empty")
         if len(name) > MAX_NAME_LENGTH or not name.isprintable():

@@ -26,7 +26,7 @@ from ...show.tile_plane import TilePoints, umap_plot
 from ...show.training_curves import training_curves
 from ...steps.checkpoints import read_record
 from ...steps.report import closing_sections, facts_of, histories_of, slide_rows
-from .documents import FINE_TUNED, TRAINED, VALIDITY, FineTunedRecord, Validity
+from .documents import FINE_TUNED, KEPT_CENTRES, TRAINED, VALIDITY, FineTunedRecord, Validity
 from .gallery import nearest_patches
 from .levels import levels_view
 from .settings import ClusterSettings
@@ -139,7 +139,8 @@ def _maps(job: Job[ClusterSettings]) -> list[Image]:
 
 def _cautions(job: Job[ClusterSettings], counts: Array) -> tuple[Caution, ...]:
     guards = read_record(job, FINE_TUNED, FineTunedRecord).guards
-    cautions = list(cautions_of(counts, effective=guards.after.effective if guards.after.collapsed else None))
+    has_collapsed = guards.after.collapsed and guards.kept != KEPT_CENTRES  # centres of rare kinds are small and sound
+    cautions = list(cautions_of(counts, effective=guards.after.effective if has_collapsed else None))
     if guards.collapsed:
         cautions.append(Caution("Fine-tuning made the clusters collapse.", "The clusters are those from before it."))
     return tuple(cautions)

@@ -66,7 +66,7 @@ class Pipeline:
     check: Callable[[AnyJob], None] = lambda job: None
     """Raises SettingsError for settings or images that cannot work, before any work."""
     check_stored: Callable[[AnyJob, Collection[str]], None] = lambda job, stale: None
-    """(job, steps to be done again): raises SettingsError for settings that the results in OUT rule out; none is removed yet."""
+    """(job, steps to be done again): raises SettingsError for settings that results in OUT rule out; none is removed yet."""
     caution: Callable[[InspectedCohort], str] = lambda cohort: ""
     """A warning about the cohort's images, shown before work; empty where there is none."""
     encode: Encode | None = None

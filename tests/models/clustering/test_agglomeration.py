@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from scipy.spatial.distance import cdist
 
@@ -31,7 +33,7 @@ def test_the_pair_with_most_edges_for_its_size_merges_first() -> None:
     edges[1, 2] = edges[2, 1] = 2
     merges = merges_of(edges)
     assert [(m.first, m.second) for m in merges] == [(2, 3), (0, 1), (0, 2), (0, 4)]
-    assert all(a.height < b.height for a, b in zip(merges, merges[1:], strict=False))
+    assert all(a.height < b.height for a, b in pairwise(merges))
 
 
 def test_clusters_without_points_and_edges_merge_in_a_fixed_order() -> None:

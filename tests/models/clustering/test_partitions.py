@@ -15,7 +15,7 @@ def two_arcs() -> tuple[np.ndarray, np.ndarray]:
     draw = np.random.default_rng(1)
     angle = draw.uniform(0, np.pi, 500)
     arc = np.stack([np.cos(angle), np.sin(angle)], 1) * 6
-    inside = draw.normal(0, 0.3, (60, 2)) + (0, 1)
+    inside = draw.normal((0, 1), 0.3, (60, 2))
     return np.r_[arc + draw.normal(0, 0.3, arc.shape), inside], np.repeat([0, 1], [500, 60])
 
 

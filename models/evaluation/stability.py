@@ -86,8 +86,8 @@ def reproducibility(
         Reproducibility(
             k,
             method,
-            rand=_mean_rand(found[method, k]),
-            chance=max(_mean_rand(labels[method, k]) for labels in empty),
+            rand=mean_rand(found[method, k]),
+            chance=max(mean_rand(labels[method, k]) for labels in empty),
             jaccard=_jaccard(found[method, k], k),
         )
         for method in METHODS
@@ -133,7 +133,8 @@ def _structureless(points: Array, draw: np.random.Generator) -> tuple[Array, Arr
     return gaussian, box
 
 
-def _mean_rand(labellings: Sequence[Array]) -> float:
+def mean_rand(labellings: Sequence[Array]) -> float:
+    """Mean adjusted Rand index of every two of at least two labellings."""
     return float(np.mean([adjusted_rand_score(a, b) for a, b in combinations(labellings, 2)]))
 
 

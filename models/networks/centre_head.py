@@ -30,7 +30,7 @@ class FineClusters(nn.Module):
         self.register_buffer("parents_J", torch.zeros(centres, dtype=torch.int64))
 
     @torch.no_grad()
-    def place(self, mean: Any, scale: Any, centres: Any, parents: Any) -> None:
+    def set_centres(self, mean: Any, scale: Any, centres: Any, parents: Any) -> None:
         """Set mean and scale (F,) that standardise embeddings, the centres (J, F) and their clusters (J,)."""
         for buffer, values in zip(self.buffers(), (mean, scale, centres, parents), strict=True):
             buffer.copy_(torch.as_tensor(values))

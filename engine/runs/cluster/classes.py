@@ -7,8 +7,6 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from ...show.spreadsheet import plain
-
 Classes = tuple[tuple[int, str, str, int], ...]
 """(cluster, name, colour, cluster that it is merged into) of each row; "" and 0 stand for no change."""
 COLOUR = re.compile(r"#[0-9a-f]{6}")
@@ -38,6 +36,8 @@ def read_classes(path: str | Path) -> Classes:
 
 
 def _classes(rows: csv.DictReader[str], path: str | Path) -> Iterator[tuple[int, str, str, int]]:
+    from ...show.spreadsheet import plain
+
     for line, row in enumerate(rows, start=2):
         where = f"classes: {path}, line {line}"
         cluster, into = _number(row, "cluster", where), _number(row, "into", where)

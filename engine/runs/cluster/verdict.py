@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from .documents import Validity
 
-KINDS = {"slide": "kinds of tissue", "volume": "kinds of region"}
+KIND_NAMES = {"slide": "kinds of tissue", "volume": "kinds of region"}
 
 
 def headline(validity: Validity, noun: str) -> str:
     """The report's first sentence, for images of this noun: slide or volume."""
-    kinds = KINDS[noun]
+    kinds = KIND_NAMES[noun]
     passing = validity.passing
     if validity.set_by_user:
         verdict = "comes back when the data are drawn again" if validity.k in passing else "does not come back reliably"

@@ -17,7 +17,7 @@ PARENTS = torch.tensor([0, 2, 0, 1, 2])
 def head() -> CentreHead:
     source = torch.Generator().manual_seed(0)
     made = CentreHead(embedding_size=4, centres=5, clusters=3)
-    made.fine.place(torch.arange(4.0), torch.tensor([1.0, 2, 3, 4]), torch.randn(5, 4, generator=source), PARENTS)
+    made.fine.set_centres(torch.arange(4.0), torch.tensor([1.0, 2, 3, 4]), torch.randn(5, 4, generator=source), PARENTS)
     return made
 
 

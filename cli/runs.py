@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..engine.pipeline.option import READ
+from ..engine.pipeline.option import READ, WRITE
 from .from_settings import AsJson, DryRun, Given, Out, OutArgument, Quiet
 
 if TYPE_CHECKING:
@@ -28,7 +28,12 @@ AreVolumes = Annotated[
 
 Level = Annotated[
     str | None,
-    typer.Option("--k", metavar="K", help="Clusters to show: 2 to the finest level, or auto for the recommended one."),
+    typer.Option(
+        "--k",
+        metavar="K",
+        help="Clusters to show: 2 to the finest level, or auto for the recommended one.",
+        rich_help_panel=WRITE,
+    ),
 ]
 ClassesFile = Annotated[
     str | None,
@@ -37,6 +42,7 @@ ClassesFile = Annotated[
         metavar="CSV",
         help="Names, colours and merges: columns cluster, name, colour, into, such as an edited clusters.csv of the run; an "
         "empty text for none.",
+        rich_help_panel=WRITE,
     ),
 ]
 

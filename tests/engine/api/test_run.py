@@ -164,7 +164,9 @@ def test_where_a_cluster_splits_its_larger_part_keeps_the_number(run: Run) -> No
     tree = run.document("clusters")
     finest = len(tree["parents"])
     assert sorted(tree["numbers"]) == list(range(1, finest + 1)) and tree["trained"] == run.validity["clusters"]
-    fine = sum(np.bincount(layer.values.ravel(), minlength=finest + 1) for layer in run.layers("assignment").values())[1:]
+    fine = sum(np.bincount(layer.values.ravel(), minlength=finest + 1) for layer in run.layers("assignment").values())[
+        1:
+    ]
     assert [tree["tiles"][number - 1] for number in tree["numbers"]] == fine.tolist()
     united = dict(enumerate(tree["tiles"], start=1))
     for number in range(finest, 1, -1):  # from the finest level up

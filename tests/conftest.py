@@ -147,8 +147,9 @@ def tiny_slides(folder: Path) -> Path:
 @pytest.fixture(scope="session")
 def mini(tmp_path_factory: pytest.TempPathFactory) -> Mini:
     """Made once a session, by a command line that starts as it does outside tests: all that starts warm is held against it."""
-    settings = {"patch": 32, "effort": 0.02, "k": "2-3", "seeds": 2, "umap": False, "threads": 1}
-    args = ("--patch", "32", "--effort", "0.02", "--k", "2-3", "--seeds", "2", "--no-umap", "--threads", "1")
+    settings = {"patch": 32, "effort": 0.02, "k": "2-3", "objective": "imsat", "seeds": 2, "umap": False, "threads": 1}
+    args = ("--patch", "32", "--effort", "0.02", "--k", "2-3", "--objective", "imsat", "--seeds", "2", "--no-umap")
+    args = (*args, "--threads", "1")
 
     def mini_in(root: Path) -> Mini:
         return Mini(root / "slides", root / "out", settings, (*args, "--cluster", "none"))
@@ -195,7 +196,7 @@ QUICK: dict[str, Any] = {"effort": 0.02, "threads": 1, "umap": False}
 """Settings that every run has, small."""
 HOW_SMALL: dict[str, dict[str, Any]] = {
     "cluster slides": {"patch": 32, "k": "2-3", "seeds": 2},
-    "cluster volumes": {"patch": 16, "k": "2-3", "seeds": 2},
+    "cluster volumes": {"patch": 16, "k": "2-3", "objective": "imsat", "seeds": 2},
     "embed volumes": {"embedding_size": 4, "cv": 2, "umap": True},
     "embed volume-tiles": {"patch": 16},
     "embed slide-tiles": {"patch": 32, "pixels": "tissue"},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
@@ -65,6 +65,8 @@ class Pipeline:
     """The model that `apply` runs over every tile, where it is not a trained network."""
     check: Callable[[AnyJob], None] = lambda job: None
     """Raises SettingsError for settings or images that cannot work, before any work."""
+    check_stored: Callable[[AnyJob, Collection[str]], None] = lambda job, stale: None
+    """(job, steps to be done again): raises SettingsError for settings that results in OUT rule out; none is removed yet."""
     caution: Callable[[InspectedCohort], str] = lambda cohort: ""
     """A warning about the cohort's images, shown before work; empty where there is none."""
     encode: Encode | None = None

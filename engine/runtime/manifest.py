@@ -122,6 +122,7 @@ def prepare(
                 ),
                 "E_STAGE_ORDER",
             )
+        pipeline.check_stored(Job(folder, settings, inspected.spacing, inspected.slides, {}, pipeline), stale)
         if stale or slide_changes:
             _forget(pipeline, folder, stale, previous_records, inspected.slides)
     sweep(folder.out, own_paths(pipeline))

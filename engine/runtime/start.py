@@ -82,16 +82,20 @@ def start(
 
 
 def resume(out: str | Path, *, options: RunOptions, **settings: Any) -> Path:
-    """Execute some stages of the run in OUT, with the images it began with; `settings` override the recorded ones."""
+    """Execute some stages of the run in OUT, with the images it began with; `settings` override the recorded ones.
+
+    A redo returns to the defaults of the settings that a run keeps (`Option.kept`), unless they are given.
+    """
     folder = Folder(absolute(out))
     run = read_run(folder)
     pipeline = recorded(run.command, run.variant)
     options = replace(options, stages=_stages(pipeline, options.stages))
     folder = replace(folder, images=pipeline.modality.name)
     changes = {k: v for k, v in settings.items() if v is not None}
-    recorded_settings = (
-        run.settings if "device" not in changes else {k: v for k, v in run.settings.items() if k != "dtype"}
-    )
+    dropped = {"dtype"} if "device" in changes else set()
+    if options.redo:
+        dropped |= set(kept_names(pipeline.variant.settings))
+    recorded_settings = {k: v for k, v in run.settings.items() if k not in dropped}
     run_settings = settings_of({**recorded_settings, **changes}, pipeline.variant.settings)
     options.report(Event("start", str(folder.out)))
     with Lock(folder.out, force=options.force_unlock), log_to(folder.out):
@@ -119,7 +123,8 @@ def relabel(out: str | Path, *, options: RunOptions, **choice: Any) -> Path:
             "E_NO_CLUSTERS",
         )
     cluster = replace(options.cluster, cluster="none")
-    return resume(out, options=replace(options, cluster=cluster, redo=True, stages=("map",)), **choice)
+    settings = {name: run.settings[name] if value is None else value for name, value in choice.items()}
+    return resume(out, options=replace(options, cluster=cluster, redo=True, stages=("map",)), **settings)
 
 
 def _stages(pipeline: Pipeline, requested: Sequence[str]) -> tuple[str, ...]:

@@ -46,6 +46,8 @@ class LevelsView:
     names: tuple[str, ...]
     colours: tuple[str, ...]
     """Number - 1 -> colour as #rrggbb."""
+    into: dict[int, int]
+    """Number -> the number that the user merged it into, at the levels that have both."""
     shown: int
     """The level of the labels, and of the page before the slider is moved."""
     recommended: int

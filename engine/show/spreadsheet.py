@@ -27,6 +27,15 @@ def safe(cell: Cell) -> Cell:
     return cell
 
 
+def plain(text: str) -> str:
+    """Text as it was before `safe`.
+
+    >>> plain("'=HYPERLINK(1)"), plain("'t Hooft")
+    ('=HYPERLINK(1)', "'t Hooft")
+    """
+    return text[1:] if text.startswith("'") and text[1:].startswith(_FORMULA) else text
+
+
 def write_csv(path: Path, rows: Sequence[Mapping[str, Cell]], *, columns: Sequence[str] = ()) -> Path:
     """One line a row, UTF-8, columns in the order given or met first; a missing cell is empty."""
     names = list(columns) or list(dict.fromkeys(name for row in rows for name in row))

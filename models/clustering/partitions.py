@@ -58,16 +58,17 @@ def squared_gaps(points_NC: Array, centres_JC: Array) -> Array:
 
 
 def k_means(points_NC: Array, clusters: int, seed: int, starts: int = STARTS) -> KMeans:
-    """A fitted k-means of scikit-learn; the same bytes on any number of cores."""
+    """A fitted k-means of scikit-learn, with at most as many clusters as points; the same bytes on any number of cores."""
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # fewer different points than clusters
-        return KMeans(clusters, n_init=starts, max_iter=100, random_state=seed).fit(points_NC)
+        return KMeans(min(clusters, len(points_NC)), n_init=starts, max_iter=100, random_state=seed).fit(points_NC)
 
 
 def partitions(points_NC: Array, ks: Sequence[int], method: Method, seed: int) -> dict[int, Centres]:
-    """K -> partition of the points into K clusters. Every K is at most the number of points."""
+    """K -> partition of the points into K clusters; of fewer points than that, each is a cluster."""
     if method == "continuous":
-        return {k: Centres(k_means(points_NC, k, seed).cluster_centers_, np.arange(k)) for k in ks}
+        places = {k: k_means(points_NC, k, seed).cluster_centers_ for k in ks}
+        return {k: Centres(centres, np.arange(len(centres))) for k, centres in places.items()}
     count = min(max(FINE_CLUSTERS, *ks), len(points_NC))
     fine = k_means(points_NC, count, seed)
     merges = merges_of(neighbour_edges(points_NC, fine.labels_, count))

@@ -23,13 +23,13 @@ class Merge:
 
 
 def cut(merges: Sequence[Merge], clusters: int, level: int) -> Array:
-    """Cluster -> group, int64 (J,), once `level` groups are left; groups are numbered from 0 by their first cluster.
+    """Cluster -> group, int64 (J,), once at most `level` groups are left; they are numbered from 0 by their first cluster.
 
     >>> cut((Merge(0, 2, 1.0), Merge(0, 1, 2.0)), 3, 2).tolist()
     [0, 1, 0]
     """
     owner = np.arange(clusters)
-    for merge in merges[: clusters - level]:
+    for merge in merges[: max(0, clusters - level)]:
         owner[owner == merge.second] = merge.first
     return np.unique(owner, return_inverse=True)[1].astype(np.int64)
 

@@ -71,13 +71,14 @@ def reproducibility(
 ) -> list[Reproducibility]:
     """Reproducibility of every K by both methods, on at most `MAX_POINTS` points drawn by the seed.
 
-    `groups_N`: the slide of each point, or None. Ks of more than a tenth of the points are left out.
+    `groups_N`: the slide of each point, or None. Ks of more than a tenth of the points are left
+    out, but for the smallest.
     """
     draw = numpy_generator(seed, "stability")
     rows = np.sort(draw.choice(len(points_NC), min(MAX_POINTS, len(points_NC)), replace=False))
     points = np.asarray(points_NC[rows], np.float64)
     groups = None if groups_N is None else groups_N[rows]
-    tried = [k for k in ks if k <= max(2, len(points) // 10)]
+    tried = [k for k in ks if k <= max(min(ks), len(points) // 10)]
     with threadpool_limits(1):
         empty = [_labellings(null, tried, seed, groups) for null in _structureless(points, draw)]
         found = _labellings(points, tried, seed, groups)
@@ -85,8 +86,8 @@ def reproducibility(
         Reproducibility(
             k,
             method,
-            rand=_mean_rand(found[method, k]),
-            chance=max(_mean_rand(labels[method, k]) for labels in empty),
+            rand=mean_rand(found[method, k]),
+            chance=max(mean_rand(labels[method, k]) for labels in empty),
             jaccard=_jaccard(found[method, k], k),
         )
         for method in METHODS
@@ -132,7 +133,8 @@ def _structureless(points: Array, draw: np.random.Generator) -> tuple[Array, Arr
     return gaussian, box
 
 
-def _mean_rand(labellings: Sequence[Array]) -> float:
+def mean_rand(labellings: Sequence[Array]) -> float:
+    """Mean adjusted Rand index of every two of at least two labellings."""
     return float(np.mean([adjusted_rand_score(a, b) for a, b in combinations(labellings, 2)]))
 
 

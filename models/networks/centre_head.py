@@ -34,7 +34,7 @@ class FineClusters(nn.Module):
         self.register_buffer("radius_J", torch.full((centres,), torch.inf))
 
     @torch.no_grad()
-    def place(self, mean: Any, scale: Any, centres: Any, parents: Any) -> None:
+    def set_centres(self, mean: Any, scale: Any, centres: Any, parents: Any) -> None:
         """Set mean and scale (F,) that standardise embeddings, the centres (J, F) and their clusters (J,)."""
         buffers = (self.mean_F, self.scale_F, self.centres_JF, self.parents_J)
         for buffer, values in zip(buffers, (mean, scale, centres, parents), strict=True):

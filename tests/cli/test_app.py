@@ -215,4 +215,4 @@ def test_apply_with_another_stride_is_refused_and_with_redo_keeps_the_network(mi
     for part in ("samples.zarr", "models/clusterer.safetensors", "models/head.safetensors"):
         assert mini.results(out, part) == mini.results(mini.out, part)
     states = {s["title"]: s["state"] for s in lines(call("status", out, "--json").stdout)[0]["steps"]}
-    assert states["write labels"] == "complete" and states["draw maps"] == "waiting"
+    assert states["write layers"] == "complete" and states["draw maps"] == "waiting"

@@ -44,6 +44,7 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
     from .layout import lay_out
     from .maps import draw_maps
     from .page import write_page
+    from .shown import check_shown
     from .stains import find_stains
     from .table import write_cluster_table
     from .tree import order_clusters
@@ -57,6 +58,7 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
         network="clusterer",
         estimate=estimate,
         caution=modality.caution,
+        check_stored=check_shown,
         stages={
             "convert": convert.steps(modality),
             **_training(variant),

@@ -36,10 +36,12 @@ def read_classes(path: str | Path) -> Classes:
 
 
 def _classes(rows: csv.DictReader[str], path: str | Path) -> Iterator[tuple[int, str, str, int]]:
+    from ...show.spreadsheet import plain
+
     for line, row in enumerate(rows, start=2):
         where = f"classes: {path}, line {line}"
         cluster, into = _number(row, "cluster", where), _number(row, "into", where)
-        name, colour = (row.get("name") or "").strip(), (row.get("colour") or "").strip().lower()
+        name, colour = plain((row.get("name") or "").strip()), (row.get("colour") or "").strip().lower()
         if not cluster:
             raise ValueError(f"{where}: the cluster is empty")
         if len(name) > MAX_NAME_LENGTH or not name.isprintable():

@@ -41,7 +41,7 @@ def divide_clusters(job: Job[ClusterSettings], unit: Unit) -> Outcome:
         points = space.coordinates(embeddings.numpy())
         division = divide(points, labels, clusterer.head.clusters, job.settings.seed)
         clusterer.fine = FineClusters(embeddings.shape[1], len(division.parents))
-        clusterer.fine.place(space.mean, space.scale, space.standardised(division.places), division.parents)
+        clusterer.fine.set_centres(space.mean, space.scale, space.standardised(division.places), division.parents)
         clusterer.fine.set_radius(embeddings, torch.from_numpy(division.labels))
     with outcome.clock("write"):
         record = partial(

@@ -45,7 +45,7 @@ class Validity(Document):
     passing: tuple[int, ...]
     """The reproducible Ks of that method."""
     range: tuple[int, int]
-    """Smallest and largest K that were tried."""
+    """Smallest and largest K that were asked for."""
     drawn: Literal["patches", "slides"]
     """What was drawn again and again: patches, or whole slides."""
     reproducibility: tuple[ReproducibilityRow, ...]
@@ -54,6 +54,11 @@ class Validity(Document):
     @property
     def set_by_user(self) -> bool:
         return self.range[0] == self.range[1]
+
+    @property
+    def largest(self) -> int:
+        """The largest K that was tried: a tenth of the patches allow no more."""
+        return max(row.clusters for row in self.reproducibility)
 
     @property
     def rows(self) -> list[ReproducibilityRow]:

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from functools import partial
-from itertools import combinations
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from ....stores.array import ArraySpec, StoredArray, written
 from ....stores.frame import Array
@@ -67,8 +64,8 @@ def train_head(job: Job[ClusterSettings], unit: Unit) -> Outcome:
 
 def _networks(job: Job[ClusterSettings], unit: Unit, objective: str, clusters: int) -> Outcome:
     import torch
-    from sklearn.metrics import adjusted_rand_score
 
+    from ....models.evaluation.stability import mean_rand
     from ....models.training.sweep import HeadSweep
     from ...compute.fit import fit
 
@@ -86,7 +83,6 @@ def _networks(job: Job[ClusterSettings], unit: Unit, objective: str, clusters: i
         qualities = sweep.qualities()
         best = min(qualities, key=lambda q: (q.collapsed, q.loss))
         labels = list(sweep.labels().values())
-        agreement = [adjusted_rand_score(a, b) for a, b in combinations(labels, 2)]
     with outcome.clock("write"):
         record = partial(
             HeadRecord,
@@ -94,7 +90,7 @@ def _networks(job: Job[ClusterSettings], unit: Unit, objective: str, clusters: i
             seed=best.seed,
             objective=objective,
             heads=tuple(HeadRow(**asdict(q)) for q in qualities),
-            agreement=float(np.mean(agreement)) if agreement else None,
+            agreement=mean_rand(labels) if len(labels) > 1 else None,
         )
         outcome.files += save_model(job, HEAD, sweep.extract(best.seed, clusters), record)
         slot.path.unlink(missing_ok=True)
@@ -124,7 +120,7 @@ def centre_head(embeddings_NF: Array, objective: str, clusters: int, seed: int) 
     points = space.coordinates(embeddings_NF)
     centres = partitions(points, [clusters], "separate" if objective == "graph" else "continuous", seed)[clusters]
     head = CentreHead(embeddings_NF.shape[1], len(centres.places), clusters)
-    head.fine.place(space.mean, space.scale, space.standardised(centres.places), centres.parents)
+    head.fine.set_centres(space.mean, space.scale, space.standardised(centres.places), centres.parents)
     variance = squared_gaps(points, centres.places).min(1).mean() / points.shape[1]
     head.width.fill_(max(float(variance), 1e-12) ** 0.5)
     return head

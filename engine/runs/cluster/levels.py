@@ -11,11 +11,10 @@ from ....stores.image import StoredImage
 from ...pipeline.documents import read_document
 from ...pipeline.job import Job
 from ...show.levels import LevelMap, LevelsView, level_map, plane_map, strip
-from ...show.palette import hexadecimal
 from .documents import VALIDITY, Clusters, Validity
 from .gallery import nearest_patches
 from .settings import ClusterSettings
-from .shown import ShownClusters
+from .shown import ShownClusters, merges_of, names_and_colours
 from .tree import clusters_document
 
 PATCHES_OF_FINE = 4
@@ -29,13 +28,12 @@ def levels_view(job: Job[ClusterSettings], shown: ShownClusters, table: Any) -> 
     numbers = np.asarray((0, *document.numbers), np.uint8)
     of_rows = numbers[table.obs["assignment"].to_numpy().astype(int)]
     patches = nearest_patches(job, table, of_rows.astype(int), PATCHES_OF_FINE)
-    names, colours = list(document.names), list(document.colours)
-    names[: shown.level] = shown.names
-    colours[: shown.level] = map(hexadecimal, shown.colours)
+    names, colours = names_and_colours(document, job.settings)
     return LevelsView(
         parents=document.parents,
-        names=tuple(names),
-        colours=tuple(colours),
+        names=names,
+        colours=colours,
+        into=merges_of(job.settings),
         shown=shown.level,
         recommended=0 if validity.k == 1 else document.recommended,
         reproducible=validity.passing,

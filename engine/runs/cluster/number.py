@@ -53,7 +53,7 @@ def choose_number(job: Job[ClusterSettings], unit: Unit) -> Outcome:
         clusters=k if k > 1 else _nearest_to_reproducible(rows),
         method=choice.method,
         passing=choice.passing,
-        range=(low, max(ks)),
+        range=(low, high),
         drawn="slides" if len(np.unique(owners)) >= MIN_GROUPS else "patches",
         reproducibility=tuple(ReproducibilityRow(**asdict(r), passes=r.passes) for r in rows),
         indices=tuple(IndexValue(**asdict(r)) for r in indices),

@@ -27,7 +27,7 @@ from ...show.training_curves import training_curves
 from ...steps.checkpoints import read_record
 from ...steps.report import closing_sections, facts_of, histories_of, slide_rows
 from .cohort import cohort_sections
-from .documents import FINE_TUNED, TRAINED, VALIDITY, FineTunedRecord, Validity
+from .documents import FINE_TUNED, KEPT_CENTRES, TRAINED, VALIDITY, FineTunedRecord, Validity
 from .gallery import nearest_patches
 from .levels import levels_view
 from .settings import ClusterSettings
@@ -147,7 +147,9 @@ def _maps(job: Job[ClusterSettings]) -> list[Image]:
 
 def _cautions(job: Job[ClusterSettings], counts: Array) -> tuple[Caution, ...]:
     guards = read_record(job, FINE_TUNED, FineTunedRecord).guards
-    cautions = list(cautions_of(clusters_document(job).trained, effective=guards.after.effective))
+    has_collapsed = guards.after.collapsed and guards.kept != KEPT_CENTRES  # centres of rare kinds are small and sound
+    effective = guards.after.effective if has_collapsed else None
+    cautions = list(cautions_of(clusters_document(job).trained, effective=effective))
     if guards.collapsed:
         cautions.append(Caution("Fine-tuning made the clusters collapse.", "The clusters are those from before it."))
     document = clusters_document(job)

@@ -33,7 +33,7 @@ class ShownSettings(RunSettings):
     classes: Annotated[Classes, Option(WRITE, ("map",), "cluster 1, cluster 2 ...", "CSV", str, kept=True)] = Field(
         (),
         description="Names, colours and merges of clusters: a CSV with the columns cluster, name, colour, into, such as an "
-        "edited clusters.csv of the run.",
+        "edited clusters.csv of the run. A row takes effect at the levels that have its clusters.",
     )
 
     @field_validator("level")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
 
 from ....errors import SettingsError
 from ....stores.frame import Array
+from ...pipeline.documents import find_document
 from ...pipeline.job import Job
 from ...show.palette import Colour
-from .documents import Clusters
+from .documents import CLUSTERS, Clusters
 from .settings import ClusterSettings
 from .tree import clusters_document
 
@@ -28,6 +30,8 @@ class ShownClusters:
     """Number - 1 -> tissue tiles."""
     slides: dict[str, tuple[int, ...]]
     """Image -> tissue tiles of each number."""
+    into: dict[int, int]
+    """Number -> the number that the user merged it into."""
 
     @property
     def legend(self) -> list[tuple[int, str, float]]:
@@ -49,17 +53,13 @@ def shown_clusters(job: Job[ClusterSettings]) -> ShownClusters:
     level = settings.level or document.recommended
     level = document.finest if level == 1 else min(level, document.finest)
     check_classes(document, settings)
+    into = {cluster: other for cluster, other in merges_of(settings).items() if max(cluster, other) <= level}
     at_level = number_at(document.parents, level)  # number at the finest level - 1 -> number
-    for cluster, _, _, into in settings.classes:
-        if into:
-            at_level[at_level == cluster] = into
+    for cluster, other in into.items():
+        at_level[at_level == cluster] = other
     number = np.zeros(len(document.numbers) + 1, np.uint8)
     number[1:] = at_level[np.asarray(document.numbers) - 1]
-    names, colours = list(document.names[:level]), list(document.colours[:level])
-    for cluster, name, colour, _ in settings.classes:
-        if cluster <= level:
-            names[cluster - 1] = name or names[cluster - 1]
-            colours[cluster - 1] = colour or colours[cluster - 1]
+    names, colours = names_and_colours(document, settings)
 
     def counts(tiles: tuple[int, ...]) -> tuple[int, ...]:
         return tuple(np.bincount(at_level, weights=tiles, minlength=level + 1)[1:].astype(int).tolist())
@@ -67,11 +67,33 @@ def shown_clusters(job: Job[ClusterSettings]) -> ShownClusters:
     return ShownClusters(
         level=level,
         number=number,
-        names=tuple(names),
-        colours=tuple(_rgb(colour) for colour in colours),
+        names=names[:level],
+        colours=tuple(_rgb(colour) for colour in colours[:level]),
         tiles=counts(document.tiles),
         slides={slide: counts(tiles) for slide, tiles in document.slides.items()},
+        into=into,
     )
+
+
+def names_and_colours(document: Clusters, settings: ClusterSettings) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Name and colour (#rrggbb) of each number of the finest level, as the user changed them."""
+    names, colours = list(document.names), list(document.colours)
+    for cluster, name, colour, _ in settings.classes:
+        names[cluster - 1] = name or names[cluster - 1]
+        colours[cluster - 1] = colour or colours[cluster - 1]
+    return tuple(names), tuple(colours)
+
+
+def merges_of(settings: ClusterSettings) -> dict[int, int]:
+    """Cluster -> the cluster that the user merged it into; a merge takes effect at the levels that have both."""
+    return {cluster: into for cluster, _, _, into in settings.classes if into}
+
+
+def check_shown(job: Job[ClusterSettings], stale: Collection[str]) -> None:
+    """Check level and classes against the tree that the run has, unless its steps are to be done again."""
+    document = find_document(job.folder, CLUSTERS, Clusters)
+    if document is not None and "order_clusters" not in stale:
+        check_classes(document, job.settings)
 
 
 def check_classes(document: Clusters, settings: ClusterSettings) -> None:
@@ -82,13 +104,13 @@ def check_classes(document: Clusters, settings: ClusterSettings) -> None:
             f"{document.finest}.",
             "E_LEVEL",
         )
-    merged = {cluster for cluster, _, _, into in settings.classes if into}
+    merged = merges_of(settings)
     for cluster, _, _, into in settings.classes:
         unknown = max(cluster, into)
         if unknown > document.finest:
             raise SettingsError(
-                f"--classes names cluster {unknown}, and the finest level of this run has {document.finest} clusters: nothing "
-                "was changed. Numbers stand in clusters.csv of the run.",
+                f"--classes names cluster {unknown}, and the finest level of this run has {document.finest} "
+                "clusters. The numbers stand in clusters.csv and in the report of the run.",
                 "E_CLASSES",
             )
         if into in merged:

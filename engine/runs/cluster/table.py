@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ....stores.array import Written, written
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
@@ -31,11 +33,12 @@ def write_cluster_table(job: Job[ClusterSettings], unit: Unit) -> Outcome:
 def write_shares(job: Job[ClusterSettings], shown: ShownClusters) -> Written:
     """Write shares.csv: one row per image, with its number of tissue tiles and the share of each cluster."""
     rows: list[dict[str, Cell]] = []
+    names = column_names(shown, RESERVED.union(*(record.columns for record in job.slides.values())))
     for slide, counts in shown.slides.items():
         record, total = job.slides[slide], sum(counts)
         list_columns = {f"csv {k}" if k in RESERVED else k: v for k, v in record.columns.items()}
         shares: dict[str, Cell] = {
-            name: round(n / total, 6) if total else "" for name, n in zip(column_names(shown), counts, strict=True)
+            name: round(n / total, 6) if total else "" for name, n in zip(names, counts, strict=True)
         }
         own: dict[str, Cell] = {"slide": slide, "name": record.name, "site": record.site, "group": record.subject}
         rows.append({**own, **list_columns, "tiles": total, **shares})
@@ -44,9 +47,10 @@ def write_shares(job: Job[ClusterSettings], shown: ShownClusters) -> Written:
     return written(path)
 
 
-def column_names(shown: ShownClusters) -> list[str]:
-    """A column's name for each cluster: its name, with its number where two clusters share a name."""
-    return [name if shown.names.count(name) == 1 else f"{name} ({i})" for i, name in enumerate(shown.names, 1)]
+def column_names(shown: ShownClusters, taken: Iterable[str]) -> list[str]:
+    """A column's name for each cluster: its name, with its number where another column has this name."""
+    others = [*shown.names, *taken]
+    return [name if others.count(name) == 1 else f"{name} ({i})" for i, name in enumerate(shown.names, 1)]
 
 
 def write_list(job: Job[ClusterSettings], shown: ShownClusters) -> Written:
@@ -60,7 +64,7 @@ def write_list(job: Job[ClusterSettings], shown: ShownClusters) -> Written:
             "cluster": i,
             "name": name,
             "colour": hexadecimal(shown.colours[i - 1]),
-            "into": "",
+            "into": shown.into.get(i, ""),
             "splits from": parents[i - 1] or "",
             "tiles": tiles,
             "share": round(tiles / total, 6),

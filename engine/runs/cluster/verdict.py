@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from .documents import Validity
 
-KINDS = {"slide": "kinds of tissue", "volume": "kinds of region"}
+KIND_NAMES = {"slide": "kinds of tissue", "volume": "kinds of region"}
 
 
 def headline(validity: Validity, noun: str) -> str:
     """The report's first sentence, for images of this noun: slide or volume."""
-    kinds = KINDS[noun]
+    kinds = KIND_NAMES[noun]
     passing = validity.passing
     if validity.set_by_user:
         verdict = "comes back when the data are drawn again" if validity.k in passing else "does not come back reliably"
@@ -17,7 +17,7 @@ def headline(validity: Validity, noun: str) -> str:
     if not passing:
         return (
             f"No separate {kinds} can be told apart reproducibly: no number of clusters from {validity.range[0]} to "
-            f"{validity.range[1]} comes back when the data are drawn again. The map shows the finest level all the same."
+            f"{validity.largest} comes back when the data are drawn again. The map shows the finest level all the same."
         )
     between = f" (between {passing[0]} and {passing[-1]})" if len(passing) > 1 else ""
     nature = "with gaps between them" if validity.method == "separate" else "as regions of a continuum without gaps"
@@ -34,8 +34,10 @@ def explanation(validity: Validity) -> list[str]:
         "cluster dissolves. Of the Ks near the best index the largest is taken."
     )
     texts = [drawn, rule]
-    if not validity.set_by_user and validity.k == validity.range[1]:
+    if validity.largest < validity.range[1]:
+        texts.append(f"A K above {validity.largest} was not tried: there are fewer than ten patches for each cluster.")
+    elif not validity.set_by_user and validity.k == validity.range[1]:
         texts.append(f"The range ends at {validity.k}: a larger K may be reproducible too, and was not tried.")
-    if not validity.set_by_user and validity.k == validity.range[0]:
+    if not validity.set_by_user and validity.k == validity.range[0] > 2:
         texts.append(f"The range begins at {validity.k}: a smaller K was not tried.")
     return texts

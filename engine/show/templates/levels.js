@@ -12,7 +12,7 @@
   const numbersAt = (level) => {
     const numbers = [0];
     view.parents.forEach((parent, i) => numbers.push(i + 1 <= level ? i + 1 : numbers[parent]));
-    return numbers;
+    return numbers.map((number) => (view.into[number] <= level ? view.into[number] : number));
   };
   const rgb = view.colours.map((text) => [1, 3, 5].map((at) => parseInt(text.slice(at, at + 2), 16)));
 

@@ -34,7 +34,7 @@ def stores(run: Run) -> list[Path]:
 def test_all_three_slides_are_done_and_none_is_rejected(run: Run) -> None:
     assert [slide.split("-")[0] for slide in run.slides] == ["a", "b", "c"]
     assert (run.status, run.rejected, run.exit_status) == ("done", {}, 0)
-    assert run.settings["k"] == [2, 3] and run.validity["k"] in (2, 3)
+    assert run.settings["k"] == [2, 3] and run.validity["k"] in (1, 2, 3) and run.validity["clusters"] in (2, 3)
     assert repr(run).endswith("3 slides, done)")
 
 
@@ -148,19 +148,32 @@ def test_arrays_are_lazy_labelled_and_cut_like_numpys(run: Run) -> None:
 
 
 def test_layers_agree_with_each_other(run: Run) -> None:
-    k = run.validity["k"]
+    k, tree = run.validity["clusters"], run.document("clusters")
+    level = len(tree["parents"]) if run.validity["k"] == 1 else tree["recommended"]
     for slide in run.slides:
         clusters, confidence, embedding = (run.layers(n)[slide].values for n in ("clusters", "confidence", "embedding"))
         on = clusters > 0
-        assert on.any() and clusters.max() <= k and clusters.dtype == np.uint8
+        assert on.any() and clusters.max() <= level and clusters.dtype == np.uint8
+        np.testing.assert_array_equal(on, run.layers("assignment")[slide].values[0] > 0)
         assert (confidence[0][on] >= 1 / k - 1e-6).all() and (confidence[0][on] <= 1 + 1e-6).all()
         assert not confidence[0][~on].any() and not embedding[:, ~on].any()
         assert embedding.dtype == np.float16 and np.isfinite(embedding).all()
 
 
-def test_clusters_are_numbered_by_their_share_of_all_tiles_largest_first(run: Run) -> None:
-    total = sum(np.bincount(layer.values.ravel(), minlength=21) for layer in run.layers("clusters").values())[1:]
-    assert (np.diff(total) <= 0).all()
+def test_where_a_cluster_splits_its_larger_part_keeps_the_number(run: Run) -> None:
+    tree = run.document("clusters")
+    finest = len(tree["parents"])
+    assert sorted(tree["numbers"]) == list(range(1, finest + 1)) and tree["trained"] == run.validity["clusters"]
+    fine = sum(np.bincount(layer.values.ravel(), minlength=finest + 1) for layer in run.layers("assignment").values())[
+        1:
+    ]
+    assert [tree["tiles"][number - 1] for number in tree["numbers"]] == fine.tolist()
+    united = dict(enumerate(tree["tiles"], start=1))
+    for number in range(finest, 1, -1):  # from the finest level up
+        parent = tree["parents"][number - 1]
+        assert 1 <= parent < number and united[parent] >= united[number]
+        united[parent] += united.pop(number)
+    assert united == {1: fine.sum()}
 
 
 def test_the_table_has_a_row_for_every_labelled_cell_with_its_place_cluster_and_embedding(run: Run) -> None:

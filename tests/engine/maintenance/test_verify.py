@@ -36,12 +36,17 @@ TARGETS = {
     "codes": ("samples.zarr/codes/c/0/0/0", "view_embeddings", ""),
     "the table": ("tables/tiles.zarr/X/c/0/0", "table", ""),
     "a model": ("models/autoencoder.safetensors", "autoencoder", ""),
-    "a model's record": ("models/clusterer.json", "fine_tune", ""),
+    "a model's record": ("models/clusterer.json", "divide", ""),
+    "the fine-tuned network": ("models/fine_tuned.safetensors", "fine_tune", ""),
+    "the tree": ("models/clusters.json", "order_clusters", ""),
+    "the fine clusters": ("slides/c-*/layers/assignment/0/c/0/0/0", "tiles", "c.tif"),
+    "the layout": ("samples.zarr/umap/zarr.json", "layout", ""),
+    "the list of clusters": ("clusters.csv", "table", ""),
     "a picture": ("maps/density/a-*.png", "pictures", "a.tif"),
     "shares": ("shares.csv", "table", ""),
     "metadata of a store": ("slides/a-*/zarr.json", "pyramid", "a.tif"),
     "metadata of an array": ("slides/a-*/0/zarr.json", "pyramid", "a.tif"),
-    "metadata of a layer": ("slides/a-*/layers/embedding/0/zarr.json", "labels", "a.tif"),
+    "metadata of a layer": ("slides/a-*/layers/embedding/0/zarr.json", "layers", "a.tif"),
     "the list of labels": ("slides/a-*/labels/zarr.json", "labels", "a.tif"),
     "the list of layers": ("slides/a-*/layers/zarr.json", "labels", "a.tif"),
     "metadata of the samples": ("samples.zarr/zarr.json", "draw", ""),
@@ -109,7 +114,7 @@ def mended(out: Path, before: dict[str, tuple[bytes, int]]) -> Repair:
 def test_an_undamaged_run_is_sound(mini: Any) -> None:
     for full in (False, True):
         verdict = verify(mini.out, full=full, cluster=HERE.cluster)
-        assert not verdict.findings and verdict.units == 25 and verdict.files > 150
+        assert not verdict.findings and verdict.units == 31 and verdict.files > 150
 
 
 @pytest.mark.parametrize("what", TARGETS)
@@ -237,7 +242,7 @@ def test_half_written_files_are_told_and_no_damage(mini: Any, out: Path) -> None
 
 def test_a_run_that_has_not_ended_is_sound_as_far_as_it_is(mini: Any, out: Path) -> None:
     run = json.loads((out / "run.json").read_text())
-    for step in ("labels", "table", "pictures", "report"):
+    for step in ("layers", "layout", "labels", "table", "pictures", "report"):
         del run["steps"][step]
     run["steps"]["order_clusters"]["status"] = "running"
     (out / "run.json").write_text(json.dumps(run))

@@ -78,7 +78,7 @@ def test_a_stage_says_which_run_an_option_is_of() -> None:
     train = by_name(offered_by_stage(COMMANDS, "train"))
     assert "[`run cluster` only]" in train["k"].help
     assert "Of `run embed`: what embeddings are trained for" in train["objective"].help
-    assert "default: imsat; of `run embed` auto" in train["objective"].help
+    assert "default: auto; of `run embed` auto" in train["objective"].help
 
 
 @pytest.mark.parametrize(("of", "variant"), VARIANTS)

@@ -50,9 +50,12 @@ def changed(settings=None, slides=(SLIDE, OTHER), rejected=None):
         ({"max_bad_tiles": 0.2}, "pyramid"),
         ({"patch": 64, "stride": 64}, "draw"),
         ({"effort": 2.0}, "autoencoder"),
-        ({"k": 5}, "heads"),
+        ({"k": 5}, "number"),
+        ({"objective": "imsat"}, "heads"),
         ({"stride": 32}, "tiles"),
-        ({"umap": False}, "table"),
+        ({"umap": False}, "layout"),
+        ({"level": 5}, "labels"),
+        ({"classes": ((1, "stroma", "", 0),)}, "labels"),
     ],
 )
 def test_a_setting_makes_stale_what_reads_it_and_all_after(settings, first):
@@ -92,7 +95,7 @@ def test_clearing_removes_what_the_steps_left_and_nothing_else(tmp_path: Path):
     for name in files:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("x")
-    stale = [CLUSTER_SLIDES.steps[name] for name in ("tiles", "labels", "table", "pictures", "report")]
+    stale = [CLUSTER_SLIDES.steps[name] for name in ("tiles", "layers", "labels", "table", "pictures", "report")]
     clear(folder, stale, ["a-1"], kept=[step for step in CLUSTER_SLIDES.steps.values() if step not in stale])
     left = {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file()}
     theirs = {"mine.txt", "maps/notes.png", "slides/a-1.ome.zarr/labels/mine/x"}

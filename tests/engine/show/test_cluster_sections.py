@@ -1,21 +1,47 @@
 """What the report says of clusters."""
 
+from types import SimpleNamespace
+
 from tile_engine.engine.show.cluster_sections import k_section
 
-RANKS = {k: (float(k), 0.1) for k in (2, 3, 4)}
+KS = (2, 3, 9)
+COMEBACKS = [
+    SimpleNamespace(clusters=k, rand=0.95 if k == 3 else 0.5, chance=0.31, jaccard=(0.9, 0.62), passes=k == 3)
+    for k in KS
+]
 SCORES = [
     {"k": k, "seed": s, "index": index, "value": value}
     for s in (0, 1)
     for index, best in (("silhouette", 3), ("dunn", 9))
-    for k in (2, 3, 9)
+    for k in KS
     for value in [1.0 + s if k == best else 0.1]
 ]
 
 
-def test_the_recommended_k_is_set_off():
-    table = k_section(SCORES, ranks=RANKS, recommended=3).tables[0]
-    assert [table.rows[i][0] for i in table.marked] == [3]
+def test_each_k_has_its_reproducibility_and_indices_and_the_shown_one_is_set_off():
+    section = k_section(SCORES, comebacks=COMEBACKS, text=("why",), shown=9)
+    table = section.tables[0]
+    assert [table.rows[i][0] for i in table.marked] == [9]
+    assert table.rows[1][:5] == (3, "0.95", "0.31", "0.62", "yes") and [row[4] for row in table.rows] == [
+        "no",
+        "yes",
+        "no",
+    ]
     assert "1.5 ± 0.71" in table.rows[1]
+    assert section.text[0] == "why"
+
+
+def test_an_index_that_only_rises_or_falls_is_said_to_tell_nothing():
+    rising = [{"k": k, "seed": 0, "index": "xie_beni", "value": float(k)} for k in KS]
+    assert k_section(SCORES[:1], comebacks=COMEBACKS, text=(), shown=3).text == ()
+    (said,) = k_section([*SCORES, *rising], comebacks=COMEBACKS, text=(), shown=3).text
     assert (
-        "was set" in k_section([row for row in SCORES if row["k"] == 3], ranks={3: (1.0, 0.0)}, recommended=3).text[0]
+        said.startswith("Dunn, Xie–Beni rise or fall steadily")
+        and "nothing about K" in said
+        and "Silhouette" not in said
     )
+
+
+def test_one_k_without_indices_is_a_table_too():
+    (table,) = k_section([], comebacks=COMEBACKS[1:2], text=("was set",), shown=3).tables
+    assert len(table.rows) == 1 and table.marked == {0}

@@ -4,6 +4,7 @@ import base64
 import io
 import re
 from html.parser import HTMLParser
+from types import SimpleNamespace
 
 import jinja2
 import numpy as np
@@ -26,8 +27,7 @@ from tile_engine.engine.show.run_sections import (
 
 EVIL = "<script>alert('x')</script>\"><img src=x onerror=alert(1)>.svs"
 LEGEND = [LegendEntry(1, "cluster 1", 0.7), LegendEntry(2, EVIL, 0.3)]
-BEST = {"dunn": 2, "silhouette": 7}
-RANKS = {k: (float(k), 0.1) for k in (2, 3, 4)}
+COMEBACKS = [SimpleNamespace(clusters=k, rand=0.8, chance=0.3, jaccard=(0.9, 0.7), passes=k < 9) for k in (2, 3, 9)]
 SCORES = [
     {"k": k, "seed": s, "index": index, "value": value}
     for s in (0, 1)
@@ -87,12 +87,12 @@ def full(folder):
         EVIL,
         EVIL,
         ((EVIL, EVIL),),
-        (*cautions_of(counts, best=BEST, effective=0.5), Caution(EVIL, EVIL)),
+        (*cautions_of(counts, effective=0.5), Caution(EVIL, EVIL)),
         (
             maps_section([image]),
             slides_section([SlideRow(EVIL, EVIL, 0.5, (10, 20), 0.5, 7, (0.5,))], legend=LEGEND),
             rejected_section([(EVIL, EVIL, EVIL)]),
-            k_section(SCORES, ranks=RANKS, recommended=3, figure=folder / "missing.png"),
+            k_section(SCORES, comebacks=COMEBACKS, text=(EVIL,), shown=3, figure=folder / "missing.png"),
             by_slide_section(counts, names=[EVIL, "b", "c"], legend=LEGEND),
             times_section([StageTime(EVIL, 1, 2, 3, 4)]),
             settings_section({EVIL: EVIL, "nothing": None, "on": True, "list": [1, 2]}),

@@ -1,4 +1,4 @@
-"""Validity indices against hand-sized cases and other implementations, and the K that is recommended."""
+"""Validity indices against hand-sized cases and other implementations."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sklearn.datasets import make_blobs
 from sklearn.metrics import silhouette_score
 
 from tile_engine.models.evaluation.dunn import dunn, dunn_of_distances, trimmed
-from tile_engine.models.evaluation.validity import RANKED_INDICES, ValidityRow, indices, recommend, validity_table
+from tile_engine.models.evaluation.validity import INDEX_NAMES, indices, s_dbw, validity_table, xie_beni
 
 
 @given(st.integers(0, 10_000), st.integers(2, 5), st.integers(1, 9))
@@ -46,44 +46,45 @@ def test_indices_equal_those_of_scikit_learn() -> None:
     assert all(math.isnan(value) for value in indices(points, np.zeros(120, int)).values())
 
 
-@pytest.mark.parametrize("k", [3, 5])
-def test_planted_clusters_are_recommended(k: int) -> None:
-    points, _ = make_blobs(400, 6, centers=k, cluster_std=0.4, random_state=2)
-    labels = {
-        (clusters, seed): KMeans(clusters, n_init=2, random_state=seed).fit_predict(points)
-        for clusters in range(2, 9)
-        for seed in range(2)
-    }
-    rows = validity_table(points, labels, sample=300)
-    assert rows == validity_table(points, labels, sample=300), "the sample is seeded"
-    found = recommend(rows)
-    assert found.clusters == k
-    assert found.mean_ranks[k] == min(found.mean_ranks.values())
+def test_xie_beni_by_hand() -> None:
+    """Squared distances to the centres (1, 0), (7, 0), (7, 9): six of 1 each; the nearest centres are 6 apart."""
+    points = np.array([[0.0, 0], [2, 0], [6, 0], [8, 0], [7, 8], [7, 10]])
+    labels = np.array([4, 4, 0, 0, 2, 2])
+    assert xie_beni(points, labels) == pytest.approx(1 / 36)
+    assert xie_beni(np.zeros((4, 1)), np.array([0, 0, 1, 1])) == math.inf
 
 
-def rows_of(best: dict[str, int]) -> list[ValidityRow]:
-    return [
-        ValidityRow(k, seed, name, -abs(k - best[name]) * RANKED_INDICES[name])
-        for name in RANKED_INDICES
-        for k in range(2, 21)
-        for seed in range(3)
-    ]
+def test_s_dbw_by_hand() -> None:
+    """Two clusters of variance 1 about 1 and 11 in a line; the whole has variance 26, and the radius is sqrt(2) / 2."""
+    points = np.array([[0.0], [2], [10], [12]])
+    labels = np.array([0, 0, 1, 1])
+    assert s_dbw(points, labels) == pytest.approx(1 / 26), "no point lies at a centre or between the two"
+    crowded = np.r_[points, [[1.0], [11], [6]]]
+    of_first = np.array([0, 0, 1, 1, 0, 1, 0])  # the point in the middle belongs to the first
+    centres = np.array([9 / 4, 11.0])
+    variances = np.array([crowded[of_first == i].var() for i in (0, 1)])
+    radius = math.sqrt(variances.sum()) / 2
+    middle = (np.abs(crowded - centres.mean()) <= radius).sum()
+    own = [(np.abs(crowded[of_first == i] - centres[i]) <= radius).sum() for i in (0, 1)]
+    by_hand = variances.mean() / crowded.var() + middle / max(own)
+    assert middle == 1 and s_dbw(crowded, of_first) == pytest.approx(by_hand)
 
 
-def test_disagreement_is_said() -> None:
-    same = recommend(rows_of(dict.fromkeys(RANKED_INDICES, 7)))
-    assert same.clusters == 7 and same.agreement.startswith("The indices agree.")
-    apart = recommend(rows_of(dict(zip(RANKED_INDICES, (2, 6, 15, 20), strict=True))))
-    assert "disagree" in apart.agreement and "dunn 2" in apart.agreement
+def test_a_table_has_every_index_of_every_labelling_on_one_seeded_sample() -> None:
+    points, _ = make_blobs(400, 6, centers=3, cluster_std=0.4, random_state=2)
+    labels = {(k, seed): KMeans(k, n_init=2, random_state=seed).fit_predict(points) for k in (3, 5) for seed in (0, 1)}
+    rows = validity_table(points, labels, sample=200)
+    assert rows == validity_table(points, labels, sample=200) != validity_table(points, labels, sample=200, seed=1)
+    keys = [(r.clusters, r.seed) for r in rows]
+    assert keys == [key for key in sorted(labels) for _ in INDEX_NAMES]
+    assert {r.index for r in rows} == set(INDEX_NAMES)
+    values = {(r.clusters, r.index): r.value for r in rows if r.seed == 0}
+    higher = {"dunn_trimmed", "silhouette", "calinski_harabasz"}
+    for name in (*higher, "davies_bouldin", "xie_beni", "s_dbw"):
+        assert (values[3, name] > values[5, name]) == (name in higher), f"{name} prefers the planted number"
 
 
-def test_the_smallest_k_within_one_standard_error_is_taken() -> None:
-    found = recommend(rows_of(dict(zip(RANKED_INDICES, (5, 5, 6, 6), strict=True))))
-    limit = min(found.mean_ranks.values()) + found.standard_errors[5]
-    assert found.clusters == 5
-    assert found.mean_ranks[5] <= limit
-
-
-def test_a_labelling_that_fell_together_is_ranked_last() -> None:
-    rows = [ValidityRow(k, 0, name, float("nan") if k == 4 else 1.0) for name in RANKED_INDICES for k in (3, 4, 5)]
-    assert recommend(rows).mean_ranks[4] == 3.0
+def test_the_scale_of_single_features_does_not_matter() -> None:
+    points, truth = make_blobs(100, 3, centers=2, random_state=0)
+    scaled = validity_table(points * (1, 100, 0.01), {(2, 0): truth})
+    assert [r.value for r in scaled] == pytest.approx([r.value for r in validity_table(points, {(2, 0): truth})])

@@ -177,7 +177,7 @@ def test_stages_one_by_one_leave_the_bytes_of_the_whole_run(mini: Any, tmp_path:
     stages = (
         ["convert", str(mini.slides), "--out", str(out)],
         ["sample", str(out), "--patch", "32", "--effort", "0.02"],
-        ["train", str(out), "--k", "2-3", "--seeds", "2", "--threads", "1"],
+        ["train", str(out), "--k", "2-3", "--objective", "imsat", "--seeds", "2", "--threads", "1"],
         ["apply", str(out)],
         ["map", str(out), "--no-umap"],
     )

@@ -238,6 +238,8 @@ def finished(cohorts: dict[str, Path], tmp_path_factory: pytest.TempPathFactory)
         if (name, variant) not in made:
             chosen = command(name).named(variant)
             given = {chosen.given: chosen.settings.model_fields[chosen.given].default} if chosen.given else {}
+            if chosen.given == "trained":  # names a finished run: that of the same images
+                given = {"trained": str(of(name, chosen.images).out)}
             settings = QUICK | given | HOW_SMALL.get(f"{name} {variant}", {})
             out = tmp_path_factory.mktemp("finished") / "out"
             run = Finished(name, variant, {chosen.images: cohorts[chosen.images]}, settings, out)

@@ -81,7 +81,7 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
                     "UMAP",
                     lay_out,
                     once,
-                    settings=("umap",),
+                    settings=("umap", "seed"),
                     outputs=(samples("umap"), document("models/layout")),
                 ),
                 Step(

@@ -36,7 +36,7 @@ def check_leiden() -> None:
         raise MachineError(
             "the objective leiden needs the package igraph, which is not installed here. "
             "Install it with: pip install 'tile-engine[leiden]', or use another objective.",
-            code="E_LEIDEN",
+            code="E_NO_IGRAPH",
         )
 
 

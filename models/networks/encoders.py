@@ -6,9 +6,7 @@ A recipe without `architecture` is that of the autoencoder, which tile-engine tr
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
-
-from torch import Tensor, nn
+from typing import Any
 
 from ...errors import SettingsError
 from .autoencoder import Autoencoder
@@ -31,22 +29,11 @@ FIELDS = {
 PREPARATION_FIELDS = frozenset({"input_size", "mean", "std"})
 
 
-class Encoder(Protocol):
-    """A network from patches to embeddings."""
-
-    axes: int
-    """Axes of a patch: 2, or 3 for cubes of volumes."""
-    channels: int
-    embedding_size: int
-
-    def encode(self, patches_BCYX: Tensor, /) -> Tensor:
-        """Embeddings (B, F) of float patches in [0, 1]."""
-
-    def recipe(self) -> dict[str, Any]:
-        """What `encoder_of` rebuilds the network from, without its weights."""
+Encoder = Autoencoder | VisionTransformer | ResNet
+"""A network from patches (B, C, Y, X) to embeddings: `encode`, `embedding_size`, `channels`, `axes` and `recipe`."""
 
 
-def encoder_of(recipe: Mapping[str, Any]) -> Autoencoder | VisionTransformer | ResNet:
+def encoder_of(recipe: Mapping[str, Any]) -> Encoder:
     """The network of a recipe with initial weights. Raises SettingsError for an unknown architecture.
 
     >>> encoder_of({"architecture": "resnet", "blocks": [1, 1, 1, 1], "width": 2}).embedding_size
@@ -73,9 +60,9 @@ def pretrained_of(recipe: Mapping[str, Any]) -> VisionTransformer | ResNet:
     return VisionTransformer(**sizes, preparation=preparation)
 
 
-def is_frozen(network: nn.Module) -> bool:
-    """Whether a network came trained from elsewhere: it has no decoder and is not fine-tuned."""
-    return not isinstance(network, Autoencoder)
+def is_frozen(encoder: Encoder) -> bool:
+    """Whether an encoder came trained from elsewhere: it has no decoder and is not fine-tuned."""
+    return not isinstance(encoder, Autoencoder)
 
 
 def _check_fields(kind: str, fields: Mapping[str, Any]) -> None:

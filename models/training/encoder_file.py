@@ -16,6 +16,7 @@ from typing import Any
 
 from torch import Tensor
 
+from ...errors import SettingsError
 from ..networks.encoders import pretrained_of
 from ..networks.resnet import ResNet
 from ..networks.vit import VisionTransformer
@@ -30,16 +31,21 @@ COUNTER = "num_batches_tracked"
 def load_encoder(path: Path) -> tuple[VisionTransformer | ResNet, list[str]]:
     """(the encoder in evaluation mode, float32, without gradients; names of weights that it does without).
 
-    Raises CheckpointError where the file is not safetensors, has no recipe, or its weights are of another network, and
-    SettingsError where the recipe names no known network.
+    Raises SettingsError where the file is not safetensors, has no recipe, or its weights are of another network.
     """
+    try:
+        return _loaded(path)
+    except CheckpointError as error:  # a file that the user names is a setting, and not a result that was damaged
+        raise SettingsError(error.message, code="E_ENCODER") from error
+
+
+def _loaded(path: Path) -> tuple[VisionTransformer | ResNet, list[str]]:
     tensors, recipe = load_tensors(path)
     recipe = _beside(path) if recipe is None else recipe
     if "architecture" not in recipe:
         raise CheckpointError(
             f"{path}: its recipe names no architecture, so the network of these weights is not known. "
-            "State one, such as vit_small or resnet50.",
-            code="E_ENCODER",
+            "State one, such as vit_small or resnet50."
         )
     left_out = sorted(name for name in tensors if name.startswith(UNNEEDED))
     weights = {name: tensor.float() for name, tensor in tensors.items() if name not in left_out and COUNTER not in name}
@@ -65,12 +71,11 @@ def _beside(path: Path) -> dict[str, Any]:
         raise CheckpointError(
             f"{path}: neither the file's metadata nor {place.name} beside it states the recipe of the network, so its "
             f"weights cannot be used ({error}). Write one: architecture, patch_size, input_size, mean, std.",
-            code="E_ENCODER",
         ) from error
     except ValueError as error:
         raise CheckpointError(
             f"{place}: the recipe is not valid JSON ({error}). Correct it.", code="E_ENCODER"
         ) from error
     if not isinstance(recipe, dict):
-        raise CheckpointError(f"{place}: the recipe must be a JSON object, got {recipe!r}.", code="E_ENCODER")
+        raise CheckpointError(f"{place}: the recipe must be a JSON object, got {recipe!r}.")
     return recipe

@@ -13,7 +13,7 @@ import torch
 
 from tile_engine.errors import SettingsError
 from tile_engine.models.networks.encoders import pretrained_of
-from tile_engine.models.training.checkpoint import CheckpointError, load_checkpoint, load_weights, save_checkpoint
+from tile_engine.models.training.checkpoint import load_checkpoint, load_weights, save_checkpoint
 from tile_engine.models.training.encoder_file import load_encoder
 from tile_engine.stores.files import write_whole
 
@@ -73,23 +73,24 @@ def test_an_encoder_is_kept_in_a_checkpoint_of_ours(tmp_path: Path) -> None:
 def test_what_cannot_be_used_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "encoder.safetensors"
     path.write_bytes(pickle.dumps({"a": 1}))
-    with pytest.raises(CheckpointError, match="a pickle"):
+    with pytest.raises(SettingsError, match="a pickle"):
         load_encoder(path)
     safetensors.torch.save_file(weights(VIT), path)
-    with pytest.raises(CheckpointError, match=r"neither .* nor encoder\.json beside it"):
+    with pytest.raises(SettingsError, match=r"neither .* nor encoder\.json beside it"):
         load_encoder(path)
     path.with_suffix(".json").write_text("[1]")
-    with pytest.raises(CheckpointError, match="must be a JSON object"):
+    with pytest.raises(SettingsError, match="must be a JSON object"):
         load_encoder(path)
     path.with_suffix(".json").write_text("{")
-    with pytest.raises(CheckpointError, match="not valid JSON"):
+    with pytest.raises(SettingsError, match="not valid JSON"):
         load_encoder(path)
     path.with_suffix(".json").write_text(json.dumps({"input_size": 16}))
-    with pytest.raises(CheckpointError, match="names no architecture"):
+    with pytest.raises(SettingsError, match="names no architecture") as caught:
         load_encoder(path)
+    assert caught.value.code == "E_ENCODER"
     path.with_suffix(".json").write_text(json.dumps({"architecture": "swin"}))
     with pytest.raises(SettingsError, match="architecture 'swin'"):
         load_encoder(path)
     path.with_suffix(".json").write_text(json.dumps({**VIT, "depth": 2}))
-    with pytest.raises(CheckpointError, match=r"missing: blocks\.1\.attn"):
+    with pytest.raises(SettingsError, match=r"missing: blocks\.1\.attn"):
         load_encoder(path)

@@ -1,76 +1,28 @@
-"""CentrePhase: a classical clustering as a phase of training: one step a seed, and a head of centres for each.
-
-```text
-k-means   one centre a cluster
-Leiden    communities of patches, each with a few centres, as a community need not be round
-```
-"""
+"""CentrePhase: a classical clustering as a phase of training: one step a seed, and a head of centres for each."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from ..clustering.communities import check_leiden, leiden
-from ..clustering.partitions import k_means
-from ..neighbours.knn import nearest_patches
+from ..clustering.components import PrincipalSpace
+from ..clustering.partitions import squared_gaps
 from ..networks.centre_head import CentreHead
-from .head_quality import HeadQuality, survey
+from .head_quality import HeadQuality, Survey, survey
+from .partitioners import Partitioner
 from .phases import check_finite
 
 Array = npt.NDArray[Any]
-MAX_GRAPH_POINTS = 10_000
-"""Leiden works on at most this many patches, spread evenly over all; centres assign the others."""
-GRAPH_NEIGHBOURS = 15
-"""Nearest neighbours of a patch that are its edges."""
-
-
-class Partition(Protocol):
-    """A clustering of standardised embeddings by centres."""
-
-    @property
-    def centres_per_cluster(self) -> int:
-        """Centres that each cluster gets."""
-        ...
-
-    def __call__(self, points_NF: Array, clusters: int, seed: int) -> Array:
-        """Centres (cluster, centre of the cluster, feature)."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class KMeansPartition:
-    """k-means: the best of three starts."""
-
-    centres_per_cluster: int = 1
-
-    def __call__(self, points_NF: Array, clusters: int, seed: int) -> Array:
-        return np.asarray(k_means(points_NF, clusters, seed).cluster_centers_)[:, None]
-
-
-@dataclass(frozen=True, slots=True)
-class LeidenPartition:
-    """Leiden on the graph of nearest neighbours; needs igraph."""
-
-    centres_per_cluster: int = 8
-
-    def __post_init__(self) -> None:
-        check_leiden()
-
-    def __call__(self, points_NF: Array, clusters: int, seed: int) -> Array:
-        points_NF = points_NF[:: -(-len(points_NF) // MAX_GRAPH_POINTS)]
-        labels_N = leiden(nearest_patches(torch.from_numpy(points_NF), GRAPH_NEIGHBOURS).numpy(), clusters, seed)
-        return np.stack([_centres(points_NF[labels_N == k], self.centres_per_cluster, seed) for k in range(clusters)])
 
 
 class CentrePhase:
-    """Finds clusters by a partition of the unchanged patches (view 0); step `s` does seed number `s`.
+    """Clusters the principal components of the unchanged patches (view 0); step `s` does seed number `s`.
 
     A head's probabilities are those of equal round Gaussians around the centres. Their variance is the mean squared distance
     to the nearest centre, over the number of directions in which the embeddings vary.
@@ -78,74 +30,66 @@ class CentrePhase:
 
     name = "clusters"
 
-    def __init__(self, embeddings_VNF: Tensor, clusters: int, seeds: Sequence[int], partition: Partition) -> None:
+    def __init__(self, embeddings_VNF: Tensor, clusters: int, seeds: Sequence[int], partitioner: Partitioner) -> None:
         self.steps, self._embeddings_VNF = len(seeds), embeddings_VNF
-        self._seeds, self._clusters, self._partition = tuple(seeds), clusters, partition
-        mean_F, scale_F = embeddings_VNF[0].mean(0), embeddings_VNF[0].std(0, unbiased=False).clamp_min(1e-6)
-        self._points_NF = ((embeddings_VNF[0] - mean_F) / scale_F).contiguous()
-        each, size = partition.centres_per_cluster, embeddings_VNF.shape[-1]
-        self._heads = torch.nn.ModuleList(CentreHead(size, each * clusters, clusters) for _ in seeds)
-        for head in self._centre_heads():
-            head.fine.mean_F.copy_(mean_F)
-            head.fine.scale_F.copy_(scale_F)
-            head.fine.parents_J.copy_(torch.arange(clusters).repeat_interleave(each))
+        self._seeds, self._clusters, self._partitioner = tuple(seeds), clusters, partitioner
+        embeddings_NF = embeddings_VNF[0].numpy()
+        self._space = PrincipalSpace.of(embeddings_NF)
+        self._points_NC = self._space.coordinates(embeddings_NF)
+        size, count = embeddings_NF.shape[1], partitioner.centres(clusters, len(embeddings_NF))
+        self._heads = [CentreHead(size, count, clusters) for _ in seeds]
+        self._losses_S = torch.zeros(len(seeds))
 
     def step(self, index: int) -> dict[str, float]:
-        """Cluster with seed number `index`; the loss is the mean squared distance to the nearest centre, per feature."""
-        centres_KCF = self._partition(self._points_NF.numpy(), self._clusters, self._seeds[index])
-        head = self._centre_heads()[index]
-        head.fine.centres_JF.copy_(torch.from_numpy(centres_KCF.reshape(head.fine.centres_JF.shape)))
-        squared = self._distance(self._embeddings_VNF[0], index)
-        head.width.copy_((squared / _directions(self._points_NF)).sqrt().clamp_min(1e-6))
-        loss = float(squared) / self._points_NF.shape[1]
+        """Cluster with seed number `index`; the loss is the mean squared distance to the nearest centre, per component."""
+        centres, head = self._partitioner(self._points_NC, self._clusters, self._seeds[index]), self._heads[index]
+        space = self._space
+        head.fine.place(space.mean, space.scale, space.standardised(centres.places), centres.parents)
+        squared = float(squared_gaps(self._points_NC, centres.places).min(1).mean())
+        head.width.fill_(max(squared / _directions(self._points_NC), 1e-12) ** 0.5)
+        loss = squared / self._points_NC.shape[1]
         check_finite(self.name, index, loss)
+        self._losses_S[index] = loss
         return {"loss": loss}
 
     def state(self) -> dict[str, Tensor]:
-        return {name: tensor.detach().clone() for name, tensor in self._heads.state_dict().items()}
+        heads = {
+            f"{s}.{name}": t.clone() for s, head in enumerate(self._heads) for name, t in head.state_dict().items()
+        }
+        return {**heads, "losses": self._losses_S.clone()}
 
     def load(self, state: Mapping[str, Tensor]) -> None:
-        self._heads.load_state_dict(dict(state))
+        self._losses_S.copy_(state["losses"])
+        for s, head in enumerate(self._heads):
+            head.load_state_dict({name: state[f"{s}.{name}"] for name in head.state_dict()})
 
     def extract(self, seed: int) -> CentreHead:
         """The head of one seed."""
-        return self._centre_heads()[self._seeds.index(seed)]
+        return self._heads[self._seeds.index(seed)]
 
     @torch.inference_mode()
     def qualities(self) -> list[HeadQuality]:
-        """Quality of the head of every seed; the loss is the mean squared distance to the nearest centre, per feature."""
+        """Quality of the head of every seed, with the loss of its step."""
         return [
-            survey(self._embeddings_VNF, head, lambda _, q_BK: q_BK.new_zeros(())).quality((), self._clusters, seed)
-            for seed, head in zip(self._seeds, self._centre_heads(), strict=True)
+            replace(self._survey(head).quality((), self._clusters, seed), loss=float(loss))
+            for seed, head, loss in zip(self._seeds, self._heads, self._losses_S, strict=True)
         ]
 
     @torch.inference_mode()
     def labels(self) -> dict[tuple[int, int], Array]:
         """(K, seed) -> cluster of each unchanged patch (view 0), int64 (N,)."""
+        parts = torch.split(self._embeddings_VNF[0], 1024)
         return {
-            (self._clusters, seed): torch.cat(
-                [head(part).argmax(-1) for part in torch.split(self._embeddings_VNF[0], 1024)]
-            ).numpy()
-            for seed, head in zip(self._seeds, self._centre_heads(), strict=True)
+            (self._clusters, seed): torch.cat([head(part).argmax(-1) for part in parts]).numpy()
+            for seed, head in zip(self._seeds, self._heads, strict=True)
         }
 
-    def _centre_heads(self) -> list[CentreHead]:
-        return [head for head in self._heads if isinstance(head, CentreHead)]
-
-    def _distance(self, embeddings_NF: Tensor, index: int) -> Tensor:
-        """Mean squared distance of embeddings to the nearest centre of seed number `index`, standardised."""
-        fine = self._centre_heads()[index].fine
-        parts = torch.split(embeddings_NF, 1024)
-        return torch.cat([fine.squared_distances(part).amin(1) for part in parts]).mean()
+    def _survey(self, head: CentreHead) -> Survey:
+        """Shares of the clusters; without a loss, which is that of the step."""
+        return survey(self._embeddings_VNF, head, lambda p_BK, _: p_BK.new_zeros(()))
 
 
-def _directions(points_NF: Tensor) -> Tensor:
-    """Number of directions in which standardised points vary: (sum of variances)² / sum of squared covariances."""
-    covariance_FF = points_NF.T @ points_NF / len(points_NF)
-    return covariance_FF.diagonal().sum().square() / covariance_FF.square().sum().clamp_min(1e-12)
-
-
-def _centres(points_NF: Array, count: int, seed: int) -> Array:
-    """`count` centres of points; of fewer points some are repeated."""
-    found = np.asarray(k_means(points_NF, min(count, len(points_NF)), seed).cluster_centers_)
-    return found[np.arange(count) % len(found)]
+def _directions(points_NC: Array) -> float:
+    """Number of directions in which points vary: (sum of variances)² / sum of squared covariances."""
+    covariance_CC = np.atleast_2d(np.cov(points_NC.T, ddof=0))
+    return float(np.trace(covariance_CC) ** 2 / max(np.square(covariance_CC).sum(), 1e-12))

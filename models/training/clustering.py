@@ -2,7 +2,7 @@
 
 ```text
 imsat, iic   information between patch and cluster        scan   a patch and its neighbours share a cluster
-temi         the same, taught by a slow copy of itself    kmeans, leiden   classical: no network is trained
+temi         the same, taught by a slow copy of itself    kmeans, graph, leiden   classical: no network is trained
 ```
 """
 
@@ -18,14 +18,15 @@ from torch import Tensor
 
 from ..networks.centre_head import CentreHead
 from ..networks.cluster_heads import ClusterHead
-from .centre_phase import CentrePhase, KMeansPartition, LeidenPartition
+from .centre_phase import CentrePhase
 from .head_quality import HeadQuality
+from .partitioners import KMeans, Leiden, MergedGraph, Partitioner
 from .phases import Phase, train_phase
 from .self_distillation import SelfDistillation
 from .sweep import ClusteringObjective, HeadSweep
 
 Array = npt.NDArray[Any]
-ObjectiveName = Literal["imsat", "iic", "kmeans", "leiden", "temi", "scan"]
+ObjectiveName = Literal["imsat", "iic", "kmeans", "graph", "leiden", "temi", "scan"]
 
 
 class ClusterPhase(Phase, Protocol):
@@ -51,19 +52,23 @@ def _sweep(
     return HeadSweep(embeddings_VNF, (clusters,), seeds, objective, steps, batch)
 
 
-def _k_means(embeddings_VNF: Tensor, clusters: int, seeds: Sequence[int], steps: int, batch: int) -> ClusterPhase:
-    return CentrePhase(embeddings_VNF, clusters, seeds, KMeansPartition())
-
-
-def _leiden(embeddings_VNF: Tensor, clusters: int, seeds: Sequence[int], steps: int, batch: int) -> ClusterPhase:
-    return CentrePhase(embeddings_VNF, clusters, seeds, LeidenPartition())
+def _classical(
+    embeddings_VNF: Tensor,
+    clusters: int,
+    seeds: Sequence[int],
+    steps: int,
+    batch: int,
+    partitioner: Callable[[], Partitioner],
+) -> ClusterPhase:
+    return CentrePhase(embeddings_VNF, clusters, seeds, partitioner())
 
 
 OBJECTIVES: Mapping[ObjectiveName, Make] = {
     "imsat": partial(_sweep, objective="imsat"),
     "iic": partial(_sweep, objective="iic"),
-    "kmeans": _k_means,
-    "leiden": _leiden,
+    "kmeans": partial(_classical, partitioner=KMeans),
+    "graph": partial(_classical, partitioner=MergedGraph),
+    "leiden": partial(_classical, partitioner=Leiden),
     "temi": SelfDistillation,
     "scan": partial(_sweep, objective="scan"),
 }
@@ -71,7 +76,7 @@ OBJECTIVES: Mapping[ObjectiveName, Make] = {
 FINE_TUNED: tuple[ObjectiveName, ...] = ("imsat", "iic", "scan")
 """Objectives with a loss of two views of a patch, by which encoder and head can be trained together; the others are defined on
 a frozen encoder."""
-BASELINES: tuple[ObjectiveName, ...] = ("kmeans", "leiden")
+BASELINES: tuple[ObjectiveName, ...] = ("kmeans", "graph", "leiden")
 """Objectives that cost next to nothing, and stand beside every other as a measure."""
 
 

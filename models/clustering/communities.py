@@ -30,9 +30,14 @@ MAX_TRIES = 16
 ITERATIONS = 2
 
 
+def leiden_available() -> bool:
+    """Whether igraph is installed."""
+    return find_spec("igraph") is not None
+
+
 def check_leiden() -> None:
     """Raises MachineError where igraph is not installed."""
-    if find_spec("igraph") is None:
+    if not leiden_available():
         raise MachineError(
             "the objective leiden needs the package igraph, which is not installed here. "
             "Install it with: pip install 'tile-engine[leiden]', or use another objective.",

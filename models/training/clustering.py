@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal, Protocol
 
-import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
+from ..clustering.communities import leiden_available
 from ..networks.centre_head import CentreHead
 from ..networks.cluster_heads import ClusterHead
 from .centre_phase import CentrePhase
@@ -73,10 +73,10 @@ OBJECTIVES: Mapping[ObjectiveName, Make] = {
     "scan": partial(_sweep, objective="scan"),
 }
 """The classical ones take one step a seed, whatever `steps` says."""
-FINE_TUNED: tuple[ObjectiveName, ...] = ("imsat", "iic", "scan")
+TWO_VIEWS: tuple[ObjectiveName, ...] = ("imsat", "iic", "scan")
 """Objectives with a loss of two views of a patch, by which encoder and head can be trained together; the others are defined on
 a frozen encoder."""
-BASELINES: tuple[ObjectiveName, ...] = ("kmeans", "graph", "leiden")
+CLASSICAL: tuple[ObjectiveName, ...] = ("kmeans", "graph", "leiden")
 """Objectives that cost next to nothing, and stand beside every other as a measure."""
 
 
@@ -103,8 +103,14 @@ def cluster_phase(
     return OBJECTIVES[objective](embeddings_VNF, clusters, seeds, steps, min(batch, embeddings_VNF.shape[1]))
 
 
-def baseline_labels(embeddings_VNF: Tensor, clusters: int, seed: int, objective: ObjectiveName) -> Array:
-    """Clusters of the unchanged patches by a classical objective, int64 (N,)."""
-    phase = cluster_phase(objective, embeddings_VNF, clusters, (seed,), steps=1)
-    train_phase(phase)
-    return np.asarray(phase.labels()[clusters, seed])
+def baseline_labels(embeddings_VNF: Tensor, clusters: int, seed: int) -> dict[ObjectiveName, Array | None]:
+    """Classical objective -> clusters of the unchanged patches, int64 (N,); None for `leiden` where igraph is not installed."""
+    found: dict[ObjectiveName, Array | None] = {}
+    for objective in CLASSICAL:
+        if objective == "leiden" and not leiden_available():
+            found[objective] = None
+            continue
+        phase = cluster_phase(objective, embeddings_VNF, clusters, (seed,), steps=1)
+        train_phase(phase)
+        found[objective] = phase.labels()[clusters, seed]
+    return found

@@ -12,6 +12,7 @@ import pytest
 import safetensors.torch
 import torch
 
+from tile_engine.engine.runs.cluster.documents import KEPT_FROZEN
 from tile_engine.engine.runtime.load import load
 from tile_engine.engine.steps.autoencoder import load_autoencoder
 from tile_engine.errors import SettingsError
@@ -57,3 +58,12 @@ def test_an_encoder_that_does_not_load_is_refused_before_any_work(finished: Call
     assert not list((tmp_path / "out").rglob("*.zarr"))
     with pytest.raises(SettingsError, match="there is no file"):
         run.again(tmp_path / "out", settings={"encoder": str(tmp_path / "none.safetensors")})
+
+
+def test_tissue_is_clustered_in_the_embeddings_of_the_encoder(finished: Callable[..., Any], tmp_path: Path) -> None:
+    path, run = encoder_file(tmp_path), finished("cluster", "slides")
+    settings = {"encoder": str(path), "objective": "imsat"}
+    found = run.again(run.copy(tmp_path / "out"), settings=settings, redo=True, stages=("train",))
+    record = json.loads((found.out / "models" / "fine_tuned.json").read_text())
+    assert record["guards"]["kept"] == KEPT_FROZEN
+    assert record["recipe"]["autoencoder"]["architecture"] == "resnet"

@@ -11,9 +11,9 @@ import torch
 from tile_engine.errors import MachineError
 from tile_engine.models.evaluation.metrics import agreement
 from tile_engine.models.training.clustering import (
-    BASELINES,
-    FINE_TUNED,
+    CLASSICAL,
     OBJECTIVES,
+    TWO_VIEWS,
     ClusterPhase,
     ObjectiveName,
     baseline_labels,
@@ -73,15 +73,19 @@ def test_a_phase_stopped_and_loaded_into_a_new_one_ends_with_the_same_bits(objec
 
 
 def test_classical_objectives_take_one_step_a_seed_and_are_not_fine_tuned() -> None:
-    for objective in BASELINES:
+    for objective in CLASSICAL:
         if objective != "leiden" or find_spec("igraph"):
             assert begun(objective).steps == len(SEEDS)
-        assert objective not in FINE_TUNED
+        assert objective not in TWO_VIEWS
 
 
-def test_a_baseline_is_one_call() -> None:
+def test_baselines_are_one_call_and_one_that_is_not_installed_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tile_engine.models.clustering.communities.find_spec", lambda name: None)
     embeddings_VNF, classes = planted()
-    assert agreement(classes, baseline_labels(embeddings_VNF, K, 0, "kmeans")).accuracy > 0.95
+    found = baseline_labels(embeddings_VNF, K, 0)
+    assert set(found) == set(CLASSICAL) and found["leiden"] is None
+    for name in ("kmeans", "graph"):
+        assert agreement(classes, found[name]).accuracy > 0.95
 
 
 def test_leiden_without_igraph_is_refused_before_work(monkeypatch: pytest.MonkeyPatch) -> None:

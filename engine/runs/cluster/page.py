@@ -25,7 +25,7 @@ from ...show.patch_gallery import patch_gallery
 from ...show.report import write_report
 from ...show.tile_plane import TilePoints, umap_plot
 from ...show.training_curves import training_curves
-from ...steps.checkpoints import read_record
+from ...steps.checkpoints import find_record, read_record
 from ...steps.report import closing_sections, facts_of, histories_of, slide_rows
 from .cohort import cohort_sections
 from .documents import FINE_TUNED, HEAD, TRAINED, VALIDITY, FineTunedRecord, HeadRecord, Validity
@@ -126,8 +126,8 @@ def report_page(
             figure=pictures.get("k"),
         )
     )
-    head = read_record(job, HEAD, HeadRecord)
-    body.append(baselines_section(head.objective, validity.clusters, head.baselines))
+    if head := find_record(job, HEAD, HeadRecord):
+        body.append(baselines_section(head.objective, validity.clusters, head.baselines))
     body.append(run_sections.slides_section(slide_rows(job, counts), legend=legend, noun=job.modality.name))
     body += closing_sections(job, unit, training=pictures["training"])
     return ReportPage(

@@ -5,7 +5,7 @@ montage   one OME-Zarr image, a tile every 256 pixels     folder   one JPEG a ti
 ```
 One half of the tiles (stratified, fixed) is for choosing the default objective, the other for reporting. Printed: NMI, ARI
 and matched accuracy at K = 5 and at the K that the run chose, mean and standard deviation over seeds, beside k-means on mean
-colour, on principal components and on the autoencoder's codes. One autoencoder a seed serves all of a half.
+colour, on principal components and on the autoencoder's codes, and beside Leiden on the codes. One autoencoder a seed serves all of a half.
 
     python benchmarks/colon_tiles.py --half report --way folder --seeds 5
 """
@@ -134,13 +134,15 @@ def codes(run: Run, paths: Sequence[Path]) -> Array:
 
 
 def baselines(paths: Sequence[Path], embedding: Array, *, k: int, seed: int) -> dict[str, Array]:
-    """k-means into k on what is simpler than the engine."""
+    """k-means into k on what is simpler than the engine, and Leiden on the codes."""
     small = np.stack([pixels(p)[::4, ::4].astype(np.float32).ravel() for p in paths])
     colour = small.reshape(len(paths), -1, 3).mean(1)
     components = PCA(50, random_state=seed).fit_transform(small)
     codes_ = (embedding - embedding.mean(0)) / (embedding.std(0) + 1e-6)
     found = {"mean colour": colour, "PCA of pixels": components, "autoencoder codes": codes_}
-    return {name: KMeans(k, n_init=10, random_state=seed).fit_predict(x) for name, x in found.items()}
+    near = nearest_patches(torch.from_numpy(codes_).float(), GRAPH_NEIGHBOURS).numpy()
+    by_k_means = {f"k-means, {n}": KMeans(k, n_init=10, random_state=seed).fit_predict(x) for n, x in found.items()}
+    return {**by_k_means, "Leiden, autoencoder codes": leiden(near, k, seed)}
 
 
 def one(half: str, way: str, *, objective: str, seed: int, effort: float) -> dict[str, tuple[float, float, float]]:
@@ -157,7 +159,7 @@ def one(half: str, way: str, *, objective: str, seed: int, effort: float) -> dic
         found = {
             f"{objective}, K = 5": five,
             f"{objective}, recommended K": chosen,
-            **{f"k-means, {n}": c for n, c in baselines(paths, codes(run, paths), k=5, seed=seed).items()},
+            **baselines(paths, codes(run, paths), k=5, seed=seed),
         }
     print(f"  seed {seed}: recommended K = {k} of {passing}; {held:.0%} of the tiles have tissue", flush=True)
     return {n: (a.nmi, a.ari, a.accuracy) for n, c in found.items() for a in [agreement(classes, c)]}

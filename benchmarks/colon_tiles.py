@@ -18,17 +18,23 @@ import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 
 from tile_engine.engine.api.commands import cluster
 from tile_engine.engine.api.run import Run
+from tile_engine.engine.runs.cluster.settings import Objective
 from tile_engine.engine.runtime.options import RunOptions
 from tile_engine.models.clustering.tree import number_at
+from tile_engine.models.clustering.communities import leiden
 from tile_engine.models.evaluation.metrics import agreement
+from tile_engine.models.neighbours.knn import nearest_patches
+from tile_engine.models.training.partitioners import GRAPH_NEIGHBOURS
 
 Array = npt.NDArray[np.generic]
 PITCH, SIDE, STEP, SPACING = 256, 224, 64, 0.5
@@ -117,8 +123,6 @@ def tile_clusters(run: Run, way: str, paths: Sequence[Path], level: int) -> tupl
 
 def codes(run: Run, paths: Sequence[Path]) -> Array:
     """The frozen autoencoder's codes, the mean over the four patches inside each tile."""
-    import torch
-
     from tile_engine.engine.runtime.load import load
     from tile_engine.engine.steps.autoencoder import load_autoencoder
     from tile_engine.models.networks.autoencoder import to_float
@@ -178,7 +182,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--half", choices=("choose", "report"), default="report")
     parser.add_argument("--way", choices=("montage", "folder"), default="folder")
-    parser.add_argument("--objective", choices=("auto", "imsat", "iic", "kmeans", "graph"), nargs="+", default=["auto"])
+    parser.add_argument("--objective", choices=get_args(Objective), nargs="+", default=["auto"])
     parser.add_argument("--seeds", type=int, default=1, help="how many; 5 for the figures in docs/benchmarks.md")
     parser.add_argument("--effort", type=float, default=1.0)
     args = parser.parse_args()

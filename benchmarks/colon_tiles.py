@@ -5,7 +5,8 @@ montage   one OME-Zarr image, a tile every 256 pixels     folder   one JPEG a ti
 ```
 One half of the tiles (stratified, fixed) is for choosing the default objective, the other for reporting. Printed: NMI, ARI
 and matched accuracy at K = 5 and at the K that the run chose, mean and standard deviation over seeds, beside k-means on mean
-colour, on principal components and on the autoencoder's codes, and beside Leiden on the codes. One autoencoder a seed serves all of a half.
+colour, on principal components and on the autoencoder's codes, and beside Leiden on the codes. One autoencoder a seed serves
+all of a half.
 
     python benchmarks/colon_tiles.py --half report --way folder --seeds 5
 """
@@ -30,8 +31,8 @@ from tile_engine.engine.api.commands import cluster
 from tile_engine.engine.api.run import Run
 from tile_engine.engine.runs.cluster.settings import Objective
 from tile_engine.engine.runtime.options import RunOptions
-from tile_engine.models.clustering.tree import number_at
 from tile_engine.models.clustering.communities import leiden
+from tile_engine.models.clustering.tree import number_at
 from tile_engine.models.evaluation.metrics import agreement
 from tile_engine.models.neighbours.knn import nearest_patches
 from tile_engine.models.training.partitioners import GRAPH_NEIGHBOURS

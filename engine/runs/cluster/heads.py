@@ -98,10 +98,10 @@ def train_head(job: Job[ClusterSettings], unit: Unit) -> Outcome:
 
 
 def objective_of(setting: Objective, validity: Validity) -> ObjectiveName:
-    """The objective in use: `auto` is graph where kinds are separate, else imsat."""
+    """The objective in use: `auto` is that whose reproducibility decided K: graph where kinds are separate, else kmeans."""
     if setting != "auto":
         return setting
-    return "graph" if validity.method == "separate" else "imsat"
+    return "graph" if validity.method == "separate" else "kmeans"
 
 
 def codes_spec(shape: tuple[int, ...]) -> ArraySpec:

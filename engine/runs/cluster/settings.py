@@ -58,7 +58,7 @@ class NumberOfClusters(ShownSettings):
     objective: Annotated[Objective, Option(FIND, ("train",))] = Field(
         "auto",
         description="How clusters are found: by a network (imsat and iic maximise information, scan and temi join neighbours), "
-        "kmeans, along the graph of nearest neighbours (graph, leiden), or auto: graph where kinds are separate, else imsat.",
+        "kmeans, along the graph of nearest neighbours (graph, leiden), or auto: graph where kinds are separate, else kmeans.",
     )
     seeds: Annotated[int, Option(TRY, ("train",))] = Field(
         5, ge=1, le=20, description="Initialisations of the objective; the best is kept."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ....errors import SettingsError
 from ...pipeline.job import Job
 from ...pipeline.settings import RunSettings
 from ...steps.frozen_encoder import check_encoder
@@ -10,6 +11,12 @@ from .settings import NumberOfClusters
 
 def check_settings(job: Job[RunSettings]) -> None:
     """Raises SettingsError for an encoder that cannot be used, and MachineError where the objective's package is missing."""
+    if job.pipeline.variant.given and job.settings.encoder_file:
+        raise SettingsError(
+            f"--trained takes the encoder of the trained run, and --encoder names another ({job.settings.encoder_file}): "
+            "leave one of the two out.",
+            code="E_ENCODER",
+        )
     check_encoder(job)
     if isinstance(job.settings, NumberOfClusters) and job.settings.objective == "leiden":
         from ....models.clustering.communities import check_leiden

@@ -5,7 +5,8 @@ montage   one OME-Zarr image, a tile every 256 pixels     folder   one JPEG a ti
 ```
 One half of the tiles (stratified, fixed) is for choosing the default objective, the other for reporting. Printed: NMI, ARI
 and matched accuracy at K = 5 and at the K that the run chose, mean and standard deviation over seeds, beside k-means on mean
-colour, on principal components and on the autoencoder's codes. One autoencoder a seed serves all of a half.
+colour, on principal components and on the autoencoder's codes, and beside Leiden on the codes. One autoencoder a seed serves
+all of a half.
 
     python benchmarks/colon_tiles.py --half report --way folder --seeds 5
 """
@@ -18,17 +19,23 @@ import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 
 from tile_engine.engine.api.commands import cluster
 from tile_engine.engine.api.run import Run
+from tile_engine.engine.runs.cluster.settings import Objective
 from tile_engine.engine.runtime.options import RunOptions
+from tile_engine.models.clustering.communities import leiden
 from tile_engine.models.clustering.tree import number_at
 from tile_engine.models.evaluation.metrics import agreement
+from tile_engine.models.neighbours.knn import nearest_patches
+from tile_engine.models.training.partitioners import GRAPH_NEIGHBOURS
 
 Array = npt.NDArray[np.generic]
 PITCH, SIDE, STEP, SPACING = 256, 224, 64, 0.5
@@ -117,8 +124,6 @@ def tile_clusters(run: Run, way: str, paths: Sequence[Path], level: int) -> tupl
 
 def codes(run: Run, paths: Sequence[Path]) -> Array:
     """The frozen autoencoder's codes, the mean over the four patches inside each tile."""
-    import torch
-
     from tile_engine.engine.runtime.load import load
     from tile_engine.engine.steps.autoencoder import load_autoencoder
     from tile_engine.models.networks.autoencoder import to_float
@@ -134,13 +139,15 @@ def codes(run: Run, paths: Sequence[Path]) -> Array:
 
 
 def baselines(paths: Sequence[Path], embedding: Array, *, k: int, seed: int) -> dict[str, Array]:
-    """k-means into k on what is simpler than the engine."""
+    """k-means into k on what is simpler than the engine, and Leiden on the codes."""
     small = np.stack([pixels(p)[::4, ::4].astype(np.float32).ravel() for p in paths])
     colour = small.reshape(len(paths), -1, 3).mean(1)
     components = PCA(50, random_state=seed).fit_transform(small)
     codes_ = (embedding - embedding.mean(0)) / (embedding.std(0) + 1e-6)
     found = {"mean colour": colour, "PCA of pixels": components, "autoencoder codes": codes_}
-    return {name: KMeans(k, n_init=10, random_state=seed).fit_predict(x) for name, x in found.items()}
+    near = nearest_patches(torch.from_numpy(codes_).float(), GRAPH_NEIGHBOURS).numpy()
+    by_k_means = {f"k-means, {n}": KMeans(k, n_init=10, random_state=seed).fit_predict(x) for n, x in found.items()}
+    return {**by_k_means, "Leiden, autoencoder codes": leiden(near, k, seed)}
 
 
 def one(half: str, way: str, *, objective: str, seed: int, effort: float) -> dict[str, tuple[float, float, float]]:
@@ -157,7 +164,7 @@ def one(half: str, way: str, *, objective: str, seed: int, effort: float) -> dic
         found = {
             f"{objective}, K = 5": five,
             f"{objective}, recommended K": chosen,
-            **{f"k-means, {n}": c for n, c in baselines(paths, codes(run, paths), k=5, seed=seed).items()},
+            **baselines(paths, codes(run, paths), k=5, seed=seed),
         }
     print(f"  seed {seed}: recommended K = {k} of {passing}; {held:.0%} of the tiles have tissue", flush=True)
     return {n: (a.nmi, a.ari, a.accuracy) for n, c in found.items() for a in [agreement(classes, c)]}
@@ -176,7 +183,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--half", choices=("choose", "report"), default="report")
     parser.add_argument("--way", choices=("montage", "folder"), default="folder")
-    parser.add_argument("--objective", choices=("auto", "imsat", "iic", "kmeans", "graph"), nargs="+", default=["auto"])
+    parser.add_argument("--objective", choices=get_args(Objective), nargs="+", default=["auto"])
     parser.add_argument("--seeds", type=int, default=1, help="how many; 5 for the figures in docs/benchmarks.md")
     parser.add_argument("--effort", type=float, default=1.0)
     args = parser.parse_args()

@@ -17,8 +17,8 @@ from .resources import resources
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ...models.networks.autoencoder import Autoencoder
     from ...models.networks.clusterer import Clusterer
+    from ...models.networks.encoders import Encoder
     from .gpu_stream import GpuStream
 
 
@@ -30,7 +30,7 @@ class PatchNetwork:
     result. On a GPU batches are computed one after the other (see gpu_stream.py).
     """
 
-    autoencoder: Autoencoder
+    autoencoder: Encoder
     patch: int
     step: int
     dtype: str = "float32"

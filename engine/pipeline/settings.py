@@ -78,6 +78,11 @@ class RunSettings(BaseModel):
         return 0.01
 
     @property
+    def encoder_file(self) -> str:
+        """File of weights of a frozen encoder that takes the place of the autoencoder; empty where that is trained."""
+        return ""
+
+    @property
     def named(self) -> dict[str, Any]:
         """The settings by name, and values derived from several settings that determine a step's results."""
         return dict(self)

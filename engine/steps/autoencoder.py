@@ -17,6 +17,7 @@ from ..pipeline.step import Step, gang, once
 from ..pipeline.unit import Outcome, Unit
 from ..steps.settings import TileSettings
 from .checkpoints import ModelRecord, checkpoint_slot, device_of, save_model
+from .frozen_encoder import keep_encoder
 
 if TYPE_CHECKING:
     from ...models.replica import Replica
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
 
 
 def train_autoencoder(job: Job[TileSettings], unit: Unit, replica: Replica) -> Outcome:
-    """Train the autoencoder on the sampled patches, by reconstruction."""
+    """Train the autoencoder on the sampled patches, by reconstruction; or keep the frozen encoder that the settings name."""
+    if job.settings.encoder_file:
+        return Outcome() if replica.rank > 0 else keep_encoder(job, unit)
     from ...models.networks.autoencoder import Autoencoder
     from ...models.seeds import generator
     from ...models.training.reconstruction import Reconstruction
@@ -38,7 +41,9 @@ def train_autoencoder(job: Job[TileSettings], unit: Unit, replica: Replica) -> O
     with outcome.clock("compute"):
         source = generator(job.settings.seed, "autoencoder")
         axes = patches.ndim - 2
-        network = Autoencoder(patches.shape[1], job.settings.patch, source=source, axes=axes).to(device_of(job))
+        # the mean over positions was measured on slides only
+        network = Autoencoder(patches.shape[1], job.settings.patch, source=source, axes=axes, pooled=axes == 2)
+        network = network.to(device_of(job))
         phase = Reconstruction(
             network,
             patches,
@@ -69,7 +74,8 @@ def autoencoder_step() -> Step:
         "train autoencoder",
         train_autoencoder,
         once,
-        settings=("effort", "jitter", "threads", "gang", "device"),
+        settings=("encoder", "effort", "jitter", "threads", "gang", "device"),
+        files=("encoder",),
         outputs=(model("autoencoder"),),
         progress=True,
         ranks=gang,
@@ -94,10 +100,11 @@ def budget_of(job: Job[TileSettings], patches: int) -> Any:
 
 
 def load_autoencoder(job: Job[TileSettings]) -> Any:
-    from ...models.networks.autoencoder import Autoencoder
+    """The run's encoder: the trained autoencoder, or a frozen encoder in evaluation mode."""
+    from ...models.networks.encoders import encoder_of
     from ...models.training import checkpoint
 
     tensors, recipe = checkpoint.load_checkpoint(job.folder.model("autoencoder"))
-    network = Autoencoder(**recipe)
+    network = encoder_of(recipe).eval()
     checkpoint.load_weights(network, tensors, job.folder.model("autoencoder"))
     return network

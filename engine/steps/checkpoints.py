@@ -12,8 +12,8 @@ from ..pipeline.documents import Document, JsonNumber, find_document, read_docum
 from ..pipeline.job import Job
 
 if TYPE_CHECKING:
-    from ...models.networks.autoencoder import Autoencoder
     from ...models.networks.clusterer import Clusterer
+    from ...models.networks.encoders import Encoder
     from ..compute.fit import CheckpointSlot
 
 
@@ -24,13 +24,13 @@ def device_of(job: Job[Any]) -> Any:
     return prepare_device(job.settings.device)
 
 
-def load_network(path: Path, sha256: str) -> tuple[Autoencoder, Clusterer | None]:
-    """The trained autoencoder in evaluation mode, and the clusterer that contains it, or None.
+def load_network(path: Path, sha256: str) -> tuple[Encoder, Clusterer | None]:
+    """The run's encoder in evaluation mode, and the clusterer that contains it, or None.
 
     Raises CorruptError where the file's sha256 is not `sha256`.
     """
-    from ...models.networks.autoencoder import Autoencoder
     from ...models.networks.clusterer import Clusterer
+    from ...models.networks.encoders import encoder_of
     from ...models.training import checkpoint
 
     tensors, recipe = checkpoint.load_checkpoint(path, sha256)
@@ -38,9 +38,9 @@ def load_network(path: Path, sha256: str) -> tuple[Autoencoder, Clusterer | None
         clusterer = Clusterer.from_recipe(recipe)
         checkpoint.load_weights(clusterer, tensors, path)
         return clusterer.eval().autoencoder, clusterer
-    autoencoder = Autoencoder(**recipe)
-    checkpoint.load_weights(autoencoder, tensors, path)
-    return autoencoder.eval(), None
+    encoder = encoder_of(recipe)
+    checkpoint.load_weights(encoder, tensors, path)
+    return encoder.eval(), None
 
 
 class ModelRecord(Document):

@@ -41,6 +41,12 @@ class SlideSettings(RunSettings):
         "slides themselves).",
     )
 
+    encoder: Annotated[str, Option(FIND, ("train",), "the autoencoder, which the run trains", "FILE")] = Field(
+        "",
+        description="A frozen encoder that was trained elsewhere: a ViT or ResNet as safetensors, with its recipe inside or "
+        "in a JSON beside it.",
+    )
+
     @field_validator("tissue_mask")
     @classmethod
     def _place_of_masks(cls, value: str) -> str:
@@ -48,6 +54,23 @@ class SlideSettings(RunSettings):
         from ...stores.remote import absolute
 
         return str(absolute(value)) if value else ""
+
+    @field_validator("encoder")
+    @classmethod
+    def _encoder(cls, value: str) -> str:
+        """The file as its absolute path, since workers may have other working folders."""
+        if not value:
+            return value
+        from ...stores.remote import absolute
+
+        path = absolute(value)
+        if not path.exists():
+            raise ValueError(f"there is no file {value!r}; give the path of an encoder's weights, *.safetensors")
+        return str(path)
+
+    @property
+    def encoder_file(self) -> str:
+        return self.encoder
 
     @property
     def stored_pixels(self) -> str:
@@ -114,6 +137,10 @@ class TileSettings(PatchSettings):
     jitter: Annotated[float, Option(TRY, ("train",))] = Field(
         1.0, ge=0, le=3, description="Strength of colour and stain jitter in training."
     )
+
+    @property
+    def named(self) -> dict[str, Any]:
+        return {**super().named, "encoder": self.encoder_file}
 
 
 class VolumeSettings(RunSettings):

@@ -1,9 +1,11 @@
 """Autoencoder: patches to embeddings and back; every clustering works on these embeddings.
 
 ```text
-patches (C, 128, 128) -> 32 x 32² -> 64 x 16² -> 128 x 8² -> embedding (128)
-            conv 6x6 stride 4   conv 3x3 stride 2   linear        each conv has GroupNorm and ReLU
+patches (C, 128, 128) -> 32 x 32² -> 64 x 16² -> 128 x 8² -> mean over positions (128) -> embedding (128)
+            conv 6x6 stride 4   conv 3x3 stride 2                                   linear
 ```
+Each convolution has GroupNorm and ReLU. The mean over positions (`pooled`) makes an embedding say what a patch shows, not
+where in the patch it is; without it the linear layer reads all positions.
 The first convolution has stride 4 (2 for patches under 96 pixels): it avoids maps of half size, on which a CPU spends most of
 its time, and is five times as fast as four convolutions of stride 2. The decoder mirrors the encoder with transposed
 convolutions that do not overlap, a third of the work of 3x3 ones. Patches of volumes are cubes: one more axis.
@@ -61,6 +63,7 @@ class Autoencoder(nn.Module):
         embedding_size: int = 128,
         source: torch.Generator | None = None,
         axes: int = 2,
+        pooled: bool = False,
     ) -> None:
         """`source` draws the initial weights (seed 0 without it). Raises SettingsError for a patch of unsuitable size."""
         super().__init__()
@@ -77,9 +80,11 @@ class Autoencoder(nn.Module):
         }
         if axes == 3:
             self._recipe["axes"] = axes
+        if pooled:
+            self._recipe["pooled"] = pooled
         conv, deconv = ((nn.Conv2d, nn.ConvTranspose2d), (nn.Conv3d, nn.ConvTranspose3d))[axes - 2]
         self._format = torch.channels_last if axes == 2 else torch.channels_last_3d
-        self.axes = axes
+        self.axes, self.pooled = axes, pooled
         stem = 4 if patch >= COARSE_STEM_FROM else 2
         block_widths = [width for i, width in enumerate(widths) if patch // (stem << i) >= MIN_BOTTOM_CELLS]
         side = patch // (stem << (len(block_widths) - 1))
@@ -94,7 +99,7 @@ class Autoencoder(nn.Module):
         for inputs, outputs in pairwise(block_widths):
             blocks += [conv(inputs, outputs, 3, 2, 1, bias=False), *_norm(outputs)]
         self.encoder = nn.Sequential(*blocks)
-        self.to_code = nn.Linear(flat, embedding_size)
+        self.to_code = nn.Linear(block_widths[-1] if pooled else flat, embedding_size)
 
         self.from_code = nn.Linear(embedding_size, flat)
         blocks = [nn.ReLU(inplace=True)]
@@ -109,7 +114,8 @@ class Autoencoder(nn.Module):
         """Embeddings (B, F) of float patches in [0, 1]."""
         centred = (patches_BCYX - 0.5).contiguous(memory_format=self._format)
         deep: Tensor = self.encoder(centred.mul_(4.0))
-        embeddings_BF: Tensor = self.to_code(deep.contiguous().flatten(1))
+        features = deep.flatten(2).mean(2) if self.pooled else deep.contiguous().flatten(1)
+        embeddings_BF: Tensor = self.to_code(features)
         return embeddings_BF
 
     def decode(self, embeddings_BF: Tensor) -> Tensor:

@@ -139,10 +139,14 @@ class HeadBank(nn.Module):
         p_SBJK = logits.view(*logits.shape[:2], len(self.clusters), self.widest).softmax(-1)
         return p_SBJK.transpose(1, 2), over.softmax(-1)
 
-    @torch.no_grad()
     def extract(self, seed: int, clusters: int) -> ClusterHead:
         """The head of one seed and K as a separate network."""
-        s, j = self.seeds.index(seed), self.clusters.index(clusters)
+        return self.head(self.seeds.index(seed), self.clusters.index(clusters))
+
+    @torch.no_grad()
+    def head(self, s: int, j: int) -> ClusterHead:
+        """Head `j` of seed number `s` as a separate network."""
+        clusters = self.clusters[j]
         head = ClusterHead(self.embedding_size, clusters, self.hidden)
         head.mean_F.copy_(self.mean_F)
         head.scale_F.copy_(self.scale_F)

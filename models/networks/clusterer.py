@@ -8,9 +8,9 @@ from typing import Any
 from torch import Tensor, nn
 
 from ..losses.clustering import entropy
-from .autoencoder import Autoencoder
 from .centre_head import CentreHead, FineClusters
 from .cluster_heads import ClusterHead
+from .encoders import Encoder, encoder_of
 
 COLLAPSED_BELOW = 0.5
 """A clustering has collapsed if its effective number of clusters is below this share of K, ..."""
@@ -23,12 +23,12 @@ Head = ClusterHead | CentreHead
 
 
 class Clusterer(nn.Module):
-    """Autoencoder, cluster head and fine clusters as one network; `Clusterer.from_recipe` rebuilds it.
+    """Encoder, cluster head and fine clusters as one network; `Clusterer.from_recipe` rebuilds it.
 
     Without fine clusters, each cluster is its own.
     """
 
-    def __init__(self, autoencoder: Autoencoder, head: Head, fine: FineClusters | None = None) -> None:
+    def __init__(self, autoencoder: Encoder, head: Head, fine: FineClusters | None = None) -> None:
         super().__init__()
         self.autoencoder, self.head, self.fine = autoencoder, head, fine
 
@@ -59,7 +59,7 @@ class Clusterer(nn.Module):
     def from_recipe(cls, recipe: dict[str, Any]) -> Clusterer:
         """The network of a recipe with initial weights; `load_state_dict` loads trained ones."""
         fine = FineClusters(**recipe["fine"]) if "fine" in recipe else None
-        return cls(Autoencoder(**recipe["autoencoder"]), head_of(recipe["head"]), fine)
+        return cls(encoder_of(recipe["autoencoder"]), head_of(recipe["head"]), fine)
 
 
 def head_of(recipe: dict[str, Any]) -> Head:

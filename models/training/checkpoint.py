@@ -40,6 +40,17 @@ def save_checkpoint(path: Path, tensors: Mapping[str, Tensor], recipe: Mapping[s
 
 def load_checkpoint(path: Path, sha256: str | None = None) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """(tensors, recipe). Raises CheckpointError if the file is not safetensors, is truncated, or has another sha256."""
+    tensors, recipe = load_tensors(path, sha256)
+    if recipe is None:
+        raise CheckpointError(
+            f"{path}: these weights state no recipe, so they are not a checkpoint of tile-engine, and their network is not "
+            "known. Restore the file, or train again."
+        )
+    return tensors, recipe
+
+
+def load_tensors(path: Path, sha256: str | None = None) -> tuple[dict[str, Tensor], dict[str, Any] | None]:
+    """(tensors, recipe) of any safetensors file; None where it states no recipe. Raises CheckpointError as above."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -52,10 +63,11 @@ def load_checkpoint(path: Path, sha256: str | None = None) -> tuple[dict[str, Te
     try:
         tensors = safetensors.torch.load(data)
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-        recipe = json.loads(header["__metadata__"]["recipe"])
-    except (safetensors.SafetensorError, KeyError, ValueError) as error:
+        stated = header.get("__metadata__", {}).get("recipe")
+        recipe = None if stated is None else json.loads(stated)
+    except (safetensors.SafetensorError, ValueError) as error:
         raise CheckpointError(
-            f"{path}: not a checkpoint of tile-engine but {_content(data)} ({error}). Weights are read from safetensors "
+            f"{path}: not a file of safetensors but {_content(data)} ({error}). Weights are read from safetensors "
             "files only, because pickles can run code; convert it with safetensors.torch.save_file."
         ) from error
     return tensors, recipe

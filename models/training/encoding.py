@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from ..batches import Patches, in_order
-from ..networks.autoencoder import Autoencoder, to_float
+from ..networks.autoencoder import to_float
 from ..networks.cae3d import CAE3D
+from ..networks.encoders import Encoder
 from ..seeds import generator
 from ..views.cubes import CubeViews
 from ..views.patches import Views
@@ -22,7 +23,7 @@ Array = npt.NDArray[Any]
 
 @torch.inference_mode()
 def encode_views(
-    autoencoder: Autoencoder,
+    autoencoder: Encoder,
     patches: Patches,
     views: int = 4,
     seed: int = 0,

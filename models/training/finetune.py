@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..batches import Patches, Shuffled, in_order
 from ..losses.clustering import entropy
-from ..networks.autoencoder import to_float
+from ..networks.autoencoder import Autoencoder, to_float
 from ..networks.clusterer import Clusterer, collapsed, effective_clusters, smallest_share
 from ..replica import SINGLE, Computed, Replica
 from ..seeds import generator
@@ -51,7 +51,10 @@ class FineTune:
         views: Views | CubeViews | None = None,
         replica: Replica = SINGLE,
     ) -> None:
+        if not isinstance(clusterer.autoencoder, Autoencoder):
+            raise TypeError("a frozen encoder has no decoder, and keeps its weights: it cannot be fine-tuned")
         self.clusterer, self.objective, self.steps = clusterer, objective, steps
+        self._decode = clusterer.autoencoder.decode
         self._patches, self._seed, self._views = patches, seed, views or Views()
         batch = replica.even(min(256, max(64, 20 * clusterer.head.clusters), len(patches)))
         self._batches = Shuffled(len(patches), batch, seed, self.name)
@@ -74,7 +77,7 @@ class FineTune:
         p_BK, embeddings_BF = self.clusterer(view_BCYX)
         q_BK, _ = self.clusterer(other_BCYX)
         information = objective_loss(self.objective, self._replica.gather(p_BK), self._replica.gather(q_BK))
-        reconstruction = torch.nn.functional.mse_loss(self.clusterer.autoencoder.decode(embeddings_BF), view_BCYX)
+        reconstruction = torch.nn.functional.mse_loss(self._decode(embeddings_BF), view_BCYX)
         return information, reconstruction
 
     def state(self) -> dict[str, Tensor]:

@@ -40,6 +40,7 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
     from ...steps.cohort_columns import COLUMNS as COLUMNS_OF_COHORT
     from ...steps.estimate import estimate
     from ...steps.table import COLUMNS
+    from .checks import check_settings
     from .labels import write_cluster_labels
     from .layout import lay_out
     from .maps import draw_maps
@@ -57,6 +58,7 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
         modality,
         network="clusterer",
         estimate=estimate,
+        check=check_settings,
         caution=modality.caution,
         check_stored=check_shown,
         stages={

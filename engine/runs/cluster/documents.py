@@ -94,6 +94,7 @@ class Guards(Part):
 
 KEPT_FINE_TUNED = "fine-tuned"
 KEPT_BEFORE = "as before fine-tuning, which collapsed"
+KEPT_FROZEN = "not fine-tuned: the objective or the encoder asks for frozen embeddings"
 KEPT_CENTRES = "not fine-tuned: these clusters are centres of embeddings, not a network"
 
 
@@ -117,9 +118,11 @@ class HeadRecord(ModelRecord):
     objective: str
     """The objective in use: never auto."""
     heads: tuple[HeadRow, ...]
-    """Every seed's head; empty for clusters that are centres."""
+    """Every seed's head."""
     agreement: JsonNumber
-    """Mean adjusted Rand index of every two seeds' heads; None with one seed or without networks."""
+    """Mean adjusted Rand index of every two seeds' heads; None with one seed."""
+    baselines: dict[str, JsonNumber]
+    """Classical objective -> adjusted Rand index of its clusters and the head's; None where igraph is not installed."""
 
 
 class FineTunedRecord(ModelRecord):

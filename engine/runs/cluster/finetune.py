@@ -17,6 +17,7 @@ from .documents import (
     KEPT_BEFORE,
     KEPT_CENTRES,
     KEPT_FINE_TUNED,
+    KEPT_FROZEN,
     FineTunedRecord,
     Guards,
     HeadRecord,
@@ -34,6 +35,8 @@ def fine_tune(job: Job[ClusterSettings], unit: Unit, replica: Replica) -> Outcom
     """Train encoder and head end to end, with the reconstruction loss; clusters that collapse are not kept."""
     import torch
 
+    from ....models.networks.encoders import is_frozen
+    from ....models.training.clustering import CLASSICAL, TWO_VIEWS
     from ....models.training.finetune import FineTune, quality_of
     from ...compute.fit import fit
 
@@ -45,8 +48,9 @@ def fine_tune(job: Job[ClusterSettings], unit: Unit, replica: Replica) -> Outcom
         torch.set_num_threads(settings.threads)  # the record holds figures whose last digits depend on the threads
         clusterer = _clusterer(job).to(device_of(job))
         before = quality_of(clusterer, patches) if replica.rank == 0 else None  # only the first rank evaluates
-        if objective not in ("iic", "imsat"):
-            return _saved(job, outcome, clusterer, KEPT_CENTRES, before, before) if before else outcome
+        if objective not in TWO_VIEWS or is_frozen(clusterer.autoencoder):
+            kept = KEPT_CENTRES if objective in CLASSICAL else KEPT_FROZEN
+            return _saved(job, outcome, clusterer, kept, before, before) if before else outcome
         steps = budget_of(job, len(patches)).fine_tune
         phase = FineTune(clusterer, patches, steps, objective, settings.seed, views_of(job), replica)  # type: ignore[arg-type]
         slot, progress_file = checkpoint_slot(job, unit.step), ProgressFile(job.folder.out)

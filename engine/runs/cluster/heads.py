@@ -7,7 +7,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ....stores.array import ArraySpec, StoredArray, written
-from ....stores.frame import Array
 from ...pipeline.documents import read_document
 from ...pipeline.job import Job
 from ...pipeline.progress import ProgressFile
@@ -16,11 +15,10 @@ from ...steps.autoencoder import all_patches, budget_of, load_autoencoder, views
 from ...steps.checkpoints import checkpoint_slot, device_of, save_model
 from ...steps.sample.patches import PER_SHARD
 from .documents import HEAD, VALIDITY, HeadRecord, HeadRow, Validity
-from .number import embeddings_of
-from .settings import ClusterSettings
+from .settings import ClusterSettings, Objective
 
 if TYPE_CHECKING:
-    from ....models.networks.centre_head import CentreHead
+    from ....models.training.clustering import ObjectiveName
 
 CODES_BATCH = 64
 
@@ -49,81 +47,58 @@ def embed_views(job: Job[ClusterSettings], unit: Unit) -> Outcome:
 
 
 def train_head(job: Job[ClusterSettings], unit: Unit) -> Outcome:
-    """Find the clusters: heads of several seeds, of which the best is kept; or centres, without training.
+    """Find the clusters by the objective, once for every seed, and keep the best head.
 
     Heads are small and are trained on the CPU, whatever device the network runs on.
     """
-    validity = read_document(job.folder, VALIDITY, Validity)
-    objective = job.settings.objective
-    if objective == "auto":
-        objective = "graph" if validity.method == "separate" else "imsat"
-    if objective in ("graph", "kmeans"):
-        return _centres(job, objective, validity.clusters)
-    return _networks(job, unit, objective, validity.clusters)
-
-
-def _networks(job: Job[ClusterSettings], unit: Unit, objective: str, clusters: int) -> Outcome:
     import torch
 
     from ....models.evaluation.stability import mean_rand
-    from ....models.training.sweep import HeadSweep
+    from ....models.training.clustering import CLASSICAL, baseline_labels, cluster_phase
     from ...compute.fit import fit
 
     outcome = Outcome()
-    settings = job.settings
+    settings, validity = job.settings, read_document(job.folder, VALIDITY, Validity)
+    objective = objective_of(settings.objective, validity)
     with outcome.clock("read"):
         codes_VNF = torch.from_numpy(StoredArray.open(job.folder.samples / "codes").read_all())
-    count = codes_VNF.shape[1]
     seeds = [settings.seed + i for i in range(settings.seeds)]
     with outcome.clock("compute"):
-        steps, batch = budget_of(job, count).heads, min(512, count)
-        sweep = HeadSweep(codes_VNF, [clusters], seeds, objective, steps, batch)  # type: ignore[arg-type]
+        torch.set_num_threads(settings.threads)
+        steps = budget_of(job, codes_VNF.shape[1]).heads
+        phase = cluster_phase(objective, codes_VNF, validity.clusters, seeds, steps=steps)
         slot = checkpoint_slot(job, unit.step)
-        history = fit(sweep, slot, threads=settings.threads, progress_file=ProgressFile(job.folder.out))
-        qualities = sweep.qualities()
+        history = fit(phase, slot, threads=settings.threads, progress_file=ProgressFile(job.folder.out))
+        qualities = phase.qualities()
         best = min(qualities, key=lambda q: (q.collapsed, q.loss))
-        labels = list(sweep.labels().values())
+        labels = phase.labels()
+        final = labels[validity.clusters, best.seed]
+        baselines = {
+            name: None if found is None else mean_rand([found, final])
+            for name, found in baseline_labels(codes_VNF, validity.clusters, settings.seed).items()
+            if name != objective
+        }
     with outcome.clock("write"):
         record = partial(
             HeadRecord,
-            history=history,
+            history=() if objective in CLASSICAL else history,
             seed=best.seed,
             objective=objective,
             heads=tuple(HeadRow(**asdict(q)) for q in qualities),
-            agreement=mean_rand(labels) if len(labels) > 1 else None,
+            agreement=mean_rand(list(labels.values())) if len(labels) > 1 else None,
+            baselines=baselines,
         )
-        outcome.files += save_model(job, HEAD, sweep.extract(best.seed, clusters), record)
+        outcome.files += save_model(job, HEAD, phase.extract(best.seed), record)
         slot.path.unlink(missing_ok=True)
     outcome.facts["collapsed_heads"] = sum(q.collapsed for q in qualities)
     return outcome
 
 
-def _centres(job: Job[ClusterSettings], objective: str, clusters: int) -> Outcome:
-    outcome = Outcome()
-    with outcome.clock("read"):
-        embeddings = embeddings_of(job)
-    with outcome.clock("compute"):
-        head = centre_head(embeddings, objective, clusters, job.settings.seed)
-    with outcome.clock("write"):
-        record = partial(HeadRecord, history=(), seed=job.settings.seed, objective=objective, heads=(), agreement=None)
-        outcome.files += save_model(job, HEAD, head, record)
-    return outcome
-
-
-def centre_head(embeddings_NF: Array, objective: str, clusters: int, seed: int) -> CentreHead:
-    """The head of k-means centres, or of fine clusters merged along the graph of neighbours, of embeddings."""
-    from ....models.clustering.components import PrincipalSpace
-    from ....models.clustering.partitions import partitions, squared_gaps
-    from ....models.networks.centre_head import CentreHead
-
-    space = PrincipalSpace.of(embeddings_NF)
-    points = space.coordinates(embeddings_NF)
-    centres = partitions(points, [clusters], "separate" if objective == "graph" else "continuous", seed)[clusters]
-    head = CentreHead(embeddings_NF.shape[1], len(centres.places), clusters)
-    head.fine.set_centres(space.mean, space.scale, space.standardised(centres.places), centres.parents)
-    variance = squared_gaps(points, centres.places).min(1).mean() / points.shape[1]
-    head.width.fill_(max(float(variance), 1e-12) ** 0.5)
-    return head
+def objective_of(setting: Objective, validity: Validity) -> ObjectiveName:
+    """The objective in use: `auto` is that whose reproducibility decided K: graph where kinds are separate, else kmeans."""
+    if setting != "auto":
+        return setting
+    return "graph" if validity.method == "separate" else "kmeans"
 
 
 def codes_spec(shape: tuple[int, ...]) -> ArraySpec:

@@ -15,6 +15,7 @@ from ...pipeline.documents import read_document, read_run, rejected_rows
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
 from ...show import cluster_sections, run_sections
+from ...show.baselines_section import baselines_section
 from ...show.cautions import cautions_of
 from ...show.composition import cluster_by_slide
 from ...show.k_curves import k_curves
@@ -24,10 +25,10 @@ from ...show.patch_gallery import patch_gallery
 from ...show.report import write_report
 from ...show.tile_plane import TilePoints, umap_plot
 from ...show.training_curves import training_curves
-from ...steps.checkpoints import read_record
+from ...steps.checkpoints import find_record, read_record
 from ...steps.report import closing_sections, facts_of, histories_of, slide_rows
 from .cohort import cohort_sections
-from .documents import FINE_TUNED, KEPT_CENTRES, TRAINED, VALIDITY, FineTunedRecord, Validity
+from .documents import FINE_TUNED, HEAD, KEPT_CENTRES, TRAINED, VALIDITY, FineTunedRecord, HeadRecord, Validity
 from .gallery import nearest_patches
 from .levels import levels_view
 from .settings import ClusterSettings
@@ -125,6 +126,8 @@ def report_page(
             figure=pictures.get("k"),
         )
     )
+    if head := find_record(job, HEAD, HeadRecord):
+        body.append(baselines_section(head.objective, validity.clusters, head.baselines))
     body.append(run_sections.slides_section(slide_rows(job, counts), legend=legend, noun=job.modality.name))
     body += closing_sections(job, unit, training=pictures["training"])
     return ReportPage(

@@ -21,7 +21,7 @@ from ...steps.settings import (
 from .classes import Classes, read_classes
 from .trained import with_settings_of_run
 
-Objective = Literal["auto", "imsat", "iic", "kmeans", "graph"]
+Objective = Literal["auto", "imsat", "iic", "scan", "temi", "kmeans", "graph", "leiden"]
 
 
 class ShownSettings(RunSettings):
@@ -57,11 +57,11 @@ class NumberOfClusters(ShownSettings):
     )
     objective: Annotated[Objective, Option(FIND, ("train",))] = Field(
         "auto",
-        description="How clusters are found: imsat or iic (a network that maximises information), kmeans, graph (merged along "
-        "the graph of nearest neighbours), or auto: graph where kinds are separate, else imsat.",
+        description="How clusters are found: by a network (imsat and iic maximise information, scan and temi join neighbours), "
+        "kmeans, along the graph of nearest neighbours (graph, leiden), or auto: graph where kinds are separate, else kmeans.",
     )
     seeds: Annotated[int, Option(TRY, ("train",))] = Field(
-        5, ge=1, le=20, description="Initialisations of a network that finds clusters; the best is kept."
+        5, ge=1, le=20, description="Initialisations of the objective; the best is kept."
     )
 
     @field_validator("k", mode="before")

@@ -38,6 +38,7 @@ def _tiles(variant: Variant, modality: Modality) -> Pipeline:
     from ...steps.apply import layers_step, tiles_step
     from ...steps.autoencoder import autoencoder_step
     from ...steps.estimate import estimate
+    from ...steps.frozen_encoder import check_encoder
     from ...steps.table import table_step
     from ...steps.tile_report import report_step
 
@@ -47,6 +48,7 @@ def _tiles(variant: Variant, modality: Modality) -> Pipeline:
         modality,
         network="autoencoder",
         estimate=estimate,
+        check=check_encoder,
         caution=modality.caution,
         stages={
             "convert": convert.steps(modality),

@@ -48,8 +48,22 @@ def test_a_recipe_of_flat_patches_does_not_speak_of_axes() -> None:
         Autoencoder(patch=20, axes=3)
 
 
-def test_a_recipe_rebuilds_the_network() -> None:
-    net = Autoencoder(6, 64, (16, 32), 24, generator(5, "autoencoder"))
+def test_a_pooled_embedding_does_not_say_where_in_the_patch_something_is() -> None:
+    spot, moved = torch.full((2, 1, 3, 96, 96), 0.5)
+    spot[..., 40:52, 24:36], moved[..., 40:52, 56:68] = 1.0, 1.0  # moved by a whole number of strides, off the edges
+    differences = []
+    for pooled in (True, False):
+        net = Autoencoder(patch=96, widths=(8, 16), embedding_size=8, pooled=pooled)
+        with torch.no_grad():
+            first, second = net.encode(spot), net.encode(moved)
+        differences.append(float((first - second).norm() / first.norm()))
+    assert differences[0] < 1e-5 and differences[1] > 1e-2
+
+
+@pytest.mark.parametrize("pooled", [False, True])
+def test_a_recipe_rebuilds_the_network(pooled: bool) -> None:
+    net = Autoencoder(6, 64, (16, 32), 24, generator(5, "autoencoder"), pooled=pooled)
+    assert ("pooled" in net.recipe()) == pooled, "what was trained before there was a mean keeps its recipe"
     again = Autoencoder(**net.recipe())
     again.load_state_dict(net.state_dict())
     patches_BCYX = torch.rand(3, 6, 64, 64)

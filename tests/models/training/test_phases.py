@@ -13,6 +13,7 @@ from tile_engine.models.evaluation.metrics import agreement
 from tile_engine.models.networks.autoencoder import Autoencoder
 from tile_engine.models.networks.cluster_heads import ClusterHead
 from tile_engine.models.networks.clusterer import Clusterer
+from tile_engine.models.networks.encoders import pretrained_of
 from tile_engine.models.training import checkpoint
 from tile_engine.models.training.encoding import encode_views
 from tile_engine.models.training.finetune import FineTune
@@ -149,6 +150,17 @@ def test_fine_tuning_reports_how_the_clusters_ended() -> None:
     phase.clusterer.head.last.bias.data[2] = 60.0
     ended = phase.outcome()
     assert ended.collapsed and ended.effective == pytest.approx(1.0, abs=0.01)
+
+
+def test_a_frozen_encoder_is_part_of_a_clusterer_and_is_not_fine_tuned() -> None:
+    encoder = pretrained_of({"architecture": "resnet", "blocks": [1, 1, 1, 1], "width": 2, "input_size": 32}).eval()
+    clusterer = Clusterer(encoder, ClusterHead(encoder.embedding_size, 3)).eval()
+    again = Clusterer.from_recipe(clusterer.recipe()).eval()
+    again.load_state_dict(clusterer.state_dict())
+    images = torch.rand(5, 3, 64, 64)
+    assert torch.equal(again(images)[0], clusterer(images)[0])
+    with pytest.raises(TypeError, match="cannot be fine-tuned"):
+        FineTune(clusterer, patches(), steps=4)
 
 
 def test_a_recipe_and_weights_rebuild_the_same_clusterer() -> None:

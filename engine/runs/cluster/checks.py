@@ -1,0 +1,24 @@
+"""checks: what a cluster run needs beside its images, checked before any work."""
+
+from __future__ import annotations
+
+from ....errors import SettingsError
+from ...pipeline.job import Job
+from ...pipeline.settings import RunSettings
+from ...steps.frozen_encoder import check_encoder
+from .settings import NumberOfClusters
+
+
+def check_settings(job: Job[RunSettings]) -> None:
+    """Raises SettingsError for an encoder that cannot be used, and MachineError where the objective's package is missing."""
+    if job.pipeline.variant.given and job.settings.encoder_file:
+        raise SettingsError(
+            f"--trained takes the encoder of the trained run, and --encoder names another ({job.settings.encoder_file}): "
+            "leave one of the two out.",
+            code="E_ENCODER",
+        )
+    check_encoder(job)
+    if isinstance(job.settings, NumberOfClusters) and job.settings.objective == "leiden":
+        from ....models.clustering.communities import check_leiden
+
+        check_leiden()

@@ -35,18 +35,6 @@ Level = Annotated[
         help="Clusters to show: 2 to the finest level, or auto for the recommended one.",
     ),
 ]
-ClassesFile = Annotated[
-    str | None,
-    typer.Option(
-        "--classes",
-        metavar="CSV",
-        rich_help_panel=WRITE,
-        help="Names, colours and merges: columns cluster, name, colour, into, such as an edited clusters.csv of the run; an "
-        "empty text for none.",
-    ),
-]
-
-
 NewSlides = Annotated[
     str | None, typer.Option("--slides", metavar="PATH", help="Other slides, for a new run.", rich_help_panel=READ)
 ]
@@ -172,9 +160,9 @@ def _plan(name: str, images: Given, settings: Given, cluster: ClusterOptions, ou
 
 def relabel(
     out: OutArgument,
+    settings: Given,
     run: Given,
     k: Level = None,
-    classes: ClassesFile = None,
     json: AsJson = False,
     quiet: Quiet = False,
 ) -> int:
@@ -189,7 +177,9 @@ def relabel(
 
     with watched(as_json=json, quiet=quiet) as show:
         level = 0 if k in ("auto", "recommended") else None if k is None else _level(k)
-        return print_run(commands.relabel(out, level, classes, options=_options({}, run, show)), as_json=json)
+        return print_run(
+            commands.relabel(out, level, settings.get("classes"), options=_options({}, run, show)), as_json=json
+        )
 
 
 def _level(text: str) -> int:

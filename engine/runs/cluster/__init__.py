@@ -83,7 +83,7 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
                     "UMAP",
                     lay_out,
                     once,
-                    settings=("umap", "seed"),
+                    settings=("umap",),
                     outputs=(samples("umap"), document("models/layout")),
                 ),
                 Step(
@@ -137,7 +137,13 @@ def _training(variant: Variant) -> dict[str, tuple[Step, ...]]:
         documents = (document("models/validity"), document("models/origin"))
         outputs = (model("|".join(TAKEN_MODELS)), *documents)
         take = Step(
-            "take", "take networks", take_networks, once, settings=("trained",), files=("trained",), outputs=outputs
+            "take",
+            "take networks",
+            take_networks,
+            once,
+            settings=("trained", "seed"),
+            files=("trained",),
+            outputs=outputs,
         )
         return {"train": (take,)}
     return {

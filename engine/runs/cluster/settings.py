@@ -101,8 +101,9 @@ class VolumeClusterSettings(NumberOfClusters, VolumeTileSettings):
 class TrainedSettings(ShownSettings, PatchSettings):
     """Settings of clustering by the networks of a finished run; what the networks decide is taken from that run."""
 
-    trained: Annotated[str, Option(FIND, (), "none", "OUT")] = Field(
-        description="Cluster by the networks of this finished run, without training: the same clusters, numbers and colours."
+    trained: Annotated[str, Option(FIND, ("train",), "none", "OUT")] = Field(
+        "",
+        description="Cluster by the networks of this finished run, without training: the same clusters, numbers and colours.",
     )
 
     @model_validator(mode="before")

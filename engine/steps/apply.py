@@ -1,8 +1,7 @@
 """apply: applies the trained network to every tissue tile of every slide or volume; writes layers on the tile grid.
 
-Three steps: `tiles` (the network; one unit is one label shard), `order_clusters` (numbers the clusters by their share of all
-tissue tiles, largest first, alike on every slide) and `labels` (per slide: `labels/clusters` and the metadata of its layers).
-Runs without clusters have `tiles` and `layers` (the metadata alone).
+Three steps: `tiles` (the network; one unit is one shard of every layer), `order_clusters` (numbers the tree of clusters, alike
+on every slide) and `layers` (per slide: the metadata of its layers). Runs without clusters have `tiles` and `layers` alone.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ import numpy as np
 
 from ...stores.array import Written, written
 from ...stores.frame import Box, Frame
-from ...stores.image import ImageSpec, StoredImage, StoredLayer, begin_groups, list_labels, pyramid
+from ...stores.image import ImageSpec, StoredImage, StoredLayer, begin_groups, labels_listed, list_labels, pyramid
 from ...stores.receipts import Ledger
 from ..compute.patch_network import PatchNetwork
 from ..compute.resources import resources
@@ -162,7 +162,8 @@ def finish_layers(job: Job[PatchSettings], slide: str, labels: list[str]) -> lis
     for name in model_of(job).outputs:
         files += layer_image(job, slide, name).finish(name=name, reference=reference_of(job.slides[slide].frame))
     begin_groups(job.folder.slide(slide))
-    list_labels(job.folder.slide(slide), labels)
+    store = job.folder.slide(slide)
+    list_labels(store, {*labels, *labels_listed(store)})  # a repair of this unit leaves what later steps listed
     return files
 
 

@@ -1,8 +1,7 @@
 """apply: applies the trained network to every tissue tile of every slide or volume; writes layers on the tile grid.
 
-Three steps: `tiles` (the network; one unit is one label shard), `order_clusters` (numbers the clusters by their share of all
-tissue tiles, largest first, alike on every slide) and `labels` (per slide: `labels/clusters` and the metadata of its layers).
-Runs without clusters have `tiles` and `layers` (the metadata alone).
+Three steps: `tiles` (the network; one unit is one shard of every layer), `order_clusters` (numbers the tree of clusters, alike
+on every slide) and `layers` (per slide: the metadata of its layers). Runs without clusters have `tiles` and `layers` alone.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ import numpy as np
 
 from ...stores.array import Written, written
 from ...stores.frame import Box, Frame
-from ...stores.image import ImageSpec, StoredImage, StoredLayer, begin_groups, list_labels, pyramid
+from ...stores.image import ImageSpec, StoredImage, StoredLayer, begin_groups, labels_listed, list_labels, pyramid
 from ...stores.receipts import Ledger
 from ..compute.patch_network import PatchNetwork
 from ..compute.resources import resources
@@ -163,7 +162,8 @@ def finish_layers(job: Job[PatchSettings], slide: str, labels: list[str]) -> lis
     for name in model_of(job).outputs:
         files += layer_image(job, slide, name).finish(name=name, reference=reference_of(job.slides[slide].frame))
     begin_groups(job.folder.slide(slide))
-    list_labels(job.folder.slide(slide), labels)
+    store = job.folder.slide(slide)
+    list_labels(store, {*labels, *labels_listed(store)})  # a repair of this unit leaves what later steps listed
     return files
 
 

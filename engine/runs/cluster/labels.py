@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ....stores.image import StoredImage, image_label, list_labels
+from ....stores.image import StoredImage, begin_groups, image_label, list_labels
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
 from ...steps.apply import cell_frames, groups_written
@@ -31,6 +31,7 @@ def write_cluster_labels(job: Job[ClusterSettings], unit: Unit) -> Outcome:
             label=image_label(dict(enumerate(shown.colours, 1)), cluster_properties(shown, slide)),
             reference=reference_of(job.slides[slide].frame),
         )
+        begin_groups(job.folder.slide(slide))  # a repair of this unit may find the list of layers removed
         list_labels(job.folder.slide(slide), ["tissue", "clusters"])
         outcome.files += groups_written(job, slide)
     return outcome

@@ -7,9 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ....errors import SettingsError
-from ....stores.files import write_durably
-from ....stores.folder import Folder
-from ....stores.remote import absolute, to_path
 
 if TYPE_CHECKING:
     from ...pipeline.job import Job
@@ -29,6 +26,8 @@ def with_settings_of_run(values: Mapping[str, Any], fields: Collection[str]) -> 
 
     Raises ValueError where the folder holds no finished training, and where a given value contradicts it.
     """
+    from ....stores.folder import Folder
+    from ....stores.remote import absolute, to_path
     from ...pipeline.documents import read_run
 
     given = {name: value for name, value in values.items() if value is not None}
@@ -61,6 +60,8 @@ def check_trained(job: Job[Any]) -> None:
 def take_networks(job: Job[Any], unit: Unit) -> Outcome:
     """Copy the trained run's networks, the choice of K and the tree of clusters."""
     from ....stores.array import written
+    from ....stores.files import write_durably
+    from ....stores.remote import to_path
     from ...pipeline.unit import Outcome
     from ...steps.checkpoints import load_network, stated_weights
 

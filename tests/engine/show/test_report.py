@@ -87,7 +87,7 @@ def full(folder):
         EVIL,
         EVIL,
         ((EVIL, EVIL),),
-        (*cautions_of(counts, effective=0.5), Caution(EVIL, EVIL)),
+        (*cautions_of(7, effective=0.5), Caution(EVIL, EVIL)),
         (
             maps_section([image]),
             slides_section([SlideRow(EVIL, EVIL, 0.5, (10, 20), 0.5, 7, (0.5,))], legend=LEGEND),

@@ -1,0 +1,69 @@
+"""The report's first sentence: how many kinds can be told apart, and how sure that is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tile_engine.engine.runs.cluster.documents import ReproducibilityRow, Validity
+from tile_engine.engine.runs.cluster.verdict import explanation, headline
+
+
+def validity(k: int, passing: tuple[int, ...], tried: tuple[int, int] = (2, 20), **changes: Any) -> Validity:
+    rows = tuple(
+        ReproducibilityRow(clusters=n, method="separate", rand=0.9, chance=0.1, jaccard=(0.9,), passes=n in passing)
+        for n in range(tried[0], tried[1] + 1)
+    )
+    values = {
+        "k": k,
+        "clusters": max(k, 2),
+        "method": "separate",
+        "passing": passing,
+        "range": (2, 20),
+        "drawn": "slides",
+        "reproducibility": rows,
+        "indices": (),
+    }
+    return Validity(**{**values, **changes})
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (
+            validity(5, (4, 5, 6)),
+            "5 kinds of tissue can be told apart reproducibly (between 4 and 6), with gaps between them.",
+        ),
+        (
+            validity(5, (5,), method="continuous"),
+            "5 kinds of tissue can be told apart reproducibly, as regions of a continuum",
+        ),
+        (
+            validity(1, ()),
+            "No separate kinds of tissue can be told apart reproducibly: no number of clusters from 2 to 20",
+        ),
+        (validity(1, (), (2, 7)), "from 2 to 7 comes back"),
+        (
+            validity(14, (14,), (14, 14), range=(14, 14)),
+            "14 kinds of tissue, as was set: a clustering into 14 comes back",
+        ),
+        (validity(14, (), (14, 14), range=(14, 14)), "a clustering into 14 does not come back reliably."),
+        (validity(2, (2,), (2, 2)), "2 kinds of tissue can be told apart reproducibly"),
+    ],
+)
+def test_the_first_sentence(found: Validity, said: str) -> None:
+    assert said in headline(found, "slide")
+
+
+def test_the_ends_of_the_range_are_no_choice() -> None:
+    said = " ".join(explanation(validity(20, (20,))))
+    assert "slides were drawn again" in said and "The range ends at 20: a larger K may be reproducible too" in said
+    assert "The range begins at 5" in " ".join(explanation(validity(5, (5,), (5, 9), range=(5, 9))))
+    assert "range begins" not in " ".join(explanation(validity(2, (2,)))), "there is no smaller K than 2"
+
+
+def test_a_range_that_few_patches_cut_short_is_said() -> None:
+    said = " ".join(explanation(validity(7, (7,), (2, 7))))
+    assert "A K above 7 was not tried" in said and "range ends" not in said
+    assert "region" in headline(validity(1, ()), "volume")

@@ -6,11 +6,13 @@ from ....errors import SettingsError
 from ...pipeline.job import Job
 from ...pipeline.settings import RunSettings
 from ...steps.frozen_encoder import check_encoder
-from .settings import NumberOfClusters
+from .settings import NumberOfClusters, TrainedSettings
 
 
 def check_settings(job: Job[RunSettings]) -> None:
     """Raises SettingsError for an encoder that cannot be used, and MachineError where the objective's package is missing."""
+    if isinstance(job.settings, TrainedSettings) and not job.settings.trained:
+        raise SettingsError("--trained names no run: give the folder of a finished run of clusters.", "E_TRAINED")
     if job.pipeline.variant.given and job.settings.encoder_file:
         raise SettingsError(
             f"--trained takes the encoder of the trained run, and --encoder names another ({job.settings.encoder_file}): "

@@ -31,7 +31,7 @@ def with_settings_of_run(values: Mapping[str, Any], fields: Collection[str]) -> 
     from ...pipeline.documents import read_run
 
     given = {name: value for name, value in values.items() if value is not None}
-    if not given.get("trained"):  # `check_trained` refuses it
+    if not given.get("trained"):  # `check_settings` refuses it
         return given
     path = to_path(absolute(str(given.get("trained", ""))))
     if path.name == Path(RECORD).name:  # of a recorded run: its settings are complete
@@ -49,12 +49,6 @@ def with_settings_of_run(values: Mapping[str, Any], fields: Collection[str]) -> 
         if name in given and name in decided and given[name] != decided[name]:
             raise ValueError(f"{name}: {given[name]} was given, and the networks of {path} work at {decided[name]}")
     return {**decided, **given, "trained": str(path / RECORD)}
-
-
-def check_trained(job: Job[Any]) -> None:
-    """Raises SettingsError (E_TRAINED) where no trained run is named."""
-    if not job.settings.trained:
-        raise SettingsError("--trained names no run: give the folder of a finished run of clusters.", "E_TRAINED")
 
 
 def take_networks(job: Job[Any], unit: Unit) -> Outcome:

@@ -19,8 +19,14 @@ if TYPE_CHECKING:
 
 def check_encoder(job: Job[RunSettings]) -> None:
     """Raises SettingsError where the run's frozen encoder cannot be loaded, or takes other channels."""
-    if job.settings.encoder_file:
-        _loaded(job)
+    if not job.settings.encoder_file:
+        return
+    if not to_path(job.settings.encoder_file).exists():
+        raise SettingsError(
+            f"--encoder: there is no file {job.settings.encoder_file}. Give the path of an encoder's weights, *.safetensors.",
+            code="E_ENCODER",
+        )
+    _loaded(job)
 
 
 def keep_encoder(job: Job[RunSettings], unit: Unit) -> Outcome:

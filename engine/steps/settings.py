@@ -41,12 +41,6 @@ class SlideSettings(RunSettings):
         "slides themselves).",
     )
 
-    encoder: Annotated[str, Option(FIND, ("train",), "the autoencoder, which the run trains", "FILE")] = Field(
-        "",
-        description="A frozen encoder that was trained elsewhere: a ViT or ResNet as safetensors, with its recipe inside or "
-        "in a JSON beside it.",
-    )
-
     @field_validator("tissue_mask")
     @classmethod
     def _place_of_masks(cls, value: str) -> str:
@@ -55,23 +49,6 @@ class SlideSettings(RunSettings):
 
         return str(absolute(value)) if value else ""
 
-    @field_validator("encoder")
-    @classmethod
-    def _encoder(cls, value: str) -> str:
-        """The file as its absolute path, since workers may have other working folders."""
-        if not value:
-            return value
-        from ...stores.remote import absolute
-
-        path = absolute(value)
-        if not path.exists():
-            raise ValueError(f"there is no file {value!r}; give the path of an encoder's weights, *.safetensors")
-        return str(path)
-
-    @property
-    def encoder_file(self) -> str:
-        return self.encoder
-
     @property
     def stored_pixels(self) -> str:
         return self.pixels
@@ -79,6 +56,28 @@ class SlideSettings(RunSettings):
     @property
     def unreadable_limit(self) -> float:
         return self.max_bad_tiles
+
+
+class EncoderSettings(RunSettings):
+    """Settings of runs on slides that may take a frozen encoder."""
+
+    encoder: Annotated[str, Option(FIND, ("train",), "the autoencoder, which the run trains", "FILE")] = Field(
+        "",
+        description="A frozen encoder that was trained elsewhere: a ViT or ResNet as safetensors, with its recipe inside or "
+        "in a JSON beside it.",
+    )
+
+    @field_validator("encoder")
+    @classmethod
+    def _encoder(cls, value: str) -> str:
+        """The file as its absolute path, since workers may have other working folders."""
+        from ...stores.remote import absolute
+
+        return str(absolute(value)) if value else ""
+
+    @property
+    def encoder_file(self) -> str:
+        return self.encoder
 
 
 class PatchSettings(RunSettings):
@@ -140,7 +139,7 @@ class TileSettings(PatchSettings):
 
     @property
     def named(self) -> dict[str, Any]:
-        return {**super().named, "encoder": self.encoder_file}
+        return {**super().named, "encoder_file": self.encoder_file}
 
 
 class VolumeSettings(RunSettings):

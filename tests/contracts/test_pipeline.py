@@ -44,6 +44,8 @@ DOCUMENTS = re.compile(r"(run|slides|rejected|quarantined)\.json|log\.txt|receip
 CHANGED: dict[str, dict[str, Any]] = {
     "cluster slides": {"seeds": 1},
     "cluster volumes": {"k": "2"},
+    "cluster slides-trained": {"tissue_share": 0.9},
+    "cluster volumes-trained": {"tissue_share": 0.9},
     "embed volumes": {"distance": "l2"},
     "embed volume-tiles": {"seed": 1},
     "embed slide-tiles": {"max_bad_tiles": 0.5},

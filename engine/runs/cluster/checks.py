@@ -13,12 +13,6 @@ def check_settings(job: Job[RunSettings]) -> None:
     """Raises SettingsError for an encoder that cannot be used, and MachineError where the objective's package is missing."""
     if isinstance(job.settings, TrainedSettings) and not job.settings.trained:
         raise SettingsError("--trained names no run: give the folder of a finished run of clusters.", "E_TRAINED")
-    if job.pipeline.variant.given and job.settings.encoder_file:
-        raise SettingsError(
-            f"--trained takes the encoder of the trained run, and --encoder names another ({job.settings.encoder_file}): "
-            "leave one of the two out.",
-            code="E_ENCODER",
-        )
     check_encoder(job)
     if isinstance(job.settings, NumberOfClusters) and job.settings.objective == "leiden":
         from ....models.clustering.communities import check_leiden

@@ -11,6 +11,7 @@ from ...pipeline.option import FIND, TRY, WRITE, Option
 from ...pipeline.settings import RunSettings
 from ...steps.settings import (
     VOLUME_PATCH,
+    EncoderSettings,
     PatchSettings,
     SlideSettings,
     TileSettings,
@@ -87,7 +88,7 @@ class NumberOfClusters(ShownSettings):
         return self
 
 
-class ClusterSettings(NumberOfClusters, TileSettings, SlideSettings):
+class ClusterSettings(NumberOfClusters, TileSettings, EncoderSettings, SlideSettings):
     """Every setting of `run cluster` and its stages, with its default.
 
     Lengths are pixels at the run's spacing unless stated otherwise.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ...steps.settings import SlideSettings, TileSettings, VolumeTileSettings
+from ...steps.settings import EncoderSettings, SlideSettings, TileSettings, VolumeTileSettings
 
 __all__ = ["SlideTileSettings", "VolumeTileSettings"]
 
 
-class SlideTileSettings(TileSettings, SlideSettings):
+class SlideTileSettings(TileSettings, EncoderSettings, SlideSettings):
     """Every setting of `run embed --slides`, with its default."""

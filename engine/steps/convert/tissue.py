@@ -26,7 +26,7 @@ from .labels import write_labels
 
 TISSUE, UNREADABLE = 1, 2
 MEDIAN = "median"
-"""Property of the label's background: the median of each channel over it, at about 8 um."""
+"""Property of the label: the median of each channel over its background, at about 8 um."""
 
 
 def tissue(job: Job[RunSettings], slide: str) -> Mask:
@@ -143,7 +143,7 @@ def _write_tissue(job: Job[RunSettings], slide: str, labels: Array, frame: Frame
     ]
     if (background := labels == 0).any():
         median = [round(float(v), 3) for v in np.median(picture[:, background], axis=1)]
-        properties.append({"label-value": 0, "class": "background", MEDIAN: median})
+        properties[0][MEDIAN] = median
     label = image_label({TISSUE: (31, 119, 180), UNREADABLE: (214, 39, 40)}, properties)
     return write_labels(
         job,

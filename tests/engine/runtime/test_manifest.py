@@ -40,7 +40,12 @@ def stamps(root: Path) -> dict[str, tuple[int, int]]:
             "to be done again: draw patches",
             "kept: overview, convert, pyramid and tissue",
         ),
-        ({"stride": 8}, "stride: 0 -> 8", "apply, order clusters, write layers, UMAP, write labels, table", "convert"),
+        (
+            {"stride": 8},
+            "stride: 0 -> 8",
+            "apply, order clusters, write layers, compare stains, UMAP, write labels, table",
+            "convert",
+        ),
         ({"codec": "lz4"}, "codec: zstd -> lz4", "to be done again: overview, convert", "kept: nothing"),
         ({"spacing": 1.0}, "spacing: None -> 1.0", "to be done again: overview", "kept: nothing"),
         (

@@ -184,7 +184,7 @@ def relabel(
 
 def _level(text: str) -> int:
     if not text.isdecimal():
-        raise typer.BadParameter(f"{text!r} is neither a number of clusters nor auto", param_hint="--k")
+        raise typer.BadParameter(f"{text!r} is neither a number of clusters nor auto: give --k 9, or --k auto")
     return int(text)
 
 

@@ -35,7 +35,7 @@ from .convert.tissue import tissue
 BATCH = 128
 TILES = "tiles"
 """Name of the step; other steps find its receipts by this name."""
-OF_NETWORKS = ("step", "tissue_share", "dtype", "device")
+OF_NETWORKS = ("dtype", "device")
 """Settings that determine the output of applying a trained network, beyond those of its training."""
 
 
@@ -46,7 +46,7 @@ def tiles_step(*fields: str, settings: tuple[str, ...] = OF_NETWORKS) -> Step:
         "apply",
         apply_network,
         tile_units,
-        settings=settings,
+        settings=("step", "tissue_share", *settings),  # which tiles there are
         outputs=tuple(layer(name) for name in fields),
         reads="image",
     )

@@ -61,7 +61,8 @@ def slide_information(counts: Array) -> Dependence:
     if reason:
         return Dependence(SLIDE, slides, slides, reason=reason)
     shared, bound = _information(used)
-    chance = float(expected_mutual_information(used, int(used.sum())))
+    met = used[used.sum(1) > 0]  # a cluster without tiles shares nothing
+    chance = float(expected_mutual_information(met, int(met.sum())))
     return Dependence(SLIDE, slides, slides, shared / bound, _above_chance(shared, chance, bound))
 
 

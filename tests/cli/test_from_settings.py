@@ -55,7 +55,7 @@ def test_no_option_is_written_in_the_command_line_that_a_settings_model_has() ->
     written = {o for path in (ROOT / "cli").glob("*.py") for o in re.findall(r'"(--[a-z-]+)"', path.read_text())}
     assert written and written & names <= {"--k"}, "the level that relabel shows is no number of clusters to train"
     twice = [o for o in written if sum(p.read_text().count(f'"{o}"') for p in (ROOT / "cli").glob("*.py")) > 1]
-    assert set(twice) <= {"--out", "--help"}, "the folder of a demo and of a doctor are other folders"
+    assert set(twice) <= {"--out", "--help", "--volumes"}, "other folders, and volumes as a kind or as a path"
 
 
 @pytest.mark.parametrize("name", registry.RUNS)

@@ -187,7 +187,7 @@ def test_a_folder_that_was_copied_to_a_bucket_is_verified_mended_and_gone_on_wit
 
 
 def test_what_cannot_be_had_is_refused_before_work(mini: Any, lab: Any, scratch: Path) -> None:
-    with pytest.raises(MachineError, match="no bucket s3://no-such-lab") as caught:
+    with pytest.raises(MachineError, match="the bucket s3://no-such-lab does not exist") as caught:
         tile_engine.cluster(mini.slides, "s3://no-such-lab/run", **mini.settings)
     assert caught.value.code == "E_NO_BUCKET"
     with pytest.raises(SettingsError, match="holds no run"):

@@ -7,12 +7,13 @@ numbers whether or not the steps before it ran in this process, and resuming nee
 from __future__ import annotations
 
 import hashlib
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor, nn
 
-Norms = (nn.GroupNorm, nn.LayerNorm)
+if TYPE_CHECKING:  # torch is imported where it is used: statistics draw from numpy alone
+    import torch
+    from torch import Tensor, nn
 
 
 def derived_seed(seed: int, *words: object) -> int:
@@ -27,6 +28,8 @@ def derived_seed(seed: int, *words: object) -> int:
 
 def generator(seed: int, *words: object) -> torch.Generator:
     """A torch generator (CPU) for one purpose."""
+    import torch
+
     return torch.Generator().manual_seed(derived_seed(seed, *words))
 
 
@@ -37,21 +40,26 @@ def numpy_generator(seed: int, *words: object) -> np.random.Generator:
 
 def uniform(shape: tuple[int, ...], low: float, high: float, source: torch.Generator) -> Tensor:
     """Float32 numbers drawn evenly from [low, high)."""
+    import torch
+
     return torch.rand(shape, generator=source) * (high - low) + low
 
 
-@torch.no_grad()
 def initialise(module: nn.Module, source: torch.Generator) -> None:
     """Draw all weights of a network anew from `source`: He-uniform weights, zero biases, unit norms."""
-    for part in module.modules():
-        if isinstance(part, nn.Linear | nn.Conv2d | nn.Conv3d | nn.ConvTranspose2d | nn.ConvTranspose3d):
-            fan_in = part.weight[0].numel()
-            if isinstance(part, nn.ConvTranspose2d | nn.ConvTranspose3d):
-                # Each output cell of a k = stride transposed convolution sees every input channel once.
-                fan_in = part.in_channels
-            bound = (6.0 / fan_in) ** 0.5
-            part.weight.copy_(uniform(tuple(part.weight.shape), -bound, bound, source))
-            if part.bias is not None:
-                part.bias.zero_()
-        elif isinstance(part, Norms):
-            part.reset_parameters()
+    import torch
+    from torch import nn
+
+    with torch.no_grad():
+        for part in module.modules():
+            if isinstance(part, nn.Linear | nn.Conv2d | nn.Conv3d | nn.ConvTranspose2d | nn.ConvTranspose3d):
+                fan_in = part.weight[0].numel()
+                if isinstance(part, nn.ConvTranspose2d | nn.ConvTranspose3d):
+                    # Each output cell of a k = stride transposed convolution sees every input channel once.
+                    fan_in = part.in_channels
+                bound = (6.0 / fan_in) ** 0.5
+                part.weight.copy_(uniform(tuple(part.weight.shape), -bound, bound, source))
+                if part.bias is not None:
+                    part.bias.zero_()
+            elif isinstance(part, nn.GroupNorm | nn.LayerNorm):
+                part.reset_parameters()

@@ -17,7 +17,7 @@ RECORD = "models/clusterer.json"
 TAKEN_MODELS = ("autoencoder", "head", "fine_tuned", "clusterer")
 ORIGIN = "models/origin"
 """The trained run's tree of clusters, as a document of the run that takes it over."""
-DECIDED = ("patch", "stride", "level", "classes")
+DECIDED = ("patch", "stride", "tissue_share", "umap", "level", "classes")
 """Settings that the trained run decides where they are not given."""
 
 

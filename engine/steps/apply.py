@@ -1,7 +1,6 @@
 """apply: applies the trained network to every tissue tile of every slide or volume; writes layers on the tile grid.
 
-Three steps: `tiles` (the network; one unit is one shard of every layer), `order_clusters` (numbers the tree of clusters, alike
-on every slide) and `layers` (per slide: the metadata of its layers). Runs without clusters have `tiles` and `layers` alone.
+Two steps: `tiles` (the network; one unit is one label shard) and `layers` (the metadata that makes its fields layers).
 """
 
 from __future__ import annotations

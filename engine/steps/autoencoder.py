@@ -1,7 +1,4 @@
-"""train: autoencoder, embeddings of a few views, heads for every K and seed, end-to-end fine-tuning of the best clusterer.
-
-Four steps of one unit each. A new K repeats only the last two: the autoencoder and the embeddings are kept.
-"""
+"""train: the step that trains the autoencoder, or keeps a frozen encoder, for every run that trains on tiles."""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from ....stores.frame import Array
@@ -52,4 +54,8 @@ def _composition(job: Job[ClusterSettings], shown: ShownClusters, names: list[st
         stored = StoredImage.open(job.folder.label(slide, "clusters"))
         labels = stored.read(stored.frames[0].box)[0]
         rows.append(composition(labels[labels > 0], np.argwhere(labels), clusters=shown.level))
-    return composition_section(rows, names=names[:MAX_COMPOSED], legend=shown.legend)
+    section = composition_section(rows, names=names[:MAX_COMPOSED], legend=shown.legend)
+    if len(names) <= MAX_COMPOSED:
+        return section
+    cut = f"Shown are the first {MAX_COMPOSED} of {len(names)} slides; shares.csv has the shares of all, without intervals."
+    return replace(section, text=(*section.text, cut))

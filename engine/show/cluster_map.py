@@ -23,14 +23,13 @@ from .figure import (
     TITLE_HEIGHT,
     house_style,
     new_figure,
-    panel,
     save,
     shortened,
     write_inches,
     write_title,
 )
 from .legend import Legend, draw_legend, legend_size
-from .map_panels import PANEL_GAP, draw_frame, write_no_tissue
+from .map_panels import PANEL_GAP, draw_framed, write_no_tissue
 from .picture import Cells, Picture
 from .scale_bar import draw_scale_bar
 
@@ -78,9 +77,7 @@ def cluster_figure(picture: Picture, cells: Cells, *, legend: Legend, title: str
         (second, coloured(panel_picture, cells), "Clusters"),
     ):
         write_inches(figure, left, edge + 0.03, name, fontsize=10.5, color=QUIET_INK)
-        axes = panel(figure, left, edge + HEADING_HEIGHT, (width, height))
-        axes.imshow(rgb, interpolation="nearest", aspect="auto")
-        draw_frame(axes, gid=name.lower())
+        draw_framed(figure, left, edge + HEADING_HEIGHT, (width, height), rgb=rgb, gid=name.lower())
     if not (cells.labels > 0).any():
         write_no_tissue(figure, second[0] + width / 2, second[1] + HEADING_HEIGHT + height / 2)
     draw_scale_bar(

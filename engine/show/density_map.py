@@ -18,14 +18,13 @@ from .figure import (
     draw_swatch,
     house_style,
     new_figure,
-    panel,
     save,
     shortened,
     write_inches,
     write_title,
 )
 from .legend import Legend
-from .map_panels import PANEL_GAP, draw_frame, write_no_tissue
+from .map_panels import PANEL_GAP, draw_framed, write_no_tissue
 from .numbers import percent
 from .palette import colour, hexadecimal
 from .picture import Cells, Picture
@@ -64,18 +63,12 @@ def density_figure(picture: Picture, cells: Cells, *, legend: Legend, title: str
         density = local_share(cells.labels, label, sigma=sigma)
         peak = float(density.max())
         _panel_head(figure, (left, edge), label=label, lines=(shortened(name, int(slot * 8)), percent(share), peak))
-        axes = panel(figure, left, edge + head, (width, height))
-        axes.imshow(
-            tinted(panel_picture, cells, scale(_sampled(density / peak, cells, panel_picture))),
-            interpolation="nearest",
-            aspect="auto",
-        )
-        draw_frame(axes, gid=f"density-{label}")
+        tint = tinted(panel_picture, cells, scale(_sampled(density / peak, cells, panel_picture)))
+        draw_framed(figure, left, edge + head, (width, height), rgb=tint, gid=f"density-{label}")
     foot = top + rows * step[1] + 0.1
     if not entries:
-        axes = panel(figure, MARGIN, top + head, (width, height))
-        axes.imshow(coloured(panel_picture, cells), interpolation="nearest", aspect="auto")
-        axes.set(xticks=[], yticks=[], gid="density-none")
+        bare = coloured(panel_picture, cells)
+        draw_framed(figure, MARGIN, top + head, (width, height), rgb=bare, gid="density-none")
         write_no_tissue(figure, MARGIN + width / 2, top + head + height / 2)
     else:
         _colour_bar(figure, scale, left=MARGIN + total_width - 2.3, top=foot)
@@ -122,9 +115,8 @@ def _panel_head(figure: Figure, at: tuple[float, float], *, label: int, lines: t
 
 
 def _colour_bar(figure: Figure, scale: Colormap, *, left: float, top: float) -> None:
-    axes = panel(figure, left, top - 0.04, (2.3, 0.12))
-    axes.imshow(np.linspace(0, 1, 256)[None], cmap=scale, aspect="auto")
-    draw_frame(axes, gid="colour-bar")
+    ramp = scale(np.linspace(0, 1, 256)[None], bytes=True)
+    draw_framed(figure, left, top - 0.04, (2.3, 0.12), rgb=ramp, gid="colour-bar")
     write_inches(figure, left, top + 0.12, "0", fontsize=8.5, color=QUIET_INK)
     write_inches(figure, left + 1.15, top + 0.12, "share of tiles nearby", fontsize=8.5, color=QUIET_INK, ha="center")
     write_inches(figure, left + 2.3, top + 0.12, "peak", fontsize=8.5, color=QUIET_INK, ha="right")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...stores.files import write_whole
+from ...stores.frame import Array
 from ...stores.remote import to_path
 
 if TYPE_CHECKING:
@@ -72,9 +73,38 @@ def new_figure(width: float, height: float) -> Figure:
 
 def panel(figure: Figure, left: float, top: float, size: tuple[float, float]) -> Axes:
     """Axes at (left, top) inches from the upper left corner, `size` (width, height) in inches, on whole dots."""
+    return figure.add_axes(_on_dots(figure, left, top, size))
+
+
+def draw_pixels(
+    figure: Figure, left: float, top: float, size: tuple[float, float], *, rgb: Array, gid: str, smooth: bool = False
+) -> None:
+    """An image, (y, x, 3 or 4), at a place as of `panel`, without the cost of axes; `smooth` where its pixels are not dots."""
+    from matplotlib.image import BboxImage
+    from matplotlib.transforms import Bbox, TransformedBbox
+
+    place = TransformedBbox(Bbox.from_bounds(*_on_dots(figure, left, top, size)), figure.transFigure)
+    image = BboxImage(place, interpolation="antialiased" if smooth else "nearest", origin="upper", gid=gid)
+    image.set_data(rgb)
+    figure.add_artist(image)
+
+
+def draw_rectangle(
+    figure: Figure, left: float, top: float, size: tuple[float, float], *, gid: str = "", **style: object
+) -> None:
+    """A rectangle at a place as of `panel`; `style` as matplotlib's Rectangle takes it."""
+    from matplotlib.patches import Rectangle
+
+    x, y, width, height = _on_dots(figure, left, top, size)
+    options: dict[str, object] = {"linewidth": 0, "transform": figure.transFigure, "gid": gid, **style}
+    figure.add_artist(Rectangle((x, y), width, height, **options))  # type: ignore[arg-type]
+
+
+def _on_dots(figure: Figure, left: float, top: float, size: tuple[float, float]) -> tuple[float, float, float, float]:
+    """Left, bottom, width and height as parts of the figure, on whole dots."""
     width, height = figure.get_size_inches()
-    box = [round(v * DPI) / DPI for v in (left, height - top - size[1], size[0], size[1])]
-    return figure.add_axes((box[0] / width, box[1] / height, box[2] / width, box[3] / height))
+    x, y, across, up = (round(v * DPI) / DPI for v in (left, height - top - size[1], size[0], size[1]))
+    return x / width, y / height, across / width, up / height
 
 
 def write_inches(figure: Figure, left: float, top: float, text: str, **style: object) -> None:
@@ -91,9 +121,7 @@ def write_title(figure: Figure, text: str, *, fontsize: float = 13) -> None:
 
 def draw_swatch(figure: Figure, left: float, top: float, size: tuple[float, float], *, colour: str) -> None:
     """A colour patch of a legend; position and size as for `panel`."""
-    axes = panel(figure, left, top, size)
-    axes.set(xticks=[], yticks=[], facecolor=colour)
-    axes.spines[:].set_visible(False)
+    draw_rectangle(figure, left, top, size, facecolor=colour)
 
 
 def shortened(text: str, length: int) -> str:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from .figure import INK, QUIET_INK, panel, shortened
+from .figure import INK, QUIET_INK, draw_swatch, shortened, write_inches
 from .numbers import percent
 from .palette import colour, hexadecimal
 
@@ -40,20 +40,13 @@ def legend_size(legend: Legend, height: float) -> tuple[float, float]:
 
 def draw_legend(figure: Figure, left: float, top: float, *, legend: Legend, height: float) -> None:
     """A swatch, the name and the share of each cluster, in as many columns as `height` inches ask for."""
-    from matplotlib.patches import Rectangle
-
-    width, key_height = legend_size(legend, height)
     rows = _rows(len(legend), height)
-    axes = panel(figure, left, top, (width, key_height))
-    axes.set(xlim=(0, width), ylim=(key_height, 0), gid="legend")
-    axes.axis("off")
     for i, (label, name, share) in enumerate(legend):
-        x, y = COLUMN_WIDTH * (i // rows), ROW_HEIGHT * (i % rows + 0.5)
-        swatch = Rectangle((x, y - 0.085), 0.17, 0.17, facecolor=hexadecimal(colour(label)), edgecolor="none")
-        axes.add_patch(swatch)
-        weight = INK if share > 0 else QUIET_INK
-        axes.text(x + 0.27, y, shortened(name, 19), va="center", color=weight, fontsize=10)
-        axes.text(x + COLUMN_WIDTH - 0.2, y, percent(share), va="center", ha="right", color=weight, fontsize=10)
+        x, y = left + COLUMN_WIDTH * (i // rows), top + ROW_HEIGHT * (i % rows + 0.5)
+        draw_swatch(figure, x, y - 0.085, (0.17, 0.17), colour=hexadecimal(colour(label)))
+        style = {"va": "center", "color": INK if share > 0 else QUIET_INK, "fontsize": 10, "gid": "legend"}
+        write_inches(figure, x + 0.27, y, shortened(name, 19), **style)
+        write_inches(figure, x + COLUMN_WIDTH - 0.2, y, percent(share), ha="right", **style)
 
 
 def _rows(entries: int, height: float) -> int:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .figure import write_inches
+from ...stores.frame import Array
+from .figure import draw_pixels, draw_rectangle, write_inches
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 PANEL_GAP = 0.3
@@ -15,11 +15,10 @@ PANEL_GAP = 0.3
 FRAME_COLOUR = "#c8ccd0"
 
 
-def draw_frame(axes: Axes, *, gid: str) -> None:
-    """A thin frame around a picture, without ticks; `gid` names the axes in the figure."""
-    axes.set(xticks=[], yticks=[], gid=gid)
-    for spine in axes.spines.values():
-        spine.set(visible=True, color=FRAME_COLOUR, linewidth=0.6)
+def draw_framed(figure: Figure, left: float, top: float, size: tuple[float, float], *, rgb: Array, gid: str) -> None:
+    """An image in a thin frame, at (left, top) inches; `gid` names it in the figure."""
+    draw_pixels(figure, left, top, size, rgb=rgb, gid=gid)
+    draw_rectangle(figure, left, top, size, fill=False, edgecolor=FRAME_COLOUR, linewidth=0.6)
 
 
 def write_no_tissue(figure: Figure, centre: float, middle: float) -> None:

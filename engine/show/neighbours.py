@@ -8,7 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...stores.frame import Array
-from .figure import HAIRLINE_COLOUR, INK, QUIET_INK, house_style, new_figure, panel, save, shortened, write_inches
+from .figure import (
+    DPI,
+    HAIRLINE_COLOUR,
+    INK,
+    QUIET_INK,
+    draw_pixels,
+    draw_rectangle,
+    house_style,
+    new_figure,
+    save,
+    shortened,
+    write_inches,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -77,12 +89,10 @@ def figure_of(query: CasePanel, neighbours: Sequence[CasePanel]) -> Figure:
             CASES_MARGIN + row * case_height + (0.25 if row else 0),
             (side / largest, plane_height),
         )
-    width, height = figure.get_size_inches()
+    width = figure.get_size_inches()[0]
     if neighbours:
-        y = 1 - (CASES_MARGIN + case_height + 0.08) / height
-        rule = figure.add_axes((CASES_MARGIN / width, y, 1 - 2 * CASES_MARGIN / width, 0.001))
-        rule.axis("off")
-        rule.axhline(0, color=HAIRLINE_COLOUR, linewidth=1)
+        below, across_all = CASES_MARGIN + case_height + 0.08, width - 2 * CASES_MARGIN
+        draw_rectangle(figure, CASES_MARGIN, below, (across_all, 2 / DPI), facecolor=HAIRLINE_COLOUR)
     if planes == 3:
         write_inches(
             figure,
@@ -107,10 +117,8 @@ def _draw_case(figure: Figure, case: CasePanel, left: float, top: float, scale: 
     at = left
     for plane in case.planes:
         height, width = (um * per_um for um in plane.extent)
-        axes = panel(figure, at, top + CASE_TITLE_HEIGHT + plane_height - height, (width, height))
-        axes.imshow(plane.rgb, interpolation="antialiased", aspect="auto")
-        axes.axis("off")
-        axes.set_gid(f"plane-{case.title}-{plane.name}")
+        above, gid = top + CASE_TITLE_HEIGHT + plane_height - height, f"plane-{case.title}-{plane.name}"
+        draw_pixels(figure, at, above, (width, height), rgb=plane.rgb, gid=gid, smooth=True)
         at += width + PLANE_GAP
     for number, line in enumerate(case.lines):
         style = {"fontsize": 9, "color": QUIET_INK if number else INK}

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ...stores.frame import Array
-from .figure import MARGIN, QUIET_INK, house_style, new_figure, panel, save, shortened, write_inches, write_title
+from .figure import MARGIN, QUIET_INK, draw_pixels, house_style, new_figure, save, shortened, write_inches, write_title
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,7 +44,7 @@ def draw_reconstructions(path: Path, pairs: Sequence[ReconstructedVolume], *, sp
                 plane = np.take(volume, volume.shape[axis] // 2, axis)[::-1]
                 size = [e * scale for i, e in enumerate(extents) if i != axis]
                 corner = (left + axis * (side + gap), top + 0.14 + line * (plane_height + gap))
-                axes = panel(figure, *corner, (size[1], size[0]))
-                axes.imshow(plane, cmap="gray", vmin=0, vmax=1, aspect="auto", interpolation="antialiased")
-                axes.axis("off")
+                grey = (np.clip(plane, 0, 1) * 255).astype(np.uint8)[..., None].repeat(3, -1)
+                gid = f"plane-{number}-{line}-{axis}"
+                draw_pixels(figure, *corner, (size[1], size[0]), rgb=grey, gid=gid, smooth=True)
     return save(figure, path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from .figure import INK, panel, write_inches
+from .figure import INK, draw_rectangle, write_inches
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,8 +26,5 @@ def draw_scale_bar(figure: Figure, at: tuple[float, float], *, micrometres: floa
     """A bar under the panels, never over tissue; `micrometres` an inch, `room` the slot and longer side in inches."""
     length, text = scale_length(min(0.45 * room[0], 0.3 * room[1]) * micrometres)
     inches = length / micrometres
-    axes = panel(figure, at[0], at[1], (inches, 0.045))
-    axes.set(xticks=[], yticks=[], facecolor=INK, gid="scale")
-    for spine in axes.spines.values():
-        spine.set_visible(False)
+    draw_rectangle(figure, at[0], at[1], (inches, 0.045), facecolor=INK, gid="scale")
     write_inches(figure, at[0] + inches + 0.1, at[1] + 0.02, text, fontsize=10, va="center")

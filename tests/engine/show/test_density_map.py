@@ -32,5 +32,5 @@ def test_local_share_is_the_mixture_nearby():
 def test_one_density_panel_a_cluster_present():
     labels = np.array([[1, 1, 3], [0, 3, 3]])
     figure = density_figure(tissue(20, 30), Cells(labels, 40.0), legend=LEGEND, title="")
-    gids = [axes.get_gid() for axes in figure.axes if str(axes.get_gid()).startswith("density")]
+    gids = [str(a.get_gid()) for a in figure.get_children() if str(a.get_gid()).startswith("density")]
     assert gids == ["density-1", "density-3"]

@@ -51,6 +51,8 @@ class Tiles:
     """Tiles of a run that have a cluster, one row each."""
 
     cluster: Array
+    slide: Array
+    """Place of the tile's slide in the run."""
     covered: Array
     """Share of the tile that is tissue inside the image."""
     kind: Array
@@ -112,12 +114,15 @@ def tiles_of(run: Run, kinds: dict[str, Array]) -> Tiles:
     """The tiles of all slides of a run; `kinds`: planted tissues by the stem of the slide's name."""
     job, parts = load(run.out), []
     labels = run.layers("clusters")
-    for slide in job.slides:
+    for number, slide in enumerate(job.slides):
         found = np.asarray(labels[slide].values)
         cells = np.argwhere(found)
         starts = cells * job.settings.step - (job.settings.patch - job.settings.step) // 2
         truth = kinds.get(Path(job.slides[slide].path).stem)
-        parts.append((found[tuple(cells.T)], covered(job, slide, starts), kind_of(truth, starts, job.settings.patch)))
+        here = np.full(len(cells), number)
+        parts.append(
+            (found[tuple(cells.T)], here, covered(job, slide, starts), kind_of(truth, starts, job.settings.patch))
+        )
     return Tiles(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
@@ -134,7 +139,7 @@ def kind_of(truth: Array | None, starts: Array, side: int) -> Array:
     if truth is None:
         return out
     for i, (y, x) in enumerate(np.maximum(starts, 0).tolist()):
-        counts = np.bincount(truth[y : y + side, x : x + side].ravel(), minlength=TISSUES + 1)[1:]
+        counts = np.bincount(truth[y : y + side, x : x + side].ravel(), minlength=2)[1:]
         if counts.max() >= PURE * max(1, counts.sum()):
             out[i] = counts.argmax()
     return out

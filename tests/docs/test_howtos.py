@@ -22,8 +22,8 @@ import pytest
 from once import once
 
 HOWTOS = Path(__file__).parents[2] / "docs" / "howto"
-SLOW = {"demo"}
-"""Pages whose commands have no small version."""
+NIGHTLY = {"demo"}
+"""Pages whose commands have no small version. `.ci/run` has the demo made too."""
 
 
 @dataclass(frozen=True)
@@ -103,11 +103,27 @@ def volumes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+BASIC_RUN = "tile-engine run cluster --slides slides --out results --patch 32 --effort 0.02 --k 2-3 --seeds 2 --no-umap"
+"""The run that most pages begin with."""
+PAGES_OF_BASIC_RUN = {"levels", "python", "run-cluster", "search"}
+
+
+@pytest.fixture(scope="session")
+def basic_run(slides: Path, warm_commands: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Results of the basic run, done once: on a page that begins with it, the same command goes on and finds all done."""
+
+    def make(folder: Path) -> None:
+        shutil.copytree(slides, folder / "slides")
+        perform(Step(["bash", "-c", BASIC_RUN], BASIC_RUN), folder, warm_commands.shims())
+
+    return once(tmp_path_factory, "basic-run", make) / "results"
+
+
 PAGES = sorted(path.stem for path in HOWTOS.glob("*.md"))
 
 
 @pytest.mark.apart
-@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in PAGES])
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.nightly) if n in NIGHTLY else n for n in PAGES])
 def test_the_page_works(
     name: str, slides: Path, tmp_path: Path, warm_commands: Any, request: pytest.FixtureRequest
 ) -> None:
@@ -120,6 +136,8 @@ def test_the_page_works(
         bucket = request.getfixturevalue("lab").url.removeprefix("s3://")
         page = page.replace("s3://lab", f"s3://{bucket}").replace('"lab"', f'"{bucket}"')
     page = page.replace("-s KILL 4 ", "-s KILL 0.4 ")  # a command that starts warm would be done by then
+    if name in PAGES_OF_BASIC_RUN:
+        shutil.copytree(request.getfixturevalue("basic_run"), tmp_path / "results")
     found = list(steps(page))
     assert found, "a how-to without a command"
     for step in found:

@@ -18,7 +18,7 @@ import pytest
 from tile_engine.engine.pipeline.documents import CacheRecord, RunDocument
 
 SITE = """
-import os, signal, sys, time
+import os, signal, sys, threading, time
 
 def plant(slide, index, fault, marker):
     from tile_engine.stores.slides import tiff_reader, tiff_segments
@@ -33,7 +33,7 @@ def plant(slide, index, fault, marker):
                 return
         if fault == "hang":
             time.sleep(600)
-        os.kill(os.getpid(), signal.SIGSEGV)
+        signal.pthread_kill(threading.get_ident(), signal.SIGSEGV)  # to this thread: it does nothing more, as after a real one
 
     if fault == "open":
         whole = tiff_reader.TiffPixels.__init__

@@ -57,6 +57,7 @@ def kill_in(process: subprocess.Popen[str], out: Path, step: str, after: float) 
     return process.returncode == -signal.SIGKILL
 
 
+@pytest.mark.nightly
 @pytest.mark.timeout(400)
 def test_ten_kills_in_a_row_leave_the_bytes_of_an_undisturbed_run(mini: Any, tmp_path: Path) -> None:
     out = tmp_path / "out"

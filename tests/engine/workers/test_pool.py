@@ -70,11 +70,11 @@ def test_one_local_worker_trains_the_same_network(mini: Any, tmp_path: Path) -> 
     """The nanny tells a worker's libraries to use one thread; the run's own number of threads holds all the same."""
     here, out = (mini.copy(tmp_path / name) for name in ("here", "out"))
     for folder, where in ((here, ("--cluster", "none")), (out, ("--cluster", "local", "--workers", "1"))):
-        command = [*mini.again(folder), "--threads", "2", "--redo", *where]
+        command = mini.command("train", folder, "--threads", "2", "--redo", *where)
         done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
         assert done.returncode == 0, done.stderr
     assert json.loads((out / "run.json").read_text())["settings"]["threads"] == 2
-    assert mini.results(out) == mini.results(here)
+    assert mini.results(out, "models") == mini.results(here, "models")
 
 
 def test_the_window_never_holds_more_units_than_it_may_and_loses_none() -> None:

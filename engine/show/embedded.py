@@ -1,9 +1,13 @@
-"""embedded: the copy of a picture inside a page: the file itself if it is small, else a JPEG."""
+"""embedded: the copy of a picture inside a page: the file itself if it is small, else a JPEG.
+
+All copies of a page share a bound, so that a page of many pictures can still be sent: the more there are, the smaller each is.
+"""
 
 from __future__ import annotations
 
 import base64
 import io
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +18,12 @@ from .figure import DPI
 
 MAX_EMBEDDED_SIDE = 1600
 """Largest side of an embedded copy in pixels."""
+MIN_EMBEDDED_SIDE = 500
+"""Pixels along the longer side of a copy that it is not made smaller than, however many there are."""
 MAX_VERBATIM_BYTES = 250_000
 """Largest PNG in bytes that is embedded unchanged."""
+PAGE_BYTES = 6_000_000
+"""Bytes of all copies in a page, about; as text in the page they take a third more."""
 JPEG_QUALITY = 86
 """JPEG quality of copies, 0 to 100."""
 CSS_PIXELS_PER_INCH = 96
@@ -39,21 +47,31 @@ class EmbeddedCopy:
         return f"data:image/{self.kind};base64,{base64.b64encode(self.content).decode('ascii')}"
 
 
-def embedded_copy(path: Path) -> EmbeddedCopy:
-    """The copy of a PNG that a page embeds."""
-    from PIL import Image
-
+def embedded_copy(path: Path, *, pictures: int = 1) -> EmbeddedCopy:
+    """The copy of a PNG that a page of so many pictures embeds."""
     content = path.read_bytes()
     pixels = _pixels_on_white(content)
     height, width = pixels.shape[:2]
     size = round(width * CSS_PIXELS_PER_INCH / DPI), round(height * CSS_PIXELS_PER_INCH / DPI)
-    if len(content) <= MAX_VERBATIM_BYTES and max(height, width) <= 2 * MAX_EMBEDDED_SIDE:
+    room = PAGE_BYTES / max(1, pictures)
+    if len(content) <= min(MAX_VERBATIM_BYTES, room) and max(height, width) <= 2 * MAX_EMBEDDED_SIDE:
         return EmbeddedCopy("png", content, *size)
-    if max(height, width) > MAX_EMBEDDED_SIDE:
-        pixels = _scaled(pixels, MAX_EMBEDDED_SIDE / max(height, width))
+    side = min(MAX_EMBEDDED_SIDE, max(height, width))
+    while len(copy := _jpeg(pixels, side)) > room and side > MIN_EMBEDDED_SIDE:
+        side = max(MIN_EMBEDDED_SIDE, math.floor(side * 0.95 * math.sqrt(room / len(copy))))
+    return EmbeddedCopy("jpeg", copy, *size)
+
+
+def _jpeg(pixels: Array, side: int) -> bytes:
+    """The picture with a longer side of `side` pixels, at most its own, as JPEG."""
+    from PIL import Image
+
+    longest = max(pixels.shape[:2])
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "JPEG", quality=JPEG_QUALITY)
-    return EmbeddedCopy("jpeg", buffer.getvalue(), *size)
+    Image.fromarray(_scaled(pixels, side / longest) if side < longest else pixels).save(
+        buffer, "JPEG", quality=JPEG_QUALITY
+    )
+    return buffer.getvalue()
 
 
 def _pixels_on_white(content: bytes) -> Array:

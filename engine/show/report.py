@@ -41,12 +41,13 @@ def report_html(page: ReportPage, *, folder: Path) -> str:
     script = (TEMPLATES / "levels.js").read_text(
         "utf-8"
     )  # runs by its hash alone; without a view of levels it is left out
-    template = _environment(folder).get_template("report.html.jinja")
+    pictures = sum(min(len(section.figures), section.embedded) for section in page.sections)
+    template = _environment(folder, pictures).get_template("report.html.jinja")
     return template.render(page=page, stylesheet=stylesheet, script=script)
 
 
-def _environment(folder: Path) -> Environment:
-    """The jinja environment of the templates: all values are escaped, and an undefined name is an error."""
+def _environment(folder: Path, pictures: int) -> Environment:
+    """The jinja environment of the templates, for a page of so many pictures: all values are escaped, and an undefined name is an error."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -58,7 +59,7 @@ def _environment(folder: Path) -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters |= {
-        "embedded": embedded_copy,
+        "embedded": partial(embedded_copy, pictures=pictures),
         "hexadecimal": hexadecimal,
         "link": partial(_link, folder=folder),
         "number": number,

@@ -138,6 +138,23 @@ def test_large_pictures_are_embedded_as_smaller_copies_and_small_ones_as_they_ar
     assert imread(io.BytesIO(contents[1]), format="jpg").shape == (133, 300, 3)
 
 
+def test_pictures_of_a_page_share_its_bytes(tmp_path, monkeypatch):
+    """Ten pictures that one by one would fit take no more than the page may, each smaller; none is less than can be read."""
+    monkeypatch.setattr(embedded, "PAGE_BYTES", 300_000)
+    monkeypatch.setattr(embedded, "MIN_EMBEDDED_SIDE", 100)
+    noise = np.random.default_rng(0).integers(0, 255, (400, 600, 3), np.uint8)
+    imsave(tmp_path / "noise.png", noise)
+    image = Image(tmp_path / "noise.png")
+    alone, among_ten = (
+        [base64.b64decode(a["src"].split(",")[1]) for tag, a in page.tags if tag == "img"]
+        for page in (
+            Page(written(tmp_path, ReportPage("t", sections=(Section("Maps", figures=(image,) * n),)))) for n in (1, 10)
+        )
+    )
+    assert len(alone[0]) > 60_000
+    assert 150_000 < sum(map(len, among_ten)) <= 300_000
+
+
 def test_pictures_past_the_bound_are_linked(tmp_path):
     images = tuple(Image(picture(tmp_path / f"{i}.png"), f"slide {i}") for i in range(5))
     page = Page(written(tmp_path, ReportPage("t", sections=(Section("Maps", figures=images, embedded=3),))))
@@ -225,4 +242,4 @@ def test_a_name_in_the_templates_language_is_shown_as_it_is(tmp_path):
 
 def test_a_template_that_asks_for_what_it_was_not_given_fails(tmp_path):
     with pytest.raises(jinja2.UndefinedError, match="stylesheet"):
-        report._environment(tmp_path).get_template("report.html.jinja").render(page=ReportPage("t"))
+        report._environment(tmp_path, 0).get_template("report.html.jinja").render(page=ReportPage("t"))

@@ -40,7 +40,7 @@ def with_settings_of_run(values: Mapping[str, Any], fields: Collection[str]) -> 
         run = read_run(Folder(path))
     except SettingsError as error:
         raise ValueError(f"trained: {error.message}") from error
-    if not (path / RECORD).exists() or not (path / "models" / "clusters.json").exists():
+    if not (path / RECORD).exists() or not (path / "models" / "numbering.json").exists():
         raise ValueError(f"trained: {path} holds no finished run of clusters; name the folder of one")
     decided = {name: run.settings[name] for name in DECIDED if name in run.settings}
     if "spacing" in fields:
@@ -52,7 +52,7 @@ def with_settings_of_run(values: Mapping[str, Any], fields: Collection[str]) -> 
 
 
 def take_networks(job: Job[Any], unit: Unit) -> Outcome:
-    """Copy the trained run's networks, the choice of K and the tree of clusters."""
+    """Copy the trained run's networks, the choice of K, and the tree of clusters with its numbers, names and colours."""
     from ....stores.array import written
     from ....stores.files import write_durably
     from ....stores.remote import to_path
@@ -62,7 +62,8 @@ def take_networks(job: Job[Any], unit: Unit) -> Outcome:
     outcome = Outcome()
     source = to_path(job.settings.trained).parent
     names = [f"{name}.{suffix}" for name in TAKEN_MODELS for suffix in ("safetensors", "json")]
-    targets = {name: name for name in (*names, "validity.json")} | {"clusters.json": Path(f"{ORIGIN}.json").name}
+    targets = {name: name for name in (*names, "validity.json")}
+    targets |= {"clusters.json": "origin.json", "numbering.json": "origin_numbering.json"}
     for name, target in targets.items():
         with outcome.clock("write"):
             write_durably(job.folder.out / "models" / target, (source / name).read_bytes())

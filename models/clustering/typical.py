@@ -28,8 +28,8 @@ class FinePoints:
     """Standardised embeddings, float64 (N, F)."""
     fine: Array
     """Fine cluster of each point, from 0, int64 (N,)."""
-    preferred: Array
-    """Points that are shown before all others, bool (N,)."""
+    turn: Array
+    """Points of a lower turn are shown before all others, int (N,)."""
     key: Array
     """A random number of each point (N,): those with the smallest are a random sample of any group."""
     centres: Array
@@ -38,7 +38,7 @@ class FinePoints:
     """Squared distance of each point to each centre (N, J)."""
 
     @classmethod
-    def of(cls, embeddings_NF: Array, fine_N: Array, preferred_N: Array, fine_clusters: int, seed: int) -> FinePoints:
+    def of(cls, embeddings_NF: Array, fine_N: Array, turn_N: Array, fine_clusters: int, seed: int) -> FinePoints:
         """Points of embeddings, which are standardised; fine clusters are counted from 0."""
         values = np.asarray(embeddings_NF, np.float64)
         points = (values - values.mean(0)) / np.maximum(values.std(0), 1e-9) if len(values) else values
@@ -46,7 +46,7 @@ class FinePoints:
         for index in np.unique(fine_N):
             centres[index] = points[fine_N == index].mean(0)
         key = np.random.default_rng([seed, 6]).permutation(len(points))
-        return cls(points, fine_N, preferred_N, key, centres, squared_gaps(points, centres))
+        return cls(points, fine_N, turn_N, key, centres, squared_gaps(points, centres))
 
     def central(self, members: Array, most: int) -> Array:
         """Rows of the points nearest to the mean of all members, nearest first; `members` are rows."""
@@ -71,10 +71,10 @@ class FinePoints:
         near, beyond = own.argmin(1), other.argmin(1)
         width = np.sqrt(np.square(self.centres[near] - self.centres[beyond]).sum(1))
         distance = np.abs(other.min(1) - own.min(1)) / np.maximum(2 * width, 1e-9)
-        rows = self._first(np.arange(len(members)), distance, most, self.preferred[members])
+        rows = self._first(np.arange(len(members)), distance, most, self.turn[members])
         return members[rows], beyond[rows]
 
-    def _first(self, members: Array, value: Array, most: int, preferred: Array | None = None) -> Array:
-        """The members with the smallest values, those that are preferred first."""
-        preferred = self.preferred[members] if preferred is None else preferred
-        return np.asarray(members[np.lexsort((value, ~preferred))[:most]])
+    def _first(self, members: Array, value: Array, most: int, turn: Array | None = None) -> Array:
+        """The members with the smallest values, those of a lower turn first."""
+        turn = self.turn[members] if turn is None else turn
+        return np.asarray(members[np.lexsort((value, turn))[:most]])

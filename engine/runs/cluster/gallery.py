@@ -10,18 +10,20 @@ import numpy as np
 from ....stores.frame import Array
 from ...pipeline.job import Job
 from ...show.patch_gallery import PatchKinds
-from ...steps.convert.tissue import tissue
 from ...steps.sample.draw import WHOLE_COVER
 from ...steps.sample.read import read_patches
 from .documents import Clusters
 from .settings import ClusterSettings
 from .shown import ShownClusters
+from .tissue_share import tissue_share
 
 if TYPE_CHECKING:
     from ....models.clustering.typical import FinePoints
 
 PATCHES_SHOWN = 5
 """Patches of each kind that the gallery shows per cluster."""
+ALL_COVERED = 0.98
+"""Share of a patch from which it is wholly of tissue."""
 MAX_TILES = 4_000
 """Tiles of a fine cluster that are looked at; of more, a random sample."""
 
@@ -48,8 +50,7 @@ def gallery_tiles(job: Job[ClusterSettings], tree: Clusters, table: Any) -> Gall
     slide = table.obs["slide"].astype(str).to_numpy()[rows]
     places = np.stack([table.obs[axis].to_numpy()[rows] for axis in job.modality.axes], 1) - halo
     embeddings = np.asarray(table.X[rows], np.float32)
-    whole = _whole(job, slide, places)
-    points = FinePoints.of(embeddings, fine[rows], whole, tree.finest, job.settings.seed)
+    points = FinePoints.of(embeddings, fine[rows], _turns(job, slide, places), tree.finest, job.settings.seed)
     return GalleryTiles(slide, places, points)
 
 
@@ -61,14 +62,13 @@ def _sampled(fine: Array, seed: int) -> Array:
     return np.sort(order[np.arange(len(order)) - first < MAX_TILES])
 
 
-def _whole(job: Job[ClusterSettings], slide: Array, places: Array) -> Array:
-    """Whether tissue covers at least `WHOLE_COVER` of each tile's patch."""
-    covered = np.zeros(len(places))
+def _turns(job: Job[ClusterSettings], slide: Array, places: Array) -> Array:
+    """0 for patches wholly of tissue, 1 for those with at least `WHOLE_COVER` of it, 2 for the others."""
+    share = np.zeros(len(places))
     for owner in dict.fromkeys(slide):
         rows = slide == owner
-        starts = places[rows].astype(float)
-        covered[rows] = tissue(job, owner).share_of(starts, starts + job.settings.patch)
-    return covered >= WHOLE_COVER
+        share[rows] = tissue_share(job, owner, places[rows])
+    return (share < ALL_COVERED).astype(np.int64) + (share < WHOLE_COVER)
 
 
 def shown_patches(

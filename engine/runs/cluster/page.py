@@ -45,8 +45,8 @@ from .verdict import collapsed_heads, explanation, headline
 MUCH_UNLIKE = 0.05
 """Share of tiles unlike the training set, above which the report warns."""
 GALLERY_CAPTION = (
-    "Patches nearest to each cluster's centre, random ones, and those nearest to the border with another cluster; patches with "
-    "tissue on at least 90 % of their area come first"
+    "Patches nearest to each cluster's centre, random ones, and those nearest to the border with another cluster; patches "
+    "wholly of tissue come first, then those with tissue on at least 90 % of their area"
 )
 
 

@@ -162,7 +162,7 @@ def numbered_as(tree: Clusters, old: OldClusters, overlap: Array, slides: tuple[
             MatchedCluster(
                 number=numbers[n], level=max(n, level), share=round(c.share, 4), other_share=round(c.other_share, 4)
             )
-            for n, c in found.items()
+            for n, c in sorted(found.items(), key=lambda pair: numbers[pair[0]])
         ),
         missing=tuple(name for o, name in enumerate(old.names) if o not in taken and overlap[:, o].any()),
     )

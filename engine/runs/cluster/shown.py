@@ -136,7 +136,7 @@ def check_classes(document: Clusters, numbering: Numbering, settings: ClusterSet
         if unknown:
             raise SettingsError(
                 f"--classes names cluster {max(unknown)}, and the finest level of this run has {document.finest} "
-                f"clusters, {_listed(numbering)}. The numbers stand in clusters.csv and in the report of the run.",
+                f"clusters{_listed(numbering)}. The numbers stand in clusters.csv and in the report of the run.",
                 "E_CLASSES",
             )
         if into in merged:
@@ -148,9 +148,9 @@ def check_classes(document: Clusters, numbering: Numbering, settings: ClusterSet
 
 
 def _listed(numbering: Numbering) -> str:
-    return f"with numbers {min(numbering.numbers)} to {max(numbering.numbers)}" + (
-        " as in the run that they were matched to" if numbering.run else ""
-    )
+    """The numbers, where they are not simply 1 to the last one."""
+    numbers = sorted(numbering.numbers)
+    return f": {', '.join(map(str, numbers))}" if numbers[-1] > len(numbers) else ""
 
 
 def _rgb(colour: str) -> Colour:

@@ -12,10 +12,10 @@ from .figure import (
     MARGIN,
     QUIET_INK,
     TITLE_HEIGHT,
+    draw_pixels,
     draw_swatch,
     house_style,
     new_figure,
-    panel,
     save,
     shortened,
     write_inches,
@@ -73,7 +73,5 @@ def patch_gallery(
 
 def _draw(figure: Figure, stack: Array, left: float, top: float, name: str) -> None:
     for i, patch in enumerate(stack):
-        axes = panel(figure, left + i * (SIDE + GAP), top, (SIDE, SIDE))
-        axes.imshow(patch, interpolation="antialiased", aspect="equal")
-        axes.axis("off")
-        axes.set_gid(f"patch-{name}-{i}")
+        place = left + i * (SIDE + GAP)
+        draw_pixels(figure, place, top, (SIDE, SIDE), rgb=patch, gid=f"patch-{name}-{i}", smooth=True)

@@ -25,10 +25,8 @@ from .documents import Clusters
 from .numbering import MAX_NUMBER, NUMBERING, MatchedCluster, Numbering, unused_colour, unused_numbers
 from .old_run import Match
 from .settings import ClusterSettings
+from .trained import ORIGIN_NUMBERING
 from .tree import clusters_document
-
-ORIGIN_NUMBERING = "models/origin_numbering"
-"""The numbering of the run whose networks a run took over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +43,8 @@ def match_clusters(job: Job[ClusterSettings], unit: Unit) -> Outcome:
     """Write the numbers, names and colours of the tree's clusters."""
     outcome, tree = Outcome(), clusters_document(job)
     if not job.settings.match:
-        numbering = find_document(job.folder, ORIGIN_NUMBERING, Numbering) or Numbering.own(tree)
+        taken = find_document(job.folder, ORIGIN_NUMBERING, Numbering)
+        numbering = taken.alone if taken else Numbering.own(tree)
     else:
         with outcome.clock("read"):
             old = old_clusters(job)

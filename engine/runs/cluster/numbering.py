@@ -55,9 +55,9 @@ class Numbering(Document):
         return cls(numbers=tuple(range(1, tree.finest + 1)), names=tree.names, colours=tree.colours)
 
     @property
-    def counterparts(self) -> frozenset[int]:
-        """Numbers that are those of the old run."""
-        return frozenset(cluster.number for cluster in self.matched)
+    def alone(self) -> Numbering:
+        """Numbers, names and colours, without the comparison: for a run on other images."""
+        return Numbering(numbers=self.numbers, names=self.names, colours=self.colours)
 
 
 def numbering_of(job: Job[ClusterSettings], tree: Clusters) -> Numbering:

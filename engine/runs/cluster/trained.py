@@ -17,6 +17,8 @@ RECORD = "models/clusterer.json"
 TAKEN_MODELS = ("autoencoder", "head", "fine_tuned", "clusterer")
 ORIGIN = "models/origin"
 """The trained run's tree of clusters, as a document of the run that takes it over."""
+ORIGIN_NUMBERING = "models/origin_numbering"
+"""The numbers, names and colours that the trained run shows its clusters under."""
 DECIDED = ("patch", "stride", "tissue_share", "umap", "level", "classes")
 """Settings that the trained run decides where they are not given."""
 
@@ -40,7 +42,7 @@ def with_settings_of_run(values: Mapping[str, Any], fields: Collection[str]) -> 
         run = read_run(Folder(path))
     except SettingsError as error:
         raise ValueError(f"trained: {error.message}") from error
-    if not (path / RECORD).exists() or not (path / "models" / "numbering.json").exists():
+    if not (path / RECORD).exists() or not (path / "models" / "clusters.json").exists():
         raise ValueError(f"trained: {path} holds no finished run of clusters; name the folder of one")
     decided = {name: run.settings[name] for name in DECIDED if name in run.settings}
     if "spacing" in fields:
@@ -63,7 +65,9 @@ def take_networks(job: Job[Any], unit: Unit) -> Outcome:
     source = to_path(job.settings.trained).parent
     names = [f"{name}.{suffix}" for name in TAKEN_MODELS for suffix in ("safetensors", "json")]
     targets = {name: name for name in (*names, "validity.json")}
-    targets |= {"clusters.json": "origin.json", "numbering.json": "origin_numbering.json"}
+    targets |= {"clusters.json": Path(f"{ORIGIN}.json").name}
+    if (source / "numbering.json").exists():  # a run whose maps were not made has none
+        targets |= {"numbering.json": Path(f"{ORIGIN_NUMBERING}.json").name}
     for name, target in targets.items():
         with outcome.clock("write"):
             write_durably(job.folder.out / "models" / target, (source / name).read_bytes())

@@ -25,7 +25,8 @@ def print_result(run: Run, *, as_json: bool) -> int:
     status = 3 if rejected or quarantined else 0
     if as_json:
         left_out = {"rejected": rejected, "quarantined": quarantined}
-        print_json({"event": "result", "out": str(run.out), "status": run.status, **left_out, "exit": status})
+        match = {"match": found} if (found := match_of(run)) else {}
+        print_json({"event": "result", "out": str(run.out), "status": run.status, **left_out, **match, "exit": status})
         return status
     if run.report.exists() and run.status == "done":
         print(f"maps:   {run.out / 'maps'}")
@@ -40,12 +41,18 @@ def print_result(run: Run, *, as_json: bool) -> int:
     return status
 
 
+def match_of(run: Run) -> dict[str, Any] | None:
+    """What models/numbering.json says, of a run whose clusters were matched to those of an old run."""
+    if not (run.out / "models" / "numbering.json").exists():
+        return None
+    numbering = run.document("numbering")
+    return numbering if numbering["run"] else None
+
+
 def print_match(run: Run) -> None:
     """Print which clusters have the numbers of an old run, if they were matched to one."""
-    if not (run.out / "models" / "numbering.json").exists():
-        return
-    numbering = run.document("numbering")
-    if not numbering["run"]:
+    numbering = match_of(run)
+    if numbering is None:
         return
     print(
         f"match:  {numbering['run']}, by {numbering['tiles']:,} tiles of {len(numbering['slides'])} {run.of}; at "

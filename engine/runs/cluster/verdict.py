@@ -50,10 +50,12 @@ def collapsed_heads(record: HeadRecord) -> tuple[Caution, ...]:
 
     Centres are never called collapsed: those of rare kinds are small and sound.
     """
+    seeds = [head.seed for head in record.heads if head.collapsed]
+    if not seeds:
+        return ()
     from ....models.training.clustering import CLASSICAL
 
-    seeds = [head.seed for head in record.heads if head.collapsed]
-    if record.objective in CLASSICAL or not seeds:
+    if record.objective in CLASSICAL:
         return ()
     named = f"{'seed' if len(seeds) == 1 else 'seeds'} {', '.join(map(str, seeds))}"
     what = f"most patches lie in a few clusters, or in all of them alike, after all restarts of {METHODS[record.objective]}"

@@ -24,9 +24,14 @@ def tissue_share(job: Job[ClusterSettings], image: str, places: Array) -> Array:
     """
     starts = places.astype(float)
     stops = starts + job.settings.patch
+    shape = job.slides[image].shape
+    inside = ((stops.clip(0, shape) - starts.clip(0, shape)) / job.settings.patch).prod(
+        1
+    )  # beyond the image nothing is
     covered = tissue(job, image).share_of(starts, stops)
     bare = bare_glass(job, image)
-    return covered if bare is None else np.minimum(covered, 1 - bare.share_of(starts, stops))
+    share: Array = inside * (covered if bare is None else np.minimum(covered, 1 - bare.share_of(starts, stops)))
+    return share
 
 
 def bare_glass(job: Job[ClusterSettings], image: str) -> Mask | None:

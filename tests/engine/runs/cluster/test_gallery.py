@@ -53,6 +53,8 @@ def test_tissue_of_a_patch_is_what_the_mask_covers_less_what_is_as_bright_as_gla
         starts = np.array([[0, 0], [100, 100], [150, 60]])
         share, bare = tissue_share(job, slide, starts), bare_glass(job, slide)
         assert ((share >= 0) & (share <= 1)).all()
+        beyond = starts + np.array(job.slides[slide].shape) - 16
+        assert (tissue_share(job, slide, beyond[:1]) <= 0.25).all(), "a quarter of the patch lies inside the image"
         if bare is not None:
             assert (share <= 1 - bare.share_of(starts.astype(float), starts + 32.0) + 1e-9).all()
 

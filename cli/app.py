@@ -89,7 +89,9 @@ def _stage(name: str, groups: Mapping[str, Any]) -> LazyCommand:
 
 def _others() -> Iterator[LazyCommand]:
     unlock = partial(run_options, "force_unlock")
-    yield LazyCommand("relabel", runs.relabel, settings=partial(settings_of_stage, "map", ("classes",)), run=unlock)
+    yield LazyCommand(
+        "relabel", runs.relabel, settings=partial(settings_of_stage, "map", ("classes", "match")), run=unlock
+    )
     yield LazyCommand("search", search, run=unlock)
     yield LazyCommand("info", maintenance.info, settings=partial(settings_of_stage, "convert", ("mpp",)))
     yield LazyCommand("status", maintenance.status)

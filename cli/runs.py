@@ -166,7 +166,7 @@ def relabel(
     json: AsJson = False,
     quiet: Quiet = False,
 ) -> int:
-    """Show another level of the tree of clusters, or other names, colours and merges, in seconds and without a network.
+    """Show another level of the tree of clusters, or other names, numbers, colours and merges, without a network.
 
     Labels, GeoJSON, tables, maps and report of a finished run are written anew. Later commands on the run keep the choice.
 
@@ -177,9 +177,7 @@ def relabel(
 
     with watched(as_json=json, quiet=quiet) as show:
         level = 0 if k in ("auto", "recommended") else None if k is None else _level(k)
-        return print_run(
-            commands.relabel(out, level, settings.get("classes"), options=_options({}, run, show)), as_json=json
-        )
+        return print_run(commands.relabel(out, level, **settings, options=_options({}, run, show)), as_json=json)
 
 
 def _level(text: str) -> int:

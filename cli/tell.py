@@ -25,11 +25,13 @@ def print_result(run: Run, *, as_json: bool) -> int:
     status = 3 if rejected or quarantined else 0
     if as_json:
         left_out = {"rejected": rejected, "quarantined": quarantined}
-        print_json({"event": "result", "out": str(run.out), "status": run.status, **left_out, "exit": status})
+        match = {"match": found} if (found := match_of(run)) else {}
+        print_json({"event": "result", "out": str(run.out), "status": run.status, **left_out, **match, "exit": status})
         return status
     if run.report.exists() and run.status == "done":
         print(f"maps:   {run.out / 'maps'}")
         print(f"report: {run.report}")
+        print_match(run)
     else:
         print(f"done so far: {run.out}")
     if rejected:
@@ -37,6 +39,35 @@ def print_result(run: Run, *, as_json: bool) -> int:
     if quarantined:
         print(f"tiles of {len(quarantined)} {run.of} were quarantined: {run.out / 'quarantined.json'}", file=sys.stderr)
     return status
+
+
+def match_of(run: Run) -> dict[str, Any] | None:
+    """What models/numbering.json says, of a run whose clusters were matched to those of an old run."""
+    if not (run.out / "models" / "numbering.json").exists():
+        return None
+    numbering = run.document("numbering")
+    return numbering if numbering["run"] else None
+
+
+def print_match(run: Run) -> None:
+    """Print which clusters have the numbers of an old run, if they were matched to one."""
+    numbering = match_of(run)
+    if numbering is None:
+        return
+    print(
+        f"match:  {numbering['run']}, by {numbering['tiles']:,} tiles of {len(numbering['slides'])} {run.of}; at "
+        f"{numbering['level']} clusters {numbering['same']:.0%} of them have the same number in both"
+    )
+    names = dict(zip(numbering["numbers"], numbering["names"], strict=True))
+    for cluster in numbering["matched"]:
+        shares = f"{cluster['share']:.0%} of its tiles, {cluster['other_share']:.0%} of the old cluster's"
+        print(f"  {cluster['number']:>3}  {names[cluster['number']]}: {shares}")
+    matched = {cluster["number"] for cluster in numbering["matched"]}
+    for number in numbering["numbers"][: numbering["level"]]:
+        if number not in matched:
+            print(f"  {number:>3}  {names[number]}: no counterpart, a number that the old run does not use")
+    if numbering["missing"]:
+        print(f"  not found again: {', '.join(numbering['missing'])}")
 
 
 def print_plan(plan: tuple[Path, Any, Any], script: str, *, as_json: bool) -> int:

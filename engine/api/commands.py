@@ -76,16 +76,22 @@ def resume(out: str | Path, *, options: RunOptions | None = None, **settings: An
 
 
 def relabel(
-    out: str | Path, k: int | None = None, classes: str | Path | None = None, *, options: RunOptions | None = None
+    out: str | Path,
+    k: int | None = None,
+    classes: str | Path | None = None,
+    match: str | Path | None = None,
+    *,
+    options: RunOptions | None = None,
 ) -> Run:
-    """Show another level of a finished run's tree of clusters, or other names, colours and merges; no network runs.
+    """Show another level of a finished run's tree of clusters, or other names, numbers, colours and merges; no network runs.
 
     `k` is the level, 0 the recommended one, None the present one; `classes` a CSV with the columns cluster, name, colour, into,
-    "" for none, None for the present ones. Labels, GeoJSON, tables, maps and report are written anew, with their receipts;
-    run.json records the choice, and later commands keep it. Raises SettingsError for a run without clusters (E_NO_CLUSTERS)
-    and for a level or cluster that the tree does not have.
+    `match` the folder of a finished run whose numbers, names and colours corresponding clusters take; "" for none, None for
+    the present ones. Labels, GeoJSON, tables, maps and report are written anew, with their receipts; run.json records the
+    choice, and later commands keep it. Raises SettingsError for a run without clusters (E_NO_CLUSTERS), for a level or cluster
+    that the tree does not have, and for a `match` with a run of other images (E_MATCH).
     """
-    return Run(runtime.relabel(out, options=options or RunOptions(), level=k, classes=classes))
+    return Run(runtime.relabel(out, options=options or RunOptions(), level=k, classes=classes, match=match))
 
 
 def given(settings: Mapping[str, Any]) -> frozenset[str]:

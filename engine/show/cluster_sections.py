@@ -81,6 +81,11 @@ def k_section(
         "Reproducibility: adjusted Rand index of clusterings of data drawn again. Weakest cluster: mean Jaccard index of the "
         "cluster that comes back worst. Indices: mean ± standard deviation over seeds."
     )
+    if "silhouette_umap" in names:
+        caption += (
+            " Silhouette, UMAP: of the level of K clusters of the tree, over tiles in the plane of their UMAP, which makes "
+            "gaps of its own."
+        )
     table = Table(tuple(columns), tuple(rows), caption, marked)
     return Section("How many clusters", tuple(text), _figures(figure, "Reproducibility and validity over K"), (table,))
 

@@ -15,13 +15,11 @@ from typing import Any
 import numpy as np
 
 from ...stores.frame import Array
-from .picture import Picture
+from .patch_sheet import PatchSheet
 
 FEW_IMAGES = 20
 MAX_CELLS, MAX_CELLS_OF_MANY = 800, 400
 """Cells along the longer side of a map, at most: of up to `FEW_IMAGES` images, and of more. 50 images stay below 10 MB."""
-STRIP_QUALITY = 80
-"""JPEG quality of patches, 0 to 100."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +41,8 @@ class LevelsView:
 
     parents: tuple[int, ...]
     """Number - 1 -> the cluster that it splits from at the level of its own number; 0 for cluster 1."""
+    labels: tuple[int, ...]
+    """Number -> number that it is shown under: its own, or that of an old run."""
     names: tuple[str, ...]
     colours: tuple[str, ...]
     """Number - 1 -> colour as #rrggbb."""
@@ -56,8 +56,10 @@ class LevelsView:
     maps: tuple[LevelMap, ...]
     plane: LevelMap | None
     """The tiles in the plane of a UMAP; None where there is none."""
-    patches: dict[int, str]
-    """Number at the finest level -> a strip of its patches as a `data:` URL."""
+    patches: PatchSheet | None
+    """None where no image has a tile."""
+    centres: tuple[tuple[float, ...], ...]
+    """Number at the finest level - 1 -> its centre; distances between centres say which clusters are nearest."""
 
     @property
     def data(self) -> dict[str, Any]:
@@ -89,16 +91,6 @@ def plane_map(coordinates: Array, numbers: Array, side: int = 400, seed: int = 0
     for dy, dx in ((0, 1), (1, 0), (0, 0)):  # a point is a small cross, its own cell drawn last
         picture[(side - 1 - cells[order, 1]) - dy, cells[order, 0] + dx] = numbers[order]
     return LevelMap("UMAP", _png(picture), side, side, ())
-
-
-def strip(patches: Array, side: int = 96) -> str:
-    """A row of patches, uint8 (n, y, x, 3), as one JPEG of this height, a `data:` URL."""
-    from PIL import Image
-
-    small = [Picture(patch, 1.0).fitted(side).rgb for patch in patches]
-    buffer = io.BytesIO()
-    Image.fromarray(np.concatenate(small, axis=1)).save(buffer, "JPEG", quality=STRIP_QUALITY)
-    return _url("jpeg", buffer.getvalue())
 
 
 def _png(numbers: Array) -> str:

@@ -34,6 +34,7 @@ INDICES: dict[str, tuple[str, bool]] = {
     "dunn": ("Dunn", True),
     "dunn_trimmed": ("Dunn, trimmed", True),
     "silhouette": ("Silhouette", True),
+    "silhouette_umap": ("Silhouette, UMAP", True),
     "calinski_harabasz": ("Calinski–Harabasz", True),
     "davies_bouldin": ("Davies–Bouldin", False),
     "xie_beni": ("Xie–Beni", False),

@@ -48,8 +48,8 @@ class TileLabel:
 
     name: str
     column: str
-    count: int
-    """Largest label; labels run from 1 to `count`."""
+    values: tuple[int, ...]
+    """Labels that a tile may have."""
     fields: tuple[str, ...] = ()
     """Layers on the same grid that become columns too."""
 
@@ -96,7 +96,7 @@ def write_tile_table(
         }
     )
     if label:
-        obs[label.column] = pd.Categorical(columns[label.column], categories=range(1, label.count + 1))
+        obs[label.column] = pd.Categorical(columns[label.column], categories=label.values)
     axes = patch_axes(job)
     cells = zip(obs["slide"], *(columns[CELL[axis]] for axis in axes), strict=True)
     obs.index = [":".join(map(str, cell)) for cell in cells]

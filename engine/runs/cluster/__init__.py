@@ -44,6 +44,7 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
     from .labels import write_cluster_labels
     from .layout import lay_out
     from .maps import draw_maps
+    from .match import match_clusters
     from .page import write_page
     from .shown import check_shown
     from .stains import find_stains
@@ -85,6 +86,14 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
                     once,
                     settings=("umap",),
                     outputs=(samples("umap"), document("models/layout")),
+                ),
+                Step(
+                    "match",
+                    "match clusters",
+                    match_clusters,
+                    once,
+                    settings=("match",),
+                    outputs=(document("models/numbering"),),
                 ),
                 Step(
                     "labels",
@@ -134,7 +143,7 @@ def _training(variant: Variant) -> dict[str, tuple[Step, ...]]:
     from .trained import TAKEN_MODELS, take_networks
 
     if variant.given:
-        documents = (document("models/validity"), document("models/origin"))
+        documents = tuple(document(f"models/{name}") for name in ("validity", "origin", "origin_numbering"))
         outputs = (model("|".join(TAKEN_MODELS)), *documents)
         take = Step(
             "take",

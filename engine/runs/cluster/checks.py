@@ -6,7 +6,8 @@ from ....errors import SettingsError
 from ...pipeline.job import Job
 from ...pipeline.settings import RunSettings
 from ...steps.frozen_encoder import check_encoder
-from .settings import NumberOfClusters, TrainedSettings
+from .match import check_match
+from .settings import NumberOfClusters, ShownSettings, TrainedSettings
 
 
 def check_settings(job: Job[RunSettings]) -> None:
@@ -14,6 +15,8 @@ def check_settings(job: Job[RunSettings]) -> None:
     if isinstance(job.settings, TrainedSettings) and not job.settings.trained:
         raise SettingsError("--trained names no run: give the folder of a finished run of clusters.", "E_TRAINED")
     check_encoder(job)
+    if isinstance(job.settings, ShownSettings):
+        check_match(job, job.settings.match)
     if isinstance(job.settings, NumberOfClusters) and job.settings.objective == "leiden":
         from ....models.clustering.communities import check_leiden
 

@@ -36,7 +36,8 @@ def cohort_sections(
     columns = cohort_columns(job.slides.values())
     found = dependences(counts, columns.values, subjects=columns.subjects, seed=seed)
     where = {name: columns.values[name] for name in BOUND_COLUMNS if name in columns.values}
-    bound = bound_clusters(counts, {**where, "slide": names})
+    found_bound = bound_clusters(counts, {**where, "slide": names})
+    bound = tuple(replace(b, cluster=shown.numbers[b.cluster - 1]) for b in found_bound)
     sections = [dependence_section(found, bound, absent=columns.absent)]
     if "group" in columns.values:
         compared = compare_groups(counts, columns.values["group"], subjects=columns.subjects, seed=seed)
@@ -49,11 +50,12 @@ def cohort_sections(
 def _composition(job: Job[ClusterSettings], shown: ShownClusters, names: list[str]) -> Section:
     from ....models.evaluation.composition import composition
 
-    rows = []
+    rows, order = [], np.zeros(256, np.int64)  # number -> place in the legend, from 1
+    order[list(shown.numbers)] = np.arange(1, shown.level + 1)
     for slide in list(job.slides)[:MAX_COMPOSED]:
         stored = StoredImage.open(job.folder.label(slide, "clusters"))
         labels = stored.read(stored.frames[0].box)[0]
-        rows.append(composition(labels[labels > 0], np.argwhere(labels), clusters=shown.level))
+        rows.append(composition(order[labels[labels > 0]], np.argwhere(labels), clusters=shown.level))
     section = composition_section(rows, names=names[:MAX_COMPOSED], legend=shown.legend)
     if len(names) <= MAX_COMPOSED:
         return section

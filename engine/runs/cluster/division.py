@@ -49,6 +49,7 @@ def divide_clusters(job: Job[ClusterSettings], unit: Unit) -> Outcome:
             history=(),
             merges=tuple((m.first, m.second, m.height) for m in division.merges),
             patches=tuple(np.bincount(division.labels, minlength=len(division.parents)).tolist()),
+            centres=tuple(tuple(row) for row in division.places.round(4).tolist()),
         )
         outcome.files += save_model(job, CLUSTERER, clusterer, record)
     outcome.facts["fine"] = len(division.parents)

@@ -138,6 +138,8 @@ class ClustererRecord(ModelRecord):
     """(first, second, height) of the fine clusters, from 0, in order: `second` is dissolved into `first`."""
     patches: tuple[int, ...]
     """Fine cluster -> training patches in it."""
+    centres: tuple[tuple[float, ...], ...]
+    """Centre of each fine cluster in the space of the clustering: principal components of standardised embeddings."""
 
 
 class Clusters(Document):

@@ -1,43 +1,104 @@
-"""gallery: the patches that show what a cluster looks like."""
+"""gallery: the patches that show what a cluster looks like: central, random and border ones, whole tissue first."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ....stores.frame import Array
 from ...pipeline.job import Job
+from ...show.patch_gallery import PatchKinds
+from ...steps.sample.draw import WHOLE_COVER
 from ...steps.sample.read import read_patches
+from .documents import Clusters
 from .settings import ClusterSettings
+from .shown import ShownClusters
+from .tissue_share import tissue_share
 
-PATCHES_SHOWN = 10
-"""Patches that the gallery shows per cluster."""
+if TYPE_CHECKING:
+    from ....models.clustering.typical import FinePoints
+
+PATCHES_SHOWN = 5
+"""Patches of each kind that the gallery shows per cluster."""
+ALL_COVERED = 0.98
+"""Share of a patch from which it is wholly of tissue."""
+MAX_TILES = 4_000
+"""Tiles of a fine cluster that are looked at; of more, a random sample."""
 
 
-def nearest_patches(
-    job: Job[ClusterSettings], table: Any, cluster: Array, most: int = PATCHES_SHOWN
-) -> dict[int, Array]:
-    """Cluster -> patches of the tiles with embeddings nearest to the cluster's mean, uint8 (n, y, x, 3).
+@dataclass(frozen=True, slots=True)
+class GalleryTiles:
+    """The tiles that galleries choose from."""
 
-    `cluster`: cluster of each row of the table.
-    """
-    embedding = np.asarray(table.X, np.float32)
-    slide = table.obs["slide"].astype(str).to_numpy()
+    slide: Array
+    """Id of each tile's image."""
+    places: Array
+    """First cell of each tile's patch (n, axes)."""
+    fine: FinePoints
+    """Their fine clusters, as numbers of the tree - 1."""
+
+
+def gallery_tiles(job: Job[ClusterSettings], tree: Clusters, table: Any) -> GalleryTiles:
+    """Tiles of the table, at most `MAX_TILES` of each fine cluster."""
+    from ....models.clustering.typical import FinePoints
+
+    fine = np.asarray(tree.numbers, np.int64)[table.obs["assignment"].to_numpy().astype(int) - 1] - 1
+    rows = _sampled(fine, job.settings.seed)
     halo = (job.settings.patch - job.settings.step) // 2
-    axes = job.modality.axes
-    places = np.stack([table.obs[axis] for axis in axes], 1) - halo
-    out: dict[int, Array] = {}
-    for label in np.unique(cluster):
-        members = np.flatnonzero(cluster == label)
-        distance = np.linalg.norm(embedding[members] - embedding[members].mean(0), axis=1)
-        rows = members[np.argsort(distance, kind="stable")[:most]]
-        patches = np.empty((len(rows), job.settings.patch, job.settings.patch, 3), np.uint8)
-        for owner in dict.fromkeys(slide[rows]):
-            indices = np.flatnonzero(slide[rows] == owner)
-            patches[indices] = _as_pictures(read_patches(job.image(owner), places[rows[indices]], job.settings.patch))
-        out[int(label)] = patches
-    return out
+    slide = table.obs["slide"].astype(str).to_numpy()[rows]
+    places = np.stack([table.obs[axis].to_numpy()[rows] for axis in job.modality.axes], 1) - halo
+    embeddings = np.asarray(table.X[rows], np.float32)
+    points = FinePoints.of(embeddings, fine[rows], _turns(job, slide, places), tree.finest, job.settings.seed)
+    return GalleryTiles(slide, places, points)
+
+
+def _sampled(fine: Array, seed: int) -> Array:
+    """Rows of at most `MAX_TILES` tiles of each fine cluster, in order."""
+    order = np.random.default_rng([seed, 7]).permutation(len(fine))
+    order = order[np.argsort(fine[order], kind="stable")]
+    first = np.searchsorted(fine[order], fine[order])
+    return np.sort(order[np.arange(len(order)) - first < MAX_TILES])
+
+
+def _turns(job: Job[ClusterSettings], slide: Array, places: Array) -> Array:
+    """0 for patches wholly of tissue, 1 for those with at least `WHOLE_COVER` of it, 2 for the others."""
+    share = np.zeros(len(places))
+    for owner in dict.fromkeys(slide):
+        rows = slide == owner
+        share[rows] = tissue_share(job, owner, places[rows])
+    return (share < ALL_COVERED).astype(np.int64) + (share < WHOLE_COVER)
+
+
+def shown_patches(
+    job: Job[ClusterSettings], tree: Clusters, tiles: GalleryTiles, shown: ShownClusters
+) -> dict[int, PatchKinds]:
+    """Number -> patches of the shown clusters that have tiles."""
+    rows: dict[tuple[int, int], Array] = {}
+    at = np.zeros(tree.finest, np.int64)  # number in the tree, at the finest level - 1 -> number that is shown
+    at[np.asarray(tree.numbers) - 1] = shown.number[1:]
+    for number in shown.numbers:
+        group = np.flatnonzero(at == number)
+        members = np.flatnonzero(np.isin(tiles.fine.fine, group))
+        if len(members):
+            rows[number, 0] = tiles.fine.central(members, PATCHES_SHOWN)
+            rows[number, 1] = tiles.fine.random(members, PATCHES_SHOWN)
+            rows[number, 2] = tiles.fine.border(group.tolist(), PATCHES_SHOWN)[0]
+    chosen = np.unique(np.concatenate([*rows.values(), np.zeros(0, np.int64)]))
+    patches = patches_of(job, tiles, chosen)
+    kinds = {key: patches[np.searchsorted(chosen, picked)] for key, picked in rows.items()}
+    return {number: PatchKinds(*(kinds[number, kind] for kind in range(3))) for number, kind in kinds if not kind}
+
+
+def patches_of(job: Job[ClusterSettings], tiles: GalleryTiles, rows: Array) -> Array:
+    """Patches of these tiles as pictures, uint8 (n, y, x, 3)."""
+    side = job.settings.patch
+    patches = np.empty((len(rows), side, side, 3), np.uint8)
+    for owner in dict.fromkeys(tiles.slide[rows]):
+        indices = np.flatnonzero(tiles.slide[rows] == owner)
+        patches[indices] = _as_pictures(read_patches(job.image(owner), tiles.places[rows[indices]], side))
+    return patches
 
 
 def _as_pictures(patches: Array) -> Array:

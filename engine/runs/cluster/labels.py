@@ -28,7 +28,7 @@ def write_cluster_labels(job: Job[ClusterSettings], unit: Unit) -> Outcome:
             "clusters",
             labels=labels,
             frames=cell_frames(job, slide),
-            label=image_label(dict(enumerate(shown.colours, 1)), cluster_properties(shown, slide)),
+            label=image_label(shown.colour_of, cluster_properties(shown, slide)),
             reference=reference_of(job.slides[slide].frame),
         )
         begin_groups(job.folder.slide(slide))  # a repair of this unit may find the list of layers removed
@@ -43,5 +43,5 @@ def cluster_properties(shown: ShownClusters, slide: str) -> list[dict[str, Any]]
     total = max(1, sum(tiles))
     return [
         {"label-value": i, "class": name, "tiles": n, "share": round(n / total, 6)}
-        for i, (name, n) in enumerate(zip(shown.names, tiles, strict=True), 1)
+        for i, name, n in zip(shown.numbers, shown.names, tiles, strict=True)
     ]

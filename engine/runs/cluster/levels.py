@@ -10,36 +10,39 @@ from ....stores.frame import Array
 from ....stores.image import StoredImage
 from ...pipeline.documents import read_document
 from ...pipeline.job import Job
-from ...show.levels import LevelMap, LevelsView, level_map, plane_map, strip
+from ...show.levels import LevelMap, LevelsView, level_map, plane_map
 from .documents import VALIDITY, Clusters, Validity
-from .gallery import nearest_patches
+from .gallery import GalleryTiles
+from .nearest import tree_centres
+from .numbering import numbering_of
 from .settings import ClusterSettings
+from .sheet import patch_sheet
 from .shown import ShownClusters, merges_of, names_and_colours
 from .tree import clusters_document
 
-PATCHES_OF_FINE = 4
-"""Patches that show a fine cluster."""
 
-
-def levels_view(job: Job[ClusterSettings], shown: ShownClusters, table: Any) -> LevelsView:
-    """The tree with the maps of all images, or of volumes their middle planes, and patches of each fine cluster."""
+def levels_view(job: Job[ClusterSettings], shown: ShownClusters, table: Any, tiles: GalleryTiles) -> LevelsView:
+    """The tree with the maps of all images, or of volumes their middle planes, and patches of each cluster."""
     document = clusters_document(job)
     validity = read_document(job.folder, VALIDITY, Validity)
     numbers = np.asarray((0, *document.numbers), np.uint8)
     of_rows = numbers[table.obs["assignment"].to_numpy().astype(int)]
-    patches = nearest_patches(job, table, of_rows.astype(int), PATCHES_OF_FINE)
-    names, colours = names_and_colours(document, job.settings)
+    numbering = numbering_of(job, document)
+    names, colours = names_and_colours(numbering, job.settings)
+    in_tree = {number: i for i, number in enumerate(numbering.numbers, 1)}
     return LevelsView(
         parents=document.parents,
+        labels=numbering.numbers,
         names=names,
         colours=colours,
-        into=merges_of(job.settings),
+        into={in_tree[number]: in_tree[other] for number, other in merges_of(job.settings).items()},
         shown=shown.level,
         recommended=0 if validity.k == 1 else document.recommended,
         reproducible=validity.passing,
         maps=tuple(_map(job, document, slide, numbers) for slide in job.slides),
         plane=plane_map(np.asarray(table.obsm["X_umap"]), of_rows) if "X_umap" in table.obsm else None,
-        patches={number: strip(rgb) for number, rgb in patches.items()},
+        patches=patch_sheet(job, document, tiles) if len(table) else None,
+        centres=tree_centres(job, document),
     )
 
 

@@ -40,7 +40,7 @@ def draw_maps(job: Job[ClusterSettings], unit: Unit) -> Outcome:
     shown = shown_clusters(job)
     legend = shown.legend_of(shown.slides[slide])
     head = job.modality.noun.capitalize()
-    with outcome.clock("compute"), chosen_colours(dict(enumerate(shown.colours, 1))):
+    with outcome.clock("compute"), chosen_colours(shown.colour_of):
         paths = [
             cluster_map(folder.map(slide), picture, cells, legend=legend, title=record.name, heading=head),
             density_map(folder.map(slide, "density"), picture, cells, legend=legend, title=record.name),
@@ -58,7 +58,7 @@ def polygons(job: Job[ClusterSettings], slide: str, labels: Array, shown: ShownC
     if max(abs(s / round(s) - 1) for s in scale) < 0.01:  # shapes are rounded, so factors near a whole number are whole
         scale = [float(max(1, round(s))) for s in scale]
     classes = {
-        i: ClusterClass(name, shown.colours[i - 1], {"share of tissue tiles": share})
+        i: ClusterClass(name, shown.colour_of[i], {"share of tissue tiles": share})
         for i, name, share in shown.legend_of(shown.slides[slide])
     }
     return dict(features(labels, (step * scale[0], step * scale[1]), classes=classes))

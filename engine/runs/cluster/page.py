@@ -19,9 +19,10 @@ from ...show.baselines_section import baselines_section
 from ...show.cautions import cautions_of
 from ...show.composition import cluster_by_slide
 from ...show.k_curves import k_curves
+from ...show.nearest_section import nearest_section
 from ...show.page import Caution, Image, ReportPage, Section
 from ...show.palette import chosen_colours
-from ...show.patch_gallery import patch_gallery
+from ...show.patch_gallery import PatchKinds, patch_gallery
 from ...show.report import write_report
 from ...show.tile_plane import TilePoints, umap_plot
 from ...show.training_curves import training_curves
@@ -29,16 +30,24 @@ from ...steps.checkpoints import find_record, read_record
 from ...steps.report import closing_sections, facts_of, histories_of, slide_rows
 from .cohort import cohort_sections
 from .documents import FINE_TUNED, HEAD, KEPT_CENTRES, TRAINED, VALIDITY, FineTunedRecord, HeadRecord, Validity
-from .gallery import nearest_patches
+from .gallery import gallery_tiles, shown_patches
+from .layout import layout_record
 from .levels import levels_view
+from .nearest import nearest_clusters
+from .numbering import numbering_of
+from .old_numbers import old_numbers_section
 from .settings import ClusterSettings
 from .shown import ShownClusters, shown_clusters
 from .stains import stain_cautions
 from .tree import clusters_document
-from .verdict import explanation, headline
+from .verdict import collapsed_heads, explanation, headline
 
 MUCH_UNLIKE = 0.05
 """Share of tiles unlike the training set, above which the report warns."""
+GALLERY_CAPTION = (
+    "Patches nearest to each cluster's centre, random ones, and those nearest to the border with another cluster; patches "
+    "wholly of tissue come first, then those with tissue on at least 90 % of their area"
+)
 
 
 def write_page(job: Job[ClusterSettings], unit: Unit) -> Outcome:
@@ -46,18 +55,21 @@ def write_page(job: Job[ClusterSettings], unit: Unit) -> Outcome:
     outcome = Outcome()
     with outcome.clock("read"):
         table = read_table(job.folder.table)
-        patches = nearest_patches(job, table, table.obs["cluster"].astype(int).to_numpy())
-    shown = shown_clusters(job)
-    with outcome.clock("compute"), chosen_colours(dict(enumerate(shown.colours, 1))):
+        shown, tree = shown_clusters(job), clusters_document(job)
+        tiles = gallery_tiles(job, tree, table)
+        patches = shown_patches(job, tree, tiles, shown)
+    with outcome.clock("compute"), chosen_colours(shown.colour_of):
         pictures = _pictures(job, shown, table, patches)
-        page = replace(report_page(job, unit, shown=shown, pictures=pictures), levels=levels_view(job, shown, table))
+        page = replace(
+            report_page(job, unit, shown=shown, pictures=pictures), levels=levels_view(job, shown, table, tiles)
+        )
         pictures["report"] = write_report(job.folder.report, page)
     outcome.files += [written(path) for path in pictures.values()]
     return outcome
 
 
 def _pictures(
-    job: Job[ClusterSettings], shown: ShownClusters, table: Any, patches: dict[int, Array]
+    job: Job[ClusterSettings], shown: ShownClusters, table: Any, patches: dict[int, PatchKinds]
 ) -> dict[str, Path]:
     maps, legend = job.folder.out / "maps", shown.legend
     validity = read_document(job.folder, VALIDITY, Validity)
@@ -70,7 +82,7 @@ def _pictures(
         pictures["umap"] = umap_plot(maps / "umap.png", points, legend=legend, seed=job.settings.seed)
     if len(validity.rows) > 1:
         recommended = validity.k if validity.k > 1 else None
-        scores = scores_of(validity)
+        scores = scores_of(job, validity)
         pictures["k"] = k_curves(maps / "k.png", scores, comebacks=validity.rows, recommended=recommended)
     counts = counts_of(job, shown)
     pictures["slides"] = cluster_by_slide(maps / "slides.png", counts, names=names, legend=legend)
@@ -83,12 +95,17 @@ def counts_of(job: Job[ClusterSettings], shown: ShownClusters) -> Array:
     return np.array([shown.slides[s] for s in job.slides], np.int64).reshape(len(job.slides), -1).T
 
 
-def scores_of(validity: Validity) -> list[dict[str, Any]]:
-    """The validity table as rows {k, seed, index, value}; rows without a value are left out."""
+def scores_of(job: Job[ClusterSettings], validity: Validity) -> list[dict[str, Any]]:
+    """The validity table as rows {k, seed, index, value}; rows without a value are left out.
+
+    Where a UMAP was computed, the silhouette of each level of the tree in its plane stands beside them.
+    """
+    rows = [(r.clusters, r.seed, r.index, r.value) for r in validity.indices]
+    ks = {row.clusters for row in validity.rows}
+    silhouettes = layout_record(job).silhouettes.items()
+    rows += [(level, job.settings.seed, "silhouette_umap", value) for level, value in silhouettes if level in ks]
     return [
-        {"k": r.clusters, "seed": r.seed, "index": r.index, "value": r.value}
-        for r in validity.indices
-        if r.value is not None
+        {"k": k, "seed": seed, "index": index, "value": value} for k, seed, index, value in rows if value is not None
     ]
 
 
@@ -103,8 +120,11 @@ def report_page(
     rejected = rejected_rows(folder)
     tissue = int(counts.sum())
     body = [cluster_sections.maps_section(_maps(job), noun=noun)]
+    numbering = numbering_of(job, clusters_document(job))
+    if numbering.run:
+        body.append(old_numbers_section(numbering, shown))
     figures = {
-        "gallery": ("The patches nearest to each cluster's centre", "What the clusters look like"),
+        "gallery": (GALLERY_CAPTION, "What the clusters look like"),
         "umap": ("All tiles laid out by UMAP", "Tiles in the plane"),
     }
     body += [
@@ -112,6 +132,7 @@ def report_page(
         for key, (caption, heading) in figures.items()
         if key in pictures
     ]
+    body.append(nearest_section(nearest_clusters(job, shown), legend=legend))
     density = [Image(folder.map(s, "density"), r.name) for s, r in job.slides.items()]
     body.append(Section("Where each cluster is dense", figures=tuple(density)))
     body.append(cluster_sections.by_slide_section(counts, names=names, legend=legend, figure=pictures["slides"]))
@@ -119,7 +140,7 @@ def report_page(
     body += sections
     body.append(
         cluster_sections.k_section(
-            scores_of(validity),
+            scores_of(job, validity),
             comebacks=validity.rows,
             text=explanation(validity),
             shown=shown.level,
@@ -153,6 +174,8 @@ def _cautions(job: Job[ClusterSettings], counts: Array) -> tuple[Caution, ...]:
     has_collapsed = guards.after.collapsed and guards.kept != KEPT_CENTRES  # centres of rare kinds are small and sound
     effective = guards.after.effective if has_collapsed else None
     cautions = list(cautions_of(clusters_document(job).trained, effective=effective))
+    if head := find_record(job, HEAD, HeadRecord):
+        cautions += collapsed_heads(head)
     if guards.collapsed:
         cautions.append(Caution("Fine-tuning made the clusters collapse.", "The clusters are those from before it."))
     document = clusters_document(job)

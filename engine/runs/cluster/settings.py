@@ -20,6 +20,7 @@ from ...steps.settings import (
     VolumeTileSettings,
 )
 from .classes import Classes, read_classes
+from .old_run import Match, read_match
 from .trained import with_settings_of_run
 
 Objective = Literal["auto", "imsat", "iic", "scan", "temi", "kmeans", "graph", "leiden"]
@@ -37,6 +38,12 @@ class ShownSettings(RunSettings):
         "edited clusters.csv of the run. A row takes effect at the levels that have its clusters.",
     )
 
+    match: Annotated[Match, Option(WRITE, ("map",), "none", "OLD_RUN", str, kept=True)] = Field(
+        (),
+        description="Clusters take the numbers, colours and names of the corresponding clusters of this finished run; "
+        "corresponding are those with most tiles in common, on images that both runs have.",
+    )
+
     @field_validator("level")
     @classmethod
     def _level(cls, value: int) -> int:
@@ -48,6 +55,11 @@ class ShownSettings(RunSettings):
     @classmethod
     def _classes(cls, value: Any) -> Any:
         return read_classes(value) if isinstance(value, (str, Path)) and value else value or ()
+
+    @field_validator("match", mode="before")
+    @classmethod
+    def _match(cls, value: Any) -> Any:
+        return read_match(value) if isinstance(value, (str, Path)) and value else value or ()
 
 
 class NumberOfClusters(ShownSettings):

@@ -13,25 +13,34 @@ from ...pipeline.documents import find_document
 from ...pipeline.job import Job
 from ...show.palette import Colour
 from .documents import CLUSTERS, Clusters
+from .match import check_match
+from .numbering import Numbering, numbering_of
 from .settings import ClusterSettings
 from .tree import clusters_document
 
 
 @dataclass(frozen=True, slots=True)
 class ShownClusters:
-    """Clusters 1 to K of a level. Clusters that the user merged into another one keep their number and have no tiles."""
+    """The clusters of a level, in the order of their numbers. Those that the user merged into another one have no tiles."""
 
     level: int
+    numbers: tuple[int, ...]
+    """1 to K, or those of the old run that the clusters were matched to."""
     number: Array
     """Fine cluster of the network + 1 -> number; 0 -> 0; uint8 (fine clusters + 1,)."""
     names: tuple[str, ...]
     colours: tuple[Colour, ...]
     tiles: tuple[int, ...]
-    """Number - 1 -> tissue tiles."""
+    """Tissue tiles of each cluster."""
     slides: dict[str, tuple[int, ...]]
-    """Image -> tissue tiles of each number."""
+    """Image -> tissue tiles of each cluster."""
     into: dict[int, int]
     """Number -> the number that the user merged it into."""
+
+    @property
+    def colour_of(self) -> dict[int, Colour]:
+        """Number -> colour."""
+        return dict(zip(self.numbers, self.colours, strict=True))
 
     @property
     def legend(self) -> list[tuple[int, str, float]]:
@@ -39,10 +48,10 @@ class ShownClusters:
         return self.legend_of(self.tiles)
 
     def legend_of(self, tiles: tuple[int, ...]) -> list[tuple[int, str, float]]:
-        """The legend of one image, by its tiles of each number."""
+        """The legend of one image, by its tiles of each cluster."""
         total = sum(tiles)
         shares = [n / total if total else float("nan") for n in tiles]
-        return [(i, name, share) for i, (name, share) in enumerate(zip(self.names, shares, strict=True), 1)]
+        return list(zip(self.numbers, self.names, shares, strict=True))
 
 
 def shown_clusters(job: Job[ClusterSettings]) -> ShownClusters:
@@ -50,37 +59,44 @@ def shown_clusters(job: Job[ClusterSettings]) -> ShownClusters:
     from ....models.clustering.tree import number_at
 
     document, settings = clusters_document(job), job.settings
+    numbering = numbering_of(job, document)
     level = settings.level or document.recommended
     level = document.finest if level == 1 else min(level, document.finest)
-    check_classes(document, settings)
-    into = {cluster: other for cluster, other in merges_of(settings).items() if max(cluster, other) <= level}
-    at_level = number_at(document.parents, level)  # number at the finest level - 1 -> number
+    check_classes(document, numbering, settings)
+    numbers = np.asarray(numbering.numbers)
+    at_level = numbers[number_at(document.parents, level) - 1]  # number in the tree, at the finest level - 1 -> number
+    merges = merges_of(settings).items()
+    standing = set(numbers[:level].tolist())
+    into = {cluster: other for cluster, other in merges if {cluster, other} <= standing}
     for cluster, other in into.items():
         at_level[at_level == cluster] = other
     number = np.zeros(len(document.numbers) + 1, np.uint8)
     number[1:] = at_level[np.asarray(document.numbers) - 1]
-    names, colours = names_and_colours(document, settings)
+    names, colours = names_and_colours(numbering, settings)
+    order = np.argsort(numbers[:level])
 
     def counts(tiles: tuple[int, ...]) -> tuple[int, ...]:
-        return tuple(np.bincount(at_level, weights=tiles, minlength=level + 1)[1:].astype(int).tolist())
+        return tuple(np.bincount(at_level, weights=tiles, minlength=256)[numbers[order]].astype(int).tolist())
 
     return ShownClusters(
         level=level,
+        numbers=tuple(numbers[order].tolist()),
         number=number,
-        names=names[:level],
-        colours=tuple(_rgb(colour) for colour in colours[:level]),
+        names=tuple(names[i] for i in order),
+        colours=tuple(_rgb(colours[i]) for i in order),
         tiles=counts(document.tiles),
         slides={slide: counts(tiles) for slide, tiles in document.slides.items()},
         into=into,
     )
 
 
-def names_and_colours(document: Clusters, settings: ClusterSettings) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Name and colour (#rrggbb) of each number of the finest level, as the user changed them."""
-    names, colours = list(document.names), list(document.colours)
+def names_and_colours(numbering: Numbering, settings: ClusterSettings) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Name and colour (#rrggbb) of each cluster of the tree, as the user changed them."""
+    names, colours = list(numbering.names), list(numbering.colours)
     for cluster, name, colour, _ in settings.classes:
-        names[cluster - 1] = name or names[cluster - 1]
-        colours[cluster - 1] = colour or colours[cluster - 1]
+        index = numbering.numbers.index(cluster)
+        names[index] = name or names[index]
+        colours[index] = colour or colours[index]
     return tuple(names), tuple(colours)
 
 
@@ -90,27 +106,37 @@ def merges_of(settings: ClusterSettings) -> dict[int, int]:
 
 
 def check_shown(job: Job[ClusterSettings], stale: Collection[str]) -> None:
-    """Check level and classes against the tree that the run has, unless its steps are to be done again."""
+    """Check level, classes and match against the tree that the run has, unless its steps are to be done again."""
     document = find_document(job.folder, CLUSTERS, Clusters)
-    if document is not None and "order_clusters" not in stale:
-        check_classes(document, job.settings)
+    if "match" in stale:
+        check_match(job, job.settings.match)
+    if document is None or "order_clusters" in stale:
+        return
+    check_level(document, job.settings)
+    if "match" not in stale:
+        check_classes(document, numbering_of(job, document), job.settings)
 
 
-def check_classes(document: Clusters, settings: ClusterSettings) -> None:
-    """Raises SettingsError (E_CLASSES, E_LEVEL) for clusters and levels that the tree does not have."""
+def check_level(document: Clusters, settings: ClusterSettings) -> None:
+    """Raises SettingsError (E_LEVEL) for a level that the tree does not have."""
     if settings.level > document.finest:
         raise SettingsError(
             f"--level {settings.level}: the finest level of this run has {document.finest} clusters. Choose 2 to "
             f"{document.finest}.",
             "E_LEVEL",
         )
+
+
+def check_classes(document: Clusters, numbering: Numbering, settings: ClusterSettings) -> None:
+    """Raises SettingsError (E_CLASSES, E_LEVEL) for clusters and levels that the tree does not have."""
+    check_level(document, settings)
     merged = merges_of(settings)
     for cluster, _, _, into in settings.classes:
-        unknown = max(cluster, into)
-        if unknown > document.finest:
+        unknown = {cluster, into} - {0, *numbering.numbers}
+        if unknown:
             raise SettingsError(
-                f"--classes names cluster {unknown}, and the finest level of this run has {document.finest} "
-                "clusters. The numbers stand in clusters.csv and in the report of the run.",
+                f"--classes names cluster {max(unknown)}, and the finest level of this run has {document.finest} "
+                f"clusters{_listed(numbering)}. The numbers stand in clusters.csv and in the report of the run.",
                 "E_CLASSES",
             )
         if into in merged:
@@ -119,6 +145,12 @@ def check_classes(document: Clusters, settings: ClusterSettings) -> None:
                 "depend on the order. Merge both into the last one.",
                 "E_CLASSES",
             )
+
+
+def _listed(numbering: Numbering) -> str:
+    """The numbers, where they are not simply 1 to the last one."""
+    numbers = sorted(numbering.numbers)
+    return f": {', '.join(map(str, numbers))}" if numbers[-1] > len(numbers) else ""
 
 
 def _rgb(colour: str) -> Colour:

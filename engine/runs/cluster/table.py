@@ -11,18 +11,22 @@ from ...show.palette import hexadecimal
 from ...show.spreadsheet import Cell, write_csv
 from ...steps.table import TileLabel, write_tile_table
 from .layout import read_layout
+from .nearest import nearest_clusters
+from .numbering import numbering_of
 from .settings import ClusterSettings
 from .shown import ShownClusters, shown_clusters
 from .tree import clusters_document
 
 RESERVED = frozenset({"slide", "name", "site", "group", "tiles"})
 """Own columns of shares.csv; the user's columns of these names get the prefix `csv `."""
+NEAREST_COLUMNS = ("nearest", "second nearest")
+"""Columns of clusters.csv with the numbers of the nearest clusters; beside each, the distance of the two centres."""
 
 
 def write_cluster_table(job: Job[ClusterSettings], unit: Unit) -> Outcome:
     """Write the table of tiles with their clusters, shares.csv and clusters.csv."""
     shown = shown_clusters(job)
-    label = TileLabel("clusters", "cluster", shown.level, fields=("confidence", "assignment"))
+    label = TileLabel("clusters", "cluster", shown.numbers, fields=("confidence", "assignment"))
     outcome = write_tile_table(job, unit, label, layout=read_layout(job))
     with outcome.clock("write"):
         outcome.files.append(write_shares(job, shown))
@@ -50,27 +54,36 @@ def write_shares(job: Job[ClusterSettings], shown: ShownClusters) -> Written:
 def column_names(shown: ShownClusters, taken: Iterable[str]) -> list[str]:
     """A column's name for each cluster: its name, with its number where another column has this name."""
     others = [*shown.names, *taken]
-    return [name if others.count(name) == 1 else f"{name} ({i})" for i, name in enumerate(shown.names, 1)]
+    named = zip(shown.numbers, shown.names, strict=True)
+    return [name if others.count(name) == 1 else f"{name} ({i})" for i, name in named]
 
 
 def write_list(job: Job[ClusterSettings], shown: ShownClusters) -> Written:
-    """Write clusters.csv: number, name, colour, parent in the tree, tiles and share of every cluster that is shown.
+    """Write clusters.csv: what `list_rows` gives. Edited, it is what `tile-engine relabel --classes` reads."""
+    path = job.folder.out / "clusters.csv"
+    write_csv(path, list_rows(job, shown))
+    return written(path)
 
-    Edited, it is what `tile-engine relabel --classes` reads.
-    """
-    parents, total = clusters_document(job).parents, max(1, sum(shown.tiles))
-    rows: list[dict[str, Cell]] = [
-        {
-            "cluster": i,
+
+def list_rows(job: Job[ClusterSettings], shown: ShownClusters) -> list[dict[str, Cell]]:
+    """A row for every cluster that is shown: number, name, colour, tiles, share, parent in the tree, nearest clusters."""
+    tree, total = clusters_document(job), max(1, sum(shown.tiles))
+    nearest, labels = nearest_clusters(job, shown), numbering_of(job, tree).numbers
+    rows: list[dict[str, Cell]] = []
+    for number, name, colour, tiles in zip(shown.numbers, shown.names, shown.colours, shown.tiles, strict=True):
+        parent = tree.parents[labels.index(number)]
+        row: dict[str, Cell] = {
+            "cluster": number,
             "name": name,
-            "colour": hexadecimal(shown.colours[i - 1]),
-            "into": shown.into.get(i, ""),
-            "splits from": parents[i - 1] or "",
+            "colour": hexadecimal(colour),
+            "into": shown.into.get(number, ""),
+            "splits from": labels[parent - 1] if parent else "",
             "tiles": tiles,
             "share": round(tiles / total, 6),
         }
-        for i, (name, tiles) in enumerate(zip(shown.names, shown.tiles, strict=True), 1)
-    ]
-    path = job.folder.out / "clusters.csv"
-    write_csv(path, rows)
-    return written(path)
+        for column in NEAREST_COLUMNS:
+            row |= {column: "", f"{column} distance": ""}
+        for column, near in zip(NEAREST_COLUMNS, nearest.get(number, ()), strict=False):
+            row |= {column: near.number, f"{column} distance": round(near.distance, 3)}
+        rows.append(row)
+    return rows

@@ -17,6 +17,8 @@ RECORD = "models/clusterer.json"
 TAKEN_MODELS = ("autoencoder", "head", "fine_tuned", "clusterer")
 ORIGIN = "models/origin"
 """The trained run's tree of clusters, as a document of the run that takes it over."""
+ORIGIN_NUMBERING = "models/origin_numbering"
+"""The numbers, names and colours that the trained run shows its clusters under."""
 DECIDED = ("patch", "stride", "tissue_share", "umap", "level", "classes")
 """Settings that the trained run decides where they are not given."""
 
@@ -52,7 +54,7 @@ def with_settings_of_run(values: Mapping[str, Any], fields: Collection[str]) -> 
 
 
 def take_networks(job: Job[Any], unit: Unit) -> Outcome:
-    """Copy the trained run's networks, the choice of K and the tree of clusters."""
+    """Copy the trained run's networks, the choice of K, and the tree of clusters with its numbers, names and colours."""
     from ....stores.array import written
     from ....stores.files import write_durably
     from ....stores.remote import to_path
@@ -62,7 +64,10 @@ def take_networks(job: Job[Any], unit: Unit) -> Outcome:
     outcome = Outcome()
     source = to_path(job.settings.trained).parent
     names = [f"{name}.{suffix}" for name in TAKEN_MODELS for suffix in ("safetensors", "json")]
-    targets = {name: name for name in (*names, "validity.json")} | {"clusters.json": Path(f"{ORIGIN}.json").name}
+    targets = {name: name for name in (*names, "validity.json")}
+    targets |= {"clusters.json": Path(f"{ORIGIN}.json").name}
+    if (source / "numbering.json").exists():  # a run whose maps were not made has none
+        targets |= {"numbering.json": Path(f"{ORIGIN_NUMBERING}.json").name}
     for name, target in targets.items():
         with outcome.clock("write"):
             write_durably(job.folder.out / "models" / target, (source / name).read_bytes())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from .documents import Validity
+from ...show.baselines_section import METHODS
+from ...show.page import Caution
+from .documents import HeadRecord, Validity
 
 KIND_NAMES = {"slide": "kinds of tissue", "volume": "kinds of region"}
 
@@ -41,3 +43,25 @@ def explanation(validity: Validity) -> list[str]:
     if not validity.set_by_user and validity.k == validity.range[0] > 2:
         texts.append(f"The range begins at {validity.k}: a smaller K was not tried.")
     return texts
+
+
+def collapsed_heads(record: HeadRecord) -> tuple[Caution, ...]:
+    """A warning that names the seeds whose heads collapsed, for objectives that are networks.
+
+    Centres are never called collapsed: those of rare kinds are small and sound.
+    """
+    seeds = [head.seed for head in record.heads if head.collapsed]
+    if not seeds:
+        return ()
+    from ....models.training.clustering import CLASSICAL
+
+    if record.objective in CLASSICAL:
+        return ()
+    named = f"{'seed' if len(seeds) == 1 else 'seeds'} {', '.join(map(str, seeds))}"
+    what = f"most patches lie in a few clusters, or in all of them alike, after all restarts of {METHODS[record.objective]}"
+    if len(seeds) < len(record.heads):
+        headline_text = f"{len(seeds)} of {len(record.heads)} initialisations collapsed ({named})."
+        return (Caution(headline_text, f"There {what}. The clusters are those of seed {record.seed}, which did not."),)
+    text = f"Here {what}. The clusters are those of the least loss, seed {record.seed}: do not rely on them. Try "
+    remedy = "another --objective, such as kmeans, a smaller --k, or a larger --effort."
+    return (Caution(f"All {len(seeds)} initialisations collapsed ({named}).", text + remedy),)

@@ -66,7 +66,7 @@
       const faint = k > level ? 0.3 : 1;
       if (k > 1) draw("line", { x1: x(view.parents[k - 1]), x2: x(k), y1: y(k), y2: y(k), stroke: view.colours[k - 1], "stroke-width": 3, opacity: faint });
       draw("line", { x1: x(k), x2: x(k), y1: y(k), y2: y(finest) + 6, stroke: view.colours[k - 1], "stroke-width": 3, opacity: faint });
-      draw("text", { x: x(k), y: y(finest) + 22, "text-anchor": "middle", "font-size": 11, fill: "currentColor", opacity: faint }, String(k));
+      draw("text", { x: x(k), y: y(finest) + 22, "text-anchor": "middle", "font-size": 11, fill: "currentColor", opacity: faint }, String(view.labels[k - 1]));
     }
     draw("line", { x1: 0, x2: width, y1: y(level) + 7, y2: y(level) + 7, stroke: "currentColor", "stroke-dasharray": "5 4" });
     byId("level-tree").replaceChildren(svg);
@@ -78,15 +78,71 @@
     tiles.forEach((n, i) => { sums[numbers[i + 1] - 1] += n; });
     return sums;
   };
+  const tilesOf = (fine) => view.maps.reduce((sum, map) => sum + map.tiles[fine - 1], 0);
+
+  // Patches: one sheet of small pictures; each cluster's are drawn from it.
+  const MOST = 3;
+  const sheet = new Image();
+  const drawPatches = (row, chosen, kind, name) => {
+    const cell = make("td", row);
+    cell.className = "patches";
+    if (!chosen.length) return;
+    const { side, columns } = view.patches, canvas = make("canvas", cell);
+    canvas.width = side * chosen.length + 4 * (chosen.length - 1);
+    canvas.height = side;
+    canvas.setAttribute("role", "img");
+    canvas.setAttribute("aria-label", `${kind} patches of ${name}`);
+    const context = canvas.getContext("2d");
+    chosen.forEach((index, i) => {
+      context.drawImage(sheet, (index % columns) * side, Math.floor(index / columns) * side, side, side, i * (side + 4), 0, side, side);
+    });
+  };
+  const centralOf = (fines) => {
+    const bySize = [...fines].sort((a, b) => tilesOf(b) - tilesOf(a)), lists = bySize.map((fine) => view.patches.central[fine] || []);
+    const chosen = [];
+    for (let i = 0; i < MOST; i += 1) lists.forEach((list) => { if (i < list.length) chosen.push(list[i]); });
+    return chosen.slice(0, MOST);
+  };
+  const randomOf = (fines) => fines.flatMap((fine) => view.patches.random[fine] || [])
+    .sort((a, b) => a[1] - b[1]).slice(0, MOST).map(([index]) => index);
+  const borderOf = (k, numbers, level) => {
+    const since = view.parents.reduce((last, parent, i) => (parent === k && i + 1 <= level ? i + 1 : last), k);
+    const own = view.patches.border[`${k}@${since}`] || [];
+    return own.filter(([, beyond]) => numbers[beyond] !== k).slice(0, MOST).map(([index]) => index);
+  };
+
+  // Nearest clusters: distances of centres, each the mean of its fine clusters' centres, weighted by tiles.
+  const centresOf = (level, numbers) => {
+    const sums = new Map();
+    for (const count of [(fine) => tilesOf(fine), () => 1]) {
+      view.centres.forEach((centre, i) => {
+        const k = numbers[i + 1], weight = count(i + 1), had = sums.get(k);
+        if (!weight || (had && had.count !== count)) return;
+        const sum = had || { weight: 0, total: centre.map(() => 0), count };
+        sum.weight += weight;
+        centre.forEach((value, axis) => { sum.total[axis] += weight * value; });
+        sums.set(k, sum);
+      });
+    }
+    return new Map([...sums].map(([k, sum]) => [k, sum.total.map((value) => value / sum.weight)]));
+  };
+  const nearestTo = (k, centres) => {
+    if (!centres.has(k)) return "–";
+    const gap = (other) => Math.hypot(...other.map((value, axis) => value - centres.get(k)[axis]));
+    const others = [...centres].filter(([other]) => other !== k).map(([other, centre]) => [other, gap(centre)]);
+    return others.sort((a, b) => a[1] - b[1]).slice(0, 2).map(([other, far]) => `${view.names[other - 1]} (${far.toFixed(1)})`).join(", ");
+  };
+
   const drawShares = (level, numbers) => {
     const table = byId("level-shares"), shown = view.maps.slice(0, 40);
     table.replaceChildren();
-    const head = make("tr", make("thead", table));
-    ["Cluster", "Tiles", "Share", ...shown.map((map) => map.name), "Patches"].forEach((text) => make("th", head, text));
+    const head = make("tr", make("thead", table)), galleries = view.patches ? ["Central", "Random", "At the border"] : [];
+    ["Cluster", "Tiles", "Share", "Nearest (distance)", ...galleries, ...shown.map((map) => map.name)].forEach((text) => make("th", head, text));
     const columns = view.maps.map((map) => united(map.tiles, numbers, level));
     const all = columns.reduce((sum, part) => sum.map((n, i) => n + part[i]), new Array(level).fill(0));
-    const total = all.reduce((a, b) => a + b, 0), body = make("tbody", table);
-    for (let k = 1; k <= level; k += 1) {
+    const total = all.reduce((a, b) => a + b, 0), body = make("tbody", table), centres = centresOf(level, numbers);
+    const order = view.labels.slice(0, level).map((label, i) => [label, i + 1]).sort((a, b) => a[0] - b[0]);
+    for (const [, k] of order) {
       const row = make("tr", body), first = make("td", row);
       const chip = make("span", first);
       chip.className = "chip";
@@ -94,18 +150,15 @@
       first.append(view.names[k - 1]);
       make("td", row, all[k - 1].toLocaleString("en")).className = "number";
       make("td", row, percent(all[k - 1], total)).className = "share";
+      make("td", row, nearestTo(k, centres)).className = "near";
+      if (view.patches) {
+        const fines = numbers.map((number, fine) => [number, fine]).filter(([number, fine]) => fine && number === k).map(([, fine]) => fine);
+        drawPatches(row, centralOf(fines), "central", view.names[k - 1]);
+        drawPatches(row, randomOf(fines), "random", view.names[k - 1]);
+        drawPatches(row, borderOf(k, numbers, level), "border", view.names[k - 1]);
+      }
       shown.forEach((map, i) => {
         make("td", row, percent(columns[i][k - 1], columns[i].reduce((a, b) => a + b, 0))).className = "share";
-      });
-      const patches = make("td", row);
-      patches.className = "patches";
-      const parts = numbers.map((number, fine) => [number, fine]).filter(([number, fine]) => fine && number === k);
-      const size = (fine) => view.maps.reduce((sum, map) => sum + map.tiles[fine - 1], 0);
-      parts.map(([, fine]) => fine).sort((a, b) => size(b) - size(a)).slice(0, 3).forEach((fine) => {
-        if (!view.patches[fine]) return;
-        const strip = make("img", patches);
-        strip.src = view.patches[fine];
-        strip.alt = `patches of ${view.names[k - 1]}`;
       });
     }
   };
@@ -128,6 +181,10 @@
     return load(map, canvas);
   });
   if (view.plane) waits.push(load(view.plane, byId("level-plane")));
+  if (view.patches) {
+    sheet.src = view.patches.source;
+    waits.push(sheet.decode());
+  }
   Promise.all(waits).then(() => {
     slider.addEventListener("input", show);
     byId("level-reset").addEventListener("click", () => { slider.value = String(view.shown); show(); });

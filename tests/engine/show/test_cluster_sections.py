@@ -45,3 +45,12 @@ def test_an_index_that_only_rises_or_falls_is_said_to_tell_nothing():
 def test_one_k_without_indices_is_a_table_too():
     (table,) = k_section([], comebacks=COMEBACKS[1:2], text=("was set",), shown=3).tables
     assert len(table.rows) == 1 and table.marked == {0}
+
+
+def test_the_silhouette_in_the_plane_is_said_to_be_of_other_points():
+    rows = [{"k": k, "seed": 0, "index": "silhouette_umap", "value": 0.5} for k in KS[:2]]
+    (table,) = k_section([*SCORES, *rows], comebacks=COMEBACKS, text=(), shown=3).tables
+    assert (
+        "Silhouette, UMAP ↑" in [column.name for column in table.columns] and "over tiles in the plane" in table.caption
+    )
+    assert "UMAP" not in k_section(SCORES, comebacks=COMEBACKS, text=(), shown=3).tables[0].caption

@@ -14,14 +14,27 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tile_engine.engine.show.levels import LevelsView, level_map, plane_map, strip
+from tile_engine.engine.show.levels import LevelsView, level_map, plane_map
 from tile_engine.engine.show.page import ReportPage, Section
+from tile_engine.engine.show.patch_sheet import COLUMNS, SIDE, PatchSheet, sheet_picture
 from tile_engine.engine.show.report import TEMPLATES, write_report
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(1)>"
 PARENTS = (0, 1, 1, 2, 3)
 TILES = (40, 30, 20, 10, 0)
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#56b4e9")
+
+
+GREYS = np.arange(40, 240, 25, dtype=np.uint8)
+"""Patch i of the sheet has this grey."""
+SHEET = PatchSheet(
+    sheet_picture(np.broadcast_to(GREYS[:, None, None, None], (8, 32, 32, 3))),
+    SIDE,
+    COLUMNS,
+    central={1: (0,), 2: (1,), 4: (2,)},
+    random={1: ((3, 5),), 2: ((4, 9),), 4: ((5, 2),)},
+    border={"2@2": ((6, 1), (7, 3)), "2@4": ((7, 4),)},
+)
 
 
 def pixels(source):
@@ -33,6 +46,7 @@ def view(**changes):
     names = ("one", "two", "three", EVIL, "five")
     values = {
         "parents": PARENTS,
+        "labels": (1, 2, 3, 4, 5),
         "names": names,
         "colours": COLOURS,
         "into": {},
@@ -41,7 +55,8 @@ def view(**changes):
         "reproducible": (3, 4),
         "maps": (level_map(EVIL, numbers, TILES, 1), level_map("b", numbers, (0, 0, 0, 0, 50), 1)),
         "plane": None,
-        "patches": {1: strip(np.full((2, 32, 32, 3), 200, np.uint8))},
+        "patches": SHEET,
+        "centres": ((0.0, 0.0), (3.0, 0.0), (0.0, 4.0), (3.0, 1.0), (0.0, 9.0)),
     }
     return LevelsView(**{**values, **changes})
 
@@ -124,7 +139,9 @@ def test_the_slider_shows_the_shares_of_its_level(tmp_path, level, shares, verdi
     assert re.search(r'id="level-verdict">([^<]*)<', text)[1] == verdict
     table = re.search(r'id="level-shares">(.*?)</table>', text, re.DOTALL)[1]
     rows = [re.findall(r"<td[^>]*>(.*?)</td>", row, re.DOTALL) for row in re.findall(r"<tr>(.*?)</tr>", table)][1:]
-    assert [row[2] for row in rows] == shares == [row[3] for row in rows]
+    assert [row[2] for row in rows] == shares == [row[7] for row in rows]
+    central, random, border = rows[1][4:7]
+    assert "canvas" in central and "canvas" in random and f'width="{132 if level < 4 else 64}"' in border
     names = [unescape(re.sub(r"<[^>]*>", "", row[0])) for row in rows]
     assert names == list(view().names[:level])
 
@@ -138,3 +155,25 @@ def test_maps_are_recoloured_and_merges_of_the_user_are_kept(tmp_path):
     cell = count[COLOURS[1]] / 2
     assert cell > 2000 and count[COLOURS[0]] / cell == pytest.approx(3, rel=0.15)
     assert max(count[c] for c in COLOURS[2:]) < 0.15 * cell, "only the tree and the list have the others"
+
+
+def test_nearest_clusters_patches_and_numbers_of_an_old_run_follow_the_level(tmp_path):
+    """Cluster 2 of level 2 and 3 is 2 and 4 of the finest: its centre is their mean, 30 to 10; 12, not 4, is its number."""
+    levels = view(maps=view().maps[:1], labels=(9, 12, 3, 4, 5))
+    text = browse(page(tmp_path, levels), 3, tmp_path, "--dump-dom")
+    table = re.search(r'id="level-shares">(.*?)</table>', text, re.DOTALL)[1]
+    rows = [re.findall(r"<td[^>]*>(.*?)</td>", row, re.DOTALL) for row in re.findall(r"<tr>(.*?)</tr>", table)][1:]
+    assert [unescape(re.sub(r"<[^>]*>", "", row[0])) for row in rows] == ["three", "one", "two"], "by number"
+    assert [row[3] for row in rows] == ["one (4.0), two (4.8)", "two (3.0), three (4.0)", "one (3.0), three (4.8)"]
+    assert re.findall(r'aria-label="([^"]*)"', table) == [
+        f"{kind} patches of {name}" for name in ("one", "two") for kind in ("central", "random", "border")
+    ][:2] + [f"{kind} patches of two" for kind in ("central", "random", "border")]
+    assert re.findall(r"<text[^>]*>(\d+)</text>", text)[:2] == ["9", "12"]
+
+
+def test_a_sheet_holds_each_patch_at_its_index():
+    sheet = pixels(SHEET.source)
+    assert sheet.shape == (SIDE, COLUMNS * SIDE, 3)
+    drawn = sheet[SIDE // 2, SIDE // 2 :: SIDE].mean(1)
+    np.testing.assert_allclose(drawn[: len(GREYS)], GREYS, atol=4)
+    assert (drawn[len(GREYS) :] > 250).all()

@@ -14,7 +14,7 @@ from sklearn.datasets import make_blobs
 from sklearn.metrics import silhouette_score
 
 from tile_engine.models.evaluation.dunn import dunn, dunn_of_distances, trimmed
-from tile_engine.models.evaluation.validity import INDEX_NAMES, indices, s_dbw, validity_table, xie_beni
+from tile_engine.models.evaluation.validity import INDEX_NAMES, indices, s_dbw, silhouettes, validity_table, xie_beni
 
 
 @given(st.integers(0, 10_000), st.integers(2, 5), st.integers(1, 9))
@@ -88,3 +88,14 @@ def test_the_scale_of_single_features_does_not_matter() -> None:
     points, truth = make_blobs(100, 3, centers=2, random_state=0)
     scaled = validity_table(points * (1, 100, 0.01), {(2, 0): truth})
     assert [r.value for r in scaled] == pytest.approx([r.value for r in validity_table(points, {(2, 0): truth})])
+
+
+def test_silhouettes_of_several_labellings_of_one_plane() -> None:
+    points, labels = make_blobs(300, 2, centers=4, cluster_std=0.3, random_state=0)
+    points = np.vstack([points, [[np.nan, 0.0]]])
+    labellings = {4: np.append(labels, 0), 2: np.append(labels // 2, 0), 1: np.zeros(301, int)}
+    found = silhouettes(points, labellings)
+    assert found[4] == pytest.approx(silhouette_score(points[:300], labels)) and found[4] > found[2]
+    assert math.isnan(found[1]), "one cluster has none"
+    assert found == pytest.approx(silhouettes(points, labellings, sample=300, seed=1), nan_ok=True)
+    assert math.isnan(silhouettes(points[:0], {2: labels[:0]})[2])

@@ -10,6 +10,7 @@ import pytest
 
 from tile_engine.engine.runs.cluster import shown
 from tile_engine.engine.runs.cluster.documents import Clusters
+from tile_engine.engine.runs.cluster.numbering import Numbering
 from tile_engine.engine.runs.cluster.settings import ClusterSettings
 from tile_engine.engine.runs.cluster.shown import ShownClusters, check_shown, names_and_colours, shown_clusters
 from tile_engine.engine.runs.cluster.table import RESERVED, column_names
@@ -36,6 +37,7 @@ def job(**settings: Any) -> Any:
 def tree(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shown, "clusters_document", lambda job: TREE)
     monkeypatch.setattr(shown, "find_document", lambda folder, name, model: TREE)
+    monkeypatch.setattr(shown, "numbering_of", lambda job, tree: Numbering.own(tree))
 
 
 def classes(*rows: tuple[int, str, str, int]) -> tuple[tuple[int, str, str, int], ...]:
@@ -71,7 +73,24 @@ def test_names_colours_and_merges_are_the_users() -> None:
     assert found.names == ("Tumour", "cluster 2", "cluster 3") and found.colours[1] == (255, 0, 0)
     assert found.tiles == (50, 65, 0) and set(found.number.tolist()) == {0, 1, 2} and found.into == {3: 2}
     assert shown_clusters(job(classes=rows, level=5)).names[4] == "finer"
-    assert names_and_colours(TREE, job(classes=rows).settings)[0][4] == "finer", "at every level of the report"
+    assert names_and_colours(Numbering.own(TREE), job(classes=rows).settings)[0][4] == "finer", (
+        "at every level of the report"
+    )
+
+
+def test_numbers_of_an_old_run_are_those_that_labels_lists_and_the_users_table_have(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    old = Numbering.own(TREE).model_copy(update={"numbers": (4, 2, 7, 1, 8), "names": ("d", "b", "g", "a", "h")})
+    monkeypatch.setattr(shown, "numbering_of", lambda job, tree: old)
+    found = shown_clusters(job(classes=classes((7, "Gland", "#ff0000", 0), (1, "", "", 2))))
+    assert found.numbers == (2, 4, 7) and found.names == ("b", "d", "Gland") and found.tiles == (40, 50, 25)
+    assert found.number.tolist() == [0, 2, 4, 7, 2, 7] and found.colour_of[7] == (255, 0, 0)
+    assert [number for number, _, _ in found.legend] == [2, 4, 7]
+    finest = shown_clusters(job(classes=classes((1, "", "", 2)), level=5))
+    assert finest.numbers == (1, 2, 4, 7, 8) and finest.tiles == (0, 40, 50, 20, 5), "1 is merged into 2"
+    with pytest.raises(SettingsError, match=r"cluster 3, .* has 5 clusters: 1, 2, 4, 7, 8"):
+        shown_clusters(job(classes=classes((3, "", "", 0))))
 
 
 def test_a_merge_takes_effect_at_the_levels_that_have_both_clusters() -> None:
@@ -100,7 +119,7 @@ def test_what_the_tree_does_not_have_is_refused(settings: dict[str, Any], code: 
 
 def test_columns_of_shares_have_a_name_each() -> None:
     def of(*names: str) -> list[str]:
-        found = ShownClusters(len(names), np.zeros(1, np.uint8), names, (), (), {}, {})
+        found = ShownClusters(len(names), tuple(range(1, len(names) + 1)), np.zeros(1, np.uint8), names, (), (), {}, {})
         return column_names(found, RESERVED | {"age"})
 
     assert of("gland", "fat") == ["gland", "fat"]

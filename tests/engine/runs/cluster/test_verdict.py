@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tile_engine.engine.runs.cluster.documents import ReproducibilityRow, Validity
-from tile_engine.engine.runs.cluster.verdict import explanation, headline
+from tile_engine.engine.runs.cluster.documents import HeadRecord, HeadRow, ReproducibilityRow, Validity
+from tile_engine.engine.runs.cluster.verdict import collapsed_heads, explanation, headline
 
 
 def validity(k: int, passing: tuple[int, ...], tried: tuple[int, int] = (2, 20), **changes: Any) -> Validity:
@@ -67,3 +67,35 @@ def test_a_range_that_few_patches_cut_short_is_said() -> None:
     said = " ".join(explanation(validity(7, (7,), (2, 7))))
     assert "A K above 7 was not tried" in said and "range ends" not in said
     assert "region" in headline(validity(1, ()), "volume")
+
+
+@pytest.mark.parametrize(
+    ("collapsed", "objective", "said"),
+    [
+        ((), "imsat", []),
+        ((3,), "imsat", ["1 of 4 initialisations collapsed (seed 3).", "those of seed 1, which did not"]),
+        ((0, 2), "temi", ["2 of 4 initialisations collapsed (seeds 0, 2).", "TEMI"]),
+        ((0, 1, 2, 3), "scan", ["All 4 initialisations collapsed (seeds 0, 1, 2, 3).", "do not rely on them"]),
+        ((0, 1, 2, 3), "kmeans", []),
+    ],
+)
+def test_seeds_whose_heads_collapsed_are_named(collapsed: tuple[int, ...], objective: str, said: list[str]) -> None:
+    rows = tuple(
+        HeadRow(
+            clusters=5, seed=s, loss=0, effective=2, smallest=0, information=0, restarts=3, collapsed=s in collapsed
+        )
+        for s in range(4)
+    )
+    record = HeadRecord(
+        sha256="",
+        recipe={},
+        threads=1,
+        history=(),
+        seed=1,
+        objective=objective,
+        heads=rows,
+        agreement=None,
+        baselines={},
+    )
+    texts = " ".join(caution.headline + " " + caution.text for caution in collapsed_heads(record))
+    assert all(words in texts for words in said) and bool(texts) == bool(said)

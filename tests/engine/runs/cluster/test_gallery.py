@@ -1,0 +1,75 @@
+"""Patches that show clusters: of every cluster with tiles, whole tissue first, the same for all levels of the report."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tile_engine.engine.runs.cluster import gallery
+from tile_engine.engine.runs.cluster.gallery import GalleryTiles, gallery_tiles, shown_patches
+from tile_engine.engine.runs.cluster.nearest import nearest_clusters
+from tile_engine.engine.runs.cluster.sheet import PATCHES_OF_FINE, groups_of, patch_sheet
+from tile_engine.engine.runs.cluster.shown import shown_clusters
+from tile_engine.engine.runs.cluster.tissue_share import bare_glass, tissue_share
+from tile_engine.engine.runs.cluster.tree import clusters_document
+from tile_engine.engine.runtime.load import load
+from tile_engine.stores.tables import read_table
+
+
+@pytest.fixture(scope="module")
+def job(mini: Any) -> Any:
+    return load(mini.out)
+
+
+@pytest.fixture(scope="module")
+def tiles(job: Any) -> GalleryTiles:
+    return gallery_tiles(job, clusters_document(job), read_table(job.folder.table))
+
+
+def test_every_shown_cluster_has_patches_of_all_kinds(job: Any, tiles: GalleryTiles) -> None:
+    shown = shown_clusters(job)
+    patches = shown_patches(job, clusters_document(job), tiles, shown)
+    assert set(patches) == {n for n, count in zip(shown.numbers, shown.tiles, strict=True) if count}
+    for kinds in patches.values():
+        for stack in (kinds.central, kinds.random, kinds.border):
+            assert stack.shape[1:] == (32, 32, 3) and 0 < len(stack) <= gallery.PATCHES_SHOWN
+
+
+def test_the_sheet_has_patches_of_every_cluster_of_the_tree(job: Any, tiles: GalleryTiles) -> None:
+    tree = clusters_document(job)
+    sheet = patch_sheet(job, tree, tiles)
+    filled = {n for n, count in enumerate(tree.tiles, 1) if count}
+    assert set(sheet.central) == set(sheet.random) == filled and set(sheet.border) == set(groups_of(tree.parents))
+    assert all(len(indices) <= PATCHES_OF_FINE for indices in sheet.central.values())
+    for name, places in sheet.border.items():
+        inside = [n + 1 for n in groups_of(tree.parents)[name]]
+        assert all(beyond not in inside for _, beyond in places)
+
+
+def test_tissue_of_a_patch_is_what_the_mask_covers_less_what_is_as_bright_as_glass(job: Any) -> None:
+    for slide in job.slides:
+        starts = np.array([[0, 0], [100, 100], [150, 60]])
+        share, bare = tissue_share(job, slide, starts), bare_glass(job, slide)
+        assert ((share >= 0) & (share <= 1)).all()
+        beyond = starts + np.array(job.slides[slide].shape) - 16
+        assert (tissue_share(job, slide, beyond[:1]) <= 0.25).all(), "a quarter of the patch lies inside the image"
+        if bare is not None:
+            assert (share <= 1 - bare.share_of(starts.astype(float), starts + 32.0) + 1e-9).all()
+
+
+def test_large_cohorts_are_sampled_by_fine_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gallery, "MAX_TILES", 5)
+    fine = np.repeat([0, 1, 2], [100, 3, 20])
+    rows = gallery._sampled(fine, 0)
+    assert np.bincount(fine[rows]).tolist() == [5, 3, 5] and (np.diff(rows) > 0).all()
+
+
+def test_the_nearest_clusters_are_named_by_the_numbers_that_are_shown(job: Any) -> None:
+    shown = shown_clusters(job)
+    nearest = nearest_clusters(job, shown)
+    names = dict(zip(shown.numbers, shown.names, strict=True))
+    for number, near in nearest.items():
+        assert near and all(one.number != number and names[one.number] == one.name for one in near)
+        assert [one.distance for one in near] == sorted(one.distance for one in near)

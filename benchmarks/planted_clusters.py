@@ -21,6 +21,7 @@ from tile_engine.models.evaluation.stability import recommend, reproducibility
 
 Array = npt.NDArray[np.float64]
 AXES, POINTS = 16, 1500
+UNEVEN = (0.6, 0.2, 0.1, 0.07, 0.03)
 SCALES = np.linspace(1, 0.3, AXES)
 """Standard deviation along each axis: a few axes hold most of the variance, as in embeddings."""
 
@@ -44,6 +45,15 @@ def apart(draw: np.random.Generator, count: int, axes: int, separation: float = 
             return centres
 
 
+def blob_sizes(name: str) -> list[int]:
+    """Points of each blob of a set, in order; none for a set without clusters."""
+    if name.startswith("blobs of"):
+        return [int(POINTS * share) for share in UNEVEN]
+    counts = {"three blobs": 3, "five blobs": 5, "eight blobs": 8, "fourteen blobs": 14, "four equidistant blobs": 4}
+    count = {**counts, "three pairs of blobs": 6, "wide and narrow blobs": 5}.get(name, 0)
+    return [POINTS // count] * count if count else []
+
+
 def sets(seed: int) -> Iterator[tuple[str, Array, tuple[int, ...]]]:
     """(name, points, right numbers of clusters)."""
     draw = np.random.default_rng(seed)
@@ -52,8 +62,8 @@ def sets(seed: int) -> Iterator[tuple[str, Array, tuple[int, ...]]]:
     yield "four equidistant blobs", blobs(draw, np.eye(4) * 4.0, [POINTS // 4] * 4), (4,)
     pairs = np.array([[a * 9.0, b * 4.5] for a in range(3) for b in range(2)])
     yield "three pairs of blobs", blobs(draw, pairs, [POINTS // 6] * 6), (3, 6)
-    uneven = [int(POINTS * share) for share in (0.6, 0.2, 0.1, 0.07, 0.03)]
-    yield "blobs of 60, 20, 10, 7 and 3 %", blobs(draw, apart(draw, 5, 6), uneven), (5,)
+    name = "blobs of 60, 20, 10, 7 and 3 %"
+    yield name, blobs(draw, apart(draw, 5, 6), blob_sizes(name)), (5,)
     places = np.array([[0.0, 0], [12, 0], [0, 10], [6, 10], [6, 16]])
     yield "wide and narrow blobs", blobs(draw, places, [POINTS // 5] * 5, [2, 2, 0.8, 0.8, 0.8]), (5,)
     yield "Gaussian", draw.normal(size=(POINTS, AXES)) * SCALES, (1,)
@@ -69,11 +79,12 @@ def sets(seed: int) -> Iterator[tuple[str, Array, tuple[int, ...]]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
     args = parser.parse_args()
     said: dict[str, list[str]] = {}
     right: dict[str, int] = {}
     began = time.perf_counter()
-    for seed in range(args.seeds):
+    for seed in range(args.first, args.first + args.seeds):
         for name, points, truth in sets(seed):
             answer = recommend(reproducibility(PrincipalSpace.of(points).coordinates(points), range(2, 21), seed))
             said.setdefault(f"{name} ({' or '.join(map(str, truth))})", []).append(str(answer.clusters))

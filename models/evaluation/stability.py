@@ -30,7 +30,7 @@ DRAWS = 8
 MIN_GROUPS = 5
 """Whole slides are drawn again where the points are of at least this many."""
 MIN_RAND, MIN_JACCARD, MIN_EXCESS = 0.75, 0.6, 0.05
-RAND_TOLERANCE = 0.05
+RAND_TOLERANCE = 0.08
 """Of the passing Ks whose index is within this of the best, the largest is recommended."""
 
 

@@ -10,7 +10,7 @@ from scipy import ndimage
 from skimage import filters
 
 from .ink import colourfulness
-from .pieces import labelled, lines
+from .pieces import labelled, lines, small
 
 Array = npt.NDArray[Any]
 RING_UM = 24.0
@@ -21,6 +21,8 @@ STROKE_UM = 144.0
 """Width of this ring around a region with the shape of a stroke."""
 EDGE_UM = 96.0
 """Width of the grain that the sharp edge of pen in focus shows around its even inside."""
+STROKE_UM2 = 3_000.0
+"""Area of a stroke at least: a few pale pixels in a row on the edge of a section are none."""
 STROKE_THINNESS = 0.25
 """A region with less area than this times its length squared has the shape of a stroke."""
 
@@ -30,7 +32,7 @@ def even_tissue(density: Array, rough: Array, ink: Array, spacing: float) -> tup
     even = _coloured(density, ink | rough)
     if not even.any():
         return even, even
-    strokes = lines(even, STROKE_THINNESS)
+    strokes = lines(even & ~small(even, STROKE_UM2 / spacing**2), STROKE_THINNESS)
     distance, nearest = ndimage.distance_transform_edt(~even, return_indices=True)
     region = labelled(even)[tuple(nearest)]
     ring = (distance > 0) & (distance <= np.where(strokes[tuple(nearest)], STROKE_UM, RING_UM) / spacing)

@@ -12,6 +12,7 @@ from PIL import Image
 from scipy import ndimage
 from skimage.data import immunohistochemistry
 
+from tile_engine.models.masks.even import even_tissue
 from tile_engine.models.masks.ink import colourfulness, inks, optical_density
 from tile_engine.models.masks.tissue import tissue_mask
 
@@ -185,6 +186,15 @@ def test_lumina_are_glass_and_fat_cells_are_tissue() -> None:
     assert mask[lumen].mean() < 0.2 and mask[slit].mean() < 0.4
     assert mask[fat].mean() > 0.95
     assert mask[~(lumen | slit | fat)].mean() > 0.98
+
+
+def test_a_few_pale_pixels_in_a_row_on_an_edge_are_no_stroke_of_pen() -> None:
+    density = np.full((3, 60, 60), 0.01, np.float32)
+    density[:, :, 30:] = np.array([0.3, 0.5, 0.3], np.float32)[:, None, None]
+    rough = density[1] > 0.2
+    rough[20:25, 30] = False
+    _, strokes = even_tissue(density, rough, np.zeros_like(rough), 8.0)
+    assert not strokes.any()
 
 
 def test_dust_and_shadows_on_glass_are_left_out() -> None:

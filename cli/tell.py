@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..engine.api.run import Run
+    from ..engine.api.stain_runs import StainRuns
     from ..engine.maintenance.describe import Description
     from ..engine.maintenance.doctor import Check
     from ..engine.maintenance.repair import Repair
@@ -19,8 +20,19 @@ if TYPE_CHECKING:
     from ..engine.maintenance.verify import Finding, Verdict
 
 
-def print_result(run: Run, *, as_json: bool) -> int:
-    """Print the paths of the results; returns the exit status: 3 where slides were rejected or tiles quarantined."""
+def print_result(run: Run | StainRuns, *, as_json: bool) -> int:
+    """Print the paths of the results; returns the exit status: 3 where slides were rejected or tiles quarantined.
+
+    Of several runs, each is printed, and the worst status is returned."""
+    from ..engine.api.stain_runs import StainRuns
+
+    if isinstance(run, StainRuns):
+        status = max((print_result(one, as_json=as_json) for one in run.runs.values()), default=0)
+        if as_json:
+            print_json({"event": "result", "out": str(run.out), "status": run.status, "exit": status})
+        else:
+            print(f"report of all stains: {run.report}")
+        return status
     rejected, quarantined = run.rejected, run.quarantined
     status = 3 if rejected or quarantined else 0
     if as_json:

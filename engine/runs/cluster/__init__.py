@@ -33,14 +33,16 @@ COMMAND = Command(
 
 def pipeline(variant: Variant, modality: Modality) -> Pipeline:
     from ...pipeline.outputs import GROUPS, INDEX, REPORT, document, file, label, pictures, samples, table
-    from ...pipeline.spec import Pipeline
+    from ...pipeline.spec import Apart, Pipeline
     from ...pipeline.step import Step, all_columns, once, per_image
     from ...steps import convert
     from ...steps.apply import layers_step, tiles_step
     from ...steps.cohort_columns import COLUMNS as COLUMNS_OF_COHORT
     from ...steps.estimate import estimate
     from ...steps.table import COLUMNS
+    from .apart import decide_stains
     from .checks import check_settings
+    from .joined_page import write_joined_page
     from .labels import write_cluster_labels
     from .layout import lay_out
     from .maps import draw_maps
@@ -51,6 +53,7 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
     from .table import write_cluster_table
     from .tree import order_clusters
 
+    apart = Apart(lambda settings: settings.stains == "apart", decide_stains, write_joined_page)
     polygons = (file("maps/{image}.geojson"),) if modality.planar else ()
     maps = (file("maps/{image}.png"), file("maps/density/{image}.png"), *polygons)
     return Pipeline(
@@ -62,6 +65,7 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
         check=check_settings,
         caution=modality.caution,
         check_stored=check_shown,
+        apart=apart if "stains" in variant.settings.model_fields else None,
         stages={
             "convert": convert.steps(modality),
             **_training(variant),

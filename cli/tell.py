@@ -144,8 +144,8 @@ def print_finding(finding: Finding, *, as_json: bool) -> None:
     print(f"{finding.kind:<12} {of}{slide} (step {finding.step}, unit {finding.unit}): {finding.text}", flush=True)
 
 
-def print_verdict(verdict: Verdict, *, as_json: bool) -> int:
-    """Print the result of a verification; returns the exit status: 7 where a file is damaged."""
+def print_verdict(verdict: Verdict, *, as_json: bool, named: bool = False) -> int:
+    """Print the result of a verification, `named`: with the run's folder. Returns the exit status: 7 where a file is damaged."""
     status = 7 if verdict.findings else 0
     if as_json:
         print_json(
@@ -157,7 +157,8 @@ def print_verdict(verdict: Verdict, *, as_json: bool) -> int:
     if verdict.leftovers:
         print(f"note: {verdict.leftovers} half-written files of a killed run; the next run removes them")
     damaged = f"{len(verdict.findings)} damaged: `tile-engine repair {verdict.out}`" if status else "all sound"
-    print(f"{verdict.files} files of {verdict.units} units: {damaged}")
+    of = f"{verdict.out}: " if named else ""
+    print(f"{of}{verdict.files} files of {verdict.units} units: {damaged}")
     return status
 
 

@@ -122,6 +122,19 @@ def begun_jobs(out: Path, stains: StainRuns) -> dict[str, Job[RunSettings]]:
     return {run.folder: load(out / run.folder) for run in stains.runs if find_run(Folder(out / run.folder))}
 
 
+def runs_in(out: Path) -> tuple[Path, ...]:
+    """Folders of the runs in OUT: OUT itself, or where each stain has a run of its own, of those that have begun.
+
+    Raises SettingsError (E_NO_RUN) where none has begun."""
+    stains = find_stain_runs(Folder(out))
+    if stains is None:
+        return (out,)
+    folders = tuple(job.folder.out for job in begun_jobs(out, stains).values())
+    if not folders:
+        raise SettingsError(f"no run in {out} has begun: run the same command again.", "E_NO_RUN")
+    return folders
+
+
 def _wanted(pipeline: Pipeline, settings: RunSettings, options: RunOptions) -> Apart | None:
     """How the images are divided, where the settings want it; images that are only converted are not."""
     clusters = set(stages_of(pipeline, options.stages)) != {"convert"}

@@ -41,7 +41,7 @@ def with_settings_of_run(values: Mapping[str, Any], fields: Collection[str]) -> 
     try:
         run = read_run(Folder(path))
     except SettingsError as error:
-        raise ValueError(f"trained: {error.message}") from error
+        raise ValueError(f"trained: {error.message.rstrip('.')}") from error
     if not (path / RECORD).exists() or not (path / "models" / "clusters.json").exists():
         raise ValueError(f"trained: {path} holds no finished run of clusters; name the folder of one")
     decided = {name: run.settings[name] for name in DECIDED if name in run.settings}

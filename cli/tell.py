@@ -145,7 +145,7 @@ def print_finding(finding: Finding, *, as_json: bool) -> None:
 
 
 def print_verdict(verdict: Verdict, *, as_json: bool, named: bool = False) -> int:
-    """Print the result of a verification, `named`: with the run's folder. Returns the exit status: 7 where a file is damaged."""
+    """Print the result of a verification, and of which run if `named`; returns the exit status: 7 where a file is damaged."""
     status = 7 if verdict.findings else 0
     if as_json:
         print_json(

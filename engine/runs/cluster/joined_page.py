@@ -21,7 +21,7 @@ MAX_MAPS = 4
 DECIDED = {
     "column": "Which slides belong together is said by the column `stain` of the list of slides.",
     "pixels": "Which slides belong together was told by their colours, as the list of slides has no column `stain`. If that is "
-    "wrong, name the stains in such a column, or cluster all slides together: --stains together.",
+    "wrong, name the stains in such a column, or give --stains together, which clusters all slides in one run.",
 }
 
 

@@ -143,11 +143,13 @@ def _training(variant: Variant) -> dict[str, tuple[Step, ...]]:
     from .division import divide_clusters
     from .finetune import fine_tune
     from .heads import embed_views, train_head
+    from .normalize import choose_target, target_units
     from .number import choose_number
     from .trained import TAKEN_MODELS, take_networks
 
     if variant.given:
-        documents = tuple(document(f"models/{name}") for name in ("validity", "origin", "origin_numbering"))
+        names = ("validity", "origin", "origin_numbering", "normalization")
+        documents = tuple(document(f"models/{name}") for name in names)
         outputs = (model("|".join(TAKEN_MODELS)), *documents)
         take = Step(
             "take",
@@ -159,8 +161,17 @@ def _training(variant: Variant) -> dict[str, tuple[Step, ...]]:
             outputs=outputs,
         )
         return {"train": (take,)}
+    target = Step(
+        "normalize",
+        "choose stain target",
+        choose_target,
+        target_units,
+        settings=("normalize",),
+        outputs=(document("models/normalization"),),
+        cohort=True,
+    )
     return {
-        "sample": sample.steps(),
+        "sample": (target, *sample.steps()) if variant.images == "slides" else sample.steps(),
         "train": (
             autoencoder_step(),
             Step("view_embeddings", "embed views", embed_views, once, outputs=(samples("codes"),)),

@@ -108,6 +108,11 @@ class StainSettings(RunSettings):
         description="Slides in several stains (by the list's column `stain`, else by their colours): each stain clustered on "
         "its own, in a run and a folder of its own, or all together in one run.",
     )
+    normalize: Annotated[Literal["none", "macenko", "reinhard"], Option(FIND, ("sample",))] = Field(
+        "none",
+        description="Normalise the stains of all slides to one of them before a network sees them, for one stain from several "
+        "laboratories or scanners: by stain vectors (macenko) or by the statistics of colours (reinhard).",
+    )
 
 
 class ClusterSettings(NumberOfClusters, StainSettings, TileSettings, EncoderSettings, SlideSettings):

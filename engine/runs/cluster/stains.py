@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from ...pipeline.documents import Document, read_document
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
 from ...show.page import Caution
 from ...steps.checkpoints import write_document
+from ...steps.normalization import target_of
 from ...steps.stain import slide_stain
 from .settings import ClusterSettings
 
@@ -39,23 +42,34 @@ def find_stains(job: Job[ClusterSettings], unit: Unit) -> Outcome:
 
 
 def stain_cautions(job: Job[ClusterSettings]) -> tuple[Caution, ...]:
-    """A warning where slides are stained differently and the list of slides has no column `stain` that says so."""
-    if any(record.column("stain") for record in job.slides.values()):
-        return ()
+    """Warnings of slides that are stained differently, where the list does not say so, and of those whose stain is unknown."""
+    numbers = {i: n for i, n in read_document(job.folder, STAINS, Stains).groups.items() if i in job.slides}
+    told, is_listed = max(numbers.values(), default=0) > 0, any(r.column("stain") for r in job.slides.values())
+    cautions = _differences(job, numbers) if told and not is_listed else ()
+    untold = [job.slides[i].name for i, number in numbers.items() if not number]
+    target = target_of(job)
+    if told and untold and (target or not is_listed):
+        consequence = "their stains are not normalised" if target else "they are clustered with the others all the same"
+        headline = f"The stain of {len(untold)} slides cannot be told by their colours."
+        cautions += (Caution(headline, f"They hold too little stained tissue, and {consequence}: {_some(untold)}."),)
+    return cautions
+
+
+def _differences(job: Job[ClusterSettings], numbers: Mapping[str, int]) -> tuple[Caution, ...]:
     groups: dict[int, list[str]] = {}
-    for slide, group in read_document(job.folder, STAINS, Stains).groups.items():
-        if group and slide in job.slides:
+    for slide, group in numbers.items():
+        if group:
             groups.setdefault(group, []).append(job.slides[slide].name)
     if len(groups) < 2:
         return ()
-    named = "; ".join(
-        ", ".join(names[:MAX_NAMED]) + (f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else "")
-        for names in groups.values()
-    )
     return (
         Caution(
             f"The slides seem to be in {len(groups)} different stains.",
-            f"By their colours these belong together: {named}. Clusters may follow the stain: cluster each stain in a run of "
-            "its own, or name the stains in a column `stain` of the list of slides.",
+            f"By their colours these belong together: {'; '.join(map(_some, groups.values()))}. Clusters may follow the stain. "
+            "Name the stains in a column `stain` of the list of slides: each is then clustered in a run of its own.",
         ),
     )
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:MAX_NAMED]) + (f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else "")

@@ -56,8 +56,8 @@ Encode = Callable[[AnyJob, Sequence[str]], tuple[list[ImageRecord], Array]]
 class Apart:
     """How a cohort of several stains becomes several runs, one after the other."""
 
-    wanted: Callable[[Any], bool]
-    """Settings -> whether they want a run for each stain."""
+    applies: Callable[[Any], bool]
+    """Settings -> whether a run for each stain is asked for."""
     decide: Callable[[Cohort, Any, StainRuns | None], StainRuns]
     """(images that were found, settings, earlier decision in the same folder) -> which image is in which run; it may read
     pixels. Raises SettingsError for a list that does not say it of every image."""

@@ -87,7 +87,7 @@ def decided(
     before. Raises SettingsError (E_OTHER_SETTINGS) where OUT holds results of another decision.
     """
     earlier, begun = find_stain_runs(Folder(out)), find_run(Folder(out))
-    apart = _wanted(pipeline, settings_of(settings, pipeline.variant.settings), options)
+    apart = _apart_of(pipeline, settings_of(settings, pipeline.variant.settings), options)
     if apart is None:
         if earlier:
             raise SettingsError(
@@ -135,10 +135,10 @@ def runs_in(out: Path) -> tuple[Path, ...]:
     return folders
 
 
-def _wanted(pipeline: Pipeline, settings: RunSettings, options: RunOptions) -> Apart | None:
+def _apart_of(pipeline: Pipeline, settings: RunSettings, options: RunOptions) -> Apart | None:
     """How the images are divided, where the settings want it; images that are only converted are not."""
     clusters = set(stages_of(pipeline, options.stages)) != {"convert"}
-    return pipeline.apart if pipeline.apart and clusters and pipeline.apart.wanted(settings) else None
+    return pipeline.apart if pipeline.apart and clusters and pipeline.apart.applies(settings) else None
 
 
 def _is_one_run(pipeline: Pipeline, begun: RunDocument | None) -> bool:

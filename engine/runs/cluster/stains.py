@@ -44,11 +44,11 @@ def find_stains(job: Job[ClusterSettings], unit: Unit) -> Outcome:
 def stain_cautions(job: Job[ClusterSettings]) -> tuple[Caution, ...]:
     """Warnings of slides that are stained differently, where the list does not say so, and of those whose stain is unknown."""
     numbers = {i: n for i, n in read_document(job.folder, STAINS, Stains).groups.items() if i in job.slides}
-    told, is_listed = max(numbers.values(), default=0) > 0, any(r.column("stain") for r in job.slides.values())
-    cautions = _differences(job, numbers) if told and not is_listed else ()
+    is_told, is_listed = any(numbers.values()), any(r.column("stain") for r in job.slides.values())
+    cautions = _differences(job, numbers) if is_told and not is_listed else ()
     untold = [job.slides[i].name for i, number in numbers.items() if not number]
     target = target_of(job)
-    if told and untold and (target or not is_listed):
+    if is_told and untold and (target or not is_listed):
         consequence = "their stains are not normalised" if target else "they are clustered with the others all the same"
         headline = f"The stain of {len(untold)} slides cannot be told by their colours."
         cautions += (Caution(headline, f"They hold too little stained tissue, and {consequence}: {_some(untold)}."),)

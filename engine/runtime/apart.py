@@ -18,6 +18,7 @@ from ...errors import NoInputError, SettingsError
 from ...stores.folder import Folder
 from ...stores.lock import Lock
 from ...stores.slides.cohort import Cohort
+from ...stores.sweep import sweep
 from ..pipeline.documents import RunDocument, StainRun, StainRuns, find_run, find_stain_runs, write_stain_runs
 from ..pipeline.job import Job
 from ..pipeline.modality import Images
@@ -29,6 +30,8 @@ from .load import load
 from .options import RunOptions
 from .start import find, plan_only, stages_of, start
 
+OWN = r"(stains|lock)\.json|report\.html"
+"""Pattern of what is written to OUT itself, beside the folders of the runs."""
 MAX_NAMED = 5
 """Slides of a stain that a message names."""
 MAX_CHANGES = 20
@@ -52,6 +55,7 @@ def start_all(
     _check_foreign(target)
     unusable: list[str] = []
     with Lock(target, force=options.force_unlock):
+        sweep(target, OWN)
         write_stain_runs(folder, stains)
         for run in stains.runs:
             options.report(Event("note", f"stain {run.name}: {len(run.slides)} slides, in {target / run.folder}"))
@@ -102,6 +106,8 @@ def decided(
         _check_same(out, earlier, {e.id: e.name for e in cohort.entries}, "slide {} was added", "slide {} was removed")
     stains = apart.decide(cohort, settings_of(settings, pipeline.variant.settings), earlier)
     if earlier is None and len(stains.runs) < 2:
+        for line in _untold(stains):
+            options.report(Event("note", line))
         return None
     if begun:
         raise SettingsError(
@@ -185,13 +191,19 @@ def _lines(out: Path, stains: StainRuns, earlier: StainRuns | None) -> Iterator[
     rows = [f"  {run.name}: {_some([s.name for s in run.slides.values()])}" for run in stains.runs]
     what = "Each stain is clustered in a run of its own; `--stains together` clusters all slides in one run."
     yield "\n".join([f"the slides are in {len(stains.runs)} different stains{how}:", *rows, what])
-    if stains.untold:
-        largest = max(stains.runs, key=lambda run: len(run.slides))
-        names = _some([largest.slides[i].name for i in stains.untold])
-        yield f"the stain of {names} cannot be told by colour: clustered with {largest.name}, the largest group"
+    yield from _untold(stains)
     gone = {run.folder for run in earlier.runs} - {run.folder for run in stains.runs} if earlier else set()
     for name in sorted(gone):
         yield f"{out / name} has no slides any more and stays as it is: it is no part of these results"
+
+
+def _untold(stains: StainRuns) -> Iterator[str]:
+    """The slides whose stain cannot be told, and where they are clustered."""
+    if stains.untold:
+        largest = max(stains.runs, key=lambda run: len(run.slides))
+        names = _some([largest.slides[i].name for i in stains.untold])
+        where = f"with {largest.name}, the largest group" if len(stains.runs) > 1 else "all slides in one run"
+        yield f"the stain of {names} cannot be told by colour (too little tissue, or other channels): clustered {where}"
 
 
 def _some(names: Sequence[str]) -> str:

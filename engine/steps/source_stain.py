@@ -15,6 +15,7 @@ from ...stores.slides.reader import open_slide
 from ...stores.source import Source
 from ..workers.child import Say, all_of, each
 from .convert.overview import overview
+from .stain import MIN_TISSUE_MM2, cells, profile_of
 
 if TYPE_CHECKING:
     from ...models.stains.profile import StainProfile
@@ -29,22 +30,22 @@ FETCHED = 4
 """Slides that are copied at the same time."""
 
 
-def source_stain(source: Source) -> StainProfile | None:
+def source_stain(source: Source, *, min_mm2: float = 0.0) -> StainProfile | None:
     """The stain profile of a slide's own file; None where there is nothing to say (see `slide_stain`)."""
     from ...models.stains.density import white_point
-    from ...models.stains.profile import stain_profile
 
     if source.channels != 3 or source.dtype != "uint8":
         return None
     frame = source.frames[0]
     factor = max(1, -(-max(frame.shape) // SIDE), round(SPACING / max(frame.spacing)))
-    picture, _ = overview(source, frame.coarsen((factor, factor)))
+    target = frame.coarsen((factor, factor))
+    picture, _ = overview(source, target)
     pixels = picture.reshape(3, -1).T
-    return stain_profile(pixels, white_point(pixels))
+    return profile_of(pixels, white_point(pixels), min_pixels=cells(min_mm2, target))
 
 
 def source_stains(entries: Sequence[SlideEntry], mpp: float | None) -> list[StainProfile | None]:
-    """The stain profile of each slide, read in a child process; None also for a slide that cannot be read.
+    """The stain profile of each slide with enough tissue, read in a child process; None also for one that cannot be read.
 
     `mpp`: micrometres a pixel of slides that state none.
     """
@@ -77,7 +78,7 @@ def _one(item: list[Any]) -> dict[str, Any] | None:
     path, mpp = item
     try:
         with open_slide(Path(path), mpp) as slide:
-            profile = source_stain(slide)
+            profile = source_stain(slide, min_mm2=MIN_TISSUE_MM2)
     except SlideError:
         return None
     if profile is None:

@@ -10,7 +10,7 @@ from ...pipeline.unit import Outcome, Unit
 from ...show.page import Caution
 from ...steps.checkpoints import write_document
 from ...steps.normalization import target_of
-from ...steps.stain import slide_stain
+from ...steps.stain import MIN_TISSUE_MM2, slide_stain
 from .settings import ClusterSettings
 
 STAINS = "models/stains"
@@ -23,6 +23,8 @@ class Stains(Document):
 
     groups: dict[str, int]
     """Slide -> its group, from 1; 0 where its stain cannot be told: no 8-bit colours, or too little stained tissue."""
+    unchanged: tuple[str, ...] = ()
+    """Slides that are not normalised where others are, as hardly a pixel of theirs is stained."""
 
 
 def find_stains(job: Job[ClusterSettings], unit: Unit) -> Outcome:
@@ -31,28 +33,36 @@ def find_stains(job: Job[ClusterSettings], unit: Unit) -> Outcome:
 
     outcome = Outcome()
     with outcome.clock("read"):
-        profiles = [slide_stain(job, slide) for slide in job.slides]
+        profiles = [slide_stain(job, slide, min_mm2=MIN_TISSUE_MM2) for slide in job.slides]
     with outcome.clock("compute"):
         groups = stain_groups(profiles)
+        unchanged = tuple(s for s in job.slides if slide_stain(job, s) is None) if target_of(job) else ()
     numbers = dict(zip(job.slides, (groups.group + 1).tolist(), strict=True))
     with outcome.clock("write"):
-        outcome.files.append(write_document(job, STAINS, Stains(groups=numbers)))
+        outcome.files.append(write_document(job, STAINS, Stains(groups=numbers, unchanged=unchanged)))
     outcome.facts["stains"] = len(set(numbers.values()) - {0})
     return outcome
 
 
 def stain_cautions(job: Job[ClusterSettings]) -> tuple[Caution, ...]:
     """Warnings of slides that are stained differently, where the list does not say so, and of those whose stain is unknown."""
-    numbers = {i: n for i, n in read_document(job.folder, STAINS, Stains).groups.items() if i in job.slides}
-    is_told, is_listed = any(numbers.values()), any(r.column("stain") for r in job.slides.values())
-    cautions = _differences(job, numbers) if is_told and not is_listed else ()
+    found = read_document(job.folder, STAINS, Stains)
+    numbers = {i: n for i, n in found.groups.items() if i in job.slides}
+    if not any(numbers.values()) or any(record.column("stain") for record in job.slides.values()):
+        return _unchanged(job, found)
     untold = [job.slides[i].name for i, number in numbers.items() if not number]
-    target = target_of(job)
-    if is_told and untold and (target or not is_listed):
-        consequence = "their stains are not normalised" if target else "they are clustered with the others all the same"
-        headline = f"The stain of {len(untold)} slides cannot be told by their colours."
-        cautions += (Caution(headline, f"They hold too little stained tissue, and {consequence}: {_some(untold)}."),)
-    return cautions
+    reason = f"Less than {MIN_TISSUE_MM2:g} mm² of their tissue is stained, or they have other channels"
+    text = f"{reason}; they are clustered with the others all the same: {_some(untold)}."
+    headline = f"The stain of {len(untold)} slides cannot be told by their colours."
+    return (*_differences(job, numbers), *((Caution(headline, text),) if untold else ()), *_unchanged(job, found))
+
+
+def _unchanged(job: Job[ClusterSettings], found: Stains) -> tuple[Caution, ...]:
+    names = [job.slides[i].name for i in found.unchanged if i in job.slides]
+    if not names:
+        return ()
+    text = f"They hold hardly any stained tissue, or have other channels: {_some(names)}."
+    return (Caution(f"The stains of {len(names)} slides are not normalised.", text),)
 
 
 def _differences(job: Job[ClusterSettings], numbers: Mapping[str, int]) -> tuple[Caution, ...]:

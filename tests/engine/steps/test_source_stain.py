@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tile_engine.engine.steps.source_stain import source_stain, source_stains
+from tile_engine.engine.steps.stain import MIN_TISSUE_MM2
 from tile_engine.models.stains.alike import stain_groups
 from tile_engine.models.stains.density import transmitted
 from tile_engine.stores.memory import MemorySource
@@ -45,5 +46,11 @@ def test_crops_of_one_section_are_stained_alike_and_a_file_that_cannot_be_read_h
 ) -> None:
     (tmp_path / "broken.tif").write_bytes(b"II*\0 cut short")
     entries = [*find_slides(mini.slides).entries, SlideEntry("x", tmp_path / "broken.tif", "broken.tif")]
-    assert stain_groups(source_stains(entries, None)).group.tolist() == [0, 0, 0, -1]
+    assert stain_groups(source_stains(entries, 8.0)).group.tolist() == [0, 0, 0, -1]
     assert source_stains([], None) == []
+
+
+def test_a_stain_is_not_told_from_the_little_tissue_of_a_small_field() -> None:
+    fields = [MemorySource(tissue(512), spacing=spacing) for spacing in (2.0, 8.0)]  # about 1 and 16 mm2
+    found = [source_stain(field, min_mm2=MIN_TISSUE_MM2) for field in fields]
+    assert found[0] is None and found[1] is not None and source_stain(fields[0]) is not None

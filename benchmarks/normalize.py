@@ -102,7 +102,8 @@ def main() -> None:
                         assert isinstance(run, tile_engine.Run)
                         values.append(information(run, slides))
                     mean, spread = np.mean(values, 0), np.std(values, 0, ddof=1) if len(values) > 1 else np.zeros(2)
-                    cells = "".join(f"{m:>7.2f} ± {s:.2f}" for m, s in zip(mean, spread, strict=True))
+                    pairs = zip(mean, spread, strict=True)  # one block alone has no information
+                    cells = "".join(f"{m:>7.2f} ± {s:.2f}" for m, s in pairs if np.isfinite(m))
                     print(f"{title:<12}{k:>3}  {way:<12}{cells}", flush=True)
 
 

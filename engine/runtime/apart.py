@@ -202,7 +202,7 @@ def _untold(stains: StainRuns) -> Iterator[str]:
     if stains.untold:
         largest = max(stains.runs, key=lambda run: len(run.slides))
         names = _some([largest.slides[i].name for i in stains.untold])
-        where = f"with {largest.name}, the largest group" if len(stains.runs) > 1 else "all slides in one run"
+        where = f"with {largest.name}, the largest group" if len(stains.runs) > 1 else "with all others, in one run"
         yield f"the stain of {names} cannot be told by colour (too little tissue, or other channels): clustered {where}"
 
 

@@ -72,11 +72,17 @@ def _differences(job: Job[ClusterSettings], numbers: Mapping[str, int]) -> tuple
             groups.setdefault(group, []).append(job.slides[slide].name)
     if len(groups) < 2:
         return ()
+    target = target_of(job)
+    remedy = (
+        f"The networks saw them normalised to {target.slide}."
+        if target
+        else "One stain from several laboratories can be normalised: --normalize."
+    )
     return (
         Caution(
             f"The slides seem to be in {len(groups)} different stains.",
             f"By their colours these belong together: {'; '.join(map(_some, groups.values()))}. Clusters may follow the stain. "
-            "Name the stains in a column `stain` of the list of slides: each is then clustered in a run of its own.",
+            f"Name the stains in a column `stain` of the list of slides: each is then clustered in a run of its own. {remedy}",
         ),
     )
 

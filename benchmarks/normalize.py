@@ -14,6 +14,7 @@ seeds, over the tiles of `labels/clusters`.
 from __future__ import annotations
 
 import argparse
+import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -85,11 +86,13 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--effort", type=float, default=0.2)
     parser.add_argument("--k", type=int, nargs="+", default=[4])
+    parser.add_argument("--cohorts", nargs="+", default=list(cohorts()), choices=list(cohorts()))
     args = parser.parse_args()
     how = tile_engine.RunOptions(cluster=tile_engine.ClusterOptions(cluster="none"))
     print(f"{'cohort':<12}{'K':>3}  {'normalised':<12}{'with scanner':>14}{'with block':>14}")
     with tempfile.TemporaryDirectory() as root:
-        for title, slides in cohorts().items():
+        for title in args.cohorts:
+            slides = cohorts()[title]
             images = written(Path(root) / title, slides)
             for k in args.k:
                 for way in WAYS:
@@ -101,6 +104,7 @@ def main() -> None:
                         run = tile_engine.cluster(images, out, options=how, **settings, **small)
                         assert isinstance(run, tile_engine.Run)
                         values.append(information(run, slides))
+                        shutil.rmtree(out)
                     mean, spread = np.mean(values, 0), np.std(values, 0, ddof=1) if len(values) > 1 else np.zeros(2)
                     pairs = zip(mean, spread, strict=True)  # one block alone has no information
                     cells = "".join(f"{m:>7.2f} ± {s:.2f}" for m, s in pairs if np.isfinite(m))

@@ -102,7 +102,7 @@ def test_a_dry_run_says_the_plan_and_writes_nothing(mini: Any, tmp_path: Path, m
     said = call(*words).stdout
     assert f"results: {tmp_path / 'slides-tiles'} (this is a plan: nothing is written)" in said
     assert "3 slides" in said and "a.tif: 384 x 384 at 0.5 um" in said and "convert 6" in said
-    plan = lines(call(*words, "--json").stdout)[0]
+    plan = lines(call(*words, "--json").stdout)[-1]
     assert (plan["event"], plan["slides"], plan["out"]) == ("plan", 3, str(tmp_path / "slides-tiles"))
     assert not list(tmp_path.iterdir())
 

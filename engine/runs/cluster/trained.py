@@ -54,8 +54,8 @@ def with_settings_of_run(values: Mapping[str, Any], fields: Collection[str]) -> 
 
 
 def take_networks(job: Job[Any], unit: Unit) -> Outcome:
-    """Copy the trained run's networks, the choice of K, and the tree of clusters with its numbers, names and colours."""
-    """Copy the trained run's networks, the choice of K, the tree of clusters, and what stains are normalised to."""
+    """Copy the trained run's networks, the choice of K, the tree of clusters with its numbers, names and colours, and the
+    target of stain normalisation."""
     from ....stores.array import written
     from ....stores.files import write_durably
     from ....stores.remote import to_path

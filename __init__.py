@@ -15,6 +15,7 @@ from .version import VERSION as __version__  # noqa: N811 - the name that Python
 if TYPE_CHECKING:
     from .engine.api.commands import cluster, embed, relabel
     from .engine.api.run import Run, open_run
+    from .engine.api.stain_runs import StainRuns
     from .engine.runtime.options import RunOptions
     from .engine.search.hits import Hits
     from .engine.search.search import search
@@ -25,6 +26,7 @@ __all__ = [
     "Hits",
     "Run",
     "RunOptions",
+    "StainRuns",
     "__version__",
     "cluster",
     "embed",
@@ -38,6 +40,7 @@ _HOMES = {
     "Hits": ".engine.search.hits",
     "Run": ".engine.api.run",
     "RunOptions": ".engine.runtime.options",
+    "StainRuns": ".engine.api.stain_runs",
     "cluster": ".engine.api.commands",
     "embed": ".engine.api.commands",
     "open_run": ".engine.api.run",

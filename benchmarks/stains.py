@@ -139,6 +139,27 @@ def tile_pairs() -> Iterator[Pair]:
             yield pair(what, what, True, couple)
 
 
+def show_fields(images: Mapping[Name, Array]) -> None:
+    """Pairs of fields of one section that are called different: how much tissue a stain is told from."""
+    print("\nfields of one section, at least half stained")
+    print(f"{'side, px':<24}{'pairs':>7}{'called different':>19}")
+    for side in (48, 96, 192, 300):
+        different = [p for name, image in images.items() if name[2] == 1 for p in _fields_differ(image, side)]
+        print(f"{side:<24}{len(different):>7}{np.mean(different):>19.2f}")
+
+
+def _fields_differ(image: Array, side: int) -> list[bool]:
+    """Of at most 40 fields of an image, drawn: whether each two are called different."""
+    white = white_point(image.reshape(-1, 3))
+    rows, columns = (range(0, n - side + 1, side) for n in image.shape[:2])
+    fields = [image[y : y + side, x : x + side].reshape(-1, 3) for y in rows for x in columns]
+    held = [f for f in fields if (optical_density(f, white).mean(1) > 0.15).mean() > 0.5]
+    order = np.random.default_rng(0).permutation(len(held))[:40]
+    found = [stain_profile(held[i], white_point(held[i])) for i in order]
+    known = [profile for profile in found if profile is not None]
+    return [stain_distance(a, b) > 1 for a, b in combinations(known, 2)]
+
+
 TILES = "wsi/histolab-tiles/tissue-level2-*.png"
 
 
@@ -231,6 +252,7 @@ def main() -> None:
             f"  {g + 1}: "
             + ", ".join(f"{n[0]} {n[1]} {n[2]}" for n, of in zip(profiles, groups.group, strict=True) if of == g)
         )
+    show_fields(images)
     show_normalisation(images, profiles, args.seeds)
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..engine.pipeline.option import READ, WRITE
 from .from_settings import AsJson, Given, OutArgument, Quiet
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PathArgument = Annotated[
     str, typer.Argument(metavar="PATH", help="A slide, a store, or a run's folder.", show_default=False)
@@ -34,37 +37,45 @@ def info(path: PathArgument, settings: Given, json: AsJson = False) -> int:
 
 def status(out: OutArgument, json: AsJson = False) -> int:
     """Show the progress of a run: its steps, its rejected images, and the process that owns it."""
-    from ..engine.maintenance.status import status as look
+    from ..engine.maintenance.status import statuses
     from .tell import print_status
 
-    return print_status(look(out), as_json=json)
+    return max(print_status(one, as_json=json) for one in statuses(out))
 
 
 def verify(out: OutArgument, cluster: Given, full: Full = False, json: AsJson = False) -> int:
     """Check that every file of a run exists and is unchanged; each damaged file is listed with its array, shard and image."""
     from ..engine.maintenance.verify import verify as look
+    from ..engine.runtime.apart import runs_in
     from ..engine.workers.placement import ClusterOptions
+    from ..stores.remote import absolute
     from .display import watched
     from .tell import print_finding, print_verdict
 
+    folders = runs_in(absolute(out))
+
+    def one(folder: Path) -> int:
+        where = ClusterOptions(**cluster)
+        verdict = look(folder, full=full, cluster=where, found=lambda f: print_finding(f, as_json=json))
+        return print_verdict(verdict, as_json=json, named=len(folders) > 1)
+
     with watched(as_json=json, quiet=True):
-        verdict = look(
-            out, full=full, cluster=ClusterOptions(**cluster), found=lambda f: print_finding(f, as_json=json)
-        )
-    return print_verdict(verdict, as_json=json)
+        return max([one(folder) for folder in folders])
 
 
 def repair(out: OutArgument, cluster: Given, run: Given, json: AsJson = False, quiet: Quiet = False) -> int:
     """Repeat the units whose files are damaged, and nothing else: on a CPU the files come back byte for byte."""
     from ..engine.maintenance.repair import repair as mend
+    from ..engine.runtime.apart import runs_in
     from ..engine.runtime.options import RunOptions
     from ..engine.workers.placement import ClusterOptions
+    from ..stores.remote import absolute
     from .display import watched
     from .tell import print_repair
 
     with watched(as_json=json, quiet=quiet) as show:
-        result = mend(out, options=RunOptions(cluster=ClusterOptions(**cluster), report=show, **run))
-    return print_repair(result, as_json=json)
+        options = RunOptions(cluster=ClusterOptions(**cluster), report=show, **run)
+        return max([print_repair(mend(one, options=options), as_json=json) for one in runs_in(absolute(out))])
 
 
 def doctor(cluster: Given, out: TriedOut = None, json: AsJson = False) -> int:

@@ -11,9 +11,9 @@ from .from_settings import AsJson, DryRun, Given, Out, OutArgument, Quiet
 
 if TYPE_CHECKING:
     from ..engine.api.run import Run
+    from ..engine.api.stain_runs import StainRuns
     from ..engine.pipeline.command import Command
     from ..engine.runtime.options import RunOptions
-    from ..engine.workers.placement import ClusterOptions
 
 AGAIN = "The same command resumes where it stopped. Changed settings or images are refused with a diff unless --redo is given."
 
@@ -69,12 +69,11 @@ def begin(
 ) -> int:
     """Execute all stages of a run, or those named in `run`."""
     from ..engine.api import commands
-    from ..engine.workers.placement import ClusterOptions
     from .display import watched
 
     images = {kind: files[0] if len(files) == 1 else files for kind, files in images.items()}
     if dry_run:
-        return _plan(name, images, settings, ClusterOptions(**cluster), out, as_json=json)
+        return _plan(name, images, settings, cluster, out, as_json=json, quiet=quiet)
     with watched(as_json=json, quiet=quiet) as show:
         options = _options(cluster, run, show)
         return print_run(commands.run(name, images, out, options=options, settings=settings), as_json=json)
@@ -146,16 +145,22 @@ def apply(
     return begin("cluster", new, settings | {"trained": out}, cluster, run, new_out, json=json, quiet=quiet)
 
 
-def _plan(name: str, images: Given, settings: Given, cluster: ClusterOptions, out: str | None, *, as_json: bool) -> int:
+def _plan(
+    name: str, images: Given, settings: Given, cluster: Given, out: str | None, *, as_json: bool, quiet: bool
+) -> int:
     from ..engine.api.commands import given
     from ..engine.runs import command, pipeline
-    from ..engine.runtime.start import plan_only
+    from ..engine.runtime.apart import plan_all
     from ..engine.workers.pool import job_script_of
+    from .display import watched
     from .tell import print_plan
 
     variant, chosen = command(name).chosen(images, given(settings))
-    plan = plan_only(pipeline(name, variant.name), chosen, out, cluster, settings)
-    return print_plan(plan, job_script_of(cluster), as_json=as_json)
+    with watched(as_json=as_json, quiet=quiet) as show:
+        options = _options(cluster, {}, show)
+        plans = plan_all(pipeline(name, variant.name), chosen, out, options, settings)
+    script = job_script_of(options.cluster)
+    return max(print_plan(plan, script, as_json=as_json) for plan in plans)
 
 
 def relabel(
@@ -186,7 +191,7 @@ def _level(text: str) -> int:
     return int(text)
 
 
-def print_run(run: Run, *, as_json: bool) -> int:
+def print_run(run: Run | StainRuns, *, as_json: bool) -> int:
     from .tell import print_result
 
     return print_result(run, as_json=as_json)

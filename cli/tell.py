@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..engine.api.run import Run
+    from ..engine.api.stain_runs import StainRuns
     from ..engine.maintenance.describe import Description
     from ..engine.maintenance.doctor import Check
     from ..engine.maintenance.repair import Repair
@@ -19,8 +20,19 @@ if TYPE_CHECKING:
     from ..engine.maintenance.verify import Finding, Verdict
 
 
-def print_result(run: Run, *, as_json: bool) -> int:
-    """Print the paths of the results; returns the exit status: 3 where slides were rejected or tiles quarantined."""
+def print_result(run: Run | StainRuns, *, as_json: bool) -> int:
+    """Print the paths of the results; returns the exit status: 3 where slides were rejected or tiles quarantined.
+
+    Of several runs, each is printed, and the worst status is returned."""
+    from ..engine.api.stain_runs import StainRuns
+
+    if isinstance(run, StainRuns):
+        status = max((print_result(one, as_json=as_json) for one in run.runs.values()), default=0)
+        if as_json:
+            print_json({"event": "result", "out": str(run.out), "status": run.status, "exit": status})
+        else:
+            print(f"report of all stains: {run.report}")
+        return status
     rejected, quarantined = run.rejected, run.quarantined
     status = 3 if rejected or quarantined else 0
     if as_json:
@@ -132,8 +144,8 @@ def print_finding(finding: Finding, *, as_json: bool) -> None:
     print(f"{finding.kind:<12} {of}{slide} (step {finding.step}, unit {finding.unit}): {finding.text}", flush=True)
 
 
-def print_verdict(verdict: Verdict, *, as_json: bool) -> int:
-    """Print the result of a verification; returns the exit status: 7 where a file is damaged."""
+def print_verdict(verdict: Verdict, *, as_json: bool, named: bool = False) -> int:
+    """Print the result of a verification, and of which run if `named`; returns the exit status: 7 where a file is damaged."""
     status = 7 if verdict.findings else 0
     if as_json:
         print_json(
@@ -145,7 +157,8 @@ def print_verdict(verdict: Verdict, *, as_json: bool) -> int:
     if verdict.leftovers:
         print(f"note: {verdict.leftovers} half-written files of a killed run; the next run removes them")
     damaged = f"{len(verdict.findings)} damaged: `tile-engine repair {verdict.out}`" if status else "all sound"
-    print(f"{verdict.files} files of {verdict.units} units: {damaged}")
+    of = f"{verdict.out}: " if named else ""
+    print(f"{of}{verdict.files} files of {verdict.units} units: {damaged}")
     return status
 
 

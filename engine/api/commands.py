@@ -6,12 +6,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ...stores.folder import Folder
+from ..pipeline.documents import find_stain_runs
 from ..pipeline.modality import Images
 from ..runs import command, pipeline
+from ..runtime import apart
 from ..runtime import start as runtime
 from ..runtime.options import RunOptions
 from .run import Run
 from .signature import with_settings_of
+from .stain_runs import StainRuns
 
 
 @with_settings_of("cluster")
@@ -22,13 +26,14 @@ def cluster(
     volumes: Images | None = None,
     options: RunOptions | None = None,
     **settings: Any,
-) -> Run:
+) -> Run | StainRuns:
     """Cluster the tissue on `slides`, or in `volumes`, and map each cluster.
 
     Images are a folder, a glob, a file, a CSV or a list of these; `out` is `./<folder>-tiles` by default; settings are
     keywords (k=14, spacing=1.0, ...), None for the default. The same call with the same `out` resumes an unfinished run.
-    Raises a TileEngineError (see `tile_engine.errors`) if the whole run cannot continue. A slide that cannot be used is
-    rejected with a reason (`Run.rejected`), and the run continues with the others.
+    Slides in several stains are clustered stain by stain, each in a run of its own (`StainRuns`), unless stains="together";
+    slides in one stain, and volumes, are one `Run`. A slide that cannot be used is rejected with a reason (`Run.rejected`),
+    and the run continues with the others. Raises a TileEngineError (see `tile_engine.errors`) if a whole run cannot continue.
     Source: Rumman et al. 2023, PLOS Digital Health 2(12):e0000391.
     """
     return run("cluster", {"slides": slides, "volumes": volumes}, out, options=options, settings=settings)
@@ -50,7 +55,9 @@ def embed(
     Raises a TileEngineError if the whole run cannot continue.
     Sources: Onga et al., IEEE BigData 2019 (arXiv 1912.01824); Hoffer and Ailon 2016 (arXiv 1611.01449).
     """
-    return run("embed", {"volumes": volumes, "slides": slides}, out, options=options, settings=settings)
+    done = run("embed", {"volumes": volumes, "slides": slides}, out, options=options, settings=settings)
+    assert isinstance(done, Run)  # embeddings are never divided by stain
+    return done
 
 
 def run(
@@ -60,14 +67,15 @@ def run(
     *,
     options: RunOptions | None = None,
     settings: Mapping[str, Any],
-) -> Run:
+) -> Run | StainRuns:
     """Start or resume a registered run by its name; the command line and the functions above call this.
 
     `images` maps a kind of images to the images; exactly one kind is given. Raises a TileEngineError if the whole run
     cannot continue.
     """
     variant, chosen = command(name).chosen(images, given(settings))
-    return Run(runtime.start(pipeline(name, variant.name), chosen, out, options or RunOptions(), settings))
+    done = apart.start_all(pipeline(name, variant.name), chosen, out, options or RunOptions(), settings)
+    return StainRuns(done) if find_stain_runs(Folder(done)) else Run(done)
 
 
 def resume(out: str | Path, *, options: RunOptions | None = None, **settings: Any) -> Run:

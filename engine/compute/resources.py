@@ -62,6 +62,8 @@ class Resources:
         self.volumes = Bounded(1)
         """One at a time: a compressed volume stays in memory while it is open."""
         self.masks = Bounded(4)
+        self.stains = Bounded(16)
+        """Stain profiles: small, and costly to make."""
         self.templates = Bounded(2)
         """Volumes that others are aligned to."""
         self.networks = Bounded(2)

@@ -6,8 +6,8 @@ from ..pipeline.command import Input
 
 SLIDES = Input(
     "slides",
-    "Slides: a folder (with its subfolders), a glob, a file, or a CSV with a column `path` and perhaps mpp, site, group, "
-    "subject.",
+    "Slides: a folder (with its subfolders), a glob, a file, or a CSV with a column `path` and perhaps mpp, stain, site, "
+    "group, subject.",
 )
 VOLUMES = Input(
     "volumes",

@@ -30,7 +30,7 @@ def describe(path: str | Path, mpp: float | None = None) -> Description:
     path = to_path(path)
     if not path.exists():
         raise NoInputError(f"{path} does not exist.", "E_MISSING")
-    if (path / "run.json").exists():
+    if (path / "run.json").exists() or (path / "stains.json").exists():
         return _run(path)
     if (path / "zarr.json").exists() and ATTRIBUTES_KEY in attributes_of(path):
         return _store(path)

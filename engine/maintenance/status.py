@@ -10,7 +10,7 @@ from pathlib import Path
 from ...stores.folder import Folder
 from ...stores.receipts import Ledger
 from ...stores.remote import absolute
-from ..pipeline.documents import read_run, rejected_rows
+from ..pipeline.documents import find_run, find_stain_runs, read_run, rejected_rows
 from ..runtime.load import load
 
 
@@ -38,6 +38,15 @@ class Status:
     steps: tuple[StepStatus, ...]
     rejected: tuple[tuple[str, str, str], ...]
     """Name, reason code, message."""
+
+
+def statuses(out: str | Path) -> list[Status]:
+    """The progress of the run in `out`, or of the run of each stain. Raises SettingsError (E_NO_RUN) where there is none."""
+    stains = find_stain_runs(Folder(absolute(out)))
+    if stains is None:
+        return [status(out)]
+    folders = [absolute(out) / run.folder for run in stains.runs]
+    return [status(f) if find_run(Folder(f)) else Status(str(f), "not begun", "", (), ()) for f in folders]
 
 
 def status(out: str | Path) -> Status:

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
-from pydantic import BaseModel, BeforeValidator, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from ...errors import CorruptError, SettingsError
 from ...stores.folder import Folder
+from ...stores.inside import ID_PATTERN
 from .record import ImageRecord, QuarantinedTile, Rejection
 from .settings import RunSettings, settings_of
 
@@ -99,6 +100,36 @@ class RunDocument(Document):
         return self.model_copy(update={"steps": {**self.steps, name: record}})
 
 
+class StainSlide(Part):
+    """A slide as it was when its stain was decided."""
+
+    name: str
+    fingerprint: str
+
+
+class StainRun(Part):
+    """One run among several in a folder: the slides of one stain."""
+
+    name: str
+    """The stain: as the list of slides names it, or stain-1, stain-2 ... where it was found by colour."""
+    folder: Annotated[str, Field(pattern=f"^{ID_PATTERN}$")]
+    """Name of the run's folder in OUT."""
+    slides: dict[str, StainSlide]
+    """By id."""
+
+
+class StainRuns(Document):
+    """stains.json: which slides are clustered in which run, where each stain has a run of its own in a folder of OUT."""
+
+    decided: Literal["column", "pixels"]
+    """By the column `stain` of the list of slides, or by the slides' colours."""
+    input: str
+    """Folder that the slides' names are relative to."""
+    runs: tuple[StainRun, ...]
+    untold: tuple[str, ...] = ()
+    """Ids of slides whose colours do not tell their stain: they are in the largest run."""
+
+
 D = TypeVar("D", bound=Document)
 V = TypeVar("V")
 _images = TypeAdapter(dict[str, ImageRecord])
@@ -122,8 +153,15 @@ def find_run(folder: Folder) -> RunDocument | None:
 
 
 def read_run(folder: Folder) -> RunDocument:
-    """run.json. Raises as `find_run`, and SettingsError (E_NO_RUN) where the folder holds no run."""
+    """run.json. Raises as `find_run`, and SettingsError: E_NO_RUN where the folder holds no run, E_SEVERAL_RUNS where it holds
+    one for each stain."""
     run = find_run(folder)
+    if run is None and (stains := find_stain_runs(folder)):
+        folders = ", ".join(str(folder.out / one.folder) for one in stains.runs)
+        raise SettingsError(
+            f"{folder.out} holds a run for each of {len(stains.runs)} stains, and this needs one run: name one of {folders}.",
+            "E_SEVERAL_RUNS",
+        )
     if run is None:
         raise SettingsError(
             f"{folder.out} holds no run: there is no run.json in it. Begin one with `tile-engine convert SLIDES --out "
@@ -135,6 +173,15 @@ def read_run(folder: Folder) -> RunDocument:
 
 def write_run(folder: Folder, run: RunDocument) -> None:
     folder.write("run", run.model_dump(mode="json"))
+
+
+def find_stain_runs(folder: Folder) -> StainRuns | None:
+    """stains.json; None where the folder does not hold a run for each stain."""
+    return find_document(folder, "stains", StainRuns)
+
+
+def write_stain_runs(folder: Folder, stains: StainRuns) -> None:
+    folder.write("stains", stains.model_dump(mode="json"))
 
 
 def find_document(folder: Folder, name: str, model: type[D]) -> D | None:

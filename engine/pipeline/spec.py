@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ...stores.frame import Array
@@ -15,7 +16,9 @@ from .step import Step
 from .unit import AnyJob
 
 if TYPE_CHECKING:
+    from ...stores.slides.cohort import Cohort
     from ..tiling.plan import Model
+    from .documents import StainRuns
 
 
 class Estimate(Protocol):
@@ -49,6 +52,19 @@ Encode = Callable[[AnyJob, Sequence[str]], tuple[list[ImageRecord], Array]]
 """(job, files) -> records and embeddings (n, F), float32, of images outside the run."""
 
 
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """How a cohort of several stains becomes several runs, one after the other."""
+
+    applies: Callable[[Any], bool]
+    """Settings -> whether a run for each stain is asked for."""
+    decide: Callable[[Cohort, Any, StainRuns | None], StainRuns]
+    """(images that were found, settings, earlier decision in the same folder) -> which image is in which run; it may read
+    pixels. Raises SettingsError for a list that does not say it of every image."""
+    join: Callable[[Path, StainRuns, Mapping[str, AnyJob]], None]
+    """(OUT, the decision, folder of a run -> its job, if it has begun): writes the page that joins their reports."""
+
+
 @dataclass(frozen=True)
 class Pipeline:
     """The implementation of a command on one modality: stages, estimate, checks and model."""
@@ -71,6 +87,8 @@ class Pipeline:
     """A warning about the cohort's images, shown before work; empty where there is none."""
     encode: Encode | None = None
     """Embeds images from outside the run; None where the run cannot be searched with new files."""
+    apart: Apart | None = None
+    """How a cohort becomes a run for each stain; None where all images are always one run."""
 
     @property
     def called(self) -> str:

@@ -15,6 +15,7 @@ from ...stores.files import free_bytes
 from ...stores.folder import Folder
 from ...stores.lock import Lock
 from ...stores.remote import absolute, to_path
+from ...stores.slides.cohort import Cohort
 from ...stores.sweep import sweep
 from ..compute.resources import resources
 from ..pipeline.documents import find_run, read_images, read_rejected, read_run, write_run
@@ -41,23 +42,29 @@ from .ownership import own_paths
 from .signals import Stop, stoppable
 
 
-def start(
-    pipeline: Pipeline, images: Images, out: str | Path | None, options: RunOptions, settings: Mapping[str, Any]
-) -> Path:
+def find(
+    pipeline: Pipeline, images: Images, out: str | Path | None, where: ClusterOptions, settings: Mapping[str, Any]
+) -> tuple[Cohort, Path]:
+    """The images that the user named, and the folder of results. Raises a TileEngineError for one that cannot be used."""
+    target = default_out(images) if out is None else absolute(out)
+    find_run(Folder(target))  # raises for a run of another version, before anything is written
+    cache.use_cache(where.cache_dir, where.cache_limit)
+    cohort = pipeline.modality.find(images, settings_of(settings, pipeline.variant.settings))
+    check_outside(target, images, [e.path for e in cohort.entries])
+    return cohort, target
+
+
+def start(pipeline: Pipeline, cohort: Cohort, out: Path, options: RunOptions, settings: Mapping[str, Any]) -> Path:
     """Start a run, or resume it where it stopped; returns its folder. `settings`: those that the user gave.
 
     Raises a TileEngineError where the run as a whole cannot continue.
     """
     modality = pipeline.modality
-    options = replace(options, stages=_stages(pipeline, options.stages))
-    folder = Folder(default_out(images) if out is None else absolute(out), modality.name)
-    find_run(folder)  # raises for a run of another version, before anything is written
+    options = replace(options, stages=stages_of(pipeline, options.stages))
+    folder = Folder(out, modality.name)
     settings = with_kept(settings, pipeline.variant.settings, folder, redo=options.redo, report=options.report)
     run_settings = settings_of(settings, pipeline.variant.settings)
-    cache.use_cache(options.cluster.cache_dir, options.cluster.cache_limit)
     options.report(Event("start", str(folder.out)))
-    cohort = modality.find(images, run_settings)
-    check_outside(folder.out, images, [e.path for e in cohort.entries])
     folder.claim()
     with Lock(folder.out, force=options.force_unlock), log_to(folder.out):
         run_settings = with_threads(run_settings, folder)
@@ -89,7 +96,7 @@ def resume(out: str | Path, *, options: RunOptions, **settings: Any) -> Path:
     folder = Folder(absolute(out))
     run = read_run(folder)
     pipeline = recorded(run.command, run.variant)
-    options = replace(options, stages=_stages(pipeline, options.stages))
+    options = replace(options, stages=stages_of(pipeline, options.stages))
     folder = replace(folder, images=pipeline.modality.name)
     changes = {k: v for k, v in settings.items() if v is not None}
     dropped = {"dtype"} if "device" in changes else set()
@@ -127,7 +134,7 @@ def relabel(out: str | Path, *, options: RunOptions, **choice: Any) -> Path:
     return resume(out, options=replace(options, cluster=cluster, redo=True, stages=("map",)), **settings)
 
 
-def _stages(pipeline: Pipeline, requested: Sequence[str]) -> tuple[str, ...]:
+def stages_of(pipeline: Pipeline, requested: Sequence[str]) -> tuple[str, ...]:
     """The requested stages that the run has, in its order. Raises SettingsError where it has none of them."""
     chosen = tuple(stage for stage in pipeline.stages if stage in requested)
     if not chosen:
@@ -140,20 +147,12 @@ def _stages(pipeline: Pipeline, requested: Sequence[str]) -> tuple[str, ...]:
 
 
 def plan_only(
-    pipeline: Pipeline,
-    images: Images,
-    out: str | Path | None,
-    where: ClusterOptions | None,
-    settings: Mapping[str, Any],
+    pipeline: Pipeline, cohort: Cohort, out: Path, settings: Mapping[str, Any]
 ) -> tuple[Path, InspectedCohort, Estimate]:
     """Plan a run without starting it. Writes nothing, except local copies of slides that must be copied to be read."""
-    where = where or ClusterOptions()
-    cache.use_cache(where.cache_dir, where.cache_limit)
     modality = pipeline.modality
-    folder = Folder(default_out(images) if out is None else absolute(out), modality.name)
+    folder = Folder(out, modality.name)
     run_settings = with_threads(settings_of(settings, pipeline.variant.settings), folder)
-    cohort = modality.find(images, run_settings)
-    check_outside(folder.out, images, [e.path for e in cohort.entries])
     inspected = modality.open(cohort, run_settings)
     if not inspected.slides:
         raise NoInputError(_all_rejected(inspected, modality))

@@ -10,6 +10,8 @@ import numpy as np
 from ...errors import SettingsError
 from ...stores.frame import Array
 from ...stores.remote import absolute, real, to_path
+from ..steps.normalization import normalizer, target_of
+from ..steps.source_stain import source_stain
 from .encode import encode, encoded
 from .gallery import Gallery
 from .hits import Case
@@ -158,7 +160,9 @@ def _patch(gallery: Gallery, path: Path, at: tuple[float, ...] | None) -> Asked:
         )
     middle = tuple(o + n * s / 2 for o, n, s in zip(frame.origin, frame.shape, frame.spacing, strict=True))
     case = Case("", path.name, y_um=(at or middle)[0], x_um=(at or middle)[1], path=str(path.absolute()))
-    return Asked(case, encoded(job, window(source, around(source, case.centre, side))[None])[0])
+    patch, target = window(source, around(source, case.centre, side))[None], target_of(job)
+    own = source_stain(source) if target else None
+    return Asked(case, encoded(job, normalizer(target, own)(patch, np.zeros((1, 2))))[0])
 
 
 def _exists(gallery: Gallery, text: str) -> None:

@@ -22,9 +22,9 @@ WORST_P = 0.05
 """Largest p-value at which this is said, where the slides are enough to reach it."""
 
 REMEDIES = {
-    "stain": "Cluster each stain on its own, or normalise the stains to one slide.",
-    "scanner": "Normalise the stains to one slide, or cluster the scanners apart.",
-    "site": "Normalise the stains to one slide, and compare sites with care.",
+    "stain": "Cluster each stain on its own: leave out --stains together, and name the stains in the list of slides.",
+    "scanner": "Normalise the stains to one slide (--normalize), or cluster the scanners apart.",
+    "site": "Normalise the stains to one slide (--normalize), and compare sites with care.",
     "slide": "Look at the slide: its stain, focus, folds or pen may differ, or it may hold a tissue that no other has.",
 }
 """Column -> what to do; the first column that a cluster is bound to is the one that is named."""

@@ -52,8 +52,16 @@ class Image:
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """A link to a file beside the report."""
+
+    path: Path
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Section:
-    """A heading with what stands under it, in this order: text, figures, tables."""
+    """A heading with what stands under it, in this order: text, links, figures, tables."""
 
     heading: str
     text: tuple[str, ...] = ()
@@ -64,6 +72,7 @@ class Section:
     """Figures that the page carries in itself; those after them are linked."""
     folded: bool = False
     """Closed until the reader opens it: settings, versions."""
+    links: tuple[Link, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

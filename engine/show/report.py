@@ -47,7 +47,7 @@ def report_html(page: ReportPage, *, folder: Path) -> str:
 
 
 def _environment(folder: Path, pictures: int) -> Environment:
-    """The jinja environment of the templates, for a page of so many pictures: all values are escaped, and an undefined name is an error."""
+    """The jinja environment of a page of so many pictures: all values are escaped, and an undefined name is an error."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(

@@ -26,10 +26,10 @@ from ..tiling.mask import Mask
 from ..tiling.plan import Model, Numerics, Plan
 from ..tiling.samplers import grid, within
 from ..tiling.tile import Tile
-from .background import background_filler
 from .checkpoints import load_network, stated_weights
 from .convert.geometry import image_spec, reference_of
 from .convert.tissue import tissue
+from .normalization import prepare_of
 
 BATCH = 128
 TILES = "tiles"
@@ -94,7 +94,7 @@ def plan_of(job: Job[PatchSettings], slide: str) -> Plan:
         layers=layers,
         unit=tuple(cells_along(job) * s for s in step),
         numerics=Numerics(batch=BATCH),
-        prepare=background_filler(job, slide),
+        prepare=prepare_of(job, slide),
     )
 
 

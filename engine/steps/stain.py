@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from ...stores.frame import Array, Frame
 from ..pipeline.job import Job
 from ..pipeline.settings import RunSettings
 from .convert.geometry import coarse
 from .convert.overview import overview
-from .convert.tissue import tissue
+from .convert.tissue import glass_of, tissue
 
 if TYPE_CHECKING:
     from ...models.stains.profile import StainProfile
@@ -17,19 +21,41 @@ MAX_PIXELS = 200_000
 """Most pixels of tissue that a profile is made of: evenly spaced in the mask's order."""
 
 
-def slide_stain(job: Job[RunSettings], slide: str) -> StainProfile | None:
+MIN_TISSUE_MM2 = 4.0
+"""Stained tissue, in mm2, from which the stain is told from the tissue: a quarter of a section. Of pairs of smaller fields of
+one section, a fifth count as stained differently (benchmarks/stains.py)."""
+
+
+def slide_stain(job: Job[RunSettings], slide: str, *, min_mm2: float = 0.0) -> StainProfile | None:
     """The slide's stain profile at the spacing of the tissue mask (about 8 um).
 
-    None where there is nothing to say: no 8-bit RGB image (volumes, fluorescence), or too little stain in its tissue.
+    None where there is nothing to say: no 8-bit RGB image (volumes, fluorescence), too few pixels with stain for any profile,
+    or less than `min_mm2` of stained tissue.
     """
-    from ...models.stains.density import white_point
-    from ...models.stains.profile import stain_profile
+    from ...models.stains.density import MIN_WHITE, WHITE, white_point
 
     record = job.slides[slide]
     if record.channels != 3 or record.dtype != "uint8" or len(record.shape) != 2:
         return None
     target = record.frame.coarsen(coarse(record.frame))
     picture, _ = overview(job.stored(slide), target)
-    white = white_point(picture.reshape(3, -1).T)
+    glass = glass_of(job, slide)  # measured before the store left pixels out
+    white = white_point(picture.reshape(3, -1).T) if glass is None else np.clip(glass, MIN_WHITE, WHITE)
     pixels = picture[:, tissue(job, slide).values].T
-    return stain_profile(pixels[:: -(-max(len(pixels), 1) // MAX_PIXELS)], white)
+    step = -(-max(len(pixels), 1) // MAX_PIXELS)
+    return profile_of(pixels[::step], white, min_pixels=cells(min_mm2, target) // step)
+
+
+def profile_of(pixels_NC: Array, white_C: Array, *, min_pixels: int) -> StainProfile | None:
+    """`stain_profile`, or None with fewer than `min_pixels` that hold stain."""
+    from ...models.stains.density import optical_density, stained
+    from ...models.stains.profile import stain_profile
+
+    if min_pixels and len(stained(optical_density(pixels_NC, white_C))) < min_pixels:
+        return None
+    return stain_profile(pixels_NC, white_C)
+
+
+def cells(mm2: float, frame: Frame) -> int:
+    """Number of cells of a frame that make an area."""
+    return round(mm2 * 1e6 / math.prod(frame.spacing))

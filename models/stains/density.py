@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -51,7 +52,27 @@ def pixels_of(patches_NCYX: Array) -> Array:
     return np.moveaxis(patches_NCYX, 1, -1).reshape(-1, patches_NCYX.shape[1])
 
 
-def as_patches(pixels_NC: Array, shape: tuple[int, ...]) -> Array:
-    """Pixels in the order of `pixels_of` as patches of `shape` (n, 3, y, x), contiguous."""
-    n, channels, *rest = shape
-    return np.ascontiguousarray(np.moveaxis(pixels_NC.reshape(n, *rest, channels), -1, 1))
+def density_planes(patches_NCYX: Array, white_C: Array | float = WHITE) -> list[Array]:
+    """Optical density of 8-bit patches, one float32 (n, y, x) for each channel: looked up, as there are 256 intensities."""
+    table = optical_density(np.arange(256)[:, None].repeat(3, 1), white_C).astype(np.float32)
+    return [table[:, c][patches_NCYX[:, c]] for c in range(3)]
+
+
+def combined(planes: Sequence[Array], weights_CK: Array) -> list[Array]:
+    """Weighted sums of planes, one for each column of the weights, as float32.
+
+    Element by element and always in this order, so that a pixel comes out the same in any batch; a product of matrices may
+    add in another order for the last rows.
+    """
+    sums = []
+    for weights in np.asarray(weights_CK, np.float32).T:
+        total = planes[0] * weights[0]
+        for plane, weight in zip(planes[1:], weights[1:], strict=True):
+            total += plane * weight
+        sums.append(total)
+    return sums
+
+
+def as_bytes(planes: Sequence[Array]) -> Array:
+    """Planes (n, y, x) as 8-bit patches (n, channel, y, x), rounded and clipped."""
+    return np.stack([np.clip(np.rint(plane), 0, 255).astype(np.uint8) for plane in planes], 1)

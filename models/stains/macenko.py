@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .density import WHITE, as_patches, optical_density, pixels_of, stained, transmitted
+from .density import WHITE, as_bytes, combined, density_planes, optical_density, stained
 
 Array = npt.NDArray[Any]
 EXTREME_PERCENTILE = 1.0
@@ -67,6 +67,7 @@ def repaint(patches_NCYX: Array, own: StainBasis, target: StainBasis, *, white_C
     `own` and `white_C` are those of the patches' slide, not of the patches: a patch without a stain must not be given it.
     What is no sum of both stains (pigment, pen) is lost.
     """
-    amounts = own.amounts(optical_density(pixels_of(patches_NCYX), white_C))
     scale = target.strengths / np.maximum(own.strengths, 1e-6)
-    return as_patches(transmitted((amounts * scale) @ target.vectors), patches_NCYX.shape)
+    amounts = combined(density_planes(patches_NCYX, white_C), np.linalg.pinv(own.vectors) * scale)
+    density = combined([np.maximum(amount, 0, out=amount) for amount in amounts], target.vectors)
+    return as_bytes([np.exp(-plane) * np.float32(WHITE + 1) - 1 for plane in density])

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .density import GLASS_DENSITY, WHITE, as_patches, optical_density, pixels_of
+from .density import GLASS_DENSITY, WHITE, as_bytes, combined, density_planes, optical_density
 
 Array = npt.NDArray[Any]
 LMS = np.array([[0.3811, 0.5783, 0.0402], [0.1967, 0.7244, 0.0782], [0.0241, 0.1288, 0.8444]])
@@ -51,11 +51,17 @@ def recolour(
 
     `own` and `white_C` are those of the patches' slide, not of the patches.
     """
-    pixels = pixels_of(patches_NCYX)
-    colours = (to_lab(pixels) - own.mean) / own.spread * target.spread + target.mean
-    weight = np.clip(optical_density(pixels, white_C).mean(1, keepdims=True) / GLASS_DENSITY, 0, 1)
-    moved = weight * from_lab(colours) + (1 - weight) * pixels
-    return as_patches(np.clip(np.rint(moved), 0, 255).astype(np.uint8), patches_NCYX.shape)
+    pixels = [patches_NCYX[:, c].astype(np.float32) for c in range(3)]
+    cones = combined([plane + 1 for plane in pixels], LMS.T / 256)
+    stretch = target.spread / own.spread
+    change = AXES.T * stretch @ np.linalg.inv(AXES).T  # of logarithms of cone responses, by way of l, alpha, beta
+    shift = ((target.mean - own.mean * stretch) @ np.linalg.inv(AXES).T).astype(np.float32)
+    moved = combined([np.log10(plane) for plane in cones], change)
+    ten = np.float32(10)
+    light = combined([ten ** (plane + by) for plane, by in zip(moved, shift, strict=True)], np.linalg.inv(LMS).T * 256)
+    density = density_planes(patches_NCYX, white_C)
+    weight = np.clip((density[0] + density[1] + density[2]) / np.float32(3 * GLASS_DENSITY), 0, 1)
+    return as_bytes([weight * (a - 1) + (1 - weight) * b for a, b in zip(light, pixels, strict=True)])
 
 
 def to_lab(pixels_NC: Array) -> Array:

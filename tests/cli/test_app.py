@@ -102,7 +102,7 @@ def test_a_dry_run_says_the_plan_and_writes_nothing(mini: Any, tmp_path: Path, m
     said = call(*words).stdout
     assert f"results: {tmp_path / 'slides-tiles'} (this is a plan: nothing is written)" in said
     assert "3 slides" in said and "a.tif: 384 x 384 at 0.5 um" in said and "convert 6" in said
-    plan = lines(call(*words, "--json").stdout)[0]
+    plan = lines(call(*words, "--json").stdout)[-1]
     assert (plan["event"], plan["slides"], plan["out"]) == ("plan", 3, str(tmp_path / "slides-tiles"))
     assert not list(tmp_path.iterdir())
 
@@ -149,7 +149,7 @@ def test_status_tells_every_step_and_writes_nothing(mini: Any) -> None:
     said = call("status", mini.out).stdout
     assert said.startswith(f"{mini.out}: done") and "convert              complete  3/3" in said
     found = lines(call("status", mini.out, "--json").stdout)[0]
-    assert found["state"] == "done" and len(found["steps"]) == 21 and found["rejected"] == []
+    assert found["state"] == "done" and len(found["steps"]) == 22 and found["rejected"] == []
     assert all(s["state"] == "complete" and s["done"] == s["total"] for s in found["steps"])
     assert files(mini.out) == before
 
@@ -167,7 +167,7 @@ def test_info_tells_a_slide_a_store_and_a_run(mini: Any) -> None:
     store = next((mini.out / "slides").glob("a-*"))
     said = call("info", store).stdout
     assert "OME-Zarr 0.5 by tile-engine" in said and "clusters, tissue" in said and "level 1: 192 x 192 at 1 um" in said
-    assert "21 of 21 steps complete" in call("info", mini.out).stdout
+    assert "22 of 22 steps complete" in call("info", mini.out).stdout
     told = lines(call("info", store, "--json").stdout)[0]
     assert ["spacing", "0.5 x 0.5 um"] in told["facts"]
 

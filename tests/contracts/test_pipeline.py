@@ -55,6 +55,7 @@ NOT_BY_A_STEP = {
     "mpp": "part of an image's own key",
     "tissue_mask": "the file's fingerprint is part of an image's own key",
     "spacing": "decides every step, as the spacing of the run",
+    "stains": "decides which images are in a run",
     "t": "decides which part of a file is meant, which is part of an image's key",
 }
 """Settings that no step names, and how they decide results instead."""

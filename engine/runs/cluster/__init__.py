@@ -33,14 +33,16 @@ COMMAND = Command(
 
 def pipeline(variant: Variant, modality: Modality) -> Pipeline:
     from ...pipeline.outputs import GROUPS, INDEX, REPORT, document, file, label, pictures, samples, table
-    from ...pipeline.spec import Pipeline
+    from ...pipeline.spec import Apart, Pipeline
     from ...pipeline.step import Step, all_columns, once, per_image
     from ...steps import convert
     from ...steps.apply import layers_step, tiles_step
     from ...steps.cohort_columns import COLUMNS as COLUMNS_OF_COHORT
     from ...steps.estimate import estimate
     from ...steps.table import COLUMNS
+    from .apart import decide_stains
     from .checks import check_settings
+    from .joined_page import write_joined_page
     from .labels import write_cluster_labels
     from .layout import lay_out
     from .maps import draw_maps
@@ -51,6 +53,7 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
     from .table import write_cluster_table
     from .tree import order_clusters
 
+    apart = Apart(lambda settings: settings.stains == "apart", decide_stains, write_joined_page)
     polygons = (file("maps/{image}.geojson"),) if modality.planar else ()
     maps = (file("maps/{image}.png"), file("maps/density/{image}.png"), *polygons)
     return Pipeline(
@@ -62,6 +65,7 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
         check=check_settings,
         caution=modality.caution,
         check_stored=check_shown,
+        apart=apart if "stains" in variant.settings.model_fields else None,
         stages={
             "convert": convert.steps(modality),
             **_training(variant),
@@ -139,11 +143,13 @@ def _training(variant: Variant) -> dict[str, tuple[Step, ...]]:
     from .division import divide_clusters
     from .finetune import fine_tune
     from .heads import embed_views, train_head
+    from .normalize import choose_target, target_units
     from .number import choose_number
     from .trained import TAKEN_MODELS, take_networks
 
     if variant.given:
-        documents = tuple(document(f"models/{name}") for name in ("validity", "origin", "origin_numbering"))
+        names = ("validity", "origin", "origin_numbering", "normalization")
+        documents = tuple(document(f"models/{name}") for name in names)
         outputs = (model("|".join(TAKEN_MODELS)), *documents)
         take = Step(
             "take",
@@ -155,8 +161,17 @@ def _training(variant: Variant) -> dict[str, tuple[Step, ...]]:
             outputs=outputs,
         )
         return {"train": (take,)}
+    target = Step(
+        "normalize",
+        "choose stain target",
+        choose_target,
+        target_units,
+        settings=("normalize",),
+        outputs=(document("models/normalization"),),
+        cohort=True,
+    )
     return {
-        "sample": sample.steps(),
+        "sample": (target, *sample.steps()) if variant.images == "slides" else sample.steps(),
         "train": (
             autoencoder_step(),
             Step("view_embeddings", "embed views", embed_views, once, outputs=(samples("codes"),)),

@@ -27,6 +27,7 @@ from ...show.report import write_report
 from ...show.tile_plane import TilePoints, umap_plot
 from ...show.training_curves import training_curves
 from ...steps.checkpoints import find_record, read_record
+from ...steps.normalization import target_of
 from ...steps.report import closing_sections, facts_of, histories_of, slide_rows
 from .cohort import cohort_sections
 from .documents import FINE_TUNED, HEAD, KEPT_CENTRES, TRAINED, VALIDITY, FineTunedRecord, HeadRecord, Validity
@@ -119,6 +120,8 @@ def report_page(
     names = [r.name for r in job.slides.values()]
     rejected = rejected_rows(folder)
     tissue = int(counts.sum())
+    target = target_of(job)
+    stains = (("stains", f"normalised to {target.slide} ({target.method})"),) if target else ()
     body = [cluster_sections.maps_section(_maps(job), noun=noun)]
     numbering = numbering_of(job, clusters_document(job))
     if numbering.run:
@@ -154,7 +157,7 @@ def report_page(
     return ReportPage(
         title=f"Tissue clusters: {Path(run.input).name}",
         subtitle=headline(validity, noun),
-        facts=facts_of(job, tiles=tissue, rejected=len(rejected), clusters=shown.level),
+        facts=(*facts_of(job, tiles=tissue, rejected=len(rejected), clusters=shown.level), *stains),
         cautions=(*warnings, *stain_cautions(job), *_cautions(job, counts)),
         sections=tuple(body),
         footer=f"tile-engine {run.tile_engine}. Label images, thumbnails and slide properties were not read or kept.",

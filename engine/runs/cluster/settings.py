@@ -100,7 +100,22 @@ class NumberOfClusters(ShownSettings):
         return self
 
 
-class ClusterSettings(NumberOfClusters, TileSettings, EncoderSettings, SlideSettings):
+class StainSettings(RunSettings):
+    """Settings of what is done about the stains of slides."""
+
+    stains: Annotated[Literal["apart", "together"], Option(FIND)] = Field(
+        "apart",
+        description="Slides in several stains (by the list's column `stain`, else by their colours): each stain clustered on "
+        "its own, in a run and a folder of its own, or all together in one run.",
+    )
+    normalize: Annotated[Literal["none", "macenko", "reinhard"], Option(FIND, ("sample",))] = Field(
+        "none",
+        description="Normalise the stains of all slides to one of them before a network sees them, for one stain from several "
+        "laboratories or scanners: by stain vectors (macenko) or by the statistics of colours (reinhard).",
+    )
+
+
+class ClusterSettings(NumberOfClusters, StainSettings, TileSettings, EncoderSettings, SlideSettings):
     """Every setting of `run cluster` and its stages, with its default.
 
     Lengths are pixels at the run's spacing unless stated otherwise.

@@ -41,7 +41,7 @@ def with_settings_of_run(values: Mapping[str, Any], fields: Collection[str]) -> 
     try:
         run = read_run(Folder(path))
     except SettingsError as error:
-        raise ValueError(f"trained: {error.message}") from error
+        raise ValueError(f"trained: {error.message.rstrip('.')}") from error
     if not (path / RECORD).exists() or not (path / "models" / "clusters.json").exists():
         raise ValueError(f"trained: {path} holds no finished run of clusters; name the folder of one")
     decided = {name: run.settings[name] for name in DECIDED if name in run.settings}
@@ -54,7 +54,8 @@ def with_settings_of_run(values: Mapping[str, Any], fields: Collection[str]) -> 
 
 
 def take_networks(job: Job[Any], unit: Unit) -> Outcome:
-    """Copy the trained run's networks, the choice of K, and the tree of clusters with its numbers, names and colours."""
+    """Copy the trained run's networks, the choice of K, the tree of clusters with its numbers, names and colours, and the
+    target of stain normalisation."""
     from ....stores.array import written
     from ....stores.files import write_durably
     from ....stores.remote import to_path
@@ -68,6 +69,8 @@ def take_networks(job: Job[Any], unit: Unit) -> Outcome:
     targets |= {"clusters.json": Path(f"{ORIGIN}.json").name}
     if (source / "numbering.json").exists():  # a run whose maps were not made has none
         targets |= {"numbering.json": Path(f"{ORIGIN_NUMBERING}.json").name}
+    if (source / "normalization.json").exists():  # these networks see normalised stains
+        targets["normalization.json"] = "normalization.json"
     for name, target in targets.items():
         with outcome.clock("write"):
             write_durably(job.folder.out / "models" / target, (source / name).read_bytes())

@@ -19,7 +19,7 @@ from ....stores.image import attributes_of
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
 from ...steps.settings import PatchSettings, TileSettings
-from ..background import background_filler
+from ..normalization import prepare_of
 from .read import read_patches
 
 PER_SHARD = 1024
@@ -49,7 +49,7 @@ def write_patches(job: Job[TileSettings], unit: Unit) -> Outcome:
         for owner, members in groupby(rows, lambda r: int(owners[r])):
             slide, slide_rows = slides[owner], list(members)
             pixels = read_patches(job.image(slide), places[slide_rows], side)
-            batch[[r - start for r in slide_rows]] = background_filler(job, slide)(pixels, places[slide_rows])
+            batch[[r - start for r in slide_rows]] = prepare_of(job, slide)(pixels, places[slide_rows])
     with outcome.clock("write"):
         array = StoredArray(job.folder.samples / "patches", spec)
         inner = (0,) * (len(spec.shape) - 1)

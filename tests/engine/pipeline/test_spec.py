@@ -67,13 +67,13 @@ def test_a_stride_that_says_the_default_changes_nothing():
 
 
 def test_a_group_changes_the_samples_a_site_the_table_and_another_slide_the_cohort():
-    assert changed(slides=(replace(SLIDE, subject="x"), OTHER))[0] == "draw"
+    assert changed(slides=(replace(SLIDE, subject="x"), OTHER))[0] == "normalize"
     assert changed(slides=(replace(SLIDE, site="x"), OTHER))[0] == "table"
-    assert changed(slides=(SLIDE,))[0] == "draw"
+    assert changed(slides=(SLIDE,))[0] == "normalize"
 
 
 def test_a_late_rejection_leaves_the_samples():
-    assert changed(rejected={"b-2": "pyramid"})[0] == "draw"
+    assert changed(rejected={"b-2": "pyramid"})[0] == "normalize"
     assert changed(rejected={"b-2": "tiles"})[0] == "order_clusters"
 
 

@@ -28,6 +28,7 @@ def picture(monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
     mask = Mask(np.arange(SIDE)[:, None].repeat(SIDE, 1) >= SIDE // 2, (16, 16), SHAPE)
     monkeypatch.setattr(stain, "overview", lambda source, target: (pixels, []))
     monkeypatch.setattr(stain, "tissue", lambda job, slide: mask)
+    monkeypatch.setattr(stain, "glass_of", lambda job, slide: None)
     return pixels
 
 
@@ -45,6 +46,20 @@ def test_the_profile_is_that_of_the_tissue_against_the_slides_own_glass(picture:
     assert np.array_equal(found.basis.vectors, known.basis.vectors) and np.array_equal(found.hues, known.hues)
 
 
+def test_a_stain_is_not_told_from_little_tissue(picture: np.ndarray) -> None:
+    """A lower half of 64 x 32 cells of 8 um is 0.13 mm2."""
+    assert stain.slide_stain(job_of(), "a-1", min_mm2=0.1) is not None
+    assert stain.slide_stain(job_of(), "a-1", min_mm2=0.2) is None
+
+
 @pytest.mark.parametrize("changes", [{"channels": 1}, {"dtype": "uint16"}, {"shape": (9, 9, 9)}])
 def test_images_that_are_no_brightfield_slides_have_none(changes: dict[str, Any]) -> None:
     assert stain.slide_stain(job_of(**changes), "a-1") is None
+
+
+def test_the_glass_is_what_was_measured_before_the_store_left_pixels_out(
+    picture: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stain, "glass_of", lambda job, slide: np.array([244.0, 243, 150]))
+    found = stain.slide_stain(job_of(), "a-1")
+    assert found is not None and found.white.tolist() == [244, 243, 200]

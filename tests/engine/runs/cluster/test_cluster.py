@@ -17,9 +17,9 @@ from tile_engine import ClusterOptions, RunOptions
 from tile_engine.engine.api.commands import resume
 from tile_engine.engine.pipeline.progress import Event
 from tile_engine.engine.runs import pipeline
+from tile_engine.engine.runtime.apart import plan_all
 from tile_engine.engine.runtime.load import load
 from tile_engine.engine.runtime.output_folder import default_out
-from tile_engine.engine.runtime.start import plan_only
 from tile_engine.errors import MachineError, NoInputError, SettingsError
 from tile_engine.stores.image import StoredImage
 from tile_engine.stores.receipts import Ledger
@@ -275,7 +275,8 @@ def test_the_default_out_is_named_after_the_input_and_never_inside_it(
 
 
 def test_a_dry_run_writes_nothing_and_says_sizes(mini: Any, tmp_path: Path) -> None:
-    out, opened, sizes = plan_only(pipeline("cluster", "slides"), mini.slides, tmp_path / "out", None, mini.settings)
+    kind, target = pipeline("cluster", "slides"), tmp_path / "out"
+    [(out, opened, sizes)] = plan_all(kind, mini.slides, target, options(), mini.settings)
     assert out == tmp_path / "out" and not list(tmp_path.iterdir())
     assert sizes.slides == len(opened.slides) == 3 and sizes.units["convert"] == 6
     assert sizes.tiles >= sum(

@@ -1,0 +1,92 @@
+"""joined_page: OUT/report.html of stains that were clustered apart: what each run found, and where its report lies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ....version import VERSION
+from ...pipeline.documents import StainRun, StainRuns, find_document, read_run
+from ...pipeline.job import Job
+from ...show.page import Caution, Column, Image, Link, ReportPage, Section, Table
+from ...show.report import write_report
+from .documents import VALIDITY, Validity
+from .verdict import headline
+
+MAX_NAMED = 20
+"""Slides of a stain that the page names."""
+MAX_MAPS = 4
+"""Maps of a stain that the page shows; its own report has all."""
+DECIDED = {
+    "column": "Which slides belong together is said by the column `stain` of the list of slides.",
+    "pixels": "Which slides belong together was told by their colours, as the list of slides has no column `stain`. If that is "
+    "wrong, name the stains in such a column, or give --stains together, which clusters all slides in one run.",
+}
+
+
+def write_joined_page(out: Path, stains: StainRuns, jobs: Mapping[str, Job[Any]]) -> None:
+    """Write OUT/report.html; `jobs` has those of the runs that have begun, by the name of their folder."""
+    finished = sum(_is_done(jobs.get(run.folder)) for run in stains.runs)
+    columns = (Column("Stain"), Column("Slides", "number"), Column("Result"))
+    rows = tuple((run.name, len(run.slides), _verdict(jobs.get(run.folder))) for run in stains.runs)
+    text = (
+        DECIDED[stains.decided],
+        "Clusters of one stain have nothing to do with those of another that have its number.",
+    )
+    page = ReportPage(
+        title=f"Tissue clusters, stain by stain: {Path(stains.input).name}",
+        subtitle=f"{len(stains.runs)} stains, each clustered in a run of its own.",
+        facts=(
+            ("stains", str(len(stains.runs))),
+            ("slides", str(sum(len(run.slides) for run in stains.runs))),
+            ("runs finished", f"{finished} of {len(stains.runs)}"),
+        ),
+        cautions=_cautions(stains),
+        sections=(
+            Section("Stains", text, tables=(Table(columns, rows),)),
+            *(_section(out, run, jobs.get(run.folder)) for run in stains.runs),
+        ),
+        footer=f"tile-engine {VERSION}.",
+    )
+    write_report(out / "report.html", page)
+
+
+def _section(out: Path, run: StainRun, job: Job[Any] | None) -> Section:
+    names = [slide.name for slide in run.slides.values()]
+    more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
+    text = (_verdict(job), f"Slides: {', '.join(names[:MAX_NAMED])}{more}.")
+    if job is None or not job.folder.report.exists():
+        return Section(run.name, text)
+    maps = [(job.folder.map(i), record.name) for i, record in job.slides.items()]
+    shown = tuple(Image(path, name) for path, name in maps[:MAX_MAPS])
+    rest = f", with {len(maps) - len(shown)} more maps" if len(maps) > len(shown) else ""
+    link = Link(job.folder.report, f"Report of {run.name}: {run.folder}/report.html{rest}")
+    return Section(run.name, text, links=(link,), figures=shown)
+
+
+def _verdict(job: Job[Any] | None) -> str:
+    """The first sentence of the run's report, or how far the run is."""
+    if job is None:
+        return "Not begun: the same command goes on."
+    validity = find_document(job.folder, VALIDITY, Validity)
+    if validity is None or not _is_done(job):
+        return "Not finished: the same command goes on."
+    return headline(validity, job.modality.noun)
+
+
+def _is_done(job: Job[Any] | None) -> bool:
+    return job is not None and read_run(job.folder).status == "done"
+
+
+def _cautions(stains: StainRuns) -> tuple[Caution, ...]:
+    if not stains.untold:
+        return ()
+    largest = max(stains.runs, key=lambda run: len(run.slides))
+    names = ", ".join(largest.slides[i].name for i in stains.untold)
+    return (
+        Caution(
+            f"The stain of {len(stains.untold)} slides cannot be told by their colours.",
+            f"They are clustered with {largest.name}: {names}. A column `stain` in the list of slides says where they belong.",
+        ),
+    )

@@ -118,7 +118,7 @@ def one_draw(draw: int, folder: Path, *, effort: float, seed: int) -> None:
     for number in range(SLIDES):
         pixels, truth[f"planted-{number}"] = planted(draw, number, crops)
         write_demo_pyramid(folder / "slides" / f"planted-{number}.tif", pixels)
-    settings = {"patch": 64, "stride": 32, "umap": False, "effort": effort, "seed": seed}
+    settings = {"patch": 64, "stride": 32, "umap": False, "effort": effort, "seed": seed, "stains": "together"}
     run = cluster(folder / "slides", folder / "out", **settings)
     job = load(run.out)
     found = read_document(job.folder, VALIDITY, Validity)

@@ -27,6 +27,12 @@ def histories_of(job: Job[Any], trained: Iterable[Trained]) -> list[dict[str, An
     return [{"stage": stage, **row} for stage, record in records if record for row in record.history]
 
 
+def name_of(job: Job[Any]) -> str:
+    """What a run is about: its only image, or the folder or list that its images came from."""
+    (only, *others) = job.slides.values()
+    return Path(read_run(job.folder).input).name if others else only.name
+
+
 def facts_of(job: Job[Any], *, tiles: int, rejected: int, clusters: int = 0) -> tuple[tuple[str, str], ...]:
     """The key figures at the head of a report, as (name, value) pairs."""
     facts = [(job.modality.name, str(len(job.slides))), ("rejected", str(rejected)), ("tissue tiles", f"{tiles:,}")]

@@ -23,7 +23,7 @@ from ..show.page import Image, ReportPage, Section
 from ..show.report import write_report
 from ..show.tile_plane import TilePoints, umap_plot
 from ..show.training_curves import training_curves
-from .report import AUTOENCODER, closing_sections, facts_of, histories_of, slide_rows
+from .report import AUTOENCODER, closing_sections, facts_of, histories_of, name_of, slide_rows
 from .settings import PatchSettings
 
 Sections = Callable[[Job[Any], Any], Sequence[Section]]
@@ -81,7 +81,7 @@ def _page(
     body.append(run_sections.slides_section(rows, noun=job.modality.name))
     body += closing_sections(job, unit, training=paths.get("training"))
     return ReportPage(
-        title=f"Tiles of {Path(run.input).name}",
+        title=f"Tiles of {name_of(job)}",
         subtitle=subtitle,
         facts=facts_of(job, tiles=tiles, rejected=len(read_rejected(job.folder))),
         sections=tuple(body),

@@ -28,7 +28,7 @@ from ...show.tile_plane import TilePoints, umap_plot
 from ...show.training_curves import training_curves
 from ...steps.checkpoints import find_record, read_record
 from ...steps.normalization import target_of
-from ...steps.report import closing_sections, facts_of, histories_of, slide_rows
+from ...steps.report import closing_sections, facts_of, histories_of, name_of, slide_rows
 from .cohort import cohort_sections
 from .documents import FINE_TUNED, HEAD, KEPT_CENTRES, TRAINED, VALIDITY, FineTunedRecord, HeadRecord, Validity
 from .gallery import gallery_tiles, shown_patches
@@ -155,7 +155,7 @@ def report_page(
     body.append(run_sections.slides_section(slide_rows(job, counts), legend=legend, noun=job.modality.name))
     body += closing_sections(job, unit, training=pictures["training"])
     return ReportPage(
-        title=f"Tissue clusters: {Path(run.input).name}",
+        title=f"Tissue clusters: {name_of(job)}",
         subtitle=headline(validity, noun),
         facts=(*facts_of(job, tiles=tissue, rejected=len(rejected), clusters=shown.level), *stains),
         cautions=(*warnings, *stain_cautions(job), *_cautions(job, counts)),

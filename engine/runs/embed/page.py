@@ -20,7 +20,7 @@ from ...show.report import write_report
 from ...show.training_curves import training_curves
 from ...show.volume_plane import volume_plane
 from ...steps.covariates import covariates
-from ...steps.report import closing_sections, histories_of
+from ...steps.report import closing_sections, histories_of, name_of
 from ...steps.volumes.dataset import Volumes, grid_of
 from .documents import EVALUATION, Evaluation, Figure, NetworkRecord
 from .encode import ENCODED, embeddings, errors
@@ -118,7 +118,7 @@ def _page(job: Job[EmbedSettings], unit: Unit, pictures: dict[str, Path]) -> Rep
     ]
     body += closing_sections(job, unit, training=pictures["training"])
     return ReportPage(
-        title=f"Embedding: {Path(run.input).name}",
+        title=f"Embedding: {name_of(job)}",
         subtitle="One embedding per volume; search for similar cases with `tile-engine search`.",
         facts=facts,
         cautions=tuple(_cautions(job, document)),

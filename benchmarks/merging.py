@@ -25,7 +25,8 @@ from sklearn.metrics import adjusted_rand_score
 
 from tile_engine.models.clustering.agglomeration import merges_of, neighbour_edges
 from tile_engine.models.clustering.components import PrincipalSpace
-from tile_engine.models.clustering.partitions import k_means, nearest_centre, squared_gaps
+from tile_engine.models.clustering.distances import nearest_centre, squared_gaps
+from tile_engine.models.clustering.partitions import k_means
 from tile_engine.models.clustering.tree import cut
 
 Array = npt.NDArray[np.float64]

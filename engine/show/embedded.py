@@ -79,6 +79,8 @@ def _pixels_on_white(content: bytes) -> Array:
     from PIL import Image
 
     with Image.open(io.BytesIO(content)) as picture:
+        if picture.mode == "RGB" or picture.getextrema()[-1] == (255, 255):  # nothing is transparent
+            return np.asarray(picture.convert("RGB"))
         pixels = picture.convert("RGBA")
     white = Image.new("RGBA", pixels.size, "white")
     return np.asarray(Image.alpha_composite(white, pixels).convert("RGB"))

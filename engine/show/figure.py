@@ -143,7 +143,7 @@ def png(figure: Figure) -> bytes:
     with house_style(), warnings.catch_warnings():
         # characters that the font lacks are drawn as boxes; their warnings are not logged
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None}, pil_kwargs={"compress_level": 3})
+        figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None}, pil_kwargs={"compress_level": 1})
     return buffer.getvalue()
 
 

@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .agglomeration import merges_of, neighbour_edges
-from .partitions import FINE_CLUSTERS, k_means, nearest_centre
+from .distances import nearest_centre
+from .partitions import FINE_CLUSTERS, k_means
 from .tree import Merge
 
 Array = npt.NDArray[Any]

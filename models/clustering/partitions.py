@@ -22,6 +22,7 @@ from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
 from .agglomeration import merges_of, neighbour_edges
+from .distances import nearest_centre
 from .tree import cut
 
 Array = npt.NDArray[Any]
@@ -44,17 +45,6 @@ class Centres:
     def labels(self, points_NC: Array) -> Array:
         """Cluster of each point, int64 (N,)."""
         return np.asarray(self.parents[nearest_centre(points_NC, self.places)])
-
-
-def nearest_centre(points_NC: Array, centres_JC: Array) -> Array:
-    """Index of the nearest centre of each point, int64 (N,)."""
-    return np.asarray(squared_gaps(points_NC, centres_JC).argmin(1))
-
-
-def squared_gaps(points_NC: Array, centres_JC: Array) -> Array:
-    """Squared distance of each point to each centre (N, J)."""
-    lengths = (points_NC**2).sum(1)[:, None] + (centres_JC**2).sum(1)
-    return np.asarray(np.maximum(lengths - 2 * points_NC @ centres_JC.T, 0.0))
 
 
 def k_means(points_NC: Array, clusters: int, seed: int, starts: int = STARTS) -> KMeans:

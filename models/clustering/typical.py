@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .partitions import squared_gaps
+from .distances import squared_gaps
 
 Array = npt.NDArray[Any]
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ..clustering.components import PrincipalSpace
-from ..clustering.partitions import squared_gaps
+from ..clustering.distances import squared_gaps
 from ..networks.centre_head import CentreHead
 from .head_quality import HeadQuality, Survey, survey
 from .partitioners import Partitioner

@@ -149,7 +149,7 @@ def test_status_tells_every_step_and_writes_nothing(mini: Any) -> None:
     said = call("status", mini.out).stdout
     assert said.startswith(f"{mini.out}: done") and "convert              complete  3/3" in said
     found = lines(call("status", mini.out, "--json").stdout)[0]
-    assert found["state"] == "done" and len(found["steps"]) == 22 and found["rejected"] == []
+    assert found["state"] == "done" and len(found["steps"]) == 23 and found["rejected"] == []
     assert all(s["state"] == "complete" and s["done"] == s["total"] for s in found["steps"])
     assert files(mini.out) == before
 
@@ -167,7 +167,7 @@ def test_info_tells_a_slide_a_store_and_a_run(mini: Any) -> None:
     store = next((mini.out / "slides").glob("a-*"))
     said = call("info", store).stdout
     assert "OME-Zarr 0.5 by tile-engine" in said and "clusters, tissue" in said and "level 1: 192 x 192 at 1 um" in said
-    assert "22 of 22 steps complete" in call("info", mini.out).stdout
+    assert "23 of 23 steps complete" in call("info", mini.out).stdout
     told = lines(call("info", store, "--json").stdout)[0]
     assert ["spacing", "0.5 x 0.5 um"] in told["facts"]
 

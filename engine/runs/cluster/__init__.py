@@ -42,6 +42,7 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
     from ...steps.table import COLUMNS
     from .apart import decide_stains
     from .checks import check_settings
+    from .curves import draw_curves
     from .joined_page import write_joined_page
     from .labels import write_cluster_labels
     from .layout import lay_out
@@ -91,6 +92,7 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
                     settings=("umap",),
                     outputs=(samples("umap"), document("models/layout")),
                 ),
+                Step("curves", "draw curves", draw_curves, once, outputs=pictures("k", "training")),
                 Step(
                     "match",
                     "match clusters",
@@ -127,7 +129,7 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
                     write_page,
                     once,
                     columns=lambda settings: COLUMNS_OF_COHORT,
-                    outputs=(REPORT, *pictures("gallery", "umap", "k", "slides", "training")),
+                    outputs=(REPORT, *pictures("gallery", "umap", "slides")),
                 ),
             ),
         },

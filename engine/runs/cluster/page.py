@@ -18,21 +18,19 @@ from ...show import cluster_sections, run_sections
 from ...show.baselines_section import baselines_section
 from ...show.cautions import cautions_of
 from ...show.composition import cluster_by_slide
-from ...show.k_curves import k_curves
 from ...show.nearest_section import nearest_section
 from ...show.page import Caution, Image, ReportPage, Section
 from ...show.palette import chosen_colours
 from ...show.patch_gallery import PatchKinds, patch_gallery
 from ...show.report import write_report
 from ...show.tile_plane import TilePoints, umap_plot
-from ...show.training_curves import training_curves
 from ...steps.checkpoints import find_record, read_record
 from ...steps.normalization import target_of
-from ...steps.report import closing_sections, facts_of, histories_of, name_of, slide_rows
+from ...steps.report import closing_sections, facts_of, name_of, slide_rows
 from .cohort import cohort_sections
-from .documents import FINE_TUNED, HEAD, KEPT_CENTRES, TRAINED, VALIDITY, FineTunedRecord, HeadRecord, Validity
+from .curves import curves_of, scores_of
+from .documents import FINE_TUNED, HEAD, KEPT_CENTRES, VALIDITY, FineTunedRecord, HeadRecord, Validity
 from .gallery import gallery_tiles, shown_patches
-from .layout import layout_record
 from .levels import levels_view
 from .nearest import nearest_clusters
 from .numbering import numbering_of
@@ -73,7 +71,6 @@ def _pictures(
     job: Job[ClusterSettings], shown: ShownClusters, table: Any, patches: dict[int, PatchKinds]
 ) -> dict[str, Path]:
     maps, legend = job.folder.out / "maps", shown.legend
-    validity = read_document(job.folder, VALIDITY, Validity)
     names = [r.name for r in job.slides.values()]
     pictures = {"gallery": patch_gallery(maps / "gallery.png", patches, legend=legend, spacing=job.spacing)}
     if "X_umap" in table.obsm:
@@ -81,13 +78,8 @@ def _pictures(
         cluster = table.obs["cluster"].astype(int).to_numpy()
         points = TilePoints(np.asarray(table.obsm["X_umap"]), cluster, slide, tuple(names))
         pictures["umap"] = umap_plot(maps / "umap.png", points, legend=legend, seed=job.settings.seed)
-    if len(validity.rows) > 1:
-        recommended = validity.k if validity.k > 1 else None
-        scores = scores_of(job, validity)
-        pictures["k"] = k_curves(maps / "k.png", scores, comebacks=validity.rows, recommended=recommended)
     counts = counts_of(job, shown)
     pictures["slides"] = cluster_by_slide(maps / "slides.png", counts, names=names, legend=legend)
-    pictures["training"] = training_curves(maps / "training.png", histories_of(job, TRAINED))
     return pictures
 
 
@@ -96,27 +88,13 @@ def counts_of(job: Job[ClusterSettings], shown: ShownClusters) -> Array:
     return np.array([shown.slides[s] for s in job.slides], np.int64).reshape(len(job.slides), -1).T
 
 
-def scores_of(job: Job[ClusterSettings], validity: Validity) -> list[dict[str, Any]]:
-    """The validity table as rows {k, seed, index, value}; rows without a value are left out.
-
-    Where a UMAP was computed, the silhouette of each level of the tree in its plane stands beside them.
-    """
-    rows = [(r.clusters, r.seed, r.index, r.value) for r in validity.indices]
-    ks = {row.clusters for row in validity.rows}
-    silhouettes = layout_record(job).silhouettes.items()
-    rows += [(level, job.settings.seed, "silhouette_umap", value) for level, value in silhouettes if level in ks]
-    return [
-        {"k": k, "seed": seed, "index": index, "value": value} for k, seed, index, value in rows if value is not None
-    ]
-
-
 def report_page(
     job: Job[ClusterSettings], unit: Unit, *, shown: ShownClusters, pictures: dict[str, Path]
 ) -> ReportPage:
     """Content of the report: maps first, then clusters, then the run."""
     folder, run, noun = job.folder, read_run(job.folder), job.modality.noun
     validity = read_document(folder, VALIDITY, Validity)
-    counts, legend = counts_of(job, shown), shown.legend
+    counts, legend, curves = counts_of(job, shown), shown.legend, curves_of(job, validity)
     names = [r.name for r in job.slides.values()]
     rejected = rejected_rows(folder)
     tissue = int(counts.sum())
@@ -147,13 +125,13 @@ def report_page(
             comebacks=validity.rows,
             text=explanation(validity),
             shown=shown.level,
-            figure=pictures.get("k"),
+            figure=curves.get("k"),
         )
     )
     if head := find_record(job, HEAD, HeadRecord):
         body.append(baselines_section(head.objective, validity.clusters, head.baselines))
     body.append(run_sections.slides_section(slide_rows(job, counts), legend=legend, noun=job.modality.name))
-    body += closing_sections(job, unit, training=pictures["training"])
+    body += closing_sections(job, unit, training=curves["training"])
     return ReportPage(
         title=f"Tissue clusters: {name_of(job)}",
         subtitle=headline(validity, noun),

@@ -7,7 +7,8 @@ import pytest
 from scipy.spatial.distance import cdist
 from sklearn.metrics import adjusted_rand_score
 
-from tile_engine.models.clustering.partitions import METHODS, Method, nearest_centre, partitions, squared_gaps
+from tile_engine.models.clustering.distances import nearest_centre, squared_gaps
+from tile_engine.models.clustering.partitions import METHODS, Method, partitions
 
 
 def two_arcs() -> tuple[np.ndarray, np.ndarray]:

@@ -118,11 +118,17 @@ def test_a_glob_a_file_and_a_list(folder: Path) -> None:
     assert names(find_slides([folder / "sub" / "c.tif", folder / "a.svs"])) == ["sub/c.tif", "a.svs"]
 
 
-def test_a_csv_carries_spacing_site_group_and_more(folder: Path) -> None:
-    text = "Path;mpp;site;group;stain\na.svs;0,25;A;g1;H&E\nsub/c.tif;;B;g2;\n"
+def test_a_csv_carries_spacing_site_subject_and_more(folder: Path) -> None:
+    text = "Path;mpp;site;subject;Stain\na.svs;0,25;A;g1;H&E\nsub/c.tif;;B;g2;\n"
     (folder / "list.csv").write_bytes(b"\xef\xbb\xbf" + text.encode())
     first, second = find_slides(folder / "list.csv").entries
-    assert (first.name, first.mpp, first.site, first.group, first.extra) == ("a.svs", 0.25, "A", "g1", {"stain": "H&E"})
+    assert (first.name, first.mpp, first.site, first.subject, first.extra) == (
+        "a.svs",
+        0.25,
+        "A",
+        "g1",
+        {"stain": "H&E"},
+    )
     assert (second.name, second.mpp, second.extra) == ("sub/c.tif", None, {"stain": ""})
 
 
@@ -135,8 +141,8 @@ def test_all_problems_of_a_csv_are_said_at_once(folder: Path) -> None:
 
 
 def test_a_csv_without_its_column_says_which_there_are(folder: Path) -> None:
-    (folder / "list.csv").write_text("slide,mpp\na.svs,0.5\n")
-    with pytest.raises(SettingsError, match=r"'path' is missing.*'slide', 'mpp'"):
+    (folder / "list.csv").write_text("what,mpp\na.svs,0.5\n")
+    with pytest.raises(SettingsError, match=r"'path' is missing.*'what', 'mpp'"):
         find_slides(folder / "list.csv")
 
 

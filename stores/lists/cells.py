@@ -14,17 +14,14 @@ MISSING_WORDS = frozenset({
 })  # fmt: skip
 """Cells that hold no value, in any case."""
 _UNITS = {
-    **dict.fromkeys(("y", "yr", "yrs", "year", "years", "yo", "y.o.", "a"), "years"),
+    **dict.fromkeys(("y", "yr", "yrs", "year", "years", "yo", "y.o."), "years"),
     **dict.fromkeys(("mo", "month", "months"), "months"),
-    **dict.fromkeys(("w", "wk", "week", "weeks"), "weeks"),
-    **dict.fromkeys(("d", "day", "days"), "days"),
+    **dict.fromkeys(("wk", "wks", "week", "weeks"), "weeks"),
+    **dict.fromkeys(("day", "days"), "days"),
     **dict.fromkeys(("um", "µm", "μm", "micron", "microns", "um/px", "µm/px", "μm/px"), "um"),
-    **{
-        unit: unit
-        for unit in ("nm", "mm", "cm", "m", "g", "mg", "kg", "ml", "l", "%", "kg/m2", "kg/m²", "s", "min", "h")
-    },
+    **{unit: unit for unit in ("nm", "mm", "cm", "mg", "kg", "ml", "%", "kg/m2", "kg/m²", "sec", "min")},
 }
-"""Units after a number -> their usual name. Other words are no units: the stage "2a" is no number."""
+"""Units after a number -> their usual name. Other words, and single letters but y, are none: the stage "2a" is no number."""
 _NUMBER = re.compile(
     r"(?P<bound>[<>≤≥~]=?)?\s*(?P<number>[-+]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:e[-+]?\d+)?)(?P<more>\s*\+)?\s*(?P<unit>\D.*)?",
     re.IGNORECASE,

@@ -40,7 +40,7 @@ def read_list(path: Path, roles: Collection[str]) -> ImageList:
     notes = [*sheet.notes, _columns_note(headings, roles)]
     if missing:
         words = ", ".join(f"{word!r} {n}" for word, n in missing.most_common(MAX_NAMED))
-        notes.append(f"cells without a value, by their words: {words}")
+        notes.append(f"cells that say that there is no value: {words}")
     unnamed = sum(not row.get("subject") for _, row in rows) if {"subject", "path"} <= headings.keys() else 0
     if unnamed:
         notes.append(f"{unnamed} of {len(rows)} rows name no subject: each is a subject of its own")
@@ -67,11 +67,20 @@ def _number_notes(headings: Mapping[str, str], rows: Sequence[Mapping[str, str]]
         filled = sum(bool(cell) for cell in cells)
         if (numbers.converted or numbers.unread) and 2 * len(numbers.unread) < filled:
             parts = [
-                (numbers.converted, "read as the numbers in them"),
-                (numbers.unread, "no numbers and have no value"),
+                ("read as numbers", numbers.converted),
+                ("no numbers, and left out of figures", numbers.unread),
             ]
-            said = [f"{len(found)} cells are {what}, such as {named(found)}" for found, what in parts if found]
+            said = [f"{what}: {count(len(found), 'cell')}, such as {named(found)}" for what, found in parts if found]
             yield f"{headings[column]}: {'; '.join(said)}"
+
+
+def count(number: int, noun: str) -> str:
+    """A number with its noun.
+
+    >>> count(1, "file"), count(1200, "file")
+    ('1 file', '1,200 files')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def named(texts: Sequence[str], limit: int = MAX_NAMED) -> str:

@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -164,7 +165,17 @@ def _listed(path: Path, kind: InputKind) -> Cohort:
         for row in manifest.rows
         for one in ([Seen(row.path, part=row.part)] if row.part or not row.exists else kind.expand(row.path))
     ]
+    entries = _named_apart(entries, root)
     return Cohort(tuple(entries), (), root, notes=manifest.notes, warnings=manifest.warnings)
+
+
+def _named_apart(entries: list[SlideEntry], root: Path) -> list[SlideEntry]:
+    """Entries outside the root of which several have one name, named by their paths below a common folder."""
+    counts = Counter(entry.name for entry in entries)
+    outside = [e for e in entries if counts[e.name] > 1 and _relative(e.path, root).startswith("../")]
+    common = _common([entry.path.absolute().parent for entry in outside]) if outside else Path()
+    names = {id(e): _relative(e.path, common) + _inside(e.part) for e in outside if common != Path()}
+    return [replace(entry, name=names.get(id(entry), entry.name)) for entry in entries]
 
 
 def _entry(one: Seen, root: Path) -> SlideEntry:

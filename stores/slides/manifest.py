@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..lists.cells import read_number
 from ..lists.file_names import FileNames, FoundFile
-from ..lists.image_list import ImageList, named, read_list
+from ..lists.image_list import ImageList, count, named, read_list
 from ..lists.sheet import check_problems
 from ..remote import ObjectPath, real
 from .walk import InputKind, named_like
@@ -65,7 +65,7 @@ def read_manifest(path: Path, kind: InputKind) -> Manifest:
             continue
         found = files.find(cell)
         if found.respelt:
-            respelt.append(f"{cell} is {found.path.name}")
+            respelt.append(f"{cell} -> {found.path.name}")
         if not found.exists:
             absent.append((line, cell, found.path))
         row, row_problems = _row(values, found, kind)
@@ -106,9 +106,10 @@ def _absent(path: Path, absent: Sequence[tuple[int, str, Path]], rows: Sequence[
 
 def _notes(path: Path, rows: Iterable[ManifestRow], respelt: Sequence[str], kind: InputKind) -> Iterator[str]:
     if respelt:
-        yield f"{path.name}: {len(respelt)} files are spelt otherwise than in the list: {named(respelt)}"
+        yield f"{path.name}: found in another spelling: {count(len(respelt), 'file')}: {named(respelt)}"
     if beside := _unlisted(rows, kind):
-        yield f"{path.name}: {len(beside)} files beside its {kind.word}s stand in no row, and take no part: {named(beside)}"
+        where = f"{count(len(beside), 'file')} beside its {kind.word}s"
+        yield f"{path.name}: in no row, and no part of the run: {where}: {named(beside)}"
 
 
 def _unlisted(rows: Iterable[ManifestRow], kind: InputKind) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..lists.image_list import named, read_list
+from ..lists.image_list import count, named, read_list
 from ..lists.sheet import check_problems
 from ..lists.subject_names import match_subjects
 
@@ -64,9 +64,9 @@ def _prefixed(subject: str) -> str:
 
 
 def _respelt(table: Path, matches: Mapping[str, str]) -> Iterator[str]:
-    other = [f"{one} is {subject}" for one, subject in matches.items() if one != subject]
+    other = [f"{one} -> {subject}" for one, subject in matches.items() if one != subject]
     if other:
-        yield f"{table.name}: {len(other)} subjects are spelt otherwise than in the files: {named(other)}"
+        yield f"{table.name}: found in another spelling: {count(len(other), 'subject')}: {named(other)}"
 
 
 def _missing(

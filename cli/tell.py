@@ -106,7 +106,7 @@ def print_plan(plan: tuple[Path, Any, Any], script: str, *, as_json: bool) -> in
     for message in note_messages(inspected.slides.values()):
         print(f"warning: {message.text}")
     for message in rejection_messages(inspected.rejected.values()):
-        print(f"  rejected [{message.code}] {message.text}")
+        print(f"  rejected {message.images} [{message.code}]: {message.reason}")
     if script:
         print(f"job that would be submitted:\n{script}")
     return status

@@ -37,7 +37,7 @@ OPEN_LIMIT_SECONDS = 120.0
 
 def inspect_slides(cohort: Cohort, *, mpp: float | None, spacing: float | None) -> InspectedCohort:
     """Inspect every slide, choose the run's spacing (see `working_spacing`), and record each slide's frame at that spacing."""
-    entries = sorted(cohort.entries, key=lambda entry: entry.id)  # results do not depend on the order of a CSV's rows
+    entries = sorted(cohort.entries, key=lambda entry: entry.id)  # results do not depend on the order of a list's rows
     looks = [
         _seen(entry, look) for entry, look in zip(entries, _looks(entries, mpp, inspect_slides_in_child), strict=True)
     ]

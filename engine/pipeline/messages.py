@@ -22,10 +22,15 @@ class ImagesMessage:
     """Reason code of a rejection; empty for a note."""
 
     @property
-    def text(self) -> str:
-        """The images, the first few by name, and what is said of them."""
+    def images(self) -> str:
+        """The images, the first few by name."""
         more = len(self.names) - MAX_NAMED
-        return f"{', '.join(self.names[:MAX_NAMED])}{f' and {more} more' if more > 0 else ''}: {self.reason}"
+        return f"{', '.join(self.names[:MAX_NAMED])}{f' and {more} more' if more > 0 else ''}"
+
+    @property
+    def text(self) -> str:
+        """The images, and what is said of them."""
+        return f"{self.images}: {self.reason}"
 
 
 def rejection_messages(rejections: Iterable[Rejection]) -> list[ImagesMessage]:

@@ -196,7 +196,7 @@ def _tell_opened(inspected: InspectedCohort, report: Report) -> None:
 
 def _all_rejected(inspected: InspectedCohort, modality: Modality) -> str:
     reasons = rejection_messages(inspected.rejected.values())
-    lines = [f"  [{reason.code}] {reason.text}" for reason in reasons[:10]]
+    lines = [f"  {one.images} [{one.code}]: {one.reason}" for one in reasons[:10]]
     more = [f"  ... and {len(reasons) - 10} more reasons"] if len(reasons) > 10 else []
     return "\n".join([f"none of the {len(inspected.rejected)} {modality.name} can be used:", *lines, *more])
 

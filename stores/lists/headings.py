@@ -15,6 +15,7 @@ CARRIED: Mapping[str, tuple[str, ...]] = {
     "sex": ("sex",),
     "split": ("split",),
     "mask": ("mask", "maskpath", "maskfile"),
+    "tissue_mask": ("tissuemask",),
     "session": ("session", "sessionid"),
 }
 """Name under which a column is kept with its image -> its usual headings without case, spaces and punctuation."""

@@ -69,6 +69,7 @@ def start(pipeline: Pipeline, cohort: Cohort, out: Path, options: RunOptions, se
     folder.claim()
     with Lock(folder.out, force=options.force_unlock), log_to(folder.out):
         run_settings = with_threads(run_settings, folder)
+        tell_list(cohort, options.report)
         inspected = modality.open(cohort, run_settings)
         _tell_opened(inspected, options.report)
         if text := pipeline.caution(inspected):
@@ -181,13 +182,17 @@ def _closed(folder: Folder) -> dict[str, Rejection]:
     return {s: r for s, r in read_rejected(folder).items() if r.step == "open"}
 
 
-def _tell_opened(inspected: InspectedCohort, report: Report) -> None:
-    for name, reason in inspected.ignored:
-        logging.getLogger("tile_engine").info("ignored %s: %s", name, reason)
-    for kind, texts in (("note", inspected.notes), ("warning", inspected.warnings)):
+def tell_list(cohort: Cohort, report: Report) -> None:
+    """What the user's list was taken for, and what of it fits no image."""
+    for kind, texts in (("note", cohort.notes), ("warning", cohort.warnings)):
         for text in texts:
             logging.getLogger("tile_engine").info(text)
             report(Event(kind, text))
+
+
+def _tell_opened(inspected: InspectedCohort, report: Report) -> None:
+    for name, reason in inspected.ignored:
+        logging.getLogger("tile_engine").info("ignored %s: %s", name, reason)
     for message in rejection_messages(inspected.rejected.values()):
         report(Event("rejected", message.text, facts={"code": message.code, "images": list(message.names)}))
     for message in note_messages(inspected.slides.values()):

@@ -45,8 +45,11 @@ class FileNames:
         return FoundFile(path, exists=False)
 
     def _stated(self, cell: str) -> Path:
-        is_absolute = "://" in cell or Path(cell).expanduser().is_absolute()
-        return to_path(cell if is_absolute else self._folder / cell)
+        try:
+            is_absolute = "://" in cell or Path(cell).expanduser().is_absolute()
+            return to_path(cell if is_absolute else self._folder / cell)
+        except RuntimeError:  # "~name" where nobody has that name is a file's own name
+            return self._folder.absolute() / cell
 
     def _spelt(self, path: Path) -> Path | None:
         if _exists(path):

@@ -14,7 +14,7 @@ from .workbook import workbook_lines
 
 LIST_SUFFIXES = frozenset({".csv", ".tsv", ".xlsx", ".xls", ".ods"})
 """Suffixes of lists; the last two cannot be read, and are refused with the way out."""
-MAX_BYTES = 2**28
+MAX_BYTES = 2**26
 _ZIP, _OLD_WORKBOOK = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 
 

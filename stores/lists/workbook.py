@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import lzma
 import posixpath
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -17,7 +19,9 @@ MAX_MEMBER_BYTES = 2**26
 MAX_CELLS = 5_000_000
 MAX_COLUMNS = 16_384
 """Columns of a sheet, as spreadsheets limit them."""
-_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, KeyError, expat.ExpatError)
+_BROKEN = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, RuntimeError, KeyError, expat.ExpatError,
+)  # fmt: skip
 
 
 def workbook_lines(data: bytes) -> tuple[list[Line], list[str]]:
@@ -67,6 +71,12 @@ def _local(name: str) -> str:
     return name.rsplit(" ", 1)[-1]
 
 
+def _longer(text: str, piece: str, what: str) -> str:
+    if len(text) + len(piece) > MAX_CELL_LENGTH:
+        raise ValueError(f"{what} has more than {MAX_CELL_LENGTH:,} characters")
+    return text + piece
+
+
 def _nothing(_: str) -> None: ...
 
 
@@ -104,8 +114,8 @@ def _shared(archive: zipfile.ZipFile) -> list[str]:
             texts.append("")
 
     def text(piece: str) -> None:
-        if open_elements[-1] == "t" and "rPh" not in open_elements:
-            texts[-1] += piece
+        if open_elements[-1] == "t" and "si" in open_elements and "rPh" not in open_elements:
+            texts[-1] = _longer(texts[-1], piece, "a text that cells share")
 
     _parse(_member(archive, "xl/sharedStrings.xml"), begin, text, lambda name: open_elements.__delitem__(-1))
     return texts
@@ -142,7 +152,7 @@ class _Rows:
 
     def text(self, piece: str) -> None:
         if self.element in ("v", "t"):
-            self.value += piece
+            self.value = _longer(self.value, piece, f"row {self.line}: a cell")
 
     def end(self, name: str) -> None:
         self.element = ""
@@ -165,8 +175,6 @@ class _Rows:
                 raise ValueError(f"row {self.line}: a cell refers to a text that the workbook does not hold") from error
         else:
             text = self.value
-        if len(text) > MAX_CELL_LENGTH:
-            raise ValueError(f"row {self.line}: a cell has more than {MAX_CELL_LENGTH:,} characters")
         if self.kind == "b":
             return {"1": "TRUE", "0": "FALSE"}.get(text, text)
         return _plain(text) if self.kind == "n" else text

@@ -45,6 +45,12 @@ def test_what_fits_no_file_or_several_is_absent_as_it_is_written(folder: Path, c
     assert not found.exists and found.path == folder / cell
 
 
+def test_a_name_that_begins_with_a_tilde_is_a_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "~backup").touch()
+    monkeypatch.chdir(folder)
+    assert FileNames(Path(), [".tif"]).find("~backup").exists
+
+
 def test_both_spellings_of_one_name_are_two_files(folder: Path) -> None:
     (folder / COMPOSED).touch()
     (folder / DECOMPOSED).touch()

@@ -11,6 +11,7 @@ import pytest
 from tile_engine.errors import SettingsError
 from tile_engine.stores.lists import workbook as module
 from tile_engine.stores.lists.sheet import read_sheet
+from tile_engine.stores.slides.cohort import find_slides
 
 Write = Callable[..., Path]
 
@@ -32,6 +33,20 @@ def test_texts_numbers_and_gaps_are_read(workbook: Write) -> None:
     assert not sheet.problems and "formula" in sheet.notes[0]
 
 
+def test_a_text_that_belongs_to_nothing_is_no_text(workbook: Write, text_cells: Callable[..., str]) -> None:
+    assert read_sheet(workbook([text_cells("path")], shared="<t>lost</t>")).names == ("path",)
+
+
+def test_a_workbook_is_a_list_of_slides(workbook: Write, text_cells: Callable[..., str], tmp_path: Path) -> None:
+    (tmp_path / "a.svs").write_bytes(b"II*\0")
+    path = workbook(
+        [text_cells("Slide", "Patient ID", "MPP") + '<c t="str"><v>Stain</v></c>', text_cells("a", "p1", "0,5")]
+    )
+    cohort = find_slides(path)
+    assert [(e.name, e.subject, e.mpp) for e in cohort.entries] == [("a.svs", "p1", 0.5)]
+    assert cohort.notes[0] == "list.xlsx: path <- Slide, subject <- Patient ID, mpp <- MPP, stain <- Stain"
+
+
 def test_the_first_visible_sheet_is_read_and_the_others_are_named(
     workbook: Write, text_cells: Callable[..., str]
 ) -> None:
@@ -51,6 +66,7 @@ def test_the_first_visible_sheet_is_read_and_the_others_are_named(
         ("xl/worksheets/sheet1.xml", '<x><row><c r="ZZZZ1"/></row></x>', "16384 are possible"),
         ("xl/worksheets/sheet1.xml", f'<x><row><c t="str"><v>{"a" * 131_073}</v></c></row></x>', "131,072 characters"),
         ("xl/worksheets/sheet1.xml", '<x><row r="many"/></x>', "cannot be read"),
+        ("xl/sharedStrings.xml", f"<x><si><t>{'a' * 131_073}</t></si></x>", "131,072 characters"),
     ],
 )
 def test_a_damaged_or_hostile_workbook_is_refused(workbook: Write, part: str, text: str, said: str) -> None:

@@ -17,7 +17,7 @@ from .lazy import CONTEXT_SETTINGS, LazyCommand, LazyGroup
 from .search import search
 
 STAGES = {
-    "sample": "Sample random patches inside tissue, balanced over images and groups; or align whole volumes. Needs `convert`.",
+    "sample": "Sample random patches in tissue, balanced over images and subjects; or align whole volumes. Needs `convert`.",
     "train": "Train the networks of a run; a new --k keeps the autoencoder. Needs `sample`.",
     "map": "Make the table, UMAP, maps and report. Needs `apply`.",
 }

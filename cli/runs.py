@@ -19,7 +19,11 @@ AGAIN = "The same command resumes where it stopped. Changed settings or images a
 
 Paths = Annotated[
     list[str],
-    typer.Argument(metavar="SLIDES...", help="Folder, glob, files, or a CSV with a column `path`.", show_default=False),
+    typer.Argument(
+        metavar="SLIDES...",
+        help="Folder, glob, files, or a list (CSV, TSV, XLSX) with a column `path`.",
+        show_default=False,
+    ),
 ]
 AreVolumes = Annotated[
     bool, typer.Option("--volumes", help="These are volumes (NIfTI, DICOM, ...), not slides.", rich_help_panel=READ)

@@ -41,7 +41,7 @@ Add = Annotated[
     list[str] | None,
     typer.Option(
         "--add",
-        help="Volumes to add to the index, without training: a folder, glob, file or CSV.",
+        help="Volumes to add to the index, without training: a folder, glob, file or list (CSV, TSV, XLSX).",
         rich_help_panel=FIND,
     ),
 ]

@@ -84,20 +84,29 @@ def print_match(run: Run) -> None:
 
 def print_plan(plan: tuple[Path, Any, Any], script: str, *, as_json: bool) -> int:
     """Print the plan of a run, and the cluster job that it would submit, if any."""
+    from ..engine.pipeline.messages import note_messages, rejection_messages
+
     out, inspected, sizes = plan
     status = 3 if inspected.rejected else 0
     if as_json:
         rejected = {s: dataclasses.asdict(r) for s, r in inspected.rejected.items()}
-        print_json({"event": "plan", "out": str(out), **sizes.facts(), "rejected": rejected, "job": script})
+        lists = {"notes": inspected.notes, "warnings": inspected.warnings}
+        print_json({"event": "plan", "out": str(out), **sizes.facts(), **lists, "rejected": rejected, "job": script})
         return status
     print(f"results: {out} (this is a plan: nothing is written)")
     print(sizes.text())
     print("units: " + ", ".join(f"{stage} {count}" for stage, count in sizes.units.items()))
+    for note in inspected.notes:
+        print(note)
+    for warning in inspected.warnings:
+        print(f"warning: {warning}")
     for record in inspected.slides.values():
         um = record.spacing[0]
         print(f"  {record.name}: {' x '.join(map(str, record.shape[::-1]))} at {um:g} um, by {record.reader}")
-    for rejection in inspected.rejected.values():
-        print(f"  rejected {rejection.name} [{rejection.code}]: {rejection.message}")
+    for message in note_messages(inspected.slides.values()):
+        print(f"warning: {message.text}")
+    for message in rejection_messages(inspected.rejected.values()):
+        print(f"  rejected {message.images} [{message.code}]: {message.reason}")
     if script:
         print(f"job that would be submitted:\n{script}")
     return status

@@ -29,11 +29,12 @@ def cluster(
 ) -> Run | StainRuns:
     """Cluster the tissue on `slides`, or in `volumes`, and map each cluster.
 
-    Images are a folder, a glob, a file, a CSV or a list of these; `out` is `./<folder>-tiles` by default; settings are
-    keywords (k=14, spacing=1.0, ...), None for the default. The same call with the same `out` resumes an unfinished run.
-    Slides in several stains are clustered stain by stain, each in a run of its own (`StainRuns`), unless stains="together";
-    slides in one stain, and volumes, are one `Run`. A slide that cannot be used is rejected with a reason (`Run.rejected`),
-    and the run continues with the others. Raises a TileEngineError (see `tile_engine.errors`) if a whole run cannot continue.
+    Images are a folder, a glob, a file, a list (CSV, TSV, XLSX) or several of these; `out` is `./<folder>-tiles` by default;
+    settings are keywords (k=14, spacing=1.0, ...), None for the default. The same call with the same `out` resumes an
+    unfinished run. Slides in several stains are clustered stain by stain, each in a run of its own (`StainRuns`), unless
+    stains="together"; slides in one stain, and volumes, are one `Run`. A slide that cannot be used is rejected with a reason
+    (`Run.rejected`), and the run continues with the others. Raises a TileEngineError (see `tile_engine.errors`) if a whole
+    run cannot continue.
     Source: Rumman et al. 2023, PLOS Digital Health 2(12):e0000391.
     """
     return run("cluster", {"slides": slides, "volumes": volumes}, out, options=options, settings=settings)
@@ -50,7 +51,7 @@ def embed(
 ) -> Run:
     """Embed whole volumes, the tiles of volumes (with `patch`), or the tiles of `slides`.
 
-    `volumes` is a folder, a glob, files, a BIDS tree or a CSV. Settings are keywords (network="arai", label="diagnosis",
+    `volumes` is a folder, a glob, files, a BIDS tree or a list. Settings are keywords (network="arai", label="diagnosis",
     cv=0 ...), None for the default. The same call with the same `out` resumes an unfinished run.
     Raises a TileEngineError if the whole run cannot continue.
     Sources: Onga et al., IEEE BigData 2019 (arXiv 1912.01824); Hoffer and Ailon 2016 (arXiv 1611.01449).

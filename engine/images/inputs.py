@@ -6,12 +6,12 @@ from ..pipeline.command import Input
 
 SLIDES = Input(
     "slides",
-    "Slides: a folder (with its subfolders), a glob, a file, or a CSV with a column `path` and perhaps mpp, stain, site, "
-    "group, subject.",
+    "Slides: a folder (with its subfolders), a glob, a file, or a list (CSV, TSV, XLSX) with a column `path` and perhaps mpp, "
+    "subject, site, stain, scanner, group.",
 )
 VOLUMES = Input(
     "volumes",
-    "Volumes: a folder, a glob, a file, a BIDS tree, an .npz stack, or a CSV or TSV with a column `path` and perhaps subject, "
-    "site, label, age ...",
+    "Volumes: a folder, a glob, a file, a BIDS tree, an .npz stack, or a list (CSV, TSV, XLSX) with a column `path` and "
+    "perhaps subject, site, label, age ...",
 )
 INPUTS = {one.name: one for one in (SLIDES, VOLUMES)}

@@ -19,6 +19,7 @@ from ...stores.files import read_json, write_json
 from ...stores.frame import Frame
 from ...stores.slides.cohort import Cohort, SlideEntry, fingerprint
 from ...stores.slides.reader import open_slide
+from ...stores.slides.spacing import unlikely_extent
 from ...stores.slides.view import SPACING_TOLERANCE, at_spacing
 from ...version import VERSION
 from ..pipeline.record import ImageRecord, InspectedCohort, Rejection, digest
@@ -36,7 +37,7 @@ OPEN_LIMIT_SECONDS = 120.0
 
 def inspect_slides(cohort: Cohort, *, mpp: float | None, spacing: float | None) -> InspectedCohort:
     """Inspect every slide, choose the run's spacing (see `working_spacing`), and record each slide's frame at that spacing."""
-    entries = sorted(cohort.entries, key=lambda entry: entry.id)  # results do not depend on the order of a CSV's rows
+    entries = sorted(cohort.entries, key=lambda entry: entry.id)  # results do not depend on the order of a list's rows
     looks = [
         _seen(entry, look) for entry, look in zip(entries, _looks(entries, mpp, inspect_slides_in_child), strict=True)
     ]
@@ -53,7 +54,7 @@ def inspect_slides(cohort: Cohort, *, mpp: float | None, spacing: float | None) 
         except SlideError as error:
             mark = _fingerprint(entry.path)
             rejected[entry.id] = Rejection(printable(entry.name), error.code, error.message, fingerprint=mark)
-    return InspectedCohort(target, slides, rejected, cohort.ignored, cohort.root)
+    return _inspected_cohort(cohort, target, slides, rejected)
 
 
 def inspect_volumes(cohort: Cohort) -> InspectedCohort:
@@ -75,7 +76,15 @@ def inspect_volumes(cohort: Cohort) -> InspectedCohort:
             mark = _fingerprint(entry.path)
             rejected[entry.id] = Rejection(printable(entry.name), error.code, error.message, fingerprint=mark)
     finest = [record.native_spacing for record in volumes.values()]
-    return InspectedCohort(statistics.median(finest) if finest else 0.0, volumes, rejected, cohort.ignored, cohort.root)
+    return _inspected_cohort(cohort, statistics.median(finest) if finest else 0.0, volumes, rejected)
+
+
+def _inspected_cohort(
+    cohort: Cohort, spacing: float, images: dict[str, ImageRecord], rejected: dict[str, Rejection]
+) -> InspectedCohort:
+    return InspectedCohort(
+        spacing, images, rejected, cohort.ignored, cohort.root, notes=cohort.notes, warnings=cohort.warnings
+    )
 
 
 def uneven(inspected: InspectedCohort) -> str:
@@ -205,6 +214,9 @@ def _record(
     entry: SlideEntry, look: dict[str, Any], *, mpp: float | None, target: float, kind: tuple[int, str]
 ) -> ImageRecord:
     _same_kind((look["channels"], look["dtype"]), kind, "channels of this type", "slides")
+    stated = entry.mpp or mpp
+    notes = [text] if stated and (text := unlikely_extent(look["native_shape"], stated)) else []
+    look = {**look, "notes": [*look["notes"], *notes]}
     return _recorded(entry, look, at_spacing(look["frames"], target).frames[0], mpp=mpp)
 
 
@@ -224,7 +236,7 @@ def _recorded(entry: SlideEntry, look: dict[str, Any], frame: Frame, *, mpp: flo
         path=str(entry.path.absolute()),
         fingerprint=_fingerprint(entry.path),
         mpp=entry.mpp or mpp,
-        subject=entry.group,
+        subject=entry.subject,
         site=entry.site,
         columns=dict(entry.extra),
         reader=look["reader"],

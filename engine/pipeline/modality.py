@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .record import InspectedCohort
 
 Images = str | Path | Sequence[str | Path]
-"""A folder, a glob, a file, a list of files in a CSV, or several of these."""
+"""A folder, a glob, a file, a list (CSV, TSV, XLSX), or several of these."""
 
 
 SLIDE_CHUNK = 256

@@ -120,6 +120,10 @@ class InspectedCohort:
     ignored: tuple[tuple[str, str], ...]
     """Name and reason of ignored files, which are not images."""
     root: Path
+    notes: tuple[str, ...] = ()
+    """What columns of the user's list were taken for, and how its cells were read."""
+    warnings: tuple[str, ...] = ()
+    """Rows of the list that fit no image, and images that fit no row."""
 
 
 def digest(*parts: Any) -> str:

@@ -28,7 +28,7 @@ from ..pipeline.settings import RunSettings, settings_of
 from ..pipeline.spec import Apart, Estimate, Pipeline
 from .load import load
 from .options import RunOptions
-from .start import find, plan_only, stages_of, start
+from .start import find, plan_only, stages_of, start, tell_list
 
 OWN = r"(stains|lock)\.json|report\.html"
 """Pattern of what is written to OUT itself, beside the folders of the runs."""
@@ -50,6 +50,7 @@ def start_all(
     if stains is None or pipeline.apart is None:
         return start(pipeline, cohort, target, options, settings)
     options.report(Event("start", str(target)))
+    tell_list(cohort, options.report)
     folder = Folder(target)
     folder.claim()
     _check_foreign(target)
@@ -79,6 +80,7 @@ def plan_all(
     stains = decided(pipeline, cohort, target, options, settings)
     if stains is None:
         return [plan_only(pipeline, cohort, target, settings)]
+    tell_list(cohort, options.report)
     return [plan_only(pipeline, _part(cohort, run), target / run.folder, settings) for run in stains.runs]
 
 
@@ -181,7 +183,9 @@ def _places(stains: StainRuns) -> dict[str, str]:
 
 
 def _part(cohort: Cohort, run: StainRun) -> Cohort:
-    return replace(cohort, entries=tuple(entry for entry in cohort.entries if entry.id in run.slides))
+    """The images of one stain; what is to be told of their list is told once, of all."""
+    entries = tuple(entry for entry in cohort.entries if entry.id in run.slides)
+    return replace(cohort, entries=entries, notes=(), warnings=())
 
 
 def _lines(out: Path, stains: StainRuns, earlier: StainRuns | None) -> Iterator[str]:

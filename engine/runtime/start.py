@@ -20,6 +20,7 @@ from ...stores.sweep import sweep
 from ..compute.resources import resources
 from ..pipeline.documents import find_run, read_images, read_rejected, read_run, write_run
 from ..pipeline.job import Job
+from ..pipeline.messages import note_messages, rejection_messages
 from ..pipeline.modality import Images, Modality
 from ..pipeline.progress import Event, Report
 from ..pipeline.record import InspectedCohort, Rejection
@@ -68,6 +69,7 @@ def start(pipeline: Pipeline, cohort: Cohort, out: Path, options: RunOptions, se
     folder.claim()
     with Lock(folder.out, force=options.force_unlock), log_to(folder.out):
         run_settings = with_threads(run_settings, folder)
+        tell_list(cohort, options.report)
         inspected = modality.open(cohort, run_settings)
         _tell_opened(inspected, options.report)
         if text := pipeline.caution(inspected):
@@ -180,23 +182,27 @@ def _closed(folder: Folder) -> dict[str, Rejection]:
     return {s: r for s, r in read_rejected(folder).items() if r.step == "open"}
 
 
+def tell_list(cohort: Cohort, report: Report) -> None:
+    """What the user's list was taken for, and what of it fits no image."""
+    for kind, texts in (("note", cohort.notes), ("warning", cohort.warnings)):
+        for text in texts:
+            logging.getLogger("tile_engine").info(text)
+            report(Event(kind, text))
+
+
 def _tell_opened(inspected: InspectedCohort, report: Report) -> None:
     for name, reason in inspected.ignored:
         logging.getLogger("tile_engine").info("ignored %s: %s", name, reason)
-    for rejection in inspected.rejected.values():
-        report(Event("rejected", f"{rejection.name}: {rejection.message}", facts={"code": rejection.code}))
-    noted: dict[str, list[str]] = {}
-    for record in inspected.slides.values():
-        for note in record.notes:
-            noted.setdefault(note, []).append(record.name)
-    for note, names in noted.items():
-        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-        report(Event("warning", f"{names[0]}{more}: {note}"))
+    for message in rejection_messages(inspected.rejected.values()):
+        report(Event("rejected", message.text, facts={"code": message.code, "images": list(message.names)}))
+    for message in note_messages(inspected.slides.values()):
+        report(Event("warning", message.text))
 
 
 def _all_rejected(inspected: InspectedCohort, modality: Modality) -> str:
-    lines = [f"  {r.name} [{r.code}]: {r.message}" for r in list(inspected.rejected.values())[:10]]
-    more = [f"  ... and {len(inspected.rejected) - 10} more"] if len(inspected.rejected) > 10 else []
+    reasons = rejection_messages(inspected.rejected.values())
+    lines = [f"  {one.images} [{one.code}]: {one.reason}" for one in reasons[:10]]
+    more = [f"  ... and {len(reasons) - 10} more reasons"] if len(reasons) > 10 else []
     return "\n".join([f"none of the {len(inspected.rejected)} {modality.name} can be used:", *lines, *more])
 
 

@@ -22,14 +22,14 @@ class SlideSettings(RunSettings):
     mpp: Annotated[float | None, Option(READ, ("convert",))] = Field(
         None,
         gt=0,
-        description="Micrometres a pixel of slides whose files do not state it; a CSV's column `mpp` takes precedence.",
+        description="Micrometres a pixel of slides whose files do not state it; a list's column `mpp` takes precedence.",
     )
     spacing: Annotated[float | None, Option(READ, ("convert",), "0.5, if half the slides reach it")] = Field(
         None, gt=0, le=20, description="Micrometres a pixel to work at."
     )
     tissue_mask: Annotated[str, Option(READ, ("convert",), "computed from the slide", "PATH")] = Field(
         "",
-        description="Tissue masks from outside: a folder of masks with the slides' names, or one file; a CSV's column "
+        description="Tissue masks from outside: a folder of masks with the slides' names, or one file; a list's column "
         "`tissue_mask` goes before. PNG or TIFF over the whole slide (not zero is tissue), or GeoJSON in pixels of level 0.",
     )
     max_bad_tiles: Annotated[float, Option(READ, ("convert",))] = Field(

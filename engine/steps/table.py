@@ -24,7 +24,7 @@ from .sample.balance import balance
 MAX_TABLE_ROWS = 2_000_000
 CELL = {"z": "plane", "y": "row", "x": "column"}
 """Name of the column with a tile's index along an axis."""
-COLUMNS = "_index|slide|plane|row|column|[zyx](_um)?|site|group"
+COLUMNS = "_index|slide|plane|row|column|[zyx](_um)?|site|subject"
 """Pattern of the table's columns; a label and its fields add more columns."""
 UMAP_SAMPLE = 4_000
 """Tiles that the UMAP is fitted on; all other tiles are projected into it."""
@@ -92,7 +92,7 @@ def write_tile_table(
             "slide": pd.Categorical(np.repeat(slides, counts), categories=slides),
             **columns,
             "site": pd.Categorical(np.repeat([r.site for r in records], counts)),
-            "group": pd.Categorical(np.repeat([r.subject for r in records], counts)),
+            "subject": pd.Categorical(np.repeat([r.subject for r in records], counts)),
         }
     )
     if label:

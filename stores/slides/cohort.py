@@ -1,4 +1,4 @@
-"""Cohort: the images of a run, found in a folder, a glob, a file or a CSV; each gets a stable id."""
+"""Cohort: the images of a run, found in a folder, a glob, a file or a list; each gets a stable id."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -34,11 +35,11 @@ class SlideEntry:
     name: str
     """Path relative to the cohort's root, with forward slashes; the file name alone if it lies outside."""
     mpp: float | None = None
-    """Micrometres a pixel from the CSV; overrides every other source."""
-    group: str = ""
+    """Micrometres a pixel from the list; overrides every other source."""
+    subject: str = ""
     site: str = ""
     extra: dict[str, str] = field(default_factory=dict)
-    """Further columns of the CSV, carried along."""
+    """Further columns of the list, carried along."""
     part: str = ""
     """The image inside the file or folder: a DICOM series, one of several arrays, a time point; empty for the whole."""
 
@@ -48,17 +49,21 @@ class Cohort:
     """Images that were found, and the files that are no images."""
 
     entries: tuple[SlideEntry, ...]
-    """Images, sorted by name, or in the order of the CSV."""
+    """Images, sorted by name, or in the order of the list."""
     ignored: tuple[tuple[str, str], ...]
     """(name, reason) of files and folders that are no images."""
     root: Path
     """Folder that the names are relative to."""
+    notes: tuple[str, ...] = ()
+    """What columns of a list were taken for, and how its cells were read."""
+    warnings: tuple[str, ...] = ()
+    """Rows of a list that fit no image, and images that fit no row."""
 
 
 def find_slides(spec: str | Path | Sequence[str | Path]) -> Cohort:
-    """The slides of a folder (with its subfolders), a glob, a file, a CSV, or a list of these.
+    """The slides of a folder (with its subfolders), a glob, a file, a list (CSV, TSV, XLSX), or several of these.
 
-    Raises NoInputError, with the files that were seen, if there are none, and SettingsError for an invalid CSV.
+    Raises NoInputError, with the files that were seen, if there are none, and SettingsError for an invalid list.
     """
     return find(spec, SLIDE_INPUT)
 
@@ -81,7 +86,13 @@ def find(spec: str | Path | Sequence[str | Path], kind: InputKind, special: Find
             for p in parts
             for e in p.entries
         }
-        cohort = Cohort(tuple(entries.values()), tuple(item for part in parts for item in part.ignored), root)
+        cohort = Cohort(
+            tuple(entries.values()),
+            tuple(item for part in parts for item in part.ignored),
+            root,
+            notes=tuple(note for part in parts for note in part.notes),
+            warnings=tuple(warning for part in parts for warning in part.warnings),
+        )
     if not cohort.entries:
         raise _no_input(", ".join(map(str, specs)), cohort, kind)
     return replace(cohort, entries=_named(cohort.entries, cohort.root, kind))
@@ -148,13 +159,23 @@ def _in_order(entry: SlideEntry) -> tuple[str, list[tuple[int, str]]]:
 
 
 def _listed(path: Path, kind: InputKind) -> Cohort:
-    root = path.parent
+    root, manifest = path.parent, read_manifest(path, kind)
     entries = [
-        replace(_entry(one, root), mpp=row.mpp, site=row.site, group=row.group, extra={**one.extra, **row.extra})
-        for row in read_manifest(path, kind)
-        for one in ([Seen(row.path, part=row.part)] if row.part else kind.expand(row.path))
+        replace(_entry(one, root), mpp=row.mpp, site=row.site, subject=row.subject, extra={**one.extra, **row.extra})
+        for row in manifest.rows
+        for one in ([Seen(row.path, part=row.part)] if row.part or not row.exists else kind.expand(row.path))
     ]
-    return Cohort(tuple(entries), (), root)
+    entries = _named_apart(entries, root)
+    return Cohort(tuple(entries), (), root, notes=manifest.notes, warnings=manifest.warnings)
+
+
+def _named_apart(entries: list[SlideEntry], root: Path) -> list[SlideEntry]:
+    """Entries outside the root of which several have one name, named by their paths below a common folder."""
+    counts = Counter(entry.name for entry in entries)
+    outside = [e for e in entries if counts[e.name] > 1 and _relative(e.path, root).startswith("../")]
+    common = _common([entry.path.absolute().parent for entry in outside]) if outside else Path()
+    names = {id(e): _relative(e.path, common) + _inside(e.part) for e in outside if common != Path()}
+    return [replace(entry, name=names.get(id(entry), entry.name)) for entry in entries]
 
 
 def _entry(one: Seen, root: Path) -> SlideEntry:
@@ -249,6 +270,6 @@ def _no_input(spec: str, cohort: Cohort, kind: InputKind, why: str = "") -> NoIn
     tail = f"\n  - and {more} more" if more > 0 else ""
     listing = f" There is:{lines}{tail}" if lines else " There is nothing in it."
     return NoInputError(
-        f"{spec}: {why or f'holds no {kind.word}s'}, so there is nothing to work on. Give a folder, a glob, a file or a CSV of "
-        f"{kind.word}s.{listing}"
+        f"{spec}: {why or f'holds no {kind.word}s'}, so there is nothing to work on. Give a folder, a glob, a file or a list "
+        f"of {kind.word}s.{listing}"
     )

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 from ...errors import SlideError
+from ..lists.sheet import LIST_SUFFIXES
 from ..remote import ObjectPath
 from .companions import companions
 from .file_head import head_of, kind_of
@@ -63,4 +64,12 @@ def _expand(path: Path) -> Iterator[Seen]:
     yield Seen(path)
 
 
-SLIDE_INPUT = InputKind("slide", SLIDE_SUFFIXES, _gather, _expand, _closed, frozenset({".csv"}), {"group": "group"})
+SLIDE_INPUT = InputKind(
+    word="slide",
+    suffixes=SLIDE_SUFFIXES,
+    gather=_gather,
+    expand=_expand,
+    closed=_closed,
+    lists=LIST_SUFFIXES,
+    roles=frozenset({"path", "subject", "site", "mpp"}),
+)

@@ -1,20 +1,21 @@
-"""Manifest: a CSV of slides or volumes. All of its problems are reported at once."""
+"""Manifest: a list of slides or volumes, a row an image. All of its problems are reported at once."""
 
 from __future__ import annotations
 
-import csv
-import io
 import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ...errors import SettingsError
-from ..remote import real, to_path
-from .spacing import parse_number
-from .walk import InputKind
+from ..lists.cells import read_number
+from ..lists.file_names import FileNames, FoundFile
+from ..lists.image_list import ImageList, count, named, read_list
+from ..lists.sheet import check_problems
+from ..remote import ObjectPath, real
+from .walk import InputKind, named_like
 
-COMMON_COLUMNS = ("path", "mpp", "site")
-"""Columns of every kind of input; each kind adds its own, and all other columns are kept as text."""
+SUFFIXES_OF_PARTS = frozenset({".dcm", ".dicom", ".ima", ".img", ".img.gz"})
+"""Suffixes of files of which several form one image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,112 +23,104 @@ class ManifestRow:
     """One row of a list of images."""
 
     path: Path
+    exists: bool
+    """Whether there is a file; a row without one is an image that is rejected by its name."""
     mpp: float | None = None
     """Micrometres a pixel; None where the column is absent or empty."""
     site: str = ""
-    group: str = ""
+    subject: str = ""
     extra: dict[str, str] = field(default_factory=dict)
     """All other columns, as text."""
     part: str = ""
     """The image inside the file or folder."""
 
 
-def read_manifest(path: Path, kind: InputKind) -> list[ManifestRow]:
-    """The rows of a CSV; paths are relative to the CSV. Raises SettingsError (E_MANIFEST) that lists all problems."""
-    lines, problems = rows_of(path, "path")
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """The rows of a list of images, and what is to be told of it."""
+
+    rows: tuple[ManifestRow, ...]
+    notes: tuple[str, ...]
+    """What the columns were taken for, how cells were read, and files beside the list's that no row names."""
+    warnings: tuple[str, ...]
+    """Rows without a file."""
+
+
+def read_manifest(path: Path, kind: InputKind) -> Manifest:
+    """The rows of a list; paths are relative to it, and found in other spellings of accents, separators and suffixes too.
+
+    Raises SettingsError (E_MANIFEST) that lists all problems: cells that cannot be meant, files named twice, or fewer than half
+    of the rows naming a file that exists.
+    """
+    table = read_list(path, kind.roles)
+    problems, respelt = [*table.problems, *_missing_column(table)], []
+    files = FileNames(path.parent, kind.suffixes)
     rows: list[ManifestRow] = []
+    absent: list[tuple[int, str, Path]] = []
     first_lines: dict[tuple[str, str], int] = {}
-    for line, values in lines:
-        row, row_problems = _row(values, path.parent, kind)
-        problems += [f"line {line}: {what}" for what in row_problems]
-        if row is not None:
-            key = real(row.path), row.part
-            if key in first_lines:
-                problems.append(f"line {line}: {values['path']!r} is the same file as in line {first_lines[key]}")
-            first_lines.setdefault(key, line)
-            rows.append(row)
-    check_problems(path, problems, kind)
-    return rows
-
-
-def columns_of(path: Path) -> list[str]:
-    """Names of the columns of a list."""
-    return _table(path)[0]
-
-
-def rows_of(path: Path, key: str) -> tuple[list[tuple[int, dict[str, str]]], list[str]]:
-    """((line, column -> cell) of each row of a list with the column `key`; problems of the table)."""
-    names, lines = _table(path)
-    problems = [f"column {name!r} appears twice" for name in sorted({n for n in names if n and names.count(n) > 1})]
-    if key not in names:
-        problems.append(f"column {key!r} is missing; there are {', '.join(map(repr, names)) or 'no columns'}")
-    rows = []
-    for line, cells in lines if key in names else []:
-        if len(cells) > len(names) and any(cell.strip() for cell in cells[len(names) :]):
-            problems.append(f"line {line}: {len(cells)} cells under {len(names)} columns")
+    for line, values in table.rows if "path" in table.headings else ():
+        cell = values.get("path", "")
+        if not cell or "\0" in cell:
+            problems.append(f"line {line}: {f'{cell!r} is no path' if cell else 'the path is empty'}")
             continue
-        rows.append((line, dict(zip(names, (cell.strip() for cell in cells), strict=False))))
-    return rows, problems
+        found = files.find(cell)
+        if found.respelt:
+            respelt.append(f"{cell} -> {found.path.name}")
+        if not found.exists:
+            absent.append((line, cell, found.path))
+        row, row_problems = _row(values, found, kind)
+        problems += [f"line {line}: {what}" for what in row_problems]
+        key = real(row.path), row.part
+        if key in first_lines:
+            problems.append(f"line {line}: {cell!r} is the same file as in line {first_lines[key]}")
+        first_lines.setdefault(key, line)
+        rows.append(row)
+    if problems or 2 * len(absent) > len(rows):
+        problems += [
+            f"line {line}: {named([cell])} does not exist (looked for {place})" for line, cell, place in absent
+        ]
+    check_problems(path, problems)
+    return Manifest(tuple(rows), (*table.notes, *_notes(path, rows, respelt, kind)), tuple(_absent(path, absent, rows)))
 
 
-def check_problems(path: Path, problems: list[str], kind: InputKind) -> None:
-    """Raises SettingsError (E_MANIFEST) that lists all problems, if there are any."""
-    if problems:
-        raise SettingsError(
-            f"{path}: {len(problems)} problem{'s' if len(problems) > 1 else ''} in the list of {kind.word}s, so it is not "
-            "clear what to work on. Correct:\n" + "\n".join(f"  - {problem}" for problem in problems),
-            "E_MANIFEST",
-        )
+def _missing_column(table: ImageList) -> list[str]:
+    headings = ", ".join(map(repr, table.headings.values())) or "no columns"
+    return [] if "path" in table.headings else [f"column 'path' is missing; there are {headings}"]
 
 
-def _table(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """Column names, and the cells of each line with its number."""
-    text = _text(path)
-    header = text.split("\n", 1)[0]
-    delimiter = max(",;\t", key=header.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=False)
-    lines = [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
-    return [_column(cell) for cell in (lines[0][1] if lines else [])], lines[1:]
+def _row(values: Mapping[str, str], found: FoundFile, kind: InputKind) -> tuple[ManifestRow, list[str]]:
+    """(row, its problems)."""
+    mpp = read_number(values.get("mpp", "")) if "mpp" in kind.roles else None
+    is_unread = mpp is not None and math.isnan(mpp)
+    extra = {name: value for name, value in values.items() if name not in kind.roles}
+    words = {role: values.get(role, "") if role in kind.roles else "" for role in ("site", "subject", "part")}
+    row = ManifestRow(found.path, found.exists, mpp, extra=extra, **words)
+    return row, [f"mpp {values['mpp']!r} is no number of micrometres a pixel"] if is_unread else []
 
 
-def _column(cell: str) -> str:
-    name = cell.strip()
-    return name.lower() if name.lower() in (*COMMON_COLUMNS, "group", "subject", "part", "participant_id") else name
+def _absent(path: Path, absent: Sequence[tuple[int, str, Path]], rows: Sequence[ManifestRow]) -> Iterator[str]:
+    if absent:
+        cells = named([cell for _, cell, _ in absent])
+        yield f"{path.name}: {len(absent)} of {len(rows)} rows name no file that exists: {cells}"
 
 
-def _row(values: dict[str, str], folder: Path, kind: InputKind) -> tuple[ManifestRow | None, list[str]]:
-    """(row or None, its problems)."""
-    cell = values.get("path", "")
-    if not cell:
-        return None, ["the path is empty"]
-    if "\0" in cell:
-        return None, [f"{cell!r} is no path"]
-    is_absolute = "://" in cell or Path(cell).expanduser().is_absolute()
-    path, problems = to_path(cell if is_absolute else folder / cell), []
-    mpp = parse_number(values.get("mpp"))
-    if mpp is not None and math.isnan(mpp):
-        problems.append(f"mpp {values['mpp']!r} is no number of micrometres a pixel")
-    if not path.exists():
-        problems.append(f"{cell!r} does not exist (looked for {path})")
-        return None, problems
-    roles = {
-        role: column for column, role in kind.columns.items() if column in values
-    }  # the last column of a role has it
-    used_columns = (*COMMON_COLUMNS, *roles.values())
-    extra = {name: value for name, value in values.items() if name and name not in used_columns}
-    group, part = (values.get(roles.get(role, ""), "") for role in ("group", "part"))
-    return ManifestRow(path, mpp, values.get("site", ""), group, extra, part), problems
+def _notes(path: Path, rows: Iterable[ManifestRow], respelt: Sequence[str], kind: InputKind) -> Iterator[str]:
+    if respelt:
+        yield f"{path.name}: found in another spelling: {count(len(respelt), 'file')}: {named(respelt)}"
+    if beside := _unlisted(rows, kind):
+        where = f"{count(len(beside), 'file')} beside its {kind.word}s"
+        yield f"{path.name}: in no row, and no part of the run: {where}: {named(beside)}"
 
 
-def _text(path: Path) -> str:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise SettingsError(f"{path}: the list of slides cannot be read ({error.strerror}).", "E_MANIFEST") from error
-    encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-    try:
-        return data.decode(encoding)
-    except UnicodeDecodeError as error:
-        raise SettingsError(
-            f"{path}: the list of slides is not text in UTF-8 (byte {error.start}); save it as CSV UTF-8.", "E_MANIFEST"
-        ) from error
+def _unlisted(rows: Iterable[ManifestRow], kind: InputKind) -> list[str]:
+    """Names of files with a suffix of this kind that lie beside those of a list, on disks, and that no row names.
+
+    Files of which several form one image, and hidden ones, do not count.
+    """
+    rows = [row for row in rows if row.exists and not isinstance(row.path, ObjectPath)]
+    listed = {real(row.path) for row in rows}
+    mentioned = {Path(value).name for row in rows for value in row.extra.values()}
+    suffixes = kind.suffixes - SUFFIXES_OF_PARTS
+    folders = sorted({row.path.parent for row in rows})
+    beside = [path for folder in folders for path in sorted(folder.iterdir()) if named_like(suffixes, path)]
+    return [p.name for p in beside if p.name[0] != "." and p.name not in mentioned and real(p) not in listed]

@@ -1,7 +1,7 @@
 """Spacing: micrometres a pixel of the finest level, and its source. It is never guessed from a magnification.
 
 ```text
-CSV column > --mpp  >  the file's own metadata  >  TIFF resolution tags       (the first that is stated decides)
+list's column > --mpp  >  the file's own metadata  >  TIFF resolution tags       (the first that is stated decides)
 ```
 """
 
@@ -16,6 +16,8 @@ from ...errors import SlideError
 
 FINEST_SPACING, COARSEST_SPACING = 0.05, 20.0
 """Smallest and largest valid spacing of a microscope slide, in micrometres a pixel."""
+SMALLEST_SECTION, LARGEST_SECTION = 1.0, 250.0
+"""Longest sides of an image, in millimetres, within which nothing is asked about a spacing that the user states."""
 SQUARE_TOLERANCE = 0.01
 """Largest difference of x and y, relative to the larger."""
 
@@ -101,6 +103,23 @@ def problem(stated: Stated) -> str:
     return ""
 
 
+def unlikely_extent(shape: Sequence[int], mpp: float) -> str:
+    """A question about a spacing that the user states, if it makes an image of this shape too small or too large for a section
+    on a slide; else empty. It holds no number of the image, so that many images share one message.
+
+    >>> unlikely_extent((800, 1000), 0.5)[:40], unlikely_extent((20000, 30000), 0.5)
+    ('the stated spacing makes it less than 1 ', '')
+    """
+    longest = max(shape) * mpp / 1000
+    if SMALLEST_SECTION <= longest <= LARGEST_SECTION:
+        return ""
+    side = f"less than {SMALLEST_SECTION:g}" if longest < SMALLEST_SECTION else f"more than {LARGEST_SECTION:g}"
+    return (
+        f"the stated spacing makes it {side} mm long on the glass. Is it a small field, and is the value measured for this "
+        "picture, at its size in pixels? A picture that was made smaller has a coarser spacing than its slide."
+    )
+
+
 def choose(mpp: float | None, file_spacings: Sequence[Stated]) -> Stated | None:
     """The spacing that counts: the user's, else the first that is stated."""
     candidates = [Stated(mpp, mpp, FROM_USER), *file_spacings]
@@ -115,18 +134,20 @@ def settle(name: str, mpp: float | None, file_spacings: Sequence[Stated]) -> tup
     spacing = choose(mpp, file_spacings)
     if spacing is None:
         raise SlideError(
-            f"{name}: the file states no spacing (micrometres a pixel), and a magnification does not define one. Without a "
-            "spacing tissue cannot be compared between slides. Give it with --mpp 0.5, or as the column `mpp` of a CSV of "
-            "slides.",
+            f"{name}: no spacing (micrometres a pixel) is stated in the file, and a magnification does not define one. Without "
+            "a spacing tissue cannot be compared between slides. Work it out for the picture at its size in pixels: the length "
+            "of a scale bar, or of anything of known length, in micrometres, divided by its length in pixels; or the width of "
+            "the field divided by the pixels across it; a camera's pixel size divided by the magnification before the camera. "
+            "Then state it with --mpp, or of each slide in a column `mpp` of a list.",
             "E_NO_MPP",
         )
     fault = problem(spacing)
     if fault:
         y, x = spacing.values
-        who = "--mpp or the CSV" if spacing.source == FROM_USER else f"the {spacing.source} metadata"
+        who = "--mpp or the list" if spacing.source == FROM_USER else f"the {spacing.source} metadata"
         raise SlideError(
             f"{name}: {who} says that a pixel is {y:.6g} um high and {x:.6g} um wide, which is {fault}, so it cannot "
-            "be believed. Give the true spacing with --mpp, or as the column `mpp` of a CSV of slides.",
+            "be believed. Give the true spacing with --mpp, or in a column `mpp` of a list.",
             "E_BAD_MPP",
         )
     return spacing.values, spacing.source

@@ -47,8 +47,8 @@ class InputKind:
     """(name of a folder, names beside it, names in it) -> why it is not searched; empty if it is."""
     lists: frozenset[str]
     """Suffixes of files that list inputs."""
-    columns: Mapping[str, str]
-    """Column of such a list -> its role, "group" or "part"; of two columns with one role the later counts."""
+    roles: frozenset[str]
+    """Meanings that columns of such a list may have, among those of `stores.lists.headings.ROLES`."""
 
 
 def walk(root: Path, kind: InputKind) -> Iterator[Seen]:

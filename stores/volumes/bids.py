@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from ..lists.headings import meanings
+from ..lists.sheet import read_sheet
 from ..slides.cohort import Cohort, SlideEntry, sorted_out
-from ..slides.manifest import check_problems, columns_of, rows_of
 from ..slides.walk import InputKind, Seen, walk
+from .participants import read_participants
 
 PARTICIPANTS_TABLE = "participants.tsv"
-PARTICIPANT_COLUMN = "participant_id"
 _LEFT_OUT = {
     "derivatives": "holds what was derived from the images",
     "sourcedata": "holds what the images were made from",
@@ -39,8 +40,9 @@ def root_of(path: Path) -> Path | None:
             return path
         inside = ((child / "anat").is_dir() or any(child.glob("ses-*/anat")) for child in subjects)
         return path if any(inside) else None
-    columns = columns_of(path)
-    return path.parent if PARTICIPANT_COLUMN in columns and "path" not in columns else None
+    meant = set(meanings(read_sheet(path).names).values())
+    is_table = "subject" in meant and "path" not in meant
+    return path.parent if is_table and (path.name == PARTICIPANTS_TABLE or root_of(path.parent)) else None
 
 
 def find_bids(root: Path, table: Path | None, kind: InputKind, suffix: str) -> Cohort:
@@ -59,31 +61,17 @@ def find_bids(root: Path, table: Path | None, kind: InputKind, suffix: str) -> C
 
     cohort = sorted_out(walk(root, replace(kind, gather=gather, closed=closed)), root)
     table = table or (root / PARTICIPANTS_TABLE if (root / PARTICIPANTS_TABLE).is_file() else None)
-    rows = _participants(table, kind) if table else {}
-    entries = tuple(_joined(entry, rows) for entry in cohort.entries)
-    without = sorted(set(rows) - {entry.group for entry in entries})
-    absent = tuple((one, f"is a participant without a {suffix} image") for one in without)
-    return replace(cohort, entries=entries, ignored=cohort.ignored + absent)
+    if table is None:
+        return replace(cohort, entries=tuple(_joined(entry, {}) for entry in cohort.entries))
+    participants = read_participants(table, {subject_in(entry.name) for entry in cohort.entries}, suffix)
+    rows = participants.rows
+    entries = tuple(_joined(entry, rows.get(subject_in(entry.name), {})) for entry in cohort.entries)
+    absent = tuple((one, f"is a participant without a {suffix} image") for one in participants.without_image)
+    notes, warnings = participants.notes, participants.warnings
+    return replace(cohort, entries=entries, ignored=cohort.ignored + absent, notes=notes, warnings=warnings)
 
 
-def _joined(entry: SlideEntry, rows: dict[str, dict[str, str]]) -> SlideEntry:
-    subject = subject_in(entry.name)
+def _joined(entry: SlideEntry, row: Mapping[str, str]) -> SlideEntry:
     session = _SESSION.search(entry.name)
-    extra = dict(rows.get(subject, {})) | ({"session": session[1]} if session else {})
-    return replace(entry, group=subject, site=extra.pop("site", ""), extra=extra)
-
-
-def _participants(table: Path, kind: InputKind) -> dict[str, dict[str, str]]:
-    """Subject -> its other columns; n/a becomes empty."""
-    lines, problems = rows_of(table, PARTICIPANT_COLUMN)
-    rows: dict[str, dict[str, str]] = {}
-    for line, values in lines:
-        given = values.pop(PARTICIPANT_COLUMN, "")
-        subject = given if given.startswith("sub-") else f"sub-{given}"
-        if not given or given == "n/a":
-            problems.append(f"line {line}: {PARTICIPANT_COLUMN} is empty")
-        elif subject in rows:
-            problems.append(f"line {line}: {given!r} appears twice")
-        rows[subject] = {name: "" if value == "n/a" else value for name, value in values.items() if name}
-    check_problems(table, problems, kind)
-    return rows
+    extra = {**row, **({"session": session[1]} if session else {})}
+    return replace(entry, subject=subject_in(entry.name), site=extra.pop("site", ""), extra=extra)

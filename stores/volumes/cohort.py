@@ -14,13 +14,10 @@ from .input_kind import VOLUME_INPUT
 from .nifti_reader import shape_of
 from .zarr_reader import times_of
 
-MISSING_WORDS = frozenset({"n/a", "na", "nan"})
-"""Words of lists that mean a missing value."""
-
 
 def find_volumes(spec: str | Path | Sequence[str | Path], *, t: int | None = None, suffix: str = "T1w") -> Cohort:
-    """The volumes that a folder, a glob, a file, a CSV or TSV, a BIDS tree or its participants.tsv, or a list of these name:
-    entries as for slides, with the subject as `group` and, in `part`, the volume inside a file or folder.
+    """The volumes that a folder, a glob, a file, a list, a BIDS tree or its participants.tsv, or several of these name: entries
+    as for slides, with their subject and, in `part`, the volume inside a file or folder.
 
     `t` is the time point of images with four axes; a BIDS tree gives its images with `suffix`. Without a named subject the
     subject is the BIDS name, else the volume's id. Raises NoInputError and SettingsError as for slides.
@@ -32,14 +29,7 @@ def find_volumes(spec: str | Path | Sequence[str | Path], *, t: int | None = Non
         return None if root is None else find_bids(root, None if path.is_dir() else path, kind, suffix)
 
     cohort = find(spec, kind, special)
-    entries = tuple(
-        replace(
-            one,
-            group=one.group or subject_in(one.name) or one.id,
-            extra={name: "" if value.strip().lower() in MISSING_WORDS else value for name, value in one.extra.items()},
-        )
-        for one in cohort.entries
-    )
+    entries = tuple(replace(one, subject=one.subject or subject_in(one.name) or one.id) for one in cohort.entries)
     return replace(cohort, entries=entries)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from ...errors import SlideError
+from ..lists.sheet import LIST_SUFFIXES
 from ..remote import ObjectPath
 from ..slides.companions import partners
 from ..slides.input_kind import why_no_input
@@ -78,6 +79,6 @@ VOLUME_INPUT = InputKind(
     gather=_gather,
     expand=_expand,
     closed=_closed,
-    lists=frozenset({".csv", ".tsv"}),
-    columns={"group": "group", "subject": "group", "part": "part"},
+    lists=LIST_SUFFIXES,
+    roles=frozenset({"path", "subject", "site", "part"}),
 )

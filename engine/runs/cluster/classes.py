@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 Classes = tuple[tuple[int, str, str, int], ...]
@@ -18,15 +17,19 @@ def read_classes(path: str | Path) -> Classes:
 
     Raises ValueError that names the row and both values.
     """
+    from ....errors import SettingsError
+    from ....stores.lists.headings import plain_heading
+    from ....stores.lists.sheet import read_sheet
+
     try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"classes: {path} cannot be read as a CSV ({error})") from error
-    rows = csv.DictReader(text.splitlines())
-    if "cluster" not in (rows.fieldnames or ()):
-        raise ValueError(
-            f"classes: {path} has no column `cluster`; it has {', '.join(rows.fieldnames or ()) or 'no columns'}"
-        )
+        sheet = read_sheet(Path(path))
+    except SettingsError as error:
+        raise ValueError(f"classes: {path} cannot be read as a CSV ({error.message})") from error
+    columns = {plain_heading(name): name for name in reversed(sheet.names)}
+    if "cluster" not in columns or sheet.problems:
+        faults = list(sheet.problems) or [f"has no column `cluster`; it has {', '.join(sheet.names) or 'no columns'}"]
+        raise ValueError(f"classes: {path} {'; '.join(faults)}")
+    rows = [(line, {plain: cells.get(name, "") for plain, name in columns.items()}) for line, cells in sheet.rows]
     classes = tuple(_classes(rows, path))
     numbers = [cluster for cluster, *_ in classes]
     for number in numbers:
@@ -35,13 +38,13 @@ def read_classes(path: str | Path) -> Classes:
     return classes
 
 
-def _classes(rows: csv.DictReader[str], path: str | Path) -> Iterator[tuple[int, str, str, int]]:
+def _classes(rows: Iterable[tuple[int, Mapping[str, str]]], path: str | Path) -> Iterator[tuple[int, str, str, int]]:
     from ...show.spreadsheet import plain
 
-    for line, row in enumerate(rows, start=2):
+    for line, row in rows:
         where = f"classes: {path}, line {line}"
         cluster, into = _number(row, "cluster", where), _number(row, "into", where)
-        name, colour = plain((row.get("name") or "").strip()), (row.get("colour") or "").strip().lower()
+        name, colour = plain(row.get("name", "")), row.get("colour", "").lower()
         if not cluster:
             raise ValueError(f"{where}: the cluster is empty")
         if len(name) > MAX_NAME_LENGTH or not name.isprintable():
@@ -53,8 +56,8 @@ def _classes(rows: csv.DictReader[str], path: str | Path) -> Iterator[tuple[int,
         yield cluster, name, colour, into
 
 
-def _number(row: Mapping[str, str | None], column: str, where: str) -> int:
-    text = (row.get(column) or "").strip()
+def _number(row: Mapping[str, str], column: str, where: str) -> int:
+    text = row.get(column, "")
     if text and not (text.isdecimal() and 1 <= int(text) <= 255):
         raise ValueError(f"{where}: {column} {text!r} is no number of a cluster")
     return int(text) if text else 0

@@ -17,8 +17,8 @@ from .settings import ClusterSettings
 from .shown import ShownClusters, shown_clusters
 from .tree import clusters_document
 
-RESERVED = frozenset({"slide", "name", "site", "group", "tiles"})
-"""Own columns of shares.csv; the user's columns of these names get the prefix `csv `."""
+RESERVED = frozenset({"slide", "name", "site", "subject", "tiles"})
+"""Own columns of shares.csv; the user's columns of these names get the prefix `list `."""
 NEAREST_COLUMNS = ("nearest", "second nearest")
 """Columns of clusters.csv with the numbers of the nearest clusters; beside each, the distance of the two centres."""
 
@@ -40,11 +40,11 @@ def write_shares(job: Job[ClusterSettings], shown: ShownClusters) -> Written:
     names = column_names(shown, RESERVED.union(*(record.columns for record in job.slides.values())))
     for slide, counts in shown.slides.items():
         record, total = job.slides[slide], sum(counts)
-        list_columns = {f"csv {k}" if k in RESERVED else k: v for k, v in record.columns.items()}
+        list_columns = {f"list {k}" if k in RESERVED else k: v for k, v in record.columns.items()}
         shares: dict[str, Cell] = {
             name: round(n / total, 6) if total else "" for name, n in zip(names, counts, strict=True)
         }
-        own: dict[str, Cell] = {"slide": slide, "name": record.name, "site": record.site, "group": record.subject}
+        own: dict[str, Cell] = {"slide": slide, "name": record.name, "site": record.site, "subject": record.subject}
         rows.append({**own, **list_columns, "tiles": total, **shares})
     path = job.folder.out / "shares.csv"
     write_csv(path, rows)

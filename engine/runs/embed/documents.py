@@ -40,6 +40,8 @@ class Evaluation(Document):
     subjects: int
     methods: dict[str, dict[str, Figure]]
     """Network or baseline -> name of the figure -> figure."""
+    left_out: tuple[str, ...] = ()
+    """Columns of numbers that no figure is given for, each with the reason."""
 
 
 class NetworkRecord(ModelRecord):

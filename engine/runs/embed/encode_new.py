@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,11 +21,14 @@ from .folds import WHOLE, model_name
 from .networks import load_network
 from .settings import EmbedSettings
 
+LOG = logging.getLogger("tile_engine")
+
 
 def encode(job: Job[EmbedSettings], specs: Sequence[str]) -> tuple[list[ImageRecord], Array]:
     """Records and embeddings (n, F), float32, of volumes that the run does not know, by its trained network.
 
-    A volume that cannot be opened is skipped. Raises NoInputError if no volume can be encoded.
+    A volume that cannot be encoded is skipped. That, and what the columns of a list were taken for, goes to the logger
+    `tile_engine`, which a command shows on standard error. Raises NoInputError if no volume can be encoded.
     """
     from ....models.training.encoding import embeddings_of
     from .evaluate import best
@@ -43,4 +47,6 @@ def encode(job: Job[EmbedSettings], specs: Sequence[str]) -> tuple[list[ImageRec
             reasons.append(f"{record.name} [{error.code}]: {error.message}")
     if not records:
         raise NoInputError("none of these volumes can be encoded:\n  " + "\n  ".join(reasons[:10]))
+    for text in (*inspected.notes, *inspected.warnings, *(f"left out: {reason}" for reason in reasons)):
+        LOG.warning(text)
     return records, np.concatenate(rows)

@@ -23,11 +23,10 @@ from ...steps.volumes.dataset import Volumes
 from .documents import EVALUATION, Evaluation, Figure, FoldSize
 from .encode import embeddings, errors
 from .folds import WHOLE, folds_of, why_not
+from .number_columns import number_columns
 from .settings import EmbedSettings
 
 COMPONENTS, RAW = "principal components", "raw values"
-MOST_NUMBERS = 20
-"""Columns of the user's list that are evaluated, at most."""
 
 
 def evaluate_embeddings(job: Job[EmbedSettings], unit: Unit) -> Outcome:
@@ -70,6 +69,7 @@ def evaluation(job: Job[EmbedSettings]) -> Evaluation:
         classes={c: int((what.labels == i).sum()) for i, c in enumerate(what.classes)},
         subjects=len(np.unique(what.subjects)),
         methods=methods,
+        left_out=number_columns(job).left_out,
     )
 
 
@@ -123,36 +123,11 @@ def _figures(
         yield name.replace("_", " "), value
 
 
-def columns(job: Job[EmbedSettings]) -> dict[str, Array]:
-    """Columns of the list with numbers (age) or two values (sex) for at least 80 % of volumes: float (n,), NaN if unknown."""
-    records = list(job.slides.values())
-    out: dict[str, Array] = {}
-    names = list(dict.fromkeys(name for r in records for name in r.columns))
-    for name in names[:MOST_NUMBERS]:
-        texts = [r.columns.get(name, "").strip() for r in records]
-        if name in (job.settings.label, "split", "mask"):
-            continue
-        values = np.array([_number(s) for s in texts])
-        kinds = sorted({s for s in texts if s})
-        if len(kinds) == 2:
-            values = np.array([float(kinds.index(s)) if s else np.nan for s in texts])
-        if np.isfinite(values).mean() >= 0.8 and len(np.unique(values[np.isfinite(values)])) > 1:
-            out[name] = values
-    return out
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return float("nan")
-
-
 def _probes(job: Job[EmbedSettings], embeddings_NF: Array, train: Array, test: Array) -> Iterator[tuple[str, Array]]:
     """Linear probes: predictions for the fold's own volumes by models fitted on embeddings of training volumes."""
     from ....models.evaluation.probes import logistic, ridge
 
-    for name, values in columns(job).items():
+    for name, values in number_columns(job).values.items():
         mask = np.isfinite(values)
         fit_rows, test_rows = train[mask[train]], test[mask[test]]
         if not len(test_rows) or len(np.unique(values[fit_rows])) < 2:
@@ -168,7 +143,7 @@ def _describe(job: Job[EmbedSettings], column: str, guess: Array) -> dict[str, F
     """Figures of a probe over all folds together, with a bootstrap interval over subjects."""
     from ....models.evaluation.probes import area, bootstrap, regression_figures
 
-    values, subjects = columns(job)[column], covariates(job).subjects
+    values, subjects = number_columns(job).values[column], covariates(job).subjects
     mask = np.isfinite(values) & np.isfinite(guess)
     values, guess, subjects = values[mask], guess[mask], subjects[mask]
     two = len(np.unique(values)) == 2

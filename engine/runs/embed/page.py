@@ -110,7 +110,11 @@ def _page(job: Job[EmbedSettings], unit: Unit, pictures: dict[str, Path]) -> Rep
     planes = tuple(Image(pictures[k]) for k in ("tsne", "umap") if k in pictures)
     body = [Section("Volumes in the plane", figures=planes)] if planes else []
     body += [
-        Section("Evaluation of the embeddings", text=_evaluation_text(document), tables=tuple(_tables(job, document))),
+        Section(
+            "Evaluation of the embeddings",
+            text=(*_evaluation_text(document), *_left_out(document)),
+            tables=tuple(_tables(job, document)),
+        ),
         Section(
             "Reconstructions",
             figures=(Image(pictures["reconstructions"], "Above the volume, below its reconstruction"),),
@@ -142,6 +146,11 @@ def _evaluation_text(document: Evaluation) -> tuple[str, ...]:
         "k-means is fitted on embeddings of training volumes, with as many clusters as classes; neighbours are "
         "searched among training volumes. Matched accuracy misleads where one class is frequent: compare balanced accuracy.",
     )
+
+
+def _left_out(document: Evaluation) -> tuple[str, ...]:
+    columns = ", ".join(document.left_out)
+    return (f"Columns of the list without figures: {columns}.",) if columns else ()
 
 
 def _tables(job: Job[EmbedSettings], document: Evaluation) -> Iterator[Table]:

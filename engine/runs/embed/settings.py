@@ -102,6 +102,14 @@ class EmbedSettings(RunSettings):
             return tuple(int(p) for p in parts)
         return value
 
+    @field_validator("label")
+    @classmethod
+    def _column(cls, value: str) -> str:
+        """The name that the list's column has once its heading is understood: `Label` is `label`."""
+        from ....stores.lists.headings import canonical
+
+        return canonical(value)
+
     @field_validator("mask", "template")
     @classmethod
     def _found(cls, value: str) -> str:

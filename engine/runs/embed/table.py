@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ....stores.frame import Array
+from ....stores.lists.cells import read_numbers
 from ....stores.tables import write_table
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
@@ -15,8 +16,8 @@ from .encode import embeddings, errors
 from .evaluate import best
 from .settings import EmbedSettings
 
-NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
-"""Texts that become numbers in the table."""
+NAME = re.compile(r"-?0[0-9]+.*")
+"""Texts that are names although they look like numbers."""
 MOST_TSNE = 5_000
 
 
@@ -65,10 +66,13 @@ def write_volume_table(job: Job[EmbedSettings], unit: Unit) -> Outcome:
 def column(texts: Sequence[str]) -> Array:
     """A column of the list as float64 if all its texts are numbers (age), with NaN for empty texts; else as str.
 
+    Units, bounds ("89+") and decimal commas are read as `stores.lists.cells.read_numbers` does.
+
     >>> column(["61.5", "", "70"]).tolist(), column(["007", "12"]).tolist()  # a number that begins with 0 is a name
     ([61.5, nan, 70.0], ['007', '12'])
     """
     words = [word for word in texts if word]
-    if words and all(NUMBER.fullmatch(word) for word in words):
-        return np.array([float(word) if word else np.nan for word in texts])
+    numbers = read_numbers(texts)
+    if words and not numbers.unread and not any(NAME.fullmatch(word) for word in words):
+        return np.array(numbers.values)
     return np.array(texts, dtype=object)

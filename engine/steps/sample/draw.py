@@ -47,7 +47,7 @@ def draw_patches(job: Job[TileSettings], unit: Unit) -> Outcome:
         patch_limit = min(job.settings.samples, budget(max(1, sum(room))).patches)
         if len(patch) == 3:
             patch_limit = min(patch_limit, max(64, MOST_BYTES // patches_spec(job, 1).nbytes))
-        patch_counts = balance(room, [job.slides[s].subject for s in slides], patch_limit)
+        patch_counts = balance(room, [job.slides[s].subject or s for s in slides], patch_limit)
         places, owners, whole = [], [], 0
         for i, (slide, count) in enumerate(zip(slides, patch_counts, strict=True)):
             if not count:

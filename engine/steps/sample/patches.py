@@ -1,4 +1,4 @@
-"""sample: random patches inside tissue, balanced over groups and slides, read block by block into one sharded array.
+"""sample: random patches inside tissue, balanced over subjects and slides, read block by block into one sharded array.
 
 Two steps: `draw` (chooses positions from masks and a seed) and `patches` (reads the pixels, one shard per unit).
 samples.zarr holds `patches` (n, c, y, x), `slide` (n,), `place` (n, 2: first pixel at the run's spacing), and later `codes`.

@@ -90,10 +90,10 @@ def test_fewer_cases_than_asked_for_are_all_of_them(out: Path) -> None:
     assert len(hits.rows) == int((tiles.obs["slide"] != tiles.obs["slide"].iloc[0]).sum())
 
 
-def test_slides_of_the_same_group_are_left_out_together(mini: Any, tmp_path: Path) -> None:
+def test_slides_of_the_same_subject_are_left_out_together(mini: Any, tmp_path: Path) -> None:
     lists = tmp_path / "slides.csv"
     lists.write_text(
-        "path,group\n" + "".join(f"{mini.slides / n}.tif,{g}\n" for n, g in zip("abc", "ppq", strict=True))
+        "path,subject\n" + "".join(f"{mini.slides / n}.tif,{g}\n" for n, g in zip("abc", "ppq", strict=True))
     )
     run = tile_engine.cluster(lists, tmp_path / "out", **mini.settings)
     a, _, c = run.slides

@@ -118,11 +118,17 @@ def test_a_glob_a_file_and_a_list(folder: Path) -> None:
     assert names(find_slides([folder / "sub" / "c.tif", folder / "a.svs"])) == ["sub/c.tif", "a.svs"]
 
 
-def test_a_csv_carries_spacing_site_group_and_more(folder: Path) -> None:
-    text = "Path;mpp;site;group;stain\na.svs;0,25;A;g1;H&E\nsub/c.tif;;B;g2;\n"
+def test_a_csv_carries_spacing_site_subject_and_more(folder: Path) -> None:
+    text = "Path;mpp;site;subject;Stain\na.svs;0,25;A;g1;H&E\nsub/c.tif;;B;g2;\n"
     (folder / "list.csv").write_bytes(b"\xef\xbb\xbf" + text.encode())
     first, second = find_slides(folder / "list.csv").entries
-    assert (first.name, first.mpp, first.site, first.group, first.extra) == ("a.svs", 0.25, "A", "g1", {"stain": "H&E"})
+    assert (first.name, first.mpp, first.site, first.subject, first.extra) == (
+        "a.svs",
+        0.25,
+        "A",
+        "g1",
+        {"stain": "H&E"},
+    )
     assert (second.name, second.mpp, second.extra) == ("sub/c.tif", None, {"stain": ""})
 
 
@@ -134,9 +140,58 @@ def test_all_problems_of_a_csv_are_said_at_once(folder: Path) -> None:
         assert said in failure.value.message
 
 
+def write(folder: Path, text: str) -> Path:
+    (folder / "list.csv").write_text(text, encoding="utf-8")
+    return folder / "list.csv"
+
+
+def test_a_row_without_a_file_is_an_entry_and_said(folder: Path) -> None:
+    """So that it is rejected by name, as a broken file is, and the others go on."""
+    cohort = find_slides(write(folder, "Slide,Subject ID,group\na.svs,s1,x\nb.tif,s2,y\ngone.svs,s3,y\n"))
+    assert names(cohort) == ["a.svs", "b.tif", "gone.svs"] and cohort.entries[1].extra == {"group": "y"}
+    assert [entry.subject for entry in cohort.entries] == ["s1", "s2", "s3"]
+    assert cohort.warnings == ("list.csv: 1 of 3 rows name no file that exists: 'gone.svs'",)
+    assert cohort.notes[0] == "list.csv: path <- Slide, subject <- Subject ID; kept as they are: group"
+
+
+def test_a_list_whose_rows_mostly_fit_no_file_is_refused(folder: Path) -> None:
+    with pytest.raises(SettingsError, match=r"(?s)2 problems.*'x\.svs' does not exist.*'y\.svs'"):
+        find_slides(write(folder, "path\na.svs\nx.svs\ny.svs\n"))
+
+
+def test_files_that_no_row_names_are_counted(folder: Path) -> None:
+    for name in (".hidden.svs", "notes.txt", "mask.tif"):
+        shutil.copyfile(folder / "b.tif", folder / name)
+    (note,) = [n for n in find_slides(write(folder, "path,mask\na.svs,mask.tif\n")).notes if "in no row" in n]
+    assert note == "list.csv: in no row, and no part of the run: 1 file beside its slides: 'b.tif'"
+
+
+def test_spellings_of_other_systems_match_and_are_said(folder: Path) -> None:
+    cohort = find_slides(write(folder, "path;mpp\nsub\\c.tif;0,25 µm\nb;n/a\n"))
+    assert [(e.name, e.mpp) for e in cohort.entries] == [("sub/c.tif", 0.25), ("b.tif", None)]
+    (note,) = [n for n in cohort.notes if "another spelling" in n]
+    assert "2 files" in note and "b -> b.tif" in note
+
+
+def test_a_cell_without_an_end_is_a_problem_of_the_list(folder: Path) -> None:
+    with pytest.raises(SettingsError, match="more than 131,072 characters") as failure:
+        find_slides(write(folder, "path,note\na.svs," + "x" * 140_000))
+    assert failure.value.code == "E_MANIFEST"
+
+
+def test_files_of_one_name_outside_the_lists_folder_are_named_apart(folder: Path) -> None:
+    for name in ("s1", "s2"):
+        (folder / "data" / name / "mri").mkdir(parents=True)
+        shutil.copyfile(folder / "b.tif", folder / "data" / name / "mri" / "T1.tif")
+    (folder / "lists").mkdir()
+    text = "path,group\n../data/s1/mri/T1.tif,AD\n../data/s2/mri/T1.tif,CN\n../b.tif,CN\n"
+    cohort = find_slides(write(folder / "lists", text))
+    assert names(cohort) == ["s1/mri/T1.tif", "s2/mri/T1.tif", "b.tif"]
+
+
 def test_a_csv_without_its_column_says_which_there_are(folder: Path) -> None:
-    (folder / "list.csv").write_text("slide,mpp\na.svs,0.5\n")
-    with pytest.raises(SettingsError, match=r"'path' is missing.*'slide', 'mpp'"):
+    (folder / "list.csv").write_text("what,mpp\na.svs,0.5\n")
+    with pytest.raises(SettingsError, match=r"'path' is missing.*'what', 'mpp'"):
         find_slides(folder / "list.csv")
 
 

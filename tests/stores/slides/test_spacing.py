@@ -17,6 +17,7 @@ from tile_engine.stores.slides.spacing import (
     from_resolution,
     parse_number,
     settle,
+    unlikely_extent,
 )
 
 
@@ -59,3 +60,14 @@ def test_resolution_tags_need_a_unit_and_a_value() -> None:
     assert from_resolution(20000, 20000, 10000.0).values == (0.5, 0.5)
     assert from_resolution(0, 0, 10000.0).missing
     assert from_resolution(72, 72, None).missing
+
+
+@pytest.mark.parametrize(
+    ("shape", "mpp", "said"),
+    [((700, 1000), 0.5, "less than 1 mm"), ((50_000, 600_000), 0.5, "more than 250 mm"), ((900, 2000), 0.5, "")],
+)
+def test_a_spacing_that_makes_a_slide_of_half_a_millimetre_is_asked_about(
+    shape: tuple[int, int], mpp: float, said: str
+) -> None:
+    question = unlikely_extent(shape, mpp)
+    assert said in question and bool(question) == bool(said)

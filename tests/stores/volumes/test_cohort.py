@@ -63,7 +63,7 @@ def test_a_folder_is_searched_as_one_of_slides_is(folder: Path, tmp_path: Path) 
         "pipe.nii": "is neither a file nor a folder",
         "sub/c.img": "is part of c.hdr",
     }
-    assert all(entry.group == entry.id for entry in cohort.entries)  # nobody says whose they are
+    assert all(entry.subject == entry.id for entry in cohort.entries)  # nobody says whose they are
     assert cohort.entries[1].id.startswith("b-")
 
 
@@ -93,10 +93,10 @@ def test_a_table_says_whose_volumes_are(folder: Path, delimiter: str) -> None:
     table = folder / ("list.tsv" if delimiter == "\t" else "list.csv")
     table.write_text("\ufeff" + "\n".join(delimiter.join(row) for row in rows), encoding="utf-8")
     first, second, third = find_volumes(table).entries
-    assert (first.group, first.site) == ("s1", "north")
+    assert (first.subject, first.site) == ("s1", "north")
     assert first.extra == {"label": "AD", "age": "71", "group": "x"}
-    assert (second.group, second.extra["age"]) == ("s1", "")
-    assert third.group == third.id and third.site == "south"
+    assert (second.subject, second.extra["age"]) == ("s1", "")
+    assert third.subject == third.id and third.site == "south"
 
 
 def test_all_problems_of_a_table_are_said_at_once(folder: Path) -> None:
@@ -107,7 +107,7 @@ def test_all_problems_of_a_table_are_said_at_once(folder: Path) -> None:
     assert failure.value.code == "E_MANIFEST"
     for word in ("5 problems", "4 problems", "line 3", "line 4", "line 5", "line 6"):
         assert (word in failure.value.message) == (word != "5 problems")
-    table.write_text("file,subject\na.nii,1\n")
+    table.write_text("what,subject\na.nii,1\n")
     with pytest.raises(SettingsError, match="column 'path' is missing"):
         find_volumes(table)
 
@@ -153,7 +153,7 @@ def bids(tmp_path: Path) -> Path:
 def test_a_bids_tree_is_understood(bids: Path) -> None:
     for spec in (bids, bids / "participants.tsv"):
         cohort = find_volumes(spec)
-        assert [(e.name, e.group, e.site) for e in cohort.entries] == [
+        assert [(e.name, e.subject, e.site) for e in cohort.entries] == [
             ("sub-01/anat/sub-01_T1w.nii.gz", "sub-01", "north"),
             ("sub-02/ses-a/anat/sub-02_ses-a_run-1_T1w.nii", "sub-02", ""),
             ("sub-02/ses-b/anat/sub-02_ses-b_run-1_T1w.nii", "sub-02", ""),
@@ -169,9 +169,9 @@ def test_a_bids_tree_is_understood(bids: Path) -> None:
 def test_subjects_are_known_without_a_table_and_without_a_tree(bids: Path, tmp_path: Path) -> None:
     (bids / "participants.tsv").unlink()
     (bids / "dataset_description.json").unlink()
-    assert [e.group for e in find_volumes(bids).entries] == ["sub-01", "sub-02", "sub-02"]
+    assert [e.subject for e in find_volumes(bids).entries] == ["sub-01", "sub-02", "sub-02"]
     save(tmp_path / "flat" / "sub-9_T1w.nii")
-    assert find_volumes(tmp_path / "flat").entries[0].group == "sub-9"
+    assert find_volumes(tmp_path / "flat").entries[0].subject == "sub-9"
 
 
 def test_a_table_of_participants_with_mistakes(bids: Path) -> None:
@@ -222,4 +222,4 @@ def test_slides_have_no_parts(tmp_path: Path) -> None:
     (tmp_path / "a.svs").write_bytes(b"II*\0")
     (tmp_path / "list.csv").write_text("path,part,subject,group\na.svs,lung,s1,g1\n")
     (entry,) = find_slides(tmp_path / "list.csv").entries
-    assert (entry.part, entry.group, entry.extra) == ("", "g1", {"part": "lung", "subject": "s1"})
+    assert (entry.part, entry.subject, entry.extra) == ("", "s1", {"part": "lung", "group": "g1"})

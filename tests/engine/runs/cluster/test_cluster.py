@@ -296,7 +296,14 @@ def test_events_tell_the_start_every_step_and_the_end(mini: Any, tmp_path: Path)
 
 def test_a_slide_of_a_csv_takes_its_spacing_and_columns_from_there(mini: Any, tmp_path: Path) -> None:
     write(tmp_path / "x.tif", np.full((200, 180, 3), 200, np.uint8), mpp=None)
-    (tmp_path / "list.csv").write_text("path,mpp,site,age\nx.tif,0.5,Ulm,7\n")
-    run = tile_engine.cluster(tmp_path / "list.csv", tmp_path / "out", options=options("convert"))
+    (tmp_path / "list.csv").write_text("File,mpp,Centre,age\nx,0.5,Ulm,7\ngone.tif,0.5,Ulm,8\n")
+    events: list[Event] = []
+    run = tile_engine.cluster(tmp_path / "list.csv", tmp_path / "out", options=options("convert", report=events.append))
+    texts = {kind: [e.text for e in events if e.kind == kind] for kind in ("note", "warning", "rejected")}
+    assert "list.csv: path <- File, mpp <- mpp, site <- Centre; kept as they are: age" in texts["note"]
+    assert any("x -> x.tif" in text for text in texts["note"])
+    assert any("1 of 2 rows name no file" in text for text in texts["warning"])
+    assert any("less than 1 mm" in text for text in texts["warning"])
+    assert len(texts["rejected"]) == 1 and [r["code"] for r in run.rejected.values()] == ["E_MISSING"]
     record = json.loads((run.out / "slides.json").read_text())[run.slides[0]]
     assert (record["site"], record["columns"], record["spacing"]) == ("Ulm", {"age": "7"}, [0.5, 0.5])

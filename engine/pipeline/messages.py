@@ -1,0 +1,56 @@
+"""Messages about images: what holds for several images is one message that names them, however many they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from .record import ImageRecord, Rejection
+
+MAX_NAMED = 5
+"""Images that one message names, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImagesMessage:
+    """A text, and the images that it is about."""
+
+    names: tuple[str, ...]
+    reason: str
+    code: str = ""
+    """Reason code of a rejection; empty for a note."""
+
+    @property
+    def images(self) -> str:
+        """The images, the first few by name."""
+        more = len(self.names) - MAX_NAMED
+        return f"{', '.join(self.names[:MAX_NAMED])}{f' and {more} more' if more > 0 else ''}"
+
+    @property
+    def text(self) -> str:
+        """The images, and what is said of them."""
+        return f"{self.images}: {self.reason}"
+
+
+def rejection_messages(rejections: Iterable[Rejection]) -> list[ImagesMessage]:
+    """Rejections by reason, in the order of their first images.
+
+    >>> one, two = (Rejection(f"s/{n}.png", "E_NO_MPP", f"{n}.png: no spacing is stated.") for n in "ab")
+    >>> [message.text for message in rejection_messages([one, two])]
+    ['s/a.png, s/b.png: no spacing is stated.']
+    """
+    names: dict[tuple[str, str], list[str]] = {}
+    for rejection in rejections:
+        reason = rejection.message.removeprefix(f"{PurePosixPath(rejection.name).name}: ")
+        names.setdefault((reason, rejection.code), []).append(rejection.name)
+    return [ImagesMessage(tuple(found), reason, code) for (reason, code), found in names.items()]
+
+
+def note_messages(records: Iterable[ImageRecord]) -> list[ImagesMessage]:
+    """Notes of accepted images, each once."""
+    names: dict[str, list[str]] = {}
+    for record in records:
+        for note in record.notes:
+            names.setdefault(note, []).append(record.name)
+    return [ImagesMessage(tuple(found), note) for note, found in names.items()]

@@ -1,0 +1,94 @@
+"""ImageList: a list's rows under the meaning of its headings, and what a reader of the list should be told."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from .cells import MISSING_WORDS, read_numbers, value_of
+from .headings import CARRIED, meanings
+from .sheet import read_sheet
+
+Row = tuple[int, dict[str, str]]
+"""Line of a row, and meaning -> value of its cells; a missing value is empty."""
+MAX_NAMED = 5
+"""Cells, rows or files that a message names, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageList:
+    """A list of images or subjects."""
+
+    path: Path
+    headings: dict[str, str]
+    """Meaning of each column -> its heading; columns without a usual meaning keep their heading as it is."""
+    rows: tuple[Row, ...]
+    problems: tuple[str, ...]
+    notes: tuple[str, ...]
+    """What each column was taken for, and what could not be read."""
+
+
+def read_list(path: Path, roles: Collection[str]) -> ImageList:
+    """The rows of a list whose columns may have these roles. Raises SettingsError (E_MANIFEST) if it cannot be read."""
+    sheet = read_sheet(path)
+    meaning = meanings(sheet.names, {*roles, *CARRIED})
+    rows = tuple((line, {meaning[n]: value_of(cell) for n, cell in cells.items()}) for line, cells in sheet.rows)
+    headings = {role: heading for heading, role in meaning.items()}
+    missing = Counter(c for _, cells in sheet.rows for c in cells.values() if c and c.casefold() in MISSING_WORDS)
+    notes = [*sheet.notes, _columns_note(headings, roles)]
+    if missing:
+        words = ", ".join(f"{word!r} {n}" for word, n in missing.most_common(MAX_NAMED))
+        notes.append(f"cells that say that there is no value: {words}")
+    unnamed = sum(not row.get("subject") for _, row in rows) if {"subject", "path"} <= headings.keys() else 0
+    if unnamed:
+        notes.append(f"{unnamed} of {len(rows)} rows name no subject: each is a subject of its own")
+    notes += _number_notes(headings, [row for _, row in rows])
+    return ImageList(path, headings, rows, sheet.problems, tuple(f"{path.name}: {note}" for note in notes))
+
+
+def _columns_note(headings: Mapping[str, str], roles: Collection[str]) -> str:
+    """What each column was taken for: "path <- File, subject <- Subject ID; kept as they are: age, bmi"."""
+    usual = [*sorted(set(roles) & headings.keys(), key=list(headings).index)]
+    usual += [role for role, heading in headings.items() if role in CARRIED and heading != role]
+    kept = [heading for role, heading in headings.items() if role not in usual]
+    used = ", ".join(f"{role} <- {headings[role]}" for role in usual) or "no column is known"
+    return used + (f"; kept as they are: {', '.join(kept)}" if kept else "")
+
+
+def _number_notes(headings: Mapping[str, str], rows: Sequence[Mapping[str, str]]) -> Iterator[str]:
+    """What was read otherwise than it is written, and what was not read, in columns that hold mostly numbers."""
+    for column in headings:
+        if column in ("path", "subject", "mpp"):
+            continue
+        cells = [row.get(column, "") for row in rows]
+        numbers = read_numbers(cells)
+        filled = sum(bool(cell) for cell in cells)
+        if (numbers.converted or numbers.unread) and 2 * len(numbers.unread) < filled:
+            parts = [
+                ("read as numbers", numbers.converted),
+                ("no numbers, and left out of figures", numbers.unread),
+            ]
+            said = [f"{what}: {count(len(found), 'cell')}, such as {named(found)}" for what, found in parts if found]
+            yield f"{headings[column]}: {'; '.join(said)}"
+
+
+def count(number: int, noun: str) -> str:
+    """A number with its noun.
+
+    >>> count(1, "file"), count(1200, "file")
+    ('1 file', '1,200 files')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def named(texts: Sequence[str], limit: int = MAX_NAMED) -> str:
+    """The first texts, quoted and each once, and how many more there are.
+
+    >>> named(["a", "b", "a"]), named(["a", "b", "c"], 2)
+    ("'a', 'b'", "'a', 'b' and 1 more")
+    """
+    unique = list(dict.fromkeys(texts))
+    more = f" and {len(unique) - limit} more" if len(unique) > limit else ""
+    return ", ".join(repr(text if len(text) <= 100 else text[:97] + "...") for text in unique[:limit]) + more

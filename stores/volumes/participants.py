@@ -1,0 +1,79 @@
+"""Participants: a table with a row a subject, joined to the subjects of a tree of images."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..lists.image_list import count, named, read_list
+from ..lists.sheet import check_problems
+from ..lists.subject_names import match_subjects
+
+ROLES = frozenset({"subject", "site"})
+
+
+@dataclass(frozen=True, slots=True)
+class Participants:
+    """A table of participants, joined to the subjects that have images."""
+
+    rows: dict[str, dict[str, str]]
+    """Subject, as the files name it -> the other columns of its row."""
+    without_image: tuple[str, ...]
+    """Subjects of the table, as it names them, that no image belongs to."""
+    notes: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def read_participants(table: Path, present: Collection[str], suffix: str) -> Participants:
+    """The rows of a table of participants for the subjects that are `present` in files with a suffix (T1w).
+
+    Raises SettingsError (E_MANIFEST) that lists all problems: subjects that are missing or appear twice, and a table of which
+    fewer than half of the rows, and of the subjects with images, have a counterpart.
+    """
+    listed = read_list(table, ROLES)
+    problems = list(listed.problems)
+    heading = listed.headings.get("subject", "participant_id")
+    rows: dict[str, dict[str, str]] = {}
+    prefixed: set[str] = set()
+    for line, values in listed.rows:
+        subject = values.get("subject", "")
+        if not subject:
+            problems.append(f"line {line}: {heading} is empty")
+        elif _prefixed(subject) in prefixed:
+            problems.append(f"line {line}: {subject!r} appears twice")
+        prefixed.add(_prefixed(subject))
+        rows[subject] = {name: value for name, value in values.items() if name != "subject"}
+    matches = match_subjects(list(rows), present)
+    lone_rows = tuple(one for one in rows if one not in matches)
+    lone_subjects = sorted(set(present) - set(matches.values()))
+    if not problems and 2 * len(matches) < min(len(rows), len(present)):
+        problems += [
+            f"{len(lone_rows)} of {len(rows)} rows have no {suffix} image: {named(lone_rows)}",
+            f"{len(lone_subjects)} of {len(present)} subjects with an image have no row: {named(lone_subjects)}",
+        ]
+    check_problems(table, problems)
+    found = {matches[one]: values for one, values in rows.items() if one in matches}
+    notes = [*listed.notes, *_respelt(table, matches)]
+    warnings = [*_missing(table, suffix, (lone_rows, len(rows)), (lone_subjects, len(present)))]
+    return Participants(found, lone_rows, tuple(notes), tuple(warnings))
+
+
+def _prefixed(subject: str) -> str:
+    return subject if subject.startswith("sub-") else f"sub-{subject}"
+
+
+def _respelt(table: Path, matches: Mapping[str, str]) -> Iterator[str]:
+    other = [f"{one} -> {subject}" for one, subject in matches.items() if one != subject]
+    if other:
+        yield f"{table.name}: found in another spelling: {count(len(other), 'subject')}: {named(other)}"
+
+
+def _missing(
+    table: Path, suffix: str, rows: tuple[Collection[str], int], subjects: tuple[Collection[str], int]
+) -> Iterator[str]:
+    if rows[0]:
+        yield f"{table.name}: {len(rows[0])} of {rows[1]} rows have no {suffix} image: {named(list(rows[0]))}"
+    if subjects[0]:
+        few = named(list(subjects[0]))
+        yield f"{table.name}: {len(subjects[0])} of {subjects[1]} subjects with an image have no row, and no labels: {few}"

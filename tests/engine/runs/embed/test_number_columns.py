@@ -1,0 +1,46 @@
+"""Columns that are nearly numbers are numbers, and those without figures are named."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from tile_engine.engine.runs.embed.number_columns import number_columns
+
+
+def job(**columns: list[str]) -> Any:
+    rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    slides = {str(i): SimpleNamespace(columns=row) for i, row in enumerate(rows)}
+    return SimpleNamespace(slides=slides, settings=SimpleNamespace(label="label"))
+
+
+def test_bounds_decimal_commas_and_the_case_of_letters_do_no_harm() -> None:
+    found = number_columns(
+        job(
+            comma=[f"{60 + i},5" for i in range(20)],
+            age=["89+"] * 5 + [str(60 + i) for i in range(15)],
+            sex=[["M", "F", "f"][i % 3] for i in range(20)],
+            label=["0", "1"] * 10,
+            diagnosis=[f"d{i % 3}" for i in range(20)],
+        )
+    )
+    assert list(found.values) == ["comma", "age", "sex"] and found.left_out == ()
+    assert found.values["comma"][3] == 63.5 and found.values["age"][0] == 89
+    assert found.values["sex"].tolist() == [1, 0, 0] * 6 + [1, 0]
+
+
+def test_columns_without_figures_are_named_with_the_reason() -> None:
+    found = number_columns(job(bmi=[str(20 + i) if i < 15 else "" for i in range(20)], field=["3"] * 20))
+    assert found.values == {}
+    assert found.left_out == (
+        "bmi (15 of 20 volumes have a value that can be read)",
+        "field (all volumes have one value)",
+    )
+
+
+def test_no_more_than_twenty_columns_are_evaluated() -> None:
+    found = number_columns(job(**{f"x{i}": [str(i), str(i + 1), "9"] for i in range(22)}))
+    assert len(found.values) == 20 and found.left_out[0].startswith("x20 (20 columns before it")
+    assert np.isfinite(found.values["x3"]).all()

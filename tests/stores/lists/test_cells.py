@@ -1,0 +1,49 @@
+"""Missing values and numbers as people write them."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tile_engine.stores.lists.cells import read_number, read_numbers, value_of
+
+
+@pytest.mark.parametrize("word", ["n/a", "N/A", "NA", "nan", "NaN", "#N/A", "null", " - ", "", "missing", "."])
+def test_the_usual_words_are_missing_values(word: str) -> None:
+    assert value_of(word) == "" and read_number(word) is None
+    assert read_numbers([word]).unread == ()
+
+
+def test_words_that_may_be_groups_are_values() -> None:
+    assert [value_of(word) for word in ("none", "unknown", "0", "no")] == ["none", "unknown", "0", "no"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [("89+", 89), ("61,5", 61.5), (">89", 89), ("≥ 89", 89), ("~60", 60), ("61 y", 61), ("61 Years", 61), ("12%", 12),
+     ("-3", -3), ("1e2", 100), (".5", 0.5), ("22.1 kg/m2", 22.1)],
+)  # fmt: skip
+def test_a_number_is_read_in_spite_of_what_stands_around_it(cell: str, value: float) -> None:
+    found = read_numbers([cell])
+    assert found.values == (value,) and not found.unread
+    assert found.converted == (() if cell in ("-3", "1e2", ".5") else (cell,))
+
+
+@pytest.mark.parametrize("cell", ["2a", "M1", "1.234,5", "2020-01-01", "61 or 62", "seven", "1_000", "inf", "1e999"])
+def test_what_is_no_number_is_said(cell: str) -> None:
+    found = read_numbers([cell])
+    assert math.isnan(found.values[0]) and found.unread == (cell,)
+
+
+def test_units_are_not_mixed() -> None:
+    found = read_numbers(["60 y", "61", "7 months", "62 years"])
+    assert found.unread == ("7 months",) and found.values[:2] == (60, 61)
+
+
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False)))
+def test_plain_numbers_are_themselves(numbers: list[float]) -> None:
+    found = read_numbers([repr(number) for number in numbers])
+    assert list(found.values) == numbers and not found.converted and not found.unread

@@ -1,0 +1,48 @@
+"""What a list was taken for is said, cell by cell where it is not plain."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tile_engine.errors import SettingsError
+from tile_engine.stores.lists.image_list import read_list
+
+ROLES = frozenset({"path", "subject", "site"})
+
+
+def notes(folder: Path, text: str) -> list[str]:
+    (folder / "list.csv").write_text(text, encoding="utf-8")
+    return [note.removeprefix("list.csv: ") for note in read_list(folder / "list.csv", ROLES).notes]
+
+
+def test_what_columns_were_taken_for_is_said(tmp_path: Path) -> None:
+    (note,) = notes(tmp_path, "File Name,Subject ID,Stain,age,group\na.svs,s1,HE,61,x\n")
+    assert note == "path <- File Name, subject <- Subject ID, stain <- Stain; kept as they are: age, group"
+
+
+def test_missing_subjects_and_values_are_counted(tmp_path: Path) -> None:
+    said = notes(tmp_path, "path,subject,site\na,s1,n/a\nb,NA,\nc,n/a,x\n")
+    assert said[1] == "cells that say that there is no value: 'n/a' 2, 'NA' 1"
+    assert said[2] == "2 of 3 rows name no subject: each is a subject of its own"
+
+
+def test_numbers_that_were_read_otherwise_or_not_are_said(tmp_path: Path) -> None:
+    said = notes(tmp_path, "path;age;stage\na;61,5;2a\nb;89+;2b\nc;old;3\nd;70;1\ne;71;1a\n")
+    assert said[1:] == [
+        "age: read as numbers: 2 cells, such as '61,5', '89+'; no numbers, and left out of figures: 1 cell, such as 'old'"
+    ]
+
+
+def test_values_stand_under_their_meaning(tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_text("Path,participant_id,Label,sex\na.svs,n/a,1,F\n")
+    assert read_list(tmp_path / "list.csv", ROLES).rows == (
+        (2, {"path": "a.svs", "subject": "", "label": "1", "sex": "F"}),
+    )
+
+
+def test_a_list_that_is_gone_is_an_error_of_settings(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="cannot be read") as failure:
+        read_list(tmp_path / "gone.csv", ROLES)
+    assert failure.value.code == "E_MANIFEST"

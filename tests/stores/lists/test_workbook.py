@@ -1,0 +1,95 @@
+"""XLSX by the standard library: what spreadsheets write is read, and what only an attacker writes is refused."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tile_engine.errors import SettingsError
+from tile_engine.stores.lists import workbook as module
+from tile_engine.stores.lists.sheet import read_sheet
+from tile_engine.stores.slides.cohort import find_slides
+
+Write = Callable[..., Path]
+
+
+def test_texts_numbers_and_gaps_are_read(workbook: Write) -> None:
+    shared = "<si><t>path</t></si><si><r><t>a.</t></r><r><t>svs</t></r><rPh sb='0' eb='1'><t>reading</t></rPh></si>"
+    rows = [
+        '<c r="A1" t="s"><v>0</v></c><c r="C1" t="inlineStr"><is><t> mpp </t></is></c><c r="D1" t="str"><v>done</v></c>',
+        '<c r="A2" t="s"><v>1</v></c><c r="C2"><v>0.10000000000000001</v></c><c r="D2" t="b"><v>1</v></c>',
+        "",
+        '<c r="A4" t="inlineStr"><is><t>b.svs</t></is></c><c r="C4"><v>1.2E1</v></c><c r="D4"><f>1+1</f></c>',
+    ]
+    sheet = read_sheet(workbook(rows, shared=shared))
+    assert sheet.names == ("path", "", "mpp", "done")
+    assert sheet.rows == (
+        (2, {"path": "a.svs", "mpp": "0.1", "done": "TRUE"}),
+        (4, {"path": "b.svs", "mpp": "12"}),
+    )
+    assert not sheet.problems and "formula" in sheet.notes[0]
+
+
+def test_a_text_that_belongs_to_nothing_is_no_text(workbook: Write, text_cells: Callable[..., str]) -> None:
+    assert read_sheet(workbook([text_cells("path")], shared="<t>lost</t>")).names == ("path",)
+
+
+def test_a_workbook_is_a_list_of_slides(workbook: Write, text_cells: Callable[..., str], tmp_path: Path) -> None:
+    (tmp_path / "a.svs").write_bytes(b"II*\0")
+    path = workbook(
+        [text_cells("Slide", "Patient ID", "MPP") + '<c t="str"><v>Stain</v></c>', text_cells("a", "p1", "0,5")]
+    )
+    cohort = find_slides(path)
+    assert [(e.name, e.subject, e.mpp) for e in cohort.entries] == [("a.svs", "p1", 0.5)]
+    assert cohort.notes[0] == "list.xlsx: path <- Slide, subject <- Patient ID, mpp <- MPP, stain <- Stain"
+
+
+def test_the_first_visible_sheet_is_read_and_the_others_are_named(
+    workbook: Write, text_cells: Callable[..., str]
+) -> None:
+    sheets = ('name="Old" state="hidden"', 'name="A"', 'name="B"')
+    (note,) = read_sheet(workbook([text_cells("path")], sheets=sheets)).notes
+    assert "'A' is read" in note and "'B'" in note and "Old" not in note
+
+
+@pytest.mark.parametrize(
+    ("part", "text", "said"),
+    [
+        ("xl/workbook.xml", '<!DOCTYPE x [<!ENTITY a "aa">]><workbook>&a;</workbook>', "document type"),
+        ("xl/workbook.xml", "<workbook/>", "no visible sheet"),
+        ("xl/workbook.xml", "<workbook", "cannot be read"),
+        ("xl/_rels/workbook.xml.rels", "<Relationships/>", "cannot be read"),
+        ("xl/worksheets/sheet1.xml", '<x><row><c t="s"><v>7</v></c></row></x>', "does not hold"),
+        ("xl/worksheets/sheet1.xml", '<x><row><c r="ZZZZ1"/></row></x>', "16384 are possible"),
+        ("xl/worksheets/sheet1.xml", f'<x><row><c t="str"><v>{"a" * 131_073}</v></c></row></x>', "131,072 characters"),
+        ("xl/worksheets/sheet1.xml", '<x><row r="many"/></x>', "cannot be read"),
+        ("xl/sharedStrings.xml", f"<x><si><t>{'a' * 131_073}</t></si></x>", "131,072 characters"),
+    ],
+)
+def test_a_damaged_or_hostile_workbook_is_refused(workbook: Write, part: str, text: str, said: str) -> None:
+    with pytest.raises(SettingsError, match=said) as failure:
+        read_sheet(workbook(["<c><v>1</v></c>"], **{part: text}))
+    assert failure.value.code == "E_MANIFEST"
+
+
+def test_no_part_and_no_sheet_outgrows_its_limit(workbook: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = workbook(['<c r="C1"><v>1</v></c>'] * 3)
+    monkeypatch.setattr(module, "MAX_CELLS", 8)
+    with pytest.raises(SettingsError, match="more than 8 cells"):
+        read_sheet(path)
+    monkeypatch.setattr(module, "MAX_MEMBER_BYTES", 64)
+    with pytest.raises(SettingsError, match="more than 0 MB"):
+        read_sheet(path)
+
+
+def test_other_archives_and_old_workbooks_say_what_to_do(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.xlsx", "w") as archive:
+        archive.writestr("word/document.xml", "<x/>")
+    (tmp_path / "old.xls").write_bytes(b"\xd0\xcf\x11\xe0" + bytes(100))
+    (tmp_path / "cut.csv").write_bytes(b"PK\x03\x04" + bytes(20))
+    for name in ("a.xlsx", "old.xls", "cut.csv"):
+        with pytest.raises(SettingsError, match="CSV in UTF-8"):
+            read_sheet(tmp_path / name)

@@ -1,0 +1,59 @@
+"""Tables of participants and trees of images: both sides are counted, and a table that hardly fits is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tile_engine.errors import SettingsError
+from tile_engine.stores.volumes.participants import Participants, read_participants
+
+PRESENT = [f"sub-{i:02d}" for i in range(1, 5)]
+
+
+def joined(folder: Path, text: str | bytes, present: list[str] = PRESENT) -> Participants:
+    (folder / "participants.tsv").write_bytes(text if isinstance(text, bytes) else text.encode())
+    return read_participants(folder / "participants.tsv", present, "T1w")
+
+
+def test_numbers_match_subjects_of_the_tree_and_that_is_said(tmp_path: Path) -> None:
+    found = joined(tmp_path, "participant_id\tLabel\tage\n" + "".join(f"{i}\tAD\t{60 + i}\n" for i in range(1, 5)))
+    assert found.rows["sub-03"] == {"label": "AD", "age": "63"} and not found.warnings
+    assert "4 subjects: '1 -> sub-01'" in found.notes[-1]
+
+
+def test_old_line_ends_marks_and_bounds_are_read(tmp_path: Path) -> None:
+    table = "participant_id\tage\tsite\r01\t89+\tUlm\r02\tn/a\t\r03\t61\t\r04\t7\t\r"
+    found = joined(tmp_path, b"\xef\xbb\xbf" + table.encode())
+    assert found.rows["sub-02"] == {"age": "", "site": ""} and found.rows["sub-01"]["site"] == "Ulm"
+    assert any("'89+'" in note for note in found.notes) and any("'n/a' 1" in note for note in found.notes)
+
+
+def test_rows_and_subjects_without_a_counterpart_are_counted_and_named(tmp_path: Path) -> None:
+    found = joined(tmp_path, "participant_id\nsub-01\nsub-02\nsub-03\nsub-09\n")
+    assert found.warnings == (
+        "participants.tsv: 1 of 4 rows have no T1w image: 'sub-09'",
+        "participants.tsv: 1 of 4 subjects with an image have no row, and no labels: 'sub-04'",
+    )
+    assert found.without_image == ("sub-09",)
+
+
+def test_a_part_of_a_large_study_fits_its_table(tmp_path: Path) -> None:
+    found = joined(tmp_path, "participant_id\n" + "".join(f"sub-{i:02d}\n" for i in range(1, 90)))
+    assert len(found.rows) == 4 and "85 of 89 rows" in found.warnings[0]
+
+
+def test_a_table_that_hardly_fits_is_refused_with_both_sides(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as failure:
+        joined(tmp_path, "participant_id\tage\nsub-01\t21\nsub-09\t40\nsub-1\t33\n")
+    assert failure.value.code == "E_MANIFEST"
+    for text in ("2 of 3 rows", "'sub-09', 'sub-1'", "3 of 4 subjects", "'sub-02', 'sub-03', 'sub-04'"):
+        assert text in failure.value.message
+
+
+def test_subjects_that_are_missing_or_appear_twice_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as failure:
+        joined(tmp_path, "Subject ID\tage\nsub-01\t3\n01\t4\nn/a\t5\n")
+    for text in ("line 3: '01' appears twice", "line 4: Subject ID is empty"):
+        assert text in failure.value.message

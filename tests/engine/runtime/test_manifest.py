@@ -43,7 +43,7 @@ def stamps(root: Path) -> dict[str, tuple[int, int]]:
         (
             {"stride": 8},
             "stride: 0 -> 8",
-            "apply, order clusters, write layers, compare stains, UMAP, write labels, table",
+            "apply, order clusters, write layers, compare stains, UMAP, draw curves, match clusters, write labels, table",
             "convert",
         ),
         ({"codec": "lz4"}, "codec: zstd -> lz4", "to be done again: overview, convert", "kept: nothing"),
@@ -51,7 +51,7 @@ def stamps(root: Path) -> dict[str, tuple[int, int]]:
         (
             {"umap": True},
             "umap: False -> True",
-            "to be done again: UMAP, write labels, table, draw maps, report",
+            "to be done again: UMAP, draw curves, match clusters, write labels, table, draw maps, report",
             "write layers",
         ),
     ],

@@ -139,6 +139,8 @@ def print_status(status: Status, *, as_json: bool) -> int:
         print(f"  {step.title:<20} {step.state:<9} {progress:<12} {step.wall:8.1f} s")
     for name, code, message in status.rejected:
         print(f"rejected {name} [{code}]: {message}")
+    for name, text in status.lost:
+        print(f"lost {name}: {text}")
     return 0
 
 

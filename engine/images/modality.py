@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ...stores.frame import Box
 from ...stores.image import ATTRIBUTES_KEY, StoredImage, attributes_of
 from ...stores.scaled import Scaled
 from ...stores.slides.cohort import Cohort, find_slides
@@ -32,6 +33,12 @@ def _open_slides(cohort: Cohort, settings: Any) -> InspectedCohort:
 
 def _slide_at_spacing(job: Job[Any], image: str) -> Source:
     return at_spacing(resources().slide(job, image), job.spacing)
+
+
+def _absent_of_slide(job: Job[Any], image: str, box: Box) -> list[Box]:
+    slide = resources().slide(job, image)
+    view = at_spacing(slide, job.spacing)
+    return [view.touches(gap) & box for gap in slide.absent(view.needs(box), view.level)]
 
 
 def _affine(job: Job[Any], image: str) -> Mapping[str, Any]:
@@ -72,6 +79,7 @@ SLIDES = Modality(
     find=lambda spec, settings: find_slides(spec),
     open=_open_slides,
     read=_slide_at_spacing,
+    absent=_absent_of_slide,
     notes=lambda job, image: {},
     scaled=lambda stored: stored,
     views=_patch_views,
@@ -98,6 +106,7 @@ VOLUMES = Modality(
     find=_find_volumes,
     open=lambda cohort, settings: inspect_volumes(cohort),
     read=lambda job, image: resources().volume(job, image),
+    absent=lambda job, image, box: [],
     notes=_affine,
     scaled=_in_range,
     views=_cube_views,

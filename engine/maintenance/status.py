@@ -12,6 +12,7 @@ from ...stores.receipts import Ledger
 from ...stores.remote import absolute
 from ..pipeline.documents import find_run, find_stain_runs, read_run, rejected_rows
 from ..runtime.load import load
+from ..steps.convert.loss import losses
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,8 @@ class Status:
     steps: tuple[StepStatus, ...]
     rejected: tuple[tuple[str, str, str], ...]
     """Name, reason code, message."""
+    lost: tuple[tuple[str, str], ...] = ()
+    """Name, and which of its tiles are unreadable or absent, of images that are used all the same."""
 
 
 def statuses(out: str | Path) -> list[Status]:
@@ -65,7 +68,9 @@ def status(out: str | Path) -> Status:
                     done += ledger.find(unit.name) is not None
         state, wall = (record.status, record.wall) if record else ("waiting", 0.0)
         steps.append(StepStatus(step.title, state, done, total, wall))
-    return Status(str(job.folder.out), run.status, owner_of(job.folder), tuple(steps), tuple(rejected_rows(job.folder)))
+    rejected = tuple(rejected_rows(job.folder))
+    lost = tuple((job.slides[image].name, text) for image, text in losses(job).items())
+    return Status(str(job.folder.out), run.status, owner_of(job.folder), tuple(steps), rejected, lost)
 
 
 def owner_of(folder: Folder) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...stores.frame import Box
 from .unit import AnyJob
 
 if TYPE_CHECKING:
@@ -74,6 +75,8 @@ class Modality:
     """(files, settings) -> records of the accepted images, and rejections."""
     read: Callable[[AnyJob, str], Source]
     """(job, id) -> the image's own file, resampled to the run's spacing."""
+    absent: Callable[[AnyJob, str, Box], list[Box]]
+    """(job, id, box of the run's frame) -> the parts of the box that the image's own file does not hold."""
     notes: Callable[[AnyJob, str], Mapping[str, Any]]
     """(job, id) -> metadata of the image's own file to keep in the store (JSON values)."""
     scaled: Callable[[StoredImage], Source]

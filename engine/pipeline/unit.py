@@ -39,6 +39,8 @@ class Outcome:
     files: list[Written] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=lambda: {"read": 0.0, "compute": 0.0, "write": 0.0})
     facts: dict[str, Any] = field(default_factory=dict)
+    notices: list[str] = field(default_factory=list)
+    """What the user should know about the unit's image now; printed as warnings."""
 
     @contextmanager
     def clock(self, name: str) -> Iterator[None]:

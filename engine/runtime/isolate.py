@@ -81,7 +81,8 @@ def _attempt(out: Path, unit: Unit, crashing: list[Piece], limit: float) -> Summ
             elif word == "error":
                 raise _error(*value)
             else:
-                return Summary(**{**value, "unit": unit, "rejected": value["rejected"] and tuple(value["rejected"])})
+                plain = {"rejected": value["rejected"] and tuple(value["rejected"]), "notices": tuple(value["notices"])}
+                return Summary(**{**value, "unit": unit, **plain})
 
 
 def unit_in_child(request: dict[str, Any], say: Say) -> None:

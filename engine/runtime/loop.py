@@ -81,6 +81,9 @@ def _do(job: Job[RunSettings], step: Step, context: RunContext) -> Job[RunSettin
                     rejected_ids.add(summary.unit.slide)
                     job = _reject(job, summary, context.report)
                 continue
+            for notice in summary.notices:
+                name = job.slides[summary.unit.slide].name
+                context.report(Event("warning", f"{name}: {notice}", facts={"slide": summary.unit.slide}))
             count.add(summary)
             context.report(count.event())
     context.stop.check()

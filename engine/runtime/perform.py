@@ -33,6 +33,8 @@ class Summary:
     """Reason code and message, if the unit's slide cannot be used."""
     detail: str = ""
     """Details of the failure, for the log."""
+    notices: tuple[str, ...] = ()
+    """What the user should know about the unit's image."""
     crashing: tuple[tuple[int, tuple[int, ...], tuple[int, ...]], ...] = ()
     """Level, start and stop of tiles whose decoding crashes the process or exceeds its time limit."""
 
@@ -81,7 +83,7 @@ def perform_of(job: Job[RunSettings], unit: Unit, replica: Replica | None = None
         )
     ledger = Ledger(out, unit.step, job.ledger_key(unit.step, unit.slide))
     receipt = ledger.write(unit.name, outcome.files, seconds=outcome.seconds, facts=outcome.facts)
-    return Summary(unit, dict(receipt.seconds), _amount(receipt.facts))
+    return Summary(unit, dict(receipt.seconds), _amount(receipt.facts), notices=tuple(outcome.notices))
 
 
 def _unchanged(job: Job[RunSettings], unit: Unit) -> None:

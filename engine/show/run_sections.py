@@ -72,6 +72,15 @@ def rejected_section(rows: Sequence[tuple[str, str, str]]) -> Section:
     return Section("Rejected slides", tables=(Table(columns, tuple(rows)),))
 
 
+def lost_section(rows: Sequence[tuple[str, str]]) -> Section:
+    """Every slide that was used although something of it is lost: name, and what."""
+    text = (
+        "The layer labels/tissue marks these parts: unreadable ones with 2, absent ones with 3. No tile lies in them."
+    )
+    columns = (Column("Slide"), Column("Unreadable or absent"))
+    return Section("Unreadable and absent tiles", (text,), tables=(Table(columns, tuple(rows)),))
+
+
 def times_section(rows: Sequence[StageTime]) -> Section:
     """Times of each stage."""
     columns = (Column("Stage"), *(Column(f"{name}, s", "number") for name in ("Read", "Compute", "Write", "Wall")))

@@ -140,6 +140,10 @@ class OpenSlidePixels:
             out[(slice(None), *piece.shift(tuple(-s for s in box.start)).slices)] = pixels[(slice(None), *inner)]
         return out
 
+    def absent(self, box: Box, level: int) -> list[Box]:
+        """Nothing: OpenSlide does not say which tiles its formats leave out."""
+        return []
+
     def _block(self, box: Box, level: int) -> Array:
         import openslide
 

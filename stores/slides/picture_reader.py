@@ -59,6 +59,9 @@ class PicturePixels:
         pixels: Array = self._pixels[(slice(None), *box.slices)].copy()
         return pixels
 
+    def absent(self, box: Box, level: int) -> list[Box]:
+        return []
+
     def close(self) -> None:
         """Nothing stays open."""
 

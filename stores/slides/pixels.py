@@ -43,6 +43,10 @@ class Pixels(Protocol):
         """Pixels of `box` inside the level: (channel, y, x). Raises TileError where they cannot be decoded."""
         ...
 
+    def absent(self, box: Box, level: int) -> list[Box]:
+        """The parts of `box` that the file does not hold; `read` gives background, or the format's fill value, there."""
+        ...
+
     def close(self) -> None: ...
 
 

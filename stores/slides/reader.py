@@ -97,6 +97,10 @@ class Slide:
             )
         return self._pixels.read(box, level)
 
+    def absent(self, box: Box, level: int = 0) -> list[Box]:
+        """The parts of `box` inside `frames[level]` that the file does not hold: tiles and chunks that were never written."""
+        return self._pixels.absent(box, level)
+
     def close(self) -> None:
         self._pixels.close()
         if self._release:
@@ -212,7 +216,7 @@ class _Noted:
 
     def __init__(self, pixels: Pixels, note: str) -> None:
         self.described = replace(pixels.described, notes=(note, *pixels.described.notes))
-        self.read, self.close = pixels.read, pixels.close
+        self.read, self.absent, self.close = pixels.read, pixels.absent, pixels.close
 
 
 def _frames(described: SlideDescription, spacing: tuple[float, float]) -> tuple[Frame, ...]:

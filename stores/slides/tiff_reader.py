@@ -120,6 +120,9 @@ class TiffPixels:
             self._into(pixels, box, piece)[...] = values
         return pixels
 
+    def absent(self, box: Box, level: int) -> list[Box]:
+        return [piece for page in self._levels[level] for piece in page.absent(box)]
+
     def _into(self, pixels: Array, box: Box, piece: Box) -> Array:
         inside: Array = pixels[(slice(None), *piece.shift((-box.start[0], -box.start[1])).slices)]
         return inside

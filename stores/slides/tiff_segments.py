@@ -18,6 +18,7 @@ import numpy as np
 
 from ...errors import SlideError, TileError
 from ..frame import Array, Box
+from .absent import absent_boxes
 
 MAX_SEGMENT_BYTES = 2**30
 """Largest size of a decoded tile or strip in bytes, to bound memory."""
@@ -70,6 +71,7 @@ class Segments:
             )
         self._kept: OrderedDict[int, Array] = OrderedDict()
         self._room = 0 if self._tiled else max(MAX_CACHED_BYTES // max(nbytes, 1), 1)
+        self._absent: Array | None = None
         self._lock = threading.Lock()
 
     @property
@@ -99,6 +101,14 @@ class Segments:
                 if buffer is None:
                     yield piece, None
                     break
+
+    def absent(self, box: Box) -> list[Box]:
+        """The parts of `box` whose tiles have no offset or no bytes in the file."""
+        if self._absent is None:
+            count = self.grid[0] * self.grid[1] * self._planes
+            gaps = (np.asarray(self._offsets[:count]) == 0) | (np.asarray(self._counts[:count]) == 0)
+            self._absent = gaps.reshape(self._planes, *self.grid).any(0)
+        return absent_boxes(self._absent, self.size, box) if self._absent.any() else []
 
     def _copy(self, pixels: Array, target: Array, plane: int) -> None:
         if pixels.shape[:2] != target.shape[:2]:

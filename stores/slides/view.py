@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ...errors import SlideError, TileError
@@ -43,9 +45,22 @@ class View:
         if not box.size:
             return np.empty((self.channels, *box.shape), self.dtype)
         spans = ((box.start[0], box.stop[0]), (box.start[1], box.stop[1]))
-        (top, bottom), (left, right) = (axis.needs(*span) for axis, span in zip(self._by, spans, strict=True))
-        fine = self._source.read(Box((top, left), (bottom, right)), self.level)
-        return shrink(fine, (top, left), spans, self._by)
+        needed = self.needs(box)
+        corner = (needed.start[0], needed.start[1])
+        return shrink(self._source.read(needed, self.level), corner, spans, self._by)
+
+    def needs(self, box: Box) -> Box:
+        """The pixels of the level that make the pixels of `box`."""
+        if self.factor == (1.0, 1.0) or not box.size:
+            return box
+        ends = [axis.needs(a, b) for axis, a, b in zip(self._by, box.start, box.stop, strict=True)]
+        return Box(tuple(a for a, _ in ends), tuple(b for _, b in ends))
+
+    def touches(self, box: Box) -> Box:
+        """The pixels of this view that pixels of the level's `box` are part of."""
+        ends = zip(box.start, box.stop, self.factor, strict=True)
+        limits = [(math.floor(a / f), math.ceil(b / f)) for a, b, f in ends]
+        return Box(tuple(a for a, _ in limits), tuple(b for _, b in limits)) & self.frames[0].box
 
 
 def at_spacing(source: Source, spacing: float) -> View:
@@ -85,6 +100,12 @@ def _shrinks(frame: Frame, ratio: tuple[float, float]) -> Shrinks:
     return Shrink(frame.shape[0], ratio[0]), Shrink(frame.shape[1], ratio[1])
 
 
+def pieces_of(source: Source, level: int = 0) -> tuple[int, ...]:
+    """Cells along each axis of the pieces that are masked one by one: the file's own tiles, where it has any."""
+    axes = len(source.frames[level].shape)
+    return source.tiles[level] if source.tiles else (256, 256) if axes == 2 else (64,) * axes
+
+
 def read_masked(
     source: Source, box: Box, level: int = 0, tile: tuple[int, ...] | None = None
 ) -> tuple[Array, list[Box]]:
@@ -97,7 +118,7 @@ def read_masked(
     except TileError:
         pass  # repeated below, tile by tile
     if tile is None:
-        tile = source.tiles[level] if source.tiles else (256, 256) if len(box.start) == 2 else (64,) * len(box.start)
+        tile = pieces_of(source, level)
     pixels = np.full((source.channels, *box.shape), source.background, source.dtype)
     masked = []
     for piece in box.cut(tile):

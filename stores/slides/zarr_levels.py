@@ -62,6 +62,8 @@ class Levels:
     """Names of the arrays' axes, in order."""
     arrays: tuple[Any, ...]
     """zarr arrays, finest first."""
+    names: tuple[str, ...]
+    """Paths of the arrays inside the image's folder."""
     frames: tuple[Frame, ...]
     """Frames of the spatial axes, one per array, in the same order."""
     scaled: bool
@@ -106,7 +108,7 @@ def open_levels(path: Path, kinds: Collection[str], word: str) -> Levels:
         )
     space = [a for a in multiscales[0].get("axes", []) if isinstance(a, dict) and a.get("name") in ("z", "y", "x")]
     scaled = any("unit" in a for a in space) or any(s != 1 for s in frames[0].spacing[-2:])
-    return Levels(tuple(axes), tuple(arrays), frames, scaled, notes)
+    return Levels(tuple(axes), tuple(arrays), tuple(names), frames, scaled, notes)
 
 
 def metadata_error(path: Path, why: str) -> SlideError:

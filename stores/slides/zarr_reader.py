@@ -8,8 +8,10 @@ import numpy as np
 
 from ...errors import SlideError, TileError
 from ..frame import Array, Box, Frame
+from .absent import absent_boxes
 from .pixels import SlideDescription
 from .spacing import FROM_FILE, Stated
+from .zarr_chunks import missing_chunks
 from .zarr_levels import open_levels
 
 SLIDE_DTYPES = frozenset({"uint8", "u1", "uint16", "u2"})
@@ -21,7 +23,8 @@ class ZarrPixels:
     def __init__(self, path: Path) -> None:
         self._path = path
         levels = open_levels(path, SLIDE_DTYPES, "whole numbers of 8 or 16 bits without a sign")
-        self._arrays, self._axes = levels.arrays, levels.axes
+        self._arrays, self._axes, self._names = levels.arrays, levels.axes, levels.names
+        self._missing: dict[int, tuple[Array, tuple[int, int]]] = {}
         first, notes = levels.arrays[0], list(levels.notes)
         sizes = dict(zip(levels.axes, first.shape, strict=True))
         if sizes.get("z", 1) > 1:
@@ -67,6 +70,13 @@ class ZarrPixels:
         if "c" not in kept:
             pixels, kept = pixels[None], ["c", *kept]
         return pixels.transpose([kept.index(axis) for axis in "cyx"])
+
+    def absent(self, box: Box, level: int) -> list[Box]:
+        """The parts of `box` of which no channel has a chunk (or shard)."""
+        if level not in self._missing:
+            self._missing[level] = missing_chunks(self._path / self._names[level], self._arrays[level], self._axes)
+        missing, size = self._missing[level]
+        return absent_boxes(missing, size, box) if missing.any() else []
 
     def close(self) -> None:
         """Nothing stays open."""

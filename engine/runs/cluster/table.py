@@ -9,6 +9,7 @@ from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
 from ...show.palette import hexadecimal
 from ...show.spreadsheet import Cell, write_csv
+from ...steps.convert.loss import losses
 from ...steps.table import TileLabel, write_tile_table
 from .layout import read_layout
 from .nearest import nearest_clusters
@@ -17,7 +18,7 @@ from .settings import ClusterSettings
 from .shown import ShownClusters, shown_clusters
 from .tree import clusters_document
 
-RESERVED = frozenset({"slide", "name", "site", "subject", "tiles"})
+RESERVED = frozenset({"slide", "name", "site", "subject", "lost", "tiles"})
 """Own columns of shares.csv; the user's columns of these names get the prefix `list `."""
 NEAREST_COLUMNS = ("nearest", "second nearest")
 """Columns of clusters.csv with the numbers of the nearest clusters; beside each, the distance of the two centres."""
@@ -35,8 +36,12 @@ def write_cluster_table(job: Job[ClusterSettings], unit: Unit) -> Outcome:
 
 
 def write_shares(job: Job[ClusterSettings], shown: ShownClusters) -> Written:
-    """Write shares.csv: one row per image, with its number of tissue tiles and the share of each cluster."""
+    """Write shares.csv: one row per image, with its number of tissue tiles and the share of each cluster.
+
+    Where anything of an image is lost, the column `lost` says what.
+    """
     rows: list[dict[str, Cell]] = []
+    lost = losses(job)
     names = column_names(shown, RESERVED.union(*(record.columns for record in job.slides.values())))
     for slide, counts in shown.slides.items():
         record, total = job.slides[slide], sum(counts)
@@ -45,7 +50,8 @@ def write_shares(job: Job[ClusterSettings], shown: ShownClusters) -> Written:
             name: round(n / total, 6) if total else "" for name, n in zip(names, counts, strict=True)
         }
         own: dict[str, Cell] = {"slide": slide, "name": record.name, "site": record.site, "subject": record.subject}
-        rows.append({**own, **list_columns, "tiles": total, **shares})
+        parts: dict[str, Cell] = {"lost": lost.get(slide, "")} if lost else {}
+        rows.append({**own, **list_columns, **parts, "tiles": total, **shares})
     path = job.folder.out / "shares.csv"
     write_csv(path, rows)
     return written(path)

@@ -10,22 +10,35 @@ import numpy as np
 from ....stores.downsample import resize
 from ....stores.frame import Array, Box, Frame
 from ....stores.image import StoredImage, begin_groups
-from ....stores.slides.view import read_masked
+from ....stores.slides.view import pieces_of, read_masked
 from ....stores.source import Source
 from ...compute.resources import resources
 from ...pipeline.job import Job
 from ...pipeline.settings import RunSettings
 from ...pipeline.unit import Outcome, Unit
 from .geometry import coarse, image_spec
-from .tissue import _tissue_labels, _write_tissue
+from .loss import Loss, tiles_in
+from .tissue import find_tissue, with_loss, write_tissue
 
 
 def overview(source: Source, target: Frame) -> tuple[Array, list[Box]]:
     """The source on a coarse frame, (channel, *target.shape), and the boxes of the target that could not be decoded.
 
     The source's coarsest level that is at least as fine is read, in strips, so that memory stays bounded."""
+    picture, level, holes = _read_overview(source, target)
+    scale = [t / f for t, f in zip(target.shape, source.frames[level].shape, strict=True)]
+    return picture, [scaled(hole, scale) & target.box for hole in holes]
+
+
+def level_for(source: Source, target: Frame) -> int:
+    """The coarsest level of a source that is at least as fine as the target."""
     fit = [i for i, f in enumerate(source.frames) if f.spacing[0] <= target.spacing[0] * 1.05]
-    level = fit[-1] if fit else 0
+    return fit[-1] if fit else 0
+
+
+def _read_overview(source: Source, target: Frame) -> tuple[Array, int, list[Box]]:
+    """(picture, level that it was read from, boxes of this level that could not be decoded)."""
+    level = level_for(source, target)
     frame = source.frames[level]
     strip = max(1, (1 << 25) // max(1, frame.shape[1] * source.channels))
     rows = [n * frame.shape[0] // target.shape[0] for n in range(target.shape[0] + 1)]
@@ -39,13 +52,13 @@ def overview(source: Source, target: Frame) -> tuple[Array, list[Box]]:
         box = Box((rows[at], 0), (max(rows[end], rows[at] + 1), frame.shape[1])) & frame.box
         pixels, holes = read_masked(source, box, level)
         out[:, at:end] = resize(pixels, (end - at, target.shape[1]))
-        scale = [t / f for t, f in zip(target.shape, frame.shape, strict=True)]
-        unreadable += [_scaled(hole, scale) & target.box for hole in holes]
+        unreadable += holes
         at = end
-    return out, unreadable
+    return out, level, unreadable
 
 
-def _scaled(box: Box, factors: list[float]) -> Box:
+def scaled(box: Box, factors: list[float]) -> Box:
+    """The smallest box that covers another one whose cells are `factors` times as long, by axis."""
     return Box(
         tuple(math.floor(a * f) for a, f in zip(box.start, factors, strict=True)),
         tuple(math.ceil(b * f) for b, f in zip(box.stop, factors, strict=True)),
@@ -63,14 +76,28 @@ def write_overview(job: Job[RunSettings], unit: Unit) -> Outcome:
     outcome = Outcome()
     record = job.slides[unit.slide]
     target = record.frame.coarsen(coarse(record.frame))
+    source = resources().slide(job, unit.slide)
     with outcome.clock("read"):
-        picture, holes = overview(resources().slide(job, unit.slide), target)
+        picture, level, unreadable = _read_overview(source, target)
+    frame = source.frames[level]
+    scale, tile = [t / f for t, f in zip(target.shape, frame.shape, strict=True)], pieces_of(source, level)
+    missing = source.absent(frame.box, level)
+    gaps = [box.coarsen(coarse(record.frame)) for box in job.modality.absent(job, unit.slide, record.frame.box)]
+    loss = Loss(
+        tuple(sorted((scaled(hole, scale) & target.box for hole in unreadable), key=lambda box: box.start)),
+        tuple(sorted({*gaps, *(scaled(gap, scale) & target.box for gap in missing)}, key=lambda box: box.start)),
+        tiles_in(unreadable, tile),
+        tiles_in(missing, tile),
+        math.prod(-(-n // t) for n, t in zip(frame.shape, tile, strict=True)),
+    )
     with outcome.clock("compute"):
-        labels = _tissue_labels(picture, target, record, holes=holes, limit=1.0)  # the step `pyramid` applies the limit
-    outcome.facts["unreadable"] = sorted([*b.start, *b.stop] for b in holes)
+        labels = with_loss(find_tissue(picture, target, record), loss)  # the step `pyramid` applies the limit
+    outcome.facts["unreadable"] = [[*b.start, *b.stop] for b in loss.unreadable]
+    outcome.facts["absent"] = [[*b.start, *b.stop] for b in loss.absent]
+    outcome.facts["tiles_lost"] = [loss.unreadable_tiles, loss.absent_tiles, loss.tiles]
     with outcome.clock("write"):
         begin_groups(job.folder.slide(unit.slide))
-        outcome.files += _write_tissue(job, unit.slide, labels, target, picture)
+        outcome.files += write_tissue(job, unit.slide, labels, target, picture)
         if job.pixels == "none":
             image = StoredImage.ensure(job.folder.slide(unit.slide), image_spec(job, unit.slide))
             for box in target.box.cut(image.shard(0)):

@@ -17,7 +17,7 @@ from ....stores.array import Written
 from ....stores.downsample import halve
 from ....stores.frame import Array, Box
 from ....stores.image import StoredImage
-from ....stores.slides.view import read_masked
+from ....stores.slides.view import pieces_of, read_masked
 from ....stores.source import Source
 from ...compute.machine import available_threads
 from ...pipeline.job import Job
@@ -70,6 +70,8 @@ def write_pixels(job: Job[RunSettings], unit: Unit) -> Outcome:
             with outcome.clock("write"):
                 outcome.files += pool.map(lambda b, n=level: coarser.write(n, b, keep), boxes)
     outcome.facts["unreadable"] = sorted([*b.start, *b.stop] for b in unreadable)
+    outcome.facts["absent"] = [[*b.start, *b.stop] for b in job.modality.absent(job, unit.slide, block)]
+    outcome.facts["tile"] = list(pieces_of(view))
     outcome.facts["pixels"] = block.size
     outcome.facts.update(job.modality.notes(job, unit.slide))
     return outcome

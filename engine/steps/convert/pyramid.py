@@ -13,23 +13,30 @@ from ....stores.frame import Array, Frame
 from ....stores.image import StoredImage, begin_groups, halving, labels_listed, list_labels
 from ....stores.receipts import Ledger
 from ....stores.scaled import ranges_of
+from ....stores.slides.view import at_spacing
+from ...compute.resources import resources
 from ...pipeline.job import Job
 from ...pipeline.modality import VOLUME_CHUNK
 from ...pipeline.settings import RunSettings
 from ...pipeline.unit import Outcome, Unit
 from ...tiling.mask import Mask
 from .geometry import PIXELS, coarse, image_spec, reference_of
-from .overview import overview
+from .loss import check_any_tile, check_loss, loss_of, marked
+from .overview import level_for, overview, scaled
 from .tissue import (
+    ABSENT,
     TISSUE,
     UNREADABLE,
-    _check_unreadable,
-    _tissue_labels,
-    _unreadable,
-    _write_tissue,
+    compute_tissue,
+    find_tissue,
     kept_chunks,
     masked,
+    with_loss,
+    write_tissue,
 )
+
+RIM_UM = 40.0
+"""Width of the rim of tissue that does not show a loss, in micrometres: gaps that the tissue mask closes are as wide."""
 
 
 def write_pyramid(job: Job[RunSettings], unit: Unit) -> Outcome:
@@ -44,18 +51,23 @@ def write_pyramid(job: Job[RunSettings], unit: Unit) -> Outcome:
     with outcome.clock("write"):
         for level in range(first_level, len(image.frames)):
             outcome.files += _halve_level(image, level, keep)
+    loss = loss_of(job, unit.slide)
     if job.pixels == "all":
         with outcome.clock("read"):
             picture = overview(image, target)[0] if len(target.shape) == 2 else _level_on(image, target)
         with outcome.clock("compute"):
-            holes = _unreadable(job, unit.slide, coarse(record.frame))
-            limit = job.settings.unreadable_limit
-            labels = _tissue_labels(picture, target, record, holes=holes, limit=limit)
-        with outcome.clock("write"):
-            outcome.files += _write_tissue(job, unit.slide, labels, target, picture)
+            labels = with_loss(mask := find_tissue(picture, target, record), loss)
     else:
         labels = StoredImage.open(job.folder.label(unit.slide, "tissue")).read(target.box)[0]
-        _check_unreadable(labels, _unreadable(job, unit.slide, coarse(record.frame)), job.settings.unreadable_limit)
+        mask = labels == TISSUE
+    if loss.any:
+        seen = _seen_on_coarser_level(job, unit.slide, target) if len(target.shape) == 2 else np.zeros_like(mask)
+        check_loss(loss, mask, seen, job.settings.unreadable_limit)
+        if (labels == ABSENT).all():
+            check_any_tile(job, unit.slide)
+    if job.pixels == "all":
+        with outcome.clock("write"):
+            outcome.files += write_tissue(job, unit.slide, labels, target, picture)
     with outcome.clock("write"):
         begin_groups(path)
         list_labels(path, {*labels_listed(path), "tissue"})
@@ -69,7 +81,31 @@ def write_pyramid(job: Job[RunSettings], unit: Unit) -> Outcome:
     outcome.facts[f"tissue_mm{len(target.shape)}"] = round(float((labels == TISSUE).sum()) * cell, 4)
     outcome.facts["tissue_share"] = round(float((labels == TISSUE).mean()), 6)
     outcome.facts["unreadable_share"] = round(float((labels == UNREADABLE).mean()), 6)
+    outcome.facts["lost"] = loss.text
+    if loss.text:
+        outcome.notices.append(f"{loss.text}; labels/tissue marks them")
+    if len(target.shape) == 2 and not (labels == TISSUE).any():
+        outcome.notices.append("no tissue was found: look at the slide, or give its mask with --tissue-mask")
     return outcome
+
+
+def _seen_on_coarser_level(job: Job[RunSettings], slide: str, target: Frame) -> Array:
+    """What a coarser level of the file than the one that was read shows as tissue, bool on `target`; nothing without one.
+
+    Without the rim of the tissue, as the mask reaches across gaps into tiles that a scanner left out.
+    """
+    from scipy import ndimage
+
+    source = resources().slide(job, slide)
+    level = level_for(source, target)
+    if level <= at_spacing(source, job.spacing).level:
+        return np.zeros(target.shape, bool)
+    picture, holes = overview(source, target)
+    gaps = source.absent(source.frames[level].box, level)
+    scale = [t / f for t, f in zip(target.shape, source.frames[level].shape, strict=True)]
+    lost = marked([*holes, *(scaled(gap, scale) & target.box for gap in gaps)], target.shape)
+    rim = max(1, round(RIM_UM / target.spacing[0]))
+    return np.asarray(ndimage.binary_erosion(compute_tissue(picture, target), iterations=rim, border_value=1) & ~lost)
 
 
 def _halve_level(image: StoredImage, level: int, keep: Mask | None) -> list[Written]:

@@ -11,7 +11,6 @@ from ....errors import SlideError
 from ....stores.array import Written
 from ....stores.frame import Array, Box, Frame
 from ....stores.image import StoredImage, attributes_of, image_label, pyramid
-from ....stores.receipts import Ledger
 from ....stores.remote import to_path
 from ....stores.slides.cohort import fingerprint
 from ....stores.slides.outside_mask import read_outside_mask
@@ -21,10 +20,12 @@ from ...pipeline.modality import SLIDE_CHUNK
 from ...pipeline.record import ImageRecord
 from ...pipeline.settings import RunSettings
 from ...tiling.mask import Mask
-from .geometry import OVERVIEW, PIXELS, image_spec, reference_of
+from .geometry import image_spec, reference_of
 from .labels import write_labels
+from .loss import Loss, marked
 
-TISSUE, UNREADABLE = 1, 2
+TISSUE, UNREADABLE, ABSENT = 1, 2, 3
+"""Values of the label; 0 is background."""
 MEDIAN = "median"
 """Property of the label: the median of each channel over its background, at about 8 um."""
 
@@ -76,31 +77,26 @@ def masked(values: Array, box: Box, keep: Mask | None, factor: int) -> Any:
     return np.ma.MaskedArray(values, mask)
 
 
-def _unreadable(job: Job[RunSettings], slide: str, factor: tuple[int, ...]) -> list[Box]:
-    """Undecodable boxes in the tissue mask's frame, from the receipts of the slide's overview and blocks."""
-    boxes, axes = [], len(factor)
-    for step, cells in ((OVERVIEW, (1,) * axes), (PIXELS, factor)):
-        if step not in job.fingerprints:
-            continue
-        for receipt in Ledger(job.folder.out, step, job.ledger_key(step, slide)).all(slide):
-            boxes += [Box(tuple(b[:axes]), tuple(b[axes:])).coarsen(cells) for b in receipt.facts["unreadable"]]
-    return boxes
+def find_tissue(picture: Array, frame: Frame, record: ImageRecord) -> Array:
+    """Mask of the tissue, bool: from outside where the image has such a mask, else computed from the picture on `frame`."""
+    return _outside_mask(record, frame.shape) if record.tissue_mask else compute_tissue(picture, frame)
 
 
-def _tissue_labels(picture: Array, frame: Frame, record: ImageRecord, *, holes: list[Box], limit: float) -> Array:
+def compute_tissue(picture: Array, frame: Frame) -> Array:
+    """Mask of the tissue of a slide or the foreground of a volume, bool, from its picture (channel, *frame)."""
     from ....models.masks.head_mask import head_mask
     from ....models.masks.tissue import tissue_mask
 
-    if record.tissue_mask:
-        mask = _outside_mask(record, frame.shape)
-    elif len(frame.shape) == 2:
-        mask = tissue_mask(picture, frame.spacing[0])
-    else:
-        mask = head_mask(picture[0] if len(picture) == 1 else picture.mean(0, dtype=np.float32), frame.spacing)
+    if len(frame.shape) == 2:
+        return tissue_mask(picture, frame.spacing[0])
+    return head_mask(picture[0] if len(picture) == 1 else picture.mean(0, dtype=np.float32), frame.spacing)
+
+
+def with_loss(mask: Array, loss: Loss) -> Array:
+    """Labels of a tissue mask, with what is absent from the file or unreadable."""
     labels = np.where(mask, TISSUE, 0).astype(np.uint8)
-    _check_unreadable(labels, holes, limit)
-    for box in holes:
-        labels[box.slices] = UNREADABLE
+    labels[marked(loss.absent, labels.shape)] = ABSENT
+    labels[marked(loss.unreadable, labels.shape)] = UNREADABLE
     return labels
 
 
@@ -116,23 +112,7 @@ def _outside_mask(record: ImageRecord, shape: tuple[int, ...]) -> Array:
     return read_outside_mask(path, record.native_shape, shape)
 
 
-def _check_unreadable(labels: Array, holes: list[Box], limit: float) -> None:
-    """Reject a slide whose undecodable share exceeds the limit; a hole counts where its neighbourhood contains tissue."""
-    unreadable = np.zeros(labels.shape, bool)
-    for box in holes:
-        neighbourhood = box.grow(box.shape) & Box((0,) * labels.ndim, labels.shape)
-        if (labels[neighbourhood.slices] == TISSUE).any():
-            unreadable[box.slices] = True
-    share = unreadable.sum() / max(1, (unreadable | (labels == TISSUE)).sum())
-    if share > limit:
-        raise SlideError(
-            f"{share:.1%} of the tissue cannot be decoded, the limit is {limit:.1%}: the file was probably cut short when "
-            f"it was copied. Copy it again{', or raise --max-bad-tiles' if labels.ndim == 2 else ''}.",
-            "E_TRUNCATED",
-        )
-
-
-def _write_tissue(job: Job[RunSettings], slide: str, labels: Array, frame: Frame, picture: Array) -> list[Written]:
+def write_tissue(job: Job[RunSettings], slide: str, labels: Array, frame: Frame, picture: Array) -> list[Written]:
     """Write the labels on `frame`, with the median of the picture (channel, *frame) where there is no tissue."""
     record = job.slides[slide]
     levels = len(image_spec(job, slide).frames)
@@ -144,7 +124,11 @@ def _write_tissue(job: Job[RunSettings], slide: str, labels: Array, frame: Frame
     if (background := labels == 0).any():
         median = [round(float(v), 3) for v in np.median(picture[:, background], axis=1)]
         properties[0][MEDIAN] = median
-    label = image_label({TISSUE: (31, 119, 180), UNREADABLE: (214, 39, 40)}, properties)
+    colours = {TISSUE: (31, 119, 180), UNREADABLE: (214, 39, 40)}
+    if (absent := labels == ABSENT).any():
+        properties.append({"label-value": ABSENT, "class": "absent", "share": round(float(absent.mean()), 6)})
+        colours[ABSENT] = (148, 103, 189)
+    label = image_label(colours, properties)
     return write_labels(
         job,
         slide,

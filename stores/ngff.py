@@ -33,6 +33,8 @@ MICROMETRES = {
     "inch": 25400.0,
 }
 """Length of one unit in micrometres, by its UDUNITS-2 name."""
+SYMBOLS = {"å": 1e-4, "nm": 1e-3, "um": 1.0, "µm": 1.0, "μm": 1.0, "micron": 1.0, "microns": 1.0, "mm": 1e3, "cm": 1e4}
+"""The same by symbols, which the standard does not allow and writers use: both signs for micro among them."""
 
 
 def multiscales(
@@ -60,7 +62,9 @@ def frames_of(
     """Axis names (all of them) and one frame of the spatial axes per level, from the attributes of a group.
 
     `shapes` are the full shapes of the level arrays. Understands 0.4 (at the root) and 0.5 (under "ome"), units, and
-    transformations of the dataset and of the whole multiscale. Raises SlideError (E_NGFF) for invalid metadata.
+    transformations of the dataset and of the whole multiscale; a dataset without any is as much coarser as its
+    shape says; an axis whose unit is no length (see `unknown_units`) counts in micrometres. Raises SlideError (E_NGFF) for
+    invalid metadata.
     """
     meta = attributes.get("ome", attributes)
     try:
@@ -75,6 +79,8 @@ def frames_of(
         frames: list[Frame] = []
         for dataset, shape in zip(image["datasets"], shapes, strict=True):
             inner = _transform(dataset.get("coordinateTransformations", []), len(names))
+            if not dataset.get("coordinateTransformations"):  # as before 0.4: the shapes tell
+                inner = [float(f) for f in factors_of(shapes[0], shape)], inner[1]
             scale = [inner[0][i] * outer[0][i] * u for i, u in zip(space, unit, strict=True)]
             shift = [(inner[1][i] * outer[0][i] + outer[1][i]) * u for i, u in zip(space, unit, strict=True)]
             reference = tuple(reference or scale)
@@ -89,6 +95,19 @@ def frames_of(
             "E_NGFF",
         ) from error
     return names, tuple(frames)
+
+
+def factors_of(finest: Sequence[int], level: Sequence[int]) -> list[float]:
+    """How many times coarser a level is along each axis: the whole number that fits the shapes by floor or ceil, else the ratio.
+
+    >>> factors_of((3, 301, 200), (3, 150, 80))
+    [1.0, 2.0, 2.5]
+    """
+    factors = []
+    for n, m in zip(finest, level, strict=True):
+        k = round(n / m)
+        factors.append(float(k) if k and m in (n // k, -(-n // k)) else n / m)
+    return factors
 
 
 def omero(channels: int, dtype: str) -> dict[str, Any]:
@@ -107,11 +126,21 @@ def omero(channels: int, dtype: str) -> dict[str, Any]:
     }
 
 
+def unknown_units(attributes: Mapping[str, Any]) -> list[str]:
+    """Units of the spatial axes of a group's first image that are no lengths, such as "pixel"; "" and null count as absent."""
+    axes = attributes.get("ome", attributes)["multiscales"][0].get("axes", "tczyx")
+    space = [axis for axis in axes if isinstance(axis, dict) and axis.get("name") in ("z", "y", "x")]
+    return sorted({str(axis["unit"]) for axis in space if axis.get("unit") and _length(axis["unit"]) is None})
+
+
 def _unit(axis: Mapping[str, Any]) -> float:
-    unit = axis.get("unit", "micrometer")
-    if unit not in MICROMETRES:
-        raise ValueError(f"unit {unit!r} of axis {axis['name']!r} is no length that is known here")
-    return MICROMETRES[unit]
+    return _length(axis.get("unit") or "micrometer") or 1.0
+
+
+def _length(unit: Any) -> float | None:
+    """Micrometres in a unit, by its UDUNITS-2 name, its plural or its symbol; None if it is no length."""
+    name = str(unit).strip().lower().replace("metre", "meter")
+    return MICROMETRES.get(name) or MICROMETRES.get(name.removesuffix("s")) or SYMBOLS.get(name)
 
 
 def _transform(transforms: Sequence[Mapping[str, Any]], axes: int) -> tuple[list[float], list[float]]:

@@ -75,7 +75,8 @@ class Resources:
         record = job.slides[image]
         path = to_path(record.path)
         held = self.copies if cache.is_copied(path) else self.slides
-        slide = held.get((record.path, record.mpp, record.fingerprint), lambda: open_slide(path, record.mpp))
+        key = (record.path, record.mpp, record.subimage, record.fingerprint)
+        slide = held.get(key, lambda: open_slide(path, record.mpp, record.subimage))
         return cast(Slide, guarded(slide, job.crashing.get(image, ())))
 
     def volume(self, job: Job[Any], image: str) -> Volume:

@@ -27,7 +27,7 @@ def _find_volumes(spec: Images, settings: Any) -> Cohort:
 
 
 def _open_slides(cohort: Cohort, settings: Any) -> InspectedCohort:
-    inspected = inspect_slides(cohort, mpp=settings.mpp, spacing=settings.spacing)
+    inspected = inspect_slides(cohort, mpp=settings.mpp, spacing=settings.spacing, part=settings.part)
     return with_outside_masks(inspected, settings.tissue_mask)
 
 

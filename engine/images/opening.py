@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +35,10 @@ OPEN_LIMIT_SECONDS = 120.0
 """Time limit for opening an image, in seconds."""
 
 
-def inspect_slides(cohort: Cohort, *, mpp: float | None, spacing: float | None) -> InspectedCohort:
+def inspect_slides(cohort: Cohort, *, mpp: float | None, spacing: float | None, part: str = "") -> InspectedCohort:
     """Inspect every slide, choose the run's spacing (see `working_spacing`), and record each slide's frame at that spacing."""
     entries = sorted(cohort.entries, key=lambda entry: entry.id)  # results do not depend on the order of a list's rows
+    entries = [replace(entry, part=entry.part or part) for entry in entries]
     looks = [
         _seen(entry, look) for entry, look in zip(entries, _looks(entries, mpp, inspect_slides_in_child), strict=True)
     ]
@@ -144,7 +145,7 @@ def _look_at_copy(entry: SlideEntry, mpp: float | None, inspect: Work) -> Any:
 
 
 def inspect_slides_in_child(items: list[Any], say: Say) -> None:
-    all_of(lambda item: _inspected(lambda path, mpp, part: open_slide(path, mpp), item), items, say)
+    all_of(lambda item: _inspected(lambda path, mpp, part: open_slide(path, mpp, part), item), items, say)
 
 
 def inspect_volumes_in_child(items: list[Any], say: Say) -> None:

@@ -27,6 +27,10 @@ class SlideSettings(RunSettings):
     spacing: Annotated[float | None, Option(READ, ("convert",), "0.5, if half the slides reach it")] = Field(
         None, gt=0, le=20, description="Micrometres a pixel to work at."
     )
+    part: Annotated[str, Option(READ, ("convert",), "the largest image of each file")] = Field(
+        "",
+        description="Image to read of slide files that hold several, by its number in the file, counted from 0.",
+    )
     tissue_mask: Annotated[str, Option(READ, ("convert",), "computed from the slide", "PATH")] = Field(
         "",
         description="Tissue masks from outside: a folder of masks with the slides' names, or one file; a list's column "

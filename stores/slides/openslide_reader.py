@@ -12,7 +12,7 @@ import numpy as np
 from ...errors import SlideError, TileError
 from ..frame import Array, Box
 from .file_head import kind_of
-from .pixels import SlideDescription, level_factor
+from .pixels import SlideDescription, check_one_image, level_factor
 from .spacing import FROM_FILE, FROM_RESOLUTION, Stated, parse_number
 
 _BLOCK_SIDE = 1024
@@ -49,7 +49,9 @@ def accepts(path: Path, head: bytes) -> bool:
 class OpenSlidePixels:
     """A slide read through an OpenSlide handle that is reopened after an error."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, part: str = "") -> None:
+        """Raises SlideError, also (E_NO_PART) for a `part`: OpenSlide shows one image of each file."""
+        check_one_image(path, part)
         self._path = path
         self._lock = threading.Lock()
         if path.suffix.lower() == ".mrxs" and not vendor_of(path):

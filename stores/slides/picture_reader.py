@@ -12,7 +12,7 @@ from ...errors import SlideError
 from ..frame import Array, Box
 from . import colour
 from .file_head import head_of, kind_of
-from .pixels import SlideDescription
+from .pixels import SlideDescription, check_one_image
 
 PICTURE_FORMATS = ("PNG", "JPEG", "JPEG 2000", "WebP", "BMP")
 MAX_PICTURE_PIXELS = 2**27
@@ -26,7 +26,8 @@ def accepts(path: Path, head: bytes) -> bool:
 class PicturePixels:
     """One picture in memory; its header is checked before a pixel is decoded."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, part: str = "") -> None:
+        check_one_image(path, part)
         self._path = path
         self._kind = kind_of(head_of(path))
         size, mode, orientation = _header(path)

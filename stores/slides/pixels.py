@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
+from ...errors import SlideError
 from ..frame import Array, Box, Frame
 from .spacing import Stated
 
@@ -48,6 +50,15 @@ class Pixels(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+def check_one_image(path: Path, part: str) -> None:
+    """Raise SlideError (E_NO_PART) where a part is named of a file that is one image for its reader."""
+    if part:
+        raise SlideError(
+            f"{path.name}: is one image for its reader, so there is no image {part!r} in it. Leave out --part, or the file.",
+            "E_NO_PART",
+        )
 
 
 def level_factor(finest: tuple[int, int], level: tuple[int, int]) -> tuple[float, float]:

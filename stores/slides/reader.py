@@ -15,6 +15,7 @@ from ..remote import to_path
 from . import openslide_reader, picture_reader, tiff_reader, zarr_levels, zarr_reader
 from .cohort import fingerprint
 from .file_head import head_of, kind_of, misnamed, not_a_slide
+from .level_check import with_true_levels
 from .pixels import Pixels, SlideDescription
 from .spacing import choose, settle
 
@@ -26,7 +27,8 @@ class SlideReader:
     name: str
     accepts: Callable[[Path, bytes], bool]
     """(path, first bytes) -> whether this reader accepts the file."""
-    open: Callable[[Path], Pixels]
+    open: Callable[[Path, str], Pixels]
+    """(path, image inside the file or "") -> its pixels."""
 
 
 SLIDE_READERS = (
@@ -135,17 +137,17 @@ class Probe:
     """(reason code, message): empty if the slide can be used."""
 
 
-def open_slide(path: Path, mpp: float | None = None) -> Slide:
-    """Open a slide. `mpp`, micrometres a pixel of the finest level, overrides the file.
+def open_slide(path: Path, mpp: float | None = None, part: str = "") -> Slide:
+    """Open a slide. `mpp`, micrometres a pixel of the finest level, overrides the file; `part` names one of several images.
 
     Raises SlideError with a reason code: E_EMPTY, E_NOT_A_SLIDE, E_UNREADABLE, E_MISSING_COMPANION, E_NO_MPP, E_BAD_MPP,
-    E_UNSUPPORTED_PIXELS, E_BOMB, E_TOO_BIG, E_TRUNCATED, E_MALFORMED, E_NGFF, E_IS_VOLUME, E_PATH.
+    E_UNSUPPORTED_PIXELS, E_BOMB, E_TOO_BIG, E_TRUNCATED, E_MALFORMED, E_NGFF, E_IS_VOLUME, E_PATH, E_NO_PART.
     """
     path = to_path(path)
     lease = Lease(path, fingerprint(path)) if is_copied(path) else None
     pixels = None
     try:
-        pixels = _open_pixels(lease.path if lease else path)
+        pixels = _open_pixels(lease.path if lease else path, part)
         described = pixels.described
         spacing, source = settle(path.name, mpp, described.stated)
         return Slide(pixels, _frames(described, spacing), source, lease)
@@ -157,11 +159,11 @@ def open_slide(path: Path, mpp: float | None = None) -> Slide:
         raise
 
 
-def probe(path: Path, mpp: float | None = None) -> Probe:
+def probe(path: Path, mpp: float | None = None, part: str = "") -> Probe:
     """Describe a slide, also with a missing or invalid spacing. Raises SlideError only if it cannot be opened."""
     path = to_path(path)
     with near(path, fingerprint(path) if is_copied(path) else "") as local_path:
-        pixels = _open_pixels(local_path)
+        pixels = _open_pixels(local_path, part)
         described = pixels.described
         pixels.close()
     choice = choose(mpp, described.stated)
@@ -184,15 +186,17 @@ def probe(path: Path, mpp: float | None = None) -> Probe:
     )
 
 
-def _open_pixels(path: Path) -> Pixels:
-    """Pixels from the first reader that accepts and opens the file; else the first reader's error is raised."""
+def _open_pixels(path: Path, part: str) -> Pixels:
+    """Pixels from the first reader that accepts and opens the file, of the levels that are copies of the finest one.
+
+    Raises the first reader's error where none opens it."""
     head = head_of(path)
     first: SlideError | None = None
     for reader in SLIDE_READERS:
         if not reader.accepts(path, head):
             continue
         try:
-            pixels = reader.open(path)
+            pixels = with_true_levels(reader.open(path, part))
         except SlideError as error:
             if error.code not in _NEXT_READER_CODES:
                 raise

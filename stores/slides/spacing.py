@@ -28,7 +28,7 @@ FROM_RESOLUTION = "TIFF resolution"
 UNITS = {
     "pm": 1e-6, "å": 1e-4, "angstrom": 1e-4, "nm": 1e-3, "nanometer": 1e-3, "µm": 1.0, "μm": 1.0, "um": 1.0,
     "micron": 1.0, "microns": 1.0, "micrometer": 1.0, "mm": 1e3, "millimeter": 1e3, "cm": 1e4, "centimeter": 1e4,
-    "m": 1e6, "meter": 1e6, "in": 25400.0, "inch": 25400.0,
+    "dm": 1e5, "decimeter": 1e5, "m": 1e6, "meter": 1e6, "in": 25400.0, "inch": 25400.0,
 }  # fmt: skip
 """Micrometres in one unit of length, by the names that files use."""
 
@@ -46,6 +46,8 @@ class Stated:
     """Micrometres a pixel along x."""
     source: str
     """FROM_USER, FROM_FILE or FROM_RESOLUTION."""
+    unknown_unit: str = ""
+    """The unit that the source states a spacing in, if it is no length; then nothing is stated."""
 
     @property
     def missing(self) -> bool:
@@ -81,8 +83,8 @@ def parse_number(text: str | float | None) -> float | None:
 
 
 def from_resolution(y: float | None, x: float | None, unit_length: float | None) -> Stated:
-    """Spacing from pixels per unit; zeros and unknown units state nothing."""
-    if unit_length is None or not x or not y:
+    """Spacing from pixels per unit; zeros, unknown units and the writers' default of one pixel per unit state nothing."""
+    if unit_length is None or not x or not y or (y == x == 1 and unit_length > COARSEST_SPACING):
         return Stated(None, None, FROM_RESOLUTION)
     return Stated(unit_length / y, unit_length / x, FROM_RESOLUTION)
 
@@ -132,12 +134,16 @@ def settle(name: str, mpp: float | None, file_spacings: Sequence[Stated]) -> tup
     Raises SlideError: E_NO_MPP if no spacing is stated, E_BAD_MPP if the stated one is invalid.
     """
     spacing = choose(mpp, file_spacings)
+    units = [stated.unknown_unit for stated in file_spacings if stated.unknown_unit]
+    unknown = (
+        f" Its metadata state a size in the unit {units[0]!r}, which is no length that is known here." if units else ""
+    )
     if spacing is None:
         raise SlideError(
-            f"{name}: no spacing (micrometres a pixel) is stated in the file, and a magnification does not define one. Without "
-            "a spacing tissue cannot be compared between slides. Work it out for the picture at its size in pixels: the length "
-            "of a scale bar, or of anything of known length, in micrometres, divided by its length in pixels; or the width of "
-            "the field divided by the pixels across it; a camera's pixel size divided by the magnification before the camera. "
+            f"{name}: no spacing (micrometres a pixel) is stated in the file, and a magnification does not define one.{unknown} "
+            "Without a spacing tissue cannot be compared between slides. Work it out for the picture at its size in pixels: the "
+            "length of a scale bar, or of anything of known length, in micrometres, divided by its length in pixels; or the width "
+            "of the field divided by the pixels across it; a camera's pixel size divided by the magnification before the camera. "
             "Then state it with --mpp, or of each slide in a column `mpp` of a list.",
             "E_NO_MPP",
         )
@@ -147,7 +153,7 @@ def settle(name: str, mpp: float | None, file_spacings: Sequence[Stated]) -> tup
         who = "--mpp or the list" if spacing.source == FROM_USER else f"the {spacing.source} metadata"
         raise SlideError(
             f"{name}: {who} says that a pixel is {y:.6g} um high and {x:.6g} um wide, which is {fault}, so it cannot "
-            "be believed. Give the true spacing with --mpp, or in a column `mpp` of a list.",
+            f"be believed.{unknown} Give the true spacing with --mpp, or in a column `mpp` of a list.",
             "E_BAD_MPP",
         )
     return spacing.values, spacing.source

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 from ...errors import SlideError
 from .pixels import level_factor
 from .spacing import FROM_FILE, RESOLUTION_UNITS, UNITS, Stated, from_resolution, parse_number
+from .tiff_images import chosen_series, levels_of
 
 MAX_TIFF_SIDE = 2**31
 """Pixels along one side; beyond it a header is malformed."""
@@ -28,18 +29,20 @@ class Pyramid:
     notes: tuple[str, ...]
 
 
-def pyramid_of(tif: Any, name: str) -> Pyramid:
-    """The pyramid of an open `tifffile.TiffFile`; raises SlideError if there is no usable one."""
+def pyramid_of(tif: Any, name: str, part: str = "") -> Pyramid:
+    """The pyramid of an open `tifffile.TiffFile`: of its largest image, or of the image `part`.
+
+    Raises SlideError if there is no usable one.
+    """
     if not tif.series:
         raise SlideError(f"{name}: is a TIFF without any image.", "E_UNREADABLE")
-    series = tif.series[0]
-    notes = []
-    if len(tif.series) > 1:
-        notes.append(f"{len(tif.series) - 1} other images in the file (label, macro, thumbnail ...) are not read")
+    number, notes = chosen_series(tif.series, part, name)
+    series = tif.series[number]
     levels: list[tuple[Any, ...]] = []
     shapes: list[tuple[int, int]] = []
-    first = series.levels[0].keyframe
-    for level in sorted(series.levels[:MAX_TIFF_LEVELS], key=lambda one: -one.keyframe.imagelength):
+    found = sorted(levels_of(tif.series, number), key=lambda one: -one.keyframe.imagelength)[:MAX_TIFF_LEVELS]
+    first = series.levels[0].keyframe if part else found[0].keyframe
+    for level in found:
         page = level.keyframe
         shape = (int(page.imagelength), int(page.imagewidth))
         if not (min(shape) > 0 and max(shape) < MAX_TIFF_SIDE):
@@ -56,7 +59,7 @@ def pyramid_of(tif: Any, name: str) -> Pyramid:
         notes.append(f"the orientation tag says {orientation}; pixels are kept as they are stored")
     if len(levels) == 1 and max(shapes[0]) > 16384:
         notes.append("there is no pyramid: coarse views read the whole finest level")
-    return Pyramid(tuple(levels), tuple(shapes), _stated(tif, first), tuple(notes))
+    return Pyramid(tuple(levels), tuple(shapes), _stated(tif, first, number), tuple(notes))
 
 
 def _same_image(first: Any, page: Any, shapes: list[tuple[int, int]], shape: tuple[int, int]) -> bool:
@@ -103,12 +106,12 @@ def _present(page: Any, name: str) -> Any:
     return page
 
 
-def _stated(tif: Any, page: Any) -> tuple[Stated, ...]:
+def _stated(tif: Any, page: Any, number: int) -> tuple[Stated, ...]:
     """Spacings that the file states: its metadata first, then the resolution tags."""
     description = str(page.description or "")
     found = []
     if tif.is_ome:
-        found.append(_ome(tif.ome_metadata))
+        found.append(_ome(tif.ome_metadata, number, (int(page.imagelength), int(page.imagewidth))))
     elif description.startswith("Aperio"):
         match = re.search(r"\|\s*MPP\s*=\s*([^|\r\n]*)", description)
         mpp = parse_number(match.group(1)) if match else None
@@ -127,18 +130,24 @@ def _ratio(tag: Any) -> float | None:
     return float(value) if isinstance(value, int | float) else None
 
 
-def _ome(xml: str | None) -> Stated:
-    """PhysicalSizeY and X of the first image of an OME-XML, with their units; a micrometre is the standard's default."""
+def _ome(xml: str | None, number: int, shape: tuple[int, int]) -> Stated:
+    """PhysicalSizeY and X of an image of an OME-XML, with their units; a micrometre is the standard's default.
+
+    The image is the one of this number, if it has this shape, else the first that has it, else the first.
+    """
     try:
         root = ElementTree.fromstring(xml or "")
     except ElementTree.ParseError:
         return Stated(None, None, FROM_FILE)
-    pixels = next((e for e in root.iter() if e.tag.rsplit("}", 1)[-1] == "Pixels"), None)
-    if pixels is None:
+    images = [e for e in root.iter() if e.tag.rsplit("}", 1)[-1] == "Pixels"]
+    if not images:
         return Stated(None, None, FROM_FILE)
-    lengths = []
+    sized = [e for e in images if (e.get("SizeY"), e.get("SizeX")) == tuple(map(str, shape))]
+    pixels = images[number] if number < len(images) and images[number] in sized else (sized or images)[0]
+    lengths, unknown = [], ""
     for axis in "YX":
-        size = parse_number(pixels.get(f"PhysicalSize{axis}"))
-        unit = UNITS.get(pixels.get(f"PhysicalSize{axis}Unit", "µm").lower())
-        lengths.append(None if size is None or unit is None else size * unit)
-    return Stated(lengths[0], lengths[1], FROM_FILE)
+        size, name = parse_number(pixels.get(f"PhysicalSize{axis}")), pixels.get(f"PhysicalSize{axis}Unit", "µm")
+        unit = UNITS.get(name.lower().removeprefix("â"))  # µ in UTF-8 that was read as Latin-1
+        unknown = name if size is not None and unit is None else unknown
+        lengths.append(size * unit if size and unit else None)  # 0 is what writers put where they know none
+    return Stated(lengths[0], lengths[1], FROM_FILE, unknown)

@@ -39,8 +39,8 @@ def accepts(path: Path, head: bytes) -> bool:
 class TiffPixels:
     """The pyramid of an open TIFF."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, part: str = "") -> None:
+        self._path, self._part = path, part
         self._file = path.open("rb")
         self._fallback_lock = threading.Lock()
         self._fallback: OpenSlidePixels | None = None
@@ -56,7 +56,7 @@ class TiffPixels:
 
         try:
             with tifffile.TiffFile(path, _multifile=False) as tif:
-                pyramid = pyramid_of(tif, path.name)
+                pyramid = pyramid_of(tif, path.name, self._part)
                 key = pyramid.levels[0][0].keyframe
                 self._kind, notes = _kind(key, path.name, len(pyramid.levels[0]))
                 vendor = vendor_of(path)

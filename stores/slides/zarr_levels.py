@@ -4,6 +4,7 @@ All metadata is checked before an array is opened."""
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from collections.abc import Collection
@@ -13,12 +14,13 @@ from typing import Any
 
 from ...errors import SlideError
 from ..frame import Frame
-from ..ngff import frames_of
+from ..ngff import frames_of, unknown_units
 
 MAX_CHUNK_BYTES = 2**30
 """Largest size of a chunk in bytes; metadata may claim any."""
 MAX_ZARR_SIDE = 2**31
 MAX_ZARR_LEVELS = 32
+MAX_SERIES = 1000
 MAX_ZARR_CHANNELS = 64
 TRUSTED_CODECS = frozenset({
     "blosc", "zstd", "zlib", "gzip", "lz4", "bz2", "lzma", "shuffle", "delta", "fixedscaleoffset", "crc32", "crc32c",
@@ -48,10 +50,43 @@ def holds_image(path: Path) -> bool:
     """Whether a folder is an OME-Zarr image (has multiscales)."""
     try:
         attributes = foreign_attributes(path)
+        if _has_multiscales(attributes):
+            return True
+        return any(_has_multiscales(foreign_attributes(path / name)) for name in series_names(path, attributes)[:1])
     except SlideError:
         return False
+
+
+def _has_multiscales(attributes: dict[str, Any]) -> bool:
     ome = attributes.get("ome", attributes)
     return isinstance(ome, dict) and bool(ome.get("multiscales"))
+
+
+def series_names(path: Path, attributes: dict[str, Any]) -> list[str]:
+    """Folders of the images in a store of bioformats2raw's layout, in its order; empty for other stores."""
+    ome = attributes.get("ome", attributes)
+    if not isinstance(ome, dict) or "bioformats2raw.layout" not in ome:
+        return []
+    listed = foreign_attributes(path / "OME")
+    names = listed.get("ome", listed).get("series")
+    if isinstance(names, list) and names:
+        return [name for name in map(str, names) if PurePosixPath(name).name == name and name not in ("", "..")]
+    return [str(i) for i in itertools.takewhile(lambda i: (path / str(i)).is_dir(), range(MAX_SERIES))]
+
+
+def image_folder(path: Path, part: str) -> Path:
+    """The folder of an image: the store itself, or in bioformats2raw's layout the first series, or the series `part`.
+
+    Raises SlideError (E_NO_PART) for an unknown part.
+    """
+    attributes = foreign_attributes(path)
+    names = [] if _has_multiscales(attributes) else series_names(path, attributes)
+    if not part:
+        return path / names[0] if names else path
+    if part not in names:
+        there = f"There are: {', '.join(names[:8])}" if names else "It holds one image"
+        raise SlideError(f"{path.name}: has no image {part!r}. {there}.", "E_NO_PART")
+    return path / part
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +104,8 @@ class Levels:
     scaled: bool
     """Whether the metadata state lengths at all."""
     notes: tuple[str, ...]
+    unknown_units: tuple[str, ...] = ()
+    """Units of the axes that are no lengths; such an image states no lengths."""
 
 
 def open_levels(path: Path, kinds: Collection[str], word: str) -> Levels:
@@ -91,8 +128,10 @@ def open_levels(path: Path, kinds: Collection[str], word: str) -> Levels:
     if not names:
         raise metadata_error(path, "its multiscales metadata lists no levels")
     notes = (f"{len(multiscales)} multiscales; the first is read",) if len(multiscales) > 1 else ()
-    arrays = [_array(path, name, kinds, word) for name in names]
-    axes, frames = frames_of(attributes, [array.shape for array in arrays])
+    opened = [_array(path, name, kinds, word) for name in names]
+    order = sorted(range(len(names)), key=lambda i: -math.prod(opened[i].shape))
+    names, arrays = [names[i] for i in order], [opened[i] for i in order]
+    axes, frames = frames_of(_in_order(attributes, order), [array.shape for array in arrays])
     if any(len(array.shape) != len(axes) for array in arrays):
         raise metadata_error(path, f"its {len(axes)} axes do not fit its arrays of shapes {[a.shape for a in arrays]}")
     if not {"y", "x"} <= set(axes) or set(axes) - set("tczyx"):
@@ -107,8 +146,17 @@ def open_levels(path: Path, kinds: Collection[str], word: str) -> Levels:
             "E_UNSUPPORTED_PIXELS",
         )
     space = [a for a in multiscales[0].get("axes", []) if isinstance(a, dict) and a.get("name") in ("z", "y", "x")]
-    scaled = any("unit" in a for a in space) or any(s != 1 for s in frames[0].spacing[-2:])
-    return Levels(tuple(axes), tuple(arrays), tuple(names), frames, scaled, notes)
+    unknown = unknown_units(attributes)
+    scaled = not unknown and (any(a.get("unit") for a in space) or any(s != 1 for s in frames[0].spacing[-2:]))
+    return Levels(tuple(axes), tuple(arrays), tuple(names), frames, scaled, notes, tuple(unknown))
+
+
+def _in_order(attributes: dict[str, Any], order: list[int]) -> dict[str, Any]:
+    """The attributes with the datasets of the first image in this order; those that are not in it are left out."""
+    ome = attributes.get("ome", attributes)
+    image, *others = ome["multiscales"]
+    ordered = {**ome, "multiscales": [{**image, "datasets": [image["datasets"][i] for i in order]}, *others]}
+    return {**attributes, "ome": ordered} if "ome" in attributes else ordered
 
 
 def metadata_error(path: Path, why: str) -> SlideError:

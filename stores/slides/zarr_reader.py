@@ -12,7 +12,7 @@ from .absent import absent_boxes
 from .pixels import SlideDescription
 from .spacing import FROM_FILE, Stated
 from .zarr_chunks import missing_chunks
-from .zarr_levels import open_levels
+from .zarr_levels import foreign_attributes, image_folder, open_levels, series_names
 
 SLIDE_DTYPES = frozenset({"uint8", "u1", "uint16", "u2"})
 
@@ -20,12 +20,15 @@ SLIDE_DTYPES = frozenset({"uint8", "u1", "uint16", "u2"})
 class ZarrPixels:
     """The first multiscale image of a group."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, part: str = "") -> None:
+        images = series_names(path, foreign_attributes(path))
+        self._path = path = image_folder(path, part)
         levels = open_levels(path, SLIDE_DTYPES, "whole numbers of 8 or 16 bits without a sign")
         self._arrays, self._axes, self._names = levels.arrays, levels.axes, levels.names
         self._missing: dict[int, tuple[Array, tuple[int, int]]] = {}
         first, notes = levels.arrays[0], list(levels.notes)
+        if len(images) > 1:
+            notes.insert(0, f"{len(images)} images in the store; {path.name} is read; choose one with --part")
         sizes = dict(zip(levels.axes, first.shape, strict=True))
         if sizes.get("z", 1) > 1:
             raise SlideError(
@@ -45,7 +48,11 @@ class ZarrPixels:
             channels=channels,
             dtype=first.dtype.name,
             background=int(np.iinfo(first.dtype).max) if rgb else 0,
-            stated=(Stated(spacing[0], spacing[1], FROM_FILE),) if levels.scaled else (),
+            stated=(
+                (Stated(spacing[0], spacing[1], FROM_FILE),)
+                if levels.scaled
+                else tuple(Stated(None, None, FROM_FILE, unit) for unit in levels.unknown_units)
+            ),
             notes=tuple(notes),
             tiles=tuple(
                 (int(a.chunks[levels.axes.index("y")]), int(a.chunks[levels.axes.index("x")])) for a in self._arrays

@@ -25,6 +25,12 @@ def open_zarr(path: Path, part: str) -> Voxels:
     sizes = dict(zip(levels.axes, levels.arrays[0].shape, strict=True))
     if sizes.get("z", 1) < 2:
         raise SlideError(f"{path.name}: has one plane: it is a slide, not a volume.", "E_NOT_A_VOLUME")
+    if levels.unknown_units:
+        raise SlideError(
+            f"{path.name}: its axes are stated in {', '.join(map(repr, levels.unknown_units))}, which is no length that is known "
+            "here. Correct the unit in its metadata.",
+            "E_NGFF",
+        )
     t = time_index(path, sizes.get("t", 1), part)
     frames = tuple(_solid(frame, levels.frames[0]) for frame in levels.frames)
     spacing, origin = np.array(frames[0].spacing[::-1]), np.array(frames[0].origin[::-1])

@@ -94,11 +94,94 @@ def test_a_given_spacing_goes_before_the_stores_own(tmp_path: Path, pixels: Imag
         assert slide.frames[0].spacing == (0.25, 0.25)
 
 
+def levels_of(path: Path, pixels: Image, *strides: int, scales: tuple[float | None, ...], **image: Any) -> Path:
+    """A store of every n-th pixel of a picture, with the scale that is stated for each level; None states nothing."""
+    group = zarr.create_group(path, zarr_format=2)
+    datasets = []
+    for i, (stride, scale) in enumerate(zip(strides, scales, strict=True)):
+        level = pixels[:, ::stride, ::stride]
+        group.create_array(str(i), shape=level.shape, dtype=level.dtype, chunks=(3, 64, 64))[...] = level
+        stated = [{"type": "scale", "scale": [1.0, scale, scale]}] if scale else []
+        datasets.append({"path": str(i)} | ({"coordinateTransformations": stated} if stated else {}))
+    group.attrs["multiscales"] = [{"axes": axes_of("cyx"), "datasets": datasets} | image]
+    return path
+
+
+def test_without_transformations_the_shapes_say_how_much_coarser_a_level_is(tmp_path: Path, picture: Any) -> None:
+    pixels = picture(300, 401).transpose(2, 0, 1)
+    old = {"axes": ["c", "y", "x"], "version": "0.3"}
+    path = levels_of(tmp_path / "a.zarr", pixels, 1, 2, 4, scales=(None, None, None), **old)
+    with open_slide(path, 0.5) as slide:
+        assert [f.spacing for f in slide.frames] == [(0.5, 0.5), (1.0, 1.0), (2.0, 2.0)]
+
+
+def test_a_level_whose_stated_scale_does_not_fit_its_size_is_left_out(tmp_path: Path, picture: Any) -> None:
+    pixels = picture(300, 401).transpose(2, 0, 1)
+    with open_slide(levels_of(tmp_path / "a.zarr", pixels, 1, 2, 2, 4, scales=(0.5, 1.0, 1.5, 2.0))) as slide:
+        assert [f.spacing[0] for f in slide.frames] == [0.5, 1.0, 2.0]
+        assert "is 225 um long by its stated scale, and the finest level 150 um" in slide.notes[-1]
+        np.testing.assert_array_equal(slide.read(slide.frames[2].box, 2), pixels[:, ::4, ::4])
+
+
+def test_levels_may_be_listed_in_any_order(tmp_path: Path, picture: Any) -> None:
+    pixels = picture(300, 401).transpose(2, 0, 1)
+    with open_slide(levels_of(tmp_path / "a.zarr", pixels, 4, 1, 2, scales=(2.0, 0.5, 1.0))) as slide:
+        assert [(f.spacing[0], f.origin) for f in slide.frames][:1] == [(0.5, (0.0, 0.0))]
+        np.testing.assert_array_equal(slide.read(slide.frames[0].box), pixels)
+        np.testing.assert_array_equal(slide.read(slide.frames[1].box, 1), pixels[:, ::2, ::2])
+
+
+def test_the_layout_of_bioformats2raw_is_its_first_image_or_the_one_that_is_named(
+    tmp_path: Path, pixels: Image
+) -> None:
+    from tile_engine.stores.slides.cohort import find_slides
+
+    group = zarr.create_group(tmp_path / "slide.zarr", zarr_format=2, attributes={"bioformats2raw.layout": 3})
+    zarr.create_group(group.store_path.store.root / "OME", zarr_format=2, attributes={"series": ["0", "1"]})
+    store(tmp_path / "slide.zarr" / "0", pixels)
+    store(tmp_path / "slide.zarr" / "1", pixels[:, ::-1])
+    with open_slide(tmp_path / "slide.zarr") as slide:
+        np.testing.assert_array_equal(slide.read(slide.frames[0].box), pixels)
+        assert "2 images" in slide.notes[0]
+    with open_slide(tmp_path / "slide.zarr", part="1") as slide:
+        np.testing.assert_array_equal(slide.read(slide.frames[0].box), pixels[:, ::-1])
+    with pytest.raises(SlideError, match="There are: 0, 1") as failure:
+        open_slide(tmp_path / "slide.zarr", part="2")
+    assert failure.value.code == "E_NO_PART"
+    assert [entry.name for entry in find_slides(str(tmp_path)).entries] == ["slide.zarr"]
+
+
+@pytest.mark.parametrize("unit", ["um", "µm", "μm", "micron", "micrometers"])
+def test_usual_names_of_a_micrometre_are_read(tmp_path: Path, pixels: Image, unit: str) -> None:
+    with open_slide(store(tmp_path / "a.zarr", pixels, unit=unit)) as slide:
+        assert slide.frames[0].spacing == (0.5, 0.5)
+
+
+@pytest.mark.parametrize("unit", ["pixel", "furlong"])
+def test_where_the_unit_is_no_length_the_given_spacing_decides(tmp_path: Path, pixels: Image, unit: str) -> None:
+    path = store(tmp_path / "a.zarr", pixels, unit=unit)
+    with pytest.raises(SlideError, match=f"in the unit '{unit}'") as failure:
+        open_slide(path)
+    assert failure.value.code == "E_NO_MPP" and "validator" not in failure.value.message
+    with open_slide(path, 0.25) as slide:
+        assert slide.frames[0].spacing == (0.25, 0.25)
+
+
+def test_chunks_that_were_never_written_are_absent(tmp_path: Path, pixels: Image) -> None:
+    path = store(tmp_path / "a.zarr", pixels)
+    first = [p for p in (path / "0").rglob("*") if p.is_file() and p.parts[-3:] == ("0", "0", "1")]
+    chunk = first[0] if first else path / "0" / "0.0.1"
+    chunk.unlink()
+    with open_slide(path) as slide:
+        assert slide.absent(slide.frames[0].box) == [Box((0, 64), (64, 128))]
+        assert slide.absent(Box((64, 0), (150, 203))) == []
+
+
 @pytest.mark.parametrize(
     ("make", "code"),
     [
         (lambda p, a: store(p, a, scale=0.001), "E_BAD_MPP"),
-        (lambda p, a: store(p, a, unit="furlong"), "E_NGFF"),
+        (lambda p, a: store(p, a, unit="furlong"), "E_NO_MPP"),
         (lambda p, a: store(p, a, "zyx"), "E_IS_VOLUME"),
         (lambda p, a: store(p, a.astype(np.float32)), "E_UNSUPPORTED_PIXELS"),
         (lambda p, a: store(p, a, multiscales=[{"axes": axes_of("cyx"), "datasets": []}]), "E_NGFF"),

@@ -50,13 +50,13 @@ PALE = 0.02
 """Mean optical density (natural logarithm) up to which a pixel is glass."""
 
 
-def tissue_mask(overview_CYX: Array, spacing: float = 8.0) -> Array:
+def tissue_mask(overview_CYX: Array, spacing: float = 8.0, *, brightfield: bool | None = None) -> Array:
     """Mask of the tissue, bool (Y, X). `spacing` in µm a pixel.
 
-    Three channels (uint8) are a brightfield image of a stained section; any other number is fluorescence, where tissue is
-    bright. A slide without tissue gives False everywhere.
+    A brightfield image of a stained section has three channels (uint8); in fluorescence, of any number of channels, tissue is
+    bright. Where `brightfield` does not say which one it is, three channels are brightfield. A slide without tissue gives False everywhere.
     """
-    if len(overview_CYX) != 3:
+    if not (len(overview_CYX) == 3 if brightfield is None else brightfield):
         return _clean(_fluorescence(overview_CYX, spacing), spacing)
     tissue, ink = _brightfield(overview_CYX, spacing)
     mask = _clean(tissue, spacing) & ~ink

@@ -26,6 +26,8 @@ from .loss import Loss, marked
 
 TISSUE, UNREADABLE, ABSENT = 1, 2, 3
 """Values of the label; 0 is background."""
+DARK = 128.0
+"""Mean of an 8-bit background up to which it is no glass: three channels of fluorescence."""
 MEDIAN = "median"
 """Property of the label: the median of each channel over its background, at about 8 um."""
 
@@ -54,7 +56,8 @@ def glass_of(job: Job[RunSettings], slide: str) -> Array | None:
         return None
     attributes = attributes_of(job.folder.label(slide, "tissue"))
     background = [p for p in attributes["ome"]["image-label"]["properties"] if MEDIAN in p]
-    return np.array(background[0][MEDIAN]) if background else None
+    glass = np.array(background[0][MEDIAN]) if background else None
+    return glass if glass is None or record.background or glass.mean() > DARK else None
 
 
 def kept_chunks(job: Job[RunSettings], slide: str) -> Mask:
@@ -79,16 +82,21 @@ def masked(values: Array, box: Box, keep: Mask | None, factor: int) -> Any:
 
 def find_tissue(picture: Array, frame: Frame, record: ImageRecord) -> Array:
     """Mask of the tissue, bool: from outside where the image has such a mask, else computed from the picture on `frame`."""
-    return _outside_mask(record, frame.shape) if record.tissue_mask else compute_tissue(picture, frame)
+    return _outside_mask(record, frame.shape) if record.tissue_mask else compute_tissue(picture, frame, record)
 
 
-def compute_tissue(picture: Array, frame: Frame) -> Array:
+def compute_tissue(picture: Array, frame: Frame, record: ImageRecord) -> Array:
     """Mask of the tissue of a slide or the foreground of a volume, bool, from its picture (channel, *frame)."""
+    from ....models.masks.brightfield import as_brightfield, bright_tissue
     from ....models.masks.head_mask import head_mask
     from ....models.masks.tissue import tissue_mask
 
     if len(frame.shape) == 2:
-        return tissue_mask(picture, frame.spacing[0])
+        said = record.background > 0
+        colours = as_brightfield(picture, said=said)
+        if colours is None:
+            return tissue_mask(bright_tissue(picture, said=said), frame.spacing[0], brightfield=False)
+        return tissue_mask(colours, frame.spacing[0], brightfield=True)
     return head_mask(picture[0] if len(picture) == 1 else picture.mean(0, dtype=np.float32), frame.spacing)
 
 

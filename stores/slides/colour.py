@@ -25,6 +25,32 @@ def over(colour: Array, alpha: Array, background: int) -> Array:
     return mixed
 
 
+def over_premultiplied(colour: Array, alpha: Array, background: int) -> Array:
+    """Add a background value to `colour` (y, x, channel) that was multiplied by its `alpha` (y, x) before; same dtype."""
+    top = int(np.iinfo(colour.dtype).max)
+    if int(alpha.min(initial=top)) == top:
+        return colour
+    mixed = np.empty_like(colour)
+    for row in range(0, len(colour), _BLOCK):
+        rows = slice(row, row + _BLOCK)
+        rest = top - alpha[rows].astype(np.uint64)[..., None]
+        mixed[rows] = np.minimum(colour[rows] + (np.uint64(background) * rest + top // 2) // top, top)
+    return mixed
+
+
+def from_ycbcr(samples: Array) -> Array:
+    """RGB (y, x, 3) of full-range YCbCr (y, x, 3) of ITU-R BT.601, as JPEG has it, both uint8."""
+    mixed = np.empty_like(samples)
+    for row in range(0, len(samples), _BLOCK):
+        rows = slice(row, row + _BLOCK)
+        y, cb, cr = (
+            np.moveaxis(samples[rows].astype(np.float32), -1, 0) - np.array([0, 128, 128], np.float32)[:, None, None]
+        )
+        rgb = np.stack([y + 1.402 * cr, y - 0.344136 * cb - 0.714136 * cr, y + 1.772 * cb], -1)
+        mixed[rows] = np.clip(np.floor(rgb + np.float32(0.5)), 0, 255)
+    return mixed
+
+
 def from_cmyk(inks: Array) -> Array:
     """RGB (y, x, 3) of CMYK inks (y, x, 4), without a colour profile."""
     top = np.float32(np.iinfo(inks.dtype).max)

@@ -80,7 +80,8 @@ def _planes(level: Any, name: str) -> tuple[tuple[Any, ...], list[str]]:
     """The pages of one level: all channels, of the first time point and the middle focus plane."""
     page_axes = level.keyframe.axes
     axes, shape = level.axes, level.shape
-    if len(level.pages) == 1 or not axes.endswith(page_axes):
+    stack = _one_directory(level) if len(level.pages) == 1 else None
+    if (len(level.pages) == 1 and stack is None) or not axes.endswith(page_axes):
         return (_present(level.pages[0], name),), []
     axes, shape = axes[: len(axes) - len(page_axes)], shape[: len(shape) - len(page_axes)]
     notes, picks = [], [(0,)]
@@ -93,7 +94,40 @@ def _planes(level: Any, name: str) -> tuple[tuple[Any, ...], list[str]]:
                 words = {"Z": "focus planes", "T": "time points"}.get(axis, f"planes along {axis}")
                 notes.append(f"{size} {words}; number {indices[0]} (from 0) is read")
         picks = [(p[0] * size + i,) for p in picks for i in indices]
+    if stack is not None:
+        notes.append("one directory for all planes: the others are read from behind the first")
+        return tuple(stack.plane(p[0]) for p in picks), notes
     return tuple(_present(level.pages[p[0]], name) for p in picks), notes
+
+
+@dataclass(frozen=True, slots=True)
+class _Plane:
+    """A plane without a directory of its own, as a page."""
+
+    keyframe: Any
+    dataoffsets: tuple[int, ...]
+    databytecounts: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Stack:
+    """Planes that lie one behind the other, uncompressed, under the directory of the first: ImageJ writes so above 4 GB."""
+
+    keyframe: Any
+    offset: int
+
+    def plane(self, number: int) -> _Plane:
+        size = int(self.keyframe.nbytes)
+        return _Plane(self.keyframe, (self.offset + number * size,), (size,))
+
+
+def _one_directory(level: Any) -> _Stack | None:
+    """The planes of a level that declares several and has one page; None for every other level."""
+    page = level.pages[0]
+    if page is None or level.dataoffset is None or int(level.nbytes) <= int(page.nbytes):
+        return None
+    contiguous = not page.is_tiled and int(page.compression) == 1 and page.is_contiguous
+    return _Stack(page.keyframe, int(level.dataoffset)) if contiguous else None
 
 
 def _present(page: Any, name: str) -> Any:

@@ -26,6 +26,13 @@ from .tiff_segments import Segments
 PLAIN_VENDORS = ("", "aperio", "generic-tiff")
 """Vendors, as OpenSlide names them, of TIFFs whose tiles lie side by side at the positions in the tags."""
 _JPEG_2000 = (33003, 33004, 33005)
+_APERIO_YCBCR = 33003
+_CHANNELS = {"rgb": 3, "rgba": 3, "premultiplied rgba": 3, "ycbcr": 3, "palette": 3, "cmyk": 3} | {
+    "grey": 1, "inverted": 1, "greya": 1, "premultiplied greya": 1
+}  # fmt: skip
+"""Colour model of the stored samples -> channels that are read; "channels" has as many as there are samples."""
+MAX_LOOKED_AT = 2048
+"""Pixels along the box in which the meaning of an unspecified sample is looked for."""
 _UNREADABLE = "E_UNSUPPORTED_PIXELS"
 MAX_TIFF_CHANNELS = 64
 
@@ -65,6 +72,8 @@ class TiffPixels:
                 fd = self._file.fileno()
                 self._levels = [[Segments(page, fd, path.name) for page in level] for level in pyramid.levels]
                 self._palette = _palette(key) if self._kind == "palette" else None
+                if self._kind == "rgb" and tuple(map(int, key.extrasamples)) == (0,):
+                    self._kind, notes = self._unspecified(notes)
         except SlideError:
             raise
         except Exception as error:  # tifffile raises whatever a damaged header leads it to
@@ -77,12 +86,10 @@ class TiffPixels:
 
     def _describe(self, pyramid: Pyramid, notes: list[str]) -> SlideDescription:
         first = self._levels[0][0]
-        channels = {"rgb": 3, "rgba": 3, "palette": 3, "cmyk": 3, "grey": 1, "inverted": 1, "greya": 1}.get(
-            self._kind, first.samples * len(self._levels[0])
-        )
+        channels = _CHANNELS.get(self._kind, first.samples * len(self._levels[0]))
         dtype = np.dtype(np.uint8) if first.dtype == np.bool_ else first.dtype
         self._dtype = dtype
-        bright = self._kind in ("rgb", "rgba", "palette", "cmyk", "greya", "inverted")
+        bright = self._kind in _CHANNELS and self._kind != "grey"
         return SlideDescription(
             reader="tiff",
             shapes=pyramid.shapes,
@@ -100,25 +107,48 @@ class TiffPixels:
         return self._described
 
     def read(self, box: Box, level: int) -> Array:
-        pages = self._levels[level]
-        samples = pages[0].samples
-        # Planes in memory, viewed as (y, x, sample): each tile is transposed once, while it is in the processor's cache.
-        stored_values = np.moveaxis(np.empty((samples * len(pages), *box.shape), pages[0].dtype), 0, -1)
-        gaps: list[Box] = []
-        repairs: list[tuple[Box, Array]] = []
-        for number, page in enumerate(pages):
-            for piece, error in page.read(box, stored_values[..., number * samples : (number + 1) * samples]):
-                stored_values[piece.shift((-box.start[0], -box.start[1])).slices] = 0
-                if error is None:
-                    gaps.append(piece)
-                else:
-                    repairs.append((piece, self._mend(piece, level, error)))
+        stored_values, gaps, errors = self._stored(box, level)
+        repairs = [(piece, self._mend(piece, level, error)) for piece, error in errors]
         pixels = np.moveaxis(self._coloured(stored_values), -1, 0)
         for piece in gaps:
             self._into(pixels, box, piece)[...] = self._described.background
         for piece, values in repairs:
             self._into(pixels, box, piece)[...] = values
         return pixels
+
+    def _stored(self, box: Box, level: int) -> tuple[Array, list[Box], list[tuple[Box, TileError]]]:
+        """(samples as stored (y, x, sample), absent boxes, broken boxes with their errors); both kinds of boxes hold zeros."""
+        pages = self._levels[level]
+        samples = pages[0].samples
+        # Planes in memory, viewed as (y, x, sample): each tile is transposed once, while it is in the processor's cache.
+        stored_values = np.moveaxis(np.empty((samples * len(pages), *box.shape), pages[0].dtype), 0, -1)
+        gaps: list[Box] = []
+        errors: list[tuple[Box, TileError]] = []
+        for number, page in enumerate(pages):
+            for piece, error in page.read(box, stored_values[..., number * samples : (number + 1) * samples]):
+                stored_values[piece.shift((-box.start[0], -box.start[1])).slices] = 0
+                if error is None:
+                    gaps.append(piece)
+                else:
+                    errors.append((piece, error))
+        return stored_values, gaps, errors
+
+    def _unspecified(self, notes: list[str]) -> tuple[str, list[str]]:
+        """(colour model, notes) of RGB with a fourth sample of unspecified meaning.
+
+        It is transparency where the colours below its zeros are one colour, which nobody was meant to see.
+        """
+        shape = self._levels[-1][0].shape
+        middle = Box(
+            tuple(max(0, (n - MAX_LOOKED_AT) // 2) for n in shape), tuple((n + MAX_LOOKED_AT) // 2 for n in shape)
+        )
+        stored, gaps, errors = self._stored(middle & Box((0, 0), shape), len(self._levels) - 1)
+        hidden = stored[stored[..., 3] == 0][:, :3]
+        if len(hidden) and not gaps and not errors and (hidden == hidden[0]).all():
+            return "rgba", [
+                "a fourth sample of unspecified meaning hides one colour: it is read as transparency, over white"
+            ]
+        return "rgb", notes
 
     def absent(self, box: Box, level: int) -> list[Box]:
         return [piece for page in self._levels[level] for piece in page.absent(box)]
@@ -136,6 +166,10 @@ class TiffPixels:
             stored = stored[..., : self._described.channels]
         elif self._kind in ("rgba", "greya"):
             stored = colour.over(stored[..., :-1], stored[..., -1], background)
+        elif self._kind in ("premultiplied rgba", "premultiplied greya"):
+            stored = colour.over_premultiplied(stored[..., :-1], stored[..., -1], background)
+        elif self._kind == "ycbcr":
+            stored = colour.from_ycbcr(stored[..., :3])
         elif self._palette is not None:
             stored = colour.from_palette(stored[..., 0], self._palette)
         elif self._kind == "cmyk":
@@ -194,16 +228,18 @@ def _kind(key: Any, name: str, pages: int) -> tuple[str, list[str]]:
                 f"{name}: its pixels cannot be decoded ({error}). Convert it first.", _UNREADABLE
             ) from error
     jpeg = int(key.compression) in (6, 7, 34892, 33007)
-    if photometric == 6 and not jpeg and int(key.compression) not in (34712, 50001, 50002):
+    if photometric == 6 and not jpeg and int(key.compression) not in (*_JPEG_2000, 34712, 50001, 50002):
         raise SlideError(
             f"{name}: YCbCr colours without JPEG compression are not read. Convert it to RGB first.", _UNREADABLE
         )
-    alpha = bool(extra) and extra[-1] in (1, 2)
+    alpha, before = bool(extra) and extra[-1] in (1, 2), "premultiplied " if extra and extra[-1] == 1 else ""
     if photometric in (2, 6) and samples >= 3:
         if pages > 1 or dtype == np.bool_:
             raise SlideError(f"{name}: {pages} pages of {dtype.name} colours in one image are not read.", _UNREADABLE)
         if samples == 4 and alpha:
-            return "rgba", ["transparency is laid over white"]
+            return f"{before}rgba", ["transparency is laid over white"]
+        if int(key.compression) == _APERIO_YCBCR and dtype == np.uint8:
+            return "ycbcr", ["compression 33003 holds YCbCr, which is converted to RGB"]
         return "rgb", [f"{samples - 3} samples beyond red, green and blue are dropped"] if samples > 3 else []
     if photometric == 3 and samples == 1 and pages == 1 and dtype == np.uint8:
         return "palette", ["palette colours are read as RGB"]
@@ -213,7 +249,7 @@ def _kind(key: Any, name: str, pages: int) -> tuple[str, list[str]]:
         return "inverted", ["white is stored as zero; grey values are turned round"]
     if photometric in (0, 1, 2, 3) and dtype != np.bool_:
         if samples == 2 and alpha and pages == 1:
-            return "greya", ["transparency is laid over white"]
+            return f"{before}greya", ["transparency is laid over white"]
         return ("grey" if samples * pages == 1 else "channels"), []
     if photometric == 1 and samples == 1 and pages == 1:
         return "grey", []

@@ -105,7 +105,10 @@ def _seen_on_coarser_level(job: Job[RunSettings], slide: str, target: Frame) -> 
     scale = [t / f for t, f in zip(target.shape, source.frames[level].shape, strict=True)]
     lost = marked([*holes, *(scaled(gap, scale) & target.box for gap in gaps)], target.shape)
     rim = max(1, round(RIM_UM / target.spacing[0]))
-    return np.asarray(ndimage.binary_erosion(compute_tissue(picture, target, job.slides[slide]), iterations=rim, border_value=1) & ~lost)
+    return np.asarray(
+        ndimage.binary_erosion(compute_tissue(picture, target, job.slides[slide]), iterations=rim, border_value=1)
+        & ~lost
+    )
 
 
 def _halve_level(image: StoredImage, level: int, keep: Mask | None) -> list[Written]:

@@ -43,7 +43,9 @@ def test_rgb_of_every_bit_depth_has_its_tissue(
         assert colours is image, "8 bits stay as they are"
 
 
-@pytest.mark.parametrize(("channels", "dtype"), [(1, np.uint16), (2, np.uint8), (3, np.uint8), (3, np.uint16), (4, np.uint16)])
+@pytest.mark.parametrize(
+    ("channels", "dtype"), [(1, np.uint16), (2, np.uint8), (3, np.uint8), (3, np.uint16), (4, np.uint16)]
+)
 def test_fluorescence_has_its_tissue_whatever_its_channels(
     section: tuple[Image, Image], channels: int, dtype: type
 ) -> None:

@@ -98,7 +98,7 @@ def frames_of(
 
 
 def factors_of(finest: Sequence[int], level: Sequence[int]) -> list[float]:
-    """How many times coarser a level is along each axis: the whole number that fits the shapes by floor or ceil, else the ratio.
+    """How many times coarser a level is along each axis: the whole number that fits by floor or ceil, else the ratio.
 
     >>> factors_of((3, 301, 200), (3, 150, 80))
     [1.0, 2.0, 2.5]

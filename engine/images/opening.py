@@ -145,15 +145,19 @@ def _look_at_copy(entry: SlideEntry, mpp: float | None, inspect: Work) -> Any:
 
 
 def inspect_slides_in_child(items: list[Any], say: Say) -> None:
-    all_of(lambda item: _inspected(lambda path, mpp, part: open_slide(path, mpp, part), item), items, say)
+    all_of(lambda item: _inspected(open_slide, item, lambda slide: {"corner": slide.corner}), items, say)
 
 
 def inspect_volumes_in_child(items: list[Any], say: Say) -> None:
     all_of(lambda item: _inspected(lambda path, mpp, part: _volume(path, part), item), items, say)
 
 
-def _inspected(open_image: Callable[[Path, float | None, str], Any], item: list[Any]) -> dict[str, Any]:
-    """Properties of a file [path, mpp, part], or the error on opening it, as JSON values."""
+def _inspected(
+    open_image: Callable[[Path, float | None, str], Any],
+    item: list[Any],
+    more: Callable[[Any], dict[str, Any]] = lambda image: {},
+) -> dict[str, Any]:
+    """Properties of a file [path, mpp, part], with `more` of the open image, or the error on opening it, as JSON values."""
     path, mpp, part = item
     try:
         with open_image(Path(path), mpp, part) as image:
@@ -163,6 +167,7 @@ def _inspected(open_image: Callable[[Path, float | None, str], Any], item: list[
                 "background": image.background,
                 "reader": image.reader,
                 "notes": image.notes,
+                **more(image),
                 "frames": [asdict(frame) for frame in image.frames],
             }
     except SlideError as error:
@@ -250,6 +255,7 @@ def _recorded(entry: SlideEntry, look: dict[str, Any], frame: Frame, *, mpp: flo
         spacing=frame.spacing,
         origin=frame.origin,
         notes=tuple(look["notes"]),
+        corner=tuple(look["corner"]) if any(look.get("corner", ())) else (),
         subimage=entry.part,
     )
 

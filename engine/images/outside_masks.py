@@ -42,7 +42,7 @@ def with_outside_masks(inspected: InspectedCohort, setting: str) -> InspectedCoh
                 slides[id] = replace(record, notes=(*record.notes, note))
                 continue
             used.add(path)
-            check_outside_mask(path, record.native_shape)
+            check_outside_mask(path, record.native_shape, record.corner)
             slides[id] = replace(record, tissue_mask=str(path), tissue_mask_fingerprint=fingerprint(path))
         except SlideError as error:
             rejected[id] = Rejection(record.name, error.code, error.message, fingerprint=record.fingerprint)

@@ -119,7 +119,7 @@ def _readers() -> Iterator[Check]:
         write_demo_pyramid(path, square)
         for reader in SLIDE_READERS:
             if reader.name in ("tiff", "openslide"):
-                pixels = reader.open(path)
+                pixels = reader.open(path, "")
                 crop = pixels.read(Box((64, 64), (320, 320)), 0).transpose(1, 2, 0)
                 pixels.close()
                 match = int(np.abs(crop.astype(int) - square[64:320, 64:320]).max()) < 24

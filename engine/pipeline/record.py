@@ -53,6 +53,8 @@ class ImageRecord:
     notes: tuple[str, ...] = ()
     subimage: str = ""
     """The image inside the file, where the file holds several."""
+    corner: tuple[int, ...] = ()
+    """Pixel (y, x) of level 0 from which viewers such as QuPath count; empty where that is the first."""
     tissue_mask: str = ""
     """File of the tissue mask from outside; empty where the mask is computed."""
     tissue_mask_fingerprint: str = ""

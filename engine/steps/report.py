@@ -55,7 +55,7 @@ def slide_rows(job: Job[Any], counts: Array) -> list[run_sections.SlideRow]:
 
 
 def closing_sections(job: Job[Any], unit: Unit, *, training: Path | None) -> list[Section]:
-    """The closing sections of every report: lost tiles, rejected images, times, training curves (if any), settings and versions.
+    """The closing sections of every report: lost tiles, rejected images, times, training curves, settings, versions.
 
     `unit` is the report's own unit; its step is left out of the times, as its duration is not known yet.
     """

@@ -54,7 +54,8 @@ def tissue_mask(overview_CYX: Array, spacing: float = 8.0, *, brightfield: bool 
     """Mask of the tissue, bool (Y, X). `spacing` in µm a pixel.
 
     A brightfield image of a stained section has three channels (uint8); in fluorescence, of any number of channels, tissue is
-    bright. Where `brightfield` does not say which one it is, three channels are brightfield. A slide without tissue gives False everywhere.
+    bright. Where `brightfield` does not say which one it is, three channels are brightfield. A slide without tissue gives
+    False everywhere.
     """
     if not (len(overview_CYX) == 3 if brightfield is None else brightfield):
         return _clean(_fluorescence(overview_CYX, spacing), spacing)

@@ -26,6 +26,7 @@ _ABSENT_WORDS = (
     "can't find",
     "does not exist",
 )
+_VENDORS_OF_SEVERAL_FILES = ("mirax", "hamamatsu", "dicom", "zeiss")
 _COMPANION_FILES = {".mrxs": "Slidedat.ini and its .dat files in the folder of the same name", ".vms": "its .jpg files"}
 
 
@@ -66,10 +67,19 @@ class OpenSlidePixels:
             handle = openslide.OpenSlide(str(self._path))
         except (openslide.OpenSlideError, OSError, ValueError) as error:
             text = str(error)
-            if any(sign in text.lower() for sign in _ABSENT_WORDS):
+            several = (
+                self._path.suffix.lower() in _COMPANION_FILES or vendor_of(self._path) in _VENDORS_OF_SEVERAL_FILES
+            )
+            if several and any(sign in text.lower() for sign in _ABSENT_WORDS):
                 self._raise_missing_companion(
                     _COMPANION_FILES.get(self._path.suffix.lower(), "a companion file"), text, error
                 )
+            if "main image" in text.lower():
+                raise SlideError(
+                    f"{self._path.name}: OpenSlide finds no brightfield image in it ({text}): fluorescence of this format is "
+                    "not read. Export it as OME-TIFF.",
+                    "E_UNSUPPORTED_PIXELS",
+                ) from error
             raise SlideError(
                 f"{self._path.name}: OpenSlide cannot open it ({text}); it is damaged, cut short or of a kind that is "
                 "not supported. Copy it again, or export it as a pyramidal TIFF.",
@@ -110,6 +120,7 @@ class OpenSlidePixels:
             background=int(self._colour.min()),
             stated=(Stated(y, x, FROM_RESOLUTION if vendor == "generic-tiff" else FROM_FILE),),
             notes=tuple(notes),
+            corner=(_whole(properties.get("openslide.bounds-y")), _whole(properties.get("openslide.bounds-x"))),
             tiles=tuple(self._tile(properties, level) for level in range(len(shapes))),
         )
 
@@ -187,6 +198,10 @@ class OpenSlidePixels:
 
     def close(self) -> None:
         self._handle.close()
+
+
+def _whole(text: str | None) -> int:
+    return int(text) if text is not None and text.lstrip("-").isdecimal() else 0
 
 
 def _over(rgb: Array, alpha: Array, background: Array) -> Array:

@@ -26,22 +26,26 @@ Polygon = list[Array]
 """Rings (n, 2) of x, y in pixels of level 0: the outer one, then its holes."""
 
 
-def read_outside_mask(path: Path, native_shape: tuple[int, ...], shape: tuple[int, ...]) -> Array:
+def read_outside_mask(
+    path: Path, native_shape: tuple[int, ...], shape: tuple[int, ...], corner: tuple[int, ...] = ()
+) -> Array:
     """The mask on a grid of `shape` cells (y, x) that covers the whole slide, bool; `native_shape`: pixels of level 0.
+
+    Outlines count from the pixel `corner` (y, x), as QuPath does on slides whose scanned area is smaller than the canvas.
 
     Raises SlideError: E_MASK where the file holds no mask, E_OTHER_MASK where it is a mask of another slide.
     """
     if path.suffix.lower() in OUTLINES:
-        return _drawn(list(_outlines(path, native_shape)), native_shape, shape)
+        return _drawn(list(_outlines(path, native_shape, corner)), native_shape, shape)
     values = _image(path)
     _check_ratio(path, values.shape, native_shape)
     return _stretched(values, shape)
 
 
-def check_outside_mask(path: Path, native_shape: tuple[int, ...]) -> None:
+def check_outside_mask(path: Path, native_shape: tuple[int, ...], corner: tuple[int, ...] = ()) -> None:
     """Raises SlideError where `read_outside_mask` would; of an image only the header is read."""
     if path.suffix.lower() in OUTLINES:
-        list(_outlines(path, native_shape))
+        list(_outlines(path, native_shape, corner))
     else:
         _check_ratio(path, _image_shape(path), native_shape)
 
@@ -121,11 +125,13 @@ def _stretched(mask: Array, shape: tuple[int, ...]) -> Array:
     return np.asarray(mask >= 0.5 - 1e-3)
 
 
-def _outlines(path: Path, slide: tuple[int, ...]) -> Iterator[Polygon]:
+def _outlines(path: Path, slide: tuple[int, ...], corner: tuple[int, ...]) -> Iterator[Polygon]:
     """The polygons of a GeoJSON file; points and lines have no area and do not count."""
+    shift = np.array(corner[::-1] or (0, 0), float)
     with _named_problems(path):
         found = [
-            [np.asarray(ring, float)[:, :2] for ring in polygon] for polygon in _polygons(json.loads(path.read_bytes()))
+            [np.asarray(ring, float)[:, :2] + shift for ring in polygon]
+            for polygon in _polygons(json.loads(path.read_bytes()))
         ]
     if not found:
         raise SlideError(f"its tissue mask {path.name} holds no polygon. Export the tissue as polygons.", "E_MASK")

@@ -31,6 +31,8 @@ class SlideDescription:
     """Remarks on unusual properties of the file."""
     tiles: tuple[tuple[int, int], ...] = ()
     """(height, width) of the file's own tiles at each level; a hint for aligned reads."""
+    corner: tuple[int, int] = (0, 0)
+    """Pixel (y, x) of level 0 from which viewers such as QuPath count: the corner of the scanned area on its canvas."""
     frames: tuple[Frame, ...] = field(default=())
     """Frames of all levels, if the format states them (OME-Zarr)."""
 

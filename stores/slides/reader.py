@@ -83,6 +83,11 @@ class Slide:
         return self._described.notes
 
     @property
+    def corner(self) -> tuple[int, int]:
+        """Pixel (y, x) of level 0 from which viewers such as QuPath count."""
+        return self._described.corner
+
+    @property
     def tiles(self) -> tuple[tuple[int, int], ...]:
         """(height, width) of the file's own tiles at each level: reads along them decode nothing twice."""
         return self._described.tiles

@@ -45,7 +45,7 @@ def chosen_series(series: Sequence[Any], part: str, name: str) -> tuple[int, lis
 
 
 def levels_of(series: Sequence[Any], number: int) -> list[Any]:
-    """The levels of an image, with pages of a plain TIFF of half its size, a quarter ...: it does not say what belongs together."""
+    """The levels of an image, with pages of a plain TIFF of half its size, a quarter ..., as it does not link them."""
     own = series[number]
     levels = list(own.levels)
     if own.kind != "generic" or len(own.levels[0].pages) != 1:

@@ -27,8 +27,8 @@ def open_zarr(path: Path, part: str) -> Voxels:
         raise SlideError(f"{path.name}: has one plane: it is a slide, not a volume.", "E_NOT_A_VOLUME")
     if levels.unknown_units:
         raise SlideError(
-            f"{path.name}: its axes are stated in {', '.join(map(repr, levels.unknown_units))}, which is no length that is known "
-            "here. Correct the unit in its metadata.",
+            f"{path.name}: its axes are stated in {', '.join(map(repr, levels.unknown_units))}, which is no known "
+            "length. Correct the unit in its metadata.",
             "E_NGFF",
         )
     t = time_index(path, sizes.get("t", 1), part)

@@ -52,7 +52,7 @@ def draw_maps(job: Job[ClusterSettings], unit: Unit) -> Outcome:
 
 
 def polygons(job: Job[ClusterSettings], slide: str, labels: Array, shown: ShownClusters) -> dict[str, object]:
-    """The clusters of a slide as QuPath annotations, in pixels of the slide's level 0."""
+    """The clusters of a slide as QuPath annotations, in pixels of the slide's level 0, counted from where QuPath counts."""
     record, step = job.slides[slide], job.settings.step
     scale = [native / n for native, n in zip(record.native_shape, record.shape, strict=True)]
     if max(abs(s / round(s) - 1) for s in scale) < 0.01:  # shapes are rounded, so factors near a whole number are whole
@@ -61,7 +61,8 @@ def polygons(job: Job[ClusterSettings], slide: str, labels: Array, shown: ShownC
         i: ClusterClass(name, shown.colour_of[i], {"share of tissue tiles": share})
         for i, name, share in shown.legend_of(shown.slides[slide])
     }
-    return dict(features(labels, (step * scale[0], step * scale[1]), classes=classes))
+    y, x = record.corner or (0, 0)
+    return dict(features(labels, (step * scale[0], step * scale[1]), offset=(-float(y), -float(x)), classes=classes))
 
 
 def picture_of(job: Job[ClusterSettings], slide: str, *, longest: int) -> Picture:

@@ -117,7 +117,7 @@ def _outside_mask(record: ImageRecord, shape: tuple[int, ...]) -> Array:
             "again with --redo.",
             "E_CHANGED",
         )
-    return read_outside_mask(path, record.native_shape, shape)
+    return read_outside_mask(path, record.native_shape, shape, record.corner)
 
 
 def write_tissue(job: Job[RunSettings], slide: str, labels: Array, frame: Frame, picture: Array) -> list[Written]:

@@ -45,7 +45,7 @@ def scn(path: Path, light: str = "brightfield") -> Path:
     options: dict[str, Any] = {"photometric": "rgb", "tile": (128, 128), "compression": "jpeg", "metadata": None}
     with tifffile.TiffWriter(path, bigtiff=True) as tif:
         tif.write(np.full((128, 128, 3), 240, np.uint8), description=words, **options)
-        tif.write(pixels, **options)
+        tif.write(pixels, resolution=(20000, 20000), resolutionunit="CENTIMETER", **options)
     return path
 
 

@@ -19,6 +19,7 @@ import numpy as np
 from ...errors import SlideError, TileError
 from ..frame import Array, Box
 from .absent import absent_boxes
+from .strict_jpeg import strict_decoder
 
 MAX_SEGMENT_BYTES = 2**30
 """Largest size of a decoded tile or strip in bytes, to bound memory."""
@@ -26,6 +27,7 @@ MAX_CACHED_BYTES = 2**27
 """Decoded strips that a page keeps, in bytes: a strip crosses many boxes."""
 
 _JPEG = (7,)
+_RGB = 2
 _ROWS = 64
 
 
@@ -158,6 +160,7 @@ class Segments:
         space, out_space = jpeg_decode_colorspace(key.photometric, key.planarconfig, key.extrasamples, key.is_jfif)
         tables = self._tables
         shape = (*self.size, 3) if self._contiguous == 3 else self.size
+        strict = strict_decoder(tables, space, self._contiguous) if out_space in (None, _RGB) else None
         local = threading.local()
 
         def decode(data: bytes, index: int) -> Array:
@@ -169,8 +172,18 @@ class Segments:
                 local.whole = np.empty((3, *self.size), np.uint8)
                 local.planes = list(local.whole)
             stored = jpeg_size(data)
-            if stored == self.size:
-                pixels: Array = jpeg8_decode(data, tables=tables, colorspace=space, outcolorspace=out_space, out=out)
+            if stored == self.size and strict is not None:
+                try:
+                    pixels: Array = strict(data)
+                except ValueError as error:  # OpenSlide is not asked: it has the same libjpeg
+                    raise TileError(
+                        f"{self._name}: the JPEG of tile {index} is damaged ({error})", "E_DAMAGED_TILE"
+                    ) from error
+                if self._contiguous == 3:
+                    cv2.split(pixels, local.planes)
+                    return np.moveaxis(local.whole, 0, -1)
+            elif stored == self.size:
+                pixels = jpeg8_decode(data, tables=tables, colorspace=space, outcolorspace=out_space, out=out)
             elif stored is not None and stored[0] <= 2 * self.size[0] and stored[1] <= 2 * self.size[1]:
                 pixels = jpeg8_decode(data, tables=tables, colorspace=space, outcolorspace=out_space)
             else:

@@ -1,0 +1,46 @@
+"""Strict JPEG: a decoder of the same pixels that refuses the streams that libjpeg repairs with a warning.
+
+libjpeg goes on where the bytes of a tile were changed, and the decoder in use here does not pass its warnings on. simplejpeg does;
+it is an extra, and without it such a tile is noticed only if its stream breaks off or its size is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..frame import Array
+
+_START, _ADOBE_MARK = b"\xff\xd8", b"\xff\xee"
+_ADOBE_RGB = _ADOBE_MARK + b"\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x00"
+"""The marker that says that three components are RGB; streams in a TIFF leave that to its tags."""
+_RGB = 2
+
+
+def strict_decoder(tables: bytes | None, colorspace: int | None, samples: int) -> Callable[[bytes], Array] | None:
+    """A decoder of (y, x, sample) that raises ValueError for damaged streams; None where simplejpeg is not installed.
+
+    `tables` are the tables that a TIFF keeps for all its tiles; `colorspace` is 2 where it says that its streams hold RGB,
+    else None: the stream tells.
+    """
+    try:
+        from simplejpeg import decode_jpeg
+    except ImportError:
+        return None
+    model = "GRAY" if samples == 1 else "RGB"
+
+    def decode(data: bytes) -> Array:
+        pixels: Array = decode_jpeg(whole_stream(data, tables, rgb=colorspace == _RGB), model, strict=True)
+        return pixels
+
+    return decode
+
+
+def whole_stream(data: bytes, tables: bytes | None, *, rgb: bool) -> bytes:
+    """The stream of a tile with the tables of its page and, if it is `rgb` and does not say so, the marker that does.
+
+    >>> whole_stream(b"\\xff\\xd8AB", b"\\xff\\xd8TT\\xff\\xd9", rgb=False)
+    b'\\xff\\xd8TTAB'
+    """
+    body = data[2:] if data.startswith(_START) else data
+    mark = _ADOBE_RGB if rgb and _ADOBE_MARK + b"\x00\x0eAdobe" not in data[:4096] else b""
+    return _START + mark + (tables[2:-2] if tables else b"") + body

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import tempfile
@@ -53,6 +54,7 @@ def examine(where: ClusterOptions, out: str | Path | None = None) -> Iterator[Ch
         ("memory", _memory),
         ("codecs", _codecs),
         ("readers", _readers),
+        ("damaged tiles", _jpeg),
         ("gpu", _gpu),
         ("workers", lambda: _workers(where, out)),
     ]
@@ -128,6 +130,15 @@ def _readers() -> Iterator[Check]:
                     "ok" if match else "problem",
                     "reads JPEG" if match else "decodes JPEG to other pixels",
                 )
+
+
+def _jpeg() -> Iterator[Check]:
+    text = "damage inside JPEG tiles is noticed"
+    if importlib.util.find_spec("simplejpeg") is None:
+        text = (
+            f"{text} only where a stream breaks off; pip install 'tile-engine[strict]' notices what libjpeg warns about"
+        )
+    yield Check("damaged tiles", "ok", text)
 
 
 def _gpu() -> Iterator[Check]:

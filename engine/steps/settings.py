@@ -37,7 +37,10 @@ class SlideSettings(RunSettings):
         "`tissue_mask` goes before. PNG or TIFF over the whole slide (not zero is tissue), or GeoJSON in pixels of level 0.",
     )
     max_bad_tiles: Annotated[float, Option(READ, ("convert",))] = Field(
-        0.01, ge=0, le=1, description="Share of the tissue that may be unreadable before a slide is rejected."
+        0.01,
+        ge=0,
+        le=1,
+        description="Share of a slide, and of its tissue, that may be unreadable before it is rejected.",
     )
     pixels: Annotated[Literal["all", "tissue", "none"], Option(WRITE, ("convert",))] = Field(
         "all",

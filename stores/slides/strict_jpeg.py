@@ -1,7 +1,7 @@
 """Strict JPEG: a decoder of the same pixels that refuses the streams that libjpeg repairs with a warning.
 
-libjpeg goes on where the bytes of a tile were changed, and the decoder in use here does not pass its warnings on. simplejpeg does;
-it is an extra, and without it such a tile is noticed only if its stream breaks off or its size is wrong.
+libjpeg goes on where the bytes of a tile were changed, and imagecodecs does not pass its warnings on. simplejpeg does; it is an
+extra, and without it such a tile is noticed only if its stream breaks off or states another size.
 """
 
 from __future__ import annotations

@@ -79,9 +79,10 @@ class ZarrPixels:
         return pixels.transpose([kept.index(axis) for axis in "cyx"])
 
     def absent(self, box: Box, level: int) -> list[Box]:
-        """The parts of `box` of which no channel has a chunk (or shard)."""
+        """The parts of `box` whose chunks (or shards) were never written."""
         if level not in self._missing:
-            self._missing[level] = missing_chunks(self._path / self._names[level], self._arrays[level], self._axes)
+            folder, rgb = self._path / self._names[level], self._described.background > 0
+            self._missing[level] = missing_chunks(folder, self._arrays[level], self._axes, rgb=rgb)
         missing, size = self._missing[level]
         return absent_boxes(missing, size, box) if missing.any() else []
 

@@ -10,6 +10,7 @@ import numpy as np
 from ....stores.downsample import resize
 from ....stores.frame import Array, Box, Frame
 from ....stores.image import StoredImage, begin_groups
+from ....stores.slides.reader import Slide
 from ....stores.slides.view import pieces_of, read_masked
 from ....stores.source import Source
 from ...compute.resources import resources
@@ -25,7 +26,7 @@ def overview(source: Source, target: Frame) -> tuple[Array, list[Box]]:
     """The source on a coarse frame, (channel, *target.shape), and the boxes of the target that could not be decoded.
 
     The source's coarsest level that is at least as fine is read, in strips, so that memory stays bounded."""
-    picture, level, holes = _read_overview(source, target)
+    picture, holes = _read_overview(source, target, level := level_for(source, target))
     scale = [t / f for t, f in zip(target.shape, source.frames[level].shape, strict=True)]
     return picture, [scaled(hole, scale) & target.box for hole in holes]
 
@@ -36,9 +37,17 @@ def level_for(source: Source, target: Frame) -> int:
     return fit[-1] if fit else 0
 
 
-def _read_overview(source: Source, target: Frame) -> tuple[Array, int, list[Box]]:
-    """(picture, level that it was read from, boxes of this level that could not be decoded)."""
-    level = level_for(source, target)
+def _present_level(slide: Slide, target: Frame) -> int:
+    """As `level_for`, but a finer level where the file lacks most of what the finer one holds."""
+    present = [1 - sum(gap.size for gap in slide.absent(f.box, i)) / f.box.size for i, f in enumerate(slide.frames)]
+    level = level_for(slide, target)
+    while level and 2 * present[level] < present[level - 1]:
+        level -= 1
+    return level
+
+
+def _read_overview(source: Source, target: Frame, level: int) -> tuple[Array, list[Box]]:
+    """(picture read from this level, boxes of the level that could not be decoded)."""
     frame = source.frames[level]
     strip = max(1, (1 << 25) // max(1, frame.shape[1] * source.channels))
     rows = [n * frame.shape[0] // target.shape[0] for n in range(target.shape[0] + 1)]
@@ -54,7 +63,7 @@ def _read_overview(source: Source, target: Frame) -> tuple[Array, int, list[Box]
         out[:, at:end] = resize(pixels, (end - at, target.shape[1]))
         unreadable += holes
         at = end
-    return out, level, unreadable
+    return out, unreadable
 
 
 def scaled(box: Box, factors: list[float]) -> Box:
@@ -78,7 +87,7 @@ def write_overview(job: Job[RunSettings], unit: Unit) -> Outcome:
     target = record.frame.coarsen(coarse(record.frame))
     source = resources().slide(job, unit.slide)
     with outcome.clock("read"):
-        picture, level, unreadable = _read_overview(source, target)
+        picture, unreadable = _read_overview(source, target, level := _present_level(source, target))
     frame = source.frames[level]
     scale, tile = [t / f for t, f in zip(target.shape, frame.shape, strict=True)], pieces_of(source, level)
     missing = source.absent(frame.box, level)

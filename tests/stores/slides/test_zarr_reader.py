@@ -169,12 +169,25 @@ def test_where_the_unit_is_no_length_the_given_spacing_decides(tmp_path: Path, p
 
 def test_chunks_that_were_never_written_are_absent(tmp_path: Path, pixels: Image) -> None:
     path = store(tmp_path / "a.zarr", pixels)
-    first = [p for p in (path / "0").rglob("*") if p.is_file() and p.parts[-3:] == ("0", "0", "1")]
-    chunk = first[0] if first else path / "0" / "0.0.1"
-    chunk.unlink()
+    array = zarr.open_array(path / "0", mode="r")
+    (path / "0" / array.metadata.encode_chunk_key((0, 0, 1))).unlink()
     with open_slide(path) as slide:
         assert slide.absent(slide.frames[0].box) == [Box((0, 64), (64, 128))]
         assert slide.absent(Box((64, 0), (150, 203))) == []
+
+
+def test_a_chunk_counts_as_missing_by_what_its_channels_mean(tmp_path: Path, pixels: Image) -> None:
+    """Of RGB one channel is enough; a marker may be nowhere in a chunk."""
+    for name, values, expected in (("rgb", pixels, 1), ("markers", pixels.astype(np.uint16), 0)):
+        group = zarr.create_group(tmp_path / name, zarr_format=2)
+        array = group.create_array("0", shape=values.shape, dtype=values.dtype, chunks=(1, 64, 64))
+        array[...] = values
+        scale = [{"type": "scale", "scale": [1.0, 0.5, 0.5]}]
+        datasets = [{"path": "0", "coordinateTransformations": scale}]
+        group.attrs["multiscales"] = [{"axes": axes_of("cyx"), "datasets": datasets}]
+        (tmp_path / name / "0" / array.metadata.encode_chunk_key((1, 1, 1))).unlink()
+        with open_slide(tmp_path / name) as slide:
+            assert len(slide.absent(slide.frames[0].box)) == expected
 
 
 @pytest.mark.parametrize(

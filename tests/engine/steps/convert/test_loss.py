@@ -69,6 +69,23 @@ def written(path: Path, *levels: np.ndarray[Any, Any]) -> Path:
     return path
 
 
+def stored(path: Path, *levels: np.ndarray[Any, Any], without: tuple[int, ...]) -> None:
+    """An OME-Zarr of these levels (y, x, 3); of the finest one a chunk is missing."""
+    import zarr
+
+    group, datasets = zarr.create_group(path, zarr_format=2), []
+    for i, pixels in enumerate(levels):
+        shape = (3, *pixels.shape[:2])
+        array = group.create_array(str(i), shape=shape, dtype=pixels.dtype, chunks=(3, 64, 64))
+        array[...] = pixels.transpose(2, 0, 1)
+        scale = [{"type": "scale", "scale": [1.0, 0.5 * 2**i, 0.5 * 2**i]}]
+        datasets.append({"path": str(i), "coordinateTransformations": scale})
+        if not i:
+            (path / "0" / array.metadata.encode_chunk_key((0, *without))).unlink()
+    axes = [{"name": "c", "type": "channel"}, *({"name": n, "type": "space", "unit": "micrometer"} for n in "yx")]
+    group.attrs["multiscales"] = [{"axes": axes, "datasets": datasets}]
+
+
 @pytest.fixture(scope="module")
 def converted(tmp_path_factory: pytest.TempPathFactory) -> tuple[tile_engine.Run, list[Event]]:
     """One conversion of slides that lost something, each in its own way, and of sound ones; and its events."""
@@ -83,6 +100,8 @@ def converted(tmp_path_factory: pytest.TempPathFactory) -> tuple[tile_engine.Run
     emptied(written(folder / "in" / "sparse.tif", pixels, *coarse), [*range(8), *range(56, 64)])
     emptied(written(folder / "in" / "none.tif", pixels), range(64))
     written(folder / "in" / "blank.tif", np.full_like(pixels, 243))
+    stored(folder / "in" / "tissue.zarr", pixels, *coarse, without=(4, 4))
+    stored(folder / "in" / "glass.zarr", pixels, *coarse, without=(0, 0))
     events: list[Event] = []
     how = RunOptions(cluster=ClusterOptions(cluster="none"), stages=("convert",), report=events.append)
     return tile_engine.cluster(folder / "in", folder / "out", options=how, threads=1), events
@@ -92,7 +111,7 @@ def test_slides_that_lost_their_tissue_are_rejected(converted: tuple[tile_engine
     run, _ = converted
     rejected = {r["name"]: (r["code"], r["message"]) for r in run.rejected.values()}
     assert {name: code for name, (code, _) in rejected.items()} == dict.fromkeys(
-        ("cut.tif", "zeroed.tif", "emptied.tif", "none.tif"), "E_TRUNCATED"
+        ("cut.tif", "zeroed.tif", "emptied.tif", "none.tif", "tissue.zarr"), "E_TRUNCATED"
     )
     assert rejected["cut.tif"][1].startswith("48 of 64 tiles unreadable")
     assert rejected["zeroed.tif"][1].startswith("64 of 64 tiles unreadable")
@@ -105,7 +124,8 @@ def test_absent_tiles_are_marked_counted_and_printed(converted: tuple[tile_engin
     assert "2 of 64 tiles absent" in warnings["holes.tif"] and "16 of 64 tiles absent" in warnings["sparse.tif"]
     assert "no tissue" in warnings["blank.tif"] and "sound.tif" not in warnings
     labels = {s.partition("-")[0]: run.layers("tissue")[s].values for s in run.slides}
-    assert set(labels) == {"sound", "blank", "holes", "sparse"}
+    assert set(labels) == {"sound", "blank", "holes", "sparse", "glass"}
+    assert (labels["glass"] == 3).sum() == 16 and "1 of 64 tiles absent" in warnings["glass.zarr"]
     assert (labels["holes"][12:16, 12:20] == 3).all() and (labels["holes"] == 3).sum() == 32
     assert (labels["sparse"][:4] == 3).all() and (labels["sparse"] == 1).any()
     assert set(np.unique(labels["sound"])) == {0, 1}, "a sound slide has neither"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,7 @@ from ...pipeline.settings import RunSettings
 from ...tiling.mask import Mask
 from .geometry import image_spec, reference_of
 from .labels import write_labels
-from .loss import Loss, marked
+from .loss import Loss, loss_of, marked
 
 TISSUE, UNREADABLE, ABSENT = 1, 2, 3
 """Values of the label; 0 is background."""
@@ -33,7 +32,13 @@ MEDIAN = "median"
 
 
 def tissue(job: Job[RunSettings], slide: str) -> Mask:
-    """The slide's tissue mask, queried with boxes of the run's frame."""
+    """The slide's tissue mask, queried with boxes of the run's frame.
+
+    Where pixels were chosen by the mask, it is without those that could not be decoded, which was found out later."""
+    return _stored_mask(job, slide, later=job.pixels == "tissue")
+
+
+def _stored_mask(job: Job[RunSettings], slide: str, *, later: bool) -> Mask:
     path = job.folder.label(slide, "tissue")
     try:
         stamp = (path / "zarr.json").stat().st_mtime_ns
@@ -41,12 +46,14 @@ def tissue(job: Job[RunSettings], slide: str) -> Mask:
         stamp = 0
     frame = job.slides[slide].frame
     # cached between units; `stamp` invalidates the cache when the mask is rewritten, as workers can outlive a run
-    return resources().masks.get((path, frame, stamp), lambda: _mask(path, frame))
 
+    def read() -> Mask:
+        stored = StoredImage.open(path)
+        values = stored.read(stored.frames[0].box)[0] == TISSUE
+        lost = marked(loss_of(job, slide).unreadable, values.shape) if later else np.zeros_like(values)
+        return Mask.over(values & ~lost, stored.frames[0], frame)
 
-def _mask(path: Path, frame: Frame) -> Mask:
-    stored = StoredImage.open(path)
-    return Mask.over(stored.read(stored.frames[0].box)[0] == TISSUE, stored.frames[0], frame)
+    return resources().masks.get((path, frame, stamp, later), read)
 
 
 def glass_of(job: Job[RunSettings], slide: str) -> Array | None:
@@ -62,7 +69,7 @@ def glass_of(job: Job[RunSettings], slide: str) -> Array | None:
 
 def kept_chunks(job: Job[RunSettings], slide: str) -> Mask:
     """The chunks of the finest level that contain tissue, one cell per chunk: `--pixels tissue` keeps these."""
-    mask = tissue(job, slide)
+    mask = _stored_mask(job, slide, later=False)  # as it was when the pixels were chosen
     frame = job.slides[slide].frame
     boxes = list(frame.box.cut((SLIDE_CHUNK, SLIDE_CHUNK)))
     values = (mask.share(boxes) > 0).reshape(frame.coarsen((SLIDE_CHUNK, SLIDE_CHUNK)).shape)

@@ -13,7 +13,9 @@ from damage import cut, emptied, zeroed
 import tile_engine
 from tile_engine import ClusterOptions, RunOptions
 from tile_engine.engine.pipeline.progress import Event
+from tile_engine.engine.runtime.load import load
 from tile_engine.engine.steps.convert.loss import Loss, check_loss, tiles_in
+from tile_engine.engine.steps.convert.tissue import kept_chunks, tissue
 from tile_engine.errors import SlideError
 from tile_engine.stores.frame import Box
 
@@ -105,6 +107,19 @@ def converted(tmp_path_factory: pytest.TempPathFactory) -> tuple[tile_engine.Run
     events: list[Event] = []
     how = RunOptions(cluster=ClusterOptions(cluster="none"), stages=("convert",), report=events.append)
     return tile_engine.cluster(folder / "in", folder / "out", options=how, threads=1), events
+
+
+def test_tiles_that_fail_among_kept_pixels_are_no_tissue_for_later_steps(tmp_path: Path) -> None:
+    """The mask was written before they were read."""
+    zeroed(written(tmp_path / "a.tif", section(), section()[::2, ::2]), [27])
+    how = RunOptions(cluster=ClusterOptions(cluster="none"), stages=("convert",))
+    settings: dict[str, Any] = {"pixels": "tissue", "max_bad_tiles": 0.5, "threads": 1, "spacing": 0.5}
+    run = tile_engine.cluster(tmp_path / "a.tif", tmp_path / "out", options=how, **settings)
+    job = load(run.out)
+    (slide,) = run.slides
+    inside = Box((192, 192), (256, 256)), Box((256, 192), (320, 256))
+    assert tissue(job, slide).share(inside).tolist() == [0.0, 1.0]
+    assert kept_chunks(job, slide).values.all()
 
 
 def test_slides_that_lost_their_tissue_are_rejected(converted: tuple[tile_engine.Run, list[Event]]) -> None:

@@ -93,7 +93,7 @@ def _others() -> Iterator[LazyCommand]:
         "relabel", runs.relabel, settings=partial(settings_of_stage, "map", ("classes", "match")), run=unlock
     )
     yield LazyCommand("search", search, run=unlock)
-    yield LazyCommand("info", maintenance.info, settings=partial(settings_of_stage, "convert", ("mpp",)))
+    yield LazyCommand("info", maintenance.info, settings=partial(settings_of_stage, "convert", ("mpp", "part")))
     yield LazyCommand("status", maintenance.status)
     yield LazyCommand("verify", maintenance.verify, cluster=cluster_options)
     yield LazyCommand("repair", maintenance.repair, cluster=cluster_options, run=unlock)

@@ -32,7 +32,7 @@ def info(path: PathArgument, settings: Given, json: AsJson = False) -> int:
     from ..engine.maintenance.describe import describe
     from .tell import print_description
 
-    return print_description(describe(path, settings.get("mpp")), as_json=json)
+    return print_description(describe(path, settings.get("mpp"), settings.get("part") or ""), as_json=json)
 
 
 def status(out: OutArgument, json: AsJson = False) -> int:

@@ -25,7 +25,7 @@ class Description:
     """(reason code, fault and remedy); empty where the file can be used as it is."""
 
 
-def describe(path: str | Path, mpp: float | None = None) -> Description:
+def describe(path: str | Path, mpp: float | None = None, part: str = "") -> Description:
     """Describe the file or folder at `path`. Raises NoInputError where it does not exist."""
     path = to_path(path)
     if not path.exists():
@@ -41,7 +41,7 @@ def describe(path: str | Path, mpp: float | None = None) -> Description:
             f"{path} is a folder: name one slide or volume, a .zarr store, or a run's folder.", "E_FOLDER"
         )
     try:
-        slide = probe(path, mpp)
+        slide = probe(path, mpp, part)
     except SlideError as error:
         problem = Description((("path", str(path)),), problems=((error.code, error.message),))
         return _volume(path) or problem

@@ -53,6 +53,7 @@ CHANGED: dict[str, dict[str, Any]] = {
 """Run and variant -> a changed setting of a redo; for those without a line one is chosen (`another`)."""
 NOT_BY_A_STEP = {
     "mpp": "part of an image's own key",
+    "part": "part of an image's own key",
     "tissue_mask": "the file's fingerprint is part of an image's own key",
     "spacing": "decides every step, as the spacing of the run",
     "stains": "decides which images are in a run",

@@ -8,6 +8,8 @@ import numpy as np
 
 from ..frame import Array
 
+GREY_WITHIN = 24
+"""Largest distance from 128 of the chroma of bright pixels."""
 _BLOCK = 256
 """Rows that are converted at once, to limit memory."""
 
@@ -49,6 +51,21 @@ def from_ycbcr(samples: Array) -> Array:
         rgb = np.stack([y + 1.402 * cr, y - 0.344136 * cb - 0.714136 * cr, y + 1.772 * cb], -1)
         mixed[rows] = np.clip(np.floor(rgb + np.float32(0.5)), 0, 255)
     return mixed
+
+
+def looks_like_ycbcr(samples: Array) -> bool:
+    """Whether three samples (y, x, 3) uint8 are YCbCr and not RGB; also where there are none to look at.
+
+    Both differences of colour lie around 128 then, even where the first sample is brightest: on glass all samples of RGB are
+    bright. Some writers of RGB use Aperio's compression for YCbCr.
+    """
+    if not samples.size:
+        return True
+    luma, chroma = samples[..., 0], samples[..., 1:3]
+    bright = chroma[luma >= np.percentile(luma, 90)]
+    return bool(
+        (np.abs(np.median(bright, axis=0) - 128) <= GREY_WITHIN).all() and np.abs(bright - 128.0).mean() <= GREY_WITHIN
+    )
 
 
 def from_cmyk(inks: Array) -> Array:

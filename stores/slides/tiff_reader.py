@@ -72,6 +72,8 @@ class TiffPixels:
                 fd = self._file.fileno()
                 self._levels = [[Segments(page, fd, path.name) for page in level] for level in pyramid.levels]
                 self._palette = _palette(key) if self._kind == "palette" else None
+                if self._kind == "ycbcr" and not colour.looks_like_ycbcr(self._middle()):
+                    self._kind, notes = "rgb", ["compression 33003, which Aperio uses for YCbCr, holds RGB"]
                 if self._kind == "rgb" and tuple(map(int, key.extrasamples)) == (0,):
                     self._kind, notes = self._unspecified(notes)
         except SlideError:
@@ -138,17 +140,21 @@ class TiffPixels:
 
         It is transparency where the colours below its zeros are one colour, which nobody was meant to see.
         """
-        shape = self._levels[-1][0].shape
-        middle = Box(
-            tuple(max(0, (n - MAX_LOOKED_AT) // 2) for n in shape), tuple((n + MAX_LOOKED_AT) // 2 for n in shape)
-        )
-        stored, gaps, errors = self._stored(middle & Box((0, 0), shape), len(self._levels) - 1)
+        stored = self._middle()
         hidden = stored[stored[..., 3] == 0][:, :3]
-        if len(hidden) and not gaps and not errors and (hidden == hidden[0]).all():
+        if len(hidden) and (hidden == hidden[0]).all():
             return "rgba", [
                 "a fourth sample of unspecified meaning hides one colour: it is read as transparency, over white"
             ]
         return "rgb", notes
+
+    def _middle(self) -> Array:
+        """Samples as stored, (y, x, sample), of the middle of the coarsest level; none where part of them is lost."""
+        shape = self._levels[-1][0].shape
+        start = tuple(max(0, (n - MAX_LOOKED_AT) // 2) for n in shape)
+        middle = Box(start, tuple(min(n, a + MAX_LOOKED_AT) for n, a in zip(shape, start, strict=True)))
+        stored, gaps, errors = self._stored(middle, len(self._levels) - 1)
+        return stored[:0] if gaps or errors else stored
 
     def absent(self, box: Box, level: int) -> list[Box]:
         return [piece for page in self._levels[level] for piece in page.absent(box)]

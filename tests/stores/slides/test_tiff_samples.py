@@ -17,7 +17,7 @@ HALF_UM: dict[str, Any] = {"resolution": (2e4, 2e4), "resolutionunit": "CENTIMET
 
 
 def read(path: Path) -> tuple[Image, tuple[str, ...]]:
-    with open_slide(path) as slide:
+    with open_slide(path, 0.5) as slide:
         return slide.read(slide.frames[0].box), slide.notes
 
 
@@ -55,11 +55,12 @@ def test_an_unspecified_sample_that_hides_colours_is_dropped_and_said(tmp_path: 
 
 
 @pytest.mark.parametrize("compression", [33003, 33005])
-def test_aperios_jpeg_2000_needs_no_words_of_aperio(tmp_path: Path, picture: Any, compression: int) -> None:
+def test_aperios_jpeg_2000_needs_no_words_of_aperio(tmp_path: Path, compression: int) -> None:
     """33003 holds YCbCr and 33005 RGB, whatever the photometric interpretation says."""
     import imagecodecs
+    from skimage.data import immunohistochemistry
 
-    rgb = picture(64, 128)
+    rgb = immunohistochemistry()[:64, :128]
     red, green, blue = np.moveaxis(rgb.astype(np.float32), -1, 0)
     luma = 0.299 * red + 0.587 * green + 0.114 * blue
     turned = np.stack([luma, (blue - luma) / 1.772 + 128, (red - luma) / 1.402 + 128], -1).round().clip(0, 255)
@@ -74,7 +75,15 @@ def test_aperios_jpeg_2000_needs_no_words_of_aperio(tmp_path: Path, picture: Any
     tifffile.imwrite(tmp_path / "j.tif", tiles, compression=compression, metadata=None, **options, **HALF_UM)
     pixels, notes = read(tmp_path / "j.tif")
     assert np.abs(pixels.astype(int) - rgb.transpose(2, 0, 1)).max() <= (2 if compression == 33003 else 0)
-    assert any("YCbCr" in note for note in notes) == (compression == 33003)
+    assert any("is converted" in note for note in notes) == (compression == 33003)
+
+
+def test_rgb_under_the_number_of_aperios_ycbcr_stays_rgb(data: Path) -> None:
+    """Bio-Formats writes so."""
+    folder = data / "wsi" / "wsic" / "bfconvert"
+    pixels, notes = read(next(folder.glob("*JPEG-2000*")))
+    np.testing.assert_array_equal(pixels, read(next(folder.glob("*LZW*")))[0])
+    assert "holds RGB" in notes[-1]
 
 
 def test_planes_behind_one_directory_are_channels(tmp_path: Path) -> None:

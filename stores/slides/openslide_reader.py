@@ -17,6 +17,8 @@ from .spacing import FROM_FILE, FROM_RESOLUTION, Stated, parse_number
 
 _BLOCK_SIDE = 1024
 """Side of the fixed blocks in which levels with a fractional downsample are read, in pixels."""
+MAX_TILE_BYTES = 2**30
+"""Largest size of a tile in bytes, as RGBA: OpenSlide ends the process where it cannot have the memory for one."""
 _ABSENT_WORDS = (
     "no such file",
     "couldn't open",
@@ -133,6 +135,12 @@ class OpenSlidePixels:
     def _tile(self, properties: Any, level: int) -> tuple[int, int]:
         sides = (properties.get(f"openslide.level[{level}].tile-{side}", "256") for side in ("height", "width"))
         height, width = (int(side) if side.isdigit() and int(side) else 256 for side in sides)
+        if height * width * 4 > MAX_TILE_BYTES:
+            raise SlideError(
+                f"{self._path.name}: its tables state tiles of {width} x {height} pixels, more than {MAX_TILE_BYTES} bytes "
+                "each: they cannot be read piece by piece, or the tables are damaged. Copy it again, or write it as a tiled TIFF.",
+                "E_TOO_BIG",
+            )
         return height, width
 
     @property

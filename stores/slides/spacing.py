@@ -141,10 +141,10 @@ def settle(name: str, mpp: float | None, file_spacings: Sequence[Stated]) -> tup
     if spacing is None:
         raise SlideError(
             f"{name}: no spacing (micrometres a pixel) is stated in the file, and a magnification does not define one."
-            f"{unknown} Without a spacing tissue cannot be compared between slides. Work it out for the picture at its size in pixels: "
-            "the length of a scale bar, or of anything of known length, in micrometres, divided by its length in pixels; or "
-            "the width of the field divided by the pixels across it; a camera's pixel size divided by the magnification before "
-            "the camera. Then state it with --mpp, or of each slide in a column `mpp` of a list.",
+            f"{unknown} Without a spacing tissue cannot be compared between slides. Work it out for the picture at its size in "
+            "pixels: the length of a scale bar, or of anything of known length, in micrometres, divided by its length in "
+            "pixels; or the width of the field divided by the pixels across it; a camera's pixel size divided by the "
+            "magnification before the camera. Then state it with --mpp, or of each slide in a column `mpp` of a list.",
             "E_NO_MPP",
         )
     fault = problem(spacing)

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import openslide
 import pytest
+import tifffile
 
-from tile_engine.errors import TileError
+from tile_engine.errors import SlideError, TileError
 from tile_engine.stores.frame import Box
 from tile_engine.stores.slides.openslide_reader import OpenSlidePixels
 
@@ -97,3 +98,14 @@ def test_levels_with_a_fractional_downsample_have_one_value_a_pixel(tmp_path: Pa
     whole = opened.read(Box((0, 0), (1199, 1199)), 1)
     for box in Box((900, 1000), (1199, 1199)).cut((77, 101)):
         np.testing.assert_array_equal(opened.read(box, 1), whole[(slice(None), *box.slices)])
+
+
+def test_tiles_that_no_memory_holds_are_refused_before_one_is_read(pyramid: Any, picture: Any) -> None:
+    """OpenSlide would end the process."""
+    path = pyramid(picture(64, 64), levels=1, tile=(16, 16), photometric="rgb")
+    with tifffile.TiffFile(path, mode="r+b") as tif:
+        for name in ("TileWidth", "TileLength"):
+            tif.pages[0].tags[name].overwrite(65520)
+    with pytest.raises(SlideError) as failure:
+        OpenSlidePixels(path)
+    assert failure.value.code == "E_TOO_BIG"

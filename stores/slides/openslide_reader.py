@@ -138,7 +138,7 @@ class OpenSlidePixels:
         if height * width * 4 > MAX_TILE_BYTES:
             raise SlideError(
                 f"{self._path.name}: its tables state tiles of {width} x {height} pixels, more than {MAX_TILE_BYTES} bytes "
-                "each: they cannot be read piece by piece, or the tables are damaged. Copy it again, or write it as a tiled TIFF.",
+                "each: they cannot be read piece by piece, or the tables are damaged. Copy it again, or write a tiled TIFF.",
                 "E_TOO_BIG",
             )
         return height, width

@@ -17,12 +17,13 @@ from .array import ArraySpec, StoredArray, Written, written
 from .files import read_json, write_json
 from .frame import Array, Box, Frame
 from .inside import is_inside
-from .ngff import NGFF_VERSION, frames_of, multiscales, omero
+from .ngff import NGFF_VERSION, OWN_KEY, TRANSFORMS, affine_transform, frames_of, multiscales, omero, stored_affine
+from .placement import STRAIGHT, Placement, placement
 from .shard import Codec
 
 MAX_ANISOTROPY = 1.5
 """An axis is not halved while its spacing is more than this times the finest one."""
-ATTRIBUTES_KEY = "tile_engine"
+ATTRIBUTES_KEY = OWN_KEY
 """Key of tile-engine's own attributes, beside the standard's `ome`."""
 
 
@@ -64,10 +65,14 @@ class ImageSpec:
 class StoredImage:
     """One multiscale group. `write` takes whole shards; once finished it is a `Source`."""
 
-    def __init__(self, path: Path, levels: Sequence[StoredArray], frames: tuple[Frame, ...]) -> None:
+    def __init__(
+        self, path: Path, levels: Sequence[StoredArray], frames: tuple[Frame, ...], placement: Placement = STRAIGHT
+    ) -> None:
         self.path = path
         self.levels = tuple(levels)
         self.frames = frames
+        self.placement = placement
+        """Where positions on the frames lie in the scanner; of an oblique volume they are turned."""
 
     @classmethod
     def create(cls, path: Path, spec: ImageSpec) -> StoredImage:
@@ -98,7 +103,8 @@ class StoredImage:
             raise CorruptError(f"{path} is not what was written there: the path of one of its levels leads outside.")
         levels = [StoredArray.open(path / d["path"]) for d in datasets]
         _, frames = frames_of(attributes, [a.spec.shape for a in levels], ours["reference"])
-        return cls(path, levels, frames)
+        turned = stored_affine(attributes)
+        return cls(path, levels, frames, placement(frames[0], turned) if turned else STRAIGHT)
 
     def finish(
         self,
@@ -107,9 +113,10 @@ class StoredImage:
         reference: Sequence[float] | None = None,
         label: Mapping[str, Any] | None = None,
         notes: Mapping[str, Any] | None = None,
+        placement: Placement = STRAIGHT,
     ) -> list[Written]:
         """Write the OME metadata; returns all metadata files. `label` is the value of `image-label`, `notes` go to our own
-        attributes."""
+        attributes, and so does the affine of an oblique volume: the standard has no rotation yet, and is written without."""
         spec = self.levels[0].spec
         channels = spec.shape[0] if spec.names[0] == "c" else None
         reference = list(reference or self.frames[0].spacing)
@@ -121,7 +128,8 @@ class StoredImage:
             ome["omero"] = omero(channels, spec.dtype)
         if label is not None:
             ome["image-label"] = dict(label)
-        ours = {**(notes or {}), "reference": reference, "status": "complete"}
+        turned = {} if placement.straight else {TRANSFORMS: [affine_transform(placement.of_cells(self.frames[0]))]}
+        ours = {**(notes or {}), **turned, "reference": reference, "status": "complete"}
         write_json(self.path / "zarr.json", _group({"ome": ome, ATTRIBUTES_KEY: ours}))
         documents = [self.path / "zarr.json", *(a.path / "zarr.json" for a in self.levels)]
         return [written(path) for path in documents]

@@ -29,7 +29,11 @@ class _Indexed:
 
 
 def as_dataarray(image: StoredImage, level: int, name: str) -> xr.DataArray:
-    """A level as a DataArray: dims (c, y, x) or (y, x), coordinates are the cells' centres in micrometres."""
+    """A level as a DataArray: dims (c, y, x) or (y, x), coordinates are the cells' centres in micrometres.
+
+    Coordinates of an oblique volume run along its own axes; `attrs["affine_um"]` is then the 4 x 4 matrix from cells
+    (z, y, x, 1) to micrometres (z, y, x) in the scanner.
+    """
     import xarray as xr
     from xarray.core import indexing
 
@@ -49,6 +53,7 @@ def as_dataarray(image: StoredImage, level: int, name: str) -> xr.DataArray:
     frame, spec = image.frames[level], image.levels[level].spec
     data = indexing.LazilyIndexedArray(Backend())
     coords = {axis: (axis, frame.centres(i), {"units": "micrometer"}) for i, axis in enumerate(frame.axes)}
-    return xr.DataArray(
-        xr.Variable(spec.names, data), coords=coords, name=name, attrs={"spacing_um": list(frame.spacing)}
-    )
+    attrs: dict[str, Any] = {"spacing_um": list(frame.spacing)}
+    if not image.placement.straight:
+        attrs["affine_um"] = image.placement.of_cells(frame).tolist()
+    return xr.DataArray(xr.Variable(spec.names, data), coords=coords, name=name, attrs=attrs)

@@ -7,9 +7,12 @@ NGFF       *     *      pixel 0 lies at translation, its centre, counted from th
 So translation = origin + (spacing - reference) / 2, where reference is the spacing of the image's finest level: 0 for the
 finest level itself and (2^l - 1) / 2 finest pixels for its l-th halving, as other writers of the standard do.
 Volumes lie in their scanner's coordinates, where a position is a cell's centre: their reference is 0, so that translation is
-the centre of cell 0 there. Labels and layers use their image's reference, which keeps them in register. Lengths are written
+the centre of cell 0 there, and their axes state their anatomical orientation (RFC-4). Labels and layers use their image's reference, which keeps them in register. Lengths are written
 in micrometres and read in the unit that is stated. Writing and reading keeps spacings exactly, and origins that are multiples
 of 1e-6 um.
+
+An oblique volume is turned against its scanner, and NGFF 0.5 has no rotation: scale and translation give the place of its first
+voxel and the size of all. Its affine stands beside them in our own attributes, in the form that the proposals for 0.6 have.
 """
 
 from __future__ import annotations
@@ -18,9 +21,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..errors import SlideError
+from .anatomy import orientation_of
 from .frame import Frame
+from .placement import Affine, affine_from_cells
 
 NGFF_VERSION = "0.5"
+OWN_KEY = "tile_engine"
+"""Key of tile-engine's own attributes, beside the standard's `ome`."""
+TRANSFORMS = "coordinateTransformations"
 
 MICROMETRES = {
     "angstrom": 1e-4,
@@ -43,7 +51,11 @@ def multiscales(
     """The `multiscales` value for levels "0", "1", ... with these frames, finest first."""
     reference = tuple(reference or frames[0].spacing)
     lead_axis = [{"name": "c", "type": "channel"}] if channels else []
-    axes = lead_axis + [{"name": a, "type": "space", "unit": "micrometer"} for a in frames[0].axes]
+    in_scanner = len(reference) == 3 and not any(reference)
+    axes = lead_axis + [
+        {"name": a, "type": "space", "unit": "micrometer", **(orientation_of(a) if in_scanner else {})}
+        for a in frames[0].axes
+    ]
     lead = [0.0] if channels else []
     datasets = []
     for level, frame in enumerate(frames):
@@ -54,6 +66,33 @@ def multiscales(
         ]
         datasets.append({"path": str(level), "coordinateTransformations": transforms})
     return [{"name": name, "axes": axes, "datasets": datasets}]
+
+
+def affine_transform(matrix: Any) -> dict[str, Any]:
+    """A 4 x 4 matrix from cells (z, y, x) of level 0 to micrometres (z, y, x) in the scanner, as NGFF 0.6 proposes it."""
+    return {
+        "type": "affine",
+        "input": "0",
+        "output": "scanner (Superior, Anterior, Right), micrometer",
+        "affine": [[float(value) for value in row] for row in matrix[:3]],
+    }
+
+
+def stored_affine(attributes: Mapping[str, Any]) -> Affine:
+    """The canonical affine of an oblique volume in our own attributes; empty where there is none.
+
+    Raises SlideError (E_NGFF) where it is no affine.
+    """
+    ours = attributes.get(OWN_KEY)
+    transforms = ours.get(TRANSFORMS) if isinstance(ours, Mapping) else None
+    if not transforms:
+        return ()
+    try:
+        return affine_from_cells(transforms[0]["affine"])
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise SlideError(
+            f"the affine in its attributes cannot be understood ({error}); write it again.", "E_NGFF"
+        ) from error
 
 
 def frames_of(

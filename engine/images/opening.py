@@ -31,6 +31,8 @@ UNEVEN = 1.25
 """Ratio of two volumes' spacings along an axis above which their patches are not comparable."""
 FETCHED = 4
 """Slides that are copied at the same time."""
+LOOK = 2
+"""Version of what a look at a file states."""
 OPEN_LIMIT_SECONDS = 120.0
 """Time limit for opening an image, in seconds."""
 
@@ -132,7 +134,7 @@ def _look_at_copy(entry: SlideEntry, mpp: float | None, inspect: Work) -> Any:
         return each(inspect, [[os.fspath(entry.path), entry.mpp or mpp, entry.part]], OPEN_LIMIT_SECONDS)[0]
     try:
         mark = fingerprint(entry.path)
-        path = cache().folder / f"{digest(str(entry.path), mark, entry.mpp or mpp, entry.part, VERSION)}.look"
+        path = cache().folder / f"{digest(str(entry.path), mark, entry.mpp or mpp, entry.part, VERSION, LOOK)}.look"
         with suppress(FileNotFoundError, CorruptError):
             return read_json(path)
         with cached(entry.path, mark) as copy:
@@ -149,7 +151,10 @@ def inspect_slides_in_child(items: list[Any], say: Say) -> None:
 
 
 def inspect_volumes_in_child(items: list[Any], say: Say) -> None:
-    all_of(lambda item: _inspected(lambda path, mpp, part: _volume(path, part), item), items, say)
+    def more(volume: Any) -> dict[str, Any]:
+        return {"affine": volume.canonical_affine}
+
+    all_of(lambda item: _inspected(lambda path, mpp, part: _volume(path, part), item, more), items, say)
 
 
 def _inspected(
@@ -162,6 +167,7 @@ def _inspected(
     try:
         with open_image(Path(path), mpp, part) as image:
             return {
+                **(more(image) if more else {}),
                 "channels": image.channels,
                 "dtype": image.dtype,
                 "background": image.background,
@@ -257,6 +263,7 @@ def _recorded(entry: SlideEntry, look: dict[str, Any], frame: Frame, *, mpp: flo
         notes=tuple(look["notes"]),
         corner=tuple(look["corner"]) if any(look.get("corner", ())) else (),
         subimage=entry.part,
+        affine=tuple(tuple(row) for row in look.get("affine", ())),
     )
 
 

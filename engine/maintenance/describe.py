@@ -6,9 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from ...errors import NoInputError, SettingsError, SlideError
 from ...stores.files import bytes_below
+from ...stores.frame import Frame
 from ...stores.image import ATTRIBUTES_KEY, StoredImage, attributes_of, labels_listed
+from ...stores.placement import Placement, turned_by
 from ...stores.remote import to_path
 from ...stores.slides.reader import probe
 from .status import status
@@ -76,6 +80,7 @@ def _volume(path: Path) -> Description | None:
                 ("reader", volume.reader),
                 ("voxels", f"{_by(frames[0].shape[::-1])} (x, y, z), {volume.channels} channels of {volume.dtype}"),
                 ("spacing", f"{_by(s / 1000 for s in frames[0].spacing[::-1])} mm (x, y, z)"),
+                ("place", _extent(frames[0], volume.placement)),
                 ("file", f"{size / 1e6:.1f} MB for {frames[0].box.size / 1e6:.1f} million voxels"),
             )
     except SlideError as error:
@@ -86,6 +91,14 @@ def _volume(path: Path) -> Description | None:
         f"{i}: {_by(f.shape[::-1])} at {_by(s / 1000 for s in f.spacing[::-1])} mm" for i, f in enumerate(frames)
     )
     return Description(facts, levels, notes)
+
+
+def _extent(frame: Frame, place: Placement) -> str:
+    """First and last voxel of a volume in its scanner, in mm."""
+    cells = np.array([[0, 0, 0, 1], [*(n - 1 for n in frame.shape), 1]]) @ place.of_cells(frame).T
+    ends = (", ".join(f"{v / 1000:.4g}" for v in cell[2::-1]) for cell in cells)
+    turned = "" if place.straight else f"; oblique, turned by {turned_by(place.canonical_affine(frame)):.1f} degrees"
+    return f"{' to '.join(ends)} mm (Right, Anterior, Superior){turned}"
 
 
 def _by(lengths: Iterable[float]) -> str:
@@ -122,5 +135,7 @@ def _store(path: Path) -> Description:
         ("labels", ", ".join(labels_listed(path)) or "none"),
         ("disk", f"{size / 1e6:.1f} MB"),
     )
+    if len(image.frames[0].shape) == 3:
+        facts = (*facts[:3], ("place", _extent(image.frames[0], image.placement)), *facts[3:])
     levels = tuple(f"{i}: {' x '.join(map(str, f.shape))} at {f.spacing[0]:g} um" for i, f in enumerate(image.frames))
     return Description(facts, levels)

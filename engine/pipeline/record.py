@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ConfigDict
 
 from ...stores.frame import Box, Frame
+from ...stores.placement import Affine, Placement, placement
 from ...stores.slides.guarded import Piece
 
 AXES = ("z", "y", "x")
@@ -58,13 +59,16 @@ class ImageRecord:
     tissue_mask: str = ""
     """File of the tissue mask from outside; empty where the mask is computed."""
     tissue_mask_fingerprint: str = ""
+    affine: Affine = ()
+    """Of a volume, the canonical affine: indices (x, y, z, 1) to millimetres Right, Anterior, Superior. Empty of a slide."""
 
     @property
     def key(self) -> str:
         """Fingerprint of the fields that can affect a result."""
         mask = [{"tissue_mask": self.tissue_mask_fingerprint}] if self.tissue_mask else []
         part = [self.subimage] if self.subimage else []
-        return digest(self.id, self.fingerprint, self.mpp, self.spacing, self.shape, *part, *mask)
+        turned = [] if self.placement.straight else [self.affine]
+        return digest(self.id, self.fingerprint, self.mpp, self.spacing, self.shape, *part, *mask, *turned)
 
     @property
     def columns_digest(self) -> str:
@@ -79,6 +83,11 @@ class ImageRecord:
     @property
     def frame(self) -> Frame:
         return Frame(AXES[-len(self.shape) :], self.shape, self.spacing, self.origin)
+
+    @property
+    def placement(self) -> Placement:
+        """Where positions on the frame lie in the scanner: the same, unless the volume is oblique."""
+        return placement(self.frame, self.affine)
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,7 +114,8 @@ def _there(gallery: Gallery, rows: list[int], at: tuple[float, ...]) -> int:
     offset = rows[0] - gallery.part(rows[0])[1]
     centres = np.stack([cases.numbers[n][np.array(rows) - offset] for n in names], 1)
     record = gallery.job.slides[cases.text("slide", rows[0] - offset)]
-    distances = (np.abs(centres - np.array(at)) / record.spacing).max(1)
+    place = record.placement
+    distances = (np.abs(place.to_grid(centres) - place.to_grid(np.array(at))) / record.spacing).max(1)
     index = int(np.argmin(distances))
     if distances[index] > gallery.job.settings.patch / 2:
         centre = ",".join(f"{v:.0f}" for v in centres[index])

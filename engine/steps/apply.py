@@ -159,7 +159,10 @@ def finish_layers(job: Job[PatchSettings], slide: str, labels: list[str]) -> lis
     """Write the metadata of a slide's layers, and the group that lists its labels."""
     files: list[Written] = []
     for name in model_of(job).outputs:
-        files += layer_image(job, slide, name).finish(name=name, reference=reference_of(job.slides[slide].frame))
+        record = job.slides[slide]
+        files += layer_image(job, slide, name).finish(
+            name=name, reference=reference_of(record.frame), placement=record.placement
+        )
     begin_groups(job.folder.slide(slide))
     store = job.folder.slide(slide)
     list_labels(store, {*labels, *labels_listed(store)})  # a repair of this unit leaves what later steps listed

@@ -153,8 +153,10 @@ def tiles_of(
     step, axes = job.settings.step, frame.axes
     columns: dict[str, Array] = {CELL[axis]: i.astype(np.int32) for axis, i in zip(axes, at, strict=True)}
     columns |= {axis: (i * step).astype(np.int64) for axis, i in zip(axes, at, strict=True)}
-    for n, axis in enumerate(axes):
-        columns[f"{axis}_um"] = record.origin[n] + (at[n] + 0.5) * frame.spacing[n]
+    centres = [record.origin[n] + (at[n] + 0.5) * frame.spacing[n] for n in range(len(axes))]
+    if not record.placement.straight:
+        centres = list(record.placement.to_world(np.stack(centres, 1)).T)
+    columns |= {f"{axis}_um": centre for axis, centre in zip(axes, centres, strict=True)}
     if label and values is not None:
         columns[label.column] = values[at].astype(np.int32)
         for name in label.fields:

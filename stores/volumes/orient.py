@@ -5,13 +5,14 @@ No value is interpolated: an oblique scan keeps its grid, and each axis is named
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ...errors import SlideError
 from ..frame import Array, Frame
-from .voxels import Affine
+from ..placement import Affine
 
 MAX_SHEAR_COSINE = 5e-3
 """Largest cosine of the angle between two axes of a rectangular grid: 0.3 degrees off."""
@@ -30,6 +31,8 @@ class Turn:
     frame: Frame
     """Frame in micrometres; the origin is the lower edge of the first cell."""
     oblique: bool
+    affine: Affine
+    """The canonical affine, from canonical indices (x, y, z, 1) to millimetres Right, Anterior, Superior."""
 
     def into(self, at: tuple[slice, ...], lengths: tuple[int, ...]) -> tuple[slice, ...]:
         """Slices (i, j, k) of the file for canonical slices (z, y, x)."""
@@ -43,6 +46,23 @@ class Turn:
         """(channel, i, j, k) to (channel, z, y, x)."""
         turned = cells.transpose(0, *(axis + 1 for axis in self.axes))
         return turned[(slice(None), *(slice(None, None, -1 if back else 1) for back in self.mirrored))]
+
+    def levels(self, frames: Sequence[Frame]) -> tuple[Frame, ...]:
+        """Frames of all levels along the file's axes (named z, y, x for k, j, i) -> canonical frames."""
+        if self.axes == (2, 1, 0) and not any(self.mirrored):
+            return tuple(frames)
+        return tuple(self._level(frame, frames[0]) for frame in frames)
+
+    def _level(self, frame: Frame, finest: Frame) -> Frame:
+        shape, spacing, origin = [], [], []
+        for n, (axis, back) in enumerate(zip(self.axes, self.mirrored, strict=True)):
+            file = 2 - axis
+            shape.append(frame.shape[file])
+            spacing.append(frame.spacing[file])
+            ends = [f.origin[file] + (f.shape[file] * f.spacing[file] if back else 0) for f in (finest, frame)]
+            offset = ends[0] - ends[1] if back else ends[1] - ends[0]
+            origin.append(round(self.frame.origin[n] + offset, 9) + 0.0)
+        return Frame(("z", "y", "x"), tuple(shape), tuple(spacing), tuple(origin))
 
 
 def canonical(name: str, affine: Affine, shape: tuple[int, ...]) -> Turn:
@@ -73,7 +93,9 @@ def canonical(name: str, affine: Affine, shape: tuple[int, ...]) -> Turn:
     origin = tuple(round(float(t - s / 2), 6) + 0.0 for t, s in zip(first, spacing, strict=True))
     frame = Frame(("z", "y", "x"), tuple(int(shape[axis]) for axis in order), spacing, origin)
     off = 1 - np.abs(unit).max(axis=0).min()
-    return Turn(tuple(order), tuple(bool(ornt[axis, 1] < 0) for axis in order), frame, bool(off > OBLIQUE_SINE**2 / 2))
+    mirrored = tuple(bool(ornt[axis, 1] < 0) for axis in order)
+    whole = tuple(tuple(float(value) + 0.0 for value in row) for row in turned)
+    return Turn(tuple(order), mirrored, frame, bool(off > OBLIQUE_SINE**2 / 2), whole)
 
 
 def _affine_error(name: str, why: str) -> SlideError:

@@ -13,13 +13,14 @@ import numpy as np
 from ...errors import SlideError, TileError
 from ..cache import Lease, is_copied
 from ..frame import Array, Box, Frame
+from ..placement import Affine, Placement, placement
 from ..remote import to_path
 from ..slides import zarr_levels
 from ..slides.cohort import fingerprint
 from . import dicom_reader, nifti_reader, npz_reader, nrrd_reader, zarr_reader
 from .file_head import first_bytes, not_a_volume
 from .orient import canonical
-from .voxels import Affine, Voxels
+from .voxels import Voxels
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +51,16 @@ class Volume:
         self._name = name
         self._voxels: Voxels | None = voxels
         self._turn = canonical(name, voxels.affine, voxels.shape)
-        self._frames = voxels.frames or (self._turn.frame,)
+        self._frames = self._turn.levels(voxels.frames) if voxels.frames else (self._turn.frame,)
+        self._placement = placement(self._frames[0], self._turn.affine)
         scaled = voxels.scale != (1.0, 0.0)
         self._dtype = np.dtype(np.float32) if scaled else voxels.stored.newbyteorder("=")
         self._notes = list(voxels.notes)
         if self._turn.oblique:
-            self._notes.append("its grid is oblique; each axis is named by its nearest direction")
+            self._notes.append(
+                "its grid is oblique; each axis is named by its nearest direction. Positions in tables, masks and search follow "
+                "its affine; OME-Zarr has no rotation yet, so other programs show its store unturned about its first voxel"
+            )
         self._look()
         self._release = weakref.finalize(self, lease.release) if lease else None
 
@@ -96,6 +101,16 @@ class Volume:
     def affine(self) -> Affine:
         """The file's 4 x 4 matrix from its indices (i, j, k, 1) to millimetres Right, Anterior, Superior."""
         return self._open.affine
+
+    @property
+    def canonical_affine(self) -> Affine:
+        """The 4 x 4 matrix from canonical indices (x, y, z, 1) to millimetres Right, Anterior, Superior."""
+        return self._turn.affine
+
+    @property
+    def placement(self) -> Placement:
+        """Where positions on the frames lie in the scanner."""
+        return self._placement
 
     def read(self, box: Box, level: int = 0) -> Array:
         """Cells of `box` inside `frames[level]`: (channel, z, y, x); values that are not finite become 0.

@@ -14,15 +14,13 @@ import numpy as np
 
 from ...errors import SlideError
 from ..frame import Array, Frame
+from ..placement import Affine
 
 MAX_VOLUME_BYTES = 2**32
 """Bytes of a volume that is decoded as a whole and kept; larger ones need plain files or chunked stores."""
 MAX_VOLUME_SIDE = 2**16
 VOXEL_DTYPES = frozenset({"u1", "u2", "u4", "u8", "i1", "i2", "i4", "i8", "f2", "f4", "f8"})
 """Data types of voxels that are read, as numpy names."""
-
-Affine = tuple[tuple[float, ...], ...]
-"""4 x 4, from indices (i, j, k, 1) to millimetres to the Right, Anterior and Superior."""
 
 
 @dataclass(frozen=True, slots=True)

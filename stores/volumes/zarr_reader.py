@@ -8,8 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import SlideError, TileError
+from ..anatomy import directions_of
 from ..frame import Array, Frame
-from ..slides.zarr_levels import Levels, open_levels
+from ..ngff import stored_affine
+from ..placement import Affine
+from ..slides.zarr_levels import Levels, foreign_attributes, open_levels
 from .voxels import VOXEL_DTYPES, Voxels, affine_of, time_index
 
 ZARR_VOXEL_DTYPES = (
@@ -33,10 +36,10 @@ def open_zarr(path: Path, part: str) -> Voxels:
         )
     t = time_index(path, sizes.get("t", 1), part)
     frames = tuple(_solid(frame, levels.frames[0]) for frame in levels.frames)
-    spacing, origin = np.array(frames[0].spacing[::-1]), np.array(frames[0].origin[::-1])
-    matrix = np.diag([*spacing / 1e3, 1.0])
-    matrix[:3, 3] = (origin + spacing / 2) / 1e3
-    notes = [*levels.notes, "its format states no orientation; x, y and z are assumed to be Right, Anterior, Superior"]
+    affine, stated = _affine(path, frames[0])
+    notes = list(levels.notes)
+    if not stated:
+        notes.append("it states no orientation; x, y and z are assumed to be Right, Anterior, Superior")
     if not levels.scaled:
         notes.append("its metadata state no lengths; 1 um is assumed")
     return Voxels(
@@ -44,11 +47,25 @@ def open_zarr(path: Path, part: str) -> Voxels:
         frames[0].shape[::-1],
         np.dtype(levels.arrays[0].dtype),
         _cells(path, levels, t),
-        affine_of(matrix),
+        affine,
         channels=sizes.get("c", 1),
         frames=frames,
         notes=tuple(notes),
     )
+
+
+def _affine(path: Path, frame: Frame) -> tuple[Affine, bool]:
+    """The affine of (x, y, z), and whether the store states its orientation: ours of oblique volumes, or RFC-4 on the axes."""
+    attributes = foreign_attributes(path)
+    if own := stored_affine(attributes):
+        return own, True
+    stated = directions_of(attributes.get("ome", attributes)["multiscales"][0].get("axes", []))
+    matrix = np.diag([0.0, 0.0, 0.0, 1.0])
+    for i, (world, sign) in enumerate(stated or ((0, 1), (1, 1), (2, 1))):
+        spacing, origin = frame.spacing[2 - i], frame.origin[2 - i]
+        matrix[world, i] = sign * spacing / 1e3
+        matrix[world, 3] = sign * (origin + spacing / 2) / 1e3
+    return affine_of(matrix), bool(stated)
 
 
 def times_of(path: Path) -> int:

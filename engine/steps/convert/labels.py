@@ -31,4 +31,4 @@ def write_labels(
         for box in frame.box.cut(image.shard(level)):
             files.append(image.write(level, box, labels[box.slices]))
         labels = labels[tuple(slice(None, None, n) for n in halving(frame))]
-    return files + image.finish(name=name, reference=reference, label=label)
+    return files + image.finish(name=name, reference=reference, label=label, placement=job.slides[slide].placement)

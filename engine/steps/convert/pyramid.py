@@ -76,7 +76,9 @@ def write_pyramid(job: Job[RunSettings], unit: Unit) -> Outcome:
         if len(target.shape) == 3:
             source |= {"affine": _affine(job, unit.slide), "part": record.subimage}
             notes["ranges"] = ranges_of(picture, labels == TISSUE)
-        outcome.files += image.finish(name=record.id, reference=reference_of(record.frame), notes=notes)
+        outcome.files += image.finish(
+            name=record.id, reference=reference_of(record.frame), notes=notes, placement=record.placement
+        )
     cell = math.prod(s * 1e-3 for s in target.spacing)
     outcome.facts[f"tissue_mm{len(target.shape)}"] = round(float((labels == TISSUE).sum()) * cell, 4)
     outcome.facts["tissue_share"] = round(float((labels == TISSUE).mean()), 6)

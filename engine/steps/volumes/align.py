@@ -9,6 +9,7 @@ import numpy as np
 
 from ....errors import SlideError
 from ....stores.frame import Array, Frame
+from ....stores.placement import STRAIGHT, Placement
 from ...compute.resources import resources
 from .grid import Pose
 
@@ -18,9 +19,10 @@ COARSE = 2000.0
 """Micrometres. Registration subsamples finer volumes, by a whole number of voxels, to this spacing at most."""
 
 
-def pose_on(template: Path, values: Array, frame: Frame, kind: str) -> Pose:
+def pose_on(template: Path, values: Array, frame: Frame, kind: str, place: Placement = STRAIGHT) -> Pose:
     """Register `values` (z, y, x) to a template and return the pose; `kind` is rigid or affine.
 
+    Both are laid into their scanners first, `values` by `place`: an oblique scan begins where it was scanned.
     Raises SlideError (E_ALIGN) where registration fails, for example where the two do not overlap.
     Method: Mattes et al., IEEE TMI 22(1):120 (2003), as SimpleITK implements it.
     """
@@ -30,7 +32,7 @@ def pose_on(template: Path, values: Array, frame: Frame, kind: str) -> Pose:
         1
     )  # with threads the order of sums, and so the result, would vary
     fixed, centre = resources().templates.get(template, lambda: _template(template))
-    moving = _image(values, frame)
+    moving = _image(values, frame, place)
     start: Any = sitk.Euler3DTransform() if kind == "rigid" else sitk.AffineTransform(3)
     try:
         start = sitk.CenteredTransformInitializer(fixed, moving, start, sitk.CenteredTransformInitializerFilter.MOMENTS)
@@ -51,26 +53,27 @@ def pose_on(template: Path, values: Array, frame: Frame, kind: str) -> Pose:
             "part of the body, or leave out --align.",
             "E_ALIGN",
         ) from error
-    return Pose(_matrix(found), centre)
+    matrix = _matrix(found)
+    return Pose(matrix if place.straight else np.linalg.inv(place.matrix) @ matrix, centre)
 
 
 def _template(path: Path) -> tuple[Any, tuple[float, ...]]:
-    """The template as a SimpleITK image, and the centre of its head mask's bounding box in micrometres (z, y, x)."""
+    """The template as a SimpleITK image, and the centre of its head mask's bounding box in its scanner's um (z, y, x)."""
     from ....models.masks.head_mask import head_mask
     from ....stores.volumes.reader import open_volume
 
     with open_volume(path) as volume:
-        frame = volume.frames[0]
+        frame, place = volume.frames[0], volume.placement
         values = volume.read(frame.box)[0]
     mask = head_mask(values, frame.spacing)
     ends = [np.flatnonzero(mask.any(tuple(a for a in range(3) if a != axis)))[[0, -1]] for axis in range(3)]
     middle = tuple(
         float(o + (a + b + 1) / 2 * s) for o, (a, b), s in zip(frame.origin, ends, frame.spacing, strict=True)
     )
-    return _image(values, frame), middle
+    return _image(values, frame, place), tuple(place.to_world(np.array(middle)).tolist())
 
 
-def _image(values: Array, frame: Frame) -> Any:
+def _image(values: Array, frame: Frame, place: Placement) -> Any:
     """A SimpleITK image in millimetres, x first; volumes finer than COARSE are subsampled by a whole number of voxels."""
     import SimpleITK as sitk  # noqa: N813
 
@@ -79,6 +82,10 @@ def _image(values: Array, frame: Frame) -> Any:
     image = sitk.GetImageFromArray(thin)
     image.SetSpacing([s * n / 1000 for s, n in zip(frame.spacing[::-1], step[::-1], strict=True)])
     image.SetOrigin([(o + s / 2) / 1000 for o, s in zip(frame.origin[::-1], frame.spacing[::-1], strict=True)])
+    if not place.straight:
+        to_world = place.of_cells(frame)[::-1][[1, 2, 3]] / 1000  # rows x, y, z
+        image.SetOrigin(to_world[:, 3].tolist())
+        image.SetDirection((to_world[:, 2::-1] / np.linalg.norm(to_world[:, 2::-1], axis=0)).ravel().tolist())
     return image
 
 

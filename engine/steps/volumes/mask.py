@@ -31,8 +31,10 @@ def mask_of(job: Job[Any], record: ImageRecord) -> Array:
     from ....stores.volumes.reader import open_volume
 
     with open_volume(path) as mask:
-        frame = mask.frames[0]
+        frame, place = mask.frames[0], mask.placement
         cells = mask.read(frame.box)[0] > 0
+    if not (place.straight and record.placement.straight):
+        return _turned(cells, place.of_cells(frame), record)
     axes = []
     for axis in range(3):
         centres = record.frame.centres(axis)
@@ -41,6 +43,19 @@ def mask_of(job: Job[Any], record: ImageRecord) -> Array:
     inside = [np.flatnonzero((a >= 0) & (a < n)) for a, n in zip(axes, frame.shape, strict=True)]
     out[np.ix_(*inside)] = cells[np.ix_(*[a[i] for a, i in zip(axes, inside, strict=True)])]
     return out
+
+
+def _turned(cells: Array, to_world: Array, record: ImageRecord) -> Array:
+    """The mask's nearest cell of each voxel, where one of the two grids is oblique; outside of the mask False.
+
+    `to_world` is the mask's 4 x 4 from cells to the scanner, in which the two grids meet."""
+    from scipy.ndimage import affine_transform
+
+    matrix = np.linalg.inv(to_world) @ record.placement.of_cells(record.frame)
+    out = affine_transform(
+        cells.astype(np.uint8), matrix[:3, :3], matrix[:3, 3], record.shape, order=0, mode="grid-constant"
+    )
+    return np.asarray(out > 0)
 
 
 def _spread(mask: Array, shape: tuple[int, ...], factors: tuple[int, ...]) -> Array:

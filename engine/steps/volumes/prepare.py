@@ -65,4 +65,4 @@ def _pose(job: Job[Any], values: Array, record: ImageRecord) -> Pose | None:
         return None
     from .align import pose_on
 
-    return pose_on(to_path(job.settings.template), values, record.frame, job.settings.align)
+    return pose_on(to_path(job.settings.template), values, record.frame, job.settings.align, record.placement)

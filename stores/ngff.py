@@ -7,9 +7,9 @@ NGFF       *     *      pixel 0 lies at translation, its centre, counted from th
 So translation = origin + (spacing - reference) / 2, where reference is the spacing of the image's finest level: 0 for the
 finest level itself and (2^l - 1) / 2 finest pixels for its l-th halving, as other writers of the standard do.
 Volumes lie in their scanner's coordinates, where a position is a cell's centre: their reference is 0, so that translation is
-the centre of cell 0 there, and their axes state their anatomical orientation (RFC-4). Labels and layers use their image's reference, which keeps them in register. Lengths are written
-in micrometres and read in the unit that is stated. Writing and reading keeps spacings exactly, and origins that are multiples
-of 1e-6 um.
+the centre of cell 0 there, and their axes state their anatomical orientation (RFC-4). Labels and layers use their image's
+reference, which keeps them in register. Lengths are written in micrometres and read in the unit that is stated. Writing and
+reading keeps spacings exactly, and origins that are multiples of 1e-6 um.
 
 An oblique volume is turned against its scanner, and NGFF 0.5 has no rotation: scale and translation give the place of its first
 voxel and the size of all. Its affine stands beside them in our own attributes, in the form that the proposals for 0.6 have.

@@ -23,7 +23,7 @@ from .outside_masks import with_outside_masks
 def _find_volumes(spec: Images, settings: Any) -> Cohort:
     from ...stores.volumes.cohort import find_volumes
 
-    return find_volumes(spec, t=settings.t)
+    return find_volumes(spec, t=settings.t, suffix=settings.suffix)
 
 
 def _open_slides(cohort: Cohort, settings: Any) -> InspectedCohort:
@@ -104,7 +104,7 @@ VOLUMES = Modality(
         most_pixels=512,
     ),
     find=_find_volumes,
-    open=lambda cohort, settings: inspect_volumes(cohort),
+    open=lambda cohort, settings: inspect_volumes(cohort, labels=settings.labels),
     read=lambda job, image: resources().volume(job, image),
     absent=lambda job, image, box: [],
     notes=_affine,

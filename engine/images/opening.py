@@ -60,8 +60,11 @@ def inspect_slides(cohort: Cohort, *, mpp: float | None, spacing: float | None, 
     return _inspected_cohort(cohort, target, slides, rejected)
 
 
-def inspect_volumes(cohort: Cohort) -> InspectedCohort:
-    """Inspect and record every volume; volumes keep their own spacings and data types."""
+def inspect_volumes(cohort: Cohort, *, labels: str = "auto") -> InspectedCohort:
+    """Inspect and record every volume; volumes keep their own spacings and data types.
+
+    `labels` says which of them are label maps: auto (as each file says or looks), all or none.
+    """
     entries = sorted(cohort.entries, key=lambda entry: entry.id)
     looks = [
         _seen(entry, look) for entry, look in zip(entries, _looks(entries, None, inspect_volumes_in_child), strict=True)
@@ -74,7 +77,8 @@ def inspect_volumes(cohort: Cohort) -> InspectedCohort:
             if isinstance(look, SlideError):
                 raise look
             _same_kind(look["channels"], kind[0][0], "channels", "volumes")
-            volumes[entry.id] = _recorded(entry, look, look["frames"].frames[0], mpp=None)
+            record = _recorded(entry, look, look["frames"].frames[0], mpp=None)
+            volumes[entry.id] = _with_labels(record, look.get("labels", ""), labels)
         except SlideError as error:
             mark = _fingerprint(entry.path)
             rejected[entry.id] = Rejection(printable(entry.name), error.code, error.message, fingerprint=mark)
@@ -88,6 +92,15 @@ def _inspected_cohort(
     return InspectedCohort(
         spacing, images, rejected, cohort.ignored, cohort.root, notes=cohort.notes, warnings=cohort.warnings
     )
+
+
+def _with_labels(record: ImageRecord, reason: str, labels: str) -> ImageRecord:
+    """The record of a label map, with a note that says so; of other volumes the same record."""
+    if labels == "none" or (labels == "auto" and not reason):
+        return record
+    why = f"{reason}; --labels none for a scan" if labels == "auto" else "--labels all"
+    note = f"is read as a label map ({why}): coarser levels take every second voxel, and its mask is where it is not 0"
+    return replace(record, labels=True, notes=(*record.notes, note))
 
 
 def uneven(inspected: InspectedCohort) -> str:
@@ -152,7 +165,7 @@ def inspect_slides_in_child(items: list[Any], say: Say) -> None:
 
 def inspect_volumes_in_child(items: list[Any], say: Say) -> None:
     def more(volume: Any) -> dict[str, Any]:
-        return {"affine": volume.canonical_affine}
+        return {"affine": volume.canonical_affine, "labels": volume.labels}
 
     all_of(lambda item: _inspected(lambda path, mpp, part: _volume(path, part), item, more), items, say)
 
@@ -167,7 +180,6 @@ def _inspected(
     try:
         with open_image(Path(path), mpp, part) as image:
             return {
-                **(more(image) if more else {}),
                 "channels": image.channels,
                 "dtype": image.dtype,
                 "background": image.background,

@@ -74,6 +74,8 @@ def _volume(path: Path) -> Description | None:
     try:
         with open_volume(path) as volume:
             frames, notes = volume.frames, volume.notes
+            if volume.labels:
+                notes = (*notes, f"is read as a label map: {volume.labels}")
             size = path.stat().st_size if path.is_file() else bytes_below(path)
             facts = (
                 ("name", path.name),
@@ -126,7 +128,7 @@ def _store(path: Path) -> Description:
     image = StoredImage.open(path)
     spec = image.levels[0].spec
     size = bytes_below(path)
-    facts = (
+    facts: tuple[tuple[str, str], ...] = (
         ("store", f"{path.name}, OME-Zarr {attributes['ome']['version']} by tile-engine"),
         ("array", f"{' x '.join(map(str, spec.shape))} ({', '.join(spec.names)}) of {spec.dtype}"),
         ("spacing", " x ".join(f"{s:g}" for s in image.frames[0].spacing) + " um"),

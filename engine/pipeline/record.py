@@ -61,6 +61,8 @@ class ImageRecord:
     tissue_mask_fingerprint: str = ""
     affine: Affine = ()
     """Of a volume, the canonical affine: indices (x, y, z, 1) to millimetres Right, Anterior, Superior. Empty of a slide."""
+    labels: bool = False
+    """Whether its numbers name regions: they are never averaged."""
 
     @property
     def key(self) -> str:
@@ -68,7 +70,8 @@ class ImageRecord:
         mask = [{"tissue_mask": self.tissue_mask_fingerprint}] if self.tissue_mask else []
         part = [self.subimage] if self.subimage else []
         turned = [] if self.placement.straight else [self.affine]
-        return digest(self.id, self.fingerprint, self.mpp, self.spacing, self.shape, *part, *mask, *turned)
+        kind = ["labels"] if self.labels else []
+        return digest(self.id, self.fingerprint, self.mpp, self.spacing, self.shape, *part, *mask, *turned, *kind)
 
     @property
     def columns_digest(self) -> str:

@@ -9,8 +9,6 @@ from pydantic import Field, field_validator, model_validator
 from ..pipeline.option import FIND, READ, TRY, WRITE, Option
 from ..pipeline.settings import RunSettings
 
-TIME_POINT = Option(READ, ("convert",))
-TIME_POINT_TEXT = "Time point to read of 4-D files, counted from 0."
 _SIDES = str | tuple[int, ...]
 _PATCH = Option(FIND, ("sample",), metavar="SIDE", accepts=_SIDES)
 _PATCH_TEXT = "Side of a patch, the tile that a network sees, in pixels or voxels, such as 64 or 64,64,64."
@@ -152,7 +150,19 @@ class TileSettings(PatchSettings):
 class VolumeSettings(RunSettings):
     """Settings of every run on volumes."""
 
-    t: Annotated[int | None, TIME_POINT] = Field(None, ge=0, description=TIME_POINT_TEXT)
+    t: Annotated[int | None, Option(READ, ("convert",))] = Field(
+        None, ge=0, description="Time point to read of 4-D files, counted from 0."
+    )
+    suffix: Annotated[str, Option(READ, ("convert",), metavar="NAME")] = Field(
+        "T1w",
+        pattern=r"^[A-Za-z0-9]+$",
+        description="Suffix of the images to read of a BIDS tree, such as T1w, FLAIR or bold.",
+    )
+    labels: Annotated[Literal["auto", "all", "none"], Option(READ, ("convert",))] = Field(
+        "auto",
+        description="Volumes that are label maps, whose values are never averaged: auto (as each file says or looks), all or "
+        "none.",
+    )
 
 
 VolumePatch = Annotated[int, _PATCH]

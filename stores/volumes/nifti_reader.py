@@ -20,6 +20,8 @@ MILLIMETRES = {0: 1.0, 1: 1e3, 2: 1.0, 3: 1e-3}
 """Millimetres in NIfTI's spatial units, by code; 0 means unknown and is read as millimetres."""
 MAX_VOXEL_OFFSET = 2**26
 """Largest offset of the voxels in bytes; extensions lie before them."""
+LABEL_INTENT = 1002
+"""NIfTI's intent code of volumes whose values are indices of labels."""
 _quiet = logging.getLogger("tile_engine.nifti")
 _quiet.addHandler(logging.NullHandler())
 _quiet.propagate = False
@@ -123,8 +125,9 @@ def _nifti(path: Path, header: Any, part: str) -> Voxels:
     cells = block(data, int(begins) + t * math.prod(shape) * dtype.itemsize, shape, dtype, unpack)
     scale = _scale(path, float(header["scl_slope"]), float(header["scl_inter"]))
     return Voxels(
-        "nifti", shape, dtype, in_memory(cells), affine_of(affine), scale, notes=tuple(notes), kept=unpack is not None
-    )
+        "nifti", shape, dtype, in_memory(cells), affine_of(affine), scale, notes=tuple(notes), kept=unpack is not None,
+        labels="its NIfTI intent is LABEL" if int(header["intent_code"]) == LABEL_INTENT else "",
+    )  # fmt: skip
 
 
 def _scale(path: Path, slope: float, inter: float) -> tuple[float, float]:

@@ -19,6 +19,7 @@ from ..slides import zarr_levels
 from ..slides.cohort import fingerprint
 from . import dicom_reader, nifti_reader, npz_reader, nrrd_reader, zarr_reader
 from .file_head import first_bytes, not_a_volume
+from .label_maps import looks_labelled, stated_label_map
 from .orient import canonical
 from .voxels import Voxels
 
@@ -58,9 +59,10 @@ class Volume:
         self._notes = list(voxels.notes)
         if self._turn.oblique:
             self._notes.append(
-                "its grid is oblique; each axis is named by its nearest direction. Positions in tables, masks and search follow "
-                "its affine; OME-Zarr has no rotation yet, so other programs show its store unturned about its first voxel"
+                "its grid is oblique; each axis is named by its nearest direction. Positions in tables, masks and search "
+                "follow its affine; OME-Zarr has no rotation yet, so other programs show its store unturned"
             )
+        self._labels = voxels.labels or ("" if scaled else stated_label_map(name))
         self._look()
         self._release = weakref.finalize(self, lease.release) if lease else None
 
@@ -111,6 +113,11 @@ class Volume:
     def placement(self) -> Placement:
         """Where positions on the frames lie in the scanner."""
         return self._placement
+
+    @property
+    def labels(self) -> str:
+        """Why its numbers name regions, so that they are never averaged; empty for a scan."""
+        return self._labels
 
     def read(self, box: Box, level: int = 0) -> Array:
         """Cells of `box` inside `frames[level]`: (channel, z, y, x); values that are not finite become 0.
@@ -173,6 +180,8 @@ class Volume:
                 return  # reported and masked when it is read
             odd += int(cells.size - np.isfinite(cells).sum()) if cells.dtype.kind == "f" else 0
             cells = self._finite(cells)
+            if low is None and not self._labels and looks_labelled(cells[0, 0]) and self._all_labelled():
+                self._labels = "its whole numbers are few and fill regions"
             low = cells.min() if low is None else min(low, cells.min())
             high = cells.max() if high is None else max(high, cells.max())
             if low != high and not (self._dtype.kind == "f" and self._open.kept):
@@ -185,6 +194,12 @@ class Volume:
                 "Check how it was made.",
                 "E_DEGENERATE",
             )
+
+    def _all_labelled(self) -> bool:
+        """Whether the planes at a third and two thirds of the depth look like those of a label map, or are 0."""
+        depth, *plane = self._frames[0].shape
+        thirds = (Box((z, 0, 0), (z + 1, *plane)) for z in (depth // 3, 2 * depth // 3))
+        return all(not cells.any() or looks_labelled(cells) for cells in (self._cells(b, 0)[0, 0] for b in thirds))
 
     def _planes(self) -> Iterator[Box]:
         depth, *plane = self._frames[0].shape

@@ -42,6 +42,8 @@ class Voxels:
     """Frames of all levels, for formats that state them and have i = x, j = y, k = z: OME-Zarr."""
     notes: tuple[str, ...] = ()
     """Remarks on unusual properties of the file."""
+    labels: str = ""
+    """Why its numbers name regions, where the file says so; empty where it does not."""
     kept: bool = False
     """Whether all cells are in memory, so that reading each of them is cheap."""
 

@@ -33,7 +33,9 @@ def encode(job: Job[EmbedSettings], specs: Sequence[str]) -> tuple[list[ImageRec
     from ....models.training.encoding import embeddings_of
     from .evaluate import best
 
-    inspected = inspect_volumes(find_volumes([str(s) for s in specs], t=job.settings.t))
+    settings = job.settings
+    cohort = find_volumes([str(s) for s in specs], t=settings.t, suffix=settings.suffix)
+    inspected = inspect_volumes(cohort, labels=settings.labels)
     network = load_network(job, model_name(best(job), WHOLE))
     records: list[ImageRecord] = []
     rows: list[Array] = []

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from ...pipeline.option import FIND, READ, TRY, Option
-from ...pipeline.settings import RunSettings
-from ...steps.settings import TIME_POINT, TIME_POINT_TEXT
+from ...steps.settings import VolumeSettings
 
 if TYPE_CHECKING:
     from ...pipeline.record import ImageRecord
@@ -23,13 +22,12 @@ MAX_WHOLE_SIDE = 96
 """Longest side, in voxels, of volumes of equal shape that are padded rather than resampled."""
 
 
-class EmbedSettings(RunSettings):
+class EmbedSettings(VolumeSettings):
     """Every setting of `run embed --volumes`, with its default.
 
     Lengths are voxels of the prepared volumes unless stated otherwise.
     """
 
-    t: Annotated[int | None, TIME_POINT] = Field(None, ge=0, description=TIME_POINT_TEXT)
     network: Annotated[str, Option(FIND, ("sample",), metavar="NAME")] = Field(
         "onga",
         description="Network: onga (80x96x80), arai (160x192x160), yamaguchi-BxC (blocks B 1-4, channels C 1, 4, 16, 32), "

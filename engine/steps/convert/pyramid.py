@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ....stores.array import Written
-from ....stores.downsample import halve
+from ....stores.downsample import every_second, halve
 from ....stores.frame import Array, Frame
 from ....stores.image import StoredImage, begin_groups, halving, labels_listed, list_labels
 from ....stores.receipts import Ledger
@@ -50,7 +51,7 @@ def write_pyramid(job: Job[RunSettings], unit: Unit) -> Outcome:
     first_level = 1 if job.pixels == "none" else min(job.modality.cut.contained, len(image.frames))
     with outcome.clock("write"):
         for level in range(first_level, len(image.frames)):
-            outcome.files += _halve_level(image, level, keep)
+            outcome.files += _halve_level(image, level, keep, every_second if record.labels else halve)
     loss = loss_of(job, unit.slide)
     if job.pixels == "all":
         with outcome.clock("read"):
@@ -113,14 +114,16 @@ def _seen_on_coarser_level(job: Job[RunSettings], slide: str, target: Frame) -> 
     )
 
 
-def _halve_level(image: StoredImage, level: int, keep: Mask | None) -> list[Written]:
+def _halve_level(
+    image: StoredImage, level: int, keep: Mask | None, coarser: Callable[[Array, Sequence[int]], Array] = halve
+) -> list[Written]:
     """Downsample a stored level to the next one, shard by shard; shards of volumes slab by slab, to bound memory."""
     files = []
     below, by = image.frames[level - 1].box, halving(image.frames[level - 1])
     for box in image.frames[level].box.cut(image.shard(level)):
         thick = box.shape[0] if len(by) == 2 else VOLUME_CHUNK // by[0]  # one row of chunks of the finer level
         slabs = box.cut((thick, *image.shard(level)[1:]))
-        pixels = np.concatenate([halve(image.read(slab.refine(by) & below, level - 1), by) for slab in slabs], 1)
+        pixels = np.concatenate([coarser(image.read(slab.refine(by) & below, level - 1), by) for slab in slabs], 1)
         files.append(image.write(level, box, masked(pixels, box, keep, 1 << level)))
     return files
 

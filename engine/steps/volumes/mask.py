@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ....errors import SlideError
-from ....stores.downsample import halve
+from ....stores.downsample import every_second, halve
 from ....stores.frame import Array
 from ....stores.image import halving
 from ....stores.remote import to_path
@@ -70,7 +70,9 @@ def _head(values: Array, record: ImageRecord) -> Array:
     picture, frame, factors = values[None], record.frame, coarse(record.frame)
     while frame.shape != record.frame.coarsen(factors).shape:
         step = halving(frame)
-        picture, frame = halve(picture, step), frame.coarsen(step)
+        picture, frame = (every_second if record.labels else halve)(picture, step), frame.coarsen(step)
+    if record.labels:
+        return _spread(picture[0] != 0, record.shape, factors)
     return _spread(head_mask(picture[0], frame.spacing), record.shape, factors)
 
 

@@ -172,3 +172,13 @@ def test_the_same_command_does_nothing_again_and_another_volume_leaves_the_other
     more = converted(folder, run.out, redo=True)
     (folder / "another.nii.gz").unlink()
     assert len(more.slides) == 4 and {p: p.stat().st_mtime_ns for p in receipts} == receipts
+
+
+def test_coarser_levels_of_a_label_map_hold_its_labels_alone(tmp_path: Path) -> None:
+    labels = np.zeros((70, 66, 68), np.uint8)
+    labels[3:33, 5:50, 5:50], labels[33:60, 5:50, 5:50], labels[21:41, 20:40, 25:45] = 4, 47, 11
+    nibabel.save(nibabel.Nifti1Image(labels, np.eye(4)), tmp_path / "aseg.nii.gz")
+    run = converted(tmp_path / "aseg.nii.gz", tmp_path / "out")
+    image = StoredImage.open(run.out / "volumes" / f"{run.slides[0]}.ome.zarr")
+    assert len(image.frames) == 2 and set(np.unique(image.levels[1].read_all())) == {0, 4, 11, 47}
+    np.testing.assert_array_equal(run.layers("tissue")[run.slides[0]].values == 1, labels.T != 0)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import warnings
+import re
 from collections.abc import Sequence
-from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ...errors import SlideError
 from ..frame import Array
 from ..slides.file_head import head_of
+from .dicom_pixels import decoded, without_copies
 from .file_head import DICOM, content_of
-from .series import Slice, header, mark_of, slices_of, stacked, uid_of
+from .series import Slice, header, mark_of, slices_of, uid_of
+from .series_files import series_parts
+from .stack import geometry_error, short_of, stacked
 from .voxels import Voxels, affine_of, check_cells, decoded_bytes, in_memory
 
 
@@ -36,10 +37,21 @@ def dicom_files(folder: Path) -> list[Path]:
 
 
 def open_dicom(path: Path, part: str) -> Voxels:
-    """Open a series; `part` is its UID or `mark_of` it. Raises SlideError with a reason code."""
-    files = _files(path, part)
+    """Open a series; `part` is its UID or `mark_of` it, and perhaps an echo: `echo=1`, `c47f5b18b8a4/echo=2`.
+
+    Raises SlideError with a reason code.
+    """
+    series, echo = _parted(path, part)
+    files = _files(path, series)
     slices = [one for file in files for one in slices_of(file, header(file))]
-    ordered, affine = stacked(path.name, slices)
+    notes = [note] if (note := short_of(slices)) else []
+    slices = _of_echo(path, slices, echo)
+    slices, copies = without_copies(slices)
+    if copies:
+        notes.append(f"{copies} of its slices are exact copies of others and are left out")
+    if len(files) > 1 and len({uid_of(file) for file in files}) > 1:
+        notes.append("its files have series UIDs of their own; they are put together by their grid")
+    ordered, affine = _on_one_grid(path, slices)
     first = ordered[0]
     shape = (first.columns, first.rows, len(ordered))
     decoded_bytes(path, shape, np.dtype(np.float32))
@@ -49,13 +61,63 @@ def open_dicom(path: Path, part: str) -> Voxels:
             f"{path.name}: its rescale slopes are 0 or no numbers, so its values have no meaning. Export it again.",
             "E_DICOM",
         )
-    cells = _decoded(path, ordered, per_slice=len(scales) > 1)
+    cells = decoded(path, ordered, per_slice=len(scales) > 1)
     check_cells(path, shape, cells.dtype)
-    notes = ["its slices are scaled one by one"] if len(scales) > 1 else []
+    notes += ["its slices are scaled one by one"] if len(scales) > 1 else []
+    notes += _said(ordered)
     scale = (1.0, 0.0) if len(scales) > 1 else next(iter(scales))
     return Voxels(
         "dicom", shape, cells.dtype, in_memory(cells), affine_of(affine), scale, notes=tuple(notes), kept=True
     )
+
+
+def _said(slices: Sequence[Slice]) -> list[str]:
+    """Notes on what the pixels of a series mean."""
+    notes = ["its Modality LUT is applied"] if any(one.lut for one in slices) else []
+    kinds = {one.photometric for one in slices}
+    if "MONOCHROME1" in kinds:
+        notes.append("is MONOCHROME1, where low values are shown bright; its values are kept as they are")
+    if "PALETTE COLOR" in kinds:
+        notes.append("is PALETTE COLOR: its values are numbers of colours, not intensities")
+    return notes
+
+
+def _parted(path: Path, part: str) -> tuple[str, int]:
+    """(series, number of the echo, 0 where none is named) of a part. Raises SlideError (E_NOT_A_VOLUME)."""
+    series, _, echo = part.rpartition("/") if "echo=" in part else (part, "", "")
+    if echo and not re.fullmatch(r"echo=[1-9]\d*", echo):
+        raise SlideError(
+            f"{path.name}: {part!r} names no echo; write echo=1, or the series and it, as c47f5b18b8a4/echo=1.",
+            "E_NOT_A_VOLUME",
+        )
+    return series, int(echo.removeprefix("echo=") or 0)
+
+
+def _of_echo(path: Path, slices: list[Slice], echo: int) -> list[Slice]:
+    """The slices of an echo, counted from 1 by its time; all of them where none is named."""
+    if not echo:
+        return slices
+    times = _echoes(slices)
+    if echo > len(times):
+        raise SlideError(f"{path.name}: has {len(times)} echoes, and no echo={echo}.", "E_NOT_A_VOLUME")
+    return [one for one in slices if one.echo == times[echo - 1]]
+
+
+def _echoes(slices: Sequence[Slice]) -> list[float]:
+    return sorted({one.echo for one in slices if one.echo is not None})
+
+
+def _on_one_grid(path: Path, slices: Sequence[Slice]) -> tuple[list[Slice], Array]:
+    """`stacked`; where several echoes share positions, the error says how to name one."""
+    times = _echoes(slices)
+    if len(times) > 1 and len({tuple(round(v, 3) for v in one.position) for one in slices}) < len(slices):
+        names = ", ".join(f"echo={n} ({time:g} ms)" for n, time in enumerate(times, 1))
+        raise geometry_error(
+            path.name,
+            f"holds {len(times)} echoes in one series: {names}. Name one in a column `part` of a CSV, behind the series "
+            "and a slash or alone; together",
+        )
+    return stacked(path.name, slices)
 
 
 def _files(path: Path, part: str) -> list[Path]:
@@ -67,80 +129,21 @@ def _files(path: Path, part: str) -> list[Path]:
         if head_of(path).startswith(b"\x1f\x8b"):
             raise SlideError(f"{path.name}: is DICOM packed with gzip; unpack it.", "E_DICOM")
         return [path]
-    series: dict[str, list[Path]] = {}
+    uids: dict[str, list[Path]] = {}
     for file in dicom_files(path):
-        series.setdefault(uid_of(file), []).append(file)
+        uids.setdefault(uid_of(file), []).append(file)
+    series = series_parts(uids)
     if not series:
         raise SlideError(
             f"{path.name}: is a folder without DICOM files and no OME-Zarr image. Give one file, or the folder to --volumes.",
             "E_NOT_A_VOLUME",
         )
-    chosen = [uid for uid in series if not part or part in (uid, mark_of(uid))]
+    chosen = [one for one in series if not part or one in (part, mark_of(part))]
     if len(chosen) != 1:
-        names = ", ".join(f"{mark_of(uid)} ({len(files)} files)" for uid, files in list(series.items())[:12])
+        names = ", ".join(f"{one} ({len(files)} files)" for one, files in list(series.items())[:12])
         raise SlideError(
             f"{path.name}: holds {len(series)} DICOM series, and {part or 'nothing'!r} names none or several of them. There "
             f"is: {names}. Name one in a column `part` of a CSV.",
             "E_NOT_A_VOLUME",
         )
     return series[chosen[0]]
-
-
-def _decoded(path: Path, slices: Sequence[Slice], *, per_slice: bool) -> Array:
-    """Cells (column, row, slice); float32 if slices have different scales."""
-    whole: Array | None = None
-    places = sorted(range(len(slices)), key=lambda k: (str(slices[k].file), slices[k].frame))
-    for file, numbers in groupby(places, key=lambda k: slices[k].file):
-        pictures = _pictures(file)
-        for k in numbers:
-            one = slices[k]
-            if one.frame >= len(pictures):
-                raise SlideError(
-                    f"{file.name}: picture {one.frame} is missing; it was cut short. Copy it again.", "E_TRUNCATED"
-                )
-            picture = pictures[one.frame].T
-            if picture.shape != (one.columns, one.rows):
-                raise SlideError(
-                    f"{file.name}: a picture of {picture.shape} where its header states {one.columns} x {one.rows}.",
-                    "E_DICOM",
-                )
-            if per_slice:
-                picture = picture * np.float32(one.scale[0]) + np.float32(one.scale[1])
-            if whole is None:
-                whole = np.empty((one.columns, one.rows, len(slices)), picture.dtype, order="F")
-            whole[:, :, k] = picture.astype(np.result_type(whole.dtype, picture.dtype), copy=False)
-    if whole is None:
-        raise SlideError(f"{path.name}: holds no picture.", "E_NOT_A_VOLUME")
-    return whole
-
-
-def _pictures(file: Path) -> Array:
-    """All pictures of a file, (frame, row, column)."""
-    data = header(file, pixels=True)
-    syntax: Any = getattr(getattr(data, "file_meta", None), "TransferSyntaxUID", None)
-    if not any(name in data for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
-        raise SlideError(f"{file.name}: its pixels are missing; it was cut short. Copy it again.", "E_TRUNCATED")
-    try:
-        if syntax is not None and not syntax.is_compressed and "PixelData" in data:
-            bits = (
-                int(data.Rows) * int(data.Columns) * int(data.get("NumberOfFrames", 1) or 1) * int(data.BitsAllocated)
-            )
-            if len(data.PixelData) < bits // 8:
-                raise SlideError(
-                    f"{file.name}: has {len(data.PixelData)} bytes of pixels where its header states {bits // 8}; it was cut "
-                    "short. Copy it again.",
-                    "E_TRUNCATED",
-                )
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            pixels = np.asarray(data.pixel_array)
-    except SlideError:
-        raise
-    except Exception as error:  # decoders raise whatever they like, and what is missing comes as RuntimeError
-        raise SlideError(
-            f"{file.name}: its pixels ({getattr(syntax, 'name', 'unknown transfer syntax')}) cannot be decoded: either they "
-            "are damaged, or no decoder of this kind is installed. `pip install pylibjpeg-libjpeg` adds JPEG, or write the "
-            "files again without compression (gdcmconv --raw, dcmdjpeg).",
-            "E_DICOM",
-        ) from error
-    return pixels if pixels.ndim == 3 else pixels[None]

@@ -16,7 +16,8 @@ from . import npz_reader
 from .dicom_reader import dicom_files
 from .file_head import DICOM, VOLUME_CONTENTS, content_of, first_bytes
 from .nifti_reader import header_of
-from .series import mark_of, uid_of
+from .series import uid_of
+from .series_files import series_parts
 
 VOLUME_SUFFIXES = frozenset({
     ".nii", ".nii.gz", ".hdr", ".hdr.gz", ".img", ".img.gz", ".mgh", ".mgz", ".nrrd", ".nhdr", ".npz", ".dcm", ".dicom",
@@ -37,22 +38,22 @@ def _gather(files: Sequence[Path]) -> Iterator[Seen]:
             yield Seen(file, f"is part of {owned[file.name]}")
         elif why := why_no_input(file, VOLUME_INPUT, VOLUME_CONTENTS, _content):
             yield Seen(file, why)
-        elif uid := _series(file):
+        elif (uid := _series(file)) is not None:
             series.setdefault(uid, []).append(file)
         else:
             yield from _expand(file)
-    for uid, slices in series.items():
-        yield Seen(slices[0]) if len(slices) == 1 else Seen(slices[0].parent, part=mark_of(uid))
+    for part, slices in series_parts(series).items():
+        yield Seen(slices[0]) if len(slices) == 1 else Seen(slices[0].parent, part=part)
 
 
-def _series(file: Path) -> str:
-    """UID of a file's DICOM series; empty for other files."""
+def _series(file: Path) -> str | None:
+    """UID of a file's DICOM series, empty where it has none; None for other files."""
     if isinstance(file, ObjectPath):
-        return uid_of(file) if file.suffix.lower() in (".dcm", ".dicom", ".ima", "") else ""
+        return (uid_of(file) or None) if file.suffix.lower() in (".dcm", ".dicom", ".ima", "") else None
     try:
-        return uid_of(file) if _content(file) == DICOM else ""
+        return uid_of(file) if _content(file) == DICOM else None
     except SlideError:
-        return ""
+        return None
 
 
 def _expand(path: Path) -> Iterator[Seen]:

@@ -1,25 +1,18 @@
-"""DICOM series: files that belong together, and the grid of their slices. No patient data is kept."""
+"""DICOM series: files that belong together, and where each of their pictures lies. No patient data is kept."""
 
 from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ...errors import SlideError
-from ..frame import Array
 from ..slides.companions import series_of
 
-GAP_TOLERANCE = 0.02
-"""Largest relative deviation of a distance between slices from the median distance."""
-MAX_TILT_SINE = 5e-3
-"""Largest sine of the angle between the slices' normal and the line through their corners: 0.3 degrees."""
-LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+EXPECTED = ("ImagesInAcquisition", "NumberOfSlices")
+"""Elements that state how many images a series has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +32,15 @@ class Slice:
     """Distance of rows and of columns."""
     scale: tuple[float, float]
     """(slope, intercept)."""
+    echo: float | None = None
+    """Echo time in milliseconds."""
+    expected: int = 0
+    """Images that the acquisition has, as the file states; 0 where it does not."""
+    photometric: str = "MONOCHROME2"
+    study: str = ""
+    """Mark of the patient and the study that the picture belongs to."""
+    lut: bool = False
+    """Whether a Modality LUT turns stored values into true ones."""
 
 
 def mark_of(uid: str) -> str:
@@ -157,7 +159,20 @@ def _slice(file: Path, data: Any, number: int) -> Slice:
         orientation=numbers[1],
         spacing=(numbers[2][0], numbers[2][1]),
         scale=(float(slope) if slope not in (None, "") else 1.0, float(inter) if inter not in (None, "") else 0.0),
+        echo=_number(_value(data, number, "MREchoSequence", "EffectiveEchoTime") or data.get("EchoTime")),
+        expected=max(int(_number(data.get(name)) or 0) for name in EXPECTED),
+        photometric=str(data.get("PhotometricInterpretation", "MONOCHROME2")),
+        study=mark_of(f"{data.get('PatientID', '')} {data.get('StudyInstanceUID', '')}"),
+        lut=bool(data.get("ModalityLUTSequence")),
     )
+
+
+def _number(value: Any) -> float | None:
+    """An element as a number; None where it has none."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None
 
 
 def _value(data: Any, number: int, group: str, name: str) -> Any:
@@ -169,72 +184,3 @@ def _value(data: Any, number: int, group: str, name: str) -> Any:
         if items and name in items[0]:
             return items[0].get(name)
     return data.get(name)
-
-
-def stacked(name: str, slices: Sequence[Slice]) -> tuple[list[Slice], Array]:
-    """Slices in order along their normal, and the affine of (column, row, slice) to RAS millimetres.
-
-    Raises SlideError: E_NOT_A_VOLUME for one slice; E_GEOMETRY for several grids, gaps, slices at one position, uneven
-    distances and a tilted gantry.
-    """
-    if len(slices) < 2:
-        raise SlideError(
-            f"{name}: is one slice, so the distance of slices is not known, and it is no volume. Give the folder of its "
-            "whole series.",
-            "E_NOT_A_VOLUME",
-        )
-    grids = {(s.rows, s.columns, s.spacing, tuple(round(v, 3) for v in s.orientation)) for s in slices}
-    if len(grids) > 1:
-        raise _geometry_error(
-            name,
-            f"its {len(slices)} slices lie on {len(grids)} grids that differ in size, spacing or direction, "
-            "as where localizers were kept with a series",
-        )
-    reference = slices[0]
-    row, column = np.array(reference.orientation[:3]), np.array(reference.orientation[3:])
-    normal = np.cross(row, column)
-    length = float(np.linalg.norm(normal))
-    if not np.isfinite(normal).all() or length < 0.5:
-        raise _geometry_error(name, "the directions of its rows and columns are invalid")
-    places = np.array([s.position for s in slices])
-    positions = places @ (normal / length)
-    order = np.argsort(positions, kind="stable")
-    ordered, gaps = [slices[i] for i in order], np.diff(positions[order])
-    median_gap = float(np.median(gaps))
-    duplicates = int((gaps < 1e-3).sum())
-    if duplicates:
-        raise _geometry_error(
-            name,
-            f"{duplicates} of its {len(slices)} slices have the position of another slice: copies, several echoes or "
-            "points in time in one series",
-        )
-    outliers = np.abs(gaps - median_gap) > GAP_TOLERANCE * median_gap
-    if outliers.any():
-        multiples = [g / median_gap for g in gaps[outliers]]
-        if all(abs(gap - round(gap)) < 0.05 and round(gap) > 1 for gap in multiples):
-            raise _geometry_error(
-                name,
-                f"{sum(round(gap) - 1 for gap in multiples)} slices are missing: {int(outliers.sum())} of its distances "
-                f"are a multiple of the usual {median_gap:.3f} mm",
-            )
-        raise _geometry_error(name, f"the distance of its slices varies from {gaps.min():.3f} to {gaps.max():.3f} mm")
-    step = (places[order[-1]] - places[order[0]]) / (len(slices) - 1)
-    sideways = float(np.linalg.norm(step - (step @ normal / length) * normal / length) / np.linalg.norm(step))
-    if sideways > MAX_TILT_SINE:
-        raise _geometry_error(
-            name,
-            f"each slice is shifted against the one below: a gantry tilted by "
-            f"{np.degrees(np.arcsin(min(sideways, 1.0))):.1f} degrees",
-        )
-    affine = np.eye(4)
-    affine[:3, 0], affine[:3, 1], affine[:3, 2] = row * reference.spacing[1], column * reference.spacing[0], step
-    affine[:3, 3] = places[order[0]]
-    return ordered, LPS_TO_RAS @ affine
-
-
-def _geometry_error(name: str, why: str) -> SlideError:
-    return SlideError(
-        f"{name}: {why}; no regular volume can be made of it without inventing values. Separate the series, or resample it "
-        "with dcm2niix first.",
-        "E_GEOMETRY",
-    )

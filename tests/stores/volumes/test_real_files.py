@@ -35,7 +35,7 @@ def fate(path: Path, part: str = "") -> str:
             "bad/dicom",
             41,
             0,
-            {"opened": 1, "E_NOT_A_VOLUME": 15, "E_GEOMETRY": 5, "E_UNSUPPORTED_PIXELS": 6, "E_DICOM": 3},
+            {"opened": 1, "E_NOT_A_VOLUME": 16, "E_GEOMETRY": 4, "E_UNSUPPORTED_PIXELS": 6, "E_DICOM": 3},
         ),
         ("bad/msd-hippocampus-dirty", 3, 0, {"opened": 3}),
         ("mri/ct", 2, 0, {"opened": 2}),

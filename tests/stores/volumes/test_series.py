@@ -184,3 +184,134 @@ def test_what_is_no_dicom_in_the_folder_of_a_series_is_left_out(series: Series) 
         (folder / name).write_bytes(content)
     assert len(dicom_reader.dicom_files(folder)) == 6
     open_volume(folder).close()
+
+
+def changed(folder: Path, change: Callable[[Any, int], None]) -> Path:
+    """The series with `change(data, number of the slice)` of each of its files."""
+    for file in sorted(folder.iterdir()):
+        data = pydicom.dcmread(file)
+        change(data, round((float(data.ImagePositionPatient[2]) + 30) / 2.5))
+        data.save_as(file)
+    return folder
+
+
+def cells(folder: Path, part: str = "") -> tuple[Any, tuple[str, ...]]:
+    """(slice, row, column) as they were written, and the notes."""
+    with open_volume(folder, part) as volume:
+        return volume.read(volume.frames[0].box)[0][:, ::-1, ::-1], volume.notes
+
+
+def test_slices_of_mixed_types_are_widened(series: Series) -> None:
+    wanted = SLICES.copy()
+    wanted[[0, 5]] = wanted[[0, 5]].clip(0, 200)
+
+    def change(data: Any, k: int) -> None:
+        if k in (0, 5):
+            data.BitsAllocated = data.BitsStored = 8
+            data.HighBit, data.PixelRepresentation = 7, 0
+            data.PixelData = wanted[k].astype(np.uint8).tobytes()
+
+    found, _ = cells(changed(series(SLICES, PLACES, slope=(1, 0)), change))
+    np.testing.assert_array_equal(found, wanted)
+    large = SLICES.copy()
+    large[3] += 40_000
+
+    def unsigned(data: Any, k: int) -> None:
+        if k == 3:
+            data.PixelRepresentation, data.PixelData = 0, large[3].astype("<u2").tobytes()
+
+    found, _ = cells(changed(series(SLICES, PLACES, folder="b", slope=(1, 0)), unsigned))
+    assert found.dtype == np.int32
+    np.testing.assert_array_equal(found, large)
+
+
+def test_a_modality_lut_is_applied_and_said(series: Series) -> None:
+    table = np.arange(2100)[::-1].astype(np.uint16)
+
+    def change(data: Any, k: int) -> None:
+        item = pydicom.Dataset()
+        item.LUTDescriptor, item.ModalityLUTType = [len(table), 0, 16], "US"
+        item.add_new("LUTData", "OW", table.tobytes())
+        item["LUTDescriptor"].VR = "US"
+        data.PixelRepresentation, data.ModalityLUTSequence = 0, [item]
+        del data.RescaleSlope, data.RescaleIntercept
+
+    found, notes = cells(changed(series(SLICES, PLACES), change))
+    np.testing.assert_array_equal(found, table[SLICES])
+    assert any("Modality LUT" in note for note in notes)
+
+
+@pytest.mark.parametrize("kind", ["MONOCHROME1", "PALETTE COLOR"])
+def test_what_values_mean_is_said(series: Series, kind: str) -> None:
+    found, notes = cells(
+        changed(series(SLICES, PLACES), lambda data, k: setattr(data, "PhotometricInterpretation", kind))
+    )
+    np.testing.assert_array_equal(found, SLICES - 1024)
+    assert any(kind in note for note in notes)
+
+
+def test_digits_that_differ_by_rounding_are_one_grid(series: Series) -> None:
+    def change(data: Any, k: int) -> None:
+        data.ImageOrientationPatient = [1, 4e-7 * (-1) ** k, 0, 0, 1, 0]
+        data.PixelSpacing = ["0.9765625", "0.9765625"] if k % 2 else ["0.976562", "0.976562"]
+
+    found, _ = cells(changed(series(SLICES, PLACES, slope=(1, 0)), change))
+    np.testing.assert_array_equal(found, SLICES)
+
+
+@pytest.mark.parametrize(("gap", "digits", "tilt"), [(0.3333, 2, 0.0), (6.5, 1, 10.0), (1.1, 1, 20.0)])
+def test_rounded_positions_are_one_grid(series: Series, gap: float, digits: int, tilt: float) -> None:
+    sine, cosine = np.sin(np.radians(tilt)), np.cos(np.radians(tilt))
+    places = np.array([-10.0, -20.0, -30.0]) + gap * np.arange(6)[:, None] * np.array([0, -sine, cosine])
+    folder = series(SLICES, places.round(digits), orientation=(1, 0, 0, 0, cosine, sine), slope=(1, 0))
+    with open_volume(folder) as volume:
+        np.testing.assert_array_equal(volume.read(volume.frames[0].box)[0][:, ::-1, ::-1], SLICES)
+        assert abs(volume.frames[0].spacing[0] / 1e3 - gap) < 0.02 * gap + 0.02
+
+
+def test_exact_copies_of_slices_are_left_out_and_said(series: Series) -> None:
+    folder = series(SLICES, PLACES, slope=(1, 0))
+    for file in sorted(folder.iterdir())[:4]:
+        shutil.copy(file, file.with_name(file.stem + " (1).dcm"))
+    found, notes = cells(folder)
+    np.testing.assert_array_equal(found, SLICES)
+    assert any(note.startswith("4 of its slices are exact copies") for note in notes)
+
+
+def test_an_echo_can_be_named(series: Series) -> None:
+    folder = changed(series(SLICES, PLACES, slope=(1, 0)), lambda data, k: setattr(data, "EchoTime", 20))
+    for file in sorted(folder.iterdir()):
+        data = pydicom.dcmread(file)
+        data.EchoTime, data.PixelData = 10, (data.pixel_array // 2).astype("<i2").tobytes()
+        data.save_as(file.with_name("e" + file.name))
+    code, message = refused(folder)
+    assert code == "E_GEOMETRY" and "echo=1 (10 ms), echo=2 (20 ms)" in message
+    np.testing.assert_array_equal(cells(folder, "echo=2")[0], SLICES)
+    mark = mark_of("1.2.826.0.1.3680043.8.498.1")
+    np.testing.assert_array_equal(cells(folder, f"{mark}/echo=1")[0], SLICES // 2)
+    assert refused(folder, "echo=3")[0] == refused(folder, "echo=one")[0] == "E_NOT_A_VOLUME"
+
+
+def test_fewer_slices_than_the_files_state_are_said(series: Series) -> None:
+    folder = changed(series(SLICES, PLACES), lambda data, k: setattr(data, "ImagesInAcquisition", 6))
+    assert not any("missing" in note for note in cells(folder)[1])
+    next(f for f in folder.iterdir() if float(pydicom.dcmread(f).ImagePositionPatient[2]) == -30).unlink()
+    assert any("6 images, and 5 are here" in note for note in cells(folder)[1])
+
+
+@pytest.mark.parametrize("uids", ["own", "none"])
+def test_files_with_uids_of_their_own_are_put_together_by_their_grid(series: Series, uids: str) -> None:
+    def change(data: Any, k: int) -> None:
+        if uids == "none":
+            del data.SeriesInstanceUID
+        else:
+            data.SeriesInstanceUID += f".{k}"
+
+    folder = changed(series(SLICES, PLACES, slope=(1, 0)), change)
+    (entry,) = find_volumes(folder.parent).entries
+    assert entry.path == folder and entry.part.startswith("grid-")
+    np.testing.assert_array_equal(cells(folder, entry.part)[0], SLICES)
+    np.testing.assert_array_equal(cells(folder)[0], SLICES)
+    sorted(folder.iterdir())[2].unlink()
+    (entry,) = find_volumes(folder.parent).entries  # one reason for the folder, not one a file
+    assert refused(folder, entry.part)[0] == "E_GEOMETRY"

@@ -60,7 +60,21 @@ def open_nifti(path: Path, part: str) -> Voxels:
     path = header_of(path)
     head = first_bytes(path)
     header = _header(path, head)
-    return _mgh(path, header, part) if content_of(head) == MGH else _nifti(path, header, part)
+    if content_of(head) == MGH:
+        return _mgh(path, header, part)
+    _check_sizes(path, type(header)(head[: header.template_dtype.itemsize], check=False))
+    return _nifti(path, header, part)
+
+
+def _check_sizes(path: Path, raw: Any) -> None:
+    """Refuse sizes of voxels of 0 where the affine is made of them: nibabel would read them as 1 mm. Raises SlideError."""
+    sizes = [float(size) for size in raw["pixdim"][1:4]]
+    if int(raw["sform_code"]) <= 0 and 0.0 in sizes:
+        raise SlideError(
+            f"{path.name}: states voxels of {' x '.join(f'{size:g}' for size in sizes)} and no sform, so their size is not "
+            "known. Correct pixdim in its header.",
+            "E_AFFINE",
+        )
 
 
 def _header(path: Path, head: bytes) -> Any:

@@ -10,7 +10,7 @@ import threading
 import zipfile
 import zlib
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,9 @@ def accepts(path: Path, head: bytes) -> bool:
 def members(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
     """(part, columns) of each volume: `train_images/12` with its label and split. Raises SlideError."""
     arrays = _headers(path)
+    if single := _single(arrays):
+        yield single, {}
+        return
     stacks = [name for name, (shape, _) in arrays.items() if _is_stack(shape)]
     split_stacks = [name for name in stacks if name.endswith(_IMAGES)]
     for name in split_stacks or stacks:
@@ -58,6 +61,7 @@ def members(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
 def open_npz(path: Path, part: str) -> Voxels:
     """Raises SlideError with a reason code."""
     arrays = _headers(path)
+    part = part or _single(arrays)
     name, _, number = part.partition("/")
     if name not in arrays or (number and not number.isdecimal()):
         names = ", ".join(f"{key} {shape}" for key, (shape, _) in list(arrays.items())[:12]) or "nothing"
@@ -80,6 +84,17 @@ def open_npz(path: Path, part: str) -> Voxels:
     cells = (array[int(number)] if number else array).view(kind).transpose()
     notes = ("states no size of voxels and no orientation; 1 mm is assumed, and the array's axes as z, y, x",)
     return Voxels("npz", cells.shape, kind, in_memory(cells), affine_of(np.eye(4)), notes=notes, kept=True)
+
+
+def _single(arrays: Mapping[str, tuple[tuple[int, ...], np.dtype[Any]]]) -> str:
+    """Name of the only volume (z, y, x) of a file without stacks; empty where there is none, or several."""
+    if any(_is_stack(shape) for shape, _ in arrays.values()):
+        return ""
+    volumes = [
+        name for name, (shape, kind) in arrays.items() if len(shape) == 3 and min(shape) > 1 and kind.kind in "biuf"
+    ]
+    volumes = [name for name in volumes if arrays[name][0][-1] not in (3, 4)]  # (y, x, 3) is a picture
+    return volumes[0] if len(volumes) == 1 else ""
 
 
 def _is_stack(shape: tuple[int, ...]) -> bool:

@@ -13,6 +13,7 @@ from typing import IO, Any
 import numpy as np
 
 from ...errors import SlideError
+from ..frame import Array
 from ..slides.spacing import UNITS
 from .file_head import NRRD, content_of
 from .voxels import Voxels, affine_of, block, check_cells, in_memory, spatial_shape
@@ -33,6 +34,10 @@ _TYPES = {
     "longlong": "i8", "long long": "i8", "long long int": "i8", "int64": "i8", "int64_t": "i8", "ulonglong": "u8",
     "unsigned long long": "u8", "uint64": "u8", "uint64_t": "u8", "float": "f4", "double": "f8",
 }  # fmt: skip
+
+COLOURS = frozenset({"rgb-color", "rgba-color", "hsv-color", "xyz-color"})
+COMPOUND = ("vector", "matrix", "complex", "point", "normal", "gradient", "quaternion", "-color")
+"""Ends of the kinds of axes along which one value has several numbers; lists, times and domains are none of them."""
 
 
 def accepts(path: Path, head: bytes) -> bool:
@@ -67,6 +72,7 @@ def open_nrrd(path: Path, part: str) -> Voxels:
             f"{path.name}: its voxels are written as {encoding}; raw, gzip and bzip2 are read. Write it again as gzip.",
             "E_UNSUPPORTED_PIXELS",
         )
+    _check_kinds(path, header)
     check_cells(path, sizes, dtype)
     shape, t = spatial_shape(path, [sizes[axis] for axis in order], part)
     data, offset = _data(path, header, offset)
@@ -124,9 +130,9 @@ def _world_to_index(path: Path, header: Mapping[str, Any], axes: int) -> tuple[l
     notes = []
     if space.removesuffix("-time") not in _SPACES:
         notes.append("its header states no orientation; Right, Anterior, Superior are assumed")
-    units = header.get("space units", ["mm"])
-    scale = UNITS.get(str(units[0]).lower(), 1e3) / 1e3
     steps = header.get("space directions")
+    scale, unknown = _lengths(header, stated=steps is not None)
+    notes += [f"its unit of length, {unknown!r}, is not known; millimetres are assumed"] if unknown else []
     if steps is not None:
         found = [None if s is None or np.isnan(s).all() else np.asarray(s, np.float64) * turn * scale for s in steps]
     else:
@@ -141,6 +147,32 @@ def _world_to_index(path: Path, header: Mapping[str, Any], axes: int) -> tuple[l
     start = header.get("space origin")
     origin = np.zeros(3) if start is None else np.asarray(start, np.float64) * turn * scale
     return found, origin, tuple(notes)
+
+
+def _lengths(header: Mapping[str, Any], *, stated: bool) -> tuple[Array, str]:
+    """(millimetres in the unit of each axis of the space, the first unit that is not known): from `space units`, or, where
+    `stated` directions are absent, from `units` of the axes."""
+    units = header.get("space units")
+    if units is None and not stated:
+        units = [
+            u for u, n in zip(header.get("units") or [], header.get("spacings", []), strict=False) if np.isfinite(n)
+        ]
+    names = [str(unit).strip().strip('"') for unit in (units or [])][:3]
+    names += ["mm"] * (3 - len(names))
+    unknown = next((name for name in names if name and name.lower() not in UNITS), "")
+    return np.array([UNITS.get(name.lower(), 1e3) / 1e3 for name in names]), unknown
+
+
+def _check_kinds(path: Path, header: Mapping[str, Any]) -> None:
+    """Refuse axes that hold the parts of one value, such as the red, green and blue of a colour. Raises SlideError."""
+    kinds = [str(kind).lower() for kind in header.get("kinds") or []]
+    if odd := next((kind for kind in kinds if kind.endswith(COMPOUND) or kind in COLOURS), ""):
+        what = "colours" if odd in COLOURS else f"values of several numbers ({odd})"
+        raise SlideError(
+            f"{path.name}: its voxels are {what}; one real number each is read. Write the channel, the grey value or the "
+            "magnitude that is meant as a file of its own.",
+            "E_UNSUPPORTED_PIXELS",
+        )
 
 
 def _spatial_first(directions: list[Any]) -> tuple[list[int], list[int]]:

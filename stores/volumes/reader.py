@@ -23,6 +23,9 @@ from .label_maps import looks_labelled, stated_label_map
 from .orient import canonical
 from .voxels import Voxels
 
+MAX_CHECKED_BYTES = 2**31
+"""Bytes of a mapped floating-point file that are checked for numbers that are not finite when it is opened, at most."""
+
 
 @dataclass(frozen=True, slots=True)
 class VolumeReader:
@@ -169,8 +172,12 @@ class Volume:
     def _look(self) -> None:
         """Raise SlideError (E_DEGENERATE) for a constant volume; note values that are not finite.
 
-        A floating-point volume in memory is checked as a whole, others from the middle plane outwards until two cells differ.
+        A floating-point volume in memory, or mapped into it, is checked as a whole; others from the middle plane outwards until
+        two cells differ.
         """
+        voxels = self._open
+        mapped = not voxels.frames and self._frames[0].box.size * voxels.stored.itemsize <= MAX_CHECKED_BYTES
+        whole = self._dtype.kind == "f" and (voxels.kept or (mapped and voxels.stored.kind == "f"))
         low = high = None
         odd = 0
         for box in self._planes():
@@ -184,7 +191,7 @@ class Volume:
                 self._labels = "its whole numbers are few and fill regions"
             low = cells.min() if low is None else min(low, cells.min())
             high = cells.max() if high is None else max(high, cells.max())
-            if low != high and not (self._dtype.kind == "f" and self._open.kept):
+            if low != high and not whole:
                 break
         if odd:
             self._notes.append(f"{odd} cells that were checked hold no finite number; they are read as 0")

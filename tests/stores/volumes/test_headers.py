@@ -1,0 +1,95 @@
+"""What odd but real headers say is read, refused with its reason, or said: nothing is guessed without a word."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nrrd
+import numpy as np
+import pytest
+
+from tile_engine.errors import SlideError
+from tile_engine.stores.volumes.cohort import find_volumes
+from tile_engine.stores.volumes.reader import open_volume
+
+Array = np.ndarray[Any, Any]
+Nifti = Callable[..., Path]
+
+
+def body(dtype: str = "int16") -> Array:
+    return np.random.default_rng(5).integers(0, 120, (9, 8, 7)).astype(dtype)
+
+
+def refused(path: Path, part: str = "") -> tuple[str, str]:
+    with pytest.raises(SlideError) as failure:
+        open_volume(path, part)
+    return failure.value.code, failure.value.message
+
+
+@pytest.mark.parametrize("qform", [0, 1])
+def test_voxels_of_size_0_are_refused_where_the_affine_needs_them(nifti: Nifti, qform: int) -> None:
+    path = nifti(body(), name="a.nii")
+    data = bytearray(path.read_bytes())
+    data[252:256] = np.array([qform, 0], np.int16).tobytes()  # no sform
+    data[84:88] = np.float32(0).tobytes()
+    path.write_bytes(data)
+    code, message = refused(path)
+    assert code == "E_AFFINE" and "2 x 0 x 2" in message
+    data[254:256] = np.int16(1).tobytes()  # with an sform, pixdim does not count
+    path.write_bytes(data)
+    with open_volume(path) as volume:
+        assert volume.frames[0].spacing == (2000.0,) * 3
+
+
+@pytest.mark.parametrize("name", ["a.nii", "a.nii.gz"])
+def test_numbers_that_are_not_finite_are_said_packed_or_not(nifti: Nifti, name: str) -> None:
+    values = body("float32")
+    values[0, 0, 0], values[8, 7, 6] = np.inf, np.nan
+    with open_volume(nifti(values, name=name)) as volume:
+        assert any(note.startswith("2 cells") for note in volume.notes)
+
+
+def spaced(path: Path, units: list[str], **header: Any) -> tuple[str, ...]:
+    base = {"space": "RAS", "space directions": np.diag([2.0, 2, 3]), "space origin": [0.0, 0, 0], "space units": units}
+    nrrd.write(str(path), body(), {**base, **header}, index_order="F")
+    with open_volume(path) as volume:
+        assert not volume.notes or volume.frames[0].spacing == (3000.0, 2000.0, 2000.0)
+        return volume.notes
+
+
+def test_an_unknown_unit_of_an_nrrd_is_said(tmp_path: Path) -> None:
+    assert spaced(tmp_path / "a.nrrd", ["mm"] * 3) == () == spaced(tmp_path / "b.nrrd", ["um"] * 3)
+    (note,) = spaced(tmp_path / "c.nrrd", ["furlong"] * 3)
+    assert "'furlong'" in note and "millimetres are assumed" in note
+
+
+def test_each_axis_of_an_nrrd_has_its_own_unit(tmp_path: Path) -> None:
+    header = {"space": "RAS", "space directions": np.diag([2.0, 2, 3000]), "space origin": [1.0, 2, 3000]}
+    nrrd.write(str(tmp_path / "a.nrrd"), body(), header | {"space units": ["mm", "mm", "um"]}, index_order="F")
+    with open_volume(tmp_path / "a.nrrd") as volume:
+        assert volume.frames[0].spacing == (3000.0, 2000.0, 2000.0) and volume.frames[0].origin[0] == 1500.0
+    nrrd.write(str(tmp_path / "b.nrrd"), body(), {"spacings": [20.0, 20, 30], "units": ["um"] * 3}, index_order="F")
+    with open_volume(tmp_path / "b.nrrd") as volume:
+        assert volume.frames[0].spacing == (30.0, 20.0, 20.0)
+
+
+@pytest.mark.parametrize(("kind", "word"), [("RGB-color", "colours"), ("3-vector", "several numbers")])
+def test_an_nrrd_of_colours_or_vectors_is_told_so(tmp_path: Path, kind: str, word: str) -> None:
+    steps = np.vstack([np.diag([2.0, 2, 3]), [np.nan] * 3])
+    header = {"space": "RAS", "space directions": steps, "kinds": ["domain", "domain", "domain", kind]}
+    nrrd.write(str(tmp_path / "a.nrrd"), np.stack([body("uint8")] * 3, -1), header, index_order="F")
+    code, message = refused(tmp_path / "a.nrrd")
+    assert code == "E_UNSUPPORTED_PIXELS" and word in message and "time" not in message
+
+
+def test_the_only_volume_of_an_npz_is_taken(tmp_path: Path) -> None:
+    cells = body()
+    np.savez(tmp_path / "a.npz", volume=cells, affine=np.eye(4))
+    (entry,) = find_volumes(tmp_path / "a.npz").entries
+    for part in ("", "volume", entry.part):
+        with open_volume(tmp_path / "a.npz", part) as volume:
+            np.testing.assert_array_equal(volume.read(volume.frames[0].box)[0], cells)
+    np.savez(tmp_path / "b.npz", one=cells, other=cells)
+    assert refused(tmp_path / "b.npz")[0] == "E_NOT_A_VOLUME"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from ...errors import NoInputError
 from ..lists.headings import meanings
 from ..lists.sheet import read_sheet
 from ..slides.cohort import Cohort, SlideEntry, sorted_out
@@ -20,6 +22,8 @@ _LEFT_OUT = {
 }
 _SUBJECT = re.compile(r"(?:^|[/_])(sub-[A-Za-z0-9]+)(?=[/_.]|$)")
 _SESSION = re.compile(r"(?:^|[/_])ses-([A-Za-z0-9]+)(?=[/_.]|$)")
+
+_IMAGE = re.compile(r"_([A-Za-z0-9]+)\.(?:nii|nii\.gz|hdr|hdr\.gz)$")
 
 
 def subject_in(name: str) -> str:
@@ -46,10 +50,16 @@ def root_of(path: Path) -> Path | None:
 
 
 def find_bids(root: Path, table: Path | None, kind: InputKind, suffix: str) -> Cohort:
-    """Images of one suffix (T1w, bold ...) of all subjects, with their rows of the table. Raises SettingsError (E_MANIFEST)."""
+    """Images of one suffix (T1w, bold ...) of all subjects, with their rows of the table.
+
+    Raises SettingsError (E_MANIFEST), and NoInputError that names the suffixes there are."""
+
+    suffixes: Counter[str] = Counter()
 
     def gather(files: Sequence[Path]) -> Iterator[Seen]:
         for one in kind.gather(files):
+            if not one.why and subject_in(one.path.name) and (named := _IMAGE.search(one.path.name)):
+                suffixes[named[1]] += 1
             image = re.search(rf"_{re.escape(suffix)}\.(nii|nii\.gz|hdr|hdr\.gz)$", one.path.name)
             if one.why or (image and subject_in(one.path.name)):
                 yield one
@@ -60,6 +70,12 @@ def find_bids(root: Path, table: Path | None, kind: InputKind, suffix: str) -> C
         return _LEFT_OUT.get(name, "") or kind.closed(name, siblings, children)
 
     cohort = sorted_out(walk(root, replace(kind, gather=gather, closed=closed)), root)
+    if not cohort.entries and suffixes:
+        kinds = ", ".join(f"{name} ({count})" for name, count in sorted(suffixes.items()))
+        raise NoInputError(
+            f"{root}: is a BIDS tree without {suffix} images, so there is nothing to work on. There is: {kinds}. Name one, as "
+            f"--suffix {min(suffixes)}."
+        )
     table = table or (root / PARTICIPANTS_TABLE if (root / PARTICIPANTS_TABLE).is_file() else None)
     if table is None:
         return replace(cohort, entries=tuple(_joined(entry, {}) for entry in cohort.entries))

@@ -10,6 +10,7 @@ from ..slides.cohort import Cohort, find
 from ..slides.walk import InputKind, Seen
 from ..slides.zarr_levels import accepts as is_zarr
 from .bids import find_bids, root_of, subject_in
+from .freesurfer import freesurfer_subject, named_by_subject
 from .input_kind import VOLUME_INPUT
 from .nifti_reader import shape_of
 from .zarr_reader import times_of
@@ -20,7 +21,7 @@ def find_volumes(spec: str | Path | Sequence[str | Path], *, t: int | None = Non
     as for slides, with their subject and, in `part`, the volume inside a file or folder.
 
     `t` is the time point of images with four axes; a BIDS tree gives its images with `suffix`. Without a named subject the
-    subject is the BIDS name, else the volume's id. Raises NoInputError and SettingsError as for slides.
+    subject is the BIDS name, or FreeSurfer's folder, else the volume's id. Raises NoInputError and SettingsError as for slides.
     """
     kind = VOLUME_INPUT if t is None else _timed(VOLUME_INPUT, t)
 
@@ -29,7 +30,10 @@ def find_volumes(spec: str | Path | Sequence[str | Path], *, t: int | None = Non
         return None if root is None else find_bids(root, None if path.is_dir() else path, kind, suffix)
 
     cohort = find(spec, kind, special)
-    entries = tuple(replace(one, subject=one.subject or subject_in(one.name) or one.id) for one in cohort.entries)
+    entries = tuple(
+        replace(one, subject=one.subject or subject_in(one.name) or freesurfer_subject(one.path) or one.id)
+        for one in map(named_by_subject, cohort.entries)
+    )
     return replace(cohort, entries=entries)
 
 

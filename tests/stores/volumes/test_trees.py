@@ -1,0 +1,44 @@
+"""Trees of archives: FreeSurfer's are told apart by their folders, and those of BIDS give the images that are asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tile_engine.errors import NoInputError
+from tile_engine.stores.volumes.cohort import find_volumes
+
+
+def written(path: Path) -> Path:
+    """A file that has the first bytes of NIfTI or MGH; finding reads no more."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    is_mgh = path.suffix == ".mgz"
+    head = b"\0\0\0\1" + b"\0\0\0\x05" * 3 + b"\0\0\0\1" + b"\0\0\0\0" * 2 + b"\0\1"
+    path.write_bytes(head.ljust(284, b"\0") if is_mgh else (348).to_bytes(4, "little").ljust(344, b"\0") + b"n+1\0" * 3)
+    return path
+
+
+def test_cases_of_a_freesurfer_tree_are_named_by_their_folders(tmp_path: Path) -> None:
+    for n in (1, 2):
+        written(tmp_path / "subjects" / f"case {n}" / "mri" / "T1.mgz")
+    written(tmp_path / "subjects" / "case 1" / "mri" / "orig" / "001.mgz")
+    entries = find_volumes(tmp_path / "subjects").entries
+    assert [(e.subject, e.name) for e in entries] == [
+        ("case 1", "case 1/mri/T1.mgz"), ("case 1", "case 1/mri/orig/001.mgz"), ("case 2", "case 2/mri/T1.mgz")
+    ]  # fmt: skip
+    assert [e.id.rsplit("-", 1)[0] for e in entries] == ["case-1-T1", "case-1-001", "case-2-T1"]
+    (alone,) = find_volumes(tmp_path / "subjects" / "case 1" / "mri" / "T1.mgz").entries
+    assert (alone.subject, alone.name) == ("case 1", "case 1/T1.mgz") and alone.id.startswith("case-1-T1-")
+    (other,) = find_volumes(written(tmp_path / "plain" / "T1.mgz")).entries
+    assert other.id.startswith("T1-") and other.name == "T1.mgz" and other.subject == other.id
+
+
+def test_a_tree_without_the_suffix_says_which_there_are(tmp_path: Path) -> None:
+    for n in (1, 2):
+        written(tmp_path / f"sub-0{n}" / "anat" / f"sub-0{n}_FLAIR.nii.gz")
+    written(tmp_path / "sub-01" / "anat" / "sub-01_PDw.nii.gz")
+    (tmp_path / "dataset_description.json").write_text("{}")
+    with pytest.raises(NoInputError, match=r"FLAIR \(2\), PDw \(1\).*--suffix FLAIR"):
+        find_volumes(tmp_path)
+    assert [e.subject for e in find_volumes(tmp_path, suffix="FLAIR").entries] == ["sub-01", "sub-02"]

@@ -10,10 +10,12 @@ from pathlib import Path
 
 from ...errors import NoInputError
 from ..lists.headings import meanings
+from ..lists.image_list import named
 from ..lists.sheet import read_sheet
 from ..slides.cohort import Cohort, SlideEntry, sorted_out
 from ..slides.walk import InputKind, Seen, walk
 from .participants import read_participants
+from .sessions import row_of, session_in
 
 PARTICIPANTS_TABLE = "participants.tsv"
 _LEFT_OUT = {
@@ -21,7 +23,6 @@ _LEFT_OUT = {
     "sourcedata": "holds what the images were made from",
 }
 _SUBJECT = re.compile(r"(?:^|[/_])(sub-[A-Za-z0-9]+)(?=[/_.]|$)")
-_SESSION = re.compile(r"(?:^|[/_])ses-([A-Za-z0-9]+)(?=[/_.]|$)")
 
 _IMAGE = re.compile(r"_([A-Za-z0-9]+)\.(?:nii|nii\.gz|hdr|hdr\.gz)$")
 
@@ -58,8 +59,8 @@ def find_bids(root: Path, table: Path | None, kind: InputKind, suffix: str) -> C
 
     def gather(files: Sequence[Path]) -> Iterator[Seen]:
         for one in kind.gather(files):
-            if not one.why and subject_in(one.path.name) and (named := _IMAGE.search(one.path.name)):
-                suffixes[named[1]] += 1
+            if not one.why and subject_in(one.path.name) and (image_name := _IMAGE.search(one.path.name)):
+                suffixes[image_name[1]] += 1
             image = re.search(rf"_{re.escape(suffix)}\.(nii|nii\.gz|hdr|hdr\.gz)$", one.path.name)
             if one.why or (image and subject_in(one.path.name)):
                 yield one
@@ -81,13 +82,27 @@ def find_bids(root: Path, table: Path | None, kind: InputKind, suffix: str) -> C
         return replace(cohort, entries=tuple(_joined(entry, {}) for entry in cohort.entries))
     participants = read_participants(table, {subject_in(entry.name) for entry in cohort.entries}, suffix)
     rows = participants.rows
-    entries = tuple(_joined(entry, rows.get(subject_in(entry.name), {})) for entry in cohort.entries)
-    absent = tuple((one, f"is a participant without a {suffix} image") for one in participants.without_image)
-    notes, warnings = participants.notes, participants.warnings
-    return replace(cohort, entries=entries, ignored=cohort.ignored + absent, notes=notes, warnings=warnings)
+    entries = tuple(_joined(e, row_of(rows, subject_in(e.name), e.name)) for e in cohort.entries)
+    images = [(entry.subject, session_in(entry.name)) for entry in entries]
+    lone_rows = [
+        f"{subject}_ses-{session}" for subject, session in rows if session and (subject, session) not in images
+    ]
+    absent = tuple(
+        (one, f"is a participant without a {suffix} image") for one in (*participants.without_image, *lone_rows)
+    )
+    several = {subject for subject, session in rows if session}
+    unlisted = [f"{one[0]}_ses-{one[1]}" for one in images if one[0] in several and one not in rows]
+    warnings = [*participants.warnings]
+    if unlisted:
+        warnings.append(
+            f"{table.name}: {len(unlisted)} images are of sessions without a row, and have no labels: {named(unlisted)}"
+        )
+    return replace(
+        cohort, entries=entries, ignored=cohort.ignored + absent, notes=participants.notes, warnings=tuple(warnings)
+    )
 
 
 def _joined(entry: SlideEntry, row: Mapping[str, str]) -> SlideEntry:
-    session = _SESSION.search(entry.name)
-    extra = {**row, **({"session": session[1]} if session else {})}
+    session = session_in(entry.name)
+    extra = {**row, **({"session": session} if session else {})}
     return replace(entry, subject=subject_in(entry.name), site=extra.pop("site", ""), extra=extra)

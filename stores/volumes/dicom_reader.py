@@ -15,7 +15,7 @@ from .dicom_pixels import decoded, without_copies
 from .file_head import DICOM, content_of
 from .series import Slice, header, mark_of, slices_of, uid_of
 from .series_files import series_parts
-from .stack import geometry_error, short_of, stacked
+from .stack import short_of, stacked
 from .voxels import Voxels, affine_of, check_cells, decoded_bytes, in_memory
 
 
@@ -49,8 +49,8 @@ def open_dicom(path: Path, part: str) -> Voxels:
     slices, copies = without_copies(slices)
     if copies:
         notes.append(f"{copies} of its slices are exact copies of others and are left out")
-    if len(files) > 1 and len({uid_of(file) for file in files}) > 1:
-        notes.append("its files have series UIDs of their own; they are put together by their grid")
+    if len(files) > 1 and (len(uids := {uid_of(file) for file in files}) > 1 or "" in uids):
+        notes.append("its files have no series UID, or one of their own each; they are put together by their grid")
     ordered, affine = _on_one_grid(path, slices)
     first = ordered[0]
     shape = (first.columns, first.rows, len(ordered))
@@ -112,10 +112,10 @@ def _on_one_grid(path: Path, slices: Sequence[Slice]) -> tuple[list[Slice], Arra
     times = _echoes(slices)
     if len(times) > 1 and len({tuple(round(v, 3) for v in one.position) for one in slices}) < len(slices):
         names = ", ".join(f"echo={n} ({time:g} ms)" for n, time in enumerate(times, 1))
-        raise geometry_error(
-            path.name,
-            f"holds {len(times)} echoes in one series: {names}. Name one in a column `part` of a CSV, behind the series "
-            "and a slash or alone; together",
+        raise SlideError(
+            f"{path.name}: holds {len(times)} echoes at the same positions in one series: {names}. Name one in a column `part` "
+            "of a CSV: as echo=1, or behind its series, as c47f5b18b8a4/echo=1.",
+            "E_GEOMETRY",
         )
     return stacked(path.name, slices)
 

@@ -82,8 +82,10 @@ def open_npz(path: Path, part: str) -> Voxels:
     check_cells(path, shape[-3:], kind)
     array = _array(path, name, MAX_VOLUME_BYTES)
     cells = (array[int(number)] if number else array).view(kind).transpose()
-    notes = ("states no size of voxels and no orientation; 1 mm is assumed, and the array's axes as z, y, x",)
-    return Voxels("npz", cells.shape, kind, in_memory(cells), affine_of(np.eye(4)), notes=notes, kept=True)
+    notes = ["states no size of voxels and no orientation; 1 mm is assumed, and the array's axes as z, y, x"]
+    if "affine" in arrays:
+        notes.append("its array `affine` is not read, as nothing says which axes it is of")
+    return Voxels("npz", cells.shape, kind, in_memory(cells), affine_of(np.eye(4)), notes=tuple(notes), kept=True)
 
 
 def _single(arrays: Mapping[str, tuple[tuple[int, ...], np.dtype[Any]]]) -> str:

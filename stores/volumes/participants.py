@@ -1,7 +1,8 @@
-"""Participants: a table with a row a subject, joined to the subjects of a tree of images."""
+"""Participants: a table with a row a subject, or a session, joined to the subjects of a tree of images."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from ..lists.image_list import count, named, read_list
 from ..lists.sheet import check_problems
 from ..lists.subject_names import match_subjects
+from .sessions import session_of
 
 ROLES = frozenset({"subject", "site"})
 
@@ -17,8 +19,8 @@ ROLES = frozenset({"subject", "site"})
 class Participants:
     """A table of participants, joined to the subjects that have images."""
 
-    rows: dict[str, dict[str, str]]
-    """Subject, as the files name it -> the other columns of its row."""
+    rows: dict[tuple[str, str], dict[str, str]]
+    """(subject, as the files name it; session where the subject has a row a session, else empty) -> the other columns."""
     without_image: tuple[str, ...]
     """Subjects of the table, as it names them, that no image belongs to."""
     notes: tuple[str, ...]
@@ -34,28 +36,32 @@ def read_participants(table: Path, present: Collection[str], suffix: str) -> Par
     listed = read_list(table, ROLES)
     problems = list(listed.problems)
     heading = listed.headings.get("subject", "participant_id")
-    rows: dict[str, dict[str, str]] = {}
-    prefixed: set[str] = set()
+    rows: dict[tuple[str, str], dict[str, str]] = {}
+    spelt: dict[str, str] = {}
+    counts = Counter(_prefixed(values.get("subject", "")) for _, values in listed.rows)
     for line, values in listed.rows:
         subject = values.get("subject", "")
         if not subject:
             problems.append(f"line {line}: {heading} is empty")
-        elif _prefixed(subject) in prefixed:
-            problems.append(f"line {line}: {subject!r} appears twice")
-        prefixed.add(_prefixed(subject))
-        rows[subject] = {name: value for name, value in values.items() if name != "subject"}
-    matches = match_subjects(list(rows), present)
-    lone_rows = tuple(one for one in rows if one not in matches)
+            continue
+        session = session_of(values) if counts[_prefixed(subject)] > 1 else ""
+        row = spelt.setdefault(_prefixed(subject), subject), session
+        if row in rows:
+            problems.append(f"line {line}: {subject!r} appears twice{f' in session {session!r}' if session else ''}")
+        rows[row] = {name: value for name, value in values.items() if name != "subject"}
+    subjects = list(spelt.values())
+    matches = match_subjects(subjects, present)
+    lone_rows = tuple(one for one in subjects if one not in matches)
     lone_subjects = sorted(set(present) - set(matches.values()))
-    if not problems and 2 * len(matches) < min(len(rows), len(present)):
+    if not problems and 2 * len(matches) < min(len(subjects), len(present)):
         problems += [
-            f"{len(lone_rows)} of {len(rows)} rows have no {suffix} image: {named(lone_rows)}",
+            f"{len(lone_rows)} of {len(subjects)} rows have no {suffix} image: {named(lone_rows)}",
             f"{len(lone_subjects)} of {len(present)} subjects with an image have no row: {named(lone_subjects)}",
         ]
     check_problems(table, problems)
-    found = {matches[one]: values for one, values in rows.items() if one in matches}
+    found = {(matches[one], session): values for (one, session), values in rows.items() if one in matches}
     notes = [*listed.notes, *_respelt(table, matches)]
-    warnings = [*_missing(table, suffix, (lone_rows, len(rows)), (lone_subjects, len(present)))]
+    warnings = [*_missing(table, suffix, (lone_rows, len(subjects)), (lone_subjects, len(present)))]
     return Participants(found, lone_rows, tuple(notes), tuple(warnings))
 
 

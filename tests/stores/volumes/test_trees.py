@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tile_engine.errors import NoInputError
+from tile_engine.errors import NoInputError, SettingsError
 from tile_engine.stores.volumes.cohort import find_volumes
 
 
@@ -42,3 +42,30 @@ def test_a_tree_without_the_suffix_says_which_there_are(tmp_path: Path) -> None:
     with pytest.raises(NoInputError, match=r"FLAIR \(2\), PDw \(1\).*--suffix FLAIR"):
         find_volumes(tmp_path)
     assert [e.subject for e in find_volumes(tmp_path, suffix="FLAIR").entries] == ["sub-01", "sub-02"]
+
+
+def study(root: Path, table: str) -> Path:
+    """A BIDS tree of two subjects with two sessions each, and its table of participants."""
+    for n in (1, 2):
+        for session in ("01", "02"):
+            name = f"sub-0{n}_ses-{session}_T1w.nii.gz"
+            written(root / f"sub-0{n}" / f"ses-{session}" / "anat" / name)
+    (root / "participants.tsv").write_text(table)
+    return root
+
+
+def test_rows_of_sessions_are_joined_to_the_images_of_the_session(tmp_path: Path) -> None:
+    rows = [f"sub-0{n}\tses-0{s}\t{20 * n + s}" for n in (1, 2) for s in (1, 2, 3)]
+    cohort = find_volumes(study(tmp_path, "participant_id\tsession_id\tage\n" + "\n".join(rows)))
+    assert [(e.subject, e.extra["session"], e.extra["age"]) for e in cohort.entries] == [
+        ("sub-01", "01", "21"), ("sub-01", "02", "22"), ("sub-02", "01", "41"), ("sub-02", "02", "42")
+    ]  # fmt: skip
+    assert {name for name, _ in cohort.ignored if "_ses-" in name} == {"sub-01_ses-03", "sub-02_ses-03"}
+
+
+def test_a_subject_that_appears_twice_without_sessions_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="'sub-01' appears twice"):
+        find_volumes(study(tmp_path, "participant_id\tage\nsub-01\t20\nsub-01\t21\nsub-02\t30\n"))
+    (tmp_path / "participants.tsv").write_text("participant_id\tsession\tage\n01\tses-01\t20\nsub-01\t01\t21\n")
+    with pytest.raises(SettingsError, match="appears twice in session '01'"):
+        find_volumes(tmp_path)

@@ -47,7 +47,7 @@ def without_copies(slices: Sequence[Slice]) -> tuple[list[Slice], int]:
     """(slices, each once; number of exact copies): same position, direction, scale and pixels."""
     places: dict[Any, list[Slice]] = {}
     for one in slices:
-        alike = replace(one, file=Path(), frame=0, position=tuple(round(v, 3) for v in one.position))
+        alike = replace(one, file=Path(), frame=0, series="", position=tuple(round(v, 3) for v in one.position))
         places.setdefault(alike, []).append(one)
     shared = [one for group in places.values() if len(group) > 1 for one in group]
     seen, copies = set(), set()

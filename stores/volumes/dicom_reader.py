@@ -49,7 +49,7 @@ def open_dicom(path: Path, part: str) -> Voxels:
     slices, copies = without_copies(slices)
     if copies:
         notes.append(f"{copies} of its slices are exact copies of others and are left out")
-    if len(files) > 1 and (len(uids := {uid_of(file) for file in files}) > 1 or "" in uids):
+    if len(files) > 1 and (len(series_marks := {one.series for one in slices}) > 1 or "" in series_marks):
         notes.append("its files have no series UID, or one of their own each; they are put together by their grid")
     ordered, affine = _on_one_grid(path, slices)
     first = ordered[0]

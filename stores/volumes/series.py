@@ -37,6 +37,8 @@ class Slice:
     expected: int = 0
     """Images that the acquisition has, as the file states; 0 where it does not."""
     photometric: str = "MONOCHROME2"
+    series: str = ""
+    """Mark of the series' UID; empty where it has none."""
     study: str = ""
     """Mark of the patient and the study that the picture belongs to."""
     lut: bool = False
@@ -162,6 +164,7 @@ def _slice(file: Path, data: Any, number: int) -> Slice:
         echo=_number(_value(data, number, "MREchoSequence", "EffectiveEchoTime") or data.get("EchoTime")),
         expected=max(int(_number(data.get(name)) or 0) for name in EXPECTED),
         photometric=str(data.get("PhotometricInterpretation", "MONOCHROME2")),
+        series=mark_of(uid) if (uid := str(data.get("SeriesInstanceUID", "") or "")) else "",
         study=mark_of(f"{data.get('PatientID', '')} {data.get('StudyInstanceUID', '')}"),
         lut=bool(data.get("ModalityLUTSequence")),
     )

@@ -25,6 +25,8 @@ from .voxels import Voxels
 
 MAX_CHECKED_BYTES = 2**31
 """Bytes of a mapped floating-point file that are checked for numbers that are not finite when it is opened, at most."""
+MAX_COARSEST_BYTES = 2**26
+"""Bytes of the coarsest level of a chunked store that are read for the same check, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +195,7 @@ class Volume:
             high = cells.max() if high is None else max(high, cells.max())
             if low != high and not whole:
                 break
+        odd = odd or self._odd_of_coarsest()
         if odd:
             self._notes.append(f"{odd} cells that were checked hold no finite number; they are read as 0")
         if low is not None and low == high:
@@ -201,6 +204,19 @@ class Volume:
                 "Check how it was made.",
                 "E_DEGENERATE",
             )
+
+    def _odd_of_coarsest(self) -> int:
+        """Cells that are not finite in the coarsest level of a chunked store; they spread to it, as it has means of finer ones."""
+        level = len(self._frames) - 1
+        box = self._frames[level].box
+        stored = self._open.stored
+        if not self._open.frames or stored.kind != "f" or box.size * stored.itemsize > MAX_COARSEST_BYTES:
+            return 0
+        try:
+            cells = self._cells(box, level)
+        except TileError:
+            return 0  # reported and masked when it is read
+        return int(cells.size - np.isfinite(cells).sum())
 
     def _all_labelled(self) -> bool:
         """Whether the planes at a third and two thirds of the depth look like those of a label map, or are 0."""

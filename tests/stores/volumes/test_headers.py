@@ -93,3 +93,19 @@ def test_the_only_volume_of_an_npz_is_taken(tmp_path: Path) -> None:
             np.testing.assert_array_equal(volume.read(volume.frames[0].box)[0], cells)
     np.savez(tmp_path / "b.npz", one=cells, other=cells)
     assert refused(tmp_path / "b.npz")[0] == "E_NOT_A_VOLUME"
+
+
+def test_numbers_that_are_not_finite_are_said_of_a_store_too(tmp_path: Path) -> None:
+    import zarr
+
+    from tile_engine.stores.frame import Frame
+    from tile_engine.stores.ngff import multiscales
+
+    values = body("float32")
+    values[0, 0, 0] = np.nan
+    group = zarr.open_group(tmp_path / "a.ome.zarr", mode="w", zarr_format=3)
+    group.create_array("0", shape=values.shape, chunks=(4, 4, 4), dtype="float32")[:] = values
+    frame = Frame(("z", "y", "x"), values.shape, (2.0, 2.0, 2.0))
+    group.attrs["ome"] = {"version": "0.5", "multiscales": multiscales([frame], name="a", channels=False)}
+    with open_volume(tmp_path / "a.ome.zarr") as volume:
+        assert any(note.startswith("1 cells") for note in volume.notes)

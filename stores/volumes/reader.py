@@ -206,7 +206,7 @@ class Volume:
             )
 
     def _odd_of_coarsest(self) -> int:
-        """Cells that are not finite in the coarsest level of a chunked store; they spread to it, as it has means of finer ones."""
+        """Cells that are not finite in the coarsest level of a chunked store, whose means take them over from finer levels."""
         level = len(self._frames) - 1
         box = self._frames[level].box
         stored = self._open.stored

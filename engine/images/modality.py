@@ -23,7 +23,7 @@ from .outside_masks import with_outside_masks
 def _find_volumes(spec: Images, settings: Any) -> Cohort:
     from ...stores.volumes.cohort import find_volumes
 
-    return find_volumes(spec, t=settings.t, suffix=settings.suffix)
+    return find_volumes(spec, t=settings.t, channels=settings.channels, suffix=settings.suffix)
 
 
 def _open_slides(cohort: Cohort, settings: Any) -> InspectedCohort:

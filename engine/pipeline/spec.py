@@ -81,6 +81,8 @@ class Pipeline:
     """The model that `apply` runs over every tile, where it is not a trained network."""
     check: Callable[[AnyJob], None] = lambda job: None
     """Raises SettingsError for settings or images that cannot work, before any work."""
+    check_sampled: Callable[[AnyJob], None] = lambda job: None
+    """The same for what the stages behind `convert` need, before any work of a command that does them."""
     check_stored: Callable[[AnyJob, Collection[str]], None] = lambda job, stale: None
     """(job, steps to be done again): raises SettingsError for settings that results in OUT rule out; none is removed yet."""
     caution: Callable[[InspectedCohort], str] = lambda cohort: ""

@@ -78,6 +78,8 @@ def start(pipeline: Pipeline, cohort: Cohort, out: Path, options: RunOptions, se
             raise NoInputError(_all_rejected(inspected, modality))
         planned_job = Job(folder, run_settings, inspected.spacing, inspected.slides, {}, pipeline)
         pipeline.check(planned_job)
+        if set(options.stages) - {"convert"}:
+            pipeline.check_sampled(planned_job)
         plan = pipeline.estimate(planned_job)
         options.report(Event("note", plan.text(), facts=plan.facts()))
         _check_room(folder, plan, modality)  # before results to be redone are removed

@@ -153,6 +153,9 @@ class VolumeSettings(RunSettings):
     t: Annotated[int | None, Option(READ, ("convert",))] = Field(
         None, ge=0, description="Time point to read of 4-D files, counted from 0."
     )
+    channels: Annotated[tuple[int, ...] | None, Option(READ, ("convert",), "all that there are", "N,N", str)] = Field(
+        None, description="Channels to read of stores with several, counted from 0, such as 0 or 0,2."
+    )
     suffix: Annotated[str, Option(READ, ("convert",), metavar="NAME")] = Field(
         "T1w",
         pattern=r"^[A-Za-z0-9]+$",
@@ -163,6 +166,16 @@ class VolumeSettings(RunSettings):
         description="Volumes that are label maps, whose values are never averaged: auto (as each file says or looks), all or "
         "none.",
     )
+
+    @field_validator("channels", mode="before")
+    @classmethod
+    def _numbers(cls, value: Any) -> Any:
+        """Parse numbers of channels: 0, "0", "0,2", (0, 2)."""
+        parts = value if isinstance(value, (list, tuple)) else [] if value is None else str(value).split(",")
+        numbers = [str(part).strip() for part in parts]
+        if not all(number.isdecimal() for number in numbers) or len(set(numbers)) != len(numbers):
+            raise ValueError(f"{value!r} names no channels, each once; counted from 0, such as 0 or 0,2")
+        return tuple(int(number) for number in numbers) or None
 
 
 VolumePatch = Annotated[int, _PATCH]

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ..slides.cohort import Cohort, find
+from ..slides.cohort import Cohort, SlideEntry, find, slide_id
 from ..slides.walk import InputKind, Seen
 from ..slides.zarr_levels import accepts as is_zarr
 from .bids import find_bids, root_of, subject_in
 from .freesurfer import freesurfer_subject, named_by_subject
 from .input_kind import VOLUME_INPUT
 from .nifti_reader import shape_of
-from .zarr_reader import times_of
+from .zarr_reader import sizes_of
 
 
-def find_volumes(spec: str | Path | Sequence[str | Path], *, t: int | None = None, suffix: str = "T1w") -> Cohort:
+def find_volumes(
+    spec: str | Path | Sequence[str | Path],
+    *,
+    t: int | None = None,
+    channels: tuple[int, ...] | None = None,
+    suffix: str = "T1w",
+) -> Cohort:
     """The volumes that a folder, a glob, a file, a list, a BIDS tree or its participants.tsv, or several of these name: entries
     as for slides, with their subject and, in `part`, the volume inside a file or folder.
 
-    `t` is the time point of images with four axes; a BIDS tree gives its images with `suffix`. Without a named subject the
-    subject is the BIDS name, or FreeSurfer's folder, else the volume's id. Raises NoInputError and SettingsError as for slides.
+    `t` is the time point of images with four axes, `channels` those to read of stores with several; a BIDS tree gives its
+    images with `suffix`. Without a named subject the subject is the BIDS name, or FreeSurfer's folder, else the volume's id.
+    Raises NoInputError and SettingsError as for slides.
     """
     kind = VOLUME_INPUT if t is None else _timed(VOLUME_INPUT, t)
 
@@ -32,7 +40,7 @@ def find_volumes(spec: str | Path | Sequence[str | Path], *, t: int | None = Non
     cohort = find(spec, kind, special)
     entries = tuple(
         replace(one, subject=one.subject or subject_in(one.name) or freesurfer_subject(one.path) or one.id)
-        for one in map(named_by_subject, cohort.entries)
+        for one in (named_by_subject(_of_store(entry, cohort.root, t, channels or ())) for entry in cohort.entries)
     )
     return replace(cohort, entries=entries)
 
@@ -48,8 +56,22 @@ def _timed(kind: InputKind, t: int) -> InputKind:
     return replace(kind, gather=lambda files: chosen(kind.gather(files)), expand=lambda path: chosen(kind.expand(path)))
 
 
+def _of_store(entry: SlideEntry, root: Path, t: int | None, channels: Sequence[int]) -> SlideEntry:
+    """The entry of a store with the time point and the channels that were chosen, where it has several."""
+    if entry.part or not entry.path.is_dir() or not is_zarr(entry.path, b""):
+        return entry
+    sizes = sizes_of(entry.path)
+    words = [f"t={t}"] if t is not None and sizes.get("t", 1) > 1 else []
+    words += ["c=" + "+".join(map(str, channels))] if channels and sizes.get("c", 1) > 1 else []
+    if not words:
+        return entry
+    part = ",".join(words)
+    place = Path(os.path.relpath(str(entry.path), str(root))).as_posix()
+    return replace(entry, part=part, name=f"{entry.name}/{part}", id=slide_id(place, part=part, kind=VOLUME_INPUT))
+
+
 def _times(path: Path) -> int:
     if path.is_dir():
-        return times_of(path) if is_zarr(path, b"") else 1
+        return 1  # stores are chosen from by `_of_store`
     shape = shape_of(path)
     return shape[3] if len(shape) == 4 else 1

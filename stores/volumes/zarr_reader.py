@@ -34,7 +34,9 @@ def open_zarr(path: Path, part: str) -> Voxels:
             "length. Correct the unit in its metadata.",
             "E_NGFF",
         )
-    t = time_index(path, sizes.get("t", 1), part)
+    words = part.split(",") if part else []
+    t = time_index(path, sizes.get("t", 1), ",".join(word for word in words if not word.startswith("c=")))
+    channels = _channels(path, sizes.get("c", 1), next((word for word in words if word.startswith("c=")), ""))
     frames = tuple(_solid(frame, levels.frames[0]) for frame in levels.frames)
     affine, stated = _affine(path, frames[0])
     notes = list(levels.notes)
@@ -46,9 +48,9 @@ def open_zarr(path: Path, part: str) -> Voxels:
         "ome-zarr",
         frames[0].shape[::-1],
         np.dtype(levels.arrays[0].dtype),
-        _cells(path, levels, t),
+        _cells(path, levels, t, channels),
         affine,
-        channels=sizes.get("c", 1),
+        channels=len(channels),
         frames=frames,
         notes=tuple(notes),
     )
@@ -68,13 +70,27 @@ def _affine(path: Path, frame: Frame) -> tuple[Affine, bool]:
     return affine_of(matrix), bool(stated)
 
 
-def times_of(path: Path) -> int:
-    """Number of time points of a store; 1 if it cannot be opened (opening it reports why)."""
+def sizes_of(path: Path) -> dict[str, int]:
+    """Axis -> cells of a store's finest level; empty if it cannot be opened (opening it reports why)."""
     try:
         levels = open_levels(path, ZARR_VOXEL_DTYPES, "")
     except SlideError:
-        return 1
-    return int(levels.arrays[0].shape[levels.axes.index("t")]) if "t" in levels.axes else 1
+        return {}
+    return dict(zip(levels.axes, map(int, levels.arrays[0].shape), strict=True))
+
+
+def _channels(path: Path, count: int, part: str) -> tuple[int, ...]:
+    """The channels that "c=0+2" names, all where it is empty. Raises SlideError (E_CHANNELS)."""
+    if not part:
+        return tuple(range(count))
+    numbers = part.removeprefix("c=").split("+")
+    if not all(number.isdecimal() and int(number) < count for number in numbers):
+        raise SlideError(
+            f"{path.name}: has {count} channels, 0 to {count - 1}, and {part!r} names others. Name them with --channels, or "
+            "in a column `part` of a CSV as c=0+1.",
+            "E_CHANNELS",
+        )
+    return tuple(int(number) for number in numbers)
 
 
 def _solid(frame: Frame, finest: Frame) -> Frame:
@@ -85,11 +101,13 @@ def _solid(frame: Frame, finest: Frame) -> Frame:
     return Frame(("z", "y", "x"), tuple(map(int, shape)), tuple(map(float, spacing)), origin)
 
 
-def _cells(path: Path, levels: Levels, t: int) -> Callable[[int, tuple[slice, ...]], Array]:
+def _cells(path: Path, levels: Levels, t: int, channels: tuple[int, ...]) -> Callable[[int, tuple[slice, ...]], Array]:
     """A function that reads (channel, x, y, z) of a level."""
+    first, stop = min(channels), max(channels) + 1
+    picked = [channel - first for channel in channels]
 
     def cells(level: int, at: tuple[slice, ...]) -> Array:
-        where = {"t": t, "c": slice(None), "x": at[0], "y": at[1], "z": at[2]}
+        where = {"t": t, "c": slice(first, stop), "x": at[0], "y": at[1], "z": at[2]}
         try:
             values = np.asarray(levels.arrays[level][tuple(where[axis] for axis in levels.axes)])
         except Exception as error:  # codecs raise whatever they like on damaged bytes
@@ -99,6 +117,7 @@ def _cells(path: Path, levels: Levels, t: int) -> Callable[[int, tuple[slice, ..
         kept = [axis for axis in levels.axes if axis != "t"]
         if "c" not in kept:
             values, kept = values[None], ["c", *kept]
-        return values.transpose([kept.index(axis) for axis in "cxyz"])
+        turned = values.transpose([kept.index(axis) for axis in "cxyz"])
+        return turned if picked == list(range(len(turned))) else turned[picked]
 
     return cells

@@ -69,7 +69,7 @@ def _volumes(variant: Variant, modality: Modality) -> Pipeline:
     from ...pipeline.step import Step, all_columns, gang, once, per_image
     from ...steps import convert
     from ...steps.volumes.estimate import forecast
-    from ...steps.volumes.prepare import assign_rows, prepare_volume
+    from ...steps.volumes.prepare import assign_rows, check_one_channel, prepare_volume
     from .encode import encode_volumes
     from .encode_new import encode
     from .evaluate import evaluate_embeddings
@@ -85,6 +85,7 @@ def _volumes(variant: Variant, modality: Modality) -> Pipeline:
         modality,
         estimate=forecast,
         check=check_what_is_known,
+        check_sampled=check_one_channel,
         encode=encode,
         stages={
             "convert": convert.steps(modality),

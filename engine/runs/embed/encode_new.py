@@ -34,7 +34,8 @@ def encode(job: Job[EmbedSettings], specs: Sequence[str]) -> tuple[list[ImageRec
     from .evaluate import best
 
     settings = job.settings
-    cohort = find_volumes([str(s) for s in specs], t=settings.t, suffix=settings.suffix)
+    paths = [str(s) for s in specs]
+    cohort = find_volumes(paths, t=settings.t, channels=settings.channels, suffix=settings.suffix)
     inspected = inspect_volumes(cohort, labels=settings.labels)
     network = load_network(job, model_name(best(job), WHOLE))
     records: list[ImageRecord] = []

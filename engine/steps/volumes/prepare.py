@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from ....errors import SettingsError
 from ....stores.array import StoredArray, written
 from ....stores.files import write_json
 from ....stores.frame import Array, Box
@@ -21,8 +22,20 @@ from .grid import Pose, prepared
 from .mask import _head, mask_of
 
 
+def check_one_channel(job: Job[Any]) -> None:
+    """Raises SettingsError (E_CHANNELS) for volumes with several channels: a network of whole volumes sees one."""
+    several = [record for record in job.slides.values() if record.channels > 1]
+    if several:
+        raise SettingsError(
+            f"{several[0].name}{f' and {len(several) - 1} more' if len(several) > 1 else ''} have {several[0].channels} "
+            "channels, and a network of whole volumes sees one: it is not clear which. Name one with --channels 0.",
+            "E_CHANNELS",
+        )
+
+
 def assign_rows(job: Job[Any], unit: Unit) -> Outcome:
     """Assign every volume its row, and create the array."""
+    check_one_channel(job)
     outcome = Outcome()
     root = job.folder.samples
     grid = job.settings.grid(list(job.slides.values()))

@@ -58,6 +58,9 @@ NOT_BY_A_STEP = {
     "spacing": "decides every step, as the spacing of the run",
     "stains": "decides which images are in a run",
     "t": "decides which part of a file is meant, which is part of an image's key",
+    "channels": "as t",
+    "suffix": "decides which images are in a run",
+    "labels": "whether an image is a label map is part of its own key",
 }
 """Settings that no step names, and how they decide results instead."""
 

@@ -19,14 +19,14 @@ def joined(folder: Path, text: str | bytes, present: list[str] = PRESENT) -> Par
 
 def test_numbers_match_subjects_of_the_tree_and_that_is_said(tmp_path: Path) -> None:
     found = joined(tmp_path, "participant_id\tLabel\tage\n" + "".join(f"{i}\tAD\t{60 + i}\n" for i in range(1, 5)))
-    assert found.rows["sub-03"] == {"label": "AD", "age": "63"} and not found.warnings
+    assert found.rows["sub-03", ""] == {"label": "AD", "age": "63"} and not found.warnings
     assert "4 subjects: '1 -> sub-01'" in found.notes[-1]
 
 
 def test_old_line_ends_marks_and_bounds_are_read(tmp_path: Path) -> None:
     table = "participant_id\tage\tsite\r01\t89+\tUlm\r02\tn/a\t\r03\t61\t\r04\t7\t\r"
     found = joined(tmp_path, b"\xef\xbb\xbf" + table.encode())
-    assert found.rows["sub-02"] == {"age": "", "site": ""} and found.rows["sub-01"]["site"] == "Ulm"
+    assert found.rows["sub-02", ""] == {"age": "", "site": ""} and found.rows["sub-01", ""]["site"] == "Ulm"
     assert any("'89+'" in note for note in found.notes) and any("'n/a' 1" in note for note in found.notes)
 
 

@@ -23,6 +23,8 @@ from .zarr_levels import holds_image
 
 _HASHED_BYTES = 65536
 _MAX_LISTED = 12
+_FILE = re.compile(r"(?P<size>\d+)-\d+-(?P<ends>[0-9a-f]{64})")
+"""Fingerprint of a file: size, time, hash of both ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +244,20 @@ def fingerprint(path: Path) -> str:
         raise SlideError(f"{path.name}: is gone; it was moved or deleted.", "E_MISSING") from error
     except OSError as error:
         raise SlideError(f"{path.name}: cannot be read ({error.strerror}).", "E_UNREADABLE") from error
+
+
+def may_be_same(one: str, other: str) -> bool:
+    """Whether two fingerprints can be of the same image: of files, size and ends must agree, and the time does not count.
+
+    Of folders and objects the content does not stand in the fingerprint: they can be the same.
+
+    >>> ends = "0" * 64
+    >>> may_be_same(f"9-1-{ends}", f"9-2-{ends}"), may_be_same(f"9-1-{ends}", f"8-1-{ends}"), may_be_same(f"9-1-{ends}", "")
+    (True, False, True)
+    """
+    contents = [[_FILE.fullmatch(part) for part in text.split("+")] for text in (one, other)]
+    known = [[(part["size"], part["ends"]) for part in parts if part] for parts in contents if all(parts)]
+    return len(known) < 2 or known[0] == known[1]
 
 
 def _size(file: Path) -> str:

@@ -54,32 +54,31 @@ def print_result(run: Run | StainRuns, *, as_json: bool) -> int:
 
 
 def match_of(run: Run) -> dict[str, Any] | None:
-    """What models/numbering.json says, of a run whose clusters were matched to those of an old run."""
-    if not (run.out / "models" / "numbering.json").exists():
-        return None
-    numbering = run.document("numbering")
-    return numbering if numbering["run"] else None
+    """models/comparison.json of a run whose clusters were matched to those of an old run."""
+    return run.document("comparison") if (run.out / "models" / "comparison.json").exists() else None
 
 
 def print_match(run: Run) -> None:
-    """Print which clusters have the numbers of an old run, if they were matched to one."""
-    numbering = match_of(run)
-    if numbering is None:
+    """Print which of the shown clusters have the numbers of an old run, if they were matched to one."""
+    found = match_of(run)
+    if found is None:
         return
     print(
-        f"match:  {numbering['run']}, by {numbering['tiles']:,} tiles of {len(numbering['slides'])} {run.of}; at "
-        f"{numbering['level']} clusters {numbering['same']:.0%} of them have the same number in both"
+        f"match:  {found['run']}, by {found['tiles']:,} tiles of {len(found['slides'])} {run.of}; at {found['level']} clusters "
+        f"{found['same']:.0%} of them have the same number in both"
     )
-    names = dict(zip(numbering["numbers"], numbering["names"], strict=True))
-    for cluster in numbering["matched"]:
-        shares = f"{cluster['share']:.0%} of its tiles, {cluster['other_share']:.0%} of the old cluster's"
-        print(f"  {cluster['number']:>3}  {names[cluster['number']]}: {shares}")
-    matched = {cluster["number"] for cluster in numbering["matched"]}
-    for number in numbering["numbers"][: numbering["level"]]:
-        if number not in matched:
-            print(f"  {number:>3}  {names[number]}: no counterpart, a number that the old run does not use")
-    if numbering["missing"]:
-        print(f"  not found again: {', '.join(numbering['missing'])}")
+    for cluster in found["clusters"]:
+        shares = "no counterpart, a number that the old run does not show"
+        if cluster["share"] is not None:
+            shares = f"{cluster['share']:.0%} of its tiles, {cluster['other_share']:.0%} of the old cluster's"
+        print(f"  {cluster['number']:>3}  {cluster['name']}: {shares}")
+    for words, key in (
+        ("not found again", "missing"),
+        ("not on these images, so not compared", "unseen"),
+        (f"{run.of} of the same name with another size or content, not compared", "others"),
+    ):
+        if found[key]:
+            print(f"  {words}: {', '.join(found[key])}")
 
 
 def print_plan(plan: tuple[Path, Any, Any], script: str, *, as_json: bool) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 
 from ...stores.remote import to_path
@@ -34,7 +35,9 @@ def fingerprints(
         if columns := step.columns(settings):
             before = digest(before, [(r.id, [r.column(name) for name in columns]) for r in cohort])
         if step.files:
-            before = digest(before, [_content(path) for path in settings.deciding(step.files).values()])
+            paths = list(settings.deciding(step.files).values())
+            before = digest(before, [_content(path) for path in paths])
+            before = digest(before, [_beside(path, name) for path in paths for name in step.beside])
         before = digest(name, before, settings.deciding(step.settings))
         out[name] = before
     return out
@@ -43,6 +46,12 @@ def fingerprints(
 def _content(path: str) -> str:
     """Fingerprint of the file that a setting names; empty where the setting names no file."""
     return fingerprint(to_path(path)) if path.startswith(("/", "s3://")) else ""
+
+
+def _beside(path: str, name: str) -> str:
+    """Checksum of a small file beside the file that a setting names; empty where there is none."""
+    file = to_path(path).parent / name if path.startswith(("/", "s3://")) else None
+    return hashlib.sha256(file.read_bytes()).hexdigest() if file and file.exists() else ""
 
 
 def rejects_before(pipeline: Pipeline, found: str | None, step: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -61,6 +61,10 @@ class RunSettings(BaseModel):
             return effort_factor(value) if isinstance(value, str) else value
         except SettingsError as error:  # pydantic reports a ValueError together with the other problems
             raise ValueError(error.message) from error
+
+    def as_begun(self, earlier: Mapping[str, Any]) -> Self:
+        """The settings, where those of the run in OUT (`earlier`) tell what cannot be read any more."""
+        return self
 
     @property
     def stored_pixels(self) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ...stores.frame import Array
 from .command import Command, Variant
 from .modality import Modality
+from .progress import Report
 from .record import ImageRecord, InspectedCohort
 from .step import Step
 from .unit import AnyJob
@@ -85,6 +86,8 @@ class Pipeline:
     """The same for what the stages behind `convert` need, before any work of a command that does them."""
     check_stored: Callable[[AnyJob, Collection[str]], None] = lambda job, stale: None
     """(job, steps to be done again): raises SettingsError for settings that results in OUT rule out; none is removed yet."""
+    follow: Callable[[AnyJob, Collection[str], Report], Mapping[str, Any]] = lambda job, unchanged, report: {}
+    """(job under changed settings, settings that stay, report): settings among those that mean the same in other words now."""
     caution: Callable[[InspectedCohort], str] = lambda cohort: ""
     """A warning about the cohort's images, shown before work; empty where there is none."""
     encode: Encode | None = None

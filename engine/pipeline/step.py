@@ -54,6 +54,8 @@ class Step:
     """The columns of the user's list that determine its outputs."""
     files: tuple[str, ...] = ()
     """Settings that may name a file whose content determines its outputs."""
+    beside: tuple[str, ...] = ()
+    """Names of small files beside those, where they exist, whose content determines its outputs too."""
     outputs: tuple[Output, ...] = ()
     """All files that it writes, except its receipts."""
     cohort: bool = False

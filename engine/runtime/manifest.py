@@ -54,6 +54,12 @@ def with_threads(settings: C, folder: Folder) -> C:
     return settings.model_copy(update={"threads": threads or min(cores(), MOST_THREADS)})
 
 
+def as_begun(settings: C, folder: Folder) -> C:
+    """The settings, where those of the run in OUT tell what cannot be read any more."""
+    begun = find_run(folder)
+    return settings.as_begun(begun.settings) if begun else settings
+
+
 def with_kept(
     given: Mapping[str, Any], model: type[RunSettings], folder: Folder, *, redo: bool, report: Report
 ) -> dict[str, Any]:

@@ -36,7 +36,7 @@ from .device_choice import with_device
 from .load import load
 from .logfile import log_to
 from .loop import RunContext, run_stages
-from .manifest import kept_names, prepare, with_kept, with_threads
+from .manifest import as_begun, kept_names, prepare, with_kept, with_threads
 from .options import RunOptions
 from .output_folder import check_outside, default_out
 from .ownership import own_paths
@@ -64,7 +64,7 @@ def start(pipeline: Pipeline, cohort: Cohort, out: Path, options: RunOptions, se
     options = replace(options, stages=stages_of(pipeline, options.stages))
     folder = Folder(out, modality.name)
     settings = with_kept(settings, pipeline.variant.settings, folder, redo=options.redo, report=options.report)
-    run_settings = settings_of(settings, pipeline.variant.settings)
+    run_settings = as_begun(settings_of(settings, pipeline.variant.settings), folder)
     options.report(Event("start", str(folder.out)))
     folder.claim()
     with Lock(folder.out, force=options.force_unlock), log_to(folder.out):
@@ -107,7 +107,7 @@ def resume(out: str | Path, *, options: RunOptions, **settings: Any) -> Path:
     if options.redo:
         dropped |= set(kept_names(pipeline.variant.settings))
     recorded_settings = {k: v for k, v in run.settings.items() if k not in dropped}
-    run_settings = settings_of({**recorded_settings, **changes}, pipeline.variant.settings)
+    run_settings = as_begun(settings_of({**recorded_settings, **changes}, pipeline.variant.settings), folder)
     options.report(Event("start", str(folder.out)))
     with Lock(folder.out, force=options.force_unlock), log_to(folder.out):
         job = load(folder.out)
@@ -126,7 +126,8 @@ def resume(out: str | Path, *, options: RunOptions, **settings: Any) -> Path:
 
 def relabel(out: str | Path, *, options: RunOptions, **choice: Any) -> Path:
     """Change the settings of the run in OUT that it keeps (`Option.kept`), and repeat the steps that depend on them."""
-    run = read_run(Folder(absolute(out)))
+    folder = Folder(absolute(out))
+    run = read_run(folder)
     pipeline = recorded(run.command, run.variant)
     if not set(choice) <= set(kept_names(pipeline.variant.settings)):
         raise SettingsError(
@@ -134,7 +135,11 @@ def relabel(out: str | Path, *, options: RunOptions, **choice: Any) -> Path:
             "E_NO_CLUSTERS",
         )
     cluster = replace(options.cluster, cluster="none")
-    settings = {name: run.settings[name] if value is None else value for name, value in choice.items()}
+    unchanged = [name for name, value in choice.items() if value is None]
+    settings = {**choice, **{name: run.settings[name] for name in unchanged}}
+    job = load(folder.out)
+    planned = as_begun(settings_of({**run.settings, **settings}, pipeline.variant.settings), folder)
+    settings |= pipeline.follow(replace(job, settings=planned), unchanged, options.report)
     return resume(out, options=replace(options, cluster=cluster, redo=True, stages=("map",)), **settings)
 
 
@@ -156,7 +161,7 @@ def plan_only(
     """Plan a run without starting it. Writes nothing, except local copies of slides that must be copied to be read."""
     modality = pipeline.modality
     folder = Folder(out, modality.name)
-    run_settings = with_threads(settings_of(settings, pipeline.variant.settings), folder)
+    run_settings = as_begun(with_threads(settings_of(settings, pipeline.variant.settings), folder), folder)
     inspected = modality.open(cohort, run_settings)
     if not inspected.slides:
         raise NoInputError(_all_rejected(inspected, modality))

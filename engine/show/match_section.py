@@ -34,6 +34,10 @@ class MatchSummary:
     """Share of these tiles that have the same number in both runs at that level."""
     missing: tuple[str, ...] = ()
     """Clusters of the old run without a counterpart."""
+    unseen: tuple[str, ...] = ()
+    """Those that have no tile on the images that both runs have."""
+    others: tuple[str, ...] = ()
+    """Images that both runs have under the same name, but of another size or content."""
 
 
 def match_section(summary: MatchSummary, rows: Sequence[MatchRow]) -> Section:
@@ -41,12 +45,15 @@ def match_section(summary: MatchSummary, rows: Sequence[MatchRow]) -> Section:
     text = (
         f"Numbers, colours and names are those of the run in {summary.run}, by {summary.tiles:,} tiles of {summary.slides} "
         f"images that both runs have. At {summary.level} clusters {percent(summary.same)} have the same number in both. "
-        "A cluster without a counterpart has a number that the old run does not use; a cluster that unites several at this "
+        "A cluster without a counterpart has a number that the old run does not show; a cluster that unites several at this "
         "level has the number of its largest part."
     )
-    missing = (
-        (f"Not found again: {', '.join(summary.missing)}. Their numbers are not used.",) if summary.missing else ()
+    notes = (
+        ("Not found again: {}. Their numbers are not used.", summary.missing),
+        ("Not on these images, so not compared: {}. Their numbers are not used.", summary.unseen),
+        ("Not compared, as the old run has images of this name with another size or content: {}.", summary.others),
     )
+    missing = [note.format(", ".join(names)) for note, names in notes if names]
     columns = (
         Column("Cluster"),
         Column("Of its tiles, in the old cluster of this number", "share"),

@@ -41,15 +41,15 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
     from ...steps.estimate import estimate
     from ...steps.table import COLUMNS
     from .apart import decide_stains
-    from .checks import check_settings
+    from .checks import check_settings, check_shown
     from .curves import draw_curves
+    from .follow import follow
     from .joined_page import write_joined_page
     from .labels import write_cluster_labels
     from .layout import lay_out
     from .maps import draw_maps
     from .match import match_clusters
     from .page import write_page
-    from .shown import check_shown
     from .stains import find_stains
     from .table import write_cluster_table
     from .tree import order_clusters
@@ -66,6 +66,7 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
         check=check_settings,
         caution=modality.caution,
         check_stored=check_shown,
+        follow=follow,
         apart=apart if "stains" in variant.settings.model_fields else None,
         stages={
             "convert": convert.steps(modality),
@@ -99,6 +100,8 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
                     match_clusters,
                     once,
                     settings=("match",),
+                    files=("trained",) if variant.given else (),
+                    beside=("numbering.json",),
                     outputs=(document("models/numbering"),),
                 ),
                 Step(
@@ -120,6 +123,7 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
                         INDEX,
                         file("shares.csv"),
                         file("clusters.csv"),
+                        document("models/comparison"),
                     ),
                 ),
                 Step("pictures", "draw maps", draw_maps, per_image, outputs=maps),
@@ -150,7 +154,7 @@ def _training(variant: Variant) -> dict[str, tuple[Step, ...]]:
     from .trained import TAKEN_MODELS, take_networks
 
     if variant.given:
-        names = ("validity", "origin", "origin_numbering", "normalization")
+        names = ("validity", "origin", "normalization")
         documents = tuple(document(f"models/{name}") for name in names)
         outputs = (model("|".join(TAKEN_MODELS)), *documents)
         take = Step(
@@ -160,6 +164,7 @@ def _training(variant: Variant) -> dict[str, tuple[Step, ...]]:
             once,
             settings=("trained", "seed"),
             files=("trained",),
+            beside=("clusters.json", "validity.json", "normalization.json"),
             outputs=outputs,
         )
         return {"train": (take,)}

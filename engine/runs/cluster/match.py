@@ -5,7 +5,6 @@ Evidence are the slides that both runs have: tiles that lie in both clusters. Wi
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,93 +14,98 @@ from ....stores.folder import Folder
 from ....stores.frame import Array, Frame
 from ....stores.image import StoredImage
 from ....stores.remote import to_path
-from ...pipeline.documents import find_document, read_images
+from ....stores.slides.cohort import may_be_same
+from ...pipeline.documents import find_document, find_run, read_images
 from ...pipeline.job import Job
 from ...pipeline.settings import RunSettings
 from ...pipeline.unit import Outcome, Unit
-from ...show.spreadsheet import plain
 from ...steps.checkpoints import write_document
 from .documents import Clusters
-from .numbering import MAX_NUMBER, NUMBERING, MatchedCluster, Numbering, unused_colour, unused_numbers
-from .old_run import Match
-from .settings import ClusterSettings
-from .trained import ORIGIN_NUMBERING
+from .numbering import MAX_NUMBER, NUMBERING, Numbering, unused_colour, unused_numbers
+from .old_clusters import OldClusters, read_old_clusters
+from .settings import ClusterSettings, ShownSettings, TrainedSettings
 from .tree import clusters_document
 
 
 @dataclass(frozen=True, slots=True)
-class OldClusters:
-    """The clusters that an old run shows, in the order of their numbers."""
+class SharedSlides:
+    """Images of a run that an old run has labelled."""
 
-    folder: Folder
-    numbers: tuple[int, ...]
-    names: tuple[str, ...]
-    colours: tuple[str, ...]
+    ids: tuple[str, ...]
+    others: tuple[str, ...] = ()
+    """Names of images that the old run has under the same name, but of another size or content: they are no evidence."""
 
 
 def match_clusters(job: Job[ClusterSettings], unit: Unit) -> Outcome:
     """Write the numbers, names and colours of the tree's clusters."""
-    outcome, tree = Outcome(), clusters_document(job)
-    if not job.settings.match:
-        taken = find_document(job.folder, ORIGIN_NUMBERING, Numbering)
-        numbering = taken.alone if taken else Numbering.own(tree)
-    else:
-        with outcome.clock("read"):
-            old = old_clusters(job)
-            slides = shared_slides(job, old.folder)
-            overlap = sum(overlap_of(job, slide, tree, old) for slide in slides)
-        with outcome.clock("compute"):
-            numbering = numbered_as(tree, old, np.asarray(overlap), slides)
+    outcome = Outcome()
+    with outcome.clock("read"):
+        numbering = numbering_to_be(job, clusters_document(job))
     with outcome.clock("write"):
         outcome.files.append(write_document(job, NUMBERING, numbering))
     outcome.facts["matched"] = len(numbering.matched)
     return outcome
 
 
-def check_match(job: Job[RunSettings], match: Match) -> None:
-    """Raises SettingsError (E_MATCH) where the old run has no slide of this run, or is this run."""
-    if not match:
-        return
-    path = to_path(match[0])
+def numbering_to_be(job: Job[ShownSettings], tree: Clusters) -> Numbering:
+    """The numbering of the tree under the settings: by the old run, else as the trained run has it, else the tree's own.
+
+    Raises SettingsError (E_MATCH) as `check_match`, and where the numbers do not suffice.
+    """
+    if not job.settings.match:
+        taken = trained_numbering(job.settings)
+        return taken.alone if taken and taken.fits(tree) else Numbering.own(tree)
+    old, slides = check_match(job)
+    overlap: Array = np.sum([overlap_of(job, slide, tree, old) for slide in slides.ids], axis=0)
+    return numbered_as(tree, old, overlap, slides)
+
+
+def trained_numbering(settings: ShownSettings) -> Numbering | None:
+    """The numbering of the run whose networks were taken over; None without such a run, or where its maps were not made."""
+    trained = settings.trained if isinstance(settings, TrainedSettings) else ""
+    return find_document(Folder(to_path(trained).parent.parent), NUMBERING, Numbering) if trained else None
+
+
+def is_matched(job: Job[ShownSettings]) -> bool:
+    """Whether OUT holds the numbering under this setting already: the old run is not read again, and may be gone."""
+    run = find_run(job.folder)
+    step = run.steps.get("match") if run else None
+    recorded = tuple(run.settings.get("match") or ()) if run else ()
+    return step is not None and step.status == "complete" and recorded == job.settings.match
+
+
+def check_match(job: Job[ShownSettings]) -> tuple[OldClusters, SharedSlides]:
+    """The old run's clusters, and the images that both runs have.
+
+    Raises SettingsError (E_MATCH) where the old run is this run, is gone or damaged, or has no image of this run.
+    """
+    path = to_path(job.settings.match[0])
     if path == job.folder.out:
         raise SettingsError(f"--match {path} is the run itself: name the folder of another run.", "E_MATCH")
-    if not shared_slides(job, Folder(path, job.folder.images)):
+    old = read_old_clusters(Folder(path, job.folder.images))
+    slides = shared_slides(job, old.folder)
+    if not slides.ids:
+        named = f" ({len(slides.others)} have the same name, but another size or content)" if slides.others else ""
         raise SettingsError(
-            f"--match {path}: no image of this run is one of that run's, so nothing shows which clusters correspond. "
+            f"--match {path}: no image of this run is one of that run's{named}, so nothing shows which clusters correspond. "
             f"Cluster images that both have, or use the old run's networks: `tile-engine apply {path} --slides ...`.",
             "E_MATCH",
         )
+    return old, slides
 
 
-def old_clusters(job: Job[ClusterSettings]) -> OldClusters:
-    """The clusters of the run that the settings name, from its clusters.csv."""
-    folder = Folder(to_path(job.settings.match[0]), job.folder.images)
-    try:
-        text = (folder.out / "clusters.csv").read_text(encoding="utf-8")
-    except OSError as error:
-        raise SettingsError(
-            f"--match {folder.out}: clusters.csv of that run cannot be read ({error}). Repeat the run there, or leave out "
-            "--match.",
-            "E_MATCH",
-        ) from error
-    rows = list(csv.DictReader(text.splitlines()))
-    names, colours = tuple(plain(row["name"]) for row in rows), tuple(row["colour"] for row in rows)
-    return OldClusters(folder, tuple(int(row["cluster"]) for row in rows), names, colours)
+def shared_slides(job: Job[RunSettings], old: Folder) -> SharedSlides:
+    """Images of this run that the old run has labelled, by name, size and content; a file's folder and time do not count."""
+    images, ids, others = read_images(old), list[str](), list[str]()
+    for slide, record in job.slides.items():
+        if slide in images and (old.label(slide, "clusters") / "zarr.json").exists():
+            other = images[slide]
+            is_same = other.native_shape == record.native_shape and may_be_same(other.fingerprint, record.fingerprint)
+            (ids if is_same else others).append(slide if is_same else record.name)
+    return SharedSlides(tuple(ids), tuple(others))
 
 
-def shared_slides(job: Job[RunSettings], old: Folder) -> tuple[str, ...]:
-    """Images of this run that the old run has labelled, by id; an image of another size is another one."""
-    images = read_images(old)
-    return tuple(
-        slide
-        for slide, record in job.slides.items()
-        if slide in images
-        and images[slide].native_shape == record.native_shape
-        and (old.label(slide, "clusters") / "zarr.json").exists()
-    )
-
-
-def overlap_of(job: Job[ClusterSettings], slide: str, tree: Clusters, old: OldClusters) -> Array:
+def overlap_of(job: Job[ShownSettings], slide: str, tree: Clusters, old: OldClusters) -> Array:
     """Tiles of one image by number at the finest level and cluster of the old run (J, O), int64.
 
     A tile lies in the old cluster that its middle lies in, whatever the strides of the two runs.
@@ -126,9 +130,9 @@ def nearest_cells(own: Frame, other: Frame) -> list[Array]:
     ]
 
 
-def numbered_as(tree: Clusters, old: OldClusters, overlap: Array, slides: tuple[str, ...]) -> Numbering:
+def numbered_as(tree: Clusters, old: OldClusters, overlap: Array, slides: SharedSlides) -> Numbering:
     """The tree's clusters under the old run's numbers, colours and names; clusters without a counterpart get unused ones."""
-    from ....models.clustering.correspondence import correspond, united
+    from ....models.clustering.correspondence import correspond
 
     level = tree.finest if tree.recommended == 1 else min(tree.recommended, tree.finest)
     finer = min(max(level, len(old.numbers)), tree.finest)
@@ -146,22 +150,19 @@ def numbered_as(tree: Clusters, old: OldClusters, overlap: Array, slides: tuple[
     colours = {n: old.colours[c.other] for n, c in found.items()}
     for n in rest:
         colours[n] = unused_colour(numbers[n], {*old.colours, *colours.values()})
-    table, taken = united(overlap, tree.parents, level), {c.other for c in found.values()}
-    same = sum(int(table[n - 1, c.other]) for n, c in found.items() if n <= level)
+    taken = {c.other for c in found.values()}
+    unmatched = [o for o in range(len(old.numbers)) if o not in taken]
     return Numbering(
         numbers=tuple(numbers[n] for n in sorted(numbers)),
         names=tuple(names[n] for n in sorted(names)),
         colours=tuple(colours[n] for n in sorted(colours)),
         run=str(old.folder.out),
-        slides=slides,
-        tiles=int(overlap.sum()),
+        slides=slides.ids,
+        others=slides.others,
         level=level,
-        same=same / max(1, int(overlap.sum())),
-        matched=tuple(
-            MatchedCluster(
-                number=numbers[n], level=max(n, level), share=round(c.share, 4), other_share=round(c.other_share, 4)
-            )
-            for n, c in sorted(found.items(), key=lambda pair: numbers[pair[0]])
-        ),
-        missing=tuple(name for o, name in enumerate(old.names) if o not in taken and overlap[:, o].any()),
+        old=old.numbers,
+        overlap=tuple(map(tuple, overlap.tolist())),
+        matched=tuple(sorted(numbers[n] for n in found)),
+        missing=tuple(old.names[o] for o in unmatched if overlap[:, o].any()),
+        unseen=tuple(old.names[o] for o in unmatched if not overlap[:, o].any()),
     )

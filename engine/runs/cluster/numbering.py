@@ -4,27 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from ...pipeline.documents import Document, JsonNumber, Part, find_document
+from ...pipeline.documents import Document, find_document
 from ...pipeline.job import Job
 from ...show.palette import colour, hexadecimal
 from .documents import Clusters
-from .settings import ClusterSettings
+from .settings import ShownSettings
 
 NUMBERING = "models/numbering"
 MAX_NUMBER = 255
 """Labels are 8-bit numbers."""
-
-
-class MatchedCluster(Part):
-    """A cluster that has a counterpart in the old run, and so its number."""
-
-    number: int
-    level: int
-    """The coarsest level that has the cluster."""
-    share: JsonNumber
-    """Share of the cluster's tiles that lie in the counterpart."""
-    other_share: JsonNumber
-    """Share of the counterpart's tiles that lie in the cluster."""
 
 
 class Numbering(Document):
@@ -39,20 +27,29 @@ class Numbering(Document):
     """Folder of the old run; empty where the clusters have their own numbers."""
     slides: tuple[str, ...] = ()
     """Images that both runs have."""
-    tiles: int = 0
-    """Tiles that both runs have labelled."""
+    others: tuple[str, ...] = ()
+    """Names of images that both runs have under the same name, but of another size or content: they were not compared."""
     level: int = 0
     """The level whose clusters were matched first: the recommended one."""
-    same: JsonNumber = 0.0
-    """Share of these tiles that have the same number in both runs, at this level."""
-    matched: tuple[MatchedCluster, ...] = ()
+    old: tuple[int, ...] = ()
+    """Numbers of the clusters that the old run shows."""
+    overlap: tuple[tuple[int, ...], ...] = ()
+    """Number in the tree - 1 -> tiles in each of `old`, on these images."""
+    matched: tuple[int, ...] = ()
+    """Numbers of clusters that have a counterpart in the old run."""
     missing: tuple[str, ...] = ()
     """Names of the old run's clusters without a counterpart; their numbers are not used."""
+    unseen: tuple[str, ...] = ()
+    """Names of those that have no tile on the common images; their numbers are not used either."""
 
     @classmethod
     def own(cls, tree: Clusters) -> Numbering:
         """The tree's own numbers."""
         return cls(numbers=tuple(range(1, tree.finest + 1)), names=tree.names, colours=tree.colours)
+
+    def fits(self, tree: Clusters) -> bool:
+        """Whether each cluster of the tree has its number, name and colour."""
+        return {len(self.numbers), len(self.names), len(self.colours)} == {tree.finest}
 
     @property
     def alone(self) -> Numbering:
@@ -60,7 +57,7 @@ class Numbering(Document):
         return Numbering(numbers=self.numbers, names=self.names, colours=self.colours)
 
 
-def numbering_of(job: Job[ClusterSettings], tree: Clusters) -> Numbering:
+def numbering_of(job: Job[ShownSettings], tree: Clusters) -> Numbering:
     """The numbering in use; the tree's own where it was not written yet."""
     return find_document(job.folder, NUMBERING, Numbering) or Numbering.own(tree)
 

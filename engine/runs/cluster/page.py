@@ -28,13 +28,12 @@ from ...steps.checkpoints import find_record, read_record
 from ...steps.normalization import target_of
 from ...steps.report import closing_sections, facts_of, name_of, slide_rows
 from .cohort import cohort_sections
+from .comparison import comparison_sections
 from .curves import curves_of, scores_of
 from .documents import FINE_TUNED, HEAD, KEPT_CENTRES, VALIDITY, FineTunedRecord, HeadRecord, Validity
 from .gallery import gallery_tiles, shown_patches
 from .levels import levels_view
 from .nearest import nearest_clusters
-from .numbering import numbering_of
-from .old_numbers import old_numbers_section
 from .settings import ClusterSettings
 from .shown import ShownClusters, shown_clusters
 from .stains import stain_cautions
@@ -101,9 +100,7 @@ def report_page(
     target = target_of(job)
     stains = (("stains", f"normalised to {target.slide} ({target.method})"),) if target else ()
     body = [cluster_sections.maps_section(_maps(job), noun=noun)]
-    numbering = numbering_of(job, clusters_document(job))
-    if numbering.run:
-        body.append(old_numbers_section(numbering, shown))
+    body += comparison_sections(job)
     figures = {
         "gallery": (GALLERY_CAPTION, "What the clusters look like"),
         "umap": ("All tiles laid out by UMAP", "Tiles in the plane"),

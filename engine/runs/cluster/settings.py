@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -20,7 +21,7 @@ from ...steps.settings import (
     VolumeTileSettings,
 )
 from .classes import Classes, read_classes
-from .old_run import Match, read_match
+from .old_run import Match, match_as_begun, read_match
 from .trained import with_settings_of_run
 
 Objective = Literal["auto", "imsat", "iic", "scan", "temi", "kmeans", "graph", "leiden"]
@@ -60,6 +61,10 @@ class ShownSettings(RunSettings):
     @classmethod
     def _match(cls, value: Any) -> Any:
         return read_match(value) if isinstance(value, (str, Path)) and value else value or ()
+
+    def as_begun(self, earlier: Mapping[str, Any]) -> Self:
+        """A match with a run that is gone by now is the one that was recorded."""
+        return self.model_copy(update={"match": match_as_begun(self.match, earlier)})
 
 
 class NumberOfClusters(ShownSettings):

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
 
 from ....errors import SettingsError
 from ....stores.frame import Array
-from ...pipeline.documents import find_document
 from ...pipeline.job import Job
 from ...show.palette import Colour
-from .documents import CLUSTERS, Clusters
-from .match import check_match
+from .documents import Clusters
 from .numbering import Numbering, numbering_of
-from .settings import ClusterSettings
+from .settings import ClusterSettings, ShownSettings
 from .tree import clusters_document
 
 
@@ -56,10 +53,15 @@ class ShownClusters:
 
 def shown_clusters(job: Job[ClusterSettings]) -> ShownClusters:
     """The clusters at the level of the settings, else at the recommended one; where no level is reproducible, the finest."""
+
+    document = clusters_document(job)
+    return shown_of(document, numbering_of(job, document), job.settings)
+
+
+def shown_of(document: Clusters, numbering: Numbering, settings: ShownSettings) -> ShownClusters:
+    """The same of a tree, its numbering, and the settings `level` and `classes`."""
     from ....models.clustering.tree import number_at
 
-    document, settings = clusters_document(job), job.settings
-    numbering = numbering_of(job, document)
     level = settings.level or document.recommended
     level = document.finest if level == 1 else min(level, document.finest)
     check_classes(document, numbering, settings)
@@ -90,7 +92,7 @@ def shown_clusters(job: Job[ClusterSettings]) -> ShownClusters:
     )
 
 
-def names_and_colours(numbering: Numbering, settings: ClusterSettings) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def names_and_colours(numbering: Numbering, settings: ShownSettings) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Name and colour (#rrggbb) of each cluster of the tree, as the user changed them."""
     names, colours = list(numbering.names), list(numbering.colours)
     for cluster, name, colour, _ in settings.classes:
@@ -100,24 +102,12 @@ def names_and_colours(numbering: Numbering, settings: ClusterSettings) -> tuple[
     return tuple(names), tuple(colours)
 
 
-def merges_of(settings: ClusterSettings) -> dict[int, int]:
+def merges_of(settings: ShownSettings) -> dict[int, int]:
     """Cluster -> the cluster that the user merged it into; a merge takes effect at the levels that have both."""
     return {cluster: into for cluster, _, _, into in settings.classes if into}
 
 
-def check_shown(job: Job[ClusterSettings], stale: Collection[str]) -> None:
-    """Check level, classes and match against the tree that the run has, unless its steps are to be done again."""
-    document = find_document(job.folder, CLUSTERS, Clusters)
-    if "match" in stale:
-        check_match(job, job.settings.match)
-    if document is None or "order_clusters" in stale:
-        return
-    check_level(document, job.settings)
-    if "match" not in stale:
-        check_classes(document, numbering_of(job, document), job.settings)
-
-
-def check_level(document: Clusters, settings: ClusterSettings) -> None:
+def check_level(document: Clusters, settings: ShownSettings) -> None:
     """Raises SettingsError (E_LEVEL) for a level that the tree does not have."""
     if settings.level > document.finest:
         raise SettingsError(
@@ -127,7 +117,7 @@ def check_level(document: Clusters, settings: ClusterSettings) -> None:
         )
 
 
-def check_classes(document: Clusters, numbering: Numbering, settings: ClusterSettings) -> None:
+def check_classes(document: Clusters, numbering: Numbering, settings: ShownSettings) -> None:
     """Raises SettingsError (E_CLASSES, E_LEVEL) for clusters and levels that the tree does not have."""
     check_level(document, settings)
     merged = merges_of(settings)

@@ -1,4 +1,5 @@
-"""table: the table of tiles with their clusters, the share of each cluster in each image, and the list of clusters."""
+"""table: the table of tiles with their clusters, the share of each cluster in each image, the list of clusters, and the
+comparison with an old run."""
 
 from __future__ import annotations
 
@@ -9,8 +10,10 @@ from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
 from ...show.palette import hexadecimal
 from ...show.spreadsheet import Cell, write_csv
+from ...steps.checkpoints import write_document
 from ...steps.convert.loss import losses
 from ...steps.table import TileLabel, write_tile_table
+from .comparison import COMPARISON, compare
 from .layout import read_layout
 from .nearest import nearest_clusters
 from .numbering import numbering_of
@@ -25,13 +28,16 @@ NEAREST_COLUMNS = ("nearest", "second nearest")
 
 
 def write_cluster_table(job: Job[ClusterSettings], unit: Unit) -> Outcome:
-    """Write the table of tiles with their clusters, shares.csv and clusters.csv."""
-    shown = shown_clusters(job)
+    """Write the table of tiles with their clusters, shares.csv and clusters.csv, and of a matched run the comparison."""
+    shown, tree = shown_clusters(job), clusters_document(job)
+    numbering = numbering_of(job, tree)
     label = TileLabel("clusters", "cluster", shown.numbers, fields=("confidence", "assignment"))
     outcome = write_tile_table(job, unit, label, layout=read_layout(job))
     with outcome.clock("write"):
         outcome.files.append(write_shares(job, shown))
         outcome.files.append(write_list(job, shown))
+        if numbering.run:
+            outcome.files.append(write_document(job, COMPARISON, compare(tree, numbering, shown)))
     return outcome
 
 

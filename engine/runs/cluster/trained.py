@@ -17,8 +17,6 @@ RECORD = "models/clusterer.json"
 TAKEN_MODELS = ("autoencoder", "head", "fine_tuned", "clusterer")
 ORIGIN = "models/origin"
 """The trained run's tree of clusters, as a document of the run that takes it over."""
-ORIGIN_NUMBERING = "models/origin_numbering"
-"""The numbers, names and colours that the trained run shows its clusters under."""
 DECIDED = ("patch", "stride", "tissue_share", "umap", "level", "classes")
 """Settings that the trained run decides where they are not given."""
 
@@ -50,12 +48,16 @@ def with_settings_of_run(values: Mapping[str, Any], fields: Collection[str]) -> 
     for name in ("patch", "stride", "spacing"):
         if name in given and name in decided and given[name] != decided[name]:
             raise ValueError(f"{name}: {given[name]} was given, and the networks of {path} work at {decided[name]}")
+    if given.get("match") and "classes" not in given and decided.get("classes"):
+        raise ValueError(
+            f"classes: the names, colours and merges of {path} go by its own numbers, and --match gives others; give --classes "
+            "too, '' for none"
+        )
     return {**decided, **given, "trained": str(path / RECORD)}
 
 
 def take_networks(job: Job[Any], unit: Unit) -> Outcome:
-    """Copy the trained run's networks, the choice of K, the tree of clusters with its numbers, names and colours, and the
-    target of stain normalisation."""
+    """Copy the trained run's networks, the choice of K, the tree of clusters, and the target of stain normalisation."""
     from ....stores.array import written
     from ....stores.files import write_durably
     from ....stores.remote import to_path
@@ -67,8 +69,6 @@ def take_networks(job: Job[Any], unit: Unit) -> Outcome:
     names = [f"{name}.{suffix}" for name in TAKEN_MODELS for suffix in ("safetensors", "json")]
     targets = {name: name for name in (*names, "validity.json")}
     targets |= {"clusters.json": Path(f"{ORIGIN}.json").name}
-    if (source / "numbering.json").exists():  # a run whose maps were not made has none
-        targets |= {"numbering.json": Path(f"{ORIGIN_NUMBERING}.json").name}
     if (source / "normalization.json").exists():  # these networks see normalised stains
         targets["normalization.json"] = "normalization.json"
     for name, target in targets.items():

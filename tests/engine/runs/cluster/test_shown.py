@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tile_engine.engine.runs.cluster import shown
+from tile_engine.engine.runs.cluster import checks, shown
+from tile_engine.engine.runs.cluster.checks import check_shown
 from tile_engine.engine.runs.cluster.documents import Clusters
 from tile_engine.engine.runs.cluster.numbering import Numbering
 from tile_engine.engine.runs.cluster.settings import ClusterSettings
-from tile_engine.engine.runs.cluster.shown import ShownClusters, check_shown, names_and_colours, shown_clusters
+from tile_engine.engine.runs.cluster.shown import ShownClusters, names_and_colours, shown_clusters
 from tile_engine.engine.runs.cluster.table import RESERVED, column_names
 from tile_engine.errors import SettingsError
 
@@ -36,8 +37,10 @@ def job(**settings: Any) -> Any:
 @pytest.fixture(autouse=True)
 def tree(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shown, "clusters_document", lambda job: TREE)
-    monkeypatch.setattr(shown, "find_document", lambda folder, name, model: TREE)
-    monkeypatch.setattr(shown, "numbering_of", lambda job, tree: Numbering.own(tree))
+    monkeypatch.setattr(checks, "find_document", lambda folder, name, model: TREE)
+    monkeypatch.setattr(checks, "is_matched", lambda job: True)
+    for module in (shown, checks):
+        monkeypatch.setattr(module, "numbering_of", lambda job, tree: Numbering.own(tree))
 
 
 def classes(*rows: tuple[int, str, str, int]) -> tuple[tuple[int, str, str, int], ...]:

@@ -1,0 +1,46 @@
+"""follow: the user's names, colours and merges go by displayed numbers; where these change, they stay with their tissue."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from ...pipeline.documents import find_document, find_run, read_document
+from ...pipeline.job import Job
+from ...pipeline.progress import Event, Report
+from .classes import Classes
+from .documents import CLUSTERS, Clusters
+from .match import is_matched, numbering_to_be
+from .numbering import NUMBERING, Numbering
+from .settings import ShownSettings
+
+
+def follow(job: Job[ShownSettings], unchanged: Collection[str], report: Report) -> dict[str, Any]:
+    """{"classes": those of the run under the numbers that its clusters will have}; {} where nothing changes.
+
+    `job`: under the new settings. `unchanged`: settings that the user leaves as they are. Raises SettingsError (E_MATCH), and
+    CorruptError where the numbering was lost, so that the tissue of a number is not known.
+    """
+    tree, run = find_document(job.folder, CLUSTERS, Clusters), find_run(job.folder)
+    is_numbered = run is not None and run.is_complete(["match"])
+    is_kept = "classes" in unchanged and bool(job.settings.classes)
+    if tree is None or not (is_numbered and is_kept) or (job.settings.match and is_matched(job)):
+        return {}
+    before = read_document(job.folder, NUMBERING, Numbering)
+    after = numbering_to_be(job, tree)
+    if after.alone == before.alone:
+        return {}
+    report(Event("note", "names, colours and merges of --classes stay with their tissue, under its new numbers"))
+    return {"classes": renumbered(job.settings.classes, before, after)}
+
+
+def renumbered(classes: Classes, before: Numbering, after: Numbering) -> Classes:
+    """Rows under other numbers. Names and colours that are not the user's, but those of `before`, are left out."""
+    index = {number: i for i, number in enumerate(before.numbers)}
+    rows = []
+    for cluster, name, colour, into in classes:
+        i = index[cluster]
+        name, colour = "" if name == before.names[i] else name, "" if colour == before.colours[i] else colour
+        if name or colour or into:
+            rows.append((after.numbers[i], name, colour, after.numbers[index[into]] if into else 0))
+    return tuple(rows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import reprlib
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
@@ -100,6 +101,18 @@ class RunDocument(Document):
         return self.model_copy(update={"steps": {**self.steps, name: record}})
 
 
+Untold = Literal["tissue", "channels", "unreadable", "crash", "timeout"]
+"""Why a slide's stain is not told by its colours."""
+WHY_UNTOLD: Mapping[Untold, str] = {
+    "tissue": "too little stained tissue",
+    "channels": "other channels than 8-bit colours",
+    "unreadable": "the file cannot be read",
+    "crash": "the file ends the process that reads it",
+    "timeout": "reading it took too long; at another time it may not",
+}
+"""The same as text."""
+
+
 class StainSlide(Part):
     """A slide as it was when its stain was decided."""
 
@@ -116,6 +129,8 @@ class StainRun(Part):
     """Name of the run's folder in OUT."""
     slides: dict[str, StainSlide]
     """By id."""
+    failure: str = ""
+    """Why none of its slides can be used, as the last command found; empty where that is not so."""
 
 
 class StainRuns(Document):
@@ -126,8 +141,23 @@ class StainRuns(Document):
     input: str
     """Folder that the slides' names are relative to."""
     runs: tuple[StainRun, ...]
-    untold: tuple[str, ...] = ()
-    """Ids of slides whose colours do not tell their stain: they are in the largest run."""
+    untold: dict[str, Untold] = {}
+    """Id -> reason, of slides whose colours do not tell their stain: they are in the largest run."""
+
+    @property
+    def largest(self) -> StainRun:
+        """The run with most slides."""
+        return max(self.runs, key=lambda run: len(run.slides))
+
+    def named(self, ids: Iterable[str]) -> list[str]:
+        """Names of slides, by their ids."""
+        slides = {i: slide.name for run in self.runs for i, slide in run.slides.items()}
+        return [slides[i] for i in ids if i in slides]
+
+    def with_failure(self, folder: str, failure: str) -> StainRuns:
+        """A copy that says why no slide of one run can be used."""
+        runs = tuple(run.model_copy(update={"failure": failure}) if run.folder == folder else run for run in self.runs)
+        return self.model_copy(update={"runs": runs})
 
 
 D = TypeVar("D", bound=Document)
@@ -157,10 +187,16 @@ def read_run(folder: Folder) -> RunDocument:
     one for each stain."""
     run = find_run(folder)
     if run is None and (stains := find_stain_runs(folder)):
-        folders = ", ".join(str(folder.out / one.folder) for one in stains.runs)
+        folders = ", ".join(f"{folder.out / one.folder} (stain {one.name})" for one in stains.runs)
         raise SettingsError(
             f"{folder.out} holds a run for each of {len(stains.runs)} stains, and this needs one run: name one of {folders}.",
             "E_SEVERAL_RUNS",
+        )
+    if run is None and (below := runs_below(folder)):
+        raise SettingsError(
+            f"{folder.out} holds no run itself, but runs in folders of it: name one of {', '.join(map(str, below))}. If one "
+            "command made them, of slides in several stains, its stains.json was lost: the same command writes it again.",
+            "E_NO_RUN",
         )
     if run is None:
         raise SettingsError(
@@ -178,6 +214,12 @@ def write_run(folder: Folder, run: RunDocument) -> None:
 def find_stain_runs(folder: Folder) -> StainRuns | None:
     """stains.json; None where the folder does not hold a run for each stain."""
     return find_document(folder, "stains", StainRuns)
+
+
+def runs_below(folder: Folder) -> list[Path]:
+    """Folders directly in this one that hold a run."""
+    found = folder.out.iterdir() if folder.out.is_dir() else ()
+    return sorted(path for path in found if (path / "run.json").exists())
 
 
 def write_stain_runs(folder: Folder, stains: StainRuns) -> None:

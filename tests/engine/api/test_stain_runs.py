@@ -12,8 +12,8 @@ from tile_engine.cli import maintenance
 from tile_engine.engine.pipeline.documents import StainRun, StainSlide, read_images, write_stain_runs
 from tile_engine.engine.pipeline.documents import StainRuns as Document
 from tile_engine.engine.runs.cluster.joined_page import write_joined_page
-from tile_engine.engine.runtime.apart import begun_jobs
 from tile_engine.engine.runtime.load import load
+from tile_engine.engine.runtime.stain_folders import begun_jobs
 from tile_engine.stores.folder import Folder
 
 
@@ -26,7 +26,7 @@ def out(mini: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     records = read_images(load(out / "HE").folder)
     slides = {i: StainSlide(name=r.name, fingerprint=r.fingerprint) for i, r in records.items()}
     runs = tuple(StainRun(name=name, folder=name, slides=slides) for name in ("HE", "PAS"))
-    stains = Document(decided="pixels", input=str(mini.slides), runs=runs, untold=tuple(slides)[:1])
+    stains = Document(decided="pixels", input=str(mini.slides), runs=runs, untold={next(iter(slides)): "timeout"})
     write_stain_runs(Folder(out), stains)
     write_joined_page(out, stains, begun_jobs(out, stains))
     return out
@@ -44,6 +44,7 @@ def test_the_page_says_what_each_run_found_and_links_its_report(out: Path) -> No
     assert page.count("<img ") == 6 and 'href="HE/maps/a-' in page
     assert page.count("can be told apart reproducibly") + page.count("come back") >= 2
     assert "told by their colours" in page and "The stain of 1 slides cannot be told" in page and "2 of 2" in page
+    assert "reading it took too long" in page
 
 
 def test_verify_goes_through_all_runs(out: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import math
-import reprlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
 
 from ...errors import CorruptError, SettingsError
 from ...stores.folder import Folder
 from ...stores.inside import ID_PATTERN
 from .record import ImageRecord, QuarantinedTile, Rejection
 from .settings import RunSettings, settings_of
+from .validated import validated
 
 SCHEMA_VERSION: Literal[2] = 2
 """Schema version of a run's documents; it increases when a field changes its name or meaning."""
-PROBLEMS_SHOWN = 3
-"""Validation problems listed in the error for an invalid document."""
 
 
 def _number(value: object) -> object:
@@ -161,7 +159,6 @@ class StainRuns(Document):
 
 
 D = TypeVar("D", bound=Document)
-V = TypeVar("V")
 _images = TypeAdapter(dict[str, ImageRecord])
 _rejected = TypeAdapter(dict[str, Rejection])
 _quarantined = TypeAdapter(dict[str, tuple[QuarantinedTile, ...]])
@@ -179,7 +176,7 @@ def find_run(folder: Folder) -> RunDocument | None:
     version = raw.get("schema_version", 1 if "tile_engine" in raw else SCHEMA_VERSION)
     if isinstance(version, int) and version != SCHEMA_VERSION:
         raise _of_another_version(folder, version)
-    return _validated(folder, "run", lambda: RunDocument.model_validate(raw))
+    return validated(folder, "run", lambda: RunDocument.model_validate(raw))
 
 
 def read_run(folder: Folder) -> RunDocument:
@@ -232,7 +229,7 @@ def find_document(folder: Folder, name: str, model: type[D]) -> D | None:
     Raises CorruptError where the file is invalid.
     """
     raw = folder.read(name)
-    return _validated(folder, name, lambda: model.model_validate(raw)) if raw else None
+    return validated(folder, name, lambda: model.model_validate(raw)) if raw else None
 
 
 def read_document(folder: Folder, name: str, model: type[D]) -> D:
@@ -248,7 +245,7 @@ def read_document(folder: Folder, name: str, model: type[D]) -> D:
 def read_images(folder: Folder) -> dict[str, ImageRecord]:
     """slides.json: id -> record of every image that could be opened."""
     raw = folder.read("slides")
-    return _validated(folder, "slides", lambda: _images.validate_python(raw))
+    return validated(folder, "slides", lambda: _images.validate_python(raw))
 
 
 def write_images(folder: Folder, images: Mapping[str, ImageRecord]) -> None:
@@ -258,7 +255,7 @@ def write_images(folder: Folder, images: Mapping[str, ImageRecord]) -> None:
 def read_rejected(folder: Folder) -> dict[str, Rejection]:
     """rejected.json: id -> rejection; {} where no image was rejected."""
     raw = folder.read("rejected")
-    return _validated(folder, "rejected", lambda: _rejected.validate_python(raw))
+    return validated(folder, "rejected", lambda: _rejected.validate_python(raw))
 
 
 def write_rejected(folder: Folder, rejected: Mapping[str, Rejection]) -> None:
@@ -273,7 +270,7 @@ def rejected_rows(folder: Folder) -> list[tuple[str, str, str]]:
 def read_quarantined(folder: Folder) -> dict[str, tuple[QuarantinedTile, ...]]:
     """quarantined.json: id -> masked tiles of the image; {} where there are none."""
     raw = folder.read("quarantined")
-    return _validated(folder, "quarantined", lambda: _quarantined.validate_python(raw))
+    return validated(folder, "quarantined", lambda: _quarantined.validate_python(raw))
 
 
 def write_quarantined(folder: Folder, quarantined: Mapping[str, tuple[QuarantinedTile, ...]]) -> None:
@@ -287,25 +284,4 @@ def _of_another_version(folder: Folder, version: int) -> SettingsError:
         f"schema version {version}, and this version of tile-engine reads {SCHEMA_VERSION}. Nothing was touched. Give another "
         "folder with --out, or use the version that made the run.",
         "E_OLD_RUN" if older else "E_NEW_RUN",
-    )
-
-
-def _validated(folder: Folder, name: str, validate: Callable[[], V]) -> V:
-    try:
-        return validate()
-    except ValidationError as error:
-        details = error.errors(include_url=False)
-        problems = "; ".join(_problem(one) for one in details[:PROBLEMS_SHOWN])
-        more = f"; and {len(details) - PROBLEMS_SHOWN} more" if len(details) > PROBLEMS_SHOWN else ""
-        raise CorruptError(
-            f"{folder.out / name}.json is invalid ({problems}{more}): the file was changed or damaged after it was written."
-        ) from error
-
-
-def _problem(error: Any) -> str:
-    name = ".".join(map(str, error["loc"]))
-    return (
-        f"{name} is missing"
-        if error["type"] == "missing"
-        else f"{name} = {reprlib.repr(error['input'])}: {error['msg']}"
     )

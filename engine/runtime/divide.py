@@ -78,14 +78,14 @@ def check_same_slides(out: Path, earlier: StainRuns, names: Mapping[str, str]) -
     """Raises SettingsError (E_OTHER_SETTINGS) where slides (`names`: id -> name) were added or removed since."""
     before = {i: slide.name for run in earlier.runs for i, slide in run.slides.items()}
     added = [f"slide {name} was added" for i, name in names.items() if i not in before]
-    _refuse(out, [*added, *(f"slide {name} was removed" for i, name in before.items() if i not in names)])
+    _check_unchanged(out, [*added, *(f"slide {name} was removed" for i, name in before.items() if i not in names)])
 
 
 def check_same_places(out: Path, earlier: StainRuns, stains: StainRuns) -> None:
     """Raises SettingsError (E_OTHER_SETTINGS) where a slide is in another stain than before."""
     before = {i: run.folder for run in earlier.runs for i in run.slides}
     moved = [i for run in stains.runs for i in run.slides if before.get(i, run.folder) != run.folder]
-    _refuse(out, [f"slide {name} is in another stain now" for name in earlier.named(moved)])
+    _check_unchanged(out, [f"slide {name} is in another stain now" for name in earlier.named(moved)])
 
 
 def untold_lines(stains: StainRuns) -> Iterator[str]:
@@ -135,7 +135,8 @@ def _begun_as_one(out: Path, stains: StainRuns, *, is_converted: bool) -> Settin
     )
 
 
-def _refuse(out: Path, changes: Iterable[str]) -> None:
+def _check_unchanged(out: Path, changes: Iterable[str]) -> None:
+    """Raises SettingsError (E_OTHER_SETTINGS) where there are changes."""
     lines = sorted(changes)
     if not lines:
         return

@@ -36,13 +36,15 @@ def describe(path: str | Path, mpp: float | None = None, part: str = "") -> Desc
     path = to_path(path)
     if not path.exists():
         raise NoInputError(f"{path} does not exist.", "E_MISSING")
-    if (path / "run.json").exists() or (path / "stains.json").exists() or runs_below(Folder(path)):
+    if (path / "run.json").exists() or (path / "stains.json").exists():
         return _runs(path)
     if (path / "zarr.json").exists() and ATTRIBUTES_KEY in attributes_of(path):
         return _store(path)
     if path.is_dir() and not any((path / name).exists() for name in (".zattrs", ".zgroup", "zarr.json")):
         if volume := _volume(path):
             return volume
+        if runs_below(Folder(path)):  # says so, and names them
+            return _runs(path)
         raise SettingsError(
             f"{path} is a folder: name one slide or volume, a .zarr store, or a run's folder.", "E_FOLDER"
         )

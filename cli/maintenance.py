@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from ..engine.pipeline.option import READ, WRITE
 from .from_settings import AsJson, Given, OutArgument, Quiet
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 PathArgument = Annotated[
     str, typer.Argument(metavar="PATH", help="A slide, a store, or a run's folder.", show_default=False)
@@ -45,37 +42,28 @@ def status(out: OutArgument, json: AsJson = False) -> int:
 
 def verify(out: OutArgument, cluster: Given, full: Full = False, json: AsJson = False) -> int:
     """Check that every file of a run exists and is unchanged; each damaged file is listed with its array, shard and image."""
-    from ..engine.maintenance.verify import verify as look
-    from ..engine.runtime.apart import runs_in
+    from ..engine.maintenance.every_run import verify_all
     from ..engine.workers.placement import ClusterOptions
-    from ..stores.remote import absolute
     from .display import watched
-    from .tell import print_finding, print_verdict
-
-    folders = runs_in(absolute(out))
-
-    def one(folder: Path) -> int:
-        where = ClusterOptions(**cluster)
-        verdict = look(folder, full=full, cluster=where, found=lambda f: print_finding(f, as_json=json))
-        return print_verdict(verdict, as_json=json, named=len(folders) > 1)
+    from .tell import print_finding, print_verdicts
 
     with watched(as_json=json, quiet=True):
-        return max([one(folder) for folder in folders])
+        where = ClusterOptions(**cluster)
+        verdicts = verify_all(out, full=full, cluster=where, found=lambda f: print_finding(f, as_json=json))
+        return print_verdicts(verdicts, as_json=json)
 
 
 def repair(out: OutArgument, cluster: Given, run: Given, json: AsJson = False, quiet: Quiet = False) -> int:
     """Repeat the units whose files are damaged, and nothing else: on a CPU the files come back byte for byte."""
-    from ..engine.maintenance.repair import repair as mend
-    from ..engine.runtime.apart import runs_in
+    from ..engine.maintenance.every_run import repair_all
     from ..engine.runtime.options import RunOptions
     from ..engine.workers.placement import ClusterOptions
-    from ..stores.remote import absolute
     from .display import watched
-    from .tell import print_repair
+    from .tell import print_repairs
 
     with watched(as_json=json, quiet=quiet) as show:
         options = RunOptions(cluster=ClusterOptions(**cluster), report=show, **run)
-        return max([print_repair(mend(one, options=options), as_json=json) for one in runs_in(absolute(out))])
+        return print_repairs(repair_all(out, options=options), as_json=json)
 
 
 def doctor(cluster: Given, out: TriedOut = None, json: AsJson = False) -> int:

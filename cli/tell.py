@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ..engine.api.stain_runs import StainRuns
     from ..engine.maintenance.describe import Description
     from ..engine.maintenance.doctor import Check
+    from ..engine.maintenance.every_run import Failure
     from ..engine.maintenance.repair import Repair
     from ..engine.maintenance.status import Status
     from ..engine.maintenance.verify import Finding, Verdict
@@ -154,8 +155,28 @@ def print_finding(finding: Finding, *, as_json: bool) -> None:
     print(f"{finding.kind:<12} {of}{slide} (step {finding.step}, unit {finding.unit}): {finding.text}", flush=True)
 
 
-def print_verdict(verdict: Verdict, *, as_json: bool, named: bool = False) -> int:
-    """Print the result of a verification, and of which run if `named`; returns the exit status: 7 where a file is damaged."""
+def print_verdicts(verdicts: Iterator[Verdict | Failure], *, as_json: bool) -> int:
+    """Print the result of each verification as it is made; returns the worst exit status."""
+    return max(print_verdict(one, as_json=as_json) for one in verdicts)
+
+
+def print_failure(failure: Failure, *, as_json: bool) -> int:
+    """Print why one of several runs was not looked at; returns its exit status."""
+    if as_json:
+        print_json({"event": "result", **dataclasses.asdict(failure), "exit": failure.exit_status})
+    else:
+        print(
+            f"{failure.out}: [{failure.code}] {failure.message}", file=sys.stderr if failure.exit_status else sys.stdout
+        )
+    return failure.exit_status
+
+
+def print_verdict(verdict: Verdict | Failure, *, as_json: bool) -> int:
+    """Print the result of a verification; returns the exit status: 7 where a file is damaged."""
+    from ..engine.maintenance.every_run import Failure
+
+    if isinstance(verdict, Failure):
+        return print_failure(verdict, as_json=as_json)
     status = 7 if verdict.findings else 0
     if as_json:
         print_json(
@@ -167,9 +188,18 @@ def print_verdict(verdict: Verdict, *, as_json: bool, named: bool = False) -> in
     if verdict.leftovers:
         print(f"note: {verdict.leftovers} half-written files of a killed run; the next run removes them")
     damaged = f"{len(verdict.findings)} damaged: `tile-engine repair {verdict.out}`" if status else "all sound"
-    of = f"{verdict.out}: " if named else ""
-    print(f"{of}{verdict.files} files of {verdict.units} units: {damaged}")
+    print(f"{verdict.out}: {verdict.files} files of {verdict.units} units: {damaged}")
     return status
+
+
+def print_repairs(repairs: Iterator[Repair | Failure], *, as_json: bool) -> int:
+    """Print the result of each repair as it is made; returns the worst exit status."""
+    from ..engine.maintenance.every_run import Failure
+
+    return max(
+        print_failure(one, as_json=as_json) if isinstance(one, Failure) else print_repair(one, as_json=as_json)
+        for one in repairs
+    )
 
 
 def print_repair(repair: Repair, *, as_json: bool) -> int:

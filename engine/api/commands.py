@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from ...stores.folder import Folder
+from ...stores.remote import absolute
 from ..pipeline.documents import find_stain_runs
 from ..pipeline.modality import Images
 from ..runs import command, pipeline
-from ..runtime import apart
+from ..runtime import apart, divide
 from ..runtime import start as runtime
 from ..runtime.options import RunOptions
+from ..runtime.stain_folders import join_again
 from .run import Run
 from .signature import with_settings_of
 from .stain_runs import StainRuns
@@ -81,7 +83,9 @@ def run(
 
 def resume(out: str | Path, *, options: RunOptions | None = None, **settings: Any) -> Run:
     """Resume the run in `out` with the images that it began with; `settings` given here replace those of the run."""
-    return Run(runtime.resume(out, options=options or RunOptions(), **settings))
+    options = options or RunOptions()
+    divide.warn_together(absolute(out), options.report)
+    return _changed(runtime.resume(out, options=options, **settings), options)
 
 
 def relabel(
@@ -100,7 +104,14 @@ def relabel(
     choice, and later commands keep it. Raises SettingsError for a run without clusters (E_NO_CLUSTERS), for a level or cluster
     that the tree does not have, and for a `match` with a run of other images (E_MATCH).
     """
-    return Run(runtime.relabel(out, options=options or RunOptions(), level=k, classes=classes, match=match))
+    options = options or RunOptions()
+    return _changed(runtime.relabel(out, options=options, level=k, classes=classes, match=match), options)
+
+
+def _changed(out: Path, options: RunOptions) -> Run:
+    """The run in `out` after a change; the page that joins it with those of other stains is written anew."""
+    join_again(out, options.report)
+    return Run(out)
 
 
 def given(settings: Mapping[str, Any]) -> frozenset[str]:

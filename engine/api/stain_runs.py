@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ...stores.folder import Folder
 from ..pipeline.documents import find_stain_runs
-from ..runtime.apart import begun_jobs
+from ..runtime.stain_folders import begun_jobs
 from .run import Run
 
 
@@ -22,16 +22,17 @@ class StainRuns:
         jobs = begun_jobs(out, stains) if stains else {}
         self.runs = {run.name: Run(out / run.folder) for run in stains.runs if run.folder in jobs} if stains else {}
         """Stain -> its run, for the runs that have begun."""
-        self._count = len(stains.runs) if stains else 0
+        self._rest = tuple(run for run in stains.runs if run.name not in self.runs) if stains else ()
+        self._failed = {run.name for run in stains.runs if run.failure} if stains else set()
 
     def __repr__(self) -> str:
         return f"StainRuns({str(self.out)!r}, {', '.join(self.runs)}, {self.status})"
 
     @property
     def status(self) -> str:
-        """`done` where every run is, else `running`: the same command resumes."""
-        is_done = len(self.runs) == self._count and all(run.status == "done" for run in self.runs.values())
-        return "done" if is_done else "running"
+        """`done` where every run is, but those none of whose slides can be used; else `running`: the same command resumes."""
+        is_done = all(run.status == "done" for name, run in self.runs.items() if name not in self._failed)
+        return "done" if is_done and all(run.failure for run in self._rest) else "running"
 
     @property
     def report(self) -> Path:
@@ -40,5 +41,8 @@ class StainRuns:
 
     @property
     def exit_status(self) -> int:
-        """The worst of the runs' exit statuses; 75 where one has not begun."""
-        return max((run.exit_status for run in self.runs.values()), default=0) if self.status == "done" else 75
+        """The worst of the runs' exit statuses; 4 where no slide of a stain can be used, 75 where a run is not done."""
+        if self.status != "done":
+            return 75
+        done = [run.exit_status for name, run in self.runs.items() if name not in self._failed]
+        return max([*done, 4 if self._failed else 0])

@@ -10,12 +10,14 @@ import numpy as np
 
 from ...errors import NoInputError, SettingsError, SlideError
 from ...stores.files import bytes_below
+from ...stores.folder import Folder
 from ...stores.frame import Frame
 from ...stores.image import ATTRIBUTES_KEY, StoredImage, attributes_of, labels_listed
 from ...stores.placement import Placement, turned_by
 from ...stores.remote import to_path
 from ...stores.slides.reader import probe
-from .status import status
+from ..pipeline.documents import runs_below
+from .status import statuses
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +37,14 @@ def describe(path: str | Path, mpp: float | None = None, part: str = "") -> Desc
     if not path.exists():
         raise NoInputError(f"{path} does not exist.", "E_MISSING")
     if (path / "run.json").exists() or (path / "stains.json").exists():
-        return _run(path)
+        return _runs(path)
     if (path / "zarr.json").exists() and ATTRIBUTES_KEY in attributes_of(path):
         return _store(path)
     if path.is_dir() and not any((path / name).exists() for name in (".zattrs", ".zgroup", "zarr.json")):
         if volume := _volume(path):
             return volume
+        if runs_below(Folder(path)):  # says so, and names them
+            return _runs(path)
         raise SettingsError(
             f"{path} is a folder: name one slide or volume, a .zarr store, or a run's folder.", "E_FOLDER"
         )
@@ -107,15 +111,18 @@ def _by(lengths: Iterable[float]) -> str:
     return " x ".join(f"{length:g}" for length in lengths)
 
 
-def _run(path: Path) -> Description:
-    progress = status(path)
-    count = sum(step.state == "complete" for step in progress.steps)
-    facts = (
-        ("run", progress.out),
-        ("state", f"{progress.state}, {count} of {len(progress.steps)} steps complete"),
-        ("rejected", str(len(progress.rejected))),
-    )
-    return Description(facts, notes=("`tile-engine status` lists its steps.",))
+def _runs(path: Path) -> Description:
+    """The run in a folder, or the run of each stain. Raises SettingsError (E_NO_RUN) where runs lie in folders of it only."""
+    facts: list[tuple[str, str]] = []
+    for progress in statuses(path):
+        count = sum(step.state == "complete" for step in progress.steps)
+        steps = f", {count} of {len(progress.steps)} steps complete" if progress.steps else ""
+        facts += [
+            ("run", progress.out),
+            ("state", f"{progress.state}{steps}"),
+            ("rejected", str(len(progress.rejected))),
+        ]
+    return Description(tuple(facts), notes=("`tile-engine status` lists the steps.",))
 
 
 def _store(path: Path) -> Description:

@@ -32,6 +32,7 @@ from ..runtime.loop import RunContext, answers_of, watched
 from ..runtime.options import RunOptions
 from ..runtime.ownership import own_paths
 from ..runtime.signals import Stop, stoppable
+from ..runtime.stain_folders import join_again
 from ..workers.gang import check_gang
 from ..workers.pool import worker_pool
 from ..workers.preflight import preflight
@@ -97,6 +98,7 @@ def repair(out: str | Path, *, options: RunOptions) -> Repair:
             remaining += [f for f in index if f.path.endswith("added.npz")]
             forget_index(folder.out / "index")
     damaged_units, remaining_units = ({(f.step, f.unit) for f in group} for group in (findings, remaining))
+    join_again(folder.out, options.report)
     for finding in remaining:
         log.warning("not repaired: %s: %s", finding.path, finding.text)
     return Repair(

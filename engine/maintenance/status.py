@@ -10,7 +10,7 @@ from pathlib import Path
 from ...stores.folder import Folder
 from ...stores.receipts import Ledger
 from ...stores.remote import absolute
-from ..pipeline.documents import find_run, find_stain_runs, read_run, rejected_rows
+from ..pipeline.documents import StainRun, find_run, find_stain_runs, read_run, rejected_rows
 from ..runtime.load import load
 from ..steps.convert.loss import losses
 
@@ -48,8 +48,13 @@ def statuses(out: str | Path) -> list[Status]:
     stains = find_stain_runs(Folder(absolute(out)))
     if stains is None:
         return [status(out)]
-    folders = [absolute(out) / run.folder for run in stains.runs]
-    return [status(f) if find_run(Folder(f)) else Status(str(f), "not begun", "", (), ()) for f in folders]
+    return [_of_stain(absolute(out) / run.folder, run) for run in stains.runs]
+
+
+def _of_stain(folder: Path, run: StainRun) -> Status:
+    if find_run(Folder(folder)):
+        return status(folder)
+    return Status(str(folder), f"not begun, {run.failure}" if run.failure else "not begun", "", (), ())
 
 
 def status(out: str | Path) -> Status:

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import math
-import reprlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
 
 from ...errors import CorruptError, SettingsError
 from ...stores.folder import Folder
 from ...stores.inside import ID_PATTERN
 from .record import ImageRecord, QuarantinedTile, Rejection
 from .settings import RunSettings, settings_of
+from .validated import validated
 
 SCHEMA_VERSION: Literal[2] = 2
 """Schema version of a run's documents; it increases when a field changes its name or meaning."""
-PROBLEMS_SHOWN = 3
-"""Validation problems listed in the error for an invalid document."""
 
 
 def _number(value: object) -> object:
@@ -100,6 +99,18 @@ class RunDocument(Document):
         return self.model_copy(update={"steps": {**self.steps, name: record}})
 
 
+Untold = Literal["tissue", "channels", "unreadable", "crash", "timeout"]
+"""Why a slide's stain is not told by its colours."""
+WHY_UNTOLD: Mapping[Untold, str] = {
+    "tissue": "too little stained tissue",
+    "channels": "other channels than 8-bit colours",
+    "unreadable": "the file cannot be read",
+    "crash": "the file ends the process that reads it",
+    "timeout": "reading it took too long; at another time it may not",
+}
+"""The same as text."""
+
+
 class StainSlide(Part):
     """A slide as it was when its stain was decided."""
 
@@ -116,6 +127,8 @@ class StainRun(Part):
     """Name of the run's folder in OUT."""
     slides: dict[str, StainSlide]
     """By id."""
+    failure: str = ""
+    """Why none of its slides can be used, as the last command found; empty where that is not so."""
 
 
 class StainRuns(Document):
@@ -126,12 +139,26 @@ class StainRuns(Document):
     input: str
     """Folder that the slides' names are relative to."""
     runs: tuple[StainRun, ...]
-    untold: tuple[str, ...] = ()
-    """Ids of slides whose colours do not tell their stain: they are in the largest run."""
+    untold: dict[str, Untold] = {}
+    """Id -> reason, of slides whose colours do not tell their stain: they are in the largest run."""
+
+    @property
+    def largest(self) -> StainRun:
+        """The run with most slides."""
+        return max(self.runs, key=lambda run: len(run.slides))
+
+    def named(self, ids: Iterable[str]) -> list[str]:
+        """Names of slides, by their ids."""
+        slides = {i: slide.name for run in self.runs for i, slide in run.slides.items()}
+        return [slides[i] for i in ids if i in slides]
+
+    def with_failure(self, folder: str, failure: str) -> StainRuns:
+        """A copy that says why no slide of one run can be used."""
+        runs = tuple(run.model_copy(update={"failure": failure}) if run.folder == folder else run for run in self.runs)
+        return self.model_copy(update={"runs": runs})
 
 
 D = TypeVar("D", bound=Document)
-V = TypeVar("V")
 _images = TypeAdapter(dict[str, ImageRecord])
 _rejected = TypeAdapter(dict[str, Rejection])
 _quarantined = TypeAdapter(dict[str, tuple[QuarantinedTile, ...]])
@@ -149,7 +176,7 @@ def find_run(folder: Folder) -> RunDocument | None:
     version = raw.get("schema_version", 1 if "tile_engine" in raw else SCHEMA_VERSION)
     if isinstance(version, int) and version != SCHEMA_VERSION:
         raise _of_another_version(folder, version)
-    return _validated(folder, "run", lambda: RunDocument.model_validate(raw))
+    return validated(folder, "run", lambda: RunDocument.model_validate(raw))
 
 
 def read_run(folder: Folder) -> RunDocument:
@@ -157,10 +184,16 @@ def read_run(folder: Folder) -> RunDocument:
     one for each stain."""
     run = find_run(folder)
     if run is None and (stains := find_stain_runs(folder)):
-        folders = ", ".join(str(folder.out / one.folder) for one in stains.runs)
+        folders = ", ".join(f"{folder.out / one.folder} (stain {one.name})" for one in stains.runs)
         raise SettingsError(
             f"{folder.out} holds a run for each of {len(stains.runs)} stains, and this needs one run: name one of {folders}.",
             "E_SEVERAL_RUNS",
+        )
+    if run is None and (below := runs_below(folder)):
+        raise SettingsError(
+            f"{folder.out} holds no run itself, but runs in folders of it: name one of {', '.join(map(str, below))}. If one "
+            "command made them, of slides in several stains, its stains.json was lost: the same command writes it again.",
+            "E_NO_RUN",
         )
     if run is None:
         raise SettingsError(
@@ -180,6 +213,12 @@ def find_stain_runs(folder: Folder) -> StainRuns | None:
     return find_document(folder, "stains", StainRuns)
 
 
+def runs_below(folder: Folder) -> list[Path]:
+    """Folders directly in this one that hold a run."""
+    found = folder.out.iterdir() if folder.out.is_dir() else ()
+    return sorted(path for path in found if (path / "run.json").exists())
+
+
 def write_stain_runs(folder: Folder, stains: StainRuns) -> None:
     folder.write("stains", stains.model_dump(mode="json"))
 
@@ -190,7 +229,7 @@ def find_document(folder: Folder, name: str, model: type[D]) -> D | None:
     Raises CorruptError where the file is invalid.
     """
     raw = folder.read(name)
-    return _validated(folder, name, lambda: model.model_validate(raw)) if raw else None
+    return validated(folder, name, lambda: model.model_validate(raw)) if raw else None
 
 
 def read_document(folder: Folder, name: str, model: type[D]) -> D:
@@ -206,7 +245,7 @@ def read_document(folder: Folder, name: str, model: type[D]) -> D:
 def read_images(folder: Folder) -> dict[str, ImageRecord]:
     """slides.json: id -> record of every image that could be opened."""
     raw = folder.read("slides")
-    return _validated(folder, "slides", lambda: _images.validate_python(raw))
+    return validated(folder, "slides", lambda: _images.validate_python(raw))
 
 
 def write_images(folder: Folder, images: Mapping[str, ImageRecord]) -> None:
@@ -216,7 +255,7 @@ def write_images(folder: Folder, images: Mapping[str, ImageRecord]) -> None:
 def read_rejected(folder: Folder) -> dict[str, Rejection]:
     """rejected.json: id -> rejection; {} where no image was rejected."""
     raw = folder.read("rejected")
-    return _validated(folder, "rejected", lambda: _rejected.validate_python(raw))
+    return validated(folder, "rejected", lambda: _rejected.validate_python(raw))
 
 
 def write_rejected(folder: Folder, rejected: Mapping[str, Rejection]) -> None:
@@ -231,7 +270,7 @@ def rejected_rows(folder: Folder) -> list[tuple[str, str, str]]:
 def read_quarantined(folder: Folder) -> dict[str, tuple[QuarantinedTile, ...]]:
     """quarantined.json: id -> masked tiles of the image; {} where there are none."""
     raw = folder.read("quarantined")
-    return _validated(folder, "quarantined", lambda: _quarantined.validate_python(raw))
+    return validated(folder, "quarantined", lambda: _quarantined.validate_python(raw))
 
 
 def write_quarantined(folder: Folder, quarantined: Mapping[str, tuple[QuarantinedTile, ...]]) -> None:
@@ -245,25 +284,4 @@ def _of_another_version(folder: Folder, version: int) -> SettingsError:
         f"schema version {version}, and this version of tile-engine reads {SCHEMA_VERSION}. Nothing was touched. Give another "
         "folder with --out, or use the version that made the run.",
         "E_OLD_RUN" if older else "E_NEW_RUN",
-    )
-
-
-def _validated(folder: Folder, name: str, validate: Callable[[], V]) -> V:
-    try:
-        return validate()
-    except ValidationError as error:
-        details = error.errors(include_url=False)
-        problems = "; ".join(_problem(one) for one in details[:PROBLEMS_SHOWN])
-        more = f"; and {len(details) - PROBLEMS_SHOWN} more" if len(details) > PROBLEMS_SHOWN else ""
-        raise CorruptError(
-            f"{folder.out / name}.json is invalid ({problems}{more}): the file was changed or damaged after it was written."
-        ) from error
-
-
-def _problem(error: Any) -> str:
-    name = ".".join(map(str, error["loc"]))
-    return (
-        f"{name} is missing"
-        if error["type"] == "missing"
-        else f"{name} = {reprlib.repr(error['input'])}: {error['msg']}"
     )

@@ -6,10 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from .listing import first_of
 from .record import ImageRecord, Rejection
-
-MAX_NAMED = 5
-"""Images that one message names, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +22,7 @@ class ImagesMessage:
     @property
     def images(self) -> str:
         """The images, the first few by name."""
-        more = len(self.names) - MAX_NAMED
-        return f"{', '.join(self.names[:MAX_NAMED])}{f' and {more} more' if more > 0 else ''}"
+        return first_of(self.names)
 
     @property
     def text(self) -> str:

@@ -57,6 +57,8 @@ Encode = Callable[[AnyJob, Sequence[str]], tuple[list[ImageRecord], Array]]
 class Apart:
     """How a cohort of several stains becomes several runs, one after the other."""
 
+    column: str
+    """Column of the list of images that says it; colours decide where there is none."""
     applies: Callable[[Any], bool]
     """Settings -> whether a run for each stain is asked for."""
     decide: Callable[[Cohort, Any, StainRuns | None], StainRuns]

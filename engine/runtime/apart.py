@@ -9,32 +9,33 @@ OUT/HE/  OUT/PAS/   complete runs, as if each had been started on its own slides
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ...errors import NoInputError, SettingsError
+from ...errors import MachineError, NoInputError, SettingsError, TileEngineError
+from ...stores.files import free_bytes
 from ...stores.folder import Folder
 from ...stores.lock import Lock
 from ...stores.slides.cohort import Cohort
 from ...stores.sweep import sweep
-from ..pipeline.documents import RunDocument, StainRun, StainRuns, find_run, find_stain_runs, write_stain_runs
-from ..pipeline.job import Job
+from ..pipeline.documents import StainRun, StainRuns, find_run, find_stain_runs, runs_below, write_stain_runs
 from ..pipeline.modality import Images
 from ..pipeline.progress import Event
 from ..pipeline.record import InspectedCohort
-from ..pipeline.settings import RunSettings, settings_of
-from ..pipeline.spec import Apart, Estimate, Pipeline
-from .load import load
+from ..pipeline.spec import Estimate, Pipeline
+from .divide import decided
 from .options import RunOptions
-from .start import find, plan_only, stages_of, start, tell_list
+from .ownership import check_foreign
+from .stain_folders import begun_jobs, join_again
+from .stain_match import check_old, matched, split
+from .start import find, plan_only, start, tell_list
 
 OWN = r"(stains|lock)\.json|report\.html"
 """Pattern of what is written to OUT itself, beside the folders of the runs."""
-MAX_NAMED = 5
-"""Slides of a stain that a message names."""
-MAX_CHANGES = 20
+Parts = list[tuple[StainRun, dict[str, Any]]]
+"""The run of each stain, and its settings."""
 
 
 def start_all(
@@ -42,33 +43,44 @@ def start_all(
 ) -> Path:
     """Start or resume the run of these images, or where they are in several stains a run for each; returns OUT.
 
-    Raises a TileEngineError where a run cannot continue; the runs after it are not begun. A stain none of whose slides can be
-    used (NoInputError) does not stop the others: the error is raised after them.
+    All runs are checked before the first begins. Raises a TileEngineError where a run cannot continue; the runs after it are
+    not begun. A stain none of whose slides can be used (NoInputError) does not stop the others: the error is raised after them.
     """
+    settings, old = split(settings)
     cohort, target = find(pipeline, images, out, options.cluster, settings)
     stains = decided(pipeline, cohort, target, options, settings)
+    check_old(old, stains)
     if stains is None or pipeline.apart is None:
-        return start(pipeline, cohort, target, options, settings)
+        _check_lost(target)
+        done = start(pipeline, cohort, target, options, settings)
+        join_again(done, options.report)
+        return done
     options.report(Event("start", str(target)))
     tell_list(cohort, options.report)
     folder = Folder(target)
     folder.claim()
-    _check_foreign(target)
-    unusable: list[str] = []
+    _check_report(target, stains, options)
     with Lock(target, force=options.force_unlock):
         sweep(target, OWN)
-        write_stain_runs(folder, stains)
+        parts: Parts = [(run, matched(settings, old, run)) for run in stains.runs]
+        failures = _check_parts(pipeline, cohort, target, options, parts)
         for run in stains.runs:
-            options.report(Event("note", f"stain {run.name}: {len(run.slides)} slides, in {target / run.folder}"))
-            try:
-                start(pipeline, _part(cohort, run), target / run.folder, options, settings)
-            except NoInputError as error:
-                options.report(Event("warning", f"stain {run.name}: {error.message}", facts={"code": error.code}))
-                unusable.append(f"stain {run.name}: {error.message}")
+            stains = stains.with_failure(run.folder, failures.get(run.folder, ""))
+        write_stain_runs(folder, stains)
+        for run, part in parts:
+            if run.folder not in failures:
+                options.report(Event("note", f"stain {run.name}: {len(run.slides)} slides, in {target / run.folder}"))
+                try:
+                    start(pipeline, _part(cohort, run), target / run.folder, options, part)
+                except NoInputError as error:
+                    failures[run.folder] = _reason(error)
+                    stains = stains.with_failure(run.folder, _reason(error))
+                    write_stain_runs(folder, stains)
+            if text := failures.get(run.folder):
+                options.report(Event("warning", f"stain {run.name}: {text}", facts={"code": NoInputError.code}))
             pipeline.apart.join(target, stains, begun_jobs(target, stains))
-    if unusable:
-        others = f" The other stains are done: {target / 'report.html'}." if len(unusable) < len(stains.runs) else ""
-        raise NoInputError("\n".join(unusable) + others)
+    if failures:
+        raise _unusable(target, stains)
     return target
 
 
@@ -76,110 +88,68 @@ def plan_all(
     pipeline: Pipeline, images: Images, out: str | Path | None, options: RunOptions, settings: Mapping[str, Any]
 ) -> list[tuple[Path, InspectedCohort, Estimate]]:
     """The plan of the run, or of the run of each stain; see `plan_only`."""
+    settings, old = split(settings)
     cohort, target = find(pipeline, images, out, options.cluster, settings)
     stains = decided(pipeline, cohort, target, options, settings)
+    check_old(old, stains)
     if stains is None:
         return [plan_only(pipeline, cohort, target, settings)]
     tell_list(cohort, options.report)
-    return [plan_only(pipeline, _part(cohort, run), target / run.folder, settings) for run in stains.runs]
+    plans, failures = [], []
+    for run in stains.runs:
+        try:
+            plans.append(plan_only(pipeline, _part(cohort, run), target / run.folder, matched(settings, old, run)))
+        except NoInputError as error:
+            failures.append(f"stain {run.name}: {_reason(error)}")
+            options.report(Event("warning", failures[-1], facts={"code": error.code}))
+    if not plans:
+        raise NoInputError("\n".join(failures))
+    return plans
 
 
-def decided(
-    pipeline: Pipeline, cohort: Cohort, out: Path, options: RunOptions, settings: Mapping[str, Any]
-) -> StainRuns | None:
-    """Which slides are in which run; None where all are in one, in OUT itself.
+def _check_parts(pipeline: Pipeline, cohort: Cohort, out: Path, options: RunOptions, parts: Parts) -> dict[str, str]:
+    """Check all runs before the first begins: slides, settings, files in the way, and the room for all of them together.
 
-    No pixels are read for a single slide, a list with a column `stain`, `--stains together`, and slides that were decided on
-    before. Raises SettingsError (E_OTHER_SETTINGS) where OUT holds results of another decision.
+    Returns folder -> why, of runs none of whose slides can be used. Runs that have begun were checked when they did, unless
+    they are done again. Raises the TileEngineError of a run that cannot begin, with its stain.
     """
-    earlier, begun = find_stain_runs(Folder(out)), find_run(Folder(out))
-    apart = _apart_of(pipeline, settings_of(settings, pipeline.variant.settings), options)
-    if apart is None:
-        if earlier:
-            raise SettingsError(
-                f"{out} holds a run for each of {len(earlier.runs)} stains, and this command makes one run of all images: "
-                "their results would be mixed. Choose another folder with --out.",
-                "E_OTHER_SETTINGS",
-            )
-        return None
-    if earlier is None and (len(cohort.entries) < 2 or _is_one_run(pipeline, begun)):
-        return None
-    if earlier and not options.redo:
-        _check_same(out, earlier, {e.id: e.name for e in cohort.entries}, "slide {} was added", "slide {} was removed")
-    stains = apart.decide(cohort, settings_of(settings, pipeline.variant.settings), earlier)
-    if earlier is None and len(stains.runs) < 2:
-        for line in _untold(stains):
-            options.report(Event("note", line))
-        return None
-    if begun:
-        raise SettingsError(
-            f"{out} holds one run of all slides, and they are in {len(stains.runs)} stains ({_names(stains)}), each of which "
-            "would be clustered in a run of its own. Nothing was touched. Choose another folder with --out, or go on with this "
-            "run: --stains together.",
-            "E_OTHER_SETTINGS",
+    failures: dict[str, str] = {}
+    need = 0
+    for run, settings in parts:
+        has_begun = find_run(Folder(out / run.folder)) is not None
+        if has_begun and not options.redo:
+            continue
+        try:
+            _, inspected, plan = plan_only(pipeline, _part(cohort, run), out / run.folder, settings)
+            if not has_begun:
+                folder = Folder(out / run.folder, pipeline.modality.name)
+                check_foreign(folder, pipeline.steps.values(), inspected.slides, first=True)
+        except NoInputError as error:
+            failures[run.folder] = _reason(error)
+            continue
+        except TileEngineError as error:
+            raise type(error)(f"stain {run.name}: {error.message}", error.code) from error
+        need += plan.disk - plan.present
+    free = free_bytes(out)
+    if need > free:
+        raise MachineError(
+            f"about {need / 1e9:.2f} GB will be written to {out} for the stains that have not begun, and {free / 1e9:.2f} GB "
+            f"are free: the disk would fill up. Choose another --out{pipeline.modality.smaller}.",
+            "E_NO_ROOM",
         )
-    if earlier and not options.redo:
-        _check_same(out, earlier, _places(stains), "slide {} is in another stain now", "")
-    for line in _lines(out, stains, earlier):
-        options.report(Event("warning" if stains.decided == "pixels" and not earlier else "note", line))
-    return stains
+    return failures
 
 
-def begun_jobs(out: Path, stains: StainRuns) -> dict[str, Job[RunSettings]]:
-    """Folder of each run that has begun -> its job."""
-    return {run.folder: load(out / run.folder) for run in stains.runs if find_run(Folder(out / run.folder))}
+def _reason(error: NoInputError) -> str:
+    """Why no slide of a stain can be used, on one line."""
+    first, *slides = error.message.splitlines()
+    return "no slide can be used: " + ("; ".join(line.strip() for line in slides) or first)
 
 
-def runs_in(out: Path) -> tuple[Path, ...]:
-    """Folders of the runs in OUT: OUT itself, or where each stain has a run of its own, of those that have begun.
-
-    Raises SettingsError (E_NO_RUN) where none has begun."""
-    stains = find_stain_runs(Folder(out))
-    if stains is None:
-        return (out,)
-    folders = tuple(job.folder.out for job in begun_jobs(out, stains).values())
-    if not folders:
-        raise SettingsError(f"no run in {out} has begun: run the same command again.", "E_NO_RUN")
-    return folders
-
-
-def _apart_of(pipeline: Pipeline, settings: RunSettings, options: RunOptions) -> Apart | None:
-    """How the images are divided, where the settings want it; images that are only converted are not."""
-    clusters = set(stages_of(pipeline, options.stages)) != {"convert"}
-    return pipeline.apart if pipeline.apart and clusters and pipeline.apart.applies(settings) else None
-
-
-def _is_one_run(pipeline: Pipeline, begun: RunDocument | None) -> bool:
-    """Whether OUT holds a run that was begun with the same wish, and found one stain; or one of another kind."""
-    if begun is None:
-        return False
-    converted = {step.name for step in pipeline.stages["convert"]}
-    is_alike = begun.command != pipeline.command.name or begun.settings.get("stains") == "apart"
-    return is_alike and not set(begun.steps) <= converted
-
-
-def _check_same(out: Path, earlier: StainRuns, now: Mapping[str, str], added: str, removed: str) -> None:
-    """Raises SettingsError for what differs between an earlier decision and `now` (id -> name, or the place of each slide)."""
-    names = {i: slide.name for run in earlier.runs for i, slide in run.slides.items()}
-    before = names if removed else _places(earlier)
-    lines = [added.format(names.get(i, now[i])) for i in now if now[i] != before.get(i)]
-    lines += [removed.format(names[i]) for i in before if removed and i not in now]
-    if lines:
-        more = [f"... and {len(lines) - MAX_CHANGES} more"] if len(lines) > MAX_CHANGES else []
-        raise SettingsError(
-            "\n".join(
-                [
-                    f"{out} holds the runs of other slides, whose results would be mixed with these:",
-                    *(f"  {line}" for line in sorted(lines)[:MAX_CHANGES] + more),
-                    "Add --redo to repeat what depends on them, or choose another folder with --out.",
-                ]
-            ),
-            "E_OTHER_SETTINGS",
-        )
-
-
-def _places(stains: StainRuns) -> dict[str, str]:
-    return {i: run.folder for run in stains.runs for i in run.slides}
+def _unusable(out: Path, stains: StainRuns) -> NoInputError:
+    lines = [f"stain {run.name}: {run.failure}" for run in stains.runs if run.failure]
+    others = f" The other stains are done: {out / 'report.html'}." if len(lines) < len(stains.runs) else ""
+    return NoInputError("\n".join(lines) + others)
 
 
 def _part(cohort: Cohort, run: StainRun) -> Cohort:
@@ -188,39 +158,30 @@ def _part(cohort: Cohort, run: StainRun) -> Cohort:
     return replace(cohort, entries=entries, notes=(), warnings=())
 
 
-def _lines(out: Path, stains: StainRuns, earlier: StainRuns | None) -> Iterator[str]:
-    """What was decided, and what can be done about it."""
-    guessed = " by their colours (guessed, as the list of slides has no column `stain`)"
-    how = guessed if stains.decided == "pixels" else ", as the list of slides says"
-    rows = [f"  {run.name}: {_some([s.name for s in run.slides.values()])}" for run in stains.runs]
-    what = "Each stain is clustered in a run of its own; `--stains together` clusters all slides in one run."
-    yield "\n".join([f"the slides are in {len(stains.runs)} different stains{how}:", *rows, what])
-    yield from _untold(stains)
-    gone = {run.folder for run in earlier.runs} - {run.folder for run in stains.runs} if earlier else set()
-    for name in sorted(gone):
-        yield f"{out / name} has no slides any more and stays as it is: it is no part of these results"
+def _check_lost(out: Path) -> None:
+    """Raises SettingsError (E_OTHER_SETTINGS) where one run would begin in a folder of several whose stains.json is lost."""
+    folder = Folder(out)
+    below = [] if find_run(folder) or not folder.report.exists() else runs_below(folder)
+    if below:
+        raise SettingsError(
+            f"{out} holds a report and runs in folders of it ({', '.join(path.name for path in below)}), so it held a run for "
+            "each stain, and its stains.json was lost. One run of all slides would be mixed with them: choose another folder "
+            "with --out. The command that made the runs writes stains.json again.",
+            "E_OTHER_SETTINGS",
+        )
 
 
-def _untold(stains: StainRuns) -> Iterator[str]:
-    """The slides whose stain cannot be told, and where they are clustered."""
-    if stains.untold:
-        largest = max(stains.runs, key=lambda run: len(run.slides))
-        names = _some([largest.slides[i].name for i in stains.untold])
-        where = f"with {largest.name}, the largest group" if len(stains.runs) > 1 else "with all others, in one run"
-        yield f"the stain of {names} cannot be told by colour (too little tissue, or other channels): clustered {where}"
+def _check_report(out: Path, stains: StainRuns, options: RunOptions) -> None:
+    """Raises SettingsError (E_FOREIGN) where the joining page would overwrite a file that no such command wrote.
 
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:MAX_NAMED]) + (f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else "")
-
-
-def _names(stains: StainRuns) -> str:
-    return ", ".join(run.name for run in stains.runs)
-
-
-def _check_foreign(out: Path) -> None:
-    """Raises SettingsError (E_FOREIGN) where the joining page would overwrite a file that no such command wrote."""
-    if find_stain_runs(Folder(out)) is None and (out / "report.html").exists():
+    Where stains.json is lost and runs of these stains are there, it is written again, and that is said."""
+    if find_stain_runs(Folder(out)):
+        return
+    begun = [run.folder for run in stains.runs if find_run(Folder(out / run.folder))]
+    if begun:
+        text = f"stains.json of {out} was lost: it is written again, and the runs that are there go on ({', '.join(begun)})"
+        options.report(Event("warning", text))
+    elif (out / "report.html").exists():
         raise SettingsError(
             f"{out / 'report.html'} exists, and this command did not write it: it would be overwritten. Nothing was begun. "
             "Move it away, or choose another folder with --out.",

@@ -11,10 +11,10 @@ from ...errors import SettingsError
 from ...stores.frame import Array
 from ...stores.remote import absolute, real, to_path
 from ..steps.normalization import normalizer, target_of
-from ..steps.source_stain import source_stain
 from .encode import encode, encoded
 from .gallery import Gallery
 from .hits import Case
+from .query_stain import query_stain
 from .rows import subject_of
 from .window import around, open_at_spacing, window
 
@@ -33,6 +33,8 @@ class Asked:
     """Row in the gallery; -1 if the query is not in it."""
     group: int = -1
     """Group of the query's own subject (or slide) in `Gallery.groups`; -1 if the gallery has none."""
+    notes: tuple[str, ...] = ()
+    """Warnings for the user."""
 
 
 def understood(gallery: Gallery, query: str | Path, at: tuple[float, ...] | None = None) -> Asked:
@@ -162,8 +164,8 @@ def _patch(gallery: Gallery, path: Path, at: tuple[float, ...] | None) -> Asked:
     middle = tuple(o + n * s / 2 for o, n, s in zip(frame.origin, frame.shape, frame.spacing, strict=True))
     case = Case("", path.name, y_um=(at or middle)[0], x_um=(at or middle)[1], path=str(path.absolute()))
     patch, target = window(source, around(source, case.centre, side))[None], target_of(job)
-    own = source_stain(source) if target else None
-    return Asked(case, encoded(job, normalizer(target, own)(patch, np.zeros((1, 2))))[0])
+    own, notes = query_stain(job, path, source) if target else (None, ())
+    return Asked(case, encoded(job, normalizer(target, own)(patch, np.zeros((1, 2))))[0], notes=notes)
 
 
 def _exists(gallery: Gallery, text: str) -> None:

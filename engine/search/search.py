@@ -47,7 +47,7 @@ def search(
         len(gallery),
         left_out - (query_case.row >= 0 and group >= 0),
         gallery.recall,
-        gallery.notes,
+        (*gallery.notes, *query_case.notes),
     )
 
 

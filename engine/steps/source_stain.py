@@ -8,12 +8,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import TypeAdapter
+
 from ...errors import SlideError
 from ...stores.cache import cached, is_copied
 from ...stores.slides.cohort import SlideEntry, fingerprint
 from ...stores.slides.reader import open_slide
 from ...stores.source import Source
-from ..workers.child import Say, all_of, each
+from ..pipeline.documents import Untold
+from ..workers.child import GoneError, Say, SilentError, all_of, each
 from .convert.overview import overview
 from .stain import MIN_TISSUE_MM2, cells, profile_of
 
@@ -28,26 +31,28 @@ LIMIT_SECONDS = 120.0
 """Seconds that the read of one slide may take."""
 FETCHED = 4
 """Slides that are copied at the same time."""
+_reason: TypeAdapter[Untold] = TypeAdapter(Untold)
 
 
-def source_stain(source: Source, *, min_mm2: float = 0.0) -> StainProfile | None:
-    """The stain profile of a slide's own file; None where there is nothing to say (see `slide_stain`)."""
+def source_stain(source: Source) -> StainProfile | Untold:
+    """The stain profile of a slide's own file, by the rule of `slide_stain`; or why there is none."""
     from ...models.stains.density import white_point
 
     if source.channels != 3 or source.dtype != "uint8":
-        return None
+        return "channels"
     frame = source.frames[0]
     factor = max(1, -(-max(frame.shape) // SIDE), round(SPACING / max(frame.spacing)))
     target = frame.coarsen((factor, factor))
     picture, _ = overview(source, target)
     pixels = picture.reshape(3, -1).T
-    return profile_of(pixels, white_point(pixels), min_pixels=cells(min_mm2, target))
+    return profile_of(pixels, white_point(pixels), cells(MIN_TISSUE_MM2, target)) or "tissue"
 
 
-def source_stains(entries: Sequence[SlideEntry], mpp: float | None) -> list[StainProfile | None]:
-    """The stain profile of each slide with enough tissue, read in a child process; None also for one that cannot be read.
+def source_stains(entries: Sequence[SlideEntry], mpp: float | None) -> list[StainProfile | Untold]:
+    """The stain profile of each slide, read in a child process, or why its stain cannot be told.
 
-    `mpp`: micrometres a pixel of slides that state none.
+    `mpp`: micrometres a pixel of slides that state none. A slide that ends its child or gives no answer within LIMIT_SECONDS
+    is read a second time, alone.
     """
     near = [entry for entry in entries if not is_copied(entry.path)]
     answers = dict(zip([e.id for e in near], _read([(e.path, e.mpp or mpp) for e in near]), strict=True))
@@ -71,18 +76,18 @@ def _read_copy(entry: SlideEntry, mpp: float | None) -> Any:
         with cached(entry.path, fingerprint(entry.path)) as copy:
             return _read([(copy, entry.mpp or mpp)])[0]
     except SlideError:  # the run rejects the slide, and says why
-        return None
+        return "unreadable"
 
 
-def _one(item: list[Any]) -> dict[str, Any] | None:
+def _one(item: list[Any]) -> dict[str, Any] | Untold:
     path, mpp = item
     try:
         with open_slide(Path(path), mpp) as slide:
-            profile = source_stain(slide, min_mm2=MIN_TISSUE_MM2)
+            profile = source_stain(slide)
     except SlideError:
-        return None
-    if profile is None:
-        return None
+        return "unreadable"
+    if isinstance(profile, str):
+        return profile
     values = {
         "vectors": profile.basis.vectors,
         "strengths": profile.basis.strengths,
@@ -94,16 +99,18 @@ def _one(item: list[Any]) -> dict[str, Any] | None:
     return {name: value.tolist() for name, value in values.items()}
 
 
-def _profile(answer: Any) -> StainProfile | None:
-    """The profile that a child answered; None for a slide without one, and where the child crashed or gave no answer."""
+def _profile(answer: Any) -> StainProfile | Untold:
+    """The profile that a child answered, or why there is none: its own reason, or its fate."""
     import numpy as np
 
     from ...models.stains.macenko import StainBasis
     from ...models.stains.profile import StainProfile
     from ...models.stains.reinhard import ColourStatistics
 
-    if not isinstance(answer, dict):
-        return None
+    if isinstance(answer, GoneError):
+        return "timeout" if isinstance(answer, SilentError) else "crash"
+    if isinstance(answer, str):
+        return _reason.validate_python(answer)
     values = {name: np.array(value) for name, value in answer.items()}
     basis = StainBasis(values["vectors"], values["strengths"])
     return StainProfile(basis, ColourStatistics(values["mean"], values["spread"]), values["hues"], values["white"])

@@ -19,18 +19,16 @@ if TYPE_CHECKING:
 
 MAX_PIXELS = 200_000
 """Most pixels of tissue that a profile is made of: evenly spaced in the mask's order."""
-
-
 MIN_TISSUE_MM2 = 4.0
 """Stained tissue, in mm2, from which the stain is told from the tissue: a quarter of a section. Of pairs of smaller fields of
-one section, a fifth count as stained differently (benchmarks/stains.py)."""
+one section, a fifth count as stained differently (benchmarks/stains.py), and normalising them would change their tissue."""
 
 
-def slide_stain(job: Job[RunSettings], slide: str, *, min_mm2: float = 0.0) -> StainProfile | None:
+def slide_stain(job: Job[RunSettings], slide: str) -> StainProfile | None:
     """The slide's stain profile at the spacing of the tissue mask (about 8 um).
 
-    None where there is nothing to say: no 8-bit RGB image (volumes, fluorescence), too few pixels with stain for any profile,
-    or less than `min_mm2` of stained tissue.
+    None where its stain cannot be told: no 8-bit RGB image (volumes, fluorescence), or less than MIN_TISSUE_MM2 of stained
+    tissue. The same rule decides which slides are stained alike and which are normalised.
     """
     from ...models.stains.density import MIN_WHITE, WHITE, white_point
 
@@ -43,10 +41,10 @@ def slide_stain(job: Job[RunSettings], slide: str, *, min_mm2: float = 0.0) -> S
     white = white_point(picture.reshape(3, -1).T) if glass is None else np.clip(glass, MIN_WHITE, WHITE)
     pixels = picture[:, tissue(job, slide).values].T
     step = -(-max(len(pixels), 1) // MAX_PIXELS)
-    return profile_of(pixels[::step], white, min_pixels=cells(min_mm2, target) // step)
+    return profile_of(pixels[::step], white, cells(MIN_TISSUE_MM2, target) // step)
 
 
-def profile_of(pixels_NC: Array, white_C: Array, *, min_pixels: int) -> StainProfile | None:
+def profile_of(pixels_NC: Array, white_C: Array, min_pixels: int) -> StainProfile | None:
     """`stain_profile`, or None with fewer than `min_pixels` that hold stain."""
     from ...models.stains.density import optical_density, stained
     from ...models.stains.profile import stain_profile

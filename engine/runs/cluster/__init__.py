@@ -40,7 +40,7 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
     from ...steps.cohort_columns import COLUMNS as COLUMNS_OF_COHORT
     from ...steps.estimate import estimate
     from ...steps.table import COLUMNS
-    from .apart import decide_stains
+    from .apart import COLUMN, decide_stains
     from .checks import check_settings, check_shown
     from .curves import draw_curves
     from .follow import follow
@@ -54,7 +54,7 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
     from .table import write_cluster_table
     from .tree import order_clusters
 
-    apart = Apart(lambda settings: settings.stains == "apart", decide_stains, write_joined_page)
+    apart = Apart(COLUMN, lambda settings: settings.stains == "apart", decide_stains, write_joined_page)
     polygons = (file("maps/{image}.geojson"),) if modality.planar else ()
     maps = (file("maps/{image}.png"), file("maps/density/{image}.png"), *polygons)
     return Pipeline(

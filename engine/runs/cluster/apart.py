@@ -12,6 +12,7 @@ from ....errors import SettingsError, SlideError
 from ....stores.ours import OWN_FOLDERS
 from ....stores.slides.cohort import Cohort, SlideEntry, fingerprint
 from ...pipeline.documents import StainRun, StainRuns, StainSlide
+from ...pipeline.listing import first_of
 from .settings import ClusterSettings
 
 if TYPE_CHECKING:
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 COLUMN = "stain"
 """Column of the list of slides that names a slide's stain."""
 MAX_LISTED = 10
-RESERVED = (*OWN_FOLDERS, "searches")
-"""Folders of OUT with another meaning."""
+RESERVED = re.compile(rf"({'|'.join(map(re.escape, (*OWN_FOLDERS, 'searches')))})|.*\.(json|html|csv|txt|zarr)")
+"""Names in OUT with another meaning: folders of a run, and files such as run.json, report.html, log.txt."""
 
 
 def decide_stains(cohort: Cohort, settings: ClusterSettings, earlier: StainRuns | None) -> StainRuns:
@@ -39,22 +40,24 @@ def decide_stains(cohort: Cohort, settings: ClusterSettings, earlier: StainRuns 
         return earlier
     from ...steps.source_stain import source_stains
 
-    profiles = dict(zip(slides, source_stains(entries, settings.mpp), strict=True))
-    groups, untold = groups_by_colour(profiles, earlier)
+    answers = dict(zip(slides, source_stains(entries, settings.mpp), strict=True))
+    profiles = {i: None if isinstance(answer, str) else answer for i, answer in answers.items()}
+    untold = {i: answer for i, answer in answers.items() if isinstance(answer, str)}
+    groups = groups_by_colour(profiles, earlier)
     return StainRuns(decided="pixels", input=root, runs=_runs(groups, slides), untold=untold)
 
 
 def groups_by_colour(
     profiles: Mapping[str, StainProfile | None], earlier: StainRuns | None = None
-) -> tuple[dict[str, list[str]], tuple[str, ...]]:
-    """(name of a stain -> ids of its slides; ids of slides without a profile, which are in the largest group).
+) -> dict[str, list[str]]:
+    """Name of a stain -> ids of its slides. Slides without a profile are in the largest group.
 
     A group keeps the name of the earlier one that shares most slides with it.
     """
     from ....models.stains.alike import stain_groups
 
     numbers = dict(zip(profiles, stain_groups(list(profiles.values())).group.tolist(), strict=True))
-    untold = tuple(i for i, number in numbers.items() if number < 0)
+    untold = [i for i, number in numbers.items() if number < 0]
     members: dict[int, list[str]] = {}
     for i, number in numbers.items():
         if number >= 0:
@@ -62,7 +65,7 @@ def groups_by_colour(
     largest = max(members, key=lambda number: len(members[number]), default=0)
     members[largest] = sorted([*members.get(largest, []), *untold])
     names = _names(members, earlier)
-    return {names[number]: ids for number, ids in members.items()}, untold
+    return {names[number]: ids for number, ids in members.items()}
 
 
 def _names(members: Mapping[int, Sequence[str]], earlier: StainRuns | None) -> dict[int, str]:
@@ -82,9 +85,8 @@ def _of_column(entries: Sequence[SlideEntry]) -> dict[str, str]:
     if not any(stains.values()):
         return {}
     if unnamed := [entry.name for entry in entries if not stains[entry.id]]:
-        more = f" and {len(unnamed) - MAX_LISTED} more" if len(unnamed) > MAX_LISTED else ""
         raise SettingsError(
-            f"the column `{COLUMN}` of the list names no stain for {', '.join(unnamed[:MAX_LISTED])}{more}, and each stain is "
+            f"the column `{COLUMN}` of the list names no stain for {first_of(unnamed, MAX_LISTED)}, and each stain is "
             "clustered on its own. Fill the column in, remove it (stains are then told by colour), or give --stains together.",
             "E_STAINS",
         )
@@ -97,7 +99,7 @@ def _runs(groups: Mapping[str, Sequence[str]], slides: Mapping[str, StainSlide])
     for name, ids in groups.items():
         folder = folder_of(name)
         other = owners.setdefault(folder.lower(), name)
-        if other != name or folder.lower() in RESERVED:
+        if other != name or RESERVED.fullmatch(folder.lower()):
             reason = f"and so would {other!r}" if other != name else "which has another meaning in a folder of results"
             raise SettingsError(
                 f"the results of stain {name!r} would lie in a folder {folder}, {reason}. Correct the names in the column "

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from ....version import VERSION
-from ...pipeline.documents import StainRun, StainRuns, find_document, read_run
+from ...pipeline.documents import WHY_UNTOLD, StainRun, StainRuns, find_document, read_run
 from ...pipeline.job import Job
+from ...pipeline.listing import first_of
 from ...show.page import Caution, Column, Image, Link, ReportPage, Section, Table
 from ...show.report import write_report
 from .documents import VALIDITY, Validity
@@ -29,7 +30,7 @@ def write_joined_page(out: Path, stains: StainRuns, jobs: Mapping[str, Job[Any]]
     """Write OUT/report.html; `jobs` has those of the runs that have begun, by the name of their folder."""
     finished = sum(_is_done(jobs.get(run.folder)) for run in stains.runs)
     columns = (Column("Stain"), Column("Slides", "number"), Column("Result"))
-    rows = tuple((run.name, len(run.slides), _verdict(jobs.get(run.folder))) for run in stains.runs)
+    rows = tuple((run.name, len(run.slides), _verdict(run, jobs.get(run.folder))) for run in stains.runs)
     text = (
         DECIDED[stains.decided],
         "Clusters of one stain have nothing to do with those of another that have its number.",
@@ -54,8 +55,7 @@ def write_joined_page(out: Path, stains: StainRuns, jobs: Mapping[str, Job[Any]]
 
 def _section(out: Path, run: StainRun, job: Job[Any] | None) -> Section:
     names = [slide.name for slide in run.slides.values()]
-    more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
-    text = (_verdict(job), f"Slides: {', '.join(names[:MAX_NAMED])}{more}.")
+    text = (_verdict(run, job), f"Slides: {first_of(names, MAX_NAMED)}.")
     if job is None or not job.folder.report.exists():
         return Section(run.name, text)
     maps = [(job.folder.map(i), record.name) for i, record in job.slides.items()]
@@ -65,8 +65,10 @@ def _section(out: Path, run: StainRun, job: Job[Any] | None) -> Section:
     return Section(run.name, text, links=(link,), figures=shown)
 
 
-def _verdict(job: Job[Any] | None) -> str:
+def _verdict(run: StainRun, job: Job[Any] | None) -> str:
     """The first sentence of the run's report, or how far the run is."""
+    if run.failure:
+        return f"{run.failure[:1].upper()}{run.failure[1:]}"
     if job is None:
         return "Not begun: the same command goes on."
     validity = find_document(job.folder, VALIDITY, Validity)
@@ -82,11 +84,13 @@ def _is_done(job: Job[Any] | None) -> bool:
 def _cautions(stains: StainRuns) -> tuple[Caution, ...]:
     if not stains.untold:
         return ()
-    largest = max(stains.runs, key=lambda run: len(run.slides))
-    names = ", ".join(largest.slides[i].name for i in stains.untold)
+    untold = tuple(stains.untold.items())
+    reasons = {WHY_UNTOLD[reason]: stains.named(i for i, why in untold if why == reason) for reason in WHY_UNTOLD}
+    why = "; ".join(f"{first_of(names, MAX_NAMED)} ({reason})" for reason, names in reasons.items() if names)
     return (
         Caution(
-            f"The stain of {len(stains.untold)} slides cannot be told by their colours.",
-            f"They are clustered with {largest.name}: {names}. A column `stain` in the list of slides says where they belong.",
+            f"The stain of {len(untold)} slides cannot be told by their colours.",
+            f"They are clustered with {stains.largest.name}: {why}. A column `stain` in the list of slides says where they "
+            "belong.",
         ),
     )

@@ -9,7 +9,7 @@ from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
 from ...steps.checkpoints import write_document
 from ...steps.normalization import TARGET, StainTarget
-from ...steps.stain import slide_stain
+from ...steps.stain import MIN_TISSUE_MM2, slide_stain
 from .settings import ClusterSettings
 
 
@@ -34,8 +34,8 @@ def choose_target(job: Job[ClusterSettings], unit: Unit) -> Outcome:
     profile = None if index is None else profiles[index]
     if index is None or profile is None:
         raise SettingsError(
-            f"--normalize {job.settings.normalize}: no slide has a stain that can be told (8-bit colours, and enough stained "
-            "tissue), so there is nothing to normalise to. Leave it out, with --redo.",
+            f"--normalize {job.settings.normalize}: no slide has a stain that can be told (8-bit colours, and "
+            f"{MIN_TISSUE_MM2:g} mm² of stained tissue), so there is nothing to normalise to. Leave it out, with --redo.",
             "E_STAINS",
         )
     target = StainTarget.model_validate(

@@ -6,25 +6,25 @@ from collections.abc import Mapping, Sequence
 
 from ...pipeline.documents import Document, read_document
 from ...pipeline.job import Job
+from ...pipeline.listing import first_of
+from ...pipeline.settings import RunSettings
 from ...pipeline.unit import Outcome, Unit
 from ...show.page import Caution
 from ...steps.checkpoints import write_document
 from ...steps.normalization import target_of
 from ...steps.stain import MIN_TISSUE_MM2, slide_stain
+from .apart import COLUMN
 from .settings import ClusterSettings
 
 STAINS = "models/stains"
-MAX_NAMED = 5
-"""Slides of one stain that a caution names."""
+WHY_UNTOLD = f"Less than {MIN_TISSUE_MM2:g} mm² of their tissue is stained, or they have other channels"
 
 
 class Stains(Document):
     """models/stains.json: groups of slides that are stained alike."""
 
     groups: dict[str, int]
-    """Slide -> its group, from 1; 0 where its stain cannot be told: no 8-bit colours, or too little stained tissue."""
-    unchanged: tuple[str, ...] = ()
-    """Slides that are not normalised where others are, as hardly a pixel of theirs is stained."""
+    """Slide -> its group, from 1; 0 where its stain cannot be told (`slide_stain`): it is never normalised."""
 
 
 def find_stains(job: Job[ClusterSettings], unit: Unit) -> Outcome:
@@ -33,36 +33,62 @@ def find_stains(job: Job[ClusterSettings], unit: Unit) -> Outcome:
 
     outcome = Outcome()
     with outcome.clock("read"):
-        profiles = [slide_stain(job, slide, min_mm2=MIN_TISSUE_MM2) for slide in job.slides]
+        profiles = [slide_stain(job, slide) for slide in job.slides]
     with outcome.clock("compute"):
         groups = stain_groups(profiles)
-        unchanged = tuple(s for s in job.slides if slide_stain(job, s) is None) if target_of(job) else ()
     numbers = dict(zip(job.slides, (groups.group + 1).tolist(), strict=True))
     with outcome.clock("write"):
-        outcome.files.append(write_document(job, STAINS, Stains(groups=numbers, unchanged=unchanged)))
+        outcome.files.append(write_document(job, STAINS, Stains(groups=numbers)))
     outcome.facts["stains"] = len(set(numbers.values()) - {0})
     return outcome
 
 
 def stain_cautions(job: Job[ClusterSettings]) -> tuple[Caution, ...]:
-    """Warnings of slides that are stained differently, where the list does not say so, and of those whose stain is unknown."""
+    """Warnings of slides in several stains, by the list or else by their colours, and of those whose stain is unknown."""
     found = read_document(job.folder, STAINS, Stains)
     numbers = {i: n for i, n in found.groups.items() if i in job.slides}
-    if not any(numbers.values()) or any(record.column("stain") for record in job.slides.values()):
-        return _unchanged(job, found)
     untold = [job.slides[i].name for i, number in numbers.items() if not number]
-    reason = f"Less than {MIN_TISSUE_MM2:g} mm² of their tissue is stained, or they have other channels"
-    text = f"{reason}; they are clustered with the others all the same: {_some(untold)}."
+    if named := stains_by_list(job):
+        return (*_named(named, divisible=job.pipeline.apart is not None), *_unchanged(job, untold))
+    if not any(numbers.values()):
+        return _unchanged(job, untold)
+    text = f"{WHY_UNTOLD}; they are clustered with the others all the same: {first_of(untold)}."
     headline = f"The stain of {len(untold)} slides cannot be told by their colours."
-    return (*_differences(job, numbers), *((Caution(headline, text),) if untold else ()), *_unchanged(job, found))
+    return (*_differences(job, numbers), *((Caution(headline, text),) if untold else ()), *_unchanged(job, untold))
 
 
-def _unchanged(job: Job[ClusterSettings], found: Stains) -> tuple[Caution, ...]:
-    names = [job.slides[i].name for i in found.unchanged if i in job.slides]
-    if not names:
+def stains_by_list(job: Job[RunSettings]) -> dict[str, list[str]]:
+    """Stain -> names of its slides, as the list of slides says; {} where it names none. Unnamed slides have the stain ""."""
+    named: dict[str, list[str]] = {}
+    for record in job.slides.values():
+        named.setdefault(str(record.column(COLUMN)).strip(), []).append(record.name)
+    return named if any(named) else {}
+
+
+def _named(named: Mapping[str, Sequence[str]], *, divisible: bool) -> tuple[Caution, ...]:
+    if len(named) < 2:
         return ()
-    text = f"They hold hardly any stained tissue, or have other channels: {_some(names)}."
-    return (Caution(f"The stains of {len(names)} slides are not normalised.", text),)
+    remedy = (
+        "In another folder (--out), with a list that names every slide's stain and without --stains together, each stain is "
+        "clustered in a run of its own."
+        if divisible
+        else "Apply networks that were trained on one stain to slides in that stain, a run for each."
+    )
+    groups = "; ".join(f"{stain or 'not named'}: {first_of(names)}" for stain, names in sorted(named.items()))
+    return (
+        Caution(
+            f"The slides are in {len(named)} stains, and are clustered together.",
+            f"The list of slides names them. {groups}. Clusters may follow the stain, and one colour need not be one tissue. "
+            f"{remedy}",
+        ),
+    )
+
+
+def _unchanged(job: Job[ClusterSettings], untold: Sequence[str]) -> tuple[Caution, ...]:
+    if not untold or target_of(job) is None:
+        return ()
+    headline = f"The stains of {len(untold)} slides are not normalised, as they cannot be told."
+    return (Caution(headline, f"{WHY_UNTOLD}: {first_of(untold)}."),)
 
 
 def _differences(job: Job[ClusterSettings], numbers: Mapping[str, int]) -> tuple[Caution, ...]:
@@ -81,11 +107,8 @@ def _differences(job: Job[ClusterSettings], numbers: Mapping[str, int]) -> tuple
     return (
         Caution(
             f"The slides seem to be in {len(groups)} different stains.",
-            f"By their colours these belong together: {'; '.join(map(_some, groups.values()))}. Clusters may follow the stain. "
+            f"By their colours these belong together: {'; '.join(map(first_of, groups.values()))}. Clusters may follow "
+            "the stain. "
             f"Name the stains in a column `stain` of the list of slides: each is then clustered in a run of its own. {remedy}",
         ),
     )
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:MAX_NAMED]) + (f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else "")

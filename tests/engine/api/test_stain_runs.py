@@ -9,11 +9,14 @@ import pytest
 
 from tile_engine import StainRuns
 from tile_engine.cli import maintenance
-from tile_engine.engine.pipeline.documents import StainRun, StainSlide, read_images, write_stain_runs
+from tile_engine.engine.api import commands, stain_runs
+from tile_engine.engine.maintenance.describe import describe
+from tile_engine.engine.pipeline.documents import StainRun, StainSlide, find_stain_runs, read_images, write_stain_runs
 from tile_engine.engine.pipeline.documents import StainRuns as Document
+from tile_engine.engine.pipeline.progress import Event
 from tile_engine.engine.runs.cluster.joined_page import write_joined_page
-from tile_engine.engine.runtime.apart import begun_jobs
 from tile_engine.engine.runtime.load import load
+from tile_engine.engine.runtime.stain_folders import begun_jobs, join_again
 from tile_engine.stores.folder import Folder
 
 
@@ -26,7 +29,7 @@ def out(mini: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     records = read_images(load(out / "HE").folder)
     slides = {i: StainSlide(name=r.name, fingerprint=r.fingerprint) for i, r in records.items()}
     runs = tuple(StainRun(name=name, folder=name, slides=slides) for name in ("HE", "PAS"))
-    stains = Document(decided="pixels", input=str(mini.slides), runs=runs, untold=tuple(slides)[:1])
+    stains = Document(decided="pixels", input=str(mini.slides), runs=runs, untold={next(iter(slides)): "timeout"})
     write_stain_runs(Folder(out), stains)
     write_joined_page(out, stains, begun_jobs(out, stains))
     return out
@@ -44,6 +47,34 @@ def test_the_page_says_what_each_run_found_and_links_its_report(out: Path) -> No
     assert page.count("<img ") == 6 and 'href="HE/maps/a-' in page
     assert page.count("can be told apart reproducibly") + page.count("come back") >= 2
     assert "told by their colours" in page and "The stain of 1 slides cannot be told" in page and "2 of 2" in page
+    assert "reading it took too long" in page
+
+
+def test_info_describes_all_runs(out: Path) -> None:
+    facts = describe(out).facts
+    assert [value for name, value in facts if name == "run"] == [str(out / "HE"), str(out / "PAS")]
+    assert all("done" in value for name, value in facts if name == "state")
+
+
+def test_the_page_follows_a_change_of_one_run(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (out / "report.html").read_bytes()
+    monkeypatch.setattr(commands.runtime, "relabel", lambda out, **_: Path(out))
+    (out / "report.html").write_text("of an earlier level")
+    commands.relabel(out / "HE", 2)
+    assert (out / "report.html").read_bytes() == page
+    said: list[Event] = []
+    join_again(out / "other", said.append)  # no run of this folder
+    assert not said and (out / "report.html").read_bytes() == page
+
+
+def test_a_stain_that_cannot_be_used_leaves_the_others_done(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stains = find_stain_runs(Folder(out))
+    assert stains is not None
+    unusable = StainRun(name="A", folder="A", slides={}, failure="no slide can be used: a.svs is gone")
+    found = stains.model_copy(update={"runs": (*stains.runs, unusable)})
+    monkeypatch.setattr(stain_runs, "find_stain_runs", lambda folder: found)
+    runs = StainRuns(out)
+    assert runs.status == "done" and runs.exit_status == 4 and list(runs.runs) == ["HE", "PAS"]
 
 
 def test_verify_goes_through_all_runs(out: Path, capsys: pytest.CaptureFixture[str]) -> None:

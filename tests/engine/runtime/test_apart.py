@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,12 +15,16 @@ import pytest
 import tile_engine
 from tile_engine import ClusterOptions, RunOptions, StainRuns
 from tile_engine.cli.tell import print_result
+from tile_engine.engine.maintenance.describe import describe
 from tile_engine.engine.maintenance.status import statuses
+from tile_engine.engine.pipeline.documents import StainRun, StainSlide
+from tile_engine.engine.pipeline.documents import StainRuns as Stains
 from tile_engine.engine.pipeline.progress import Event
 from tile_engine.engine.runs import pipeline
 from tile_engine.engine.runs.cluster import apart as decision
-from tile_engine.engine.runtime.apart import plan_all, runs_in
-from tile_engine.errors import NoInputError, SettingsError
+from tile_engine.engine.runtime import apart, divide
+from tile_engine.engine.runtime.apart import plan_all
+from tile_engine.errors import MachineError, NoInputError, SettingsError
 
 HOW = RunOptions(cluster=ClusterOptions(cluster="none"), stages=("convert", "sample"))
 
@@ -69,14 +74,27 @@ def receipts(out: Path) -> dict[str, int]:
     return {p.relative_to(out).as_posix(): p.stat().st_mtime_ns for p in out.glob("*/receipts/*/*.json")}
 
 
+@pytest.mark.parametrize("is_lost", [False, True])
 def test_a_resumed_command_says_what_it_does_and_repeats_nothing(
-    again: Callable[..., Any], begun: Path, tmp_path: Path
+    again: Callable[..., Any], begun: Path, tmp_path: Path, is_lost: bool
 ) -> None:
     said: list[Event] = []
+    shutil.copytree(begun, tmp_path / "out", ignore=shutil.ignore_patterns("stains.json") if is_lost else None)
     again(options=replace(HOW, report=said.append))
     texts = [event.text for event in said if event.kind == "note"]
     assert any("2 different stains, as the list of slides says:\n  HE: a.tif, c.tif" in text for text in texts)
-    assert receipts(tmp_path / "out") == receipts(begun)
+    assert receipts(tmp_path / "out") == receipts(begun) and (tmp_path / "out" / "stains.json").exists()
+    assert any("was lost" in event.text for event in said) == is_lost
+
+
+def test_a_lost_record_of_the_stains_is_noticed(mini: Any, begun: Path, tmp_path: Path) -> None:
+    out = Path(shutil.copytree(begun, tmp_path / "out", ignore=shutil.ignore_patterns("stains.json")))
+    for look in (tile_engine.open_run, describe):
+        with pytest.raises(SettingsError, match=r"name one of .*HE, .*PAS.* its stains.json was lost") as refused:
+            look(out)
+        assert refused.value.code == "E_NO_RUN"
+    with pytest.raises(SettingsError, match="would be mixed with them"):
+        tile_engine.cluster(mini.slides, out, options=HOW, **mini.settings, stains="together")
 
 
 def test_a_folder_that_was_decided_on_otherwise_is_refused(
@@ -86,8 +104,10 @@ def test_a_folder_that_was_decided_on_otherwise_is_refused(
         "makes one run of all images": lambda: again(stains="together"),
         "slide c.tif is in another stain now": lambda: again("HE", "PAS", "PAS"),
         "slide c.tif was removed": lambda: again("HE", "PAS"),
-        "one run of all slides, and they are in 2 stains": lambda: tile_engine.cluster(
-            listed(mini, tmp_path / "x.csv", "HE", "PAS", "HE"), whole, options=HOW, **mini.settings
+        "holds the conversion of all slides and nothing else yet, and they are in 2 stains": lambda: (
+            tile_engine.cluster(
+                listed(mini, tmp_path / "x.csv", "HE", "PAS", "HE"), whole, options=HOW, **mini.settings
+            )
         ),
     }
     whole = tmp_path / "whole"
@@ -97,6 +117,55 @@ def test_a_folder_that_was_decided_on_otherwise_is_refused(
         with pytest.raises(SettingsError, match=text) as refused:
             command()
         assert refused.value.code == "E_OTHER_SETTINGS"
+
+
+@pytest.mark.parametrize("redo", [False, True])
+def test_a_run_that_began_as_one_stain_does_not_take_in_another(mini: Any, tmp_path: Path, redo: bool) -> None:
+    images = listed(mini, tmp_path / "list.csv", "HE", "HE", "PAS")
+    with pytest.raises(SettingsError, match="one run of all slides, and they are in 2 stains") as refused:
+        tile_engine.cluster(images, mini.out, options=replace(HOW, redo=redo), **mini.settings)
+    assert refused.value.code == "E_OTHER_SETTINGS"
+
+
+def test_a_stage_on_its_own_says_that_stains_are_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    job = SimpleNamespace(
+        pipeline=pipeline("cluster", "slides"),
+        settings=SimpleNamespace(stains="apart"),
+        slides={i: SimpleNamespace(column=lambda name, i=i: {"a": "HE", "b": "PAS", "c": ""}[i]) for i in "abc"},
+    )
+    monkeypatch.setattr(divide, "load", lambda out: job)
+    said: list[Event] = []
+    divide.warn_together(Path("out"), said.append)
+    assert [event.kind for event in said] == ["warning"] and "in 2 stains (HE, PAS)" in said[0].text
+    job.settings.stains = "together"
+    divide.warn_together(Path("out"), said.append)
+    assert len(said) == 1
+
+
+def test_slides_whose_stain_is_not_told_are_named_with_the_reason() -> None:
+    slides = {i: StainSlide(name=f"{i}.svs", fingerprint="") for i in "abcd"}
+    runs = (StainRun(name="stain-1", folder="stain-1", slides=slides),)
+    untold = {"a": "timeout", "b": "tissue", "c": "timeout"}
+    lines = list(divide.untold_lines(Stains(decided="pixels", input="", runs=runs, untold=untold)))
+    assert len(lines) == 2 and "b.svs" in lines[0] and "little stained tissue" in lines[0]
+    assert "a.svs, c.svs" in lines[1] and "took too long" in lines[1] and "column `stain`" in lines[1]
+
+
+def test_all_runs_are_checked_before_the_first_begins(
+    mini: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images, out = listed(mini, tmp_path / "list.csv", "HE", "PAS", "HE"), tmp_path / "out"
+    (out / "PAS" / "maps").mkdir(parents=True)
+    (out / "PAS" / "report.html").write_text("mine")
+    with pytest.raises(SettingsError, match=r"^stain PAS: .*report\.html") as refused:
+        tile_engine.cluster(images, out, options=HOW, **mini.settings)
+    assert refused.value.code == "E_FOREIGN"
+    (out / "PAS" / "report.html").unlink()
+    need = [plan.disk for _, _, plan in plan_all(pipeline("cluster", "slides"), images, out, HOW, mini.settings)]
+    monkeypatch.setattr(apart, "free_bytes", lambda path: sum(need) - 1)
+    with pytest.raises(MachineError, match="the stains that have not begun") as full:
+        tile_engine.cluster(images, out, options=HOW, **mini.settings)
+    assert full.value.code == "E_NO_ROOM" and not (out / "HE").exists() and not (out / "stains.json").exists()
 
 
 def test_a_redo_moves_slides_and_leaves_a_run_that_has_none(again: Callable[..., Any], tmp_path: Path) -> None:
@@ -112,15 +181,18 @@ def test_a_stain_without_a_usable_slide_does_not_stop_the_others(mini: Any, tmp_
     images = tmp_path / "list.csv"
     images.write_text(f"path,stain\nno.tif,A\n{mini.slides / 'a.tif'},B\n")
     options = replace(HOW, stages=("convert", "sample"))
-    with pytest.raises(NoInputError, match="stain A: none of the 1 slides"):
+    with pytest.raises(NoInputError, match=r"stain A: no slide can be used: no.tif \["):
         tile_engine.cluster(images, tmp_path / "out", options=options, **mini.settings)
-    assert [folder.name for folder in runs_in(tmp_path / "out")] == ["B"]
-    assert sorted(one.state for one in statuses(tmp_path / "out")) == ["not begun", "running"]
+    assert not (tmp_path / "out" / "A").exists() and list(StainRuns(tmp_path / "out").runs) == ["B"]
+    states = sorted(one.state for one in statuses(tmp_path / "out"))
+    assert states[0].startswith("not begun, no slide can be used: no.tif") and states[1] == "running"
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "No slide can be used: no.tif" in page and "Not begun" not in page
 
 
 def test_one_run_is_asked_for_where_a_folder_holds_several(begun: Path) -> None:
     for command in (tile_engine.open_run, tile_engine.relabel, lambda out: tile_engine.search(out, "a.tif")):
-        with pytest.raises(SettingsError, match=r"name one of .*HE, .*PAS") as refused:
+        with pytest.raises(SettingsError, match=r"name one of .*HE \(stain HE\), .*PAS") as refused:
             command(begun)
         assert refused.value.code == "E_SEVERAL_RUNS"
 

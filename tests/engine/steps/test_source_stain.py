@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
+from tile_engine.engine.steps import source_stain as reading
 from tile_engine.engine.steps.source_stain import source_stain, source_stains
-from tile_engine.engine.steps.stain import MIN_TISSUE_MM2
+from tile_engine.engine.workers.child import GoneError, SilentError
 from tile_engine.models.stains.alike import stain_groups
 from tile_engine.models.stains.density import transmitted
+from tile_engine.models.stains.profile import StainProfile
 from tile_engine.stores.memory import MemorySource
 from tile_engine.stores.slides.cohort import SlideEntry, find_slides
 
@@ -31,14 +34,14 @@ def test_the_picture_that_is_read_is_coarse_and_small() -> None:
             return super().read(box, level)
 
     fine = tissue(2048)
-    profile = source_stain(Watched(fine, fine[:, ::8, ::8].copy(), spacing=0.5))
-    assert profile is not None and reads == [(256, 256)]
+    assert source_stain(Watched(fine, fine[:, ::8, ::8].copy(), spacing=0.5)) == "tissue"  # 1 mm2
+    assert reads == [(256, 256)]
 
 
 def test_images_that_are_no_brightfield_slides_have_none() -> None:
-    assert source_stain(MemorySource(np.zeros((1, 64, 64), np.uint8))) is None
-    assert source_stain(MemorySource(np.zeros((3, 64, 64), np.uint16))) is None
-    assert source_stain(MemorySource(np.full((3, 64, 64), 250, np.uint8))) is None
+    assert source_stain(MemorySource(np.zeros((1, 64, 64), np.uint8))) == "channels"
+    assert source_stain(MemorySource(np.zeros((3, 64, 64), np.uint16))) == "channels"
+    assert source_stain(MemorySource(np.full((3, 64, 64), 250, np.uint8))) == "tissue"
 
 
 def test_crops_of_one_section_are_stained_alike_and_a_file_that_cannot_be_read_has_no_stain(
@@ -46,11 +49,21 @@ def test_crops_of_one_section_are_stained_alike_and_a_file_that_cannot_be_read_h
 ) -> None:
     (tmp_path / "broken.tif").write_bytes(b"II*\0 cut short")
     entries = [*find_slides(mini.slides).entries, SlideEntry("x", tmp_path / "broken.tif", "broken.tif")]
-    assert stain_groups(source_stains(entries, 8.0)).group.tolist() == [0, 0, 0, -1]
+    *found, broken = source_stains(entries, 8.0)
+    profiles = [profile for profile in found if isinstance(profile, StainProfile)]
+    assert stain_groups(profiles).group.tolist() == [0, 0, 0] and broken == "unreadable"
     assert source_stains([], None) == []
+
+
+@pytest.mark.parametrize(("fate", "reason"), [(SilentError(), "timeout"), (GoneError(), "crash")])
+def test_a_slide_that_ends_its_reader_or_takes_too_long_says_so(
+    fate: GoneError, reason: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(reading, "each", lambda *_: [fate])
+    assert source_stains([SlideEntry("x", tmp_path / "x.tif", "x.tif")], None) == [reason]
 
 
 def test_a_stain_is_not_told_from_the_little_tissue_of_a_small_field() -> None:
     fields = [MemorySource(tissue(512), spacing=spacing) for spacing in (2.0, 8.0)]  # about 1 and 16 mm2
-    found = [source_stain(field, min_mm2=MIN_TISSUE_MM2) for field in fields]
-    assert found[0] is None and found[1] is not None and source_stain(fields[0]) is not None
+    found = [source_stain(field) for field in fields]
+    assert found[0] == "tissue" and isinstance(found[1], StainProfile)

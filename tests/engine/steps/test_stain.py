@@ -29,6 +29,7 @@ def picture(monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
     monkeypatch.setattr(stain, "overview", lambda source, target: (pixels, []))
     monkeypatch.setattr(stain, "tissue", lambda job, slide: mask)
     monkeypatch.setattr(stain, "glass_of", lambda job, slide: None)
+    monkeypatch.setattr(stain, "MIN_TISSUE_MM2", 0.1)
     return pixels
 
 
@@ -46,10 +47,11 @@ def test_the_profile_is_that_of_the_tissue_against_the_slides_own_glass(picture:
     assert np.array_equal(found.basis.vectors, known.basis.vectors) and np.array_equal(found.hues, known.hues)
 
 
-def test_a_stain_is_not_told_from_little_tissue(picture: np.ndarray) -> None:
+def test_a_stain_is_not_told_from_little_tissue(picture: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     """A lower half of 64 x 32 cells of 8 um is 0.13 mm2."""
-    assert stain.slide_stain(job_of(), "a-1", min_mm2=0.1) is not None
-    assert stain.slide_stain(job_of(), "a-1", min_mm2=0.2) is None
+    assert stain.slide_stain(job_of(), "a-1") is not None
+    monkeypatch.setattr(stain, "MIN_TISSUE_MM2", 0.2)
+    assert stain.slide_stain(job_of(), "a-1") is None
 
 
 @pytest.mark.parametrize("changes", [{"channels": 1}, {"dtype": "uint16"}, {"shape": (9, 9, 9)}])

@@ -55,6 +55,8 @@ def test_the_list_decides_and_spaces_around_a_name_do_not_matter() -> None:
         ({"a": "HE", "b": ""}, "names no stain for b.svs"),
         ({"a": "HE", "b": "he"}, "'HE' would lie|'he' would lie"),
         ({"a": "maps", "b": "HE"}, "another meaning"),
+        ({"a": "HE", "b": "Run.json"}, "another meaning"),
+        ({"a": "lock.json", "b": "report.html"}, "another meaning"),
     ],
 )
 def test_a_list_that_does_not_say_which_slides_belong_together_is_refused(stains: dict[str, str], text: str) -> None:
@@ -70,9 +72,8 @@ def test_every_name_makes_a_plain_folder(name: str) -> None:
 
 def test_colours_decide_and_slides_without_any_go_with_the_largest_group() -> None:
     profiles = {"a": profile(DAB, 0), "b": profile(HE, 1), "c": None, "d": profile(HE, 2)}
-    groups, untold = groups_by_colour(profiles)
-    assert members(groups) == {"stain-1": "a", "stain-2": "bcd"} and untold == ("c",)
-    assert groups_by_colour({"a": None, "b": None})[0] == {"stain-1": ["a", "b"]}
+    assert members(groups_by_colour(profiles)) == {"stain-1": "a", "stain-2": "bcd"}
+    assert groups_by_colour({"a": None, "b": None}) == {"stain-1": ["a", "b"]}
 
 
 def test_a_group_keeps_its_name_when_slides_come_and_go(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,10 +81,17 @@ def test_a_group_keeps_its_name_when_slides_come_and_go(monkeypatch: pytest.Monk
     monkeypatch.setattr(source_stain, "source_stains", lambda entries, mpp: [known[e.id] for e in entries])
     earlier = decide_stains(cohort(b="", c=""), ClusterSettings(), None)
     assert [run.name for run in earlier.runs] == ["stain-1", "stain-2"]
-    groups, _ = groups_by_colour({"a": profile(DAB, 3), **known}, earlier)
+    groups = groups_by_colour({"a": profile(DAB, 3), **known}, earlier)
     assert members(groups) == {"stain-2": "ac", "stain-1": "b"}
-    groups, _ = groups_by_colour({"a": profile(HE @ np.diag([1, 0.3, 2]), 3), **known}, earlier)
+    groups = groups_by_colour({"a": profile(HE @ np.diag([1, 0.3, 2]), 3), **known}, earlier)
     assert members(groups) == {"stain-3": "a", "stain-1": "b", "stain-2": "c"}
+
+
+def test_why_a_stain_is_not_told_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = {"a": profile(HE, 1), "b": "timeout", "c": profile(DAB, 0), "d": "tissue"}
+    monkeypatch.setattr(source_stain, "source_stains", lambda entries, mpp: [answers[e.id] for e in entries])
+    stains = decide_stains(cohort(a="", b="", c="", d=""), ClusterSettings(), None)
+    assert stains.untold == {"b": "timeout", "d": "tissue"} and set(stains.largest.slides) > {"b", "d"}
 
 
 def test_a_decision_is_remembered_and_the_column_goes_before_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,10 +38,10 @@ def plant(slide, index, fault, marker):
     if fault == "open":
         whole = tiff_reader.TiffPixels.__init__
 
-        def __init__(self, path):
+        def __init__(self, path, *more):
             if path.name == slide:
                 strike()
-            whole(self, path)
+            whole(self, path, *more)
 
         tiff_reader.TiffPixels.__init__ = __init__
         return

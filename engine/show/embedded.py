@@ -79,7 +79,7 @@ def _pixels_on_white(content: bytes) -> Array:
     from PIL import Image
 
     with Image.open(io.BytesIO(content)) as picture:
-        if picture.mode == "RGB" or picture.getextrema()[-1] == (255, 255):  # nothing is transparent
+        if "A" not in picture.getbands() or picture.getchannel("A").getextrema() == (255, 255):  # nothing is transparent
             return np.asarray(picture.convert("RGB"))
         pixels = picture.convert("RGBA")
     white = Image.new("RGBA", pixels.size, "white")

@@ -32,7 +32,7 @@ from tile_engine.engine.steps.convert.tissue import tissue
 from tile_engine.stores.slides.synthetic import write_demo_pyramid
 
 Array = npt.NDArray[np.generic]
-STAGES = ("convert", "sample", "train", "apply")
+STAGES = ("convert", "sample", "train", "apply", "map")
 TISSUES, SIDE, SLIDES = 3, 1792, 2
 PARTIAL = 0.9
 """Share of tissue below which a tile is partial."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -255,11 +255,6 @@ def image_label(colours: Mapping[int, tuple[int, int, int]], properties: Sequenc
         "properties": [dict(p) for p in properties],
         "source": {"image": "../../"},
     }
-
-
-def with_levels(spec: ImageSpec, levels: int) -> ImageSpec:
-    """The image with exactly `levels` levels; labels have as many as their image."""
-    return replace(spec, frames=pyramid(spec.frames[0], levels=levels))
 
 
 def _group(attributes: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,26 +18,32 @@ _BLOCK = 256
 def over(colour: Array, alpha: Array, background: int) -> Array:
     """Blend `colour` (y, x, channel) by straight `alpha` (y, x) over a background value; rounds half up, same dtype."""
     top = int(np.iinfo(colour.dtype).max)
-    if int(alpha.min(initial=top)) == top:
-        return colour
-    mixed = np.empty_like(colour)
-    for row in range(0, len(colour), _BLOCK):
-        rows = slice(row, row + _BLOCK)
-        share = alpha[rows].astype(np.uint64)[..., None]
-        mixed[rows] = (colour[rows] * share + np.uint64(background) * (top - share) + top // 2) // top
-    return mixed
+
+    def mix(part: Array, share: Array) -> Array:
+        return np.asarray((part * share + np.uint64(background) * (top - share) + top // 2) // top)
+
+    return _blended(colour, alpha, mix)
 
 
 def over_premultiplied(colour: Array, alpha: Array, background: int) -> Array:
     """Add a background value to `colour` (y, x, channel) that was multiplied by its `alpha` (y, x) before; same dtype."""
+    top = int(np.iinfo(colour.dtype).max)
+
+    def mix(part: Array, share: Array) -> Array:
+        return np.minimum(part + (np.uint64(background) * (top - share) + top // 2) // top, top)
+
+    return _blended(colour, alpha, mix)
+
+
+def _blended(colour: Array, alpha: Array, mix: Callable[[Array, Array], Array]) -> Array:
+    """`mix` of the colours and their alpha (uint64, last axis 1), a block of rows at a time; opaque colours as they are."""
     top = int(np.iinfo(colour.dtype).max)
     if int(alpha.min(initial=top)) == top:
         return colour
     mixed = np.empty_like(colour)
     for row in range(0, len(colour), _BLOCK):
         rows = slice(row, row + _BLOCK)
-        rest = top - alpha[rows].astype(np.uint64)[..., None]
-        mixed[rows] = np.minimum(colour[rows] + (np.uint64(background) * rest + top // 2) // top, top)
+        mixed[rows] = mix(colour[rows], alpha[rows].astype(np.uint64)[..., None])
     return mixed
 
 

@@ -74,15 +74,6 @@ def _below(folder: Path) -> Iterator[tuple[Path, str, int]]:
         yield path, f"{folder.name}/{path.relative_to(folder).as_posix()}", size
 
 
-def owner_of_folder(folder: Path) -> str:
-    """Name of the MRXS file of a data folder; empty for any other folder."""
-    for suffix in (".mrxs", ".MRXS"):
-        owner = folder.with_name(folder.name + suffix)
-        if owner.exists():
-            return owner.name
-    return "an .mrxs file that is not here" if (folder / "Slidedat.ini").exists() else ""
-
-
 def series_of(file: Path) -> str:
     """Series UID of a DICOM file, from its first bytes; empty if there is none."""
     try:

@@ -10,15 +10,13 @@ from ...errors import SettingsError
 from ...stores.folder import Folder
 from ...stores.slides.cohort import Cohort
 from ..pipeline.documents import WHY_UNTOLD, RunDocument, StainRuns, find_run, find_stain_runs
-from ..pipeline.listing import first_of
+from ..pipeline.listing import first_lines, first_of
 from ..pipeline.progress import Event, Report
 from ..pipeline.settings import RunSettings, settings_of
 from ..pipeline.spec import Apart, Pipeline
 from .load import load
 from .options import RunOptions
 from .start import stages_of
-
-MAX_CHANGES = 20
 
 
 def decided(
@@ -140,12 +138,11 @@ def _check_unchanged(out: Path, changes: Iterable[str]) -> None:
     lines = sorted(changes)
     if not lines:
         return
-    more = [f"... and {len(lines) - MAX_CHANGES} more"] if len(lines) > MAX_CHANGES else []
     raise SettingsError(
         "\n".join(
             [
                 f"{out} holds the runs of other slides, whose results would be mixed with these:",
-                *(f"  {line}" for line in lines[:MAX_CHANGES] + more),
+                *(f"  {line}" for line in first_lines(lines)),
                 "Add --redo to repeat what depends on them, or choose another folder with --out.",
             ]
         ),

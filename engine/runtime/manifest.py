@@ -30,6 +30,7 @@ from ..pipeline.documents import (
 )
 from ..pipeline.fingerprints import fingerprints
 from ..pipeline.job import Job
+from ..pipeline.listing import first_lines
 from ..pipeline.option import Option
 from ..pipeline.progress import Event, Report
 from ..pipeline.record import ImageRecord, InspectedCohort, Rejection
@@ -258,12 +259,10 @@ def _refusal(
     pipeline: Pipeline, folder: Folder, changes: Iterable[str], stale: list[str], previous: RunDocument
 ) -> str:
     kept_titles = [pipeline.steps[s].title for s in pipeline.steps if s in previous.steps and s not in stale]
-    lines = list(changes)
-    more = [f"... and {len(lines) - 20} more"] if len(lines) > 20 else []
     return "\n".join(
         [
             f"{folder.out} holds a run with other settings or slides, whose results would be mixed with these:",
-            *(f"  {line}" for line in lines[:20] + more),
+            *(f"  {line}" for line in first_lines(list(changes))),
             f"to be done again: {', '.join(pipeline.steps[s].title for s in stale) or 'the slides that were changed'}",
             f"kept: {', '.join(kept_titles) or 'nothing'}",
             "Add --redo to repeat these steps, or choose another folder with --out.",

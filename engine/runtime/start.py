@@ -20,6 +20,7 @@ from ...stores.sweep import sweep
 from ..compute.resources import resources
 from ..pipeline.documents import find_run, read_images, read_rejected, read_run, write_run
 from ..pipeline.job import Job
+from ..pipeline.listing import first_lines
 from ..pipeline.messages import note_messages, rejection_messages
 from ..pipeline.modality import Images, Modality
 from ..pipeline.progress import Event, Report
@@ -207,10 +208,9 @@ def _tell_opened(inspected: InspectedCohort, report: Report) -> None:
 
 
 def _all_rejected(inspected: InspectedCohort, modality: Modality) -> str:
-    reasons = rejection_messages(inspected.rejected.values())
-    lines = [f"  {one.images} [{one.code}]: {one.reason}" for one in reasons[:10]]
-    more = [f"  ... and {len(reasons) - 10} more reasons"] if len(reasons) > 10 else []
-    return "\n".join([f"none of the {len(inspected.rejected)} {modality.name} can be used:", *lines, *more])
+    reasons = [f"{one.images} [{one.code}]: {one.reason}" for one in rejection_messages(inspected.rejected.values())]
+    lines = (f"  {line}" for line in first_lines(reasons, "reasons", most=10))
+    return "\n".join([f"none of the {len(inspected.rejected)} {modality.name} can be used:", *lines])
 
 
 def _check_room(folder: Folder, plan: Estimate, modality: Modality) -> None:

@@ -79,7 +79,10 @@ def _pixels_on_white(content: bytes) -> Array:
     from PIL import Image
 
     with Image.open(io.BytesIO(content)) as picture:
-        if "A" not in picture.getbands() or picture.getchannel("A").getextrema() == (255, 255):  # nothing is transparent
+        if "A" not in picture.getbands() or picture.getchannel("A").getextrema() == (
+            255,
+            255,
+        ):  # nothing is transparent
             return np.asarray(picture.convert("RGB"))
         pixels = picture.convert("RGBA")
     white = Image.new("RGBA", pixels.size, "white")

@@ -21,6 +21,7 @@ from ...stores.remote import to_path
 from ...stores.slides.cohort import fingerprint
 from ...version import VERSION
 from ..compute.gpus import gpu_fault, gpus
+from ..pipeline.listing import first_lines
 from ..pipeline.progress import Event, Report
 from .pool import WorkerPool
 
@@ -138,8 +139,7 @@ def worker_table(rows: Iterable[WorkerRow]) -> str:
             f"{host}: {len(workers)} workers, {sum(row.threads for row in workers)} threads"
             + (f", {', '.join(cards)}" if cards else "")
         )
-    more = [f"... and {len(lines) - MAX_LINES} more hosts"] if len(lines) > MAX_LINES else []
-    return "\n".join([*lines[:MAX_LINES], *more])
+    return "\n".join(first_lines(lines, "hosts"))
 
 
 def versions() -> dict[str, str]:

@@ -1,12 +1,13 @@
 """Views: random variants of a patch, as another scanner, stain or section would show it; clusters must not depend on them.
 
-A view turns and mirrors a patch, crops and enlarges it, and jitters each stain in optical density and the brightness and
-contrast of the whole. The generator that is passed in draws all numbers on the CPU for the whole batch, and a replica takes
-its rows: views do not depend on the device or on the number of replicas.
+A view turns and mirrors a patch, crops and enlarges it, may show it as if it lay on the edge of the tissue, and jitters each
+stain in optical density and the brightness and contrast of the whole. The generator that is passed in draws all numbers on
+the CPU for the whole batch, and a replica takes its rows: views do not depend on the device or on the number of replicas.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -38,12 +39,15 @@ class Views:
     """Each stain's density is scaled by 1 ± this and shifted by ± a fifth of it; 0 = colour is not changed."""
     brightness: float = 0.05
     """Brightness ± this (1 = white), contrast 1 ± twice this."""
+    edge: float = 0.5
+    """Share of views that show an edge of the tissue: what lies beyond a straight line is filled by what lies before it."""
     brightfield: bool = True
     """True: channels are red, green, blue (of one or more stains). False: any channels, each jittered by itself."""
 
     def __call__(self, patches_BCYX: Tensor, source: torch.Generator, replica: Replica = SINGLE) -> Tensor:
         """A view of each patch, float32 in [0, 1], same shape; `patches_BCYX` are the replica's rows of a batch."""
-        view = turn_and_crop(patches_BCYX, 1.0 - (1.0 - self.crop) * min(self.strength, 1.0), source, replica)
+        strength = min(self.strength, 1.0)
+        view = cut_out(patches_BCYX, 1.0 - (1.0 - self.crop) * strength, self.edge * strength, source, replica)
         if self.stain * self.strength > 0:
             jitter = jitter_stains if self.brightfield and view.shape[1] % 3 == 0 else jitter_channels
             view = jitter(view, self.stain * self.strength, source, replica)
@@ -54,19 +58,48 @@ class Views:
         return view.clamp_(0.0, 1.0)
 
 
-def turn_and_crop(patches_BCYX: Tensor, smallest: float, source: torch.Generator, replica: Replica = SINGLE) -> Tensor:
-    """Each patch in one of eight orientations; a random square of `smallest` to 1 of its area is enlarged to the patch."""
+def cut_out(
+    patches_BCYX: Tensor, smallest: float, edge: float, source: torch.Generator, replica: Replica = SINGLE
+) -> Tensor:
+    """Each patch in one of eight orientations; a random square of `smallest` to 1 of its area is enlarged to the patch.
+
+    A share `edge` of the patches is mirrored across a random line first, as `models.masks.fill` fills background.
+    """
     count = len(patches_BCYX) * replica.count
     side = uniform((count,), smallest, 1.0, source).sqrt()
     shift = uniform((2, count), -1.0, 1.0, source) * (1.0 - side)
     turns = torch.randint(8, (count,), generator=source)
     cosine = torch.tensor([1.0, 0.0, -1.0, 0.0])[turns % 4] * side
     sine = torch.tensor([0.0, 1.0, 0.0, -1.0])[turns % 4] * side
-    mirror = torch.where(turns < 4, 1.0, -1.0)
-    rows = torch.stack([cosine * mirror, -sine, shift[0], sine * mirror, cosine, shift[1]], 1).view(count, 2, 3)
+    handed = torch.where(turns < 4, 1.0, -1.0)
+    rows = torch.stack([cosine * handed, -sine, shift[0], sine * handed, cosine, shift[1]], 1).view(count, 2, 3)
     rows = replica.part(rows).to(patches_BCYX.device)
-    grid = F.affine_grid(rows, list(patches_BCYX.shape), align_corners=False)
-    return F.grid_sample(patches_BCYX, grid, mode="bilinear", padding_mode="border", align_corners=False)
+    grid_BYX2 = F.affine_grid(rows, list(patches_BCYX.shape), align_corners=False)
+    if edge > 0:
+        grid_BYX2 = mirror(
+            grid_BYX2, *(replica.part(drawn).to(grid_BYX2.device) for drawn in _lines(count, edge, source))
+        )
+    return F.grid_sample(patches_BCYX, grid_BYX2, mode="bilinear", padding_mode="reflection", align_corners=False)
+
+
+def mirror(grid_BYX2: Tensor, normal_B2: Tensor, distance_B: Tensor) -> Tensor:
+    """Places of a patch (x, y; -1 to 1 over it) with those beyond a line mirrored across it.
+
+    ```text
+    place    0 1 2 | 3 4        |: the line, with its unit normal and its distance from the centre
+    reads    0 1 2 | 2 1
+    ```
+    """
+    beyond_BYX = (grid_BYX2 @ normal_B2[:, None, :, None]).squeeze(-1) - distance_B[:, None, None]
+    return grid_BYX2 - 2 * beyond_BYX.clamp_min(0).unsqueeze(-1) * normal_B2[:, None, None]
+
+
+def _lines(count: int, share: float, source: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Normals and distances of random lines with half of the patch or less beyond; all but `share` lie outside it."""
+    angle = uniform((count,), 0.0, 2 * math.pi, source)
+    distance = uniform((count,), 0.0, 1.0, source)
+    outside = torch.rand(count, generator=source) >= share
+    return torch.stack([angle.cos(), angle.sin()], 1), distance.masked_fill(outside, 2.0)
 
 
 def jitter_stains(patches_BCYX: Tensor, amount: float, source: torch.Generator, replica: Replica = SINGLE) -> Tensor:

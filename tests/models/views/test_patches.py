@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tile_engine.models.masks.fill import fill_background
 from tile_engine.models.replica import Replica
-from tile_engine.models.views.patches import Views, drop_stain, jitter_stains, turn_and_crop
+from tile_engine.models.views.patches import Views, cut_out, drop_stain, jitter_stains, mirror
 
 PATCHES_BCYX = torch.rand(16, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 
@@ -42,10 +44,32 @@ def test_without_strength_a_view_is_one_of_eight_orientations() -> None:
 
 def test_a_crop_shows_only_what_lies_in_the_patch() -> None:
     ramp = torch.linspace(0.2, 0.8, 64).expand(50, 1, 64, 64)
-    view = turn_and_crop(ramp, 0.25, draw())
+    view = cut_out(ramp, 0.25, 0.0, draw())
     assert view.min() >= 0.2 - 1e-4 and view.max() <= 0.8 + 1e-4
     spread = view.amax((1, 2, 3)) - view.amin((1, 2, 3))
     assert spread.min() < 0.4 < spread.max(), "cut-outs have different sizes"
+
+
+def test_an_edge_is_filled_as_background_is() -> None:
+    patches, side = PATCHES_BCYX, PATCHES_BCYX.shape[-1]
+    places = F.affine_grid(torch.eye(2, 3).expand(16, 2, 3), list(patches.shape), align_corners=False)
+    last = 20  # the last column of tissue; the line runs through its centres
+    line = torch.full((16,), (last + 0.5) * 2 / side - 1)
+    grid = mirror(places, torch.tensor([1.0, 0.0]).expand(16, 2), line)
+    view = F.grid_sample(patches, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+    tissue = np.arange(side)[None].repeat(side, 0) <= last
+    for patch, shown in zip(patches.numpy(), view.numpy(), strict=True):
+        np.testing.assert_allclose(shown, fill_background(patch, tissue), atol=1e-5)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_the_stated_share_of_views_shows_an_edge(share: float) -> None:
+    ramps = torch.linspace(0, 1, 32).expand(500, 1, 32, 32)
+    views, plain = (cut_out(ramps, 1.0, edge, draw(3)) for edge in (share, 0.0))
+    changed = (views - plain).abs().amax((1, 2, 3)) > 0.02
+    # a line may cut off no more than a corner, which changes nothing that shows
+    assert 0.6 * share <= changed.float().mean() <= 1.15 * share
+    assert (changed.sum() == 0) == (share == 0)
 
 
 def test_stain_jitter_keeps_what_has_no_stain_and_its_order() -> None:

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import beta, norm, t
+from scipy.special import betaincinv, ndtri, stdtrit
 
 Array = npt.NDArray[Any]
 LEVEL = 0.95
@@ -63,8 +63,8 @@ def composition(labels: Array, positions: Array, *, clusters: int) -> Compositio
         return Composition(shares, nothing, nothing, nothing, reason)
     effective = len(labels) / effects
     tiles = shares * effective
-    low = np.where(tiles > 0, beta.ppf((1 - LEVEL) / 2, tiles, effective - tiles + 1), 0.0)
-    high = np.where(tiles < effective, beta.ppf((1 + LEVEL) / 2, tiles + 1, np.maximum(effective - tiles, 0)), 1.0)
+    low = np.where(tiles > 0, betaincinv(tiles, effective - tiles + 1, (1 - LEVEL) / 2), 0.0)
+    high = np.where(tiles < effective, betaincinv(tiles + 1, np.maximum(effective - tiles, 0), (1 + LEVEL) / 2), 1.0)
     return Composition(shares, low, high, effective)
 
 
@@ -102,5 +102,5 @@ def _design_effect(counts: Array) -> Array:
     residuals = counts - counts.sum(1, keepdims=True) * shares
     variance = blocks / (blocks - 1) * np.square(residuals).sum(0) / tiles**2
     binomial = shares * (1 - shares) / tiles
-    few = (t.ppf((1 + LEVEL) / 2, blocks - 1) / norm.ppf((1 + LEVEL) / 2)) ** 2  # Korn & Graubard: degrees of freedom
+    few = (stdtrit(blocks - 1, (1 + LEVEL) / 2) / ndtri((1 + LEVEL) / 2)) ** 2  # Korn & Graubard: degrees of freedom
     return np.asarray(np.where(binomial > 0, few * variance / np.where(binomial > 0, binomial, 1), 0.0))

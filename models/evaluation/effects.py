@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import t
+from scipy.special import stdtrit
 
 Array = npt.NDArray[Any]
 
@@ -33,6 +33,6 @@ def log_ratio_effect(ratios: Array, group: Array, pair: tuple[int, int]) -> Effe
     if not parts.sum():
         return Effect(pair, *(float(np.exp(difference)),) * 3)
     degrees = parts.sum() ** 2 / (parts**2 / [len(first) - 1, len(second) - 1]).sum()
-    reach = t.ppf(0.975, degrees) * np.sqrt(parts.sum())
+    reach = stdtrit(degrees, 0.975) * np.sqrt(parts.sum())
     low, high = np.exp((difference - reach, difference + reach))
     return Effect(pair, float(np.exp(difference)), float(low), float(high))

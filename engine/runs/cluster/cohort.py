@@ -30,7 +30,6 @@ def cohort_sections(
     """Warnings for the first lines, and sections, from tissue tiles (cluster, image)."""
     from ....models.evaluation.bound import bound_clusters
     from ....models.evaluation.dependence import dependences
-    from ....models.evaluation.groups import compare_groups
 
     names, seed = [r.name for r in job.slides.values()], job.settings.seed
     columns = cohort_columns(job.slides.values())
@@ -40,6 +39,8 @@ def cohort_sections(
     bound = tuple(replace(b, cluster=shown.numbers[b.cluster - 1]) for b in found_bound)
     sections = [dependence_section(found, bound, absent=columns.absent)]
     if "group" in columns.values:
+        from ....models.evaluation.groups import compare_groups
+
         compared = compare_groups(counts, columns.values["group"], subjects=columns.subjects, seed=seed)
         sections.append(groups_section(compared, names=shown.names))
     if job.modality.planar:

@@ -6,6 +6,7 @@ Axes are those of clustering.py: K clusters last, B patches before it, heads tha
 from __future__ import annotations
 
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from .clustering import MIN_PROBABILITY, entropy
 
@@ -24,6 +25,24 @@ def scan(p_BK: Tensor, near_BK: Tensor, weight: float = 5.0) -> Tensor:
     """
     alike_B = (p_BK * near_BK).sum(-1)
     return -alike_B.clamp_min(MIN_PROBABILITY).log().mean(-1) - weight * entropy(p_BK.mean(-2))
+
+
+def self_label(p_BK: Tensor, view_BK: Tensor, confidence: float = 0.99) -> Tensor:
+    """SCAN's second part: cross-entropy of a view with its patch's cluster, over patches that are sure of it; 0 without any.
+
+    A patch is sure if a probability is over `confidence`. Clusters weigh alike, whatever their number of sure patches. No
+    gradient flows through `p_BK`. Van Gansbeke et al., ECCV 2020, section 2.3.
+
+    >>> import torch
+    >>> sure, half = torch.tensor([[1.0, 0.0], [0.6, 0.4]]), torch.full((2, 2), 0.5)
+    >>> round(self_label(sure, half).item(), 3)  # ln 2: the first patch alone counts
+    0.693
+    """
+    likely_B = p_BK.detach().max(-1)
+    chosen_BK = one_hot(likely_B.indices, p_BK.shape[-1]) * (likely_B.values > confidence).unsqueeze(-1)
+    count_K = chosen_BK.sum(-2)
+    entropy_K = -(chosen_BK * view_BK.clamp_min(MIN_PROBABILITY).log()).sum(-2) / count_K.clamp_min(1)
+    return entropy_K.sum(-1) / (count_K > 0).sum(-1).clamp_min(1)
 
 
 def temi(

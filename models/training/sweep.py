@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ..losses.clustering import iic, imsat
-from ..losses.neighbour_losses import scan
+from ..losses.neighbour_losses import scan, self_label
 from ..neighbours.knn import nearest_patches
 from ..networks.cluster_heads import NEAR_UNIFORM, ClusterHead, HeadBank
 from ..networks.clusterer import COLLAPSED_BELOW, effective_clusters
@@ -37,6 +38,8 @@ FIRST_SCALE: dict[ClusteringObjective, float] = {"iic": 1.0, "imsat": NEAR_UNIFO
 NEIGHBOUR_SHARE: dict[ClusteringObjective, float] = {"iic": 0.5, "imsat": 0.5, "scan": 1.0}
 """Share of pairs whose second view shows a neighbour of the patch instead of the patch itself."""
 NEIGHBOURS: dict[ClusteringObjective, int] = {"iic": 10, "imsat": 10, "scan": 20}
+SELF_LABEL_FROM = 0.7
+"""Share of the steps after which SCAN's heads learn from the patches that they are sure of."""
 CHECK_SHARES = (0.25, 0.5)
 """Shares of the steps after which collapsed heads are restarted."""
 
@@ -69,17 +72,19 @@ class HeadSweep:
         points_NF = (embeddings_VNF[0] - self.bank.mean_F) / self.bank.scale_F
         near_NM = nearest_patches(points_NF, NEIGHBOURS[objective])
         self._pairs = PairSampler(embeddings_VNF, near_NM, NEIGHBOUR_SHARE[objective], seeds, self.name, batch)
+        self._views = PairSampler(embeddings_VNF, near_NM, 0.0, seeds, self.name, batch)
         self._adam = Adam({"bank": (self.bank, 1e-3)}, steps)
         self._restarts_SJ = torch.zeros(len(seeds), len(self.bank.clusters), dtype=torch.int64)
 
     def step(self, index: int) -> dict[str, float]:
         if index in {int(self.steps * share) for share in CHECK_SHARES}:
             self._restart_collapsed()
-        first_SBF, second_SBF = self._pairs[index]
+        labels_itself = self.objective == "scan" and index >= SELF_LABEL_FROM * self.steps
+        first_SBF, second_SBF = (self._views if labels_itself else self._pairs)[index]
         p_SJBK, p_over_SBK = self.bank(first_SBF)
         q_SJBK, q_over_SBK = self.bank(second_SBF)
-        loss = objective_loss(self.objective, p_SJBK, q_SJBK).mean(1).sum()
-        loss = loss + objective_loss(self.objective, p_over_SBK, q_over_SBK).sum()
+        loss_of = self_label if labels_itself else partial(objective_loss, self.objective)
+        loss = loss_of(p_SJBK, q_SJBK).mean(1).sum() + loss_of(p_over_SBK, q_over_SBK).sum()
         check_finite(self.name, index, value := float(loss.detach()))
         self._adam.step(loss, index)
         return {"loss": value / len(self.bank.seeds)}

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from tile_engine.models.losses.neighbour_losses import agreement_weight, scan, temi
+from tile_engine.models.losses.neighbour_losses import agreement_weight, scan, self_label, temi
 
 P = torch.tensor([[0.9, 0.1], [0.3, 0.7]])
 Q = torch.tensor([[0.8, 0.2], [0.4, 0.6]])
@@ -18,6 +18,17 @@ def test_scan_of_two_patches_by_hand() -> None:
     mean = [0.6, 0.4]
     by_hand = -(math.log(alike[0]) + math.log(alike[1])) / 2 + 2.0 * sum(m * math.log(m) for m in mean)
     assert scan(P, Q, weight=2.0).item() == pytest.approx(by_hand, abs=1e-6)
+
+
+def test_sure_patches_alone_teach_their_views_and_clusters_weigh_alike() -> None:
+    sure, view = torch.tensor([[1.0, 0], [1, 0], [1, 0], [0, 1], [0.9, 0.1]]), torch.full((5, 2), 0.5)
+    view[3] = torch.tensor([0.8, 0.2])
+    by_hand = (math.log(2) - math.log(0.2)) / 2  # three patches of one cluster weigh as much as one of the other
+    assert self_label(sure, view).item() == pytest.approx(by_hand, abs=1e-6)
+    assert self_label(sure[4:], view[4:]).item() == 0, "nobody is sure"
+    first, second = sure.clone().requires_grad_(), view.clone().requires_grad_()
+    self_label(first, second).backward()
+    assert first.grad is None and second.grad is not None and second.grad[4].abs().sum() == 0
 
 
 def test_scan_is_least_where_neighbours_share_clusters_of_equal_size() -> None:

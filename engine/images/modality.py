@@ -106,7 +106,7 @@ VOLUMES = Modality(
     find=_find_volumes,
     open=lambda cohort, settings: inspect_volumes(cohort, labels=settings.labels),
     read=lambda job, image: resources().volume(job, image),
-    absent=lambda job, image, box: [],
+    absent=lambda job, image, box: resources().volume(job, image).absent(box),
     notes=_affine,
     scaled=_in_range,
     views=_cube_views,

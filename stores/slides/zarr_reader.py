@@ -11,7 +11,7 @@ from ..frame import Array, Box, Frame
 from .absent import absent_boxes
 from .pixels import SlideDescription
 from .spacing import FROM_FILE, Stated
-from .zarr_chunks import missing_chunks
+from .zarr_chunks import ChunkFiles, chunk_files
 from .zarr_levels import foreign_attributes, image_folder, open_levels, series_names
 
 SLIDE_DTYPES = frozenset({"uint8", "u1", "uint16", "u2"})
@@ -25,7 +25,7 @@ class ZarrPixels:
         self._path = path = image_folder(path, part)
         levels = open_levels(path, SLIDE_DTYPES, "whole numbers of 8 or 16 bits without a sign")
         self._arrays, self._axes, self._names = levels.arrays, levels.axes, levels.names
-        self._missing: dict[int, tuple[Array, tuple[int, int]]] = {}
+        self._files: dict[int, ChunkFiles] = {}
         first, notes = levels.arrays[0], list(levels.notes)
         if len(images) > 1:
             notes.insert(0, f"{len(images)} images in the store; {path.name} is read; choose one with --part")
@@ -66,6 +66,11 @@ class ZarrPixels:
 
     def read(self, box: Box, level: int) -> Array:
         where = {"t": 0, "z": 0, "c": slice(None), "y": box.slices[0], "x": box.slices[1]}
+        if self._chunk_files(level).any_empty(box):
+            raise TileError(
+                f"{self._path.name}: level {level} cannot be read from {box.start} to {box.stop} (y, x): a chunk there is a "
+                "file without content"
+            )
         try:
             pixels = np.asarray(self._arrays[level][tuple(where[axis] for axis in self._axes)])
         except Exception as error:  # codecs raise whatever they like on damaged bytes
@@ -80,11 +85,16 @@ class ZarrPixels:
 
     def absent(self, box: Box, level: int) -> list[Box]:
         """The parts of `box` whose chunks (or shards) were never written."""
-        if level not in self._missing:
-            folder, rgb = self._path / self._names[level], self._described.background > 0
-            self._missing[level] = missing_chunks(folder, self._arrays[level], self._axes, rgb=rgb)
-        missing, size = self._missing[level]
-        return absent_boxes(missing, size, box) if missing.any() else []
+        files = self._chunk_files(level)
+        return absent_boxes(files.missing, (files.size[0], files.size[1]), box) if files.missing.any() else []
+
+    def _chunk_files(self, level: int) -> ChunkFiles:
+        if level not in self._files:
+            rgb = self._described.background > 0
+            fixed = {"t": [0], "z": [0], "c": range(self._described.channels)}
+            folder = self._path / self._names[level]
+            self._files[level] = chunk_files(folder, self._arrays[level], self._axes, fixed, every=rgb)
+        return self._files[level]
 
     def close(self) -> None:
         """Nothing stays open."""

@@ -42,6 +42,14 @@ class Turn:
             found[axis] = slice(n - one.stop, n - one.start) if back else one
         return tuple(found)
 
+    def from_file(self, at: tuple[slice, ...], lengths: tuple[int, ...]) -> tuple[slice, ...]:
+        """Canonical slices (z, y, x) of slices (i, j, k) of the file: the way back of `into`."""
+        turned = zip(self.axes, self.mirrored, strict=True)
+        return tuple(
+            slice(lengths[axis] - at[axis].stop, lengths[axis] - at[axis].start) if back else at[axis]
+            for axis, back in turned
+        )
+
     def out_of(self, cells: Array) -> Array:
         """(channel, i, j, k) to (channel, z, y, x)."""
         turned = cells.transpose(0, *(axis + 1 for axis in self.axes))

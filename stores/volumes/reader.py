@@ -136,6 +136,13 @@ class Volume:
             )
         return self._finite(self._cells(box, level))
 
+    def absent(self, box: Box) -> list[Box]:
+        """The parts of `box`, inside the finest frame, that the file does not hold; they are read as its fill value."""
+        lengths = self._open.shape
+        parts = self._open.absent(self._turn.into(box.slices, lengths))
+        turned = (self._turn.from_file(part, lengths) for part in parts)
+        return [Box(tuple(one.start for one in part), tuple(one.stop for one in part)) for part in turned]
+
     def close(self) -> None:
         self._voxels = None
         if self._release:

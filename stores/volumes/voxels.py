@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -44,6 +44,8 @@ class Voxels:
     """Remarks on unusual properties of the file."""
     labels: str = ""
     """Why its numbers name regions, where the file says so; empty where it does not."""
+    absent: Callable[[tuple[slice, ...]], Iterable[tuple[slice, ...]]] = lambda at: ()
+    """Slices i, j, k of the finest level -> the parts of them that the file does not hold."""
     kept: bool = False
     """Whether all cells are in memory, so that reading each of them is cheap."""
 

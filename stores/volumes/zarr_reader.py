@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from ...errors import SlideError, TileError
 from ..anatomy import directions_of
-from ..frame import Array, Frame
+from ..frame import Array, Box, Frame
 from ..ngff import stored_affine
 from ..placement import Affine
+from ..slides.zarr_chunks import ChunkFiles, chunk_files
 from ..slides.zarr_levels import Levels, foreign_attributes, open_levels
 from .voxels import VOXEL_DTYPES, Voxels, affine_of, time_index
 
@@ -44,16 +45,41 @@ def open_zarr(path: Path, part: str) -> Voxels:
         notes.append("it states no orientation; x, y and z are assumed to be Right, Anterior, Superior")
     if not levels.scaled:
         notes.append("its metadata state no lengths; 1 um is assumed")
+    files = _ChunkFilesOf(path, levels, {"t": [t], "c": channels})
     return Voxels(
         "ome-zarr",
         frames[0].shape[::-1],
         np.dtype(levels.arrays[0].dtype),
-        _cells(path, levels, t, channels),
+        _cells(path, levels, files, channels),
         affine,
         channels=len(channels),
         frames=frames,
         notes=tuple(notes),
+        absent=files.absent,
     )
+
+
+class _ChunkFilesOf:
+    """The chunk files of each level, looked at when the level is first read."""
+
+    def __init__(self, path: Path, levels: Levels, fixed: Mapping[str, Sequence[int]]) -> None:
+        self._path, self._levels, self.fixed = path, levels, fixed
+        self._found: dict[int, ChunkFiles] = {}
+
+    def of(self, level: int) -> ChunkFiles:
+        if level not in self._found:
+            folder, array = self._path / self._levels.names[level], self._levels.arrays[level]
+            self._found[level] = chunk_files(folder, array, self._levels.axes, self.fixed, every=False)
+        return self._found[level]
+
+    def absent(self, at: tuple[slice, ...]) -> Iterator[tuple[slice, ...]]:
+        """The parts of slices (x, y, z) of the finest level whose chunks were never written."""
+        return (box.slices[::-1] for box in self.of(0).missing_in(_box(at)))
+
+
+def _box(at: tuple[slice, ...]) -> Box:
+    """Of axes z, y, x, of slices along x, y, z."""
+    return Box(tuple(one.start for one in at[::-1]), tuple(one.stop for one in at[::-1]))
 
 
 def _affine(path: Path, frame: Frame) -> tuple[Affine, bool]:
@@ -101,13 +127,19 @@ def _solid(frame: Frame, finest: Frame) -> Frame:
     return Frame(("z", "y", "x"), tuple(map(int, shape)), tuple(map(float, spacing)), origin)
 
 
-def _cells(path: Path, levels: Levels, t: int, channels: tuple[int, ...]) -> Callable[[int, tuple[slice, ...]], Array]:
+def _cells(
+    path: Path, levels: Levels, files: _ChunkFilesOf, channels: tuple[int, ...]
+) -> Callable[[int, tuple[slice, ...]], Array]:
     """A function that reads (channel, x, y, z) of a level."""
     first, stop = min(channels), max(channels) + 1
     picked = [channel - first for channel in channels]
 
     def cells(level: int, at: tuple[slice, ...]) -> Array:
-        where = {"t": t, "c": slice(first, stop), "x": at[0], "y": at[1], "z": at[2]}
+        where = {"t": files.fixed["t"][0], "c": slice(first, stop), "x": at[0], "y": at[1], "z": at[2]}
+        if files.of(level).any_empty(_box(at)):
+            raise TileError(
+                f"{path.name}: level {level} cannot be read at x, y, z = {at}: a chunk there is a file without content"
+            )
         try:
             values = np.asarray(levels.arrays[level][tuple(where[axis] for axis in levels.axes)])
         except Exception as error:  # codecs raise whatever they like on damaged bytes

@@ -64,7 +64,7 @@ def write_pyramid(job: Job[RunSettings], unit: Unit) -> Outcome:
     if loss.any:
         seen = _seen_on_coarser_level(job, unit.slide, target) if len(target.shape) == 2 else np.zeros_like(mask)
         check_loss(loss, mask, seen, job.settings.unreadable_limit)
-        if (labels == ABSENT).all():
+        if len(target.shape) == 2 and (labels == ABSENT).all():
             check_any_tile(job, unit.slide)
     if job.pixels == "all":
         with outcome.clock("write"):

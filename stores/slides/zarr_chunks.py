@@ -44,7 +44,7 @@ def chunk_files(
     """The chunk files of `array` along those of z, y and x that are not `fixed`.
 
     `fixed` names the cells that are read along other axes. A chunk is missing if any of these lacks it where `every` is true,
-    as the colours of an RGB image are wrong then; else if all lack it, as writers leave out chunks in which a marker is nowhere.
+    as the colours of an RGB image are wrong then; else if all lack it: writers leave out chunks in which a marker is nowhere.
     """
     sizes = dict(zip(axes, array.shards or array.chunks, strict=True))
     lengths = dict(zip(axes, array.shape, strict=True))

@@ -22,7 +22,8 @@ CARRIED: Mapping[str, tuple[str, ...]] = {
 ROLES: Mapping[str, tuple[str, ...]] = {
     "path": (
         "path", "file", "filename", "filepath", "fullpath", "slide", "slidepath", "slidefile", "slidename", "image",
-        "imagepath", "imagefile", "imagename", "volume", "volumepath", "scan", "slideid", "imageid",
+        "imagepath", "imagefile", "imagename", "volume", "volumepath", "scan", "slideid", "imageid", "wsi",
+        "wsipath", "wsifile",
     ),
     "subject": (
         "subject", "subjectid", "participantid", "participant", "patientid", "patient", "patientnumber", "donorid", "donor",

@@ -242,6 +242,8 @@ def _kind(key: Any, name: str, pages: int) -> tuple[str, list[str]]:
     if photometric in (2, 6) and samples >= 3:
         if pages > 1 or dtype == np.bool_:
             raise SlideError(f"{name}: {pages} pages of {dtype.name} colours in one image are not read.", _UNREADABLE)
+        if samples > 3 and _states_channels(key):
+            return "channels", [f"its axes say that its {samples} planes are channels, though its tags say colours"]
         if samples == 4 and alpha:
             return f"{before}rgba", ["transparency is laid over white"]
         if int(key.compression) == _APERIO_YCBCR and dtype == np.uint8:
@@ -267,3 +269,12 @@ def _palette(key: Any) -> Array:
     """Table (256, 3) of 8 bits from the tag ColorMap (3, 256) of 16."""
     table = np.asarray(key.colormap)
     return (table.T >> 8).astype(np.uint8) if table.max(initial=0) > 255 else table.T.astype(np.uint8)
+
+
+def _states_channels(key: Any) -> bool:
+    """Whether tifffile wrote planes that its user called channels; by itself it tags three as colours, a fourth as alpha."""
+    from tifffile.tifffile import shaped_description_metadata
+
+    if int(key.planarconfig) != 2 or not (words := key.shaped_description):
+        return False
+    return str(shaped_description_metadata(words).get("axes", "")).startswith("C")

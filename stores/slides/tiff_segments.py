@@ -19,6 +19,7 @@ import numpy as np
 from ...errors import SlideError, TileError
 from ..frame import Array, Box
 from .absent import absent_boxes
+from .jpeg_colour import says_ycbcr
 from .strict_jpeg import strict_decoder
 
 MAX_SEGMENT_BYTES = 2**30
@@ -29,6 +30,7 @@ MAX_CACHED_BYTES = 2**27
 _JPEG = (7,)
 _RGB = 2
 _ROWS = 64
+_HEAD = 4096
 
 
 class Segments:
@@ -157,7 +159,9 @@ class Segments:
         from imagecodecs import jpeg8_decode
         from tifffile.tifffile import jpeg_decode_colorspace
 
-        space, out_space = jpeg_decode_colorspace(key.photometric, key.planarconfig, key.extrasamples, key.is_jfif)
+        space, out_space = jpeg_decode_colorspace(
+            key.photometric, key.planarconfig, key.extrasamples, self._holds_ycbcr()
+        )
         tables = self._tables
         shape = (*self.size, 3) if self._contiguous == 3 else self.size
         strict = strict_decoder(tables, space, self._contiguous) if out_space in (None, _RGB) else None
@@ -198,6 +202,12 @@ class Segments:
             return np.moveaxis(local.whole, 0, -1)
 
         return decode
+
+    def _holds_ycbcr(self) -> bool:
+        """By the first tile that exists."""
+        there = ((int(o), int(n)) for o, n in zip(self._offsets, self._counts, strict=False))
+        offset, count = next(((o, n) for o, n in there if o and n), (0, 0))
+        return bool(count) and says_ycbcr(os.pread(self._fd, min(count, _HEAD), offset))
 
     def _any(self, key: Any) -> Callable[[bytes, int], Array]:
         """Decoder for every compression that tifffile supports."""

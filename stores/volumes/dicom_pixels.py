@@ -90,6 +90,14 @@ def pictures(file: Path) -> Array:
                     "short. Copy it again.",
                     "E_TRUNCATED",
                 )
+            if (one := int(data.Rows) * int(data.Columns) * int(data.BitsAllocated) // 8) and len(
+                data.PixelData
+            ) >= bits // 8 + one:
+                raise SlideError(
+                    f"{file.name}: has pixels for {len(data.PixelData) // one} pictures where its header states "
+                    f"{bits // 8 // one}: some of them would be left out without a place. Export it again.",
+                    "E_MALFORMED",
+                )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             pixels = np.asarray(data.pixel_array)

@@ -45,6 +45,7 @@ def open_dicom(path: Path, part: str) -> Voxels:
     files = _files(path, series)
     slices = [one for file in files for one in slices_of(file, header(file))]
     notes = [note] if (note := short_of(slices)) else []
+    notes += _unread(path, files) if path.is_dir() else []
     slices = _of_echo(path, slices, echo)
     slices, copies = without_copies(slices)
     if copies:
@@ -69,6 +70,32 @@ def open_dicom(path: Path, part: str) -> Voxels:
     return Voxels(
         "dicom", shape, cells.dtype, in_memory(cells), affine_of(affine), scale, notes=tuple(notes), kept=True
     )
+
+
+def _unread(folder: Path, files: Sequence[Path]) -> list[str]:
+    """A note on files of a series' folder that are named as its slices are, and hold no DICOM: empty ones, error pages."""
+    forms = {_form(file) for file in files}
+    others = [
+        file for file in sorted(folder.iterdir()) if file.is_file() and _form(file) in forms and file not in files
+    ]
+    lost = []
+    for file in others:
+        try:
+            if content_of(head_of(file)) != DICOM and not file.name.startswith("."):
+                lost.append(file.name)
+        except SlideError:
+            lost.append(file.name)
+    words = f"{', '.join(lost[:3])}{' ...' if len(lost) > 3 else ''}"
+    return (
+        [f"{len(lost)} files that are named as its slices hold no DICOM ({words}): slices may be missing"]
+        if lost
+        else []
+    )
+
+
+def _form(file: Path) -> str:
+    """A name without its numbers."""
+    return re.sub(r"\d+", "#", file.name.casefold())
 
 
 def _said(slices: Sequence[Slice]) -> list[str]:

@@ -57,8 +57,15 @@ class FileNames:
         if isinstance(path, ObjectPath):  # a look costs a request: no folder is listed
             forms = (ObjectPath(unicodedata.normalize(form, str(path))) for form in ("NFC", "NFD"))
             return next((one for one in forms if one.exists()), None)
-        folder = path.parent if _exists(path.parent) else self._spelt(path.parent) if path.parent != path else None
-        return None if folder is None else self._in_folder(folder, path.name)
+        names, folder = [path.name], path.parent
+        while not _exists(folder) and folder != folder.parent:
+            names.append(folder.name)
+            folder = folder.parent
+        for name in reversed(names):
+            if (found := self._in_folder(folder, name)) is None:
+                return None
+            folder = found
+        return folder
 
     def _in_folder(self, folder: Path, name: str) -> Path | None:
         listing = self._listings.get(folder)

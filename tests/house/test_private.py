@@ -19,7 +19,7 @@ FORBIDDEN = [
     r"\.\.[/\"', ]+sha" + "red",  # test data beside the checkout: for those who run the tests, see MAY_NAME_DATA
     r"\bissues?" + r" #?\d",  # what the change was asked for
     r"\b" + "seeds" + "/",
-    "|".join(rf"\b{name}\.md" for name in ("style", "methods", "faults", "anchors")),  # papers that do not ship
+    "|".join(rf"\b{name}\.md" for name in ("style", "methods", "anchors")),  # papers that do not ship
     "source " + r"document \d",
     r"py" + r"pi\.org|python" + r"hosted|np" + r"mjs|deb\.deb" + "ian",  # where packages come from
     "anthr" + "opic|" + "clau" + "de",

@@ -79,3 +79,13 @@ def test_polygons_count_from_the_corner_and_outlines_come_back_from_there(tmp_pa
     (tmp_path / "a.geojson").write_text(json.dumps(collection))
     mask = read_outside_mask(tmp_path / "a.geojson", record.native_shape, labels.shape, record.corner)
     np.testing.assert_array_equal(mask, labels == 1)
+
+
+def test_what_was_not_scanned_is_white(tmp_path: Path) -> None:
+    """openslide/openslide#140, girder/large_image#1814: transparent pixels are black by their numbers."""
+    with open_slide(scn(tmp_path / "a.scn")) as slide:
+        whole = slide.read(slide.frames[0].box)
+    assert slide.background == 255
+    outside = np.ones((512, 512), bool)
+    outside[96:352, 64:320] = False
+    assert (whole[:, outside] == 255).all() and (whole[:, ~outside] < 255).any()

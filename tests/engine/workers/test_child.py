@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tile_engine.engine.images.opening import inspect_slides_in_child
-from tile_engine.engine.workers.child import each
+from tile_engine.engine.workers.child import SilentError, each
 
 
 def test_files_of_the_working_folder_are_not_taken_for_modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -15,3 +15,9 @@ def test_files_of_the_working_folder_are_not_taken_for_modules(tmp_path: Path, m
     monkeypatch.chdir(tmp_path)
     (look,) = each(inspect_slides_in_child, [["nothing.tif", None, ""]], 60)
     assert "nothing.tif" in look["error"][0]
+
+
+def test_a_child_that_gives_no_answer_in_time_has_its_own_code() -> None:
+    """As one that opens a slide on a disk that does not answer."""
+    (end,) = each(inspect_slides_in_child, [["nothing.tif", None, ""]], 0.0)
+    assert isinstance(end, SilentError) and end.code == "E_TIMEOUT"

@@ -176,6 +176,32 @@ def test_chunks_that_were_never_written_are_absent(tmp_path: Path, pixels: Image
         assert slide.absent(Box((64, 0), (150, 203))) == []
 
 
+@pytest.mark.parametrize("place", ["start", "end"])
+def test_a_chunk_that_a_shard_lacks_is_absent(tmp_path: Path, place: str) -> None:
+    """As where two processes wrote to one shard: the last one's chunks are left."""
+    from zarr.codecs import BytesCodec, Crc32cCodec, ShardingCodec, ShardingCodecIndexLocation
+
+    pixels = np.random.default_rng(0).integers(1, 255, (3, 150, 203), np.uint8)
+    pixels[:, 32:64, 64:96] = pixels[:, 128:, 192:] = 0  # the fill value: not written
+    group = zarr.create_group(tmp_path / "a.zarr", zarr_format=3)
+    codec = ShardingCodec(
+        chunk_shape=(3, 32, 32),
+        codecs=[BytesCodec()],
+        index_codecs=[BytesCodec(), Crc32cCodec()],
+        index_location=ShardingCodecIndexLocation(place),
+    )
+    array = group.create_array(
+        "0", shape=pixels.shape, dtype="u1", chunks=(3, 64, 64), serializer=codec, compressors=None, fill_value=0
+    )
+    array[...] = pixels
+    scale = [{"type": "scale", "scale": [1.0, 0.5, 0.5]}]
+    content = [{"axes": axes_of("cyx"), "datasets": [{"path": "0", "coordinateTransformations": scale}]}]
+    group.attrs["ome"] = {"version": "0.5", "multiscales": content}
+    with open_slide(tmp_path / "a.zarr") as slide:
+        assert slide.absent(slide.frames[0].box) == [Box((32, 64), (64, 96)), Box((128, 192), (150, 203))]
+        np.testing.assert_array_equal(slide.read(slide.frames[0].box), pixels)
+
+
 def test_a_chunk_counts_as_missing_by_what_its_channels_mean(tmp_path: Path, pixels: Image) -> None:
     """Of RGB one channel is enough; a marker may be nowhere in a chunk."""
     for name, values, expected in (("rgb", pixels, 1), ("markers", pixels.astype(np.uint16), 0)):

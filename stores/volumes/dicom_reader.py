@@ -42,10 +42,12 @@ def open_dicom(path: Path, part: str) -> Voxels:
     Raises SlideError with a reason code.
     """
     series, echo = _parted(path, part)
-    files = _files(path, series)
+    files, lost = _files(path, series)
     slices = [one for file in files for one in slices_of(file, header(file))]
     notes = [note] if (note := short_of(slices)) else []
-    notes += _unread(path, files) if path.is_dir() else []
+    if lost:
+        words = f"{', '.join(lost[:3])}{' ...' if len(lost) > 3 else ''}"
+        notes.append(f"{len(lost)} files that are named as its slices hold no DICOM ({words}): slices may be missing")
     slices = _of_echo(path, slices, echo)
     slices, copies = without_copies(slices)
     if copies:
@@ -72,25 +74,11 @@ def open_dicom(path: Path, part: str) -> Voxels:
     )
 
 
-def _unread(folder: Path, files: Sequence[Path]) -> list[str]:
-    """A note on files of a series' folder that are named as its slices are, and hold no DICOM: empty ones, error pages."""
-    forms = {_form(file) for file in files}
-    others = [
-        file for file in sorted(folder.iterdir()) if file.is_file() and _form(file) in forms and file not in files
-    ]
-    lost = []
-    for file in others:
-        try:
-            if content_of(head_of(file)) != DICOM and not file.name.startswith("."):
-                lost.append(file.name)
-        except SlideError:
-            lost.append(file.name)
-    words = f"{', '.join(lost[:3])}{' ...' if len(lost) > 3 else ''}"
-    return (
-        [f"{len(lost)} files that are named as its slices hold no DICOM ({words}): slices may be missing"]
-        if lost
-        else []
-    )
+def _unread(folder: Path, files: Sequence[Path], found: Sequence[Path]) -> list[str]:
+    """Names of files that are named as the slices of a series are, and are not among the DICOM files that were `found`."""
+    forms, known = {_form(file) for file in files}, set(found)
+    others = (file for file in sorted(folder.iterdir()) if file not in known and not file.name.startswith("."))
+    return [file.name for file in others if _form(file) in forms and file.is_file()]
 
 
 def _form(file: Path) -> str:
@@ -147,7 +135,8 @@ def _on_one_grid(path: Path, slices: Sequence[Slice]) -> tuple[list[Slice], Arra
     return stacked(path.name, slices)
 
 
-def _files(path: Path, part: str) -> list[Path]:
+def _files(path: Path, part: str) -> tuple[list[Path], list[str]]:
+    """(the files of a series, names of files in its folder that should be among them and hold no DICOM)."""
     if not path.is_dir():
         if part and part not in (uid := uid_of(path), mark_of(uid)):
             raise SlideError(
@@ -155,9 +144,10 @@ def _files(path: Path, part: str) -> list[Path]:
             )
         if head_of(path).startswith(b"\x1f\x8b"):
             raise SlideError(f"{path.name}: is DICOM packed with gzip; unpack it.", "E_DICOM")
-        return [path]
+        return [path], []
     uids: dict[str, list[Path]] = {}
-    for file in dicom_files(path):
+    found = dicom_files(path)
+    for file in found:
         uids.setdefault(uid_of(file), []).append(file)
     series = series_parts(uids)
     if not series:
@@ -173,4 +163,5 @@ def _files(path: Path, part: str) -> list[Path]:
             f"is: {names}. Name one in a column `part` of a CSV.",
             "E_NOT_A_VOLUME",
         )
-    return series[chosen[0]]
+    files = series[chosen[0]]
+    return files, _unread(path, files, found)

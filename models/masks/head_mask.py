@@ -20,6 +20,9 @@ MIN_PIECE_SHARE = 0.1
 CLOSING_CELLS = 3
 """Cells over which gaps in the outline are closed, so that cavities behind them are holes and are filled."""
 
+MAX_OFFSET = 256
+"""Ratio of the largest value to the range above which values are counted from the lowest one."""
+
 
 def head_mask(values_ZYX: Array, spacing: Sequence[float]) -> Array:
     """Mask of the foreground of a volume, bool (Z, Y, X): bright pieces with their holes filled.
@@ -33,6 +36,9 @@ def head_mask(values_ZYX: Array, spacing: Sequence[float]) -> Array:
     if ((values_ZYX == low) | (values_ZYX == high)).all():
         return np.asarray(values_ZYX == high)
     finest = min(spacing)
+    if max(abs(float(low)), abs(float(high))) > MAX_OFFSET * (float(high) - float(low)):
+        values_ZYX = values_ZYX - low  # in their own type: float32 holds 7 digits
+        low, high = values_ZYX.min(), values_ZYX.max()
     image = ndimage.gaussian_filter(
         values_ZYX.astype(np.float32), [SMOOTH_CELLS * finest / s for s in spacing], mode="nearest"
     )

@@ -14,6 +14,7 @@ from .bids import find_bids, root_of, subject_in
 from .freesurfer import freesurfer_subject, named_by_subject
 from .input_kind import VOLUME_INPUT
 from .nifti_reader import shape_of
+from .nrrd_reader import times_of
 from .zarr_reader import sizes_of
 
 
@@ -74,4 +75,4 @@ def _times(path: Path) -> int:
     if path.is_dir():
         return 1  # stores are chosen from by `_of_store`
     shape = shape_of(path)
-    return shape[3] if len(shape) == 4 else 1
+    return shape[3] if len(shape) == 4 else times_of(path)

@@ -44,6 +44,23 @@ def accepts(path: Path, head: bytes) -> bool:
     return content_of(head) == NRRD
 
 
+def times_of(path: Path) -> int:
+    """Time points that an NRRD header states; 1 for other files, and where opening it will report why."""
+    import nrrd
+
+    try:
+        with path.open("rb") as file:
+            if content_of(file.read(512)) != NRRD:
+                return 1
+            file.seek(0)
+            header = nrrd.read_header(file)
+        directions, _, _ = _world_to_index(path, header, len(header["sizes"]))
+        others = [int(n) for n, step in zip(header["sizes"], directions, strict=True) if step is None]
+    except Exception:  # noqa: BLE001 - pynrrd raises whatever odd fields lead it to
+        return 1
+    return others[0] if len(others) == 1 else 1
+
+
 def open_nrrd(path: Path, part: str) -> Voxels:
     """Raises SlideError with a reason code."""
     import nrrd

@@ -56,3 +56,11 @@ def test_it_holds_the_brain_of_real_heads(data: Path) -> None:
             frame = head.frames[0]
             mask = head_mask(head.read(frame.box)[0], frame.spacing)
             assert mask[brain.read(frame.box)[0] > 0].mean() > 0.999 and mask.mean() < 0.6
+
+
+@pytest.mark.parametrize(("dtype", "offset"), [(np.uint32, 2**31), (np.int64, -(2**40)), (np.uint64, 2**60)])
+def test_values_far_from_zero_do_not_matter(dtype: type, offset: int) -> None:
+    draw = np.random.default_rng(0)
+    values = draw.integers(0, 10, (30, 32, 34)) + 300 * ball((30, 32, 34), 12)
+    far = values.astype(dtype) + dtype(offset)
+    np.testing.assert_array_equal(head_mask(far, (1.0, 1.0, 1.0)), head_mask(values, (1.0, 1.0, 1.0)))

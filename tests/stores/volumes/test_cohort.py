@@ -223,3 +223,21 @@ def test_slides_have_no_parts(tmp_path: Path) -> None:
     (tmp_path / "list.csv").write_text("path,part,subject,group\na.svs,lung,s1,g1\n")
     (entry,) = find_slides(tmp_path / "list.csv").entries
     assert (entry.part, entry.subject, entry.extra) == ("", "s1", {"part": "lung", "group": "g1"})
+
+
+def test_a_point_in_time_is_for_lists_of_volumes_too(tmp_path: Path) -> None:
+    """An NRRD with an axis that lies nowhere in space."""
+    import nrrd
+
+    cells, steps = np.arange(3 * 4 * 5 * 6, dtype=np.int16).reshape(3, 4, 5, 6), np.full((4, 3), np.nan)
+    steps[1:] = np.diag([1.0, 1, 2])
+    header = {
+        "space": "right-anterior-superior",
+        "space directions": steps,
+        "space origin": np.zeros(3),
+        "kinds": ["list", "domain", "domain", "domain"],
+    }
+    nrrd.write(str(tmp_path / "a.nrrd"), cells, header, index_order="F")
+    (entry,) = find_volumes(tmp_path, t=1).entries
+    with open_volume(entry.path, entry.part) as volume:
+        np.testing.assert_array_equal(volume.read(volume.frames[0].box)[0], cells[1].T)

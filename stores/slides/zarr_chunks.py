@@ -9,80 +9,92 @@ from __future__ import annotations
 import itertools
 import math
 import stat
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..frame import Array, Box
+from .absent import absent_boxes
 
 _NONE = np.uint64(2**64 - 1)
 """Offset and length, in the index of a shard, of a chunk that it does not hold."""
 
 
-@dataclass(frozen=True, slots=True)
 class ChunkFiles:
-    """The chunks of an array along its axes z, y and x, or some of them, and what their files say of them."""
+    """The chunks of an array along its axes z, y and x, or some of them, and what their files say of them.
 
-    missing: Array
-    """bool: neither a file nor a place in a shard."""
-    empty: Array
-    """bool: a file without content, or no file but something else."""
-    size: tuple[int, ...]
-    """Cells of a chunk along each axis."""
+    Files are looked at where a box is asked for, once. `fixed` names the cells that are read along the other axes. A chunk is
+    missing if any of these lacks it where `every` is true, as the colours of an RGB image are wrong then; else if all lack it:
+    writers leave out chunks in which a marker is nowhere.
+    """
 
-    def missing_in(self, box: Box) -> Iterator[Box]:
-        """The parts of `box` in missing chunks."""
-        if box.size and self.missing.any():
-            grid = box.coarsen(self.size)
-            for place in np.argwhere(self.missing[grid.slices]):
-                start = tuple(int(a + b) for a, b in zip(place, grid.start, strict=True))
-                yield Box(start, tuple(a + 1 for a in start)).refine(self.size) & box
+    def __init__(
+        self, folder: Path, array: Any, axes: Sequence[str], fixed: Mapping[str, Sequence[int]], *, every: bool
+    ) -> None:
+        self._folder, self._array, self._axes, self._every = folder, array, tuple(axes), every
+        size, lengths = dict(zip(axes, array.chunks, strict=True)), dict(zip(axes, array.shape, strict=True))
+        files = dict(zip(axes, array.shards or array.chunks, strict=True))
+        self._inside = {axis: int(files[axis] // size[axis]) for axis in axes}
+        self._along = [axis for axis in "zyx" if axis in axes and axis not in fixed]
+        self._fixed = {
+            axis: sorted({cell // size[axis] for cell in fixed[axis]}) for axis in axes if axis not in self._along
+        }
+        self.size = tuple(int(size[axis]) for axis in self._along)
+        """Cells of a chunk along each axis."""
+        self._file = tuple(int(files[axis]) for axis in self._along)
+        shape = tuple(-(-lengths[axis] // size[axis]) for axis in self._along)
+        self._missing, self._empty = np.zeros(shape, bool), np.zeros(shape, bool)
+        self._seen = np.zeros(tuple(-(-lengths[axis] // files[axis]) for axis in self._along), bool)
+
+    def missing_in(self, box: Box) -> list[Box]:
+        """The parts of `box` in chunks that have neither a file nor a place in a shard."""
+        self._look(box)
+        if len(self.size) == 2:
+            return absent_boxes(self._missing, (self.size[0], self.size[1]), box)
+        if not box.size:
+            return []
+        grid = box.coarsen(self.size)
+        places = np.argwhere(self._missing[grid.slices]) + np.array(grid.start)
+        cells = (Box(tuple(map(int, place)), tuple(int(n) + 1 for n in place)) for place in places)
+        return [cell.refine(self.size) & box for cell in cells]
 
     def any_empty(self, box: Box) -> bool:
-        """Whether a chunk that `box` touches has a file without content."""
-        return bool(box.size and self.empty[box.coarsen(self.size).slices].any())
+        """Whether a chunk that `box` touches has a file without content, or something else in the place of a file."""
+        self._look(box)
+        return bool(box.size and self._empty[box.coarsen(self.size).slices].any())
 
+    def _look(self, box: Box) -> None:
+        if box.size:
+            grid = box.coarsen(self._file)
+            for place in np.argwhere(~self._seen[grid.slices]) + np.array(grid.start):
+                self._look_at(tuple(map(int, place)))
+            self._seen[grid.slices] = True
 
-def chunk_files(
-    folder: Path, array: Any, axes: Sequence[str], fixed: Mapping[str, Sequence[int]], *, every: bool
-) -> ChunkFiles:
-    """The chunks of `array` along those of z, y and x that are not `fixed`.
-
-    `fixed` names the cells that are read along other axes. A chunk is missing if any of these lacks it where `every` is true,
-    as the colours of an RGB image are wrong then; else if all lack it: writers leave out chunks in which a marker is nowhere.
-    """
-    size, lengths = dict(zip(axes, array.chunks, strict=True)), dict(zip(axes, array.shape, strict=True))
-    files = dict(zip(axes, array.shards or array.chunks, strict=True))
-    inside = {axis: files[axis] // size[axis] for axis in axes}
-    along = [axis for axis in "zyx" if axis in axes and axis not in fixed]
-    others = [axis for axis in axes if axis not in along]
-    chunks = [sorted({cell // size[axis] for cell in fixed[axis]}) for axis in others]
-    shape = tuple(-(-lengths[axis] // size[axis]) for axis in along)
-    gone, empty = [], np.zeros(shape, bool)
-    for chosen in itertools.product(*chunks):
-        at = dict(zip(others, chosen, strict=True))
-        lacks = np.zeros(shape, bool)
-        for place in np.ndindex(*(-(-n // inside[axis]) for n, axis in zip(shape, along, strict=True))):
-            file = {axis: at[axis] // inside[axis] for axis in others} | dict(zip(along, place, strict=True))
-            name = folder / array.metadata.encode_chunk_key(tuple(file[axis] for axis in axes))
-            window = tuple(
-                slice(n * inside[axis], (n + 1) * inside[axis]) for n, axis in zip(place, along, strict=True)
-            )
-            if (there := _has_content(name)) is None:
-                lacks[window] = True
-            elif not there:
-                empty[window] = True
-            elif array.shards:
-                within = tuple(at[axis] % inside[axis] if axis in at else slice(None) for axis in axes)
-                held = _held(name, array, tuple(inside[axis] for axis in axes))[within]
-                held = held.transpose([[axis for axis in axes if axis in along].index(axis) for axis in along])
-                lacks[window] = ~held[tuple(slice(0, n) for n in lacks[window].shape)]
-        gone.append(lacks)
-    missing = np.any(gone, axis=0) if every else np.all(gone, axis=0)
-    return ChunkFiles(missing & ~empty, empty, tuple(int(size[axis]) for axis in along))
+    def _look_at(self, place: tuple[int, ...]) -> None:
+        """One file along the axes of the grid, for all chunks that are read along the others."""
+        window = tuple(
+            slice(n * self._inside[axis], (n + 1) * self._inside[axis])
+            for n, axis in zip(place, self._along, strict=True)
+        )
+        shape, gone, empty = self._missing[window].shape, [], False
+        for chosen in itertools.product(*self._fixed.values()):
+            at = dict(zip(self._fixed, chosen, strict=True))
+            file = {a: at[a] // self._inside[a] for a in at} | dict(zip(self._along, place, strict=True))
+            name = self._folder / self._array.metadata.encode_chunk_key(tuple(file[axis] for axis in self._axes))
+            there = _has_content(name)
+            empty |= there is False
+            if there and self._array.shards:
+                held = _held(name, self._array, tuple(self._inside[axis] for axis in self._axes))
+                held = held[tuple(at[axis] % self._inside[axis] if axis in at else slice(None) for axis in self._axes)]
+                order = [axis for axis in self._axes if axis in self._along]
+                held = held.transpose([order.index(axis) for axis in self._along])
+                gone.append(~held[tuple(slice(0, n) for n in shape)])
+            else:
+                gone.append(np.full(shape, there is None))
+        missing = np.any(gone, axis=0) if self._every else np.all(gone, axis=0)
+        self._missing[window], self._empty[window] = missing & (not empty), empty
 
 
 def _has_content(file: Path) -> bool | None:

@@ -8,10 +8,9 @@ import numpy as np
 
 from ...errors import SlideError, TileError
 from ..frame import Array, Box, Frame
-from .absent import absent_boxes
 from .pixels import SlideDescription
 from .spacing import FROM_FILE, Stated
-from .zarr_chunks import ChunkFiles, chunk_files
+from .zarr_chunks import ChunkFiles
 from .zarr_levels import foreign_attributes, image_folder, open_levels, series_names
 
 SLIDE_DTYPES = frozenset({"uint8", "u1", "uint16", "u2"})
@@ -85,15 +84,14 @@ class ZarrPixels:
 
     def absent(self, box: Box, level: int) -> list[Box]:
         """The parts of `box` whose chunks (or shards) were never written."""
-        files = self._chunk_files(level)
-        return absent_boxes(files.missing, (files.size[0], files.size[1]), box) if files.missing.any() else []
+        return self._chunk_files(level).missing_in(box)
 
     def _chunk_files(self, level: int) -> ChunkFiles:
         if level not in self._files:
             rgb = self._described.background > 0
             fixed = {"t": [0], "z": [0], "c": range(self._described.channels)}
             folder = self._path / self._names[level]
-            self._files[level] = chunk_files(folder, self._arrays[level], self._axes, fixed, every=rgb)
+            self._files[level] = ChunkFiles(folder, self._arrays[level], self._axes, fixed, every=rgb)
         return self._files[level]
 
     def close(self) -> None:

@@ -12,7 +12,7 @@ from ..anatomy import directions_of
 from ..frame import Array, Box, Frame
 from ..ngff import stored_affine
 from ..placement import Affine
-from ..slides.zarr_chunks import ChunkFiles, chunk_files
+from ..slides.zarr_chunks import ChunkFiles
 from ..slides.zarr_levels import Levels, foreign_attributes, open_levels
 from .voxels import VOXEL_DTYPES, Voxels, affine_of, time_index
 
@@ -69,7 +69,7 @@ class _ChunkFilesOf:
     def of(self, level: int) -> ChunkFiles:
         if level not in self._found:
             folder, array = self._path / self._levels.names[level], self._levels.arrays[level]
-            self._found[level] = chunk_files(folder, array, self._levels.axes, self.fixed, every=False)
+            self._found[level] = ChunkFiles(folder, array, self._levels.axes, self.fixed, every=False)
         return self._found[level]
 
     def absent(self, at: tuple[slice, ...]) -> Iterator[tuple[slice, ...]]:

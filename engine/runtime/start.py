@@ -68,7 +68,7 @@ def start(pipeline: Pipeline, cohort: Cohort, out: Path, options: RunOptions, se
     run_settings = as_begun(settings_of(settings, pipeline.variant.settings), folder)
     options.report(Event("start", str(folder.out)))
     folder.claim()
-    with Lock(folder.out, force=options.force_unlock), log_to(folder.out):
+    with _locked(folder, options), log_to(folder.out):
         run_settings = with_threads(run_settings, folder)
         tell_list(cohort, options.report)
         inspected = modality.open(cohort, run_settings)
@@ -110,7 +110,7 @@ def resume(out: str | Path, *, options: RunOptions, **settings: Any) -> Path:
     recorded_settings = {k: v for k, v in run.settings.items() if k not in dropped}
     run_settings = as_begun(settings_of({**recorded_settings, **changes}, pipeline.variant.settings), folder)
     options.report(Event("start", str(folder.out)))
-    with Lock(folder.out, force=options.force_unlock), log_to(folder.out):
+    with _locked(folder, options), log_to(folder.out):
         job = load(folder.out)
         cache.use_cache(options.cluster.cache_dir, options.cluster.cache_limit)
         inspected = InspectedCohort(job.spacing, read_images(folder), _closed(folder), run.ignored, to_path(run.input))
@@ -183,6 +183,11 @@ def _go(job: Job[RunSettings], options: RunOptions, workers: WorkerPool) -> Path
     sweep(folder.out, own_paths(job.pipeline))
     options.report(Event("done", str(folder.out), facts={"report": str(folder.report), "complete": is_complete}))
     return folder.out
+
+
+def _locked(folder: Folder, options: RunOptions) -> Lock:
+    """The lock of OUT; failed heartbeats are reported."""
+    return Lock(folder.out, force=options.force_unlock, tell=lambda text: options.report(Event("warning", text)))
 
 
 def _closed(folder: Folder) -> dict[str, Rejection]:

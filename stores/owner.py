@@ -68,7 +68,7 @@ def fate_of(owner: Owner, age: float) -> Fate:
 def can_see(owner: Owner) -> bool:
     """Whether the owner's pid means the same process here."""
     space = pid_space()
-    return owner["host"] == socket.gethostname() and owner.get("space", space) == space
+    return bool(owner["host"] == socket.gethostname() and owner.get("space", space) == space)
 
 
 def age_of(path: Path) -> float:

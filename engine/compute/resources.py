@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ...stores import cache
@@ -99,3 +100,18 @@ _process = Resources()
 def resources() -> Resources:
     """The resources of this process."""
     return _process
+
+
+def leave_resources() -> None:
+    """Start with new resources. The old ones are not closed: a thread that never ends may hold them, and their locks."""
+    global _process
+    _process = Resources()
+
+
+@contextmanager
+def closed_resources() -> Iterator[None]:
+    """Context whose end releases the resources that this process has then."""
+    try:
+        yield
+    finally:
+        _process.close()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from ...stores.ours import named
 from ...stores.receipts import Ledger
 from ...stores.remote import absolute
 from ...stores.sweep import sweep
-from ..compute.resources import resources
+from ..compute.resources import closed_resources
 from ..pipeline.job import Job
 from ..pipeline.progress import Event
 from ..pipeline.settings import RunSettings
@@ -70,7 +70,7 @@ def repair(out: str | Path, *, options: RunOptions) -> Repair:
         log_to(folder.out),
         worker_pool(options.cluster) as workers,
         stoppable(stop),
-        closing(resources()),
+        closed_resources(),
     ):
         job = load(folder.out)
         preflight(workers, folder.out, (), options.report)

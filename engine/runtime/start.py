@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from ...stores.lock import Lock
 from ...stores.remote import absolute, to_path
 from ...stores.slides.cohort import Cohort
 from ...stores.sweep import sweep
-from ..compute.resources import resources
+from ..compute.resources import closed_resources
 from ..pipeline.documents import find_run, read_images, read_rejected, read_run, write_run
 from ..pipeline.job import Job
 from ..pipeline.listing import first_lines
@@ -174,7 +173,7 @@ def plan_only(
 def _go(job: Job[RunSettings], options: RunOptions, workers: WorkerPool) -> Path:
     folder = job.folder
     stop = Stop(tell=lambda text: options.report(Event("note", text)))
-    with stoppable(stop), closing(resources()):
+    with stoppable(stop), closed_resources():
         options.report(Event("note", f"working in {workers.description}"))
         job = run_stages(job, options.stages, RunContext(workers, options.report, stop, options.cluster.unit_timeout))
     run = read_run(folder)

@@ -43,10 +43,12 @@ def cluster_settings(order: ClusterSpec) -> Any:
 
     users = parse_timedelta(dask.config.get("distributed.scheduler.worker-ttl", None) or order.silence)
     seconds = f"{min(users, order.silence):g}s"
-    return dask.config.set({
-        "distributed.worker.profile.enabled": False,
-        "distributed.scheduler.worker-ttl": seconds,
-    })
+    return dask.config.set(
+        {
+            "distributed.worker.profile.enabled": False,
+            "distributed.scheduler.worker-ttl": seconds,
+        }
+    )
 
 
 def _local(order: ClusterSpec) -> Any:

@@ -154,7 +154,9 @@ def test_of_two_namespaces_on_one_folder_one_runs_and_the_other_is_refused(tmp_p
         "print('mine', flush=True); sys.stdin.read(); lock.__exit__(None, None, None)"
     )
     command = ["unshare", "--pid", "--fork", "--mount-proc", sys.executable, "-c", code]
-    if subprocess.run(["unshare", "--pid", "--fork", "--mount-proc", "true"], check=False, capture_output=True).returncode:
+    if subprocess.run(
+        ["unshare", "--pid", "--fork", "--mount-proc", "true"], check=False, capture_output=True
+    ).returncode:
         pytest.skip("this container may not make namespaces")
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as first:
         assert first.stdin is not None and first.stdout is not None and first.stdout.readline() == "mine\n"

@@ -23,6 +23,7 @@ import numpy as np
 from ..errors import CorruptError, SettingsError
 from .files import crc32, read_json, write_json, write_whole
 from .frame import Array
+from .regular import read_regular
 from .remote import ObjectPath
 
 INDEX_MARK = "index"
@@ -200,7 +201,7 @@ def damaged(root: Path, *, full: bool) -> list[tuple[str, str, str]]:
                 else f"the file is missing; {size} bytes were written"
             )
             problems.append(("missing" if size_now < 0 else "size" if size_now else "empty", name, text))
-        elif full and (is_now := crc32(path.read_bytes())) != crc:
+        elif full and (is_now := crc32(read_regular(path))) != crc:
             problems.append(("changed", name, f"the checksum of the file is {is_now:08x}, {crc:08x} was written"))
     try:
         read_added(root)
@@ -235,7 +236,7 @@ def _npy(values: Array) -> bytes:
 def _vectors(path: Path) -> Array:
     try:
         if isinstance(path, ObjectPath):
-            return np.asarray(np.load(io.BytesIO(path.read_bytes()), allow_pickle=False))
+            return np.asarray(np.load(io.BytesIO(read_regular(path)), allow_pickle=False))
         return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
     except ValueError as error:
         raise CorruptError(f"{path} is not the array that was written there ({error}).") from error
@@ -253,7 +254,7 @@ def _packed(cases: Cases, *, vectors: bool = False) -> bytes:
 
 def _unpacked(path: Path, vectors: Array | None = None) -> Cases:
     try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as held:
+        with np.load(io.BytesIO(read_regular(path)), allow_pickle=False) as held:
             arrays = {name: held[name] for name in held.files}
         vectors = arrays.pop("vectors") if vectors is None else vectors
         names = {n: arrays.pop(f"{n}.names") for n in list(arrays) if f"{n}.names" in arrays}

@@ -38,7 +38,7 @@ def this_process() -> Owner:
 
 
 def pid_space() -> str:
-    """The boot of the machine and the namespace of its pids, within which a pid means one process; empty without Linux's /proc."""
+    """The boot of the machine and the namespace of pids, within which a pid means one process; empty without Linux's /proc."""
     try:
         return f"{Path('/proc/sys/kernel/random/boot_id').read_text().strip()}/{Path('/proc/self/ns/pid').readlink()}"
     except OSError:

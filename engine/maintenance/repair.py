@@ -16,7 +16,7 @@ from ...stores import cache
 from ...stores.cases import forget_index
 from ...stores.folder import Folder
 from ...stores.lock import Lock
-from ...stores.ours import named
+from ...stores.ours import check_links, named
 from ...stores.receipts import Ledger
 from ...stores.remote import absolute
 from ...stores.sweep import sweep
@@ -63,6 +63,7 @@ def repair(out: str | Path, *, options: RunOptions) -> Repair:
     """
     folder = Folder(absolute(out))
     load(folder.out)
+    check_links(folder.out)
     cache.use_cache(options.cluster.cache_dir, options.cluster.cache_limit)
     stop = Stop(tell=lambda text: options.report(Event("note", text)))
     with (

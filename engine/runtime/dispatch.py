@@ -2,7 +2,7 @@
 
 Dask retries a unit on another worker if its worker dies or the unit exceeds its time limit. If retries fail, the unit runs
 once more at the end of the step, isolated in its own process (isolate.py), so that no other unit's crash is attributed to it.
-Without workers a unit runs in a thread of this process; over its time limit the thread is left behind, and the unit runs isolated.
+Without workers a unit runs in a thread of this process; over its time limit the thread is left behind, and the unit isolated.
 """
 
 from __future__ import annotations

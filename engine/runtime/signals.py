@@ -1,8 +1,8 @@
 """Stopping: after the first signal, units in progress may finish within a grace period; the second ends the run at once.
 
 Before units start, the first signal ends the run at once. Locks, workers and queued jobs are released in every case but one: if
-the main thread does not come back from foreign code after SIGTERM and the grace period, the process ends as it is; the lock of an
-ended process is taken over.
+the main thread does not come back from foreign code after SIGTERM and the grace period, the process ends as it is; the lock of
+an ended process is taken over.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from ...stores import cache
 from ...stores.files import free_bytes
 from ...stores.folder import Folder
 from ...stores.lock import Lock
+from ...stores.ours import check_links
 from ...stores.remote import absolute, to_path
 from ...stores.slides.cohort import Cohort
 from ...stores.sweep import sweep
@@ -67,6 +68,7 @@ def start(pipeline: Pipeline, cohort: Cohort, out: Path, options: RunOptions, se
     run_settings = as_begun(settings_of(settings, pipeline.variant.settings), folder)
     options.report(Event("start", str(folder.out)))
     folder.claim()
+    check_links(folder.out)
     with _locked(folder, options), log_to(folder.out):
         run_settings = with_threads(run_settings, folder)
         tell_list(cohort, options.report)
@@ -109,6 +111,7 @@ def resume(out: str | Path, *, options: RunOptions, **settings: Any) -> Path:
     recorded_settings = {k: v for k, v in run.settings.items() if k not in dropped}
     run_settings = as_begun(settings_of({**recorded_settings, **changes}, pipeline.variant.settings), folder)
     options.report(Event("start", str(folder.out)))
+    check_links(folder.out)
     with _locked(folder, options), log_to(folder.out):
         job = load(folder.out)
         cache.use_cache(options.cluster.cache_dir, options.cluster.cache_limit)

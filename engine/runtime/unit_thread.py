@@ -36,7 +36,7 @@ class UnitThread:
         self._works: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
     def do(self, work: Callable[[], T], limit: float) -> T:
-        """The result of `work`, or its error. Raises OverdueError after `limit` seconds; an interrupt also interrupts `work`."""
+        """The result of `work`, or its error. Raises OverdueError after `limit` seconds; an interrupt also ends `work`."""
         if self._thread is None:
             self._works = queue.SimpleQueue()
             self._thread = threading.Thread(target=_serve, args=(self._works,), name="unit", daemon=True)

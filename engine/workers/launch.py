@@ -1,8 +1,8 @@
 """Launch: a table of functions that start the workers of each type of cluster.
 
-Services listen on this machine only, unless a site file opens them. Who connects to a scheduler can run programs as its user, and
-on a shared machine that is every user: connections need a key that only this run's processes have (TLS), unless a site file says
-otherwise for a queue.
+Services listen on this machine only, unless a site file opens them. Who connects to a scheduler can run programs as its user,
+and on a shared machine that is every user: connections need a key that only this run's processes have (TLS), unless a site file
+says otherwise for a queue.
 """
 
 from __future__ import annotations

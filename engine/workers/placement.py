@@ -23,7 +23,7 @@ UNIT_LIMIT_SECONDS = 1800.0
 
 
 MIN_SILENCE_SECONDS, MAX_SILENCE_SECONDS = 30.0, 300.0
-"""Bounds of the time without a heartbeat after which a worker is replaced. Code that holds Python's lock also delays heartbeats."""
+"""Bounds of the time without a heartbeat after which a worker is replaced; code that holds Python's lock delays heartbeats."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import struct
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from ..regular import open_regular
 from ..remote import ObjectPath
 
 _MAX_TEXT_BYTES = 2**16
@@ -77,7 +78,7 @@ def _below(folder: Path) -> Iterator[tuple[Path, str, int]]:
 def series_of(file: Path) -> str:
     """Series UID of a DICOM file, from its first bytes; empty if there is none."""
     try:
-        with file.open("rb") as handle:
+        with open_regular(file) as handle:
             head = handle.read(_MAX_TEXT_BYTES)
     except OSError:
         return ""
@@ -115,7 +116,7 @@ def _elements(head: bytes) -> Iterator[tuple[tuple[int, int], str]]:
 def _values(file: Path) -> list[str]:
     """File names in the key = value lines of a small text file."""
     try:
-        with file.open("rb") as handle:
+        with open_regular(file) as handle:
             text = handle.read(_MAX_TEXT_BYTES).decode("latin-1")
     except OSError:
         return []

@@ -12,6 +12,7 @@ import numpy as np
 from ...errors import SlideError, TileError
 from ..frame import Array, Box
 from .file_head import kind_of
+from .named_files import check_named_files
 from .pixels import SlideDescription, check_one_image, level_factor
 from .spacing import FROM_FILE, FROM_RESOLUTION, Stated, parse_number
 
@@ -46,6 +47,7 @@ def accepts(path: Path, head: bytes) -> bool:
     """Whether OpenSlide reads the file; true also for an .mrxs file without its companions, so that the error names them."""
     if not head:
         return False
+    check_named_files(path, head)
     return bool(vendor_of(path)) or (path.suffix.lower() == ".mrxs" and kind_of(head) in ("JPEG", "BMP", "PNG"))
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from ...errors import SlideError
 from ..frame import Array
+from ..regular import open_regular, read_regular
 
 IMAGES = (".png", ".tif", ".tiff")
 OUTLINES = (".geojson", ".json")
@@ -66,11 +67,11 @@ def _image_shape(path: Path) -> tuple[int, int]:
         if path.suffix.lower() == ".png":
             from PIL import Image
 
-            with path.open("rb") as file, Image.open(file) as picture:
+            with open_regular(path) as file, Image.open(file) as picture:
                 return picture.height, picture.width
         import tifffile
 
-        with path.open("rb") as file, tifffile.TiffFile(file) as tiff:
+        with open_regular(path) as file, tifffile.TiffFile(file) as tiff:
             page = tiff.series[0].keyframe
             return page.imagelength, page.imagewidth
 
@@ -90,7 +91,7 @@ def _image(path: Path) -> Array:
         else:
             import tifffile
 
-            with path.open("rb") as file, tifffile.TiffFile(file) as tiff:
+            with open_regular(path) as file, tifffile.TiffFile(file) as tiff:
                 values = np.squeeze(tiff.series[0].asarray())
                 if values.ndim == 3 and values.shape[:2] != (height, width):  # planes before rows
                     values = np.moveaxis(values, 0, -1)
@@ -106,7 +107,7 @@ def _png(path: Path) -> Array:
 
     limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, MAX_PIXELS
     try:
-        with path.open("rb") as file, Image.open(file) as picture:
+        with open_regular(path) as file, Image.open(file) as picture:
             return np.asarray(picture)
     finally:
         Image.MAX_IMAGE_PIXELS = limit
@@ -131,7 +132,7 @@ def _outlines(path: Path, slide: tuple[int, ...], corner: tuple[int, ...]) -> It
     with _named_problems(path):
         found = [
             [np.asarray(ring, float)[:, :2] + shift for ring in polygon]
-            for polygon in _polygons(json.loads(path.read_bytes()))
+            for polygon in _polygons(json.loads(read_regular(path)))
         ]
     if not found:
         raise SlideError(f"its tissue mask {path.name} holds no polygon. Export the tissue as polygons.", "E_MASK")

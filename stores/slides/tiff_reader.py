@@ -16,6 +16,7 @@ import numpy as np
 
 from ...errors import SlideError, TileError
 from ..frame import Array, Box
+from ..regular import open_regular
 from . import colour
 from .file_head import kind_of
 from .openslide_reader import OpenSlidePixels, vendor_of
@@ -48,7 +49,7 @@ class TiffPixels:
 
     def __init__(self, path: Path, part: str = "") -> None:
         self._path, self._part = path, part
-        self._file = path.open("rb")
+        self._file = open_regular(path)
         self._fallback_lock = threading.Lock()
         self._fallback: OpenSlidePixels | None = None
         self._fallback_failed = False

@@ -13,8 +13,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ...errors import SlideError
+from ..contents import check_inside
 from ..frame import Frame
 from ..ngff import frames_of, unknown_units
+from ..regular import read_regular
 
 MAX_CHUNK_BYTES = 2**30
 """Largest size of a chunk in bytes; metadata may claim any."""
@@ -119,6 +121,7 @@ def open_levels(path: Path, kinds: Collection[str], word: str) -> Levels:
             "an image; plates are read field by field. Give the folder of one image.",
             "E_NOT_A_SLIDE",
         )
+    check_inside(path)
     attributes = foreign_attributes(path)
     try:
         multiscales = attributes.get("ome", attributes)["multiscales"]
@@ -213,8 +216,7 @@ def _check(path: Path, name: str, meta: dict[str, Any]) -> None:
 def _json(path: Path) -> dict[str, Any]:
     """A small JSON object from disk; empty where there is no such file."""
     try:
-        with path.open("rb") as file:
-            found = json.loads(file.read(2**24))
+        found = json.loads(read_regular(path, 2**24))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, RecursionError) as error:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import SlideError
+from ..regular import open_regular
 from ..slides.companions import series_of
 
 EXPECTED = ("ImagesInAcquisition", "NumberOfSlices")
@@ -72,7 +73,7 @@ def header(file: Path, tags: list[str] | None = None, *, pixels: bool = False) -
 
     settings.reading_validation_mode = 0  # invalid values are common, and none of them is shown
     try:
-        with warnings.catch_warnings(), file.open("rb") as handle:
+        with warnings.catch_warnings(), open_regular(file) as handle:
             warnings.simplefilter("ignore")
             return pydicom.dcmread(handle, stop_before_pixels=not pixels, specific_tags=tags)
     except FileNotFoundError as error:

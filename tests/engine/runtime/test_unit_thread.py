@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from tile_engine.engine.runtime import dispatch, unit_thread
+from tile_engine.engine.pipeline.unit import Unit
+from tile_engine.engine.runtime import dispatch
 from tile_engine.engine.runtime.perform import Summary
 from tile_engine.engine.runtime.unit_thread import OverdueError, UnitThread, any_left_behind
-from tile_engine.engine.pipeline.unit import Unit
 from tile_engine.engine.workers.pool import WorkerPool
 
 BLOCKED = """

@@ -179,9 +179,12 @@ def test_who_has_no_key_of_a_local_scheduler_cannot_use_it_and_silent_workers_ar
         port = int(cluster.scheduler_address.rpartition(":")[2])
         stranger = ssl.create_default_context()
         stranger.check_hostname, stranger.verify_mode = False, ssl.CERT_NONE
-        with socket.create_connection(("127.0.0.1", port), timeout=20) as plain, pytest.raises(ssl.SSLError):
-            with stranger.wrap_socket(plain) as connection:
-                connection.recv(1)
+        with (
+            socket.create_connection(("127.0.0.1", port), timeout=20) as plain,
+            pytest.raises(ssl.SSLError),
+            stranger.wrap_socket(plain) as connection,
+        ):
+            connection.recv(1)
 
 
 def test_a_worker_is_taken_for_dead_within_the_units_limit_between_half_a_minute_and_five() -> None:

@@ -16,6 +16,7 @@ from ..version import VERSION
 from . import maintenance, runs
 from .from_settings import cluster_options, images_of, run_options, settings_of_run, settings_of_stage
 from .lazy import CONTEXT_SETTINGS, LazyCommand, LazyGroup
+from .say import say
 from .search import search
 
 STAGES = {
@@ -142,7 +143,7 @@ def main() -> None:
         status = app(prog_name="tile-engine", standalone_mode=False)
         sys.exit(status if isinstance(status, int) else 0)
     except TileEngineError as error:
-        print(f"error [{error.code}]: {error.message}", file=sys.stderr)
+        say(f"error [{error.code}]: {error.message}", error=True)
         sys.exit(error.exit_status)
     except Exception as error:  # noqa: BLE001 - click's errors have no importable base class; others are raised again
         sys.exit(_usage(error))

@@ -30,11 +30,15 @@ def open_regular(path: Path) -> BinaryIO:
     # a pipe may take the file's place between look and opening: without O_NONBLOCK, its opening would wait
     if not is_regular(path):
         raise NotAFileError(errno.EINVAL, "it is no regular file", str(path))
-    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
-        os.close(fd)
+    file = open(path, "rb", opener=_without_waiting)  # noqa: SIM115
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
         raise NotAFileError(errno.EINVAL, "it is no regular file", str(path))
-    return os.fdopen(fd, "rb")
+    return file
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def read_regular(path: Path, most: int = -1) -> bytes:

@@ -103,7 +103,7 @@ def plan_all(
             failures.append(f"stain {run.name}: {_reason(error)}")
             options.report(Event("warning", failures[-1], facts={"code": error.code}))
     if not plans:
-        raise NoInputError("\n".join(failures))
+        raise NoInputError("\n  ".join(failures))
     return plans
 
 
@@ -149,7 +149,7 @@ def _reason(error: NoInputError) -> str:
 def _unusable(out: Path, stains: StainRuns) -> NoInputError:
     lines = [f"stain {run.name}: {run.failure}" for run in stains.runs if run.failure]
     others = f" The other stains are done: {out / 'report.html'}." if len(lines) < len(stains.runs) else ""
-    return NoInputError("\n".join(lines) + others)
+    return NoInputError("\n  ".join(lines) + others)
 
 
 def _part(cohort: Cohort, run: StainRun) -> Cohort:

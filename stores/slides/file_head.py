@@ -110,9 +110,8 @@ def not_a_slide(path: Path, head: bytes) -> SlideError:
             "(other modalities are volumes or films, not slides).",
             "E_NOT_A_SLIDE",
         )
-    start = head[:24].decode("latin-1").encode("unicode_escape").decode()
     return SlideError(
-        f"{path.name}: is no slide: its first bytes are {kind} ({start}...). "
+        f"{path.name}: is no slide: its first bytes are {kind}. "
         "Check where it came from; an error page or a placeholder may have been saved under a slide's name.",
         "E_NOT_A_SLIDE",
     )

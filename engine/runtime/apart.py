@@ -25,6 +25,7 @@ from ..pipeline.modality import Images
 from ..pipeline.progress import Event
 from ..pipeline.record import InspectedCohort
 from ..pipeline.spec import Estimate, Pipeline
+from .access import claim
 from .divide import decided
 from .options import RunOptions
 from .ownership import check_foreign
@@ -58,7 +59,7 @@ def start_all(
     options.report(Event("start", str(target)))
     tell_list(cohort, options.report)
     folder = Folder(target)
-    folder.claim()
+    claim(folder, cohort, options.mode, options.report)
     _check_report(target, stains, options)
     with Lock(target, force=options.force_unlock):
         sweep(target, OWN)

@@ -32,6 +32,7 @@ from ..workers.gang import check_gang
 from ..workers.placement import ClusterOptions
 from ..workers.pool import WorkerPool, worker_pool
 from ..workers.preflight import preflight
+from .access import claim
 from .device_choice import STAGES as NETWORK
 from .device_choice import with_device
 from .load import load
@@ -67,7 +68,7 @@ def start(pipeline: Pipeline, cohort: Cohort, out: Path, options: RunOptions, se
     settings = with_kept(settings, pipeline.variant.settings, folder, redo=options.redo, report=options.report)
     run_settings = as_begun(settings_of(settings, pipeline.variant.settings), folder)
     options.report(Event("start", str(folder.out)))
-    folder.claim()
+    claim(folder, cohort, options.mode, options.report)
     check_links(folder.out)
     with _locked(folder, options), log_to(folder.out):
         run_settings = with_threads(run_settings, folder)

@@ -51,8 +51,8 @@ def owner_in(path: Path) -> Owner | None:
         owner = json.loads(read_regular(path, MAX_LOCK_BYTES))
     except (ValueError, RecursionError, NotAFileError):
         return None
-    told = isinstance(owner, dict) and {"host", "pid", "started"} <= owner.keys()
-    return owner if told and isinstance(owner["host"], str) and isinstance(owner["pid"], int) else None
+    is_complete = isinstance(owner, dict) and {"host", "pid", "started"} <= owner.keys()
+    return owner if is_complete and isinstance(owner["host"], str) and isinstance(owner["pid"], int) else None
 
 
 def fate_of(owner: Owner, age: float) -> Fate:

@@ -158,15 +158,15 @@ def watched(job: Job[RunSettings], step: Step, *, title: str, report: Report) ->
     noticed = set[str]()
 
     def watch() -> None:
-        going = True
-        while going:
-            going = not stop.wait(progress_file.every)  # once more at the end, for the notices of a short step
+        more_to_come = True
+        while more_to_come:
+            more_to_come = not stop.wait(progress_file.every)  # once more at the end, for the notices of a short step
             progress = progress_file.look()
             if (notice := progress.get("notice")) and notice not in noticed:
                 noticed.add(notice)
                 log.warning("%s", notice)
                 report(Event("warning", notice))
-            if going and "done" in progress:
+            if more_to_come and "done" in progress:
                 facts = {"steps": True, **progress["figures"]}
                 report(
                     Event(

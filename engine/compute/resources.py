@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from ...stores import cache
 from ...stores.remote import to_path
 from ...stores.slides.guarded import guarded
+from ...stores.slides.level_check import recorded_levels
 from ...stores.slides.reader import Slide, open_slide
 from ..pipeline.job import Job
 
@@ -77,7 +78,8 @@ class Resources:
         path = to_path(record.path)
         held = self.copies if cache.is_copied(path) else self.slides
         key = (record.path, record.mpp, record.subimage, record.fingerprint)
-        slide = held.get(key, lambda: open_slide(path, record.mpp, record.subimage))
+        check = recorded_levels(record.reader, record.levels)
+        slide = held.get(key, lambda: open_slide(path, record.mpp, record.subimage, check))
         return cast(Slide, guarded(slide, job.crashing.get(image, ())))
 
     def volume(self, job: Job[Any], image: str) -> Volume:

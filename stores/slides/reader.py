@@ -15,7 +15,7 @@ from ..remote import to_path
 from . import openslide_reader, picture_reader, tiff_reader, zarr_levels, zarr_reader
 from .cohort import fingerprint
 from .file_head import head_of, kind_of, misnamed, not_a_slide
-from .level_check import with_true_levels
+from .level_check import LevelCheck, SomeLevels, true_levels
 from .pixels import Pixels, SlideDescription
 from .spacing import choose, settle
 
@@ -47,13 +47,21 @@ class Slide:
     """An open slide as a Source, with its spacing settled; close it, or use it in a `with` statement."""
 
     def __init__(
-        self, pixels: Pixels, frames: tuple[Frame, ...], spacing_source: str, lease: Lease | None = None
+        self,
+        pixels: Pixels,
+        frames: tuple[Frame, ...],
+        spacing_source: str,
+        *,
+        levels: tuple[int, ...] = (),
+        lease: Lease | None = None,
     ) -> None:
         self._pixels = pixels
         self._frames = frames
         self._described = pixels.described
         self.spacing_source = spacing_source
         """Source of the spacing: "csv/--mpp", "file" or "TIFF resolution"."""
+        self.levels = levels or tuple(range(len(frames)))
+        """Number in the file of each level; the check of levels left out the others."""
         self._release = weakref.finalize(self, lease.release) if lease else None
 
     @property
@@ -142,8 +150,10 @@ class Probe:
     """(reason code, message): empty if the slide can be used."""
 
 
-def open_slide(path: Path, mpp: float | None = None, part: str = "") -> Slide:
+def open_slide(path: Path, mpp: float | None = None, part: str = "", check: LevelCheck = true_levels) -> Slide:
     """Open a slide. `mpp`, micrometres a pixel of the finest level, overrides the file; `part` names one of several images.
+
+    `check` decides which levels are copies of the finest one; `recorded_levels` repeats an earlier decision.
 
     Raises SlideError with a reason code: E_EMPTY, E_NOT_A_SLIDE, E_UNREADABLE, E_MISSING_COMPANION, E_NO_MPP, E_BAD_MPP,
     E_UNSUPPORTED_PIXELS, E_BOMB, E_TOO_BIG, E_TRUNCATED, E_MALFORMED, E_NGFF, E_IS_VOLUME, E_PATH, E_NO_PART.
@@ -152,10 +162,10 @@ def open_slide(path: Path, mpp: float | None = None, part: str = "") -> Slide:
     lease = Lease(path, fingerprint(path)) if is_copied(path) else None
     pixels = None
     try:
-        pixels = _open_pixels(lease.path if lease else path, part)
+        pixels, levels = _open_pixels(lease.path if lease else path, part, check)
         described = pixels.described
         spacing, source = settle(path.name, mpp, described.stated)
-        return Slide(pixels, _frames(described, spacing), source, lease)
+        return Slide(pixels, _frames(described, spacing), source, levels=levels, lease=lease)
     except BaseException:
         if pixels:
             pixels.close()
@@ -168,7 +178,7 @@ def probe(path: Path, mpp: float | None = None, part: str = "") -> Probe:
     """Describe a slide, also with a missing or invalid spacing. Raises SlideError only if it cannot be opened."""
     path = to_path(path)
     with near(path, fingerprint(path) if is_copied(path) else "") as local_path:
-        pixels = _open_pixels(local_path, part)
+        pixels, _ = _open_pixels(local_path, part, true_levels)
         described = pixels.described
         pixels.close()
     choice = choose(mpp, described.stated)
@@ -191,8 +201,8 @@ def probe(path: Path, mpp: float | None = None, part: str = "") -> Probe:
     )
 
 
-def _open_pixels(path: Path, part: str) -> Pixels:
-    """Pixels from the first reader that accepts and opens the file, of the levels that are copies of the finest one.
+def _open_pixels(path: Path, part: str, check: LevelCheck) -> tuple[Pixels, tuple[int, ...]]:
+    """Pixels from the first reader that accepts and opens the file, of the levels that `check` keeps; their numbers.
 
     Raises the first reader's error where none opens it."""
     head = head_of(path)
@@ -201,14 +211,21 @@ def _open_pixels(path: Path, part: str) -> Pixels:
         if not reader.accepts(path, head):
             continue
         try:
-            pixels = with_true_levels(reader.open(path, part))
+            pixels = reader.open(path, part)
         except SlideError as error:
             if error.code not in _NEXT_READER_CODES:
                 raise
             first = first or error
             continue
+        try:
+            levels, notes = check(pixels)
+        except BaseException:
+            pixels.close()
+            raise
+        if len(levels) < len(pixels.described.shapes):
+            pixels = SomeLevels(pixels, levels, notes)
         note = "" if path.is_dir() else misnamed(path, kind_of(head))
-        return _Noted(pixels, note) if note else pixels
+        return (_Noted(pixels, note) if note else pixels), levels
     if first is not None:
         raise first
     if path.is_dir():

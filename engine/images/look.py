@@ -113,7 +113,8 @@ def inspect_slides_in_child(items: list[Item], say: Say) -> None:
 def inspect_watched_slide_in_child(request: list[Any], say: Say) -> None:
     """One slide [path, mpp, part, crashing windows]: says each window of the check of levels before it reads it."""
     *item, crashing = request
-    say("done", _inspected(lambda *asked: open_slide(*asked, _watched(crashing, say)), item, _of_slide))
+    check = _watched(crashing, say)
+    say("done", _inspected(lambda path, mpp, part: open_slide(path, mpp, part, check), item, _of_slide))
 
 
 def _watched(crashing: list[Window], say: Say) -> LevelCheck:

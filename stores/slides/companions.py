@@ -55,6 +55,13 @@ def parts(slide: Path) -> Iterator[tuple[Path, str, int]]:
         yield from _below(slide)
 
 
+def files_of_series(slide: Path) -> list[Path]:
+    """A DICOM file, and the other files of its series in its folder."""
+    uid = series_of(slide)
+    beside = (file for file in sorted(slide.parent.iterdir()) if file.suffix.lower() in _DICOM and file != slide)
+    return [slide, *(file for file in beside if uid and file.is_file() and series_of(file) == uid)]
+
+
 def partners(file: Path) -> tuple[Path, ...]:
     """The voxels' file of a separate header (.hdr and .img, .nhdr and .raw); empty for other files."""
     name = file.name.lower()

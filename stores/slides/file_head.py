@@ -106,7 +106,7 @@ def not_a_slide(path: Path, head: bytes) -> SlideError:
         )
     if kind == "DICOM":
         return SlideError(
-            f"{path.name}: is DICOM but no whole-slide image that OpenSlide reads "
+            f"{path.name}: is DICOM but no whole-slide image "
             "(other modalities are volumes or films, not slides).",
             "E_NOT_A_SLIDE",
         )

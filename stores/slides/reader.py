@@ -12,7 +12,7 @@ from ...errors import SlideError
 from ..cache import Lease, is_copied, near
 from ..frame import Array, Box, Frame
 from ..remote import to_path
-from . import openslide_reader, picture_reader, tiff_reader, zarr_levels, zarr_reader
+from . import dicom_reader, openslide_reader, picture_reader, tiff_reader, zarr_levels, zarr_reader
 from .cohort import fingerprint
 from .file_head import head_of, kind_of, misnamed, not_a_slide
 from .level_check import LevelCheck, SomeLevels, true_levels
@@ -34,6 +34,7 @@ class SlideReader:
 SLIDE_READERS = (
     SlideReader("ome-zarr", zarr_levels.accepts, zarr_reader.ZarrPixels),
     SlideReader("tiff", tiff_reader.accepts, tiff_reader.TiffPixels),
+    SlideReader("dicom", dicom_reader.accepts, dicom_reader.DicomPixels),
     SlideReader("openslide", openslide_reader.accepts, openslide_reader.OpenSlidePixels),
     SlideReader("picture", picture_reader.accepts, picture_reader.PicturePixels),
 )

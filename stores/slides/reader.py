@@ -12,7 +12,7 @@ from ...errors import SlideError
 from ..cache import Lease, is_copied, near
 from ..frame import Array, Box, Frame
 from ..remote import to_path
-from . import dicom_reader, openslide_reader, picture_reader, tiff_reader, zarr_levels, zarr_reader
+from . import dicom_reader, fastslide_reader, openslide_reader, picture_reader, tiff_reader, zarr_levels, zarr_reader
 from .cohort import fingerprint
 from .file_head import head_of, kind_of, misnamed, not_a_slide
 from .level_check import LevelCheck, SomeLevels, true_levels
@@ -29,18 +29,21 @@ class SlideReader:
     """(path, first bytes) -> whether this reader accepts the file."""
     open: Callable[[Path, str], Pixels]
     """(path, image inside the file or "") -> its pixels."""
+    why: str
+    """Why files that it accepts are read by it."""
 
 
 SLIDE_READERS = (
-    SlideReader("ome-zarr", zarr_levels.accepts, zarr_reader.ZarrPixels),
-    SlideReader("tiff", tiff_reader.accepts, tiff_reader.TiffPixels),
-    SlideReader("dicom", dicom_reader.accepts, dicom_reader.DicomPixels),
-    SlideReader("openslide", openslide_reader.accepts, openslide_reader.OpenSlidePixels),
-    SlideReader("picture", picture_reader.accepts, picture_reader.PicturePixels),
+    SlideReader("ome-zarr", zarr_levels.accepts, zarr_reader.ZarrPixels, "the folder is an OME-Zarr image"),
+    SlideReader("tiff", tiff_reader.accepts, tiff_reader.TiffPixels, "tiles of this TIFF are decoded directly"),
+    SlideReader("dicom", dicom_reader.accepts, dicom_reader.DicomPixels, "frames of DICOM slides are decoded directly"),
+    SlideReader("openslide", openslide_reader.accepts, openslide_reader.OpenSlidePixels, "OpenSlide knows this format"),
+    SlideReader("picture", picture_reader.accepts, picture_reader.PicturePixels, "the file is a plain picture"),
+    SlideReader("fastslide", fastslide_reader.accepts, fastslide_reader.FastSlidePixels, "no other reader reads it"),
 )
-"""All readers; the first that accepts a file and can open it reads it."""
+"""All readers; the first that accepts a file and can open it reads it. docs/benchmarks.md has the figures behind the order."""
 
-_NEXT_READER_CODES = ("E_UNREADABLE", "E_UNSUPPORTED_PIXELS")
+_NEXT_READER_CODES = ("E_UNREADABLE", "E_UNSUPPORTED_PIXELS", fastslide_reader.NO_READER)
 """Reason codes after which the next reader is tried."""
 
 
@@ -137,6 +140,8 @@ class Probe:
 
     name: str
     reader: str
+    why: str
+    """Why this reader reads the file, and what the readers before it said of the file."""
     shapes: tuple[tuple[int, int], ...]
     """(height, width) in pixels of each level, finest first."""
     factors: tuple[tuple[float, float], ...]
@@ -163,7 +168,7 @@ def open_slide(path: Path, mpp: float | None = None, part: str = "", check: Leve
     lease = Lease(path, fingerprint(path)) if is_copied(path) else None
     pixels = None
     try:
-        pixels, levels = _open_pixels(lease.path if lease else path, part, check)
+        pixels, levels, _ = _open_pixels(lease.path if lease else path, part, check)
         described = pixels.described
         spacing, source = settle(path.name, mpp, described.stated)
         return Slide(pixels, _frames(described, spacing), source, levels=levels, lease=lease)
@@ -179,7 +184,7 @@ def probe(path: Path, mpp: float | None = None, part: str = "") -> Probe:
     """Describe a slide, also with a missing or invalid spacing. Raises SlideError only if it cannot be opened."""
     path = to_path(path)
     with near(path, fingerprint(path) if is_copied(path) else "") as local_path:
-        pixels, _ = _open_pixels(local_path, part, true_levels)
+        pixels, _, why = _open_pixels(local_path, part, true_levels)
         described = pixels.described
         pixels.close()
     choice = choose(mpp, described.stated)
@@ -191,6 +196,7 @@ def probe(path: Path, mpp: float | None = None, part: str = "") -> Probe:
     return Probe(
         name=path.name,
         reader=described.reader,
+        why=why,
         shapes=described.shapes,
         factors=described.factors,
         channels=described.channels,
@@ -202,12 +208,13 @@ def probe(path: Path, mpp: float | None = None, part: str = "") -> Probe:
     )
 
 
-def _open_pixels(path: Path, part: str, check: LevelCheck) -> tuple[Pixels, tuple[int, ...]]:
-    """Pixels from the first reader that accepts and opens the file, of the levels that `check` keeps; their numbers.
+def _open_pixels(path: Path, part: str, check: LevelCheck) -> tuple[Pixels, tuple[int, ...], str]:
+    """Pixels from the first reader that accepts and opens the file, of the levels that `check` keeps; their numbers; and why
+    this reader has it.
 
-    Raises the first reader's error where none opens it."""
+    Raises the first reader's error where none opens it; it also names a reader that is not installed."""
     head = head_of(path)
-    first: SlideError | None = None
+    refusals: list[tuple[str, SlideError]] = []
     for reader in SLIDE_READERS:
         if not reader.accepts(path, head):
             continue
@@ -216,7 +223,7 @@ def _open_pixels(path: Path, part: str, check: LevelCheck) -> tuple[Pixels, tupl
         except SlideError as error:
             if error.code not in _NEXT_READER_CODES:
                 raise
-            first = first or error
+            refusals.append((reader.name, error))
             continue
         try:
             levels, notes = check(pixels)
@@ -226,8 +233,13 @@ def _open_pixels(path: Path, part: str, check: LevelCheck) -> tuple[Pixels, tupl
         if len(levels) < len(pixels.described.shapes):
             pixels = SomeLevels(pixels, levels, notes)
         note = "" if path.is_dir() else misnamed(path, kind_of(head))
-        return (_Noted(pixels, note) if note else pixels), levels
-    if first is not None:
+        why = "; ".join([reader.why, *(f"the reader {name} refused it: {error.message}" for name, error in refusals)])
+        return (_Noted(pixels, note) if note else pixels), levels, why
+    if refusals:
+        _, first = refusals[0]
+        last = refusals[-1][1]
+        if len(refusals) > 1 and last.code == fastslide_reader.NO_READER:
+            raise SlideError(f"{first.message} Or: {last.message}", first.code) from first
         raise first
     if path.is_dir():
         raise SlideError(

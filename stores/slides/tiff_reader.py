@@ -18,6 +18,7 @@ from ...errors import SlideError, TileError
 from ..frame import Array, Box
 from ..regular import open_regular
 from . import colour
+from .companions import is_vsi
 from .file_head import kind_of
 from .openslide_reader import OpenSlidePixels, vendor_of
 from .pixels import SlideDescription, level_factor
@@ -41,7 +42,7 @@ logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # damage is reported o
 
 
 def accepts(path: Path, head: bytes) -> bool:
-    return kind_of(head) == "TIFF" and vendor_of(path) in PLAIN_VENDORS
+    return kind_of(head) == "TIFF" and not is_vsi(path, head) and vendor_of(path) in PLAIN_VENDORS
 
 
 class TiffPixels:

@@ -18,9 +18,10 @@ import numpy as np
 
 from ...errors import SlideError, TileError
 from ..frame import Array
+from .dicom_positions import IMPLICIT
 
 _ITEM, _END = (0xFFFE, 0xE000), (0xFFFE, 0xE0DD)
-_IMPLICIT, _OPEN_END = "1.2.840.10008.1.2", b"\xff\xff\xff\xff"
+_OPEN_END = b"\xff\xff\xff\xff"
 _LOST = -1
 MAX_FRAGMENTS = 64
 """Items of one frame, on average, at most."""
@@ -36,7 +37,7 @@ class Frames:
         self._fd, self._name = fd, name
         self.syntax = str(dataset.file_meta.TransferSyntaxUID)
         self.count = int(dataset.get("NumberOfFrames") or 1)
-        explicit = self.syntax != _IMPLICIT
+        explicit = self.syntax != IMPLICIT
         head = os.pread(fd, 12, at)
         if len(head) < 12 or struct.unpack_from("<HH", head) != (0x7FE0, 0x0010):
             raise SlideError(f"{name}: has no pixels, or is cut short before them. Copy it again.", "E_UNREADABLE")

@@ -6,7 +6,7 @@ position (TILED_SPARSE). Files of equal size are parts of one level: focal plane
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 
 from ...errors import SlideError
 from ..frame import Array
+from .dicom_positions import Position
 
 ABSENT = -1
 MAX_TILES = 2**24
@@ -47,7 +48,7 @@ class DicomLevel:
     """Number of the frame in its file, (channel, rows, columns)."""
 
 
-def size_of(dataset: Any, name: str) -> tuple[tuple[int, int], str]:
+def size_of(dataset: Any, positions: Sequence[Position], name: str) -> tuple[tuple[int, int], str]:
     """((height, width) of the whole image of a file, a note where it had to be worked out)."""
     total = dataset.get("TotalPixelMatrixRows"), dataset.get("TotalPixelMatrixColumns")
     if all(total):
@@ -56,11 +57,9 @@ def size_of(dataset: Any, name: str) -> tuple[tuple[int, int], str]:
     note = "the size of the whole image (TotalPixelMatrixRows, TotalPixelMatrixColumns) is missing and follows from "
     if int(dataset.get("NumberOfFrames") or 1) == 1:
         return tile, f"{note}its only frame"
-    if places := [(row, column) for row, column, *_ in _positions(dataset)]:
-        return (
-            max(r for r, _ in places) + tile[0],
-            max(c for _, c in places) + tile[1],
-        ), f"{note}its frames' positions"
+    if positions:
+        height, width = max(p.row for p in positions) + tile[0], max(p.column for p in positions) + tile[1]
+        return (height, width), f"{note}its frames' positions"
     spacing, sides = pixel_spacing(dataset), (dataset.get("ImagedVolumeHeight"), dataset.get("ImagedVolumeWidth"))
     if spacing and all(sides):
         height, width = (round(float(side) * 1000 / step) for side, step in zip(sides, spacing, strict=True))
@@ -79,15 +78,17 @@ def pixel_spacing(dataset: Any) -> tuple[float, float] | None:
     return (float(values[0]) * 1000, float(values[1]) * 1000) if values and len(values) == 2 else None
 
 
-def planes_of(dataset: Any, shape: tuple[int, int], name: str) -> tuple[list[Plane], str]:
+def planes_of(
+    dataset: Any, positions: Sequence[Position], shape: tuple[int, int], name: str
+) -> tuple[list[Plane], str]:
     """(the planes of one file, a note where only the middle one of several is among them)."""
     tile = int(dataset.Rows), int(dataset.Columns)
     grid = -(-shape[0] // tile[0]), -(-shape[1] // tile[1])
     if grid[0] * grid[1] > MAX_TILES:
         raise SlideError(f"{name}: claims {grid[0] * grid[1]} tiles, more than {MAX_TILES}.", "E_TOO_BIG")
     kind = str(dataset.get("DimensionOrganizationType") or "")
-    sparse = kind == "TILED_SPARSE" or (kind != "TILED_FULL" and any(True for _ in _positions(dataset)))
-    return (_sparse(dataset, grid, tile, name), "") if sparse else _full(dataset, grid, name)
+    sparse = kind == "TILED_SPARSE" or (kind != "TILED_FULL" and bool(positions))
+    return (_sparse(positions, tile, _paths(dataset)[0], grid, name), "") if sparse else _full(dataset, grid, name)
 
 
 def _full(dataset: Any, grid: tuple[int, int], name: str) -> tuple[list[Plane], str]:
@@ -112,34 +113,21 @@ def _full(dataset: Any, grid: tuple[int, int], name: str) -> tuple[list[Plane], 
     return planes, unstated if depth > 1 and not positions else ""
 
 
-def _sparse(dataset: Any, grid: tuple[int, int], tile: tuple[int, int], name: str) -> list[Plane]:
-    names = _paths(dataset)
+def _sparse(
+    positions: Sequence[Position], tile: tuple[int, int], default: str, grid: tuple[int, int], name: str
+) -> list[Plane]:
     found: dict[tuple[str, float | None], Array] = {}
-    for number, (row, column, z, path) in enumerate(_positions(dataset)):
-        place = row // tile[0], column // tile[1]
-        if row % tile[0] or column % tile[1] or not all(0 <= a < n for a, n in zip(place, grid, strict=True)):
+    for number, at in enumerate(positions):
+        place = at.row // tile[0], at.column // tile[1]
+        if at.row % tile[0] or at.column % tile[1] or not all(0 <= a < n for a, n in zip(place, grid, strict=True)):
             raise SlideError(
-                f"{name}: frame {number} begins at pixel ({row}, {column}) (y, x), which is not on the grid of its tiles of "
-                f"{tile} pixels: overlapping or shifted tiles are not read. Export it with tiles side by side.",
+                f"{name}: frame {number} begins at pixel ({at.row}, {at.column}) (y, x), which is not on the grid of its tiles "
+                f"of {tile} pixels: overlapping or shifted tiles are not read. Export it with tiles side by side.",
                 "E_UNSUPPORTED_PIXELS",
             )
-        key = path or names[0], None if z is None else round(z, 3)
+        key = at.path or default, None if at.z is None else round(at.z, 3)
         found.setdefault(key, np.full(grid, ABSENT, np.int64))[place] = number
     return [Plane(path, z, frames) for (path, z), frames in found.items()]
-
-
-def _positions(dataset: Any) -> Iterator[tuple[int, int, float | None, str]]:
-    """(row, column, z, optical path) of each frame that states where it lies; pixels from 0."""
-    for group in dataset.get("PerFrameFunctionalGroupsSequence") or ():
-        plane = _first(group, "PlanePositionSlideSequence")
-        row, column = (
-            plane.get(f"{axis}PositionInTotalImagePixelMatrix") if plane is not None else None
-            for axis in ("Row", "Column")
-        )
-        if row is None or column is None:
-            return
-        optical = _first(group, "OpticalPathIdentificationSequence")
-        yield int(row) - 1, int(column) - 1, _z(plane), str(optical.get("OpticalPathIdentifier", "")) if optical else ""
 
 
 def nearest_plane(depths: Iterable[float | None]) -> tuple[float | None, str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import struct
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,9 +15,12 @@ import numpy as np
 from ...errors import SlideError
 from .companions import files_of_series
 from .dicom_levels import ABSENT, DicomLevel, Plane, nearest_plane, planes_of, size_of
+from .dicom_positions import Position, header_and_positions
 
 WHOLE_SLIDE = "1.2.840.10008.5.1.4.1.1.77.1.6"
 """SOP class of whole-slide images."""
+FIRST_BYTES, MAX_HEADER = 2**20, 2**30
+"""Bytes that are read of a file at first, and at most, to find its pixels."""
 _OTHER_PICTURES = ("LABEL", "OVERVIEW", "LOCALIZER")
 _THUMBNAIL = "THUMBNAIL"
 _PIXEL_TAGS = ("SamplesPerPixel", "BitsAllocated", "PhotometricInterpretation", "PixelRepresentation")
@@ -27,6 +32,8 @@ class DicomFile:
 
     path: Path
     dataset: Any
+    positions: list[Position]
+    """Where its frames lie; empty where it does not say so."""
     at: int
 
 
@@ -69,11 +76,22 @@ def files_of(path: Path) -> list[DicomFile]:
 
 
 def _opened(path: Path) -> DicomFile:
+    """The file, of which as much is read as its header needs."""
     import pydicom
 
+    size, length = path.stat().st_size, FIRST_BYTES
     with path.open("rb") as stream:
-        dataset = pydicom.dcmread(stream, stop_before_pixels=True)
-        return DicomFile(path, dataset, stream.tell())
+        while True:
+            stream.seek(0)
+            data = stream.read(length)
+            try:
+                header, positions, at = header_and_positions(data)
+            except (ValueError, struct.error):
+                if length >= min(size, MAX_HEADER):
+                    raise
+                length *= 4
+            else:
+                return DicomFile(path, pydicom.dcmread(io.BytesIO(header)), positions, at)
 
 
 def levels_of(files: Sequence[DicomFile], name: str) -> tuple[list[DicomLevel], list[str], list[str]]:
@@ -82,7 +100,7 @@ def levels_of(files: Sequence[DicomFile], name: str) -> tuple[list[DicomLevel], 
     by_size: dict[tuple[int, int], list[tuple[int, Plane]]] = defaultdict(list)
     sizes = []
     for file in files:
-        size, note = size_of(file.dataset, name)
+        size, note = size_of(file.dataset, file.positions, name)
         sizes.append(size)
         notes += [note] * (bool(note) and note not in notes)
     first = files[sizes.index(max(sizes, key=lambda size: size[0] * size[1]))].dataset
@@ -94,7 +112,7 @@ def levels_of(files: Sequence[DicomFile], name: str) -> tuple[list[DicomLevel], 
                 f"an image of {size[1]} x {size[0]} pixels has another kind of pixels or tiles and is not read"
             )
             continue
-        planes, note = planes_of(file.dataset, size, name)
+        planes, note = planes_of(file.dataset, file.positions, size, name)
         notes += [note] * (bool(note) and note not in notes)
         by_size[size] += [(number, plane) for plane in planes]
     shapes = sorted(by_size, key=lambda size: -size[0] * size[1])

@@ -25,7 +25,9 @@ from .strict_jpeg import strict_decoder
 MAX_SEGMENT_BYTES = 2**30
 """Largest size of a decoded tile or strip in bytes, to bound memory."""
 MAX_CACHED_BYTES = 2**27
-"""Decoded strips that a page keeps, in bytes: a strip crosses many boxes."""
+"""Decoded strips and large tiles that a page keeps, in bytes: each crosses many boxes."""
+LARGE_TILE_BYTES = 2**22
+"""Size in bytes above which decoded tiles are kept: patches of a whole slide in one tile would decode it each."""
 
 _JPEG = (7,)
 _RGB = 2
@@ -52,6 +54,8 @@ class Segments:
         self._counts: Any = page.databytecounts
         self._tiled = bool(key.is_tiled)
         self._tables = key.jpegtables
+        nbytes = self.size[0] * self.size[1] * self._contiguous * self.dtype.itemsize
+        self._keeps = not self._tiled or nbytes > LARGE_TILE_BYTES
         self._decode: Callable[[bytes, int], Array]
         if int(key.compression) in _JPEG and self.dtype == np.uint8 and self.samples in (1, 3):
             self._decode = self._jpeg(key)
@@ -74,7 +78,7 @@ class Segments:
                 "E_MALFORMED",
             )
         self._kept: OrderedDict[int, Array] = OrderedDict()
-        self._room = 0 if self._tiled else max(MAX_CACHED_BYTES // max(nbytes, 1), 1)
+        self._room = max(MAX_CACHED_BYTES // max(nbytes, 1), 1) if self._keeps else 0
         self._absent: Array | None = None
         self._lock = threading.Lock()
 
@@ -185,7 +189,7 @@ class Segments:
                     ) from error
             if pixels.ndim == 2:
                 return pixels[..., None]
-            if stored != self.size or self._contiguous != 3 or not self._tiled:  # strips are kept: no buffer for them
+            if stored != self.size or self._contiguous != 3 or self._keeps:  # what is kept has no buffer
                 return pixels
             if getattr(local, "planes", None) is None:
                 local.whole = np.empty((3, *self.size), np.uint8)

@@ -114,13 +114,21 @@ def test_missing_and_misspelt_attributes_follow_from_others_and_are_said(tmp_pat
         open_slide(tmp_path / "b.dcm")
 
 
-def test_sparse_tiles_are_laid_at_their_positions_and_the_others_are_absent(tmp_path: Path, picture: Any) -> None:
+@pytest.mark.parametrize("undefined", [False, True])
+@pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2", "1.2.840.10008.1.2.1"])
+def test_sparse_tiles_are_laid_at_their_positions_and_the_others_are_absent(
+    tmp_path: Path, picture: Any, syntax: str, undefined: bool
+) -> None:
     scan = picture(128, 192)
     tiles, order = tiles_of(scan), [4, 0, 5]
-    groups = [at_position(64 * (i // 3), 64 * (i % 3)) for i in order]
+    groups = [at_position(64 * (i // 3), 64 * (i % 3), 0.0, "a path") for i in order]
+    for group in groups:  # lengths are stated, or sequences and items end with marks
+        group.is_undefined_length_sequence_item = undefined
+        for element in group:
+            element.is_undefined_length = undefined
     write_slide(
         tmp_path / "a.dcm", [tiles[i] for i in order], (128, 192), DimensionOrganizationType="TILED_SPARSE",
-        PerFrameFunctionalGroupsSequence=groups,
+        PerFrameFunctionalGroupsSequence=groups, syntax=syntax,
     )  # fmt: skip
     with open_slide(tmp_path / "a.dcm") as slide:
         whole = np.moveaxis(slide.read(slide.frames[0].box), 0, -1)

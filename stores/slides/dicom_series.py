@@ -59,7 +59,7 @@ def files_of(path: Path) -> list[DicomFile]:
     thumbnails: list[DicomFile] = []
     for one in files_of_series(path):
         try:
-            file = _opened(one)
+            file = _file(one)
         except Exception as error:  # pydicom raises whatever a damaged file leads it to
             raise SlideError(
                 f"{one.name}: cannot be read as DICOM ({type(error).__name__}: {error}); it is damaged or cut short. "
@@ -75,7 +75,7 @@ def files_of(path: Path) -> list[DicomFile]:
     return files
 
 
-def _opened(path: Path) -> DicomFile:
+def _file(path: Path) -> DicomFile:
     """The file, of which as much is read as its header needs."""
     import pydicom
 

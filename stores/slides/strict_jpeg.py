@@ -1,7 +1,7 @@
 """Strict JPEG: a decoder of the same pixels that refuses the streams that libjpeg repairs with a warning.
 
 libjpeg goes on where the bytes of a tile were changed, and imagecodecs does not pass its warnings on. simplejpeg does. No
-decoder notices bytes that became other valid codes: of tiles with six changed bytes one in twelve decodes to other pixels.
+decoder notices bytes that became other valid codes: of 16 tiles with six changed bytes 1 to 5 decode to other pixels.
 """
 
 from __future__ import annotations

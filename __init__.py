@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .engine.api.commands import cluster, embed, relabel
     from .engine.api.run import Run, open_run
     from .engine.api.stain_runs import StainRuns
+    from .engine.export.export import ExportChoices, Exported, export
     from .engine.runtime.options import RunOptions
     from .engine.search.hits import Hits
     from .engine.search.search import search
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ClusterOptions",
+    "ExportChoices",
+    "Exported",
     "Hits",
     "Run",
     "RunOptions",
@@ -30,6 +33,7 @@ __all__ = [
     "__version__",
     "cluster",
     "embed",
+    "export",
     "open_run",
     "relabel",
     "search",
@@ -37,12 +41,15 @@ __all__ = [
 
 _HOMES = {
     "ClusterOptions": ".engine.workers.placement",
+    "ExportChoices": ".engine.export.export",
+    "Exported": ".engine.export.export",
     "Hits": ".engine.search.hits",
     "Run": ".engine.api.run",
     "RunOptions": ".engine.runtime.options",
     "StainRuns": ".engine.api.stain_runs",
     "cluster": ".engine.api.commands",
     "embed": ".engine.api.commands",
+    "export": ".engine.export.export",
     "open_run": ".engine.api.run",
     "relabel": ".engine.api.commands",
     "search": ".engine.search.search",

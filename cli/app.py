@@ -14,6 +14,7 @@ import typer
 
 from ..version import VERSION
 from . import maintenance, runs
+from .export import export
 from .from_settings import cluster_options, images_of, run_options, settings_of_run, settings_of_stage
 from .lazy import CONTEXT_SETTINGS, LazyCommand, LazyGroup
 from .say import say
@@ -96,6 +97,7 @@ def _others() -> Iterator[LazyCommand]:
         "relabel", runs.relabel, settings=partial(settings_of_stage, "map", ("classes", "match")), run=unlock
     )
     yield LazyCommand("search", search, run=unlock)
+    yield LazyCommand("export", export, run=partial(run_options, "redo", "force_unlock"))
     yield LazyCommand("info", maintenance.info, settings=partial(settings_of_stage, "convert", ("mpp", "part")))
     yield LazyCommand("status", maintenance.status)
     yield LazyCommand("verify", maintenance.verify, cluster=cluster_options)

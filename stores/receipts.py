@@ -67,7 +67,7 @@ class Ledger:
         Raises CorruptError for a damaged receipt.
         """
         try:
-            receipt = _receipt(self.path(unit))
+            receipt = read_receipt(self.path(unit))
         except (FileNotFoundError, NotADirectoryError):
             return None
         return receipt if receipt.fingerprint == self.fingerprint else None
@@ -95,12 +95,12 @@ class Ledger:
 def is_receipt(path: Path, unit: str) -> bool:
     """Whether a file is a receipt of that unit, under any settings."""
     try:
-        return _receipt(path).unit == unit
+        return read_receipt(path).unit == unit
     except CorruptError:
         return False
 
 
-def _receipt(path: Path) -> Receipt:
+def read_receipt(path: Path) -> Receipt:
     raw = read_json(path)
     try:
         if raw.pop("crc32") != _sum(raw):

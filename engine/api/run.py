@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+    from ..export.export import Exported
+    from ..runtime.options import RunOptions
     from ..search.hits import Hits
     from ..search.search import At
 
@@ -151,6 +154,23 @@ class Run:
         from ..search.search import search
 
         return search(self.out, query, k=k, at=at, same_subject=same_subject)
+
+    def export(
+        self,
+        to: str = "nifti",
+        folder: str | Path | None = None,
+        *,
+        layers: Sequence[str] = (),
+        grid: str = "auto",
+        options: RunOptions | None = None,
+    ) -> Exported:
+        """Write labels and layers of volumes as NIfTI with BIDS names, to OUT/nifti by default; `layers` names some of them.
+
+        `grid` is auto, source or layer. See `tile_engine.export`.
+        """
+        from ..export.export import ExportChoices, export
+
+        return export(self.out, ExportChoices(to, folder, tuple(layers), grid), options=options)
 
     def _path_of(self, slide: str, name: str) -> Path:
         """Path of the label of this name, or else of the layer."""

@@ -1,0 +1,79 @@
+"""export: the command that writes results of a run in the formats of other programs."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..engine.pipeline.option import WRITE
+from .from_settings import AsJson, Given, OutArgument, Quiet
+
+if TYPE_CHECKING:
+    from ..engine.export.export import Exported
+
+To = Annotated[str, typer.Option("--to", metavar="FORMAT", help="Format of the files: nifti.", rich_help_panel=WRITE)]
+ExportOut = Annotated[
+    str | None,
+    typer.Option(
+        "--out", metavar="FOLDER", help="Folder for the exported files. [default: OUT/nifti]", rich_help_panel=WRITE
+    ),
+]
+Grid = Annotated[
+    str,
+    typer.Option(
+        "--grid",
+        metavar="auto|source|layer",
+        help="Grid of the exported files: that of the source volume, or the layer's own; auto is the source's, except for "
+        "coarser layers of several channels, such as embeddings.",
+        rich_help_panel=WRITE,
+    ),
+]
+Layer = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--layer", metavar="NAME", help="A label or layer to export, repeatable. [default: all]", rich_help_panel=WRITE
+    ),
+]
+
+
+def export(
+    out: OutArgument,
+    run: Given,
+    to: To = "nifti",
+    folder: ExportOut = None,
+    grid: Grid = "auto",
+    layer: Layer = None,
+    json: AsJson = False,
+    quiet: Quiet = False,
+) -> int:
+    """Write the labels and layers of a run on volumes as NIfTI, named as BIDS names derivatives, where the volumes lie.
+
+    Files of an earlier export that are the same are kept; those of other results need --redo.
+
+    Example: `tile-engine export results/ --to nifti --layer clusters`"""
+    from ..engine.export.export import ExportChoices
+    from ..engine.export.export import export as engine
+    from ..engine.runtime.options import RunOptions
+    from .display import watched
+
+    with watched(as_json=json, quiet=quiet) as show:
+        choices = ExportChoices(to, folder, tuple(layer or ()), grid)
+        return print_exported(engine(out, choices, options=RunOptions(report=show, **run)), as_json=json)
+
+
+def print_exported(exported: Exported, *, as_json: bool) -> int:
+    """Print what was written; returns the exit status."""
+    import dataclasses
+
+    from .tell import print_json
+
+    if as_json:
+        print_json({"event": "result", **dataclasses.asdict(exported), "exit": 0})
+        return 0
+    kept = f", {len(exported.kept)} were there already" if exported.kept else ""
+    print(f"{exported.folder}: {len(exported.written)} labels and layers of {exported.volumes} volumes written{kept}")
+    for name in exported.unfinished:
+        print(f"warning: {name} is not finished and was left out", file=sys.stderr)
+    return 0

@@ -1,0 +1,183 @@
+"""export: writes the labels and layers of a run for other programs; the one function behind the command and `Run.export`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from ...errors import SettingsError
+from ...stores.folder import Folder
+from ...stores.lock import Lock
+from ...stores.remote import ObjectPath, absolute
+from ..pipeline.documents import find_stain_runs, read_run
+from ..pipeline.job import Job
+from ..pipeline.progress import Event
+from ..pipeline.settings import RunSettings
+from ..runtime.load import load
+from ..runtime.options import RunOptions
+from .fields import Field, fields_of
+from .names import plain_names, source_names
+from .nifti import NiftiFile, fingerprint_of, nifti_file, write_file
+from .owned import State, check_no_link, state_of, sweep
+from .sidecars import DESCRIPTION, IGNORED, check_dataset, write_dataset
+
+FORMATS = ("nifti",)
+GRIDS = ("auto", "source", "layer")
+INSTEAD = (
+    "a NIfTI holds a volume, and these are slides. For other programs there is already maps/ID.geojson of every slide, which "
+    "QuPath opens, and slides/ID.ome.zarr, an OME-Zarr with labels and layers, for napari and others."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ExportChoices:
+    """What is exported, and where to."""
+
+    to: str = "nifti"
+    folder: str | Path | None = None
+    """Folder of the files; by default OUT/nifti."""
+    layers: tuple[str, ...] = ()
+    """Names of labels and layers; by default all."""
+    grid: str = "auto"
+    """auto, source or layer: the source's grid, or the layer's own; auto is the source's for all layers of one channel."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """The result of an export."""
+
+    out: str
+    """Folder of the run."""
+    folder: str
+    volumes: int
+    written: tuple[str, ...]
+    """Volumes that were written, by their paths below the folder; each has its JSON beside it, a label map its table."""
+    kept: tuple[str, ...]
+    """Those that were there already, of the same results."""
+    unfinished: tuple[str, ...] = field(default=())
+    """Labels and layers that the run has not finished, as ID/layers/NAME: they were left out."""
+
+
+def export(out: str | Path, choices: ExportChoices | None = None, *, options: RunOptions | None = None) -> Exported:
+    """Write the labels and layers of all images of a run; `options.redo` writes over an earlier export of other results.
+
+    Everything is checked before the first file is written. The same call goes on with an interrupted export. Raises
+    SettingsError for a run of slides (E_EXPORT), for layers that the run does not have (E_NO_LAYER), for files that are not
+    tile-engine's (E_FOREIGN) or are of other results (E_OTHER_SETTINGS).
+    """
+    choices, options = choices or ExportChoices(), options or RunOptions()
+    _check(choices)
+    home = absolute(out)
+    if find_stain_runs(Folder(home)):
+        raise SettingsError(f"{home} cannot be exported as NIfTI: {INSTEAD}", "E_EXPORT")
+    job = load(home)
+    if job.modality.planar:
+        raise SettingsError(f"{home} cannot be exported as NIfTI: {INSTEAD}", "E_EXPORT")
+    run = read_run(job.folder)
+    folder = _folder(job, choices, run.input)
+    fields, unfinished = _fields(job, choices.layers)
+    files = _files(job, fields, folder, choices.grid)
+    Folder(folder).claim()
+    with Lock(folder, force=options.force_unlock):
+        check_dataset(folder)
+        for name in (DESCRIPTION, IGNORED):
+            check_no_link(folder, folder / name)
+        states = {one.unit: state_of(folder, one.unit, partial(fingerprint_of, one), one.targets) for one in files}
+        _check_old(folder, files, states, redo=options.redo)
+        sweep([target for one in files for target in one.targets])
+        write_dataset(folder, run)
+        written, kept = [], []
+        for count, one in enumerate(files, 1):
+            name = one.path.relative_to(folder).as_posix()
+            if states[one.unit] == "same":
+                kept.append(name)
+            else:
+                write_file(folder, one, run)
+                written.append(name)
+            options.report(Event("progress", "export", "export", count, len(files)))
+    return Exported(str(home), str(folder), len(fields), tuple(written), tuple(kept), unfinished)
+
+
+def _check(choices: ExportChoices) -> None:
+    for name, value, known in (("--to", choices.to, FORMATS), ("--grid", choices.grid, GRIDS)):
+        if value not in known:
+            raise SettingsError(f"{name} {value!r} is not known: use {', '.join(known)}.")
+
+
+def _folder(job: Job[RunSettings], choices: ExportChoices, source: str) -> Path:
+    """The folder to write to. Raises SettingsError (E_OUT) for an object store, and inside the images of the run."""
+    folder = absolute(choices.folder) if choices.folder else job.folder.out / choices.to
+    if isinstance(folder, ObjectPath):
+        raise SettingsError(
+            f"{folder} lies in an object store, and an export is written part by part, to a disk. Name a folder on a disk "
+            "with --out, and copy it from there.",
+            "E_OUT",
+        )
+    images, target = absolute(source), folder.resolve()
+    if not isinstance(images, ObjectPath) and images.is_dir() and target.is_relative_to(images.resolve()):
+        below = target.relative_to(images.resolve()).parts
+        if not below or below[0] != "derivatives":
+            raise SettingsError(
+                f"{folder} lies inside the input folder {images}: the next run would take the exported files for images. "
+                f"Choose an --out beside it, or {images / 'derivatives' / 'tile-engine'}.",
+                "E_OUT",
+            )
+    return folder
+
+
+def _fields(job: Job[RunSettings], names: Collection[str]) -> tuple[dict[str, list[Field]], tuple[str, ...]]:
+    """Id -> fields to export, and those that are not finished. Raises SettingsError (E_NO_LAYER) where there are none."""
+    found = {image: fields_of(job.folder.slide(image)) for image in job.slides}
+    known = sorted({one.name for fields in found.values() for one in fields})
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise SettingsError(
+            f"{job.folder.out} has no label or layer {', '.join(map(repr, unknown))}: there is {', '.join(known) or 'none'}.",
+            "E_NO_LAYER",
+        )
+    chosen = {image: [one for one in fields if not names or one.name in names] for image, fields in found.items()}
+    unfinished = [f"{image}/{one.below}" for image, fields in chosen.items() for one in fields if not one.is_finished]
+    ready = {image: [one for one in fields if one.is_finished] for image, fields in chosen.items()}
+    if not any(ready.values()):
+        why = (
+            f"{len(unfinished)} labels and layers are not finished" if unfinished else "no volume has a label or layer"
+        )
+        raise SettingsError(
+            f"{job.folder.out} has nothing to export: {why}. Finish the run with the same command; of embeddings of whole "
+            "volumes there is tables/volumes.zarr.",
+            "E_NO_LAYER",
+        )
+    return ready, tuple(unfinished)
+
+
+def _files(job: Job[RunSettings], fields: dict[str, list[Field]], folder: Path, grid: str) -> list[NiftiFile]:
+    names = source_names(job.slides)
+    descriptions = plain_names(one.name for found in fields.values() for one in found)
+    files = [
+        nifti_file(folder, one, (image, job.slides[image], names[image]), descriptions[one.name], grid)
+        for image, found in fields.items()
+        for one in found
+    ]
+    doubled = [path for path, count in Counter(one.path for one in files).items() if count > 1]
+    if doubled:
+        raise SettingsError(
+            f"two labels or layers would be exported as {doubled[0]}: choose one of them with --layer.", "E_NO_LAYER"
+        )
+    return files
+
+
+def _check_old(folder: Path, files: list[NiftiFile], states: dict[str, State], *, redo: bool) -> None:
+    old = list(_old(files, states))
+    if old and not redo:
+        raise SettingsError(
+            f"{folder} holds an export of other results ({old[0]} and {len(old) - 1} more): the run has changed since, or it "
+            "is another run's. Nothing was written. Write over it with --redo, or choose another folder with --out.",
+            "E_OTHER_SETTINGS",
+        )
+
+
+def _old(files: list[NiftiFile], states: dict[str, State]) -> Iterator[str]:
+    return (one.path.name for one in files if states[one.unit] == "old")

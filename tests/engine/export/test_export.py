@@ -1,0 +1,284 @@
+"""Exported volumes lie where their source lies, hold what the run holds, and write over nobody's files."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+import pytest
+
+import tile_engine
+from typer.testing import CliRunner
+
+from tile_engine import ExportChoices, RunOptions
+from tile_engine.cli.app import app
+from tile_engine.errors import SettingsError, UnfinishedError
+from tile_engine.stores import regrid
+from tile_engine.stores.files import partial_path
+from tile_engine.stores.image import StoredImage
+from tile_engine.version import VERSION
+
+STEM = "sub-01/ses-b/anat/sub-01_ses-b"
+MARKER = (19, 8, 13)
+STEP = 4
+
+
+def source(out: Path, number: int = 1) -> Any:
+    return nibabel.load(next((out.parent / "tree").glob(f"sub-0{number}/*/*/*.nii.gz")))
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+@pytest.fixture(scope="module")
+def exported(oblique: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("exported") / "nifti"
+    found = tile_engine.open_run(oblique).export(folder=folder)
+    assert len(found.written) == 10 and found.volumes == 2 and not found.kept and not found.unfinished
+    return folder
+
+
+def test_the_files_have_the_names_of_bids_derivatives(exported: Path) -> None:
+    names = [
+        "_desc-harmonizedSiteA_T1w.json",
+        "_desc-harmonizedSiteA_T1w.nii.gz",
+        *(f"_desc-{name}_dseg.{end}" for name in ("marker", "tissue") for end in ("json", "nii.gz", "tsv")),
+        "_desc-score_map.json",
+        "_desc-score_map.nii.gz",
+        "_res-layer_desc-embedding_map.json",
+        "_res-layer_desc-embedding_map.nii.gz",
+    ]
+    assert [n for n in files(exported) if n.startswith("sub-01")] == sorted(STEM + name for name in names)
+    document = json.loads((exported / "dataset_description.json").read_text())
+    assert document["DatasetType"] == "derivative" and document["GeneratedBy"][0]["Version"] == VERSION
+
+
+@pytest.mark.parametrize("number", [1, 2])
+@pytest.mark.parametrize("grid", ["source", "layer"])
+def test_a_marker_is_found_at_its_place_in_the_scanner(oblique: Path, tmp_path: Path, number: int, grid: str) -> None:
+    """By nibabel alone: within a voxel of the source's grid, or within half a cell of the layer's own."""
+    tile_engine.export(oblique, ExportChoices(folder=tmp_path / "a", grid=grid, layers=("marker",)))
+    (path,) = (tmp_path / "a").glob(f"sub-0{number}/*/*/*marker_dseg.nii.gz")
+    label, original = nibabel.load(path), source(oblique, number)
+    true = (original.affine @ [*MARKER, 1])[:3]
+    voxels = (np.linalg.inv(label.affine) @ [*true, 1])[:3]
+    cells = np.array(np.nonzero(np.asarray(label.dataobj) == 700)).T
+    spacing = np.array([1.5, 2.0, 2.5])
+    if grid == "source":
+        assert label.shape == nibabel.as_closest_canonical(original).shape and len(cells) == STEP**3
+        np.testing.assert_allclose(label.affine, nibabel.as_closest_canonical(original).affine, atol=1e-4)
+        assert np.asarray(label.dataobj)[tuple(np.rint(voxels).astype(int))] == 700
+        np.testing.assert_allclose(voxels, np.rint(voxels), atol=1e-3)
+    else:
+        assert len(cells) == 1 and np.abs(voxels - cells[0]).max() <= 0.5
+        np.testing.assert_allclose(label.header.get_zooms(), spacing * STEP, rtol=1e-5)
+
+
+def test_values_are_those_of_the_run_in_their_own_types(oblique: Path, exported: Path) -> None:
+    def load(name: str) -> Any:
+        return nibabel.load(exported / f"{STEM}_{name}.nii.gz")
+
+    original = nibabel.as_closest_canonical(source(oblique))
+    version = load("desc-harmonizedSiteA_T1w")
+    np.testing.assert_array_equal(np.asarray(version.dataobj), np.asarray(original.dataobj) + 1)
+    assert version.get_data_dtype() == np.int16
+    store = next((oblique / "volumes").glob("sub-01*.ome.zarr"))
+    for name, kind in (("labels/tissue", "dseg"), ("labels/marker", "dseg")):
+        image = StoredImage.open(store / name)
+        factor = [n // m for n, m in zip(original.shape[::-1], image.frames[0].shape, strict=True)]
+        one = load(f"desc-{name[7:]}_{kind}")
+        cells = np.asarray(one.dataobj).T
+        index = [np.arange(n) // (STEP if f > 1 else 1) for n, f in zip(cells.shape, factor, strict=True)]
+        np.testing.assert_array_equal(cells, image.read(image.frames[0].box)[0][np.ix_(*index)])
+        assert one.get_data_dtype() == image.dtype and one.header["intent_code"] == 1002
+    score = np.asarray(load("desc-score_map").dataobj)
+    assert score.dtype == np.float32 and score.min() == 0.25
+    np.testing.assert_allclose(score.max(), 0.25 + 0.5 * (7 / 8) ** 3)  # the centre of a voxel, an eighth of a cell off
+    embedding = load("res-layer_desc-embedding_map")
+    image = StoredImage.open(store / "layers" / "embedding")
+    np.testing.assert_array_equal(np.asarray(embedding.dataobj).T, image.read(image.frames[0].box))
+
+
+def test_the_documents_say_sources_units_and_labels_and_nothing_of_the_header(exported: Path) -> None:
+    table = (exported / f"{STEM}_desc-marker_dseg.tsv").read_text()
+    assert table == "index\tname\tcolor\n700\tbright spot\t#0102ff\n"
+    sidecar = json.loads((exported / f"{STEM}_desc-harmonizedSiteA_T1w.json").read_text())
+    assert sidecar["Sources"] == ["bids:raw:sub-01/ses-b/anat/sub-01_ses-b_T1w.nii.gz"] and sidecar["Units"] == "HU"
+    assert sidecar["TileEngine"]["SpacingMillimetres"] == [1.5, 2.0, 2.5]
+    link = json.loads((exported / "dataset_description.json").read_text())["DatasetLinks"]["raw"]
+    assert (exported / link / sidecar["Sources"][0].removeprefix("bids:raw:")).is_file()
+    own_grid = json.loads((exported / f"{STEM}_res-layer_desc-embedding_map.json").read_text())
+    assert "Resolution" in own_grid and own_grid["TileEngine"]["StoredAs"] == "float16"
+    for name, data in files(exported).items():
+        assert b"DOE" not in (gzip.decompress(data) if name.endswith(".gz") else data), name
+
+
+def test_an_export_in_parts_leaves_the_same_bytes(
+    oblique: Path, exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(regrid, "BLOCK_BYTES", 20_000)
+    largest = []
+    read = regrid.Regridded.read
+    monkeypatch.setattr(regrid.Regridded, "read", lambda *args: largest.append((found := read(*args)).nbytes) or found)
+    tile_engine.export(oblique, ExportChoices(folder=tmp_path / "b"))
+    assert {k: v for k, v in files(tmp_path / "b").items() if "sub-" in k} == {
+        k: v for k, v in files(exported).items() if "sub-" in k
+    }
+    assert max(largest) <= 20_000 and len(largest) > 20
+
+
+def test_what_is_there_is_kept_and_what_is_missing_is_written(copied: Callable[[], Path]) -> None:
+    run = tile_engine.open_run(copied())
+    first = run.export()
+    assert Path(first.folder) == run.out / "nifti"
+    before = files(run.out / "nifti")
+    (run.out / "nifti" / first.written[0]).unlink()
+    partial_path(run.out / "nifti" / first.written[0]).write_bytes(b"of a killed export")
+    second = run.export()
+    assert second.written == first.written[:1] and len(second.kept) == 9
+    assert files(run.out / "nifti") == before
+
+
+def test_other_results_need_redo(copied: Callable[[], Path]) -> None:
+    run = tile_engine.open_run(copied())
+    run.export(layers=["score"])
+    store = next((run.out / "volumes").glob("sub-01*.ome.zarr"))
+    image = StoredImage.open(store / "layers" / "score")
+    image.write(0, image.frames[0].box, image.read(image.frames[0].box) / 2)
+    before = files(run.out / "nifti")
+    with pytest.raises(SettingsError, match="other results") as refused:
+        run.export(layers=["score"])
+    assert refused.value.code == "E_OTHER_SETTINGS" and files(run.out / "nifti") == before
+    redone = run.export(layers=["score"], options=RunOptions(redo=True))
+    assert len(redone.written) == 1 and len(redone.kept) == 1
+    assert np.asarray(nibabel.load(run.out / "nifti" / redone.written[0]).dataobj).max() <= 0.375
+
+
+@pytest.mark.parametrize("redo", [False, True])
+def test_a_file_that_is_not_ours_is_refused_and_stays(copied: Callable[[], Path], redo: bool) -> None:
+    run = tile_engine.open_run(copied())
+    options, folder = RunOptions(redo=redo), run.out / "nifti"
+    table = folder / f"{STEM}_desc-marker_dseg.tsv"
+    table.parent.mkdir(parents=True)
+    table.write_text("mine")
+    with pytest.raises(SettingsError, match="was not exported") as refused:
+        run.export(options=options)
+    assert refused.value.code == "E_FOREIGN" and files(folder) == {f"{STEM}_desc-marker_dseg.tsv": b"mine"}
+    table.unlink()
+    run.export(layers=["marker"])
+    corrected = folder / f"{STEM}_desc-marker_dseg.nii.gz"
+    corrected.write_bytes(corrected.read_bytes()[::-1])
+    with pytest.raises(SettingsError, match="was changed after"):
+        run.export(options=options)
+    corrected.unlink()
+    corrected.symlink_to(run.out / "run.json")
+    with pytest.raises(SettingsError, match="symbolic link"):
+        run.export(options=options)
+
+
+def test_a_data_set_of_another_program_is_refused_and_added_authors_stay(oblique: Path, tmp_path: Path) -> None:
+    (tmp_path / "dataset_description.json").write_text('{"GeneratedBy": [{"Name": "fMRIPrep"}]}')
+    with pytest.raises(SettingsError, match="two programs"):
+        tile_engine.export(oblique, ExportChoices(folder=tmp_path))
+    (tmp_path / "dataset_description.json").write_text('{"GeneratedBy": [{"Name": "tile-engine"}], "Authors": ["A"]}')
+    tile_engine.export(oblique, ExportChoices(folder=tmp_path, layers=("marker",)))
+    document = json.loads((tmp_path / "dataset_description.json").read_text())
+    assert document["Authors"] == ["A"] and document["GeneratedBy"][0]["Version"] == VERSION
+
+
+def test_a_layer_that_changes_meanwhile_is_not_exported(
+    copied: Callable[[], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tile_engine.open_run(copied())
+    store = next((run.out / "volumes").glob("sub-01*.ome.zarr"))
+    image, read = StoredImage.open(store / "labels" / "marker"), regrid.Regridded.read
+
+    def changing(*args: Any) -> Any:
+        image.write(0, image.frames[0].box, np.zeros(image.frames[0].shape, np.uint16))
+        return read(*args)
+
+    monkeypatch.setattr(regrid.Regridded, "read", changing)
+    with pytest.raises(UnfinishedError, match="changed while"):
+        run.export(layers=["marker"])
+    assert not list((run.out / "nifti").rglob("*marker*"))
+
+
+@pytest.mark.parametrize(
+    ("choices", "code", "said"),
+    [
+        ({"to": "dicom"}, "E_SETTINGS", "nifti"),
+        ({"grid": "mni"}, "E_SETTINGS", "auto, source, layer"),
+        ({"layers": ("cluster",)}, "E_NO_LAYER", "embedding, harmonized/site-A, marker, score, tissue"),
+        ({"folder": "s3://bucket/x"}, "E_OUT", "object store"),
+    ],
+)
+def test_what_cannot_be_is_refused(oblique: Path, choices: dict[str, Any], code: str, said: str) -> None:
+    with pytest.raises(SettingsError, match=said) as refused:
+        tile_engine.export(oblique, ExportChoices(**choices))
+    assert refused.value.code == code and not (oblique / "nifti").exists()
+
+
+def test_inside_the_images_only_derivatives_is_a_place(oblique: Path) -> None:
+    tree = oblique.parent / "tree"
+    with pytest.raises(SettingsError, match="derivatives"):
+        tile_engine.export(oblique, ExportChoices(folder=tree / "mine"))
+    found = tile_engine.export(oblique, ExportChoices(folder=tree / "derivatives" / "ours", layers=("marker",)))
+    assert json.loads((Path(found.folder) / "dataset_description.json").read_text())["DatasetLinks"]["raw"] == "../.."
+
+
+def test_a_run_without_labels_says_so_and_an_unfinished_layer_is_left_out(copied: Callable[[], Path]) -> None:
+    run = tile_engine.open_run(copied())
+    for store in (run.out / "volumes").iterdir():
+        (store / "layers" / "score" / "zarr.json").write_text(
+            '{"attributes": {"tile_engine": {"status": "incomplete"}}}'
+        )
+    with pytest.raises(SettingsError, match="not finished"):
+        run.export(layers=["score"])
+    assert [name.partition("/")[2] for name in run.export(layers=["score", "marker"]).unfinished] == [
+        "layers/score"
+    ] * 2
+
+
+def test_slides_are_refused_with_what_there_is_instead(mini: Any) -> None:
+    with pytest.raises(SettingsError, match=r"geojson.*OME-Zarr") as refused:
+        tile_engine.export(mini.out)
+    assert refused.value.code == "E_EXPORT" and not (mini.out / "nifti").exists()
+
+
+def test_the_command_prints_what_it_wrote(oblique: Path, tmp_path: Path) -> None:
+    def call(*words: str) -> str:
+        done = CliRunner().invoke(app, ["export", str(oblique), "--out", str(tmp_path), *words], standalone_mode=False)
+        assert done.exception is None, done.exception
+        return done.stdout
+
+    assert "2 labels and layers of 2 volumes written\n" in call("--to", "nifti", "--layer", "marker", "--quiet")
+    words = ("--layer", "marker", "--layer", "score", "--grid", "layer", "--json")
+    result = json.loads(call(*words).splitlines()[-1])
+    assert result["exit"] == 0 and len(result["written"]) == 4 and not result["kept"]
+    assert len(json.loads(call(*words).splitlines()[-1])["kept"]) == 4
+
+
+@pytest.mark.xdist_group("cluster-volumes")  # whose finished run is made for the contract
+def test_a_finished_run_is_exported(finished: Any, tmp_path: Path) -> None:
+    """Clusters with their names and colours; fine clusters as labels, too; confidences between 0 and 1."""
+    out = finished("cluster", "volumes").out
+    found = tile_engine.export(out, ExportChoices(folder=tmp_path))
+    names = {name.rpartition("_desc-")[2] for name in found.written}
+    kinds = {"clusters_dseg", "tissue_dseg", "assignment_dseg", "confidence_map", "embedding_map"}
+    assert names == {f"{kind}.nii.gz" for kind in kinds} and len(found.written) == 30
+    run = tile_engine.open_run(out)
+    stem = "sub-s0/anat/sub-s0_desc-"
+    clusters = np.asarray(nibabel.load(tmp_path / f"{stem}clusters_dseg.nii.gz").dataobj).T
+    assert clusters.shape == run.image(run.slides[0]).shape[1:]
+    stored = run.layers("clusters")[run.slides[0]].values
+    assert set(np.unique(clusters)) == set(np.unique(stored))
+    rows = [line.split("\t") for line in (tmp_path / f"{stem}clusters_dseg.tsv").read_text().splitlines()]
+    assert rows[0] == ["index", "name", "color"] and rows[1][:2] == ["1", "cluster 1"] and rows[1][2].startswith("#")
+    confidence = np.asarray(nibabel.load(tmp_path / f"{stem}confidence_map.nii.gz").dataobj)
+    assert confidence.min() >= 0 and confidence.max() <= 1

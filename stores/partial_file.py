@@ -44,7 +44,7 @@ class PartialFile:
         try:
             self._file.write(data)
         except OSError as error:
-            raise self._told(error) from error
+            raise self._named(error) from error
         self._size += len(data)
         self._crc32 = zlib.crc32(data, self._crc32)
         return len(data)
@@ -55,14 +55,14 @@ class PartialFile:
         try:
             self._file.close()
         except OSError as error:
-            raise self._told(error) from error
+            raise self._named(error) from error
         return Written(self.path, self._size, self._crc32)
 
     def commit(self) -> None:
         """Give the file its name."""
         self._partial.replace(self.path)
 
-    def _told(self, error: OSError) -> Exception:
+    def _named(self, error: OSError) -> Exception:
         if error.errno not in DISK_FULL_ERRNOS:
             return error
         return UnfinishedError(

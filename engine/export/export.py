@@ -110,6 +110,8 @@ def _check(choices: ExportChoices) -> None:
 def _folder(job: Job[RunSettings], choices: ExportChoices, source: str) -> Path:
     """The folder to write to. Raises SettingsError (E_OUT) for an object store, and inside the images of the run."""
     folder = absolute(choices.folder) if choices.folder else job.folder.out / choices.to
+    if not choices.folder:
+        check_no_link(job.folder.out, folder)  # a folder of results may come from anybody
     if isinstance(folder, ObjectPath):
         raise SettingsError(
             f"{folder} lies in an object store, and an export is written part by part, to a disk. Name a folder on a disk "

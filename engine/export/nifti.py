@@ -66,8 +66,7 @@ class NiftiFile:
     @property
     def unit(self) -> str:
         """Name of its receipt."""
-        grid = f".{OWN_GRID}" if self.has_own_grid else ""
-        return f"{self.image}/{self.field.below.replace('/', '.')}{grid}"
+        return f"{self.image}/{OWN_GRID if self.has_own_grid else 'source'}/{self.field.below}"
 
     @property
     def affine(self) -> Affine:
@@ -144,6 +143,5 @@ def _documents(one: NiftiFile, run: RunDocument, present: list[int]) -> dict[Pat
         value["TileEngine"] |= {"StoredAs": one.stored.dtype}
     if not one.is_map:
         return dict(zip(one.targets[1:], [as_json(value)], strict=True))
-    value.pop("SkullStripped")
-    value["Manual"] = False
+    value = {k: v for k, v in value.items() if k not in ("SkullStripped", "Units")} | {"Manual": False}
     return dict(zip(one.targets[1:], [as_json(value), table_of(labels_of(one.field, present))], strict=True))

@@ -1,4 +1,4 @@
-"""Owned: which files in the folder of an export are tile-engine's. A receipt per field says so, by size and checksum.
+"""Owned: which files in the folder of an export are tile-engine's; a receipt of each field says so, by size and checksum.
 
 A file that stands where one would be written, and is none of the receipt's or was changed since (a label map that somebody
 corrected by hand), is foreign: it is never overwritten.

@@ -11,12 +11,12 @@ from typing import Any
 import nibabel
 import numpy as np
 import pytest
-
-import tile_engine
 from typer.testing import CliRunner
 
+import tile_engine
 from tile_engine import ExportChoices, RunOptions
 from tile_engine.cli.app import app
+from tile_engine.engine.maintenance.verify import verify
 from tile_engine.errors import SettingsError, UnfinishedError
 from tile_engine.stores import regrid
 from tile_engine.stores.files import partial_path
@@ -143,6 +143,8 @@ def test_what_is_there_is_kept_and_what_is_missing_is_written(copied: Callable[[
     second = run.export()
     assert second.written == first.written[:1] and len(second.kept) == 9
     assert files(run.out / "nifti") == before
+    verdict = verify(run.out, full=True)
+    assert not verdict.findings and not verdict.leftovers
 
 
 def test_other_results_need_redo(copied: Callable[[], Path]) -> None:
@@ -178,6 +180,10 @@ def test_a_file_that_is_not_ours_is_refused_and_stays(copied: Callable[[], Path]
         run.export(options=options)
     corrected.unlink()
     corrected.symlink_to(run.out / "run.json")
+    with pytest.raises(SettingsError, match="symbolic link"):
+        run.export(options=options)
+    folder.rename(run.out / "elsewhere")
+    folder.symlink_to(run.out / "elsewhere")
     with pytest.raises(SettingsError, match="symbolic link"):
         run.export(options=options)
 

@@ -147,6 +147,24 @@ def test_what_is_there_is_kept_and_what_is_missing_is_written(copied: Callable[[
     assert not verdict.findings and not verdict.leftovers
 
 
+@pytest.mark.parametrize("where", ["partial_file.PartialFile.commit", "write_durably"])
+def test_an_export_that_ended_anywhere_goes_on(
+    oblique: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """Between receipt and name of the volume, and between the volume and its documents: nothing is taken for foreign."""
+    choices = ExportChoices(folder=tmp_path, layers=("marker",))
+    home = "tile_engine.stores." if "." in where else "tile_engine.engine.export.nifti."
+
+    def ended(*args: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken, pytest.raises(KeyboardInterrupt):
+        broken.setattr(home + where, ended)
+        tile_engine.export(oblique, choices)
+    assert len(tile_engine.export(oblique, choices).written) == 2
+    assert len(tile_engine.export(oblique, choices).kept) == 2 and not list(tmp_path.rglob("*.partial"))
+
+
 def test_other_results_need_redo(copied: Callable[[], Path]) -> None:
     run = tile_engine.open_run(copied())
     run.export(layers=["score"])

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..engine.pipeline.option import WRITE
 from .from_settings import AsJson, Given, OutArgument, Quiet
+from .say import say
 
 if TYPE_CHECKING:
     from ..engine.export.export import Exported
@@ -73,7 +73,7 @@ def print_exported(exported: Exported, *, as_json: bool) -> int:
         print_json({"event": "result", **dataclasses.asdict(exported), "exit": 0})
         return 0
     kept = f", {len(exported.kept)} were there already" if exported.kept else ""
-    print(f"{exported.folder}: {len(exported.written)} labels and layers of {exported.volumes} volumes written{kept}")
+    say(f"{exported.folder}: {len(exported.written)} labels and layers of {exported.volumes} volumes written{kept}")
     for name in exported.unfinished:
-        print(f"warning: {name} is not finished and was left out", file=sys.stderr)
+        say(f"warning: {name} is not finished and was left out", error=True)
     return 0

@@ -80,7 +80,7 @@ def export(out: str | Path, choices: ExportChoices | None = None, *, options: Ru
     folder = _folder(job, choices, run.input)
     fields, unfinished = _fields(job, choices.layers)
     files = _files(job, fields, folder, choices.grid)
-    Folder(folder).claim()
+    Folder(folder).claim(None if isinstance(home, ObjectPath) else home.stat().st_mode & 0o777)  # as private as the run
     with Lock(folder, force=options.force_unlock):
         check_dataset(folder)
         for name in (DESCRIPTION, IGNORED):

@@ -15,10 +15,12 @@ from pathlib import Path
 
 import numpy as np
 
+from ...errors import CorruptError
 from ...stores.files import crc32
 from ...stores.image import ATTRIBUTES_KEY, StoredImage, attributes_of, labels_listed
 from ...stores.inside import is_id
 from ...stores.regrid import is_same_grid
+from ...stores.regular import NotAFileError, read_regular
 from ..pipeline.record import ImageRecord, digest
 
 
@@ -78,13 +80,18 @@ def _layers(folder: Path, prefix: str) -> Iterator[Field]:
 
 def content_of(field: Field, image: StoredImage) -> str:
     """Fingerprint of the bytes of a field's metadata and finest level, read file by file."""
-    level = image.levels[0].path
-    files = [field.path / "zarr.json", *sorted(path for path in level.rglob("*") if path.is_file())]
-    return digest([(path.relative_to(field.path).as_posix(), crc32(path.read_bytes())) for path in files])
+    try:
+        files = [(p.relative_to(field.path).as_posix(), crc32(read_regular(p))) for p in _files(field, image)]
+    except NotAFileError as error:
+        raise CorruptError(f"{error.filename} is not what was written there: {error.strerror}.") from error
+    return digest(files)
 
 
 def stamp_of(field: Field, image: StoredImage) -> tuple[tuple[str, int, int], ...]:
     """Size and time of the same files: another command that writes them meanwhile changes this."""
+    return tuple((path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in _files(field, image))
+
+
+def _files(field: Field, image: StoredImage) -> list[Path]:
     level = image.levels[0].path
-    files = [field.path / "zarr.json", *sorted(path for path in level.rglob("*") if path.is_file())]
-    return tuple((path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files)
+    return [field.path / "zarr.json", *sorted(path for path in level.rglob("*") if not path.is_dir())]

@@ -41,8 +41,7 @@ def state_of(folder: Path, unit: str, fingerprint: Callable[[], str], targets: S
     held = [path for path in {*targets, *written} if path.exists() or path.is_symlink()]
     for path in sorted(held):
         check_no_link(folder, path)
-        size = path.stat().st_size
-        if path not in written or written[path] != (size, crc32_of(path)):
+        if path not in written or not path.is_file() or written[path] != (path.stat().st_size, crc32_of(path)):
             why = "was changed after it was exported" if path in written else "was not exported from this run"
             raise SettingsError(
                 f"{path} {why}: the export would overwrite it. Nothing was written. Move it away, or choose another folder "

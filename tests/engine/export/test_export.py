@@ -135,8 +135,9 @@ def test_an_export_in_parts_leaves_the_same_bytes(
 
 def test_what_is_there_is_kept_and_what_is_missing_is_written(copied: Callable[[], Path]) -> None:
     run = tile_engine.open_run(copied())
+    run.out.chmod(0o710)
     first = run.export()
-    assert Path(first.folder) == run.out / "nifti"
+    assert Path(first.folder) == run.out / "nifti" and (run.out / "nifti").stat().st_mode & 0o777 == 0o710
     before = files(run.out / "nifti")
     (run.out / "nifti" / first.written[0]).unlink()
     partial_path(run.out / "nifti" / first.written[0]).write_bytes(b"of a killed export")

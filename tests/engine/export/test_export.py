@@ -21,6 +21,7 @@ from tile_engine.errors import SettingsError, UnfinishedError
 from tile_engine.stores import regrid
 from tile_engine.stores.files import partial_path
 from tile_engine.stores.image import StoredImage
+from tile_engine.stores.remote import to_path
 from tile_engine.version import VERSION
 
 STEM = "sub-01/ses-b/anat/sub-01_ses-b"
@@ -274,6 +275,18 @@ def test_slides_are_refused_with_what_there_is_instead(mini: Any) -> None:
     with pytest.raises(SettingsError, match=r"geojson.*OME-Zarr") as refused:
         tile_engine.export(mini.out)
     assert refused.value.code == "E_EXPORT" and not (mini.out / "nifti").exists()
+
+
+def test_a_run_in_an_object_store_is_exported_to_a_disk(oblique: Path, lab: Any, tmp_path: Path) -> None:
+    remote = to_path(f"{lab.url}/run")
+    for name, data in files(oblique).items():
+        (remote / name).write_bytes(data)
+    for out, folder in ((str(remote), "remote"), (oblique, "local")):
+        tile_engine.export(out, ExportChoices(folder=tmp_path / folder, layers=("marker", "harmonized/site-A")))
+    found = [{k: v for k, v in files(tmp_path / name).items() if "sub-" in k} for name in ("remote", "local")]
+    assert found[0] == found[1] and len(found[0]) > 9
+    with pytest.raises(SettingsError, match="part by part, to a disk"):
+        tile_engine.export(str(remote))
 
 
 def test_the_command_prints_what_it_wrote(oblique: Path, tmp_path: Path) -> None:

@@ -19,6 +19,8 @@ from .remote import ObjectPath
 
 LOCK_HEARTBEAT_SECONDS = 15.0
 """Seconds between two heartbeats."""
+TORN_SECONDS = 5.0
+"""Age up to which a file without an owner may be one that its owner is writing. A broken clock may date it into the future."""
 ENDED_STATES = ("Z", "X")
 """States, in Linux's /proc, of a process that has ended."""
 
@@ -33,6 +35,7 @@ class Lock:
         self.path = out / "lock.json"
         self._hold = _Object(self.path) if isinstance(self.path, ObjectPath) else _File(self.path)
         self._force = force
+        self._torn = ""
         self._stop = threading.Event()
         self._beat = threading.Thread(target=self._live, name="lock heartbeat", daemon=True)
 
@@ -46,7 +49,10 @@ class Lock:
                     continue
             self._beat.start()
             return self
-        raise LockedError(f"{self.path} could not be taken: other runs keep taking it first. Try again in a moment.")
+        raise LockedError(
+            f"{self.path} could not be taken{self._torn or ': other runs keep taking it first'}. Try again in a moment"
+            + (", or, if no run is working there, with --force-unlock." if self._torn else ".")
+        )
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -73,8 +79,9 @@ class Lock:
                     "Move it away, or choose another folder with --out.",
                     "E_FOREIGN",
                 )
-            if age < 5:  # its owner may be writing it
+            if age < TORN_SECONDS and not self._force:  # its owner may be writing it
                 time.sleep(0.2)
+                self._torn = f": its file states no owner and is {age:.0f} s old"
                 return False
         else:
             is_local = owner["host"] == socket.gethostname()
@@ -155,8 +162,9 @@ class _Object:
 def _owner(path: Path) -> dict[str, Any] | None:
     try:
         owner = json.loads(path.read_text())
-        return owner if {"host", "pid", "started"} <= owner.keys() else None
-    except (AttributeError, json.JSONDecodeError, UnicodeDecodeError):
+        kinds = {"host": str, "pid": int, "started": str | None}
+        return owner if all(isinstance(owner[key], kind) for key, kind in kinds.items()) else None
+    except (KeyError, TypeError, ValueError, RecursionError):
         return None
 
 

@@ -52,6 +52,8 @@ def check_outside_mask(path: Path, native_shape: tuple[int, ...], corner: tuple[
 
 def _check_ratio(path: Path, mask: tuple[int, ...], slide: tuple[int, ...]) -> None:
     """Whether the mask has the slide's aspect ratio, but for the rounding of its sides."""
+    if 0 in mask:
+        raise SlideError(f"its tissue mask {path.name} has {mask[1]} x {mask[0]} pixels. Export it again.", "E_MASK")
     off = abs(mask[0] * slide[1] / (mask[1] * slide[0]) - 1)
     if off > MAX_RATIO + 1 / mask[0] + 1 / mask[1]:
         raise SlideError(

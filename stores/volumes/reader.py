@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -25,6 +26,10 @@ from .voxels import Voxels
 
 MAX_CHECKED_BYTES = 2**31
 """Bytes of a mapped floating-point file that are checked for numbers that are not finite when it is opened, at most."""
+MAX_PLANE_CELLS = 2**26
+"""Cells of a plane that is looked at as a whole when a volume is opened."""
+PART_CELLS = 2**12
+"""Cells along each side of the parts of a larger one."""
 MAX_COARSEST_BYTES = 2**26
 """Bytes of the coarsest level of a chunked store that are read for the same check, at most."""
 
@@ -228,13 +233,22 @@ class Volume:
     def _all_labelled(self) -> bool:
         """Whether the planes at a third and two thirds of the depth look like those of a label map, or are 0."""
         depth, *plane = self._frames[0].shape
+        if math.prod(plane) > MAX_PLANE_CELLS:
+            return False
         thirds = (Box((z, 0, 0), (z + 1, *plane)) for z in (depth // 3, 2 * depth // 3))
         return all(not cells.any() or looks_labelled(cells) for cells in (self._cells(b, 0)[0, 0] for b in thirds))
 
     def _planes(self) -> Iterator[Box]:
+        """Planes from the middle outwards; of large ones the parts, the middle one first."""
         depth, *plane = self._frames[0].shape
         for z in sorted(range(depth), key=lambda z: (abs(z - depth // 2), z)):
-            yield Box((z, 0, 0), (z + 1, *plane))
+            whole = Box((z, 0, 0), (z + 1, *plane))
+            if whole.size <= MAX_PLANE_CELLS:
+                yield whole
+                continue
+            parts = list(whole.cut((1, PART_CELLS, PART_CELLS)))
+            yield from parts[len(parts) // 2 :]
+            yield from parts[: len(parts) // 2]
 
 
 def open_volume(path: Path, part: str = "") -> Volume:

@@ -68,7 +68,8 @@ def _v2_limit(metadata: Any) -> int:
     for one in metadata.filters or ():
         names = (one.get_config().get(key) for key in ("dtype", "astype"))
         sizes += [np.dtype(name).itemsize for name in names if name]
-    return math.prod(metadata.chunks) * min(max(sizes), 8) + SLACK_BYTES
+    limit: int = math.prod(metadata.chunks) * min(max(sizes), 8) + SLACK_BYTES
+    return limit
 
 
 class _Bounded2:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import gc
 import os
 import sys
 import tempfile
@@ -13,21 +12,22 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from .kinds import READS, Finding, Seed, once, written
+from .kinds import READS, Finding, Seed, tried, written
 from .trial import FINDINGS, preload
+
+BATCH = 20
+"""Tries of one child."""
 
 
 def tries(seeds: dict[str, list[Seed]], seconds: float, first: int = 0, most: int = 10**9) -> Iterator[Finding]:
     """Tries of all kinds in turn, for so many seconds or so many of each kind."""
     preload()
-    gc.collect()
-    gc.freeze()  # children need not copy what the parent's collector would touch
     ends = time.monotonic() + seconds
-    for number in range(first, first + most):
+    for number in range(first, first + most, BATCH):
         for one in seeds.values():
             if time.monotonic() > ends:
                 return
-            yield once(one, number)
+            yield from tried(one, range(number, min(number + BATCH, first + most)))
 
 
 def main() -> int:

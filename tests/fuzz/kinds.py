@@ -11,7 +11,7 @@ from pathlib import Path
 from . import reads
 from .mutate import mutated
 from .seeds import seeds
-from .trial import Outcome, tried
+from .trial import Outcome, outcomes
 
 TEXT = {".csv", ".tsv", ".xlsx", ".json", ".geojson", ".zattrs", ".zarray", ".zgroup", ".nhdr"}
 """Suffixes of files that are mutated as text."""
@@ -61,18 +61,18 @@ class Finding:
 
     def text(self) -> str:
         again = f"python -m fuzz --kind '{self.kind}' --seed {self.number} --tries 1"
-        return f"{self.outcome.kind}: {again}\n  {self.seed}, {self.target} changed, {self.outcome.seconds:.1f} s\n{self.outcome.text}"
+        what = f"  {self.seed}, {self.target} changed, {self.outcome.seconds:.1f} s"
+        return f"{self.outcome.kind}: {again}\n{what}\n{self.outcome.text}"
 
 
 def written(folder: Path, run: Path | None = None) -> dict[str, list[Seed]]:
-    """Write the seeds of all kinds, and a copy of a finished run, into a folder. In a child: what writes them starts threads."""
-    outcome = tried(lambda: _write(folder))
+    """Write the seeds of all kinds, and a copy of a finished run, into a folder; in a child, as writers start threads."""
+    outcome = outcomes([lambda: _write(folder)])[0]
     if outcome.kind != "ok":
         raise RuntimeError(f"the seeds cannot be written: {outcome.text}")
     found: dict[str, list[Seed]] = {}
-    for kind, read in READS.items():
-        if kind != "run":
-            found[kind] = [_seed(kind, place) for place in sorted((folder / kind).iterdir())]
+    for kind in seeds():
+        found[kind] = [_seed(kind, place) for place in sorted((folder / kind).iterdir())]
     if run is not None:
         copy = Path(shutil.copytree(run, folder / "run" / "out"))
         found["run"] = [Seed("run", "finished run", copy, tuple(_of_run(copy)))]
@@ -114,20 +114,38 @@ def _of_run(out: Path) -> list[Path]:
     return [*sorted(documents) * 4, *receipts * 2, *index * 2, *images, *tables]
 
 
-def once(seeds_of_kind: list[Seed], number: int) -> Finding:
-    """One try: a file of one of the seeds is changed, the seed is read, and the file is restored."""
-    kind = seeds_of_kind[0].kind
-    random_ = random.Random(f"{kind}/{number}")
-    seed = random_.choice(seeds_of_kind)
-    target = random_.choice(seed.targets)
-    whole = target.read_bytes()
-    text = target.suffix in TEXT or target.name in TEXT
-    if random_.random() < 0.02:
-        target.unlink()
-    else:
-        target.write_bytes(mutated(whole, random_, text=text))
-    try:
-        outcome = tried(lambda: READS[kind](seed.path))
-    finally:
-        target.write_bytes(whole)
-    return Finding(kind, number, seed.name, target.name, outcome)
+def tried(seeds: list[Seed], numbers: range) -> list[Finding]:
+    """Tries of one kind: in each a file of one of the seeds is changed, the seed is read, and the file is restored."""
+    picks = [_pick(seeds, number) for number in numbers]
+    whole = {target: target.read_bytes() for seed in seeds for target in seed.targets}
+
+    def restore() -> None:
+        for target, data in whole.items():
+            target.write_bytes(data)
+
+    def reading(seed: Seed, target: Path, random_: random.Random) -> Callable[[], str]:
+        def read() -> str:
+            text = target.suffix in TEXT or target.name in TEXT
+            if random_.random() < 0.02:
+                target.unlink()
+            else:
+                target.write_bytes(mutated(whole[target], random_, text=text))
+            try:
+                return READS[seed.kind](seed.path)
+            finally:
+                target.write_bytes(whole[target])
+
+        return read
+
+    found = outcomes([reading(*pick) for pick in picks], restore)
+    return [
+        Finding(seed.kind, number, seed.name, target.name, outcome)
+        for number, (seed, target, _), outcome in zip(numbers, picks, found, strict=True)
+    ]
+
+
+def _pick(seeds: list[Seed], number: int) -> tuple[Seed, Path, random.Random]:
+    """(seed, the file that is changed, generator that changes it) of a try."""
+    random_ = random.Random(f"{seeds[0].kind}/{number}")
+    seed = random_.choice(seeds)
+    return seed, random_.choice(seed.targets), random_

@@ -116,15 +116,15 @@ def _readings(out: Path) -> Iterator[Callable[[], Any]]:
 
 
 def _models(out: Path) -> None:
+    from tile_engine.engine.pipeline.documents import read_document
     from tile_engine.engine.runs.cluster.documents import (
         CLUSTERS,
         VALIDITY,
-        Clusters,
         ClustererRecord,
+        Clusters,
         HeadRecord,
         Validity,
     )
-    from tile_engine.engine.pipeline.documents import read_document
     from tile_engine.engine.steps.checkpoints import find_record
     from tile_engine.models.training.checkpoint import load_checkpoint
 

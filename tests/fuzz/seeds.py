@@ -111,7 +111,7 @@ def _zarr(pixels: Array, names: str, zarr_format: int, **options: Any) -> Write:
 
 
 def _zarrs(names: str) -> dict[str, Write]:
-    from numcodecs import Blosc, BZ2, GZip, Shuffle, Zlib, Zstd
+    from numcodecs import BZ2, Blosc, GZip, Shuffle, Zlib, Zstd
     from zarr.codecs import BloscCodec, GzipCodec, ZstdCodec
 
     pixels = solid() if names == "zyx" else np.ascontiguousarray(picture().transpose(2, 0, 1))
@@ -153,7 +153,7 @@ def _nrrd(encoding: str, *, detached: bool = False) -> Write:
         head = (
             "NRRD0004\ntype: int16\ndimension: 3\nspace: left-posterior-superior\nsizes: 20 22 24\n"
             "space directions: (1,0,0) (0,1,0) (0,0,1)\nkinds: domain domain domain\nendian: little\n"
-            f"encoding: {encoding}\nspace origin: (0,0,0)\n{'data file: a.raw' if detached else ''}\n"
+            f"encoding: {encoding}\nspace origin: (0,0,0)\n{'data file: a.raw' if detached else '# attached'}\n"
         ).encode()
         raw = solid().tobytes("F")
         data = {"raw": raw, "gzip": gzip.compress(raw, mtime=0), "bzip2": bz2.compress(raw)}[encoding]
@@ -219,8 +219,8 @@ def _dicom(syntax: str, frames: int = 0) -> Write:
 
 
 ROWS = [
-    ["file", "Subject ID", "mpp", "stain", "Age (years)"], ["a.png", "s1", "0.5", "HE", "61,5"], ["b.png", "s2", "0,25", "n/a", "89+"],
-    ["c.png", "s3", "", "HE", "70 y"],
+    ["file", "Subject ID", "mpp", "stain", "Age (years)"], ["a.png", "s1", "0.5", "HE", "61,5"],
+    ["b.png", "s2", "0,25", "n/a", "89+"], ["c.png", "s3", "", "HE", "70 y"],
 ]  # fmt: skip
 
 

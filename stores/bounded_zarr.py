@@ -154,5 +154,7 @@ register_codec("zstd", _BoundedZstd, qualname="tile_engine.BoundedZstd")  # used
 
 def bounded_tables() -> AbstractContextManager[Any]:
     """Context in which tables (zarr v3, zstd) that anndata reads are unpacked within the limits of their chunks."""
-    context: AbstractContextManager[Any] = config.set({"codecs.zstd": "tile_engine.BoundedZstd", "async.concurrency": 4})
+    context: AbstractContextManager[Any] = config.set(
+        {"codecs.zstd": "tile_engine.BoundedZstd", "async.concurrency": 4}
+    )
     return context

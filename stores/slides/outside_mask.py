@@ -18,7 +18,9 @@ OUTLINES = (".geojson", ".json")
 SUFFIXES = (*IMAGES, *OUTLINES)
 MAX_RATIO = 0.01
 """Largest difference of two aspect ratios of one slide, beside a pixel of rounding on each side of the mask."""
-MAX_PIXELS = 1 << 30
+MAX_PIXELS = 1 << 28
+MAX_SAMPLES = 4
+"""Samples of a pixel."""
 MAX_OUTSIDE = 0.01
 """Share of the slide's side by which an outline may reach over its edge."""
 
@@ -93,6 +95,8 @@ def _image(path: Path) -> Array:
             import tifffile
 
             with path.open("rb") as file, tifffile.TiffFile(file) as tiff:
+                if tiff.series[0].size > MAX_SAMPLES * height * width:
+                    raise ValueError(f"it has the axes {tiff.series[0].shape}, not rows and columns")
                 values = np.squeeze(tiff.series[0].asarray())
                 if values.ndim == 3 and values.shape[:2] != (height, width):  # planes before rows
                     values = np.moveaxis(values, 0, -1)
@@ -134,6 +138,7 @@ def _outlines(path: Path, slide: tuple[int, ...], corner: tuple[int, ...]) -> It
         found = [
             [np.asarray(ring, float)[:, :2] + shift for ring in polygon]
             for polygon in _polygons(json.loads(path.read_bytes()))
+            if polygon
         ]
     if not found:
         raise SlideError(f"its tissue mask {path.name} holds no polygon. Export the tissue as polygons.", "E_MASK")

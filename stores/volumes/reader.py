@@ -6,6 +6,7 @@ import math
 import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from ...errors import SlideError, TileError
 from ..cache import Lease, is_copied
+from ..foreign import foreign
 from ..frame import Array, Box, Frame
 from ..placement import Affine, Placement, placement
 from ..remote import to_path
@@ -139,7 +141,10 @@ class Volume:
             raise ValueError(
                 f"a box is read inside its frame: {box} is not within {frame.shape} of level {level}. Clip it first."
             )
-        return self._finite(self._cells(box, level))
+        with foreign(
+            lambda why: TileError(f"{box} of level {level} cannot be read: its reader fails unexpectedly ({why})")
+        ):
+            return self._finite(self._cells(box, level))
 
     def absent(self, box: Box) -> list[Box]:
         """The parts of `box`, inside the finest frame, that the file does not hold; they are read as its fill value."""
@@ -261,7 +266,8 @@ def open_volume(path: Path, part: str = "") -> Volume:
     path = to_path(path)
     lease = Lease(path, fingerprint(path)) if is_copied(path) else None
     try:
-        return Volume(path.name, _voxels(lease.path if lease else path, part), lease)
+        with foreign(partial(_unforeseen, path.name)):
+            return Volume(path.name, _voxels(lease.path if lease else path, part), lease)
     except BaseException as error:
         if lease:
             lease.release()
@@ -270,6 +276,11 @@ def open_volume(path: Path, part: str = "") -> Volume:
         ):  # raised by code that slides and volumes share
             raise SlideError(error.message, "E_NOT_A_VOLUME") from error
         raise
+
+
+def _unforeseen(name: str, why: str) -> SlideError:
+    text = f"{name}: cannot be opened: its reader fails unexpectedly ({why}); it is probably damaged."
+    return SlideError(f"{text} Copy it again, or convert it with another tool.", "E_UNREADABLE")
 
 
 def _voxels(path: Path, part: str) -> Voxels:

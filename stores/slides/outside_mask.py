@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ...errors import SlideError
+from ..foreign import foreign
 from ..frame import Array
 
 IMAGES = (".png", ".tif", ".tiff")
@@ -138,7 +139,7 @@ def _outlines(path: Path, slide: tuple[int, ...], corner: tuple[int, ...]) -> It
         found = [
             [np.asarray(ring, float)[:, :2] + shift for ring in polygon]
             for polygon in _polygons(json.loads(path.read_bytes()))
-            if polygon
+            if polygon and all(map(len, polygon))
         ]
     if not found:
         raise SlideError(f"its tissue mask {path.name} holds no polygon. Export the tissue as polygons.", "E_MASK")
@@ -191,14 +192,7 @@ def _drawn(polygons: list[Polygon], native_shape: tuple[int, ...], shape: tuple[
     return mask
 
 
-@contextmanager
-def _named_problems(path: Path) -> Iterator[None]:
-    """Every problem of a mask file as a SlideError that names the file."""
-    try:
-        yield
-    except SlideError:
-        raise
-    except Exception as error:
-        raise SlideError(
-            f"its tissue mask {path.name} cannot be read ({error}). Give a PNG, a TIFF or GeoJSON.", "E_MASK"
-        ) from error
+def _named_problems(path: Path) -> AbstractContextManager[None]:
+    """Context in which a mask's file is read: every problem of it is a SlideError that names the file."""
+    text = f"its tissue mask {path.name} cannot be read"
+    return foreign(lambda why: SlideError(f"{text} ({why}). Give a PNG, a TIFF or GeoJSON.", "E_MASK"))

@@ -7,8 +7,8 @@ from __future__ import annotations
 import itertools
 import json
 import math
-from collections.abc import Collection
-from contextlib import AbstractContextManager
+from collections.abc import Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -50,6 +50,15 @@ def foreign_attributes(path: Path) -> dict[str, Any]:
 def understood(path: Path) -> AbstractContextManager[None]:
     """Context in which metadata of a store are taken apart: whatever is wrong in them is a SlideError (E_NGFF)."""
     return foreign(lambda why: metadata_error(path, f"its metadata cannot be understood ({why})"))
+
+
+@contextmanager
+def named(path: Path) -> Iterator[None]:
+    """Context of code that knows a store's metadata but not its name: its errors get the name."""
+    try:
+        yield
+    except SlideError as error:
+        raise SlideError(f"{path.name}: {error.message}", error.code) from error
 
 
 def holds_image(path: Path) -> bool:
@@ -139,7 +148,8 @@ def _levels(path: Path, attributes: dict[str, Any], types: tuple[Collection[str]
     opened = [_array(path, name, *types) for name in names]
     order = sorted(range(len(names)), key=lambda i: -math.prod(opened[i].shape))
     names, arrays = [names[i] for i in order], [opened[i] for i in order]
-    axes, frames = frames_of(_in_order(attributes, order), [array.shape for array in arrays])
+    with named(path):
+        axes, frames = frames_of(_in_order(attributes, order), [array.shape for array in arrays])
     if any(len(array.shape) != len(axes) for array in arrays):
         raise metadata_error(path, f"its {len(axes)} axes do not fit its arrays of shapes {[a.shape for a in arrays]}")
     if not {"y", "x"} <= set(axes) or set(axes) - set("tczyx"):

@@ -15,7 +15,7 @@ from ..frame import Array, Box, Frame
 from ..ngff import stored_affine
 from ..placement import Affine
 from ..slides.zarr_chunks import ChunkFiles, holds_chunks
-from ..slides.zarr_levels import Levels, foreign_attributes, open_levels
+from ..slides.zarr_levels import Levels, foreign_attributes, named, open_levels
 from .voxels import VOXEL_DTYPES, Voxels, affine_of, check_cells, time_index
 
 ZARR_VOXEL_DTYPES = (
@@ -93,7 +93,9 @@ def _box(at: tuple[slice, ...]) -> Box:
 def _affine(path: Path, frame: Frame) -> tuple[Affine, bool]:
     """The affine of (x, y, z), and whether the store states its orientation: ours of oblique volumes, or RFC-4 on the axes."""
     attributes = foreign_attributes(path)
-    if own := stored_affine(attributes):
+    with named(path):
+        own = stored_affine(attributes)
+    if own:
         return own, True
     stated = directions_of(attributes.get("ome", attributes)["multiscales"][0].get("axes", []))
     matrix = np.diag([0.0, 0.0, 0.0, 1.0])

@@ -38,6 +38,7 @@ def main() -> int:
     parser.add_argument("--tries", type=int, default=10**9, help="of each kind")
     parser.add_argument("--run", type=Path, help="folder of a finished run, whose documents are mutated too")
     given = parser.parse_args()
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     with tempfile.TemporaryDirectory(prefix="tile-engine-fuzz-") as folder:
         seeds = written(Path(folder), given.run)
         seeds = {kind: one for kind, one in seeds.items() if not given.kind or kind in given.kind}

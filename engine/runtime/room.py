@@ -23,6 +23,8 @@ from ..pipeline.settings import RunSettings
 from ..pipeline.spec import Estimate, Pipeline
 
 NO_ROOM = "E_NO_ROOM"
+MOST_RESULTS = 16
+"""Bytes of results for a byte of an image's pixels, at most: embeddings of patches that overlap take more than the pixels."""
 
 
 def with_room(
@@ -73,7 +75,9 @@ def _too_large(
 ) -> Iterator[tuple[str, Rejection]]:
     """Images that would fill the disk alone, the largest first: where one does not, smaller ones do not either."""
     free = _free(folder)
-    for image, record in sorted(inspected.slides.items(), key=lambda item: -_cells(item[1])):
+    for image, record in sorted(inspected.slides.items(), key=lambda item: -_nbytes(item[1])):
+        if MOST_RESULTS * _nbytes(record) < free:
+            return
         plan = pipeline.estimate(_job(pipeline, folder, settings, replace(inspected, slides={image: record})))
         if plan.disk <= free + plan.present:
             return
@@ -107,5 +111,5 @@ def _job(pipeline: Pipeline, folder: Folder, settings: RunSettings, inspected: I
     return Job(folder, settings, inspected.spacing, inspected.slides, {}, pipeline)
 
 
-def _cells(record: ImageRecord) -> int:
+def _nbytes(record: ImageRecord) -> int:
     return math.prod(record.shape) * record.channels * np.dtype(record.dtype).itemsize

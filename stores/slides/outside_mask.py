@@ -13,6 +13,7 @@ import numpy as np
 from ...errors import SlideError
 from ..foreign import foreign
 from ..frame import Array
+from .tiff_chain import check_directories
 
 IMAGES = (".png", ".tif", ".tiff")
 OUTLINES = (".geojson", ".json")
@@ -75,6 +76,7 @@ def _image_shape(path: Path) -> tuple[int, int]:
                 return picture.height, picture.width
         import tifffile
 
+        check_directories(path)
         with path.open("rb") as file, tifffile.TiffFile(file) as tiff:
             page = tiff.series[0].keyframe
             return page.imagelength, page.imagewidth

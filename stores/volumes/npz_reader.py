@@ -113,7 +113,8 @@ def _headers(path: Path) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
             if info.filename.endswith(".npy"):
                 with archive.open(info) as file:
                     shape, dtype, _ = _header(file)
-                if math.prod(shape) * dtype.itemsize > info.file_size and not dtype.hasobject:
+                stated = math.prod(shape) * (1 if dtype.hasobject else dtype.itemsize)
+                if stated > info.file_size or min(shape, default=0) < 0:
                     raise ValueError(f"{info.filename} states the shape {shape} in {info.file_size} bytes")
                 headers[info.filename[: -len(".npy")]] = shape, dtype
     return headers

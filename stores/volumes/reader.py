@@ -141,8 +141,11 @@ class Volume:
             raise ValueError(
                 f"a box is read inside its frame: {box} is not within {frame.shape} of level {level}. Clip it first."
             )
+        voxels = self._open  # raises ValueError where the volume is closed
         with foreign(
-            lambda why: TileError(f"{box} of level {level} cannot be read: its reader fails unexpectedly ({why})")
+            lambda why: TileError(
+                f"{self._name}: {box} of level {level} cannot be read: {voxels.reader} fails unexpectedly ({why})"
+            )
         ):
             return self._finite(self._cells(box, level))
 

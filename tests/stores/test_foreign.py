@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
 import pytest
+from PIL import Image
 
 from tile_engine.errors import SlideError, TileError
 from tile_engine.stores.foreign import foreign
+from tile_engine.stores.frame import Box
+from tile_engine.stores.slides import picture_reader, reader
+from tile_engine.stores.volumes import nifti_reader
+from tile_engine.stores.volumes import reader as volume_reader
 
 
 def fault(why: str) -> SlideError:
@@ -30,3 +40,48 @@ def test_long_texts_of_several_lines_are_one_short_line() -> None:
     with pytest.raises(SlideError) as caught, foreign(fault):
         raise ValueError("a\n" * 1000)
     assert "\n" not in caught.value.message and len(caught.value.message) < 400
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    return tmp_path / "a.png"
+
+
+def raising(error: BaseException) -> Callable[..., Any]:
+    def raises(*_: Any, **__: Any) -> Any:
+        raise error
+
+    return raises
+
+
+def test_what_a_slide_reader_did_not_foresee_rejects_the_slide_or_costs_a_tile(
+    picture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with reader.open_slide(picture, 0.5) as slide:
+        monkeypatch.setattr(picture_reader.PicturePixels, "read", raising(KeyError("x")))
+        with pytest.raises(TileError, match="KeyError"):
+            slide.read(Box((0, 0), (8, 8)))
+    monkeypatch.setattr(picture_reader, "_header", raising(KeyError("x")))
+    with pytest.raises(SlideError, match=r"a\.png.*KeyError") as caught:
+        reader.open_slide(picture, 0.5)
+    assert caught.value.code == "E_UNREADABLE" and isinstance(caught.value.__cause__, KeyError)
+    monkeypatch.setattr(picture_reader, "_header", raising(MemoryError()))
+    with pytest.raises(MemoryError):
+        reader.open_slide(picture, 0.5)
+
+
+def test_what_a_volume_reader_did_not_foresee_rejects_the_volume(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import nibabel
+
+    path = tmp_path / "a.nii"
+    nibabel.save(nibabel.Nifti1Image(np.random.default_rng(0).random((5, 6, 7), np.float32), np.eye(4)), path)
+    with volume_reader.open_volume(path) as volume:
+        monkeypatch.setattr(volume_reader.Volume, "_finite", staticmethod(raising(KeyError("x"))))
+        with pytest.raises(TileError, match="KeyError"):
+            volume.read(Box((0, 0, 0), (7, 6, 5)))
+    monkeypatch.setattr(nifti_reader, "_nifti", raising(KeyError("x")))
+    with pytest.raises(SlideError, match=r"a\.nii.*KeyError"):
+        volume_reader.open_volume(path)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
+import tifffile
 
+from tile_engine import ClusterOptions, RunOptions
 from tile_engine.engine.pipeline.record import ImageRecord, InspectedCohort
 from tile_engine.engine.runtime import room
 from tile_engine.engine.runtime.room import check_room, with_room
@@ -103,3 +107,27 @@ def test_an_image_without_room_stays_out_until_the_run_is_redone_or_its_file_cha
     assert set(fitted(images, redo=True)[0].slides) == {"a", "b"}
     changed = replace(images, slides={**images.slides, "b": replace(images.slides["b"], fingerprint="another")})
     assert set(fitted(changed)[0].slides) == {"a", "b"}
+
+
+def test_a_small_file_that_states_a_giant_image_costs_itself_only(tmp_path: Path) -> None:
+    from tile_engine.engine.api.commands import run
+
+    slides = tmp_path / "slides"
+    (slides / "giant.ome.zarr" / "0").mkdir(parents=True)
+    axes = [{"name": name, "type": "space", "unit": "micrometer"} for name in "yx"]
+    dataset = {"path": "0", "coordinateTransformations": [{"type": "scale", "scale": [0.5, 0.5]}]}
+    array = {
+        "zarr_format": 2, "shape": [2**24, 2**24], "chunks": [4096, 4096], "dtype": "|u1", "fill_value": 7, "order": "C",
+        "compressor": None, "filters": None,
+    }  # fmt: skip
+    store = slides / "giant.ome.zarr"
+    (store / ".zgroup").write_text('{"zarr_format": 2}')
+    (store / ".zattrs").write_text(json.dumps({"multiscales": [{"axes": axes, "datasets": [dataset]}]}))
+    (store / "0" / ".zarray").write_text(json.dumps(array))
+    (store / "0" / "0.0").write_bytes(bytes(16_000))
+    pixels = np.random.default_rng(0).integers(0, 255, (300, 300), np.uint8)
+    tifffile.imwrite(slides / "a.tif", pixels, resolution=(2e4, 2e4), resolutionunit="CENTIMETER", metadata=None)
+    options = RunOptions(cluster=ClusterOptions(cluster="none"), stages=("convert",))
+    done = run("cluster", {"slides": slides}, tmp_path / "out", options=options, settings={"threads": 1})
+    assert [r["code"] for r in done.rejected.values()] == ["E_NO_ROOM"] and "giant" in next(iter(done.rejected))
+    assert len(done.images) == 1

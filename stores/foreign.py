@@ -12,6 +12,9 @@ from contextlib import contextmanager
 
 from ..errors import TileEngineError
 
+MAX_TEXT = 300
+"""Characters of what a parser said that a message quotes."""
+
 
 @contextmanager
 def foreign(fault: Callable[[str], TileEngineError]) -> Iterator[None]:
@@ -21,4 +24,5 @@ def foreign(fault: Callable[[str], TileEngineError]) -> Iterator[None]:
     except (TileEngineError, MemoryError):
         raise
     except Exception as error:  # the one place for what parsers raise on damaged files
-        raise fault(" ".join(f"{type(error).__name__}: {error}".split())[:300]) from error
+        text = " ".join(f"{type(error).__name__}: {error}".split())[:MAX_TEXT]
+        raise fault(text.encode("utf-8", "backslashreplace").decode()) from error

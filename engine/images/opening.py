@@ -22,7 +22,7 @@ from ...stores.slides.reader import open_slide
 from ...stores.slides.spacing import unlikely_extent
 from ...stores.slides.view import SPACING_TOLERANCE, at_spacing
 from ...version import VERSION
-from ..pipeline.record import ImageRecord, InspectedCohort, Rejection, digest
+from ..pipeline.record import MAX_CELLS, ImageRecord, InspectedCohort, Rejection, digest
 from ..workers.child import GoneError, Say, SilentError, Work, all_of, each
 
 PREFERRED = 0.5
@@ -254,6 +254,12 @@ def _same_kind(kind: object, usual_kind: object, what: str, images: str) -> None
 
 
 def _recorded(entry: SlideEntry, look: dict[str, Any], frame: Frame, *, mpp: float | None) -> ImageRecord:
+    if frame.box.size > MAX_CELLS:
+        raise SlideError(
+            f"{entry.path.name}: states {' x '.join(map(str, look['native_shape']))} cells, {frame.box.size} at the run's "
+            f"spacing and more than {MAX_CELLS}. It is damaged, or a bomb; copy it again.",
+            "E_BOMB",
+        )
     return ImageRecord(
         id=entry.id,
         name=printable(entry.name),

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from .kinds import READS, Finding, Seed, tried, written
+from .kinds import READS, Finding, Seed, finished_run, tried, written
 from .trial import FINDINGS, preload
 
 BATCH = 20
@@ -36,11 +36,14 @@ def main() -> int:
     parser.add_argument("--kind", action="append", choices=list(READS), help="one or several kinds; all by default")
     parser.add_argument("--seed", type=int, default=0, help="number of the first try")
     parser.add_argument("--tries", type=int, default=10**9, help="of each kind")
-    parser.add_argument("--run", type=Path, help="folder of a finished run, whose documents are mutated too")
+    parser.add_argument("--run", type=Path, help="folder of a finished run to mutate; one is made by default")
     given = parser.parse_args()
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     with tempfile.TemporaryDirectory(prefix="tile-engine-fuzz-") as folder:
-        seeds = written(Path(folder), given.run)
+        run = (
+            given.run if given.run or (given.kind and "run" not in given.kind) else finished_run(Path(folder) / "made")
+        )
+        seeds = written(Path(folder) / "seeds", run)
         seeds = {kind: one for kind, one in seeds.items() if not given.kind or kind in given.kind}
         counts: dict[str, Counter[str]] = {kind: Counter() for kind in seeds}
         slowest: dict[str, float] = dict.fromkeys(seeds, 0.0)

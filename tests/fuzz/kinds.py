@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,6 +79,18 @@ def written(folder: Path, run: Path | None = None) -> dict[str, list[Seed]]:
         copy = Path(shutil.copytree(run, folder / "run" / "out"))
         found["run"] = [Seed("run", "finished run", copy, tuple(_of_run(copy)))]
     return found
+
+
+def finished_run(folder: Path) -> Path:
+    """A small run of its own, whose documents and stores are mutated."""
+    from conftest import tiny_slides
+
+    slides, out = tiny_slides(folder / "slides"), folder / "out"
+    small = ["--patch", "32", "--effort", "0.02", "--k", "2-3", "--objective", "imsat", "--seeds", "2", "--no-umap"]
+    where = ["--slides", str(slides), "--out", str(out), "--threads", "1", "--cluster", "none"]
+    command = [sys.executable, "-m", "tile_engine.cli", "run", "cluster", *where, *small]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return out
 
 
 def _write(folder: Path) -> str:

@@ -8,6 +8,7 @@ import random
 import re
 import zlib
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 Mutation = Callable[[bytearray, random.Random], bytearray]
@@ -171,7 +172,7 @@ def _changed(value: Any, random_: random.Random) -> Any:
     """The value with one of its parts, at any depth, changed, lost or repeated."""
     places = list(_places(value, ()))
     if not places:
-        return random_.choice(VALUES)
+        return deepcopy(random_.choice(VALUES))
     *path, last = random_.choice(places)
     inner = value
     for key in path:
@@ -186,7 +187,7 @@ def _changed(value: Any, random_: random.Random) -> Any:
             (*WHOLE_NUMBERS, -inner[last], inner[last] * 1000, inner[last] / 3, str(inner[last]))
         )
     else:
-        inner[last] = random_.choice(VALUES)
+        inner[last] = deepcopy(random_.choice(VALUES))
     return value
 
 

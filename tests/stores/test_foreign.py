@@ -36,6 +36,12 @@ def test_errors_of_ours_and_what_ends_a_process_pass(raised: BaseException) -> N
     assert caught.value is raised
 
 
+def test_texts_that_no_terminal_takes_are_escaped() -> None:
+    with pytest.raises(SlideError) as caught, foreign(fault):
+        raise ValueError("level \ud800")
+    assert "level \\ud800" in caught.value.message.encode().decode()
+
+
 def test_long_texts_of_several_lines_are_one_short_line() -> None:
     with pytest.raises(SlideError) as caught, foreign(fault):
         raise ValueError("a\n" * 1000)

@@ -109,7 +109,9 @@ def test_an_image_without_room_stays_out_until_the_run_is_redone_or_its_file_cha
     assert set(fitted(changed)[0].slides) == {"a", "b"}
 
 
-def test_a_small_file_that_states_a_giant_image_costs_itself_only(tmp_path: Path) -> None:
+def test_a_small_file_that_states_a_giant_image_costs_itself_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from tile_engine.engine.api.commands import run
 
     slides = tmp_path / "slides"
@@ -117,7 +119,7 @@ def test_a_small_file_that_states_a_giant_image_costs_itself_only(tmp_path: Path
     axes = [{"name": name, "type": "space", "unit": "micrometer"} for name in "yx"]
     dataset = {"path": "0", "coordinateTransformations": [{"type": "scale", "scale": [0.5, 0.5]}]}
     array = {
-        "zarr_format": 2, "shape": [2**24, 2**24], "chunks": [4096, 4096], "dtype": "|u1", "fill_value": 7, "order": "C",
+        "zarr_format": 2, "shape": [2**21, 2**21], "chunks": [4096, 4096], "dtype": "|u1", "fill_value": 7, "order": "C",
         "compressor": None, "filters": None,
     }  # fmt: skip
     store = slides / "giant.ome.zarr"
@@ -127,6 +129,7 @@ def test_a_small_file_that_states_a_giant_image_costs_itself_only(tmp_path: Path
     (store / "0" / "0.0").write_bytes(bytes(16_000))
     pixels = np.random.default_rng(0).integers(0, 255, (300, 300), np.uint8)
     tifffile.imwrite(slides / "a.tif", pixels, resolution=(2e4, 2e4), resolutionunit="CENTIMETER", metadata=None)
+    monkeypatch.setattr(room, "free_bytes", lambda path: 2**27)
     options = RunOptions(cluster=ClusterOptions(cluster="none"), stages=("convert",))
     done = run("cluster", {"slides": slides}, tmp_path / "out", options=options, settings={"threads": 1})
     assert [r["code"] for r in done.rejected.values()] == ["E_NO_ROOM"] and "giant" in next(iter(done.rejected))

@@ -146,6 +146,8 @@ def _unpacked(name: str, chunk_bytes: Any, chunk_spec: Any) -> Any:
     is_text = dtype.kind not in "biufc"
     limit = MAX_CHUNK_BYTES if is_text else math.prod(chunk_spec.shape) * dtype.itemsize + SLACK_BYTES
     found = unpacked(name, memoryview(chunk_bytes.as_numpy_array()).cast("B"), limit)
+    if is_text and found is not None and int.from_bytes(found[:4], "little") != math.prod(chunk_spec.shape):
+        raise ValueError(f"a chunk of {math.prod(chunk_spec.shape)} texts states another number of them")
     return None if found is None else chunk_spec.prototype.buffer.from_bytes(found)
 
 

@@ -88,6 +88,9 @@ def _check_array(document: Path) -> None:
     if not isinstance(meta, dict) or meta.get("node_type") != "array":
         return
     check_limits(meta)
+    codecs = [codec["name"] for codec in meta["codecs"]]
+    if codecs[-1] != "zstd":  # as it is written: what bounds texts stands there
+        raise ValueError(f"{document.parent.name} is packed by {codecs}")
     stated = math.prod(meta["shape"]) * LARGEST_CELL
     stored = bytes_below(document.parent)
     if stated > MAX_UNSTORED_BYTES + MAX_EXPANSION * stored:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
 import numpy as np
 import pytest
 
@@ -187,7 +188,7 @@ def test_added_cases_that_refer_to_words_they_lack_are_corrupt(tmp_path: Path) -
         read_added(tmp_path)
 
 
-@pytest.mark.parametrize("change", ["chunk", "empty chunk", "huge", "odd"])
+@pytest.mark.parametrize("change", ["chunk", "empty chunk", "huge", "odd", "bomb", "texts"])
 def test_a_damaged_table_is_corrupt_by_name(tmp_path: Path, change: str) -> None:
     import anndata
     import pandas as pd
@@ -196,7 +197,12 @@ def test_a_damaged_table_is_corrupt_by_name(tmp_path: Path, change: str) -> None
     write_table(tmp_path / "t.zarr", anndata.AnnData(np.arange(12, dtype=np.float32).reshape(3, 4), obs=obs))
     np.testing.assert_array_equal(read_table(tmp_path / "t.zarr").X[2], [8, 9, 10, 11])
     document, chunk = tmp_path / "t.zarr" / "X" / "zarr.json", tmp_path / "t.zarr" / "X" / "c" / "0" / "0"
-    if "chunk" in change:
+    if change == "bomb":
+        chunk.write_bytes(imagecodecs.zstd_encode(bytes(2**24)))
+    elif change == "texts":
+        texts = tmp_path / "t.zarr" / "obs" / "name" / "c" / "0"
+        texts.write_bytes(imagecodecs.zstd_encode((2**31 - 1).to_bytes(4, "little") + bytes(20)))
+    elif "chunk" in change:
         chunk.write_bytes(b"" if change == "empty chunk" else b"x" * 40)
     else:
         changed(document, lambda m: m.update(shape=[2**30, 4] if change == "huge" else 5))

@@ -24,5 +24,4 @@ def foreign(fault: Callable[[str], TileEngineError]) -> Iterator[None]:
     except (TileEngineError, MemoryError):
         raise
     except Exception as error:  # the one place for what parsers raise on damaged files
-        text = " ".join(f"{type(error).__name__}: {error}".split())[:MAX_TEXT]
-        raise fault(text.encode("utf-8", "backslashreplace").decode()) from error
+        raise fault(" ".join(f"{type(error).__name__}: {error}".split())[:MAX_TEXT]) from error

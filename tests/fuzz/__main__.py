@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from .kinds import READS, Finding, Seed, finished_run, tried, written
-from .trial import FINDINGS, preload
+from .trial import FINDINGS, OUTCOMES, preload
 
 BATCH = 20
 """Tries of one child."""
@@ -50,9 +50,9 @@ def main() -> int:
         for one in tries(seeds, given.seconds, given.seed, given.tries):
             counts[one.kind][one.outcome.kind] += 1
             slowest[one.kind] = max(slowest[one.kind], one.outcome.seconds)
-            if one.outcome.kind in FINDINGS:
+            if one.outcome.kind in (*FINDINGS, "caught"):
                 print(one.text(), flush=True)
-    names = ("ok", "error", *FINDINGS)
+    names = (*OUTCOMES, *FINDINGS)
     print(f"{'kind':14}{'tries':>8}" + "".join(f"{name:>8}" for name in names) + f"{'slowest':>10}")
     for kind, count in counts.items():
         print(f"{kind:14}{count.total():8}" + "".join(f"{count[name]:8}" for name in names) + f"{slowest[kind]:8.1f} s")

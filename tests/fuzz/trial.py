@@ -33,6 +33,8 @@ MAX_ADDRESSED_BYTES = 6 * 2**30
 CPU_SECONDS = 10
 """Seconds of computing, after which a reading counts as `hang`; waiting counts to WALL_SECONDS."""
 WALL_SECONDS = 60.0
+OUTCOMES = ("ok", "error", "caught")
+"""Outcomes that are none; "caught" is an error of ours that only the border around all readers made: its reader can be better."""
 FINDINGS = ("escape", "crash", "hang", "memory")
 """Outcomes that are faults; the others are "ok" and "error"."""
 PRELOADED = (
@@ -123,6 +125,8 @@ def _child(readings: Sequence[Reading], outlet: int) -> NoReturn:
         seconds = int(time.process_time()) + 1 + CPU_SECONDS
         resource.setrlimit(resource.RLIMIT_CPU, (seconds, resource.RLIM_INFINITY))
         kind, text = _answer(reading)
+        if kind == "error" and "fails unexpectedly" in text:
+            kind = "caught"
         touched = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         if touched > MAX_TOUCHED_BYTES:
             kind, text = "memory", f"{touched / 2**30:.1f} GiB were touched\n{text}"

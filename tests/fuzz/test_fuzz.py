@@ -67,9 +67,10 @@ def test_every_outcome_is_told_from_the_others() -> None:
     done = python("-c", textwrap.dedent(PROBE))
     lines = [line.split(" ", 1) for line in done.stdout.splitlines()]
     assert [kind for kind, _ in lines] == [
-        "ok", "error", "error", "escape", "escape", "crash", "hang", "memory", "ok", "memory", "ok"
+        "ok", "error", "error", "error", "escape", "crash", "hang", "memory", "ok", "memory", "ok"
     ], done.stdout + done.stderr  # fmt: skip
     assert lines[2][1] == "E_TRUNCATED: a.tif: is cut short" and "KeyError" in lines[4][1] and lines[5][1] == "SIGSEGV"
+    assert lines[3][1] == "E_TRUNCATED: a\\ud800.tif"
 
 
 @pytest.mark.parametrize(

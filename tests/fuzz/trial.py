@@ -34,9 +34,9 @@ CPU_SECONDS = 10
 """Seconds of computing, after which a reading counts as `hang`; waiting counts to WALL_SECONDS."""
 WALL_SECONDS = 60.0
 OUTCOMES = ("ok", "error", "caught")
-"""Outcomes that are none; "caught" is an error of ours that only the border around all readers made: its reader can be better."""
+"""Outcomes that are no faults; "caught" is an error that only the border around all readers made: its reader can be better."""
 FINDINGS = ("escape", "crash", "hang", "memory")
-"""Outcomes that are faults; the others are "ok" and "error"."""
+"""Outcomes that are faults."""
 PRELOADED = (
     "PIL.Image", "PIL.BmpImagePlugin", "PIL.Jpeg2KImagePlugin", "PIL.JpegImagePlugin", "PIL.PngImagePlugin",
     "PIL.WebPImagePlugin", "anndata", "cv2", "imagecodecs", "nibabel", "nibabel.freesurfer", "nibabel.orientations", "nrrd",
@@ -142,17 +142,8 @@ def _answer(reading: Reading) -> tuple[str, str]:
         text = reading()
         return ("error", text) if text else ("ok", "")
     except TileEngineError as error:
-        return _ours(error)
+        return "error", f"{error.code}: {error.message}"
     except MemoryError:
         return "memory", traceback.format_exc()
     except BaseException:  # noqa: BLE001 - what escapes is what is looked for
         return "escape", traceback.format_exc()
-
-
-def _ours(error: TileEngineError) -> tuple[str, str]:
-    """An error of our tree, if it can be shown: its text must be text that a terminal and a document take."""
-    try:
-        error.message.encode()
-    except UnicodeEncodeError:
-        return "escape", f"{error.code}: the message cannot be written: {error.message!r}"
-    return "error", f"{error.code}: {error.message}"

@@ -156,6 +156,8 @@ def _levels(path: Path, attributes: dict[str, Any], types: tuple[Collection[str]
         raise metadata_error(
             path, f"its axes are {axes}; y and x are needed, and of other axes only t, c and z are read"
         )
+    if {axis for axis in axes if axis in "zyx"} != set(frames[0].axes):
+        raise metadata_error(path, f"of its axes {axes} those of type space are {list(frames[0].axes)}")
     channels, first = [a.shape[axes.index("c")] if "c" in axes else 1 for a in arrays], arrays[0]
     if max(channels) > MAX_ZARR_CHANNELS or len({*channels}) > 1 or any(a.dtype != first.dtype for a in arrays):
         raise SlideError(

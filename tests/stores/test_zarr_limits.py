@@ -214,6 +214,7 @@ def test_chunks_are_looked_for_only_where_a_box_is_asked_for(tmp_path: Path) -> 
     [
         lambda image: image.update(datasets=5), lambda image: image.update(datasets=[[]]), lambda image: image.update(axes=7),
         lambda image: image.update(axes=[{"name": "y"}, {"name": None}]), lambda image: image.update(axes=["y", "y"]),
+        lambda image: image["axes"][0].update(type="time"),
         lambda image: image["datasets"][0].update(path="\ud800"), lambda image: image["datasets"][0].update(path="\0"),
         lambda image: image.update(coordinateTransformations=[{"type": "scale", "scale": [0, "x"]}]),
         lambda image: image.update(coordinateTransformations=[{"type": "scale", "scale": [0, 0]}]),

@@ -164,7 +164,9 @@ def test_bounded_codecs_of_v2_read_what_zarr_reads(tmp_path: Path, compressor: A
         )
 
 
-@pytest.mark.parametrize("codec", [GzipCodec(level=1), ZstdCodec(level=1), BloscCodec(cname="lz4")], ids=str)
+@pytest.mark.parametrize(
+    "codec", [GzipCodec(level=1), ZstdCodec(level=1), BloscCodec(cname="lz4")], ids=lambda one: type(one).__name__
+)
 @pytest.mark.parametrize("sharded", [False, True])
 def test_bounded_codecs_of_v3_read_what_zarr_reads(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, codec: Any, sharded: bool

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache, partial
 from typing import Any
@@ -14,6 +16,7 @@ from ..version import VERSION
 from . import maintenance, runs
 from .from_settings import cluster_options, images_of, run_options, settings_of_run, settings_of_stage
 from .lazy import CONTEXT_SETTINGS, LazyCommand, LazyGroup
+from .say import say
 from .search import search
 
 STAGES = {
@@ -140,10 +143,27 @@ def main() -> None:
         status = app(prog_name="tile-engine", standalone_mode=False)
         sys.exit(status if isinstance(status, int) else 0)
     except TileEngineError as error:
-        print(f"error [{error.code}]: {error.message}", file=sys.stderr)
+        say(f"error [{error.code}]: {error.message}", error=True)
         sys.exit(error.exit_status)
     except Exception as error:  # noqa: BLE001 - click's errors have no importable base class; others are raised again
         sys.exit(_usage(error))
+    finally:
+        _end_with_threads()
+
+
+def _end_with_threads() -> None:
+    """End the process at once if a unit that never ends was left behind in it: Python would wait for its threads."""
+    from ..engine.runtime.unit_thread import any_left_behind
+
+    if not any_left_behind():
+        return
+    error = sys.exc_info()[1]
+    if not isinstance(error, SystemExit):
+        traceback.print_exc()
+    status = error.code if isinstance(error, SystemExit) else 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status if isinstance(status, int) else int(status is not None))
 
 
 def _usage(error: Exception) -> int:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from .say import say
+
 if TYPE_CHECKING:
     from ..engine.pipeline.progress import Event
 
@@ -78,7 +80,7 @@ class Display:
         elif event.kind == "progress":
             self._progress(event)
         elif event.kind == "start":
-            print(f"results: {event.text}", flush=True)
+            say(f"results: {event.text}")
         elif event.kind in ("rejected", "warning"):
             code = f" [{event.facts['code']}]" if "code" in event.facts else ""
             self._line(f"{event.kind}{code}: {event.text}")
@@ -87,9 +89,11 @@ class Display:
 
     def _line(self, text: str) -> None:
         if self._bar is not None:
-            self._bar.console.print(text, markup=False, highlight=False)
+            from ..stores.shown import shown
+
+            self._bar.console.print(shown(text), markup=False, highlight=False)
         else:
-            print(text, file=sys.stderr, flush=True)
+            say(text, error=True)
 
     def _progress(self, event: Event) -> None:
         now = time.monotonic()

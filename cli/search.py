@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +9,7 @@ import typer
 
 from ..engine.pipeline.option import FIND, WRITE
 from .from_settings import AsJson, Given, OutArgument
+from .say import say
 
 if TYPE_CHECKING:
     from ..engine.search.add import Added
@@ -115,46 +115,41 @@ def print_added(added: Added, *, as_json: bool) -> None:
         return
     known = f", {len(added.known)} were in the index already" if added.known else ""
     count = len(added.added)
-    print(f"{count} case{'' if count == 1 else 's'} added{known}: a search now covers {added.cases} cases")
+    say(f"{count} case{'' if count == 1 else 's'} added{known}: a search now covers {added.cases} cases")
 
 
 def print_hits(hits: Hits, picture: Path | None, note: str, *, as_json: bool) -> int:
     """Print the hits, nearest first; returns the exit status."""
     import json
 
+    from ..stores.shown import shown
     from .tell import print_json
 
     notes = [*hits.notes, *([note] if note else [])]
     if as_json:
         print_json({"event": "result", **json.loads(hits.json()), "notes": notes, "picture": picture, "exit": 0})
         return 0
-    print(
-        f"nearest to {hits.query.id or hits.query.name}{_where(hits.query)} among {hits.cases - hits.left_out} cases",
-        end="",
-    )
-    print(f" ({hits.left_out} of the same subject or slide left out)" if hits.left_out else "")
-    rows = [("", "distance", "label", "subject", "site", "name", "")]
+    left_out = f" ({hits.left_out} of the same subject or slide left out)" if hits.left_out else ""
+    query = f"{hits.query.id or hits.query.name}{_where(hits.query)}"
+    say(f"nearest to {query} among {hits.cases - hits.left_out} cases{left_out}")
+    rows: list[tuple[str, ...]] = [("", "distance", "label", "subject", "site", "name", "")]
     rows += [
         (str(h.rank), f"{h.distance:.4g}", h.label, h.subject, h.site, h.name or h.id, _where(h).strip())
         for h in hits.rows
     ]
+    rows = [tuple(map(shown, row)) for row in rows]
     columns = [i for i in range(len(rows[0])) if any(row[i] for row in rows[1:])]
     widths = {i: max(len(row[i]) for row in rows) for i in columns}
     for row in rows if len(rows) > 1 else []:
-        print("  ".join(_plain(row[i]).ljust(widths[i]) for i in columns).rstrip())
+        say("  ".join(row[i].ljust(widths[i]) for i in columns).rstrip())
     if hits.recall < 1:
-        print(f"the search is approximate: of ten true neighbours it finds {hits.recall * 10:.1f} on average")
+        say(f"the search is approximate: of ten true neighbours it finds {hits.recall * 10:.1f} on average")
     if picture:
-        print(f"picture: {picture}")
+        say(f"picture: {picture}")
     for line in notes:
-        print(f"note: {line}", file=sys.stderr)
+        say(f"note: {line}", error=True)
     return 0
 
 
 def _where(case: Any) -> str:
     return f" at {', '.join(f'{v:.0f}' for v in case.centre)} um" if case.centre else ""
-
-
-def _plain(text: str) -> str:
-    """Replace unprintable characters, which a terminal could interpret as control sequences."""
-    return "".join(c if c.isprintable() else "?" for c in text)

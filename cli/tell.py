@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .say import say
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -32,7 +34,7 @@ def print_result(run: Run | StainRuns, *, as_json: bool) -> int:
         if as_json:
             print_json({"event": "result", "out": str(run.out), "status": run.status, "exit": status})
         else:
-            print(f"report of all stains: {run.report}")
+            say(f"report of all stains: {run.report}")
         return status
     rejected, quarantined = run.rejected, run.quarantined
     status = 3 if rejected or quarantined else 0
@@ -42,15 +44,15 @@ def print_result(run: Run | StainRuns, *, as_json: bool) -> int:
         print_json({"event": "result", "out": str(run.out), "status": run.status, **left_out, **match, "exit": status})
         return status
     if run.report.exists() and run.status == "done":
-        print(f"maps:   {run.out / 'maps'}")
-        print(f"report: {run.report}")
+        say(f"maps:   {run.out / 'maps'}")
+        say(f"report: {run.report}")
         print_match(run)
     else:
-        print(f"done so far: {run.out}")
+        say(f"done so far: {run.out}")
     if rejected:
-        print(f"{len(rejected)} {run.of} were rejected: {run.out / 'rejected.json'}", file=sys.stderr)
+        say(f"{len(rejected)} {run.of} were rejected: {run.out / 'rejected.json'}", error=True)
     if quarantined:
-        print(f"tiles of {len(quarantined)} {run.of} were quarantined: {run.out / 'quarantined.json'}", file=sys.stderr)
+        say(f"tiles of {len(quarantined)} {run.of} were quarantined: {run.out / 'quarantined.json'}", error=True)
     return status
 
 
@@ -64,7 +66,7 @@ def print_match(run: Run) -> None:
     found = match_of(run)
     if found is None:
         return
-    print(
+    say(
         f"match:  {found['run']}, by {found['tiles']:,} tiles of {len(found['slides'])} {run.of}; at {found['level']} clusters "
         f"{found['same']:.0%} of them have the same number in both"
     )
@@ -72,14 +74,14 @@ def print_match(run: Run) -> None:
         shares = "no counterpart, a number that the old run does not show"
         if cluster["share"] is not None:
             shares = f"{cluster['share']:.0%} of its tiles, {cluster['other_share']:.0%} of the old cluster's"
-        print(f"  {cluster['number']:>3}  {cluster['name']}: {shares}")
+        say(f"  {cluster['number']:>3}  {cluster['name']}: {shares}")
     for words, key in (
         ("not found again", "missing"),
         ("not on these images, so not compared", "unseen"),
         (f"{run.of} of the same name with another size or content, not compared", "others"),
     ):
         if found[key]:
-            print(f"  {words}: {', '.join(found[key])}")
+            say(f"  {words}: {', '.join(found[key])}")
 
 
 def print_plan(plan: tuple[Path, Any, Any], script: str, *, as_json: bool) -> int:
@@ -93,22 +95,24 @@ def print_plan(plan: tuple[Path, Any, Any], script: str, *, as_json: bool) -> in
         lists = {"notes": inspected.notes, "warnings": inspected.warnings}
         print_json({"event": "plan", "out": str(out), **sizes.facts(), **lists, "rejected": rejected, "job": script})
         return status
-    print(f"results: {out} (this is a plan: nothing is written)")
-    print(sizes.text())
-    print("units: " + ", ".join(f"{stage} {count}" for stage, count in sizes.units.items()))
+    say(f"results: {out} (this is a plan: nothing is written)")
+    say(sizes.text())
+    say("units: " + ", ".join(f"{stage} {count}" for stage, count in sizes.units.items()))
     for note in inspected.notes:
-        print(note)
+        say(note)
     for warning in inspected.warnings:
-        print(f"warning: {warning}")
+        say(f"warning: {warning}")
     for record in inspected.slides.values():
         um = record.spacing[0]
-        print(f"  {record.name}: {' x '.join(map(str, record.shape[::-1]))} at {um:g} um, by {record.reader}")
+        say(f"  {record.name}: {' x '.join(map(str, record.shape[::-1]))} at {um:g} um, by {record.reader}")
     for message in note_messages(inspected.slides.values()):
-        print(f"warning: {message.text}")
+        say(f"warning: {message.text}")
     for message in rejection_messages(inspected.rejected.values()):
-        print(f"  rejected {message.images} [{message.code}]: {message.reason}")
+        say(f"  rejected {message.images} [{message.code}]: {message.reason}")
     if script:
-        print(f"job that would be submitted:\n{script}")
+        say("job that would be submitted:")
+        for line in script.splitlines():
+            say(line)
     return status
 
 
@@ -117,13 +121,13 @@ def print_description(description: Description, *, as_json: bool) -> int:
         print_json(dataclasses.asdict(description))
     else:
         for name, value in description.facts:
-            print(f"{name + ':':<12}{value}")
+            say(f"{name + ':':<12}{value}")
         for level in description.levels:
-            print(f"  level {level}")
+            say(f"  level {level}")
         for note in description.notes:
-            print(f"note: {note}")
+            say(f"note: {note}")
         for code, text in description.problems:
-            print(f"problem [{code}]: {text}")
+            say(f"problem [{code}]: {text}")
     return 3 if description.problems else 0
 
 
@@ -131,16 +135,16 @@ def print_status(status: Status, *, as_json: bool) -> int:
     if as_json:
         print_json(dataclasses.asdict(status))
         return 0
-    print(f"{status.out}: {status.state}")
+    say(f"{status.out}: {status.state}")
     if status.owner:
-        print(f"owner: {status.owner}")
+        say(f"owner: {status.owner}")
     for step in status.steps:
         progress = f"{step.done}/{step.total}" if step.total else ""
-        print(f"  {step.title:<20} {step.state:<9} {progress:<12} {step.wall:8.1f} s")
+        say(f"  {step.title:<20} {step.state:<9} {progress:<12} {step.wall:8.1f} s")
     for name, code, message in status.rejected:
-        print(f"rejected {name} [{code}]: {message}")
+        say(f"rejected {name} [{code}]: {message}")
     for name, text in status.lost:
-        print(f"lost {name}: {text}")
+        say(f"lost {name}: {text}")
     return 0
 
 
@@ -152,7 +156,7 @@ def print_finding(finding: Finding, *, as_json: bool) -> None:
         return
     of = " ".join(part for part in (finding.array, finding.shard and f"shard {finding.shard}") if part)
     slide = f" of slide {finding.slide}" if finding.slide else ""
-    print(f"{finding.kind:<12} {of}{slide} (step {finding.step}, unit {finding.unit}): {finding.text}", flush=True)
+    say(f"{finding.kind:<12} {of}{slide} (step {finding.step}, unit {finding.unit}): {finding.text}")
 
 
 def print_verdicts(verdicts: Iterator[Verdict | Failure], *, as_json: bool) -> int:
@@ -165,9 +169,7 @@ def print_failure(failure: Failure, *, as_json: bool) -> int:
     if as_json:
         print_json({"event": "result", **dataclasses.asdict(failure), "exit": failure.exit_status})
     else:
-        print(
-            f"{failure.out}: [{failure.code}] {failure.message}", file=sys.stderr if failure.exit_status else sys.stdout
-        )
+        say(f"{failure.out}: [{failure.code}] {failure.message}", error=bool(failure.exit_status))
     return failure.exit_status
 
 
@@ -184,11 +186,11 @@ def print_verdict(verdict: Verdict | Failure, *, as_json: bool) -> int:
         )
         return status
     if verdict.owner:
-        print(f"note: {verdict.owner} holds the lock; units that it has not finished were not checked")
+        say(f"note: {verdict.owner} holds the lock; units that it has not finished were not checked")
     if verdict.leftovers:
-        print(f"note: {verdict.leftovers} half-written files of a killed run; the next run removes them")
+        say(f"note: {verdict.leftovers} half-written files of a killed run; the next run removes them")
     damaged = f"{len(verdict.findings)} damaged: `tile-engine repair {verdict.out}`" if status else "all sound"
-    print(f"{verdict.out}: {verdict.files} files of {verdict.units} units: {damaged}")
+    say(f"{verdict.out}: {verdict.files} files of {verdict.units} units: {damaged}")
     return status
 
 
@@ -208,11 +210,11 @@ def print_repair(repair: Repair, *, as_json: bool) -> int:
     if as_json:
         print_json({"event": "result", **dataclasses.asdict(repair), "exit": status})
         return status
-    print(f"{repair.out}: {len(repair.found)} files were damaged, {repair.units} units were repeated")
+    say(f"{repair.out}: {len(repair.found)} files were damaged, {repair.units} units were repeated")
     for finding in repair.left:
         print_finding(finding, as_json=False)
     for path in repair.other:
-        print(
+        say(
             f"changed      {path}: it is valid, but differs from the original; results made from the original stay as they are"
         )
     return status
@@ -231,5 +233,5 @@ def print_checks(checks: Iterator[Check], *, as_json: bool) -> int:
         if as_json:
             print_json(dataclasses.asdict(check))
         else:
-            print(f"{check.state:<8} {check.name}: {check.text}", flush=True)
+            say(f"{check.state:<8} {check.name}: {check.text}")
     return status

@@ -19,6 +19,7 @@ from ..errors import CorruptError
 from .files import crc32, patiently, ranges, read_json, write_json, write_whole
 from .foreign import foreign
 from .frame import Array, Box
+from .regular import read_regular
 from .shard import Codec, ShardLayout, decode_shard, encode_shard
 from .zarr_limits import check_limits
 
@@ -86,7 +87,7 @@ class Written:
 
 def written(path: Path) -> Written:
     """Size and checksum of an existing file."""
-    data = path.read_bytes()
+    data = read_regular(path)
     return Written(path, len(data), crc32(data))
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from ..errors import CorruptError
 from .foreign import foreign
 from .frame import Array
+from .regular import read_regular
 from .remote import ObjectPath
 
 
@@ -32,7 +33,7 @@ def read_npy(path: Path) -> Array:
     with as_written(path):
         try:
             if isinstance(path, ObjectPath):
-                return np.asarray(np.load(io.BytesIO(path.read_bytes()), allow_pickle=False))
+                return np.asarray(np.load(io.BytesIO(read_regular(path)), allow_pickle=False))
             return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
         except FileNotFoundError as error:
             missing = error
@@ -42,7 +43,7 @@ def read_npy(path: Path) -> Array:
 def read_npz(path: Path) -> dict[str, Array]:
     """The arrays of an archive, none of them packed. Raises CorruptError."""
     with as_written(path):
-        data = io.BytesIO(path.read_bytes())
+        data = io.BytesIO(read_regular(path))
         _check_members(data)
         with np.load(data, allow_pickle=False) as held:
             return {name: held[name] for name in held.files}

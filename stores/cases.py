@@ -23,6 +23,7 @@ from ..errors import CorruptError, SettingsError
 from .array_files import as_written, npy_bytes, read_npy, read_npz
 from .files import crc32, read_json, write_json, write_whole
 from .frame import Array
+from .regular import read_regular
 
 INDEX_MARK = "index"
 """Value of the key `tile_engine` in index.json, which marks the folder as ours."""
@@ -199,7 +200,7 @@ def damaged(root: Path, *, full: bool) -> list[tuple[str, str, str]]:
                 else f"the file is missing; {size} bytes were written"
             )
             problems.append(("missing" if size_now < 0 else "size" if size_now else "empty", name, text))
-        elif full and (is_now := crc32(path.read_bytes())) != crc:
+        elif full and (is_now := crc32(read_regular(path))) != crc:
             problems.append(("changed", name, f"the checksum of the file is {is_now:08x}, {crc:08x} was written"))
     try:
         read_added(root)

@@ -12,6 +12,7 @@ import json
 import os
 import re
 import shutil
+import stat
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ..errors import CorruptError, UnfinishedError
+from .regular import NotAFileError, read_regular
 from .remote import ObjectPath
 
 T = TypeVar("T")
@@ -107,11 +109,11 @@ def read_json(path: Path) -> Any:
     if not isinstance(path, ObjectPath) and (size := path.stat().st_size) > MAX_JSON_BYTES:
         raise CorruptError(f"{path} has {size} bytes; no document of tile-engine has more than {MAX_JSON_BYTES}.")
     try:
-        return json.loads(patiently(path.read_bytes), parse_constant=_no_number)
-    except (
-        ValueError,
-        RecursionError,
-    ) as error:  # no JSON, no UTF-8, NaN, a number of 5000 digits, or nested without end
+        return json.loads(patiently(lambda: read_regular(path)), parse_constant=_no_number)
+    except NotAFileError as error:
+        raise CorruptError(f"{path} is not what was written there: {error.strerror}.") from error
+    except (ValueError, RecursionError) as error:
+        # no JSON, no UTF-8, NaN, a number of 5000 digits, or nested without end
         raise CorruptError(f"{path} is not the JSON that was written there ({error}).") from error
     except (IsADirectoryError, NotADirectoryError) as error:
         raise CorruptError(f"{path} is not the file that was written there ({error.strerror}).") from error
@@ -140,7 +142,7 @@ def crc32(data: bytes) -> int:
 def ranges(path: Path, *, whole: bool = False) -> Iterator[tuple[Callable[[int, int], bytes], int]]:
     """(read(length, offset), size in bytes) of a file that is read in parts. `whole` fetches an object in one request.
 
-    Raises FileNotFoundError.
+    Raises FileNotFoundError, and CorruptError for a link or a pipe.
     """
     if isinstance(path, ObjectPath):
         if whole:
@@ -149,8 +151,15 @@ def ranges(path: Path, *, whole: bool = False) -> Iterator[tuple[Callable[[int, 
         else:
             yield path.read_range, path.stat().st_size
         return
-    fd = os.open(path, os.O_RDONLY)
+    try:  # a shard is never a link, and opening a pipe would wait
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO):
+            raise CorruptError(f"{path} is not what was written there: it is a link or no file.") from error
+        raise
     try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise CorruptError(f"{path} is not what was written there: it is no regular file.")
         yield lambda length, offset: os.pread(fd, length, offset), os.fstat(fd).st_size
     finally:
         os.close(fd)

@@ -89,9 +89,12 @@ class Folder:
     def write(self, name: str, value: dict[str, Any]) -> None:
         write_json(self.out / f"{name}.json", value)
 
-    def claim(self) -> None:
-        """Create OUT. Raises SettingsError (E_OUT) if it cannot be written."""
+    def claim(self, mode: int | None = None) -> None:
+        """Create OUT, with these access rights. Raises SettingsError (E_OUT) if it cannot be written."""
         try:
+            if mode is not None and not self.out.exists():
+                self.out.mkdir(parents=True, mode=0o700)  # never open to others for a moment
+                self.out.chmod(mode)
             self.out.mkdir(parents=True, exist_ok=True)
             probe = partial_path(self.out / "writable")
             probe.write_bytes(b"")

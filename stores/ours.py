@@ -5,11 +5,14 @@ A symbolic link is never a folder of ours: files behind it are never listed, and
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from ..errors import SettingsError
 from .inside import ID_PATTERN
+from .remote import ObjectPath
 
 ARRAY_KEYS = r"(zarr\.json|c(/\d+)*)"
 """Keys below a zarr v3 array or group: its metadata and its chunks."""
@@ -61,6 +64,33 @@ def held(root: Path, ours: Callable[[str], bool], below: str = "") -> Iterator[P
             yield from held(path, ours, f"{below}{path.name}/")
         elif ours(below + path.name):
             yield path
+
+
+def check_links(out: Path) -> None:
+    """Raises SettingsError (E_FOREIGN) for a link, a pipe, a socket or a device in the folders of OUT that a run writes."""
+    if isinstance(out, ObjectPath):
+        return
+    for name in OWN_FOLDERS:
+        for entry in irregular(out / name):
+            raise SettingsError(
+                f"{entry} is a link, a pipe, a socket or a device, and no run leaves one: files outside of {out} could be "
+                "read or written over. Nothing was begun. Remove it, or choose another folder with --out; to keep results on "
+                "another disk, make OUT itself a link.",
+                "E_FOREIGN",
+            )
+
+
+def irregular(folder: Path) -> Iterator[Path]:
+    """What is neither a file nor a folder, at a path or below it. Nothing is opened, and no link is followed."""
+    if folder.is_symlink():
+        yield folder
+    elif folder.is_dir():
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    yield from irregular(Path(entry.path))
+                elif not entry.is_file(follow_symlinks=False):
+                    yield Path(entry.path)
 
 
 def prune(root: Path, ours: Callable[[str], bool]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from ...stores.files import write_durably
 from ..pipeline.progress import ProgressFile
 from .gpu_stream import gpu_errors
 
+log = logging.getLogger("tile_engine")
 STEPS_PER_CHECKPOINT = 25
 """Steps between two checkpoints; some seconds of work on a laptop."""
 MAX_RECORDED_STEPS = 200
@@ -42,7 +44,7 @@ def fit(
     progress. Raises RuntimeError where ranks would resume from different steps.
     """
     torch.set_num_threads(threads)
-    start, resumed = 0, _resume(phase, slot)
+    start, resumed = 0, _resume(phase, slot, progress_file)
     if resumed is not None:
         start = resumed.pop("next")
     if len(starts := set(replica.gather(torch.tensor([start])).tolist())) > 1:
@@ -67,13 +69,16 @@ def fit(
     return record
 
 
-def _resume(phase: Phase, slot: CheckpointSlot) -> dict[str, Any] | None:
+def _resume(phase: Phase, slot: CheckpointSlot, progress_file: ProgressFile) -> dict[str, Any] | None:
     if not slot.path.exists():
         return None
     try:
         state, recipe = checkpoint.load_checkpoint(slot.path)
-    except CorruptError:
+    except CorruptError as error:
         # a checkpoint is only ever a saving of time: without it the phase starts again
+        text = f"the checkpoint of training {phase.name!r} is damaged, so this training begins anew: {error.message}"
+        log.warning("%s", text)
+        progress_file.warn(text)
         slot.path.unlink(missing_ok=True)
         return None
     if recipe.get("key") != slot.key or _shapes(phase.state()) != _shapes(state):

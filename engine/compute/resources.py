@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ...stores import cache
 from ...stores.remote import to_path
 from ...stores.slides.guarded import guarded
+from ...stores.slides.level_check import recorded_levels
 from ...stores.slides.reader import Slide, open_slide
 from ..pipeline.job import Job
 
@@ -76,7 +78,8 @@ class Resources:
         path = to_path(record.path)
         held = self.copies if cache.is_copied(path) else self.slides
         key = (record.path, record.mpp, record.subimage, record.fingerprint)
-        slide = held.get(key, lambda: open_slide(path, record.mpp, record.subimage))
+        check = recorded_levels(record.reader, record.levels)
+        slide = held.get(key, lambda: open_slide(path, record.mpp, record.subimage, check))
         return cast(Slide, guarded(slide, job.crashing.get(image, ())))
 
     def volume(self, job: Job[Any], image: str) -> Volume:
@@ -99,3 +102,18 @@ _process = Resources()
 def resources() -> Resources:
     """The resources of this process."""
     return _process
+
+
+def leave_resources() -> None:
+    """Start with new resources. The old ones are not closed: a thread that never ends may hold them, and their locks."""
+    global _process
+    _process = Resources()
+
+
+@contextmanager
+def closed_resources() -> Iterator[None]:
+    """Context whose end releases the resources that this process has then."""
+    try:
+        yield
+    finally:
+        _process.close()

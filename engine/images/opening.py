@@ -3,47 +3,33 @@
 from __future__ import annotations
 
 import math
-import os
 import statistics
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import asdict, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ...errors import CorruptError, SlideError
-from ...stores.cache import cache, cached, is_copied
-from ...stores.files import read_json, write_json
+from ...errors import SlideError
 from ...stores.frame import Frame
 from ...stores.slides.cohort import Cohort, SlideEntry, fingerprint
-from ...stores.slides.reader import open_slide
 from ...stores.slides.spacing import unlikely_extent
 from ...stores.slides.view import SPACING_TOLERANCE, at_spacing
-from ...version import VERSION
-from ..pipeline.record import MAX_CELLS, ImageRecord, InspectedCohort, Rejection, digest
-from ..workers.child import GoneError, Say, SilentError, Work, all_of, each
+from ..pipeline.record import MAX_CELLS, ImageRecord, InspectedCohort, Rejection
+from ..workers.child import GoneError, SilentError
+from .look import OPEN_LIMIT_SECONDS, look_at_slides, look_at_volumes, looks_at
 
 PREFERRED = 0.5
 """Preferred spacing in micrometres per pixel, used if at least half of the slides are as fine."""
 UNEVEN = 1.25
 """Ratio of two volumes' spacings along an axis above which their patches are not comparable."""
-FETCHED = 4
-"""Slides that are copied at the same time."""
-LOOK = 2
-"""Version of what a look at a file states."""
-OPEN_LIMIT_SECONDS = 120.0
-"""Time limit for opening an image, in seconds."""
 
 
 def inspect_slides(cohort: Cohort, *, mpp: float | None, spacing: float | None, part: str = "") -> InspectedCohort:
     """Inspect every slide, choose the run's spacing (see `working_spacing`), and record each slide's frame at that spacing."""
     entries = sorted(cohort.entries, key=lambda entry: entry.id)  # results do not depend on the order of a list's rows
     entries = [replace(entry, part=entry.part or part) for entry in entries]
-    looks = [
-        _seen(entry, look) for entry, look in zip(entries, _looks(entries, mpp, inspect_slides_in_child), strict=True)
-    ]
+    looks = [_seen(entry, look) for entry, look in zip(entries, looks_at(entries, mpp, look_at_slides), strict=True)]
     finest = [look["native_spacing"] for look in looks if isinstance(look, dict)]
     target = spacing or (working_spacing(finest) if finest else PREFERRED)
     kind = Counter((look["channels"], look["dtype"]) for look in looks if isinstance(look, dict)).most_common(1)
@@ -66,9 +52,7 @@ def inspect_volumes(cohort: Cohort, *, labels: str = "auto") -> InspectedCohort:
     `labels` says which of them are label maps: auto (as each file says or looks), all or none.
     """
     entries = sorted(cohort.entries, key=lambda entry: entry.id)
-    looks = [
-        _seen(entry, look) for entry, look in zip(entries, _looks(entries, None, inspect_volumes_in_child), strict=True)
-    ]
+    looks = [_seen(entry, look) for entry, look in zip(entries, looks_at(entries, None, look_at_volumes), strict=True)]
     kind = Counter(look["channels"] for look in looks if isinstance(look, dict)).most_common(1)
     volumes: dict[str, ImageRecord] = {}
     rejected: dict[str, Rejection] = {}
@@ -125,77 +109,6 @@ def working_spacing(finest: Iterable[float]) -> float:
     values = list(finest)
     reach = sum(v <= PREFERRED * (1 + SPACING_TOLERANCE) for v in values)
     return PREFERRED if 2 * reach >= len(values) else statistics.median(values)
-
-
-def _looks(entries: Iterable[SlideEntry], mpp: float | None, inspect: Work) -> list[Any]:
-    """Inspect files in a child process, because a damaged file that crashes its reader must not end the run."""
-    entries = list(entries)
-    if any(is_copied(entry.path) for entry in entries):
-        with ThreadPoolExecutor(FETCHED) as pool:
-            return list(pool.map(lambda entry: _look_at_copy(entry, mpp, inspect), entries))
-    return each(
-        inspect, [[os.fspath(entry.path), entry.mpp or mpp, entry.part] for entry in entries], OPEN_LIMIT_SECONDS
-    )
-
-
-def _look_at_copy(entry: SlideEntry, mpp: float | None, inspect: Work) -> Any:
-    """Inspect a slide that must be copied first; the copying has no time limit.
-
-    The result is stored beside the copies, so that a resumed run need not copy slides that it has finished.
-    """
-    if not is_copied(entry.path):
-        return each(inspect, [[os.fspath(entry.path), entry.mpp or mpp, entry.part]], OPEN_LIMIT_SECONDS)[0]
-    try:
-        mark = fingerprint(entry.path)
-        path = cache().folder / f"{digest(str(entry.path), mark, entry.mpp or mpp, entry.part, VERSION, LOOK)}.look"
-        with suppress(FileNotFoundError, CorruptError):
-            return read_json(path)
-        with cached(entry.path, mark) as copy:
-            look = each(inspect, [[os.fspath(copy), entry.mpp or mpp, entry.part]], OPEN_LIMIT_SECONDS)[0]
-    except SlideError as error:
-        return {"error": [error.message, error.code]}
-    if isinstance(look, dict):
-        write_json(path, look)
-    return look
-
-
-def inspect_slides_in_child(items: list[Any], say: Say) -> None:
-    all_of(lambda item: _inspected(open_slide, item, lambda slide: {"corner": slide.corner}), items, say)
-
-
-def inspect_volumes_in_child(items: list[Any], say: Say) -> None:
-    def more(volume: Any) -> dict[str, Any]:
-        return {"affine": volume.canonical_affine, "labels": volume.labels}
-
-    all_of(lambda item: _inspected(lambda path, mpp, part: _volume(path, part), item, more), items, say)
-
-
-def _inspected(
-    open_image: Callable[[Path, float | None, str], Any],
-    item: list[Any],
-    more: Callable[[Any], dict[str, Any]] = lambda image: {},
-) -> dict[str, Any]:
-    """Properties of a file [path, mpp, part], with `more` of the open image, or the error on opening it, as JSON values."""
-    path, mpp, part = item
-    try:
-        with open_image(Path(path), mpp, part) as image:
-            return {
-                "channels": image.channels,
-                "dtype": image.dtype,
-                "background": image.background,
-                "reader": image.reader,
-                "notes": image.notes,
-                **more(image),
-                "frames": [asdict(frame) for frame in image.frames],
-            }
-    except SlideError as error:
-        return {"error": [error.message, error.code]}
-
-
-def _volume(path: Path, part: str) -> Any:
-    from ...stores.volumes.reader import open_volume
-
-    return open_volume(path, part)
 
 
 def _seen(entry: SlideEntry, look: Any) -> dict[str, Any] | SlideError:
@@ -280,6 +193,7 @@ def _recorded(entry: SlideEntry, look: dict[str, Any], frame: Frame, *, mpp: flo
         origin=frame.origin,
         notes=tuple(look["notes"]),
         corner=tuple(look["corner"]) if any(look.get("corner", ())) else (),
+        levels=tuple(look.get("levels", ())),
         subimage=entry.part,
         affine=tuple(tuple(row) for row in look.get("affine", ())),
     )

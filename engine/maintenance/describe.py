@@ -58,7 +58,7 @@ def describe(path: str | Path, mpp: float | None = None, part: str = "") -> Desc
     pixels = slide.shapes[0][0] * slide.shapes[0][1]
     facts = (
         ("name", slide.name),
-        ("reader", slide.reader),
+        ("reader", f"{slide.reader}: {slide.why}"),
         ("pixels", f"{slide.shapes[0][1]} x {slide.shapes[0][0]}, {slide.channels} channels of {slide.dtype}"),
         ("spacing", f"{spacing}{f', from {slide.spacing_source}' if slide.spacing_source else ''}"),
         ("file", f"{size / 1e6:.1f} MB for {pixels / 1e6:.1f} MPix"),

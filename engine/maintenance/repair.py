@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,11 +16,11 @@ from ...stores import cache
 from ...stores.cases import forget_index
 from ...stores.folder import Folder
 from ...stores.lock import Lock
-from ...stores.ours import named
+from ...stores.ours import check_links, named
 from ...stores.receipts import Ledger
 from ...stores.remote import absolute
 from ...stores.sweep import sweep
-from ..compute.resources import resources
+from ..compute.resources import closed_resources
 from ..pipeline.job import Job
 from ..pipeline.progress import Event
 from ..pipeline.settings import RunSettings
@@ -63,6 +63,7 @@ def repair(out: str | Path, *, options: RunOptions) -> Repair:
     """
     folder = Folder(absolute(out))
     load(folder.out)
+    check_links(folder.out)
     cache.use_cache(options.cluster.cache_dir, options.cluster.cache_limit)
     stop = Stop(tell=lambda text: options.report(Event("note", text)))
     with (
@@ -70,7 +71,7 @@ def repair(out: str | Path, *, options: RunOptions) -> Repair:
         log_to(folder.out),
         worker_pool(options.cluster) as workers,
         stoppable(stop),
-        closing(resources()),
+        closed_resources(),
     ):
         job = load(folder.out)
         preflight(workers, folder.out, (), options.report)

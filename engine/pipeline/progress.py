@@ -39,13 +39,22 @@ class ProgressFile:
         self.path = out / "receipts" / "progress.json"
         self.every = 5.0 if isinstance(out, ObjectPath) else 0.5
         self._last = 0.0
+        self._notice = ""
+
+    def warn(self, text: str) -> None:
+        """Report a text for the user, with the progress from now on."""
+        self._notice = text
+        self._write({"notice": text})
 
     def tell(self, step: str, done: int, total: int, figures: dict[str, float]) -> None:
         now = time.monotonic()
         if now - self._last < self.every and done != total:
             return
         self._last = now
-        write_whole(self.path, json.dumps({"step": step, "done": done, "total": total, "figures": figures}).encode())
+        self._write({"step": step, "done": done, "total": total, "figures": figures, "notice": self._notice})
+
+    def _write(self, report: dict[str, Any]) -> None:
+        write_whole(self.path, json.dumps(report).encode())
 
     def look(self) -> dict[str, Any]:
         """The latest report; {} where there is none."""

@@ -64,6 +64,8 @@ class ImageRecord:
     tissue_mask_fingerprint: str = ""
     affine: Affine = ()
     """Of a volume, the canonical affine: indices (x, y, z, 1) to millimetres Right, Anterior, Superior. Empty of a slide."""
+    levels: tuple[int, ...] = ()
+    """Of a slide, numbers of the file's levels that are copies of the finest one; empty where they were not checked."""
     labels: bool = False
     """Whether its numbers name regions: they are never averaged."""
 

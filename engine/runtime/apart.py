@@ -25,6 +25,7 @@ from ..pipeline.modality import Images
 from ..pipeline.progress import Event
 from ..pipeline.record import InspectedCohort
 from ..pipeline.spec import Estimate, Pipeline
+from .access import claim
 from .divide import decided
 from .options import RunOptions
 from .ownership import check_foreign
@@ -58,7 +59,7 @@ def start_all(
     options.report(Event("start", str(target)))
     tell_list(cohort, options.report)
     folder = Folder(target)
-    folder.claim()
+    claim(folder, cohort, options.mode, options.report)
     _check_report(target, stains, options)
     with Lock(target, force=options.force_unlock):
         sweep(target, OWN)
@@ -103,7 +104,7 @@ def plan_all(
             failures.append(f"stain {run.name}: {_reason(error)}")
             options.report(Event("warning", failures[-1], facts={"code": error.code}))
     if not plans:
-        raise NoInputError("\n".join(failures))
+        raise NoInputError("\n  ".join(failures))
     return plans
 
 
@@ -149,7 +150,7 @@ def _reason(error: NoInputError) -> str:
 def _unusable(out: Path, stains: StainRuns) -> NoInputError:
     lines = [f"stain {run.name}: {run.failure}" for run in stains.runs if run.failure]
     others = f" The other stains are done: {out / 'report.html'}." if len(lines) < len(stains.runs) else ""
-    return NoInputError("\n".join(lines) + others)
+    return NoInputError("\n  ".join(lines) + others)
 
 
 def _part(cohort: Cohort, run: StainRun) -> Cohort:

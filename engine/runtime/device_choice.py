@@ -17,7 +17,7 @@ from ..pipeline.documents import find_run
 from ..pipeline.progress import Event, Report
 from ..pipeline.settings import RunSettings
 from ..workers.pool import WorkerPool
-from ..workers.preflight import WorkerRow
+from ..workers.preflight import WorkerRow, versions
 
 C = TypeVar("C", bound=RunSettings)
 STAGES = frozenset({"train", "apply"})
@@ -34,8 +34,9 @@ def with_device(settings: C, folder: Folder, pool: WorkerPool, rows: Sequence[Wo
     previous_device = previous.device
     device = previous_device if settings.device == "auto" else settings.device
     bf16 = False
-    if device == "auto" and not _one_each(pool, rows):
+    if device == "auto" and (why := _not_one_each(pool, rows)):
         device = "cpu"
+        _tell_cpu(why, report)
     if device != "cpu":
         faults, bf16 = _gpu_answers(pool, rows)
         if faults and device == "cuda":
@@ -44,6 +45,8 @@ def with_device(settings: C, folder: Folder, pool: WorkerPool, rows: Sequence[Wo
                 "Use --device cpu, or workers that have GPUs (--cluster cuda).",
                 "E_NO_GPU",
             )
+        if faults:
+            _tell_cpu(faults[0], report)
         device = "cpu" if faults else "cuda"
     dtype = settings.dtype
     if dtype == "auto":
@@ -55,10 +58,21 @@ def with_device(settings: C, folder: Folder, pool: WorkerPool, rows: Sequence[Wo
     return settings.model_copy(update={"device": device, "dtype": dtype})
 
 
-def _one_each(pool: WorkerPool, rows: Sequence[WorkerRow]) -> bool:
-    """Whether every worker has its own GPU; several workers on one GPU would be slower than all CPU cores."""
-    cards = [row.gpu for row in rows] if pool.client is not None else [str(gpu) for gpu in gpus()[:1]]
-    return bool(cards) and all(cards) and len(set(cards)) == len(cards)
+def _tell_cpu(why: str, report: Report) -> None:
+    report(Event("note", f"the network runs on the CPU: {why}"))
+
+
+def _not_one_each(pool: WorkerPool, rows: Sequence[WorkerRow]) -> str:
+    """Why not every worker has its own GPU; empty if each has. Several on one GPU would be slower than all CPU cores."""
+    cards = [row.gpu for row in rows] if pool.client is not None else [str(gpu) for gpu in gpus()[:1]] or [""]
+    if not any(cards):
+        built = "" if versions()["torch"].endswith("+cpu") else ", though torch may be a build for CUDA"
+        return f"no GPU may be used here (`nvidia-smi -L`){built}"
+    if not all(cards):
+        return f"{cards.count('')} of {len(cards)} workers have no GPU"
+    if len(set(cards)) < len(cards):
+        return f"{len(cards)} workers share {len(set(cards))} GPUs; --cluster cuda gives each its own"
+    return ""
 
 
 def _gpu_answers(pool: WorkerPool, rows: Sequence[WorkerRow]) -> tuple[list[str], bool]:

@@ -1,7 +1,8 @@
-"""Dispatch: returns a summary of every unit, even when the process that executes it dies.
+"""Dispatch: returns a summary of every unit, even when the process that executes it dies, or when it never ends.
 
 Dask retries a unit on another worker if its worker dies or the unit exceeds its time limit. If retries fail, the unit runs
 once more at the end of the step, isolated in its own process (isolate.py), so that no other unit's crash is attributed to it.
+Without workers a unit runs in a thread of this process; over its time limit the thread is left behind, and the unit isolated.
 """
 
 from __future__ import annotations
@@ -20,11 +21,13 @@ from typing import Any
 
 from ...errors import CorruptError, UnfinishedError
 from ...stores.files import read_json, write_whole
+from ..compute.resources import leave_resources
 from ..pipeline.unit import Unit
 from ..workers.pool import WorkerPool
 from ..workers.window import Died
 from .isolate import in_isolation
 from .perform import Summary, perform
+from .unit_thread import OverdueError, UnitThread
 
 log = logging.getLogger("tile_engine")
 TRIES = 2
@@ -34,7 +37,8 @@ TRIES = 2
 def answers(out: Path, units: Iterable[Unit], pool: WorkerPool, limit: float) -> Iterator[Summary]:
     """The summary of each unit, in any order. `limit`: seconds that a unit of a slide may take on a worker."""
     if pool.client is None:
-        yield from pool.map(partial(_here, out, limit), units)
+        with UnitThread() as thread:
+            yield from pool.map(partial(_here, out, limit, thread), units)
         return
     suspects: list[Died] = []
     for answer in pool.map(partial(_overseen, out, limit), units):
@@ -75,10 +79,13 @@ def _give_up(name: str, limit: float) -> None:
     os._exit(1)
 
 
-def _here(out: Path, limit: float, unit: Unit) -> Summary:
-    """Execute a unit in the run's own process; a unit at which that process died twice runs in a child process."""
+def _here(out: Path, limit: float, thread: UnitThread, unit: Unit) -> Summary:
+    """Execute a unit in the run's own process. A unit at which that process died twice, or that exceeds its time limit, runs in
+    a child process."""
     with _attempt(out, unit) as deaths:
-        if deaths >= TRIES and unit.slide:
+        if not unit.slide:
+            return perform(out, unit)
+        if deaths >= TRIES:
             log.warning(
                 "the process died %d times at %s of step %s: the unit now runs in a process of its own",
                 deaths,
@@ -86,7 +93,17 @@ def _here(out: Path, limit: float, unit: Unit) -> Summary:
                 unit.step,
             )
             return in_isolation(out, limit, unit)
-        return perform(out, unit)
+        try:
+            return thread.do(partial(perform, out, unit), limit)
+        except OverdueError:
+            log.warning(
+                "%s of step %s took longer than %g s: the unit now runs in a process of its own",
+                unit.name,
+                unit.step,
+                limit,
+            )
+            leave_resources()
+            return in_isolation(out, limit, unit)
 
 
 @contextmanager

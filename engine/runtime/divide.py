@@ -143,7 +143,7 @@ def _check_unchanged(out: Path, changes: Iterable[str]) -> None:
             [
                 f"{out} holds the runs of other slides, whose results would be mixed with these:",
                 *(f"  {line}" for line in first_lines(lines)),
-                "Add --redo to repeat what depends on them, or choose another folder with --out.",
+                "  Add --redo to repeat what depends on them, or choose another folder with --out.",
             ]
         ),
         "E_OTHER_SETTINGS",
@@ -156,7 +156,7 @@ def _lines(out: Path, stains: StainRuns, earlier: StainRuns | None) -> Iterator[
     how = guessed if stains.decided == "pixels" else ", as the list of slides says"
     rows = [f"  {run.name}: {first_of([s.name for s in run.slides.values()])}" for run in stains.runs]
     what = "Each stain is clustered in a run of its own; `--stains together` clusters all slides in one run."
-    yield "\n".join([f"the slides are in {len(stains.runs)} different stains{how}:", *rows, what])
+    yield "\n".join([f"the slides are in {len(stains.runs)} different stains{how}:", *rows, f"  {what}"])
     yield from untold_lines(stains)
     gone = {run.folder for run in earlier.runs} - {run.folder for run in stains.runs} if earlier else set()
     for name in sorted(gone):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ...errors import SettingsError, TileEngineError
 from ...stores.remote import ObjectPath
+from ...stores.shown import shown
 
 SEND_SECONDS = 60.0
 """Seconds between two copies of the log in an object store."""
@@ -31,7 +32,7 @@ def log_to(out: Path) -> Iterator[None]:
                 "E_FOREIGN",
             )
         handler = logging.FileHandler(path, encoding="utf-8", delay=True)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(_Shown("%(asctime)s %(levelname)s %(message)s"))
     logger.addHandler(handler)
     before, logger.propagate = logger.propagate, False
     if logger.level == logging.NOTSET:
@@ -42,6 +43,13 @@ def log_to(out: Path) -> Iterator[None]:
         logger.removeHandler(handler)
         handler.close()
         logger.propagate = before
+
+
+class _Shown(logging.Formatter):
+    """Messages are one line each, but for indented further lines; tracebacks stay as they are."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        return shown(super().formatMessage(record))
 
 
 class _Sent(logging.Handler):

@@ -82,8 +82,9 @@ def _do(job: Job[RunSettings], step: Step, context: RunContext) -> Job[RunSettin
                     job = _reject(job, summary, context.report)
                 continue
             for notice in summary.notices:
-                name = job.slides[summary.unit.slide].name
-                context.report(Event("warning", f"{name}: {notice}", facts={"slide": summary.unit.slide}))
+                slide = summary.unit.slide
+                text = f"{job.slides[slide].name}: {notice}" if slide else notice
+                context.report(Event("warning", text, facts={"slide": slide} if slide else {}))
             count.add(summary)
             context.report(count.event())
     context.stop.check()
@@ -154,10 +155,18 @@ def watched(job: Job[RunSettings], step: Step, *, title: str, report: Report) ->
     progress_file, stop = ProgressFile(job.folder.out), threading.Event()
     progress_file.path.unlink(missing_ok=True)
 
+    noticed = set[str]()
+
     def watch() -> None:
-        while not stop.wait(progress_file.every):
+        more_to_come = True
+        while more_to_come:
+            more_to_come = not stop.wait(progress_file.every)  # once more at the end, for the notices of a short step
             progress = progress_file.look()
-            if progress:
+            if (notice := progress.get("notice")) and notice not in noticed:
+                noticed.add(notice)
+                log.warning("%s", notice)
+                report(Event("warning", notice))
+            if more_to_come and "done" in progress:
                 facts = {"steps": True, **progress["figures"]}
                 report(
                     Event(

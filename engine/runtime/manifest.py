@@ -123,8 +123,8 @@ def prepare(
                         f"with these settings stage {pipeline.stage_of(stale[0])!r} of {folder.out} must be done again before "
                         f"stage {stages[0]!r}, and it was not requested:",
                         *(f"  {line}" for line in changes),
-                        f"to be done again: {', '.join(pipeline.steps[s].title for s in stale)}",
-                        f"Nothing was touched. `tile-engine run {pipeline.called}` with --redo runs all stages in order.",
+                        f"  to be done again: {', '.join(pipeline.steps[s].title for s in stale)}",
+                        f"  Nothing was touched. `tile-engine run {pipeline.called}` with --redo runs all stages in order.",
                     ]
                 ),
                 "E_STAGE_ORDER",
@@ -263,9 +263,9 @@ def _refusal(
         [
             f"{folder.out} holds a run with other settings or slides, whose results would be mixed with these:",
             *(f"  {line}" for line in first_lines(list(changes))),
-            f"to be done again: {', '.join(pipeline.steps[s].title for s in stale) or 'the slides that were changed'}",
-            f"kept: {', '.join(kept_titles) or 'nothing'}",
-            "Add --redo to repeat these steps, or choose another folder with --out.",
+            f"  to be done again: {', '.join(pipeline.steps[s].title for s in stale) or 'the slides that were changed'}",
+            f"  kept: {', '.join(kept_titles) or 'nothing'}",
+            "  Add --redo to repeat these steps, or choose another folder with --out.",
         ]
     )
 

@@ -23,6 +23,15 @@ class RunOptions:
     force_unlock: Annotated[
         bool, Option(WRITE, help="Take over the lock of a run on another host that has certainly ended.")
     ] = False
+    mode: Annotated[
+        str | None,
+        Option(
+            WRITE,
+            metavar="OCTAL",
+            default="700 where results carry columns of a list, else as the system sets it",
+            help="Access rights of OUT where it is created, such as 750. A folder that exists keeps its own.",
+        ),
+    ] = None
     report: Report = silent
     stages: tuple[str, ...] = STAGES
     """Stages to execute; names that the run does not have are ignored."""

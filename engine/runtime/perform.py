@@ -11,10 +11,10 @@ from ...errors import MachineError, SlideError, TileEngineError, UnfinishedError
 from ...stores.files import DISK_FULL_ERRNOS
 from ...stores.receipts import Ledger
 from ...stores.remote import to_path
-from ...stores.slides.cohort import fingerprint
 from ..pipeline.job import Job
 from ..pipeline.settings import RunSettings
 from ..pipeline.unit import Unit
+from .changes import recent_fingerprint
 from .load import load
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def _unchanged(job: Job[RunSettings], unit: Unit) -> None:
     if not job.pipeline.steps[unit.step].reads_source(job):
         return
     try:
-        now = fingerprint(to_path(record.path))
+        now = recent_fingerprint(to_path(record.path))
     except (OSError, SlideError) as error:
         raise SlideError(
             f"the file cannot be read any more ({error}). Restore it, and run again with --redo.", "E_CHANGED"

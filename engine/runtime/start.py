@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,11 @@ from ...errors import NoInputError, SettingsError
 from ...stores import cache
 from ...stores.folder import Folder
 from ...stores.lock import Lock
+from ...stores.ours import check_links
 from ...stores.remote import absolute, to_path
 from ...stores.slides.cohort import Cohort
 from ...stores.sweep import sweep
-from ..compute.resources import resources
+from ..compute.resources import closed_resources
 from ..pipeline.documents import find_run, read_images, read_rejected, read_run, write_run
 from ..pipeline.job import Job
 from ..pipeline.listing import first_lines
@@ -31,6 +31,7 @@ from ..workers.gang import check_gang
 from ..workers.placement import ClusterOptions
 from ..workers.pool import WorkerPool, worker_pool
 from ..workers.preflight import preflight
+from .access import claim
 from .device_choice import STAGES as NETWORK
 from .device_choice import with_device
 from .load import load
@@ -67,8 +68,9 @@ def start(pipeline: Pipeline, cohort: Cohort, out: Path, options: RunOptions, se
     settings = with_kept(settings, pipeline.variant.settings, folder, redo=options.redo, report=options.report)
     run_settings = as_begun(settings_of(settings, pipeline.variant.settings), folder)
     options.report(Event("start", str(folder.out)))
-    folder.claim()
-    with Lock(folder.out, force=options.force_unlock), log_to(folder.out):
+    claim(folder, cohort, options.mode, options.report)
+    check_links(folder.out)
+    with _locked(folder, options), log_to(folder.out):
         run_settings = with_threads(run_settings, folder)
         tell_list(cohort, options.report)
         inspected = modality.open(cohort, run_settings)
@@ -110,7 +112,8 @@ def resume(out: str | Path, *, options: RunOptions, **settings: Any) -> Path:
     recorded_settings = {k: v for k, v in run.settings.items() if k not in dropped}
     run_settings = as_begun(settings_of({**recorded_settings, **changes}, pipeline.variant.settings), folder)
     options.report(Event("start", str(folder.out)))
-    with Lock(folder.out, force=options.force_unlock), log_to(folder.out):
+    check_links(folder.out)
+    with _locked(folder, options), log_to(folder.out):
         job = load(folder.out)
         cache.use_cache(options.cluster.cache_dir, options.cluster.cache_limit)
         inspected = InspectedCohort(job.spacing, read_images(folder), _closed(folder), run.ignored, to_path(run.input))
@@ -172,7 +175,7 @@ def plan_only(
 def _go(job: Job[RunSettings], options: RunOptions, workers: WorkerPool) -> Path:
     folder = job.folder
     stop = Stop(tell=lambda text: options.report(Event("note", text)))
-    with stoppable(stop), closing(resources()):
+    with stoppable(stop), closed_resources():
         options.report(Event("note", f"working in {workers.description}"))
         job = run_stages(job, options.stages, RunContext(workers, options.report, stop, options.cluster.unit_timeout))
     run = read_run(folder)
@@ -181,6 +184,11 @@ def _go(job: Job[RunSettings], options: RunOptions, workers: WorkerPool) -> Path
     sweep(folder.out, own_paths(job.pipeline))
     options.report(Event("done", str(folder.out), facts={"report": str(folder.report), "complete": is_complete}))
     return folder.out
+
+
+def _locked(folder: Folder, options: RunOptions) -> Lock:
+    """The lock of OUT; failed heartbeats are reported."""
+    return Lock(folder.out, force=options.force_unlock, tell=lambda text: options.report(Event("warning", text)))
 
 
 def _closed(folder: Folder) -> dict[str, Rejection]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ...stores.files import write_whole
 from ...stores.frame import Array
 from ...stores.remote import to_path
+from ...stores.shown import shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -111,7 +112,7 @@ def write_inches(figure: Figure, left: float, top: float, text: str, **style: ob
     """Text whose upper left corner lies at (left, top) inches from the upper left corner of the figure."""
     width, height = figure.get_size_inches()
     options: dict[str, object] = {"ha": "left", "va": "top", **style}
-    figure.text(left / width, 1 - top / height, text, **options)  # type: ignore[arg-type]
+    figure.text(left / width, 1 - top / height, shown(text), **options)  # type: ignore[arg-type]
 
 
 def write_title(figure: Figure, text: str, *, fontsize: float = 13) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 
 from ...stores.frame import Array
 from .patch_sheet import PatchSheet
+from .tile_plane import PLACED_BY
 
 FEW_IMAGES = 20
 MAX_CELLS, MAX_CELLS_OF_MANY = 800, 400
@@ -55,7 +56,7 @@ class LevelsView:
     reproducible: tuple[int, ...]
     maps: tuple[LevelMap, ...]
     plane: LevelMap | None
-    """The tiles in the plane of a UMAP; None where there is none."""
+    """The tiles in the plane, named by the method that placed them; None where there is none."""
     patches: PatchSheet | None
     """None where no image has a tile."""
     centres: tuple[tuple[float, ...], ...]
@@ -82,7 +83,7 @@ def level_map(name: str, numbers: Array, tiles: Sequence[int], images: int) -> L
     return LevelMap(name, _png(small), small.shape[1], small.shape[0], tuple(map(int, tiles)))
 
 
-def plane_map(coordinates: Array, numbers: Array, side: int = 400, seed: int = 0) -> LevelMap:
+def plane_map(coordinates: Array, numbers: Array, method: str = "umap", *, side: int = 400, seed: int = 0) -> LevelMap:
     """Points of the plane (n, 2) as a map of their numbers; of points in one cell, a random one shows."""
     low, high = coordinates.min(0), coordinates.max(0)
     cells = ((coordinates - low) / np.maximum(high - low, 1e-9) * (side - 3) + 1).astype(int)
@@ -90,7 +91,7 @@ def plane_map(coordinates: Array, numbers: Array, side: int = 400, seed: int = 0
     picture = np.zeros((side, side), np.uint8)
     for dy, dx in ((0, 1), (1, 0), (0, 0)):  # a point is a small cross, its own cell drawn last
         picture[(side - 1 - cells[order, 1]) - dy, cells[order, 0] + dx] = numbers[order]
-    return LevelMap("UMAP", _png(picture), side, side, ())
+    return LevelMap(PLACED_BY[method], _png(picture), side, side, ())
 
 
 def _png(numbers: Array) -> str:

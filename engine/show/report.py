@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from ...stores.files import write_whole
 from ...stores.remote import to_path
+from ...stores.shown import shown
 from .embedded import embedded_copy
 from .numbers import missing, number, percent, tint
 from .page import ReportPage
@@ -57,6 +58,7 @@ def _environment(folder: Path, pictures: int) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        finalize=_shown,
     )
     environment.filters |= {
         "embedded": partial(embedded_copy, pictures=pictures),
@@ -69,6 +71,11 @@ def _environment(folder: Path, pictures: int) -> Environment:
     }
     environment.tests["missing"] = missing
     return environment
+
+
+def _shown(value: object) -> object:
+    """A value of the template as people may see it; markup of the templates themselves stays."""
+    return shown(value) if type(value) is str else value
 
 
 def _link(path: Path, *, folder: Path) -> str:

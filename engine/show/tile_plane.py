@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+PLACED_BY = {"umap": "UMAP", "pca": "principal components"}
+"""Methods that place tiles in the plane, in words."""
 MAX_SLIDES_NAMED = 19
 """Slides that the key names; the rest are counted."""
 
@@ -46,12 +48,25 @@ class TilePoints:
     slide: Array
     """int (tile,); index into `slide_names`."""
     slide_names: tuple[str, ...]
+    method: str = "umap"
+    """Method that placed them: "umap" or "pca"."""
+
+    @property
+    def placed_by(self) -> str:
+        """The method in words."""
+        return PLACED_BY[self.method]
 
     def sampled(self, count: int, *, seed: int) -> TilePoints:
         """At most `count` points in seeded random order, so that no cluster is drawn over all the others."""
         finite = np.flatnonzero(np.isfinite(self.xy).all(axis=1))
         rows = np.random.default_rng(seed).permutation(finite)[:count]
-        return TilePoints(self.xy[rows], self.cluster[rows], self.slide[rows], self.slide_names)
+        return TilePoints(self.xy[rows], self.cluster[rows], self.slide[rows], self.slide_names, self.method)
+
+
+def plane_caption(method: str) -> str:
+    """What a picture of all tiles shows."""
+    why = "" if method == "umap" else ", as there are too few different ones for a UMAP"
+    return f"All tiles laid out by {PLACED_BY.get(method, method)}{why}"
 
 
 @house_style()
@@ -69,7 +84,7 @@ def umap_figure(points: TilePoints, *, legend: Legend = (), total: int | None = 
     figure = new_figure(2 * MARGIN + panels_width + 2.1, top + side + MARGIN)
     count = len(points.xy)
     note = f"{count:,} tiles" + (f" of {total:,}" if total and total > count else "")
-    write_title(figure, "UMAP of the tiles' embeddings")
+    write_title(figure, f"{points.placed_by[0].upper()}{points.placed_by[1:]} of the tiles' embeddings")
     write_inches(figure, 2 * MARGIN + panels_width - 0.3, MARGIN, note, ha="right", fontsize=9, color=QUIET_INK)
     by_slide = _slide_colours(len(points.slide_names))
     tints = {label: np.array(colour(label)) / 255 for label in map(int, np.unique(points.cluster)) if label > 0}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from ..pipeline.job import Job
 from ..pipeline.outputs import INDEX, table
 from ..pipeline.step import Step, all_columns, once
 from ..pipeline.unit import Outcome, Unit
+from ..show.page import Section
 from ..steps.settings import PatchSettings
 from .apply import looked_at
 from .sample.balance import balance
@@ -115,6 +117,7 @@ def write_tile_table(
     with outcome.clock("write"):
         outcome.files += write_table(job.folder.table, rows)
     outcome.facts.update(tiles=len(obs), umap=layout.method)
+    outcome.notices += filter(None, [sampled_note(job)])
     return outcome
 
 
@@ -126,6 +129,29 @@ def tile_columns(
     row_counts = balance([looked_at(job, s) for s in slides], [""] * len(slides), MAX_TABLE_ROWS)
     parts = [tiles_of(job, s, field, most=n, label=label) for s, n in zip(slides, row_counts, strict=True)]
     return {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}, [len(p["x"]) for p in parts]
+
+
+def method_of(table: Any) -> str:
+    """The method that placed a table's tiles in the plane."""
+    return str(table.uns["tile_engine"]["umap"])
+
+
+def sampled_note(job: Job[PatchSettings]) -> str:
+    """What a reader should know of a table that holds a sample of the tiles; empty where it holds all of them."""
+    counts = [looked_at(job, slide) for slide in job.slides]
+    held = sum(balance(counts, [""] * len(counts), MAX_TABLE_ROWS))
+    if held >= sum(counts):
+        return ""
+    return (
+        f"The table, its plane and what is computed from it hold {held:,} of {sum(counts):,} tiles, a sample balanced over "
+        f"{job.modality.name}; the layers and maps hold every tile."
+    )
+
+
+def sampled_section(job: Job[PatchSettings]) -> list[Section]:
+    """The section of a report that says so."""
+    note = sampled_note(job)
+    return [Section("Sample of the tiles", text=(note,))] if note else []
 
 
 def patch_axes(job: Job[PatchSettings]) -> tuple[str, ...]:

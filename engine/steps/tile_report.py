@@ -21,10 +21,11 @@ from ..pipeline.unit import Outcome, Unit
 from ..show import run_sections
 from ..show.page import Image, ReportPage, Section
 from ..show.report import write_report
-from ..show.tile_plane import TilePoints, umap_plot
+from ..show.tile_plane import TilePoints, plane_caption, umap_plot
 from ..show.training_curves import training_curves
 from .report import AUTOENCODER, closing_sections, facts_of, histories_of, name_of, slide_rows
 from .settings import PatchSettings
+from .table import method_of, sampled_section
 
 Sections = Callable[[Job[Any], Any], Sequence[Section]]
 """(job, table of tiles as AnnData) -> the sections that a run adds to its report."""
@@ -56,7 +57,7 @@ def _pictures(job: Job[PatchSettings], table: Any) -> dict[str, Path]:
     if "X_umap" in table.obsm:
         owner = _owners(table)
         names = tuple(r.name for r in job.slides.values())
-        points = TilePoints(np.asarray(table.obsm["X_umap"]), np.zeros(len(owner), int), owner, names)
+        points = TilePoints(np.asarray(table.obsm["X_umap"]), np.zeros(len(owner), int), owner, names, method_of(table))
         paths["umap"] = umap_plot(maps / "umap.png", points, seed=job.settings.seed)
     if histories := histories_of(job, [AUTOENCODER]):
         paths["training"] = training_curves(maps / "training.png", histories)
@@ -75,9 +76,10 @@ def _page(
     run, tiles = read_run(job.folder), len(table.obs)
     counts = np.bincount(_owners(table), minlength=len(job.slides))[None]
     rows = [replace(row, shares=()) for row in slide_rows(job, counts)]
-    body = list(sections)
+    body = [*sections, *sampled_section(job)]
     if "umap" in paths:
-        body.append(Section("Tiles in the plane", figures=(Image(paths["umap"], "All tiles laid out by UMAP"),)))
+        caption = plane_caption(method_of(table))
+        body.append(Section("Tiles in the plane", figures=(Image(paths["umap"], caption),)))
     body.append(run_sections.slides_section(rows, noun=job.modality.name))
     body += closing_sections(job, unit, training=paths.get("training"))
     return ReportPage(

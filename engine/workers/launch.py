@@ -1,6 +1,8 @@
 """Launch: a table of functions that start the workers of each type of cluster.
 
-Services listen on this machine only, unless a site file opens them; then connections are encrypted unless it says otherwise.
+Services listen on this machine only, unless a site file opens them. Who connects to a scheduler can run programs as its user,
+and on a shared machine that is every user: connections need a key that only this run's processes have (TLS), unless a site file
+says otherwise for a queue.
 """
 
 from __future__ import annotations
@@ -30,14 +32,23 @@ def start_cluster(order: ClusterSpec) -> Any:
     return STARTERS[order.kind](order)
 
 
-def without_profiler() -> Any:
-    """A context in which clusters start without dask's profiler.
+def cluster_settings(order: ClusterSpec) -> Any:
+    """A context with the settings of dask under which our clusters start.
 
-    The profiler keeps a picture of each of the last thousand seconds in every process, for a dashboard that is not started.
+    The profiler is off: it keeps a picture of each of the last thousand seconds in every process, for a dashboard that is not
+    started. A worker without a heartbeat is replaced by the scheduler: a timer inside a stopped process does not run.
     """
     import dask
+    from dask.utils import parse_timedelta
 
-    return dask.config.set({"distributed.worker.profile.enabled": False})
+    users = parse_timedelta(dask.config.get("distributed.scheduler.worker-ttl", None) or order.silence)
+    seconds = f"{min(users, order.silence):g}s"
+    return dask.config.set(
+        {
+            "distributed.worker.profile.enabled": False,
+            "distributed.scheduler.worker-ttl": seconds,
+        }
+    )
 
 
 def _local(order: ClusterSpec) -> Any:
@@ -72,7 +83,7 @@ def _cuda(order: ClusterSpec) -> Any:
         n_workers=order.least,
         threads_per_worker=1,
         device_memory_limit=0,
-        protocol="tcp",
+        protocol="tls",
         **options,
         **_ON_THIS_MACHINE,
     )
@@ -246,6 +257,7 @@ _ON_THIS_MACHINE: dict[str, Any] = {
     "scheduler_kwargs": {"dashboard": False},
     "memory_limit": 0,
     "silence_logs": 40,
+    "security": True,  # keys for this cluster alone, never written to disk by name
 }
 """Options of clusters on this machine."""
 QUEUE_CLASSES = {

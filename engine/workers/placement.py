@@ -22,6 +22,10 @@ UNIT_LIMIT_SECONDS = 1800.0
 """Time limit of a unit of a slide; units usually take 5 to 60 seconds."""
 
 
+MIN_SILENCE_SECONDS, MAX_SILENCE_SECONDS = 30.0, 300.0
+"""Bounds of the time without a heartbeat after which a worker is replaced; code that holds Python's lock delays heartbeats."""
+
+
 @dataclass(frozen=True, slots=True)
 class ClusterOptions:
     """Where a run computes: the first of client, scheduler_address, scheduler_file and cluster that is set."""
@@ -116,6 +120,8 @@ class ClusterSpec:
     most: int = 1
     rmm_pool: str | None = None
     wait_option: float | None = None
+    silence: float = MAX_SILENCE_SECONDS
+    """Seconds without a heartbeat after which the scheduler replaces a worker."""
 
     @property
     def wait(self) -> float:
@@ -161,7 +167,10 @@ def cluster_spec(options: ClusterOptions) -> ClusterSpec:
         )
     if options.rmm_pool and kind in ("none", "local"):
         raise SettingsError(f"--rmm-pool is for workers with a GPU, and --cluster {kind} has none.")
-    return ClusterSpec(kind, site, least=least, most=most, rmm_pool=options.rmm_pool, wait_option=options.wait)
+    silence = min(MAX_SILENCE_SECONDS, max(MIN_SILENCE_SECONDS, options.unit_timeout))
+    return ClusterSpec(
+        kind, site, least=least, most=most, rmm_pool=options.rmm_pool, wait_option=options.wait, silence=silence
+    )
 
 
 def address_in(file: Path) -> str:

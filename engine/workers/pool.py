@@ -14,7 +14,7 @@ from typing import Any
 
 from ...errors import MachineError
 from ...stores.cache import with_cache_settings
-from .launch import job_script, start_cluster, without_profiler
+from .launch import cluster_settings, job_script, start_cluster
 from .placement import QUEUES, ClusterOptions, ClusterSpec, cluster_spec
 from .window import window
 
@@ -60,7 +60,7 @@ def _connected(order: ClusterSpec) -> Iterator[Any]:
     from distributed import Client
 
     if order.kind != "address":
-        with without_profiler(), start_cluster(order) as cluster, Client(cluster, set_as_default=False) as client:
+        with cluster_settings(order), start_cluster(order) as cluster, Client(cluster, set_as_default=False) as client:
             yield client
         return
     try:

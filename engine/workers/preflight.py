@@ -139,7 +139,7 @@ def worker_table(rows: Iterable[WorkerRow]) -> str:
             f"{host}: {len(workers)} workers, {sum(row.threads for row in workers)} threads"
             + (f", {', '.join(cards)}" if cards else "")
         )
-    return "\n".join(first_lines(lines, "hosts"))
+    return "\n  ".join(first_lines(lines, "hosts"))
 
 
 def versions() -> dict[str, str]:

@@ -31,7 +31,7 @@ class Projection:
     xy_N2: Array  # noqa: N815
     """float32."""
     method: str
-    """"umap" or "pca"; pictures name it."""
+    """"umap", "tsne" or "pca"; pictures name it."""
 
 
 def fit_umap(sample_NF: Array, seed: int = 0, epochs: int = 200) -> Projection:
@@ -74,14 +74,13 @@ def _components(sample: Array) -> Array:
     return plane
 
 
-def tsne(embeddings_NF: Array, seed: int = 0) -> Array:
-    """Positions of all embeddings by t-SNE, float32 (N, 2); for a few thousand rows. PCA for fewer than 10 different rows."""
+def tsne(embeddings_NF: Array, seed: int = 0) -> Projection:
+    """Positions of all embeddings by t-SNE; for a few thousand rows. PCA for fewer than 10 different rows."""
     from sklearn.manifold import TSNE
 
     embeddings = np.ascontiguousarray(embeddings_NF, np.float32)
     if len(np.unique(embeddings, axis=0)) < 10:
-        return _components(embeddings)
+        return Projection(embeddings, _components(embeddings), "pca")
     perplexity = min(30.0, (len(embeddings) - 1) / 3)
-    return np.asarray(
-        TSNE(perplexity=perplexity, init="pca", random_state=seed, n_jobs=1).fit_transform(embeddings), np.float32
-    )
+    reducer = TSNE(perplexity=perplexity, init="pca", random_state=seed, n_jobs=1)
+    return Projection(embeddings, np.asarray(reducer.fit_transform(embeddings), np.float32), "tsne")

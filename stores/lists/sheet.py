@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import SettingsError
+from ..regular import read_regular
 from .delimited import delimited_lines
 from .workbook import workbook_lines
 
@@ -71,6 +72,6 @@ def _bytes(path: Path) -> bytes:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise SettingsError(f"{path}: a list has at most {MAX_BYTES >> 20} MB.", "E_MANIFEST")
-        return path.read_bytes()
+        return read_regular(path)
     except OSError as error:
         raise SettingsError(f"{path}: the list cannot be read ({error.strerror}).", "E_MANIFEST") from error

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ...errors import NoInputError, SlideError
+from ..contents import state_of
+from ..regular import open_regular
 from ..remote import ObjectPath, real, to_path
 from .companions import partners
 from .input_kind import SLIDE_INPUT
@@ -223,8 +225,8 @@ def slide_id(name: str, digits: int = 8, *, part: str = "", kind: InputKind = SL
 
 
 def fingerprint(path: Path) -> str:
-    """Fingerprint that changes with an image: size, time and a hash of both ends of the file, or of a zarr folder's metadata
-    files; for any other folder names, sizes and times of its files.
+    """Fingerprint that changes with an image: size, time and a hash of both ends of the file. Of a zarr folder: its metadata
+    files, and names, sizes and times of all files (see contents.py). Of any other folder: those of the files in it.
 
     Raises SlideError (E_MISSING, E_UNREADABLE).
     """
@@ -237,6 +239,8 @@ def fingerprint(path: Path) -> str:
         whole = hashlib.sha256()
         for file in files:
             whole.update(_part(file).encode())
+        if files:
+            whole.update(state_of(path).encode())
         for file in [] if files else sorted(path.iterdir()):
             whole.update(f"{file.name}/{_size(file)}\n".encode("utf-8", "surrogateescape"))
         return whole.hexdigest()
@@ -273,7 +277,7 @@ def _part(file: Path) -> str:
         return f"{meta['size']}-{meta['e_tag']}"
     status = file.stat()
     ends = hashlib.sha256()
-    with file.open("rb") as handle:
+    with open_regular(file) as handle:
         ends.update(handle.read(_HASHED_BYTES))
         handle.seek(max(status.st_size - _HASHED_BYTES, 0))
         ends.update(handle.read(_HASHED_BYTES))

@@ -6,7 +6,9 @@ import struct
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from ..regular import open_regular
 from ..remote import ObjectPath
+from .file_head import kind_of
 
 _MAX_TEXT_BYTES = 2**16
 _SERIES, _PIXELS = (0x0020, 0x000E), (0x7FE0, 0x0000)
@@ -14,6 +16,7 @@ _SERIES, _PIXELS = (0x0020, 0x000E), (0x7FE0, 0x0000)
 _LONG = (b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV")
 _OPEN_END = 0xFFFFFFFF
 _PAIRS = dict.fromkeys((".hdr", ".hdr.gz"), (".img", ".img.gz")) | {".nhdr": (".raw", ".raw.gz")}
+_ETS = b"SIS\0"
 _LISTS, _DICOM = (".vms", ".vmu"), (".dcm", ".dicom", "")
 
 
@@ -42,6 +45,8 @@ def parts(slide: Path) -> Iterator[tuple[Path, str, int]]:
     a header that lies in a file of its own."""
     if slide.suffix.lower() == ".mrxs":
         yield from _below(slide.with_suffix(""))
+    elif slide.suffix.lower() == ".vsi":
+        yield from _below(vsi_folder(slide))
     elif pair := partners(slide):
         yield from ((path, path.name, path.stat().st_size) for path in pair)
     elif slide.suffix.lower() in (*_LISTS, *_DICOM):
@@ -52,6 +57,33 @@ def parts(slide: Path) -> Iterator[tuple[Path, str, int]]:
         yield slide, slide.name, slide.stat().st_size
     else:
         yield from _below(slide)
+
+
+def vsi_folder(slide: Path) -> Path:
+    """The folder in which the pixels of a VSI slide lie."""
+    return slide.with_name(f"_{slide.stem}_")
+
+
+def stacks_of_vsi(slide: Path) -> list[Path]:
+    """The files with the pixels of a VSI slide; none for every other file."""
+    found = []
+    for file in sorted(vsi_folder(slide).glob("stack*/frame_t*.ets")):
+        with file.open("rb") as handle:
+            if handle.read(len(_ETS)) == _ETS:
+                found.append(file)
+    return found
+
+
+def is_vsi(path: Path, head: bytes) -> bool:
+    """Whether a file is the small TIFF of a VSI slide, which holds an overview: by the folder beside it, or by its name."""
+    return kind_of(head) == "TIFF" and (path.suffix.lower() == ".vsi" or bool(stacks_of_vsi(path)))
+
+
+def files_of_series(slide: Path) -> list[Path]:
+    """A DICOM file, and the other files of its series in its folder."""
+    uid = series_of(slide)
+    beside = (file for file in sorted(slide.parent.iterdir()) if file.suffix.lower() in _DICOM and file != slide)
+    return [slide, *(file for file in beside if uid and file.is_file() and series_of(file) == uid)]
 
 
 def partners(file: Path) -> tuple[Path, ...]:
@@ -77,7 +109,7 @@ def _below(folder: Path) -> Iterator[tuple[Path, str, int]]:
 def series_of(file: Path) -> str:
     """Series UID of a DICOM file, from its first bytes; empty if there is none."""
     try:
-        with file.open("rb") as handle:
+        with open_regular(file) as handle:
             head = handle.read(_MAX_TEXT_BYTES)
     except OSError:
         return ""
@@ -115,7 +147,7 @@ def _elements(head: bytes) -> Iterator[tuple[tuple[int, int], str]]:
 def _values(file: Path) -> list[str]:
     """File names in the key = value lines of a small text file."""
     try:
-        with file.open("rb") as handle:
+        with open_regular(file) as handle:
             text = handle.read(_MAX_TEXT_BYTES).decode("latin-1")
     except OSError:
         return []

@@ -30,13 +30,14 @@ _MAGIC = (
 )
 
 _NAMES = {
-    "TIFF": (".tif", ".tiff", ".svs", ".ndpi", ".scn", ".bif", ".btf", ".tf2", ".tf8", ".qptiff", ".svslide"),
+    "TIFF": (".tif", ".tiff", ".svs", ".ndpi", ".scn", ".bif", ".btf", ".tf2", ".tf8", ".qptiff", ".svslide", ".vsi"),
     "PNG": (".png",),
     "JPEG": (".jpg", ".jpeg", ".jpe", ".mrxs"),
     "JPEG 2000": (".jp2", ".j2k", ".jpx", ".jpc", ".j2c"),
     "BMP": (".bmp",),
     "DICOM": (".dcm", ".dicom", ""),
     "Zeiss CZI": (".czi",),
+    "Philips iSyntax": (".isyntax", ".i2syntax"),
 }
 
 
@@ -79,6 +80,8 @@ def kind_of(head: bytes) -> str:
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "WebP"
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:256].lower()
+    if start.startswith(b"<dataobject") and b"dpufsimport" in start:
+        return "Philips iSyntax"
     if start.startswith((b"<!doctype html", b"<html", b"<head")):
         return "HTML page"
     if start.startswith(b"<?xml") or start.startswith(b"<"):
@@ -106,13 +109,11 @@ def not_a_slide(path: Path, head: bytes) -> SlideError:
         )
     if kind == "DICOM":
         return SlideError(
-            f"{path.name}: is DICOM but no whole-slide image that OpenSlide reads "
-            "(other modalities are volumes or films, not slides).",
+            f"{path.name}: is DICOM but no whole-slide image (other modalities are volumes or films, not slides).",
             "E_NOT_A_SLIDE",
         )
-    start = head[:24].decode("latin-1").encode("unicode_escape").decode()
     return SlideError(
-        f"{path.name}: is no slide: its first bytes are {kind} ({start}...). "
+        f"{path.name}: is no slide: its first bytes are {kind}. "
         "Check where it came from; an error page or a placeholder may have been saved under a slide's name.",
         "E_NOT_A_SLIDE",
     )

@@ -12,10 +12,13 @@ from .companions import companions
 from .file_head import head_of, kind_of
 from .walk import InputKind, Seen, named_like
 
-_SLIDE_CONTENTS = frozenset({"TIFF", "PNG", "JPEG", "JPEG 2000", "WebP", "BMP", "DICOM", "Zeiss CZI"})
+_SLIDE_CONTENTS = frozenset(
+    {"TIFF", "PNG", "JPEG", "JPEG 2000", "WebP", "BMP", "DICOM", "Zeiss CZI", "Philips iSyntax"}
+)
 SLIDE_SUFFIXES = frozenset({
     ".svs", ".svslide", ".ndpi", ".scn", ".mrxs", ".vms", ".vmu", ".bif", ".czi", ".tif", ".tiff", ".btf", ".tf2", ".tf8",
-    ".qptiff", ".dcm", ".dicom", ".png", ".jpg", ".jpeg", ".jp2", ".j2k", ".jpx", ".webp", ".bmp",
+    ".qptiff", ".isyntax", ".i2syntax", ".vsi",
+    ".dcm", ".dicom", ".png", ".jpg", ".jpeg", ".jp2", ".j2k", ".jpx", ".webp", ".bmp",
 })  # fmt: skip
 """Suffixes of slides: a file with one is always an entry, and is rejected with a reason if it holds no slide."""
 
@@ -57,6 +60,10 @@ def _closed(name: str, siblings: Collection[str], children: Collection[str]) -> 
     for owner in (f"{name}.mrxs", f"{name}.MRXS"):
         if owner in siblings:
             return f"is part of {owner}"
+    if name.startswith("_") and name.endswith("_"):
+        for owner in (f"{name[1:-1]}.vsi", f"{name[1:-1]}.VSI"):
+            if owner in siblings:
+                return f"is part of {owner}"
     return "is part of an .mrxs file that is not here" if "Slidedat.ini" in children else ""
 
 

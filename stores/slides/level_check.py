@@ -9,6 +9,7 @@ windows   the mean colours of nine windows agree with those of the next finer le
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -29,26 +30,47 @@ MAX_PART = 0.25
 """Part of the windows that may differ: a window on a sharp edge does if a level is shifted by part of a cell."""
 
 
-def with_true_levels(pixels: Pixels) -> Pixels:
-    """The pixels themselves, or without the levels that are no smaller copies of the finest one, with a note for each."""
+Read = Callable[[Box, int], Array]
+"""(box, level) -> its pixels (channel, y, x); raises TileError where they cannot be decoded."""
+LevelCheck = Callable[[Pixels], tuple[tuple[int, ...], tuple[str, ...]]]
+"""(pixels) -> (numbers of the levels that are copies of the finest one, a note for each other level)."""
+
+
+def true_levels(pixels: Pixels, read: Read | None = None) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """The check itself, as a `LevelCheck`; windows are read with `read`, by default the pixels' own."""
     described = pixels.described
     kept, notes = [0], []
     for level in range(1, len(described.shapes)):
         why = _wrong_extent(described.frames, level) or (
-            "" if _alike(pixels, kept[-1], level) else "does not show what the finest level shows"
+            "" if _alike(pixels, kept[-1], level, read or pixels.read) else "does not show what the finest level shows"
         )
         if why:
             height, width = described.shapes[level]
             notes.append(f"a level of {width} x {height} pixels {why}: it is not read")
         else:
             kept.append(level)
-    return SomeLevels(pixels, tuple(kept), tuple(notes)) if notes else pixels
+    return tuple(kept), tuple(notes)
+
+
+def recorded_levels(reader: str, levels: Sequence[int]) -> LevelCheck:
+    """The result of an earlier check as a check that reads nothing.
+
+    The check is made anew where nothing was recorded, or where another reader opens the file now: it may list other levels.
+    """
+
+    def check(pixels: Pixels) -> tuple[tuple[int, ...], tuple[str, ...]]:
+        described = pixels.described
+        if not levels or described.reader != reader or max(levels) >= len(described.shapes):
+            return true_levels(pixels)
+        return tuple(levels), ()
+
+    return check
 
 
 class SomeLevels:
     """Pixels with some of their levels, and more notes."""
 
-    def __init__(self, pixels: Pixels, levels: tuple[int, ...], notes: tuple[str, ...]) -> None:
+    def __init__(self, pixels: Pixels, levels: tuple[int, ...], notes: tuple[str, ...] = ()) -> None:
         self._pixels, self._levels = pixels, levels
         whole = pixels.described
         self.described: SlideDescription = replace(
@@ -82,7 +104,7 @@ def _wrong_extent(frames: tuple[Frame, ...], level: int) -> str:
     return ""
 
 
-def _alike(pixels: Pixels, fine: int, coarse: int) -> bool:
+def _alike(pixels: Pixels, fine: int, coarse: int, read: Read) -> bool:
     """Whether a level shows what a finer one shows. Windows that cannot be read, or are absent, do not count."""
     shapes, factors = pixels.described.shapes, pixels.described.factors
     by = [c / f for f, c in zip(factors[fine], factors[coarse], strict=True)]
@@ -94,8 +116,8 @@ def _alike(pixels: Pixels, fine: int, coarse: int) -> bool:
         ends = zip(start, stop, by, shapes[fine], strict=True)
         inner = [(min(int(a * k), n - 1), min(max(int(b * k), int(a * k) + 1), n)) for a, b, k, n in ends]
         pair = (
-            _mean(pixels, Box(tuple(start), tuple(stop)), coarse),
-            _mean(pixels, Box(tuple(a for a, _ in inner), tuple(b for _, b in inner)), fine),
+            _mean(pixels, read, Box(tuple(start), tuple(stop)), coarse),
+            _mean(pixels, read, Box(tuple(a for a, _ in inner), tuple(b for _, b in inner)), fine),
         )
         if pair[0] is not None and pair[1] is not None:
             means.append(pair)
@@ -106,11 +128,11 @@ def _alike(pixels: Pixels, fine: int, coarse: int) -> bool:
     return int(differs.sum()) <= MAX_PART * len(differs)
 
 
-def _mean(pixels: Pixels, box: Box, level: int) -> Array | None:
+def _mean(pixels: Pixels, read: Read, box: Box, level: int) -> Array | None:
     """Mean of each channel; None where the pixels are lost."""
     if pixels.absent(box, level):
         return None
     try:
-        return np.asarray(pixels.read(box, level).mean((1, 2)))
+        return np.asarray(read(box, level).mean((1, 2)))
     except TileError:
         return None

@@ -11,7 +11,9 @@ import numpy as np
 
 from ...errors import SlideError, TileError
 from ..frame import Array, Box
+from .companions import is_vsi
 from .file_head import kind_of
+from .named_files import check_named_files
 from .pixels import SlideDescription, check_one_image, level_factor
 from .spacing import FROM_FILE, FROM_RESOLUTION, Stated, parse_number
 
@@ -44,8 +46,9 @@ def vendor_of(path: Path) -> str:
 
 def accepts(path: Path, head: bytes) -> bool:
     """Whether OpenSlide reads the file; true also for an .mrxs file without its companions, so that the error names them."""
-    if not head:
+    if not head or is_vsi(path, head):
         return False
+    check_named_files(path, head)
     return bool(vendor_of(path)) or (path.suffix.lower() == ".mrxs" and kind_of(head) in ("JPEG", "BMP", "PNG"))
 
 
@@ -79,7 +82,7 @@ class OpenSlidePixels:
             if "main image" in text.lower():
                 raise SlideError(
                     f"{self._path.name}: OpenSlide finds no brightfield image in it ({text}): fluorescence of this format is "
-                    "not read. Export it as OME-TIFF.",
+                    "not read by it. Export it as OME-TIFF.",
                     "E_UNSUPPORTED_PIXELS",
                 ) from error
             raise SlideError(

@@ -13,6 +13,7 @@ import numpy as np
 from ...errors import SlideError
 from ..foreign import foreign
 from ..frame import Array
+from ..regular import open_regular, read_regular
 from .tiff_chain import check_directories
 
 IMAGES = (".png", ".tif", ".tiff")
@@ -72,12 +73,12 @@ def _image_shape(path: Path) -> tuple[int, int]:
         if path.suffix.lower() == ".png":
             from PIL import Image
 
-            with path.open("rb") as file, Image.open(file) as picture:
+            with open_regular(path) as file, Image.open(file) as picture:
                 return picture.height, picture.width
         import tifffile
 
         check_directories(path)
-        with path.open("rb") as file, tifffile.TiffFile(file) as tiff:
+        with open_regular(path) as file, tifffile.TiffFile(file) as tiff:
             page = tiff.series[0].keyframe
             return page.imagelength, page.imagewidth
 
@@ -97,7 +98,7 @@ def _image(path: Path) -> Array:
         else:
             import tifffile
 
-            with path.open("rb") as file, tifffile.TiffFile(file) as tiff:
+            with open_regular(path) as file, tifffile.TiffFile(file) as tiff:
                 if tiff.series[0].size > MAX_SAMPLES * height * width:
                     raise ValueError(f"it has the axes {tiff.series[0].shape}, not rows and columns")
                 values = np.squeeze(tiff.series[0].asarray())
@@ -115,7 +116,7 @@ def _png(path: Path) -> Array:
 
     limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, MAX_PIXELS
     try:
-        with path.open("rb") as file, Image.open(file) as picture:
+        with open_regular(path) as file, Image.open(file) as picture:
             return np.asarray(picture)
     finally:
         Image.MAX_IMAGE_PIXELS = limit
@@ -140,7 +141,7 @@ def _outlines(path: Path, slide: tuple[int, ...], corner: tuple[int, ...]) -> It
     with _named_problems(path):
         found = [
             [np.asarray(ring, float)[:, :2] + shift for ring in polygon]
-            for polygon in _polygons(json.loads(path.read_bytes()))
+            for polygon in _polygons(json.loads(read_regular(path)))
             if polygon and all(map(len, polygon))
         ]
     if not found:

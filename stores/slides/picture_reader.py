@@ -10,6 +10,7 @@ import numpy as np
 
 from ...errors import SlideError
 from ..frame import Array, Box
+from ..regular import read_regular
 from . import colour
 from .file_head import head_of, kind_of
 from .pixels import SlideDescription, check_one_image
@@ -93,11 +94,11 @@ def _decoded(path: Path, kind: str, mode: str) -> tuple[Array, list[str]]:
         if kind == "JPEG 2000" and mode != "P":
             import imagecodecs
 
-            return _channels(imagecodecs.jpeg2k_decode(path.read_bytes()), path)
+            return _channels(imagecodecs.jpeg2k_decode(read_regular(path)), path)
         if kind == "PNG" and head_of(path)[24:25] == b"\x10":
             import imagecodecs
 
-            return _channels(imagecodecs.png_decode(path.read_bytes()), path)
+            return _channels(imagecodecs.png_decode(read_regular(path)), path)
         return _pillow(path)
     except SlideError:
         raise

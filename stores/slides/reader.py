@@ -14,10 +14,10 @@ from ..cache import Lease, is_copied, near
 from ..foreign import foreign
 from ..frame import Array, Box, Frame
 from ..remote import to_path
-from . import openslide_reader, picture_reader, tiff_reader, zarr_levels, zarr_reader
+from . import dicom_reader, fastslide_reader, openslide_reader, picture_reader, tiff_reader, zarr_levels, zarr_reader
 from .cohort import fingerprint
 from .file_head import head_of, kind_of, misnamed, not_a_slide
-from .level_check import with_true_levels
+from .level_check import LevelCheck, SomeLevels, true_levels
 from .pixels import Pixels, SlideDescription
 from .spacing import choose, settle
 
@@ -31,17 +31,21 @@ class SlideReader:
     """(path, first bytes) -> whether this reader accepts the file."""
     open: Callable[[Path, str], Pixels]
     """(path, image inside the file or "") -> its pixels."""
+    why: str
+    """Why files that it accepts are read by it."""
 
 
 SLIDE_READERS = (
-    SlideReader("ome-zarr", zarr_levels.accepts, zarr_reader.ZarrPixels),
-    SlideReader("tiff", tiff_reader.accepts, tiff_reader.TiffPixels),
-    SlideReader("openslide", openslide_reader.accepts, openslide_reader.OpenSlidePixels),
-    SlideReader("picture", picture_reader.accepts, picture_reader.PicturePixels),
+    SlideReader("ome-zarr", zarr_levels.accepts, zarr_reader.ZarrPixels, "the folder is an OME-Zarr image"),
+    SlideReader("tiff", tiff_reader.accepts, tiff_reader.TiffPixels, "tiles of this TIFF are decoded directly"),
+    SlideReader("dicom", dicom_reader.accepts, dicom_reader.DicomPixels, "frames of DICOM slides are decoded directly"),
+    SlideReader("openslide", openslide_reader.accepts, openslide_reader.OpenSlidePixels, "OpenSlide knows this format"),
+    SlideReader("picture", picture_reader.accepts, picture_reader.PicturePixels, "the file is a plain picture"),
+    SlideReader("fastslide", fastslide_reader.accepts, fastslide_reader.FastSlidePixels, "no other reader reads it"),
 )
-"""All readers; the first that accepts a file and can open it reads it."""
+"""All readers; the first that accepts a file and can open it reads it. docs/benchmarks.md has the figures behind the order."""
 
-_NEXT_READER_CODES = ("E_UNREADABLE", "E_UNSUPPORTED_PIXELS")
+_NEXT_READER_CODES = ("E_UNREADABLE", "E_UNSUPPORTED_PIXELS", fastslide_reader.NO_READER)
 """Reason codes after which the next reader is tried."""
 
 
@@ -49,13 +53,21 @@ class Slide:
     """An open slide as a Source, with its spacing settled; close it, or use it in a `with` statement."""
 
     def __init__(
-        self, pixels: Pixels, frames: tuple[Frame, ...], spacing_source: str, lease: Lease | None = None
+        self,
+        pixels: Pixels,
+        frames: tuple[Frame, ...],
+        spacing_source: str,
+        *,
+        levels: tuple[int, ...] = (),
+        lease: Lease | None = None,
     ) -> None:
         self._pixels = pixels
         self._frames = frames
         self._described = pixels.described
         self.spacing_source = spacing_source
         """Source of the spacing: "csv/--mpp", "file" or "TIFF resolution"."""
+        self.levels = levels or tuple(range(len(frames)))
+        """Number in the file of each level; the check of levels left out the others."""
         self._release = weakref.finalize(self, lease.release) if lease else None
 
     @property
@@ -133,6 +145,8 @@ class Probe:
 
     name: str
     reader: str
+    why: str
+    """Why this reader reads the file, and what the readers before it said of the file."""
     shapes: tuple[tuple[int, int], ...]
     """(height, width) in pixels of each level, finest first."""
     factors: tuple[tuple[float, float], ...]
@@ -147,8 +161,10 @@ class Probe:
     """(reason code, message): empty if the slide can be used."""
 
 
-def open_slide(path: Path, mpp: float | None = None, part: str = "") -> Slide:
+def open_slide(path: Path, mpp: float | None = None, part: str = "", check: LevelCheck = true_levels) -> Slide:
     """Open a slide. `mpp`, micrometres a pixel of the finest level, overrides the file; `part` names one of several images.
+
+    `check` decides which levels are copies of the finest one; `recorded_levels` repeats an earlier decision.
 
     Raises SlideError with a reason code: E_EMPTY, E_NOT_A_SLIDE, E_UNREADABLE, E_MISSING_COMPANION, E_NO_MPP, E_BAD_MPP,
     E_UNSUPPORTED_PIXELS, E_BOMB, E_TOO_BIG, E_TRUNCATED, E_MALFORMED, E_NGFF, E_IS_VOLUME, E_PATH, E_NO_PART.
@@ -157,10 +173,10 @@ def open_slide(path: Path, mpp: float | None = None, part: str = "") -> Slide:
     lease = Lease(path, fingerprint(path)) if is_copied(path) else None
     pixels = None
     try:
-        pixels = _open_pixels(lease.path if lease else path, part)
+        pixels, levels, _ = _open_pixels(lease.path if lease else path, part, check)
         described = pixels.described
         spacing, source = settle(path.name, mpp, described.stated)
-        return Slide(pixels, _frames(described, spacing), source, lease)
+        return Slide(pixels, _frames(described, spacing), source, levels=levels, lease=lease)
     except BaseException:
         if pixels:
             pixels.close()
@@ -173,7 +189,7 @@ def probe(path: Path, mpp: float | None = None, part: str = "") -> Probe:
     """Describe a slide, also with a missing or invalid spacing. Raises SlideError only if it cannot be opened."""
     path = to_path(path)
     with near(path, fingerprint(path) if is_copied(path) else "") as local_path:
-        pixels = _open_pixels(local_path, part)
+        pixels, _, why = _open_pixels(local_path, part, true_levels)
         described = pixels.described
         pixels.close()
     choice = choose(mpp, described.stated)
@@ -185,6 +201,7 @@ def probe(path: Path, mpp: float | None = None, part: str = "") -> Probe:
     return Probe(
         name=path.name,
         reader=described.reader,
+        why=why,
         shapes=described.shapes,
         factors=described.factors,
         channels=described.channels,
@@ -196,26 +213,39 @@ def probe(path: Path, mpp: float | None = None, part: str = "") -> Probe:
     )
 
 
-def _open_pixels(path: Path, part: str) -> Pixels:
-    """Pixels from the first reader that accepts and opens the file, of the levels that are copies of the finest one.
+def _open_pixels(path: Path, part: str, check: LevelCheck) -> tuple[Pixels, tuple[int, ...], str]:
+    """Pixels from the first reader that accepts and opens the file, of the levels that `check` keeps; their numbers; and why
+    this reader has it.
 
-    Raises the first reader's error where none opens it."""
+    Raises the first reader's error where none opens it; it also names a reader that is not installed."""
     head = head_of(path)
-    first: SlideError | None = None
+    refusals: list[tuple[str, SlideError]] = []
     for reader in SLIDE_READERS:
         if not reader.accepts(path, head):
             continue
         try:
             with foreign(partial(_unforeseen, path.name)):
-                pixels = with_true_levels(reader.open(path, part))
+                pixels = reader.open(path, part)
         except SlideError as error:
             if error.code not in _NEXT_READER_CODES:
                 raise
-            first = first or error
+            refusals.append((reader.name, error))
             continue
+        try:
+            levels, notes = check(pixels)
+        except BaseException:
+            pixels.close()
+            raise
+        if len(levels) < len(pixels.described.shapes):
+            pixels = SomeLevels(pixels, levels, notes)
         note = "" if path.is_dir() else misnamed(path, kind_of(head))
-        return _Noted(pixels, note) if note else pixels
-    if first is not None:
+        why = "; ".join([reader.why, *(f"the reader {name} refused it: {error.message}" for name, error in refusals)])
+        return (_Noted(pixels, note) if note else pixels), levels, why
+    if refusals:
+        _, first = refusals[0]
+        last = refusals[-1][1]
+        if len(refusals) > 1 and last.code == fastslide_reader.NO_READER:
+            raise SlideError(f"{first.message} Or: {last.message}", first.code) from first
         raise first
     if path.is_dir():
         raise SlideError(

@@ -1,7 +1,7 @@
 """Strict JPEG: a decoder of the same pixels that refuses the streams that libjpeg repairs with a warning.
 
-libjpeg goes on where the bytes of a tile were changed, and imagecodecs does not pass its warnings on. simplejpeg does; it is an
-extra, and without it such a tile is noticed only if its stream breaks off or states another size.
+libjpeg goes on where the bytes of a tile were changed, and imagecodecs does not pass its warnings on. simplejpeg does. No
+decoder notices bytes that became other valid codes: of 16 tiles with six changed bytes 1 to 5 decode to other pixels.
 """
 
 from __future__ import annotations
@@ -16,16 +16,14 @@ _ADOBE_RGB = _ADOBE_MARK + b"\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x00"
 _RGB = 2
 
 
-def strict_decoder(tables: bytes | None, colorspace: int | None, samples: int) -> Callable[[bytes], Array] | None:
-    """A decoder of (y, x, sample) that raises ValueError for damaged streams; None where simplejpeg is not installed.
+def strict_decoder(tables: bytes | None, colorspace: int | None, samples: int) -> Callable[[bytes], Array]:
+    """A decoder of (y, x, sample) that raises ValueError for damaged streams.
 
     `tables` are the tables that a TIFF keeps for all its tiles; `colorspace` is 2 where it says that its streams hold RGB,
     else None: the stream tells.
     """
-    try:
-        from simplejpeg import decode_jpeg
-    except ImportError:
-        return None
+    from simplejpeg import decode_jpeg
+
     model = "GRAY" if samples == 1 else "RGB"
 
     def decode(data: bytes) -> Array:

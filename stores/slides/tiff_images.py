@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ...errors import SlideError
@@ -15,25 +15,40 @@ _HALVINGS = tuple(2.0**n for n in range(1, 17))
 
 
 def chosen_series(series: Sequence[Any], part: str, name: str) -> tuple[int, list[str]]:
-    """(number of the largest image of a TIFF, or of the image `part`; notes on the others).
+    """As `chosen_image`, of the series of a TIFF; pages that are levels of the chosen one are no images of their own."""
 
-    Images have the numbers 0, 1 ... in the order of the file. Raises SlideError (E_NO_PART) for an unknown part.
+    def levels(number: int) -> list[int]:
+        own = {id(level) for level in levels_of(series, number)}
+        return [i for i, one in enumerate(series) if id(one.levels[0]) in own]
+
+    return chosen_image([_size(one) for one in series], [str(one.name) for one in series], part, name, levels)
+
+
+def chosen_image(
+    sizes: Sequence[tuple[int, int]],
+    names: Sequence[str],
+    part: str,
+    name: str,
+    levels: Callable[[int], Sequence[int]] = lambda number: (),
+) -> tuple[int, list[str]]:
+    """(number of the largest image of a file, or of the image `part`; notes on the others).
+
+    Images have the numbers 0, 1 ... in the order of the file, and (height, width) `sizes`. `levels` says which of the others
+    are levels of an image. Raises SlideError (E_NO_PART) for an unknown part.
     """
-    sizes = [_size(one) for one in series]
     areas = [height * width for height, width in sizes]
     named = [f"{i} ({width} x {height} pixels)" for i, (height, width) in enumerate(sizes)]
     if part:
-        names = [str(one.name) for one in series]
         number = int(part) if part.isdecimal() else names.index(part) if part in names else -1
-        if not 0 <= number < len(series):
+        if not 0 <= number < len(sizes):
             raise SlideError(
                 f"{name}: has no image {part!r}. There are: {', '.join(named[:IMAGES_NAMED])}. Name one of them by its number.",
                 "E_NO_PART",
             )
     else:
         number = areas.index(max(areas))
-    levels = {id(level) for level in levels_of(series, number)}
-    others = [i for i, one in enumerate(series) if i != number and id(one.levels[0]) not in levels]
+    own = levels(number)
+    others = [i for i in range(len(sizes)) if i != number and i not in own]
     if not others:
         return number, []
     notes = [f"{len(others)} other images in the file (label, macro, thumbnail ...) are not read"]

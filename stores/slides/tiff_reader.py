@@ -16,7 +16,9 @@ import numpy as np
 
 from ...errors import SlideError, TileError
 from ..frame import Array, Box
+from ..regular import open_regular
 from . import colour
+from .companions import is_vsi
 from .file_head import kind_of
 from .openslide_reader import OpenSlidePixels, vendor_of
 from .pixels import SlideDescription, level_factor
@@ -41,7 +43,7 @@ logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # damage is reported o
 
 
 def accepts(path: Path, head: bytes) -> bool:
-    return kind_of(head) == "TIFF" and vendor_of(path) in PLAIN_VENDORS
+    return kind_of(head) == "TIFF" and not is_vsi(path, head) and vendor_of(path) in PLAIN_VENDORS
 
 
 class TiffPixels:
@@ -49,7 +51,7 @@ class TiffPixels:
 
     def __init__(self, path: Path, part: str = "") -> None:
         self._path, self._part = path, part
-        self._file = path.open("rb")
+        self._file = open_regular(path)
         self._fallback_lock = threading.Lock()
         self._fallback: OpenSlidePixels | None = None
         self._fallback_failed = False

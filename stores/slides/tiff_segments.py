@@ -26,7 +26,9 @@ from .strict_jpeg import strict_decoder
 MAX_SEGMENT_BYTES = 2**30
 """Largest size of a decoded tile or strip in bytes, to bound memory."""
 MAX_CACHED_BYTES = 2**27
-"""Decoded strips that a page keeps, in bytes: a strip crosses many boxes."""
+"""Decoded strips and large tiles that a page keeps, in bytes: each crosses many boxes."""
+LARGE_TILE_BYTES = 2**22
+"""Size in bytes above which decoded tiles are kept: patches of a whole slide in one tile would decode it each."""
 
 _JPEG = (7,)
 _RGB = 2
@@ -53,8 +55,10 @@ class Segments:
         self._counts: Any = page.databytecounts
         self._tiled = bool(key.is_tiled)
         self._tables = key.jpegtables
+        nbytes = self.size[0] * self.size[1] * self._contiguous * self.dtype.itemsize
+        self._keeps = not self._tiled or nbytes > LARGE_TILE_BYTES
         self._decode: Callable[[bytes, int], Array]
-        if self._tiled and int(key.compression) in _JPEG and self.dtype == np.uint8 and self.samples in (1, 3):
+        if int(key.compression) in _JPEG and self.dtype == np.uint8 and self.samples in (1, 3):
             self._decode = self._jpeg(key)
         elif not self._tiled and int(key.compression) == 1 and key.is_contiguous and int(key.predictor) == 1:
             self._decode = self._raw(page, key)
@@ -75,7 +79,7 @@ class Segments:
                 "E_MALFORMED",
             )
         self._kept: OrderedDict[int, Array] = OrderedDict()
-        self._room = 0 if self._tiled else max(MAX_CACHED_BYTES // max(nbytes, 1), 1)
+        self._room = max(MAX_CACHED_BYTES // max(nbytes, 1), 1) if self._keeps else 0
         self._absent: Array | None = None
         self._lock = threading.Lock()
 
@@ -156,7 +160,7 @@ class Segments:
         return pixels
 
     def _jpeg(self, key: Any) -> Callable[[bytes, int], Array]:
-        """Fast decoder: libjpeg-turbo into a buffer of this thread."""
+        """Fast decoder: libjpeg-turbo, into planes of this thread; it refuses damaged streams."""
         import cv2
         from imagecodecs import jpeg8_decode
         from tifffile.tifffile import jpeg_decode_colorspace
@@ -165,42 +169,34 @@ class Segments:
             key.photometric, key.planarconfig, key.extrasamples, self._holds_ycbcr()
         )
         tables = self._tables
-        shape = (*self.size, 3) if self._contiguous == 3 else self.size
         strict = strict_decoder(tables, space, self._contiguous) if out_space in (None, _RGB) else None
         local = threading.local()
 
         def decode(data: bytes, index: int) -> Array:
             if data.rfind(b"\xff\xd9") < 0:
                 raise TileError(f"{self._name}: the JPEG of tile {index} stops before its end", "E_TRUNCATED")
-            out = getattr(local, "buffer", None)
-            if out is None:
-                out = local.buffer = np.empty(shape, np.uint8)
-                local.whole = np.empty((3, *self.size), np.uint8)
-                local.planes = list(local.whole)
             stored = jpeg_size(data)
-            if stored == self.size and strict is not None:
+            if stored is None or stored[0] > 2 * self.size[0] or stored[1] > 2 * self.size[1]:
+                raise TileError(
+                    f"{self._name}: the JPEG of tile {index} is {stored} pixels in a tile of {self.size}", "E_BOMB"
+                )
+            if strict is None:
+                pixels: Array = jpeg8_decode(data, tables=tables, colorspace=space, outcolorspace=out_space)
+            else:
                 try:
-                    pixels: Array = strict(data)
+                    pixels = strict(data)
                 except ValueError as error:  # OpenSlide is not asked: it has the same libjpeg
                     raise TileError(
                         f"{self._name}: the JPEG of tile {index} is damaged ({error})", "E_DAMAGED_TILE"
                     ) from error
-                if self._contiguous == 3:
-                    cv2.split(pixels, local.planes)
-                    return np.moveaxis(local.whole, 0, -1)
-            elif stored == self.size:
-                pixels = jpeg8_decode(data, tables=tables, colorspace=space, outcolorspace=out_space, out=out)
-            elif stored is not None and stored[0] <= 2 * self.size[0] and stored[1] <= 2 * self.size[1]:
-                pixels = jpeg8_decode(data, tables=tables, colorspace=space, outcolorspace=out_space)
-            else:
-                raise TileError(
-                    f"{self._name}: the JPEG of tile {index} is {stored} pixels in a tile of {self.size}", "E_BOMB"
-                )
             if pixels.ndim == 2:
                 return pixels[..., None]
-            if pixels is not out:
+            if stored != self.size or self._contiguous != 3 or self._keeps:  # what is kept has no buffer
                 return pixels
-            cv2.split(out, local.planes)  # into planes, as they will be kept, while the tile is in the cache
+            if getattr(local, "planes", None) is None:
+                local.whole = np.empty((3, *self.size), np.uint8)
+                local.planes = list(local.whole)
+            cv2.split(pixels, local.planes)  # into planes, as they will be kept, while the tile is in the cache
             return np.moveaxis(local.whole, 0, -1)
 
         return decode

@@ -14,10 +14,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ...errors import SlideError
+from ..contents import check_inside
 from ..foreign import foreign
 from ..frame import Frame
 from ..inside import is_inside
 from ..ngff import frames_of, unknown_units
+from ..regular import read_regular
 from ..zarr_limits import LimitError, check_limits
 
 MAX_ZARR_LEVELS = 32
@@ -135,6 +137,7 @@ def open_levels(path: Path, kinds: Collection[str], word: str) -> Levels:
             "an image; plates are read field by field. Give the folder of one image.",
             "E_NOT_A_SLIDE",
         )
+    check_inside(path)
     with understood(path):
         return _levels(path, foreign_attributes(path), (kinds, word))
 
@@ -226,8 +229,7 @@ def _check(path: Path, name: str, meta: dict[str, Any]) -> None:
 def _json(path: Path) -> dict[str, Any]:
     """A small JSON object from disk; empty where there is no such file."""
     try:
-        with path.open("rb") as file:
-            found = json.loads(file.read(2**24))
+        found = json.loads(read_regular(path, 2**24))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, RecursionError) as error:

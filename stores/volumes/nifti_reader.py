@@ -12,6 +12,7 @@ from typing import IO, Any
 import numpy as np
 
 from ...errors import SlideError
+from ..regular import open_regular
 from ..slides.companions import partners
 from .file_head import MGH, NIFTI, content_of, first_bytes
 from .voxels import Voxels, affine_of, block, check_cells, in_memory, spatial_shape
@@ -171,7 +172,7 @@ def _mgh(path: Path, header: Any, part: str) -> Voxels:
 
 def unpacker(path: Path) -> Callable[[Path], IO[bytes]] | None:
     """gzip.open for a gzip file, by its first bytes; None for others."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         packed = file.read(2) == b"\x1f\x8b"
 
     unpack: Any = gzip.open

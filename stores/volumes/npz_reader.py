@@ -19,6 +19,7 @@ import numpy as np
 from ...errors import SlideError
 from ..foreign import foreign
 from ..frame import Array
+from ..regular import open_regular
 from .file_head import NPZ, content_of
 from .voxels import MAX_VOLUME_BYTES, Voxels, affine_of, check_cells, in_memory
 
@@ -108,7 +109,7 @@ def _is_stack(shape: tuple[int, ...]) -> bool:
 def _headers(path: Path) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
     """Shape and type of each array, from its first bytes."""
     headers = {}
-    with _unpacking(path), path.open("rb") as container, zipfile.ZipFile(container) as archive:
+    with _unpacking(path), open_regular(path) as container, zipfile.ZipFile(container) as archive:
         for info in archive.infolist():
             if info.filename.endswith(".npy"):
                 with archive.open(info) as file:
@@ -143,7 +144,7 @@ def _array(path: Path, name: str, limit: int) -> Array:
 
 
 def _unpacked(path: Path, name: str, limit: int) -> Array:
-    with _unpacking(path), path.open("rb") as container, zipfile.ZipFile(container) as archive:
+    with _unpacking(path), open_regular(path) as container, zipfile.ZipFile(container) as archive:
         with archive.open(f"{name}.npy") as member:
             file: Any = member
             shape, dtype, fortran = _header(file)

@@ -14,6 +14,7 @@ import numpy as np
 
 from ...errors import SlideError
 from ..frame import Array
+from ..regular import open_regular
 from ..slides.spacing import UNITS
 from .file_head import NRRD, content_of
 from .voxels import Voxels, affine_of, block, check_cells, in_memory, spatial_shape
@@ -66,7 +67,7 @@ def open_nrrd(path: Path, part: str) -> Voxels:
     import nrrd
 
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             header = nrrd.read_header(file)
             offset = file.tell()
         sizes = [int(n) for n in header["sizes"]]
@@ -112,7 +113,7 @@ def _cells(data: Path, start: int, at: tuple[int, tuple[int, ...]], dtype: np.dt
         return block(data, start + at[0], at[1], dtype, unpack)
 
     def behind(path: Path) -> IO[bytes]:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             file.seek(start)
             opened: IO[bytes] = unpack(io.BytesIO(file.read()))
         return opened

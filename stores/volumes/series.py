@@ -10,6 +10,7 @@ from typing import Any
 
 from ...errors import SlideError
 from ..foreign import foreign
+from ..regular import open_regular
 from ..slides.companions import series_of
 from .dicom_limits import check_deflated
 
@@ -78,7 +79,7 @@ def header(file: Path, tags: list[str] | None = None, *, pixels: bool = False) -
     with foreign(lambda what: SlideError(f"{text} ({what.partition(':')[0]}); {why}", "E_DICOM")):
         try:
             check_deflated(file)
-            with warnings.catch_warnings(), file.open("rb") as handle:
+            with warnings.catch_warnings(), open_regular(file) as handle:
                 warnings.simplefilter("ignore")
                 return pydicom.dcmread(handle, stop_before_pixels=not pixels, specific_tags=tags)
         except FileNotFoundError as error:

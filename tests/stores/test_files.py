@@ -11,11 +11,12 @@ import google_crc32c
 import numpy as np
 import pytest
 
-from tile_engine.errors import CorruptError, UnfinishedError
+from tile_engine.errors import CorruptError, SettingsError, UnfinishedError
 from tile_engine.stores import files
 from tile_engine.stores.array import ArraySpec, StoredArray
-from tile_engine.stores.files import checksum, partial_path, read_json, target_of, write_json, write_whole
+from tile_engine.stores.files import checksum, partial_path, ranges, read_json, target_of, write_json, write_whole
 from tile_engine.stores.frame import Box
+from tile_engine.stores.ours import check_links
 
 
 def full(self: Path, target: Path) -> Path:
@@ -106,7 +107,7 @@ def test_a_handle_that_a_network_disk_calls_stale_is_opened_anew(
     monkeypatch.setattr(Path, "replace", once("replace", Path.replace))
     array = StoredArray.create(tmp_path / "a", spec)
     array.write(Box((0, 0), (64, 64)), values)
-    monkeypatch.setattr(Path, "read_bytes", once("read", Path.read_bytes))
+    monkeypatch.setattr(files, "read_regular", once("read", files.read_regular))
     assert read_json(tmp_path / "a" / "zarr.json") == spec.metadata()
     monkeypatch.setattr(os, "pread", once("pread", os.pread))
     assert (array.read_all() == values).all()
@@ -118,3 +119,37 @@ def test_a_handle_that_a_network_disk_calls_stale_is_opened_anew(
     monkeypatch.setattr(os, "pread", always)
     with pytest.raises(OSError, match=r"(?i)stale"):
         array.read_all()
+
+
+def test_a_document_or_a_shard_that_is_a_pipe_is_no_document_and_is_not_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "run.json")
+    with pytest.raises(CorruptError, match="no regular file"):
+        read_json(tmp_path / "run.json")
+    with pytest.raises(CorruptError, match="no regular file"), ranges(tmp_path / "run.json"):
+        pass
+
+
+def test_a_shard_that_is_a_link_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_bytes(b"secret")
+    (tmp_path / "0").symlink_to(tmp_path / "secret")
+    with pytest.raises(CorruptError, match="it is a link"), ranges(tmp_path / "0"):
+        pass
+
+
+def test_links_and_pipes_in_the_folders_of_out_are_refused(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    chunks = out / "slides" / "a.ome.zarr" / "0"
+    chunks.mkdir(parents=True)
+    (out / "notes").symlink_to(tmp_path)
+    check_links(out)
+    for plant in (lambda path: path.symlink_to(tmp_path), os.mkfifo):
+        plant(chunks / "c")
+        with pytest.raises(SettingsError, match=r"slides/a\.ome\.zarr/0/c is a link, a pipe") as caught:
+            check_links(out)
+        assert caught.value.code == "E_FOREIGN"
+        (chunks / "c").unlink()
+    (out / "models").symlink_to(tmp_path)
+    with pytest.raises(SettingsError, match="models is a link"):
+        check_links(out)
+    (tmp_path / "link").symlink_to(chunks.parents[2] / "slides")
+    check_links(tmp_path / "link")

@@ -85,10 +85,10 @@ def test_a_lock_that_was_taken_away_is_neither_beaten_back_nor_removed(
     out: ObjectPath, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "LOCK_HEARTBEAT_SECONDS", 0.01)
-    with Lock(out):
+    with pytest.raises(LockedError, match="host thief") as caught, Lock(out):
         owned_by(out, host="thief")
-        time.sleep(0.3)
-        assert owner(out)["host"] == "thief"
+        time.sleep(20)
+    assert isinstance(caught.value.__cause__, KeyboardInterrupt)
     assert owner(out)["host"] == "thief"
 
 

@@ -11,6 +11,7 @@ from ....stores.image import StoredImage
 from ...pipeline.documents import read_document
 from ...pipeline.job import Job
 from ...show.levels import LevelMap, LevelsView, level_map, plane_map
+from ...steps.table import method_of
 from .documents import VALIDITY, Clusters, Validity
 from .gallery import GalleryTiles
 from .nearest import tree_centres
@@ -40,7 +41,9 @@ def levels_view(job: Job[ClusterSettings], shown: ShownClusters, table: Any, til
         recommended=0 if validity.k == 1 else document.recommended,
         reproducible=validity.passing,
         maps=tuple(_map(job, document, slide, numbers) for slide in job.slides),
-        plane=plane_map(np.asarray(table.obsm["X_umap"]), of_rows) if "X_umap" in table.obsm else None,
+        plane=plane_map(np.asarray(table.obsm["X_umap"]), of_rows, method_of(table))
+        if "X_umap" in table.obsm
+        else None,
         patches=patch_sheet(job, document, tiles) if len(table) else None,
         centres=tree_centres(job, document),
     )

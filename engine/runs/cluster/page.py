@@ -23,15 +23,17 @@ from ...show.page import Caution, Image, ReportPage, Section
 from ...show.palette import chosen_colours
 from ...show.patch_gallery import PatchKinds, patch_gallery
 from ...show.report import write_report
-from ...show.tile_plane import TilePoints, umap_plot
+from ...show.tile_plane import TilePoints, plane_caption, umap_plot
 from ...steps.checkpoints import find_record, read_record
 from ...steps.normalization import target_of
 from ...steps.report import closing_sections, facts_of, name_of, slide_rows
+from ...steps.table import method_of, sampled_section
 from .cohort import cohort_sections
 from .comparison import comparison_sections
 from .curves import curves_of, scores_of
 from .documents import FINE_TUNED, HEAD, KEPT_CENTRES, VALIDITY, FineTunedRecord, HeadRecord, Validity
 from .gallery import gallery_tiles, shown_patches
+from .layout import layout_record
 from .levels import levels_view
 from .nearest import nearest_clusters
 from .settings import ClusterSettings
@@ -75,7 +77,7 @@ def _pictures(
     if "X_umap" in table.obsm:
         slide = table.obs["slide"].cat.codes.to_numpy()
         cluster = table.obs["cluster"].astype(int).to_numpy()
-        points = TilePoints(np.asarray(table.obsm["X_umap"]), cluster, slide, tuple(names))
+        points = TilePoints(np.asarray(table.obsm["X_umap"]), cluster, slide, tuple(names), method_of(table))
         pictures["umap"] = umap_plot(maps / "umap.png", points, legend=legend, seed=job.settings.seed)
     counts = counts_of(job, shown)
     pictures["slides"] = cluster_by_slide(maps / "slides.png", counts, names=names, legend=legend)
@@ -103,13 +105,14 @@ def report_page(
     body += comparison_sections(job)
     figures = {
         "gallery": (GALLERY_CAPTION, "What the clusters look like"),
-        "umap": ("All tiles laid out by UMAP", "Tiles in the plane"),
+        "umap": (plane_caption(layout_record(job).method), "Tiles in the plane"),
     }
     body += [
         Section(heading, figures=(Image(pictures[key], caption),))
         for key, (caption, heading) in figures.items()
         if key in pictures
     ]
+    body += sampled_section(job)
     body.append(nearest_section(nearest_clusters(job, shown), legend=legend))
     density = [Image(folder.map(s, "density"), r.name) for s, r in job.slides.items()]
     body.append(Section("Where each cluster is dense", figures=tuple(density)))

@@ -48,7 +48,7 @@ def write_page(job: Job[EmbedSettings], unit: Unit) -> Outcome:
         for kind in ("tsne", "umap"):
             if f"X_{kind}" in table.obsm:
                 xy = np.asarray(table.obsm[f"X_{kind}"])
-                title = PLANES[table.uns["tile_engine"]["umap"] if kind == "umap" else kind]
+                title = PLANES[table.uns["tile_engine"][kind]]
                 pictures[kind] = volume_plane(maps / f"{kind}.png", xy, groups, title=title)
         pictures["reconstructions"] = _panels(job, maps / "reconstructions.png")
         pictures["training"] = training_curves(maps / "training.png", _histories(job))

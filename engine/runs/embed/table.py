@@ -48,15 +48,16 @@ def write_volume_table(job: Job[EmbedSettings], unit: Unit) -> Outcome:
     )
     columns |= {name: column([r.columns.get(name, "").strip() for r in records]) for name in list_columns}
     table = anndata.AnnData(X=values, obs=pd.DataFrame(columns, index=[r.id for r in records]))
-    method = "none"
+    method = tsne_method = "none"
     with outcome.clock("compute"):
         if job.settings.umap and len(values) > 2:
             projection = fit_umap(values, seed=job.settings.seed)
             table.obsm["X_umap"] = embed_points(values, projection)
             method = projection.method
             if len(values) <= MOST_TSNE:
-                table.obsm["X_tsne"] = tsne(values, seed=job.settings.seed)
-    table.uns["tile_engine"] = {"network": network, "umap": method}
+                plane = tsne(values, seed=job.settings.seed)
+                table.obsm["X_tsne"], tsne_method = plane.xy_N2, plane.method
+    table.uns["tile_engine"] = {"network": network, "umap": method, "tsne": tsne_method}
     with outcome.clock("write"):
         outcome.files += write_table(job.folder.out / "tables" / "volumes.zarr", table)
     outcome.facts["volumes"] = len(records)

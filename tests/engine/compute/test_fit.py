@@ -28,6 +28,9 @@ class CutAfter:
     def __init__(self, steps: int = 10**9) -> None:
         self.steps, self.told = steps, []
 
+    def warn(self, text: str) -> None:
+        raise AssertionError(text)
+
     def tell(self, step: str, done: int, total: int, figures: dict[str, float]) -> None:
         self.told.append(done)
         if done >= self.steps:
@@ -94,10 +97,15 @@ def test_a_checkpoint_of_other_settings_is_not_used(often: None, tmp_path: Path)
     assert train(tmp_path / "a.safetensors", key="new")[0].did[0] == 0
 
 
-def test_a_damaged_checkpoint_costs_time_and_nothing_else(often: None, tmp_path: Path) -> None:
+def test_a_damaged_checkpoint_costs_time_and_nothing_else_and_is_reported(
+    often: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     undisturbed, _ = train(tmp_path / "one.safetensors")
     slot = tmp_path / "two.safetensors"
     train(slot, cut=5)
     slot.write_bytes(slot.read_bytes()[:100])
+    told: list[str] = []
+    monkeypatch.setattr(CutAfter, "warn", lambda self, text: told.append(text))
     again, _ = train(slot)
     assert again.did[0] == 0 and same(undisturbed, again)
+    assert len(told) == 1 and "damaged, so this training begins anew" in told[0]

@@ -61,11 +61,17 @@ def test_every_worker_has_a_card_of_its_own_so_cuda_is_taken_and_said(tmp_path: 
 @pytest.mark.parametrize("cards", [["", ""], ["A (GPU-1)", ""], ["A (GPU-1)", "A (GPU-1)"]])
 def test_with_a_card_missing_or_shared_it_is_the_cpu_and_no_card_is_opened(tmp_path: Path, cards: list[str]) -> None:
     device, dtype, client, told = settle(tmp_path, cards, GOOD, GOOD)
-    assert (device, dtype, client.asked, told) == ("cpu", "float32", 0, [])
+    assert (device, dtype, client.asked) == ("cpu", "float32", 0)
+    (why,) = [event.text for event in told]
+    expected = {0: "no GPU may be used", 1: "1 of 2 workers have no GPU", 2: "2 workers share 1 GPUs"}[
+        sum(map(bool, cards))
+    ]
+    assert why.startswith("the network runs on the CPU: ") and expected in why
 
 
 def test_a_card_that_torch_cannot_use_counts_as_none(tmp_path: Path) -> None:
-    assert settle(tmp_path, ["A (GPU-1)", "A (GPU-2)"], GOOD, ("no kernels", False))[0] == "cpu"
+    device, _, _, told = settle(tmp_path, ["A (GPU-1)", "A (GPU-2)"], GOOD, ("no kernels", False))
+    assert device == "cpu" and ["no kernels" in event.text for event in told] == [True], "and the reason is said"
 
 
 def test_bf16_is_a_matter_of_what_all_cards_have(tmp_path: Path) -> None:

@@ -140,6 +140,18 @@ def test_a_unit_that_hangs_is_tried_elsewhere(converted: Path, mini: Any, tmp_pa
 
 
 @pytest.mark.timeout(400)
+def test_without_workers_a_tile_that_always_hangs_is_masked_and_the_command_ends(
+    crashed: Path, mini: Any, tmp_path: Path, planted: Planted
+) -> None:
+    command = convert(mini, tmp_path / "out", "--max-bad-tiles", "1", "--cluster", "none", "--unit-timeout", "4")
+    done = run(command, planted("b.tif", "hang", tile=4))
+    assert done.returncode == 3, done.stderr
+    assert "took longer than 4 s" in (tmp_path / "out" / "log.txt").read_text()
+    assert quarantined(tmp_path / "out") == [TILE]
+    assert mini.results(tmp_path / "out") == mini.results(crashed)
+
+
+@pytest.mark.timeout(400)
 def test_a_tile_that_always_hangs_is_masked(crashed: Path, mini: Any, tmp_path: Path, planted: Planted) -> None:
     command = convert(mini, tmp_path / "out", "--max-bad-tiles", "1", *WORKERS, "--unit-timeout", "8")
     done = run(command, planted("b.tif", "hang", tile=4))

@@ -1,9 +1,11 @@
 """Tiles in the plane: every point that was given, sampled by seed where there are too many."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from tile_engine.engine.show.legend import LegendEntry
-from tile_engine.engine.show.tile_plane import TilePoints, umap_figure, umap_plot
+from tile_engine.engine.show.tile_plane import TilePoints, plane_caption, umap_figure, umap_plot
 
 LEGEND = [LegendEntry(i, f"cluster {i}", 1 / 3) for i in (1, 2, 3)]
 
@@ -37,3 +39,10 @@ def test_umap_is_drawn_twice_and_says_how_many_of_how_many(tmp_path):
 
 def test_umap_of_nothing_is_drawn(tmp_path):
     assert umap_plot(tmp_path / "a.png", points(0)).stat().st_size > 1000
+
+
+def test_the_title_names_the_method_that_placed_the_tiles():
+    for method, title in (("umap", "UMAP of the tiles"), ("pca", "Principal components of the tiles")):
+        texts = [text.get_text() for text in umap_figure(replace(points(50), method=method)).texts]
+        assert any(text.startswith(title) for text in texts)
+    assert "principal components, as there are too few" in plane_caption("pca")

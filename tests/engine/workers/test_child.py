@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tile_engine.engine.images.opening import inspect_slides_in_child
+from tile_engine.engine.images.look import inspect_slides_in_child
 from tile_engine.engine.workers.child import SilentError, each
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import socket
+import ssl
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,13 +14,15 @@ import pytest
 
 from tile_engine.engine.workers.launch import (
     QUEUE_CLASSES,
+    cluster_settings,
     exposure_warning,
     job_options,
     job_script,
     loopback,
     start_cluster,
 )
-from tile_engine.engine.workers.placement import QUEUES, ClusterSpec
+from tile_engine.engine.workers.placement import QUEUES, ClusterOptions, ClusterSpec, cluster_spec
+from tile_engine.engine.workers.pool import worker_pool
 from tile_engine.engine.workers.site import Jobs, read_site
 from tile_engine.errors import MachineError
 
@@ -155,3 +161,48 @@ def test_jobs_that_had_workers_and_have_none_are_lost() -> None:
     assert keeper.lost(21.0 + JOB_GRACE_SECONDS) == keeper.lost(22.0 + 3 * JOB_GRACE_SECONDS) == [], (
         "the next one waits"
     )
+
+
+def local(unit_timeout: float) -> ClusterSpec:
+    return cluster_spec(ClusterOptions(cluster="local", workers=1, unit_timeout=unit_timeout))
+
+
+@pytest.mark.timeout(120)
+def test_who_has_no_key_of_a_local_scheduler_cannot_use_it_and_silent_workers_are_replaced() -> None:
+    from distributed import Client
+
+    with cluster_settings(local(60)), start_cluster(local(60)) as cluster:
+        assert cluster.scheduler_address.startswith("tls://127.0.0.1:")
+        assert cluster.scheduler.worker_ttl == 60
+        with Client(cluster, set_as_default=False) as client:
+            assert client.submit(abs, -7).result(60) == 7
+        port = int(cluster.scheduler_address.rpartition(":")[2])
+        stranger = ssl.create_default_context()
+        stranger.check_hostname, stranger.verify_mode = False, ssl.CERT_NONE
+        with (
+            socket.create_connection(("127.0.0.1", port), timeout=20) as plain,
+            pytest.raises(ssl.SSLError),
+            stranger.wrap_socket(plain) as connection,
+        ):
+            connection.recv(1)
+
+
+def test_a_worker_is_taken_for_dead_within_the_units_limit_between_half_a_minute_and_five() -> None:
+    import dask
+
+    assert [local(limit).silence for limit in (1, 60, 1800)] == [30, 60, 300]
+    for users, seconds in ((None, "60s"), ("10s", "10s"), ("2 hours", "60s")):
+        with dask.config.set({"distributed.scheduler.worker-ttl": users}), cluster_settings(local(60)):
+            assert dask.config.get("distributed.scheduler.worker-ttl") == seconds
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(300)
+def test_the_unit_of_a_stopped_worker_is_done_by_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A timer inside the worker is stopped with it."""
+    monkeypatch.setattr("tile_engine.engine.workers.placement.MIN_SILENCE_SECONDS", 6.0)
+    with worker_pool(ClusterOptions(cluster="local", workers=2, unit_timeout=6)) as pool:
+        workers = pool.client.run(os.getpid)
+        stopped = next(iter(workers.values()))
+        os.kill(stopped, signal.SIGSTOP)
+        assert {*pool.map(lambda _: os.getpid(), range(4))}.isdisjoint({stopped})

@@ -154,6 +154,6 @@ def test_the_table_has_a_line_a_host_with_its_cards() -> None:
     rows = [row, replace(row, gpu="NVIDIA H200 (GPU-2b)"), WorkerRow("tcp://10.0.0.2:1", "node2", 4)]
     assert worker_table(rows).splitlines() == [
         "node1: 2 workers, 2 threads, NVIDIA H200 (GPU-1a), NVIDIA H200 (GPU-2b)",
-        "node2: 1 workers, 4 threads",
+        "  node2: 1 workers, 4 threads",
     ]
     assert len(worker_table(WorkerRow("", f"node{n}") for n in range(500)).splitlines()) <= 21

@@ -39,3 +39,11 @@ def test_few_points_are_shown_by_their_components(count: int) -> None:
     plane = fit_umap(SAMPLE_NF[:count])
     assert plane.method == "pca" and plane.xy_N2.shape == (count, 2)
     assert np.isfinite(embed_points(SAMPLE_NF[:3], plane)).all()
+
+
+def test_few_points_are_placed_by_principal_components_and_the_method_says_so():
+    from tile_engine.models.evaluation.projection import tsne
+
+    rng = np.random.default_rng(0)
+    assert tsne(rng.normal(size=(9, 4))).method == "pca"
+    assert tsne(rng.normal(size=(12, 4))).method == "tsne"

@@ -10,7 +10,7 @@ import pytest
 import tifffile
 from damage import emptied, zeroed
 
-from tile_engine.stores.slides.level_check import with_true_levels
+from tile_engine.stores.slides.level_check import SomeLevels, recorded_levels, true_levels
 from tile_engine.stores.slides.reader import open_slide
 
 Image = np.ndarray[Any, Any]
@@ -70,6 +70,25 @@ def test_levels_keep_their_numbers_where_one_between_them_goes(picture: Any) -> 
 
         def close(self) -> None: ...
 
-    kept = with_true_levels(Pixels())
+    levels_kept, notes = true_levels(Pixels())
+    kept = SomeLevels(Pixels(), levels_kept, notes)
     assert kept.described.shapes == ((256, 256), (64, 64)) and kept.described.factors[1] == (4.0, 4.0)
     np.testing.assert_array_equal(kept.read(Box((0, 0), (64, 64)), 1), levels[2])
+
+
+def test_a_recorded_check_reads_no_pixels_and_leaves_out_the_same_levels(
+    tmp_path: Path, picture: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tile_engine.stores.slides.tiff_reader import TiffPixels
+
+    scan = picture(320, 448)
+    path = two_pages(tmp_path / "s.tif", scan, np.full((160, 224, 3), (40, 160, 60), np.uint8))
+    with open_slide(path) as slide:
+        assert slide.levels == (0,)
+    monkeypatch.setattr(TiffPixels, "read", lambda *_: pytest.fail("pixels were read"))
+    with open_slide(path, check=recorded_levels("tiff", slide.levels)) as again:
+        assert again.frames == slide.frames
+    monkeypatch.undo()
+    for reader, levels in (("openslide", (0, 1)), ("tiff", ()), ("tiff", (0, 7))):  # of another reader, file or version
+        with open_slide(path, check=recorded_levels(reader, levels)) as checked:
+            assert checked.levels == (0,)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import zarr
 
 from tile_engine.errors import SlideError, TileError
 from tile_engine.stores.frame import Box
+from tile_engine.stores.slides.cohort import fingerprint
 from tile_engine.stores.slides.reader import open_slide
 
 Image = np.ndarray[Any, Any]
@@ -279,3 +281,33 @@ def test_what_lies_in_the_data_folder(data: Path) -> None:
     for name in ("v1", "v2"):
         with open_slide(data / "ngff" / "ome-zarr-py-data" / name, 0.5) as slide:
             assert slide.read(slide.frames[0].box).shape == (slide.channels, *slide.frames[0].shape)
+
+
+def test_a_chunk_that_is_a_link_to_outside_or_a_pipe_is_refused_and_never_read(tmp_path: Path, pixels: Image) -> None:
+    path = store(tmp_path / "a.zarr", pixels)
+    chunk = path / "0" / "0.1.1"
+    chunk.rename(tmp_path / "outside")
+    for plant in (lambda place: place.symlink_to(tmp_path / "outside"), os.mkfifo):
+        plant(chunk)
+        with pytest.raises(SlideError, match=r"0/0\.1\.1 in it is") as caught:
+            open_slide(path)
+        assert caught.value.code == "E_PATH"
+        chunk.unlink()
+
+
+def test_pixels_that_change_are_noticed_and_a_large_store_is_not_looked_at_for_every_unit(
+    tmp_path: Path, pixels: Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tile_engine.engine.runtime import changes
+
+    path = store(tmp_path / "a.zarr", pixels)
+    before = changes.recent_fingerprint(path)
+    chunk = path / "0" / "0.1.1"
+    data = chunk.read_bytes()
+    chunk.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    os.utime(chunk, (2, 2))
+    assert fingerprint(path) != before
+    monkeypatch.setattr(changes, "_recent", type(changes._recent)({str(path): (before, float("inf"))}))
+    assert changes.recent_fingerprint(path) == before, "it is not looked at again yet"
+    changes._recent[str(path)] = (before, 0.0)
+    assert changes.recent_fingerprint(path) == fingerprint(path)

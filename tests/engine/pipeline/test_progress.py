@@ -1,0 +1,25 @@
+"""The progress file carries what a long unit has to say to the user, also when the unit is short."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from tile_engine.engine.pipeline.progress import Event, ProgressFile
+from tile_engine.engine.runtime.loop import watched
+
+
+def test_a_notice_is_reported_once_as_a_warning(tmp_path: Path) -> None:
+    told: list[Event] = []
+    job: Any = SimpleNamespace(
+        folder=SimpleNamespace(out=tmp_path), pipeline=SimpleNamespace(stage_of=lambda name: "train")
+    )
+    step: Any = SimpleNamespace(progress=True, name="autoencoder")
+    (tmp_path / "receipts").mkdir()
+    with watched(job, step, title="train", report=told.append):
+        file = ProgressFile(tmp_path)
+        file.warn("begins anew")
+        file.tell("autoencoder", 1, 2, {"loss": 1.0})
+    assert [(event.kind, event.text) for event in told if event.kind == "warning"] == [("warning", "begins anew")]
+    assert not file.path.exists()

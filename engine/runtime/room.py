@@ -15,7 +15,7 @@ from ...errors import MachineError
 from ...stores.files import free_bytes
 from ...stores.folder import Folder
 from ...stores.remote import ObjectPath
-from ..pipeline.documents import read_images, read_rejected
+from ..pipeline.documents import find_run, read_images, read_rejected
 from ..pipeline.job import Job
 from ..pipeline.modality import Modality
 from ..pipeline.record import ImageRecord, InspectedCohort, Rejection
@@ -35,8 +35,9 @@ def with_room(
     Images of a run that has begun stay in it, and those that had no room stay out of it, unless it is redone. Where no image
     has room, all of them stay: then the run is refused as a whole.
     """
-    begun = set() if redo else set(read_images(folder))
-    earlier = {} if redo else {s: r for s, r in read_rejected(folder).items() if r.code == NO_ROOM}
+    goes_on = not redo and find_run(folder) is not None  # else documents of these names are foreign
+    begun = set(read_images(folder)) if goes_on else set()
+    earlier = {s: r for s, r in read_rejected(folder).items() if r.code == NO_ROOM} if goes_on else {}
     out = {
         s: r for s, r in earlier.items() if s in inspected.slides and r.fingerprint == inspected.slides[s].fingerprint
     }

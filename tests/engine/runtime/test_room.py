@@ -92,6 +92,7 @@ def test_where_no_image_has_room_the_run_is_refused_as_a_whole(fitted: Any) -> N
 
 def test_images_of_a_run_that_has_begun_stay_in_it(fitted: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     images = cohort(a=10, b=200)
+    monkeypatch.setattr(room, "find_run", lambda folder: "a run")
     monkeypatch.setattr(room, "read_images", lambda folder: {"b": images.slides["b"]})
     assert fitted(images)[0] == images
     assert set(fitted(images, redo=True)[0].slides) == {"a"}
@@ -102,6 +103,8 @@ def test_an_image_without_room_stays_out_until_the_run_is_redone_or_its_file_cha
 ) -> None:
     images = cohort(a=10, b=20)
     rejection = room.Rejection("b.tif", "E_NO_ROOM", "b.tif: too large", fingerprint="print of b")
+    monkeypatch.setattr(room, "find_run", lambda folder: "a run")
+    monkeypatch.setattr(room, "read_images", lambda folder: {})
     monkeypatch.setattr(room, "read_rejected", lambda folder: {"b": rejection})
     assert set(fitted(images)[0].slides) == {"a"} and fitted(images)[0].rejected == {"b": rejection}
     assert set(fitted(images, redo=True)[0].slides) == {"a", "b"}

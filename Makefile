@@ -3,6 +3,7 @@
 # make check   format, lint, types, tests and documentation: what must pass before a change is sent
 # make nightly what takes too long for every change: hundreds of kills, walltimes of a queue, a grid of networks
 # make chaos   hundreds of kills at random moments, then the same bytes (the suite does eight): takes half an hour
+# make fuzz    mutated files of every kind are read for an hour (TIME=600 for ten minutes); the suite does some seconds
 # make bench   a quick round of the measurements in benchmarks/ (docs/benchmarks.md has the full ones)
 # make pins    writes constraints.txt anew from what .venv holds: once the tests have passed on a changed .venv
 # make clean   everything that these leave, .venv included
@@ -14,7 +15,7 @@ SUITE := $(PYTEST) -n $(or $(JOBS),2) --dist loadgroup
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := demo
-.PHONY: demo test check nightly chaos bench pins clean
+.PHONY: demo test check nightly chaos fuzz bench pins clean
 
 demo: .venv/.installed
 	$(BIN)/tile-engine demo
@@ -33,6 +34,9 @@ nightly: chaos
 
 chaos: .venv/.installed-test
 	TILE_ENGINE_KILLS=$(or $(KILLS),300) $(PYTEST) -s -k "test_chaos or test_survival"
+
+fuzz: .venv/.installed-test
+	PYTHONPATH=tests $(BIN)/python -m fuzz --seconds $(or $(TIME),3600) $(OPTIONS)
 
 bench: .venv/.installed-test
 	$(BIN)/python benchmarks/convert.py --quick --repeat 1

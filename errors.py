@@ -25,6 +25,8 @@ class TileEngineError(Exception):
     code = "E_TILE_ENGINE"
 
     def __init__(self, message: str, code: str | None = None) -> None:
+        # names and metadata of foreign files may hold halves of characters, which no terminal and no file takes
+        message = message.encode("utf-8", "backslashreplace").decode()
         super().__init__(message)
         self.message = message
         if code is not None:

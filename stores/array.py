@@ -17,9 +17,11 @@ import numpy as np
 
 from ..errors import CorruptError
 from .files import crc32, patiently, ranges, read_json, write_json, write_whole
+from .foreign import foreign
 from .frame import Array, Box
 from .regular import read_regular
 from .shard import Codec, ShardLayout, decode_shard, encode_shard
+from .zarr_limits import check_limits
 
 WHOLE_SHARD_FROM = 8
 """A read of at least 1 / this of a shard fetches the whole shard from an object store: requests cost more than bytes."""
@@ -163,12 +165,16 @@ class StoredArray:
 @lru_cache(maxsize=4096)
 def _spec(path: Path, stamp: int) -> ArraySpec:
     meta = read_json(path / "zarr.json")
-    try:
+    with foreign(lambda why: CorruptError(f"{path / 'zarr.json'} is of no array that tile-engine wrote ({why}).")):
+        check_limits(meta)
         sharding = meta["codecs"][0]["configuration"]
         names = [codec["name"] for codec in sharding["codecs"]]
         blosc = next((c["configuration"] for c in sharding["codecs"] if c["name"] == "blosc"), None)
         if meta["codecs"][0]["name"] != "sharding_indexed" or names[-1] != "crc32c":
             raise KeyError("sharding_indexed ... crc32c")
+        np.dtype(meta["data_type"]).newbyteorder("<").type(meta["fill_value"])
+        if len(meta["dimension_names"]) != len(meta["shape"]) or not set(map(type, meta["dimension_names"])) <= {str}:
+            raise ValueError(f"the axes {meta['dimension_names']} of the shape {meta['shape']}")
         return ArraySpec(
             shape=tuple(meta["shape"]),
             dtype=meta["data_type"],
@@ -178,5 +184,3 @@ def _spec(path: Path, stamp: int) -> ArraySpec:
             fill=meta["fill_value"],
             codec=Codec(blosc["cname"] if blosc else "none"),
         )
-    except (KeyError, IndexError, TypeError) as error:
-        raise CorruptError(f"{path} is no array that tile-engine wrote: its zarr.json lacks {error}.") from error

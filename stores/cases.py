@@ -12,7 +12,6 @@ index/added.npz     cases that were added later; they belong to no table, and st
 from __future__ import annotations
 
 import io
-import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,10 +20,10 @@ from typing import Any
 import numpy as np
 
 from ..errors import CorruptError, SettingsError
+from .array_files import as_written, npy_bytes, read_npy, read_npz
 from .files import crc32, read_json, write_json, write_whole
 from .frame import Array
 from .regular import read_regular
-from .remote import ObjectPath
 
 INDEX_MARK = "index"
 """Value of the key `tile_engine` in index.json, which marks the folder as ours."""
@@ -115,8 +114,8 @@ def read_index(root: Path, table: str) -> StoredIndex | None:
     try:
         if any((root / name).stat().st_size != size for name, (size, _) in document["files"].items()):
             return None
-        cases = _unpacked(root / "columns.npz", _vectors(root / "vectors.npy"))
-        lists = _vectors(root / "lists.npy") if "lists.npy" in document["files"] else None
+        cases = _unpacked(root / "columns.npz", read_npy(root / "vectors.npy"))
+        lists = read_npy(root / "lists.npy") if "lists.npy" in document["files"] else None
     except (FileNotFoundError, CorruptError):
         return None
     return StoredIndex(cases, document, lists) if _document(root) == document else None
@@ -130,9 +129,9 @@ def write_index(root: Path, index: StoredIndex) -> None:
     check_not_foreign(root)
     document = {"tile_engine": INDEX_MARK, **index.document}
     write_json(root / "index.json", document | {"status": "incomplete"})
-    files = {"vectors.npy": _npy(index.cases.vectors), "columns.npz": _packed(index.cases)}
+    files = {"vectors.npy": npy_bytes(index.cases.vectors), "columns.npz": _packed(index.cases)}
     if index.lists is not None:
-        files["lists.npy"] = _npy(index.lists)
+        files["lists.npy"] = npy_bytes(index.lists)
     else:
         (root / "lists.npy").unlink(missing_ok=True)
     for name, data in files.items():
@@ -222,24 +221,12 @@ def _document(root: Path) -> dict[str, Any] | None:
         return None
     if not (isinstance(value, dict) and value.get("tile_engine") == INDEX_MARK):
         raise CorruptError(f"{root / 'index.json'} is no index of tile-engine's.")
-    if not set(value.get("files", {})) <= set(INDEX_FILES):
+    files = value.get("files", {})
+    sums = files.values() if isinstance(files, dict) else [None]
+    whole = all(isinstance(pair, list) and [*map(type, pair)] == [int, int] for pair in sums)
+    if not whole or not files.keys() <= set(INDEX_FILES):
         raise CorruptError(f"{root / 'index.json'} names files that no index of tile-engine's has.")
     return value
-
-
-def _npy(values: Array) -> bytes:
-    buffer = io.BytesIO()
-    np.save(buffer, values, allow_pickle=False)
-    return buffer.getvalue()
-
-
-def _vectors(path: Path) -> Array:
-    try:
-        if isinstance(path, ObjectPath):
-            return np.asarray(np.load(io.BytesIO(read_regular(path)), allow_pickle=False))
-        return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
-    except ValueError as error:
-        raise CorruptError(f"{path} is not the array that was written there ({error}).") from error
 
 
 def _packed(cases: Cases, *, vectors: bool = False) -> bytes:
@@ -253,14 +240,15 @@ def _packed(cases: Cases, *, vectors: bool = False) -> bytes:
 
 
 def _unpacked(path: Path, vectors: Array | None = None) -> Cases:
-    try:
-        with np.load(io.BytesIO(read_regular(path)), allow_pickle=False) as held:
-            arrays = {name: held[name] for name in held.files}
+    arrays = read_npz(path)
+    with as_written(path):
         vectors = arrays.pop("vectors") if vectors is None else vectors
         names = {n: arrays.pop(f"{n}.names") for n in list(arrays) if f"{n}.names" in arrays}
         words = {n: TextColumn(arrays.pop(n), names[n]) for n in names}
-    except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise CorruptError(f"{path} is not what was written there ({error}).") from error
-    if any(len(c) != len(vectors) for c in (*arrays.values(), *(w.codes for w in words.values()))):
-        raise CorruptError(f"{path} has columns of another length than its {len(vectors)} vectors.")
-    return Cases(vectors, words, arrays)
+        if any(len(c) != len(vectors) for c in (*arrays.values(), *(w.codes for w in words.values()))):
+            raise ValueError(f"columns of another length than its {len(vectors)} vectors")
+        for word in words.values():
+            low, high = (word.codes.min(), word.codes.max()) if word.codes.size else (0, -1)
+            if word.codes.dtype.kind not in "iu" or low < 0 or high >= len(word.names):
+                raise ValueError("a column refers to words that it does not have")
+        return Cases(vectors, words, arrays)

@@ -105,13 +105,22 @@ def write_json(path: Path, value: Any) -> int:
 
 
 def read_json(path: Path) -> Any:
-    """The value of a JSON file. Raises CorruptError for text that is not JSON, FileNotFoundError for no file."""
+    """The value of a JSON file. Raises CorruptError for what `write_json` never writes, FileNotFoundError for no file."""
+    if not isinstance(path, ObjectPath) and (size := path.stat().st_size) > MAX_JSON_BYTES:
+        raise CorruptError(f"{path} has {size} bytes; no document of tile-engine has more than {MAX_JSON_BYTES}.")
     try:
-        return json.loads(patiently(lambda: read_regular(path)))
+        return json.loads(patiently(lambda: read_regular(path)), parse_constant=_no_number)
     except NotAFileError as error:
         raise CorruptError(f"{path} is not what was written there: {error.strerror}.") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
+        # no JSON, no UTF-8, NaN, a number of 5000 digits, or nested without end
         raise CorruptError(f"{path} is not the JSON that was written there ({error}).") from error
+    except (IsADirectoryError, NotADirectoryError) as error:
+        raise CorruptError(f"{path} is not the file that was written there ({error.strerror}).") from error
+
+
+def _no_number(word: str) -> None:
+    raise ValueError(f"{word} is no number of JSON")
 
 
 def checksum(data: bytes | memoryview) -> int:
@@ -168,6 +177,8 @@ def free_bytes(folder: Path) -> float:
     return float("inf") if isinstance(folder, ObjectPath) else shutil.disk_usage(folder).free
 
 
+MAX_JSON_BYTES = 2**30
+"""Bytes of a document, at most; that of 100,000 slides has an eighth."""
 STALE_PAUSE_SECONDS = (0.1, 1.0, 5.0)
 """Pauses before a file with a stale handle is opened again."""
 DISK_FULL_ERRNOS = {28, 122}  # ENOSPC, EDQUOT

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import CorruptError
+from ..errors import CorruptError, SlideError
 from .array import ArraySpec, StoredArray, Written, written
 from .files import read_json, write_json
+from .foreign import foreign
 from .frame import Array, Box, Frame
-from .inside import is_inside
+from .inside import is_id, is_inside
 from .ngff import NGFF_VERSION, OWN_KEY, TRANSFORMS, affine_transform, frames_of, multiscales, omero, stored_affine
 from .placement import STRAIGHT, Placement, placement
 from .shard import Codec
@@ -95,16 +96,24 @@ class StoredImage:
     def open(cls, path: Path) -> StoredImage:
         """Open a finished image. Raises CorruptError for an unfinished or damaged one."""
         attributes = attributes_of(path)
-        ours = attributes.get(ATTRIBUTES_KEY, {})
-        if ours.get("status") != "complete":
-            raise CorruptError(f"{path} is not finished (status {ours.get('status')!r}): run the same command again.")
-        datasets = attributes["ome"]["multiscales"][0]["datasets"]
-        if not all(is_inside(d["path"]) for d in datasets):
-            raise CorruptError(f"{path} is not what was written there: the path of one of its levels leads outside.")
-        levels = [StoredArray.open(path / d["path"]) for d in datasets]
-        _, frames = frames_of(attributes, [a.spec.shape for a in levels], ours["reference"])
-        turned = stored_affine(attributes)
-        return cls(path, levels, frames, placement(frames[0], turned) if turned else STRAIGHT)
+        with foreign(lambda why: _not_ours(path, why)):
+            ours = attributes.get(ATTRIBUTES_KEY, {})
+            if ours.get("status") != "complete":
+                raise CorruptError(
+                    f"{path} is not finished (status {ours.get('status')!r}): run the same command again."
+                )
+            names = [d["path"] for d in attributes["ome"]["multiscales"][0]["datasets"]]
+            if not names or not all(map(is_inside, names)):
+                raise ValueError("the path of one of its levels leads outside, or it has none")
+            levels = [StoredArray.open(path / name) for name in names]
+            try:
+                axes, frames = frames_of(attributes, [a.spec.shape for a in levels], ours["reference"])
+                turned = stored_affine(attributes)
+            except SlideError as error:
+                raise _not_ours(path, error.message) from error
+            if any(list(level.spec.names) != axes for level in levels):
+                raise ValueError(f"its axes are {axes}, those of its levels {[level.spec.names for level in levels]}")
+            return cls(path, levels, frames, placement(frames[0], turned) if turned else STRAIGHT)
 
     def finish(
         self,
@@ -233,9 +242,10 @@ def list_labels(path: Path, names: Iterable[str]) -> None:
 
 def labels_listed(path: Path) -> list[str]:
     try:
-        return list(attributes_of(path / "labels").get("labels", []))
+        listed = attributes_of(path / "labels").get("labels", [])
     except CorruptError:
         return []
+    return [name for name in listed if is_id(name)] if isinstance(listed, list) else []
 
 
 def attributes_of(path: Path) -> dict[str, Any]:
@@ -244,7 +254,14 @@ def attributes_of(path: Path) -> dict[str, Any]:
         meta = read_json(path / "zarr.json")
     except FileNotFoundError as error:
         raise CorruptError(f"{path} holds no zarr.json: it was never written, or was removed.") from error
-    return dict(meta.get("attributes", {}))
+    attributes = meta.get("attributes", {}) if isinstance(meta, dict) else None
+    if not isinstance(attributes, dict):
+        raise _not_ours(path, "it is no metadata of a group")
+    return attributes
+
+
+def _not_ours(path: Path, why: str) -> CorruptError:
+    return CorruptError(f"{path / 'zarr.json'} is not what was written there ({why}).")
 
 
 def image_label(colours: Mapping[int, tuple[int, int, int]], properties: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -24,7 +24,7 @@ log = logging.getLogger("tile_engine")
 LOCK_HEARTBEAT_SECONDS = 15.0
 """Seconds between two heartbeats."""
 TORN_SECONDS = 5.0
-"""Seconds that its owner may take to write a lock that it has created."""
+"""Age up to which a file without an owner may be one that its owner is writing. A broken clock may date it into the future."""
 
 
 class _LostError(Exception):
@@ -45,6 +45,7 @@ class Lock:
         self._force = force
         self._tell = tell
         self._lost = ""
+        self._torn = ""
         self._stop = threading.Event()
         self._in_main = threading.current_thread() is threading.main_thread()
         self._beat = threading.Thread(target=self._live, name="lock heartbeat", daemon=True)
@@ -59,7 +60,10 @@ class Lock:
                     continue
             self._beat.start()
             return self
-        raise LockedError(f"{self.path} could not be taken: other runs keep taking it first. Try again in a moment.")
+        raise LockedError(
+            f"{self.path} could not be taken{self._torn or ': other runs keep taking it first'}. Try again in a moment"
+            + (", or, if no run is working there, with --force-unlock." if self._torn else ".")
+        )
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -112,6 +116,7 @@ class Lock:
                 )
             if abs(age) < TORN_SECONDS and not self._force:  # its owner may be writing it
                 time.sleep(0.2)
+                self._torn = f": its file states no owner and is {age:.0f} s old"
                 return False
         else:
             self._check_ended(owner, age)

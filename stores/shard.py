@@ -13,12 +13,15 @@ import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
 
 from ..errors import CorruptError
+from .bounded_codecs import unpacked
 from .files import checksum
+from .foreign import foreign
 from .frame import Array, Box
 
 ABSENT_CHUNK = np.uint64(2**64 - 1)
@@ -57,11 +60,13 @@ class Codec:
         data: bytes = blosc.compress(chunk, self.name.encode(), 1, blosc.BITSHUFFLE, 0, chunk.dtype.itemsize)
         return data
 
-    def decode(self, data: bytes) -> bytes:
+    def decode(self, data: bytes, nbytes: int) -> bytes:
+        """The chunk's own `nbytes` bytes. Raises ValueError for data that state more, before they are unpacked."""
         from numcodecs import blosc
 
         if self.name == "none":
             return data
+        unpacked("blosc", data, nbytes)
         blosc.use_threads = False
         return bytes(blosc.decompress(data))
 
@@ -124,6 +129,10 @@ class ShardLayout:
         return tuple(-(-n // c) for n, c in zip(self.shard, self.chunk, strict=True))
 
     @property
+    def chunk_bytes(self) -> int:
+        return math.prod(self.chunk) * self.dtype.itemsize
+
+    @property
     def index_bytes(self) -> int:
         return 16 * math.prod(self.grid) + 4
 
@@ -147,11 +156,22 @@ def decode_shard(
         offset, length = table[index]
         if offset == ABSENT_CHUNK:
             continue
+        if int(offset) + int(length) > size:
+            raise CorruptError(
+                f"the index of {name} places chunk {index} behind the file's end: it was not written so."
+            )
         data = pread(int(length), int(offset))
         if len(data) != length or checksum(data[:-4]) != int.from_bytes(data[-4:], "little"):
             raise CorruptError(
                 f"chunk {index} of {name} fails its checksum: the file was changed after it was written."
             )
-        chunk = np.frombuffer(layout.codec.decode(data[:-4]), layout.dtype).reshape(layout.chunk)
+        with foreign(partial(_undecodable, f"chunk {index} of {name}")):
+            chunk = np.frombuffer(layout.codec.decode(data[:-4], layout.chunk_bytes), layout.dtype).reshape(
+                layout.chunk
+            )
         inside = piece.shift([-i * c for i, c in zip(index, layout.chunk, strict=True)])
         out[piece.shift([-a for a in box.start]).slices] = chunk[inside.slices]
+
+
+def _undecodable(what: str, why: str) -> CorruptError:
+    return CorruptError(f"{what} cannot be decoded ({why}): the file was changed after it was written.")

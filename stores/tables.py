@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import tempfile
 import warnings
@@ -10,9 +11,16 @@ from typing import Any
 
 from ..errors import CorruptError
 from .array import Written
-from .files import crc32, write_whole
-from .ours import anndata_keys, named, prune
+from .array_files import as_written
+from .files import bytes_below, crc32, read_json, write_whole
+from .ours import ANNDATA_KEYS, anndata_keys, held, named, prune
 from .remote import ObjectPath
+from .zarr_limits import LARGEST_CELL, check_limits
+
+MAX_UNSTORED_BYTES = 2**31
+"""Bytes of an array that may be its fill value alone, without any stored chunk."""
+MAX_EXPANSION = 2**12
+"""Bytes that a stored byte may become: more than columns of one value are packed by."""
 
 
 def write_table(path: Path, table: Any) -> list[Written]:
@@ -51,14 +59,40 @@ def _encoded(table: Any) -> dict[str, bytes]:
 
 
 def read_table(path: Path) -> Any:
-    """The AnnData at `path`. Raises CorruptError if there is none."""
-    import anndata
-
+    """The AnnData at `path`. Raises CorruptError if there is none, or if it is damaged."""
     if not (path / "zarr.json").exists():
         raise CorruptError(f"{path} holds no table yet: run the same command again, or `tile-engine map OUT`.")
     if isinstance(path, ObjectPath):
         with tempfile.TemporaryDirectory(prefix="tile-engine-table-") as folder:
             here = Path(folder) / path.name
             path.download(here)
-            return anndata.read_zarr(here)
-    return anndata.read_zarr(path)
+            return _decoded(here, path)
+    return _decoded(path, path)
+
+
+def _decoded(here: Path, path: Path) -> Any:
+    """The table in a folder on this machine's disk; errors name its `path`."""
+    import anndata
+
+    from .bounded_zarr import bounded_tables
+
+    with as_written(path), bounded_tables():
+        for file in held(here, named(ANNDATA_KEYS)):  # foreign files below a table are not read
+            if file.name == "zarr.json":
+                _check_array(file)
+        return anndata.read_zarr(here)
+
+
+def _check_array(document: Path) -> None:
+    """Raise ValueError for an array of a table that states far more than its files hold."""
+    meta = read_json(document)
+    if not isinstance(meta, dict) or meta.get("node_type") != "array":
+        return
+    check_limits(meta)
+    codecs = [codec["name"] for codec in meta["codecs"]]
+    if codecs[-1] != "zstd":  # as it is written: what bounds texts stands there
+        raise ValueError(f"{document.parent.name} is packed by {codecs}")
+    stated = math.prod(meta["shape"]) * LARGEST_CELL
+    stored = bytes_below(document.parent)
+    if stated > MAX_UNSTORED_BYTES + MAX_EXPANSION * stored:
+        raise ValueError(f"{document.parent.name} states {stated} bytes, and {stored} are stored")

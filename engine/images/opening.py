@@ -15,7 +15,7 @@ from ...stores.frame import Frame
 from ...stores.slides.cohort import Cohort, SlideEntry, fingerprint
 from ...stores.slides.spacing import unlikely_extent
 from ...stores.slides.view import SPACING_TOLERANCE, at_spacing
-from ..pipeline.record import ImageRecord, InspectedCohort, Rejection
+from ..pipeline.record import MAX_CELLS, ImageRecord, InspectedCohort, Rejection
 from ..workers.child import GoneError, SilentError
 from .look import OPEN_LIMIT_SECONDS, look_at_slides, look_at_volumes, looks_at
 
@@ -167,6 +167,12 @@ def _same_kind(kind: object, usual_kind: object, what: str, images: str) -> None
 
 
 def _recorded(entry: SlideEntry, look: dict[str, Any], frame: Frame, *, mpp: float | None) -> ImageRecord:
+    if frame.box.size > MAX_CELLS:
+        raise SlideError(
+            f"{entry.path.name}: states {' x '.join(map(str, look['native_shape']))} cells, {frame.box.size} at the run's "
+            f"spacing and more than {MAX_CELLS}. It is damaged, or a bomb; copy it again.",
+            "E_BOMB",
+        )
     return ImageRecord(
         id=entry.id,
         name=printable(entry.name),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
+from ...errors import CorruptError
+from ...stores.files import read_json
 from ...stores.folder import Folder
 from ...stores.receipts import Ledger
 from ...stores.remote import absolute
@@ -81,7 +82,7 @@ def status(out: str | Path) -> Status:
 def owner_of(folder: Folder) -> str:
     """Host and process id that hold the folder's lock; empty where it is not locked."""
     try:
-        owner = json.loads((folder.out / "lock.json").read_text())
-    except (FileNotFoundError, json.JSONDecodeError):
+        owner = read_json(folder.out / "lock.json")
+    except (FileNotFoundError, CorruptError):
         return ""
-    return f"host {owner.get('host')}, pid {owner.get('pid')}"
+    return f"host {owner.get('host')}, pid {owner.get('pid')}" if isinstance(owner, dict) else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from ...stores.frame import Box, Frame
 from ...stores.placement import Affine, Placement, placement
 from ...stores.slides.guarded import Piece
 
+MAX_CELLS = 2**42
+"""Cells of an image at the run's spacing, at most: two million along each side of a slide."""
 AXES = ("z", "y", "x")
 """Axes of a volume; a slide has the last two."""
 
@@ -65,6 +68,15 @@ class ImageRecord:
     """Of a slide, numbers of the file's levels that are copies of the finest one; empty where they were not checked."""
     labels: bool = False
     """Whether its numbers name regions: they are never averaged."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for shapes, spacings or an affine that make no frame: a document may state any."""
+        if len(self.frame.shape) not in (2, 3) or len(self.native_shape) != len(self.shape):
+            raise ValueError(f"an image has two or three axes, got the shapes {self.shape} and {self.native_shape}")
+        if math.prod(self.shape) > MAX_CELLS:
+            raise ValueError(f"an image has at most {MAX_CELLS} cells, got the shape {self.shape}")
+        if self.affine and [len(row) for row in self.affine] != [4] * 4:
+            raise ValueError(f"an affine has four rows of four numbers, got {self.affine}")
 
     @property
     def key(self) -> str:
@@ -119,6 +131,10 @@ class QuarantinedTile:
     level: int
     start: tuple[int, ...]
     stop: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for corners that are none of a box."""
+        Box(self.start, self.stop)
 
     @property
     def piece(self) -> Piece:

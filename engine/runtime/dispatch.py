@@ -114,7 +114,8 @@ def _attempt(out: Path, unit: Unit) -> Iterator[int]:
         record: Any = read_json(path)
     except (FileNotFoundError, CorruptError):
         record = {}
-    deaths = int(record["tries"]) if record.get("unit") == name else 0
+    tries = record.get("tries") if isinstance(record, dict) and record.get("unit") == name else 0
+    deaths = tries if isinstance(tries, int) else 0
     write_whole(path, json.dumps({"unit": name, "tries": deaths + 1}).encode())
     try:
         yield deaths

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ...errors import MachineError, NoInputError, SettingsError
+from ...errors import NoInputError, SettingsError
 from ...stores import cache
-from ...stores.files import free_bytes
 from ...stores.folder import Folder
 from ...stores.lock import Lock
 from ...stores.ours import check_links
@@ -42,6 +41,7 @@ from .manifest import as_begun, kept_names, prepare, with_kept, with_threads
 from .options import RunOptions
 from .output_folder import check_outside, default_out
 from .ownership import own_paths
+from .room import check_room, with_room
 from .signals import Stop, stoppable
 
 
@@ -79,13 +79,13 @@ def start(pipeline: Pipeline, cohort: Cohort, out: Path, options: RunOptions, se
             options.report(Event("warning", text))
         if not inspected.slides:
             raise NoInputError(_all_rejected(inspected, modality))
-        planned_job = Job(folder, run_settings, inspected.spacing, inspected.slides, {}, pipeline)
-        pipeline.check(planned_job)
+        fitting, plan = with_room(pipeline, folder, run_settings, inspected, redo=options.redo)
+        _tell_rejected([r for s, r in fitting.rejected.items() if s not in inspected.rejected], options.report)
+        inspected = fitting
         if set(options.stages) - {"convert"}:
-            pipeline.check_sampled(planned_job)
-        plan = pipeline.estimate(planned_job)
+            pipeline.check_sampled(Job(folder, run_settings, inspected.spacing, inspected.slides, {}, pipeline))
         options.report(Event("note", plan.text(), facts=plan.facts()))
-        _check_room(folder, plan, modality)  # before results to be redone are removed
+        check_room(folder, plan, modality)  # before results to be redone are removed
         with worker_pool(options.cluster) as workers:  # before anything is removed, as workers may fail to start
             check_gang(run_settings.gang, workers)
             rows = preflight(workers, folder.out, inspected.slides.values(), options.report)
@@ -169,9 +169,7 @@ def plan_only(
     inspected = modality.open(cohort, run_settings)
     if not inspected.slides:
         raise NoInputError(_all_rejected(inspected, modality))
-    job = Job(folder, run_settings, inspected.spacing, inspected.slides, {}, pipeline)
-    pipeline.check(job)
-    return folder.out, inspected, pipeline.estimate(job)
+    return (folder.out, *with_room(pipeline, folder, run_settings, inspected))
 
 
 def _go(job: Job[RunSettings], options: RunOptions, workers: WorkerPool) -> Path:
@@ -209,24 +207,17 @@ def tell_list(cohort: Cohort, report: Report) -> None:
 def _tell_opened(inspected: InspectedCohort, report: Report) -> None:
     for name, reason in inspected.ignored:
         logging.getLogger("tile_engine").info("ignored %s: %s", name, reason)
-    for message in rejection_messages(inspected.rejected.values()):
-        report(Event("rejected", message.text, facts={"code": message.code, "images": list(message.names)}))
+    _tell_rejected(inspected.rejected.values(), report)
     for message in note_messages(inspected.slides.values()):
         report(Event("warning", message.text))
+
+
+def _tell_rejected(rejections: Iterable[Rejection], report: Report) -> None:
+    for message in rejection_messages(rejections):
+        report(Event("rejected", message.text, facts={"code": message.code, "images": list(message.names)}))
 
 
 def _all_rejected(inspected: InspectedCohort, modality: Modality) -> str:
     reasons = [f"{one.images} [{one.code}]: {one.reason}" for one in rejection_messages(inspected.rejected.values())]
     lines = (f"  {line}" for line in first_lines(reasons, "reasons", most=10))
     return "\n".join([f"none of the {len(inspected.rejected)} {modality.name} can be used:", *lines])
-
-
-def _check_room(folder: Folder, plan: Estimate, modality: Modality) -> None:
-    free = free_bytes(folder.out)
-    need = plan.disk - plan.present
-    if need > free:
-        raise MachineError(
-            f"about {need / 1e9:.2f} GB will be written to {folder.out} and {free / 1e9:.2f} GB are free: the disk would "
-            f"fill up. Choose another --out{modality.smaller}.",
-            "E_NO_ROOM",
-        )

@@ -65,7 +65,7 @@ def load_tensors(path: Path, sha256: str | None = None) -> tuple[dict[str, Tenso
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
         stated = header.get("__metadata__", {}).get("recipe")
         recipe = None if stated is None else json.loads(stated)
-    except (safetensors.SafetensorError, ValueError) as error:
+    except (safetensors.SafetensorError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise CheckpointError(
             f"{path}: not a file of safetensors but {_content(data)} ({error}). Weights are read from safetensors "
             "files only, because pickles can run code; convert it with safetensors.torch.save_file."

@@ -10,8 +10,8 @@ import numpy as np
 from ...errors import SlideError, TileError
 from ..frame import Array
 from . import colour
+from .stated_size import stated_size
 from .strict_jpeg import strict_decoder
-from .tiff_segments import jpeg_size
 
 _PREFIX = "1.2.840.10008.1.2"
 _JPEG = (f"{_PREFIX}.4.50", f"{_PREFIX}.4.51")
@@ -22,7 +22,7 @@ _JPEG_XL = (f"{_PREFIX}.4.110", f"{_PREFIX}.4.111", f"{_PREFIX}.4.112")
 _RLE = (f"{_PREFIX}.5",)
 _NATIVE = (_PREFIX, f"{_PREFIX}.1")
 _RGB = 2
-_JFIF, _START_OF_2000 = b"JFIF\0", b"\xff\x4f\xff\x51"
+_JFIF = b"JFIF\0"
 Decode = Callable[[bytes], Array]
 """(bytes of a frame) -> (y, x, sample), in RGB where there are three samples. Raises whatever its library raises."""
 
@@ -37,9 +37,9 @@ def decoder(dataset: Any, name: str) -> Decode:
     planar = shape[2] > 1 and int(dataset.get("PlanarConfiguration") or 0) == 1
     convert = shape[2] == 3 and photometric.startswith("YBR_FULL")
     if syntax in _JPEG:
-        return _jpeg(shape, dtype, is_rgb=photometric == "RGB")
+        return _checked(_jpeg(shape, dtype, is_rgb=photometric == "RGB"), shape[:2])
     if syntax in _JPEG_2000:
-        inner: Decode = lambda data: imagecodecs.jpeg2k_decode(_checked_2000(data, shape))  # noqa: E731
+        inner: Decode = imagecodecs.jpeg2k_decode
         convert = (
             convert and dtype == np.uint8
         )  # where the stream itself is transformed, the tag says YBR_ICT or YBR_RCT
@@ -67,7 +67,18 @@ def decoder(dataset: Any, name: str) -> Decode:
         pixels = _fitting(pixels, shape)
         return colour.from_ycbcr(pixels) if convert else pixels
 
-    return decode
+    return _checked(decode, shape[:2])
+
+
+def _checked(decode: Decode, size: tuple[int, ...]) -> Decode:
+    """`decode` for streams that state no other size than the frame's: it is the stream that decides what is allocated."""
+
+    def checked(data: bytes) -> Array:
+        if (stated := stated_size(data)) not in (None, size):
+            raise TileError(f"a picture of {stated} pixels is in a frame of {size}", "E_BOMB")
+        return decode(data)
+
+    return checked
 
 
 def _jpeg(shape: tuple[int, int, int], dtype: np.dtype[Any], *, is_rgb: bool) -> Decode:
@@ -77,22 +88,11 @@ def _jpeg(shape: tuple[int, int, int], dtype: np.dtype[Any], *, is_rgb: bool) ->
     as_rgb, as_told = (strict_decoder(None, space, shape[2]) for space in (_RGB, None))
 
     def decode(data: bytes) -> Array:
-        if (stored := jpeg_size(data)) != shape[:2]:
-            raise TileError(f"a JPEG of {stored} pixels is in a frame of {shape[:2]}", "E_BOMB")
         if dtype != np.uint8:
             return _fitting(np.asarray(imagecodecs.jpeg8_decode(data)), shape)
         return _fitting((as_rgb if is_rgb and _JFIF not in data[:64] else as_told)(data), shape)
 
     return decode
-
-
-def _checked_2000(data: bytes, shape: tuple[int, int, int]) -> bytes:
-    at = data.find(_START_OF_2000)
-    sides = [int.from_bytes(data[at + 8 + 4 * i : at + 12 + 4 * i], "big") for i in range(4)]
-    stored = (sides[1] - sides[3], sides[0] - sides[2])
-    if at < 0 or stored != shape[:2]:
-        raise TileError(f"a JPEG 2000 of {stored} pixels is in a frame of {shape[:2]}", "E_BOMB")
-    return data
 
 
 def _fitting(pixels: Array, shape: tuple[int, int, int]) -> Array:

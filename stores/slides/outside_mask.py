@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ...errors import SlideError
+from ..foreign import foreign
 from ..frame import Array
 from ..regular import open_regular, read_regular
+from .tiff_chain import check_directories
 
 IMAGES = (".png", ".tif", ".tiff")
 OUTLINES = (".geojson", ".json")
 SUFFIXES = (*IMAGES, *OUTLINES)
 MAX_RATIO = 0.01
 """Largest difference of two aspect ratios of one slide, beside a pixel of rounding on each side of the mask."""
-MAX_PIXELS = 1 << 30
+MAX_PIXELS = 1 << 28
+MAX_SAMPLES = 4
+"""Samples of a pixel."""
 MAX_OUTSIDE = 0.01
 """Share of the slide's side by which an outline may reach over its edge."""
 
@@ -53,6 +57,8 @@ def check_outside_mask(path: Path, native_shape: tuple[int, ...], corner: tuple[
 
 def _check_ratio(path: Path, mask: tuple[int, ...], slide: tuple[int, ...]) -> None:
     """Whether the mask has the slide's aspect ratio, but for the rounding of its sides."""
+    if 0 in mask:
+        raise SlideError(f"its tissue mask {path.name} has {mask[1]} x {mask[0]} pixels. Export it again.", "E_MASK")
     off = abs(mask[0] * slide[1] / (mask[1] * slide[0]) - 1)
     if off > MAX_RATIO + 1 / mask[0] + 1 / mask[1]:
         raise SlideError(
@@ -71,6 +77,7 @@ def _image_shape(path: Path) -> tuple[int, int]:
                 return picture.height, picture.width
         import tifffile
 
+        check_directories(path)
         with open_regular(path) as file, tifffile.TiffFile(file) as tiff:
             page = tiff.series[0].keyframe
             return page.imagelength, page.imagewidth
@@ -92,6 +99,8 @@ def _image(path: Path) -> Array:
             import tifffile
 
             with open_regular(path) as file, tifffile.TiffFile(file) as tiff:
+                if tiff.series[0].size > MAX_SAMPLES * height * width:
+                    raise ValueError(f"it has the axes {tiff.series[0].shape}, not rows and columns")
                 values = np.squeeze(tiff.series[0].asarray())
                 if values.ndim == 3 and values.shape[:2] != (height, width):  # planes before rows
                     values = np.moveaxis(values, 0, -1)
@@ -133,6 +142,7 @@ def _outlines(path: Path, slide: tuple[int, ...], corner: tuple[int, ...]) -> It
         found = [
             [np.asarray(ring, float)[:, :2] + shift for ring in polygon]
             for polygon in _polygons(json.loads(read_regular(path)))
+            if polygon and all(map(len, polygon))
         ]
     if not found:
         raise SlideError(f"its tissue mask {path.name} holds no polygon. Export the tissue as polygons.", "E_MASK")
@@ -185,14 +195,7 @@ def _drawn(polygons: list[Polygon], native_shape: tuple[int, ...], shape: tuple[
     return mask
 
 
-@contextmanager
-def _named_problems(path: Path) -> Iterator[None]:
-    """Every problem of a mask file as a SlideError that names the file."""
-    try:
-        yield
-    except SlideError:
-        raise
-    except Exception as error:
-        raise SlideError(
-            f"its tissue mask {path.name} cannot be read ({error}). Give a PNG, a TIFF or GeoJSON.", "E_MASK"
-        ) from error
+def _named_problems(path: Path) -> AbstractContextManager[None]:
+    """Context in which a mask's file is read: every problem of it is a SlideError that names the file."""
+    text = f"its tissue mask {path.name} cannot be read"
+    return foreign(lambda why: SlideError(f"{text} ({why}). Give a PNG, a TIFF or GeoJSON.", "E_MASK"))

@@ -5,11 +5,13 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
-from ...errors import SlideError
+from ...errors import SlideError, TileError
 from ..cache import Lease, is_copied, near
+from ..foreign import foreign
 from ..frame import Array, Box, Frame
 from ..remote import to_path
 from . import dicom_reader, fastslide_reader, openslide_reader, picture_reader, tiff_reader, zarr_levels, zarr_reader
@@ -114,7 +116,10 @@ class Slide:
             raise ValueError(
                 f"a box is read inside its frame: {box} is not within {frame.shape} of level {level}. Clip it first."
             )
-        return self._pixels.read(box, level)
+        with foreign(
+            lambda why: TileError(f"{box} of level {level} cannot be read: its reader fails unexpectedly ({why})")
+        ):
+            return self._pixels.read(box, level)
 
     def absent(self, box: Box, level: int = 0) -> list[Box]:
         """The parts of `box` inside `frames[level]` that the file does not hold: tiles and chunks that were never written."""
@@ -219,7 +224,8 @@ def _open_pixels(path: Path, part: str, check: LevelCheck) -> tuple[Pixels, tupl
         if not reader.accepts(path, head):
             continue
         try:
-            pixels = reader.open(path, part)
+            with foreign(partial(_unforeseen, path.name)):
+                pixels = reader.open(path, part)
         except SlideError as error:
             if error.code not in _NEXT_READER_CODES:
                 raise
@@ -248,6 +254,11 @@ def _open_pixels(path: Path, part: str, check: LevelCheck) -> tuple[Pixels, tupl
             "E_NOT_A_SLIDE",
         )
     raise not_a_slide(path, head)
+
+
+def _unforeseen(name: str, why: str) -> SlideError:
+    text = f"{name}: cannot be opened: its reader fails unexpectedly ({why}); it is probably damaged."
+    return SlideError(f"{text} Copy it again, or convert it with another tool.", "E_UNREADABLE")
 
 
 class _Noted:

@@ -22,6 +22,7 @@ from .companions import is_vsi
 from .file_head import kind_of
 from .openslide_reader import OpenSlidePixels, vendor_of
 from .pixels import SlideDescription, level_factor
+from .tiff_chain import check_directories
 from .tiff_levels import Pyramid, pyramid_of
 from .tiff_segments import Segments
 
@@ -63,6 +64,7 @@ class TiffPixels:
     def _open(self, path: Path) -> None:
         import tifffile
 
+        check_directories(path)
         try:
             with tifffile.TiffFile(path, _multifile=False) as tif:
                 pyramid = pyramid_of(tif, path.name, self._part)

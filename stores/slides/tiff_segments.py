@@ -20,6 +20,7 @@ from ...errors import SlideError, TileError
 from ..frame import Array, Box
 from .absent import absent_boxes
 from .jpeg_colour import says_ycbcr
+from .stated_size import jpeg_size, stated_size
 from .strict_jpeg import strict_decoder
 
 MAX_SEGMENT_BYTES = 2**30
@@ -135,7 +136,8 @@ class Segments:
                 if index in self._kept:
                     self._kept.move_to_end(index)
                     return self._kept[index]
-        data = os.pread(self._fd, count, offset)
+        there = max(0, min(count, os.fstat(self._fd).st_size - offset))  # a table may state any number of bytes
+        data = os.pread(self._fd, there, offset) if there else b""
         if len(data) < count:
             raise TileError(
                 f"{self._name}: the file ends inside tile {index} ({len(data)} of {count} bytes are there); "
@@ -211,6 +213,11 @@ class Segments:
         extra = {"jpegtables": tables, "jpegheader": header} if int(key.compression) in (6, 7, 34892, 33007) else {}
 
         def decode(data: bytes, index: int) -> Array:
+            stated = stated_size(data)
+            if stated is not None and (stated[0] > 2 * self.size[0] or stated[1] > 2 * self.size[1]):
+                raise TileError(
+                    f"{self._name}: the picture of tile {index} is {stated} pixels in a tile of {self.size}", "E_BOMB"
+                )
             pixels = decoder(data, index, **extra)[0]
             if pixels is None:
                 raise TileError(f"{self._name}: tile {index} decodes to nothing")
@@ -236,21 +243,3 @@ class Segments:
             return pixels.astype(self.dtype, copy=False)
 
         return decode
-
-
-def jpeg_size(data: bytes) -> tuple[int, int] | None:
-    """(height, width) that a JPEG's header states; None if it has none. Checked before decoding allocates anything."""
-    at = 2
-    while at + 9 <= len(data):
-        if data[at] != 0xFF:
-            return None
-        marker = data[at + 1]
-        if marker == 0xFF:
-            at += 1
-        elif 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            return int.from_bytes(data[at + 5 : at + 7], "big"), int.from_bytes(data[at + 7 : at + 9], "big")
-        elif marker in (0xD8, 0x01) or 0xD0 <= marker <= 0xD7:
-            at += 2
-        else:
-            at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-    return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
 import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,6 +21,14 @@ from .absent import absent_boxes
 
 _NONE = np.uint64(2**64 - 1)
 """Offset and length, in the index of a shard, of a chunk that it does not hold."""
+
+
+METADATA_NAMES = frozenset({"zarr.json", ".zarray", ".zattrs", ".zgroup", ".zmetadata"})
+
+
+def holds_chunks(folder: Path) -> bool:
+    """Whether an array's folder has any file beside its metadata: an array without a chunk is its fill value everywhere."""
+    return any(name not in METADATA_NAMES for _, _, names in os.walk(folder) for name in names)
 
 
 class ChunkFiles:

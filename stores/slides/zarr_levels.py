@@ -7,20 +7,21 @@ from __future__ import annotations
 import itertools
 import json
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ...errors import SlideError
 from ..contents import check_inside
+from ..foreign import foreign
 from ..frame import Frame
+from ..inside import is_inside
 from ..ngff import frames_of, unknown_units
 from ..regular import read_regular
+from ..zarr_limits import LimitError, check_limits
 
-MAX_CHUNK_BYTES = 2**30
-"""Largest size of a chunk in bytes; metadata may claim any."""
-MAX_ZARR_SIDE = 2**31
 MAX_ZARR_LEVELS = 32
 MAX_SERIES = 1000
 MAX_ZARR_CHANNELS = 64
@@ -48,6 +49,20 @@ def foreign_attributes(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def understood(path: Path) -> AbstractContextManager[None]:
+    """Context in which metadata of a store are taken apart: whatever is wrong in them is a SlideError (E_NGFF)."""
+    return foreign(lambda why: metadata_error(path, f"its metadata cannot be understood ({why})"))
+
+
+@contextmanager
+def named(path: Path) -> Iterator[None]:
+    """Context of code that knows a store's metadata but not its name: its errors get the name."""
+    try:
+        yield
+    except SlideError as error:
+        raise SlideError(f"{path.name}: {error.message}", error.code) from error
+
+
 def holds_image(path: Path) -> bool:
     """Whether a folder is an OME-Zarr image (has multiscales)."""
     try:
@@ -70,9 +85,10 @@ def series_names(path: Path, attributes: dict[str, Any]) -> list[str]:
     if not isinstance(ome, dict) or "bioformats2raw.layout" not in ome:
         return []
     listed = foreign_attributes(path / "OME")
-    names = listed.get("ome", listed).get("series")
+    with understood(path):
+        names = listed.get("ome", listed).get("series")
     if isinstance(names, list) and names:
-        return [name for name in map(str, names) if PurePosixPath(name).name == name and name not in ("", "..")]
+        return [name for name in map(str, names) if PurePosixPath(name).name == name and is_inside(name)]
     return [str(i) for i in itertools.takewhile(lambda i: (path / str(i)).is_dir(), range(MAX_SERIES))]
 
 
@@ -122,25 +138,29 @@ def open_levels(path: Path, kinds: Collection[str], word: str) -> Levels:
             "E_NOT_A_SLIDE",
         )
     check_inside(path)
-    attributes = foreign_attributes(path)
-    try:
-        multiscales = attributes.get("ome", attributes)["multiscales"]
-        names = [str(dataset["path"]) for dataset in multiscales[0]["datasets"]][:MAX_ZARR_LEVELS]
-    except (KeyError, IndexError, TypeError, AttributeError) as error:
-        raise metadata_error(path, f"its multiscales metadata lacks {error}") from error
+    with understood(path):
+        return _levels(path, foreign_attributes(path), (kinds, word))
+
+
+def _levels(path: Path, attributes: dict[str, Any], types: tuple[Collection[str], str]) -> Levels:
+    multiscales = attributes.get("ome", attributes)["multiscales"]
+    names = [str(dataset["path"]) for dataset in multiscales[0]["datasets"]][:MAX_ZARR_LEVELS]
     if not names:
         raise metadata_error(path, "its multiscales metadata lists no levels")
     notes = (f"{len(multiscales)} multiscales; the first is read",) if len(multiscales) > 1 else ()
-    opened = [_array(path, name, kinds, word) for name in names]
+    opened = [_array(path, name, *types) for name in names]
     order = sorted(range(len(names)), key=lambda i: -math.prod(opened[i].shape))
     names, arrays = [names[i] for i in order], [opened[i] for i in order]
-    axes, frames = frames_of(_in_order(attributes, order), [array.shape for array in arrays])
+    with named(path):
+        axes, frames = frames_of(_in_order(attributes, order), [array.shape for array in arrays])
     if any(len(array.shape) != len(axes) for array in arrays):
         raise metadata_error(path, f"its {len(axes)} axes do not fit its arrays of shapes {[a.shape for a in arrays]}")
     if not {"y", "x"} <= set(axes) or set(axes) - set("tczyx"):
         raise metadata_error(
             path, f"its axes are {axes}; y and x are needed, and of other axes only t, c and z are read"
         )
+    if {axis for axis in axes if axis in "zyx"} != set(frames[0].axes):
+        raise metadata_error(path, f"of its axes {axes} those of type space are {list(frames[0].axes)}")
     channels, first = [a.shape[axes.index("c")] if "c" in axes else 1 for a in arrays], arrays[0]
     if max(channels) > MAX_ZARR_CHANNELS or len({*channels}) > 1 or any(a.dtype != first.dtype for a in arrays):
         raise SlideError(
@@ -169,9 +189,8 @@ def metadata_error(path: Path, why: str) -> SlideError:
 
 def _array(path: Path, name: str, kinds: Collection[str], word: str) -> Any:
     """Open one level, after a check of its metadata."""
-    parts = PurePosixPath(name).parts
-    folder = path.joinpath(*parts)
-    if ".." in parts or PurePosixPath(name).is_absolute() or not folder.resolve().is_relative_to(path.resolve()):
+    folder = path.joinpath(*PurePosixPath(name).parts) if "\0" not in name else path
+    if not is_inside(name.rstrip("/")) or not folder.resolve().is_relative_to(path.resolve()):
         raise SlideError(f"{path.name}: its level {name!r} lies outside the folder; refused.", "E_PATH")
     meta = _json(folder / "zarr.json") or _json(folder / ".zarray")
     if not meta:
@@ -185,12 +204,10 @@ def _array(path: Path, name: str, kinds: Collection[str], word: str) -> Any:
         raise SlideError(
             f"{path.name}: level {name!r} has pixels of type {kind}; {word} are read.", "E_UNSUPPORTED_PIXELS"
         )
-    import zarr
+    from ..bounded_zarr import open_bounded
 
-    try:
-        return zarr.open_array(folder, mode="r")
-    except Exception as error:  # zarr raises whatever odd metadata leads it to
-        raise metadata_error(path, f"level {name!r} cannot be opened ({type(error).__name__}: {error})") from error
+    with foreign(lambda why: metadata_error(path, f"level {name!r} cannot be opened ({why})")):
+        return open_bounded(folder, 3 if "zarr_format" in meta and meta["zarr_format"] == 3 else 2)
 
 
 def _check(path: Path, name: str, meta: dict[str, Any]) -> None:
@@ -201,16 +218,12 @@ def _check(path: Path, name: str, meta: dict[str, Any]) -> None:
             "codecs that are trusted. Rewrite it with blosc or zstd.",
             "E_UNSUPPORTED_PIXELS",
         )
-    shape, chunk = meta.get("shape", []), _chunk(meta)
-    sizes = [*shape, *chunk]
-    if not shape or len(shape) != len(chunk) or any(not isinstance(n, int) or not 0 < n < MAX_ZARR_SIDE for n in sizes):
-        raise SlideError(f"{path.name}: level {name!r} claims shape {shape} in chunks of {chunk}.", "E_MALFORMED")
-    if math.prod(chunk) * 2 > MAX_CHUNK_BYTES:
-        raise SlideError(
-            f"{path.name}: level {name!r} has chunks of {chunk}, more than {MAX_CHUNK_BYTES} bytes each; it cannot "
-            "be read within bounded memory. Rewrite it in smaller chunks.",
-            "E_BOMB",
-        )
+    try:
+        check_limits(meta)
+        if 0 in meta["shape"] or not meta["shape"]:
+            raise LimitError("E_MALFORMED", f"claims the shape {meta['shape']}")
+    except LimitError as error:
+        raise SlideError(f"{path.name}: level {name!r} {error.why}.", error.code) from error
 
 
 def _json(path: Path) -> dict[str, Any]:
@@ -220,7 +233,7 @@ def _json(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, RecursionError) as error:
-        raise SlideError(f"{path.parent.name}/{path.name}: cannot be read ({error}).", "E_NGFF") from error
+        raise SlideError(f"{path.parent.name}/{path.name}: cannot be read ({error!r:.200}).", "E_NGFF") from error
     return found if isinstance(found, dict) else {}
 
 
@@ -236,12 +249,3 @@ def _codecs(meta: dict[str, Any]) -> list[str]:
         if isinstance(inner, dict) and "codecs" in inner:
             names += _codecs({"codecs": inner["codecs"] + inner.get("index_codecs", [])})
     return names
-
-
-def _chunk(meta: dict[str, Any]) -> list[Any]:
-    """Shape of the block that is decoded at once: the inner chunk of a shard."""
-    for codec in meta.get("codecs", []):
-        if isinstance(codec, dict) and codec.get("name") == "sharding_indexed":
-            return list(codec.get("configuration", {}).get("chunk_shape", []))
-    grid = meta.get("chunk_grid", {})
-    return list(grid.get("configuration", {}).get("chunk_shape", []) if grid else meta.get("chunks", []))

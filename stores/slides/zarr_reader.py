@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import SlideError, TileError
+from ..bounded_zarr import read_box
+from ..foreign import foreign
 from ..frame import Array, Box, Frame
 from .pixels import SlideDescription
 from .spacing import FROM_FILE, Stated
-from .zarr_chunks import ChunkFiles
+from .zarr_chunks import ChunkFiles, holds_chunks
 from .zarr_levels import foreign_attributes, image_folder, open_levels, series_names
 
 SLIDE_DTYPES = frozenset({"uint8", "u1", "uint16", "u2"})
@@ -25,6 +27,11 @@ class ZarrPixels:
         levels = open_levels(path, SLIDE_DTYPES, "whole numbers of 8 or 16 bits without a sign")
         self._arrays, self._axes, self._names = levels.arrays, levels.axes, levels.names
         self._files: dict[int, ChunkFiles] = {}
+        if not any(holds_chunks(path / name) for name in levels.names):
+            raise SlideError(
+                f"{path.name}: holds no chunk of any level, so all of it would be its fill value. Copy it again.",
+                "E_TRUNCATED",
+            )
         first, notes = levels.arrays[0], list(levels.notes)
         if len(images) > 1:
             notes.insert(0, f"{len(images)} images in the store; {path.name} is read; choose one with --part")
@@ -70,13 +77,9 @@ class ZarrPixels:
                 f"{self._path.name}: level {level} cannot be read from {box.start} to {box.stop} (y, x): a chunk there is a "
                 "file without content"
             )
-        try:
-            pixels = np.asarray(self._arrays[level][tuple(where[axis] for axis in self._axes)])
-        except Exception as error:  # codecs raise whatever they like on damaged bytes
-            raise TileError(
-                f"{self._path.name}: level {level} cannot be read from {box.start} to {box.stop} (y, x) "
-                f"({type(error).__name__}: {error})"
-            ) from error
+        place = f"{self._path.name}: level {level} cannot be read from {box.start} to {box.stop} (y, x)"
+        with foreign(lambda why: TileError(f"{place} ({why})")):
+            pixels = read_box(self._arrays[level], tuple(where[axis] for axis in self._axes))
         kept = [axis for axis in self._axes if axis in "cyx"]
         if "c" not in kept:
             pixels, kept = pixels[None], ["c", *kept]

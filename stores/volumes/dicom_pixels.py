@@ -14,6 +14,7 @@ import numpy as np
 
 from ...errors import SlideError
 from ..frame import Array
+from .dicom_limits import check_pixels
 from .series import Slice, header
 
 
@@ -98,10 +99,11 @@ def pictures(file: Path) -> Array:
                     f"{bits // 8 // one}: some of them would be left out without a place. Export it again.",
                     "E_MALFORMED",
                 )
+        check_pixels(file, data)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             pixels = np.asarray(data.pixel_array)
-    except SlideError:
+    except (SlideError, MemoryError):
         raise
     except Exception as error:  # decoders raise whatever they like, and what is missing comes as RuntimeError
         raise SlideError(

@@ -8,15 +8,16 @@ from __future__ import annotations
 import math
 import threading
 import zipfile
-import zlib
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ...errors import SlideError
+from ..foreign import foreign
 from ..frame import Array
 from ..regular import open_regular
 from .file_head import NPZ, content_of
@@ -108,14 +109,15 @@ def _is_stack(shape: tuple[int, ...]) -> bool:
 def _headers(path: Path) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
     """Shape and type of each array, from its first bytes."""
     headers = {}
-    try:
-        with open_regular(path) as container, zipfile.ZipFile(container) as archive:
-            for info in archive.infolist():
-                if info.filename.endswith(".npy"):
-                    with archive.open(info) as file:
-                        headers[info.filename[: -len(".npy")]] = _header(file)[:2]
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, NotImplementedError, RuntimeError) as error:
-        raise _damaged(path, error) from error
+    with _unpacking(path), open_regular(path) as container, zipfile.ZipFile(container) as archive:
+        for info in archive.infolist():
+            if info.filename.endswith(".npy"):
+                with archive.open(info) as file:
+                    shape, dtype, _ = _header(file)
+                stated = math.prod(shape) * (1 if dtype.hasobject else dtype.itemsize)
+                if stated > info.file_size or min(shape, default=0) < 0:
+                    raise ValueError(f"{info.filename} states the shape {shape} in {info.file_size} bytes")
+                headers[info.filename[: -len(".npy")]] = shape, dtype
     return headers
 
 
@@ -142,12 +144,8 @@ def _array(path: Path, name: str, limit: int) -> Array:
 
 
 def _unpacked(path: Path, name: str, limit: int) -> Array:
-    try:
-        with (
-            open_regular(path) as container,
-            zipfile.ZipFile(container) as archive,
-            archive.open(f"{name}.npy") as member,
-        ):
+    with _unpacking(path), open_regular(path) as container, zipfile.ZipFile(container) as archive:
+        with archive.open(f"{name}.npy") as member:
             file: Any = member
             shape, dtype, fortran = _header(file)
             if dtype.hasobject:
@@ -169,15 +167,13 @@ def _unpacked(path: Path, name: str, limit: int) -> Array:
                 offset += count
             if offset < nbytes or file.read(1):
                 raise ValueError(f"{name} claims {nbytes} bytes and has {'fewer' if offset < nbytes else 'more'}")
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, NotImplementedError, RuntimeError) as error:
-        raise _damaged(path, error) from error
-    array = np.frombuffer(data, dtype)
-    return array.reshape(shape[::-1]).transpose() if fortran else array.reshape(shape)
+        array = np.frombuffer(data, dtype)
+        return array.reshape(shape[::-1]).transpose() if fortran else array.reshape(shape)
 
 
-def _damaged(path: Path, error: Exception) -> SlideError:
-    return SlideError(
-        f"{path.name}: cannot be unpacked to its end ({type(error).__name__}: {error}); it was cut short or damaged. Copy it "
-        "again.",
-        "E_TRUNCATED",
+def _unpacking(path: Path) -> AbstractContextManager[None]:
+    """Context in which an archive is taken apart: whatever is wrong in it is a SlideError (E_TRUNCATED)."""
+    text = f"{path.name}: cannot be unpacked to its end"
+    return foreign(
+        lambda why: SlideError(f"{text} ({why}); it was cut short or damaged. Copy it again.", "E_TRUNCATED")
     )

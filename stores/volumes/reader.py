@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
@@ -12,6 +14,7 @@ import numpy as np
 
 from ...errors import SlideError, TileError
 from ..cache import Lease, is_copied
+from ..foreign import foreign
 from ..frame import Array, Box, Frame
 from ..placement import Affine, Placement, placement
 from ..remote import to_path
@@ -25,6 +28,10 @@ from .voxels import Voxels
 
 MAX_CHECKED_BYTES = 2**31
 """Bytes of a mapped floating-point file that are checked for numbers that are not finite when it is opened, at most."""
+MAX_PLANE_CELLS = 2**26
+"""Cells of a plane that is looked at as a whole when a volume is opened."""
+PART_CELLS = 2**12
+"""Cells along each side of the parts of a larger one."""
 MAX_COARSEST_BYTES = 2**26
 """Bytes of the coarsest level of a chunked store that are read for the same check, at most."""
 
@@ -134,7 +141,13 @@ class Volume:
             raise ValueError(
                 f"a box is read inside its frame: {box} is not within {frame.shape} of level {level}. Clip it first."
             )
-        return self._finite(self._cells(box, level))
+        voxels = self._open  # raises ValueError where the volume is closed
+        with foreign(
+            lambda why: TileError(
+                f"{self._name}: {box} of level {level} cannot be read: {voxels.reader} fails unexpectedly ({why})"
+            )
+        ):
+            return self._finite(self._cells(box, level))
 
     def absent(self, box: Box) -> list[Box]:
         """The parts of `box`, inside the finest frame, that the file does not hold; they are read as its fill value."""
@@ -228,13 +241,22 @@ class Volume:
     def _all_labelled(self) -> bool:
         """Whether the planes at a third and two thirds of the depth look like those of a label map, or are 0."""
         depth, *plane = self._frames[0].shape
+        if math.prod(plane) > MAX_PLANE_CELLS:
+            return False
         thirds = (Box((z, 0, 0), (z + 1, *plane)) for z in (depth // 3, 2 * depth // 3))
         return all(not cells.any() or looks_labelled(cells) for cells in (self._cells(b, 0)[0, 0] for b in thirds))
 
     def _planes(self) -> Iterator[Box]:
+        """Planes from the middle outwards; of large ones the parts, the middle one first."""
         depth, *plane = self._frames[0].shape
         for z in sorted(range(depth), key=lambda z: (abs(z - depth // 2), z)):
-            yield Box((z, 0, 0), (z + 1, *plane))
+            whole = Box((z, 0, 0), (z + 1, *plane))
+            if whole.size <= MAX_PLANE_CELLS:
+                yield whole
+                continue
+            parts = list(whole.cut((1, PART_CELLS, PART_CELLS)))
+            yield from parts[len(parts) // 2 :]
+            yield from parts[: len(parts) // 2]
 
 
 def open_volume(path: Path, part: str = "") -> Volume:
@@ -247,7 +269,8 @@ def open_volume(path: Path, part: str = "") -> Volume:
     path = to_path(path)
     lease = Lease(path, fingerprint(path)) if is_copied(path) else None
     try:
-        return Volume(path.name, _voxels(lease.path if lease else path, part), lease)
+        with foreign(partial(_unforeseen, path.name)):
+            return Volume(path.name, _voxels(lease.path if lease else path, part), lease)
     except BaseException as error:
         if lease:
             lease.release()
@@ -256,6 +279,11 @@ def open_volume(path: Path, part: str = "") -> Volume:
         ):  # raised by code that slides and volumes share
             raise SlideError(error.message, "E_NOT_A_VOLUME") from error
         raise
+
+
+def _unforeseen(name: str, why: str) -> SlideError:
+    text = f"{name}: cannot be opened: its reader fails unexpectedly ({why}); it is probably damaged."
+    return SlideError(f"{text} Copy it again, or convert it with another tool.", "E_UNREADABLE")
 
 
 def _voxels(path: Path, part: str) -> Voxels:

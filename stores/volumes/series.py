@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import SlideError
+from ..foreign import foreign
 from ..regular import open_regular
 from ..slides.companions import series_of
+from .dicom_limits import check_deflated
 
 EXPECTED = ("ImagesInAcquisition", "NumberOfSlices")
 """Elements that state how many images a series has."""
@@ -72,31 +74,25 @@ def header(file: Path, tags: list[str] | None = None, *, pixels: bool = False) -
     from pydicom.config import settings
 
     settings.reading_validation_mode = 0  # invalid values are common, and none of them is shown
-    try:
-        with warnings.catch_warnings(), open_regular(file) as handle:
-            warnings.simplefilter("ignore")
-            return pydicom.dcmread(handle, stop_before_pixels=not pixels, specific_tags=tags)
-    except FileNotFoundError as error:
-        raise SlideError(f"{file.name}: is gone; it was moved or deleted.", "E_MISSING") from error
-    except Exception as error:  # pydicom raises whatever damaged elements lead it to
-        raise SlideError(
-            f"{file.name}: cannot be read as DICOM ({type(error).__name__}); it is damaged, cut short or was never complete. "
-            "Export it again.",
-            "E_DICOM",
-        ) from error
+    text = f"{file.name}: cannot be read as DICOM"
+    why = "it is damaged, cut short or was never complete. Export it again."
+    with foreign(lambda what: SlideError(f"{text} ({what.partition(':')[0]}); {why}", "E_DICOM")):
+        try:
+            check_deflated(file)
+            with warnings.catch_warnings(), open_regular(file) as handle:
+                warnings.simplefilter("ignore")
+                return pydicom.dcmread(handle, stop_before_pixels=not pixels, specific_tags=tags)
+        except FileNotFoundError as error:
+            raise SlideError(f"{file.name}: is gone; it was moved or deleted.", "E_MISSING") from error
 
 
 def slices_of(file: Path, data: Any) -> list[Slice]:
     """The pictures of a file. Raises SlideError if it has none, or does not state their positions."""
-    try:
+    text = (
+        f"{file.name}: its elements contradict each other"  # values of the wrong kind, missing groups, empty sequences
+    )
+    with foreign(lambda why: SlideError(f"{text} ({why}). Export it again.", "E_DICOM")):
         return _slices(file, data)
-    except SlideError:
-        raise
-    except Exception as error:  # values of the wrong kind, missing groups, empty sequences
-        raise SlideError(
-            f"{file.name}: its elements contradict each other ({type(error).__name__}: {error}). Export it again.",
-            "E_DICOM",
-        ) from error
 
 
 def _slices(file: Path, data: Any) -> list[Slice]:

@@ -9,12 +9,14 @@ import numpy as np
 
 from ...errors import SlideError, TileError
 from ..anatomy import directions_of
+from ..bounded_zarr import read_box
+from ..foreign import foreign
 from ..frame import Array, Box, Frame
 from ..ngff import stored_affine
 from ..placement import Affine
-from ..slides.zarr_chunks import ChunkFiles
-from ..slides.zarr_levels import Levels, foreign_attributes, open_levels
-from .voxels import VOXEL_DTYPES, Voxels, affine_of, time_index
+from ..slides.zarr_chunks import ChunkFiles, holds_chunks
+from ..slides.zarr_levels import Levels, foreign_attributes, named, open_levels
+from .voxels import VOXEL_DTYPES, Voxels, affine_of, check_cells, time_index
 
 ZARR_VOXEL_DTYPES = (
     VOXEL_DTYPES
@@ -27,6 +29,7 @@ def open_zarr(path: Path, part: str) -> Voxels:
     """Raises SlideError with a reason code."""
     levels = open_levels(path, ZARR_VOXEL_DTYPES, "real numbers of 1 to 8 bytes")
     sizes = dict(zip(levels.axes, levels.arrays[0].shape, strict=True))
+    check_cells(path, [sizes[axis] for axis in "zyx" if axis in sizes], np.dtype(levels.arrays[0].dtype))
     if sizes.get("z", 1) < 2:
         raise SlideError(f"{path.name}: has one plane: it is a slide, not a volume.", "E_NOT_A_VOLUME")
     if levels.unknown_units:
@@ -34,6 +37,11 @@ def open_zarr(path: Path, part: str) -> Voxels:
             f"{path.name}: its axes are stated in {', '.join(map(repr, levels.unknown_units))}, which is no known "
             "length. Correct the unit in its metadata.",
             "E_NGFF",
+        )
+    if not any(holds_chunks(path / name) for name in levels.names):
+        raise SlideError(
+            f"{path.name}: holds no chunk of any level, so all of it would be its fill value. Copy it again.",
+            "E_TRUNCATED",
         )
     words = part.split(",") if part else []
     t = time_index(path, sizes.get("t", 1), ",".join(word for word in words if not word.startswith("c=")))
@@ -85,7 +93,9 @@ def _box(at: tuple[slice, ...]) -> Box:
 def _affine(path: Path, frame: Frame) -> tuple[Affine, bool]:
     """The affine of (x, y, z), and whether the store states its orientation: ours of oblique volumes, or RFC-4 on the axes."""
     attributes = foreign_attributes(path)
-    if own := stored_affine(attributes):
+    with named(path):
+        own = stored_affine(attributes)
+    if own:
         return own, True
     stated = directions_of(attributes.get("ome", attributes)["multiscales"][0].get("axes", []))
     matrix = np.diag([0.0, 0.0, 0.0, 1.0])
@@ -140,12 +150,9 @@ def _cells(
             raise TileError(
                 f"{path.name}: level {level} cannot be read at x, y, z = {at}: a chunk there is a file without content"
             )
-        try:
-            values = np.asarray(levels.arrays[level][tuple(where[axis] for axis in levels.axes)])
-        except Exception as error:  # codecs raise whatever they like on damaged bytes
-            raise TileError(
-                f"{path.name}: level {level} cannot be read at x, y, z = {at} ({type(error).__name__}: {error})"
-            ) from error
+        place = f"{path.name}: level {level} cannot be read at x, y, z = {at}"
+        with foreign(lambda why: TileError(f"{place} ({why})")):
+            values = read_box(levels.arrays[level], tuple(where[axis] for axis in levels.axes))
         kept = [axis for axis in levels.axes if axis != "t"]
         if "c" not in kept:
             values, kept = values[None], ["c", *kept]

@@ -103,7 +103,20 @@ def test_a_lock_whose_writer_died_in_the_act_is_taken_over_once_it_is_old(tmp_pa
         assert time.monotonic() - began > 4
 
 
-@pytest.mark.parametrize("content", ['{"name": "some other tool"}', "[1]", "notes"])
+@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize("content", ["", '{"host": "here", "pi', '{"host": 5, "pid": "x", "started": []}'])
+def test_a_torn_lock_that_a_broken_clock_dates_into_the_future_is_taken(
+    tmp_path: Path, content: str, force: bool
+) -> None:
+    path = tmp_path / "lock.json"
+    path.write_text(content)
+    os.utime(path, (time.time() + 10**6,) * 2)
+    began = time.monotonic()
+    with Lock(tmp_path, force=force):
+        assert json.loads(path.read_text())["pid"] == os.getpid() and time.monotonic() - began < 2
+
+
+@pytest.mark.parametrize("content", ['{"name": "some other tool"}', "[1]", "notes", "[" * 100_000])
 def test_a_file_of_that_name_that_is_no_lock_of_ours_stays(tmp_path: Path, content: str) -> None:
     path = tmp_path / "lock.json"
     path.write_text(content)

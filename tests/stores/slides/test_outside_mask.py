@@ -117,3 +117,21 @@ def test_a_file_without_a_mask_is_refused(tmp_path: Path, name: str, content: by
     with pytest.raises(SlideError, match=name) as error:
         check_outside_mask(tmp_path / name, SLIDE)
     assert error.value.code == "E_MASK"
+
+
+@pytest.mark.parametrize(
+    "polygon",
+    [[], [[]], [[[1, 2], [3]]], [[1, 2, 3]], [[["a", "b"]]], "x", 5, {"a": 1}, [[[1e999, 0], [0, 1], [1, 1]]]],
+)
+def test_outlines_that_are_none_are_refused_by_name(tmp_path: Path, polygon: Any) -> None:
+    path = tmp_path / "a.geojson"
+    path.write_text(json.dumps({"type": "Polygon", "coordinates": polygon}))
+    with pytest.raises(SlideError, match=r"a\.geojson") as caught:
+        check_outside_mask(path, (400, 500))
+    assert caught.value.code in ("E_MASK", "E_OTHER_MASK")
+
+
+def test_a_stack_of_planes_is_no_mask(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((9, 40, 50), np.uint8))
+    with pytest.raises(SlideError, match="axes"):
+        read_outside_mask(tmp_path / "a.tif", (400, 500), (40, 50))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import threading
+import zipfile
 from collections.abc import Callable
 from itertools import permutations
 from pathlib import Path
@@ -446,3 +447,26 @@ def test_nothing_private_is_kept(nifti: Nifti) -> None:
     with open_volume(nifti(body(), change=change)) as volume:
         said = repr((volume.notes, volume.affine, volume.frames, vars(volume)))
         assert "Secret" not in said
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"{'descr': '<u2', 'fortran_order': False, 'shape': (1099511627776, 5, 6, 7), }",
+        b"{'descr': '<u2', 'fortran_order': False, 'shape': (5, 6, 7",
+        b"{'descr': '<u2', 'fortran_order': False, 'shape': ((((((",
+        b"{'descr': 7, 'fortran_order': False, 'shape': (5, 6, 7), }",
+        b"{'descr': '<u2', 'fortran_order': False, 'shape': (5, -6, 7), }",
+        b"[" * 2000,
+    ],
+    ids=["endless", "open", "open brackets", "no type", "negative", "deep"],
+)
+def test_what_an_array_of_an_npz_claims_is_held_against_its_bytes(tmp_path: Path, header: bytes) -> None:
+    head = header.ljust(118) + b"\n"
+    member = b"\x93NUMPY\x01\0" + len(head).to_bytes(2, "little") + head + bytes(420)
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("train_images.npy", member)
+    with pytest.raises(SlideError, match=r"a\.npz"):
+        list(npz_reader.members(tmp_path / "a.npz"))
+    with pytest.raises(SlideError, match=r"a\.npz"):
+        open_volume(tmp_path / "a.npz")

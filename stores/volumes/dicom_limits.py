@@ -1,0 +1,71 @@
+"""DICOM limits: what the elements of a file may claim, checked before its pixels are unpacked."""
+
+from __future__ import annotations
+
+import zlib
+from pathlib import Path
+from typing import Any
+
+from ...errors import SlideError
+from ..slides.stated_size import stated_size
+from .voxels import MAX_VOLUME_BYTES
+
+MAX_DEFLATED_BYTES = 2**29
+"""Bytes of a deflated data set, unpacked; libraries unpack it as a whole."""
+MAX_SMALL_BYTES = 2**28
+"""Bytes of pixels that any file may claim."""
+MAX_EXPANSION = 2**12
+"""Beyond that, bytes of pixels that a packed byte may become."""
+_DEFLATED = b"1.2.840.10008.1.2.1.99"
+_HEAD_BYTES, _PIECE_BYTES = 2**12, 2**20
+
+
+def check_deflated(file: Path) -> None:
+    """Unpack a deflated data set piece by piece, and keep nothing. Raises SlideError (E_BOMB) for one that is too large."""
+    with file.open("rb") as handle:
+        head = handle.read(_HEAD_BYTES)
+        if _DEFLATED not in head or head[128:132] != b"DICM":
+            return
+        handle.seek(144 + int.from_bytes(head[140:144], "little"))  # behind the file meta information
+        stream, count = zlib.decompressobj(-15), 0
+        while packed := stream.unconsumed_tail or handle.read(_PIECE_BYTES):
+            count += len(stream.decompress(packed, _PIECE_BYTES))
+            if count > MAX_DEFLATED_BYTES:
+                raise SlideError(
+                    f"{file.name}: its deflated elements unpack to more than {MAX_DEFLATED_BYTES} bytes; a small file may be a "
+                    "decompression bomb. Write it without deflation.",
+                    "E_BOMB",
+                )
+            if stream.eof:
+                return
+
+
+def check_pixels(file: Path, data: Any) -> None:
+    """Raises SlideError: E_TOO_BIG for more pixels than are unpacked at once, E_BOMB for far more than packed bytes can hold,
+    or where a packed picture is not of the size that the elements state."""
+    rows, columns, frames = int(data.Rows), int(data.Columns), int(data.get("NumberOfFrames", 1) or 1)
+    nbytes = rows * columns * frames * int(data.get("SamplesPerPixel", 1) or 1) * -(-int(data.BitsAllocated) // 8)
+    if nbytes > MAX_VOLUME_BYTES:
+        raise SlideError(
+            f"{file.name}: states {frames} pictures of {rows} x {columns}, {nbytes} bytes and more than the {MAX_VOLUME_BYTES} "
+            "that are unpacked in one piece. Write it as several files.",
+            "E_TOO_BIG",
+        )
+    syntax: Any = getattr(getattr(data, "file_meta", None), "TransferSyntaxUID", None)
+    if syntax is None or not syntax.is_compressed or "PixelData" not in data or syntax.is_deflated:
+        return
+    packed = data.PixelData
+    sizes = {stated_size(one) for one in _pictures(packed, frames)} - {None, (rows, columns)}
+    if sizes or nbytes > MAX_SMALL_BYTES + MAX_EXPANSION * len(packed):
+        what = f"holds pictures of {sorted(map(str, sizes))}" if sizes else f"has {len(packed)} packed bytes"
+        raise SlideError(
+            f"{file.name}: {what} where its elements state {frames} of {rows} x {columns}: it is damaged, or a decompression "
+            "bomb. Export it again.",
+            "E_BOMB",
+        )
+
+
+def _pictures(packed: bytes, frames: int) -> Any:
+    from pydicom.encaps import generate_frames
+
+    return generate_frames(packed, number_of_frames=frames)

@@ -225,14 +225,6 @@ def test_a_lock_that_is_a_pipe_is_refused_and_never_opened(tmp_path: Path) -> No
     assert caught.value.code == "E_FOREIGN"
 
 
-def test_a_torn_lock_of_the_future_is_taken_over(tmp_path: Path) -> None:
-    path = tmp_path / "lock.json"
-    path.write_text("")
-    os.utime(path, (time.time() + 10**6,) * 2)
-    with Lock(tmp_path, force=True):
-        pass
-
-
 def test_a_lock_that_was_taken_by_force_is_not_given_back_by_its_first_owner(tmp_path: Path) -> None:
     with Lock(tmp_path):
         path = owned_by(tmp_path, host="elsewhere")

@@ -226,7 +226,7 @@ def slide_id(name: str, digits: int = 8, *, part: str = "", kind: InputKind = SL
 
 def fingerprint(path: Path) -> str:
     """Fingerprint that changes with an image: size, time and a hash of both ends of the file. Of a zarr folder: its metadata
-    files, and names, sizes and times of all files (see contents.py). Of any other folder: those of the files in it.
+    files, and names, sizes and times of all files (see contents.py). Of any other folder: those of the files in it and below.
 
     Raises SlideError (E_MISSING, E_UNREADABLE).
     """
@@ -241,8 +241,9 @@ def fingerprint(path: Path) -> str:
             whole.update(_part(file).encode())
         if files:
             whole.update(state_of(path).encode())
-        for file in [] if files else sorted(path.iterdir()):
-            whole.update(f"{file.name}/{_size(file)}\n".encode("utf-8", "surrogateescape"))
+        for file in [] if files else sorted(Path(at, name) for at, _, names in os.walk(path) for name in names):
+            name = file.relative_to(path).as_posix()
+            whole.update(f"{name}/{_size(file)}\n".encode("utf-8", "surrogateescape"))
         return whole.hexdigest()
     except FileNotFoundError as error:
         raise SlideError(f"{path.name}: is gone; it was moved or deleted.", "E_MISSING") from error

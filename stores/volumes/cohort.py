@@ -15,6 +15,7 @@ from .freesurfer import freesurfer_subject, named_by_subject
 from .input_kind import VOLUME_INPUT
 from .nifti_reader import shape_of
 from .nrrd_reader import times_of
+from .split_series import joined
 from .zarr_reader import sizes_of
 
 
@@ -39,6 +40,8 @@ def find_volumes(
         return None if root is None else find_bids(root, None if path.is_dir() else path, kind, suffix)
 
     cohort = find(spec, kind, special)
+    found, notes = joined(cohort.entries, cohort.root)
+    cohort = replace(cohort, entries=tuple(found), warnings=(*cohort.warnings, *notes))
     entries = tuple(
         replace(one, subject=one.subject or subject_in(one.name) or freesurfer_subject(one.path) or one.id)
         for one in (named_by_subject(_of_store(entry, cohort.root, t, channels or ())) for entry in cohort.entries)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,10 +24,11 @@ def accepts(path: Path, head: bytes) -> bool:
     return path.is_dir() or content_of(head) == DICOM
 
 
-def dicom_files(folder: Path) -> list[Path]:
-    """The DICOM files of a folder, sorted by name, without DICOMDIR."""
+def dicom_files(folder: Path, *, below: bool = False) -> list[Path]:
+    """The DICOM files of a folder, or of those below it too, sorted by name, without DICOMDIR."""
     found = []
-    for file in sorted(folder.iterdir()):
+    files = (Path(at, name) for at, _, names in os.walk(folder) for name in names) if below else folder.iterdir()
+    for file in sorted(files):
         if file.is_file() and not file.name.startswith(".") and file.name.upper() != "DICOMDIR":
             try:
                 if content_of(head_of(file)) == DICOM:
@@ -135,6 +137,18 @@ def _on_one_grid(path: Path, slices: Sequence[Slice]) -> tuple[list[Slice], Arra
     return stacked(path.name, slices)
 
 
+def series_files(path: Path, part: str) -> list[Path]:
+    """The files of a series. Raises SlideError (E_NOT_A_VOLUME)."""
+    return _files(path, part)[0]
+
+
+def _series_of(files: Sequence[Path]) -> dict[str, list[Path]]:
+    uids: dict[str, list[Path]] = {}
+    for file in files:
+        uids.setdefault(uid_of(file), []).append(file)
+    return series_parts(uids)
+
+
 def _files(path: Path, part: str) -> tuple[list[Path], list[str]]:
     """(the files of a series, names of files in its folder that should be among them and hold no DICOM)."""
     if not path.is_dir():
@@ -145,11 +159,11 @@ def _files(path: Path, part: str) -> tuple[list[Path], list[str]]:
         if head_of(path).startswith(b"\x1f\x8b"):
             raise SlideError(f"{path.name}: is DICOM packed with gzip; unpack it.", "E_DICOM")
         return [path], []
-    uids: dict[str, list[Path]] = {}
     found = dicom_files(path)
-    for file in found:
-        uids.setdefault(uid_of(file), []).append(file)
-    series = series_parts(uids)
+    series = _series_of(found)
+    if part and not any(part in (one, mark_of(one)) for one in series):  # its slices may lie in several folders below
+        found = dicom_files(path, below=True)
+        series = _series_of(found)
     if not series:
         raise SlideError(
             f"{path.name}: is a folder without DICOM files and no OME-Zarr image. Give one file, or the folder to --volumes.",
@@ -164,4 +178,4 @@ def _files(path: Path, part: str) -> tuple[list[Path], list[str]]:
             "E_NOT_A_VOLUME",
         )
     files = series[chosen[0]]
-    return files, _unread(path, files, found)
+    return files, [name for folder in sorted({file.parent for file in files}) for name in _unread(folder, files, found)]

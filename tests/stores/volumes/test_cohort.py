@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -241,3 +243,28 @@ def test_a_point_in_time_is_for_lists_of_volumes_too(tmp_path: Path) -> None:
     (entry,) = find_volumes(tmp_path, t=1).entries
     with open_volume(entry.path, entry.part) as volume:
         np.testing.assert_array_equal(volume.read(volume.frames[0].box)[0], cells[1].T)
+
+
+def test_a_series_in_several_folders_is_one_volume_and_copies_stay_apart(
+    tmp_path: Path, series: Callable[..., Path]
+) -> None:
+    slices = np.random.default_rng(0).integers(0, 900, (8, 6, 5)).astype(np.int16)
+    places = [(0, 0, 2.5 * k) for k in range(8)]
+    (tmp_path / "one").mkdir()
+    whole = series(slices, places, folder="one/all", uid="1.2.3.1")
+    (tmp_path / "exam").mkdir()
+    for n, part in enumerate((slice(0, 5), slice(5, 8))):
+        series(slices[part], places[part], folder=f"exam/disc{n}", uid="1.2.3.9")
+    cohort = find_volumes(tmp_path / "exam")
+    assert [(e.path, e.name) for e in cohort.entries] == [(tmp_path / "exam", f"exam/{cohort.entries[0].part}")]
+    assert "lies in 2 folders (disc0, disc1): it is read as one volume" in cohort.warnings[0]
+    with open_volume(tmp_path / "exam", part=cohort.entries[0].part) as joined, open_volume(whole) as expected:
+        assert joined.frames[0] == expected.frames[0]
+        np.testing.assert_array_equal(joined.read(joined.frames[0].box), expected.read(expected.frames[0].box))
+    before = fingerprint(tmp_path / "exam")
+    os.utime(next((tmp_path / "exam" / "disc1").iterdir()), (1, 1))
+    assert fingerprint(tmp_path / "exam") != before
+
+    shutil.copytree(tmp_path / "one" / "all", tmp_path / "one" / "backup")
+    copies = find_volumes(tmp_path / "one")
+    assert {e.path.name for e in copies.entries} == {"all", "backup"} and "each is read by itself" in copies.warnings[0]

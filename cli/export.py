@@ -73,7 +73,7 @@ def print_exported(exported: Exported, *, as_json: bool) -> int:
         print_json({"event": "result", **dataclasses.asdict(exported), "exit": 0})
         return 0
     kept = f", {len(exported.kept)} were there already" if exported.kept else ""
-    say(f"{exported.folder}: {len(exported.written)} labels and layers of {exported.volumes} volumes written{kept}")
+    say(f"{exported.folder}: {len(exported.written)} labels and layers written, for {exported.volumes} volumes{kept}")
     for name in exported.unfinished:
         say(f"warning: {name} is not finished and was left out", error=True)
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import zlib
 from pathlib import Path
 from types import TracebackType
@@ -53,6 +54,8 @@ class PartialFile:
         """End the file; returns its size and checksum under its final name, which it gets with `commit`."""
         assert self._file is not None, "a file is closed inside its `with` block"
         try:
+            self._file.flush()
+            os.fsync(self._file.fileno())  # its receipt is durable, too
             self._file.close()
         except OSError as error:
             raise self._named(error) from error
@@ -64,6 +67,7 @@ class PartialFile:
 
     def _named(self, error: OSError) -> Exception:
         if error.errno not in DISK_FULL_ERRNOS:
+            error.filename = error.filename or str(self.path)
             return error
         return UnfinishedError(
             f"no room left for {self.path} ({self._size} bytes were written): {error.strerror}. Files that were finished are "

@@ -98,7 +98,7 @@ def export(out: str | Path, choices: ExportChoices | None = None, *, options: Ru
                 write_file(folder, one, run)
                 written.append(name)
             options.report(Event("progress", "export", "export", count, len(files)))
-    return Exported(str(home), str(folder), len(fields), tuple(written), tuple(kept), unfinished)
+    return Exported(str(home), str(folder), sum(map(bool, fields.values())), tuple(written), tuple(kept), unfinished)
 
 
 def _check(choices: ExportChoices) -> None:
@@ -174,9 +174,10 @@ def _files(job: Job[RunSettings], fields: dict[str, list[Field]], folder: Path, 
 def _check_old(folder: Path, files: list[NiftiFile], states: dict[str, State], *, redo: bool) -> None:
     old = list(_old(files, states))
     if old and not redo:
+        more = f" and {len(old) - 1} more" if len(old) > 1 else ""
         raise SettingsError(
-            f"{folder} holds an export of other results ({old[0]} and {len(old) - 1} more): the run has changed since, or it "
-            "is another run's. Nothing was written. Write over it with --redo, or choose another folder with --out.",
+            f"{folder} holds an export of other results ({old[0]}{more}): the run has changed since, or it is another run's. "
+            "Nothing was written. Write over it with --redo, or choose another folder with --out.",
             "E_OTHER_SETTINGS",
         )
 

@@ -143,5 +143,5 @@ def _documents(one: NiftiFile, run: RunDocument, present: list[int]) -> dict[Pat
         value["TileEngine"] |= {"StoredAs": one.stored.dtype}
     if not one.is_map:
         return dict(zip(one.targets[1:], [as_json(value)], strict=True))
-    value = {k: v for k, v in value.items() if k not in ("SkullStripped", "Units")} | {"Manual": False}
+    value = {k: v for k, v in value.items() if k != "Units"} | {"Manual": False}
     return dict(zip(one.targets[1:], [as_json(value), table_of(labels_of(one.field, present))], strict=True))

@@ -39,7 +39,6 @@ def sidecar(run: RunDocument, field: Field, record: ImageRecord, frame: Frame, g
         "Sources": [source],
         "SpatialReference": source,
         "Units": field.unit,
-        "SkullStripped": False,
     }
     if record.subimage:
         value["SourcePart"] = record.subimage

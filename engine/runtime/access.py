@@ -22,14 +22,13 @@ def claim(folder: Folder, cohort: Cohort, mode: str | None, report: Report) -> N
     Raises SettingsError for a `mode` that is no access right, or that OUT cannot have.
     """
     chosen = _parsed(mode, folder.out)
-    carries = any(entry.extra or entry.subject or entry.site for entry in cohort.entries)
     existed, on_disk = folder.out.exists(), not isinstance(folder.out, ObjectPath)
-    folder.claim(chosen if chosen is not None else PRIVATE if carries and on_disk else None)
-    if existed and carries and on_disk and _open_to_all(folder.out):
+    folder.claim(chosen if chosen is not None else PRIVATE if cohort.listed and on_disk else None)
+    if existed and cohort.listed and on_disk and _open_to_all(folder.out):
         report(
             Event(
                 "warning",
-                f"{folder.out} can be read by everybody on this machine, and results carry columns of the list, such as "
+                f"{folder.out} can be opened by everybody on this machine, and results carry columns of the list, such as "
                 f"subjects: run `chmod 700 {folder.out}`, or choose a new folder, which is created with rights for you alone",
             )
         )
@@ -49,4 +48,4 @@ def _parsed(mode: str | None, out: Path) -> int | None:
 
 
 def _open_to_all(out: Path) -> bool:
-    return stat.S_IMODE(out.stat().st_mode) & (stat.S_IROTH | stat.S_IXOTH) == stat.S_IROTH | stat.S_IXOTH
+    return bool(out.stat().st_mode & stat.S_IXOTH)  # names of results are known: whoever may enter can open them

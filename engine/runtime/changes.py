@@ -22,15 +22,18 @@ _recent: OrderedDict[str, tuple[str, float]] = OrderedDict()
 _lock = threading.Lock()
 
 
-def recent_fingerprint(path: Path) -> str:
-    """The fingerprint of an image, of a folder as it was a moment ago. Raises SlideError as `fingerprint` does."""
+def recent_fingerprint(path: Path, expected: str) -> str:
+    """The fingerprint of an image; of a folder as it was a moment ago, if that is as `expected`.
+
+    Raises SlideError as `fingerprint` does.
+    """
     if not path.is_dir():
         return fingerprint(path)
     key = str(path)
     with _lock:
         mark, until = _recent.get(key, ("", 0.0))
     began = time.monotonic()
-    if began < until:
+    if began < until and mark == expected:
         return mark
     mark = fingerprint(path)
     now = time.monotonic()

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import groupby
+from textwrap import indent
 from typing import Literal
 
 from ...errors import NoInputError, SettingsError
@@ -187,7 +188,9 @@ def watched(job: Job[RunSettings], step: Step, *, title: str, report: Report) ->
 def _reject(job: Job[RunSettings], summary: Summary, report: Report) -> Job[RunSettings]:
     record = job.slides[summary.unit.slide]
     code, message = summary.rejected or ("", "")
-    log.warning("rejected %s (%s) in %s: %s", record.name, code, summary.unit.step, summary.detail)
+    log.warning(
+        "rejected %s (%s) in %s: %s", record.name, code, summary.unit.step, indent(summary.detail, "  ").lstrip()
+    )
     report(Event("rejected", f"{record.name}: {message}", facts={"code": code, "slide": record.id}))
     rejection = Rejection(record.name, code, message, summary.unit.step, record.fingerprint)
     return update_rejected(job, record.id, rejection)

@@ -94,7 +94,7 @@ def _unchanged(job: Job[RunSettings], unit: Unit) -> None:
     if not job.pipeline.steps[unit.step].reads_source(job):
         return
     try:
-        now = recent_fingerprint(to_path(record.path))
+        now = recent_fingerprint(to_path(record.path), record.fingerprint)
     except (OSError, SlideError) as error:
         raise SlideError(
             f"the file cannot be read any more ({error}). Restore it, and run again with --redo.", "E_CHANGED"

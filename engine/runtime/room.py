@@ -38,14 +38,13 @@ def with_room(
     goes_on = not redo and find_run(folder) is not None  # else documents of these names are foreign
     begun = set(read_images(folder)) if goes_on else set()
     earlier = {s: r for s, r in read_rejected(folder).items() if r.code == NO_ROOM} if goes_on else {}
-    out = {
-        s: r for s, r in earlier.items() if s in inspected.slides and r.fingerprint == inspected.slides[s].fingerprint
-    }
-    fitting, plan = _checked(pipeline, folder, settings, _without(inspected, out))
+    slides = inspected.slides
+    earlier = {s: r for s, r in earlier.items() if s in slides and r.fingerprint == slides[s].fingerprint}
+    fitting, plan = _checked(pipeline, folder, settings, _without(inspected, earlier))
     if plan.disk - plan.present <= _free(folder):
         return fitting, plan
-    slides = {s: record for s, record in fitting.slides.items() if s not in begun}
-    large = dict(_too_large(pipeline, folder, settings, replace(fitting, slides=slides)))
+    new = {s: record for s, record in fitting.slides.items() if s not in begun}
+    large = dict(_too_large(pipeline, folder, settings, replace(fitting, slides=new)))
     if not large or len(large) == len(fitting.slides):
         return fitting, plan
     return _checked(pipeline, folder, settings, _without(fitting, large))
@@ -88,8 +87,8 @@ def _too_large(
                 record.name,
                 NO_ROOM,
                 f"{record.name}: states {' x '.join(map(str, record.native_shape))} pixels: its results alone would take about "
-                f"{plan.disk / 1e9:.2f} GB, and {free / 1e9:.2f} GB are free. If that size is right, choose another --out"
-                f"{pipeline.modality.smaller}.",
+                f"{plan.disk / 1e9:.2f} GB, and {free / 1e9:.2f} GB are free. If that size is right, free "
+                f"room and run again with --redo, or choose another --out{pipeline.modality.smaller}.",
                 fingerprint=record.fingerprint,
             ),
         )
@@ -103,9 +102,9 @@ def _free(folder: Folder) -> float:
     return free_bytes(path)
 
 
-def _without(inspected: InspectedCohort, out: dict[str, Rejection]) -> InspectedCohort:
-    kept = {s: record for s, record in inspected.slides.items() if s not in out}
-    return replace(inspected, slides=kept, rejected={**inspected.rejected, **out}) if kept else inspected
+def _without(inspected: InspectedCohort, rejected: dict[str, Rejection]) -> InspectedCohort:
+    kept = {s: record for s, record in inspected.slides.items() if s not in rejected}
+    return replace(inspected, slides=kept, rejected={**inspected.rejected, **rejected}) if kept else inspected
 
 
 def _job(pipeline: Pipeline, folder: Folder, settings: RunSettings, inspected: InspectedCohort) -> Job[RunSettings]:

@@ -257,7 +257,7 @@ _ON_THIS_MACHINE: dict[str, Any] = {
     "scheduler_kwargs": {"dashboard": False},
     "memory_limit": 0,
     "silence_logs": 40,
-    "security": True,  # keys for this cluster alone, never written to disk by name
+    "security": True,  # keys for this cluster alone, on disk only for a moment, in a folder of this user
 }
 """Options of clusters on this machine."""
 QUEUE_CLASSES = {

@@ -79,11 +79,11 @@ class HeadSweep:
     def step(self, index: int) -> dict[str, float]:
         if index in {int(self.steps * share) for share in CHECK_SHARES}:
             self._restart_collapsed()
-        labels_itself = self.objective == "scan" and index >= SELF_LABEL_FROM * self.steps
-        first_SBF, second_SBF = (self._views if labels_itself else self._pairs)[index]
+        is_self_labelling = self.objective == "scan" and index >= SELF_LABEL_FROM * self.steps
+        first_SBF, second_SBF = (self._views if is_self_labelling else self._pairs)[index]
         p_SJBK, p_over_SBK = self.bank(first_SBF)
         q_SJBK, q_over_SBK = self.bank(second_SBF)
-        loss_of = self_label if labels_itself else partial(objective_loss, self.objective)
+        loss_of = self_label if is_self_labelling else partial(objective_loss, self.objective)
         loss = loss_of(p_SJBK, q_SJBK).mean(1).sum() + loss_of(p_over_SBK, q_over_SBK).sum()
         check_finite(self.name, index, value := float(loss.detach()))
         self._adam.step(loss, index)

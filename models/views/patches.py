@@ -54,7 +54,7 @@ class Views:
         if self.brightness * self.strength > 0:
             view = jitter_tone(view, self.brightness * self.strength, source, replica)
         if self.brightfield and view.shape[1] > 3:
-            view = drop_stain(view, 0.1 * min(self.strength, 1.0), source, replica)
+            view = drop_stain(view, 0.1 * strength, source, replica)
         return view.clamp_(0.0, 1.0)
 
 

@@ -62,6 +62,8 @@ class Cohort:
     """What columns of a list were taken for, and how its cells were read."""
     warnings: tuple[str, ...] = ()
     """Rows of a list that fit no image, and images that fit no row."""
+    listed: bool = False
+    """Whether columns of a list (subject, site, others) stand in the entries; names of files alone are no columns."""
 
 
 def find_slides(spec: str | Path | Sequence[str | Path]) -> Cohort:
@@ -96,10 +98,12 @@ def find(spec: str | Path | Sequence[str | Path], kind: InputKind, special: Find
             root,
             notes=tuple(note for part in parts for note in part.notes),
             warnings=tuple(warning for part in parts for warning in part.warnings),
+            listed=any(part.listed for part in parts),
         )
     if not cohort.entries:
         raise _no_input(", ".join(map(str, specs)), cohort, kind)
-    return replace(cohort, entries=_named(cohort.entries, cohort.root, kind))
+    listed = cohort.listed or any(entry.extra or entry.site for entry in cohort.entries)
+    return replace(cohort, entries=_named(cohort.entries, cohort.root, kind), listed=listed)
 
 
 def _find(spec: str | Path, kind: InputKind, special: Finder) -> Cohort:
@@ -170,7 +174,8 @@ def _listed(path: Path, kind: InputKind) -> Cohort:
         for one in ([Seen(row.path, part=row.part)] if row.part or not row.exists else kind.expand(row.path))
     ]
     entries = _named_apart(entries, root)
-    return Cohort(tuple(entries), (), root, notes=manifest.notes, warnings=manifest.warnings)
+    listed = any(entry.extra or entry.site or entry.subject for entry in entries)
+    return Cohort(tuple(entries), (), root, notes=manifest.notes, warnings=manifest.warnings, listed=listed)
 
 
 def _named_apart(entries: list[SlideEntry], root: Path) -> list[SlideEntry]:

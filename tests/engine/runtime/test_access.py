@@ -15,7 +15,7 @@ from tile_engine.stores.folder import Folder
 from tile_engine.stores.slides.cohort import Cohort, SlideEntry
 
 PLAIN = Cohort((SlideEntry("a", Path("a.svs"), "a.svs"),), (), Path())
-LISTED = Cohort((SlideEntry("a", Path("a.svs"), "a.svs", extra={"age": "61"}),), (), Path())
+LISTED = Cohort((SlideEntry("a", Path("a.svs"), "a.svs", extra={"age": "61"}),), (), Path(), listed=True)
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +38,8 @@ def test_a_new_folder_has_the_rights_of_its_content_or_those_given(
 
 
 @pytest.mark.parametrize(
-    ("cohort", "rights", "warned"), [(LISTED, 0o755, True), (LISTED, 0o750, False), (PLAIN, 0o755, False)]
+    ("cohort", "rights", "warned"),
+    [(LISTED, 0o755, True), (LISTED, 0o711, True), (LISTED, 0o750, False), (PLAIN, 0o755, False)],
 )
 def test_a_folder_that_exists_keeps_its_rights_and_an_open_one_is_reported(
     tmp_path: Path, cohort: Cohort, rights: int, warned: bool

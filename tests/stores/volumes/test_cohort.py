@@ -268,3 +268,10 @@ def test_a_series_in_several_folders_is_one_volume_and_copies_stay_apart(
     shutil.copytree(tmp_path / "one" / "all", tmp_path / "one" / "backup")
     copies = find_volumes(tmp_path / "one")
     assert {e.path.name for e in copies.entries} == {"all", "backup"} and "each is read by itself" in copies.warnings[0]
+
+
+def test_names_of_files_are_no_columns_of_a_list(folder: Path) -> None:
+    plain = find_volumes(folder)
+    assert all(entry.subject for entry in plain.entries) and not plain.listed
+    (folder / "list.csv").write_text("path,subject\na.nii,7\nb.nii.gz,8\n")
+    assert find_volumes(folder / "list.csv").listed

@@ -78,7 +78,7 @@ class Resources:
         path = to_path(record.path)
         held = self.copies if cache.is_copied(path) else self.slides
         key = (record.path, record.mpp, record.subimage, record.fingerprint)
-        check = recorded_levels(record.reader, record.levels)
+        check = recorded_levels(record.reader, record.levels, record.native_shape)
         slide = held.get(key, lambda: open_slide(path, record.mpp, record.subimage, check))
         return cast(Slide, guarded(slide, job.crashing.get(image, ())))
 

@@ -126,7 +126,10 @@ def _ratio(job: Job[PatchSettings]) -> float:
     """Compressed bytes by raw bytes of one block in the middle of each of a few slides; 1 where none can be read."""
     records = list(job.slides.values())
     records = records[:: max(1, len(records) // LOOKS)][:LOOKS]
-    looks = [[r.path, r.mpp, r.subimage, job.spacing, r.shape, job.settings.codec, r.reader, r.levels] for r in records]
+    looks = [
+        [r.path, r.mpp, r.subimage, job.spacing, r.shape, job.settings.codec, (r.reader, r.levels, r.native_shape)]
+        for r in records
+    ]
     if any(is_copied(to_path(r.path)) for r in records):  # the time limit covers the measurement, not the copying
         pairs = []
         for record, look in zip(records, looks, strict=True):
@@ -145,11 +148,11 @@ def packed_in_child(items: list[Any], say: Say) -> None:
 
 def _packed(item: list[Any]) -> tuple[int, int]:
     """Bytes of a block in the middle of a slide, raw and compressed."""
-    path, mpp, part, spacing, shape, codec, reader, levels = item
+    path, mpp, part, spacing, shape, codec, recorded = item
     middle = tuple(n // 2 // SLIDE_CHUNK * SLIDE_CHUNK for n in shape)
     box = Box(middle, tuple(min(m + 4 * SLIDE_CHUNK, n) for m, n in zip(middle, shape, strict=True)))
     try:
-        with open_slide(Path(path), mpp, part, recorded_levels(reader, levels)) as slide:
+        with open_slide(Path(path), mpp, part, recorded_levels(*recorded)) as slide:
             pixels = at_spacing(slide, spacing).read(box)
     except SlideError:
         return 0, 0

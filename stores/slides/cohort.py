@@ -19,6 +19,7 @@ from ..remote import ObjectPath, real, to_path
 from .companions import partners
 from .input_kind import SLIDE_INPUT
 from .manifest import read_manifest
+from .siblings import siblings_mark
 from .walk import InputKind, Seen, fitting, globbed, walk
 from .zarr_levels import accepts as is_zarr
 from .zarr_levels import holds_image
@@ -26,7 +27,7 @@ from .zarr_levels import holds_image
 _HASHED_BYTES = 65536
 _MAX_LISTED = 12
 _FILE = re.compile(r"(?P<size>\d+)-\d+-(?P<ends>[0-9a-f]{64})")
-"""Fingerprint of a file: size, time, hash of both ends."""
+"""Fingerprint of a file: size, time, hash of both ends; of siblings: sum of sizes, hash of times, hash of sizes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,14 +231,15 @@ def slide_id(name: str, digits: int = 8, *, part: str = "", kind: InputKind = SL
 
 
 def fingerprint(path: Path) -> str:
-    """Fingerprint that changes with an image: size, time and a hash of both ends of the file. Of a zarr folder: its metadata
-    files, and names, sizes and times of all files (see contents.py). Of any other folder: those of the files in it and below.
+    """Fingerprint that changes with an image: size, time and a hash of both ends of the file; of its other files names, sizes
+    and times. Of a zarr folder: its metadata files, and names, sizes and times of all files (see contents.py). Of any other
+    folder: those of the files in it and below.
 
     Raises SlideError (E_MISSING, E_UNREADABLE).
     """
     try:
         if not path.is_dir():
-            return "+".join(_part(file) for file in (path, *partners(path)))
+            return "+".join((*(_part(file) for file in (path, *partners(path))), *siblings_mark(path)))
         parts = sorted(p for p in (path, *path.iterdir()) if p.is_dir())
         names = ("zarr.json", ".zattrs", ".zgroup", ".zarray", ".zmetadata")
         files = [part / name for part in parts for name in names if (part / name).is_file()]

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 
-from ..regular import open_regular
+from ..regular import open_regular, read_regular
 from ..remote import ObjectPath
+from .dicom_positions import text_of
 from .file_head import kind_of
 
 _MAX_TEXT_BYTES = 2**16
-_SERIES, _PIXELS = (0x0020, 0x000E), (0x7FE0, 0x0000)
-"""Tags of the series instance UID, and of the pixels, at which reading stops."""
-_LONG = (b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV")
-_OPEN_END = 0xFFFFFFFF
+_SERIES = (0x0020, 0x000E)
 _PAIRS = dict.fromkeys((".hdr", ".hdr.gz"), (".img", ".img.gz")) | {".nhdr": (".raw", ".raw.gz")}
 _ETS = b"SIS\0"
 _LISTS, _DICOM = (".vms", ".vmu"), (".dcm", ".dicom", "")
@@ -45,14 +43,17 @@ def parts(slide: Path) -> Iterator[tuple[Path, str, int]]:
     a header that lies in a file of its own."""
     if slide.suffix.lower() == ".mrxs":
         yield from _below(slide.with_suffix(""))
-    elif slide.suffix.lower() == ".vsi":
+    elif slide.suffix.lower() == ".vsi" or (not isinstance(slide, ObjectPath) and stacks_of_vsi(slide)):
         yield from _below(vsi_folder(slide))
     elif pair := partners(slide):
         yield from ((path, path.name, path.stat().st_size) for path in pair)
-    elif slide.suffix.lower() in (*_LISTS, *_DICOM):
-        beside = [path for path in slide.parent.iterdir() if path.suffix.lower() in (*_LISTS, *_DICOM, ".jpg", ".opt")]
+    elif slide.suffix.lower() in _LISTS:
+        beside = [path for path in slide.parent.iterdir() if path.suffix.lower() not in _DICOM]
         owned = companions(beside)
-        yield from ((path, path.name, path.stat().st_size) for path in beside if owned.get(path.name) == slide.name)
+        named = (path for path in beside if owned.get(path.name) == slide.name and path.is_file())
+        yield from ((path, path.name, path.stat().st_size) for path in named)
+    elif slide.suffix.lower() in _DICOM and slide.is_file():
+        yield from ((path, path.name, path.stat().st_size) for path in files_of_series(slide)[1:])
     if slide.is_file():
         yield slide, slide.name, slide.stat().st_size
     else:
@@ -109,39 +110,17 @@ def _below(folder: Path) -> Iterator[tuple[Path, str, int]]:
 def series_of(file: Path) -> str:
     """Series UID of a DICOM file, from its first bytes; empty if there is none."""
     try:
-        with open_regular(file) as handle:
-            head = handle.read(_MAX_TEXT_BYTES)
+        status = file.stat()
+        return _series_of(file, status.st_size, status.st_mtime_ns)
     except OSError:
         return ""
-    if head[128:132] != b"DICM":
-        return ""
-    return next((value for tag, value in _elements(head) if tag == _SERIES), "")
 
 
-def _elements(head: bytes) -> Iterator[tuple[tuple[int, int], str]]:
-    """Top-level elements (tag, value as text) of explicit little endian DICOM, which all slides are written in."""
-    at, depth = 132, 0
-    while at + 8 <= len(head):
-        tag, kind, length = struct.unpack_from("<HH2sH", head, at)[:2], head[at + 4 : at + 6], 0
-        if tag >= _PIXELS and tag[0] != 0xFFFE:
-            return
-        if tag[0] == 0xFFFE:  # an item of a sequence, or the end of one
-            length = struct.unpack_from("<I", head, at + 4)[0]
-            at += 8
-        elif kind in _LONG:
-            length = struct.unpack_from("<I", head, at + 8)[0] if at + 12 <= len(head) else 0
-            at += 12
-        else:
-            length = struct.unpack_from("<H", head, at + 6)[0]
-            at += 8
-        if tag in ((0xFFFE, 0xE00D), (0xFFFE, 0xE0DD)):
-            depth -= 1
-        elif length == _OPEN_END:
-            depth += 1
-        else:
-            if not depth:
-                yield tag, head[at : at + length].rstrip(b"\0 ").decode("latin-1")
-            at += length
+@lru_cache(2**14)
+def _series_of(file: Path, size: int, time: int) -> str:
+    """`series_of` of a file of this size and time: each file of a folder asks for all of them. Raises OSError."""
+    head = read_regular(file, _MAX_TEXT_BYTES)
+    return text_of(head, _SERIES) if head[128:132] == b"DICM" else ""
 
 
 def _values(file: Path) -> list[str]:

@@ -64,6 +64,22 @@ def header_and_positions(data: bytes) -> tuple[bytes, list[Position], int]:
     raise ValueError("it has no pixels, or is cut short before them")
 
 
+def text_of(data: bytes, tag: Tag) -> str:
+    """The value of an attribute of the dataset itself, as text, in a file or in its beginning; empty where it is not there."""
+    try:
+        start, syntax = _dataset(data)
+        if syntax in _OTHER_SYNTAXES:
+            return ""
+        for found, begin, end, _ in _Walk(data, syntax == IMPLICIT).elements(start, len(data)):
+            if found == tag and end <= len(data):
+                return data[begin:end].decode("latin-1").strip("\0 ")
+            if found in _PIXELS:
+                return ""
+    except (ValueError, struct.error):  # damaged, or the beginning ends before it
+        return ""
+    return ""
+
+
 def _dataset(data: bytes) -> tuple[int, str]:
     """(where the dataset begins, behind the meta information; the transfer syntax)."""
     walk, syntax = _Walk(data, False), ""

@@ -52,15 +52,17 @@ def true_levels(pixels: Pixels, read: Read | None = None) -> tuple[tuple[int, ..
     return tuple(kept), tuple(notes)
 
 
-def recorded_levels(reader: str, levels: Sequence[int]) -> LevelCheck:
-    """The result of an earlier check as a check that reads nothing.
+def recorded_levels(reader: str, levels: Sequence[int], shape: Sequence[int] = ()) -> LevelCheck:
+    """The result of an earlier check as a check that reads nothing; `shape` was that of the finest level, if it is known.
 
-    The check is made anew where nothing was recorded, or where another reader opens the file now: it may list other levels.
+    The check is made anew where nothing was recorded, or where another reader opens the file now, or its finest level has
+    another shape: it may list other levels.
     """
 
     def check(pixels: Pixels) -> tuple[tuple[int, ...], tuple[str, ...]]:
         described = pixels.described
-        if not levels or described.reader != reader or max(levels) >= len(described.shapes):
+        is_other = described.reader != reader or (shape and tuple(shape) != described.shapes[0])
+        if not levels or is_other or max(levels) >= len(described.shapes):
             return true_levels(pixels)
         return tuple(levels), ()
 

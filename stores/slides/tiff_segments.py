@@ -60,8 +60,8 @@ class Segments:
         self._decode: Callable[[bytes, int], Array]
         if int(key.compression) in _JPEG and self.dtype == np.uint8 and self.samples in (1, 3):
             self._decode = self._jpeg(key)
-        elif not self._tiled and int(key.compression) == 1 and key.is_contiguous and int(key.predictor) == 1:
-            self._decode = self._raw(page, key)
+        elif not self._tiled and self._is_plain(key):
+            self._decode = self._raw(key)
         else:
             self._decode = self._any(key)
         rows, columns = self.grid
@@ -226,17 +226,28 @@ class Segments:
 
         return decode
 
-    def _raw(self, page: Any, key: Any) -> Callable[[bytes, int], Array]:
+    def _is_plain(self, key: Any) -> bool:
+        """Whether the strips are uncompressed samples of whole bytes, all in the file, one behind the other.
+
+        tifffile's `is_contiguous` is that of the first page of several, and true of a single strip even where it is absent.
+        """
+        bits = 8 * self.dtype.itemsize
+        if (int(key.compression), int(key.predictor), int(key.fillorder), int(key.bitspersample)) != (1, 1, 1, bits):
+            return False
+        offsets, counts = (np.asarray(table, np.int64) for table in (self._offsets, self._counts))
+        total = self._planes * self.shape[0] * self.shape[1] * self._contiguous * self.dtype.itemsize
+        fits = counts.sum() == total or (len(counts) == 1 and counts[0] > total)  # one strip may be padded
+        return bool(fits and (offsets != 0).all() and (offsets[:-1] + counts[:-1] == offsets[1:]).all())
+
+    def _raw(self, key: Any) -> Callable[[bytes, int], Array]:
         """Uncompressed rows: cut anew into strips of a few rows, however large the file's own strips are."""
         stored = np.dtype(key.parent.byteorder + key.dtype.char)
         row = self.shape[1] * self._contiguous * stored.itemsize
         self.size = (min(_ROWS, self.shape[0]), self.shape[1])
-        start, length = int(page.dataoffsets[0]), self.shape[0]
+        start, length = int(self._offsets[0]), self.shape[0]
         firsts = range(0, length, self.size[0])
         self._offsets = [start + (p * length + y) * row for p in range(self._planes) for y in firsts]
         self._counts = [min(self.size[0], length - y) * row for _ in range(self._planes) for y in firsts]
-        if int(key.bitspersample) != 8 * stored.itemsize:
-            raise SlideError(f"{self._name}: {key.bitspersample} bits a sample are not read.", "E_UNSUPPORTED_PIXELS")
 
         def decode(data: bytes, index: int) -> Array:
             pixels = np.frombuffer(data, stored).reshape(-1, self.shape[1], self._contiguous)

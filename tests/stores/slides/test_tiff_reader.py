@@ -243,6 +243,29 @@ def test_a_tile_that_was_never_scanned_is_background(pyramid: Any, picture: Any)
     np.testing.assert_array_equal(pixels, oracle_over_white(path))
 
 
+@pytest.mark.parametrize("what", ["StripOffsets", "StripByteCounts"])
+def test_a_single_strip_that_was_never_written_is_background(tmp_path: Path, picture: Any, what: str) -> None:
+    path = tmp_path / "strip.tif"
+    tifffile.imwrite(path, picture(300, 200), photometric="rgb", metadata=None, rowsperstrip=300)
+    with tifffile.TiffFile(path, mode="r+b") as tif:
+        assert len(tif.pages[0].dataoffsets) == 1
+        tif.pages[0].tags[what].overwrite(0)
+    with open_slide(path, 0.5) as slide:
+        assert (slide.read(slide.frames[0].box) == 255).all()
+        assert slide.absent(slide.frames[0].box) == [slide.frames[0].box]
+
+
+def test_strips_that_lie_apart_or_in_another_order_are_read_from_where_they_are(tmp_path: Path, picture: Any) -> None:
+    path, scan = tmp_path / "strips.tif", picture(96, 200)
+    tifffile.imwrite(path, scan, photometric="rgb", metadata=None, rowsperstrip=32)
+    with tifffile.TiffFile(path, mode="r+b") as tif:
+        offsets = list(tif.pages[0].dataoffsets)
+        tif.pages[0].tags["StripOffsets"].overwrite([offsets[i] for i in (0, 2, 1)])
+    expected = np.concatenate([scan[:32], scan[64:], scan[32:64]])
+    with open_slide(path, 0.5) as slide:
+        np.testing.assert_array_equal(np.moveaxis(slide.read(slide.frames[0].box), 0, -1), expected)
+
+
 def oracle_over_white(path: Path) -> np.ndarray[Any, Any]:
     with openslide.OpenSlide(str(path)) as slide:
         rgba = np.asarray(slide.read_region((0, 0), 0, slide.dimensions)).copy()

@@ -31,6 +31,9 @@ LARGE_TILE_BYTES = 2**22
 """Size in bytes above which decoded tiles are kept: patches of a whole slide in one tile would decode it each."""
 
 _JPEG = (7,)
+_JPEG_TABLES = (6, 7, 34892, 33007)
+_PICTURES = (*_JPEG_TABLES, 33003, 33004, 33005, 34712, 34927, 34933, 50001, 50002, 52546)
+"""Compressions whose tiles are pictures with a header of their own: JPEG, JPEG 2000, PNG, WebP, JPEG XL."""
 _RGB = 2
 _ROWS = 64
 _HEAD = 4096
@@ -210,10 +213,11 @@ class Segments:
     def _any(self, key: Any) -> Callable[[bytes, int], Array]:
         """Decoder for every compression that tifffile supports."""
         tables, header, decoder = self._tables, key.jpegheader, key.decode
-        extra = {"jpegtables": tables, "jpegheader": header} if int(key.compression) in (6, 7, 34892, 33007) else {}
+        extra = {"jpegtables": tables, "jpegheader": header} if int(key.compression) in _JPEG_TABLES else {}
+        is_picture = int(key.compression) in _PICTURES  # other bytes may begin as a picture does by chance
 
         def decode(data: bytes, index: int) -> Array:
-            stated = stated_size(data)
+            stated = stated_size(data) if is_picture else None
             if stated is not None and (stated[0] > 2 * self.size[0] or stated[1] > 2 * self.size[1]):
                 raise TileError(
                     f"{self._name}: the picture of tile {index} is {stated} pixels in a tile of {self.size}", "E_BOMB"

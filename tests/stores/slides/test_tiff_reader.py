@@ -111,6 +111,15 @@ def test_grey_of_16_bits_keeps_them(pyramid: Any, picture: Any) -> None:
         np.testing.assert_array_equal(slide.read(slide.frames[0].box)[0], pixels)
 
 
+@pytest.mark.parametrize(("first", "rest"), [(0x0AFF, 0xFFFE), (0xD8FF, 0xC0FF)], ids=["JPEG XL", "JPEG"])
+def test_a_tile_that_begins_as_a_picture_does_by_chance_is_read(pyramid: Any, first: int, rest: int) -> None:
+    pixels = np.full((300, 280), rest, np.uint16)
+    pixels[0, 0] = first
+    path = pyramid(pixels, levels=1, photometric="minisblack")  # little endian, as the machine
+    with open_slide(path) as slide:
+        np.testing.assert_array_equal(slide.read(slide.frames[0].box)[0], pixels)
+
+
 def test_white_stored_as_zero_is_turned_round(pyramid: Any, picture: Any) -> None:
     pixels = picture(70, 90, 1)[..., 0]
     path = pyramid(pixels, levels=1, photometric="miniswhite")

@@ -34,7 +34,7 @@ _JPEG = (7,)
 _JPEG_TABLES = (6, 7, 34892, 33007)
 _PICTURES = (*_JPEG_TABLES, 33003, 33004, 33005, 34712, 34927, 34933, 50001, 50002, 52546)
 """Compressions whose tiles are pictures with a header of their own: JPEG, JPEG 2000, PNG, WebP, JPEG XL."""
-_RGB = 2
+_GREY, _RGB = 1, 2
 _ROWS = 64
 _HEAD = 4096
 
@@ -172,7 +172,8 @@ class Segments:
             key.photometric, key.planarconfig, key.extrasamples, self._holds_ycbcr()
         )
         tables = self._tables
-        strict = strict_decoder(tables, space, self._contiguous) if out_space in (None, _RGB) else None
+        space = None if self._contiguous == 1 else space  # a plane has no colours
+        strict = strict_decoder(tables, space, self._contiguous) if out_space in (None, _GREY, _RGB) else None
         local = threading.local()
 
         def decode(data: bytes, index: int) -> Array:

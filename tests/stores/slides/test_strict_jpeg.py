@@ -31,12 +31,14 @@ def imagecodecs_decoder(tables: bytes | None, colorspace: int | None, samples: i
         ("rgb", {"compressionargs": {"level": 60, "outcolorspace": "rgb"}}),
         ("ycbcr", {"tile": None, "rowsperstrip": 64}),
         ("minisblack", {}),
+        ("rgb", {"planarconfig": "separate"}),
     ],
 )
 def test_it_gives_the_pixels_of_imagecodecs(
     pyramid: Any, picture: Any, monkeypatch: pytest.MonkeyPatch, photometric: str, options: Any
 ) -> None:
     pixels = picture(300, 260)[..., : 1 if photometric == "minisblack" else 3].squeeze()
+    pixels = np.moveaxis(pixels, -1, 0) if "planarconfig" in options else pixels
     path = pyramid(pixels, levels=1, compression="jpeg", photometric=photometric, **options)
     with open_slide(path) as slide:
         strict = slide.read(slide.frames[0].box)
@@ -55,13 +57,23 @@ def test_tables_of_the_page_and_rgb_without_a_marker_are_put_into_the_stream(dat
     np.testing.assert_array_equal(pixels, expected)
 
 
-@pytest.mark.parametrize("layout", [{"tile": (256, 256)}, {"tile": None, "rowsperstrip": 128}])
-def test_a_tile_or_strip_with_changed_bytes_is_lost(pyramid: Any, picture: Any, layout: dict[str, Any]) -> None:
-    path = pyramid(picture(256, 512), levels=1, compression="jpeg", photometric="rgb", **layout)
+@pytest.mark.parametrize(
+    ("layout", "seed"),
+    [
+        ({"tile": (256, 256)}, 1),
+        ({"tile": None, "rowsperstrip": 128}, 1),
+        ({"tile": (256, 256), "planarconfig": "separate"}, 2),
+    ],
+)
+def test_a_tile_or_strip_with_changed_bytes_is_lost(
+    pyramid: Any, picture: Any, layout: dict[str, Any], seed: int
+) -> None:
+    pixels = np.moveaxis(picture(256, 512), -1, 0) if "planarconfig" in layout else picture(256, 512)
+    path = pyramid(pixels, levels=1, compression="jpeg", photometric="rgb", **layout)
     with tifffile.TiffFile(path) as tif:
         offset, count = tif.pages[0].dataoffsets[1], tif.pages[0].databytecounts[1]
     damaged = bytearray(path.read_bytes())
-    draw = np.random.default_rng(1)
+    draw = np.random.default_rng(seed)
     for at in draw.integers(offset + count // 3, offset + count - 4, 24):
         damaged[at] ^= 0x55
     path.write_bytes(damaged)

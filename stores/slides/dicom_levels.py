@@ -81,14 +81,26 @@ def pixel_spacing(dataset: Any) -> tuple[float, float] | None:
 def planes_of(
     dataset: Any, positions: Sequence[Position], shape: tuple[int, int], name: str
 ) -> tuple[list[Plane], str]:
-    """(the planes of one file, a note where only the middle one of several is among them)."""
+    """(the planes of one file, a note where some of its frames are in none of them).
+
+    Raises SlideError for positions that are missing or off the grid.
+    """
     tile = int(dataset.Rows), int(dataset.Columns)
     grid = -(-shape[0] // tile[0]), -(-shape[1] // tile[1])
     if grid[0] * grid[1] > MAX_TILES:
         raise SlideError(f"{name}: claims {grid[0] * grid[1]} tiles, more than {MAX_TILES}.", "E_TOO_BIG")
     kind = str(dataset.get("DimensionOrganizationType") or "")
     sparse = kind == "TILED_SPARSE" or (kind != "TILED_FULL" and bool(positions))
-    return (_sparse(positions, tile, _paths(dataset)[0], grid, name), "") if sparse else _full(dataset, grid, name)
+    count = int(dataset.get("NumberOfFrames") or 1)
+    if not sparse:
+        return _full(dataset, grid, name)
+    if len(positions) != count:
+        raise SlideError(
+            f"{name}: has {count} frames and states the positions of {len(positions)}: where the others lie is unknown. "
+            "Export it again from the scanner's software.",
+            "E_MALFORMED",
+        )
+    return _sparse(positions, tile, _paths(dataset)[0], grid, name)
 
 
 def _full(dataset: Any, grid: tuple[int, int], name: str) -> tuple[list[Plane], str]:
@@ -115,8 +127,9 @@ def _full(dataset: Any, grid: tuple[int, int], name: str) -> tuple[list[Plane], 
 
 def _sparse(
     positions: Sequence[Position], tile: tuple[int, int], default: str, grid: tuple[int, int], name: str
-) -> list[Plane]:
+) -> tuple[list[Plane], str]:
     found: dict[tuple[str, float | None], Array] = {}
+    hidden = 0
     for number, at in enumerate(positions):
         place = at.row // tile[0], at.column // tile[1]
         if at.row % tile[0] or at.column % tile[1] or not all(0 <= a < n for a, n in zip(place, grid, strict=True)):
@@ -126,8 +139,14 @@ def _sparse(
                 "E_UNSUPPORTED_PIXELS",
             )
         key = at.path or default, None if at.z is None else round(at.z, 3)
-        found.setdefault(key, np.full(grid, ABSENT, np.int64))[place] = number
-    return [Plane(path, z, frames) for (path, z), frames in found.items()]
+        if key not in found:
+            found[key] = np.full(grid, ABSENT, np.int64)
+        if found[key][place] == ABSENT:
+            found[key][place] = number
+        else:
+            hidden += 1
+    note = f"{hidden} frames lie at the same place as others before them and are not read: of each place the first is"
+    return [Plane(path, z, frames) for (path, z), frames in found.items()], note if hidden else ""
 
 
 def nearest_plane(depths: Iterable[float | None]) -> tuple[float | None, str]:

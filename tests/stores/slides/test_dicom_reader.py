@@ -139,6 +139,26 @@ def test_sparse_tiles_are_laid_at_their_positions_and_the_others_are_absent(
         np.testing.assert_array_equal(whole[y : y + 64, x : x + 64], tile if i in order else 255)
 
 
+def test_of_frames_at_one_place_the_first_is_read_and_said(tmp_path: Path, picture: Any) -> None:
+    scan = picture(64, 128)
+    groups = [at_position(0, x) for _ in range(2) for x in (0, 64)]  # two focal planes that do not state their heights
+    sparse = {"DimensionOrganizationType": "TILED_SPARSE", "PerFrameFunctionalGroupsSequence": groups}
+    write_slide(tmp_path / "a.dcm", [*tiles_of(scan), *tiles_of(255 - scan)], (64, 128), **sparse)
+    np.testing.assert_array_equal(pixels_of(tmp_path / "a.dcm"), scan)
+    (note,) = probe(tmp_path / "a.dcm").notes
+    assert note.startswith("2 frames lie at the same place")
+
+
+@pytest.mark.parametrize("known", [0, 1, 3])
+def test_frames_without_a_position_are_refused(tmp_path: Path, picture: Any, known: int) -> None:
+    groups = [at_position(0, 64 * (i % 2)) for i in range(known)]
+    sparse = {"DimensionOrganizationType": "TILED_SPARSE", "PerFrameFunctionalGroupsSequence": groups}
+    write_slide(tmp_path / "a.dcm", tiles_of(picture(64, 128)), (64, 128), **sparse)
+    with pytest.raises(SlideError, match=f"has 2 frames and states the positions of {known}") as failure:
+        DicomPixels(tmp_path / "a.dcm")
+    assert failure.value.code == "E_MALFORMED"
+
+
 def test_of_several_focal_planes_the_one_nearest_to_zero_is_read(tmp_path: Path, picture: Any) -> None:
     scan = picture(64, 128)
     stack = [scan // 2, scan, 255 - scan]

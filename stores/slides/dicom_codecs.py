@@ -10,6 +10,7 @@ import numpy as np
 from ...errors import SlideError, TileError
 from ..frame import Array
 from . import colour
+from .jpeg_colour import says_ycbcr
 from .stated_size import stated_size
 from .strict_jpeg import strict_decoder
 
@@ -22,7 +23,6 @@ _JPEG_XL = (f"{_PREFIX}.4.110", f"{_PREFIX}.4.111", f"{_PREFIX}.4.112")
 _RLE = (f"{_PREFIX}.5",)
 _NATIVE = (_PREFIX, f"{_PREFIX}.1")
 _RGB = 2
-_JFIF = b"JFIF\0"
 Decode = Callable[[bytes], Array]
 """(bytes of a frame) -> (y, x, sample), in RGB where there are three samples. Raises whatever its library raises."""
 
@@ -39,9 +39,8 @@ def decoder(dataset: Any, name: str) -> Decode:
     if syntax in _JPEG:
         return _checked(_jpeg(shape, dtype, is_rgb=photometric == "RGB"), shape[:2])
     if syntax in _JPEG_2000:
-        inner: Decode = imagecodecs.jpeg2k_decode
-        convert = (
-            convert and dtype == np.uint8
+        inner: Decode = (
+            imagecodecs.jpeg2k_decode
         )  # where the stream itself is transformed, the tag says YBR_ICT or YBR_RCT
     elif syntax in _JPEG_XL:
         inner, convert = imagecodecs.jpegxl_decode, False
@@ -57,6 +56,12 @@ def decoder(dataset: Any, name: str) -> Decode:
     else:
         raise SlideError(
             f"{name}: pixels in the transfer syntax {syntax} with colours {photometric} are not read. Convert it first.",
+            "E_UNSUPPORTED_PIXELS",
+        )
+
+    if convert and dtype != np.uint8:
+        raise SlideError(
+            f"{name}: colours {photometric} of {8 * dtype.itemsize} bits are not read, only of 8. Convert it to RGB first.",
             "E_UNSUPPORTED_PIXELS",
         )
 
@@ -82,7 +87,7 @@ def _checked(decode: Decode, size: tuple[int, ...]) -> Decode:
 
 
 def _jpeg(shape: tuple[int, int, int], dtype: np.dtype[Any], *, is_rgb: bool) -> Decode:
-    """JPEG of 8 bits is decoded strictly. A stream that is JFIF holds YCbCr whatever the tag says."""
+    """JPEG of 8 bits is decoded strictly. A stream that says that it holds YCbCr does, whatever the tag says."""
     import imagecodecs
 
     as_rgb, as_told = (strict_decoder(None, space, shape[2]) for space in (_RGB, None))
@@ -90,7 +95,7 @@ def _jpeg(shape: tuple[int, int, int], dtype: np.dtype[Any], *, is_rgb: bool) ->
     def decode(data: bytes) -> Array:
         if dtype != np.uint8:
             return _fitting(np.asarray(imagecodecs.jpeg8_decode(data)), shape)
-        return _fitting((as_rgb if is_rgb and _JFIF not in data[:64] else as_told)(data), shape)
+        return _fitting((as_rgb if is_rgb and not says_ycbcr(data) else as_told)(data), shape)
 
     return decode
 

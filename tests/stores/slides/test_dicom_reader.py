@@ -84,19 +84,36 @@ def test_frames_are_found_with_and_without_a_table_of_offsets(tmp_path: Path, pi
     np.testing.assert_array_equal(pixels_of(tmp_path / "a.dcm"), scan)
 
 
-def test_jpeg_is_ycbcr_where_its_stream_says_so_though_the_tag_says_rgb(tmp_path: Path, picture: Any) -> None:
+def jpeg(tile: Image, space: str, subsampling: str, marker: bool) -> bytes:
+    data = imagecodecs.jpeg8_encode(tile, level=95, colorspace="RGB", outcolorspace=space, subsampling=subsampling)
+    assert marker or data[2:4] == b"\xff\xe0"
+    return data if marker else data[:2] + data[4 + int.from_bytes(data[4:6], "big") :]
+
+
+JPEG_COLOURS = [("YCBCR", "420", True), ("YCBCR", "420", False), ("YCBCR", "422", False), ("RGB", "444", True)]
+
+
+@pytest.mark.parametrize(("space", "subsampling", "marker"), JPEG_COLOURS)
+def test_jpeg_is_ycbcr_where_its_stream_says_so_though_the_tag_says_rgb(
+    tmp_path: Path, picture: Any, space: str, subsampling: str, marker: bool
+) -> None:
     scan = picture(128, 128)
-    for name, space in (("ycbcr.dcm", "YCBCR"), ("rgb.dcm", "RGB")):
-        encode = lambda tile, s=space: imagecodecs.jpeg8_encode(tile, level=95, colorspace="RGB", outcolorspace=s)  # noqa: E731
-        write_slide(
-            tmp_path / name,
-            tiles_of(scan),
-            (128, 128),
-            encode,
-            syntax=SYNTAX + "4.50",
-            SeriesInstanceUID=f"1.{len(name)}",
-        )
-        assert np.abs(pixels_of(tmp_path / name).astype(int) - scan).mean() < 6
+    write_slide(
+        tmp_path / "a.dcm", tiles_of(scan), (128, 128), lambda tile: jpeg(tile, space, subsampling, marker),
+        syntax=SYNTAX + "4.50",
+    )  # fmt: skip
+    assert np.abs(pixels_of(tmp_path / "a.dcm").astype(int) - scan).mean() < 9
+
+
+@pytest.mark.parametrize("codec", ["native", "JPEG-LS"])
+def test_ycbcr_of_sixteen_bits_is_refused(tmp_path: Path, picture: Any, codec: str) -> None:
+    scan = picture(64, 64, 3, "uint16")
+    syntax, encode = CODECS[codec]
+    tags = {"syntax": SYNTAX + syntax, "PhotometricInterpretation": "YBR_FULL"}
+    write_slide(tmp_path / "a.dcm", tiles_of(scan), (64, 64), encode, **tags)
+    with pytest.raises(SlideError, match="YBR_FULL of 16 bits") as failure:
+        DicomPixels(tmp_path / "a.dcm")
+    assert failure.value.code == "E_UNSUPPORTED_PIXELS"
 
 
 def test_missing_and_misspelt_attributes_follow_from_others_and_are_said(tmp_path: Path, picture: Any) -> None:

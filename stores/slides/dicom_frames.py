@@ -25,6 +25,8 @@ _OPEN_END = b"\xff\xff\xff\xff"
 _LOST = -1
 MAX_FRAGMENTS = 64
 """Items of one frame, on average, at most."""
+MAX_LOOKED_AT = 4096
+"""Offsets of a table that are compared with the file, as each may cost one access to a disk."""
 _FIRST_BYTES = (b"\xff\xd8", b"\xff\x4f", b"\xff\x0a", b"\0\0\0\x0c")
 """Of the first fragment of a frame: JPEG and JPEG-LS, JPEG 2000, JPEG XL, and their boxes."""
 
@@ -64,7 +66,21 @@ class Frames:
                 f"{self._name}: the file ends before the end of frame {number}; it is cut short. Copy it again.",
                 "E_TRUNCATED",
             )
-        return b"".join(_payloads(data)) if self.encapsulated else data
+        return self._payload(data, number) if self.encapsulated else data
+
+    def _payload(self, data: bytes, number: int) -> bytes:
+        """The contents of the items of a frame, which fill its bytes but for one of padding."""
+        parts, end = [], 0
+        while end + 8 <= len(data) and struct.unpack_from("<HH", data, end) == _ITEM:
+            begin = end + 8
+            end = begin + struct.unpack_from("<I", data, end + 4)[0]
+            parts.append(data[begin:end])
+        if not 0 <= end - len(data) <= 1:
+            raise TileError(
+                f"{self._name}: the items of frame {number} are not where its table of offsets says; the file is damaged.",
+                "E_DAMAGED_TILE",
+            )
+        return b"".join(parts)
 
     def _encapsulated(self, dataset: Any, start: int) -> Array:
         """(start, stop) of the items of each frame: from a table of offsets where there is one, else by walking the items."""
@@ -77,9 +93,18 @@ class Frames:
             begins, sizes = (np.frombuffer(part, "<u8").astype(np.int64) for part in extended)
             return np.stack([first + begins, first + begins + 8 + sizes], 1)
         if len(table) == 4 * self.count:
-            begins = np.sort(first + np.frombuffer(table, "<u4").astype(np.int64))
-            return np.stack([begins, np.append(begins[1:], self._end(int(begins[-1])))], 1)
+            begins = first + np.frombuffer(table, "<u4").astype(np.int64)
+            if self._holds(begins):
+                return np.stack([begins, np.append(begins[1:], self._end(int(begins[-1])))], 1)
         return self._walked(first)
+
+    def _holds(self, begins: Array) -> bool:
+        """Whether a table can be right: its offsets ascend, and an item is at each that is looked at. Those of files above 4 GB
+        begin again at 0 in some."""
+        looked_at = begins[:: -(-len(begins) // MAX_LOOKED_AT)]
+        return bool((np.diff(begins) > 0).all()) and all(
+            self._item(int(at))[0] == _ITEM for at in (*looked_at, begins[-1])
+        )
 
     def _walked(self, first: int) -> Array:
         walk = itertools.islice(self._items(first), MAX_FRAGMENTS * self.count)
@@ -110,14 +135,3 @@ class Frames:
 
     def _end(self, at: int) -> int:
         return max((begin + 8 + length for begin, length in self._items(at)), default=at)
-
-
-def _payloads(data: bytes) -> Iterator[bytes]:
-    """The contents of consecutive items."""
-    at = 0
-    while at + 8 <= len(data):
-        group, element, length = struct.unpack_from("<HHI", data, at)
-        if (group, element) != _ITEM:
-            return
-        yield data[at + 8 : at + 8 + length]
-        at += 8 + length

@@ -14,6 +14,7 @@ from pydicom.dataset import Dataset
 
 from tile_engine.errors import SlideError, TileError
 from tile_engine.stores.frame import Box
+from tile_engine.stores.slides import dicom_frames
 from tile_engine.stores.slides.dicom_reader import DicomPixels
 from tile_engine.stores.slides.reader import open_slide, probe
 
@@ -82,6 +83,46 @@ def test_frames_are_found_with_and_without_a_table_of_offsets(tmp_path: Path, pi
     encode = lambda tile: imagecodecs.jpeg2k_encode(tile, level=0, reversible=True, codecformat="j2k")  # noqa: E731
     write_slide(tmp_path / "a.dcm", tiles_of(scan), (150, 100), encode, syntax=SYNTAX + "4.90", table=table)
     np.testing.assert_array_equal(pixels_of(tmp_path / "a.dcm"), scan)
+
+
+def packed(path: Path, scan: Image) -> tuple[bytearray, int, list[int]]:
+    """(the bytes of a slide in JPEG 2000, where its table of offsets begins, the offsets)."""
+    encode = lambda tile: imagecodecs.jpeg2k_encode(tile, level=0, reversible=True, codecformat="j2k")  # noqa: E731
+    tiles = tiles_of(scan)
+    write_slide(path, tiles, (scan.shape[0], scan.shape[1]), encode, syntax=SYNTAX + "4.90")
+    data = bytearray(path.read_bytes())
+    at = data.index(b"\xfe\xff\x00\xe0" + struct.pack("<I", 4 * len(tiles))) + 8
+    return data, at, list(struct.unpack_from(f"<{len(tiles)}I", data, at))
+
+
+@pytest.mark.parametrize("fault", ["begins again", "is shifted", "repeats"])
+def test_a_wrong_table_of_offsets_is_not_used(tmp_path: Path, picture: Any, fault: str) -> None:
+    scan = picture(150, 100)
+    data, at, right = packed(tmp_path / "a.dcm", scan)
+    wrong = {
+        "begins again": [*right[:4], *(one - right[4] for one in right[4:])],  # as 32 bits do above 4 GB
+        "is shifted": [one + 2 for one in right],
+        "repeats": [*right[:3], right[2], *right[4:]],
+    }[fault]
+    struct.pack_into(f"<{len(wrong)}I", data, at, *wrong)
+    (tmp_path / "a.dcm").write_bytes(data)
+    np.testing.assert_array_equal(pixels_of(tmp_path / "a.dcm"), scan)
+
+
+def test_an_offset_that_was_not_looked_at_costs_its_frames(
+    tmp_path: Path, picture: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scan = picture(150, 100)
+    data, at, right = packed(tmp_path / "a.dcm", scan)
+    struct.pack_into("<I", data, at + 4, right[1] + 2)
+    (tmp_path / "a.dcm").write_bytes(data)
+    monkeypatch.setattr(dicom_frames, "MAX_LOOKED_AT", 1)
+    with open_slide(tmp_path / "a.dcm") as slide:
+        for x in (0, 64):
+            with pytest.raises(TileError, match=r"items of frame .* are not where") as failure:
+                slide.read(Box((0, x), (10, x + 10)))
+            assert failure.value.code == "E_DAMAGED_TILE"
+        np.testing.assert_array_equal(slide.read(Box((64, 0), (150, 100))), np.moveaxis(scan[64:], -1, 0))
 
 
 def jpeg(tile: Image, space: str, subsampling: str, marker: bool) -> bytes:

@@ -14,7 +14,6 @@ import numpy as np
 
 from ...errors import SlideError, TileError
 from ..frame import Array, Box
-from . import colour
 from .absent import absent_boxes
 from .dicom_codecs import decoder
 from .dicom_frames import Frames
@@ -65,6 +64,7 @@ class DicomPixels:
             self._frames.append(Frames(self._fds[-1], file.path.name, file.dataset, file.at))
         samples = int(first.SamplesPerPixel)
         self._dtype: np.dtype[Any] = np.dtype(np.uint8 if int(first.BitsAllocated) == 8 else np.uint16)
+        self._top = self._dtype.type(2 ** _bits_stored(first) - 1)
         bright = samples == 3 or self._inverted
         shapes = tuple(level.shape for level in self._levels)
         if self._inverted:
@@ -76,7 +76,7 @@ class DicomPixels:
             factors=tuple(level_factor(shapes[0], shape) for shape in shapes),
             channels=samples * len(paths),
             dtype=self._dtype.name,
-            background=256**self._dtype.itemsize - 1 if bright else 0,
+            background=int(self._top) if bright else 0,
             stated=(Stated(y, x, FROM_FILE),),
             notes=tuple(notes),
             tiles=tuple(level.tile for level in self._levels),
@@ -115,7 +115,7 @@ class DicomPixels:
             raise TileError(
                 f"{self._name}: frame {frame} is damaged ({type(error).__name__}: {error})", "E_DAMAGED_TILE"
             ) from error
-        return colour.inverted(pixels) if self._inverted else pixels
+        return self._top - (pixels & self._top) if self._inverted else pixels
 
     def absent(self, box: Box, level: int) -> list[Box]:
         at = self._levels[level]
@@ -139,6 +139,12 @@ def _check_pixels(dataset: Any, name: str) -> bool:
             _UNREADABLE,
         )
     return photometric == "MONOCHROME1"
+
+
+def _bits_stored(dataset: Any) -> int:
+    """Bits of a sample that hold its value; the others are not part of it."""
+    allocated, stored = int(dataset.BitsAllocated), int(dataset.get("BitsStored") or 0)
+    return stored if 0 < stored <= allocated else allocated
 
 
 def _of_volume(dataset: Any, shape: tuple[int, int]) -> tuple[float, float] | None:

@@ -261,6 +261,19 @@ def test_optical_paths_of_grey_are_channels_of_sixteen_bits(tmp_path: Path, pict
     np.testing.assert_array_equal(pixels_of(tmp_path / "a.dcm"), scan)
 
 
+@pytest.mark.parametrize(("dtype", "stored"), [("uint8", 8), ("uint16", 16), ("uint16", 12)])
+def test_white_stored_as_zero_is_turned_round_within_the_bits_that_hold_values(
+    tmp_path: Path, picture: Any, dtype: str, stored: int
+) -> None:
+    scan = picture(64, 64, 1, dtype)[..., 0] & np.array(2**stored - 1, dtype)
+    other_bits = np.array(2 ** (8 * scan.itemsize) - 2**stored, dtype)  # which readers must not see
+    tags = {"PhotometricInterpretation": "MONOCHROME1", "BitsStored": stored, "HighBit": stored - 1}
+    write_slide(tmp_path / "a.dcm", tiles_of(scan | other_bits), (64, 64), **tags)
+    np.testing.assert_array_equal(pixels_of(tmp_path / "a.dcm")[..., 0], 2**stored - 1 - scan)
+    with open_slide(tmp_path / "a.dcm") as slide:
+        assert slide.background == 2**stored - 1
+
+
 def test_levels_are_files_of_the_series_and_labels_are_left_out(tmp_path: Path, picture: Any) -> None:
     scan = picture(256, 128)
     write_slide(tmp_path / "a.dcm", tiles_of(scan[::2, ::2]), (128, 64))

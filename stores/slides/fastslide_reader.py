@@ -95,19 +95,30 @@ class FastSlidePixels:
             if count > 1:
                 notes.append(f"{count} {what}; number {number} (from 0) is read")
         x, y = (float(v) if v and v > 0 else None for v in image.mpp)
-        channels, bright = int(image.num_channels), int(image.num_channels) == 3 and dtype == "uint8"
-        self._dtype = np.dtype(dtype)
+        self._dtype, channels = np.dtype(dtype), int(image.num_channels)
         return SlideDescription(
             reader="fastslide",
             shapes=shapes,
             factors=tuple(level_factor(shapes[0], shape) for shape in shapes),
             channels=channels,
             dtype=dtype,
-            background=255 if bright else 0,
+            background=255 if self._holds_colours(len(shapes) - 1) else 0,
             stated=(Stated(y, x, FROM_FILE),),
             notes=(f"read through fastslide as {kind}, which notices no damage inside tiles", *notes),
             tiles=((_TILE, _TILE),) * len(shapes),
         )
+
+    def _holds_colours(self, level: int) -> bool:
+        """Whether the channels are the colours of brightfield, and not three dyes: fastslide says so of pixels that it reads.
+
+        Where these cannot be read, the names that it gives to the channels decide.
+        """
+        if int(self._image.num_channels) != 3 or self._dtype != np.uint8:
+            return False
+        try:
+            return str(self._image.read_region((0, 0), level, (1, 1), self._z).format).endswith(".RGB")
+        except Exception:  # noqa: BLE001 - fastslide raises whatever its formats lead it to; a lost tile is lost when it is read
+            return [channel["name"] for channel in self._image.channel_metadata] == ["Red", "Green", "Blue"]
 
     @property
     def described(self) -> SlideDescription:

@@ -54,11 +54,20 @@ def test_a_brightfield_czi_stays_with_openslide_and_both_give_what_was_written(t
     scan = picture(150, 200)
     write_czi(tmp_path / "scan.czi", [scan])
     with open_slide(tmp_path / "scan.czi") as slide:
-        assert slide.reader == "openslide"
+        assert (slide.reader, slide.background) == ("openslide", 255)
         np.testing.assert_array_equal(np.moveaxis(slide.read(slide.frames[0].box), 0, -1), scan)
     pixels = FastSlidePixels(tmp_path / "scan.czi")
     np.testing.assert_array_equal(np.moveaxis(pixels.read(Box((0, 0), (150, 200)), 0), 0, -1), scan)
+    assert pixels.described.background == 255
     pixels.close()
+
+
+def test_three_dyes_of_eight_bits_are_no_brightfield(tmp_path: Path, picture: Any) -> None:
+    scan = np.moveaxis(picture(150, 200), -1, 0)
+    write_czi(tmp_path / "scan.czi", list(scan))
+    with open_slide(tmp_path / "scan.czi") as slide:
+        assert (slide.reader, slide.channels, slide.dtype, slide.background) == ("fastslide", 3, "uint8", 0)
+        np.testing.assert_array_equal(slide.read(slide.frames[0].box), scan)
 
 
 def test_the_reader_and_the_reason_are_said(fluorescence: tuple[Path, np.ndarray[Any, Any]]) -> None:

@@ -33,9 +33,9 @@ Look = Callable[[list[Item]], list[Any]]
 Window = list[Any]
 """[level, start, stop] of a box that the check of levels reads, as JSON values."""
 
-FETCHED = 4
+MAX_PARALLEL_COPIES = 4
 """Slides that are copied at the same time."""
-LOOK = 3
+INSPECTION_VERSION = 4
 """Version of what a look at a file states."""
 OPEN_LIMIT_SECONDS = 120.0
 """Time limit for opening an image, in seconds."""
@@ -49,7 +49,7 @@ def looks_at(entries: Iterable[SlideEntry], mpp: float | None, look: Look) -> li
     """What `look` answers of each file: its properties as JSON values, or a GoneError."""
     entries = list(entries)
     if any(is_copied(entry.path) for entry in entries):
-        with ThreadPoolExecutor(FETCHED) as pool:
+        with ThreadPoolExecutor(MAX_PARALLEL_COPIES) as pool:
             return list(pool.map(lambda entry: _look_at_copy(entry, mpp, look), entries))
     return look([[os.fspath(entry.path), entry.mpp or mpp, entry.part] for entry in entries])
 
@@ -63,7 +63,8 @@ def _look_at_copy(entry: SlideEntry, mpp: float | None, look: Look) -> Any:
         return look([[os.fspath(entry.path), entry.mpp or mpp, entry.part]])[0]
     try:
         mark = fingerprint(entry.path)
-        path = cache().folder / f"{digest(str(entry.path), mark, entry.mpp or mpp, entry.part, VERSION, LOOK)}.look"
+        key = digest(str(entry.path), mark, entry.mpp or mpp, entry.part, VERSION, INSPECTION_VERSION)
+        path = cache().folder / f"{key}.look"
         with suppress(FileNotFoundError, CorruptError):
             return read_json(path)
         with cached(entry.path, mark) as copy:

@@ -29,7 +29,7 @@ SPACING = 4.0
 """Finest micrometres a pixel of that picture; the thresholds of `models/stains` were chosen at 4 to 15."""
 LIMIT_SECONDS = 120.0
 """Seconds that the read of one slide may take."""
-FETCHED = 4
+MAX_PARALLEL_COPIES = 4
 """Slides that are copied at the same time."""
 _reason: TypeAdapter[Untold] = TypeAdapter(Untold)
 
@@ -56,7 +56,7 @@ def source_stains(entries: Sequence[SlideEntry], mpp: float | None) -> list[Stai
     """
     near = [entry for entry in entries if not is_copied(entry.path)]
     answers = dict(zip([e.id for e in near], _read([(e.path, e.mpp or mpp) for e in near]), strict=True))
-    with ThreadPoolExecutor(FETCHED) as pool:
+    with ThreadPoolExecutor(MAX_PARALLEL_COPIES) as pool:
         far = [entry for entry in entries if is_copied(entry.path)]
         answers |= zip([e.id for e in far], pool.map(lambda e: _read_copy(e, mpp), far), strict=True)
     return [_profile(answers[entry.id]) for entry in entries]

@@ -16,7 +16,7 @@ class SlideDescription:
     """Properties of a slide, without its pixels."""
 
     reader: str
-    """Name of the reader: "tiff", "openslide", "picture", "ome-zarr"."""
+    """Name of the reader, a row of SLIDE_READERS in reader.py."""
     shapes: tuple[tuple[int, int], ...]
     """(height, width) in pixels of each level, finest first."""
     factors: tuple[tuple[float, float], ...]

@@ -88,7 +88,7 @@ class Slide:
 
     @property
     def reader(self) -> str:
-        """Name of the reader: "tiff", "openslide", "picture" or "ome-zarr"."""
+        """Name of the reader, a row of SLIDE_READERS."""
         return self._described.reader
 
     @property
@@ -167,7 +167,7 @@ def open_slide(path: Path, mpp: float | None = None, part: str = "", check: Leve
     `check` decides which levels are copies of the finest one; `recorded_levels` repeats an earlier decision.
 
     Raises SlideError with a reason code: E_EMPTY, E_NOT_A_SLIDE, E_UNREADABLE, E_MISSING_COMPANION, E_NO_MPP, E_BAD_MPP,
-    E_UNSUPPORTED_PIXELS, E_BOMB, E_TOO_BIG, E_TRUNCATED, E_MALFORMED, E_NGFF, E_IS_VOLUME, E_PATH, E_NO_PART.
+    E_UNSUPPORTED_PIXELS, E_BOMB, E_TOO_BIG, E_TRUNCATED, E_MALFORMED, E_NGFF, E_IS_VOLUME, E_PATH, E_NO_PART, E_NO_READER.
     """
     path = to_path(path)
     lease = Lease(path, fingerprint(path)) if is_copied(path) else None

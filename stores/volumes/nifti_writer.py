@@ -20,9 +20,9 @@ from .nifti_reader import LABEL_INTENT
 
 MAX_SIDE = 32767
 """Cells along an axis of NIfTI-1; a longer one makes a NIfTI-2."""
-ALIGNED = 2
+ALIGNED_CODE = 2
 """NIfTI's code of a space that other files share: the affine is that of the source, whatever space the source is in."""
-LEVEL = 6
+GZIP_LEVEL = 6
 """Compression level of gzip."""
 _WIDER = {"float16": "float32", "bool": "uint8"}
 """Types that NIfTI lacks, and the narrowest one that holds all of their values."""
@@ -55,7 +55,9 @@ def stored_dtype(dtype: str) -> str:
 def write_nifti(file: PartialFile, volume: NiftiVolume, parts: Iterable[Array]) -> None:
     """Write a volume from its cells in C order of (channel, z, y, x), which is the order of the file."""
     dtype = np.dtype(stored_dtype(volume.dtype)).newbyteorder("<")
-    with gzip.GzipFile(filename="", mode="wb", compresslevel=LEVEL, fileobj=cast(io.BytesIO, file), mtime=0) as packed:
+    with gzip.GzipFile(
+        filename="", mode="wb", compresslevel=GZIP_LEVEL, fileobj=cast(io.BytesIO, file), mtime=0
+    ) as packed:
         packed.write(header_of(volume))
         for part in parts:
             packed.write(np.ascontiguousarray(part, dtype).data)
@@ -72,8 +74,8 @@ def header_of(volume: NiftiVolume) -> bytes:
     header.set_data_shape(shape)
     affine = np.array(volume.affine)
     header.set_zooms((*np.linalg.norm(affine[:3, :3], axis=0), *(1.0 for _ in shape[3:])))
-    header.set_sform(affine, ALIGNED)
-    header.set_qform(affine, ALIGNED)
+    header.set_sform(affine, ALIGNED_CODE)
+    header.set_qform(affine, ALIGNED_CODE)
     header.set_xyzt_units("mm")
     header.set_slope_inter(1, 0)
     if volume.labels:

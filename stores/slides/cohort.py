@@ -14,17 +14,15 @@ from pathlib import Path
 
 from ...errors import NoInputError, SlideError
 from ..contents import state_of
-from ..regular import open_regular
 from ..remote import ObjectPath, real, to_path
 from .companions import partners
+from .file_marks import file_mark, siblings_mark, size_and_time
 from .input_kind import SLIDE_INPUT
 from .manifest import read_manifest
-from .siblings import siblings_mark
 from .walk import InputKind, Seen, fitting, globbed, walk
 from .zarr_levels import accepts as is_zarr
 from .zarr_levels import holds_image
 
-_HASHED_BYTES = 65536
 _MAX_LISTED = 12
 _FILE = re.compile(r"(?P<size>\d+)-\d+-(?P<ends>[0-9a-f]{64})")
 """Fingerprint of a file: size, time, hash of both ends; of siblings: sum of sizes, hash of times, hash of sizes."""
@@ -239,18 +237,18 @@ def fingerprint(path: Path) -> str:
     """
     try:
         if not path.is_dir():
-            return "+".join((*(_part(file) for file in (path, *partners(path))), *siblings_mark(path)))
+            return "+".join((*(file_mark(file) for file in (path, *partners(path))), *siblings_mark(path)))
         parts = sorted(p for p in (path, *path.iterdir()) if p.is_dir())
         names = ("zarr.json", ".zattrs", ".zgroup", ".zarray", ".zmetadata")
         files = [part / name for part in parts for name in names if (part / name).is_file()]
         whole = hashlib.sha256()
         for file in files:
-            whole.update(_part(file).encode())
+            whole.update(file_mark(file).encode())
         if files:
             whole.update(state_of(path).encode())
         for file in [] if files else sorted(Path(at, name) for at, _, names in os.walk(path) for name in names):
             name = file.relative_to(path).as_posix()
-            whole.update(f"{name}/{_size(file)}\n".encode("utf-8", "surrogateescape"))
+            whole.update(f"{name}/{size_and_time(file)}\n".encode("utf-8", "surrogateescape"))
         return whole.hexdigest()
     except FileNotFoundError as error:
         raise SlideError(f"{path.name}: is gone; it was moved or deleted.", "E_MISSING") from error
@@ -270,26 +268,6 @@ def may_be_same(one: str, other: str) -> bool:
     contents = [[_FILE.fullmatch(part) for part in text.split("+")] for text in (one, other)]
     known = [[(part["size"], part["ends"]) for part in parts if part] for parts in contents if all(parts)]
     return len(known) < 2 or known[0] == known[1]
-
-
-def _size(file: Path) -> str:
-    if isinstance(file, ObjectPath):
-        return str(file.stat().st_size)
-    status = file.stat()
-    return f"{status.st_size}-{status.st_mtime_ns}"
-
-
-def _part(file: Path) -> str:
-    if isinstance(file, ObjectPath):
-        meta = file.meta()
-        return f"{meta['size']}-{meta['e_tag']}"
-    status = file.stat()
-    ends = hashlib.sha256()
-    with open_regular(file) as handle:
-        ends.update(handle.read(_HASHED_BYTES))
-        handle.seek(max(status.st_size - _HASHED_BYTES, 0))
-        ends.update(handle.read(_HASHED_BYTES))
-    return f"{status.st_size}-{status.st_mtime_ns}-{ends.hexdigest()}"
 
 
 def _no_input(spec: str, cohort: Cohort, kind: InputKind, why: str = "") -> NoInputError:

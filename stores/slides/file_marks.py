@@ -1,4 +1,4 @@
-"""Siblings: the state of the other files of a slide of several, as the last part of its fingerprint.
+"""File marks: texts that change with a file, and with the other files of a slide of several: the parts of its fingerprint.
 
 ```text
 MRXS: files of its folder   VSI: .ets files   VMS, VMU: images that it lists   DICOM: other files of the series
@@ -12,8 +12,31 @@ import itertools
 from pathlib import Path
 
 from ..contents import STATED_FILES
+from ..regular import open_regular
 from ..remote import ObjectPath
 from .companions import partners, parts
+
+_HASHED_BYTES = 65536
+
+
+def size_and_time(file: Path) -> str:
+    """Of a file; of an object the size alone."""
+    status = file.stat()
+    return str(status.st_size) if isinstance(file, ObjectPath) else f"{status.st_size}-{status.st_mtime_ns}"
+
+
+def file_mark(file: Path) -> str:
+    """Size, time and a hash of both ends of a file; size and tag of an object. Raises OSError."""
+    if isinstance(file, ObjectPath):
+        meta = file.meta()
+        return f"{meta['size']}-{meta['e_tag']}"
+    status = file.stat()
+    ends = hashlib.sha256()
+    with open_regular(file) as handle:
+        ends.update(handle.read(_HASHED_BYTES))
+        handle.seek(max(status.st_size - _HASHED_BYTES, 0))
+        ends.update(handle.read(_HASHED_BYTES))
+    return f"{status.st_size}-{status.st_mtime_ns}-{ends.hexdigest()}"
 
 
 def siblings_mark(slide: Path) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ import ipaddress
 import math
 import os
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -89,11 +90,18 @@ def _cuda(order: ClusterSpec) -> Any:
     )
 
 
-def _queue(order: ClusterSpec) -> Any:
+def queue_class(kind: str) -> Any:
+    """dask_jobqueue's class of a queue. Its import would replace what SIGINT does by an end with status 0."""
+    handler = signal.getsignal(signal.SIGINT)
     import dask_jobqueue
 
+    signal.signal(signal.SIGINT, handler)
+    return getattr(dask_jobqueue, QUEUE_CLASSES[kind])
+
+
+def _queue(order: ClusterSpec) -> Any:
     jobs = order.site.jobs(order.kind)
-    make = getattr(dask_jobqueue, QUEUE_CLASSES[order.kind])
+    make = queue_class(order.kind)
     submit = make.job_cls.submit_command.split()[0]
     if shutil.which(submit) is None:
         raise MachineError(
@@ -192,10 +200,8 @@ def job_script(order: ClusterSpec) -> str:
     """The script of the job that would be submitted; empty if there is none. Nothing is started, no file stays."""
     if order.kind not in QUEUES:
         return ""
-    import dask_jobqueue
-
     jobs = order.site.jobs(order.kind)
-    job = getattr(dask_jobqueue, QUEUE_CLASSES[order.kind]).job_cls
+    job = queue_class(order.kind).job_cls
     options = job_options(jobs, order.rmm_pool)
     logs = Path(jobs.log_directory).absolute() if jobs.log_directory else None
     new_folders = [folder for folder in (logs, *logs.parents) if not folder.exists()] if logs else []

@@ -101,7 +101,7 @@ def test_where_to_run_is_one_panel_of_all_words_that_a_command_line_can_say() ->
     where = offered_of(ClusterOptions)
     assert {one.panel for one in where} == {WHERE} and PANELS[-1] == WHERE
     assert {one.name for one in where} == {f.name for f in ClusterOptions.__dataclass_fields__.values()} - {"client"}
-    assert {one.name for one in offered_of(RunOptions)} == {"redo", "force_unlock"}
+    assert {one.name for one in offered_of(RunOptions)} == {"redo", "force_unlock", "mode"}
     assert all(one.help for one in where)
 
 

@@ -6,6 +6,8 @@ import os
 import signal
 import socket
 import ssl
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -206,3 +208,12 @@ def test_the_unit_of_a_stopped_worker_is_done_by_another(monkeypatch: pytest.Mon
         stopped = next(iter(workers.values()))
         os.kill(stopped, signal.SIGSTOP)
         assert {*pool.map(lambda _: os.getpid(), range(4))}.isdisjoint({stopped})
+
+
+def test_queues_leave_to_sigint_what_it_does() -> None:
+    """Their package replaces the handler where it is imported: Ctrl-C would end a run at once, with status 0."""
+    work = (
+        "import signal; before = signal.getsignal(signal.SIGINT); from tile_engine.engine.workers.launch import queue_class; "
+        "queue_class('slurm'); assert signal.getsignal(signal.SIGINT) is before"
+    )
+    subprocess.run([sys.executable, "-c", work], check=True, timeout=120)

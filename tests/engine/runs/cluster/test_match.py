@@ -203,7 +203,7 @@ def test_a_damaged_old_run_is_refused_with_a_code(matched: tuple[Path, Path, str
     old = tmp_path / "old"
     for name, how in (
         ("models/numbering.json", lambda n: n | {"colours": ["red"] * len(n["colours"])}),
-        ("models/numbering.json", lambda n: n | {"numbers": n["numbers"][:3]}),
+        ("models/numbering.json", lambda n: n | {"numbers": n["numbers"][:-1]}),
         ("models/clusters.json", lambda t: t | {"tiles": t["tiles"][:-1]}),
         ("models/clusters.json", lambda t: {}),
         ("run.json", lambda r: r | {"settings": {}}),

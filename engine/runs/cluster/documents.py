@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import StringConstraints
 
 from ...pipeline.documents import Document, JsonNumber, Part
 from ...steps.checkpoints import ModelRecord
 from ...steps.report import AUTOENCODER, Trained
+
+Colour = Annotated[str, StringConstraints(pattern="^#[0-9a-f]{6}$")]
+"""#rrggbb."""
 
 VALIDITY, CLUSTERS = "models/validity", "models/clusters"
 HEAD, FINE_TUNED, CLUSTERER = "head", "fine_tuned", "clusterer"
@@ -154,7 +159,7 @@ class Clusters(Document):
     trained: int
     """The level whose clusters were trained; coarser levels unite them, finer ones divide them."""
     names: tuple[str, ...]
-    colours: tuple[str, ...]
+    colours: tuple[Colour, ...]
     """Number -> colour as #rrggbb, at every level."""
     tiles: tuple[int, ...]
     """Number at the finest level -> tissue tiles."""

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from ...pipeline.documents import Document, find_document
 from ...pipeline.job import Job
 from ...show.palette import colour, hexadecimal
-from .documents import Clusters
+from .documents import Clusters, Colour
 from .settings import ShownSettings
 
 NUMBERING = "models/numbering"
@@ -21,7 +21,7 @@ class Numbering(Document):
     numbers: tuple[int, ...]
     """Number in the tree - 1 -> number in labels, tables, maps and report."""
     names: tuple[str, ...]
-    colours: tuple[str, ...]
+    colours: tuple[Colour, ...]
     """Number in the tree - 1 -> colour as #rrggbb."""
     run: str = ""
     """Folder of the old run; empty where the clusters have their own numbers."""

@@ -13,7 +13,10 @@ from typing import Any
 import numpy as np
 
 from ...errors import SlideError
+from ..foreign import foreign
+from ..regular import open_regular
 from .companions import files_of_series
+from .dicom_deflated import check_deflated
 from .dicom_levels import ABSENT, DicomLevel, Plane, nearest_plane, planes_of, size_of
 from .dicom_positions import Position, header_and_positions
 
@@ -38,13 +41,23 @@ class DicomFile:
 
 
 def is_slide(path: Path) -> bool:
-    """Whether a DICOM file says, by its class or else its modality, that it is a slide or a part of one."""
+    """Whether a DICOM file says, by its class or else its modality, that it is a slide or a part of one.
+
+    A file that pydicom cannot read is no slide. Raises SlideError (E_BOMB) for deflated elements that unpack to far too much.
+    """
     import pydicom
 
     tags = ["SOPClassUID", "Modality", "Rows"]
     try:
-        dataset = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=tags)
-    except Exception:  # noqa: BLE001 - pydicom raises whatever a damaged file leads it to; then it is no slide
+        with (
+            foreign(lambda why: SlideError(f"{path.name}: is no DICOM ({why}).", "E_DICOM")),
+            open_regular(path) as file,
+        ):
+            check_deflated(file, path.name)
+            dataset = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=tags)
+    except SlideError as error:
+        if error.code == "E_BOMB":
+            raise
         return False
     classes = str(dataset.get("SOPClassUID", "")), str(dataset.file_meta.get("MediaStorageSOPClassUID", ""))
     return WHOLE_SLIDE in classes or (dataset.get("Modality") == "SM" and "Rows" in dataset and not any(classes))
@@ -80,7 +93,7 @@ def _file(path: Path) -> DicomFile:
     import pydicom
 
     size, length = path.stat().st_size, FIRST_BYTES
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
         while True:
             stream.seek(0)
             data = stream.read(length)
@@ -91,7 +104,9 @@ def _file(path: Path) -> DicomFile:
                     raise
                 length *= 4
             else:
-                return DicomFile(path, pydicom.dcmread(io.BytesIO(header)), positions, at)
+                head = io.BytesIO(header)
+                check_deflated(head, path.name)
+                return DicomFile(path, pydicom.dcmread(head), positions, at)
 
 
 def levels_of(files: Sequence[DicomFile], name: str) -> tuple[list[DicomLevel], list[str], list[str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -10,34 +9,10 @@ from ...errors import SlideError
 from ..slides.stated_size import stated_size
 from .voxels import MAX_VOLUME_BYTES
 
-MAX_DEFLATED_BYTES = 2**29
-"""Bytes of a deflated data set, unpacked; libraries unpack it as a whole."""
 MAX_SMALL_BYTES = 2**28
 """Bytes of pixels that any file may claim."""
 MAX_EXPANSION = 2**12
 """Beyond that, bytes of pixels that a packed byte may become."""
-_DEFLATED = b"1.2.840.10008.1.2.1.99"
-_HEAD_BYTES, _PIECE_BYTES = 2**12, 2**20
-
-
-def check_deflated(file: Path) -> None:
-    """Unpack a deflated data set piece by piece, and keep nothing. Raises SlideError (E_BOMB) for one that is too large."""
-    with file.open("rb") as handle:
-        head = handle.read(_HEAD_BYTES)
-        if _DEFLATED not in head or head[128:132] != b"DICM":
-            return
-        handle.seek(144 + int.from_bytes(head[140:144], "little"))  # behind the file meta information
-        stream, count = zlib.decompressobj(-15), 0
-        while packed := stream.unconsumed_tail or handle.read(_PIECE_BYTES):
-            count += len(stream.decompress(packed, _PIECE_BYTES))
-            if count > MAX_DEFLATED_BYTES:
-                raise SlideError(
-                    f"{file.name}: its deflated elements unpack to more than {MAX_DEFLATED_BYTES} bytes; a small file may be a "
-                    "decompression bomb. Write it without deflation.",
-                    "E_BOMB",
-                )
-            if stream.eof:
-                return
 
 
 def check_pixels(file: Path, data: Any) -> None:

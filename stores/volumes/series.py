@@ -12,7 +12,7 @@ from ...errors import SlideError
 from ..foreign import foreign
 from ..regular import open_regular
 from ..slides.companions import series_of
-from .dicom_limits import check_deflated
+from ..slides.dicom_deflated import check_deflated
 
 EXPECTED = ("ImagesInAcquisition", "NumberOfSlices")
 """Elements that state how many images a series has."""
@@ -78,9 +78,9 @@ def header(file: Path, tags: list[str] | None = None, *, pixels: bool = False) -
     why = "it is damaged, cut short or was never complete. Export it again."
     with foreign(lambda what: SlideError(f"{text} ({what.partition(':')[0]}); {why}", "E_DICOM")):
         try:
-            check_deflated(file)
             with warnings.catch_warnings(), open_regular(file) as handle:
                 warnings.simplefilter("ignore")
+                check_deflated(handle, file.name)
                 return pydicom.dcmread(handle, stop_before_pixels=not pixels, specific_tags=tags)
         except FileNotFoundError as error:
             raise SlideError(f"{file.name}: is gone; it was moved or deleted.", "E_MISSING") from error

@@ -13,7 +13,9 @@ import pytest
 from pydicom.encaps import encapsulate
 
 from tile_engine.errors import SlideError
-from tile_engine.stores.volumes import dicom_limits
+from tile_engine.stores.slides import dicom_deflated
+from tile_engine.stores.slides.dicom_series import is_slide
+from tile_engine.stores.slides.reader import open_slide
 from tile_engine.stores.volumes.dicom_pixels import pictures
 from tile_engine.stores.volumes.reader import open_volume
 
@@ -46,14 +48,14 @@ def test_a_deflated_data_set_is_unpacked_no_further_than_its_limit(
     data.save_as(path, enforce_file_format=True)
     with open_volume(folder) as volume:
         assert volume.frames[0].shape == (4, 20, 24)
-    monkeypatch.setattr(dicom_limits, "MAX_DEFLATED_BYTES", 1000)
+    monkeypatch.setattr(dicom_deflated, "MAX_DEFLATED_BYTES", 1000)
     with pytest.raises(SlideError) as caught:
         open_volume(path)
     assert caught.value.code == "E_BOMB"
 
 
 def test_a_bomb_of_deflation_is_not_unpacked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dicom_limits, "MAX_DEFLATED_BYTES", 2**25)
+    monkeypatch.setattr(dicom_deflated, "MAX_DEFLATED_BYTES", 2**25)
     path = sorted(folder.iterdir())[0]
     data = pydicom.dcmread(path)
     data.file_meta.TransferSyntaxUID = pydicom.uid.DeflatedExplicitVRLittleEndian
@@ -66,6 +68,48 @@ def test_a_bomb_of_deflation_is_not_unpacked(folder: Path, monkeypatch: pytest.M
     with pytest.raises(SlideError, match="33554432") as caught:
         open_volume(path)
     assert caught.value.code == "E_BOMB"
+
+
+def test_the_place_of_the_packed_bytes_is_not_taken_from_the_stated_length(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A private element puts the syntax behind the first pages; the stated length of the group is wrong."""
+    monkeypatch.setattr(dicom_deflated, "MAX_DEFLATED_BYTES", 2**22)
+    path = sorted(folder.iterdir())[0]
+    data = pydicom.dcmread(path)
+    data.file_meta.TransferSyntaxUID = pydicom.uid.DeflatedExplicitVRLittleEndian
+    data.file_meta.FileMetaInformationVersion = bytes(10_000)
+    data.Modality = "SM"
+    data.save_as(path, enforce_file_format=True)
+    whole = bytearray(path.read_bytes())
+    start = 144 + int.from_bytes(whole[140:144], "little")
+    unpacked = zlib.decompress(whole[start:], -15) + bytes(2**23)
+    whole[140:144] = (5).to_bytes(4, "little")
+    packer = zlib.compressobj(1, zlib.DEFLATED, -15)
+    path.write_bytes(bytes(whole[:start]) + packer.compress(unpacked) + packer.flush())
+    for read in (lambda: open_volume(path), lambda: is_slide(path), lambda: open_slide(path)):
+        with pytest.raises(SlideError, match="4194304") as caught:
+            read()
+        assert caught.value.code == "E_BOMB"
+
+
+def test_meta_information_without_end_is_refused(folder: Path) -> None:
+    path = sorted(folder.iterdir())[0]
+    data = pydicom.dcmread(path)
+    data.file_meta.FileMetaInformationVersion = bytes(2**21)
+    data.save_as(path, enforce_file_format=True)
+    with pytest.raises(SlideError, match="does not end within") as caught:
+        open_volume(path)
+    assert caught.value.code == "E_DICOM" and not is_slide(path)
+
+
+def test_memory_that_runs_out_is_no_file_of_another_kind(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(pydicom, "dcmread", full)
+    with pytest.raises(MemoryError):
+        is_slide(sorted(folder.iterdir())[0])
 
 
 def test_more_pixels_than_packed_bytes_can_hold_are_not_unpacked(folder: Path) -> None:

@@ -14,6 +14,8 @@ from typing import Any
 
 SLACK_BYTES = 2**16
 """Bytes by which a decoded chunk may exceed its cells: checksums and headers of codecs below."""
+MAX_MEMBERS = 1000
+"""Members of a stream."""
 Bytes = Any
 """Bytes, or a view of them."""
 
@@ -48,19 +50,20 @@ def unpacked(name: str, data: Bytes, limit: int) -> bytes | None:
 
 
 def _streamed(new: Callable[[], Any], data: Bytes, limit: int) -> bytes:
-    """All members of a stream, one behind the other."""
-    out, rest = b"", data
-    while True:
+    """All members of a stream, one behind the other; few of them, as each costs a copy of all that lie behind it."""
+    parts, count, rest = list[bytes](), 0, data
+    for _ in range(MAX_MEMBERS):
         member = new()
-        part = member.decompress(rest, limit + 1 - len(out))
-        out = out + part if out else part
-        if len(out) > limit:
+        parts.append(member.decompress(rest, limit + 1 - count))
+        count += len(parts[-1])
+        if count > limit:
             raise OversizeError(f"unpacks to more than the {limit} bytes that the chunk has")
         if not member.eof:
             raise EOFError("the packed bytes end early")
         rest = member.unused_data.lstrip(b"\0")
         if not rest:
-            return bytes(out)
+            return b"".join(parts)
+    raise ValueError(f"the packed bytes are a stream of more than {MAX_MEMBERS} members")
 
 
 def _zstd(data: Bytes, limit: int) -> bytes:

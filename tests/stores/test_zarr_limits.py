@@ -140,6 +140,15 @@ def test_members_of_a_stream_count_together() -> None:
         unpacked("gzip", both[:20], 4096)
 
 
+@pytest.mark.parametrize(("name", "packed"), [("gzip", gzip.compress(b"")), ("bz2", bz2.compress(b""))])
+def test_a_stream_of_endless_empty_members_ends(name: str, packed: bytes) -> None:
+    assert unpacked(name, packed * 1000, 4096) == b""
+    began = time.monotonic()
+    with pytest.raises(ValueError, match="more than 1000 members"):
+        unpacked(name, packed * 200_000, 4096)
+    assert time.monotonic() - began < 10
+
+
 COMPRESSORS = (Zlib(1), GZip(1), BZ2(1), LZMA(preset=0), Zstd(1), LZ4(), Blosc("lz4"), Blosc("zstd", shuffle=2))
 FILTERS = ([], [Shuffle(2)], [Delta("<u2")], [FixedScaleOffset(0, 1, "<u2", "<f8")])
 

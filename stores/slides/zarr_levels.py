@@ -148,7 +148,8 @@ def _levels(path: Path, attributes: dict[str, Any], types: tuple[Collection[str]
     if not names:
         raise metadata_error(path, "its multiscales metadata lists no levels")
     notes = (f"{len(multiscales)} multiscales; the first is read",) if len(multiscales) > 1 else ()
-    opened = [_array(path, name, *types) for name in names]
+    times = _times(multiscales[0])
+    opened = [_array(path, name, types, times) for name in names]
     order = sorted(range(len(names)), key=lambda i: -math.prod(opened[i].shape))
     names, arrays = [names[i] for i in order], [opened[i] for i in order]
     with named(path):
@@ -187,8 +188,16 @@ def metadata_error(path: Path, why: str) -> SlideError:
     return SlideError(f"{path.name}: {why}. Check the store with an OME-NGFF validator.", "E_NGFF")
 
 
-def _array(path: Path, name: str, kinds: Collection[str], word: str) -> Any:
-    """Open one level, after a check of its metadata."""
+def _times(image: dict[str, Any]) -> list[int]:
+    """Numbers of the axes of time, of which one point is read."""
+    axes = image.get("axes")
+    named = [axis.get("name") if isinstance(axis, dict) else axis for axis in axes] if isinstance(axes, list) else []
+    return [number for number, name in enumerate(named) if name == "t"]
+
+
+def _array(path: Path, name: str, types: tuple[Collection[str], str], times: Collection[int]) -> Any:
+    """Open one level, after a check of its metadata; `types` are those of `open_levels`, `times` the axes of time."""
+    kinds, word = types
     folder = path.joinpath(*PurePosixPath(name).parts) if "\0" not in name else path
     if not is_inside(name.rstrip("/")) or not folder.resolve().is_relative_to(path.resolve()):
         raise SlideError(f"{path.name}: its level {name!r} lies outside the folder; refused.", "E_PATH")
@@ -198,7 +207,7 @@ def _array(path: Path, name: str, kinds: Collection[str], word: str) -> Any:
             f"{path.name}: its level {name!r} has no array metadata; part of the folder was not copied.",
             "E_MISSING_COMPANION",
         )
-    _check(path, name, meta)
+    _check(path, name, meta, times)
     kind = str(meta.get("data_type", meta.get("dtype")))
     if kind.lstrip("|<>") not in kinds:
         raise SlideError(
@@ -210,7 +219,7 @@ def _array(path: Path, name: str, kinds: Collection[str], word: str) -> Any:
         return open_bounded(folder, 3 if "zarr_format" in meta and meta["zarr_format"] == 3 else 2)
 
 
-def _check(path: Path, name: str, meta: dict[str, Any]) -> None:
+def _check(path: Path, name: str, meta: dict[str, Any], times: Collection[int]) -> None:
     foreign = sorted({codec for codec in _codecs(meta) if codec not in TRUSTED_CODECS})
     if foreign:
         raise SlideError(
@@ -219,7 +228,7 @@ def _check(path: Path, name: str, meta: dict[str, Any]) -> None:
             "E_UNSUPPORTED_PIXELS",
         )
     try:
-        check_limits(meta)
+        check_limits(meta, times)
         if 0 in meta["shape"] or not meta["shape"]:
             raise LimitError("E_MALFORMED", f"claims the shape {meta['shape']}")
     except LimitError as error:

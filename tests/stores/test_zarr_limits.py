@@ -28,6 +28,7 @@ from tile_engine.stores.frame import Box
 from tile_engine.stores.slides.reader import open_slide
 from tile_engine.stores.slides.zarr_levels import open_levels
 from tile_engine.stores.volumes.reader import open_volume
+from tile_engine.stores.zarr_limits import LimitError, check_limits
 
 ZEROS = bytes(2**24)
 
@@ -83,6 +84,31 @@ def test_claims_beyond_the_limits_are_refused_at_once_and_by_name(tmp_path: Path
         with pytest.raises(SlideError) as caught:
             open_slide(store, 0.5)
         assert caught.value.code == code
+
+
+def test_chunks_are_counted_along_the_axes_that_are_read(tmp_path: Path) -> None:
+    """A time series of 72,000 planes, of which a coarse level has one small chunk each: one point in time is read."""
+    meta = {"shape": [200, 3, 120, 16, 16], "chunks": [1, 1, 1, 16, 16], "dtype": "|u1"}
+    with pytest.raises(LimitError, match="72000 chunks") as caught:
+        check_limits(meta)
+    assert caught.value.code == "E_CHUNKS"
+    check_limits(meta, [0])
+    store, axes = tmp_path / "a.ome.zarr", "tczyx"
+    for name, side in (("0", 32), ("1", 16)):
+        level = zarr.create_array(
+            store / name, shape=(200, 3, 120, side, side), chunks=(1, 1, 1, side, side), dtype="u1", zarr_format=2
+        )
+        level[3, :, 5:7] = 9
+    kinds = {"t": "time", "c": "channel"}
+    datasets = [
+        {"path": name, "coordinateTransformations": [{"type": "scale", "scale": [1, 1, 1, step, step]}]}
+        for name, step in (("0", 1), ("1", 2))
+    ]
+    image = {"version": "0.4", "axes": [{"name": a, "type": kinds.get(a, "space")} for a in axes], "datasets": datasets}
+    (store / ".zgroup").write_text(json.dumps({"zarr_format": 2}))
+    (store / ".zattrs").write_text(json.dumps({"multiscales": [image]}))
+    with open_volume(store, "t=3") as volume:
+        assert len(volume.frames) == 2 and (volume.read(Box((5, 0, 0), (7, 16, 16)), 1) == 9).all()
 
 
 def test_a_store_without_any_chunk_is_rejected_when_it_is_opened(tmp_path: Path) -> None:

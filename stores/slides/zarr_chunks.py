@@ -2,10 +2,12 @@
 
 Zarr gives the fill value for a chunk that was never written, inside a shard too, and also for an empty shard and for a folder
 in the place of a file, so that pixels do not tell. A missing chunk is legal: it is *absent*. A file without content is lost.
+Of a file that a disk does not give now nothing is known, and it is looked at again.
 """
 
 from __future__ import annotations
 
+import errno
 import itertools
 import math
 import os
@@ -16,11 +18,15 @@ from typing import Any
 
 import numpy as np
 
+from ..files import patiently
 from ..frame import Array, Box
+from ..regular import open_regular
 from .absent import absent_boxes
 
 _NONE = np.uint64(2**64 - 1)
 """Offset and length, in the index of a shard, of a chunk that it does not hold."""
+_NO_FILE = (errno.ENOTDIR, errno.ELOOP, errno.EISDIR)
+"""A file in the place of a folder, a circle of links, a folder in the place of a file."""
 
 
 METADATA_NAMES = frozenset({"zarr.json", ".zarray", ".zattrs", ".zgroup", ".zmetadata"})
@@ -69,17 +75,29 @@ class ChunkFiles:
         cells = (Box(tuple(map(int, place)), tuple(int(n) + 1 for n in place)) for place in places)
         return [cell.refine(self.size) & box for cell in cells]
 
-    def any_empty(self, box: Box) -> bool:
-        """Whether a chunk that `box` touches has a file without content, or something else in the place of a file."""
-        self._look(box)
-        return bool(box.size and self._empty[box.coarsen(self.size).slices].any())
+    def lost_in(self, box: Box) -> str:
+        """Why a read of `box` would give pixels that no file holds; empty where it would not: a chunk that `box` touches has a
+        file without content, or something else in the place of a file, or a file that the disk does not give."""
+        if failure := self._look(box):
+            return f"a chunk there cannot be read: {failure}"
+        if box.size and self._empty[box.coarsen(self.size).slices].any():
+            return "a chunk there is a file without content"
+        return ""
 
-    def _look(self, box: Box) -> None:
+    def _look(self, box: Box) -> str:
+        """Look at the files that were not seen; what the disk said of the last one that it did not give."""
+        failure = ""
         if box.size:
             grid = box.coarsen(self._file)
             for place in np.argwhere(~self._seen[grid.slices]) + np.array(grid.start):
-                self._look_at(tuple(map(int, place)))
-            self._seen[grid.slices] = True
+                at = tuple(map(int, place))
+                try:
+                    self._look_at(at)
+                except OSError as error:
+                    failure = error.strerror or type(error).__name__
+                else:
+                    self._seen[at] = True
+        return failure
 
     def _look_at(self, place: tuple[int, ...]) -> None:
         """One file along the axes of the grid, for all chunks that are read along the others."""
@@ -107,13 +125,15 @@ class ChunkFiles:
 
 
 def _has_content(file: Path) -> bool | None:
-    """None where there is no file."""
+    """None where there is no file. Raises OSError where the disk does not say."""
     try:
-        found = file.stat()
+        found = patiently(file.stat)
     except FileNotFoundError:
         return None
-    except OSError:  # a file in the place of a folder, a circle of links, a failing disk
-        return False
+    except OSError as error:
+        if error.errno in _NO_FILE:
+            return False
+        raise
     return stat.S_ISREG(found.st_mode) and found.st_size > 0
 
 
@@ -124,7 +144,7 @@ def _held(shard: Path, array: Any, shape: tuple[int, ...]) -> Array:
     if names not in (["BytesCodec"], ["BytesCodec", "Crc32cCodec"]):
         return np.ones(shape, bool)
     length = 16 * math.prod(shape)
-    with shard.open("rb") as file:
+    with patiently(lambda: open_regular(shard)) as file:
         if codec.index_location.value == "end":
             file.seek(0, 2)
             file.seek(max(0, file.tell() - length - 4 * (len(names) - 1)))

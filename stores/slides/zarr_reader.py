@@ -72,12 +72,9 @@ class ZarrPixels:
 
     def read(self, box: Box, level: int) -> Array:
         where = {"t": 0, "z": 0, "c": slice(None), "y": box.slices[0], "x": box.slices[1]}
-        if self._chunk_files(level).any_empty(box):
-            raise TileError(
-                f"{self._path.name}: level {level} cannot be read from {box.start} to {box.stop} (y, x): a chunk there is a "
-                "file without content"
-            )
         place = f"{self._path.name}: level {level} cannot be read from {box.start} to {box.stop} (y, x)"
+        if lost := self._chunk_files(level).lost_in(box):
+            raise TileError(f"{place}: {lost}")
         with foreign(lambda why: TileError(f"{place} ({why})")):
             pixels = read_box(self._arrays[level], tuple(where[axis] for axis in self._axes))
         kept = [axis for axis in self._axes if axis in "cyx"]

@@ -146,11 +146,9 @@ def _cells(
 
     def cells(level: int, at: tuple[slice, ...]) -> Array:
         where = {"t": files.fixed["t"][0], "c": slice(first, stop), "x": at[0], "y": at[1], "z": at[2]}
-        if files.of(level).any_empty(_box(at)):
-            raise TileError(
-                f"{path.name}: level {level} cannot be read at x, y, z = {at}: a chunk there is a file without content"
-            )
         place = f"{path.name}: level {level} cannot be read at x, y, z = {at}"
+        if lost := files.of(level).lost_in(_box(at)):
+            raise TileError(f"{place}: {lost}")
         with foreign(lambda why: TileError(f"{place} ({why})")):
             values = read_box(levels.arrays[level], tuple(where[axis] for axis in levels.axes))
         kept = [axis for axis in levels.axes if axis != "t"]

@@ -1,6 +1,7 @@
 """Bounded zarr: opens arrays that others wrote, such that reading a box takes memory for the box and a few chunks.
 
-The codecs of an opened array are wrapped: none of them decodes to more than a chunk's own bytes (see `bounded_codecs`).
+No file gives more packed bytes than its chunks can need (see `bounded_store`), and the codecs of an opened array are wrapped:
+none of them decodes to more than a chunk's own bytes (see `bounded_codecs`).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from zarr.core.config import config
 from zarr.registry import register_codec
 
 from .bounded_codecs import SLACK_BYTES, is_bounded, unpacked
+from .bounded_store import BoundedStore, cell_bytes
 from .frame import Array, Box
 from .zarr_limits import MAX_CHUNK_BYTES
 
@@ -32,11 +34,13 @@ LARGE_CHUNK_BYTES = 2**25
 
 def open_bounded(folder: Path, zarr_format: Literal[2, 3]) -> ZarrArray[Any]:
     """An array, opened for reading, whose metadata `zarr_limits.check_limits` has accepted."""
-    array = open_array(folder, mode="r", zarr_format=zarr_format)
+    store = BoundedStore(folder)
+    array = open_array(store, mode="r", zarr_format=zarr_format)
     inner = array.async_array
     metadata: Any = inner.metadata
+    store.bound(metadata)
     if metadata.zarr_format == 2:
-        limit = _v2_limit(metadata)
+        limit = math.prod(metadata.chunks) * cell_bytes(metadata) + SLACK_BYTES
         changes = {
             "compressor": None if metadata.compressor is None else _Bounded2(metadata.compressor, limit),
             "filters": tuple(_Bounded2(one, limit) for one in metadata.filters)
@@ -59,17 +63,6 @@ def read_box(array: ZarrArray[Any], at: tuple[Any, ...]) -> Array:
     for part in box.cut(array.chunks):
         out[part.shift([-a for a in box.start]).slices] = array[part.slices]
     return out[tuple(slice(None) if isinstance(s, slice) else 0 for s in at)]
-
-
-def _v2_limit(metadata: Any) -> int:
-    """Bytes that a step of decoding may give: cells of the widest type that a filter stores them in."""
-    dtype = metadata.dtype.to_native_dtype()
-    sizes = [dtype.itemsize]
-    for one in metadata.filters or ():
-        names = (one.get_config().get(key) for key in ("dtype", "astype"))
-        sizes += [np.dtype(name).itemsize for name in names if name]
-    limit: int = math.prod(metadata.chunks) * min(max(sizes), 8) + SLACK_BYTES
-    return limit
 
 
 class _Bounded2:

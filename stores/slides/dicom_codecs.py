@@ -72,14 +72,14 @@ def decoder(dataset: Any, name: str) -> Decode:
         pixels = _fitting(pixels, shape)
         return colour.from_ycbcr(pixels) if convert else pixels
 
-    return _checked(decode, shape[:2])
+    return decode if syntax in (*_NATIVE, *_RLE) else _checked(decode, shape[:2])  # those allocate what the frame needs
 
 
 def _checked(decode: Decode, size: tuple[int, ...]) -> Decode:
     """`decode` for streams that state no other size than the frame's: it is the stream that decides what is allocated."""
 
     def checked(data: bytes) -> Array:
-        if (stated := stated_size(data)) not in (None, size):
+        if (stated := stated_size(data)) != size:
             raise TileError(f"a picture of {stated} pixels is in a frame of {size}", "E_BOMB")
         return decode(data)
 

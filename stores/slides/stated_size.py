@@ -5,63 +5,90 @@ A tile of some bytes can hold a picture of any size: its own header decides what
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
+
+from ...errors import TileError
 
 Size = tuple[int, int]
 """(height, width)."""
-MAX_HEADER_BYTES = 2**12
+_HEADER_BYTES = 32
+"""Bytes of a code stream within which its size stands."""
+_SIZES = frozenset({*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC})
+"""Markers of a JPEG, and of JPEG-LS, with which the size stands."""
+_BARE = frozenset({0x00, 0x01, *range(0xD0, 0xD9)})
+"""Markers without a length; 00 is a stray byte FF."""
+_END, _SCAN = 0xD9, 0xDA
 _JXL_RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
 """Width to height, by the number that JPEG XL states instead of a width."""
 
 
 def stated_size(data: bytes) -> Size | None:
-    """The size that a JPEG, JPEG 2000, PNG, WebP or JPEG XL states; None where it has no header of these.
+    """The size that a JPEG, JPEG-LS, JPEG 2000, PNG, WebP or JPEG XL states; None where it begins like none of these.
 
-    >>> stated_size(b"\\x89PNG\\r\\n\\x1a\\n" + bytes(8) + b"\\0\\0\\0\\x07\\0\\0\\0\\x05")
+    Raises TileError (E_MALFORMED) where it begins like one of them and its header gives no size. Pixels as such may begin like
+    anything: only bytes that a decoder of pictures gets are asked.
+
+    >>> stated_size(b"\\x89PNG\\r\\n\\x1a\\n\\0\\0\\0\\x0dIHDR\\0\\0\\0\\x07\\0\\0\\0\\x05")
     (5, 7)
     """
-    for magic, size in _FORMATS:
+    for magic, name, size in _FORMATS:
         if data.startswith(magic):
-            return size(data)
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return _webp(data)
+            if found := size(data):
+                return found
+            raise TileError(f"it begins like a {name}, and its header states no size", "E_MALFORMED")
     return None
 
 
 def jpeg_size(data: bytes) -> Size | None:
-    """Of a JPEG; None if it states none."""
+    """Of a JPEG; None if it states none. Bytes between two markers are skipped, as libjpeg skips them."""
     at = 2
-    while at + 9 <= len(data):
-        if data[at] != 0xFF:
-            return None
+    while 0 <= (at := data.find(b"\xff", at)) <= len(data) - 9:
         marker = data[at + 1]
-        if marker == 0xFF:
-            at += 1
-        elif 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+        if marker in _SIZES:
             return int.from_bytes(data[at + 5 : at + 7], "big"), int.from_bytes(data[at + 7 : at + 9], "big")
-        elif marker in (0xD8, 0x01) or 0xD0 <= marker <= 0xD7:
+        if marker in (_SCAN, _END):
+            return None
+        if marker == 0xFF:  # fill
+            at += 1
+        elif marker in _BARE:
             at += 2
         else:
             at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
     return None
 
 
+def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """(kind, contents, or the beginning of them) of the boxes of a file that is made of boxes."""
+    at = 0
+    while at + 8 <= len(data):
+        length, kind, begin = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8], at + 8
+        if length == 1:
+            length, begin = int.from_bytes(data[at + 8 : at + 16], "big"), at + 16
+        end = at + length if length else len(data)
+        if end < begin:
+            return
+        yield kind, data[begin : min(end, begin + _HEADER_BYTES)]
+        at = end
+
+
 def _jpeg_2000(data: bytes) -> Size | None:
-    """From the marker SIZ, behind the boxes of a JP2 file or at once: the reference grid less the offset of the image."""
-    at = data[:MAX_HEADER_BYTES].find(b"\xff\x4f\xff\x51")
-    if at < 0 or len(data) < at + 24:
+    """From the marker SIZ, in the box of the code stream or at once: the reference grid less the offset of the image."""
+    stream = data if data[0] else next((inner for kind, inner in _boxes(data) if kind == b"jp2c"), b"")
+    if not stream.startswith(b"\xff\x4f\xff\x51") or len(stream) < 24:
         return None
-    width, height, left, top = (int.from_bytes(data[at + 8 + 4 * i : at + 12 + 4 * i], "big") for i in range(4))
+    width, height, left, top = (int.from_bytes(stream[8 + 4 * i : 12 + 4 * i], "big") for i in range(4))
     return height - top, width - left
 
 
 def _png(data: bytes) -> Size | None:
-    return (int.from_bytes(data[20:24], "big"), int.from_bytes(data[16:20], "big")) if len(data) >= 24 else None
+    is_header = data[12:16] == b"IHDR" and len(data) >= 24
+    return (int.from_bytes(data[20:24], "big"), int.from_bytes(data[16:20], "big")) if is_header else None
 
 
 def _webp(data: bytes) -> Size | None:
-    kind, body = data[12:16], data[20:]
-    if len(body) < 10:
+    kind, body = data[12:16], data[20:30]
+    if len(body) < 10 or data[8:12] != b"WEBP" or kind not in (b"VP8X", b"VP8L", b"VP8 "):
         return None
     if kind == b"VP8X":
         return int.from_bytes(body[7:10], "little") + 1, int.from_bytes(body[4:7], "little") + 1
@@ -72,11 +99,11 @@ def _webp(data: bytes) -> Size | None:
 
 
 def _jpeg_xl(data: bytes) -> Size | None:
-    """From the first bits of the code stream, which lies in a box of a container or stands alone."""
-    at = data[:MAX_HEADER_BYTES].find(b"\xff\x0a")
-    if at < 0:
+    """From the first bits of the code stream, which stands alone or lies in one box of a container, or in several."""
+    stream = data[:_HEADER_BYTES] if data[0] else b"".join(itertools.islice(_jpeg_xl_parts(data), _HEADER_BYTES))
+    if not stream.startswith(b"\xff\x0a") or len(stream) < 4:
         return None
-    bits, place = int.from_bytes(data[at + 2 : at + 14], "little"), 0
+    bits, place = int.from_bytes(stream[2:14], "little"), 0
 
     def take(count: int) -> int:
         nonlocal place
@@ -96,11 +123,19 @@ def _jpeg_xl(data: bytes) -> Size | None:
     return height, height * wide // high
 
 
-_FORMATS: tuple[tuple[bytes, Callable[[bytes], Size | None]], ...] = (
-    (b"\xff\xd8", jpeg_size),
-    (b"\xff\x4f\xff\x51", _jpeg_2000),
-    (b"\0\0\0\x0cjP  ", _jpeg_2000),
-    (b"\x89PNG", _png),
-    (b"\xff\x0a", _jpeg_xl),
-    (b"\0\0\0\x0cJXL ", _jpeg_xl),
+def _jpeg_xl_parts(data: bytes) -> Iterator[bytes]:
+    """The parts of a code stream; those in several boxes begin with a number."""
+    for kind, inner in _boxes(data):
+        if kind in (b"jxlc", b"jxlp"):
+            yield inner if kind == b"jxlc" else inner[4:]
+
+
+_FORMATS: tuple[tuple[bytes, str, Callable[[bytes], Size | None]], ...] = (
+    (b"\xff\xd8", "JPEG", jpeg_size),
+    (b"\xff\x4f\xff\x51", "JPEG 2000", _jpeg_2000),
+    (b"\0\0\0\x0cjP  ", "JPEG 2000", _jpeg_2000),
+    (b"\x89PNG", "PNG", _png),
+    (b"RIFF", "WebP", _webp),
+    (b"\xff\x0a", "JPEG XL", _jpeg_xl),
+    (b"\0\0\0\x0cJXL ", "JPEG XL", _jpeg_xl),
 )

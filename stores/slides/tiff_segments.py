@@ -218,11 +218,8 @@ class Segments:
         is_picture = int(key.compression) in _PICTURES  # other bytes may begin as a picture does by chance
 
         def decode(data: bytes, index: int) -> Array:
-            stated = stated_size(data) if is_picture else None
-            if stated is not None and (stated[0] > 2 * self.size[0] or stated[1] > 2 * self.size[1]):
-                raise TileError(
-                    f"{self._name}: the picture of tile {index} is {stated} pixels in a tile of {self.size}", "E_BOMB"
-                )
+            if is_picture:
+                self._check_stated((header or b"") + data, index)
             pixels = decoder(data, index, **extra)[0]
             if pixels is None:
                 raise TileError(f"{self._name}: tile {index} decodes to nothing")
@@ -230,6 +227,19 @@ class Segments:
             return whole
 
         return decode
+
+    def _check_stated(self, picture: bytes, index: int) -> None:
+        """Raise TileError for a picture that states no size, or a far larger one than its tile."""
+        try:
+            stated = stated_size(picture)
+        except TileError as error:
+            raise TileError(f"{self._name}: tile {index} is damaged: {error.message}", error.code) from error
+        if stated is None:
+            raise TileError(f"{self._name}: tile {index} does not begin like a picture; it is damaged", "E_MALFORMED")
+        if stated[0] > 2 * self.size[0] or stated[1] > 2 * self.size[1]:
+            raise TileError(
+                f"{self._name}: the picture of tile {index} is {stated} pixels in a tile of {self.size}", "E_BOMB"
+            )
 
     def _is_plain(self, key: Any) -> bool:
         """Whether the strips are uncompressed samples of whole bytes, all in the file, one behind the other.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ...errors import SlideError
+from ...errors import SlideError, TileError
 from ..slides.stated_size import stated_size
 from .voxels import MAX_VOLUME_BYTES
 
@@ -30,7 +30,12 @@ def check_pixels(file: Path, data: Any) -> None:
     if syntax is None or not syntax.is_compressed or "PixelData" not in data or syntax.is_deflated:
         return
     packed = data.PixelData
-    sizes = {stated_size(one) for one in _pictures(packed, frames)} - {None, (rows, columns)}
+    try:
+        sizes = {stated_size(one) for one in _pictures(packed, frames)} - {None, (rows, columns)}
+    except TileError as error:
+        raise SlideError(
+            f"{file.name}: a picture in it is damaged: {error.message}. Export it again.", error.code
+        ) from error
     if sizes or nbytes > MAX_SMALL_BYTES + MAX_EXPANSION * len(packed):
         what = f"holds pictures of {sorted(map(str, sizes))}" if sizes else f"has {len(packed)} packed bytes"
         raise SlideError(

@@ -10,6 +10,7 @@ import imagecodecs
 import numpy as np
 import pytest
 import tifffile
+from dicom_slides import write_slide
 from PIL import Image
 
 from tile_engine.errors import TileError
@@ -37,9 +38,84 @@ def test_files_of_another_writer_state_it_too(kind: str, mode: str) -> None:
     assert stated_size(file.getvalue()) == (100, 130)
 
 
-@pytest.mark.parametrize("data", [b"", b"\xff\xd8", b"\x89PNG", b"RIFF....WEBPVP8X", b"\xff\x4f\xff\x51\0", b"words"])
-def test_what_has_no_header_states_nothing(data: bytes) -> None:
+@pytest.mark.parametrize("data", [b"", b"words", b"\xff", b"\x03" + bytes(63)])
+def test_what_begins_like_no_picture_states_nothing(data: bytes) -> None:
     assert stated_size(data) is None
+
+
+def test_a_jpeg_ls_states_its_size_too() -> None:
+    assert stated_size(imagecodecs.jpegls_encode(np.zeros((100, 130), np.uint8))) == (100, 130)
+
+
+FORGED = {  # what a search for a magic number would find
+    "JPEG 2000": b"\xff\x4f\xff\x51" + bytes(4) + b"\0\0\0\x05" * 2 + bytes(8),
+    "JPEG XL": b"\xff\x0a\x01" + bytes(20),
+}
+
+
+def in_boxes(magic: bytes, kind: bytes, stream: bytes, *, first: bytes, xl: bool = False) -> bytes:
+    """A code stream in a container, behind a free box."""
+    head = b"\0\0\0\x0c" + magic + b"\x0d\x0a\x87\x0a" + (8 + len(first)).to_bytes(4, "big") + b"free" + first
+    length = b"\0\0\0\1" + kind + (16 + len(stream)).to_bytes(8, "big") if xl else bytes(4) + kind
+    return head + length + stream
+
+
+@pytest.mark.parametrize("xl", [False, True])
+@pytest.mark.parametrize("length", [0, 64, 100_000])
+def test_the_size_is_that_of_the_code_stream_and_not_of_a_box_in_front_of_it(length: int, xl: bool) -> None:
+    pixels = np.zeros((100, 130, 3), np.uint8)
+    for magic, kind, name, stream in (
+        (b"jP  ", b"jp2c", "JPEG 2000", imagecodecs.jpeg2k_encode(pixels, codecformat="j2k")),
+        (b"JXL ", b"jxlc", "JPEG XL", imagecodecs.jpegxl_encode(pixels, usecontainer=False)),
+    ):
+        whole = in_boxes(magic, kind, stream, first=FORGED[name] + bytes(length), xl=xl)
+        assert stated_size(whole) == (100, 130)
+
+
+def test_a_code_stream_in_several_boxes_is_put_together() -> None:
+    stream = imagecodecs.jpegxl_encode(np.zeros((100, 130, 3), np.uint8), usecontainer=False)
+    parts = [stream[:1], b"", stream[1:3], stream[3:]]
+    boxes = [(12 + len(p)).to_bytes(4, "big") + b"jxlp" + n.to_bytes(4, "big") + p for n, p in enumerate(parts)]
+    whole = b"\0\0\0\x0cJXL \x0d\x0a\x87\x0a" + b"".join(boxes)
+    assert stated_size(whole) == (100, 130)
+
+
+@pytest.mark.parametrize("stray", [b"\x00", b"\x11\x22", b"\xff\xff", b"\xff\x00", b"\x00\xff"])
+def test_a_jpeg_with_stray_bytes_between_markers_states_the_size_that_libjpeg_takes(stray: bytes) -> None:
+    packed = imagecodecs.jpeg8_encode(np.zeros((100, 130, 3), np.uint8))
+    at = 4 + int.from_bytes(packed[4:6], "big")
+    whole = packed[:at] + stray + packed[at:]
+    assert imagecodecs.jpeg8_decode(whole).shape[:2] == stated_size(whole) == (100, 130)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\xff\xd8", b"\xff\xd8\xff\xd9",
+        b"\xff\xd8\xff\xda" + b"\xff\xc0\0\x11\x08\0\x05\0\x05" * 3, b"\x89PNG", b"\x89PNG" + bytes(40),
+        b"RIFF....WEBPVP8X", b"RIFF....WAVEVP8X" + bytes(20), b"\xff\x4f\xff\x51\0", b"\xff\x0a",
+        in_boxes(b"jP  ", b"free", b"", first=FORGED["JPEG 2000"]), in_boxes(b"JXL ", b"free", b"", first=FORGED["JPEG XL"]),
+        in_boxes(b"jP  ", b"jp2c", FORGED["JPEG 2000"][1:], first=b""),
+    ],
+)  # fmt: skip
+def test_what_begins_like_a_picture_and_states_no_size_is_refused(data: bytes) -> None:
+    with pytest.raises(TileError, match="states no size") as caught:
+        stated_size(data)
+    assert caught.value.code == "E_MALFORMED"
+
+
+def test_raw_pixels_that_begin_like_a_picture_are_pixels(tmp_path: Path) -> None:
+    """White and a dark colour: the first bytes of a JPEG, and of a JPEG XL of a billion pixels."""
+    for number, start in enumerate((b"\xff\xd8\xff\xc0\0\x11\x08\x7f\xff\x7f\xff", b"\xff\x0a" + b"\xff" * 12)):
+        pixels = np.full((64, 64, 3), 9, np.uint8)
+        pixels.reshape(-1)[: len(start)] = np.frombuffer(start, np.uint8)
+        slide = tmp_path / f"{number}.dcm"
+        write_slide(slide, [pixels], (64, 64))
+        tiff = tmp_path / f"{number}.tif"
+        tifffile.imwrite(tiff, pixels, tile=(64, 64), photometric="rgb", metadata=None)
+        for path in (slide, tiff):
+            with open_slide(path, 0.5) as opened:
+                np.testing.assert_array_equal(np.moveaxis(opened.read(Box((0, 0), (64, 64))), 0, -1), pixels)
 
 
 @pytest.mark.parametrize(

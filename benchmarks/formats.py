@@ -117,7 +117,10 @@ def pixels_by(name: str, path: Path) -> Any:
     try:
         if name == "fastslide":
             return _FastSlide(path)
-        return READERS[name].open(path, "") if READERS[name].accepts(path, head_of(path)) else None
+        asked = name == "openslide" or READERS[name].accepts(
+            path, head_of(path)
+        )  # DICOM too, which it never gets elsewhere
+        return READERS[name].open(path, "") if asked else None
     except TileEngineError:
         return None
 

@@ -55,12 +55,13 @@ def is_slide(path: Path) -> bool:
         ):
             check_deflated(file, path.name)
             dataset = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=tags)
+            classes = str(dataset.get("SOPClassUID", "")), str(dataset.file_meta.get("MediaStorageSOPClassUID", ""))
+            is_microscopy = dataset.get("Modality") == "SM" and "Rows" in dataset
     except SlideError as error:
         if error.code == "E_BOMB":
             raise
         return False
-    classes = str(dataset.get("SOPClassUID", "")), str(dataset.file_meta.get("MediaStorageSOPClassUID", ""))
-    return WHOLE_SLIDE in classes or (dataset.get("Modality") == "SM" and "Rows" in dataset and not any(classes))
+    return WHOLE_SLIDE in classes or (is_microscopy and not any(classes))
 
 
 def files_of(path: Path) -> list[DicomFile]:

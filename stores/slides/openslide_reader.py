@@ -45,8 +45,11 @@ def vendor_of(path: Path) -> str:
 
 
 def accepts(path: Path, head: bytes) -> bool:
-    """Whether OpenSlide reads the file; true also for an .mrxs file without its companions, so that the error names them."""
-    if not head or is_vsi(path, head):
+    """Whether OpenSlide reads the file; true also for an .mrxs file without its companions, so that the error names them.
+
+    DICOM is not given to it: it reads no slide that our reader refuses, and its parser ends the process on some damaged ones.
+    """
+    if not head or is_vsi(path, head) or kind_of(head) == "DICOM":
         return False
     check_named_files(path, head)
     return bool(vendor_of(path)) or (path.suffix.lower() == ".mrxs" and kind_of(head) in ("JPEG", "BMP", "PNG"))

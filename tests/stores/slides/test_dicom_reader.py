@@ -16,6 +16,7 @@ from tile_engine.errors import SlideError, TileError
 from tile_engine.stores.frame import Box
 from tile_engine.stores.slides import dicom_frames
 from tile_engine.stores.slides.dicom_reader import DicomPixels
+from tile_engine.stores.slides.dicom_series import is_slide
 from tile_engine.stores.slides.reader import open_slide, probe
 
 Image = np.ndarray[Any, Any]
@@ -336,3 +337,32 @@ def test_hostile_numbers_are_refused_before_memory_is_touched(tmp_path: Path, pi
     with open_slide(tmp_path / "bomb.dcm") as slide, pytest.raises(TileError) as bomb:
         slide.read(slide.frames[0].box)
     assert bomb.value.code == "E_BOMB"
+
+
+def test_a_slide_that_is_damaged_is_not_given_to_a_parser_that_it_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The parser of OpenSlide ends the process on a header like this one."""
+    import openslide
+
+    def ends(*_: object) -> None:
+        raise AssertionError("the file was given to OpenSlide")
+
+    path = tmp_path / "a.dcm"
+    write_slide(path, tiles_of(np.zeros((64, 64, 3), np.uint8)), (64, 64))
+    data = path.read_bytes()
+    path.write_bytes(data[: data.index(b"\xe0\x7f\x10\x00")])
+    monkeypatch.setattr(openslide, "OpenSlide", ends)
+    monkeypatch.setattr(openslide.OpenSlide, "detect_format", ends, raising=False)
+    with pytest.raises(SlideError, match="damaged or cut short") as caught:
+        open_slide(path)
+    assert caught.value.code == "E_UNREADABLE"
+
+
+def test_elements_of_an_unknown_type_are_no_slide(tmp_path: Path) -> None:
+    path = tmp_path / "a.dcm"
+    write_slide(path, tiles_of(np.zeros((64, 64, 3), np.uint8)), (64, 64))
+    data, element = path.read_bytes(), b"\x08\x00\x16\x00UI"
+    assert data.count(element) == 1
+    path.write_bytes(data.replace(element, element[:4] + b"\x55\x1e"))
+    assert not is_slide(path)

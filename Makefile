@@ -3,7 +3,7 @@
 # make check   format, lint, types, tests and documentation: what must pass before a change is sent
 # make nightly what takes too long for every change: hundreds of kills, walltimes of a queue, a grid of networks
 # make chaos   hundreds of kills at random moments, then the same bytes (the suite does eight): takes half an hour
-# make fuzz    mutated files of every kind are read for an hour (TIME=600 for ten minutes); the suite does some seconds
+# make fuzz    mutated files of every kind are read for an hour (TIME=600 for ten minutes); the suite does some tries
 # make bench   a quick round of the measurements in benchmarks/ (docs/benchmarks.md has the full ones)
 # make pins    writes constraints.txt anew from what .venv holds: once the tests have passed on a changed .venv
 # make clean   everything that these leave, .venv included

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,7 @@ def write_slide(
     syntax, table = tags.pop("syntax", NATIVE), tags.pop("table", "basic")
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID, meta.TransferSyntaxUID = UID(tags.get("SOPClassUID", WHOLE_SLIDE)), UID(syntax)
-    meta.MediaStorageSOPInstanceUID = UID(f"1.2.3.{abs(hash(str(path)))}")
+    meta.MediaStorageSOPInstanceUID = UID(f"1.2.3.{zlib.crc32(path.name.encode())}")
     dataset = FileDataset(str(path), {}, file_meta=meta, preamble=bytes(128))
     measures, shared, origin = Dataset(), Dataset(), Dataset()
     measures.PixelSpacing, measures.SpacingBetweenSlices = [0.0005, 0.0005], tags.pop("step", 0.001)

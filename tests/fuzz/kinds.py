@@ -29,6 +29,7 @@ READS: dict[str, Callable[[Path], str]] = {
     "nrrd": reads.read_volume,
     "npz": reads.read_volume,
     "dicom": reads.read_volume,
+    "dicom slide": reads.read_slide,
     "slide list": reads.read_slide_list,
     "participants": reads.read_participant_list,
     "mask": reads.read_mask,

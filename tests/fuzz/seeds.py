@@ -218,6 +218,34 @@ def _dicom(syntax: str, frames: int = 0) -> Write:
     return write
 
 
+def _dicom_slide(kind: str) -> Write:
+    """A series of two levels, one file each."""
+
+    def write(folder: Path) -> None:
+        import imagecodecs
+        import pydicom
+        from dicom_slides import at_position, tiles_of, write_slide
+
+        packed = {"JPEG": (imagecodecs.jpeg8_encode, "4.50"), "JPEG 2000": (imagecodecs.jpeg2k_encode, "4.90")}
+        for level in range(2):
+            pixels, path = picture()[:: 2**level, :: 2**level], folder / f"{level}.dcm"
+            tags: dict[str, Any] = {"PixelSpacing": [0.0005 * 2**level] * 2}
+            encode, syntax = packed.get(kind, (None, ""))
+            if encode:
+                tags |= {"syntax": f"1.2.840.10008.1.2.{syntax}", "PhotometricInterpretation": "YBR_FULL_422"}
+            tiles = tiles_of(pixels)
+            if kind == "sparse":
+                places = [(y, x) for y in range(0, pixels.shape[0], 64) for x in range(0, pixels.shape[1], 64)]
+                groups = [at_position(*place, z=0.0, path="1") for place in places]
+                tags |= {"DimensionOrganizationType": "TILED_SPARSE", "PerFrameFunctionalGroupsSequence": groups}
+            data = write_slide(path, tiles, pixels.shape[:2], encode, **tags)
+            if kind == "deflated":
+                data.file_meta.TransferSyntaxUID = pydicom.uid.DeflatedExplicitVRLittleEndian
+                data.save_as(path, enforce_file_format=True)
+
+    return write
+
+
 ROWS = [
     ["file", "Subject ID", "mpp", "stain", "Age (years)"], ["a.png", "s1", "0.5", "HE", "61,5"],
     ["b.png", "s2", "0,25", "n/a", "89+"], ["c.png", "s3", "", "HE", "70 y"],
@@ -332,6 +360,7 @@ def seeds() -> dict[str, dict[str, Write]]:
         },
         "npz": {"stack": _npz_stack, "single": _npz_single},
         "dicom": {"series": _dicom("raw"), "RLE": _dicom("rle"), "deflated": _dicom("deflated"), "frames": _dicom("raw", 6)},
+        "dicom slide": {kind: _dicom_slide(kind) for kind in ("raw", "JPEG", "JPEG 2000", "sparse", "deflated")},
         "slide list": {"CSV": _delimited("list.csv", ","), "TSV": _delimited("list.tsv", "\t"), "XLSX": _workbook},
         "participants": {"TSV": _participants},
         "mask": {"PNG": _mask_png, "TIFF": _mask_tiff, "GeoJSON": _geojson},

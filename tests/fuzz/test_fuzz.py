@@ -1,4 +1,4 @@
-"""Some seconds of the fuzzer find nothing; and what it looks for, it would find."""
+"""Some tries of the fuzzer find nothing; and what it looks for, it would find."""
 
 from __future__ import annotations
 
@@ -12,18 +12,27 @@ from typing import Any
 
 import pytest
 
+from .kinds import READS
 from .mutate import mutated
 
-SECONDS = 20
+TRIES = 40
+"""Of each kind: some 20 s on a quiet machine."""
+MOST_SECONDS = 900
 TESTS = Path(__file__).parents[1]
 PROBE = """
     import os, signal, time
+    from functools import partial
     from fuzz import trial
     from tile_engine.errors import SlideError
+    from tile_engine.stores.foreign import foreign
+    from tile_engine.stores.slides.reader import _unforeseen as of_slides
+    from tile_engine.stores.volumes.reader import _unforeseen as of_volumes
 
     def ours(): raise SlideError("a.tif: is cut short", "E_TRUNCATED")
     def unwritable(): raise SlideError("a\\ud800.tif", "E_TRUNCATED")
     def escape(): {}["axes"]
+    def caught(border):
+        with foreign(partial(border, "a.tif")): escape()
     def crash(): os.kill(os.getpid(), signal.SIGSEGV)
     def hang():
         while True: pass
@@ -34,7 +43,8 @@ PROBE = """
     trial.CPU_SECONDS = 0
     trial.MAX_TOUCHED_BYTES = 2**29
     one_lost = lambda: "E_BAD_TILE: x"
-    for one in trial.outcomes([whole, one_lost, ours, unwritable, escape, crash, hang, memory, whole, touched, whole]):
+    for one in trial.outcomes([whole, one_lost, ours, unwritable, escape, crash, hang, memory, whole, touched, whole,
+                               partial(caught, of_slides), partial(caught, of_volumes)]):
         print(one.kind, one.text.splitlines()[-1] if one.text else "")
 """
 
@@ -53,21 +63,23 @@ def python(*words: str, seconds: float = 120.0) -> subprocess.CompletedProcess[s
     )
 
 
-def test_seconds_of_fuzzing_find_nothing(mini: Any) -> None:
-    done = python("-m", "fuzz", "--seconds", str(SECONDS), "--run", str(mini.out), seconds=300)
+def test_tries_of_every_kind_find_nothing(mini: Any) -> None:
+    limits = ["--seconds", str(MOST_SECONDS), "--tries", str(TRIES)]
+    done = python("-m", "fuzz", *limits, "--run", str(mini.out), seconds=MOST_SECONDS)
     assert done.returncode == 0, done.stdout + done.stderr
-    counts = {
-        line[:14].strip(): [int(word) for word in line[14:].split()[:3]] for line in done.stdout.splitlines()[-16:]
-    }
-    assert len(counts) == 16 and all(tries > 0 for tries, _, _ in counts.values()), done.stdout
-    assert counts["all"][1] > 0 and counts["all"][2] > 0  # some mutated files can still be read
+    lines = done.stdout.splitlines()[-len(READS) - 1 :]
+    counts = {line[:14].strip(): [int(word) for word in line[14:].split()[:3]] for line in lines}
+    _, ok, errors = counts.pop("all")
+    assert counts.keys() == READS.keys() and {tries for tries, _, _ in counts.values()} == {TRIES}, done.stdout
+    assert ok > 0 and errors > 0  # some mutated files can still be read
 
 
 def test_every_outcome_is_told_from_the_others() -> None:
     done = python("-c", textwrap.dedent(PROBE))
     lines = [line.split(" ", 1) for line in done.stdout.splitlines()]
     assert [kind for kind, _ in lines] == [
-        "ok", "error", "error", "error", "escape", "crash", "hang", "memory", "ok", "memory", "ok"
+        "ok", "error", "error", "error", "escape", "crash", "hang", "memory", "ok", "memory", "ok",
+        "caught", "caught",
     ], done.stdout + done.stderr  # fmt: skip
     assert lines[2][1] == "E_TRUNCATED: a.tif: is cut short" and "KeyError" in lines[4][1] and lines[5][1] == "SIGSEGV"
     assert lines[3][1] == "E_TRUNCATED: a\\ud800.tif"

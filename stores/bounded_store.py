@@ -46,10 +46,10 @@ class BoundedStore(LocalStore):
         return await super().get(key, prototype, byte_range)
 
     async def get_partial_values(self, prototype: Any, key_ranges: Iterable[tuple[str, Any]]) -> list[Any]:
-        wanted = list(key_ranges)
-        for key, byte_range in wanted:
+        requests = list(key_ranges)
+        for key, byte_range in requests:
             self._check(key, byte_range)
-        return await super().get_partial_values(prototype, wanted)
+        return await super().get_partial_values(prototype, requests)
 
     def _check(self, key: str, byte_range: Any) -> None:
         try:

@@ -246,14 +246,21 @@ def fingerprint(path: Path) -> str:
             whole.update(file_mark(file).encode())
         if files:
             whole.update(state_of(path).encode())
-        for file in [] if files else sorted(Path(at, name) for at, _, names in os.walk(path) for name in names):
-            name = file.relative_to(path).as_posix()
+        for name, file in [] if files else _below(path):
             whole.update(f"{name}/{size_and_time(file)}\n".encode("utf-8", "surrogateescape"))
         return whole.hexdigest()
     except FileNotFoundError as error:
         raise SlideError(f"{path.name}: is gone; it was moved or deleted.", "E_MISSING") from error
     except OSError as error:
         raise SlideError(f"{path.name}: cannot be read ({error.strerror}).", "E_UNREADABLE") from error
+
+
+def _below(path: Path) -> list[tuple[str, Path]]:
+    """(name below the folder, path) of the files of a folder and of those below it; of a prefix in a bucket, of its own."""
+    if isinstance(path, ObjectPath):
+        return sorted((file.name, file) for file in path.iterdir())
+    found = (Path(at, name) for at, _, names in os.walk(path) for name in names)
+    return sorted((file.relative_to(path).as_posix(), file) for file in found)
 
 
 def may_be_same(one: str, other: str) -> bool:

@@ -21,7 +21,7 @@ _MIRAX_KEYS = ("INDEXFILE", "FILE_")
 _HAMAMATSU_KEYS = ("ImageFile", "MacroImage", "MapFile", "OptimisationFile", "LabelImage")
 
 
-def check_named_files(path: Path, head: bytes) -> None:
+def check_named_files(path: Path) -> None:
     """Raises SlideError (E_PATH) if a slide names a file outside its folder, or something that is no file is beside it where
     OpenSlide looks. A file that is missing is OpenSlide's to report."""
     if isinstance(path, ObjectPath):
@@ -40,10 +40,6 @@ def check_named_files(path: Path, head: bytes) -> None:
             _check(path, folder, "Slidedat.ini")
             for name in _values(folder / "Slidedat.ini", _MIRAX_KEYS):
                 _check(path, folder, name)
-    elif head[128:132] == b"DICM":  # OpenSlide opens all files of the folder, to find those of the same series
-        for entry in os.scandir(path.parent):
-            if not (entry.is_file() or entry.is_dir()) and Path(entry.path).exists():
-                raise _no_file(path, entry.name)
 
 
 def _values(file: Path, keys: tuple[str, ...]) -> Iterator[str]:
@@ -74,15 +70,11 @@ def _check(slide: Path, folder: Path, name: str) -> None:
             "E_PATH",
         )
     if not stat.S_ISREG(mode):
-        raise _no_file(slide, name)
-
-
-def _no_file(slide: Path, name: str) -> SlideError:
-    return SlideError(
-        f"{slide.name}: {name} beside it is a pipe, a socket, a device or a folder, and would be read; it was not opened. "
-        "Move it away.",
-        "E_PATH",
-    )
+        raise SlideError(
+            f"{slide.name}: {name} beside it is a pipe, a socket, a device or a folder, and would be read; it was not opened. "
+            "Move it away.",
+            "E_PATH",
+        )
 
 
 def _real(path: Path) -> Path:

@@ -51,7 +51,7 @@ def accepts(path: Path, head: bytes) -> bool:
     """
     if not head or is_vsi(path, head) or kind_of(head) == "DICOM":
         return False
-    check_named_files(path, head)
+    check_named_files(path)
     return bool(vendor_of(path)) or (path.suffix.lower() == ".mrxs" and kind_of(head) in ("JPEG", "BMP", "PNG"))
 
 

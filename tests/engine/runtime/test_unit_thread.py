@@ -24,7 +24,7 @@ from functools import partial
 from tile_engine.engine.runtime.signals import Stop, stoppable
 from tile_engine.engine.runtime.unit_thread import UnitThread, any_left_behind
 from tile_engine.engine.runtime import signals, unit_thread
-signals.DEAF_SECONDS = unit_thread.INTERRUPT_SECONDS = 0.3
+signals.DEAF_SECONDS, unit_thread.INTERRUPT_SECONDS = 3.0, 0.3
 libc, mutex = ctypes.CDLL(None), ctypes.create_string_buffer(64)
 
 def blocked():  # signals do not end it

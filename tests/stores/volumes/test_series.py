@@ -157,7 +157,8 @@ def test_a_decoder_that_is_missing_is_named(series: Series, monkeypatch: pytest.
     folder = series(SLICES, PLACES)
     for file in folder.iterdir():
         data = pydicom.dcmread(file)
-        data.PixelData = pydicom.encaps.encapsulate([b"\xff\xd8\xff\xd9"])
+        size = bytes([8, *data.Rows.to_bytes(2, "big"), *data.Columns.to_bytes(2, "big"), 1, 1, 0x11, 0])
+        data.PixelData = pydicom.encaps.encapsulate([b"\xff\xd8\xff\xc3\0\x0b" + size + b"\xff\xd9\0"])
         data["PixelData"].is_undefined_length = True
         data.file_meta.TransferSyntaxUID = pydicom.uid.JPEGLosslessSV1
         data.save_as(file)

@@ -139,6 +139,7 @@ def test_a_unit_that_hangs_is_tried_elsewhere(converted: Path, mini: Any, tmp_pa
     assert mini.results(tmp_path / "out") == mini.results(converted)
 
 
+@pytest.mark.nightly
 @pytest.mark.timeout(400)
 def test_without_workers_a_tile_that_always_hangs_is_masked_and_the_command_ends(
     crashed: Path, mini: Any, tmp_path: Path, planted: Planted

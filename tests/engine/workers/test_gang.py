@@ -326,6 +326,7 @@ def test_what_keeps_ranks_from_meeting_is_told(client: Any, monkeypatch: pytest.
         train_gang(client, training("reconstruction"), 2)
 
 
+@pytest.mark.nightly
 def test_a_gang_whose_scheduler_is_gone_ends_with_75(by_hand: Any, tmp_path: Path) -> None:
     from distributed import Client
 

@@ -207,6 +207,7 @@ def _no_jobs_left(slurm: Slurm) -> None:
     _until(lambda: not slurm.say("squeue", "--noheader").strip(), 60, "all jobs to be gone")
 
 
+@pytest.mark.nightly
 @pytest.mark.timeout(500)
 def test_encrypted_workers_of_a_queue_leave_the_same_bytes(slurm: Slurm, mini: Any, tmp_path: Path) -> None:
     """`--cluster` comes from the site file; the command's jobs are gone when it ends, and its keys too."""

@@ -107,6 +107,7 @@ def test_bfloat16_comes_near_and_goes_out_as_float32() -> None:
     assert torch.allclose(again, exact, atol=0.1)
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_training_on_160_192_160_fits_8_gib() -> None:
     net = network_preset("arai")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from ...errors import CorruptError
 from ...stores.folder import Folder
 from ...stores.image import StoredImage
 from ...stores.slides.guarded import Piece
@@ -46,7 +47,12 @@ class Job(Generic[S]):
         return self.settings.stored_pixels
 
     def ledger_key(self, step: str, slide: str = "") -> str:
-        """The fingerprint that a unit's receipt must carry."""
+        """The fingerprint that a unit's receipt must carry. Raises CorruptError where run.json states none."""
+        if step not in self.fingerprints:
+            raise CorruptError(
+                f"{self.folder.out / 'run.json'} states no fingerprint of the step {step!r}: the file was changed or damaged "
+                "after it was written."
+            )
         base = self.fingerprints[step]
         if not slide:
             return base

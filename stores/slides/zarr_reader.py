@@ -77,10 +77,10 @@ class ZarrPixels:
             raise TileError(f"{place}: {lost}")
         with foreign(lambda why: TileError(f"{place} ({why})")):
             pixels = read_box(self._arrays[level], tuple(where[axis] for axis in self._axes))
-        kept = [axis for axis in self._axes if axis in "cyx"]
-        if "c" not in kept:
-            pixels, kept = pixels[None], ["c", *kept]
-        return pixels.transpose([kept.index(axis) for axis in "cyx"])
+            kept = [axis for axis in self._axes if axis in "cyx"]
+            if "c" not in kept:
+                pixels, kept = pixels[None], ["c", *kept]
+            return pixels.transpose([kept.index(axis) for axis in "cyx"])
 
     def absent(self, box: Box, level: int) -> list[Box]:
         """The parts of `box` whose chunks (or shards) were never written."""

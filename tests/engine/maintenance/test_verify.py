@@ -14,6 +14,7 @@ import pytest
 
 from tile_engine.engine.api.commands import cluster
 from tile_engine.engine.maintenance.repair import Repair, repair
+from tile_engine.engine.maintenance.status import status
 from tile_engine.engine.maintenance.verify import Finding, verify
 from tile_engine.engine.runtime.load import load
 from tile_engine.engine.runtime.options import RunOptions
@@ -424,3 +425,11 @@ def test_a_link_in_the_results_is_not_followed_to_write_or_remove(
             act()
         assert caught.value.code == "E_FOREIGN" and str(path) in caught.value.message
     assert {p: p.read_bytes() for p in files} == files
+
+
+def test_a_fingerprint_that_run_json_lacks_is_damage(out: Path) -> None:
+    document = json.loads((out / "run.json").read_text())
+    del document["fingerprints"]["layers"]
+    (out / "run.json").write_text(json.dumps(document))
+    with pytest.raises(CorruptError, match=r"run\.json states no fingerprint of the step 'layers'"):
+        status(out)

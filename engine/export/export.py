@@ -21,7 +21,7 @@ from ..runtime.options import RunOptions
 from .fields import Field, fields_of
 from .names import plain_names, source_names
 from .nifti import NiftiFile, fingerprint_of, nifti_file, write_file
-from .owned import State, check_no_link, state_of, sweep
+from .owned import State, check_no_link, export_state, sweep
 from .sidecars import DESCRIPTION, IGNORED, check_dataset, write_dataset
 
 FORMATS = ("nifti",)
@@ -85,7 +85,7 @@ def export(out: str | Path, choices: ExportChoices | None = None, *, options: Ru
         check_dataset(folder)
         for name in (DESCRIPTION, IGNORED):
             check_no_link(folder, folder / name)
-        states = {one.unit: state_of(folder, one.unit, partial(fingerprint_of, one), one.targets) for one in files}
+        states = {one.unit: export_state(folder, one.unit, partial(fingerprint_of, one), one.targets) for one in files}
         _check_old(folder, files, states, redo=options.redo)
         sweep([target for one in files for target in one.targets])
         write_dataset(folder, run)

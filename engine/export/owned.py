@@ -26,7 +26,7 @@ State = Literal["new", "same", "old"]
 """Nothing is there, or not all of it; all is there, of the same results; all or some is there, of other results."""
 
 
-def state_of(folder: Path, unit: str, fingerprint: Callable[[], str], targets: Sequence[Path]) -> State:
+def export_state(folder: Path, unit: str, fingerprint: Callable[[], str], targets: Sequence[Path]) -> State:
     """What is there of a field's files; its fingerprint is asked for only where some are.
 
     Raises SettingsError (E_FOREIGN) for a file that tile-engine did not write.

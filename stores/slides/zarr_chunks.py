@@ -22,6 +22,7 @@ from ..files import patiently
 from ..frame import Array, Box
 from ..regular import open_regular
 from .absent import absent_boxes
+from .zarr_levels import METADATA_FILES
 
 _NONE = np.uint64(2**64 - 1)
 """Offset and length, in the index of a shard, of a chunk that it does not hold."""
@@ -29,7 +30,7 @@ _NO_FILE = (errno.ENOTDIR, errno.ELOOP, errno.EISDIR)
 """A file in the place of a folder, a circle of links, a folder in the place of a file."""
 
 
-METADATA_NAMES = frozenset({"zarr.json", ".zarray", ".zattrs", ".zgroup", ".zmetadata"})
+METADATA_NAMES = METADATA_FILES | {".zmetadata"}
 
 
 def holds_chunks(folder: Path) -> bool:

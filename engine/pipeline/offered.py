@@ -98,7 +98,7 @@ def _accepted(entry: Entry, *, none: bool) -> Any:
 
 
 def _typed(name: str) -> str:
-    return "--" + name.replace("_", "-")
+    return "--" + name.strip("_").replace("_", "-")
 
 
 def _inner(annotation: Any) -> Any:

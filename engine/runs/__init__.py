@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 RUNS = (
     "cluster",
     "embed",
+    "harmonize",
 )
 
 

@@ -3,17 +3,38 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How the learning rate falls, and the momentum."""
+
+    decay: Callable[[float], float]
+    """Share of the steps done -> share of the learning rate."""
+    momentum: float = 0.9
+    """Adam's first beta."""
+
+
+COSINE = Schedule(lambda done: 0.5 + 0.5 * math.cos(math.pi * done))
+ADVERSARIAL = Schedule(lambda done: min(1.0, 2 - 2 * done), momentum=0.5)
+"""Constant for half of the steps, then a linear decay: Zhu et al., ICCV 2017."""
+
+
 class Adam:
-    """torch's AdamW over named modules, each with its own learning rate; linear warm-up, then cosine decay to zero."""
+    """torch's AdamW over named modules, each with its own learning rate; linear warm-up, then decay to zero by `schedule`."""
 
     def __init__(
-        self, modules: Mapping[str, tuple[nn.Module, float]], steps: int, warmup: int = 20, decay: float = 0.0
+        self,
+        modules: Mapping[str, tuple[nn.Module, float]],
+        steps: int,
+        warmup: int = 20,
+        decay: float = 0.0,
+        schedule: Schedule = COSINE,
     ) -> None:
         """`modules`: name -> (network, learning rate); names become prefixes of the state's keys.
 
@@ -21,9 +42,9 @@ class Adam:
         """
         self._modules = {name: module for name, (module, _) in modules.items()}
         self._rates = [rate for _, rate in modules.values()]
-        self._steps, self._warmup = steps, min(warmup, max(1, steps // 10))
+        self._steps, self._warmup, self._decay = steps, min(warmup, max(1, steps // 10)), schedule.decay
         groups = [{"params": list(module.parameters()), "lr": rate} for module, rate in modules.values()]
-        self._adam = torch.optim.AdamW(groups, weight_decay=decay)
+        self._adam = torch.optim.AdamW(groups, betas=(schedule.momentum, 0.999), weight_decay=decay)
         for parameter in self._parameters():
             # Created here, not in the first step, so that the state always has the same keys.
             self._adam.state[parameter] = {
@@ -73,4 +94,4 @@ class Adam:
 
     def _schedule(self, index: int) -> float:
         rise = min(1.0, (index + 1) / self._warmup)
-        return rise * (0.5 + 0.5 * math.cos(math.pi * min(1.0, index / max(1, self._steps))))
+        return rise * self._decay(min(1.0, index / max(1, self._steps)))

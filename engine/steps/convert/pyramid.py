@@ -51,7 +51,7 @@ def write_pyramid(job: Job[RunSettings], unit: Unit) -> Outcome:
     first_level = 1 if job.pixels == "none" else min(job.modality.cut.contained, len(image.frames))
     with outcome.clock("write"):
         for level in range(first_level, len(image.frames)):
-            outcome.files += _halve_level(image, level, keep, every_second if record.labels else halve)
+            outcome.files += halve_level(image, level, keep, every_second if record.labels else halve)
     loss = loss_of(job, unit.slide)
     if job.pixels == "all":
         with outcome.clock("read"):
@@ -114,7 +114,7 @@ def _seen_on_coarser_level(job: Job[RunSettings], slide: str, target: Frame) -> 
     )
 
 
-def _halve_level(
+def halve_level(
     image: StoredImage, level: int, keep: Mask | None, coarser: Callable[[Array, Sequence[int]], Array] = halve
 ) -> list[Written]:
     """Downsample a stored level to the next one, shard by shard; shards of volumes slab by slab, to bound memory."""

@@ -1,0 +1,174 @@
+"""apply: writes the harmonized version of every image of the source sites, shard by shard, and its pyramid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from ....stores.array import written
+from ....stores.downsample import every_second, halve
+from ....stores.files import write_json
+from ....stores.frame import Box
+from ....stores.source import Source
+from ...compute.image_network import ImageNetwork
+from ...compute.resources import resources
+from ...pipeline.job import Job
+from ...pipeline.unit import Outcome, Unit
+from ...steps.apply import groups_written
+from ...steps.checkpoints import stated_weights
+from ...steps.convert.geometry import reference_of
+from ...steps.convert.pyramid import halve_level
+from ...steps.convert.tissue import tissue
+from ...tiling.blend import blend
+from ...tiling.execute import execute
+from ...tiling.mask import Mask
+from ...tiling.plan import Numerics, Plan
+from ...tiling.samplers import grid, within
+from .gan import GAN, load_gan
+from .light import light_names
+from .light_generator import load_light
+from .measure import measures_of, units_of
+from .normalized import Normalized
+from .settings import HarmonizeSettings
+from .sites import sites_of
+from .toned import Toned
+from .version import Version, version_image, version_name
+
+if TYPE_CHECKING:
+    from ....models.networks.receptive_field import ReceptiveField
+
+OUTPUT = "version"
+TILES = {2: 512, 3: 64}
+"""Axes of an image -> side of a tile."""
+ANY = 1e-9
+"""Share of a tile that lies in the mask, at least."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Generator:
+    """What harmonizes one image: the source it reads, and the network that is applied to its tiles."""
+
+    source: Source
+    network: Any
+    field: ReceptiveField
+
+
+def harmonize_units(job: Job[HarmonizeSettings], step: str) -> Iterator[Unit]:
+    """One unit for each shard of each image of the source sites."""
+    for image in sites_of(job).harmonized:
+        record = job.slides[image]
+        shard = version_shard(job)
+        for box in record.frame.box.cut(shard):
+            at = "-".join(str(a // s) for a, s in zip(box.start, shard, strict=True))
+            yield Unit(step, f"{image}/{step}-{at}", image, box.start)
+
+
+def version_units(job: Job[HarmonizeSettings], step: str) -> Iterator[Unit]:
+    """One unit for each image of the source sites."""
+    for image in sites_of(job).harmonized:
+        yield Unit(step, f"{image}/{step}", image)
+
+
+def version_shard(job: Job[HarmonizeSettings]) -> tuple[int, ...]:
+    return job.modality.cut.shard
+
+
+def harmonize(job: Job[HarmonizeSettings], unit: Unit) -> Outcome:
+    """Write one shard of an image's version."""
+    model = generator_of(job, unit.slide)
+    stored = version_image(job, unit.slide)
+    image = job.stored(unit.slide)
+    mask = tissue(job, unit.slide)
+    box = Box(unit.start, tuple(a + s for a, s in zip(unit.start, version_shard(job), strict=True)))
+    box &= image.frames[0].box
+    layer = Version(stored, image, units_of(job, measures_of(job, unit.slide)), mask)
+    plan = plan_of(job, model, layer, mask)
+    if exact(job, model):
+        plan.check()
+        return execute(plan, box)
+    whole = ImageNetwork(model.network, len(box.shape), 0, OUTPUT, image.channels, *computing(job))
+    return blend(plan, box, tile=tile_side(job, model), mask=mask, compute=whole.of)
+
+
+def plan_of(job: Job[HarmonizeSettings], model: Generator, layer: Version, mask: Mask, shift: int = 0) -> Plan:
+    """The plan of an image's version; `shift` moves the grid of its tiles by as many cells."""
+    axes = len(layer.frame.shape)
+    halo = halo_of(job, model)
+    network = ImageNetwork(model.network, axes, halo, OUTPUT, model.source.channels, *computing(job))
+    side = tile_side(job, model)
+    return Plan(
+        source=model.source,
+        tiles=partial(tiles_of, side=side, halo=halo, mask=mask),
+        model=network,
+        layers={OUTPUT: layer},
+        unit=version_shard(job),
+        numerics=Numerics(batch=1),
+    )
+
+
+def tiles_of(box: Box, side: int, halo: int, mask: Mask) -> Any:
+    """The tiles of a box that reach into the mask."""
+    axes = len(box.shape)
+    return within(grid(box, (side,) * axes, (halo,) * axes), mask, ANY)
+
+
+def computing(job: Job[HarmonizeSettings]) -> tuple[str, str, int]:
+    """Device, precision and threads of a tile."""
+    return job.settings.device, job.settings.dtype, job.settings.threads
+
+
+def exact(job: Job[HarmonizeSettings], model: Generator) -> bool:
+    """Whether tiles agree: their halo holds the receptive field."""
+    return halo_of(job, model) >= model.field.reach
+
+
+def halo_of(job: Job[HarmonizeSettings], model: Generator) -> int:
+    """Cells around a tile: the receptive field's, or the setting's; a multiple of the stride."""
+    wanted = job.settings.halo
+    if wanted is None:
+        return model.field.halo
+    return -(-wanted // model.field.stride) * model.field.stride
+
+
+def tile_side(job: Job[HarmonizeSettings], model: Generator) -> int:
+    """Side of a tile, a multiple of 16 and so of the stride, and at most a shard's."""
+    shard = version_shard(job)
+    return min(job.settings.tile or TILES[len(shard)], *shard)
+
+
+def generator_of(job: Job[HarmonizeSettings], image: str) -> Generator:
+    """The generator for one image, with the image as its source."""
+    site = sites_of(job).site_of(image)
+    measures = measures_of(job, image)
+    source = Normalized(job.stored(image), units_of(job, measures))
+    name = GAN if job.settings.generator != "light" else next(n for n, s in light_names(job).items() if s == site)
+    path = job.folder.model(name)
+    sha256 = stated_weights(path.with_suffix(".json"))
+    if name == GAN:
+        network = resources().networks.get((path, sha256), lambda: load_gan(path, sha256))
+        return Generator(source, network, network.field)
+    light = resources().networks.get((path, sha256), lambda: load_light(path, sha256))
+    return Generator(
+        Toned(source, light.tone, measures, light.shift_of(measures)), light.sharpener, light.sharpener.field
+    )
+
+
+def finish_version(job: Job[HarmonizeSettings], unit: Unit) -> Outcome:
+    """Write the levels and the metadata of one image's version."""
+    outcome = Outcome()
+    record = job.slides[unit.slide]
+    stored = version_image(job, unit.slide)
+    name = version_name(job.settings.to)
+    with outcome.clock("write"):
+        for level in range(1, len(stored.frames)):
+            outcome.files += halve_level(stored, level, None, every_second if record.labels else halve)
+        notes = {"from": record.site, "to": job.settings.to, "generator": job.settings.generator}
+        outcome.files += stored.finish(
+            name=name, reference=reference_of(record.frame), notes=notes, placement=record.placement
+        )
+        folder = stored.path.parent / "zarr.json"
+        write_json(folder, {"zarr_format": 3, "node_type": "group", "attributes": {}})
+        outcome.files += [written(folder), *groups_written(job, unit.slide)]
+    return outcome

@@ -1,0 +1,71 @@
+"""Normalized: an image in the units that generators work in: background 0, and 1 where the scale is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ....stores.frame import Array, Box, Frame
+from ....stores.source import Source
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Units:
+    """How stored values become a generator's, and back."""
+
+    scale: Array
+    """(C,)"""
+    white: float = 0.0
+    """Value of the background where it is the brightest, as of slides; values then count from it downwards."""
+
+    def of(self, values: Array) -> Array:
+        """Stored values (C, *axes) as float32 in the generator's units."""
+        x = values.astype(np.float32)
+        if self.white:
+            np.subtract(self.white, x, out=x)
+        x *= (1 / self.scale).astype(np.float32).reshape(-1, *(1,) * (x.ndim - 1))
+        return x
+
+    def back(self, values: Array, dtype: str) -> Array:
+        """Values of a generator in the stored units and dtype; rounded, and clipped to the dtype's range."""
+        y = values * self.scale.astype(np.float32).reshape(-1, *(1,) * (values.ndim - 1))
+        if self.white:
+            y = self.white - y
+        kind = np.dtype(dtype)
+        if kind.kind in "iu":
+            limits = np.iinfo(kind)
+            return np.clip(np.rint(y), limits.min, limits.max).astype(kind)
+        return y.astype(kind)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Normalized:
+    """A `Source` in the generator's units."""
+
+    source: Source
+    units: Units
+
+    @property
+    def frames(self) -> tuple[Frame, ...]:
+        return self.source.frames
+
+    @property
+    def channels(self) -> int:
+        return self.source.channels
+
+    @property
+    def dtype(self) -> str:
+        return "float32"
+
+    @property
+    def background(self) -> int:
+        return 0
+
+    @property
+    def tiles(self) -> tuple[tuple[int, ...], ...]:
+        return self.source.tiles
+
+    def read(self, box: Box, level: int = 0) -> Array:
+        """Cells of `box`, float32 (channel, *box.shape)."""
+        return self.units.of(self.source.read(box, level))

@@ -1,0 +1,277 @@
+"""page: pictures and report of `run harmonize`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ....stores.array import written
+from ....stores.frame import Array
+from ...pipeline.documents import read_document, read_run, rejected_rows
+from ...pipeline.job import Job
+from ...pipeline.unit import Outcome, Unit
+from ...show.page import Caution, Column, Image, ReportPage, Section, Table
+from ...show.report import write_report
+from ...show.training_curves import training_curves
+from ...show.version_panels import ShownVersion, draw_versions
+from ...steps.checkpoints import find_record, read_record
+from ...steps.report import closing_sections, name_of
+from .check import uneven_spacing
+from .documents import JUDGEMENT, GanRecord, JudgementDocument, LightRecord
+from .gan import GAN
+from .judge import OURS
+from .judgement import Judgement, MethodFigures, SiteFigure
+from .light import light_names
+from .measure import measures_of, units_of
+from .seams import FIGURES, seams_of
+from .settings import HarmonizeSettings
+from .sites import Sites, left_out, sites_of
+from .version import version_image, version_name
+
+SHOWN = 3
+"""Images that are shown for each source site."""
+LOOKED_AT = 1 << 22
+"""Cells of the level that pictures are made of, at most."""
+
+
+def write_page(job: Job[HarmonizeSettings], unit: Unit) -> Outcome:
+    """Draw the pictures and write the report."""
+    outcome = Outcome()
+    maps, sites = job.folder.out / "maps", sites_of(job)
+    with outcome.clock("read"):
+        shown = [one for site in sites.sources for one in _shown(job, sites, site)]
+    with outcome.clock("compute"):
+        first = job.stored(sites.harmonized[0])
+        spacing = first.frames[_level(first)].spacing
+        pictures = {
+            "versions": draw_versions(maps / "versions.png", shown, spacing=spacing),
+            "training": training_curves(maps / "training.png", _histories(job)),
+        }
+    with outcome.clock("write"):
+        pictures["report"] = write_report(job.folder.report, _page(job, unit, pictures))
+    outcome.files += [written(path) for path in pictures.values()]
+    return outcome
+
+
+def _shown(job: Job[HarmonizeSettings], sites: Sites, site: str) -> Iterator[ShownVersion]:
+    """Images of a site, those that fitting did not see first."""
+    images = sorted(sites.of_site[site], key=lambda image: image not in sites.held_out)[:SHOWN]
+    for image in images:
+        record = job.slides[image]
+        own, version = (_values(job, image, stored) for stored in (job.stored(image), version_image(job, image)))
+        rows = [(f"{site}", _display(own)), (f"as of {sites.target}", _display(version))]
+        twin = [i for i in sites.of_site[sites.target] if record.subject and job.slides[i].subject == record.subject]
+        if twin:
+            real = _values(job, twin[0], job.stored(twin[0]))
+            if real.shape == own.shape:
+                rows.append((f"at {sites.target}", _display(real)))
+        yield ShownVersion(record.name, tuple(rows), (version - own).mean(0))
+
+
+def _values(job: Job[HarmonizeSettings], image: str, stored: Any) -> Array:
+    level = _level(stored)
+    values: Array = units_of(job, measures_of(job, image)).of(stored.read(stored.frames[level].box, level))
+    return values
+
+
+def _level(stored: Any) -> int:
+    return next((i for i, f in enumerate(stored.frames) if f.box.size <= LOOKED_AT), len(stored.frames) - 1)
+
+
+def _display(values: Array) -> Array:
+    """(C, *axes) in the generator's units as values to show: of slides colours, else one channel."""
+    return np.moveaxis(1 - values, 0, -1) if values.shape[0] == 3 else values[0]
+
+
+def _histories(job: Job[HarmonizeSettings]) -> list[dict[str, Any]]:
+    if job.settings.generator != "light":
+        return [{"stage": "CycleGAN", **row} for row in read_record(job, GAN, GanRecord).history]
+    rows: list[dict[str, Any]] = []
+    for name, site in light_names(job).items():
+        record = read_record(job, name, LightRecord)
+        rows += [{"stage": f"{site} tone", "step": i, "distance": d} for i, d in enumerate(record.distances)]
+        for row in record.history:
+            rows.append({"stage": f"{site} {'shift' if 'unadapted' in row else 'sharpen'}", **row})
+    return rows
+
+
+def _page(job: Job[HarmonizeSettings], unit: Unit, pictures: dict[str, Path]) -> ReportPage:
+    run, document = read_run(job.folder), read_document(job.folder, JUDGEMENT, JudgementDocument)
+    sites, figures, rejected = sites_of(job), document.judgement, rejected_rows(job.folder)
+    facts = (
+        (job.modality.name, str(len(job.slides))),
+        ("harmonized", f"{len(sites.harmonized)} of {', '.join(sites.sources)}"),
+        ("to", sites.target),
+        ("generator", job.settings.generator),
+        ("people judged", str(figures.subjects_scored)),
+        ("rejected", str(len(rejected))),
+    )
+    body = [
+        Section(
+            "Versions",
+            text=(
+                f"The version of every image is layers/{version_name(job.settings.to)} of its store: on its grid, in its units, its "
+                f"own values outside the mask. Change: orange is brighter, blue darker.",
+            ),
+            figures=(Image(pictures["versions"]),),
+        ),
+        Section(
+            "Judgement, beside simpler methods", text=tuple(_how(document)), tables=tuple(_tables(figures, document))
+        ),
+        Section("Seams between tiles", text=(_seam_text(job),), tables=(_seam_table(job, sites),)),
+        *_fitted(job),
+    ]
+    body += closing_sections(job, unit, training=pictures["training"])
+    return ReportPage(
+        title=f"Harmonization to {sites.target}: {name_of(job)}",
+        subtitle="Export the versions as NIfTI with `tile-engine export OUT --to nifti`.",
+        facts=facts,
+        cautions=tuple(_cautions(job, figures)),
+        sections=tuple(body),
+        footer=f"tile-engine {run.tile_engine}. Headers, names and private tags of the files were not kept.",
+    )
+
+
+def _how(document: JudgementDocument) -> Iterator[str]:
+    judged = document.judgement
+    yield (
+        f"Fitted on {judged.subjects_fitted} people, judged on {judged.subjects_scored}; of those {judged.subjects_paired} have "
+        f"scans at a source and at {judged.target}. Held out: {document.held_out}."
+    )
+    if judged.subjects_paired:
+        yield (
+            "SSIM and PSNR compare a person's version with the same person's scan at the target, inside the mask; the range of "
+            f"values is fixed at {judged.data_range:.3g}. Nobody is compared with another person."
+        )
+    yield (
+        "Site told: accuracy of a classifier that is trained anew on what the method leaves, with folds by person; lower is "
+        "better, chance is the least. MMD² is the distance of the sites' embeddings. Rank: whether distances between people "
+        "stay in order; 1 if nothing changes."
+    )
+
+
+def _tables(figures: Judgement, document: JudgementDocument) -> Iterator[Table]:
+    pairs = list(dict.fromkeys(name for m in figures.methods.values() for name in m.pairs))
+    seen = list(dict.fromkeys(name for m in figures.methods.values() for name in m.classifiers))
+    columns = [Column("method"), *(Column(name) for name in pairs), *(Column(f"site told: {name}") for name in seen)]
+    columns += [Column("MMD²", "number"), Column("rank"), Column("contrast", "number")]
+    names = sorted(figures.methods, key=lambda name: name != OURS)
+    rows = [_row(name, figures.methods[name], pairs, seen) for name in names]
+    target = figures.at_target
+    last = (
+        f"at {figures.target}",
+        *["–"] * (len(pairs) + len(seen)),
+        "–",
+        _number(target.rank_values),
+        target.contrast,
+    )
+    yield Table(tuple(columns), (*rows, last), caption="Mean ± standard deviation over people", marked=frozenset({0}))
+    compared = [
+        (figure, one.other, f"{one.difference:+.4f}", f"{one.better} of {one.subjects}", _number(one.p_corrected))
+        for figure, others in figures.comparisons.items()
+        for one in others
+        if one.difference is not None
+    ]
+    if compared:
+        heads = ("figure", "against", "difference", "better for", "p (Wilcoxon, Holm)")
+        yield Table(
+            tuple(map(Column, heads)), tuple(compared), caption=f"{OURS} against each other method, paired by person"
+        )
+    combat = figures.combat
+    if combat.before and combat.after:
+        row = (
+            "embeddings",
+            _told(combat.before),
+            _told(combat.after),
+            _number(combat.mmd2_before),
+            _number(combat.mmd2_after),
+        )
+        heads = ("ComBat", "site told before", "after", "MMD² before", "after ComBat")
+        yield Table(
+            tuple(map(Column, heads)), (row,), caption="ComBat on embeddings of the images as they are, by folds"
+        )
+
+
+def _row(name: str, method: MethodFigures, pairs: list[str], seen: list[str]) -> tuple[Any, ...]:
+    def pair(figure: str) -> str:
+        one = method.pairs.get(figure)
+        if one is None or one.mean is None:
+            return "–"
+        return f"{one.mean:.3f}" + ("" if one.sd is None else f" ± {one.sd:.3f}")
+
+    told = [_told(method.classifiers.get(what)) for what in seen]
+    return (name, *map(pair, pairs), *told, method.mmd2, _number(method.rank_values), method.contrast)
+
+
+def _told(one: SiteFigure | None) -> str:
+    if one is None or one.accuracy is None:
+        return "–"
+    return f"{one.accuracy:.2f} [{one.low:.2f}, {one.high:.2f}], chance {one.chance:.2f}"
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3g}"
+
+
+def _seam_text(job: Job[HarmonizeSettings]) -> str:
+    return (
+        "Overlap: largest difference of two tiles half a tile apart; shift: of the same cells on a grid of tiles that is moved; "
+        "both in units of the scale. Gradient: differences across the borders of tiles relative to elsewhere, less the same of "
+        "the image. A halo of the whole receptive field leaves rounding errors only."
+        if job.settings.halo is None
+        else "The halo was set by hand; where it is below the receptive field, tiles are blended and disagree by the figures below."
+    )
+
+
+def _seam_table(job: Job[HarmonizeSettings], sites: Sites) -> Table:
+    rows = []
+    for image in sites.harmonized:
+        seams = seams_of(job, image)
+        rows.append((job.slides[image].name, *(f"{seams[name]:.2g}" if seams else "–" for name in FIGURES)))
+    return Table((Column("image"), *map(Column, FIGURES)), tuple(rows))
+
+
+def _fitted(job: Job[HarmonizeSettings]) -> Iterator[Section]:
+    """What the light generators found."""
+    rows = []
+    for name, site in light_names(job).items() if job.settings.generator == "light" else ():
+        record = find_record(job, name, LightRecord)
+        if record:
+            blur = ", ".join(f"{np.sign(v) * np.sqrt(abs(v)):.2f}" for v in record.variances if v is not None)
+            rows.append(
+                (site, f"{record.distances[0]:.3f}", f"{record.distances[-1]:.3f}", blur, _number(record.noise))
+            )
+    if rows:
+        heads = ("site", "distance before", "after the tone", "blur by axis (cells)", "noise")
+        yield Section(
+            "What differs between the sites",
+            text=(
+                "Distance of the distributions of values in corresponding blocks; blur and noise that the site's images have "
+                "beyond the target's (a negative blur: they are sharper).",
+            ),
+            tables=(Table(tuple(map(Column, heads)), tuple(rows)),),
+        )
+
+
+def _cautions(job: Job[HarmonizeSettings], figures: Judgement) -> Iterator[Caution]:
+    for text in figures.cautions:
+        yield Caution(text[0].upper() + text[1:] + ".")
+    if text := uneven_spacing(job):
+        yield Caution("The sites' cells differ in size.", text)
+    if names := left_out(job):
+        more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+        yield Caution(
+            f"{len(names)} images took no part.",
+            f"Their site is unknown or was not named: {', '.join(names[:5])}{more}.",
+        )
+    ours = figures.methods[OURS]
+    for figure, others in figures.comparisons.items():
+        worse = [one.other for one in others if one.difference is not None and one.difference < 0]
+        if worse and figure in ours.pairs:
+            yield Caution(
+                f"{figure}: {', '.join(worse)} did better than the generator.",
+                "Use the simpler method, or train longer.",
+            )

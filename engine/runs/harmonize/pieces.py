@@ -1,0 +1,86 @@
+"""Pieces: random pieces of a site's images in the generator's units, for training. A step's pieces depend on its index alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ....models.seeds import numpy_generator
+from ....stores.frame import Array, Box
+from ....stores.slides.view import read_masked
+from ...pipeline.job import Job
+from ...steps.convert.tissue import tissue
+from .measure import measures_of, units_of
+from .normalized import Normalized
+from .settings import HarmonizeSettings
+
+IN_MEMORY = 1_500_000_000
+"""Bytes of whole images that training keeps, at most; of larger sets each piece is read from the stores."""
+
+
+class Pieces:
+    """Pieces of images of one site; images of one subject share the subject's chance to be drawn."""
+
+    def __init__(self, job: Job[HarmonizeSettings], images: Sequence[str], side: int, axes: int, name: str) -> None:
+        """`axes`: 2 on volumes gives slices along a random axis. `name` is part of the seed."""
+        self._job, self._images, self._side, self._axes, self._name = job, tuple(images), side, axes, name
+        self._sources = {i: Normalized(job.stored(i), units_of(job, measures_of(job, i))) for i in images}
+        self._masks = {i: tissue(job, i) for i in images}
+        subjects = [job.slides[i].subject or i for i in images]
+        self._weights = np.array([1 / subjects.count(s) for s in subjects])
+        size = sum(4 * s.channels * s.frames[0].box.size for s in self._sources.values())
+        self._held = {i: s.read(s.frames[0].box) for i, s in self._sources.items()} if size <= IN_MEMORY else {}
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        return self._images
+
+    @property
+    def channels(self) -> int:
+        return next(iter(self._sources.values())).channels
+
+    def draw(self, index: int, count: int, weights: Array | None = None) -> tuple[Array, Array, list[str]]:
+        """(pieces (B, C, *axes), masks (B, 1, *axes), float32, and their images) of a step; `weights` multiply chances."""
+        random = numpy_generator(self._job.settings.seed, self._name, index)
+        chances = self._weights if weights is None else self._weights * weights
+        chosen = [self._images[i] for i in random.choice(len(self._images), count, p=chances / chances.sum())]
+        pairs = [self._piece(image, random) for image in chosen]
+        return np.stack([p for p, _ in pairs]), np.stack([m for _, m in pairs]), chosen
+
+    def box(self, index: int, image: str) -> Box:
+        """The box of a random piece of one image."""
+        return self._box(image, numpy_generator(self._job.settings.seed, self._name, image, index))
+
+    def read(self, image: str, box: Box) -> tuple[Array, Array]:
+        """Values (C, *axes) and mask (1, *axes) of a box; beyond the image background, which is 0."""
+        source = self._sources[image]
+        inside = box & source.frames[0].box
+        values = np.zeros((source.channels, *box.shape), np.float32)
+        at = (slice(None), *inside.shift([-a for a in box.start]).slices)
+        if image in self._held:
+            values[at] = self._held[image][(slice(None), *inside.slices)]
+        else:
+            values[at] = read_masked(source, inside)[0]
+        mask = self._masks[image].cells(np.array(box.start), box.shape)
+        return values, mask[None].astype(np.float32)
+
+    def _piece(self, image: str, random: np.random.Generator) -> tuple[Array, Array]:
+        box = self._box(image, random)
+        values, mask = self.read(image, box)
+        if self._axes < values.ndim - 1:
+            flat = box.shape.index(1)
+            values, mask = values.squeeze(flat + 1), mask.squeeze(flat + 1)
+        return values, mask
+
+    def _box(self, image: str, random: np.random.Generator) -> Box:
+        """A box around a random cell of the mask, inside the image where it fits."""
+        mask, shape = self._masks[image], self._sources[image].frames[0].shape
+        sides = [self._side] * len(shape)
+        if self._axes < len(shape):
+            sides[int(random.integers(len(shape)))] = 1
+        cells = np.argwhere(mask.values)
+        centre = (cells[random.integers(len(cells))] + random.random(len(shape))) * mask.ratio
+        start = np.floor(centre - np.array(sides) / 2).astype(int)
+        start = np.where(np.array(sides) <= shape, np.clip(start, 0, np.maximum(0, np.array(shape) - sides)), start)
+        return Box(tuple(start.tolist()), tuple((start + sides).tolist()))

@@ -1,0 +1,91 @@
+"""seams: how far tiles agree: three figures of every image, around one meeting point of tiles in the middle of its mask.
+
+```text
+overlap     two tiles, half a tile apart: largest difference of the cells that both have
+shift       the same cells once more from a grid of tiles that is moved by the least step
+gradient    mean |difference| of neighbours across the borders of tiles / elsewhere, less the same of the image itself
+```
+The first two are in units of the image's scale, about its range.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ....stores.frame import Array, Box
+from ....stores.receipts import Ledger
+from ...compute.image_network import ImageNetwork
+from ...pipeline.job import Job
+from ...pipeline.unit import Outcome, Unit
+from ...steps.convert.tissue import tissue
+from ...tiling.blend import padded
+from .apply import OUTPUT, Generator, computing, generator_of, halo_of, tile_side, version_image
+from .measure import measures_of, units_of
+from .settings import HarmonizeSettings
+
+SEAMS = "seams"
+"""Name of the step; the report finds its receipts by this name."""
+FIGURES = ("overlap", "shift", "gradient")
+
+
+def measure_seams(job: Job[HarmonizeSettings], unit: Unit) -> Outcome:
+    """Measure the seams of one image's version; the figures are facts of the unit."""
+    outcome = Outcome()
+    model, mask = generator_of(job, unit.slide), tissue(job, unit.slide)
+    side = tile_side(job, model)
+    inside = np.argwhere(mask.values)
+    middle = (inside.min(0) + inside.max(0) + 1) / 2 * mask.ratio if len(inside) else np.zeros(mask.values.ndim)
+    corner = np.maximum(np.round(middle / side).astype(np.int64), 0) * side
+    with outcome.clock("compute"):
+        first = _tile(job, model, corner - side, side)
+        step = max(model.field.stride, 1)
+        half = side // 2 // step * step
+        overlap = _difference(first, _tile(job, model, corner - side + half, side), half)
+        shift = _difference(first, _tile(job, model, corner - side + step, side), step)
+    with outcome.clock("read"):
+        gradient = _gradient(job, unit.slide, corner, side)
+    outcome.facts |= {"overlap": overlap, "shift": shift, "gradient": gradient}
+    return outcome
+
+
+def seams_of(job: Job[HarmonizeSettings], image: str) -> dict[str, float]:
+    """The figures of an image, from the receipt of its unit; empty where there is none."""
+    receipt = Ledger(job.folder.out, SEAMS, job.ledger_key(SEAMS, image)).find(f"{image}/{SEAMS}")
+    return {name: float(receipt.facts[name]) for name in FIGURES} if receipt else {}
+
+
+def _tile(job: Job[HarmonizeSettings], model: Generator, start: Array, side: int) -> Array:
+    """One tile's result (C, *axes), in units of the scale."""
+    halo = halo_of(job, model)
+    network = ImageNetwork(model.network, len(start), halo, OUTPUT, model.source.channels, *computing(job))
+    box = Box(tuple((start - halo).tolist()), tuple((start + side + halo).tolist()))
+    return np.asarray(network.of(padded(model.source, box)[None])[0])
+
+
+def _difference(first: Array, second: Array, by: int) -> float:
+    """Largest difference of two tiles, the second `by` cells further along every axis, where they overlap."""
+    axes = first.ndim - 1
+    a = first[(slice(None), *[slice(by, None)] * axes)]
+    b = second[(slice(None), *[slice(None, -by or None)] * axes)]
+    return float(np.abs(a - b).max(initial=0.0))
+
+
+def _gradient(job: Job[HarmonizeSettings], image: str, corner: Array, side: int) -> float:
+    """Ratio on the borders of tiles less the same ratio of the image, over a box of two tiles a side."""
+    units = units_of(job, measures_of(job, image))
+    version, own = version_image(job, image), job.stored(image)
+    box = Box(tuple((corner - side).tolist()), tuple((corner + side).tolist())) & own.frames[0].box
+    return _ratio(units.of(version.read(box)), corner - box.start) - _ratio(units.of(own.read(box)), corner - box.start)
+
+
+def _ratio(values: Array, border: Array) -> float:
+    """Mean |difference| across `border` (axes,) over the mean elsewhere; 1 for a box without a border inside, or a flat one."""
+    across, elsewhere = [], []
+    for axis, at in enumerate(border.tolist(), 1):
+        steps = np.abs(np.diff(values, axis=axis))
+        if not 0 < at < values.shape[axis]:
+            continue
+        across.append(float(np.take(steps, at - 1, axis).mean()))
+        elsewhere.append(float(np.delete(steps, at - 1, axis).mean()))
+    rest = float(np.mean(elsewhere)) if elsewhere else 0.0
+    return float(np.mean(across)) / rest if rest > 0 else 1.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,16 @@ COARSE = 2000.0
 """Micrometres. Registration subsamples finer volumes, by a whole number of voxels, to this spacing at most."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class LaidVolume:
+    """A volume, and where it lies in its scanner."""
+
+    values: Array
+    """(z, y, x)."""
+    frame: Frame
+    place: Placement = STRAIGHT
+
+
 def pose_on(template: Path, values: Array, frame: Frame, kind: str, place: Placement = STRAIGHT) -> Pose:
     """Register `values` (z, y, x) to a template and return the pose; `kind` is rigid or affine.
 
@@ -26,13 +37,27 @@ def pose_on(template: Path, values: Array, frame: Frame, kind: str, place: Place
     Raises SlideError (E_ALIGN) where registration fails, for example where the two do not overlap.
     Method: Mattes et al., IEEE TMI 22(1):120 (2003), as SimpleITK implements it.
     """
+    fixed, centre = resources().templates.get(template, lambda: _template(template))
+    matrix = _registered(fixed, _image(values, frame, place), kind, template.name)
+    return Pose(matrix if place.straight else np.linalg.inv(place.matrix) @ matrix, centre)
+
+
+def rigid_between(fixed: LaidVolume, moving: LaidVolume, name: str) -> Array:
+    """The 4 x 4 matrix from `fixed`'s scanner to `moving`'s (micrometres, z first) of a rigid registration of the two.
+
+    `name` is what messages call the fixed volume. Raises as `pose_on`.
+    """
+    template, image = (_image(volume.values, volume.frame, volume.place) for volume in (fixed, moving))
+    return _registered(template, image, "rigid", name)
+
+
+def _registered(fixed: Any, moving: Any, kind: str, name: str) -> Array:
+    """The 4 x 4 matrix of the registration of two SimpleITK images, from the fixed one's scanner to the moving one's."""
     import SimpleITK as sitk  # noqa: N813 - the name that SimpleITK's documentation uses
 
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(
         1
     )  # with threads the order of sums, and so the result, would vary
-    fixed, centre = resources().templates.get(template, lambda: _template(template))
-    moving = _image(values, frame, place)
     start: Any = sitk.Euler3DTransform() if kind == "rigid" else sitk.AffineTransform(3)
     try:
         start = sitk.CenteredTransformInitializer(fixed, moving, start, sitk.CenteredTransformInitializerFilter.MOMENTS)
@@ -49,12 +74,11 @@ def pose_on(template: Path, values: Array, frame: Frame, kind: str, place: Place
         found = method.Execute(fixed, moving)
     except RuntimeError as error:
         raise SlideError(
-            f"the volume cannot be aligned to {template.name}: {str(error).splitlines()[-1]}. Check that both show the same "
+            f"the volume cannot be aligned to {name}: {str(error).splitlines()[-1]}. Check that both show the same "
             "part of the body, or leave out --align.",
             "E_ALIGN",
         ) from error
-    matrix = _matrix(found)
-    return Pose(matrix if place.straight else np.linalg.inv(place.matrix) @ matrix, centre)
+    return _matrix(found)
 
 
 def _template(path: Path) -> tuple[Any, tuple[float, ...]]:

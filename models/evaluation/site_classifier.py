@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import nan
 from typing import Any
@@ -33,22 +33,30 @@ class SiteAccuracy:
     scans: int
 
 
+def site_folds(
+    sites: Array, subjects: Array, scored: Array, *, folds: int = 5, seed: int = 0
+) -> Iterator[tuple[Array, Array]]:
+    """(training rows, test rows) of each fold: test rows are scored scans, each in one fold; no subject is on both sides.
+
+    `sites` int (n,), `subjects` (n,), `scored` bool (n,). Training rows are all scans of other subjects, scored or not: the
+    more a classifier has seen, the harder it is to deceive. A fold that would train on one site alone is left out.
+    """
+    rows = np.flatnonzero(scored)
+    if len(np.unique(subjects[rows])) < 2:
+        return
+    for _, test in grouped_folds(sites[rows], subjects[rows], folds, seed):
+        train = np.flatnonzero(~np.isin(subjects, subjects[rows[test]]))
+        if len(np.unique(sites[train])) > 1:
+            yield train, rows[test]
+
+
 def predict_sites(
     learner: Learner, sites: Array, subjects: Array, scored: Array, *, folds: int = 5, seed: int = 0
 ) -> Array:
-    """The site that `learner` predicts for each scored scan, int (n,); -1 where it was not scored.
-
-    `sites` int (n,), `subjects` (n,), `scored` bool (n,). In each fold the learner is trained on all scans of other subjects,
-    scored or not: the more it has seen, the harder it is to deceive. No subject is on both sides.
-    """
+    """The site that `learner` predicts for each scored scan in the folds of `site_folds`, int (n,); -1 for other scans."""
     predicted = np.full(len(sites), -1)
-    rows = np.flatnonzero(scored)
-    for _, test in grouped_folds(sites[rows], subjects[rows], folds, seed):
-        test_rows = rows[test]
-        train = np.flatnonzero(~np.isin(subjects, subjects[test_rows]))
-        if len(np.unique(sites[train])) < 2:
-            continue
-        predicted[test_rows] = learner(train, test_rows)
+    for train, test in site_folds(sites, subjects, scored, folds=folds, seed=seed):
+        predicted[test] = learner(train, test)
     return predicted
 
 

@@ -7,6 +7,10 @@ Every volume is divided by the 99th percentile of its head; the data range is th
 
     python benchmarks/harmonize.py
     python benchmarks/harmonize.py --methods identity "mean histogram" --splits 3
+    python benchmarks/harmonize.py --sites --network-steps 30
+
+With `--sites` fresh classifiers try to tell the sites apart after each method, and embeddings, distances between people and
+tissue are compared, by the code that `run harmonize` judges itself with.
 
 A method is a function of the cohort that yields a function of a person: one line in METHODS adds it to the table.
 """
@@ -18,19 +22,24 @@ import csv
 import importlib.util
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import nibabel
 import numpy as np
 
+from tile_engine.engine.runs.harmonize.figures import judgement
+from tile_engine.engine.runs.harmonize.scans import Head, Scan, Version, comparable
+from tile_engine.engine.runs.harmonize.site_figures import Effort
 from tile_engine.models.evaluation.image_quality import data_range, psnr, ssim
 from tile_engine.models.evaluation.paired import compare_pairs
 from tile_engine.models.harmonization.baselines import BASELINES, Fit
 from tile_engine.models.harmonization.quantiles import Array, matched, quantile_function
 from tile_engine.models.seeds import numpy_generator
+from tile_engine.stores.frame import Frame
 
 SOURCE, TARGET = "A", "B"
 FIT_PEOPLE = 30
@@ -68,6 +77,9 @@ class Cohort:
         """Divide the people anew, by a seed."""
         order = numpy_generator(seed, "split").permutation(len(self.people)).tolist()
         self.fitted, self.scored = sorted(order[:FIT_PEOPLE]), sorted(order[FIT_PEOPLE:])
+
+    def head(self, row: int, site: str) -> Head:
+        return Head(self.volumes[site][row], self.masks[row])
 
     def fitting(self, site: str) -> Iterator[tuple[Array, Array]]:
         """(values, mask) of the people that methods are fitted on, at one site."""
@@ -156,6 +168,38 @@ def table(scans: Cohort, names: Iterable[str]) -> None:
             print(f"{name}: {figure} against {worst.other}: {worst.difference:+.3f}, p {worst.p_corrected:.2g} (Holm)")
 
 
+def judged(scans: Cohort, names: Sequence[str], steps: int) -> None:
+    """Print what the judgement of `run harmonize` says besides SSIM and PSNR, a line for each method."""
+    frame = Frame(("z", "y", "x"), scans.masks[0].shape, (2000.0,) * 3)
+    listed = [
+        Scan(f"{person}-{site}", person, site, row in scans.fitted, frame, partial(scans.head, row, site))
+        for site in (SOURCE, TARGET)
+        for row, person in enumerate(scans.people)
+    ]
+    compared = comparable(listed, [SOURCE], TARGET)
+    versions = {name: _version((METHODS | SEES_TRUTH)[name](scans)) for name in names}
+    found = judgement(compared, versions, names[0], effort=Effort(network_steps=steps))
+    told = ("intensities", "texture", *(["network"] if steps else []))
+    columns = [*told, "MMD²", "p", "ranks", "embedded", "contrast", "tissue kept"]
+    print(f"{'':<34}" + "".join(f"{column:>13}" for column in columns))
+    for name, method in found.methods.items():
+        figures = [method.classifiers[what].accuracy for what in told]
+        figures += [method.mmd2, method.mmd_p, method.rank_values, method.rank_embeddings]
+        print(f"{name:<34}" + "".join(f"{f:>13.3f}" for f in [*figures, method.contrast, method.class_overlap]))
+    print(f"contrast at {TARGET}: {found.at_target.contrast:.3f}")
+    if found.combat.before and found.combat.after:
+        sites = f"{found.combat.before.accuracy:.2f} -> {found.combat.after.accuracy:.2f}"
+        print(
+            f"ComBat on embeddings: sites {sites}, MMD² {found.combat.mmd2_before:.3f} -> {found.combat.mmd2_after:.3f}"
+        )
+    print(*(f"caution: {caution}" for caution in found.cautions), sep="\n", end="")
+
+
+def _version(method: Callable[[int], Array]) -> Version:
+    """Scans of the source stand first in the list, so that a row is a person."""
+    return lambda row, head: method(row)
+
+
 def main() -> None:
     every = [*METHODS, *SEES_TRUTH]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -163,6 +207,8 @@ def main() -> None:
     parser.add_argument("--strength", type=float, default=1.0, help="how far the sites differ; 0: not at all")
     parser.add_argument("--splits", type=int, default=1, help="divisions of the people, each by its own seed")
     parser.add_argument("--seed", type=int, default=0, help="seed of the first division")
+    parser.add_argument("--sites", action="store_true", help="also try to tell the sites apart: minutes a division")
+    parser.add_argument("--network-steps", type=int, default=0, help="of a network that tells them apart; 0: none")
     args = parser.parse_args()
     print(f"{time.strftime('%d %B %Y')}, load {os.getloadavg()[0]:.1f}, fitted on {FIT_PEOPLE} people", flush=True)
     scans = cohort(args.strength)
@@ -170,6 +216,8 @@ def main() -> None:
         scans.split(seed)
         print(f"split {seed}: {len(scans.scored)} people scored")
         table(scans, args.methods)
+        if args.sites:
+            judged(scans, args.methods, args.network_steps)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from ....models.evaluation.thumbnail import thumbnail
 from ....models.evaluation.tissue_contrast import class_overlap, contrast, tissue_classes
 from ....stores.frame import Array
 from ...steps.volumes.align import LaidVolume
-from ...steps.volumes.pairs import laid_onto
+from ...steps.volumes.pairs import laid_onto, lies_on
 from .scans import Comparable, Head, Version
 
 BEFORE = "before"
@@ -117,6 +117,9 @@ def _truth(cohort: Comparable, row: int, head: Head, measured: Measured) -> Head
     seen = other.read()
     fixed = LaidVolume(head.values, scan.frame, scan.placement)
     moving = LaidVolume(seen.values, other.frame, other.placement)
+    if len(scan.frame.shape) < 3 and not lies_on(fixed, moving):
+        measured.left_out.append(f"the pair of {scan.id} and {other.id}: images of two axes are not registered")
+        return None
     try:
         values, mask = laid_onto(fixed, moving, seen.mask, name=scan.id)
     except SlideError as error:

@@ -149,6 +149,19 @@ def test_scans_of_other_sites_take_no_part_and_a_site_without_scans_is_refused()
         comparable(scans, ["A"], "D")
 
 
+def test_a_pair_that_cannot_be_registered_is_left_out_and_named() -> None:
+    frame = Frame(("z", "y", "x"), SHAPE, (2000.0,) * 3, (5e6, 0.0, 0.0))
+
+    def nothing() -> Head:
+        return replace(head(5, "B"), values=np.ones(SHAPE, np.float32))
+
+    people = [scan(p, site) for p in range(4, PEOPLE) for site in "AB" if (p, site) != (5, "B")]
+    scans = comparable([*people, scan(5, "B", frame=frame, read=nothing)], ["A"], "B")
+    found = judgement(scans, {"oracle": oracle(scans)}, "oracle", effort=QUICK)
+    assert found.subjects_paired == 6 and "p5" not in found.methods["oracle"].pairs["SSIM head"].subjects
+    assert found.left_out[0].startswith("the pair of 5-A and 5-B: the volume cannot be aligned to 5-A")
+
+
 def test_a_version_of_another_shape_is_an_error() -> None:
     scans = cohort()
     with pytest.raises(ValueError, match="made"):

@@ -31,9 +31,9 @@ from typing import Any
 import nibabel
 import numpy as np
 
+from tile_engine.engine.runs.harmonize.effort import Effort
 from tile_engine.engine.runs.harmonize.figures import judgement
 from tile_engine.engine.runs.harmonize.scans import Head, Scan, Version, comparable
-from tile_engine.engine.runs.harmonize.site_figures import Effort
 from tile_engine.models.evaluation.image_quality import data_range, psnr, ssim
 from tile_engine.models.evaluation.paired import compare_pairs
 from tile_engine.models.harmonization.baselines import BASELINES, Fit
@@ -179,11 +179,11 @@ def judged(scans: Cohort, names: Sequence[str], steps: int) -> None:
     compared = comparable(listed, [SOURCE], TARGET)
     versions = {name: _version((METHODS | SEES_TRUTH)[name](scans)) for name in names}
     found = judgement(compared, versions, names[0], effort=Effort(network_steps=steps))
-    told = ("intensities", "texture", *(["network"] if steps else []))
-    columns = [*told, "MMD²", "p", "ranks", "embedded", "contrast", "tissue kept"]
+    seen = ("intensities", "texture", *(["network"] if steps else []))
+    columns = [*seen, "MMD²", "p", "ranks", "embedded", "contrast", "tissue kept"]
     print(f"{'':<34}" + "".join(f"{column:>13}" for column in columns))
     for name, method in found.methods.items():
-        figures = [method.classifiers[what].accuracy for what in told]
+        figures = [method.classifiers[what].accuracy for what in seen]
         figures += [method.mmd2, method.mmd_p, method.rank_values, method.rank_embeddings]
         print(f"{name:<34}" + "".join(f"{f:>13.3f}" for f in [*figures, method.contrast, method.class_overlap]))
     print(f"contrast at {TARGET}: {found.at_target.contrast:.3f}")

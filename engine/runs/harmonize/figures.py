@@ -14,12 +14,13 @@ from ....models.evaluation.discrepancy import discrepancy
 from ....models.training.components import Components
 from ....stores.frame import Array
 from .combat_figures import combat_figures
+from .effort import Effort
 from .judgement import Judgement, MethodFigures
 from .kept_figures import Embed, at_target, mean, ranks
 from .measure import BEFORE, Measured, measure, stacked
 from .pair_figures import comparisons, spread
 from .scans import Comparable, Version
-from .site_figures import Effort, classifiers
+from .site_figures import classifiers
 
 COMPONENTS = 32
 """Numbers of an embedding, at most."""
@@ -33,7 +34,7 @@ def judgement(
     Raises KeyError where `ours` is no version. The result depends on torch's number of threads where networks are asked for.
     """
     versions = {ours: versions[ours], **versions}
-    measured = measure(cohort, versions)
+    measured = measure(cohort, versions, effort)
     embed = _embedding(cohort, measured)
     methods = {name: _method(cohort, measured, name, embed, effort) for name in versions}
     embeddings = embed(stacked(measured, BEFORE, np.arange(len(cohort.scans)), "thumbnail"))

@@ -23,6 +23,7 @@ from ....models.evaluation.tissue_contrast import class_overlap, contrast, tissu
 from ....stores.frame import Array
 from ...steps.volumes.align import LaidVolume
 from ...steps.volumes.pairs import laid_onto, lies_on
+from .effort import Effort
 from .scans import Comparable, Head, Version
 
 BEFORE = "before"
@@ -36,9 +37,9 @@ class Sight:
     intensities: Array
     texture: Array
     thumbnail: Array
-    """float32, flat."""
-    block: Array
-    """float16 cube."""
+    """float16, flat."""
+    block: Array | None
+    """float16 cube; None where no network looks at it."""
     contrast: float
     overlap: float
     """Of tissue classes with those before."""
@@ -61,7 +62,7 @@ class Measured:
     left_out: list[str] = field(default_factory=list)
 
 
-def measure(cohort: Comparable, versions: Mapping[str, Version]) -> Measured:
+def measure(cohort: Comparable, versions: Mapping[str, Version], effort: Effort) -> Measured:
     """Try every version on every source scan; one scan and one version of it are in memory at a time.
 
     A pair that cannot be registered is left out and named.
@@ -71,7 +72,7 @@ def measure(cohort: Comparable, versions: Mapping[str, Version]) -> Measured:
     measured = Measured(limit)
     for row in cohort.targets:
         head = cohort.scans[row].read()
-        measured.sights[BEFORE, int(row)] = _sight(head, head.values, None)
+        measured.sights[BEFORE, int(row)] = _sight(head, head.values, None, block=effort.network_steps > 0)
         measured.inside.add(_tissue(head)[1])
     for row in map(int, cohort.sources):
         head = cohort.scans[row].read()
@@ -80,12 +81,12 @@ def measure(cohort: Comparable, versions: Mapping[str, Version]) -> Measured:
         truth = _truth(cohort, row, head, measured) if cohort.scored[row] else None
         if truth is not None:
             measured.truth_overlap[row] = class_overlap(classes, tissue_classes(truth.values, _tissue(truth)[0]))
-        measured.sights[BEFORE, row] = _sight(head, head.values, classes)
+        measured.sights[BEFORE, row] = _sight(head, head.values, classes, block=False)
         for name, version in versions.items():
             values = version(row, head)
             if values.shape != head.values.shape:
                 raise ValueError(f"{name} made {values.shape} of {cohort.scans[row].id}, which is {head.values.shape}")
-            measured.sights[name, row] = _sight(head, values, classes)
+            measured.sights[name, row] = _sight(head, values, classes, block=effort.looked_at(name))
             for figure, number in _pair_figures(values, truth, limit) if truth is not None else ():
                 measured.pairs.setdefault((name, figure), {})[row] = number
     return measured
@@ -95,13 +96,13 @@ def _tissue(head: Head) -> tuple[Array, str]:
     return (head.mask, "head") if head.brain is None else (head.brain, "brain")
 
 
-def _sight(head: Head, values: Array, before: Array | None) -> Sight:
+def _sight(head: Head, values: Array, before: Array | None, *, block: bool) -> Sight:
     classes = tissue_classes(values, _tissue(head)[0])
     return Sight(
         intensities=intensity_features(values, head.mask),
         texture=structure_features(values, head.mask),
-        thumbnail=thumbnail(values, head.mask).ravel(),
-        block=central_block(values, head.mask),
+        thumbnail=thumbnail(values, head.mask).ravel().astype(np.float16),
+        block=central_block(values, head.mask) if block else None,
         contrast=contrast(values, classes),
         overlap=float("nan") if before is None else class_overlap(before, classes),
     )

@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 import numpy as np
 
 from ....models.evaluation.network_learner import network_learner
 from ....models.evaluation.site_classifier import accuracy_of, logistic_learner, predict_sites
+from .effort import Effort
 from .judgement import SiteFigure
 from .measure import Measured, stacked
 from .scans import Comparable
-
-
-@dataclass(frozen=True, slots=True)
-class Effort:
-    """What a judgement may cost."""
-
-    network_steps: int = 60
-    """Training steps of each fold's network; 0: no network."""
-    networks: tuple[str, ...] = ()
-    """Methods that a network looks at; empty for all."""
-    folds: int = 5
-    seed: int = 0
 
 
 def classifiers(cohort: Comparable, measured: Measured, name: str, effort: Effort) -> dict[str, SiteFigure]:
@@ -33,7 +22,7 @@ def classifiers(cohort: Comparable, measured: Measured, name: str, effort: Effor
         "intensities": logistic_learner(intensities, sites),
         "texture": logistic_learner(np.hstack([intensities, texture]), sites),
     }
-    if effort.network_steps and (not effort.networks or name in effort.networks):
+    if effort.looked_at(name):
         blocks = stacked(measured, name, every, "block")
         learners["network"] = network_learner(blocks, sites, steps=effort.network_steps, seed=effort.seed)
     return {

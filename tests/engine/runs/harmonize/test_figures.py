@@ -10,10 +10,10 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from tile_engine.engine.pipeline.documents import Part
+from tile_engine.engine.runs.harmonize.effort import Effort
 from tile_engine.engine.runs.harmonize.figures import judgement
 from tile_engine.engine.runs.harmonize.judgement import Judgement
 from tile_engine.engine.runs.harmonize.scans import Comparable, Head, Scan, Version, comparable
-from tile_engine.engine.runs.harmonize.site_figures import Effort
 from tile_engine.engine.runs.harmonize.versions import baseline_versions
 from tile_engine.errors import SettingsError
 from tile_engine.stores.frame import Frame

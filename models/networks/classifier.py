@@ -93,13 +93,13 @@ class Classifier(nn.Module):
 
     def means(self, maps_BFZYX: Tensor, images_BCZYX: Tensor, *, pool: int = 0) -> Tensor:
         """Means of the maps over each cell of the grid of `pool` cells along each axis (its own by default), (B, G)."""
-        mean = F.adaptive_avg_pool2d if self.axes == 2 else F.adaptive_avg_pool3d
+        mean: Any = F.adaptive_avg_pool2d if self.axes == 2 else F.adaptive_avg_pool3d
         pool = pool or self.pool
         if not self.masked:
-            return mean(maps_BFZYX, pool).flatten(1)
+            return torch.as_tensor(mean(maps_BFZYX, pool).flatten(1))
         inside_B1ZYX = mean((images_BCZYX != 0).any(1, keepdim=True).to(maps_BFZYX.dtype), maps_BFZYX.shape[2:])
         share = mean(inside_B1ZYX, pool).clamp_min(MIN_SHARE)
-        return (mean(maps_BFZYX * inside_B1ZYX, pool) / share).flatten(1)
+        return torch.as_tensor((mean(maps_BFZYX * inside_B1ZYX, pool) / share).flatten(1))
 
     def features(self, images_BCZYX: Tensor) -> Tensor:
         """What the last layer sees (B, G)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,16 @@ COARSE = 2000.0
 """Micrometres. Registration subsamples finer volumes, by a whole number of voxels, to this spacing at most."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class LaidVolume:
+    """A volume, and where it lies in its scanner."""
+
+    values: Array
+    """(z, y, x)."""
+    frame: Frame
+    place: Placement = STRAIGHT
+
+
 def pose_on(template: Path, values: Array, frame: Frame, kind: str, place: Placement = STRAIGHT) -> Pose:
     """Register `values` (z, y, x) to a template and return the pose; `kind` is rigid or affine.
 
@@ -26,35 +37,57 @@ def pose_on(template: Path, values: Array, frame: Frame, kind: str, place: Place
     Raises SlideError (E_ALIGN) where registration fails, for example where the two do not overlap.
     Method: Mattes et al., IEEE TMI 22(1):120 (2003), as SimpleITK implements it.
     """
+    fixed, centre = resources().templates.get(template, lambda: _template(template))
+    try:
+        matrix = _registered(fixed, _image(values, frame, place), kind)
+    except RuntimeError as error:
+        raise _failure(error, template.name, "leave out --align") from error
+    return Pose(matrix if place.straight else np.linalg.inv(place.matrix) @ matrix, centre)
+
+
+def rigid_between(fixed: LaidVolume, moving: LaidVolume, name: str) -> Array:
+    """The 4 x 4 matrix from `fixed`'s scanner to `moving`'s (micrometres, z first) of a rigid registration of the two.
+
+    `name` is what messages call the fixed volume. Raises as `pose_on`.
+    """
+    template, image = (_image(volume.values, volume.frame, volume.place) for volume in (fixed, moving))
+    try:
+        return _registered(template, image, "rigid")
+    except RuntimeError as error:
+        raise _failure(error, name, "give the two scans different subjects in the list") from error
+
+
+def _failure(error: RuntimeError, name: str, advice: str) -> SlideError:
+    return SlideError(
+        f"the volume cannot be aligned to {name}: {str(error).splitlines()[-1]}. Check that both show the same "
+        f"part of the body, or {advice}.",
+        "E_ALIGN",
+    )
+
+
+def _registered(fixed: Any, moving: Any, kind: str) -> Array:
+    """The 4 x 4 matrix of the registration of two SimpleITK images, from the fixed one's scanner to the moving one's.
+
+    Raises RuntimeError, as SimpleITK does, where it fails.
+    """
     import SimpleITK as sitk  # noqa: N813 - the name that SimpleITK's documentation uses
 
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(
         1
     )  # with threads the order of sums, and so the result, would vary
-    fixed, centre = resources().templates.get(template, lambda: _template(template))
-    moving = _image(values, frame, place)
     start: Any = sitk.Euler3DTransform() if kind == "rigid" else sitk.AffineTransform(3)
-    try:
-        start = sitk.CenteredTransformInitializer(fixed, moving, start, sitk.CenteredTransformInitializerFilter.MOMENTS)
-        method = sitk.ImageRegistrationMethod()
-        method.SetMetricAsMattesMutualInformation(BINS)
-        method.SetMetricSamplingStrategy(method.RANDOM)
-        method.SetMetricSamplingPercentage(SHARE, 1)
-        method.SetInterpolator(sitk.sitkLinear)
-        method.SetOptimizerAsRegularStepGradientDescent(1.0, 1e-4, STEPS, 0.5)
-        method.SetOptimizerScalesFromPhysicalShift()
-        method.SetShrinkFactorsPerLevel(LEVELS)
-        method.SetSmoothingSigmasPerLevel([f / 2 for f in LEVELS])
-        method.SetInitialTransform(start, inPlace=False)
-        found = method.Execute(fixed, moving)
-    except RuntimeError as error:
-        raise SlideError(
-            f"the volume cannot be aligned to {template.name}: {str(error).splitlines()[-1]}. Check that both show the same "
-            "part of the body, or leave out --align.",
-            "E_ALIGN",
-        ) from error
-    matrix = _matrix(found)
-    return Pose(matrix if place.straight else np.linalg.inv(place.matrix) @ matrix, centre)
+    start = sitk.CenteredTransformInitializer(fixed, moving, start, sitk.CenteredTransformInitializerFilter.MOMENTS)
+    method = sitk.ImageRegistrationMethod()
+    method.SetMetricAsMattesMutualInformation(BINS)
+    method.SetMetricSamplingStrategy(method.RANDOM)
+    method.SetMetricSamplingPercentage(SHARE, 1)
+    method.SetInterpolator(sitk.sitkLinear)
+    method.SetOptimizerAsRegularStepGradientDescent(1.0, 1e-4, STEPS, 0.5)
+    method.SetOptimizerScalesFromPhysicalShift()
+    method.SetShrinkFactorsPerLevel(LEVELS)
+    method.SetSmoothingSigmasPerLevel([f / 2 for f in LEVELS])
+    method.SetInitialTransform(start, inPlace=False)
+    return _matrix(method.Execute(fixed, moving))
 
 
 def _template(path: Path) -> tuple[Any, tuple[float, ...]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -169,7 +170,7 @@ def finish_layers(job: Job[PatchSettings], slide: str, labels: list[str]) -> lis
     return files
 
 
-def groups_written(job: Job[PatchSettings], slide: str) -> list[Written]:
+def groups_written(job: Job[Any], slide: str) -> list[Written]:
     """The groups that list a slide's labels and layers, as the last step that writes them states them."""
     return [written(job.folder.slide(slide) / group / "zarr.json") for group in ("labels", "layers")]
 

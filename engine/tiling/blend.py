@@ -4,8 +4,8 @@
  |hhh|wwwwwwww|hhh|           weights rise across the halo and fall again
          |hhh|wwwwwwww|hhh|   a cell gets sum(w y) / sum(w), and the tiles' disagreement is kept
 ```
-For networks whose receptive field is larger than the halo that one can afford. The tiles lie on one grid for the whole image, so
-the result does not depend on units or workers.
+For networks whose receptive field is larger than the halo that one can afford. All tiles of an image lie on one grid, so the
+result does not depend on units or workers.
 """
 
 from __future__ import annotations

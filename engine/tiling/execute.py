@@ -90,7 +90,7 @@ def _put(
             into = tuple(map(slice, low[i] - origin, high[i] - origin))
             take = tuple(map(slice, low[i] - corners[i], high[i] - corners[i]))
             for name, result in results.items():
-                result[(slice(None), *into)] = answer[name][(i, slice(None), *take)]
+                result[:, *into] = answer[name][i][:, *take]
         return
     cell = np.indices(shape).reshape(len(shape), -1).T  # of a tile
     at = corners[:, None] + cell  # tile, cell, axis

@@ -14,7 +14,7 @@ def gaussian(images: Tensor, sigmas: tuple[float, ...], reach: int, *, pad: bool
     """Images (B, C, *axes) smoothed axis by axis; `reach` cells each way, with zeros outside where padded, else cropped."""
     axes = images.ndim - 2
     convolution = (conv2d, conv3d)[axes - 2]
-    x = images.flatten(0, 1)[:, None]
+    x: Tensor = images.flatten(0, 1)[:, None]
     for axis, sigma in enumerate(sigmas):
         if sigma <= 0 and pad:
             continue
@@ -23,7 +23,7 @@ def gaussian(images: Tensor, sigmas: tuple[float, ...], reach: int, *, pad: bool
         shape, padding = [1] * (axes + 2), [0] * axes
         shape[axis + 2], padding[axis] = len(at), reach if pad else 0
         x = convolution(x, (weights / weights.sum()).view(shape), padding=padding)
-    return x[:, 0].unflatten(0, images.shape[:2])
+    return x[:, 0].view(*images.shape[:2], *x.shape[2:])
 
 
 def similarity(images: Tensor, others: Tensor, data_range: float) -> Tensor:
@@ -37,4 +37,5 @@ def similarity(images: Tensor, others: Tensor, data_range: float) -> Tensor:
     spread_a, spread_b = smooth(images * images) - a * a, smooth(others * others) - b * b
     both = smooth(images * others) - a * b
     c1, c2 = (K1 * data_range) ** 2, (K2 * data_range) ** 2
-    return (2 * a * b + c1) * (2 * both + c2) / ((a * a + b * b + c1) * (spread_a + spread_b + c2))
+    share: Tensor = (2 * a * b + c1) * (2 * both + c2) / ((a * a + b * b + c1) * (spread_a + spread_b + c2))
+    return share

@@ -161,7 +161,8 @@ def generator_of(recipe: dict[str, Any], source: torch.Generator | None = None) 
     """The generator that a recipe describes. Raises KeyError for an unknown kind."""
     kinds = {"unet": UNetGenerator, "resnet": ResNetGenerator}
     arguments = {name: value for name, value in recipe.items() if name != "kind"}
-    return kinds[recipe["kind"]](**arguments, source=source)
+    network: UNetGenerator | ResNetGenerator = kinds[recipe["kind"]](**arguments, source=source)
+    return network
 
 
 def _begin(network: nn.Module, last: nn.Module, source: torch.Generator | None) -> None:

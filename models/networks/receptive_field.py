@@ -50,7 +50,7 @@ def receptive_field(path: Iterable[nn.Module]) -> ReceptiveField:
     for position in range(deepest):
         low, high = position, position
         for layer in reversed(layers):
-            k, s, p = int(layer.kernel_size[0]), int(layer.stride[0]), int(layer.padding[0])  # type: ignore[arg-type]
+            k, s, p = int(layer.kernel_size[0]), int(layer.stride[0]), int(layer.padding[0])
             if isinstance(layer, TRANSPOSED):
                 low, high = -((k - 1 - p - low) // s), (high + p) // s
             else:

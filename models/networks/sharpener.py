@@ -58,7 +58,8 @@ class Sharpener(nn.Module):
 
     def forward(self, x_BCZYX: Tensor) -> Tensor:
         smooth = gaussian(x_BCZYX, self._smooths, self._reach, pad=True) if self._reach else x_BCZYX
-        return smooth + self.last(self.network(smooth))
+        sharp: Tensor = smooth + self.last(self.network(smooth))
+        return sharp
 
     @property
     def field(self) -> ReceptiveField:

@@ -70,24 +70,26 @@ class Tone(nn.Module):
 
     def forward(self, values_BCN: Tensor, terms_BNT: Tensor, shift_BS: Tensor | None = None) -> Tensor:
         """Values as of the other site."""
-        x = values_BCN
+        x: Tensor = values_BCN
         if self.before.shape[1]:
             x = x * (self._before(shift_BS, len(x)) @ terms_BNT.mT).exp()
         if shift_BS is not None:
             x = (x * shift_BS[:, -2, None, None].exp()).clamp(min=FLOOR) ** (1 + shift_BS[:, -1, None, None])
         y = self.curve(x)
-        return y * (self.after @ terms_BNT.mT).exp() if self.after.shape[1] else y
+        if self.after.shape[1]:
+            y = y * (self.after @ terms_BNT.mT).exp()
+        return y
 
     @torch.no_grad()
     def inverse(self, values_BCN: Tensor, terms_BNT: Tensor, shift_BS: Tensor | None = None) -> Tensor:
         """Values as before: `inverse(forward(x)) == x` for values that are not negative."""
-        y = values_BCN
+        y: Tensor = values_BCN
         if self.after.shape[1]:
             y = y * (-self.after @ terms_BNT.mT).exp()
         knots = self.knots
         rows = y.clamp(min=0).transpose(0, 1).flatten(1).contiguous()
         piece = (torch.searchsorted(knots, rows) - 1).clamp(0, PIECES - 1)
-        piece = piece.unflatten(1, (len(y), -1)).transpose(0, 1)
+        piece = piece.view(len(knots), len(y), -1).transpose(0, 1)
         low, high = (_looked_up(knots, piece + i) for i in (0, 1))
         x = (piece + (y.clamp(min=0) - low) / (high - low)) * (self.top / PIECES)
         if shift_BS is not None:
@@ -97,8 +99,10 @@ class Tone(nn.Module):
         return x
 
     def _before(self, shift_BS: Tensor | None, images: int) -> Tensor:
-        fields = self.before.expand(images, -1, -1)
-        return fields if shift_BS is None else fields + shift_BS[:, None, :-2]
+        fields: Tensor = self.before.expand(images, -1, -1)
+        if shift_BS is not None:
+            fields = fields + shift_BS[:, None, :-2]
+        return fields
 
 
 def _looked_up(knots_CK: Tensor, index_BCN: Tensor) -> Tensor:

@@ -46,11 +46,11 @@ class Sharpening:
         aim, mask = self._pieces(index)
         degraded = self.degraded(aim, index) * mask
         aim, mask, degraded = (tensor.to(self._device) for tensor in (aim, mask, degraded))
-        inside = (..., *[slice(DEPTH, -DEPTH)] * (aim.ndim - 2))
+        inside = (slice(None), slice(None), *[slice(DEPTH, -DEPTH)] * (aim.ndim - 2))
         sharp, aim, mask = self.network(degraded)[inside], aim[inside], mask[inside]
         cells = mask.sum().clamp(min=1) * aim.shape[1]
         squares = ((sharp - aim).square() * mask).sum() / cells
-        whole = mask[(..., *[slice(REACH, -REACH)] * (aim.ndim - 2))]
+        whole = mask[(slice(None), slice(None), *[slice(REACH, -REACH)] * (aim.ndim - 2))]
         unlike = ((1 - similarity(sharp, aim, self._range)) * whole).sum() / (whole.sum().clamp(min=1) * aim.shape[1])
         loss = unlike + SQUARES * squares
         figure = float(loss.detach())

@@ -43,7 +43,7 @@ def fit_tone(source: Sequence[Measures], target: Sequence[Measures], top: float 
         distance = (weights_G * (toned - aim_CGQ).abs().mean(2)).sum(1).mean()
         loss = distance + WEAK * (tone.before.square().sum() + tone.after.square().sum())
         adam.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         adam.step()
         distances.append(float(distance.detach()))
     return tone.eval().requires_grad_(False), distances

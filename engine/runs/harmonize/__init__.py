@@ -59,7 +59,7 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
                     settings=(
                         *sites,
                         *("generator", "width", "piece", "cycle", "identity", "holdout", "seed", "effort", "threads"),
-                        *("slices", "device") if not modality.planar else ("device",),
+                        *(("device",) if modality.planar else ("slices", "device")),
                     ),
                     columns=_columns,
                     outputs=(model(r"generator|light-\d+(-shift|-sharpen)?"),),

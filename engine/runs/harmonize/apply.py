@@ -52,6 +52,7 @@ class Generator:
 
     source: Source
     network: Any
+    """A module from tiles to tiles of the same shape."""
     field: ReceptiveField
 
 
@@ -147,12 +148,11 @@ def generator_of(job: Job[HarmonizeSettings], image: str) -> Generator:
     path = job.folder.model(name)
     sha256 = stated_weights(path.with_suffix(".json"))
     if name == GAN:
-        network = resources().networks.get((path, sha256), lambda: load_gan(path, sha256))
+        network: Any = resources().networks.get((path, sha256), lambda: load_gan(path, sha256))
         return Generator(source, network, network.field)
-    light = resources().networks.get((path, sha256), lambda: load_light(path, sha256))
-    return Generator(
-        Toned(source, light.tone, measures, light.shift_of(measures)), light.sharpener, light.sharpener.field
-    )
+    light: Any = resources().networks.get((path, sha256), lambda: load_light(path, sha256))
+    network = light.sharpener
+    return Generator(Toned(source, light.tone, measures, light.shift_of(measures)), network, network.field)
 
 
 def finish_version(job: Job[HarmonizeSettings], unit: Unit) -> Outcome:

@@ -17,10 +17,10 @@ from .combat_figures import combat_figures
 from .effort import Effort
 from .judgement import Judgement, MethodFigures
 from .kept_figures import Embed, at_target, mean, ranks
-from .trials import BEFORE, Measured, measure, stacked
 from .pair_figures import comparisons, spread
 from .scans import Comparable, Version
 from .site_figures import classifiers
+from .trials import BEFORE, Measured, measure, stacked
 
 COMPONENTS = 32
 """Numbers of an embedding, at most."""

@@ -42,7 +42,7 @@ def train_gan(job: Job[HarmonizeSettings], unit: Unit) -> Outcome:
 
     outcome = Outcome()
     settings, sites = job.settings, sites_of(job)
-    axes, side = settings.network_axes, settings.side()
+    axes, side = settings.network_axes, settings.piece_side
     torch.set_num_threads(settings.threads)
     with outcome.clock("read"):
         sources = [Pieces(job, sites.fitted(site), side, axes, f"pieces/{site}") for site in sites.sources]
@@ -90,7 +90,7 @@ def load_gan(path: Path, sha256: str) -> nn.Module:
 
 
 def _site_networks(job: Job[HarmonizeSettings], number: int, channels: int) -> SiteNetworks:
-    axes, width, seed = job.settings.network_axes, job.settings.channels(), job.settings.seed
+    axes, width, seed = job.settings.network_axes, job.settings.first_width, job.settings.seed
     critics = [
         PatchDiscriminator(channels, axes, max(8, width), LAYERS[axes], generator(seed, f"{of} critic", number))
         for of in ("source", "target")
@@ -100,7 +100,7 @@ def _site_networks(job: Job[HarmonizeSettings], number: int, channels: int) -> S
 
 def _generator(job: Job[HarmonizeSettings], channels: int, name: str) -> UNetGenerator | ResNetGenerator:
     axes = job.settings.network_axes
-    recipe = {"kind": job.settings.generator, "channels": channels, "axes": axes, "width": job.settings.channels()}
+    recipe = {"kind": job.settings.generator, "channels": channels, "axes": axes, "width": job.settings.first_width}
     network = generator_of(recipe, generator(job.settings.seed, name))
     if axes < len(job.modality.axes):
         network.recipe["sliced"] = True

@@ -9,8 +9,8 @@ import numpy as np
 from ....models.evaluation.subject_distances import rank_correlation
 from ....stores.frame import Array
 from .judgement import TargetFigures
-from .trials import BEFORE, Measured, stacked
 from .scans import Comparable
+from .trials import BEFORE, Measured, stacked
 
 Embed = Callable[[Array], Array]
 """Thumbnails (n, cells) -> embeddings (n, F)."""

@@ -61,8 +61,8 @@ def train_light(job: Job[HarmonizeSettings], unit: Unit) -> Outcome:
     torch.set_num_threads(settings.threads)
     with outcome.clock("read"):
         images = {part: [measures_of(job, i) for i in sites.fitted(part)] for part in (site, sites.target)}
-        source = Pieces(job, sites.fitted(site), settings.side(), axes, f"pieces/{site}")
-        target = Pieces(job, sites.fitted(sites.target), settings.side(), axes, f"pieces/{sites.target}")
+        source = Pieces(job, sites.fitted(site), settings.piece_side, axes, f"pieces/{site}")
+        target = Pieces(job, sites.fitted(sites.target), settings.piece_side, axes, f"pieces/{sites.target}")
     with outcome.clock("compute"):
         tone, distances = fit_tone(images[site], images[sites.target], TOPS[axes])
         history: list[dict[str, Any]] = []
@@ -76,7 +76,7 @@ def train_light(job: Job[HarmonizeSettings], unit: Unit) -> Outcome:
             mean_spectrum(_pieces_of(source, light, images[site])), mean_spectrum(_pieces_of(target, None, ()))
         )
         network = Sharpener(
-            source.channels, axes, settings.channels(), blur.smooths, generator(settings.seed, "sharpener")
+            source.channels, axes, settings.first_width, blur.smooths, generator(settings.seed, "sharpener")
         ).to(device_of(job))
         sharpening = Sharpening(
             network,

@@ -51,7 +51,8 @@ def toned(tone: Tone, values: Array, box: Box, measures: Measures, shift: Tensor
     """Values (C, *box.shape) in the generator's units, with the tone for this image; what is 0 stays 0."""
     values_BCN = torch.from_numpy(np.ascontiguousarray(values)).flatten(1)[None]
     if not tone.recipe["axes"]:
-        return tone(values_BCN, values_BCN[:, 0, :, None][..., :0]).view(values.shape).numpy()
+        flat: Array = tone(values_BCN, values_BCN[:, 0, :, None][..., :0]).view(values.shape).numpy()
+        return flat
     positions = []
     for axis, (start, n) in enumerate(zip(box.start, box.shape, strict=True)):
         at = (np.arange(start, start + n) + 0.5 - measures.centre[axis]) / measures.half[axis]
@@ -60,4 +61,5 @@ def toned(tone: Tone, values: Array, box: Box, measures: Measures, shift: Tensor
         )
     fields = [term.expand(box.shape).reshape(-1) for term in terms(positions)]
     terms_BNT = torch.stack(fields, -1)[None]
-    return tone(values_BCN, terms_BNT, shift).view(values.shape).numpy()
+    changed: Array = tone(values_BCN, terms_BNT, shift).view(values.shape).numpy()
+    return changed

@@ -113,8 +113,8 @@ def _page(job: Job[HarmonizeSettings], unit: Unit, pictures: dict[str, Path]) ->
         Section(
             "Versions",
             text=(
-                f"The version of every image is layers/{version_name(job.settings.to)} of its store: on its grid, in its units, its "
-                f"own values outside the mask. Change: orange is brighter, blue darker.",
+                f"The version of every image is layers/{version_name(job.settings.to)} of its store: on its grid, in its "
+                f"units, its own values outside the mask. Change: orange is brighter, blue darker.",
             ),
             figures=(Image(pictures["versions"]),),
         ),
@@ -138,8 +138,8 @@ def _page(job: Job[HarmonizeSettings], unit: Unit, pictures: dict[str, Path]) ->
 def _how(document: JudgementDocument) -> Iterator[str]:
     judged = document.judgement
     yield (
-        f"Fitted on {judged.subjects_fitted} people, judged on {judged.subjects_scored}; of those {judged.subjects_paired} have "
-        f"scans at a source and at {judged.target}. Held out: {document.held_out}."
+        f"Fitted on {judged.subjects_fitted} people, judged on {judged.subjects_scored}; of those "
+        f"{judged.subjects_paired} have scans at a source and at {judged.target}. Held out: {document.held_out}."
     )
     if judged.subjects_paired:
         yield (
@@ -218,11 +218,11 @@ def _number(value: float | None) -> str:
 
 def _seam_text(job: Job[HarmonizeSettings]) -> str:
     return (
-        "Overlap: largest difference of two tiles half a tile apart; shift: of the same cells on a grid of tiles that is moved; "
+        "Overlap: largest difference of two tiles half a tile apart; shift: of the same cells on a moved grid of tiles; "
         "both in units of the scale. Gradient: differences across the borders of tiles relative to elsewhere, less the same of "
         "the image. A halo of the whole receptive field leaves rounding errors only."
         if job.settings.halo is None
-        else "The halo was set by hand; where it is below the receptive field, tiles are blended and disagree by the figures below."
+        else "The halo was set by hand; where it is below the receptive field, tiles are blended and disagree by these figures."
     )
 
 

@@ -1,4 +1,4 @@
-"""Pieces: random pieces of a site's images in the generator's units, for training. A step's pieces depend on its index alone."""
+"""Pieces: random pieces of a site's images in the generator's units, for training; those of a step depend on its index."""
 
 from __future__ import annotations
 

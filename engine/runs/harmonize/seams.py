@@ -19,9 +19,10 @@ from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
 from ...steps.convert.tissue import tissue
 from ...tiling.blend import padded
-from .apply import OUTPUT, Generator, computing, generator_of, halo_of, tile_side, version_image
+from .apply import OUTPUT, Generator, computing, generator_of, halo_of, tile_side
 from .measure import measures_of, units_of
 from .settings import HarmonizeSettings
+from .version import version_image
 
 SEAMS = "seams"
 """Name of the step; the report finds its receipts by this name."""

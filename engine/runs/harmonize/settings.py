@@ -27,8 +27,8 @@ class HarmonizeSettings(RunSettings):
     )
     generator: Annotated[Literal["light", "unet", "resnet"], Option(FIND, ("train",))] = Field(
         "light",
-        description="What harmonizes: light (intensity curve, smooth field, small sharpening network; minutes on a laptop), or a "
-        "CycleGAN with a residual U-Net or the generator of Zhu et al.",
+        description="What harmonizes: light (intensity curve, smooth field, small sharpening network; minutes on a laptop), or "
+        "a CycleGAN with a residual U-Net or the generator of Zhu et al.",
     )
     width: Annotated[int | None, Option(FIND, ("train",), "16; of a U-Net on volumes 8, of resnet on slices 32")] = (
         Field(
@@ -83,11 +83,13 @@ class HarmonizeSettings(RunSettings):
         """Axes of the pieces that the generator sees."""
         return 2
 
-    def side(self) -> int:
+    @property
+    def piece_side(self) -> int:
         """Side of a piece."""
         return self.piece or PIECES[self.generator][self.network_axes]
 
-    def channels(self) -> int:
+    @property
+    def first_width(self) -> int:
         """Channels of the generator's first block."""
         return self.width or WIDTHS[self.generator][self.network_axes]
 

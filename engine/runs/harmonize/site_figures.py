@@ -10,8 +10,8 @@ from ....models.evaluation.network_learner import network_learner
 from ....models.evaluation.site_classifier import accuracy_of, logistic_learner, predict_sites
 from .effort import Effort
 from .judgement import SiteFigure
-from .trials import Measured, stacked
 from .scans import Comparable
+from .trials import Measured, stacked
 
 
 def classifiers(cohort: Comparable, measured: Measured, name: str, effort: Effort) -> dict[str, SiteFigure]:

@@ -24,6 +24,8 @@ LAGS = (1, 2, 4)
 """Cells between neighbours that are compared."""
 MARGIN = 2
 """Cells from the edge of the mask that are left out: structure across it belongs to the mask."""
+MAX_SIDE = 192
+"""Cells of an axis that are looked at, at most: the middle ones of a larger head, so that memory and time are bounded."""
 TINY = 1e-6
 """Added before a logarithm, as a part of the spread inside the mask."""
 
@@ -59,15 +61,20 @@ def structure_features(values: Array, mask: Array) -> Array:
 
 
 def _cut_out(values: Array, mask: Array) -> tuple[Array, Array]:
-    """Both inside the mask's bounding box, with some cells around it; values with their mean at 0, which they are outside."""
+    """Both inside the middle of the mask's bounding box, with some cells around it.
+
+    Values have their mean at 0, which they are outside the mask.
+    """
     around = 2 * int(np.ceil(max(SCALES)))
     box = []
     for axis in range(mask.ndim):
         ends = np.flatnonzero(mask.any(tuple(a for a in range(mask.ndim) if a != axis)))
         if not len(ends):
             raise ValueError("the mask of the image is empty: it has no texture")
-        box.append(slice(int(ends[0]), int(ends[-1]) + 1))
-    values, mask = values[tuple(box)], mask[tuple(box)]
+        less = max(0, int(ends[-1]) + 1 - int(ends[0]) - MAX_SIDE)
+        box.append(slice(int(ends[0]) + less // 2, int(ends[-1]) + 1 - (less + 1) // 2))
+    if mask[tuple(box)].any():  # else the mask is hollow
+        values, mask = values[tuple(box)], mask[tuple(box)]
     centred = np.where(mask, values - values[mask].mean(dtype=np.float64), 0.0).astype(np.float32)
     return np.pad(centred, around), np.pad(mask, around)
 

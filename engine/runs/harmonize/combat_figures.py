@@ -33,6 +33,8 @@ def combat_figures(
         adjusted[test] = changed[test]
         before[test] = logistic_learner(embeddings, cohort.sites)(train, test)
         after[test] = logistic_learner(changed, cohort.sites)(train, test)
+    if (after < 0).all():
+        return _without("there are too few subjects for folds by subject"), left_out
     figures = CombatFigures(
         before=SiteFigure(**asdict(accuracy_of(before, cohort.sites))),
         after=SiteFigure(**asdict(accuracy_of(after, cohort.sites))),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class Effort:
     """What a judgement may cost. Networks take nearly all of its time."""
 
-    network_steps: int = 60
+    network_steps: int = 40
     """Training steps of each fold's network; 0: no network."""
     networks: tuple[str, ...] = ()
     """Methods that a network looks at; empty for all."""

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pytest
 from scipy.ndimage import gaussian_filter
 
+from tile_engine.models.evaluation import texture
 from tile_engine.models.evaluation.texture import intensity_features, structure_features
 from tile_engine.models.harmonization.quantiles import matched, quantile_function
 
@@ -31,6 +32,15 @@ def test_structure_does_not_depend_on_where_the_head_lies() -> None:
     values, mask = scan()
     wide = [np.pad(part, ((30, 12), (12, 40), (20, 20))) for part in (values, mask)]
     np.testing.assert_allclose(structure_features(*wide), structure_features(values, mask), atol=1e-4)
+
+
+def test_of_a_large_head_the_middle_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    values, mask = scan()
+    monkeypatch.setattr(texture, "MAX_SIDE", 10)
+    middle = (slice(5, 15), slice(6, 16), slice(7, 17))
+    np.testing.assert_allclose(
+        structure_features(values, mask), structure_features(values[middle], mask[middle]), atol=1e-4
+    )
 
 
 def test_blur_is_seen_after_histograms_were_matched() -> None:

@@ -131,6 +131,14 @@ def test_without_travelling_people_there_is_no_truth_and_the_rest_is_judged() ->
     assert found.at_target.rank_values is None
 
 
+@pytest.mark.parametrize(("people", "reason"), [([0], "folds by subject"), ([5, 6], "the smallest with 1")])
+def test_too_few_people_leave_figures_empty_and_say_why(people: list[int], reason: str) -> None:
+    scans = cohort(people)
+    found = judgement(scans, {"oracle": oracle(scans)}, "oracle", effort=QUICK)
+    assert found.combat.before is None and reason in found.combat.reason
+    assert found.methods["oracle"].rank_values is None and found.at_target.rank_values is None
+
+
 def test_figures_of_fitted_people_are_marked() -> None:
     found = comparable([scan(p, site, fitted=True) for p in range(4) for site in "AB"], ["A"], "B")
     assert found.scored.all() and "fitted on" in found.cautions[0]

@@ -54,8 +54,7 @@ def mean_spectrum(pieces: Iterable[Array]) -> Array:
         if bins is None:
             bins = np.zeros(power.shape, np.int64)
             for axis, n in enumerate(power.shape):
-                at = np.minimum((np.abs(np.fft.fftfreq(n)) * 2 * BINS).astype(np.int64), BINS - 1)
-                bins = bins * BINS + at.reshape([-1 if a == axis else 1 for a in range(power.ndim)])
+                bins = bins * BINS + _bins(n).reshape([-1 if a == axis else 1 for a in range(power.ndim)])
         sums = np.bincount(bins.ravel(), power.ravel(), BINS**power.ndim)
         total = sums if total is None else total + sums
         count += 1
@@ -65,18 +64,30 @@ def mean_spectrum(pieces: Iterable[Array]) -> Array:
     return (total / cells / count).reshape((BINS,) * bins.ndim)
 
 
-def relative_blur(source: Array, target: Array) -> Blur:
-    """Blur and noise that make the target's mean spectrum the source's, by least squares of their logarithms."""
+def _bins(side: int) -> Array:
+    """The bin of every frequency of `side` cells."""
+    return np.minimum((np.abs(np.fft.fftfreq(side)) * 2 * BINS).astype(np.int64), BINS - 1)
+
+
+def relative_blur(source: Array, target: Array, side: int) -> Blur:
+    """Blur and noise that make the target's mean spectrum the source's, by least squares of their logarithms.
+
+    Both are spectra of pieces of `side` cells a side.
+    """
     from scipy.optimize import least_squares
 
     axes = source.ndim
-    at = (np.arange(BINS) + 0.5) / (2 * BINS)
-    squares = np.stack([g.ravel() ** 2 for g in np.meshgrid(*[at] * axes, indexing="ij")], 1)
-    a, b = np.log(source.ravel()), target.ravel()
+    frequencies = np.abs(np.fft.fftfreq(side))
+    bins = _bins(side)
+    a = np.log(source)
 
     def residuals(parameters: Array) -> Array:
-        exponent = np.clip(-4 * np.pi**2 * squares @ parameters[:axes], -30.0, 30.0)
-        return np.asarray(np.log(b * np.exp(exponent) + np.square(parameters[axes]) + 1e-12) - a)
+        passed: Array = np.ones(())
+        for variance in parameters[:axes]:
+            power = np.exp(-4 * np.pi**2 * variance * frequencies**2)
+            mean = np.bincount(bins, power, BINS) / np.maximum(np.bincount(bins, minlength=BINS), 1)
+            passed = np.multiply.outer(passed, mean)
+        return np.asarray((np.log(target * passed + np.square(parameters[axes]) + 1e-12) - a).ravel())
 
     start = np.full(axes + 1, 0.05)
     start[axes] = np.sqrt(source.min())

@@ -42,7 +42,7 @@ class Adam:
         """
         self._modules = {name: module for name, (module, _) in modules.items()}
         self._rates = [rate for _, rate in modules.values()]
-        self._steps, self._warmup, self._decay = steps, min(warmup, max(1, steps // 10)), schedule.decay
+        self._steps, self._warmup, self._decay = steps, max(1, min(warmup, steps // 10)), schedule.decay
         groups = [{"params": list(module.parameters()), "lr": rate} for module, rate in modules.values()]
         self._adam = torch.optim.AdamW(groups, betas=(schedule.momentum, 0.999), weight_decay=decay)
         for parameter in self._parameters():

@@ -72,9 +72,8 @@ def train_light(job: Job[HarmonizeSettings], unit: Unit) -> Outcome:
             slot = checkpoint_slot(job, unit.step, f"{unit.name}-shift")
             history += fit(shift, slot, threads=settings.threads, progress_file=progress)
             light = LightGenerator(tone, shift.network.eval(), None)
-        blur = relative_blur(
-            mean_spectrum(_pieces_of(source, light, images[site])), mean_spectrum(_pieces_of(target, None, ()))
-        )
+        spectra = (mean_spectrum(_pieces_of(source, light, images[site])), mean_spectrum(_pieces_of(target, None, ())))
+        blur = relative_blur(*spectra, settings.piece_side)
         network = Sharpener(
             source.channels, axes, settings.first_width, blur.smooths, generator(settings.seed, "sharpener")
         ).to(device_of(job))

@@ -11,11 +11,13 @@ from tile_engine.models.networks.sharpener import Sharpener
 
 
 def random(network: nn.Module) -> nn.Module:
-    """All weights positive, so that no change cancels, and statistics that are not those of a new network."""
+    """All weights positive, so that no change cancels, and averages, so that tanh does not saturate; no plain statistics."""
     source = torch.Generator().manual_seed(1)
     for tensor in network.state_dict().values():
         if tensor.ndim:
-            tensor.copy_(torch.rand(tensor.shape, generator=source) * 0.2 + 0.01)
+            tensor.copy_(torch.rand(tensor.shape, generator=source) + 0.5)
+        if tensor.ndim > 1:
+            tensor.div_(tensor[0].numel())
     return network.eval().double()
 
 

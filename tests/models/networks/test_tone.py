@@ -25,7 +25,11 @@ def drawn(axes: int, channels: int = 2) -> tuple[Tone, Tensor, Tensor]:
 @pytest.mark.parametrize("shifted", [False, True])
 def test_the_inverse_takes_values_back(axes: int, shifted: bool) -> None:
     tone, values, fields = drawn(axes)
-    shift = 0.1 * torch.randn(2, terms_of(axes) + 2, generator=torch.Generator().manual_seed(4)) if shifted and axes else None
+    shift = (
+        0.1 * torch.randn(2, terms_of(axes) + 2, generator=torch.Generator().manual_seed(4))
+        if shifted and axes
+        else None
+    )
     assert torch.allclose(tone.inverse(tone(values, fields, shift), fields, shift), values, rtol=2e-3)
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from .version import VERSION as __version__  # noqa: N811 - the name that Python asks for
 
 if TYPE_CHECKING:
-    from .engine.api.commands import cluster, embed, relabel
+    from .engine.api.commands import cluster, embed, harmonize, relabel
     from .engine.api.run import Run, open_run
     from .engine.api.stain_runs import StainRuns
     from .engine.export.export import ExportChoices, Exported, export
@@ -34,6 +34,7 @@ __all__ = [
     "cluster",
     "embed",
     "export",
+    "harmonize",
     "open_run",
     "relabel",
     "search",
@@ -50,6 +51,7 @@ _HOMES = {
     "cluster": ".engine.api.commands",
     "embed": ".engine.api.commands",
     "export": ".engine.export.export",
+    "harmonize": ".engine.api.commands",
     "open_run": ".engine.api.run",
     "relabel": ".engine.api.commands",
     "search": ".engine.search.search",

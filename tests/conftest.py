@@ -187,9 +187,14 @@ def tiny_volumes(folder: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def cohorts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Modality -> a miniature cohort of it, as a user names it. A new modality gets its line here."""
+    """Modality -> a miniature cohort of it, as a user names it, and those of runs that need a list. A new modality gets its
+    line here."""
     root = tmp_path_factory.mktemp("cohorts")
-    return {"slides": tiny_slides(root / "slides"), "volumes": tiny_volumes(root / "volumes")}
+    made = {"slides": tiny_slides(root / "slides"), "volumes": tiny_volumes(root / "volumes")}
+    (root / "sites.csv").write_text(
+        "path,subject,site,split\nslides/a.tif,p,A,train\nslides/b.tif,q,B,train\nslides/c.tif,r,A,test\n"
+    )
+    return made | {"harmonize slides": root / "sites.csv"}
 
 
 QUICK: dict[str, Any] = {"effort": 0.02, "threads": 1, "umap": False}
@@ -200,6 +205,8 @@ HOW_SMALL: dict[str, dict[str, Any]] = {
     "embed volumes": {"embedding_size": 4, "cv": 2, "umap": True},
     "embed volume-tiles": {"patch": 16},
     "embed slide-tiles": {"patch": 32, "pixels": "tissue"},
+    "harmonize volumes": {"to": "site1", "holdout": 0, "piece": 32, "tile": 32},
+    "harmonize slides": {"to": "B", "generator": "resnet", "width": 4, "piece": 32, "tile": 128},
 }
 """Run and variant -> what makes it small, and its unusual ways used; a new run needs no line."""
 
@@ -242,7 +249,8 @@ def finished(cohorts: dict[str, Path], tmp_path_factory: pytest.TempPathFactory)
                 given = {"trained": str(of(name, chosen.images).out)}
             settings = QUICK | given | HOW_SMALL.get(f"{name} {variant}", {})
             out = tmp_path_factory.mktemp("finished") / "out"
-            run = Finished(name, variant, {chosen.images: cohorts[chosen.images]}, settings, out)
+            images = cohorts.get(f"{name} {variant}", cohorts[chosen.images])
+            run = Finished(name, variant, {chosen.images: images}, settings, out)
             assert run.again(out).status == "done"
             made[name, variant] = run
         return made[name, variant]

@@ -63,6 +63,28 @@ def embed(
     return done
 
 
+@with_settings_of("harmonize")
+def harmonize(
+    volumes: Images | None = None,
+    out: str | Path | None = None,
+    *,
+    slides: Images | None = None,
+    options: RunOptions | None = None,
+    **settings: Any,
+) -> Run:
+    """Make images of some sites look as if they had been taken at the site `to`, and judge the result.
+
+    The images are a list (CSV, TSV, XLSX) with the columns path, subject and site. Settings are keywords (to="B", from_="A",
+    generator="unet" ...), None for the default. The same call with the same `out` resumes an unfinished run. Versions:
+    `Run.layers("harmonized/B")`; figures: `Run.document("models/judgement")`.
+    Raises a TileEngineError if the whole run cannot continue.
+    Sources: Zhu et al., ICCV 2017; Roca et al., Medical Image Analysis 99:103388 (2025).
+    """
+    done = run("harmonize", {"volumes": volumes, "slides": slides}, out, options=options, settings=settings)
+    assert isinstance(done, Run)  # sites are not divided by stain
+    return done
+
+
 def run(
     name: str,
     images: Mapping[str, Images | None],

@@ -28,7 +28,7 @@ from .light import light_names
 from .measure import measures_of, units_of
 from .seams import FIGURES, seams_of
 from .settings import HarmonizeSettings
-from .sites import Sites, left_out, sites_of
+from .sites import FEW, Sites, fitted_subjects, left_out, sites_of
 from .version import version_image, version_name
 
 SHOWN = 3
@@ -259,6 +259,12 @@ def _fitted(job: Job[HarmonizeSettings]) -> Iterator[Section]:
 def _cautions(job: Job[HarmonizeSettings], figures: Judgement) -> Iterator[Caution]:
     for text in figures.cautions:
         yield Caution(text[0].upper() + text[1:] + ".")
+    few = {site: n for site, n in fitted_subjects(job, sites_of(job)).items() if n < FEW}
+    if few:
+        people = ", ".join(f"{n} of {site}" for site, n in few.items())
+        yield Caution(
+            f"The generator was fitted on few people: {people}.", "Differences between people may be taken for sites."
+        )
     if text := uneven_spacing(job):
         yield Caution("The sites' cells differ in size.", text)
     if names := left_out(job):

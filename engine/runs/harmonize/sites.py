@@ -13,8 +13,8 @@ from .settings import HarmonizeSettings
 
 FITTED = {"train", "training", "fit"}
 HELD_OUT = {"test", "val", "validation", "held-out"}
-LEAST_FITTED = 3
-"""Subjects of a site that fitting needs, at least."""
+FEW = 5
+"""Subjects of a site below which the report warns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +69,23 @@ def sites_of(job: Job[HarmonizeSettings]) -> Sites:
 
 
 def check_sites(job: Job[HarmonizeSettings]) -> None:
-    """Raise SettingsError (E_SITES) for unknown sites, or sites with too few people to fit on."""
+    """Raise SettingsError (E_SITES) for unknown sites, or sites without anybody to fit on."""
     sites = sites_of(job)
-    for site in (*sites.sources, sites.target):
-        subjects = {job.slides[image].subject or image for image in sites.fitted(site)}
-        if len(subjects) < LEAST_FITTED:
+    for site, count in fitted_subjects(job, sites).items():
+        if not count:
             raise SettingsError(
-                f"site {site!r} has {len(subjects)} subjects to fit on, and {LEAST_FITTED} are the least: differences between "
-                "people would be taken for differences between sites. Add images, or use --holdout 0.",
+                f"nobody of site {site!r} is left to fit on: all {len(sites.of_site[site])} images are held out. Add images, "
+                "change the column `split`, or use --holdout 0.",
                 "E_SITES",
             )
+
+
+def fitted_subjects(job: Job[HarmonizeSettings], sites: Sites) -> dict[str, int]:
+    """Site -> number of subjects that the generator is fitted on."""
+    return {
+        site: len({job.slides[image].subject or image for image in sites.fitted(site)})
+        for site in (*sites.sources, sites.target)
+    }
 
 
 def left_out(job: Job[HarmonizeSettings]) -> list[str]:

@@ -61,12 +61,13 @@ def mean_spectrum(pieces: Iterable[Array]) -> Array:
     if total is None or bins is None:
         raise ValueError("a spectrum needs at least one piece")
     cells = np.maximum(np.bincount(bins.ravel(), minlength=BINS**bins.ndim), 1)
-    return (total / cells / count).reshape((BINS,) * bins.ndim)
+    means: Array = (total / cells / count).reshape((BINS,) * bins.ndim)
+    return means
 
 
 def _bins(side: int) -> Array:
     """The bin of every frequency of `side` cells."""
-    return np.minimum((np.abs(np.fft.fftfreq(side)) * 2 * BINS).astype(np.int64), BINS - 1)
+    return np.asarray(np.minimum((np.abs(np.fft.fftfreq(side)) * 2 * BINS).astype(np.int64), BINS - 1))
 
 
 def relative_blur(source: Array, target: Array, side: int) -> Blur:

@@ -11,6 +11,7 @@ from torch import Tensor
 def judged_real(scores: Tensor) -> Tensor:
     """Mean squared distance of scores from 1.
 
+    >>> import torch
     >>> float(judged_real(torch.tensor([1.0, 0.0])))
     0.5
     """
@@ -25,6 +26,7 @@ def told_apart(real_scores: Tensor, fake_scores: Tensor) -> Tensor:
 def masked_error(image: Tensor, other: Tensor, mask: Tensor) -> Tensor:
     """Mean absolute error of (B, C, *axes) where the mask (B, 1, *axes) is 1; 0 for an empty mask.
 
+    >>> import torch
     >>> x = torch.tensor([[[1.0, 5.0]]])
     >>> float(masked_error(x, torch.zeros_like(x), torch.tensor([[[1.0, 0.0]]])))
     1.0

@@ -33,7 +33,7 @@ def gaussian_weights(sigma: float, reach: int) -> Tensor:
     Samples of a narrow Gaussian would not: at 0.4 cells they blur half as much.
 
     >>> [round(float(w), 3) for w in gaussian_weights(1.0, 2)]
-    [0.054, 0.244, 0.403, 0.244, 0.054]
+    [0.054, 0.245, 0.402, 0.245, 0.054]
     """
     at = torch.arange(-reach, reach + 1, dtype=torch.float64)
     frequencies = (torch.arange(512, dtype=torch.float64) + 0.5) / 1024

@@ -26,7 +26,7 @@ class Sharpener(nn.Module):
 
     >>> net = Sharpener(axes=3, smooths=(0.0, 0.5, 0.0), source=torch.Generator())
     >>> net.field, sum(p.numel() for p in net.parameters())
-    (ReceptiveField(size=15, reach=7, stride=1), 21649)
+    (ReceptiveField(size=15, reach=7, stride=1), 21665)
     """
 
     def __init__(

@@ -127,10 +127,10 @@ def exact(job: Job[HarmonizeSettings], model: Generator) -> bool:
 
 def halo_of(job: Job[HarmonizeSettings], model: Generator) -> int:
     """Cells around a tile: the receptive field's, or the setting's; a multiple of the stride."""
-    wanted = job.settings.halo
-    if wanted is None:
+    cells = job.settings.halo
+    if cells is None:
         return model.field.halo
-    return -(-wanted // model.field.stride) * model.field.stride
+    return -(-cells // model.field.stride) * model.field.stride
 
 
 def tile_side(job: Job[HarmonizeSettings], model: Generator) -> int:

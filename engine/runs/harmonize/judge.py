@@ -24,7 +24,8 @@ from .versions import baseline_versions
 
 OURS = "harmonized"
 IDENTITY = "identity"
-NETWORK_STEPS = 60
+NETWORK_STEPS = 30
+"""Training steps of each fold of the classifier of sites that is a network."""
 
 
 def judge_versions(job: Job[HarmonizeSettings], unit: Unit) -> Outcome:

@@ -184,8 +184,8 @@ def _tables(figures: Judgement, document: JudgementDocument) -> Iterator[Table]:
     if combat.before and combat.after:
         row = (
             "embeddings",
-            _told(combat.before),
-            _told(combat.after),
+            _accuracy(combat.before),
+            _accuracy(combat.after),
             _number(combat.mmd2_before),
             _number(combat.mmd2_after),
         )
@@ -202,11 +202,11 @@ def _row(name: str, method: MethodFigures, pairs: list[str], seen: list[str]) ->
             return "–"
         return f"{one.mean:.3f}" + ("" if one.sd is None else f" ± {one.sd:.3f}")
 
-    told = [_told(method.classifiers.get(what)) for what in seen]
-    return (name, *map(pair, pairs), *told, method.mmd2, _number(method.rank_values), method.contrast)
+    accuracies = [_accuracy(method.classifiers.get(what)) for what in seen]
+    return (name, *map(pair, pairs), *accuracies, method.mmd2, _number(method.rank_values), method.contrast)
 
 
-def _told(one: SiteFigure | None) -> str:
+def _accuracy(one: SiteFigure | None) -> str:
     if one is None or one.accuracy is None:
         return "–"
     return f"{one.accuracy:.2f} [{one.low:.2f}, {one.high:.2f}], chance {one.chance:.2f}"

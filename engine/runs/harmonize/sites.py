@@ -50,7 +50,7 @@ def sites_of(job: Job[HarmonizeSettings]) -> Sites:
         raise SettingsError(
             f"--to {settings.to or '(not given)'}: name the site that images are to look like, one of the column `site`: "
             f"{', '.join(known) or 'no image has a site; add the column to the list'}.",
-            "E_SITES",
+            "E_NO_SITE",
         )
     sources = settings.sources or tuple(site for site in known if site != settings.to)
     unknown = [site for site in sources if site not in known]
@@ -58,7 +58,7 @@ def sites_of(job: Job[HarmonizeSettings]) -> Sites:
         raise SettingsError(
             f"--from: {f'there is no site {unknown[0]!r}' if unknown else 'there is no site beside the target'}; the column "
             f"`site` has {', '.join(known)}.",
-            "E_SITES",
+            "E_NO_SITE",
         )
     of_site = {
         site: tuple(image for image, record in records.items() if record.site == site)
@@ -69,14 +69,14 @@ def sites_of(job: Job[HarmonizeSettings]) -> Sites:
 
 
 def check_sites(job: Job[HarmonizeSettings]) -> None:
-    """Raise SettingsError (E_SITES) for unknown sites, or sites without anybody to fit on."""
+    """Raise SettingsError (E_NO_SITE) for unknown sites, or sites without anybody to fit on."""
     sites = sites_of(job)
     for site, count in fitted_subjects(job, sites).items():
         if not count:
             raise SettingsError(
                 f"nobody of site {site!r} is left to fit on: all {len(sites.of_site[site])} images are held out. Add images, "
                 "change the column `split`, or use --holdout 0.",
-                "E_SITES",
+                "E_NO_SITE",
             )
 
 

@@ -1,4 +1,4 @@
-"""A generator applied tile by tile gives the whole image's values, for any tile, unit and number of axes; blended where it cannot."""
+"""A generator applied tile by tile gives the whole image's values, for any tile and number of axes; else tiles are blended."""
 
 from __future__ import annotations
 

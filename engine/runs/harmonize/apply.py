@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from ....models.networks.receptive_field import ReceptiveField
 
 OUTPUT = "version"
-TILES = {2: 512, 3: 64}
+TILES = {2: 512, 3: 128}
 """Axes of an image -> side of a tile."""
 ANY = 1e-9
 """Share of a tile that lies in the mask, at least."""

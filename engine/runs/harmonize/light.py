@@ -16,11 +16,12 @@ from ...pipeline.progress import ProgressFile
 from ...pipeline.unit import Outcome, Unit
 from ...steps.checkpoints import checkpoint_slot, device_of, save_model
 from .documents import LightRecord
-from .light_generator import LightGenerator, toned
+from .light_generator import LightGenerator
 from .measure import measures_of
 from .pieces import Pieces
 from .settings import HarmonizeSettings
 from .sites import sites_of
+from .toned import toned
 
 SHIFT_STEPS, SHARPEN_STEPS = 800, 400
 BATCH = 4

@@ -1,20 +1,18 @@
-"""LightGenerator: the parts of the light generator of one site, as one model, and its tone on a box of an image."""
+"""LightGenerator: the parts of the light generator of one site, as one model."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ....models.harmonization.measures import Measures
 from ....models.networks.sharpener import Sharpener
-from ....models.networks.tone import ShiftNetwork, Tone, terms, terms_of
+from ....models.networks.tone import ShiftNetwork, Tone, terms_of
 from ....models.training import checkpoint
 from ....models.training.shift import shifts_of
-from ....stores.frame import Array, Box
 
 
 class LightGenerator(nn.Module):
@@ -44,22 +42,3 @@ def load_light(path: Path, sha256: str) -> LightGenerator:
     light = LightGenerator(tone, shift, Sharpener(**recipe["sharpener"]))
     checkpoint.load_weights(light, tensors, path)
     return light.eval().requires_grad_(False)
-
-
-@torch.no_grad()
-def toned(tone: Tone, values: Array, box: Box, measures: Measures, shift: Tensor | None) -> Array:
-    """Values (C, *box.shape) in the generator's units, with the tone for this image; what is 0 stays 0."""
-    values_BCN = torch.from_numpy(np.ascontiguousarray(values)).flatten(1)[None]
-    if not tone.recipe["axes"]:
-        flat: Array = tone(values_BCN, values_BCN[:, 0, :, None][..., :0]).view(values.shape).numpy()
-        return flat
-    positions = []
-    for axis, (start, n) in enumerate(zip(box.start, box.shape, strict=True)):
-        at = (np.arange(start, start + n) + 0.5 - measures.centre[axis]) / measures.half[axis]
-        positions.append(
-            torch.from_numpy(at.astype(np.float32)).view([n if a == axis else 1 for a in range(len(box.shape))])
-        )
-    fields = [term.expand(box.shape).reshape(-1) for term in terms(positions)]
-    terms_BNT = torch.stack(fields, -1)[None]
-    changed: Array = tone(values_BCN, terms_BNT, shift).view(values.shape).numpy()
-    return changed

@@ -26,6 +26,8 @@ from .version import version_image
 
 SEAMS = "seams"
 """Name of the step; the report finds its receipts by this name."""
+SIDES = {2: 128, 3: 32}
+"""Axes -> side of the tiles that are compared, at most: agreement does not depend on it."""
 FIGURES = ("overlap", "shift", "gradient")
 
 
@@ -37,12 +39,12 @@ def measure_seams(job: Job[HarmonizeSettings], unit: Unit) -> Outcome:
     inside = np.argwhere(mask.values)
     middle = (inside.min(0) + inside.max(0) + 1) / 2 * mask.ratio if len(inside) else np.zeros(mask.values.ndim)
     corner = np.maximum(np.round(middle / side).astype(np.int64), 0) * side
+    small, step = min(side, SIDES[len(corner)]), model.field.stride
+    half = small // 2 // step * step
     with outcome.clock("compute"):
-        first = _tile(job, model, corner - side, side)
-        step = max(model.field.stride, 1)
-        half = side // 2 // step * step
-        overlap = _difference(first, _tile(job, model, corner - side + half, side), half)
-        shift = _difference(first, _tile(job, model, corner - side + step, side), step)
+        first = _tile(job, model, corner - small, small)
+        overlap = _difference(first, _tile(job, model, corner - small + half, small), half)
+        shift = _difference(first, _tile(job, model, corner - small + step, small), step)
     with outcome.clock("read"):
         gradient = _gradient(job, unit.slide, corner, side)
     outcome.facts |= {"overlap": overlap, "shift": shift, "gradient": gradient}

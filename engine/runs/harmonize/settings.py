@@ -60,7 +60,7 @@ class HarmonizeSettings(RunSettings):
         le=512,
         description="Cells around a tile that are read with it; below the generator's receptive field, tiles are blended.",
     )
-    tile: Annotated[int | None, Option(TRY, ("apply",), "512 px, or 64 voxels")] = Field(
+    tile: Annotated[int | None, Option(TRY, ("apply",), "512 px, or 128 voxels")] = Field(
         None, ge=16, le=4096, multiple_of=16, description="Side of a tile; it changes memory and speed, not results."
     )
     baselines: Annotated[bool, Option(TRY, ("map",))] = Field(

@@ -111,7 +111,7 @@ def _page(job: Job[HarmonizeSettings], unit: Unit, pictures: dict[str, Path]) ->
     )
     body = [
         Section(
-            "Versions",
+            "Images and their versions",
             text=(
                 f"The version of every image is layers/{version_name(job.settings.to)} of its store: on its grid, in its "
                 f"units, its own values outside the mask. Change: orange is brighter, blue darker.",
@@ -156,19 +156,31 @@ def _how(document: JudgementDocument) -> Iterator[str]:
 def _tables(figures: Judgement, document: JudgementDocument) -> Iterator[Table]:
     pairs = list(dict.fromkeys(name for m in figures.methods.values() for name in m.pairs))
     seen = list(dict.fromkeys(name for m in figures.methods.values() for name in m.classifiers))
-    columns = [Column("method"), *(Column(name) for name in pairs), *(Column(f"site told: {name}") for name in seen)]
-    columns += [Column("MMD²", "number"), Column("rank"), Column("contrast", "number")]
     names = sorted(figures.methods, key=lambda name: name != OURS)
-    rows = [_row(name, figures.methods[name], pairs, seen) for name in names]
+    if pairs:
+        rows = [(name, *(_spread(figures.methods[name], figure) for figure in pairs)) for name in names]
+        yield Table(
+            (Column("method"), *map(Column, pairs)),
+            tuple(rows),
+            caption="Against the same person's scan at the target: mean ± standard deviation over people",
+            marked=frozenset({0}),
+        )
+    columns = (Column("method"), *map(Column, seen), *(Column(name) for name in ("MMD²", "rank", "contrast")))
+    site_rows = []
+    for name in names:
+        method = figures.methods[name]
+        accuracies = (_accuracy(method.classifiers.get(what)) for what in seen)
+        rest = map(_number, (method.mmd2, method.rank_values, method.contrast))
+        site_rows.append((name, *accuracies, *rest))
     target = figures.at_target
-    last = (
-        f"at {figures.target}",
-        *["–"] * (len(pairs) + len(seen)),
-        "–",
-        _number(target.rank_values),
-        target.contrast,
+    last = (f"at {figures.target}", *["–"] * len(seen), "–", _number(target.rank_values), _number(target.contrast))
+    chance = next((c.chance for m in figures.methods.values() for c in m.classifiers.values()), None)
+    yield Table(
+        columns,
+        (*site_rows, last),
+        caption=f"Site told by {', '.join(seen)} (95 % interval; chance {_number(chance)}); people and tissue",
+        marked=frozenset({0}),
     )
-    yield Table(tuple(columns), (*rows, last), caption="Mean ± standard deviation over people", marked=frozenset({0}))
     compared = [
         (figure, one.other, f"{one.difference:+.4f}", f"{one.better} of {one.subjects}", _number(one.p_corrected))
         for figure, others in figures.comparisons.items()
@@ -195,21 +207,17 @@ def _tables(figures: Judgement, document: JudgementDocument) -> Iterator[Table]:
         )
 
 
-def _row(name: str, method: MethodFigures, pairs: list[str], seen: list[str]) -> tuple[Any, ...]:
-    def pair(figure: str) -> str:
-        one = method.pairs.get(figure)
-        if one is None or one.mean is None:
-            return "–"
-        return f"{one.mean:.3f}" + ("" if one.sd is None else f" ± {one.sd:.3f}")
-
-    accuracies = [_accuracy(method.classifiers.get(what)) for what in seen]
-    return (name, *map(pair, pairs), *accuracies, method.mmd2, _number(method.rank_values), method.contrast)
+def _spread(method: MethodFigures, figure: str) -> str:
+    one = method.pairs.get(figure)
+    if one is None or one.mean is None:
+        return "–"
+    return f"{one.mean:.3f}" + ("" if one.sd is None else f" ± {one.sd:.3f}")
 
 
 def _accuracy(one: SiteFigure | None) -> str:
     if one is None or one.accuracy is None:
         return "–"
-    return f"{one.accuracy:.2f} [{one.low:.2f}, {one.high:.2f}], chance {one.chance:.2f}"
+    return f"{one.accuracy:.2f} [{one.low:.2f}, {one.high:.2f}]"
 
 
 def _number(value: float | None) -> str:

@@ -1,7 +1,7 @@
 """Toned: an image in a generator's units, with the tone of the light generator for that image.
 
-The tone of `models/networks/tone.py` once more, in numpy, plane by plane: a cell gets the same operations whatever box it is read
-in, so its value is the same in any tile, and no array of terms is made.
+The tone of `models/networks/tone.py` once more, in numpy, plane by plane: a cell gets the same operations whatever box it is in,
+so its value is the same in any tile, and no array of terms is made.
 """
 
 from __future__ import annotations

@@ -1,0 +1,47 @@
+"""volumes: what the networks of a run on volumes are trained on: prepared volumes, in random boxes."""
+
+from __future__ import annotations
+
+from ...pipeline.job import Job
+from ...pipeline.unit import Outcome, Unit
+from ...steps.volumes.dataset import Volumes, grid_of
+from .folds import cohort_of
+from .networks import TrainingSet, rows_of, sites_of, train_network
+from .settings import SitesSettings
+
+BOX = 32
+"""Voxels along each axis of the box that a training step computes on."""
+POOL = 3
+"""Cells along each axis that the last layer reads means of: sites differ in fields that vary over the head, too."""
+SEEN = 1
+"""Volumes in a batch when features are computed: whole volumes need much memory."""
+
+
+def train_on_volumes(job: Job[SitesSettings], unit: Unit) -> Outcome:
+    """Train the network of one fold on prepared volumes."""
+    return train_network(job, unit, training_set)
+
+
+def training_set(job: Job[SitesSettings], name: str) -> TrainingSet:
+    from ....models.networks.classifier import Classifier, widths_for
+    from ....models.seeds import generator
+    from ....models.training.budget import site_budget
+    from ....models.training.classification import ClassificationPlan, box_for
+
+    rows = rows_of(job, name)[0]
+    box = box_for(grid_of(job).shape, BOX)
+    plan = site_budget(len(rows), job.settings.effort)
+    network = Classifier(
+        len(cohort_of(job).names),
+        widths=widths_for(box),
+        pool=POOL,
+        masked=True,
+        source=generator(job.settings.seed, "site network"),
+    )
+    return TrainingSet(
+        Volumes(job, rows),
+        sites_of(job, name)[rows],
+        ClassificationPlan(plan.steps, plan.batch, box),
+        network,
+        SEEN,
+    )

@@ -132,12 +132,17 @@ class PatchSettings(RunSettings):
         return self.stride or self.patch // 2
 
 
-class TileSettings(PatchSettings):
-    """Settings of every run that trains a network on tiles."""
+class SampledSettings(PatchSettings):
+    """Settings of every run that samples patches to train on."""
 
     samples: Annotated[int, Option(TRY, ("sample",))] = Field(
         50_000, ge=64, le=2_000_000, description="Patches to train on, at most; fewer on small cohorts."
     )
+
+
+class TileSettings(SampledSettings):
+    """Settings of every run that trains an encoder on tiles."""
+
     jitter: Annotated[float, Option(TRY, ("train",))] = Field(
         1.0, ge=0, le=3, description="Strength of colour and stain jitter in training."
     )

@@ -1,6 +1,7 @@
 """checks: whether a map of evidence depends on the weights, and whether what it marks decides the class.
 
-* Randomised weights (Adebayo et al., NeurIPS 2018): the map of a network with random weights should not look like the network's.
+* Randomised weights (Adebayo et al., NeurIPS 2018): the map of a network with random weights should not look like that of the
+  network.
 * Deletion (Petsiuk et al., BMVC 2018): the class should get less likely sooner when the cells of most evidence are deleted than
   when random cells are.
 """

@@ -3,9 +3,9 @@
 ```text
 evidence = ReLU( sum over maps of  map x gradient of the class's logit )      one number a cell of the maps
 ```
-Grad-CAM (Selvaraju et al., ICCV 2017) takes the mean of a map's gradient over all cells. The classifier's last layer may weigh a
-map differently in each part of the image, and a mean would add such weights up to nothing; so each cell keeps its own gradient
-(HiResCAM, Draelos and Carin 2020). Where the last layer reads one mean of each map, the two are the same up to a factor. A map
+Grad-CAM (Selvaraju et al., ICCV 2017) takes the mean of a map's gradient over all cells. The classifier's last layer may weigh
+a map differently in each part of the image, and a mean would add such weights up to nothing; so each cell keeps its own
+gradient (HiResCAM, Draelos and Carin 2020). Where the last layer reads one mean of each map, the two are the same. A map
 of a masked network is multiplied by the share of the cell that lies inside, as the network does.
 """
 

@@ -63,8 +63,8 @@ def why_fewer(job: Job[Any]) -> str:
     cohort = cohort_of(job)
     least = min(_subjects_of(cohort).items(), key=lambda item: item[1])
     return (
-        f"--cv asks for {job.settings.cv} folds, and {len(folds)} were made of {len(np.unique(cohort.subjects))} subjects: each "
-        f"fold must train on every site, and {least[0]} has {least[1]} subjects."
+        f"--cv asks for {job.settings.cv} folds, and {len(folds)} were made of {len(np.unique(cohort.subjects))} subjects: "
+        f"each fold must train on every site, and {least[0]} has {least[1]} subjects."
     )
 
 

@@ -11,7 +11,7 @@ from pydantic import Field, field_validator, model_validator
 from ....models.training.budget import EFFORT_FACTORS
 from ...pipeline.option import READ, TRY, Option
 from ...pipeline.settings import RunSettings
-from ...steps.settings import PreparedSettings, SlideSettings, TileSettings
+from ...steps.settings import PreparedSettings, SampledSettings, SlideSettings
 
 if TYPE_CHECKING:
     from ...pipeline.record import ImageRecord
@@ -102,5 +102,5 @@ def _largest(records: Sequence[ImageRecord], spacing: tuple[float, ...]) -> tupl
     return tuple(max(LEAST_SIDE, *axis) for axis in zip(*sides, [LEAST_SIDE] * 3, strict=True))
 
 
-class SlideSitesSettings(FoldSettings, TileSettings, SlideSettings):
+class SlideSitesSettings(FoldSettings, SampledSettings, SlideSettings):
     """Every setting of `run sites --slides`, with its default."""

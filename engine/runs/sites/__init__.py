@@ -39,13 +39,13 @@ def _volumes(variant: Variant, modality: Modality) -> Pipeline:
     from .check_maps import check_maps
     from .evaluate import evaluate_sites, probabilities_of_volumes
     from .explain import GRADCAM, explain_volume, explained_units
-    from .features import TEXTURE, measure_texture, write_features
     from .folds import check_sites
-    from .networks import training_units
+    from .networks import train_network, training_units
     from .page import write_page
     from .table import write_site_table
+    from .textures import TEXTURE, measure_texture
     from .volume_panels import volume_panels
-    from .volumes import train_on_volumes
+    from .volumes import volumes_to_learn
 
     named: dict[str, Any] = {"probabilities": probabilities_of_volumes}
     return Pipeline(
@@ -83,23 +83,16 @@ def _volumes(variant: Variant, modality: Modality) -> Pipeline:
                 Step(
                     "networks",
                     "train networks",
-                    train_on_volumes,
+                    partial(train_network, training_set=volumes_to_learn),
                     training_units,
                     settings=(*TRAINING, "shuffled_networks"),
                     columns=_columns,
-                    outputs=(model(NETWORKS),),
+                    outputs=(model(NETWORKS), samples(rf"features/({NETWORKS})")),
                     cohort=True,
                     progress=True,
                 ),
             ),
             "apply": (
-                Step(
-                    "features",
-                    "compute features",
-                    write_features,
-                    training_units,
-                    outputs=(samples(rf"features/({NETWORKS})"),),
-                ),
                 Step(
                     "evaluate",
                     "evaluate",
@@ -155,13 +148,13 @@ def _slides(variant: Variant, modality: Modality) -> Pipeline:
     from ...steps.estimate import estimate
     from .evaluate import evaluate_sites
     from .explain import GRADCAM
-    from .features import TEXTURE
     from .folds import check_sites
-    from .networks import training_units
+    from .networks import train_network, training_units
     from .page import write_page
     from .slide_maps import check_slide_maps, slide_panels
-    from .slides import measure_patches, train_on_patches, write_mean_features
+    from .slides import measure_patches, patches_to_learn
     from .table import write_site_table
+    from .textures import TEXTURE
     from .tiles import PROBABILITY, finish_layers, judged_slides, judged_units, name_tiles, probabilities_of_slides
 
     named: dict[str, Any] = {"probabilities": probabilities_of_slides}
@@ -180,23 +173,16 @@ def _slides(variant: Variant, modality: Modality) -> Pipeline:
                 Step(
                     "networks",
                     "train networks",
-                    train_on_patches,
+                    partial(train_network, training_set=patches_to_learn),
                     training_units,
                     settings=(*TRAINING, "shuffled_networks"),
                     columns=_columns,
-                    outputs=(model(NETWORKS),),
+                    outputs=(model(NETWORKS), samples(rf"features/({NETWORKS})")),
                     cohort=True,
                     progress=True,
                 ),
             ),
             "apply": (
-                Step(
-                    "features",
-                    "compute features",
-                    write_mean_features,
-                    training_units,
-                    outputs=(samples(rf"features/({NETWORKS})"),),
-                ),
                 Step(
                     TILES,
                     "name tiles",

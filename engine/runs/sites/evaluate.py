@@ -20,11 +20,11 @@ from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
 from ...steps.checkpoints import write_document
 from .documents import EVALUATION, Accuracy, Evaluation, FoldSize, Shuffled
-from .features import textures
 from .folds import cohort_of, folds_of, why_fewer
 from .networks import known_rows, load_network, rows_of, shuffled_names, sites_of
 from .rows import stored_features
 from .settings import FoldSettings
+from .textures import textures
 
 NETWORK, BASELINE, HEADER = "network", "intensities and texture", "header alone"
 DRAWS = 20
@@ -99,6 +99,13 @@ def _named(job: Job[FoldSettings], learner: Callable[[Array, Array], Array]) -> 
     return named
 
 
+def _or_the_only(learner: Callable[[Array, Array], Array], sites: Array) -> Callable[[Array, Array], Array]:
+    """The learner, but where shuffling left one site to train on, that site: no model can be fitted to it."""
+    return lambda train, test: (
+        learner(train, test) if len(set(sites[train].tolist())) > 1 else sites[train[:1]].repeat(len(test))
+    )
+
+
 def _shuffled(job: Job[FoldSettings], texture: Array) -> list[Shuffled]:
     """The controls: sites shuffled among subjects, learned and judged anew each time, in the same folds."""
     from ....models.evaluation.shuffled import shuffled_accuracy
@@ -109,14 +116,16 @@ def _shuffled(job: Job[FoldSettings], texture: Array) -> list[Shuffled]:
     ridges = {name: ridge_learner(stored_features(job, name)) for name in folds}
 
     def by_texture(sites: Array) -> float:
-        named = _named(job, logistic_learner(texture, sites))
+        named = _named(job, _or_the_only(logistic_learner(texture, sites), sites))
         return float((named == sites)[named >= 0].mean())
 
     def by_features(sites: Array) -> float:
         right: list[bool] = []
         for name, (train, judged) in folds.items():
             rows = known_rows(judged, cohort.sites)
-            right += (ridges[name](sites)(train, rows) == sites[rows]).tolist() if len(rows) else []
+            if len(rows):
+                learner = _or_the_only(ridges[name](sites), sites)
+                right += (learner(train, rows) == sites[rows]).tolist()
         return float(np.mean(right))
 
     out = []

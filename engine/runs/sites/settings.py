@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, field_validator, model_validator
 
@@ -42,6 +42,10 @@ class FoldSettings(RunSettings):
     gradcam: Annotated[bool, Option(TRY, ("apply",))] = Field(
         True, description="Map where the network finds the site, as layers/gradcam."
     )
+
+    @property
+    def named(self) -> dict[str, Any]:
+        return {**super().named, "shuffled_networks": self.shuffled_networks}
 
     @property
     def shuffled_networks(self) -> int:

@@ -8,11 +8,9 @@ from ....stores.frame import Array
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
 from ...steps.autoencoder import all_patches, budget_of
-from ...steps.checkpoints import device_of
 from ...steps.sample.patches import drawn, samples_slides
 from .folds import cohort_of
-from .networks import TrainingSet, load_network, rows_of, sites_of, train_network
-from .rows import store_features
+from .networks import TrainingSet
 from .settings import SlideSitesSettings
 
 SEEN = 64
@@ -21,20 +19,14 @@ TEXTURED = 32
 """Patches of a slide whose texture is measured, at most."""
 
 
-def train_on_patches(job: Job[SlideSitesSettings], unit: Unit) -> Outcome:
-    """Train the network of one fold on the patches of its slides."""
-    return train_network(job, unit, training_set)
-
-
-def training_set(job: Job[SlideSitesSettings], name: str) -> TrainingSet:
+def patches_to_learn(job: Job[SlideSitesSettings]) -> TrainingSet:
+    """All sampled patches, and a network for them."""
     from ....models.networks.classifier import Classifier, widths_for
     from ....models.seeds import generator
     from ....models.training.classification import ClassificationPlan
     from ....models.views.regions import RegionViews
 
-    owners = owner_rows(job)
-    used = np.isin(owners, rows_of(job, name)[0])
-    patches = all_patches(job)[used]
+    patches = all_patches(job)
     plan = budget_of(job, len(patches))
     network = Classifier(
         len(cohort_of(job).names),
@@ -45,7 +37,7 @@ def training_set(job: Job[SlideSitesSettings], name: str) -> TrainingSet:
     )
     views = RegionViews(fill=empty_value(job))
     steps = ClassificationPlan(plan.reconstruction, plan.batch, views=views)
-    return TrainingSet(patches, sites_of(job, name)[owners[used]], steps, network, SEEN)
+    return TrainingSet(patches, owner_rows(job), steps, network, SEEN)
 
 
 def owner_rows(job: Job[SlideSitesSettings]) -> Array:
@@ -58,26 +50,6 @@ def owner_rows(job: Job[SlideSitesSettings]) -> Array:
 def empty_value(job: Job[SlideSitesSettings]) -> float:
     """Value, from 0 to 1, of what shows nothing: white of brightfield, else black."""
     return 1.0 if next(iter(job.slides.values())).background else 0.0
-
-
-def write_mean_features(job: Job[SlideSitesSettings], unit: Unit) -> Outcome:
-    """Compute the mean features of every slide's patches by one network; 0 for a slide without patches."""
-    import torch
-
-    from ....models.training.classification import features_of
-
-    outcome = Outcome()
-    with outcome.clock("read"):
-        network, patches = load_network(job, unit.name).to(device_of(job)), all_patches(job)
-    with outcome.clock("compute"):
-        torch.set_num_threads(job.settings.threads)
-        features, owners = features_of(network, patches, SEEN), owner_rows(job)
-        means = np.zeros((len(job.slides), features.shape[1]), np.float32)
-        for row in np.unique(owners[owners >= 0]):
-            means[row] = features[owners == row].mean(0, dtype=np.float64)
-    with outcome.clock("write"):
-        outcome.files += store_features(job, unit.name, means)
-    return outcome
 
 
 def measure_patches(job: Job[SlideSitesSettings], unit: Unit) -> Outcome:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from ....stores.frame import Array
 from ....stores.tables import write_table
 from ...pipeline.documents import read_document
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
 from .documents import EXPLANATIONS, Explanations
 from .evaluate import Probabilities
-from .features import textures
 from .folds import cohort_of, fold_of
 from .settings import FoldSettings
 
@@ -26,8 +24,7 @@ def write_site_table(job: Job[FoldSettings], unit: Unit, *, probabilities: Proba
     with outcome.clock("read"):
         values = probabilities(job)
         maps = {one.image: one for one in read_document(job.folder, EXPLANATIONS, Explanations).maps}
-        texture = textures(job)
-    judged: Array = np.isfinite(values).all(1)
+    judged = np.asarray(np.isfinite(values).all(1))
     named = [cohort.names[int(np.argmax(row))] if known else "" for row, known in zip(values, judged, strict=True)]
     columns = {
         "id": [r.id for r in records],
@@ -41,7 +38,6 @@ def write_site_table(job: Job[FoldSettings], unit: Unit, *, probabilities: Proba
     }
     table = anndata.AnnData(X=values, obs=pd.DataFrame(columns, index=[r.id for r in records]))
     table.var_names = list(cohort.names)
-    table.obsm["texture"] = texture
     with outcome.clock("write"):
         outcome.files += write_table(job.folder.out / "tables" / f"{job.modality.name}.zarr", table)
     outcome.facts[job.modality.name] = len(records)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ...pipeline.job import Job
-from ...pipeline.unit import Outcome, Unit
 from ...steps.volumes.dataset import Volumes, grid_of
 from .folds import cohort_of
-from .networks import TrainingSet, rows_of, sites_of, train_network
+from .networks import TrainingSet
 from .settings import SitesSettings
 
 BOX = 32
@@ -17,20 +18,15 @@ SEEN = 1
 """Volumes in a batch when features are computed: whole volumes need much memory."""
 
 
-def train_on_volumes(job: Job[SitesSettings], unit: Unit) -> Outcome:
-    """Train the network of one fold on prepared volumes."""
-    return train_network(job, unit, training_set)
-
-
-def training_set(job: Job[SitesSettings], name: str) -> TrainingSet:
+def volumes_to_learn(job: Job[SitesSettings]) -> TrainingSet:
+    """All prepared volumes, and a network for them."""
     from ....models.networks.classifier import Classifier, widths_for
     from ....models.seeds import generator
     from ....models.training.budget import site_budget
     from ....models.training.classification import ClassificationPlan, box_for
 
-    rows = rows_of(job, name)[0]
     box = box_for(grid_of(job).shape, BOX)
-    plan = site_budget(len(rows), job.settings.effort)
+    plan = site_budget(len(job.slides), job.settings.effort)
     network = Classifier(
         len(cohort_of(job).names),
         widths=widths_for(box),
@@ -39,8 +35,8 @@ def training_set(job: Job[SitesSettings], name: str) -> TrainingSet:
         source=generator(job.settings.seed, "site network"),
     )
     return TrainingSet(
-        Volumes(job, rows),
-        sites_of(job, name)[rows],
+        Volumes(job),
+        np.arange(len(job.slides)),
         ClassificationPlan(plan.steps, plan.batch, box),
         network,
         SEEN,

@@ -1,7 +1,4 @@
-"""features: what each network's last layer sees of every volume, and the intensities and texture of each volume.
-
-The features of a network serve its predictions and the shuffled controls; intensities and texture are the baseline.
-"""
+"""textures: the intensities and the texture of each image, which the baseline names the site by."""
 
 from __future__ import annotations
 
@@ -13,32 +10,11 @@ from ....stores.frame import Array
 from ....stores.receipts import Ledger
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
-from ...steps.checkpoints import device_of
 from ...steps.volumes.dataset import Volumes
-from .networks import load_network
-from .rows import store_features
 from .settings import SitesSettings
-from .volumes import SEEN
 
 TEXTURE = "texture"
 """Name of the step; its receipts hold the features."""
-
-
-def write_features(job: Job[SitesSettings], unit: Unit) -> Outcome:
-    """Compute the features of all volumes by one network."""
-    import torch
-
-    from ....models.training.classification import features_of
-
-    outcome = Outcome()
-    with outcome.clock("read"):
-        network = load_network(job, unit.name).to(device_of(job))
-    with outcome.clock("compute"):
-        torch.set_num_threads(job.settings.threads)
-        features = features_of(network, Volumes(job), SEEN)
-    with outcome.clock("write"):
-        outcome.files += store_features(job, unit.name, features)
-    return outcome
 
 
 def measure_texture(job: Job[SitesSettings], unit: Unit) -> Outcome:

@@ -19,7 +19,7 @@ def shuffled_by_subject(classes: Array, subjects: Array, source: np.random.Gener
     whose rows are of one class still has rows of one class.
 
     >>> mixed = shuffled_by_subject(np.array([0, 0, 1, 1, 2]), np.array(list("aabbc")), np.random.default_rng(1))
-    >>> mixed[0] == mixed[1], mixed[2] == mixed[3], int(mixed[4])
+    >>> bool(mixed[0] == mixed[1]), bool(mixed[2] == mixed[3]), int(mixed[4])
     (True, True, 2)
     """
     out = classes.copy()

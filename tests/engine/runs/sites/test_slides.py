@@ -12,8 +12,10 @@ import torch
 
 import tile_engine
 from tile_engine.engine.runs.sites.tiles import SiteNetwork
+from tile_engine.engine.runtime.load import load
 from tile_engine.models.explanation.gradcam import evidence_maps
 from tile_engine.models.networks.classifier import Classifier
+from tile_engine.stores.image import StoredImage
 
 
 @pytest.fixture(scope="module")
@@ -27,11 +29,8 @@ def test_a_slide_is_named_by_the_mean_over_its_tiles(out: Path) -> None:
     judged = int(np.flatnonzero(np.isfinite(table.X).all(1))[0])
     slide = run.slides[judged]
     assert table.obs["fold"].tolist().count("split") == 1 and np.isnan(table.X).all(1).sum() == 2
-    values = np.asarray(
-        run._open(run._path_of(slide, "site_probability")).read(
-            run._open(run._path_of(slide, "site_probability")).frames[0].box
-        )
-    )
+    layer = StoredImage.open(load(out).folder.layer(slide, "site_probability"))
+    values = layer.read(layer.frames[0].box)
     cells = values[:, (values > 0).any(0)]
     assert np.allclose(cells.sum(0), 1, atol=1e-5) and np.allclose(cells.mean(1), table.X[judged], atol=1e-5)
 

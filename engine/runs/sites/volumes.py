@@ -12,6 +12,8 @@ from .settings import SitesSettings
 
 BOX = 32
 """Voxels along each axis of the box that a training step computes on."""
+MASKED = 0.15
+"""Share of the boxes of which a random region is masked. A box is itself a random part that alone is kept."""
 POOL = 3
 """Cells along each axis that the last layer reads means of: sites differ in fields that vary over the head, too."""
 SEEN = 1
@@ -24,6 +26,7 @@ def volumes_to_learn(job: Job[SitesSettings]) -> TrainingSet:
     from ....models.seeds import generator
     from ....models.training.budget import site_budget
     from ....models.training.classification import ClassificationPlan, box_for
+    from ....models.views.regions import RegionViews
 
     box = box_for(grid_of(job).shape, BOX)
     plan = site_budget(len(job.slides), job.settings.effort)
@@ -37,7 +40,7 @@ def volumes_to_learn(job: Job[SitesSettings]) -> TrainingSet:
     return TrainingSet(
         Volumes(job),
         np.arange(len(job.slides)),
-        ClassificationPlan(plan.steps, plan.batch, box),
+        ClassificationPlan(plan.steps, plan.batch, box, RegionViews(mask=MASKED, keep=0.0)),
         network,
         SEEN,
     )

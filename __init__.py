@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from .version import VERSION as __version__  # noqa: N811 - the name that Python asks for
 
 if TYPE_CHECKING:
-    from .engine.api.commands import cluster, embed, harmonize, relabel
+    from .engine.api.commands import cluster, embed, harmonize, relabel, sites
     from .engine.api.run import Run, open_run
     from .engine.api.stain_runs import StainRuns
     from .engine.export.export import ExportChoices, Exported, export
@@ -38,6 +38,7 @@ __all__ = [
     "open_run",
     "relabel",
     "search",
+    "sites",
 ]
 
 _HOMES = {
@@ -55,6 +56,7 @@ _HOMES = {
     "open_run": ".engine.api.run",
     "relabel": ".engine.api.commands",
     "search": ".engine.search.search",
+    "sites": ".engine.api.commands",
 }
 
 

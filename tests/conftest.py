@@ -194,7 +194,7 @@ def cohorts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     (root / "sites.csv").write_text(
         "path,subject,site,split\nslides/a.tif,p,A,train\nslides/b.tif,q,B,train\nslides/c.tif,r,A,test\n"
     )
-    return made | {"harmonize slides": root / "sites.csv"}
+    return made | dict.fromkeys(("harmonize slides", "sites slides"), root / "sites.csv")
 
 
 QUICK: dict[str, Any] = {"effort": 0.02, "threads": 1, "umap": False}
@@ -207,6 +207,8 @@ HOW_SMALL: dict[str, dict[str, Any]] = {
     "embed slide-tiles": {"patch": 32, "pixels": "tissue"},
     "harmonize volumes": {"to": "site1", "holdout": 0, "piece": 32, "tile": 32},
     "harmonize slides": {"to": "B", "generator": "resnet", "width": 4, "piece": 32, "tile": 128},
+    "sites volumes": {"cv": 2, "shuffled": 1},
+    "sites slides": {"patch": 32},
 }
 """Run and variant -> what makes it small, and its unusual ways used; a new run needs no line."""
 

@@ -85,6 +85,27 @@ def harmonize(
     return done
 
 
+@with_settings_of("sites")
+def sites(
+    volumes: Images | None = None,
+    out: str | Path | None = None,
+    *,
+    slides: Images | None = None,
+    options: RunOptions | None = None,
+    **settings: Any,
+) -> Run:
+    """Tell which site `volumes`, or `slides`, come from, how surely, and where in the image it shows.
+
+    The images are a list (CSV, TSV, XLSX) with the columns path, subject and site. Settings are keywords (cv=3 ...), None for
+    the default. The same call with the same `out` resumes an unfinished run. Figures: `Run.evaluation`; maps:
+    `Run.layers("gradcam")`. Raises a TileEngineError if the whole run cannot continue.
+    Sources: Roca et al., Medical Image Analysis 99:103388 (2025); Selvaraju et al., ICCV 2017.
+    """
+    done = run("sites", {"volumes": volumes, "slides": slides}, out, options=options, settings=settings)
+    assert isinstance(done, Run)  # sites are never divided by stain
+    return done
+
+
 def run(
     name: str,
     images: Mapping[str, Images | None],

@@ -17,6 +17,7 @@ RUNS = (
     "cluster",
     "embed",
     "harmonize",
+    "sites",
 )
 
 

@@ -12,7 +12,7 @@ from ..pipeline.outputs import model
 from ..pipeline.progress import ProgressFile
 from ..pipeline.step import Step, gang, once
 from ..pipeline.unit import Outcome, Unit
-from ..steps.settings import TileSettings
+from ..steps.settings import SampledSettings, TileSettings
 from .checkpoints import ModelRecord, checkpoint_slot, device_of, save_model
 from .frozen_encoder import keep_encoder
 
@@ -79,7 +79,7 @@ def autoencoder_step() -> Step:
     )
 
 
-def all_patches(job: Job[TileSettings]) -> Array:
+def all_patches(job: Job[SampledSettings]) -> Array:
     """Every sampled patch, (n, c, y, x) or (n, c, z, y, x), in memory, as training draws them repeatedly in random order."""
     return StoredArray.open(job.folder.samples / "patches").read_all()
 
@@ -90,7 +90,7 @@ def views_of(job: Job[TileSettings]) -> Views | CubeViews:
     return views
 
 
-def budget_of(job: Job[TileSettings], patches: int) -> Any:
+def budget_of(job: Job[SampledSettings], patches: int) -> Any:
     from ...models.training.budget import budget
 
     return budget(patches, job.settings.effort)

@@ -19,7 +19,7 @@ from ...stores.slides.reader import open_slide
 from ...stores.slides.view import at_spacing
 from ..pipeline.job import Job
 from ..pipeline.modality import SLIDE_CHUNK
-from ..steps.settings import PatchSettings, TileSettings
+from ..steps.settings import PatchSettings, SampledSettings
 from ..workers.child import GoneError, Say, all_of, each
 from .apply import cells_along
 from .convert.geometry import image_spec
@@ -89,7 +89,7 @@ def estimate(job: Job[PatchSettings]) -> Estimate:
     tiles = sum(_cells(record.shape, step) for record in job.slides.values())
     channels = max(spec.channels or 1 for spec in specs)
     samples = 0
-    if isinstance(job.settings, TileSettings):  # a run that trains a network
+    if isinstance(job.settings, SampledSettings):  # a run that trains a network
         samples = min(job.settings.samples, budget(max(1, PER_AREA * pixels // patch)).patches)
     layers = tiles * (2 * CODE + 4 + 3)
     disk = round(raw * ratio + layers + samples * (bytes_each * channels * patch * ratio + 16 * CODE))

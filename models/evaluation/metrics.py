@@ -22,6 +22,17 @@ def contingency(rows: Array, columns: Array) -> tuple[Array, Array, Array]:
     return table, row_values, column_values
 
 
+def confusion(classes: Array, guesses: Array, count: int) -> Array:
+    """Counts int (count, count): rows are the classes, columns the guesses, both from 0.
+
+    >>> confusion(np.array([0, 0, 1]), np.array([0, 1, 1]), 2).tolist()
+    [[1, 1], [0, 1]]
+    """
+    table = np.zeros((count, count), np.int64)
+    np.add.at(table, (classes, guesses), 1)
+    return table
+
+
 def matched_accuracy(classes: Array, clusters: Array) -> float:
     """Share of items whose cluster is matched to their class by the best one-to-one matching.
 

@@ -91,15 +91,27 @@ class Classifier(nn.Module):
         order = torch.channels_last if self.axes == 2 else torch.channels_last_3d  # several times as fast on a CPU
         return torch.as_tensor(self.blocks((images_BCZYX * INPUT_GAIN).contiguous(memory_format=order)))
 
+    def inside(self, images_BCZYX: Tensor, cells: torch.Size) -> Tensor | None:
+        """Share of each cell of the maps that lies inside (B, 1, *cells): the input is not 0. None where all of it counts."""
+        if not self.masked:
+            return None
+        return self._mean((images_BCZYX != 0).any(1, keepdim=True).to(images_BCZYX.dtype), cells)
+
+    def weighted_means(self, weighted_BFZYX: Tensor, inside_B1ZYX: Tensor | None, pool: int = 0) -> Tensor:
+        """Means of maps that were multiplied by the share inside, over each cell of the grid (B, G)."""
+        means = self._mean(weighted_BFZYX, pool or self.pool)
+        if inside_B1ZYX is not None:
+            means = means / self._mean(inside_B1ZYX, pool or self.pool).clamp_min(MIN_SHARE)
+        return means.flatten(1)
+
     def means(self, maps_BFZYX: Tensor, images_BCZYX: Tensor, *, pool: int = 0) -> Tensor:
         """Means of the maps over each cell of the grid of `pool` cells along each axis (its own by default), (B, G)."""
+        inside = self.inside(images_BCZYX, maps_BFZYX.shape[2:])
+        return self.weighted_means(maps_BFZYX if inside is None else maps_BFZYX * inside, inside, pool)
+
+    def _mean(self, values: Tensor, cells: Any) -> Tensor:
         mean: Any = F.adaptive_avg_pool2d if self.axes == 2 else F.adaptive_avg_pool3d
-        pool = pool or self.pool
-        if not self.masked:
-            return torch.as_tensor(mean(maps_BFZYX, pool).flatten(1))
-        inside_B1ZYX = mean((images_BCZYX != 0).any(1, keepdim=True).to(maps_BFZYX.dtype), maps_BFZYX.shape[2:])
-        share = mean(inside_B1ZYX, pool).clamp_min(MIN_SHARE)
-        return torch.as_tensor((mean(maps_BFZYX * inside_B1ZYX, pool) / share).flatten(1))
+        return torch.as_tensor(mean(values, cells))
 
     def features(self, images_BCZYX: Tensor) -> Tensor:
         """What the last layer sees (B, G)."""

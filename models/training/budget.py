@@ -16,6 +16,10 @@ MIN_VOLUME_STEPS = 600
 steps, 0.6 after 600."""
 
 
+MIN_SITE_STEPS, MAX_SITE_STEPS = 300, 1500
+"""Steps of a training on random boxes of volumes, before the effort."""
+
+
 @dataclass(frozen=True, slots=True)
 class Budget:
     """Sizes of a training on patches; part of the fingerprint of the settings."""
@@ -92,3 +96,14 @@ def volume_budget(
     batch = max(1, min(batch, MAX_BATCH_CELLS // cells)) if cells else batch
     steps = max(MIN_VOLUME_STEPS if batch < 32 else MIN_VOLUME_STEPS // 2, 40 * volumes // batch)
     return VolumeBudget(batch=max(1, min(batch, volumes)), steps=max(4, round(steps * effort_factor(effort))))
+
+
+def site_budget(images: int, effort: str | float = "normal") -> VolumeBudget:
+    """The budget of a classifier that is trained on a random box of each image of a batch: each is used about 60 times.
+
+    >>> site_budget(200), site_budget(20)
+    (VolumeBudget(batch=24, steps=500), VolumeBudget(batch=20, steps=300))
+    """
+    batch = max(2, min(24, images))
+    steps = max(MIN_SITE_STEPS, min(MAX_SITE_STEPS, 60 * images // batch))
+    return VolumeBudget(batch=batch, steps=max(4, round(steps * effort_factor(effort))))

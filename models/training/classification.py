@@ -87,10 +87,10 @@ class Classification:
 
     def step(self, index: int) -> dict[str, float]:
         batch = self._batches[index]
-        images_BCZYX = to_float(self._images[batch]).numpy()
-        draw = numpy_generator(self._seed, self.name, index)
-        if self._plan.cut:
+        images_BCZYX, draw = self._images[batch], numpy_generator(self._seed, self.name, index)
+        if self._plan.cut:  # before they are made floating-point numbers: whole volumes are large
             images_BCZYX = cut_regions(images_BCZYX, self._plan.cut, draw)
+        images_BCZYX = to_float(images_BCZYX).numpy()
         view_BCZYX = torch.from_numpy(np.ascontiguousarray(self._plan.views(images_BCZYX, draw)))
         rows = self._replica.rows(len(batch))
         self.network.train()

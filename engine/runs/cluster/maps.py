@@ -15,7 +15,7 @@ from ...show.geojson import ClusterClass, features, write_geojson
 from ...show.palette import chosen_colours
 from ...show.picture import Cells, Picture
 from ...show.triptych import triptych
-from ...steps.convert.overview import overview
+from ...steps.slide_picture import picture_of
 from .settings import ClusterSettings
 from .shown import ShownClusters, shown_clusters
 
@@ -63,20 +63,6 @@ def polygons(job: Job[ClusterSettings], slide: str, labels: Array, shown: ShownC
     }
     y, x = record.corner or (0, 0)
     return dict(features(labels, (step * scale[0], step * scale[1]), offset=(-float(y), -float(x)), classes=classes))
-
-
-def picture_of(job: Job[ClusterSettings], slide: str, *, longest: int) -> Picture:
-    """The slide as 8-bit RGB from its stored pyramid: the first three channels, or the first channel as grey."""
-    image = job.stored(slide)
-    fit = [i for i, f in enumerate(image.frames) if max(f.shape) <= longest]
-    frame = image.frames[fit[0] if fit else len(image.frames) - 1]
-    target = Frame(frame.axes, frame.shape, frame.spacing, frame.origin)
-    pixels, _ = overview(image, target)
-    if pixels.dtype != np.uint8:
-        top = max(float(np.percentile(pixels, 99.8)), 1.0)
-        pixels = (np.clip(pixels / top, 0, 1) * 255).astype(np.uint8)
-    colours = pixels[:3] if len(pixels) >= 3 else np.repeat(pixels[:1], 3, 0)
-    return Picture(np.ascontiguousarray(colours.transpose(1, 2, 0)), float(frame.spacing[0]))
 
 
 def planes_of(job: Job[ClusterSettings], volume: str, labels: Array, cells: Frame) -> tuple[Picture, Cells]:

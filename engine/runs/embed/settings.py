@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from ...pipeline.option import FIND, READ, TRY, Option
-from ...steps.settings import VolumeSettings
+from ...steps.settings import PreparedSettings
 
 if TYPE_CHECKING:
     from ...pipeline.record import ImageRecord
@@ -22,7 +22,7 @@ MAX_WHOLE_SIDE = 96
 """Longest side, in voxels, of volumes of equal shape that are padded rather than resampled."""
 
 
-class EmbedSettings(VolumeSettings):
+class EmbedSettings(PreparedSettings):
     """Every setting of `run embed --volumes`, with its default.
 
     Lengths are voxels of the prepared volumes unless stated otherwise.
@@ -42,17 +42,6 @@ class EmbedSettings(VolumeSettings):
     ] = Field(None, description="Voxels along z,y,x that the network sees, such as 80,96,80.")
     voxel: Annotated[float | None, Option(READ, ("sample",), "so that a head fits the shape: 2 or 1")] = Field(
         None, gt=0, le=100, description="Millimetres a voxel that volumes are resampled to."
-    )
-    mask: Annotated[str, Option(READ, ("sample",))] = Field(
-        "head",
-        description="Part of a volume that is kept: head, given (a column `mask`, or the BIDS brain mask beside it), none, or "
-        "a mask file in the same space.",
-    )
-    align: Annotated[Literal["none", "rigid", "affine"], Option(READ, ("sample",))] = Field(
-        "none", description="Registration of each volume to --template."
-    )
-    template: Annotated[str, Option(READ, ("sample",), metavar="FILE")] = Field(
-        "", description="Volume that all others are aligned to; together with --align."
     )
     label: Annotated[str, Option(READ, ("train",), metavar="COLUMN")] = Field(
         "label", description="Column of the classes; volumes without a class take part unlabelled."
@@ -90,16 +79,6 @@ class EmbedSettings(VolumeSettings):
         5, ge=0, le=20, description="Folds of the evaluation, by subject; 0 for no evaluation."
     )
 
-    @field_validator("shape", mode="before")
-    @classmethod
-    def _sides(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            parts = value.lower().replace("x", ",").split(",")
-            if len(parts) != 3 or not all(p.strip().isdecimal() for p in parts):
-                raise ValueError(f"{value!r} is not three sides, such as 80,96,80")
-            return tuple(int(p) for p in parts)
-        return value
-
     @field_validator("label")
     @classmethod
     def _column(cls, value: str) -> str:
@@ -108,33 +87,11 @@ class EmbedSettings(VolumeSettings):
 
         return canonical(value)
 
-    @field_validator("mask", "template")
-    @classmethod
-    def _found(cls, value: str) -> str:
-        """The setting with a file as its absolute path, since workers may have other working folders."""
-        if value in ("", "head", "given", "none"):
-            return value
-        from ....stores.remote import absolute
-
-        path = absolute(value)
-        if not path.exists():
-            raise ValueError(f"there is no file {value!r}; give a path (a mask may also be head, given or none)")
-        return str(path)
-
     @model_validator(mode="after")
     def _together(self) -> EmbedSettings:
         if self.network not in (*PRESETS, "yamaguchi"):
             raise ValueError(
                 f"network: there is no {self.network!r}; use {PRESETS[0]}, {PRESETS[1]}, yamaguchi-3x16 ..."
-            )
-        if (self.align != "none") != bool(self.template):
-            raise ValueError(
-                "align and template must be set together: the transform, and the volume that all others are aligned to"
-            )
-        if self.align != "none" and self.mask not in ("head", "given", "none"):
-            raise ValueError(
-                "mask: a mask file is for volumes that lie in one space already, so align cannot be used with it; "
-                "use head or given"
             )
         multiple = 1 << self.steps_down
         if self.shape and any(n % multiple or n < 2 * multiple for n in self.shape):

@@ -12,7 +12,7 @@ from ....stores.files import write_json
 from ....stores.frame import Array, Box
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
-from ...steps.settings import TileSettings
+from ...steps.settings import SampledSettings
 from ...tiling.samplers import scatter
 from ..convert.tissue import tissue
 from .balance import balance
@@ -31,7 +31,7 @@ PER_AREA = 8
 """Patches per patch-sized area of tissue, at most; more would overlap so much that they hardly differ."""
 
 
-def draw_patches(job: Job[TileSettings], unit: Unit) -> Outcome:
+def draw_patches(job: Job[SampledSettings], unit: Unit) -> Outcome:
     """Choose the patches of the whole cohort from the tissue masks and the seed, without reading pixels."""
     from ....models.training.budget import budget
 
@@ -78,7 +78,7 @@ def draw_patches(job: Job[TileSettings], unit: Unit) -> Outcome:
     return outcome
 
 
-def mix(job: Job[TileSettings], count: int) -> dict[float, int]:
+def mix(job: Job[SampledSettings], count: int) -> dict[float, int]:
     """Least share of tissue -> patches: the whole and the partial ones among `count` patches of an image.
 
     Volumes, whose background is part of the picture, have patches as they come.
@@ -88,7 +88,7 @@ def mix(job: Job[TileSettings], count: int) -> dict[float, int]:
     return {WHOLE_COVER: round(WHOLE_SHARE * count), LEAST_COVER: count - round(WHOLE_SHARE * count)}
 
 
-def _write_plan(job: Job[TileSettings], owners: Array, places: Array) -> list[Written]:
+def _write_plan(job: Job[SampledSettings], owners: Array, places: Array) -> list[Written]:
     root = job.folder.samples
     n = len(owners)
     write_json(

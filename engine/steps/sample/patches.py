@@ -18,7 +18,7 @@ from ....stores.frame import Array, Box
 from ....stores.image import attributes_of
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
-from ...steps.settings import PatchSettings, TileSettings
+from ...steps.settings import PatchSettings, SampledSettings
 from ..normalization import prepare_of
 from .read import read_patches
 
@@ -29,13 +29,13 @@ SHARD_BYTES = 1 << 26
 """Approximate bytes of a shard of cubes: larger cubes make fewer rows per shard."""
 
 
-def patch_units(job: Job[TileSettings], step: str) -> Iterator[Unit]:
+def patch_units(job: Job[SampledSettings], step: str) -> Iterator[Unit]:
     spec = patches_spec(job, len(drawn(job)[0]))
     for box in spec.shards:
         yield Unit(step, f"{box.start[0] // spec.shard[0]}", start=box.start)
 
 
-def write_patches(job: Job[TileSettings], unit: Unit) -> Outcome:
+def write_patches(job: Job[SampledSettings], unit: Unit) -> Outcome:
     """Read the drawn patches of one shard of samples.zarr; each block of a slide is read once."""
     outcome = Outcome()
     owners, places = drawn(job)
@@ -63,7 +63,7 @@ def patch_of(job: Job[PatchSettings]) -> tuple[int, ...]:
     return (job.settings.patch,) * len(job.modality.axes)
 
 
-def patches_spec(job: Job[TileSettings], count: int) -> ArraySpec:
+def patches_spec(job: Job[SampledSettings], count: int) -> ArraySpec:
     record = next(iter(job.slides.values()))
     patch = patch_of(job)
     shape = (record.channels, *patch)
@@ -80,12 +80,12 @@ def patches_spec(job: Job[TileSettings], count: int) -> ArraySpec:
     return ArraySpec((count, *shape), "uint16", (rows, *shape), (PER_CHUNK, *shape), ("n", "c", "z", "y", "x"))
 
 
-def drawn(job: Job[TileSettings]) -> tuple[Array, Array]:
+def drawn(job: Job[SampledSettings]) -> tuple[Array, Array]:
     """The slide index (n,) and the position (n, axes) of every sample."""
     root = job.folder.samples
     return StoredArray.open(root / "slide").read_all(), StoredArray.open(root / "place").read_all()
 
 
-def samples_slides(job: Job[TileSettings]) -> list[str]:
+def samples_slides(job: Job[SampledSettings]) -> list[str]:
     """Ids of the slides that `slide` in samples.zarr indexes."""
     return list(attributes_of(job.folder.samples)["slides"])

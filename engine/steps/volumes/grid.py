@@ -49,12 +49,39 @@ def prepared(values: Array, mask: Array, frame: Frame, grid: Grid, pose: Pose | 
     """
     low, high = _range(values, mask)
     scaled = np.where(mask, (values.astype(np.float32) - low) / (high - low), 0.0).clip(0.0, 1.0).astype(np.float32)
-    if grid.whole and pose is None and np.allclose(frame.spacing, grid.spacing, rtol=0.01):
+    if _is_framed(frame, grid, pose):
         cells = _framed(scaled, grid.shape)
     else:
-        region = np.ones(mask.shape, bool) if grid.whole else mask
-        cells = _interpolated(scaled, frame, grid, pose or _standing(frame, region))
+        cells = _interpolated(scaled, frame, grid, pose or _standing(frame, _region(mask, grid)))
     return (cells * WHITE + 0.5).astype(np.uint16), np.array([low, high])
+
+
+def grid_to_volume(mask: Array, frame: Frame, grid: Grid, pose: Pose | None = None) -> Array:
+    """4 x 4 from positions on the grid, in its cells between their edges (z, y, x, 1), to micrometres of the volume's frame.
+
+    Position 0.5 is the centre of the first cell that `prepared` computes with the same arguments.
+    """
+    out = np.eye(4)
+    if _is_framed(frame, grid, pose):
+        shifts = [_margins(have, want) for have, want in zip(frame.shape, grid.shape, strict=True)]
+        spacing = np.array(frame.spacing)
+        out[:3, :3] = np.diag(spacing)
+        out[:3, 3] = frame.origin + (np.array([cut - before for before, cut, _ in shifts])) * spacing
+        return out
+    pose = pose or _standing(frame, _region(mask, grid))
+    out[:3, :3] = np.diag(grid.spacing)
+    out[:3, 3] = np.array(pose.centre) - np.array(grid.shape) / 2 * np.array(grid.spacing)
+    return np.asarray(pose.matrix @ out)
+
+
+def _is_framed(frame: Frame, grid: Grid, pose: Pose | None) -> bool:
+    """Whether a volume is padded or cropped to the grid, and not interpolated."""
+    return grid.whole and pose is None and np.allclose(frame.spacing, grid.spacing, rtol=0.01)
+
+
+def _region(mask: Array, grid: Grid) -> Array:
+    """What is centred on the grid: the mask, or all of the volume."""
+    return np.ones(mask.shape, bool) if grid.whole else mask
 
 
 def _range(values: Array, mask: Array) -> tuple[float, float]:
@@ -76,11 +103,17 @@ def _framed(values: Array, shape: tuple[int, ...]) -> Array:
     out = np.zeros(shape, values.dtype)
     into, take = [], []
     for have, want in zip(values.shape, shape, strict=True):
-        n = min(have, want)
-        into.append(slice((want - n) // 2, (want - n) // 2 + n))
-        take.append(slice((have - n) // 2, (have - n) // 2 + n))
+        before, cut, n = _margins(have, want)
+        into.append(slice(before, before + n))
+        take.append(slice(cut, cut + n))
     out[tuple(into)] = values[tuple(take)]
     return out
+
+
+def _margins(have: int, want: int) -> tuple[int, int, int]:
+    """(cells added before, cells cut off before, cells kept) where `have` cells become `want` about their centre."""
+    n = min(have, want)
+    return (want - n) // 2, (have - n) // 2, n
 
 
 def _standing(frame: Frame, mask: Array) -> Pose:

@@ -27,7 +27,25 @@ def mask_of(job: Job[Any], record: ImageRecord) -> Array:
         return np.ones(record.shape, bool)
     if setting == "head":
         return _spread(tissue(job, record.id).values, record.shape, coarse(record.frame))
-    path = _given(job, record) if setting == "given" else to_path(setting)
+    return mask_from(_given(job, record) if setting == "given" else to_path(setting), record)
+
+
+def given_mask(job: Job[Any], record: ImageRecord) -> Array | None:
+    """The mask that the list or a BIDS tree names for a volume, as a brain's, bool (z, y, x); None where none is named.
+
+    Raises SlideError where the named file cannot be read.
+    """
+    try:
+        path = _given(job, record)
+    except SlideError as error:
+        if error.code == "E_NO_MASK":
+            return None
+        raise
+    return mask_from(path, record)
+
+
+def mask_from(path: Path, record: ImageRecord) -> Array:
+    """A mask's file on the voxels of a volume, bool (z, y, x); outside of the mask False."""
     from ....stores.volumes.reader import open_volume
 
     with open_volume(path) as mask:

@@ -56,7 +56,7 @@ def prepare_volume(job: Job[Any], unit: Unit) -> Outcome:
         values = job.stored(unit.slide).read(record.frame.box)[0]
         mask = mask_of(job, record)
     with outcome.clock("compute"):
-        cells, ends = prepared(values, mask, record.frame, grid_of(job), _pose(job, values, record))
+        cells, ends = prepared(values, mask, record.frame, grid_of(job), pose_of(job, values, record))
     with outcome.clock("write"):
         array = StoredArray(job.folder.samples / "patches", _spec(job, len(rows)))
         row = rows.index(unit.slide)
@@ -69,11 +69,12 @@ def new(job: Job[Any], record: ImageRecord, volume: Source) -> Array:
     """A volume from outside the run, prepared as the run's own volumes are: uint16 (1, 1, z, y, x)."""
     values = volume.read(volume.frames[0].box)[0]
     mask = _head(values, record) if job.settings.mask == "head" else mask_of(job, record)
-    cells, _ = prepared(values, mask, record.frame, grid_of(job), _pose(job, values, record))
+    cells, _ = prepared(values, mask, record.frame, grid_of(job), pose_of(job, values, record))
     return cells[None, None]
 
 
-def _pose(job: Job[Any], values: Array, record: ImageRecord) -> Pose | None:
+def pose_of(job: Job[Any], values: Array, record: ImageRecord) -> Pose | None:
+    """The volume's alignment to the template of the settings; None where none is asked for."""
     if job.settings.align == "none":
         return None
     from .align import pose_on

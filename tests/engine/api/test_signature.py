@@ -14,7 +14,9 @@ from tile_engine.engine.runs import command
 from tile_engine.errors import SettingsError
 
 
-@pytest.mark.parametrize(("name", "function"), [("cluster", tile_engine.cluster), ("embed", tile_engine.embed)])
+@pytest.mark.parametrize(
+    ("name", "function"), [(name, getattr(tile_engine, name)) for name in ("cluster", "embed", "sites")]
+)
 def test_settings_are_keywords_with_their_defaults_and_help(name: str, function: Callable[..., Any]) -> None:
     shown = inspect.signature(function).parameters
     assert list(shown)[1] == "out" and "settings" not in shown

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tile_engine.engine.steps.volumes.grid import Grid, Pose, prepared
+from tile_engine.engine.steps.volumes.grid import Grid, Pose, grid_to_volume, prepared
 from tile_engine.errors import SlideError
 from tile_engine.stores.frame import Frame
 
@@ -100,3 +100,32 @@ def test_alignment_finds_a_head_that_was_moved(tmp_path) -> None:  # type: ignor
     )
     again = pose_on(tmp_path / "template.nii.gz", head((2, -3, 1)), frame, "rigid")
     assert (again.matrix == pose.matrix).all()
+
+
+@pytest.mark.parametrize("whole", [True, False])
+@pytest.mark.parametrize(
+    ("grid_shape", "grid_spacing"), [((26, 17, 20), 1000.0), ((10, 12, 11), 1000.0), ((14, 15, 13), 1700.0)]
+)
+@pytest.mark.parametrize("turned", [False, True])
+def test_cells_of_the_grid_lie_where_their_values_come_from(
+    whole: bool, grid_shape: tuple[int, ...], grid_spacing: float, turned: bool
+) -> None:
+    """The values of a ramp, read at the positions that the matrix gives, are those that were prepared."""
+    from scipy.ndimage import map_coordinates
+
+    shape, spacing, origin = (20, 22, 18), (1000.0,) * 3, (3000.0, -7000.0, 500.0)
+    z, y, x = np.indices(shape)
+    values = (3.0 * z + 5.0 * y + 7.0 * x).astype(np.float32)
+    mask = np.zeros(shape, bool)
+    mask[4:17, 3:20, 2:15] = True
+    frame, grid = Frame(AXES, shape, spacing, origin), Grid(grid_shape, (grid_spacing,) * 3, whole)
+    pose = Pose(np.array([[1, 0, 0, 900.0], [0, 0.98, -0.199, 0], [0, 0.199, 0.98, 0], [0, 0, 0, 1]]), (9e3, 3e3, 8e3))
+    pose = pose if turned else None
+    cells, (low, high) = prepared(values, mask, frame, grid, pose)
+    inner = np.argwhere(cells > 0)[::7]
+    at = grid_to_volume(mask, frame, grid, pose) @ np.concatenate([inner + 0.5, np.ones((len(inner), 1))], 1).T
+    index = (at[:3] - np.array(origin)[:, None]) / np.array(spacing)[:, None] - 0.5
+    deep = np.all([(i > 5) & (i < n) for i, n in zip(index, (15, 18, 13), strict=True)], 0)
+    expected = (map_coordinates(values, index[:, deep], order=1) - low) / (high - low)
+    seen = cells[tuple(inner[deep].T)] / 65535
+    assert deep.sum() > 8 and np.allclose(seen, expected.clip(0, 1), atol=0.02 if grid_spacing > 1000 else 2e-4)

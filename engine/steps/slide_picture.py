@@ -1,0 +1,26 @@
+"""slide_picture: a slide as a small picture for maps and reports, from its stored pyramid."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...stores.frame import Frame
+from ..pipeline.job import Job
+from ..show.picture import Picture
+from .convert.overview import overview
+
+
+def picture_of(job: Job[Any], slide: str, *, longest: int) -> Picture:
+    """The slide as 8-bit RGB from its stored pyramid: the first three channels, or the first channel as grey."""
+    image = job.stored(slide)
+    fit = [i for i, f in enumerate(image.frames) if max(f.shape) <= longest]
+    frame = image.frames[fit[0] if fit else len(image.frames) - 1]
+    target = Frame(frame.axes, frame.shape, frame.spacing, frame.origin)
+    pixels, _ = overview(image, target)
+    if pixels.dtype != np.uint8:
+        top = max(float(np.percentile(pixels, 99.8)), 1.0)
+        pixels = (np.clip(pixels / top, 0, 1) * 255).astype(np.uint8)
+    colours = pixels[:3] if len(pixels) >= 3 else np.repeat(pixels[:1], 3, 0)
+    return Picture(np.ascontiguousarray(colours.transpose(1, 2, 0)), float(frame.spacing[0]))

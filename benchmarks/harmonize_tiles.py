@@ -5,8 +5,8 @@
     python benchmarks/harmonize_tiles.py --exact         # agreement only
 
 Agreement is the largest difference from the network on the whole image at once, relative to the range of values. Speed is a
-volume in an OME-Zarr store, read, toned, sharpened and written by the code of `run harmonize`, against the sharpener alone on tiles of
-random numbers in memory, in one process and with the same tiles. Memory is the process's peak, libraries included.
+volume in an OME-Zarr store, read, toned, sharpened and written by the code of `run harmonize`, against the sharpener alone
+on tiles of random numbers in memory, in one process and with the same tiles. Memory is the process's peak, with libraries.
 """
 
 from __future__ import annotations

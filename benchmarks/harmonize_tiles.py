@@ -16,7 +16,6 @@ import resource
 import shutil
 import statistics
 import time
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +23,12 @@ import numpy as np
 import torch
 
 from tile_engine.engine.compute.image_network import ImageNetwork
-from tile_engine.engine.runs.harmonize.apply import OUTPUT, TILES, tiles_of
+from tile_engine.engine.runs.harmonize.apply import TILES
 from tile_engine.engine.runs.harmonize.normalized import Normalized, Units
 from tile_engine.engine.runs.harmonize.toned import Toned
 from tile_engine.engine.runs.harmonize.version import Version
-from tile_engine.engine.tiling.blend import padded
-from tile_engine.engine.tiling.execute import execute
 from tile_engine.engine.tiling.mask import Mask
-from tile_engine.engine.tiling.plan import Numerics, Plan
+from tile_engine.engine.tiling.stitch import Stitch, cells_of, stitch
 from tile_engine.models.harmonization.measures import Measures
 from tile_engine.models.networks.generators import ResNetGenerator, ThreePlanes, UNetGenerator
 from tile_engine.models.networks.sharpener import Sharpener
@@ -73,27 +70,20 @@ def agreement() -> None:
         truth, cells = whole(network, source), []
         for tile in (32, 64, 128):
             layer = MemoryLayer(source.frames[0], chunks=(SHARD,) * len(shape), channels=1, dtype="float32")
-            plan = Plan(
-                source,
-                partial(tiles_of, side=tile, halo=network.field.halo, mask=everywhere(shape)),
-                ImageNetwork(network, len(shape), network.field.halo, OUTPUT, 1, threads=2),
-                {OUTPUT: layer},
-                (SHARD,) * len(shape),
-                numerics=Numerics(batch=1),
-            )
-            for box in plan.units():
-                execute(plan, box)
+            model = ImageNetwork(network, 1, network.field.halo, network.field.stride, threads=2)
+            for box in source.frames[0].box.cut((SHARD,) * len(shape)):
+                stitch(Stitch(source, model, layer, everywhere(shape), tile, exact=True), box)
             cells.append(float(np.abs(layer.values - truth).max() / np.ptp(truth)))
         print(f"{name:<28}{network.field.reach:>8}" + "".join(f"{cell:>12.1e}" for cell in cells), flush=True)
 
 
 def whole(network: Any, source: MemorySource) -> Array:
-    """The network on the whole image, with background around it."""
-    halo, shape = network.field.halo, source.frames[0].shape
-    box = Box((-halo,) * len(shape), tuple(-(-n // 16) * 16 + halo for n in shape))
+    """The network on the whole image, its ends rounded up to the stride."""
+    shape, step = source.frames[0].shape, network.field.stride
+    pixels, _ = cells_of(source, Box((0,) * len(shape), tuple(-(-n // step) * step for n in shape)))
     with torch.inference_mode():
-        values = network(torch.from_numpy(padded(source, box))[None])[0].numpy()
-    return np.asarray(values[(slice(None), *[slice(halo, halo + n) for n in shape])])
+        values = network(torch.from_numpy(pixels)[None])[0].numpy()
+    return np.asarray(values[(slice(None), *map(slice, shape))])
 
 
 def everywhere(shape: tuple[int, ...]) -> Mask:
@@ -113,22 +103,16 @@ def speed(folder: Path, side: int, repeat: int) -> None:
     shift = torch.full((1, 11), 0.02)
     spec = ImageSpec((frame,), 1, "int16", (SHARD,) * 3, (64,) * 3)
     version = Version(StoredImage.create(folder / "version", spec), stored, units, everywhere(shape))
-    halo, threads = sharpener.field.halo, torch.get_num_threads()
-    plan = Plan(
-        Toned(Normalized(stored, units), Tone(), measures, shift),
-        partial(tiles_of, side=TILES[3], halo=halo, mask=everywhere(shape)),
-        ImageNetwork(sharpener, 3, halo, OUTPUT, 1, threads=threads),
-        {OUTPUT: version},
-        (SHARD,) * 3,
-        numerics=Numerics(batch=1),
-    )
+    model = ImageNetwork(sharpener, 1, sharpener.field.halo, threads=torch.get_num_threads())
+    toned = Toned(Normalized(stored, units), Tone(), measures, shift)
+    work = Stitch(toned, model, version, everywhere(shape), TILES[3], exact=True)
     before = peak()
     ratios = []
     for _ in range(repeat):
-        alone = network_alone(plan, sharpener)
+        alone = network_alone(sharpener)
         start = time.perf_counter()
-        for box in plan.units():
-            execute(plan, box)
+        for box in frame.box.cut((SHARD,) * 3):
+            stitch(work, box)
         rate = side**3 / (time.perf_counter() - start)
         ratios.append(rate / alone)
         print(
@@ -137,9 +121,9 @@ def speed(folder: Path, side: int, repeat: int) -> None:
     print(f"median ratio {statistics.median(ratios):.3f}; peak memory {peak():.2f} GB ({before:.2f} GB before)")
 
 
-def network_alone(plan: Plan, network: Any, most: int = 16) -> float:
+def network_alone(network: Any, most: int = 16) -> float:
     """Cells per second of the network on tiles in memory, as many as a few units have."""
-    tile = torch.rand(1, 1, *(TILES[3] + 2 * plan.model.halo[0],) * 3)
+    tile = torch.rand(1, 1, *(TILES[3] + 2 * network.field.halo,) * 3)
     with torch.inference_mode():
         network(tile)
         start = time.perf_counter()

@@ -18,9 +18,6 @@ R = TypeVar("R")
 Workers = Callable[[Callable[[U], R], Iterable[U]], Iterator[R]]
 """A function like `map`; results may come in any order."""
 
-MANY_CELLS = 64
-"""Cells of a tile's result from which tiles are copied one by one, as blocks; below, all cells of a batch at once."""
-
 
 def run(plan: Plan, workers: Workers[Box, Outcome] = map) -> list[Outcome]:
     """Check the plan, then do all its units with `workers`. Runs that keep receipts can resume; this function cannot."""
@@ -85,13 +82,6 @@ def _put(
     corners = (tiles.starts + np.array(plan.model.halo)) // step
     low, high = tiles.writes[:, 0] // step, -(-tiles.writes[:, 1] // step)
     shape = next(iter(answer.values())).shape[2:]
-    if np.prod(shape) > MANY_CELLS:
-        for i in range(count):
-            into = tuple(map(slice, low[i] - origin, high[i] - origin))
-            take = tuple(map(slice, low[i] - corners[i], high[i] - corners[i]))
-            for name, result in results.items():
-                result[:, *into] = answer[name][i][:, *take]
-        return
     cell = np.indices(shape).reshape(len(shape), -1).T  # of a tile
     at = corners[:, None] + cell  # tile, cell, axis
     mask = ((low[:, None] <= at) & (at < high[:, None])).all(2)

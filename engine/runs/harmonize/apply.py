@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ....stores.array import written
@@ -21,11 +20,7 @@ from ...steps.checkpoints import stated_weights
 from ...steps.convert.geometry import reference_of
 from ...steps.convert.pyramid import halve_level
 from ...steps.convert.tissue import tissue
-from ...tiling.blend import blend
-from ...tiling.execute import execute
-from ...tiling.mask import Mask
-from ...tiling.plan import Numerics, Plan
-from ...tiling.samplers import grid, within
+from ...tiling.stitch import Stitch, stitch
 from .gan import GAN, load_gan
 from .light import light_names
 from .light_generator import load_light
@@ -39,11 +34,8 @@ from .version import Version, version_image, version_name
 if TYPE_CHECKING:
     from ....models.networks.receptive_field import ReceptiveField
 
-OUTPUT = "version"
 TILES = {2: 512, 3: 128}
 """Axes of an image -> side of a tile."""
-ANY = 1e-9
-"""Share of a tile that lies in the mask, at least."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,46 +70,31 @@ def version_shard(job: Job[HarmonizeSettings]) -> tuple[int, ...]:
 
 def harmonize(job: Job[HarmonizeSettings], unit: Unit) -> Outcome:
     """Write one shard of an image's version."""
-    model = generator_of(job, unit.slide)
-    stored = version_image(job, unit.slide)
     image = job.stored(unit.slide)
     mask = tissue(job, unit.slide)
     box = Box(unit.start, tuple(a + s for a, s in zip(unit.start, version_shard(job), strict=True)))
-    box &= image.frames[0].box
-    layer = Version(stored, image, units_of(job, measures_of(job, unit.slide)), mask)
-    plan = plan_of(job, model, layer, mask)
-    if exact(job, model):
-        plan.check()
-        return execute(plan, box)
-    whole = ImageNetwork(model.network, len(box.shape), 0, OUTPUT, image.channels, *computing(job))
-    return blend(plan, box, tile=tile_side(job, model), mask=mask, compute=whole.of)
+    layer = Version(version_image(job, unit.slide), image, units_of(job, measures_of(job, unit.slide)), mask)
+    model = generator_of(job, unit.slide)
+    side = job.settings.tile or TILES[len(box.shape)]
+    work = Stitch(model.source, network_of(job, model), layer, mask, side, exact(job, model))
+    outcome = stitch(work, box & image.frames[0].box)
+    if lost := outcome.facts.get("unreadable"):
+        outcome.notices.append(f"{lost} pieces of the store cannot be decoded; their version was made of background")
+    return outcome
 
 
-def plan_of(job: Job[HarmonizeSettings], model: Generator, layer: Version, mask: Mask, shift: int = 0) -> Plan:
-    """The plan of an image's version; `shift` moves the grid of its tiles by as many cells."""
-    axes = len(layer.frame.shape)
-    halo = halo_of(job, model)
-    network = ImageNetwork(model.network, axes, halo, OUTPUT, model.source.channels, *computing(job))
-    side = tile_side(job, model)
-    return Plan(
-        source=model.source,
-        tiles=partial(tiles_of, side=side, halo=halo, mask=mask),
-        model=network,
-        layers={OUTPUT: layer},
-        unit=version_shard(job),
-        numerics=Numerics(batch=1),
+def network_of(job: Job[HarmonizeSettings], model: Generator) -> ImageNetwork:
+    """The network as tiles see it."""
+    settings = job.settings
+    return ImageNetwork(
+        model.network,
+        model.source.channels,
+        halo_of(job, model),
+        model.field.stride,
+        settings.device,
+        settings.dtype,
+        settings.threads,
     )
-
-
-def tiles_of(box: Box, side: int, halo: int, mask: Mask) -> Any:
-    """The tiles of a box that reach into the mask."""
-    axes = len(box.shape)
-    return within(grid(box, (side,) * axes, (halo,) * axes), mask, ANY)
-
-
-def computing(job: Job[HarmonizeSettings]) -> tuple[str, str, int]:
-    """Device, precision and threads of a tile."""
-    return job.settings.device, job.settings.dtype, job.settings.threads
 
 
 def exact(job: Job[HarmonizeSettings], model: Generator) -> bool:
@@ -131,12 +108,6 @@ def halo_of(job: Job[HarmonizeSettings], model: Generator) -> int:
     if cells is None:
         return model.field.halo
     return -(-cells // model.field.stride) * model.field.stride
-
-
-def tile_side(job: Job[HarmonizeSettings], model: Generator) -> int:
-    """Side of a tile, a multiple of 16 and so of the stride, and at most a shard's."""
-    shard = version_shard(job)
-    return min(job.settings.tile or TILES[len(shard)], *shard)
 
 
 def generator_of(job: Job[HarmonizeSettings], image: str) -> Generator:

@@ -14,12 +14,11 @@ import numpy as np
 
 from ....stores.frame import Array, Box
 from ....stores.receipts import Ledger
-from ...compute.image_network import ImageNetwork
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
 from ...steps.convert.tissue import tissue
-from ...tiling.blend import padded
-from .apply import OUTPUT, Generator, computing, generator_of, halo_of, tile_side
+from ...tiling.stitch import cells_of
+from .apply import TILES, Generator, generator_of, network_of
 from .measure import measures_of, units_of
 from .settings import HarmonizeSettings
 from .version import version_image
@@ -35,7 +34,7 @@ def measure_seams(job: Job[HarmonizeSettings], unit: Unit) -> Outcome:
     """Measure the seams of one image's version; the figures are facts of the unit."""
     outcome = Outcome()
     model, mask = generator_of(job, unit.slide), tissue(job, unit.slide)
-    side = tile_side(job, model)
+    side = job.settings.tile or TILES[mask.values.ndim]
     inside = np.argwhere(mask.values)
     middle = (inside.min(0) + inside.max(0) + 1) / 2 * mask.ratio if len(inside) else np.zeros(mask.values.ndim)
     corner = np.maximum(np.round(middle / side).astype(np.int64), 0) * side
@@ -58,11 +57,12 @@ def seams_of(job: Job[HarmonizeSettings], image: str) -> dict[str, float]:
 
 
 def _tile(job: Job[HarmonizeSettings], model: Generator, start: Array, side: int) -> Array:
-    """One tile's result (C, *axes), in units of the scale."""
-    halo = halo_of(job, model)
-    network = ImageNetwork(model.network, len(start), halo, OUTPUT, model.source.channels, *computing(job))
-    box = Box(tuple((start - halo).tolist()), tuple((start + side + halo).tolist()))
-    return np.asarray(network.of(padded(model.source, box)[None])[0])
+    """One tile's result (C, *axes) without its halo, in units of the scale."""
+    network = network_of(job, model)
+    box = Box(tuple(start.tolist()), tuple((start + side).tolist())).grow((network.around,) * len(start))
+    result = network.of(cells_of(model.source, box)[0][None])[0]
+    inside = [slice(network.around, network.around + side)] * len(start)
+    return np.asarray(result[(slice(None), *inside)])
 
 
 def _difference(first: Array, second: Array, by: int) -> float:

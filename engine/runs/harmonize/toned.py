@@ -1,6 +1,6 @@
 """Toned: an image in a generator's units, with the tone of the light generator for that image.
 
-The tone of `models/networks/tone.py` once more, in numpy, plane by plane: a cell gets the same operations whatever box it is in,
+The tone of `models/networks/tone.py` once more, in numpy, plane by plane: a cell gets the same operations whatever its box is,
 so its value is the same in any tile, and no array of terms is made.
 """
 

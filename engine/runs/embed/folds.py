@@ -10,11 +10,10 @@ from ....errors import SettingsError
 from ....stores.frame import Array
 from ...pipeline.job import Job
 from ...steps.covariates import covariates
+from ...steps.volumes.networks import WHOLE
 from .objective import objective_of
 from .settings import EmbedSettings
 
-WHOLE = "all"
-"""Name of the fold that trains on all volumes."""
 SPLITS = {"train": 0, "training": 0, "val": 0, "validation": 0, "test": 1}
 """Value of a column `split` -> 0 for training, 1 for evaluation."""
 
@@ -89,10 +88,6 @@ def _check_shared_subjects(job: Job[EmbedSettings]) -> None:
             f"{len(both)} subjects are on both sides of the column `split` ({', '.join(both[:5])} ...): the network would be "
             "evaluated on subjects that it was trained on. Put each subject on one side."
         )
-
-
-def model_name(network: str, fold: str) -> str:
-    return f"{network}-{fold}"
 
 
 def trainings(job: Job[EmbedSettings]) -> Iterator[tuple[str, str]]:

@@ -109,11 +109,13 @@ def _of(images: str, entries: list[Entry], all_entries: list[Entry]) -> str:
 
 
 def _sentences(entries: list[Entry]) -> str:
-    """The distinct descriptions; every one after the first names its run."""
+    """The distinct descriptions; every one after the first names its run, and within a run the variant."""
     sentences: dict[str, str] = {}
     for entry in entries:
         text = entry.field.description or ""
-        sentences.setdefault(text, f"Of {_run(entry)}: {text[:1].lower()}{text[1:]}" if sentences else text)
+        same = _run(entry) == _run(entries[0])
+        name = f"`run {entry.command.called(entry.variant)}`" if same else _run(entry)
+        sentences.setdefault(text, f"Of {name}: {text[:1].lower()}{text[1:]}" if sentences else text)
     return " ".join(filter(None, sentences.values()))
 
 

@@ -162,8 +162,8 @@ def adjusted_rand(first: Array, second: Array) -> float:
 
     scikit-learn's takes a millisecond to check its input, and some dozen points are compared ten thousand times.
 
-    >>> adjusted_rand(np.array([0, 0, 1, 1]), np.array([1, 1, 0, 0])), adjusted_rand(np.array([0, 0, 1]), np.array([0, 1, 0]))
-    (1.0, -0.5)
+    >>> adjusted_rand(np.array([0, 0, 1, 1]), np.array([1, 1, 0, 0])), adjusted_rand(np.zeros(4), np.array([0, 0, 1, 1]))
+    (1.0, 0.0)
     """
     first, second = np.asarray(first, np.int64), np.asarray(second, np.int64)
     columns = int(second.max()) + 1

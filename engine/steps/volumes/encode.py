@@ -33,9 +33,14 @@ def encode_volumes(job: Job[Any], unit: Unit) -> Outcome:
         embeddings = embeddings_of(network, volumes, ENCODED)
         errors = squared_errors(network, volumes, ENCODED)
     with outcome.clock("write"):
-        outcome.files += _store(job, f"codes/{unit.name}", embeddings) + _store(job, f"errors/{unit.name}", errors)
+        outcome.files += store_embeddings(job, unit.name, embeddings, errors)
     outcome.facts["pixels"] = len(volumes) * int(np.prod(grid_of(job).shape))
     return outcome
+
+
+def store_embeddings(job: Job[Any], name: str, embeddings: Array, errors: Array) -> list[Written]:
+    """Write embeddings and squared errors of all volumes under the name of their model."""
+    return _store(job, f"codes/{name}", embeddings) + _store(job, f"errors/{name}", errors)
 
 
 def embeddings(job: Job[Any], network: str, part: str = WHOLE) -> Array:

@@ -141,8 +141,8 @@ def relabel(out: str | Path, *, options: RunOptions, **choice: Any) -> Path:
         )
     if beyond := [f"--{name}" for name, value in choice.items() if value is not None and name not in kept]:
         raise SettingsError(
-            f"{out} is a run of `tile-engine run {pipeline.called}`, whose clusters have no {' or '.join(beyond)}: give --k, the "
-            "number of clusters to show.",
+            f"{out} is a run of `tile-engine run {pipeline.called}`, whose clusters have no {' or '.join(beyond)}: give --k, "
+            "the number of clusters to show.",
             "E_NO_CLUSTERS",
         )
     cluster = replace(options.cluster, cluster="none")

@@ -16,11 +16,10 @@ import numpy as np
 
 from ...stores.frame import Array
 from .figure import MARGIN, QUIET_INK, draw_pixels, house_style, new_figure, save, shortened, write_inches, write_title
-from .numbers import number
 
 LOW_END, HIGH_END = np.array([33, 102, 172]), np.array([178, 24, 43])
 """Red, green and blue of -limit and +limit; the middle is white."""
-SIDE, GAP, LABEL_WIDTH, SCALE_WIDTH = 1.25, 0.06, 1.5, 0.16
+SIDE, GAP, LABEL_WIDTH, SCALE_WIDTH = 1.25, 0.06, 1.7, 0.16
 """Inches: along a plane, between planes, of a group's name, of the colour scale."""
 
 
@@ -63,7 +62,7 @@ def group_means(
     if several:
         write_inches(figure, left + block + 0.2, top - 0.3, "difference", fontsize=9.5, color=QUIET_INK)
     for row, (name, mean, difference) in enumerate(zip(names, means, differences, strict=True)):
-        write_inches(figure, MARGIN, top + row * line + 0.05, shortened(name, 22), fontsize=9.5)
+        write_inches(figure, MARGIN, top + row * line + 0.05, shortened(name, 24), fontsize=9.5)
         for axis, at in enumerate(planes):
             size = [e * scale for i, e in enumerate(extents) if i != axis]
             place = (left + axis * (SIDE + GAP), top + row * line)
@@ -80,6 +79,6 @@ def group_means(
         steps = diverging(np.linspace(limit, -limit, 64), limit)[:, None]
         draw_pixels(figure, right, top, (SCALE_WIDTH, height), rgb=steps, gid="scale")
         for part, value in ((0.0, limit), (0.5, 0.0), (1.0, -limit)):
-            text = "0" if not value else f"{'+' if value > 0 else '−'}{number(round(abs(value) * 100, 2))} %"
+            text = "0" if not value else f"{'+' if value > 0 else '−'}{100 * abs(value):.3g} %"
             write_inches(figure, right + SCALE_WIDTH + 0.06, top + part * height - 0.07, text, fontsize=9)
     return save(figure, path)

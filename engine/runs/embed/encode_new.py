@@ -39,6 +39,10 @@ def encode(job: Job[EmbedSettings], specs: Sequence[str]) -> tuple[list[ImageRec
     network = load_network(job, model_name(best(job)))
     records: list[ImageRecord] = []
     rows: list[Array] = []
+    if settings.harmonized_run:
+        LOG.warning(
+            "the volumes of this run were harmonized; a new one is compared as it is, unless it was harmonized too"
+        )
     reasons = [f"{r.name} [{r.code}]: {r.message}" for r in inspected.rejected.values()]
     for record in inspected.slides.values():
         try:

@@ -10,6 +10,7 @@ from ....errors import SettingsError
 from ....stores.frame import Array
 from ...pipeline.job import Job
 from ...steps.covariates import covariates
+from ...steps.volumes.harmonized import check_harmonized
 from ...steps.volumes.networks import WHOLE
 from .objective import objective_of
 from .settings import EmbedSettings
@@ -61,6 +62,7 @@ def why_not(job: Job[EmbedSettings]) -> str:
 
 def check_what_is_known(job: Job[EmbedSettings]) -> None:
     """Raise SettingsError, before any work, if settings do not fit the covariates: label column, classes, sites, split."""
+    check_harmonized(job)
     settings, records = job.settings, list(job.slides.values())
     columns = sorted({name for r in records for name in r.columns})
     if settings.label != "label" and not any(r.columns.get(settings.label) for r in records):

@@ -15,7 +15,7 @@ def sample_steps() -> tuple[Step, ...]:
             "assign rows",
             assign_rows,
             once,
-            settings=("network", "shape", "voxel"),
+            settings=("network", "shape", "voxel", "harmonized"),
             outputs=(samples_metadata("patches"),),
             cohort=True,
         ),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Self
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from ...pipeline.option import FIND, READ, Option
 from ..settings import PreparedSettings
+from .harmonized_run import HarmonizedRun, harmonized_as_begun, read_harmonized
 
 if TYPE_CHECKING:
     from ...pipeline.record import ImageRecord
@@ -43,6 +45,16 @@ class PreparedVolumeSettings(PreparedSettings):
     voxel: Annotated[float | None, Option(READ, ("sample",), "so that a head fits the shape: 2 or 1")] = Field(
         None, gt=0, le=100, description="Millimetres a voxel that volumes are resampled to."
     )
+    harmonized: Annotated[HarmonizedRun, Option(READ, ("sample",), "the volumes as they are", "OUT", str)] = Field(
+        (),
+        description="Read the harmonized version of each volume, from the folder of a finished run that harmonized them to one "
+        "site; volumes of that site stay as they are.",
+    )
+
+    @field_validator("harmonized", mode="before")
+    @classmethod
+    def _harmonized(cls, value: Any) -> Any:
+        return read_harmonized(value) if isinstance(value, (str, Path)) and value else value or ()
 
     @model_validator(mode="after")
     def _together(self) -> Self:
@@ -57,6 +69,14 @@ class PreparedVolumeSettings(PreparedSettings):
                 f"at least {2 * multiple}; got {','.join(map(str, self.shape))}"
             )
         return self
+
+    def as_begun(self, earlier: Mapping[str, Any]) -> Self:
+        """A run of harmonized volumes that is gone by now is the one that was recorded."""
+        return self.model_copy(update={"harmonized": harmonized_as_begun(self.harmonized, earlier)})
+
+    @property
+    def harmonized_run(self) -> str:
+        return self.harmonized[0] if self.harmonized else ""
 
     @property
     def networks(self) -> tuple[str, ...]:

@@ -103,10 +103,11 @@ def _means_section(job: Job[SubjectSettings], level: int, picture: Path, limit: 
     ]
     if level > 1:
         texts.append(
-            "Difference: mean of the group less mean of all other subjects, in percent of a volume's intensity range. One scale "
-            f"for all groups, symmetric about 0: blue −{100 * limit:.3g} %, white 0, red +{100 * limit:.3g} %, which 99.5 % of "
-            "the cells do not exceed; larger ones have the colour of the end. Planes are those with most difference. "
-            "The groups were made of these volumes, so that they differ is no finding; where they do, is."
+            "Difference: mean of the group less mean of all other subjects, in percent of a volume's intensity range. One "
+            "scale for all groups, symmetric about 0: "
+            f"blue −{100 * limit:.3g} %, white 0, red +{100 * limit:.3g} %, which 99.5 % of the cells do not exceed; larger "
+            "ones have the colour of the end. Planes are those with most difference. The groups were made of these volumes, so "
+            "that they differ is no finding; where they do, is."
         )
     if settings.align == "none":
         texts.append("Without --align, the size and the position of heads are part of what groups differ in.")

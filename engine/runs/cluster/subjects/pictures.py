@@ -55,7 +55,9 @@ def _groups(job: Job[SubjectSettings], subjects: Subjects, group: Array, path: P
         path,
         found.means,
         found.differences,
-        names=[f"group {i} · {n}" for i, n in enumerate(sizes, 1)] if len(sizes) > 1 else [f"all {sizes[0]}"],
+        names=[f"group {i} · {n} subjects" for i, n in enumerate(sizes, 1)]
+        if len(sizes) > 1
+        else [f"all {sizes[0]} subjects"],
         planes=planes_of_difference(found.differences),
         limit=limit,
         spacing=grid_of(job).spacing,

@@ -14,6 +14,7 @@ from ....pipeline.job import Job
 from ....pipeline.unit import Outcome, Unit
 from ....show.palette import hexadecimal, palette
 from ....steps.checkpoints import write_document
+from ....steps.volumes.harmonized import check_harmonized
 from ..documents import VALIDITY, Validity
 from .cases import subjects_of
 from .documents import GROUPS, Groups
@@ -78,11 +79,12 @@ def group_of_subjects(groups: Groups, level: int) -> Array:
 
 def check_subjects(job: Job[Any]) -> None:
     """Raises SettingsError (E_FEW_SUBJECTS) for a cohort of too few subjects, before any work."""
+    check_harmonized(job)
     subjects = subjects_of(job)
     if len(subjects) < MIN_SUBJECTS:
         raise SettingsError(
-            f"these {len(subjects.of_volume)} volumes are of {len(subjects)} subjects, and groups are looked for among at least "
-            f"{MIN_SUBJECTS}: of fewer, any grouping is chance. Add subjects, or correct the column `subject` of the list.",
+            f"these {len(subjects.of_volume)} volumes are of {len(subjects)} subjects, and groups are looked for among at "
+            f"least {MIN_SUBJECTS}: of fewer, any grouping is chance. Add subjects, or correct the column `subject`.",
             "E_FEW_SUBJECTS",
         )
 
@@ -92,6 +94,6 @@ def check_level(job: Job[SubjectSettings], stale: Collection[str]) -> None:
     groups = None if "groups" in stale else find_document(job.folder, GROUPS, Groups)
     if groups and job.settings.level > groups.finest:
         raise SettingsError(
-            f"there is no level of {job.settings.level} groups: the tree of these {len(groups.subjects)} subjects has the levels "
-            f"1 to {groups.finest}."
+            f"there is no level of {job.settings.level} groups: the tree of these {len(groups.subjects)} subjects has the "
+            f"levels 1 to {groups.finest}."
         )

@@ -81,5 +81,5 @@ def cautions(
         if row.column.lower() in ACQUISITION and row.q <= NOTABLE_Q and row.effect >= LARGE_EFFECT:
             yield Caution(
                 f"The groups follow the column {row.column} (effect {row.effect:.2f}, q {row.q:.2g}).",
-                "They may be groups of scanners rather than of subjects. Harmonize the volumes first, or group each on its own.",
+                "They may be groups of scanners rather than of subjects. Harmonize the volumes first, or group each alone.",
             )

@@ -105,17 +105,17 @@ def _of(images: str, entries: list[Entry], all_entries: list[Entry]) -> str:
         return images if variants_with else ""
     if all(v.option for v in variants_with.values()):
         return f"{images} with {next(iter(variants_with.values())).option}"
-    return f"{images} without {variants_without[0].option}" if all(v.option for v in variants_without) else images
+    if not all(v.option for v in variants_without):
+        return images
+    return f"{images} without {' or '.join(dict.fromkeys(v.option for v in variants_without))}"
 
 
 def _sentences(entries: list[Entry]) -> str:
-    """The distinct descriptions; every one after the first names its run, and within a run the variant."""
+    """The distinct descriptions; every one after the first names its run."""
     sentences: dict[str, str] = {}
     for entry in entries:
         text = entry.field.description or ""
-        same = _run(entry) == _run(entries[0])
-        name = f"`run {entry.command.called(entry.variant)}`" if same else _run(entry)
-        sentences.setdefault(text, f"Of {name}: {text[:1].lower()}{text[1:]}" if sentences else text)
+        sentences.setdefault(text, f"Of {_run(entry)}: {text[:1].lower()}{text[1:]}" if sentences else text)
     return " ".join(filter(None, sentences.values()))
 
 

@@ -57,6 +57,7 @@ NOT_BY_A_STEP = {
     "part": "part of an image's own key",
     "tissue_mask": "the file's fingerprint is part of an image's own key",
     "spacing": "decides every step, as the spacing of the run",
+    "subjects": "chooses the variant, and is always set in it",
     "stains": "decides which images are in a run",
     "t": "decides which part of a file is meant, which is part of an image's key",
     "channels": "as t",

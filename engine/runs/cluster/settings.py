@@ -24,6 +24,11 @@ from .classes import Classes, read_classes
 from .old_run import Match, match_as_begun, read_match
 from .trained import with_settings_of_run
 
+OBJECTIVE_TEXT = (
+    "How clusters are found: by a network (imsat and iic maximise information, scan and temi join neighbours), kmeans, along "
+    "the graph of nearest neighbours (graph, leiden), or auto: graph where kinds are separate, else kmeans. Of subjects: graph, "
+    "kmeans, ward or auto."
+)
 Objective = Literal["auto", "imsat", "iic", "scan", "temi", "kmeans", "graph", "leiden"]
 
 
@@ -105,10 +110,8 @@ class KSettings(RunSettings):
 class NumberOfClusters(KSettings, ShownSettings):
     """Settings of clustering: number of clusters, objective, seeds."""
 
-    objective: Annotated[Objective, Option(FIND, ("train",))] = Field(
-        "auto",
-        description="How clusters are found: by a network (imsat and iic maximise information, scan and temi join neighbours), "
-        "kmeans, along the graph of nearest neighbours (graph, leiden), or auto: graph where kinds are separate, else kmeans.",
+    objective: Annotated[Objective, Option(FIND, ("train",), metavar="NAME")] = Field(
+        "auto", description=OBJECTIVE_TEXT
     )
     seeds: Annotated[int, Option(TRY, ("train",))] = Field(
         5, ge=1, le=20, description="Initialisations of the objective; the best is kept."

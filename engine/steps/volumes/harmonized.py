@@ -93,7 +93,7 @@ def check_harmonized(job: Job[Any]) -> None:
 def values_of(job: Job[Any], image: str) -> Array:
     """The values of a volume that networks see (z, y, x): those of its harmonized version where the settings name a run.
 
-    Raises SlideError (E_HARMONIZED) for a version that is damaged, or that was made of another volume of the same name.
+    Raises SlideError (E_VERSION) for a version that is damaged, or that was made of another volume of the same name.
     """
     record = job.slides[image]
     stored: Array = job.stored(image).read(record.frame.box)[0]
@@ -109,12 +109,12 @@ def values_of(job: Job[Any], image: str) -> Array:
             raise SlideError(
                 f"{record.name}: {job.settings.harmonized_run} holds a volume of this name with other values: its "
                 "harmonized version is of another scan. Harmonize these volumes.",
-                "E_HARMONIZED",
+                "E_VERSION",
             )
         return np.asarray(StoredImage.open(version.path).read(record.frame.box)[0])
     except (CorruptError, SettingsError) as error:
         raise SlideError(
-            f"{record.name}: its harmonized version cannot be read: {error.message}", "E_HARMONIZED"
+            f"{record.name}: its harmonized version cannot be read: {error.message}", "E_VERSION"
         ) from error
 
 

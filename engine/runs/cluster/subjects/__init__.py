@@ -69,7 +69,7 @@ def _training() -> tuple[Step, ...]:
             "choose number of groups",
             choose_number,
             once,
-            settings=("subjects", "k", "objective"),
+            settings=("k", "objective"),
             outputs=(document("models/validity"),),
         ),
         Step("groups", "find groups", find_groups, once, outputs=(document("models/groups"),)),

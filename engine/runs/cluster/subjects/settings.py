@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from ....pipeline.option import FIND, Option
 from ....steps.volumes.settings import PreparedVolumeSettings
-from ..settings import KSettings, LevelSettings
+from ..settings import OBJECTIVE_TEXT, KSettings, LevelSettings
 
 SubjectObjective = Literal["auto", "graph", "kmeans", "ward"]
 
@@ -24,10 +24,8 @@ class SubjectSettings(KSettings, LevelSettings, PreparedVolumeSettings):
         description="What subjects are compared by: the embedding of a network that reconstructs the volumes and sees no "
         "labels, or the principal components of the volumes, without training.",
     )
-    objective: Annotated[SubjectObjective, Option(FIND, ("train",))] = Field(
-        "auto",
-        description="How groups are found: along the graph of nearest neighbours (graph), kmeans, ward, or auto: graph where "
-        "groups are separate, else kmeans.",
+    objective: Annotated[SubjectObjective, Option(FIND, ("train",), metavar="NAME")] = Field(
+        "auto", description=OBJECTIVE_TEXT
     )
 
     @field_validator("subjects")

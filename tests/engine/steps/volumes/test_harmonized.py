@@ -77,7 +77,7 @@ def test_a_copied_file_is_found_by_name_if_its_values_are_the_same(made: SimpleN
     source.stored(image).write(0, frame.box, source.stored(image).read(frame.box) + 1)
     with pytest.raises(SlideError, match="another scan") as error:
         values_of(copied, image)
-    assert error.value.code == "E_HARMONIZED"
+    assert error.value.code == "E_VERSION"
 
 
 def test_a_version_on_another_grid_or_of_several_sites_is_refused(made: SimpleNamespace) -> None:

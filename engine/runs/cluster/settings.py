@@ -26,8 +26,8 @@ from .trained import with_settings_of_run
 
 OBJECTIVE_TEXT = (
     "How clusters are found: by a network (imsat and iic maximise information, scan and temi join neighbours), kmeans, along "
-    "the graph of nearest neighbours (graph, leiden), or auto: graph where kinds are separate, else kmeans. Of subjects: graph, "
-    "kmeans, ward or auto."
+    "the graph of nearest neighbours (graph, leiden), or auto: graph where kinds are separate, else kmeans. Of subjects: "
+    "graph, kmeans, ward or auto."
 )
 Objective = Literal["auto", "imsat", "iic", "scan", "temi", "kmeans", "graph", "leiden"]
 

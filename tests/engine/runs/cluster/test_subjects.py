@@ -107,6 +107,12 @@ def test_another_level_is_shown_without_finding_groups_again(done: SimpleNamespa
     tile_engine.relabel(done.out, 0, options=OPTIONS)
 
 
+def test_a_search_says_that_there_are_no_cases(done: SimpleNamespace) -> None:
+    with pytest.raises(SettingsError, match="--subjects` leaves none") as error:
+        tile_engine.search(done.out, "s00")
+    assert error.value.code == "E_NO_TABLE"
+
+
 def test_subjects_that_are_alike_are_one_group_and_that_is_said(tmp_path: Path) -> None:
     images = cohort(tmp_path / "volumes", (4.0,))
     run = tile_engine.cluster(volumes=images, out=tmp_path / "out", options=OPTIONS, objective="ward", **SETTINGS)

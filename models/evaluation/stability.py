@@ -70,7 +70,7 @@ class Redraws:
 THOUSANDS = Redraws()
 """For patches of images."""
 DOZENS = Redraws(draws=16, structureless=4, points_per_cluster=6)
-"""For some dozens to hundreds of points. Of 64 sets of 12 or 24 points without structure one has a K of 2 (see
+"""For some dozens to hundreds of points. Of 96 sets of 12 to 43 points without structure two have a K of 2 (see
 docs/benchmarks.md); with the draws and sets of thousands it is one in nine."""
 
 

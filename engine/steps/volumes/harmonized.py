@@ -63,7 +63,7 @@ class Harmonized:
 
     def is_of_site(self, record: ImageRecord) -> bool:
         """Whether a volume is of this site already, so that its original takes part."""
-        return layer_name(record.site) == self.to.lower()
+        return layer_name(record.site) == layer_name(self.to)
 
 
 def check_harmonized(job: Job[Any]) -> None:
@@ -135,7 +135,7 @@ def notices_of(job: Job[Any]) -> list[str]:
 
 
 def layer_name(site: str) -> str:
-    """A site as the name of a layer, in small letters.
+    """A site, or the layer named for it, in small letters and without signs that paths cannot have.
 
     >>> layer_name("Site B (3T)")
     'site-b-3t'

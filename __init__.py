@@ -14,6 +14,7 @@ from .version import VERSION as __version__  # noqa: N811 - the name that Python
 
 if TYPE_CHECKING:
     from .engine.api.commands import cluster, embed, harmonize, relabel, sites
+    from .engine.api.evaluations import compare_evaluations
     from .engine.api.run import Run, open_run
     from .engine.api.stain_runs import StainRuns
     from .engine.export.export import ExportChoices, Exported, export
@@ -32,6 +33,7 @@ __all__ = [
     "StainRuns",
     "__version__",
     "cluster",
+    "compare_evaluations",
     "embed",
     "export",
     "harmonize",
@@ -50,6 +52,7 @@ _HOMES = {
     "RunOptions": ".engine.runtime.options",
     "StainRuns": ".engine.api.stain_runs",
     "cluster": ".engine.api.commands",
+    "compare_evaluations": ".engine.api.evaluations",
     "embed": ".engine.api.commands",
     "export": ".engine.export.export",
     "harmonize": ".engine.api.commands",

@@ -30,12 +30,12 @@ from scipy.spatial.transform import Rotation
 import tile_engine
 from tile_engine.engine.images.opening import inspect_volumes
 from tile_engine.engine.pipeline.job import Job
-from tile_engine.engine.runs.embed.encode import ENCODED
-from tile_engine.engine.runs.embed.folds import WHOLE, folds_of, model_name
-from tile_engine.engine.runs.embed.networks import load_network
+from tile_engine.engine.runs.embed.folds import folds_of
 from tile_engine.engine.runtime.load import load
 from tile_engine.engine.runtime.options import RunOptions
 from tile_engine.engine.steps.volumes.dataset import Volumes
+from tile_engine.engine.steps.volumes.encode import ENCODED
+from tile_engine.engine.steps.volumes.networks import WHOLE, load_network, model_name
 from tile_engine.engine.steps.volumes.prepare import new
 from tile_engine.engine.workers.placement import ClusterOptions
 from tile_engine.models.seeds import numpy_generator

@@ -202,6 +202,7 @@ QUICK: dict[str, Any] = {"effort": 0.02, "threads": 1, "umap": False}
 HOW_SMALL: dict[str, dict[str, Any]] = {
     "cluster slides": {"patch": 32, "k": "2-3", "seeds": 2},
     "cluster volumes": {"patch": 16, "k": "2-3", "objective": "imsat", "seeds": 2},
+    "cluster subjects": {"embedding_size": 4, "k": "2-3", "umap": True},
     "embed volumes": {"embedding_size": 4, "cv": 2, "umap": True},
     "embed volume-tiles": {"patch": 16},
     "embed slide-tiles": {"patch": 32, "pixels": "tissue"},

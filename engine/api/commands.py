@@ -29,7 +29,7 @@ def cluster(
     options: RunOptions | None = None,
     **settings: Any,
 ) -> Run | StainRuns:
-    """Cluster the tissue on `slides`, or in `volumes`, and map each cluster.
+    """Cluster the tissue on `slides`, or in `volumes`, and map each cluster; with `subjects`, group subjects by whole volumes.
 
     Images are a folder, a glob, a file, a list (CSV, TSV, XLSX) or several of these; `out` is `./<folder>-tiles` by default;
     settings are keywords (k=14, spacing=1.0, ...), None for the default. The same call with the same `out` resumes an

@@ -105,7 +105,9 @@ def _of(images: str, entries: list[Entry], all_entries: list[Entry]) -> str:
         return images if variants_with else ""
     if all(v.option for v in variants_with.values()):
         return f"{images} with {next(iter(variants_with.values())).option}"
-    return f"{images} without {variants_without[0].option}" if all(v.option for v in variants_without) else images
+    if not all(v.option for v in variants_without):
+        return images
+    return f"{images} without {' or '.join(dict.fromkeys(v.option for v in variants_without))}"
 
 
 def _sentences(entries: list[Entry]) -> str:

@@ -87,6 +87,11 @@ class RunSettings(BaseModel):
         return ""
 
     @property
+    def harmonized_run(self) -> str:
+        """Folder of the run whose harmonized versions are read in place of the volumes; empty where these are read."""
+        return ""
+
+    @property
     def named(self) -> dict[str, Any]:
         """The settings by name, and values derived from several settings that determine a step's results."""
         return dict(self)

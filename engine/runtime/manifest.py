@@ -42,7 +42,9 @@ from .ownership import check_foreign, clear, forget_images, own_paths
 
 MOST_THREADS = 8
 C = TypeVar("C", bound=RunSettings)
-PASSING = frozenset({"E_UNIT_FAILED", "E_CHANGED", "E_REJECTED", "E_NO_MASK", "E_ALIGN", "E_DEGENERATE", "E_TRUNCATED"})
+PASSING = frozenset(
+    {"E_UNIT_FAILED", "E_CHANGED", "E_REJECTED", "E_NO_MASK", "E_ALIGN", "E_DEGENERATE", "E_TRUNCATED", "E_VERSION"}
+)
 """Reason codes of transient rejections: --redo tries such slides again."""
 
 

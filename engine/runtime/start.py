@@ -133,14 +133,21 @@ def relabel(out: str | Path, *, options: RunOptions, **choice: Any) -> Path:
     folder = Folder(absolute(out))
     run = read_run(folder)
     pipeline = recorded(run.command, run.variant)
-    if not set(choice) <= set(kept_names(pipeline.variant.settings)):
+    kept = [name for name in kept_names(pipeline.variant.settings) if name in choice]
+    if not kept:
         raise SettingsError(
             f"{out} is a run of `tile-engine run {pipeline.called}`, which has no clusters: there is nothing to relabel.",
             "E_NO_CLUSTERS",
         )
+    if beyond := [f"--{name}" for name, value in choice.items() if value is not None and name not in kept]:
+        raise SettingsError(
+            f"{out} is a run of `tile-engine run {pipeline.called}`, whose clusters have no {' or '.join(beyond)}: give --k, "
+            "the number of clusters to show.",
+            "E_NO_CLUSTERS",
+        )
     cluster = replace(options.cluster, cluster="none")
-    unchanged = [name for name, value in choice.items() if value is None]
-    settings = {**choice, **{name: run.settings[name] for name in unchanged}}
+    unchanged = [name for name in kept if choice[name] is None]
+    settings = {name: run.settings[name] if name in unchanged else choice[name] for name in kept}
     job = load(folder.out)
     planned = as_begun(settings_of({**run.settings, **settings}, pipeline.variant.settings), folder)
     settings |= pipeline.follow(replace(job, settings=planned), unchanged, options.report)

@@ -19,6 +19,7 @@ from ...stores.cases import Cases, StoredIndex, TextColumn, read_added, read_ind
 from ...stores.frame import Array
 from ...stores.lock import Lock
 from ...stores.remote import absolute, real, to_path
+from ..pipeline.documents import read_run
 from ..pipeline.job import Job
 from ..runtime.load import load
 from .encode import encode
@@ -106,10 +107,13 @@ def open_gallery(out: str | Path) -> Gallery:
     job = load(absolute(out))
     kind = next((k for k in SEARCHED_TABLES if (table_of(job, k) / "zarr.json").exists()), None)
     if kind is None:
-        raise SettingsError(
-            f"{job.folder.out} has no table to search yet: finish the run first (run the same command again).",
-            "E_NO_TABLE",
+        called = job.pipeline.called
+        remedy = (
+            f"`tile-engine run {called}` leaves none. Search a run of `tile-engine run embed` on the same images."
+            if read_run(job.folder).status == "done"
+            else "finish the run first (run the same command again)."
         )
+        raise SettingsError(f"{job.folder.out} has no table to search yet: {remedy}", "E_NO_TABLE")
     added = index_root(job) / "added.npz"
     stamp = added.stat().st_mtime_ns if added.exists() else 0
     with _one_at_a_time:

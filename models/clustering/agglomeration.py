@@ -20,14 +20,20 @@ from .tree import Merge
 
 Array = npt.NDArray[Any]
 NEIGHBOURS = 10
-"""Nearest neighbours of a point that are its edges."""
+"""Nearest neighbours of a point that are its edges, ..."""
+FEWEST_NEIGHBOURS, POINTS_PER_NEIGHBOUR = 3, 8
+"""... of few points one for every eight, at least three: with more, a group of eight points has most of its edges outside."""
 FAINT = 1e-3
 """Weight of an edge that every pair has by its sizes alone, so that clusters without common edges merge in a fixed order."""
 
 
-def neighbour_edges(points_NC: Array, labels_N: Array, clusters: int, neighbours: int = NEIGHBOURS) -> Array:
-    """Number of edges between every two clusters (J, J), symmetric, float64; labels run from 0 to `clusters` - 1."""
-    count = min(neighbours, len(points_NC) - 1)
+def neighbour_edges(points_NC: Array, labels_N: Array, clusters: int, neighbours: int = 0) -> Array:
+    """Number of edges between every two clusters (J, J), symmetric, float64; labels run from 0 to `clusters` - 1.
+
+    Each point has edges to its `neighbours` nearest; 0 stands for the usual number.
+    """
+    usual = min(NEIGHBOURS, max(FEWEST_NEIGHBOURS, len(points_NC) // POINTS_PER_NEIGHBOUR))
+    count = min(neighbours or usual, len(points_NC) - 1)
     edges = np.zeros((clusters, clusters))
     if count > 0:
         _, near_NM = cKDTree(points_NC).query(points_NC, count + 1)  # the first is the point itself

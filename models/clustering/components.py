@@ -36,7 +36,22 @@ class PrincipalSpace:
         (3, 1)
         """
         points = np.asarray(embeddings_NF, np.float64)
-        mean, scale = points.mean(0), np.maximum(points.std(0), 1e-9)
+        return cls._of(points, np.maximum(points.std(0), 1e-9), share, most)
+
+    @classmethod
+    def unscaled(
+        cls, embeddings_NF: Array, share: float = EXPLAINED_SHARE, most: int = MAX_COMPONENTS
+    ) -> PrincipalSpace:
+        """The same without the standardisation of features: distances are those of the embeddings.
+
+        Of some dozen embeddings standardised features are mostly noise.
+        """
+        points = np.asarray(embeddings_NF, np.float64)
+        return cls._of(points, np.ones(points.shape[1]), share, most)
+
+    @classmethod
+    def _of(cls, points: Array, scale: Array, share: float, most: int) -> PrincipalSpace:
+        mean = points.mean(0)
         with threadpool_limits(1):  # the last digits must not depend on the number of cores
             values, vectors = np.linalg.eigh((p := (points - mean) / scale).T @ p)
         values, vectors = np.maximum(values[::-1], 0.0), vectors[:, ::-1]

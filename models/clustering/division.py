@@ -23,7 +23,7 @@ from .tree import Merge
 
 Array = npt.NDArray[Any]
 MIN_FINE_POINTS = 20
-"""A cluster is divided into fine clusters of at least this many points on average."""
+"""A cluster is divided into fine clusters of at least this many points on average, where nothing else is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +40,23 @@ class Division:
     """In order: those inside clusters, then those of clusters."""
 
 
-def divide(points_NC: Array, labels_N: Array, clusters: int, seed: int, most: int = FINE_CLUSTERS) -> Division:
+def divide(
+    points_NC: Array,
+    labels_N: Array,
+    clusters: int,
+    seed: int,
+    *,
+    most: int = FINE_CLUSTERS,
+    least: int = MIN_FINE_POINTS,
+) -> Division:
     """Divide clusters in proportion to their points into at most `most` fine clusters, at least one each.
 
-    A cluster without points gets one fine cluster in the middle of all points.
+    A fine cluster has at least `least` points on average. A cluster without points gets one fine cluster in the middle of all
+    points.
     """
     counts = np.bincount(labels_N, minlength=clusters)
     further = (max(0, most - clusters) * counts / max(1, counts.sum())).astype(int)  # beyond the one of each cluster
-    parts = np.maximum(1, np.minimum(1 + further, counts // MIN_FINE_POINTS))
+    parts = np.maximum(1, np.minimum(1 + further, counts // least))
     places, labels = np.zeros((int(parts.sum()), points_NC.shape[1])), np.zeros(len(points_NC), np.int64)
     parents = np.repeat(np.arange(clusters), parts)
     for cluster in np.flatnonzero(counts):

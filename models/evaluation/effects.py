@@ -1,4 +1,4 @@
-"""effects: by how much a cluster's log-ratio differs between two groups of subjects, with an interval."""
+"""effects: by how much a number or a cluster's log-ratio differs between two groups of subjects, with an interval."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import stdtrit
+from scipy.special import ndtri, stdtrit
 
 Array = npt.NDArray[Any]
 
@@ -28,11 +28,43 @@ class Effect:
 def log_ratio_effect(ratios: Array, group: Array, pair: tuple[int, int]) -> Effect:
     """Effect from log-ratios, float (subjects,), of both groups of `pair`; each has at least two subjects."""
     first, second = (ratios[group == g] for g in pair)
-    difference = second.mean() - first.mean()
+    return Effect(pair, *(float(v) for v in np.exp(difference_of_means(first, second))))
+
+
+def difference_of_means(first: Array, second: Array) -> tuple[float, float, float]:
+    """(mean of `second` minus mean of `first`, ends of its 95 % interval) by Welch 1947; each has at least two values.
+
+    The ends are the difference itself where neither set varies.
+    """
+    difference = float(second.mean() - first.mean())
     parts = np.array([v.var(ddof=1) / len(v) for v in (first, second)])
     if not parts.sum():
-        return Effect(pair, *(float(np.exp(difference)),) * 3)
+        return difference, difference, difference
     degrees = parts.sum() ** 2 / (parts**2 / [len(first) - 1, len(second) - 1]).sum()
-    reach = stdtrit(degrees, 0.975) * np.sqrt(parts.sum())
-    low, high = np.exp((difference - reach, difference + reach))
-    return Effect(pair, float(np.exp(difference)), float(low), float(high))
+    reach = float(stdtrit(degrees, 0.975) * np.sqrt(parts.sum()))
+    return difference, difference - reach, difference + reach
+
+
+def standardised(first: Array, second: Array) -> float:
+    """Hedges' g: the difference of means in pooled standard deviations, corrected for few values; NaN where nothing varies.
+
+    Hedges 1981, Journal of Educational Statistics 6:107.
+    """
+    degrees = len(first) + len(second) - 2
+    pooled = ((len(first) - 1) * first.var(ddof=1) + (len(second) - 1) * second.var(ddof=1)) / degrees
+    if not pooled:
+        return float("nan")
+    return float((second.mean() - first.mean()) / np.sqrt(pooled) * (1 - 3 / (4 * degrees - 1)))
+
+
+def odds_ratio(inside: tuple[int, int], outside: tuple[int, int]) -> tuple[float, float, float]:
+    """(odds in one group over those in the other, ends of the 95 % interval); each group is (with the value, without it).
+
+    Half a subject is added to each count (Haldane 1956, Annals of Human Genetics 20:309), so that none is 0.
+
+    >>> [round(v, 2) for v in odds_ratio((9, 1), (2, 8))]
+    [21.53, 2.33, 199.4]
+    """
+    counts = np.array([*inside, *outside]) + 0.5
+    middle, reach = np.log(counts[0] * counts[3] / (counts[1] * counts[2])), ndtri(0.975) * np.sqrt((1 / counts).sum())
+    return float(np.exp(middle)), float(np.exp(middle - reach)), float(np.exp(middle + reach))

@@ -1,8 +1,8 @@
-"""permutations: a rank test between groups of subjects, with p-values by permutation: ties and few subjects do no harm."""
+"""permutations: tests of ranks and of categories between groups of subjects; p by permutation, so few subjects do no harm."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from itertools import combinations
 from typing import Any
@@ -26,17 +26,34 @@ def rank_test(values: Array, group: Array, *, seed: int = 0) -> tuple[Array, flo
     The statistic is that of Kruskal and Wallis; for two groups its p-value is that of a two-sided Mann-Whitney test. `group` is
     int (subjects,), from 0.
     """
-    sizes = np.bincount(group)
     ranks = rankdata(values, axis=0)
-    observed = _statistic(ranks, group[None])[0]
+    return _permuted(ranks, group, seed, "rank_test", lambda statistic: statistic)
+
+
+def category_test(values: Array, group: Array, *, seed: int = 0) -> tuple[float, float]:
+    """(p of the chi-squared of categories and groups, the least p that these groups can give); both int (subjects,), from 0."""
+    counts = np.bincount(values)
+    member = np.eye(len(counts))[values][:, counts > 0] / np.sqrt(counts[counts > 0])
+    # chi-squared is n · (sum over groups and categories of observed² / (size of both)) - n
+    p, least = _permuted(member, group, seed, "category_test", lambda statistic: statistic.sum(-1, keepdims=True))
+    return float(p[0]), least
+
+
+def _permuted(
+    values: Array, group: Array, seed: int, name: str, statistic: Callable[[Array], Array]
+) -> tuple[Array, float]:
+    """(p of every statistic, the least p), by all divisions of the subjects into such groups, or by drawn ones."""
+    sizes = np.bincount(group)
+    observed = statistic(_statistic(values, group[None]))[0]
     ways = float(np.exp(gammaln(len(group) + 1) - gammaln(sizes + 1).sum()))
     if round(ways) <= MAX_EXACT:
         drawn = all_divisions(tuple(sizes.tolist()))
-        hits, total = _as_large(ranks, drawn, observed), len(drawn)
+        hits, total = _as_large(values, drawn, observed, statistic), len(drawn)
     else:
-        draw = numpy_generator(seed, "rank_test")
+        draw = numpy_generator(seed, name)
         drawn = np.stack([draw.permutation(group) for _ in range(DRAWS)])
-        hits, total = 1 + _as_large(ranks, drawn, observed), 1 + DRAWS  # Phipson & Smyth 2010: never 0
+        # Phipson & Smyth 2010: never 0
+        hits, total = 1 + _as_large(values, drawn, observed, statistic), 1 + DRAWS
     alike = 2 if len(sizes) == 2 and sizes[0] == sizes[1] else 1
     return hits / total, max(alike / ways, 1 / total)
 
@@ -73,6 +90,6 @@ def _statistic(ranks: Array, groups: Array) -> Array:
     return total
 
 
-def _as_large(ranks: Array, groups: Array, observed: Array) -> Array:
+def _as_large(values: Array, groups: Array, observed: Array, statistic: Callable[[Array], Array]) -> Array:
     parts = np.array_split(groups, max(1, len(groups) // 2000))
-    return np.asarray(sum((_statistic(ranks, part) >= observed - 1e-9).sum(0) for part in parts))
+    return np.asarray(sum((statistic(_statistic(values, part)) >= observed - 1e-9).sum(0) for part in parts))

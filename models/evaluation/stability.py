@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import adjusted_rand_score
 from threadpoolctl import threadpool_limits
 
 from ..clustering.partitions import METHODS, Method, partitions
@@ -26,7 +25,6 @@ from ..seeds import numpy_generator
 
 Array = npt.NDArray[Any]
 MAX_POINTS = 3000
-DRAWS = 8
 MIN_GROUPS = 5
 """Whole slides are drawn again where the points are of at least this many."""
 MIN_RAND, MIN_JACCARD, MIN_EXCESS = 0.75, 0.6, 0.05
@@ -57,6 +55,26 @@ class Reproducibility:
 
 
 @dataclass(frozen=True, slots=True)
+class Redraws:
+    """How often the data are drawn again, and what is tried on them. The defaults suit thousands of points."""
+
+    draws: int = 8
+    """Labellings of the points, the first one from all of them."""
+    structureless: int = 1
+    """Gaussian sets, and as many boxes; few points vary more, and need more sets for the same certainty."""
+    points_per_cluster: int = 10
+    """Points for each cluster, on average, of the largest K that is tried."""
+    methods: tuple[Method, ...] = METHODS
+
+
+THOUSANDS = Redraws()
+"""For patches of images."""
+DOZENS = Redraws(draws=16, structureless=4, points_per_cluster=6)
+"""For some dozens to hundreds of points. Of 96 sets of 12 to 43 points without structure two have a K of 2 (see
+docs/benchmarks.md); with the draws and sets of thousands it is one in nine."""
+
+
+@dataclass(frozen=True, slots=True)
 class Recommendation:
     """The number of kinds that can be told apart reproducibly."""
 
@@ -67,21 +85,22 @@ class Recommendation:
 
 
 def reproducibility(
-    points_NC: Array, ks: Sequence[int], seed: int = 0, groups_N: Array | None = None
+    points_NC: Array, ks: Sequence[int], seed: int = 0, groups_N: Array | None = None, redraws: Redraws = THOUSANDS
 ) -> list[Reproducibility]:
-    """Reproducibility of every K by both methods, on at most `MAX_POINTS` points drawn by the seed.
+    """Reproducibility of every K by every method, on at most `MAX_POINTS` points drawn by the seed.
 
-    `groups_N`: the slide of each point, or None. Ks of more than a tenth of the points are left
-    out, but for the smallest.
+    `groups_N`: the slide of each point, or None. Ks that leave fewer than `redraws.points_per_cluster` points for a cluster
+    are left out, but for the smallest.
     """
     draw = numpy_generator(seed, "stability")
     rows = np.sort(draw.choice(len(points_NC), min(MAX_POINTS, len(points_NC)), replace=False))
     points = np.asarray(points_NC[rows], np.float64)
     groups = None if groups_N is None else groups_N[rows]
-    tried = [k for k in ks if k <= max(min(ks), len(points) // 10)]
+    tried = [k for k in ks if k <= max(min(ks), len(points) // redraws.points_per_cluster)]
     with threadpool_limits(1):
-        empty = [_labellings(null, tried, seed, groups) for null in _structureless(points, draw)]
-        found = _labellings(points, tried, seed, groups)
+        nulls = [null for _ in range(redraws.structureless) for null in _structureless(points, draw)]
+        empty = [_labellings(null, tried, seed, groups, redraws) for null in nulls]
+        found = _labellings(points, tried, seed, groups, redraws)
     return [
         Reproducibility(
             k,
@@ -90,29 +109,30 @@ def reproducibility(
             chance=max(mean_rand(labels[method, k]) for labels in empty),
             jaccard=_jaccard(found[method, k], k),
         )
-        for method in METHODS
+        for method in redraws.methods
         for k in tried
     ]
 
 
 def recommend(rows: Sequence[Reproducibility]) -> Recommendation:
     """The largest passing K whose index is near the best, by the first method that has one; K = 1 where none passes."""
-    for method in METHODS:
+    methods = tuple(dict.fromkeys(row.method for row in rows))
+    for method in methods:
         passing = {row.clusters: row.rand for row in rows if row.method == method and row.passes}
         if passing:
             best = max(k for k, rand in passing.items() if rand >= max(passing.values()) - RAND_TOLERANCE)
             return Recommendation(best, method, tuple(sorted(passing)))
-    return Recommendation(1, "continuous", ())
+    return Recommendation(1, methods[-1] if methods else METHODS[-1], ())
 
 
 def _labellings(
-    points: Array, ks: Sequence[int], seed: int, groups: Array | None
+    points: Array, ks: Sequence[int], seed: int, groups: Array | None, redraws: Redraws
 ) -> dict[tuple[Method, int], list[Array]]:
     """(method, K) -> labels of all points, by clusters of all points first and then of each draw."""
-    out: dict[tuple[Method, int], list[Array]] = {(method, k): [] for method in METHODS for k in ks}
-    for number in range(DRAWS):
+    out: dict[tuple[Method, int], list[Array]] = {(method, k): [] for method in redraws.methods for k in ks}
+    for number in range(redraws.draws):
         rows = _drawn(len(points), groups, numpy_generator(seed, "draw", number)) if number else np.arange(len(points))
-        for method in METHODS:
+        for method in redraws.methods:
             for k, centres in partitions(points[rows], ks, method, seed + number).items() if ks else ():
                 out[method, k].append(centres.labels(points))
     return out
@@ -135,7 +155,26 @@ def _structureless(points: Array, draw: np.random.Generator) -> tuple[Array, Arr
 
 def mean_rand(labellings: Sequence[Array]) -> float:
     """Mean adjusted Rand index of every two of at least two labellings."""
-    return float(np.mean([adjusted_rand_score(a, b) for a, b in combinations(labellings, 2)]))
+    return float(np.mean([adjusted_rand(a, b) for a, b in combinations(labellings, 2)]))
+
+
+def adjusted_rand(first: Array, second: Array) -> float:
+    """Adjusted Rand index of two labellings (Hubert & Arabie 1985), int (N,) from 0; 1 where both have one cluster.
+
+    scikit-learn's takes a millisecond to check its input, and some dozen points are compared ten thousand times.
+
+    >>> adjusted_rand(np.array([0, 0, 1, 1]), np.array([1, 1, 0, 0])), adjusted_rand(np.zeros(4), np.array([0, 0, 1, 1]))
+    (1.0, 0.0)
+    """
+    first, second = np.asarray(first, np.int64), np.asarray(second, np.int64)
+    columns = int(second.max()) + 1
+    table = np.bincount(first * columns + second, minlength=(int(first.max()) + 1) * columns).reshape(-1, columns)
+    same, by_first, by_second, all_pairs = (
+        float((n * (n - 1)).sum()) / 2 for n in (table, table.sum(1), table.sum(0), np.array([len(first)]))
+    )
+    chance = by_first * by_second / max(all_pairs, 1.0)
+    most = (by_first + by_second) / 2
+    return (same - chance) / (most - chance) if most != chance else 1.0
 
 
 def _jaccard(labellings: Sequence[Array], clusters: int) -> tuple[float, ...]:

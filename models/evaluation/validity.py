@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy.spatial.distance import cdist
-from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score, silhouette_score
+from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score, silhouette_samples, silhouette_score
 
 from ..seeds import numpy_generator
 from .dunn import dunn_of_distances, trimmed
@@ -69,6 +69,13 @@ def silhouettes(
     points = points_NF[chosen].astype(np.float64)
     distances = cdist(points, points)
     return {key: _silhouette(distances, labels[chosen]) for key, labels in labellings.items()}
+
+
+def point_silhouettes(points_NF: Array, labels: Array) -> Array:
+    """Silhouette of every point, float64 (N,); NaN where all are in one cluster, or each is in its own."""
+    if not 2 <= len(np.unique(labels)) < len(labels):
+        return np.full(len(labels), np.nan)
+    return np.asarray(silhouette_samples(points_NF, labels))
 
 
 def _silhouette(distances: Array, labels: Array) -> float:

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 from ...pipeline.command import Command, Variant
 from .settings import ClusterSettings, TrainedClusterSettings, TrainedVolumeSettings, VolumeClusterSettings
+from .subjects.settings import SubjectSettings
 
 if TYPE_CHECKING:
     from ...pipeline.modality import Modality
     from ...pipeline.spec import Pipeline
     from ...pipeline.step import Step
 
+_SUBJECTS = "Groups of subjects by their whole volumes, rather than kinds of tissue inside them."
 _TRAINED = "By the networks of a finished run rather than new ones."
 
 COMMAND = Command(
@@ -20,6 +22,7 @@ COMMAND = Command(
     variants=(
         Variant("slides", "slides", ClusterSettings),
         Variant("volumes", "volumes", VolumeClusterSettings),
+        Variant("subjects", "volumes", SubjectSettings, given="subjects", option="--subjects", about=_SUBJECTS),
         Variant(
             "slides-trained", "slides", TrainedClusterSettings, given="trained", option="--trained", about=_TRAINED
         ),
@@ -32,6 +35,12 @@ COMMAND = Command(
 
 
 def pipeline(variant: Variant, modality: Modality) -> Pipeline:
+    from .subjects import subject_pipeline
+
+    return subject_pipeline(COMMAND, variant, modality) if variant.name == "subjects" else _tissue(variant, modality)
+
+
+def _tissue(variant: Variant, modality: Modality) -> Pipeline:
     from ...pipeline.outputs import GROUPS, INDEX, REPORT, document, file, label, pictures, samples, table
     from ...pipeline.spec import Apart, Pipeline
     from ...pipeline.step import Step, all_columns, once, per_image

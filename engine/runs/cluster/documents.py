@@ -31,7 +31,7 @@ class ReproducibilityRow(Part):
     """How well the clusters of one K and method come back (see `models.evaluation.stability.Reproducibility`)."""
 
     clusters: int
-    method: Literal["separate", "continuous"]
+    method: Literal["separate", "continuous", "ward"]
     rand: float
     chance: float
     jaccard: tuple[float, ...]
@@ -45,14 +45,14 @@ class Validity(Document):
     """The number of clusters that the user set, or that is recommended; 1 where no K is reproducible."""
     clusters: int
     """Clusters that are trained: `k`, or where that is 1 the K that comes nearest to being reproducible."""
-    method: Literal["separate", "continuous"]
-    """Kinds with gaps between them, or regions of a continuum."""
+    method: Literal["separate", "continuous", "ward"]
+    """Kinds with gaps between them, or regions of a continuum; ward only where it was asked for."""
     passing: tuple[int, ...]
     """The reproducible Ks of that method."""
     range: tuple[int, int]
     """Smallest and largest K that were asked for."""
-    drawn: Literal["patches", "slides"]
-    """What was drawn again and again: patches, or whole slides."""
+    drawn: Literal["patches", "slides", "subjects"]
+    """What was drawn again and again: patches, whole slides, or subjects."""
     reproducibility: tuple[ReproducibilityRow, ...]
     indices: tuple[IndexValue, ...]
 

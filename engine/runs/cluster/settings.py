@@ -24,15 +24,32 @@ from .classes import Classes, read_classes
 from .old_run import Match, match_as_begun, read_match
 from .trained import with_settings_of_run
 
+OBJECTIVE_TEXT = (
+    "How clusters are found: by a network (imsat and iic maximise information, scan and temi join neighbours), kmeans, along "
+    "the graph of nearest neighbours (graph, leiden), or auto: graph where kinds are separate, else kmeans. Of subjects: "
+    "graph, kmeans, ward or auto."
+)
 Objective = Literal["auto", "imsat", "iic", "scan", "temi", "kmeans", "graph", "leiden"]
 
 
-class ShownSettings(RunSettings):
-    """Settings of what is shown of a tree of clusters."""
+class LevelSettings(RunSettings):
+    """The level of a tree of clusters that is shown."""
 
     level: Annotated[int, Option(WRITE, ("map",), "the recommended one", "K", kept=True)] = Field(
         0, ge=0, le=100, description="Level of the tree of clusters that labels, tables and maps show: 2 to the finest."
     )
+
+    @field_validator("level")
+    @classmethod
+    def _level(cls, value: int) -> int:
+        if value == 1:
+            raise ValueError("level: a map has at least 2 clusters; 0 stands for the recommended level")
+        return value
+
+
+class ShownSettings(LevelSettings):
+    """Settings of what is shown of a tree of clusters."""
+
     classes: Annotated[Classes, Option(WRITE, ("map",), "cluster 1, cluster 2 ...", "CSV", str, kept=True)] = Field(
         (),
         description="Names, colours and merges of clusters: a CSV with the columns cluster, name, colour, into, such as an "
@@ -44,13 +61,6 @@ class ShownSettings(RunSettings):
         description="Clusters take the numbers, colours and names of the corresponding clusters of this finished run; "
         "corresponding are those with most tiles in common, on images that both runs have.",
     )
-
-    @field_validator("level")
-    @classmethod
-    def _level(cls, value: int) -> int:
-        if value == 1:
-            raise ValueError("level: a map has at least 2 clusters; 0 stands for the recommended level")
-        return value
 
     @field_validator("classes", mode="before")
     @classmethod
@@ -67,19 +77,11 @@ class ShownSettings(RunSettings):
         return self.model_copy(update={"match": match_as_begun(self.match, earlier)})
 
 
-class NumberOfClusters(ShownSettings):
-    """Settings of clustering: number of clusters, objective, seeds."""
+class KSettings(RunSettings):
+    """The number of clusters."""
 
     k: Annotated[tuple[int, int], Option(FIND, ("train",), "auto", "K", int | str)] = Field(
         (2, 20), description="Number of clusters: one such as 14, a range such as 2-20, or auto for 2-20."
-    )
-    objective: Annotated[Objective, Option(FIND, ("train",))] = Field(
-        "auto",
-        description="How clusters are found: by a network (imsat and iic maximise information, scan and temi join neighbours), "
-        "kmeans, along the graph of nearest neighbours (graph, leiden), or auto: graph where kinds are separate, else kmeans.",
-    )
-    seeds: Annotated[int, Option(TRY, ("train",))] = Field(
-        5, ge=1, le=20, description="Initialisations of the objective; the best is kept."
     )
 
     @field_validator("k", mode="before")
@@ -98,11 +100,22 @@ class NumberOfClusters(ShownSettings):
         return value
 
     @model_validator(mode="after")
-    def _range(self) -> NumberOfClusters:
+    def _range(self) -> KSettings:
         low, high = self.k
         if not 2 <= low <= high <= 100:
             raise ValueError(f"k: use 2 to 100 clusters, the smaller number of a range first; got {low} to {high}")
         return self
+
+
+class NumberOfClusters(KSettings, ShownSettings):
+    """Settings of clustering: number of clusters, objective, seeds."""
+
+    objective: Annotated[Objective, Option(FIND, ("train",), metavar="NAME")] = Field(
+        "auto", description=OBJECTIVE_TEXT
+    )
+    seeds: Annotated[int, Option(TRY, ("train",))] = Field(
+        5, ge=1, le=20, description="Initialisations of the objective; the best is kept."
+    )
 
 
 class StainSettings(RunSettings):

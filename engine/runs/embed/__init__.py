@@ -64,13 +64,14 @@ def _tiles(variant: Variant, modality: Modality) -> Pipeline:
 
 
 def _volumes(variant: Variant, modality: Modality) -> Pipeline:
-    from ...pipeline.outputs import INDEX, REPORT, document, model, pictures, samples, samples_metadata, table
+    from ...pipeline.outputs import INDEX, REPORT, document, model, pictures, samples, table
     from ...pipeline.spec import Pipeline
-    from ...pipeline.step import Step, all_columns, gang, once, per_image
+    from ...pipeline.step import Step, all_columns, gang, once
     from ...steps import convert
+    from ...steps.volumes.encode import encode_volumes
     from ...steps.volumes.estimate import forecast
-    from ...steps.volumes.prepare import assign_rows, check_one_channel, prepare_volume
-    from .encode import encode_volumes
+    from ...steps.volumes.prepare import check_one_channel
+    from ...steps.volumes.sample import sample_steps
     from .encode_new import encode
     from .evaluate import evaluate_embeddings
     from .folds import check_what_is_known
@@ -89,27 +90,7 @@ def _volumes(variant: Variant, modality: Modality) -> Pipeline:
         encode=encode,
         stages={
             "convert": convert.steps(modality),
-            "sample": (
-                Step(
-                    "rows",
-                    "assign rows",
-                    assign_rows,
-                    once,
-                    settings=("network", "shape", "voxel"),
-                    outputs=(samples_metadata("patches"),),
-                    cohort=True,
-                ),
-                Step(
-                    "prepare",
-                    "prepare volumes",
-                    prepare_volume,
-                    per_image,
-                    settings=("mask", "align", "template"),
-                    columns=lambda settings: ("mask",) if settings.mask == "given" else (),
-                    files=("mask", "template"),
-                    outputs=(samples("patches"),),
-                ),
-            ),
+            "sample": sample_steps(),
             "train": (
                 Step(
                     "networks",

@@ -1,9 +1,8 @@
-"""documents: the JSON documents of a run on whole volumes: the evaluation of embeddings, and records of networks."""
+"""documents: the JSON document of a run on whole volumes: the evaluation of embeddings."""
 
 from __future__ import annotations
 
 from ...pipeline.documents import Document, JsonNumber, Part
-from ...steps.checkpoints import ModelRecord
 
 EVALUATION = "models/evaluation"
 
@@ -42,10 +41,3 @@ class Evaluation(Document):
     """Network or baseline -> name of the figure -> figure."""
     left_out: tuple[str, ...] = ()
     """Columns of numbers that no figure is given for, each with the reason."""
-
-
-class NetworkRecord(ModelRecord):
-    """Record of a network for whole volumes."""
-
-    volumes: int
-    """Number of volumes that the network was trained on."""

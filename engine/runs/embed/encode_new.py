@@ -15,10 +15,9 @@ from ....stores.volumes.reader import open_volume
 from ...images.opening import inspect_volumes
 from ...pipeline.job import Job
 from ...pipeline.record import ImageRecord
+from ...steps.volumes.encode import ENCODED
+from ...steps.volumes.networks import load_network, model_name
 from ...steps.volumes.prepare import new
-from .encode import ENCODED
-from .folds import WHOLE, model_name
-from .networks import load_network
 from .settings import EmbedSettings
 
 LOG = logging.getLogger("tile_engine")
@@ -37,9 +36,13 @@ def encode(job: Job[EmbedSettings], specs: Sequence[str]) -> tuple[list[ImageRec
     paths = [str(s) for s in specs]
     cohort = find_volumes(paths, t=settings.t, channels=settings.channels, suffix=settings.suffix)
     inspected = inspect_volumes(cohort, labels=settings.labels)
-    network = load_network(job, model_name(best(job), WHOLE))
+    network = load_network(job, model_name(best(job)))
     records: list[ImageRecord] = []
     rows: list[Array] = []
+    if settings.harmonized_run:
+        LOG.warning(
+            "the volumes of this run were harmonized; a new one is compared as it is, unless it was harmonized too"
+        )
     reasons = [f"{r.name} [{r.code}]: {r.message}" for r in inspected.rejected.values()]
     for record in inspected.slides.values():
         try:

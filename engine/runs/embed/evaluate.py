@@ -20,9 +20,10 @@ from ...pipeline.unit import Outcome, Unit
 from ...steps.checkpoints import write_document
 from ...steps.covariates import covariates
 from ...steps.volumes.dataset import Volumes
+from ...steps.volumes.encode import embeddings, errors
+from ...steps.volumes.networks import WHOLE
 from .documents import EVALUATION, Evaluation, Figure, FoldSize
-from .encode import embeddings, errors
-from .folds import WHOLE, folds_of, why_not
+from .folds import folds_of, why_not
 from .number_columns import number_columns
 from .settings import EmbedSettings
 

@@ -10,11 +10,11 @@ from ....errors import SettingsError
 from ....stores.frame import Array
 from ...pipeline.job import Job
 from ...steps.covariates import covariates
+from ...steps.volumes.harmonized import check_harmonized
+from ...steps.volumes.networks import WHOLE
 from .objective import objective_of
 from .settings import EmbedSettings
 
-WHOLE = "all"
-"""Name of the fold that trains on all volumes."""
 SPLITS = {"train": 0, "training": 0, "val": 0, "validation": 0, "test": 1}
 """Value of a column `split` -> 0 for training, 1 for evaluation."""
 
@@ -62,6 +62,7 @@ def why_not(job: Job[EmbedSettings]) -> str:
 
 def check_what_is_known(job: Job[EmbedSettings]) -> None:
     """Raise SettingsError, before any work, if settings do not fit the covariates: label column, classes, sites, split."""
+    check_harmonized(job)
     settings, records = job.settings, list(job.slides.values())
     columns = sorted({name for r in records for name in r.columns})
     if settings.label != "label" and not any(r.columns.get(settings.label) for r in records):
@@ -89,10 +90,6 @@ def _check_shared_subjects(job: Job[EmbedSettings]) -> None:
             f"{len(both)} subjects are on both sides of the column `split` ({', '.join(both[:5])} ...): the network would be "
             "evaluated on subjects that it was trained on. Put each subject on one side."
         )
-
-
-def model_name(network: str, fold: str) -> str:
-    return f"{network}-{fold}"
 
 
 def trainings(job: Job[EmbedSettings]) -> Iterator[tuple[str, str]]:

@@ -22,11 +22,11 @@ from ...show.volume_plane import volume_plane
 from ...steps.covariates import covariates
 from ...steps.report import closing_sections, histories_of, name_of
 from ...steps.volumes.dataset import Volumes, grid_of
-from .documents import EVALUATION, Evaluation, Figure, NetworkRecord
-from .encode import ENCODED, embeddings, errors
+from ...steps.volumes.encode import ENCODED, embeddings, errors
+from ...steps.volumes.networks import NetworkRecord, load_network, model_name
+from .documents import EVALUATION, Evaluation, Figure
 from .evaluate import COMPONENTS, RAW, best
-from .folds import WHOLE, model_name, trainings
-from .networks import load_network
+from .folds import trainings
 from .settings import EmbedSettings
 
 SHOWN = 6
@@ -75,9 +75,7 @@ def _panels(job: Job[EmbedSettings], path: Path) -> Path:
     rows = order[np.unique(np.linspace(0, len(order) - 1, SHOWN).round().astype(int))]
     records = list(job.slides.values())
     pairs = []
-    for index, volumes, outputs in reconstructions(
-        load_network(job, model_name(network, WHOLE)), Volumes(job, rows), ENCODED
-    ):
+    for index, volumes, outputs in reconstructions(load_network(job, model_name(network)), Volumes(job, rows), ENCODED):
         for i, volume, output in zip(index, volumes, outputs, strict=True):
             row = int(rows[i])
             pairs.append(ReconstructedVolume(records[row].name, float(rmse[row]), volume[0], output[0]))

@@ -12,7 +12,7 @@ from ....stores.lists.cells import read_numbers
 from ....stores.tables import write_table
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
-from .encode import embeddings, errors
+from ...steps.volumes.encode import embeddings, errors
 from .evaluate import best
 from .settings import EmbedSettings
 

@@ -19,6 +19,7 @@ from ...pipeline.record import ImageRecord
 from ...pipeline.unit import Outcome, Unit
 from .dataset import _spec, assigned_rows, grid_of
 from .grid import Pose, prepared
+from .harmonized import notices_of, values_of
 from .mask import _head, mask_of
 
 
@@ -45,15 +46,19 @@ def assign_rows(job: Job[Any], unit: Unit) -> Outcome:
         StoredArray.create(root / "patches", _spec(job, len(job.slides)))
         outcome.files += [written(root / "zarr.json"), written(root / "patches" / "zarr.json")]
     outcome.facts["shape"] = list(grid.shape)
+    outcome.notices += notices_of(job)
     return outcome
 
 
 def prepare_volume(job: Job[Any], unit: Unit) -> Outcome:
-    """Mask one volume, scale its intensities, resample it to the grid and write its row."""
+    """Mask one volume, or its harmonized version, scale its intensities, resample it to the grid and write its row.
+
+    The mask is that of the volume itself in both cases.
+    """
     outcome = Outcome()
     record, rows = job.slides[unit.slide], assigned_rows(job)
     with outcome.clock("read"):
-        values = job.stored(unit.slide).read(record.frame.box)[0]
+        values = values_of(job, unit.slide)
         mask = mask_of(job, record)
     with outcome.clock("compute"):
         cells, ends = prepared(values, mask, record.frame, grid_of(job), pose_of(job, values, record))

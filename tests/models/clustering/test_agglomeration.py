@@ -23,6 +23,10 @@ def test_edges_are_those_of_a_full_table_of_distances() -> None:
             expected[labels[j], labels[i]] += 1
     np.testing.assert_array_equal(neighbour_edges(points, labels, 5, neighbours=6), expected)
     assert not neighbour_edges(points[:1], labels[:1], 5).any()
+    assert neighbour_edges(points, labels, 5).sum() == 2 * 40 * 5, "of few points one neighbour for every eight"
+    assert neighbour_edges(points[:6], labels[:6], 5).sum() == 2 * 6 * 3
+    many = draw.normal(size=(200, 3))
+    assert neighbour_edges(many, np.zeros(200, int), 1).sum() == 2 * 200 * 10
 
 
 def test_the_pair_with_most_edges_for_its_size_merges_first() -> None:

@@ -6,9 +6,9 @@ from math import comb
 
 import numpy as np
 import pytest
-from scipy.stats import kruskal, mannwhitneyu
+from scipy.stats import chi2_contingency, fisher_exact, kruskal, mannwhitneyu
 
-from tile_engine.models.evaluation.permutations import all_divisions, rank_test
+from tile_engine.models.evaluation.permutations import all_divisions, category_test, rank_test
 
 
 @pytest.mark.parametrize("sizes", [(3, 3), (4, 6), (5, 5)])
@@ -41,3 +41,15 @@ def test_all_divisions_are_tried_once() -> None:
     found = [tuple(d) for d in all_divisions((1, 2, 3)).tolist()]
     assert len(found) == len(set(found)) == 60
     assert {tuple(np.bincount(d)) for d in found} == {(1, 2, 3)}
+
+
+def test_categories_of_few_subjects_are_exact_and_of_many_agree_with_chi_squared() -> None:
+    values, group = np.repeat([0, 1], 5), np.array([0, 0, 0, 0, 1, 0, 1, 1, 1, 1])
+    table = [[4, 1], [1, 4]]
+    assert category_test(values, group)[0] == pytest.approx(fisher_exact(table).pvalue)  # its margins are symmetric
+    draw = np.random.default_rng(0)
+    values, group = draw.integers(0, 3, 120), draw.integers(0, 2, 120)
+    group[values == 2] = draw.random((values == 2).sum()) < 0.7
+    table = [[int(((values == v) & (group == g)).sum()) for g in range(2)] for v in range(3)]
+    assert category_test(values, group)[0] == pytest.approx(chi2_contingency(table).pvalue, abs=0.02)
+    assert category_test(np.zeros(8, int), np.repeat([0, 1], 4))[0] == 1.0

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
+from sklearn.metrics import adjusted_rand_score
 
 from tile_engine.models.evaluation import stability
-from tile_engine.models.evaluation.stability import Recommendation, Reproducibility, recommend, reproducibility
+from tile_engine.models.evaluation.stability import DOZENS, Recommendation, Redraws, Reproducibility, recommend
 
 KS = range(2, 7)
-
-
-@pytest.fixture(autouse=True)
-def few_draws(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Enough for small sets."""
-    monkeypatch.setattr(stability, "DRAWS", 4)
+reproducibility = partial(stability.reproducibility, redraws=Redraws(draws=4))
+"""Draws enough for small sets."""
 
 
 def blobs(sizes: tuple[int, ...], seed: int = 0) -> np.ndarray:
@@ -92,3 +91,25 @@ def test_the_jaccard_index_of_a_cluster_and_its_best_match() -> None:
     first, other = np.array([0, 0, 0, 1, 1]), np.array([1, 1, 0, 0, 0])
     assert stability._jaccard([first, other], 2) == pytest.approx((2 / 3, 2 / 3))
     assert stability._jaccard([first, first, other], 2) == pytest.approx((5 / 6, 5 / 6))
+
+
+def test_the_adjusted_rand_index_is_that_of_scikit_learn() -> None:
+    draw = np.random.default_rng(0)
+    for size, first, second in ((2, 1, 1), (5, 2, 3), (40, 4, 2), (3000, 20, 20)):
+        a, b = draw.integers(0, first, size), draw.integers(0, second, size)
+        for one, other in ((a, b), (a, a), (a, (a + 1) % first)):
+            assert stability.adjusted_rand(one, other) == pytest.approx(adjusted_rand_score(one, other), abs=1e-12)
+
+
+def test_two_dozen_points_have_the_kinds_that_were_planted_or_one() -> None:
+    draw = np.random.default_rng(1)
+    planted = blobs((8, 8, 8))
+    assert recommend(stability.reproducibility(planted, KS, redraws=DOZENS)).clusters == 3
+    noise = draw.normal(size=(24, 4))
+    assert recommend(stability.reproducibility(noise, KS, redraws=DOZENS)).clusters == 1
+
+
+def test_ward_is_tried_where_it_is_asked_for() -> None:
+    rows = reproducibility(blobs((30, 30, 30)), KS, redraws=Redraws(draws=4, methods=("ward",)))
+    assert {r.method for r in rows} == {"ward"}
+    assert recommend(rows) == Recommendation(3, "ward", recommend(rows).passing)

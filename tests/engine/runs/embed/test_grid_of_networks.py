@@ -12,9 +12,9 @@ import pytest
 
 import tile_engine
 from tile_engine.engine.runs.embed.networks import training_units
-from tile_engine.engine.runs.embed.settings import PRESETS
 from tile_engine.engine.runtime.load import load
 from tile_engine.engine.runtime.options import RunOptions
+from tile_engine.engine.steps.volumes.settings import PRESETS
 from tile_engine.engine.workers.placement import ClusterOptions
 
 GRID = PRESETS[2:]

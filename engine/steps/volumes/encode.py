@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ....stores.array import ArraySpec, StoredArray, Written, written
 from ....stores.frame import Array
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
-from ...steps.checkpoints import device_of
-from ...steps.volumes.dataset import Volumes, grid_of
-from .folds import WHOLE, model_name
-from .networks import load_network
-from .settings import EmbedSettings
+from ..checkpoints import device_of
+from .dataset import Volumes, grid_of
+from .networks import WHOLE, load_network, model_name
 
 CHUNK_BYTES = 1 << 26
 ENCODED = 8
 """Batch size in volumes when embedding; the last digits of embeddings depend on it."""
 
 
-def encode_volumes(job: Job[EmbedSettings], unit: Unit) -> Outcome:
+def encode_volumes(job: Job[Any], unit: Unit) -> Outcome:
     """Compute embeddings and squared reconstruction errors of all volumes, by the network of the unit."""
     import torch
 
@@ -33,22 +33,27 @@ def encode_volumes(job: Job[EmbedSettings], unit: Unit) -> Outcome:
         embeddings = embeddings_of(network, volumes, ENCODED)
         errors = squared_errors(network, volumes, ENCODED)
     with outcome.clock("write"):
-        outcome.files += _store(job, f"codes/{unit.name}", embeddings) + _store(job, f"errors/{unit.name}", errors)
+        outcome.files += store_embeddings(job, unit.name, embeddings, errors)
     outcome.facts["pixels"] = len(volumes) * int(np.prod(grid_of(job).shape))
     return outcome
 
 
-def embeddings(job: Job[EmbedSettings], network: str, fold: str = WHOLE) -> Array:
+def store_embeddings(job: Job[Any], name: str, embeddings: Array, errors: Array) -> list[Written]:
+    """Write embeddings and squared errors of all volumes under the name of their model."""
+    return _store(job, f"codes/{name}", embeddings) + _store(job, f"errors/{name}", errors)
+
+
+def embeddings(job: Job[Any], network: str, part: str = WHOLE) -> Array:
     """Embeddings of the volumes in use, float32 (volume, feature)."""
-    return StoredArray.open(job.folder.samples / "codes" / model_name(network, fold)).read_all()
+    return StoredArray.open(job.folder.samples / "codes" / model_name(network, part)).read_all()
 
 
-def errors(job: Job[EmbedSettings], network: str, fold: str = WHOLE) -> Array:
+def errors(job: Job[Any], network: str, part: str = WHOLE) -> Array:
     """Mean squared reconstruction errors of the volumes in use, float64 (volume,)."""
-    return StoredArray.open(job.folder.samples / "errors" / model_name(network, fold)).read_all()
+    return StoredArray.open(job.folder.samples / "errors" / model_name(network, part)).read_all()
 
 
-def _store(job: Job[EmbedSettings], name: str, values: Array) -> list[Written]:
+def _store(job: Job[Any], name: str, values: Array) -> list[Written]:
     names = ("volume", "feature")[: values.ndim]
     rows = max(1, min(len(values), CHUNK_BYTES // max(1, values[:1].nbytes)))
     chunk = (rows, *values.shape[1:])

@@ -1,0 +1,73 @@
+"""pictures: mean volumes of the groups, the subjects in the plane, curves over the number of groups, curves of the training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .....stores.frame import Array
+from ....pipeline.job import Job
+from ....show.group_means import group_means
+from ....show.k_curves import k_curves
+from ....show.training_curves import training_curves
+from ....show.volume_plane import volume_plane
+from ....steps.report import histories_of
+from ....steps.volumes.dataset import Volumes, grid_of
+from ....steps.volumes.networks import NetworkRecord, model_name
+from ..documents import Validity
+from .cases import Subjects
+from .settings import SubjectSettings
+
+PLANES = {"umap": "UMAP of the subjects", "pca": "Principal components of the subjects"}
+
+
+def draw_pictures(
+    job: Job[SubjectSettings], subjects: Subjects, group: Array, table: Any, validity: Validity
+) -> tuple[dict[str, Path], float]:
+    """(name -> picture, end of the colour scale of the differences)."""
+    maps = job.folder.out / "maps"
+    found: dict[str, Path] = {}
+    found["groups"], limit = _groups(job, subjects, group, maps / "groups.png")
+    if "X_umap" in table.obsm:
+        width = len(str(group.max()))
+        columns = {"group": np.array([f"group {g:{width}d}" for g in group])}
+        columns |= {n: table.obs[n].astype(str).to_numpy() for n in ("site", "label") if n in table.obs}
+        title = PLANES[table.uns["tile_engine"]["umap"]]
+        found["plane"] = volume_plane(maps / "plane.png", np.asarray(table.obsm["X_umap"]), columns, title=title)
+    if len(validity.rows) > 1:
+        recommended = validity.k if validity.k > 1 else None
+        found["k"] = k_curves(maps / "k.png", scores_of(validity), comebacks=validity.rows, recommended=recommended)
+    if job.settings.embedding == "network":
+        name = model_name(job.settings.network)
+        found["training"] = training_curves(maps / "training.png", histories_of(job, [(name, name, NetworkRecord)]))
+    return found, limit
+
+
+def _groups(job: Job[SubjectSettings], subjects: Subjects, group: Array, path: Path) -> tuple[Path, float]:
+    from .....models.evaluation.mean_volumes import mean_volumes, planes_of_difference, symmetric_limit
+
+    found = mean_volumes(Volumes(job), subjects.of_volume, group - 1)
+    sizes = np.bincount(group - 1)
+    limit = symmetric_limit(found.differences)
+    picture = group_means(
+        path,
+        found.means,
+        found.differences,
+        names=[f"group {i} · {n} subjects" for i, n in enumerate(sizes, 1)]
+        if len(sizes) > 1
+        else [f"all {sizes[0]} subjects"],
+        planes=planes_of_difference(found.differences),
+        limit=limit,
+        spacing=grid_of(job).spacing,
+    )
+    return picture, limit
+
+
+def scores_of(validity: Validity) -> list[dict[str, Any]]:
+    """The validity indices as rows {k, seed, index, value}; rows without a value are left out."""
+    rows = ((r.clusters, r.seed, r.index, r.value) for r in validity.indices)
+    return [
+        {"k": k, "seed": seed, "index": index, "value": value} for k, seed, index, value in rows if value is not None
+    ]

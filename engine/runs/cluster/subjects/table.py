@@ -1,0 +1,73 @@
+"""table: one row per subject: its embedding, its group at every level, and what the list says of it; and subjects.csv."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .....stores.array import written
+from .....stores.tables import write_table
+from ....pipeline.job import Job
+from ....pipeline.unit import Outcome, Unit
+from ....show.spreadsheet import Cell, write_csv
+from .cases import subject_columns, subjects_of
+from .settings import SubjectSettings
+from .space import subject_embeddings
+from .tree import group_of_subjects, groups_document, shown_level
+
+LISTED = "listed_"
+"""Before the name of a column of the list that has the name of one of ours."""
+
+
+def write_subject_table(job: Job[SubjectSettings], unit: Unit) -> Outcome:
+    """Write tables/subjects.zarr and subjects.csv."""
+    import anndata
+    import pandas as pd
+
+    from .....models.evaluation.projection import embed_points, fit_umap
+
+    outcome = Outcome()
+    subjects, groups = subjects_of(job), groups_document(job)
+    with outcome.clock("read"):
+        embeddings = subject_embeddings(job, subjects).astype(np.float32)
+    level = shown_level(job, groups)
+    columns: dict[str, Any] = {
+        "subject": list(subjects.names),
+        "volumes": subjects.volumes,
+        "group": group_of_subjects(groups, level),
+        "silhouette": np.array([np.nan if s is None else s for s in groups.silhouettes]),
+    }
+    columns |= {f"level_{k}": group_of_subjects(groups, k) for k in range(2, groups.finest + 1)}
+    listed = subject_columns(job, subjects).values
+    own = set(columns)
+    columns |= {LISTED * (name in own) + name: values for name, values in listed.items() if "/" not in name}
+    table = anndata.AnnData(X=embeddings, obs=pd.DataFrame(columns, index=list(subjects.names)))
+    method = "none"
+    with outcome.clock("compute"):
+        if job.settings.umap:
+            projection = fit_umap(embeddings, seed=job.settings.seed)
+            table.obsm["X_umap"], method = embed_points(embeddings, projection), projection.method
+    table.uns["tile_engine"] = {"embedding": job.settings.embedding, "umap": method}
+    with outcome.clock("write"):
+        outcome.files += write_table(job.folder.out / "tables" / "subjects.zarr", table)
+        path = job.folder.out / "subjects.csv"
+        write_csv(path, _rows(columns))
+        outcome.files.append(written(path))
+    outcome.facts["subjects"] = len(subjects)
+    return outcome
+
+
+def _rows(columns: dict[str, Any]) -> list[dict[str, Cell]]:
+    names = list(columns)
+    return [
+        {name: _cell(value) for name, value in zip(names, row, strict=True)}
+        for row in zip(*columns.values(), strict=True)
+    ]
+
+
+def _cell(value: Any) -> Cell:
+    plain = value.item() if isinstance(value, np.generic) else value
+    if isinstance(plain, float):
+        return "" if np.isnan(plain) else round(plain, 6)
+    return plain if isinstance(plain, int) else str(plain)

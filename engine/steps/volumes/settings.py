@@ -1,0 +1,110 @@
+"""PreparedVolumeSettings: settings of every run on whole volumes: the network, and how volumes are prepared for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from ...pipeline.option import FIND, READ, Option
+from ..settings import PreparedSettings
+from .harmonized_run import HarmonizedRun, harmonized_as_begun, read_harmonized
+
+if TYPE_CHECKING:
+    from ...pipeline.record import ImageRecord
+    from .grid import Grid
+
+PRESETS = ("onga", "arai", *(f"yamaguchi-{blocks}x{maps}" for blocks in (1, 2, 3, 4) for maps in (1, 4, 16, 32)))
+SHAPES = {"onga": (80, 96, 80), "arai": (160, 192, 160)}
+VOXELS = {"onga": 2.0, "arai": 1.0}
+"""Network -> voxel size in millimetres, such that a head fits into the shape."""
+MAX_WHOLE_SIDE = 96
+"""Longest side, in voxels, of volumes of equal shape that are padded rather than resampled."""
+
+
+class PreparedVolumeSettings(PreparedSettings):
+    """Settings of every run that trains networks on whole volumes.
+
+    Lengths are voxels of the prepared volumes unless stated otherwise.
+    """
+
+    network: Annotated[str, Option(FIND, ("sample",), metavar="NAME")] = Field(
+        "onga",
+        description="Network: onga (80x96x80), arai (160x192x160), yamaguchi-BxC (blocks B 1-4, channels C 1, 4, 16, 32), "
+        "or yamaguchi for all sixteen.",
+    )
+    embedding_size: Annotated[int, Option(FIND, ("train",))] = Field(
+        150, ge=2, le=4096, description="Numbers of an embedding, of onga and arai."
+    )
+    shape: Annotated[
+        tuple[int, int, int] | None,
+        Option(READ, ("sample",), "the network's; of small volumes of one shape theirs", "Z,Y,X", str),
+    ] = Field(None, description="Voxels along z,y,x that the network sees, such as 80,96,80.")
+    voxel: Annotated[float | None, Option(READ, ("sample",), "so that a head fits the shape: 2 or 1")] = Field(
+        None, gt=0, le=100, description="Millimetres a voxel that volumes are resampled to."
+    )
+    harmonized: Annotated[HarmonizedRun, Option(READ, ("sample",), "the volumes as they are", "OUT", str)] = Field(
+        (),
+        description="Read the harmonized version of each volume, from the folder of a finished run that harmonized them to one "
+        "site; volumes of that site stay as they are.",
+    )
+
+    @field_validator("harmonized", mode="before")
+    @classmethod
+    def _harmonized(cls, value: Any) -> Any:
+        return read_harmonized(value) if isinstance(value, (str, Path)) and value else value or ()
+
+    @model_validator(mode="after")
+    def _together(self) -> Self:
+        if self.network not in (*PRESETS, "yamaguchi"):
+            raise ValueError(
+                f"network: there is no {self.network!r}; use {PRESETS[0]}, {PRESETS[1]}, yamaguchi-3x16 ..."
+            )
+        multiple = 1 << self.steps_down
+        if self.shape and any(n % multiple or n < 2 * multiple for n in self.shape):
+            raise ValueError(
+                f"shape: {self.network} halves volumes {self.steps_down} times, so sides must be multiples of {multiple} and "
+                f"at least {2 * multiple}; got {','.join(map(str, self.shape))}"
+            )
+        return self
+
+    def as_begun(self, earlier: Mapping[str, Any]) -> Self:
+        """A run of harmonized volumes that is gone by now is the one that was recorded."""
+        return self.model_copy(update={"harmonized": harmonized_as_begun(self.harmonized, earlier)})
+
+    @property
+    def harmonized_run(self) -> str:
+        return self.harmonized[0] if self.harmonized else ""
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """Names of the networks to train."""
+        return PRESETS[2:] if self.network == "yamaguchi" else (self.network,)
+
+    @property
+    def steps_down(self) -> int:
+        """Number n of halvings in the deepest network; sides are multiples of 2**n, and at least 2 * 2**n."""
+        blocks = {"onga": 4, "arai": 5}
+        return max(blocks.get(name) or int(name.removeprefix("yamaguchi-")[0]) for name in self.networks)
+
+    def grid(self, records: Sequence[ImageRecord]) -> Grid:
+        """Grid of the network's input: small volumes of equal shape and spacing are padded, all others resampled."""
+        from .grid import Grid
+
+        shapes = {record.native_shape for record in records}
+        first = records[0]
+        alike = len(shapes) == 1 and all(
+            max(a / b, b / a) < 1.01 for r in records for a, b in zip(r.spacing, first.spacing, strict=True)
+        )
+        if alike and max(first.native_shape) <= MAX_WHOLE_SIDE and self.voxel is None:
+            multiple = 1 << self.steps_down
+            shape = self.shape or tuple(max(2 * multiple, -(-n // multiple) * multiple) for n in first.native_shape)
+            coarser = max(1.0, *(a / b for a, b in zip(first.native_shape, shape, strict=True)))
+            return Grid(shape, tuple(s * coarser for s in first.spacing), whole=True)
+        shape = self.shape or SHAPES.get(self.network, SHAPES["onga"])
+        voxel = self.voxel or VOXELS.get(self.network, VOXELS["onga"]) * max(
+            a / b for a, b in zip(SHAPES.get(self.network, SHAPES["onga"]), shape, strict=True)
+        )
+        return Grid(shape, (voxel * 1000,) * 3)

@@ -62,7 +62,8 @@ class Version:
         return self.stored.shard(0)
 
     def write(self, box: Box, values: Array) -> list[Written]:
-        """Write values (C, *box.shape), float32 in the generator's units."""
+        """Write values (C, *box.shape), float32 in the generator's units; below the background's 0 there is nothing."""
+        values = np.maximum(values, 0)
         own = self.image.read(box)
         inside = self.mask.cells(np.array(box.start), box.shape)
         kept = np.where(inside, self.units.back(values, self.stored.dtype), own)

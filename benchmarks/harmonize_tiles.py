@@ -104,7 +104,7 @@ def speed(folder: Path, side: int, repeat: int) -> None:
     spec = ImageSpec((frame,), 1, "int16", (SHARD,) * 3, (64,) * 3)
     version = Version(StoredImage.create(folder / "version", spec), stored, units, everywhere(shape))
     model = ImageNetwork(sharpener, 1, sharpener.field.halo, threads=torch.get_num_threads())
-    toned = Toned(Normalized(stored, units), Tone(), measures, shift)
+    toned = Toned(Normalized(stored, units, everywhere(shape)), Tone(), measures, shift)
     work = Stitch(toned, model, version, everywhere(shape), TILES[3], exact=True)
     before = peak()
     ratios = []

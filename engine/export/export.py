@@ -119,7 +119,14 @@ def _folder(job: Job[RunSettings], choices: ExportChoices, source: str) -> Path:
             "E_OUT",
         )
     images, target = absolute(source), folder.resolve()
-    if not isinstance(images, ObjectPath) and images.is_dir() and target.is_relative_to(images.resolve()):
+    # a run refuses an OUT inside an input folder: where OUT lies there, the images came from a list, which names no export
+    listed = not isinstance(images, ObjectPath) and job.folder.out.resolve().is_relative_to(images.resolve())
+    if (
+        not isinstance(images, ObjectPath)
+        and images.is_dir()
+        and target.is_relative_to(images.resolve())
+        and not listed
+    ):
         below = target.relative_to(images.resolve()).parts
         if not below or below[0] != "derivatives":
             raise SettingsError(

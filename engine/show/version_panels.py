@@ -22,32 +22,32 @@ class ShownVersion:
     name: str
     rows: tuple[tuple[str, Array], ...]
     """(title, values) from above: the image, its version, perhaps the person's own scan at the target."""
-    change: Array
-    """Version less image, (*axes), in units of the scale."""
+    changes: tuple[tuple[str, Array], ...]
+    """(title, difference) below: the version less the image, perhaps less the own scan; (*axes), in units of the scale."""
+    spacing: tuple[float, ...]
+    """Of the cells, by axis."""
 
 
 @house_style()
-def draw_versions(path: Path, shown: Sequence[ShownVersion], *, spacing: tuple[float, ...]) -> Path:
-    """One block for each image: its planes, row by row, and the change at the bottom (orange brighter, blue darker)."""
-    axes = len(spacing)
+def draw_versions(path: Path, shown: Sequence[ShownVersion]) -> Path:
+    """One block for each image: its planes, row by row, and differences at the bottom (orange brighter, blue darker)."""
+    axes = len(shown[0].spacing)
     planes = 3 if axes == 3 else 1
     side, gap, label = (1.5, 0.06, 1.5) if axes == 3 else (3.0, 0.06, 1.5)
-    extents = [n * s for n, s in zip(shown[0].change.shape, spacing, strict=True)]
-    scale = side / max(extents)
-    high = max(extents) * scale
-    heights = [0.35 + (len(one.rows) + 1) * (high + gap) for one in shown]
+    extents = [[n * s for n, s in zip(one.changes[0][1].shape, one.spacing, strict=True)] for one in shown]
+    heights = [0.35 + (len(one.rows) + len(one.changes)) * (side + gap) for one in shown]
     figure = new_figure(2 * MARGIN + label + planes * (side + gap), 2 * MARGIN + 0.4 + sum(heights))
     write_title(figure, "Images and their harmonized versions")
     top = MARGIN + 0.45
     for number, one in enumerate(shown):
         write_inches(figure, MARGIN, top, shortened(one.name, 60), fontsize=9, color=QUIET_INK)
         lines = [(title, _grey(values, axes)) for title, values in one.rows]
-        lines.append(("change", _diverging(one.change / CHANGE)))
+        lines += [(title, _diverging(change / CHANGE)) for title, change in one.changes]
         for line, (title, rgb) in enumerate(lines):
-            at = top + 0.25 + line * (high + gap)
-            write_inches(figure, MARGIN, at + high / 2 - 0.08, title, fontsize=9)
-            for plane, (pixels, size) in enumerate(_planes(rgb, extents, scale)):
-                place = (MARGIN + label + plane * (side + gap), at)
+            at = top + 0.25 + line * (side + gap)
+            write_inches(figure, MARGIN, at + side / 2 - 0.08, shortened(title, 22), fontsize=9)
+            for plane, (pixels, size) in enumerate(_planes(rgb, extents[number], side / max(extents[number]))):
+                place = (MARGIN + label + plane * (side + gap), at + (side - size[1]) / 2)
                 gid = f"version-{number}-{line}-{plane}"
                 draw_pixels(figure, *place, size, rgb=pixels, gid=gid, smooth=True)
         top += heights[number]

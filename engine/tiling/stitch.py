@@ -51,24 +51,27 @@ class Stitch:
         aligned = Box(tuple(a // self.side * self.side for a in seen.start), seen.stop)
         for cell in aligned.cut((self.side,) * len(box.shape)):
             write = Box(cell.start, tuple(a + self.side for a in cell.start)) & frame
+            if self.exact:
+                write &= self._on_step(box)  # shards lie on the stride, and nothing is computed twice
             read = write.grow((halo,) * len(box.shape)) & frame
-            if self.mask.share([read])[0] >= ANY:
+            if write.size and self.mask.share([write if self.exact else read])[0] >= ANY:
                 yield read, write
 
     @property
     def padded(self) -> Box:
         """The image's box, its ends rounded up to the stride."""
-        return Box(
-            (0,) * len(self.layer.frame.shape),
-            tuple(-(-n // self.network.step) * self.network.step for n in self.layer.frame.shape),
-        )
+        return self._on_step(self.layer.frame.box)
+
+    def _on_step(self, box: Box) -> Box:
+        step = self.network.step
+        return Box(tuple(a // step * step for a in box.start), tuple(-(-b // step) * step for b in box.stop))
 
 
 def stitch(job: Stitch, unit: Box) -> Outcome:
     """Compute and write the cells of a unit, whole shards of the layer.
 
     `facts` holds `tiles`, `unreadable` (pieces that could not be decoded, and count as background), and if blended
-    `disagreement`: mean and largest standard deviation between tiles, of cells that several of them see.
+    `disagreement`: mean and largest standard deviation between tiles, of cells that several of them see; None without such.
     """
     outcome = Outcome()
     tiles = list(job.tiles(unit))
@@ -98,7 +101,7 @@ def stitch(job: Stitch, unit: Box) -> Outcome:
         total /= np.maximum(weights, 1e-12)
         variance = squares / np.maximum(weights, 1e-12) - np.square(total).mean(0)
         spread = np.sqrt(np.maximum(variance, 0))[covered > 1]
-        outcome.facts["disagreement"] = [float(spread.mean()), float(spread.max())] if spread.size else [0.0, 0.0]
+        outcome.facts["disagreement"] = [float(spread.mean()), float(spread.max())] if spread.size else None
     with outcome.clock("write"):
         for box in unit.cut(job.layer.chunks):
             slices = box.shift(_minus(unit.start)).slices

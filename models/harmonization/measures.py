@@ -29,6 +29,8 @@ LEAST = 50
 THUMBNAIL = 24
 """Cells of the thumbnail along each axis."""
 SCALE_PERCENTILE = 99.0
+MOST_BELOW = 0.01
+"""Share of negative values inside the mask that noise may explain."""
 FLAT_VALUES = BLOCKS**3 * VALUES // 4
 """Values drawn of an image without a field: one block."""
 
@@ -67,13 +69,20 @@ def measure(
     """Measures of an image: `values` (C, *axes) and bool `mask` on one grid, whose cells are `factors` cells of the image.
 
     `scale` is the value that becomes 1; without one, the 99th percentile inside the mask of each channel.
-    Raises SlideError (E_DEGENERATE) for an empty mask or a channel without positive values.
+    Raises SlideError (E_DEGENERATE) for an empty mask, negative values, or a channel without positive ones.
     """
     where = np.argwhere(mask)
     if len(where) < LEAST:
         raise SlideError("the mask of the image is empty: there is nothing to harmonize.", "E_DEGENERATE")
     inside = values[:, mask].astype(np.float32)
     scale = np.percentile(inside, SCALE_PERCENTILE, axis=1).astype(np.float32) if scale is None else scale
+    below = float((inside < 0).mean())
+    if below > MOST_BELOW:
+        raise SlideError(
+            f"{below:.0%} of the values inside the mask are negative: intensities begin at 0 here, and what is below would be "
+            "lost. Use images that are not standardised, or shift them.",
+            "E_DEGENERATE",
+        )
     if not (scale > 0).all():
         raise SlideError(
             f"the 99th percentile inside the mask is {float(scale.min()):g}: values must be positive to be harmonized.",
@@ -87,7 +96,9 @@ def measure(
     draw = numpy_generator(seed, "measures")
     if axes == 3:
         block = np.clip(((positions + 1) / 2 * BLOCKS).astype(np.int64), 0, BLOCKS - 1)
-        members = [np.flatnonzero(block @ BLOCKS ** np.arange(3) == g) for g in range(BLOCKS**3)]
+        number = block @ BLOCKS ** np.arange(3)
+        order = np.argsort(number, kind="stable")
+        members = np.split(order, np.searchsorted(number[order], np.arange(1, BLOCKS**3)))
         picks = np.stack([_picked(cells, VALUES, draw) for cells in members])
         counts = np.array([len(cells) for cells in members])
     else:

@@ -6,6 +6,7 @@ import math
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 from torch.nn.functional import conv2d, conv3d
 
 SIGMA, REACH = 1.5, 5
@@ -13,7 +14,7 @@ K1, K2 = 0.01, 0.03
 
 
 def gaussian(images: Tensor, sigmas: tuple[float, ...], reach: int, *, pad: bool) -> Tensor:
-    """Images (B, C, *axes) smoothed axis by axis; `reach` cells each way, with zeros outside where padded, else cropped."""
+    """Images (B, C, *axes) smoothed axis by axis; `reach` cells each way; padded with the outermost cells, or cropped."""
     axes = images.ndim - 2
     convolution = (conv2d, conv3d)[axes - 2]
     x: Tensor = images.flatten(0, 1)[:, None]
@@ -21,9 +22,13 @@ def gaussian(images: Tensor, sigmas: tuple[float, ...], reach: int, *, pad: bool
         if sigma <= 0 and pad:
             continue
         weights = gaussian_weights(sigma, reach).to(x)
-        shape, padding = [1] * (axes + 2), [0] * axes
-        shape[axis + 2], padding[axis] = len(weights), reach if pad else 0
-        x = convolution(x, weights.view(shape), padding=padding)
+        shape = [1] * (axes + 2)
+        shape[axis + 2] = len(weights)
+        if pad:
+            ends = [0, 0] * axes
+            ends[2 * (axes - 1 - axis) : 2 * (axes - axis)] = [reach, reach]  # torch counts axes from the last
+            x = functional.pad(x, ends, mode="replicate")
+        x = convolution(x, weights.view(shape))
     return x[:, 0].view(*images.shape[:2], *x.shape[2:])
 
 

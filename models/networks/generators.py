@@ -29,6 +29,8 @@ from .receptive_field import ReceptiveField, receptive_field
 
 CONV = {2: nn.Conv2d, 3: nn.Conv3d}
 TRANSPOSED = {2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
+PLANES = 16
+"""Slices that are computed at once, so that memory does not grow with a tile's thickness."""
 LAST = 0.1
 """Factor on the first weights of the last layer: training begins near the identity."""
 
@@ -149,7 +151,9 @@ class ThreePlanes(nn.Module):
         total = torch.zeros_like(x_BCZYX)
         for axis in (2, 3, 4):
             planes = x_BCZYX.movedim(axis, 1)
-            total += self.slices(planes.flatten(0, 1)).unflatten(0, planes.shape[:2]).movedim(1, axis)
+            parts = torch.split(planes.flatten(0, 1), PLANES)
+            slices = torch.cat([self.slices(part) for part in parts])
+            total += slices.view(planes.shape).movedim(1, axis)
         return total / 3
 
     @property

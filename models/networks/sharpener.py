@@ -57,7 +57,8 @@ class Sharpener(nn.Module):
         nn.init.zeros_(self.last.weight)
 
     def forward(self, x_BCZYX: Tensor) -> Tensor:
-        smooth = gaussian(x_BCZYX, self._smooths, self._reach, pad=True) if self._reach else x_BCZYX
+        with torch.autocast(x_BCZYX.device.type, enabled=False):  # what the network adds to stays in float32
+            smooth = gaussian(x_BCZYX, self._smooths, self._reach, pad=True) if self._reach else x_BCZYX
         sharp: Tensor = smooth + self.last(self.network(smooth))
         return sharp
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..harmonization.blur import Blur
 from ..losses.similarity import REACH, gaussian, similarity
-from ..networks.sharpener import DEPTH, Sharpener
+from ..networks.sharpener import Sharpener
 from ..seeds import generator
 from .optimiser import Adam
 from .phases import check_finite
@@ -46,7 +46,8 @@ class Sharpening:
         aim, mask = self._pieces(index)
         degraded = self.degraded(aim, index) * mask
         aim, mask, degraded = (tensor.to(self._device) for tensor in (aim, mask, degraded))
-        inside = (slice(None), slice(None), *[slice(DEPTH, -DEPTH)] * (aim.ndim - 2))
+        edge = self.network.field.reach  # beyond it, the network has seen the cells of the piece alone
+        inside = (slice(None), slice(None), *[slice(edge, -edge)] * (aim.ndim - 2))
         sharp, aim, mask = self.network(degraded)[inside], aim[inside], mask[inside]
         cells = mask.sum().clamp(min=1) * aim.shape[1]
         squares = ((sharp - aim).square() * mask).sum() / cells

@@ -20,16 +20,17 @@ from ...steps.checkpoints import stated_weights
 from ...steps.convert.geometry import reference_of
 from ...steps.convert.pyramid import halve_level
 from ...steps.convert.tissue import tissue
+from ...steps.version_names import version_name
 from ...tiling.stitch import Stitch, stitch
 from .gan import GAN, load_gan
-from .light import light_names
-from .light_generator import load_light
+from .light import light_of
+from .light_generator import load_light, shift_of
 from .measure import measures_of, units_of
 from .normalized import Normalized
 from .settings import HarmonizeSettings
 from .sites import sites_of
 from .toned import Toned
-from .version import Version, version_image, version_name
+from .version import Version, version_image
 
 if TYPE_CHECKING:
     from ....models.networks.receptive_field import ReceptiveField
@@ -112,18 +113,20 @@ def halo_of(job: Job[HarmonizeSettings], model: Generator) -> int:
 
 def generator_of(job: Job[HarmonizeSettings], image: str) -> Generator:
     """The generator for one image, with the image as its source."""
-    site = sites_of(job).site_of(image)
+    import torch
+
+    torch.set_num_threads(job.settings.threads)  # the last digits of an image's shift depend on it
+    site = job.slides[image].site
     measures = measures_of(job, image)
-    source = Normalized(job.stored(image), units_of(job, measures))
-    name = GAN if job.settings.generator != "light" else next(n for n, s in light_names(job).items() if s == site)
+    source = Normalized(job.stored(image), units_of(job, measures), tissue(job, image))
+    name = GAN if job.settings.generator != "light" else light_of(job, site)
     path = job.folder.model(name)
     sha256 = stated_weights(path.with_suffix(".json"))
     if name == GAN:
         network: Any = resources().networks.get((path, sha256), lambda: load_gan(path, sha256))
         return Generator(source, network, network.field)
     light: Any = resources().networks.get((path, sha256), lambda: load_light(path, sha256))
-    network = light.sharpener
-    return Generator(Toned(source, light.tone, measures, light.shift_of(measures)), network, network.field)
+    return Generator(Toned(source, light.tone, measures, shift_of(light.shift, measures)), light, light.field)
 
 
 def finish_version(job: Job[HarmonizeSettings], unit: Unit) -> Outcome:

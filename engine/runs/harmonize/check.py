@@ -8,6 +8,8 @@ from ...steps.volumes.prepare import check_one_channel
 from .settings import HarmonizeSettings
 from .sites import check_sites, sites_of
 
+BRIGHTFIELD = ("uint8", 3, 255)
+"""Dtype, channels and background of slides that can be harmonized."""
 UNEVEN = 0.1
 """Relative difference of the sites' spacing that is said."""
 
@@ -17,6 +19,16 @@ def check(job: Job[HarmonizeSettings]) -> None:
     if job.pixels == "none":
         raise SettingsError("--pixels none keeps no pixels, and harmonize writes a version of them: use all or tissue.")
     check_sites(job)
+    other = [
+        r for r in job.slides.values() if job.modality.planar and (r.dtype, r.channels, r.background) != BRIGHTFIELD
+    ]
+    if other:
+        raise SettingsError(
+            f"{other[0].name} and {len(other) - 1} more: {other[0].channels} channels of "
+            f"{other[0].dtype}, background {other[0].background}. Slides are harmonized in the colours of a bright field: "
+            "three channels of uint8 on white. Leave the others out.",
+            "E_CHANNELS",
+        )
     labels = [record.name for record in job.slides.values() if record.labels]
     if labels:
         raise SettingsError(

@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+from pydantic import ConfigDict
+
 from ...pipeline.documents import Document, JsonNumber
 from ...steps.checkpoints import ModelRecord
 from .judgement import Judgement
 
 
-class LightRecord(ModelRecord):
+class GeneratorRecord(ModelRecord):
+    """What every generator of a run states."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    key: str
+    """Fingerprint of its training."""
+    held_out: tuple[str, ...]
+    """Images that its fitting did not see."""
+    why: str
+    """How they were chosen."""
+
+
+class LightRecord(GeneratorRecord):
     """Record of a light generator."""
+
+    model_config = ConfigDict(extra="forbid")
 
     site: str
     """The site whose images it harmonizes."""
@@ -22,8 +39,10 @@ class LightRecord(ModelRecord):
     """Number of images of the site and of the target that it was fitted on."""
 
 
-class GanRecord(ModelRecord):
+class GanRecord(GeneratorRecord):
     """Record of a CycleGAN's generator."""
+
+    model_config = ConfigDict(extra="forbid")
 
     sites: tuple[str, ...]
     """The sites whose images it harmonizes."""
@@ -31,6 +50,8 @@ class GanRecord(ModelRecord):
     """Cells that one cell of its output depends on, along an axis."""
     images: tuple[int, ...]
     """Number of images of every site, the target last, that it was trained on."""
+    matched: dict[str, tuple[str, ...]]
+    """Source site -> columns (age, sex) by which people of the target were drawn like the site's."""
 
 
 JUDGEMENT = "models/judgement"

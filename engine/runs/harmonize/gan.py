@@ -20,7 +20,7 @@ from .documents import GanRecord
 from .matching import Matching
 from .pieces import Pieces
 from .settings import HarmonizeSettings
-from .sites import sites_of
+from .sites import check_sites, sites_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -42,6 +42,7 @@ def train_gan(job: Job[HarmonizeSettings], unit: Unit) -> Outcome:
 
     outcome = Outcome()
     settings, sites = job.settings, sites_of(job)
+    check_sites(job)  # images may have been rejected meanwhile
     axes, side = settings.network_axes, settings.piece_side
     torch.set_num_threads(settings.threads)
     with outcome.clock("read"):
@@ -69,11 +70,19 @@ def train_gan(job: Job[HarmonizeSettings], unit: Unit) -> Outcome:
     with outcome.clock("write"):
         counts = tuple(len(part.images) for part in (*sources, target))
         record = partial(
-            GanRecord, sites=sites.sources, history=tuple(history), receptive_field=forward.field.size, images=counts
+            GanRecord,
+            key=job.ledger_key(unit.step),
+            held_out=tuple(sorted(sites.held_out)),
+            why=sites.why,
+            matched={site: tuple(m.columns) for site, m in zip(sites.sources, matching, strict=True)},
+            sites=sites.sources,
+            history=tuple(history),
+            receptive_field=forward.field.size,
+            images=counts,
         )
         outcome.files += save_model(job, GAN, forward, record)
         slot.path.unlink(missing_ok=True)
-    outcome.facts.update(steps=phase.steps, loss=history[-1]["loss"], matched=matching[0].columns)
+    outcome.facts.update(steps=phase.steps, loss=history[-1]["loss"])
     return outcome
 
 

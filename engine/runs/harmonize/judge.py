@@ -58,7 +58,7 @@ def head_of(job: Job[HarmonizeSettings], image: str) -> Head:
     """An image in the generator's units, of several channels their mean, with its mask; a coarser level of large ones."""
     stored = job.stored(image)
     level = _level(stored)
-    return Head(_values(job, image, stored, level), mask_on(tissue(job, image), stored.frames[level]))
+    return Head(_values(job, image, stored, level), mask_on(tissue(job, image), stored.frames, level))
 
 
 def _scan(job: Job[HarmonizeSettings], image: str, fitted: bool) -> Scan:

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from ....errors import CorruptError
 from ....models.harmonization.blur import mean_spectrum, relative_blur
 from ....models.harmonization.measures import Measures
-from ....stores.frame import Array
+from ....stores.frame import Array, Box
 from ...pipeline.job import Job
 from ...pipeline.progress import ProgressFile
 from ...pipeline.unit import Outcome, Unit
-from ...steps.checkpoints import checkpoint_slot, device_of, save_model
+from ...steps.checkpoints import checkpoint_slot, device_of, find_record, save_model
 from .documents import LightRecord
-from .light_generator import LightGenerator
+from .light_generator import LightGenerator, shift_of
 from .measure import measures_of
 from .pieces import Pieces
 from .settings import HarmonizeSettings
-from .sites import sites_of
+from .sites import check_sites, sites_of
 from .toned import toned
 
 SHIFT_STEPS, SHARPEN_STEPS = 800, 400
@@ -43,10 +44,22 @@ def light_names(job: Job[HarmonizeSettings]) -> dict[str, str]:
     return {f"light-{i}": site for i, site in enumerate(sites_of(job).sources, 1)}
 
 
+def light_of(job: Job[HarmonizeSettings], site: str) -> str:
+    """The model of a source site, by the models' own records: numbers change where a site has lost all of its images."""
+    for number in range(1, len({record.site for record in job.slides.values()}) + 2):
+        record = find_record(job, f"light-{number}", LightRecord)
+        if record is not None and record.site == site:
+            return f"light-{number}"
+    raise CorruptError(
+        f"{job.folder.out / 'models'} holds no light generator of site {site!r}: run the same command again."
+    )
+
+
 def train_light(job: Job[HarmonizeSettings], unit: Unit) -> Outcome:
     """Fit the light generator of one site."""
     import torch
 
+    from ....models.networks.quantile_curve import quantiles
     from ....models.networks.sharpener import Sharpener
     from ....models.seeds import generator
     from ....models.training.sharpening import Sharpening
@@ -56,6 +69,7 @@ def train_light(job: Job[HarmonizeSettings], unit: Unit) -> Outcome:
 
     outcome = Outcome()
     settings, sites = job.settings, sites_of(job)
+    check_sites(job)  # images may have been rejected meanwhile
     site = light_names(job)[unit.name]
     axes = settings.network_axes
     progress = ProgressFile(job.folder.out)
@@ -67,14 +81,23 @@ def train_light(job: Job[HarmonizeSettings], unit: Unit) -> Outcome:
     with outcome.clock("compute"):
         tone, distances = fit_tone(images[site], images[sites.target], TOPS[axes])
         history: list[dict[str, Any]] = []
-        light = LightGenerator(tone, None, None)
+        adapting = None
         if axes == 3 and len(tone.before) == 1:
             shift = ShiftTraining(tone, images[sites.target], _steps(SHIFT_STEPS, settings.effort), settings.seed)
             slot = checkpoint_slot(job, unit.step, f"{unit.name}-shift")
             history += fit(shift, slot, threads=settings.threads, progress_file=progress)
-            light = LightGenerator(tone, shift.network.eval(), None)
-        spectra = (mean_spectrum(_pieces_of(source, light, images[site])), mean_spectrum(_pieces_of(target, None, ())))
-        blur = relative_blur(*spectra, settings.piece_side)
+            adapting = shift.network.eval()
+
+        def change(image: Measures, values: Array, box: Box) -> Array:
+            return toned(tone, values, box, image, shift_of(adapting, image))
+
+        spectra = [
+            mean_spectrum(
+                piece for values in _pieces(part, found, how) for piece in values.reshape(-1, *values.shape[2:])
+            )
+            for part, found, how in ((source, images[site], change), (target, images[sites.target], None))
+        ]
+        blur = relative_blur(spectra[0], spectra[1], settings.piece_side)
         network = Sharpener(
             source.channels, axes, settings.first_width, blur.smooths, generator(settings.seed, "sharpener")
         ).to(device_of(job))
@@ -88,10 +111,17 @@ def train_light(job: Job[HarmonizeSettings], unit: Unit) -> Outcome:
         )
         slot = checkpoint_slot(job, unit.step, f"{unit.name}-sharpen")
         history += fit(sharpening, slot, threads=settings.threads, progress_file=progress)
-        light = LightGenerator(tone, light.shift, network.eval())
+        light = LightGenerator(tone, adapting, network.cpu().eval())
+        light.finish.fitted(
+            quantiles([_sharp(light, values) for values in _pieces(source, images[site], change, masked=True)]),
+            quantiles([_inside(values) for values in _pieces(target, images[sites.target], None, masked=True)]),
+        )
     with outcome.clock("write"):
         record = partial(
             LightRecord,
+            key=job.ledger_key(unit.step),
+            held_out=tuple(sorted(sites.held_out)),
+            why=sites.why,
             site=site,
             history=tuple(history),
             distances=tuple(distances),
@@ -123,13 +153,34 @@ def _drawn(pieces: Pieces, index: int) -> Any:
     return torch.from_numpy(values), torch.from_numpy(masks)
 
 
-def _pieces_of(pieces: Pieces, light: LightGenerator | None, measures: Sequence[Measures]) -> Iterator[Array]:
-    """Pieces of every image, one channel after the other, with the tone of `light`, if there is one."""
-    for n, image in enumerate(pieces.images):
-        shift = light.shift_of(measures[n]) if light else None
+Change = Callable[[Measures, Array, Box], Array]
+"""(measures of an image, values of a box, the box) -> values."""
+
+
+def _pieces(
+    pieces: Pieces, measures: Sequence[Measures], change: Change | None, *, masked: bool = False
+) -> Iterator[Array]:
+    """Some pieces of every image (piece, C, *axes), image by image; `masked` puts NaN outside of the mask, else 0 is there."""
+    for image, found in zip(pieces.images, measures, strict=True):
+        parts = []
         for i in range(PER_IMAGE):
             box = pieces.box(i, image)
             values, mask = pieces.read(image, box)
-            if light is not None:
-                values = toned(light.tone, values, box, measures[n], shift)
-            yield from values * mask
+            values = change(found, values, box) if change else values
+            parts.append(np.where(mask > 0, values, np.nan if masked else 0.0).astype(np.float32))
+        yield np.stack(parts)
+
+
+def _sharp(light: LightGenerator, values: Array) -> Array:
+    """Values inside the mask (C, n) behind the sharpener, of one image's pieces."""
+    import torch
+
+    with torch.inference_mode():
+        sharp = light.sharpener(torch.from_numpy(np.nan_to_num(values))).numpy()
+    return _inside(np.where(np.isnan(values), np.nan, sharp))
+
+
+def _inside(values: Array) -> Array:
+    """The values (C, n) of pieces (piece, C, *axes) that are not NaN."""
+    cells = np.moveaxis(values, 1, 0).reshape(values.shape[1], -1)
+    return cells[:, ~np.isnan(cells[0])]

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from ....models.harmonization.measures import Measures
+from ....models.networks.quantile_curve import QuantileCurve
+from ....models.networks.receptive_field import ReceptiveField
 from ....models.networks.sharpener import Sharpener
 from ....models.networks.tone import ShiftNetwork, Tone, terms_of
 from ....models.training import checkpoint
@@ -16,21 +18,31 @@ from ....models.training.shift import shifts_of
 
 
 class LightGenerator(nn.Module):
-    """Tone, its adaptation to single volumes, and the sharpener behind them."""
+    """Tone, its adaptation to single volumes, the sharpener behind them, and a curve to the target's quantiles."""
 
-    def __init__(self, tone: Tone, shift: ShiftNetwork | None, sharpener: Sharpener | None) -> None:
-        """`shift` is None where images are not adapted to one by one; `sharpener` where there is none yet."""
+    def __init__(self, tone: Tone, shift: ShiftNetwork | None, sharpener: Sharpener) -> None:
+        """`shift` is None where images are not adapted to one by one."""
         super().__init__()
         self.tone, self.shift, self.sharpener = tone, shift, sharpener
+        self.finish = QuantileCurve(tone.recipe["channels"])
 
     def recipe(self) -> dict[str, Any]:
         """Arguments that rebuild the parts; see `load_light`."""
-        sharpener = self.sharpener.recipe if self.sharpener else None
-        return {"tone": self.tone.recipe, "shift": self.shift is not None, "sharpener": sharpener}
+        return {"tone": self.tone.recipe, "shift": self.shift is not None, "sharpener": self.sharpener.recipe}
 
-    def shift_of(self, measures: Measures) -> Tensor | None:
-        """The shift of the tone for one image, (1, S); None where images are not adapted to."""
-        return None if self.shift is None else shifts_of(self.shift, [measures])
+    def forward(self, toned_BCZYX: Tensor) -> Tensor:
+        """Images behind their tone (see `toned`) as of the target."""
+        finished: Tensor = self.finish(self.sharpener(toned_BCZYX))
+        return finished
+
+    @property
+    def field(self) -> ReceptiveField:
+        return self.sharpener.field
+
+
+def shift_of(network: ShiftNetwork | None, measures: Measures) -> Tensor | None:
+    """The shift of the tone for one image, (1, S); None where images are not adapted to."""
+    return None if network is None else shifts_of(network, [measures])
 
 
 def load_light(path: Path, sha256: str) -> LightGenerator:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ....models.harmonization.measures import Measures, measure
@@ -34,7 +36,7 @@ def measure_image(job: Job[HarmonizeSettings], unit: Unit) -> Outcome:
         image = job.stored(unit.slide)
         level = next((i for i, one in enumerate(image.frames) if one.box.size <= MOST_CELLS), len(image.frames) - 1)
         values = image.read(image.frames[level].box, level)
-        mask = mask_on(tissue(job, unit.slide), image.frames[level])
+        mask = mask_on(tissue(job, unit.slide), image.frames, level)
     with outcome.clock("compute"):
         factors = tuple(round(a / b) for a, b in zip(image.frames[level].spacing, image.frames[0].spacing, strict=True))
         if job.modality.planar:
@@ -64,9 +66,11 @@ def units_of(job: Job[HarmonizeSettings], measures: Measures) -> Units:
     return Units(measures.scale)
 
 
-def mask_on(mask: Mask, frame: Frame) -> Array:
+def mask_on(mask: Mask, frames: Sequence[Frame], level: int) -> Array:
     """A mask on the cells of a level, bool: the mask's value at the middle of each."""
     picks = []
-    for n, size in zip(frame.shape, mask.values.shape, strict=True):
-        picks.append(np.minimum(((np.arange(n) + 0.5) * size / n).astype(np.int64), size - 1))
+    finest, frame = frames[0], frames[level]
+    for axis, (n, size) in enumerate(zip(frame.shape, mask.values.shape, strict=True)):
+        by = frame.spacing[axis] / finest.spacing[axis] / mask.ratio[axis]
+        picks.append(np.minimum(((np.arange(n) + 0.5) * by).astype(np.int64), size - 1))
     return np.asarray(mask.values[np.ix_(*picks)])

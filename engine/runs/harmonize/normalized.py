@@ -8,6 +8,7 @@ import numpy as np
 
 from ....stores.frame import Array, Box, Frame
 from ....stores.source import Source
+from ...tiling.mask import Mask
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,10 +42,11 @@ class Units:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Normalized:
-    """A `Source` in the generator's units."""
+    """A `Source` in the generator's units, 0 outside of a mask: what generators are trained on."""
 
     source: Source
     units: Units
+    mask: Mask
 
     @property
     def frames(self) -> tuple[Frame, ...]:
@@ -68,4 +70,5 @@ class Normalized:
 
     def read(self, box: Box, level: int = 0) -> Array:
         """Cells of `box`, float32 (channel, *box.shape)."""
-        return self.units.of(self.source.read(box, level))
+        values = self.units.of(self.source.read(box, level))
+        return np.asarray(values * self.mask.cells(np.array(box.start), box.shape))

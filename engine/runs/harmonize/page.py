@@ -10,6 +10,7 @@ import numpy as np
 
 from ....stores.array import written
 from ....stores.frame import Array
+from ....stores.receipts import Ledger
 from ...pipeline.documents import read_document, read_run, rejected_rows
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
@@ -19,17 +20,18 @@ from ...show.training_curves import training_curves
 from ...show.version_panels import ShownVersion, draw_versions
 from ...steps.checkpoints import find_record, read_record
 from ...steps.report import closing_sections, name_of
+from ...steps.version_names import version_name
 from .check import uneven_spacing
 from .documents import JUDGEMENT, GanRecord, JudgementDocument, LightRecord
 from .gan import GAN
 from .judge import OURS
 from .judgement import Judgement, MethodFigures, SiteFigure
 from .light import light_names
-from .measure import measures_of, units_of
+from .measure import MOST_CELLS, measures_of, units_of
 from .seams import FIGURES, seams_of
 from .settings import HarmonizeSettings
 from .sites import FEW, Sites, fitted_subjects, left_out, sites_of
-from .version import version_image, version_name
+from .version import version_image
 
 SHOWN = 3
 """Images that are shown for each source site."""
@@ -44,10 +46,8 @@ def write_page(job: Job[HarmonizeSettings], unit: Unit) -> Outcome:
     with outcome.clock("read"):
         shown = [one for site in sites.sources for one in _shown(job, sites, site)]
     with outcome.clock("compute"):
-        first = job.stored(sites.harmonized[0])
-        spacing = first.frames[_level(first)].spacing
         pictures = {
-            "versions": draw_versions(maps / "versions.png", shown, spacing=spacing),
+            "versions": draw_versions(maps / "versions.png", shown),
             "training": training_curves(maps / "training.png", _histories(job)),
         }
     with outcome.clock("write"):
@@ -63,12 +63,17 @@ def _shown(job: Job[HarmonizeSettings], sites: Sites, site: str) -> Iterator[Sho
         record = job.slides[image]
         own, version = (_values(job, image, stored) for stored in (job.stored(image), version_image(job, image)))
         rows = [(f"{site}", _display(own)), (f"as of {sites.target}", _display(version))]
+        sign = -1 if job.modality.planar else 1  # slides count down from white
+        changes = [("change", sign * (version - own).mean(0))]
         twin = [i for i in sites.of_site[sites.target] if record.subject and job.slides[i].subject == record.subject]
         if twin:
             real = _values(job, twin[0], job.stored(twin[0]))
-            if real.shape == own.shape:
+            same = job.slides[twin[0]].placement == record.placement and job.slides[twin[0]].frame == record.frame
+            if real.shape == own.shape and same:
                 rows.append((f"at {sites.target}", _display(real)))
-        yield ShownVersion(record.name, tuple(rows), (version - own).mean(0))
+                changes.append((f"error to {sites.target}", sign * (version - real).mean(0)))
+        stored = job.stored(image)
+        yield ShownVersion(record.name, tuple(rows), tuple(changes), stored.frames[_level(stored)].spacing)
 
 
 def _values(job: Job[HarmonizeSettings], image: str, stored: Any) -> Array:
@@ -236,14 +241,31 @@ def _seam_text(job: Job[HarmonizeSettings]) -> str:
 
 def _seam_table(job: Job[HarmonizeSettings], sites: Sites) -> Table:
     rows = []
+    blended = job.settings.halo is not None
     for image in sites.harmonized:
         seams = seams_of(job, image)
-        rows.append((job.slides[image].name, *(f"{seams[name]:.2g}" if seams else "–" for name in FIGURES)))
-    return Table((Column("image"), *map(Column, FIGURES)), tuple(rows))
+        cells = [f"{seams[name]:.2g}" if seams else "–" for name in FIGURES]
+        rows.append((job.slides[image].name, *cells, *([_disagreement(job, image)] if blended else [])))
+    heads = ("image", *FIGURES, *(["between blended tiles: mean, largest"] if blended else []))
+    return Table(tuple(map(Column, heads)), tuple(rows))
+
+
+def _disagreement(job: Job[HarmonizeSettings], image: str) -> str:
+    """Standard deviation between tiles that see one cell, of the units of an image; a dash where tiles agree."""
+    receipts = Ledger(job.folder.out, "harmonize", job.ledger_key("harmonize", image)).all(image)
+    found = [receipt.facts["disagreement"] for receipt in receipts if receipt.facts.get("disagreement")]
+    if not found:
+        return "–"
+    return f"{np.mean([mean for mean, _ in found]):.2g}, {max(largest for _, largest in found):.2g}"
 
 
 def _fitted(job: Job[HarmonizeSettings]) -> Iterator[Section]:
     """What the light generators found."""
+    if job.settings.generator != "light":
+        matched = read_record(job, GAN, GanRecord).matched
+        by_site = [f"{site}: {' and '.join(columns) or 'neither'}" for site, columns in matched.items()]
+        text = f"People of the target were drawn like the site's by what the list states of everybody ({'; '.join(by_site)})."
+        yield Section("Matching of age and sex", text=(text,))
     rows = []
     for name, site in light_names(job).items() if job.settings.generator == "light" else ():
         record = find_record(job, name, LightRecord)
@@ -275,6 +297,12 @@ def _cautions(job: Job[HarmonizeSettings], figures: Judgement) -> Iterator[Cauti
         )
     if text := uneven_spacing(job):
         yield Caution("The sites' cells differ in size.", text)
+    coarse = [i for i in sites_of(job).harmonized if job.slides[i].frame.box.size > MOST_CELLS]
+    if coarse:
+        yield Caution(
+            f"{len(coarse)} images were judged on a coarser level.",
+            f"They have more than {MOST_CELLS / 1e6:.0f} million cells: differences in sharpness show less there.",
+        )
     if names := left_out(job):
         more = f" and {len(names) - 5} more" if len(names) > 5 else ""
         yield Caution(

@@ -25,8 +25,10 @@ class Pieces:
     def __init__(self, job: Job[HarmonizeSettings], images: Sequence[str], side: int, axes: int, name: str) -> None:
         """`axes`: 2 on volumes gives slices along a random axis. `name` is part of the seed."""
         self._job, self._images, self._side, self._axes, self._name = job, tuple(images), side, axes, name
-        self._sources = {i: Normalized(job.stored(i), units_of(job, measures_of(job, i))) for i in images}
-        self._masks = {i: tissue(job, i) for i in images}
+        self._sources = {
+            i: Normalized(job.stored(i), units_of(job, measures_of(job, i)), tissue(job, i)) for i in images
+        }
+        self._cells = {i: np.argwhere(s.mask.values).astype(np.int32) for i, s in self._sources.items()}
         subjects = [job.slides[i].subject or i for i in images]
         self._weights = np.array([1 / subjects.count(s) for s in subjects])
         size = sum(4 * s.channels * s.frames[0].box.size for s in self._sources.values())
@@ -62,7 +64,7 @@ class Pieces:
             values[at] = self._held[image][(slice(None), *inside.slices)]
         else:
             values[at] = read_masked(source, inside)[0]
-        mask = self._masks[image].cells(np.array(box.start), box.shape)
+        mask = source.mask.cells(np.array(box.start), box.shape)
         return values, mask[None].astype(np.float32)
 
     def _piece(self, image: str, random: np.random.Generator) -> tuple[Array, Array]:
@@ -75,12 +77,12 @@ class Pieces:
 
     def _box(self, image: str, random: np.random.Generator) -> Box:
         """A box around a random cell of the mask, inside the image where it fits."""
-        mask, shape = self._masks[image], self._sources[image].frames[0].shape
+        source, cells = self._sources[image], self._cells[image]
+        shape = source.frames[0].shape
         sides = [self._side] * len(shape)
         if self._axes < len(shape):
             sides[int(random.integers(len(shape)))] = 1
-        cells = np.argwhere(mask.values)
-        centre = (cells[random.integers(len(cells))] + random.random(len(shape))) * mask.ratio
+        centre = (cells[random.integers(len(cells))] + random.random(len(shape))) * source.mask.ratio
         start = np.floor(centre - np.array(sides) / 2).astype(int)
         start = np.where(np.array(sides) <= shape, np.clip(start, 0, np.maximum(0, np.array(shape) - sides)), start)
         return Box(tuple(start.tolist()), tuple((start + sides).tolist()))

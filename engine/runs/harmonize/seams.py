@@ -1,4 +1,4 @@
-"""seams: how far tiles agree: three figures of every image, around one meeting point of tiles in the middle of its mask.
+"""seams: how far tiles agree: three figures of every image, in the middle of its mask.
 
 ```text
 overlap     two tiles, half a tile apart: largest difference of the cells that both have
@@ -40,10 +40,11 @@ def measure_seams(job: Job[HarmonizeSettings], unit: Unit) -> Outcome:
     corner = np.maximum(np.round(middle / side).astype(np.int64), 0) * side
     small, step = min(side, SIDES[len(corner)]), model.field.stride
     half = small // 2 // step * step
+    first_cell = np.maximum(np.round((middle - small) / step).astype(np.int64), 0) * step
     with outcome.clock("compute"):
-        first = _tile(job, model, corner - small, small)
-        overlap = _difference(first, _tile(job, model, corner - small + half, small), half)
-        shift = _difference(first, _tile(job, model, corner - small + step, small), step)
+        first = _tile(job, model, first_cell, small)
+        overlap = _difference(first, _tile(job, model, first_cell + half, small), half)
+        shift = _difference(first, _tile(job, model, first_cell + step, small), step)
     with outcome.clock("read"):
         gradient = _gradient(job, unit.slide, corner, side)
     outcome.facts |= {"overlap": overlap, "shift": shift, "gradient": gradient}
@@ -59,10 +60,13 @@ def seams_of(job: Job[HarmonizeSettings], image: str) -> dict[str, float]:
 def _tile(job: Job[HarmonizeSettings], model: Generator, start: Array, side: int) -> Array:
     """One tile's result (C, *axes) without its halo, in units of the scale."""
     network = network_of(job, model)
-    box = Box(tuple(start.tolist()), tuple((start + side).tolist())).grow((network.around,) * len(start))
-    result = network.of(cells_of(model.source, box)[0][None])[0]
-    inside = [slice(network.around, network.around + side)] * len(start)
-    return np.asarray(result[(slice(None), *inside)])
+    write = Box(tuple(start.tolist()), tuple((start + side).tolist()))
+    ends = Box((0,) * len(start), tuple(-(-n // network.step) * network.step for n in model.source.frames[0].shape))
+    read = write.grow((network.around,) * len(start)) & (
+        ends if (ends & write) == write else write.grow((network.around,) * len(start))
+    )
+    result = network.of(cells_of(model.source, read)[0][None])[0]
+    return np.asarray(result[(slice(None), *write.shift([-a for a in read.start]).slices)])
 
 
 def _difference(first: Array, second: Array, by: int) -> float:

@@ -71,12 +71,20 @@ class HarmonizeSettings(RunSettings):
     def _sites(self) -> HarmonizeSettings:
         if self.to and self.to in self.sources:
             raise ValueError(f"to: {self.to!r} is also among the sites that are harmonized; leave it out of --from")
+        if self.piece and self.generator == "unet" and self.piece % 16:
+            raise ValueError(
+                f"piece: a U-Net halves pieces four times, so their side is a multiple of 16; got {self.piece}"
+            )
+        if self.generator == "light" and (self.cycle is not None or self.identity != 0.5):
+            raise ValueError(
+                "cycle, identity: weights of a CycleGAN; the light generator has none. Use --generator unet or resnet"
+            )
         return self
 
     @property
     def sources(self) -> tuple[str, ...]:
         """The sites that were named; empty for all but the target."""
-        return tuple(site for part in self.from_.split(",") if (site := part.strip()))
+        return tuple(dict.fromkeys(site for part in self.from_.split(",") if (site := part.strip())))
 
     @property
     def network_axes(self) -> int:

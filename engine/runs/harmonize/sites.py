@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from ....errors import SettingsError
 from ....models.seeds import numpy_generator
 from ...pipeline.job import Job
+from ...steps.checkpoints import find_record
+from .documents import GeneratorRecord
 from .settings import HarmonizeSettings
 
+STEP = "generator"
+"""Name of the step that trains."""
 FITTED = {"train", "training", "fit"}
 HELD_OUT = {"test", "val", "validation", "held-out"}
 FEW = 5
@@ -64,8 +66,17 @@ def sites_of(job: Job[HarmonizeSettings]) -> Sites:
         site: tuple(image for image, record in records.items() if record.site == site)
         for site in (*sources, settings.to)
     }
-    held_out, why = _held_out(job, of_site)
+    held_out, why = _stated(job) or _held_out(job, of_site)
     return Sites(settings.to, sources, of_site, held_out, why)
+
+
+def _stated(job: Job[HarmonizeSettings]) -> tuple[frozenset[str], str] | None:
+    """What the generator says of the images that its fitting did not see: rejections after it change the list, not the past."""
+    for name in ("light-1", "generator"):
+        document = find_record(job, name, GeneratorRecord)
+        if document is not None and document.key == job.ledger_key(STEP):
+            return frozenset(document.held_out), document.why
+    return None
 
 
 def check_sites(job: Job[HarmonizeSettings]) -> None:
@@ -96,21 +107,43 @@ def left_out(job: Job[HarmonizeSettings]) -> list[str]:
 
 def _held_out(job: Job[HarmonizeSettings], of_site: dict[str, tuple[str, ...]]) -> tuple[frozenset[str], str]:
     images = [image for part in of_site.values() for image in part]
-    stated = {image: job.slides[image].columns.get("split", "").strip().lower() for image in images}
-    held = {image for image, split in stated.items() if split in HELD_OUT}
-    if held and set(stated.values()) & FITTED:
+    split = {image: job.slides[image].columns.get("split", "").strip().lower() for image in images}
+    unknown = sorted(set(split.values()) - FITTED - HELD_OUT - {""})
+    if unknown:
+        raise SettingsError(
+            f"the column `split` says {unknown[0]!r}; it names what fitting sees ({', '.join(sorted(FITTED))}) and "
+            f"what it does not ({', '.join(sorted(HELD_OUT))}).",
+            "E_NO_SITE",
+        )
+    if any(split.values()):
+        only_fitted = not set(split.values()) & HELD_OUT
+        held = {image for image, word in split.items() if word in HELD_OUT or (only_fitted and not word)}
         return frozenset(held), "by the column `split`"
-    share = job.settings.holdout
-    if not share:
+    if not job.settings.holdout:
         return frozenset(), "none: every image was fitted on"
     subject = {image: job.slides[image].subject or image for image in images}
-    names = sorted(set(subject.values()))
-    at = {name: {site for site, part in of_site.items() if any(subject[i] == name for i in part)} for name in names}
-    # people scanned at several sites first: only they have a scan to compare with
-    draw = numpy_generator(job.settings.seed, "holdout").permutation(len(names))
-    order = sorted(range(len(names)), key=lambda i: (-len(at[names[i]]), draw[i]))
-    chosen = {names[i] for i in order[: int(np.floor(share * len(names)))]}
+    sites: dict[str, set[str]] = {}
+    for site, part in of_site.items():
+        for image in part:
+            sites.setdefault(subject[image], set()).add(site)
+    chosen = _drawn(sites, job.settings.holdout, job.settings.seed)
     return (
         frozenset(image for image in images if subject[image] in chosen),
-        f"{len(chosen)} of {len(names)} subjects, drawn by the seed, people scanned at several sites first",
+        f"{len(chosen)} of {len(sites)} subjects, drawn by the seed, people scanned at several sites first",
     )
+
+
+def _drawn(sites: dict[str, set[str]], share: float, seed: int) -> set[str]:
+    """Subjects that are held out: a share of each site's, never all of one; people of several sites first."""
+    names = sorted(sites)
+    draw = dict(zip(names, numpy_generator(seed, "holdout").permutation(len(names)).tolist(), strict=True))
+    left = {site: sum(site in found for found in sites.values()) for site in sorted(set().union(*sites.values()))}
+    aims = {site: round(share * count) for site, count in left.items()}
+    chosen: set[str] = set()
+    for name in sorted(names, key=lambda name: (-len(sites[name]), draw[name])):
+        if all(aims[site] > 0 and left[site] > 1 for site in sites[name]):
+            chosen.add(name)
+            for site in sites[name]:
+                aims[site] -= 1
+                left[site] -= 1
+    return chosen

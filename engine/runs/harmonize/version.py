@@ -7,7 +7,6 @@ image -> units -> (tone of the light generator) -> tiles -> generator -> version
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,21 +19,12 @@ from ....stores.source import Source
 from ...pipeline.job import Job
 from ...pipeline.outputs import STORE, Output
 from ...steps.convert.geometry import image_spec
+from ...steps.version_names import FOLDER, version_name
 from ...tiling.mask import Mask
 from .normalized import Units
 from .settings import HarmonizeSettings
 
-FOLDER = "harmonized"
 VERSIONS = Output(f"{STORE}/layers/{FOLDER}", rf"zarr\.json|[A-Za-z0-9._-]+/{IMAGE_KEYS}")
-
-
-def version_name(site: str) -> str:
-    """Name of the layer of images as of a site, below layers/: signs that paths cannot have become `-`.
-
-    >>> version_name("Guy's 1.5T")
-    'harmonized/Guy-s-1.5T'
-    """
-    return f"{FOLDER}/{re.sub(r'[^A-Za-z0-9._-]+', '-', site).strip('.-') or 'site'}"
 
 
 def version_image(job: Job[HarmonizeSettings], image: str) -> StoredImage:

@@ -8,7 +8,6 @@ FOLDER/volumes/<id>.ome.zarr/layers/harmonized/<to>    a volume as at site <to>:
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -27,6 +26,7 @@ from ...pipeline.documents import read_images
 from ...pipeline.job import Job
 from ...pipeline.listing import first_of
 from ...pipeline.record import ImageRecord
+from ..version_names import site_folder
 
 LAYER = "harmonized"
 """Folder of layers that holds the versions of a volume, by site."""
@@ -63,7 +63,7 @@ class Harmonized:
 
     def is_of_site(self, record: ImageRecord) -> bool:
         """Whether a volume is of this site already, so that its original takes part."""
-        return layer_name(record.site) == layer_name(self.to)
+        return bool(record.site) and site_folder(record.site) == self.to
 
 
 def check_harmonized(job: Job[Any]) -> None:
@@ -132,15 +132,6 @@ def notices_of(job: Job[Any]) -> list[str]:
     if named:
         notices.append(f"{len(named)} were found by name, and their values are compared: {first_of(named)}")
     return notices
-
-
-def layer_name(site: str) -> str:
-    """A site, or the layer named for it, in small letters and without signs that paths cannot have.
-
-    >>> layer_name("Site B (3T)")
-    'site-b-3t'
-    """
-    return re.sub(r"[^a-z0-9_.]+", "-", site.strip().lower()).strip("-._")
 
 
 def _site(folder: Folder, sources: Mapping[str, ImageRecord]) -> str:

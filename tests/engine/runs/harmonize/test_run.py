@@ -15,10 +15,10 @@ from tile_engine.engine.runs.harmonize.documents import JUDGEMENT, JudgementDocu
 from tile_engine.engine.runs.harmonize.judge import OURS
 from tile_engine.engine.runs.harmonize.seams import seams_of
 from tile_engine.engine.runs.harmonize.sites import sites_of
-from tile_engine.engine.runs.harmonize.version import version_name
 from tile_engine.engine.runtime.load import load
 from tile_engine.engine.steps.checkpoints import read_record
 from tile_engine.engine.steps.convert.tissue import tissue
+from tile_engine.engine.steps.version_names import version_name
 from tile_engine.errors import SettingsError
 from tile_engine.stores.image import StoredImage
 
@@ -84,4 +84,5 @@ def test_wrong_sites_are_refused_before_work(
 
 def test_names_of_sites_become_names_of_layers() -> None:
     assert version_name("Guy's / 1.5T") == "harmonized/Guy-s-1.5T"
-    assert version_name("..") == "harmonized/site"
+    assert version_name("..").startswith("harmonized/site-")
+    assert version_name("京都") != version_name("東京")

@@ -43,8 +43,8 @@ def measure_seams(job: Job[HarmonizeSettings], unit: Unit) -> Outcome:
     first_cell = np.maximum(np.round((middle - small) / step).astype(np.int64), 0) * step
     with outcome.clock("compute"):
         first = _tile(job, model, first_cell, small)
-        overlap = _difference(first, _tile(job, model, first_cell + half, small), half)
-        shift = _difference(first, _tile(job, model, first_cell + step, small), step)
+        overlap = _difference(first, _tile(job, model, first_cell + half, small))
+        shift = _difference(first, _tile(job, model, first_cell + step, small))
     with outcome.clock("read"):
         gradient = _gradient(job, unit.slide, corner, side)
     outcome.facts |= {"overlap": overlap, "shift": shift, "gradient": gradient}
@@ -57,23 +57,20 @@ def seams_of(job: Job[HarmonizeSettings], image: str) -> dict[str, float]:
     return {name: float(receipt.facts[name]) for name in FIGURES} if receipt else {}
 
 
-def _tile(job: Job[HarmonizeSettings], model: Generator, start: Array, side: int) -> Array:
-    """One tile's result (C, *axes) without its halo, in units of the scale."""
+def _tile(job: Job[HarmonizeSettings], model: Generator, start: Array, side: int) -> tuple[Box, Array]:
+    """The cells of one tile inside the image, and their result (C, *axes) in units of the scale."""
     network = network_of(job, model)
-    write = Box(tuple(start.tolist()), tuple((start + side).tolist()))
     ends = Box((0,) * len(start), tuple(-(-n // network.step) * network.step for n in model.source.frames[0].shape))
-    read = write.grow((network.around,) * len(start)) & (
-        ends if (ends & write) == write else write.grow((network.around,) * len(start))
-    )
+    write = Box(tuple(start.tolist()), tuple((start + side).tolist())) & ends
+    read = write.grow((network.around,) * len(start)) & ends
     result = network.of(cells_of(model.source, read)[0][None])[0]
-    return np.asarray(result[(slice(None), *write.shift([-a for a in read.start]).slices)])
+    return write, np.asarray(result[(slice(None), *write.shift([-a for a in read.start]).slices)])
 
 
-def _difference(first: Array, second: Array, by: int) -> float:
-    """Largest difference of two tiles, the second `by` cells further along every axis, where they overlap."""
-    axes = first.ndim - 1
-    a = first[(slice(None), *[slice(by, None)] * axes)]
-    b = second[(slice(None), *[slice(None, -by or None)] * axes)]
+def _difference(first: tuple[Box, Array], second: tuple[Box, Array]) -> float:
+    """Largest difference of two tiles where they overlap."""
+    both = first[0] & second[0]
+    a, b = (values[(slice(None), *both.shift([-c for c in box.start]).slices)] for box, values in (first, second))
     return float(np.abs(a - b).max(initial=0.0))
 
 

@@ -60,7 +60,7 @@ def test_a_volume_without_a_version_is_refused_unless_it_is_of_the_site(made: Si
     with pytest.raises(SettingsError, match=r"case2\.nii\.gz") as error:
         check_harmonized(made.job)
     assert error.value.code == "E_HARMONIZED"
-    of_site = changed(made, image, site=" b ")
+    of_site = changed(made, image, site="B")
     check_harmonized(of_site)
     stored = of_site.stored(image).read(of_site.slides[image].frame.box)[0]
     np.testing.assert_array_equal(values_of(of_site, image), stored)

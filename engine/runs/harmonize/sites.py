@@ -74,7 +74,7 @@ def _stated(job: Job[HarmonizeSettings]) -> tuple[frozenset[str], str] | None:
     """What the generator says of the images that its fitting did not see: rejections after it change the list, not the past."""
     for name in ("light-1", "generator"):
         document = find_record(job, name, GeneratorRecord)
-        if document is not None and document.key == job.ledger_key(STEP):
+        if document is not None and document.key == job.fingerprints.get(STEP):
             return frozenset(document.held_out), document.why
     return None
 

@@ -76,7 +76,7 @@ def harmonize(
 
     The images are a list (CSV, TSV, XLSX) with the columns path, subject and site. Settings are keywords (to="B", from_="A",
     generator="unet" ...), None for the default. The same call with the same `out` resumes an unfinished run. Versions:
-    `Run.layers("harmonized/B")`; figures: `Run.document("models/judgement")`.
+    `Run.layers("harmonized/B")`; figures: `Run.document("judgement")`.
     Raises a TileEngineError if the whole run cannot continue.
     Sources: Zhu et al., ICCV 2017; Roca et al., Medical Image Analysis 99:103388 (2025).
     """

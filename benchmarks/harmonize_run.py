@@ -1,4 +1,4 @@
-"""How near to the truth does `run harmonize` bring a scan? The whole command, on the simulated sites of benchmarks/harmonize.py.
+"""How near to the truth does `run harmonize` bring a scan? The whole command, on the sites of benchmarks/harmonize.py.
 
 Of the 30 fitting people, half have a scan at A and the other half one at B; the 13 scored people have one at both. The scans
 are NIfTI files with a list; the figures are those of the run's own judgement, and seconds of its steps. Sites are simulated.

@@ -25,7 +25,7 @@ from ..seeds import generator, initialise
 
 WIDTHS = (8, 16, 32, 64, 128)
 """Maps of the blocks, if there are all five."""
-MIN_CELLS = 5
+MIN_CELLS = 4
 """Fewest cells along the shortest side of the last maps: evidence is mapped at their resolution."""
 INPUT_GAIN = 4.0
 """Factor of the input: values in [0, 1], mostly background of 0, have a standard deviation of about a quarter."""
@@ -39,7 +39,7 @@ def widths_for(shape: Sequence[int], widths: tuple[int, ...] = WIDTHS) -> tuple[
     """As many of the blocks as leave `MIN_CELLS` cells along the shortest side, at least two.
 
     >>> widths_for((160, 192, 160)), widths_for((91, 109, 91)), widths_for((32, 32))
-    ((8, 16, 32, 64, 128), (8, 16, 32, 64), (8, 16))
+    ((8, 16, 32, 64, 128), (8, 16, 32, 64), (8, 16, 32))
     """
     blocks = 0
     while blocks < len(widths) and min(shape) >> (blocks + 1) >= MIN_CELLS:

@@ -157,26 +157,28 @@ def _shuffled_networks(job: Job[FoldSettings]) -> list[Shuffled]:
 
 
 def header_numbers(job: Job[Any]) -> Array:
-    """Matrix and voxel size of every image's own file, float64 (n, axes + spacings)."""
-    return np.array([[*r.native_shape, *_native_spacing(r)] for r in job.slides.values()], np.float64)
-
-
-def _native_spacing(record: Any) -> tuple[float, ...]:
-    """Micrometres a cell of the file: of a slide, one number."""
-    return (record.native_spacing,) if len(record.shape) == 2 else record.spacing
+    """What the header says of every image, float64 (n, F): matrix and voxel size; of a slide, whose matrix is that of the
+    tissue that was scanned, the pixel size alone."""
+    records = job.slides.values()
+    return np.array([[r.native_spacing] if len(r.shape) == 2 else [*r.native_shape, *r.spacing] for r in records])
 
 
 def _usual_headers(job: Job[Any]) -> dict[str, str]:
+    """Site -> its most frequent header as text."""
     cohort, numbers = cohort_of(job), header_numbers(job)
-    axes = len(job.modality.axes)
     usual = {}
     for i, name in enumerate(cohort.names):
-        rows = [tuple(np.round(row, 1).tolist()) for row in numbers[cohort.sites == i]]
+        rows = [tuple(np.round(row, 3).tolist()) for row in numbers[cohort.sites == i]]
         (header, count), *_ = Counter(rows).most_common(1)
-        matrix = " × ".join(f"{n:.0f}" for n in header[:axes])
-        size = " × ".join(f"{n / 1000:.4g}" for n in header[axes:])
-        usual[name] = f"{matrix} at {size} mm ({count} of {len(rows)})"
+        usual[name] = f"{_header_text(header)} ({count} of {len(rows)})"
     return usual
+
+
+def _header_text(header: tuple[float, ...]) -> str:
+    if len(header) == 1:
+        return f"{header[0]:.4g} µm a pixel"
+    matrix = " × ".join(f"{n:.0f}" for n in header[:3])
+    return f"{matrix} at {' × '.join(f'{n / 1000:.4g}' for n in header[3:])} mm"
 
 
 def _most(sites: Array) -> int:

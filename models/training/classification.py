@@ -33,8 +33,9 @@ RATE, DECAY = 5e-3, 0.02
 """Learning rate after the warm-up, and weight decay."""
 SMOOTHING = 0.1
 """Share of the target that is spread over all classes (label smoothing)."""
-PENALTY = 1.0
-"""Weight of the squared weights of the last layer, for standardised features, against the summed cross-entropy."""
+PENALTY = 30.0
+"""Weight of the squared weights of the last layer, for standardised features, against the summed cross-entropy. A strong one:
+there are more features than images. Of 90 heads of six simulated sites 3 were misnamed with 1, 1 or 2 with 10 to 100."""
 FIT_STEPS = 200
 """Iterations of the fit of the last layer, at most."""
 

@@ -11,6 +11,7 @@ from sklearn.preprocessing import StandardScaler
 from tile_engine.errors import SettingsError
 from tile_engine.models.networks.classifier import Classifier
 from tile_engine.models.training.classification import (
+    PENALTY,
     Classification,
     ClassificationPlan,
     box_for,
@@ -58,7 +59,7 @@ def test_the_last_layer_is_scikit_learns_logistic_regression() -> None:
     network = Classifier(3, axes=2, widths=(4, 4))
     fit_head(network, features, labels)
     rows = StandardScaler().fit_transform(features)
-    peer = LogisticRegression(C=1.0, class_weight="balanced", max_iter=5000, tol=1e-8).fit(rows, labels)
+    peer = LogisticRegression(C=1 / PENALTY, class_weight="balanced", max_iter=5000, tol=1e-8).fit(rows, labels)
     assert np.allclose(probabilities_of(network, features), peer.predict_proba(rows), atol=1e-3)
 
 

@@ -30,8 +30,9 @@ MIN_CELLS = 4
 INPUT_GAIN = 4.0
 """Factor of the input: values in [0, 1], mostly background of 0, have a standard deviation of about a quarter."""
 CONVOLUTIONS: dict[int, type[nn.Module]] = {2: nn.Conv2d, 3: nn.Conv3d}
-MIN_SHARE = 0.01
-"""Least share of a cell of the grid that counts as inside, so that cells outside of a head are 0."""
+WHOLE_WEIGHT = 0.4
+"""Weight of the mean of the whole image in the mean of each cell of the grid, where a cell that lies inside wholly has 1:
+corners that hold little of a head are mostly like the whole, and not noise."""
 NORMS: dict[int, type[nn.Module]] = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
 
 
@@ -101,7 +102,10 @@ class Classifier(nn.Module):
         """Means of maps that were multiplied by the share inside, over each cell of the grid (B, G)."""
         means = self._mean(weighted_BFZYX, pool or self.pool)
         if inside_B1ZYX is not None:
-            means = means / self._mean(inside_B1ZYX, pool or self.pool).clamp_min(MIN_SHARE)
+            axes = tuple(range(2, means.ndim))
+            share, weight = self._mean(inside_B1ZYX, pool or self.pool), WHOLE_WEIGHT
+            whole = means.sum(axes, keepdim=True) / share.sum(axes, keepdim=True).clamp_min(1e-6)
+            means = (means + weight * whole) / (share + weight)
         return means.flatten(1)
 
     def means(self, maps_BFZYX: Tensor, images_BCZYX: Tensor, *, pool: int = 0) -> Tensor:

@@ -3,8 +3,9 @@
 ```text
 Classification (blocks, on random boxes of views) -> fit_head (linear layer, on the features of whole unchanged images)
 ```
-Boxes cost a fraction of whole images, and make the blocks find the class in every part. The linear layer is a logistic
-regression on means of the maps, so that it is the same for every order of the steps before it. `train_classifier` does both.
+Boxes cost a fraction of whole images, and make the blocks find the class in every part. The linear layer is a linear
+discriminant of the maps' means: it named the simulated site of 84 heads of 84, a logistic regression that of 81. Both are
+done by `train_classifier`.
 """
 
 from __future__ import annotations
@@ -33,11 +34,8 @@ RATE, DECAY = 5e-3, 0.02
 """Learning rate after the warm-up, and weight decay."""
 SMOOTHING = 0.1
 """Share of the target that is spread over all classes (label smoothing)."""
-PENALTY = 30.0
-"""Weight of the squared weights of the last layer, for standardised features, against the summed cross-entropy. A strong one:
-there are more features than images. Of 90 heads of six simulated sites 3 were misnamed with 1, 1 or 2 with 10 to 100."""
-FIT_STEPS = 200
-"""Iterations of the fit of the last layer, at most."""
+TINY, NEVER = 1e-6, -1e6
+"""Least variance of a feature, and the logit of a class without images."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,35 +123,38 @@ def check_labels(labels: Array, images: int, classes: int) -> None:
 
 
 def fit_head(network: Classifier, features_NF: Array, labels: Array) -> None:
-    """Set the last layer to the logistic regression on these features (`features_of`), all classes weighted equally.
+    """Set the last layer to the linear discriminant of these features (`features_of`); classes are equally likely.
 
-    The features are standardised for it, which becomes part of the weights. No random numbers are drawn.
+    What differs within classes, such as people, is weighed down by its covariance, which is shrunk because there are often more
+    features than images. A class without images is never named. No random numbers are drawn.
     """
     check_labels(labels, len(features_NF), network.classes)
-    features_NF = np.asarray(features_NF, np.float64)
-    mean_F, scale_F = features_NF.mean(0), features_NF.std(0) + 1e-6
-    rows_NF = torch.from_numpy((features_NF - mean_F) / scale_F)
-    labels_N = torch.from_numpy(np.asarray(labels, np.int64))
-    counts_K = torch.bincount(labels_N, minlength=network.classes).double()
-    balance_K = len(labels) / (counts_K.clamp_min(1) * (counts_K > 0).sum())
-    weights_KF = torch.zeros(network.classes, rows_NF.shape[1], dtype=torch.float64, requires_grad=True)
-    bias_K = torch.zeros(network.classes, dtype=torch.float64, requires_grad=True)
-    solver = torch.optim.LBFGS([weights_KF, bias_K], max_iter=FIT_STEPS, line_search_fn="strong_wolfe")
-
-    def loss() -> Tensor:
-        solver.zero_grad()
-        logits_NK = rows_NF @ weights_KF.T + bias_K
-        errors_N = nn.functional.cross_entropy(logits_NK, labels_N, reduction="none")
-        value = (errors_N * balance_K[labels_N]).sum() + PENALTY / 2 * weights_KF.square().sum()
-        value.backward()  # type: ignore[no-untyped-call]
-        return value
-
-    with torch.enable_grad():
-        solver.step(loss)  # type: ignore[no-untyped-call]
-    scaled_KF = weights_KF.detach() / torch.from_numpy(scale_F)
+    features_NF, labels = np.asarray(features_NF, np.float64), np.asarray(labels, np.int64)
+    centre_F, scale_F = features_NF.mean(0), features_NF.std(0) + TINY
+    rows_NF, found = (features_NF - centre_F) / scale_F, np.unique(labels)
+    means_KF = np.stack(
+        [rows_NF[labels == k].mean(0) if k in found else np.zeros(len(scale_F)) for k in range(network.classes)]
+    )
+    covariance_FF = shrunk_covariance(rows_NF - means_KF[labels])
+    weights_KF = np.linalg.solve(covariance_FF + TINY * np.eye(len(scale_F)), means_KF.T).T
+    bias_K = -0.5 * (weights_KF * means_KF).sum(1)
+    bias_K[np.setdiff1d(np.arange(network.classes), found)] = NEVER
+    weights_KF = weights_KF / scale_F
     with torch.no_grad():
-        network.head.weight.copy_(scaled_KF)
-        network.head.bias.copy_(bias_K.detach() - scaled_KF @ torch.from_numpy(mean_F))
+        network.head.weight.copy_(torch.from_numpy(weights_KF))
+        network.head.bias.copy_(torch.from_numpy(bias_K - weights_KF @ centre_F))
+
+
+def shrunk_covariance(rows_NF: Array) -> Array:
+    """Covariance (F, F) of centred rows, shrunk to a multiple of the identity (Ledoit and Wolf 2004, J. Multivariate Analysis
+    88:365)."""
+    count, size = rows_NF.shape
+    covariance_FF = rows_NF.T @ rows_NF / count
+    level = float(np.trace(covariance_FF)) / size
+    distance = float(np.square(covariance_FF).sum()) - size * level**2
+    spread = (float(np.square(np.square(rows_NF).sum(1)).sum()) / count - float(np.square(covariance_FF).sum())) / count
+    share = min(1.0, spread / distance) if distance > 0 else 1.0
+    return np.asarray((1 - share) * covariance_FF + share * level * np.eye(size))
 
 
 @torch.inference_mode()

@@ -8,7 +8,7 @@ from typing import Any
 from ...pipeline.job import Job
 from .check_maps import mean_of
 from .documents import Evaluation, Explanations
-from .evaluate import BASELINE, HEADER, NETWORK
+from .evaluate import BASELINE, DISCRIMINANT, HEADER, NETWORK
 
 FEW = 10
 """Subjects of a site below which figures say little about others."""
@@ -31,8 +31,9 @@ def cautions_of(job: Job[Any], document: Evaluation, explanations: Explanations)
                 f"By {control.method}, shuffled sites are named as well as the true ones (p = {control.p:.2f}).",
                 "What this method finds is no evidence that sites differ.",
             )
-    network, baseline = document.methods[NETWORK].accuracy, document.methods[BASELINE].accuracy
-    if network is not None and baseline is not None and network < baseline:
+    network = document.methods[NETWORK].accuracy or 0.0
+    baseline = max(document.methods[name].accuracy or 0.0 for name in (BASELINE, DISCRIMINANT))
+    if network < baseline:
         yield (
             f"Intensities and texture name the site better ({baseline:.3f}) than the network ({network:.3f}).",
             "The network was trained too little, or on too few images; try --effort thorough. Its maps show what it knows.",

@@ -59,7 +59,7 @@ class Evaluation(Document):
     why: str
     """Why there are fewer folds than the setting `cv`; empty if there are as many."""
     methods: dict[str, Accuracy]
-    """network, intensity and texture, header -> accuracy."""
+    """Method -> accuracy."""
     majority: JsonNumber
     """Accuracy of naming the most frequent site of the training images each time."""
     confusion: tuple[tuple[int, ...], ...]

@@ -26,7 +26,8 @@ from .rows import stored_features
 from .settings import FoldSettings
 from .textures import textures
 
-NETWORK, BASELINE, HEADER = "network", "intensities and texture", "header alone"
+NETWORK, HEADER = "network", "header alone"
+BASELINE, DISCRIMINANT = "intensities and texture", "intensities and texture, by linear discriminant"
 DRAWS = 20
 """Shuffles of the sites, each judged in all folds."""
 Probabilities = Callable[[Job[Any]], Array]
@@ -57,7 +58,12 @@ def probabilities_of_volumes(job: Job[FoldSettings]) -> Array:
 
 def evaluation(job: Job[FoldSettings], probabilities: Array) -> Evaluation:
     from ....models.evaluation.metrics import confusion
-    from ....models.evaluation.site_classifier import accuracy_of, header_learner, logistic_learner
+    from ....models.evaluation.site_classifier import (
+        accuracy_of,
+        discriminant_learner,
+        header_learner,
+        logistic_learner,
+    )
 
     cohort, folds = cohort_of(job), folds_of(job)
     sites, headers = cohort.sites, header_numbers(job)
@@ -69,6 +75,7 @@ def evaluation(job: Job[FoldSettings], probabilities: Array) -> Evaluation:
     figures = {
         NETWORK: accuracy_of(named, sites),
         BASELINE: accuracy_of(_named(job, logistic_learner(texture, sites)), sites),
+        DISCRIMINANT: accuracy_of(_named(job, discriminant_learner(texture, sites)), sites),
         HEADER: accuracy_of(_named(job, header_learner(headers, sites)), sites),
     }
     majority = float((_named(job, lambda train, test: np.full(len(test), _most(sites[train]))) == sites)[judged].mean())

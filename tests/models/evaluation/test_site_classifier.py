@@ -7,7 +7,14 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from tile_engine.models.evaluation.site_classifier import accuracy_of, logistic_learner, predict_sites
+from tile_engine.models.evaluation.site_classifier import (
+    accuracy_of,
+    discriminant_learner,
+    header_learner,
+    logistic_learner,
+    predict_sites,
+    ridge_learner,
+)
 from tile_engine.models.evaluation.wilson import Z_95, wilson
 
 SUBJECTS = np.repeat(np.arange(12), 2)
@@ -51,3 +58,22 @@ def test_ends_of_wilsons_interval_are_where_the_score_test_just_rejects(hits: in
     for end in wilson(hits, count):
         if 0 < end < 1:
             assert abs(hits / count - end) / np.sqrt(end * (1 - end) / count) == pytest.approx(Z_95)
+
+
+def test_a_discriminant_weighs_down_what_differs_within_sites() -> None:
+    """People differ by far more than sites along the first feature; both features tell the site only together."""
+    draw = np.random.default_rng(0)
+    person, sites = draw.normal(0, 10, 80), np.arange(80) % 2
+    features = np.stack([person + sites, person + draw.normal(0, 0.1, 80)], 1)
+    train, test = np.arange(60), np.arange(60, 80)
+    assert (discriminant_learner(features, sites)(train, test) == sites[test]).all()
+    assert discriminant_learner(features, sites)(train[:2], test).shape == (20,)
+
+
+def test_a_header_and_a_ridge_tell_what_they_can() -> None:
+    sites = np.arange(40) % 2
+    header = np.stack([np.where(sites, 256.0, 192.0), np.ones(40)], 1)
+    train, test = np.arange(30), np.arange(30, 40)
+    assert (header_learner(header, sites)(train, test) == sites[test]).all()
+    assert (ridge_learner(header)(sites)(train, test) == sites[test]).all()
+    assert (ridge_learner(header)(1 - sites)(train, test) != sites[test]).all()

@@ -1,23 +1,23 @@
-"""Classification: it learns, resumes with the same bits, and its last layer is a logistic regression."""
+"""Classification: it learns, resumes with the same bits, and its last layer is a linear discriminant."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 import torch
-from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import StandardScaler
+from scipy.special import softmax
+from sklearn.covariance import ledoit_wolf
 
 from tile_engine.errors import SettingsError
 from tile_engine.models.networks.classifier import Classifier
 from tile_engine.models.training.classification import (
-    PENALTY,
     Classification,
     ClassificationPlan,
     box_for,
     features_of,
     fit_head,
     probabilities_of,
+    shrunk_covariance,
     train_classifier,
 )
 
@@ -52,15 +52,30 @@ def test_a_texture_of_equal_mean_is_told_apart_on_images_that_were_not_seen() ->
     assert (probabilities_of(network, features_of(network, images[16:])).argmax(1) == labels[16:]).all()
 
 
-def test_the_last_layer_is_scikit_learns_logistic_regression() -> None:
+def test_the_covariance_is_scikit_learns() -> None:
+    rows = np.random.default_rng(1).normal(size=(20, 30)) * np.linspace(0.5, 3, 30)
+    assert np.allclose(shrunk_covariance(rows), ledoit_wolf(rows, assume_centered=True)[0])
+    assert np.allclose(shrunk_covariance(np.zeros((4, 3))), 0)
+
+
+def test_the_last_layer_is_nearest_mean_by_mahalanobis() -> None:
     draw = np.random.default_rng(1)
-    labels = draw.integers(0, 3, 60)
+    labels = np.repeat(np.arange(3), 20)
     features = (draw.normal(size=(60, 4)) + labels[:, None]) * [1, 5, 0.1, 2]
     network = Classifier(3, axes=2, widths=(4, 4))
     fit_head(network, features, labels)
-    rows = StandardScaler().fit_transform(features)
-    peer = LogisticRegression(C=1 / PENALTY, class_weight="balanced", max_iter=5000, tol=1e-8).fit(rows, labels)
-    assert np.allclose(probabilities_of(network, features), peer.predict_proba(rows), atol=1e-3)
+    means = np.stack([features[labels == k].mean(0) for k in range(3)])
+    scale = features.std(0)
+    covariance = ledoit_wolf((features - means[labels]) / scale, assume_centered=True)[0] * np.outer(scale, scale)
+    away = features[:, None] - means
+    distances = np.einsum("nkf,fg,nkg->nk", away, np.linalg.inv(covariance), away)
+    assert np.allclose(probabilities_of(network, features), softmax(-distances / 2, 1), atol=1e-3)
+
+
+def test_a_class_without_images_is_never_named() -> None:
+    network, features = Classifier(3, axes=2, widths=(4, 4)), np.random.default_rng(0).normal(size=(20, 4))
+    fit_head(network, features, np.arange(20) % 2 * 2)
+    assert probabilities_of(network, features)[:, 1].max() < 1e-6
 
 
 def test_features_do_not_depend_on_the_other_images() -> None:

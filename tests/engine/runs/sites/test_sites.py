@@ -15,7 +15,7 @@ from tile_engine.engine.pipeline.job import Job
 from tile_engine.engine.runs.sites.cautions import cautions_of
 from tile_engine.engine.runs.sites.check_maps import checked_images
 from tile_engine.engine.runs.sites.documents import EVALUATION, EXPLANATIONS, Evaluation, Explanations
-from tile_engine.engine.runs.sites.evaluate import BASELINE, HEADER, NETWORK
+from tile_engine.engine.runs.sites.evaluate import BASELINE, DISCRIMINANT, HEADER, NETWORK
 from tile_engine.engine.runs.sites.explain import prepared_cells
 from tile_engine.engine.runs.sites.folds import fold_of, folds_of
 from tile_engine.engine.runs.sites.networks import load_network
@@ -54,7 +54,7 @@ def test_figures_are_those_of_the_table(out: Path, document: Evaluation) -> None
     assert figure.accuracy == pytest.approx(right) and figure.low <= right <= figure.high
     assert sum(map(sum, document.confusion)) == 6 and document.counts == (3, 3)
     assert sum(row[i] for i, row in enumerate(document.confusion)) == round(6 * right)
-    assert set(document.methods) == {NETWORK, BASELINE, HEADER}
+    assert set(document.methods) == {NETWORK, BASELINE, DISCRIMINANT, HEADER}
 
 
 def test_controls_are_beside_the_figures(document: Evaluation) -> None:

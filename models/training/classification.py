@@ -26,6 +26,7 @@ from ..networks.classifier import Classifier
 from ..replica import SINGLE, Computed, Replica
 from ..seeds import generator, initialise, numpy_generator
 from ..views.regions import RegionViews, cut_regions
+from .discriminant import linear_discriminant
 from .optimiser import Adam
 from .phases import check_finite, train_phase
 
@@ -34,8 +35,6 @@ RATE, DECAY = 5e-3, 0.02
 """Learning rate after the warm-up, and weight decay."""
 SMOOTHING = 0.1
 """Share of the target that is spread over all classes (label smoothing)."""
-TINY, NEVER = 1e-6, -1e6
-"""Least variance of a feature, and the logit of a class without images."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,36 +124,13 @@ def check_labels(labels: Array, images: int, classes: int) -> None:
 def fit_head(network: Classifier, features_NF: Array, labels: Array) -> None:
     """Set the last layer to the linear discriminant of these features (`features_of`); classes are equally likely.
 
-    What differs within classes, such as people, is weighed down by its covariance, which is shrunk because there are often more
-    features than images. A class without images is never named. No random numbers are drawn.
+    A class without images is never named. No random numbers are drawn.
     """
     check_labels(labels, len(features_NF), network.classes)
-    features_NF, labels = np.asarray(features_NF, np.float64), np.asarray(labels, np.int64)
-    centre_F, scale_F = features_NF.mean(0), features_NF.std(0) + TINY
-    rows_NF, found = (features_NF - centre_F) / scale_F, np.unique(labels)
-    means_KF = np.stack(
-        [rows_NF[labels == k].mean(0) if k in found else np.zeros(len(scale_F)) for k in range(network.classes)]
-    )
-    covariance_FF = shrunk_covariance(rows_NF - means_KF[labels])
-    weights_KF = np.linalg.solve(covariance_FF + TINY * np.eye(len(scale_F)), means_KF.T).T
-    bias_K = -0.5 * (weights_KF * means_KF).sum(1)
-    bias_K[np.setdiff1d(np.arange(network.classes), found)] = NEVER
-    weights_KF = weights_KF / scale_F
+    weights_KF, bias_K = linear_discriminant(features_NF, labels, network.classes)
     with torch.no_grad():
         network.head.weight.copy_(torch.from_numpy(weights_KF))
-        network.head.bias.copy_(torch.from_numpy(bias_K - weights_KF @ centre_F))
-
-
-def shrunk_covariance(rows_NF: Array) -> Array:
-    """Covariance (F, F) of centred rows, shrunk to a multiple of the identity (Ledoit and Wolf 2004, J. Multivariate Analysis
-    88:365)."""
-    count, size = rows_NF.shape
-    covariance_FF = rows_NF.T @ rows_NF / count
-    level = float(np.trace(covariance_FF)) / size
-    distance = float(np.square(covariance_FF).sum()) - size * level**2
-    spread = (float(np.square(np.square(rows_NF).sum(1)).sum()) / count - float(np.square(covariance_FF).sum())) / count
-    share = min(1.0, spread / distance) if distance > 0 else 1.0
-    return np.asarray((1 - share) * covariance_FF + share * level * np.eye(size))
+        network.head.bias.copy_(torch.from_numpy(bias_K))
 
 
 @torch.inference_mode()

@@ -17,7 +17,6 @@ from tile_engine.models.training.classification import (
     features_of,
     fit_head,
     probabilities_of,
-    shrunk_covariance,
     train_classifier,
 )
 
@@ -50,12 +49,6 @@ def test_a_texture_of_equal_mean_is_told_apart_on_images_that_were_not_seen() ->
     network = Classifier(2, widths=(4, 8), pool=2, masked=True)
     train_classifier(network, images[:16], labels[:16], ClassificationPlan(steps=20, batch=8, cut=(12, 12, 12)))
     assert (probabilities_of(network, features_of(network, images[16:])).argmax(1) == labels[16:]).all()
-
-
-def test_the_covariance_is_scikit_learns() -> None:
-    rows = np.random.default_rng(1).normal(size=(20, 30)) * np.linspace(0.5, 3, 30)
-    assert np.allclose(shrunk_covariance(rows), ledoit_wolf(rows, assume_centered=True)[0])
-    assert np.allclose(shrunk_covariance(np.zeros((4, 3))), 0)
 
 
 def test_the_last_layer_is_nearest_mean_by_mahalanobis() -> None:

@@ -31,13 +31,14 @@ MOST_CHECKED = 12
 def check_maps(job: Job[SitesSettings], unit: Unit) -> Outcome:
     """Write models/explanations.json."""
     import torch
+    from threadpoolctl import threadpool_limits
 
     from ....models.explanation.checks import SHARES
     from ....models.networks.autoencoder import to_float
 
     outcome = Outcome()
     checks = []
-    with outcome.clock("compute"):
+    with outcome.clock("compute"), threadpool_limits(1):  # the last digits depend on the threads
         torch.set_num_threads(job.settings.threads)
         device, chosen = device_of(job), checked_images(job)
         for number, image in enumerate(chosen, 1):

@@ -96,6 +96,7 @@ def sites_of(job: Job[FoldSettings], name: str) -> Array:
 def train_network(job: Job[FoldSettings], unit: Unit, *, training_set: Prepared) -> Outcome:
     """Train the network of one fold, fit its last layer, and keep what that layer sees of every image."""
     import torch
+    from threadpoolctl import threadpool_limits
 
     from ....models.training.classification import Classification, features_of, fit_head
     from ...compute.fit import fit
@@ -116,7 +117,8 @@ def train_network(job: Job[FoldSettings], unit: Unit, *, training_set: Prepared)
         history = fit(phase, slot, threads=job.settings.threads, progress_file=ProgressFile(job.folder.out))
         with gpu_errors():
             features = features_of(network, chosen.images, chosen.batch)
-        fit_head(network, features[used], labels)
+        with threadpool_limits(job.settings.threads):  # the last digits depend on the threads
+            fit_head(network, features[used], labels)
     with outcome.clock("write"):
         record = partial(SiteRecord, history=history, sites=cohort_of(job).names, images=len(rows))
         outcome.files += save_model(job, unit.name, network, record)

@@ -25,12 +25,13 @@ SHOWN, LONGEST = 8, 900
 def check_slide_maps(job: Job[SlideSitesSettings], unit: Unit) -> Outcome:
     """Write models/explanations.json; the checks are of one patch of each checked slide."""
     import torch
+    from threadpoolctl import threadpool_limits
 
     from ....models.explanation.checks import SHARES
 
     outcome = Outcome()
     checks = []
-    with outcome.clock("compute"):
+    with outcome.clock("compute"), threadpool_limits(1):  # the last digits depend on the threads
         torch.set_num_threads(job.settings.threads)
         for slide in checked_images(job):
             network = load_network(job, fold_of(job, slide)).to(device_of(job))

@@ -54,12 +54,14 @@ def empty_value(job: Job[SlideSitesSettings]) -> float:
 
 def measure_patches(job: Job[SlideSitesSettings], unit: Unit) -> Outcome:
     """Measure the colours and the texture of some of a slide's patches; the receipt holds their means."""
+    from threadpoolctl import threadpool_limits
+
     from ....models.evaluation.texture import intensity_features, structure_features
 
     outcome = Outcome()
     with outcome.clock("read"):
         patches = patches_of(job, unit.slide, TEXTURED)
-    with outcome.clock("compute"):
+    with outcome.clock("compute"), threadpool_limits(1):  # the last digits depend on the threads
         inside = np.ones(patches.shape[2:], bool)
         colours = [np.concatenate([intensity_features(plane, inside) for plane in patch]) for patch in patches]
         structure = [structure_features(patch.mean(0), inside) for patch in patches]

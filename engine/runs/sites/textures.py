@@ -19,12 +19,14 @@ TEXTURE = "texture"
 
 def measure_texture(job: Job[SitesSettings], unit: Unit) -> Outcome:
     """Measure the intensities and the texture of one prepared volume; the receipt holds them."""
+    from threadpoolctl import threadpool_limits
+
     from ....models.evaluation.texture import intensity_features, structure_features
 
     outcome = Outcome()
     with outcome.clock("read"):
         cells = Volumes(job, np.array([list(job.slides).index(unit.slide)]))[np.zeros(1, np.int64)][0, 0]
-    with outcome.clock("compute"):
+    with outcome.clock("compute"), threadpool_limits(1):  # the last digits depend on the threads
         values, mask = cells.astype(np.float32) / 65535, cells > 0
         outcome.facts["intensity"] = intensity_features(values, mask).tolist()
         outcome.facts["structure"] = structure_features(values, mask).tolist()

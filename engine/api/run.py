@@ -75,9 +75,13 @@ class Run:
     def layers(self, name: str) -> dict[str, xr.DataArray]:
         """Slide id -> a layer ("tissue", "clusters", "confidence", "embedding", "assignment").
 
+        A version of the image itself ("harmonized/B") is there for some images only, and those are returned.
         Raises CorruptError if the layer does not exist (yet).
         """
-        return {s: as_dataarray(self._open(self._path_of(s, name)), 0, name) for s in self._job.slides}
+        paths = {slide: self._path_of(slide, name) for slide in self._job.slides}
+        if "/" in name and any(path.exists() for path in paths.values()):
+            paths = {slide: path for slide, path in paths.items() if path.exists()}
+        return {slide: as_dataarray(self._open(path), 0, name) for slide, path in paths.items()}
 
     def table(self, name: str) -> anndata.AnnData:
         """A table of the run by its name ("tiles", "volumes"). Raises CorruptError if the table does not exist (yet)."""

@@ -93,7 +93,7 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
                     "report",
                     "report",
                     write_page,
-                    outputs=(REPORT, *pictures("versions", "training", "tones")),
+                    outputs=(REPORT, *pictures("versions", "training")),
                 ),
             ),
         },

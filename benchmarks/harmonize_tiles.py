@@ -25,7 +25,7 @@ import torch
 from tile_engine.engine.compute.image_network import ImageNetwork
 from tile_engine.engine.runs.harmonize.apply import TILES
 from tile_engine.engine.runs.harmonize.normalized import Normalized, Units
-from tile_engine.engine.runs.harmonize.toned import Toned
+from tile_engine.engine.runs.harmonize.toned import toned
 from tile_engine.engine.runs.harmonize.version import Version
 from tile_engine.engine.tiling.mask import Mask
 from tile_engine.engine.tiling.stitch import Stitch, cells_of, stitch
@@ -107,8 +107,9 @@ def speed(folder: Path, side: int, repeat: int) -> None:
     spec = ImageSpec((frame,), 1, "int16", (SHARD,) * 3, (64,) * 3)
     version = Version(StoredImage.create(folder / "version", spec), stored, units, everywhere(shape))
     model = ImageNetwork(sharpener, 1, sharpener.field.halo, threads=torch.get_num_threads())
-    toned = Toned(Normalized(stored, units, everywhere(shape)), Tone(), measures, shift)
-    work = Stitch(toned, model, version, everywhere(shape), TILES[3], exact=True)
+    tone = Tone()
+    source = Normalized(stored, units, everywhere(shape), lambda values, box: toned(tone, values, box, measures, shift))
+    work = Stitch(source, model, version, everywhere(shape), TILES[3], exact=True)
     before = peak()
     ratios = []
     for _ in range(repeat):

@@ -90,7 +90,7 @@ def _volumes(variant: Variant, modality: Modality) -> Pipeline:
         encode=encode,
         stages={
             "convert": convert.steps(modality),
-            "sample": sample_steps(),
+            "sample": sample_steps("network", "shape", "voxel", "harmonized"),
             "train": (
                 Step(
                     "networks",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ....stores.array import written
-from ....stores.downsample import every_second, halve
 from ....stores.files import write_json
 from ....stores.frame import Box
 from ....stores.source import Source
@@ -29,7 +29,7 @@ from .measure import measures_of, units_of
 from .normalized import Normalized
 from .settings import HarmonizeSettings
 from .sites import sites_of
-from .toned import Toned
+from .toned import toned
 from .version import Version, version_image
 
 if TYPE_CHECKING:
@@ -118,15 +118,16 @@ def generator_of(job: Job[HarmonizeSettings], image: str) -> Generator:
     torch.set_num_threads(job.settings.threads)  # the last digits of an image's shift depend on it
     site = job.slides[image].site
     measures = measures_of(job, image)
-    source = Normalized(job.stored(image), units_of(job, measures), tissue(job, image))
+    parts = (job.stored(image), units_of(job, measures), tissue(job, image))
     name = GAN if job.settings.generator != "light" else light_of(job, site)
     path = job.folder.model(name)
     sha256 = stated_weights(path.with_suffix(".json"))
     if name == GAN:
         network: Any = resources().networks.get((path, sha256), lambda: load_gan(path, sha256))
-        return Generator(source, network, network.field)
+        return Generator(Normalized(*parts), network, network.field)
     light: Any = resources().networks.get((path, sha256), lambda: load_light(path, sha256))
-    return Generator(Toned(source, light.tone, measures, shift_of(light.shift, measures)), light, light.field)
+    tone = partial(toned, light.tone, measures=measures, shift=shift_of(light.shift, measures))
+    return Generator(Normalized(*parts, tone), light, light.field)
 
 
 def finish_version(job: Job[HarmonizeSettings], unit: Unit) -> Outcome:
@@ -137,7 +138,7 @@ def finish_version(job: Job[HarmonizeSettings], unit: Unit) -> Outcome:
     name = version_name(job.settings.to)
     with outcome.clock("write"):
         for level in range(1, len(stored.frames)):
-            outcome.files += halve_level(stored, level, None, every_second if record.labels else halve)
+            outcome.files += halve_level(stored, level, None)
         notes = {"from": record.site, "to": job.settings.to, "generator": job.settings.generator}
         outcome.files += stored.finish(
             name=name, reference=reference_of(record.frame), notes=notes, placement=record.placement

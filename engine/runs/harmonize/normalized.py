@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,6 +41,15 @@ class Units:
         return y.astype(kind)
 
 
+Change = Callable[[Array, Box], Array]
+"""(values (C, *box.shape), their box) -> values of the same shape."""
+
+
+def unchanged(values: Array, box: Box) -> Array:
+    """The values as they are."""
+    return values
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Normalized:
     """A `Source` in the generator's units, 0 outside of a mask: what generators are trained on."""
@@ -47,6 +57,8 @@ class Normalized:
     source: Source
     units: Units
     mask: Mask
+    change: Change = unchanged
+    """What is done to the values in the generator's units, as the tone of the light generator."""
 
     @property
     def frames(self) -> tuple[Frame, ...]:
@@ -71,4 +83,4 @@ class Normalized:
     def read(self, box: Box, level: int = 0) -> Array:
         """Cells of `box`, float32 (channel, *box.shape)."""
         values = self.units.of(self.source.read(box, level))
-        return np.asarray(values * self.mask.cells(np.array(box.start), box.shape))
+        return self.change(np.asarray(values * self.mask.cells(np.array(box.start), box.shape)), box)

@@ -40,9 +40,6 @@ class Sites:
         """Images of a site that the generator is fitted on."""
         return tuple(image for image in self.of_site[site] if image not in self.held_out)
 
-    def site_of(self, image: str) -> str:
-        return next(site for site, images in self.of_site.items() if image in images)
-
 
 def sites_of(job: Job[HarmonizeSettings]) -> Sites:
     """The sites, from the list's column `site` and the settings `from` and `to`. Raises SettingsError as `check_sites`."""

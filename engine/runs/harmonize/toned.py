@@ -1,4 +1,4 @@
-"""Toned: an image in a generator's units, with the tone of the light generator for that image.
+"""toned: the tone of the light generator for one image, on a box of its values.
 
 The tone of `models/networks/tone.py` once more, in numpy, plane by plane: a cell gets the same operations whatever its box is,
 so its value is the same in any tile, and no array of terms is made.
@@ -13,47 +13,10 @@ import numpy as np
 
 from ....models.harmonization.measures import Measures
 from ....models.networks.tone import FLOOR, PIECES, Tone
-from ....stores.frame import Array, Box, Frame
-from ....stores.source import Source
+from ....stores.frame import Array, Box
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Toned:
-    """A `Source` of float32 values."""
-
-    source: Source
-    """In the generator's units."""
-    tone: Tone
-    measures: Measures
-    shift: Tensor | None
-    """The shift of the tone for this image, (1, S)."""
-
-    @property
-    def frames(self) -> tuple[Frame, ...]:
-        return self.source.frames
-
-    @property
-    def channels(self) -> int:
-        return self.source.channels
-
-    @property
-    def dtype(self) -> str:
-        return "float32"
-
-    @property
-    def background(self) -> int:
-        return 0
-
-    @property
-    def tiles(self) -> tuple[tuple[int, ...], ...]:
-        return self.source.tiles
-
-    def read(self, box: Box, level: int = 0) -> Array:
-        """Cells of `box`, float32 (channel, *box.shape)."""
-        return toned(self.tone, self.source.read(box, level), box, self.measures, self.shift)
 
 
 def toned(tone: Tone, values: Array, box: Box, measures: Measures, shift: Tensor | None) -> Array:

@@ -30,12 +30,13 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
 
 
 def _volumes(variant: Variant, modality: Modality) -> Pipeline:
-    from ...pipeline.outputs import REPORT, document, layer, model, pictures, samples, samples_metadata, table
+    from ...pipeline.outputs import REPORT, document, layer, model, pictures, samples, table
     from ...pipeline.spec import Pipeline
     from ...pipeline.step import Step, all_columns, once, per_image
     from ...steps import convert
     from ...steps.volumes.estimate import forecast
-    from ...steps.volumes.prepare import assign_rows, check_one_channel, prepare_volume
+    from ...steps.volumes.prepare import check_one_channel
+    from ...steps.volumes.sample import sample_steps
     from .check_maps import check_maps
     from .evaluate import evaluate_sites, probabilities_of_volumes
     from .explain import GRADCAM, explain_volume, explained_units
@@ -58,25 +59,7 @@ def _volumes(variant: Variant, modality: Modality) -> Pipeline:
         stages={
             "convert": convert.steps(modality),
             "sample": (
-                Step(
-                    "rows",
-                    "assign rows",
-                    assign_rows,
-                    once,
-                    settings=("shape", "voxel"),
-                    outputs=(samples_metadata("patches"),),
-                    cohort=True,
-                ),
-                Step(
-                    "prepare",
-                    "prepare volumes",
-                    prepare_volume,
-                    per_image,
-                    settings=("mask", "align", "template"),
-                    columns=lambda settings: ("mask",) if settings.mask == "given" else (),
-                    files=("mask", "template"),
-                    outputs=(samples("patches"),),
-                ),
+                *sample_steps("shape", "voxel"),
                 Step(TEXTURE, "measure texture", measure_texture, per_image),
             ),
             "train": (

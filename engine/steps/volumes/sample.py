@@ -7,15 +7,15 @@ from ...pipeline.step import Step, once, per_image
 from .prepare import assign_rows, prepare_volume
 
 
-def sample_steps() -> tuple[Step, ...]:
-    """Steps that fill the array `patches` of samples.zarr."""
+def sample_steps(*grid: str) -> tuple[Step, ...]:
+    """Steps that fill the array `patches` of samples.zarr; `grid` are the settings that decide on which grid, from what."""
     return (
         Step(
             "rows",
             "assign rows",
             assign_rows,
             once,
-            settings=("network", "shape", "voxel", "harmonized"),
+            settings=grid,
             outputs=(samples_metadata("patches"),),
             cohort=True,
         ),

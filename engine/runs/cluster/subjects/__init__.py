@@ -29,7 +29,7 @@ def subject_pipeline(command: Command, variant: Variant, modality: Modality) -> 
         check_stored=check_level,
         stages={
             "convert": convert.steps(modality),
-            "sample": sample_steps(),
+            "sample": sample_steps("network", "shape", "voxel", "harmonized"),
             "train": _training(),
             "map": _results(),
         },

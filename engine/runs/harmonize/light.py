@@ -86,7 +86,7 @@ def train_light(job: Job[HarmonizeSettings], unit: Unit) -> Outcome:
             shift = ShiftTraining(tone, images[sites.target], _steps(SHIFT_STEPS, settings.effort), settings.seed)
             slot = checkpoint_slot(job, unit.step, f"{unit.name}-shift")
             history += fit(shift, slot, threads=settings.threads, progress_file=progress)
-            adapting = shift.network.eval()
+            adapting = shift.finished()
 
         def change(image: Measures, values: Array, box: Box) -> Array:
             return toned(tone, values, box, image, shift_of(adapting, image))

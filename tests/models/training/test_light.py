@@ -60,6 +60,18 @@ def test_training_of_shifts_resumes_and_improves() -> None:
     assert shifts_of(whole.network, scans(range(2), site=True)).shape == (2, 11)
 
 
+def test_a_shift_is_trusted_as_far_as_it_is_right_for_people_kept_apart() -> None:
+    training = ShiftTraining(Tone(), scans(range(5), site=False), 60)
+    train_phase(training)
+    trust = float(training.finished().trust)
+    assert 0.3 < trust <= 1.0
+    with torch.no_grad():
+        training.network.network[-1].weight.neg_()  # now it says the opposite
+        training.network.network[-1].bias.neg_()
+    assert float(training.finished().trust) == 0.0
+    assert not shifts_of(training.network, scans(range(2), site=True)).any()
+
+
 def test_a_scan_through_a_shift_comes_back_with_the_gain_of_its_percentile() -> None:
     training = ShiftTraining(Tone(), scans(range(2), site=False), 1)
     shift = torch.zeros(2, 11)

@@ -17,7 +17,7 @@ from ..slides.file_head import head_of
 from ..volumes.file_head import DICOM, content_of
 from .dicom_display import codes_of, display_table
 from .dicom_frames import film_header, frame_count, stored_frames
-from .film import Film
+from .film import Film, constant_notes
 from .grey import grey_of
 
 _SPACINGS = ("ImagerPixelSpacing", "PixelSpacing")
@@ -79,11 +79,13 @@ def _film(path: Path, data: Any, number: int, frame: Array) -> Film:
     facts, more = _facts(data, plane.shape)
     notes += more
     if frame.shape[-1] > 1:  # colours have no windows
-        return Film((plane / np.float32(2 ** int(data.BitsAllocated) - 1)).astype(np.float32), tuple(notes), facts)
+        values = (plane / np.float32(2 ** int(data.BitsAllocated) - 1)).astype(np.float32)
+        return Film(values, (*notes, *constant_notes(values)), facts)
     codes, more = codes_of(data, plane)
     notes += more
     table, more = display_table(path, data, number, codes)
-    return Film(table[codes], (*notes, *more), facts)
+    values = table[codes]
+    return Film(values, (*notes, *more, *constant_notes(values)), facts)
 
 
 def _facts(data: Any, shape: tuple[int, ...]) -> tuple[dict[str, str], list[str]]:

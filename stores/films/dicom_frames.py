@@ -15,7 +15,7 @@ from ..frame import Array
 from ..slides.dicom_codecs import decoder
 from ..slides.file_head import head_of
 from ..slides.picture_reader import MAX_PICTURE_PIXELS
-from ..volumes.dicom_limits import check_pixels
+from ..volumes.dicom_limits import check_stored
 from ..volumes.series import header
 
 MAX_FRAMES = 2**16
@@ -72,10 +72,11 @@ def frame_count(data: Any) -> int:
 def stored_frames(path: Path, data: Any, start: int, stop: int) -> Iterator[Array | SlideError]:
     """Stored samples (y, x, sample) of frames [start, stop), or the error of those that cannot be decoded.
 
+    The size that a packed frame states is checked before it is decoded, and no more than one frame is unpacked at a time.
     Raises SlideError for limits that the file breaks as a whole.
     """
     with foreign(lambda why: _undecoded(path, data, why)):
-        check_pixels(path, data)
+        check_stored(path, data)
     for number in range(start, stop):
         try:
             with foreign(lambda why: _undecoded(path, data, why)):
@@ -97,7 +98,7 @@ def _frame(path: Path, data: Any, number: int) -> Array:
             packed = get_frame(data.PixelData, number, number_of_frames=frame_count(data))
             samples = decoder(data, path.name)(packed)
         else:
-            samples = np.asarray(pixel_array(data, index=number))
+            samples = np.asarray(pixel_array(data, index=number, correct_unused_bits=False))
     samples = samples[..., None] if samples.ndim == 2 else samples
     if samples.shape[:2] != (int(data.Rows), int(data.Columns)):
         raise SlideError(

@@ -25,6 +25,11 @@ class Film:
     they are stated. Names, numbers of patients and dates are never among them."""
 
 
+def constant_notes(values: Array) -> list[str]:
+    """A note on a film of which all pixels have one value: nothing can be seen in it."""
+    return ["all its pixels have one value"] if values.size and values.min() == values.max() else []
+
+
 def is_radiograph(facts: Mapping[str, str]) -> bool | None:
     """Whether a film's modality is one of `RADIOGRAPHS`; None where nothing states it, as in pictures.
 

@@ -14,7 +14,7 @@ from ..frame import Array, Box
 from ..slides.file_head import kind_of
 from ..slides.picture_reader import MAX_PICTURE_PIXELS, PICTURE_FORMATS, samples_of
 from ..slides.tiff_reader import TiffPixels
-from .film import Film
+from .film import Film, constant_notes
 from .grey import grey_of
 from .value_range import stated_range
 
@@ -54,7 +54,8 @@ def _film(path: Path) -> Film:
     assert chosen is not None  # of 8 and 16 bits there always is one
     notes += [chosen.note] if chosen.note else []
     facts = {"modality": "", "bits": str(8 * plane.dtype.itemsize), "shape": f"{plane.shape[0]} x {plane.shape[1]}"}
-    return Film(chosen.apply(plane), tuple(notes), facts)
+    values = chosen.apply(plane)
+    return Film(values, (*notes, *constant_notes(values)), facts)
 
 
 def _tiff(path: Path) -> tuple[Array, list[str], int]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...errors import SlideError
 from ..frame import Array
-from .film import Film
+from .film import Film, constant_notes
 from .grey import grey_of
 from .stacks import FilmStack, stack_of, stored_films
 from .value_range import ValueRange, robust_range, stated_range
@@ -51,7 +51,8 @@ def _film(stack: FilmStack, samples: Array, common: ValueRange | None) -> Film:
         chosen = robust_range(plane, "its type states no range of values")
     notes += [chosen.note] if chosen.note else []
     facts = {"modality": "", "bits": str(8 * plane.dtype.itemsize), "shape": f"{plane.shape[0]} x {plane.shape[1]}"}
-    return Film(chosen.apply(plane), tuple(notes), facts)
+    values = chosen.apply(plane)
+    return Film(values, (*notes, *constant_notes(values)), facts)
 
 
 def _common_range(stack: FilmStack) -> ValueRange | None:

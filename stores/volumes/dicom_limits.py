@@ -19,11 +19,7 @@ def check_pixels(file: Path, data: Any) -> None:
     """Raises SlideError: E_TRUNCATED for missing pixels, E_MALFORMED for pixels of more pictures than the header states,
     E_TOO_BIG for more pixels than are unpacked at once, E_BOMB for far more than packed bytes can hold, or where a packed
     picture is not of the size that the elements state."""
-    if not any(name in data for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
-        raise SlideError(f"{file.name}: its pixels are missing; it was cut short. Copy it again.", "E_TRUNCATED")
-    syntax: Any = getattr(getattr(data, "file_meta", None), "TransferSyntaxUID", None)
-    if syntax is not None and not syntax.is_compressed and "PixelData" in data:
-        _check_length(file, data)
+    check_stored(file, data)
     rows, columns, frames = int(data.Rows), int(data.Columns), int(data.get("NumberOfFrames", 1) or 1)
     nbytes = rows * columns * frames * int(data.get("SamplesPerPixel", 1) or 1) * -(-int(data.BitsAllocated) // 8)
     if nbytes > MAX_VOLUME_BYTES:
@@ -32,6 +28,7 @@ def check_pixels(file: Path, data: Any) -> None:
             "that are unpacked in one piece. Write it as several files.",
             "E_TOO_BIG",
         )
+    syntax = _syntax(data)
     if syntax is None or not syntax.is_compressed or "PixelData" not in data:
         return
     packed = data.PixelData
@@ -48,6 +45,20 @@ def check_pixels(file: Path, data: Any) -> None:
             "bomb. Export it again.",
             "E_BOMB",
         )
+
+
+def check_stored(file: Path, data: Any) -> None:
+    """Raises SlideError: E_TRUNCATED for pixels that are missing, or too few; E_MALFORMED for those of more pictures than the
+    header states."""
+    if not any(name in data for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
+        raise SlideError(f"{file.name}: its pixels are missing; it was cut short. Copy it again.", "E_TRUNCATED")
+    syntax = _syntax(data)
+    if syntax is not None and not syntax.is_compressed and "PixelData" in data:
+        _check_length(file, data)
+
+
+def _syntax(data: Any) -> Any:
+    return getattr(getattr(data, "file_meta", None), "TransferSyntaxUID", None)
 
 
 def _check_length(file: Path, data: Any) -> None:

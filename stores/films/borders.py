@@ -12,7 +12,7 @@ The dark edge of a lung is uneven along a line, or bends: it is no border. Turne
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +23,7 @@ CONSTANT_STEP = 3 / 255
 """Distance of the values of a constant line from their median, at most: JPEG leaves such."""
 CONSTANT_SHARE = 0.99
 """Share of a constant line's pixels, at least, within that distance: letters and markers may stand in it."""
-EVEN_SPREAD = 0.06
+EVEN_SPREAD = 0.1
 """Between the 2nd and 98th percentiles of a collimated line, at most."""
 EDGE_STEP, EDGE_SHARE = 0.08, 0.9
 """Difference across an edge, at least, and the share of its length that must have it."""
@@ -32,6 +32,8 @@ MIN_KEPT_SHARE = 0.2
 MAX_SAMPLES = 512
 """Pixels of a line that are looked at."""
 _EVEN_PERCENTILES = (2, 98)
+_BLOCK = 32
+"""Lines that are looked at before the next ones are: most films have no border."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ def exposed_box(values: Array) -> ExposedBox:
 def _inside_constant(values: Array, box: Box) -> Box:
     """A box without the constant lines on its four sides, which are looked for until none is left."""
     while box.size:
-        runs = [_run(_constant(_lines(values, box, axis))) for axis in (0, 1)]
+        runs = [_runs(_lines(values, box, axis), _constant) for axis in (0, 1)]
         smaller = _shrunk(box, runs)
         if smaller == box:
             break
@@ -74,7 +76,9 @@ def _inside_constant(values: Array, box: Box) -> Box:
 
 def _inside_edges(values: Array, box: Box) -> Box:
     """A box without the even lines on its sides that end in a straight edge."""
-    runs = [_run(_even(_lines(values, box, axis))) for axis in (0, 1)]
+    if not box.size:
+        return box
+    runs = [_runs(_lines(values, box, axis), _even) for axis in (0, 1)]
     if not (inner := _shrunk(box, runs)).size:
         return box  # even everywhere
     edges = []
@@ -112,10 +116,17 @@ def _even(lines: Array) -> Array:
     return is_even
 
 
-def _run(is_border: Array) -> tuple[int, int]:
-    """Lines in a row at the beginning and at the end; all of them at the beginning where there are no others."""
-    others = np.flatnonzero(~is_border)
-    return (int(others[0]), len(is_border) - 1 - int(others[-1])) if len(others) else (len(is_border), 0)
+def _runs(lines: Array, is_border: Callable[[Array], Array]) -> tuple[int, int]:
+    """Border lines in a row at the beginning and at the end."""
+    return _run(lines, is_border), _run(lines[::-1], is_border)
+
+
+def _run(lines: Array, is_border: Callable[[Array], Array]) -> int:
+    for start in range(0, len(lines), _BLOCK):
+        others = np.flatnonzero(~is_border(lines[start : start + _BLOCK]))
+        if len(others):
+            return start + int(others[0])
+    return len(lines)
 
 
 def _edge(lines: Array, run: int) -> int:
@@ -123,7 +134,7 @@ def _edge(lines: Array, run: int) -> int:
 
     An edge is blurred: lines on both sides of it are compared at a distance.
     """
-    gap = max(2, len(lines) // 200)
+    gap = max(2, len(lines) // 100)
     last = min(run + gap, len(lines) - gap)
     if run < 1 or last <= gap:
         return 0

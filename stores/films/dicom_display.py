@@ -79,7 +79,8 @@ def _padding(data: Any, raw: Array) -> Array:
     if not isinstance(limit, int):
         # a value that does not fit the bits (-2000 in 12 of them) can stand in no pixel
         return np.asarray((raw == value) | (raw == value - 2**16))
-    low, high = sorted((int(value), int(limit)))
+    top = int(raw.max())
+    low, high = sorted(number - 2**16 if number > top else number for number in (value, limit))
     return np.asarray((raw >= low) & (raw <= high))
 
 
@@ -100,10 +101,13 @@ def _modality(path: Path, data: Any, number: int, raw: Array) -> tuple[Array, li
 
 def _inverse(data: Any) -> tuple[bool, list[str]]:
     """(whether low values are shown bright, notes). In films MONOCHROME1 and INVERSE state one inversion, not two."""
-    low_is_bright = str(data.get("PhotometricInterpretation", "")) == _INVERSE
+    photometric = str(data.get("PhotometricInterpretation", "") or "")
+    low_is_bright = photometric == _INVERSE
     shape = str(data.get("PresentationLUTShape", "") or "")
     sign = data.get("PixelIntensityRelationshipSign")
     notes = ["is MONOCHROME1, where low values are shown bright; it is inverted"] if low_is_bright else []
+    if not photometric:
+        notes.append("states no photometric interpretation; MONOCHROME2 is assumed")
     if shape == "INVERSE" and not low_is_bright:
         notes.append("its PresentationLUTShape INVERSE is applied, though it is not MONOCHROME1")
     if shape == "IDENTITY" and low_is_bright:

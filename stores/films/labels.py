@@ -37,7 +37,7 @@ def two_field_labels(
 ) -> FieldLabels:
     """Labels of films by two columns and, for each, the values that mean normal; width and case of letters do not count.
 
-    Raises SettingsError (E_LABELS) for a column that is missing, columns of different lengths, no normal value, or a normal
+    Raises SettingsError (E_MANIFEST) for a column that is missing, columns of different lengths, no normal value, or a normal
     value that no film has.
 
     >>> rows = {"findings": ["none", "nodule", "none"], "decision": ["ok", "recall", "recall"]}
@@ -45,12 +45,12 @@ def two_field_labels(
     ('normal', 'abnormal', '')
     """
     if fields[0] == fields[1]:
-        raise SettingsError(f"two fields decide a label, and both are {fields[0]!r}. Name two columns.", "E_LABELS")
+        raise SettingsError(f"two fields decide a label, and both are {fields[0]!r}. Name two columns.", "E_MANIFEST")
     cells = [_cells(columns, name) for name in fields]
     if len(cells[0]) != len(cells[1]):
         raise SettingsError(
             f"column {fields[0]!r} has {len(cells[0])} rows and {fields[1]!r} {len(cells[1])}: a film has one of each.",
-            "E_LABELS",
+            "E_MANIFEST",
         )
     votes = [_votes(name, texts, normal) for name, texts, normal in zip(fields, cells, normal_values, strict=True)]
     labels, disagreeing, unstated = [], 0, 0
@@ -65,7 +65,7 @@ def _cells(columns: Mapping[str, Sequence[str]], name: str) -> list[str]:
     if name not in columns:
         raise SettingsError(
             f"column {name!r} is missing, so no film has a label by it. There is: {', '.join(map(repr, columns)) or 'none'}.",
-            "E_LABELS",
+            "E_MANIFEST",
         )
     return [_plain(value_of(cell)) for cell in columns[name]]
 
@@ -78,7 +78,7 @@ def _votes(name: str, texts: Sequence[str], normal_values: Collection[str]) -> l
         raise SettingsError(
             f"no film has one of the normal values {sorted(normal)} in column {name!r}, so every film would be abnormal by it. "
             f"Its values are: {values}.",
-            "E_LABELS",
+            "E_MANIFEST",
         )
     return [text in normal if text else None for text in texts]
 

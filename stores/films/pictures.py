@@ -11,8 +11,9 @@ import numpy as np
 from ...errors import SlideError
 from ..foreign import foreign
 from ..frame import Array, Box
-from ..slides.file_head import kind_of
+from ..slides.file_head import head_of, kind_of
 from ..slides.picture_reader import MAX_PICTURE_PIXELS, PICTURE_FORMATS, samples_of
+from ..slides.pixels import check_one_image
 from ..slides.tiff_reader import TiffPixels
 from .film import Film, constant_notes
 from .grey import grey_of
@@ -32,7 +33,7 @@ def picture_films(path: Path, part: str, start: int, stop: int) -> Iterator[Film
     for _ in range(start, stop):
         try:
             with foreign(partial(_unread, path)):
-                film = _film(path)
+                film = _film(path, part)
             yield film
         except SlideError as error:
             yield error
@@ -42,10 +43,11 @@ def _unread(path: Path, why: str) -> SlideError:
     return SlideError(f"{path.name}: cannot be read as a picture ({why}). Copy it again.", "E_UNREADABLE")
 
 
-def _film(path: Path) -> Film:
-    with path.open("rb") as file:
-        is_tiff = kind_of(file.read(16)) == "TIFF"
-    samples, notes, orientation = _tiff(path) if is_tiff else samples_of(path)
+def _film(path: Path, part: str) -> Film:
+    is_tiff = kind_of(head_of(path)) == "TIFF"
+    if not is_tiff:
+        check_one_image(path, part)
+    samples, notes, orientation = _tiff(path, part) if is_tiff else samples_of(path)
     plane, more = grey_of(path.name, samples)
     notes += more
     if orientation not in (0, 1):
@@ -58,9 +60,9 @@ def _film(path: Path) -> Film:
     return Film(values, (*notes, *constant_notes(values)), facts)
 
 
-def _tiff(path: Path) -> tuple[Array, list[str], int]:
+def _tiff(path: Path, part: str) -> tuple[Array, list[str], int]:
     """(pixels (y, x, sample), notes, orientation) of the finest level of a TIFF; what it stores inverted is turned round."""
-    pixels = TiffPixels(path)
+    pixels = TiffPixels(path, part)
     try:
         shape = pixels.described.shapes[0]
         if shape[0] * shape[1] > MAX_PICTURE_PIXELS:

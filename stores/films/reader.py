@@ -69,7 +69,7 @@ def read_film(path: Path, part: str = "", index: int = 0) -> Film:
 
 def _reader(path: Path) -> FilmReader:
     if path.is_dir():
-        raise SlideError(f"{path.name}: is a folder; give the films in it, or the folder as --films.", "E_NOT_A_FILM")
+        raise SlideError(f"{path.name}: is a folder and no film; give the files in it.", "E_NOT_A_FILM")
     head = head_of(path)
     for reader in FILM_READERS:
         if reader.accepts(path, head):

@@ -24,7 +24,7 @@ from ..foreign import foreign
 from ..frame import Array
 from ..packed_arrays import array_headers, kept_array, npy_header, unpacking
 from ..regular import open_regular
-from ..slides.file_head import kind_of
+from ..slides.file_head import head_of, kind_of
 from ..slides.picture_reader import MAX_PICTURE_PIXELS
 from ..volumes.file_head import NPZ, content_of
 
@@ -61,10 +61,13 @@ def is_npy(path: Path, head: bytes) -> bool:
 
 def arrays_of(path: Path) -> Mapping[str, tuple[tuple[int, ...], np.dtype[Any]]]:
     """Shape and type of each array of an npz file, or of the one, named "", of an npy file. Raises SlideError (E_TRUNCATED)."""
-    if path.name.lower().endswith(".npz") or zipfile.is_zipfile(path):
+    if is_npz(path, head_of(path)):
         return array_headers(path)
     with _reading(path), open_regular(path) as file:
         shape, dtype, _ = npy_header(file)
+        stated, held = math.prod(shape) * dtype.itemsize, path.stat().st_size - file.tell()
+        if min(shape, default=0) < 0 or (stated > held and not dtype.hasobject):
+            raise ValueError(f"it states the shape {shape} and has {held} bytes")
     return {"": (shape, dtype)}
 
 
@@ -113,10 +116,8 @@ def stack_of(path: Path, part: str) -> FilmStack:
         )
     with _reading(path), ExitStack() as exits:
         file: Any = exits.enter_context(open_regular(path))
-        if name or zipfile.is_zipfile(file):
+        if name:
             file = exits.enter_context(exits.enter_context(zipfile.ZipFile(file)).open(f"{name}.npy"))
-        else:
-            file.seek(0)
         is_fortran = npy_header(file)[2]
     return FilmStack(path, name, stacks[name], arrays[name][1], is_fortran)
 
@@ -138,7 +139,7 @@ def _films(stack: FilmStack, start: int, stop: int, exits: ExitStack) -> Iterato
     size = math.prod(stack.shape) * stack.dtype.itemsize
     file: Any = exits.enter_context(open_regular(stack.path))
     offset, is_packed = 0, False
-    if zipfile.is_zipfile(file):
+    if stack.name:
         archive = exits.enter_context(zipfile.ZipFile(file))
         info = archive.getinfo(f"{stack.name}.npy")
         is_packed = info.compress_type != zipfile.ZIP_STORED or bool(info.flag_bits & 1)

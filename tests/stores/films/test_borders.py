@@ -80,12 +80,12 @@ def test_the_dark_edge_of_a_lung_and_a_slow_shadow_are_no_borders() -> None:
         assert exposed_box(values.astype(np.float32)).border_share < 0.03
 
 
-def test_turned_collimators_are_left_alone() -> None:
+def test_of_a_turned_collimator_only_constant_lines_go() -> None:
     turned = rotate(framed(chest(), (60, 60, 60, 60), 0.0), 7, reshape=False, order=1)
-    inside = np.s_[70:-70, 70:-70]
     exposed = exposed_box(turned)
-    assert exposed.border_share < 0.3 and exposed.box.contains(type(exposed.box)((70, 70), (350, 310)))
-    assert turned[inside].shape
+    field = np.argwhere(turned > 0.02)
+    assert np.abs(np.subtract(exposed.box.start, field.min(0))).max() <= 2  # its corners may go
+    assert np.abs(np.subtract(exposed.box.stop, field.max(0) + 1)).max() <= 2
 
 
 def test_where_nothing_would_be_left_no_border_is_believed() -> None:

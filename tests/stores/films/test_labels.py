@@ -50,4 +50,4 @@ def test_every_film_is_counted_once(rows: list[tuple[bool, bool]]) -> None:
 def test_what_cannot_decide_is_refused(columns: dict, fields: tuple, normal: tuple, words: str) -> None:
     with pytest.raises(SettingsError, match=words) as caught:
         two_field_labels(columns, fields, normal)
-    assert caught.value.code == "E_LABELS"
+    assert caught.value.code == "E_MANIFEST"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,26 +12,22 @@ from hypothesis.extra import numpy as arrays
 
 from tile_engine.stores.films.prepare import prepared
 
+Array = np.ndarray[Any, Any]
 SHAPES = st.tuples(st.integers(1, 90), st.integers(1, 90))
+FILMS = SHAPES.flatmap(lambda shape: arrays.arrays(np.float32, shape, elements=st.floats(0, 1, width=32)))
 
 
-@given(
-    values=SHAPES.flatmap(lambda s: arrays.arrays(np.float32, s, elements=st.floats(0, 1, width=32))),
-    side=st.integers(1, 120),
-)
-@settings(max_examples=150, deadline=None)
-def test_a_film_keeps_its_range_and_its_aspect(values: np.ndarray, side: int) -> None:
+@given(values=FILMS, side=st.integers(1, 120))
+@settings(max_examples=60, deadline=None)
+def test_a_film_keeps_its_range_and_its_aspect(values: Array, side: int) -> None:
     square = prepared(values, side)
     assert square.shape == (side, side) and square.dtype == np.float32
     assert values.min() <= square.min() and square.max() <= values.max()
-    marked = prepared(np.ones_like(values) - np.eye(*values.shape, dtype=np.float32)[::-1][:1].max() * 0, side)
-    assert (marked == 1).all()  # a constant film stays what it is, its padding too
-    height, width = values.shape
     inner = [max(1, round(n * side / max(values.shape))) for n in values.shape]
+    assert max(inner) == side
     top, left = ((side - n) // 2 for n in inner)
-    frame = square.copy()
-    frame[top : top + inner[0], left : left + inner[1]] = values.min()
-    assert (frame == values.min()).all() and (height, width) == values.shape
+    square[top : top + inner[0], left : left + inner[1]] = values.min()
+    assert (square == values.min()).all()
 
 
 @given(factor=st.integers(1, 6), side=st.integers(2, 30), seed=st.integers(0, 9))

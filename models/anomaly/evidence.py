@@ -45,10 +45,7 @@ class Draws:
     def noise(self, keys: Sequence[str], latent: int, *words: object) -> Tensor:
         """Standard normal numbers of these films, (B, samples, F) float32."""
         return torch.stack(
-            [
-                torch.randn(self.samples, latent, generator=generator(self.seed, "film", *words, key))
-                for key in keys
-            ]
+            [torch.randn(self.samples, latent, generator=generator(self.seed, "film", *words, key)) for key in keys]
         )
 
 

@@ -42,9 +42,7 @@ def continuous_bernoulli(pixels: Tensor, outputs: Tensor) -> Tensor:
     """
     small = outputs.abs() < SMALL_LOGIT
     safe = outputs.masked_fill(small, 1.0)
-    log_c = torch.where(
-        small, math.log(2.0) + torch.log1p(outputs.square() / 12), (safe / torch.tanh(safe / 2)).log()
-    )
+    log_c = torch.where(small, math.log(2.0) + torch.log1p(outputs.square() / 12), (safe / torch.tanh(safe / 2)).log())
     return bernoulli(pixels, outputs) + log_c
 
 

@@ -65,12 +65,16 @@ class Spotter(nn.Module):
 
     def features(self, films_BCYX: Tensor) -> Tensor:
         """What the head sees of each film (B, 2 F)."""
-        return _pooled(self.maps(films_BCYX))
+        return self.pooled(self.maps(films_BCYX))
+
+    def pooled(self, maps_BFYX: Tensor) -> Tensor:
+        """Mean and maximum of each map (B, 2 F)."""
+        return torch.cat([maps_BFYX.mean((2, 3)), maps_BFYX.amax((2, 3))], 1)
 
     def forward(self, films_BCYX: Tensor) -> tuple[Tensor, Tensor]:
         """(logit of each film (B,), logit of each cell (B, *cells)) of films (B, C, Y, X) in [0, 1]."""
         maps_BFYX = self.maps(films_BCYX)
-        return self.head(_pooled(maps_BFYX)).squeeze(1), self.spots(maps_BFYX).squeeze(1)
+        return self.head(self.pooled(maps_BFYX)).squeeze(1), self.spots(maps_BFYX).squeeze(1)
 
     def recipe(self) -> dict[str, Any]:
         """Arguments that rebuild this network, without its weights: `spotter_of(recipe)`."""
@@ -88,10 +92,6 @@ def standardised(films_BCYX: Tensor) -> Tensor:
     middle = films_BCYX[..., edge : films_BCYX.shape[-2] - edge, edge : films_BCYX.shape[-1] - edge]
     spread, mean = torch.std_mean(middle, dim=(1, 2, 3), keepdim=True, correction=0)
     return (films_BCYX - mean) / spread.clamp_min(MIN_SPREAD)
-
-
-def _pooled(maps_BFYX: Tensor) -> Tensor:
-    return torch.cat([maps_BFYX.mean((2, 3)), maps_BFYX.amax((2, 3))], 1)
 
 
 def _block(before: int, after: int) -> nn.Sequential:

@@ -76,13 +76,13 @@ class Pasting:
     def step(self, index: int) -> dict[str, float]:
         draw, batch = generator(self._seed, self.name, index), self._batches[index]
         films_BCYX = moved(to_float(self._films[batch]), self._plan, draw)
-        pasted_BCYX, mask_B1YX = self._plan.views(films_BCYX, draw)
-        changed_B = torch.rand(len(batch), generator=draw).argsort() < len(batch) // 2
-        films_BCYX = torch.where(changed_B.view(-1, 1, 1, 1), pasted_BCYX, films_BCYX)
-        mask_B1YX = mask_B1YX * changed_B.view(-1, 1, 1, 1)
+        changed = torch.randperm(len(batch), generator=draw)[: len(batch) // 2]
+        mask_B1YX = torch.zeros_like(films_BCYX[:, :1])
+        changed_B = torch.zeros(len(batch)).index_fill_(0, changed, 1.0)
+        films_BCYX[changed], mask_B1YX[changed] = self._plan.views(films_BCYX[changed], draw)
         rows = self._replica.rows(len(batch))
         self.spotter.train()
-        inputs = (films_BCYX[rows], mask_B1YX[rows], changed_B[rows].float())
+        inputs = (films_BCYX[rows], mask_B1YX[rows], changed_B[rows])
         film, cells, accuracy = self._losses(*(tensor.to(self._device) for tensor in inputs))
         loss = film + CELL_WEIGHT * cells
         figures = self._replica.means(loss=loss, cells=cells, accuracy=accuracy)

@@ -45,7 +45,13 @@ class VariationalPlan:
     """Weight of the KL term; 1 for the bound, more for beta-VAE (Higgins et al., ICLR 2017)."""
 
     def __post_init__(self) -> None:
-        if self.steps < 1 or self.batch < 1 or self.rate <= 0 or self.divergence < 0 or self.optimiser not in OPTIMISERS:
+        if (
+            self.steps < 1
+            or self.batch < 1
+            or self.rate <= 0
+            or self.divergence < 0
+            or self.optimiser not in OPTIMISERS
+        ):
             raise SettingsError(
                 f"{self.steps} steps of {self.batch} films at the rate {self.rate:g} by '{self.optimiser}' with the KL term "
                 f"times {self.divergence:g} cannot be done: steps, films and rate are over 0, and the optimiser is one of "

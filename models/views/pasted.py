@@ -33,8 +33,8 @@ ELLIPSES = 4
 """Ellipses of a mask, at most."""
 COARSE_CELLS = (5, 12)
 """Cells a side of the smooth noise that deforms ellipses, and of the noise that makes an opacity patchy."""
-BLUR = 0.03
-"""Radius of the blur that tells fine structure from tone, as a share of the side."""
+BLUR = 0.05
+"""Squares whose means tell tone from fine structure, as a share of the side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +74,15 @@ class PastedViews:
         """(films with anomalies, float32 in [0, 1] and of the same shape; masks (B, 1, Y, X) in [0, 1])."""
         count = len(films_BCYX)
         mask_B1YX = self.masks(count, films_BCYX.shape[-1], source)
-        kind_B = torch.multinomial(torch.tensor(self.weights, dtype=torch.float32), count, replacement=True, generator=source)
-        filling = torch.stack(self._fillings(films_BCYX, source))[kind_B, torch.arange(count)]
+        kind_B = torch.multinomial(
+            torch.tensor(self.weights, dtype=torch.float32), count, replacement=True, generator=source
+        )
+        scene = Scene(films_BCYX)
+        filling = torch.empty_like(films_BCYX)
+        for kind, make in enumerate(FILLINGS):
+            rows = (kind_B == kind).nonzero().flatten()
+            if len(rows):
+                filling[rows] = make(scene.part(rows), self, source)
         strength_B = uniform((count, 1, 1, 1), *self.strength, source)
         pasted = films_BCYX + strength_B * mask_B1YX * (filling - films_BCYX)
         return pasted.clamp(0.0, 1.0), mask_B1YX
@@ -109,27 +116,67 @@ class PastedViews:
         x, y = (column + jitter[0]) / grid.shape[1], (row + jitter[1]) / grid.shape[0]
         return x.view(count, ELLIPSES, 1, 1), y.view(count, ELLIPSES, 1, 1)
 
-    def _fillings(self, films_BCYX: Tensor, source: torch.Generator) -> list[Tensor]:
-        """What each of `KINDS_OF_PASTE` puts into every film, in their order."""
-        count, side = len(films_BCYX), films_BCYX.shape[-1]
-        one = (count, 1, 1, 1)
-        soft = blurred(films_BCYX, max(1, round(BLUR * side)))
-        fine = films_BCYX - soft
-        mean, sd = films_BCYX.mean((1, 2, 3), keepdim=True), films_BCYX.std((1, 2, 3), keepdim=True)
-        level = mean + sd * uniform(one, *self.brightness, source)
-        level = level + 0.3 * sd * smooth_noise(count, 1, COARSE_CELLS[0], side, source)
-        opacity = level + fine * uniform(one, 0.1, 0.9, source)
-        haze = soft + sd * uniform(one, 0.0, 0.6, source) + fine * uniform(one, 0.0, 0.4, source)
-        contrast = mean + (films_BCYX - mean) * uniform(one, 0.3, 0.8, source) + sd * uniform(one, -0.1, 0.5, source)
-        other = films_BCYX.roll(1, 0)
-        turn = torch.randint(-side // 3, side // 3 + 1, (2,), generator=source).tolist()
-        other = other.roll(turn, (2, 3))
-        own_tone = torch.rand(one, generator=source) < 0.5
-        foreign = torch.where(own_tone, other - blurred(other, max(1, round(BLUR * side))) + soft, other)
-        noise = torch.randn((count, 1, side, side), generator=source)
-        noise = blurred(noise, 1) - blurred(noise, max(2, round(BLUR * side)))
-        grain = films_BCYX + noise * sd * uniform(one, 0.4, 1.6, source) + sd * uniform(one, 0.0, 0.4, source)
-        return [opacity, haze, contrast, foreign, grain]
+
+class Scene:
+    """Films with what fillings are made of: their tone without fine structure, their mean and standard deviation."""
+
+    def __init__(self, films_BCYX: Tensor, others_BCYX: Tensor | None = None) -> None:
+        """`others_BCYX`: another film for each; the one before it in the batch without it."""
+        self.films = films_BCYX
+        self.others = films_BCYX.roll(1, 0) if others_BCYX is None else others_BCYX
+        self.side, self.one = films_BCYX.shape[-1], (len(films_BCYX), 1, 1, 1)
+
+    def part(self, rows: Tensor) -> Scene:
+        """The same of some films."""
+        return Scene(self.films[rows], self.others[rows])
+
+    def moments(self) -> tuple[Tensor, Tensor]:
+        """(mean, standard deviation) of each film, (B, 1, 1, 1)."""
+        spread, mean = torch.std_mean(self.films, dim=(1, 2, 3), keepdim=True, correction=0)
+        return mean, spread
+
+
+def opacity(scene: Scene, views: PastedViews, source: torch.Generator) -> Tensor:
+    """An uneven bright level with a share of the film's own fine structure: air was replaced by fluid."""
+    mean, sd = scene.moments()
+    level = mean + sd * uniform(scene.one, *views.brightness, source)
+    level = level + 0.3 * sd * smooth_noise(len(mean), 1, COARSE_CELLS[0], scene.side, source)
+    return level + (scene.films - blurred(scene.films)) * uniform(scene.one, 0.1, 0.9, source)
+
+
+def haze(scene: Scene, views: PastedViews, source: torch.Generator) -> Tensor:
+    """The blurred film, brighter: vessels and edges fade."""
+    soft, (_, sd) = blurred(scene.films), scene.moments()
+    kept = (scene.films - soft) * uniform(scene.one, 0.0, 0.4, source)
+    return soft + sd * uniform(scene.one, 0.0, 0.6, source) + kept
+
+
+def contrast(scene: Scene, views: PastedViews, source: torch.Generator) -> Tensor:
+    """The film with less contrast about its mean."""
+    mean, sd = scene.moments()
+    gain = uniform(scene.one, 0.3, 0.8, source)
+    return mean + (scene.films - mean) * gain + sd * uniform(scene.one, -0.1, 0.5, source)
+
+
+def foreign(scene: Scene, views: PastedViews, source: torch.Generator) -> Tensor:
+    """Another film, moved by up to a third of a side, with the tone of this film or its own."""
+    third = scene.side // 3
+    offset = torch.randint(-third, third + 1, (2,), generator=source).tolist()
+    other = scene.others.roll(offset, (2, 3))
+    own_tone = torch.rand(scene.one, generator=source) < 0.5
+    return torch.where(own_tone, other - blurred(other) + blurred(scene.films), other)
+
+
+def grain(scene: Scene, views: PastedViews, source: torch.Generator) -> Tensor:
+    """The film with band-passed noise on it: reticular and nodular patterns."""
+    mean, sd = scene.moments()
+    noise = smooth_noise(len(mean), 1, scene.side // 2, scene.side, source)
+    noise = noise - blurred(noise)
+    return scene.films + noise * sd * uniform(scene.one, 0.2, 0.8, source) + sd * uniform(scene.one, 0.0, 0.4, source)
+
+
+FILLINGS = (opacity, haze, contrast, foreign, grain)
+"""What each of `KINDS_OF_PASTE` puts in, in their order."""
 
 
 def smooth_noise(count: int, channels: int, cells: int, side: int, source: torch.Generator) -> Tensor:
@@ -138,13 +185,11 @@ def smooth_noise(count: int, channels: int, cells: int, side: int, source: torch
     return F.interpolate(noise, size=(side, side), mode="bicubic", align_corners=False)
 
 
-def blurred(images_BCYX: Tensor, radius: int) -> Tensor:
-    """Mean over squares of 2 `radius` + 1 pixels, twice: about a Gaussian. The border is repeated."""
-    for _ in range(2):
-        padded = F.pad(images_BCYX, (radius,) * 4, mode="replicate")
-        across = F.avg_pool2d(padded, (1, 2 * radius + 1), 1)
-        images_BCYX = F.avg_pool2d(across, (2 * radius + 1, 1), 1)
-    return images_BCYX
+def blurred(images_BCYX: Tensor) -> Tensor:
+    """Means over squares of `BLUR` of the side, with linear interpolation between their middles: tone without fine structure."""
+    cells = max(2, round(1 / BLUR))
+    coarse = F.interpolate(images_BCYX, size=(cells, cells), mode="area")
+    return F.interpolate(coarse, size=images_BCYX.shape[-2:], mode="bilinear", align_corners=False)
 
 
 def prior_of(mean_YX: Array, cells: int = 20) -> tuple[tuple[float, ...], ...]:

@@ -33,7 +33,9 @@ def test_continuous_bernoulli_integrates_to_one_with_finite_slopes(logit: float)
     grid = (torch.arange(20_000, dtype=torch.float64) + 0.5) / 20_000
     density = likelihoods.continuous_bernoulli(grid, output.expand(20_000)).exp()
     assert density.mean().item() == pytest.approx(1.0, abs=1e-5)
-    assert (density * grid).mean().item() == pytest.approx(likelihoods.continuous_bernoulli_mean(output).item(), abs=1e-5)
+    assert (density * grid).mean().item() == pytest.approx(
+        likelihoods.continuous_bernoulli_mean(output).item(), abs=1e-5
+    )
     likelihoods.continuous_bernoulli(torch.tensor(0.3), output).backward()
     assert output.grad is not None and math.isfinite(output.grad.item())
 

@@ -56,16 +56,16 @@ DRAWS = Draws()
 class Evidence:
     """Figures of N films; all in nats, summed over pixels or latent variables, float64."""
 
-    log_p_NL: Array
-    """log p(x | z) of each draw z of the posterior."""
-    log_ratio_NL: Array
-    """log p(z) - log q(z | x) of each draw."""
-    divergence_N: Array
-    """KL(q(z | x) ‖ p(z)), exact."""
-    entropy_N: Array
-    """Sum of the entropies of pixels (`pixel_entropy`)."""
-    error_N: Array
-    """Mean squared error of the reconstruction, grey values in [0, 1]."""
+    log_p: Array
+    """log p(x | z) of each draw z of the posterior, (N, L)."""
+    log_ratio: Array
+    """log p(z) - log q(z | x) of each draw, (N, L)."""
+    divergence: Array
+    """KL(q(z | x) ‖ p(z)), exact, (N,)."""
+    entropy: Array
+    """Sum of the entropies of pixels (`pixel_entropy`), (N,)."""
+    error: Array
+    """Mean squared error of the reconstruction, grey values in [0, 1], (N,)."""
 
 
 def padded_batches(

@@ -26,11 +26,13 @@ class Reference:
     True
     """
 
-    points_NF: Array
-    mean_F: Array
-    scale_F: Array
-    own_N: Array
-    """Distance of each training film to the others."""
+    points: Array
+    """Embeddings (N, F) less `mean`, divided by `scale`."""
+    mean: Array
+    scale: Array
+    """Standard deviation of each feature (F,); infinite for a feature that is constant: it says nothing."""
+    own: Array
+    """Distance of each training film to the others (N,)."""
     neighbours: int = NEIGHBOURS
 
     @classmethod
@@ -51,17 +53,17 @@ class Reference:
 
     def distances(self, embeddings_NF: Array) -> Array:
         """Mean Euclidean distance of embeddings (n, F) to the nearest training films, (n,)."""
-        points = (np.asarray(embeddings_NF, np.float64) - self.mean_F) / self.scale_F
-        return nearest_distances(points, self.points_NF, min(self.neighbours, len(self.points_NF)))
+        points = (np.asarray(embeddings_NF, np.float64) - self.mean) / self.scale
+        return nearest_distances(points, self.points, min(self.neighbours, len(self.points)))
 
     def standard(self, embeddings_NF: Array) -> Array:
         """The same in standard deviations above the training films' mean distance to each other, (n,)."""
-        return np.asarray((self.distances(embeddings_NF) - self.own_N.mean()) / max(float(self.own_N.std()), 1e-12))
+        return np.asarray((self.distances(embeddings_NF) - self.own.mean()) / max(float(self.own.std()), 1e-12))
 
     def tensors(self) -> dict[str, Array]:
         """Arrays that rebuild this, by name."""
         return {
-            **{"points": self.points_NF, "mean": self.mean_F, "scale": self.scale_F, "own": self.own_N},
+            **{"points": self.points, "mean": self.mean, "scale": self.scale, "own": self.own},
             "neighbours": np.array(self.neighbours),
         }
 
@@ -75,8 +77,8 @@ class Reference:
 def nearest_distances(points_NF: Array, others_MF: Array, count: int, *, skip_self: bool = False) -> Array:
     """Mean Euclidean distance of each point to the `count` nearest of the others, (n,) float64.
 
-    `skip_self`: both are the same points, and a point is not its own neighbour. Differences are squared one by one: a row depends
-    on its point alone.
+    `skip_self`: both are the same points, and a point is not its own neighbour. Differences are squared one by one: a row
+    depends on its point alone.
 
     >>> nearest_distances(np.array([[0.0], [1.0], [5.0]]), np.array([[0.0], [1.0], [5.0]]), 1, skip_self=True).tolist()
     [1.0, 1.0, 4.0]

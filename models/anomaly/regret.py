@@ -1,4 +1,4 @@
-"""regret: how much better the bound of a film becomes when its own posterior is optimised; high for films unlike the training's.
+"""regret: how much better the bound of a film becomes when its own posterior is optimised; high for unfamiliar films.
 
 Likelihood regret of Xiao, Yan and Amit, NeurIPS 2020, eq. 5, over the mean and log variance that the encoder gives of the film
 (their variant without the encoder's weights): optimised ELBO - the encoder's ELBO. What pixels cost in any case cancels.

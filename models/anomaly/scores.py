@@ -53,7 +53,7 @@ def score_films(
         scores |= {
             "negative_elbo": negative_elbo(figures),
             "iwae": iwae(figures),
-            "entropy_corrected": negative_elbo(figures) - figures.entropy_N,
+            "entropy_corrected": negative_elbo(figures) - figures.entropy,
             "reconstruction": figures.error_N,
         }
         if "complexity" in names:
@@ -65,11 +65,11 @@ def score_films(
 
 def negative_elbo(figures: Evidence) -> Array:
     """Minus the evidence lower bound (n,), nats; the KL term is exact."""
-    return np.asarray(figures.divergence_N - figures.log_p_NL.mean(1))
+    return np.asarray(figures.divergence - figures.log_p.mean(1))
 
 
 def iwae(figures: Evidence) -> Array:
     """Minus the importance-weighted bound (n,), nats: nearer to -log p(x) the more draws there are."""
-    weights_NL = figures.log_p_NL + figures.log_ratio_NL
+    weights_NL = figures.log_p + figures.log_ratio
     top_N1 = weights_NL.max(1, keepdims=True)
     return np.asarray(-(top_N1[:, 0] + np.log(np.exp(weights_NL - top_N1).mean(1))))

@@ -5,7 +5,7 @@ film -> each spotter -> logit of every cell -> probability -> mean over cells: t
                                             -> enlarged to the film: where
                      -> features of the film -> distance to the k nearest training films
 ```
-Both scores are means over spotters, each in units of the training films' own spread, so that networks of several seeds count alike.
+Both scores are means over spotters, each in units of the training films' own spread: networks of several seeds count alike.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ class Difference:
 
 
 def auroc(abnormal: Array, scores: Array) -> float:
-    """Share of pairs (abnormal, normal) in which the abnormal film has the higher score; equal scores count half. NaN for one class.
+    """Share of pairs (abnormal, normal) in which the abnormal film has the higher score, ties as half; NaN for one class.
 
     >>> auroc(np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.35, 0.8]))
     0.75

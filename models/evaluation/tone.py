@@ -20,7 +20,7 @@ TONES = ("mean_intensity", "pixel_entropy", "compressed_bits")
 
 
 def tones(films: Patches) -> dict[str, Array]:
-    """`TONES` of each film of (n, C, Y, X) uint8, uint16 or float in [0, 1]: float64 (n,); entropy in nats, all pixels summed."""
+    """`TONES` of films (n, C, Y, X) uint8, uint16 or float in [0, 1]: float64 (n,); entropy in nats, summed over pixels."""
     parts = [_grey(films[rows]) for rows in in_order(len(films), BATCH)]
     entropy = [(entr(part) + entr(1 - part)).sum((1, 2, 3)) for part in parts]
     means = [part.mean((1, 2, 3)) for part in parts]

@@ -42,8 +42,8 @@ def tone_check(
 ) -> ToneCheck:
     """Check scores (n,) against tones (n,), such as those of `tones` and the size of the films' own files.
 
-    `abnormal` (n,) bool where labels are known; `subjects` keeps a subject's films together in the intervals. Raises SettingsError
-    for labels of one kind.
+    `abnormal` (n,) bool where labels are known; `subjects` keeps a subject's films together in the intervals. Raises
+    SettingsError for labels of one kind.
 
     >>> values = np.arange(10.0)
     >>> check = tone_check({"score": values}, {"mean_intensity": -values})

@@ -1,12 +1,12 @@
 """Likelihoods: log p of pixels in [0, 1] under what a decoder says of them, as pure functions of tensors, per pixel.
 
 ```text
-bernoulli             x ln m + (1-x) ln(1-m)                  not a density of grey values: its best value is minus their entropy
+bernoulli             x ln m + (1-x) ln(1-m)                  no density of grey values: its best value is minus their entropy
 continuous_bernoulli  the same + ln C(m)                      the normaliser that makes it one
 gaussian              one standard deviation for all pixels, learned (gaussian_fixed: 0.1)
 logistic              probability of the 8-bit level of x under a logistic distribution whose scale is learned
 ```
-Every likelihood reads the same outputs u of a decoder, with mean parameter m = sigmoid(u), and `log_scale` where it has a scale.
+Every likelihood reads the outputs u of a decoder, with mean parameter m = sigmoid(u), and `log_scale` where it has a scale.
 Continuous Bernoulli: Loaiza-Ganem and Cunningham, NeurIPS 2019; discretised logistic: Salimans et al., ICLR 2017, eq. 2.
 """
 

@@ -5,8 +5,8 @@
 maps -> conv 1x1 -> logit of each cell: is an anomaly here?
 maps -> mean and maximum over cells -> linear -> logit of the film
 ```
-`standardised`: each film has mean 0 and standard deviation 1 over its middle, so that its brightness and contrast as a whole say
-nothing; what fine structure a film has relative to its contrast is kept. BatchNorm computes with fixed statistics when the
+`standardised`: each film has mean 0 and standard deviation 1 over its middle, so that its brightness and contrast as a whole
+say nothing; what fine structure a film has relative to its contrast is kept. BatchNorm computes with fixed statistics when the
 network is applied: a film's score does not depend on the others of its batch.
 """
 

@@ -3,7 +3,7 @@
 ```text
 dense         pixels -> hidden, ReLU -> mean, log variance (latent) ~ z -> hidden, ReLU -> outputs (pixels)
 convolutional (C, S, S) -> [conv stride 2, GroupNorm, ReLU] x blocks -> linear -> mean, log variance (latent)
-              z -> linear -> [transposed conv stride 2, cut to the encoder's side, GroupNorm, ReLU] x blocks -> outputs (C, S, S)
+              z -> linear -> [transposed conv stride 2, cut to the encoder's side, GroupNorm, ReLU] x blocks -> outputs
 ```
 The likelihood (`losses/likelihoods.py`) says what outputs mean. Kingma and Welling, ICLR 2014. The preset `kurotaki2017` is the
 dense network of 100 x 100 pixels of Kurotaki et al. 2017: 256 hidden units, 256 latent variables, Bernoulli.

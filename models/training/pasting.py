@@ -39,7 +39,7 @@ class PastingPlan:
     """Films of a step, of all replicas together."""
     views: PastedViews = PastedViews()
     shift: float = 0.05
-    """A film is moved by up to this share of its side, enlarged or reduced by up to as much, and turned by up to as many radians."""
+    """A film is moved by up to this share of its side, enlarged or reduced by as much, and turned by as many radians."""
     gamma: float = 0.3
     """A film's grey values are raised to a power of up to 1 + this, or down to its reciprocal."""
 

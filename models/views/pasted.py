@@ -1,21 +1,23 @@
 """Pasted: a normal film with an anomaly pasted into it, and the mask of what was pasted; a network learns to see it.
 
 ```text
-film + mask (soft, 0 to 1, a union of deformed ellipses where `prior` is high) -> film' = film + strength · mask · (filling - film)
+mask (soft, 0 to 1): a union of deformed ellipses where `prior` is high
+film' = film + strength · mask · (filling - film)
 opacity   filling: an even bright level + a share of the film's own fine structure      consolidation
 haze      filling: the blurred film + a little brightness                               vessels and edges fade
 contrast  filling: the film with another gain about its mean
 foreign   filling: another film, moved, with the tone of this one or its own            CutPaste, NSA
 grain     filling: the film + band-passed noise                                         reticular and nodular patterns
 ```
-After Li et al., CVPR 2021 (CutPaste), and Schlüter et al., ECCV 2022 (NSA): their patches come from other images alone. All numbers
-are drawn on the CPU for the whole batch from the generator that is passed in.
+After Li et al., CVPR 2021 (CutPaste), and Schlüter et al., ECCV 2022 (NSA): their patches come from other images
+alone. All numbers are drawn on the CPU for the whole batch from the generator that is passed in.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -186,7 +188,7 @@ def smooth_noise(count: int, channels: int, cells: int, side: int, source: torch
 
 
 def blurred(images_BCYX: Tensor) -> Tensor:
-    """Means over squares of `BLUR` of the side, with linear interpolation between their middles: tone without fine structure."""
+    """Means over squares of `BLUR` of the side, linear between their middles: tone without fine structure."""
     cells = max(2, round(1 / BLUR))
     coarse = F.interpolate(images_BCYX, size=(cells, cells), mode="area")
     return F.interpolate(coarse, size=images_BCYX.shape[-2:], mode="bilinear", align_corners=False)
@@ -203,12 +205,7 @@ def prior_of(mean_YX: Array, cells: int = 20) -> tuple[tuple[float, ...], ...]:
     (True, False, False)
     """
     rows, columns = (np.linspace(0, n, cells + 1).round().astype(int) for n in mean_YX.shape)
-    coarse = np.array(
-        [
-            [mean_YX[a:b, c:d].mean() for c, d in zip(columns[:-1], columns[1:], strict=True)]
-            for a, b in zip(rows[:-1], rows[1:], strict=True)
-        ]
-    )
+    coarse = np.array([[mean_YX[a:b, c:d].mean() for c, d in pairwise(columns)] for a, b in pairwise(rows)])
     edge = -(-cells // 8)
     middle = np.zeros_like(coarse, bool)
     middle[edge : cells - edge, edge : cells - edge] = True

@@ -68,7 +68,7 @@ def test_the_map_shows_where_a_film_is_unlike(trained: Vae) -> None:
     ((rows, error_BYX),) = error_maps(trained, film)
     assert rows.tolist() == [0] and error_BYX.shape == (1, SIDE, SIDE)
     assert error_BYX[0, 2:6, 2:22].mean() > 5 * error_BYX[0, 8:].mean()
-    assert error_BYX.mean() == pytest.approx(evidence(trained, film, ["a"]).error_N[0], rel=1e-5)
+    assert error_BYX.mean() == pytest.approx(evidence(trained, film, ["a"]).error[0], rel=1e-5)
 
 
 def test_bounds_of_a_linear_model_are_those_of_its_exact_density() -> None:
@@ -79,11 +79,11 @@ def test_bounds_of_a_linear_model_are_those_of_its_exact_density() -> None:
     z = mean + variance**0.5 * torch.randn(1, 50, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     posterior, prior = distributions.Normal(mean, variance**0.5), distributions.Normal(0.0, 1.0)
     figures = Evidence(
-        log_p_NL=distributions.Normal(a * z, sd).log_prob(torch.tensor(x)).numpy(),
-        log_ratio_NL=(prior.log_prob(z) - posterior.log_prob(z)).numpy(),
-        divergence_N=np.array([distributions.kl_divergence(posterior, prior).item()]),
-        entropy_N=np.zeros(1),
-        error_N=np.zeros(1),
+        log_p=distributions.Normal(a * z, sd).log_prob(torch.tensor(x)).numpy(),
+        log_ratio=(prior.log_prob(z) - posterior.log_prob(z)).numpy(),
+        divergence=np.array([distributions.kl_divergence(posterior, prior).item()]),
+        entropy=np.zeros(1),
+        error=np.zeros(1),
     )
     exact = -distributions.Normal(0.0, (a**2 + sd**2) ** 0.5).log_prob(torch.tensor(x)).item()
     assert iwae(figures)[0] == pytest.approx(exact, abs=1e-6)
@@ -100,9 +100,9 @@ def test_evidence_is_that_of_torch_distributions() -> None:
         z = mean + posterior.stddev * Draws(samples=2).noise(["a", "b"], 3)[:, 1]
         density = distributions.Normal(vae.outputs(z).sigmoid(), vae.log_scale.exp()).log_prob(pixels)
         ratio = distributions.Normal(0.0, 1.0).log_prob(z) - posterior.log_prob(z)
-    assert np.allclose(figures.log_p_NL[:, 1], density.flatten(1).sum(1).numpy(), rtol=1e-5)
-    assert np.allclose(figures.log_ratio_NL[:, 1], ratio.sum(1).numpy(), atol=1e-4)
-    assert (iwae(figures) <= -(figures.log_p_NL + figures.log_ratio_NL).mean(1) + 1e-9).all()
+    assert np.allclose(figures.log_p[:, 1], density.flatten(1).sum(1).numpy(), rtol=1e-5)
+    assert np.allclose(figures.log_ratio[:, 1], ratio.sum(1).numpy(), atol=1e-4)
+    assert (iwae(figures) <= -(figures.log_p + figures.log_ratio).mean(1) + 1e-9).all()
 
 
 def test_regret_is_never_negative_and_grows_with_the_search(trained: Vae) -> None:

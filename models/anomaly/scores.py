@@ -54,7 +54,7 @@ def score_films(
             "negative_elbo": negative_elbo(figures),
             "iwae": iwae(figures),
             "entropy_corrected": negative_elbo(figures) - figures.entropy,
-            "reconstruction": figures.error_N,
+            "reconstruction": figures.error,
         }
         if "complexity" in names:
             scores["complexity"] = scores["negative_elbo"] - nats(compressed_bits(films))

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ..seeds import numpy_generator
 from .calibration import calibration_error, check_cases
 from .operating_point import figures_at
-from .probes import area
+from .ranking import auroc, average_precision
 
 Array = npt.NDArray[Any]
 
@@ -44,7 +44,7 @@ def binary_figures(
         chosen, scores = labels[rows], probabilities[rows]
         decided, pair = figures_at(chosen, scores, threshold), np.stack([1 - scores, scores], 1)
         return {
-            "auroc": area(chosen, scores),
+            "auroc": auroc(chosen, scores),
             "auprc": average_precision(chosen, scores),
             "accuracy": decided.accuracy,
             "sensitivity": decided.sensitivity,
@@ -73,7 +73,7 @@ def class_figures(
         return {
             "accuracy": float(right.mean()),
             "balanced_accuracy": float(np.mean([right[chosen == k].mean() for k in classes])),
-            "auroc": float(np.mean([area((chosen == k).astype(int), given[:, k]) for k in classes])),
+            "auroc": float(np.mean([auroc((chosen == k).astype(int), given[:, k]) for k in classes])),
             "calibration_error": calibration_error(given, chosen),
         }
 
@@ -103,13 +103,3 @@ def estimates(
         name: Estimate(float(value), float(low), float(high))
         for (name, value), (low, high) in zip(whole.items(), ends, strict=True)
     }
-
-
-def average_precision(labels: Array, scores: Array) -> float:
-    """Area under the curve of precision and recall, by steps; nan without a case of label 1.
-
-    Chance is the share of label 1.
-    """
-    from sklearn.metrics import average_precision_score
-
-    return float(average_precision_score(labels, scores)) if (np.asarray(labels) == 1).any() else float("nan")

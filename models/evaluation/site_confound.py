@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .probes import area
+from .ranking import auroc
 from .subject_splits import Split
 
 Array = npt.NDArray[Any]
@@ -54,7 +54,7 @@ def site_area(sites: Array, labels: Array, splits: Iterable[Split]) -> float:
     Splits are never pooled: a fold with more ill films leaves fewer to train on, so pooled shares would turn round. Splits
     whose test films have one label are left out; nan without any.
     """
-    areas = [area(labels[s.test], site_shares(sites, labels, s.train, s.test)) for s in splits]
+    areas = [auroc(labels[s.test], site_shares(sites, labels, s.train, s.test)) for s in splits]
     defined = [value for value in areas if np.isfinite(value)]
     return float(np.mean(defined)) if defined else float("nan")
 
@@ -70,7 +70,7 @@ def within_site_area(sites: Array, labels: Array, scores: Array) -> tuple[float,
         rows = sites == site
         count = float((labels[rows] == 1).sum() * (labels[rows] == 0).sum())
         if count:
-            right, pairs = right + count * area(labels[rows], scores[rows]), pairs + count
+            right, pairs = right + count * auroc(labels[rows], scores[rows]), pairs + count
     total = float((labels == 1).sum() * (labels == 0).sum())
     return (right / pairs if pairs else float("nan")), (pairs / total if total else 0.0)
 
@@ -82,4 +82,4 @@ def site_confound(sites: Array, labels: Array, scores: Array, splits: Iterable[S
     """
     judged = np.isfinite(scores)
     within, pairs = within_site_area(sites[judged], labels[judged], scores[judged])
-    return SiteConfound(site_area(sites, labels, splits), area(labels[judged], scores[judged]), within, pairs)
+    return SiteConfound(site_area(sites, labels, splits), auroc(labels[judged], scores[judged]), within, pairs)

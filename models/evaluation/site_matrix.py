@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .classification_figures import Estimate, estimates
-from .probes import area
+from .ranking import auroc
 from .subject_splits import Split, repeated_folds
 
 Array = npt.NDArray[Any]
@@ -89,15 +89,15 @@ def site_matrix(
             rows = np.concatenate([part for part, _ in parts])
             values = np.concatenate([value for _, value in parts])
             number = np.repeat(np.arange(len(parts)), [len(part) for part, _ in parts])
-            auroc = _mean_area(number, labels[rows], values, subjects[rows], draws, seed)
-            cells.append(SiteCell(train_site, test_site, auroc, len(np.unique(rows)), len(parts)))
+            estimate = _mean_area(number, labels[rows], values, subjects[rows], draws, seed)
+            cells.append(SiteCell(train_site, test_site, estimate, len(np.unique(rows)), len(parts)))
     return cells
 
 
 def _mean_area(number: Array, labels: Array, values: Array, subjects: Array, draws: int, seed: int) -> Estimate:
     def mean(chosen: Array) -> dict[str, float]:
         groups = [chosen[number[chosen] == n] for n in np.unique(number[chosen])]
-        areas = np.array([area(labels[rows], values[rows]) for rows in groups])
+        areas = np.array([auroc(labels[rows], values[rows]) for rows in groups])
         defined = areas[np.isfinite(areas)]
         return {"auroc": float(defined.mean()) if len(defined) else float("nan")}
 

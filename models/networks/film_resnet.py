@@ -2,10 +2,11 @@
 
 ```text
 (1, S, S) -> each film's own mean and deviation taken off -> conv 5² stride 2, norm, ReLU -> B1 -> B2 -> B3 -> B4
-block:  conv 3² (stride 2 from B2 on), norm, ReLU, conv 3², norm;  + input, through a 1² convolution where shapes differ; ReLU
+block:  conv 3² (stride 2 from B2 on), norm, ReLU, conv 3², norm;  + input, through means of 2² cells and a 1² convolution; ReLU
 B4's maps -> mean and maximum over cells -> dropout -> linear -> K
 ```
-He et al., CVPR 2016, with one block of each width. The tone of a film is that of its exposure, so it is taken off first.
+He et al., CVPR 2016 (shortcuts as He et al., CVPR 2019), with one block of each width. The tone of a film is that of its
+exposure, so it is taken off first.
 """
 
 from __future__ import annotations
@@ -74,10 +75,13 @@ class _Residual(nn.Module):
         super().__init__()
         self.conv1, self.bn1 = nn.Conv2d(before, after, 3, stride, 1, bias=False), nn.BatchNorm2d(after)
         self.conv2, self.bn2 = nn.Conv2d(after, after, 3, 1, 1, bias=False), nn.BatchNorm2d(after)
-        same = stride == 1 and before == after
-        self.shortcut: nn.Module = nn.Identity()
-        if not same:
-            self.shortcut = nn.Sequential(nn.Conv2d(before, after, 1, stride, bias=False), nn.BatchNorm2d(after))
+        self.shortcut = nn.Sequential()
+        if stride > 1:
+            # a mean, and not a stride in the convolution: oneDNN's backward pass of a strided 1 x 1 convolution of few maps in
+            # channels_last writes beyond its memory (torch 2.13)
+            self.shortcut.append(nn.AvgPool2d(stride, ceil_mode=True, count_include_pad=False))
+        if before != after:
+            self.shortcut.append(nn.Conv2d(before, after, 1, bias=False)).append(nn.BatchNorm2d(after))
 
     def forward(self, inputs_BCYX: Tensor) -> Tensor:
         deep = torch.relu(self.bn1(self.conv1(inputs_BCYX)))

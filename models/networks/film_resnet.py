@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from ..seeds import generator
 from .film_network import FilmNetwork, check_sizes
 
-WIDTHS = (24, 48, 96, 192)
+WIDTHS = (16, 32, 64, 128)
 """Maps of the blocks."""
 LEAST_SIDE = 32
 """The maps of B4 have a sixteenth of the side."""
@@ -39,7 +39,7 @@ class FilmResNet(FilmNetwork):
     def __init__(
         self,
         classes: int = 2,
-        side: int = 112,
+        side: int = 96,
         widths: tuple[int, ...] = WIDTHS,
         dropout: float = 0.2,
         *,

@@ -28,6 +28,9 @@ Paths = Annotated[
 AreVolumes = Annotated[
     bool, typer.Option("--volumes", help="These are volumes (NIfTI, DICOM, ...), not slides.", rich_help_panel=READ)
 ]
+AreFilms = Annotated[
+    bool, typer.Option("--films", help="These are films (radiographs), not slides.", rich_help_panel=READ)
+]
 
 
 Level = Annotated[
@@ -89,15 +92,21 @@ def convert(
     cluster: Given,
     run: Given,
     volumes: AreVolumes = False,
+    films: AreFilms = False,
     out: Out = None,
     dry_run: DryRun = False,
     json: AsJson = False,
     quiet: Quiet = False,
 ) -> int:
-    """Slides or volumes to OME-Zarr 0.5: sharded, lossless, with the whole pyramid and a mask. The first stage of a run."""
+    """Slides or volumes to OME-Zarr 0.5: sharded, lossless, with the whole pyramid and a mask. The first stage of a run.
+
+    With --films: films to one Zarr store, reduced to --side.
+    """
     from ..engine.runs import usual
 
-    kind = "volumes" if volumes else "slides"
+    if volumes and films:
+        raise typer.BadParameter("images are volumes or films, not both", param_hint="--films")
+    kind = "volumes" if volumes else "films" if films else "slides"
     options = run | {"stages": ("convert",)}
     return begin(
         usual(kind).name, {kind: slides}, settings, cluster, options, out, dry_run=dry_run, json=json, quiet=quiet

@@ -50,6 +50,11 @@ class Folder:
         return self.out / "samples.zarr"
 
     @property
+    def films(self) -> Path:
+        """The store of all films."""
+        return self.out / "films.zarr"
+
+    @property
     def table(self) -> Path:
         return self.out / "tables" / "tiles.zarr"
 

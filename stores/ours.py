@@ -32,7 +32,7 @@ ANY_COLUMN = r"[^/]+"
 """Pattern of column names, for tables that also have the columns of the user's list."""
 ANNDATA_KEYS = anndata_keys(ANY_COLUMN)
 
-OWN_FOLDERS = ("slides", "volumes", "samples.zarr", "models", "tables", "maps", "receipts", "index")
+OWN_FOLDERS = ("slides", "volumes", "samples.zarr", "films.zarr", "models", "tables", "maps", "receipts", "index")
 """Folders of OUT that a run writes."""
 OWN_PATHS = (
     r"(run|slides|rejected|quarantined|lock)\.json|report\.html|shares\.csv"

@@ -185,12 +185,63 @@ def tiny_volumes(folder: Path) -> Path:
     return folder / "list.csv"
 
 
+def tiny_films(folder: Path) -> Path:
+    """A set of 250 drawn films in two batches with those of files: PNG, and two DICOM films that are dark where the body
+    absorbs; returns their list."""
+    import numpy as np
+    from PIL import Image
+
+    from tile_engine.stores.films.synthetic import draw_film
+
+    folder.mkdir(parents=True)
+    draw = np.random.default_rng(0)
+    rows = ["path,subject,label,site"]
+    labels = np.array(["normal", "opacity"])[(np.arange(250) % 5 == 0).astype(int)]
+    films = np.stack([draw_film(32, draw, abnormal=label != "normal") for label in labels])
+    subjects = np.array([f"p{i // 2}" for i in range(250)])
+    np.savez(folder / "set.npz", images=np.rint(films * 255).astype(np.uint8), label=labels, subject=subjects)
+    rows.append("set.npz,,,A")
+    for i in range(12):
+        label = ("normal", "opacity")[i % 2]
+        film = draw_film(40, draw, abnormal=i % 2 == 1)[:, 4:36]
+        if i < 10:
+            Image.fromarray(np.rint(film * 255).astype(np.uint8)).save(folder / f"{i}.png")
+            rows.append(f"{i}.png,q{i},{label},B")
+        else:
+            write_dicom_film(folder / f"{i}.dcm", np.rint((1 - film) * 4095).astype(np.uint16))
+            rows.append(f"{i}.dcm,q{i},{label},B")
+    (folder / "list.csv").write_text("\n".join(rows) + "\n")
+    return folder / "list.csv"
+
+
+def write_dicom_film(path: Path, values: Any, **elements: Any) -> None:
+    """A digital radiograph of 12 bits, MONOCHROME1 unless `elements` say otherwise."""
+    import pydicom
+    from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian, generate_uid
+
+    film = pydicom.Dataset()
+    film.file_meta = pydicom.dataset.FileMetaDataset()
+    film.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    film.file_meta.MediaStorageSOPClassUID = film.SOPClassUID = DigitalXRayImageStorageForPresentation
+    film.file_meta.MediaStorageSOPInstanceUID = film.SOPInstanceUID = generate_uid(entropy_srcs=[path.name])
+    film.Modality, film.PhotometricInterpretation, film.PatientName = "DX", "MONOCHROME1", "Secret^Person"
+    film.Rows, film.Columns = values.shape
+    film.SamplesPerPixel, film.PixelRepresentation = 1, 0
+    film.BitsAllocated, film.BitsStored, film.HighBit = 16, 12, 11
+    film.WindowCenter, film.WindowWidth = 2048, 4096
+    film.PixelData = values.tobytes()
+    for name, value in elements.items():
+        setattr(film, name, value)
+    film.save_as(path, enforce_file_format=True)
+
+
 @pytest.fixture(scope="session")
 def cohorts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Modality -> a miniature cohort of it, as a user names it, and those of runs that need a list. A new modality gets its
     line here."""
     root = tmp_path_factory.mktemp("cohorts")
     made = {"slides": tiny_slides(root / "slides"), "volumes": tiny_volumes(root / "volumes")}
+    made["films"] = tiny_films(root / "films")
     (root / "sites.csv").write_text(
         "path,subject,site,split\nslides/a.tif,p,A,train\nslides/b.tif,q,B,train\nslides/c.tif,r,A,test\n"
     )
@@ -200,6 +251,7 @@ def cohorts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 QUICK: dict[str, Any] = {"effort": 0.02, "threads": 1, "umap": False}
 """Settings that every run has, small."""
 HOW_SMALL: dict[str, dict[str, Any]] = {
+    "anomaly films": {"side": 32, "latent": 4},
     "cluster slides": {"patch": 32, "k": "2-3", "seeds": 2},
     "cluster volumes": {"patch": 16, "k": "2-3", "objective": "imsat", "seeds": 2},
     "cluster subjects": {"embedding_size": 4, "k": "2-3", "umap": True},

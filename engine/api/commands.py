@@ -20,6 +20,27 @@ from .signature import with_settings_of
 from .stain_runs import StainRuns
 
 
+@with_settings_of("anomaly")
+def anomaly(
+    films: Images | None = None,
+    out: str | Path | None = None,
+    *,
+    options: RunOptions | None = None,
+    **settings: Any,
+) -> Run:
+    """Score `films` by how unlike normal ones they are, and map where.
+
+    The films are a folder, a glob, files, a set (.npz, .npy) or a list (CSV, TSV, XLSX) with the columns path, subject and
+    label. Settings are keywords (normal="none", latent=8 ...), None for the default. The same call with the same `out` resumes
+    an unfinished run. Scores: `Run.table("films")`; figures: `Run.evaluation`; films and errors of pixels: `Run.films`.
+    Raises a TileEngineError if the whole run cannot continue.
+    Sources: Kurotaki et al. 2017; Kingma and Welling, ICLR 2014; Xiao, Yan and Amit, NeurIPS 2020.
+    """
+    done = run("anomaly", {"films": films}, out, options=options, settings=settings)
+    assert isinstance(done, Run)  # films have no stains
+    return done
+
+
 @with_settings_of("cluster")
 def cluster(
     slides: Images | None = None,

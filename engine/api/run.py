@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import CorruptError
+from ...stores.array_files import as_written
 from ...stores.image import StoredImage
 from ...stores.lazy import as_dataarray
 from ...stores.remote import absolute
@@ -38,7 +39,8 @@ class Run:
         self._folder = self._job.folder
 
     def __repr__(self) -> str:
-        return f"Run({str(self.out)!r}, {len(self._job.slides)} slides, {self.status})"
+        images = sum(record.images for record in self._job.slides.values())
+        return f"Run({str(self.out)!r}, {images:,} {self.of}, {self.status})"
 
     @property
     def out(self) -> Path:
@@ -51,7 +53,7 @@ class Run:
 
     @property
     def of(self) -> str:
-        """Modality of the run's images: `slides` or `volumes`."""
+        """Modality of the run's images: `slides`, `volumes` or `films`."""
         return self._folder.images
 
     @property
@@ -68,6 +70,14 @@ class Run:
     def images(self) -> dict[str, xr.DataArray]:
         """Slide id -> finest stored level of the slide, lazy."""
         return {slide: self.image(slide) for slide in self._job.slides}
+
+    @property
+    def films(self) -> xr.Dataset:
+        """All films of a run on films, lazy: films (film, y, x) uint8, and name, subject, label ... of each (film,)."""
+        import xarray as xr
+
+        with as_written(self._folder.films):
+            return xr.open_zarr(self._folder.films, consolidated=False)
 
     def image(self, slide: str, level: int = 0) -> xr.DataArray:
         return as_dataarray(self._open(self._folder.slide(slide)), level, slide)

@@ -14,4 +14,9 @@ VOLUMES = Input(
     "Volumes: a folder, a glob, a file, a BIDS tree, an .npz stack, or a list (CSV, TSV, XLSX) with a column `path` and "
     "perhaps subject, site, label, age ...",
 )
-INPUTS = {one.name: one for one in (SLIDES, VOLUMES)}
+FILMS = Input(
+    "films",
+    "Films: a folder (with its subfolders), a glob, a file, a set (.npz, .npy), or a list (CSV, TSV, XLSX) with a column `path` "
+    "and perhaps subject, site, label, split ...",
+)
+INPUTS = {one.name: one for one in (SLIDES, VOLUMES, FILMS)}

@@ -1,4 +1,4 @@
-"""The modalities, slides and volumes: all that differs between the two kinds of images."""
+"""The modalities, slides, volumes and films: all that differs between the kinds of images."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from ...stores.slides.view import at_spacing
 from ...stores.source import Source
 from ..compute.resources import resources
 from ..pipeline.job import Job
-from ..pipeline.modality import SLIDE_CHUNK, VOLUME_CHUNK, Cut, Images, Modality
+from ..pipeline.modality import FILMS_PER_CHUNK, MAX_BATCH, SLIDE_CHUNK, VOLUME_CHUNK, Cut, Images, Modality
 from ..pipeline.record import InspectedCohort
 from . import inputs
+from .films import inspect_films
 from .opening import inspect_slides, inspect_volumes, uneven
 from .outside_masks import with_outside_masks
 
@@ -48,6 +49,20 @@ def _affine(job: Job[Any], image: str) -> Mapping[str, Any]:
 def _in_range(stored: StoredImage) -> Source:
     """A volume scaled to the value range of network inputs, by the percentiles that convert recorded."""
     return Scaled(stored, attributes_of(stored.path)[ATTRIBUTES_KEY]["ranges"])
+
+
+def _find_films(spec: Images, settings: Any) -> Cohort:
+    from ...stores.films.input_kind import find_films
+
+    return find_films(spec)
+
+
+def _not_one_image(job: Job[Any], image: str) -> Source:
+    raise NotImplementedError("films are read by the batch: see steps/films/convert.py")
+
+
+def _film_views(strength: float) -> Any:
+    raise NotImplementedError("the networks of films bring their own views")
 
 
 def _patch_views(strength: float) -> Any:
@@ -116,4 +131,31 @@ VOLUMES = Modality(
     amount=lambda voxels, spacing: f"{voxels / 1e6:,.1f} million voxels",
     smaller="",
 )
-MODALITIES = {modality.name: modality for modality in (SLIDES, VOLUMES)}
+FILMS = Modality(
+    input=inputs.FILMS,
+    noun="film",
+    cell="px",
+    axes=("film", "y", "x"),
+    cut=Cut(
+        shard=(MAX_BATCH, 1024, 1024),
+        chunk=(FILMS_PER_CHUNK, 1024, 1024),
+        contained=1,
+        longest=1024,
+        labels=((MAX_BATCH, 1024, 1024), (FILMS_PER_CHUNK, 1024, 1024)),
+        most_cells=1,
+        most_pixels=1024,
+    ),
+    find=_find_films,
+    open=inspect_films,
+    read=_not_one_image,
+    absent=lambda job, image, box: [],
+    notes=lambda job, image: {},
+    scaled=lambda stored: stored,
+    views=_film_views,
+    fills_background=False,
+    resampled=False,
+    caution=lambda cohort: "",
+    amount=lambda pixels, spacing: f"{pixels / 1e6:,.1f} MPix",
+    smaller=" or a smaller --side",
+)
+MODALITIES = {modality.name: modality for modality in (SLIDES, VOLUMES, FILMS)}

@@ -29,6 +29,18 @@ SLIDE_CHUNK = 256
 """Side of a slide's chunk, in pixels."""
 VOLUME_CHUNK = 64
 """Side of a volume's chunk, in voxels."""
+FILMS_PER_CHUNK = 16
+MAX_BATCH, MAX_BATCH_BYTES = 256, 1 << 26
+"""Films of a batch, and bytes of the prepared ones, at most."""
+
+
+def films_in_batch(side: int) -> int:
+    """Films of `side` pixels that are one image of a run, one unit and one shard: whole chunks.
+
+    >>> films_in_batch(100), films_in_batch(1024)
+    (256, 64)
+    """
+    return min(MAX_BATCH, max(FILMS_PER_CHUNK, MAX_BATCH_BYTES // side**2 // FILMS_PER_CHUNK * FILMS_PER_CHUNK))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +71,7 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class Modality:
-    """One kind of images: slides or volumes."""
+    """One kind of images: slides, volumes or films."""
 
     input: Input
     """Its command-line option."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,43 @@ from ...stores.slides.guarded import Piece
 
 MAX_CELLS = 2**42
 """Cells of an image at the run's spacing, at most: two million along each side of a slide."""
+ALL_COLUMNS = "*"
+"""Stands for all columns of the user's list."""
 AXES = ("z", "y", "x")
 """Axes of a volume; a slide has the last two."""
 
 
 @dataclass(frozen=True, slots=True)
+class FilmFile:
+    """A file of a batch of films, and which of its films are in the batch."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    name: str
+    """Path relative to the input folder."""
+    path: str
+    fingerprint: str
+    part: str = ""
+    """The array inside a file that holds several."""
+    first: int = 0
+    count: int = 1
+    subject: str = ""
+    site: str = ""
+    columns: dict[str, str] = field(default_factory=dict)
+    """Other columns of the file's row in the user's list: name -> value."""
+
+    def column(self, name: str) -> Any:
+        """As `ImageRecord.column`."""
+        own = {ALL_COLUMNS: digest(self.subject, self.site, self.columns), "subject": self.subject, "site": self.site}
+        return own[name] if name in own else self.columns.get(name, "")
+
+
+@dataclass(frozen=True, slots=True)
 class ImageRecord:
-    """One accepted image of a run, as stored in slides.json: a slide (y, x) or a volume (z, y, x)."""
+    """One accepted image of a run, as stored in slides.json: a slide (y, x), a volume (z, y, x) or a batch of films.
+
+    A batch of films (film, y, x) is one image of a run: it is what one unit of work reads, and one shard of films.zarr.
+    """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
 
@@ -68,6 +98,8 @@ class ImageRecord:
     """Of a slide, numbers of the file's levels that are copies of the finest one; empty where they were not checked."""
     labels: bool = False
     """Whether its numbers name regions: they are never averaged."""
+    films: tuple[FilmFile, ...] = ()
+    """Of a batch of films, its files in order."""
 
     def __post_init__(self) -> None:
         """Raises ValueError for shapes, spacings or an affine that make no frame: a document may state any."""
@@ -90,12 +122,29 @@ class ImageRecord:
     @property
     def columns_digest(self) -> str:
         """Fingerprint of all columns of the image's row in the user's list."""
-        return digest(self.subject, self.site, self.columns)
+        films = [[film.column(ALL_COLUMNS) for film in self.films]] if self.films else []
+        return digest(self.subject, self.site, self.columns, *films)
 
     def column(self, name: str) -> Any:
-        """The image's value in a column of the user's list, "" where it has none. "*" gives the digest of all columns."""
-        own = {"*": self.columns_digest, "subject": self.subject, "site": self.site}
+        """The image's value in a column of the user's list, "" where it has none; of a batch, that of each of its files.
+
+        "*" gives the digest of all columns.
+        """
+        if self.films:
+            return [film.column(name) for film in self.films]
+        own = {ALL_COLUMNS: self.columns_digest, "subject": self.subject, "site": self.site}
         return own[name] if name in own else self.columns.get(name, "")
+
+    @property
+    def file(self) -> tuple[str, str]:
+        """(path, fingerprint) of its file; of a batch of films, those of its first one."""
+        first = self.films[0] if self.films else self
+        return first.path, first.fingerprint
+
+    @property
+    def images(self) -> int:
+        """The number of the user's images that it stands for: the films of a batch, else 1."""
+        return self.shape[0] if self.films else 1
 
     @property
     def frame(self) -> Frame:
@@ -120,6 +169,8 @@ class Rejection:
     """The step that rejected the image; "open" is before all steps."""
     fingerprint: str = ""
     """Fingerprint of the file when it was rejected; a changed file is tried again."""
+    image: str = ""
+    """The batch that it is one film of; empty where the whole image is rejected."""
 
 
 @dataclass(frozen=True, slots=True)

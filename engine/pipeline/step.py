@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from .outputs import Output
+from .record import ALL_COLUMNS
 from .unit import AnyJob, Outcome, Unit
 
 Execute = Callable[..., Outcome]
@@ -15,10 +16,6 @@ Units = Callable[[AnyJob, str], Iterator[Unit]]
 """(job, name of the step) -> its units, in a deterministic order."""
 Columns = Callable[[Any], tuple[str, ...]]
 """Settings of the run -> names of columns of the user's list (see `ImageRecord.column`)."""
-
-ALL_COLUMNS = "*"
-"""Stands for every column of the list."""
-
 
 def once(job: AnyJob, step: str) -> Iterator[Unit]:
     """One unit for the whole cohort."""

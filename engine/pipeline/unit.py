@@ -41,6 +41,8 @@ class Outcome:
     facts: dict[str, Any] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
     """What the user should know about the unit's image now; printed as warnings."""
+    rejected: list[tuple[str, str, str, str]] = field(default_factory=list)
+    """Id, name, reason code and message of each film of the unit's batch that cannot be used; the others are."""
 
     @contextmanager
     def clock(self, name: str) -> Iterator[None]:

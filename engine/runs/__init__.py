@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ..pipeline.spec import Pipeline
 
 RUNS = (
+    "anomaly",
     "cluster",
     "embed",
     "harmonize",

@@ -82,6 +82,7 @@ def _attempt(out: Path, unit: Unit, crashing: list[Piece], limit: float) -> Summ
                 raise _error(*value)
             else:
                 plain = {"rejected": value["rejected"] and tuple(value["rejected"]), "notices": tuple(value["notices"])}
+                plain["left_out"] = tuple(map(tuple, value["left_out"]))
                 return Summary(**{**value, "unit": unit, **plain})
 
 

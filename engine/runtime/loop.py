@@ -16,8 +16,17 @@ from typing import Literal
 from ...errors import NoInputError, SettingsError
 from ...stores.cache import with_cache_settings
 from ...stores.receipts import Ledger
-from ..pipeline.documents import StepRecord, read_quarantined, read_run, write_quarantined, write_run
+from ..pipeline.documents import (
+    StepRecord,
+    read_quarantined,
+    read_rejected,
+    read_run,
+    write_quarantined,
+    write_rejected,
+    write_run,
+)
 from ..pipeline.job import Job
+from ..pipeline.messages import rejection_messages
 from ..pipeline.progress import Event, ProgressFile, Report
 from ..pipeline.record import QuarantinedTile, Rejection
 from ..pipeline.settings import RunSettings
@@ -63,6 +72,7 @@ def _do(job: Job[RunSettings], step: Step, context: RunContext) -> Job[RunSettin
     count = _Count(job, step)
     _mark(job, step.name, "running", count.seconds, wall=0.0)
     rejected_ids = set[str]()
+    of_films = {r.image for r in read_rejected(job.folder).values() if r.image and r.step == step.name}
     initial_job = job
 
     def remaining_units() -> Iterator[Unit]:
@@ -82,6 +92,8 @@ def _do(job: Job[RunSettings], step: Step, context: RunContext) -> Job[RunSettin
                     rejected_ids.add(summary.unit.slide)
                     job = _reject(job, summary, context.report)
                 continue
+            if summary.left_out or summary.unit.slide in of_films:
+                job = _leave_out(job, summary, context.report)
             for notice in summary.notices:
                 slide = summary.unit.slide
                 text = f"{job.slides[slide].name}: {notice}" if slide else notice
@@ -115,7 +127,7 @@ class _Count:
         self._done = self._amount = self._total = self._slides = 0
         self.seconds = {"read": 0.0, "compute": 0.0, "write": 0.0}
         for slide, units in groupby(step.units(job), lambda unit: unit.slide):
-            self._slides += bool(slide)
+            self._slides += job.slides[slide].images if slide else 0
             self._total += sum(1 for _ in units)
         self._ledger = lru_cache(maxsize=64)(
             lambda slide: Ledger(job.folder.out, step.name, job.ledger_key(step.name, slide))
@@ -194,6 +206,22 @@ def _reject(job: Job[RunSettings], summary: Summary, report: Report) -> Job[RunS
     report(Event("rejected", f"{record.name}: {message}", facts={"code": code, "slide": record.id}))
     rejection = Rejection(record.name, code, message, summary.unit.step, record.fingerprint)
     return update_rejected(job, record.id, rejection)
+
+
+def _leave_out(job: Job[RunSettings], summary: Summary, report: Report) -> Job[RunSettings]:
+    """Record films of a batch that cannot be used; the batch goes on without them."""
+    record = job.slides[summary.unit.slide]
+    rejections = {
+        film: Rejection(name, code, message, summary.unit.step, record.fingerprint, record.id)
+        for film, name, code, message in summary.left_out
+    }
+    for message in rejection_messages(rejections.values()):
+        log.warning("rejected %s (%s): %s", message.images, message.code, message.reason)
+        facts = {"code": message.code, "images": list(message.names)}
+        report(Event("rejected", message.text, facts=facts))
+    others = {i: r for i, r in read_rejected(job.folder).items() if r.image != record.id or r.step != summary.unit.step}
+    write_rejected(job.folder, dict(sorted({**others, **rejections}.items())))
+    return load(job.folder.out)
 
 
 def _quarantine(job: Job[RunSettings], summary: Summary, report: Report) -> Job[RunSettings]:

@@ -220,11 +220,11 @@ def _rejected(
     """
     out = dict(inspected.rejected)
     for slide, rejection in read_rejected(folder).items():
-        record = inspected.slides.get(slide)
+        record = inspected.slides.get(rejection.image or slide)
         is_unchanged = record is not None and rejection.fingerprint == record.fingerprint
         if rejection.step == "open" or not is_unchanged:
             continue
-        if rejection.code not in PASSING or pipeline.stage_of(rejection.step) not in retried:
+        if rejection.image or rejection.code not in PASSING or pipeline.stage_of(rejection.step) not in retried:
             out[slide] = rejection
     return out
 

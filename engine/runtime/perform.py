@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The result of a unit, sent between processes: under 1 kB, whatever the unit wrote."""
+    """The result of a unit, sent between processes: small, whatever the unit wrote."""
 
     unit: Unit
     seconds: dict[str, float] = field(default_factory=dict)
@@ -35,6 +35,8 @@ class Summary:
     """Details of the failure, for the log."""
     notices: tuple[str, ...] = ()
     """What the user should know about the unit's image."""
+    left_out: tuple[tuple[str, str, str, str], ...] = ()
+    """Id, name, reason code and message of each film of the unit's batch that cannot be used."""
     crashing: tuple[tuple[int, tuple[int, ...], tuple[int, ...]], ...] = ()
     """Level, start and stop of tiles whose decoding crashes the process or exceeds its time limit."""
 
@@ -83,7 +85,13 @@ def perform_of(job: Job[RunSettings], unit: Unit, replica: Replica | None = None
         )
     ledger = Ledger(out, unit.step, job.ledger_key(unit.step, unit.slide))
     receipt = ledger.write(unit.name, outcome.files, seconds=outcome.seconds, facts=outcome.facts)
-    return Summary(unit, dict(receipt.seconds), _amount(receipt.facts), notices=tuple(outcome.notices))
+    return Summary(
+        unit,
+        dict(receipt.seconds),
+        _amount(receipt.facts),
+        notices=tuple(outcome.notices),
+        left_out=tuple(outcome.rejected),
+    )
 
 
 def _unchanged(job: Job[RunSettings], unit: Unit) -> None:
@@ -126,4 +134,4 @@ def _no_fault_of_the_slide(error: Exception, out: Path) -> None:
 
 
 def _amount(facts: Any) -> int:
-    return int(facts.get("pixels") or facts.get("tiles") or facts.get("patches") or 0)
+    return int(facts.get("pixels") or facts.get("tiles") or facts.get("patches") or facts.get("films") or 0)

@@ -55,16 +55,21 @@ def slide_rows(job: Job[Any], counts: Array) -> list[run_sections.SlideRow]:
 
 
 def closing_sections(job: Job[Any], unit: Unit, *, training: Path | None) -> list[Section]:
-    """The closing sections of every report: lost tiles, rejected images, times, training curves, settings, versions.
+    """The closing sections of every report on slides or volumes: lost tiles, and those of `run_closing_sections`."""
+    lost = [(job.slides[image].name, text) for image, text in losses(job).items()]
+    lost_sections = [run_sections.lost_section(lost)] if lost else []
+    return [*lost_sections, *run_closing_sections(job, unit, training=training)]
+
+
+def run_closing_sections(job: Job[Any], unit: Unit, *, training: Path | None) -> list[Section]:
+    """The closing sections of every report: rejected images, times, training curves, settings, versions.
 
     `unit` is the report's own unit; its step is left out of the times, as its duration is not known yet.
     """
     run = read_run(job.folder)
     figures = (Image(training, "Losses over training steps"),) if training else ()
     rejected = rejected_rows(job.folder)
-    lost = [(job.slides[image].name, text) for image, text in losses(job).items()]
     return [
-        *([run_sections.lost_section(lost)] if lost else []),
         *([run_sections.rejected_section(rejected)] if rejected else []),
         run_sections.times_section(stage_times(job, unfinished=unit.step)),
         *([Section("Training", figures=figures, folded=True)] if figures else []),

@@ -23,6 +23,7 @@ from ...version import VERSION
 from ..compute.gpus import gpu_fault, gpus
 from ..pipeline.listing import first_lines
 from ..pipeline.progress import Event, Report
+from ..pipeline.record import ImageRecord
 from .pool import WorkerPool
 
 ANSWER_SECONDS = 60.0
@@ -61,8 +62,8 @@ class WorkerRow:
     """Faults, each with advice."""
 
 
-def preflight(pool: WorkerPool, out: str | Path, slides: Iterable[Any], report: Report) -> tuple[WorkerRow, ...]:
-    """Check the workers; `slides` are records with `path` and `fingerprint`. The run's own process is not checked.
+def preflight(pool: WorkerPool, out: str | Path, slides: Iterable[ImageRecord], report: Report) -> tuple[WorkerRow, ...]:
+    """Check the workers; `slides` are records of images. The run's own process is not checked.
 
     Raises MachineError (E_VERSIONS if only versions differ, else E_WORKERS) that lists the faults of each host.
     """
@@ -73,7 +74,7 @@ def preflight(pool: WorkerPool, out: str | Path, slides: Iterable[Any], report: 
     warning = exposure_warning(pool.client.scheduler.address)
     if warning:
         report(Event("warning", warning))
-    files = [(str(record.path), str(record.fingerprint)) for record in slides]
+    files = [record.file for record in slides]
     some = (files[0], files[len(files) // 2], files[-1]) if files else ()
     sample = tuple(
         dict.fromkeys(some)
@@ -180,7 +181,8 @@ def _unseen(path: str, mark: str) -> str:
         now = fingerprint(to_path(path))
     except (OSError, TileEngineError) as error:
         return f"cannot read {path} ({error}): mount the slides there under the same path"
-    return "" if now == mark or not mark else f"sees another file at {path}: mount the same folder there"
+    same = now == mark or now.startswith(f"{mark}-")  # a film's mark is the beginning: size and time
+    return "" if same or not mark else f"sees another file at {path}: mount the same folder there"
 
 
 def _unwritable(look: WorkerCheck) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,8 @@ from ..seeds import numpy_generator
 
 Array = npt.NDArray[Any]
 BOOTSTRAP_DRAWS = 1000
+WEIGHTS_AT_ONCE = 4_000_000
+"""Films times draws that are held in memory at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +81,8 @@ def detection(
     Raises SettingsError unless there are normal and abnormal films and every score is finite.
     """
     abnormal = _checked(abnormal, {"the score": scores})
-    pairs = [
-        (auroc(abnormal[rows], scores[rows]), auprc(abnormal[rows], scores[rows]))
-        for rows in subject_draws(subjects, draws, seed)
-    ]
-    low, high = np.nanpercentile(pairs, (2.5, 97.5), axis=0)
+    areas, precisions = zip(*_drawn_figures(abnormal, scores, subjects, draws, seed), strict=True)
+    low, high = np.nanpercentile([np.concatenate(areas), np.concatenate(precisions)], (2.5, 97.5), axis=1)
     return Detection(
         auroc=auroc(abnormal, scores),
         auroc_low=float(low[0]),
@@ -97,38 +96,55 @@ def detection(
 
 
 def differences(
-    abnormal: Array,
-    scores: Array,
-    others: Mapping[str, Array],
-    subjects: Array,
-    *,
-    draws: int = BOOTSTRAP_DRAWS,
-    seed: int = 0,
+    abnormal: Array, scores: Array, others: Mapping[str, Array], subjects: Array, *, draws: int = BOOTSTRAP_DRAWS, seed: int = 0
 ) -> dict[str, Difference]:
     """AUROC of a score minus that of each other score, with 95 % intervals over the same draws of subjects.
 
     Raises SettingsError as `detection` does.
     """
     abnormal = _checked(abnormal, {"the score": scores, **others})
-    rows_of_draws = list(subject_draws(subjects, draws, seed))
-    own = np.array([auroc(abnormal[rows], scores[rows]) for rows in rows_of_draws])
-    table = {}
+
+    def areas(values: Array) -> Array:
+        return np.concatenate([part for part, _ in _drawn_figures(abnormal, values, subjects, draws, seed)])
+
+    own, table = areas(scores), {}
     for name, other in others.items():
-        drawn = own - [auroc(abnormal[rows], other[rows]) for rows in rows_of_draws]
-        low, high = np.nanpercentile(drawn, (2.5, 97.5))
+        low, high = np.nanpercentile(own - areas(other), (2.5, 97.5))
         table[name] = Difference(auroc(abnormal, scores) - auroc(abnormal, other), float(low), float(high))
     return table
 
 
-def subject_draws(subjects: Array, draws: int, seed: int) -> Any:
-    """Rows of each draw: as many subjects as there are, with replacement, each with all its rows."""
+def _drawn_figures(
+    abnormal: Array, scores: Array, subjects: Array, draws: int, seed: int
+) -> Iterator[tuple[Array, Array]]:
+    """(AUROC, AUPRC) of some draws after others; a film counts as often as its subject was drawn.
+
+    Films of equal score are one threshold, and thresholds are summed up once for all draws.
+    """
+    order = np.argsort(scores, kind="stable")
+    starts = np.flatnonzero(np.r_[True, np.diff(np.asarray(scores, np.float64)[order]) != 0])
+    for counts in _subject_counts(subjects, draws, seed, WEIGHTS_AT_ONCE // max(1, len(order)) + 1):
+        weights = counts[:, order]
+        positive = np.add.reduceat(weights * abnormal[order], starts, axis=1)
+        negative = np.add.reduceat(weights * ~abnormal[order], starts, axis=1)
+        below = np.cumsum(negative, 1) - negative / 2
+        above = np.cumsum((positive + negative)[:, ::-1], 1)[:, ::-1]
+        right = np.cumsum(positive[:, ::-1], 1)[:, ::-1]
+        total = positive.sum(1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            areas = (positive * below).sum(1) / (total * negative.sum(1))
+            precisions = (positive * np.where(above > 0, right / np.maximum(above, 1), 0)).sum(1) / total
+        yield areas, precisions
+
+
+def _subject_counts(subjects: Array, draws: int, seed: int, at_once: int) -> Iterator[Array]:
+    """How often each film counts in some draws (draw, film): as many subjects as there are, with replacement, with all films."""
     source = numpy_generator(seed, "bootstrap")
     _, member = np.unique(subjects, return_inverse=True)
-    order = np.argsort(member, kind="stable")
-    rows_of = np.split(order, np.cumsum(np.bincount(member))[:-1])
-    for _ in range(draws):
-        drawn = source.integers(0, len(rows_of), len(rows_of))
-        yield np.concatenate([rows_of[subject] for subject in drawn])
+    people = int(member.max()) + 1
+    for first in range(0, draws, at_once):
+        counts = source.multinomial(people, np.full(people, 1 / people), min(at_once, draws - first))
+        yield counts[:, member].astype(np.float64)
 
 
 def _checked(abnormal: Array, scores: Mapping[str, Array]) -> Array:

@@ -35,6 +35,16 @@ def watched(watch: Watch) -> Iterator[None]:
         _watch = before
 
 
+@contextmanager
+def announced(piece: Piece) -> Iterator[None]:
+    """In the `with` block one piece is read, which `watched` is told before and after."""
+    if _watch is not None:
+        _watch(piece, False)
+    yield
+    if _watch is not None:
+        _watch(piece, True)
+
+
 def guarded(slide: Source, crashing: Collection[Piece]) -> Any:
     """The slide itself, or, if needed, a `Guarded` one whose `crashing` pieces raise TileError."""
     return slide if not crashing and _watch is None else Guarded(slide, crashing)

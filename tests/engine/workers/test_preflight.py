@@ -32,6 +32,10 @@ class Slide:
     path: str
     fingerprint: str
 
+    @property
+    def file(self) -> tuple[str, str]:
+        return self.path, self.fingerprint
+
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[Any]:

@@ -1,0 +1,97 @@
+"""inspect_films: the films of a cohort in batches, each an image of the run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from ...errors import SlideError
+from ...stores.films.reader import count_films
+from ...stores.slides.cohort import Cohort, SlideEntry
+from ...stores.slides.file_marks import size_and_time
+from ..pipeline.modality import films_in_batch
+from ..pipeline.record import FilmFile, ImageRecord, InspectedCohort, Rejection, digest
+from .opening import printable
+
+
+def inspect_films(cohort: Cohort, settings: Any) -> InspectedCohort:
+    """Count the films of every file by its header, and divide them into batches; their pixels are read by `convert`."""
+    files: list[FilmFile] = []
+    rejected: dict[str, Rejection] = {}
+    for entry in sorted(cohort.entries, key=lambda entry: (entry.name, entry.part)):
+        try:
+            files.append(_file(entry))
+        except (SlideError, OSError) as error:
+            code, text = (error.code, error.message) if isinstance(error, SlideError) else ("E_UNREADABLE", str(error))
+            rejected[entry.id] = Rejection(printable(entry.name), code, text)
+    side = settings.side
+    batches: dict[str, ImageRecord] = {}
+    first = 0
+    for number, films in enumerate(_batches(files, films_in_batch(side))):
+        record = _record(str(number), films, first, side, cohort)
+        batches[record.id] = record
+        first += record.shape[0]
+    return InspectedCohort(
+        1.0, batches, rejected, cohort.ignored, cohort.root, notes=cohort.notes, warnings=cohort.warnings
+    )
+
+
+def _file(entry: SlideEntry) -> FilmFile:
+    return FilmFile(
+        name=printable(entry.name),
+        path=str(entry.path.absolute()),
+        fingerprint=size_and_time(entry.path),
+        part=entry.part,
+        count=count_films(entry),
+        subject=entry.subject,
+        site=entry.site,
+        columns=dict(entry.extra),
+    )
+
+
+def _batches(files: Iterable[FilmFile], size: int) -> Iterator[list[FilmFile]]:
+    """Files in batches of `size` films; a file of many films is divided.
+
+    >>> ranges = [FilmFile("a", "/a", "", count=3), FilmFile("b", "/b", "", count=2)]
+    >>> [[(f.name, f.first, f.count) for f in batch] for batch in _batches(ranges, 2)]
+    [[('a', 0, 2)], [('a', 2, 1), ('b', 0, 1)], [('b', 1, 1)]]
+    """
+    batch: list[FilmFile] = []
+    room = size
+    for file in files:
+        first, left = file.first, file.count
+        while left:
+            count = min(left, room)
+            batch.append(replace(file, first=first, count=count))
+            first, left, room = first + count, left - count, room - count
+            if not room:
+                yield batch
+                batch, room = [], size
+    if batch:
+        yield batch
+
+
+def _record(number: str, films: list[FilmFile], first: int, side: int, cohort: Cohort) -> ImageRecord:
+    count = sum(film.count for film in films)
+    shape = (count, side, side)
+    return ImageRecord(
+        id=number,
+        name=f"films {first + 1:,} to {first + count:,}",
+        path=str(cohort.root.absolute()),
+        fingerprint=digest(*[[f.name, f.path, f.fingerprint, f.part, f.first, f.count] for f in films]),
+        mpp=None,
+        subject="",
+        site="",
+        columns={},
+        reader="films",
+        native_spacing=1.0,
+        native_shape=shape,
+        channels=1,
+        dtype="uint8",
+        background=0,
+        shape=shape,
+        spacing=(1.0, 1.0, 1.0),
+        origin=(0.0, 0.0, 0.0),
+        films=tuple(films),
+    )

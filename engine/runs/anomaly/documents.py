@@ -1,0 +1,53 @@
+"""documents: models/evaluation.json of a run that scores anomalies: what each score finds, and what grey values alone find."""
+
+from __future__ import annotations
+
+from ...pipeline.documents import Document, JsonNumber, Part
+
+EVALUATION = "models/evaluation"
+
+
+class Detected(Part):
+    """How well a score puts abnormal images above normal ones, of images that were not trained on."""
+
+    auroc: JsonNumber
+    low: JsonNumber
+    """Lower end of the 95 % interval, by the bootstrap over subjects."""
+    high: JsonNumber
+    auprc: JsonNumber
+    auprc_low: JsonNumber
+    auprc_high: JsonNumber
+
+
+class Score(Part):
+    """One score, or one property of grey values."""
+
+    detected: Detected | None
+    """None where no labels are known."""
+    by_label: dict[str, JsonNumber]
+    """Label -> AUROC of its images against the normal ones."""
+    tone: dict[str, JsonNumber]
+    """Property -> rank correlation of the score with it, over normal images that were not trained on; None of one value."""
+    threshold: JsonNumber
+    """95th percentile of the score over normal images that were not trained on."""
+
+
+class Evaluation(Document):
+    """models/evaluation.json of a run that scores anomalies."""
+
+    trained: int
+    judged: int
+    """Images that were not trained on."""
+    subjects: int
+    """Subjects of these."""
+    labels: dict[str, int]
+    """Label -> judged images."""
+    normal: str
+    """The label that was trained on; empty where all images count as normal."""
+    shown: str
+    """The score that galleries and maps are sorted by."""
+    scores: dict[str, Score]
+    properties: dict[str, Score]
+    """Mean intensity, entropy of pixels, packed size, size of the file: what is found without any model."""
+    notes: tuple[str, ...]
+    """What the division of the images gives to know."""

@@ -1,0 +1,81 @@
+"""run anomaly on drawn films: opacities are found, subjects are kept apart, and what grey values alone find is said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tile_engine import open_run
+from tile_engine.engine.runs.anomaly.settings import AnomalySettings
+from tile_engine.engine.runs.anomaly.split import NONE, TEST, TRAIN, divided
+from tile_engine.engine.steps.films.index import TEXTS, FilmIndex
+from tile_engine.errors import SettingsError
+
+
+def index_of(**columns: list[str]) -> FilmIndex:
+    count = len(next(iter(columns.values())))
+    texts = {name: np.full(count, "", object) for name in TEXTS}
+    texts["name"] = np.array([f"film{i}" for i in range(count)], object)
+    texts["subject"] = texts["name"].copy()
+    return FilmIndex(texts | {name: np.array(values, object) for name, values in columns.items()}, {})
+
+
+def test_normal_films_are_trained_on_and_no_subject_is_on_both_sides() -> None:
+    subjects = [f"s{i // 2}" for i in range(60)]
+    labels = ["normal"] * 60
+    for row in (10, 20, 21):  # s5 has a film of each kind, s10 two abnormal ones
+        labels[row] = "opacity"
+    division = divided(index_of(label=labels, subject=subjects), AnomalySettings())
+    trained, judged = (np.flatnonzero(division.part == part) for part in (TRAIN, TEST))
+    assert not {subjects[r] for r in trained} & {subjects[r] for r in judged}
+    assert {10, 11, 20, 21} <= set(judged) and all(labels[r] == "normal" for r in trained)
+    held = {subjects[r] for r in judged} - {"s5", "s10"}
+    assert abs(len(held) - 0.3 * 29) <= 1 or abs(len(held) - 0.3 * 28) <= 2
+
+
+def test_a_column_split_decides_and_shared_subjects_are_said() -> None:
+    split = ["train"] * 10 + ["test"] * 5 + ["odd"]
+    subjects = [f"s{i}" for i in range(10)] + ["s0"] + [f"t{i}" for i in range(5)]
+    division = divided(index_of(label=["Normal"] * 16, split=split, subject=subjects), AnomalySettings())
+    assert (division.part == [TRAIN] * 10 + [TEST] * 6).all()
+    assert any("1 subjects are on both sides" in note for note in division.notes)
+    assert any("1 films have another split" in note for note in division.notes)
+
+
+def test_without_labels_all_films_count_as_normal_and_it_is_said() -> None:
+    division = divided(index_of(label=[""] * 20), AnomalySettings())
+    assert (division.part == TRAIN).sum() == 14 and "no film has a label" in division.notes[0]
+
+
+def test_films_that_are_left_out_are_in_no_part_and_too_few_are_refused() -> None:
+    reasons = ["unreadable"] + [""] * 19
+    assert divided(index_of(label=["normal"] * 20, reason=reasons), AnomalySettings()).part[0] == NONE
+    with pytest.raises(SettingsError, match="0 films are left to train on"):
+        divided(index_of(label=["healthy"] * 20), AnomalySettings())
+
+
+def test_the_source_network_has_its_side() -> None:
+    assert AnomalySettings(network="kurotaki2017").vae == {"latent": 256, "likelihood": "bernoulli", "hidden": 256}
+    with pytest.raises(ValueError, match="sees films of 100 pixels"):
+        AnomalySettings(network="kurotaki2017", side=64)
+
+
+def test_a_finished_run_states_scores_figures_and_maps(finished: Callable[[str, str], Any]) -> None:
+    run = open_run(finished("anomaly", "films").out)
+    table, store, figures = run.table("films"), run.films, run.evaluation
+    assert table.n_obs == 262 and list(table.var_names)[2] == figures["shown"] == "pasted_both"
+    assert np.isfinite(table.X).all()
+    assert set(table.obs["part"]) == {"train", "test"}
+    trained = table.obs["part"] == "train"
+    assert not set(table.obs["subject"][trained]) & set(table.obs["subject"][~trained])
+    assert (table.obs["label"][trained] == "normal").all() and figures["trained"] == trained.sum()
+    error = store["error"].values.astype(float).mean((1, 2))
+    assert np.allclose(error, table.to_df()["reconstruction"], rtol=5e-2)
+    one = figures["scores"]["pasted_both"]["detected"]
+    assert one["low"] <= one["auroc"] <= one["high"]
+    assert set(figures["properties"]) >= {"mean_intensity", "pixel_entropy", "packed_bytes"}
+    page = (run.out / "report.html").read_text()
+    assert "opacity" in page and "Does a score follow grey values alone?" in page

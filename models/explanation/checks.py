@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import deepcopy
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,16 +18,18 @@ import torch
 from torch import Tensor
 
 from ..networks.classifier import Classifier
+from ..networks.film_network import FilmNetwork
 from ..seeds import generator, initialise, numpy_generator
 from .gradcam import evidence_maps
 
 Array = npt.NDArray[Any]
+Network = TypeVar("Network", bound=Classifier | FilmNetwork)
 SHARES = (0.0, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
 """Shares of the inside that are deleted."""
 
 
-def randomised(network: Classifier, which: Literal["last_layer", "all_layers"], seed: int = 0) -> Classifier:
-    """A copy of a network whose last layer, or all layers, have random weights; the statistics of its norms are kept."""
+def randomised(network: Network, which: Literal["last_layer", "all_layers"], seed: int = 0) -> Network:
+    """A copy of a network whose head, or all layers, have random weights; the statistics of its norms are kept."""
     copy = deepcopy(network)
     initialise(copy.head if which == "last_layer" else copy, generator(seed, "randomised", which))
     return copy.eval()
@@ -43,7 +45,7 @@ def rank_correlation(one: Array, other: Array, inside: Array) -> float:
     return float(np.corrcoef(*ranks)[0, 1])
 
 
-def randomised_likeness(network: Classifier, image_CZYX: Tensor, seed: int = 0) -> dict[str, float]:
+def randomised_likeness(network: Classifier | FilmNetwork, image_CZYX: Tensor, seed: int = 0) -> dict[str, float]:
     """Rank correlation of an image's map with those of the network's randomised copies, over cells that are not empty."""
     own, logits = evidence_maps(network, image_CZYX[None])
     target = [int(logits[0].argmax())]
@@ -58,14 +60,14 @@ def randomised_likeness(network: Classifier, image_CZYX: Tensor, seed: int = 0) 
     }
 
 
-def _share_inside(network: Classifier, image_CZYX: Tensor, shape: torch.Size) -> Array:
+def _share_inside(network: Classifier | FilmNetwork, image_CZYX: Tensor, shape: torch.Size) -> Array:
     inside = network.inside(image_CZYX[None], shape)
     return np.ones(tuple(shape)) if inside is None else inside[0, 0].cpu().numpy()
 
 
 @torch.inference_mode()
 def deletion_curve(
-    network: Classifier,
+    network: Classifier | FilmNetwork,
     image_CZYX: Tensor,
     order: Array,
     target: int,

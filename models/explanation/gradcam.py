@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from ..networks.classifier import Classifier
+from ..networks.film_network import FilmNetwork
 
 Array = npt.NDArray[Any]
 
@@ -27,22 +28,22 @@ Array = npt.NDArray[Any]
 class LastMaps(nn.Module):
     """The classifier behind its blocks: weighted maps (B, F, *cells) -> logits; `maps` is the layer that is explained."""
 
-    def __init__(self, network: Classifier, inside_B1ZYX: Tensor | None) -> None:
+    def __init__(self, network: Classifier | FilmNetwork, inside_B1ZYX: Tensor | None) -> None:
         super().__init__()
         self.maps = nn.Identity()
         self._network, self._inside = network, inside_B1ZYX
 
     def forward(self, weighted_BFZYX: Tensor) -> Tensor:
-        means_BG = self._network.weighted_means(self.maps(weighted_BFZYX), self._inside)
-        return torch.as_tensor(self._network.head(means_BG))
+        return self._network.logits_of_maps(self.maps(weighted_BFZYX), self._inside)
 
 
 def evidence_maps(
-    network: Classifier, images_BCZYX: Tensor, classes: Sequence[int] | None = None
+    network: Classifier | FilmNetwork, images_BCZYX: Tensor, classes: Sequence[int] | None = None
 ) -> tuple[Array, Array]:
     """(evidence (B, *cells) float32, logits (B, K)) for a class of each image; without `classes`, for the one it is given to.
 
-    Cells are 2**blocks pixels or voxels wide, the first at the origin; those at the end that fill none have no evidence.
+    Cells of a `Classifier` are 2**blocks pixels or voxels wide, the first at the origin; those at the end that fill none have
+    no evidence. Those of a network of films are its side over `cells` wide.
     """
     from captum.attr import LayerGradientXActivation
 

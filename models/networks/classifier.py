@@ -121,6 +121,10 @@ class Classifier(nn.Module):
         """What the last layer sees (B, G)."""
         return self.means(self.maps(images_BCZYX), images_BCZYX)
 
+    def logits_of_maps(self, weighted_BFZYX: Tensor, inside_B1ZYX: Tensor | None = None) -> Tensor:
+        """Logits (B, K) of the last block's maps, multiplied by the share inside."""
+        return torch.as_tensor(self.head(self.weighted_means(weighted_BFZYX, inside_B1ZYX)))
+
     def forward(self, images_BCZYX: Tensor) -> Tensor:
         """Logits (B, K) of images (B, C, *sides) in [0, 1]."""
         return torch.as_tensor(self.head(self.features(images_BCZYX)))

@@ -26,6 +26,7 @@ _MAGIC = (
     (b"\x1f\x8b", "gzip archive"),
     (b"\x89HDF\r\n\x1a\n", "HDF5"),
     (b"ZISRAWFILE", "Zeiss CZI"),
+    (b"\x93NUMPY", "npy"),
     (b"SQLite format 3", "SQLite"),
 )
 

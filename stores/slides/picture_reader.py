@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -29,16 +28,9 @@ class PicturePixels:
 
     def __init__(self, path: Path, part: str = "") -> None:
         check_one_image(path, part)
-        self._path = path
-        self._kind = kind_of(head_of(path))
-        size, mode, orientation = _header(path)
-        if size[0] * size[1] > MAX_PICTURE_PIXELS:
-            raise SlideError(
-                f"{path.name}: a picture of {size[1]} x {size[0]} pixels is more than the {MAX_PICTURE_PIXELS} that are "
-                "decoded in one piece; a small file may also be a decompression bomb. Write it as a tiled TIFF.",
-                "E_BOMB",
-            )
-        self._pixels, notes = _decoded(path, self._kind, mode)
+        samples, notes, orientation = samples_of(path)
+        self._pixels, more = _channels(samples)
+        notes += more
         channels, height, width = self._pixels.shape
         if orientation not in (0, 1):
             notes.append(f"the EXIF orientation says {orientation}; pixels are kept as they are stored")
@@ -88,17 +80,41 @@ def _header(path: Path) -> tuple[tuple[int, int], str, int]:
             ) from error
 
 
+def samples_of(path: Path) -> tuple[Array, list[str], int]:
+    """(pixels (y, x, sample) uint8 or uint16, alpha as the file has it; notes; EXIF orientation), each decoded once.
+
+    Raises SlideError: E_BOMB by its header, E_TRUNCATED, E_UNREADABLE, E_UNSUPPORTED_PIXELS.
+    """
+    kind = kind_of(head_of(path))
+    size, mode, orientation = _header(path)
+    if size[0] * size[1] > MAX_PICTURE_PIXELS:
+        raise SlideError(
+            f"{path.name}: a picture of {size[1]} x {size[0]} pixels is more than the {MAX_PICTURE_PIXELS} that are "
+            "decoded in one piece; a small file may also be a decompression bomb. Write it as a tiled TIFF.",
+            "E_BOMB",
+        )
+    pixels, notes = _decoded(path, kind, mode)
+    samples = pixels if pixels.ndim == 3 else pixels[..., None]
+    if samples.dtype not in (np.dtype(np.uint8), np.dtype(np.uint16)) or samples.shape[-1] > 4:
+        raise SlideError(
+            f"{path.name}: {samples.shape[-1]} samples of type {samples.dtype.name} a pixel are not read; one to four "
+            "of 8 or 16 bits are.",
+            "E_UNSUPPORTED_PIXELS",
+        )
+    return samples, notes, orientation
+
+
 def _decoded(path: Path, kind: str, mode: str) -> tuple[Array, list[str]]:
-    """Pixels (channel, y, x) uint8 or uint16, and notes."""
+    """Pixels (y, x) or (y, x, sample), and notes."""
     try:
         if kind == "JPEG 2000" and mode != "P":
             import imagecodecs
 
-            return _channels(imagecodecs.jpeg2k_decode(read_regular(path)), path)
+            return np.asarray(imagecodecs.jpeg2k_decode(read_regular(path))), []
         if kind == "PNG" and head_of(path)[24:25] == b"\x10":
             import imagecodecs
 
-            return _channels(imagecodecs.png_decode(read_regular(path)), path)
+            return np.asarray(imagecodecs.png_decode(read_regular(path))), []
         return _pillow(path)
     except SlideError:
         raise
@@ -127,19 +143,11 @@ def _pillow(path: Path) -> tuple[Array, list[str]]:
             elif image.mode == "1":
                 notes.append("black and white is read as grey")
                 image = image.convert("L")
-            pixels, more = _channels(np.asarray(image), path)
-            return pixels, notes + more
+            return np.asarray(image), notes
 
 
-def _channels(pixels: Any, path: Path) -> tuple[Array, list[str]]:
-    """(y, x[, sample]) to (channel, y, x) without alpha."""
-    samples = pixels if pixels.ndim == 3 else pixels[..., None]
-    if samples.dtype not in (np.dtype(np.uint8), np.dtype(np.uint16)) or samples.shape[-1] > 4:
-        raise SlideError(
-            f"{path.name}: {samples.shape[-1]} samples of type {samples.dtype.name} a pixel are not read; one to four "
-            "of 8 or 16 bits are.",
-            "E_UNSUPPORTED_PIXELS",
-        )
+def _channels(samples: Array) -> tuple[Array, list[str]]:
+    """(y, x, sample) to (channel, y, x) without alpha."""
     notes = []
     if samples.shape[-1] in (2, 4):
         notes.append("transparency is laid over white")

@@ -16,8 +16,10 @@ MAX_EXPANSION = 2**12
 
 
 def check_pixels(file: Path, data: Any) -> None:
-    """Raises SlideError: E_TOO_BIG for more pixels than are unpacked at once, E_BOMB for far more than packed bytes can hold,
-    or where a packed picture is not of the size that the elements state."""
+    """Raises SlideError: E_TRUNCATED for missing pixels, E_MALFORMED for pixels of more pictures than the header states,
+    E_TOO_BIG for more pixels than are unpacked at once, E_BOMB for far more than packed bytes can hold, or where a packed
+    picture is not of the size that the elements state."""
+    check_stored(file, data)
     rows, columns, frames = int(data.Rows), int(data.Columns), int(data.get("NumberOfFrames", 1) or 1)
     nbytes = rows * columns * frames * int(data.get("SamplesPerPixel", 1) or 1) * -(-int(data.BitsAllocated) // 8)
     if nbytes > MAX_VOLUME_BYTES:
@@ -26,8 +28,8 @@ def check_pixels(file: Path, data: Any) -> None:
             "that are unpacked in one piece. Write it as several files.",
             "E_TOO_BIG",
         )
-    syntax: Any = getattr(getattr(data, "file_meta", None), "TransferSyntaxUID", None)
-    if syntax is None or not syntax.is_compressed or "PixelData" not in data or syntax.is_deflated:
+    syntax = _syntax(data)
+    if syntax is None or not syntax.is_compressed or "PixelData" not in data:
         return
     packed = data.PixelData
     try:
@@ -42,6 +44,39 @@ def check_pixels(file: Path, data: Any) -> None:
             f"{file.name}: {what} where its elements state {frames} of {rows} x {columns}: it is damaged, or a decompression "
             "bomb. Export it again.",
             "E_BOMB",
+        )
+
+
+def check_stored(file: Path, data: Any) -> None:
+    """Raises SlideError: E_TRUNCATED for pixels that are missing, or too few; E_MALFORMED for those of more pictures than the
+    header states."""
+    if not any(name in data for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
+        raise SlideError(f"{file.name}: its pixels are missing; it was cut short. Copy it again.", "E_TRUNCATED")
+    syntax = _syntax(data)
+    if syntax is not None and not syntax.is_compressed and "PixelData" in data:
+        _check_length(file, data)
+
+
+def _syntax(data: Any) -> Any:
+    return getattr(getattr(data, "file_meta", None), "TransferSyntaxUID", None)
+
+
+def _check_length(file: Path, data: Any) -> None:
+    one_bits = int(data.Rows) * int(data.Columns) * int(data.get("SamplesPerPixel", 1) or 1) * int(data.BitsAllocated)
+    if str(data.get("PhotometricInterpretation", "")) == "YBR_FULL_422":
+        one_bits = one_bits * 2 // 3  # two pixels share their colour
+    stated = int(data.get("NumberOfFrames", 1) or 1) * one_bits // 8
+    if len(data.PixelData) < stated:
+        raise SlideError(
+            f"{file.name}: has {len(data.PixelData)} bytes of pixels where its header states {stated}; it was cut short. "
+            "Copy it again.",
+            "E_TRUNCATED",
+        )
+    if (one := one_bits // 8) and len(data.PixelData) >= stated + one:
+        raise SlideError(
+            f"{file.name}: has pixels for {len(data.PixelData) // one} pictures where its header states {stated // one}: some "
+            "of them would be left out without a place. Export it again.",
+            "E_MALFORMED",
         )
 
 

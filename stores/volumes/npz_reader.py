@@ -5,30 +5,19 @@ Each process unpacks an array once and shares it between its volumes; pickled ob
 
 from __future__ import annotations
 
-import math
-import threading
-import zipfile
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ...errors import SlideError
-from ..foreign import foreign
-from ..frame import Array
-from ..regular import open_regular
+from ..packed_arrays import array_headers, kept_array
 from .file_head import NPZ, content_of
 from .voxels import MAX_VOLUME_BYTES, Voxels, affine_of, check_cells, in_memory
 
-MAX_UNPACKED_BYTES = MAX_VOLUME_BYTES
-"""Bytes of unpacked arrays that a process keeps; the least recently used array is dropped first."""
 _IMAGES, _LABELS = "_images", "_labels"
 _MAX_LABELS = 2**26
-_lock = threading.Lock()
-_kept: OrderedDict[tuple[str, int, int, str], Array] = OrderedDict()
 
 
 def accepts(path: Path, head: bytes) -> bool:
@@ -37,7 +26,7 @@ def accepts(path: Path, head: bytes) -> bool:
 
 def members(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
     """(part, columns) of each volume: `train_images/12` with its label and split. Raises SlideError."""
-    arrays = _headers(path)
+    arrays = array_headers(path)
     if single := _single(arrays):
         yield single, {}
         return
@@ -48,7 +37,7 @@ def members(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
         labels = name.removesuffix(_IMAGES) + _LABELS
         values: list[str] = []
         if name in split_stacks and labels in arrays:
-            label_array = _array(path, labels, _MAX_LABELS)
+            label_array = kept_array(path, labels, _MAX_LABELS)
             flat = (
                 label_array.reshape(len(label_array), -1)
                 if len(label_array) == count
@@ -62,7 +51,7 @@ def members(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
 
 def open_npz(path: Path, part: str) -> Voxels:
     """Raises SlideError with a reason code."""
-    arrays = _headers(path)
+    arrays = array_headers(path)
     part = part or _single(arrays)
     name, _, number = part.partition("/")
     if name not in arrays or (number and not number.isdecimal()):
@@ -82,7 +71,7 @@ def open_npz(path: Path, part: str) -> Voxels:
         )
     kind = np.dtype("u1") if dtype == np.bool_ else dtype
     check_cells(path, shape[-3:], kind)
-    array = _array(path, name, MAX_VOLUME_BYTES)
+    array = kept_array(path, name, MAX_VOLUME_BYTES)
     cells = (array[int(number)] if number else array).view(kind).transpose()
     notes = ["states no size of voxels and no orientation; 1 mm is assumed, and the array's axes as z, y, x"]
     if "affine" in arrays:
@@ -104,76 +93,3 @@ def _single(arrays: Mapping[str, tuple[tuple[int, ...], np.dtype[Any]]]) -> str:
 def _is_stack(shape: tuple[int, ...]) -> bool:
     """Whether a shape is a stack of volumes (n, z, y, x), not of colour pictures (n, y, x, 3)."""
     return len(shape) == 4 and shape[0] > 0 and min(shape[1:]) > 1 and shape[-1] not in (3, 4)
-
-
-def _headers(path: Path) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
-    """Shape and type of each array, from its first bytes."""
-    headers = {}
-    with _unpacking(path), open_regular(path) as container, zipfile.ZipFile(container) as archive:
-        for info in archive.infolist():
-            if info.filename.endswith(".npy"):
-                with archive.open(info) as file:
-                    shape, dtype, _ = _header(file)
-                stated = math.prod(shape) * (1 if dtype.hasobject else dtype.itemsize)
-                if stated > info.file_size or min(shape, default=0) < 0:
-                    raise ValueError(f"{info.filename} states the shape {shape} in {info.file_size} bytes")
-                headers[info.filename[: -len(".npy")]] = shape, dtype
-    return headers
-
-
-def _header(file: Any) -> tuple[tuple[int, ...], np.dtype[Any], bool]:
-    """(shape, type, whether the first axis is the fastest)."""
-    version = np.lib.format.read_magic(file)
-    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, fortran, dtype = read(file)
-    return shape, dtype, fortran
-
-
-def _array(path: Path, name: str, limit: int) -> Array:
-    """An array of the file, unpacked once. Raises SlideError: E_BOMB, E_UNSUPPORTED_PIXELS, E_TRUNCATED."""
-    status = path.stat()
-    key = (str(path), status.st_size, status.st_mtime_ns, name)
-    with _lock:
-        if key not in _kept:
-            array = _unpacked(path, name, limit)
-            while _kept and sum(a.nbytes for a in _kept.values()) + array.nbytes > MAX_UNPACKED_BYTES:
-                _kept.popitem(last=False)
-            _kept[key] = array
-        _kept.move_to_end(key)
-        return _kept[key]
-
-
-def _unpacked(path: Path, name: str, limit: int) -> Array:
-    with _unpacking(path), open_regular(path) as container, zipfile.ZipFile(container) as archive:
-        with archive.open(f"{name}.npy") as member:
-            file: Any = member
-            shape, dtype, fortran = _header(file)
-            if dtype.hasobject:
-                raise SlideError(
-                    f"{path.name}: {name} holds pickled objects, which could run code when opened; refused. Save it as "
-                    "plain numbers.",
-                    "E_UNSUPPORTED_PIXELS",
-                )
-            nbytes = math.prod(shape) * dtype.itemsize
-            if nbytes > limit:
-                raise SlideError(
-                    f"{path.name}: {name} claims {nbytes} bytes, more than the {limit} that are unpacked in one piece; a "
-                    "small file may also be a decompression bomb. Split it.",
-                    "E_BOMB",
-                )
-            data = bytearray(nbytes)
-            view, offset = memoryview(data), 0
-            while offset < nbytes and (count := file.readinto(view[offset : offset + 2**24])):
-                offset += count
-            if offset < nbytes or file.read(1):
-                raise ValueError(f"{name} claims {nbytes} bytes and has {'fewer' if offset < nbytes else 'more'}")
-        array = np.frombuffer(data, dtype)
-        return array.reshape(shape[::-1]).transpose() if fortran else array.reshape(shape)
-
-
-def _unpacking(path: Path) -> AbstractContextManager[None]:
-    """Context in which an archive is taken apart: whatever is wrong in it is a SlideError (E_TRUNCATED)."""
-    text = f"{path.name}: cannot be unpacked to its end"
-    return foreign(
-        lambda why: SlideError(f"{text} ({why}); it was cut short or damaged. Copy it again.", "E_TRUNCATED")
-    )

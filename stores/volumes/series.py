@@ -130,9 +130,9 @@ def _slices(file: Path, data: Any) -> list[Slice]:
 
 
 def _slice(file: Path, data: Any, number: int) -> Slice:
-    position = _value(data, number, "PlanePositionSequence", "ImagePositionPatient")
-    orientation = _value(data, number, "PlaneOrientationSequence", "ImageOrientationPatient")
-    spacing = _value(data, number, "PixelMeasuresSequence", "PixelSpacing")
+    position = frame_value(data, number, "PlanePositionSequence", "ImagePositionPatient")
+    orientation = frame_value(data, number, "PlaneOrientationSequence", "ImageOrientationPatient")
+    spacing = frame_value(data, number, "PixelMeasuresSequence", "PixelSpacing")
     missing = [
         name
         for name, value, length in (
@@ -146,8 +146,8 @@ def _slice(file: Path, data: Any, number: int) -> Slice:
             "screenshot, or part of it was removed. A volume cannot be built from it.",
             "E_GEOMETRY",
         )
-    slope = _value(data, number, "PixelValueTransformationSequence", "RescaleSlope")
-    inter = _value(data, number, "PixelValueTransformationSequence", "RescaleIntercept")
+    slope = frame_value(data, number, "PixelValueTransformationSequence", "RescaleSlope")
+    inter = frame_value(data, number, "PixelValueTransformationSequence", "RescaleIntercept")
     numbers = tuple(tuple(float(v) for v in values) for values in (position, orientation, spacing))
     return Slice(
         file=file,
@@ -158,7 +158,7 @@ def _slice(file: Path, data: Any, number: int) -> Slice:
         orientation=numbers[1],
         spacing=(numbers[2][0], numbers[2][1]),
         scale=(float(slope) if slope not in (None, "") else 1.0, float(inter) if inter not in (None, "") else 0.0),
-        echo=_number(_value(data, number, "MREchoSequence", "EffectiveEchoTime") or data.get("EchoTime")),
+        echo=_number(frame_value(data, number, "MREchoSequence", "EffectiveEchoTime") or data.get("EchoTime")),
         expected=max(int(_number(data.get(name)) or 0) for name in EXPECTED),
         photometric=str(data.get("PhotometricInterpretation", "MONOCHROME2")),
         series=mark_of(uid) if (uid := str(data.get("SeriesInstanceUID", "") or "")) else "",
@@ -175,7 +175,7 @@ def _number(value: Any) -> float | None:
         return None
 
 
-def _value(data: Any, number: int, group: str, name: str) -> Any:
+def frame_value(data: Any, number: int, group: str, name: str) -> Any:
     """An element of a frame: from its functional group, the shared group, or the data set."""
     per_frame = data.get("PerFrameFunctionalGroupsSequence")
     shared = data.get("SharedFunctionalGroupsSequence")

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from tile_engine.errors import SlideError
 from tile_engine.stores.frame import Box
+from tile_engine.stores import packed_arrays
 from tile_engine.stores.volumes import npz_reader, voxels
 from tile_engine.stores.volumes.orient import canonical
 from tile_engine.stores.volumes.reader import Volume, open_volume
@@ -350,8 +351,8 @@ def test_npz_stacks_are_unpacked_once_and_hold_no_objects(tmp_path: Path, monkey
         tmp_path / "a.npz", train_images=stack, train_labels=np.arange(4)[:, None], flags=np.array([{}], dtype=object)
     )
     opened = []
-    unpacked = npz_reader._unpacked
-    monkeypatch.setattr(npz_reader, "_unpacked", lambda *a: opened.append(a) or unpacked(*a))
+    unpacked = packed_arrays._unpacked
+    monkeypatch.setattr(packed_arrays, "_unpacked", lambda *a: opened.append(a) or unpacked(*a))
     for number in range(4):
         with open_volume(tmp_path / "a.npz", f"train_images/{number}") as volume:
             np.testing.assert_array_equal(whole(volume)[0], stack[number])
@@ -369,11 +370,11 @@ def test_npz_stacks_are_unpacked_once_and_hold_no_objects(tmp_path: Path, monkey
 
 
 def test_kept_arrays_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(npz_reader, "MAX_UNPACKED_BYTES", 3000)
+    monkeypatch.setattr(packed_arrays, "MAX_UNPACKED_BYTES", 3000)
     for name in "abc":
         np.savez(tmp_path / f"{name}.npz", x=body((12, 10, 10), "uint8"))
         open_volume(tmp_path / f"{name}.npz", "x").close()
-    assert sum(array.nbytes for array in npz_reader._kept.values()) <= 3000
+    assert sum(array.nbytes for array in packed_arrays._kept.values()) <= 3000
 
 
 @pytest.mark.parametrize("version", [2, 3])

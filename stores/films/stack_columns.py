@@ -1,0 +1,94 @@
+"""Stack columns: what the arrays beside a stack say of each of its films: labels, subjects, splits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...errors import SlideError
+from ..packed_arrays import kept_array
+from .stacks import arrays_of, stack_shapes
+
+IMAGES = "_images"
+"""End of the name of a stack whose beginning names its part: `train_images` with `train_labels`."""
+MAX_COLUMN_BYTES = 2**30
+_LABELS = {"labels": "label", "subjects": "subject", "patients": "subject", "sites": "site"}
+_Arrays = Mapping[str, tuple[tuple[int, ...], np.dtype[Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class StackColumns:
+    """Columns of the films of a stack."""
+
+    values: dict[str, tuple[str, ...]]
+    """Name -> text of each film."""
+    notes: tuple[str, ...] = ()
+    """Arrays that are no columns, though they stand beside the stack."""
+
+
+def columns_of(path: Path, part: str) -> StackColumns:
+    """The columns of a stack in an npz file, or of an npy file from the npy files beside it.
+
+    `train_images` takes the arrays `train_...`, the only stack of a file takes all; each needs a row a film: of several values,
+    they are joined by spaces. Raises SlideError for a file that cannot be read.
+    """
+    arrays = arrays_of(path)
+    name, files = part, {}
+    if "" in arrays:
+        name, files = path.stem, npy_files(path.parent)
+        arrays = {stem: known for stem, file in files.items() for known in [_shape(file)] if known}
+    stacks = stack_shapes(arrays)
+    name = name or next(iter(stacks), "")
+    if name not in stacks:
+        return StackColumns({})
+    count, values, notes = stacks[name][0], {}, []
+    for other, (shape, dtype) in arrays.items():
+        column = column_name(name, other, stacks)
+        if not column or not shape or shape[0] != count or len(shape) > 2:
+            continue
+        if dtype.hasobject or dtype.kind not in "biufUS":
+            notes.append(f"{other} holds {dtype}, which is not read: its column {column} is left out")
+            continue
+        array = (
+            np.load(files[other], allow_pickle=False) if files else kept_array(path, other, MAX_COLUMN_BYTES)
+        ).reshape(count, -1)
+        values[column] = tuple(" ".join(_text(value) for value in row) for row in array.tolist())
+    return StackColumns(values, tuple(notes))
+
+
+def column_name(stack: str, other: str, stacks: Mapping[str, object]) -> str:
+    """Name of the column that array `other` is of a stack; empty where it is none.
+
+    >>> column_name("train_images", "train_labels", {"train_images": 1, "test_images": 1}), column_name("x", "age", {"x": 1})
+    ('label', 'age')
+    """
+    if other in stacks:
+        return ""
+    prefix = stack.removesuffix(IMAGES) + "_" if stack.endswith(IMAGES) else ""
+    if prefix and other.startswith(prefix):
+        rest = other.removeprefix(prefix)
+    elif len(stacks) == 1:
+        rest = other
+    else:
+        return ""
+    return _LABELS.get(rest, rest)
+
+
+def npy_files(folder: Path) -> dict[str, Path]:
+    """Name without its suffix -> npy file of a folder."""
+    return {file.stem: file for file in sorted(folder.iterdir()) if file.suffix.lower() == ".npy" and file.is_file()}
+
+
+def _shape(file: Path) -> tuple[tuple[int, ...], np.dtype[Any]] | None:
+    try:
+        return arrays_of(file)[""]
+    except (SlideError, KeyError):
+        return None  # a file that cannot be read is reported as an entry of its own
+
+
+def _text(value: object) -> str:
+    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)

@@ -63,8 +63,8 @@ def film_header(path: Path, *, pixels: bool = False) -> Any:
         )
     if photometric == "PALETTE COLOR":
         raise SlideError(
-            f"{path.name}: its pixels are numbers of colours (PALETTE COLOR); grey values of 8 to 16 bits are read. Export it as "
-            "grey.",
+            f"{path.name}: its pixels are numbers of colours (PALETTE COLOR); grey values of 8 to 16 bits are read. Export it "
+            "as grey.",
             "E_UNSUPPORTED_PIXELS",
         )
     if allocated not in _READ_BITS or not 0 < bits <= allocated or samples not in (1, 3):

@@ -101,13 +101,10 @@ def _modality(path: Path, data: Any, number: int, raw: Array) -> tuple[Array, li
 
 def _inverse(data: Any) -> tuple[bool, list[str]]:
     """(whether low values are shown bright, notes). In films MONOCHROME1 and INVERSE state one inversion, not two."""
-    photometric = str(data.get("PhotometricInterpretation", "") or "")
-    low_is_bright = photometric == _INVERSE
+    low_is_bright = str(data.PhotometricInterpretation) == _INVERSE
     shape = str(data.get("PresentationLUTShape", "") or "")
     sign = data.get("PixelIntensityRelationshipSign")
     notes = ["is MONOCHROME1, where low values are shown bright; it is inverted"] if low_is_bright else []
-    if not photometric:
-        notes.append("states no photometric interpretation; MONOCHROME2 is assumed")
     if shape == "INVERSE" and not low_is_bright:
         notes.append("its PresentationLUTShape INVERSE is applied, though it is not MONOCHROME1")
     if shape == "IDENTITY" and low_is_bright:

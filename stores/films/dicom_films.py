@@ -14,6 +14,7 @@ from ...errors import SlideError
 from ..foreign import foreign
 from ..frame import Array
 from ..slides.file_head import head_of
+from ..slides.pixels import check_one_image
 from ..volumes.file_head import DICOM, content_of
 from .dicom_display import codes_of, display_table
 from .dicom_frames import film_header, frame_count, stored_frames
@@ -37,13 +38,13 @@ def accepts(path: Path, head: bytes) -> bool:
 
 def count_dicom(path: Path, part: str) -> int:
     """Pictures of a file, from its header. Raises SlideError."""
-    _check_readable(path)
+    _check_readable(path, part)
     return frame_count(film_header(path))
 
 
 def dicom_films(path: Path, part: str, start: int, stop: int) -> Iterator[Film | SlideError]:
     """Films [start, stop) of a file, each decoded when it is asked for. Raises SlideError for the file as a whole."""
-    _check_readable(path)
+    _check_readable(path, part)
     data = film_header(path, pixels=True)
     frames = stored_frames(path, data, start, stop)
     for number, frame in zip(range(start, stop), frames, strict=True):
@@ -65,7 +66,8 @@ def _contradictory(path: Path, why: str) -> SlideError:
     )
 
 
-def _check_readable(path: Path) -> None:
+def _check_readable(path: Path, part: str) -> None:
+    check_one_image(path, part)
     if content_of(head_of(path)) == f"{DICOM} without its preamble":
         raise SlideError(
             f"{path.name}: is DICOM without its preamble; what is in it would have to be guessed. Write it again with its file "

@@ -30,6 +30,11 @@ def film_header(path: Path, *, pixels: bool = False) -> Any:
     data = header(path, pixels=pixels)
     if "Rows" not in data or "Columns" not in data:
         raise SlideError(f"{path.name}: is DICOM without a picture: no film. Leave it out.", "E_NOT_A_FILM")
+    if "FloatPixelData" in data or "DoubleFloatPixelData" in data:
+        raise SlideError(
+            f"{path.name}: its pixels are floating-point numbers; grey values of 8 to 16 bits are read. Export it as grey.",
+            "E_UNSUPPORTED_PIXELS",
+        )
     try:
         rows, columns, count = int(data.Rows), int(data.Columns), frame_count(data)
         allocated, bits = int(data.BitsAllocated), int(data.BitsStored)
@@ -49,11 +54,17 @@ def film_header(path: Path, *, pixels: bool = False) -> Any:
             f"{path.name}: a picture of {rows} x {columns} is more than the {MAX_PICTURE_PIXELS} pixels that a film may have.",
             "E_TOO_BIG",
         )
-    photometric = str(data.get("PhotometricInterpretation", ""))
-    if photometric == "PALETTE COLOR" or (pixels and "PixelData" not in data and "FloatPixelData" in data):
+    photometric = str(data.get("PhotometricInterpretation", "") or "")
+    if not photometric:
         raise SlideError(
-            f"{path.name}: its pixels are {photometric or 'floating-point numbers'}; grey values of 8 to 16 bits are read. "
-            "Export it as grey.",
+            f"{path.name}: states no photometric interpretation, so nothing says whether its low values are dark or bright. "
+            "Export it again.",
+            "E_DICOM",
+        )
+    if photometric == "PALETTE COLOR":
+        raise SlideError(
+            f"{path.name}: its pixels are numbers of colours (PALETTE COLOR); grey values of 8 to 16 bits are read. Export it "
+            "as grey.",
             "E_UNSUPPORTED_PIXELS",
         )
     if allocated not in _READ_BITS or not 0 < bits <= allocated or samples not in (1, 3):

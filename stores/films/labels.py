@@ -1,7 +1,7 @@
 """Labels of films from two fields of a report: normal where both say so, abnormal where neither does, else left out.
 
-Source: Kurotaki et al. 2017, section 3.1: findings and the final decision. A film of which only one field is normal is of no
-class, since the two readers disagree.
+Source: Kurotaki et al., section 3.1: findings and the final decision. A film of which only one field is normal is of no
+class: it would be ambiguous.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ def prepared(film_values: Array, side: int) -> Array:
     |mmm|ffffff|mmm|   m the film's minimum, f the film
     ```
     Pixels are averaged over areas where the film shrinks, and interpolated linearly where it grows. Raises ValueError for a
-    side below 1 or a film without pixels. Source: Kurotaki et al. 2017, section 3.2.
+    side below 1 or a film without pixels. Source: Kurotaki et al., section 2.3.
     """
     import cv2
 

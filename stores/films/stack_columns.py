@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 
 from ...errors import SlideError
+from ..frame import Array
 from ..packed_arrays import kept_array
-from .stacks import arrays_of, stack_shapes
+from ..regular import open_regular
+from .stacks import arrays_of, reading, stack_shapes
 
 IMAGES = "_images"
 """End of the name of a stack whose beginning names its part: `train_images` with `train_labels`."""
@@ -53,11 +55,21 @@ def columns_of(path: Path, part: str) -> StackColumns:
         if dtype.hasobject or dtype.kind not in "biufUS":
             notes.append(f"{other} holds {dtype}, which is not read: its column {column} is left out")
             continue
-        array = (
-            np.load(files[other], allow_pickle=False) if files else kept_array(path, other, MAX_COLUMN_BYTES)
-        ).reshape(count, -1)
+        array = _small_array(path, other, files).reshape(count, -1)
         values[column] = tuple(" ".join(_text(value) for value in row) for row in array.tolist())
     return StackColumns(values, tuple(notes))
+
+
+def _small_array(path: Path, name: str, files: Mapping[str, Path]) -> Array:
+    if not files:
+        return kept_array(path, name, MAX_COLUMN_BYTES)
+    file = files[name]
+    if file.stat().st_size > MAX_COLUMN_BYTES:
+        raise SlideError(
+            f"{file.name}: has more than the {MAX_COLUMN_BYTES} bytes that a column may have.", "E_TOO_BIG"
+        )
+    with reading(file), open_regular(file) as opened:
+        return np.asarray(np.load(opened, allow_pickle=False))
 
 
 def column_name(stack: str, other: str, stacks: Mapping[str, object]) -> str:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -63,7 +63,7 @@ def arrays_of(path: Path) -> Mapping[str, tuple[tuple[int, ...], np.dtype[Any]]]
     """Shape and type of each array of an npz file, or of the one, named "", of an npy file. Raises SlideError (E_TRUNCATED)."""
     if is_npz(path, head_of(path)):
         return array_headers(path)
-    with _reading(path), open_regular(path) as file:
+    with reading(path), open_regular(path) as file:
         shape, dtype, _ = npy_header(file)
         stated, held = math.prod(shape) * dtype.itemsize, path.stat().st_size - file.tell()
         if min(shape, default=0) < 0 or (stated > held and not dtype.hasobject):
@@ -114,7 +114,7 @@ def stack_of(path: Path, part: str) -> FilmStack:
             "pixels that a film may have.",
             "E_TOO_BIG",
         )
-    with _reading(path), ExitStack() as exits:
+    with reading(path), ExitStack() as exits:
         file: Any = exits.enter_context(open_regular(path))
         if name:
             file = exits.enter_context(exits.enter_context(zipfile.ZipFile(file)).open(f"{name}.npy"))
@@ -126,7 +126,7 @@ def stored_films(stack: FilmStack, start: int, stop: int) -> Iterator[Array | Sl
     """(y, x, sample) as stored of films [start, stop); an error for each that cannot be read."""
     number = start
     try:
-        with _reading(stack.path), ExitStack() as exits:
+        with reading(stack.path), ExitStack() as exits:
             for film in _films(stack, start, stop, exits):
                 yield film
                 number += 1
@@ -197,7 +197,8 @@ def _fill(file: Any, view: memoryview) -> None:
         place += count
 
 
-def _reading(path: Path) -> Any:
+def reading(path: Path) -> AbstractContextManager[None]:
+    """Context in which a file is taken apart: whatever is wrong in it is a SlideError (E_TRUNCATED)."""
     return (
         unpacking(path)
         if path.name.lower().endswith(".npz")

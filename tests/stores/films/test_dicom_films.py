@@ -179,6 +179,24 @@ def test_big_endian_signed_and_many_frames(dicom: Writer) -> None:
     assert caught.value.code == "E_NO_PART"
 
 
+def test_what_is_not_stated_is_said_and_what_is_not_there_is_refused(dicom: Writer, grey: Array) -> None:
+    film = read_film(dicom(grey, bits=12, PixelIntensityRelationshipSign=1))
+    assert any("upside down" in note for note in film.notes)
+    with pytest.raises(SlideError) as caught:
+        read_film(dicom(grey), "t=1")
+    assert caught.value.code == "E_NO_PART"
+    flat = read_film(dicom(np.full((5, 6), 7, np.uint16)))
+    assert "all its pixels have one value" in flat.notes
+
+
+@pytest.mark.parametrize(("center", "width"), [("x", "2"), (5, 0), (5, -3), ("", "")])
+def test_windows_that_are_none_are_not_used(dicom: Writer, grey: Array, center: Any, width: Any) -> None:
+    elements = {"WindowCenter": center, "WindowWidth": width} if center != "x" else {"WindowCenter": 5}
+    film = read_film(dicom(grey, bits=12, **elements))
+    np.testing.assert_array_equal(film.values, read_film(dicom(grey, bits=12)).values)
+    assert film.values.max() == 1
+
+
 def test_a_damaged_frame_is_lost_alone(dicom: Writer) -> None:
     frames = np.random.default_rng(0).integers(0, 255, (3, 16, 16)).astype(np.uint8)
     path = dicom(frames, WindowCenter=128, WindowWidth=256)
@@ -221,6 +239,7 @@ def test_nothing_private_leaves_the_file(dicom: Writer, grey: Array) -> None:
         ({"NumberOfFrames": 2}, "E_TRUNCATED"),
         ({"Rows": 10}, "E_MALFORMED"),
         ({"BitsAllocated": 32, "BitsStored": 32}, "E_UNSUPPORTED_PIXELS"),
+        ({"PhotometricInterpretation": ""}, "E_DICOM"),
         ({"PhotometricInterpretation": "PALETTE COLOR"}, "E_UNSUPPORTED_PIXELS"),
         ({"RescaleSlope": 0, "RescaleIntercept": 0}, "E_DICOM"),
     ],

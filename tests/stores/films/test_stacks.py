@@ -179,3 +179,5 @@ def test_columns_stand_beside_their_stack(tmp_path: Path) -> None:
     np.save(tmp_path / "npy" / "films.npy", FILMS)
     np.save(tmp_path / "npy" / "labels.npy", several)
     assert columns_of(tmp_path / "npy" / "films.npy", "").values["label"][1] == "2 3"
+    (tmp_path / "npy" / "labels.npy").write_bytes((tmp_path / "npy" / "labels.npy").read_bytes()[:-9])
+    assert columns_of(tmp_path / "npy" / "films.npy", "").values == {}

@@ -41,6 +41,8 @@ class Outcome:
     facts: dict[str, Any] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
     """What the user should know about the unit's image now; printed as warnings."""
+    notes: list[str] = field(default_factory=list)
+    """What the user may want to know now; printed, but not where `--quiet` is given."""
 
     @contextmanager
     def clock(self, name: str) -> Iterator[None]:

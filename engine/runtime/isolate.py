@@ -81,8 +81,9 @@ def _attempt(out: Path, unit: Unit, crashing: list[Piece], limit: float) -> Summ
             elif word == "error":
                 raise _error(*value)
             else:
-                plain = {"rejected": value["rejected"] and tuple(value["rejected"]), "notices": tuple(value["notices"])}
-                return Summary(**{**value, "unit": unit, **plain})
+                texts = {name: tuple(value[name]) for name in ("notices", "notes")}
+                rejected = value["rejected"] and tuple(value["rejected"])
+                return Summary(**{**value, "unit": unit, "rejected": rejected, **texts})
 
 
 def unit_in_child(request: dict[str, Any], say: Say) -> None:

@@ -35,6 +35,8 @@ class Summary:
     """Details of the failure, for the log."""
     notices: tuple[str, ...] = ()
     """What the user should know about the unit's image."""
+    notes: tuple[str, ...] = ()
+    """What the user may want to know."""
     crashing: tuple[tuple[int, tuple[int, ...], tuple[int, ...]], ...] = ()
     """Level, start and stop of tiles whose decoding crashes the process or exceeds its time limit."""
 
@@ -83,7 +85,8 @@ def perform_of(job: Job[RunSettings], unit: Unit, replica: Replica | None = None
         )
     ledger = Ledger(out, unit.step, job.ledger_key(unit.step, unit.slide))
     receipt = ledger.write(unit.name, outcome.files, seconds=outcome.seconds, facts=outcome.facts)
-    return Summary(unit, dict(receipt.seconds), _amount(receipt.facts), notices=tuple(outcome.notices))
+    notices, notes = tuple(outcome.notices), tuple(outcome.notes)
+    return Summary(unit, dict(receipt.seconds), _amount(receipt.facts), notices=notices, notes=notes)
 
 
 def _unchanged(job: Job[RunSettings], unit: Unit) -> None:

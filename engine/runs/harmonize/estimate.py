@@ -24,6 +24,8 @@ class Forecast:
 
     images: int
     harmonized: int
+    seen: int
+    """Images that training sees."""
     cells: int
     """Cells of the images that are harmonized."""
     disk: int
@@ -40,7 +42,7 @@ class Forecast:
     def text(self) -> str:
         """One line that describes the forecast, shown before work begins."""
         return (
-            f"{self.harmonized} of {self.images} images are harmonized, {self.cells / 1e6:,.0f} million cells; "
+            f"{self.harmonized} of {self.images} images are harmonized, training sees {self.seen}; {self.cells / 1e6:,.0f} million cells; "
             f"{self.disk / 1e9:.2f} GB on disk at most; about {self.memory / 1e6:,.0f} MB a worker"
         )
 
@@ -59,6 +61,7 @@ def forecast(job: Job[HarmonizeSettings]) -> Forecast:
     return Forecast(
         images=len(job.slides),
         harmonized=len(sites.harmonized),
+        seen=sum(len(sites.fitted(site)) for site in sites.of_site),
         cells=sum(math.prod(job.slides[image].shape) for image in sites.harmonized),
         disk=round(1.4 * (stored + versions)),
         present=bytes_below(folder),

@@ -28,10 +28,11 @@ from .judge import OURS
 from .judgement import Judgement
 from .judgement_tables import how_judged, judgement_tables, number
 from .light import light_names
-from .measure import MOST_CELLS, measures_of, units_of
+from .measure import measures_of, units_of
+from .notices import coarse_notice, left_out_notices
 from .seams import FIGURES, seams_of
 from .settings import HarmonizeSettings
-from .sites import FEW, Sites, fitted_subjects, left_out, sites_of
+from .sites import FEW, Sites, fitted_subjects, sites_of
 from .version import version_image
 
 SHOWN = 3
@@ -209,18 +210,10 @@ def _cautions(job: Job[HarmonizeSettings], figures: Judgement) -> Iterator[Cauti
         )
     if text := uneven_spacing(job):
         yield Caution("The sites' cells differ in size.", text)
-    coarse = [i for i in sites_of(job).harmonized if job.slides[i].frame.box.size > MOST_CELLS]
-    if coarse:
-        yield Caution(
-            f"{len(coarse)} images were judged on a coarser level.",
-            f"They have more than {MOST_CELLS / 1e6:.0f} million cells: differences in sharpness show less there.",
-        )
-    if names := left_out(job):
-        more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-        yield Caution(
-            f"{len(names)} images took no part.",
-            f"Their site is unknown or was not named: {', '.join(names[:5])}{more}.",
-        )
+    for text in filter(None, (coarse_notice(job), *left_out_notices(job))):
+        yield Caution(f"{text}.")
+    if figures.left_out:
+        yield Caution(f"{len(figures.left_out)} parts of the judgement were left out.", f"{'; '.join(figures.left_out)}.")
     ours = figures.methods[OURS]
     for figure, others in figures.comparisons.items():
         worse = [one.other for one in others if one.difference is not None and one.difference < 0]

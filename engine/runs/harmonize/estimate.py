@@ -42,7 +42,8 @@ class Forecast:
     def text(self) -> str:
         """One line that describes the forecast, shown before work begins."""
         return (
-            f"{self.harmonized} of {self.images} images are harmonized, training sees {self.seen}; {self.cells / 1e6:,.0f} million cells; "
+            f"{self.harmonized} of {self.images} images are harmonized, training sees {self.seen}; "
+            f"{self.cells / 1e6:,.0f} million cells; "
             f"{self.disk / 1e9:.2f} GB on disk at most; about {self.memory / 1e6:,.0f} MB a worker"
         )
 

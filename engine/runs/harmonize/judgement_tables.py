@@ -18,8 +18,9 @@ def how_judged(document: JudgementDocument) -> Iterator[str]:
     )
     if judged.subjects_paired:
         yield (
-            "SSIM and PSNR compare a person's version with the same person's scan at the target, inside the {_parts(judged)}; the "
-            f"range of values is fixed at {judged.data_range:.3g}. Nobody is compared with another person."
+            "SSIM and PSNR compare a person's version with the same person's scan at the target, inside the "
+            f"{_parts(judged)}; the range of values is fixed at {judged.data_range:.3g}. Nobody is compared with another "
+            "person."
         )
     yield (
         "Site told: accuracy of a classifier that is trained anew on what the method leaves, with folds by person; lower is "

@@ -22,7 +22,7 @@ WORKING = 1_000_000_000
 """Bytes of a worker beside images: libraries, a shard with its halo, activations of a tile of the light generator."""
 ACTIVATIONS = {"unet": 8, "resnet": 5}
 """Generator of a CycleGAN -> numbers that it holds for each cell of a tile and channel of its first block (measured)."""
-KEPT = {"unet": 40, "resnet": 50}
+KEPT = {"unet": 35, "resnet": 48}
 """The same numbers of a generator in training, which keeps them for the way back (measured)."""
 PASSES = 6
 """Times that a training step applies a generator and keeps what the way back needs."""

@@ -33,7 +33,7 @@ def _parts(judged: Judgement) -> str:
     """What SSIM and PSNR are computed inside of, in words."""
     parts = dict.fromkeys(figure.rsplit(" ", 1)[1] for method in judged.methods.values() for figure in method.pairs)
     people = {len(spread.subjects) for name, spread in judged.methods[OURS].pairs.items() if name.endswith("brain")}
-    brain = f" (of {people.pop()} people, whose masks the list names)" if people else ""
+    brain = f" (of {people.pop()} people, whose masks of it are named)" if people else ""
     return " and inside the ".join(parts) + brain
 
 

@@ -30,14 +30,13 @@ def own_scan(job: Job[HarmonizeSettings], image: str, other: str) -> tuple[Array
 
     Raises SlideError (E_ALIGN) where a volume cannot be registered, and for slides on other grids.
     """
-    (fixed, frame), (moving, other_frame) = (pictured(job, one, job.stored(one)) for one in (image, other))
-    volumes = [
-        LaidVolume(values[0], on, job.slides[one].placement)
-        for one, values, on in ((image, fixed, frame), (other, moving, other_frame))
-    ]
-    if lies_on(*volumes):
-        return moving, np.ones(frame.shape, bool), False
+    values, frame = pictured(job, image, job.stored(image))
+    other_values, other_frame = pictured(job, other, job.stored(other))
+    fixed = LaidVolume(values[0], frame, job.slides[image].placement)
+    moving = LaidVolume(other_values[0], other_frame, job.slides[other].placement)
+    if lies_on(fixed, moving):
+        return other_values, np.ones(frame.shape, bool), False
     if job.modality.planar:
         raise SlideError("it lies on another grid, and slides are not registered.", "E_ALIGN")
-    values, covered = laid_onto(*volumes, np.ones(other_frame.shape, bool), name=job.slides[image].name)
-    return values[None], covered, True
+    laid, covered = laid_onto(fixed, moving, np.ones(other_frame.shape, bool), name=job.slides[image].name)
+    return laid[None], covered, True

@@ -108,5 +108,5 @@ def training_bytes(job: Job[HarmonizeSettings]) -> int:
     if settings.generator == "light" or settings.device == "cuda":
         return 0
     axes = settings.network_axes
-    cells = BATCHES[axes] * settings.piece_side**axes
+    cells: int = BATCHES[axes] * settings.piece_side**axes
     return 4 * KEPT[settings.generator] * settings.first_width * cells * PASSES

@@ -43,6 +43,8 @@ class Outcome:
     """What the user should know about the unit's image now; printed as warnings."""
     rejected: list[tuple[str, str, str, str]] = field(default_factory=list)
     """Id, name, reason code and message of each film of the unit's batch that cannot be used; the others are."""
+    notes: list[str] = field(default_factory=list)
+    """What the user may want to know now; printed, but not where `--quiet` is given."""
 
     @contextmanager
     def clock(self, name: str) -> Iterator[None]:

@@ -81,9 +81,10 @@ def _attempt(out: Path, unit: Unit, crashing: list[Piece], limit: float) -> Summ
             elif word == "error":
                 raise _error(*value)
             else:
-                plain = {"rejected": value["rejected"] and tuple(value["rejected"]), "notices": tuple(value["notices"])}
-                plain["left_out"] = tuple(map(tuple, value["left_out"]))
-                return Summary(**{**value, "unit": unit, **plain})
+                texts = {name: tuple(value[name]) for name in ("notices", "notes")}
+                texts |= {"left_out": tuple(map(tuple, value["left_out"]))}
+                rejected = value["rejected"] and tuple(value["rejected"])
+                return Summary(**{**value, "unit": unit, "rejected": rejected, **texts})
 
 
 def unit_in_child(request: dict[str, Any], say: Say) -> None:

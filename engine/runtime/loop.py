@@ -94,10 +94,11 @@ def _do(job: Job[RunSettings], step: Step, context: RunContext) -> Job[RunSettin
                 continue
             if summary.left_out or summary.unit.slide in of_films:
                 job = _leave_out(job, summary, context.report)
-            for notice in summary.notices:
-                slide = summary.unit.slide
-                text = f"{job.slides[slide].name}: {notice}" if slide else notice
-                context.report(Event("warning", text, facts={"slide": slide} if slide else {}))
+            slide = summary.unit.slide
+            facts = {"slide": slide} if slide else {}
+            for kind, texts in (("note", summary.notes), ("warning", summary.notices)):
+                for text in texts:
+                    context.report(Event(kind, f"{job.slides[slide].name}: {text}" if slide else text, facts=facts))
             count.add(summary)
             context.report(count.event())
     context.stop.check()

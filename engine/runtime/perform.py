@@ -37,6 +37,8 @@ class Summary:
     """What the user should know about the unit's image."""
     left_out: tuple[tuple[str, str, str, str], ...] = ()
     """Id, name, reason code and message of each film of the unit's batch that cannot be used."""
+    notes: tuple[str, ...] = ()
+    """What the user may want to know."""
     crashing: tuple[tuple[int, tuple[int, ...], tuple[int, ...]], ...] = ()
     """Level, start and stop of tiles whose decoding crashes the process or exceeds its time limit."""
 
@@ -90,6 +92,7 @@ def perform_of(job: Job[RunSettings], unit: Unit, replica: Replica | None = None
         dict(receipt.seconds),
         _amount(receipt.facts),
         notices=tuple(outcome.notices),
+        notes=tuple(outcome.notes),
         left_out=tuple(outcome.rejected),
     )
 

@@ -3,10 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from ...stores.frame import Array, Box, Frame
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lattice:
+    """How the cells of a mask lie over an image."""
+
+    ratio: Array
+    """Image cells per mask cell, by axis."""
+    cells: tuple[int, ...]
+    """Shape of the mask."""
+    image: Array
+    """Shape of the image."""
+
+    def at(self, start: Array, shape: Sequence[int], side: int = 1) -> tuple[list[Array], Array]:
+        """(mask cells by axis under the middles of a box's cells of `side` image cells, whether a middle is outside)."""
+        picks, outside = [], np.zeros([n // side for n in shape], bool)
+        for axis, (first, count, ratio) in enumerate(zip(start, outside.shape, self.ratio, strict=True)):
+            middle = first + (np.arange(count) + 0.5) * side
+            picks.append(np.clip((middle / ratio).astype(np.int64), 0, self.cells[axis] - 1))
+            beyond = (middle < 0) | (middle >= self.image[axis])
+            outside |= np.expand_dims(beyond, [other for other in range(outside.ndim) if other != axis])
+        return picks, outside
 
 
 class Mask:
@@ -17,6 +40,7 @@ class Mask:
         self.values = values.astype(bool)
         self.ratio = np.asarray(ratio, float)
         self._shape = np.asarray(shape, float)
+        self.lattice = Lattice(self.ratio, self.values.shape, self._shape)
         table: Array = np.pad(self.values.astype(np.float64), [(1, 0)] * values.ndim)
         for axis in range(values.ndim):
             table = np.cumsum(table, axis)
@@ -59,10 +83,5 @@ class Mask:
 
         `shape` is that of the box, a multiple of `side` along each axis.
         """
-        picks, outside = [], np.zeros([n // side for n in shape], bool)
-        for axis, (first, count, ratio) in enumerate(zip(start, outside.shape, self.ratio, strict=True)):
-            middle = first + (np.arange(count) + 0.5) * side
-            picks.append(np.clip((middle / ratio).astype(np.int64), 0, self.values.shape[axis] - 1))
-            beyond = (middle < 0) | (middle >= self._shape[axis])
-            outside |= np.expand_dims(beyond, [other for other in range(outside.ndim) if other != axis])
+        picks, outside = self.lattice.at(start, shape, side)
         return np.asarray(self.values[np.ix_(*picks)] & ~outside)

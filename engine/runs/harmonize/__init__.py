@@ -85,7 +85,7 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
                     "judge",
                     judge_versions,
                     settings=("baselines",),
-                    columns=_columns,
+                    columns=_columns if modality.planar else lambda settings: (*_columns(settings), "mask"),
                     outputs=(document("models/judgement"),),
                     cohort=True,
                 ),

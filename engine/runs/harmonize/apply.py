@@ -105,10 +105,12 @@ def exact(job: Job[HarmonizeSettings], model: Generator) -> bool:
 
 def halo_of(job: Job[HarmonizeSettings], model: Generator) -> int:
     """Cells around a tile: the receptive field's, or the setting's; a multiple of the stride."""
-    cells = job.settings.halo
-    if cells is None:
-        return model.field.halo
-    return -(-cells // model.field.stride) * model.field.stride
+    return halo_on(model.field, job.settings.halo)
+
+
+def halo_on(field: ReceptiveField, cells: int | None) -> int:
+    """The halo of a network: that of its receptive field, or as many cells, rounded up to its stride."""
+    return field.halo if cells is None else -(-cells // field.stride) * field.stride
 
 
 def generator_of(job: Job[HarmonizeSettings], image: str) -> Generator:

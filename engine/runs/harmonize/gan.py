@@ -18,7 +18,7 @@ from ...pipeline.unit import Outcome, Unit
 from ...steps.checkpoints import checkpoint_slot, device_of, save_model
 from .documents import GanRecord
 from .matching import Matching
-from .pieces import Pieces
+from .pieces import Pieces, pieces_of
 from .settings import HarmonizeSettings
 from .sites import check_sites, sites_of
 
@@ -46,8 +46,7 @@ def train_gan(job: Job[HarmonizeSettings], unit: Unit) -> Outcome:
     axes, side = settings.network_axes, settings.piece_side
     torch.set_num_threads(settings.threads)
     with outcome.clock("read"):
-        sources = [Pieces(job, sites.fitted(site), side, axes, f"pieces/{site}") for site in sites.sources]
-        target = Pieces(job, sites.fitted(sites.target), side, axes, f"pieces/{sites.target}")
+        *sources, target = pieces_of(job, (*sites.sources, sites.target))
     with outcome.clock("compute"):
         channels = target.channels
         networks = tuple(_site_networks(job, i, channels) for i in range(len(sources)))

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
+from ....errors import SlideError
 from ....stores.frame import Array
 from ....stores.image import StoredImage
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
 from ...steps.checkpoints import write_document
 from ...steps.convert.tissue import tissue
+from ...steps.volumes.mask import given_mask_on
 from .documents import JUDGEMENT, JudgementDocument
 from .effort import Effort
 from .figures import judgement
 from .measure import MOST_CELLS, mask_on, measures_of, units_of
+from .notices import coarse_notice, seam_note
 from .scans import Head, Scan, Version, comparable
 from .settings import HarmonizeSettings
 from .sites import sites_of
@@ -37,7 +41,9 @@ def judge_versions(job: Job[HarmonizeSettings], unit: Unit) -> Outcome:
     sites = sites_of(job)
     torch.set_num_threads(job.settings.threads)
     with outcome.clock("compute"), threadpool_limits(job.settings.threads):
-        scans = [_scan(job, image, image not in sites.held_out) for part in sites.of_site.values() for image in part]
+        unusable: dict[str, str] = {}
+        images = [image for part in sites.of_site.values() for image in part]
+        scans = [_scan(job, image, unusable, fitted=image not in sites.held_out) for image in images]
         cohort = comparable(scans, sites.sources, sites.target)
         versions: dict[str, Version] = {OURS: lambda row, head: _version(job, cohort.scans[row].id)}
         fitted = baseline_versions(cohort)
@@ -48,20 +54,38 @@ def judge_versions(job: Job[HarmonizeSettings], unit: Unit) -> Outcome:
             seed=job.settings.seed,
         )
         figures = judgement(cohort, versions, OURS, effort=effort)
+        figures = figures.model_copy(update={"left_out": (*figures.left_out, *unusable.values())})
     with outcome.clock("write"):
         document = JudgementDocument(judgement=figures, held_out=sites.why)
         outcome.files.append(write_document(job, JUDGEMENT, document))
+    text, visible = seam_note(job)
+    (outcome.notices if visible else outcome.notes).extend(filter(None, [text]))
+    outcome.notices += filter(None, [coarse_notice(job), *figures.left_out])
     return outcome
 
 
-def head_of(job: Job[HarmonizeSettings], image: str) -> Head:
-    """An image in the generator's units, of several channels their mean, with its mask; a coarser level of large ones."""
+def head_of(job: Job[HarmonizeSettings], image: str, unusable: dict[str, str]) -> Head:
+    """An image in the generator's units, of several channels their mean, with its masks; a coarser level of large ones.
+
+    A volume's brain is what the list or a BIDS tree names; `unusable` takes up why a named mask of an image is not used.
+    """
     stored = job.stored(image)
     level = _level(stored)
-    return Head(_values(job, image, stored, level), mask_on(tissue(job, image), stored.frames, level))
+    head = Head(_values(job, image, stored, level), mask_on(tissue(job, image), stored.frames, level))
+    if job.modality.planar:
+        return head
+    try:
+        brain = given_mask_on(job, job.slides[image], head.mask.shape)
+    except SlideError as error:
+        unusable[image] = f"the brain of {job.slides[image].name}: its mask cannot be read: {error}"
+        return head
+    if brain is not None and not (brain & head.mask).any():
+        unusable[image] = f"the brain of {job.slides[image].name}: its mask has no cell inside the head"
+        return head
+    return replace(head, brain=brain)
 
 
-def _scan(job: Job[HarmonizeSettings], image: str, fitted: bool) -> Scan:
+def _scan(job: Job[HarmonizeSettings], image: str, unusable: dict[str, str], *, fitted: bool) -> Scan:
     record, stored = job.slides[image], job.stored(image)
     covariates = {"age": record.columns.get("age", ""), "sex": _sex(record.columns.get("sex", ""))}
     numbers = {name: float(text) for name, text in covariates.items() if _is_number(text)}
@@ -71,7 +95,7 @@ def _scan(job: Job[HarmonizeSettings], image: str, fitted: bool) -> Scan:
         record.site,
         fitted,
         stored.frames[_level(stored)],
-        partial(head_of, job, image),
+        partial(head_of, job, image, unusable),
         record.placement,
         numbers,
     )

@@ -18,14 +18,23 @@ def how_judged(document: JudgementDocument) -> Iterator[str]:
     )
     if judged.subjects_paired:
         yield (
-            "SSIM and PSNR compare a person's version with the same person's scan at the target, inside the mask; the range of "
-            f"values is fixed at {judged.data_range:.3g}. Nobody is compared with another person."
+            "SSIM and PSNR compare a person's version with the same person's scan at the target, inside the "
+            f"{_parts(judged)}; the range of values is fixed at {judged.data_range:.3g}. Nobody is compared with another "
+            "person."
         )
     yield (
         "Site told: accuracy of a classifier that is trained anew on what the method leaves, with folds by person; lower is "
         "better, chance is the least. MMD² is the distance of the sites' embeddings. Rank: whether distances between people "
         "stay in order; 1 if nothing changes."
     )
+
+
+def _parts(judged: Judgement) -> str:
+    """What SSIM and PSNR are computed inside of, in words."""
+    parts = dict.fromkeys(figure.rsplit(" ", 1)[1] for method in judged.methods.values() for figure in method.pairs)
+    people = {len(spread.subjects) for name, spread in judged.methods[OURS].pairs.items() if name.endswith("brain")}
+    brain = f" (of {people.pop()} people, whose masks of it are named)" if people else ""
+    return " and inside the ".join(parts) + brain
 
 
 def judgement_tables(figures: Judgement) -> Iterator[Table]:

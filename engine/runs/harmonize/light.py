@@ -19,7 +19,7 @@ from ...steps.checkpoints import checkpoint_slot, device_of, find_record, save_m
 from .documents import LightRecord
 from .light_generator import LightGenerator, shift_of
 from .measure import measures_of
-from .pieces import Pieces
+from .pieces import Pieces, pieces_of
 from .settings import HarmonizeSettings
 from .sites import check_sites, sites_of
 from .toned import toned
@@ -76,8 +76,7 @@ def train_light(job: Job[HarmonizeSettings], unit: Unit) -> Outcome:
     torch.set_num_threads(settings.threads)
     with outcome.clock("read"):
         images = {part: [measures_of(job, i) for i in sites.fitted(part)] for part in (site, sites.target)}
-        source = Pieces(job, sites.fitted(site), settings.piece_side, axes, f"pieces/{site}")
-        target = Pieces(job, sites.fitted(sites.target), settings.piece_side, axes, f"pieces/{sites.target}")
+        source, target = pieces_of(job, (site, sites.target))
     with outcome.clock("compute"):
         tone, distances = fit_tone(images[site], images[sites.target], TOPS[axes])
         history: list[dict[str, Any]] = []

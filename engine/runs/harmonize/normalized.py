@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from ....stores.frame import Array, Box, Frame
 from ....stores.source import Source
-from ...tiling.mask import Mask
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,6 +41,12 @@ class Units:
         return y.astype(kind)
 
 
+class Covered(Protocol):
+    """A mask that says which cells of a box it covers: `Mask` or `PackedMask`."""
+
+    def cells(self, start: Array, shape: Sequence[int]) -> Array: ...
+
+
 Change = Callable[[Array, Box], Array]
 """(values (C, *box.shape), their box) -> values of the same shape."""
 
@@ -56,7 +62,7 @@ class Normalized:
 
     source: Source
     units: Units
-    mask: Mask
+    mask: Covered
     change: Change = unchanged
     """What is done to the values in the generator's units, as the tone of the light generator."""
 

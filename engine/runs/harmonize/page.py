@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ....errors import SlideError
 from ....stores.array import written
 from ....stores.frame import Array
 from ....stores.receipts import Ledger
@@ -28,16 +29,15 @@ from .judge import OURS
 from .judgement import Judgement
 from .judgement_tables import how_judged, judgement_tables, number
 from .light import light_names
-from .measure import MOST_CELLS, measures_of, units_of
+from .notices import coarse_notice, left_out_notices
+from .pictured import own_scan, pictured
 from .seams import FIGURES, seams_of
 from .settings import HarmonizeSettings
-from .sites import FEW, Sites, fitted_subjects, left_out, sites_of
+from .sites import FEW, Sites, fitted_subjects, sites_of
 from .version import version_image
 
 SHOWN = 3
 """Images that are shown for each source site."""
-LOOKED_AT = 1 << 22
-"""Cells of the level that pictures are made of, at most."""
 
 
 def write_page(job: Job[HarmonizeSettings], unit: Unit) -> Outcome:
@@ -45,46 +45,40 @@ def write_page(job: Job[HarmonizeSettings], unit: Unit) -> Outcome:
     outcome = Outcome()
     maps, sites = job.folder.out / "maps", sites_of(job)
     with outcome.clock("read"):
-        shown = [one for site in sites.sources for one in _shown(job, sites, site)]
+        missing: list[str] = []
+        shown = [one for site in sites.sources for one in _shown(job, sites, site, missing)]
     with outcome.clock("compute"):
         pictures = {
             "versions": draw_versions(maps / "versions.png", shown),
             "training": training_curves(maps / "training.png", _histories(job)),
         }
     with outcome.clock("write"):
-        pictures["report"] = write_report(job.folder.report, _page(job, unit, pictures))
+        pictures["report"] = write_report(job.folder.report, _page(job, unit, pictures, missing))
     outcome.files += [written(path) for path in pictures.values()]
     return outcome
 
 
-def _shown(job: Job[HarmonizeSettings], sites: Sites, site: str) -> Iterator[ShownVersion]:
-    """Images of a site, those that fitting did not see first."""
+def _shown(job: Job[HarmonizeSettings], sites: Sites, site: str, missing: list[str]) -> Iterator[ShownVersion]:
+    """Images of a site, those that fitting did not see first; `missing` takes up why a person's own scan is not drawn."""
     images = sorted(sites.of_site[site], key=lambda image: image not in sites.held_out)[:SHOWN]
     for image in images:
         record = job.slides[image]
-        own, version = (_values(job, image, stored) for stored in (job.stored(image), version_image(job, image)))
+        (own, frame), (version, _) = (
+            pictured(job, image, one) for one in (job.stored(image), version_image(job, image))
+        )
         rows = [(f"{site}", _display(own)), (f"as of {sites.target}", _display(version))]
         sign = -1 if job.modality.planar else 1  # slides count down from white
         changes = [("change", sign * (version - own).mean(0))]
         twin = [i for i in sites.of_site[sites.target] if record.subject and job.slides[i].subject == record.subject]
         if twin:
-            real = _values(job, twin[0], job.stored(twin[0]))
-            same = job.slides[twin[0]].placement == record.placement and job.slides[twin[0]].frame == record.frame
-            if real.shape == own.shape and same:
-                rows.append((f"at {sites.target}", _display(real)))
-                changes.append((f"error to {sites.target}", sign * (version - real).mean(0)))
-        stored = job.stored(image)
-        yield ShownVersion(record.name, tuple(rows), tuple(changes), stored.frames[_level(stored)].spacing)
-
-
-def _values(job: Job[HarmonizeSettings], image: str, stored: Any) -> Array:
-    level = _level(stored)
-    values: Array = units_of(job, measures_of(job, image)).of(stored.read(stored.frames[level].box, level))
-    return values
-
-
-def _level(stored: Any) -> int:
-    return next((i for i, f in enumerate(stored.frames) if f.box.size <= LOOKED_AT), len(stored.frames) - 1)
+            try:
+                real, covered, aligned = own_scan(job, image, twin[0])
+            except SlideError as error:
+                missing.append(f"{job.slides[twin[0]].name} (beside {record.name}): {error}")
+            else:
+                rows.append((f"at {sites.target}{', aligned' if aligned else ''}", _display(real)))
+                changes.append((f"error to {sites.target}", sign * covered * (version - real).mean(0)))
+        yield ShownVersion(record.name, tuple(rows), tuple(changes), frame.spacing)
 
 
 def _display(values: Array) -> Array:
@@ -104,7 +98,7 @@ def _histories(job: Job[HarmonizeSettings]) -> list[dict[str, Any]]:
     return rows
 
 
-def _page(job: Job[HarmonizeSettings], unit: Unit, pictures: dict[str, Path]) -> ReportPage:
+def _page(job: Job[HarmonizeSettings], unit: Unit, pictures: dict[str, Path], missing: list[str]) -> ReportPage:
     run, document = read_run(job.folder), read_document(job.folder, JUDGEMENT, JudgementDocument)
     sites, figures, rejected = sites_of(job), document.judgement, rejected_rows(job.folder)
     facts = (
@@ -121,6 +115,8 @@ def _page(job: Job[HarmonizeSettings], unit: Unit, pictures: dict[str, Path]) ->
             text=(
                 f"The version of every image is layers/{version_name(job.settings.to)} of its store: on its grid, in its "
                 f"units, its own values outside the mask. Change: orange is brighter, blue darker.",
+                *(["A person's own scan on another grid is registered."] if not job.modality.planar else []),
+                *(f"The own scan is not drawn: {text}" for text in missing),
             ),
             figures=(Image(pictures["versions"]),),
         ),
@@ -209,17 +205,11 @@ def _cautions(job: Job[HarmonizeSettings], figures: Judgement) -> Iterator[Cauti
         )
     if text := uneven_spacing(job):
         yield Caution("The sites' cells differ in size.", text)
-    coarse = [i for i in sites_of(job).harmonized if job.slides[i].frame.box.size > MOST_CELLS]
-    if coarse:
+    for text in filter(None, (coarse_notice(job), *left_out_notices(job))):
+        yield Caution(f"{text}.")
+    if figures.left_out:
         yield Caution(
-            f"{len(coarse)} images were judged on a coarser level.",
-            f"They have more than {MOST_CELLS / 1e6:.0f} million cells: differences in sharpness show less there.",
-        )
-    if names := left_out(job):
-        more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-        yield Caution(
-            f"{len(names)} images took no part.",
-            f"Their site is unknown or was not named: {', '.join(names[:5])}{more}.",
+            f"{len(figures.left_out)} parts of the judgement were left out.", f"{'; '.join(figures.left_out)}."
         )
     ours = figures.methods[OURS]
     for figure, others in figures.comparisons.items():

@@ -11,28 +11,45 @@ from ....stores.frame import Array, Box
 from ....stores.slides.view import read_masked
 from ...pipeline.job import Job
 from ...steps.convert.tissue import tissue
+from ...tiling.packed_mask import PackedMask
 from .measure import measures_of, units_of
 from .normalized import Normalized
 from .settings import HarmonizeSettings
+from .sites import sites_of
 
 IN_MEMORY = 1_500_000_000
-"""Bytes of whole images that training keeps, at most; of larger sets each piece is read from the stores."""
+"""Bytes of whole images that a training keeps, at most; of larger sets each piece is read from the stores."""
+MASKS_IN_MEMORY = 300_000_000
+"""Bytes of packed masks that a training keeps, at most; those beyond are read for every piece."""
+
+
+def pieces_of(job: Job[HarmonizeSettings], sites: Sequence[str]) -> list[Pieces]:
+    """The pieces of several sites that one training sees; they share its memory."""
+    return [Pieces(job, site, len(sites)) for site in sites]
 
 
 class Pieces:
     """Pieces of images of one site; images of one subject share the subject's chance to be drawn."""
 
-    def __init__(self, job: Job[HarmonizeSettings], images: Sequence[str], side: int, axes: int, name: str) -> None:
-        """`axes`: 2 on volumes gives slices along a random axis. `name` is part of the seed."""
-        self._job, self._images, self._side, self._axes, self._name = job, tuple(images), side, axes, name
-        self._sources = {
-            i: Normalized(job.stored(i), units_of(job, measures_of(job, i)), tissue(job, i)) for i in images
-        }
-        self._cells = {i: np.argwhere(s.mask.values).astype(np.int32) for i, s in self._sources.items()}
+    def __init__(self, job: Job[HarmonizeSettings], site: str, sharers: int) -> None:
+        """Slices along a random axis where the generator sees two axes of volumes. `sharers` share a training's memory."""
+        settings = job.settings
+        self._job, self._side, self._axes, self._name = (
+            job,
+            settings.piece_side,
+            settings.network_axes,
+            f"pieces/{site}",
+        )
+        self._images = images = sites_of(job).fitted(site)
+        self._stored = {image: job.stored(image) for image in images}
+        self._units = {image: units_of(job, measures_of(job, image)) for image in images}
         subjects = [job.slides[i].subject or i for i in images]
         self._weights = np.array([1 / subjects.count(s) for s in subjects])
-        size = sum(4 * s.channels * s.frames[0].box.size for s in self._sources.values())
-        self._held = {i: s.read(s.frames[0].box) for i, s in self._sources.items()} if size <= IN_MEMORY else {}
+        self._masks: dict[str, PackedMask] = {}
+        self._room = MASKS_IN_MEMORY // sharers
+        size = sum(4 * s.channels * s.frames[0].box.size for s in self._stored.values())
+        held = size <= IN_MEMORY // sharers
+        self._held = {i: self._source(i).read(s.frames[0].box) for i, s in self._stored.items()} if held else {}
 
     @property
     def images(self) -> tuple[str, ...]:
@@ -40,7 +57,7 @@ class Pieces:
 
     @property
     def channels(self) -> int:
-        return next(iter(self._sources.values())).channels
+        return next(iter(self._stored.values())).channels
 
     def draw(self, index: int, count: int, weights: Array | None = None) -> tuple[Array, Array, list[str]]:
         """(pieces (B, C, *axes), masks (B, 1, *axes), float32, and their images) of a step; `weights` multiply chances."""
@@ -56,7 +73,7 @@ class Pieces:
 
     def read(self, image: str, box: Box) -> tuple[Array, Array]:
         """Values (C, *axes) and mask (1, *axes) of a box; beyond the image background, which is 0."""
-        source = self._sources[image]
+        source = self._source(image)
         inside = box & source.frames[0].box
         values = np.zeros((source.channels, *box.shape), np.float32)
         at = (slice(None), *inside.shift([-a for a in box.start]).slices)
@@ -66,6 +83,19 @@ class Pieces:
             values[at] = read_masked(source, inside)[0]
         mask = source.mask.cells(np.array(box.start), box.shape)
         return values, mask[None].astype(np.float32)
+
+    def _source(self, image: str) -> Normalized:
+        return Normalized(self._stored[image], self._units[image], self._mask(image))
+
+    def _mask(self, image: str) -> PackedMask:
+        """The mask of an image, which is kept as long as there is room."""
+        if image in self._masks:
+            return self._masks[image]
+        mask = PackedMask(tissue(self._job, image))
+        if mask.nbytes <= self._room:
+            self._room -= mask.nbytes
+            self._masks[image] = mask
+        return mask
 
     def _piece(self, image: str, random: np.random.Generator) -> tuple[Array, Array]:
         box = self._box(image, random)
@@ -77,12 +107,11 @@ class Pieces:
 
     def _box(self, image: str, random: np.random.Generator) -> Box:
         """A box around a random cell of the mask, inside the image where it fits."""
-        source, cells = self._sources[image], self._cells[image]
-        shape = source.frames[0].shape
+        mask, shape = self._mask(image), self._stored[image].frames[0].shape
         sides = [self._side] * len(shape)
         if self._axes < len(shape):
             sides[int(random.integers(len(shape)))] = 1
-        centre = (cells[random.integers(len(cells))] + random.random(len(shape))) * source.mask.ratio
+        centre = (mask.cell(int(random.integers(len(mask)))) + random.random(len(shape))) * mask.lattice.ratio
         start = np.floor(centre - np.array(sides) / 2).astype(int)
         start = np.where(np.array(sides) <= shape, np.clip(start, 0, np.maximum(0, np.array(shape) - sides)), start)
         return Box(tuple(start.tolist()), tuple((start + sides).tolist()))

@@ -96,10 +96,16 @@ def fitted_subjects(job: Job[HarmonizeSettings], sites: Sites) -> dict[str, int]
     }
 
 
-def left_out(job: Job[HarmonizeSettings]) -> list[str]:
-    """Names of images that take no part: their site is unknown, or neither harmonized nor the target."""
-    part = {image for images in sites_of(job).of_site.values() for image in images}
-    return [record.name for image, record in job.slides.items() if image not in part]
+def left_out(job: Job[HarmonizeSettings]) -> dict[str, list[str]]:
+    """Why images take no part -> their names: their site is unknown, or neither harmonized nor the target."""
+    of_site = sites_of(job).of_site
+    reasons: dict[str, list[str]] = {}
+    for record in job.slides.values():
+        if record.site not in of_site:
+            site = record.site
+            reason = f"--from and --to do not name their site {site}" if site else "the list does not state their site"
+            reasons.setdefault(reason, []).append(record.name)
+    return reasons
 
 
 def _held_out(job: Job[HarmonizeSettings], of_site: dict[str, tuple[str, ...]]) -> tuple[frozenset[str], str]:

@@ -8,6 +8,7 @@ from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
 from .gan import GAN, train_gan
 from .light import light_units, train_light
+from .notices import left_out_notices, training_note
 from .settings import HarmonizeSettings
 
 
@@ -20,4 +21,9 @@ def training_units(job: Job[HarmonizeSettings], step: str) -> Iterator[Unit]:
 
 
 def train_generator(job: Job[HarmonizeSettings], unit: Unit) -> Outcome:
-    return train_light(job, unit) if job.settings.generator == "light" else train_gan(job, unit)
+    """Train one generator; the first one's outcome says who takes part."""
+    outcome = train_light(job, unit) if job.settings.generator == "light" else train_gan(job, unit)
+    if unit == next(training_units(job, unit.step)):
+        outcome.notes.append(training_note(job))
+        outcome.notices += left_out_notices(job)
+    return outcome

@@ -29,7 +29,7 @@ from ...steps.convert.geometry import coarse, reference_of
 from ...steps.convert.tissue import tissue
 from ...steps.volumes.dataset import Volumes, grid_of
 from ...steps.volumes.grid import grid_to_volume
-from ...steps.volumes.mask import given_mask, mask_of
+from ...steps.volumes.mask import given_mask_on, mask_of
 from ...steps.volumes.prepare import pose_of
 from .folds import fold_of
 from .networks import load_network
@@ -121,15 +121,8 @@ def _share(heat: Array, mask: Array) -> float | None:
 def _in_brain(job: Job[Any], record: ImageRecord, frame: Frame, heat: Array, outcome: Outcome) -> float | None:
     """Share of the map inside the brain; None where no mask of it is known, or its file cannot be read."""
     try:
-        brain = given_mask(job, record)
+        brain = given_mask_on(job, record, frame.shape)
     except SlideError as error:
         outcome.notices.append(f"the mask that the list names cannot be read, so no share inside it is given: {error}")
         return None
-    if brain is None:
-        return None
-    ratio = [n / m for n, m in zip(record.shape, frame.shape, strict=True)]
-    at = [
-        np.minimum(((np.arange(m) + 0.5) * r).astype(int), n - 1)
-        for m, r, n in zip(frame.shape, ratio, record.shape, strict=True)
-    ]
-    return _share(heat, brain[np.ix_(*at)])
+    return None if brain is None else _share(heat, brain)

@@ -97,7 +97,7 @@ class SitesSettings(FoldSettings, PreparedSettings):
             coarser = (math.prod(shape) / MAX_GRID_CELLS) ** (1 / 3)
             spacing = tuple(s * coarser for s in spacing)
             shape = _largest(records, spacing)
-        return Grid(shape, spacing, whole=self.shape is None)
+        return Grid(shape, spacing, whole=self.shape is None, exact=one)
 
 
 def _largest(records: Sequence[ImageRecord], spacing: tuple[float, ...]) -> tuple[int, ...]:

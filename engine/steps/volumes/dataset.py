@@ -24,7 +24,8 @@ def grid_of(job: Job[Any]) -> Grid:
     except (CorruptError, KeyError):
         grid: Grid = job.settings.grid(list(job.slides.values()))
         return grid
-    return Grid(tuple(stated["shape"]), tuple(stated["spacing"]), stated["whole"])
+    exact = stated.get("exact", False)  # folders of earlier versions do not state it, and nothing in them is exact
+    return Grid(tuple(stated["shape"]), tuple(stated["spacing"]), stated["whole"], exact)
 
 
 def assigned_rows(job: Job[Any]) -> list[str]:

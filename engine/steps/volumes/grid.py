@@ -7,6 +7,7 @@ volume (any grid) -- mask --> percentiles inside it -> [0, 1] --> centred on the
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +30,8 @@ class Grid:
     """Micrometres."""
     whole: bool = False
     """True: centre each volume on the grid, without resampling if its spacing matches. False: centre its mask."""
+    exact: bool = False
+    """True: move masks by whole cells, without resampling if the volume's spacing matches."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,7 +53,7 @@ def prepared(values: Array, mask: Array, frame: Frame, grid: Grid, pose: Pose | 
     low, high = _range(values, mask)
     scaled = np.where(mask, (values.astype(np.float32) - low) / (high - low), 0.0).clip(0.0, 1.0).astype(np.float32)
     if _is_framed(frame, grid, pose):
-        cells = _framed(scaled, grid.shape)
+        cells = _framed(scaled, grid.shape, _first_cell(mask, grid))
     else:
         cells = _interpolated(scaled, frame, grid, pose or _standing(frame, _region(mask, grid)))
     return (cells * WHITE + 0.5).astype(np.uint16), np.array([low, high])
@@ -63,10 +66,9 @@ def grid_to_volume(mask: Array, frame: Frame, grid: Grid, pose: Pose | None = No
     """
     out = np.eye(4)
     if _is_framed(frame, grid, pose):
-        shifts = [_margins(have, want) for have, want in zip(frame.shape, grid.shape, strict=True)]
         spacing = np.array(frame.spacing)
         out[:3, :3] = np.diag(spacing)
-        out[:3, 3] = frame.origin + (np.array([cut - before for before, cut, _ in shifts])) * spacing
+        out[:3, 3] = frame.origin + np.array(_first_cell(mask, grid)) * spacing
         return out
     pose = pose or _standing(frame, _region(mask, grid))
     out[:3, :3] = np.diag(grid.spacing)
@@ -76,7 +78,7 @@ def grid_to_volume(mask: Array, frame: Frame, grid: Grid, pose: Pose | None = No
 
 def _is_framed(frame: Frame, grid: Grid, pose: Pose | None) -> bool:
     """Whether a volume is padded or cropped to the grid, and not interpolated."""
-    return grid.whole and pose is None and np.allclose(frame.spacing, grid.spacing, rtol=0.01)
+    return (grid.whole or grid.exact) and pose is None and np.allclose(frame.spacing, grid.spacing, rtol=0.01)
 
 
 def _region(mask: Array, grid: Grid) -> Array:
@@ -98,28 +100,35 @@ def _range(values: Array, mask: Array) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _framed(values: Array, shape: tuple[int, ...]) -> Array:
-    """Pad with 0 or crop to a shape, about the centre."""
+def _framed(values: Array, shape: tuple[int, ...], first: tuple[int, ...]) -> Array:
+    """Pad with 0 or crop to a shape that begins at a cell of the volume, which may lie before it."""
     out = np.zeros(shape, values.dtype)
     into, take = [], []
-    for have, want in zip(values.shape, shape, strict=True):
-        before, cut, n = _margins(have, want)
-        into.append(slice(before, before + n))
-        take.append(slice(cut, cut + n))
+    for have, want, start in zip(values.shape, shape, first, strict=True):
+        begin, end = max(start, 0), min(start + want, have)
+        into.append(slice(begin - start, end - start))
+        take.append(slice(begin, end))
     out[tuple(into)] = values[tuple(take)]
     return out
 
 
-def _margins(have: int, want: int) -> tuple[int, int, int]:
-    """(cells added before, cells cut off before, cells kept) where `have` cells become `want` about their centre."""
-    n = min(have, want)
-    return (want - n) // 2, (have - n) // 2, n
+def _first_cell(mask: Array, grid: Grid) -> tuple[int, ...]:
+    """The volume's cell that is the grid's first, by axis; below 0 where the grid begins before the volume."""
+    sides = list(zip(mask.shape, grid.shape, strict=True))
+    if grid.whole:
+        return tuple(max(have - want, 0) // 2 - max(want - have, 0) // 2 for have, want in sides)
+    return tuple(math.floor(middle - want / 2 + 0.5) for middle, want in zip(_middle(mask), grid.shape, strict=True))
+
+
+def _middle(mask: Array) -> tuple[float, ...]:
+    """The middle of the mask's bounding box, in cells."""
+    ends = [np.flatnonzero(mask.any(tuple(a for a in range(3) if a != axis)))[[0, -1]] for axis in range(3)]
+    return tuple((float(a) + float(b) + 1) / 2 for a, b in ends)
 
 
 def _standing(frame: Frame, mask: Array) -> Pose:
     """The identity pose, centred on the mask's bounding box."""
-    ends = [np.flatnonzero(mask.any(tuple(a for a in range(3) if a != axis)))[[0, -1]] for axis in range(3)]
-    middle = [(float(a) + float(b) + 1) / 2 for a, b in ends]
+    middle = _middle(mask)
     return Pose(np.eye(4), tuple(o + m * s for o, m, s in zip(frame.origin, middle, frame.spacing, strict=True)))
 
 

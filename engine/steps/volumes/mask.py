@@ -44,6 +44,17 @@ def given_mask(job: Job[Any], record: ImageRecord) -> Array | None:
     return mask_from(path, record)
 
 
+def given_mask_on(job: Job[Any], record: ImageRecord, shape: tuple[int, ...]) -> Array | None:
+    """`given_mask` on a coarser grid over the same volume, of this shape: its value at the middle of each cell."""
+    mask = given_mask(job, record)
+    if mask is None:
+        return None
+    at = [
+        np.minimum(((np.arange(m) + 0.5) * n / m).astype(int), n - 1) for n, m in zip(record.shape, shape, strict=True)
+    ]
+    return np.asarray(mask[np.ix_(*at)])
+
+
 def mask_from(path: Path, record: ImageRecord) -> Array:
     """A mask's file on the voxels of a volume, bool (z, y, x); outside of the mask False."""
     from ....stores.volumes.reader import open_volume

@@ -37,6 +37,13 @@ def test_what_is_asked_for_decides() -> None:
     assert grid.shape == (32, 48, 32) and grid.spacing == (3000.0,) * 3 and not grid.whole
 
 
+def test_a_shape_alone_does_not_resample_volumes_of_one_spacing() -> None:
+    one = [volume((60, 60, 60), (1000.0,) * 3), volume((60, 70, 60), (1000.0,) * 3)]
+    grid = SitesSettings(shape="32,48,32").grid(one)
+    assert grid.exact and not grid.whole and grid.spacing == (1000.0,) * 3
+    assert not SitesSettings(shape="32,48,32").grid([*one, volume((60, 60, 60), (1500.0,) * 3)]).exact
+
+
 @pytest.mark.parametrize(
     ("values", "reason"),
     [({"shape": "8,32,32"}, "must be 16 voxels"), ({"gang": 2}, "batch statistics"), ({"cv": 1}, "cv")],

@@ -30,6 +30,21 @@ def test_on_its_own_grid_nothing_is_interpolated() -> None:
     assert not cells[0].any() and not cells[5].any()
 
 
+def test_an_exact_grid_moves_the_mask_by_whole_cells_and_interpolates_nothing() -> None:
+    values = np.random.default_rng(0).random((12, 13, 14)).astype(np.float32)
+    mask = np.zeros(values.shape, bool)
+    mask[1:6, 4:12, 7:14] = True
+    frame, grid = Frame(AXES, values.shape, (1000.0,) * 3), Grid((8, 6, 9), (1000.0,) * 3, exact=True)
+    cells, (low, high) = prepared(values, mask, frame, grid)
+    scaled = np.pad(np.where(mask, (values - low) / (high - low), 0).clip(0, 1), 4)
+    first = (0, 5, 6)  # middles 3.5, 8 and 10.5 of the mask become the middle of the grid
+    expected = scaled[tuple(slice(4 + f, 4 + f + n) for f, n in zip(first, grid.shape, strict=True))]
+    np.testing.assert_allclose(cells / 65535, expected, atol=1e-5)
+    other = Grid((8, 6, 9), (1500.0,) * 3, exact=True)
+    resampled = Grid((8, 6, 9), (1500.0,) * 3)
+    np.testing.assert_array_equal(prepared(values, mask, frame, other)[0], prepared(values, mask, frame, resampled)[0])
+
+
 @pytest.mark.parametrize("spacing", [1000.0, 1500.0, 700.0])
 def test_the_same_head_looks_the_same_at_any_spacing_and_place(spacing: float) -> None:
     grid = Grid((24, 24, 24), (2000.0,) * 3)
@@ -102,13 +117,13 @@ def test_alignment_finds_a_head_that_was_moved(tmp_path) -> None:  # type: ignor
     assert (again.matrix == pose.matrix).all()
 
 
-@pytest.mark.parametrize("whole", [True, False])
+@pytest.mark.parametrize(("whole", "exact"), [(True, True), (False, False), (False, True)])
 @pytest.mark.parametrize(
     ("grid_shape", "grid_spacing"), [((26, 17, 20), 1000.0), ((10, 12, 11), 1000.0), ((14, 15, 13), 1700.0)]
 )
 @pytest.mark.parametrize("turned", [False, True])
 def test_cells_of_the_grid_lie_where_their_values_come_from(
-    whole: bool, grid_shape: tuple[int, ...], grid_spacing: float, turned: bool
+    whole: bool, exact: bool, grid_shape: tuple[int, ...], grid_spacing: float, turned: bool
 ) -> None:
     """The values of a ramp, read at the positions that the matrix gives, are those that were prepared."""
     from scipy.ndimage import map_coordinates
@@ -118,7 +133,7 @@ def test_cells_of_the_grid_lie_where_their_values_come_from(
     values = (3.0 * z + 5.0 * y + 7.0 * x).astype(np.float32)
     mask = np.zeros(shape, bool)
     mask[4:17, 3:20, 2:15] = True
-    frame, grid = Frame(AXES, shape, spacing, origin), Grid(grid_shape, (grid_spacing,) * 3, whole)
+    frame, grid = Frame(AXES, shape, spacing, origin), Grid(grid_shape, (grid_spacing,) * 3, whole, exact)
     pose = Pose(np.array([[1, 0, 0, 900.0], [0, 0.98, -0.199, 0], [0, 0.199, 0.98, 0], [0, 0, 0, 1]]), (9e3, 3e3, 8e3))
     pose = pose if turned else None
     cells, (low, high) = prepared(values, mask, frame, grid, pose)

@@ -1,4 +1,4 @@
-"""films: millions of films: memory that does not grow with them, films a second, and how much of the network's own speed is left.
+"""films: millions of films: memory that does not grow with them, films a second, and what is left of the network's own speed.
 
 Films are drawn (`stores/films/synthetic.py`): a few thousand, repeated with noise of their own, as `.npy` sets of 10,000 films
 of 100 x 100. Every row is a process of its own that converts and indexes them, trains quickly, and scores them all by

@@ -17,6 +17,7 @@ Units = Callable[[AnyJob, str], Iterator[Unit]]
 Columns = Callable[[Any], tuple[str, ...]]
 """Settings of the run -> names of columns of the user's list (see `ImageRecord.column`)."""
 
+
 def once(job: AnyJob, step: str) -> Iterator[Unit]:
     """One unit for the whole cohort."""
     yield Unit(step, step)

@@ -62,7 +62,9 @@ class WorkerRow:
     """Faults, each with advice."""
 
 
-def preflight(pool: WorkerPool, out: str | Path, slides: Iterable[ImageRecord], report: Report) -> tuple[WorkerRow, ...]:
+def preflight(
+    pool: WorkerPool, out: str | Path, slides: Iterable[ImageRecord], report: Report
+) -> tuple[WorkerRow, ...]:
     """Check the workers; `slides` are records of images. The run's own process is not checked.
 
     Raises MachineError (E_VERSIONS if only versions differ, else E_WORKERS) that lists the faults of each host.

@@ -96,7 +96,13 @@ def detection(
 
 
 def differences(
-    abnormal: Array, scores: Array, others: Mapping[str, Array], subjects: Array, *, draws: int = BOOTSTRAP_DRAWS, seed: int = 0
+    abnormal: Array,
+    scores: Array,
+    others: Mapping[str, Array],
+    subjects: Array,
+    *,
+    draws: int = BOOTSTRAP_DRAWS,
+    seed: int = 0,
 ) -> dict[str, Difference]:
     """AUROC of a score minus that of each other score, with 95 % intervals over the same draws of subjects.
 
@@ -138,7 +144,7 @@ def _drawn_figures(
 
 
 def _subject_counts(subjects: Array, draws: int, seed: int, at_once: int) -> Iterator[Array]:
-    """How often each film counts in some draws (draw, film): as many subjects as there are, with replacement, with all films."""
+    """How often each film counts in some draws (draw, film): as many subjects as there are, with replacement."""
     source = numpy_generator(seed, "bootstrap")
     _, member = np.unique(subjects, return_inverse=True)
     people = int(member.max()) + 1

@@ -80,9 +80,7 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
                 Step("scores", "score films", score_batch, per_image, settings=("draws",), outputs=score_outputs()),
             ),
             "map": (
-                Step(
-                    "evaluate", "evaluate", write_evaluation, once, outputs=(document("models/evaluation"),)
-                ),
+                Step("evaluate", "evaluate", write_evaluation, once, outputs=(document("models/evaluation"),)),
                 Step("table", "table", write_film_table, once, columns=all_columns, outputs=(table("films"),)),
                 Step(
                     "report",

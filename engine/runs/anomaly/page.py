@@ -60,7 +60,8 @@ def write_page(job: Job[AnomalySettings], unit: Unit) -> Outcome:
             ("best", "Most like the training films", order[::-1][:SHOWN_FILMS]),
         ):
             lines = [
-                (f"{shown[i]:.4g}  {judged.labels[i]}".strip(), str(index.texts["name"][judged.rows[i]])) for i in chosen
+                (f"{shown[i]:.4g}  {judged.labels[i]}".strip(), str(index.texts["name"][judged.rows[i]]))
+                for i in chosen
             ]
             films = shown_films(job.folder, judged.rows[chosen], lines, map_of(document.shown))
             pictures[name] = film_gallery(maps / f"{name}.png", films, title=f"{title}: {document.shown}")
@@ -97,7 +98,9 @@ def _page(job: Job[AnomalySettings], unit: Unit, pictures: dict[str, Path], docu
     ]
     best = document.scores[document.shown].detected
     if best:
-        facts.append((f"AUROC, {document.shown.replace('_', ' ')}", f"{best.auroc:.3f} [{best.low:.3f}, {best.high:.3f}]"))
+        facts.append(
+            (f"AUROC, {document.shown.replace('_', ' ')}", f"{best.auroc:.3f} [{best.low:.3f}, {best.high:.3f}]")
+        )
     body = [
         Section(
             "What the scores find",
@@ -175,9 +178,7 @@ def _detected(score: Score) -> tuple[Cell, ...]:
 
 def _tone_table(document: Evaluation) -> Table:
     names = list(document.properties)
-    rows = [
-        (_called(score), *(one.tone.get(name) for name in names)) for score, one in document.scores.items()
-    ]
+    rows = [(_called(score), *(one.tone.get(name) for name in names)) for score, one in document.scores.items()]
     return Table((Column("score"), *(Column(_called(name), "number") for name in names)), tuple(rows))
 
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ....stores.array import ArraySpec, StoredArray, written
+from ....stores.array import StoredArray, written
 from ....stores.files import write_json
 from ....stores.folder import Folder
 from ....stores.frame import Array, Box
@@ -39,7 +39,10 @@ MAPS = (ERROR, EVIDENCE)
 
 def plan_outputs() -> tuple[Output, ...]:
     names = "|".join(NAMES)
-    return (Output(f"films.zarr/{SCORES}", rf"(({names})/)?zarr\.json"), *(Output(f"films.zarr/{name}/zarr.json") for name in MAPS))
+    return (
+        Output(f"films.zarr/{SCORES}", rf"(({names})/)?zarr\.json"),
+        *(Output(f"films.zarr/{name}/zarr.json") for name in MAPS),
+    )
 
 
 def score_outputs() -> tuple[Output, ...]:

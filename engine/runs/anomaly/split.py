@@ -1,7 +1,7 @@
 """split: which films are trained on: normal ones alone, and no film of a subject that is scored as unseen.
 
-A column `split` of the list says it; without one, a share of the subjects of normal films is held out by the seed. Films that are
-not normal are never trained on. Without any label, films of all subjects but the held-out ones are taken for normal.
+A column `split` of the list says it; without one, a share of the subjects of normal films is held out by the seed. Films that
+are not normal are never trained on. Without any label, films of all subjects but the held-out ones are taken for normal.
 """
 
 from __future__ import annotations
@@ -72,7 +72,9 @@ def divided(index: FilmIndex, settings: AnomalySettings) -> Division:
     if normal == ANY or not (labels != "").any():
         is_normal = np.ones(len(used), bool)
         if normal != ANY:
-            notes.append("no film has a label: all of them are taken for normal, so those that are not are trained on too")
+            notes.append(
+                "no film has a label: all of them are taken for normal, so those that are not are trained on too"
+            )
     else:
         is_normal = labels == normal
         if unknown := int((labels == "").sum()):
@@ -83,7 +85,9 @@ def divided(index: FilmIndex, settings: AnomalySettings) -> Division:
         part[used[is_normal & np.isin(stated, sorted(NAMES_OF_TRAINING))]] = TRAIN
         odd = ~np.isin(stated, sorted(NAMES_OF_TRAINING | NAMES_OF_TEST))
         if odd.any():
-            notes.append(f"{int(odd.sum()):,} films have another split than train or test: they are scored, and not trained on")
+            notes.append(
+                f"{int(odd.sum()):,} films have another split than train or test: they are scored, and not trained on"
+            )
         notes += _shared(index, part)
     else:
         subjects = index.texts["subject"][used]

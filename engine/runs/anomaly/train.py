@@ -43,7 +43,9 @@ def train_vae(job: Job[Any], unit: Unit, replica: Replica) -> Outcome:
         vae = Vae(films.side, 1, **settings.vae, source=generator(settings.seed, VAE)).to(device_of(job))
         phase = Variational(vae, films, plan, seed=settings.seed, replica=replica)
         slot = checkpoint_slot(job, unit.step)
-        history = fit(phase, slot, threads=settings.threads, progress_file=ProgressFile(job.folder.out), replica=replica)
+        history = fit(
+            phase, slot, threads=settings.threads, progress_file=ProgressFile(job.folder.out), replica=replica
+        )
     if replica.rank > 0:
         return outcome
     with outcome.clock("write"):

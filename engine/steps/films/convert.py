@@ -20,6 +20,7 @@ from ....stores.cache import near
 from ....stores.films.borders import exposed_box
 from ....stores.films.prepare import prepared
 from ....stores.films.reader import Film, films_of
+from ....stores.foreign import foreign
 from ....stores.frame import Array, Box
 from ....stores.remote import to_path
 from ....stores.slides.file_marks import size_and_time
@@ -42,7 +43,9 @@ BORDER_SHARE = 0.02
 def film_steps(modality: Modality) -> tuple[Step, ...]:
     """The steps of the stage `convert`, for every run on films."""
     return (
-        Step(LAYOUT, "plan films", write_layout, once, settings=("side", "codec"), outputs=layout_outputs(), cohort=True),
+        Step(
+            LAYOUT, "plan films", write_layout, once, settings=("side", "codec"), outputs=layout_outputs(), cohort=True
+        ),
         Step(FILMS, "read films", read_batch, per_image, outputs=batch_outputs()),
     )
 
@@ -116,19 +119,20 @@ def _of_file(file: FilmFile, start: int) -> Iterator[Film | SlideError]:
     try:
         if mark_of(path) != file.fingerprint:
             raise SlideError("the file was changed after the run had begun: run again with --redo.", "E_CHANGED")
-        with near(path, file.fingerprint) as local:
+        with near(path, file.fingerprint) as local, foreign(_unreadable):
             for film in films_of(local, file.part, start, file.first + file.count):
                 index += 1
                 yield film
         fault = SlideError("the file holds fewer films than it states.", "E_TRUNCATED")
     except SlideError as error:
         fault = error
-    except MemoryError:
-        raise
-    except Exception as error:  # a surprise of one film is its own: the others of the batch go on
-        fault = SlideError(f"{type(error).__name__}: {error}", "E_UNREADABLE")
     for _ in range(index, file.first + file.count):
         yield fault
+
+
+def _unreadable(why: str) -> SlideError:
+    """A surprise of one file is its own: the others of the batch go on."""
+    return SlideError(f"cannot be read ({why}).", "E_UNREADABLE")
 
 
 def mark_of(path: Path) -> str:
@@ -144,8 +148,8 @@ def mark_of(path: Path) -> str:
 def _measured(film: Film, side: int) -> tuple[Array, dict[str, Any]]:
     """The prepared film, uint8 (side, side), and its properties.
 
-    `packed_bytes` is the size of the prepared film, packed anew, whatever its own file was compressed by; `pixel_entropy` that of
-    its histogram, in bits; `border` the share of the film outside of its exposed field.
+    `packed_bytes` is the size of the prepared film, packed anew, whatever its own file was compressed by; `pixel_entropy` that
+    of its histogram, in bits; `border` the share of the film outside of its exposed field.
     """
     image = np.rint(prepared(film.values, side) * 255).astype(np.uint8)
     shares = np.bincount(image.ravel(), minlength=256) / image.size

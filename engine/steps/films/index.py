@@ -82,7 +82,8 @@ def write_index(job: Job[FilmSettings], unit: Unit) -> Outcome:
             outcome.files += write_texts(job.folder.films / name, columns[name], count, axis="film")
     left_out = Counter(reason for reason in columns["reason"] if reason and reason != UNREADABLE)
     outcome.notices += [f"{number:,} films are left out: {reason}" for reason, number in sorted(left_out.items())]
-    outcome.notices += _notes_on_labels(job.settings.label, columns)
+    outcome.notes += _labels_said(columns)
+    outcome.notices += _subjects_said(columns)
     outcome.facts.update(films=count, left_out=dict(sorted(left_out.items())))
     return outcome
 
@@ -108,15 +109,19 @@ def _label_by_rule(job: Job[FilmSettings], columns: dict[str, Array]) -> None:
             columns["reason"][row] = DISAGREES if stated else UNSTATED
 
 
-def _notes_on_labels(column: str, columns: dict[str, Array]) -> Iterator[str]:
-    """What was taken for labels and subjects."""
-    used = columns["reason"] == ""
-    counts = Counter(columns["label"][used])
+def _labels_said(columns: dict[str, Array]) -> Iterator[str]:
+    """How many films have which label."""
+    counts = Counter(columns["label"][columns["reason"] == ""])
     if counts and set(counts) != {""}:
         said = ", ".join(f"{label or 'none'} {number:,}" for label, number in counts.most_common(8))
         yield f"labels of the films that are used: {said}"
+
+
+def _subjects_said(columns: dict[str, Array]) -> Iterator[str]:
+    """A warning where the list names no subjects."""
+    used = columns["reason"] == ""
     if used.any() and (columns["subject"] == columns["name"])[used].all():
-        yield "the list names no subjects: each film counts as a subject of its own, so films of one person can be on both sides"
+        yield "the list names no subjects: each film counts as a subject of its own, and one person can be on both sides"
 
 
 def _films(job: Job[FilmSettings], record: ImageRecord) -> Iterator[dict[str, str]]:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
-from ...pipeline.option import FIND, READ, Option
+from ...pipeline.option import READ, Option
 from ...pipeline.settings import RunSettings
 
 ANY_MODALITY = "all"

@@ -18,8 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tile_engine.errors import SlideError
-from tile_engine.stores.frame import Box
 from tile_engine.stores import packed_arrays
+from tile_engine.stores.frame import Box
 from tile_engine.stores.volumes import npz_reader, voxels
 from tile_engine.stores.volumes.orient import canonical
 from tile_engine.stores.volumes.reader import Volume, open_volume

@@ -1,4 +1,4 @@
-"""Films of a cohort: batches, films that are lost one by one, labels by a report, modalities, and rows as training reads them."""
+"""Films of a cohort: batches, films that are lost one by one, labels by a report, modalities, rows as training reads them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,13 @@ def cohort(folder: Path, rows: list[str], head: str = "path,subject,label") -> P
 
 
 def converted(films: Path, out: Path, **settings: Any) -> Path:
-    run("anomaly", {"films": films}, out, options=CONVERT, settings={"side": 32, "threads": 1, "holdout": 0.1, **settings})
+    run(
+        "anomaly",
+        {"films": films},
+        out,
+        options=CONVERT,
+        settings={"side": 32, "threads": 1, "holdout": 0.1, **settings},
+    )
     return out
 
 

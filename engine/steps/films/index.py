@@ -96,7 +96,7 @@ def _label_by_rule(job: Job[FilmSettings], columns: dict[str, Array]) -> None:
         raise SettingsError(
             f"normal_if: no film has a value in the column {' or '.join(map(repr, missing))}; the list has "
             f"{', '.join(sorted(names)) or 'no columns'}.",
-            "E_LABELS",
+            "E_MANIFEST",
         )
     used = np.flatnonzero(columns["reason"] == "")
     first, second = rule

@@ -31,28 +31,23 @@ from skimage.feature import hog, local_binary_pattern
 
 from tile_engine.models.anomaly.nearest import Reference
 from tile_engine.models.anomaly.scores import score_films
+from tile_engine.models.anomaly.self_supervised import film_autoencoder, film_embeddings, film_reconstruction
 from tile_engine.models.anomaly.spots import SpotterReference, reference_of, score_spots
 from tile_engine.models.evaluation.detection import auroc, detection, differences
 from tile_engine.models.evaluation.tone import tones
 from tile_engine.models.evaluation.tone_check import tone_check
-from tile_engine.models.networks.autoencoder import Autoencoder
 from tile_engine.models.networks.spotter import Spotter
 from tile_engine.models.networks.vae import Vae, vae_preset
 from tile_engine.models.seeds import generator, numpy_generator
-from tile_engine.models.training.encoding import encode_views
 from tile_engine.models.training.pasting import Pasting, PastingPlan
 from tile_engine.models.training.phases import train_phase
-from tile_engine.models.training.reconstruction import Reconstruction
 from tile_engine.models.training.variational import KUROTAKI2017, KUROTAKI2017_EPOCHS, Variational, VariationalPlan
 from tile_engine.models.views.pasted import PastedViews, prior_of
-from tile_engine.models.views.patches import Views
 
 Array = np.ndarray
 SIDE, TRAINED, LEFT_ASIDE = 100, 300, 50
 WIDTHS = (8, 16, 32, 64)
 TONES = ("mean_intensity", "pixel_entropy", "compressed_bits")
-PATCH = 96
-"""Side of the middle of a film that the autoencoder sees: a multiple of 16."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,13 +156,10 @@ def spotters(films: Array, count: int, steps: int, seed: int) -> tuple[list[Spot
 
 
 def self_supervised(train: Array, test: Array, steps: int, seed: int) -> tuple[Array, Array]:
-    """Embeddings by the autoencoder that `run cluster` trains, from the middle of each film."""
-    cut = slice((SIDE - PATCH) // 2, (SIDE + PATCH) // 2)
-    views = Views(brightfield=False)
-    network = Autoencoder(1, PATCH, pooled=True, source=generator(seed, "autoencoder"))
-    train_phase(Reconstruction(network, train[..., cut, cut], steps, batch=48, seed=seed, views=views))
-    pair = [encode_views(network, part[..., cut, cut], views=1)[0].numpy() for part in (train, test)]
-    return pair[0], pair[1]
+    """Embeddings by the autoencoder that `run cluster` trains."""
+    network = film_autoencoder(SIDE, seed=seed)
+    train_phase(film_reconstruction(network, train, steps, seed=seed))
+    return film_embeddings(network, train), film_embeddings(network, test)
 
 
 def scores_of(train: Array, test: Films, options: argparse.Namespace, seed: int) -> dict[str, Array]:

@@ -37,7 +37,8 @@ from tile_engine.models.evaluation.subject_splits import Split, subject_split
 from tile_engine.models.networks.film_network import FilmNetwork
 from tile_engine.models.networks.film_networks import film_network
 from tile_engine.models.seeds import generator, numpy_generator
-from tile_engine.models.training.film_training import FilmPlan, FilmTraining, LabelledFilms, logits_of
+from tile_engine.models.training.film_inference import logits_of
+from tile_engine.models.training.film_training import FilmPlan, FilmTraining, LabelledFilms
 from tile_engine.models.training.phases import train_phase
 from tile_engine.models.training.transfer import Stage, scratch_rates, start_from, transfer
 from tile_engine.models.views.films import UNCHANGED

@@ -53,7 +53,7 @@ PLANS = {
 SIDES = {"film_resnet": 96, "mnist_cnn": 100, "vgg16": 64}
 NORMAL_FILMS, ILL_FILMS = 23, 28
 """Films of the small task."""
-STAGE_PLAN = FilmPlan(steps=40, batch=16, check=8, patience=3)
+STAGE_PLAN = FilmPlan(steps=24, batch=16, check=6, patience=2)
 
 
 @dataclass(frozen=True, slots=True)

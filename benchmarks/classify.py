@@ -170,6 +170,7 @@ def transfers(options: argparse.Namespace) -> None:
     weights = {key: tensor.clone() for key, tensor in start.state_dict().items()}
     for draw in range(options.draws):
         chosen, rest = small_task(data, pool, draw)
+        rest = rest[:: options.every]
         part = subject_split(data.labels[chosen], data.subjects[chosen], shares=(0.75, 0.25, 0.0), seed=draw)
         for arm in ("drawn", "trained"):
             network = film_network("vgg16", 2, data.films.shape[-1], source=generator(draw, "benchmark", "vgg16"))
@@ -222,6 +223,7 @@ def main() -> None:
     parser.add_argument("--side", type=int, help="pixels a side (default: the network's)")
     parser.add_argument("--steps", type=int, help="steps of a training from drawn weights")
     parser.add_argument("--draws", type=int, default=20)
+    parser.add_argument("--every", type=int, default=1, help="transfer: judge every n-th of the other films")
     parser.add_argument("--results", type=Path, default=Path("classify.jsonl"), help="lines of JSON, appended")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()

@@ -37,7 +37,8 @@ from tile_engine.models.evaluation.subject_splits import Split, subject_split
 from tile_engine.models.networks.film_network import FilmNetwork
 from tile_engine.models.networks.film_networks import film_network
 from tile_engine.models.seeds import generator, numpy_generator
-from tile_engine.models.training.film_training import FilmPlan, FilmTraining, LabelledFilms, logits_of
+from tile_engine.models.training.film_inference import logits_of
+from tile_engine.models.training.film_training import FilmPlan, FilmTraining, LabelledFilms
 from tile_engine.models.training.phases import train_phase
 from tile_engine.models.training.transfer import Stage, scratch_rates, start_from, transfer
 from tile_engine.models.views.films import UNCHANGED
@@ -52,7 +53,7 @@ PLANS = {
 SIDES = {"film_resnet": 96, "mnist_cnn": 100, "vgg16": 64}
 NORMAL_FILMS, ILL_FILMS = 23, 28
 """Films of the small task."""
-STAGE_PLAN = FilmPlan(steps=40, batch=16, check=8, patience=3)
+STAGE_PLAN = FilmPlan(steps=24, batch=16, check=6, patience=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +170,7 @@ def transfers(options: argparse.Namespace) -> None:
     weights = {key: tensor.clone() for key, tensor in start.state_dict().items()}
     for draw in range(options.draws):
         chosen, rest = small_task(data, pool, draw)
+        rest = rest[:: options.every]
         part = subject_split(data.labels[chosen], data.subjects[chosen], shares=(0.75, 0.25, 0.0), seed=draw)
         for arm in ("drawn", "trained"):
             network = film_network("vgg16", 2, data.films.shape[-1], source=generator(draw, "benchmark", "vgg16"))
@@ -221,6 +223,7 @@ def main() -> None:
     parser.add_argument("--side", type=int, help="pixels a side (default: the network's)")
     parser.add_argument("--steps", type=int, help="steps of a training from drawn weights")
     parser.add_argument("--draws", type=int, default=20)
+    parser.add_argument("--every", type=int, default=1, help="transfer: judge every n-th of the other films")
     parser.add_argument("--results", type=Path, default=Path("classify.jsonl"), help="lines of JSON, appended")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()

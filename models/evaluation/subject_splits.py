@@ -38,9 +38,9 @@ def subject_split(
 
     `labels` int (n,), `subjects` (n,). Raises SettingsError where a label has fewer subjects than there are parts.
 
-    >>> split = subject_split(np.arange(40) % 2, np.arange(40) // 4, shares=(0.5, 0.25, 0.25))
+    >>> split = subject_split(np.arange(40) // 20, np.arange(40) // 4, shares=(0.6, 0.2, 0.2))
     >>> len(split.train), len(split.validation), len(split.test)
-    (20, 8, 12)
+    (24, 8, 8)
     """
     if min(shares) < 0 or abs(sum(shares) - 1.0) > 1e-6:
         raise SettingsError(f"films cannot be divided into shares of {shares}: they are 0 or more, and sum to 1.")
@@ -60,7 +60,8 @@ def subject_split(
             chosen = empty[0] if len(order) - position <= len(empty) else int(lacking.argmax())
             filled[chosen] += len(rows)
             part_of[rows] = parts[chosen]
-    return Split(*(np.flatnonzero(part_of == part) for part in range(3)))
+    train, held, test = (np.flatnonzero(part_of == part) for part in range(3))
+    return Split(train, held, test)
 
 
 def repeated_folds(
@@ -71,7 +72,7 @@ def repeated_folds(
     Raises SettingsError where a label has fewer subjects than a fold needs: one in each test part, and where there is a
     validation part, two elsewhere.
 
-    >>> splits = list(repeated_folds(np.arange(60) % 2, np.arange(60) // 4, folds=3, repeats=2))
+    >>> splits = list(repeated_folds(np.arange(60) // 20, np.arange(60) // 4, folds=3, repeats=2))
     >>> len(splits), sorted(np.concatenate([split.test for split in splits[:3]])) == list(range(60))
     (6, True)
     """

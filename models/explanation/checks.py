@@ -32,7 +32,8 @@ def randomised(network: Network, which: Literal["last_layer", "all_layers"], see
     """A copy of a network whose head, or all layers, have random weights; the statistics of its norms are kept."""
     copy = deepcopy(network)
     initialise(copy.head if which == "last_layer" else copy, generator(seed, "randomised", which))
-    return copy.eval()
+    copy.eval()
+    return copy
 
 
 def rank_correlation(one: Array, other: Array, inside: Array) -> float:

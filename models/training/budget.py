@@ -18,6 +18,8 @@ steps, 0.6 after 600."""
 
 MIN_SITE_STEPS, MAX_SITE_STEPS = 300, 1500
 """Steps of a training on random boxes of volumes, before the effort."""
+MAX_FILM_STEPS = 6000
+"""Steps of a classifier of films, at most, before the effort; at least those of a training on boxes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,4 +108,15 @@ def site_budget(images: int, effort: str | float = "normal") -> VolumeBudget:
     """
     batch = max(2, min(24, images))
     steps = max(MIN_SITE_STEPS, min(MAX_SITE_STEPS, 60 * images // batch))
+    return VolumeBudget(batch=batch, steps=max(4, round(steps * effort_factor(effort))))
+
+
+def film_budget(films: int, effort: str | float = "normal") -> VolumeBudget:
+    """The budget of a classifier of films from drawn weights: each film is used about 16 times, in 300 to 6000 steps.
+
+    >>> film_budget(600), film_budget(17848)
+    (VolumeBudget(batch=32, steps=300), VolumeBudget(batch=32, steps=6000))
+    """
+    batch = max(2, min(32, films))
+    steps = max(MIN_SITE_STEPS, min(MAX_FILM_STEPS, 16 * films // batch))
     return VolumeBudget(batch=batch, steps=max(4, round(steps * effort_factor(effort))))

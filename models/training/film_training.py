@@ -21,13 +21,14 @@ import torch
 from torch import Tensor, nn
 
 from ...errors import SettingsError
-from ..batches import Patches, Stratified, in_order
+from ..batches import Patches, Stratified
 from ..networks.autoencoder import to_float
 from ..networks.film_network import FilmNetwork
 from ..replica import SINGLE, Computed, Replica
 from ..seeds import derived_seed, generator
 from ..views.films import FilmViews
 from .classification import check_labels
+from .film_inference import logits_of
 from .optimiser import Adam
 from .phases import check_finite
 
@@ -202,20 +203,6 @@ class FilmTraining:
             tensor.copy_(state[f"best.{key}"])
         self._best_loss, self._last_loss = (float(value) for value in state["stopping"][:2])
         self._checks = int(state["stopping"][2])
-
-
-@torch.inference_mode()
-def logits_of(network: FilmNetwork, films: Patches, batch: int = 32) -> Array:
-    """Logits (N, K), float32, of unchanged films (N, 1, S, S); the last batch is padded, so that each row depends on its film
-    alone."""
-    network.eval()
-    device = next(network.parameters()).device
-    rows: list[Array] = []
-    for index in in_order(len(films), batch):
-        seen = to_float(films[index]).to(device)
-        padded = torch.cat([seen, seen[-1:].expand(batch - len(index), *seen.shape[1:])])
-        rows.append(network(padded)[: len(index)].float().cpu().numpy())
-    return np.concatenate(rows) if rows else np.empty((0, network.classes), np.float32)
 
 
 def balanced_loss(logits_NK: Array, labels: Array) -> float:

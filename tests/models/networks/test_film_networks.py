@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
@@ -12,6 +14,7 @@ from tile_engine.models.networks.film_networks import FILM_NETWORKS, film_networ
 from tile_engine.models.networks.film_resnet import FilmResNet
 from tile_engine.models.networks.mnist_cnn import MnistCNN
 from tile_engine.models.networks.vgg16 import VGG16
+from tile_engine.models.training.checkpoint import load_checkpoint, load_weights, save_checkpoint
 
 SIZES = {"film_resnet": (32, {"widths": (4, 4, 6, 8)}), "mnist_cnn": (16, {}), "vgg16": (32, {"inner": 8})}
 
@@ -27,6 +30,17 @@ def test_a_recipe_gives_the_network_again(name: str) -> None:
     again = film_network_of(network.recipe).eval()
     films = torch.rand(2, 1, network.side, network.side)
     assert torch.equal(network(films), again(films)) and network(films).shape == (2, 3)
+
+
+@pytest.mark.parametrize("name", FILM_NETWORKS)
+def test_a_checkpoint_gives_the_same_bits(tmp_path: Path, name: str) -> None:
+    network = small(name)
+    save_checkpoint(tmp_path / "n.safetensors", network.state_dict(), network.recipe, Path.write_bytes)
+    tensors, recipe = load_checkpoint(tmp_path / "n.safetensors")
+    again = film_network_of(recipe).eval()
+    load_weights(again, tensors)
+    films = torch.rand(3, 1, network.side, network.side)
+    assert torch.equal(network(films), again(films))
 
 
 @pytest.mark.parametrize("name", FILM_NETWORKS)

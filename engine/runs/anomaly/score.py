@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ....stores.array import ArraySpec, StoredArray, written
+from ....stores.array import StoredArray, written
 from ....stores.files import write_json
 from ....stores.folder import Folder
 from ....stores.frame import Array, Box
@@ -24,22 +24,21 @@ from ...pipeline.outputs import Output
 from ...pipeline.unit import Outcome, Unit
 from ...steps.checkpoints import device_of
 from ...steps.films.layout import IMAGES, PROPERTIES, first_row
+from .score_names import NAMES, OF_VAE
 from .settings import AnomalySettings
 from .spotters import load_spotters
 from .train import load_vae
 
 SCORES, ERROR, EVIDENCE = "scores", "error", "evidence"
-SHOWN = "pasted_both"
-"""The score that galleries are sorted by."""
-OF_VAE = ("negative_elbo", "iwae", "entropy_corrected", "complexity", "regret", "reconstruction")
-OF_SPOTTERS = ("pasted", "pasted_neighbours", "pasted_both")
-NAMES = (*OF_SPOTTERS, *OF_VAE)
 MAPS = (ERROR, EVIDENCE)
 
 
 def plan_outputs() -> tuple[Output, ...]:
     names = "|".join(NAMES)
-    return (Output(f"films.zarr/{SCORES}", rf"(({names})/)?zarr\.json"), *(Output(f"films.zarr/{name}/zarr.json") for name in MAPS))
+    return (
+        Output(f"films.zarr/{SCORES}", rf"(({names})/)?zarr\.json"),
+        *(Output(f"films.zarr/{name}/zarr.json") for name in MAPS),
+    )
 
 
 def score_outputs() -> tuple[Output, ...]:

@@ -32,9 +32,9 @@ def anomaly(
 ) -> Run:
     """Score `films`, the tiles of `slides` or `volumes` by how unlike normal ones they are, and map where.
 
-    The images are a folder, a glob, files, a set of films (.npz, .npy) or a list (CSV, TSV, XLSX) with the columns path, subject
-    and label. Settings are keywords (normal="none", latent=8 ...), None for the default. The same call with the same `out`
-    resumes an unfinished run. Scores: `Run.table("films")`, of slides also `Run.tiles`; figures: `Run.evaluation`; where:
+    The images are a folder, a glob, files, a set of films (.npz, .npy) or a list (CSV, TSV, XLSX) with the columns path,
+    subject and label. Settings are keywords (normal="none", latent=8 ...), None for the default. The same call with the same
+    `out` resumes an unfinished run. Scores: `Run.table("films")`, of slides also `Run.tiles`; figures: `Run.evaluation`; where:
     `Run.films`, or `Run.layers("anomaly")`. Raises a TileEngineError if the whole run cannot continue.
     Sources: Kurotaki et al. 2017; Kingma and Welling, ICLR 2014; Xiao, Yan and Amit, NeurIPS 2020.
     """

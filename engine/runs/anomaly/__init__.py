@@ -19,8 +19,8 @@ COMMAND = Command(
         Variant("slides", "slides", SlideAnomalySettings),
         Variant("volumes", "volumes", VolumeAnomalySettings),
     ),
-    about="Networks learn images that the list calls normal; every other image is scored. Of slides without labels all tissue is "
-    "learned, and what is rare in it stands out. Beside each score stands what grey values alone would find.",
+    about="Networks learn images that the list calls normal; every other image is scored. Of slides without labels all tissue "
+    "is learned, and what is rare in it stands out. Beside each score stands what grey values alone would find.",
     example="tile-engine run anomaly --films films.csv",
 )
 

@@ -27,7 +27,8 @@ class Score(Part):
     by_label: dict[str, JsonNumber]
     """Label -> AUROC of its images against the normal ones."""
     tone: dict[str, JsonNumber]
-    """Property -> rank correlation of the score with it, over normal images that are judged; None of one value."""
+    """Property -> rank correlation of the score with it, over normal images that are judged; None of one value, or of few
+    rows."""
     threshold: JsonNumber
     """95th percentile of the score over normal images that are judged."""
 

@@ -19,6 +19,8 @@ from .score_names import SHOWN
 from .split import ANY, SPLIT
 
 THRESHOLD_PERCENTILE = 95.0
+LEAST_CORRELATED = 8
+"""Normal rows of which a rank correlation says something."""
 LEAST_CASES = 2
 """Rows of either kind that an area under a curve needs."""
 
@@ -97,6 +99,7 @@ def _score(values: Array, judged: Judged, tones: dict[str, Array], job: Job[Any]
     from ....models.evaluation.tone_check import rank_correlation
 
     normal = judged.normal
+    enough = normal.sum() >= LEAST_CORRELATED
     detected, by_label = None, {}
     if judged.known:
         labelled = normal | (judged.labels != "")
@@ -116,6 +119,6 @@ def _score(values: Array, judged: Judged, tones: dict[str, Array], job: Job[Any]
     return Score(
         detected=detected,
         by_label=by_label,
-        tone={name: rank_correlation(values[normal], tone[normal]) for name, tone in tones.items()},
+        tone={name: rank_correlation(values[normal], tone[normal]) if enough else None for name, tone in tones.items()},
         threshold=float(np.percentile(values[normal], THRESHOLD_PERCENTILE)) if normal.any() else None,
     )

@@ -24,7 +24,7 @@ MAP_PERCENTILE = 99.5
 def worst_and_best(
     job: Job[Any], values: Array, shown: Callable[[Array], list[ShownFilm]], *, seen: str
 ) -> dict[str, Figure]:
-    """The galleries `worst` and `best` of images by their score (n,); `shown` gives those of some rows, as a gallery has them."""
+    """The galleries `worst` and `best` of images by their score (n,); `shown` gives some of them as a gallery has them."""
     order = np.argsort(-values, kind="stable")
     figures = {}
     for name, which, rows in (("worst", "Least", order), ("best", "Most", order[::-1])):

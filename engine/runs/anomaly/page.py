@@ -1,4 +1,4 @@
-"""page: report.html of a run that scores anomalies: what each score finds, the most and the least unlike images, and cautions."""
+"""page: report.html of a run that scores anomalies: what each score finds, the most and least unlike images, and cautions."""
 
 from __future__ import annotations
 
@@ -87,8 +87,8 @@ class _Page:
             Section(
                 "Does a score follow grey values alone?",
                 text=(
-                    f"Rank correlation of each score with properties that need no model, over normal {names} that are judged. A "
-                    "score that follows one of them finds what is dark, plain or differently stored before what is unusual.",
+                    f"Rank correlation of each score with properties that need no model, over normal {names} that are judged. "
+                    "A score that follows one of them finds what is dark, plain or differently stored before what is unusual.",
                 ),
                 tables=(_tone_table(document),),
             ),
@@ -100,8 +100,8 @@ class _Page:
             facts=tuple(facts),
             cautions=tuple(_cautions(document, names)),
             sections=tuple(body),
-            footer=f"tile-engine {read_run(job.folder).tile_engine}. Names, dates and numbers of patients in the files were not "
-            "kept.",
+            footer=f"tile-engine {read_run(job.folder).tile_engine}. Names, dates and numbers of patients in the files were "
+            "not kept.",
         )
 
     def reading(self) -> tuple[str, ...]:
@@ -116,9 +116,9 @@ class _Page:
         noun = names.removesuffix("s")
         return (
             *about,
-            f"AUROC is the share of pairs of a {noun} labelled {document.normal} and one with another label that a score puts in "
-            "the right order: 0.5 is chance. Intervals are of 95 %, by the bootstrap over subjects. Rows below the line need no "
-            "model.",
+            f"AUROC is the share of pairs of a {noun} labelled {document.normal} and one with another label that a score puts "
+            "in the right order: 0.5 is chance. Intervals are of 95 %, by the bootstrap over subjects. Rows below the line "
+            "need no model.",
         )
 
     def on_galleries(self) -> tuple[str, ...]:
@@ -168,7 +168,8 @@ def _cautions(document: Evaluation, names: str) -> Iterator[Caution]:
         tones = " and ".join(called(name) for name in followed)
         yield Caution(
             "The score follows grey values",
-            f"{called(document.shown)} goes with {tones} of normal {names}: it may rank {names} by how they were taken or stored.",
+            f"{called(document.shown)} goes with {tones} of normal {names}: it may rank {names} by how they were taken or "
+            "stored.",
         )
     if shown.detected is None:
         return

@@ -91,8 +91,8 @@ def divided(rows: Rows, settings: ScoreSettings, medium: Medium) -> Division:
     if (count := int((part == TRAIN).sum())) < medium.least:
         raise SettingsError(
             f"{count} {medium.name} are left to train on, at least {medium.least} are needed: {int(is_normal.sum())} of "
-            f"{len(used)} used {medium.name} have the label {settings.normal!r} (--normal), and a share of {settings.holdout:g} "
-            "of their subjects is held out.",
+            f"{len(used)} used {medium.name} have the label {settings.normal!r} (--normal), and a share of "
+            f"{settings.holdout:g} of their subjects is held out.",
             "E_NO_TRAINING",
         )
     return Division(part, tuple(notes))

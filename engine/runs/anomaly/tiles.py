@@ -1,4 +1,4 @@
-"""tiles: every tile of tissue, scored: layers/anomaly (a channel a score) and layers/tone (a channel a property), a cell a tile."""
+"""tiles: every tile of tissue, scored: layers/anomaly (a channel a score) and layers/tone (a channel a property)."""
 
 from __future__ import annotations
 

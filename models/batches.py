@@ -22,6 +22,23 @@ class Patches(Protocol):
         """Patches (B, C, Y, X), uint8 or uint16."""
 
 
+class Selection:
+    """Some of the rows of stored patches.
+
+    >>> Selection(np.arange(12).reshape(6, 1, 1, 2), np.array([1, 4]))[np.array([1])].ravel().tolist()
+    [8, 9]
+    """
+
+    def __init__(self, patches: Patches, rows: Array) -> None:
+        self._patches, self._rows = patches, rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: Array) -> Array:
+        return self._patches[self._rows[index]]
+
+
 class Shuffled:
     """Batches of `size` without repeats: each epoch in a new order; the rest of an epoch that fills no batch is dropped.
 

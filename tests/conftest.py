@@ -252,6 +252,8 @@ QUICK: dict[str, Any] = {"effort": 0.02, "threads": 1, "umap": False}
 """Settings that every run has, small."""
 HOW_SMALL: dict[str, dict[str, Any]] = {
     "anomaly films": {"side": 32, "latent": 4},
+    "anomaly slides": {"patch": 32, "latent": 4, "stride": 32},
+    "anomaly volumes": {"normal": "small", "holdout": 0.5, "latent": 4, "draws": 2},
     "cluster slides": {"patch": 32, "k": "2-3", "seeds": 2},
     "cluster volumes": {"patch": 16, "k": "2-3", "objective": "imsat", "seeds": 2},
     "cluster subjects": {"embedding_size": 4, "k": "2-3", "umap": True},

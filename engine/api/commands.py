@@ -25,19 +25,23 @@ def anomaly(
     films: Images | None = None,
     out: str | Path | None = None,
     *,
+    slides: Images | None = None,
+    volumes: Images | None = None,
     options: RunOptions | None = None,
     **settings: Any,
 ) -> Run:
-    """Score `films` by how unlike normal ones they are, and map where.
+    """Score `films`, the tiles of `slides` or `volumes` by how unlike normal ones they are, and map where.
 
-    The films are a folder, a glob, files, a set (.npz, .npy) or a list (CSV, TSV, XLSX) with the columns path, subject and
-    label. Settings are keywords (normal="none", latent=8 ...), None for the default. The same call with the same `out` resumes
-    an unfinished run. Scores: `Run.table("films")`; figures: `Run.evaluation`; films and errors of pixels: `Run.films`.
-    Raises a TileEngineError if the whole run cannot continue.
+    The images are a folder, a glob, files, a set of films (.npz, .npy) or a list (CSV, TSV, XLSX) with the columns path,
+    subject and label. Settings are keywords (normal="none", latent=8 ...), None for the default. The same call with the same
+    `out` resumes an unfinished run. Scores: `Run.table("films")`, of slides also `Run.tiles`; figures: `Run.evaluation`; where:
+    `Run.films`, or `Run.layers("anomaly")`. Raises a TileEngineError if the whole run cannot continue.
     Sources: Kurotaki et al. 2017; Kingma and Welling, ICLR 2014; Xiao, Yan and Amit, NeurIPS 2020.
     """
-    done = run("anomaly", {"films": films}, out, options=options, settings=settings)
-    assert isinstance(done, Run)  # films have no stains
+    done = run(
+        "anomaly", {"films": films, "slides": slides, "volumes": volumes}, out, options=options, settings=settings
+    )
+    assert isinstance(done, Run)  # no images of this run are divided by stain
     return done
 
 

@@ -31,28 +31,33 @@ class EvidencePanel:
     """(y, x), 0 to 1."""
 
 
-def planes_of(heading: str, values: Array, heat: Array, frame: Frame, on: Frame) -> EvidencePanel:
-    """Three planes of a volume (z, y, x) on `frame` through the strongest evidence; `heat` lies on the frame `on`."""
+def planes_of(
+    heading: str, values: Array, heat: Array, frame: Frame, on: Frame, *, top: float | None = None
+) -> EvidencePanel:
+    """Three planes of a volume (z, y, x) on `frame` through the strongest evidence; `heat` lies on the frame `on`.
+
+    `top` is the evidence that is drawn strongest; by default the image's own 99.5th percentile.
+    """
     low, high = np.percentile(values, (1, 99.5))
     grey = ((values.astype(np.float32) - low) / max(high - low, 1e-6) * 255).clip(0, 255).astype(np.uint8)
-    levels = (_relative(heat) * LEVELS).round().astype(np.uint8)
+    levels = (_relative(heat, top) * LEVELS).round().astype(np.uint8)
     peak = np.unravel_index(int(np.argmax(heat)), heat.shape) if heat.any() else tuple(n // 2 for n in heat.shape)
     centre = [o + (int(i) + 0.5) * s for o, i, s in zip(on.origin, peak, on.spacing, strict=True)]
     picture, cells = triptych(grey, frame, levels, on, centre=centre)
     return EvidencePanel(heading, picture.rgb, cells.labels / LEVELS)
 
 
-def slide_of(heading: str, picture: Picture, heat: Array) -> EvidencePanel:
-    """A slide's picture, and evidence (y, x) over the same area, at any resolution."""
+def slide_of(heading: str, picture: Picture, heat: Array, *, top: float | None = None) -> EvidencePanel:
+    """A slide's picture, and evidence (y, x) over the same area, at any resolution; `top` as of `planes_of`."""
     height, width = picture.rgb.shape[:2]
     rows, columns = (
         ((np.arange(n) + 0.5) * m / n).astype(int) for n, m in zip((height, width), heat.shape, strict=True)
     )
-    return EvidencePanel(heading, picture.rgb, _relative(heat)[np.ix_(rows, columns)])
+    return EvidencePanel(heading, picture.rgb, _relative(heat, top)[np.ix_(rows, columns)])
 
 
 @house_style()
-def draw_evidence(path: Path, panels: Sequence[EvidencePanel]) -> Path:
+def draw_evidence(path: Path, panels: Sequence[EvidencePanel], *, title: str = "Where the site is found") -> Path:
     """Two panels a row: the image, and the same image with its evidence on it."""
     from matplotlib import colormaps
 
@@ -62,7 +67,7 @@ def draw_evidence(path: Path, panels: Sequence[EvidencePanel]) -> Path:
     heights = [max(PANEL_WIDTH * p.rgb.shape[0] / p.rgb.shape[1] for p in line) for line in lines]
     total = sum(2 * h + 0.6 for h in heights)
     figure = new_figure(2 * MARGIN + columns * (PANEL_WIDTH + 0.3), MARGIN + 0.5 + total)
-    write_title(figure, "Where the site is found")
+    write_title(figure, title)
     top = MARGIN + 0.5
     for line, height in zip(lines, heights, strict=True):
         for column, one in enumerate(line):
@@ -78,7 +83,8 @@ def draw_evidence(path: Path, panels: Sequence[EvidencePanel]) -> Path:
     return save(figure, path)
 
 
-def _relative(heat: Array) -> Array:
-    """Evidence relative to its 99.5th percentile where there is any, 0 to 1."""
+def _relative(heat: Array, top: float | None) -> Array:
+    """Evidence relative to `top`, or to its own 99.5th percentile where there is any, 0 to 1."""
     some = heat[heat > 0]
-    return np.asarray((heat / np.percentile(some, 99.5)).clip(0, 1) if some.size else np.zeros_like(heat), np.float32)
+    strongest = float(np.percentile(some, 99.5)) if top is None and some.size else top or 1.0
+    return np.asarray((heat / strongest).clip(0, 1), np.float32)

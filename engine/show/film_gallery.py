@@ -34,7 +34,7 @@ class ShownFilm:
     """A film of a gallery."""
 
     image: Array
-    """(y, x) uint8."""
+    """(y, x) or (y, x, 3) uint8."""
     lines: tuple[str, ...]
     """Under the film: its name, its score ..."""
     evidence: Array | None = None
@@ -74,4 +74,5 @@ def overlay(image: Array, evidence: Array) -> Array:
 
 
 def _rgb(image: Array) -> Array:
-    return np.repeat(np.asarray(image, np.uint8)[..., None], 3, -1)
+    pixels = np.asarray(image, np.uint8)
+    return pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, -1)

@@ -35,6 +35,8 @@ class Draws:
     seed: int = 0
     batch: int = 32
     """Films at once."""
+    shared: bool = False
+    """Whether all films have the same random numbers, so that none needs a key: for tiles and slices."""
 
     def __post_init__(self) -> None:
         if self.samples < 1 or self.batch < 1:
@@ -44,6 +46,9 @@ class Draws:
 
     def noise(self, keys: Sequence[str], latent: int, *words: object) -> Tensor:
         """Standard normal numbers of these films, (B, samples, F) float32."""
+        if self.shared:
+            one = torch.randn(self.samples, latent, generator=generator(self.seed, "film", *words))
+            return one.expand(len(keys), -1, -1)
         return torch.stack(
             [torch.randn(self.samples, latent, generator=generator(self.seed, "film", *words, key)) for key in keys]
         )
@@ -72,7 +77,7 @@ def padded_batches(
     films: Patches, keys: Sequence[str], draws: Draws, device: torch.device
 ) -> Iterator[tuple[Array, Tensor, list[str]]]:
     """(rows, films (batch, C, Y, X) float, their keys); the last film fills the last batch. Raises SettingsError."""
-    if len(keys) != len(films) or len(set(keys)) != len(keys):
+    if len(keys) != len(films) or (len(set(keys)) != len(keys) and not draws.shared):
         raise SettingsError(
             f"{len(set(keys))} different keys were given for {len(films)} films: a key names one film, and its random numbers."
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...pipeline.command import Command, Variant
-from .settings import AnomalySettings
+from .settings import AnomalySettings, SlideAnomalySettings, VolumeAnomalySettings
 
 if TYPE_CHECKING:
     from ...pipeline.modality import Modality
@@ -13,28 +13,33 @@ if TYPE_CHECKING:
 
 COMMAND = Command(
     "anomaly",
-    summary="Score films by how unlike normal ones they are, and map where.",
-    variants=(Variant("films", "films", AnomalySettings),),
-    about="A network learns films that the list calls normal; every other film is scored. Beside each score stands what grey "
-    "values alone would find.",
+    summary="Score films, tiles of slides or volumes by how unlike normal ones they are, and map where.",
+    variants=(
+        Variant("films", "films", AnomalySettings),
+        Variant("slides", "slides", SlideAnomalySettings),
+        Variant("volumes", "volumes", VolumeAnomalySettings),
+    ),
+    about="Networks learn images that the list calls normal; every other image is scored. Of slides without labels all tissue "
+    "is learned, and what is rare in it stands out. Beside each score stands what grey values alone would find.",
     example="tile-engine run anomaly --films films.csv",
 )
 
 
 def pipeline(variant: Variant, modality: Modality) -> Pipeline:
-    from ...pipeline.outputs import REPORT, Output, document, model, pictures, table
+    if variant.images == "films":
+        return _films(variant, modality)
+    return _slides(variant, modality) if variant.images == "slides" else _volumes(variant, modality)
+
+
+def _films(variant: Variant, modality: Modality) -> Pipeline:
     from ...pipeline.spec import Pipeline
-    from ...pipeline.step import Step, all_columns, gang, once, per_image
+    from ...pipeline.step import Step, once, per_image
     from ...steps.films.convert import film_steps
     from ...steps.films.estimate import forecast_films
     from ...steps.films.index import index_step
-    from .evaluate import write_evaluation
-    from .page import write_page
+    from .films import FILMS
     from .score import plan_outputs, plan_scores, score_batch, score_outputs
-    from .split import PART, SPLIT, write_split
-    from .spotters import spotter_outputs, spotter_units, train_spotter
-    from .table import write_film_table
-    from .train import VAE, train_vae
+    from .shared_steps import map_steps, split_step, training_steps
 
     return Pipeline(
         COMMAND,
@@ -43,52 +48,84 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
         estimate=forecast_films,
         stages={
             "convert": film_steps(modality),
-            "sample": (
-                index_step(),
-                Step(
-                    SPLIT,
-                    "divide films",
-                    write_split,
-                    once,
-                    settings=("normal", "holdout", "seed"),
-                    outputs=(Output(f"films.zarr/{PART}", r"zarr\.json|c/0"),),
-                ),
-            ),
-            "train": (
-                Step(
-                    VAE,
-                    "train autoencoder",
-                    train_vae,
-                    once,
-                    settings=("network", "vae", "effort", "threads", "gang", "device"),
-                    outputs=(model(VAE),),
-                    progress=True,
-                    ranks=gang,
-                ),
-                Step(
-                    "spotters",
-                    "train on pasted anomalies",
-                    train_spotter,
-                    spotter_units,
-                    settings=("spotters",),
-                    outputs=spotter_outputs(),
-                    progress=True,
-                ),
-            ),
+            "sample": (index_step(), split_step(FILMS, folder="films.zarr")),
+            "train": training_steps(FILMS, "network"),
             "apply": (
                 Step("plan", "plan scores", plan_scores, once, outputs=plan_outputs()),
                 Step("scores", "score films", score_batch, per_image, settings=("draws",), outputs=score_outputs()),
             ),
-            "map": (
-                Step("evaluate", "evaluate", write_evaluation, once, outputs=(document("models/evaluation"),)),
-                Step("table", "table", write_film_table, once, columns=all_columns, outputs=(table("films"),)),
-                Step(
-                    "report",
-                    "report",
-                    write_page,
-                    once,
-                    outputs=(REPORT, *pictures("training", "scores", "worst", "best")),
-                ),
+            "map": map_steps(FILMS, "worst", "best"),
+        },
+    )
+
+
+def _slides(variant: Variant, modality: Modality) -> Pipeline:
+    from ...pipeline.outputs import file, layer, table
+    from ...pipeline.spec import Pipeline
+    from ...pipeline.step import Step, all_columns, once, per_image
+    from ...steps import convert, sample
+    from ...steps.apply import tiles_step
+    from ...steps.estimate import estimate
+    from .shared_steps import map_steps, split_step, training_steps
+    from .slides import SLIDES
+    from .tiles import LAYER, TONE, draw_map, finish_layers, scorer_of, write_tile_scores
+
+    return Pipeline(
+        COMMAND,
+        variant,
+        modality,
+        estimate=estimate,
+        caution=modality.caution,
+        model=scorer_of,
+        stages={
+            "convert": convert.steps(modality),
+            "sample": (*sample.steps(), split_step(SLIDES)),
+            "train": training_steps(SLIDES),
+            "apply": (
+                tiles_step(LAYER, TONE, settings=("draws",)),
+                Step("layers", "write layers", finish_layers, per_image, outputs=(layer(LAYER), layer(TONE))),
             ),
+            "map": (
+                Step("maps", "draw maps", draw_map, per_image, outputs=(file("maps/{image}.png"),)),
+                Step(
+                    "tile-table",
+                    "table of tiles",
+                    write_tile_scores,
+                    once,
+                    columns=all_columns,
+                    outputs=(table("tiles"),),
+                ),
+                *map_steps(SLIDES, "worst", "best"),
+            ),
+        },
+    )
+
+
+def _volumes(variant: Variant, modality: Modality) -> Pipeline:
+    from ...pipeline.outputs import layer
+    from ...pipeline.spec import Pipeline
+    from ...pipeline.step import Step, per_image
+    from ...steps import convert
+    from ...steps.volumes.estimate import forecast
+    from ...steps.volumes.prepare import check_one_channel
+    from ...steps.volumes.sample import sample_steps
+    from .shared_steps import map_steps, split_step, training_steps
+    from .slices import LAYER, SCORES, score_volume
+    from .volumes import VOLUMES
+
+    return Pipeline(
+        COMMAND,
+        variant,
+        modality,
+        estimate=forecast,
+        check_sampled=check_one_channel,
+        stages={
+            "convert": convert.steps(modality),
+            "sample": (*sample_steps("shape", "voxel"), split_step(VOLUMES)),
+            "train": training_steps(VOLUMES),
+            "apply": (
+                Step(SCORES, "score slices", score_volume, per_image, settings=("draws",), outputs=(layer(LAYER),)),
+            ),
+            "map": map_steps(VOLUMES, "worst", "best", "planes"),
         },
     )

@@ -27,9 +27,10 @@ class Score(Part):
     by_label: dict[str, JsonNumber]
     """Label -> AUROC of its images against the normal ones."""
     tone: dict[str, JsonNumber]
-    """Property -> rank correlation of the score with it, over normal images that were not trained on; None of one value."""
+    """Property -> rank correlation of the score with it, over normal images that are judged; None of one value, or of few
+    rows."""
     threshold: JsonNumber
-    """95th percentile of the score over normal images that were not trained on."""
+    """95th percentile of the score over normal images that are judged."""
 
 
 class Evaluation(Document):
@@ -37,7 +38,9 @@ class Evaluation(Document):
 
     trained: int
     judged: int
-    """Images that were not trained on."""
+    """Rows that were not trained on; all rows where none was held out."""
+    unseen: bool
+    """Whether none of them was trained on."""
     subjects: int
     """Subjects of these."""
     labels: dict[str, int]

@@ -1,9 +1,10 @@
-"""evaluate: what each score finds among the images that were not trained on, and what grey values alone find."""
+"""evaluate: what each score finds among the rows that were not trained on, and what grey values alone find."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -12,45 +13,48 @@ from ....stores.receipts import Ledger
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
 from ...steps.checkpoints import write_document
-from ...steps.films.index import FilmIndex, film_index
 from .documents import EVALUATION, Detected, Evaluation, Score
-from .score import SHOWN, scores_of
-from .settings import AnomalySettings
-from .split import ANY, SPLIT, TEST, TRAIN, parts_of
+from .medium import TEST, TRAIN, Medium
+from .score_names import SHOWN
+from .split import ANY, SPLIT
 
-PROPERTIES = ("mean_intensity", "pixel_entropy", "packed_bytes", "file_bytes")
 THRESHOLD_PERCENTILE = 95.0
+LEAST_CORRELATED = 8
+"""Normal rows of which a rank correlation says something."""
 LEAST_CASES = 2
-"""Images of either kind that an area under a curve needs."""
+"""Rows of either kind that an area under a curve needs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """The films that were not trained on."""
+    """The rows that were not trained on; all rows where none was held out."""
 
     rows: Array
-    """Rows of films.zarr."""
     normal: Array
-    """bool (n,): whether a film has the label of normal ones."""
+    """bool (n,): whether a row has the label of normal ones."""
     labels: Array
     """Labels (n,), object."""
     subjects: Array
+    names: Array
     known: bool
     """Whether both kinds are there."""
+    unseen: bool
+    """Whether none of them was trained on."""
 
 
-def write_evaluation(job: Job[AnomalySettings], unit: Unit) -> Outcome:
+def write_evaluation(job: Job[Any], unit: Unit, *, medium: Medium) -> Outcome:
     """Judge every score, and every property of grey values."""
     outcome = Outcome()
     with outcome.clock("read"):
-        index, parts, scores = film_index(job.folder), parts_of(job.folder), scores_of(job.folder)
+        parts, scores = medium.parts(job), medium.scores(job)
+        judged, properties = judged_of(job, medium, scores[SHOWN]), medium.properties(job)
     with outcome.clock("compute"):
-        judged = judged_of(index, parts, job.settings)
-        tones = {name: index.properties[name][judged.rows].astype(np.float64) for name in PROPERTIES}
+        tones = {name: values[judged.rows] for name, values in properties.items()}
         tones = {name: values for name, values in tones.items() if len(np.unique(values)) > 1}
         document = Evaluation(
             trained=int((parts == TRAIN).sum()),
             judged=len(judged.rows),
+            unseen=judged.unseen,
             subjects=len(set(judged.subjects)),
             labels=dict(sorted(Counter(judged.labels).items())),
             normal=job.settings.normal if judged.known else "",
@@ -61,33 +65,41 @@ def write_evaluation(job: Job[AnomalySettings], unit: Unit) -> Outcome:
         )
     with outcome.clock("write"):
         outcome.files.append(write_document(job, EVALUATION, document))
-    outcome.facts.update(films=len(judged.rows))
+    outcome.facts["rows"] = len(judged.rows)
     return outcome
 
 
-def judged_of(index: FilmIndex, parts: Array, settings: AnomalySettings) -> Judged:
-    """The films of the test part. Those without a label are none of either kind where labels are known."""
-    rows = np.flatnonzero(parts == TEST)
-    labels = index.texts["label"][rows]
+def judged_of(job: Job[Any], medium: Medium, scores: Array) -> Judged:
+    """The scored rows of the test part, or all where there is none. Rows without a label are of neither kind."""
+    texts, parts = medium.texts(job), medium.parts(job)
+    unseen = bool((parts == TEST).any())
+    rows = np.flatnonzero((parts == (TEST if unseen else TRAIN)) & np.isfinite(scores) & (texts["reason"] == ""))
+    labels, usual = texts["label"][rows], job.settings.normal.lower()
     lower = np.char.lower(labels.astype(str))
-    normal = lower == settings.normal.lower()
-    unlabelled = lower == ""
-    known = settings.normal.lower() != ANY and min(normal.sum(), (~normal & ~unlabelled).sum()) >= LEAST_CASES
-    if not known:
-        normal = np.ones(len(rows), bool)
-    return Judged(rows, normal, labels, index.texts["subject"][rows], bool(known))
+    normal = lower == usual
+    known = usual != ANY and min(normal.sum(), (~normal & (lower != "")).sum()) >= LEAST_CASES
+    return Judged(
+        rows=rows,
+        normal=normal if known else np.ones(len(rows), bool),
+        labels=labels,
+        subjects=texts["subject"][rows],
+        names=texts["name"][rows],
+        known=bool(known),
+        unseen=unseen,
+    )
 
 
-def _notes(job: Job[AnomalySettings]) -> list[str]:
+def _notes(job: Job[Any]) -> list[str]:
     receipt = Ledger(job.folder.out, SPLIT, job.ledger_key(SPLIT)).find(SPLIT)
     return list(receipt.facts["notes"]) if receipt else []
 
 
-def _score(values: Array, judged: Judged, tones: dict[str, Array], job: Job[AnomalySettings]) -> Score:
+def _score(values: Array, judged: Judged, tones: dict[str, Array], job: Job[Any]) -> Score:
     from ....models.evaluation.detection import auroc, detection
     from ....models.evaluation.tone_check import rank_correlation
 
     normal = judged.normal
+    enough = normal.sum() >= LEAST_CORRELATED
     detected, by_label = None, {}
     if judged.known:
         labelled = normal | (judged.labels != "")
@@ -107,6 +119,6 @@ def _score(values: Array, judged: Judged, tones: dict[str, Array], job: Job[Anom
     return Score(
         detected=detected,
         by_label=by_label,
-        tone={name: rank_correlation(values[normal], tone[normal]) for name, tone in tones.items()},
+        tone={name: rank_correlation(values[normal], tone[normal]) if enough else None for name, tone in tones.items()},
         threshold=float(np.percentile(values[normal], THRESHOLD_PERCENTILE)) if normal.any() else None,
     )

@@ -1,158 +1,135 @@
-"""page: report.html of a run that scores films: what each score finds, the most and the least unlike films, and cautions."""
+"""page: report.html of a run that scores anomalies: what each score finds, the most and least unlike images, and cautions."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
-
-from ....stores.array import StoredArray, written
-from ....stores.folder import Folder
-from ....stores.frame import Array, Box
+from ....stores.array import written
 from ...pipeline.documents import read_document, read_run, rejected_rows
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
-from ...show.film_gallery import ShownFilm, film_gallery
 from ...show.page import Caution, Column, Image, ReportPage, Section, Table
 from ...show.report import write_report
 from ...show.score_histogram import score_histogram
 from ...show.spreadsheet import Cell
 from ...show.training_curves import training_curves
 from ...steps.checkpoints import ModelRecord
-from ...steps.films.index import film_index
-from ...steps.films.layout import IMAGES
 from ...steps.report import histories_of, name_of, run_closing_sections
 from .documents import EVALUATION, Evaluation, Score
 from .evaluate import judged_of
-from .score import ERROR, EVIDENCE, NAMES, OF_SPOTTERS, scores_of
-from .settings import AnomalySettings
-from .split import parts_of
+from .medium import Figure, Medium
+from .score_names import OF_SPOTTERS, called
 from .train import VAE
 
-SHOWN_FILMS = 16
-"""Films of a gallery."""
 STRONG_TONE = 0.5
 """Rank correlation from which a score is said to follow a property of grey values."""
-MAP_PERCENTILE = 99.5
-"""Of all pixels of the films in a gallery: the value that is drawn in full colour."""
+DRAWN_SCORES = 9
+"""Scores whose histograms are drawn, at most."""
 
 
-def write_page(job: Job[AnomalySettings], unit: Unit) -> Outcome:
+def write_page(job: Job[Any], unit: Unit, *, medium: Medium) -> Outcome:
     """Draw the pictures and write the report."""
     outcome = Outcome()
-    maps, pictures = job.folder.out / "maps", dict[str, Path]()
+    maps, galleries = job.folder.out / "maps", dict[str, Figure]()
     with outcome.clock("read"):
-        document = read_document(job.folder, EVALUATION, Evaluation)
-        index, scores = film_index(job.folder), scores_of(job.folder)
-        judged = judged_of(index, parts_of(job.folder), job.settings)
+        document, scores = read_document(job.folder, EVALUATION, Evaluation), medium.scores(job)
+        judged = judged_of(job, medium, scores[document.shown])
     with outcome.clock("compute"):
         trained = [(VAE, "autoencoder", ModelRecord), ("spotter-1", "pasted anomalies", ModelRecord)]
-        pictures["training"] = training_curves(maps / "training.png", histories_of(job, trained))
+        training = training_curves(maps / "training.png", histories_of(job, trained))
         groups = {label or "no label": judged.labels == label for label in sorted(set(judged.labels))}
-        values = {name: scores[name][judged.rows] for name in NAMES}
+        values = {name: scores[name][judged.rows] for name in list(scores)[:DRAWN_SCORES]}
         spread = {name: {group: each[rows] for group, rows in groups.items()} for name, each in values.items()}
-        pictures["scores"] = score_histogram(maps / "scores.png", spread)
-        shown = values[document.shown]
-        order = np.argsort(-shown, kind="stable")
-        for name, title, chosen in (
-            ("worst", "Least like the training films", order[:SHOWN_FILMS]),
-            ("best", "Most like the training films", order[::-1][:SHOWN_FILMS]),
-        ):
-            lines = [
-                (f"{shown[i]:.4g}  {judged.labels[i]}".strip(), str(index.texts["name"][judged.rows[i]]))
-                for i in chosen
-            ]
-            films = shown_films(job.folder, judged.rows[chosen], lines, map_of(document.shown))
-            pictures[name] = film_gallery(maps / f"{name}.png", films, title=f"{title}: {document.shown}")
+        histogram = score_histogram(maps / "scores.png", spread)
+        galleries = medium.galleries(job, judged, values[document.shown])
+    figures = {
+        "training": Figure(training, ""),
+        "scores": Figure(histogram, f"Judged {medium.name}, by label"),
+        **galleries,
+    }
     with outcome.clock("write"):
-        pictures["report"] = write_report(job.folder.report, _page(job, unit, pictures, document))
-    outcome.files += [written(path) for path in pictures.values()]
+        report = write_report(job.folder.report, _Page(medium, document, figures).page(job, unit))
+    outcome.files += [written(path) for path in (*(figure.path for figure in figures.values()), report)]
     return outcome
 
 
-def map_of(score: str) -> str:
-    """The array of films.zarr that maps a score."""
-    return EVIDENCE if score in OF_SPOTTERS else ERROR
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """What the sections of the report are made of."""
 
+    medium: Medium
+    document: Evaluation
+    figures: dict[str, Figure]
 
-def shown_films(folder: Folder, rows: Array, lines: list[tuple[str, ...]], evidence: str) -> list[ShownFilm]:
-    """Films of a gallery, with a map of them."""
-    images, maps = (StoredArray.open(folder.films / name) for name in (IMAGES, evidence))
-    side = images.spec.shape[-1]
-    boxes = [Box((int(row), 0, 0), (int(row) + 1, side, side)) for row in rows]
-    values = [maps.read(box)[0].astype(np.float32) for box in boxes]
-    top = max(float(np.percentile(values, MAP_PERCENTILE)), 1e-6) if values else 1.0
-    return [
-        ShownFilm(images.read(box)[0], text, error / top) for box, text, error in zip(boxes, lines, values, strict=True)
-    ]
-
-
-def _page(job: Job[AnomalySettings], unit: Unit, pictures: dict[str, Path], document: Evaluation) -> ReportPage:
-    run = read_run(job.folder)
-    facts = [
-        ("films trained on", f"{document.trained:,}"),
-        ("films scored unseen", f"{document.judged:,}"),
-        ("subjects of these", f"{document.subjects:,}"),
-        ("rejected", str(len(rejected_rows(job.folder)))),
-    ]
-    best = document.scores[document.shown].detected
-    if best:
-        facts.append(
-            (f"AUROC, {document.shown.replace('_', ' ')}", f"{best.auroc:.3f} [{best.low:.3f}, {best.high:.3f}]")
-        )
-    body = [
-        Section(
-            "What the scores find",
-            text=_reading(document),
-            tables=(_table(document),),
-            figures=(Image(pictures["scores"], "Films that were not trained on, by label"),),
-        ),
-        Section("The least and the most unlike films", text=_galleries(document), figures=_gallery_images(pictures)),
-        Section(
-            "Does a score follow grey values alone?",
-            text=(
-                "Rank correlation of each score with properties that need no model, over normal films that were not trained on. "
-                "A score that follows one of them finds dark, plain or differently stored films before unusual ones.",
+    def page(self, job: Job[Any], unit: Unit) -> ReportPage:
+        document, names, seen = self.document, self.medium.name, self.medium.seen
+        facts = [
+            (f"{names} trained on", f"{document.trained:,}"),
+            (f"{names} scored unseen" if document.unseen else f"{names} scored", f"{document.judged:,}"),
+            ("subjects of these", f"{document.subjects:,}"),
+            ("rejected", str(len(rejected_rows(job.folder)))),
+        ]
+        best = document.scores[document.shown].detected
+        if best:
+            interval = f"{best.auroc:.3f} [{best.low:.3f}, {best.high:.3f}]"
+            facts.append((f"AUROC, {called(document.shown)}", interval))
+        galleries = [image(figure) for name, figure in self.figures.items() if name not in ("training", "scores")]
+        body = [
+            Section(
+                "What the scores find",
+                text=self.reading(),
+                tables=(_table(document),),
+                figures=(image(self.figures["scores"]),),
             ),
-            tables=(_tone_table(document),),
-        ),
-        *run_closing_sections(job, unit, training=pictures["training"]),
-    ]
-    return ReportPage(
-        title=f"Anomalies: {name_of(job)}",
-        subtitle="How unlike the films that were trained on each film is.",
-        facts=tuple(facts),
-        cautions=tuple(_cautions(document)),
-        sections=tuple(body),
-        footer=f"tile-engine {run.tile_engine}. Names, dates and numbers of patients in the files were not kept.",
-    )
+            Section(f"The least and the most unlike {seen}", text=self.on_galleries(), figures=tuple(galleries)),
+            Section(
+                "Does a score follow grey values alone?",
+                text=(
+                    f"Rank correlation of each score with properties that need no model, over normal {names} that are judged. "
+                    "A score that follows one of them finds what is dark, plain or differently stored before what is unusual.",
+                ),
+                tables=(_tone_table(document),),
+            ),
+            *run_closing_sections(job, unit, training=self.figures["training"].path),
+        ]
+        return ReportPage(
+            title=f"Anomalies: {name_of(job)}",
+            subtitle=f"How unlike the {seen} that were trained on each one is.",
+            facts=tuple(facts),
+            cautions=tuple(_cautions(document, names)),
+            sections=tuple(body),
+            footer=f"tile-engine {read_run(job.folder).tile_engine}. Names, dates and numbers of patients in the files were "
+            "not kept.",
+        )
+
+    def reading(self) -> tuple[str, ...]:
+        document, names = self.document, self.medium.name
+        labels = ", ".join(f"{label or 'no label'} {count:,}" for label, count in document.labels.items())
+        judged = f"Figures are of {names} whose subjects were not trained on: {labels}."
+        if not document.unseen:
+            judged = f"Networks learned all {names}, and these are scored: {labels}."
+        about = (judged, *filter(None, (self.medium.score,)))
+        if not document.normal:
+            return (*about, f"Labels do not tell normal {names} from enough others, so no score can be judged here.")
+        noun = names.removesuffix("s")
+        return (
+            *about,
+            f"AUROC is the share of pairs of a {noun} labelled {document.normal} and one with another label that a score puts "
+            "in the right order: 0.5 is chance. Intervals are of 95 %, by the bootstrap over subjects. Rows below the line "
+            "need no model.",
+        )
+
+    def on_galleries(self) -> tuple[str, ...]:
+        where = "where its reconstruction is wrong"
+        if self.document.shown in OF_SPOTTERS:
+            where = "where the networks that saw pasted anomalies find one"
+        return (f"Sorted by {called(self.document.shown)}. Beside each image, in orange, {where}.",)
 
 
-def _reading(document: Evaluation) -> tuple[str, ...]:
-    labels = ", ".join(f"{label or 'no label'} {count:,}" for label, count in document.labels.items())
-    unseen = f"Figures are of films whose subjects were not trained on: {labels}."
-    if not document.normal:
-        return (unseen, "No label tells normal films from others, so no score can be judged here.")
-    return (
-        unseen,
-        f"AUROC is the share of pairs of a film labelled {document.normal} and one with another label that a score puts in the "
-        "right order: 0.5 is chance. Intervals are of 95 %, by the bootstrap over subjects. Rows below the line need no model.",
-    )
-
-
-def _galleries(document: Evaluation) -> tuple[str, ...]:
-    where = "where its reconstruction is wrong"
-    if map_of(document.shown) == EVIDENCE:
-        where = "where the networks that saw pasted anomalies find one"
-    return (f"Sorted by {document.shown.replace('_', ' ')}. Beside each film, in orange, {where}.",)
-
-
-def _gallery_images(pictures: dict[str, Path]) -> tuple[Image, ...]:
-    return (
-        Image(pictures["worst"], "Least like the training films first: score and label"),
-        Image(pictures["best"], "Most like the training films first: score and label"),
-    )
+def image(figure: Figure) -> Image:
+    return Image(figure.path, figure.caption)
 
 
 def _table(document: Evaluation) -> Table:
@@ -163,7 +140,7 @@ def _table(document: Evaluation) -> Table:
     rows: list[tuple[Cell, ...]] = []
     marked = list(document.scores).index(document.shown)
     for name, score in (*document.scores.items(), *document.properties.items()):
-        rows.append((_called(name), *_detected(score), *(score.by_label.get(label) for label in others if many)))
+        rows.append((called(name), *_detected(score), *(score.by_label.get(label) for label in others if many)))
     return Table(tuple(columns), tuple(rows), marked=frozenset({marked}))
 
 
@@ -178,24 +155,21 @@ def _detected(score: Score) -> tuple[Cell, ...]:
 
 def _tone_table(document: Evaluation) -> Table:
     names = list(document.properties)
-    rows = [(_called(score), *(one.tone.get(name) for name in names)) for score, one in document.scores.items()]
-    return Table((Column("score"), *(Column(_called(name), "number") for name in names)), tuple(rows))
+    rows = [(called(score), *(one.tone.get(name) for name in names)) for score, one in document.scores.items()]
+    return Table((Column("score"), *(Column(called(name), "number") for name in names)), tuple(rows))
 
 
-def _called(name: str) -> str:
-    return {"negative_elbo": "−ELBO", "iwae": "−IWAE"}.get(name, name.replace("_", " "))
-
-
-def _cautions(document: Evaluation) -> Iterator[Caution]:
+def _cautions(document: Evaluation, names: str) -> Iterator[Caution]:
     for note in document.notes:
-        yield Caution("Training films", note[:1].upper() + note[1:] + ".")
+        yield Caution(f"The {names} that were trained on", note[:1].upper() + note[1:] + ".")
     shown = document.scores[document.shown]
     followed = [name for name, rank in shown.tone.items() if rank is not None and abs(rank) >= STRONG_TONE]
     if followed:
-        names = " and ".join(_called(name) for name in followed)
+        tones = " and ".join(called(name) for name in followed)
         yield Caution(
             "The score follows grey values",
-            f"{_called(document.shown)} goes with {names} of normal films: it may rank films by how they were taken or stored.",
+            f"{called(document.shown)} goes with {tones} of normal {names}: it may rank {names} by how they were taken or "
+            "stored.",
         )
     if shown.detected is None:
         return
@@ -203,9 +177,9 @@ def _cautions(document: Evaluation) -> Iterator[Caution]:
     for name, distance in plain.items():
         if distance >= abs((shown.detected.auroc or 0.5) - 0.5):
             yield Caution(
-                "A property without any model tells the films apart as well",
-                f"{_called(name)} alone has AUROC {document.properties[name].detected.auroc:.3f}: the labels may go with how films "
-                "were taken or stored.",
+                f"A property without any model tells the {names} apart as well",
+                f"{called(name)} alone has AUROC {document.properties[name].detected.auroc:.3f}: the labels may go with how "
+                f"{names} were taken or stored.",
             )
     if shown.detected.low is not None and shown.detected.low <= 0.5:
         yield Caution("The score may be no better than chance", "Its interval holds 0.5.")

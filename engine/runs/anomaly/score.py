@@ -24,16 +24,12 @@ from ...pipeline.outputs import Output
 from ...pipeline.unit import Outcome, Unit
 from ...steps.checkpoints import device_of
 from ...steps.films.layout import IMAGES, PROPERTIES, first_row
+from .score_names import NAMES, OF_VAE
 from .settings import AnomalySettings
 from .spotters import load_spotters
 from .train import load_vae
 
 SCORES, ERROR, EVIDENCE = "scores", "error", "evidence"
-SHOWN = "pasted_both"
-"""The score that galleries are sorted by."""
-OF_VAE = ("negative_elbo", "iwae", "entropy_corrected", "complexity", "regret", "reconstruction")
-OF_SPOTTERS = ("pasted", "pasted_neighbours", "pasted_both")
-NAMES = (*OF_SPOTTERS, *OF_VAE)
 MAPS = (ERROR, EVIDENCE)
 
 

@@ -1,18 +1,30 @@
-"""AnomalySettings: the settings of a run that scores films by how unlike the normal ones they are."""
+"""Settings of the run that scores films, slides or volumes by how unlike the normal ones they are."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+import math
+from collections.abc import Sequence
+from statistics import median
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from ...pipeline.option import FIND, READ, TRY, Option
 from ...pipeline.settings import RunSettings
 from ...steps.films.settings import FilmSettings
+from ...steps.settings import SMALL_PATCH, Patch, PreparedSettings, SampledSettings, SlideSettings
+
+if TYPE_CHECKING:
+    from ...pipeline.record import ImageRecord
+    from ...steps.volumes.grid import Grid
 
 SOURCE = "kurotaki2017"
 """The network and training of the source, beside our own."""
 SOURCE_SIDE, SOURCE_LATENT = 100, 256
+LEAST_SIDE, MOST_SIDE = 16, 128
+"""Voxels a side of a slice; larger slices are resampled to larger voxels, unless a shape or a voxel is given."""
+ROUNDING = 0.01
+"""Share of a voxel by which volumes may exceed a grid."""
 Likelihood = Literal["bernoulli", "continuous_bernoulli", "gaussian", "gaussian_fixed", "logistic"]
 
 
@@ -22,11 +34,6 @@ class ScoreSettings(RunSettings):
     normal: Annotated[str, Option(READ, ("train",), metavar="LABEL")] = Field(
         "normal",
         description="Label of the images to train on, whatever its case; 'any' trains on all of them.",
-    )
-    network: Annotated[Literal["convolutional", "kurotaki2017"], Option(FIND, ("train",))] = Field(
-        "convolutional",
-        description="Variational autoencoder: convolutional, or the dense one of Kurotaki et al. 2017 with its training "
-        "(100 pixels, 256 latent variables, Bernoulli, RMSProp, 50 epochs).",
     )
     latent: Annotated[int | None, Option(FIND, ("train",), "16; of kurotaki2017 256")] = Field(
         None, ge=1, le=1024, description="Latent variables of the autoencoder."
@@ -41,13 +48,19 @@ class ScoreSettings(RunSettings):
         0.3, gt=0, lt=1, description="Share of the subjects of normal images that are scored and not trained on."
     )
 
+    spotters: Annotated[int, Option(TRY, ("train",))] = Field(
+        2, ge=1, le=20, description="Networks that are trained to see pasted anomalies; a score is their mean."
+    )
+
+    @property
+    def trains_as_source(self) -> bool:
+        """Whether the autoencoder is trained as that of the source."""
+        return False
+
     @property
     def vae(self) -> dict[str, Any]:
         """Arguments of the autoencoder, but its side and channels."""
-        of_source = self.network == SOURCE
-        latent = self.latent or (SOURCE_LATENT if of_source else 16)
-        likelihood = self.likelihood or ("bernoulli" if of_source else "gaussian")
-        return {"latent": latent, "likelihood": likelihood, **({"hidden": 256} if of_source else {})}
+        return {"latent": self.latent or 16, "likelihood": self.likelihood or "gaussian"}
 
     @property
     def named(self) -> dict[str, Any]:
@@ -57,12 +70,78 @@ class ScoreSettings(RunSettings):
 class AnomalySettings(ScoreSettings, FilmSettings):
     """Every setting of `run anomaly --films`, with its default."""
 
-    spotters: Annotated[int, Option(TRY, ("train",))] = Field(
-        2, ge=1, le=20, description="Networks that are trained to see pasted anomalies; a score is their mean."
+    network: Annotated[Literal["convolutional", "kurotaki2017"], Option(FIND, ("train",))] = Field(
+        "convolutional",
+        description="Variational autoencoder: convolutional, or the dense one of Kurotaki et al. 2017 with its training "
+        "(100 pixels, 256 latent variables, Bernoulli, RMSProp, 50 epochs).",
     )
+
+    @property
+    def trains_as_source(self) -> bool:
+        return self.network == SOURCE
+
+    @property
+    def vae(self) -> dict[str, Any]:
+        """Arguments of the autoencoder, but its side and channels."""
+        if self.network != SOURCE:
+            return {"latent": self.latent or 16, "likelihood": self.likelihood or "gaussian"}
+        return {"latent": self.latent or SOURCE_LATENT, "likelihood": self.likelihood or "bernoulli", "hidden": 256}
 
     @model_validator(mode="after")
     def _of_source(self) -> AnomalySettings:
         if self.network == SOURCE and self.side != SOURCE_SIDE:
             raise ValueError(f"network: {SOURCE} sees films of {SOURCE_SIDE} pixels a side, and side is {self.side}")
         return self
+
+
+class ImageScoreSettings(ScoreSettings):
+    """Settings of runs on slides and volumes."""
+
+    label: Annotated[str, Option(READ, ("train",), metavar="COLUMN")] = Field(
+        "label", description="Column of the list that names the class of a slide or volume."
+    )
+
+    @property
+    def class_column(self) -> str:
+        return self.label
+
+
+class SlideAnomalySettings(ImageScoreSettings, SampledSettings, SlideSettings):
+    """Every setting of `run anomaly --slides`, with its default."""
+
+    patch: Patch = SMALL_PATCH
+    draws: Annotated[int, Option(TRY, ("apply",))] = Field(
+        4, ge=1, le=1000, description="Draws from the posterior of each tile, of which a bound is the mean."
+    )
+
+
+class VolumeAnomalySettings(ImageScoreSettings, PreparedSettings):
+    """Every setting of `run anomaly --volumes`, with its default. Lengths are voxels of the prepared volumes."""
+
+    shape: Annotated[
+        tuple[int, int, int] | None,
+        Option(READ, ("sample",), "that of the largest volume, slices as squares", "Z,Y,X", str),
+    ] = Field(None, description="Voxels along z,y,x of prepared volumes, such as 80,96,96; slices are squares.")
+    voxel: Annotated[
+        float | None, Option(READ, ("sample",), "the volumes' median, or such that slices have 128 voxels a side")
+    ] = Field(None, gt=0, le=100, description="Millimetres a voxel that volumes are resampled to.")
+
+    @field_validator("shape")
+    @classmethod
+    def _square(cls, value: tuple[int, int, int] | None) -> tuple[int, int, int] | None:
+        if value and (value[1] != value[2] or value[1] < LEAST_SIDE):
+            raise ValueError(f"slices are squares of {LEAST_SIDE} voxels or more along y and x; got {value}")
+        return value
+
+    def grid(self, records: Sequence[ImageRecord]) -> Grid:
+        """Grid whose axial slices are squares that hold each of the volumes."""
+        from ...steps.volumes.grid import Grid
+
+        extents = [max(r.shape[axis] * r.spacing[axis] for r in records) for axis in range(3)]
+        middle = [median(r.spacing[axis] for r in records) for axis in range(3)]
+        across = max(extents[1:])
+        in_plane = self.voxel * 1000 if self.voxel else max(*middle[1:], across / MOST_SIDE)
+        along = self.voxel * 1000 if self.voxel else max(middle[0], in_plane)
+        side = max(LEAST_SIDE, math.ceil(across / in_plane - ROUNDING))
+        shape = self.shape or (max(1, math.ceil(extents[0] / along - ROUNDING)), side, side)
+        return Grid(shape, (along, in_plane, in_plane), whole=self.shape is None)

@@ -1,4 +1,4 @@
-"""train: fits the variational autoencoder to the films of the training part."""
+"""train: fits the variational autoencoder to the images of the training part."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from ...pipeline.job import Job
 from ...pipeline.progress import ProgressFile
 from ...pipeline.unit import Outcome, Unit
 from ...steps.checkpoints import ModelRecord, checkpoint_slot, device_of, read_record, save_model
-from ...steps.films.rows import FilmRows
-from .settings import SOURCE, ScoreSettings
-from .split import TRAIN, parts_of
+from .medium import Medium
+from .settings import ScoreSettings
 
 if TYPE_CHECKING:
     from ....models.networks.vae import Vae
@@ -21,10 +20,10 @@ if TYPE_CHECKING:
 
 VAE = "vae"
 STEPS = 2000
-"""Steps of 64 films, at effort 1."""
+"""Steps of 64 images, at effort 1."""
 
 
-def train_vae(job: Job[Any], unit: Unit, replica: Replica) -> Outcome:
+def train_vae(job: Job[Any], unit: Unit, replica: Replica, *, medium: Medium) -> Outcome:
     """Fit the autoencoder."""
     from ....models.networks.vae import Vae
     from ....models.seeds import generator
@@ -33,15 +32,16 @@ def train_vae(job: Job[Any], unit: Unit, replica: Replica) -> Outcome:
 
     outcome, settings = Outcome(), job.settings
     with outcome.clock("read"):
-        films = FilmRows(job.folder, np.flatnonzero(parts_of(job.folder) == TRAIN))
-    if settings.network == SOURCE:
+        images = medium.training(job)
+        _, channels, side, _ = images[np.zeros(1, np.int64)].shape
+    if settings.trains_as_source:
         epochs = max(1, round(KUROTAKI2017_EPOCHS * settings.effort))
-        plan = KUROTAKI2017.of_epochs(len(films), epochs)
+        plan = KUROTAKI2017.of_epochs(len(images), epochs)
     else:
         plan = VariationalPlan(max(10, round(STEPS * settings.effort)))
     with outcome.clock("compute"):
-        vae = Vae(films.side, 1, **settings.vae, source=generator(settings.seed, VAE)).to(device_of(job))
-        phase = Variational(vae, films, plan, seed=settings.seed, replica=replica)
+        vae = Vae(side, channels, **settings.vae, source=generator(settings.seed, VAE)).to(device_of(job))
+        phase = Variational(vae, images, plan, seed=settings.seed, replica=replica)
         slot = checkpoint_slot(job, unit.step)
         history = fit(
             phase, slot, threads=settings.threads, progress_file=ProgressFile(job.folder.out), replica=replica
@@ -51,7 +51,7 @@ def train_vae(job: Job[Any], unit: Unit, replica: Replica) -> Outcome:
     with outcome.clock("write"):
         outcome.files += save_model(job, VAE, vae, partial(ModelRecord, history=tuple(history)))
         slot.path.unlink(missing_ok=True)
-    outcome.facts.update(steps=plan.steps, loss=history[-1]["loss"], films=len(films))
+    outcome.facts.update(steps=plan.steps, loss=history[-1]["loss"], images=len(images))
     return outcome
 
 

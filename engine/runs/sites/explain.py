@@ -1,11 +1,6 @@
 """explain: layers/gradcam of each volume: where the network that did not see its subject finds the site that it names.
 
-The layer lies on the frame of labels/tissue, so that every reader finds it in register with the volume: evidence is computed in
-cells of the prepared grid, and interpolated once to the volume's own grid.
-
-```text
-volume's frame --grid_to_volume^-1--> voxels of the prepared grid --/ 2**blocks--> cells of the evidence
-```
+Evidence is computed in cells of 2**blocks voxels of the prepared grid (`steps/volumes/map_layer.py`).
 """
 
 from __future__ import annotations
@@ -16,28 +11,21 @@ from typing import Any
 import numpy as np
 
 from ....errors import SlideError
-from ....stores.array import Written
-from ....stores.downsample import halve
 from ....stores.frame import Array, Frame
-from ....stores.image import ImageSpec, StoredImage, halving, pyramid
-from ....stores.shard import Codec
 from ...pipeline.job import Job
 from ...pipeline.record import ImageRecord
 from ...pipeline.unit import Outcome, Unit
 from ...steps.checkpoints import device_of
-from ...steps.convert.geometry import coarse, reference_of
 from ...steps.convert.tissue import tissue
-from ...steps.volumes.dataset import Volumes, grid_of
-from ...steps.volumes.grid import grid_to_volume
-from ...steps.volumes.mask import given_mask_on, mask_of
-from ...steps.volumes.prepare import pose_of
+from ...steps.volumes.dataset import Volumes
+from ...steps.volumes.map_layer import map_frame, map_to_grid, write_map
+from ...steps.volumes.mask import given_mask_on
 from .folds import fold_of
 from .networks import load_network
 from .settings import SitesSettings
 
 GRADCAM = "gradcam"
 """Name of the step and of the layer."""
-DTYPE = "float32"
 
 
 def explained_units(job: Job[SitesSettings], step: str) -> Iterator[Unit]:
@@ -60,8 +48,7 @@ def explain_volume(job: Job[SitesSettings], unit: Unit) -> Outcome:
     with outcome.clock("read"):
         network = load_network(job, fold_of(job, unit.slide)).to(device_of(job))
         cells = prepared_cells(job, unit.slide)
-        frame = record.frame.coarsen(coarse(record.frame))
-        matrix = np.linalg.inv(_grid_of_volume(job, record)) @ _edges_of(frame)
+        frame, matrix = map_frame(record), map_to_grid(job, record)
     with outcome.clock("compute"):
         torch.set_num_threads(job.settings.threads)
         evidence, logits = evidence_maps(network, to_float(cells).to(device_of(job)))
@@ -69,47 +56,13 @@ def explain_volume(job: Job[SitesSettings], unit: Unit) -> Outcome:
     outcome.facts |= {"named": int(logits[0].argmax()), "head": _share(heat, tissue(job, unit.slide).values)}
     outcome.facts["brain"] = _in_brain(job, record, frame, heat, outcome)
     with outcome.clock("write"):
-        outcome.files += write_map(job, unit.slide, heat, frame)
+        outcome.files += write_map(job, unit.slide, GRADCAM, heat[None], {"unit": "logit"})
     return outcome
 
 
 def prepared_cells(job: Job[SitesSettings], image: str) -> Array:
     """A volume as the network sees it, uint16 (1, 1, z, y, x)."""
     return Volumes(job, np.array([list(job.slides).index(image)]))[np.zeros(1, np.int64)]
-
-
-def write_map(job: Job[Any], image: str, heat: Array, frame: Frame) -> list[Written]:
-    """Write evidence on a frame as the image's layer, with coarser levels."""
-    record, cut = job.slides[image], job.modality.cut
-    frames = pyramid(frame, longest=cut.longest)
-    stored = StoredImage.create(
-        job.folder.layer(image, GRADCAM), ImageSpec(frames, 1, DTYPE, *cut.labels, codec=Codec("zstd"))
-    )
-    files, values = [], heat[None]
-    for level, on in enumerate(frames):
-        for box in on.box.cut(stored.shard(level)):
-            files.append(stored.write(level, box, values[(slice(None), *box.slices)]))
-        values = halve(values, halving(on)).astype(DTYPE)
-    return files + stored.finish(
-        name=GRADCAM, reference=reference_of(record.frame), placement=record.placement, notes={"unit": "logit"}
-    )
-
-
-def _grid_of_volume(job: Job[SitesSettings], record: ImageRecord) -> Array:
-    """4 x 4 from positions on the prepared grid to micrometres of the volume's frame, as the volume was prepared."""
-    grid = grid_of(job)
-    aligned = job.settings.align != "none"
-    pose = pose_of(job, job.stored(record.id).read(record.frame.box)[0], record) if aligned else None
-    needs_mask = not grid.whole and pose is None
-    mask = mask_of(job, record) if needs_mask else np.ones(record.shape, bool)
-    return grid_to_volume(mask, record.frame, grid, pose)
-
-
-def _edges_of(frame: Frame) -> Array:
-    """4 x 4 from positions on a frame, in its cells between their edges, to micrometres."""
-    out = np.diag([*frame.spacing, 1.0])
-    out[:3, 3] = frame.origin
-    return out
 
 
 def _share(heat: Array, mask: Array) -> float | None:

@@ -47,19 +47,6 @@ class TrainingSet:
     """Number of them in a batch when features are computed."""
 
 
-class Part:
-    """Some of the rows of stored images."""
-
-    def __init__(self, images: Patches, rows: Array) -> None:
-        self._images, self._rows = images, rows
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def __getitem__(self, index: Array) -> Array:
-        return self._images[self._rows[index]]
-
-
 def training_units(job: Job[FoldSettings], step: str) -> Iterator[Unit]:
     for name in (*folds_of(job), *shuffled_names(job)):
         yield Unit(step, name)
@@ -98,6 +85,7 @@ def train_network(job: Job[FoldSettings], unit: Unit, *, training_set: Prepared)
     import torch
     from threadpoolctl import threadpool_limits
 
+    from ....models.batches import Selection
     from ....models.training.classification import Classification, features_of, fit_head
     from ...compute.fit import fit
     from ...compute.gpu_stream import gpu_errors
@@ -111,7 +99,7 @@ def train_network(job: Job[FoldSettings], unit: Unit, *, training_set: Prepared)
         torch.set_num_threads(job.settings.threads)
         network = chosen.network.to(device_of(job))
         with gpu_errors():
-            images = Part(chosen.images, used)
+            images = Selection(chosen.images, used)
             phase = Classification(network, images, labels, chosen.plan, seed=job.settings.seed)
         slot = checkpoint_slot(job, unit.step, unit.name)
         history = fit(phase, slot, threads=job.settings.threads, progress_file=ProgressFile(job.folder.out))

@@ -52,6 +52,16 @@ def test_a_film_has_the_same_scores_in_any_company(hidden: int) -> None:
     assert not np.array_equal(other["negative_elbo"], whole["negative_elbo"])
 
 
+def test_films_without_names_share_their_random_numbers(trained: Vae) -> None:
+    films, draws = discs(5), Draws(samples=3, seed=4, shared=True)
+    names = ("negative_elbo", "iwae")
+    together = score_films(trained, np.concatenate([films, films]), [""] * 10, names=names, draws=draws)
+    alone = score_films(trained, films[3:4], [""], names=names, draws=draws)
+    for name in names:
+        assert (together[name][:5] == together[name][5:]).all()
+        assert np.isclose(alone[name][0], together[name][3], rtol=1e-6)
+
+
 def test_every_score_ranks_other_shapes_above_discs(trained: Vae) -> None:
     strange = np.ascontiguousarray(discs(16, 2))
     strange[:, :, 2:6, 2:22] = 200

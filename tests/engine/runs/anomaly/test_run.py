@@ -9,18 +9,21 @@ import numpy as np
 import pytest
 
 from tile_engine import open_run
-from tile_engine.engine.runs.anomaly.settings import AnomalySettings
-from tile_engine.engine.runs.anomaly.split import NONE, TEST, TRAIN, divided
-from tile_engine.engine.steps.films.index import TEXTS, FilmIndex
+from tile_engine.engine.runs.anomaly.films import FILMS
+from tile_engine.engine.runs.anomaly.medium import NONE, TEST, TRAIN, Rows
+from tile_engine.engine.runs.anomaly.settings import AnomalySettings, SlideAnomalySettings
+from tile_engine.engine.runs.anomaly.slides import SLIDES
+from tile_engine.engine.runs.anomaly.split import divided
+from tile_engine.engine.steps.films.index import TEXTS
 from tile_engine.errors import SettingsError
 
 
-def index_of(**columns: list[str]) -> FilmIndex:
+def rows_of(**columns: list[str]) -> Rows:
     count = len(next(iter(columns.values())))
     texts = {name: np.full(count, "", object) for name in TEXTS}
     texts["name"] = np.array([f"film{i}" for i in range(count)], object)
     texts["subject"] = texts["name"].copy()
-    return FilmIndex(texts | {name: np.array(values, object) for name, values in columns.items()}, {})
+    return Rows(texts | {name: np.array(values, object) for name, values in columns.items()}, {})
 
 
 def test_normal_films_are_trained_on_and_no_subject_is_on_both_sides() -> None:
@@ -28,7 +31,7 @@ def test_normal_films_are_trained_on_and_no_subject_is_on_both_sides() -> None:
     labels = ["normal"] * 60
     for row in (10, 20, 21):  # s5 has a film of each kind, s10 two abnormal ones
         labels[row] = "opacity"
-    division = divided(index_of(label=labels, subject=subjects), AnomalySettings())
+    division = divided(rows_of(label=labels, subject=subjects), AnomalySettings(), FILMS)
     trained, judged = (np.flatnonzero(division.part == part) for part in (TRAIN, TEST))
     assert not {subjects[r] for r in trained} & {subjects[r] for r in judged}
     assert {10, 11, 20, 21} <= set(judged) and all(labels[r] == "normal" for r in trained)
@@ -39,22 +42,35 @@ def test_normal_films_are_trained_on_and_no_subject_is_on_both_sides() -> None:
 def test_a_column_split_decides_and_shared_subjects_are_said() -> None:
     split = ["train"] * 10 + ["test"] * 5 + ["odd"]
     subjects = [f"s{i}" for i in range(10)] + ["s0"] + [f"t{i}" for i in range(5)]
-    division = divided(index_of(label=["Normal"] * 16, split=split, subject=subjects), AnomalySettings())
+    division = divided(rows_of(label=["Normal"] * 16, split=split, subject=subjects), AnomalySettings(), FILMS)
     assert (division.part == [TRAIN] * 10 + [TEST] * 6).all()
     assert any("1 subjects are on both sides" in note for note in division.notes)
     assert any("1 films have another split" in note for note in division.notes)
 
 
 def test_without_labels_all_films_count_as_normal_and_it_is_said() -> None:
-    division = divided(index_of(label=[""] * 20), AnomalySettings())
+    division = divided(rows_of(label=[""] * 20), AnomalySettings(), FILMS)
     assert (division.part == TRAIN).sum() == 14 and "no film has a label" in division.notes[0]
+
+
+def test_slides_without_labels_are_all_learned_and_it_is_said() -> None:
+    division = divided(rows_of(label=[""] * 5), SlideAnomalySettings(), SLIDES)
+    assert (division.part == TRAIN).all() and "what is unlike most is rare" in division.notes[0]
+
+
+def test_subjects_of_labelled_slides_are_held_out() -> None:
+    labels = ["normal"] * 6 + ["tumour"] * 2
+    part = divided(rows_of(label=labels), SlideAnomalySettings(), SLIDES).part
+    assert (part[:6] == TRAIN).sum() == 4 and (part[6:] == TEST).all()
+    with pytest.raises(SettingsError, match="0 slides are left to train on"):
+        divided(rows_of(label=["tumour"] * 3), SlideAnomalySettings(), SLIDES)
 
 
 def test_films_that_are_left_out_are_in_no_part_and_too_few_are_refused() -> None:
     reasons = ["unreadable"] + [""] * 19
-    assert divided(index_of(label=["normal"] * 20, reason=reasons), AnomalySettings()).part[0] == NONE
+    assert divided(rows_of(label=["normal"] * 20, reason=reasons), AnomalySettings(), FILMS).part[0] == NONE
     with pytest.raises(SettingsError, match="0 films are left to train on"):
-        divided(index_of(label=["healthy"] * 20), AnomalySettings())
+        divided(rows_of(label=["healthy"] * 20), AnomalySettings(), FILMS)
 
 
 def test_the_source_network_has_its_side() -> None:

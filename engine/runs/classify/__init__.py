@@ -61,7 +61,14 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
             "convert": film_steps(modality),
             **_training(variant, index_step()),
             "apply": (
-                Step("plan", "plan probabilities", plan_probabilities, once, settings=("gradcam",), outputs=plan_outputs()),
+                Step(
+                    "plan",
+                    "plan probabilities",
+                    plan_probabilities,
+                    once,
+                    settings=("gradcam",),
+                    outputs=plan_outputs(),
+                ),
                 Step("probabilities", "judge films", judge_batch, per_image, outputs=batch_outputs()),
                 Step("gradcam", "map the evidence", explain_batch, gradcam_units, outputs=gradcam_outputs()),
             ),

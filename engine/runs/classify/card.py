@@ -32,7 +32,9 @@ def card_lines(job: Job[ClassifySettings]) -> list[str]:
     folds, document = folds_of(job.folder), read_document(job.folder, EVALUATION, Evaluation)
     record, run = read_record(job, FINAL, ClassifierRecord), read_run(job.folder)
     own = folds.networks[FINAL]
-    threshold = f", named from a probability of {record.last.threshold:.3f} on" if record.last.threshold is not None else ""
+    threshold = (
+        f", named from a probability of {record.last.threshold:.3f} on" if record.last.threshold is not None else ""
+    )
     lines = [
         f"# Model card: {' against '.join(folds.classes)}",
         "",

@@ -8,8 +8,8 @@ from ...show.page import Caution
 from .documents import Evaluation, Method
 from .evaluate import PIXELS
 
-FEW_POSITIVES = 30
-"""Films of a label below which sensitivity is hardly known."""
+FEW_FILMS = 30
+"""Films of a label below which the share that is named rightly is hardly known."""
 FEW_VALIDATION = 10
 """Films of a validation part below which threshold and calibration are hardly known."""
 PLAIN_AREA = 0.65
@@ -73,12 +73,13 @@ def _of_numbers(document: Evaluation) -> Iterator[Caution]:
     from ....models.evaluation.wilson import wilson
 
     label, count = min(document.films.items(), key=lambda item: item[1])
-    if count < FEW_POSITIVES:
-        share = document.network["accuracy"].value or 0.0
-        low, high = wilson(min(count, round(share * count)), count)
+    if count < FEW_FILMS:
+        place = document.classes.index(label)
+        right = document.confusion[place][place]
+        low, high = wilson(right, count)
         yield Caution(
             f"Only {count} judged films have the label {label}.",
-            f"One film is {1 / count:.1%} of them: a share of {share:.2f} of {count} has an interval of {low:.2f} to {high:.2f}.",
+            f"{right} of {count} are named rightly: the interval of that share is {low:.2f} to {high:.2f} (Wilson).",
         )
     if 0 < document.smallest_validation < FEW_VALIDATION:
         yield Caution(
@@ -87,7 +88,9 @@ def _of_numbers(document: Evaluation) -> Iterator[Caution]:
         )
     area, accuracy = document.network["auroc"], document.network["accuracy"].value
     if area.low is not None and area.low <= 0.5:
-        yield Caution("The network may be no better than chance.", "The interval of its area under the curve holds 0.5.")
+        yield Caution(
+            "The network may be no better than chance.", "The interval of its area under the curve holds 0.5."
+        )
     if accuracy is not None and document.majority is not None and accuracy <= document.majority:
         yield Caution(
             f"Naming the most frequent label always is right as often ({document.majority:.3f}) as the network ({accuracy:.3f}).",

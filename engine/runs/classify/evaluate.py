@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 from ....stores.frame import Array
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
-from ...steps.checkpoints import find_record, write_document
+from ...steps.checkpoints import read_record, write_document
 from .cohort import FilmCohort, cohort_of
 from .documents import EVALUATION, ClassifierRecord, Comparison, Evaluation, Interval, Method
 from .figures import area, repeated_figures
@@ -81,17 +82,21 @@ def evaluation(job: Job[Any]) -> Evaluation:
     if judged.both:
         network = repeated_figures(judged.labels, judged.probability, judged.named, judged.subjects, seed=seed)
     binary = judged.both and len(folds.classes) == 2
+    stages = _stages(job, cohort, judged) if judged.both else {}
     pixels = pixel_probabilities(job, cohort.labels, len(folds.classes))[:, judged.rows]
     return Evaluation(
         classes=folds.classes,
         films={folds.classes[k]: n for k, n in sorted(Counter(judged.labels.tolist()).items())},
         subjects=len(set(judged.subjects)),
         network=network,
-        stages=_stages(job, cohort, judged) if judged.both else {},
+        stages={
+            name: repeated_figures(judged.labels, *values, judged.subjects, seed=seed)
+            for name, values in stages.items()
+        },
         majority=_majority(job, cohort, judged),
         confusion=_confusion(judged, len(folds.classes)),
         methods=_methods(job, cohort, judged, pixels) if judged.both else {},
-        comparisons=tuple(_comparisons(judged, pixels)) if binary else (),
+        comparisons=tuple(_comparisons(judged, pixels, stages)) if binary else (),
         sites=sites_of(judged, folds.classes),
         site_matrix=matrix_of(job, cohort) if binary else (),
         confound=confound_of(job, cohort, judged) if binary else None,
@@ -121,23 +126,28 @@ def _confusion(judged: Judged, classes: int) -> tuple[tuple[int, ...], ...]:
     return tuple(map(tuple, confusion(judged.labels, judged.named[0], classes).tolist()))
 
 
-def _stages(job: Job[Any], cohort: FilmCohort, judged: Judged) -> dict[str, dict[str, Interval]]:
-    """Figures after each stage of the trainings."""
+Stages = dict[str, tuple[Array, Array]]
+"""Stage -> probabilities (repeat, n, class) and named classes (repeat, n) of the judged films after it."""
+
+
+def _stages(job: Job[Any], cohort: FilmCohort, judged: Judged) -> Stages:
+    """What the networks said after each stage of their trainings; empty where these had one stage."""
     parts, folds = parts_of(job.folder), folds_of(job.folder)
-    tables: dict[str, tuple[Array, Array]] = {}
+    tables: Stages = {}
     shape = (folds.repeats, len(cohort.labels), len(folds.classes))
     for name, sizes in folds.networks.items():
-        record = find_record(job, name, ClassifierRecord)
         rows = np.flatnonzero(parts[name] == TEST)
-        if sizes.site or record is None or len(record.stages) < 2 or not len(rows):
+        record = None if sizes.site or not len(rows) or not sizes.train else read_record(job, name, ClassifierRecord)
+        if record is None or len(record.stages) < 2:
             continue
         for stage, values in zip(record.stages, stages_of(job, name), strict=True):
-            probability, named = tables.setdefault(stage.name, (np.full(shape, np.nan, np.float32), np.full(shape[:2], -1)))
+            probability, named = tables.setdefault(
+                stage.name, (np.full(shape, np.nan, np.float32), np.full(shape[:2], -1))
+            )
             probability[repeat_of(name), rows] = values
             named[repeat_of(name), rows] = named_classes(values, stage.threshold)
     return {
-        stage: repeated_figures(judged.labels, p[:, judged.rows], n[:, judged.rows], judged.subjects, seed=job.settings.seed)
-        for stage, (p, n) in tables.items()
+        stage: (probability[:, judged.rows], named[:, judged.rows]) for stage, (probability, named) in tables.items()
     }
 
 
@@ -156,13 +166,20 @@ def _methods(job: Job[Any], cohort: FilmCohort, judged: Judged, pixels: Array) -
     return methods
 
 
-def _comparisons(judged: Judged, pixels: Array) -> list[Comparison]:
-    """DeLong's test of the network's area against that of pixels, by the means over repeats."""
+def _comparisons(judged: Judged, pixels: Array, stages: Stages) -> Iterator[Comparison]:
+    """DeLong's tests of the network's area against that of pixels, and of the last stage's against the first one's.
+
+    Scores are the means over repeats.
+    """
     from ....models.evaluation.delong import compare_areas
 
-    if not np.isfinite(pixels).all() or min(np.bincount(judged.labels, minlength=2)) < 2:
-        return []
-    found = compare_areas(judged.labels, judged.probability[..., 1].mean(0), pixels[..., 1].mean(0))
-    return [
-        Comparison(first=NETWORK, second=PIXELS, difference=found.difference, low=found.low, high=found.high, p=found.p)
-    ]
+    if min(np.bincount(judged.labels, minlength=2)) < 2:
+        return
+    scores = {NETWORK: judged.probability, PIXELS: pixels} | {name: p for name, (p, _) in stages.items()}
+    pairs = [(NETWORK, PIXELS)] + ([(list(stages)[-1], next(iter(stages)))] if stages else [])
+    for first, second in pairs:
+        if np.isfinite(scores[first]).all() and np.isfinite(scores[second]).all():
+            areas = compare_areas(judged.labels, *(scores[name][..., 1].mean(0) for name in (first, second)))
+            yield Comparison(
+                first=first, second=second, difference=areas.difference, low=areas.low, high=areas.high, p=areas.p
+            )

@@ -20,7 +20,9 @@ def interval(estimate: Estimate) -> Interval:
     return Interval(value=estimate.value, low=estimate.low, high=estimate.high)
 
 
-def repeated_figures(labels: Array, probabilities: Array, named: Array, subjects: Array, *, seed: int) -> dict[str, Interval]:
+def repeated_figures(
+    labels: Array, probabilities: Array, named: Array, subjects: Array, *, seed: int
+) -> dict[str, Interval]:
     """Figures of `labels` (n,), `probabilities` (repeat, n, K) and the classes that are `named` (repeat, n).
 
     Of two classes: AUROC, AUPRC, accuracy, sensitivity, specificity, balanced accuracy, calibration error. Of more: AUROC as the
@@ -62,7 +64,9 @@ def _more_classes(labels: Array, probabilities: Array, named: Array) -> dict[str
 def area(labels: Array, scores: Array, subjects: Array, *, seed: int) -> Interval:
     """AUROC of `scores` (n,), or of each repeat (repeat, n), for label 1 of two."""
     table = np.atleast_2d(scores)
-    one: Callable[[Array], dict[str, float]] = lambda rows: {"auroc": float(np.mean([auroc(labels[rows], s[rows]) for s in table]))}
+    one: Callable[[Array], dict[str, float]] = lambda rows: {
+        "auroc": float(np.mean([auroc(labels[rows], s[rows]) for s in table]))
+    }
     return interval(estimates(one, subjects, draws=DRAWS, seed=seed)["auroc"])
 
 

@@ -144,7 +144,12 @@ def divided(cohort: FilmCohort, settings: ClassifySettings) -> Division:
     labels, subjects = cohort.labels[rows], cohort.subjects[rows]
     parts: dict[str, Array] = {}
     splits = repeated_folds(
-        labels, subjects, folds=wanted["cv"], repeats=wanted["repeats"], validation=wanted["validation"], seed=settings.seed
+        labels,
+        subjects,
+        folds=wanted["cv"],
+        repeats=wanted["repeats"],
+        validation=wanted["validation"],
+        seed=settings.seed,
     )
     for split in splits:
         name = f"repeat-{split.repeat + 1}-fold-{split.fold + 1}"
@@ -154,7 +159,12 @@ def divided(cohort: FilmCohort, settings: ClassifySettings) -> Division:
     parts[FINAL] = _part(cohort, rows[whole.train], rows[whole.validation], None)
     notes = _notes(cohort)
     sites, more = _of_sites(cohort, settings) if settings.site_matrix else ({}, [])
-    return Division(parts | {name: part for name, (_, part) in sites.items()}, False, (*notes, *more), {n: s for n, (s, _) in sites.items()})
+    return Division(
+        parts | {name: part for name, (_, part) in sites.items()},
+        False,
+        (*notes, *more),
+        {n: s for n, (s, _) in sites.items()},
+    )
 
 
 def _part(cohort: FilmCohort, train: Array, validation: Array, test: Array | None) -> Array:
@@ -186,10 +196,15 @@ def _as_stated(cohort: FilmCohort, stated: Array, settings: ClassifySettings) ->
     if (stated[rows] == VALIDATION).any():
         validation = rows[stated[rows] == VALIDATION]
         if set(cohort.labels[validation]) != set(range(len(cohort.classes))):
-            raise SettingsError("the validation films of the column `split` lack a label: they set the threshold, and need all.", "E_SPLIT")
+            raise SettingsError(
+                "the validation films of the column `split` lack a label: they set the threshold, and need all.",
+                "E_SPLIT",
+            )
         train = rows[stated[rows] == TRAIN]
         if shared := set(subjects[train]) & set(subjects[validation]):
-            notes.append(f"{len(shared):,} subjects are in the training and the validation part: calibration and threshold are too good")
+            notes.append(
+                f"{len(shared):,} subjects are in the training and the validation part: calibration and threshold are too good"
+            )
     else:
         share = settings.division["validation"]
         split = subject_split(cohort.labels[rows], subjects[rows], shares=(1 - share, share, 0.0), seed=settings.seed)
@@ -213,13 +228,21 @@ def _of_sites(cohort: FilmCohort, settings: ClassifySettings) -> tuple[dict[str,
     able = [
         site
         for site in np.unique(sites[labelled])
-        if all(len(np.unique(cohort.subjects[(sites == site) & (cohort.labels == k)])) >= least for k in range(len(cohort.classes)))
+        if all(
+            len(np.unique(cohort.subjects[(sites == site) & (cohort.labels == k)])) >= least
+            for k in range(len(cohort.classes))
+        )
     ]
     if len(able) < 2 or len(cohort.classes) != 2:
         return {}, [f"no matrix of sites is made: it needs two sites with {least} subjects of each of two labels"]
     rows = labelled[np.isin(sites[labelled], able)]
     trainings = site_trainings(
-        sites[rows].tolist(), cohort.labels[rows], cohort.subjects[rows], folds=wanted["cv"], validation=wanted["validation"], seed=settings.seed
+        sites[rows].tolist(),
+        cohort.labels[rows],
+        cohort.subjects[rows],
+        folds=wanted["cv"],
+        validation=wanted["validation"],
+        seed=settings.seed,
     )
     parts: dict[str, tuple[str, Array]] = {}
     for one in trainings:
@@ -229,7 +252,9 @@ def _of_sites(cohort: FilmCohort, settings: ClassifySettings) -> tuple[dict[str,
         part[rows[one.split.train]], part[rows[one.split.validation]] = TRAIN, VALIDATION
         parts[f"site-{able.index(one.site) + 1}-fold-{one.split.fold + 1}"] = (one.site, part)
     left = sorted(set(np.unique(sites[labelled])) - set(able))
-    return parts, [f"sites with fewer than {least} subjects of a label are not in the matrix of sites: {', '.join(left)}"] if left else []
+    return parts, [
+        f"sites with fewer than {least} subjects of a label are not in the matrix of sites: {', '.join(left)}"
+    ] if left else []
 
 
 def check_classes(cohort: FilmCohort, rows: Array, least: int) -> None:
@@ -241,7 +266,9 @@ def check_classes(cohort: FilmCohort, rows: Array, least: int) -> None:
             "subject and label; --label names another column.",
             "E_LABELS",
         )
-    counts = {name: len(np.unique(cohort.subjects[rows & (cohort.labels == k)])) for k, name in enumerate(cohort.classes)}
+    counts = {
+        name: len(np.unique(cohort.subjects[rows & (cohort.labels == k)])) for k, name in enumerate(cohort.classes)
+    }
     name, count = min(counts.items(), key=lambda item: item[1])
     if count < least:
         more = f"Use --cv {count}, or add" if count >= LEAST_SUBJECTS and least > LEAST_SUBJECTS else "Add"

@@ -53,7 +53,11 @@ def write_page(job: Job[JudgedFilmSettings], unit: Unit) -> Outcome:
     outcome = Outcome()
     maps, pictures = job.folder.out / "maps", Pictures()
     with outcome.clock("read"):
-        document, folds, judgement = read_document(job.folder, EVALUATION, Evaluation), folds_of(job.folder), judgement_of(job.folder)
+        document, folds, judgement = (
+            read_document(job.folder, EVALUATION, Evaluation),
+            folds_of(job.folder),
+            judgement_of(job.folder),
+        )
         cohort = cohort_of(job).numbered_as(folds.classes)
         judged = judged_of(cohort, judgement)
     with outcome.clock("compute"):
@@ -114,13 +118,17 @@ def _shown(job: Job[JudgedFilmSettings], cohort: FilmCohort, judgement: Judgemen
         box = Box((row, 0, 0), (row + 1, side, side))
         answer = f"named {cohort.classes[named[row]]}, p {mean[row, named[row]]:.3f}"
         lines = (f"is {texts['label'][row]}" if texts["label"][row] else "no label", answer, str(texts["name"][row]))
-        films.append(ShownFilm(images.read(box)[0], lines, None if evidence is None else _scaled(evidence.read(box)[0])))
+        films.append(
+            ShownFilm(images.read(box)[0], lines, None if evidence is None else _scaled(evidence.read(box)[0]))
+        )
     return films
 
 
 def _scaled(values: Array) -> Array:
     """A map in [0, 1] of its own strongest evidence."""
-    return np.clip(values.astype(np.float32) / max(float(np.percentile(values.astype(np.float32), MAP_PERCENTILE)), 1e-6), 0, 1)
+    return np.clip(
+        values.astype(np.float32) / max(float(np.percentile(values.astype(np.float32), MAP_PERCENTILE)), 1e-6), 0, 1
+    )
 
 
 def _page(job: Job[JudgedFilmSettings], unit: Unit, pictures: Pictures, document: Evaluation) -> ReportPage:
@@ -141,7 +149,10 @@ def _page(job: Job[JudgedFilmSettings], unit: Unit, pictures: Pictures, document
         subtitle=f"{' against '.join(folds.classes)}, told by networks that did not see the films' subjects.",
         facts=tuple(facts),
         cautions=tuple(cautions_of(document)),
-        sections=(*_sections(pictures, document, folds), *run_closing_sections(job, unit, training=pictures["training"])),
+        sections=(
+            *_sections(pictures, document, folds),
+            *run_closing_sections(job, unit, training=pictures["training"]),
+        ),
         footer=f"tile-engine {run.tile_engine}. Names, dates and numbers of patients in the files were not kept.",
     )
 
@@ -155,18 +166,30 @@ def _sections(pictures: Pictures, document: Evaluation, folds: Folds) -> Iterato
             "of the network's own training part. Intervals are of 95 %, by the bootstrap over subjects. Rows below the network's "
             "need none: an area far from 0.5 there says that labels go with how films were taken or stored.",
         )
-        yield Section("How well the films are classified", text=text, tables=tuple(tables), figures=(Image(pictures["curves"]),))
+        yield Section(
+            "How well the films are classified", text=text, tables=tuple(tables), figures=(Image(pictures["curves"]),)
+        )
         yield Section("Which labels are taken for which", tables=(confusion_table(document),))
     else:
-        yield Section("How well the films are classified", text=("The judged films do not have two known labels, so nothing can be judged here.",))
+        yield Section(
+            "How well the films are classified",
+            text=("The judged films do not have two known labels, so nothing can be judged here.",),
+        )
     yield Section(
         "The most and the least expected films",
-        text=("Cross-entropy is low where the probability of the film's own label is high. In orange: Grad-CAM of what is named.",),
-        figures=(Image(pictures["lowest"], "Surest and right first"), Image(pictures["highest"], "Surest and wrong first")),
+        text=(
+            "Cross-entropy is low where the probability of the film's own label is high. In orange: Grad-CAM of what is named.",
+        ),
+        figures=(
+            Image(pictures["lowest"], "Surest and right first"),
+            Image(pictures["highest"], "Surest and wrong first"),
+        ),
     )
     if document.sites:
         tables = [sites_table(document)]
         tables += [matrix_table(document)] if document.site_matrix else []
         tables += [confound_table(document)] if document.confound else []
-        yield Section("Sites", tables=tuple(tables), text=("A figure of one site is of the films that its subjects have there.",))
+        yield Section(
+            "Sites", tables=tuple(tables), text=("A figure of one site is of the films that its subjects have there.",)
+        )
     yield Section("Who is where", tables=(parts_table(folds),), folded=len(folds.networks) > 6)

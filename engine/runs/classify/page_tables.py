@@ -36,9 +36,16 @@ def figures_table(document: Evaluation) -> Table:
     for stage, figures in stages[:-1]:  # the last stage is the network
         rows.append((f"after stage {stage}", *(text_of(figures[name]) for name in names)))
     for name, method in document.methods.items():
-        own = {"auroc": text_of(method.auroc), "accuracy": f"{method.accuracy:.3f}" if method.accuracy is not None else ""}
+        own = {
+            "auroc": text_of(method.auroc),
+            "accuracy": f"{method.accuracy:.3f}" if method.accuracy is not None else "",
+        }
         rows.append((name.replace("_", " "), *(own.get(key, "") for key in names)))
-    majority = {"accuracy": f"{document.majority or 0:.3f}", "balanced_accuracy": f"{1 / len(document.classes):.3f}", "auroc": "0.500"}
+    majority = {
+        "accuracy": f"{document.majority or 0:.3f}",
+        "balanced_accuracy": f"{1 / len(document.classes):.3f}",
+        "auroc": "0.500",
+    }
     rows.append(("the most frequent label, always", *(majority.get(key, "") for key in names)))
     return Table(columns, tuple(rows), marked=frozenset({0}))
 
@@ -58,7 +65,12 @@ def confusion_table(document: Evaluation) -> Table:
 
 
 def sites_table(document: Evaluation) -> Table:
-    columns = (Column("site"), *(Column(name, "number") for name in document.classes), Column("accuracy"), Column("AUROC", "number"))
+    columns = (
+        Column("site"),
+        *(Column(name, "number") for name in document.classes),
+        Column("accuracy"),
+        Column("AUROC", "number"),
+    )
     rows = tuple(
         (site, *(one.films.get(name, 0) for name in document.classes), text_of(one.accuracy), one.auroc)
         for site, one in document.sites.items()

@@ -40,7 +40,9 @@ def pixel_probabilities(job: Job[Any], labels: Array, classes: int) -> Array:
     folds, parts = folds_of(job.folder), parts_of(job.folder)
     out = np.full((folds.repeats, len(labels), classes), np.nan, np.float32)
     names = [name for name, sizes in folds.networks.items() if not sizes.site and (parts[name] == TEST).any()]
-    used = np.flatnonzero(np.any([parts[name] != 0 for name in names], 0) & (labels >= 0)) if names else np.zeros(0, int)
+    used = (
+        np.flatnonzero(np.any([parts[name] != 0 for name in names], 0) & (labels >= 0)) if names else np.zeros(0, int)
+    )
     if not len(used) or len(used) > MOST_FILMS:
         return out
     values = small_films(job.folder, used)

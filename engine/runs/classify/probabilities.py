@@ -56,7 +56,11 @@ def plan_probabilities(job: Job[JudgedFilmSettings], unit: Unit) -> Outcome:
     repeats, classes, films, batch = folds.repeats, len(folds.classes), images.shape[0], images.shard[0]
     specs = {
         PROBABILITY: ArraySpec(
-            (repeats, films, classes), "float32", (repeats, batch, classes), (repeats, batch, classes), ("repeat", "film", "class")
+            (repeats, films, classes),
+            "float32",
+            (repeats, batch, classes),
+            (repeats, batch, classes),
+            ("repeat", "film", "class"),
         ),
         THRESHOLD: ArraySpec((repeats, films), "float32", (repeats, batch), (repeats, batch), ("repeat", "film")),
     }
@@ -85,7 +89,9 @@ def batch_of(job: Job[Any], image: str) -> Batch:
     box = Box((first, 0, 0), (first + count, side, side))
     parts, folds = parts_of(job.folder), folds_of(job.folder)
     judging = {
-        name: np.flatnonzero(part[first : first + count] == TEST) for name, part in parts.items() if not folds.networks[name].site
+        name: np.flatnonzero(part[first : first + count] == TEST)
+        for name, part in parts.items()
+        if not folds.networks[name].site
     }
     films = StoredArray.open(job.folder.films / IMAGES).read(box)[:, None]
     return Batch(box, films, {name: rows for name, rows in judging.items() if len(rows)})
@@ -165,7 +171,9 @@ def explain_batch(job: Job[JudgedFilmSettings], unit: Unit) -> Outcome:
                 some = rows[start : start + EXPLAINED_AT_ONCE]
                 films = to_float(batch.films[some]).to(device)
                 with torch.inference_mode():
-                    named = named_classes(calibration_of(record.last)(network.to(device)(films).cpu().numpy()), record.last.threshold)
+                    named = named_classes(
+                        calibration_of(record.last)(network.to(device)(films).cpu().numpy()), record.last.threshold
+                    )
                 evidence, _ = evidence_maps(network, films, named.tolist())
                 for row, values in zip(some, evidence, strict=True):
                     cells = network.side / values.shape[0]

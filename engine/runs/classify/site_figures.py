@@ -112,8 +112,14 @@ def matrix_of(job: Job[Any], cohort: FilmCohort) -> tuple[SiteCell, ...]:
         trainings.append(SiteTraining(own, Split(train, validation, tests[own]), tests))
         network, record = load_classifier(job, name)
         calibrate = calibration_of(record.last)
-        scores.append({site: calibrate(logits_of(network, FilmRows(job.folder, rows)))[:, 1] for site, rows in tests.items()})
-    cells = site_matrix(trainings, scores, cohort.labels, cohort.subjects, draws=200, seed=job.settings.seed) if names else []
+        scores.append(
+            {site: calibrate(logits_of(network, FilmRows(job.folder, rows)))[:, 1] for site, rows in tests.items()}
+        )
+    cells = (
+        site_matrix(trainings, scores, cohort.labels, cohort.subjects, draws=200, seed=job.settings.seed)
+        if names
+        else []
+    )
     return tuple(
         SiteCell(
             train_site=cell.train_site,

@@ -119,7 +119,9 @@ def train_start(job: Job[ClassifySettings], unit: Unit) -> Outcome:
     return outcome
 
 
-def _films_of_task(job: Job[ClassifySettings], cohort: FilmCohort) -> tuple[tuple[str, ...], LabelledFilms, LabelledFilms]:
+def _films_of_task(
+    job: Job[ClassifySettings], cohort: FilmCohort
+) -> tuple[tuple[str, ...], LabelledFilms, LabelledFilms]:
     """Labels, training and validation films of the other task; subjects of this task are left out."""
     from ....models.evaluation.subject_splits import subject_split
     from ....models.training.film_training import LabelledFilms

@@ -53,7 +53,9 @@ def with_settings_of_run(values: Mapping[str, Any]) -> dict[str, Any]:
 def check_trained(job: Job[TrainedFilmSettings]) -> None:
     """Raises SettingsError (E_TRAINED) where no run is named."""
     if not job.settings.trained:
-        raise SettingsError("--trained names no run: give the folder of a finished run that classifies films.", "E_TRAINED")
+        raise SettingsError(
+            "--trained names no run: give the folder of a finished run that classifies films.", "E_TRAINED"
+        )
 
 
 def take_network(job: Job[TrainedFilmSettings], unit: Unit) -> Outcome:

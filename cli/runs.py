@@ -148,8 +148,9 @@ def apply(
 ) -> int:
     """Apply the trained network to every tile of every image, to every volume, or to every film. Needs `train`.
 
-    With --slides, --volumes or --films: a new run on other images, by the networks of the finished run in OUT. Of clusters, it has
-    the same clusters, numbers and colours, and the share of tiles that are unlike the training set; of films, the same classes.
+    With --slides, --volumes or --films: a new run on other images, by the networks of the finished run in OUT. A run of
+    clusters has the same clusters, numbers and colours, and the share of tiles that are unlike the training set; one of films
+    names the same classes.
 
     Example: `tile-engine apply results/ --slides new/ --out new-results/`
     """

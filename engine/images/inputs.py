@@ -16,7 +16,7 @@ VOLUMES = Input(
 )
 FILMS = Input(
     "films",
-    "Films: a folder (with its subfolders), a glob, a file, a set (.npz, .npy), or a list (CSV, TSV, XLSX) with a column `path` "
-    "and perhaps subject, site, label, split ...",
+    "Films: a folder (with its subfolders), a glob, a file, a set (.npz, .npy), or a list (CSV, TSV, XLSX) with a column "
+    "`path` and perhaps subject, site, label, split ...",
 )
 INPUTS = {one.name: one for one in (SLIDES, VOLUMES, FILMS)}

@@ -25,7 +25,8 @@ def classifier_curves(
 ) -> Path:
     """ROC curves by name, as (labels 0 or 1, scores), beside the diagram of calibration.
 
-    `bins`: (mean confidence, accuracy, films) of films of like confidence; `point`: (1 - specificity, sensitivity) at the threshold.
+    `bins`: (mean confidence, accuracy, films) of films of like confidence; `point`: (1 - specificity, sensitivity) at the
+    threshold.
     """
     figure = new_figure(2 * MARGIN + 0.5 + 2 * SIDE + GAP, MARGIN + TITLE_HEIGHT + 0.3 + SIDE + 0.6)
     write_title(figure, "Discrimination and calibration")

@@ -21,8 +21,8 @@ COMMAND = Command(
         Variant("films", "films", ClassifySettings),
         Variant("films-trained", "films", TrainedFilmSettings, given="trained", option="--trained", about=_TRAINED),
     ),
-    about="The list of films names each one's label and subject. With few films, networks start from a related task (--pretrain) or "
-    "from published weights (--weights), and are unfrozen stage by stage.",
+    about="The list of films names each one's label and subject. With few films, networks start from a related task "
+    "(--pretrain) or from published weights (--weights), and are unfrozen stage by stage.",
     example="tile-engine run classify --films films.csv",
 )
 

@@ -42,7 +42,8 @@ def card_lines(job: Job[ClassifySettings]) -> list[str]:
         "",
         "## Network",
         "",
-        f"- {record.recipe['architecture']} for films of {record.recipe['side']} pixels a side; classes {', '.join(folds.classes)}{threshold}.",
+        f"- {record.recipe['architecture']} for films of {record.recipe['side']} pixels a side.",
+        f"- Classes {', '.join(folds.classes)}{threshold}.",
         f"- Calibration, threshold and early stopping by {record.validation:,} validation films.",
         f"- {_start(folds, job.settings)}",
         "",
@@ -63,11 +64,11 @@ def card_lines(job: Job[ClassifySettings]) -> list[str]:
         "",
         "## Use",
         "",
-        "For research: to sort films for a second look, on films like those above. It is no medical device and was not tested as one.",
+        "For research: to sort films like those above for a second look. It is no medical device and was not tested as one.",
         "",
         "## Limits",
         "",
-        "- Films of other sites, devices, ages or views than those above: figures do not hold there; judge it on such films first.",
+        "- Films of other sites, devices, ages or views than those above: figures do not hold there; judge it on some first.",
         "- Labels are those of the list; the network repeats their errors.",
         *(f"- {caution.headline.rstrip('.')}. {caution.text}".rstrip() for caution in cautions_of(document)),
         "",
@@ -79,8 +80,8 @@ def _division(folds: Folds) -> str:
     if folds.stated:
         return "By the column `split` of the list; this network itself was judged on its test side."
     return (
-        f"By {len(folds.networks) - 1} other networks of the same training, in folds by subject ({folds.repeats} divisions): each film "
-        "by a network that did not see its subject. This network was trained on all films, and was itself judged on none."
+        f"By other networks of the same training, in folds by subject ({folds.repeats} times): each film by a network that did "
+        "not see its subject. This network was trained on all films but the validation part, and was itself judged on none."
     )
 
 

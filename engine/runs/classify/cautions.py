@@ -93,7 +93,7 @@ def _of_numbers(document: Evaluation) -> Iterator[Caution]:
         )
     if accuracy is not None and document.majority is not None and accuracy <= document.majority:
         yield Caution(
-            f"Naming the most frequent label always is right as often ({document.majority:.3f}) as the network ({accuracy:.3f}).",
+            f"The network is right no more often ({accuracy:.3f}) than the most frequent label ({document.majority:.3f}).",
             "Judge it by area and balanced accuracy.",
         )
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from ....models.evaluation.calibration import calibration_error
@@ -23,10 +21,10 @@ def interval(estimate: Estimate) -> Interval:
 def repeated_figures(
     labels: Array, probabilities: Array, named: Array, subjects: Array, *, seed: int
 ) -> dict[str, Interval]:
-    """Figures of `labels` (n,), `probabilities` (repeat, n, K) and the classes that are `named` (repeat, n).
+    """Figures of `labels` (n,), `probabilities` (repeat, n, K) and the `named` classes (repeat, n).
 
-    Of two classes: AUROC, AUPRC, accuracy, sensitivity, specificity, balanced accuracy, calibration error. Of more: AUROC as the
-    mean over classes against all others, and no sensitivity or specificity. nan where a figure is undefined.
+    Of two classes: AUROC, AUPRC, accuracy, sensitivity, specificity, balanced accuracy, calibration error. Of more: AUROC as
+    the mean over classes against all others, and no sensitivity or specificity. nan where a figure is undefined.
     """
     one = _two_classes if probabilities.shape[2] == 2 else _more_classes
 
@@ -64,10 +62,11 @@ def _more_classes(labels: Array, probabilities: Array, named: Array) -> dict[str
 def area(labels: Array, scores: Array, subjects: Array, *, seed: int) -> Interval:
     """AUROC of `scores` (n,), or of each repeat (repeat, n), for label 1 of two."""
     table = np.atleast_2d(scores)
-    one: Callable[[Array], dict[str, float]] = lambda rows: {
-        "auroc": float(np.mean([auroc(labels[rows], s[rows]) for s in table]))
-    }
-    return interval(estimates(one, subjects, draws=DRAWS, seed=seed)["auroc"])
+
+    def mean(rows: Array) -> dict[str, float]:
+        return {"auroc": float(np.mean([auroc(labels[rows], values[rows]) for values in table]))}
+
+    return interval(estimates(mean, subjects, draws=DRAWS, seed=seed)["auroc"])
 
 
 def _mean(values: Array) -> float:

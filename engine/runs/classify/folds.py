@@ -3,8 +3,8 @@
 ```text
 films.zarr/part (network, film) uint8      0 not used, 1 trained on, 2 validation, 3 judged
 ```
-A column `split` of the list takes the place of folds: one network, `final`, is trained and judged. With folds, `final` is trained
-on all films but a validation part, and judges none: it is what `apply` takes to new films.
+A column `split` of the list takes the place of folds: one network, `final`, is trained and judged. With folds, `final` is
+trained on all films but a validation part, and judges none: it is what `apply` takes to new films.
 """
 
 from __future__ import annotations
@@ -186,8 +186,8 @@ def _as_stated(cohort: FilmCohort, stated: Array, settings: ClassifySettings) ->
     learned, judged = labelled & np.isin(stated, (TRAIN, VALIDATION)), stated == TEST
     if both := sorted(set(subjects[learned]) & set(subjects[judged])):
         raise SettingsError(
-            f"{len(both)} subjects are on both sides of the column `split` ({', '.join(both[:5])}{' ...' if len(both) > 5 else ''}):"
-            " the network would be judged on subjects that it was trained on. Put each subject on one side.",
+            f"{len(both)} subjects are on both sides of the column `split`, as {', '.join(both[:5])}: the network would be "
+            "judged on subjects that it was trained on. Put each subject on one side.",
             "E_SPLIT",
         )
     notes = list(_notes(cohort))
@@ -262,8 +262,8 @@ def check_classes(cohort: FilmCohort, rows: Array, least: int) -> None:
     if len(cohort.classes) < 2:
         only = f"only {cohort.classes[0]!r}" if cohort.classes else "none"
         raise SettingsError(
-            f"the films have {only} as labels, and a classifier needs two. Give a list (CSV, TSV or XLSX) with the columns path, "
-            "subject and label; --label names another column.",
+            f"the films have {only} as labels, and a classifier needs two. Give a list (CSV, TSV or XLSX) with the columns "
+            "path, subject and label; --label names another column.",
             "E_LABELS",
         )
     counts = {
@@ -273,8 +273,8 @@ def check_classes(cohort: FilmCohort, rows: Array, least: int) -> None:
     if count < least:
         more = f"Use --cv {count}, or add" if count >= LEAST_SUBJECTS and least > LEAST_SUBJECTS else "Add"
         raise SettingsError(
-            f"the label {name!r} has {count} subjects, and {least} are needed: no subject is both trained on and judged, so each "
-            f"part needs one of its own. {more} films of other subjects, or leave the label out.",
+            f"the label {name!r} has {count} subjects, and {least} are needed: no subject is both trained on and judged, so "
+            f"each part needs one of its own. {more} films of other subjects, or leave the label out.",
             "E_FEW_SUBJECTS",
         )
 

@@ -152,7 +152,7 @@ def stages_of(job: Job[Any], name: str) -> Array:
 
 
 def load_classifier(job: Job[Any], name: str) -> tuple[FilmNetwork, ClassifierRecord]:
-    """A trained network in evaluation mode, and its record. Raises CorruptError where the file's sha256 is not the recorded one."""
+    """A trained network in evaluation mode, and its record. Raises CorruptError where the file has another sha256."""
     from ....models.networks.film_networks import film_network_of
     from ....models.training import checkpoint
 

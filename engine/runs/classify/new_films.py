@@ -43,10 +43,11 @@ def differences(cohort: FilmCohort, origin: Folds, classes: tuple[str, ...]) -> 
         outside = float(((tones < low) | (tones > high)).mean())
         if outside >= MANY:
             yield (
-                f"{outside:.0%} of the films are darker or brighter than the films that the network was trained on (mean intensity "
-                f"{low:.2f} to {high:.2f}): its figures do not hold for them"
+                f"{outside:.0%} of the films are darker or brighter than those that the network was trained on (mean "
+                f"intensity {low:.2f} to {high:.2f}): its figures do not hold for them"
             )
     sites = set(cohort.sites[cohort.usable].tolist()) - {""}
     strange = sorted(sites - set(origin.sites))
     if strange and origin.sites:
-        yield f"films of {', '.join(strange[:5])}: the network was trained on no film of this site, and its figures may not hold there"
+        names = ", ".join(strange[:5])
+        yield f"the network was trained on no film of {names} ({len(strange)} sites): its figures may not hold there"

@@ -1,4 +1,4 @@
-"""page: report.html of a run that classifies films: figures, curves, sites, the surest and the least expected films, cautions."""
+"""page: report.html of a run that classifies films: figures, curves, sites, the most and the least expected films, cautions."""
 
 from __future__ import annotations
 
@@ -162,9 +162,9 @@ def _sections(pictures: Pictures, document: Evaluation, folds: Folds) -> Iterato
         tables = [figures_table(document)]
         tables += [comparisons_table(document)] if document.comparisons else []
         text = (
-            "Every film is judged by a network that did not see its subject. Threshold and calibration were set on validation films "
-            "of the network's own training part. Intervals are of 95 %, by the bootstrap over subjects. Rows below the network's "
-            "need none: an area far from 0.5 there says that labels go with how films were taken or stored.",
+            "Every film is judged by a network that did not see its subject. Threshold and calibration were set on validation "
+            "films of the network's own training part. Intervals are of 95 %, by the bootstrap over subjects. Rows of "
+            "properties need no network: an area far from 0.5 there says that labels go with how films were taken or stored.",
         )
         yield Section(
             "How well the films are classified", text=text, tables=tuple(tables), figures=(Image(pictures["curves"]),)

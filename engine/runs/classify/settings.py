@@ -1,4 +1,4 @@
-"""ClassifySettings, TrainedFilmSettings: the settings of a run that trains a classifier of films, and of one that applies it."""
+"""ClassifySettings, TrainedFilmSettings: settings of a run that trains classifiers of films, and of one that applies one."""
 
 from __future__ import annotations
 

@@ -49,8 +49,8 @@ def check_start(job: Job[ClassifySettings]) -> None:
         load_weights_file(network_of(settings, 2), settings)
     if settings.pretrain and not has_pretraining(job):
         raise SettingsError(
-            f"pretrain: no film of {settings.pretrain} is in this run beside the films themselves: all of its films are in both "
-            "lists, or the run was begun without it. Name a list of other films.",
+            f"pretrain: no film of {settings.pretrain} is in this run beside the films themselves: all of its films are in "
+            "both lists, or the run was begun without it. Name a list of other films.",
             "E_PRETRAIN",
         )
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from .version import VERSION as __version__  # noqa: N811 - the name that Python asks for
 
 if TYPE_CHECKING:
-    from .engine.api.commands import anomaly, cluster, embed, harmonize, relabel, sites
+    from .engine.api.commands import anomaly, classify, cluster, embed, harmonize, relabel, sites
     from .engine.api.evaluations import compare_evaluations
     from .engine.api.run import Run, open_run
     from .engine.api.stain_runs import StainRuns
@@ -33,6 +33,7 @@ __all__ = [
     "StainRuns",
     "__version__",
     "anomaly",
+    "classify",
     "cluster",
     "compare_evaluations",
     "embed",
@@ -53,6 +54,7 @@ _HOMES = {
     "RunOptions": ".engine.runtime.options",
     "StainRuns": ".engine.api.stain_runs",
     "anomaly": ".engine.api.commands",
+    "classify": ".engine.api.commands",
     "cluster": ".engine.api.commands",
     "compare_evaluations": ".engine.api.evaluations",
     "embed": ".engine.api.commands",

@@ -48,6 +48,9 @@ NewSlides = Annotated[
 NewVolumes = Annotated[
     str | None, typer.Option("--volumes", metavar="PATH", help="Other volumes, for a new run.", rich_help_panel=READ)
 ]
+NewFilms = Annotated[
+    str | None, typer.Option("--films", metavar="PATH", help="Other films, for a new run.", rich_help_panel=READ)
+]
 NewOut = Annotated[
     str | None,
     typer.Option(
@@ -138,24 +141,30 @@ def apply(
     run: Given,
     slides: NewSlides = None,
     volumes: NewVolumes = None,
+    films: NewFilms = None,
     new_out: NewOut = None,
     json: AsJson = False,
     quiet: Quiet = False,
 ) -> int:
-    """Apply the trained network to every tile of every image, or to every volume. Needs `train`.
+    """Apply the trained network to every tile of every image, to every volume, or to every film. Needs `train`.
 
-    With --slides or --volumes: a new run on other images, by the networks of the finished run in OUT, with the same clusters,
-    numbers and colours, and with the share of tiles that are unlike the training set.
+    With --slides, --volumes or --films: a new run on other images, by the networks of the finished run in OUT. A run of
+    clusters has the same clusters, numbers and colours, and the share of tiles that are unlike the training set; one of films
+    names the same classes.
 
     Example: `tile-engine apply results/ --slides new/ --out new-results/`
     """
-    images = {"slides": slides, "volumes": volumes}
-    if not any(images.values()):
-        if new_out:
-            raise typer.BadParameter("a new run needs new images: give --slides or --volumes", param_hint="--out")
-        return go_on("apply", out, settings, cluster, run, json=json, quiet=quiet)
+    from ..engine.api.trained_runs import TRAINED, run_to_apply
+
+    images = {"slides": slides, "volumes": volumes, "films": films}
     new = {kind: [path] for kind, path in images.items() if path}
-    return begin("cluster", new, settings | {"trained": out}, cluster, run, new_out, json=json, quiet=quiet)
+    if not new:
+        if new_out:
+            text = "a new run needs new images: give --slides, --volumes or --films"
+            raise typer.BadParameter(text, param_hint="--out")
+        return go_on("apply", out, settings, cluster, run, json=json, quiet=quiet)
+    name = run_to_apply(out, next(iter(new)))
+    return begin(name, new, settings | {TRAINED: out}, cluster, run, new_out, json=json, quiet=quiet)
 
 
 def _plan(

@@ -214,6 +214,25 @@ def tiny_films(folder: Path) -> Path:
     return folder / "list.csv"
 
 
+def with_other_task(films: Path, path: Path) -> Path:
+    """A list of the films of `tiny_films`, and of eight films of another task, which are upright or upside down."""
+    import numpy as np
+    from PIL import Image
+
+    from tile_engine.stores.films.synthetic import draw_film
+
+    draw = np.random.default_rng(1)
+    (path.parent / "other").mkdir()
+    header, *rows = films.read_text().splitlines()
+    lines = [f"{header},task", *(f"{films.parent.name}/{row}," for row in rows)]
+    for i in range(8):
+        film = np.rint(draw_film(32, draw) * 255).astype(np.uint8)
+        Image.fromarray(film[:: (1, -1)[i % 2]]).save(path.parent / "other" / f"{i}.png")
+        lines.append(f"other/{i}.png,o{i},{('up', 'down')[i % 2]},B,pretrain")
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
 def write_dicom_film(path: Path, values: Any, **elements: Any) -> None:
     """A digital radiograph of 12 bits, MONOCHROME1 unless `elements` say otherwise."""
     import pydicom
@@ -245,6 +264,7 @@ def cohorts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     (root / "sites.csv").write_text(
         "path,subject,site,split\nslides/a.tif,p,A,train\nslides/b.tif,q,B,train\nslides/c.tif,r,A,test\n"
     )
+    made["classify films"] = with_other_task(made["films"], root / "tasks.csv")
     return made | dict.fromkeys(("harmonize slides", "sites slides"), root / "sites.csv")
 
 
@@ -254,6 +274,7 @@ HOW_SMALL: dict[str, dict[str, Any]] = {
     "anomaly films": {"side": 32, "latent": 4},
     "anomaly slides": {"patch": 32, "latent": 4, "stride": 32},
     "anomaly volumes": {"normal": "small", "holdout": 0.5, "latent": 4, "draws": 2},
+    "classify films": {"side": 32, "cv": 2, "site_matrix": True},
     "cluster slides": {"patch": 32, "k": "2-3", "seeds": 2},
     "cluster volumes": {"patch": 16, "k": "2-3", "objective": "imsat", "seeds": 2},
     "cluster subjects": {"embedding_size": 4, "k": "2-3", "umap": True},

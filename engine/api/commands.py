@@ -45,6 +45,27 @@ def anomaly(
     return done
 
 
+@with_settings_of("classify")
+def classify(
+    films: Images | None = None,
+    out: str | Path | None = None,
+    *,
+    options: RunOptions | None = None,
+    **settings: Any,
+) -> Run:
+    """Train classifiers of `films`, judge them on subjects that they did not see, and map what they look at.
+
+    The films are a list (CSV, TSV, XLSX) with the columns path, subject and label, or a set (.npz). Settings are keywords
+    (network="vgg16", pretrain="other.csv" ...), None for the default; with trained="out/" the final network of a finished run
+    judges new films. The same call with the same `out` resumes an unfinished run. Probabilities: `Run.table("films")`; figures:
+    `Run.evaluation`; films and maps: `Run.films`. Raises a TileEngineError if the whole run cannot continue.
+    Sources: Kurotaki et al. 2017; Simonyan and Zisserman, ICLR 2015; Zech et al., PLoS Med 15:e1002683 (2018).
+    """
+    done = run("classify", {"films": films}, out, options=options, settings=settings)
+    assert isinstance(done, Run)  # films have no stains
+    return done
+
+
 @with_settings_of("cluster")
 def cluster(
     slides: Images | None = None,

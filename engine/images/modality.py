@@ -53,8 +53,9 @@ def _in_range(stored: StoredImage) -> Source:
 
 def _find_films(spec: Images, settings: Any) -> Cohort:
     from ...stores.films.input_kind import find_films
+    from .other_task import with_other_task
 
-    return find_films(spec)
+    return with_other_task(spec, settings.pretrain_list) if settings.pretrain_list else find_films(spec)
 
 
 def _not_one_image(job: Job[Any], image: str) -> Source:

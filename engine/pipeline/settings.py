@@ -87,6 +87,11 @@ class RunSettings(BaseModel):
         return ""
 
     @property
+    def pretrain_list(self) -> str:
+        """List of films of another task, which the run reads beside its own; empty where there is none."""
+        return ""
+
+    @property
     def harmonized_run(self) -> str:
         """Folder of the run whose harmonized versions are read in place of the volumes; empty where these are read."""
         return ""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 RUNS = (
     "anomaly",
+    "classify",
     "cluster",
     "embed",
     "harmonize",

@@ -1,0 +1,287 @@
+"""folds: which films each network is trained on, which set its threshold, and which it judges: those of other subjects.
+
+```text
+films.zarr/part (network, film) uint8      0 not used, 1 trained on, 2 validation, 3 judged
+```
+A column `split` of the list takes the place of folds: one network, `final`, is trained and judged. With folds, `final` is
+trained on all films but a validation part, and judges none: it is what `apply` takes to new films.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ....errors import SettingsError
+from ....stores.array import ArraySpec, StoredArray, written
+from ....stores.folder import Folder
+from ....stores.frame import Array, Box
+from ...pipeline.documents import find_document, read_document
+from ...pipeline.job import Job
+from ...pipeline.unit import Outcome, Unit
+from ...steps.checkpoints import write_document
+from .cohort import FilmCohort, cohort_of
+from .documents import FOLDS, Folds, PartSizes
+from .settings import ClassifySettings
+from .trained import FINAL
+
+PART = "part"
+NONE, TRAIN, VALIDATION, TEST = 0, 1, 2, 3
+SPLITS = {
+    **dict.fromkeys(("train", "training", "fit"), TRAIN),
+    **dict.fromkeys(("val", "valid", "validation"), VALIDATION),
+    **dict.fromkeys(("test", "testing", "holdout"), TEST),
+}
+"""Value of a column `split` -> the part."""
+LEAST_SUBJECTS = 3
+"""Subjects of a label, one in each part."""
+NETWORKS = r"final|repeat-\d+-fold-\d+|site-\d+-fold-\d+"
+"""Pattern of the networks' names."""
+TONE_PERCENTILES = (1.0, 99.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Division:
+    """How films are divided."""
+
+    parts: dict[str, Array]
+    """Network -> part of each film, (film,) uint8."""
+    stated: bool = False
+    notes: tuple[str, ...] = ()
+    sites: dict[str, str] = field(default_factory=dict)
+    """Network -> the only site that it is trained on."""
+
+
+def write_folds(job: Job[ClassifySettings], unit: Unit) -> Outcome:
+    """Divide the films, store each one's part, and say how many of which label are where."""
+    cohort = cohort_of(job)
+    return store_division(job, cohort, divided(cohort, job.settings))
+
+
+def store_division(job: Job[Any], cohort: FilmCohort, division: Division) -> Outcome:
+    outcome = Outcome()
+    table = np.stack(list(division.parts.values()))
+    path = job.folder.films / PART
+    with outcome.clock("write"):
+        spec = ArraySpec(table.shape, "uint8", table.shape, table.shape, ("network", "film"))
+        outcome.files.append(StoredArray.create(path, spec).write(Box((0, 0), table.shape), table))
+        outcome.files.append(written(path / "zarr.json"))
+        outcome.files.append(write_document(job, FOLDS, _document(cohort, division)))
+    outcome.notices += division.notes
+    outcome.facts.update(films=table.shape[1], networks=len(table))
+    return outcome
+
+
+def _document(cohort: FilmCohort, division: Division) -> Folds:
+    labelled = cohort.labels >= 0
+    tones = cohort.index.properties["mean_intensity"][labelled]
+    sites = cohort.sites
+    return Folds(
+        classes=cohort.classes,
+        networks={
+            name: PartSizes(
+                train=_counts(cohort, part == TRAIN),
+                validation=_counts(cohort, part == VALIDATION),
+                test=_counts(cohort, part == TEST),
+                site=division.sites.get(name, ""),
+            )
+            for name, part in division.parts.items()
+        },
+        stated=division.stated,
+        repeats=len({name.split("-fold-")[0] for name in division.parts if name.startswith("repeat-")}) or 1,
+        pretraining=dict(sorted(Counter(cohort.pretraining_labels[cohort.of_pretraining].tolist()).items())),
+        sites={str(site): _counts(cohort, labelled & (sites == site)) for site in np.unique(sites[labelled]) if site},
+        subjects=len(np.unique(cohort.subjects[labelled])),
+        intensities=tuple(np.percentile(tones, TONE_PERCENTILES).tolist()) if len(tones) else (),
+        notes=division.notes,
+    )
+
+
+def _counts(cohort: FilmCohort, rows: Array) -> dict[str, int]:
+    """Label -> films; "" for films without one."""
+    labels, counts = np.unique(cohort.labels[rows], return_counts=True)
+    return {cohort.classes[k] if k >= 0 else "": int(n) for k, n in zip(labels, counts, strict=True)}
+
+
+def folds_of(folder: Folder) -> Folds:
+    return read_document(folder, FOLDS, Folds)
+
+
+def parts_of(folder: Folder) -> dict[str, Array]:
+    """Network -> part of each film, (film,) uint8."""
+    names = folds_of(folder).networks
+    return dict(zip(names, StoredArray.open(folder.films / PART).read_all(), strict=True))
+
+
+def network_units(job: Job[ClassifySettings], step: str) -> Iterator[Unit]:
+    """One unit for each network; before the films are divided, as the settings foresee."""
+    folds = find_document(job.folder, FOLDS, Folds)
+    names = list(folds.networks) if folds else [*_fold_names(job.settings.division), FINAL]
+    for name in names:
+        yield Unit(step, name)
+
+
+def _fold_names(division: dict[str, Any]) -> list[str]:
+    return [f"repeat-{r}-fold-{f}" for r in range(1, division["repeats"] + 1) for f in range(1, division["cv"] + 1)]
+
+
+def divided(cohort: FilmCohort, settings: ClassifySettings) -> Division:
+    """Divide the films. Raises SettingsError (E_LABELS, E_FEW_SUBJECTS) where they cannot be."""
+    from ....models.evaluation.subject_splits import repeated_folds, subject_split
+
+    wanted = settings.division
+    stated = np.array([SPLITS.get(text.strip().lower(), NONE) for text in cohort.index.texts["split"]], np.uint8)
+    stated = np.where(cohort.usable, stated, NONE)
+    labelled = cohort.labels >= 0
+    if {TRAIN, TEST} <= set(stated[labelled].tolist()):
+        return _as_stated(cohort, stated, settings)
+    check_classes(cohort, labelled, max(wanted["cv"], LEAST_SUBJECTS))
+    rows = np.flatnonzero(labelled)
+    labels, subjects = cohort.labels[rows], cohort.subjects[rows]
+    parts: dict[str, Array] = {}
+    splits = repeated_folds(
+        labels,
+        subjects,
+        folds=wanted["cv"],
+        repeats=wanted["repeats"],
+        validation=wanted["validation"],
+        seed=settings.seed,
+    )
+    for split in splits:
+        name = f"repeat-{split.repeat + 1}-fold-{split.fold + 1}"
+        parts[name] = _part(cohort, rows[split.train], rows[split.validation], rows[split.test])
+    shares = (1 - wanted["validation"], wanted["validation"], 0.0)
+    whole = subject_split(labels, subjects, shares=shares, seed=settings.seed)
+    parts[FINAL] = _part(cohort, rows[whole.train], rows[whole.validation], None)
+    notes = _notes(cohort)
+    sites, more = _of_sites(cohort, settings) if settings.site_matrix else ({}, [])
+    return Division(
+        parts | {name: part for name, (_, part) in sites.items()},
+        False,
+        (*notes, *more),
+        {n: s for n, (s, _) in sites.items()},
+    )
+
+
+def _part(cohort: FilmCohort, train: Array, validation: Array, test: Array | None) -> Array:
+    """`test` None: nothing is judged. Films without a label are judged by networks that did not see their subject."""
+    part = np.full(len(cohort.labels), NONE, np.uint8)
+    if test is not None:
+        seen = np.unique(cohort.subjects[np.concatenate([train, validation])])
+        part[cohort.usable & (cohort.labels < 0) & ~np.isin(cohort.subjects, seen)] = TEST
+        part[test] = TEST
+    part[train], part[validation] = TRAIN, VALIDATION
+    return part
+
+
+def _as_stated(cohort: FilmCohort, stated: Array, settings: ClassifySettings) -> Division:
+    """The parts that the list states; a validation part is drawn from the training films where it states none."""
+    from ....models.evaluation.subject_splits import subject_split
+
+    labelled, subjects = cohort.labels >= 0, cohort.subjects
+    learned, judged = labelled & np.isin(stated, (TRAIN, VALIDATION)), stated == TEST
+    if both := sorted(set(subjects[learned]) & set(subjects[judged])):
+        raise SettingsError(
+            f"{len(both)} subjects are on both sides of the column `split`, as {', '.join(both[:5])}: the network would be "
+            "judged on subjects that it was trained on. Put each subject on one side.",
+            "E_SPLIT",
+        )
+    notes = list(_notes(cohort))
+    rows = np.flatnonzero(learned)
+    check_classes(cohort, learned, 2)
+    if (stated[rows] == VALIDATION).any():
+        validation = rows[stated[rows] == VALIDATION]
+        if set(cohort.labels[validation]) != set(range(len(cohort.classes))):
+            raise SettingsError(
+                "the validation films of the column `split` lack a label: they set the threshold, and need all.",
+                "E_SPLIT",
+            )
+        train = rows[stated[rows] == TRAIN]
+        if shared := set(subjects[train]) & set(subjects[validation]):
+            notes.append(
+                f"{len(shared):,} subjects are in the training and the validation part: calibration and threshold are too good"
+            )
+    else:
+        share = settings.division["validation"]
+        split = subject_split(cohort.labels[rows], subjects[rows], shares=(1 - share, share, 0.0), seed=settings.seed)
+        train, validation = rows[split.train], rows[split.validation]
+    if odd := int((cohort.usable & (stated == NONE)).sum()):
+        notes.append(f"{odd:,} films are on neither side of the column `split`: they are neither trained on nor judged")
+    part = np.full(len(cohort.labels), NONE, np.uint8)
+    part[judged], part[train], part[validation] = TEST, TRAIN, VALIDATION
+    if settings.site_matrix:
+        notes.append("no matrix of sites is made where a column `split` states the parts")
+    return Division({FINAL: part}, True, tuple(notes))
+
+
+def _of_sites(cohort: FilmCohort, settings: ClassifySettings) -> tuple[dict[str, tuple[str, Array]], list[str]]:
+    """Network -> (site, parts) of the networks that are trained on one site; a note on sites that have none."""
+    from ....models.evaluation.site_matrix import site_trainings
+
+    wanted, sites = settings.division, cohort.sites
+    labelled = np.flatnonzero((cohort.labels >= 0) & (sites != ""))
+    least = max(wanted["cv"], LEAST_SUBJECTS)
+    able = [
+        site
+        for site in np.unique(sites[labelled])
+        if all(
+            len(np.unique(cohort.subjects[(sites == site) & (cohort.labels == k)])) >= least
+            for k in range(len(cohort.classes))
+        )
+    ]
+    if len(able) < 2 or len(cohort.classes) != 2:
+        return {}, [f"no matrix of sites is made: it needs two sites with {least} subjects of each of two labels"]
+    rows = labelled[np.isin(sites[labelled], able)]
+    trainings = site_trainings(
+        sites[rows].tolist(),
+        cohort.labels[rows],
+        cohort.subjects[rows],
+        folds=wanted["cv"],
+        validation=wanted["validation"],
+        seed=settings.seed,
+    )
+    parts: dict[str, tuple[str, Array]] = {}
+    for one in trainings:
+        part = np.full(len(cohort.labels), NONE, np.uint8)
+        for tests in one.tests.values():
+            part[rows[tests]] = TEST
+        part[rows[one.split.train]], part[rows[one.split.validation]] = TRAIN, VALIDATION
+        parts[f"site-{able.index(one.site) + 1}-fold-{one.split.fold + 1}"] = (one.site, part)
+    left = sorted(set(np.unique(sites[labelled])) - set(able))
+    return parts, [
+        f"sites with fewer than {least} subjects of a label are not in the matrix of sites: {', '.join(left)}"
+    ] if left else []
+
+
+def check_classes(cohort: FilmCohort, rows: Array, least: int) -> None:
+    """Raises SettingsError where labels are missing, or one has too few subjects to be in every part."""
+    if len(cohort.classes) < 2:
+        only = f"only {cohort.classes[0]!r}" if cohort.classes else "none"
+        raise SettingsError(
+            f"the films have {only} as labels, and a classifier needs two. Give a list (CSV, TSV or XLSX) with the columns "
+            "path, subject and label; --label names another column.",
+            "E_LABELS",
+        )
+    counts = {
+        name: len(np.unique(cohort.subjects[rows & (cohort.labels == k)])) for k, name in enumerate(cohort.classes)
+    }
+    name, count = min(counts.items(), key=lambda item: item[1])
+    if count < least:
+        more = f"Use --cv {count}, or add" if count >= LEAST_SUBJECTS and least > LEAST_SUBJECTS else "Add"
+        raise SettingsError(
+            f"the label {name!r} has {count} subjects, and {least} are needed: no subject is both trained on and judged, so "
+            f"each part needs one of its own. {more} films of other subjects, or leave the label out.",
+            "E_FEW_SUBJECTS",
+        )
+
+
+def _notes(cohort: FilmCohort) -> Iterator[str]:
+    if missing := int((cohort.usable & (cohort.labels < 0)).sum()):
+        yield f"{missing:,} films have no label: they are judged, and count in no figure"
+    shared = cohort.of_pretraining & np.isin(cohort.subjects, cohort.subjects[cohort.usable])
+    if shared.any():
+        yield f"{int(shared.sum()):,} films of the task that is learned first are left out: their subjects are in this task too"

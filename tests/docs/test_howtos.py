@@ -103,6 +103,27 @@ def volumes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """48 drawn films as `films/case-00.png` ..., and a list `films.csv` of them: half with an opacity, two of a subject."""
+    import numpy as np
+    from PIL import Image
+
+    from tile_engine.stores.films.synthetic import draw_film
+
+    generator = np.random.default_rng(0)
+    folder = tmp_path_factory.mktemp("howto-films")
+    folder.joinpath("films").mkdir()
+    lines = ["path,subject,site,label"]
+    for n in range(48):
+        abnormal = n % 2 == 1
+        film = draw_film(64, generator, abnormal=abnormal)
+        Image.fromarray(np.rint(film * 255).astype(np.uint8)).save(folder / f"films/case-{n:02d}.png")
+        lines.append(f"films/case-{n:02d}.png,p{n // 2},{'AB'[n // 2 % 2]},{'opacity' if abnormal else 'normal'}")
+    folder.joinpath("films.csv").write_text("\n".join(lines) + "\n")
+    return folder
+
+
 BASIC_RUN = "tile-engine run cluster --slides slides --out results --patch 32 --effort 0.02 --k 2-3 --seeds 2 --no-umap"
 """The run that most pages begin with."""
 PAGES_OF_BASIC_RUN = {"levels", "python", "run-cluster", "search"}
@@ -132,6 +153,8 @@ def test_the_page_works(
     page = (HOWTOS / f"{name}.md").read_text()
     if "volumes.csv" in page:
         shutil.copytree(request.getfixturevalue("volumes"), tmp_path, dirs_exist_ok=True)
+    if "films.csv" in page:
+        shutil.copytree(request.getfixturevalue("films"), tmp_path, dirs_exist_ok=True)
     if "s3://lab" in page:  # a bucket of that name on this machine
         bucket = request.getfixturevalue("lab").url.removeprefix("s3://")
         page = page.replace("s3://lab", f"s3://{bucket}").replace('"lab"', f'"{bucket}"')

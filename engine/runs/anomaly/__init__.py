@@ -51,7 +51,7 @@ def _films(variant: Variant, modality: Modality) -> Pipeline:
             "sample": (index_step(), split_step(FILMS, folder="films.zarr")),
             "train": training_steps(FILMS, "network"),
             "apply": (
-                Step("plan", "plan scores", plan_scores, once, outputs=plan_outputs()),
+                Step("plan", "plan scores", plan_scores, once, settings=("score_names",), outputs=plan_outputs()),
                 Step("scores", "score films", score_batch, per_image, settings=("draws",), outputs=score_outputs()),
             ),
             "map": map_steps(FILMS, "worst", "best"),

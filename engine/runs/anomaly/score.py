@@ -47,6 +47,11 @@ def score_outputs() -> tuple[Output, ...]:
     return (*maps, *(Output(f"films.zarr/{SCORES}/{name}/c/{{image}}") for name in NAMES))
 
 
+def maps_of(settings: AnomalySettings) -> tuple[str, ...]:
+    """The maps that are made: those of the scores that are computed."""
+    return MAPS if set(settings.score_names) & set(OF_VAE) else (EVIDENCE,)
+
+
 def plan_scores(job: Job[AnomalySettings], unit: Unit) -> Outcome:
     """Write the metadata of the scores' arrays, before any batch."""
     outcome = Outcome()
@@ -54,10 +59,10 @@ def plan_scores(job: Job[AnomalySettings], unit: Unit) -> Outcome:
     images, numbers = (StoredArray.open(root / name).spec for name in (IMAGES, next(iter(PROPERTIES))))
     write_json(root / SCORES / "zarr.json", {"zarr_format": 3, "node_type": "group", "attributes": {}})
     documents = [root / SCORES / "zarr.json"]
-    for name in MAPS:
+    for name in maps_of(job.settings):
         StoredArray.create(root / name, replace(images, dtype="float16"))
         documents.append(root / name / "zarr.json")
-    for name in NAMES:
+    for name in job.settings.score_names:
         StoredArray.create(root / SCORES / name, replace(numbers, dtype="float32", fill=0))
         documents.append(root / SCORES / name / "zarr.json")
     outcome.files += [written(path) for path in documents]
@@ -76,8 +81,8 @@ def score_batch(job: Job[AnomalySettings], unit: Unit) -> Outcome:
     count, side, _ = job.slides[unit.slide].shape
     first = first_row(job, unit.slide)
     box = Box((first, 0, 0), (first + count, side, side))
-    scores = {name: np.full(count, np.nan, np.float32) for name in NAMES}
-    maps = {name: np.zeros((count, side, side), np.float16) for name in MAPS}
+    scores = {name: np.full(count, np.nan, np.float32) for name in job.settings.score_names}
+    maps = {name: np.zeros((count, side, side), np.float16) for name in maps_of(job.settings)}
     with outcome.clock("read"):
         keys = read_texts(root / "name", first, first + count)
         used = np.flatnonzero(read_texts(root / "reason", first, first + count) == "")
@@ -85,16 +90,18 @@ def score_batch(job: Job[AnomalySettings], unit: Unit) -> Outcome:
     if len(used):
         with outcome.clock("compute"), gpu_errors():
             torch.set_num_threads(job.settings.threads)
-            vae = load_vae(job).to(device_of(job))
-            draws = Draws(job.settings.draws, job.settings.seed)
             networks, references = load_spotters(job)
             networks = [network.to(device_of(job)) for network in networks]
-            names = keys[used].tolist()
-            values = score_films(vae, films, names, names=OF_VAE, draws=draws)
-            values |= score_spots(networks, references, films)
+            values = score_spots(networks, references, films)
+            drawn = {EVIDENCE: spot_maps(networks, films)}
+            if of_vae := [name for name in scores if name in OF_VAE]:
+                vae = load_vae(job).to(device_of(job))
+                draws = Draws(job.settings.draws, job.settings.seed)
+                values |= score_films(vae, films, keys[used].tolist(), names=of_vae, draws=draws)
+                drawn[ERROR] = error_maps(vae, films)
             for name, each in values.items():
                 scores[name][used] = each
-            for name, parts in ((ERROR, error_maps(vae, films)), (EVIDENCE, spot_maps(networks, films))):
+            for name, parts in drawn.items():
                 for rows, each in parts:
                     maps[name][used[rows]] = each
     with outcome.clock("write"):
@@ -107,8 +114,8 @@ def score_batch(job: Job[AnomalySettings], unit: Unit) -> Outcome:
 
 def scores_of(folder: Folder) -> dict[str, Array]:
     """Name -> score of each film, (film,) float32; nan where a film is not scored."""
-    arrays = {name: StoredArray.open(folder.films / SCORES / name) for name in NAMES}
-    return {name: _scores(array) for name, array in arrays.items()}
+    paths = {name: folder.films / SCORES / name for name in NAMES}
+    return {name: _scores(StoredArray.open(path)) for name, path in paths.items() if (path / "zarr.json").exists()}
 
 
 def _scores(array: StoredArray) -> Array:

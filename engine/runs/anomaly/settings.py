@@ -13,6 +13,7 @@ from ...pipeline.option import FIND, READ, TRY, Option
 from ...pipeline.settings import RunSettings
 from ...steps.films.settings import FilmSettings
 from ...steps.settings import SMALL_PATCH, Patch, PreparedSettings, SampledSettings, SlideSettings
+from .score_names import NAMES, OF_SPOTTERS, QUICK_NAMES
 
 if TYPE_CHECKING:
     from ...pipeline.record import ImageRecord
@@ -86,6 +87,21 @@ class AnomalySettings(ScoreSettings, FilmSettings):
         if self.network != SOURCE:
             return {"latent": self.latent or 16, "likelihood": self.likelihood or "gaussian"}
         return {"latent": self.latent or SOURCE_LATENT, "likelihood": self.likelihood or "bernoulli", "hidden": 256}
+
+    scores: Annotated[Literal["all", "quick", "pasted"], Option(FIND, ("apply",))] = Field(
+        "all",
+        description="Scores to compute: all; quick, without the two that take longest (regret, complexity); or pasted, those "
+        "of the networks that saw pasted anomalies alone.",
+    )
+
+    @property
+    def named(self) -> dict[str, Any]:
+        return {**super().named, "score_names": self.score_names}
+
+    @property
+    def score_names(self) -> tuple[str, ...]:
+        """Names of the scores that are computed."""
+        return {"all": NAMES, "quick": QUICK_NAMES, "pasted": OF_SPOTTERS}[self.scores]
 
     @model_validator(mode="after")
     def _of_source(self) -> AnomalySettings:

@@ -2,8 +2,8 @@
 
 Films are drawn (`stores/films/synthetic.py`): a few thousand, repeated with noise of their own, as `.npy` sets of 10,000 films
 of 100 x 100. Every row is a process of its own that converts and indexes them, trains quickly, and scores them all by
-`--scores`; its peak memory is told for each number of films, with libraries. Training and scoring are compared with the same
-network on the same films as an array in memory, in the same process, median of several.
+`--scores`; its peak memory is told for each number of films, with libraries. Training (with the reading of its films) and
+scoring are compared with the same network on the same films as an array in memory, in one process, median of several.
 
     python benchmarks/films.py --films 1e4 1e5
     python benchmarks/films.py --films 1e4 1e6 --scores pasted      # an hour on two cores, 25 GB of disk
@@ -70,7 +70,7 @@ def draw_sets(folder: Path, count: int) -> None:
     for number, first in enumerate(range(0, count, IN_SET)):
         size = min(IN_SET, count - first)
         chosen = source.integers(0, DRAWN, size)
-        films = np.lib.format.open_memmap(folder / f"{number:04d}.npy", "w+", np.uint8, (size, SIDE, SIDE))
+        films = np.lib.format.open_memmap(folder / f"{number:04d}_images.npy", "w+", np.uint8, (size, SIDE, SIDE))
         for start in range(0, size, 500):
             part = chosen[start : start + 500]
             films[start : start + 500] = np.clip(drawn[part] + source.integers(-3, 4, (len(part), SIDE, SIDE)), 0, 255)
@@ -113,9 +113,10 @@ def speed(out: Path) -> dict[str, object]:
     ratios = []
     for _ in range(3):
         seconds = []
-        for films in (held, FilmRows(job.folder, np.arange(4096))):
-            phase = Variational(Vae(SIDE), films, VariationalPlan(40))
+        for read in (False, True):
             began = time.perf_counter()
+            films = FilmRows(job.folder, np.arange(4096)) if read else held
+            phase = Variational(Vae(SIDE), films, VariationalPlan(64))  # as many films as there are, once
             for index in range(phase.steps):
                 phase.step(index)
             seconds.append(time.perf_counter() - began)

@@ -13,7 +13,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -116,19 +116,19 @@ def cache() -> Cache:
 
 
 @contextmanager
-def near(source: Path, mark: str) -> Iterator[Path]:
-    """Path of a copy if the slide is copied, else of the slide itself."""
+def near(source: Path, mark: str, *, alone: bool = False) -> Iterator[Path]:
+    """Path of a copy if the slide is copied, else of the slide itself. `alone`: without the files that belong to a slide."""
     if not is_copied(source):
         yield source
         return
-    with cached(source, mark) as copy:
+    with cached(source, mark, alone=alone) as copy:
         yield copy
 
 
 @contextmanager
-def cached(source: Path, mark: str) -> Iterator[Path]:
+def cached(source: Path, mark: str, *, alone: bool = False) -> Iterator[Path]:
     """Path of a copy on this machine, valid in the `with` block; `mark` is the fingerprint of the source."""
-    lease = Lease(source, mark)
+    lease = Lease(source, mark, alone=alone)
     try:
         yield lease.path
     finally:
@@ -138,9 +138,10 @@ def cached(source: Path, mark: str) -> Iterator[Path]:
 class Lease:
     """The right to read a copy: nobody removes the copy before the lease is released."""
 
-    def __init__(self, source: Path, mark: str) -> None:
+    def __init__(self, source: Path, mark: str, *, alone: bool = False) -> None:
         where = cache()
-        key = hashlib.sha256(f"{source}\n{mark}".encode("utf-8", "surrogateescape")).hexdigest()[:20]
+        name = f"{source}\n{mark}" + ("\nalone" if alone else "")
+        key = hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:20]
         home = where.folder / key
         self.path = home / source.name
         while True:
@@ -151,7 +152,8 @@ class Lease:
                     flock(self._lock, "none")
                     flock(self._lock, "alone")
                     if _stands(self._lock) and not home.is_dir():
-                        _fetch(source, home, self._lock, where)
+                        files = [(source, source.name, source.stat().st_size)] if alone else list(parts(source))
+                        _fetch(source, files, home, self._lock, where)
                     flock(self._lock, "shared")
                 if _stands(self._lock) and home.is_dir():
                     os.utime(self._lock.name)  # the least recently used goes first
@@ -165,9 +167,8 @@ class Lease:
         self._lock.close()
 
 
-def _fetch(source: Path, home: Path, lock: IO[bytes], where: Cache) -> None:
-    """Copy the slide and its companion files, after making room; the caller holds the exclusive lock."""
-    files = list(parts(source))
+def _fetch(source: Path, files: Sequence[tuple[Path, str, int]], home: Path, lock: IO[bytes], where: Cache) -> None:
+    """Copy the files of a slide (path, name, bytes), after making room; the caller holds the exclusive lock."""
     if not files:
         raise SlideError(f"{source.name}: there is nothing at {source}; it was moved or deleted.", "E_MISSING")
     need = sum(size for _, _, size in files)

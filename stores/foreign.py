@@ -16,6 +16,15 @@ MAX_TEXT = 300
 """Characters of what a parser said that a message quotes."""
 
 
+def kind_of(why: str) -> str:
+    """The kind of what a parser raised, of a text that `foreign` gives: the rest may quote what a file holds of a person.
+
+    >>> kind_of("KeyError: 'Doe^Jane'")
+    'KeyError'
+    """
+    return why.partition(":")[0]
+
+
 @contextmanager
 def foreign(fault: Callable[[str], TileEngineError]) -> Iterator[None]:
     """Context of a parser; `fault` makes the error for what it raised, given as text such as "KeyError: 'axes'"."""

@@ -49,6 +49,8 @@ def write_texts(path: Path, texts: Iterable[str], count: int, *, axis: str) -> l
 
 def read_texts(path: Path, start: int = 0, stop: int | None = None) -> Array:
     """Texts [start, stop), all by default, as an object array (n,). Raises CorruptError for files that were changed."""
+    if not (path / "zarr.json").exists():
+        raise CorruptError(f"{path} holds no texts: it was never written, or was removed.")
     meta = read_json(path / "zarr.json")
     with foreign(partial(_damaged, path)):
         (count,), (chunk,) = meta["shape"], meta["chunk_grid"]["configuration"]["chunk_shape"]

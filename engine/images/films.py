@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
 from ...errors import SlideError
-from ...stores.films.reader import count_films
+from ...stores.cache import is_copied, near
+from ...stores.films.mark import film_mark
 from ...stores.slides.cohort import Cohort, SlideEntry
-from ...stores.slides.file_marks import size_and_time
 from ..pipeline.modality import films_in_batch
 from ..pipeline.record import FilmFile, ImageRecord, InspectedCohort, Rejection, digest
-from .opening import printable
+from .look import look_at_films
+from .opening import opened, printable
 
 
 def inspect_films(cohort: Cohort, settings: Any) -> InspectedCohort:
     """Count the films of every file by its header, and divide them into batches; their pixels are read by `convert`."""
     files: list[FilmFile] = []
     rejected: dict[str, Rejection] = {}
-    for entry in sorted(cohort.entries, key=lambda entry: (entry.name, entry.part)):
+    entries = sorted(cohort.entries, key=lambda entry: (entry.name, entry.part))
+    for entry, look in zip(entries, _looks(entries), strict=True):
         try:
-            files.append(_file(entry))
-        except (SlideError, OSError) as error:
-            code, text = (error.code, error.message) if isinstance(error, SlideError) else ("E_UNREADABLE", str(error))
-            rejected[entry.id] = Rejection(printable(entry.name), code, text)
+            files.append(_file(entry, look))
+        except SlideError as error:
+            rejected[entry.id] = Rejection(printable(entry.name), error.code, error.message)
     side = settings.side
     batches: dict[str, ImageRecord] = {}
     first = 0
@@ -37,13 +39,33 @@ def inspect_films(cohort: Cohort, settings: Any) -> InspectedCohort:
     )
 
 
-def _file(entry: SlideEntry) -> FilmFile:
+def _looks(entries: list[SlideEntry]) -> Iterator[Any]:
+    """What is told of each file: by a child process, or of one that is copied, by its copy."""
+    here = [entry for entry in entries if not is_copied(entry.path)]
+    items = [[os.fspath(entry.path), None, entry.part] for entry in here]
+    answers = dict(zip((id(entry) for entry in here), look_at_films(items), strict=True))
+    for entry in entries:
+        if id(entry) in answers:
+            yield answers[id(entry)]
+            continue
+        try:
+            with near(entry.path, film_mark(entry.path), alone=True) as copy:
+                (answer,) = look_at_films([[os.fspath(copy), None, entry.part]])
+        except SlideError as error:
+            answer = {"error": [error.message, error.code]}
+        yield answer
+
+
+def _file(entry: SlideEntry, look: Any) -> FilmFile:
+    """The film file of an entry, from what a child process tells of it. Raises SlideError."""
+    count = opened(entry, look)["films"]
     return FilmFile(
         name=printable(entry.name),
         path=str(entry.path.absolute()),
-        fingerprint=size_and_time(entry.path),
+        fingerprint=film_mark(entry.path),
         part=entry.part,
-        count=count_films(entry),
+        count=count,
+        total=count,
         subject=entry.subject,
         site=entry.site,
         columns=dict(entry.extra),
@@ -79,7 +101,7 @@ def _record(number: str, films: list[FilmFile], first: int, side: int, cohort: C
         id=number,
         name=f"films {first + 1:,} to {first + count:,}",
         path=str(cohort.root.absolute()),
-        fingerprint=digest(*[[f.name, f.path, f.fingerprint, f.part, f.first, f.count] for f in films]),
+        fingerprint=digest(*[[f.name, f.fingerprint, f.part, f.first, f.count] for f in films]),
         mpp=None,
         subject="",
         site="",

@@ -17,6 +17,7 @@ from typing import Any
 from ...errors import CorruptError, SlideError, TileError
 from ...stores.cache import cache, cached, is_copied
 from ...stores.files import read_json, write_json
+from ...stores.foreign import foreign, kind_of
 from ...stores.frame import Array, Box
 from ...stores.slides.cohort import SlideEntry, fingerprint
 from ...stores.slides.level_check import LevelCheck, true_levels
@@ -86,6 +87,28 @@ def look_at_slides(items: list[Item]) -> list[Any]:
 
 def look_at_volumes(items: list[Item]) -> list[Any]:
     return each(inspect_volumes_in_child, items, OPEN_LIMIT_SECONDS)
+
+
+def look_at_films(items: list[Item]) -> list[Any]:
+    return each(count_films_in_child, items, OPEN_LIMIT_SECONDS)
+
+
+def count_films_in_child(items: list[Any], say: Say) -> None:
+    all_of(_counted, items, say)
+
+
+def _counted(item: Item) -> dict[str, Any]:
+    """Number of films in a file [path, None, part], from its header, or the error on opening it, as JSON values."""
+    from ...stores.films.reader import count_films
+
+    path, _, part = item
+    try:
+        with foreign(
+            lambda why: SlideError(f"{Path(path).name}: its header is damaged ({kind_of(why)}).", "E_MALFORMED")
+        ):
+            return {"films": count_films(SlideEntry("", Path(path), Path(path).name, part=part))}
+    except SlideError as error:
+        return {"error": [error.message, error.code]}
 
 
 def _look_past_crashes(item: Item, fate: GoneError) -> Any:

@@ -111,20 +111,30 @@ def working_spacing(finest: Iterable[float]) -> float:
     return PREFERRED if 2 * reach >= len(values) else statistics.median(values)
 
 
-def _seen(entry: SlideEntry, look: Any) -> dict[str, Any] | SlideError:
-    """A child's answer as properties of the image, or as the error that rejects it."""
+def opened(entry: SlideEntry, look: Any) -> dict[str, Any]:
+    """A child's answer of a file that it opened. Raises SlideError where it could not."""
     if isinstance(look, SilentError):
-        return SlideError(
+        raise SlideError(
             f"{entry.path.name}: opening the file takes longer than {OPEN_LIMIT_SECONDS:.0f} s.", look.code
         )
     if isinstance(look, GoneError):
-        return SlideError(
+        raise SlideError(
             f"{entry.path.name}: opening the file crashes the process of its reader, so the file is probably "
             "damaged. Copy it again, or convert it with another tool.",
             look.code,
         )
     if "error" in look:
-        return SlideError(*look["error"])
+        raise SlideError(*look["error"])
+    answer: dict[str, Any] = look
+    return answer
+
+
+def _seen(entry: SlideEntry, look: Any) -> dict[str, Any] | SlideError:
+    """A child's answer as properties of the image, or as the error that rejects it."""
+    try:
+        look = opened(entry, look)
+    except SlideError as error:
+        return error
     frames = [Frame(**{k: tuple(v) for k, v in frame.items()}) for frame in look["frames"]]
     spacing = frames[0].spacing
     return {

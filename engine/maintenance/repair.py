@@ -21,7 +21,9 @@ from ...stores.receipts import Ledger
 from ...stores.remote import absolute
 from ...stores.sweep import sweep
 from ..compute.resources import closed_resources
+from ..pipeline.documents import read_rejected
 from ..pipeline.job import Job
+from ..pipeline.listing import first_of
 from ..pipeline.progress import Event
 from ..pipeline.settings import RunSettings
 from ..pipeline.step import Step
@@ -130,6 +132,7 @@ def _redo(job: Job[RunSettings], step: Step, damaged: Iterable[Finding], context
         context.report(Event("progress", step.title, job.pipeline.stage_of(step.name), done, len(unit_names), facts))
 
     tell()
+    known = read_rejected(job.folder)
     try:
         if step.ranks:
             check_gang(step.ranks(job), context.pool)
@@ -137,6 +140,8 @@ def _redo(job: Job[RunSettings], step: Step, damaged: Iterable[Finding], context
             for summary in answers_of(job, step, units(), context):
                 if summary.rejected:
                     reasons[summary.unit.name] = summary.rejected[1]
+                elif new := [name for film, name, _, _ in summary.left_out if film not in known]:
+                    reasons[summary.unit.name] = f"films that could be read before cannot be read now: {first_of(new)}"
                 done += 1
                 tell()
     except (CorruptError, SlideError, NoInputError) as error:  # the input of these units cannot be repaired either

@@ -37,6 +37,8 @@ class FilmFile:
     """The array inside a file that holds several."""
     first: int = 0
     count: int = 1
+    total: int = 1
+    """Films of the file, in this batch and in others."""
     subject: str = ""
     site: str = ""
     columns: dict[str, str] = field(default_factory=dict)

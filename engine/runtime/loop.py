@@ -15,7 +15,7 @@ from typing import Literal
 
 from ...errors import NoInputError, SettingsError
 from ...stores.cache import with_cache_settings
-from ...stores.receipts import Ledger
+from ...stores.receipts import Ledger, Receipt
 from ..pipeline.documents import (
     StepRecord,
     read_quarantined,
@@ -36,7 +36,7 @@ from ..workers.pool import WorkerPool
 from .dispatch import answers
 from .load import load
 from .manifest import update_rejected
-from .perform import Summary, perform
+from .perform import LEFT_OUT, Summary, perform
 from .signals import Stop
 
 log = logging.getLogger("tile_engine")
@@ -79,8 +79,12 @@ def _do(job: Job[RunSettings], step: Step, context: RunContext) -> Job[RunSettin
         for unit in step.units(initial_job):
             if context.stop.requested:
                 return
-            if not count.receipt(unit) and unit.slide not in rejected_ids:
-                yield unit
+            receipt = count.receipt(unit)
+            if receipt is None:
+                if unit.slide not in rejected_ids:
+                    yield unit
+            elif LEFT_OUT in receipt.facts and unit.slide not in of_films:  # killed before rejected.json named them
+                _leave_out(job, step.name, unit.slide, receipt.facts[LEFT_OUT], context.report)
 
     context.report(count.event())
     with watched(job, step, title=step.title, report=context.report):
@@ -93,7 +97,7 @@ def _do(job: Job[RunSettings], step: Step, context: RunContext) -> Job[RunSettin
                     job = _reject(job, summary, context.report)
                 continue
             if summary.left_out or summary.unit.slide in of_films:
-                job = _leave_out(job, summary, context.report)
+                job = _leave_out(job, step.name, summary.unit.slide, summary.left_out, context.report)
             slide = summary.unit.slide
             facts = {"slide": slide} if slide else {}
             for kind, texts in (("note", summary.notes), ("warning", summary.notices)):
@@ -138,12 +142,12 @@ class _Count:
     def wall(self) -> float:
         return time.perf_counter() - self._began
 
-    def receipt(self, unit: Unit) -> bool:
-        """Whether a unit is done already; if it is, count it."""
+    def receipt(self, unit: Unit) -> Receipt | None:
+        """The receipt of a unit that is done already, which is counted."""
         receipt = self._ledger(unit.slide).find(unit.name)
         if receipt is not None:
             self._count(receipt.seconds)
-        return receipt is not None
+        return receipt
 
     def add(self, summary: Summary) -> None:
         self._amount += summary.amount
@@ -209,18 +213,19 @@ def _reject(job: Job[RunSettings], summary: Summary, report: Report) -> Job[RunS
     return update_rejected(job, record.id, rejection)
 
 
-def _leave_out(job: Job[RunSettings], summary: Summary, report: Report) -> Job[RunSettings]:
-    """Record films of a batch that cannot be used; the batch goes on without them."""
-    record = job.slides[summary.unit.slide]
+def _leave_out(
+    job: Job[RunSettings], step: str, batch: str, films: Iterable[Iterable[str]], report: Report
+) -> Job[RunSettings]:
+    """Record films (id, name, code, message) of a batch that cannot be used; the batch goes on without them."""
+    record = job.slides[batch]
     rejections = {
-        film: Rejection(name, code, message, summary.unit.step, record.fingerprint, record.id)
-        for film, name, code, message in summary.left_out
+        film: Rejection(name, code, message, step, record.fingerprint, record.id) for film, name, code, message in films
     }
     for message in rejection_messages(rejections.values()):
         log.warning("rejected %s (%s): %s", message.images, message.code, message.reason)
         facts = {"code": message.code, "images": list(message.names)}
         report(Event("rejected", message.text, facts=facts))
-    others = {i: r for i, r in read_rejected(job.folder).items() if r.image != record.id or r.step != summary.unit.step}
+    others = {i: r for i, r in read_rejected(job.folder).items() if (r.image, r.step) != (record.id, step)}
     write_rejected(job.folder, dict(sorted({**others, **rejections}.items())))
     return load(job.folder.out)
 

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from ...models.replica import Replica
 
 
+LEFT_OUT = "left_out"
+"""Fact of a receipt: the films of a batch that cannot be used, as `Summary.left_out`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Summary:
     """The result of a unit, sent between processes: small, whatever the unit wrote."""
@@ -86,7 +90,8 @@ def perform_of(job: Job[RunSettings], unit: Unit, replica: Replica | None = None
             detail=traceback.format_exc(),
         )
     ledger = Ledger(out, unit.step, job.ledger_key(unit.step, unit.slide))
-    receipt = ledger.write(unit.name, outcome.files, seconds=outcome.seconds, facts=outcome.facts)
+    facts = outcome.facts | ({LEFT_OUT: list(map(list, outcome.rejected))} if outcome.rejected else {})
+    receipt = ledger.write(unit.name, outcome.files, seconds=outcome.seconds, facts=facts)
     return Summary(
         unit,
         dict(receipt.seconds),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import platform
+import re
 import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from ...errors import MachineError, TileEngineError
 from ...stores.files import partial_path
 from ...stores.remote import to_path
 from ...stores.slides.cohort import fingerprint
+from ...stores.slides.file_marks import size_and_time
 from ...version import VERSION
 from ..compute.gpus import gpu_fault, gpus
 from ..pipeline.listing import first_lines
@@ -30,6 +32,7 @@ ANSWER_SECONDS = 60.0
 """Time limit of a worker's answer, in seconds; a hanging mount exceeds it."""
 SILENCE_SECONDS = 75.0
 """Seconds after which a worker without any answer counts as lost."""
+_SIZE_AND_TIME = re.compile(r"\d+-\d+")
 MAX_LINES = 20
 """Hosts, or faulty workers, that are listed one by one."""
 
@@ -180,11 +183,11 @@ def _answer(look: WorkerCheck, home: dict[str, str]) -> WorkerRow:
 
 def _unseen(path: str, mark: str) -> str:
     try:
-        now = fingerprint(to_path(path))
+        plain = _SIZE_AND_TIME.fullmatch(mark)  # of a film, whose folder may hold a million others
+        now = size_and_time(to_path(path)) if plain else fingerprint(to_path(path))
     except (OSError, TileEngineError) as error:
         return f"cannot read {path} ({error}): mount the slides there under the same path"
-    same = now == mark or now.startswith(f"{mark}-")  # a film's mark is the beginning: size and time
-    return "" if same or not mark else f"sees another file at {path}: mount the same folder there"
+    return "" if now == mark or not mark else f"sees another file at {path}: mount the same folder there"
 
 
 def _unwritable(look: WorkerCheck) -> str:

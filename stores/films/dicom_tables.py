@@ -23,7 +23,8 @@ def lookup(path: Path, data: Any, item: Any, values: Array) -> tuple[Array, int]
         entries = _entries(data, item.LUTData, (count & 0xFFFF) or 2**16)
     except (AttributeError, TypeError, ValueError) as error:
         raise SlideError(
-            f"{path.name}: its look-up table, which gives its values their meaning, cannot be read ({error}). Export it again.",
+            f"{path.name}: its look-up table, which gives its values their meaning, cannot be read ({type(error).__name__}). "
+            "Export it again.",
             "E_DICOM",
         ) from error
     if first >= 2**15 and values.min(initial=0) < 0:

@@ -61,8 +61,9 @@ def _columns(files: Sequence[Path]) -> dict[Path, str]:
     return {
         file: f"{stack}.npy"
         for file in files
+        if file.stem in arrays and file.stem not in stacks
         for stack, shape in stacks.items()
-        if file.stem in arrays and arrays[file.stem][0][:1] == shape[:1] and column_name(stack, file.stem, stacks)
+        if arrays[file.stem][0][:1] == shape[:1] and column_name(stack, file.stem, stacks)
     }
 
 

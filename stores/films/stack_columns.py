@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from ...errors import SlideError
 from ..frame import Array
 from ..packed_arrays import kept_array
 from ..regular import open_regular
+from ..remote import ObjectPath
 from .stacks import arrays_of, reading, stack_shapes
 
 IMAGES = "_images"
@@ -42,7 +44,7 @@ def columns_of(path: Path, part: str) -> StackColumns:
     name, files = part, {}
     if "" in arrays:
         name, files = path.stem, npy_files(path.parent)
-        arrays = {stem: known for stem, file in files.items() for known in [_shape(file)] if known}
+        arrays = arrays_of_folder(path.parent)
     stacks = stack_shapes(arrays)
     name = name or next(iter(stacks), "")
     if name not in stacks:
@@ -88,6 +90,30 @@ def column_name(stack: str, other: str, stacks: Mapping[str, object]) -> str:
     else:
         return ""
     return _LABELS.get(rest, rest)
+
+
+def column_files(path: Path) -> list[Path]:
+    """The npy files that hold columns of an npy file of films; empty for any other file."""
+    if path.suffix.lower() != ".npy" or isinstance(path, ObjectPath):
+        return []
+    arrays, files = arrays_of_folder(path.parent), npy_files(path.parent)
+    stacks = stack_shapes(arrays)
+    if path.stem not in stacks:
+        return []
+    count = stacks[path.stem][0]
+    others = [name for name, (shape, _) in arrays.items() if name not in stacks and shape[:1] == (count,)]
+    return [files[name] for name in others if column_name(path.stem, name, stacks)]
+
+
+def arrays_of_folder(folder: Path) -> _Arrays:
+    """Shape and type of the array of every npy file of a folder that can be read, by name without suffix."""
+    return _arrays_of_folder(folder, folder.stat().st_mtime_ns)
+
+
+@lru_cache(8)
+def _arrays_of_folder(folder: Path, time: int) -> _Arrays:
+    """As the folder was at a time: a thousand sets would look at a thousand files each."""
+    return {stem: known for stem, file in npy_files(folder).items() for known in [_shape(file)] if known}
 
 
 def npy_files(folder: Path) -> dict[str, Path]:

@@ -13,7 +13,7 @@ from ..frame import Array
 from .film import Film, constant_notes
 from .grey import grey_of
 from .stacks import FilmStack, stack_of, stored_films
-from .value_range import ValueRange, robust_range, stated_range
+from .value_range import OVERSHOOT, ValueRange, robust_range, stated_range
 
 PROBED_FILMS = 256
 """First films of a stack that decide what is white in all of it, where its type does not."""
@@ -44,7 +44,8 @@ def _film(stack: FilmStack, samples: Array, common: ValueRange | None) -> Film:
         raise SlideError(f"{stack.path.name}: a film has values that are no finite numbers.", "E_UNSUPPORTED_PIXELS")
     chosen = common
     low, high = float(plane.min()), float(plane.max())
-    if chosen is not None and not (chosen.low <= low and high <= chosen.high):
+    slack = OVERSHOOT if plane.dtype.kind == "f" else 0.0
+    if chosen is not None and not (chosen.low - slack <= low and high <= chosen.high + slack):
         chosen = stated_range(low, high, plane.dtype)
         notes.append(f"has values beyond those of the first {PROBED_FILMS} films of its stack: its range is its own")
     if chosen is None:

@@ -11,6 +11,10 @@ from ..frame import Array
 
 DETECTOR_BITS = (8, 10, 12, 14, 16)
 """Bits of grey values in use; files of 16 bits often hold fewer and do not say so."""
+OVERSHOOT = 0.1
+"""By how much values of 0 to 1 may lie beyond it."""
+LEAST_OF_BYTES = 2.0
+"""Largest value, at least, of floating-point numbers that are taken for 0 to 255."""
 ROBUST_PERCENTILES = (0.1, 99.9)
 """Percentiles of a film that become black and white where nothing else is known."""
 
@@ -46,7 +50,9 @@ def stated_range(low: float, high: float, dtype: np.dtype[np.generic]) -> ValueR
         return ValueRange(0.0, 2.0**bits - 1.0, f"states no range of its values; {bits} bits hold its maximum")
     if dtype.kind == "f" and low >= 0 and high <= 1:
         return ValueRange(0.0, 1.0)
-    if dtype.kind == "f" and low >= 0 and high <= 255:
+    if dtype.kind == "f" and low >= -OVERSHOOT and high <= 1 + OVERSHOOT:
+        return ValueRange(0.0, 1.0, "has values a little beyond 0 to 1, as interpolation leaves them: they are cut off")
+    if dtype.kind == "f" and low >= 0 and LEAST_OF_BYTES <= high <= 255:
         return ValueRange(0.0, 255.0, "states no range of its values; 0 to 255 is assumed")
     return None
 

@@ -8,7 +8,7 @@ import os
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -73,6 +73,12 @@ def find_slides(spec: str | Path | Sequence[str | Path]) -> Cohort:
     return find(spec, SLIDE_INPUT)
 
 
+def _disagreements(names: Sequence[str]) -> Iterator[str]:
+    """A warning about images of which two lists say different things."""
+    if names:
+        yield f"two lists say different things of {', '.join(names[:_MAX_LISTED])} ({len(names)}): the first is believed"
+
+
 Finder = Callable[[Path], Cohort | None]
 """Finds the images of a path with a special layout, such as BIDS; None for other paths."""
 
@@ -86,17 +92,23 @@ def find(spec: str | Path | Sequence[str | Path], kind: InputKind, special: Find
         parts = [_find(one, kind, special) for one in specs]
         roots = [part.root.absolute() for part in parts]
         root = _common(roots)
-        entries = {
-            (real(e.path), e.part): replace(e, name=_relative(e.path, root) + _inside(e.part))
-            for p in parts
-            for e in p.entries
-        }
+        entries: dict[tuple[str, str], SlideEntry] = {}
+        disagreeing: list[str] = []
+        for one in (entry for part in parts for entry in part.entries):
+            one = replace(one, name=_relative(one.path, root) + _inside(one.part))
+            other = entries.setdefault((real(one.path), one.part), one)
+            if other is not one:  # named twice: a list says more of it than a folder does
+                says, said = (e.subject or e.site or e.extra or e.mpp for e in (one, other))
+                if says and said and (one.subject, one.site, one.extra) != (other.subject, other.site, other.extra):
+                    disagreeing.append(one.name)
+                elif says:
+                    entries[real(one.path), one.part] = one
         cohort = Cohort(
             tuple(entries.values()),
             tuple(item for part in parts for item in part.ignored),
             root,
             notes=tuple(note for part in parts for note in part.notes),
-            warnings=tuple(warning for part in parts for warning in part.warnings),
+            warnings=(*(warning for part in parts for warning in part.warnings), *_disagreements(disagreeing)),
             listed=any(part.listed for part in parts),
         )
     if not cohort.entries:

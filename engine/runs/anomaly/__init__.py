@@ -36,7 +36,7 @@ def _films(variant: Variant, modality: Modality) -> Pipeline:
     from ...pipeline.step import Step, once, per_image
     from ...steps.films.convert import film_steps
     from ...steps.films.estimate import forecast_films
-    from ...steps.films.index import index_step
+    from ...steps.films.index import check_rule, index_step
     from .films import FILMS
     from .score import plan_outputs, plan_scores, score_batch, score_outputs
     from .shared_steps import map_steps, split_step, training_steps
@@ -46,6 +46,7 @@ def _films(variant: Variant, modality: Modality) -> Pipeline:
         variant,
         modality,
         estimate=forecast_films,
+        check=check_rule,
         stages={
             "convert": film_steps(modality),
             "sample": (index_step(), split_step(FILMS, folder="films.zarr")),

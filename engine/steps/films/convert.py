@@ -5,11 +5,10 @@ A film that cannot be read is left out by its name and reason; its row is black 
 
 from __future__ import annotations
 
+import re
 import zlib
-from collections import Counter
 from collections.abc import Iterator
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,73 +17,117 @@ from ....errors import SlideError
 from ....stores.array import StoredArray
 from ....stores.cache import near
 from ....stores.films.borders import exposed_box
+from ....stores.films.mark import film_mark
 from ....stores.films.prepare import prepared
 from ....stores.films.reader import Film, films_of
-from ....stores.foreign import foreign
+from ....stores.foreign import foreign, kind_of
 from ....stores.frame import Array, Box
 from ....stores.remote import to_path
-from ....stores.slides.file_marks import size_and_time
 from ....stores.slides.guarded import announced
 from ...pipeline.job import Job
 from ...pipeline.modality import Modality
 from ...pipeline.record import FilmFile, ImageRecord
 from ...pipeline.step import Step, once, per_image
 from ...pipeline.unit import Outcome, Unit
-from .layout import IMAGES, PROPERTIES, batch_outputs, first_row, layout_outputs, write_layout
+from .layout import (
+    IMAGES,
+    PROPERTIES,
+    batch_outputs,
+    first_row,
+    images_spec,
+    layout_outputs,
+    property_spec,
+    write_layout,
+)
 from .settings import FilmSettings
 
-LAYOUT, FILMS = "layout", "films"
+FILMS, LAYOUT = "films", "layout"
 PACK_LEVEL = 1
 """Level of zlib whose size of a prepared film, as differences along its rows, stands for its complexity."""
 BORDER_SHARE = 0.02
 """Share of a film outside of its exposed field from which it is said."""
+PASSING = frozenset({"E_MISSING", "E_CHANGED", "E_UNREADABLE"})
+"""Reason codes that say nothing about a film: its file cannot be reached now."""
+MOST_NAMED = 3
+_NUMBER = re.compile(r"\d[\d.,]*")
 
 
 def film_steps(modality: Modality) -> tuple[Step, ...]:
     """The steps of the stage `convert`, for every run on films."""
     return (
-        Step(
-            LAYOUT, "plan films", write_layout, once, settings=("side", "codec"), outputs=layout_outputs(), cohort=True
-        ),
-        Step(FILMS, "read films", read_batch, per_image, outputs=batch_outputs()),
+        Step(FILMS, "read films", read_batch, per_image, settings=("side", "codec"), outputs=batch_outputs()),
+        Step(LAYOUT, "close store", write_layout, once, outputs=layout_outputs(), cohort=True),
     )
 
 
 def read_batch(job: Job[FilmSettings], unit: Unit) -> Outcome:
-    """Read, prepare and measure the films of one batch."""
+    """Read, prepare and measure the films of one batch.
+
+    Raises SlideError (E_CHANGED) where a file cannot be reached any more: nothing of the batch is written, and --redo tries it
+    again.
+    """
     outcome = Outcome()
     record = job.slides[unit.slide]
     count, side = record.shape[:2]
     images = np.zeros((count, side, side), np.uint8)
     facts = {name: np.zeros(count, dtype) for name, dtype in PROPERTIES.items()}
     modalities: list[str] = []
-    notes: Counter[str] = Counter()
+    notes: dict[str, tuple[int, str, str]] = {}
+    lost: list[str] = []
     with outcome.clock("read"):
         for row, (name, film) in enumerate(_films(job, record)):
-            if isinstance(film, SlideError):
+            try:
+                if isinstance(film, SlideError):
+                    raise film
+                with foreign(_damaged):
+                    images[row], values = _measured(film, side)
+            except SlideError as error:
                 facts["unreadable"][row] = 1
                 modalities.append("")
-                outcome.rejected.append((f"{record.id}.{row}", name, film.code, film.message))
+                outcome.rejected.append((f"{record.id}.{row}", name, error.code, error.message))
+                lost += [f"{name}: {error.message}"] if error.code in PASSING else []
                 continue
             modalities.append(film.facts.get("modality", ""))
-            notes.update(film.notes)
-            images[row], values = _measured(film, side)
             for fact, value in values.items():
                 facts[fact][row] = value
-            if values["border"] >= BORDER_SHARE:
-                notes["has a border or collimation outside of the exposed field, which is kept"] += 1
+            for note in (*film.notes, *_border(values["border"])):
+                number, *first = notes.get(kind_of_note(note), (0, name, note))
+                notes[kind_of_note(note)] = (number + 1, *first)
+    if lost:
+        raise SlideError(
+            f"{len(lost)} of its films cannot be read any more ({'; '.join(lost[:MOST_NAMED])}). Restore their files, and run "
+            "again with --redo.",
+            "E_CHANGED",
+        )
     for row, size in enumerate(_file_sizes(record)):
         facts["file_bytes"][row] = size
-    first = first_row(job, record.id)
+    first_film = first_row(job, record.id)
     with outcome.clock("write"):
-        array = StoredArray.open(job.folder.films / IMAGES)
-        outcome.files.append(array.write(Box((first, 0, 0), (first + count, side, side)), images))
-        for name in PROPERTIES:
-            numbers = StoredArray.open(job.folder.films / name)
-            outcome.files.append(numbers.write(Box((first,), (first + count,)), facts[name]))
-    outcome.notices += [f"{number} films: {note}" for note, number in sorted(notes.items())]
-    outcome.facts.update(films=count, modality=[[name, len(list(run))] for name, run in groupby(modalities)])
+        array = StoredArray(job.folder.films / IMAGES, images_spec(job, first_film + count))
+        outcome.files.append(array.write(Box((first_film, 0, 0), (first_film + count, side, side)), images))
+        for name, dtype in PROPERTIES.items():
+            numbers = StoredArray(job.folder.films / name, property_spec(job, dtype, first_film + count))
+            outcome.files.append(numbers.write(Box((first_film,), (first_film + count,)), facts[name]))
+    outcome.facts.update(
+        films=count,
+        modality=[[name, len(list(run))] for name, run in groupby(modalities)],
+        notes={kind: list(told) for kind, told in sorted(notes.items())},
+    )
     return outcome
+
+
+def _border(share: float) -> tuple[str, ...]:
+    """A note on a film with borders."""
+    return ("has a border or collimation outside of its exposed field, which is kept",) if share >= BORDER_SHARE else ()
+
+
+def kind_of_note(note: str) -> str:
+    """A note with # for numbers, so that films of which the same holds are counted together.
+
+    >>> kind_of_note("states no range of its values; 12 bits hold its maximum")
+    'states no range of its values; # bits hold its maximum'
+    """
+    return _NUMBER.sub("#", note)
 
 
 def _films(job: Job[FilmSettings], record: ImageRecord) -> Iterator[tuple[str, Film | SlideError]]:
@@ -109,7 +152,7 @@ def _films(job: Job[FilmSettings], record: ImageRecord) -> Iterator[tuple[str, F
 
 def name_of(file: FilmFile, index: int) -> str:
     """Name of a film: its file, and its number in a file of several."""
-    return f"{file.name}[{index}]" if file.part or file.count > 1 or index else file.name
+    return f"{file.name}[{index}]" if file.total > 1 else file.name
 
 
 def _of_file(file: FilmFile, start: int) -> Iterator[Film | SlideError]:
@@ -117,9 +160,9 @@ def _of_file(file: FilmFile, start: int) -> Iterator[Film | SlideError]:
     path = to_path(file.path)
     index = start
     try:
-        if mark_of(path) != file.fingerprint:
-            raise SlideError("the file was changed after the run had begun: run again with --redo.", "E_CHANGED")
-        with near(path, file.fingerprint) as local, foreign(_unreadable):
+        if film_mark(path) != file.fingerprint:
+            raise SlideError("the file was changed after the run had begun.", "E_CHANGED")
+        with near(path, file.fingerprint, alone=True) as local, foreign(_damaged):
             for film in films_of(local, file.part, start, file.first + file.count):
                 index += 1
                 yield film
@@ -130,19 +173,9 @@ def _of_file(file: FilmFile, start: int) -> Iterator[Film | SlideError]:
         yield fault
 
 
-def _unreadable(why: str) -> SlideError:
+def _damaged(why: str) -> SlideError:
     """A surprise of one file is its own: the others of the batch go on."""
-    return SlideError(f"cannot be read ({why}).", "E_UNREADABLE")
-
-
-def mark_of(path: Path) -> str:
-    """Fingerprint of a film's file: size and time. Raises SlideError (E_MISSING, E_UNREADABLE)."""
-    try:
-        return size_and_time(path)
-    except FileNotFoundError as error:
-        raise SlideError(f"{path.name}: is gone; it was moved or deleted.", "E_MISSING") from error
-    except OSError as error:
-        raise SlideError(f"{path.name}: cannot be read ({error.strerror}).", "E_UNREADABLE") from error
+    return SlideError(f"the file is damaged ({kind_of(why)}).", "E_MALFORMED")
 
 
 def _measured(film: Film, side: int) -> tuple[Array, dict[str, Any]]:
@@ -165,5 +198,4 @@ def _measured(film: Film, side: int) -> tuple[Array, dict[str, Any]]:
 def _file_sizes(record: ImageRecord) -> Iterator[int]:
     """Bytes of each film's own file; 0 for films of a set, which share one."""
     for file in record.films:
-        size = int(file.fingerprint.split("-")[0]) if not file.part and file.fingerprint[:1].isdigit() else 0
-        yield from [size] * file.count
+        yield from [int(file.fingerprint.partition("-")[0]) if file.total == 1 else 0] * file.count

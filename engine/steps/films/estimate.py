@@ -7,11 +7,10 @@ from typing import Any
 
 from ....stores.files import bytes_below
 from ...pipeline.job import Job
-from .layout import PROPERTIES
 from .rows import IN_MEMORY
 from .settings import FilmSettings
 
-BYTES_OF_NUMBERS = 64
+BYTES_OF_NUMBERS = 200
 """Bytes of all properties and texts of one film, about."""
 
 
@@ -54,7 +53,7 @@ def forecast_films(job: Job[FilmSettings]) -> FilmForecast:
         films=films,
         files=len({(file.path, file.part) for record in job.slides.values() for file in record.films}),
         side=job.settings.side,
-        disk=round(1.05 * cells) + films * BYTES_OF_NUMBERS * len(PROPERTIES),
+        disk=round(1.05 * cells) + films * BYTES_OF_NUMBERS,
         present=bytes_below(job.folder.films),
         memory=500_000_000 + min(IN_MEMORY, cells) + 8 * batch,
         units=units,

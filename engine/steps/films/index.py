@@ -6,7 +6,7 @@ A film is used unless it cannot be read, is of another modality than asked for, 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import PurePosixPath
@@ -15,17 +15,21 @@ import numpy as np
 
 from ....errors import SettingsError
 from ....stores.array import StoredArray
+from ....stores.cache import near
 from ....stores.films.film import is_radiograph
 from ....stores.films.labels import two_field_labels
-from ....stores.films.stack_columns import columns_of
+from ....stores.films.mark import film_mark
+from ....stores.films.stack_columns import StackColumns, columns_of
 from ....stores.folder import Folder
 from ....stores.frame import Array, Box
-from ....stores.receipts import Ledger
+from ....stores.lists.cells import value_of
+from ....stores.receipts import Ledger, Receipt
 from ....stores.remote import to_path
 from ....stores.texts import read_texts, write_texts
+from ...pipeline.documents import read_images
 from ...pipeline.job import Job
 from ...pipeline.outputs import Output
-from ...pipeline.record import ImageRecord
+from ...pipeline.record import FilmFile, ImageRecord
 from ...pipeline.step import Step, all_columns, once
 from ...pipeline.unit import Outcome, Unit
 from .convert import FILMS, name_of
@@ -62,42 +66,68 @@ def write_index(job: Job[FilmSettings], unit: Unit) -> Outcome:
     count = unreadable.spec.shape[0]
     rule = job.settings.rule
     columns = {name: np.full(count, "", object) for name in (*TEXTS, *rule)}
-    columns["reason"][:] = UNREADABLE  # until a batch says otherwise: rejected batches have no rows
+    notes: dict[str, tuple[int, str, str]] = {}
     with outcome.clock("compute"):
-        for batch, record in job.slides.items():
-            first = first_row(job, batch)
-            lost = unreadable.read(Box((first,), (first + record.shape[0],)))
-            for row, film in enumerate(_films(job, record), first):
-                unwanted = not _is_wanted(film["modality"], job.settings.modality)
+        for batch, record in read_images(job.folder).items():
+            first, receipt = first_row(job, batch), _receipt_of(job, batch)
+            is_used = receipt is not None
+            lost = unreadable.read(Box((first,), (first + record.shape[0],))) if is_used else np.ones(record.shape[0])
+            for row, film in enumerate(_films(record, receipt.facts["modality"] if receipt else []), first):
                 film["label"] = film.get(job.settings.label, "")
-                film["reason"] = f"{OTHER_MODALITY} ({film['modality']})" if unwanted else ""
                 if lost[row - first]:
                     film["reason"] = UNREADABLE
+                elif not _is_asked_for(film["modality"], job.settings.modality):
+                    film["reason"] = f"{OTHER_MODALITY} ({film['modality'] or 'none is stated'})"
                 for name in columns:
                     columns[name][row] = film.get(name, "")
+            for kind, (number, name, note) in (receipt.facts["notes"] if receipt else {}).items():
+                before, *example = notes.get(kind, (0, name, note))
+                notes[kind] = (before + number, *example)
         if rule:
-            _label_by_rule(job, columns)
+            _label_by_rule(columns, rule)
     with outcome.clock("write"):
         for name in TEXTS:
             outcome.files += write_texts(job.folder.films / name, columns[name], count, axis="film")
     left_out = Counter(reason for reason in columns["reason"] if reason and reason != UNREADABLE)
+    outcome.notices += [f"{number:,} films, as {name}: {note}" for number, name, note in notes.values()]
     outcome.notices += [f"{number:,} films are left out: {reason}" for reason, number in sorted(left_out.items())]
-    outcome.notes += _labels_said(columns)
+    outcome.notices += dict.fromkeys(_notes_on_sets(job))
     outcome.notices += _subjects_said(columns)
+    outcome.notes += _labels_said(columns)
     outcome.facts.update(films=count, left_out=dict(sorted(left_out.items())))
     return outcome
 
 
-def _label_by_rule(job: Job[FilmSettings], columns: dict[str, Array]) -> None:
+def _receipt_of(job: Job[FilmSettings], batch: str) -> Receipt | None:
+    """The receipt of a batch that was read; None of one that was rejected."""
+    if batch not in job.slides:
+        return None
+    return Ledger(job.folder.out, FILMS, job.ledger_key(FILMS, batch)).find(f"{batch}/{FILMS}")
+
+
+def check_rule(job: Job[FilmSettings]) -> None:
+    """Raises SettingsError (E_MANIFEST), before any work, for a rule of columns that the list lacks; sets may have them."""
+    files = [file for record in job.slides.values() for file in record.films]
+    names = {name for file in files for name in file.columns}
+    missing = [name for name in job.settings.rule if name not in names]
+    if missing and not any(holds_columns(file) for file in files):
+        raise _no_column(missing, names)
+
+
+def _no_column(missing: Iterable[str], names: Iterable[str]) -> SettingsError:
+    return SettingsError(
+        f"normal_if: no film has a value in the column {' or '.join(map(repr, missing))}; the list has "
+        f"{', '.join(sorted(names)) or 'no other columns'}.",
+        "E_MANIFEST",
+    )
+
+
+def _label_by_rule(columns: dict[str, Array], rule: Mapping[str, tuple[str, ...]]) -> None:
     """Set labels by two columns of a report, and the reason of films that have none by it."""
-    rule = job.settings.rule
-    names = {name for record in job.slides.values() for file in record.films for name in file.columns}
     if missing := [name for name in rule if not any(columns[name])]:
-        raise SettingsError(
-            f"normal_if: no film has a value in the column {' or '.join(map(repr, missing))}; the list has "
-            f"{', '.join(sorted(names)) or 'no columns'}.",
-            "E_MANIFEST",
-        )
+        raise _no_column(missing, [name for name in rule if name not in missing])
+    for name in rule:
+        columns[name][:] = [value_of(cell) for cell in columns[name]]
     used = np.flatnonzero(columns["reason"] == "")
     first, second = rule
     fields = {name: columns[name][used].tolist() for name in rule}
@@ -124,40 +154,53 @@ def _subjects_said(columns: dict[str, Array]) -> Iterator[str]:
         yield "the list names no subjects: each film counts as a subject of its own, and one person can be on both sides"
 
 
-def _films(job: Job[FilmSettings], record: ImageRecord) -> Iterator[dict[str, str]]:
-    """Every film of a batch: its columns by name."""
-    receipt = Ledger(job.folder.out, FILMS, job.ledger_key(FILMS, record.id)).find(f"{record.id}/{FILMS}")
-    runs = receipt.facts["modality"] if receipt else []
-    modalities = (name for name, length in runs for _ in range(length))
+def _films(record: ImageRecord, modalities: Iterable[tuple[str, int]]) -> Iterator[dict[str, str]]:
+    """Every film of a batch: its columns by name. The list goes before what stands in a set."""
+    stated = (name for name, length in modalities for _ in range(length))
     for file in record.films:
-        in_set = _columns(file.path, file.part) if file.part or file.path.endswith(".npy") else {}
+        in_set = _columns(file.path, file.part).values if holds_columns(file) else {}
+        folder = PurePosixPath(file.name.removesuffix(f"/{file.part}")).parent.name
         for index in range(file.first, file.first + file.count):
             name = name_of(file, index)
-            own = {column: values[index] for column, values in in_set.items()}
             yield {
-                "subject": file.subject or name,
-                "site": file.site,
-                FOLDER: PurePosixPath(file.name).parent.name,
+                FOLDER: folder,
+                "subject": name,
+                **{column: values[index] for column, values in in_set.items() if values[index]},
                 **{column: value for column, value in file.columns.items() if value},
-                **{column: value for column, value in own.items() if value},
+                **({"subject": file.subject} if file.subject else {}),
+                **({"site": file.site} if file.site else {}),
                 "name": name,
-                "modality": next(modalities, ""),
+                "modality": next(stated, ""),
             }
 
 
+def holds_columns(file: FilmFile) -> bool:
+    """Whether a file may say something of its films: it is a set."""
+    return bool(file.part) or file.total > 1 or file.path.lower().endswith((".npy", ".npz"))
+
+
+def _notes_on_sets(job: Job[FilmSettings]) -> Iterator[str]:
+    """What stands beside sets and is no column."""
+    for record in job.slides.values():
+        for file in record.films:
+            if holds_columns(file):
+                yield from (f"{file.name}: {note}" for note in _columns(file.path, file.part).notes)
+
+
 @lru_cache(maxsize=2)
-def _columns(path: str, part: str) -> dict[str, tuple[str, ...]]:
-    """What stands beside the films of a set, by column: read once for all of its batches."""
-    return columns_of(to_path(path), part).values
+def _columns(path: str, part: str) -> StackColumns:
+    """What stands beside the films of a set, read once for all of its batches."""
+    file = to_path(path)
+    with near(file, film_mark(file), alone=True) as local:
+        return columns_of(local, part)
 
 
-def _is_wanted(modality: str, asked: str) -> bool:
-    """Whether films of a DICOM modality are used; those that state none are, unless names are asked for."""
-    if asked == ANY_MODALITY:
+def _is_asked_for(modality: str, asked: str) -> bool:
+    """Whether films of a DICOM modality are used; of radiographs also those that state none."""
+    names = asked.lower().split(",")
+    if ANY_MODALITY in names or (RADIOGRAPHS in names and is_radiograph({"modality": modality}) is not False):
         return True
-    if asked == RADIOGRAPHS:
-        return is_radiograph({"modality": modality}) is not False
-    return modality in asked.split(",")
+    return bool(modality) and modality.lower() in names
 
 
 @dataclass(frozen=True, slots=True)

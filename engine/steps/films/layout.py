@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from ....stores.array import ArraySpec, StoredArray, written
 from ....stores.files import write_json
 from ....stores.shard import Codec
+from ...pipeline.documents import read_images
 from ...pipeline.job import Job
 from ...pipeline.modality import FILMS_PER_CHUNK, films_in_batch
 from ...pipeline.outputs import Output
@@ -34,8 +35,9 @@ PROPERTIES: Mapping[str, str] = {
 
 
 def film_count(job: Job[FilmSettings]) -> int:
-    """Rows of films.zarr: those of rejected batches are there, and marked as unreadable."""
-    return max((first_row(job, batch) + record.shape[0] for batch, record in job.slides.items()), default=0)
+    """Rows of films.zarr: those of rejected batches are there, too."""
+    records = read_images(job.folder)
+    return max((first_row(job, batch) + record.shape[0] for batch, record in records.items()), default=0)
 
 
 def first_row(job: Job[FilmSettings], batch: str) -> int:
@@ -43,18 +45,18 @@ def first_row(job: Job[FilmSettings], batch: str) -> int:
     return int(batch) * films_in_batch(job.settings.side)
 
 
-def images_spec(job: Job[FilmSettings]) -> ArraySpec:
-    """The prepared films."""
+def images_spec(job: Job[FilmSettings], count: int) -> ArraySpec:
+    """The prepared films of a store of `count` films."""
     side, batch = job.settings.side, films_in_batch(job.settings.side)
     chunk = (FILMS_PER_CHUNK, side, side)
     codec = Codec(job.settings.codec)
-    return ArraySpec((film_count(job), side, side), "uint8", (batch, side, side), chunk, ("film", "y", "x"), 0, codec)
+    return ArraySpec((count, side, side), "uint8", (batch, side, side), chunk, ("film", "y", "x"), 0, codec)
 
 
-def property_spec(job: Job[FilmSettings], dtype: str) -> ArraySpec:
-    """One number of each film."""
+def property_spec(job: Job[FilmSettings], dtype: str, count: int) -> ArraySpec:
+    """One number of each film of a store of `count` films."""
     batch = films_in_batch(job.settings.side)
-    return ArraySpec((film_count(job),), dtype, (batch,), (batch,), ("film",))
+    return ArraySpec((count,), dtype, (batch,), (batch,), ("film",))
 
 
 def layout_outputs() -> tuple[Output, ...]:
@@ -70,13 +72,13 @@ def batch_outputs() -> tuple[Output, ...]:
 
 
 def write_layout(job: Job[FilmSettings], unit: Unit) -> Outcome:
-    """Write the metadata of films.zarr, before any batch."""
+    """Write the metadata of films.zarr, once all batches are there: it states their number, which no batch depends on."""
     outcome = Outcome()
-    root = job.folder.films
+    root, count = job.folder.films, film_count(job)
     write_json(root / "zarr.json", {"zarr_format": 3, "node_type": "group", "attributes": {"side": job.settings.side}})
-    StoredArray.create(root / IMAGES, images_spec(job))
+    StoredArray.create(root / IMAGES, images_spec(job, count))
     for name, dtype in PROPERTIES.items():
-        StoredArray.create(root / name, property_spec(job, dtype))
+        StoredArray.create(root / name, property_spec(job, dtype, count))
     documents = [root / "zarr.json", *(root / name / "zarr.json" for name in (IMAGES, *PROPERTIES))]
     outcome.files += [written(path) for path in documents]
     return outcome

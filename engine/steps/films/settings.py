@@ -42,9 +42,7 @@ class FilmSettings(RunSettings):
         names = [name.strip().upper() for name in value.split(",") if name.strip()]
         if not names:
             raise ValueError("modality: give names such as CR,DX, or radiographs, or all")
-        if len(names) == 1 and names[0].lower() in (ANY_MODALITY, RADIOGRAPHS):
-            return names[0].lower()
-        return ",".join(names)
+        return ",".join(name.lower() if name.lower() in (ANY_MODALITY, RADIOGRAPHS) else name for name in names)
 
     @field_validator("normal_if")
     @classmethod
@@ -61,11 +59,6 @@ class FilmSettings(RunSettings):
     def rule(self) -> dict[str, tuple[str, ...]]:
         """Column -> the values that say that a film is normal; empty where the column of labels counts."""
         return parse_rule(self.normal_if) if self.normal_if else {}
-
-    @property
-    def label_columns(self) -> tuple[str, ...]:
-        """Columns of the list that decide the label of a film."""
-        return tuple(self.rule) or (self.label,)
 
 
 def parse_rule(text: str) -> dict[str, tuple[str, ...]]:

@@ -9,6 +9,7 @@ import re
 import zlib
 from collections.abc import Iterator
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -46,8 +47,8 @@ PACK_LEVEL = 1
 """Level of zlib whose size of a prepared film, as differences along its rows, stands for its complexity."""
 BORDER_SHARE = 0.02
 """Share of a film outside of its exposed field from which it is said."""
-PASSING = frozenset({"E_MISSING", "E_CHANGED", "E_UNREADABLE"})
-"""Reason codes that say nothing about a film: its file cannot be reached now."""
+PASSING = "E_CHANGED"
+"""Reason code that says nothing about a film: its file cannot be reached now, or is another one."""
 MOST_NAMED = 3
 _NUMBER = re.compile(r"\d[\d.,]*")
 
@@ -85,7 +86,7 @@ def read_batch(job: Job[FilmSettings], unit: Unit) -> Outcome:
                 facts["unreadable"][row] = 1
                 modalities.append("")
                 outcome.rejected.append((f"{record.id}.{row}", name, error.code, error.message))
-                lost += [f"{name}: {error.message}"] if error.code in PASSING else []
+                lost += [f"{name}: {error.message}"] if error.code == PASSING else []
                 continue
             modalities.append(film.facts.get("modality", ""))
             for fact, value in values.items():
@@ -97,7 +98,7 @@ def read_batch(job: Job[FilmSettings], unit: Unit) -> Outcome:
         raise SlideError(
             f"{len(lost)} of its films cannot be read any more ({'; '.join(lost[:MOST_NAMED])}). Restore their files, and run "
             "again with --redo.",
-            "E_CHANGED",
+            PASSING,
         )
     for row, size in enumerate(_file_sizes(record)):
         facts["file_bytes"][row] = size
@@ -160,8 +161,7 @@ def _of_file(file: FilmFile, start: int) -> Iterator[Film | SlideError]:
     path = to_path(file.path)
     index = start
     try:
-        if film_mark(path) != file.fingerprint:
-            raise SlideError("the file was changed after the run had begun.", "E_CHANGED")
+        _check_unchanged(path, file)
         with near(path, file.fingerprint, alone=True) as local, foreign(_damaged):
             for film in films_of(local, file.part, start, file.first + file.count):
                 index += 1
@@ -171,6 +171,16 @@ def _of_file(file: FilmFile, start: int) -> Iterator[Film | SlideError]:
         fault = error
     for _ in range(index, file.first + file.count):
         yield fault
+
+
+def _check_unchanged(path: Path, file: FilmFile) -> None:
+    """Raises SlideError (E_CHANGED) for a file that is not as it was when the run began."""
+    try:
+        mark = film_mark(path)
+    except SlideError as error:
+        raise SlideError(error.message, PASSING) from error
+    if mark != file.fingerprint:
+        raise SlideError("the file was changed after the run had begun.", PASSING)
 
 
 def _damaged(why: str) -> SlideError:

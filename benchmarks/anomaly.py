@@ -47,6 +47,7 @@ from tile_engine.models.views.pasted import PastedViews, prior_of
 Array = np.ndarray
 SIDE, TRAINED, LEFT_ASIDE = 100, 300, 50
 WIDTHS = (8, 16, 32, 64)
+"""Of the convolutional autoencoder."""
 TONES = ("mean_intensity", "pixel_entropy", "compressed_bits")
 
 
@@ -149,7 +150,7 @@ def spotters(films: Array, count: int, steps: int, seed: int) -> tuple[list[Spot
     views = PastedViews(prior=prior_of(films[:, 0].mean(0) / 255.0))
     networks = []
     for number in range(count):
-        network = Spotter(widths=WIDTHS, source=generator(seed, "spotter", number))
+        network = Spotter(source=generator(seed, "spotter", number))
         train_phase(Pasting(network, films, PastingPlan(steps, views=views), seed=1000 * number + seed))
         networks.append(network)
     return networks, [reference_of(network, films) for network in networks]
@@ -192,11 +193,11 @@ def tell(seed: int, test: Films, scores: dict[str, Array]) -> None:
         print(
             f"  {name:34}{areas} {precision}   {'  '.join(f'{check.correlations[name][tone]:+.2f}' for tone in TONES)}"
         )
-    best = scores["pasted_both"]
+    best = scores["pasted_neighbours"]
     baselines = {name: values for name, values in scores.items() if not name.startswith("pasted")}
     turned = {n: v if auroc(test.abnormal, v) > 0.5 else -v for n, v in baselines.items()}
     for name, one in differences(test.abnormal, best, turned, test.subjects, seed=seed).items():
-        print(f"  pasted_both - {name:32} {one.difference:+.3f} [{one.low:+.3f}, {one.high:+.3f}]")
+        print(f"  pasted_neighbours - {name:32} {one.difference:+.3f} [{one.low:+.3f}, {one.high:+.3f}]")
 
 
 def with_others(test: Films) -> Films:
@@ -216,8 +217,8 @@ def main() -> None:
     parser.add_argument(
         "--half", default="report", choices=["report", "tune"], help="patients with pneumonia to test on"
     )
-    parser.add_argument("--networks", type=int, default=2, help="spotters of a seed")
-    parser.add_argument("--steps", type=int, default=300, help="of a spotter")
+    parser.add_argument("--networks", type=int, default=1, help="spotters of a seed")
+    parser.add_argument("--steps", type=int, default=150, help="of a spotter")
     parser.add_argument(
         "--vae-steps", type=int, default=300, help="of the convolutional and the self-supervised networks"
     )

@@ -70,8 +70,13 @@ class Reference:
     @classmethod
     def from_tensors(cls, tensors: dict[str, Array]) -> Reference:
         """The reference whose `tensors()` these are."""
-        names = ("points", "mean", "scale", "own")
-        return cls(*(tensors[name] for name in names), neighbours=int(tensors["neighbours"]))
+        return cls(
+            points=tensors["points"],
+            mean=tensors["mean"],
+            scale=tensors["scale"],
+            own=tensors["own"],
+            neighbours=int(tensors["neighbours"]),
+        )
 
 
 def nearest_distances(points_NF: Array, others_MF: Array, count: int, *, skip_self: bool = False) -> Array:

@@ -51,9 +51,9 @@ class PastedViews:
 
     weights: tuple[float, ...] = (4.0, 2.0, 1.0, 2.0, 1.0)
     """How often each of `KINDS_OF_PASTE` is drawn, relative to the others."""
-    strength: tuple[float, float] = (0.3, 0.95)
+    strength: tuple[float, float] = (0.5, 1.0)
     """Share of the film that the filling replaces where the mask is 1."""
-    radius: tuple[float, float] = (0.05, 0.28)
+    radius: tuple[float, float] = (0.08, 0.35)
     """Half axes of an ellipse as shares of the side."""
     bilateral: float = 0.25
     """Share of masks that are mirrored onto the other side too."""

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from ....models.anomaly.spots import SpotterReference
     from ....models.networks.spotter import Spotter
 
-STEPS = 300
+STEPS = 150
 """Steps of a network, at effort 1."""
-WIDTHS = (8, 16, 32, 64)
+WIDTHS = (16, 32, 64)
 SOME_IMAGES = 2000
 """Images, at most, whose mean says where anomalies are pasted."""
 

@@ -82,7 +82,7 @@ def test_the_source_network_has_its_side() -> None:
 def test_a_finished_run_states_scores_figures_and_maps(finished: Callable[[str, str], Any]) -> None:
     run = open_run(finished("anomaly", "films").out)
     table, store, figures = run.table("films"), run.films, run.evaluation
-    assert table.n_obs == 262 and list(table.var_names)[2] == figures["shown"] == "pasted_both"
+    assert table.n_obs == 262 and list(table.var_names)[1] == figures["shown"] == "pasted_neighbours"
     assert np.isfinite(table.X).all()
     assert set(table.obs["part"]) == {"train", "test"}
     trained = table.obs["part"] == "train"
@@ -90,7 +90,7 @@ def test_a_finished_run_states_scores_figures_and_maps(finished: Callable[[str, 
     assert (table.obs["label"][trained] == "normal").all() and figures["trained"] == trained.sum()
     error = store["error"].values.astype(float).mean((1, 2))
     assert np.allclose(error, table.to_df()["reconstruction"], rtol=5e-2)
-    one = figures["scores"]["pasted_both"]["detected"]
+    one = figures["scores"]["pasted_neighbours"]["detected"]
     assert one["low"] <= one["auroc"] <= one["high"]
     assert set(figures["properties"]) >= {"mean_intensity", "pixel_entropy", "packed_bytes"}
     page = (run.out / "report.html").read_text()

@@ -10,9 +10,10 @@ import numpy as np
 
 from ....stores.array import StoredArray
 from ....stores.frame import Array, Box
+from ....stores.texts import read_texts
 from ...pipeline.job import Job
 from ...show.film_gallery import ShownFilm
-from ...steps.films.index import film_index
+from ...steps.films.index import TEXTS, film_index
 from ...steps.films.layout import IMAGES
 from ...steps.films.rows import IN_MEMORY, FilmRows
 from .galleries import MAP_PERCENTILE, worst_and_best
@@ -27,7 +28,7 @@ PROPERTIES = ("mean_intensity", "pixel_entropy", "packed_bytes", "file_bytes")
 
 
 def _texts(job: Job[Any]) -> Mapping[str, Array]:
-    return film_index(job.folder).texts
+    return {name: read_texts(job.folder.films / name) for name in TEXTS}
 
 
 def _properties(job: Job[Any]) -> Mapping[str, Array]:

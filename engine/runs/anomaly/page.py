@@ -80,7 +80,7 @@ class _Page:
             Section(
                 "What the scores find",
                 text=self.reading(),
-                tables=(_table(document),),
+                tables=(_table(document, self.medium.seen),),
                 figures=(image(self.figures["scores"]),),
             ),
             Section(f"The least and the most unlike {seen}", text=self.on_galleries(), figures=tuple(galleries)),
@@ -132,15 +132,18 @@ def image(figure: Figure) -> Image:
     return Image(figure.path, figure.caption)
 
 
-def _table(document: Evaluation) -> Table:
+def _table(document: Evaluation, seen: str) -> Table:
     others = sorted({label for score in document.scores.values() for label in score.by_label})
     many = len(others) > 1
     columns = [Column("score"), Column("AUROC", "number"), Column("95 %"), Column("AUPRC", "number"), Column("95 %")]
+    single = any(score.single is not None for score in document.scores.values())
+    columns += [Column(f"AUROC, single {seen}", "number")] * single
     columns += [Column(f"AUROC, {label}", "number") for label in others if many]
     rows: list[tuple[Cell, ...]] = []
     marked = list(document.scores).index(document.shown)
     for name, score in (*document.scores.items(), *document.properties.items()):
-        rows.append((called(name), *_detected(score), *(score.by_label.get(label) for label in others if many)))
+        by_label = (score.by_label.get(label) for label in others if many)
+        rows.append((called(name), *_detected(score), *((score.single,) if single else ()), *by_label))
     return Table(tuple(columns), tuple(rows), marked=frozenset({marked}))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +54,7 @@ def _galleries(job: Job[Any], judged: Judged, values: Array) -> dict[str, Figure
     return worst_and_best(job, values, partial(_shown, job, judged, lines), seen="films")
 
 
-def _shown(job: Job[Any], judged: Judged, lines: list[tuple[str, ...]], chosen: Array) -> list[ShownFilm]:
+def _shown(job: Job[Any], judged: Judged, lines: Sequence[tuple[str, ...]], chosen: Array) -> list[ShownFilm]:
     """Films of a gallery, with a map of them."""
     evidence = EVIDENCE if SHOWN in OF_SPOTTERS else ERROR
     images, maps = (StoredArray.open(job.folder.films / name) for name in (IMAGES, evidence))

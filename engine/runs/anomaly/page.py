@@ -176,13 +176,12 @@ def _cautions(document: Evaluation, names: str) -> Iterator[Caution]:
         )
     if shown.detected is None:
         return
-    plain = {n: abs((s.detected.auroc or 0.5) - 0.5) for n, s in document.properties.items() if s.detected}
-    for name, distance in plain.items():
-        if distance >= abs((shown.detected.auroc or 0.5) - 0.5):
+    plain = {name: score.detected.auroc for name, score in document.properties.items() if score.detected}
+    for name, area in plain.items():
+        if area is not None and abs(area - 0.5) >= abs((shown.detected.auroc or 0.5) - 0.5):
             yield Caution(
                 f"A property without any model tells the {names} apart as well",
-                f"{called(name)} alone has AUROC {document.properties[name].detected.auroc:.3f}: the labels may go with how "
-                f"{names} were taken or stored.",
+                f"{called(name)} alone has AUROC {area:.3f}: the labels may go with how {names} were taken or stored.",
             )
     if shown.detected.low is not None and shown.detected.low <= 0.5:
         yield Caution("The score may be no better than chance", "Its interval holds 0.5.")

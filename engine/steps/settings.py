@@ -241,7 +241,8 @@ class PreparedSettings(VolumeSettings):
         return self
 
 
-Patch = VolumePatch = Annotated[int, _PATCH]
+Patch = Annotated[int, _PATCH]
+VolumePatch = Annotated[int, _PATCH]
 SMALL_PATCH: int = Field(64, ge=32, le=1024, multiple_of=16, description=_PATCH_TEXT)
 VOLUME_PATCH: int = Field(16, ge=16, le=128, multiple_of=8, description=_PATCH_TEXT)
 

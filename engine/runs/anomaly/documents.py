@@ -24,6 +24,8 @@ class Score(Part):
 
     detected: Detected | None
     """None where no labels are known."""
+    single: JsonNumber
+    """AUROC of single tiles or slices, each with the label of its slide or volume; None where a row is one image."""
     by_label: dict[str, JsonNumber]
     """Label -> AUROC of its images against the normal ones."""
     tone: dict[str, JsonNumber]

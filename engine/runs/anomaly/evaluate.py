@@ -51,6 +51,7 @@ def write_evaluation(job: Job[Any], unit: Unit, *, medium: Medium) -> Outcome:
     with outcome.clock("compute"):
         tones = {name: values[judged.rows] for name, values in properties.items()}
         tones = {name: values for name, values in tones.items() if len(np.unique(values)) > 1}
+        single = _single(job, judged, medium)
         document = Evaluation(
             trained=int((parts == TRAIN).sum()),
             judged=len(judged.rows),
@@ -59,7 +60,10 @@ def write_evaluation(job: Job[Any], unit: Unit, *, medium: Medium) -> Outcome:
             labels=dict(sorted(Counter(judged.labels).items())),
             normal=job.settings.normal if judged.known else "",
             shown=SHOWN,
-            scores={name: _score(values[judged.rows], judged, tones, job) for name, values in scores.items()},
+            scores={
+                name: _score(values[judged.rows], judged, tones, job).model_copy(update={"single": single.get(name)})
+                for name, values in scores.items()
+            },
             properties={name: _score(values, judged, tones, job) for name, values in tones.items()},
             notes=tuple(_notes(job)),
         )
@@ -87,6 +91,18 @@ def judged_of(job: Job[Any], medium: Medium, scores: Array) -> Judged:
         known=bool(known),
         unseen=unseen,
     )
+
+
+def _single(job: Job[Any], judged: Judged, medium: Medium) -> dict[str, float]:
+    """Score -> AUROC of single images, each with the label of its row; empty where that is not known."""
+    from ....models.evaluation.detection import auroc
+
+    if not judged.known or medium.single is None:
+        return {}
+    labelled = judged.normal | (judged.labels != "")
+    values, owners = medium.single(job, judged.rows[labelled])
+    abnormal = np.isin(owners, judged.rows[~judged.normal])
+    return {name: auroc(abnormal, each) for name, each in values.items()}
 
 
 def _notes(job: Job[Any]) -> list[str]:
@@ -118,6 +134,7 @@ def _score(values: Array, judged: Judged, tones: dict[str, Array], job: Job[Any]
             by_label[label] = auroc(~normal[chosen], values[chosen])
     return Score(
         detected=detected,
+        single=None,
         by_label=by_label,
         tone={name: rank_correlation(values[normal], tone[normal]) if enough else None for name, tone in tones.items()},
         threshold=float(np.percentile(values[normal], THRESHOLD_PERCENTILE)) if normal.any() else None,

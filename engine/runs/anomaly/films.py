@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +10,10 @@ import numpy as np
 
 from ....stores.array import StoredArray
 from ....stores.frame import Array, Box
+from ....stores.texts import read_texts
 from ...pipeline.job import Job
 from ...show.film_gallery import ShownFilm
-from ...steps.films.index import film_index
+from ...steps.films.index import TEXTS, film_index
 from ...steps.films.layout import IMAGES
 from ...steps.films.rows import IN_MEMORY, FilmRows
 from .galleries import MAP_PERCENTILE, worst_and_best
@@ -27,7 +28,7 @@ PROPERTIES = ("mean_intensity", "pixel_entropy", "packed_bytes", "file_bytes")
 
 
 def _texts(job: Job[Any]) -> Mapping[str, Array]:
-    return film_index(job.folder).texts
+    return {name: read_texts(job.folder.films / name) for name in TEXTS}
 
 
 def _properties(job: Job[Any]) -> Mapping[str, Array]:
@@ -53,7 +54,7 @@ def _galleries(job: Job[Any], judged: Judged, values: Array) -> dict[str, Figure
     return worst_and_best(job, values, partial(_shown, job, judged, lines), seen="films")
 
 
-def _shown(job: Job[Any], judged: Judged, lines: list[tuple[str, ...]], chosen: Array) -> list[ShownFilm]:
+def _shown(job: Job[Any], judged: Judged, lines: Sequence[tuple[str, ...]], chosen: Array) -> list[ShownFilm]:
     """Films of a gallery, with a map of them."""
     evidence = EVIDENCE if SHOWN in OF_SPOTTERS else ERROR
     images, maps = (StoredArray.open(job.folder.films / name) for name in (IMAGES, evidence))

@@ -82,6 +82,8 @@ class Medium:
     """See `Rows.properties`; known once all rows are scored."""
     galleries: Callable[[Job[Any], Judged, Array], dict[str, Figure]]
     """(job, judged rows, their score) -> pictures for the report, by name."""
+    single: Callable[[Job[Any], Array], tuple[dict[str, Array], Array]] | None = None
+    """(job, rows) -> name -> score of each of their images, and its row; None where a row is one image."""
     score: str = ""
     """How a row's score is made of those of its images; empty where a row is one image."""
     least: int = 1

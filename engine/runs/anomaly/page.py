@@ -80,7 +80,7 @@ class _Page:
             Section(
                 "What the scores find",
                 text=self.reading(),
-                tables=(_table(document),),
+                tables=(_table(document, self.medium.seen),),
                 figures=(image(self.figures["scores"]),),
             ),
             Section(f"The least and the most unlike {seen}", text=self.on_galleries(), figures=tuple(galleries)),
@@ -132,15 +132,18 @@ def image(figure: Figure) -> Image:
     return Image(figure.path, figure.caption)
 
 
-def _table(document: Evaluation) -> Table:
+def _table(document: Evaluation, seen: str) -> Table:
     others = sorted({label for score in document.scores.values() for label in score.by_label})
     many = len(others) > 1
     columns = [Column("score"), Column("AUROC", "number"), Column("95 %"), Column("AUPRC", "number"), Column("95 %")]
+    single = any(score.single is not None for score in document.scores.values())
+    columns += [Column(f"AUROC, single {seen}", "number")] * single
     columns += [Column(f"AUROC, {label}", "number") for label in others if many]
     rows: list[tuple[Cell, ...]] = []
     marked = list(document.scores).index(document.shown)
     for name, score in (*document.scores.items(), *document.properties.items()):
-        rows.append((called(name), *_detected(score), *(score.by_label.get(label) for label in others if many)))
+        by_label = (score.by_label.get(label) for label in others if many)
+        rows.append((called(name), *_detected(score), *((score.single,) if single else ()), *by_label))
     return Table(tuple(columns), tuple(rows), marked=frozenset({marked}))
 
 
@@ -173,13 +176,12 @@ def _cautions(document: Evaluation, names: str) -> Iterator[Caution]:
         )
     if shown.detected is None:
         return
-    plain = {n: abs((s.detected.auroc or 0.5) - 0.5) for n, s in document.properties.items() if s.detected}
-    for name, distance in plain.items():
-        if distance >= abs((shown.detected.auroc or 0.5) - 0.5):
+    plain = {name: score.detected.auroc for name, score in document.properties.items() if score.detected}
+    for name, area in plain.items():
+        if area is not None and abs(area - 0.5) >= abs((shown.detected.auroc or 0.5) - 0.5):
             yield Caution(
                 f"A property without any model tells the {names} apart as well",
-                f"{called(name)} alone has AUROC {document.properties[name].detected.auroc:.3f}: the labels may go with how "
-                f"{names} were taken or stored.",
+                f"{called(name)} alone has AUROC {area:.3f}: the labels may go with how {names} were taken or stored.",
             )
     if shown.detected.low is not None and shown.detected.low <= 0.5:
         yield Caution("The score may be no better than chance", "Its interval holds 0.5.")

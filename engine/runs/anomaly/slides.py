@@ -90,6 +90,14 @@ def top_mean(scores: Array, share: float = TOP_SHARE) -> Array:
     return np.asarray(np.sort(scores.astype(np.float64), 1)[:, -count:].mean(1))
 
 
+def _single(job: Job[Any], rows: Array) -> tuple[dict[str, Array], Array]:
+    """Scores of the tiles of some slides, and the row of each one's slide."""
+    parts = [tiles for tiles in _tiles(job) if tiles.row in rows]
+    scores = np.concatenate([tiles.scores for tiles in parts], 1)
+    owners = np.repeat([tiles.row for tiles in parts], [len(tiles.at) for tiles in parts])
+    return dict(zip(QUICK_NAMES, scores, strict=True)), owners
+
+
 def _properties(job: Job[Any]) -> Mapping[str, Array]:
     """Means over each slide's tiles."""
     values = np.full((len(PROPERTIES), len(samples_slides(job))), np.nan)
@@ -141,7 +149,8 @@ SLIDES = Medium(
     scores=_scores,
     properties=_properties,
     galleries=_galleries,
+    single=_single,
     score="A slide's score is the mean of the highest 1 % of its tiles' scores; its properties are means over its tiles.",
-    compared=4000,
+    compared=1000,
     trains_on_all=True,
 )

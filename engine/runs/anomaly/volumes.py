@@ -63,6 +63,14 @@ def _scores(job: Job[Any]) -> dict[str, Array]:
     return scores
 
 
+def _single(job: Job[Any], rows: Array) -> tuple[dict[str, Array], Array]:
+    """Scores of the slices of some volumes, and the row of each one's volume."""
+    volumes = assigned_rows(job)
+    parts = [scored_slices(job, volumes[row]) for row in rows]
+    scores = {name: np.concatenate([part.values[name] for part in parts]) for name in QUICK_NAMES}
+    return scores, np.repeat(rows, [len(part.at) for part in parts])
+
+
 def _properties(job: Job[Any]) -> Mapping[str, Array]:
     """Means over each volume's slices."""
     volumes = assigned_rows(job)
@@ -123,6 +131,7 @@ VOLUMES = Medium(
     scores=_scores,
     properties=_properties,
     galleries=_galleries,
+    single=_single,
     score="A volume's score is the mean over its axial slices, or that of the highest slice; its properties are means.",
-    compared=4000,
+    compared=1000,
 )

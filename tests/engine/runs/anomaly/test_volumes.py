@@ -58,6 +58,13 @@ def test_figures_and_pictures_are_of_volumes_that_were_not_learned(out: Any) -> 
     assert figures["unseen"] and figures["labels"] == {"large": 3, "small": 2} and figures["normal"] == "small"
     shown = figures["scores"]["pasted_both"]
     assert shown["detected"]["low"] <= shown["detected"]["auroc"] <= shown["detected"]["high"]
+    judged = [i for i, volume in enumerate(run.slides) if run.table("volumes").obs["part"].iloc[i] == "test"]
+    slices = {i: scored_slices(load(out), run.slides[i]).values["pasted_both"] for i in judged}
+    large = [i for i in judged if run.table("volumes").obs["label"].iloc[i] == "large"]
+    pairs = [
+        (a > b) + (a == b) / 2 for i in large for a in slices[i] for j in set(judged) - set(large) for b in slices[j]
+    ]
+    assert np.isclose(shown["single"], np.mean(pairs))
     assert set(shown["tone"].values()) == {None}  # two normal volumes tell no correlation
     page = run.report.read_text()
     assert "The least and the most unlike slices" in page and "mean over its axial slices" in page

@@ -69,8 +69,8 @@ def train_network(job: Job[ClassifySettings], unit: Unit) -> Outcome:
             history = fit(phase, own, threads=settings.threads, progress_file=ProgressFile(job.folder.out))
             network = phase.finish()
             with gpu_errors():
-                record, probabilities = judge_stage(network, stage.name, validation, judged)
-            finished.records.append(record.model_dump())
+                stated, probabilities = judge_stage(network, stage.name, validation, judged)
+            finished.records.append(stated.model_dump())
             finished.probabilities.append(probabilities)
             finished.history += [{"stage": stage.name, **row} for row in history] if len(stages) > 1 else history
             finished.save(network)

@@ -126,9 +126,8 @@ def _shown(job: Job[JudgedFilmSettings], cohort: FilmCohort, judgement: Judgemen
 
 def _scaled(values: Array) -> Array:
     """A map in [0, 1] of its own strongest evidence."""
-    return np.clip(
-        values.astype(np.float32) / max(float(np.percentile(values.astype(np.float32), MAP_PERCENTILE)), 1e-6), 0, 1
-    )
+    numbers = values.astype(np.float32)
+    return np.asarray(np.clip(numbers / max(float(np.percentile(numbers, MAP_PERCENTILE)), 1e-6), 0, 1))
 
 
 def _page(job: Job[JudgedFilmSettings], unit: Unit, pictures: Pictures, document: Evaluation) -> ReportPage:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from typing import TypeVar
-
-import numpy as np
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from ....errors import SettingsError
+from ....models.evaluation.subject_splits import subject_groups
 from ....stores.frame import Array
 from .cohort import FilmCohort
-
-T = TypeVar("T")
 
 
 def least_subjects(folds: int) -> int:
@@ -33,39 +30,31 @@ def check_classes(cohort: FilmCohort, rows: Array, least: int) -> None:
             "path, subject and label; --label names another column.",
             "E_LABELS",
         )
-    counts = subjects_by_label(cohort.labels[rows], cohort.subjects[rows], len(cohort.classes))
-    label = int(counts.argmin())
-    if counts[label] < least:
-        fewer = int(counts[label])
-        more = f"Use --cv {fewer}, or add" if 3 <= fewer < least else "Add"
+    if missing := sorted(set(range(len(cohort.classes))) - set(cohort.labels[rows].tolist())):
+        names = ", ".join(cohort.classes[label] for label in missing)
         raise SettingsError(
-            f"the label {cohort.classes[label]!r} has {fewer} subjects, and {least} are needed: no subject is both trained on "
-            "and judged, so each part needs one of its own (a subject with films of several labels counts for the rarest). "
-            f"{more} films of other subjects, or leave the label out.",
-            "E_FEW_SUBJECTS",
+            f"the column `split` leaves no film of {names} to train on, so that label could not be named. Put films of each "
+            "label on the side `train`.",
+            "E_LABELS",
         )
+    with named_labels(cohort.classes):
+        subject_groups(cohort.labels[rows], cohort.subjects[rows], least)
 
 
-def subjects_by_label(labels: Array, subjects: Array, classes: int) -> Array:
-    """Subjects of each label, int (classes,); one with several labels counts for the one with the fewest films.
-
-    >>> subjects_by_label(np.array([0, 0, 0, 1]), np.array(["a", "a", "b", "b"]), 2)
-    array([1, 1])
-    """
-    counts = np.bincount(labels, minlength=classes)
-    left = np.ones(len(labels), bool)
-    table = np.zeros(classes, np.int64)
-    for label in np.argsort(counts, kind="stable"):
-        members = np.unique(subjects[left & (labels == label)])
-        table[label] = len(members)
-        left &= ~np.isin(subjects, members)
-    return table
-
-
-def naming_labels(splits: Iterable[T], classes: tuple[str, ...]) -> Iterator[T]:
-    """The splits; an error of theirs names the label in place of its number."""
+def is_divisible(labels: Array, subjects: Array, least: int) -> bool:
+    """Whether each label has so many subjects."""
     try:
-        yield from splits
+        subject_groups(labels, subjects, least)
+    except SettingsError:
+        return False
+    return True
+
+
+@contextmanager
+def named_labels(classes: tuple[str, ...]) -> Iterator[None]:
+    """An error about a label names it in place of its number."""
+    try:
+        yield
     except SettingsError as error:
         text = re.sub(r"^label (\d+)", lambda found: f"the label {classes[int(found[1])]!r}", error.message)
         raise SettingsError(text, error.code) from error

@@ -25,7 +25,7 @@ from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
 from ...steps.checkpoints import write_document
 from .cohort import FilmCohort, cohort_of
-from .divisible import check_classes, least_subjects, naming_labels
+from .divisible import check_classes, is_divisible, least_subjects, named_labels
 from .documents import FOLDS, Folds, PartSizes
 from .settings import ClassifySettings
 from .trained import FINAL
@@ -142,20 +142,20 @@ def divided(cohort: FilmCohort, settings: ClassifySettings) -> Division:
     rows = np.flatnonzero(labelled)
     labels, subjects = cohort.labels[rows], cohort.subjects[rows]
     parts: dict[str, Array] = {}
-    splits = repeated_folds(
-        labels,
-        subjects,
-        folds=wanted["cv"],
-        repeats=wanted["repeats"],
-        validation=wanted["validation"],
-        seed=settings.seed,
-    )
-    for split in naming_labels(splits, cohort.classes):
-        name = f"repeat-{split.repeat + 1}-fold-{split.fold + 1}"
-        parts[name] = _part(cohort, rows[split.train], rows[split.validation], rows[split.test])
-    shares = (1 - wanted["validation"], wanted["validation"], 0.0)
-    whole = subject_split(labels, subjects, shares=shares, seed=settings.seed)
-    parts[FINAL] = _part(cohort, rows[whole.train], rows[whole.validation], None)
+    with named_labels(cohort.classes):
+        for split in repeated_folds(
+            labels,
+            subjects,
+            folds=wanted["cv"],
+            repeats=wanted["repeats"],
+            validation=wanted["validation"],
+            seed=settings.seed,
+        ):
+            name = f"repeat-{split.repeat + 1}-fold-{split.fold + 1}"
+            parts[name] = _part(cohort, rows[split.train], rows[split.validation], rows[split.test])
+        shares = (1 - wanted["validation"], wanted["validation"], 0.0)
+        whole = subject_split(labels, subjects, shares=shares, seed=settings.seed)
+        parts[FINAL] = _part(cohort, rows[whole.train], rows[whole.validation], None)
     notes = _notes(cohort)
     sites, more = _of_sites(cohort, settings) if settings.site_matrix else ({}, [])
     return Division(
@@ -227,10 +227,9 @@ def _of_sites(cohort: FilmCohort, settings: ClassifySettings) -> tuple[dict[str,
     able = [
         site
         for site in np.unique(sites[labelled])
-        if all(
-            len(np.unique(cohort.subjects[(sites == site) & (cohort.labels == k)])) >= least
-            for k in range(len(cohort.classes))
-        )
+        for own in [labelled[sites[labelled] == site]]
+        if is_divisible(cohort.labels[own], cohort.subjects[own], least)
+        and len(set(cohort.labels[own])) == len(cohort.classes)
     ]
     if len(able) < 2 or len(cohort.classes) != 2:
         return {}, [f"no matrix of sites is made: it needs two sites with {least} subjects of each of two labels"]

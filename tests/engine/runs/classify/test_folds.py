@@ -84,8 +84,15 @@ def test_networks_of_one_site_are_trained_there_alone_and_judge_every_site() -> 
 def test_too_few_labels_or_subjects_are_refused_by_name() -> None:
     with pytest.raises(SettingsError, match="only 'normal' as labels"):
         divided(cohort(label=["normal"] * 20), ClassifySettings())
-    with pytest.raises(SettingsError, match=r"'opacity' has 4 subjects, and 5 are needed.*Use --cv 4"):
+    with pytest.raises(SettingsError, match="'opacity' has 4 subjects in 4 films, and 5 are needed"):
         divided(cohort(label=["normal"] * 20 + ["opacity"] * 4), ClassifySettings())
+
+
+def test_subjects_with_films_of_both_labels_are_divided_too() -> None:
+    films = cohort(label=["normal", "opacity"] * 12, subject=[f"s{i // 2}" for i in range(24)])
+    division = divided(films, ClassifySettings(cv=3))
+    for name, part in division.parts.items():
+        assert {(films.labels[part == value] == 1).mean() for value in (TRAIN, VALIDATION)} == {0.5}, name
 
 
 def test_settings_that_cannot_work_are_refused() -> None:

@@ -18,7 +18,7 @@ from .documents import EVALUATION, ClassifierRecord, Comparison, Evaluation, Int
 from .figures import area, repeated_figures
 from .folds import TEST, TRAIN, VALIDATION, folds_of, parts_of
 from .networks import stages_of
-from .pixels import pixel_probabilities
+from .pixels import pixel_probabilities, too_many
 from .probabilities import Judgement, judgement_of, named_classes, repeat_of
 from .settings import JudgedFilmSettings
 from .site_figures import confound_of, matrix_of, sites_of
@@ -101,8 +101,13 @@ def evaluation(job: Job[Any]) -> Evaluation:
         site_matrix=matrix_of(job, cohort) if binary else (),
         confound=confound_of(job, cohort, judged) if binary else None,
         smallest_validation=min(validations, default=0),
-        notes=folds.notes,
+        notes=(*folds.notes, *_left_out(judged)),
     )
+
+
+def _left_out(judged: Judged) -> Iterator[str]:
+    if too_many(judged.rows):
+        yield f"{len(judged.rows):,} films are too many for the comparisons with small pixels, which are left out"
 
 
 def _majority(job: Job[Any], cohort: FilmCohort, judged: Judged) -> float:

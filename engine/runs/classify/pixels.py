@@ -33,6 +33,11 @@ def small_films(folder: Folder, rows: Array) -> Array:
     return out
 
 
+def too_many(films: Array) -> bool:
+    """Whether films are more than it is fitted to."""
+    return len(films) > MOST_FILMS
+
+
 def pixel_probabilities(job: Job[Any], labels: Array, classes: int) -> Array:
     """Probabilities (repeat, film, class) float32; nan where it judges no film, or films are too many."""
     from sklearn.linear_model import LogisticRegression
@@ -43,7 +48,7 @@ def pixel_probabilities(job: Job[Any], labels: Array, classes: int) -> Array:
     used = (
         np.flatnonzero(np.any([parts[name] != 0 for name in names], 0) & (labels >= 0)) if names else np.zeros(0, int)
     )
-    if not len(used) or len(used) > MOST_FILMS:
+    if not len(used) or too_many(used):
         return out
     values = small_films(job.folder, used)
     for name in names:

@@ -77,7 +77,9 @@ def evaluation(job: Job[Any]) -> Evaluation:
     folds, seed = folds_of(job.folder), job.settings.seed
     cohort = cohort_of(job).numbered_as(folds.classes)  # new films may lack a label, or have others
     judged = judged_of(cohort, judgement_of(job.folder))
-    validations = [sum(sizes.validation.values()) for sizes in folds.networks.values() if sizes.train]
+    validations = [
+        sum(sizes.validation.values()) for sizes in folds.networks.values() if sizes.train and not sizes.site
+    ]
     network: dict[str, Interval] = {}
     if judged.both:
         network = repeated_figures(judged.labels, judged.probability, judged.named, judged.subjects, seed=seed)

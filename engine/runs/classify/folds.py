@@ -132,13 +132,13 @@ def divided(cohort: FilmCohort, settings: ClassifySettings) -> Division:
     """Divide the films. Raises SettingsError (E_LABELS, E_FEW_SUBJECTS) where they cannot be."""
     from ....models.evaluation.subject_splits import repeated_folds, subject_split
 
-    wanted = settings.division
+    sizes = settings.division
     stated = np.array([SPLITS.get(text.strip().lower(), NONE) for text in cohort.index.texts["split"]], np.uint8)
     stated = np.where(cohort.usable, stated, NONE)
     labelled = cohort.labels >= 0
     if {TRAIN, TEST} <= set(stated[labelled].tolist()):
         return _as_stated(cohort, stated, settings)
-    check_classes(cohort, labelled, least_subjects(wanted["cv"]))
+    check_classes(cohort, labelled, least_subjects(sizes["cv"]))
     rows = np.flatnonzero(labelled)
     labels, subjects = cohort.labels[rows], cohort.subjects[rows]
     parts: dict[str, Array] = {}
@@ -146,14 +146,14 @@ def divided(cohort: FilmCohort, settings: ClassifySettings) -> Division:
         for split in repeated_folds(
             labels,
             subjects,
-            folds=wanted["cv"],
-            repeats=wanted["repeats"],
-            validation=wanted["validation"],
+            folds=sizes["cv"],
+            repeats=sizes["repeats"],
+            validation=sizes["validation"],
             seed=settings.seed,
         ):
             name = f"repeat-{split.repeat + 1}-fold-{split.fold + 1}"
             parts[name] = _part(cohort, rows[split.train], rows[split.validation], rows[split.test])
-        shares = (1 - wanted["validation"], wanted["validation"], 0.0)
+        shares = (1 - sizes["validation"], sizes["validation"], 0.0)
         whole = subject_split(labels, subjects, shares=shares, seed=settings.seed)
         parts[FINAL] = _part(cohort, rows[whole.train], rows[whole.validation], None)
     notes = _notes(cohort)
@@ -221,9 +221,9 @@ def _of_sites(cohort: FilmCohort, settings: ClassifySettings) -> tuple[dict[str,
     """Network -> (site, parts) of the networks that are trained on one site; a note on sites that have none."""
     from ....models.evaluation.site_matrix import site_trainings
 
-    wanted, sites = settings.division, cohort.sites
+    sizes, sites = settings.division, cohort.sites
     labelled = np.flatnonzero((cohort.labels >= 0) & (sites != ""))
-    least = least_subjects(wanted["cv"])
+    least = least_subjects(sizes["cv"])
     able = [
         site
         for site in np.unique(sites[labelled])
@@ -238,8 +238,8 @@ def _of_sites(cohort: FilmCohort, settings: ClassifySettings) -> tuple[dict[str,
         sites[rows].tolist(),
         cohort.labels[rows],
         cohort.subjects[rows],
-        folds=wanted["cv"],
-        validation=wanted["validation"],
+        folds=sizes["cv"],
+        validation=sizes["validation"],
         seed=settings.seed,
     )
     parts: dict[str, tuple[str, Array]] = {}

@@ -83,7 +83,7 @@ def write_index(job: Job[FilmSettings], unit: Unit) -> Outcome:
     left_out = Counter(reason for reason in columns["reason"] if reason and reason != UNREADABLE)
     outcome.notices += [f"{number:,} films are left out: {reason}" for reason, number in sorted(left_out.items())]
     outcome.notices += _notes_on_labels(job.settings.label, columns)
-    outcome.facts.update(films=count, left_out=dict(sorted(left_out.items())))
+    outcome.facts.update(films=count, reasons=dict(sorted(left_out.items())))
     return outcome
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 from ...stores.films.input_kind import find_films
 from ...stores.remote import real
@@ -18,7 +19,7 @@ def with_other_task(spec: Images, other: str) -> Cohort:
 
     Raises as `find_films`.
     """
-    specs = [spec] if not isinstance(spec, (list, tuple)) else list(spec)
+    specs = [spec] if isinstance(spec, (str, Path)) else list(spec)
     own = {(real(entry.path), entry.part) for entry in find_films(specs).entries}
     cohort = find_films([other, *specs])  # of a film in both, the columns of the last one count
     entries = tuple(

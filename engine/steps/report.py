@@ -31,7 +31,7 @@ def histories_of(job: Job[Any], trained: Iterable[Trained]) -> list[dict[str, An
 def name_of(job: Job[Any]) -> str:
     """What a run is about: its only image, or the folder or list that its images came from."""
     (only, *others) = job.slides.values()
-    return Path(read_run(job.folder).input).name if others else only.name
+    return Path(read_run(job.folder).input).name if others or only.films else only.name
 
 
 def facts_of(job: Job[Any], *, tiles: int, rejected: int, clusters: int = 0) -> tuple[tuple[str, str], ...]:

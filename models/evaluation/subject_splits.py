@@ -104,9 +104,14 @@ def repeated_folds(
 
 
 def subject_groups(labels: Array, subjects: Array, least: int) -> list[list[Array]]:
-    """The rows of each subject, by label; a subject of several labels is of the rarest one of its films.
+    """The rows of each subject, in groups of subjects with the same set of labels: each group is spread over all parts.
 
+    Where no group of `least` subjects has a label, subjects of several labels are of the rarest one of their films.
     Raises SettingsError for less than two labels, or a label of fewer than `least` subjects.
+
+    >>> labels, subjects = np.array([0, 1, 0, 1, 0, 1]), np.array([0, 0, 1, 1, 2, 2])  # everybody has a film of both
+    >>> [rows.tolist() for rows in subject_groups(labels, subjects, 3)[0]]
+    [[0, 1], [2, 3], [4, 5]]
     """
     values, counts = np.unique(labels, return_counts=True)
     if len(values) < 2 or len(labels) != len(subjects):
@@ -115,13 +120,18 @@ def subject_groups(labels: Array, subjects: Array, least: int) -> list[list[Arra
             "is judged on one label a film, of two labels or more."
         )
     _, member = np.unique(subjects, return_inverse=True)
-    groups: dict[int, list[Array]] = {index: [] for index in range(len(values))}
-    rarity = np.argsort(np.argsort(counts, kind="stable"))
     label_of = np.searchsorted(values, labels)
     order = np.argsort(member, kind="stable")
+    by_set: dict[tuple[int, ...], list[Array]] = {}
     for rows in np.split(order, np.flatnonzero(np.diff(member[order])) + 1):
-        kinds = np.unique(label_of[rows])
-        groups[int(kinds[rarity[kinds].argmin()])].append(np.sort(rows))
+        by_set.setdefault(tuple(np.unique(label_of[rows]).tolist()), []).append(np.sort(rows))
+    served = {label for kinds, members in by_set.items() if len(members) >= least for label in kinds}
+    if len(served) == len(values):
+        return [by_set[kinds] for kinds in sorted(by_set)]
+    rarity = np.argsort(np.argsort(counts, kind="stable"))
+    groups: dict[int, list[Array]] = {index: [] for index in range(len(values))}
+    for kinds, members in sorted(by_set.items()):
+        groups[min(kinds, key=lambda label: int(rarity[label]))] += members
     for index, members in groups.items():
         if len(members) < least:
             raise SettingsError(
@@ -130,4 +140,4 @@ def subject_groups(labels: Array, subjects: Array, least: int) -> list[list[Arra
                 "Use fewer folds or parts, or add subjects.",
                 code="E_FEW_SUBJECTS",
             )
-    return list(groups.values())
+    return [sorted(members, key=lambda rows: int(rows[0])) for members in groups.values()]

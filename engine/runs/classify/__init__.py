@@ -50,7 +50,7 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
     from .table import write_film_table
     from .trained import check_trained
 
-    card = () if variant.given else (Step("card", "write model card", write_card, once, outputs=(Output(CARD),)),)
+    model_card = () if variant.given else (Step("card", "write model card", write_card, once, outputs=(Output(CARD),)),)
     return Pipeline(
         COMMAND,
         variant,
@@ -75,7 +75,7 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
             "map": (
                 Step("evaluate", "evaluate", write_evaluation, once, outputs=(document("models/evaluation"),)),
                 Step("table", "table", write_film_table, once, columns=all_columns, outputs=(table("films"),)),
-                *card,
+                *model_card,
                 Step(
                     "report",
                     "report",

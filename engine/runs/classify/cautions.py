@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...show.page import Caution
-from .documents import Evaluation, Method
+from .documents import Evaluation, Interval, Method
 from .evaluate import PIXELS
 
 FEW_FILMS = 30
@@ -49,7 +49,7 @@ def _of_properties(document: Evaluation) -> Iterator[Caution]:
     area = document.network["auroc"].value
     for name, method in document.methods.items():
         plain = distance(method)
-        if plain is None or area is None:
+        if plain is None or area is None or _holds_chance(method.auroc):
             continue
         if name == PIXELS:
             if plain >= abs(area - 0.5):
@@ -101,6 +101,10 @@ def _of_numbers(document: Evaluation) -> Iterator[Caution]:
 def distance(method: Method) -> float | None:
     """How far an area lies from chance, whichever way round."""
     return None if method.auroc.value is None else abs(method.auroc.value - 0.5)
+
+
+def _holds_chance(area: Interval) -> bool:
+    return area.low is not None and area.high is not None and area.low <= 0.5 <= area.high
 
 
 def _called(name: str) -> str:

@@ -51,7 +51,8 @@ class FilmCohort:
 
 def cohort_of(job: Job[Any]) -> FilmCohort:
     """The cohort, by the index of films.zarr."""
-    return cohort_from(film_index(job.folder), pretraining_rows(job), job.settings.normal)
+    index = film_index(job.folder)
+    return cohort_from(index, pretraining_rows(job, len(index)), job.settings.normal)
 
 
 def cohort_from(index: FilmIndex, pretraining: Array, normal: str) -> FilmCohort:
@@ -78,10 +79,9 @@ def ordered_classes(counts: Counter[str], normal: str) -> tuple[str, ...]:
     return (*first, *(name for name in names if name not in first))
 
 
-def pretraining_rows(job: Job[Any]) -> Array:
-    """Films of the task that is learned first, bool (film,), by the column `task` of their list."""
-    size = max((first_row(job, batch) + record.shape[0] for batch, record in job.slides.items()), default=0)
-    rows = np.zeros(size, bool)
+def pretraining_rows(job: Job[Any], films: int) -> Array:
+    """Films of the task that is learned first, bool (film,), by the column `task` of their list; rejected batches have none."""
+    rows = np.zeros(films, bool)
     for batch, record in job.slides.items():
         row = first_row(job, batch)
         for file in record.films:

@@ -18,7 +18,7 @@ from .documents import EVALUATION, ClassifierRecord, Comparison, Evaluation, Int
 from .figures import area, repeated_figures
 from .folds import TEST, TRAIN, VALIDATION, folds_of, parts_of
 from .networks import stages_of
-from .pixels import pixel_probabilities
+from .pixels import pixel_probabilities, too_many
 from .probabilities import Judgement, judgement_of, named_classes, repeat_of
 from .settings import JudgedFilmSettings
 from .site_figures import confound_of, matrix_of, sites_of
@@ -77,7 +77,9 @@ def evaluation(job: Job[Any]) -> Evaluation:
     folds, seed = folds_of(job.folder), job.settings.seed
     cohort = cohort_of(job).numbered_as(folds.classes)  # new films may lack a label, or have others
     judged = judged_of(cohort, judgement_of(job.folder))
-    validations = [sum(sizes.validation.values()) for sizes in folds.networks.values() if sizes.train]
+    validations = [
+        sum(sizes.validation.values()) for sizes in folds.networks.values() if sizes.train and not sizes.site
+    ]
     network: dict[str, Interval] = {}
     if judged.both:
         network = repeated_figures(judged.labels, judged.probability, judged.named, judged.subjects, seed=seed)
@@ -101,8 +103,13 @@ def evaluation(job: Job[Any]) -> Evaluation:
         site_matrix=matrix_of(job, cohort) if binary else (),
         confound=confound_of(job, cohort, judged) if binary else None,
         smallest_validation=min(validations, default=0),
-        notes=folds.notes,
+        notes=(*folds.notes, *_left_out(judged)),
     )
+
+
+def _left_out(judged: Judged) -> Iterator[str]:
+    if too_many(judged.rows):
+        yield f"{len(judged.rows):,} films are too many for the comparisons with small pixels, which are left out"
 
 
 def _majority(job: Job[Any], cohort: FilmCohort, judged: Judged) -> float:

@@ -10,8 +10,8 @@ from ....models.evaluation.ranking import auroc, average_precision
 from ....stores.frame import Array
 from .documents import Interval
 
-DRAWS = 500
-"""Draws of subjects."""
+MOST_DRAWS, LEAST_DRAWS, DRAWN_FILMS = 500, 100, 10_000_000
+"""Draws of subjects, at most and at least; fewer for many films, whose intervals are narrow: films times draws."""
 
 
 def interval(estimate: Estimate) -> Interval:
@@ -32,7 +32,19 @@ def repeated_figures(
         parts = [one(labels[rows], p[rows], n[rows]) for p, n in zip(probabilities, named, strict=True)]
         return {name: float(np.mean([part[name] for part in parts])) for name in parts[0]}
 
-    return {name: interval(value) for name, value in estimates(figures, subjects, draws=DRAWS, seed=seed).items()}
+    return {
+        name: interval(value)
+        for name, value in estimates(figures, subjects, draws=draws_of(len(labels)), seed=seed).items()
+    }
+
+
+def draws_of(films: int) -> int:
+    """Draws of so many films.
+
+    >>> draws_of(1000), draws_of(50_000), draws_of(10**6)
+    (500, 200, 100)
+    """
+    return max(LEAST_DRAWS, min(MOST_DRAWS, DRAWN_FILMS // max(1, films)))
 
 
 def _two_classes(labels: Array, probabilities: Array, named: Array) -> dict[str, float]:
@@ -66,7 +78,7 @@ def area(labels: Array, scores: Array, subjects: Array, *, seed: int) -> Interva
     def mean(rows: Array) -> dict[str, float]:
         return {"auroc": float(np.mean([auroc(labels[rows], values[rows]) for values in table]))}
 
-    return interval(estimates(mean, subjects, draws=DRAWS, seed=seed)["auroc"])
+    return interval(estimates(mean, subjects, draws=draws_of(len(labels)), seed=seed)["auroc"])
 
 
 def _mean(values: Array) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,8 @@ from ....stores.frame import Array
 
 if TYPE_CHECKING:
     from ....models.networks.film_network import FilmNetwork
+
+log = logging.getLogger("tile_engine")
 
 
 @dataclass(slots=True)
@@ -41,7 +44,10 @@ class FinishedStages:
             count = len(recipe["records"])
             probabilities = [tensors.pop(f"stage.{number}").numpy() for number in range(count)]
             checkpoint.load_weights(network, tensors, self.path)
-        except (CorruptError, KeyError):  # a checkpoint only saves time: without it the training begins anew
+        except (CorruptError, KeyError) as error:  # a checkpoint only saves time: without it the training begins anew
+            log.warning(
+                "the finished stages in %s are damaged, so this training begins anew: %s", self.path.name, error
+            )
             self.path.unlink(missing_ok=True)
             return
         self.probabilities, self.records, self.history = probabilities, recipe["records"], recipe["history"]

@@ -25,6 +25,7 @@ from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
 from ...steps.checkpoints import write_document
 from .cohort import FilmCohort, cohort_of
+from .divisible import check_classes, is_divisible, least_subjects, named_labels
 from .documents import FOLDS, Folds, PartSizes
 from .settings import ClassifySettings
 from .trained import FINAL
@@ -37,8 +38,6 @@ SPLITS = {
     **dict.fromkeys(("test", "testing", "holdout"), TEST),
 }
 """Value of a column `split` -> the part."""
-LEAST_SUBJECTS = 3
-"""Subjects of a label, one in each part."""
 NETWORKS = r"final|repeat-\d+-fold-\d+|site-\d+-fold-\d+"
 """Pattern of the networks' names."""
 TONE_PERCENTILES = (1.0, 99.0)
@@ -133,30 +132,30 @@ def divided(cohort: FilmCohort, settings: ClassifySettings) -> Division:
     """Divide the films. Raises SettingsError (E_LABELS, E_FEW_SUBJECTS) where they cannot be."""
     from ....models.evaluation.subject_splits import repeated_folds, subject_split
 
-    wanted = settings.division
+    sizes = settings.division
     stated = np.array([SPLITS.get(text.strip().lower(), NONE) for text in cohort.index.texts["split"]], np.uint8)
     stated = np.where(cohort.usable, stated, NONE)
     labelled = cohort.labels >= 0
     if {TRAIN, TEST} <= set(stated[labelled].tolist()):
         return _as_stated(cohort, stated, settings)
-    check_classes(cohort, labelled, max(wanted["cv"], LEAST_SUBJECTS))
+    check_classes(cohort, labelled, least_subjects(sizes["cv"]))
     rows = np.flatnonzero(labelled)
     labels, subjects = cohort.labels[rows], cohort.subjects[rows]
     parts: dict[str, Array] = {}
-    splits = repeated_folds(
-        labels,
-        subjects,
-        folds=wanted["cv"],
-        repeats=wanted["repeats"],
-        validation=wanted["validation"],
-        seed=settings.seed,
-    )
-    for split in splits:
-        name = f"repeat-{split.repeat + 1}-fold-{split.fold + 1}"
-        parts[name] = _part(cohort, rows[split.train], rows[split.validation], rows[split.test])
-    shares = (1 - wanted["validation"], wanted["validation"], 0.0)
-    whole = subject_split(labels, subjects, shares=shares, seed=settings.seed)
-    parts[FINAL] = _part(cohort, rows[whole.train], rows[whole.validation], None)
+    with named_labels(cohort.classes):
+        for split in repeated_folds(
+            labels,
+            subjects,
+            folds=sizes["cv"],
+            repeats=sizes["repeats"],
+            validation=sizes["validation"],
+            seed=settings.seed,
+        ):
+            name = f"repeat-{split.repeat + 1}-fold-{split.fold + 1}"
+            parts[name] = _part(cohort, rows[split.train], rows[split.validation], rows[split.test])
+        shares = (1 - sizes["validation"], sizes["validation"], 0.0)
+        whole = subject_split(labels, subjects, shares=shares, seed=settings.seed)
+        parts[FINAL] = _part(cohort, rows[whole.train], rows[whole.validation], None)
     notes = _notes(cohort)
     sites, more = _of_sites(cohort, settings) if settings.site_matrix else ({}, [])
     return Division(
@@ -222,16 +221,15 @@ def _of_sites(cohort: FilmCohort, settings: ClassifySettings) -> tuple[dict[str,
     """Network -> (site, parts) of the networks that are trained on one site; a note on sites that have none."""
     from ....models.evaluation.site_matrix import site_trainings
 
-    wanted, sites = settings.division, cohort.sites
+    sizes, sites = settings.division, cohort.sites
     labelled = np.flatnonzero((cohort.labels >= 0) & (sites != ""))
-    least = max(wanted["cv"], LEAST_SUBJECTS)
+    least = least_subjects(sizes["cv"])
     able = [
         site
         for site in np.unique(sites[labelled])
-        if all(
-            len(np.unique(cohort.subjects[(sites == site) & (cohort.labels == k)])) >= least
-            for k in range(len(cohort.classes))
-        )
+        for own in [labelled[sites[labelled] == site]]
+        if is_divisible(cohort.labels[own], cohort.subjects[own], least)
+        and len(set(cohort.labels[own])) == len(cohort.classes)
     ]
     if len(able) < 2 or len(cohort.classes) != 2:
         return {}, [f"no matrix of sites is made: it needs two sites with {least} subjects of each of two labels"]
@@ -240,8 +238,8 @@ def _of_sites(cohort: FilmCohort, settings: ClassifySettings) -> tuple[dict[str,
         sites[rows].tolist(),
         cohort.labels[rows],
         cohort.subjects[rows],
-        folds=wanted["cv"],
-        validation=wanted["validation"],
+        folds=sizes["cv"],
+        validation=sizes["validation"],
         seed=settings.seed,
     )
     parts: dict[str, tuple[str, Array]] = {}
@@ -255,28 +253,6 @@ def _of_sites(cohort: FilmCohort, settings: ClassifySettings) -> tuple[dict[str,
     return parts, [
         f"sites with fewer than {least} subjects of a label are not in the matrix of sites: {', '.join(left)}"
     ] if left else []
-
-
-def check_classes(cohort: FilmCohort, rows: Array, least: int) -> None:
-    """Raises SettingsError where labels are missing, or one has too few subjects to be in every part."""
-    if len(cohort.classes) < 2:
-        only = f"only {cohort.classes[0]!r}" if cohort.classes else "none"
-        raise SettingsError(
-            f"the films have {only} as labels, and a classifier needs two. Give a list (CSV, TSV or XLSX) with the columns "
-            "path, subject and label; --label names another column.",
-            "E_LABELS",
-        )
-    counts = {
-        name: len(np.unique(cohort.subjects[rows & (cohort.labels == k)])) for k, name in enumerate(cohort.classes)
-    }
-    name, count = min(counts.items(), key=lambda item: item[1])
-    if count < least:
-        more = f"Use --cv {count}, or add" if count >= LEAST_SUBJECTS and least > LEAST_SUBJECTS else "Add"
-        raise SettingsError(
-            f"the label {name!r} has {count} subjects, and {least} are needed: no subject is both trained on and judged, so "
-            f"each part needs one of its own. {more} films of other subjects, or leave the label out.",
-            "E_FEW_SUBJECTS",
-        )
 
 
 def _notes(cohort: FilmCohort) -> Iterator[str]:

@@ -69,8 +69,8 @@ def train_network(job: Job[ClassifySettings], unit: Unit) -> Outcome:
             history = fit(phase, own, threads=settings.threads, progress_file=ProgressFile(job.folder.out))
             network = phase.finish()
             with gpu_errors():
-                record, probabilities = judge_stage(network, stage.name, validation, judged)
-            finished.records.append(record.model_dump())
+                stated, probabilities = judge_stage(network, stage.name, validation, judged)
+            finished.records.append(stated.model_dump())
             finished.probabilities.append(probabilities)
             finished.history += [{"stage": stage.name, **row} for row in history] if len(stages) > 1 else history
             finished.save(network)
@@ -121,8 +121,9 @@ def judge_stage(
     from ....models.training.film_training import balanced_loss, logits_of
 
     logits = logits_of(network, validation.films)
-    fit = fit_platt if network.classes == 2 else fit_temperature
-    calibration = fit(logits, validation.labels)
+    calibration = (fit_platt if network.classes == 2 else fit_temperature)(logits, validation.labels)
+    if calibration.slope <= 0:  # a few validation films would turn the network's ranking of all others round
+        calibration = fit_temperature(logits, validation.labels)
     threshold = threshold_for(validation.labels, calibration(logits)[:, 1]) if network.classes == 2 else None
     record = StageRecord(
         name=name,
@@ -166,4 +167,5 @@ def load_classifier(job: Job[Any], name: str) -> tuple[FilmNetwork, ClassifierRe
 def calibration_of(stage: StageRecord) -> Calibration:
     from ....models.evaluation.calibration import Calibration
 
-    return Calibration(float(stage.slope or 1.0), float(stage.offset or 0.0))
+    assert stage.slope is not None and stage.offset is not None  # fits are finite
+    return Calibration(float(stage.slope), float(stage.offset))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from ...show.film_gallery import ShownFilm, film_gallery
 from ...show.page import Image, ReportPage, Section
 from ...show.report import write_report
 from ...show.training_curves import training_curves
-from ...steps.checkpoints import ModelRecord
+from ...steps.checkpoints import read_record
 from ...steps.films.layout import IMAGES
 from ...steps.report import histories_of, name_of, run_closing_sections
 from .cautions import cautions_of
@@ -61,7 +62,7 @@ def write_page(job: Job[JudgedFilmSettings], unit: Unit) -> Outcome:
         cohort = cohort_of(job).numbered_as(folds.classes)
         judged = judged_of(cohort, judgement)
     with outcome.clock("compute"):
-        pictures["training"] = training_curves(maps / "training.png", histories_of(job, _trained()))
+        pictures["training"] = training_curves(maps / "training.png", _histories(job))
         pictures["curves"] = _curves(maps / "curves.png", judged, folds)
         pictures |= _galleries(job, cohort, judgement)
     with outcome.clock("write"):
@@ -70,8 +71,12 @@ def write_page(job: Job[JudgedFilmSettings], unit: Unit) -> Outcome:
     return outcome
 
 
-def _trained() -> list[tuple[str, str, type[ModelRecord]]]:
-    return [(PRETRAINED, "the other task", PretrainedRecord), (FINAL, "final network", ClassifierRecord)]
+def _histories(job: Job[JudgedFilmSettings]) -> list[dict[str, Any]]:
+    """The histories of the network to start from, and of each stage of the final one."""
+    final = read_record(job, FINAL, ClassifierRecord)
+    names = [f"final network {stage.name}" for stage in final.stages]
+    rows = [{**row, "stage": names[int(row.get("stage") or 0)]} for row in final.history]
+    return [*histories_of(job, [(PRETRAINED, "the other task", PretrainedRecord)]), *rows]
 
 
 def _curves(path: Path, judged: Judged, folds: Folds) -> Path:
@@ -126,9 +131,8 @@ def _shown(job: Job[JudgedFilmSettings], cohort: FilmCohort, judgement: Judgemen
 
 def _scaled(values: Array) -> Array:
     """A map in [0, 1] of its own strongest evidence."""
-    return np.clip(
-        values.astype(np.float32) / max(float(np.percentile(values.astype(np.float32), MAP_PERCENTILE)), 1e-6), 0, 1
-    )
+    numbers = values.astype(np.float32)
+    return np.asarray(np.clip(numbers / max(float(np.percentile(numbers, MAP_PERCENTILE)), 1e-6), 0, 1))
 
 
 def _page(job: Job[JudgedFilmSettings], unit: Unit, pictures: Pictures, document: Evaluation) -> ReportPage:
@@ -173,7 +177,8 @@ def _sections(pictures: Pictures, document: Evaluation, folds: Folds) -> Iterato
     else:
         yield Section(
             "How well the films are classified",
-            text=("The judged films do not have two known labels, so nothing can be judged here.",),
+            text=("The judged films do not have two labels that the network knows, so it cannot be judged here.",),
+            tables=(confusion_table(document),) if document.films else (),
         )
     yield Section(
         "The most and the least expected films",

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ....stores.films.prepare import prepared
 from ....stores.folder import Folder
 from ....stores.frame import Array
 from ...pipeline.job import Job
@@ -21,21 +22,24 @@ AT_ONCE = 4096
 
 def small_films(folder: Folder, rows: Array) -> Array:
     """Films reduced to SIDE x SIDE and standardised each, float32 (n, SIDE²); `rows` of films.zarr, ascending."""
-    import cv2
-
     films = FilmRows(folder, rows)
     out = np.empty((len(rows), SIDE * SIDE), np.float32)
     for start in range(0, len(rows), AT_ONCE):
         index = np.arange(start, min(start + AT_ONCE, len(rows)))
         for row, film in zip(index, films[index][:, 0], strict=True):
-            small = cv2.resize(film.astype(np.float32), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+            small = prepared(film, SIDE)
             out[row] = ((small - small.mean()) / max(float(small.std()), 1e-3)).ravel()
     return out
 
 
+def too_many(films: Array) -> bool:
+    """Whether films are more than it is fitted to."""
+    return len(films) > MOST_FILMS
+
+
 def pixel_probabilities(job: Job[Any], labels: Array, classes: int) -> Array:
     """Probabilities (repeat, film, class) float32; nan where it judges no film, or films are too many."""
-    from sklearn.linear_model import LogisticRegression
+    from ....models.evaluation.pixel_classifier import pixel_classifier
 
     folds, parts = folds_of(job.folder), parts_of(job.folder)
     out = np.full((folds.repeats, len(labels), classes), np.nan, np.float32)
@@ -43,7 +47,7 @@ def pixel_probabilities(job: Job[Any], labels: Array, classes: int) -> Array:
     used = (
         np.flatnonzero(np.any([parts[name] != 0 for name in names], 0) & (labels >= 0)) if names else np.zeros(0, int)
     )
-    if not len(used) or len(used) > MOST_FILMS:
+    if not len(used) or too_many(used):
         return out
     values = small_films(job.folder, used)
     for name in names:
@@ -51,7 +55,6 @@ def pixel_probabilities(job: Job[Any], labels: Array, classes: int) -> Array:
         train, test = np.flatnonzero((part == TRAIN) | (part == VALIDATION)), np.flatnonzero(part == TEST)
         if not len(test) or len(np.unique(labels[used[train]])) < classes:
             continue
-        model = LogisticRegression(C=1e-3, class_weight="balanced", max_iter=500)
-        model.fit(values[train], labels[used[train]])
-        out[repeat_of(name), used[test]] = model.predict_proba(values[test])
+        classify = pixel_classifier(values[train], labels[used[train]])
+        out[repeat_of(name), used[test]] = classify(values[test])
     return out

@@ -206,7 +206,7 @@ class Judgement:
     @property
     def judged(self) -> Array:
         """bool (film,)."""
-        return np.isfinite(self.probability).all((0, 2))
+        return np.asarray(np.isfinite(self.probability).all((0, 2)))
 
     @property
     def mean(self) -> Array:

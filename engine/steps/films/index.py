@@ -94,7 +94,7 @@ def write_index(job: Job[FilmSettings], unit: Unit) -> Outcome:
     outcome.notices += dict.fromkeys(_notes_on_sets(job))
     outcome.notices += _subjects_said(columns)
     outcome.notes += _labels_said(columns)
-    outcome.facts.update(films=count, left_out=dict(sorted(left_out.items())))
+    outcome.facts.update(films=count, reasons=dict(sorted(left_out.items())))
     return outcome
 
 

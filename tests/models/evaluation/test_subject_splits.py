@@ -87,3 +87,11 @@ def test_a_subject_of_both_labels_counts_for_the_rarer_one() -> None:
 def test_shares_that_are_none_are_refused() -> None:
     with pytest.raises(SettingsError, match="sum to 1"):
         subject_split(np.arange(9) % 2, np.arange(9), shares=(0.5, 0.2, 0.2))
+
+
+def test_subjects_with_films_of_every_label_serve_all_labels() -> None:
+    labels, subjects = np.arange(24) % 2, np.arange(24) // 2
+    for split in repeated_folds(labels, subjects, folds=3, seed=1):
+        parts = (split.train, split.validation, split.test)
+        assert all(labels[rows].mean() == 0.5 for rows in parts)
+        assert sum(len(set(subjects[rows])) for rows in parts) == 12

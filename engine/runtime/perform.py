@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ...models.replica import Replica
 
 
-LEFT_OUT = "rejected"
+LEFT_OUT = "rejected_films"
 """Fact of a receipt: the films of a batch that cannot be used, as `Summary.left_out`."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field, field_validator, model_validator
 
@@ -241,8 +241,7 @@ class PreparedSettings(VolumeSettings):
         return self
 
 
-Patch = Annotated[int, _PATCH]
-VolumePatch = Annotated[int, _PATCH]
+PatchSide: TypeAlias = Annotated[int, _PATCH]
 SMALL_PATCH: int = Field(64, ge=32, le=1024, multiple_of=16, description=_PATCH_TEXT)
 VOLUME_PATCH: int = Field(16, ge=16, le=128, multiple_of=8, description=_PATCH_TEXT)
 
@@ -250,4 +249,4 @@ VOLUME_PATCH: int = Field(16, ge=16, le=128, multiple_of=8, description=_PATCH_T
 class VolumeTileSettings(TileSettings, VolumeSettings):
     """Every setting of `run embed --volumes --tile`, with its default. Lengths are voxels of each volume."""
 
-    patch: VolumePatch = VOLUME_PATCH
+    patch: PatchSide = VOLUME_PATCH

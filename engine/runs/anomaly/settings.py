@@ -12,7 +12,7 @@ from pydantic import Field, field_validator, model_validator
 from ...pipeline.option import FIND, READ, TRY, Option
 from ...pipeline.settings import RunSettings
 from ...steps.films.settings import FilmSettings
-from ...steps.settings import SMALL_PATCH, Patch, PreparedSettings, SampledSettings, SlideSettings
+from ...steps.settings import SMALL_PATCH, PatchSide, PreparedSettings, SampledSettings, SlideSettings
 from .score_names import NAMES, OF_SPOTTERS, QUICK_NAMES
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ class ImageScoreSettings(ScoreSettings):
 class SlideAnomalySettings(ImageScoreSettings, SampledSettings, SlideSettings):
     """Every setting of `run anomaly --slides`, with its default."""
 
-    patch: Patch = SMALL_PATCH
+    patch: PatchSide = SMALL_PATCH
     draws: Annotated[int, Option(TRY, ("apply",))] = Field(
         4, ge=1, le=1000, description="Draws from the posterior of each tile, of which a bound is the mean."
     )

@@ -14,9 +14,9 @@ from ...steps.settings import (
     VOLUME_PATCH,
     EncoderSettings,
     PatchSettings,
+    PatchSide,
     SlideSettings,
     TileSettings,
-    VolumePatch,
     VolumeSettings,
     VolumeTileSettings,
 )
@@ -165,4 +165,4 @@ class TrainedClusterSettings(TrainedSettings, SlideSettings):
 class TrainedVolumeSettings(TrainedSettings, VolumeSettings):
     """Every setting of `run cluster --volumes --trained`, with its default."""
 
-    patch: VolumePatch = VOLUME_PATCH
+    patch: PatchSide = VOLUME_PATCH

@@ -113,10 +113,12 @@ def write_tile_scores(job: Job[SlideAnomalySettings], unit: Unit) -> Outcome:
     outcome = Outcome()
     with outcome.clock("read"):
         columns, counts = tile_columns(job, LAYER)
+        tones, _ = tile_columns(job, TONE)  # of the same tiles
     scores = columns.pop("X")
     slides, records = list(job.slides), list(job.slides.values())
     about = {"name": [r.name for r in records], "subject": [r.subject for r in records]}
     about["label"] = [r.columns.get(job.settings.class_column, "") for r in records]
+    columns |= dict(zip(PROPERTIES, tones["X"].T, strict=True))
     owner = {"slide": pd.Categorical(np.repeat(slides, counts), categories=slides)}
     obs = pd.DataFrame(
         owner | columns | {name: pd.Categorical(np.repeat(values, counts)) for name, values in about.items()}

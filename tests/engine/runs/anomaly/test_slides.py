@@ -49,7 +49,7 @@ def test_tables_hold_every_tile_and_a_slide_has_the_mean_of_its_highest_tiles(ou
         assert own.n_obs == (run.layers("tone")[slide].values[-1] > 0).sum() > 50
         count = max(1, round(0.01 * own.n_obs))
         assert np.allclose(np.sort(own.X, 0)[-count:].mean(0), slides.X[i], rtol=1e-6)
-    assert set(PROPERTIES) <= set(slides.obs.columns)
+        assert np.allclose(own.obs[list(PROPERTIES)].mean(), slides.obs[list(PROPERTIES)].iloc[i], rtol=1e-5)
 
 
 def test_the_report_says_that_rare_tissue_is_sought_and_shows_each_slide(out: Any) -> None:

@@ -118,7 +118,8 @@ def judge_stage(
     """What is set on the validation part, and calibrated probabilities (n, K) float32 of the judged films."""
     from ....models.evaluation.calibration import fit_platt, fit_temperature
     from ....models.evaluation.operating_point import threshold_for
-    from ....models.training.film_training import balanced_loss, logits_of
+    from ....models.training.film_inference import logits_of
+    from ....models.training.film_training import balanced_loss
 
     logits = logits_of(network, validation.films)
     calibration = (fit_platt if network.classes == 2 else fit_temperature)(logits, validation.labels)

@@ -12,11 +12,10 @@ if TYPE_CHECKING:
 
 ARCHITECTURES = {"film_resnet": "film_resnet", SOURCE: "mnist_cnn", "vgg16": "vgg16"}
 """Setting `network` -> name of the network."""
-BATCH = 32
-LEAST_STEPS, PASSES = 300, 10
-"""Steps of a training from drawn weights at effort 1: at least these, and so many passes over the films."""
-LEAST_STAGE_STEPS, STAGE_PASSES, SMALL_BATCH = 60, 5, 16
-"""The same for one stage of a transfer; the batch is that of few films."""
+LEAST_STAGE_STEPS, STAGE_PASSES, MOST_STAGE_STEPS = 60, 5, 2000
+"""Steps of one stage of a transfer at effort 1: at least and at most, and passes over the films between."""
+BATCH, SMALL_BATCH = 32, 16
+"""Films of a batch in a stage; of few films, the smaller one."""
 CHECKS, STAGE_CHECKS = 10, 8
 """Looks at the validation films in a training, and in a stage."""
 SOURCE_EPOCHS, SOURCE_BATCH = 50, 128
@@ -36,6 +35,7 @@ def scratch_plan(settings: ClassifySettings, films: int) -> FilmPlan:
 
     That of the source keeps its 50 epochs of 128 films without views, smoothing, decay and early stopping.
     """
+    from ....models.training.budget import film_budget
     from ....models.training.film_training import FilmPlan
     from ....models.views.films import UNCHANGED
 
@@ -43,8 +43,8 @@ def scratch_plan(settings: ClassifySettings, films: int) -> FilmPlan:
         steps = max(2, round(settings.effort * SOURCE_EPOCHS * -(-films // SOURCE_BATCH)))
         check = max(1, steps // CHECKS)
         return FilmPlan(steps, SOURCE_BATCH, check, patience=0, decay=0.0, smoothing=0.0, views=UNCHANGED)
-    steps = max(2, round(settings.effort * max(LEAST_STEPS, PASSES * films // BATCH)))
-    return FilmPlan(steps, BATCH, max(1, steps // CHECKS), patience=5)
+    budget = film_budget(films, settings.effort)
+    return FilmPlan(budget.steps, budget.batch, max(1, budget.steps // CHECKS), patience=5)
 
 
 def stage_plan(settings: ClassifySettings, films: int) -> FilmPlan:
@@ -52,5 +52,6 @@ def stage_plan(settings: ClassifySettings, films: int) -> FilmPlan:
     from ....models.training.film_training import FilmPlan
 
     batch = SMALL_BATCH if films < SMALL_BATCH * SMALL_BATCH else BATCH
-    steps = max(2, round(settings.effort * max(LEAST_STAGE_STEPS, STAGE_PASSES * films // batch)))
+    steps = min(MOST_STAGE_STEPS, max(LEAST_STAGE_STEPS, STAGE_PASSES * films // batch))
+    steps = max(2, round(settings.effort * steps))
     return FilmPlan(steps, batch, max(1, steps // STAGE_CHECKS), patience=3)

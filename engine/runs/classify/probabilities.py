@@ -111,7 +111,7 @@ def judge_batch(job: Job[JudgedFilmSettings], unit: Unit) -> Outcome:
     """Probabilities of the films of one batch."""
     import torch
 
-    from ....models.training.film_training import logits_of
+    from ....models.training.film_inference import logits_of
 
     outcome, root = Outcome(), job.folder.films
     folds = folds_of(job.folder)

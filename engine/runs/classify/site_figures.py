@@ -98,7 +98,7 @@ def matrix_of(job: Job[Any], cohort: FilmCohort) -> tuple[SiteCell, ...]:
     """What the networks of each site reach at every site; empty without such networks."""
     from ....models.evaluation.site_matrix import SiteTraining, site_matrix
     from ....models.evaluation.subject_splits import Split
-    from ....models.training.film_training import logits_of
+    from ....models.training.film_inference import logits_of
 
     folds, parts = folds_of(job.folder), parts_of(job.folder)
     names = [name for name, sizes in folds.networks.items() if sizes.site]

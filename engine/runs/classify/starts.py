@@ -15,6 +15,7 @@ from ...pipeline.job import Job
 from ...pipeline.progress import ProgressFile
 from ...pipeline.unit import Outcome, Unit
 from ...steps.checkpoints import checkpoint_slot, device_of, read_record, save_model
+from ...steps.films.index import check_rule
 from ...steps.films.rows import FilmRows
 from .cohort import FilmCohort, cohort_of, has_pretraining
 from .documents import PretrainedRecord
@@ -43,7 +44,9 @@ def start_units(job: Job[ClassifySettings], step: str) -> Iterator[Unit]:
 
 
 def check_start(job: Job[ClassifySettings]) -> None:
-    """Raises SettingsError, before any work, for weights that are not there or of another network, and a lost list."""
+    """Raises SettingsError, before any work, for weights that are not there or of another network, a lost list, or a rule of
+    columns that the list lacks."""
+    check_rule(job)
     settings = job.settings
     if settings.weights:
         load_weights_file(network_of(settings, 2), settings)
@@ -150,7 +153,7 @@ def _films_of_task(
 
 def _validation_area(network: FilmNetwork, validation: LabelledFilms) -> float | None:
     from ....models.evaluation.ranking import auroc
-    from ....models.training.film_training import logits_of
+    from ....models.training.film_inference import logits_of
 
     if network.classes != 2:
         return None

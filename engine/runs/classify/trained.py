@@ -51,7 +51,10 @@ def with_settings_of_run(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_trained(job: Job[TrainedFilmSettings]) -> None:
-    """Raises SettingsError (E_TRAINED) where no run is named."""
+    """Raises SettingsError (E_TRAINED) where no run is named, and for a rule of columns that the list lacks."""
+    from ...steps.films.index import check_rule
+
+    check_rule(job)
     if not job.settings.trained:
         raise SettingsError(
             "--trained names no run: give the folder of a finished run that classifies films.", "E_TRAINED"

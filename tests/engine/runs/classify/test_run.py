@@ -62,7 +62,7 @@ def test_new_films_are_judged_by_the_final_network(finished: Callable[[str, str]
     table = run.table("films")
     network, record = load_classifier(load(trained.out), "final")
     from tile_engine.engine.runs.classify.networks import calibration_of
-    from tile_engine.models.training.film_training import logits_of
+    from tile_engine.models.training.film_inference import logits_of
 
     films = run.films["films"].values[:, None]
     assert np.allclose(table.X, calibration_of(record.last)(logits_of(network, films)), atol=1e-5)

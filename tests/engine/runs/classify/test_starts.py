@@ -56,7 +56,7 @@ def test_files_that_are_missing_or_of_another_network_are_refused(tmp_path: Path
 
 def test_plans_grow_with_films_and_effort_and_the_source_keeps_its_epochs() -> None:
     assert scratch_plan(ClassifySettings(), 600).steps == 300
-    assert scratch_plan(ClassifySettings(effort=2), 6400).steps == 4000
+    assert scratch_plan(ClassifySettings(effort=2), 6400).steps == 6400
     source = scratch_plan(ClassifySettings(network="kurotaki2017"), 1280)
     assert (source.steps, source.batch, source.patience, source.smoothing) == (500, 128, 0, 0.0)
     assert stage_plan(ClassifySettings(), 51).batch == 16 and stage_plan(ClassifySettings(), 51).steps == 60

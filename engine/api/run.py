@@ -81,7 +81,8 @@ class Run:
                 f"{self._folder.films}: films are opened from a disk; copy the folder of results to one."
             )
         with as_written(self._folder.films):
-            return xr.open_zarr(self._folder.films, consolidated=False)
+            films: xr.Dataset = xr.open_zarr(self._folder.films, consolidated=False)
+        return films
 
     def image(self, slide: str, level: int = 0) -> xr.DataArray:
         return as_dataarray(self._open(self._folder.slide(slide)), level, slide)

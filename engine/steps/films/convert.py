@@ -18,9 +18,10 @@ from ....errors import SlideError
 from ....stores.array import StoredArray
 from ....stores.cache import near
 from ....stores.films.borders import exposed_box
+from ....stores.films.film import Film
 from ....stores.films.mark import film_mark
 from ....stores.films.prepare import prepared
-from ....stores.films.reader import Film, films_of
+from ....stores.films.reader import films_of
 from ....stores.foreign import foreign, kind_of
 from ....stores.frame import Array, Box
 from ....stores.remote import to_path
@@ -92,8 +93,8 @@ def read_batch(job: Job[FilmSettings], unit: Unit) -> Outcome:
             for fact, value in values.items():
                 facts[fact][row] = value
             for note in (*film.notes, *_border(values["border"])):
-                number, *first = notes.get(kind_of_note(note), (0, name, note))
-                notes[kind_of_note(note)] = (number + 1, *first)
+                number, first, example = notes.get(kind_of_note(note), (0, name, note))
+                notes[kind_of_note(note)] = (number + 1, first, example)
     if lost:
         raise SlideError(
             f"{len(lost)} of its films cannot be read any more ({'; '.join(lost[:MOST_NAMED])}). Restore their files, and run "

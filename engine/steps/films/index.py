@@ -81,8 +81,8 @@ def write_index(job: Job[FilmSettings], unit: Unit) -> Outcome:
                 for name in columns:
                     columns[name][row] = film.get(name, "")
             for kind, (number, name, note) in (receipt.facts["notes"] if receipt else {}).items():
-                before, *example = notes.get(kind, (0, name, note))
-                notes[kind] = (before + number, *example)
+                before, first_name, example = notes.get(kind, (0, name, note))
+                notes[kind] = (before + number, first_name, example)
         if rule:
             _label_by_rule(columns, rule)
     with outcome.clock("write"):

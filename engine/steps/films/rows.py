@@ -9,7 +9,8 @@ import numpy as np
 from ....stores.array import StoredArray
 from ....stores.folder import Folder
 from ....stores.frame import Array, Box
-from .layout import FILMS_PER_CHUNK, IMAGES
+from ...pipeline.modality import FILMS_PER_CHUNK
+from .layout import IMAGES
 
 IN_MEMORY = 1 << 30
 """Bytes of films that are held in memory, at most."""

@@ -20,10 +20,13 @@ def with_other_task(spec: Images, other: str) -> Cohort:
     Raises as `find_films`.
     """
     specs = [spec] if isinstance(spec, (str, Path)) else list(spec)
-    own = {(real(entry.path), entry.part) for entry in find_films(specs).entries}
-    cohort = find_films([other, *specs])  # of a film in both, the columns of the last one count
-    entries = tuple(
-        entry if (real(entry.path), entry.part) in own else replace(entry, extra={**entry.extra, TASK: PRETRAIN})
-        for entry in cohort.entries
-    )
-    return replace(cohort, entries=entries)
+    own = {(real(entry.path), entry.part): entry for entry in find_films(specs).entries}
+    cohort = find_films([*specs, other])
+    entries = []
+    for entry in cohort.entries:
+        if (same := own.get((real(entry.path), entry.part))) is not None:
+            entry = replace(entry, subject=same.subject, site=same.site, extra=same.extra)
+        else:
+            entry = replace(entry, extra={**entry.extra, TASK: PRETRAIN})
+        entries.append(entry)
+    return replace(cohort, entries=tuple(entries))

@@ -1,11 +1,15 @@
-"""Stored images as lazy xarray arrays: cells are read when they are used."""
+"""Stored images and films as lazy xarray values: cells are read when they are used."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..errors import SettingsError
+from .array_files import as_written
 from .frame import Array, Box
 from .image import StoredImage
+from .remote import ObjectPath
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -57,3 +61,14 @@ def as_dataarray(image: StoredImage, level: int, name: str) -> xr.DataArray:
     if not image.placement.straight:
         attrs["affine_um"] = image.placement.of_cells(frame).tolist()
     return xr.DataArray(xr.Variable(spec.names, data), coords=coords, name=name, attrs=attrs)
+
+
+def as_dataset(path: Path) -> xr.Dataset:
+    """A store of arrays along common axes, such as films.zarr, lazy. Raises SettingsError for one in an object store."""
+    import xarray as xr
+
+    if isinstance(path, ObjectPath):
+        raise SettingsError(f"{path} is opened from a disk: copy the folder of results to one.")
+    with as_written(path):
+        dataset: xr.Dataset = xr.open_zarr(path, consolidated=False)
+    return dataset

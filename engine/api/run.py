@@ -8,11 +8,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...errors import CorruptError, SettingsError
-from ...stores.array_files import as_written
+from ...errors import CorruptError
 from ...stores.image import StoredImage
-from ...stores.lazy import as_dataarray
-from ...stores.remote import ObjectPath, absolute
+from ...stores.lazy import as_dataarray, as_dataset
+from ...stores.remote import absolute
 from ...stores.tables import read_table
 from ..pipeline.documents import read_quarantined, read_rejected, read_run
 from ..runtime.load import load
@@ -74,15 +73,7 @@ class Run:
     @property
     def films(self) -> xr.Dataset:
         """All films of a run on films, lazy: films (film, y, x) uint8, and name, subject, label ... of each (film,)."""
-        import xarray as xr
-
-        if isinstance(self._folder.films, ObjectPath):
-            raise SettingsError(
-                f"{self._folder.films}: films are opened from a disk; copy the folder of results to one."
-            )
-        with as_written(self._folder.films):
-            films: xr.Dataset = xr.open_zarr(self._folder.films, consolidated=False)
-        return films
+        return as_dataset(self._folder.films)
 
     def image(self, slide: str, level: int = 0) -> xr.DataArray:
         return as_dataarray(self._open(self._folder.slide(slide)), level, slide)

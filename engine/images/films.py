@@ -14,7 +14,7 @@ from ...stores.slides.cohort import Cohort, SlideEntry
 from ..pipeline.modality import films_in_batch
 from ..pipeline.record import FilmFile, ImageRecord, InspectedCohort, Rejection, digest
 from .look import look_at_films
-from .opening import opened, printable
+from .opening import answer_of, printable
 
 
 def inspect_films(cohort: Cohort, settings: Any) -> InspectedCohort:
@@ -58,7 +58,7 @@ def _looks(entries: list[SlideEntry]) -> Iterator[Any]:
 
 def _file(entry: SlideEntry, look: Any) -> FilmFile:
     """The film file of an entry, from what a child process tells of it. Raises SlideError."""
-    count = opened(entry, look)["films"]
+    count = answer_of(entry, look)["films"]
     return FilmFile(
         name=printable(entry.name),
         path=str(entry.path.absolute()),

@@ -111,7 +111,7 @@ def working_spacing(finest: Iterable[float]) -> float:
     return PREFERRED if 2 * reach >= len(values) else statistics.median(values)
 
 
-def opened(entry: SlideEntry, look: Any) -> dict[str, Any]:
+def answer_of(entry: SlideEntry, look: Any) -> dict[str, Any]:
     """A child's answer of a file that it opened. Raises SlideError where it could not."""
     if isinstance(look, SilentError):
         raise SlideError(
@@ -132,7 +132,7 @@ def opened(entry: SlideEntry, look: Any) -> dict[str, Any]:
 def _seen(entry: SlideEntry, look: Any) -> dict[str, Any] | SlideError:
     """A child's answer as properties of the image, or as the error that rejects it."""
     try:
-        look = opened(entry, look)
+        look = answer_of(entry, look)
     except SlideError as error:
         return error
     frames = [Frame(**{k: tuple(v) for k, v in frame.items()}) for frame in look["frames"]]

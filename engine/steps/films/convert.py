@@ -113,7 +113,7 @@ def read_batch(job: Job[FilmSettings], unit: Unit) -> Outcome:
     outcome.facts.update(
         films=count,
         modality=[[name, len(list(run))] for name, run in groupby(modalities)],
-        notes={kind: list(told) for kind, told in sorted(notes.items())},
+        notes={kind: list(example) for kind, example in sorted(notes.items())},
     )
     return outcome
 

@@ -195,9 +195,9 @@ def _columns(path: str, part: str) -> StackColumns:
         return columns_of(local, part)
 
 
-def _is_asked_for(modality: str, asked: str) -> bool:
+def _is_asked_for(modality: str, setting: str) -> bool:
     """Whether films of a DICOM modality are used; of radiographs also those that state none."""
-    names = asked.lower().split(",")
+    names = setting.lower().split(",")
     if ANY_MODALITY in names or (RADIOGRAPHS in names and is_radiograph({"modality": modality}) is not False):
         return True
     return bool(modality) and modality.lower() in names

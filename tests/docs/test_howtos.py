@@ -119,7 +119,10 @@ def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
         abnormal = n % 2 == 1
         film = draw_film(64, generator, abnormal=abnormal)
         Image.fromarray(np.rint(film * 255).astype(np.uint8)).save(folder / f"films/case-{n:02d}.png")
-        lines.append(f"films/case-{n:02d}.png,p{n // 2},{'AB'[n // 2 % 2]},{'opacity' if abnormal else 'normal'}")
+        subject = n // 4 * 2 + n % 2  # two films of a kind
+        lines.append(
+            f"films/case-{n:02d}.png,p{subject},{'AB'[subject // 2 % 2]},{'opacity' if abnormal else 'normal'}"
+        )
     folder.joinpath("films.csv").write_text("\n".join(lines) + "\n")
     return folder
 

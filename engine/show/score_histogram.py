@@ -27,7 +27,7 @@ def score_histogram(path: Path, scores: Mapping[str, Mapping[str, Array]]) -> Pa
     for i, (name, groups) in enumerate(scores.items()):
         left, down = MARGIN + 0.4 + (i % columns) * (width + gap_x), top + (i // columns) * (height + gap_y)
         axes = panel(figure, left, down, (width, height))
-        values = np.concatenate([v[np.isfinite(v)] for v in groups.values()])
+        values = np.concatenate([v[np.isfinite(v)] for v in groups.values()] or [np.zeros(0)])
         if len(values):
             low, high = np.percentile(values, [OUTER, 100 - OUTER])
             edges = np.linspace(low, high if high > low else low + 1, BINS + 1)

@@ -81,16 +81,20 @@ def repeated_folds(
             f"{repeats} repeats of {folds} folds with a validation share of {validation:g} cannot be made: there is at least "
             "one repeat of two folds, and a share is from 0 to below 1."
         )
-    groups = subject_groups(labels, subjects, max(folds, 3 if validation else 2))
+    beside = (4 if folds == 2 else 3) if validation else 2
+    groups = subject_groups(labels, subjects, max(folds, beside))
     for repeat in range(repeats):
         fold_of = np.empty(len(labels), np.int64)
         for number, members in enumerate(groups):
             draw = numpy_generator(seed, "repeated_folds", repeat, number)
-            filled = np.zeros(folds)
+            filled, people = np.zeros(folds), np.zeros(folds, np.int64)
             for i in draw.permutation(len(members)):
-                chosen = int(filled.argmin())
+                # a subject of very many films does not leave all others to the other folds
+                full = people >= -(-len(members) // folds)
+                chosen = int(np.where(full, np.inf, filled).argmin())
                 fold_of[members[i]] = chosen
                 filled[chosen] += len(members[i])
+                people[chosen] += 1
         for fold in range(folds):
             rest = np.flatnonzero(fold_of != fold)
             inner = subject_split(

@@ -129,10 +129,11 @@ class FilmTraining:
         return bool(self._plan.patience) and self._checks >= self._plan.patience
 
     def step(self, index: int) -> dict[str, float]:
-        """`loss` and `accuracy` of the batch, `validation`: the last validation loss (nan before the first, and after stopping
-        no new ones)."""
+        """`loss` and `accuracy` of the batch, `validation`: the last validation loss, at first that of the start."""
         if self.stopped:
             return {"loss": self._best_loss, "accuracy": math.nan, "validation": self._last_loss}
+        if index == 0:  # a start that no step improves is kept
+            self._look()
         batch = self._batches[index]
         rows = self._replica.rows(len(batch))
         films_BCYX = to_float(self._training.films[batch[rows]]).to(self._device)

@@ -9,7 +9,9 @@ classifier.0.weight … classifier.6.bias   ImageNet's classes: left out, and sa
 
 from __future__ import annotations
 
+import io
 import pickle
+import struct
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,6 +70,13 @@ def load_published(network: VGG16, path: Path) -> PublishedWeights:
     return PublishedWeights(tuple(sorted(expected)), tuple(ignored))
 
 
+_OF_DAMAGED = (
+    AssertionError, AttributeError, EOFError, IndexError, KeyError, OSError, RuntimeError, TypeError, ValueError,
+    pickle.UnpicklingError, struct.error, zipfile.BadZipFile,
+)  # fmt: skip
+"""What torch raises for damaged files."""
+
+
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """The tensors of a .safetensors file, or of a .pth or .pt file. Raises SettingsError (E_WEIGHTS)."""
     if path.suffix not in (".pth", ".pt"):
@@ -76,14 +85,16 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         except CheckpointError as error:  # a file that the user names is a setting, and not a result that was damaged
             raise SettingsError(error.message, code="E_WEIGHTS") from error
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
+        content = torch.load(io.BytesIO(path.read_bytes()), map_location="cpu", weights_only=True)
+    except _OF_DAMAGED as error:
         raise SettingsError(
-            f"{path}: no weights could be read from it ({error}). A .pth file may hold tensors alone, since anything else in "
-            "it would be run as code; convert it with safetensors.torch.save_file.",
+            f"{path}: no weights could be read from it ({type(error).__name__}). A .pth file may hold tensors alone, since "
+            "anything else in it would be run as code; convert it with safetensors.torch.save_file.",
             code="E_WEIGHTS",
         ) from error
-    if not isinstance(content, dict) or not all(isinstance(v, Tensor) for v in content.values()):
+    if not isinstance(content, dict) or not all(
+        isinstance(k, str) and isinstance(v, Tensor) for k, v in content.items()
+    ):
         raise SettingsError(
             f"{path}: it holds {type(content).__name__} and not a table of tensors by name. Save the network's state dict.",
             code="E_WEIGHTS",

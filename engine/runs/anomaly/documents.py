@@ -12,7 +12,7 @@ class Detected(Part):
 
     auroc: JsonNumber
     low: JsonNumber
-    """Lower end of the 95 % interval, by the bootstrap over subjects."""
+    """Lower end of the 95 % interval, by the bootstrap over subjects; None for few of them."""
     high: JsonNumber
     auprc: JsonNumber
     auprc_low: JsonNumber
@@ -35,6 +35,16 @@ class Score(Part):
     """95th percentile of the score over normal images that are judged."""
 
 
+class Difference(Part):
+    """The area under the curve of the shown score less that of a property of grey values, turned where it is below chance."""
+
+    name: str
+    difference: JsonNumber
+    low: JsonNumber
+    """Lower end of the 95 % interval, by the bootstrap over subjects."""
+    high: JsonNumber
+
+
 class Evaluation(Document):
     """models/evaluation.json of a run that scores anomalies."""
 
@@ -54,5 +64,7 @@ class Evaluation(Document):
     scores: dict[str, Score]
     properties: dict[str, Score]
     """Mean intensity, entropy of pixels, packed size, size of the file: what is found without any model."""
+    differences: tuple[Difference, ...]
+    """Empty where labels are not known, or are of few subjects."""
     notes: tuple[str, ...]
     """What the division of the images gives to know."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from ....stores.receipts import Ledger
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
 from ...steps.checkpoints import write_document
-from .documents import EVALUATION, Detected, Evaluation, Score
+from .documents import EVALUATION, Detected, Difference, Evaluation, Score
 from .medium import TEST, TRAIN, Medium
 from .score_names import SHOWN
 from .split import ANY, SPLIT
@@ -22,7 +23,14 @@ THRESHOLD_PERCENTILE = 95.0
 LEAST_CORRELATED = 8
 """Normal rows of which a rank correlation says something."""
 LEAST_CASES = 2
-"""Rows of either kind that an area under a curve needs."""
+"""Subjects of either kind that an area under a curve needs."""
+LEAST_DRAWN = 5
+"""Subjects of either kind from which on an interval is given: draws of fewer are too much alike."""
+MANY_VALUES = 20_000_000
+"""Rows times draws of the bootstrap, about, where there are many rows."""
+MOST_DRAWS, FEWEST_DRAWS = 1000, 100
+MOST_LABELS = 8
+"""Labels that have an area of their own, the most frequent ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +48,21 @@ class Judged:
     """Whether both kinds are there."""
     unseen: bool
     """Whether none of them was trained on."""
+
+    @property
+    def labelled(self) -> Array:
+        """bool (n,): whether a row is of either kind."""
+        return self.normal | (self.labels != "")
+
+    @property
+    def has_intervals(self) -> bool:
+        kinds = (self.normal, ~self.normal & (self.labels != ""))
+        return min(len(np.unique(self.subjects[kind])) for kind in kinds) >= LEAST_DRAWN
+
+    @property
+    def draws(self) -> int:
+        """Draws of the bootstrap."""
+        return max(FEWEST_DRAWS, min(MOST_DRAWS, MANY_VALUES // max(1, len(self.rows))))
 
 
 def write_evaluation(job: Job[Any], unit: Unit, *, medium: Medium) -> Outcome:
@@ -65,6 +88,7 @@ def write_evaluation(job: Job[Any], unit: Unit, *, medium: Medium) -> Outcome:
                 for name, values in scores.items()
             },
             properties={name: _score(values, judged, tones, job) for name, values in tones.items()},
+            differences=tuple(_differences(scores[SHOWN][judged.rows], judged, tones, job)),
             notes=tuple(_notes(job)),
         )
     with outcome.clock("write"):
@@ -81,12 +105,15 @@ def judged_of(job: Job[Any], medium: Medium, scores: Array) -> Judged:
     labels, usual = texts["label"][rows], job.settings.normal.lower()
     lower = np.char.lower(labels.astype(str))
     normal = lower == usual
-    known = usual != ANY and min(normal.sum(), (~normal & (lower != "")).sum()) >= LEAST_CASES
+    subjects = texts["subject"][rows].astype(str)
+    kinds = (normal, ~normal & (lower != ""))
+    known = usual != ANY and min(len(np.unique(subjects[kind])) for kind in kinds) >= LEAST_CASES
+    unlabelled = usual == ANY or not (lower != "").any()
     return Judged(
         rows=rows,
-        normal=normal if known else np.ones(len(rows), bool),
+        normal=np.ones(len(rows), bool) if unlabelled else normal,
         labels=labels,
-        subjects=texts["subject"][rows],
+        subjects=subjects,
         names=texts["name"][rows],
         known=bool(known),
         unseen=unseen,
@@ -99,10 +126,24 @@ def _single(job: Job[Any], judged: Judged, medium: Medium) -> dict[str, float]:
 
     if not judged.known or medium.single is None:
         return {}
-    labelled = judged.normal | (judged.labels != "")
-    values, owners = medium.single(job, judged.rows[labelled])
+    values, owners = medium.single(job, judged.rows[judged.labelled])
     abnormal = np.isin(owners, judged.rows[~judged.normal])
     return {name: auroc(abnormal, each) for name, each in values.items()}
+
+
+def _differences(values: Array, judged: Judged, tones: dict[str, Array], job: Job[Any]) -> Iterator[Difference]:
+    """The area of the shown score less that of each property of grey values, turned round where it is below chance."""
+    from ....models.evaluation.detection import auroc, differences
+
+    if not (judged.known and judged.has_intervals):
+        return
+    rows, abnormal = judged.labelled, ~judged.normal[judged.labelled]
+    turned = {name: tone[rows] if auroc(abnormal, tone[rows]) >= 0.5 else -tone[rows] for name, tone in tones.items()}
+    found = differences(
+        abnormal, values[rows], turned, judged.subjects[rows], draws=judged.draws, seed=job.settings.seed
+    )
+    for name, one in found.items():
+        yield Difference(name=name, difference=one.difference, low=one.low, high=one.high)
 
 
 def _notes(job: Job[Any]) -> list[str]:
@@ -118,18 +159,21 @@ def _score(values: Array, judged: Judged, tones: dict[str, Array], job: Job[Any]
     enough = normal.sum() >= LEAST_CORRELATED
     detected, by_label = None, {}
     if judged.known:
-        labelled = normal | (judged.labels != "")
-        subjects = judged.subjects[labelled].astype(str)
-        figures = detection(~normal[labelled], values[labelled], subjects, seed=job.settings.seed)
+        labelled = judged.labelled
+        figures = detection(
+            ~normal[labelled], values[labelled], judged.subjects[labelled], draws=judged.draws, seed=job.settings.seed
+        )
+        sure = judged.has_intervals
         detected = Detected(
             auroc=figures.auroc,
-            low=figures.auroc_low,
-            high=figures.auroc_high,
+            low=figures.auroc_low if sure else None,
+            high=figures.auroc_high if sure else None,
             auprc=figures.auprc,
-            auprc_low=figures.auprc_low,
-            auprc_high=figures.auprc_high,
+            auprc_low=figures.auprc_low if sure else None,
+            auprc_high=figures.auprc_high if sure else None,
         )
-        for label in sorted(set(judged.labels[~normal]) - {""}):
+        counts = Counter(judged.labels[~normal & (judged.labels != "")])
+        for label in sorted(label for label, _ in counts.most_common(MOST_LABELS)):
             chosen = normal | (judged.labels == label)
             by_label[label] = auroc(~normal[chosen], values[chosen])
     return Score(

@@ -16,10 +16,9 @@ from ...show.film_gallery import ShownFilm
 from ...steps.films.index import TEXTS, film_index
 from ...steps.films.layout import IMAGES
 from ...steps.films.rows import IN_MEMORY, FilmRows
-from .galleries import MAP_PERCENTILE, worst_and_best
+from .galleries import worst_and_best
 from .medium import TRAIN, Figure, Medium, Prior
-from .score import ERROR, EVIDENCE, scores_of
-from .score_names import OF_SPOTTERS, SHOWN
+from .score import EVIDENCE, scores_of
 
 if TYPE_CHECKING:
     from .evaluate import Judged
@@ -56,14 +55,12 @@ def _galleries(job: Job[Any], judged: Judged, values: Array) -> dict[str, Figure
 
 def _shown(job: Job[Any], judged: Judged, lines: Sequence[tuple[str, ...]], chosen: Array) -> list[ShownFilm]:
     """Films of a gallery, with a map of them."""
-    evidence = EVIDENCE if SHOWN in OF_SPOTTERS else ERROR
-    images, maps = (StoredArray.open(job.folder.films / name) for name in (IMAGES, evidence))
+    images, maps = (StoredArray.open(job.folder.films / name) for name in (IMAGES, EVIDENCE))
     side = images.spec.shape[-1]
     boxes = [Box((int(row), 0, 0), (int(row) + 1, side, side)) for row in judged.rows[chosen]]
     values = [maps.read(box)[0].astype(np.float32) for box in boxes]
-    top = max(float(np.percentile(values, MAP_PERCENTILE)), 1e-6) if values else 1.0
     shown = zip(boxes, chosen, values, strict=True)
-    return [ShownFilm(images.read(box)[0], lines[i], error / top) for box, i, error in shown]
+    return [ShownFilm(images.read(box)[0], lines[i], evidence) for box, i, evidence in shown]
 
 
 FILMS = Medium(
@@ -77,5 +74,6 @@ FILMS = Medium(
     properties=_properties,
     galleries=_galleries,
     least=8,
+    compared=2000,
     most=lambda settings: IN_MEMORY // settings.side**2,
 )

@@ -17,8 +17,6 @@ from .spotters import load_spotters
 
 SHOWN_IMAGES = 16
 """Images of a gallery."""
-MAP_PERCENTILE = 99.5
-"""Of all pixels of the images in a gallery: the value that is drawn in full colour."""
 
 
 def worst_and_best(
@@ -47,9 +45,8 @@ def with_evidence(job: Job[Any], images: Array, seen: Array, lines: Sequence[tup
     torch.set_num_threads(job.settings.threads)
     networks = [network.to(device_of(job)) for network in load_spotters(job)[0]]
     evidence = np.concatenate([maps for _, maps in spot_maps(networks, seen)])
-    top = max(float(np.percentile(evidence, MAP_PERCENTILE)), 1e-6)
     pictures = [picture_of(image) for image in images]
-    return [ShownFilm(*one) for one in zip(pictures, lines, evidence / top, strict=True)]
+    return [ShownFilm(*one) for one in zip(pictures, lines, evidence, strict=True)]
 
 
 def picture_of(image_CYX: Array) -> Array:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 PART = "part"
 NONE, TRAIN, TEST = 0, 1, 2
-"""Part of a row: not used, trained on, scored as unseen."""
+"""Part of a row: not used or not judged, trained on, judged as unseen."""
 LEAST_IMAGES = 8
 """Images that networks are trained on, at least."""
 Prior = tuple[tuple[float, ...], ...] | None

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from ....stores.array import written
+from ....stores.frame import Array
 from ...pipeline.documents import read_document, read_run, rejected_rows
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
@@ -18,13 +22,15 @@ from ...show.training_curves import training_curves
 from ...steps.checkpoints import ModelRecord
 from ...steps.report import histories_of, name_of, run_closing_sections
 from .documents import EVALUATION, Evaluation, Score
-from .evaluate import judged_of
+from .evaluate import Judged, judged_of
 from .medium import Figure, Medium
 from .score_names import OF_SPOTTERS, called
 from .train import VAE
 
 STRONG_TONE = 0.5
 """Rank correlation from which a score is said to follow a property of grey values."""
+MOST_GROUPS = 4
+"""Labels that a histogram has a line for; the others have one together."""
 DRAWN_SCORES = 9
 """Scores whose histograms are drawn, at most."""
 
@@ -39,7 +45,7 @@ def write_page(job: Job[Any], unit: Unit, *, medium: Medium) -> Outcome:
     with outcome.clock("compute"):
         trained = [(VAE, "autoencoder", ModelRecord), ("spotter-1", "pasted anomalies", ModelRecord)]
         training = training_curves(maps / "training.png", histories_of(job, trained))
-        groups = {label or "no label": judged.labels == label for label in sorted(set(judged.labels))}
+        groups = _groups(judged)
         values = {name: scores[name][judged.rows] for name in list(scores)[:DRAWN_SCORES]}
         spread = {name: {group: each[rows] for group, rows in groups.items()} for name, each in values.items()}
         histogram = score_histogram(maps / "scores.png", spread)
@@ -53,6 +59,17 @@ def write_page(job: Job[Any], unit: Unit, *, medium: Medium) -> Outcome:
         report = write_report(job.folder.report, _Page(medium, document, figures).page(job, unit))
     outcome.files += [written(path) for path in (*(figure.path for figure in figures.values()), report)]
     return outcome
+
+
+def _groups(judged: Judged) -> dict[str, Array]:
+    """Name -> rows of the label of normal ones and of the most frequent others; the rest together."""
+    counts = Counter(judged.labels.tolist())
+    usual = {label for label in counts if judged.known and (judged.normal & (judged.labels == label)).any()}
+    order = sorted(counts, key=lambda label: (label not in usual, -counts[label], label))
+    groups = {label or "no label": judged.labels == label for label in order[:MOST_GROUPS]}
+    if rest := order[MOST_GROUPS:]:
+        groups[f"{len(rest)} other labels"] = np.isin(judged.labels, rest)
+    return groups
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +90,14 @@ class _Page:
         ]
         best = document.scores[document.shown].detected
         if best:
-            interval = f"{best.auroc:.3f} [{best.low:.3f}, {best.high:.3f}]"
+            interval = f"{best.auroc:.3f}" + (f" [{best.low:.3f}, {best.high:.3f}]" if best.low is not None else "")
             facts.append((f"AUROC, {called(document.shown)}", interval))
         galleries = [image(figure) for name, figure in self.figures.items() if name not in ("training", "scores")]
         body = [
             Section(
                 "What the scores find",
                 text=self.reading(),
-                tables=(_table(document, self.medium.seen),),
+                tables=(_table(document, self.medium.seen), *_differences(document)),
                 figures=(image(self.figures["scores"]),),
             ),
             Section(f"The least and the most unlike {seen}", text=self.on_galleries(), figures=tuple(galleries)),
@@ -117,15 +134,18 @@ class _Page:
         return (
             *about,
             f"AUROC is the share of pairs of a {noun} labelled {document.normal} and one with another label that a score puts "
-            "in the right order: 0.5 is chance. Intervals are of 95 %, by the bootstrap over subjects. Rows below the line "
-            "need no model.",
+            "in the right order: 0.5 is chance. Intervals are of 95 %, by the bootstrap over subjects. The last rows, from "
+            "mean intensity on, need no model.",
         )
 
     def on_galleries(self) -> tuple[str, ...]:
         where = "where its reconstruction is wrong"
         if self.document.shown in OF_SPOTTERS:
             where = "where the networks that saw pasted anomalies find one"
-        return (f"Sorted by {called(self.document.shown)}. Beside each image, in orange, {where}.",)
+        return (
+            f"Sorted by {called(self.document.shown)}, a score of the whole image. Beside each, in orange, {where}; full "
+            "colour is sure.",
+        )
 
 
 def image(figure: Figure) -> Image:
@@ -151,9 +171,23 @@ def _detected(score: Score) -> tuple[Cell, ...]:
     one = score.detected
     if one is None:
         return (None, "", None, "")
-    return (
-        one.auroc, f"{one.low:.3f} to {one.high:.3f}", one.auprc, f"{one.auprc_low:.3f} to {one.auprc_high:.3f}",
-    )  # fmt: skip
+    return (one.auroc, _interval(one.low, one.high), one.auprc, _interval(one.auprc_low, one.auprc_high))
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    return "few subjects" if low is None or high is None else f"{low:.3f} to {high:.3f}"
+
+
+def _differences(document: Evaluation) -> Iterator[Table]:
+    """The shown score beside each property of grey values."""
+    if document.differences:
+        columns = (
+            Column(f"AUROC of {called(document.shown)} less that of"),
+            Column("difference", "number"),
+            Column("95 %"),
+        )
+        rows = tuple((called(d.name), d.difference, _interval(d.low, d.high)) for d in document.differences)
+        yield Table(columns, rows, caption="Properties are turned round where they are below 0.5.")
 
 
 def _tone_table(document: Evaluation) -> Table:
@@ -165,6 +199,8 @@ def _tone_table(document: Evaluation) -> Table:
 def _cautions(document: Evaluation, names: str) -> Iterator[Caution]:
     for note in document.notes:
         yield Caution(f"The {names} that were trained on", note[:1].upper() + note[1:] + ".")
+    if not document.judged:
+        yield Caution(f"No {names} were judged", "None that was not trained on has a score.")
     shown = document.scores[document.shown]
     followed = [name for name, rank in shown.tone.items() if rank is not None and abs(rank) >= STRONG_TONE]
     if followed:
@@ -176,12 +212,15 @@ def _cautions(document: Evaluation, names: str) -> Iterator[Caution]:
         )
     if shown.detected is None:
         return
-    plain = {name: score.detected.auroc for name, score in document.properties.items() if score.detected}
-    for name, area in plain.items():
-        if area is not None and abs(area - 0.5) >= abs((shown.detected.auroc or 0.5) - 0.5):
+    for one in document.differences:
+        if one.low is not None and one.low <= 0:
             yield Caution(
-                f"A property without any model tells the {names} apart as well",
-                f"{called(name)} alone has AUROC {area:.3f}: the labels may go with how {names} were taken or stored.",
+                f"A property without any model may tell the {names} apart as well",
+                f"{called(document.shown)} less {called(one.name)}: {one.difference:+.3f} [{one.low:+.3f}, {one.high:+.3f}]. "
+                f"The labels may go with how {names} were taken or stored.",
             )
-    if shown.detected.low is not None and shown.detected.low <= 0.5:
+    low, high = shown.detected.low, shown.detected.high
+    if low is not None and high is not None and high < 0.5:
+        yield Caution("The score is turned round", f"Normal {names} score higher than others.")
+    elif low is not None and low <= 0.5:
         yield Caution("The score may be no better than chance", "Its interval holds 0.5.")

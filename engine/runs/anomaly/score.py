@@ -22,12 +22,10 @@ from ...compute.gpu_stream import gpu_errors
 from ...pipeline.job import Job
 from ...pipeline.outputs import Output
 from ...pipeline.unit import Outcome, Unit
-from ...steps.checkpoints import device_of
 from ...steps.films.layout import IMAGES, PROPERTIES, first_row
+from .networks import networks_of
 from .score_names import NAMES, OF_VAE
 from .settings import AnomalySettings
-from .spotters import load_spotters
-from .train import load_vae
 
 SCORES, ERROR, EVIDENCE = "scores", "error", "evidence"
 MAPS = (ERROR, EVIDENCE)
@@ -90,15 +88,13 @@ def score_batch(job: Job[AnomalySettings], unit: Unit) -> Outcome:
     if len(used):
         with outcome.clock("compute"), gpu_errors():
             torch.set_num_threads(job.settings.threads)
-            networks, references = load_spotters(job)
-            networks = [network.to(device_of(job)) for network in networks]
-            values = score_spots(networks, references, films)
-            drawn = {EVIDENCE: spot_maps(networks, films)}
+            networks = networks_of(job)
+            values = score_spots(networks.spotters, networks.references, films)
+            drawn = {EVIDENCE: spot_maps(networks.spotters, films)}
             if of_vae := [name for name in scores if name in OF_VAE]:
-                vae = load_vae(job).to(device_of(job))
                 draws = Draws(job.settings.draws, job.settings.seed)
-                values |= score_films(vae, films, keys[used].tolist(), names=of_vae, draws=draws)
-                drawn[ERROR] = error_maps(vae, films)
+                values |= score_films(networks.vae, films, keys[used].tolist(), names=of_vae, draws=draws)
+                drawn[ERROR] = error_maps(networks.vae, films)
             for name, each in values.items():
                 scores[name][used] = each
             for name, parts in drawn.items():

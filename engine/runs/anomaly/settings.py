@@ -99,6 +99,10 @@ class AnomalySettings(ScoreSettings, FilmSettings):
         return {**super().named, "score_names": self.score_names}
 
     @property
+    def map_bytes(self) -> int:
+        return 2 if self.scores == "pasted" else 4  # one or two maps of two bytes
+
+    @property
     def score_names(self) -> tuple[str, ...]:
         """Names of the scores that are computed."""
         return {"all": NAMES, "quick": QUICK_NAMES, "pasted": OF_SPOTTERS}[self.scores]
@@ -156,7 +160,8 @@ class VolumeAnomalySettings(ImageScoreSettings, PreparedSettings):
         extents = [max(r.shape[axis] * r.spacing[axis] for r in records) for axis in range(3)]
         middle = [median(r.spacing[axis] for r in records) for axis in range(3)]
         across = max(extents[1:])
-        in_plane = self.voxel * 1000 if self.voxel else max(*middle[1:], across / MOST_SIDE)
+        most = self.shape[1] if self.shape else MOST_SIDE
+        in_plane = self.voxel * 1000 if self.voxel else max(*middle[1:], across / most)
         along = self.voxel * 1000 if self.voxel else max(middle[0], in_plane)
         side = max(LEAST_SIDE, math.ceil(across / in_plane - ROUNDING))
         shape = self.shape or (max(1, math.ceil(extents[0] / along - ROUNDING)), side, side)

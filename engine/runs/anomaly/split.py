@@ -31,7 +31,7 @@ class Division:
     """How rows were divided."""
 
     part: Array
-    """(row,) uint8: NONE, TRAIN or TEST."""
+    """(row,) uint8: TRAIN, TEST (judged), or NONE: not used, or scored and not judged."""
     notes: tuple[str, ...]
     """What the user should know about it."""
 
@@ -55,12 +55,10 @@ def write_split(job: Job[Any], unit: Unit, *, medium: Medium) -> Outcome:
 
 def divided(rows: Rows, settings: ScoreSettings, medium: Medium) -> Division:
     """Divide the used rows. Raises SettingsError (E_NO_TRAINING) where too few are left to train on."""
-    from ....models.seeds import numpy_generator
-
     part = np.full(len(rows), NONE, np.uint8)
     used = rows.used
     notes: list[str] = []
-    labels = np.char.lower(rows.texts["label"][used].astype(str))
+    labels, stated = (np.char.lower(rows.texts[name][used].astype(str)) for name in ("label", "split"))
     normal = settings.normal.lower()
     unlabelled = normal == ANY or not (labels != "").any()
     is_normal = np.ones(len(used), bool) if unlabelled else labels == normal
@@ -68,34 +66,55 @@ def divided(rows: Rows, settings: ScoreSettings, medium: Medium) -> Division:
         notes.append(_without_labels(medium))
     elif unknown := int((labels == "").sum()) * (not unlabelled):
         notes.append(f"{unknown:,} {medium.name} have no label: they are scored, and not trained on")
-    part[used] = TEST
-    stated = np.char.lower(rows.texts["split"][used].astype(str))
-    if np.isin(stated, sorted(NAMES_OF_TRAINING)).any():
-        part[used[is_normal & np.isin(stated, sorted(NAMES_OF_TRAINING))]] = TRAIN
-        odd = ~np.isin(stated, sorted(NAMES_OF_TRAINING | NAMES_OF_TEST))
-        if odd.any():
-            text = "have another split than train or test: they are scored, and not trained on"
-            notes.append(f"{int(odd.sum()):,} {medium.name} {text}")
-        notes += _shared(rows, part)
-    elif unlabelled and medium.trains_on_all:
-        part[used] = TRAIN
+    trains, tests = (np.isin(stated, sorted(names)) for names in (NAMES_OF_TRAINING, NAMES_OF_TEST))
+    if odd := int(((stated != "") & ~trains & ~tests).sum()):
+        notes.append(f"{odd:,} {medium.name} have another split than train or test: it says nothing of them")
+    subjects = rows.texts["subject"][used].astype(str)
+    if trains.any():
+        learned = is_normal & trains
+    elif unlabelled and medium.trains_on_all and not tests.any():
+        learned = np.ones(len(used), bool)
     else:
-        subjects = rows.texts["subject"][used]
-        seen = np.unique(subjects[is_normal].astype(str))
-        draw = numpy_generator(settings.seed, "holdout")
-        held = set(draw.permutation(seen)[: max(1, round(settings.holdout * len(seen)))].tolist())
         # a subject with rows of both kinds is scored: its normal row would make its other one less unlike
-        held |= set(subjects[~is_normal].tolist())
-        part[used[is_normal & np.array([subject not in held for subject in subjects], bool)]] = TRAIN
+        apart = tests | (~is_normal & (labels != ""))
+        learned = (
+            is_normal
+            & ~np.isin(subjects, subjects[apart])
+            & ~_held_out(subjects[is_normal & ~tests], subjects, settings)
+        )
+    part[used] = TEST
+    part[used[learned]] = TRAIN
+    notes += _of_trained_subjects(rows, part, medium)
     notes += _limited(part, settings, medium)
     if (count := int((part == TRAIN).sum())) < medium.least:
         raise SettingsError(
             f"{count} {medium.name} are left to train on, at least {medium.least} are needed: {int(is_normal.sum())} of "
-            f"{len(used)} used {medium.name} have the label {settings.normal!r} (--normal), and a share of "
-            f"{settings.holdout:g} of their subjects is held out.",
+            f"{len(used)} used {medium.name} have the label {settings.normal!r} (--normal); subjects with another label, those "
+            f"of the split's test rows and a share of {settings.holdout:g} of the others are held out.",
             "E_NO_TRAINING",
         )
     return Division(part, tuple(notes))
+
+
+def _held_out(candidates: Array, subjects: Array, settings: ScoreSettings) -> Array:
+    """Whether each row's subject is one of the share of the candidates that the seed holds out."""
+    from ....models.seeds import numpy_generator
+
+    people = np.unique(candidates)
+    drawn = numpy_generator(settings.seed, "holdout").permutation(people)
+    return np.isin(subjects, drawn[: max(1, round(settings.holdout * len(people)))])
+
+
+def _of_trained_subjects(rows: Rows, part: Array, medium: Medium) -> list[str]:
+    """Take rows of subjects that are trained on out of what is judged."""
+    subjects = rows.texts["subject"].astype(str)
+    shared = (part == TEST) & np.isin(subjects, subjects[part == TRAIN])
+    part[shared] = NONE
+    if not shared.any():
+        return []
+    return [
+        f"{int(shared.sum()):,} {medium.name} are of subjects who are trained on: they are scored, and count in no figure"
+    ]
 
 
 def _without_labels(medium: Medium) -> str:
@@ -108,18 +127,13 @@ def _without_labels(medium: Medium) -> str:
     return f"no {noun} has a label: all of them are taken for normal, so those that are not are trained on too"
 
 
-def _shared(rows: Rows, part: Array) -> list[str]:
-    """A note on subjects that the list has on both sides."""
-    both = set(rows.texts["subject"][part == TRAIN]) & set(rows.texts["subject"][part == TEST])
-    return [f"{len(both):,} subjects are on both sides of the list's split: their scores are too good"] if both else []
-
-
 def _limited(part: Array, settings: ScoreSettings, medium: Medium) -> list[str]:
-    """Leave as many rows to train on as fit into memory, evenly spread."""
+    """Leave as many rows to train on as fit into memory, evenly spread; the others are scored, and not judged."""
     rows, most = np.flatnonzero(part == TRAIN), medium.most(settings)
     if len(rows) <= most:
         return []
     part[rows] = NONE
     part[rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]] = TRAIN
-    part[rows[part[rows] == NONE]] = TEST
-    return [f"{most:,} of {len(rows):,} normal {medium.name} are trained on: as many as fit into memory"]
+    return [
+        f"{most:,} of {len(rows):,} normal {medium.name} are trained on, as many as fit into memory; the others are scored"
+    ]

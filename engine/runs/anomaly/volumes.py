@@ -35,12 +35,18 @@ def _texts(job: Job[Any]) -> Mapping[str, Array]:
 
 
 def _images(job: Job[Any]) -> Array:
-    parts = VOLUMES.parts(job)
-    trained = [v for v, part in zip(assigned_rows(job), parts, strict=True) if part == TRAIN and v in job.slides]
+    trained = [
+        v for v, part in zip(assigned_rows(job), VOLUMES.parts(job), strict=True) if part == TRAIN and v in job.slides
+    ]
     if not trained:
         return np.zeros((0, 1, 0, 0), np.uint8)
-    slices = np.concatenate([slices_of(job, volume)[0] for volume in trained])
-    most = max(1, IN_MEMORY // max(1, slices[:1].nbytes))
+    parts = [_some(slices_of(job, volume)[0], IN_MEMORY // len(trained)) for volume in trained]
+    return np.concatenate(parts)
+
+
+def _some(slices: Array, limit: int) -> Array:
+    """As many of a volume's slices, evenly spread, as have `limit` bytes; one at least."""
+    most = max(1, limit // max(1, slices[:1].nbytes))
     return slices[np.unique(np.linspace(0, len(slices) - 1, min(most, len(slices))).astype(np.int64))]
 
 

@@ -83,7 +83,7 @@ def _of_numbers(document: Evaluation) -> Iterator[Caution]:
         )
     if 0 < document.smallest_validation < FEW_VALIDATION:
         yield Caution(
-            f"The smallest validation part has {document.smallest_validation} films.",
+            f"The smallest validation part has {document.smallest_validation} films of a label.",
             "Threshold and calibration are set on them, and are hardly known. Give more films, or a larger --validation.",
         )
     area, accuracy = document.network["auroc"], document.network["accuracy"].value

@@ -34,6 +34,8 @@ class Folds(Document):
     sites: dict[str, dict[str, int]]
     """Site -> label -> films."""
     subjects: int
+    learned: tuple[str, ...] = ()
+    """Digests of the subjects that the final network was trained on."""
     intensities: tuple[JsonNumber, ...] = ()
     """1st and 99th percentile of the mean intensity of the labelled films."""
     notes: tuple[str, ...] = ()

@@ -14,11 +14,11 @@ from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
 from ...steps.checkpoints import read_record, write_document
 from .cohort import FilmCohort, cohort_of
-from .documents import EVALUATION, ClassifierRecord, Comparison, Evaluation, Interval, Method
+from .documents import EVALUATION, ClassifierRecord, Comparison, Evaluation, Folds, Interval, Method
 from .figures import area, repeated_figures
 from .folds import TEST, TRAIN, VALIDATION, folds_of, parts_of
 from .networks import stages_of
-from .pixels import pixel_probabilities, too_many
+from .pixels import pixel_probabilities
 from .probabilities import Judgement, judgement_of, named_classes, repeat_of
 from .settings import JudgedFilmSettings
 from .site_figures import confound_of, matrix_of, sites_of
@@ -78,7 +78,9 @@ def evaluation(job: Job[Any]) -> Evaluation:
     cohort = cohort_of(job).numbered_as(folds.classes)  # new films may lack a label, or have others
     judged = judged_of(cohort, judgement_of(job.folder))
     validations = [
-        sum(sizes.validation.values()) for sizes in folds.networks.values() if sizes.train and not sizes.site
+        min(sizes.validation.get(name, 0) for name in folds.classes)
+        for sizes in folds.networks.values()
+        if sizes.train and not sizes.site
     ]
     network: dict[str, Interval] = {}
     if judged.both:
@@ -103,13 +105,13 @@ def evaluation(job: Job[Any]) -> Evaluation:
         site_matrix=matrix_of(job, cohort) if binary else (),
         confound=confound_of(job, cohort, judged) if binary else None,
         smallest_validation=min(validations, default=0),
-        notes=(*folds.notes, *_left_out(judged)),
+        notes=(*folds.notes, *_left_out(judged, pixels, folds)),
     )
 
 
-def _left_out(judged: Judged) -> Iterator[str]:
-    if too_many(judged.rows):
-        yield f"{len(judged.rows):,} films are too many for the comparisons with small pixels, which are left out"
+def _left_out(judged: Judged, pixels: Array, folds: Folds) -> Iterator[str]:
+    if judged.both and np.isnan(pixels).all() and any(sizes.train for sizes in folds.networks.values()):
+        yield "there are too many films for the comparisons with small pixels, which are left out"
 
 
 def _majority(job: Job[Any], cohort: FilmCohort, judged: Judged) -> float:

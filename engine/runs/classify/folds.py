@@ -22,6 +22,7 @@ from ....stores.folder import Folder
 from ....stores.frame import Array, Box
 from ...pipeline.documents import find_document, read_document
 from ...pipeline.job import Job
+from ...pipeline.record import digest
 from ...pipeline.unit import Outcome, Unit
 from ...steps.checkpoints import write_document
 from .cohort import FilmCohort, cohort_of
@@ -95,9 +96,16 @@ def _document(cohort: FilmCohort, division: Division) -> Folds:
         pretraining=dict(sorted(Counter(cohort.pretraining_labels[cohort.of_pretraining].tolist()).items())),
         sites={str(site): _counts(cohort, labelled & (sites == site)) for site in np.unique(sites[labelled]) if site},
         subjects=len(np.unique(cohort.subjects[labelled])),
+        learned=learned_by(cohort, division),
         intensities=tuple(np.percentile(tones, TONE_PERCENTILES).tolist()) if len(tones) else (),
         notes=division.notes,
     )
+
+
+def learned_by(cohort: FilmCohort, division: Division) -> tuple[str, ...]:
+    """Digests of the subjects that the final network has seen, to find them among new films."""
+    seen = np.isin(division.parts[FINAL], (TRAIN, VALIDATION)) | cohort.of_pretraining
+    return tuple(sorted({digest(subject) for subject in cohort.subjects[seen].tolist()}))
 
 
 def _counts(cohort: FilmCohort, rows: Array) -> dict[str, int]:
@@ -136,7 +144,7 @@ def divided(cohort: FilmCohort, settings: ClassifySettings) -> Division:
     stated = np.array([SPLITS.get(text.strip().lower(), NONE) for text in cohort.index.texts["split"]], np.uint8)
     stated = np.where(cohort.usable, stated, NONE)
     labelled = cohort.labels >= 0
-    if {TRAIN, TEST} <= set(stated[labelled].tolist()):
+    if (stated != NONE).any():
         return _as_stated(cohort, stated, settings)
     check_classes(cohort, labelled, least_subjects(sizes["cv"]))
     rows = np.flatnonzero(labelled)
@@ -156,7 +164,7 @@ def divided(cohort: FilmCohort, settings: ClassifySettings) -> Division:
         shares = (1 - sizes["validation"], sizes["validation"], 0.0)
         whole = subject_split(labels, subjects, shares=shares, seed=settings.seed)
         parts[FINAL] = _part(cohort, rows[whole.train], rows[whole.validation], None)
-    notes = _notes(cohort)
+    notes = _notes(cohort, settings)
     sites, more = _of_sites(cohort, settings) if settings.site_matrix else ({}, [])
     return Division(
         parts | {name: part for name, (_, part) in sites.items()},
@@ -182,6 +190,13 @@ def _as_stated(cohort: FilmCohort, stated: Array, settings: ClassifySettings) ->
     from ....models.evaluation.subject_splits import subject_split
 
     labelled, subjects = cohort.labels >= 0, cohort.subjects
+    if not {TRAIN, TEST} <= set(stated[labelled].tolist()):
+        words = sorted({text.strip() for text in cohort.index.texts["split"][cohort.usable]} - {""})
+        raise SettingsError(
+            f"the column `split` of the films that have a label says {', '.join(words[:8])}: it needs both train and test (and "
+            "perhaps validation), or is left out for folds by subject.",
+            "E_SPLIT",
+        )
     learned, judged = labelled & np.isin(stated, (TRAIN, VALIDATION)), stated == TEST
     if both := sorted(set(subjects[learned]) & set(subjects[judged])):
         raise SettingsError(
@@ -189,9 +204,10 @@ def _as_stated(cohort: FilmCohort, stated: Array, settings: ClassifySettings) ->
             "judged on subjects that it was trained on. Put each subject on one side.",
             "E_SPLIT",
         )
-    notes = list(_notes(cohort))
+    notes = list(_notes(cohort, settings))
     rows = np.flatnonzero(learned)
     check_classes(cohort, learned, 2)
+    check_classes(cohort, labelled & (stated == TRAIN), 1)
     if (stated[rows] == VALIDATION).any():
         validation = rows[stated[rows] == VALIDATION]
         if set(cohort.labels[validation]) != set(range(len(cohort.classes))):
@@ -255,7 +271,22 @@ def _of_sites(cohort: FilmCohort, settings: ClassifySettings) -> tuple[dict[str,
     ] if left else []
 
 
-def _notes(cohort: FilmCohort) -> Iterator[str]:
+def _notes(cohort: FilmCohort, settings: ClassifySettings) -> Iterator[str]:
+    if cohort.classes and cohort.classes[0].lower() != settings.normal.lower():
+        yield (
+            f"no film has the label {settings.normal!r} (--normal): {cohort.classes[0]!r}, the most frequent one, is taken for "
+            "normal, and sensitivity is that of the others"
+        )
+    unnamed = {
+        bool((cohort.subjects == cohort.index.texts["name"].astype(str))[task].all())
+        for task in (cohort.usable, cohort.of_pretraining)
+        if task.any()
+    }
+    if len(unnamed) > 1:
+        yield "one of the two tasks names no subjects: a person in both of them is learned first and judged all the same"
+    odd = cohort.usable & (cohort.index.texts["split"] != "")
+    if odd.any() and not any(text.strip().lower() in SPLITS for text in cohort.index.texts["split"][odd]):
+        yield "the column `split` holds no train and no test: it says nothing, and films are divided into folds"
     if missing := int((cohort.usable & (cohort.labels < 0)).sum()):
         yield f"{missing:,} films have no label: they are judged, and count in no figure"
     shared = cohort.of_pretraining & np.isin(cohort.subjects, cohort.subjects[cohort.usable])

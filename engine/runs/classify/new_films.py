@@ -8,6 +8,7 @@ import numpy as np
 
 from ...pipeline.documents import read_document
 from ...pipeline.job import Job
+from ...pipeline.record import digest
 from ...pipeline.unit import Outcome, Unit
 from ...steps.checkpoints import read_record
 from .cohort import FilmCohort, cohort_of
@@ -37,6 +38,12 @@ def differences(cohort: FilmCohort, origin: Folds, classes: tuple[str, ...]) -> 
     if unknown:
         count = int(np.isin(cohort.labels, [cohort.classes.index(name) for name in unknown]).sum())
         yield f"{count:,} films have labels that the network does not know ({', '.join(unknown[:5])}): they count in no figure"
+    learned = set(origin.learned)
+    if seen := sum(digest(subject) in learned for subject in cohort.subjects[cohort.usable].tolist()):
+        yield (
+            f"{seen:,} films are of subjects that the network was trained on, by their names: figures that count "
+            "them are too good"
+        )
     tones = cohort.index.properties["mean_intensity"][cohort.usable]
     if len(tones) and len(origin.intensities) == 2:
         low, high = (float(value or 0) for value in origin.intensities)

@@ -150,7 +150,7 @@ def _page(job: Job[JudgedFilmSettings], unit: Unit, pictures: Pictures, document
         ]
     return ReportPage(
         title=f"Classes: {name_of(job)}",
-        subtitle=f"{' against '.join(folds.classes)}, told by networks that did not see the films' subjects.",
+        subtitle=f"{' against '.join(folds.classes)}, told by {_networks(folds)}.",
         facts=tuple(facts),
         cautions=tuple(cautions_of(document)),
         sections=(
@@ -161,13 +161,20 @@ def _page(job: Job[JudgedFilmSettings], unit: Unit, pictures: Pictures, document
     )
 
 
+def _networks(folds: Folds) -> str:
+    """Who judges the films."""
+    if any(sizes.train for sizes in folds.networks.values()):
+        return "networks that did not see the films' subjects"
+    return "the final network of another run"
+
+
 def _sections(pictures: Pictures, document: Evaluation, folds: Folds) -> Iterator[Section]:
     if document.network:
         tables = [figures_table(document)]
         tables += [comparisons_table(document)] if document.comparisons else []
         text = (
-            "Every film is judged by a network that did not see its subject. Threshold and calibration were set on validation "
-            "films of the network's own training part. Intervals are of 95 %, by the bootstrap over subjects. Rows of "
+            f"Films are judged by {_networks(folds)}. Threshold and calibration were set on validation films of the network's "
+            "own training part. Intervals are of 95 %, by the bootstrap over subjects. Rows of "
             "properties need no network: an area far from 0.5 there says that labels go with how films were taken or stored.",
         )
         yield Section(
@@ -183,7 +190,8 @@ def _sections(pictures: Pictures, document: Evaluation, folds: Folds) -> Iterato
     yield Section(
         "The most and the least expected films",
         text=(
-            "Cross-entropy is low where the probability of the film's own label is high. In orange: Grad-CAM of what is named.",
+            "Cross-entropy is low where the probability of the film's own label is high. In orange: Grad-CAM of "
+            "what the first network that judges a film names.",
         ),
         figures=(
             Image(pictures["lowest"], "Surest and right first"),

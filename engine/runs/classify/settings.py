@@ -33,6 +33,10 @@ class JudgedFilmSettings(FilmSettings):
         True, description="Map where the network finds what it names, as gradcam beside the films."
     )
 
+    @property
+    def map_bytes(self) -> int:
+        return 2 if self.gradcam else 0
+
 
 class ClassifySettings(JudgedFilmSettings):
     """Every setting of `run classify --films`, with its default. Lengths are pixels of the prepared films."""

@@ -36,8 +36,10 @@ def with_settings_of_run(values: Mapping[str, Any]) -> dict[str, Any]:
     if not given.get("trained"):  # `check_trained` refuses it
         return given
     path = to_path(absolute(str(given["trained"])))
-    if path.name == Path(RECORD).name:  # of a recorded run: its settings are complete
-        return given
+    if path.name == Path(RECORD).name:
+        if all(name in given for name in DECIDED):  # of a recorded run: its settings are complete
+            return given
+        path = path.parent.parent
     try:
         run = read_run(Folder(path))
     except SettingsError as error:

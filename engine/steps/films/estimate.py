@@ -53,7 +53,7 @@ def forecast_films(job: Job[FilmSettings]) -> FilmForecast:
         films=films,
         files=len({(file.path, file.part) for record in job.slides.values() for file in record.films}),
         side=job.settings.side,
-        disk=round(1.05 * cells) + films * BYTES_OF_NUMBERS,
+        disk=round(1.05 * cells * (1 + job.settings.map_bytes)) + films * BYTES_OF_NUMBERS,
         present=bytes_below(job.folder.films),
         memory=500_000_000 + min(IN_MEMORY, cells) + 8 * batch,
         units=units,

@@ -52,6 +52,11 @@ class FilmSettings(RunSettings):
         return value
 
     @property
+    def map_bytes(self) -> int:
+        """Bytes of maps that a run leaves for each pixel of a film."""
+        return 0
+
+    @property
     def class_column(self) -> str:
         return self.label
 

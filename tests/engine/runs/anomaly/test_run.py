@@ -43,9 +43,32 @@ def test_a_column_split_decides_and_shared_subjects_are_said() -> None:
     split = ["train"] * 10 + ["test"] * 5 + ["odd"]
     subjects = [f"s{i}" for i in range(10)] + ["s0"] + [f"t{i}" for i in range(5)]
     division = divided(rows_of(label=["Normal"] * 16, split=split, subject=subjects), AnomalySettings(), FILMS)
-    assert (division.part == [TRAIN] * 10 + [TEST] * 6).all()
-    assert any("1 subjects are on both sides" in note for note in division.notes)
+    assert (division.part == [TRAIN] * 10 + [NONE] + [TEST] * 5).all()  # s0 is trained on: its other film is not judged
+    assert any("1 films are of subjects who are trained on" in note for note in division.notes)
     assert any("1 films have another split" in note for note in division.notes)
+
+
+def test_test_rows_of_a_split_are_never_trained_on() -> None:
+    split = ["test"] * 20 + [""] * 20
+    division = divided(rows_of(label=["normal"] * 40, split=split), AnomalySettings(), FILMS)
+    assert (division.part[:20] == TEST).all() and (division.part[20:] == TRAIN).sum() == 14
+
+
+def test_what_does_not_fit_into_memory_is_of_no_part() -> None:
+    from dataclasses import replace
+
+    small = replace(FILMS, most=lambda settings: 10)
+    subjects = [f"s{i // 4}" for i in range(80)]
+    division = divided(rows_of(label=["normal"] * 80, subject=subjects), AnomalySettings(), small)
+    trained, judged = (np.flatnonzero(division.part == part) for part in (TRAIN, TEST))
+    assert len(trained) == 10 and not {subjects[r] for r in trained} & {subjects[r] for r in judged}
+    assert "10 of 56 normal films are trained on" in division.notes[0]
+
+
+def test_follow_ups_without_a_label_do_not_hold_their_subject_out() -> None:
+    labels, subjects = ["normal", ""] * 20, [f"s{i // 2}" for i in range(40)]
+    division = divided(rows_of(label=labels, subject=subjects), AnomalySettings(), FILMS)
+    assert (division.part == TRAIN).sum() == 14 and (division.part == NONE).sum() == 14
 
 
 def test_without_labels_all_films_count_as_normal_and_it_is_said() -> None:

@@ -52,7 +52,7 @@ class Judged:
     @property
     def labelled(self) -> Array:
         """bool (n,): whether a row is of either kind."""
-        return self.normal | (self.labels != "")
+        return np.asarray(self.normal | (self.labels != ""))
 
     @property
     def has_intervals(self) -> bool:

@@ -67,9 +67,18 @@ NOT_BY_A_STEP = {
 """Settings that no step names, and how they decide results instead."""
 
 
+NIGHTLY = {("anomaly", "slides"), ("anomaly", "volumes"), ("classify", "films-trained")}
+"""Variants whose own steps are few: the others of their run have the contract at every change, and they every night."""
+
+
+def marks_of(pair: tuple[str, str]) -> list[pytest.MarkDecorator]:
+    """All tests of a variant run in one process, as they share its finished run."""
+    return [pytest.mark.xdist_group("-".join(pair)), *([pytest.mark.nightly] if pair in NIGHTLY else [])]
+
+
 @pytest.fixture(
     scope="module",
-    params=[pytest.param(pair, id="-".join(pair), marks=pytest.mark.xdist_group("-".join(pair))) for pair in VARIANTS],
+    params=[pytest.param(pair, id="-".join(pair), marks=marks_of(pair)) for pair in VARIANTS],
 )
 def run(request: pytest.FixtureRequest, finished: Callable[[str, str], Any]) -> Any:
     return finished(*request.param)

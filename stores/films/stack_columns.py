@@ -107,12 +107,13 @@ def column_files(path: Path) -> list[Path]:
 
 def arrays_of_folder(folder: Path) -> _Arrays:
     """Shape and type of the array of every npy file of a folder that can be read, by name without suffix."""
-    return _arrays_of_folder(folder, folder.stat().st_mtime_ns)
+    states = ((file, file.stat()) for file in npy_files(folder).values())
+    return _arrays_of_folder(folder, tuple((file.name, state.st_size, state.st_mtime_ns) for file, state in states))
 
 
 @lru_cache(8)
-def _arrays_of_folder(folder: Path, time: int) -> _Arrays:
-    """As the folder was at a time: a thousand sets would look at a thousand files each."""
+def _arrays_of_folder(folder: Path, state: tuple[tuple[str, int, int], ...]) -> _Arrays:
+    """Of a folder in this state: a thousand sets would open a thousand files each."""
     return {stem: known for stem, file in npy_files(folder).items() for known in [_shape(file)] if known}
 
 

@@ -32,7 +32,7 @@ Likelihood = Literal["bernoulli", "continuous_bernoulli", "gaussian", "gaussian_
 class ScoreSettings(RunSettings):
     """Settings of the autoencoder and its scores, for every kind of images."""
 
-    normal: Annotated[str, Option(READ, ("train",), metavar="LABEL")] = Field(
+    normal: Annotated[str, Option(READ, ("sample",), metavar="LABEL")] = Field(
         "normal",
         description="Label of the images to train on, whatever its case; 'any' trains on all of them.",
     )
@@ -45,7 +45,7 @@ class ScoreSettings(RunSettings):
     draws: Annotated[int, Option(TRY, ("apply",))] = Field(
         16, ge=1, le=1000, description="Draws from the posterior of each image, of which a bound is the mean."
     )
-    holdout: Annotated[float, Option(TRY, ("train",), "0.3; a column `split` takes precedence")] = Field(
+    holdout: Annotated[float, Option(TRY, ("sample",), "0.3; a column `split` takes precedence")] = Field(
         0.3, gt=0, lt=1, description="Share of the subjects of normal images that are scored and not trained on."
     )
 
@@ -117,8 +117,8 @@ class AnomalySettings(ScoreSettings, FilmSettings):
 class ImageScoreSettings(ScoreSettings):
     """Settings of runs on slides and volumes."""
 
-    label: Annotated[str, Option(READ, ("train",), metavar="COLUMN")] = Field(
-        "label", description="Column of the list that names the class of a slide or volume."
+    label: Annotated[str, Option(READ, ("sample",), metavar="COLUMN")] = Field(
+        "label", description="Column of the list that names the class of an image."
     )
 
     @property
@@ -131,7 +131,7 @@ class SlideAnomalySettings(ImageScoreSettings, SampledSettings, SlideSettings):
 
     patch: PatchSide = SMALL_PATCH
     draws: Annotated[int, Option(TRY, ("apply",))] = Field(
-        4, ge=1, le=1000, description="Draws from the posterior of each tile, of which a bound is the mean."
+        4, ge=1, le=1000, description="Draws from the posterior of each image, of which a bound is the mean."
     )
 
 

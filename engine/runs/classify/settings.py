@@ -24,7 +24,7 @@ REPEATS_THOROUGH = 3
 class JudgedFilmSettings(FilmSettings):
     """Settings of every run that classifies films: what is normal, and whether maps are made."""
 
-    normal: Annotated[str, Option(READ, ("sample",), metavar="LABEL")] = Field(
+    normal: Annotated[str, Option(READ, ("sample", "train"), metavar="LABEL")] = Field(
         "normal",
         description="Label of the films without what is looked for, whatever its case; where no film has it, the most frequent "
         "label is taken.",
@@ -58,7 +58,7 @@ class ClassifySettings(JudgedFilmSettings):
         description="Weights that the blocks start from: of torchvision's vgg16 (.safetensors, or .pth of tensors alone), or "
         "those of a network of another run.",
     )
-    pretrain: Annotated[str, Option(FIND, (), "none", "LIST")] = Field(
+    pretrain: Annotated[str, Option(FIND, ("train",), "none", "LIST")] = Field(
         "",
         description="List of films of another task, with its labels, that the network learns first; in the list of films, a "
         "column `task` with the value pretrain says the same.",
@@ -74,7 +74,7 @@ class ClassifySettings(JudgedFilmSettings):
     repeats: Annotated[int | None, Option(TRY, ("sample",), "1; 3 from --effort thorough on")] = Field(
         None, ge=1, le=20, description="How often the films are divided into folds anew."
     )
-    validation: Annotated[float, Option(TRY, ("sample",))] = Field(
+    validation: Annotated[float, Option(TRY, ("sample", "train"))] = Field(
         0.2,
         gt=0,
         lt=0.9,

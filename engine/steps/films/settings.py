@@ -28,7 +28,7 @@ class FilmSettings(RunSettings):
         description="DICOM modalities of the films that are used, such as CR,DX; all for any. Other files are left out.",
     )
     label: Annotated[str, Option(READ, ("sample",), metavar="COLUMN")] = Field(
-        "label", description="Column of the list that names the class of a film."
+        "label", description="Column of the list that names the class of an image."
     )
     normal_if: Annotated[str, Option(READ, ("sample",), "none; the column of labels counts", "RULE")] = Field(
         "",

@@ -115,9 +115,9 @@ def test_a_setting_without_an_option_is_refused() -> None:
 
 def test_every_kind_of_images_says_what_may_be_given_and_begins_a_run() -> None:
     assert set(INPUTS) == set(MODALITIES) == {name for c in COMMANDS for name in c.images}
-    assert (usual("slides").name, usual("volumes").name) == ("cluster", "embed")
+    assert [usual(images).name for images in ("slides", "volumes", "films")] == ["cluster", "embed", "anomaly"]
     with pytest.raises(KeyError):
-        usual("films")
+        usual("stacks")
 
 
 @pytest.mark.parametrize(

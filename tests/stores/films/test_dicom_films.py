@@ -87,7 +87,7 @@ def test_the_bits_that_a_voi_lut_states_wrongly_are_corrected_and_said(dicom: Wr
 def test_a_damaged_lut_is_refused(dicom: Writer, grey: Array) -> None:
     item = lut(np.arange(40), 0)
     item.LUTDescriptor = [4096, 0, 16]
-    with pytest.raises(SlideError, match="40 entries where it states 4096") as caught:
+    with pytest.raises(SlideError, match="its look-up table") as caught:
         read_film(dicom(grey, VOILUTSequence=[item]))
     assert caught.value.code == "E_DICOM"
 

@@ -57,7 +57,7 @@ def test_figures_and_pictures_are_of_volumes_that_were_not_learned(out: Any) -> 
     figures = run.evaluation
     assert figures["unseen"] and figures["labels"] == {"large": 3, "small": 2} and figures["normal"] == "small"
     shown = figures["scores"]["pasted_both"]
-    assert shown["detected"]["low"] <= shown["detected"]["auroc"] <= shown["detected"]["high"]
+    assert 0 <= shown["detected"]["auroc"] <= 1 and shown["detected"]["low"] is None  # of two and three subjects
     judged = [i for i, volume in enumerate(run.slides) if run.table("volumes").obs["part"].iloc[i] == "test"]
     slices = {i: scored_slices(load(out), run.slides[i]).values["pasted_both"] for i in judged}
     large = [i for i in judged if run.table("volumes").obs["label"].iloc[i] == "large"]

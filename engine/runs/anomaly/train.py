@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ....models.replica import Replica
 
 VAE = "vae"
-STEPS = 2000
+STEPS = 300
 """Steps of 64 images, at effort 1."""
 
 

@@ -33,7 +33,8 @@ from tile_engine.models.anomaly.nearest import Reference
 from tile_engine.models.anomaly.scores import score_films
 from tile_engine.models.anomaly.self_supervised import film_autoencoder, film_embeddings, film_reconstruction
 from tile_engine.models.anomaly.spots import SpotterReference, reference_of, score_spots
-from tile_engine.models.evaluation.detection import auroc, detection, differences
+from tile_engine.models.evaluation.detection import detection, differences
+from tile_engine.models.evaluation.ranking import auroc
 from tile_engine.models.evaluation.tone import tones
 from tile_engine.models.evaluation.tone_check import tone_check
 from tile_engine.models.networks.spotter import Spotter

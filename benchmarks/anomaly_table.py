@@ -19,7 +19,7 @@ from anomaly import SIDE, TONES, WIDTHS, Films, load, split, trained_vae
 from tile_engine.models.anomaly.evidence import Draws
 from tile_engine.models.anomaly.regret import Search
 from tile_engine.models.anomaly.scores import VAE_SCORES, score_films
-from tile_engine.models.evaluation.detection import auroc
+from tile_engine.models.evaluation.ranking import auroc
 from tile_engine.models.evaluation.tone import tones
 from tile_engine.models.networks.vae import Vae
 from tile_engine.models.seeds import generator

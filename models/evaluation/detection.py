@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
 
 from ...errors import SettingsError
 from ..seeds import numpy_generator
+from .ranking import auroc, average_precision
 
 Array = npt.NDArray[Any]
 BOOTSTRAP_DRAWS = 1000
@@ -45,34 +45,6 @@ class Difference:
     high: float
 
 
-def auroc(abnormal: Array, scores: Array) -> float:
-    """Share of pairs (abnormal, normal) in which the abnormal film has the higher score, ties as half; NaN for one class.
-
-    >>> auroc(np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.35, 0.8]))
-    0.75
-    """
-    positive = np.asarray(abnormal).astype(bool)
-    n, m = int(positive.sum()), int((~positive).sum())
-    if not n or not m:
-        return float("nan")
-    return float((rankdata(scores)[positive].sum() - n * (n + 1) / 2) / (n * m))
-
-
-def auprc(abnormal: Array, scores: Array) -> float:
-    """Average precision: mean over abnormal films of the precision at their score. NaN without an abnormal film.
-
-    >>> round(auprc(np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.35, 0.8])), 4)
-    0.8333
-    """
-    positive, order = np.asarray(abnormal).astype(bool), np.argsort(-np.asarray(scores), kind="stable")
-    if not positive.any():
-        return float("nan")
-    last = np.append(np.diff(np.asarray(scores)[order]) != 0, True)  # films of one score are told at once
-    hits = np.cumsum(positive[order])[last]
-    precision = hits / (np.flatnonzero(last) + 1)
-    return float((np.diff(hits, prepend=0) * precision).sum() / positive.sum())
-
-
 def detection(
     abnormal: Array, scores: Array, subjects: Array, *, draws: int = BOOTSTRAP_DRAWS, seed: int = 0
 ) -> Detection:
@@ -87,7 +59,7 @@ def detection(
         auroc=auroc(abnormal, scores),
         auroc_low=float(low[0]),
         auroc_high=float(high[0]),
-        auprc=auprc(abnormal, scores),
+        auprc=average_precision(abnormal, scores),
         auprc_low=float(low[1]),
         auprc_high=float(high[1]),
         normal=int((~abnormal).sum()),

@@ -122,7 +122,7 @@ def judged_of(job: Job[Any], medium: Medium, scores: Array) -> Judged:
 
 def _single(job: Job[Any], judged: Judged, medium: Medium) -> dict[str, float]:
     """Score -> AUROC of single images, each with the label of its row; empty where that is not known."""
-    from ....models.evaluation.detection import auroc
+    from ....models.evaluation.ranking import auroc
 
     if not judged.known or medium.single is None:
         return {}
@@ -133,7 +133,8 @@ def _single(job: Job[Any], judged: Judged, medium: Medium) -> dict[str, float]:
 
 def _differences(values: Array, judged: Judged, tones: dict[str, Array], job: Job[Any]) -> Iterator[Difference]:
     """The area of the shown score less that of each property of grey values, turned round where it is below chance."""
-    from ....models.evaluation.detection import auroc, differences
+    from ....models.evaluation.detection import differences
+    from ....models.evaluation.ranking import auroc
 
     if not (judged.known and judged.has_intervals):
         return
@@ -152,7 +153,8 @@ def _notes(job: Job[Any]) -> list[str]:
 
 
 def _score(values: Array, judged: Judged, tones: dict[str, Array], job: Job[Any]) -> Score:
-    from ....models.evaluation.detection import auroc, detection
+    from ....models.evaluation.detection import detection
+    from ....models.evaluation.ranking import auroc
     from ....models.evaluation.tone_check import rank_correlation
 
     normal = judged.normal

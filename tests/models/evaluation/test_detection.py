@@ -10,7 +10,8 @@ from scipy.stats import spearmanr
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from tile_engine.errors import SettingsError
-from tile_engine.models.evaluation.detection import auprc, auroc, detection, differences
+from tile_engine.models.evaluation.detection import detection, differences
+from tile_engine.models.evaluation.ranking import auroc, average_precision
 from tile_engine.models.evaluation.tone import compressed_bits, tones
 from tile_engine.models.evaluation.tone_check import tone_check
 
@@ -20,8 +21,10 @@ DRAW = np.random.default_rng(0)
 def test_areas_are_those_of_scikit_learn_with_ties() -> None:
     abnormal, scores = DRAW.random(200) < 0.3, DRAW.normal(size=200).round(1)
     assert auroc(abnormal, scores) == pytest.approx(roc_auc_score(abnormal, scores), abs=1e-12)
-    assert auprc(abnormal, scores) == pytest.approx(average_precision_score(abnormal, scores), abs=1e-12)
-    assert np.isnan(auroc(np.ones(3, bool), np.arange(3.0))) and np.isnan(auprc(np.zeros(3, bool), np.arange(3.0)))
+    assert average_precision(abnormal, scores) == pytest.approx(average_precision_score(abnormal, scores), abs=1e-12)
+    assert np.isnan(auroc(np.ones(3, bool), np.arange(3.0))) and np.isnan(
+        average_precision(np.zeros(3, bool), np.arange(3.0))
+    )
 
 
 def test_intervals_hold_the_area_and_widen_with_films_of_one_subject() -> None:

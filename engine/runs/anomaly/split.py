@@ -17,8 +17,9 @@ from ....stores.array import ArraySpec, StoredArray, written
 from ....stores.frame import Array, Box
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
+from ...steps.films.index import check_rule, stated_index
 from ...steps.split_column import learned_and_judged, unknown_words
-from .medium import NONE, PART, TEST, TRAIN, Medium, Rows
+from .medium import NONE, PART, TEST, TRAIN, Medium, Rows, texts_of_images
 from .settings import ScoreSettings
 
 SPLIT = "split"
@@ -50,6 +51,18 @@ def write_split(job: Job[Any], unit: Unit, *, medium: Medium) -> Outcome:
         rows=len(division.part), trained=int((division.part == TRAIN).sum()), notes=list(division.notes)
     )
     return outcome
+
+
+def check_films(job: Job[Any], *, medium: Medium) -> None:
+    """Raises SettingsError, before any work, for a rule of columns that the list lacks, or too few films to train on."""
+    check_rule(job)
+    if stated := stated_index(job):
+        divided(Rows(stated.texts, {}), job.settings, medium)
+
+
+def check_images(job: Job[Any], *, medium: Medium) -> None:
+    """Raises SettingsError, before any work, for too few slides or volumes to train on."""
+    divided(Rows(texts_of_images(job, list(job.slides)), {}), job.settings, medium)
 
 
 def divided(rows: Rows, settings: ScoreSettings, medium: Medium) -> Division:

@@ -149,9 +149,9 @@ def tiny_slides(folder: Path) -> Path:
 def mini(tmp_path_factory: pytest.TempPathFactory) -> Mini:
     """Made once a session, by a command line that starts as it does outside tests: all that starts warm is held against it."""
     settings = {"patch": 32, "effort": 0.02, "k": "2-3", "objective": "imsat", "seeds": 2, "umap": False, "threads": 1}
-    settings["samples"] = 300
+    settings["samples"] = 1100  # two shards
     args = ("--patch", "32", "--effort", "0.02", "--k", "2-3", "--objective", "imsat", "--seeds", "2", "--no-umap")
-    args = (*args, "--threads", "1", "--samples", "300")
+    args = (*args, "--threads", "1", "--samples", "1100")
 
     def mini_in(root: Path) -> Mini:
         return Mini(root / "slides", root / "out", settings, (*args, "--cluster", "none"))

@@ -30,5 +30,5 @@ def logits_of(network: FilmNetwork, films: Patches, batch: int = 32) -> Array:
         rows.append(network(padded)[: len(index)].float().cpu().numpy())
     if not rows:  # the width of a row without a film
         blank = torch.zeros(1, 1, network.side, network.side, device=device)
-        return network(blank)[:0].float().cpu().numpy()
+        rows.append(network(blank)[:0].float().cpu().numpy())
     return np.concatenate(rows)

@@ -1,14 +1,16 @@
-"""The modalities, slides, volumes and films: all that differs between the kinds of images."""
+"""The modalities, slides, volumes, films and sections: all that differs between the kinds of images."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from ...stores.frame import Box
 from ...stores.image import ATTRIBUTES_KEY, StoredImage, attributes_of
 from ...stores.scaled import Scaled
 from ...stores.slides.cohort import Cohort, find_slides
+from ...stores.slides.sections import find_sections
 from ...stores.slides.view import at_spacing
 from ...stores.source import Source
 from ..compute.resources import resources
@@ -19,6 +21,8 @@ from . import inputs
 from .films import inspect_films
 from .opening import inspect_slides, inspect_volumes, uneven
 from .outside_masks import with_outside_masks
+from .section_stack import absent_of_stack, stack_at_spacing, stack_of_levels
+from .sections import inspect_sections
 
 
 def _find_volumes(spec: Images, settings: Any) -> Cohort:
@@ -29,6 +33,11 @@ def _find_volumes(spec: Images, settings: Any) -> Cohort:
 
 def _open_slides(cohort: Cohort, settings: Any) -> InspectedCohort:
     inspected = inspect_slides(cohort, mpp=settings.mpp, spacing=settings.spacing, part=settings.part)
+    return with_outside_masks(inspected, settings.tissue_mask)
+
+
+def _open_sections(cohort: Cohort, settings: Any) -> InspectedCohort:
+    inspected = inspect_sections(cohort, mpp=settings.mpp, spacing=settings.spacing, part=settings.part)
     return with_outside_masks(inspected, settings.tissue_mask)
 
 
@@ -60,6 +69,10 @@ def _find_films(spec: Images, settings: Any) -> Cohort:
 
 def _not_one_image(job: Job[Any], image: str) -> Source:
     raise NotImplementedError("films are read by the batch: see steps/films/convert.py")
+
+
+def _no_levels(job: Job[Any], image: str) -> Any:
+    raise NotImplementedError("only slides and blocks have coarser levels in their own files")
 
 
 def _film_views(strength: float) -> Any:
@@ -95,6 +108,7 @@ SLIDES = Modality(
     find=lambda spec, settings: find_slides(spec),
     open=_open_slides,
     read=_slide_at_spacing,
+    levels=lambda job, image: resources().slide(job, image),
     absent=_absent_of_slide,
     notes=lambda job, image: {},
     scaled=lambda stored: stored,
@@ -122,6 +136,7 @@ VOLUMES = Modality(
     find=_find_volumes,
     open=lambda cohort, settings: inspect_volumes(cohort, labels=settings.labels),
     read=lambda job, image: resources().volume(job, image),
+    levels=_no_levels,
     absent=lambda job, image, box: resources().volume(job, image).absent(box),
     notes=_affine,
     scaled=_in_range,
@@ -149,6 +164,7 @@ FILMS = Modality(
     find=_find_films,
     open=inspect_films,
     read=_not_one_image,
+    levels=_no_levels,
     absent=lambda job, image, box: [],
     notes=lambda job, image: {},
     scaled=lambda stored: stored,
@@ -159,4 +175,15 @@ FILMS = Modality(
     amount=lambda pixels, spacing: f"{pixels / 1e6:,.1f} MPix",
     smaller=" or a smaller --side",
 )
-MODALITIES = {modality.name: modality for modality in (SLIDES, VOLUMES, FILMS)}
+SECTIONS = replace(
+    SLIDES,
+    input=inputs.SECTIONS,
+    noun="block",
+    find=lambda spec, settings: find_sections(spec),
+    open=_open_sections,
+    read=stack_at_spacing,
+    levels=stack_of_levels,
+    absent=absent_of_stack,
+    fills_background=False,
+)
+MODALITIES = {modality.name: modality for modality in (SLIDES, VOLUMES, FILMS, SECTIONS)}

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ...stores.image import StoredImage
     from ...stores.slides.cohort import Cohort
     from ...stores.source import Source
+    from ...stores.warps.warped import Gapped
     from .command import Input
     from .record import InspectedCohort
 
@@ -71,7 +72,7 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class Modality:
-    """One kind of images: slides, volumes or films."""
+    """One kind of images: slides, volumes, films or sections."""
 
     input: Input
     """Its command-line option."""
@@ -87,6 +88,8 @@ class Modality:
     """(files, settings) -> records of the accepted images, and rejections."""
     read: Callable[[AnyJob, str], Source]
     """(job, id) -> the image's own file, resampled to the run's spacing."""
+    levels: Callable[[AnyJob, str], Gapped]
+    """(job, id) -> the image's own file with all its levels, a Source that knows what it lacks (`absent`)."""
     absent: Callable[[AnyJob, str, Box], list[Box]]
     """(job, id, box of the run's frame) -> the parts of the box that the image's own file does not hold."""
     notes: Callable[[AnyJob, str], Mapping[str, Any]]

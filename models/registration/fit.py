@@ -55,7 +55,9 @@ def register_pair(
     )
     for name, one in (("reference", fixed), ("moving", other)):
         if (share := float(one.mask.mean())) < LEAST_TISSUE:
-            return PairFit.identity(f"the {name} section has tissue on {share:.2%} of its overview, too little to register")
+            return PairFit.identity(
+                f"the {name} section has tissue on {share:.2%} of its overview, too little to register"
+            )
     best = starts(fixed, other, 1)[0]
     stage = Stage("start", True, float("nan"), best.score, "best of all angles", time.perf_counter() - began)
     return PairFit(best.affine, None, (stage,), "density", best.rotation, best.flip)

@@ -69,7 +69,9 @@ def _shifted(target: Array, fixed: Section, turned: Section, pose: tuple[float, 
     shift = np.where(at > size // 2 + span // 2, at - size, at)  # wrapped: the canvas begins before the reference
     shift = np.where(shift >= fixed.picture.shape, shift - size, shift)
     affine = compose(pose_map, np.hstack([np.eye(2), -shift[:, None].astype(float)]))
-    return Start(rescaled(affine, 1 / fixed.scale, 1 / turned.scale), angle, flip, float(product.max()) / max(norm, 1e-9))
+    return Start(
+        rescaled(affine, 1 / fixed.scale, 1 / turned.scale), angle, flip, float(product.max()) / max(norm, 1e-9)
+    )
 
 
 def warped(plane: Array, affine: Array, shape: tuple[int, ...], *, border: float = 0.0) -> Array:
@@ -77,7 +79,9 @@ def warped(plane: Array, affine: Array, shape: tuple[int, ...], *, border: float
     matrix = np.ascontiguousarray(affine[::-1][:, [1, 0, 2]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return np.asarray(
-        cv2.warpAffine(plane, matrix, (shape[1], shape[0]), flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=border)
+        cv2.warpAffine(
+            plane, matrix, (shape[1], shape[0]), flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=border
+        )
     )
 
 

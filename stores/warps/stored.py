@@ -14,15 +14,18 @@ from ..frame import Array, Frame
 from ..image import ATTRIBUTES_KEY, ImageSpec, StoredImage, attributes_of
 from .warp import Warp, WarpPart
 
-WARP_KEY = "warp"
+WARP_KEY, ACCEPTED_KEY = "warp", "accepted"
 MAX_CELLS = 1 << 24
 """Cells of a field, at most: a coarse grid over a section has some ten thousand."""
 CHUNK = 512
 
 
-def write_warp(path: Path, warp: Warp, *, name: str, notes: Mapping[str, Any] | None = None) -> list[Written]:
+def write_warp(
+    path: Path, warp: Warp, *, name: str, accepted: bool = True, notes: Mapping[str, Any] | None = None
+) -> list[Written]:
     """Write a warp of one part; a layer (c, y, x) float32 whose channels are the displacements along y and x.
 
+    `accepted` is whether its registration was: through one that was not, nothing is read.
     Raises ValueError for a composed warp: its parts are stored each for itself.
     """
     if len(warp.parts) != 1:
@@ -41,7 +44,15 @@ def write_warp(path: Path, warp: Warp, *, name: str, notes: Mapping[str, Any] | 
         "affine": [[float(value) for value in row] for row in part.affine],
         "field": part.field is not None,
     }
-    return files + image.finish(name=name, notes={WARP_KEY: ours, **(notes or {})})
+    return files + image.finish(name=name, notes={**(notes or {}), WARP_KEY: ours, ACCEPTED_KEY: accepted})
+
+
+def accepted(path: Path) -> bool:
+    """Whether the registration that a stored warp is of was accepted. Raises CorruptError for a layer that is no warp."""
+    ours = attributes_of(path).get(ATTRIBUTES_KEY)
+    if not isinstance(ours, dict) or not isinstance(ours.get(ACCEPTED_KEY, True), bool):
+        raise CorruptError(f"{path} is not the warp that was written there.")
+    return bool(ours.get(ACCEPTED_KEY, True))
 
 
 def read_warp(path: Path) -> Warp:

@@ -10,10 +10,9 @@ import numpy as np
 from ....stores.downsample import resize
 from ....stores.frame import Array, Box, Frame
 from ....stores.image import StoredImage, begin_groups
-from ....stores.slides.reader import Slide
 from ....stores.slides.view import pieces_of, read_masked
 from ....stores.source import Source
-from ...compute.resources import resources
+from ....stores.warps.warped import Gapped
 from ...pipeline.job import Job
 from ...pipeline.settings import RunSettings
 from ...pipeline.unit import Outcome, Unit
@@ -37,7 +36,7 @@ def level_for(source: Source, target: Frame) -> int:
     return fit[-1] if fit else 0
 
 
-def _present_level(slide: Slide, target: Frame) -> int:
+def _present_level(slide: Gapped, target: Frame) -> int:
     """As `level_for`, but a finer level where the file lacks most of what the finer one holds."""
     present = [1 - sum(gap.size for gap in slide.absent(f.box, i)) / f.box.size for i, f in enumerate(slide.frames)]
     level = level_for(slide, target)
@@ -85,7 +84,7 @@ def write_overview(job: Job[RunSettings], unit: Unit) -> Outcome:
     outcome = Outcome()
     record = job.slides[unit.slide]
     target = record.frame.coarsen(coarse(record.frame))
-    source = resources().slide(job, unit.slide)
+    source = job.modality.levels(job, unit.slide)
     with outcome.clock("read"):
         picture, unreadable = _read_overview(source, target, level := _present_level(source, target))
     frame = source.frames[level]

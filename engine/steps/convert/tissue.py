@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -100,6 +101,12 @@ def compute_tissue(picture: Array, frame: Frame, record: ImageRecord) -> Array:
 
     if record.labels:
         return np.asarray((picture != 0).any(0))
+    if record.stains:  # tissue of any stain; a missing one has none
+        plain = replace(record, stains=(), sections=(), channels=3)
+        parts = [
+            picture[i : i + 3] for i in range(0, len(picture), 3) if (picture[i : i + 3] != record.background).any()
+        ]
+        return np.asarray(sum((compute_tissue(part, frame, plain) for part in parts), np.zeros(frame.shape, bool)))
     if len(frame.shape) == 2:
         said = record.background > 0
         colours = as_brightfield(picture, said=said)

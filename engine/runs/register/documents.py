@@ -1,0 +1,33 @@
+"""documents: how far landmarks of registered sections lie from their places in the reference."""
+
+from __future__ import annotations
+
+from ...pipeline.documents import Document, JsonNumber, Part
+
+EVALUATION = "evaluation"
+
+
+class PairFigures(Part):
+    """The landmarks of one pair: distances by the diagonal of the reference (rTRE), as BIRL and ANHIR give them."""
+
+    block: str
+    stain: str
+    landmarks: int
+    unmatched: int
+    """Rows of one of the two tables that have none in the other one."""
+    lost: int
+    """Landmarks that have no place in the reference, as the map has no inverse there: they count as not improved."""
+    before: dict[str, JsonNumber]
+    after: dict[str, JsonNumber]
+    """median, mean and max."""
+    robustness: JsonNumber
+    """Share of the landmarks that lie nearer than before."""
+
+
+class Evaluation(Document):
+    """evaluation.json: figures of every pair with landmarks, and of all of them."""
+
+    pairs: dict[str, PairFigures]
+    """By block and section: BLOCK/SECTION, both as ids."""
+    all: dict[str, JsonNumber]
+    """Over pairs: mean and median of the medians, mean of the means, the largest distance, mean robustness."""

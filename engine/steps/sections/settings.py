@@ -1,0 +1,25 @@
+"""SectionSettings: the settings of every run on blocks of sections."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from ...pipeline.option import FIND, Option
+from ..settings import SlideSettings
+
+
+class SectionSettings(SlideSettings):
+    """Settings of every run on sections: how they are registered."""
+
+    resolution: Annotated[int, Option(FIND, ("convert",))] = Field(
+        2048,
+        ge=64,
+        le=8192,
+        description="Longest side, in pixels, of the pictures that sections are registered at; from 2048 to 4096 is usual.",
+    )
+    nonrigid: Annotated[Literal["auto", "none"], Option(FIND, ("convert",))] = Field(
+        "auto",
+        description="Displacement field after the affine map: auto (where a check on held-out tissue finds it better), or none.",
+    )

@@ -131,6 +131,27 @@ def harmonize(
     return done
 
 
+@with_settings_of("register")
+def register(
+    sections: Images | None = None,
+    out: str | Path | None = None,
+    *,
+    options: RunOptions | None = None,
+    **settings: Any,
+) -> Run:
+    """Register the sections of blocks across stains, and stack them as the channels of one image a block.
+
+    `sections` is a list (CSV, TSV, XLSX) with the columns path, block and stain, or a folder with one sub-folder a block.
+    Settings are keywords (resolution=4096, ...), None for the default. The same call with the same `out` resumes an unfinished
+    run. Pairs: `Run.table("pairs")`; stacks: `Run.images`; other files of a section on its reference: `Run.warp`.
+    Raises a TileEngineError if the whole run cannot continue.
+    Source: Borovec et al. 2020, IEEE TMI 39:3042 (the measure).
+    """
+    done = run("register", {"sections": sections}, out, options=options, settings=settings)
+    assert isinstance(done, Run)  # stains of blocks are channels of one image
+    return done
+
+
 @with_settings_of("sites")
 def sites(
     volumes: Images | None = None,

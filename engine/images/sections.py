@@ -1,4 +1,4 @@
-"""inspect_sections: the blocks of a cohort, each the stack of its sections, with a reference that the others are registered to."""
+"""inspect_sections: the blocks of a cohort, each the stack of its sections, one of which the others are registered to."""
 
 from __future__ import annotations
 
@@ -174,6 +174,8 @@ def _section(
         reader=look["reader"],
         native_spacing=look["native_spacing"],
         native_shape=tuple(look["native_shape"]),
+        spacing=look["frames"].frames[0].spacing,
+        origin=look["frames"].frames[0].origin,
         mpp=entry.mpp or mpp,
         part=entry.part or part,
         levels=tuple(look.get("levels", ())),

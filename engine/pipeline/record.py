@@ -70,6 +70,11 @@ class SectionFile:
     native_spacing: float
     """Micrometres per pixel of level 0."""
     native_shape: tuple[int, ...]
+    """Pixels (y, x) of level 0."""
+    spacing: tuple[float, ...]
+    """Micrometres per pixel (y, x) of level 0."""
+    origin: tuple[float, ...]
+    """Position of the first pixel's lower edges, in micrometres."""
     mpp: float | None = None
     part: str = ""
     levels: tuple[int, ...] = ()
@@ -83,6 +88,13 @@ class SectionFile:
         """Raises ValueError for an id that is no file name: a document may state any."""
         if not is_id(self.id):
             raise ValueError(f"{self.id!r} is no id of a section")
+        if len(self.frame.shape) != 2:
+            raise ValueError(f"a section has two axes, got the shape {self.native_shape}")
+
+    @property
+    def frame(self) -> Frame:
+        """The frame of level 0 of its own file."""
+        return Frame(AXES[-2:], self.native_shape, self.spacing, self.origin)
 
 
 @dataclass(frozen=True, slots=True)

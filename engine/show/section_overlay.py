@@ -1,4 +1,4 @@
-"""section_overlay: two sections over each other: a checkerboard of both, and the edges of one on the other, before and after."""
+"""section_overlay: two sections over each other, before and after: a checkerboard, and the edges of one on the other."""
 
 from __future__ import annotations
 

@@ -24,8 +24,8 @@ NO = frozenset({"", "0", "no", "n", "false"})
 def find_sections(spec: str | Path | Sequence[str | Path]) -> Cohort:
     """The sections of a list with the columns path, block and stain, or of a folder; each entry has block and stain in `extra`.
 
-    In a folder, the sections of a block lie in a sub-folder, or their names are BLOCK_STAIN. Raises NoInputError as `find_slides`,
-    and SettingsError (E_SECTIONS) that lists all problems: no block or stain, a stain twice, two references.
+    In a folder, the sections of a block lie in a sub-folder, or their names are BLOCK_STAIN. Raises NoInputError as
+    `find_slides`, and SettingsError (E_SECTIONS) that lists all problems: no block or stain, a stain twice, two references.
     """
     cohort = find(spec, SECTION_INPUT)
     notes: list[str] = []

@@ -12,7 +12,8 @@ import numpy as np
 from ...errors import SettingsError
 from ..frame import Array, Frame
 from ..lists.cells import read_number
-from ..lists.sheet import Sheet, read_sheet
+from ..lists.delimited import delimited_lines
+from ..regular import read_regular
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,41 +22,47 @@ class PointTable:
 
     points: Array
     """(n, 2): y and x in pixels; the centre of the first pixel is 0, 0."""
-    sheet: Sheet
-    x: str
-    y: str
-    """Headings of the columns of X and Y."""
+    names: tuple[str, ...]
+    """Headings as they stand; the first of BIRL's tables is empty."""
+    rows: tuple[tuple[str, ...], ...]
+    columns: tuple[int, int]
+    """Numbers of the columns of Y and X."""
 
     def text(self, points: Array) -> str:
         """The table as CSV with other points; those that are not finite have empty cells."""
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(self.sheet.names)
-        for (_, cells), point in zip(self.sheet.rows, points, strict=True):
-            known = bool(np.isfinite(point).all())
-            moved = {self.y: f"{point[0]:.4f}" if known else "", self.x: f"{point[1]:.4f}" if known else ""}
-            writer.writerow([{**cells, **moved}.get(name, "") for name in self.sheet.names])
+        writer.writerow(self.names)
+        for row, point in zip(self.rows, points, strict=True):
+            cells = list(row)
+            for column, value in zip(self.columns, point, strict=True):
+                cells[column] = f"{value:.4f}" if np.isfinite(point).all() else ""
+            writer.writerow(cells)
         return out.getvalue()
 
 
 def read_points(path: Path) -> PointTable:
-    """The points of a CSV with the columns X and Y. Raises SettingsError (E_POINTS) for a table that holds none."""
-    sheet = read_sheet(path)
-    columns = {name.casefold(): name for name in sheet.names}
+    """The points of a CSV or TSV with the columns X and Y. Raises SettingsError (E_POINTS) for a table that holds none."""
+    try:
+        (_, header), *lines = delimited_lines(read_regular(path))[0]
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{path}: the points cannot be read: {error}.", "E_POINTS") from error
+    names = tuple(name.strip() for name in header)
+    columns = {name.casefold(): n for n, name in enumerate(names)}
     if not {"x", "y"} <= columns.keys():
-        raise SettingsError(f"{path} has the columns {', '.join(sheet.names)}, and points need X and Y.", "E_POINTS")
-    x, y = columns["x"], columns["y"]
-    values = [[_number(cells.get(name, "")) for name in (y, x)] for _, cells in sheet.rows]
-    points = np.array(values, np.float64).reshape(-1, 2)
-    if sheet.problems or not len(points) or not np.isfinite(points).all():
-        bad = [line for (line, _), point in zip(sheet.rows, points, strict=True) if not np.isfinite(point).all()]
-        lines = "; ".join([*sheet.problems, *([f"lines without two numbers: {bad[:5]}"] if bad else [])])
-        raise SettingsError(f"{path} holds no points that can be read: {lines or 'it has no rows'}.", "E_POINTS")
-    return PointTable(points, sheet, x, y)
+        raise SettingsError(f"{path} has the columns {', '.join(names)}, and points need X and Y.", "E_POINTS")
+    y, x = columns["y"], columns["x"]
+    rows = tuple((*cells, *[""] * (len(names) - len(cells))) for _, cells in lines)
+    points = np.array([[_number(row[y]), _number(row[x])] for row in rows], np.float64).reshape(-1, 2)
+    bad = [line for (line, _), point in zip(lines, points, strict=True) if not np.isfinite(point).all()]
+    if bad or not len(points):
+        text = f"lines without two numbers: {', '.join(map(str, bad[:5]))}" if bad else "it has no rows"
+        raise SettingsError(f"{path} holds no points that can be read: {text}.", "E_POINTS")
+    return PointTable(points, names, rows, (y, x))
 
 
 def _number(text: str) -> float:
-    number = read_number(text) if text else None
+    number = read_number(text.strip()) if text.strip() else None
     return float("nan") if number is None else number
 
 

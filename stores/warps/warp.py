@@ -10,7 +10,7 @@ field is sampled at the cell centres of a coarse grid, is linear between them, a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -104,24 +104,38 @@ class Warp:
     """
 
     parts: tuple[WarpPart, ...]
+    inverted: bool = False
+    """Whether it is read backwards: then its reference is the moving section of its parts."""
 
     @classmethod
     def of_affine(cls, affine: Sequence[Sequence[float]] | Array) -> Warp:
         return cls((WarpPart(np.asarray(affine, np.float64)),))
 
     def then(self, other: Warp) -> Warp:
-        """The warp from this one's reference to the other one's moving section."""
+        """The warp from this one's reference to the other one's moving section. Raises ValueError for an inverted one."""
+        if self.inverted or other.inverted:
+            raise ValueError("an inverted warp is composed with none: compose first, then invert")
         return Warp((*self.parts, *other.parts))
+
+    def inverse(self) -> Warp:
+        """The warp the other way."""
+        return replace(self, inverted=not self.inverted)
 
     def to_moving(self, points: Array) -> Array:
         """Positions (n, 2) on the reference, (y, x) in micrometres -> those on the moving section."""
+        return self._backward(points) if self.inverted else self._forward(points)
+
+    def to_reference(self, points: Array) -> Array:
+        """Positions (n, 2) on the moving section -> those on the reference; NaN where a field folds."""
+        return self._forward(points) if self.inverted else self._backward(points)
+
+    def _forward(self, points: Array) -> Array:
         points = np.asarray(points, np.float64)
         for part in self.parts:
             points = part.to_moving(points)
         return points
 
-    def to_reference(self, points: Array) -> Array:
-        """Positions (n, 2) on the moving section -> those on the reference; NaN where a field folds."""
+    def _backward(self, points: Array) -> Array:
         points = np.asarray(points, np.float64)
         for part in reversed(self.parts):
             points = part.to_reference(points)
@@ -129,16 +143,9 @@ class Warp:
 
     @property
     def folding(self) -> float:
-        """Share of the cells of its fields whose Jacobian determinant is 0 or less somewhere: there the map is not one to one."""
+        """Share of its fields' cells in which the Jacobian determinant is 0 or less somewhere, so that the map folds."""
         values = [part.determinants() for part in self.parts]
         return max(float((least <= 0).mean()) for least in values)
-
-    def scale(self, points: Array) -> float:
-        """Micrometres on the moving section for one on the reference, the mean over positions (n, 2)."""
-        h = 1.0
-        rows = [(self.to_moving(points + d) - self.to_moving(points - d)) / (2 * h) for d in np.eye(2) * h]
-        det = rows[0][:, 0] * rows[1][:, 1] - rows[0][:, 1] * rows[1][:, 0]
-        return float(np.sqrt(np.abs(det)).mean())
 
 
 def warp_of_pixels(
@@ -146,8 +153,8 @@ def warp_of_pixels(
 ) -> Warp:
     """A warp in micrometres from one in pixels of two overviews.
 
-    `affine` (2, 3) takes pixels (y, x) of the reference to those of the moving overview; pixel centres are whole numbers. `field`
-    (2, h, w) is added before it; its samples lie `stride` pixels apart, the first at `origin`.
+    `affine` (2, 3) takes pixels (y, x) of the reference to those of the moving overview; pixel centres are whole numbers.
+    `field` (2, h, w) is added before it: samples `stride` pixels apart, the first at `origin`.
     """
     to_um = [_pixels_to_um(frame) for frame in (reference, moving)]
     square = np.vstack([np.asarray(affine, np.float64), [0, 0, 1]])

@@ -101,23 +101,21 @@ class Warped:
         pixels = self._source.read(window, at)
         if shrink > 1:
             pixels = _shrunk(pixels, shrink)
-        positions = _pixels(nodes, self._source.frames[at], window.start, shrink)
-        if self._nearest:
-            _take(out, pixels, _between(positions, step, box.shape), self.background)
-        else:
-            _interpolate(out, pixels, _between(positions, step, box.shape), self.background)
+        positions = _between(_pixels(nodes, self._source.frames[at], window.start, shrink), step, box)
+        (_take if self._nearest else _interpolate)(out, pixels, positions, self.background)
 
     def _nodes(self, box: Box, level: int) -> tuple[Array, int]:
         """Positions of the nodes of a box on the moving section, in micrometres (y, x, 2), and pixels between nodes.
 
-        A node lies in the middle of each block of pixels, and of the blocks around the box.
+        A node lies in the middle of each block of pixels of the frame that the box touches, and of the blocks around these: a
+        box has the nodes that the whole frame has.
         """
         frame = self.frames[level]
         step = self._step(frame)
         axes = []
-        for start, n, spacing, origin in zip(box.start, box.shape, frame.spacing, frame.origin, strict=True):
-            nodes = np.arange(-1, -(-n // step) + 1)
-            axes.append(origin + (start + (nodes + 0.5) * step) * spacing)
+        for start, stop, spacing, origin in zip(box.start, box.stop, frame.spacing, frame.origin, strict=True):
+            nodes = np.arange(start // step - 1, -(-stop // step) + 1)
+            axes.append(origin + (nodes + 0.5) * step * spacing)
         grid = np.stack(np.meshgrid(*axes, indexing="ij"), -1)
         return self._warp.to_moving(grid.reshape(-1, 2)).reshape(grid.shape), step
 
@@ -139,10 +137,10 @@ class Warped:
         return at, Box(tuple(map(int, low)), tuple(map(int, np.maximum(low, high)))), shrink
 
     def _step(self, frame: Frame) -> int:
-        """Pixels between nodes: an eighth of the distance between samples of the field."""
+        """Pixels between nodes: a sixteenth of the distance between samples of the field."""
         if not math.isfinite(self._bend):
             return NODE
-        return max(1, min(NODE, int(self._bend / max(frame.spacing) / 8)))
+        return max(1, min(NODE, int(self._bend / max(frame.spacing) / 16)))
 
 
 def _pixels(nodes: Array, frame: Frame, start: Sequence[int], shrink: int) -> Array:
@@ -151,7 +149,7 @@ def _pixels(nodes: Array, frame: Frame, start: Sequence[int], shrink: int) -> Ar
     return np.asarray(cells / shrink - 0.5, np.float32)
 
 
-def _between(nodes: Array, step: int, shape: tuple[int, ...]) -> Array:
+def _between(nodes: Array, step: int, box: Box) -> Array:
     """Nodes (y, x, 2) -> one position for each pixel of the box, as (x, y), float32."""
     import cv2
 
@@ -159,7 +157,8 @@ def _between(nodes: Array, step: int, shape: tuple[int, ...]) -> Array:
     flipped = np.ascontiguousarray(nodes[..., ::-1])
     size = (flipped.shape[1] * step, flipped.shape[0] * step)
     whole = flipped if step == 1 else cv2.resize(flipped, size, interpolation=cv2.INTER_LINEAR)
-    return np.asarray(whole[step : step + shape[0], step : step + shape[1]])
+    (y, x), (height, width) = (step + a % step for a in box.start), box.shape
+    return np.asarray(whole[y : y + height, x : x + width])
 
 
 def _interpolate(out: Array, pixels: Array, positions: Array, background: int) -> None:

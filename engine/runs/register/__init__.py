@@ -15,8 +15,8 @@ COMMAND = Command(
     "register",
     summary="Register the sections of blocks across stains, and stack them as the channels of one image.",
     variants=(Variant("sections", "sections", RegisterSettings),),
-    about="Each section is laid over the reference of its block: rotation and affine map, then a displacement field. A stage stays "
-    "only where tissue that it did not see says that it is better. Landmarks of the list are never fitted: they judge.",
+    about="Each section is laid over the reference of its block: rotation and affine map, then a displacement field. A stage "
+    "stays only where tissue that it did not see says that it is better. Landmarks of the list are never fitted: they judge.",
     example="tile-engine run register --sections sections.csv",
 )
 

@@ -12,7 +12,6 @@ from ....stores.frame import Array
 from ....stores.remote import to_path
 from ....stores.warps.points import read_points, to_pixels, to_um
 from ....stores.warps.stored import read_warp
-from ...compute.resources import resources
 from ...pipeline.job import Job
 from ...pipeline.record import SectionFile
 from ...pipeline.unit import Outcome, Unit
@@ -41,7 +40,7 @@ def _figures(job: Job[RegisterSettings], image: str, section: SectionFile) -> Pa
     record = job.slides[image]
     own, other = (read_points(to_path(one.landmarks)).points for one in (record.reference, section))
     count = min(len(own), len(other))
-    frames = [resources().section(job, image, one).frames[0] for one in (record.reference, section)]
+    frames = [one.frame for one in (record.reference, section)]
     moving = to_um(other[:count], frames[1])
     warp = read_warp(job.folder.transform(image, section.id))
     start, end = to_pixels(moving, frames[0]), to_pixels(warp.to_reference(moving), frames[0])

@@ -95,8 +95,8 @@ def _page(job: Job[RegisterSettings], unit: Unit, pairs: dict[str, PairRecord], 
         Section(
             "Pairs",
             text=(
-                "Each stage was judged on tissue that it did not see, and kept only where that got no worse. Folding is the share of "
-                "the displacement field's cells where the map is not one to one.",
+                "Each stage was judged on tissue that it did not see, and kept only where that got no worse. Folding is the "
+                "share of the displacement field's cells where the map is not one to one.",
             ),
             tables=(pairs_table(pairs, {key: seconds_of(job, key) for key in pairs}),),
             figures=tuple(Image(path, f"{pairs[key].block}: {pairs[key].stain}") for key, path in drawn.items()),
@@ -119,8 +119,8 @@ def _page(job: Job[RegisterSettings], unit: Unit, pairs: dict[str, PairRecord], 
 
 def _about_landmarks() -> tuple[str, ...]:
     return (
-        "rTRE: distance of a landmark from its place in the reference, by the diagonal of the reference. Robustness: share of the "
-        "landmarks that lie nearer than before. No registration saw them.",
+        "rTRE: distance of a landmark from its place in the reference, by the diagonal of the reference. Robustness: share of "
+        "the landmarks that lie nearer than before. No registration saw them.",
     )
 
 

@@ -38,8 +38,8 @@ class SectionForecast:
     def text(self) -> str:
         """One line that describes the forecast, shown before work begins."""
         return (
-            f"{self.blocks:,} blocks of {self.sections:,} sections in {self.stains} stains, {self.pairs:,} pairs to register, at "
-            f"{self.spacing:g} um; about {self.disk / 1e9:.2f} GB on disk; about {self.memory / 1e6:,.0f} MB a worker"
+            f"{self.blocks:,} blocks of {self.sections:,} sections in {self.stains} stains, {self.pairs:,} pairs to register, "
+            f"at {self.spacing:g} um; about {self.disk / 1e9:.2f} GB on disk; about {self.memory / 1e6:,.0f} MB a worker"
         )
 
 

@@ -32,7 +32,7 @@ def section_of(job: Job[SectionSettings], unit: Unit) -> SectionFile:
 
 
 def overview_spacing(job: Job[SectionSettings], record: ImageRecord) -> float:
-    """Micrometres a pixel of a block's overviews: its longest section has `resolution` pixels, and none is finer than the run."""
+    """Micrometres a pixel of a block's overviews: its longest section has `resolution` pixels, or as many as the run reads."""
     longest = max(max(section.native_shape) * section.native_spacing for section in record.sections)
     return max(job.spacing, longest / job.settings.resolution)
 

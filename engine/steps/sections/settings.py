@@ -21,5 +21,5 @@ class SectionSettings(SlideSettings):
     )
     nonrigid: Annotated[Literal["auto", "none"], Option(FIND, ("convert",))] = Field(
         "auto",
-        description="Displacement field after the affine map: auto (where a check on held-out tissue finds it better), or none.",
+        description="Displacement field after the affine map: auto (where held-out tissue says that it is better), or none.",
     )

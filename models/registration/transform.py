@@ -131,3 +131,19 @@ def invert_affine(affine: Array) -> Array:
     """The inverse of an affine map (2, 3)."""
     inverse = np.linalg.inv(affine[:, :2])
     return np.hstack([inverse, -(inverse @ affine[:, 2])[:, None]])
+
+
+def rescaled(affine: Array, reference: Array | float, moving: Array | float) -> Array:
+    """An affine map between two pictures enlarged by factors along y and x; pixel centres have integer coordinates at any size."""
+    inner, outer = (enlargement(factor) for factor in (reference, moving))
+    return compose(outer, compose(affine, invert_affine(inner)))
+
+
+def enlargement(factor: Array | float) -> Array:
+    """The affine map (2, 3) from a picture's pixels to those of the picture enlarged by `factor` along y and x.
+
+    >>> apply_affine(enlargement(2.0), np.array([[0.0, 0.0]])).tolist()
+    [[0.5, 0.5]]
+    """
+    factors = np.broadcast_to(np.asarray(factor, float), 2)
+    return np.hstack([np.diag(factors), ((factors - 1) / 2)[:, None]])

@@ -47,9 +47,7 @@ class Field:
 
     def __post_init__(self) -> None:
         if self.values.ndim != 3 or len(self.values) != 2 or min(self.values.shape[1:]) < 2 or self.stride <= 0:
-            raise ValueError(
-                f"a field is (2, h, w) with two nodes or more a side and a positive stride, not {self.values.shape}"
-            )
+            raise ValueError(f"a field is (2, h, w) with two nodes or more a side and a positive stride, not {self.values.shape}")
 
     def at(self, points: Array) -> Array:
         """Displacement (n, 2) at points (n, 2)."""

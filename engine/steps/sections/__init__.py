@@ -31,7 +31,7 @@ def section_steps() -> tuple[Step, ...]:
             "register pairs",
             register_section,
             pair_units,
-            settings=("nonrigid", "seed", "threads"),
+            settings=("nonrigid", "seed"),
             outputs=(
                 Output("transforms/{image}", rf"{ID_PATTERN}\.zarr/({IMAGE_KEYS})"),
                 Output("pairs/{image}", rf"{ID_PATTERN}\.json"),

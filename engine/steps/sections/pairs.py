@@ -13,6 +13,7 @@ from ....stores.array import written
 from ....stores.frame import Frame
 from ....stores.warps.stored import write_warp
 from ....stores.warps.warp import Warp, warp_of_pixels
+from ...compute.machine import available_threads
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
 from .documents import PairRecord, StageRecord, pair_name
@@ -42,8 +43,8 @@ def register_section(job: Job[SectionSettings], unit: Unit) -> Outcome:
         reference, frame = read_overview(job, unit.slide, record.reference)
         moving, moving_frame = read_overview(job, unit.slide, section)
     with outcome.clock("compute"):
-        chosen = job.settings
-        settings = FitSettings(side=chosen.resolution, field=chosen.nonrigid != "none", threads=chosen.threads)
+        stiffness = FitSettings().stiffness if job.settings.nonrigid == "auto" else ()
+        settings = FitSettings(side=job.settings.resolution, stiffness=stiffness, threads=available_threads())
         fit = register_pair(reference, moving, spacing=frame.spacing[0], settings=settings, seed=job.settings.seed)
         warp = _warp(fit, frame, moving_frame)
     stages = tuple(
@@ -82,6 +83,7 @@ def register_section(job: Job[SectionSettings], unit: Unit) -> Outcome:
         outcome.files.append(written(job.folder.out / f"{document}.json"))
     outcome.facts["fit_seconds"] = {stage.name: round(stage.seconds, 3) for stage in fit.stages}
     outcome.notices += _notices(found)
+    outcome.notes += _notes(found)
     return outcome
 
 
@@ -98,13 +100,17 @@ def _warp(fit: PairFit, frame: Frame, moving: Frame) -> Warp:
 
 
 def _notices(pair: PairRecord) -> Iterator[str]:
-    """What the user should know of a pair: that it was rejected, or a stage of it."""
+    """What the user should know of a pair: that it was rejected, or is left as it lies."""
     if not pair.accepted:
         yield f"{pair.stain} is not registered to {pair.reference}, and is background in the stack: {pair.why}"
     elif not pair.moved:
         yield f"{pair.stain} is left as it lies on {pair.reference}: no stage was better on the tissue held out"
-    for stage in pair.stages:
-        if not stage.accepted and pair.accepted and pair.moved:
-            yield f"{pair.stain} to {pair.reference}: stage {stage.name} was rejected: {stage.why}"
-    for note in pair.notes if pair.accepted else ():
-        yield f"{pair.stain} to {pair.reference}: {note}"
+
+
+def _notes(pair: PairRecord) -> Iterator[str]:
+    """What the user may want to know: stages that were rejected, and what the fit says."""
+    said = [
+        f"stage {stage.name} was rejected: {stage.why}" for stage in pair.stages if not stage.accepted and pair.moved
+    ]
+    for text in (*said, *pair.notes):
+        yield f"{pair.block}: {pair.stain} to {pair.reference}: {text}"

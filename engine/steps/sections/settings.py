@@ -14,10 +14,10 @@ class SectionSettings(SlideSettings):
     """Settings of every run on sections: how they are registered."""
 
     resolution: Annotated[int, Option(FIND, ("convert",))] = Field(
-        2048,
+        1024,
         ge=64,
-        le=8192,
-        description="Longest side, in pixels, of the pictures that sections are registered at; from 2048 to 4096 is usual.",
+        le=4096,
+        description="Longest side, in pixels, of the pictures that sections are registered at; more is slower.",
     )
     nonrigid: Annotated[Literal["auto", "none"], Option(FIND, ("convert",))] = Field(
         "auto",

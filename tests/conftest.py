@@ -309,7 +309,7 @@ HOW_SMALL: dict[str, dict[str, Any]] = {
     "embed slide-tiles": {"patch": 32, "pixels": "tissue"},
     "harmonize volumes": {"to": "site1", "holdout": 0, "piece": 32, "tile": 32},
     "harmonize slides": {"to": "B", "generator": "resnet", "width": 4, "piece": 32, "tile": 128},
-    "register sections": {"resolution": 96},
+    "register sections": {"resolution": 64},
     "sites volumes": {"cv": 2, "shuffled": 1},
     "sites slides": {"patch": 32},
 }

@@ -29,8 +29,7 @@ def inspect_sections(cohort: Cohort, *, mpp: float | None, spacing: float | None
     """
     entries = sorted(cohort.entries, key=lambda entry: entry.id)
     looks = [seen(entry, look) for entry, look in zip(entries, looks_at(entries, mpp, look_at_slides), strict=True)]
-    finest = [look["native_spacing"] for look in looks if isinstance(look, dict)]
-    target = spacing or (working_spacing(finest) if finest else PREFERRED)
+    target = spacing or _working_spacing(zip(entries, looks, strict=True))
     stains = _stains(entries)
     rejected: dict[str, Rejection] = {}
     blocks: dict[str, list[Inspected]] = defaultdict(list)
@@ -63,6 +62,16 @@ def inspect_sections(cohort: Cohort, *, mpp: float | None, spacing: float | None
     return InspectedCohort(
         target, records, rejected, cohort.ignored, cohort.root, notes=cohort.notes, warnings=cohort.warnings
     )
+
+
+def _working_spacing(looks: Iterable[tuple[SlideEntry, dict[str, Any] | SlideError]]) -> float:
+    """The spacing that the run works at: that of its blocks, each as fine as its coarsest section."""
+    coarsest: dict[str, float] = {}
+    for entry, look in looks:
+        if isinstance(look, dict):
+            block = entry.extra[BLOCK]
+            coarsest[block] = max(coarsest.get(block, 0.0), look["native_spacing"])
+    return working_spacing(coarsest.values()) if coarsest else PREFERRED
 
 
 def _stains(entries: Iterable[SlideEntry]) -> tuple[str, ...]:

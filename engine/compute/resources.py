@@ -107,12 +107,9 @@ class Resources:
         return cast(Slide, guarded(held.get(key, opened), job.crashing.get(image, ())))
 
     def warp(self, job: Job[Any], image: str, section: SectionFile) -> Warp | None:
-        """The warp that a section of a block is read through: of the reference none at all; None where it was rejected."""
+        """The warp that a moving section of a block is read through; None where its registration was rejected."""
         from ...stores.warps.stored import accepted, read_warp
-        from ...stores.warps.warp import Warp
 
-        if section.reference:
-            return Warp.of_affine([[1, 0, 0], [0, 1, 0]])
         path = job.folder.transform(image, section.id)
         try:
             stamp = (path / "zarr.json").stat().st_mtime_ns

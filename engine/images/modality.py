@@ -21,7 +21,7 @@ from . import inputs
 from .films import inspect_films
 from .opening import inspect_slides, inspect_volumes, uneven
 from .outside_masks import with_outside_masks
-from .section_stack import absent_of_stack, stack_at_spacing, stack_of_levels
+from .section_stack import GappedView, absent_of_stack, stack_at_spacing, stack_of_levels
 from .sections import inspect_sections
 
 
@@ -46,9 +46,7 @@ def _slide_at_spacing(job: Job[Any], image: str) -> Source:
 
 
 def _absent_of_slide(job: Job[Any], image: str, box: Box) -> list[Box]:
-    slide = resources().slide(job, image)
-    view = at_spacing(slide, job.spacing)
-    return [view.touches(gap) & box for gap in slide.absent(view.needs(box), view.level)]
+    return GappedView(resources().slide(job, image), job.spacing).absent(box)
 
 
 def _affine(job: Job[Any], image: str) -> Mapping[str, Any]:

@@ -227,7 +227,7 @@ def section_ids(stains: Sequence[str]) -> dict[str, str]:
     """Stain -> a name for its files.
 
     >>> section_ids(("H&E", "Ki67", "ki67"))
-    {'H&E': 'H-E', 'Ki67': 'Ki67', 'ki67': 'ki67-2d6a3cbc'}
+    {'H&E': 'H-E', 'Ki67': 'Ki67', 'ki67': 'ki67-a3a4666a'}
     """
     ids: dict[str, str] = {}
     for stain in stains:

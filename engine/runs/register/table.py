@@ -11,8 +11,8 @@ from ....stores.tables import write_table
 from ...pipeline.documents import read_document
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
-from ...steps.sections import PAIRS
 from ...steps.sections.documents import PairRecord, pair_name
+from ...steps.sections.steps import PAIRS
 from .documents import EVALUATION, Evaluation
 from .settings import RegisterSettings
 

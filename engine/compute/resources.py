@@ -97,14 +97,14 @@ class Resources:
         key = (section.path, section.mpp, section.part, section.fingerprint)
         check = recorded_levels(section.reader, section.levels, section.native_shape)
 
-        def opened() -> Slide:
+        def open_section() -> Slide:
             if fingerprint(path) != section.fingerprint:
                 raise SlideError(
                     f"{section.name}: the file was changed after the run had begun. Run again with --redo.", "E_CHANGED"
                 )
             return open_slide(path, section.mpp, section.part, check)
 
-        return cast(Slide, guarded(held.get(key, opened), job.crashing.get(image, ())))
+        return cast(Slide, guarded(held.get(key, open_section), job.crashing.get(image, ())))
 
     def warp(self, job: Job[Any], image: str, section: SectionFile) -> Warp | None:
         """The warp that a moving section of a block is read through; None where its registration was rejected."""

@@ -136,9 +136,9 @@ def _record(
     subjects = {entry.subject for entry in entries}
     sites = {entry.site for entry in entries}
     disagreeing += [name for name, values in (("subject", subjects), ("site", sites)) if len(values) > 1]
-    marks = [[s.id, file_fingerprint(_path(by_stain, s))] for s in sections if s.landmarks]
-    if marks:
-        columns[LANDMARKS] = digest(marks)
+    landmark_files = [[s.id, file_fingerprint(_path(by_stain, s))] for s in sections if s.landmarks]
+    if landmark_files:
+        columns[LANDMARKS] = digest(landmark_files)
     return ImageRecord(
         id=one,
         name=printable(block),

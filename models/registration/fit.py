@@ -14,6 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits
 
 from . import held_out
 from .channels import CHANNEL, Section, section
@@ -41,6 +42,8 @@ class FitSettings:
     """Longer side in pixels at which sections are compared."""
     stiffness: tuple[float, ...] = (4.0, 2.5, 1.5)
     """Blurs of the field, in nodes of 8 compared pixels, from the stiffest; squares held out choose among them. None: no field."""
+    turned: bool = True
+    """Whether the moving section may have been turned or turned over."""
     threads: int = 2
     """Threads of the fit. The result does not depend on them."""
 
@@ -72,9 +75,10 @@ def register_pair(
             reason = f"the {name} section has tissue on {share:.2%} of its overview, too little to register"
             return replace(PairFit.identity(*notes, reason), channel=CHANNEL)
     pair = _Pair(fixed, other, held_out.board(fixed))
-    start, start_stage = _start(pair)
-    affine, affine_stage = _affine(pair, start)
-    field, field_stage = _field(pair, affine, settings.stiffness)
+    with threadpool_limits(1, "blas"):  # small products, and the same bytes on any number of cores
+        start, start_stage = _start(pair, STARTS if settings.turned else 0)
+        affine, affine_stage = _affine(pair, start)
+        field, field_stage = _field(pair, affine, settings.stiffness)
     stages = (start_stage, affine_stage, field_stage)
     outer = rescaled(affine, 1 / fixed.scale, 1 / other.scale)
     return PairFit(outer, field, stages, CHANNEL, start.rotation, start.flip, notes)
@@ -104,21 +108,22 @@ class _Pair:
         return self.crossed(lambda evidence: (affine, None))
 
 
-def _start(pair: _Pair) -> tuple[Start, Stage]:
+def _start(pair: _Pair, count: int) -> tuple[Start, Stage]:
     began = time.perf_counter()
     identity = Start(IDENTITY.copy(), 0.0, False, 0.0)
-    candidates = starts(pair.fixed, pair.moving, STARTS)
+    candidates = starts(pair.fixed, pair.moving, count) if count else []
     if (by_features := feature_start(pair.fixed, pair.moving)) is not None:
         candidates.append(by_features)
     plain = _followed(pair, identity)
+    if not candidates:
+        return identity, _stage("start", replace(gain(plain, plain), errors=0.0), began)
     scores = [_followed(pair, candidate) for candidate in candidates]
-    best = int(np.argmax([np.nanmean(each) if np.isfinite(each).any() else -1 for each in scores]))
-    found = gain(plain, scores[best])
-    chosen = candidates[best]
-    side = "turned over, " if chosen.flip else ""
-    why = f"{side}turned by {chosen.rotation:.0f} degrees, then an affine map, against an affine map alone: {found.why}"
-    stage = Stage("start", found.accepted, found.before, found.after, why, time.perf_counter() - began)
-    return (chosen if found.accepted else identity), stage
+    best = int(np.argmax([np.nanmean(each) if np.isfinite(each).any() else -1.0 for each in scores]))
+    found, chosen = gain(plain, scores[best]), candidates[best]
+    side = "turned over and " if chosen.flip else ""
+    stage = _stage("start", found, began)
+    why = f"{side}turned by {chosen.rotation:.0f} degrees before the affine map, against an affine map alone: {found.why}"
+    return (chosen if found.accepted else identity), replace(stage, why=why)
 
 
 def _followed(pair: _Pair, start: Start) -> Array:

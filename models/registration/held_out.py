@@ -20,7 +20,7 @@ from .stages import displaced, inside
 from .start import warped
 
 Array = npt.NDArray[Any]
-SQUARES = 12
+SQUARES = 24
 """Squares along the longer side."""
 WINDOW_SIGMA = 4.0
 """Standard deviation of the window of the local correlation, in pixels."""

@@ -28,7 +28,7 @@ def unmap_points(fit: PairFit, points: Array) -> Array:
         return goal
     guess = goal - fit.field.at(goal)
     best, error = guess, np.full(len(goal), np.inf)
-    for _ in range(MAX_STEPS):
+    for step in range(MAX_STEPS):
         rest = goal - guess - fit.field.at(guess)
         size = np.linalg.norm(rest, axis=1)
         better = size < error
@@ -37,9 +37,9 @@ def unmap_points(fit: PairFit, points: Array) -> Array:
             break
         # A step that overshoots (across the border of a cell) is halved from the best point.
         rest = goal - best - fit.field.at(best)
-        step = np.linalg.solve(_jacobian(fit.field, best), rest[..., None])[..., 0]
-        halved = np.where(better, 1.0, 0.5 ** (1 + _ % 6))
-        guess = best + halved[:, None] * step
+        move = np.linalg.solve(_jacobian(fit.field, best), rest[..., None])[..., 0]
+        share = np.where(better, 1.0, 0.5 ** (1 + step % 6))
+        guess = best + share[:, None] * move
     return np.where((error <= TOLERANCE)[:, None], best, np.nan)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from .descriptors import DESCRIPTORS, blur
+from .descriptors import DESCRIPTORS
 
 Array = npt.NDArray[Any]
 Smooth = Callable[[Array, Array], Array]
@@ -24,6 +24,8 @@ NODE = 8
 """Distance of nodes in pixels; the first is at `NODE // 2`."""
 WINDOW_SIGMA = 4.0
 """Standard deviation of the window around a node, in pixels."""
+STEP = 2
+"""Every second pixel of a window is compared: neighbours tell nearly the same."""
 COUPLING = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 """How strongly a node is drawn to the smooth field, in costs a squared pixel, turn by turn."""
 
@@ -31,27 +33,43 @@ COUPLING = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 def cost_volume(fixed: Array, moved: Array, weight: Array, reach: int) -> Array:
     """Costs of all shifts up to `reach` pixels along y and x, float32 ((2 * reach + 1)², h, w), at the nodes.
 
-    `fixed` and `moved` are pictures (y, x) of one shape. The costs of each descriptor are divided by their mean spread over the
-    shifts, so that descriptors count alike.
+    `fixed` and `moved` are pictures (y, x) of one shape. A window reads every second pixel along y and x. The costs of each
+    descriptor are divided by their mean spread over the shifts, so that descriptors count alike.
     """
-    height, width = fixed.shape
-    total, held = 1e-3 + nodes_of(blur(weight, WINDOW_SIGMA)), nodes_of(weight)
+    held = np.ascontiguousarray(weight[::STEP, ::STEP], np.float32)
+    rows, columns = (_windows(side) for side in fixed.shape)
+    total = 1e-3 + rows @ held @ columns.T
     volume = np.float32(0)
     for descriptor in DESCRIPTORS:
-        here = descriptor(fixed)
+        here = [np.ascontiguousarray(plane[::STEP, ::STEP]) for plane in descriptor(fixed)]
         there = [cv2.copyMakeBorder(plane, *(reach,) * 4, cv2.BORDER_REPLICATE) for plane in descriptor(moved)]
+        lattices = {
+            (y, x): [np.ascontiguousarray(plane[y::STEP, x::STEP]) for plane in there]
+            for y in range(STEP)
+            for x in range(STEP)
+        }
         costs = []
-        for y in range(2 * reach + 1):
-            for x in range(2 * reach + 1):
-                squares = np.zeros_like(fixed)
-                for a, b in zip(here, there, strict=True):
-                    difference = a - b[y : y + height, x : x + width]
-                    squares += difference * difference
-                costs.append(nodes_of(blur(squares * weight, WINDOW_SIGMA)) / total)
+        for y, x in np.ndindex(2 * reach + 1, 2 * reach + 1):
+            squares = np.zeros_like(held)
+            top, left = y // STEP, x // STEP
+            for a, b in zip(here, lattices[y % STEP, x % STEP], strict=True):
+                difference = a - b[top : top + len(a), left : left + a.shape[1]]
+                difference *= difference
+                squares += difference
+            squares *= held
+            costs.append(rows @ squares @ columns.T / total)
         stacked = np.stack(costs)
-        spread = float((stacked.std(0) * held).sum() / max(float(held.sum()), 1e-6))
+        evidence = nodes_of(weight)
+        spread = float((stacked.std(0) * evidence).sum() / max(float(evidence.sum()), 1e-6))
         volume = volume + stacked / max(spread, 1e-9)
     return np.asarray(volume, np.float32)
+
+
+def _windows(side: int) -> Array:
+    """Gaussian windows of the nodes over every second pixel of a side, float32 (nodes, pixels); each sums to 1."""
+    centres, pixels = np.arange(NODE // 2, side, NODE), np.arange(0, side, STEP)
+    values = np.exp(-0.5 * ((centres[:, None] - pixels) / WINDOW_SIGMA) ** 2)
+    return np.asarray(values / values.sum(1, keepdims=True), np.float32)
 
 
 def nodes_of(plane: Array) -> Array:

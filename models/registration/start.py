@@ -18,7 +18,7 @@ from .channels import Section
 from .transform import compose, rescaled
 
 Array = npt.NDArray[Any]
-THUMBNAIL = 160
+THUMBNAIL = 128
 """Longer side of the thumbnails."""
 ANGLE_STEP = 5.0
 """Degrees between two angles that are tried."""

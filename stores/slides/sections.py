@@ -33,7 +33,7 @@ def find_sections(spec: str | Path | Sequence[str | Path]) -> Cohort:
     if not any(BLOCK in entry.extra for entry in entries):
         entries, unnamed = _by_names(entries)
         problems += [f"{name}: is neither in a folder of its block nor named BLOCK_STAIN" for name in unnamed]
-        notes.append(_told(entries))
+        notes.append(_reading_of(entries))
     entries, beside = _with_landmarks(entries, problems)
     if beside:
         notes.append(f"landmarks are read from the CSV beside its picture, of {beside} sections")
@@ -86,7 +86,7 @@ def _stem(name: str) -> str:
     return stem
 
 
-def _told(entries: Sequence[SlideEntry]) -> str:
+def _reading_of(entries: Sequence[SlideEntry]) -> str:
     blocks = {entry.extra[BLOCK] for entry in entries}
     stains = sorted({entry.extra[STAIN] for entry in entries})
     nested = any("/" in entry.name for entry in entries)

@@ -17,11 +17,26 @@ class PairFigures(Part):
     """Rows of one of the two tables that have none in the other one."""
     lost: int
     """Landmarks that have no place in the reference, as the map has no inverse there: they count as not improved."""
-    before: dict[str, JsonNumber]
-    after: dict[str, JsonNumber]
-    """median, mean and max."""
+    median_before: JsonNumber
+    affine_oracle: JsonNumber
+    """Median under the affine map that is fitted to these very landmarks; None for too few of them."""
+    median: JsonNumber
+    mean: JsonNumber
+    p90: JsonNumber
+    largest: JsonNumber
     robustness: JsonNumber
     """Share of the landmarks that lie nearer than before."""
+
+
+class AllFigures(Part):
+    """The figures of all pairs, as ANHIR aggregates them."""
+
+    pairs: int
+    average_median: JsonNumber
+    median_median: JsonNumber
+    average_mean: JsonNumber
+    average_largest: JsonNumber
+    average_robustness: JsonNumber
 
 
 class Evaluation(Document):
@@ -29,5 +44,5 @@ class Evaluation(Document):
 
     pairs: dict[str, PairFigures]
     """By block and section: BLOCK/SECTION, both as ids."""
-    all: dict[str, JsonNumber]
-    """Over pairs: mean and median of the medians, mean of the means, the largest distance, mean robustness."""
+    all: AllFigures | None
+    """None where no pair has landmarks."""

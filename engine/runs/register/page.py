@@ -89,8 +89,8 @@ def _page(job: Job[RegisterSettings], unit: Unit, pairs: dict[str, PairRecord], 
         ("stains", str(len(next(iter(job.slides.values())).stains))),
         ("rejected files", str(len(read_rejected(job.folder)))),
     ]
-    if evaluation.pairs:
-        facts.append(("median rTRE, mean over pairs", f"{float(evaluation.all['mean_of_medians'] or 0):.2%}"))
+    if evaluation.all:
+        facts.append(("median rTRE, mean over pairs", f"{float(evaluation.all.average_median or 0):.2%}"))
     sections = [
         Section(
             "Pairs",

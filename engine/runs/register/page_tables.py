@@ -80,31 +80,28 @@ def landmarks_table(evaluation: Evaluation) -> Table:
         Column("Stain"),
         Column("Landmarks", "number"),
         Column("Median before, %", "number"),
+        Column("Best affine map, %", "number"),
         Column("Median, %", "number"),
         Column("Mean, %", "number"),
         Column("Largest, %", "number"),
         Column("Robustness", "share"),
     )
     rows = [_figures(one) for one in evaluation.pairs.values()]
-    whole = evaluation.all
+    if (whole := evaluation.all) is None:
+        return Table(columns, tuple(rows))
     count = sum(one.landmarks for one in evaluation.pairs.values())
-    before = sum(_number(one.before["median"]) for one in evaluation.pairs.values()) / max(1, len(evaluation.pairs))
-    last = (
-        "mean over pairs",
-        "",
-        count,
-        100 * before,
-        100 * _number(whole["mean_of_medians"]),
-        100 * _number(whole["mean_of_means"]),
-        100 * _number(whole["max"]),
-        _number(whole["robustness"]),
-    )
+    mean_of = [
+        100 * sum(map(_number, values)) / len(evaluation.pairs)
+        for values in zip(*((one.median_before, one.affine_oracle) for one in evaluation.pairs.values()), strict=True)
+    ]
+    figures = [100 * _number(v) for v in (whole.average_median, whole.average_mean, whole.average_largest)]
+    last = ("mean over pairs", "", count, *mean_of, *figures, _number(whole.average_robustness))
     return Table(columns, (*rows, last), marked=frozenset({len(rows)}))
 
 
 def _figures(one: PairFigures) -> tuple[str | float, ...]:
-    after = [100 * _number(one.after[name]) for name in ("median", "mean", "max")]
-    return (one.block, one.stain, one.landmarks, 100 * _number(one.before["median"]), *after, _number(one.robustness))
+    figures = [100 * _number(value) for value in (one.median_before, one.affine_oracle, one.median, one.mean, one.largest)]
+    return (one.block, one.stain, one.landmarks, *figures, _number(one.robustness))
 
 
 def blocks_table(records: Iterable[ImageRecord]) -> Table:

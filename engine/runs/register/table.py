@@ -64,7 +64,7 @@ def write_pair_table(job: Job[RegisterSettings], unit: Unit) -> Outcome:
         })  # fmt: skip
         if key in figures:
             one = figures[key]
-            known = (one.before["median"], one.after["median"], one.after["mean"], one.after["max"], one.robustness)
+            known = (one.median_before, one.median, one.mean, one.largest, one.robustness)
             values[n, :5] = [np.nan if value is None else value for value in known]
         values[n, 5:] = pair.folding, seconds_of(job, key)
     table = anndata.AnnData(X=values, obs=pd.DataFrame(rows, index=list(pairs)))

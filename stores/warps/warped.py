@@ -164,19 +164,21 @@ def _between(nodes: Array, step: int, box: Box) -> Array:
 def _interpolate(out: Array, pixels: Array, positions: Array, background: int) -> None:
     import cv2
 
-    for first in range(0, len(pixels), 3):  # a border has a value for four channels at most
+    for first in range(0, len(pixels), 3):
         planes = [np.ascontiguousarray(plane) for plane in pixels[first : first + 3]]
-        picture = cv2.merge(planes) if len(planes) > 1 else planes[0]
+        count = len(planes)
+        # four channels are interpolated in less than half the time of three
+        picture = planes[0] if count == 1 else cv2.merge([*planes, *planes[: 4 - count]])
         values = cv2.remap(
             picture,
             positions,
             None,
             cv2.INTER_LINEAR,
             borderMode=cv2.BORDER_CONSTANT,
-            borderValue=(background,) * len(planes),
+            borderValue=(background,) * 4,
         )
-        for i, plane in enumerate(cv2.split(values) if len(planes) > 1 else [values]):
-            out[first + i] = plane
+        for i in range(count):
+            out[first + i] = values if count == 1 else cv2.extractChannel(values, i)
 
 
 def _take(out: Array, pixels: Array, positions: Array, background: int) -> None:

@@ -67,7 +67,7 @@ NOT_BY_A_STEP = {
 """Settings that no step names, and how they decide results instead."""
 
 
-NIGHTLY = {("anomaly", "slides"), ("anomaly", "volumes"), ("classify", "films-trained")}
+NIGHTLY = {("cluster", "sections"), ("anomaly", "slides"), ("anomaly", "volumes"), ("classify", "films-trained")}
 """Variants whose own steps are few: the others of their run have the contract at every change, and they every night."""
 
 

@@ -38,6 +38,7 @@ from .levels import levels_view
 from .nearest import nearest_clusters
 from .settings import ClusterSettings
 from .shown import ShownClusters, shown_clusters
+from .stain_effects import stain_sections
 from .stains import stain_cautions
 from .tree import clusters_document
 from .verdict import collapsed_heads, explanation, headline
@@ -102,6 +103,7 @@ def report_page(
     target = target_of(job)
     stains = (("stains", f"normalised to {target.slide} ({target.method})"),) if target else ()
     body = [cluster_sections.maps_section(_maps(job), noun=noun)]
+    body += stain_sections(job, shown)
     body += comparison_sections(job)
     figures = {
         "gallery": (GALLERY_CAPTION, "What the clusters look like"),

@@ -28,8 +28,8 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
     from ...pipeline.spec import Pipeline
     from ...pipeline.step import Step, all_columns, once
     from ...steps import convert
-    from ...steps.sections.steps import section_steps
     from ...steps.sections.estimate import forecast_sections
+    from ...steps.sections.steps import section_steps
     from .evaluate import evaluate_pairs
     from .page import write_page
     from .table import write_pair_table

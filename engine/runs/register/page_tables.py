@@ -100,7 +100,9 @@ def landmarks_table(evaluation: Evaluation) -> Table:
 
 
 def _figures(one: PairFigures) -> tuple[str | float, ...]:
-    figures = [100 * _number(value) for value in (one.median_before, one.affine_oracle, one.median, one.mean, one.largest)]
+    figures = [
+        100 * _number(value) for value in (one.median_before, one.affine_oracle, one.median, one.mean, one.largest)
+    ]
     return (one.block, one.stain, one.landmarks, *figures, _number(one.robustness))
 
 

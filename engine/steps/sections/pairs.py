@@ -113,4 +113,4 @@ def _notes(pair: PairRecord) -> Iterator[str]:
         f"stage {stage.name} was rejected: {stage.why}" for stage in pair.stages if not stage.accepted and pair.moved
     ]
     for text in (*said, *pair.notes):
-        yield f"{pair.block}: {pair.stain} to {pair.reference}: {text}"
+        yield f"{pair.stain} to {pair.reference}: {text}"

@@ -40,8 +40,8 @@ class FitSettings:
 
     side: int = 512
     """Longer side in pixels at which sections are compared."""
-    stiffness: tuple[float, ...] = (4.0, 2.5, 1.5)
-    """Blurs of the field, in nodes of 8 compared pixels, from the stiffest; squares held out choose among them. None: no field."""
+    stiffness: tuple[float, ...] = (2.0, 4.0)
+    """Blurs of the field in nodes of 8 compared pixels: the first that squares held out accept is kept. Without any: no field."""
     turned: bool = True
     """Whether the moving section may have been turned or turned over."""
     threads: int = 2
@@ -143,15 +143,14 @@ def _affine(pair: _Pair, start: Start) -> tuple[Array, Stage]:
 def _field(pair: _Pair, affine: Array, stiffness: tuple[float, ...]) -> tuple[Field | None, Stage]:
     began = time.perf_counter()
     plain = pair.scores(affine)
-    chosen, best = None, plain
+    found, chosen = replace(gain(plain, plain), errors=0.0), None
     for blur in stiffness:
         scores = pair.crossed(lambda evidence, b=blur: (affine, fit_field(pair.fixed, pair.moving, affine, evidence, b)))
-        if gain(best, scores).accepted:
-            chosen, best = blur, scores
-    found = gain(plain, best)
+        if (found := gain(plain, scores)).accepted:
+            chosen = blur
+            break
     if chosen is None:
-        none = gain(plain, scores) if stiffness else found
-        return None, replace(_stage("field", none, began), accepted=False)
+        return None, _stage("field", found, began)
     planes = fit_field(pair.fixed, pair.moving, affine, pair.board.mask, chosen)
     field, damping = unfolded(_exported(planes, pair.fixed))
     stage = _stage("field", found, began)

@@ -22,22 +22,21 @@ Smooth = Callable[[Array, Array], Array]
 """(displacements (2, h, w), weights (h, w)) -> displacements (2, h, w)."""
 NODE = 8
 """Distance of nodes in pixels; the first is at `NODE // 2`."""
-WINDOW_SIGMA = 4.0
-"""Standard deviation of the window around a node, in pixels."""
 STEP = 2
 """Every second pixel of a window is compared: neighbours tell nearly the same."""
 COUPLING = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 """How strongly a node is drawn to the smooth field, in costs a squared pixel, turn by turn."""
 
 
-def cost_volume(fixed: Array, moved: Array, weight: Array, reach: int) -> Array:
+def cost_volume(fixed: Array, moved: Array, weight: Array, *, reach: int, window: float) -> Array:
     """Costs of all shifts up to `reach` pixels along y and x, float32 ((2 * reach + 1)², h, w), at the nodes.
 
-    `fixed` and `moved` are pictures (y, x) of one shape. A window reads every second pixel along y and x. The costs of each
-    descriptor are divided by their mean spread over the shifts, so that descriptors count alike.
+    `fixed` and `moved` are pictures (y, x) of one shape. `window`: standard deviation in pixels of what is compared around a
+    node; it reads every second pixel along y and x. The costs of each descriptor are divided by their mean spread over the
+    shifts, so that descriptors count alike.
     """
     held = np.ascontiguousarray(weight[::STEP, ::STEP], np.float32)
-    rows, columns = (_windows(side) for side in fixed.shape)
+    rows, columns = (_windows(side, window) for side in fixed.shape)
     total = 1e-3 + rows @ held @ columns.T
     volume = np.float32(0)
     for descriptor in DESCRIPTORS:
@@ -65,10 +64,10 @@ def cost_volume(fixed: Array, moved: Array, weight: Array, reach: int) -> Array:
     return np.asarray(volume, np.float32)
 
 
-def _windows(side: int) -> Array:
+def _windows(side: int, window: float) -> Array:
     """Gaussian windows of the nodes over every second pixel of a side, float32 (nodes, pixels); each sums to 1."""
     centres, pixels = np.arange(NODE // 2, side, NODE), np.arange(0, side, STEP)
-    values = np.exp(-0.5 * ((centres[:, None] - pixels) / WINDOW_SIGMA) ** 2)
+    values = np.exp(-0.5 * ((centres[:, None] - pixels) / window) ** 2)
     return np.asarray(values / values.sum(1, keepdims=True), np.float32)
 
 

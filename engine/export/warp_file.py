@@ -23,7 +23,7 @@ from ...stores.slides.outside_mask import IMAGES, MAX_PIXELS, MAX_RATIO, OUTLINE
 from ...stores.warps.points import read_points, to_pixels, to_um
 from ...stores.warps.stored import accepted, read_warp
 from ...stores.warps.warp import Warp
-from ...stores.warps.warped import Warped
+from ...stores.warps.warped import Warped, Whole
 from ..pipeline.documents import read_images, read_run
 from ..pipeline.listing import first_of
 from ..pipeline.record import ImageRecord, SectionFile
@@ -174,13 +174,6 @@ def _outlines(source: Path, target: Path, way: _Direction) -> tuple[int, int]:
     return count, lost
 
 
-class _Labels(MemorySource):
-    """Labels in memory, without gaps."""
-
-    def absent(self, box: Box, level: int = 0) -> list[Box]:
-        return []
-
-
 def _labels(source: Path, target: Path, way: _Direction) -> int:
     """Labels on the other section, at their own spacing, in the format of the file: of a label of an OME-Zarr TIFF."""
     labels = _stored_labels(source) if source.is_dir() else read_label_file(source)
@@ -197,7 +190,7 @@ def _labels(source: Path, target: Path, way: _Direction) -> int:
     end = Frame(
         way.end.axes, shape, tuple(length / n for length, n in zip(lengths, shape, strict=True)), way.end.origin
     )
-    warped = Warped(_Labels(labels[None], frames=(start,), background=0), way.pull, (end,), nearest=True)
+    warped = Warped(Whole(MemorySource(labels[None], frames=(start,), background=0)), way.pull, (end,), nearest=True)
     out = np.zeros(end.shape, labels.dtype)
     for box in _boxes(end):
         out[box.slices] = warped.read(box)[0]
@@ -211,7 +204,7 @@ def _stored_labels(source: Path) -> Array:
     frame = stored.frames[0]
     if len(frame.shape) != 2 or frame.box.size > MAX_PIXELS or stored.levels[0].spec.names[0] == "c":
         raise SettingsError(f"{source} is no label of at most {MAX_PIXELS:,} pixels (y, x).", "E_LABEL_IMAGE")
-    return stored.read(frame.box)[0]
+    return np.asarray(stored.read(frame.box)[0])
 
 
 def _boxes(frame: Frame) -> Iterator[Box]:

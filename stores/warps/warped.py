@@ -39,6 +39,21 @@ class Gapped(Source, Protocol):
     def absent(self, box: Box, level: int = 0) -> list[Box]: ...
 
 
+class Whole:
+    """A source that has no gaps, such as a stored image."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self.frames, self.tiles = source.frames, source.tiles
+        self.channels, self.dtype, self.background = source.channels, source.dtype, source.background
+
+    def read(self, box: Box, level: int = 0) -> Array:
+        return self._source.read(box, level)
+
+    def absent(self, box: Box, level: int = 0) -> list[Box]:
+        return []
+
+
 class Warped:
     """A moving section on the frames of the reference: a Source, safe to read from several threads."""
 

@@ -14,8 +14,9 @@ from ...pipeline.documents import Document, JsonNumber, read_document
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
 from ...show.page import Column, Image, Section, Table
+from ...show.spreadsheet import Cell
 from ...steps.checkpoints import write_document
-from .settings import SectionClusterSettings
+from .settings import NumberOfClusters, SectionClusterSettings
 from .shown import ShownClusters
 
 STAIN_EFFECTS = "models/stain_effects"
@@ -64,7 +65,7 @@ def _tiles(job: Job[SectionClusterSettings], block: str) -> tuple[Array, Array]:
     return labels.ravel()[found], colours
 
 
-def stain_sections(job: Job[SectionClusterSettings], shown: ShownClusters) -> Iterator[Section]:
+def stain_sections(job: Job[NumberOfClusters], shown: ShownClusters) -> Iterator[Section]:
     """The stains of every block beside its map, and the stain that tells each cluster apart; nothing for slides and volumes."""
     records = job.slides.values()
     stains = next(iter(records)).stains
@@ -75,7 +76,7 @@ def stain_sections(job: Job[SectionClusterSettings], shown: ShownClusters) -> It
     found = read_document(job.folder, STAIN_EFFECTS, StainEffects)
     columns = (Column("Cluster"), *(Column(stain, "number") for stain in stains), Column("Told apart by"))
     names = dict(zip(map(str, shown.numbers), shown.names, strict=True))
-    rows = []
+    rows: list[tuple[Cell, ...]] = []
     for number, values in found.effects.items():
         known = {stain: float(v) for stain, v in zip(stains, values, strict=True) if v is not None}
         numbers = [float("nan") if v is None else float(v) for v in values]

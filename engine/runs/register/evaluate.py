@@ -46,7 +46,7 @@ def _figures(job: Job[RegisterSettings], image: str, section: SectionFile) -> tu
     moving = to_um(other[:count], section.frame)
     warp = read_warp(job.folder.transform(image, section.id))
     start, end = to_pixels(moving, reference), to_pixels(warp.to_reference(moving), reference)
-    found = np.isfinite(end).all(1)
+    found = np.asarray(np.isfinite(end).all(axis=1))
     shape = (reference.shape[0], reference.shape[1])
     errors = landmark_errors(own[:count], start, np.where(found[:, None], end, start), shape)
     oracle = None

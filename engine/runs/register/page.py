@@ -12,7 +12,7 @@ from ....stores.frame import Array, Frame
 from ....stores.image import StoredImage
 from ....stores.warps.stored import read_warp
 from ....stores.warps.warp import Warp
-from ....stores.warps.warped import Warped
+from ....stores.warps.warped import Warped, Whole
 from ...pipeline.documents import read_document, read_rejected, read_run
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
@@ -53,7 +53,7 @@ def pictured(job: Job[RegisterSettings], key: str, pair: PairRecord) -> SectionP
     """The overviews of a pair on the reference's pixels, reduced to what a page shows."""
     image, section = key.split("/")
     reference, moving = (
-        _Overview.open(job.folder.overview(image, one)) for one in (job.slides[image].reference.id, section)
+        StoredImage.open(job.folder.overview(image, one)) for one in (job.slides[image].reference.id, section)
     )
     frame = reference.frames[0]
     by = max(1, -(-max(frame.shape) // SHOWN))
@@ -68,15 +68,8 @@ def pictured(job: Job[RegisterSettings], key: str, pair: PairRecord) -> SectionP
     )
 
 
-class _Overview(StoredImage):
-    """A stored image without gaps."""
-
-    def absent(self, box: object, level: int = 0) -> list[object]:
-        return []
-
-
-def _rgb(source: _Overview, warp: Warp, frame: Frame) -> Array:
-    return np.ascontiguousarray(np.moveaxis(Warped(source, warp, (frame,)).read(frame.box), 0, -1))
+def _rgb(source: StoredImage, warp: Warp, frame: Frame) -> Array:
+    return np.ascontiguousarray(np.moveaxis(Warped(Whole(source), warp, (frame,)).read(frame.box), 0, -1))
 
 
 def _page(job: Job[RegisterSettings], unit: Unit, pairs: dict[str, PairRecord], drawn: dict[str, Path]) -> ReportPage:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from ...pipeline.record import ImageRecord
 from ...show.page import Column, Table
+from ...show.spreadsheet import Cell
 from ...steps.sections.documents import PairRecord
 from .documents import Evaluation, PairFigures
 
@@ -95,11 +96,11 @@ def landmarks_table(evaluation: Evaluation) -> Table:
         for values in zip(*((one.median_before, one.affine_oracle) for one in evaluation.pairs.values()), strict=True)
     ]
     figures = [100 * _number(v) for v in (whole.average_median, whole.average_mean, whole.average_largest)]
-    last = ("mean over pairs", "", count, *mean_of, *figures, _number(whole.average_robustness))
+    last: tuple[Cell, ...] = ("mean over pairs", "", count, *mean_of, *figures, _number(whole.average_robustness))
     return Table(columns, (*rows, last), marked=frozenset({len(rows)}))
 
 
-def _figures(one: PairFigures) -> tuple[str | float, ...]:
+def _figures(one: PairFigures) -> tuple[Cell, ...]:
     figures = [
         100 * _number(value) for value in (one.median_before, one.affine_oracle, one.median, one.mean, one.largest)
     ]

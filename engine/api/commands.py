@@ -72,10 +72,12 @@ def cluster(
     out: str | Path | None = None,
     *,
     volumes: Images | None = None,
+    sections: Images | None = None,
     options: RunOptions | None = None,
     **settings: Any,
 ) -> Run | StainRuns:
-    """Cluster the tissue on `slides`, or in `volumes`, and map each cluster; with `subjects`, group subjects by whole volumes.
+    """Cluster the tissue on `slides`, in `volumes` or in the stacked `sections` of blocks, and map each cluster; with
+    `subjects`, group subjects by whole volumes.
 
     Images are a folder, a glob, a file, a list (CSV, TSV, XLSX) or several of these; `out` is `./<folder>-tiles` by default;
     settings are keywords (k=14, spacing=1.0, ...), None for the default. The same call with the same `out` resumes an
@@ -85,7 +87,8 @@ def cluster(
     run cannot continue.
     Source: Rumman et al. 2023, PLOS Digital Health 2(12):e0000391.
     """
-    return run("cluster", {"slides": slides, "volumes": volumes}, out, options=options, settings=settings)
+    images = {"slides": slides, "volumes": volumes, "sections": sections}
+    return run("cluster", images, out, options=options, settings=settings)
 
 
 @with_settings_of("embed")

@@ -22,6 +22,7 @@ FILMS = Input(
 SECTIONS = Input(
     "sections",
     "Sections of blocks: a list (CSV, TSV, XLSX) with the columns `path`, `block`, `stain` and perhaps order, reference, "
-    "landmarks, mpp, subject ..., or a folder: one block a sub-folder, or files named BLOCK_STAIN.",
+    "landmarks, mpp, subject ..., a folder (one block a sub-folder, or files named "
+    "BLOCK_STAIN), or the OUT of a run on sections.",
 )
 INPUTS = {one.name: one for one in (SLIDES, VOLUMES, FILMS, SECTIONS)}

@@ -10,7 +10,6 @@ from ...stores.frame import Box
 from ...stores.image import ATTRIBUTES_KEY, StoredImage, attributes_of
 from ...stores.scaled import Scaled
 from ...stores.slides.cohort import Cohort, find_slides
-from ...stores.slides.sections import find_sections
 from ...stores.slides.view import at_spacing
 from ...stores.source import Source
 from ..compute.resources import resources
@@ -21,6 +20,7 @@ from . import inputs
 from .films import inspect_films
 from .opening import inspect_slides, inspect_volumes, uneven
 from .outside_masks import with_outside_masks
+from .registered import find_sections_or_run
 from .section_stack import GappedView, absent_of_stack, stack_at_spacing, stack_of_levels
 from .sections import inspect_sections
 
@@ -177,7 +177,7 @@ SECTIONS = replace(
     SLIDES,
     input=inputs.SECTIONS,
     noun="block",
-    find=lambda spec, settings: find_sections(spec),
+    find=lambda spec, settings: find_sections_or_run(spec),
     open=_open_sections,
     read=stack_at_spacing,
     levels=stack_of_levels,

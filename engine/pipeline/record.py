@@ -20,6 +20,8 @@ MAX_CELLS = 2**42
 """Cells of an image at the run's spacing, at most: two million along each side of a slide."""
 ALL_COLUMNS = "*"
 """Stands for all columns of the user's list."""
+REGISTERED = "registered"
+"""Column of a block whose maps are taken over from a run: the run's folder."""
 COLOURS = ("red", "green", "blue")
 """Channels of a stain in a block, in order."""
 AXES = ("z", "y", "x")

@@ -19,6 +19,7 @@ from ...pipeline.unit import Outcome, Unit
 from .documents import PairRecord, StageRecord, pair_name
 from .overviews import read_overview, section_of
 from .settings import SectionSettings
+from .taken import take_pair
 
 if TYPE_CHECKING:
     from ....models.registration.transform import PairFit
@@ -39,6 +40,11 @@ def register_section(job: Job[SectionSettings], unit: Unit) -> Outcome:
 
     outcome = Outcome()
     record, section = job.slides[unit.slide], section_of(job, unit)
+    taken, why = take_pair(job, unit.slide, section)
+    outcome.files += taken
+    outcome.notices += [why] if why else []
+    if taken:
+        return outcome
     with outcome.clock("read"):
         reference, frame = read_overview(job, unit.slide, record.reference)
         moving, moving_frame = read_overview(job, unit.slide, section)

@@ -18,6 +18,8 @@ from tile_engine.stores.folder import Folder
 from tile_engine.stores.warps.stored import write_warp
 from tile_engine.stores.warps.warp import Warp
 
+pytestmark = pytest.mark.xdist_group("register-sections")
+
 
 @pytest.fixture(scope="module")
 def out(finished: Callable[[str, str], Any], tmp_path_factory: pytest.TempPathFactory) -> Path:

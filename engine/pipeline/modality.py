@@ -112,8 +112,13 @@ class Modality:
 
     @property
     def name(self) -> str:
-        """Plural name, used for the command-line option and the folder of the stores: slides."""
+        """Name of the command-line option and of the folder of the stores: slides, sections."""
         return self.input.name
+
+    @property
+    def plural(self) -> str:
+        """What several of its images are called: slides, blocks."""
+        return f"{self.noun}s"
 
     @property
     def planar(self) -> bool:

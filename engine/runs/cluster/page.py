@@ -132,7 +132,7 @@ def report_page(
     )
     if head := find_record(job, HEAD, HeadRecord):
         body.append(baselines_section(head.objective, validity.clusters, head.baselines))
-    body.append(run_sections.slides_section(slide_rows(job, counts), legend=legend, noun=job.modality.name))
+    body.append(run_sections.slides_section(slide_rows(job, counts), legend=legend, noun=job.modality.plural))
     body += closing_sections(job, unit, training=curves["training"])
     return ReportPage(
         title=f"Tissue clusters: {name_of(job)}",

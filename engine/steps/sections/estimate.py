@@ -37,9 +37,10 @@ class SectionForecast:
 
     def text(self) -> str:
         """One line that describes the forecast, shown before work begins."""
+        blocks = "1 block" if self.blocks == 1 else f"{self.blocks:,} blocks"
         return (
-            f"{self.blocks:,} blocks of {self.sections:,} sections in {self.stains} stains, {self.pairs:,} pairs to register, "
-            f"at {self.spacing:g} um; about {self.disk / 1e9:.2f} GB on disk; about {self.memory / 1e6:,.0f} MB a worker"
+            f"{blocks} of {self.sections:,} sections in {self.stains} stains, {self.pairs:,} pairs to register, at "
+            f"{self.spacing:g} um; about {self.disk / 1e9:.2f} GB on disk; about {self.memory / 1e6:,.0f} MB a worker"
         )
 
 

@@ -1,8 +1,8 @@
 """landmarks: how far landmarks of a registered section lie from those of its reference, as challenges of registration tell it.
 
 The target registration error of a landmark is its distance from its partner; relative (rTRE), it is divided by the diagonal of
-the reference image. Figures and names are those of Borovec et al. 2020, IEEE TMI 39 (10), "ANHIR: automatic non-rigid histological
-image registration challenge".
+the reference image. Figures and names are those of Borovec et al. 2020, IEEE TMI 39 (10), "ANHIR: automatic non-rigid
+histological image registration challenge".
 """
 
 from __future__ import annotations
@@ -55,7 +55,9 @@ def landmark_errors(target: Array, before: Array, after: Array, shape: tuple[int
     """
     planes = [np.asarray(points, float).reshape(-1, 2) for points in (target, before, after)]
     if len({len(points) for points in planes}) > 1 or not len(planes[0]):
-        raise ValueError(f"{[len(points) for points in planes]} landmarks: give the same number, at least 1, in the same order")
+        raise ValueError(
+            f"{[len(points) for points in planes]} landmarks: give the same number, at least 1, in the same order"
+        )
     diagonal = float(np.hypot(*shape))
     first, last = (np.linalg.norm(points - planes[0], axis=1) / diagonal for points in planes[1:])
     return LandmarkErrors(

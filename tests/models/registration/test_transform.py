@@ -74,7 +74,9 @@ def test_the_determinant_of_a_stretch_is_known() -> None:
 def test_affine_maps_compose_and_invert() -> None:
     points = np.random.default_rng(0).normal(size=(5, 2))
     assert np.allclose(apply_affine(compose(invert_affine(TURNED), TURNED), points), points)
-    assert np.allclose(apply_affine(compose(TURNED, TURNED), points), apply_affine(TURNED, apply_affine(TURNED, points)))
+    assert np.allclose(
+        apply_affine(compose(TURNED, TURNED), points), apply_affine(TURNED, apply_affine(TURNED, points))
+    )
 
 
 def test_centres_of_pixels_stay_in_place_at_another_size() -> None:

@@ -4,7 +4,7 @@
     python benchmarks/register.py turned        # the same after the moving section was turned, and turned over
     python benchmarks/register.py warps         # a real section under known warps, in its own stain and in another
 
-Errors are distances in percent of the diagonal of the reference (rTRE), to whose frame landmarks of the moving section are brought.
+Errors are distances in percent of the diagonal of the reference (rTRE), to whose frame the moving landmarks are brought.
 """
 
 from __future__ import annotations
@@ -56,9 +56,10 @@ def lesion(first: str, second: str, name: str) -> Pair:
 
 
 BIRL = "birl/images/artificial_"
+KIDNEY, LESION = "birl/rat-kidney_/scale-5pc/Rat-Kidney_", "birl/lesions_/scale-5pc/Izd2-29-041-w35_"
 PAIRS = (
-    beside("rat kidney, HE / PanCytokeratin", *(f"birl/rat-kidney_/scale-5pc/Rat-Kidney_{s}.jpg" for s in ("HE", "PanCytokeratin"))),
-    beside("lung lesion, HE / proSPC", *(f"birl/lesions_/scale-5pc/Izd2-29-041-w35_{s}.jpg" for s in ("HE", "proSPC"))),
+    beside("rat kidney, HE / PanCytokeratin", f"{KIDNEY}HE.jpg", f"{KIDNEY}PanCytokeratin.jpg"),
+    beside("lung lesion, HE / proSPC", f"{LESION}HE.jpg", f"{LESION}proSPC.jpg"),
     Pair(
         "lung lesion, HE (median filter) / CC10, 4,450 px",
         ("stain-registration-4450px/median_HE.jpg", "stain-registration-4450px/01-CC10.jpg"),
@@ -69,7 +70,7 @@ PAIRS = (
 )
 DRAWN = tuple(
     Pair(f"artificial, {kind}", (f"{BIRL}reference.jpg", f"{BIRL}moving-{kind}.jpg"),
-         (f"birl/landmarks/artificial_reference.csv", f"birl/landmarks/artificial_moving-{kind}.csv"), judged=False)
+         ("birl/landmarks/artificial_reference.csv", f"birl/landmarks/artificial_moving-{kind}.csv"), judged=False)
     for kind in ("rigid", "affine", "elastic")
 )  # fmt: skip
 
@@ -101,14 +102,28 @@ def errors(fit: PairFit, here: Array, there: Array, shape: tuple[int, int]) -> L
     return landmark_errors(here, there, unmap_points(fit, there), shape)
 
 
-def told(label: str, found: LandmarkErrors, plain: LandmarkErrors, oracle: LandmarkErrors, fit: PairFit, seconds: float) -> None:
-    stages = ", ".join(f"{s.name} {'+' if s.accepted else '-'}" for s in fit.stages)
-    share = [100 * value for value in (found.median_before, oracle.median, plain.median, found.median, found.mean, found.p90, found.largest)]
-    figures = " | ".join(f"{value:.2f}" if i == 0 else f"{value:.3f}" for i, value in enumerate(share))
-    print(f"| {label} | {figures} | {found.robustness:.3f} | {fit.folding:.0%} | {seconds:.1f} | {stages} |", flush=True)
+HEAD = (
+    "pair",
+    "before",
+    "oracle affine",
+    "affine",
+    "with field",
+    "mean",
+    "p90",
+    "max",
+    "robustness",
+    "folding",
+    "s",
+    "stages",
+)
 
 
-HEAD = "| pair | before | oracle affine | start and affine | with field | mean | p90 | max | robustness | folding | s | stages |\n" + "| --- " * 12 + "|"
+def line(*cells: object) -> None:
+    print("| " + " | ".join(map(str, cells)) + " |", flush=True)
+
+
+def stages_of(fit: PairFit) -> str:
+    return ", ".join(f"{stage.name} {'+' if stage.accepted else '-'}" for stage in fit.stages)
 
 
 def judged(pair: Pair, sections: Path, settings: FitSettings, seed: int, *, exchanged: bool = False) -> LandmarkErrors:
@@ -119,25 +134,35 @@ def judged(pair: Pair, sections: Path, settings: FitSettings, seed: int, *, exch
     shape = (reference.shape[1], reference.shape[2])
     found, plain = errors(fit, here, there, shape), errors(replace(fit, field=None), here, there, shape)
     oracle = landmark_errors(here, there, affine_oracle(there, here), shape)
-    told(pair.name + (", exchanged" if exchanged else ""), found, plain, oracle, fit, seconds)
-    for line in [f"{s.name}: {s.why} ({s.score_before:.3f} -> {s.score_after:.3f}, {s.seconds:.1f} s)" for s in fit.stages] + list(fit.notes):
-        print("    ", line)
+    shares = (found.median_before, oracle.median, plain.median, found.median, found.mean, found.p90, found.largest)
+    figures = [f"{100 * share:.3f}" for share in shares]
+    name = pair.name + (", exchanged" if exchanged else "")
+    line(name, *figures, f"{found.robustness:.3f}", f"{fit.folding:.0%}", f"{seconds:.1f}", stages_of(fit))
+    for s in fit.stages:
+        print(f"    {s.name}: {s.why} ({s.score_before:.3f} -> {s.score_after:.3f}, {s.seconds:.1f} s)")
+    for note in fit.notes:
+        print("   ", note)
     return found
 
 
 def landmarks(sections: Path, settings: FitSettings, seed: int) -> None:
-    print(HEAD)
+    line(*HEAD)
+    line(*["---"] * len(HEAD))
     for exchanged in (False, True):
         every = [(pair, judged(pair, sections, settings, seed, exchanged=exchanged)) for pair in PAIRS]
         three = pairs_errors([found for pair, found in every if pair.judged])
-        print(f"of {three.pairs} pairs: AMrTRE {three.average_median:.3%}, MMrTRE {three.median_median:.3%}, ArTRE {three.average_mean:.3%}, "
-              f"AMaxrTRE {three.average_largest:.3%}, robustness {three.average_robustness:.3f}")  # fmt: skip
+        print(
+            f"of {three.pairs} pairs: AMrTRE {three.average_median:.3%}, MMrTRE {three.median_median:.3%}, "
+            f"ArTRE {three.average_mean:.3%}, largest {three.average_largest:.3%}, robustness {three.average_robustness:.3f}"
+        )
     for pair in DRAWN:
         judged(pair, sections, settings, seed)
 
 
 def turned(sections: Path, settings: FitSettings, seed: int) -> None:
     """Quarter turns lose no pixel, so that only the start is made harder; one angle between them is interpolated."""
+    line("pair", "pose", "median", "robustness", "start: degrees", "turned over")
+    line(*["---"] * 6)
     for pair in PAIRS:
         reference, moving, here, there = opened(pair, sections, exchanged=False)
         for quarters, flip, angle in ((1, False, 0.0), (2, True, 0.0), (3, True, 0.0), (0, False, 47.0)):
@@ -146,8 +171,8 @@ def turned(sections: Path, settings: FitSettings, seed: int) -> None:
                 image, marks = rotated(image, marks, angle)
             fit = register_pair(reference, image, spacing=None, settings=settings, seed=seed)
             found = errors(fit, here, marks, (reference.shape[1], reference.shape[2]))
-            print(f"{pair.name}: {quarters} quarter turns, {'turned over, ' if flip else ''}{angle:.0f} degrees more: median "
-                  f"{found.median:.3%}, robustness {found.robustness:.3f}, rotation {fit.rotation:.0f}, flip {fit.flip}", flush=True)  # fmt: skip
+            pose = f"{quarters} quarter turns, {'turned over, ' if flip else ''}{angle:.0f} degrees more"
+            line(pair.name, pose, f"{found.median:.3%}", f"{found.robustness:.3f}", f"{fit.rotation:.0f}", fit.flip)
 
 
 def posed(image: Array, marks: Array, quarters: int, flip: bool) -> tuple[Array, Array]:
@@ -166,7 +191,8 @@ def rotated(image: Array, marks: Array, angle: float) -> tuple[Array, Array]:
     linear = np.array([[cos, sin], [-sin, cos]])
     middle, centre = np.full(2, (side - 1) / 2), (np.array(image.shape[1:]) - 1) / 2
     planes = [
-        ndimage.affine_transform(plane, linear, centre - linear @ middle, (side, side), order=1, cval=245) for plane in image
+        ndimage.affine_transform(plane, linear, centre - linear @ middle, (side, side), order=1, cval=245)
+        for plane in image
     ]
     return np.stack(planes), (marks - centre) @ np.linalg.inv(linear).T + middle
 
@@ -177,7 +203,8 @@ def known_warps(image: Array, seed: int) -> Iterator[tuple[str, Array, Array]]:
     shape = np.array(image.shape[1:])
     diagonal = float(np.hypot(*shape))
     for angle, scale, height in ((0.0, 1.0, 0.02), (12.0, 1.05, 0.01), (140.0, 0.93, 0.02), (-75.0, 1.0, 0.03)):
-        noise = np.stack([ndimage.zoom(ndimage.gaussian_filter(draw.normal(size=(64, 64)), 8), shape / 64, order=3) for _ in range(2)])
+        coarse = [ndimage.gaussian_filter(draw.normal(size=(64, 64)), 8) for _ in range(2)]
+        noise = np.stack([ndimage.zoom(plane, shape / 64, order=3) for plane in coarse])
         bend = height * diagonal * noise / np.abs(noise).max()
         cos, sin = np.cos(np.deg2rad(angle)) / scale, np.sin(np.deg2rad(angle)) / scale
         linear = np.array([[cos, sin], [-sin, cos]])
@@ -204,7 +231,8 @@ def other_stain(image: Array, seed: int) -> Array:
 
 def warps(sections: Path, settings: FitSettings, seed: int) -> None:
     """The reference of each of the first two pairs under known warps; errors over its tissue."""
-    print("| section | warp | stain | mean error, % | largest, % | there and back, px | folding | stages |\n" + "| --- " * 8 + "|")
+    line("section", "warp", "stain", "mean error", "largest", "there and back, px", "folding", "stages")
+    line(*["---"] * 8)
     for pair in PAIRS[:2]:
         image = picture(sections / pair.images[0])
         dense = ndimage.gaussian_filter(image.mean(0), 3) < 215
@@ -219,9 +247,8 @@ def warps(sections: Path, settings: FitSettings, seed: int) -> None:
                 held[held] &= dense[tuple(here[held].round().astype(int).T)]
                 size = np.linalg.norm(unmap_points(fit, there[held]) - here[held], axis=1) / np.hypot(*dense.shape)
                 back = np.abs(unmap_points(fit, map_points(fit, here[held])) - here[held]).max()
-                stages = ", ".join(f"{s.name} {'+' if s.accepted else '-'}" for s in fit.stages)
-                print(f"| {pair.name.split(',')[0]} | {name} | {stain} | {size.mean():.3%} | {size.max():.3%} | {back:.4f} | {fit.folding:.0%} | {stages} |",
-                      flush=True)  # fmt: skip
+                figures = f"{size.mean():.3%}", f"{size.max():.3%}", f"{back:.4f}", f"{fit.folding:.0%}"
+                line(pair.name.split(",")[0], name, stain, *figures, stages_of(fit))
 
 
 def main() -> None:

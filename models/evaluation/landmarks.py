@@ -1,8 +1,8 @@
 """landmarks: how far landmarks of a registered section lie from those of its reference, as challenges of registration tell it.
 
 The target registration error of a landmark is its distance from its partner; relative (rTRE), it is divided by the diagonal of
-the reference image. Figures and names are those of Borovec et al. 2020, IEEE TMI 39 (10), "ANHIR: automatic non-rigid histological
-image registration challenge".
+the reference image. Figures and names are those of Borovec et al. 2020, IEEE TMI 39 (10), "ANHIR: automatic non-rigid
+histological image registration challenge".
 """
 
 from __future__ import annotations

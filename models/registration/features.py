@@ -26,7 +26,7 @@ def feature_start(reference: Section, moving: Section) -> Start | None:
 
     SIFT does not know sections that are turned over: those are left to the thumbnails.
     """
-    sift = cv2.SIFT_create(nfeatures=MAX_FEATURES)
+    sift = cv2.SIFT.create(nfeatures=MAX_FEATURES)
     found = [sift.detectAndCompute(_bytes(one), (one.mask > 0).astype(np.uint8)) for one in (reference, moving)]
     if any(descriptors is None or len(descriptors) < 2 for _, descriptors in found):
         return None

@@ -1,7 +1,8 @@
 """fit: how a section of one stain lies over a section of another.
 
-Start, affine map and displacement field follow each other. Each is kept only where squares of the tissue that it was not fitted to
-are clearly more alike than before; where they cannot tell, the simpler map stays. What is kept is fitted again to all squares.
+Start, affine map and displacement field follow each other. Each is kept only where squares of the tissue that it was not
+fitted to are clearly more alike than before; where they cannot tell, the simpler map stays. What is kept is fitted again to all
+squares.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ class FitSettings:
     side: int = 512
     """Longer side in pixels at which sections are compared."""
     stiffness: tuple[float, ...] = (2.0, 4.0)
-    """Blurs of the field in nodes of 8 compared pixels: the first that squares held out accept is kept. Without any: no field."""
+    """Blurs of the field in nodes of 8 compared pixels: the first that squares held out accept is kept. None: no field."""
     turned: bool = True
     """Whether the moving section may have been turned or turned over."""
     threads: int = 2
@@ -118,11 +119,14 @@ def _start(pair: _Pair, count: int) -> tuple[Start, Stage]:
     if not candidates:
         return identity, _stage("start", replace(gain(plain, plain), errors=0.0), began)
     scores = [_followed(pair, candidate) for candidate in candidates]
-    best = int(np.argmax([np.nanmean(each) if np.isfinite(each).any() else -1.0 for each in scores]))
+    means = [float(np.nanmean(each)) if np.isfinite(each).any() else -1.0 for each in scores]
+    best = means.index(max(means))
     found, chosen = gain(plain, scores[best]), candidates[best]
     side = "turned over and " if chosen.flip else ""
     stage = _stage("start", found, began)
-    why = f"{side}turned by {chosen.rotation:.0f} degrees before the affine map, against an affine map alone: {found.why}"
+    why = (
+        f"{side}turned by {chosen.rotation:.0f} degrees before the affine map, against an affine map alone: {found.why}"
+    )
     return (chosen if found.accepted else identity), replace(stage, why=why)
 
 
@@ -145,7 +149,9 @@ def _field(pair: _Pair, affine: Array, stiffness: tuple[float, ...]) -> tuple[Fi
     plain = pair.scores(affine)
     found, chosen = replace(gain(plain, plain), errors=0.0), None
     for blur in stiffness:
-        scores = pair.crossed(lambda evidence, b=blur: (affine, fit_field(pair.fixed, pair.moving, affine, evidence, b)))
+        scores = pair.crossed(
+            lambda evidence, b=blur: (affine, fit_field(pair.fixed, pair.moving, affine, evidence, b))
+        )
         if (found := gain(plain, scores)).accepted:
             chosen = blur
             break

@@ -38,7 +38,7 @@ def cost_volume(fixed: Array, moved: Array, weight: Array, *, reach: int, window
     held = np.ascontiguousarray(weight[::STEP, ::STEP], np.float32)
     rows, columns = (_windows(side, window) for side in fixed.shape)
     total = 1e-3 + rows @ held @ columns.T
-    volume = np.float32(0)
+    volumes: list[Array] = []
     for descriptor in DESCRIPTORS:
         here = [np.ascontiguousarray(plane[::STEP, ::STEP]) for plane in descriptor(fixed)]
         there = [cv2.copyMakeBorder(plane, *(reach,) * 4, cv2.BORDER_REPLICATE) for plane in descriptor(moved)]
@@ -52,7 +52,7 @@ def cost_volume(fixed: Array, moved: Array, weight: Array, *, reach: int, window
             squares = np.zeros_like(held)
             top, left = y // STEP, x // STEP
             for a, b in zip(here, lattices[y % STEP, x % STEP], strict=True):
-                difference = a - b[top : top + len(a), left : left + a.shape[1]]
+                difference: Array = a - b[top : top + len(a), left : left + a.shape[1]]
                 difference *= difference
                 squares += difference
             squares *= held
@@ -60,8 +60,8 @@ def cost_volume(fixed: Array, moved: Array, weight: Array, *, reach: int, window
         stacked = np.stack(costs)
         evidence = nodes_of(weight)
         spread = float((stacked.std(0) * evidence).sum() / max(float(evidence.sum()), 1e-6))
-        volume = volume + stacked / max(spread, 1e-9)
-    return np.asarray(volume, np.float32)
+        volumes.append(stacked / max(spread, 1e-9))
+    return np.asarray(np.sum(volumes, axis=0), np.float32)
 
 
 def _windows(side: int, window: float) -> Array:
@@ -134,6 +134,6 @@ def affinely(places: Array) -> Smooth:
 
     def smooth(values: Array, weight: Array) -> Array:
         found = affine_of(values, weight, places)
-        return np.einsum("ij,jyx->iyx", found[:, :2], places) + found[:, 2, None, None] - places
+        return np.asarray(np.einsum("ij,jyx->iyx", found[:, :2], places) + found[:, 2, None, None] - places)
 
     return smooth

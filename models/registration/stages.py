@@ -108,6 +108,4 @@ def dense(nodes: Array, small: tuple[int, ...], shape: tuple[int, ...]) -> Array
 def displaced(plane: Array, field: Array) -> Array:
     """A plane (y, x) pulled back by displacements (2, y, x) in pixels, bilinear; its border goes on."""
     x, y = np.meshgrid(*(np.arange(side, dtype=np.float32) for side in plane.shape[::-1]))
-    return np.asarray(
-        cv2.remap(plane, x + field[1], y + field[0], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    )
+    return np.asarray(cv2.remap(plane, x + field[1], y + field[0], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))

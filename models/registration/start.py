@@ -88,7 +88,8 @@ def _best_shift(target: _Spectra, fixed: Section, turned: Section, pose: tuple[f
     linear = np.array([[cos, sin], [-sin, cos]]) @ np.diag([1.0, -1.0 if flip else 1.0])
     centre = (np.array(turned.picture.shape) - 1) / 2
     to_moving = np.hstack([linear, (centre - linear @ np.full(2, (span - 1) / 2))[:, None]])
-    canvas = _spectra(*(warped(plane, to_moving, (span, span)) for plane in (turned.picture, turned.mask)), size)
+    picture, mask = (warped(plane, to_moving, (span, span)) for plane in (turned.picture, turned.mask))
+    canvas = _spectra(picture, mask, size)
     shared = fft.irfft2(target.mask * np.conj(canvas.mask), (size, size))
     product = sum(a * np.conj(b) for a, b in zip(target.edges, canvas.edges, strict=True))
     alike = np.asarray(fft.irfft2(product, (size, size))) / max(target.norm * canvas.norm, 1e-9)

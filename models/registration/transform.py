@@ -1,7 +1,7 @@
 """transform: the map from a reference section to a moving section, and where a point goes under it.
 
-Pixel centres have integer coordinates, and coordinates are in the order (y, x). The map pulls back: it says for each point of the
-reference which point of the moving image shows the same tissue, so that an image is warped with one interpolation.
+Pixel centres have integer coordinates, and coordinates are in the order (y, x). The map pulls back: it says for each point of
+the reference which point of the moving image shows the same tissue, so that an image is warped with one interpolation.
 
 ```text
 moving = affine @ (p + field(p), 1)        p in pixels of the reference
@@ -10,7 +10,7 @@ moving = affine @ (p + field(p), 1)        p in pixels of the reference
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -47,7 +47,9 @@ class Field:
 
     def __post_init__(self) -> None:
         if self.values.ndim != 3 or len(self.values) != 2 or min(self.values.shape[1:]) < 2 or self.stride <= 0:
-            raise ValueError(f"a field is (2, h, w) with two nodes or more a side and a positive stride, not {self.values.shape}")
+            raise ValueError(
+                f"a field is (2, h, w), two nodes or more a side, with a positive stride, not {self.values.shape}"
+            )
 
     def at(self, points: Array) -> Array:
         """Displacement (n, 2) at points (n, 2)."""
@@ -94,7 +96,7 @@ class PairFit:
     """Degrees by which the start turned the moving section, counter-clockwise as displayed (y down)."""
     flip: bool = False
     """Whether the moving section was turned over (mirrored)."""
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
     """What the fit could not do, and why."""
 
     @property
@@ -132,7 +134,7 @@ def invert_affine(affine: Array) -> Array:
 
 
 def rescaled(affine: Array, reference: Array | float, moving: Array | float) -> Array:
-    """An affine map between two pictures enlarged by factors along y and x; pixel centres have integer coordinates at any size."""
+    """An affine map between two pictures that are enlarged, each by factors along y and x."""
     inner, outer = (enlargement(factor) for factor in (reference, moving))
     return compose(outer, compose(affine, invert_affine(inner)))
 

@@ -12,8 +12,8 @@ TARGET = np.array([[0.0, 0.0], [10.0, 0.0], [0.0, 10.0], [10.0, 10.0]])
 
 def test_errors_are_shares_of_the_diagonal() -> None:
     """On an image of 30 x 40 (diagonal 50), before 5 px each, after 0, 1, 2 and 10 px."""
-    before = TARGET + [3.0, 4.0]
-    after = TARGET + [[0.0, 0.0], [1.0, 0.0], [0.0, -2.0], [6.0, 8.0]]
+    before = TARGET + np.array([3.0, 4.0])
+    after = TARGET + np.array([[0.0, 0.0], [1.0, 0.0], [0.0, -2.0], [6.0, 8.0]])
     errors = landmark_errors(TARGET, before, after, (30, 40))
     assert errors.count == 4
     assert errors.median_before == pytest.approx(0.1)
@@ -25,8 +25,8 @@ def test_errors_are_shares_of_the_diagonal() -> None:
 
 
 def test_pairs_count_once_each() -> None:
-    near = landmark_errors(TARGET, TARGET + 5, TARGET + [3.0, 4.0], (30, 40))
-    far = landmark_errors(TARGET[:1], TARGET[:1] + 5, TARGET[:1] + [6.0, 8.0], (30, 40))
+    near = landmark_errors(TARGET, TARGET + 5, TARGET + np.array([3.0, 4.0]), (30, 40))
+    far = landmark_errors(TARGET[:1], TARGET[:1] + 5, TARGET[:1] + np.array([6.0, 8.0]), (30, 40))
     both = pairs_errors([near, near, far])
     assert (both.average_median, both.average_mean) == (pytest.approx(0.4 / 3), pytest.approx(0.4 / 3))
     assert (both.median_median, both.average_largest) == (pytest.approx(0.1), pytest.approx(0.4 / 3))

@@ -26,10 +26,10 @@ Inverse = Annotated[
         "--inverse", help="FILE lies on the reference, and is brought onto the section.", rich_help_panel=READ
     ),
 ]
-To = Annotated[
+Target = Annotated[
     str | None,
     typer.Option(
-        "--to", metavar="FILE", help="File to write. [default: beside FILE, named after it]", rich_help_panel=WRITE
+        "--out", metavar="FILE", help="File to write. [default: beside FILE, named after it]", rich_help_panel=WRITE
     ),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a file of that name.", rich_help_panel=WRITE)]
@@ -41,7 +41,7 @@ def warp(
     block: Block,
     stain: Stain,
     inverse: Inverse = False,
-    to: To = None,
+    target: Target = None,
     overwrite: Overwrite = False,
     json: AsJson = False,
 ) -> int:
@@ -53,7 +53,7 @@ def warp(
     from ..engine.export.warp_file import as_values, warp_file
     from .tell import print_json
 
-    done = warp_file(out, file, block=block, stain=stain, inverse=inverse, to=to, overwrite=overwrite)
+    done = warp_file(out, file, block=block, stain=stain, inverse=inverse, to=target, overwrite=overwrite)
     if json:
         print_json({"event": "result", **as_values(done), "exit": 0})
         return 0

@@ -90,7 +90,7 @@ def warp_file(
         )
     if target == source or (target.exists() and not overwrite):
         raise SettingsError(
-            f"{target} is there already: nothing was written. Give another name with --to, or --overwrite.", "E_EXISTS"
+            f"{target} is there already: nothing was written. Give another name with --out, or --overwrite.", "E_EXISTS"
         )
     way = _direction(folder, image, section, inverse=inverse)
     suffix = source.suffix.lower()

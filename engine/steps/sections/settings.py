@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from ...pipeline.option import FIND, Option
+from ...pipeline.option import FIND, TRY, Option
 from ..settings import SlideSettings
 
 
@@ -18,6 +18,9 @@ class SectionSettings(SlideSettings):
         ge=64,
         le=4096,
         description="Longest side, in pixels, of the pictures that sections are registered at; more is slower.",
+    )
+    seed: Annotated[int, Option(TRY, ("convert", "sample", "train"))] = Field(
+        0, ge=0, lt=2**31, description="Seed of every random choice."
     )
     nonrigid: Annotated[Literal["auto", "none"], Option(FIND, ("convert",))] = Field(
         "auto",

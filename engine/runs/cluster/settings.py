@@ -141,7 +141,7 @@ class ClusterSettings(NumberOfClusters, StainSettings, TileSettings, EncoderSett
     """
 
 
-class SectionClusterSettings(NumberOfClusters, TileSettings, SectionSettings):
+class SectionClusterSettings(SectionSettings, NumberOfClusters, TileSettings):
     """Every setting of `run cluster --sections`, with its default: a patch has three channels a stain."""
 
 

@@ -21,7 +21,7 @@ from .films import inspect_films
 from .opening import inspect_slides, inspect_volumes, uneven
 from .outside_masks import with_outside_masks
 from .registered import find_sections_or_run
-from .section_stack import GappedView, absent_of_stack, stack_at_spacing, stack_of_levels
+from .section_stack import GappedView, absent_of_stack, covered_by_all, stack_at_spacing, stack_of_levels
 from .sections import inspect_sections
 
 
@@ -108,6 +108,7 @@ SLIDES = Modality(
     read=_slide_at_spacing,
     levels=lambda job, image: resources().slide(job, image),
     absent=_absent_of_slide,
+    covered=lambda job, image, frame: None,
     notes=lambda job, image: {},
     scaled=lambda stored: stored,
     views=_patch_views,
@@ -136,6 +137,7 @@ VOLUMES = Modality(
     read=lambda job, image: resources().volume(job, image),
     levels=_no_levels,
     absent=lambda job, image, box: resources().volume(job, image).absent(box),
+    covered=lambda job, image, frame: None,
     notes=_affine,
     scaled=_in_range,
     views=_cube_views,
@@ -164,6 +166,7 @@ FILMS = Modality(
     read=_not_one_image,
     levels=_no_levels,
     absent=lambda job, image, box: [],
+    covered=lambda job, image, frame: None,
     notes=lambda job, image: {},
     scaled=lambda stored: stored,
     views=_film_views,
@@ -182,6 +185,7 @@ SECTIONS = replace(
     read=stack_at_spacing,
     levels=stack_of_levels,
     absent=absent_of_stack,
+    covered=covered_by_all,
     fills_background=False,
 )
 MODALITIES = {modality.name: modality for modality in (SLIDES, VOLUMES, FILMS, SECTIONS)}

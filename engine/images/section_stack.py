@@ -8,12 +8,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from ...stores.frame import Array, Box, Frame
 from ...stores.slides.view import View, at_spacing
 from ...stores.warps.stacked import Stacked
 from ...stores.warps.warped import Gapped, Warped
 from ..compute.resources import resources
 from ..pipeline.job import Job
+
+POINTS = 1 << 20
+"""Numbers of positions that are mapped at a time, about."""
 
 
 class GappedView:
@@ -48,6 +53,25 @@ def stack_of_levels(job: Job[Any], image: str) -> Stacked:
 
 def absent_of_stack(job: Job[Any], image: str, box: Box) -> list[Box]:
     return stack_at_spacing(job, image).absent(box)
+
+
+def covered_by_all(job: Job[Any], image: str, frame: Frame) -> Array:
+    """The cells of a frame of the reference whose centres lie on each of the block's registered sections, bool.
+
+    Beyond the rim of a section its channels are background, and what is unlike there is no tissue.
+    """
+    centres = np.stack(np.meshgrid(frame.centres(0), frame.centres(1), indexing="ij"), -1)
+    covered = np.ones(frame.shape, bool)
+    for section in job.slides[image].moving:
+        warp = resources().warp(job, image, section)
+        if warp is None:
+            continue
+        for rows in np.array_split(np.arange(frame.shape[0]), max(1, centres.size // POINTS)):
+            points = warp.to_moving(centres[rows].reshape(-1, 2))
+            cells = (points - np.array(section.frame.origin)) / np.array(section.frame.spacing)
+            inside = ((cells >= 0) & (cells <= np.array(section.frame.shape))).all(1)
+            covered[rows] &= inside.reshape(len(rows), -1)
+    return covered
 
 
 def _stack(job: Job[Any], image: str, reference: Gapped, frames: Sequence[Frame]) -> Stacked:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...stores.frame import Box
+from ...stores.frame import Array, Box, Frame
 from .unit import AnyJob
 
 if TYPE_CHECKING:
@@ -92,6 +92,8 @@ class Modality:
     """(job, id) -> the image's own file with all its levels, a Source that knows what it lacks (`absent`)."""
     absent: Callable[[AnyJob, str, Box], list[Box]]
     """(job, id, box of the run's frame) -> the parts of the box that the image's own file does not hold."""
+    covered: Callable[[AnyJob, str, Frame], Array | None]
+    """(job, id, coarse frame of the image) -> its cells where every part of the image has pixels, bool; None for all cells."""
     notes: Callable[[AnyJob, str], Mapping[str, Any]]
     """(job, id) -> metadata of the image's own file to keep in the store (JSON values)."""
     scaled: Callable[[StoredImage], Source]

@@ -17,6 +17,8 @@ SQUARES = 8
 """Squares of a checkerboard along the longer side."""
 EDGE_SHARE = 0.06
 """Share of the pixels that are drawn as edges."""
+FILL, RIM = 255, 5
+"""Value of pixels that a section does not cover, and pixels beside them without edges."""
 EDGE_COLOUR = (0, 120, 255)
 
 
@@ -43,11 +45,13 @@ def checkerboard(one: Array, other: Array, squares: int = SQUARES) -> Array:
 
 
 def edges_on(one: Array, other: Array) -> Array:
-    """The picture `one` with the strongest edges of `other` drawn on it."""
+    """The picture `one` with the strongest edges of `other` drawn on it, but for the rim of what `other` covers."""
     from scipy import ndimage
 
     grey = ndimage.gaussian_filter(other.mean(-1, dtype=np.float32), 1.5)
     slope = np.hypot(ndimage.sobel(grey, 0), ndimage.sobel(grey, 1))
+    covered = ndimage.binary_erosion((other != FILL).any(-1), iterations=RIM, border_value=1)
+    slope *= covered
     limit = max(float(np.quantile(slope, 1 - EDGE_SHARE)), 1e-3)
     return np.where((slope >= limit)[..., None], np.array(EDGE_COLOUR, one.dtype), one)
 

@@ -18,7 +18,7 @@ from ...pipeline.settings import RunSettings
 from ...pipeline.unit import Outcome, Unit
 from .geometry import coarse, image_spec
 from .loss import Loss, tiles_in
-from .tissue import find_tissue, with_loss, write_tissue
+from .tissue import covered_tissue, find_tissue, with_loss, write_tissue
 
 
 def overview(source: Source, target: Frame) -> tuple[Array, list[Box]]:
@@ -99,7 +99,9 @@ def write_overview(job: Job[RunSettings], unit: Unit) -> Outcome:
         math.prod(-(-n // t) for n, t in zip(frame.shape, tile, strict=True)),
     )
     with outcome.clock("compute"):
-        labels = with_loss(find_tissue(picture, target, record), loss)  # the step `pyramid` applies the limit
+        mask, said = covered_tissue(job, unit.slide, find_tissue(picture, target, record), target)
+        labels = with_loss(mask, loss)  # the step `pyramid` applies the limit
+    outcome.notes += said
     outcome.facts["unreadable"] = [[*b.start, *b.stop] for b in loss.unreadable]
     outcome.facts["absent"] = [[*b.start, *b.stop] for b in loss.absent]
     outcome.facts["tiles_lost"] = [loss.unreadable_tiles, loss.absent_tiles, loss.tiles]

@@ -28,6 +28,7 @@ from .tissue import (
     TISSUE,
     UNREADABLE,
     compute_tissue,
+    covered_tissue,
     find_tissue,
     kept_chunks,
     masked,
@@ -56,7 +57,9 @@ def write_pyramid(job: Job[RunSettings], unit: Unit) -> Outcome:
         with outcome.clock("read"):
             picture = overview(image, target)[0] if len(target.shape) == 2 else _level_on(image, target)
         with outcome.clock("compute"):
-            labels = with_loss(mask := find_tissue(picture, target, record), loss)
+            mask, said = covered_tissue(job, unit.slide, find_tissue(picture, target, record), target)
+            labels = with_loss(mask, loss)
+            outcome.notes += said
     else:
         labels = StoredImage.open(job.folder.label(unit.slide, "tissue")).read(target.box)[0]
         mask = labels == TISSUE

@@ -93,6 +93,17 @@ def find_tissue(picture: Array, frame: Frame, record: ImageRecord) -> Array:
     return _outside_mask(record, frame.shape) if record.tissue_mask else compute_tissue(picture, frame, record)
 
 
+def covered_tissue(job: Job[RunSettings], slide: str, mask: Array, frame: Frame) -> tuple[Array, list[str]]:
+    """The mask without what some part of the image does not cover, as a section smaller than the others; and what to say."""
+    covered = job.modality.covered(job, slide, frame)
+    if covered is None or covered.all():
+        return mask, []
+    share = float((mask & ~covered).sum() / max(1, mask.sum()))
+    name = job.slides[slide].name
+    said = [f"{name}: {share:.1%} of its tissue lies beyond the rim of some section, and is left out"] if share else []
+    return mask & covered, said
+
+
 def compute_tissue(picture: Array, frame: Frame, record: ImageRecord) -> Array:
     """Mask of the tissue of a slide or the foreground of a volume, bool, from its picture (channel, *frame)."""
     from ....models.masks.brightfield import as_brightfield, bright_tissue

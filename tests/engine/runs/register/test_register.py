@@ -64,6 +64,22 @@ def test_the_table_and_the_figures_have_a_row_a_pair(registered: Any) -> None:
     assert "Landmarks" in page and "one_PanCK" not in page and page.count("data:image/png") >= 3
 
 
+def test_tissue_beyond_the_rim_of_a_section_is_left_out(
+    registered: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def shifted(reference: Any, moving: Any, **how: Any) -> PairFit:
+        matrix = np.array([[1.0, 0, 30], [0, 1, 0]])  # the last 30 of 64 rows lie below the moving section
+        return PairFit(matrix, None, (Stage("affine", True, 0.1, 0.2, "better", 0.1),))
+
+    monkeypatch.setattr(fit, "register_pair", shifted)
+    events: list[Event] = []
+    registered.again(tmp_path / "out", report=events.append)
+    assert any("of its tissue lies beyond the rim of some section" in event.text for event in events)
+    for tissue in open_run(tmp_path / "out").layers("tissue").values():
+        rows = (np.asarray(tissue) == 1).any(-1)
+        assert rows[:40].any() and not rows[len(rows) * 34 // 64 + 1 :].any()
+
+
 def folding(reference: Any, moving: Any, **how: Any) -> PairFit:
     """A fit whose field folds."""
     values = np.zeros((2, 9, 9), np.float32)

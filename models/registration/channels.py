@@ -82,8 +82,9 @@ def tissue(overview: Array, spacing: float | None, density: Array) -> tuple[Arra
     small = np.stack([resized(plane, factor) for plane in overview])
     mask = tissue_mask(small, known / factor, brightfield=True).astype(np.float32)
     share = np.asarray(cv2.resize(mask, density.shape[::-1], interpolation=cv2.INTER_AREA), np.float32)
-    dense = (cv2.GaussianBlur(density.astype(np.float32), (0, 0), 2.0) > GLASS_DENSITY).astype(np.float32)
-    dense = cv2.morphologyEx(dense, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
+    smooth = cv2.GaussianBlur(density.astype(np.float32), (0, 0), 2.0)
+    stained = (smooth > GLASS_DENSITY).astype(np.uint8)
+    dense = np.asarray(cv2.morphologyEx(stained, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8)), np.float32)
     if dense.sum() and (share * dense).sum() < LEAST_MASK * dense.sum():
         note = f"the tissue mask holds {share.mean():.1%}, stained pixels {dense.mean():.1%} of the overview: these were used"
         return dense, note

@@ -149,9 +149,7 @@ def _field(pair: _Pair, affine: Array, stiffness: tuple[float, ...]) -> tuple[Fi
     plain = pair.scores(affine)
     found, chosen = replace(gain(plain, plain), errors=0.0), None
     for blur in stiffness:
-        scores = pair.crossed(
-            lambda evidence, b=blur: (affine, fit_field(pair.fixed, pair.moving, affine, evidence, b))
-        )
+        scores = pair.crossed(_fields(pair, affine, blur))
         if (found := gain(plain, scores)).accepted:
             chosen = blur
             break
@@ -164,6 +162,10 @@ def _field(pair: _Pair, affine: Array, stiffness: tuple[float, ...]) -> tuple[Fi
         return None, replace(stage, accepted=False, why="folds however much it is damped")
     damped = f"; damped to {damping:.2f} of itself, as it folded" if damping < 1 else ""
     return field, replace(stage, why=f"{stage.why}; blurred by {chosen:g} nodes{damped}")
+
+
+def _fields(pair: _Pair, affine: Array, blur: float) -> Callable[[Array], tuple[Array, Array | None]]:
+    return lambda evidence: (affine, fit_field(pair.fixed, pair.moving, affine, evidence, blur))
 
 
 def _stage(name: str, found: Gain, began: float) -> Stage:

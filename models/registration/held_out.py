@@ -86,7 +86,7 @@ class Gain:
 
     @property
     def accepted(self) -> bool:
-        return self.squares >= LEAST_SQUARES and self.errors > CLEARLY
+        return bool(self.squares >= LEAST_SQUARES and self.errors > CLEARLY)
 
     @property
     def why(self) -> str:

@@ -18,7 +18,7 @@ from .start import warped
 from .transform import compose, rescaled
 
 Array = npt.NDArray[Any]
-AFFINE_LEVELS = ((8, 6), (4, 6), (4, 4), (2, 4))
+AFFINE_LEVELS = ((8, 6), (4, 6), (4, 4), (4, 4), (2, 4), (2, 4), (2, 4))
 """(reduction, reach in pixels of the reduced picture), in turn."""
 FIELD_LEVELS = ((2, 8), (1, 5), (1, 2))
 AFFINE_WINDOW = 4.0

@@ -92,13 +92,13 @@ def test_an_affine_map_that_makes_it_worse_is_rejected(monkeypatch: pytest.Monke
     shift = np.array([[0, 0, 5.0], [0, 0, 5.0]])
     monkeypatch.setattr(fitting, "fit_affine", lambda fixed, moving, affine, evidence: affine + shift)
     image = painted(amounts())
-    fit = registered(image, image, FitSettings(side=SIDE, stiffness=(), turned=False, threads=1))
+    fit = registered(image, image, FitSettings(side=160, stiffness=(), turned=False, threads=1))
     assert not any(stage.accepted for stage in fit.stages)
     assert np.array_equal(fit.affine, np.eye(2, 3))
 
 
 def test_sections_with_nothing_in_common_stay_where_they_are() -> None:
-    fit = registered(painted(amounts(0)), painted(amounts(1), DAB), FitSettings(side=SIDE, stiffness=(), threads=1))
+    fit = registered(painted(amounts(0)), painted(amounts(1), DAB), FitSettings(side=160, stiffness=(), threads=1))
     assert np.array_equal(fit.affine, np.eye(2, 3))
     assert fit.field is None
     assert all("not better" in stage.why for stage in fit.stages if not stage.accepted)

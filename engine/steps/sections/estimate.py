@@ -58,8 +58,8 @@ def forecast_sections(job: Job[SectionSettings]) -> SectionForecast:
         stains=max(len(record.stains) for record in records),
         spacing=job.spacing,
         raw=raw,
-        disk=round(RATIO * raw + sections * 3 * side**2),
+        disk=round(RATIO * raw + sections * 3 * max(side, 1024)**2),
         present=bytes_below(job.folder.out / job.modality.name),
-        memory=400_000_000 + BYTES_OF_FIT * side**2 + 100_000_000 * max(len(record.stains) for record in records),
+        memory=400_000_000 + BYTES_OF_FIT * max(side, 1024)**2 + 100_000_000 * max(len(record.stains) for record in records),
         units=units,
     )

@@ -17,6 +17,8 @@ from ...pipeline.unit import Outcome, Unit
 from .settings import SectionSettings
 
 CHUNK, SHARD = 512, 2048
+SIDE = 1024
+"""Pixels of the longer side of an overview, at least: people look at it, too."""
 
 
 def overview_units(job: Job[SectionSettings], step: str) -> Iterator[Unit]:
@@ -32,9 +34,9 @@ def section_of(job: Job[SectionSettings], unit: Unit) -> SectionFile:
 
 
 def overview_spacing(job: Job[SectionSettings], record: ImageRecord) -> float:
-    """Micrometres a pixel of a block's overviews: its longest section has `resolution` pixels, or as many as the run reads."""
+    """Micrometres a pixel of a block's overviews: its longest section has `SIDE` pixels or `resolution`, if the run reads as many."""
     longest = max(max(section.native_shape) * section.native_spacing for section in record.sections)
-    return max(job.spacing, longest / job.settings.resolution)
+    return max(job.spacing, longest / max(SIDE, job.settings.resolution))
 
 
 def write_section_overview(job: Job[SectionSettings], unit: Unit) -> Outcome:

@@ -14,10 +14,10 @@ class SectionSettings(SlideSettings):
     """Settings of every run on sections: how they are registered."""
 
     resolution: Annotated[int, Option(FIND, ("convert",))] = Field(
-        1024,
+        512,
         ge=64,
         le=4096,
-        description="Longest side, in pixels, of the pictures that sections are registered at; more is slower.",
+        description="Longest side, in pixels, at which sections are compared; more is slower.",
     )
     seed: Annotated[int, Option(TRY, ("convert", "sample", "train"))] = Field(
         0, ge=0, lt=2**31, description="Seed of every random choice."

@@ -99,8 +99,7 @@ def covered_tissue(job: Job[RunSettings], slide: str, mask: Array, frame: Frame)
     if covered is None or covered.all():
         return mask, []
     share = float((mask & ~covered).sum() / max(1, mask.sum()))
-    name = job.slides[slide].name
-    said = [f"{name}: {share:.1%} of its tissue lies beyond the rim of some section, and is left out"] if share else []
+    said = [f"{share:.1%} of its tissue lies beyond the rim of some section, and is left out"] if share else []
     return mask & covered, said
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from ....stores.files import bytes_below
 from ...pipeline.job import Job
 from ..convert.geometry import image_spec
+from .overviews import SIDE
 from .settings import SectionSettings
 
 RATIO = 0.6
@@ -48,7 +49,7 @@ def forecast_sections(job: Job[SectionSettings]) -> SectionForecast:
     """Sizes from the shapes of the sections."""
     records = list(job.slides.values())
     raw = sum(image_spec(job, image).nbytes for image in job.slides)
-    side = job.settings.resolution
+    side = max(SIDE, job.settings.resolution)
     sections = sum(len(record.sections) for record in records)
     units = {stage: sum(1 for step in steps for _ in step.units(job)) for stage, steps in job.pipeline.stages.items()}
     return SectionForecast(
@@ -58,8 +59,8 @@ def forecast_sections(job: Job[SectionSettings]) -> SectionForecast:
         stains=max(len(record.stains) for record in records),
         spacing=job.spacing,
         raw=raw,
-        disk=round(RATIO * raw + sections * 3 * max(side, 1024)**2),
+        disk=round(RATIO * raw + sections * 3 * side**2),
         present=bytes_below(job.folder.out / job.modality.name),
-        memory=400_000_000 + BYTES_OF_FIT * max(side, 1024)**2 + 100_000_000 * max(len(record.stains) for record in records),
+        memory=400_000_000 + BYTES_OF_FIT * side**2 + 100_000_000 * max(len(record.stains) for record in records),
         units=units,
     )

@@ -285,29 +285,20 @@ def write_dicom_film(path: Path, values: Any, **elements: Any) -> None:
 def cohorts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Modality -> a miniature cohort of it, as a user names it, and those of runs that need a list. A new modality gets its
     line here."""
-<<<<<<< HEAD
 
     def make(root: Path) -> None:
         tiny_slides(root / "slides")
         tiny_volumes(root / "volumes")
         with_other_task(tiny_films(root / "films"), root / "tasks.csv")
+        tiny_sections(root / "sections")
         (root / "sites.csv").write_text(
             "path,subject,site,split\nslides/a.tif,p,A,train\nslides/b.tif,q,B,train\nslides/c.tif,r,A,test\n"
         )
 
     root = once(tmp_path_factory, "cohorts", make)
     made = {"slides": root / "slides", "volumes": root / "volumes" / "list.csv", "films": root / "films" / "list.csv"}
+    made["sections"] = root / "sections" / "list.csv"
     made["classify films"] = root / "tasks.csv"
-=======
-    root = tmp_path_factory.mktemp("cohorts")
-    made = {"slides": tiny_slides(root / "slides"), "volumes": tiny_volumes(root / "volumes")}
-    made["films"] = tiny_films(root / "films")
-    made["sections"] = tiny_sections(root / "sections")
-    (root / "sites.csv").write_text(
-        "path,subject,site,split\nslides/a.tif,p,A,train\nslides/b.tif,q,B,train\nslides/c.tif,r,A,test\n"
-    )
-    made["classify films"] = with_other_task(made["films"], root / "tasks.csv")
->>>>>>> help-stack
     return made | dict.fromkeys(("harmonize slides", "sites slides"), root / "sites.csv")
 
 
@@ -318,14 +309,9 @@ HOW_SMALL: dict[str, dict[str, Any]] = {
     "anomaly slides": {"patch": 32, "latent": 4, "stride": 32},
     "anomaly volumes": {"normal": "small", "holdout": 0.5, "latent": 4, "draws": 2},
     "classify films": {"side": 32, "cv": 2, "site_matrix": True},
-<<<<<<< HEAD
     "cluster slides": {"patch": 32, "samples": 300, "k": "2-3", "seeds": 2},
     "cluster volumes": {"patch": 16, "samples": 300, "k": "2-3", "objective": "imsat", "seeds": 2},
-=======
-    "cluster slides": {"patch": 32, "k": "2-3", "seeds": 2},
-    "cluster volumes": {"patch": 16, "k": "2-3", "objective": "imsat", "seeds": 2},
-    "cluster sections": {"patch": 32, "stride": 16, "k": "2-3", "seeds": 2, "resolution": 64},
->>>>>>> help-stack
+    "cluster sections": {"patch": 32, "stride": 16, "samples": 300, "k": "2-3", "seeds": 2, "resolution": 64},
     "cluster subjects": {"embedding_size": 4, "k": "2-3", "umap": True},
     "embed volumes": {"embedding_size": 4, "cv": 2, "umap": True},
     "embed volume-tiles": {"patch": 16},

@@ -16,7 +16,7 @@ from ...stores.slides.guarded import guarded
 from ...stores.slides.level_check import recorded_levels
 from ...stores.slides.reader import Slide, open_slide
 from ..pipeline.job import Job
-from ..pipeline.record import SectionFile
+from ..pipeline.section_file import SectionFile
 
 if TYPE_CHECKING:
     from ...stores.volumes.reader import Volume

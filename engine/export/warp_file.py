@@ -26,7 +26,8 @@ from ...stores.warps.warp import Warp
 from ...stores.warps.warped import Warped, Whole
 from ..pipeline.documents import read_images, read_run
 from ..pipeline.listing import first_of
-from ..pipeline.record import ImageRecord, SectionFile
+from ..pipeline.record import ImageRecord
+from ..pipeline.section_file import SectionFile
 from .geojson_points import moved_geojson
 
 TABLES = (".csv", ".tsv")

@@ -11,7 +11,8 @@ from ...stores.slides.cohort import Cohort, SlideEntry, slide_id
 from ...stores.slides.sections import BLOCK, LANDMARKS, ORDER, REFERENCE, STAIN, find_sections
 from ..pipeline.documents import read_images, read_run
 from ..pipeline.modality import Images
-from ..pipeline.record import REGISTERED, ImageRecord, SectionFile
+from ..pipeline.record import MAPS, REGISTERED, ImageRecord
+from ..pipeline.section_file import SectionFile
 
 
 def find_sections_or_run(spec: Images) -> Cohort:
@@ -24,17 +25,21 @@ def find_sections_or_run(spec: Images) -> Cohort:
 def _of_run(out: Path) -> Cohort:
     folder = Folder(out.absolute())
     run, images = read_run(folder), read_images(folder)
-    entries = [_entry(out, record, section) for record in images.values() for section in record.sections]
+    maps = run.fingerprints.get("pairs", "")
+    entries = [_entry(out, record, section, maps) for record in images.values() for section in record.sections]
     if not entries:
         raise NoInputError(
             f"{out} is a run of `tile-engine run {run.command}` without sections: give one on --sections."
         )
-    note = f"{out}: its {len(images)} blocks and their registration are taken over"
+    note = (
+        f"{out}: its {len(images)} blocks and their registration are taken over; --resolution, --nonrigid and --seed do not "
+        "change the maps"
+    )
     return Cohort(tuple(entries), (), to_path(run.input), notes=(note,), listed=True)
 
 
-def _entry(out: Path, record: ImageRecord, section: SectionFile) -> SlideEntry:
-    own = {name: value for name, value in record.columns.items() if name not in (LANDMARKS, REGISTERED)}
+def _entry(out: Path, record: ImageRecord, section: SectionFile, maps: str) -> SlideEntry:
+    own = {name: value for name, value in record.columns.items() if name not in (LANDMARKS, REGISTERED, MAPS)}
     extra = {
         **own,
         BLOCK: record.name,
@@ -42,6 +47,7 @@ def _entry(out: Path, record: ImageRecord, section: SectionFile) -> SlideEntry:
         ORDER: str(record.stains.index(section.stain)),
         REFERENCE: "yes" if section.reference else "",
         REGISTERED: str(out.absolute()),
+        MAPS: maps,
     }
     if section.landmarks:
         extra[LANDMARKS] = section.landmarks

@@ -12,7 +12,8 @@ from ...errors import SlideError
 from ...stores.slides.cohort import Cohort, SlideEntry, slide_id
 from ...stores.slides.sections import BLOCK, LANDMARKS, SECTION_COLUMNS, STAIN, is_reference, order_of
 from ...stores.slides.view import SPACING_TOLERANCE, at_spacing
-from ..pipeline.record import ImageRecord, InspectedCohort, Rejection, SectionFile, digest
+from ..pipeline.record import ImageRecord, InspectedCohort, Rejection, digest
+from ..pipeline.section_file import SectionFile
 from .look import look_at_slides, looks_at
 from .opening import PREFERRED, file_fingerprint, printable, seen, working_spacing
 
@@ -160,6 +161,7 @@ def _record(
         notes=tuple(_notes(sections, stains, why, own, disagreeing, usable)),
         levels=own.levels,
         subimage=own.part,
+        corner=own.corner,
         stains=stains,
         sections=sections,
     )
@@ -188,6 +190,7 @@ def _section(
         mpp=entry.mpp or mpp,
         part=entry.part or part,
         levels=tuple(look.get("levels", ())),
+        corner=tuple(look["corner"]) if any(look.get("corner", ())) else (),
         reference=reference,
         landmarks=entry.extra.get(LANDMARKS, ""),
     )

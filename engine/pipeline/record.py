@@ -12,20 +12,18 @@ from typing import Any
 from pydantic import ConfigDict
 
 from ...stores.frame import Box, Frame
-from ...stores.inside import is_id
 from ...stores.placement import Affine, Placement, placement
 from ...stores.slides.guarded import Piece
+from .section_file import AXES, SectionFile
 
 MAX_CELLS = 2**42
 """Cells of an image at the run's spacing, at most: two million along each side of a slide."""
 ALL_COLUMNS = "*"
 """Stands for all columns of the user's list."""
-REGISTERED = "registered"
+REGISTERED, MAPS = "registered", "maps"
 """Column of a block whose maps are taken over from a run: the run's folder."""
 COLOURS = ("red", "green", "blue")
 """Channels of a stain in a block, in order."""
-AXES = ("z", "y", "x")
-"""Axes of a volume; a slide has the last two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,50 +51,6 @@ class FilmFile:
         """As `ImageRecord.column`."""
         own = {ALL_COLUMNS: digest(self.subject, self.site, self.columns), "subject": self.subject, "site": self.site}
         return own[name] if name in own else self.columns.get(name, "")
-
-
-@dataclass(frozen=True, slots=True)
-class SectionFile:
-    """One section of a block, in one stain."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")
-
-    id: str
-    """Unique among the sections of its block, and a valid file name."""
-    stain: str
-    name: str
-    """Path relative to the input folder."""
-    path: str
-    fingerprint: str
-    reader: str
-    native_spacing: float
-    """Micrometres per pixel of level 0."""
-    native_shape: tuple[int, ...]
-    """Pixels (y, x) of level 0."""
-    spacing: tuple[float, ...]
-    """Micrometres per pixel (y, x) of level 0."""
-    origin: tuple[float, ...]
-    """Position of the first pixel's lower edges, in micrometres."""
-    mpp: float | None = None
-    part: str = ""
-    levels: tuple[int, ...] = ()
-    """As `ImageRecord.levels`."""
-    reference: bool = False
-    """Whether the others of the block are registered to it."""
-    landmarks: str = ""
-    """CSV of points X, Y in pixels of level 0, the same in all sections of the block; empty where there is none."""
-
-    def __post_init__(self) -> None:
-        """Raises ValueError for an id that is no file name: a document may state any."""
-        if not is_id(self.id):
-            raise ValueError(f"{self.id!r} is no id of a section")
-        if len(self.frame.shape) != 2:
-            raise ValueError(f"a section has two axes, got the shape {self.native_shape}")
-
-    @property
-    def frame(self) -> Frame:
-        """The frame of level 0 of its own file."""
-        return Frame(AXES[-2:], self.native_shape, self.spacing, self.origin)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +134,7 @@ class ImageRecord:
             if self.stains
             else []
         )
+        stack += [[self.columns[name] for name in (REGISTERED, MAPS)]] if REGISTERED in self.columns else []
         return digest(
             self.id, self.fingerprint, self.mpp, self.spacing, self.shape, *part, *mask, *turned, *kind, *stack
         )
@@ -205,6 +160,11 @@ class ImageRecord:
         """(path, fingerprint) of its file; of a batch of films, those of its first one."""
         first = self.films[0] if self.films else self
         return first.path, first.fingerprint
+
+    @property
+    def files(self) -> tuple[tuple[str, str], ...]:
+        """(path, fingerprint) of the files whose change ends the work on it: its own, or those of its sections."""
+        return tuple((s.path, s.fingerprint) for s in self.sections) or ((self.path, self.fingerprint),)
 
     @property
     def images(self) -> int:

@@ -109,17 +109,19 @@ def _unchanged(job: Job[RunSettings], unit: Unit) -> None:
         raise SlideError("the slide was rejected while this unit waited.", "E_REJECTED")
     if not job.pipeline.steps[unit.step].reads_source(job):
         return
-    try:
-        now = recent_fingerprint(to_path(record.path), record.fingerprint)
-    except (OSError, SlideError) as error:
-        raise SlideError(
-            f"the file cannot be read any more ({error}). Restore it, and run again with --redo.", "E_CHANGED"
-        ) from error
-    if now != record.fingerprint:
-        raise SlideError(
-            "the file was changed while the run was reading it. Run again with --redo once the file no longer changes.",
-            "E_CHANGED",
-        )
+    for path, before in record.files:
+        try:
+            now = recent_fingerprint(to_path(path), before)
+        except (OSError, SlideError) as error:
+            raise SlideError(
+                f"the file cannot be read any more ({error}). Restore it, and run again with --redo.", "E_CHANGED"
+            ) from error
+        if now != before:
+            name = "the file" if len(record.files) == 1 else path
+            raise SlideError(
+                f"{name} was changed while the run was reading it. Run again with --redo once the file no longer changes.",
+                "E_CHANGED",
+            )
 
 
 def _no_fault_of_the_slide(error: Exception, out: Path) -> None:

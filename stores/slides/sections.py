@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from ...errors import SettingsError
 from ..lists.cells import read_number
 from ..remote import to_path
+from ..warps.points import read_points
 from .cohort import Cohort, SlideEntry, find
 from .input_kind import SLIDE_INPUT
 
@@ -34,7 +35,7 @@ def find_sections(spec: str | Path | Sequence[str | Path]) -> Cohort:
         entries, unnamed = _by_names(entries)
         problems += [f"{name}: is neither in a folder of its block nor named BLOCK_STAIN" for name in unnamed]
         notes.append(_reading_of(entries))
-    entries, beside = _with_landmarks(entries, problems)
+    entries, beside = _with_landmarks(entries, problems, notes)
     if beside:
         notes.append(f"landmarks are read from the CSV beside its picture, of {beside} sections")
     problems += _problems(entries)
@@ -72,7 +73,9 @@ def _by_names(entries: Iterable[SlideEntry]) -> tuple[list[SlideEntry], list[str
             else:
                 block, stain = head, tail
             if block and stain:
-                named.append(replace(entry, extra={**entry.extra, BLOCK: block, STAIN: stain}))
+                named.append(
+                    replace(entry, extra={**entry.extra, BLOCK: block, STAIN: entry.extra.get(STAIN) or stain})
+                )
             else:
                 unnamed.append(entry.name)
     return named, unnamed
@@ -94,7 +97,9 @@ def _reading_of(entries: Sequence[SlideEntry]) -> str:
     return f"{how}: {len(blocks)} blocks of {len(entries)} sections, stains {', '.join(stains)}"
 
 
-def _with_landmarks(entries: Iterable[SlideEntry], problems: list[str]) -> tuple[list[SlideEntry], int]:
+def _with_landmarks(
+    entries: Iterable[SlideEntry], problems: list[str], notes: list[str]
+) -> tuple[list[SlideEntry], int]:
     """The entries with absolute paths of their landmarks, and of how many these were found beside the picture."""
     found, beside = [], 0
     for entry in entries:
@@ -105,6 +110,13 @@ def _with_landmarks(entries: Iterable[SlideEntry], problems: list[str]) -> tuple
         there = path.is_file()
         if stated and not there:
             problems.append(f"{entry.name}: its landmarks {stated} do not exist (looked for {path})")
+        if there:
+            try:
+                read_points(path)
+            except SettingsError as error:
+                problems += [error.message] if stated else []
+                notes += [] if stated else [f"{path.name} beside its picture holds no landmarks: {error.message}"]
+                there = False
         beside += there and not stated
         extra = {name: value for name, value in entry.extra.items() if name != LANDMARKS}
         found.append(replace(entry, extra={**extra, **({LANDMARKS: str(path.absolute())} if there else {})}))

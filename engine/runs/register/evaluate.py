@@ -10,9 +10,9 @@ from ....models.evaluation.landmarks import MIN_LANDMARKS, LandmarkErrors, affin
 from ....stores.array import written
 from ....stores.remote import to_path
 from ....stores.warps.points import read_points, to_pixels, to_um
-from ....stores.warps.stored import read_warp
+from ....stores.warps.stored import accepted, read_warp
 from ...pipeline.job import Job
-from ...pipeline.record import SectionFile
+from ...pipeline.section_file import SectionFile
 from ...pipeline.unit import Outcome, Unit
 from .documents import EVALUATION, AllFigures, Evaluation, PairFigures
 from .settings import RegisterSettings
@@ -29,6 +29,15 @@ def evaluate_pairs(job: Job[RegisterSettings], unit: Unit) -> Outcome:
                 if section.landmarks and record.reference.landmarks:
                     pairs[f"{image}/{section.id}"], found = _figures(job, image, section)
                     errors.append(found)
+                    if unmatched := pairs[f"{image}/{section.id}"].unmatched:
+                        outcome.notices.append(
+                            f"{record.name}, {section.stain}: {unmatched} landmarks have no counterpart"
+                        )
+                elif section.landmarks:
+                    outcome.notices.append(
+                        f"{record.name}: its reference {record.reference.stain} has no landmarks, so those of {section.stain} "
+                        "judge nothing"
+                    )
         whole = AllFigures(**asdict(pairs_errors(errors))) if errors else None
         document = Evaluation(pairs=pairs, all=whole)
     with outcome.clock("write"):
@@ -44,8 +53,10 @@ def _figures(job: Job[RegisterSettings], image: str, section: SectionFile) -> tu
     count = min(len(own), len(other))
     reference = record.reference.frame
     moving = to_um(other[:count], section.frame)
-    warp = read_warp(job.folder.transform(image, section.id))
-    start, end = to_pixels(moving, reference), to_pixels(warp.to_reference(moving), reference)
+    path = job.folder.transform(image, section.id)
+    start = end = to_pixels(moving, reference)
+    if accepted(path):  # else the section is left out of the stack, and its landmarks have not come nearer
+        end = to_pixels(read_warp(path).to_reference(moving), reference)
     found = np.asarray(np.isfinite(end).all(axis=1))
     shape = (reference.shape[0], reference.shape[1])
     errors = landmark_errors(own[:count], start, np.where(found[:, None], end, start), shape)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from ....stores.inside import ID_PATTERN
 from ....stores.ours import IMAGE_KEYS
 from ...pipeline.outputs import Output
-from ...pipeline.record import REGISTERED
 from ...pipeline.step import Step
 from .overviews import overview_units, write_section_overview
 from .pairs import pair_units, register_section
@@ -32,7 +31,6 @@ def section_steps() -> tuple[Step, ...]:
             register_section,
             pair_units,
             settings=("nonrigid", "seed"),
-            columns=lambda settings: (REGISTERED,),
             outputs=(
                 Output("transforms/{image}", rf"{ID_PATTERN}\.zarr/({IMAGE_KEYS})"),
                 Output("pairs/{image}", rf"{ID_PATTERN}\.json"),

@@ -11,7 +11,8 @@ from ....stores.remote import to_path
 from ....stores.warps.stored import read_warp, write_warp
 from ...pipeline.documents import find_document, read_images
 from ...pipeline.job import Job
-from ...pipeline.record import REGISTERED, SectionFile
+from ...pipeline.record import REGISTERED
+from ...pipeline.section_file import SectionFile
 from .documents import PairRecord, pair_name
 from .settings import SectionSettings
 

@@ -149,3 +149,30 @@ def test_landmarks_beside_a_picture_are_found_and_a_missing_file_is_refused(pain
         find_sections(
             listed(folder, "x/HE.png,one,HE,none.csv", "x/Ki67.png,one,Ki67,", header="file,block,stain,landmarks")
         )
+
+
+def test_a_csv_beside_a_picture_that_holds_no_points_is_no_landmarks(painted: Any, inspect: Any) -> None:
+    folder = painted("x/HE.png", "x/Ki67.png")
+    (folder / "x" / "HE.csv").write_text("Image,Area\nHE,3\n")
+    found = inspect(folder)
+    (record,) = found.slides.values()
+    assert all(not section.landmarks for section in record.sections)
+    assert any("HE.csv beside its picture holds no landmarks" in note for note in found.notes)
+    with pytest.raises(SettingsError, match=r"points need X and Y"):
+        find_sections(
+            listed(folder, "x/HE.png,one,HE,x/HE.csv", "x/Ki67.png,one,Ki67,", header="file,block,stain,landmarks")
+        )
+
+
+def test_a_stain_that_a_list_states_without_blocks_is_kept(painted: Any) -> None:
+    folder = painted("a_1.png", "a_2.png")
+    cohort = find_sections(listed(folder, "a_1.png,HE", "a_2.png,Ki67", header="file,stain"))
+    assert [entry.extra["stain"] for entry in cohort.entries] == ["HE", "Ki67"]
+
+
+def test_another_block_changes_nothing_of_those_that_are_there(painted: Any, inspect: Any) -> None:
+    folder = painted("a/HE.png", "a/Ki67.png")
+    (before,) = inspect(folder).slides.values()
+    both = inspect(painted("b/HE.png", "b/Ki67.png")).slides
+    assert len(both) == 2 and both[before.id].key == before.key
+    assert set(before.files) == {(s.path, s.fingerprint) for s in before.sections}

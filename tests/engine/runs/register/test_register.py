@@ -114,3 +114,28 @@ def test_another_run_takes_over_the_maps(registered: Any, tmp_path: Path, monkey
 
 def test_channels_without_names_keep_their_old_hints() -> None:
     assert [c["label"] for c in omero(3, "uint8")["channels"]] == ["red", "green", "blue"]
+
+
+def test_a_section_that_cannot_be_read_any_more_costs_itself_and_not_its_block(
+    registered: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tile_engine.engine.compute.resources import Resources
+    from tile_engine.errors import SlideError
+
+    plain = Resources.section
+
+    def broken(self: Resources, job: Any, image: str, section: Any) -> Any:
+        if section.stain == "Ki67":
+            raise SlideError("the file is cut short.", "E_TRUNCATED")
+        return plain(self, job, image, section)
+
+    monkeypatch.setattr(Resources, "section", broken)
+    done = registered.again(tmp_path / "out")
+    assert done.status == "done" and done.exit_status == 3 and len(done.images) == 2
+    assert [r["code"] for r in done.rejected.values()] == ["E_TRUNCATED"]
+    one = next(image for block, image in done.images.items() if block.startswith("one"))
+    assert (np.asarray(one)[6:] == 255).all() and (np.asarray(one)[3:6] != 255).any()
+    (figures,) = [
+        f for f in json.loads((done.out / "evaluation.json").read_text())["pairs"].values() if f["stain"] == "Ki67"
+    ]
+    assert figures["median"] > 0 and figures["robustness"] == 0

@@ -33,7 +33,7 @@ nightly: chaos
 	$(PYTEST) -m nightly
 
 chaos: .venv/.installed-test
-	TILE_ENGINE_KILLS=$(or $(KILLS),300) $(PYTEST) -s -k "test_chaos or test_survival"
+	TILE_ENGINE_KILLS=$(or $(KILLS),300) $(PYTEST) -s -k "test_chaos or test_survival or killed_again"
 
 fuzz: .venv/.installed-test
 	PYTHONPATH=tests $(BIN)/python -m fuzz --seconds $(or $(TIME),3600) $(OPTIONS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 import shutil
 import socket
@@ -148,8 +149,9 @@ def tiny_slides(folder: Path) -> Path:
 def mini(tmp_path_factory: pytest.TempPathFactory) -> Mini:
     """Made once a session, by a command line that starts as it does outside tests: all that starts warm is held against it."""
     settings = {"patch": 32, "effort": 0.02, "k": "2-3", "objective": "imsat", "seeds": 2, "umap": False, "threads": 1}
+    settings["samples"] = 1100  # two shards
     args = ("--patch", "32", "--effort", "0.02", "--k", "2-3", "--objective", "imsat", "--seeds", "2", "--no-umap")
-    args = (*args, "--threads", "1")
+    args = (*args, "--threads", "1", "--samples", "1100")
 
     def mini_in(root: Path) -> Mini:
         return Mini(root / "slides", root / "out", settings, (*args, "--cluster", "none"))
@@ -283,14 +285,20 @@ def write_dicom_film(path: Path, values: Any, **elements: Any) -> None:
 def cohorts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Modality -> a miniature cohort of it, as a user names it, and those of runs that need a list. A new modality gets its
     line here."""
-    root = tmp_path_factory.mktemp("cohorts")
-    made = {"slides": tiny_slides(root / "slides"), "volumes": tiny_volumes(root / "volumes")}
-    made["films"] = tiny_films(root / "films")
-    made["sections"] = tiny_sections(root / "sections")
-    (root / "sites.csv").write_text(
-        "path,subject,site,split\nslides/a.tif,p,A,train\nslides/b.tif,q,B,train\nslides/c.tif,r,A,test\n"
-    )
-    made["classify films"] = with_other_task(made["films"], root / "tasks.csv")
+
+    def make(root: Path) -> None:
+        tiny_slides(root / "slides")
+        tiny_volumes(root / "volumes")
+        tiny_sections(root / "sections")
+        with_other_task(tiny_films(root / "films"), root / "tasks.csv")
+        (root / "sites.csv").write_text(
+            "path,subject,site,split\nslides/a.tif,p,A,train\nslides/b.tif,q,B,train\nslides/c.tif,r,A,test\n"
+        )
+
+    root = once(tmp_path_factory, "cohorts", make)
+    made = {"slides": root / "slides", "volumes": root / "volumes" / "list.csv", "films": root / "films" / "list.csv"}
+    made["sections"] = root / "sections" / "list.csv"
+    made["classify films"] = root / "tasks.csv"
     return made | dict.fromkeys(("harmonize slides", "sites slides"), root / "sites.csv")
 
 
@@ -301,8 +309,8 @@ HOW_SMALL: dict[str, dict[str, Any]] = {
     "anomaly slides": {"patch": 32, "latent": 4, "stride": 32},
     "anomaly volumes": {"normal": "small", "holdout": 0.5, "latent": 4, "draws": 2},
     "classify films": {"side": 32, "cv": 2, "site_matrix": True},
-    "cluster slides": {"patch": 32, "k": "2-3", "seeds": 2},
-    "cluster volumes": {"patch": 16, "k": "2-3", "objective": "imsat", "seeds": 2},
+    "cluster slides": {"patch": 32, "samples": 300, "k": "2-3", "seeds": 2},
+    "cluster volumes": {"patch": 16, "samples": 300, "k": "2-3", "objective": "imsat", "seeds": 2},
     "cluster sections": {"patch": 32, "stride": 16, "k": "2-3", "seeds": 2, "resolution": 64},
     "cluster subjects": {"embedding_size": 4, "k": "2-3", "umap": True},
     "embed volumes": {"embedding_size": 4, "cv": 2, "umap": True},
@@ -339,27 +347,63 @@ class Finished:
         """A copy of the finished run, times of files included."""
         return Path(shutil.copytree(self.out, to))
 
+    @property
+    def reads(self) -> dict[str, list[str]]:
+        """Step -> the settings that it looked at."""
+        return dict(json.loads((self.out.parent / "reads.json").read_text()))
+
+    def make(self) -> None:
+        with settings_read() as reads:
+            assert self.again(self.out).status == "done"
+        (self.out.parent / "reads.json").write_text(json.dumps({step: sorted(names) for step, names in reads.items()}))
+
+
+@contextlib.contextmanager
+def settings_read() -> Iterator[dict[str, set[str]]]:
+    """Step -> the settings that it looks at, in this process and any thread of it."""
+    from tile_engine.engine.pipeline.settings import RunSettings
+    from tile_engine.engine.runtime import perform
+
+    reads: dict[str, set[str]] = {}
+    steps: list[str] = []
+    plain, unwatched = object.__getattribute__, perform.perform_of
+
+    def seen(settings: RunSettings, name: str) -> Any:
+        if steps and name in type(settings).model_fields:
+            reads.setdefault(steps[-1], set()).add(name)
+        return plain(settings, name)
+
+    def watched(job: Any, unit: Any, replica: Any = None) -> Any:
+        steps.append(unit.step)
+        try:
+            return unwatched(job, unit, replica)
+        finally:
+            steps.pop()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(RunSettings, "__getattribute__", seen, raising=False)
+        patch.setattr(perform, "perform_of", watched)
+        yield reads
+
 
 @pytest.fixture(scope="session")
 def finished(cohorts: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Finished]:
-    """(run, variant) -> its finished run, made once a session."""
-    made: dict[tuple[str, str], Finished] = {}
+    """(run, variant) -> its finished run, made once a session for all its test processes."""
 
     def of(name: str, variant: str) -> Finished:
         from tile_engine.engine.runs import command
 
-        if (name, variant) not in made:
-            chosen = command(name).named(variant)
-            given = {chosen.given: chosen.settings.model_fields[chosen.given].default} if chosen.given else {}
-            if chosen.given == "trained":  # names a finished run: that of the same images
-                given = {"trained": str(of(name, chosen.images).out)}
-            settings = QUICK | given | HOW_SMALL.get(f"{name} {variant}", {})
-            out = tmp_path_factory.mktemp("finished") / "out"
-            images = cohorts.get(f"{name} {variant}", cohorts[chosen.images])
-            run = Finished(name, variant, {chosen.images: images}, settings, out)
-            assert run.again(out).status == "done"
-            made[name, variant] = run
-        return made[name, variant]
+        chosen = command(name).named(variant)
+        given = {chosen.given: chosen.settings.model_fields[chosen.given].default} if chosen.given else {}
+        if chosen.given == "trained":  # names a finished run: that of the same images
+            given = {"trained": str(of(name, chosen.images).out)}
+        settings = QUICK | given | HOW_SMALL.get(f"{name} {variant}", {})
+        images = {chosen.images: cohorts.get(f"{name} {variant}", cohorts[chosen.images])}
+
+        def run_in(folder: Path) -> Finished:
+            return Finished(name, variant, images, settings, folder / "out")
+
+        return run_in(once(tmp_path_factory, f"finished-{name}-{variant}", lambda folder: run_in(folder).make()))
 
     return of
 

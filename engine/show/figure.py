@@ -46,6 +46,7 @@ def house_style() -> Iterator[None]:
         "axes.titleweight": "bold",
         "axes.titlelocation": "left",
         "axes.titlepad": 8,
+        "axes.titley": 1.0,  # said here, it is not sought by measuring all labels
         "axes.spines.top": False,
         "axes.spines.right": False,
         "axes.formatter.use_mathtext": False,

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from threadpoolctl import threadpool_limits
+
+from .threads import one_thread
 
 Array = npt.NDArray[Any]
 EXPLAINED_SHARE = 0.95
@@ -52,7 +53,7 @@ class PrincipalSpace:
     @classmethod
     def _of(cls, points: Array, scale: Array, share: float, most: int) -> PrincipalSpace:
         mean = points.mean(0)
-        with threadpool_limits(1):  # the last digits must not depend on the number of cores
+        with one_thread():  # the last digits must not depend on the number of cores
             values, vectors = np.linalg.eigh((p := (points - mean) / scale).T @ p)
         values, vectors = np.maximum(values[::-1], 0.0), vectors[:, ::-1]
         count = int(np.searchsorted(np.cumsum(values), share * values.sum() * (1 - 1e-9))) + 1
@@ -62,7 +63,7 @@ class PrincipalSpace:
 
     def coordinates(self, embeddings_NF: Array) -> Array:
         """Coordinates (N, C) of embeddings, float64."""
-        with threadpool_limits(1):
+        with one_thread():
             return np.asarray(((np.asarray(embeddings_NF, np.float64) - self.mean) / self.scale) @ self.directions)
 
     def standardised(self, coordinates_NC: Array) -> Array:

@@ -20,10 +20,10 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
-from threadpoolctl import threadpool_limits
 
 from .agglomeration import merges_of, neighbour_edges
 from .distances import nearest_centre
+from .threads import one_thread
 from .tree import cut
 
 Array = npt.NDArray[Any]
@@ -51,7 +51,7 @@ class Centres:
 
 def k_means(points_NC: Array, clusters: int, seed: int, starts: int = STARTS) -> KMeans:
     """A fitted k-means of scikit-learn, with at most as many clusters as points; the same bytes on any number of cores."""
-    with threadpool_limits(1), warnings.catch_warnings():
+    with one_thread(), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # fewer different points than clusters
         return KMeans(min(clusters, len(points_NC)), n_init=starts, max_iter=100, random_state=seed).fit(points_NC)
 
@@ -75,7 +75,7 @@ def _ward(points_NC: Array, ks: Sequence[int]) -> dict[int, Array]:
 
     if len(points_NC) < 2:
         return {k: np.zeros(len(points_NC), np.int64) for k in ks}
-    with threadpool_limits(1):
+    with one_thread():
         merges = linkage(points_NC, "ward")
     labels = {k: fcluster(merges, k, "maxclust") for k in ks}
     return {k: np.unique(found, return_inverse=True)[1].astype(np.int64) for k, found in labels.items()}

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize, minimize_scalar
-from scipy.special import log_expit, log_softmax, logit, softmax
+from scipy.special import log_expit, log_softmax, softmax
 
 from ...errors import SettingsError
 
@@ -122,12 +122,6 @@ def calibration_error(probabilities_NK: Array, labels: Array, *, bins: int = BIN
     """
     table = reliability(probabilities_NK, labels, bins=bins, adaptive=adaptive)
     return float((table.cases * np.abs(table.confidence - table.accuracy)).sum() / table.cases.sum())
-
-
-def margin_of(probabilities: Array) -> Array:
-    """Logits (N, 2) of probabilities of label 1 (N,), for a fit to scores that are probabilities."""
-    half = logit(np.clip(np.asarray(probabilities, np.float64), 1e-9, 1 - 1e-9)) / 2
-    return np.stack([-half, half], 1)
 
 
 def check_cases(values_NK: Array, labels: Array) -> None:

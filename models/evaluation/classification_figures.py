@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..seeds import numpy_generator
-from .calibration import calibration_error, check_cases
+from .calibration import calibration_error
 from .operating_point import figures_at
 from .ranking import auroc, average_precision
 
@@ -53,29 +53,6 @@ def binary_figures(
             "balanced_accuracy": decided.balanced_accuracy,
             "calibration_error": calibration_error(pair, chosen),
             "adaptive_calibration_error": calibration_error(pair, chosen, adaptive=True),
-        }
-
-    return estimates(figures, subjects, draws=draws, seed=seed)
-
-
-def class_figures(
-    labels: Array, probabilities_NK: Array, subjects: Array, *, draws: int = 1000, seed: int = 0
-) -> dict[str, Estimate]:
-    """Figures of any number of classes: the most probable one is named.
-
-    `accuracy`, `calibration_error`, and as means over the classes that occur `balanced_accuracy` and `auroc` (a class against
-    all others).
-    """
-    check_cases(probabilities_NK, labels)
-
-    def figures(rows: Array) -> dict[str, float]:
-        chosen, given = labels[rows], probabilities_NK[rows]
-        right, classes = given.argmax(1) == chosen, np.unique(chosen)
-        return {
-            "accuracy": float(right.mean()),
-            "balanced_accuracy": float(np.mean([right[chosen == k].mean() for k in classes])),
-            "auroc": float(np.mean([auroc((chosen == k).astype(int), given[:, k]) for k in classes])),
-            "calibration_error": calibration_error(given, chosen),
         }
 
     return estimates(figures, subjects, draws=draws, seed=seed)

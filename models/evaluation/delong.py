@@ -64,13 +64,6 @@ def areas_covariance(labels: Array, scores: Array) -> tuple[Array, Array]:
     return above.mean(1), covariance
 
 
-def area_interval(labels: Array, scores: Array) -> tuple[float, float, float]:
-    """(area, low, high): 95 % interval by DeLong's variance, cut to [0, 1]."""
-    areas, covariance = areas_covariance(labels, scores)
-    half = Z_95 * sqrt(max(0.0, float(covariance[0, 0])))
-    return float(areas[0]), max(0.0, float(areas[0]) - half), min(1.0, float(areas[0]) + half)
-
-
 def compare_areas(labels: Array, scores: Array, others: Array) -> AreaDifference:
     """Compare the areas of `scores` and `others` (n,), two scores of the same cases.
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-
-from ..seeds import numpy_generator
 
 Array = npt.NDArray[Any]
 Fold = tuple[Array, Array]
@@ -71,33 +68,3 @@ def regression_figures(values: Array, predicted: Array) -> dict[str, float]:
         "r": float(np.corrcoef(values, predicted)[0, 1]) if centred and predicted.std() else float("nan"),
         "mae": float(np.abs(values - predicted).mean()),
     }
-
-
-def area(classes: Array, scores: Array) -> float:
-    """Area under the ROC curve of scores for class 1; NaN where there is one class only."""
-    from sklearn.metrics import roc_auc_score
-
-    return float(roc_auc_score(classes, scores)) if len(np.unique(classes)) == 2 else float("nan")
-
-
-def bootstrap(
-    figure: Callable[[Array], float], subjects: Array, draws: int = 1000, seed: int = 0
-) -> tuple[float, float]:
-    """95 % confidence interval of `figure(rows)`: subjects are drawn with replacement, each with all its cases.
-
-    Draws for which the figure is undefined (one class only) are skipped.
-
-    >>> values = np.arange(100.0)
-    >>> low, high = bootstrap(lambda rows: values[rows].mean(), np.arange(100))
-    >>> 43 < low < 46 and 53 < high < 56
-    True
-    """
-    source = numpy_generator(seed, "bootstrap")
-    _, member = np.unique(subjects, return_inverse=True)
-    rows_of = [np.flatnonzero(member == subject) for subject in range(member.max() + 1)]
-    figures = []
-    for _ in range(draws):
-        drawn = source.integers(0, len(rows_of), len(rows_of))
-        figures.append(figure(np.concatenate([rows_of[subject] for subject in drawn])))
-    low, high = np.nanpercentile(figures, (2.5, 97.5))
-    return float(low), float(high)

@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from threadpoolctl import threadpool_limits
 
 from ..clustering.partitions import METHODS, Method, partitions
+from ..clustering.threads import one_thread
 from ..seeds import numpy_generator
 
 Array = npt.NDArray[Any]
@@ -97,7 +97,7 @@ def reproducibility(
     points = np.asarray(points_NC[rows], np.float64)
     groups = None if groups_N is None else groups_N[rows]
     tried = [k for k in ks if k <= max(min(ks), len(points) // redraws.points_per_cluster)]
-    with threadpool_limits(1):
+    with one_thread():
         nulls = [null for _ in range(redraws.structureless) for null in _structureless(points, draw)]
         empty = [_labellings(null, tried, seed, groups, redraws) for null in nulls]
         found = _labellings(points, tried, seed, groups, redraws)

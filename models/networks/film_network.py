@@ -65,10 +65,6 @@ class FilmNetwork(nn.Module):
         """Logits (B, K) of the last block's maps."""
         return torch.as_tensor(self.head(self.pooled(maps_BFYX)))
 
-    def head_inputs(self, films_BCYX: Tensor) -> Tensor:
-        """What the head sees (B, G)."""
-        return self.pooled(self.maps(films_BCYX))
-
     def forward(self, films_BCYX: Tensor) -> Tensor:
         """Logits (B, K) of films (B, 1, Y, X) in [0, 1]."""
         return self.logits_of_maps(self.maps(films_BCYX))

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 
 from ..batches import Patches, in_order
 from ..networks.autoencoder import to_float
@@ -17,27 +15,20 @@ from ..networks.film_network import FilmNetwork
 Array = npt.NDArray[Any]
 
 
-def logits_of(network: FilmNetwork, films: Patches, batch: int = 32) -> Array:
-    """Logits (N, K), float32, of films (N, 1, S, S)."""
-    return _rows(network, films, batch, network.forward)
-
-
-def head_inputs_of(network: FilmNetwork, films: Patches, batch: int = 32) -> Array:
-    """What the head sees of films (N, G), float32: the features for a probe of the site."""
-    return _rows(network, films, batch, network.head_inputs)
-
-
 @torch.inference_mode()
-def _rows(network: FilmNetwork, films: Patches, batch: int, compute: Callable[[Tensor], Tensor]) -> Array:
-    """The last batch is padded: a sum over another number of rows may end in other digits."""
+def logits_of(network: FilmNetwork, films: Patches, batch: int = 32) -> Array:
+    """Logits (N, K), float32, of films (N, 1, S, S).
+
+    The last batch is padded: a sum over another number of rows may end in other digits.
+    """
     network.eval()
     device = next(network.parameters()).device
     rows: list[Array] = []
     for index in in_order(len(films), batch):
         seen = to_float(films[index]).to(device)
         padded = torch.cat([seen, seen[-1:].expand(batch - len(index), *seen.shape[1:])])
-        rows.append(compute(padded)[: len(index)].float().cpu().numpy())
+        rows.append(network(padded)[: len(index)].float().cpu().numpy())
     if not rows:  # the width of a row without a film
         blank = torch.zeros(1, 1, network.side, network.side, device=device)
-        return compute(blank)[:0].float().cpu().numpy()
+        rows.append(network(blank)[:0].float().cpu().numpy())
     return np.concatenate(rows)

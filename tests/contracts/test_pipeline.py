@@ -1,4 +1,4 @@
-"""One contract for every registered run: units, outputs, kills, redo, verify, two workers. A new run gets it for nothing.
+"""One contract for every registered run: units, outputs, kills on two workers, redo, verify. A new run gets it for nothing.
 
 What belongs to whom, where several steps write in one folder:
 
@@ -17,7 +17,6 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
@@ -33,7 +32,6 @@ from tile_engine.engine.pipeline.progress import Event
 from tile_engine.engine.pipeline.settings import RunSettings
 from tile_engine.engine.pipeline.step import Step
 from tile_engine.engine.runs import RUNS, command
-from tile_engine.engine.runtime import perform
 from tile_engine.engine.runtime.load import load
 from tile_engine.engine.runtime.ownership import clear, own_paths
 from tile_engine.engine.workers.pool import worker_pool
@@ -67,7 +65,15 @@ NOT_BY_A_STEP = {
 """Settings that no step names, and how they decide results instead."""
 
 
-NIGHTLY = {("cluster", "sections"), ("anomaly", "slides"), ("anomaly", "volumes"), ("classify", "films-trained")}
+NIGHTLY = {
+    ("anomaly", "slides"),
+    ("anomaly", "volumes"),
+    ("classify", "films-trained"),
+    ("cluster", "sections"),
+    ("cluster", "slides-trained"),
+    ("cluster", "volumes-trained"),
+    ("embed", "volume-tiles"),
+}
 """Variants whose own steps are few: the others of their run have the contract at every change, and they every night."""
 
 
@@ -213,71 +219,39 @@ def killed_after(step: Step) -> Callable[[Event], None]:
     return report
 
 
-@dataclass(frozen=True)
-class Chained:
-    """A run that was killed after each of its steps, and resumed."""
-
-    out: Path
-    reads: dict[str, set[str]]
-    """Step -> the settings that it looked at."""
+@pytest.fixture(scope="session")
+def two_workers() -> Iterator[ClusterOptions]:
+    with worker_pool(ClusterOptions(cluster="local", workers=2)) as workers:
+        yield ClusterOptions(client=workers.client)
 
 
 @pytest.fixture(scope="module")
-def chained(run: Any, tmp_path_factory: pytest.TempPathFactory) -> Chained:
+def chained(run: Any, two_workers: ClusterOptions, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """OUT of a run on two workers that was killed after each of its steps, and resumed."""
     out = tmp_path_factory.mktemp("chained") / "out"
     first, *others = load(run.out).pipeline.steps.values()
-    with recorded() as reads:
+    with pytest.raises(KilledError):
+        run.again(out, cluster=two_workers, report=killed_after(first))
+    for step in others:
         with pytest.raises(KilledError):
-            run.again(out, report=killed_after(first))
-        for step in others:
-            with pytest.raises(KilledError):
-                resume(out, options=RunOptions(cluster=ClusterOptions(cluster="none"), report=killed_after(step)))
-        assert run.again(out).status == "done"
-    return Chained(out, reads)
+            resume(out, options=RunOptions(cluster=two_workers, report=killed_after(step)))
+    assert run.again(out, cluster=two_workers).status == "done"
+    return out
 
 
-class recorded:  # noqa: N801 - used as a context manager
-    """Which settings each step looks at, in this process and any thread of it."""
-
-    def __enter__(self) -> dict[str, set[str]]:
-        reads: dict[str, set[str]] = {}
-        now: list[str] = []
-        plain, done = object.__getattribute__, perform.perform_of
-
-        def seen(settings: RunSettings, name: str) -> Any:
-            if now and name in type(settings).model_fields:
-                reads.setdefault(now[-1], set()).add(name)
-            return plain(settings, name)
-
-        def performed(job: Job[Any], unit: Any, replica: Any = None) -> Any:
-            now.append(unit.step)
-            try:
-                return done(job, unit, replica)
-            finally:
-                now.pop()
-
-        self._patch = pytest.MonkeyPatch()
-        self._patch.setattr(RunSettings, "__getattribute__", seen, raising=False)
-        self._patch.setattr(perform, "perform_of", performed)
-        return reads
-
-    def __exit__(self, *error: object) -> None:
-        self._patch.undo()
+def test_two_workers_killed_after_each_step_leave_the_bytes_of_one_undisturbed_process(run: Any, chained: Path) -> None:
+    assert results(chained) == results(run.out)
+    left = [p.name for p in chained.rglob("*") if ".part" in p.name or ".training." in p.name]
+    assert not left + [n for n in ("lock.json", "receipts/progress.json") if (chained / n).exists()]
 
 
-def test_a_run_killed_after_each_step_leaves_the_bytes_of_an_undisturbed_one(run: Any, chained: Chained) -> None:
-    assert results(chained.out) == results(run.out)
-    left = [p.name for p in chained.out.rglob("*") if ".part" in p.name or ".training." in p.name]
-    assert not left + [n for n in ("lock.json", "receipts/progress.json") if (chained.out / n).exists()]
-
-
-def test_a_step_looks_at_no_setting_that_does_not_decide_it(job: Job[Any], chained: Chained) -> None:
+def test_a_step_looks_at_no_setting_that_does_not_decide_it(run: Any, job: Job[Any]) -> None:
     """A setting that a step reads and no step up to it names could be changed without the step being done again."""
-    assert chained.reads
+    assert run.reads
     known = set(NOT_BY_A_STEP)
     for step in steps(job):
         known |= {field for name in step.settings for field in fields_of(job.settings, name)}
-        assert not chained.reads.get(step.name, set()) - known, step.name
+        assert not set(run.reads.get(step.name, ())) - known, step.name
 
 
 def fields_of(settings: RunSettings, name: str) -> set[str]:
@@ -365,24 +339,12 @@ def another(job: Job[Any]) -> dict[str, Any]:
     raise AssertionError("no setting of a later step could be changed: give CHANGED a line")
 
 
-# -- verify, workers ------------------------------------------------------------------------------------------------
+# -- verify ---------------------------------------------------------------------------------------------------------
 
 
-def test_verify_finds_nothing(run: Any, chained: Chained) -> None:
-    for out in (run.out, chained.out):
-        verdict = verify(out, full=True, cluster=ClusterOptions(cluster="none"))
-        assert verdict.units and verdict.files and not verdict.findings and not verdict.leftovers
-
-
-@pytest.fixture(scope="session")
-def two_workers() -> Iterator[ClusterOptions]:
-    with worker_pool(ClusterOptions(cluster="local", workers=2)) as workers:
-        yield ClusterOptions(client=workers.client)
-
-
-def test_two_workers_leave_the_bytes_of_one_process(run: Any, two_workers: ClusterOptions, tmp_path: Path) -> None:
-    done = run.again(tmp_path / "out", cluster=two_workers)
-    assert done.status == "done" and results(done.out) == results(run.out)
+def test_verify_finds_nothing(chained: Path) -> None:
+    verdict = verify(chained, full=True, cluster=ClusterOptions(cluster="none"))
+    assert verdict.units and verdict.files and not verdict.findings and not verdict.leftovers
 
 
 # -- settings -------------------------------------------------------------------------------------------------------

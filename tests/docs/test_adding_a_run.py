@@ -117,6 +117,7 @@ def test_a_layer_a_table_and_a_report_say_the_mean_colour_of_each_tile(done: Pat
     assert "Mean colour of the tissue" in (done / "report.html").read_text()
 
 
+@pytest.mark.nightly  # the tests of all runs below kill it, too
 def test_killed_at_its_first_receipts_and_resumed_it_leaves_the_same_bytes(
     package: Path, cohorts: dict[str, Path], done: Path, tmp_path: Path
 ) -> None:
@@ -154,6 +155,7 @@ def until_begun(process: subprocess.Popen[bytes], receipts: Path) -> None:
         time.sleep(0.002)
 
 
+@pytest.mark.nightly  # the tests of all runs below redo it, too
 def test_a_changed_setting_is_refused_and_redone_without_converting_again(
     package: Path, cohorts: dict[str, Path], done: Path, tmp_path: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ...pipeline.command import Command, Variant
@@ -36,17 +37,18 @@ def _films(variant: Variant, modality: Modality) -> Pipeline:
     from ...pipeline.step import Step, once, per_image
     from ...steps.films.convert import film_steps
     from ...steps.films.estimate import forecast_films
-    from ...steps.films.index import check_rule, index_step
+    from ...steps.films.index import index_step
     from .films import FILMS
     from .score import plan_outputs, plan_scores, score_batch, score_outputs
     from .shared_steps import map_steps, split_step, training_steps
+    from .split import check_films
 
     return Pipeline(
         COMMAND,
         variant,
         modality,
         estimate=forecast_films,
-        check=check_rule,
+        check=partial(check_films, medium=FILMS),
         stages={
             "convert": film_steps(modality),
             "sample": (index_step(), split_step(FILMS, folder="films.zarr")),
@@ -69,6 +71,7 @@ def _slides(variant: Variant, modality: Modality) -> Pipeline:
     from ...steps.estimate import estimate
     from .shared_steps import map_steps, split_step, training_steps
     from .slides import SLIDES
+    from .split import check_images
     from .tiles import LAYER, TONE, draw_map, finish_layers, scorer_of, write_tile_scores
 
     return Pipeline(
@@ -76,6 +79,7 @@ def _slides(variant: Variant, modality: Modality) -> Pipeline:
         variant,
         modality,
         estimate=estimate,
+        check=partial(check_images, medium=SLIDES),
         caution=modality.caution,
         model=scorer_of,
         stages={
@@ -112,6 +116,7 @@ def _volumes(variant: Variant, modality: Modality) -> Pipeline:
     from ...steps.volumes.sample import sample_steps
     from .shared_steps import map_steps, split_step, training_steps
     from .slices import LAYER, SCORES, score_volume
+    from .split import check_images
     from .volumes import VOLUMES
 
     return Pipeline(
@@ -119,6 +124,7 @@ def _volumes(variant: Variant, modality: Modality) -> Pipeline:
         variant,
         modality,
         estimate=forecast,
+        check=partial(check_images, medium=VOLUMES),
         check_sampled=check_one_channel,
         stages={
             "convert": convert.steps(modality),

@@ -17,13 +17,13 @@ from ....stores.array import ArraySpec, StoredArray, written
 from ....stores.frame import Array, Box
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
-from .medium import NONE, PART, TEST, TRAIN, Medium, Rows
+from ...steps.films.index import check_rule, stated_index
+from ...steps.split_column import learned_and_judged, unknown_words
+from .medium import NONE, PART, TEST, TRAIN, Medium, Rows, texts_of_images
 from .settings import ScoreSettings
 
 SPLIT = "split"
 ANY = "any"
-NAMES_OF_TRAINING = frozenset({"train", "training", "fit"})
-NAMES_OF_TEST = frozenset({"test", "testing", "val", "valid", "validation", "holdout"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +53,24 @@ def write_split(job: Job[Any], unit: Unit, *, medium: Medium) -> Outcome:
     return outcome
 
 
+def check_films(job: Job[Any], *, medium: Medium) -> None:
+    """Raises SettingsError, before any work, for a rule of columns that the list lacks, or too few films to train on."""
+    check_rule(job)
+    if stated := stated_index(job):
+        divided(Rows(stated.texts, {}), job.settings, medium)
+
+
+def check_images(job: Job[Any], *, medium: Medium) -> None:
+    """Raises SettingsError, before any work, for too few slides or volumes to train on."""
+    divided(Rows(texts_of_images(job, list(job.slides)), {}), job.settings, medium)
+
+
 def divided(rows: Rows, settings: ScoreSettings, medium: Medium) -> Division:
     """Divide the used rows. Raises SettingsError (E_NO_TRAINING) where too few are left to train on."""
     part = np.full(len(rows), NONE, np.uint8)
     used = rows.used
     notes: list[str] = []
-    labels, stated = (np.char.lower(rows.texts[name][used].astype(str)) for name in ("label", "split"))
+    labels, words = np.char.lower(rows.texts["label"][used].astype(str)), rows.texts["split"][used].astype(str).tolist()
     normal = settings.normal.lower()
     unlabelled = normal == ANY or not (labels != "").any()
     is_normal = np.ones(len(used), bool) if unlabelled else labels == normal
@@ -66,9 +78,11 @@ def divided(rows: Rows, settings: ScoreSettings, medium: Medium) -> Division:
         notes.append(_without_labels(medium))
     elif unknown := int((labels == "").sum()) * (not unlabelled):
         notes.append(f"{unknown:,} {medium.name} have no label: they are scored, and not trained on")
-    trains, tests = (np.isin(stated, sorted(names)) for names in (NAMES_OF_TRAINING, NAMES_OF_TEST))
-    if odd := int(((stated != "") & ~trains & ~tests).sum()):
-        notes.append(f"{odd:,} {medium.name} have another split than train or test: it says nothing of them")
+    trains, tests = learned_and_judged(words)
+    if odd := unknown_words(words):
+        notes.append(
+            f"the column `split` says {', '.join(odd[:5])}, which names no part: it tells nothing of such {medium.name}"
+        )
     subjects = rows.texts["subject"][used].astype(str)
     if trains.any():
         learned = is_normal & trains

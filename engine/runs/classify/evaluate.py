@@ -13,10 +13,11 @@ from ....stores.frame import Array
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
 from ...steps.checkpoints import read_record, write_document
+from ...steps.split_column import TEST, TRAIN, VALIDATION
 from .cohort import FilmCohort, cohort_of
 from .documents import EVALUATION, ClassifierRecord, Comparison, Evaluation, Folds, Interval, Method
 from .figures import area, repeated_figures
-from .folds import TEST, TRAIN, VALIDATION, folds_of, parts_of
+from .folds import folds_of, parts_of
 from .networks import stages_of
 from .pixels import pixel_probabilities
 from .probabilities import Judgement, judgement_of, named_classes, repeat_of

@@ -25,6 +25,7 @@ from ...pipeline.job import Job
 from ...pipeline.record import digest
 from ...pipeline.unit import Outcome, Unit
 from ...steps.checkpoints import write_document
+from ...steps.split_column import NONE, TEST, TRAIN, VALIDATION, check_sides, parts_of_split
 from .cohort import FilmCohort, cohort_of
 from .divisible import check_classes, is_divisible, least_subjects, named_labels
 from .documents import FOLDS, Folds, PartSizes
@@ -32,13 +33,6 @@ from .settings import ClassifySettings
 from .trained import FINAL
 
 PART = "part"
-NONE, TRAIN, VALIDATION, TEST = 0, 1, 2, 3
-SPLITS = {
-    **dict.fromkeys(("train", "training", "fit"), TRAIN),
-    **dict.fromkeys(("val", "valid", "validation"), VALIDATION),
-    **dict.fromkeys(("test", "testing", "holdout"), TEST),
-}
-"""Value of a column `split` -> the part."""
 NETWORKS = r"final|repeat-\d+-fold-\d+|site-\d+-fold-\d+"
 """Pattern of the networks' names."""
 TONE_PERCENTILES = (1.0, 99.0)
@@ -141,7 +135,7 @@ def divided(cohort: FilmCohort, settings: ClassifySettings) -> Division:
     from ....models.evaluation.subject_splits import repeated_folds, subject_split
 
     sizes = settings.division
-    stated = np.array([SPLITS.get(text.strip().lower(), NONE) for text in cohort.index.texts["split"]], np.uint8)
+    stated = parts_of_split(cohort.index.texts["split"].tolist())
     stated = np.where(cohort.usable, stated, NONE)
     labelled = cohort.labels >= 0
     if (stated != NONE).any():
@@ -198,12 +192,7 @@ def _as_stated(cohort: FilmCohort, stated: Array, settings: ClassifySettings) ->
             "E_SPLIT",
         )
     learned, judged = labelled & np.isin(stated, (TRAIN, VALIDATION)), stated == TEST
-    if both := sorted(set(subjects[learned]) & set(subjects[judged])):
-        raise SettingsError(
-            f"{len(both)} subjects are on both sides of the column `split`, as {', '.join(both[:5])}: the network would be "
-            "judged on subjects that it was trained on. Put each subject on one side.",
-            "E_SPLIT",
-        )
+    check_sides(subjects, learned, judged)
     notes = list(_notes(cohort, settings))
     rows = np.flatnonzero(learned)
     check_classes(cohort, learned, 2)
@@ -285,7 +274,7 @@ def _notes(cohort: FilmCohort, settings: ClassifySettings) -> Iterator[str]:
     if len(unnamed) > 1:
         yield "one of the two tasks names no subjects: a person in both of them is learned first and judged all the same"
     odd = cohort.usable & (cohort.index.texts["split"] != "")
-    if odd.any() and not any(text.strip().lower() in SPLITS for text in cohort.index.texts["split"][odd]):
+    if odd.any() and not parts_of_split(cohort.index.texts["split"][odd].tolist()).any():
         yield "the column `split` holds no train and no test: it says nothing, and films are divided into folds"
     if missing := int((cohort.usable & (cohort.labels < 0)).sum()):
         yield f"{missing:,} films have no label: they are judged, and count in no figure"

@@ -22,10 +22,11 @@ from ...pipeline.progress import ProgressFile
 from ...pipeline.unit import Outcome, Unit
 from ...steps.checkpoints import checkpoint_slot, device_of, read_record, save_model
 from ...steps.films.rows import FilmRows
+from ...steps.split_column import TEST, TRAIN, VALIDATION
 from .cohort import cohort_of
 from .documents import ClassifierRecord, StageRecord
 from .finished_stages import FinishedStages
-from .folds import TEST, TRAIN, VALIDATION, parts_of
+from .folds import parts_of
 from .plans import network_of, scratch_plan, stage_plan
 from .settings import ClassifySettings
 from .starts import has_start, start_weights

@@ -11,9 +11,10 @@ from ...pipeline.job import Job
 from ...pipeline.record import digest
 from ...pipeline.unit import Outcome, Unit
 from ...steps.checkpoints import read_record
+from ...steps.split_column import NONE, TEST
 from .cohort import FilmCohort, cohort_of
 from .documents import ClassifierRecord, Folds
-from .folds import NONE, TEST, Division, store_division
+from .folds import Division, store_division
 from .settings import TrainedFilmSettings
 from .trained import FINAL, ORIGIN
 

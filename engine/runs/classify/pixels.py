@@ -11,7 +11,8 @@ from ....stores.folder import Folder
 from ....stores.frame import Array
 from ...pipeline.job import Job
 from ...steps.films.rows import FilmRows
-from .folds import TEST, TRAIN, VALIDATION, folds_of, parts_of
+from ...steps.split_column import TEST, TRAIN, VALIDATION
+from .folds import folds_of, parts_of
 from .probabilities import repeat_of
 
 SIDE = 32

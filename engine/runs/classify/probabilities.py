@@ -26,7 +26,8 @@ from ...pipeline.step import per_image
 from ...pipeline.unit import Outcome, Unit
 from ...steps.checkpoints import device_of
 from ...steps.films.layout import IMAGES, first_row
-from .folds import TEST, folds_of, parts_of
+from ...steps.split_column import TEST
+from .folds import folds_of, parts_of
 from .networks import calibration_of, load_classifier
 from .settings import JudgedFilmSettings
 

@@ -10,10 +10,11 @@ import numpy as np
 from ....stores.frame import Array
 from ...pipeline.job import Job
 from ...steps.films.rows import FilmRows
+from ...steps.split_column import TEST, TRAIN, VALIDATION
 from .cohort import FilmCohort
 from .documents import Confound, Folds, Interval, SiteCell, SiteFigures
 from .figures import interval
-from .folds import TEST, TRAIN, VALIDATION, folds_of, parts_of
+from .folds import folds_of, parts_of
 from .networks import calibration_of, load_classifier
 from .pixels import MOST_FILMS, small_films
 

@@ -15,10 +15,11 @@ from ...pipeline.job import Job
 from ...pipeline.progress import ProgressFile
 from ...pipeline.unit import Outcome, Unit
 from ...steps.checkpoints import checkpoint_slot, device_of, read_record, save_model
-from ...steps.films.index import check_rule
+from ...steps.films.index import check_rule, stated_index
 from ...steps.films.rows import FilmRows
-from .cohort import FilmCohort, cohort_of, has_pretraining
+from .cohort import FilmCohort, cohort_from, cohort_of, has_pretraining, pretraining_rows
 from .documents import PretrainedRecord
+from .folds import divided
 from .plans import network_of, scratch_plan
 from .settings import ClassifySettings
 
@@ -44,8 +45,8 @@ def start_units(job: Job[ClassifySettings], step: str) -> Iterator[Unit]:
 
 
 def check_start(job: Job[ClassifySettings]) -> None:
-    """Raises SettingsError, before any work, for weights that are not there or of another network, a lost list, or a rule of
-    columns that the list lacks."""
+    """Raises SettingsError, before any work, for weights that are not there or of another network, a lost list, a rule of
+    columns that the list lacks, or films that cannot be divided by what the list says of them."""
     check_rule(job)
     settings = job.settings
     if settings.weights:
@@ -56,6 +57,8 @@ def check_start(job: Job[ClassifySettings]) -> None:
             "both lists, or the run was begun without it. Name a list of other films.",
             "E_PRETRAIN",
         )
+    if stated := stated_index(job):
+        divided(cohort_from(stated, pretraining_rows(job, len(stated)), settings.normal), settings)
 
 
 def load_weights_file(network: FilmNetwork, settings: ClassifySettings) -> str:

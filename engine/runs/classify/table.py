@@ -7,8 +7,9 @@ import numpy as np
 from ....stores.tables import write_table
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
+from ...steps.split_column import TEST
 from .cohort import cohort_of
-from .folds import TEST, folds_of, parts_of
+from .folds import folds_of, parts_of
 from .losses import losses_of
 from .probabilities import judgement_of
 from .settings import JudgedFilmSettings

@@ -142,19 +142,22 @@ def _probes(job: Job[EmbedSettings], embeddings_NF: Array, train: Array, test: A
 
 def _describe(job: Job[EmbedSettings], column: str, guess: Array) -> dict[str, Figure]:
     """Figures of a probe over all folds together, with a bootstrap interval over subjects."""
-    from ....models.evaluation.probes import area, bootstrap, regression_figures
+    from ....models.evaluation.classification_figures import estimates
+    from ....models.evaluation.probes import regression_figures
+    from ....models.evaluation.ranking import auroc
 
     values, subjects = number_columns(job).values[column], covariates(job).subjects
     mask = np.isfinite(values) & np.isfinite(guess)
     values, guess, subjects = values[mask], guess[mask], subjects[mask]
     two = len(np.unique(values)) == 2
+    of_larger = values == values.max(initial=-np.inf)
 
     def figure(rows: Array) -> float:
-        return area(values[rows], guess[rows]) if two else regression_figures(values[rows], guess[rows])["mae"]
+        return auroc(of_larger[rows], guess[rows]) if two else regression_figures(values[rows], guess[rows])["mae"]
 
-    low, high = bootstrap(figure, subjects)
+    interval = estimates(lambda rows: {"figure": figure(rows)}, subjects)["figure"]
     name = f"{column} AUC" if two else f"{column} mean absolute error"
-    out = {name: Figure(mean=figure(np.arange(len(values))), sd=None, low=low, high=high, folds=())}
+    out = {name: Figure(mean=interval.value, sd=None, low=interval.low, high=interval.high, folds=())}
     if not two:
         r = regression_figures(values, guess)["r"]
         out[f"{column} r"] = Figure(mean=r, sd=None, low=None, high=None, folds=())

@@ -10,13 +10,11 @@ from ....errors import SettingsError
 from ....stores.frame import Array
 from ...pipeline.job import Job
 from ...steps.covariates import covariates
+from ...steps.split_column import check_sides, check_split, learned_and_judged
 from ...steps.volumes.harmonized import check_harmonized
 from ...steps.volumes.networks import WHOLE
 from .objective import objective_of
 from .settings import EmbedSettings
-
-SPLITS = {"train": 0, "training": 0, "val": 0, "validation": 0, "test": 1}
-"""Value of a column `split` -> 0 for training, 1 for evaluation."""
 
 
 def folds_of(job: Job[EmbedSettings]) -> dict[str, tuple[Array, Array]]:
@@ -30,9 +28,9 @@ def folds_of(job: Job[EmbedSettings]) -> dict[str, tuple[Array, Array]]:
     folds = {WHOLE: (rows, rows)}
     if not job.settings.cv:
         return folds
-    sides = np.array([SPLITS.get(r.columns.get("split", "").strip().lower(), -1) for r in job.slides.values()])
-    if {0, 1} <= set(sides.tolist()):
-        return folds | {"split": (np.flatnonzero(sides == 0), np.flatnonzero(sides == 1))}
+    learned, judged = learned_and_judged([r.columns.get("split", "") for r in job.slides.values()])
+    if learned.any() and judged.any():
+        return folds | {"split": (np.flatnonzero(learned), np.flatnonzero(judged))}
     what = covariates(job)
     subjects = len(np.unique(what.subjects))
     for count in range(min(job.settings.cv, subjects // 2), 1, -1):
@@ -77,19 +75,9 @@ def check_what_is_known(job: Job[EmbedSettings]) -> None:
             f"the objective {objective_of(job).kind!r} needs known classes or sites, and these volumes have "
             f"fewer than two {lacking}. Add them to the list, or use --objective reconstruction without --adversary."
         )
-    _check_shared_subjects(job)
-
-
-def _check_shared_subjects(job: Job[EmbedSettings]) -> None:
-    if "split" not in (folds := folds_of(job)):
-        return
-    subjects = covariates(job).subjects
-    both = sorted(set(subjects[folds["split"][0]]) & set(subjects[folds["split"][1]]))
-    if both:
-        raise SettingsError(
-            f"{len(both)} subjects are on both sides of the column `split` ({', '.join(both[:5])} ...): the network would be "
-            "evaluated on subjects that it was trained on. Put each subject on one side."
-        )
+    check_split(r.columns.get("split", "") for r in records)
+    if "split" in (folds := folds_of(job)):
+        check_sides(covariates(job).subjects, *folds["split"])
 
 
 def trainings(job: Job[EmbedSettings]) -> Iterator[tuple[str, str]]:

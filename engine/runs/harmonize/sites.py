@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from ....errors import SettingsError
 from ....models.seeds import numpy_generator
 from ...pipeline.job import Job
 from ...steps.checkpoints import find_record
+from ...steps.split_column import check_split, learned_and_judged
 from .documents import GeneratorRecord
 from .settings import HarmonizeSettings
 
 STEP = "generator"
 """Name of the step that trains."""
-FITTED = {"train", "training", "fit"}
-HELD_OUT = {"test", "val", "validation", "held-out"}
 FEW = 5
 """Subjects of a site below which the report warns."""
 
@@ -110,18 +111,12 @@ def left_out(job: Job[HarmonizeSettings]) -> dict[str, list[str]]:
 
 def _held_out(job: Job[HarmonizeSettings], of_site: dict[str, tuple[str, ...]]) -> tuple[frozenset[str], str]:
     images = [image for part in of_site.values() for image in part]
-    split = {image: job.slides[image].columns.get("split", "").strip().lower() for image in images}
-    unknown = sorted(set(split.values()) - FITTED - HELD_OUT - {""})
-    if unknown:
-        raise SettingsError(
-            f"the column `split` says {unknown[0]!r}; it names what fitting sees ({', '.join(sorted(FITTED))}) and "
-            f"what it does not ({', '.join(sorted(HELD_OUT))}).",
-            "E_NO_SITE",
-        )
-    if any(split.values()):
-        only_fitted = not set(split.values()) & HELD_OUT
-        held = {image for image, word in split.items() if word in HELD_OUT or (only_fitted and not word)}
-        return frozenset(held), "by the column `split`"
+    words = [job.slides[image].columns.get("split", "") for image in images]
+    check_split(words)
+    learned, judged = learned_and_judged(words)
+    if learned.any() or judged.any():
+        held = judged if judged.any() else ~learned
+        return frozenset(np.array(images)[held].tolist()), "by the column `split`"
     if not job.settings.holdout:
         return frozenset(), "none: every image was fitted on"
     subject = {image: job.slides[image].subject or image for image in images}

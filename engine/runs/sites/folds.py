@@ -10,9 +10,7 @@ import numpy as np
 from ....errors import SettingsError
 from ....stores.frame import Array
 from ...pipeline.job import Job
-
-SPLITS = {"train": 0, "training": 0, "val": 0, "validation": 0, "test": 1}
-"""Value of a column `split` -> 0 for training, 1 for evaluation."""
+from ...steps.split_column import check_sides, check_split, learned_and_judged
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +36,9 @@ def folds_of(job: Job[Any]) -> dict[str, tuple[Array, Array]]:
     """Fold -> (training rows, all of a known site; judged rows). An image is judged in one fold at most."""
     cohort = cohort_of(job)
     known = cohort.sites >= 0
-    sides = np.array([SPLITS.get(r.columns.get("split", "").strip().lower(), -1) for r in job.slides.values()])
-    if {0, 1} <= set(sides.tolist()):
-        return {"split": (np.flatnonzero((sides == 0) & known), np.flatnonzero(sides == 1))}
+    learned, judged = learned_and_judged([r.columns.get("split", "") for r in job.slides.values()])
+    if learned.any() and judged.any():
+        return {"split": (np.flatnonzero(learned & known), np.flatnonzero(judged))}
     for count in range(min(job.settings.cv, len(np.unique(cohort.subjects))), 1, -1):
         folds = _drawn(job, cohort, count)
         if all(len(np.unique(cohort.sites[train])) == len(cohort.names) for train, _ in folds):
@@ -84,6 +82,7 @@ def check_sites(job: Job[Any]) -> None:
             "or XLSX) with the columns path, subject and site.",
             "E_SITES",
         )
+    check_split(r.columns.get("split", "") for r in job.slides.values())
     folds = folds_of(job)
     if not folds:
         counts = ", ".join(f"{name} {count}" for name, count in _subjects_of(cohort).items())
@@ -95,12 +94,7 @@ def check_sites(job: Job[Any]) -> None:
     if "split" not in folds:
         return
     train, test = folds["split"]
-    both = sorted(set(cohort.subjects[train]) & set(cohort.subjects[test]))
-    if both:
-        raise SettingsError(
-            f"{len(both)} subjects are on both sides of the column `split` ({', '.join(both[:5])} ...): the network would be "
-            "judged on subjects that it was trained on. Put each subject on one side."
-        )
+    check_sides(cohort.subjects, train, test)
     missing = sorted(set(range(len(cohort.names))) - set(cohort.sites[train].tolist()))
     if missing:
         raise SettingsError(

@@ -98,6 +98,27 @@ def write_index(job: Job[FilmSettings], unit: Unit) -> Outcome:
     return outcome
 
 
+def stated_index(job: Job[FilmSettings]) -> FilmIndex | None:
+    """The index as lists and sets state it before any film is read: modality and reason are empty, and there are no properties.
+
+    None once the index is written. What cannot be divided is refused by it before hours of conversion.
+    """
+    if (job.folder.films / "reason").exists() or not job.slides:
+        return None
+    rule = job.settings.rule
+    count = max(first_row(job, batch) + record.shape[0] for batch, record in job.slides.items())
+    columns = {name: np.full(count, "", object) for name in (*TEXTS, *rule)}
+    columns["reason"][:] = UNREADABLE  # rows of batches that were rejected
+    for batch, record in job.slides.items():
+        for row, film in enumerate(_films(record, []), first_row(job, batch)):
+            film |= {"label": film.get(job.settings.label, ""), "reason": ""}
+            for name in columns:
+                columns[name][row] = film.get(name, "")
+    if rule:
+        _label_by_rule(columns, rule)
+    return FilmIndex({name: columns[name] for name in TEXTS}, {})
+
+
 def _receipt_of(job: Job[FilmSettings], batch: str) -> Receipt | None:
     """The receipt of a batch that was read; None of one that was rejected."""
     if batch not in job.slides:

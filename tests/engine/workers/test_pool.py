@@ -65,6 +65,7 @@ def worker_addresses(scheduler: str) -> list[str]:
         return list(client.scheduler_info(n_workers=-1)["workers"])
 
 
+@pytest.mark.nightly
 @pytest.mark.timeout(200)
 def test_one_local_worker_trains_the_same_network(mini: Any, tmp_path: Path) -> None:
     """The nanny tells a worker's libraries to use one thread; the run's own number of threads holds all the same."""

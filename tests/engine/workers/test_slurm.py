@@ -67,7 +67,7 @@ slurm:
   local_directory: {folder}/local
 """
 
-SHORT = ("--patch", "32", "--effort", "0.05", "--k", "2-4", "--seeds", "2", "--no-umap")
+SHORT = ("--patch", "32", "--effort", "0.05", "--k", "2-3", "--seeds", "2", "--no-umap", "--samples", "600")
 """Settings of a run on a real slide that goes on for longer than its jobs live."""
 
 

@@ -12,7 +12,6 @@ from tile_engine.models.evaluation.calibration import (
     calibration_error,
     fit_platt,
     fit_temperature,
-    margin_of,
     reliability,
 )
 
@@ -84,8 +83,3 @@ def test_three_classes_take_a_temperature_alone() -> None:
         fit_platt(logits, np.arange(30) % 3)
     with pytest.raises(SettingsError, match="cannot be judged"):
         calibration_error(logits, np.full(30, 3))
-
-
-def test_margins_of_probabilities_give_them_back() -> None:
-    probabilities = np.array([0.0, 0.2, 1.0])
-    assert expit(np.diff(margin_of(probabilities))[:, 0]) == pytest.approx(probabilities, abs=1e-8)

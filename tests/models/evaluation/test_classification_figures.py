@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, balanced_accuracy_score, roc_auc_score
 
-from tile_engine.models.evaluation.classification_figures import binary_figures, class_figures, estimates
+from tile_engine.models.evaluation.classification_figures import binary_figures, estimates
 
 DRAW = np.random.default_rng(0)
 LABELS = np.arange(120) % 2
@@ -19,15 +19,6 @@ def test_binary_figures_are_those_of_scikit_learn() -> None:
     assert figures["auprc"].value == pytest.approx(average_precision_score(LABELS, SCORES))
     assert figures["balanced_accuracy"].value == pytest.approx(balanced_accuracy_score(LABELS, SCORES >= 0.4))
     assert all(f.low <= f.value <= f.high for name, f in figures.items() if "calibration" not in name)
-
-
-def test_figures_of_three_classes_are_means_over_classes() -> None:
-    labels = np.arange(90) % 3
-    logits = np.eye(3)[labels] + DRAW.normal(0, 1, (90, 3))
-    given = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
-    figures = class_figures(labels, given, np.arange(90), draws=40)
-    assert figures["auroc"].value == pytest.approx(roc_auc_score(labels, given, multi_class="ovr"))
-    assert figures["balanced_accuracy"].value == pytest.approx(balanced_accuracy_score(labels, given.argmax(1)))
 
 
 def test_films_of_one_subject_do_not_count_as_independent() -> None:

@@ -8,7 +8,7 @@ from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
 
 from tile_engine.errors import SettingsError
-from tile_engine.models.evaluation.delong import area_interval, areas_covariance, compare_areas
+from tile_engine.models.evaluation.delong import areas_covariance, compare_areas
 
 
 def cases(seed: int = 0, m: int = 12, n: int = 17) -> tuple[np.ndarray, np.ndarray]:
@@ -54,12 +54,6 @@ def test_the_null_is_rejected_as_often_as_it_should_be() -> None:
         shared = draw.normal(0, 1, 80) + labels
         p.append(compare_areas(labels, shared + draw.normal(0, 1, 80), shared + draw.normal(0, 1, 80)).p)
     assert 0.02 < np.mean(np.array(p) < 0.05) < 0.085
-
-
-def test_the_interval_holds_the_area_and_stays_within_its_range() -> None:
-    labels, scores = cases(4)
-    area, low, high = area_interval(labels, scores[0])
-    assert low < area < high <= 1.0 and area_interval(labels, labels.astype(float)) == (1.0, 1.0, 1.0)
 
 
 def test_one_case_of_a_label_is_refused() -> None:

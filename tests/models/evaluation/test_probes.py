@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from tile_engine.models.evaluation.probes import bootstrap, grouped_folds, logistic, regression_figures, ridge
+from tile_engine.models.evaluation.probes import grouped_folds, logistic, regression_figures, ridge
 
 DRAW = np.random.default_rng(0)
 CODES = DRAW.normal(size=(120, 8))
@@ -50,13 +50,3 @@ def test_regression_figures_by_hand() -> None:
     assert found["r2"] == pytest.approx(0.5)
     assert found["mae"] == pytest.approx(1 / 3)
     assert found["r"] == pytest.approx(0.98198, abs=1e-5)
-
-
-def test_intervals_draw_subjects_not_cases() -> None:
-    """Each subject's cases are copies: as many cases as one likes make the interval no narrower."""
-    values = np.random.default_rng(3).normal(size=30)
-    low, high = bootstrap(lambda rows: float(values[rows].mean()), np.arange(30))
-    many = np.repeat(values, 20)
-    low_many, high_many = bootstrap(lambda rows: float(many[rows].mean()), np.repeat(np.arange(30), 20))
-    assert (low_many, high_many) == pytest.approx((low, high))
-    assert low < values.mean() < high

@@ -14,7 +14,7 @@ from tile_engine.errors import SettingsError
 from tile_engine.models.networks.film_network import FilmNetwork
 from tile_engine.models.networks.film_resnet import FilmResNet
 from tile_engine.models.networks.mnist_cnn import MnistCNN
-from tile_engine.models.training.film_inference import head_inputs_of, logits_of
+from tile_engine.models.training.film_inference import logits_of
 from tile_engine.models.training.film_training import FilmPlan, FilmTraining, LabelledFilms, balanced_loss
 from tile_engine.models.training.phases import train_phase
 from tile_engine.models.training.transfer import scratch_rates
@@ -111,8 +111,6 @@ def test_logits_do_not_depend_on_the_batch() -> None:
     net, data = network(), films(5)
     assert np.array_equal(logits_of(net, data.films, 4)[:4], logits_of(net, data.films[:4], 4))
     assert logits_of(net, data.films[:0]).shape == (0, 2)
-    seen = torch.from_numpy(head_inputs_of(net, data.films))
-    assert seen.shape == (5, 16) and np.allclose(net.head(seen).detach(), logits_of(net, data.films), atol=1e-5)
 
 
 def test_what_cannot_be_trained_is_refused() -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from tile_engine import open_run
+from tile_engine.engine.api.commands import run
 from tile_engine.engine.runs.anomaly.films import FILMS
 from tile_engine.engine.runs.anomaly.medium import NONE, TEST, TRAIN, Rows
 from tile_engine.engine.runs.anomaly.settings import AnomalySettings, SlideAnomalySettings
@@ -118,3 +120,11 @@ def test_a_finished_run_states_scores_figures_and_maps(finished: Callable[[str, 
     assert set(figures["properties"]) >= {"mean_intensity", "pixel_entropy", "packed_bytes"}
     page = (run.out / "report.html").read_text()
     assert "opacity" in page and "Does a score follow grey values alone?" in page
+
+
+def test_too_few_images_to_train_on_are_refused_before_any_is_read(cohorts: dict[str, Path], tmp_path: Path) -> None:
+    for images in ("films", "volumes"):
+        with pytest.raises(SettingsError, match="left to train on") as caught:
+            run("anomaly", {images: cohorts[images]}, tmp_path / images, settings={"normal": "no such label"})
+        assert caught.value.code == "E_NO_TRAINING" and not (tmp_path / images / f"{images}.zarr").exists()
+        assert not (tmp_path / images / images).exists()

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from tile_engine.engine.runs.classify.cohort import FilmCohort, cohort_from
-from tile_engine.engine.runs.classify.folds import NONE, TEST, TRAIN, VALIDATION, divided
+from tile_engine.engine.runs.classify.folds import divided
 from tile_engine.engine.runs.classify.settings import ClassifySettings
 from tile_engine.engine.steps.films.index import TEXTS, FilmIndex
+from tile_engine.engine.steps.split_column import NONE, TEST, TRAIN, VALIDATION
 from tile_engine.errors import SettingsError
 
 

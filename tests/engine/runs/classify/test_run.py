@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from tile_engine import open_run
+from tile_engine.engine.api.commands import run
 from tile_engine.engine.api.trained_runs import run_to_apply
 from tile_engine.engine.runs.classify.finished_stages import FinishedStages
 from tile_engine.engine.runs.classify.networks import load_classifier
@@ -103,3 +104,21 @@ def test_a_training_that_was_killed_between_stages_leaves_the_same_bytes(
     assert saved[:4] == [1, 2, 3, 4]
     assert before == {n: (out / "models" / f"{n}.safetensors").read_bytes() for n in before}
     assert not list((out / "models").glob("*.training.*"))
+
+
+@pytest.mark.parametrize(
+    ("row", "code", "words"),
+    [
+        ("normal,", "E_LABELS", "only 'normal' as labels"),
+        ("normal,train", "E_SPLIT", "needs both train and test"),
+    ],
+)
+def test_films_that_cannot_be_divided_are_refused_before_any_is_read(
+    cohorts: dict[str, Path], tmp_path: Path, row: str, code: str, words: str
+) -> None:
+    folder = cohorts["films"].parent
+    rows = [f"{folder}/{n}.png,p{n},{row}" for n in range(6)]
+    (tmp_path / "list.csv").write_text("\n".join(["path,subject,label,split", *rows]) + "\n")
+    with pytest.raises(SettingsError, match=words) as caught:
+        run("classify", {"films": tmp_path / "list.csv"}, tmp_path / "out", settings={"side": 32})
+    assert caught.value.code == code and not (tmp_path / "out" / "films.zarr").exists()

@@ -176,7 +176,7 @@ def test_stages_one_by_one_leave_the_bytes_of_the_whole_run(mini: Any, tmp_path:
     none = ["--cluster", "none", "-q"]
     stages = (
         ["convert", str(mini.slides), "--out", str(out)],
-        ["sample", str(out), "--patch", "32", "--effort", "0.02"],
+        ["sample", str(out), "--patch", "32", "--effort", "0.02", "--samples", "1100"],
         ["train", str(out), "--k", "2-3", "--objective", "imsat", "--seeds", "2", "--threads", "1"],
         ["apply", str(out)],
         ["map", str(out), "--no-umap"],

@@ -38,7 +38,7 @@ def section_of(job: Job[SectionSettings], unit: Unit) -> SectionFile:
 
 
 def overview_spacing(job: Job[SectionSettings], record: ImageRecord) -> float:
-    """Micrometres a pixel of a block's overviews: the longest section has `SIDE` or `resolution` pixels, or all that it has."""
+    """Micrometres a pixel of a block's overviews: the longest section has `SIDE` or `resolution` pixels, or all it has."""
     longest = max(max(section.native_shape) * section.native_spacing for section in record.sections)
     return max(job.spacing, longest / max(SIDE, job.settings.resolution))
 

@@ -289,7 +289,6 @@ def cohorts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     def make(root: Path) -> None:
         tiny_slides(root / "slides")
         tiny_volumes(root / "volumes")
-        tiny_sections(root / "sections")
         with_other_task(tiny_films(root / "films"), root / "tasks.csv")
         tiny_sections(root / "sections")
         (root / "sites.csv").write_text(

@@ -57,7 +57,7 @@ class Job(Generic[S]):
         if not slide:
             return base
         record = self.slides[slide]
-        return digest(base, record.key)
+        return digest(base, self.pipeline.steps[step].key(record))
 
     def view(self, image: str) -> Source:
         """The image's own file, resampled to the run's spacing."""

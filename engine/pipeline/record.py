@@ -129,15 +129,16 @@ class ImageRecord:
         part = [self.subimage] if self.subimage else []
         turned = [] if self.placement.straight else [self.affine]
         kind = ["labels"] if self.labels else []
-        stack = (
-            [[self.stains, [[s.id, s.fingerprint, s.mpp, s.part, s.reference] for s in self.sections]]]
-            if self.stains
-            else []
-        )
-        stack += [[self.columns[name] for name in (REGISTERED, MAPS)]] if REGISTERED in self.columns else []
+        stack = [[self.stains, self.sections_key]] if self.stains else []
         return digest(
             self.id, self.fingerprint, self.mpp, self.spacing, self.shape, *part, *mask, *turned, *kind, *stack
         )
+
+    @property
+    def sections_key(self) -> str:
+        """Fingerprint of a block's sections and of the maps that it takes over, whatever stains other blocks have."""
+        sections = [[s.id, s.fingerprint, s.mpp, s.part, s.reference] for s in self.sections]
+        return digest(self.id, self.spacing, sections, [self.columns.get(name, "") for name in (REGISTERED, MAPS)])
 
     @property
     def columns_digest(self) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from .outputs import Output
-from .record import ALL_COLUMNS
+from .record import ALL_COLUMNS, ImageRecord
 from .unit import AnyJob, Outcome, Unit
 
 Execute = Callable[..., Outcome]
@@ -37,6 +37,11 @@ def all_columns(settings: Any) -> tuple[str, ...]:
     return (ALL_COLUMNS,)
 
 
+def whole_key(record: ImageRecord) -> str:
+    """Of all that can affect a result."""
+    return record.key
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One pass over a run's units; all of a step's units are done before the next step begins."""
@@ -58,6 +63,8 @@ class Step:
     """All files that it writes, except its receipts."""
     cohort: bool = False
     """Whether it uses all images together, so that adding or removing an image changes its outputs."""
+    key: Callable[[ImageRecord], str] = whole_key
+    """Fingerprint of what an image's outputs depend on; a step that uses a part of the image names that part's."""
     reads: Literal["source", "image", "stored"] = "stored"
     """Its input: the image's own file; the image's pixels, from the store or else the file; or outputs of earlier steps."""
     progress: bool = False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 from ....stores.inside import ID_PATTERN
 from ....stores.ours import IMAGE_KEYS
 from ...pipeline.outputs import Output
@@ -22,6 +24,7 @@ def section_steps() -> tuple[Step, ...]:
             write_section_overview,
             overview_units,
             settings=("resolution", "codec"),
+            key=attrgetter("sections_key"),
             outputs=(Output("overviews/{image}", rf"{ID_PATTERN}\.ome\.zarr/({IMAGE_KEYS})"),),
             reads="source",
         ),
@@ -31,6 +34,7 @@ def section_steps() -> tuple[Step, ...]:
             register_section,
             pair_units,
             settings=("nonrigid", "seed"),
+            key=attrgetter("sections_key"),
             outputs=(
                 Output("transforms/{image}", rf"{ID_PATTERN}\.zarr/({IMAGE_KEYS})"),
                 Output("pairs/{image}", rf"{ID_PATTERN}\.json"),

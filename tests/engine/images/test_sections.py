@@ -176,3 +176,11 @@ def test_another_block_changes_nothing_of_those_that_are_there(painted: Any, ins
     both = inspect(painted("b/HE.png", "b/Ki67.png")).slides
     assert len(both) == 2 and both[before.id].key == before.key
     assert set(before.files) == {(s.path, s.fingerprint) for s in before.sections}
+
+
+def test_another_stain_in_a_block_changes_the_stacks_of_others_and_not_their_maps(painted: Any, inspect: Any) -> None:
+    folder = painted("a/HE.png", "a/Ki67.png", "b/HE.png", "b/Ki67.png")
+    before = {r.name: r for r in inspect(folder).slides.values()}
+    after = {r.name: r for r in inspect(painted("b/CD31.png")).slides.values()}
+    assert after["a"].channels == 9 and after["a"].key != before["a"].key
+    assert after["a"].sections_key == before["a"].sections_key and after["b"].sections_key != before["b"].sections_key

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 from .version import VERSION as __version__  # noqa: N811 - the name that Python asks for
 
 if TYPE_CHECKING:
-    from .engine.api.commands import anomaly, classify, cluster, embed, harmonize, relabel, sites
+    from .engine.api.commands import anomaly, classify, cluster, embed, harmonize, register, relabel, sites
     from .engine.api.evaluations import compare_evaluations
     from .engine.api.run import Run, open_run
     from .engine.api.stain_runs import StainRuns
     from .engine.export.export import ExportChoices, Exported, export
+    from .engine.export.warp_file import WarpedFile, warp_file
     from .engine.runtime.options import RunOptions
     from .engine.search.hits import Hits
     from .engine.search.search import search
@@ -31,6 +32,7 @@ __all__ = [
     "Run",
     "RunOptions",
     "StainRuns",
+    "WarpedFile",
     "__version__",
     "anomaly",
     "classify",
@@ -40,9 +42,11 @@ __all__ = [
     "export",
     "harmonize",
     "open_run",
+    "register",
     "relabel",
     "search",
     "sites",
+    "warp_file",
 ]
 
 _HOMES = {
@@ -53,6 +57,7 @@ _HOMES = {
     "Run": ".engine.api.run",
     "RunOptions": ".engine.runtime.options",
     "StainRuns": ".engine.api.stain_runs",
+    "WarpedFile": ".engine.export.warp_file",
     "anomaly": ".engine.api.commands",
     "classify": ".engine.api.commands",
     "cluster": ".engine.api.commands",
@@ -61,9 +66,11 @@ _HOMES = {
     "export": ".engine.export.export",
     "harmonize": ".engine.api.commands",
     "open_run": ".engine.api.run",
+    "register": ".engine.api.commands",
     "relabel": ".engine.api.commands",
     "search": ".engine.search.search",
     "sites": ".engine.api.commands",
+    "warp_file": ".engine.export.warp_file",
 }
 
 

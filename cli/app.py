@@ -19,6 +19,7 @@ from .from_settings import cluster_options, images_of, run_options, settings_of_
 from .lazy import CONTEXT_SETTINGS, LazyCommand, LazyGroup
 from .say import say
 from .search import search
+from .warp import warp
 
 STAGES = {
     "sample": "Sample random patches in tissue, balanced over images and subjects; or align whole volumes. Needs `convert`.",
@@ -98,6 +99,7 @@ def _others() -> Iterator[LazyCommand]:
     )
     yield LazyCommand("search", search, run=unlock)
     yield LazyCommand("export", export, run=partial(run_options, "redo", "force_unlock"))
+    yield LazyCommand("warp", warp)
     yield LazyCommand("info", maintenance.info, settings=partial(settings_of_stage, "convert", ("mpp", "part")))
     yield LazyCommand("status", maintenance.status)
     yield LazyCommand("verify", maintenance.verify, cluster=cluster_options)

@@ -31,6 +31,9 @@ AreVolumes = Annotated[
 AreFilms = Annotated[
     bool, typer.Option("--films", help="These are films (radiographs), not slides.", rich_help_panel=READ)
 ]
+AreSections = Annotated[
+    bool, typer.Option("--sections", help="These are sections of blocks, to be registered.", rich_help_panel=READ)
+]
 
 
 Level = Annotated[
@@ -96,6 +99,7 @@ def convert(
     run: Given,
     volumes: AreVolumes = False,
     films: AreFilms = False,
+    sections: AreSections = False,
     out: Out = None,
     dry_run: DryRun = False,
     json: AsJson = False,
@@ -103,13 +107,14 @@ def convert(
 ) -> int:
     """Slides or volumes to OME-Zarr 0.5: sharded, lossless, with the whole pyramid and a mask. The first stage of a run.
 
-    With --films: films to one Zarr store, reduced to --side.
+    With --films: films to one Zarr store, reduced to --side. With --sections: the stains of each block registered and stacked.
     """
     from ..engine.runs import usual
 
-    if volumes and films:
-        raise typer.BadParameter("images are volumes or films, not both", param_hint="--films")
-    kind = "volumes" if volumes else "films" if films else "slides"
+    kinds = [name for name, given in (("volumes", volumes), ("films", films), ("sections", sections)) if given]
+    if len(kinds) > 1:
+        raise typer.BadParameter(f"images are {' or '.join(kinds)}, not both", param_hint=f"--{kinds[-1]}")
+    kind = kinds[0] if kinds else "slides"
     options = run | {"stages": ("convert",)}
     return begin(
         usual(kind).name, {kind: slides}, settings, cluster, options, out, dry_run=dry_run, json=json, quiet=quiet

@@ -38,6 +38,14 @@ class Folder:
         """An integer label of the image."""
         return self.slide(slide) / "labels" / name
 
+    def transform(self, block: str, section: str) -> Path:
+        """The warp from a block's reference to one of its sections."""
+        return self.out / "transforms" / self._id(block) / f"{self._id(section)}.zarr"
+
+    def overview(self, block: str, section: str) -> Path:
+        """The coarse picture of a section that its registration works on."""
+        return self.out / "overviews" / self._id(block) / f"{self._id(section)}.ome.zarr"
+
     def model(self, name: str) -> Path:
         return self.out / "models" / f"{name}.safetensors"
 

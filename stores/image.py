@@ -123,9 +123,11 @@ class StoredImage:
         label: Mapping[str, Any] | None = None,
         notes: Mapping[str, Any] | None = None,
         placement: Placement = STRAIGHT,
+        channel_names: Sequence[str] = (),
     ) -> list[Written]:
         """Write the OME metadata; returns all metadata files. `label` is the value of `image-label`, `notes` go to our own
-        attributes, and so does the affine of an oblique volume: the standard has no rotation yet, and is written without."""
+        attributes, and so does the affine of an oblique volume: the standard has no rotation yet, and is written without.
+        `channel_names` ending in a colour (red, green, blue) are drawn in it."""
         spec = self.levels[0].spec
         channels = spec.shape[0] if spec.names[0] == "c" else None
         reference = list(reference or self.frames[0].spacing)
@@ -134,7 +136,7 @@ class StoredImage:
             "multiscales": multiscales(self.frames, name=name, channels=channels is not None, reference=reference),
         }
         if channels is not None and spec.dtype in ("uint8", "uint16"):
-            ome["omero"] = omero(channels, spec.dtype)
+            ome["omero"] = omero(channels, spec.dtype, channel_names)
         if label is not None:
             ome["image-label"] = dict(label)
         turned = {} if placement.straight else {TRANSFORMS: [affine_transform(placement.of_cells(self.frames[0]))]}

@@ -149,15 +149,29 @@ def factors_of(finest: Sequence[int], level: Sequence[int]) -> list[float]:
     return factors
 
 
-def omero(channels: int, dtype: str) -> dict[str, Any]:
-    """Rendering hints: red, green and blue for three channels, white for one, windows over the type's range."""
+PRIMARIES = {"red": "FF0000", "green": "00FF00", "blue": "0000FF"}
+
+
+def omero(channels: int, dtype: str, names: Sequence[str] = ()) -> dict[str, Any]:
+    """Rendering hints: red, green and blue for three channels, white for one, windows over the type's range.
+
+    With `names` that end in a colour, such as "HE red", each channel has its name and colour, and the first three are shown.
+    """
     import numpy as np
 
     top = float(np.iinfo(dtype).max) if np.issubdtype(np.dtype(dtype), np.integer) else 1.0
-    primaries = [("red", "FF0000"), ("green", "00FF00"), ("blue", "0000FF")] if channels == 3 else []
+    primaries = list(PRIMARIES.items()) if channels == 3 else []
     wheel = ["FFFFFF"] if channels == 1 else ["00FFFF", "FF00FF", "FFFF00", "FF0000", "00FF00", "0000FF"]
     extras = [(f"channel {i}", wheel[i % len(wheel)]) for i in range(len(primaries), channels)]
     window = {"min": 0.0, "max": top, "start": 0.0, "end": top}
+    if names:
+        coloured = [(name, PRIMARIES[name.rpartition(" ")[2]]) for name in names]
+        return {
+            "channels": [
+                {"label": label, "color": color, "active": i < 3, "window": window}
+                for i, (label, color) in enumerate(coloured)
+            ]
+        }
     return {
         "channels": [
             {"label": label, "color": color, "active": True, "window": window} for label, color in [*primaries, *extras]

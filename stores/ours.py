@@ -32,11 +32,14 @@ ANY_COLUMN = r"[^/]+"
 """Pattern of column names, for tables that also have the columns of the user's list."""
 ANNDATA_KEYS = anndata_keys(ANY_COLUMN)
 
-OWN_FOLDERS = ("slides", "volumes", "samples.zarr", "films.zarr", "models", "tables", "maps", "receipts", "index")
+OWN_FOLDERS = (
+    "slides", "volumes", "sections", "overviews", "transforms", "pairs", "samples.zarr", "films.zarr", "models", "tables",
+    "maps", "receipts", "index",
+)  # fmt: skip
 """Folders of OUT that a run writes."""
 OWN_PATHS = (
     r"(run|slides|rejected|quarantined|lock)\.json|report\.html|shares\.csv"
-    rf"|(slides|volumes)/{ID_PATTERN}\.ome\.zarr/(((labels/tissue|layers/{ID_PATTERN})/)?{IMAGE_KEYS}|(labels|layers)/zarr\.json)"
+    rf"|(slides|volumes|sections)/{ID_PATTERN}\.ome\.zarr/(((labels/tissue|layers/{ID_PATTERN})/)?{IMAGE_KEYS}|(labels|layers)/zarr\.json)"
     rf"|samples\.zarr/({ID_PATTERN}/)*{ARRAY_KEYS}|models/{ID_PATTERN}\.(safetensors|json)|tables/{ID_PATTERN}\.zarr/{ANNDATA_KEYS}"
     rf"|maps/(density/)?{ID_PATTERN}\.(png|geojson)|receipts/({ID_PATTERN}/)*{ID_PATTERN}\.json"
     r"|index/((vectors|lists)\.npy|columns\.npz|index\.json|added\.npz)"

@@ -235,6 +235,31 @@ def with_other_task(films: Path, path: Path) -> Path:
     return path
 
 
+def tiny_sections(folder: Path) -> Path:
+    """Two blocks of two and three tiny sections: crops of an IHC section, shifted, and in other colours; returns their list."""
+    import numpy as np
+    import skimage.data
+    from PIL import Image
+
+    folder.mkdir(parents=True)
+    section = skimage.data.immunohistochemistry()[::2, ::2]
+    rows = ["file,block,order,stain,reference,mpp,subject,landmarks"]
+    blocks = {"one": ("HE", "PanCK", "Ki67"), "two": ("HE", "PanCK")}
+    for b, (block, stains) in enumerate(blocks.items()):
+        for i, stain in enumerate(stains):
+            y, x = 40 + 60 * b + 2 * i, 50 + 3 * i
+            crop = np.full((96, 96, 3), 245, np.uint8)
+            crop[12:84, 10:86] = np.roll(section[y : y + 72, x : x + 76], i, axis=2)
+            Image.fromarray(crop).save(folder / f"{block}_{stain}.png")
+            points = np.array([[30.0, 40.0], [60.0, 30.0], [50.0, 70.0]]) - [3 * i, 2 * i]
+            lines = [f"{n},{px},{py}" for n, (px, py) in enumerate(points)]
+            (folder / f"{block}_{stain}.csv").write_text("\n".join([",X,Y", *lines]) + "\n")
+            reference = "yes" if stain == "HE" else ""
+            rows.append(f"{block}_{stain}.png,{block},{i},{stain},{reference},8,s{b},{block}_{stain}.csv")
+    (folder / "list.csv").write_text("\n".join(rows) + "\n")
+    return folder / "list.csv"
+
+
 def write_dicom_film(path: Path, values: Any, **elements: Any) -> None:
     """A digital radiograph of 12 bits, MONOCHROME1 unless `elements` say otherwise."""
     import pydicom
@@ -265,12 +290,14 @@ def cohorts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         tiny_slides(root / "slides")
         tiny_volumes(root / "volumes")
         with_other_task(tiny_films(root / "films"), root / "tasks.csv")
+        tiny_sections(root / "sections")
         (root / "sites.csv").write_text(
             "path,subject,site,split\nslides/a.tif,p,A,train\nslides/b.tif,q,B,train\nslides/c.tif,r,A,test\n"
         )
 
     root = once(tmp_path_factory, "cohorts", make)
     made = {"slides": root / "slides", "volumes": root / "volumes" / "list.csv", "films": root / "films" / "list.csv"}
+    made["sections"] = root / "sections"
     made["classify films"] = root / "tasks.csv"
     return made | dict.fromkeys(("harmonize slides", "sites slides"), root / "sites.csv")
 
@@ -284,12 +311,14 @@ HOW_SMALL: dict[str, dict[str, Any]] = {
     "classify films": {"side": 32, "cv": 2, "site_matrix": True},
     "cluster slides": {"patch": 32, "samples": 300, "k": "2-3", "seeds": 2},
     "cluster volumes": {"patch": 16, "samples": 300, "k": "2-3", "objective": "imsat", "seeds": 2},
+    "cluster sections": {"patch": 32, "stride": 16, "samples": 300, "k": "2-3", "seeds": 2, "resolution": 64},
     "cluster subjects": {"embedding_size": 4, "k": "2-3", "umap": True},
     "embed volumes": {"embedding_size": 4, "cv": 2, "umap": True},
     "embed volume-tiles": {"patch": 16},
     "embed slide-tiles": {"patch": 32, "pixels": "tissue"},
     "harmonize volumes": {"to": "site1", "holdout": 0, "piece": 32, "tile": 32},
     "harmonize slides": {"to": "B", "generator": "resnet", "width": 4, "piece": 32, "tile": 128},
+    "register sections": {"resolution": 64},
     "sites volumes": {"cv": 2, "shuffled": 1},
     "sites slides": {"patch": 32},
 }

@@ -72,10 +72,12 @@ def cluster(
     out: str | Path | None = None,
     *,
     volumes: Images | None = None,
+    sections: Images | None = None,
     options: RunOptions | None = None,
     **settings: Any,
 ) -> Run | StainRuns:
-    """Cluster the tissue on `slides`, or in `volumes`, and map each cluster; with `subjects`, group subjects by whole volumes.
+    """Cluster the tissue on `slides`, in `volumes` or in the stacked `sections` of blocks, and map each cluster; with
+    `subjects`, group subjects by whole volumes.
 
     Images are a folder, a glob, a file, a list (CSV, TSV, XLSX) or several of these; `out` is `./<folder>-tiles` by default;
     settings are keywords (k=14, spacing=1.0, ...), None for the default. The same call with the same `out` resumes an
@@ -85,7 +87,8 @@ def cluster(
     run cannot continue.
     Source: Rumman et al. 2023, PLOS Digital Health 2(12):e0000391.
     """
-    return run("cluster", {"slides": slides, "volumes": volumes}, out, options=options, settings=settings)
+    images = {"slides": slides, "volumes": volumes, "sections": sections}
+    return run("cluster", images, out, options=options, settings=settings)
 
 
 @with_settings_of("embed")
@@ -128,6 +131,27 @@ def harmonize(
     """
     done = run("harmonize", {"volumes": volumes, "slides": slides}, out, options=options, settings=settings)
     assert isinstance(done, Run)  # sites are not divided by stain
+    return done
+
+
+@with_settings_of("register")
+def register(
+    sections: Images | None = None,
+    out: str | Path | None = None,
+    *,
+    options: RunOptions | None = None,
+    **settings: Any,
+) -> Run:
+    """Register the sections of blocks across stains, and stack them as the channels of one image a block.
+
+    `sections` is a list (CSV, TSV, XLSX) with the columns path, block and stain, or a folder with one sub-folder a block.
+    Settings are keywords (resolution=4096, ...), None for the default. The same call with the same `out` resumes an unfinished
+    run. Pairs: `Run.table("pairs")`; stacks: `Run.images`; other files of a section on its reference: `Run.warp`.
+    Raises a TileEngineError if the whole run cannot continue.
+    Source: Borovec et al. 2020, IEEE TMI 39:3042 (the measure).
+    """
+    done = run("register", {"sections": sections}, out, options=options, settings=settings)
+    assert isinstance(done, Run)  # stains of blocks are channels of one image
     return done
 
 

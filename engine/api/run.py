@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from ..export.export import Exported
+    from ..export.warp_file import WarpedFile
     from ..runtime.options import RunOptions
     from ..search.hits import Hits
     from ..search.search import At
@@ -52,7 +53,7 @@ class Run:
 
     @property
     def of(self) -> str:
-        """Modality of the run's images: `slides`, `volumes` or `films`."""
+        """Modality of the run's images: `slides`, `volumes`, `films` or `sections`."""
         return self._folder.images
 
     @property
@@ -181,6 +182,21 @@ class Run:
         from ..export.export import ExportChoices, export
 
         return export(self.out, ExportChoices(to, folder, tuple(layers), grid), options=options)
+
+    def warp(
+        self,
+        file: str | Path,
+        *,
+        block: str,
+        stain: str,
+        inverse: bool = False,
+        to: str | Path | None = None,
+        overwrite: bool = False,
+    ) -> WarpedFile:
+        """Bring points, GeoJSON or labels of a section onto the reference of its block, or back: `tile_engine.warp_file`."""
+        from ..export.warp_file import warp_file
+
+        return warp_file(self.out, file, block=block, stain=stain, inverse=inverse, to=to, overwrite=overwrite)
 
     def _path_of(self, slide: str, name: str) -> Path:
         """Path of the label of this name, or else of the layer."""

@@ -8,15 +8,19 @@ from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from ...errors import SlideError
 from ...stores import cache
 from ...stores.remote import to_path
+from ...stores.slides.cohort import fingerprint
 from ...stores.slides.guarded import guarded
 from ...stores.slides.level_check import recorded_levels
 from ...stores.slides.reader import Slide, open_slide
 from ..pipeline.job import Job
+from ..pipeline.record import SectionFile
 
 if TYPE_CHECKING:
     from ...stores.volumes.reader import Volume
+    from ...stores.warps.warp import Warp
 
 V = TypeVar("V")
 
@@ -63,6 +67,7 @@ class Resources:
         """Slides that are read from copies; a copy that a process holds open cannot be removed to make room."""
         self.volumes = Bounded(1)
         """One at a time: a compressed volume stays in memory while it is open."""
+        self.warps = Bounded(16)
         self.masks = Bounded(4)
         self.stains = Bounded(16)
         """Stain profiles: small, and costly to make."""
@@ -81,6 +86,36 @@ class Resources:
         check = recorded_levels(record.reader, record.levels, record.native_shape)
         slide = held.get(key, lambda: open_slide(path, record.mpp, record.subimage, check))
         return cast(Slide, guarded(slide, job.crashing.get(image, ())))
+
+    def section(self, job: Job[Any], image: str, section: SectionFile) -> Slide:
+        """A section of a block, open; the block's quarantined tiles are masked in each of its sections.
+
+        Raises SlideError (E_CHANGED) for a file that is not as it was when the run began.
+        """
+        path = to_path(section.path)
+        held = self.copies if cache.is_copied(path) else self.slides
+        key = (section.path, section.mpp, section.part, section.fingerprint)
+        check = recorded_levels(section.reader, section.levels, section.native_shape)
+
+        def open_section() -> Slide:
+            if fingerprint(path) != section.fingerprint:
+                raise SlideError(
+                    f"{section.name}: the file was changed after the run had begun. Run again with --redo.", "E_CHANGED"
+                )
+            return open_slide(path, section.mpp, section.part, check)
+
+        return cast(Slide, guarded(held.get(key, open_section), job.crashing.get(image, ())))
+
+    def warp(self, job: Job[Any], image: str, section: SectionFile) -> Warp | None:
+        """The warp that a moving section of a block is read through; None where its registration was rejected."""
+        from ...stores.warps.stored import accepted, read_warp
+
+        path = job.folder.transform(image, section.id)
+        try:
+            stamp = (path / "zarr.json").stat().st_mtime_ns
+        except FileNotFoundError:
+            stamp = 0
+        return self.warps.get((path, stamp), lambda: read_warp(path) if accepted(path) else None)
 
     def volume(self, job: Job[Any], image: str) -> Volume:
         """A volume of a run, open, in canonical orientation."""

@@ -19,4 +19,10 @@ FILMS = Input(
     "Films: a folder (with its subfolders), a glob, a file, a set (.npz, .npy), or a list (CSV, TSV, XLSX) with a column "
     "`path` and perhaps subject, site, label, split ...",
 )
-INPUTS = {one.name: one for one in (SLIDES, VOLUMES, FILMS)}
+SECTIONS = Input(
+    "sections",
+    "Sections of blocks: a list (CSV, TSV, XLSX) with the columns `path`, `block`, `stain` and perhaps order, reference, "
+    "landmarks, mpp, subject ..., a folder (one block a sub-folder, or files named "
+    "BLOCK_STAIN), or the OUT of a run on sections.",
+)
+INPUTS = {one.name: one for one in (SLIDES, VOLUMES, FILMS, SECTIONS)}

@@ -1,8 +1,9 @@
-"""The modalities, slides, volumes and films: all that differs between the kinds of images."""
+"""The modalities, slides, volumes, films and sections: all that differs between the kinds of images."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from ...stores.frame import Box
@@ -19,6 +20,9 @@ from . import inputs
 from .films import inspect_films
 from .opening import inspect_slides, inspect_volumes, uneven
 from .outside_masks import with_outside_masks
+from .registered import find_sections_or_run
+from .section_stack import GappedView, absent_of_stack, covered_by_all, stack_at_spacing, stack_of_levels
+from .sections import inspect_sections
 
 
 def _find_volumes(spec: Images, settings: Any) -> Cohort:
@@ -32,14 +36,17 @@ def _open_slides(cohort: Cohort, settings: Any) -> InspectedCohort:
     return with_outside_masks(inspected, settings.tissue_mask)
 
 
+def _open_sections(cohort: Cohort, settings: Any) -> InspectedCohort:
+    inspected = inspect_sections(cohort, mpp=settings.mpp, spacing=settings.spacing, part=settings.part)
+    return with_outside_masks(inspected, settings.tissue_mask)
+
+
 def _slide_at_spacing(job: Job[Any], image: str) -> Source:
     return at_spacing(resources().slide(job, image), job.spacing)
 
 
 def _absent_of_slide(job: Job[Any], image: str, box: Box) -> list[Box]:
-    slide = resources().slide(job, image)
-    view = at_spacing(slide, job.spacing)
-    return [view.touches(gap) & box for gap in slide.absent(view.needs(box), view.level)]
+    return GappedView(resources().slide(job, image), job.spacing).absent(box)
 
 
 def _affine(job: Job[Any], image: str) -> Mapping[str, Any]:
@@ -60,6 +67,10 @@ def _find_films(spec: Images, settings: Any) -> Cohort:
 
 def _not_one_image(job: Job[Any], image: str) -> Source:
     raise NotImplementedError("films are read by the batch: see steps/films/convert.py")
+
+
+def _no_levels(job: Job[Any], image: str) -> Any:
+    raise NotImplementedError("only slides and blocks have coarser levels in their own files")
 
 
 def _film_views(strength: float) -> Any:
@@ -95,7 +106,9 @@ SLIDES = Modality(
     find=lambda spec, settings: find_slides(spec),
     open=_open_slides,
     read=_slide_at_spacing,
+    levels=lambda job, image: resources().slide(job, image),
     absent=_absent_of_slide,
+    covered=lambda job, image, frame: None,
     notes=lambda job, image: {},
     scaled=lambda stored: stored,
     views=_patch_views,
@@ -122,7 +135,9 @@ VOLUMES = Modality(
     find=_find_volumes,
     open=lambda cohort, settings: inspect_volumes(cohort, labels=settings.labels),
     read=lambda job, image: resources().volume(job, image),
+    levels=_no_levels,
     absent=lambda job, image, box: resources().volume(job, image).absent(box),
+    covered=lambda job, image, frame: None,
     notes=_affine,
     scaled=_in_range,
     views=_cube_views,
@@ -149,7 +164,9 @@ FILMS = Modality(
     find=_find_films,
     open=inspect_films,
     read=_not_one_image,
+    levels=_no_levels,
     absent=lambda job, image, box: [],
+    covered=lambda job, image, frame: None,
     notes=lambda job, image: {},
     scaled=lambda stored: stored,
     views=_film_views,
@@ -159,4 +176,16 @@ FILMS = Modality(
     amount=lambda pixels, spacing: f"{pixels / 1e6:,.1f} MPix",
     smaller=" or a smaller --side",
 )
-MODALITIES = {modality.name: modality for modality in (SLIDES, VOLUMES, FILMS)}
+SECTIONS = replace(
+    SLIDES,
+    input=inputs.SECTIONS,
+    noun="block",
+    find=lambda spec, settings: find_sections_or_run(spec),
+    open=_open_sections,
+    read=stack_at_spacing,
+    levels=stack_of_levels,
+    absent=absent_of_stack,
+    covered=covered_by_all,
+    fills_background=False,
+)
+MODALITIES = {modality.name: modality for modality in (SLIDES, VOLUMES, FILMS, SECTIONS)}

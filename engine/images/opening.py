@@ -29,7 +29,7 @@ def inspect_slides(cohort: Cohort, *, mpp: float | None, spacing: float | None, 
     """Inspect every slide, choose the run's spacing (see `working_spacing`), and record each slide's frame at that spacing."""
     entries = sorted(cohort.entries, key=lambda entry: entry.id)  # results do not depend on the order of a list's rows
     entries = [replace(entry, part=entry.part or part) for entry in entries]
-    looks = [_seen(entry, look) for entry, look in zip(entries, looks_at(entries, mpp, look_at_slides), strict=True)]
+    looks = [seen(entry, look) for entry, look in zip(entries, looks_at(entries, mpp, look_at_slides), strict=True)]
     finest = [look["native_spacing"] for look in looks if isinstance(look, dict)]
     target = spacing or (working_spacing(finest) if finest else PREFERRED)
     kind = Counter((look["channels"], look["dtype"]) for look in looks if isinstance(look, dict)).most_common(1)
@@ -41,7 +41,7 @@ def inspect_slides(cohort: Cohort, *, mpp: float | None, spacing: float | None, 
                 raise look
             slides[entry.id] = _record(entry, look, mpp=mpp, target=target, kind=kind[0][0])
         except SlideError as error:
-            mark = _fingerprint(entry.path)
+            mark = file_fingerprint(entry.path)
             rejected[entry.id] = Rejection(printable(entry.name), error.code, error.message, fingerprint=mark)
     return _inspected_cohort(cohort, target, slides, rejected)
 
@@ -52,7 +52,7 @@ def inspect_volumes(cohort: Cohort, *, labels: str = "auto") -> InspectedCohort:
     `labels` says which of them are label maps: auto (as each file says or looks), all or none.
     """
     entries = sorted(cohort.entries, key=lambda entry: entry.id)
-    looks = [_seen(entry, look) for entry, look in zip(entries, looks_at(entries, None, look_at_volumes), strict=True)]
+    looks = [seen(entry, look) for entry, look in zip(entries, looks_at(entries, None, look_at_volumes), strict=True)]
     kind = Counter(look["channels"] for look in looks if isinstance(look, dict)).most_common(1)
     volumes: dict[str, ImageRecord] = {}
     rejected: dict[str, Rejection] = {}
@@ -64,7 +64,7 @@ def inspect_volumes(cohort: Cohort, *, labels: str = "auto") -> InspectedCohort:
             record = _recorded(entry, look, look["frames"].frames[0], mpp=None)
             volumes[entry.id] = _with_labels(record, look.get("labels", ""), labels)
         except SlideError as error:
-            mark = _fingerprint(entry.path)
+            mark = file_fingerprint(entry.path)
             rejected[entry.id] = Rejection(printable(entry.name), error.code, error.message, fingerprint=mark)
     finest = [record.native_spacing for record in volumes.values()]
     return _inspected_cohort(cohort, statistics.median(finest) if finest else 0.0, volumes, rejected)
@@ -129,7 +129,7 @@ def answer_of(entry: SlideEntry, look: Any) -> dict[str, Any]:
     return answer
 
 
-def _seen(entry: SlideEntry, look: Any) -> dict[str, Any] | SlideError:
+def seen(entry: SlideEntry, look: Any) -> dict[str, Any] | SlideError:
     """A child's answer as properties of the image, or as the error that rejects it."""
     try:
         look = answer_of(entry, look)
@@ -187,7 +187,7 @@ def _recorded(entry: SlideEntry, look: dict[str, Any], frame: Frame, *, mpp: flo
         id=entry.id,
         name=printable(entry.name),
         path=str(entry.path.absolute()),
-        fingerprint=_fingerprint(entry.path),
+        fingerprint=file_fingerprint(entry.path),
         mpp=entry.mpp or mpp,
         subject=entry.subject,
         site=entry.site,
@@ -209,7 +209,7 @@ def _recorded(entry: SlideEntry, look: dict[str, Any], frame: Frame, *, mpp: flo
     )
 
 
-def _fingerprint(path: Path) -> str:
+def file_fingerprint(path: Path) -> str:
     try:
         return fingerprint(path)
     except (OSError, SlideError):

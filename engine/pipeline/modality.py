@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...stores.frame import Box
+from ...stores.frame import Array, Box, Frame
 from .unit import AnyJob
 
 if TYPE_CHECKING:
     from ...stores.image import StoredImage
     from ...stores.slides.cohort import Cohort
     from ...stores.source import Source
+    from ...stores.warps.warped import Gapped
     from .command import Input
     from .record import InspectedCohort
 
@@ -71,7 +72,7 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class Modality:
-    """One kind of images: slides, volumes or films."""
+    """One kind of images: slides, volumes, films or sections."""
 
     input: Input
     """Its command-line option."""
@@ -87,8 +88,12 @@ class Modality:
     """(files, settings) -> records of the accepted images, and rejections."""
     read: Callable[[AnyJob, str], Source]
     """(job, id) -> the image's own file, resampled to the run's spacing."""
+    levels: Callable[[AnyJob, str], Gapped]
+    """(job, id) -> the image's own file with all its levels, a Source that knows what it lacks (`absent`)."""
     absent: Callable[[AnyJob, str, Box], list[Box]]
     """(job, id, box of the run's frame) -> the parts of the box that the image's own file does not hold."""
+    covered: Callable[[AnyJob, str, Frame], Array | None]
+    """(job, id, coarse frame of the image) -> its cells where every part of the image has pixels, bool; None for all cells."""
     notes: Callable[[AnyJob, str], Mapping[str, Any]]
     """(job, id) -> metadata of the image's own file to keep in the store (JSON values)."""
     scaled: Callable[[StoredImage], Source]
@@ -109,8 +114,13 @@ class Modality:
 
     @property
     def name(self) -> str:
-        """Plural name, used for the command-line option and the folder of the stores: slides."""
+        """Name of the command-line option and of the folder of the stores: slides, sections."""
         return self.input.name
+
+    @property
+    def plural(self) -> str:
+        """What several of its images are called: slides, blocks."""
+        return f"{self.noun}s"
 
     @property
     def planar(self) -> bool:

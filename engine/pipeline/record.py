@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import ConfigDict
 
 from ...stores.frame import Box, Frame
+from ...stores.inside import is_id
 from ...stores.placement import Affine, Placement, placement
 from ...stores.slides.guarded import Piece
 
@@ -19,6 +20,10 @@ MAX_CELLS = 2**42
 """Cells of an image at the run's spacing, at most: two million along each side of a slide."""
 ALL_COLUMNS = "*"
 """Stands for all columns of the user's list."""
+REGISTERED = "registered"
+"""Column of a block whose maps are taken over from a run: the run's folder."""
+COLOURS = ("red", "green", "blue")
+"""Channels of a stain in a block, in order."""
 AXES = ("z", "y", "x")
 """Axes of a volume; a slide has the last two."""
 
@@ -51,10 +56,55 @@ class FilmFile:
 
 
 @dataclass(frozen=True, slots=True)
-class ImageRecord:
-    """One accepted image of a run, as stored in slides.json: a slide (y, x), a volume (z, y, x) or a batch of films.
+class SectionFile:
+    """One section of a block, in one stain."""
 
-    A batch of films (film, y, x) is one image of a run: it is what one unit of work reads, and one shard of films.zarr.
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    id: str
+    """Unique among the sections of its block, and a valid file name."""
+    stain: str
+    name: str
+    """Path relative to the input folder."""
+    path: str
+    fingerprint: str
+    reader: str
+    native_spacing: float
+    """Micrometres per pixel of level 0."""
+    native_shape: tuple[int, ...]
+    """Pixels (y, x) of level 0."""
+    spacing: tuple[float, ...]
+    """Micrometres per pixel (y, x) of level 0."""
+    origin: tuple[float, ...]
+    """Position of the first pixel's lower edges, in micrometres."""
+    mpp: float | None = None
+    part: str = ""
+    levels: tuple[int, ...] = ()
+    """As `ImageRecord.levels`."""
+    reference: bool = False
+    """Whether the others of the block are registered to it."""
+    landmarks: str = ""
+    """CSV of points X, Y in pixels of level 0, the same in all sections of the block; empty where there is none."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for an id that is no file name: a document may state any."""
+        if not is_id(self.id):
+            raise ValueError(f"{self.id!r} is no id of a section")
+        if len(self.frame.shape) != 2:
+            raise ValueError(f"a section has two axes, got the shape {self.native_shape}")
+
+    @property
+    def frame(self) -> Frame:
+        """The frame of level 0 of its own file."""
+        return Frame(AXES[-2:], self.native_shape, self.spacing, self.origin)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRecord:
+    """One accepted image of a run, as stored in slides.json: a slide (y, x), a volume (z, y, x), a batch of films, or a block.
+
+    A batch of films (film, y, x) is one image of a run: it is what one unit of work reads, and one shard of films.zarr. A block
+    is the stack (y, x) of its sections on the frame of one of them, three channels a stain.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -102,6 +152,10 @@ class ImageRecord:
     """Whether its numbers name regions: they are never averaged."""
     films: tuple[FilmFile, ...] = ()
     """Of a batch of films, its files in order."""
+    stains: tuple[str, ...] = ()
+    """Of a block, the stains of the run in the order of the channels, three each; some may be missing in the block."""
+    sections: tuple[SectionFile, ...] = ()
+    """Of a block, its sections in the order of their stains; one is the reference, whose file is the record's own."""
 
     def __post_init__(self) -> None:
         """Raises ValueError for shapes, spacings or an affine that make no frame: a document may state any."""
@@ -111,6 +165,8 @@ class ImageRecord:
             raise ValueError(f"an image has at most {MAX_CELLS} cells, got the shape {self.shape}")
         if self.affine and [len(row) for row in self.affine] != [4] * 4:
             raise ValueError(f"an affine has four rows of four numbers, got {self.affine}")
+        if self.sections and [one.path for one in self.sections if one.reference] != [self.path]:
+            raise ValueError("a block has one reference section, whose file is its own")
 
     @property
     def key(self) -> str:
@@ -119,7 +175,14 @@ class ImageRecord:
         part = [self.subimage] if self.subimage else []
         turned = [] if self.placement.straight else [self.affine]
         kind = ["labels"] if self.labels else []
-        return digest(self.id, self.fingerprint, self.mpp, self.spacing, self.shape, *part, *mask, *turned, *kind)
+        stack = (
+            [[self.stains, [[s.id, s.fingerprint, s.mpp, s.part, s.reference] for s in self.sections]]]
+            if self.stains
+            else []
+        )
+        return digest(
+            self.id, self.fingerprint, self.mpp, self.spacing, self.shape, *part, *mask, *turned, *kind, *stack
+        )
 
     @property
     def columns_digest(self) -> str:
@@ -147,6 +210,25 @@ class ImageRecord:
     def images(self) -> int:
         """The number of the user's images that it stands for: the films of a batch, else 1."""
         return self.shape[0] if self.films else 1
+
+    @property
+    def reference(self) -> SectionFile:
+        """Of a block, the section that the others are registered to."""
+        return next(one for one in self.sections if one.reference)
+
+    @property
+    def moving(self) -> tuple[SectionFile, ...]:
+        """Of a block, the sections that are registered to the reference."""
+        return tuple(one for one in self.sections if not one.reference)
+
+    def section(self, stain: str) -> SectionFile | None:
+        """Of a block, the section of a stain; None where it has none."""
+        return next((one for one in self.sections if one.stain == stain), None)
+
+    @property
+    def channel_names(self) -> tuple[str, ...]:
+        """Of a block, the names of its channels; empty of other images."""
+        return tuple(f"{stain} {colour}" for stain in self.stains for colour in COLOURS)
 
     @property
     def frame(self) -> Frame:

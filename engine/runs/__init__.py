@@ -19,6 +19,7 @@ RUNS = (
     "cluster",
     "embed",
     "harmonize",
+    "register",
     "sites",
 )
 

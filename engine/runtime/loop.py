@@ -155,7 +155,7 @@ class _Count:
 
     def event(self) -> Event:
         facts: dict[str, object] = {"slides": self._slides, "amount": self._amount, "seconds": self.wall}
-        facts["images"] = self._job.modality.name
+        facts["images"] = self._job.modality.plural
         return Event("progress", self._step.title, self._stage, self._done, self._total, facts)
 
     def _count(self, seconds: Mapping[str, float]) -> None:

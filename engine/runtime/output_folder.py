@@ -35,7 +35,7 @@ def check_outside(out: Path, images: Images, inputs: Sequence[Path]) -> None:
         )
     for spec in [images] if isinstance(images, str | Path) else images:
         root = to_path(spec)
-        stores = [target / "slides", target / "volumes"]
+        stores = [target / name for name in ("slides", "volumes", "sections")]
         if root.is_dir() and any(root.resolve() == s or root.resolve().is_relative_to(s) for s in stores):
             raise SettingsError(
                 f"{spec} is where {out} keeps its own stores: slides and results would be mixed. Choose another --out.",

@@ -45,7 +45,7 @@ def slides_section(rows: Sequence[SlideRow], *, legend: Legend = (), noun: str =
     columns = [
         Column(noun[:-1].capitalize()),
         Column("Spacing, µm", "number"),
-        Column("Width × height, px" if noun == "slides" else "x × y × z, voxels", "number"),
+        Column("Width × height, px" if noun != "volumes" else "x × y × z, voxels", "number"),
         Column("Tissue", "share"),
         Column("Tiles", "number"),
         *(Column(str(label), "share", colour(label)) for label, _, _ in legend),

@@ -105,7 +105,7 @@ def estimate(job: Job[PatchSettings]) -> Estimate:
         slides=len(job.slides),
         pixels=pixels,
         spacing=job.spacing,
-        images=job.modality.name,
+        images=job.modality.plural,
         amount=job.modality.amount(pixels, job.spacing),
         units=units,
         tiles=tiles,

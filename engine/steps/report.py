@@ -36,7 +36,7 @@ def name_of(job: Job[Any]) -> str:
 
 def facts_of(job: Job[Any], *, tiles: int, rejected: int, clusters: int = 0) -> tuple[tuple[str, str], ...]:
     """The key figures at the head of a report, as (name, value) pairs."""
-    facts = [(job.modality.name, str(len(job.slides))), ("rejected", str(rejected)), ("tissue tiles", f"{tiles:,}")]
+    facts = [(job.modality.plural, str(len(job.slides))), ("rejected", str(rejected)), ("tissue tiles", f"{tiles:,}")]
     if clusters:
         facts.append(("clusters", str(clusters)))
     facts.append(("spacing", f"{job.spacing:g} µm"))

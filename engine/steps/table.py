@@ -144,7 +144,7 @@ def sampled_note(job: Job[PatchSettings]) -> str:
         return ""
     return (
         f"The table, its plane and what is computed from it hold {held:,} of {sum(counts):,} tiles, a sample balanced over "
-        f"{job.modality.name}; the layers and maps hold every tile."
+        f"{job.modality.plural}; the layers and maps hold every tile."
     )
 
 

@@ -32,6 +32,10 @@ ROLES: Mapping[str, tuple[str, ...]] = {
     "site": ("site", "siteid", "center", "centre", "centerid", "centreid", "institution", "hospital"),
     "mpp": ("mpp", "micronsperpixel", "micrometersperpixel", "micrometresperpixel", "umperpixel", "μmperpixel", "umpx", "μmpx"),
     "part": ("part",),
+    "block": ("block", "blockid", "blockname", "tissueblock"),
+    "order": ("order", "sectionorder", "sectionnumber", "sectionno"),
+    "reference": ("reference", "isreference"),
+    "landmarks": ("landmarks", "landmarksfile", "landmarkspath", "landmarkfile"),
     **CARRIED,
 }  # fmt: skip
 """Meaning of a column -> its usual headings; of two in one list the earlier decides. `group` is never the subject."""

@@ -13,6 +13,10 @@ from .sheet import read_sheet
 
 Row = tuple[int, dict[str, str]]
 """Line of a row, and meaning -> value of its cells; a missing value is empty."""
+WORDS = frozenset({"path", "subject", "mpp"})
+"""Columns that are no measurements, even where their cells are numbers; mpp is read on its own."""
+WORDS_OF_SECTIONS = frozenset({"block", "stain", "reference", "landmarks"})
+"""The same of lists of sections."""
 MAX_NAMED = 5
 """Cells, rows or files that a message names, at most."""
 
@@ -44,7 +48,7 @@ def read_list(path: Path, roles: Collection[str]) -> ImageList:
     unnamed = sum(not row.get("subject") for _, row in rows) if {"subject", "path"} <= headings.keys() else 0
     if unnamed:
         notes.append(f"{unnamed} of {len(rows)} rows name no subject: each is a subject of its own")
-    notes += _number_notes(headings, [row for _, row in rows])
+    notes += _number_notes(headings, [row for _, row in rows], WORDS | (WORDS_OF_SECTIONS & set(roles)))
     return ImageList(path, headings, rows, sheet.problems, tuple(f"{path.name}: {note}" for note in notes))
 
 
@@ -57,10 +61,12 @@ def _columns_note(headings: Mapping[str, str], roles: Collection[str]) -> str:
     return used + (f"; kept as they are: {', '.join(kept)}" if kept else "")
 
 
-def _number_notes(headings: Mapping[str, str], rows: Sequence[Mapping[str, str]]) -> Iterator[str]:
+def _number_notes(
+    headings: Mapping[str, str], rows: Sequence[Mapping[str, str]], words: Collection[str]
+) -> Iterator[str]:
     """What was read otherwise than it is written, and what was not read, in columns that hold mostly numbers."""
     for column in headings:
-        if column in ("path", "subject", "mpp"):
+        if column in words:
             continue
         cells = [row.get(column, "") for row in rows]
         numbers = read_numbers(cells)

@@ -52,7 +52,7 @@ def read_manifest(path: Path, kind: InputKind) -> Manifest:
     Raises SettingsError (E_MANIFEST) that lists all problems: cells that cannot be meant, files named twice, or fewer than half
     of the rows naming a file that exists.
     """
-    table = read_list(path, kind.roles)
+    table = read_list(path, kind.roles | kind.carried)
     problems, respelt = [*table.problems, *_missing_column(table)], []
     files = FileNames(path.parent, kind.suffixes)
     rows: list[ManifestRow] = []

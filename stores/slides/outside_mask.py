@@ -52,7 +52,7 @@ def check_outside_mask(path: Path, native_shape: tuple[int, ...], corner: tuple[
     if path.suffix.lower() in OUTLINES:
         list(_outlines(path, native_shape, corner))
     else:
-        _check_ratio(path, _image_shape(path), native_shape)
+        _check_ratio(path, image_shape(path), native_shape)
 
 
 def _check_ratio(path: Path, mask: tuple[int, ...], slide: tuple[int, ...]) -> None:
@@ -68,7 +68,7 @@ def _check_ratio(path: Path, mask: tuple[int, ...], slide: tuple[int, ...]) -> N
         )
 
 
-def _image_shape(path: Path) -> tuple[int, int]:
+def image_shape(path: Path) -> tuple[int, int]:
     with _named_problems(path):
         if path.suffix.lower() == ".png":
             from PIL import Image
@@ -85,7 +85,7 @@ def _image_shape(path: Path) -> tuple[int, int]:
 
 def _image(path: Path) -> Array:
     """Which pixels of the image differ from zero, bool (y, x); an alpha channel does not count."""
-    height, width = _image_shape(path)
+    height, width = image_shape(path)
     if height * width > MAX_PIXELS:
         raise SlideError(
             f"its tissue mask {path.name} has {width} x {height} pixels, more than can be read at once ({MAX_PIXELS}). "

@@ -49,6 +49,8 @@ class InputKind:
     """Suffixes of files that list inputs."""
     roles: frozenset[str]
     """Meanings that columns of such a list may have, among those of `stores.lists.headings.ROLES`."""
+    carried: frozenset[str] = frozenset()
+    """Further meanings, whose values are kept with the image as other columns are."""
 
 
 def walk(root: Path, kind: InputKind) -> Iterator[Seen]:

@@ -69,6 +69,7 @@ NIGHTLY = {
     ("anomaly", "slides"),
     ("anomaly", "volumes"),
     ("classify", "films-trained"),
+    ("cluster", "sections"),
     ("cluster", "slides-trained"),
     ("cluster", "volumes-trained"),
     ("embed", "volume-tiles"),

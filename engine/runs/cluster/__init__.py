@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...pipeline.command import Command, Variant
-from .settings import ClusterSettings, TrainedClusterSettings, TrainedVolumeSettings, VolumeClusterSettings
+from .settings import (
+    ClusterSettings,
+    SectionClusterSettings,
+    TrainedClusterSettings,
+    TrainedVolumeSettings,
+    VolumeClusterSettings,
+)
 from .subjects.settings import SubjectSettings
 
 if TYPE_CHECKING:
@@ -22,6 +28,7 @@ COMMAND = Command(
     variants=(
         Variant("slides", "slides", ClusterSettings),
         Variant("volumes", "volumes", VolumeClusterSettings),
+        Variant("sections", "sections", SectionClusterSettings),
         Variant("subjects", "volumes", SubjectSettings, given="subjects", option="--subjects", about=_SUBJECTS),
         Variant(
             "slides-trained", "slides", TrainedClusterSettings, given="trained", option="--trained", about=_TRAINED
@@ -48,6 +55,7 @@ def _tissue(variant: Variant, modality: Modality) -> Pipeline:
     from ...steps.apply import layers_step, tiles_step
     from ...steps.cohort_columns import COLUMNS as COLUMNS_OF_COHORT
     from ...steps.estimate import estimate
+    from ...steps.sections.steps import section_steps
     from ...steps.table import COLUMNS
     from .apart import COLUMN, decide_stains
     from .checks import check_settings, check_shown
@@ -59,13 +67,24 @@ def _tissue(variant: Variant, modality: Modality) -> Pipeline:
     from .maps import draw_maps
     from .match import match_clusters
     from .page import write_page
+    from .stain_effects import measure_stain_effects
     from .stains import find_stains
     from .table import write_cluster_table
     from .tree import order_clusters
 
     apart = Apart(COLUMN, lambda settings: settings.stains == "apart", decide_stains, write_joined_page)
     polygons = (file("maps/{image}.geojson"),) if modality.planar else ()
-    maps = (file("maps/{image}.png"), file("maps/density/{image}.png"), *polygons)
+    stacked = variant.images == "sections"
+    panels = (file("maps/stains/{image}.png"),) if stacked else ()
+    maps = (file("maps/{image}.png"), file("maps/density/{image}.png"), *polygons, *panels)
+    colours = Step(
+        "stain_effects",
+        "tell stains apart",
+        measure_stain_effects,
+        once,
+        outputs=(document("models/stain_effects"),),
+        cohort=True,
+    )
     return Pipeline(
         COMMAND,
         variant,
@@ -78,7 +97,7 @@ def _tissue(variant: Variant, modality: Modality) -> Pipeline:
         follow=follow,
         apart=apart if "stains" in variant.settings.model_fields else None,
         stages={
-            "convert": convert.steps(modality),
+            "convert": (*(section_steps() if stacked else ()), *convert.steps(modality)),
             **_training(variant),
             "apply": (
                 tiles_step("assignment", "confidence", "embedding"),
@@ -136,6 +155,7 @@ def _tissue(variant: Variant, modality: Modality) -> Pipeline:
                     ),
                 ),
                 Step("pictures", "draw maps", draw_maps, per_image, outputs=maps),
+                *((colours,) if stacked else ()),
                 Step(
                     "report",
                     "report",

@@ -12,6 +12,7 @@ from ...pipeline.job import Job
 from ...show.patch_gallery import PatchKinds
 from ...steps.sample.draw import WHOLE_COVER
 from ...steps.sample.read import read_patches
+from ...steps.slide_picture import first_channel
 from .documents import Clusters
 from .settings import ClusterSettings
 from .shown import ShownClusters
@@ -97,7 +98,8 @@ def patches_of(job: Job[ClusterSettings], tiles: GalleryTiles, rows: Array) -> A
     patches = np.empty((len(rows), side, side, 3), np.uint8)
     for owner in dict.fromkeys(tiles.slide[rows]):
         indices = np.flatnonzero(tiles.slide[rows] == owner)
-        patches[indices] = _as_pictures(read_patches(job.image(owner), tiles.places[rows[indices]], side))
+        channels = read_patches(job.image(owner), tiles.places[rows[indices]], side)
+        patches[indices] = _as_pictures(channels[:, first_channel(job.slides[owner]) :])
     return patches
 
 

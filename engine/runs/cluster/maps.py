@@ -14,6 +14,7 @@ from ...show.density_map import density_map
 from ...show.geojson import ClusterClass, features, write_geojson
 from ...show.palette import chosen_colours
 from ...show.picture import Cells, Picture
+from ...show.stain_panels import draw_stains
 from ...show.triptych import triptych
 from ...steps.slide_picture import picture_of
 from .settings import ClusterSettings
@@ -45,10 +46,21 @@ def draw_maps(job: Job[ClusterSettings], unit: Unit) -> Outcome:
             cluster_map(folder.map(slide), picture, cells, legend=legend, title=record.name, heading=head),
             density_map(folder.map(slide, "density"), picture, cells, legend=legend, title=record.name),
         ]
+        if record.stains:
+            panels = [(stain, _panel(job, slide, stain)) for stain in record.stains]
+            place = folder.map(slide, "stains")
+            paths.append(draw_stains(place, picture, cells, panels, legend=legend, title=record.name))
         if flat:
             paths.append(write_geojson(folder.out / "maps" / f"{slide}.geojson", polygons(job, slide, labels, shown)))
     outcome.files += [written(path) for path in paths]
     return outcome
+
+
+def _panel(job: Job[ClusterSettings], block: str, stain: str) -> Array | None:
+    """The picture of a block in a stain; None where it has none."""
+    if job.slides[block].section(stain) is None:
+        return None
+    return picture_of(job, block, longest=LONGEST, stain=stain).rgb
 
 
 def polygons(job: Job[ClusterSettings], slide: str, labels: Array, shown: ShownClusters) -> dict[str, object]:

@@ -38,6 +38,7 @@ from .levels import levels_view
 from .nearest import nearest_clusters
 from .settings import ClusterSettings
 from .shown import ShownClusters, shown_clusters
+from .stain_effects import stain_sections
 from .stains import stain_cautions
 from .tree import clusters_document
 from .verdict import collapsed_heads, explanation, headline
@@ -102,6 +103,7 @@ def report_page(
     target = target_of(job)
     stains = (("stains", f"normalised to {target.slide} ({target.method})"),) if target else ()
     body = [cluster_sections.maps_section(_maps(job), noun=noun)]
+    body += stain_sections(job, shown)
     body += comparison_sections(job)
     figures = {
         "gallery": (GALLERY_CAPTION, "What the clusters look like"),
@@ -130,7 +132,7 @@ def report_page(
     )
     if head := find_record(job, HEAD, HeadRecord):
         body.append(baselines_section(head.objective, validity.clusters, head.baselines))
-    body.append(run_sections.slides_section(slide_rows(job, counts), legend=legend, noun=job.modality.name))
+    body.append(run_sections.slides_section(slide_rows(job, counts), legend=legend, noun=job.modality.plural))
     body += closing_sections(job, unit, training=curves["training"])
     return ReportPage(
         title=f"Tissue clusters: {name_of(job)}",

@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from ...pipeline.option import FIND, TRY, WRITE, Option
 from ...pipeline.settings import RunSettings
+from ...steps.sections.settings import SectionSettings
 from ...steps.settings import (
     VOLUME_PATCH,
     EncoderSettings,
@@ -138,6 +139,10 @@ class ClusterSettings(NumberOfClusters, StainSettings, TileSettings, EncoderSett
 
     Lengths are pixels at the run's spacing unless stated otherwise.
     """
+
+
+class SectionClusterSettings(SectionSettings, NumberOfClusters, TileSettings):
+    """Every setting of `run cluster --sections`, with its default: a patch has three channels a stain."""
 
 
 class VolumeClusterSettings(NumberOfClusters, VolumeTileSettings):

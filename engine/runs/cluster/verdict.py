@@ -6,11 +6,11 @@ from ...show.baselines_section import METHODS
 from ...show.page import Caution
 from .documents import HeadRecord, Validity
 
-KIND_NAMES = {"slide": "kinds of tissue", "volume": "kinds of region"}
+KIND_NAMES = {"slide": "kinds of tissue", "volume": "kinds of region", "block": "kinds of tissue"}
 
 
 def headline(validity: Validity, noun: str) -> str:
-    """The report's first sentence, for images of this noun: slide or volume."""
+    """The report's first sentence, for images of this noun: slide, block or volume."""
     kinds = KIND_NAMES[noun]
     passing = validity.passing
     if validity.set_by_user:

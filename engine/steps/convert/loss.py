@@ -16,7 +16,6 @@ import numpy as np
 from ....errors import SlideError
 from ....stores.frame import Array, Box
 from ....stores.receipts import Ledger
-from ...compute.resources import resources
 from ...pipeline.job import Job
 from ...pipeline.settings import RunSettings
 from .geometry import OVERVIEW, PIXELS, PYRAMID, coarse
@@ -117,7 +116,7 @@ def marked(boxes: Iterable[Box], shape: tuple[int, ...]) -> Array:
 
 def check_any_tile(job: Job[RunSettings], slide: str) -> None:
     """Reject a slide of which no level has a single tile."""
-    source = resources().slide(job, slide)
+    source = job.modality.levels(job, slide)
     for level, frame in enumerate(source.frames):
         gaps = source.absent(frame.box, level)
         if sum(gap.size for gap in gaps) < frame.box.size:

@@ -10,16 +10,15 @@ import numpy as np
 from ....stores.downsample import resize
 from ....stores.frame import Array, Box, Frame
 from ....stores.image import StoredImage, begin_groups
-from ....stores.slides.reader import Slide
 from ....stores.slides.view import pieces_of, read_masked
 from ....stores.source import Source
-from ...compute.resources import resources
+from ....stores.warps.warped import Gapped
 from ...pipeline.job import Job
 from ...pipeline.settings import RunSettings
 from ...pipeline.unit import Outcome, Unit
 from .geometry import coarse, image_spec
 from .loss import Loss, tiles_in
-from .tissue import find_tissue, with_loss, write_tissue
+from .tissue import covered_tissue, find_tissue, with_loss, write_tissue
 
 
 def overview(source: Source, target: Frame) -> tuple[Array, list[Box]]:
@@ -37,7 +36,7 @@ def level_for(source: Source, target: Frame) -> int:
     return fit[-1] if fit else 0
 
 
-def _present_level(slide: Slide, target: Frame) -> int:
+def _present_level(slide: Gapped, target: Frame) -> int:
     """As `level_for`, but a finer level where the file lacks most of what the finer one holds."""
     present = [1 - sum(gap.size for gap in slide.absent(f.box, i)) / f.box.size for i, f in enumerate(slide.frames)]
     level = level_for(slide, target)
@@ -85,7 +84,7 @@ def write_overview(job: Job[RunSettings], unit: Unit) -> Outcome:
     outcome = Outcome()
     record = job.slides[unit.slide]
     target = record.frame.coarsen(coarse(record.frame))
-    source = resources().slide(job, unit.slide)
+    source = job.modality.levels(job, unit.slide)
     with outcome.clock("read"):
         picture, unreadable = _read_overview(source, target, level := _present_level(source, target))
     frame = source.frames[level]
@@ -100,7 +99,9 @@ def write_overview(job: Job[RunSettings], unit: Unit) -> Outcome:
         math.prod(-(-n // t) for n, t in zip(frame.shape, tile, strict=True)),
     )
     with outcome.clock("compute"):
-        labels = with_loss(find_tissue(picture, target, record), loss)  # the step `pyramid` applies the limit
+        mask, said = covered_tissue(job, unit.slide, find_tissue(picture, target, record), target)
+        labels = with_loss(mask, loss)  # the step `pyramid` applies the limit
+    outcome.notes += said
     outcome.facts["unreadable"] = [[*b.start, *b.stop] for b in loss.unreadable]
     outcome.facts["absent"] = [[*b.start, *b.stop] for b in loss.absent]
     outcome.facts["tiles_lost"] = [loss.unreadable_tiles, loss.absent_tiles, loss.tiles]

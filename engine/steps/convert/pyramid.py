@@ -15,7 +15,6 @@ from ....stores.image import StoredImage, begin_groups, halving, labels_listed, 
 from ....stores.receipts import Ledger
 from ....stores.scaled import ranges_of
 from ....stores.slides.view import at_spacing
-from ...compute.resources import resources
 from ...pipeline.job import Job
 from ...pipeline.modality import VOLUME_CHUNK
 from ...pipeline.settings import RunSettings
@@ -29,6 +28,7 @@ from .tissue import (
     TISSUE,
     UNREADABLE,
     compute_tissue,
+    covered_tissue,
     find_tissue,
     kept_chunks,
     masked,
@@ -57,7 +57,9 @@ def write_pyramid(job: Job[RunSettings], unit: Unit) -> Outcome:
         with outcome.clock("read"):
             picture = overview(image, target)[0] if len(target.shape) == 2 else _level_on(image, target)
         with outcome.clock("compute"):
-            labels = with_loss(mask := find_tissue(picture, target, record), loss)
+            mask, said = covered_tissue(job, unit.slide, find_tissue(picture, target, record), target)
+            labels = with_loss(mask, loss)
+            outcome.notes += said
     else:
         labels = StoredImage.open(job.folder.label(unit.slide, "tissue")).read(target.box)[0]
         mask = labels == TISSUE
@@ -78,7 +80,11 @@ def write_pyramid(job: Job[RunSettings], unit: Unit) -> Outcome:
             source |= {"affine": _affine(job, unit.slide), "part": record.subimage}
             notes["ranges"] = ranges_of(picture, labels == TISSUE)
         outcome.files += image.finish(
-            name=record.id, reference=reference_of(record.frame), notes=notes, placement=record.placement
+            name=record.id,
+            reference=reference_of(record.frame),
+            notes=notes,
+            placement=record.placement,
+            channel_names=record.channel_names,
         )
     cell = math.prod(s * 1e-3 for s in target.spacing)
     outcome.facts[f"tissue_mm{len(target.shape)}"] = round(float((labels == TISSUE).sum()) * cell, 4)
@@ -99,7 +105,7 @@ def _seen_on_coarser_level(job: Job[RunSettings], slide: str, target: Frame) -> 
     """
     from scipy import ndimage
 
-    source = resources().slide(job, slide)
+    source = job.modality.levels(job, slide)
     level = level_for(source, target)
     if level <= at_spacing(source, job.spacing).level:
         return np.zeros(target.shape, bool)

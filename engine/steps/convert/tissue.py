@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -92,6 +93,16 @@ def find_tissue(picture: Array, frame: Frame, record: ImageRecord) -> Array:
     return _outside_mask(record, frame.shape) if record.tissue_mask else compute_tissue(picture, frame, record)
 
 
+def covered_tissue(job: Job[RunSettings], slide: str, mask: Array, frame: Frame) -> tuple[Array, list[str]]:
+    """The mask without what some part of the image does not cover, as a section smaller than the others; and what to say."""
+    covered = job.modality.covered(job, slide, frame)
+    if covered is None or covered.all():
+        return mask, []
+    share = float((mask & ~covered).sum() / max(1, mask.sum()))
+    said = [f"{share:.1%} of its tissue lies beyond the rim of some section, and is left out"] if share else []
+    return mask & covered, said
+
+
 def compute_tissue(picture: Array, frame: Frame, record: ImageRecord) -> Array:
     """Mask of the tissue of a slide or the foreground of a volume, bool, from its picture (channel, *frame)."""
     from ....models.masks.brightfield import as_brightfield, bright_tissue
@@ -100,6 +111,12 @@ def compute_tissue(picture: Array, frame: Frame, record: ImageRecord) -> Array:
 
     if record.labels:
         return np.asarray((picture != 0).any(0))
+    if record.stains:  # tissue of any stain; a missing one has none
+        plain = replace(record, stains=(), sections=(), channels=3)
+        parts = [
+            picture[i : i + 3] for i in range(0, len(picture), 3) if (picture[i : i + 3] != record.background).any()
+        ]
+        return np.asarray(sum((compute_tissue(part, frame, plain) for part in parts), np.zeros(frame.shape, bool)))
     if len(frame.shape) == 2:
         said = record.background > 0
         colours = as_brightfield(picture, said=said)

@@ -65,7 +65,7 @@ def draw_patches(job: Job[SampledSettings], unit: Unit) -> Outcome:
         total = sum(len(p) for p in places)
         if not total:
             raise NoInputError(
-                f"no tissue was found on any of the {len(slides)} {job.modality.name}, so no patch can be "
+                f"no tissue was found on any of the {len(slides)} {job.modality.plural}, so no patch can be "
                 f"sampled. Look at labels/tissue of the stores in {job.modality.name}/, and check that the input is the "
                 "one you meant.",
                 "E_NO_TISSUE",

@@ -74,7 +74,8 @@ def test_what_variants_differ_in_is_said_for_both() -> None:
     tile = by_name(offered_by(command("embed")))["patch"]
     assert tile.option == "--tile" and "[default: 16; of slides 128]" in tile.help
     assert "[volumes without --tile only]" in by_name(offered_by(command("embed")))["network"].help
-    assert "[slides only]" in by_name(offered_by(command("cluster")))["mpp"].help
+    assert "[slides without --trained only]" in by_name(offered_by(command("cluster")))["encoder"].help
+    assert "[slides and sections only]" in by_name(offered_by(command("cluster")))["mpp"].help
 
 
 def test_a_stage_says_which_run_an_option_is_of() -> None:

@@ -1,0 +1,57 @@
+"""registered: the sections of a run that registered them, as the input of another run, which takes over its maps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ...errors import NoInputError
+from ...stores.folder import Folder
+from ...stores.remote import to_path
+from ...stores.slides.cohort import Cohort, SlideEntry, slide_id
+from ...stores.slides.sections import BLOCK, LANDMARKS, ORDER, REFERENCE, STAIN, find_sections
+from ..pipeline.documents import read_images, read_run
+from ..pipeline.modality import Images
+from ..pipeline.record import REGISTERED, ImageRecord, SectionFile
+
+
+def find_sections_or_run(spec: Images) -> Cohort:
+    """The sections of a list or folder (`find_sections`), or of a run on sections, whose maps are then taken over."""
+    specs = [spec] if isinstance(spec, str | Path) else list(spec)
+    path = to_path(specs[0]) if len(specs) == 1 else None
+    return _of_run(path) if path is not None and (path / "run.json").exists() else find_sections(spec)
+
+
+def _of_run(out: Path) -> Cohort:
+    folder = Folder(out.absolute())
+    run, images = read_run(folder), read_images(folder)
+    entries = [_entry(out, record, section) for record in images.values() for section in record.sections]
+    if not entries:
+        raise NoInputError(
+            f"{out} is a run of `tile-engine run {run.command}` without sections: give one on --sections."
+        )
+    note = f"{out}: its {len(images)} blocks and their registration are taken over"
+    return Cohort(tuple(entries), (), to_path(run.input), notes=(note,), listed=True)
+
+
+def _entry(out: Path, record: ImageRecord, section: SectionFile) -> SlideEntry:
+    own = {name: value for name, value in record.columns.items() if name not in (LANDMARKS, REGISTERED)}
+    extra = {
+        **own,
+        BLOCK: record.name,
+        STAIN: section.stain,
+        ORDER: str(record.stains.index(section.stain)),
+        REFERENCE: "yes" if section.reference else "",
+        REGISTERED: str(out.absolute()),
+    }
+    if section.landmarks:
+        extra[LANDMARKS] = section.landmarks
+    return SlideEntry(
+        slide_id(section.name, part=section.part),
+        to_path(section.path),
+        section.name,
+        mpp=section.mpp,
+        subject=record.subject,
+        site=record.site,
+        extra=extra,
+        part=section.part,
+    )

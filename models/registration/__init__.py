@@ -1,0 +1,1 @@
+"""registration: a section of one stain laid over a section of another, from two overviews."""

@@ -1,0 +1,76 @@
+"""points: tables of points in pixels, CSV with the columns X and Y as BIRL and ANHIR write landmarks."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ...errors import SettingsError
+from ..frame import Array, Frame
+from ..lists.cells import read_number
+from ..lists.delimited import delimited_lines
+from ..regular import read_regular
+
+
+@dataclass(frozen=True, slots=True)
+class PointTable:
+    """Points, and the cells of their rows."""
+
+    points: Array
+    """(n, 2): y and x in pixels; the centre of the first pixel is 0, 0."""
+    names: tuple[str, ...]
+    """Headings as they stand; the first of BIRL's tables is empty."""
+    rows: tuple[tuple[str, ...], ...]
+    columns: tuple[int, int]
+    """Numbers of the columns of Y and X."""
+
+    def text(self, points: Array) -> str:
+        """The table as CSV with other points; those that are not finite have empty cells."""
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(self.names)
+        for row, point in zip(self.rows, points, strict=True):
+            cells = list(row)
+            for column, value in zip(self.columns, point, strict=True):
+                cells[column] = f"{value:.4f}" if np.isfinite(point).all() else ""
+            writer.writerow(cells)
+        return out.getvalue()
+
+
+def read_points(path: Path) -> PointTable:
+    """The points of a CSV or TSV with the columns X and Y. Raises SettingsError (E_POINTS) for a table that holds none."""
+    try:
+        (_, header), *lines = delimited_lines(read_regular(path))[0]
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{path}: the points cannot be read: {error}.", "E_POINTS") from error
+    names = tuple(name.strip() for name in header)
+    columns = {name.casefold(): n for n, name in enumerate(names)}
+    if not {"x", "y"} <= columns.keys():
+        raise SettingsError(f"{path} has the columns {', '.join(names)}, and points need X and Y.", "E_POINTS")
+    y, x = columns["y"], columns["x"]
+    rows = tuple((*cells, *[""] * (len(names) - len(cells))) for _, cells in lines)
+    points = np.array([[_number(row[y]), _number(row[x])] for row in rows], np.float64).reshape(-1, 2)
+    bad = [line for (line, _), point in zip(lines, points, strict=True) if not np.isfinite(point).all()]
+    if bad or not len(points):
+        text = f"lines without two numbers: {', '.join(map(str, bad[:5]))}" if bad else "it has no rows"
+        raise SettingsError(f"{path} holds no points that can be read: {text}.", "E_POINTS")
+    return PointTable(points, names, rows, (y, x))
+
+
+def _number(text: str) -> float:
+    number = read_number(text.strip()) if text.strip() else None
+    return float("nan") if number is None else number
+
+
+def to_um(points: Array, frame: Frame) -> Array:
+    """Pixels (y, x) of a frame, whose centres are whole numbers -> micrometres."""
+    return np.asarray((points + 0.5) * np.array(frame.spacing) + np.array(frame.origin))
+
+
+def to_pixels(points: Array, frame: Frame) -> Array:
+    """The inverse of `to_um`."""
+    return np.asarray((points - np.array(frame.origin)) / np.array(frame.spacing) - 0.5)

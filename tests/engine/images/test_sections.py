@@ -1,0 +1,151 @@
+"""Sections: what lists and folders are read as, what is refused, which reference is chosen, what a block records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tile_engine.engine.images import sections as module
+from tile_engine.engine.images.sections import inspect_sections
+from tile_engine.engine.pipeline.record import InspectedCohort
+from tile_engine.errors import SettingsError
+from tile_engine.stores.slides.sections import find_sections
+
+
+@pytest.fixture
+def painted(tmp_path: Path) -> Callable[..., Path]:
+    """Writes sections of given names, and returns their folder."""
+
+    def paint(*names: str) -> Path:
+        for name in names:
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(np.full((40, 50, 3), 200, np.uint8)).save(tmp_path / name)
+        return tmp_path
+
+    return paint
+
+
+@pytest.fixture
+def inspect(monkeypatch: pytest.MonkeyPatch) -> Callable[..., InspectedCohort]:
+    """Inspects a cohort without child processes."""
+    from tile_engine.engine.images.look import _inspected, _of_slide
+    from tile_engine.stores.slides.reader import open_slide
+
+    monkeypatch.setattr(
+        module, "look_at_slides", lambda items: [_inspected(open_slide, item, _of_slide) for item in items]
+    )
+
+    def inspected(spec: Path, **settings: Any) -> InspectedCohort:
+        return inspect_sections(find_sections(spec), **{"mpp": 8.0, "spacing": None, **settings})
+
+    return inspected
+
+
+def listed(folder: Path, *rows: str, header: str = "file,block,stain,order,reference") -> Path:
+    (folder / "list.csv").write_text("\n".join([header, *rows]) + "\n")
+    return folder / "list.csv"
+
+
+def test_a_list_names_blocks_stains_and_the_reference(painted: Any, inspect: Any) -> None:
+    folder = painted("a.png", "b.png", "c.png", "d.png")
+    found = inspect(
+        listed(folder, "a.png,one,HE,2,", "b.png,one,Ki67,1,yes", "c.png,two,HE,1,x", "d.png,two,CD31,2,no")
+    )
+    one, two = found.slides.values()
+    assert (one.name, two.name) == ("one", "two") and one.channels == 9
+    assert one.stains == two.stains == ("Ki67", "HE", "CD31")  # by the mean of their orders
+    assert one.reference.stain == "Ki67" and two.reference.stain == "HE"
+    assert one.section("CD31") is None and "has no section of CD31: its channels are background" in one.notes
+    assert one.channel_names[:4] == ("Ki67 red", "Ki67 green", "Ki67 blue", "HE red")
+
+
+def test_a_folder_of_folders_has_a_block_in_each(painted: Any, inspect: Any) -> None:
+    folder = painted("rat/case_HE.png", "rat/case_PanCK.png", "lung/HE.png", "lung/CC10.png")
+    found = inspect(folder)
+    assert {r.name: [s.stain for s in r.sections] for r in found.slides.values()} == {
+        "lung": ["CC10", "HE"],
+        "rat": ["HE", "PanCK"],
+    }
+    assert found.notes == ("a block is a sub-folder: 2 blocks of 4 sections, stains CC10, HE, PanCK",)
+    assert all(r.reference.stain == "HE" and "the one in HE" in r.notes[0] for r in found.slides.values())
+
+
+def test_a_flat_folder_is_read_as_block_and_stain(painted: Any) -> None:
+    cohort = find_sections(painted("a_b_HE.png", "a_b_Ki67.png"))
+    assert [(e.extra["block"], e.extra["stain"]) for e in cohort.entries] == [("a_b", "HE"), ("a_b", "Ki67")]
+    with pytest.raises(SettingsError, match=r"odd\.png: is neither in a folder of its block nor named BLOCK_STAIN"):
+        find_sections(painted("odd.png"))
+
+
+def test_all_problems_of_a_list_are_said_at_once(painted: Any) -> None:
+    folder = painted("a.png", "b.png", "c.png", "d.png")
+    rows = ("a.png,one,HE,first,yes", "b.png,one,HE,2,1", "c.png,one,,3,maybe", "d.png,,CD31,,")
+    with pytest.raises(SettingsError) as error:
+        find_sections(listed(folder, *rows))
+    for text in (
+        "its order 'first' is no number",
+        "2 sections of the stain HE",
+        "2 sections are its reference",
+        "c.png: has no stain",
+        "reference 'maybe' is neither yes nor no",
+        "d.png: has no block",
+    ):
+        assert text in error.value.message
+    assert error.value.code == "E_SECTIONS"
+
+
+def test_a_block_of_one_section_is_rejected_and_so_is_one_without_its_reference(painted: Any, inspect: Any) -> None:
+    folder = painted("a.png", "c.png", "d.png", "e.png")
+    (folder / "b.png").write_bytes(b"no picture")
+    rows = ("a.png,one,HE,1,", "b.png,two,HE,1,yes", "c.png,two,Ki67,2,", "d.png,three,HE,1,", "e.png,three,Ki67,2,")
+    found = inspect(listed(folder, *rows))
+    assert [r.name for r in found.slides.values()] == ["three"]
+    codes = {r.name: r.code for r in found.rejected.values()}
+    assert codes["one"] == "E_ONE_SECTION" and codes["two"] == "E_NO_REFERENCE" and "b.png" in codes
+
+
+def test_the_middle_section_is_the_reference_where_none_is_stated(painted: Any, inspect: Any) -> None:
+    folder = painted("a.png", "b.png", "c.png")
+    (record,) = inspect(listed(folder, "a.png,one,HE,3,", "b.png,one,Ki67,2,", "c.png,one,CD31,1,")).slides.values()
+    assert record.reference.stain == "Ki67"
+    assert record.notes[0] == "no reference is stated: Ki67 is taken, the middle one by its order"
+
+
+def test_sections_of_several_spacings_and_without_one_are_said(painted: Any, inspect: Any) -> None:
+    folder = painted("a.png", "b.png", "c.png")
+    rows = ("a.png,one,HE,8", "b.png,one,Ki67,4", "c.png,one,CD31,")
+    found = inspect(listed(folder, *rows, header="file,block,stain,mpp"), mpp=None)
+    (record,) = found.slides.values()
+    assert found.spacing == 8  # the coarsest of the block, so that no section is left out
+    assert "its sections differ in micrometres a pixel (HE 8, Ki67 4)" in " ".join(record.notes)
+    assert [(r.name, r.code) for r in found.rejected.values()] == [("c.png", "E_NO_MPP")]
+
+
+def test_columns_on_which_all_sections_agree_are_the_blocks_own(painted: Any, inspect: Any) -> None:
+    folder = painted("a.png", "b.png")
+    rows = ("a.png,one,HE,m1,old,x", "b.png,one,Ki67,m1,old,y")
+    (record,) = inspect(listed(folder, *rows, header="file,block,stain,subject,group,room")).slides.values()
+    assert record.subject == "m1" and record.columns == {"group": "old"}
+    assert "its sections differ in room" in " ".join(record.notes)
+
+
+def test_landmarks_beside_a_picture_are_found_and_a_missing_file_is_refused(painted: Any, inspect: Any) -> None:
+    folder = painted("x/HE.png", "x/Ki67.png")
+    for name in ("HE", "Ki67"):
+        (folder / "x" / f"{name}.csv").write_text(",X,Y\n1,3,4\n")
+    found = inspect(folder)
+    (record,) = found.slides.values()
+    assert all(section.landmarks.endswith(f"{section.stain}.csv") for section in record.sections)
+    assert "landmarks are read from the CSV beside its picture, of 2 sections" in found.notes
+    (folder / "x" / "HE.csv").write_text(",X,Y\n1,3,5\n")
+    (changed,) = inspect(folder).slides.values()
+    assert changed.key == record.key and changed.columns_digest != record.columns_digest
+    with pytest.raises(SettingsError, match=r"its landmarks none\.csv do not exist"):
+        find_sections(
+            listed(folder, "x/HE.png,one,HE,none.csv", "x/Ki67.png,one,Ki67,", header="file,block,stain,landmarks")
+        )

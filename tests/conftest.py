@@ -297,7 +297,7 @@ def cohorts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
     root = once(tmp_path_factory, "cohorts", make)
     made = {"slides": root / "slides", "volumes": root / "volumes" / "list.csv", "films": root / "films" / "list.csv"}
-    made["sections"] = root / "sections"
+    made["sections"] = root / "sections" / "list.csv"
     made["classify films"] = root / "tasks.csv"
     return made | dict.fromkeys(("harmonize slides", "sites slides"), root / "sites.csv")
 

@@ -66,11 +66,11 @@ def _number(text: str) -> float:
     return float("nan") if number is None else number
 
 
-def to_um(points: Array, frame: Frame) -> Array:
-    """Pixels (y, x) of a frame, whose centres are whole numbers -> micrometres."""
-    return np.asarray((points + 0.5) * np.array(frame.spacing) + np.array(frame.origin))
+def to_um(points: Array, frame: Frame, *, corners: bool = False) -> Array:
+    """Pixels (y, x) of a frame -> micrometres. Whole numbers are the centres of pixels, or with `corners` their corners."""
+    return np.asarray((points + (0 if corners else 0.5)) * np.array(frame.spacing) + np.array(frame.origin))
 
 
-def to_pixels(points: Array, frame: Frame) -> Array:
+def to_pixels(points: Array, frame: Frame, *, corners: bool = False) -> Array:
     """The inverse of `to_um`."""
-    return np.asarray((points - np.array(frame.origin)) / np.array(frame.spacing) - 0.5)
+    return np.asarray((points - np.array(frame.origin)) / np.array(frame.spacing) - (0 if corners else 0.5))

@@ -9,6 +9,7 @@ field is sampled at the cell centres of a coarse grid, is linear between them, a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -118,6 +119,12 @@ class Warp:
         for part in reversed(self.parts):
             points = part.to_reference(points)
         return points
+
+    @property
+    def scale(self) -> float:
+        """Area on the moving section of one square micrometre of the reference, by the affine maps."""
+        scale = math.prod(abs(_det(part.affine)) for part in self.parts)
+        return 1 / scale if self.inverted else scale
 
     @property
     def folding(self) -> float:

@@ -68,7 +68,7 @@ def test_tissue_beyond_the_rim_of_a_section_is_left_out(
     registered: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def shifted(reference: Any, moving: Any, **how: Any) -> PairFit:
-        matrix = np.array([[1.0, 0, 30], [0, 1, 0]])  # the last 30 of 64 rows lie below the moving section
+        matrix = np.array([[1.0, 0, 30], [0, 1, 0]])  # the last 30 of 96 rows lie below the moving section
         return PairFit(matrix, None, (Stage("affine", True, 0.1, 0.2, "better", 0.1),))
 
     monkeypatch.setattr(fit, "register_pair", shifted)
@@ -77,7 +77,7 @@ def test_tissue_beyond_the_rim_of_a_section_is_left_out(
     assert any("of its tissue lies beyond the rim of some section" in event.text for event in events)
     for tissue in open_run(tmp_path / "out").layers("tissue").values():
         rows = (np.asarray(tissue) == 1).any(-1)
-        assert rows[:40].any() and not rows[len(rows) * 34 // 64 + 1 :].any()
+        assert rows[:40].any() and not rows[len(rows) * 66 // 96 + 1 :].any()
 
 
 def folding(reference: Any, moving: Any, **how: Any) -> PairFit:

@@ -80,7 +80,7 @@ def _between(start: int, count: int, step: int) -> tuple[Array, Array]:
     return low, ((twice - 2 * step * low) * (WEIGHTS // (2 * step))).astype(np.int32)
 
 
-def interpolate(out: Array, pixels: Array, strips: Iterator[tuple[slice, Array, Array]], background: int) -> None:
+def interpolate(out: Array, pixels: Array, rows: Iterator[tuple[slice, Array, Array]], background: int) -> None:
     import cv2
 
     cv2.setNumThreads(1)  # units run in parallel already
@@ -92,7 +92,7 @@ def interpolate(out: Array, pixels: Array, strips: Iterator[tuple[slice, Array, 
     height, width = min(STRIP, out.shape[1]), out.shape[2]
     buffers = [np.empty((height, width, *picture.shape[2:]), picture.dtype) for picture in pictures]
     places = np.empty((2, height, width), np.float32)
-    for part, *positions in strips:
+    for part, *positions in rows:
         for values, place in zip(positions, places, strict=True):
             np.multiply(values, np.float32(1 / PARTS), out=place[: len(values)], casting="same_kind")
         x, y = places[:, : part.stop - part.start]
@@ -110,9 +110,9 @@ def interpolate(out: Array, pixels: Array, strips: Iterator[tuple[slice, Array, 
                 out[channel, part] = values if values.ndim == 2 else values[..., channel - 3 * n]
 
 
-def take_nearest(out: Array, pixels: Array, strips: Iterator[tuple[slice, Array, Array]], background: int) -> None:
+def take_nearest(out: Array, pixels: Array, rows: Iterator[tuple[slice, Array, Array]], background: int) -> None:
     """The nearest pixel; any type of number."""
-    for part, *positions in strips:
+    for part, *positions in rows:
         x, y = ((values + PARTS // 2) // PARTS for values in positions)
         inside = (y >= 0) & (y < pixels.shape[1]) & (x >= 0) & (x < pixels.shape[2])
         values = pixels[:, np.where(inside, y, 0), np.where(inside, x, 0)]

@@ -158,7 +158,7 @@ class Warped:
                 out[(slice(None), *cells.slices)] = _shrunk(self._source.read(piece, at), shrink)
                 continue
             parts = (self._source.read(part, at) for part in piece.cut((math.isqrt(MAX_WINDOW),) * 2))
-            mean = sum(part.sum((1, 2), dtype=np.float64) for part in parts) / piece.size
+            mean = np.sum([part.sum((1, 2), dtype=np.float64) for part in parts], axis=0) / piece.size
             out[(slice(None), *cells.slices)] = (np.rint(mean) if out.dtype.kind in "iu" else mean)[:, None, None]
         return out
 

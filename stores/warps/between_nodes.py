@@ -18,6 +18,8 @@ STRIP = 64
 PARTS, WEIGHTS, FINE = 32, 2 * NODE, 512
 """Positions of pixels are whole numbers of 1 / PARTS of one, as OpenCV takes them; those of nodes of 1 / FINE; and shares of
 two nodes of 1 / WEIGHTS. Powers of two."""
+SHARE = WEIGHTS * FINE // PARTS
+"""Of what is linear between nodes, in one part of a pixel."""
 FAR = 1 << 15
 """Cells from the window within which positions are told apart."""
 NOWHERE = -(1 << 30)
@@ -46,31 +48,33 @@ def strips(nodes: Array, step: int, box: Box) -> Iterator[tuple[slice, Array, Ar
     (row, row_weight), (column, column_weight) = (
         _between(a, n, step) for a, n in zip(box.start, box.shape, strict=True)
     )
-    # 32 * FINE * FAR fits int32, and so the x of a row of nodes are exact in 1 / (32 * FINE), rounded to 1 / FINE
-    rows = [
-        (p[:, column] * np.int32(WEIGHTS) + (p[:, column + 1] - p[:, column]) * column_weight + WEIGHTS // 2) // WEIGHTS
-        for p in (np.ascontiguousarray(nodes[..., axis]) for axis in (1, 0))
-    ]
+    # twice WEIGHTS * FINE * FAR fits int32: the x of a row of nodes are exact before they are rounded to 1 / FINE
+    axes = []
+    for plane in (np.ascontiguousarray(nodes[..., axis]) for axis in (1, 0)):
+        before, after = np.take(plane, column, axis=1), np.take(plane, column + 1, axis=1)
+        values = (before * np.int32(WEIGHTS) + (after - before) * column_weight + WEIGHTS // 2) >> _power(WEIGHTS)
+        axes.append((values[:-1] * np.int32(WEIGHTS) + SHARE // 2, np.diff(values, axis=0)))
     missing = lost[:, column] | lost[:, column + 1] if lost.any() else None
     buffers = np.empty((2, min(STRIP, height), width), np.int32)
-    spare = np.empty(buffers.shape[1:], np.int32)
+    spare, weights = np.empty((2, *buffers.shape[1:]), np.int32)
+    weights[...] = row_weight[: len(weights), None]  # of every strip, since they are a multiple of a step apart
     for start in range(0, height, STRIP):
         part = slice(start, min(start + STRIP, height))
-        count = part.stop - part.start
-        low, weight = row[part], row_weight[part, None]
-        for values, out in zip(rows, buffers, strict=True):
+        count, low = part.stop - part.start, row[part]
+        for (values, slopes), out in zip(axes, buffers, strict=True):
             now, above = out[:count], spare[:count]
             np.take(values, low, axis=0, out=now, mode="clip")
-            np.take(values, low + 1, axis=0, out=above, mode="clip")
-            above -= now
-            above *= weight
-            now *= np.int32(WEIGHTS)
+            np.take(slopes, low, axis=0, out=above, mode="clip")
+            above *= weights[:count]
             now += above
-            now += np.int32(WEIGHTS * FINE // PARTS // 2)
-            now >>= (WEIGHTS * FINE // PARTS).bit_length() - 1
+            now >>= _power(SHARE)
             if missing is not None:
                 now[missing[low] | missing[low + 1]] = NOWHERE
         yield part, buffers[0, :count], buffers[1, :count]
+
+
+def _power(number: int) -> int:
+    return number.bit_length() - 1
 
 
 def _between(start: int, count: int, step: int) -> tuple[Array, Array]:
@@ -94,7 +98,8 @@ def interpolate(out: Array, pixels: Array, rows: Iterator[tuple[slice, Array, Ar
     places = np.empty((2, height, width), np.float32)
     for part, *positions in rows:
         for values, place in zip(positions, places, strict=True):
-            np.multiply(values, np.float32(1 / PARTS), out=place[: len(values)], casting="same_kind")
+            np.copyto(place[: len(values)], values, casting="same_kind")
+            place[: len(values)] *= np.float32(1 / PARTS)
         x, y = places[:, : part.stop - part.start]
         for n, (picture, buffer) in enumerate(zip(pictures, buffers, strict=True)):
             values = cv2.remap(
@@ -113,7 +118,7 @@ def interpolate(out: Array, pixels: Array, rows: Iterator[tuple[slice, Array, Ar
 def take_nearest(out: Array, pixels: Array, rows: Iterator[tuple[slice, Array, Array]], background: int) -> None:
     """The nearest pixel; any type of number."""
     for part, *positions in rows:
-        x, y = ((values + PARTS // 2) // PARTS for values in positions)
+        x, y = ((values + PARTS // 2) >> _power(PARTS) for values in positions)
         inside = (y >= 0) & (y < pixels.shape[1]) & (x >= 0) & (x < pixels.shape[2])
         values = pixels[:, np.where(inside, y, 0), np.where(inside, x, 0)]
         out[:, part] = np.where(inside, values, np.asarray(background, out.dtype))

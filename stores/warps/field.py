@@ -87,8 +87,8 @@ def _in_cells(field: Array, grid: Frame, goal: Array, limit: float) -> Array:
     low, high = quads[1].min(1) - limit, quads[1].max(1) + limit
     found = np.full(goal.shape, np.nan)
     for some in np.array_split(np.arange(len(goal)), max(1, len(goal) * len(low) // MAX_PAIRS)):
-        wanted = goal[some, None]
-        point, cell = np.nonzero(((wanted >= low) & (wanted <= high)).all(2))
+        aims = goal[some, None]
+        point, cell = np.nonzero(((aims >= low) & (aims <= high)).all(2))
         weights = _solved(quads[1][cell], goal[some[point]])
         start, stop = quads[0][cell, 0], quads[0][cell, 3]
         for solution in weights:

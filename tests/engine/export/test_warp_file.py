@@ -12,6 +12,7 @@ import pytest
 import tifffile
 from PIL import Image
 
+from tile_engine.cli.warp import warp
 from tile_engine.engine.export.geojson_points import moved_geojson
 from tile_engine.engine.export.warp_file import warp_file
 from tile_engine.errors import SettingsError
@@ -192,6 +193,22 @@ def test_a_feature_without_a_place_is_left_out_and_counted() -> None:
         {"type": "FeatureCollection", "features": features}, lambda p: np.where(p > 40, np.nan, p), longest=9, name="x"
     )
     assert (len(moved.value["features"]), moved.kept, moved.lost, moved.measurements) == (1, 1, 1, 0)
+
+
+def test_the_command_says_what_it_left_out(
+    out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    point = {"type": "Point", "coordinates": [5, 5]}
+    feature = {"type": "Feature", "properties": {"measurements": {"Area": 3.0}}, "geometry": point}
+    far = {**feature, "geometry": {**point, "coordinates": [90, 90]}}
+    (tmp_path / "a.geojson").write_text(json.dumps([feature, far]))
+    monkeypatch.setattr(Warp, "to_reference", lambda warp, points: np.where(points > 400, np.nan, points))
+    assert warp(str(out), str(tmp_path / "a.geojson"), "one", "PanCK") == 0
+    told = capsys.readouterr()
+    assert "a.on-reference.geojson: 1 outlines from PanCK onto the reference of block one" in told.out
+    assert "1 outlines have no place there and were left out" in told.err
+    assert "the measurements of 1 outlines were left out" in told.err
+    assert "measurements" not in (tmp_path / "a.on-reference.geojson").read_text()
 
 
 def test_measurements_are_dropped_and_counted_and_a_third_coordinate_stays() -> None:

@@ -22,10 +22,10 @@ from scipy import ndimage
 
 from tile_engine.models.evaluation.landmarks import LandmarkErrors, affine_oracle, landmark_errors, pairs_errors
 from tile_engine.models.registration.fit import FitSettings, register_pair
-from tile_engine.models.registration.inverse import unmap_points
 from tile_engine.models.registration.transform import PairFit, map_points
 from tile_engine.models.stains.density import optical_density, pixels_of, transmitted
-from tile_engine.stores.frame import Array
+from tile_engine.stores.frame import Array, Frame
+from tile_engine.stores.warps.warp import warp_of_pixels
 
 DATA = Path(__file__).parent.parent / ".." / "shared" / "data"
 CIMA = "cima-landmarks-all/lung-lesion_1/user-PS_scale-50pc/29-041-Izd2-w35-{}.csv"
@@ -95,6 +95,16 @@ def opened(pair: Pair, sections: Path, *, exchanged: bool) -> tuple[Array, Array
     first, second = (images[i] for i in order)
     here, there = (marks[i][:count] for i in order)
     return first, second, here, there
+
+
+def unmap_points(fit: PairFit, points: Array) -> Array:
+    """Points of the moving image (n, 2), (y, x) in pixels, as points of the reference."""
+    pixels = Frame(("y", "x"), (1, 1), (1.0, 1.0), (-0.5, -0.5))  # centres of pixels at whole numbers
+    values, stride, origin = (
+        (fit.field.values, fit.field.stride, fit.field.origin) if fit.field else (None, 1.0, (0, 0))
+    )
+    warp = warp_of_pixels(fit.affine, values, stride=stride, origin=origin, reference=pixels, moving=pixels)
+    return warp.to_reference(np.asarray(points, float).reshape(-1, 2))
 
 
 def errors(fit: PairFit, here: Array, there: Array, shape: tuple[int, int]) -> LandmarkErrors:

@@ -14,7 +14,8 @@ File = Annotated[
     str,
     typer.Argument(
         metavar="FILE",
-        help="Points (CSV with X and Y) or GeoJSON in pixels of level 0, or labels (PNG, TIFF, a label of an OME-Zarr).",
+        help="Points (CSV with X and Y; whole numbers are centres of pixels) or GeoJSON (whole numbers are corners) in pixels "
+        "of level 0, or labels (PNG, TIFF, a label of an OME-Zarr).",
         show_default=False,
     ),
 ]
@@ -29,7 +30,10 @@ Inverse = Annotated[
 Target = Annotated[
     str | None,
     typer.Option(
-        "--out", metavar="FILE", help="File to write. [default: beside FILE, named after it]", rich_help_panel=WRITE
+        "--out",
+        metavar="FILE",
+        help="File to write. [default: beside FILE, of a label of an OME-Zarr in the current folder, named after it]",
+        rich_help_panel=WRITE,
     ),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a file of that name.", rich_help_panel=WRITE)]
@@ -47,7 +51,7 @@ def warp(
 ) -> int:
     """Bring points, outlines or labels that lie on a registered section onto the reference of its block, or back.
 
-    A new file is written beside FILE; what has no place on the other section is left out and counted.
+    A new file is written; what has no place on the other section is left out and counted.
 
     Example: `tile-engine warp results/ points.csv --block kidney --stain PanCK`"""
     from ..engine.export.warp_file import as_values, warp_file
@@ -62,5 +66,12 @@ def warp(
         f"{done.path}: {done.count:,} {'pixels of labels' if done.kind == 'labels' else done.kind} {way} of block {done.block}"
     )
     if done.lost:
-        say(f"warning: {done.lost} have no place there and were left out: the map has no inverse", error=True)
+        what = {"points": "points", "outlines": "outlines", "labels": "pixels"}[done.kind]
+        say(f"warning: {done.lost:,} {what} have no place there and were left out", error=True)
+    if done.measurements:
+        say(
+            f"warning: the measurements of {done.measurements:,} outlines were left out: areas and positions are others there. "
+            "Measure again.",
+            error=True,
+        )
     return 0

@@ -41,6 +41,14 @@ def _without_waiting(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NONBLOCK)
 
 
+def read_whole(path: Path, most: int) -> bytes:
+    """All bytes of a file. Raises ValueError for one that has more than `most`, and else as `read_regular`."""
+    data = read_regular(path, most + 1)
+    if len(data) > most:
+        raise ValueError(f"it has more than the {most:,} bytes that are read at once")
+    return data
+
+
 def read_regular(path: Path, most: int = -1) -> bytes:
     """The first `most` bytes of a file; all of them by default. Raises NotAFileError, and OSError as `open` does."""
     if isinstance(path, ObjectPath) and most < 0:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from ...stores.folder import Folder
 from ...stores.frame import Array, Box, Frame
 from ...stores.image import StoredImage
 from ...stores.memory import MemorySource
-from ...stores.regular import read_regular
+from ...stores.regular import read_whole
 from ...stores.remote import absolute
 from ...stores.slides.label_file import read_label_file, write_label_file
 from ...stores.slides.outside_mask import IMAGES, MAX_PIXELS, MAX_RATIO, OUTLINES
@@ -32,6 +32,7 @@ from .geojson_points import moved_geojson
 
 TABLES = (".csv", ".tsv")
 BLOCK_SIDE = 2048
+MAX_GEOJSON_BYTES = 1 << 28
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,9 @@ class WarpedFile:
     count: int
     """Points, features or pixels that were written."""
     lost: int
-    """Points and features that have no place on the other section, since the map has no inverse there."""
+    """Points, features or pixels of labels for which the map has no place on the other section."""
+    measurements: int = 0
+    """Outlines whose measurements (QuPath's areas, centroids ...) were left out, since they hold no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,38 +78,45 @@ def warp_file(
 ) -> WarpedFile:
     """Bring a file of one section onto the reference of its block; with `inverse` from the reference onto the section.
 
-    Points (CSV with X, Y) and GeoJSON are in pixels of level 0 of their section's file; an image of labels (PNG, TIFF, or a
-    label of an OME-Zarr) covers its whole section at any resolution. Raises SettingsError: E_NO_SECTION for a block or stain
-    that the run does not have, E_NOT_REGISTERED for a rejected pair, E_EXISTS for a file that is there already, E_POINTS,
-    E_GEOJSON and E_LABEL_IMAGE for contents that cannot be read.
+    Points (CSV with X, Y) and GeoJSON are in pixels of level 0 of their section's file: whole numbers are the centres of
+    pixels in a table of points, as BIRL writes landmarks, and their corners in GeoJSON, as in QuPath and in the GeoJSON of a
+    run. An image of labels (PNG, TIFF, or a label of an OME-Zarr) covers its whole section at any resolution. The new file
+    lies beside `file`, or for a label of an OME-Zarr in the current folder, unless `to` names it.
+
+    Raises SettingsError: E_NO_SECTION for a block or stain that the run does not have, E_NOT_REGISTERED for a rejected pair,
+    E_EXISTS for a file that is there already, E_WARP_FILE for a name of another kind, E_POINTS, E_GEOJSON and E_LABEL_IMAGE
+    for contents that cannot be read.
     """
     source = absolute(file)
     folder, image, section = _section(out, block, stain)
     if not source.exists():
         raise SettingsError(f"{source} does not exist.", "E_MISSING_FILE")
-    target = absolute(to) if to else source.with_name(_name(source, stain, inverse=inverse))
-    if source.is_dir() and target.suffix.lower() not in IMAGES:
+    kind, suffixes = _kind(source)
+    name = _name(source, stain, inverse=inverse)
+    target = absolute(to) if to else absolute(name) if source.is_dir() else source.with_name(name)
+    if target.suffix.lower() not in suffixes:
         raise SettingsError(
-            f"{target.name} is no name of {' or '.join(IMAGES)}: labels are written as one.", "E_WARP_FILE"
+            f"{target.name} does not end in {' or '.join(suffixes)}: {kind} are written as one of them.", "E_WARP_FILE"
         )
     if target == source or (target.exists() and not overwrite):
         raise SettingsError(
             f"{target} is there already: nothing was written. Give another name with --out, or --overwrite.", "E_EXISTS"
         )
     way = _direction(folder, image, section, inverse=inverse)
-    suffix = source.suffix.lower()
+    counts = {"points": _points, "outlines": _outlines, "labels": _labels}[kind](source, target, way)
+    return WarpedFile(str(target), image.name, section.stain, kind, *counts)
+
+
+def _kind(source: Path) -> tuple[str, tuple[str, ...]]:
+    """What a file holds, and how the names of such files end. Raises SettingsError (E_WARP_FILE) for another file."""
+    kinds = {"points": TABLES, "outlines": OUTLINES, "labels": IMAGES}
+    for kind, suffixes in kinds.items():
+        if source.suffix.lower() in suffixes and not source.is_dir():
+            return kind, suffixes
     if source.is_dir():
-        kind, count, lost = "labels", _labels(source, target, way), 0
-    elif suffix in TABLES:
-        kind, (count, lost) = "points", _points(source, target, way)
-    elif suffix in OUTLINES:
-        kind, (count, lost) = "outlines", _outlines(source, target, way)
-    elif suffix in IMAGES:
-        kind, count, lost = "labels", _labels(source, target, way), 0
-    else:
-        kinds = ", ".join((*TABLES, *OUTLINES, *IMAGES))
-        raise SettingsError(f"{source.name} is none of {kinds}, nor a folder of labels as OME-Zarr.", "E_WARP_FILE")
-    return WarpedFile(str(target), image.name, section.stain, kind, count, lost)
+        return "labels", IMAGES
+    known = ", ".join((*TABLES, *OUTLINES, *IMAGES))
+    raise SettingsError(f"{source.name} is none of {known}, nor a folder of labels as OME-Zarr.", "E_WARP_FILE")
 
 
 def _section(out: str | Path, block: str, stain: str) -> tuple[Folder, ImageRecord, SectionFile]:
@@ -129,7 +139,7 @@ def _section(out: str | Path, block: str, stain: str) -> tuple[Folder, ImageReco
 def _name(source: Path, stain: str, *, inverse: bool) -> str:
     stem, suffix = source.name.removesuffix(source.suffix), source.suffix
     place = f"on-{stain}" if inverse else "on-reference"
-    return f"{stem}.{''.join(c if c.isalnum() else '-' for c in place)}{suffix or '.tif'}"
+    return f"{stem}.{''.join(c if c.isalnum() else '-' for c in place)}{'.tif' if source.is_dir() else suffix}"
 
 
 def _direction(folder: Folder, record: ImageRecord, section: SectionFile, *, inverse: bool) -> _Direction:
@@ -155,57 +165,79 @@ def _direction(folder: Folder, record: ImageRecord, section: SectionFile, *, inv
 
 def _points(source: Path, target: Path, way: _Direction) -> tuple[int, int]:
     table = read_points(source)
+    if target.suffix.lower() == ".tsv":
+        table = replace(table, delimiter="\t")
     moved = to_pixels(way.move(to_um(table.points, way.start)), way.end)
     lost = int((~np.isfinite(moved).all(1)).sum())
     write_whole(target, table.text(moved).encode())
     return len(moved) - lost, lost
 
 
-def _outlines(source: Path, target: Path, way: _Direction) -> tuple[int, int]:
+def _outlines(source: Path, target: Path, way: _Direction) -> tuple[int, int, int]:
     try:
-        value = json.loads(read_regular(source))
-    except ValueError as error:
+        value = json.loads(read_whole(source, MAX_GEOJSON_BYTES))
+    except (OSError, ValueError, RecursionError) as error:
         raise SettingsError(f"{source} is no GeoJSON ({error}).", "E_GEOJSON") from error
 
     def move(points: Array) -> Array:
-        return to_pixels(way.move(to_um(points, way.start)), way.end)
+        return to_pixels(way.move(to_um(points, way.start, corners=True)), way.end, corners=True)
 
-    moved, count, lost = moved_geojson(value, move, longest=way.bend / 2 / max(way.start.spacing), name=source.name)
-    write_whole(target, json.dumps(moved).encode())
-    return count, lost
+    moved = moved_geojson(value, move, longest=way.bend / 2 / max(way.start.spacing), name=source.name)
+    try:
+        text = json.dumps(moved.value)
+    except RecursionError as error:
+        raise SettingsError(f"{source} is no GeoJSON ({error}).", "E_GEOJSON") from error
+    write_whole(target, text.encode())
+    return moved.kept, moved.lost, moved.measurements
 
 
-def _labels(source: Path, target: Path, way: _Direction) -> int:
+def _labels(source: Path, target: Path, way: _Direction) -> tuple[int, int]:
     """Labels on the other section, at their own spacing, in the format of the file: of a label of an OME-Zarr TIFF."""
-    labels = _stored_labels(source) if source.is_dir() else read_label_file(source)
-    spacing = tuple(n * s / m for n, s, m in zip(way.start.shape, way.start.spacing, labels.shape, strict=True))
-    if abs(spacing[0] / spacing[1] - 1) > MAX_RATIO + 1 / min(labels.shape):
-        raise SettingsError(
-            f"{source.name} has {labels.shape[1]} x {labels.shape[0]} pixels and the section "
-            f"{way.start.shape[1]} x {way.start.shape[0]}: another aspect ratio, so it does not cover the whole section.",
-            "E_LABEL_IMAGE",
-        )
-    start = Frame(way.start.axes, labels.shape, spacing, way.start.origin)
+    labels, start = (_stored_labels if source.is_dir() else _label_image)(source, way.start)
     lengths = [n * s for n, s in zip(way.end.shape, way.end.spacing, strict=True)]
-    shape = tuple(max(1, round(length / s)) for length, s in zip(lengths, spacing, strict=True))
+    shape = tuple(max(1, round(length / s)) for length, s in zip(lengths, start.spacing, strict=True))
     end = Frame(
         way.end.axes, shape, tuple(length / n for length, n in zip(lengths, shape, strict=True)), way.end.origin
     )
     warped = Warped(Whole(MemorySource(labels[None], frames=(start,), background=0)), way.pull, (end,), nearest=True)
-    out = np.zeros(end.shape, labels.dtype)
+    out, lost = np.zeros(end.shape, labels.dtype), 0
     for box in _boxes(end):
         out[box.slices] = warped.read(box)[0]
-    write_label_file(target, out, spacing=spacing[0])
-    return out.size
+        lost += warped.unplaced(box)
+    write_label_file(target, out, spacing=end.spacing[0])
+    return out.size, lost
 
 
-def _stored_labels(source: Path) -> Array:
-    """The finest level of a label of an OME-Zarr. Raises SettingsError (E_LABEL_IMAGE) for one that is too large, or none."""
+def _label_image(source: Path, section: Frame) -> tuple[Array, Frame]:
+    """Labels of an image that covers the whole section, whatever its resolution, and their frame."""
+    labels = read_label_file(source)
+    spacing = tuple(n * s / m for n, s, m in zip(section.shape, section.spacing, labels.shape, strict=True))
+    if abs(spacing[0] / spacing[1] - 1) > MAX_RATIO + 1 / min(labels.shape):
+        raise SettingsError(
+            f"{source.name} has {labels.shape[1]} x {labels.shape[0]} pixels and the section "
+            f"{section.shape[1]} x {section.shape[0]}: another aspect ratio, so it does not cover the whole section.",
+            "E_LABEL_IMAGE",
+        )
+    return labels, Frame(section.axes, labels.shape, spacing, section.origin)
+
+
+def _stored_labels(source: Path, section: Frame) -> tuple[Array, Frame]:
+    """The finest level of a label of an OME-Zarr, and its frame, whose last cells may reach beyond the section.
+
+    Raises SettingsError (E_LABEL_IMAGE) for one that is too large, none, or of something of another size.
+    """
     stored = StoredImage.open(source)
     frame = stored.frames[0]
     if len(frame.shape) != 2 or frame.box.size > MAX_PIXELS or stored.levels[0].spec.names[0] == "c":
         raise SettingsError(f"{source} is no label of at most {MAX_PIXELS:,} pixels (y, x).", "E_LABEL_IMAGE")
-    return np.asarray(stored.read(frame.box)[0])
+    for n, s, m, spacing in zip(section.shape, section.spacing, frame.shape, frame.spacing, strict=True):
+        if abs(n * s - m * spacing) > MAX_RATIO * n * s + 2 * spacing:
+            raise SettingsError(
+                f"{source.name} is {m * spacing:g} um long along an axis along which the section is {n * s:g} um long: it is "
+                "the label of something else.",
+                "E_LABEL_IMAGE",
+            )
+    return np.asarray(stored.read(frame.box)[0]), frame
 
 
 def _boxes(frame: Frame) -> Iterator[Box]:

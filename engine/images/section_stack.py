@@ -17,6 +17,8 @@ from ...stores.warps.warped import Gapped, Warped
 from ..compute.resources import resources
 from ..pipeline.job import Job
 
+BACKGROUND = 255
+"""Where a section has no pixels: sections are brightfield, and glass is white."""
 POINTS = 1 << 20
 """Numbers of positions that are mapped at a time, about."""
 
@@ -83,5 +85,9 @@ def _stack(job: Job[Any], image: str, reference: Gapped, frames: Sequence[Frame]
             sources.append(None if section is None else reference)
             continue
         warp = resources().warp(job, image, section)
-        sources.append(None if warp is None else Warped(resources().section(job, image, section), warp, frames))
-    return Stacked(sources, frames)
+        if warp is None:
+            sources.append(None)
+            continue
+        moving = resources().section(job, image, section)
+        sources.append(Warped(moving, warp, frames, background=BACKGROUND))
+    return Stacked(sources, frames, background=BACKGROUND)

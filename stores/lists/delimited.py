@@ -21,9 +21,8 @@ def delimited_lines(data: bytes) -> tuple[list[Line], list[str]]:
     most frequent in the first line separates the cells; a first line `sep=;`, as spreadsheets write it, decides.
     """
     text, notes = _decoded(data)
-    stated = re.match(r"sep=(.)\s*?(?:\r\n|\r|\n)", text, re.IGNORECASE)
-    first_line, text = (2, text[stated.end() :]) if stated else (1, text)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=stated[1] if stated else _delimiter(text), strict=True)
+    delimiter, first_line, text = _parts(text)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     lines: list[Line] = []
     try:
         for cells in reader:
@@ -35,6 +34,18 @@ def delimited_lines(data: bytes) -> tuple[list[Line], list[str]]:
     except csv.Error as error:
         raise ValueError(f"line {reader.line_num + first_line - 1}: {_reason(error)}") from error
     return lines, notes
+
+
+def delimiter_of(data: bytes) -> str:
+    """What separates the cells of `delimited_lines`. Raises ValueError for what is no text."""
+    return _parts(_decoded(data)[0])[0]
+
+
+def _parts(text: str) -> tuple[str, int, str]:
+    """(what separates cells, the number of the first line of the table, the table)"""
+    if stated := re.match(r"sep=(.)\s*?(?:\r\n|\r|\n)", text, re.IGNORECASE):
+        return stated[1], 2, text[stated.end() :]
+    return _delimiter(text), 1, text
 
 
 def _delimiter(text: str) -> str:

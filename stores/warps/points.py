@@ -12,8 +12,11 @@ import numpy as np
 from ...errors import SettingsError
 from ..frame import Array, Frame
 from ..lists.cells import read_number
-from ..lists.delimited import delimited_lines
-from ..regular import read_regular
+from ..lists.delimited import delimited_lines, delimiter_of
+from ..regular import read_whole
+
+MAX_BYTES = 1 << 28
+"""Bytes of a table of points, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +30,12 @@ class PointTable:
     rows: tuple[tuple[str, ...], ...]
     columns: tuple[int, int]
     """Numbers of the columns of Y and X."""
+    delimiter: str = ","
 
     def text(self, points: Array) -> str:
-        """The table as CSV with other points; those that are not finite have empty cells."""
+        """The table with other points, its cells separated as they were; points that are not finite have empty cells."""
         out = io.StringIO()
-        writer = csv.writer(out, lineterminator="\n")
+        writer = csv.writer(out, delimiter=self.delimiter, lineterminator="\n")
         writer.writerow(self.names)
         for row, point in zip(self.rows, points, strict=True):
             cells = list(row)
@@ -44,7 +48,8 @@ class PointTable:
 def read_points(path: Path) -> PointTable:
     """The points of a CSV or TSV with the columns X and Y. Raises SettingsError (E_POINTS) for a table that holds none."""
     try:
-        (_, header), *lines = delimited_lines(read_regular(path))[0]
+        data = read_whole(path, MAX_BYTES)
+        (_, header), *lines = delimited_lines(data)[0]
     except (OSError, ValueError) as error:
         raise SettingsError(f"{path}: the points cannot be read: {error}.", "E_POINTS") from error
     names = tuple(name.strip() for name in header)
@@ -58,7 +63,7 @@ def read_points(path: Path) -> PointTable:
     if bad or not len(points):
         text = f"lines without two numbers: {', '.join(map(str, bad[:5]))}" if bad else "it has no rows"
         raise SettingsError(f"{path} holds no points that can be read: {text}.", "E_POINTS")
-    return PointTable(points, names, rows, (y, x))
+    return PointTable(points, names, rows, (y, x), delimiter_of(data))
 
 
 def _number(text: str) -> float:
@@ -66,11 +71,11 @@ def _number(text: str) -> float:
     return float("nan") if number is None else number
 
 
-def to_um(points: Array, frame: Frame) -> Array:
-    """Pixels (y, x) of a frame, whose centres are whole numbers -> micrometres."""
-    return np.asarray((points + 0.5) * np.array(frame.spacing) + np.array(frame.origin))
+def to_um(points: Array, frame: Frame, *, corners: bool = False) -> Array:
+    """Pixels (y, x) of a frame -> micrometres. Whole numbers are the centres of pixels, or with `corners` their corners."""
+    return np.asarray((points + (0 if corners else 0.5)) * np.array(frame.spacing) + np.array(frame.origin))
 
 
-def to_pixels(points: Array, frame: Frame) -> Array:
+def to_pixels(points: Array, frame: Frame, *, corners: bool = False) -> Array:
     """The inverse of `to_um`."""
-    return np.asarray((points - np.array(frame.origin)) / np.array(frame.spacing) - 0.5)
+    return np.asarray((points - np.array(frame.origin)) / np.array(frame.spacing) - (0 if corners else 0.5))

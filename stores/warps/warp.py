@@ -9,17 +9,14 @@ field is sampled at the cell centres of a coarse grid, is linear between them, a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..frame import Array, Frame
-
-ITERATIONS = 60
-"""Steps of the inverse of a field, at most."""
-TOLERANCE = 1e-3
-"""Distance at which the inverse stops, in cells of the field's grid divided by 64."""
+from .field import displacement_at, undisplaced
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,35 +42,15 @@ class WarpPart:
         """Displacements (n, 2) at positions (n, 2), in micrometres."""
         if self.field is None or self.grid is None:
             return np.zeros_like(points)
-        (low, weight), stop = _cells(points, self.grid), np.array(self.grid.shape) - 1
-        high = np.minimum(low + 1, stop)
-        (y0, x0), (y1, x1), (wy, wx) = low.T, high.T, weight.T
-        u = self.field
-        top = u[:, y0, x0] * (1 - wx) + u[:, y0, x1] * wx
-        bottom = u[:, y1, x0] * (1 - wx) + u[:, y1, x1] * wx
-        return np.asarray((top * (1 - wy) + bottom * wy).T)
+        return displacement_at(self.field, self.grid, points)
 
     def to_moving(self, points: Array) -> Array:
         return np.asarray((points + self.displacement(points)) @ self.affine[:, :2].T + self.affine[:, 2])
 
     def to_reference(self, points: Array) -> Array:
-        """The inverse, by fixed-point iteration on the field; NaN where it does not converge, as where the field folds."""
-        goal = (points - self.affine[:, 2]) @ np.linalg.inv(self.affine[:, :2]).T
-        if self.field is None or self.grid is None:
-            return np.asarray(goal)
-        limit = TOLERANCE * min(self.grid.spacing) / 64
-        found = goal - self.displacement(goal)
-        step = np.full(len(goal), np.inf)
-        for _ in range(ITERATIONS):
-            error = goal - found - self.displacement(found)
-            length = np.sqrt((error**2).sum(1))
-            if not (length > limit).any():
-                break
-            found = found + np.where(length < step, 1.0, 0.5)[:, None] * error
-            step = length
-        error = goal - found - self.displacement(found)
-        far = ~(np.sqrt((error**2).sum(1)) <= max(limit * 100, 1e-9))
-        return np.where(far[:, None], np.nan, found)
+        """The inverse; NaN where the position is not finite."""
+        goal = np.asarray((points - self.affine[:, 2]) @ np.linalg.inv(self.affine[:, :2]).T)
+        return goal if self.field is None or self.grid is None else undisplaced(self.field, self.grid, goal)
 
     def determinants(self) -> Array:
         """The smallest Jacobian determinant of the field in each cell between its samples, without the affine map.
@@ -126,7 +103,9 @@ class Warp:
         return self._backward(points) if self.inverted else self._forward(points)
 
     def to_reference(self, points: Array) -> Array:
-        """Positions (n, 2) on the moving section -> those on the reference; NaN where a field folds."""
+        """Positions (n, 2) on the moving section -> those on the reference; of several, where a field folds, one.
+
+        NaN where a position is not finite."""
         return self._forward(points) if self.inverted else self._backward(points)
 
     def _forward(self, points: Array) -> Array:
@@ -140,6 +119,12 @@ class Warp:
         for part in reversed(self.parts):
             points = part.to_reference(points)
         return points
+
+    @property
+    def scale(self) -> float:
+        """Area on the moving section of one square micrometre of the reference, by the affine maps."""
+        scale = math.prod(abs(_det(part.affine)) for part in self.parts)
+        return 1 / scale if self.inverted else scale
 
     @property
     def folding(self) -> float:
@@ -173,14 +158,6 @@ def _pixels_to_um(frame: Frame) -> Array:
     matrix = np.diag([*frame.spacing, 1.0])
     matrix[:2, 2] = np.array(frame.origin) + np.array(frame.spacing) / 2
     return matrix
-
-
-def _cells(points: Array, grid: Frame) -> tuple[Array, Array]:
-    """The sample before each position along each axis, int (n, 2), and how far it lies towards the next one, 0 to 1."""
-    at = (points - np.array(grid.origin)) / np.array(grid.spacing) - 0.5
-    at = np.clip(np.nan_to_num(at, nan=0.0), 0, np.array(grid.shape) - 1)
-    low = np.minimum(np.floor(at).astype(np.int64), np.maximum(np.array(grid.shape) - 2, 0))
-    return low, at - low
 
 
 def _det(matrix: Array) -> float:

@@ -1,16 +1,17 @@
 """Warped: a source of one section read on the frame of another one, through a warp, with one interpolation.
 
 ```text
-box of the reference --warp--> positions on the moving section --bounds--> window of its level that fits the local scale
+box of the reference --warp--> positions on the moving section --bounds--> window of the level that fits the frame
 ```
-The positions are computed on a coarse grid of nodes and are linear between them. A box whose window is too large is divided, so
-that memory is bounded whatever the warp.
+The positions are computed on a coarse grid of nodes and are linear between them, in whole parts of a pixel. So a box reads
+exactly what the whole frame has there. A box whose window is too large is divided, and pixels of which the mean is taken are
+read in pieces, so that memory is bounded whatever the warp.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -19,18 +20,18 @@ from ...errors import TileError
 from ..downsample import resize
 from ..frame import Array, Box, Frame
 from ..source import Source
+from .between_nodes import NODE, NOWHERE, fixed, interpolate, strips, take_nearest
+from .points import to_um
 from .warp import Warp
 
-NODE = 16
-"""Pixels between nodes, at most."""
 MAX_WINDOW = 1 << 23
-"""Pixels of a window, at most; a box with a larger one is divided."""
-STRIP = 64
-"""Rows that are interpolated at a time."""
+"""Pixels that are read at a time, and of a window that is interpolated, at most; a box with a larger one is divided."""
+MAX_SIDE = 16_000
+"""Pixels of a side of a box and of its window, at most: OpenCV interpolates no more than 32,766."""
 SMALLEST = 32
 """Side of a box, in pixels, that is not divided any more."""
 FINER = 1.05
-"""A level is read down to a spacing this many times the one that the box needs."""
+"""A level is read down to a spacing this many times the one that the frame needs."""
 
 
 class Gapped(Source, Protocol):
@@ -57,14 +58,27 @@ class Whole:
 class Warped:
     """A moving section on the frames of the reference: a Source, safe to read from several threads."""
 
-    def __init__(self, source: Gapped, warp: Warp, frames: Sequence[Frame], *, nearest: bool = False) -> None:
-        """`nearest` takes the nearest pixel, for labels; else pixels are interpolated linearly."""
+    def __init__(
+        self,
+        source: Gapped,
+        warp: Warp,
+        frames: Sequence[Frame],
+        *,
+        nearest: bool = False,
+        background: int | None = None,
+    ) -> None:
+        """`nearest` takes the nearest pixel, for labels; else pixels are interpolated linearly.
+
+        `background` is the value outside of the moving section; the source's where none is given.
+        """
         self._source, self._warp, self._nearest = source, warp, nearest
         self.frames = tuple(frames)
-        self.channels, self.dtype, self.background = source.channels, source.dtype, source.background
+        self.channels, self.dtype = source.channels, source.dtype
+        self.background = source.background if background is None else background
         self.tiles: tuple[tuple[int, ...], ...] = ()
         grids = [part.grid for part in warp.parts if part.grid is not None]
         self._bend = min((min(grid.spacing) for grid in grids), default=math.inf)
+        self._levels = [self._level_for(frame) for frame in self.frames]
 
     def read(self, box: Box, level: int = 0) -> Array:
         """Pixels of `box` inside the frame: (channel, y, x); background where the moving section has none.
@@ -85,10 +99,12 @@ class Warped:
         frame, gaps = self.frames[level], list[Box]()
         if not box.size:
             return gaps
-        at, window, _ = self._window(self._nodes(box, level)[0], level)
+        at, window = self._levels[level][0], self._window(self._nodes(box, level)[0], level)
+        if not window.size:
+            return gaps
         for gap in self._source.absent(window, at):
             outline = _outline(gap)
-            points = self._warp.to_reference(_to_um(outline, self._source.frames[at]))
+            points = self._warp.to_reference(to_um(outline, self._source.frames[at], corners=True))
             cells = (points[np.isfinite(points).all(1)] - np.array(frame.origin)) / np.array(frame.spacing)
             if not len(cells):
                 continue
@@ -97,13 +113,22 @@ class Warped:
             gaps += [part] if part.size else []
         return gaps
 
+    def unplaced(self, box: Box, level: int = 0) -> int:
+        """Pixels of `box` that are background because the warp has no position for them."""
+        nodes, step = self._nodes(box, level)
+        if not box.size or np.isfinite(nodes).all():
+            return 0
+        return sum(int((x == NOWHERE).sum()) for _, x, _ in strips(fixed(nodes), step, box))
+
     def _fill(self, out: Array, box: Box, level: int) -> None:
         nodes, step = self._nodes(box, level)
-        at, window, shrink = self._window(nodes, level)
+        at, shrink = self._levels[level]
+        window = self._window(nodes, level)
         if not window.size:
             out[...] = self.background
             return
-        if window.size > MAX_WINDOW:
+        shape = [-(-n // shrink) for n in window.shape]
+        if math.prod(shape) > MAX_WINDOW or max(*shape, *box.shape) > MAX_SIDE:
             longest = int(np.argmax(box.shape))
             if box.shape[longest] <= SMALLEST:
                 raise TileError(
@@ -116,11 +141,26 @@ class Warped:
                 part = Box(tuple(a), tuple(b))
                 self._fill(out[(slice(None), *part.shift([-s for s in box.start]).slices)], part, level)
             return
-        pixels = self._source.read(window, at)
-        if shrink > 1:
-            pixels = _shrunk(pixels, shrink)
-        positions = _pixels(nodes, self._source.frames[at], window.start, shrink)
-        (_take if self._nearest else _interpolate)(out, pixels, positions, step, box, self.background)
+        pixels = self._source.read(window, at) if shrink == 1 else self._means(window, at, shrink)
+        frame = self._source.frames[at]
+        cells = (nodes - np.array(frame.origin)) / np.array(frame.spacing) / shrink
+        rows = strips(fixed(cells, start=[s // shrink for s in window.start]), step, box)
+        (take_nearest if self._nearest else interpolate)(out, pixels, rows, self.background)
+
+    def _means(self, window: Box, at: int, shrink: int) -> Array:
+        """Means of `shrink` x `shrink` pixels of a window that starts at a multiple of it, read in pieces."""
+        start = [s // shrink for s in window.start]
+        side = math.isqrt(MAX_WINDOW) // shrink * shrink
+        out = np.empty((self.channels, *(-(-n // shrink) for n in window.shape)), self.dtype)
+        for piece in window.cut((side or shrink,) * 2):
+            cells = piece.coarsen((shrink,) * 2).shift([-s for s in start])
+            if side:
+                out[(slice(None), *cells.slices)] = _shrunk(self._source.read(piece, at), shrink)
+                continue
+            parts = (self._source.read(part, at) for part in piece.cut((math.isqrt(MAX_WINDOW),) * 2))
+            mean = np.sum([part.sum((1, 2), dtype=np.float64) for part in parts], axis=0) / piece.size
+            out[(slice(None), *cells.slices)] = (np.rint(mean) if out.dtype.kind in "iu" else mean)[:, None, None]
+        return out
 
     def _nodes(self, box: Box, level: int) -> tuple[Array, int]:
         """Positions of the nodes of a box on the moving section, in micrometres (y, x, 2), and pixels between nodes.
@@ -137,96 +177,31 @@ class Warped:
         grid = np.stack(np.meshgrid(*axes, indexing="ij"), -1)
         return self._warp.to_moving(grid.reshape(-1, 2)).reshape(grid.shape), step
 
-    def _window(self, nodes: Array, level: int) -> tuple[int, Box, int]:
-        """(level of the source to read, window of it that the box needs, pixels of the level whose mean is taken)."""
-        frames = self._source.frames
-        have = [math.sqrt(f.spacing[0] * f.spacing[1]) for f in frames]
-        dy, dx = nodes[1:, :-1] - nodes[:-1, :-1], nodes[:-1, 1:] - nodes[:-1, :-1]
-        area = float(np.median(np.abs(dy[..., 0] * dx[..., 1] - dy[..., 1] * dx[..., 0])))
-        needed = math.sqrt(area) / self._step(self.frames[level])
+    def _level_for(self, frame: Frame) -> tuple[int, int]:
+        """(level of the source to read, pixels of it whose mean is taken) for a frame: by the scale of the affine maps."""
+        have = [math.sqrt(math.prod(f.spacing)) for f in self._source.frames]
+        needed = math.sqrt(math.prod(frame.spacing) * self._warp.scale)
         fine = [i for i, spacing in enumerate(have) if spacing <= needed * FINER]
         at = max(fine, key=lambda i: have[i]) if fine else int(np.argmin(have))
-        shrink = 1 if self._nearest else max(1, int(needed / have[at] * FINER))
-        cells = (nodes - np.array(frames[at].origin)) / np.array(frames[at].spacing)
-        low = np.floor(cells.min((0, 1)) / shrink - 1.5).astype(np.int64) * shrink
-        high = (np.ceil(cells.max((0, 1)) / shrink + 1.5).astype(np.int64)) * shrink
-        shape = np.array(frames[at].shape)
+        return at, 1 if self._nearest else max(1, round(needed / have[at]))
+
+    def _window(self, nodes: Array, level: int) -> Box:
+        """The window of the source's level that a box needs; empty where none of its nodes has a position."""
+        (at, shrink), known = self._levels[level], np.isfinite(nodes).all(-1)
+        if not known.any():
+            return Box((0, 0), (0, 0))
+        frame = self._source.frames[at]
+        cells = (nodes[known] - np.array(frame.origin)) / np.array(frame.spacing)
+        low = np.floor(cells.min(0) / shrink - 1.5).astype(np.int64) * shrink
+        high = (np.ceil(cells.max(0) / shrink + 1.5).astype(np.int64)) * shrink
+        shape = np.array(frame.shape)
         low, high = np.clip(low, 0, shape), np.clip(high, 0, shape)
-        return at, Box(tuple(map(int, low)), tuple(map(int, np.maximum(low, high)))), shrink
+        return Box(tuple(map(int, low)), tuple(map(int, np.maximum(low, high))))
 
     def _step(self, frame: Frame) -> int:
-        """Pixels between nodes: a sixteenth of the distance between samples of the field."""
-        if not math.isfinite(self._bend):
-            return NODE
-        return max(1, min(NODE, int(self._bend / max(frame.spacing) / 16)))
-
-
-def _pixels(nodes: Array, frame: Frame, start: Sequence[int], shrink: int) -> Array:
-    """Positions in micrometres -> pixels (y, x) of the window that was read, with centres at whole numbers, float32."""
-    cells = (nodes - np.array(frame.origin)) / np.array(frame.spacing) - np.array(start)
-    return np.asarray(cells / shrink - 0.5, np.float32)
-
-
-def _strips(nodes: Array, step: int, box: Box) -> Iterator[tuple[slice, Array, Array]]:
-    """Rows of the box, and the x and y of their pixels, float32; the two arrays are written over by the next strip.
-
-    Between nodes positions are linear. Strips stay in the processor's cache, where whole boxes do not.
-    """
-    import cv2
-
-    cv2.setNumThreads(1)  # units run in parallel already
-    height, width = box.shape
-    left = step + box.start[1] % step
-    size = (nodes.shape[1] * step, nodes.shape[0])
-    planes = [np.ascontiguousarray(nodes[..., axis]) for axis in (1, 0)]
-    rows = [cv2.resize(p, size, interpolation=cv2.INTER_LINEAR)[:, left : left + width] for p in planes]
-    at = (np.arange(height) + step + box.start[0] % step + 0.5) / step - 0.5
-    low = np.floor(at).astype(np.int64)
-    weight = (at - low).astype(np.float32)[:, None]
-    buffers = np.empty((2, min(STRIP, height), width), np.float32)
-    spare = np.empty(buffers.shape[1:], np.float32)
-    for start in range(0, height, STRIP):
-        part = slice(start, min(start + STRIP, height))
-        count = part.stop - part.start
-        for values, out in zip(rows, buffers, strict=True):
-            np.take(values, low[part], axis=0, out=out[:count], mode="clip")
-            above = np.take(values, low[part] + 1, axis=0, out=spare[:count], mode="clip")
-            above -= out[:count]
-            above *= weight[part]
-            out[:count] += above
-        yield part, buffers[0, :count], buffers[1, :count]
-
-
-def _interpolate(out: Array, pixels: Array, nodes: Array, step: int, box: Box, background: int) -> None:
-    import cv2
-
-    for first in range(0, len(pixels), 3):
-        planes = [np.ascontiguousarray(plane) for plane in pixels[first : first + 3]]
-        count = len(planes)
-        # four channels are interpolated in less than half the time of three
-        picture = planes[0] if count == 1 else cv2.merge([*planes, *planes[: 4 - count]])
-        buffer = np.empty((min(STRIP, box.shape[0]), box.shape[1], *picture.shape[2:]), picture.dtype)
-        for part, x, y in _strips(nodes, step, box):
-            values = cv2.remap(
-                picture,
-                x,
-                y,
-                cv2.INTER_LINEAR,
-                dst=buffer[: len(x)],
-                borderMode=cv2.BORDER_CONSTANT,
-                borderValue=(background,) * 4,
-            )
-            for i in range(count):
-                out[first + i, part] = values if count == 1 else values[..., i]
-
-
-def _take(out: Array, pixels: Array, nodes: Array, step: int, box: Box, background: int) -> None:
-    """The nearest pixel; any type of number."""
-    for part, x_positions, y_positions in _strips(nodes, step, box):
-        x, y = np.rint(x_positions).astype(np.int64), np.rint(y_positions).astype(np.int64)
-        inside = (y >= 0) & (y < pixels.shape[1]) & (x >= 0) & (x < pixels.shape[2])
-        values = pixels[:, np.where(inside, y, 0), np.where(inside, x, 0)]
-        out[:, part] = np.where(inside, values, np.asarray(background, out.dtype))
+        """Pixels between nodes, a power of two: about a sixteenth of the distance between samples of the field."""
+        most = min(NODE, self._bend / max(frame.spacing) / 16)
+        return 1 << int(math.log2(max(1, most)))
 
 
 def _shrunk(pixels: Array, by: int) -> Array:
@@ -243,7 +218,3 @@ def _outline(box: Box) -> Array:
     sides = [(along, 0 * along), (along, 0 * along + 1), (0 * along, along), (0 * along + 1, along)]
     points = np.concatenate([np.stack(side, -1) for side in sides])
     return np.asarray(np.array(box.start) + points * np.array(box.shape))
-
-
-def _to_um(corners: Array, frame: Frame) -> Array:
-    return np.asarray(np.array(frame.origin) + corners * np.array(frame.spacing))

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from tile_engine.models.registration.folding import unfolded
-from tile_engine.models.registration.inverse import unmap_points
 from tile_engine.models.registration.transform import (
     Field,
     PairFit,
@@ -38,15 +37,6 @@ def test_a_point_goes_through_field_and_affine_map() -> None:
 def test_a_field_is_constant_beyond_its_grid() -> None:
     field = wavy(3.0)
     assert np.allclose(field.at([[-500.0, 1e4]]), field.values[:, 0, -1])
-
-
-@pytest.mark.parametrize("height", [0.5, 3.0, 6.0])
-def test_a_point_there_and_back_is_where_it_was(height: float) -> None:
-    fit = PairFit(TURNED, wavy(height))
-    assert fit.folding == 0
-    points = np.random.default_rng(1).uniform(-20, 200, (2000, 2))
-    assert np.abs(unmap_points(fit, map_points(fit, points)) - points).max() < 0.1
-    assert np.abs(map_points(fit, unmap_points(fit, points)) - points).max() < 0.1
 
 
 def test_a_field_that_folds_is_damped_until_it_does_not() -> None:

@@ -45,6 +45,13 @@ def bent() -> Warp:
     return Warp((WarpPart(np.array([[0.98, 0.05, 6.0], [-0.04, 1.01, 9.0]]), field.astype(np.float32), GRID),))
 
 
+def squeezed() -> Warp:
+    """Four times as wide on the left as on the right."""
+    field = np.zeros((2, *GRID.shape), np.float32)
+    field[1] = np.cumsum(np.linspace(0.6, -0.6, 8)) * 32
+    return Warp((WarpPart(np.array([[1.5, 0.0, 40.0], [0.0, 1.5, 9.0]]), field, GRID),))
+
+
 def expected(warp: Warp, pixels: Array) -> tuple[Array, Array]:
     """Values by scipy's interpolation, and where they lie inside the picture."""
     cells = np.stack(np.meshgrid(*(np.arange(n) + 0.5 for n in FRAME.shape), indexing="ij"), -1).reshape(-1, 2)
@@ -64,12 +71,17 @@ def test_pixels_are_those_of_one_linear_interpolation(warp: Warp) -> None:
 
 
 def test_a_box_reads_what_the_whole_has_there() -> None:
-    source = Warped(Section(picture()), bent(), (FRAME,))
-    whole = source.read(FRAME.box).astype(int)
-    boxes = list(FRAME.box.cut((37, 41)))
-    with ThreadPoolExecutor(3) as pool:
-        for box, values in zip(boxes, pool.map(source.read, boxes), strict=True):
-            assert np.abs(values - whole[(slice(None), *box.slices)]).max() <= 1
+    """Also where the section is stretched and squeezed, so that other levels or means would fit some of the boxes."""
+    fine = picture(720, 640)
+    narrow = Frame(("y", "x"), (67, 71), (3.1, 2.9), (0.3, 0.1))
+    for warp in (bent(), squeezed(), Warp((*squeezed().parts, *bent().parts)).inverse()):
+        for section in (Section(fine), Section(fine, halve(fine), halve(halve(fine)))):
+            for frame in (FRAME, narrow):
+                source = Warped(section, warp, (frame,))
+                whole, boxes = source.read(frame.box), list(frame.box.cut((37, 41)))
+                with ThreadPoolExecutor(3) as pool:
+                    for box, values in zip(boxes, pool.map(source.read, boxes), strict=True):
+                        assert np.array_equal(values, whole[(slice(None), *box.slices)])
 
 
 def test_outside_of_the_moving_section_is_background() -> None:
@@ -77,6 +89,74 @@ def test_outside_of_the_moving_section_is_background() -> None:
         FRAME.box
     )
     assert (read == 244).all()
+
+
+def test_the_caller_states_what_lies_outside() -> None:
+    """A section whose file has no background, such as OME-Zarr, states 0: glass is white all the same."""
+    source = Warped(
+        Section(picture(), background=0), Warp.of_affine([[1, 0, -20], [0, 1, -30]]), (FRAME,), background=255
+    )
+    read = source.read(FRAME.box)
+    assert source.background == 255
+    assert (read[:, :20] == 255).all() and (read[:, :, :30] == 255).all()
+    assert np.array_equal(read[:, 20:, 30:], picture()[:, :130, :100])
+
+
+class Holed(Warp):
+    """A warp without a position for part of the reference."""
+
+    def to_moving(self, points: Array) -> Array:
+        hole = (np.abs(points - [70, 60]) < 12).all(1)
+        return np.where(hole[:, None], np.nan, super().to_moving(points))
+
+
+@pytest.mark.parametrize("nearest", [False, True])
+def test_a_position_without_a_place_is_background_around_it_alone_and_counted(nearest: bool) -> None:
+    shift = Warp.of_affine([[1, 0, 3.0], [0, 1, 4.0]])
+    whole = Warped(Section(picture(), background=0), shift, (FRAME,), nearest=nearest)
+    holed = Warped(Section(picture(), background=0), Holed(shift.parts), (FRAME,), nearest=nearest)
+    lost = np.zeros(FRAME.shape, bool)
+    lost[56:88, 40:88] = (
+        True  # the nodes in the middle of blocks of 16 that the hole holds, and half of what surrounds them
+    )
+    with np.errstate(all="raise"):
+        read = holed.read(FRAME.box)
+    count = holed.unplaced(FRAME.box)
+    same = (read == whole.read(FRAME.box)).all(0)
+    assert same[~lost].all() and (read[:, 60:80, 50:70] == 0).all()
+    assert 24 * 24 <= count <= lost.sum() and count == sum(map(holed.unplaced, FRAME.box.cut((37, 41))))
+    assert whole.unplaced(FRAME.box) == 0
+    inside = Box((66, 56), (70, 62))
+    assert holed.unplaced(inside) == inside.size and (holed.read(inside) == 0).all() and holed.absent(inside) == []
+
+
+@pytest.mark.parametrize(("shrink", "limit"), [(60, 150**2), (60, 60**2), (75, 50**2), (300, 100**2)])
+def test_any_number_of_pixels_becomes_one_in_bounded_memory(
+    monkeypatch: pytest.MonkeyPatch, shrink: int, limit: int
+) -> None:
+    sizes: list[int] = []
+
+    class Counting(Section):
+        def read(self, box: Box, level: int = 0) -> Array:
+            sizes.append(box.size)
+            return super().read(box, level)
+
+    monkeypatch.setattr(module, "MAX_WINDOW", limit)
+    n = 600 // shrink
+    fine = np.random.default_rng(0).integers(0, 256, (3, 600, 600), np.uint8)
+    frame = Frame(("y", "x"), (n, n), (float(shrink),) * 2)
+    read = Warped(Counting(fine), Warp.of_affine(np.eye(2, 3)), (frame,)).read(frame.box)
+    assert np.abs(read - fine.reshape(3, n, shrink, n, shrink).mean((2, 4))).max() <= 0.51
+    assert max(sizes) <= limit and sum(sizes) == 600 * 600
+
+
+@pytest.mark.parametrize("nearest", [False, True])
+def test_a_side_that_opencv_cannot_take_is_divided(nearest: bool) -> None:
+    long = np.random.default_rng(0).integers(0, 256, (1, 4, 40_000), np.uint8)
+    section, still = Section(long), Warp.of_affine(np.eye(2, 3))
+    assert np.array_equal(Warped(section, still, section.frames, nearest=nearest).read(section.frames[0].box), long)
+    tall = Section(np.ascontiguousarray(long.transpose(0, 2, 1)))
+    assert Warped(tall, still, tall.frames).read(Box((33_000, 0), (33_100, 4))).shape == (1, 100, 4)
 
 
 def test_a_coarse_frame_reads_a_coarse_level_or_means_of_pixels() -> None:
@@ -107,7 +187,7 @@ def test_a_large_window_is_read_in_parts(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(module, "MAX_WINDOW", 6000)
     parts = Warped(Counting(picture()), bent(), (FRAME,)).read(FRAME.box)
     assert len(sizes) > 3 and max(sizes) <= 6000
-    assert np.abs(parts - whole).max() <= 1
+    assert np.array_equal(parts, whole)
 
 
 def test_a_warp_that_tears_the_section_is_an_unreadable_tile_and_not_a_full_memory(

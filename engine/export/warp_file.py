@@ -62,6 +62,8 @@ class _Direction:
     """From the second section to the first, for images."""
     start: Frame
     end: Frame
+    corners: tuple[Array, Array]
+    """Pixel (y, x) of level 0 from which QuPath counts, in the first and the second section."""
     bend: float
     """Micrometres within which the map is nearly straight."""
 
@@ -158,9 +160,10 @@ def _direction(folder: Folder, record: ImageRecord, section: SectionFile, *, inv
             )
         warp = read_warp(path)
     bend = min((min(part.grid.spacing) for part in warp.parts if part.grid), default=float("inf"))
+    first, second = (np.array(one.corner or (0, 0), np.float64) for one in (section, record.reference))
     if inverse:
-        return _Direction(warp.to_moving, warp.inverse(), reference, section.frame, bend)
-    return _Direction(warp.to_reference, warp, section.frame, reference, bend)
+        return _Direction(warp.to_moving, warp.inverse(), reference, section.frame, (second, first), bend)
+    return _Direction(warp.to_reference, warp, section.frame, reference, (first, second), bend)
 
 
 def _points(source: Path, target: Path, way: _Direction) -> tuple[int, int]:
@@ -180,7 +183,8 @@ def _outlines(source: Path, target: Path, way: _Direction) -> tuple[int, int, in
         raise SettingsError(f"{source} is no GeoJSON ({error}).", "E_GEOJSON") from error
 
     def move(points: Array) -> Array:
-        return to_pixels(way.move(to_um(points, way.start, corners=True)), way.end, corners=True)
+        positions = to_um(points + way.corners[0], way.start, corners=True)
+        return to_pixels(way.move(positions), way.end, corners=True) - way.corners[1]
 
     moved = moved_geojson(value, move, longest=way.bend / 2 / max(way.start.spacing), name=source.name)
     try:

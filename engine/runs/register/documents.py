@@ -16,7 +16,7 @@ class PairFigures(Part):
     unmatched: int
     """Rows of one of the two tables that have none in the other one."""
     lost: int
-    """Landmarks that have no place in the reference, as the map has no inverse there: they count as not improved."""
+    """Landmarks that have no place in the reference: they count as not improved."""
     median_before: JsonNumber
     affine_oracle: JsonNumber
     """Median under the affine map that is fitted to these very landmarks; None for too few of them."""

@@ -69,7 +69,9 @@ def pictured(job: Job[RegisterSettings], key: str, pair: PairRecord) -> SectionP
 
 
 def _rgb(source: StoredImage, warp: Warp, frame: Frame) -> Array:
-    return np.ascontiguousarray(np.moveaxis(Warped(Whole(source), warp, (frame,)).read(frame.box), 0, -1))
+    return np.ascontiguousarray(
+        np.moveaxis(Warped(Whole(source), warp, (frame,), background=255).read(frame.box), 0, -1)
+    )
 
 
 def _page(job: Job[RegisterSettings], unit: Unit, pairs: dict[str, PairRecord], drawn: dict[str, Path]) -> ReportPage:

@@ -54,7 +54,7 @@ def write_section_overview(job: Job[SectionSettings], unit: Unit) -> Outcome:
     frame = overview_frame(section.frame, overview_spacing(job, record))
     try:
         source = resources().section(job, unit.slide, section)
-        shrunk = Warped(source, Warp.of_affine([[1, 0, 0], [0, 1, 0]]), (frame,))
+        shrunk = Warped(source, Warp.of_affine([[1, 0, 0], [0, 1, 0]]), (frame,), background=record.background)
     except SlideError as error:
         if section.reference:
             raise

@@ -226,3 +226,18 @@ def test_measurements_are_dropped_and_counted_and_a_third_coordinate_stays() -> 
     for bad in (nested, {"type": "LineString", "coordinates": [[0, 0, 5], [4, 0]]}):
         with pytest.raises(SettingsError, match="understood"):
             moved_geojson(bad, lambda p: p, longest=2, name="x")
+
+
+def test_outlines_of_qupath_count_from_the_scanned_part(out: Path, tmp_path: Path) -> None:
+    """As OpenSlide's bounds say it of slides of MIRAX: `corner` in the record of a section."""
+    scaled(out)
+    images = out / "slides.json" if (out / "slides.json").exists() else out / "sections.json"
+    records = json.loads(images.read_text())
+    block = next(record for name, record in records.items() if name.startswith("two"))
+    next(section for section in block["sections"] if section["stain"] == "PanCK")["corner"] = [4, 6]
+    images.write_text(json.dumps(records))
+    (tmp_path / "a.geojson").write_text('{"type": "LineString", "coordinates": [[0, 0], [10, 20]]}')
+    done = warp_file(out, tmp_path / "a.geojson", block="two", stain="PanCK")
+    assert json.loads(Path(done.path).read_text())["coordinates"] == [[12, 8], [32, 48]]
+    back = warp_file(out, done.path, block="two", stain="PanCK", inverse=True, to=tmp_path / "b.geojson")
+    assert json.loads(Path(back.path).read_text())["coordinates"] == [[0, 0], [10, 20]]

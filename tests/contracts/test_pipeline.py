@@ -65,21 +65,13 @@ NOT_BY_A_STEP = {
 """Settings that no step names, and how they decide results instead."""
 
 
-NIGHTLY = {
-    ("anomaly", "slides"),
-    ("anomaly", "volumes"),
-    ("classify", "films-trained"),
-    ("cluster", "sections"),
-    ("cluster", "slides-trained"),
-    ("cluster", "volumes-trained"),
-    ("embed", "volume-tiles"),
-}
-"""Variants whose own steps are few: the others of their run have the contract at every change, and they every night."""
+AT_EVERY_CHANGE = {("anomaly", "films"), ("cluster", "slides"), ("embed", "volumes"), ("register", "sections")}
+"""Variants that are killed and done again at every change, a modality each; all others are every night."""
 
 
 def marks_of(pair: tuple[str, str]) -> list[pytest.MarkDecorator]:
     """All tests of a variant run in one process, as they share its finished run."""
-    return [pytest.mark.xdist_group("-".join(pair)), *([pytest.mark.nightly] if pair in NIGHTLY else [])]
+    return [pytest.mark.xdist_group("-".join(pair)), *([] if pair in AT_EVERY_CHANGE else [pytest.mark.nightly])]
 
 
 @pytest.fixture(

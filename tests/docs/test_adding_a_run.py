@@ -97,6 +97,7 @@ def test_help_shows_the_setting_of_the_page(package: Path) -> None:
     assert "--jitter" not in ended.stdout, "a setting of runs that train networks"
 
 
+@pytest.mark.nightly
 def test_a_layer_a_table_and_a_report_say_the_mean_colour_of_each_tile(done: Path) -> None:
     table = read_table(done / "tables" / "tiles.zarr")
     stores = sorted((done / "slides").iterdir())
@@ -170,6 +171,7 @@ def test_a_changed_setting_is_refused_and_redone_without_converting_again(
     np.testing.assert_allclose(new, -np.log10((old.astype(float) + 1) / 256), atol=1e-5)
 
 
+@pytest.mark.nightly
 def test_the_tests_of_all_runs_hold_for_it(package: Path) -> None:
     """Nothing was written for it: they find it in the registry."""
     tests = ("tests/contracts/test_pipeline.py", "tests/house/test_runs.py")

@@ -22,8 +22,8 @@ import pytest
 from once import once
 
 HOWTOS = Path(__file__).parents[2] / "docs" / "howto"
-NIGHTLY = {"demo"}
-"""Pages whose commands have no small version. `.ci/run` has the demo made too."""
+NIGHTLY = {"anomaly", "classify", "demo", "gang", "harmonize", "levels", "object-stores", "subjects", "volumes"}
+"""Pages whose commands take long, or, of the demo, have no small version. `.ci/run` has the demo made too."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import pytest
 from .kinds import READS
 from .mutate import mutated
 
-TRIES = 40
+TRIES = 15
 """Of each kind: some 20 s on a quiet machine."""
 MOST_SECONDS = 900
 TESTS = Path(__file__).parents[1]

@@ -85,7 +85,7 @@ def test_every_package_says_what_it_is() -> None:
         assert (ROOT.joinpath(*name.split(".")[1:]) / "__init__.py").read_text().lstrip().startswith('"""'), name
 
 
-@pytest.mark.parametrize("through", ["folder", "sdist"])
+@pytest.mark.parametrize("through", ["folder", pytest.param("sdist", marks=pytest.mark.nightly)])
 def test_the_wheel_holds_every_module_and_template_and_nothing_else(tmp_path: Path, through: str) -> None:
     source = copy_sources(tmp_path / "a-clone")
     expected = {f"tile_engine/{name}" for name in modules(source)}
@@ -98,6 +98,7 @@ def test_the_wheel_holds_every_module_and_template_and_nothing_else(tmp_path: Pa
     assert {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name} == expected
 
 
+@pytest.mark.nightly
 def test_an_editable_installation_imports_the_checkout(tmp_path: Path) -> None:
     """Into a folder of its own, from a checkout that has not the package's name."""
     source, site = copy_sources(tmp_path / "a-clone"), tmp_path / "site"

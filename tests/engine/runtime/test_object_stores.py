@@ -132,6 +132,7 @@ def begun(out: str, step: str) -> bool:
         return False
 
 
+@pytest.mark.nightly
 def test_a_busy_store_and_a_client_killed_again_and_again_leave_the_same_bytes(
     mini: Any, lab: Any, scratch: Path
 ) -> None:

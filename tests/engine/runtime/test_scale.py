@@ -30,11 +30,13 @@ def rows() -> list[dict[str, float]]:
     return list(json.loads(done.stdout))
 
 
+@pytest.mark.nightly
 def test_every_patch_is_done_once(rows: list[dict[str, float]]) -> None:
     assert [row["patches"] for row in rows] == [10**6, 10**7]
     assert [row["units"] for row in rows] == [245, 2442]
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("process", ["scheduler", "client", "worker"])
 def test_peak_memory_does_not_grow_with_the_number_of_units(rows: list[dict[str, float]], process: str) -> None:
     small, large = (row[f"{process}_mib"] for row in rows)

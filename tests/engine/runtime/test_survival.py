@@ -152,6 +152,7 @@ def test_without_workers_a_tile_that_always_hangs_is_masked_and_the_command_ends
     assert mini.results(tmp_path / "out") == mini.results(crashed)
 
 
+@pytest.mark.nightly
 @pytest.mark.timeout(400)
 def test_a_tile_that_always_hangs_is_masked(crashed: Path, mini: Any, tmp_path: Path, planted: Planted) -> None:
     command = convert(mini, tmp_path / "out", "--max-bad-tiles", "1", *WORKERS, "--unit-timeout", "8")
@@ -162,7 +163,7 @@ def test_a_tile_that_always_hangs_is_masked(crashed: Path, mini: Any, tmp_path: 
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("victim", ["workers", "scheduler"])
+@pytest.mark.parametrize("victim", ["workers", pytest.param("scheduler", marks=pytest.mark.nightly)])
 def test_where_all_workers_or_the_scheduler_are_gone_the_run_ends_with_75_and_goes_on(
     mini: Any, tmp_path: Path, by_hand: Any, descendants: Callable[[int], list[int]], victim: str
 ) -> None:
@@ -184,7 +185,7 @@ def test_where_all_workers_or_the_scheduler_are_gone_the_run_ends_with_75_and_go
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("where", [(), WORKERS])
+@pytest.mark.parametrize("where", [(), pytest.param(WORKERS, marks=pytest.mark.nightly)])
 def test_sigterm_lets_units_end_and_exits_143(mini: Any, tmp_path: Path, where: tuple[str, ...]) -> None:
     out = tmp_path / "out"
     process = start([*mini.again(out), *where])
@@ -253,7 +254,7 @@ def small_disk(at: Path, size: str) -> Iterator[Path]:
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("where", [(), WORKERS])
+@pytest.mark.parametrize("where", [(), pytest.param(WORKERS, marks=pytest.mark.nightly)])
 def test_a_full_disk_ends_with_75_and_the_run_goes_on_once_there_is_room(
     mini: Any, tmp_path: Path, where: tuple[str, ...]
 ) -> None:

@@ -140,7 +140,9 @@ def steps_of(folder: Path, rank: int) -> list[int]:
     return [int(line) for line in (folder / f"rank{rank}").read_text().split()]
 
 
-@pytest.mark.parametrize("die", ["killed", "worker killed", "raised"])
+@pytest.mark.parametrize(
+    "die", ["killed", *(pytest.param(how, marks=pytest.mark.nightly) for how in ("worker killed", "raised"))]
+)
 def test_a_lost_rank_ends_in_the_model_of_an_undisturbed_gang(client: Any, tmp_path: Path, die: str) -> None:
     """Of three ranks, so that the order of sums would show."""
     for name in ("one", "two"):
@@ -290,6 +292,7 @@ def test_a_batch_is_shared_evenly_or_not_at_all() -> None:
         replica.even(2)
 
 
+@pytest.mark.nightly
 def test_the_command_line_trains_with_a_gang_and_goes_on_where_it_was(mini: Any, tmp_path: Path) -> None:
     out = tmp_path / "out"
     words = ["run", "cluster", "--slides", mini.slides, "--out", out, *mini.args[:-2], "--effort", "0.005"]

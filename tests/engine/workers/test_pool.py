@@ -38,6 +38,7 @@ def test_two_local_workers_leave_the_same_bytes(mini: Any, tmp_path: Path) -> No
     assert mini.results(out) == mini.results(mini.out)
 
 
+@pytest.mark.nightly
 @pytest.mark.timeout(300)
 def test_a_scheduler_and_two_workers_started_by_hand_leave_the_same_bytes(
     mini: Any, by_hand: Any, tmp_path: Path

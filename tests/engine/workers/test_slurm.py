@@ -287,6 +287,7 @@ def test_a_job_that_is_ended_at_its_walltime_in_the_middle_of_a_unit_is_replaced
     _no_jobs_left(slurm)
 
 
+@pytest.mark.nightly
 @pytest.mark.timeout(900)
 def test_jobs_that_are_cancelled_in_the_middle_cost_nothing_but_time(
     slurm: Slurm, mini: Any, real: Real, tmp_path: Path, capsys: pytest.CaptureFixture[str]

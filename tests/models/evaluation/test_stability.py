@@ -101,6 +101,7 @@ def test_the_adjusted_rand_index_is_that_of_scikit_learn() -> None:
             assert stability.adjusted_rand(one, other) == pytest.approx(adjusted_rand_score(one, other), abs=1e-12)
 
 
+@pytest.mark.nightly
 def test_two_dozen_points_have_the_kinds_that_were_planted_or_one() -> None:
     draw = np.random.default_rng(1)
     planted = blobs((8, 8, 8))

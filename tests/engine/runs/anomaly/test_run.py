@@ -47,7 +47,7 @@ def test_a_column_split_decides_and_shared_subjects_are_said() -> None:
     division = divided(rows_of(label=["Normal"] * 16, split=split, subject=subjects), AnomalySettings(), FILMS)
     assert (division.part == [TRAIN] * 10 + [NONE] + [TEST] * 5).all()  # s0 is trained on: its other film is not judged
     assert any("1 films are of subjects who are trained on" in note for note in division.notes)
-    assert any("1 films have another split" in note for note in division.notes)
+    assert any("the column `split` says odd, which names no part" in note for note in division.notes)
 
 
 def test_test_rows_of_a_split_are_never_trained_on() -> None:

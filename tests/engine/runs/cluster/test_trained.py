@@ -53,6 +53,7 @@ def test_a_new_folder_without_new_images_is_refused(mini: Any, tmp_path: Path) -
     assert done.returncode == 2 and "give --slides, --volumes or --films" in done.stderr.replace("\n", " ")
 
 
+@pytest.mark.nightly
 def test_the_numbers_are_those_that_the_trained_run_has_now(tmp_path: Path) -> None:
     models = tmp_path / "models"
     models.mkdir()

@@ -166,6 +166,7 @@ def test_subjects_on_both_sides_of_a_split_are_refused(cohort: SimpleNamespace, 
     assert told.returncode == 2 and "both sides" in told.stderr and "s0, s1" in told.stderr
 
 
+@pytest.mark.nightly
 def test_masks_of_files_and_volumes_that_get_one_later(cohort: SimpleNamespace, mini: Any, tmp_path: Path) -> None:
     """A mask that is smaller, shifted and coarser than its volume; one that is missing at first."""
     source = nibabel.load(cohort.root / "case00.nii.gz")
@@ -227,6 +228,7 @@ def test_every_bad_file_is_accounted_for(
     assert all(name.endswith((".dcm", ".dcm.gz", ".IMA", ".hdr")) for name in unnamed), "but slices of a series"
 
 
+@pytest.mark.nightly
 def test_a_gang_trains_a_network_of_volumes(cohort: SimpleNamespace, mini: Any, tmp_path: Path) -> None:
     out = tmp_path / "out"
     words = ["--embedding-size", "4", "--effort", "0.02", "--cv", "0", "--threads", "1", "--no-umap"]

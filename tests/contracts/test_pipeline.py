@@ -182,6 +182,7 @@ ON_REQUEST = {document("models/comparison"), document("models/normalization")}
 """Left by --match and by --normalize alone, which no small run has."""
 
 
+@pytest.mark.nightly
 def test_no_output_is_idle(finished: Callable[[str, str], Any]) -> None:
     """Each pattern describes a file of some variant, and a step that leaves files in no variant is none."""
     used, idle = {INDEX, *ON_REQUEST}, set()  # the index is made of a table by the first search

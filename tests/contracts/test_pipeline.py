@@ -65,8 +65,8 @@ NOT_BY_A_STEP = {
 """Settings that no step names, and how they decide results instead."""
 
 
-AT_EVERY_CHANGE = {("anomaly", "films"), ("cluster", "slides"), ("embed", "volumes"), ("register", "sections")}
-"""Variants that are killed and done again at every change, a modality each; all others are every night."""
+AT_EVERY_CHANGE = {("cluster", "slides"), ("embed", "volumes"), ("register", "sections")}
+"""Variants that are killed and done again at every change, others are every night."""
 
 
 def marks_of(pair: tuple[str, str]) -> list[pytest.MarkDecorator]:

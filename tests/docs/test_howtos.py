@@ -22,7 +22,20 @@ import pytest
 from once import once
 
 HOWTOS = Path(__file__).parents[2] / "docs" / "howto"
-NIGHTLY = {"anomaly", "classify", "demo", "gang", "harmonize", "levels", "object-stores", "subjects", "volumes"}
+SLOW = {
+    "anomaly",
+    "classify",
+    "embed",
+    "gang",
+    "harmonize",
+    "levels",
+    "object-stores",
+    "sites",
+    "stages",
+    "subjects",
+    "volumes",
+}
+NIGHTLY = {"demo", *SLOW}
 """Pages whose commands take long, or, of the demo, have no small version. `.ci/run` has the demo made too."""
 
 

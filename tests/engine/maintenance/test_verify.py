@@ -279,6 +279,7 @@ def test_there_must_be_a_run(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.nightly
 def test_the_command_line_names_and_mends_on_dask_workers(mini: Any, out: Path) -> None:
     """Status 7 with a finding a line, 0 when it is mended; damage within a file is found by workers, too."""
     flip(the(out, TARGETS["pixels"][0]))

@@ -69,6 +69,7 @@ def test_a_changed_setting_is_refused_with_both_values_and_the_steps_and_nothing
     assert {k for k in before | after if before.get(k) != after.get(k)} <= {"log.txt"}
 
 
+@pytest.mark.nightly
 def test_another_number_of_clusters_keeps_samples_and_autoencoder_and_redoes_the_heads_and_all_after_them(
     mini: Any, tmp_path: Path
 ) -> None:

@@ -82,6 +82,7 @@ def test_a_run_leaves_the_same_bytes_as_on_disk_and_opens(mini: Any, lab: Any, s
     assert refused.returncode == 6 and f"pid {os.getpid()}" in refused.stderr
 
 
+@pytest.mark.nightly
 def test_slides_in_a_bucket_are_copied_and_read_by_dask_workers(mini: Any, lab: Any, scratch: Path) -> None:
     far = to_path(lab.url) / "slides"
     for path in mini.slides.iterdir():

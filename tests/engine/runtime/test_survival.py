@@ -110,6 +110,7 @@ def test_a_tile_that_kills_its_reader_is_found_masked_and_named(crashed: Path, c
     assert others and others.items() <= mini.results(converted, "slides").items()
 
 
+@pytest.mark.nightly
 @pytest.mark.timeout(400)
 def test_without_workers_a_run_that_dies_twice_at_a_tile_finds_it_the_third_time(
     crashed: Path, mini: Any, tmp_path: Path, planted: Planted
@@ -130,6 +131,7 @@ def test_a_slide_that_kills_whoever_opens_it_is_rejected(mini: Any, tmp_path: Pa
     assert (rejected["name"], rejected["code"]) == ("b.tif", "E_CRASHES_READER")
 
 
+@pytest.mark.nightly
 @pytest.mark.timeout(400)
 def test_a_unit_that_hangs_is_tried_elsewhere(converted: Path, mini: Any, tmp_path: Path, planted: Planted) -> None:
     command = convert(mini, tmp_path / "out", *WORKERS, "--unit-timeout", "12")

@@ -90,6 +90,7 @@ def test_fewer_cases_than_asked_for_are_all_of_them(out: Path) -> None:
     assert len(hits.rows) == int((tiles.obs["slide"] != tiles.obs["slide"].iloc[0]).sum())
 
 
+@pytest.mark.nightly
 def test_slides_of_the_same_subject_are_left_out_together(mini: Any, tmp_path: Path) -> None:
     lists = tmp_path / "slides.csv"
     lists.write_text(
@@ -288,6 +289,7 @@ def test_verify_knows_the_index_and_repair_mends_it(out: Path, mini: Any) -> Non
     assert tile_engine.search(out, query) == wanted
 
 
+@pytest.mark.nightly
 def test_a_table_that_is_made_anew_takes_its_index_with_it(out: Path, mini: Any) -> None:
     tile_engine.search(out, table(out).obs.index[0])
     assert mini.cli("map", out, "--umap", "--redo", "--cluster", "none").returncode == 0

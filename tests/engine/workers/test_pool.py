@@ -28,6 +28,7 @@ def all_but_the_training_undone(mini: Any, out: Path) -> Path:
     return out
 
 
+@pytest.mark.nightly
 @pytest.mark.timeout(300)
 def test_two_local_workers_leave_the_same_bytes(mini: Any, tmp_path: Path) -> None:
     out = all_but_the_training_undone(mini, tmp_path / "out")

@@ -16,6 +16,7 @@ def plane() -> Projection:
     return fit_umap(SAMPLE_NF, seed=1, epochs=50)
 
 
+@pytest.mark.nightly
 def test_the_same_seed_gives_the_same_plane_and_groups_stay_apart(plane: Projection) -> None:
     assert np.array_equal(plane.xy_N2, fit_umap(SAMPLE_NF, seed=1, epochs=50).xy_N2)
     assert plane.method == "umap"
@@ -23,10 +24,12 @@ def test_the_same_seed_gives_the_same_plane_and_groups_stay_apart(plane: Project
     assert np.linalg.norm(first.mean(0) - second.mean(0)) > 2 * max(first.std(), second.std())
 
 
+@pytest.mark.nightly
 def test_a_code_of_the_sample_lands_on_its_own_point(plane: Projection) -> None:
     np.testing.assert_allclose(embed_points(SAMPLE_NF, plane), plane.xy_N2, atol=1e-3)
 
 
+@pytest.mark.nightly
 def test_places_do_not_depend_on_the_batch(plane: Projection) -> None:
     codes_NF = DRAW.normal(2, 2, (101, 10)).astype(np.float32)
     whole = embed_points(codes_NF, plane)

@@ -154,6 +154,7 @@ def test_pixels_in_tissue_are_the_same_whatever_else_is_kept_and_what_is_not_rea
     assert theirs is None or np.abs(ours.astype(int) - theirs).max() <= 4
 
 
+@pytest.mark.nightly
 def test_a_run_without_stored_pixels_finds_the_same_clusters(mini: Any, tmp_path: Path) -> None:
     """With `none` the run reads the slides themselves; at their own spacing these are the pixels that `all` stores."""
     run = tile_engine.cluster(mini.slides, tmp_path / "out", options=options(), **{**mini.settings, "pixels": "none"})

@@ -168,6 +168,7 @@ def test_the_same_tissue_has_the_same_number_colour_and_name(matched: tuple[Path
     assert not verify(out, full=True, cluster=NONE).findings
 
 
+@pytest.mark.nightly
 def test_the_way_back_leaves_the_own_numbers(matched: tuple[Path, Path, str], mini: Any, tmp_path: Path) -> None:
     out = Path(shutil.copytree(matched[0], tmp_path / "out"))
     assert resume(out, options=RunOptions(cluster=NONE, stages=("map",))).settings["match"][0] == str(matched[1]), (

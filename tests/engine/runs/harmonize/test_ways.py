@@ -26,6 +26,8 @@ from tile_engine.engine.runs.harmonize.version import version_image
 from tile_engine.engine.runtime.load import load
 from tile_engine.engine.steps.checkpoints import read_record
 
+pytestmark = pytest.mark.nightly
+
 LIST = """path,subject,site,split,age,sex,mask
 case0.nii.gz,p,A,test,20,F,brain.nii.gz
 case1.nii.gz,q,A,train,30,M,

@@ -76,7 +76,8 @@ def _newton(field: Array, grid: Frame, points: Array, rest: Array) -> Array:
 def _in_cells(field: Array, grid: Frame, goal: Array, limit: float) -> Array:
     """The positions of `undisplaced`, from the equations of all cells whose image may hold the goal."""
     spacing = np.array(grid.spacing)
-    reach = 2 * (np.abs(goal).max() + np.abs(field).max() + np.abs(grid.origin).max()) + float((np.array(grid.shape) * spacing).sum())
+    extent = float((np.array(grid.shape) * spacing).sum())
+    reach = 2 * (np.abs(goal).max() + np.abs(field).max() + np.abs(grid.origin).max()) + extent
     nodes = [np.concatenate([[-reach], grid.centres(i), [reach]]) for i in (0, 1)]
     from_yx = np.stack(np.meshgrid(*nodes, indexing="ij"))
     to_yx = from_yx + np.pad(field.astype(np.float64), [(0, 0), (1, 1), (1, 1)], mode="edge")

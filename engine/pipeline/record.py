@@ -21,7 +21,7 @@ MAX_CELLS = 2**42
 ALL_COLUMNS = "*"
 """Stands for all columns of the user's list."""
 REGISTERED, MAPS = "registered", "maps"
-"""Column of a block whose maps are taken over from a run: the run's folder."""
+"""Columns of a block whose maps are taken over from a run: the run's folder, and the fingerprint of its maps."""
 COLOURS = ("red", "green", "blue")
 """Channels of a stain in a block, in order."""
 

@@ -42,6 +42,11 @@ class Job(Generic[S]):
         return self.pipeline.modality
 
     @property
+    def unit_counts(self) -> dict[str, int]:
+        """Stage -> number of its units, as far as they can be foreseen."""
+        return {stage: sum(1 for s in steps for _ in s.units(self)) for stage, steps in self.pipeline.stages.items()}
+
+    @property
     def pixels(self) -> str:
         """Which pixels the stores keep: all, tissue or none; always all for volumes."""
         return self.settings.stored_pixels

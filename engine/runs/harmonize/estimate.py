@@ -79,7 +79,7 @@ def forecast(job: Job[HarmonizeSettings]) -> Forecast:
         disk=round(1.4 * (stored + versions)),
         present=bytes_below(folder),
         memory=WORKING + max(min(IN_MEMORY, trained) + training_bytes(job), tile_bytes(job, sites.harmonized)),
-        units={stage: sum(1 for s in steps for _ in s.units(job)) for stage, steps in job.pipeline.stages.items()},
+        units=job.unit_counts,
     )
 
 

@@ -46,9 +46,6 @@ def forecast_films(job: Job[FilmSettings]) -> FilmForecast:
     films = sum(record.shape[0] for record in job.slides.values())
     cells = films * job.settings.side**2
     batch = max(record.shape[0] for record in job.slides.values()) * job.settings.side**2
-    units: dict[str, int] = {}
-    for stage, steps in job.pipeline.stages.items():
-        units[stage] = sum(1 for step in steps for _ in step.units(job))
     return FilmForecast(
         films=films,
         files=len({(file.path, file.part) for record in job.slides.values() for file in record.films}),
@@ -56,5 +53,5 @@ def forecast_films(job: Job[FilmSettings]) -> FilmForecast:
         disk=round(1.05 * cells * (1 + job.settings.map_bytes)) + films * BYTES_OF_NUMBERS,
         present=bytes_below(job.folder.films),
         memory=500_000_000 + min(IN_MEMORY, cells) + 8 * batch,
-        units=units,
+        units=job.unit_counts,
     )

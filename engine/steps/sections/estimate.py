@@ -51,7 +51,6 @@ def forecast_sections(job: Job[SectionSettings]) -> SectionForecast:
     raw = sum(image_spec(job, image).nbytes for image in job.slides)
     side = max(SIDE, job.settings.resolution)
     sections = sum(len(record.sections) for record in records)
-    units = {stage: sum(1 for step in steps for _ in step.units(job)) for stage, steps in job.pipeline.stages.items()}
     return SectionForecast(
         blocks=len(records),
         sections=sections,
@@ -62,5 +61,5 @@ def forecast_sections(job: Job[SectionSettings]) -> SectionForecast:
         disk=round(RATIO * raw + sections * 3 * side**2),
         present=bytes_below(job.folder.out / job.modality.name),
         memory=400_000_000 + BYTES_OF_FIT * side**2 + 100_000_000 * max(len(record.stains) for record in records),
-        units=units,
+        units=job.unit_counts,
     )

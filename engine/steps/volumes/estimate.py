@@ -62,7 +62,5 @@ def forecast(job: Job[Any]) -> Forecast:
         disk=round(1.15 * raw_bytes) + 2 * len(job.slides) * math.prod(shape),
         present=bytes_below(job.folder.out / "volumes") + bytes_below(job.folder.samples),
         memory=400_000_000 + max(24 * largest_volume, training_bytes + cache_bytes),
-        units={
-            stage: sum(1 for step in steps for _ in step.units(job)) for stage, steps in job.pipeline.stages.items()
-        },
+        units=job.unit_counts,
     )

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tile_engine.engine.images.modality import VOLUMES
 from tile_engine.engine.runs.embed import folds as embed_folds
 from tile_engine.engine.runs.harmonize import sites as harmonize_sites
 from tile_engine.engine.runs.sites import folds as site_folds
@@ -23,7 +24,7 @@ def job(words: list[str]) -> Any:
     for n, word in enumerate(words):
         columns = {"split": word, "label": ("a", "b")[n % 2]}
         slides[f"i{n}"] = SimpleNamespace(id=f"i{n}", site="AB"[n % 2], subject=f"p{n}", columns=columns)
-    modality = SimpleNamespace(name="volumes")
+    modality = VOLUMES
     return SimpleNamespace(slides=slides, modality=modality, settings=SimpleNamespace(cv=2, seed=0, holdout=0.3))
 
 

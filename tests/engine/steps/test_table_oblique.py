@@ -9,6 +9,7 @@ from typing import Any
 import nibabel
 import numpy as np
 
+from tile_engine.engine.images.modality import VOLUMES
 from tile_engine.engine.search.hits import Case
 from tile_engine.engine.search.thumbnails import planes_of
 from tile_engine.engine.steps.table import tiles_of
@@ -41,7 +42,7 @@ def test_a_marker_is_told_and_drawn_at_its_place_in_the_scanner(tmp_path: Path) 
             folder=SimpleNamespace(layer=lambda slide, field: tmp_path / "layer"),
             slides={"a": record},
             settings=SimpleNamespace(step=STEP, seed=0, patch=7),
-            modality=SimpleNamespace(planar=False),
+            modality=VOLUMES,
             stored=lambda slide: volume,
         )
         rows = tiles_of(job, "a", "embedding", most=9)

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
+from tile_engine.engine.images.modality import SLIDES
 from tile_engine.engine.steps import table
 
 
 def job(monkeypatch: pytest.MonkeyPatch, *counts: int) -> Any:
     monkeypatch.setattr(table, "looked_at", lambda job, slide: counts[slide])
-    return SimpleNamespace(slides=dict(enumerate(counts)), modality=SimpleNamespace(name="slides"))
+    return SimpleNamespace(slides=dict(enumerate(counts)), modality=SLIDES)
 
 
 def test_a_table_of_more_than_two_million_tiles_says_how_many_it_holds(monkeypatch: pytest.MonkeyPatch) -> None:

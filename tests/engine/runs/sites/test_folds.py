@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tile_engine.engine.images.modality import VOLUMES
 from tile_engine.engine.runs.sites.folds import check_sites, fold_of, folds_of, why_fewer
 from tile_engine.engine.runs.sites.networks import sites_of
 from tile_engine.errors import SettingsError
@@ -20,7 +21,7 @@ def job(rows: list[tuple[str, str]], *, cv: int = 5, split: list[str] | None = N
         for n, (subject, site) in enumerate(rows)
     }
     settings = SimpleNamespace(cv=cv, seed=0, shuffled_networks=2)
-    return SimpleNamespace(slides=slides, settings=settings, modality=SimpleNamespace(name="volumes"))
+    return SimpleNamespace(slides=slides, settings=settings, modality=VOLUMES)
 
 
 TRAVELLERS = [(f"s{n}", site) for n in range(6) for site in "AB"]

@@ -55,6 +55,7 @@ class Display:
                 BarColumn(),
                 TextColumn("{task.fields[detail]}"),
                 TimeRemainingColumn(),
+                TextColumn("{task.fields[whole]}"),
                 console=Console(stderr=True),
             )
             self._bar.start()
@@ -102,9 +103,10 @@ class Display:
             if self._bar is not None:
                 if self._task is not None:
                     self._bar.update(self._task, visible=False)
-                self._task = self._bar.add_task(event.text, total=event.total, detail="")
+                self._task = self._bar.add_task(event.text, total=event.total, detail="", whole="")
         if self._bar is not None:
-            self._bar.update(self._task, completed=event.done, total=event.total, detail=_detail(event))
+            fields = {"detail": _detail(event), "whole": _whole(event).lstrip(", ")}
+            self._bar.update(self._task, completed=event.done, total=event.total, **fields)
         ended = event.done >= event.total
         if self.quiet or not (ended or now - self._said >= PROGRESS_SECONDS):
             return
@@ -121,8 +123,15 @@ class Display:
         count = event.done - self._first
         remaining = f", {_clock(elapsed / count * (event.total - event.done))} left" if count and not ended else ""
         self._line(
-            f"{event.text}: {event.done:g}/{event.total:g}{_joined(_detail(event))}, {_clock(elapsed)}{remaining}"
+            f"{event.text}: {event.done:g}/{event.total:g}{_joined(_detail(event))}, {_clock(elapsed)}{remaining}{_whole(event)}"
         )
+
+
+def _whole(event: Event) -> str:
+    """The time that the run has left, if it is known."""
+    from ..engine.pipeline.pace import minutes
+
+    return f", {minutes(event.facts['left'])} left in all" if event.facts.get("left") else ""
 
 
 def _detail(event: Event) -> str:

@@ -57,7 +57,7 @@ def images_of(command: Command) -> Group:
     from ..engine.images.inputs import INPUTS
 
     kinds = {
-        name: typer.Option(f"--{name}", help=INPUTS[name].help, metavar="PATH", rich_help_panel=READ)
+        name: typer.Option(f"--{name}", help=INPUTS[name].help, metavar="PATH...", rich_help_panel=READ)
         for name in command.images
     }
     return tuple(_parameter(name, list[str], option) for name, option in kinds.items())

@@ -17,20 +17,26 @@ if TYPE_CHECKING:
 
 AGAIN = "The same command resumes where it stopped. Changed settings or images are refused with a diff unless --redo is given."
 
+Unnamed = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="IMAGES...",
+        help="Images, as the options below take them; without such an option, their kind is found by what they are.",
+        show_default=False,
+    ),
+]
 Paths = Annotated[
     list[str],
     typer.Argument(
-        metavar="SLIDES...",
-        help="Folder, glob, files, or a list (CSV, TSV, XLSX) with a column `path`.",
+        metavar="IMAGES...",
+        help="Folder, glob, files, or a list (CSV, TSV, XLSX) with a column `path`. Slides, unless they can only be others.",
         show_default=False,
     ),
 ]
 AreVolumes = Annotated[
-    bool, typer.Option("--volumes", help="These are volumes (NIfTI, DICOM, ...), not slides.", rich_help_panel=READ)
+    bool, typer.Option("--volumes", help="These are volumes (NIfTI, DICOM, ...).", rich_help_panel=READ)
 ]
-AreFilms = Annotated[
-    bool, typer.Option("--films", help="These are films (radiographs), not slides.", rich_help_panel=READ)
-]
+AreFilms = Annotated[bool, typer.Option("--films", help="These are films (radiographs).", rich_help_panel=READ)]
 AreSections = Annotated[
     bool, typer.Option("--sections", help="These are sections of blocks, to be registered.", rich_help_panel=READ)
 ]
@@ -46,13 +52,24 @@ Level = Annotated[
     ),
 ]
 NewSlides = Annotated[
-    str | None, typer.Option("--slides", metavar="PATH", help="Other slides, for a new run.", rich_help_panel=READ)
+    list[str] | None,
+    typer.Option("--slides", metavar="PATH...", help="Other slides, for a new run.", rich_help_panel=READ),
 ]
 NewVolumes = Annotated[
-    str | None, typer.Option("--volumes", metavar="PATH", help="Other volumes, for a new run.", rich_help_panel=READ)
+    list[str] | None,
+    typer.Option("--volumes", metavar="PATH...", help="Other volumes, for a new run.", rich_help_panel=READ),
 ]
 NewFilms = Annotated[
-    str | None, typer.Option("--films", metavar="PATH", help="Other films, for a new run.", rich_help_panel=READ)
+    list[str] | None,
+    typer.Option("--films", metavar="PATH...", help="Other films, for a new run.", rich_help_panel=READ),
+]
+More = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="IMAGES...",
+        help="Further images of a new run, with --slides, --volumes or --films.",
+        show_default=False,
+    ),
 ]
 NewOut = Annotated[
     str | None,
@@ -75,6 +92,7 @@ def begin(
     settings: Given,
     cluster: Given,
     run: Given,
+    unnamed: Unnamed = None,
     out: Out = None,
     dry_run: DryRun = False,
     json: AsJson = False,
@@ -82,9 +100,11 @@ def begin(
 ) -> int:
     """Execute all stages of a run, or those named in `run`."""
     from ..engine.api import commands
+    from ..engine.pipeline.command import UNNAMED
     from .display import watched
 
     images = {kind: files[0] if len(files) == 1 else files for kind, files in images.items()}
+    images |= {UNNAMED: unnamed} if unnamed else {}
     if dry_run:
         return _plan(name, images, settings, cluster, out, as_json=json, quiet=quiet)
     with watched(as_json=json, quiet=quiet) as show:
@@ -93,7 +113,7 @@ def begin(
 
 
 def convert(
-    slides: Paths,
+    images: Paths,
     settings: Given,
     cluster: Given,
     run: Given,
@@ -109,15 +129,21 @@ def convert(
 
     With --films: films to one Zarr store, reduced to --side. With --sections: the stains of each block registered and stacked.
     """
+    from ..engine.images.guess import guess_kind
+    from ..engine.images.inputs import INPUTS
     from ..engine.runs import usual
+    from .display import watched
 
     kinds = [name for name, given in (("volumes", volumes), ("films", films), ("sections", sections)) if given]
     if len(kinds) > 1:
         raise typer.BadParameter(f"images are {' or '.join(kinds)}, not both", param_hint=f"--{kinds[-1]}")
-    kind = kinds[0] if kinds else "slides"
+    if not kinds:
+        with watched(as_json=json, quiet=quiet) as show:
+            kinds = [guess_kind(images, tuple(INPUTS), show, usual="slides")]
     options = run | {"stages": ("convert",)}
+    given = {kinds[0]: images}
     return begin(
-        usual(kind).name, {kind: slides}, settings, cluster, options, out, dry_run=dry_run, json=json, quiet=quiet
+        usual(kinds[0]).name, given, settings, cluster, options, out=out, dry_run=dry_run, json=json, quiet=quiet
     )
 
 
@@ -144,6 +170,7 @@ def apply(
     settings: Given,
     cluster: Given,
     run: Given,
+    more: More = None,
     slides: NewSlides = None,
     volumes: NewVolumes = None,
     films: NewFilms = None,
@@ -162,29 +189,29 @@ def apply(
     from ..engine.api.trained_runs import TRAINED, run_to_apply
 
     images = {"slides": slides, "volumes": volumes, "films": films}
-    new = {kind: [path] for kind, path in images.items() if path}
+    new = {kind: [*paths, *(more or ())] for kind, paths in images.items() if paths}
     if not new:
-        if new_out:
+        if new_out or more:
             text = "a new run needs new images: give --slides, --volumes or --films"
-            raise typer.BadParameter(text, param_hint="--out")
+            raise typer.BadParameter(text, param_hint="--out" if new_out else f"{more}")
         return go_on("apply", out, settings, cluster, run, json=json, quiet=quiet)
     name = run_to_apply(out, next(iter(new)))
-    return begin(name, new, settings | {TRAINED: out}, cluster, run, new_out, json=json, quiet=quiet)
+    return begin(name, new, settings | {TRAINED: out}, cluster, run, out=new_out, json=json, quiet=quiet)
 
 
 def _plan(
     name: str, images: Given, settings: Given, cluster: Given, out: str | None, *, as_json: bool, quiet: bool
 ) -> int:
-    from ..engine.api.commands import given
-    from ..engine.runs import command, pipeline
+    from ..engine.api.commands import chosen_images
+    from ..engine.runs import pipeline
     from ..engine.runtime.apart import plan_all
     from ..engine.workers.pool import job_script_of
     from .display import watched
     from .tell import print_plan
 
-    variant, chosen = command(name).chosen(images, given(settings))
     with watched(as_json=as_json, quiet=quiet) as show:
         options = _options(cluster, {}, show)
+        variant, chosen = chosen_images(name, images, settings, show)
         plans = plan_all(pipeline(name, variant.name), chosen, out, options, settings)
     script = job_script_of(options.cluster)
     return max(print_plan(plan, script, as_json=as_json) for plan in plans)

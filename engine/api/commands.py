@@ -8,8 +8,10 @@ from typing import Any
 
 from ...stores.folder import Folder
 from ...stores.remote import absolute
+from ..pipeline.command import UNNAMED, Variant
 from ..pipeline.documents import find_stain_runs
 from ..pipeline.modality import Images
+from ..pipeline.progress import Report
 from ..runs import command, pipeline
 from ..runtime import apart, divide
 from ..runtime import start as runtime
@@ -186,12 +188,25 @@ def run(
 ) -> Run | StainRuns:
     """Start or resume a registered run by its name; the command line and the functions above call this.
 
-    `images` maps a kind of images to the images; exactly one kind is given. Raises a TileEngineError if the whole run
-    cannot continue.
+    `images` maps a kind of images to the images; exactly one kind is given, or "" for images of a kind that is to be guessed.
+    Raises a TileEngineError if the whole run cannot continue.
     """
-    variant, chosen = command(name).chosen(images, given(settings))
-    done = apart.start_all(pipeline(name, variant.name), chosen, out, options or RunOptions(), settings)
+    options = options or RunOptions()
+    variant, chosen = chosen_images(name, images, settings, options.report)
+    done = apart.start_all(pipeline(name, variant.name), chosen, out, options, settings)
     return StainRuns(done) if find_stain_runs(Folder(done)) else Run(done)
+
+
+def chosen_images(
+    name: str, images: Mapping[str, Images | None], settings: Mapping[str, Any], report: Report
+) -> tuple[Variant, Images]:
+    """The variant of a run and its images, by what the user gave. Raises SettingsError (E_IMAGES) unless it is one kind."""
+    if images.get(UNNAMED):
+        from ..images.guess import named_images
+
+        images = named_images(command(name), images, report)
+    variant, chosen = command(name).chosen(images, given(settings))
+    return variant, chosen
 
 
 def resume(out: str | Path, *, options: RunOptions | None = None, **settings: Any) -> Run:

@@ -9,6 +9,9 @@ from typing import Any
 from ...errors import SettingsError
 from .settings import RunSettings
 
+UNNAMED = ""
+"""The key of images whose kind the user did not name, where images are named by their kind."""
+
 
 @dataclass(frozen=True, slots=True)
 class Input:

@@ -94,12 +94,13 @@ def plan_all(
     stains = decided(pipeline, cohort, target, options, settings)
     check_old(old, stains)
     if stains is None:
-        return [plan_only(pipeline, cohort, target, settings)]
+        return [plan_only(pipeline, cohort, target, settings, options.report)]
     tell_list(cohort, options.report)
     plans, failures = [], []
     for run in stains.runs:
         try:
-            plans.append(plan_only(pipeline, _part(cohort, run), target / run.folder, matched(settings, old, run)))
+            own = matched(settings, old, run)
+            plans.append(plan_only(pipeline, _part(cohort, run), target / run.folder, own, options.report))
         except NoInputError as error:
             failures.append(f"stain {run.name}: {_reason(error)}")
             options.report(Event("warning", failures[-1], facts={"code": error.code}))

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from itertools import groupby
 from textwrap import indent
@@ -38,6 +38,7 @@ from .load import load
 from .manifest import update_rejected
 from .perform import LEFT_OUT, Summary, perform
 from .signals import Stop
+from .timing import Timing
 
 log = logging.getLogger("tile_engine")
 
@@ -51,6 +52,8 @@ class RunContext:
     stop: Stop
     limit: float
     """Seconds that one unit of a slide may take on a worker."""
+    timing: Timing | None = None
+    """Forecast of the run's time, where it is told."""
 
 
 def run_stages(job: Job[RunSettings], stages: Iterable[str], context: RunContext) -> Job[RunSettings]:
@@ -58,8 +61,14 @@ def run_stages(job: Job[RunSettings], stages: Iterable[str], context: RunContext
 
     Raises SettingsError where an earlier stage is incomplete, NoInputError where every slide has been rejected.
     """
+    timing, pace = context.timing, None
+    if timing:
+        pace = timing.pace(context.report)
+        context = replace(context, report=pace)
     for stage in stages:
         _needs_before(job, stage)
+        if timing and pace:
+            pace.expected = timing.seconds(job)
         for step in job.pipeline.stages[stage]:
             job = _do(job, step, context)
             if not job.slides:

@@ -14,10 +14,14 @@ from ..pipeline.modality import Images
 def default_out(images: Images) -> Path:
     """`<input's name>-tiles` in the working directory, or beside the input if that path would lie inside the input.
 
-    >>> default_out("/data/cohort/").name
-    'cohort-tiles'
+    Files of one folder are named by the folder, as a glob of them is.
+
+    >>> default_out("/data/cohort/").name, default_out(["/data/cohort/a.svs", "/data/cohort/b.svs"]).name
+    ('cohort-tiles', 'cohort-tiles')
     """
-    path = absolute(images if isinstance(images, str | Path) else next(iter(images)))
+    paths = [absolute(one) for one in ([images] if isinstance(images, str | Path) else images)]
+    together = len(paths) > 1 and len({path.parent for path in paths}) == 1
+    path = paths[0].parent if together else paths[0]
     magic = [parent for parent in (path, *path.parents) if any(c in parent.name for c in "*?[")]
     path = to_path(os.path.normpath(str(magic[-1].parent if magic else path)))
     name = path.name if path.is_dir() else path.stem

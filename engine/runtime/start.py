@@ -43,6 +43,7 @@ from .output_folder import check_outside, default_out
 from .ownership import own_paths
 from .room import check_room, with_room
 from .signals import Stop, stoppable
+from .timing import Timing
 
 
 def find(
@@ -92,7 +93,7 @@ def start(pipeline: Pipeline, cohort: Cohort, out: Path, options: RunOptions, se
             if NETWORK & set(options.stages) and pipeline.computes_on_device:
                 run_settings = with_device(run_settings, folder, workers, rows, options.report)
             job = prepare(pipeline, folder, run_settings, inspected, redo=options.redo, stages=options.stages)
-            return _go(job, options, workers)
+            return _go(job, options, workers, plan)
 
 
 def resume(out: str | Path, *, options: RunOptions, **settings: Any) -> Path:
@@ -167,24 +168,33 @@ def stages_of(pipeline: Pipeline, requested: Sequence[str]) -> tuple[str, ...]:
 
 
 def plan_only(
-    pipeline: Pipeline, cohort: Cohort, out: Path, settings: Mapping[str, Any]
+    pipeline: Pipeline, cohort: Cohort, out: Path, settings: Mapping[str, Any], report: Report | None = None
 ) -> tuple[Path, InspectedCohort, Estimate]:
-    """Plan a run without starting it. Writes nothing, except local copies of slides that must be copied to be read."""
+    """Plan a run without starting it, and tell `report` how long it takes. Writes nothing, except local copies of slides that
+    must be copied to be read."""
     modality = pipeline.modality
     folder = Folder(out, modality.name)
     run_settings = as_begun(with_threads(settings_of(settings, pipeline.variant.settings), folder), folder)
     inspected = modality.open(cohort, run_settings)
     if not inspected.slides:
         raise NoInputError(_all_rejected(inspected, modality))
-    return (folder.out, *with_room(pipeline, folder, run_settings, inspected))
+    fitting, sizes = with_room(pipeline, folder, run_settings, inspected)
+    if report:
+        job = Job(folder, run_settings, fitting.spacing, fitting.slides, {}, pipeline)
+        Timing(pipeline, sizes, pipeline.stages).tell(job, report)
+    return folder.out, fitting, sizes
 
 
-def _go(job: Job[RunSettings], options: RunOptions, workers: WorkerPool) -> Path:
+def _go(job: Job[RunSettings], options: RunOptions, workers: WorkerPool, sizes: Estimate | None = None) -> Path:
     folder = job.folder
+    timing = Timing(job.pipeline, sizes, options.stages, workers.count if workers.client else 0)
     stop = Stop(tell=lambda text: options.report(Event("note", text)))
     with stoppable(stop), closed_resources():
         options.report(Event("note", f"working in {workers.description}"))
-        job = run_stages(job, options.stages, RunContext(workers, options.report, stop, options.cluster.unit_timeout))
+        timing.tell(job, options.report)
+        job = run_stages(
+            job, options.stages, RunContext(workers, options.report, stop, options.cluster.unit_timeout, timing)
+        )
     run = read_run(folder)
     is_complete = run.is_complete(job.pipeline.steps)
     write_run(folder, run.model_copy(update={"status": "done" if is_complete else "running"}))

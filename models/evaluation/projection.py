@@ -2,11 +2,18 @@
 
 UMAP's own transform is slow and depends on the other rows of a batch. Here the position of an embedding is the mean of its
 nearest sample points, weighted by inverse squared distance. It depends on that embedding alone, so batches may have any size.
+
+UMAP computes all distances of a small sample by a Python function, and compiles its own loops anew in every process: both took
+longer than the layout. So it is given the neighbours, and its compiled loops are kept where numba keeps such (NUMBA_CACHE_DIR,
+beside the library, or the user's cache folder).
 """
 
 from __future__ import annotations
 
+import warnings
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -19,6 +26,8 @@ UMAP_NEIGHBOURS = 15
 """Neighbours of each point in UMAP's graph."""
 PLACING_NEIGHBOURS = 5
 """Sample points that determine the position of an embedding."""
+CHUNK = 2048
+"""Embeddings whose neighbours are looked for at once."""
 MIN_UMAP_POINTS = 3 * UMAP_NEIGHBOURS
 """With fewer different points UMAP has too little data; principal components are shown instead."""
 
@@ -39,31 +48,67 @@ def fit_umap(sample_NF: Array, seed: int = 0, epochs: int = 200) -> Projection:
     sample = np.ascontiguousarray(sample_NF, dtype=np.float32)
     if len(np.unique(sample, axis=0)) < MIN_UMAP_POINTS:
         return Projection(sample, _components(sample), "pca")
-    reducer = umap.UMAP(n_neighbors=UMAP_NEIGHBOURS, n_epochs=epochs, random_state=seed, n_jobs=1, init="pca")
-    return Projection(sample, np.asarray(reducer.fit_transform(sample), np.float32), "umap")
+    _keep_compiled()
+    half = _half_squares(sample)
+    parts = [_nearest(sample[i : i + CHUNK], sample, half, UMAP_NEIGHBOURS) for i in range(0, len(sample), CHUNK)]
+    near, distance = (np.concatenate(part) for part in zip(*parts, strict=True))
+    reducer = umap.UMAP(
+        n_neighbors=UMAP_NEIGHBOURS,
+        n_epochs=epochs,
+        random_state=seed,
+        n_jobs=1,
+        init="pca",
+        precomputed_knn=(near.astype(np.int32), distance.astype(np.float32)),
+    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore", "precomputed_knn", UserWarning
+        )  # without its index nothing is added: we do not
+        return Projection(sample, np.asarray(reducer.fit_transform(sample), np.float32), "umap")
 
 
-def embed_points(embeddings_NF: Array, projection: Projection, chunk: int = 2048) -> Array:
+@cache
+def _keep_compiled() -> None:
+    """Have the loops that UMAP compiles in every process anew kept on disk; where none can be written, they are compiled."""
+    for loop in (umap.umap_.smooth_knn_dist, umap.umap_.compute_membership_strengths):
+        with suppress(RuntimeError):  # numba found no folder to write to
+            loop.enable_caching()
+
+
+def embed_points(embeddings_NF: Array, projection: Projection, chunk: int = CHUNK) -> Array:
     """Positions of embeddings in the plane, float32 (N, 2); an embedding of the sample has its own point."""
     sample = projection.sample_NF
     count = min(PLACING_NEIGHBOURS, len(sample))
     places = np.zeros((len(embeddings_NF), 2), np.float32)
     if count == 0:
         return places
-    half = (sample.astype(np.float64) ** 2).sum(1).astype(np.float32) / 2
+    half = _half_squares(sample)
     for start in range(0, len(embeddings_NF), chunk):
         embeddings = np.asarray(embeddings_NF[start : start + chunk], np.float32)
-        # Matrix products round differently with the size of a batch, so they only choose candidates; the distances are
-        # then computed for each embedding alone.
-        near = np.argpartition(half - embeddings @ sample.T, min(4 * count, len(sample) - 1), axis=1)[:, : 4 * count]
-        near.sort(axis=1)
-        distance = np.sqrt(((sample[near] - embeddings[:, None]) ** 2).sum(2, dtype=np.float64))
-        order = np.argsort(distance, axis=1, kind="stable")[:, :count]
-        near, distance = np.take_along_axis(near, order, 1), np.take_along_axis(distance, order, 1)
+        near, distance = _nearest(embeddings, sample, half, count)
         weight = 1.0 / np.maximum(distance, 1e-6) ** 2
         weight /= weight.sum(1, keepdims=True)
         places[start : start + chunk] = (projection.xy_N2[near] * weight[..., None]).sum(1)
     return places
+
+
+def _half_squares(sample_NF: Array) -> Array:
+    """Half the squared length of each row, float32."""
+    return (sample_NF.astype(np.float64) ** 2).sum(1).astype(np.float32) / 2
+
+
+def _nearest(embeddings_BF: Array, sample_NF: Array, half_N: Array, count: int) -> tuple[Array, Array]:
+    """Indices (B, count) of the nearest sample points of each embedding, nearest first, and their distances, float64.
+
+    Matrix products round differently with the size of a batch, so they only choose candidates; the distances are then computed
+    for each embedding alone.
+    """
+    candidates = min(4 * count, len(sample_NF))
+    near = np.argpartition(half_N - embeddings_BF @ sample_NF.T, candidates - 1, axis=1)[:, :candidates]
+    near.sort(axis=1)
+    distance = np.sqrt(((sample_NF[near] - embeddings_BF[:, None]) ** 2).sum(2, dtype=np.float64))
+    order = np.argsort(distance, axis=1, kind="stable")[:, :count]
+    return np.take_along_axis(near, order, 1), np.take_along_axis(distance, order, 1)
 
 
 def _components(sample: Array) -> Array:

@@ -158,10 +158,18 @@ def test_what_is_given_is_handed_on_by_the_fields_names_and_nothing_else(seen: S
 
 
 @pytest.mark.parametrize(("kind", "name"), [("slides", "cluster"), ("volumes", "embed")])
-def test_convert_begins_the_usual_run_on_images_of_a_kind(seen: Seen, kind: str, name: str) -> None:
-    call("convert", "a", *(["--volumes"] if kind == "volumes" else []), "--codec", "lz4")
-    assert (seen.name, seen.images, seen.settings) == (name, {kind: "a"}, {"codec": "lz4"})
+def test_convert_begins_the_usual_run_on_images_of_a_kind(seen: Seen, kind: str, name: str, tmp_path: Path) -> None:
+    (tmp_path / "a.svs").write_bytes(b"slide")
+    call("convert", str(tmp_path), *(["--volumes"] if kind == "volumes" else []), "--codec", "lz4")
+    assert (seen.name, seen.images, seen.settings) == (name, {kind: str(tmp_path)}, {"codec": "lz4"})
     assert seen.options.stages == ("convert",)
+
+
+def test_files_that_a_shell_lists_are_images_with_and_without_an_option(seen: Seen) -> None:
+    call("run", "cluster", "--slides", "a.svs", "b.svs", "c.svs", "--no-umap")
+    assert (seen.images, seen.settings) == ({"slides": "a.svs", "": ["b.svs", "c.svs"]}, {"umap": False})
+    call("run", "cluster", "--k", "3", "a.svs", "b.svs")
+    assert (seen.images, seen.settings) == ({"": ["a.svs", "b.svs"]}, {"k": "3"})
 
 
 @pytest.mark.parametrize("typed", ["64", "64,64,64", "64x64x64", "64, 64"])

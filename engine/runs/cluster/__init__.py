@@ -55,6 +55,7 @@ def _tissue(variant: Variant, modality: Modality) -> Pipeline:
     from ...steps.apply import layers_step, tiles_step
     from ...steps.cohort_columns import COLUMNS as COLUMNS_OF_COHORT
     from ...steps.estimate import estimate
+    from ...steps.pace import seconds_of_steps
     from ...steps.sections.steps import section_steps
     from ...steps.table import COLUMNS
     from .apart import COLUMN, decide_stains
@@ -91,6 +92,7 @@ def _tissue(variant: Variant, modality: Modality) -> Pipeline:
         modality,
         network="clusterer",
         estimate=estimate,
+        seconds=seconds_of_steps,
         check=check_settings,
         caution=modality.caution,
         check_stored=check_shown,

@@ -39,6 +39,7 @@ def _tiles(variant: Variant, modality: Modality) -> Pipeline:
     from ...steps.autoencoder import autoencoder_step
     from ...steps.estimate import estimate
     from ...steps.frozen_encoder import check_encoder
+    from ...steps.pace import seconds_of_steps
     from ...steps.table import table_step
     from ...steps.tile_report import report_step
 
@@ -48,6 +49,7 @@ def _tiles(variant: Variant, modality: Modality) -> Pipeline:
         modality,
         network="autoencoder",
         estimate=estimate,
+        seconds=seconds_of_steps,
         check=check_encoder,
         caution=modality.caution,
         stages={

@@ -1,0 +1,53 @@
+"""timing: how long a run will take, said before it begins, and told with its progress."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from itertools import groupby
+
+from ..pipeline.documents import find_run
+from ..pipeline.job import Job
+from ..pipeline.pace import Pace, minutes
+from ..pipeline.progress import Event, Report
+from ..pipeline.settings import RunSettings
+from ..pipeline.spec import Estimate, Pipeline
+
+GROUPS = {"convert": "images", "sample": "images", "train": "network", "apply": "network"}
+"""Stage -> what its pace depends on; stages of one group are slow or fast together."""
+
+
+class Timing:
+    """The forecast of a run, made before its first stage, and again before each one, as more is known by then."""
+
+    def __init__(self, pipeline: Pipeline, sizes: Estimate | None, stages: Iterable[str], workers: int = 0) -> None:
+        self._pipeline, self._sizes, self._stages, self._workers = pipeline, sizes, tuple(stages), workers
+
+    def pace(self, report: Report) -> Pace:
+        """The callback that adds the time left to progress."""
+        steps = ((stage, step) for stage in self._stages for step in self._pipeline.stages[stage])
+        return Pace(report, {step.title: GROUPS.get(stage, stage) for stage, step in steps})
+
+    def seconds(self, job: Job[RunSettings]) -> Mapping[str, float]:
+        """Title of a step -> seconds; empty where it cannot be told, and where nothing is left to do."""
+        names = [step.name for stage in self._stages for step in self._pipeline.stages[stage]]
+        run = find_run(job.folder)
+        if self._sizes is None or (run is not None and run.is_complete(names)):
+            return {}
+        found = self._pipeline.seconds(job, self._sizes, self._workers)
+        return {self._pipeline.steps[name].title: found[name] for name in names if name in found}
+
+    def tell(self, job: Job[RunSettings], report: Report) -> None:
+        """Report how long the run takes, and its stages."""
+        seconds = self.seconds(job)
+        if not seconds:
+            return
+        stage_of = {step.title: stage for stage, steps in self._pipeline.stages.items() for step in steps}
+        parts = {stage: sum(seconds[t] for t in titles) for stage, titles in groupby(seconds, stage_of.__getitem__)}
+        text = ", ".join(f"{stage} {minutes(part)}" for stage, part in parts.items())
+        whole = sum(parts.values())
+        facts = {"seconds": round(whole), "stages": {stage: round(part) for stage, part in parts.items()}}
+        report(Event("note", f"time: {_about(whole)} with what this machine has free now ({text})", facts=facts))
+
+
+def _about(seconds: float) -> str:
+    return minutes(seconds) if seconds < 45 else f"about {minutes(seconds)}"

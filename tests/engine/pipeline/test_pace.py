@@ -1,0 +1,74 @@
+"""Pace: the time left is the forecast, corrected by what was measured, in the step that runs and in those of its group."""
+
+from __future__ import annotations
+
+import pytest
+
+from tile_engine.engine.pipeline.pace import Pace, minutes
+from tile_engine.engine.pipeline.progress import Event
+from tile_engine.engine.runs import RUNS, command, pipeline
+
+GROUPS = {"convert": "images", "train": "network", "apply": "network", "report": "map"}
+EXPECTED = {"convert": 10.0, "train": 100.0, "apply": 50.0, "report": 5.0}
+
+
+class Told:
+    """A pace on a clock of its own, and the last time that it told."""
+
+    def __init__(self, expected: dict[str, float]) -> None:
+        self.now = 0.0
+        self.events: list[Event] = []
+        self.pace = Pace(self.events.append, GROUPS, clock=lambda: self.now)
+        self.pace.expected = expected
+
+    def after(self, seconds: float, title: str, done: float, total: float, **facts: object) -> float | None:
+        self.now += seconds
+        self.pace(Event("progress", title, done=done, total=total, facts=facts))
+        return self.events[-1].facts.get("left")
+
+
+def test_a_step_that_is_slower_than_forecast_makes_its_group_slower() -> None:
+    told = Told(EXPECTED)
+    assert told.after(0, "convert", 0, 4) == 165
+    assert told.after(5, "convert", 2, 4) == 160
+    told.after(5, "convert", 4, 4)
+    told.after(0, "train", 0, 1)
+    left = told.after(20, "train", 10, 100, steps=True)  # twice as long as forecast
+    assert left == pytest.approx(180 + 2 * 50 + 5, abs=6)
+    told.after(180, "train", 1, 1)
+    assert told.after(0, "apply", 0, 10) == pytest.approx(105, abs=6)
+    assert told.after(25, "apply", 5, 10) == pytest.approx(25 + 5, abs=6)
+
+
+def test_folds_are_units_and_their_steps_count_within_them() -> None:
+    told = Told({"train": 100.0})
+    told.after(0, "train", 0, 4)
+    assert told.after(10, "train", 50, 100, steps=True) == pytest.approx(70)
+    told.after(10, "train", 1, 4)
+    assert told.after(10, "train", 50, 100, steps=True) == pytest.approx(50)
+
+
+def test_what_was_done_before_does_not_count_as_fast() -> None:
+    told = Told(EXPECTED)
+    told.after(0, "convert", 4, 4)
+    told.after(0, "train", 3, 4)
+    assert told.after(30, "train", 3.5, 4) == pytest.approx(30 + 50 * 30 / 12.5 + 5, rel=0.3)
+    assert told.after(30, "train", 4, 4) < 1.3 * (50 * 60 / 25 + 5)
+
+
+def test_without_a_forecast_nothing_is_told_and_other_events_pass() -> None:
+    told = Told({})
+    assert told.after(5, "train", 1, 2) is None
+    told.pace(Event("note", "hello"))
+    assert told.events[-1] == Event("note", "hello")
+
+
+def test_minutes_are_for_people() -> None:
+    assert [minutes(s) for s in (10, 80, 3000, 8000)] == ["under a minute", "1 min", "50 min", "2.2 h"]
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_titles_of_steps_are_unique_since_progress_names_them(name: str) -> None:
+    for variant in command(name).variants:
+        titles = [step.title for step in pipeline(name, variant.name).steps.values()]
+        assert len(set(titles)) == len(titles)

@@ -8,10 +8,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ...errors import SlideError
+from ...errors import SettingsError, SlideError
 from ...stores.slides.cohort import Cohort, SlideEntry, slide_id
 from ...stores.slides.sections import BLOCK, LANDMARKS, SECTION_COLUMNS, STAIN, is_reference, order_of
 from ...stores.slides.view import SPACING_TOLERANCE, at_spacing
+from ..pipeline.listing import first_of
 from ..pipeline.record import ImageRecord, InspectedCohort, Rejection, digest
 from ..pipeline.section_file import SectionFile
 from .look import look_at_slides, looks_at
@@ -23,15 +24,20 @@ Inspected = tuple[SlideEntry, dict[str, Any]]
 """A section that can be used, and what was found in its file."""
 
 
-def inspect_sections(cohort: Cohort, *, mpp: float | None, spacing: float | None, part: str = "") -> InspectedCohort:
+def inspect_sections(
+    cohort: Cohort, *, mpp: float | None, spacing: float | None, part: str = "", known: Sequence[str] = ()
+) -> InspectedCohort:
     """Inspect every section, choose the run's spacing and each block's reference, and record the block on its frame.
 
-    A section that cannot be used is rejected by name; a block needs its reference and one other section.
+    A section that cannot be used is rejected by name; a block needs its reference and one other section. The stains of the
+    channels are `known`, or those of the cohort. Raises SettingsError (E_TRAINED) for a section in another stain than those.
     """
     entries = sorted(cohort.entries, key=lambda entry: entry.id)
+    stains = tuple(known) or _stains(entries)
+    if unknown := [entry for entry in entries if entry.extra[STAIN] not in stains]:
+        raise _unknown_stains(unknown, stains)
     looks = [seen(entry, look) for entry, look in zip(entries, looks_at(entries, mpp, look_at_slides), strict=True)]
     target = spacing or _working_spacing(zip(entries, looks, strict=True))
-    stains = _stains(entries)
     rejected: dict[str, Rejection] = {}
     blocks: dict[str, list[Inspected]] = defaultdict(list)
     members: dict[str, list[SlideEntry]] = defaultdict(list)
@@ -73,6 +79,16 @@ def _working_spacing(looks: Iterable[tuple[SlideEntry, dict[str, Any] | SlideErr
             block = entry.extra[BLOCK]
             coarsest[block] = max(coarsest.get(block, 0.0), look["native_spacing"])
     return working_spacing(coarsest.values()) if coarsest else PREFERRED
+
+
+def _unknown_stains(entries: Sequence[SlideEntry], stains: Sequence[str]) -> SettingsError:
+    named = first_of([f"{printable(e.name)} ({e.extra[STAIN]})" for e in entries])
+    return SettingsError(
+        f"the networks were trained on blocks in {', '.join(stains)}, and sections are in other stains: {named}. A stain that a "
+        "block lacks is background, but one that the networks do not know has no channel. Correct the names in the column "
+        f"`{STAIN}` of the list, or leave these sections out.",
+        "E_TRAINED",
+    )
 
 
 def _stains(entries: Iterable[SlideEntry]) -> tuple[str, ...]:

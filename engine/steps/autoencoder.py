@@ -70,7 +70,7 @@ class AutoencoderFit:
 
     def rows(self, *, named: bool) -> list[dict[str, float]]:
         """The history; where there are several sizes, its figures are named by the size."""
-        suffix = f" of {self.network.patch}" if named else ""
+        suffix = f" of {self.network.patch} px" if named else ""
         return [{k if k == "step" else f"{k}{suffix}": v for k, v in row.items()} for row in self.history]
 
 

@@ -22,9 +22,8 @@ class Sizes:
 
     def parsed(self, value: Any) -> int | tuple[int, ...]:
         """One side, or several sizes with the smallest first. Raises ValueError for what is neither, or out of bounds."""
-        given = _parts(value)
-        sides = sorted({_whole(part, value) for part in given})
-        if len(sides) > 1 and (len(sides) < len(given) or "x" in str(value).lower()):
+        sides = sides_of(value)
+        if len(sides) > 1 and (len(sides) < len(_parts(value)) or "x" in str(value).lower()):
             raise ValueError(
                 f"{value!r} has unequal sides; patches are squares. Several sizes are numbers that differ, such as 64,128"
             )
@@ -33,7 +32,7 @@ class Sizes:
                 raise ValueError(
                     f"{side} is no side of a patch: sides are {self.ge} to {self.le} pixels, in steps of {self.multiple_of}"
                 )
-        return sides[0] if len(sides) == 1 else tuple(sides)
+        return sides[0] if len(sides) == 1 else sides
 
 
 def one_side(value: Any) -> Any:
@@ -44,6 +43,15 @@ def one_side(value: Any) -> Any:
     if len(set(parts)) != 1:
         raise ValueError(f"{value!r} has unequal sides; patches are squares or cubes, such as 64 or 64,64,64")
     return parts[0]
+
+
+def sides_of(value: Any) -> tuple[int, ...]:
+    """All sides that are named, each once, the smallest first. Raises ValueError for what names none.
+
+    >>> sides_of("64,128") == sides_of([128, 64]), sides_of("64x64") == sides_of(64)
+    (True, True)
+    """
+    return tuple(sorted({_whole(part, value) for part in _parts(value)}))
 
 
 def _parts(value: Any) -> list[Any]:

@@ -97,7 +97,9 @@ class PatchSettings(RunSettings):
         128, description=_PATCH_TEXT
     )
     stride: Annotated[
-        int, Option(FIND, ("apply",), "half a patch, of several the smallest", "SIDE", _SIDES), BeforeValidator(one_side)
+        int,
+        Option(FIND, ("apply",), "half a patch, of several the smallest", "SIDE", _SIDES),
+        BeforeValidator(one_side),
     ] = Field(
         0, ge=0, le=1024, description="Step between patches on the maps, in pixels or voxels, such as 32 or 32,32,32."
     )

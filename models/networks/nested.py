@@ -55,9 +55,11 @@ class NestedAutoencoder(nn.Module):
         """
         super().__init__()
         sides = [one.patch for one in autoencoders]
-        if len(sides) < 2 or sides != sorted(set(sides)) or {(one.axes, one.channels) for one in autoencoders} != {
-            (2, autoencoders[0].channels)
-        }:
+        if (
+            len(sides) < 2
+            or sides != sorted(set(sides))
+            or {(one.axes, one.channels) for one in autoencoders} != {(2, autoencoders[0].channels)}
+        ):
             raise SettingsError(
                 f"autoencoders of patches of {sides} pixels cannot be nested: they are two or more, of squares of the same "
                 "channels, the smallest first."

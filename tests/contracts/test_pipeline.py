@@ -44,6 +44,7 @@ CHANGED: dict[str, dict[str, Any]] = {
     "cluster volumes": {"k": "2"},
     "cluster slides-trained": {"tissue_share": 0.9},
     "cluster volumes-trained": {"tissue_share": 0.9},
+    "cluster sections-trained": {"tissue_share": 0.9},
     "cluster subjects": {"k": "2"},
     "embed volumes": {"distance": "l2"},
     "embed volume-tiles": {"seed": 1},

@@ -9,6 +9,7 @@ from .settings import (
     ClusterSettings,
     SectionClusterSettings,
     TrainedClusterSettings,
+    TrainedSectionSettings,
     TrainedVolumeSettings,
     VolumeClusterSettings,
 )
@@ -35,6 +36,9 @@ COMMAND = Command(
         ),
         Variant(
             "volumes-trained", "volumes", TrainedVolumeSettings, given="trained", option="--trained", about=_TRAINED
+        ),
+        Variant(
+            "sections-trained", "sections", TrainedSectionSettings, given="trained", option="--trained", about=_TRAINED
         ),
     ),
     example="tile-engine run cluster --slides slides/",

@@ -100,7 +100,19 @@ def patches_of(job: Job[ClusterSettings], tiles: GalleryTiles, rows: Array) -> A
         indices = np.flatnonzero(tiles.slide[rows] == owner)
         channels = read_patches(job.image(owner), tiles.places[rows[indices]], side)
         patches[indices] = _as_pictures(channels[:, first_channel(job.slides[owner]) :])
+    for inner in job.settings.sides[:-1]:
+        _outline_middle(patches, inner)
     return patches
+
+
+def _outline_middle(pictures: Array, side: int) -> None:
+    """Draw the outline of the smaller patch of `side` pixels, dashed in black and white, into pictures (n, y, x, 3)."""
+    length = pictures.shape[1]
+    ends = [(length - side) // 2, (length + side) // 2 - 1]
+    ring = np.zeros((length, length), bool)
+    ring[ends[0] : ends[1] + 1, ends] = ring[ends, ends[0] : ends[1] + 1] = True
+    dashes = np.indices(ring.shape).sum(0) // (length // 16) % 2
+    pictures[:, ring] = 255 * dashes[ring, None].astype(np.uint8)
 
 
 def _as_pictures(patches: Array) -> Array:

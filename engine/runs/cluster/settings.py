@@ -23,7 +23,7 @@ from ...steps.settings import (
 )
 from .classes import Classes, read_classes
 from .old_run import Match, match_as_begun, read_match
-from .trained import with_settings_of_run
+from .trained import stains_of_run, with_settings_of_run
 
 OBJECTIVE_TEXT = (
     "How clusters are found: by a network (imsat and iic maximise information, scan and temi join neighbours), kmeans, along "
@@ -165,6 +165,14 @@ class TrainedSettings(ShownSettings, PatchSettings):
 
 class TrainedClusterSettings(TrainedSettings, SlideSettings):
     """Every setting of `run cluster --slides --trained`, with its default."""
+
+
+class TrainedSectionSettings(SectionSettings, TrainedSettings):
+    """Every setting of `run cluster --sections --trained`, with its default."""
+
+    @property
+    def known_stains(self) -> tuple[str, ...]:
+        return stains_of_run(self.trained) if self.trained else ()
 
 
 class TrainedVolumeSettings(TrainedSettings, VolumeSettings):

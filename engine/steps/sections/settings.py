@@ -26,3 +26,8 @@ class SectionSettings(SlideSettings):
         "auto",
         description="Displacement field after the affine map: auto (where held-out tissue says that it is better), or none.",
     )
+
+    @property
+    def known_stains(self) -> tuple[str, ...]:
+        """The stains that blocks may have, in the order of the channels; empty where the blocks themselves decide it."""
+        return ()

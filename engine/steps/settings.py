@@ -139,7 +139,8 @@ class PatchSettings(RunSettings):
     @property
     def step(self) -> int:
         """The stride in use: `stride`, or half a patch by default, of several the smallest."""
-        return self.stride or self.sides[0] // 2
+        smallest = self.patch[0] if isinstance(self.patch, tuple) else self.patch
+        return self.stride or smallest // 2
 
 
 class SampledSettings(PatchSettings):

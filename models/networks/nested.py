@@ -45,8 +45,8 @@ class NestedAutoencoder(nn.Module):
     """
 
     axes = 2
-    mean_F: Tensor
-    spread_F: Tensor
+    mean_F: Tensor  # noqa: N815
+    spread_F: Tensor  # noqa: N815
 
     def __init__(self, autoencoders: Sequence[Autoencoder]) -> None:
         """The codes are joined as they are until `standardise` is called or trained buffers are loaded.

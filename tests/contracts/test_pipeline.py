@@ -58,6 +58,7 @@ NOT_BY_A_STEP = {
     "spacing": "decides every step, as the spacing of the run",
     "subjects": "chooses the variant, and is always set in it",
     "stains": "decides which images are in a run",
+    "stain": "decides the channels of a block, which are part of its key",
     "t": "decides which part of a file is meant, which is part of an image's key",
     "channels": "as t",
     "suffix": "decides which images are in a run",

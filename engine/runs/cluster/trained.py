@@ -18,7 +18,7 @@ RECORD = "models/clusterer.json"
 TAKEN_MODELS = ("autoencoder", "head", "fine_tuned", "clusterer")
 ORIGIN = "models/origin"
 """The trained run's tree of clusters, as a document of the run that takes it over."""
-DECIDED = ("patch", "stride", "tissue_share", "umap", "level", "classes", "resolution", "nonrigid")
+DECIDED = ("patch", "stride", "tissue_share", "umap", "level", "classes", "resolution", "nonrigid", "stain")
 """Settings that the trained run decides where they are not given: what is seen and shown, and how sections are registered."""
 
 
@@ -46,9 +46,11 @@ def with_settings_of_run(values: Mapping[str, Any], fields: Collection[str]) -> 
     decided = {name: run.settings[name] for name in DECIDED if name in run.settings and name in fields}
     if "spacing" in fields:
         decided["spacing"] = run.spacing
-    for name, read in (("patch", sides_of), ("stride", sides_of), ("spacing", float)):
+    for name, read in (("patch", sides_of), ("stride", sides_of), ("spacing", float), ("stain", str)):
         if name in given and name in decided and read(given[name]) != read(decided[name]):
-            raise ValueError(f"{name}: {given[name]} was given, and the networks of {path} work at {decided[name]}")
+            raise ValueError(
+                f"{name}: {given[name]} was given, and the networks of {path} work at {decided[name] or 'the default'}"
+            )
     if given.get("match") and "classes" not in given and decided.get("classes"):
         raise ValueError(
             f"classes: the names, colours and merges of {path} go by its own numbers, and --match gives others; give --classes "

@@ -31,3 +31,8 @@ class SectionSettings(SlideSettings):
     def known_stains(self) -> tuple[str, ...]:
         """The stains that blocks may have, in the order of the channels; empty where the blocks themselves decide it."""
         return ()
+
+    @property
+    def only_stain(self) -> str:
+        """The one stain whose channels blocks have; empty where they have those of all stains."""
+        return ""

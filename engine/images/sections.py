@@ -105,7 +105,7 @@ def _unknown_stains(entries: Sequence[SlideEntry], stains: Sequence[str]) -> Set
 def _needed(
     entries: Sequence[SlideEntry], usable: Sequence[Inspected], reference: SlideEntry, only: str
 ) -> list[Inspected]:
-    """The section of one stain, and the reference that it is registered to. Raises SlideError for a block without that stain."""
+    """The section of one stain, and the reference that it is registered to. Raises SlideError for a block without such."""
     if not any(entry.extra[STAIN] == only for entry, _ in usable):
         has = ", ".join(sorted(entry.extra[STAIN] for entry in entries))
         raise SlideError(

@@ -120,8 +120,8 @@ class NumberOfClusters(KSettings, ShownSettings):
 
 
 _STAINS_TEXT = (
-    "Slides in several stains (by the list's column `stain`, else by their colours), or blocks of sections: each stain clustered "
-    "on its own, in a run and a folder of its own, or all together in one run."
+    "Slides in several stains (by the list's column `stain`, else by their colours), or blocks of sections: each stain "
+    "clustered on its own, in a run and a folder of its own, or all together in one run."
 )
 
 
@@ -148,8 +148,8 @@ class StackSettings(SectionSettings):
 
     stain: Annotated[str, Option(FIND, (), "all stains of a block together", "NAME")] = Field(
         "",
-        description="Cluster the blocks by this one stain alone, on the grid of their reference: what `--stains apart` does for "
-        "each stain in turn.",
+        description="Cluster the blocks by this one stain alone, on the grid of their reference: what `--stains apart` does "
+        "for each stain in turn.",
     )
 
     @property

@@ -66,7 +66,7 @@ def _tiles(job: Job[SectionClusterSettings], block: str) -> tuple[Array, Array]:
 
 
 def stain_sections(job: Job[NumberOfClusters], shown: ShownClusters) -> Iterator[Section]:
-    """The stains of every block beside its map, and of several the one that tells each cluster apart; nothing for other images."""
+    """The stains of every block beside its map, and of several the one that tells each cluster apart; none for other images."""
     records = job.slides.values()
     stains = next(iter(records)).stains
     if not stains:

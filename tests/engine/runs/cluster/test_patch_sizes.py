@@ -112,3 +112,17 @@ def test_the_sizes_of_the_networks_may_be_given_again_and_no_others(clustered: A
     assert settings_of(settings, TrainedSectionSettings).patch == (32, 64)
     with pytest.raises(SettingsError, match="patch: 64 was given, and the networks of"):
         settings_of(settings | {"patch": 64}, TrainedSectionSettings)
+
+
+def test_stacks_are_clustered_stain_by_stain_on_one_grid(clustered: Any, tmp_path: Path) -> None:
+    given = clustered.settings | {"stains": "apart", "patch": 32}
+    options = RunOptions(cluster=ClusterOptions(cluster="none"), stages=("convert", "sample"))
+    out = tmp_path / "out"
+    runs = tile_engine.cluster(sections=clustered.out, out=out, options=options, **given)
+    assert list(runs.runs) == ["HE", "PanCK", "Ki67"] and (out / "report.html").exists()
+    whole = tile_engine.open_run(clustered.out)
+    for n, (stain, run) in enumerate(runs.runs.items()):
+        assert (run.settings["stain"], run.settings["stains"]) == (stain, "together")
+        assert len(run.images) == (1 if stain == "Ki67" else 2), "a block without the stain is left out"
+        for block, image in run.images.items():
+            assert np.array_equal(image, np.asarray(whole.image(block))[3 * n : 3 * n + 3])

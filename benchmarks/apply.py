@@ -111,7 +111,7 @@ def card_name() -> str:
 def plan_of(job: Job) -> Plan:
     """As the step `tiles` makes it, with an untrained network of the default size."""
     (name,) = job.slides
-    side, step = job.settings.patch, job.settings.step
+    side, step = job.settings.side, job.settings.step
     clusterer = Clusterer(Autoencoder(patch=side), ClusterHead(128, CLUSTERS)).eval()
     network = PatchNetwork(clusterer.autoencoder, side, step, clusterer=clusterer)
     layers = {}

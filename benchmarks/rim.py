@@ -117,20 +117,20 @@ def tiles_of(run: Run, kinds: dict[str, Array]) -> Tiles:
     for number, slide in enumerate(job.slides):
         found = np.asarray(labels[slide].values)
         cells = np.argwhere(found)
-        starts = cells * job.settings.step - (job.settings.patch - job.settings.step) // 2
+        starts = cells * job.settings.step - (job.settings.side - job.settings.step) // 2
         truth = kinds.get(Path(job.slides[slide].path).stem)
         here = np.full(len(cells), number)
         parts.append(
-            (found[tuple(cells.T)], here, covered(job, slide, starts), kind_of(truth, starts, job.settings.patch))
+            (found[tuple(cells.T)], here, covered(job, slide, starts), kind_of(truth, starts, job.settings.side))
         )
     return Tiles(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
 def covered(job: Job, slide: str, starts: Array) -> Array:
     """Share of each tile that is tissue inside the image."""
-    stops = starts + job.settings.patch
+    stops = starts + job.settings.side
     shape = np.array(job.slides[slide].frame.shape)
-    inside = (np.clip(stops, 0, shape) - np.clip(starts, 0, shape)).prod(1) / job.settings.patch**2
+    inside = (np.clip(stops, 0, shape) - np.clip(starts, 0, shape)).prod(1) / job.settings.side**2
     return np.asarray(tissue(job, slide).share_of(starts.astype(float), stops.astype(float)) * inside)
 
 

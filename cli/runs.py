@@ -67,9 +67,13 @@ More = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="IMAGES...",
-        help="Further images of a new run, with --slides, --volumes or --films.",
+        help="Further images of a new run, with --slides, --volumes, --films or --sections.",
         show_default=False,
     ),
+]
+NewSections = Annotated[
+    list[str] | None,
+    typer.Option("--sections", metavar="PATH...", help="Other blocks, for a new run.", rich_help_panel=READ),
 ]
 NewOut = Annotated[
     str | None,
@@ -174,25 +178,26 @@ def apply(
     slides: NewSlides = None,
     volumes: NewVolumes = None,
     films: NewFilms = None,
+    sections: NewSections = None,
     new_out: NewOut = None,
     json: AsJson = False,
     quiet: Quiet = False,
 ) -> int:
     """Apply the trained network to every tile of every image, to every volume, or to every film. Needs `train`.
 
-    With --slides, --volumes or --films: a new run on other images, by the networks of the finished run in OUT. A run of
-    clusters has the same clusters, numbers and colours, and the share of tiles that are unlike the training set; one of films
-    names the same classes.
+    With --slides, --volumes, --films or --sections: a new run on other images, by the networks of the finished run in OUT. A
+    run of clusters has the same clusters, numbers and colours, and the share of tiles that are unlike the training set; one of
+    films names the same classes.
 
     Example: `tile-engine apply results/ --slides new/ --out new-results/`
     """
     from ..engine.api.trained_runs import TRAINED, run_to_apply
 
-    images = {"slides": slides, "volumes": volumes, "films": films}
+    images = {"slides": slides, "volumes": volumes, "films": films, "sections": sections}
     new = {kind: [*paths, *(more or ())] for kind, paths in images.items() if paths}
     if not new:
         if new_out or more:
-            text = "a new run needs new images: give --slides, --volumes or --films"
+            text = "a new run needs new images: give --slides, --volumes, --films or --sections"
             raise typer.BadParameter(text, param_hint="--out" if new_out else f"{more}")
         return go_on("apply", out, settings, cluster, run, json=json, quiet=quiet)
     name = run_to_apply(out, next(iter(new)))

@@ -311,7 +311,7 @@ HOW_SMALL: dict[str, dict[str, Any]] = {
     "classify films": {"side": 32, "cv": 2, "site_matrix": True},
     "cluster slides": {"patch": 32, "samples": 300, "k": "2-3", "seeds": 2},
     "cluster volumes": {"patch": 16, "samples": 300, "k": "2-3", "objective": "imsat", "seeds": 2},
-    "cluster sections": {"patch": 32, "stride": 16, "samples": 300, "k": "2-3", "seeds": 2, "resolution": 64},
+    "cluster sections": {"patch": "32,64", "stride": 16, "samples": 300, "k": "2-3", "seeds": 2, "resolution": 64},
     "cluster subjects": {"embedding_size": 4, "k": "2-3", "umap": True},
     "embed volumes": {"embedding_size": 4, "cv": 2, "umap": True},
     "embed volume-tiles": {"patch": 16},

@@ -37,7 +37,14 @@ def _open_slides(cohort: Cohort, settings: Any) -> InspectedCohort:
 
 
 def _open_sections(cohort: Cohort, settings: Any) -> InspectedCohort:
-    inspected = inspect_sections(cohort, mpp=settings.mpp, spacing=settings.spacing, part=settings.part)
+    inspected = inspect_sections(
+        cohort,
+        mpp=settings.mpp,
+        spacing=settings.spacing,
+        part=settings.part,
+        known=settings.known_stains,
+        only=settings.only_stain,
+    )
     return with_outside_masks(inspected, settings.tissue_mask)
 
 

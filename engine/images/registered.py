@@ -40,11 +40,13 @@ def _of_run(out: Path) -> Cohort:
 
 def _entry(out: Path, record: ImageRecord, section: SectionFile, maps: str) -> SlideEntry:
     own = {name: value for name, value in record.columns.items() if name not in (LANDMARKS, REGISTERED, MAPS)}
+    # of a run by one stain alone, the reference has no channels
+    stains = record.stains if section.stain in record.stains else tuple(one.stain for one in record.sections)
     extra = {
         **own,
         BLOCK: record.name,
         STAIN: section.stain,
-        ORDER: str(record.stains.index(section.stain)),
+        ORDER: str(stains.index(section.stain)),
         REFERENCE: "yes" if section.reference else "",
         REGISTERED: str(out.absolute()),
         MAPS: maps,

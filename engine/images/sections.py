@@ -8,10 +8,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ...errors import SlideError
+from ...errors import SettingsError, SlideError
 from ...stores.slides.cohort import Cohort, SlideEntry, slide_id
 from ...stores.slides.sections import BLOCK, LANDMARKS, SECTION_COLUMNS, STAIN, is_reference, order_of
 from ...stores.slides.view import SPACING_TOLERANCE, at_spacing
+from ..pipeline.listing import first_of
 from ..pipeline.record import ImageRecord, InspectedCohort, Rejection, digest
 from ..pipeline.section_file import SectionFile
 from .look import look_at_slides, looks_at
@@ -23,15 +24,27 @@ Inspected = tuple[SlideEntry, dict[str, Any]]
 """A section that can be used, and what was found in its file."""
 
 
-def inspect_sections(cohort: Cohort, *, mpp: float | None, spacing: float | None, part: str = "") -> InspectedCohort:
+def inspect_sections(
+    cohort: Cohort,
+    *,
+    mpp: float | None,
+    spacing: float | None,
+    part: str = "",
+    known: Sequence[str] = (),
+    only: str = "",
+) -> InspectedCohort:
     """Inspect every section, choose the run's spacing and each block's reference, and record the block on its frame.
 
-    A section that cannot be used is rejected by name; a block needs its reference and one other section.
+    A section that cannot be used is rejected by name; a block needs its reference and one other section. The stains of the
+    channels are `known`, or those of the cohort; with `only`, a block has the channels of that stain alone, and the sections
+    that these need. Raises SettingsError (E_TRAINED) for a section in a stain that is not known.
     """
     entries = sorted(cohort.entries, key=lambda entry: entry.id)
+    stains = _stains(entries) if only else tuple(known) or _stains(entries)
+    if unknown := [entry for entry in entries if entry.extra[STAIN] not in stains]:
+        raise _unknown_stains(unknown, stains)
     looks = [seen(entry, look) for entry, look in zip(entries, looks_at(entries, mpp, look_at_slides), strict=True)]
     target = spacing or _working_spacing(zip(entries, looks, strict=True))
-    stains = _stains(entries)
     rejected: dict[str, Rejection] = {}
     blocks: dict[str, list[Inspected]] = defaultdict(list)
     members: dict[str, list[SlideEntry]] = defaultdict(list)
@@ -48,6 +61,8 @@ def inspect_sections(cohort: Cohort, *, mpp: float | None, spacing: float | None
             at_spacing(look["frames"], target)
             blocks[entry.extra[BLOCK]].append((entry, look))
         except SlideError as error:
+            if only and entry.extra[STAIN] != only:
+                continue  # it costs the block, where it is the reference, and nothing else
             name, mark = printable(entry.name), file_fingerprint(entry.path)
             rejected[entry.id] = Rejection(name, error.code, error.message, fingerprint=mark)
     records: dict[str, ImageRecord] = {}
@@ -55,8 +70,10 @@ def inspect_sections(cohort: Cohort, *, mpp: float | None, spacing: float | None
         one = slide_id(block)
         try:
             reference, why = _reference(entries_of_block, blocks[block])
+            usable = _needed(entries_of_block, blocks[block], reference, only) if only else blocks[block]
+            channels = (only,) if only else stains
             records[one] = _record(
-                one, block, blocks[block], reference, why, stains=stains, mpp=mpp, target=target, part=part
+                one, block, usable, reference, why, stains=stains, channels=channels, mpp=mpp, target=target, part=part
             )
         except SlideError as error:
             rejected[one] = Rejection(printable(block), error.code, error.message)
@@ -73,6 +90,29 @@ def _working_spacing(looks: Iterable[tuple[SlideEntry, dict[str, Any] | SlideErr
             block = entry.extra[BLOCK]
             coarsest[block] = max(coarsest.get(block, 0.0), look["native_spacing"])
     return working_spacing(coarsest.values()) if coarsest else PREFERRED
+
+
+def _unknown_stains(entries: Sequence[SlideEntry], stains: Sequence[str]) -> SettingsError:
+    named = first_of([f"{printable(e.name)} ({e.extra[STAIN]})" for e in entries])
+    return SettingsError(
+        f"the networks were trained on blocks in {', '.join(stains)}, and sections are in other stains: {named}. A stain that "
+        "a block lacks is background, but one that the networks do not know has no channel. Correct the names in the column "
+        f"`{STAIN}` of the list, or leave these sections out.",
+        "E_TRAINED",
+    )
+
+
+def _needed(
+    entries: Sequence[SlideEntry], usable: Sequence[Inspected], reference: SlideEntry, only: str
+) -> list[Inspected]:
+    """The section of one stain, and the reference that it is registered to. Raises SlideError for a block without such."""
+    if not any(entry.extra[STAIN] == only for entry, _ in usable):
+        has = ", ".join(sorted(entry.extra[STAIN] for entry in entries))
+        raise SlideError(
+            f"no section of it in {only} can be used, and it is clustered by that stain alone: its sections are in {has}.",
+            "E_NO_STAIN",
+        )
+    return [(entry, look) for entry, look in usable if entry.extra[STAIN] == only or entry == reference]
 
 
 def _stains(entries: Iterable[SlideEntry]) -> tuple[str, ...]:
@@ -118,6 +158,7 @@ def _record(
     why: str,
     *,
     stains: tuple[str, ...],
+    channels: tuple[str, ...],
     mpp: float | None,
     target: float,
     part: str,
@@ -152,17 +193,17 @@ def _record(
         reader=own.reader,
         native_spacing=own.native_spacing,
         native_shape=own.native_shape,
-        channels=3 * len(stains),
+        channels=3 * len(channels),
         dtype="uint8",
         background=255,
         shape=frame.shape,
         spacing=frame.spacing,
         origin=frame.origin,
-        notes=tuple(_notes(sections, stains, why, own, disagreeing, usable)),
+        notes=tuple(_notes(sections, channels, why, own, disagreeing, usable)),
         levels=own.levels,
         subimage=own.part,
         corner=own.corner,
-        stains=stains,
+        stains=channels,
         sections=sections,
     )
 

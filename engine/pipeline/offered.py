@@ -74,7 +74,7 @@ def _offered(group: list[Entry], entries: list[Entry], *, spelled: bool) -> Offe
     entry = group[0]
     name, option, annotation = entry.name, entry.option, entry.field.annotation
     chooser = [e.variant for e in group if e.variant.given == name]
-    about = [v.about for v in chooser if v.about and spelled]
+    about = dict.fromkeys(v.about for v in chooser if v.about and spelled)
     differs = bool(chooser) or any(e.field.default != entry.field.default for e in group)
     kind = _plain(annotation)
     return Offered(

@@ -19,7 +19,7 @@ from .unit import AnyJob
 if TYPE_CHECKING:
     from ...stores.slides.cohort import Cohort
     from ..tiling.plan import Model
-    from .documents import StainRuns
+    from .documents import StainRun, StainRuns
 
 
 class Estimate(Protocol):
@@ -64,6 +64,8 @@ class Apart:
     decide: Callable[[Cohort, Any, StainRuns | None], StainRuns]
     """(images that were found, settings, earlier decision in the same folder) -> which image is in which run; it may read
     pixels. Raises SettingsError for a list that does not say it of every image."""
+    part: Callable[[Cohort, StainRun], tuple[Cohort, Mapping[str, Any]]]
+    """(images that were found, one run) -> its images, and the settings that are its own."""
     join: Callable[[Path, StainRuns, Mapping[str, AnyJob]], None]
     """(OUT, the decision, folder of a run -> its job, if it has begun): writes the page that joins their reports."""
 

@@ -24,7 +24,7 @@ from ..pipeline.documents import StainRun, StainRuns, find_run, find_stain_runs,
 from ..pipeline.modality import Images
 from ..pipeline.progress import Event
 from ..pipeline.record import InspectedCohort
-from ..pipeline.spec import Estimate, Pipeline
+from ..pipeline.spec import Apart, Estimate, Pipeline
 from .access import claim
 from .divide import decided
 from .options import RunOptions
@@ -35,8 +35,8 @@ from .start import find, plan_only, start, tell_list
 
 OWN = r"(stains|lock)\.json|report\.html"
 """Pattern of what is written to OUT itself, beside the folders of the runs."""
-Parts = list[tuple[StainRun, dict[str, Any]]]
-"""The run of each stain, and its settings."""
+Parts = list[tuple[StainRun, Cohort, dict[str, Any]]]
+"""The run of each stain, its images and its settings."""
 
 
 def start_all(
@@ -63,16 +63,16 @@ def start_all(
     _check_report(target, stains, options)
     with Lock(target, force=options.force_unlock):
         sweep(target, OWN)
-        parts: Parts = [(run, matched(settings, old, run)) for run in stains.runs]
-        failures = _check_parts(pipeline, cohort, target, options, parts)
+        parts = [_part(pipeline.apart, cohort, run, matched(settings, old, run)) for run in stains.runs]
+        failures = _check_parts(pipeline, target, options, parts)
         for run in stains.runs:
             stains = stains.with_failure(run.folder, failures.get(run.folder, ""))
         write_stain_runs(folder, stains)
-        for run, part in parts:
+        for run, images_of_run, settings_of_run in parts:
             if run.folder not in failures:
                 options.report(Event("note", f"stain {run.name}: {len(run.slides)} slides, in {target / run.folder}"))
                 try:
-                    start(pipeline, _part(cohort, run), target / run.folder, options, part)
+                    start(pipeline, images_of_run, target / run.folder, options, settings_of_run)
                 except NoInputError as error:
                     failures[run.folder] = _reason(error)
                     stains = stains.with_failure(run.folder, _reason(error))
@@ -93,14 +93,14 @@ def plan_all(
     cohort, target = find(pipeline, images, out, options.cluster, settings)
     stains = decided(pipeline, cohort, target, options, settings)
     check_old(old, stains)
-    if stains is None:
+    if stains is None or pipeline.apart is None:
         return [plan_only(pipeline, cohort, target, settings, options.report)]
     tell_list(cohort, options.report)
     plans, failures = [], []
     for run in stains.runs:
         try:
-            own = matched(settings, old, run)
-            plans.append(plan_only(pipeline, _part(cohort, run), target / run.folder, own, options.report))
+            _, images_of_run, own = _part(pipeline.apart, cohort, run, matched(settings, old, run))
+            plans.append(plan_only(pipeline, images_of_run, target / run.folder, own, options.report))
         except NoInputError as error:
             failures.append(f"stain {run.name}: {_reason(error)}")
             options.report(Event("warning", failures[-1], facts={"code": error.code}))
@@ -109,7 +109,7 @@ def plan_all(
     return plans
 
 
-def _check_parts(pipeline: Pipeline, cohort: Cohort, out: Path, options: RunOptions, parts: Parts) -> dict[str, str]:
+def _check_parts(pipeline: Pipeline, out: Path, options: RunOptions, parts: Parts) -> dict[str, str]:
     """Check all runs before the first begins: slides, settings, files in the way, and the room for all of them together.
 
     Returns folder -> why, of runs none of whose slides can be used. Runs that have begun were checked when they did, unless
@@ -117,12 +117,12 @@ def _check_parts(pipeline: Pipeline, cohort: Cohort, out: Path, options: RunOpti
     """
     failures: dict[str, str] = {}
     need = 0
-    for run, settings in parts:
+    for run, cohort, settings in parts:
         has_begun = find_run(Folder(out / run.folder)) is not None
         if has_begun and not options.redo:
             continue
         try:
-            _, inspected, plan = plan_only(pipeline, _part(cohort, run), out / run.folder, settings)
+            _, inspected, plan = plan_only(pipeline, cohort, out / run.folder, settings)
             if not has_begun:
                 folder = Folder(out / run.folder, pipeline.modality.name)
                 check_foreign(folder, pipeline.steps.values(), inspected.slides, first=True)
@@ -154,10 +154,12 @@ def _unusable(out: Path, stains: StainRuns) -> NoInputError:
     return NoInputError("\n  ".join(lines) + others)
 
 
-def _part(cohort: Cohort, run: StainRun) -> Cohort:
-    """The images of one stain; what is to be told of their list is told once, of all."""
-    entries = tuple(entry for entry in cohort.entries if entry.id in run.slides)
-    return replace(cohort, entries=entries, notes=(), warnings=())
+def _part(
+    apart: Apart, cohort: Cohort, run: StainRun, settings: dict[str, Any]
+) -> tuple[StainRun, Cohort, dict[str, Any]]:
+    """One run, its images and its settings; what is to be told of their list is told once, of all."""
+    images, own = apart.part(cohort, run)
+    return run, replace(images, notes=(), warnings=()), {**settings, **own}
 
 
 def _check_lost(out: Path) -> None:

@@ -119,7 +119,7 @@ def _there(gallery: Gallery, rows: list[int], at: tuple[float, ...]) -> int:
     place = record.placement
     distances = (np.abs(place.to_grid(centres) - place.to_grid(np.array(at))) / record.spacing).max(1)
     index = int(np.argmin(distances))
-    if distances[index] > gallery.job.settings.patch / 2:
+    if distances[index] > gallery.job.settings.side / 2:
         centre = ",".join(f"{v:.0f}" for v in centres[index])
         raise SettingsError(
             f"no tile with tissue lies at {','.join(f'{v:g}' for v in at)} um; the centre of the nearest tile is {centre}: "
@@ -131,7 +131,7 @@ def _there(gallery: Gallery, rows: list[int], at: tuple[float, ...]) -> int:
 
 def _patch(gallery: Gallery, path: Path, at: tuple[float, ...] | None) -> Asked:
     """A patch of a file that is not in the run: the patch at `at`, or the central patch of a small picture."""
-    job, side = gallery.job, gallery.job.settings.patch
+    job, side = gallery.job, gallery.job.settings.side
     if not job.modality.planar:
         raise SettingsError(
             f"{path.name} is not in the run, and in a run on tiles of volumes only its own tiles can be queries: add the "

@@ -50,7 +50,7 @@ def planes_of(job: Job[Any], case: Case) -> tuple[Plane, ...]:
         centre = case.centre
         if owner in job.slides:
             centre = tuple(job.slides[owner].placement.to_grid(np.array(centre)).tolist())
-        box = around(source, centre, job.settings.patch)
+        box = around(source, centre, job.settings.side)
         frame = source.frames[0]
         return _slices(window(source, box), frame, tuple(n // 2 for n in box.shape))
     level = next((i for i, f in enumerate(source.frames) if max(f.shape) <= MAX_PLANE_SIDE), len(source.frames) - 1)

@@ -113,7 +113,7 @@ def trained(job: Job[PatchSettings]) -> PatchNetwork:
     name = job.pipeline.network
     sha256 = stated_weights(job.folder.model(name).with_suffix(".json"))
     settings, path = job.settings, job.folder.model(name)
-    options = (settings.patch, settings.step, settings.dtype, settings.device)
+    options = (settings.side, settings.step, settings.dtype, settings.device)
 
     def load() -> PatchNetwork:
         autoencoder, clusterer = load_network(path, sha256)

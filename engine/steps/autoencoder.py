@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -17,51 +18,95 @@ from .checkpoints import ModelRecord, checkpoint_slot, device_of, save_model
 from .frozen_encoder import keep_encoder
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ...models.networks.autoencoder import Autoencoder
+    from ...models.networks.encoders import Trainable
     from ...models.replica import Replica
     from ...models.views.cubes import CubeViews
     from ...models.views.patches import Views
+    from ..compute.fit import CheckpointSlot
 
 
 def train_autoencoder(job: Job[TileSettings], unit: Unit, replica: Replica) -> Outcome:
-    """Train the autoencoder on the sampled patches, by reconstruction; or keep the frozen encoder that the settings name."""
+    """Train the autoencoder on the sampled patches, by reconstruction; or keep the frozen encoder that the settings name.
+
+    Of several sizes of patch each has an autoencoder of its own, the smaller ones on the middles of the sampled patches.
+    """
     if job.settings.encoder_file:
         return Outcome() if replica.rank > 0 else keep_encoder(job, unit)
-    from ...models.networks.autoencoder import Autoencoder
-    from ...models.seeds import generator
-    from ...models.training.reconstruction import Reconstruction
-    from ..compute.fit import fit
+    from ...models.networks.nested import NestedAutoencoder, middle
 
     outcome = Outcome()
     with outcome.clock("read"):
         patches = all_patches(job)
     plan = budget_of(job, len(patches))
     with outcome.clock("compute"):
-        source = generator(job.settings.seed, "autoencoder")
-        axes = patches.ndim - 2
-        # the mean over positions was measured on slides only
-        network = Autoencoder(patches.shape[1], job.settings.patch, source=source, axes=axes, pooled=axes == 2)
-        network = network.to(device_of(job))
-        phase = Reconstruction(
-            network,
-            patches,
-            plan.reconstruction,
-            plan.batch,
-            seed=job.settings.seed,
-            views=views_of(job),
-            replica=replica,
-        )
-        slot = checkpoint_slot(job, unit.step)
-        history = fit(
-            phase, slot, threads=job.settings.threads, progress_file=ProgressFile(job.folder.out), replica=replica
-        )
-    if replica.rank > 0:
-        return outcome
+        fits = [_fit(job, unit, replica, middle(patches, side), plan) for side in job.settings.sides]
+        if replica.rank > 0:
+            return outcome
+        network: Trainable = fits[-1].network
+        if len(fits) > 1:
+            network = NestedAutoencoder([one.network for one in fits])
+            network.standardise([_codes(one.network, patches) for one in fits])
+    history = [row for one in fits for row in one.rows(named=len(fits) > 1)]
     with outcome.clock("write"):
         outcome.files += save_model(job, unit.step, network, partial(ModelRecord, history=history))
-        slot.path.unlink(missing_ok=True)
+        for one in fits:
+            one.slot.path.unlink(missing_ok=True)
     outcome.facts["steps"] = plan.reconstruction
-    outcome.facts["loss"] = history[-1]["loss"]
+    outcome.facts["loss"] = sum(one.history[-1]["loss"] for one in fits) / len(fits)
     return outcome
+
+
+@dataclass(frozen=True, slots=True)
+class AutoencoderFit:
+    """The autoencoder of one size of patch, trained."""
+
+    network: Autoencoder
+    history: list[dict[str, float]]
+    slot: CheckpointSlot
+    """Where its training would go on: of several sizes, those that are done are not done again after an interruption."""
+
+    def rows(self, *, named: bool) -> list[dict[str, float]]:
+        """The history; where there are several sizes, its figures are named by the size."""
+        suffix = f" of {self.network.patch} px" if named else ""
+        return [{k if k == "step" else f"{k}{suffix}": v for k, v in row.items()} for row in self.history]
+
+
+def _fit(job: Job[TileSettings], unit: Unit, replica: Replica, patches: Array, plan: Any) -> AutoencoderFit:
+    """Train an autoencoder of patches (n, c, y, x) or (n, c, z, y, x)."""
+    from ...models.networks.autoencoder import Autoencoder
+    from ...models.seeds import generator
+    from ...models.training.reconstruction import Reconstruction
+    from ..compute.fit import fit
+
+    side, axes = patches.shape[-1], patches.ndim - 2
+    source = generator(job.settings.seed, "autoencoder")
+    # the mean over positions was measured on slides only
+    network = Autoencoder(patches.shape[1], side, source=source, axes=axes, pooled=axes == 2).to(device_of(job))
+    phase = Reconstruction(
+        network,
+        patches,
+        plan.reconstruction,
+        plan.batch,
+        seed=job.settings.seed,
+        views=views_of(job),
+        replica=replica,
+    )
+    slot = checkpoint_slot(job, unit.step, "" if side == job.settings.side else f"{unit.step}-{side}")
+    history = fit(
+        phase, slot, threads=job.settings.threads, progress_file=ProgressFile(job.folder.out), replica=replica
+    )
+    return AutoencoderFit(network, history, slot)
+
+
+def _codes(network: Autoencoder, patches: Array) -> Tensor:
+    """Codes (N, F) of the middles of unchanged patches."""
+    from ...models.networks.nested import middle
+    from ...models.training.encoding import encode_views
+
+    return encode_views(network, middle(patches, network.patch), views=1)[0]
 
 
 def autoencoder_step() -> Step:
@@ -73,7 +118,7 @@ def autoencoder_step() -> Step:
         once,
         settings=("encoder_file", "effort", "jitter", "threads", "gang", "device"),
         files=("encoder_file",),
-        outputs=(model("autoencoder"),),
+        outputs=(model(r"autoencoder(-\d+)?"),),
         progress=True,
         ranks=gang,
     )

@@ -27,7 +27,7 @@ from .sample.draw import PER_AREA
 from .sample.patches import PER_SHARD, patch_of
 
 CODE = 128
-"""Dimensions of an embedding."""
+"""Dimensions of an embedding, for each size of patch."""
 ESTIMATE_LIMIT_SECONDS = 30.0
 """Seconds that measuring the compression may take, at most: an estimate is not worth more."""
 LOOKS = 3
@@ -91,15 +91,16 @@ def estimate(job: Job[PatchSettings]) -> Estimate:
     samples = 0
     if isinstance(job.settings, SampledSettings):  # a run that trains a network
         samples = min(job.settings.samples, budget(max(1, PER_AREA * pixels // patch)).patches)
-    layers = tiles * (2 * CODE + 4 + 3)
-    disk = round(raw * ratio + layers + samples * (bytes_each * channels * patch * ratio + 16 * CODE))
+    code = CODE * len(job.settings.sides)
+    layers = tiles * (2 * code + 4 + 3)
+    disk = round(raw * ratio + layers + samples * (bytes_each * channels * patch * ratio + 16 * code))
     units = {"convert": 0, "apply": 0}
     for record in job.slides.values():
         units["convert"] += _cells(record.shape, job.modality.cut.block[0]) + 1
         units["apply"] += _cells(record.shape, cells_along(job) * step) + 1
     units |= {"sample": 1 + -(-samples // PER_SHARD), "train": 4, "map": len(job.slides) + 2}
     units = {stage: units[stage] for stage in job.pipeline.stages}
-    block = (cells_along(job) * step + job.settings.patch) ** len(patch_of(job))
+    block = (cells_along(job) * step + job.settings.side) ** len(patch_of(job))
     memory = 400_000_000 + bytes_each * channels * max(samples * patch, block)
     return Estimate(
         slides=len(job.slides),

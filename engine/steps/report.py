@@ -40,7 +40,8 @@ def facts_of(job: Job[Any], *, tiles: int, rejected: int, clusters: int = 0) -> 
     if clusters:
         facts.append(("clusters", str(clusters)))
     facts.append(("spacing", f"{job.spacing:g} µm"))
-    return (*facts, ("patch, stride", f"{job.settings.patch}, {job.settings.step} {job.modality.cell}"))
+    sides = " and ".join(map(str, job.settings.sides))
+    return (*facts, ("patch, stride", f"{sides}, {job.settings.step} {job.modality.cell}"))
 
 
 def slide_rows(job: Job[Any], counts: Array) -> list[run_sections.SlideRow]:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from ..pipeline.option import FIND, READ, TRY, WRITE, Option
 from ..pipeline.settings import RunSettings
+from .patch_sides import Sizes, one_side
 
 _SIDES = str | tuple[int, ...]
 _PATCH = Option(FIND, ("sample",), metavar="SIDE", accepts=_SIDES)
-_PATCH_TEXT = "Side of a patch, the tile that a network sees, in pixels or voxels, such as 64 or 64,64,64."
+_PATCH_TEXT = (
+    "Side of a patch, the tile that a network sees, in pixels or voxels, such as 64 or 64,64,64. Where slides or sections are "
+    "clustered or embedded, two sizes too, such as 64,128: a patch and the one in its middle, each with a network."
+)
+_SQUARES = Sizes(ge=32, le=1024, multiple_of=16)
 
 
 class SlideSettings(RunSettings):
@@ -88,8 +93,14 @@ class EncoderSettings(RunSettings):
 class PatchSettings(RunSettings):
     """Settings of every run that processes images tile by tile."""
 
-    patch: Annotated[int, _PATCH] = Field(128, ge=32, le=1024, multiple_of=16, description=_PATCH_TEXT)
-    stride: Annotated[int, Option(FIND, ("apply",), "half a patch", "SIDE", _SIDES)] = Field(
+    patch: Annotated[int | tuple[int, ...], _PATCH, _SQUARES, BeforeValidator(_SQUARES.parsed)] = Field(
+        128, description=_PATCH_TEXT
+    )
+    stride: Annotated[
+        int,
+        Option(FIND, ("apply",), "half a patch, of several the smallest", "SIDE", _SIDES),
+        BeforeValidator(one_side),
+    ] = Field(
         0, ge=0, le=1024, description="Step between patches on the maps, in pixels or voxels, such as 32 or 32,32,32."
     )
 
@@ -100,26 +111,15 @@ class PatchSettings(RunSettings):
         description="Share of a patch that must be tissue (of volumes, foreground) for the maps to show it.",
     )
 
-    @field_validator("patch", "stride", mode="before")
-    @classmethod
-    def _side(cls, value: Any) -> Any:
-        """Parse a side: one number, or equal numbers per axis: 64, "64", "64,64,64", "64x64x64", (64, 64, 64)."""
-        if isinstance(value, str):
-            value = [side.strip() for side in value.lower().replace("x", ",").split(",")]
-        if not isinstance(value, (list, tuple)):
-            return value
-        if len(set(value)) != 1:
-            raise ValueError(f"{value!r} has unequal sides; patches are squares or cubes, such as 64 or 64,64,64")
-        return value[0]
-
     @model_validator(mode="after")
     def _fitting(self) -> PatchSettings:
         step = self.step
-        if step > self.patch or (self.patch - step) % 2:
-            raise ValueError(
-                f"stride: patch {self.patch} minus stride {step} must be even and not negative, so that patches lie "
-                "centred on the cells that they stand for"
-            )
+        for side in self.sides:
+            if step > side or (side - step) % 2:
+                raise ValueError(
+                    f"stride: patch {side} minus stride {step} must be even and not negative, so that patches lie "
+                    "centred on the cells that they stand for"
+                )
         return self
 
     @property
@@ -127,9 +127,20 @@ class PatchSettings(RunSettings):
         return {**super().named, "step": self.step}
 
     @property
+    def sides(self) -> tuple[int, ...]:
+        """The sides of all sizes of patch, the smallest first; a smaller patch is the middle of the larger one."""
+        return self.patch if isinstance(self.patch, tuple) else (self.patch,)
+
+    @property
+    def side(self) -> int:
+        """Side of the patch that is cut from images: of several sizes the largest."""
+        return self.sides[-1]
+
+    @property
     def step(self) -> int:
-        """The stride in use: `stride`, or half a patch by default."""
-        return self.stride or self.patch // 2
+        """The stride in use: `stride`, or half a patch by default, of several the smallest."""
+        smallest = self.patch[0] if isinstance(self.patch, tuple) else self.patch
+        return self.stride or smallest // 2
 
 
 class SampledSettings(PatchSettings):
@@ -146,6 +157,15 @@ class TileSettings(SampledSettings):
     jitter: Annotated[float, Option(TRY, ("train",))] = Field(
         1.0, ge=0, le=3, description="Strength of colour and stain jitter in training."
     )
+
+    @model_validator(mode="after")
+    def _one_size(self) -> TileSettings:
+        if self.encoder_file and len(self.sides) > 1:
+            raise ValueError(
+                f"encoder: a frozen encoder embeds patches of one size, and patch names {len(self.sides)}; leave it out (the "
+                "run then trains an autoencoder for each size), or give one size"
+            )
+        return self
 
     @property
     def named(self) -> dict[str, Any]:
@@ -241,7 +261,9 @@ class PreparedSettings(VolumeSettings):
         return self
 
 
-PatchSide: TypeAlias = Annotated[int, _PATCH]
+PatchSide: TypeAlias = Annotated[int, _PATCH, BeforeValidator(one_side)]
+"""Where patches have one size."""
+LARGE_PATCH: int = Field(128, ge=32, le=1024, multiple_of=16, description=_PATCH_TEXT)
 SMALL_PATCH: int = Field(64, ge=32, le=1024, multiple_of=16, description=_PATCH_TEXT)
 VOLUME_PATCH: int = Field(16, ge=16, le=128, multiple_of=8, description=_PATCH_TEXT)
 

@@ -14,8 +14,12 @@ from .convert.overview import overview
 
 
 def first_channel(record: ImageRecord, stain: str = "") -> int:
-    """The first channel that a picture shows: of a block, that of a stain, by default of its reference; else 0."""
-    return 3 * record.stains.index(stain or record.reference.stain) if record.stains else 0
+    """The first channel that a picture shows: of a block, that of a stain, by default of its reference; else 0.
+
+    A block without channels of its reference is shown by its first stain.
+    """
+    shown = stain or (record.reference.stain if record.stains else "")
+    return 3 * record.stains.index(shown) if shown in record.stains else 0
 
 
 def picture_of(job: Job[Any], slide: str, *, longest: int, stain: str = "") -> Picture:

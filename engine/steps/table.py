@@ -110,7 +110,7 @@ def write_tile_table(
     if layout.method != NO_LAYOUT:
         rows.obsm["X_umap"] = layout.coordinates
     rows.uns["tile_engine"] = {
-        "patch_um": job.settings.patch * job.spacing,
+        "patch_um": job.settings.side * job.spacing,
         "stride_um": job.settings.step * job.spacing,
         "umap": layout.method,
     }

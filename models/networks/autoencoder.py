@@ -129,6 +129,10 @@ class Autoencoder(nn.Module):
         embeddings_BF = self.encode(patches_BCYX)
         return self.decode(embeddings_BF), embeddings_BF
 
+    def reconstruction_error(self, embeddings_BF: Tensor, patches_BCYX: Tensor) -> Tensor:
+        """Mean squared error of the patches of embeddings, for patches in [0, 1]."""
+        return nn.functional.mse_loss(self.decode(embeddings_BF), patches_BCYX)
+
     def recipe(self) -> dict[str, Any]:
         """Arguments that rebuild this network, without its weights: `Autoencoder(**recipe)`."""
         return dict(self._recipe)

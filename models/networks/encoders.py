@@ -1,6 +1,6 @@
 """Encoders: networks that turn patches into embeddings, and how a recipe rebuilds each.
 
-A recipe without `architecture` is that of the autoencoder, which tile-engine trains itself.
+A recipe without `architecture` is that of the autoencoder, which tile-engine trains itself, or of several that are nested.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import Any
 
 from ...errors import SettingsError
 from .autoencoder import Autoencoder
+from .nested import NestedAutoencoder, nested_of
 from .preparation import IMAGENET_MEAN, IMAGENET_STD, Preparation
 from .resnet import RESNET50, ResNet
 from .vit import VisionTransformer
@@ -29,7 +30,9 @@ FIELDS = {
 PREPARATION_FIELDS = frozenset({"input_size", "mean", "std"})
 
 
-Encoder = Autoencoder | VisionTransformer | ResNet
+Trainable = Autoencoder | NestedAutoencoder
+"""A network that tile-engine trains itself: it has `reconstruction_error` too, and can be fine-tuned."""
+Encoder = Trainable | VisionTransformer | ResNet
 """A network from patches (B, C, Y, X) to embeddings: `encode`, `embedding_size`, `channels`, `axes` and `recipe`."""
 
 
@@ -39,6 +42,8 @@ def encoder_of(recipe: Mapping[str, Any]) -> Encoder:
     >>> encoder_of({"architecture": "resnet", "blocks": [1, 1, 1, 1], "width": 2}).embedding_size
     64
     """
+    if "nested" in recipe:
+        return nested_of(recipe)
     return pretrained_of(recipe) if "architecture" in recipe else Autoencoder(**recipe)
 
 
@@ -62,7 +67,7 @@ def pretrained_of(recipe: Mapping[str, Any]) -> VisionTransformer | ResNet:
 
 def is_frozen(encoder: Encoder) -> bool:
     """Whether an encoder came trained from elsewhere: it has no decoder and is not fine-tuned."""
-    return not isinstance(encoder, Autoencoder)
+    return not isinstance(encoder, Trainable)
 
 
 def _check_fields(kind: str, fields: Mapping[str, Any]) -> None:

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from ..batches import Patches, Shuffled, in_order
 from ..losses.clustering import entropy
-from ..networks.autoencoder import Autoencoder, to_float
+from ..networks.autoencoder import to_float
 from ..networks.clusterer import Clusterer, collapsed, effective_clusters, smallest_share
+from ..networks.encoders import Trainable
 from ..replica import SINGLE, Computed, Replica
 from ..seeds import generator
 from ..views.cubes import CubeViews
@@ -51,10 +52,10 @@ class FineTune:
         views: Views | CubeViews | None = None,
         replica: Replica = SINGLE,
     ) -> None:
-        if not isinstance(clusterer.autoencoder, Autoencoder):
+        if not isinstance(clusterer.autoencoder, Trainable):
             raise TypeError("a frozen encoder has no decoder, and keeps its weights: it cannot be fine-tuned")
         self.clusterer, self.objective, self.steps = clusterer, objective, steps
-        self._decode = clusterer.autoencoder.decode
+        self._reconstruction_error = clusterer.autoencoder.reconstruction_error
         self._patches, self._seed, self._views = patches, seed, views or Views()
         batch = replica.even(min(256, max(64, 20 * clusterer.head.clusters), len(patches)))
         self._batches = Shuffled(len(patches), batch, seed, self.name)
@@ -77,8 +78,7 @@ class FineTune:
         p_BK, embeddings_BF = self.clusterer(view_BCYX)
         q_BK, _ = self.clusterer(other_BCYX)
         information = objective_loss(self.objective, self._replica.gather(p_BK), self._replica.gather(q_BK))
-        reconstruction = torch.nn.functional.mse_loss(self._decode(embeddings_BF), view_BCYX)
-        return information, reconstruction
+        return information, self._reconstruction_error(embeddings_BF, view_BCYX)
 
     def state(self) -> dict[str, Tensor]:
         return self._adam.state()

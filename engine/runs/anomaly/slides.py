@@ -134,8 +134,8 @@ def _galleries(job: Job[Any], judged: Judged, values: Array) -> dict[str, Figure
 def _pixels(job: Job[Any], slide: str, at: Array) -> tuple[Array, Array]:
     """A tile (1, C, side, side) as it is, and as networks see it."""
     settings = job.settings
-    start = at[None] * settings.step - (settings.patch - settings.step) // 2
-    pixels = read_patches(job.image(slide), start, settings.patch)
+    start = at[None] * settings.step - (settings.side - settings.step) // 2
+    pixels = read_patches(job.image(slide), start, settings.side)
     return pixels, prepare_of(job, slide)(pixels.copy(), start)
 
 

@@ -74,7 +74,7 @@ def scorer_of(job: Job[SlideAnomalySettings]) -> TileScorer:
 
     settings = job.settings
     draws = Draws(settings.draws, settings.seed, shared=True)
-    return TileScorer(networks_of(job), settings.patch, settings.step, draws, settings.threads)
+    return TileScorer(networks_of(job), settings.side, settings.step, draws, settings.threads)
 
 
 def finish_layers(job: Job[SlideAnomalySettings], unit: Unit) -> Outcome:

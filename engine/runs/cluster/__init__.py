@@ -9,6 +9,7 @@ from .settings import (
     ClusterSettings,
     SectionClusterSettings,
     TrainedClusterSettings,
+    TrainedSectionSettings,
     TrainedVolumeSettings,
     VolumeClusterSettings,
 )
@@ -36,6 +37,9 @@ COMMAND = Command(
         Variant(
             "volumes-trained", "volumes", TrainedVolumeSettings, given="trained", option="--trained", about=_TRAINED
         ),
+        Variant(
+            "sections-trained", "sections", TrainedSectionSettings, given="trained", option="--trained", about=_TRAINED
+        ),
     ),
     example="tile-engine run cluster --slides slides/",
 )
@@ -58,7 +62,7 @@ def _tissue(variant: Variant, modality: Modality) -> Pipeline:
     from ...steps.pace import seconds_of_steps
     from ...steps.sections.steps import section_steps
     from ...steps.table import COLUMNS
-    from .apart import COLUMN, decide_stains
+    from .apart import COLUMN, blocks_of_stain, decide_stains, slides_of_stain
     from .checks import check_settings, check_shown
     from .curves import draw_curves
     from .follow import follow
@@ -73,9 +77,10 @@ def _tissue(variant: Variant, modality: Modality) -> Pipeline:
     from .table import write_cluster_table
     from .tree import order_clusters
 
-    apart = Apart(COLUMN, lambda settings: settings.stains == "apart", decide_stains, write_joined_page)
-    polygons = (file("maps/{image}.geojson"),) if modality.planar else ()
     stacked = variant.images == "sections"
+    part = blocks_of_stain if stacked else slides_of_stain
+    apart = Apart(COLUMN, lambda settings: settings.stains == "apart", decide_stains, part, write_joined_page)
+    polygons = (file("maps/{image}.geojson"),) if modality.planar else ()
     panels = (file("maps/stains/{image}.png"),) if stacked else ()
     maps = (file("maps/{image}.png"), file("maps/density/{image}.png"), *polygons, *panels)
     colours = Step(

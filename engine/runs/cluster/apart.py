@@ -6,11 +6,13 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from ....errors import SettingsError, SlideError
 from ....stores.ours import OWN_FOLDERS
 from ....stores.slides.cohort import Cohort, SlideEntry, fingerprint
+from ....stores.slides.sections import BLOCK
 from ...pipeline.documents import StainRun, StainRuns, StainSlide
 from ...pipeline.listing import first_of
 from .settings import ClusterSettings
@@ -45,6 +47,18 @@ def decide_stains(cohort: Cohort, settings: ClusterSettings, earlier: StainRuns 
     untold = {i: answer for i, answer in answers.items() if isinstance(answer, str)}
     groups = groups_by_colour(profiles, earlier)
     return StainRuns(decided="pixels", input=root, runs=_runs(groups, slides), untold=untold)
+
+
+def slides_of_stain(cohort: Cohort, run: StainRun) -> tuple[Cohort, dict[str, Any]]:
+    """The slides of one stain, and the settings that are its own: none."""
+    return replace(cohort, entries=tuple(entry for entry in cohort.entries if entry.id in run.slides)), {}
+
+
+def blocks_of_stain(cohort: Cohort, run: StainRun) -> tuple[Cohort, dict[str, Any]]:
+    """All sections of the blocks that have the stain, as one of them is the reference, and the setting that names the stain."""
+    blocks = {entry.extra[BLOCK] for entry in cohort.entries if entry.id in run.slides}
+    entries = tuple(entry for entry in cohort.entries if entry.extra[BLOCK] in blocks)
+    return replace(cohort, entries=entries), {"stains": "together", "stain": run.name}
 
 
 def groups_by_colour(

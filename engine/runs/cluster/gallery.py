@@ -47,7 +47,7 @@ def gallery_tiles(job: Job[ClusterSettings], tree: Clusters, table: Any) -> Gall
 
     fine = np.asarray(tree.numbers, np.int64)[table.obs["assignment"].to_numpy().astype(int) - 1] - 1
     rows = _sampled(fine, job.settings.seed)
-    halo = (job.settings.patch - job.settings.step) // 2
+    halo = (job.settings.side - job.settings.step) // 2
     slide = table.obs["slide"].astype(str).to_numpy()[rows]
     places = np.stack([table.obs[axis].to_numpy()[rows] for axis in job.modality.axes], 1) - halo
     embeddings = np.asarray(table.X[rows], np.float32)
@@ -94,13 +94,25 @@ def shown_patches(
 
 def patches_of(job: Job[ClusterSettings], tiles: GalleryTiles, rows: Array) -> Array:
     """Patches of these tiles as pictures, uint8 (n, y, x, 3)."""
-    side = job.settings.patch
+    side = job.settings.side
     patches = np.empty((len(rows), side, side, 3), np.uint8)
     for owner in dict.fromkeys(tiles.slide[rows]):
         indices = np.flatnonzero(tiles.slide[rows] == owner)
         channels = read_patches(job.image(owner), tiles.places[rows[indices]], side)
         patches[indices] = _as_pictures(channels[:, first_channel(job.slides[owner]) :])
+    for inner in job.settings.sides[:-1]:
+        _outline_middle(patches, inner)
     return patches
+
+
+def _outline_middle(pictures: Array, side: int) -> None:
+    """Draw the outline of the smaller patch of `side` pixels, dashed in black and white, into pictures (n, y, x, 3)."""
+    length = pictures.shape[1]
+    ends = [(length - side) // 2, (length + side) // 2 - 1]
+    ring = np.zeros((length, length), bool)
+    ring[ends[0] : ends[1] + 1, ends] = ring[ends, ends[0] : ends[1] + 1] = True
+    dashes = np.indices(ring.shape).sum(0) // (length // 16) % 2
+    pictures[:, ring] = 255 * dashes[ring, None].astype(np.uint8)
 
 
 def _as_pictures(patches: Array) -> Array:

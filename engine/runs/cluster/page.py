@@ -106,7 +106,7 @@ def report_page(
     body += stain_sections(job, shown)
     body += comparison_sections(job)
     figures = {
-        "gallery": (GALLERY_CAPTION, "What the clusters look like"),
+        "gallery": (GALLERY_CAPTION + _smaller_patches(job), "What the clusters look like"),
         "umap": (plane_caption(layout_record(job).method), "Tiles in the plane"),
     }
     body += [
@@ -142,6 +142,12 @@ def report_page(
         sections=tuple(body),
         footer=f"tile-engine {run.tile_engine}. Label images, thumbnails and slide properties were not read or kept.",
     )
+
+
+def _smaller_patches(job: Job[ClusterSettings]) -> str:
+    """What the outlines in the pictures are; empty where patches have one size."""
+    smaller = " and ".join(str(side) for side in job.settings.sides[:-1])
+    return f". The dashed square is the patch of {smaller} px, which a network of its own embeds" if smaller else ""
 
 
 def _maps(job: Job[ClusterSettings]) -> list[Image]:

@@ -23,7 +23,7 @@ from ...steps.settings import (
 )
 from .classes import Classes, read_classes
 from .old_run import Match, match_as_begun, read_match
-from .trained import with_settings_of_run
+from .trained import stains_of_run, with_settings_of_run
 
 OBJECTIVE_TEXT = (
     "How clusters are found: by a network (imsat and iic maximise information, scan and temi join neighbours), kmeans, along "
@@ -119,14 +119,16 @@ class NumberOfClusters(KSettings, ShownSettings):
     )
 
 
+_STAINS_TEXT = (
+    "Slides in several stains (by the list's column `stain`, else by their colours), or blocks of sections: each stain "
+    "clustered on its own, in a run and a folder of its own, or all together in one run."
+)
+
+
 class StainSettings(RunSettings):
     """Settings of what is done about the stains of slides."""
 
-    stains: Annotated[Literal["apart", "together"], Option(FIND)] = Field(
-        "apart",
-        description="Slides in several stains (by the list's column `stain`, else by their colours): each stain clustered on "
-        "its own, in a run and a folder of its own, or all together in one run.",
-    )
+    stains: Annotated[Literal["apart", "together"], Option(FIND)] = Field("apart", description=_STAINS_TEXT)
     normalize: Annotated[Literal["none", "macenko", "reinhard"], Option(FIND, ("sample",))] = Field(
         "none",
         description="Normalise the stains of all slides to one of them before a network sees them, for one stain from several "
@@ -141,8 +143,32 @@ class ClusterSettings(NumberOfClusters, StainSettings, TileSettings, EncoderSett
     """
 
 
-class SectionClusterSettings(SectionSettings, NumberOfClusters, TileSettings):
+class StackSettings(SectionSettings):
+    """Settings of runs that cluster blocks."""
+
+    stain: Annotated[str, Option(FIND, (), "all stains of a block together", "NAME")] = Field(
+        "",
+        description="Cluster the blocks by this one stain alone, on the grid of their reference: what `--stains apart` does "
+        "for each stain in turn.",
+    )
+
+    @property
+    def only_stain(self) -> str:
+        return self.stain
+
+
+class SectionClusterSettings(StackSettings, NumberOfClusters, TileSettings):
     """Every setting of `run cluster --sections`, with its default: a patch has three channels a stain."""
+
+    stains: Annotated[Literal["apart", "together"], Option(FIND)] = Field("together", description=_STAINS_TEXT)
+
+    @model_validator(mode="after")
+    def _one_way(self) -> SectionClusterSettings:
+        if self.stain and self.stains == "apart":
+            raise ValueError(
+                f"stain: {self.stain} is one stain, and stains=apart clusters by each in turn: give one of both"
+            )
+        return self
 
 
 class VolumeClusterSettings(NumberOfClusters, VolumeTileSettings):
@@ -165,6 +191,14 @@ class TrainedSettings(ShownSettings, PatchSettings):
 
 class TrainedClusterSettings(TrainedSettings, SlideSettings):
     """Every setting of `run cluster --slides --trained`, with its default."""
+
+
+class TrainedSectionSettings(StackSettings, TrainedSettings):
+    """Every setting of `run cluster --sections --trained`, with its default."""
+
+    @property
+    def known_stains(self) -> tuple[str, ...]:
+        return stains_of_run(self.trained) if self.trained else ()
 
 
 class TrainedVolumeSettings(TrainedSettings, VolumeSettings):

@@ -66,13 +66,15 @@ def _tiles(job: Job[SectionClusterSettings], block: str) -> tuple[Array, Array]:
 
 
 def stain_sections(job: Job[NumberOfClusters], shown: ShownClusters) -> Iterator[Section]:
-    """The stains of every block beside its map, and the stain that tells each cluster apart; nothing for slides and volumes."""
+    """The stains of every block beside its map, and of several the one that tells each cluster apart; none for other images."""
     records = job.slides.values()
     stains = next(iter(records)).stains
     if not stains:
         return
     figures = [Image(job.folder.map(block, "stains"), record.name) for block, record in job.slides.items()]
     yield Section("Clusters and stains of each block", figures=tuple(figures))
+    if len(stains) == 1:
+        return
     found = read_document(job.folder, STAIN_EFFECTS, StainEffects)
     columns = (Column("Cluster"), *(Column(stain, "number") for stain in stains), Column("Told apart by"))
     names = dict(zip(map(str, shown.numbers), shown.names, strict=True))

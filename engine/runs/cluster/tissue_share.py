@@ -23,11 +23,9 @@ def tissue_share(job: Job[ClusterSettings], image: str, places: Array) -> Array:
     On brightfield slides pixels as bright as the slide's glass are none, so lumina and pale fat count as none either.
     """
     starts = places.astype(float)
-    stops = starts + job.settings.patch
+    stops = starts + job.settings.side
     shape = job.slides[image].shape
-    inside = ((stops.clip(0, shape) - starts.clip(0, shape)) / job.settings.patch).prod(
-        1
-    )  # beyond the image nothing is
+    inside = ((stops.clip(0, shape) - starts.clip(0, shape)) / job.settings.side).prod(1)  # beyond the image nothing is
     covered = tissue(job, image).share_of(starts, stops)
     bare = bare_glass(job, image)
     share: Array = inside * (covered if bare is None else np.minimum(covered, 1 - bare.share_of(starts, stops)))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ....errors import SettingsError
+from ...steps.patch_sides import sides_of
 
 if TYPE_CHECKING:
     from ...pipeline.job import Job
@@ -17,8 +18,8 @@ RECORD = "models/clusterer.json"
 TAKEN_MODELS = ("autoencoder", "head", "fine_tuned", "clusterer")
 ORIGIN = "models/origin"
 """The trained run's tree of clusters, as a document of the run that takes it over."""
-DECIDED = ("patch", "stride", "tissue_share", "umap", "level", "classes")
-"""Settings that the trained run decides where they are not given."""
+DECIDED = ("patch", "stride", "tissue_share", "umap", "level", "classes", "resolution", "nonrigid", "stain")
+"""Settings that the trained run decides where they are not given: what is seen and shown, and how sections are registered."""
 
 
 def with_settings_of_run(values: Mapping[str, Any], fields: Collection[str]) -> dict[str, Any]:
@@ -42,18 +43,40 @@ def with_settings_of_run(values: Mapping[str, Any], fields: Collection[str]) -> 
         raise ValueError(f"trained: {error.message.rstrip('.')}") from error
     if not (path / RECORD).exists() or not (path / "models" / "clusters.json").exists():
         raise ValueError(f"trained: {path} holds no finished run of clusters; name the folder of one")
-    decided = {name: run.settings[name] for name in DECIDED if name in run.settings}
+    decided = {name: run.settings[name] for name in DECIDED if name in run.settings and name in fields}
     if "spacing" in fields:
         decided["spacing"] = run.spacing
-    for name in ("patch", "stride", "spacing"):
-        if name in given and name in decided and given[name] != decided[name]:
-            raise ValueError(f"{name}: {given[name]} was given, and the networks of {path} work at {decided[name]}")
+    for name, read in (("patch", sides_of), ("stride", sides_of), ("spacing", float), ("stain", str)):
+        if name in given and name in decided and read(given[name]) != read(decided[name]):
+            raise ValueError(
+                f"{name}: {given[name]} was given, and the networks of {path} work at {decided[name] or 'the default'}"
+            )
     if given.get("match") and "classes" not in given and decided.get("classes"):
         raise ValueError(
             f"classes: the names, colours and merges of {path} go by its own numbers, and --match gives others; give --classes "
             "too, '' for none"
         )
     return {**decided, **given, "trained": str(path / RECORD)}
+
+
+def stains_of_run(record: str) -> tuple[str, ...]:
+    """The stains of the blocks that the run of this `RECORD` was trained on, in the order of the channels.
+
+    Raises SettingsError (E_TRAINED) where it was not trained on blocks, or is gone.
+    """
+    from ....stores.folder import Folder
+    from ....stores.remote import to_path
+    from ...pipeline.documents import read_images
+
+    out = to_path(record).parent.parent
+    stains = [image.stains for image in read_images(Folder(out)).values() if image.stains]
+    if not stains:
+        raise SettingsError(
+            f"the networks of {out} were not trained on stacks of stains, so they do not know which stain is which channel: "
+            "blocks of sections cannot be clustered by them.",
+            "E_TRAINED",
+        )
+    return stains[0]
 
 
 def take_networks(job: Job[Any], unit: Unit) -> Outcome:

@@ -11,7 +11,7 @@ from pydantic import Field, field_validator, model_validator
 from ....models.training.budget import EFFORT_FACTORS
 from ...pipeline.option import READ, TRY, Option
 from ...pipeline.settings import RunSettings
-from ...steps.settings import PreparedSettings, SampledSettings, SlideSettings
+from ...steps.settings import LARGE_PATCH, PatchSide, PreparedSettings, SampledSettings, SlideSettings
 
 if TYPE_CHECKING:
     from ...pipeline.record import ImageRecord
@@ -108,3 +108,5 @@ def _largest(records: Sequence[ImageRecord], spacing: tuple[float, ...]) -> tupl
 
 class SlideSitesSettings(FoldSettings, SampledSettings, SlideSettings):
     """Every setting of `run sites --slides`, with its default."""
+
+    patch: PatchSide = LARGE_PATCH

@@ -75,7 +75,7 @@ def patches_of(job: Job[SlideSitesSettings], slide: str, most: int) -> Array:
     for a slide without any."""
     rows = np.flatnonzero(owner_rows(job) == list(job.slides).index(slide))
     if not len(rows):
-        record, side = job.slides[slide], job.settings.patch
+        record, side = job.slides[slide], job.settings.side
         return np.full((1, record.channels, side, side), empty_value(job), np.float32)
     chosen = rows[np.unique(np.linspace(0, len(rows) - 1, most).round().astype(int))]
     patches = all_patches(job)[chosen]

@@ -169,7 +169,7 @@ def model_of(job: Job[SlideSitesSettings], slide: str) -> SiteNetwork:
     fold, settings = fold_of(job, slide), job.settings
     key = (job.folder.model(fold), read_record(job, fold, SiteRecord).sha256)
     network = resources().networks.get(key, lambda: load_network(job, fold).to(device_of(job)))
-    return SiteNetwork(network, settings.patch, settings.step, settings.threads, settings.gradcam)
+    return SiteNetwork(network, settings.side, settings.step, settings.threads, settings.gradcam)
 
 
 def layer_of(job: Job[SlideSitesSettings], slide: str, name: str) -> StoredImage:

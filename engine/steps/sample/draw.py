@@ -96,7 +96,7 @@ def _write_plan(job: Job[SampledSettings], owners: Array, places: Array) -> list
         {
             "zarr_format": 3,
             "node_type": "group",
-            "attributes": {"slides": list(job.slides), "patch": job.settings.patch},
+            "attributes": {"slides": list(job.slides), "patch": job.settings.side},
         },
     )
     StoredArray.create(root / "patches", patches_spec(job, n))

@@ -43,7 +43,7 @@ def write_patches(job: Job[SampledSettings], unit: Unit) -> Outcome:
     start = unit.start[0]
     spec = patches_spec(job, len(owners))
     rows = np.arange(start, min(start + spec.shard[0], len(owners)))
-    side = job.settings.patch
+    side = job.settings.side
     batch = np.empty((len(rows), *spec.shape[1:]), spec.dtype)
     with outcome.clock("read"):
         for owner, members in groupby(rows, lambda r: int(owners[r])):
@@ -60,7 +60,7 @@ def write_patches(job: Job[SampledSettings], unit: Unit) -> Outcome:
 
 def patch_of(job: Job[PatchSettings]) -> tuple[int, ...]:
     """Shape of a patch: a square for slides, a cube for volumes."""
-    return (job.settings.patch,) * len(job.modality.axes)
+    return (job.settings.side,) * len(job.modality.axes)
 
 
 def patches_spec(job: Job[SampledSettings], count: int) -> ArraySpec:

@@ -26,3 +26,13 @@ class SectionSettings(SlideSettings):
         "auto",
         description="Displacement field after the affine map: auto (where held-out tissue says that it is better), or none.",
     )
+
+    @property
+    def known_stains(self) -> tuple[str, ...]:
+        """The stains that blocks may have, in the order of the channels; empty where the blocks themselves decide it."""
+        return ()
+
+    @property
+    def only_stain(self) -> str:
+        """The one stain whose channels blocks have; empty where they have those of all stains."""
+        return ""

@@ -64,6 +64,31 @@ def test_a_list_names_blocks_stains_and_the_reference(painted: Any, inspect: Any
     assert one.channel_names[:4] == ("Ki67 red", "Ki67 green", "Ki67 blue", "HE red")
 
 
+def test_blocks_for_known_stains_have_their_channels_and_no_others(painted: Any, inspect: Any) -> None:
+    folder = painted("a.png", "b.png")
+    path = listed(folder, "a.png,one,HE,1,yes", "b.png,one,Ki67,2,")
+    [one] = inspect(path, known=("CD31", "HE", "Ki67")).slides.values()
+    assert one.stains == ("CD31", "HE", "Ki67") and one.channels == 9
+    assert "has no section of CD31: its channels are background" in one.notes
+    with pytest.raises(SettingsError, match=r"blocks in CD31, HE, and sections are in other stains: b.png \(Ki67\)"):
+        inspect(path, known=("CD31", "HE"))
+
+
+def test_one_stain_alone_keeps_its_section_and_the_reference(painted: Any, inspect: Any) -> None:
+    folder = painted("a.png", "b.png", "c.png", "d.png", "e.png")
+    (folder / "c.png").write_bytes(b"no picture")
+    rows = ("a.png,one,HE,1,yes", "b.png,one,Ki67,2,", "c.png,one,CD31,3,", "d.png,two,HE,1,yes", "e.png,two,CD31,2,")
+    path = listed(folder, *rows)
+    found = inspect(path, only="Ki67")
+    [one] = found.slides.values()
+    assert one.stains == ("Ki67",) and one.channels == 3
+    assert [(s.stain, s.reference) for s in one.sections] == [("HE", True), ("Ki67", False)]
+    [(lost, why)] = found.rejected.items()
+    assert lost.startswith("two") and why.code == "E_NO_STAIN" and "in Ki67 can be used" in why.message
+    alone = inspect(path, only="HE").slides.values()
+    assert [[s.stain for s in block.sections] for block in alone] == [["HE"], ["HE"]]
+
+
 def test_a_folder_of_folders_has_a_block_in_each(painted: Any, inspect: Any) -> None:
     folder = painted("rat/case_HE.png", "rat/case_PanCK.png", "lung/HE.png", "lung/CC10.png")
     found = inspect(folder)

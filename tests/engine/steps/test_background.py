@@ -69,7 +69,7 @@ def test_patches_to_train_on_are_filled_as_those_that_the_network_is_applied_to(
     stored = StoredArray.open(job.folder.samples / "patches").read_all()
     for owner, slide in enumerate(samples_slides(job)):
         mine = owners == owner
-        raw = read_patches(job.image(slide), places[mine], job.settings.patch)
+        raw = read_patches(job.image(slide), places[mine], job.settings.side)
         filled = plan_of(job, slide).prepare(raw.copy(), places[mine])
         assert (raw != filled).any((1, 2, 3)).all()
         np.testing.assert_array_equal(stored[mine], filled)

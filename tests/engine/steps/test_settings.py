@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from tile_engine.engine.pipeline.settings import RunSettings, settings_of
-from tile_engine.engine.runs.cluster.settings import ClusterSettings, VolumeClusterSettings
+from tile_engine.engine.runs.anomaly.settings import SlideAnomalySettings
+from tile_engine.engine.runs.cluster.settings import ClusterSettings, SectionClusterSettings, VolumeClusterSettings
 from tile_engine.engine.runs.embed.tile_settings import SlideTileSettings, VolumeTileSettings
+from tile_engine.engine.runs.sites.settings import SlideSitesSettings
 from tile_engine.errors import SettingsError
 
 
@@ -69,6 +71,37 @@ def test_a_side_is_a_number_or_the_same_along_every_axis_everywhere(
 ) -> None:
     made = settings_of({"patch": 64} | {name: given}, model).model_dump()
     assert made[name] == 64 and isinstance(made[name], int)
+
+
+@pytest.mark.parametrize("model", [ClusterSettings, SectionClusterSettings, SlideTileSettings])
+@pytest.mark.parametrize("given", ["64,128", " 128 , 64", (64, 128), [128, 64], "64,128.0"])
+def test_two_sizes_are_named_by_numbers_that_differ(model: Any, given: Any) -> None:
+    made = settings_of({"patch": given}, model)
+    assert made.patch == made.sides == (64, 128) and (made.side, made.step) == (128, 32)
+    assert model.model_validate(made.model_dump(mode="json")) == made
+
+
+def test_a_stride_fits_every_size() -> None:
+    assert settings_of({"patch": "64,128", "stride": 64}, ClusterSettings).step == 64
+    with pytest.raises(SettingsError, match="patch 64 minus stride 80"):
+        settings_of({"patch": "64,128", "stride": 80}, ClusterSettings)
+
+
+@pytest.mark.parametrize("given", ["64x128", "64,64,128", "64,2000", "64,100", "64,128.5", "64,many", ("64", None), []])
+def test_what_is_no_list_of_sizes_is_refused(given: Any) -> None:
+    with pytest.raises(SettingsError, match="patch = "):
+        settings_of({"patch": given}, SectionClusterSettings)
+
+
+def test_a_frozen_encoder_embeds_one_size() -> None:
+    with pytest.raises(SettingsError, match="encoder: a frozen encoder embeds patches of one size, and patch names 2"):
+        settings_of({"patch": "64,128", "encoder": "/an/encoder.safetensors"}, ClusterSettings)
+
+
+@pytest.mark.parametrize("model", [SlideAnomalySettings, SlideSitesSettings, VolumeTileSettings])
+def test_runs_whose_network_has_one_size_refuse_two(model: Any) -> None:
+    with pytest.raises(SettingsError, match="has unequal sides"):
+        settings_of({"patch": "64,128"}, model)
 
 
 @pytest.mark.parametrize("given", ["64,32", "64x64x32", (64, 32), [], "", "sixty"])

@@ -14,6 +14,7 @@ from tile_engine.models.networks.autoencoder import Autoencoder
 from tile_engine.models.networks.cluster_heads import ClusterHead
 from tile_engine.models.networks.clusterer import Clusterer
 from tile_engine.models.networks.encoders import pretrained_of
+from tile_engine.models.networks.nested import NestedAutoencoder
 from tile_engine.models.training import checkpoint
 from tile_engine.models.training.encoding import encode_views
 from tile_engine.models.training.finetune import FineTune
@@ -54,7 +55,14 @@ def fine_tune() -> Phase:
     return FineTune(clusterer, patches(), steps=4, objective="imsat", seed=1)
 
 
-@pytest.mark.parametrize("make", [reconstruction, sweep, fine_tune])
+def fine_tune_of_two_sizes() -> Phase:
+    draw = np.random.default_rng(0)
+    nested = NestedAutoencoder([Autoencoder(patch=side, widths=(8,), embedding_size=8) for side in (32, 64)])
+    large = (draw.random((64, 3, 64, 64)) * 255).astype(np.uint8)
+    return FineTune(Clusterer(nested, ClusterHead(16, 4)), large, steps=4, objective="imsat", seed=1)
+
+
+@pytest.mark.parametrize("make", [reconstruction, sweep, fine_tune, fine_tune_of_two_sizes])
 def test_a_phase_stopped_and_loaded_into_a_new_one_ends_with_the_same_bits(
     make: Callable[[], Phase], tmp_path: Path
 ) -> None:

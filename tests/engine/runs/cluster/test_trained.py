@@ -50,7 +50,7 @@ def test_what_contradicts_the_networks_is_refused_before_anything_is_written(min
 
 def test_a_new_folder_without_new_images_is_refused(mini: Any, tmp_path: Path) -> None:
     done = mini.cli("apply", mini.out, "--out", tmp_path / "new")
-    assert done.returncode == 2 and "give --slides, --volumes or --films" in done.stderr.replace("\n", " ")
+    assert done.returncode == 2 and "give --slides, --volumes, --films or --sections" in done.stderr.replace("\n", " ")
 
 
 @pytest.mark.nightly

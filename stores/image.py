@@ -96,7 +96,7 @@ class StoredImage:
     def open(cls, path: Path) -> StoredImage:
         """Open a finished image. Raises CorruptError for an unfinished or damaged one."""
         attributes = attributes_of(path)
-        with foreign(lambda why: _not_ours(path, why)):
+        with foreign(lambda why: not_ours(path, why)):
             ours = attributes.get(ATTRIBUTES_KEY, {})
             if ours.get("status") != "complete":
                 raise CorruptError(
@@ -110,7 +110,7 @@ class StoredImage:
                 axes, frames = frames_of(attributes, [a.spec.shape for a in levels], ours["reference"])
                 turned = stored_affine(attributes)
             except SlideError as error:
-                raise _not_ours(path, error.message) from error
+                raise not_ours(path, error.message) from error
             if any(list(level.spec.names) != axes for level in levels):
                 raise ValueError(f"its axes are {axes}, those of its levels {[level.spec.names for level in levels]}")
             return cls(path, levels, frames, placement(frames[0], turned) if turned else STRAIGHT)
@@ -258,11 +258,12 @@ def attributes_of(path: Path) -> dict[str, Any]:
         raise CorruptError(f"{path} holds no zarr.json: it was never written, or was removed.") from error
     attributes = meta.get("attributes", {}) if isinstance(meta, dict) else None
     if not isinstance(attributes, dict):
-        raise _not_ours(path, "it is no metadata of a group")
+        raise not_ours(path, "it is no metadata of a group")
     return attributes
 
 
-def _not_ours(path: Path, why: str) -> CorruptError:
+def not_ours(path: Path, why: str) -> CorruptError:
+    """The error for metadata that tile-engine did not write so."""
     return CorruptError(f"{path / 'zarr.json'} is not what was written there ({why}).")
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ....stores.array import written
+from ....stores.cells import LabelCells
 from ....stores.frame import Array, Frame
-from ....stores.image import StoredImage
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
 from ...show.cluster_map import cluster_map
@@ -32,12 +32,12 @@ def draw_maps(job: Job[ClusterSettings], unit: Unit) -> Outcome:
     slide, folder, record = unit.slide, job.folder, job.slides[unit.slide]
     flat = job.modality.planar
     with outcome.clock("read"):
-        image = StoredImage.open(folder.label(slide, "clusters"))
-        labels = image.read(image.frames[0].box)[0]
+        stored = LabelCells.open(folder.label(slide, "clusters"))
+        labels = stored.read_all()
         if flat:
-            picture, cells = picture_of(job, slide, longest=LONGEST), Cells(labels, image.frames[0].spacing[0])
+            picture, cells = picture_of(job, slide, longest=LONGEST), Cells(labels, stored.frame.spacing[0])
         else:
-            picture, cells = planes_of(job, slide, labels, image.frames[0])
+            picture, cells = planes_of(job, slide, labels, stored.frame)
     shown = shown_clusters(job)
     legend = shown.legend_of(shown.slides[slide])
     head = job.modality.noun.capitalize()

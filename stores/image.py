@@ -78,7 +78,7 @@ class StoredImage:
     @classmethod
     def create(cls, path: Path, spec: ImageSpec) -> StoredImage:
         """Write the metadata of every level, with `status: incomplete`; existing shards stay."""
-        write_json(path / "zarr.json", _group({ATTRIBUTES_KEY: {"status": "incomplete"}}))
+        write_json(path / "zarr.json", group_document({ATTRIBUTES_KEY: {"status": "incomplete"}}))
         levels = [StoredArray.create(path / str(i), spec.level(i)) for i in range(len(spec.frames))]
         return cls(path, levels, spec.frames)
 
@@ -141,7 +141,7 @@ class StoredImage:
             ome["image-label"] = dict(label)
         turned = {} if placement.straight else {TRANSFORMS: [affine_transform(placement.of_cells(self.frames[0]))]}
         ours = {**(notes or {}), **turned, "reference": reference, "status": "complete"}
-        write_json(self.path / "zarr.json", _group({"ome": ome, ATTRIBUTES_KEY: ours}))
+        write_json(self.path / "zarr.json", group_document({"ome": ome, ATTRIBUTES_KEY: ours}))
         documents = [self.path / "zarr.json", *(a.path / "zarr.json" for a in self.levels)]
         return [written(path) for path in documents]
 
@@ -231,14 +231,15 @@ def begin_groups(path: Path) -> None:
     if not (path / "labels" / "zarr.json").exists():
         list_labels(path, [])
     if not (path / "layers" / "zarr.json").exists():
-        write_json(path / "layers" / "zarr.json", _group({}))
+        write_json(path / "layers" / "zarr.json", group_document({}))
 
 
 def list_labels(path: Path, names: Iterable[str]) -> None:
     """List the finished labels of the image at `path`, both under the standard's key and under the key that vizarr reads."""
     names = sorted(names)
     write_json(
-        path / "labels" / "zarr.json", _group({"ome": {"version": NGFF_VERSION, "labels": names}, "labels": names})
+        path / "labels" / "zarr.json",
+        group_document({"ome": {"version": NGFF_VERSION, "labels": names}, "labels": names}),
     )
 
 
@@ -277,5 +278,6 @@ def image_label(colours: Mapping[int, tuple[int, int, int]], properties: Sequenc
     }
 
 
-def _group(attributes: Mapping[str, Any]) -> dict[str, Any]:
+def group_document(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """What zarr.json of a group holds."""
     return {"zarr_format": 3, "node_type": "group", "attributes": dict(attributes)}

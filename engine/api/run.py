@@ -183,9 +183,10 @@ class Run:
         grid: str = "auto",
         options: RunOptions | None = None,
     ) -> Exported:
-        """Write labels and layers of volumes as NIfTI with BIDS names, to OUT/nifti by default; `layers` names some of them.
+        """Write the images of the run for other programs, to OUT/FORMAT by default; `layers` names some labels and layers.
 
-        `grid` is auto, source or layer. See `tile_engine.export`.
+        `to` is nifti, ome-zarr-0.4, ome-tiff, spatialdata, h5 or geojson; `grid`, of nifti, auto, source or layer. See
+        `tile_engine.export`.
         """
         from ..export.export import ExportChoices, export
 

@@ -16,7 +16,7 @@ from ...show.palette import chosen_colours
 from ...show.picture import Cells, Picture
 from ...show.stain_panels import draw_stains
 from ...show.triptych import triptych
-from ...steps.slide_picture import picture_of
+from ...steps.slide_picture import picture_of, place_in_viewers
 from .settings import ClusterSettings
 from .shown import ShownClusters, shown_clusters
 
@@ -66,15 +66,12 @@ def _panel(job: Job[ClusterSettings], block: str, stain: str) -> Array | None:
 def polygons(job: Job[ClusterSettings], slide: str, labels: Array, shown: ShownClusters) -> dict[str, object]:
     """The clusters of a slide as QuPath annotations, in pixels of the slide's level 0, counted from where QuPath counts."""
     record, step = job.slides[slide], job.settings.step
-    scale = [native / n for native, n in zip(record.native_shape, record.shape, strict=True)]
-    if max(abs(s / round(s) - 1) for s in scale) < 0.01:  # shapes are rounded, so factors near a whole number are whole
-        scale = [float(max(1, round(s))) for s in scale]
     classes = {
         i: ClusterClass(name, shown.colour_of[i], {"share of tissue tiles": share})
         for i, name, share in shown.legend_of(shown.slides[slide])
     }
-    y, x = record.corner or (0, 0)
-    return dict(features(labels, (step * scale[0], step * scale[1]), offset=(-float(y), -float(x)), classes=classes))
+    cell = tuple(step * s for s in record.native_scale)
+    return dict(features(labels, (cell[0], cell[1]), **place_in_viewers(record), classes=classes))
 
 
 def planes_of(job: Job[ClusterSettings], volume: str, labels: Array, cells: Frame) -> tuple[Picture, Cells]:

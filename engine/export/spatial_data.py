@@ -26,7 +26,8 @@ RASTER_VERSION = "0.5-dev-spatialdata"
 POLYGON = 3
 """Shapely's number of the geometry."""
 SYSTEM = "global"
-TILES = "tiles"
+TILES, TABLE = "tiles", "table"
+"""Names of the shapes and of their table, which differ, as names of all elements do."""
 
 
 def write_spatial_data(picked: Picked, folder: Path) -> None:
@@ -54,7 +55,7 @@ def write_spatial_data(picked: Picked, folder: Path) -> None:
     _group(root / "tables", {})
     more = keys | {"spatialdata-encoding-type": "ngff:regions_table", "version": TABLES}
     for name, data in encoded_table(table, attributes=more).items():
-        path = root / "tables" / TILES / name
+        path = root / "tables" / TABLE / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
 

@@ -133,9 +133,8 @@ def files_of_one() -> list[tuple[str, ...]]:
     rows.append(("image, with its pyramid", sum(shards), sum(level.box.size * 3 for level in levels) / 1e6))
     of_layer = sum(1 for _ in cells.cut((side, side)))
     rows += [(f"layer {name}", of_layer, cells.size * size / 1e6) for name, size in names.items()]
-    labels = [level.coarsen((16, 16)).box for level in levels] + [level.coarsen((step, step)).box for level in levels]
-    pieces = sum(sum(1 for _ in box.cut((1024, 1024))) for box in labels)
-    rows.append(("labels tissue and clusters", pieces, sum(box.size for box in labels) / 1e6))
+    pieces = sum(sum(1 for _ in level.box.cut(SLIDES.cut.block)) for level in levels)
+    rows.append(("labels tissue and clusters", 2 * pieces, 2 * sum(level.box.size for level in levels) / 1e6))
     rows.append(("metadata", 3 * len(levels) + 3 * 2 + 5, 0.0))
     blocks = sum(1 for _ in frame.box.cut(SLIDES.cut.block))
     rows.append(("receipts", blocks + of_layer + 2, 0.0))

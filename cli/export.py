@@ -13,11 +13,20 @@ from .say import say
 if TYPE_CHECKING:
     from ..engine.export.export import Exported
 
-To = Annotated[str, typer.Option("--to", metavar="FORMAT", help="Format of the files: nifti.", rich_help_panel=WRITE)]
+To = Annotated[
+    str,
+    typer.Option(
+        "--to",
+        metavar="FORMAT",
+        help="Format of the files: nifti (volumes), ome-zarr-0.4, ome-tiff, spatialdata, h5 (TRIDENT, CLAM) or geojson "
+        "(QuPath).",
+        rich_help_panel=WRITE,
+    ),
+]
 ExportOut = Annotated[
     str | None,
     typer.Option(
-        "--out", metavar="FOLDER", help="Folder for the exported files. [default: OUT/nifti]", rich_help_panel=WRITE
+        "--out", metavar="FOLDER", help="Folder for the exported files. [default: OUT/FORMAT]", rich_help_panel=WRITE
     ),
 ]
 Grid = Annotated[
@@ -25,7 +34,7 @@ Grid = Annotated[
     typer.Option(
         "--grid",
         metavar="auto|source|layer",
-        help="Grid of the exported files: that of the source volume, or the layer's own; auto is the source's, except for "
+        help="Grid of exported NIfTI: that of the source volume, or the layer's own; auto is the source's, except for "
         "coarser layers of several channels, such as embeddings.",
         rich_help_panel=WRITE,
     ),
@@ -33,7 +42,10 @@ Grid = Annotated[
 Layer = Annotated[
     list[str] | None,
     typer.Option(
-        "--layer", metavar="NAME", help="A label or layer to export, repeatable. [default: all]", rich_help_panel=WRITE
+        "--layer",
+        metavar="NAME",
+        help="A label or layer to export, repeatable; of geojson also tiles. [default: all]",
+        rich_help_panel=WRITE,
     ),
 ]
 
@@ -48,9 +60,10 @@ def export(
     json: AsJson = False,
     quiet: Quiet = False,
 ) -> int:
-    """Write the labels and layers of a run on volumes as NIfTI, named as BIDS names derivatives, where the volumes lie.
+    """Write the images, labels and tiles of a run in the formats of other programs.
 
-    Files of an earlier export that are the same are kept; those of other results need --redo.
+    nifti: labels and layers of volumes, named as BIDS names derivatives, where the volumes lie. Files of an earlier export that
+    are the same are kept; those of other results need --redo.
 
     Example: `tile-engine export results/ --to nifti --layer clusters`"""
     from ..engine.export.export import ExportChoices
@@ -73,7 +86,7 @@ def print_exported(exported: Exported, *, as_json: bool) -> int:
         print_json({"event": "result", **dataclasses.asdict(exported), "exit": 0})
         return 0
     kept = f", {len(exported.kept)} were there already" if exported.kept else ""
-    say(f"{exported.folder}: {len(exported.written)} labels and layers written, for {exported.volumes} volumes{kept}")
+    say(f"{exported.folder}: {len(exported.written)} files or stores written, for {exported.images} images{kept}")
     for name in exported.unfinished:
         say(f"warning: {name} is not finished and was left out", error=True)
     return 0

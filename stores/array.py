@@ -182,5 +182,5 @@ def _spec(path: Path, stamp: int) -> ArraySpec:
             chunk=tuple(sharding["chunk_shape"]),
             names=tuple(meta["dimension_names"]),
             fill=meta["fill_value"],
-            codec=Codec(blosc["cname"] if blosc else "none"),
+            codec=Codec(blosc["cname"], blosc["shuffle"]) if blosc else Codec("none"),
         )

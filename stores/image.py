@@ -78,7 +78,7 @@ class StoredImage:
     @classmethod
     def create(cls, path: Path, spec: ImageSpec) -> StoredImage:
         """Write the metadata of every level, with `status: incomplete`; existing shards stay."""
-        write_json(path / "zarr.json", _group({ATTRIBUTES_KEY: {"status": "incomplete"}}))
+        write_json(path / "zarr.json", group_document({ATTRIBUTES_KEY: {"status": "incomplete"}}))
         levels = [StoredArray.create(path / str(i), spec.level(i)) for i in range(len(spec.frames))]
         return cls(path, levels, spec.frames)
 
@@ -96,7 +96,7 @@ class StoredImage:
     def open(cls, path: Path) -> StoredImage:
         """Open a finished image. Raises CorruptError for an unfinished or damaged one."""
         attributes = attributes_of(path)
-        with foreign(lambda why: _not_ours(path, why)):
+        with foreign(lambda why: not_ours(path, why)):
             ours = attributes.get(ATTRIBUTES_KEY, {})
             if ours.get("status") != "complete":
                 raise CorruptError(
@@ -110,7 +110,7 @@ class StoredImage:
                 axes, frames = frames_of(attributes, [a.spec.shape for a in levels], ours["reference"])
                 turned = stored_affine(attributes)
             except SlideError as error:
-                raise _not_ours(path, error.message) from error
+                raise not_ours(path, error.message) from error
             if any(list(level.spec.names) != axes for level in levels):
                 raise ValueError(f"its axes are {axes}, those of its levels {[level.spec.names for level in levels]}")
             return cls(path, levels, frames, placement(frames[0], turned) if turned else STRAIGHT)
@@ -141,7 +141,7 @@ class StoredImage:
             ome["image-label"] = dict(label)
         turned = {} if placement.straight else {TRANSFORMS: [affine_transform(placement.of_cells(self.frames[0]))]}
         ours = {**(notes or {}), **turned, "reference": reference, "status": "complete"}
-        write_json(self.path / "zarr.json", _group({"ome": ome, ATTRIBUTES_KEY: ours}))
+        write_json(self.path / "zarr.json", group_document({"ome": ome, ATTRIBUTES_KEY: ours}))
         documents = [self.path / "zarr.json", *(a.path / "zarr.json" for a in self.levels)]
         return [written(path) for path in documents]
 
@@ -231,14 +231,15 @@ def begin_groups(path: Path) -> None:
     if not (path / "labels" / "zarr.json").exists():
         list_labels(path, [])
     if not (path / "layers" / "zarr.json").exists():
-        write_json(path / "layers" / "zarr.json", _group({}))
+        write_json(path / "layers" / "zarr.json", group_document({}))
 
 
 def list_labels(path: Path, names: Iterable[str]) -> None:
     """List the finished labels of the image at `path`, both under the standard's key and under the key that vizarr reads."""
     names = sorted(names)
     write_json(
-        path / "labels" / "zarr.json", _group({"ome": {"version": NGFF_VERSION, "labels": names}, "labels": names})
+        path / "labels" / "zarr.json",
+        group_document({"ome": {"version": NGFF_VERSION, "labels": names}, "labels": names}),
     )
 
 
@@ -258,11 +259,12 @@ def attributes_of(path: Path) -> dict[str, Any]:
         raise CorruptError(f"{path} holds no zarr.json: it was never written, or was removed.") from error
     attributes = meta.get("attributes", {}) if isinstance(meta, dict) else None
     if not isinstance(attributes, dict):
-        raise _not_ours(path, "it is no metadata of a group")
+        raise not_ours(path, "it is no metadata of a group")
     return attributes
 
 
-def _not_ours(path: Path, why: str) -> CorruptError:
+def not_ours(path: Path, why: str) -> CorruptError:
+    """The error for metadata that tile-engine did not write so."""
     return CorruptError(f"{path / 'zarr.json'} is not what was written there ({why}).")
 
 
@@ -276,5 +278,6 @@ def image_label(colours: Mapping[int, tuple[int, int, int]], properties: Sequenc
     }
 
 
-def _group(attributes: Mapping[str, Any]) -> dict[str, Any]:
+def group_document(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """What zarr.json of a group holds."""
     return {"zarr_format": 3, "node_type": "group", "attributes": dict(attributes)}

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import SettingsError
 from .array_files import as_written
-from .frame import Array, Box
+from .cells import LabelCells
+from .frame import Array, Box, Frame
 from .image import StoredImage
+from .placement import Placement
 from .remote import ObjectPath
 
 if TYPE_CHECKING:
@@ -16,20 +19,19 @@ if TYPE_CHECKING:
 
 
 class _Indexed:
-    """A level of a stored image with the slice indexing that xarray's lazy arrays need."""
+    """Values that are read box by box, with the slice indexing that xarray's lazy arrays need."""
 
-    def __init__(self, image: StoredImage, level: int) -> None:
-        spec = image.levels[level].spec
-        self._array = image.levels[level]
-        self.shape, self.ndim = spec.shape, len(spec.shape)
+    def __init__(self, read: Callable[[Box], Array], shape: tuple[int, ...], dtype: str) -> None:
         import numpy as np
 
-        self.dtype: Any = np.dtype(spec.dtype)
+        self._read = read
+        self.shape, self.ndim = shape, len(shape)
+        self.dtype: Any = np.dtype(dtype)
 
     def __getitem__(self, key: tuple[slice, ...]) -> Array:
         spans = [k.indices(n) for k, n in zip(key, self.shape, strict=True)]
         box = Box(tuple(s[0] for s in spans), tuple(max(s[0], s[1]) for s in spans))
-        return self._array.read(box)[tuple(slice(None, None, s[2]) for s in spans)]
+        return self._read(box)[tuple(slice(None, None, s[2]) for s in spans)]
 
 
 def as_dataarray(image: StoredImage, level: int, name: str) -> xr.DataArray:
@@ -38,13 +40,25 @@ def as_dataarray(image: StoredImage, level: int, name: str) -> xr.DataArray:
     Coordinates of an oblique volume run along its own axes; `attrs["affine_um"]` is then the 4 x 4 matrix from cells
     (z, y, x, 1) to micrometres (z, y, x) in the scanner.
     """
+    array = image.levels[level]
+    source = _Indexed(array.read, array.spec.shape, array.spec.dtype)
+    return _dataarray(source, array.spec.names, image.frames[level], image.placement, name)
+
+
+def cells_as_dataarray(label: LabelCells, name: str) -> xr.DataArray:
+    """A label as a DataArray on its cells, as the layers of a run are: dims (y, x) or (z, y, x)."""
+    source = _Indexed(label.read, label.frame.shape, label.image.dtype)
+    return _dataarray(source, label.frame.axes, label.frame, label.image.placement, name)
+
+
+def _dataarray(source: _Indexed, names: tuple[str, ...], frame: Frame, placement: Placement, name: str) -> xr.DataArray:
     import xarray as xr
     from xarray.core import indexing
 
     class Backend(xr.backends.BackendArray):
         def __init__(self) -> None:
-            self._source = _Indexed(image, level)
-            self.shape, self.dtype = self._source.shape, self._source.dtype
+            self._source = source
+            self.shape, self.dtype = source.shape, source.dtype
 
         def __getitem__(self, key: Any) -> Any:
             return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.BASIC, self._basic)
@@ -54,13 +68,12 @@ def as_dataarray(image: StoredImage, level: int, name: str) -> xr.DataArray:
             values = self._source[whole]
             return values[tuple(0 if not isinstance(k, slice) else slice(None) for k in key)]
 
-    frame, spec = image.frames[level], image.levels[level].spec
     data = indexing.LazilyIndexedArray(Backend())
     coords = {axis: (axis, frame.centres(i), {"units": "micrometer"}) for i, axis in enumerate(frame.axes)}
     attrs: dict[str, Any] = {"spacing_um": list(frame.spacing)}
-    if not image.placement.straight:
-        attrs["affine_um"] = image.placement.of_cells(frame).tolist()
-    return xr.DataArray(xr.Variable(spec.names, data), coords=coords, name=name, attrs=attrs)
+    if not placement.straight:
+        attrs["affine_um"] = placement.of_cells(frame).tolist()
+    return xr.DataArray(xr.Variable(names, data), coords=coords, name=name, attrs=attrs)
 
 
 def as_dataset(path: Path) -> xr.Dataset:

@@ -10,7 +10,7 @@ threads, and they are written once, atomically (see `files.write_whole`). zarr-p
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -28,13 +28,18 @@ ABSENT_CHUNK = np.uint64(2**64 - 1)
 """Offset and length of an absent chunk, which reads as the fill value."""
 
 CodecName = Literal["zstd", "lz4", "none"]
+ShuffleName = Literal["bitshuffle", "noshuffle"]
+SHUFFLES: Mapping[ShuffleName, int] = {"bitshuffle": 2, "noshuffle": 0}
+"""Numbers of blosc."""
 
 
 @dataclass(frozen=True, slots=True)
 class Codec:
-    """Lossless compression of one chunk: blosc with bitshuffle, level 1, or none at all; always followed by crc32c."""
+    """Lossless compression of one chunk: blosc at level 1, or none at all; always followed by crc32c."""
 
     name: CodecName = "zstd"
+    shuffle: ShuffleName = "bitshuffle"
+    """Bitshuffle makes neighbours that differ little alike; it only costs time where they are equal."""
 
     def metadata(self, dtype: np.dtype[Any]) -> list[dict[str, Any]]:
         """The chunk's codec pipeline as zarr.json states it."""
@@ -45,7 +50,7 @@ class Codec:
                 "typesize": dtype.itemsize,
                 "cname": self.name,
                 "clevel": 1,
-                "shuffle": "bitshuffle",
+                "shuffle": self.shuffle,
                 "blocksize": 0,
             }
             pipeline.append({"name": "blosc", "configuration": blosc})
@@ -57,7 +62,7 @@ class Codec:
         if self.name == "none":
             return chunk.tobytes()
         blosc.use_threads = False  # blosc's threads would compete with the pool, and are not thread-safe
-        data: bytes = blosc.compress(chunk, self.name.encode(), 1, blosc.BITSHUFFLE, 0, chunk.dtype.itemsize)
+        data: bytes = blosc.compress(chunk, self.name.encode(), 1, SHUFFLES[self.shuffle], 0, chunk.dtype.itemsize)
         return data
 
     def decode(self, data: bytes, nbytes: int) -> bytes:
@@ -100,9 +105,16 @@ def encode_shard(
         piece = values[where]
         if piece.shape != tuple(chunk):
             piece = np.pad(piece, [(0, c - n) for c, n in zip(chunk, piece.shape, strict=True)], mode="edge")
+        value = piece.flat[0].tobytes() if (piece[0] == piece.flat[0]).all() and (piece == piece.flat[0]).all() else b""
+        if value in constant:
+            return constant[value]
         data = codec.encode(np.ascontiguousarray(piece.astype(piece.dtype.newbyteorder("<"), copy=False)))
-        return data + checksum(data).to_bytes(4, "little")
+        data += checksum(data).to_bytes(4, "little")
+        if value:
+            constant[value] = data
+        return data
 
+    constant: dict[bytes, bytes] = {}  # a chunk of one value is encoded once
     indices = list(np.ndindex(*grid))
     pieces = list(pool.map(chunk_bytes, indices)) if pool else [chunk_bytes(i) for i in indices]
     table = np.full((len(pieces), 2), ABSENT_CHUNK, "<u8")

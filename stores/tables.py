@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import tempfile
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,7 @@ def write_table(path: Path, table: Any) -> list[Written]:
     The root metadata of the old table is removed first, that of the new one is written last: a reader finds a whole table
     or none. Foreign files in the folder stay.
     """
-    files = sorted(_encoded(table).items())
+    files = sorted(encoded_table(table).items())
     root = path / "zarr.json"
     root.unlink(missing_ok=True)
     prune(path, named(anndata_keys("|".join(map(re.escape, ["_index", *table.obs.columns])))))
@@ -38,8 +40,8 @@ def write_table(path: Path, table: Any) -> list[Written]:
     return [Written(path / name, len(data), crc32(data)) for name, data in files]
 
 
-def _encoded(table: Any) -> dict[str, bytes]:
-    """Path below the table -> bytes."""
+def encoded_table(table: Any, attributes: Mapping[str, Any] | None = None) -> dict[str, bytes]:
+    """Path below the table -> bytes, of an AnnData as zarr v3; `attributes` are added to those of its group."""
     import anndata
     import zarr
 
@@ -55,7 +57,12 @@ def _encoded(table: Any) -> dict[str, bytes]:
             table.write_zarr(zarr.storage.MemoryStore(store))
     finally:
         anndata.settings.zarr_write_format = previous_format
-    return {name: data.to_bytes() for name, data in store.items()}
+    files = {name: data.to_bytes() for name, data in store.items()}
+    if attributes:
+        group = json.loads(files["zarr.json"])
+        group["attributes"] |= attributes
+        files["zarr.json"] = json.dumps(group).encode()
+    return files
 
 
 def read_table(path: Path) -> Any:

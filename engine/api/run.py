@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import CorruptError
+from ...stores.cells import LabelCells
 from ...stores.image import StoredImage
-from ...stores.lazy import as_dataarray, as_dataset
+from ...stores.lazy import as_dataarray, as_dataset, cells_as_dataarray
 from ...stores.remote import absolute
 from ...stores.tables import read_table
 from ..pipeline.documents import read_quarantined, read_rejected, read_run
@@ -80,15 +81,22 @@ class Run:
         return as_dataarray(self._open(self._folder.slide(slide)), level, slide)
 
     def layers(self, name: str) -> dict[str, xr.DataArray]:
-        """Slide id -> a layer ("tissue", "clusters", "confidence", "embedding", "assignment").
+        """Slide id -> a layer ("confidence", "embedding", "assignment"), or a label ("tissue", "clusters") on its cells.
 
         A version of the image itself ("harmonized/B") is there for some images only, and those are returned.
         Raises CorruptError if the layer does not exist (yet).
         """
-        paths = {slide: self._path_of(slide, name) for slide in self._job.slides}
+        if any(self._folder.label(slide, name).exists() for slide in self._job.slides):
+            return {slide: cells_as_dataarray(self._cells(slide, name), name) for slide in self._job.slides}
+        paths = {slide: self._folder.layer(slide, name) for slide in self._job.slides}
         if "/" in name and any(path.exists() for path in paths.values()):
             paths = {slide: path for slide, path in paths.items() if path.exists()}
         return {slide: as_dataarray(self._open(path), 0, name) for slide, path in paths.items()}
+
+    def labels(self, name: str, level: int = 0) -> dict[str, xr.DataArray]:
+        """Slide id -> a label ("tissue", "clusters") as it is stored: on the grid of `image(slide, level)`, pixel by pixel,
+        or of older runs, and with `label_grid="cells"`, on its cells. `layers` has it on its cells in any case."""
+        return {slide: as_dataarray(self._cells(slide, name).image, level, name) for slide in self._job.slides}
 
     def table(self, name: str) -> anndata.AnnData:
         """A table of the run by its name ("tiles", "volumes"). Raises CorruptError if the table does not exist (yet)."""
@@ -175,9 +183,10 @@ class Run:
         grid: str = "auto",
         options: RunOptions | None = None,
     ) -> Exported:
-        """Write labels and layers of volumes as NIfTI with BIDS names, to OUT/nifti by default; `layers` names some of them.
+        """Write the images of the run for other programs, to OUT/FORMAT by default; `layers` names some labels and layers.
 
-        `grid` is auto, source or layer. See `tile_engine.export`.
+        `to` is nifti, ome-zarr-0.4, ome-tiff, spatialdata, h5 or geojson; `grid`, of nifti, auto, source or layer. See
+        `tile_engine.export`.
         """
         from ..export.export import ExportChoices, export
 
@@ -198,15 +207,17 @@ class Run:
 
         return warp_file(self.out, file, block=block, stain=stain, inverse=inverse, to=to, overwrite=overwrite)
 
-    def _path_of(self, slide: str, name: str) -> Path:
-        """Path of the label of this name, or else of the layer."""
-        label = self._folder.label(slide, name)
-        return label if label.exists() else self._folder.layer(slide, name)
+    def _cells(self, slide: str, name: str) -> LabelCells:
+        return LabelCells.open(self._there(self._folder.label(slide, name)))
 
     def _open(self, path: Path) -> StoredImage:
+        return StoredImage.open(self._there(path))
+
+    @staticmethod
+    def _there(path: Path) -> Path:
         if not path.exists():
             raise CorruptError(f"{path} is not there: it was not made yet, or was removed. Run the same command again.")
-        return StoredImage.open(path)
+        return path
 
 
 def open_run(out: str | Path) -> Run:

@@ -1,9 +1,9 @@
-"""export: writes the labels and layers of a run for other programs; the one function behind the command and `Run.export`."""
+"""export: writes results of a run for other programs; the one function behind the command and `Run.export`."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -19,16 +19,22 @@ from ..pipeline.settings import RunSettings
 from ..runtime.load import load
 from ..runtime.options import RunOptions
 from .fields import Field, fields_of
+from .formats import FORMATS as OF_IMAGES
+from .formats import ImageFile
 from .names import plain_names, source_names
-from .nifti import NiftiFile, fingerprint_of, nifti_file, write_file
-from .owned import State, check_no_link, export_state, sweep
+from .nifti import NIFTI, NiftiFile, fingerprint_of, nifti_file, write_file
+from .owned import check_no_link, export_state, sweep
+from .picked import Picked
 from .sidecars import DESCRIPTION, IGNORED, check_dataset, write_dataset
 
-FORMATS = ("nifti",)
+FORMATS = (NIFTI, *OF_IMAGES)
 GRIDS = ("auto", "source", "layer")
+TILES = "tiles"
+"""Among the layers: the tiles themselves, of formats that leave them out otherwise."""
 INSTEAD = (
-    "a NIfTI holds a volume, and these are slides. For other programs there is already maps/ID.geojson of every slide, which "
-    "QuPath opens, and slides/ID.ome.zarr, an OME-Zarr with labels and layers, for napari and others."
+    "a NIfTI holds a volume, and these are slides. Give another --to: ome-zarr-0.4 or ome-tiff for viewers such as QuPath, "
+    "geojson for outlines, spatialdata or h5 for tiles and their features. There is already maps/ID.geojson of every slide, "
+    "which QuPath opens, and slides/ID.ome.zarr, an OME-Zarr 0.5 with labels and layers, for napari and others."
 )
 
 
@@ -38,11 +44,11 @@ class ExportChoices:
 
     to: str = "nifti"
     folder: str | Path | None = None
-    """Folder of the files; by default OUT/nifti."""
+    """Folder of the files; by default OUT/FORMAT."""
     layers: tuple[str, ...] = ()
-    """Names of labels and layers; by default all."""
+    """Names of labels and layers; by default all. Formats other than nifti take labels, and geojson `tiles` in addition."""
     grid: str = "auto"
-    """auto, source or layer: the source's grid, or the layer's own; auto is the source's for all layers of one channel."""
+    """Of nifti: auto, source or layer: the source's grid or the layer's own; auto is the source's for layers of one channel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +58,9 @@ class Exported:
     out: str
     """Folder of the run."""
     folder: str
-    volumes: int
+    images: int
     written: tuple[str, ...]
-    """Volumes that were written, by their paths below the folder; each has its JSON beside it, a label map its table."""
+    """Files or stores that were written, by their paths below the folder. A NIfTI has its JSON and its table beside it."""
     kept: tuple[str, ...]
     """Those that were there already, of the same results."""
     unfinished: tuple[str, ...] = field(default=())
@@ -62,20 +68,21 @@ class Exported:
 
 
 def export(out: str | Path, choices: ExportChoices | None = None, *, options: RunOptions | None = None) -> Exported:
-    """Write the labels and layers of all images of a run; `options.redo` writes over an earlier export of other results.
+    """Write all images of a run for other programs; `options.redo` writes over an earlier export of other results.
 
     Everything is checked before the first file is written. The same call goes on with an interrupted export. Raises
-    SettingsError for a run of slides (E_EXPORT), for layers that the run does not have (E_NO_LAYER), for files that are not
-    tile-engine's (E_FOREIGN) or are of other results (E_OTHER_SETTINGS).
+    SettingsError for images that the format does not hold (E_EXPORT), for layers that the run does not have (E_NO_LAYER), for
+    files that are not tile-engine's (E_FOREIGN) or are of other results (E_OTHER_SETTINGS).
     """
     choices, options = choices or ExportChoices(), options or RunOptions()
     _check(choices)
     home = absolute(out)
-    if find_stain_runs(Folder(home)):
+    if find_stain_runs(Folder(home)) and choices.to == NIFTI:
         raise SettingsError(f"{home} cannot be exported as NIfTI: {INSTEAD}", "E_EXPORT")
     job = load(home)
-    if job.modality.planar:
-        raise SettingsError(f"{home} cannot be exported as NIfTI: {INSTEAD}", "E_EXPORT")
+    _check_kind(job, choices.to)
+    if choices.to != NIFTI:
+        return _export_images(job, choices, options)
     run = read_run(job.folder)
     folder = _folder(job, choices, run.input)
     fields, unfinished = _fields(job, choices.layers)
@@ -85,8 +92,11 @@ def export(out: str | Path, choices: ExportChoices | None = None, *, options: Ru
         check_dataset(folder)
         for name in (DESCRIPTION, IGNORED):
             check_no_link(folder, folder / name)
-        states = {one.unit: export_state(folder, one.unit, partial(fingerprint_of, one), one.targets) for one in files}
-        _check_old(folder, files, states, redo=options.redo)
+        states = {
+            one.unit: export_state(folder, NIFTI, one.unit, partial(fingerprint_of, one), one.targets) for one in files
+        }
+        old = [one.path.name for one in files if states[one.unit] == "old"]
+        _check_old(folder, old, redo=options.redo)
         sweep([target for one in files for target in one.targets])
         write_dataset(folder, run)
         written, kept = [], []
@@ -99,6 +109,65 @@ def export(out: str | Path, choices: ExportChoices | None = None, *, options: Ru
                 written.append(name)
             options.report(Event("progress", "export", "export", count, len(files)))
     return Exported(str(home), str(folder), sum(map(bool, fields.values())), tuple(written), tuple(kept), unfinished)
+
+
+def _export_images(job: Job[RunSettings], choices: ExportChoices, options: RunOptions) -> Exported:
+    """Write every image of a run in a format that holds an image with its labels, or its tiles."""
+    with_tiles = OF_IMAGES[choices.to].tiles and TILES in choices.layers
+    names = [name for name in choices.layers if not (with_tiles and name == TILES)]
+    fields, unfinished = _labels(job, names, all_of_them=not choices.layers)
+    folder = _folder(job, choices, read_run(job.folder).input)
+    files = [
+        ImageFile(choices.to, Picked(job, image, tuple(labels), with_tiles), folder) for image, labels in fields.items()
+    ]
+    for file in files:
+        file.check()
+    Folder(folder).claim(None if isinstance(job.folder.out, ObjectPath) else job.folder.out.stat().st_mode & 0o777)
+    with Lock(folder, force=options.force_unlock):
+        states = {file.picked.image: file.state for file in files}
+        _check_old(folder, [f.targets[0].name for f in files if states[f.picked.image] == "old"], redo=options.redo)
+        written, kept = [], []
+        for count, file in enumerate(files, 1):
+            file.sweep()
+            same = states[file.picked.image] == "same"
+            if not same:
+                file.write()
+            (kept if same else written).extend(target.name for target in file.targets)
+            options.report(Event("progress", "export", "export", count, len(files)))
+    return Exported(str(job.folder.out), str(folder), len(files), tuple(written), tuple(kept), unfinished)
+
+
+def _labels(
+    job: Job[RunSettings], names: Collection[str], *, all_of_them: bool
+) -> tuple[dict[str, list[Field]], tuple[str, ...]]:
+    """Id -> finished labels of these names, and those that are not finished. Raises SettingsError (E_NO_LAYER) for others."""
+    found = {image: [field for field in fields_of(job.folder.slide(image)) if field.is_label] for image in job.slides}
+    known = sorted({field.name for labels in found.values() for field in labels})
+    if unknown := [name for name in names if name not in known]:
+        raise SettingsError(
+            f"{job.folder.out} has no label {', '.join(map(repr, unknown))}: there is {', '.join(known) or 'none'}.",
+            "E_NO_LAYER",
+        )
+    chosen = {image: [one for one in labels if all_of_them or one.name in names] for image, labels in found.items()}
+    unfinished = [f"{image}/{one.below}" for image, labels in chosen.items() for one in labels if not one.is_finished]
+    return {image: [one for one in labels if one.is_finished] for image, labels in chosen.items()}, tuple(unfinished)
+
+
+def _check_kind(job: Job[RunSettings], to: str) -> None:
+    """Raises SettingsError (E_EXPORT) for images that a format does not hold."""
+    if to == NIFTI and job.modality.planar:
+        raise SettingsError(f"{job.folder.out} cannot be exported as NIfTI: {INSTEAD}", "E_EXPORT")
+    if job.folder.images == "films":
+        raise SettingsError(
+            f"{job.folder.out} is a run on films, which lie in one store, films.zarr: xarray.open_zarr opens it as it is.",
+            "E_EXPORT",
+        )
+    if to != NIFTI and not job.modality.planar and not OF_IMAGES[to].volumes:
+        raise SettingsError(
+            f"{job.folder.out} cannot be exported as {to}, which holds slides, and these are volumes. Give --to nifti or "
+            "ome-zarr-0.4.",
+            "E_EXPORT",
+        )
 
 
 def _check(choices: ExportChoices) -> None:
@@ -178,8 +247,7 @@ def _files(job: Job[RunSettings], fields: dict[str, list[Field]], folder: Path, 
     return files
 
 
-def _check_old(folder: Path, files: list[NiftiFile], states: dict[str, State], *, redo: bool) -> None:
-    old = list(_old(files, states))
+def _check_old(folder: Path, old: list[str], *, redo: bool) -> None:
     if old and not redo:
         more = f" and {len(old) - 1} more" if len(old) > 1 else ""
         raise SettingsError(
@@ -187,7 +255,3 @@ def _check_old(folder: Path, files: list[NiftiFile], states: dict[str, State], *
             "Nothing was written. Write over it with --redo, or choose another folder with --out.",
             "E_OTHER_SETTINGS",
         )
-
-
-def _old(files: list[NiftiFile], states: dict[str, State]) -> Iterator[str]:
-    return (one.path.name for one in files if states[one.unit] == "old")

@@ -24,6 +24,7 @@ from .names import SourceName
 from .owned import forget, remember
 from .sidecars import as_json, labels_of, sidecar, table_of
 
+NIFTI = "nifti"
 VERSION = 1
 """Changes when the same field would be written otherwise."""
 OWN_GRID = "layer"
@@ -119,8 +120,8 @@ def write_file(folder: Path, one: NiftiFile, run: RunDocument) -> list[Written]:
             )
         documents = _documents(one, run, sorted(present))
         files += [Written(path, len(data), crc32(data)) for path, data in documents.items()]
-        forget(folder, one.unit)
-        remember(folder, one.unit, fingerprint, files)
+        forget(folder, NIFTI, one.unit)
+        remember(folder, NIFTI, one.unit, fingerprint, files)
         file.commit()
     for path, data in documents.items():
         write_durably(path, data)

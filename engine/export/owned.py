@@ -1,4 +1,6 @@
-"""Owned: which files in the folder of an export are tile-engine's; a receipt of each field says so, by size and checksum.
+"""Owned: which files in the folder of an export are tile-engine's; a receipt of each unit says so, by size and checksum.
+
+A unit is what is exported at once: a field of a volume as NIfTI, an image in the other formats.
 
 A file that stands where one would be written, and is none of the receipt's or was changed since (a label map that somebody
 corrected by hand), is foreign: it is never overwritten.
@@ -14,24 +16,25 @@ from typing import Literal
 from ...errors import SettingsError
 from ...stores.array import Written
 from ...stores.files import target_of
+from ...stores.inside import ID_PATTERN
 from ...stores.partial_file import crc32_of
 from ...stores.receipts import Ledger, read_receipt
 
-FORMAT = "nifti"
 OWN_NAMES = re.compile(
     r"sub-[A-Za-z0-9]+/(ses-[A-Za-z0-9]+/)?[a-z]+/sub-[A-Za-z0-9]+(_[A-Za-z]+-[A-Za-z0-9+]+)*_[A-Za-z0-9]+\.(nii\.gz|json|tsv)"
+    rf"|{ID_PATTERN}\.(ome\.tif|h5|geojson)|{ID_PATTERN}\.(ome\.)?zarr/.+"
 )
 """Paths below the folder of an export that a receipt may name: no other file is ever removed."""
 State = Literal["new", "same", "old"]
 """Nothing is there, or not all of it; all is there, of the same results; all or some is there, of other results."""
 
 
-def export_state(folder: Path, unit: str, fingerprint: Callable[[], str], targets: Sequence[Path]) -> State:
-    """What is there of a field's files; its fingerprint is asked for only where some are.
+def export_state(folder: Path, kind: str, unit: str, fingerprint: Callable[[], str], targets: Sequence[Path]) -> State:
+    """What is there of a unit's files; its fingerprint is asked for only where some are.
 
     Raises SettingsError (E_FOREIGN) for a file that tile-engine did not write.
     """
-    path_of_receipt = Ledger(folder, FORMAT, "").path(unit)
+    path_of_receipt = Ledger(folder, kind, "").path(unit)
     check_no_link(folder, path_of_receipt)
     try:
         receipt = read_receipt(path_of_receipt)
@@ -68,9 +71,9 @@ def check_no_link(folder: Path, path: Path) -> None:
             )
 
 
-def forget(folder: Path, unit: str) -> None:
-    """Remove the files of a field that its receipt names, and then the receipt. Their state was checked before."""
-    path = Ledger(folder, FORMAT, "").path(unit)
+def forget(folder: Path, kind: str, unit: str) -> None:
+    """Remove the files of a unit that its receipt names, and then the receipt. Their state was checked before."""
+    path = Ledger(folder, kind, "").path(unit)
     if not path.exists():
         return
     for name, _, _ in read_receipt(path).files:
@@ -79,9 +82,9 @@ def forget(folder: Path, unit: str) -> None:
     path.unlink()
 
 
-def remember(folder: Path, unit: str, fingerprint: str, files: Sequence[Written]) -> None:
+def remember(folder: Path, kind: str, unit: str, fingerprint: str, files: Sequence[Written]) -> None:
     """Write the receipt, before the files get their names: a killed export leaves no file that nobody owns."""
-    Ledger(folder, FORMAT, fingerprint).write(unit, files, seconds={}, facts={})
+    Ledger(folder, kind, fingerprint).write(unit, files, seconds={}, facts={})
 
 
 def sweep(targets: Collection[Path]) -> None:

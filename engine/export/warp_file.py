@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from ...errors import CorruptError, SettingsError
+from ...stores.cells import LabelCells
 from ...stores.files import write_whole
 from ...stores.folder import Folder
 from ...stores.frame import Array, Box, Frame
-from ...stores.image import StoredImage
 from ...stores.memory import MemorySource
 from ...stores.regular import read_whole
 from ...stores.remote import absolute
@@ -226,13 +226,13 @@ def _label_image(source: Path, section: Frame) -> tuple[Array, Frame]:
 
 
 def _stored_labels(source: Path, section: Frame) -> tuple[Array, Frame]:
-    """The finest level of a label of an OME-Zarr, and its frame, whose last cells may reach beyond the section.
+    """The cells of a label of an OME-Zarr, and their frame, whose last cells may reach beyond the section.
 
     Raises SettingsError (E_LABEL_IMAGE) for one that is too large, none, or of something of another size.
     """
-    stored = StoredImage.open(source)
-    frame = stored.frames[0]
-    if len(frame.shape) != 2 or frame.box.size > MAX_PIXELS or stored.levels[0].spec.names[0] == "c":
+    stored = LabelCells.open(source)
+    frame = stored.frame
+    if len(frame.shape) != 2 or frame.box.size > MAX_PIXELS or stored.image.levels[0].spec.names[0] == "c":
         raise SettingsError(f"{source} is no label of at most {MAX_PIXELS:,} pixels (y, x).", "E_LABEL_IMAGE")
     for n, s, m, spacing in zip(section.shape, section.spacing, frame.shape, frame.spacing, strict=True):
         if abs(n * s - m * spacing) > MAX_RATIO * n * s + 2 * spacing:
@@ -241,7 +241,7 @@ def _stored_labels(source: Path, section: Frame) -> tuple[Array, Frame]:
                 "the label of something else.",
                 "E_LABEL_IMAGE",
             )
-    return np.asarray(stored.read(frame.box)[0]), frame
+    return stored.read_all(), frame
 
 
 def _boxes(frame: Frame) -> Iterator[Box]:

@@ -192,6 +192,14 @@ class ImageRecord:
         return tuple(f"{stain} {colour}" for stain in self.stains for colour in COLOURS)
 
     @property
+    def native_scale(self) -> tuple[float, ...]:
+        """Pixels of level 0 of its file in a pixel of the run, by axis; whole where shapes are rounded from whole ones."""
+        scale = [native / n for native, n in zip(self.native_shape, self.shape, strict=True)]
+        if max(abs(s / max(1, round(s)) - 1) for s in scale) < 0.01:
+            return tuple(float(max(1, round(s))) for s in scale)
+        return tuple(scale)
+
+    @property
     def frame(self) -> Frame:
         return Frame(AXES[-len(self.shape) :], self.shape, self.spacing, self.origin)
 

@@ -62,9 +62,15 @@ class RunSettings(BaseModel):
         except SettingsError as error:  # pydantic reports a ValueError together with the other problems
             raise ValueError(error.message) from error
 
-    def as_begun(self, earlier: Mapping[str, Any]) -> Self:
-        """The settings, where those of the run in OUT (`earlier`) tell what cannot be read any more."""
+    def as_begun(self, earlier: Mapping[str, Any] | None) -> Self:
+        """The settings, where those of the run in OUT (`earlier`, None for a new run) tell what cannot be read any more, or
+        what such a run keeps."""
         return self
+
+    @property
+    def labels_on_image(self) -> bool:
+        """Whether labels have the grid of the image that they lie over, not the coarser one of their cells."""
+        return False
 
     @property
     def stored_pixels(self) -> str:
@@ -102,13 +108,16 @@ class RunSettings(BaseModel):
         return dict(self)
 
     def deciding(self, fields: Iterable[str]) -> dict[str, Any]:
-        """The named settings' values for a fingerprint: dtype "auto" counts as float32; a device other than cuda is omitted."""
+        """The named settings' values for a fingerprint: dtype "auto" counts as float32; a device other than cuda is omitted,
+        and labels on their cells are."""
         named = self.named
         values = {field: named[field] for field in fields}
         if values.get("dtype") == "auto":
             values["dtype"] = "float32"
         if values.get("device") != "cuda":
             values.pop("device", None)
+        if values.get("label_grid") in (None, "cells"):  # runs that began before there was this setting
+            values.pop("label_grid", None)
         return values
 
 

@@ -58,9 +58,9 @@ def with_threads(settings: C, folder: Folder) -> C:
 
 
 def as_begun(settings: C, folder: Folder) -> C:
-    """The settings, where those of the run in OUT tell what cannot be read any more."""
+    """The settings, where the run in OUT tells what cannot be read any more, or what stays as it began."""
     begun = find_run(folder)
-    return settings.as_begun(begun.settings) if begun else settings
+    return settings.as_begun(begun.settings if begun else None)
 
 
 def with_kept(

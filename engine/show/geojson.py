@@ -43,12 +43,14 @@ def features(
     cell: tuple[float, float],
     *,
     offset: tuple[float, float] = (0.0, 0.0),
+    extent: tuple[float, float] = (math.inf, math.inf),
     classes: Mapping[int, ClusterClass],
 ) -> FeatureCollection:
     """One Feature per label present, ascending; `labels` int (y, x), 0 left out.
 
-    `cell` is the (height, width) of a cell and `offset` the (y, x) of the grid's corner, both in pixels of level 0.
-    Coordinates are x, y. Raises KeyError where a label has no class.
+    `cell` is the (height, width) of a cell, `offset` the (y, x) of the grid's corner, and `extent` the (height, width) of the
+    image, beyond which cells at its rim are cut off, all in pixels of level 0. Coordinates are x, y. Raises KeyError where a
+    label has no class.
     """
     import shapely
 
@@ -57,25 +59,40 @@ def features(
         cluster = classes[label]
         polygons = shapely.transform(
             shapely.multipolygons(faces),
-            lambda corners: np.round(corners * (cell[1], cell[0]) + (offset[1], offset[0]), 3),
+            lambda corners: np.round(np.minimum(corners * cell[::-1], extent[::-1]) + np.array(offset[::-1]), 3),
         )
-        geometry = json.loads(shapely.to_geojson(polygons))
-        name = uuid.uuid5(_IDENTIFIER_NAMESPACE, f"{label}\n{cluster.name}\n{shapely.to_wkb(polygons, hex=True)}")
-        shapes.append(
-            {
-                "type": "Feature",
-                "id": str(name),
-                "geometry": geometry,
-                "properties": {
-                    "objectType": "annotation",
-                    "name": cluster.name,
-                    "classification": {"name": cluster.name, "color": [int(v) for v in cluster.color]},
-                    "isLocked": False,
-                    "measurements": {k: float(v) for k, v in cluster.measurements.items() if math.isfinite(v)},
-                },
-            }
-        )
+        shapes.append(feature(polygons, cluster, label))
     return {"type": "FeatureCollection", "features": shapes}
+
+
+def feature(shape: Any, cluster: ClusterClass, label: int, *, kind: str = "annotation") -> dict[str, Any]:
+    """One of QuPath's objects: `kind` is annotation, tile or detection."""
+    import shapely
+
+    name = uuid.uuid5(_IDENTIFIER_NAMESPACE, f"{label}\n{cluster.name}\n{shapely.to_wkb(shape, hex=True)}")
+    return {
+        "type": "Feature",
+        "id": str(name),
+        "geometry": json.loads(shapely.to_geojson(shape)),
+        "properties": {
+            "objectType": kind,
+            "name": cluster.name,
+            "classification": {"name": cluster.name, "color": [int(v) for v in cluster.color]},
+            "isLocked": False,
+            "measurements": {k: float(v) for k, v in cluster.measurements.items() if math.isfinite(v)},
+        },
+    }
+
+
+def rectangles(
+    corners: Array, cell: tuple[float, float], *, offset: tuple[float, float], extent: tuple[float, float]
+) -> Any:
+    """Shapes of cells whose first corners (n, 2) are given as (y, x); the other arguments are those of `features`."""
+    import shapely
+
+    ends = np.minimum(corners + cell, extent) + offset
+    first = corners + offset
+    return shapely.box(*np.round([first[:, 1], first[:, 0], ends[:, 1], ends[:, 0]], 3))
 
 
 def write_geojson(path: Path, collection: FeatureCollection) -> Path:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeAlias
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
@@ -19,7 +20,27 @@ _PATCH_TEXT = (
 _SQUARES = Sizes(ge=32, le=1024, multiple_of=16)
 
 
-class SlideSettings(RunSettings):
+class LabelSettings(RunSettings):
+    """Settings of every run whose images have labels."""
+
+    label_grid: Annotated[Literal["image", "cells"] | None, Option(WRITE, ("convert",), "image")] = Field(
+        None,
+        description="Grid that labels are stored on: the image's own, so that every viewer shows them in register, or that of "
+        "their cells, which is coarser. A run that has begun keeps its grid.",
+    )
+
+    def as_begun(self, earlier: Mapping[str, Any] | None) -> Self:
+        """A run keeps the grid of its labels; runs from before there was this setting have them on their cells."""
+        begun = "image" if earlier is None else earlier.get("label_grid") or "cells"
+        settings = super().as_begun(earlier)
+        return settings.model_copy(update={"label_grid": self.label_grid or begun})
+
+    @property
+    def labels_on_image(self) -> bool:
+        return self.label_grid == "image"
+
+
+class SlideSettings(LabelSettings):
     """Settings of every run on slides."""
 
     mpp: Annotated[float | None, Option(READ, ("convert",))] = Field(
@@ -172,7 +193,7 @@ class TileSettings(SampledSettings):
         return {**super().named, "encoder_file": self.encoder_file}
 
 
-class VolumeSettings(RunSettings):
+class VolumeSettings(LabelSettings):
     """Settings of every run on volumes."""
 
     t: Annotated[int | None, Option(READ, ("convert",))] = Field(

@@ -13,6 +13,12 @@ from ..show.picture import Picture
 from .convert.overview import overview
 
 
+def place_in_viewers(record: ImageRecord) -> dict[str, tuple[float, float]]:
+    """Offset of the slide's grid and extent of the slide, in pixels of level 0 counted from where QuPath counts."""
+    (y, x), (height, width) = record.corner or (0, 0), record.native_shape
+    return {"offset": (-float(y), -float(x)), "extent": (float(height), float(width))}
+
+
 def first_channel(record: ImageRecord, stain: str = "") -> int:
     """The first channel that a picture shows: of a block, that of a stain, by default of its reference; else 0.
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ...stores.cells import LabelCells
 from ...stores.frame import Array
 from ...stores.image import StoredImage
 from ...stores.tables import write_table
@@ -168,7 +169,7 @@ def tiles_of(
     image = StoredImage.open(folder.layer(slide, field))
     frame = image.frames[0]
     embedding = image.read(frame.box)
-    values = StoredImage.open(folder.label(slide, label.name)).read(frame.box)[0] if label else None
+    values = LabelCells.open(folder.label(slide, label.name)).read(frame.box) if label else None
     at: tuple[Array, ...] = np.nonzero(
         embedding.any(0) if values is None else values
     )  # no network outputs zeros in every channel

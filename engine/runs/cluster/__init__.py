@@ -144,7 +144,7 @@ def _tissue(variant: Variant, modality: Modality) -> Pipeline:
                     "write labels",
                     write_cluster_labels,
                     per_image,
-                    settings=("level", "classes"),
+                    settings=("level", "classes", "label_grid"),
                     outputs=(label("clusters"), GROUPS),
                 ),
                 Step(

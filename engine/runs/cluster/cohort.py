@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from ....stores.cells import LabelCells
 from ....stores.frame import Array
-from ....stores.image import StoredImage
 from ...pipeline.job import Job
 from ...show.composition_section import composition_section
 from ...show.dependence_cautions import dependence_cautions
@@ -54,8 +54,7 @@ def _composition(job: Job[ClusterSettings], shown: ShownClusters, names: list[st
     rows, order = [], np.zeros(256, np.int64)  # number -> place in the legend, from 1
     order[list(shown.numbers)] = np.arange(1, shown.level + 1)
     for slide in list(job.slides)[:MAX_COMPOSED]:
-        stored = StoredImage.open(job.folder.label(slide, "clusters"))
-        labels = stored.read(stored.frames[0].box)[0]
+        labels = LabelCells.open(job.folder.label(slide, "clusters")).read_all()
         rows.append(composition(order[labels[labels > 0]], np.argwhere(labels), clusters=shown.level))
     section = composition_section(rows, names=names[:MAX_COMPOSED], legend=shown.legend)
     if len(names) <= MAX_COMPOSED:

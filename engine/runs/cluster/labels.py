@@ -7,8 +7,7 @@ from typing import Any
 from ....stores.image import StoredImage, begin_groups, image_label, list_labels
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
-from ...steps.apply import cell_frames, groups_written
-from ...steps.convert.geometry import reference_of
+from ...steps.apply import groups_written
 from ...steps.convert.labels import write_labels
 from .settings import ClusterSettings
 from .shown import ShownClusters, shown_clusters
@@ -27,9 +26,8 @@ def write_cluster_labels(job: Job[ClusterSettings], unit: Unit) -> Outcome:
             slide,
             "clusters",
             labels=labels,
-            frames=cell_frames(job, slide),
+            frame=fine.frames[0],
             label=image_label(shown.colour_of, cluster_properties(shown, slide)),
-            reference=reference_of(job.slides[slide].frame),
         )
         begin_groups(job.folder.slide(slide))  # a repair of this unit may find the list of layers removed
         list_labels(job.folder.slide(slide), ["tissue", "clusters"])

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ....stores.array import written
+from ....stores.cells import LabelCells
 from ....stores.frame import Array, Frame
-from ....stores.image import StoredImage
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
 from ...show.cluster_map import cluster_map
@@ -16,7 +16,7 @@ from ...show.palette import chosen_colours
 from ...show.picture import Cells, Picture
 from ...show.stain_panels import draw_stains
 from ...show.triptych import triptych
-from ...steps.slide_picture import picture_of
+from ...steps.slide_picture import picture_of, place_in_viewers
 from .settings import ClusterSettings
 from .shown import ShownClusters, shown_clusters
 
@@ -32,12 +32,12 @@ def draw_maps(job: Job[ClusterSettings], unit: Unit) -> Outcome:
     slide, folder, record = unit.slide, job.folder, job.slides[unit.slide]
     flat = job.modality.planar
     with outcome.clock("read"):
-        image = StoredImage.open(folder.label(slide, "clusters"))
-        labels = image.read(image.frames[0].box)[0]
+        stored = LabelCells.open(folder.label(slide, "clusters"))
+        labels = stored.read_all()
         if flat:
-            picture, cells = picture_of(job, slide, longest=LONGEST), Cells(labels, image.frames[0].spacing[0])
+            picture, cells = picture_of(job, slide, longest=LONGEST), Cells(labels, stored.frame.spacing[0])
         else:
-            picture, cells = planes_of(job, slide, labels, image.frames[0])
+            picture, cells = planes_of(job, slide, labels, stored.frame)
     shown = shown_clusters(job)
     legend = shown.legend_of(shown.slides[slide])
     head = job.modality.noun.capitalize()
@@ -66,15 +66,12 @@ def _panel(job: Job[ClusterSettings], block: str, stain: str) -> Array | None:
 def polygons(job: Job[ClusterSettings], slide: str, labels: Array, shown: ShownClusters) -> dict[str, object]:
     """The clusters of a slide as QuPath annotations, in pixels of the slide's level 0, counted from where QuPath counts."""
     record, step = job.slides[slide], job.settings.step
-    scale = [native / n for native, n in zip(record.native_shape, record.shape, strict=True)]
-    if max(abs(s / round(s) - 1) for s in scale) < 0.01:  # shapes are rounded, so factors near a whole number are whole
-        scale = [float(max(1, round(s))) for s in scale]
     classes = {
         i: ClusterClass(name, shown.colour_of[i], {"share of tissue tiles": share})
         for i, name, share in shown.legend_of(shown.slides[slide])
     }
-    y, x = record.corner or (0, 0)
-    return dict(features(labels, (step * scale[0], step * scale[1]), offset=(-float(y), -float(x)), classes=classes))
+    cell = tuple(step * s for s in record.native_scale)
+    return dict(features(labels, (cell[0], cell[1]), **place_in_viewers(record), classes=classes))
 
 
 def planes_of(job: Job[ClusterSettings], volume: str, labels: Array, cells: Frame) -> tuple[Picture, Cells]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ....errors import SettingsError
+from ....stores.cells import LabelCells
 from ....stores.folder import Folder
 from ....stores.frame import Array, Frame
 from ....stores.image import StoredImage
@@ -111,9 +112,9 @@ def overlap_of(job: Job[ShownSettings], slide: str, tree: Clusters, old: OldClus
     A tile lies in the old cluster that its middle lies in, whatever the strides of the two runs.
     """
     own = StoredImage.open(job.folder.layer(slide, "assignment"))
-    other = StoredImage.open(old.folder.label(slide, "clusters"))
+    other = LabelCells.open(old.folder.label(slide, "clusters"))
     fine = own.read(own.frames[0].box)[0]
-    labels = other.read(other.frames[0].box)[0][np.ix_(*nearest_cells(own.frames[0], other.frames[0]))]
+    labels = other.read_all()[np.ix_(*nearest_cells(own.frames[0], other.frame))]
     both = (fine > 0) & np.isin(labels, old.numbers)
     table = np.zeros((tree.finest, len(old.numbers)), np.int64)
     numbers = np.asarray(tree.numbers)[fine[both].astype(int) - 1]

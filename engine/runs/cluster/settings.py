@@ -73,9 +73,9 @@ class ShownSettings(LevelSettings):
     def _match(cls, value: Any) -> Any:
         return read_match(value) if isinstance(value, (str, Path)) and value else value or ()
 
-    def as_begun(self, earlier: Mapping[str, Any]) -> Self:
+    def as_begun(self, earlier: Mapping[str, Any] | None) -> Self:
         """A match with a run that is gone by now is the one that was recorded."""
-        return self.model_copy(update={"match": match_as_begun(self.match, earlier)})
+        return super().as_begun(earlier).model_copy(update={"match": match_as_begun(self.match, earlier or {})})
 
 
 class KSettings(RunSettings):

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from ....models.evaluation.stain_effects import stain_effects
+from ....stores.cells import LabelCells
 from ....stores.downsample import resize
 from ....stores.frame import Array
-from ....stores.image import StoredImage
 from ...pipeline.documents import Document, JsonNumber, read_document
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
@@ -49,10 +49,10 @@ def measure_stain_effects(job: Job[SectionClusterSettings], unit: Unit) -> Outco
 
 def _tiles(job: Job[SectionClusterSettings], block: str) -> tuple[Array, Array]:
     """Cluster of each tile (n,), and its mean colours (n, stain, 3), nan for a stain that the block lacks."""
-    stored = StoredImage.open(job.folder.label(block, "clusters"))
-    labels = stored.read(stored.frames[0].box)[0]
+    stored = LabelCells.open(job.folder.label(block, "clusters"))
+    labels = stored.read_all()
     image, record = job.stored(block), job.slides[block]
-    level = max(i for i, f in enumerate(image.frames) if i == 0 or f.spacing[0] <= stored.frames[0].spacing[0] * 1.01)
+    level = max(i for i, f in enumerate(image.frames) if i == 0 or f.spacing[0] <= stored.frame.spacing[0] * 1.01)
     picture = resize(image.read(image.frames[level].box, level), labels.shape)
     found = np.flatnonzero(labels)
     found = found[:: max(1, -(-len(found) // MAX_TILES))]

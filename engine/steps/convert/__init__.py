@@ -22,7 +22,7 @@ def steps(modality: Modality) -> tuple[Step, ...]:
         "pyramid and tissue",
         write_pyramid,
         per_image,
-        settings=("max_bad_tiles",) if modality.planar else (),
+        settings=("max_bad_tiles", "label_grid") if modality.planar else ("label_grid",),
         outputs=(levels(), label("tissue"), GROUPS),
     )
     if not modality.planar:
@@ -32,7 +32,7 @@ def steps(modality: Modality) -> tuple[Step, ...]:
         "overview",
         write_overview,
         overview_units,
-        settings=("pixels", "codec"),
+        settings=("pixels", "codec", "label_grid"),
         outputs=(levels(), label("tissue"), GROUPS),
         reads="source",
     )

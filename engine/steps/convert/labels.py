@@ -1,34 +1,41 @@
-"""Label pyramids and their metadata."""
+"""Labels of an image: pyramids on the image's own grid, or on the grid of their cells where the run asks for that."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from ....stores.array import Written
+from ....stores.cells import CELL_KEY, cell_factor, repeated
 from ....stores.frame import Array, Frame
-from ....stores.image import ImageSpec, StoredImage, halving
+from ....stores.image import ImageSpec, StoredImage, pyramid
 from ....stores.shard import Codec
 from ...pipeline.job import Job
 from ...pipeline.settings import RunSettings
+from .geometry import image_spec, reference_of
 
 
 def write_labels(
-    job: Job[RunSettings],
-    slide: str,
-    name: str,
-    *,
-    labels: Array,
-    frames: tuple[Frame, ...],
-    label: dict[str, Any],
-    reference: Any,
+    job: Job[RunSettings], slide: str, name: str, *, labels: Array, frame: Frame, label: dict[str, Any]
 ) -> list[Written]:
-    """Write a label pyramid with its metadata. Coarser levels take every second cell, as averaging would mix labels."""
-    path = job.folder.label(slide, name)
-    spec = ImageSpec(frames, None, labels.dtype.name, *job.modality.cut.labels, codec=Codec("zstd"))
-    image = StoredImage.create(path, spec)
-    files = []
-    for level, frame in enumerate(frames):
-        for box in frame.box.cut(image.shard(level)):
-            files.append(image.write(level, box, labels[box.slices]))
-        labels = labels[tuple(slice(None, None, n) for n in halving(frame))]
-    return files + image.finish(name=name, reference=reference, label=label, placement=job.slides[slide].placement)
+    """Write the labels of the cells of a frame as a pyramid with as many levels as the image, and its metadata.
+
+    Coarser levels take every second pixel, as averaging would mix labels. Cells that are no whole pixels of the stored image
+    (smaller ones, where it keeps a coarse picture alone) keep their own grid.
+    """
+    image, record, cut = image_spec(job, slide), job.slides[slide], job.modality.cut
+    factor = cell_factor(frame, image.frames[0]) if job.settings.labels_on_image else ()
+    if factor:  # constant chunks take next to nothing, so shards are as large as the blocks of images
+        frames, shard, chunk, notes = image.frames, cut.block, cut.chunk, {CELL_KEY: list(factor)}
+        codec = Codec("zstd", "noshuffle")  # repeated values have no bits to bring together
+    else:
+        frames, (shard, chunk), notes = pyramid(frame, levels=len(image.frames)), cut.labels, {}
+        factor, codec = (1,) * len(frame.shape), Codec("zstd")
+    spec = ImageSpec(frames, None, labels.dtype.name, shard, chunk, codec=codec)
+    stored, files = StoredImage.create(job.folder.label(slide, name), spec), []
+    for level, on in enumerate(frames):
+        step = [round(a / b) for a, b in zip(on.spacing, frames[0].spacing, strict=True)]
+        for box in on.box.cut(stored.shard(level)):
+            files.append(stored.write(level, box, repeated(labels, box, factor, step)))
+    return files + stored.finish(
+        name=name, reference=reference_of(record.frame), label=label, notes=notes, placement=record.placement
+    )

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ....stores.array import Written
+from ....stores.cells import LabelCells
 from ....stores.downsample import every_second, halve
 from ....stores.frame import Array, Frame
 from ....stores.image import StoredImage, begin_groups, halving, labels_listed, list_labels
@@ -61,7 +62,7 @@ def write_pyramid(job: Job[RunSettings], unit: Unit) -> Outcome:
             labels = with_loss(mask, loss)
             outcome.notes += said
     else:
-        labels = StoredImage.open(job.folder.label(unit.slide, "tissue")).read(target.box)[0]
+        labels = LabelCells.open(job.folder.label(unit.slide, "tissue")).read(target.box)
         mask = labels == TISSUE
     if loss.any:
         seen = _seen_on_coarser_level(job, unit.slide, target) if len(target.shape) == 2 else np.zeros_like(mask)

@@ -9,8 +9,9 @@ import numpy as np
 
 from ....errors import SlideError
 from ....stores.array import Written
+from ....stores.cells import LabelCells
 from ....stores.frame import Array, Box, Frame
-from ....stores.image import StoredImage, attributes_of, image_label, pyramid
+from ....stores.image import attributes_of, image_label
 from ....stores.remote import to_path
 from ....stores.slides.cohort import fingerprint
 from ....stores.slides.outside_mask import read_outside_mask
@@ -20,7 +21,6 @@ from ...pipeline.modality import SLIDE_CHUNK
 from ...pipeline.record import ImageRecord
 from ...pipeline.settings import RunSettings
 from ...tiling.mask import Mask
-from .geometry import image_spec, reference_of
 from .labels import write_labels
 from .loss import Loss, loss_of, marked
 
@@ -49,10 +49,10 @@ def _stored_mask(job: Job[RunSettings], slide: str, *, later: bool) -> Mask:
     # cached between units; `stamp` invalidates the cache when the mask is rewritten, as workers can outlive a run
 
     def read() -> Mask:
-        stored = StoredImage.open(path)
-        values = stored.read(stored.frames[0].box)[0] == TISSUE
+        stored = LabelCells.open(path)
+        values = stored.read_all() == TISSUE
         lost = marked(loss_of(job, slide).unreadable, values.shape) if later else np.zeros_like(values)
-        return Mask.over(values & ~lost, stored.frames[0], frame)
+        return Mask.over(values & ~lost, stored.frame, frame)
 
     return resources().masks.get((path, frame, stamp, later), read)
 
@@ -148,8 +148,6 @@ def _outside_mask(record: ImageRecord, shape: tuple[int, ...]) -> Array:
 
 def write_tissue(job: Job[RunSettings], slide: str, labels: Array, frame: Frame, picture: Array) -> list[Written]:
     """Write the labels on `frame`, with the median of the picture (channel, *frame) where there is no tissue."""
-    record = job.slides[slide]
-    levels = len(image_spec(job, slide).frames)
     kind = "tissue" if labels.ndim == 2 else "foreground"
     properties = [
         {"label-value": TISSUE, "class": kind, "share": round(float((labels == TISSUE).mean()), 6)},
@@ -163,12 +161,4 @@ def write_tissue(job: Job[RunSettings], slide: str, labels: Array, frame: Frame,
         properties.append({"label-value": ABSENT, "class": "absent", "share": round(float(absent.mean()), 6)})
         colours[ABSENT] = (148, 103, 189)
     label = image_label(colours, properties)
-    return write_labels(
-        job,
-        slide,
-        "tissue",
-        labels=labels,
-        frames=pyramid(frame, levels=levels),
-        label=label,
-        reference=reference_of(record.frame),
-    )
+    return write_labels(job, slide, "tissue", labels=labels, frame=frame, label=label)

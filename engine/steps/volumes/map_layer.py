@@ -1,7 +1,7 @@
 """map_layer: maps on the prepared grid of volumes, written as layers that lie in register with each volume.
 
-The layer lies on the frame of labels/tissue, so that every reader finds it in register with the volume: values of cells of the
-prepared grid are interpolated once to the volume's own grid.
+The layer lies on the frame of the volume's mask, so that every reader finds it in register with the volume: values of cells of
+the prepared grid are interpolated once to the volume's own grid.
 
 ```text
 volume's frame --grid_to_volume^-1--> voxels of the prepared grid --/ cell--> cells of the map
@@ -32,7 +32,7 @@ DTYPE = "float32"
 
 
 def map_frame(record: ImageRecord) -> Frame:
-    """The frame of a volume's maps: that of its labels."""
+    """The frame of a volume's maps: that of its mask."""
     return record.frame.coarsen(coarse(record.frame))
 
 

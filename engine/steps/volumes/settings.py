@@ -70,9 +70,10 @@ class PreparedVolumeSettings(PreparedSettings):
             )
         return self
 
-    def as_begun(self, earlier: Mapping[str, Any]) -> Self:
+    def as_begun(self, earlier: Mapping[str, Any] | None) -> Self:
         """A run of harmonized volumes that is gone by now is the one that was recorded."""
-        return self.model_copy(update={"harmonized": harmonized_as_begun(self.harmonized, earlier)})
+        recorded = harmonized_as_begun(self.harmonized, earlier or {})
+        return super().as_begun(earlier).model_copy(update={"harmonized": recorded})
 
     @property
     def harmonized_run(self) -> str:

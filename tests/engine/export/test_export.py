@@ -41,7 +41,7 @@ def files(folder: Path) -> dict[str, bytes]:
 def exported(oblique: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("exported") / "nifti"
     found = tile_engine.open_run(oblique).export(folder=folder)
-    assert len(found.written) == 10 and found.volumes == 2 and not found.kept and not found.unfinished
+    assert len(found.written) == 10 and found.images == 2 and not found.kept and not found.unfinished
     return folder
 
 

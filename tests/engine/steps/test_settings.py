@@ -9,9 +9,31 @@ import pytest
 from tile_engine.engine.pipeline.settings import RunSettings, settings_of
 from tile_engine.engine.runs.anomaly.settings import SlideAnomalySettings
 from tile_engine.engine.runs.cluster.settings import ClusterSettings, SectionClusterSettings, VolumeClusterSettings
+from tile_engine.engine.runs.embed.settings import EmbedSettings
 from tile_engine.engine.runs.embed.tile_settings import SlideTileSettings, VolumeTileSettings
 from tile_engine.engine.runs.sites.settings import SlideSitesSettings
 from tile_engine.errors import SettingsError
+
+
+@pytest.mark.parametrize(
+    ("given", "begun", "grid"),
+    [
+        (None, None, "image"),
+        ("cells", None, "cells"),
+        (None, {}, "cells"),
+        (None, {"label_grid": "image"}, "image"),
+        (None, {"label_grid": "cells"}, "cells"),
+        ("image", {}, "image"),
+    ],
+)
+@pytest.mark.parametrize("model", [ClusterSettings, VolumeClusterSettings, EmbedSettings])
+def test_labels_have_the_grid_of_their_image_and_a_run_keeps_the_grid_it_began_with(
+    model: type[RunSettings], given: str | None, begun: dict[str, Any] | None, grid: str
+) -> None:
+    """`{}` are the settings of a run from before there was this one: it had its labels on their cells."""
+    settings = settings_of({"label_grid": given}, model).as_begun(begun)
+    assert settings.deciding(["label_grid"]) == ({"label_grid": "image"} if grid == "image" else {})
+    assert settings.labels_on_image == (grid == "image")
 
 
 @pytest.mark.parametrize(

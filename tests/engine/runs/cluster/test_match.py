@@ -137,7 +137,7 @@ def matched(mini: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, 
     """(a run, the old run that its clusters were matched to, what was printed): the old one has other numbers and names."""
     folder = tmp_path_factory.mktemp("match")
     old, out = mini.copy(folder / "old"), mini.copy(folder / "out")
-    for path in (old / "slides").glob("*.ome.zarr/labels/clusters/0"):
+    for path in (old / "slides").glob("*.ome.zarr/labels/clusters/[0-9]"):
         labels = zarr.open_array(path, mode="r+")
         labels[:] = np.array([0, 2, 1, *range(3, 256)], np.uint8)[labels[:]]  # 1 and 2 change places
     change(old / "models" / "numbering.json", lambda n: n | {"numbers": [2, 1, *n["numbers"][2:]]})

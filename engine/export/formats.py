@@ -1,0 +1,163 @@
+"""Formats: what an image of a run can be exported as, apart from NIfTI, and the writing of one such export.
+
+An image's files are written into a folder of a temporary name, known by a receipt, and then given their names.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...errors import UnfinishedError
+from ...stores.array import Written
+from ...stores.files import DISK_FULL_ERRNOS, partial_path, target_of
+from ...stores.image import StoredImage
+from ...stores.ome_tiff import write_ome_tiff
+from ...stores.partial_file import crc32_of
+from ...stores.zarr_v2 import write_group, write_v2
+from ..pipeline.record import digest
+from .outlines import write_outlines
+from .owned import State, export_state, forget, remember
+from .patch_features import write_patch_features
+from .picked import Picked
+from .spatial_data import write_spatial_data
+
+VERSION = 1
+"""Changes when the same results would be written otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A way to write an image of a run for other programs."""
+
+    names: Callable[[Picked], list[str]]
+    """Names of the files and folders that it writes."""
+    write: Callable[[Picked, Path], None]
+    """Write them into a folder."""
+    volumes: bool = False
+    """Whether it holds volumes, too."""
+    needs_tiles: bool = False
+    """Whether it holds tiles with their embeddings."""
+    tiles: bool = False
+    """Whether it may hold tiles in addition, by the name `tiles` among the layers."""
+
+
+def write_ome_zarr(picked: Picked, folder: Path) -> None:
+    """Write ID.ome.zarr as OME-Zarr 0.4: the image, and its labels where readers look for them."""
+    root = folder / f"{picked.image}.ome.zarr"
+    write_v2(root, picked.stored, picked.record.id)
+    if picked.labels:
+        write_group(root / "labels", {"labels": [field.name for field in picked.labels]})
+    for field in picked.labels:
+        write_v2(root / "labels" / field.name, StoredImage.open(field.path), field.name)
+
+
+def write_tiffs(picked: Picked, folder: Path) -> None:
+    """Write ID.ome.tif, and ID.NAME.ome.tif of every label."""
+    image, *labels = names_of_tiffs(picked)
+    write_ome_tiff(folder / image, picked.stored, name=picked.record.name, channels=picked.record.channel_names)
+    for field, name in zip(picked.labels, labels, strict=True):
+        write_ome_tiff(folder / name, StoredImage.open(field.path), name=f"{picked.record.name}, {field.name}")
+
+
+def names_of_tiffs(picked: Picked) -> list[str]:
+    return [f"{picked.image}.ome.tif", *(f"{picked.image}.{field.name}.ome.tif" for field in picked.labels)]
+
+
+FORMATS: Mapping[str, Format] = {
+    "ome-zarr-0.4": Format(lambda picked: [f"{picked.image}.ome.zarr"], write_ome_zarr, volumes=True),
+    "ome-tiff": Format(names_of_tiffs, write_tiffs),
+    "spatialdata": Format(lambda picked: [f"{picked.image}.zarr"], write_spatial_data, needs_tiles=True),
+    "h5": Format(lambda picked: [f"{picked.image}.h5"], write_patch_features, needs_tiles=True),
+    "geojson": Format(lambda picked: [f"{picked.image}.geojson"], write_outlines, tiles=True),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFile:
+    """An image of a run as it is exported."""
+
+    format: str
+    picked: Picked
+    folder: Path
+
+    @property
+    def targets(self) -> list[Path]:
+        return [self.folder / name for name in FORMATS[self.format].names(self.picked)]
+
+    @property
+    def fingerprint(self) -> str:
+        """Fingerprint of all that decides its files."""
+        picked, job = self.picked, self.picked.job
+        names = [field.below for field in picked.labels]
+        return digest(VERSION, self.format, picked.record.key, job.fingerprints, names, picked.with_tiles)
+
+    def check(self) -> None:
+        """Raises SettingsError (E_NO_LAYER) where the image lacks what the format holds."""
+        if FORMATS[self.format].needs_tiles or self.picked.with_tiles:
+            _ = self.picked.patch
+
+    @property
+    def state(self) -> State:
+        """What is there of its files. Raises SettingsError (E_FOREIGN) for a file that tile-engine did not write."""
+        held = [file for target in self.targets for file in _files(target)]
+        return export_state(self.folder, self.format, self.picked.image, lambda: self.fingerprint, held)
+
+    def write(self) -> None:
+        """Write its files. Each is whole or absent, and known by a receipt before it has its name."""
+        staging = partial_path(self.folder / self.picked.image)
+        try:
+            staging.mkdir()
+            with _room(staging):
+                FORMATS[self.format].write(self.picked, staging)
+                files = [
+                    Written(self.folder / file.relative_to(staging), file.stat().st_size, crc32_of(file))
+                    for file in _files(staging)
+                ]
+            forget(self.folder, self.format, self.picked.image)
+            for target in self.targets:
+                _remove_empty(target)
+            remember(self.folder, self.format, self.picked.image, self.fingerprint, files)
+            for target in self.targets:
+                (staging / target.name).replace(target)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+
+    def sweep(self) -> None:
+        """Remove what a killed export left under temporary names."""
+        for path in self.folder.iterdir() if self.folder.is_dir() else ():
+            if target_of(path.name) == self.picked.image and path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+
+
+def _files(path: Path) -> list[Path]:
+    """All files at a path or below it, links among them."""
+    if path.is_dir() and not path.is_symlink():
+        return sorted(file for file in path.rglob("*") if file.is_symlink() or not file.is_dir())
+    return [path] if path.exists() or path.is_symlink() else []
+
+
+def _remove_empty(path: Path) -> None:
+    """Remove a folder whose files are gone; what is not empty stays, and its name is not taken."""
+    if path.is_dir() and not path.is_symlink():
+        for below in path.iterdir():
+            _remove_empty(below)
+        with suppress(OSError):
+            path.rmdir()
+
+
+@contextmanager
+def _room(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in DISK_FULL_ERRNOS:
+            raise
+        raise UnfinishedError(
+            f"no room left for {folder.parent}: {error.strerror}. Images that were exported are safe; free some space and run "
+            "the same command again.",
+            "E_DISK_FULL",
+        ) from error

@@ -1,0 +1,91 @@
+"""Picked: an image of a run with the labels that are exported of it, and its tiles where a format asks for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...errors import SettingsError
+from ...stores.image import StoredImage, labels_listed
+from ..pipeline.job import Job
+from ..pipeline.record import ImageRecord
+from ..steps.settings import PatchSettings
+from ..steps.table import TileLabel, tiles_of
+from .fields import Field
+from .sidecars import colours_of
+
+if TYPE_CHECKING:
+    import anndata
+
+CLUSTERS = "clusters"
+EMBEDDING = "embedding"
+BESIDE = ("confidence", "assignment")
+"""Layers that become columns of a table of clustered tiles."""
+
+
+@dataclass(frozen=True)
+class Picked:
+    """An image of a run, and what is exported of it."""
+
+    job: Job[Any]
+    image: str
+    """Its id."""
+    labels: tuple[Field, ...]
+    """The finished labels that were asked for."""
+    with_tiles: bool = False
+    """Whether its tiles were asked for by name, where a format leaves them out otherwise."""
+
+    @property
+    def record(self) -> ImageRecord:
+        return self.job.slides[self.image]
+
+    @property
+    def store(self) -> Path:
+        return self.job.folder.slide(self.image)
+
+    @cached_property
+    def stored(self) -> StoredImage:
+        return StoredImage.open(self.store)
+
+    @property
+    def patch(self) -> PatchSettings:
+        """The settings of its tiles. Raises SettingsError (E_NO_LAYER) for a run without embeddings of tiles."""
+        settings = self.job.settings
+        if not isinstance(settings, PatchSettings) or not self.job.folder.layer(self.image, EMBEDDING).exists():
+            raise SettingsError(
+                f"{self.job.folder.out} has no embeddings of tiles, which this format holds: it is no finished run of `run "
+                "cluster` or of `run embed --slides`.",
+                "E_NO_LAYER",
+            )
+        return settings
+
+    def tiles(self) -> anndata.AnnData:
+        """Its tiles, all of them: X = embedding (n, F) float32; obs as in the table of the run, without the slide."""
+        import anndata
+        import pandas as pd
+
+        _ = self.patch
+        label = TileLabel(CLUSTERS, "cluster", (), BESIDE) if CLUSTERS in labels_listed(self.store) else None
+        columns = tiles_of(self.job, self.image, EMBEDDING, most=1 << 62, label=label)
+        embedding = np.asarray(columns.pop("X"), np.float32)
+        obs = pd.DataFrame(columns, index=[str(n) for n in range(1, len(embedding) + 1)])
+        table = anndata.AnnData(X=embedding, obs=obs)
+        table.obsm["spatial"] = np.stack([columns[f"{axis}_um"] for axis in self.job.modality.axes[::-1]], 1)
+        if label:
+            numbers = sorted(set(columns["cluster"].tolist()))
+            table.obs["cluster"] = pd.Categorical(columns["cluster"], categories=numbers)
+            colours = colours_of(Field(CLUSTERS, self.job.folder.label(self.image, CLUSTERS), True))
+            table.uns["cluster_colors"] = [colours.get(n, "#808080") for n in numbers]
+        return table
+
+    def corners(self, table: anndata.AnnData) -> np.ndarray[Any, Any]:
+        """First pixel (x, y) of every tile's patch in level 0 of the slide's own file, int64 (n, 2); may lie outside of it."""
+        settings = self.patch
+        halo = (settings.patch - settings.step) // 2
+        scale = self.record.native_scale
+        at = np.stack([table.obs["x"], table.obs["y"]], 1) - halo
+        return np.rint(at * scale[::-1]).astype(np.int64)

@@ -1,0 +1,202 @@
+"""Exports of slides: what each format holds, pixel by pixel and tile by tile, and where programs look for it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import anndata
+import h5py
+import numpy as np
+import pytest
+import shapely
+import tifffile
+import zarr
+
+import tile_engine
+from tile_engine import ExportChoices, RunOptions
+from tile_engine.engine.api.run import Run
+from tile_engine.engine.export.formats import FORMATS
+from tile_engine.errors import SettingsError
+
+
+@pytest.fixture(scope="module")
+def run(mini: Any) -> Run:
+    return tile_engine.open_run(mini.out)
+
+
+@pytest.fixture(scope="module")
+def exported(mini: Any, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Format -> folder of an export in it, made once."""
+    made: dict[str, Path] = {}
+
+    def of(to: str) -> Path:
+        if to not in made:
+            made[to] = tmp_path_factory.mktemp("exported") / to
+            found = tile_engine.export(mini.out, ExportChoices(to, made[to]))
+            assert found.images == 3 and found.written and not found.kept
+        return made[to]
+
+    return of
+
+
+def pixels(run: Run, slide: str, level: int = 0) -> Any:
+    return run.image(slide, level).values
+
+
+@pytest.mark.parametrize("to", FORMATS)
+def test_an_export_is_kept_is_refused_for_other_results_and_never_writes_over_others_files(
+    mini: Any, to: str, exported: Callable[[str], Path], tmp_path: Path
+) -> None:
+    folder = exported(to)
+    names = {path.name for path in folder.iterdir()}
+    assert not any(name.startswith(".") for name in names)
+    again = tile_engine.export(mini.out, ExportChoices(to, folder))
+    assert not again.written and set(again.kept) == names - {"receipts"}
+    others = {"layers": ("tissue",)}
+    with pytest.raises(SettingsError, match="export of other results") as caught:
+        tile_engine.export(mini.out, ExportChoices(to, folder, **others))
+    assert caught.value.code == "E_OTHER_SETTINGS"
+    own = tmp_path / to
+    (own / sorted(again.kept)[0]).parent.mkdir(parents=True)
+    (own / sorted(again.kept)[0]).write_text("of somebody")
+    with pytest.raises(SettingsError, match="was not exported from this run") as caught:
+        tile_engine.export(mini.out, ExportChoices(to, own), options=RunOptions(redo=True))
+    assert caught.value.code == "E_FOREIGN" and (own / sorted(again.kept)[0]).read_text() == "of somebody"
+
+
+def test_a_redo_replaces_an_export_of_other_results_and_leaves_nothing_of_it(mini: Any, tmp_path: Path) -> None:
+    first = tile_engine.export(mini.out, ExportChoices("ome-zarr-0.4", tmp_path / "a"))
+    choices = ExportChoices("ome-zarr-0.4", tmp_path / "a", layers=("tissue",))
+    assert tile_engine.export(mini.out, choices, options=RunOptions(redo=True)).written == first.written
+    assert {path.name for path in (tmp_path / "a").glob("*.ome.zarr/labels/*")} == {"tissue", ".zattrs", ".zgroup"}
+
+
+def test_the_same_results_give_the_same_bytes(mini: Any, exported: Callable[[str], Path], tmp_path: Path) -> None:
+    for to in FORMATS:
+        tile_engine.export(mini.out, ExportChoices(to, tmp_path / to))
+        for path in sorted(p for p in (tmp_path / to).rglob("*") if p.is_file() and "receipts" not in p.parts):
+            twin = exported(to) / path.relative_to(tmp_path / to)
+            assert path.read_bytes() == twin.read_bytes(), path.name
+
+
+def test_ome_zarr_04_holds_the_image_and_its_labels_for_validators(run: Run, exported: Callable[[str], Path]) -> None:
+    import ngff_zarr
+    from ome_zarr_models.v04 import Image, ImageLabel, Labels
+
+    for slide in run.slides:
+        store = exported("ome-zarr-0.4") / f"{slide}.ome.zarr"
+        group = zarr.open_group(store, mode="r", zarr_format=2)
+        Image.from_zarr(group)
+        Labels.from_zarr(group["labels"])
+        found = ngff_zarr.from_ngff_zarr(str(store), validate=True, version="0.4")
+        assert found.images[1].dims == ("t", "c", "z", "y", "x") and found.images[1].scale["y"] == 1.0
+        for level in (0, 1):
+            np.testing.assert_array_equal(group[str(level)][0, :, 0], pixels(run, slide, level))
+            assert group[str(level)].metadata.dimension_separator == "/"
+        for name in ("clusters", "tissue"):
+            ImageLabel.from_zarr(group[f"labels/{name}"])
+            np.testing.assert_array_equal(group[f"labels/{name}/1"][0, 0, 0], run.labels(name, 1)[slide].values)
+
+
+def test_ome_tiff_is_a_tiled_pyramid_in_micrometres(run: Run, exported: Callable[[str], Path]) -> None:
+    for slide in run.slides:
+        with tifffile.TiffFile(exported("ome-tiff") / f"{slide}.ome.tif") as tiff:
+            assert tiff.is_ome and 'PhysicalSizeX="0.5"' in (tiff.ome_metadata or "")
+            levels = tiff.series[0].levels
+            assert levels[0].keyframe.is_tiled and len(levels) == len(
+                list((run.out / "slides").glob(f"{slide}*/[0-9]"))
+            )
+            for number, level in enumerate(levels):
+                np.testing.assert_array_equal(level.asarray(), np.moveaxis(pixels(run, slide, number), 0, -1))
+        with tifffile.TiffFile(exported("ome-tiff") / f"{slide}.clusters.ome.tif") as tiff:
+            np.testing.assert_array_equal(tiff.asarray(), run.labels("clusters")[slide].values)
+
+
+def test_spatialdata_holds_its_elements_and_a_table_that_annotates_the_tiles(
+    run: Run, exported: Callable[[str], Path]
+) -> None:
+    """The keys and versions that `spatialdata` 0.7 asks for; docs/howto/readers.md says what it made of them."""
+    for slide in run.slides:
+        root = zarr.open_group(exported("spatialdata") / f"{slide}.zarr", mode="r")
+        assert root.attrs["spatialdata_attrs"]["version"] == "0.2"
+        np.testing.assert_array_equal(root["images/image/0"][:], pixels(run, slide))
+        np.testing.assert_array_equal(root["labels/clusters/0"][:], run.labels("clusters")[slide].values)
+        assert root["labels"].attrs["ome"] == {"labels": ["clusters", "tissue"]}
+        whole = root["images/image"].attrs["ome"]["multiscales"][0]["coordinateTransformations"][0]
+        assert (whole["scale"], whole["output"]["name"]) == ([1.0, 0.5, 0.5], "global")
+        table = anndata.read_zarr(exported("spatialdata") / f"{slide}.zarr" / "tables" / "table")
+        group = root["tables/table"].attrs
+        assert (group["region"], group["region_key"], group["instance_key"]) == ("tiles", "region", "instance_id")
+        assert table.uns["spatialdata_attrs"]["region"] == "tiles" and set(table.obs["region"]) == {"tiles"}
+        shapes = root["shapes/tiles"]
+        assert shapes.attrs["spatialdata_attrs"] == {"version": "0.1", "geos": {"name": "POLYGON", "type": 3}}
+        ids = table.obs["instance_id"].to_numpy()
+        assert ids.dtype.kind == "i" and len(set(ids)) == len(ids)
+        np.testing.assert_array_equal(shapes["Index"][:], ids)
+        offsets = tuple(shapes[f"offset{i}"][:] for i in (0, 1))
+        squares = shapely.from_ragged_array(shapely.GeometryType.POLYGON, shapes["coords"][:], offsets)
+        centres = shapely.get_coordinates(shapely.centroid(squares))
+        inside = np.all(table.obsm["spatial"] + 4 <= np.array(pixels(run, slide).shape[:0:-1]) * 0.5, axis=1)
+        np.testing.assert_allclose(centres[inside], table.obsm["spatial"][inside])
+        mine = run.tiles[run.tiles.obs["slide"] == slide]
+        np.testing.assert_array_equal(table.X, np.asarray(mine.X, np.float32))
+        np.testing.assert_array_equal(table.obs["cluster"].astype(int), mine.obs["cluster"].astype(int))
+        assert len(table.uns["cluster_colors"]) == len(table.obs["cluster"].cat.categories)
+
+
+def test_h5_has_the_patches_and_features_that_trident_and_clam_read(
+    run: Run, exported: Callable[[str], Path], mini: Any
+) -> None:
+    for slide in run.slides:
+        mine = run.tiles[run.tiles.obs["slide"] == slide]
+        with h5py.File(exported("h5") / f"{slide}.h5") as file:
+            assert file["coords"].dtype == np.int64 and file["features"].dtype == np.float32
+            np.testing.assert_array_equal(file["features"][:], np.asarray(mine.X, np.float32))
+            np.testing.assert_array_equal(file["coords"][:], mine.obs[["x", "y"]].to_numpy() - 8)
+            said = dict(file["coords"].attrs)
+        assert (said["patch_size"], said["patch_size_level0"], said["patch_level"], said["overlap"]) == (32, 32, 0, 16)
+        assert (said["level0_magnification"], said["target_magnification"]) == (20, 20)
+        assert (said["level0_height"], said["level0_width"]) == pixels(run, slide).shape[1:]
+
+
+def test_geojson_ends_at_the_image_and_has_tiles_where_they_are_asked_for(
+    run: Run, exported: Callable[[str], Path], mini: Any, tmp_path: Path
+) -> None:
+    tile_engine.export(mini.out, ExportChoices("geojson", tmp_path / "a", layers=("clusters", "tiles")))
+    for slide in run.slides:
+        height, width = pixels(run, slide).shape[1:]
+        for folder, kinds in ((exported("geojson"), {"annotation"}), (tmp_path / "a", {"annotation", "tile"})):
+            objects = json.loads((folder / f"{slide}.geojson").read_text())["features"]
+            assert {one["properties"]["objectType"] for one in objects} == kinds
+            bounds = shapely.total_bounds([shapely.geometry.shape(one["geometry"]) for one in objects])
+            assert (bounds >= 0).all() and (bounds[2], bounds[3]) <= (width, height)
+        tiles = [one for one in objects if one["properties"]["objectType"] == "tile"]
+        assert len(tiles) == (run.tiles.obs["slide"] == slide).sum()
+        assert set(tiles[0]["properties"]["measurements"]) == {"confidence", "assignment"}
+        plain = json.loads((exported("geojson") / f"{slide}.geojson").read_text())["features"]
+        assert "tissue" in {one["properties"]["name"] for one in plain}
+
+
+def test_what_a_format_does_not_hold_is_refused_by_name(
+    finished: Callable[[str, str], Any], mini: Any, tmp_path: Path
+) -> None:
+    volumes = finished("cluster", "volumes").out
+    for to in FORMATS.keys() - {"ome-zarr-0.4"}:
+        with pytest.raises(SettingsError, match="these are volumes") as caught:
+            tile_engine.export(volumes, ExportChoices(to, tmp_path / to))
+        assert caught.value.code == "E_EXPORT"
+    with pytest.raises(SettingsError, match="no label 'tiles'") as caught:
+        tile_engine.export(mini.out, ExportChoices("ome-tiff", tmp_path / "a", layers=("tiles",)))
+    assert caught.value.code == "E_NO_LAYER" and not any(tmp_path.iterdir())
+
+
+def test_volumes_have_ome_zarr_04_too(finished: Callable[[str, str], Any], tmp_path: Path) -> None:
+    run = tile_engine.open_run(finished("cluster", "volumes").out)
+    tile_engine.export(run.out, ExportChoices("ome-zarr-0.4", tmp_path / "a", layers=("clusters",)))
+    for volume in run.slides:
+        group = zarr.open_group(tmp_path / "a" / f"{volume}.ome.zarr", mode="r", zarr_format=2)
+        np.testing.assert_array_equal(group["0"][0], run.image(volume).values)
+        np.testing.assert_array_equal(group["labels/clusters/0"][0, 0], run.labels("clusters")[volume].values)

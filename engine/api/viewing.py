@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import MachineError, SettingsError
+from ...stores.remote import ObjectPath, absolute
 from ..pipeline.progress import Event
 from ..runtime.options import RunOptions
 
@@ -55,6 +56,21 @@ def make_server(out: str | Path, *, port: int = 0, read_only: bool = False) -> S
         raise MachineError(
             f"port {port} of this machine cannot be used ({error.strerror}): leave --port out."
         ) from error
+
+
+def write_static(out: str | Path, folder: str | Path) -> Path:
+    """Write the page of slides, their clusters of all levels, and the legend to `folder`; returns the file to open.
+
+    It needs no server, and shows no more than these: no search, no names to save. Raises SettingsError (E_OUT) where the folder
+    holds files, and where the run is on volumes or films.
+    """
+    from ..view.static import write_page
+    from ..view.viewer import open_viewer
+
+    target = absolute(folder)
+    if isinstance(target, ObjectPath):
+        raise SettingsError(f"--static {folder}: the page is written to a folder of this machine.", "E_OUT")
+    return write_page(open_viewer(out), target)
 
 
 def relabelled(out: Path, level: int, classes: Path, report: Callable[[Event], None]) -> None:

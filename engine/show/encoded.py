@@ -52,6 +52,6 @@ def heat_colours() -> Array:
     from matplotlib import colormaps
 
     levels = np.arange(256) / 255
-    rgba = np.rint(np.asarray(colormaps["inferno"](0.25 + 0.7 * levels)) * 255).astype(np.uint8)
+    rgba: Array = np.rint(np.asarray(colormaps["inferno"](0.25 + 0.7 * levels)) * 255).astype(np.uint8)
     rgba[:, 3] = np.rint(levels * 255)
     return rgba

@@ -55,7 +55,8 @@ class Deep:
         if needed.size > MAX_READ:
             raise SlideError("the file has no coarse level: zoom in to see it.", "E_NO_LEVEL")
         pixels, _ = read_masked(self.source, needed, level)
-        return eight_bit(resize(pixels[self.first : self.first + 3], box.shape), self.window)
+        height, width = box.shape
+        return eight_bit(resize(pixels[self.first : self.first + 3], (height, width)), self.window)
 
     def _level(self, reduction: int) -> int:
         """The coarsest level of the source that is at least as fine."""

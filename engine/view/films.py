@@ -20,6 +20,8 @@ TEXTS = ("name", "subject", "site", "label", "part", "named", "reason")
 """Columns of the table that the gallery shows, where it has them."""
 MAX_FILMS = 20_000
 """Films of a gallery, at most."""
+RANGE_FILMS = 64
+"""Films that the range of a map is taken from."""
 
 
 def has_films(job: Job[Any]) -> bool:
@@ -65,14 +67,25 @@ def film(viewer: Viewer, run: int, row: int) -> Answer:
 
 
 def film_map(viewer: Viewer, run: int, row: int, number: int) -> Answer:
-    """PNG of a map over a film, relative to its own 99.5th percentile; clear where there is nothing."""
+    """PNG of a map over a film, clear where there is nothing; the strongest colour is the same value in all films."""
     names = map_names(viewer, run)
     if not 0 <= number < len(names):
         raise LookupError(f"no map {number}")
-    values = np.nan_to_num(_read(viewer, run, names[number], row).astype(np.float32))
-    some = values[values > 0]
-    top = float(np.percentile(some, 99.5)) if some.size else 1.0
+    name = names[number]
+    values = np.nan_to_num(_read(viewer, run, name, row).astype(np.float32))
+    top = viewer.grids.get(("top", run, name), lambda: _top(viewer, run, name), lambda top: 64)
     return Answer(palette_png(np.rint(np.clip(values / top, 0, 1) * 255).astype(np.uint8), heat_colours()), "image/png")
+
+
+def _top(viewer: Viewer, run: int, name: str) -> float:
+    """The 99.8th percentile of a map's values, over some films."""
+    count = _stored(viewer, run, name).spec.shape[0]
+    rows = np.unique(np.linspace(0, count - 1, RANGE_FILMS).astype(int))
+    values = np.concatenate(
+        [np.nan_to_num(_read(viewer, run, name, int(row)).astype(np.float32)).ravel() for row in rows]
+    )
+    some = values[values > 0]
+    return float(np.percentile(some, 99.8)) if some.size else 1.0
 
 
 def _stored(viewer: Viewer, run: int, name: str) -> StoredArray:
@@ -84,4 +97,5 @@ def _read(viewer: Viewer, run: int, name: str, row: int) -> Array:
     films, height, width = stored.spec.shape
     if not 0 <= row < films:
         raise LookupError(f"no film {row}")
-    return stored.read(Box((row, 0, 0), (row + 1, height, width)))[0]
+    values: Array = stored.read(Box((row, 0, 0), (row + 1, height, width)))[0]
+    return values

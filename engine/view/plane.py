@@ -1,4 +1,4 @@
-"""plane: the tiles of a run laid out in the plane, as bytes that the page draws: where each lies, on which image, and its cluster."""
+"""plane: the tiles of a run laid out in the plane, as bytes that the page draws: their places, images and clusters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""routes: the addresses of the server: numbers of runs, images, pictures and overlays, and files of the page by a fixed list."""
+"""routes: the addresses of the server: numbers of runs, images, pictures and overlays, and a fixed list of files."""
 
 from __future__ import annotations
 

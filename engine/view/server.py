@@ -16,6 +16,7 @@ import logging
 import secrets
 import threading
 import time
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
@@ -73,7 +74,7 @@ class Server(ThreadingHTTPServer):
         return f"tile-engine-{self.port}"
 
     def serve(self, idle: float) -> None:
-        """Answer until nobody has asked for `idle` seconds, or until interrupted; names that are being saved are saved first."""
+        """Answer until nobody has asked for `idle` seconds, or until interrupted; what is being saved is saved first."""
         thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.1}, name="viewer", daemon=True)
         thread.start()
         try:
@@ -111,7 +112,7 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         self._send(_failure(code, "the request is not understood"))
 
-    def _answer(self, method: object) -> None:
+    def _answer(self, method: Callable[[str, Query], Answer]) -> None:
         try:
             found = self._checked(method)
         except (ConnectionError, TimeoutError):
@@ -133,29 +134,26 @@ class Handler(BaseHTTPRequestHandler):
         except (ConnectionError, TimeoutError):
             self.close_connection = True
 
-    def _checked(self, method: object) -> Answer:
+    def _checked(self, method: Callable[[str, Query], Answer]) -> Answer:
         """The answer to a request that comes from our own page."""
         if self.headers.get("Host", "") not in {f"{HOST}:{self.server.port}", f"localhost:{self.server.port}"}:
             self.close_connection = True
             return _failure(421, "this address is not served here")  # a foreign name that was pointed to this machine
-        if self.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
-            if self.path.partition("?")[0] != "/" or self.command != "GET":  # a link to the page may stand anywhere
-                self.close_connection = True
-                return _failure(403, "requests of other pages are refused")
+        is_page = self.command == "GET" and self.path.partition("?")[0] == "/"  # a link to it may stand anywhere
+        if not is_page and self.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
+            self.close_connection = True
+            return _failure(403, "requests of other pages are refused")
         split = urlsplit(self.path)
         query = Query(dict(parse_qsl(split.query, max_num_fields=MAX_FIELDS)))
         if not self._allowed(query):
             self.close_connection = True
             return _failure(403, "open the address that tile-engine printed: it holds the token")
         self.server.last = time.monotonic()
-        assert callable(method)
-        found = method(split.path, query)
-        assert isinstance(found, Answer)
-        return found
+        return method(split.path, query)
 
     def _allowed(self, query: Query) -> bool:
         given = [self._cookie(), query.values.get("token", "") if self.command == "GET" else ""]
-        return any([hmac.compare_digest(text.encode(), self.server.token.encode()) for text in given])
+        return any(hmac.compare_digest(text.encode(), self.server.token.encode()) for text in given)
 
     def _cookie(self) -> str:
         for part in self.headers.get("Cookie", "").split(";"):

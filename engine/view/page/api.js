@@ -33,8 +33,13 @@ window.TE = window.TE || {};
     const { error } = await answer.json().catch(() => ({ error: answer.statusText }));
     throw new Error(error);
   };
+  // Of a page without a server: the file of a tile.
+  const file = (path, { z, y, x, k }) => {
+    const [, run, , image, kind, number] = path.split("/");
+    return kind === "pictures" ? `tiles/${run}-${image}-p${number}/${z}-${y}-${x}.jpg` : `tiles/${run}-${image}-o${number}/${z}-${y}-${x}-${k || 0}.png`;
+  };
   TE.api = {
-    url: (path, values = {}) => `/api/${path}${TE.query(values)}`,
+    url: (path, values = {}) => (TE.answers ? file(path, values) : `/api/${path}${TE.query(values)}`),
     get: async (path, values = {}, signal = undefined) => {
       if (TE.answers) return TE.answers[path];
       return (await ask(path + TE.query(values), { signal })).json();

@@ -10,6 +10,7 @@
     table = await TE.api.get(`runs/${state.run}/films`);
     const scores = Object.keys(table.scores);
     choice.sort = scores.includes("pasted_neighbours") ? "pasted_neighbours" : scores.at(-1) || "";
+    choice.map = Math.max(0, table.maps.findIndex((name) => ["evidence", "gradcam"].includes(name)));
     build();
   };
   const build = () => {

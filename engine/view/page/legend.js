@@ -14,6 +14,7 @@
 
   const draw = () => {
     const level = TE.level();
+    byId("all-on").hidden = byId("all-off").hidden = !!TE.answers;
     byId("legend-part").hidden = !level || state.overlay !== "clusters" || TE.run().films;
     if (!level || state.editing) return;
     const here = united(state.documents[0]?.tiles), all = united(TE.tree().tiles);
@@ -23,6 +24,7 @@
       const row = make("tr", body, "", { "data-number": number });
       const label = make("label", make("td", row)), box = make("input", label, "", { type: "checkbox" });
       box.checked = !state.hidden.has(number);
+      box.hidden = !!TE.answers;
       row.classList.toggle("off", !box.checked);
       box.addEventListener("change", () => {
         state.hidden[box.checked ? "delete" : "add"](number);

@@ -39,7 +39,7 @@
     byId("noun").textContent = run.noun[0].toUpperCase() + run.noun.slice(1);
     byId("image").replaceChildren(...run.images.map((one, i) => make("option", null, one.subject && !one.name.includes(one.subject) ? `${one.name} (${one.subject})` : one.name, { value: i })));
     byId("image-choice").hidden = !several;
-    byId("panes-choice").hidden = !several;
+    byId("panes-choice").hidden = !several || (run.axes.length !== 2 && !run.table);
     byId("two").hidden = run.axes.length !== 2;
     byId("plane-on").hidden = !run.table || !!TE.answers;
     byId("pane-0").hidden = run.films;

@@ -14,7 +14,7 @@
   const make = (pane) => {
     const box = TE.byId(`pane-${pane}`);
     box.replaceChildren();
-    const bar = TE.make("div", box, "", { class: "bar" }), title = TE.make("span", bar);
+    const bar = TE.make("div", box, "", { class: "bar" });
     const choice = TE.make("select", bar, "", { "aria-label": "Picture" });
     const stage = TE.make("div", box, "", { class: "stage" });
     const viewer = OpenSeadragon({
@@ -120,15 +120,13 @@
       if (whole) requestAnimationFrame(() => viewer.viewport.goHome(true));
       drawPoints();
     });
-    viewer.addHandler("update-viewport", drawRulerSafely);
-    function drawRulerSafely() { if (frame() && base) drawPoints(); }
-    viewer.addHandler("tile-load-failed", ({ message }) => { if (message) TE.emit("lost", pane); });
+    viewer.addHandler("tile-load-failed", ({ tiledImage }) => { if (tiledImage === base) TE.say("Some tiles of the picture could not be read."); });
 
-    const placeOf = (event) => toPlace(viewer.viewport.viewerElementToViewportCoordinates(new OpenSeadragon.Point(event.offsetX, event.offsetY)));
+    const placeOf = (x, y) => toPlace(viewer.viewport.viewerElementToViewportCoordinates(new OpenSeadragon.Point(x, y)));
     stage.addEventListener("pointermove", (event) => {
       if (!base || event.buttons) return;
       const bounds = stage.getBoundingClientRect();
-      TE.emit("hover", { pane, centre: placeOf({ offsetX: event.clientX - bounds.x, offsetY: event.clientY - bounds.y }) });
+      TE.emit("hover", { pane, centre: placeOf(event.clientX - bounds.x, event.clientY - bounds.y) });
     });
     stage.addEventListener("pointerleave", () => TE.emit("hover", null));
     viewer.addHandler("canvas-click", (event) => {
@@ -143,12 +141,10 @@
     });
     const shown = (keep) => {
       const found = state.documents[pane];
-      title.textContent = pane ? found.name : "";
-      title.hidden = !pane;
       choice.replaceChildren(...found.pictures.map((one, i) => TE.make("option", null, one.name, { value: i })));
       choice.value = state.pictures[pane];
       choice.hidden = found.pictures.length < 2;
-      bar.hidden = choice.hidden && title.hidden;
+      bar.hidden = choice.hidden && !pane; // the second pane has the choice of its image there
       drawBase(keep);
     };
     const goTo = (centre, side) => {
@@ -161,16 +157,18 @@
       drawPoints();
     };
     const setMark = (centre, side) => { mark = centre ? { centre, side } : null; drawPoints(); };
-    return { viewer, shown, soon, drawPoints, goTo, setMark, toView, stage, placeOf, points };
+    return { viewer, shown, soon, drawPoints, goTo, setMark, toView, toPlace, stage };
   };
 
-  // Two panes show the same place: positions on their own images, in parts of the image.
+  // Two panes show the same micrometres of their images.
   let leading = false;
   const follow = (from, to) => {
     from.viewer.addHandler("viewport-change", () => {
       if (leading || state.panes !== "two" || !to.viewer.world.getItemCount()) return;
       leading = true;
-      to.viewer.viewport.fitBounds(from.viewer.viewport.getBounds(), true);
+      const view = from.viewer.viewport.getBounds();
+      const start = to.toView(...from.toPlace(view.getTopLeft())), end = to.toView(...from.toPlace(view.getBottomRight()));
+      to.viewer.viewport.fitBounds(new OpenSeadragon.Rect(start.x, start.y, end.x - start.x, end.y - start.y), true);
       leading = false;
     });
   };

@@ -58,8 +58,9 @@
     state.documents[pane] = found;
     state.pictures[pane] = Math.min(state.pictures[pane], found.pictures.length - 1);
     if (pane === 0) {
-      const names = found.overlays.map((one) => one.name);
-      if (state.overlay && !names.includes(state.overlay)) state.overlay = names[0] || "";
+      // Where there are no clusters: values, such as evidence. A mask is shown only where it is asked for.
+      const names = found.overlays.map((one) => one.name), values = found.overlays.find((one) => one.kind === "values");
+      if (state.overlay && !names.includes(state.overlay)) state.overlay = values?.name || "";
     }
     TE.say(found.missing);
     TE.emit("image", pane);

@@ -87,7 +87,7 @@
     const facts = make("div", cuts, "", { class: "cut facts" });
     make("p", facts, found.name);
     make("p", facts, `${one.shape.join(" × ")} voxels of ${one.lengths.map((l, i) => Number((l / one.shape[i] / 1000).toPrecision(3))).join(" × ")} mm (z, y, x)`, { class: "quiet" });
-    make("p", facts, "Click or drag to move the three planes; the wheel goes through slices. Left of the axial and coronal planes is the patient's left side as the file's x axis says: canonical orientation is Right, Anterior, Superior along x, y, z.", { class: "quiet" });
+    make("p", facts, "Axial and coronal: the patient's right is on the right. Sagittal: anterior is on the right. So the file says. Click or drag to move the three planes; the wheel goes through slices.", { class: "quiet" });
   };
   TE.on("image", (pane) => {
     if (TE.planar() || TE.run().films || pane) return;

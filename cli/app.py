@@ -19,6 +19,7 @@ from .from_settings import cluster_options, images_of, run_options, settings_of_
 from .lazy import CONTEXT_SETTINGS, LazyCommand, LazyGroup
 from .say import say
 from .search import search
+from .view import view
 from .warp import warp
 
 STAGES = {
@@ -98,6 +99,7 @@ def _others() -> Iterator[LazyCommand]:
         "relabel", runs.relabel, settings=partial(settings_of_stage, "map", ("classes", "match")), run=unlock
     )
     yield LazyCommand("search", search, run=unlock)
+    yield LazyCommand("view", view)
     yield LazyCommand("export", export, run=partial(run_options, "redo", "force_unlock"))
     yield LazyCommand("warp", warp)
     yield LazyCommand("info", maintenance.info, settings=partial(settings_of_stage, "convert", ("mpp", "part")))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -191,6 +191,15 @@ class Run:
         from ..export.export import ExportChoices, export
 
         return export(self.out, ExportChoices(to, folder, tuple(layers), grid), options=options)
+
+    def view(self, *, idle: float = 60.0, read_only: bool = False, ready: Callable[[str], None] | None = None) -> None:
+        """Show the results on a page of this machine's browser, until nobody has used it for `idle` minutes, or Ctrl-C.
+
+        `ready` gets the page's address in place of the browser: `print`, where the browser is elsewhere.
+        """
+        from .viewing import open_browser, serve
+
+        serve(self.out, idle=idle, read_only=read_only, ready=ready or open_browser)
 
     def warp(
         self,

@@ -99,8 +99,10 @@ class Gallery:
         return merge_neighbours(neighbours, k)
 
 
-def open_gallery(out: str | Path) -> Gallery:
+def open_gallery(out: str | Path, *, save: bool = True) -> Gallery:
     """The gallery of a run; the last one opened is cached until its table, models or added cases change.
+
+    An index that had to be built is written to OUT, unless `save` is false.
 
     Raises SettingsError (E_NO_RUN, E_NO_TABLE) if there is nothing to search, and CorruptError for damaged files.
     """
@@ -117,21 +119,21 @@ def open_gallery(out: str | Path) -> Gallery:
     added = index_root(job) / "added.npz"
     stamp = added.stat().st_mtime_ns if added.exists() else 0
     with _one_at_a_time:
-        return _gallery(job.folder.out, kind, fingerprint(job, kind), model_key(job), stamp)
+        return _gallery(job.folder.out, kind, fingerprint(job, kind), model_key(job), stamp, save)
 
 
 _one_at_a_time = threading.Lock()
 
 
 @lru_cache(maxsize=1)
-def _gallery(out: Path, kind: str, table: str, model: str, stamp: int) -> Gallery:
+def _gallery(out: Path, kind: str, table: str, model: str, stamp: int, save: bool) -> Gallery:
     from ...models.neighbours.index import ExactIndex
 
     job = load(out)
     notes: list[str] = []
     root = index_root(job)
-    own, index = _own(job, kind, table, notes)
-    added = _current(job, read_added(root), model, notes)
+    own, index = _own(job, kind, table, notes, save=save)
+    added = _current(job, read_added(root), model, notes, save=save)
     parts: list[tuple[Cases, Index]] = [(own, index)]
     groups = groups_of([own])
     if added is not None and len(added):
@@ -145,7 +147,7 @@ def _gallery(out: Path, kind: str, table: str, model: str, stamp: int) -> Galler
     return Gallery(job, kind, tuple(parts), groups, tuple(notes))
 
 
-def _own(job: Job[Any], kind: str, table: str, notes: list[str]) -> tuple[Cases, Index]:
+def _own(job: Job[Any], kind: str, table: str, notes: list[str], *, save: bool) -> tuple[Cases, Index]:
     """The run's own cases and their index: from OUT/index/, or rebuilt from the run's table."""
     from ...models.neighbours import inverted_lists as lists
     from ...models.neighbours.index import ExactIndex
@@ -164,6 +166,8 @@ def _own(job: Job[Any], kind: str, table: str, notes: list[str]) -> tuple[Cases,
         )
     cases = gathered(job, kind, notes)
     index = lists.build_index(cases.vectors, groups_of([cases]), seed=job.settings.seed)
+    if not save:
+        return cases, index
     inverted_lists = index if isinstance(index, lists.InvertedLists) else None
     document = {
         "kind": kind,
@@ -196,7 +200,7 @@ def groups_of(parts: Iterable[Cases]) -> Array:
     return out
 
 
-def _current(job: Job[Any], added: Cases | None, model: str, notes: list[str]) -> Cases | None:
+def _current(job: Job[Any], added: Cases | None, model: str, notes: list[str], *, save: bool) -> Cases | None:
     """Added cases with embeddings of the current network; files that an earlier network encoded are encoded again."""
     if added is None or not (stale_rows := [i for i in range(len(added)) if added.text("model", i) != model]):
         return added
@@ -222,7 +226,7 @@ def _current(job: Job[Any], added: Cases | None, model: str, notes: list[str]) -
     )
     encoded_cases = Cases(vectors, {**encoded_cases.words, "model": TextColumn.of([model] * len(encoded_cases))})
     all_cases = current_cases.with_rows(encoded_cases) if len(current_cases) else encoded_cases
-    if len(rows) == len(stale_rows):
+    if save and len(rows) == len(stale_rows):
         try:
             with Lock(job.folder.out):
                 write_added(index_root(job), all_cases)

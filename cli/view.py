@@ -1,0 +1,72 @@
+"""view: the command that shows the results of a run on a page of this machine's browser."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ..engine.pipeline.option import READ, WRITE
+from .from_settings import AsJson, OutArgument
+from .say import say
+
+Idle = Annotated[
+    float,
+    typer.Option(
+        "--idle", metavar="MINUTES", help="Stop when nobody has used the page for so long.", rich_help_panel=READ
+    ),
+]
+Port = Annotated[int, typer.Option("--port", help="Port of this machine; 0 for any free one.", rich_help_panel=READ)]
+Browser = Annotated[
+    bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.", rich_help_panel=READ)
+]
+ReadOnly = Annotated[
+    bool, typer.Option("--read-only", help="Write nothing: names of clusters cannot be saved.", rich_help_panel=WRITE)
+]
+Static = Annotated[
+    str | None,
+    typer.Option(
+        "--static",
+        metavar="FOLDER",
+        help="Write a page of slides and their clusters to this folder, which opens without tile-engine, and stop.",
+        rich_help_panel=WRITE,
+    ),
+]
+
+
+def view(
+    out: OutArgument,
+    idle: Idle = 60.0,
+    port: Port = 0,
+    browser: Browser = True,
+    read_only: ReadOnly = False,
+    static: Static = None,
+    json: AsJson = False,
+) -> int:
+    """Show the results of a run on a page: slides with their clusters, volumes, films, similar tiles; clusters can be named.
+
+    The page is for this machine alone; its address holds a token. Ctrl-C ends it.
+
+    Example: `tile-engine view results/`"""
+    from ..engine.api import viewing
+    from .tell import print_json
+
+    if static is not None:
+        page = viewing.write_static(out, static)
+        if json:
+            print_json({"event": "result", "page": page, "exit": 0})
+        else:
+            say(f"page: {page}")
+        return 0
+
+    def ready(url: str) -> None:
+        if json:
+            print_json({"event": "serving", "url": url})
+        else:
+            say(f"look at it: {url}")
+            say("Ctrl-C ends the viewer")
+        if browser:
+            viewing.open_browser(url)
+
+    viewing.serve(out, idle=idle, port=port, read_only=read_only, ready=ready)
+    return 0

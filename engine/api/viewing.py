@@ -1,0 +1,88 @@
+"""viewing: the results of a run on a page of this machine, until nobody looks at it any more."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...errors import MachineError, SettingsError
+from ...stores.remote import ObjectPath, absolute
+from ..pipeline.progress import Event
+from ..runtime.options import RunOptions
+
+if TYPE_CHECKING:
+    from ..view.server import Server
+
+MAX_IDLE_MINUTES = 24 * 60
+
+
+def serve(
+    out: str | Path,
+    *,
+    idle: float = 60.0,
+    port: int = 0,
+    read_only: bool = False,
+    ready: Callable[[str], None] = lambda url: None,
+) -> None:
+    """Serve the page of the results in `out` until nobody has used it for `idle` minutes, or until Ctrl-C.
+
+    `ready` is called once with the page's address, which holds a token. With `read_only` nothing is written to `out`.
+    Raises SettingsError (E_NO_RUN) where `out` holds no run, and MachineError where the port is in use.
+    """
+    if not 0 < idle <= MAX_IDLE_MINUTES:
+        raise SettingsError(f"--idle is a number of minutes above 0, at most {MAX_IDLE_MINUTES}; got {idle:g}.")
+    if not 0 <= port < 1 << 16:
+        raise SettingsError(f"--port is a number from 0 to 65535; got {port}.")
+    server = make_server(out, port=port, read_only=read_only)
+    try:
+        ready(server.url)
+        server.serve(idle * 60)
+    except KeyboardInterrupt:
+        return
+
+
+def make_server(out: str | Path, *, port: int = 0, read_only: bool = False) -> Server:
+    """The server of a page, bound to its port and not answering yet; `server.serve(seconds)` does."""
+    from ..view.server import Server
+    from ..view.viewer import open_viewer
+
+    viewer = open_viewer(out, None if read_only else relabelled)
+    try:
+        return Server(viewer, port)
+    except OSError as error:
+        raise MachineError(
+            f"port {port} of this machine cannot be used ({error.strerror}): leave --port out."
+        ) from error
+
+
+def write_static(out: str | Path, folder: str | Path) -> Path:
+    """Write the page of slides, their clusters of all levels, and the legend to `folder`; returns the file to open.
+
+    It needs no server, and shows no more than these: no search, no names to save. Raises SettingsError (E_OUT) where the folder
+    holds files, and where the run is on volumes or films.
+    """
+    from ..view.static import write_page
+    from ..view.viewer import open_viewer
+
+    target = absolute(folder)
+    if isinstance(target, ObjectPath):
+        raise SettingsError(f"--static {folder}: the page is written to a folder of this machine.", "E_OUT")
+    return write_page(open_viewer(out), target)
+
+
+def relabelled(out: Path, level: int, classes: Path, report: Callable[[Event], None]) -> None:
+    """What the page's button to save does: `relabel`."""
+    from .commands import relabel
+
+    relabel(out, level, classes, options=RunOptions(report=report))
+
+
+def open_browser(url: str) -> None:
+    """Open an address in the user's browser; nothing on a machine without a screen, where a browser may be of text."""
+    import webbrowser
+
+    if sys.platform in ("darwin", "win32") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+        webbrowser.open(url)

@@ -1,0 +1,79 @@
+"""levels: all levels of a run's tree of clusters: what each fine cluster is called and coloured at a level."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...stores.frame import Array
+from ..pipeline.documents import find_document, read_document
+from ..pipeline.job import Job
+from ..runs.cluster.documents import CLUSTERS, VALIDITY, Clusters, Validity
+from ..runs.cluster.numbering import numbering_of
+from ..runs.cluster.settings import ShownSettings
+from ..runs.cluster.shown import ShownClusters, shown_of
+from ..show.palette import hexadecimal
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """The levels of a tree of clusters, and what a user changed of it."""
+
+    levels: dict[int, ShownClusters]
+    """Level -> its clusters, from 2 to the finest; of a tree of one cluster, that one."""
+    shown: int
+    """The level of labels, tables and maps."""
+    recommended: int
+    """0 where no level is reproducible."""
+    reproducible: tuple[int, ...]
+    tiles: dict[str, tuple[int, ...]]
+    """Image -> tissue tiles of each fine cluster + 1; none of 0."""
+
+    def colours(self, level: int, hidden: frozenset[int] = frozenset()) -> Array:
+        """Colour of each fine cluster + 1 at a level, uint8 (256, 4); clear for 0 and for the numbers in `hidden`."""
+        clusters = self.levels[level]
+        out = np.zeros((256, 4), np.uint8)
+        for fine, number in enumerate(clusters.number.tolist()):
+            if fine and number not in hidden:
+                out[fine] = (*clusters.colour_of[number], 255)
+        return out
+
+    def document(self) -> dict[str, Any]:
+        """The tree as JSON values, for the page."""
+        return {
+            "shown": self.shown,
+            "recommended": self.recommended,
+            "reproducible": list(self.reproducible),
+            "tiles": np.sum([*self.tiles.values()], axis=0).tolist(),
+            "levels": {str(level): _level(clusters) for level, clusters in self.levels.items()},
+        }
+
+
+def tree_of(job: Job[Any]) -> Tree | None:
+    """The tree of a run that has clusters of tiles; None of another, and of one whose clusters are not ordered yet."""
+    if not isinstance(job.settings, ShownSettings):
+        return None
+    tree = find_document(job.folder, CLUSTERS, Clusters)
+    if tree is None:
+        return None
+    numbering, settings = numbering_of(job, tree), job.settings
+    levels = {}
+    for level in range(min(2, tree.finest), tree.finest + 1):
+        levels[level] = shown_of(tree, numbering, settings.model_copy(update={"level": level}))
+    validity = read_document(job.folder, VALIDITY, Validity)
+    recommended = 0 if validity.k == 1 else tree.recommended
+    order = np.asarray(tree.numbers) - 1
+    tiles = {image: (0, *np.asarray(counts)[order].tolist()) for image, counts in tree.slides.items()}
+    return Tree(levels, shown_of(tree, numbering, settings).level, recommended, validity.passing, tiles)
+
+
+def _level(clusters: ShownClusters) -> dict[str, Any]:
+    return {
+        "numbers": list(clusters.numbers),
+        "names": list(clusters.names),
+        "colours": [hexadecimal(colour) for colour in clusters.colours],
+        "number": clusters.number.tolist(),  # of each fine cluster + 1
+        "into": clusters.into,
+    }

@@ -1,0 +1,74 @@
+"""overview: the runs of a folder and their images as JSON values, which the page is built from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...errors import TileEngineError
+from ..pipeline.documents import read_rejected, read_run
+from .deep import Deep
+from .films import has_films
+from .plane import has_plane
+from .viewed import extent
+from .viewer import Viewer
+
+
+def overview(viewer: Viewer) -> dict[str, Any]:
+    """All runs, without what only one image has."""
+    runs = [_run(viewer, run) for run in range(len(viewer.runs))]
+    return {"folder": viewer.out.name, "read_only": viewer.read_only, "runs": runs}
+
+
+def _run(viewer: Viewer, run: int) -> dict[str, Any]:
+    job, tree = viewer.job(run), viewer.tree(run)
+    films = has_films(job)
+    table = has_plane(job)
+    return {
+        "name": viewer.runs[run].name,
+        "command": job.pipeline.called,
+        "noun": job.modality.noun,
+        "plural": job.modality.plural,
+        "axes": list(job.modality.axes),
+        "status": read_run(job.folder).status,
+        "rejected": len(read_rejected(job.folder)),
+        "patch": getattr(job.settings, "patch", 0) if table else 0,
+        "films": films,
+        "images": [] if films else [_named(record.name, record.subject, record.site) for record in job.slides.values()],
+        "tree": tree.document() if tree else None,
+        "table": table,
+    }
+
+
+def _named(name: str, subject: str, site: str) -> dict[str, str]:
+    return {"name": name, "subject": subject, "site": site}
+
+
+def image_document(viewer: Viewer, run: int, image: int) -> dict[str, Any]:
+    """Pictures and overlays of an image."""
+    job, name = viewer.job(run), viewer.image(run, image)
+    tree = viewer.tree(run)
+    record = job.slides[name]
+    overlays = []
+    for number, ref in enumerate(viewer.overlays(run, image)):
+        try:
+            grid = viewer.grid(run, image, number)
+        except TileEngineError:  # damaged: `verify` names it; the others are shown
+            continue
+        facts = {"number": number, "name": ref.name, "kind": ref.kind, "shape": list(grid.frame.shape)}
+        overlays.append(facts | extent(grid.frame) | {"low": grid.low, "high": grid.high})
+    pictures, missing = [], ""
+    for number, picture in enumerate(viewer.pictures(run, image)):
+        try:
+            deep = viewer.deep(run, image, number)
+        except TileEngineError as error:
+            missing = f"{picture.name}: {error.message}"
+            continue
+        pictures.append({"number": number, "name": picture.name, **_picture(deep)})
+    if not pictures:  # overlays are shown alone
+        pictures.append({"number": -1, "name": record.name, "shape": list(record.shape), **extent(record.frame)})
+    tiles = tree.tiles.get(name) if tree else None
+    return {"name": record.name, "pictures": pictures, "overlays": overlays, "missing": missing, "tiles": tiles}
+
+
+def _picture(deep: Deep) -> dict[str, Any]:
+    return {"shape": list(deep.frame.shape), **extent(deep.frame)}

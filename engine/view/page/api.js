@@ -1,0 +1,51 @@
+// What the page asks of the server, and how failures are said. A page without a server has its answers in TE.answers.
+"use strict";
+window.TE = window.TE || {};
+(() => {
+  const message = document.getElementById("message");
+  TE.say = (text) => {
+    message.textContent = text;
+    message.hidden = !text;
+  };
+  TE.byId = (id) => document.getElementById(id);
+  TE.make = (tag, parent, text = "", attributes = {}) => {
+    const element = document.createElement(tag);
+    if (text) element.textContent = text;
+    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+    if (parent) parent.append(element);
+    return element;
+  };
+  TE.query = (values) => {
+    const given = Object.entries(values).filter(([, value]) => value !== "" && value !== undefined && value !== null);
+    return given.length ? `?${new URLSearchParams(given)}` : "";
+  };
+
+  const GONE = "The viewer has stopped. Start it again: tile-engine view";
+  const ask = async (path, options = {}) => {
+    let answer;
+    try {
+      answer = await fetch(`/api/${path}`, options);
+    } catch {
+      TE.say(GONE);
+      throw new Error(GONE);
+    }
+    if (answer.ok) return answer;
+    const { error } = await answer.json().catch(() => ({ error: answer.statusText }));
+    throw new Error(error);
+  };
+  // Of a page without a server: the file of a tile.
+  const file = (path, { z, y, x, k }) => {
+    const [, run, , image, kind, number] = path.split("/");
+    return kind === "pictures" ? `tiles/${run}-${image}-p${number}/${z}-${y}-${x}.jpg` : `tiles/${run}-${image}-o${number}/${z}-${y}-${x}-${k || 0}.png`;
+  };
+  TE.api = {
+    url: (path, values = {}) => (TE.answers ? file(path, values) : `/api/${path}${TE.query(values)}`),
+    get: async (path, values = {}, signal = undefined) => {
+      if (TE.answers) return TE.answers[path];
+      return (await ask(path + TE.query(values), { signal })).json();
+    },
+    bytes: async (path) => (await ask(path)).arrayBuffer(),
+    post: async (path, value) =>
+      (await ask(path, { method: "POST", headers: { "Content-Type": "application/json", "X-Tile-Engine": "1" }, body: JSON.stringify(value) })).json(),
+  };
+})();

@@ -1,0 +1,97 @@
+// The slider over the levels, the overlay's choice, and the legend: names, shares here and in all images, and what is drawn.
+"use strict";
+(() => {
+  const { state, byId, make } = TE;
+  const percent = (part, whole) => (whole ? `${((100 * part) / whole).toFixed(1)} %` : "–");
+
+  // Tiles of each number at the shown level, from tiles of fine clusters.
+  const united = (tiles) => {
+    const level = TE.level(), sums = new Map(level.numbers.map((number) => [number, 0]));
+    (tiles || []).forEach((count, fine) => { if (fine) sums.set(level.number[fine], (sums.get(level.number[fine]) || 0) + count); });
+    return sums;
+  };
+  const total = (sums) => [...sums.values()].reduce((a, b) => a + b, 0);
+
+  const draw = () => {
+    const level = TE.level();
+    byId("all-on").hidden = byId("all-off").hidden = !!TE.answers;
+    byId("legend-part").hidden = !level || state.overlay !== "clusters" || TE.run().films;
+    if (!level || state.editing) return;
+    const here = united(state.documents[0]?.tiles), all = united(TE.tree().tiles);
+    const body = byId("legend").tBodies[0];
+    body.replaceChildren();
+    level.numbers.forEach((number, i) => {
+      const row = make("tr", body, "", { "data-number": number });
+      const label = make("label", make("td", row)), box = make("input", label, "", { type: "checkbox" });
+      box.checked = !state.hidden.has(number);
+      box.hidden = !!TE.answers;
+      row.classList.toggle("off", !box.checked);
+      box.addEventListener("change", () => {
+        state.hidden[box.checked ? "delete" : "add"](number);
+        row.classList.toggle("off", !box.checked);
+        TE.emit("hidden");
+      });
+      make("span", label, "", { class: "chip" }).style.background = level.colours[i];
+      const into = level.into[number];
+      make("span", label, level.names[i] === `cluster ${number}` ? level.names[i] : `${number} ${level.names[i]}`);
+      if (into) make("span", label, `→ ${into}`, { class: "quiet" });
+      make("td", row, percent(here.get(number), total(here)));
+      make("td", row, percent(all.get(number), total(all)));
+    });
+  };
+
+  const drawLevel = () => {
+    const tree = TE.tree(), slider = byId("level");
+    const levels = tree ? Object.keys(tree.levels).map(Number) : [];
+    byId("levels").hidden = levels.length < 2 || state.overlay !== "clusters";
+    if (!levels.length) return;
+    [slider.min, slider.max, slider.value] = [Math.min(...levels), Math.max(...levels), state.level];
+    byId("level-number").textContent = state.level;
+    const verdicts = [];
+    if (state.level === tree.recommended) verdicts.push("recommended");
+    verdicts.push(tree.reproducible.includes(state.level) ? "reproducible" : "not shown to be reproducible");
+    if (state.level === tree.shown) verdicts.push("in labels and tables");
+    byId("level-verdict").textContent = verdicts.join(", ");
+    slider.setAttribute("aria-valuetext", `${state.level} clusters, ${verdicts.join(", ")}`);
+  };
+  TE.setLevel = (level) => {
+    const tree = TE.tree();
+    if (!tree || !tree.levels[level] || level === state.level || state.editing) return;
+    state.level = level;
+    TE.emit("level");
+  };
+
+  const drawOver = () => {
+    const found = state.documents[0], choice = byId("overlay");
+    byId("over").hidden = !found || !found.overlays.length || TE.run().films;
+    if (!found) return;
+    const names = found.overlays.map((one) => one.name);
+    choice.replaceChildren(...names.map((name) => make("option", null, name, { value: name })), make("option", null, "nothing", { value: "" }));
+    choice.value = state.overlay;
+    byId("opacity").value = Math.round(state.opacity * 100);
+    byId("sure-row").hidden = state.overlay !== "clusters" || !names.includes("confidence") || !!TE.answers;
+    const overlay = TE.overlayOf(0), scale = byId("scale");
+    scale.textContent = overlay?.kind === "values" ? `clear ${overlay.low.toPrecision(3)} … opaque ${overlay.high.toPrecision(3)}${overlay.name === "confidence" ? "" : ", of this image"}` : "";
+    scale.hidden = !scale.textContent;
+  };
+
+  byId("level").addEventListener("input", (event) => TE.setLevel(Number(event.target.value)));
+  byId("level-reset").addEventListener("click", () => TE.setLevel(TE.tree().shown));
+  byId("overlay").addEventListener("change", (event) => { state.overlay = event.target.value; TE.emit("overlay"); });
+  byId("opacity").addEventListener("input", (event) => { state.opacity = event.target.value / 100; TE.emit("opacity"); });
+  byId("sure").addEventListener("input", (event) => {
+    state.sure = event.target.value / 100;
+    byId("sure-number").textContent = `${event.target.value} %`;
+    TE.emit("sure");
+  });
+  byId("all-on").addEventListener("click", () => { state.hidden.clear(); TE.emit("hidden"); draw(); });
+  byId("all-off").addEventListener("click", () => { state.hidden = new Set(TE.level().numbers); TE.emit("hidden"); draw(); });
+  TE.on("level", () => { drawLevel(); draw(); });
+  TE.on("image overlay saved run", () => { drawLevel(); draw(); drawOver(); });
+  TE.drawLegend = draw;
+
+  // Which row lies under the pointer.
+  TE.on("under", (number) => {
+    for (const row of byId("legend").tBodies[0].rows) row.classList.toggle("under", Number(row.dataset.number) === number);
+  });
+})();

@@ -1,0 +1,87 @@
+// Begins: asks what there is, fills the lists, and keeps what is shown in the address, so that a reload shows it again.
+"use strict";
+(() => {
+  const { state, byId, make } = TE;
+
+  const setPanes = async (panes) => {
+    state.panes = panes;
+    for (const [id, name] of [["one", "one"], ["two", "two"], ["plane-on", "plane"]]) byId(id).setAttribute("aria-pressed", panes === name);
+    byId("pane-1").hidden = panes !== "two";
+    byId("plane").hidden = panes !== "plane";
+    if (panes === "two" && !state.documents[1]) {
+      const stains = state.documents[0].pictures.length > 1;
+      state.pictures[1] = stains ? 1 : 0;
+      await TE.show(1, stains ? state.images[0] : Math.min(state.images[0] + 1, TE.run().images.length - 1));
+    }
+    if (panes === "plane") await TE.loadPlane().catch((error) => TE.say(error.message));
+    TE.emit("panes");
+  };
+  const setImage = (pane, number) => TE.show(pane, number);
+  const step = (by) => {
+    const count = TE.run().images.length, next = (state.images[0] + by + count) % count;
+    byId("image").value = next;
+    setImage(0, next);
+  };
+  const second = () => {
+    const box = byId("pane-1").querySelector(".bar");
+    if (!box || box.querySelector(".which")) return;
+    const choice = make("select", null, "", { class: "which", "aria-label": "Second image" });
+    TE.run().images.forEach((one, i) => make("option", choice, one.name, { value: i }));
+    choice.value = state.images[1];
+    choice.addEventListener("change", () => setImage(1, Number(choice.value)));
+    box.prepend(choice);
+  };
+
+  const setRun = async (number) => {
+    Object.assign(state, { run: number, images: [0, 0], pictures: [0, 0], documents: [null, null], hidden: new Set(), overlay: "clusters" });
+    const run = TE.run(), several = run.images.length > 0;
+    state.level = run.tree?.shown || 0;
+    byId("noun").textContent = run.noun[0].toUpperCase() + run.noun.slice(1);
+    byId("image").replaceChildren(...run.images.map((one, i) => make("option", null, one.subject && !one.name.includes(one.subject) ? `${one.name} (${one.subject})` : one.name, { value: i })));
+    byId("image-choice").hidden = !several;
+    byId("panes-choice").hidden = !several || (run.axes.length !== 2 && !run.table);
+    byId("two").hidden = run.axes.length !== 2;
+    byId("plane-on").hidden = !run.table || !!TE.answers;
+    byId("pane-0").hidden = run.films;
+    byId("side").hidden = run.films;
+    const unfinished = run.status === "done" ? "" : "This run is not finished: what it has so far is shown. ";
+    TE.emit("run");
+    await setPanes("one");
+    if (several) await TE.show(0, 0);
+    if (unfinished) TE.say(unfinished);
+  };
+
+  // #run=0&image=2&level=5
+  const remember = TE.later(200, () => {
+    const values = { run: state.run, image: state.images[0], level: state.level };
+    history.replaceState(null, "", `${location.pathname.startsWith("/") && !TE.answers ? "/" : location.pathname}#${new URLSearchParams(values)}`);
+  });
+  const begin = async () => {
+    const wanted = new URLSearchParams(location.hash.slice(1)), number = (name) => Number(wanted.get(name) || 0);
+    if (!TE.answers) history.replaceState(null, "", `/${location.hash}`); // the token leaves the address
+    state.folder = await TE.api.get("runs");
+    document.title = `${state.folder.folder} – tile-engine`;
+    byId("folder").textContent = state.folder.folder;
+    const runs = state.folder.runs;
+    byId("run").replaceChildren(...runs.map((one, i) => make("option", null, one.name, { value: i })));
+    byId("run-choice").hidden = runs.length < 2;
+    await setRun(number("run") < runs.length ? number("run") : 0);
+    if (number("image") > 0 && number("image") < TE.run().images.length) {
+      byId("image").value = number("image");
+      await setImage(0, number("image"));
+    }
+    if (number("level")) TE.setLevel(number("level"));
+    document.body.dataset.ready = "yes";
+  };
+
+  byId("run").addEventListener("change", (event) => setRun(Number(event.target.value)).catch((error) => TE.say(error.message)));
+  byId("image").addEventListener("change", (event) => setImage(0, Number(event.target.value)));
+  byId("previous").addEventListener("click", () => step(-1));
+  byId("next").addEventListener("click", () => step(1));
+  byId("one").addEventListener("click", () => setPanes("one"));
+  byId("two").addEventListener("click", () => setPanes("two"));
+  byId("plane-on").addEventListener("click", () => setPanes(state.panes === "plane" ? "one" : "plane"));
+  TE.on("image", (pane) => { if (pane === 1 && TE.planar()) second(); });
+  TE.on("image level", remember);
+  begin().catch((error) => TE.say(error.message));
+})();

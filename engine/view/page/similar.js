@@ -1,0 +1,87 @@
+// What lies under the pointer, and the tiles most like the one that was clicked.
+"use strict";
+(() => {
+  const { state, byId, make } = TE;
+  let asked = null, at = null;
+
+  TE.tileSide = () => {
+    const overlay = state.documents[0]?.overlays.find((one) => one.kind === "clusters") || state.documents[0]?.overlays[0];
+    return overlay ? overlay.lengths[1] / overlay.shape.at(-1) : 0;
+  };
+  TE.position = (centre) => Object.fromEntries(TE.run().axes.map((axis, i) => [axis, centre[i].toFixed(2)]));
+  const lengths = (centre) => centre.map((value) => (Math.abs(value) >= 10000 ? `${(value / 1000).toFixed(1)} mm` : `${value.toFixed(0)} µm`)).join(", ");
+
+  const look = TE.later(35, async ({ pane, centre }) => {
+    asked?.abort();
+    asked = new AbortController();
+    try {
+      const found = await TE.api.get(`${TE.path(pane)}/at`, TE.position(centre), asked.signal);
+      const cluster = TE.cluster(found.fine), words = [];
+      if (cluster) words.push(cluster.name === `cluster ${cluster.number}` ? cluster.name : `${cluster.number} ${cluster.name}`);
+      for (const [name, value] of Object.entries(found.values)) words.push(`${name} ${value.toPrecision(3)}`);
+      if (found.tile && cluster) words.push(`tile ${found.tile.index.join(", ")}`);
+      byId("hover").textContent = `${words.join(" · ") || "no tissue"} · at ${lengths(centre)}`;
+      TE.emit("under", cluster?.number);
+      TE.emit("pointed", { pane, centre, tile: found.tile, fine: found.fine });
+    } catch (error) {
+      if (error.name !== "AbortError" && !asked.signal.aborted) byId("hover").textContent = error.message;
+    }
+  });
+  TE.on("hover", (place) => {
+    if (TE.answers) return;
+    if (place) return look(place);
+    byId("hover").textContent = "–";
+    TE.emit("under", 0);
+  });
+
+  // A picture of a tile; clicking it goes to its place.
+  TE.patch = (parent, { image, centre, fine, text }) => {
+    const cluster = TE.cluster(fine), name = TE.run().images[image].name;
+    const said = [text, cluster?.name, name].filter(Boolean).join(" · ");
+    const button = make("button", parent, "", { type: "button", title: said, "aria-label": `Go to ${said}` });
+    if (cluster) button.style.borderBottomColor = cluster.colour;
+    make("img", button, "", { src: TE.api.url(`runs/${state.run}/images/${image}/patch`, { ...TE.position(centre), picture: patchPicture() }), alt: "", loading: "lazy" });
+    make("span", button, text || name);
+    button.addEventListener("click", () => TE.goTo(image, centre));
+    return button;
+  };
+  const patchPicture = () => Math.max(0, state.documents[0]?.pictures[Math.max(0, state.pictures[0])]?.number || 0);
+
+  TE.goTo = async (image, centre) => {
+    if (image !== state.images[0]) {
+      state.images[0] = image;
+      byId("image").value = image;
+      await TE.load(0);
+    }
+    if (TE.planar()) setTimeout(() => TE.maps[0].goTo(centre, TE.tileSide()), 150);
+    else TE.emit("go", centre);
+  };
+
+  const search = async ({ pane, centre }) => {
+    at = { pane, centre };
+    const note = byId("similar-note"), box = byId("similar");
+    note.textContent = "Looking …";
+    try {
+      const found = await TE.api.get(`${TE.path(pane)}/similar`, { ...TE.position(centre), k: 8, same: byId("same").checked ? 1 : 0 });
+      box.replaceChildren();
+      TE.patch(box, { ...found.query, text: "this tile" });
+      found.hits.forEach((hit, i) => TE.patch(box, { ...hit, text: `${i + 1}: ${hit.distance.toPrecision(3)}` }));
+      const left = found.left_out ? `; ${found.left_out.toLocaleString("en")} of the same subject or slide left out` : "";
+      note.textContent = [`Nearest of ${(found.cases - found.left_out).toLocaleString("en")} tiles, with distances${left}.`, ...found.notes].join(" ");
+      if (TE.planar()) TE.maps[pane]?.setMark(found.query.centre, TE.tileSide());
+      TE.emit("found", found);
+    } catch (error) {
+      note.textContent = error.message;
+      box.replaceChildren();
+    }
+  };
+  TE.on("click", (place) => { if (TE.run().table && !TE.answers && !TE.lassoing) search(place); });
+  byId("same").addEventListener("change", () => { if (at) search(at); });
+  TE.on("run", () => {
+    byId("hover-part").hidden = TE.run().films || !!TE.answers;
+    byId("similar-part").hidden = !TE.run().table || !!TE.answers;
+    byId("similar").replaceChildren();
+    byId("similar-note").textContent = "Click a tile of the image.";
+    at = null;
+  });
+})();

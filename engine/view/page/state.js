@@ -1,0 +1,73 @@
+// What is shown: one value that all parts read, and the events by which they hear of changes.
+"use strict";
+(() => {
+  const listeners = new Map();
+  TE.on = (name, listener) => {
+    for (const one of name.split(" ")) listeners.set(one, [...(listeners.get(one) || []), listener]);
+  };
+  TE.emit = (name, value) => (listeners.get(name) || []).forEach((listener) => listener(value));
+
+  TE.state = {
+    folder: null, // answer of runs
+    run: 0,
+    images: [0, 0], // number of the image in each pane
+    pictures: [0, 0],
+    documents: [null, null], // answer of runs/N/images/N
+    panes: "one", // one, two or plane
+    level: 0,
+    hidden: new Set(), // numbers of clusters that are not drawn
+    overlay: "clusters", // name; empty for none
+    opacity: 0.55,
+    sure: 0, // least confidence, 0 to 1
+    chosen: [], // rows of the plane
+    editing: false,
+  };
+  const state = TE.state;
+
+  TE.run = () => state.folder.runs[state.run];
+  TE.tree = () => TE.run().tree;
+  TE.level = () => TE.tree() && TE.tree().levels[state.level];
+  TE.planar = () => TE.run().axes.length === 2;
+  TE.overlayOf = (pane) => state.documents[pane]?.overlays.find((one) => one.name === state.overlay);
+  TE.path = (pane) => `runs/${state.run}/images/${state.images[pane]}`;
+
+  // Name and colour of a fine cluster at the level that is shown; null for none.
+  TE.cluster = (fine) => {
+    const level = TE.level();
+    if (!level || !fine) return null;
+    const number = level.number[fine], index = level.numbers.indexOf(number);
+    return { number, name: level.names[index], colour: level.colours[index] };
+  };
+  // What overlay pictures of clusters depend on; the same values give the same picture.
+  TE.chosenColours = () => {
+    if (!TE.tree() || state.overlay !== "clusters") return {};
+    return { k: state.level, hide: [...state.hidden].sort((a, b) => a - b).join(","), min: state.sure ? state.sure.toFixed(2) : "", v: state.saved || "" };
+  };
+  TE.later = (wait, action) => {
+    let timer = 0;
+    return (...values) => {
+      clearTimeout(timer);
+      timer = setTimeout(() => action(...values), wait);
+    };
+  };
+
+  TE.load = async (pane) => {
+    const wanted = TE.path(pane);
+    const found = await TE.api.get(wanted);
+    if (wanted !== TE.path(pane)) return;
+    state.documents[pane] = found;
+    state.pictures[pane] = Math.min(state.pictures[pane], found.pictures.length - 1);
+    if (pane === 0) {
+      // Where there are no clusters: values, such as evidence. A mask is shown only where it is asked for.
+      const names = found.overlays.map((one) => one.name), values = found.overlays.find((one) => one.kind === "values");
+      if (state.overlay && !names.includes(state.overlay)) state.overlay = values?.name || "";
+    }
+    TE.say(found.missing);
+    TE.emit("image", pane);
+  };
+  TE.show = (pane, image, picture = undefined) => {
+    state.images[pane] = image;
+    if (picture !== undefined) state.pictures[pane] = picture;
+    return TE.load(pane).catch((error) => TE.say(error.message));
+  };
+})();

@@ -1,0 +1,80 @@
+"""plane: the tiles of a run laid out in the plane, as bytes that the page draws: their places, images and clusters."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+
+from ...errors import CorruptError
+from ...stores.frame import Array
+from ...stores.tables import read_table
+from ..pipeline.job import Job
+from ..show.tile_plane import PLACED_BY
+from ..steps.table import NO_LAYOUT, method_of
+from .answers import Answer
+from .viewer import Viewer
+
+MAX_POINTS = 100_000
+"""Points that the page gets; of more tiles, a random sample."""
+FIT_ROWS = 20_000
+"""Tiles that principal components are found on, where the run has no layout."""
+
+
+def has_plane(job: Job[Any]) -> bool:
+    """Whether the run has a table of tiles."""
+    return (job.folder.table / "zarr.json").exists()
+
+
+def plane(viewer: Viewer, run: int) -> Answer:
+    """A line of JSON (method, count, total, axes), then little-endian columns: float32 x and y of the plane, float32
+    micrometres of each axis, uint32 number of the image, uint8 fine cluster + 1 (0 where the run has none), padded to four
+    bytes."""
+
+    def make() -> bytes:
+        return _encoded(viewer.job(run))
+
+    content = viewer.tiles.get(("plane", run, viewer.stamp(run)), make, len)
+    return Answer(content, "application/octet-stream")
+
+
+def _encoded(job: Job[Any]) -> bytes:
+    if not has_plane(job):
+        raise CorruptError(f"{job.folder.table} holds no table yet: run the same command again.")
+    table = read_table(job.folder.table)
+    rows = np.random.default_rng(job.settings.seed).permutation(len(table.obs))[:MAX_POINTS]
+    method = method_of(table)
+    if method == NO_LAYOUT:
+        method, places = "pca", _components(np.asarray(table.X), rows)
+    else:
+        places = np.asarray(table.obsm["X_umap"], np.float32)[rows]
+    finite = np.isfinite(places).all(1)
+    rows, places = rows[finite], places[finite]
+    numbers = {image: number for number, image in enumerate(job.slides)}
+    slides = table.obs["slide"].astype(str).to_numpy()[rows]
+    kept = np.array([slide in numbers for slide in slides], bool)
+    rows, places, slides = rows[kept], places[kept], slides[kept]
+    centres = np.stack([table.obs[f"{axis}_um"].to_numpy()[rows] for axis in job.modality.axes], 1)
+    for image in dict.fromkeys(slides):
+        own = slides == image
+        centres[own] = job.slides[image].placement.to_grid(centres[own])
+    fine = table.obs["assignment"].to_numpy()[rows] if "assignment" in table.obs else np.zeros(len(rows))
+    head = {"method": PLACED_BY.get(method, method), "count": len(rows), "total": len(table.obs)}
+    head["axes"] = list(job.modality.axes)
+    columns = [*places.T, *centres.T.astype(np.float32)]
+    parts = [np.ascontiguousarray(column, "<f4").tobytes() for column in columns]
+    parts.append(np.array([numbers[s] for s in slides], "<u4").tobytes())
+    parts.append(np.asarray(fine, np.uint8).tobytes())
+    line = json.dumps(head).encode()
+    return line + b" " * (-(len(line) + 1) % 4) + b"\n" + b"".join(parts)  # columns begin at multiples of four bytes
+
+
+def _components(vectors: Array, rows: Array) -> Array:
+    """The first two principal components of these rows, float32 (n, 2)."""
+    fitted = vectors[rows[:FIT_ROWS]].astype(np.float64)
+    if len(fitted) < 2:
+        return np.zeros((len(rows), 2), np.float32)
+    mean = fitted.mean(0)
+    axes = np.linalg.eigh((fitted - mean).T @ (fitted - mean))[1][:, :-3:-1]
+    return np.asarray((vectors[rows].astype(np.float64) - mean) @ axes, np.float32)

@@ -1,0 +1,52 @@
+"""slices: planes of a volume, and of what lies over it, as pictures."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...stores.frame import Array, Box
+from ...stores.source import Source
+from ..show.encoded import jpeg, palette_png
+from .answers import Answer, Query
+from .deep import eight_bit
+from .grid import MAX_SIDE
+from .tiles import chosen_cells, colours_of
+from .viewer import Viewer
+
+
+def shown_level(source: Source) -> int:
+    """The finest level of a volume whose sides are at most `MAX_SIDE`; else the coarsest one."""
+    small = [i for i, frame in enumerate(source.frames) if max(frame.shape) <= MAX_SIDE]
+    return small[0] if small else len(source.frames) - 1
+
+
+def picture_slice(viewer: Viewer, query: Query, run: int, image: int, picture: int) -> Answer:
+    """The plane perpendicular to `axis` through the position `at` (micrometres), as JPEG; up is superior, or anterior."""
+    deep = viewer.deep(run, image, picture)
+    level = shown_level(deep.source)
+    frame = deep.source.frames[level]
+    axis = query.integer("axis", most=2)
+    index = cell_at(frame.origin[axis], frame.spacing[axis], frame.shape[axis], query.number("at"))
+
+    def make() -> bytes:
+        start, stop = list(frame.box.start), list(frame.box.stop)
+        start[axis], stop[axis] = index, index + 1
+        pixels = np.take(deep.source.read(Box(tuple(start), tuple(stop)), level), 0, axis + 1)
+        return jpeg(eight_bit(pixels[:, ::-1], deep.window))
+
+    return Answer(viewer.tiles.get(("slice", run, image, picture, axis, index), make, len), "image/jpeg")
+
+
+def overlay_slice(viewer: Viewer, query: Query, run: int, image: int, overlay: int) -> Answer:
+    """The same of an overlay, as PNG; its cells may be coarser than the volume's."""
+    frame = viewer.grid(run, image, overlay).frame
+    axis = query.integer("axis", most=2)
+    index = cell_at(frame.origin[axis], frame.spacing[axis], frame.shape[axis], query.number("at"))
+    cells: Array = np.take(chosen_cells(viewer, query, run, image, overlay), index, axis)
+    cells = np.ascontiguousarray(cells[::-1])
+    return Answer(palette_png(cells, colours_of(viewer, query, run, image, overlay)), "image/png")
+
+
+def cell_at(origin: float, spacing: float, count: int, at: float) -> int:
+    """The cell of an axis that holds a position; the first or last one beyond the ends."""
+    return min(max(int((at - origin) // spacing), 0), count - 1)

@@ -1,0 +1,99 @@
+"""static: the page of slides and their clusters as files, which a browser opens without a server: for a colleague.
+
+```text
+FOLDER/index.html, page/      the page
+FOLDER/answers.js             what the server would answer
+FOLDER/tiles/RUN-IMAGE-pN/    tiles of picture N: Z-Y-X.jpg
+FOLDER/tiles/RUN-IMAGE-oN/    tiles of overlay N: Z-Y-X-K.png, K the level of the tree, 0 without one
+```
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ...errors import SettingsError
+from ...stores.files import write_whole
+from ..show.encoded import jpeg
+from .answers import Answer, Query
+from .deep import TILE
+from .overview import image_document, overview
+from .routes import PAGE
+from .tiles import overlay_tile
+from .viewer import Viewer
+
+LONGEST = 8192
+"""Pixels along a picture, at most; of a larger one, a reduction is written, and the page says so."""
+
+
+def write_page(viewer: Viewer, folder: Path) -> Path:
+    """Write the page to an absent or empty folder; returns the file to open.
+
+    Raises SettingsError (E_OUT) for a folder that holds something, and for runs without slides or blocks.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise SettingsError(f"{folder} holds files already: give --static a new folder.", "E_OUT")
+    if not all(viewer.job(run).modality.planar for run in range(len(viewer.runs))):
+        noun = viewer.job(0).modality.plural
+        raise SettingsError(f"--static is for slides and blocks of sections, and this run is on {noun}: leave it out.")
+    shutil.copytree(PAGE, folder / "page", dirs_exist_ok=True)
+    (folder / "page" / "index.html").unlink()
+    answers: dict[str, Any] = {"runs": overview(viewer) | {"read_only": True}}
+    for run in range(len(viewer.runs)):
+        for image in range(len(viewer.job(run).slides)):
+            answers[f"runs/{run}/images/{image}"] = _image(viewer, folder / "tiles", run, image)
+    text = Answer.of(answers).content.decode().replace("<", "\\u003c")
+    write_whole(folder / "answers.js", f'"use strict";\nwindow.TE = {{ answers: {text} }};\n'.encode())
+    html = (PAGE / "index.html").read_text("utf-8").replace('"/page/', '"page/')
+    first = '<script src="page/api.js"'
+    write_whole(
+        folder / "index.html", html.replace(first, f'<script src="answers.js" defer></script>\n{first}').encode()
+    )
+    return folder / "index.html"
+
+
+def _image(viewer: Viewer, tiles: Path, run: int, image: int) -> dict[str, Any]:
+    """Write the tiles of an image; returns its document, with the shapes that were written."""
+    document: dict[str, Any] = json.loads(Answer.of(image_document(viewer, run, image)).content)
+    notes = [document["missing"]] if document["missing"] else []
+    for picture in document["pictures"]:
+        if picture["number"] >= 0:
+            notes += _picture(viewer, tiles / f"{run}-{image}-p{picture['number']}", (run, image), picture)
+    tree = viewer.tree(run)
+    for overlay in document["overlays"]:
+        levels = list(tree.levels) if tree and overlay["kind"] == "clusters" else [0]
+        for z, y, x in _places(overlay["shape"]):
+            for level in levels:
+                values = {"z": z, "y": y, "x": x} | ({"k": level} if level else {})
+                query = Query({name: str(value) for name, value in values.items()})
+                path = tiles / f"{run}-{image}-o{overlay['number']}" / f"{z}-{y}-{x}-{level}.png"
+                write_whole(path, overlay_tile(viewer, query, run, image, overlay["number"]).content)
+    return document | {"missing": " ".join(notes)}
+
+
+def _picture(viewer: Viewer, folder: Path, of: tuple[int, int], picture: dict[str, Any]) -> list[str]:
+    """Write the tiles of a picture; of a large one, only of a reduction, which is noted."""
+    deep = viewer.deep(*of, picture["number"])
+    left_out = 0
+    while max(deep.shape(left_out)) > LONGEST:
+        left_out += 1
+    picture["shape"] = list(deep.shape(left_out))
+    for z, y, x in _places(picture["shape"]):
+        write_whole(folder / f"{z}-{y}-{x}.jpg", jpeg(deep.tile(z + left_out, y, x)))
+    finest = f"{picture['name']}: shown at 1/{2**left_out} of its resolution."
+    return [finest] if left_out else []
+
+
+def _places(shape: list[int]) -> Iterator[tuple[int, int, int]]:
+    """(reduction, row, column) of every tile of a picture of this shape."""
+    z = 0
+    while True:
+        rows, columns = (-(-n // 2**z // TILE) for n in shape)
+        yield from ((z, y, x) for y in range(rows) for x in range(columns))
+        if rows == columns == 1:
+            return
+        z += 1

@@ -1,0 +1,98 @@
+"""tiles: a tile of a picture as JPEG, of an overlay as PNG, and a patch: encoded once while memory lasts."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...stores.frame import Array, Box
+from ..search.window import around, window
+from ..show.encoded import heat_colours, jpeg, palette_png
+from .answers import Answer, Query
+from .deep import eight_bit, tile_box
+from .grid import Grid
+from .viewed import CONFIDENCE
+from .viewer import Viewer
+
+MAX_REDUCTION = 24
+"""Largest power of two by which a picture is reduced."""
+MASK_COLOUR = (0, 158, 115, 160)
+"""Red, green, blue, opacity of a mask."""
+MAX_PATCH = 512
+"""Pixels along a patch, at most."""
+
+
+def picture_tile(viewer: Viewer, query: Query, run: int, image: int, picture: int) -> Answer:
+    """JPEG; z is the reduction, y and x the number of the tile."""
+    z, y, x = query.integer("z", most=MAX_REDUCTION), query.integer("y"), query.integer("x")
+
+    def make() -> bytes:
+        return jpeg(viewer.deep(run, image, picture).tile(z, y, x))
+
+    return Answer(viewer.tiles.get(("tile", run, image, picture, z, y, x), make, len), "image/jpeg")
+
+
+def overlay_tile(viewer: Viewer, query: Query, run: int, image: int, overlay: int) -> Answer:
+    """PNG with clear cells; k is the level of the tree, hide the numbers left out, min the confidence asked for, 0 to 1."""
+    z, y, x = query.integer("z", most=MAX_REDUCTION), query.integer("y"), query.integer("x")
+    cells = chosen_cells(viewer, query, run, image, overlay)
+    step = 2**z
+    shape = -(-cells.shape[0] // step), -(-cells.shape[1] // step)
+    box = tile_box(shape, y, x)
+    rows, columns = (
+        np.minimum(np.arange(a, b) * step + step // 2, n - 1)
+        for a, b, n in zip(box.start, box.stop, cells.shape, strict=True)
+    )
+    return Answer(
+        palette_png(cells[np.ix_(rows, columns)], colours_of(viewer, query, run, image, overlay)), "image/png"
+    )
+
+
+def chosen_cells(viewer: Viewer, query: Query, run: int, image: int, overlay: int) -> Array:
+    """Cells of an overlay, uint8 (*axes); 0 where they are less sure than the query's `min`."""
+    grid = viewer.grid(run, image, overlay)
+    least = query.number("min", 0.0)
+    sure = confidence_of(viewer, run, image) if least > 0 else None
+    if sure is None or viewer.overlays(run, image)[overlay].kind != "clusters":
+        return grid.cells
+    return np.where(sure.cells >= 1 + round(least * 254), grid.cells, 0).astype(np.uint8)
+
+
+def confidence_of(viewer: Viewer, run: int, image: int) -> Grid | None:
+    """The confidence of an image's tiles; None where the run stores none."""
+    for number, overlay in enumerate(viewer.overlays(run, image)):
+        if overlay.name == CONFIDENCE:
+            return viewer.grid(run, image, number)
+    return None
+
+
+def colours_of(viewer: Viewer, query: Query, run: int, image: int, overlay: int) -> Array:
+    """Colours of an overlay's cells, uint8 (256, 4)."""
+    kind = viewer.overlays(run, image)[overlay].kind
+    tree = viewer.tree(run)
+    if kind == "clusters" and tree is not None:
+        level = query.integer("k", tree.shown)
+        if level not in tree.levels:
+            raise LookupError(f"the tree has no level {level}")
+        return tree.colours(level, query.integers("hide"))
+    if kind == "values":
+        return heat_colours()
+    colours = np.zeros((256, 4), np.uint8)
+    colours[1] = MASK_COLOUR  # further numbers say what was lost: they stay clear
+    return colours
+
+
+def patch(viewer: Viewer, query: Query, run: int, image: int) -> Answer:
+    """The patch around a tile's centre, as the network sees its place, in the picture `picture`: JPEG."""
+    job = viewer.job(run)
+    deep = viewer.deep(run, image, query.integer("picture", 0))
+    side = min(getattr(job.settings, "patch", 128), MAX_PATCH)
+    frame = deep.frame
+    scale = job.slides[viewer.image(run, image)].spacing[0] / frame.spacing[0] if len(frame.shape) == 2 else 1.0
+    box = around(deep.source, query.centre(frame.axes), max(1, round(side * scale)))
+    if len(frame.shape) == 3:
+        middle = (box.start[0] + box.stop[0]) // 2
+        box = Box((middle, *box.start[1:]), (middle + 1, *box.stop[1:]))
+        pixels = window(deep.source, box)[:, 0, ::-1]
+    else:
+        pixels = window(deep.source, box)[deep.first :]
+    return Answer(jpeg(eight_bit(pixels, deep.window)), "image/jpeg")

@@ -1,0 +1,118 @@
+"""Viewed: what a run has to show of an image: pictures that lie below, and overlays of clusters, masks and values on them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from ...errors import CorruptError, SlideError
+from ...stores.frame import Frame
+from ...stores.image import StoredImage
+from ...stores.source import Source
+from ..export.fields import Field, fields_of
+from ..pipeline.job import Job
+
+CLUSTERS = "clusters"
+ASSIGNMENT, CONFIDENCE = "assignment", "confidence"
+"""Layers of clusters: the fine cluster of each tile, and how sure it is."""
+HIDDEN = (CLUSTERS, ASSIGNMENT, "embedding")
+"""Labels and layers that are no overlay of their own."""
+MAX_CHANNELS = 8
+"""Channels of a layer that are overlays, at most: an embedding has more."""
+
+OverlayKind = Literal["clusters", "mask", "values"]
+
+
+@dataclass(frozen=True, slots=True)
+class PictureRef:
+    """A picture of an image: its own pixels, a stain of a block, or a harmonized version."""
+
+    name: str
+    first: int = 0
+    """The first of up to three channels."""
+    path: Path | None = None
+    """Of a version, its store; None for the image itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class OverlayRef:
+    """A label or one channel of a layer, over the pictures of an image."""
+
+    name: str
+    kind: OverlayKind
+    path: Path
+    channel: int = 0
+
+
+def pictures_of(job: Job[Any], image: str) -> list[PictureRef]:
+    """The pictures of an image: of a block one for each of its stains, else the image, and then its versions."""
+    record = job.slides[image]
+    if record.stains:
+        own = [PictureRef(s, 3 * i) for i, s in enumerate(record.stains) if record.section(s) is not None]
+    else:
+        own = [PictureRef(job.modality.noun)]
+    return own + [PictureRef(f.name, path=f.path) for f in _versions(job, image)]
+
+
+def source_of(job: Job[Any], image: str, picture: PictureRef) -> Source:
+    """The pixels of a picture: from the store, or from the image's own file where the store keeps none.
+
+    Raises SlideError if that file cannot be read (any more), and CorruptError for a damaged store.
+    """
+    if picture.path is not None:
+        return StoredImage.open(picture.path)
+    if job.pixels != "none":
+        return job.stored(image)
+    try:
+        return job.modality.levels(job, image)
+    except OSError as error:
+        path = job.slides[image].path
+        raise SlideError(f"{path} cannot be read, and the run keeps no pixels ({error.strerror}).") from error
+
+
+def overlays_of(job: Job[Any], image: str) -> list[OverlayRef]:
+    """Clusters first, then masks, then values."""
+    return list(_overlays(job, image))
+
+
+def _overlays(job: Job[Any], image: str) -> Iterator[OverlayRef]:
+    fields = _fields(job, image)
+    layers = {field.name: field for field in fields if not field.is_label}
+    if ASSIGNMENT in layers:
+        yield OverlayRef(CLUSTERS, "clusters", layers[ASSIGNMENT].path)
+    for field in fields:
+        if field.is_label and field.name not in HIDDEN:
+            yield OverlayRef(field.name, "mask", field.path)
+    versions = {field.name for field in _versions(job, image)}
+    for field in layers.values():
+        if field.name in HIDDEN or field.name in versions:
+            continue
+        channels = StoredImage.open(field.path).channels
+        for channel in range(channels if channels <= MAX_CHANNELS else 0):
+            name = field.name if channels == 1 else f"{field.name} {channel + 1}"
+            yield OverlayRef(name, "values", field.path, channel)
+
+
+def _fields(job: Job[Any], image: str) -> list[Field]:
+    """The finished labels and layers of an image."""
+    found = []
+    for field in fields_of(job.folder.slide(image)):
+        try:
+            if field.is_finished:
+                found.append(field)
+        except CorruptError:  # damaged: `verify` names it
+            continue
+    return found
+
+
+def _versions(job: Job[Any], image: str) -> list[Field]:
+    record = job.slides[image]
+    return [f for f in _fields(job, image) if "/" in f.name and f.is_version(StoredImage.open(f.path), record)]
+
+
+def extent(frame: Frame) -> dict[str, list[float]]:
+    """Where a frame lies, in micrometres: its lower edges and lengths, in the order of its axes."""
+    lengths = [n * s for n, s in zip(frame.shape, frame.spacing, strict=True)]
+    return {"origin": list(map(float, frame.origin)), "lengths": list(map(float, lengths))}

@@ -1,0 +1,90 @@
+"""The page's own files: nothing of another host, nothing inline, and OpenSeadragon as its makers released it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tile_engine.engine.api import viewing
+from tile_engine.engine.show.palette import FIXED_COLOURS
+from tile_engine.engine.view.held import Held
+from tile_engine.engine.view.routes import PAGE, page_file, page_files
+from tile_engine.errors import SettingsError
+
+OWN = sorted(path for path in PAGE.glob("*") if path.is_file())
+MAX_LINES = 300
+
+
+def test_openseadragon_is_the_release_file() -> None:
+    folder = PAGE / "openseadragon"
+    sums = dict(line.split()[::-1] for line in (folder / "SHA256SUMS").read_text().splitlines())
+    assert set(sums) | {"SHA256SUMS"} == {path.name for path in folder.iterdir()}
+    for name, stated in sums.items():
+        assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == stated, f"{name} was changed"
+
+
+@pytest.mark.parametrize("path", OWN, ids=lambda path: path.name)
+def test_own_files_are_short_and_name_no_other_host(path: Path) -> None:
+    text = path.read_text("utf-8")
+    assert len(text.splitlines()) <= MAX_LINES
+    assert not re.findall(r"(?:https?:)?//[\w.-]+\.\w+/", text) and "innerHTML" not in text and "eval(" not in text
+
+
+def test_nothing_is_inline_and_every_file_is_there() -> None:
+    html = (PAGE / "index.html").read_text("utf-8")
+    assert not re.findall(r"<script>|<script [^>]*>[^<]|\son\w+=|\sstyle=|<style", html)
+    for address in re.findall(r'(?:src|href)="(/[^"]*)"', html):
+        assert page_file(address).content
+    assert {name for name in page_files() if name.endswith(".js")} == set(re.findall(r'src="([^"]*)"', html))
+
+
+def test_every_control_has_a_name() -> None:
+    html = (PAGE / "index.html").read_text("utf-8")
+    for tag, attributes in re.findall(r"<(input|select|canvas)([^>]*)>", html):
+        before = html[: html.index(attributes)].rsplit("<label", 1)
+        inside = len(before) == 2 and "</label>" not in before[1]
+        assert inside or "aria-label" in attributes, f"{tag}{attributes}"
+
+
+def test_the_static_page_holds_all_that_it_names(finished: Callable[..., Any], tmp_path: Path) -> None:
+    page = viewing.write_static(finished("cluster", "slides").out, tmp_path / "page")
+    html, answers = page.read_text(), (page.parent / "answers.js").read_text()
+    for address in re.findall(r'(?:src|href)="([^"]*)"', html):
+        assert address == "data:," or (page.parent / address).is_file(), address
+    assert str(tmp_path) not in answers and "</" not in answers
+    names = {path.name for path in (page.parent / "tiles" / "0-2-o0").iterdir()}
+    levels = re.findall(r'"(\d+)":\{"numbers"', answers)
+    assert names == {f"0-0-0-{level}.png" for level in levels} and len(levels) > 2
+    assert (page.parent / "tiles" / "0-0-p0" / "0-0-0.jpg").is_file()
+    with pytest.raises(SettingsError, match="holds files already"):
+        viewing.write_static(finished("cluster", "slides").out, tmp_path / "page")
+
+
+def test_a_static_page_is_of_slides(finished: Callable[..., Any], tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="on volumes"):
+        viewing.write_static(finished("cluster", "volumes").out, tmp_path / "page")
+
+
+def test_what_was_used_last_is_kept_within_the_bytes() -> None:
+    held, made = Held(100), []
+
+    def value(key: str, size: int) -> str:
+        return held.get(key, lambda: made.append(key) or "x" * size, len)
+
+    for key in "abac":
+        value(key, 40)
+    assert made == ["a", "b", "c"]
+    value("a", 40)
+    value("b", 40)
+    assert made == ["a", "b", "c", "b"]
+
+
+def test_marks_of_the_page_are_colours_of_the_palette() -> None:
+    """Vermilion of Okabe and Ito, with white around it: it is seen on every cluster's colour."""
+    rgb = tuple(bytes.fromhex(re.search(r'MARK = "#(\w+)"', (PAGE / "map.js").read_text())[1]))
+    assert rgb in FIXED_COLOURS

@@ -1,0 +1,195 @@
+"""What the page gets of a run on slides is what the run holds: pixels, clusters of every level, tiles, neighbours."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from view_client import Client, client_of
+
+import tile_engine
+from tile_engine.engine.pipeline.documents import StainRun, StainRuns, write_stain_runs
+from tile_engine.engine.runs.cluster.shown import shown_clusters
+from tile_engine.engine.runtime.load import load
+from tile_engine.engine.view.deep import TILE, Deep
+from tile_engine.engine.view.overview import image_document
+from tile_engine.engine.view.viewer import Viewer, open_viewer
+from tile_engine.stores.files import crc32
+from tile_engine.stores.folder import Folder
+from tile_engine.stores.image import StoredImage
+from tile_engine.stores.memory import MemorySource
+
+
+def pixels(content: bytes, mode: str = "RGB") -> Any:
+    return np.asarray(Image.open(io.BytesIO(content)).convert(mode))
+
+
+@pytest.fixture(scope="module")
+def run(finished: Callable[..., Any]) -> Any:
+    return tile_engine.open_run(finished("cluster", "slides").out)
+
+
+def test_runs_and_images_are_listed(client: Client, run: Any) -> None:
+    (shown,) = client.get("runs")["runs"]
+    assert [image["name"] for image in shown["images"]] == ["a.tif", "b.tif", "c.tif"]
+    assert (shown["command"], shown["status"], shown["axes"]) == ("cluster", "done", ["y", "x"])
+    document = client.get("runs/0/images/1")
+    assert document["pictures"][0]["shape"] == list(run.image(run.slides[1]).shape[1:])
+    assert [(o["name"], o["kind"]) for o in document["overlays"]] == [
+        ("clusters", "clusters"),
+        ("tissue", "mask"),
+        ("confidence", "values"),
+    ]
+    assert sum(document["tiles"]) == (run.tiles.obs["slide"] == run.slides[1]).sum()
+
+
+@pytest.mark.parametrize("z", [0, 1])
+def test_a_tile_is_the_level_of_the_pyramid(client: Client, run: Any, z: int) -> None:
+    stored = run.image(run.slides[0], z).to_numpy().transpose(1, 2, 0)
+    tile = pixels(client.bytes(f"runs/0/images/0/pictures/0/tile?z={z}&y=0&x=0"))
+    assert tile.shape == stored.shape and np.abs(tile.astype(int) - stored).mean() < 6, "JPEG"
+
+
+def test_clusters_of_every_level_lie_over_the_image(client: Client, run: Any) -> None:
+    job = load(run.out)
+    fine = StoredImage.open(job.folder.layer(run.slides[0], "assignment"))
+    cells = fine.read(fine.frames[0].box)[0]
+    for level in client.get("runs")["runs"][0]["tree"]["levels"]:
+        settings = job.settings.model_copy(update={"level": int(level)})
+        shown = shown_clusters(replace(job, settings=settings))
+        tile = pixels(client.bytes(f"runs/0/images/0/overlays/0/tile?z=0&y=0&x=0&k={level}"), "RGBA")
+        numbers = shown.number[cells]
+        for number, colour in shown.colour_of.items():
+            assert (tile[numbers == number] == (*colour, 255)).all()
+        assert not tile[numbers == 0][:, 3].any()
+
+
+def test_the_page_names_clusters_as_labels_do(client: Client, run: Any) -> None:
+    tree = client.get("runs")["runs"][0]["tree"]
+    level = tree["levels"][str(tree["shown"])]
+    shown = run.tiles.obs
+    assert (np.array(level["number"])[shown["assignment"]] == shown["cluster"].astype(int)).all()
+    counts = np.bincount(np.array(level["number"])[shown["assignment"]], minlength=256)
+    assert sum(tree["tiles"]) == len(shown) and counts[level["numbers"]].sum() == len(shown)
+
+
+def test_clusters_that_are_switched_off_or_not_sure_are_clear(client: Client, run: Any) -> None:
+    tile = "runs/0/images/0/overlays/0/tile?z=0&y=0&x=0"
+    whole, k = pixels(client.bytes(tile), "RGBA")[..., 3], client.get("runs")["runs"][0]["tree"]["shown"]
+    labels = run.layers("clusters")[run.slides[0]].to_numpy()
+    hidden = pixels(client.bytes(f"{tile}&k={k}&hide=1"), "RGBA")[..., 3]
+    assert ((hidden > 0) == (labels > 1)).all() and ((whole > 0) == (labels > 0)).all()
+    confidence = run.layers("confidence")[run.slides[0]].to_numpy()[0]
+    least = float(np.median(confidence[labels > 0]))
+    sure = pixels(client.bytes(f"{tile}&min={least}"), "RGBA")[..., 3] > 0
+    near = np.abs(confidence - least) < 1 / 254
+    assert (sure == ((labels > 0) & (confidence >= least)))[~near].all() and (~sure & (labels > 0)).any()
+
+
+def test_the_pointer_finds_what_the_table_says(client: Client, run: Any) -> None:
+    rows = run.tiles.obs[run.tiles.obs["slide"] == run.slides[2]].iloc[::97]
+    for _, row in rows.iterrows():
+        found = client.get(f"runs/0/images/2/at?y={row.y_um}&x={row.x_um}")
+        assert found["fine"] == row.assignment and found["tile"]["index"] == [row.row, row.column]
+        assert found["values"]["confidence"] == pytest.approx(row.confidence, abs=0.005)
+    assert client.get("runs/0/images/2/at?y=-5&x=1e9")["fine"] == 0
+
+
+def test_similar_tiles_are_those_of_the_search(client: Client, run: Any) -> None:
+    row = run.tiles.obs.iloc[10]
+    hits = run.search(f"{row.slide}:{row.row}:{row.column}", k=4)
+    found = client.get(f"runs/0/images/0/similar?y={row.y_um}&x={row.x_um}&k=4")
+    assert found["query"]["centre"] == [row.y_um, row.x_um]
+    assert [hit["distance"] for hit in found["hits"]] == [hit.distance for hit in hits.rows]
+    assert [run.slides[hit["image"]] for hit in found["hits"]] == [hit.slide for hit in hits.rows]
+    patch = pixels(client.bytes(f"runs/0/images/0/patch?y={row.y_um}&x={row.x_um}"))
+    assert patch.shape == (32, 32, 3)
+
+
+def test_nothing_is_written_by_looking(finished: Callable[..., Any], tmp_path: Path) -> None:
+    out = finished("cluster", "slides").copy(tmp_path / "out")
+    files = {path: crc32(path.read_bytes()) for path in out.rglob("*") if path.is_file()}
+    with client_of(out) as client:
+        client.get("runs/0/images/0/similar?y=100&x=100&same=1")
+        client.bytes("runs/0/plane")
+    assert {path: crc32(path.read_bytes()) for path in out.rglob("*") if path.is_file()} == files
+
+
+def test_the_plane_has_every_tile(client: Client, run: Any) -> None:
+    head, _, rest = client.bytes("runs/0/plane").partition(b"\n")
+    facts = json.loads(head)
+    count = facts["count"]
+    assert count == facts["total"] == len(run.tiles.obs) and facts["method"] == "principal components"
+    columns = np.frombuffer(rest[: 16 * count], "<f4").reshape(4, count)
+    image, fine = np.frombuffer(rest[16 * count : 20 * count], "<u4"), np.frombuffer(rest[20 * count :], np.uint8)
+    assert (len(head) + 1) % 4 == 0 and len(fine) == count and np.isfinite(columns).all()
+    at = {(run.slides.index(o.slide), o.y_um, o.x_um): o.assignment for o in run.tiles.obs.itertuples()}
+    assert {(i, y, x): f for i, y, x, f in zip(image.tolist(), *columns[2:].tolist(), fine.tolist(), strict=True)} == at
+
+
+def test_a_run_without_pixels_is_read_from_its_slides(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = load(run.out)
+    bare = replace(job, settings=job.settings.model_copy(update={"pixels": "none"}))
+    viewer = open_viewer(run.out)
+    stored = viewer.deep(0, 0, 0).tile(0, 0, 0)
+    monkeypatch.setattr(Viewer, "job", lambda self, number: bare)
+    viewer.forget()
+    assert np.abs(viewer.deep(0, 0, 0).tile(0, 0, 0).astype(int) - stored).mean() < 2
+    lost = replace(bare.slides[run.slides[0]], path="/nowhere/a.tif")
+    gone = replace(bare, slides=bare.slides | {run.slides[0]: lost})
+    monkeypatch.setattr(Viewer, "job", lambda self, number: gone)
+    viewer.forget()
+    document = image_document(viewer, 0, 0)
+    assert document["pictures"][0]["number"] == -1 and "a.tif" in document["missing"]
+    assert document["overlays"], "clusters are shown without the slide"
+
+
+def test_the_stains_of_a_block_are_pictures(finished: Callable[..., Any]) -> None:
+    viewer = open_viewer(finished("cluster", "sections").out)
+    pictures = image_document(viewer, 0, 0)["pictures"]
+    assert [picture["name"] for picture in pictures] == ["HE", "PanCK", "Ki67"]
+    job = viewer.job(0)
+    stored = job.stored(next(iter(job.slides)))
+    whole = stored.read(stored.frames[0].box)
+    assert (viewer.deep(0, 0, 1).tile(0, 0, 0) == whole[3:6].transpose(1, 2, 0)).all()
+
+
+@pytest.mark.parametrize("shape", [(700, 1300), (513, 512), (3, 5)])
+def test_tiles_cover_a_picture_of_any_shape_at_every_reduction(shape: tuple[int, int]) -> None:
+    draw = np.random.default_rng(0)
+    deep = Deep.of(MemorySource(draw.integers(0, 255, (3, *shape)).astype(np.uint8), spacing=1.0))
+    for z in range(4):
+        height, width = deep.shape(z)
+        rows = [
+            np.concatenate([deep.tile(z, y, x) for x in range(-(-width // TILE))], axis=1)
+            for y in range(-(-height // TILE))
+        ]
+        whole = np.concatenate(rows)
+        assert whole.shape == (height, width, 3)
+        assert np.abs(whole.mean((0, 1)) - deep.tile(0, 0, 0).mean((0, 1))).max() < 40
+        with pytest.raises(LookupError):
+            deep.tile(z, 0, -(-width // TILE))
+
+
+def test_wide_pixels_are_drawn_by_their_own_range() -> None:
+    values = np.linspace(1000, 3000, 64 * 64).reshape(1, 64, 64).astype(np.uint16)
+    deep = Deep.of(MemorySource(values, spacing=1.0))
+    tile = deep.tile(0, 0, 0)
+    assert tile[0, 0, 0] < 90 and tile[-1, -1, 0] == 255 and (tile[..., 0] == tile[..., 2]).all()
+
+
+def test_a_folder_with_a_run_for_each_stain_shows_them_all(finished: Callable[..., Any], tmp_path: Path) -> None:
+    for name in ("he", "ki67"):
+        finished("cluster", "slides").copy(tmp_path / name)
+    runs = tuple(StainRun(name=name.upper(), folder=name, slides={}) for name in ("he", "ki67"))
+    write_stain_runs(Folder(tmp_path), StainRuns(decided="column", input="slides", runs=runs))
+    with client_of(tmp_path) as client:
+        assert [run["name"] for run in client.get("runs")["runs"]] == ["HE", "KI67"]
+        assert client.get("runs/1/images/0")["pictures"]

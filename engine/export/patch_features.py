@@ -25,11 +25,11 @@ def write_patch_features(picked: Picked, folder: Path) -> None:
     settings: PatchSettings = picked.patch
     scale, (height, width) = record.native_scale[1], record.native_shape
     attributes: dict[str, Any] = {
-        "patch_size": settings.patch,
-        "patch_size_level0": round(settings.patch * scale),
+        "patch_size": settings.side,
+        "patch_size_level0": round(settings.side * scale),
         "level0_magnification": round(MICROMETRES_AT_1X / record.native_spacing),
         "target_magnification": round(MICROMETRES_AT_1X / record.spacing[1]),
-        "overlap": settings.patch - settings.step,
+        "overlap": settings.side - settings.step,
         "name": Path(record.name).name.partition(".")[0],
         "savetodir": "",
         "level0_width": width,

@@ -85,7 +85,7 @@ class Picked:
     def corners(self, table: anndata.AnnData) -> np.ndarray[Any, Any]:
         """First pixel (x, y) of every tile's patch in level 0 of the slide's own file, int64 (n, 2); may lie outside of it."""
         settings = self.patch
-        halo = (settings.patch - settings.step) // 2
+        halo = (settings.side - settings.step) // 2
         scale = self.record.native_scale
         at = np.stack([table.obs["x"], table.obs["y"]], 1) - halo
         return np.rint(at * scale[::-1]).astype(np.int64)

@@ -20,7 +20,7 @@ AGAIN = "The same command resumes where it stopped. Changed settings or images a
 Unnamed = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="IMAGES...",
+        metavar="IMAGES",
         help="Images, as the options below take them; without such an option, their kind is found by what they are.",
         show_default=False,
     ),
@@ -28,7 +28,7 @@ Unnamed = Annotated[
 Paths = Annotated[
     list[str],
     typer.Argument(
-        metavar="IMAGES...",
+        metavar="IMAGES",
         help="Folder, glob, files, or a list (CSV, TSV, XLSX) with a column `path`. Slides, unless they can only be others.",
         show_default=False,
     ),
@@ -66,7 +66,7 @@ NewFilms = Annotated[
 More = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="IMAGES...",
+        metavar="IMAGES",
         help="Further images of a new run, with --slides, --volumes, --films or --sections.",
         show_default=False,
     ),

@@ -39,7 +39,8 @@ def parameters(command: Any) -> list[Any]:
 def spelled(parameter: Any) -> str:
     """A parameter as it is typed: `--k K`, `--umap / --no-umap`, `SLIDES`."""
     if parameter.param_type_name == "argument":
-        return f"{parameter.name.upper()}{'...' if parameter.nargs == -1 else ''}"
+        name = (parameter.metavar or parameter.name.upper()).removesuffix("...")
+        return name + ("..." if parameter.nargs == -1 else "")
     names = " / ".join([", ".join(parameter.opts), *parameter.secondary_opts])
     value = (parameter.metavar or parameter.name.upper()).replace("|", "\\|")
     return names if parameter.is_flag else f"{names} {value}"

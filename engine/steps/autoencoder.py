@@ -48,7 +48,7 @@ def train_autoencoder(job: Job[TileSettings], unit: Unit, replica: Replica) -> O
         network: Trainable = fits[-1].network
         if len(fits) > 1:
             network = NestedAutoencoder([one.network for one in fits])
-            network.standardise([_codes(one.network, patches) for one in fits])
+            network.standardise([_embeddings(one.network, patches) for one in fits])
     history = [row for one in fits for row in one.rows(named=len(fits) > 1)]
     with outcome.clock("write"):
         outcome.files += save_model(job, unit.step, network, partial(ModelRecord, history=history))
@@ -101,8 +101,8 @@ def _fit(job: Job[TileSettings], unit: Unit, replica: Replica, patches: Array, p
     return AutoencoderFit(network, history, slot)
 
 
-def _codes(network: Autoencoder, patches: Array) -> Tensor:
-    """Codes (N, F) of the middles of unchanged patches."""
+def _embeddings(network: Autoencoder, patches: Array) -> Tensor:
+    """Embeddings (N, F) of the middles of unchanged patches."""
     from ...models.networks.nested import middle
     from ...models.training.encoding import encode_views
 

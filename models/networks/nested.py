@@ -86,7 +86,7 @@ class NestedAutoencoder(nn.Module):
 
     def reconstruction_error(self, embeddings_BF: Tensor, patches_BCYX: Tensor) -> Tensor:
         """As that of an autoencoder: the mean over the sizes."""
-        codes = (embeddings_BF * self.spread_F + self.mean_F).split(self.sizes, 1)
+        codes = torch.split(embeddings_BF * self.spread_F + self.mean_F, self.sizes, 1)
         errors = [
             one.reconstruction_error(code_BF, middle(patches_BCYX, one.patch))
             for one, code_BF in zip(self._members(), codes, strict=True)

@@ -16,7 +16,6 @@ from ..compute.machine import available_threads
 from ..pipeline.job import Job
 from ..pipeline.spec import Estimate
 from .estimate import Estimate as TileEstimate
-from .sample.patches import patch_of
 from .settings import PatchSettings, SampledSettings
 
 TRIAL_SECONDS = 2.0
@@ -43,7 +42,9 @@ def seconds_of_steps(job: Job[PatchSettings], sizes: Estimate, workers: int = 0)
         return {}
     channels = max(record.channels for record in job.slides.values())
     trains = isinstance(settings, SampledSettings)
-    step, view, embed = _trial(channels, patch_of(job), settings.threads or 1, job.modality.views)
+    axes, threads, views = len(job.modality.axes), settings.threads or 1, job.modality.views
+    trials = [_trial(channels, (side,) * axes, threads, views) for side in settings.sides]  # a network for each size
+    step, view, embed = map(sum, zip(*trials, strict=True))
     tiles = sizes.tiles * _tissue_share(job)
     known = {
         "convert": sizes.pixels * CONVERT_SECONDS / max(1, workers),

@@ -6,6 +6,7 @@ from typing import Any
 
 from ...errors import TileEngineError
 from ..pipeline.documents import read_rejected, read_run
+from ..steps.settings import PatchSettings
 from .deep import Deep
 from .films import has_films
 from .plane import has_plane
@@ -31,7 +32,7 @@ def _run(viewer: Viewer, run: int) -> dict[str, Any]:
         "axes": list(job.modality.axes),
         "status": read_run(job.folder).status,
         "rejected": len(read_rejected(job.folder)),
-        "patch": getattr(job.settings, "patch", 0) if table else 0,
+        "patch": job.settings.side if table and isinstance(job.settings, PatchSettings) else 0,
         "films": films,
         "images": [] if films else [_named(record.name, record.subject, record.site) for record in job.slides.values()],
         "tree": tree.document() if tree else None,

@@ -113,6 +113,15 @@ def test_similar_tiles_are_those_of_the_search(client: Client, run: Any) -> None
     assert patch.shape == (32, 32, 3)
 
 
+def test_of_two_sizes_of_patch_the_larger_is_shown(finished: Callable[..., Any]) -> None:
+    blocks = tile_engine.open_run(finished("cluster", "sections").out)
+    row = blocks.tiles.obs.iloc[0]
+    with client_of(blocks.out) as client:
+        assert client.get("runs")["runs"][0]["patch"] == 64
+        patch = pixels(client.bytes(f"runs/0/images/0/patch?y={row.y_um}&x={row.x_um}"))
+    assert patch.shape == (64, 64, 3)
+
+
 def test_nothing_is_written_by_looking(finished: Callable[..., Any], tmp_path: Path) -> None:
     out = finished("cluster", "slides").copy(tmp_path / "out")
     files = {path: crc32(path.read_bytes()) for path in out.rglob("*") if path.is_file()}

@@ -130,7 +130,8 @@ class StoredImage:
         """Write the OME metadata; returns all metadata files. `label` is the value of `image-label`, `notes` go to our own
         attributes, and so does the affine of an oblique volume: the standard has no rotation yet, and is written without.
         `channel_names` ending in a colour (red, green, blue) are drawn in it. `windows` are the values that are in use, by
-        channel (`windows_in_use`); without them the range of an unsigned type is stated. Coarser levels of a `nearest` image are no means."""
+        channel (`windows_in_use`); without them the range of an unsigned type is stated. Coarser levels of a `nearest` image
+        are no means."""
         spec = self.levels[0].spec
         channels = spec.shape[0] if spec.names[0] == "c" else None
         reference = list(reference or self.frames[0].spacing)

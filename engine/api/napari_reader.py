@@ -87,17 +87,17 @@ def _layers(job: Job[RunSettings], image: str) -> Iterator[LayerData]:
 
 def _pictures(image: StoredImage, name: str, *, shown: bool) -> Iterator[LayerData]:
     """RGB where it is, else a layer for each channel in its colour."""
-    place, levels = _place(image), range(len(image.frames))
+    position, levels = _position(image), range(len(image.frames))
     if image.channels == 3 and image.dtype == "uint8":
         data = [ArrayLike(image, level, rgb=True) for level in levels]
         limits = {"contrast_limits": [0, 255]}
-        yield data, {"name": name, "rgb": True, "visible": shown, "multiscale": True, **limits, **place}, "image"
+        yield data, {"name": name, "rgb": True, "visible": shown, "multiscale": True, **limits, **position}, "image"
         return
     channels = attributes_of(image.path)["ome"].get("omero", {}).get("channels", [{}] * image.channels)
     for number, channel in enumerate(channels):
         data = [ArrayLike(image, level, channel=number) for level in levels]
         title = f"{name}: {channel.get('label', number)}" if image.channels > 1 else name
-        options = {"name": title, "visible": shown and channel.get("active", True), "multiscale": True, **place}
+        options = {"name": title, "visible": shown and channel.get("active", True), "multiscale": True, **position}
         if image.channels > 1:
             options |= {"blending": "additive", "colormap": f"#{channel['color']}"}
         yield data, options | _limits([channel]), "image"
@@ -109,7 +109,7 @@ def _layer(image: StoredImage, title: str) -> LayerData:
     several = image.channels > 1
     data = [ArrayLike(image, level, channel=None if several else 0) for level in range(len(image.frames))]
     options = {"name": title, "visible": False, "opacity": 0.7, "colormap": COLOURMAP, "multiscale": True}
-    return data, options | _place(image, channels=several) | _limits(channels), "image"
+    return data, options | _position(image, channels=several) | _limits(channels), "image"
 
 
 def _label(field: Field, image: StoredImage, title: str) -> LayerData:
@@ -120,10 +120,10 @@ def _label(field: Field, image: StoredImage, title: str) -> LayerData:
     features = {"index": [0, *(value for value, _, _ in rows)], "class": ["none", *(name for _, name, _ in rows)]}
     shown = field.name != "tissue"
     options = {"name": title, "visible": shown, "opacity": 0.5, "colormap": colours, "features": features}
-    return data, options | {"multiscale": True} | _place(image), "labels"
+    return data, options | {"multiscale": True} | _position(image), "labels"
 
 
-def _place(image: StoredImage, *, channels: bool = False) -> dict[str, Any]:
+def _position(image: StoredImage, *, channels: bool = False) -> dict[str, Any]:
     """Scale and position in micrometres, as NGFF states them; of an oblique volume the whole affine."""
     frame = image.frames[0]
     lead = [1.0] if channels else []

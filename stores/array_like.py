@@ -21,8 +21,8 @@ class ArrayLike:
         space, spec = image.frames[level].shape, image.levels[level].spec
         has_channels = spec.names[0] == "c" and channel is None
         lead = (image.channels,) if has_channels and not rgb else ()
-        self.shape = (*lead, *space, *((image.channels,) if rgb else ()))
-        self.ndim = len(self.shape)
+        self.shape: tuple[int, ...] = (*lead, *space, *((image.channels,) if rgb else ()))
+        self.ndim: int = len(self.shape)
         self.dtype = np.dtype(spec.dtype)
         self.size = int(np.prod(self.shape, dtype=np.int64))
 

@@ -87,40 +87,44 @@ def _layers(job: Job[RunSettings], image: str) -> Iterator[LayerData]:
 
 def _pictures(image: StoredImage, name: str, *, shown: bool) -> Iterator[LayerData]:
     """RGB where it is, else a layer for each channel in its colour."""
-    position, levels = _position(image), range(len(image.frames))
+    position = _position(image)
     if image.channels == 3 and image.dtype == "uint8":
-        data = [ArrayLike(image, level, rgb=True) for level in levels]
         limits = {"contrast_limits": [0, 255]}
-        yield data, {"name": name, "rgb": True, "visible": shown, "multiscale": True, **limits, **position}, "image"
+        yield _levels(image, rgb=True), {"name": name, "rgb": True, "visible": shown, **limits, **position}, "image"
         return
     channels = attributes_of(image.path)["ome"].get("omero", {}).get("channels", [{}] * image.channels)
     for number, channel in enumerate(channels):
-        data = [ArrayLike(image, level, channel=number) for level in levels]
         title = f"{name}: {channel.get('label', number)}" if image.channels > 1 else name
-        options = {"name": title, "visible": shown and channel.get("active", True), "multiscale": True, **position}
+        visible = shown and channel.get("active", True)
+        options = {"name": title, "rgb": False, "visible": visible, **position}
         if image.channels > 1:
             options |= {"blending": "additive", "colormap": f"#{channel['color']}"}
-        yield data, options | _limits([channel]), "image"
+        yield _levels(image, channel=number), options | _limits([channel]), "image"
 
 
 def _layer(image: StoredImage, title: str) -> LayerData:
     """A layer of one channel, or all channels behind a slider."""
     channels = attributes_of(image.path)["ome"].get("omero", {}).get("channels", [])
     several = image.channels > 1
-    data = [ArrayLike(image, level, channel=None if several else 0) for level in range(len(image.frames))]
-    options = {"name": title, "visible": False, "opacity": 0.7, "colormap": COLOURMAP, "multiscale": True}
-    return data, options | _position(image, channels=several) | _limits(channels), "image"
+    options = {"name": title, "rgb": False, "visible": False, "opacity": 0.7, "colormap": COLOURMAP}
+    levels = _levels(image, channel=None if several else 0)
+    return levels, options | _position(image, channels=several) | _limits(channels), "image"
 
 
 def _label(field: Field, image: StoredImage, title: str) -> LayerData:
-    data = [ArrayLike(image, level) for level in range(len(image.frames))]
     rows = labels_of(field, ())
     colours: dict[int | None, str] = {None: "transparent", 0: "transparent"}
     colours |= {value: colour for value, _, colour in rows if colour != "n/a"}
     features = {"index": [0, *(value for value, _, _ in rows)], "class": ["none", *(name for _, name, _ in rows)]}
     shown = field.name != "tissue"
     options = {"name": title, "visible": shown, "opacity": 0.5, "colormap": colours, "features": features}
-    return data, options | {"multiscale": True} | _position(image), "labels"
+    return _levels(image), options | _position(image), "labels"
+
+
+def _levels(image: StoredImage, **options: Any) -> ArrayLike | list[ArrayLike]:
+    """Its levels; a single one by itself, since napari takes the planes of a lonely level for levels."""
+    levels = [ArrayLike(image, level, **options) for level in range(len(image.frames))]
+    return levels if len(levels) > 1 else levels[0]
 
 
 def _position(image: StoredImage, *, channels: bool = False) -> dict[str, Any]:

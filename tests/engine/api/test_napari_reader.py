@@ -50,7 +50,7 @@ def test_a_run_opens_with_an_image_its_labels_and_its_layers(mini: Any) -> None:
     assert kind == "labels" and options["colormap"] == {None: "transparent", 0: "transparent"} | colours
     assert options["features"]["class"][1] == "cluster 1"
     data, options, kind = by_name["a.tif: confidence"]
-    np.testing.assert_array_equal(np.asarray(data[0]), run.layers("confidence")[slide].values[0])
+    np.testing.assert_array_equal(np.asarray(data), run.layers("confidence")[slide].values[0])
     assert (options["scale"], options["translate"]) == ([8.0, 8.0], [3.75, 3.75]), "the middle of a cell of 16 pixels"
     low, high = options["contrast_limits"]
     assert 0 < low < high <= 1
@@ -76,6 +76,7 @@ def test_volumes_lie_where_the_run_says(finished: Callable[[str, str], Any]) -> 
     volume = run.slides[0]
     layers = read_layers(str(run.out / "volumes" / f"{volume}.ome.zarr"))
     image, label = layers[0], next(layer for layer in layers if layer[2] == "labels")
-    np.testing.assert_array_equal(np.asarray(image[0][0]), run.image(volume).values[0])
+    np.testing.assert_array_equal(np.asarray(image[0]), run.image(volume).values[0])
     assert image[1]["scale"] == label[1]["scale"] and image[1]["translate"] == label[1]["translate"]
+    assert all(options["rgb"] is False for _, options, kind in layers if kind == "image"), "four cells are no colours"
     assert image[1]["translate"] == [float(run.image(volume)[axis][0]) for axis in "zyx"]

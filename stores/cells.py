@@ -78,7 +78,7 @@ class LabelCells:
         """Values of a box of cells, of its shape; read from the coarsest level that holds every cell."""
         level, stride = self._source()
         if set(stride) == {1}:
-            return self.image.read(box, level)[0]
+            return np.asarray(self.image.read(box, level)[0])
         out = np.empty(box.shape, self.image.dtype)
         fit = [max(1, n // s) for n, s in zip(self.image.shard(level), stride, strict=True)]
         for part in box.cut(fit):  # one shard in memory

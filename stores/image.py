@@ -124,19 +124,25 @@ class StoredImage:
         notes: Mapping[str, Any] | None = None,
         placement: Placement = STRAIGHT,
         channel_names: Sequence[str] = (),
+        windows: Sequence[tuple[float, float]] = (),
+        nearest: bool = False,
     ) -> list[Written]:
         """Write the OME metadata; returns all metadata files. `label` is the value of `image-label`, `notes` go to our own
         attributes, and so does the affine of an oblique volume: the standard has no rotation yet, and is written without.
-        `channel_names` ending in a colour (red, green, blue) are drawn in it."""
+        `channel_names` ending in a colour (red, green, blue) are drawn in it. `windows` are the values that are in use, by
+        channel (`windows_in_use`); without them the range of an unsigned type is stated. Coarser levels of a `nearest` image
+        are no means."""
         spec = self.levels[0].spec
         channels = spec.shape[0] if spec.names[0] == "c" else None
         reference = list(reference or self.frames[0].spacing)
         ome: dict[str, Any] = {
             "version": NGFF_VERSION,
-            "multiscales": multiscales(self.frames, name=name, channels=channels is not None, reference=reference),
+            "multiscales": multiscales(
+                self.frames, name=name, channels=channels is not None, reference=reference, nearest=nearest
+            ),
         }
-        if channels is not None and spec.dtype in ("uint8", "uint16"):
-            ome["omero"] = omero(channels, spec.dtype, channel_names)
+        if channels is not None and (windows or spec.dtype in ("uint8", "uint16")):
+            ome["omero"] = omero(channels, spec.dtype, channel_names, windows)
         if label is not None:
             ome["image-label"] = dict(label)
         turned = {} if placement.straight else {TRANSFORMS: [affine_transform(placement.of_cells(self.frames[0]))]}

@@ -45,10 +45,25 @@ SYMBOLS = {"å": 1e-4, "nm": 1e-3, "um": 1.0, "µm": 1.0, "μm": 1.0, "micron": 
 """The same by symbols, which the standard does not allow and writers use: both signs for micro among them."""
 
 
+DOWNSCALING = {
+    True: ("local mean", "Every pixel is the mean of the pixels under it in the level before."),
+    False: ("nearest", "Every pixel is the first of the pixels under it in the level before."),
+}
+"""Whether values are averaged -> type and description of how coarser levels were made."""
+
+
 def multiscales(
-    frames: Sequence[Frame], *, name: str, channels: bool = True, reference: Sequence[float] | None = None
+    frames: Sequence[Frame],
+    *,
+    name: str,
+    channels: bool = True,
+    reference: Sequence[float] | None = None,
+    nearest: bool = False,
 ) -> list[dict[str, Any]]:
-    """The `multiscales` value for levels "0", "1", ... with these frames, finest first."""
+    """The `multiscales` value for levels "0", "1", ... with these frames, finest first.
+
+    Coarser levels of labels, which have no channels, and of images that are `nearest` hold values of finer ones, others means.
+    """
     reference = tuple(reference or frames[0].spacing)
     lead_axis = [{"name": "c", "type": "channel"}] if channels else []
     in_scanner = len(reference) == 3 and not any(reference)
@@ -65,7 +80,9 @@ def multiscales(
             {"type": "translation", "translation": lead + shift},
         ]
         datasets.append({"path": str(level), "coordinateTransformations": transforms})
-    return [{"name": name, "axes": axes, "datasets": datasets}]
+    kind, description = DOWNSCALING[channels and not nearest]
+    made = {"type": kind, "metadata": {"method": "tile-engine", "description": description}} if len(frames) > 1 else {}
+    return [{"name": name, "axes": axes, "datasets": datasets, **made}]
 
 
 def affine_transform(matrix: Any) -> dict[str, Any]:
@@ -152,29 +169,39 @@ def factors_of(finest: Sequence[int], level: Sequence[int]) -> list[float]:
 PRIMARIES = {"red": "FF0000", "green": "00FF00", "blue": "0000FF"}
 
 
-def omero(channels: int, dtype: str, names: Sequence[str] = ()) -> dict[str, Any]:
-    """Rendering hints: red, green and blue for three channels, white for one, windows over the type's range.
+def omero(
+    channels: int, dtype: str, names: Sequence[str] = (), windows: Sequence[tuple[float, float]] = ()
+) -> dict[str, Any]:
+    """Rendering hints: red, green and blue for three channels, white for one, windows that are in use or over the type's range.
 
-    With `names` that end in a colour, such as "HE red", each channel has its name and colour, and the first three are shown.
+    With `names` that end in a colour, such as "HE red", each channel has its name and colour. Of many channels, as of
+    embeddings, the first three are shown.
     """
     import numpy as np
 
-    top = float(np.iinfo(dtype).max) if np.issubdtype(np.dtype(dtype), np.integer) else 1.0
     primaries = list(PRIMARIES.items()) if channels == 3 else []
     wheel = ["FFFFFF"] if channels == 1 else ["00FFFF", "FF00FF", "FFFF00", "FF0000", "00FF00", "0000FF"]
-    extras = [(f"channel {i}", wheel[i % len(wheel)]) for i in range(len(primaries), channels)]
-    window = {"min": 0.0, "max": top, "start": 0.0, "end": top}
+    coloured = [*primaries, *((f"channel {i}", wheel[i % len(wheel)]) for i in range(len(primaries), channels))]
     if names:
         coloured = [(name, PRIMARIES[name.rpartition(" ")[2]]) for name in names]
-        return {
-            "channels": [
-                {"label": label, "color": color, "active": i < 3, "window": window}
-                for i, (label, color) in enumerate(coloured)
-            ]
-        }
+    is_whole = np.issubdtype(np.dtype(dtype), np.integer)
+    kind = np.iinfo(dtype) if is_whole and np.dtype(dtype).itemsize <= 2 else None
+    in_use = windows or [(float(kind.min), float(kind.max)) if kind else (0.0, 1.0)] * channels
+    shown = 3 if names or channels > len(wheel) else channels
     return {
         "channels": [
-            {"label": label, "color": color, "active": True, "window": window} for label, color in [*primaries, *extras]
+            {
+                "label": label,
+                "color": color,
+                "active": i < shown,
+                "window": {
+                    "min": float(kind.min) if kind else low,
+                    "max": float(kind.max) if kind else high,
+                    "start": low,
+                    "end": high,
+                },
+            }
+            for i, ((label, color), (low, high)) in enumerate(zip(coloured, in_use, strict=True))
         ]
     }
 

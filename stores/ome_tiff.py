@@ -42,7 +42,7 @@ def write_ome_tiff(path: Path, image: StoredImage, *, name: str, channels: Seque
                 photometric="rgb" if rgb else "minisblack",
                 planarconfig="contig" if rgb else None,
                 compression="zlib",
-                resolution=tuple(1e4 / s for s in frame.spacing[::-1]),
+                resolution=(1e4 / frame.spacing[1], 1e4 / frame.spacing[0]),
                 resolutionunit="CENTIMETER",
                 software="tile-engine" if level == 0 else None,
                 metadata=metadata if level == 0 else None,

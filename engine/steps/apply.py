@@ -15,6 +15,7 @@ from ...stores.array import Written, written
 from ...stores.frame import Box, Frame
 from ...stores.image import ImageSpec, StoredImage, StoredLayer, begin_groups, labels_listed, list_labels, pyramid
 from ...stores.receipts import Ledger
+from ...stores.windows import windows_in_use
 from ..compute.patch_network import PatchNetwork
 from ..compute.resources import resources
 from ..pipeline.job import Job
@@ -161,8 +162,12 @@ def finish_layers(job: Job[PatchSettings], slide: str, labels: list[str]) -> lis
     files: list[Written] = []
     for name in model_of(job).outputs:
         record = job.slides[slide]
-        files += layer_image(job, slide, name).finish(
-            name=name, reference=reference_of(record.frame), placement=record.placement
+        image = layer_image(job, slide, name)
+        files += image.finish(
+            name=name,
+            reference=reference_of(record.frame),
+            placement=record.placement,
+            windows=windows_in_use(image),
         )
     begin_groups(job.folder.slide(slide))
     store = job.folder.slide(slide)

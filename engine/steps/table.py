@@ -55,6 +55,8 @@ class TileLabel:
     """Labels that a tile may have."""
     fields: tuple[str, ...] = ()
     """Layers on the same grid that become columns too."""
+    colours: tuple[str, ...] = ()
+    """Colours of the values, as #rrggbb, where scanpy and SpatialData look for them: uns["<column>_colors"]."""
 
 
 def table_step(field: str) -> Step:
@@ -103,7 +105,9 @@ def write_tile_table(
     axes = patch_axes(job)
     cells = zip(obs["slide"], *(columns[CELL[axis]] for axis in axes), strict=True)
     obs.index = [":".join(map(str, cell)) for cell in cells]
-    rows = anndata.AnnData(X=embedding, obs=obs)
+    rows = anndata.AnnData(X=embedding.astype(np.float32, copy=False), obs=obs)  # readers in JavaScript have no float16
+    if label and label.colours:
+        rows.uns[f"{label.column}_colors"] = list(label.colours)
     rows.obsm["spatial"] = np.stack([columns[f"{axis}_um"] for axis in axes[::-1]], 1)
     if layout is None:
         with outcome.clock("compute"):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...stores.cells import LabelCells
 from ...stores.frame import Array, Frame
 from ...stores.image import StoredImage
 from .viewed import CONFIDENCE, OverlayRef
@@ -48,13 +49,11 @@ class Grid:
 
 def grid_of(overlay: OverlayRef) -> Grid:
     """The cells of an overlay. Raises CorruptError for a damaged one."""
-    stored = StoredImage.open(overlay.path)
-    level = 0
-    if len(stored.frames[0].shape) == 3:
-        small = [i for i, frame in enumerate(stored.frames) if max(frame.shape) <= MAX_SIDE]
-        level = small[0] if small else len(stored.frames) - 1
-    frame = stored.frames[level]
-    values = stored.read(frame.box, level)[overlay.channel]
+    if overlay.kind == "mask":
+        label = LabelCells.open(overlay.path)
+        frame, values = label.frame, label.read_all()
+    else:
+        frame, values = _values(StoredImage.open(overlay.path), overlay.channel)
     while values.size > MAX_CELLS:
         values, frame = values[(slice(None, None, 2),) * values.ndim], frame.coarsen((2,) * values.ndim)
     if overlay.kind != "values":
@@ -62,6 +61,16 @@ def grid_of(overlay: OverlayRef) -> Grid:
     low, high = (0.0, 1.0) if overlay.name == CONFIDENCE else _range(values)
     scaled = 1 + np.rint(np.clip((values.astype(np.float32) - low) / (high - low), 0, 1) * 254)
     return Grid(np.where((values != 0) & np.isfinite(values), scaled, 0).astype(np.uint8), frame, low, high)
+
+
+def _values(stored: StoredImage, channel: int) -> tuple[Frame, Array]:
+    """A channel of a layer: the finest level, or of a volume the finest that is small enough."""
+    level = 0
+    if len(stored.frames[0].shape) == 3:
+        small = [i for i, frame in enumerate(stored.frames) if max(frame.shape) <= MAX_SIDE]
+        level = small[0] if small else len(stored.frames) - 1
+    frame = stored.frames[level]
+    return frame, stored.read(frame.box, level)[channel]
 
 
 def _range(values: Array) -> tuple[float, float]:

@@ -12,6 +12,7 @@ from ....stores.array import written
 from ....stores.frame import Array
 from ....stores.image import StoredImage
 from ....stores.tables import write_table
+from ....stores.windows import windows_in_use
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
 from ...show.evidence_overlay import draw_evidence, slide_of
@@ -82,7 +83,9 @@ def finish_layers(job: Job[SlideAnomalySettings], unit: Unit) -> Outcome:
     outcome, record = Outcome(), job.slides[unit.slide]
     with outcome.clock("write"):
         for name, channels in ((LAYER, QUICK_NAMES), (TONE, PROPERTIES)):
-            outcome.files += layer_image(job, unit.slide, name).finish(
+            image = layer_image(job, unit.slide, name)
+            outcome.files += image.finish(
+                windows=windows_in_use(image),
                 name=name,
                 reference=reference_of(record.frame),
                 placement=record.placement,

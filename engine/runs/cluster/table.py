@@ -31,7 +31,8 @@ def write_cluster_table(job: Job[ClusterSettings], unit: Unit) -> Outcome:
     """Write the table of tiles with their clusters, shares.csv and clusters.csv, and of a matched run the comparison."""
     shown, tree = shown_clusters(job), clusters_document(job)
     numbering = numbering_of(job, tree)
-    label = TileLabel("clusters", "cluster", shown.numbers, fields=("confidence", "assignment"))
+    colours = tuple(map(hexadecimal, shown.colours))
+    label = TileLabel("clusters", "cluster", shown.numbers, ("confidence", "assignment"), colours)
     outcome = write_tile_table(job, unit, label, layout=read_layout(job))
     with outcome.clock("write"):
         outcome.files.append(write_shares(job, shown))

@@ -11,6 +11,7 @@ from ....stores.array import written
 from ....stores.files import write_json
 from ....stores.frame import Box
 from ....stores.source import Source
+from ....stores.windows import windows_in_use
 from ...compute.image_network import ImageNetwork
 from ...compute.resources import resources
 from ...pipeline.job import Job
@@ -143,7 +144,11 @@ def finish_version(job: Job[HarmonizeSettings], unit: Unit) -> Outcome:
             outcome.files += halve_level(stored, level, None)
         notes = {"from": record.site, "to": job.settings.to, "generator": job.settings.generator}
         outcome.files += stored.finish(
-            name=name, reference=reference_of(record.frame), notes=notes, placement=record.placement
+            name=name,
+            reference=reference_of(record.frame),
+            notes=notes,
+            placement=record.placement,
+            windows=() if stored.dtype == "uint8" else windows_in_use(stored),
         )
         folder = stored.path.parent / "zarr.json"
         write_json(folder, {"zarr_format": 3, "node_type": "group", "attributes": {}})

@@ -22,6 +22,7 @@ import numpy as np
 from ....stores.frame import Array, Box, Frame
 from ....stores.image import ImageSpec, StoredImage, StoredLayer
 from ....stores.receipts import Ledger
+from ....stores.windows import windows_in_use
 from ...compute.resources import resources
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
@@ -189,8 +190,13 @@ def finish_layers(job: Job[SlideSitesSettings], unit: Unit) -> Outcome:
     with outcome.clock("write"):
         for name in model_of(job, unit.slide).outputs:
             notes = {"unit": "logit" if name == GRADCAM else "probability", "sites": list(cohort_of(job).names)}
-            outcome.files += layer_of(job, unit.slide, name).finish(
-                name=name, reference=reference_of(record.frame), placement=record.placement, notes=notes
+            image = layer_of(job, unit.slide, name)
+            outcome.files += image.finish(
+                name=name,
+                reference=reference_of(record.frame),
+                placement=record.placement,
+                notes=notes,
+                windows=windows_in_use(image),
             )
     return outcome
 

@@ -16,6 +16,7 @@ from ....stores.image import StoredImage, begin_groups, halving, labels_listed, 
 from ....stores.receipts import Ledger
 from ....stores.scaled import ranges_of
 from ....stores.slides.view import at_spacing
+from ....stores.windows import windows_in_use
 from ...pipeline.job import Job
 from ...pipeline.modality import VOLUME_CHUNK
 from ...pipeline.settings import RunSettings
@@ -86,6 +87,8 @@ def write_pyramid(job: Job[RunSettings], unit: Unit) -> Outcome:
             notes=notes,
             placement=record.placement,
             channel_names=record.channel_names,
+            windows=() if record.dtype == "uint8" else windows_in_use(image),  # bytes are shown as they are
+            nearest=record.labels,
         )
     cell = math.prod(s * 1e-3 for s in target.spacing)
     outcome.facts[f"tissue_mm{len(target.shape)}"] = round(float((labels == TISSUE).sum()) * cell, 4)

@@ -11,7 +11,7 @@ from ....errors import SlideError
 from ....stores.array import Written
 from ....stores.cells import LabelCells
 from ....stores.frame import Array, Box, Frame
-from ....stores.image import attributes_of, image_label
+from ....stores.image import ATTRIBUTES_KEY, attributes_of, image_label
 from ....stores.remote import to_path
 from ....stores.slides.cohort import fingerprint
 from ....stores.slides.outside_mask import read_outside_mask
@@ -28,8 +28,8 @@ TISSUE, UNREADABLE, ABSENT = 1, 2, 3
 """Values of the label; 0 is background."""
 DARK = 128.0
 """Mean of an 8-bit background up to which it is no glass: three channels of fluorescence."""
-MEDIAN = "median"
-"""Property of the label: the median of each channel over its background, at about 8 um."""
+MEDIAN = "background_median"
+"""Own attribute of the label: the median of each channel over its background, at about 8 um."""
 
 
 def tissue(job: Job[RunSettings], slide: str) -> Mask:
@@ -63,8 +63,9 @@ def glass_of(job: Job[RunSettings], slide: str) -> Array | None:
     if (record.channels, record.dtype) != (3, "uint8"):
         return None
     attributes = attributes_of(job.folder.label(slide, "tissue"))
-    background = [p for p in attributes["ome"]["image-label"]["properties"] if MEDIAN in p]
-    glass = np.array(background[0][MEDIAN]) if background else None
+    older = attributes["ome"]["image-label"]["properties"][0].get("median")  # where runs kept it before
+    median = attributes[ATTRIBUTES_KEY].get(MEDIAN) or older
+    glass = np.array(median) if median else None
     return glass if glass is None or record.background or glass.mean() > DARK else None
 
 
@@ -153,12 +154,12 @@ def write_tissue(job: Job[RunSettings], slide: str, labels: Array, frame: Frame,
         {"label-value": TISSUE, "class": kind, "share": round(float((labels == TISSUE).mean()), 6)},
         {"label-value": UNREADABLE, "class": "unreadable", "share": round(float((labels == UNREADABLE).mean()), 6)},
     ]
+    notes = {}
     if (background := labels == 0).any():
-        median = [round(float(v), 3) for v in np.median(picture[:, background], axis=1)]
-        properties[0][MEDIAN] = median
+        notes[MEDIAN] = [round(float(v), 3) for v in np.median(picture[:, background], axis=1)]
     colours = {TISSUE: (31, 119, 180), UNREADABLE: (214, 39, 40)}
     if (absent := labels == ABSENT).any():
         properties.append({"label-value": ABSENT, "class": "absent", "share": round(float(absent.mean()), 6)})
         colours[ABSENT] = (148, 103, 189)
     label = image_label(colours, properties)
-    return write_labels(job, slide, "tissue", labels=labels, frame=frame, label=label)
+    return write_labels(job, slide, "tissue", labels=labels, frame=frame, label=label, notes=notes)

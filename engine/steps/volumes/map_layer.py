@@ -20,6 +20,7 @@ from ....stores.downsample import halve
 from ....stores.frame import Array, Frame
 from ....stores.image import ImageSpec, StoredImage, halving, pyramid
 from ....stores.shard import Codec
+from ....stores.windows import windows_in_use
 from ...pipeline.job import Job
 from ...pipeline.record import ImageRecord
 from ..convert.geometry import coarse, reference_of
@@ -53,7 +54,11 @@ def write_map(job: Job[Any], image: str, name: str, values: Array, notes: Mappin
             files.append(stored.write(level, box, values[(slice(None), *box.slices)]))
         values = halve(values, halving(on)).astype(DTYPE)
     return files + stored.finish(
-        name=name, reference=reference_of(record.frame), placement=record.placement, notes=notes
+        name=name,
+        reference=reference_of(record.frame),
+        placement=record.placement,
+        notes=notes,
+        windows=windows_in_use(stored),
     )
 
 

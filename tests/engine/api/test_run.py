@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import itertools
 import json
 import os
@@ -205,6 +206,38 @@ def test_the_table_has_a_row_for_every_labelled_cell_with_its_place_cluster_and_
         np.testing.assert_array_equal(mine.obs["y"], row * run.settings["patch"] // 2)
 
 
+def test_viewers_find_colours_windows_and_how_levels_were_made(run: Run) -> None:
+    for store in stores(run):
+        for group in GROUPS:
+            ome = json.loads((store / group / "zarr.json").read_text())["attributes"]["ome"]
+            image = StoredImage.open(store / group)
+            kind = "nearest" if group.startswith("labels") else "local mean"
+            assert ome["multiscales"][0].get("type") == (kind if len(image.frames) > 1 else None)
+            if group.startswith("labels"):
+                assert {"colors", "properties", "source"} <= ome["image-label"].keys()
+                continue
+            channels = ome["omero"]["channels"]
+            assert len(channels) == image.channels and all(re.fullmatch("[0-9A-F]{6}", c["color"]) for c in channels)
+            values = image.read(image.frames[0].box).reshape(image.channels, -1).astype(float)
+            for channel, cells in zip(channels, values, strict=True):
+                window = channel["window"]
+                assert window["min"] <= window["start"] < window["end"] <= window["max"]
+                if group:  # layers: what is in use; pixels of a byte are shown as they are
+                    assert cells.min() - 1e-3 <= window["start"] and window["end"] <= cells.max() + 1e-3
+                else:
+                    assert (window["start"], window["end"]) == (0, 255)
+
+
+def test_the_table_has_the_clusters_colours_and_values_that_every_reader_knows(run: Run) -> None:
+    tiles = run.tiles
+    listed = {row["cluster"]: row["colour"] for row in csv.DictReader((run.out / "clusters.csv").open())}
+    categories = [str(n) for n in tiles.obs["cluster"].cat.categories]
+    assert dict(zip(categories, tiles.uns["cluster_colors"], strict=True)) == listed
+    assert tiles.X.dtype == np.float32
+    group = json.loads((run.out / "tables" / "tiles.zarr" / "zarr.json").read_text())
+    assert "obs/cluster/codes" in group["consolidated_metadata"]["metadata"]
+
+
 def test_shares_are_the_labels_shares_and_sum_to_one(run: Run) -> None:
     shares = run.shares
     assert list(shares.index) == run.slides
@@ -225,7 +258,9 @@ def test_geojson_rasterises_to_the_labels_in_pixels_of_level_0(run: Run) -> None
         labels = run.layers("clusters")[slide].values
         collection = json.loads((run.out / "maps" / f"{slide}.geojson").read_text())
         again = np.zeros_like(labels)
-        y, x = np.meshgrid(*((np.arange(n) + 0.5) * step for n in labels.shape), indexing="ij")
+        y, x = np.meshgrid(
+            *(np.arange(n) * step + 0.5 for n in labels.shape), indexing="ij"
+        )  # the last cells are cut off
         for feature in collection["features"]:
             shape = shapely.from_geojson(json.dumps(feature["geometry"]))
             assert shape.is_valid

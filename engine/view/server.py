@@ -94,6 +94,8 @@ class Handler(BaseHTTPRequestHandler):
     server: Server
     protocol_version = "HTTP/1.1"
     timeout = CONNECTION_SECONDS
+    disable_nagle_algorithm = True  # an answer would wait 40 ms for the acknowledgement of its own head
+    wbufsize = 1 << 16
 
     def do_GET(self) -> None:
         self._answer(self._get)
@@ -205,5 +207,5 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(found.content)
 
 
-def _failure(status: int, text: str, code: str = "E_REQUEST") -> Answer:
+def _failure(status: int, text: str, code: str = "") -> Answer:
     return Answer.of({"error": text, "code": code}, status)

@@ -66,7 +66,7 @@ class Server(ThreadingHTTPServer):
     @property
     def url(self) -> str:
         """The address to open; it holds the token."""
-        return f"http://{HOST}:{self.port}/?token={self.token}"
+        return f"http://127.0.0.1:{self.port}/?token={self.token}"
 
     @property
     def cookie(self) -> str:
@@ -170,7 +170,7 @@ class Handler(BaseHTTPRequestHandler):
         return answer(self.server.viewer, path, query) if path.startswith("/api/") else page_file(path)
 
     def _post(self, path: str, query: Query) -> Answer:
-        own = {f"http://{HOST}:{self.server.port}", f"http://localhost:{self.server.port}"}
+        own = {f"http://127.0.0.1:{self.server.port}", f"http://localhost:{self.server.port}"}
         if self.headers.get("X-Tile-Engine") != "1" or self.headers.get("Origin", next(iter(own))) not in own:
             self.close_connection = True
             return _failure(403, "requests of other pages are refused")

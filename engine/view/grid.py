@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...stores.cells import LabelCells
 from ...stores.frame import Array, Frame
 from ...stores.image import StoredImage
 from .viewed import CONFIDENCE, OverlayRef
@@ -48,20 +49,28 @@ class Grid:
 
 def grid_of(overlay: OverlayRef) -> Grid:
     """The cells of an overlay. Raises CorruptError for a damaged one."""
+    if overlay.kind == "mask":
+        label = LabelCells.open(overlay.path)  # they may be stored pixel by pixel
+        return Grid(*_thinned(np.ascontiguousarray(label.read_all(), np.uint8), label.frame))
     stored = StoredImage.open(overlay.path)
     level = 0
     if len(stored.frames[0].shape) == 3:
         small = [i for i, frame in enumerate(stored.frames) if max(frame.shape) <= MAX_SIDE]
         level = small[0] if small else len(stored.frames) - 1
     frame = stored.frames[level]
-    values = stored.read(frame.box, level)[overlay.channel]
-    while values.size > MAX_CELLS:
-        values, frame = values[(slice(None, None, 2),) * values.ndim], frame.coarsen((2,) * values.ndim)
+    values, frame = _thinned(stored.read(frame.box, level)[overlay.channel], frame)
     if overlay.kind != "values":
         return Grid(np.ascontiguousarray(values, np.uint8), frame)
     low, high = (0.0, 1.0) if overlay.name == CONFIDENCE else _range(values)
     scaled = 1 + np.rint(np.clip((values.astype(np.float32) - low) / (high - low), 0, 1) * 254)
     return Grid(np.where((values != 0) & np.isfinite(values), scaled, 0).astype(np.uint8), frame, low, high)
+
+
+def _thinned(values: Array, frame: Frame) -> tuple[Array, Frame]:
+    """Every second, fourth ... cell, until there are at most `MAX_CELLS`."""
+    while values.size > MAX_CELLS:
+        values, frame = values[(slice(None, None, 2),) * values.ndim], frame.coarsen((2,) * values.ndim)
+    return values, frame
 
 
 def _range(values: Array) -> tuple[float, float]:

@@ -31,7 +31,6 @@ def _run(viewer: Viewer, run: int) -> dict[str, Any]:
         "axes": list(job.modality.axes),
         "status": read_run(job.folder).status,
         "rejected": len(read_rejected(job.folder)),
-        "patch": getattr(job.settings, "patch", 0) if table else 0,
         "films": films,
         "images": [] if films else [_named(record.name, record.subject, record.site) for record in job.slides.values()],
         "tree": tree.document() if tree else None,

@@ -7,6 +7,7 @@ import numpy as np
 from ...stores.frame import Array, Box
 from ..search.window import around, window
 from ..show.encoded import heat_colours, jpeg, palette_png
+from ..steps.settings import PatchSettings
 from .answers import Answer, Query
 from .deep import eight_bit, tile_box
 from .grid import Grid
@@ -17,8 +18,8 @@ MAX_REDUCTION = 24
 """Largest power of two by which a picture is reduced."""
 MASK_COLOUR = (0, 158, 115, 160)
 """Red, green, blue, opacity of a mask."""
-MAX_PATCH = 512
-"""Pixels along a patch, at most."""
+MAX_PATCH, NO_PATCH = 512, 128
+"""Pixels along a patch, at most, and of a run that has none."""
 
 
 def picture_tile(viewer: Viewer, query: Query, run: int, image: int, picture: int) -> Answer:
@@ -85,7 +86,7 @@ def patch(viewer: Viewer, query: Query, run: int, image: int) -> Answer:
     """The patch around a tile's centre, as the network sees its place, in the picture `picture`: JPEG."""
     job = viewer.job(run)
     deep = viewer.deep(run, image, query.integer("picture", 0))
-    side = min(getattr(job.settings, "patch", 128), MAX_PATCH)
+    side = min(job.settings.side if isinstance(job.settings, PatchSettings) else NO_PATCH, MAX_PATCH)
     frame = deep.frame
     scale = job.slides[viewer.image(run, image)].spacing[0] / frame.spacing[0] if len(frame.shape) == 2 else 1.0
     box = around(deep.source, query.centre(frame.axes), max(1, round(side * scale)))

@@ -6,6 +6,7 @@ from typing import Any
 
 from ...errors import TileEngineError
 from ..pipeline.documents import read_rejected, read_run
+from ..search.rows import subject_of
 from .deep import Deep
 from .films import has_films
 from .plane import has_plane
@@ -32,14 +33,12 @@ def _run(viewer: Viewer, run: int) -> dict[str, Any]:
         "status": read_run(job.folder).status,
         "rejected": len(read_rejected(job.folder)),
         "films": films,
-        "images": [] if films else [_named(record.name, record.subject, record.site) for record in job.slides.values()],
+        "images": []
+        if films
+        else [{"name": record.name, "subject": subject_of(record)} for record in job.slides.values()],
         "tree": tree.document() if tree else None,
         "table": table,
     }
-
-
-def _named(name: str, subject: str, site: str) -> dict[str, str]:
-    return {"name": name, "subject": subject, "site": site}
 
 
 def image_document(viewer: Viewer, run: int, image: int) -> dict[str, Any]:

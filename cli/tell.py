@@ -28,6 +28,7 @@ def print_result(run: Run | StainRuns, *, as_json: bool) -> int:
 
     Of several runs, each is printed, and the worst status is returned."""
     from ..engine.api.stain_runs import StainRuns
+    from ..stores.remote import ObjectPath
 
     if isinstance(run, StainRuns):
         status = max((print_result(one, as_json=as_json) for one in run.runs.values()), default=0)
@@ -46,6 +47,8 @@ def print_result(run: Run | StainRuns, *, as_json: bool) -> int:
     if run.report.exists() and run.status == "done":
         say(f"maps:   {run.out / 'maps'}")
         say(f"report: {run.report}")
+        if not isinstance(run.out, ObjectPath):
+            say(f"look at it: tile-engine view {run.out}")
         print_match(run)
     else:
         say(f"done so far: {run.out}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from ...stores.folder import Folder
@@ -46,3 +47,9 @@ class StainRuns:
             return 75
         done = [run.exit_status for name, run in self.runs.items() if name not in self._failed]
         return max([*done, 4 if self._failed else 0])
+
+    def view(self, *, idle: float = 60.0, read_only: bool = False, ready: Callable[[str], None] | None = None) -> None:
+        """Show all runs on a page of this machine's browser: see `Run.view`."""
+        from .viewing import open_browser, serve
+
+        serve(self.out, idle=idle, read_only=read_only, ready=ready or open_browser)

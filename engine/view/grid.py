@@ -50,12 +50,15 @@ class Grid:
 def grid_of(overlay: OverlayRef) -> Grid:
     """The cells of an overlay. Raises CorruptError for a damaged one."""
     if overlay.kind == "mask":
-        label = LabelCells.open(overlay.path)
-        frame, values = label.frame, label.read_all()
-    else:
-        frame, values = _values(StoredImage.open(overlay.path), overlay.channel)
-    while values.size > MAX_CELLS:
-        values, frame = values[(slice(None, None, 2),) * values.ndim], frame.coarsen((2,) * values.ndim)
+        label = LabelCells.open(overlay.path)  # they may be stored pixel by pixel
+        return Grid(*_thinned(np.ascontiguousarray(label.read_all(), np.uint8), label.frame))
+    stored = StoredImage.open(overlay.path)
+    level = 0
+    if len(stored.frames[0].shape) == 3:
+        small = [i for i, frame in enumerate(stored.frames) if max(frame.shape) <= MAX_SIDE]
+        level = small[0] if small else len(stored.frames) - 1
+    frame = stored.frames[level]
+    values, frame = _thinned(stored.read(frame.box, level)[overlay.channel], frame)
     if overlay.kind != "values":
         return Grid(np.ascontiguousarray(values, np.uint8), frame)
     low, high = (0.0, 1.0) if overlay.name == CONFIDENCE else _range(values)
@@ -63,14 +66,11 @@ def grid_of(overlay: OverlayRef) -> Grid:
     return Grid(np.where((values != 0) & np.isfinite(values), scaled, 0).astype(np.uint8), frame, low, high)
 
 
-def _values(stored: StoredImage, channel: int) -> tuple[Frame, Array]:
-    """A channel of a layer: the finest level, or of a volume the finest that is small enough."""
-    level = 0
-    if len(stored.frames[0].shape) == 3:
-        small = [i for i, frame in enumerate(stored.frames) if max(frame.shape) <= MAX_SIDE]
-        level = small[0] if small else len(stored.frames) - 1
-    frame = stored.frames[level]
-    return frame, stored.read(frame.box, level)[channel]
+def _thinned(values: Array, frame: Frame) -> tuple[Array, Frame]:
+    """Every second, fourth ... cell, until there are at most `MAX_CELLS`."""
+    while values.size > MAX_CELLS:
+        values, frame = values[(slice(None, None, 2),) * values.ndim], frame.coarsen((2,) * values.ndim)
+    return values, frame
 
 
 def _range(values: Array) -> tuple[float, float]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from ...errors import TileEngineError
 from ..pipeline.documents import read_rejected, read_run
-from ..steps.settings import PatchSettings
+from ..search.rows import subject_of
 from .deep import Deep
 from .films import has_films
 from .plane import has_plane
@@ -32,16 +32,13 @@ def _run(viewer: Viewer, run: int) -> dict[str, Any]:
         "axes": list(job.modality.axes),
         "status": read_run(job.folder).status,
         "rejected": len(read_rejected(job.folder)),
-        "patch": job.settings.side if table and isinstance(job.settings, PatchSettings) else 0,
         "films": films,
-        "images": [] if films else [_named(record.name, record.subject, record.site) for record in job.slides.values()],
+        "images": []
+        if films
+        else [{"name": record.name, "subject": subject_of(record)} for record in job.slides.values()],
         "tree": tree.document() if tree else None,
         "table": table,
     }
-
-
-def _named(name: str, subject: str, site: str) -> dict[str, str]:
-    return {"name": name, "subject": subject, "site": site}
 
 
 def image_document(viewer: Viewer, run: int, image: int) -> dict[str, Any]:

@@ -66,7 +66,7 @@ class Server(ThreadingHTTPServer):
     @property
     def url(self) -> str:
         """The address to open; it holds the token."""
-        return f"http://{HOST}:{self.port}/?token={self.token}"
+        return f"http://127.0.0.1:{self.port}/?token={self.token}"
 
     @property
     def cookie(self) -> str:
@@ -94,6 +94,8 @@ class Handler(BaseHTTPRequestHandler):
     server: Server
     protocol_version = "HTTP/1.1"
     timeout = CONNECTION_SECONDS
+    disable_nagle_algorithm = True  # an answer would wait 40 ms for the acknowledgement of its own head
+    wbufsize = 1 << 16
 
     def do_GET(self) -> None:
         self._answer(self._get)
@@ -168,7 +170,7 @@ class Handler(BaseHTTPRequestHandler):
         return answer(self.server.viewer, path, query) if path.startswith("/api/") else page_file(path)
 
     def _post(self, path: str, query: Query) -> Answer:
-        own = {f"http://{HOST}:{self.server.port}", f"http://localhost:{self.server.port}"}
+        own = {f"http://127.0.0.1:{self.server.port}", f"http://localhost:{self.server.port}"}
         if self.headers.get("X-Tile-Engine") != "1" or self.headers.get("Origin", next(iter(own))) not in own:
             self.close_connection = True
             return _failure(403, "requests of other pages are refused")
@@ -205,5 +207,5 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(found.content)
 
 
-def _failure(status: int, text: str, code: str = "E_REQUEST") -> Answer:
+def _failure(status: int, text: str, code: str = "") -> Answer:
     return Answer.of({"error": text, "code": code}, status)

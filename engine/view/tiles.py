@@ -18,10 +18,8 @@ MAX_REDUCTION = 24
 """Largest power of two by which a picture is reduced."""
 MASK_COLOUR = (0, 158, 115, 160)
 """Red, green, blue, opacity of a mask."""
-MAX_PATCH = 512
-"""Pixels along a patch, at most."""
-OTHER_SIDE = 128
-"""Pixels around a place in a run without patches."""
+MAX_PATCH, NO_PATCH = 512, 128
+"""Pixels along a patch, at most, and of a run that has none."""
 
 
 def picture_tile(viewer: Viewer, query: Query, run: int, image: int, picture: int) -> Answer:
@@ -88,7 +86,7 @@ def patch(viewer: Viewer, query: Query, run: int, image: int) -> Answer:
     """The patch around a tile's centre, as the network sees its place, in the picture `picture`: JPEG."""
     job = viewer.job(run)
     deep = viewer.deep(run, image, query.integer("picture", 0))
-    side = min(job.settings.side if isinstance(job.settings, PatchSettings) else OTHER_SIDE, MAX_PATCH)
+    side = min(job.settings.side if isinstance(job.settings, PatchSettings) else NO_PATCH, MAX_PATCH)
     frame = deep.frame
     scale = job.slides[viewer.image(run, image)].spacing[0] / frame.spacing[0] if len(frame.shape) == 2 else 1.0
     box = around(deep.source, query.centre(frame.axes), max(1, round(side * scale)))

@@ -139,6 +139,7 @@ def test_plain_progress_names_the_stage_its_units_and_the_time(mini: Any, tmp_pa
     assert "convert: 3/3 (3 slides" in done.stderr and "working in this process" in done.stderr
     assert done.stdout.splitlines()[1:] == [
         f"maps:   {tmp_path / 'out' / 'maps'}", f"report: {tmp_path / 'out' / 'report.html'}",
+        f"look at it: tile-engine view {tmp_path / 'out'}",
     ]  # fmt: skip
     quiet = call("run", "cluster", "--slides", mini.slides, "--out", tmp_path / "out", *mini.args, "-q")
     assert quiet.stderr == ""

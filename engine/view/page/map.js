@@ -132,7 +132,7 @@
     viewer.addHandler("canvas-click", (event) => {
       if (event.quick && base) TE.emit("click", { pane, centre: toPlace(viewer.viewport.pointFromPixel(event.position)) });
     });
-    viewer.addHandler("canvas-key", (event) => { event.preventDefaultAction = true; });
+    viewer.addHandler("canvas-key", (event) => { event.preventDefaultAction = !event.originalEvent.key.startsWith("Arrow"); }); // no turning, no flipping
 
     choice.addEventListener("change", () => {
       state.pictures[pane] = Number(choice.value);

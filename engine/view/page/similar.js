@@ -82,6 +82,7 @@
     byId("similar-part").hidden = !TE.run().table || !!TE.answers;
     byId("similar").replaceChildren();
     byId("similar-note").textContent = "Click a tile of the image.";
+    byId("same").checked = TE.run().images.length === 1; // there are no others
     at = null;
   });
 })();

@@ -78,6 +78,13 @@ def __getattr__(name: str) -> Any:
     """Public names are fetched when they are first used: importing tile_engine stays light."""
     from importlib import import_module
 
+    if name == "errors":
+        return import_module(".errors", __name__)
     if name not in _HOMES:
         raise AttributeError(f"module 'tile_engine' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name], __name__), name)
+
+
+def __dir__() -> list[str]:
+    """The public names, so that a shell completes those that were not fetched yet."""
+    return sorted({*globals(), *__all__, "errors"})

@@ -32,6 +32,10 @@ RUN = """All stages of a job, from images to report.
 Example: `tile-engine run cluster --slides slides/`"""
 
 
+INTERRUPTED = (130, 143)
+"""Exit statuses after Ctrl-C and SIGTERM."""
+
+
 class Runs(LazyGroup):
     """`tile-engine run`: a subcommand for every run of the registry."""
 
@@ -158,15 +162,16 @@ def main() -> None:
 
 
 def _end_with_threads() -> None:
-    """End the process at once if a unit that never ends was left behind in it: Python would wait for its threads."""
+    """End the process at once if a unit that never ends was left behind in it, as Python would wait for its threads, and after
+    an interrupt, as a person waits, and Python takes seconds to take the libraries down. All of ours is given back by then."""
     from ..engine.runtime.unit_thread import any_left_behind
 
-    if not any_left_behind():
-        return
     error = sys.exc_info()[1]
+    status = error.code if isinstance(error, SystemExit) else 1
+    if not any_left_behind() and status not in INTERRUPTED:
+        return
     if not isinstance(error, SystemExit):
         traceback.print_exc()
-    status = error.code if isinstance(error, SystemExit) else 1
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status if isinstance(status, int) else int(status is not None))

@@ -122,9 +122,8 @@ class Display:
             return
         count = event.done - self._first
         remaining = f", {_clock(elapsed / count * (event.total - event.done))} left" if count and not ended else ""
-        self._line(
-            f"{event.text}: {event.done:g}/{event.total:g}{_joined(_detail(event))}, {_clock(elapsed)}{remaining}{_whole(event)}"
-        )
+        time_left = f"{_clock(elapsed)}{remaining}{_whole(event)}"
+        self._line(f"{event.text}: {event.done:g}/{event.total:g}{_joined(_detail(event))}, {time_left}")
 
 
 def _whole(event: Event) -> str:

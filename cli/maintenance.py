@@ -82,14 +82,13 @@ def demo(out: DemoOut = "demo", json: AsJson = False, quiet: Quiet = False) -> i
     from pathlib import Path
 
     from ..engine.api.commands import cluster
+    from ..engine.maintenance.demo import RESULTS, demo_slides
     from ..engine.runtime.options import RunOptions
-    from ..stores.slides.synthetic import DEMO_SETTINGS, make_slides
+    from ..stores.slides.synthetic import DEMO_SETTINGS
     from .display import watched
     from .tell import print_result
 
-    slides = Path(out) / "slides"
+    slides = demo_slides(Path(out))
     with watched(as_json=json, quiet=quiet) as show:
-        if not all((slides / f"colon-{n}.tif").exists() for n in range(1, 5)):
-            make_slides(slides)
-        run = cluster(slides, Path(out) / "results", options=RunOptions(report=show), **DEMO_SETTINGS)
+        run = cluster(slides, Path(out) / RESULTS, options=RunOptions(report=show), **DEMO_SETTINGS)
     return print_result(run, as_json=json)

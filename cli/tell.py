@@ -138,7 +138,8 @@ def print_status(status: Status, *, as_json: bool) -> int:
     if as_json:
         print_json(dataclasses.asdict(status))
         return 0
-    say(f"{status.out}: {status.state}")
+    goes_on = "; the same command goes on" if status.state == "stopped" else ""
+    say(f"{status.out}: {status.state}{goes_on}")
     if status.owner:
         say(f"owner: {status.owner}")
     for step in status.steps:

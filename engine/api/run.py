@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from pathlib import Path
+from html import escape
+from pathlib import Path, PosixPath, WindowsPath
 from typing import TYPE_CHECKING, Any
 
-from ...errors import CorruptError
+from ...errors import CorruptError, SettingsError
 from ...stores.cells import LabelCells
 from ...stores.image import StoredImage
 from ...stores.lazy import as_dataarray, as_dataset, cells_as_dataarray
@@ -40,8 +42,30 @@ class Run:
         self._folder = self._job.folder
 
     def __repr__(self) -> str:
-        images = sum(record.images for record in self._job.slides.values())
-        return f"Run({str(self.out)!r}, {images:,} {self.of}, {self.status})"
+        return f"Run({str(self.out)!r}, {self._count:,} {self.of}, {self.status})"
+
+    def _repr_html_(self) -> str:
+        """A small table for notebooks: the run, its images, the number of clusters, and a link to the report."""
+        rows = {
+            "run": f"{escape(self._job.pipeline.called)}, {self.status}",
+            "images": f"{self._count:,} {escape(self.of)}"
+            + (f", {len(self.rejected)} rejected" if self.rejected else ""),
+            "folder": escape(str(self.out)),
+        }
+        if validity := self._folder.read("models/validity"):
+            rows["K"] = escape(str(self.settings.get("level") or validity.get("k")))
+        if self.report.exists():
+            address = (
+                self.report.absolute().as_uri()
+                if isinstance(self.report, PosixPath | WindowsPath)
+                else str(self.report)
+            )
+            rows["report"] = f'<a href="{escape(address)}">{escape(self.report.name)}</a>'
+        return f"<table>{''.join(f'<tr><th>{name}</th><td>{value}</td></tr>' for name, value in rows.items())}</table>"
+
+    @property
+    def _count(self) -> int:
+        return sum(record.images for record in self._job.slides.values())
 
     @property
     def out(self) -> Path:
@@ -84,11 +108,14 @@ class Run:
         """Slide id -> a layer ("confidence", "embedding", "assignment"), or a label ("tissue", "clusters") on its cells.
 
         A version of the image itself ("harmonized/B") is there for some images only, and those are returned.
-        Raises CorruptError if the layer does not exist (yet).
+        Raises CorruptError if the layer does not exist (yet), SettingsError (E_NO_LAYER) for a name that no layer of this kind
+        of run has.
         """
         if any(self._folder.label(slide, name).exists() for slide in self._job.slides):
             return {slide: cells_as_dataarray(self._cells(slide, name), name) for slide in self._job.slides}
         paths = {slide: self._folder.layer(slide, name) for slide in self._job.slides}
+        if not any(path.exists() for path in paths.values()):
+            self._check_layer(name)
         if "/" in name and any(path.exists() for path in paths.values()):
             paths = {slide: path for slide, path in paths.items() if path.exists()}
         return {slide: as_dataarray(self._open(path), 0, name) for slide, path in paths.items()}
@@ -218,6 +245,16 @@ class Run:
 
     def _cells(self, slide: str, name: str) -> LabelCells:
         return LabelCells.open(self._there(self._folder.label(slide, name)))
+
+    def _check_layer(self, name: str) -> None:
+        """Raises SettingsError (E_NO_LAYER) if no step of the run leaves a layer or label of this name."""
+        outputs = (output.path for step in self._job.pipeline.steps.values() for output in step.outputs)
+        names = sorted({path.rpartition("/")[2] for path in outputs if "/layers/" in path or "/labels/" in path})
+        if name in names or "/" in name or not names:
+            return
+        near = difflib.get_close_matches(name, names, 1)
+        meant = f", did you mean {near[0]!r}?" if near else "."
+        raise SettingsError(f"there is no layer {name!r}{meant} Layers of this run: {', '.join(names)}.", "E_NO_LAYER")
 
     def _open(self, path: Path) -> StoredImage:
         return StoredImage.open(self._there(path))

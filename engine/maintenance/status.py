@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from ...errors import CorruptError
-from ...stores.files import read_json
 from ...stores.folder import Folder
+from ...stores.owner import fate_of, owner_in
 from ...stores.receipts import Ledger
 from ...stores.remote import absolute
 from ..pipeline.documents import StainRun, find_run, find_stain_runs, read_run, rejected_rows
@@ -36,7 +36,9 @@ class Status:
 
     out: str
     state: str
+    """done; running; stopped, where the run is not done and no process works on it; or not begun, and why."""
     owner: str
+    """Host and process that hold the lock; empty where nobody does, or whoever did has ended."""
     steps: tuple[StepStatus, ...]
     rejected: tuple[tuple[str, str, str], ...]
     """Name, reason code, message."""
@@ -76,13 +78,19 @@ def status(out: str | Path) -> Status:
         steps.append(StepStatus(step.title, state, done, total, wall))
     rejected = tuple(rejected_rows(job.folder))
     lost = tuple((job.slides[image].name, text) for image, text in losses(job).items())
-    return Status(str(job.folder.out), run.status, owner_of(job.folder), tuple(steps), rejected, lost)
+    owner = owner_of(job.folder)
+    state = "stopped" if run.status == "running" and not owner else run.status
+    return Status(str(job.folder.out), state, owner, tuple(steps), rejected, lost)
 
 
 def owner_of(folder: Folder) -> str:
-    """Host and process id that hold the folder's lock; empty where it is not locked."""
+    """Host and process id that hold the folder's lock; empty where it is not locked, or its owner has ended."""
+    path = folder.out / "lock.json"
     try:
-        owner = read_json(folder.out / "lock.json")
-    except (FileNotFoundError, CorruptError):
+        owner = owner_in(path)
+        age = time.time() - path.stat().st_mtime
+    except FileNotFoundError:
         return ""
-    return f"host {owner.get('host')}, pid {owner.get('pid')}" if isinstance(owner, dict) else ""
+    if owner is None or fate_of(owner, age) in ("ended", "silent"):
+        return ""
+    return f"host {owner['host']}, pid {owner['pid']}"

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
-from typing import Any
 
 from pydantic.fields import FieldInfo
 
 from .command import Command, Variant
+from .expected import range_text
 from .option import Option
 
 
@@ -56,27 +55,6 @@ def default_text(field: FieldInfo, option: Option) -> str:
     if isinstance(value, float):
         return f"{value:g}"
     return "-".join(map(str, value)) if isinstance(value, tuple) else str(value)
-
-
-def range_text(field: FieldInfo) -> str:
-    """The allowed range, from the field's bounds; empty where there are no bounds.
-
-    >>> from pydantic import Field
-    >>> range_text(Field(16, ge=16, le=128, multiple_of=8)), range_text(Field(1.0, gt=0)), range_text(Field(1, ge=0))
-    ('16 to 128 in steps of 8', 'over 0', '0 or more')
-    """
-    bounds: dict[str, Any] = {}
-    for value in field.metadata:
-        if dataclasses.is_dataclass(value) and not isinstance(value, (type, Option)):
-            bounds |= dataclasses.asdict(value)
-    most = bounds.get("le", bounds["lt"] - 1 if "lt" in bounds else None)
-    if "gt" in bounds:
-        text = f"over {bounds['gt']}" + ("" if most is None else f", up to {most}")
-    elif "ge" in bounds:
-        text = f"{bounds['ge']} or more" if most is None else f"{bounds['ge']} to {most}"
-    else:
-        text = "" if most is None else f"up to {most}"
-    return text + (f" in steps of {bounds['multiple_of']}" if "multiple_of" in bounds else "")
 
 
 def _only(entries: list[Entry], all_entries: list[Entry]) -> str:

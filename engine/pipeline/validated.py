@@ -31,8 +31,9 @@ def validated(folder: Folder, name: str, validate: Callable[[], V]) -> V:
 
 def _problem(error: Any) -> str:
     name = ".".join(map(str, error["loc"]))
-    return (
-        f"{name} is missing"
-        if error["type"] == "missing"
-        else f"{name} = {reprlib.repr(error['input'])}: {error['msg']}"
-    )
+    if error["type"] == "missing":
+        return f"{name} is missing"
+    text = "there is no such entry" if error["type"] == "extra_forbidden" else "another value is expected"
+    if error["type"] in ("value_error", "assertion_error"):  # a text of ours
+        text = error["msg"].partition(", ")[2]
+    return f"{name} = {reprlib.repr(error['input'])}: {text}"

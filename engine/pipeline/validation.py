@@ -7,6 +7,9 @@ import reprlib
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+
+from .expected import expected_text
 
 
 def problems(error: ValidationError, model: type[BaseModel], *, what: str = "setting") -> str:
@@ -31,10 +34,39 @@ def _problem(error: Any, model: type[BaseModel], what: str) -> str:
     if error["type"] == "extra_forbidden":
         near = difflib.get_close_matches(path[-1], _names(model, path[:-1]), 1)
         return f"there is no {what} {name!r}" + (f", did you mean {near[0]!r}?" if near else "")
-    text = error["msg"].removeprefix("Value error, ")
-    if error["type"] == "missing":
+    field = _field(model, path)
+    if error["type"] == "missing" and (field is None or field.is_required()):
         return f"{what} {name!r} is missing"
-    return text if not name else f"{name} = {_short.repr(error['input'])}: {text}"
+    if error["type"] in ("value_error", "assertion_error"):  # a text of ours
+        text = error["msg"].partition(", ")[2]
+        return text if not name else f"{name} = {_short.repr(error['input'])}: {text}"
+    return f"{name or what} = {_short.repr(error['input'])}: give {_expected(error, field)}"
+
+
+def _expected(error: Any, field: FieldInfo | None) -> str:
+    """What a field takes; of a text with a pattern, and of parts of a field, what can be told."""
+    if field is None:
+        return "another value"
+    if error["type"] == "string_pattern_mismatch":
+        return f"a text of the form {error['ctx']['pattern']}"
+    return expected_text(field)
+
+
+def _field(model: Any, path: list[str]) -> FieldInfo | None:
+    """The field of a model, or of a model in it, that a path leads to or into; None where it leads nowhere."""
+    found = None
+    for part in path:
+        fields = getattr(model, "model_fields", {})
+        if part not in fields:
+            break
+        found = fields[part]
+        model = _model_in(found.annotation)
+    return found
+
+
+def _model_in(annotation: Any) -> Any:
+    kinds = getattr(annotation, "__args__", (annotation,))
+    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
 
 
 _short = reprlib.Repr()
@@ -46,6 +78,5 @@ _short.maxlevel = 2
 def _names(model: Any, path: list[str]) -> list[str]:
     """The field names that are valid at this path of the model."""
     for part in path:
-        kinds = getattr(model.model_fields[part].annotation, "__args__", (model.model_fields[part].annotation,))
-        model = next(kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel))
+        model = _model_in(model.model_fields[part].annotation)
     return list(model.model_fields)

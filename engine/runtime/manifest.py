@@ -37,6 +37,7 @@ from ..pipeline.record import ImageRecord, InspectedCohort, Rejection
 from ..pipeline.settings import RunSettings
 from ..pipeline.spec import Pipeline
 from ..runs import recorded
+from .difference import is_changed, settings_diff, slides_diff
 from .load import load
 from .ownership import check_foreign, clear, forget_images, own_paths
 
@@ -113,9 +114,10 @@ def prepare(
     prints = fingerprints(pipeline, settings, inspected.spacing, inspected.slides.values(), rejecting_steps)
     if previous is not None:
         stale = stale_steps(pipeline, previous, prints)
-        slide_changes = _slides_diff(previous_records, inspected.slides)
-        changes = [*_settings_diff(previous, settings, inspected.spacing), *slide_changes]
-        if (stale or slide_changes) and not redo:
+        slide_changes = slides_diff(previous_records, inspected.slides)
+        changed = bool(slide_changes) or is_changed(previous_records, inspected.slides)
+        changes = [*settings_diff(previous, settings, inspected.spacing), *slide_changes]
+        if (stale or changed) and not redo:
             raise SettingsError(_refusal(pipeline, folder, changes, stale, previous), "E_OTHER_SETTINGS")
         order = list(pipeline.stages)
         if stale and order.index(pipeline.stage_of(stale[0])) < min(map(order.index, stages)):
@@ -132,7 +134,7 @@ def prepare(
                 "E_STAGE_ORDER",
             )
         pipeline.check_stored(Job(folder, settings, inspected.spacing, inspected.slides, {}, pipeline), stale)
-        if stale or slide_changes:
+        if stale or changed:
             _forget(pipeline, folder, stale, previous_records, inspected.slides)
     sweep(folder.out, own_paths(pipeline))
     if quarantined:  # tiles of a changed slide leave the quarantine
@@ -229,34 +231,6 @@ def _rejected(
     return out
 
 
-def _settings_diff(previous: RunDocument, settings: RunSettings, spacing: float) -> list[str]:
-    values, previous_values = settings.model_dump(mode="json"), previous.settings
-    lines = [] if previous.tile_engine == VERSION else [f"tile-engine: {previous.tile_engine} -> {VERSION}"]
-    lines += [
-        f"{k}: {_short(previous_values.get(k))} -> {_short(v)}"
-        for k, v in values.items()
-        if previous_values.get(k) != v
-    ]
-    if previous.spacing != spacing:
-        lines.append(f"spacing of the run: {previous.spacing:g} -> {spacing:g} um")
-    return lines
-
-
-def _slides_diff(previous: Mapping[str, ImageRecord], slides: Mapping[str, ImageRecord]) -> list[str]:
-    lines = [f"slide added: {slides[s].name}" for s in slides.keys() - previous.keys()]
-    lines += [f"slide removed: {previous[s].name}" for s in previous.keys() - slides.keys()]
-    common_ids = previous.keys() & slides.keys()
-    masks = {s for s in common_ids if previous[s].tissue_mask_fingerprint != slides[s].tissue_mask_fingerprint}
-    lines += [f"slide with another tissue mask: {slides[s].name}" for s in masks]
-    lines += [f"slide changed: {slides[s].name}" for s in common_ids - masks if previous[s].key != slides[s].key]
-    lines += [
-        f"slide with other columns in the list: {slides[s].name}"
-        for s in common_ids
-        if previous[s].columns_digest != slides[s].columns_digest
-    ]
-    return sorted(lines)
-
-
 def _refusal(
     pipeline: Pipeline, folder: Folder, changes: Iterable[str], stale: list[str], previous: RunDocument
 ) -> str:
@@ -292,7 +266,3 @@ def _forget(
             list_labels(
                 store, [name for name in labels_listed(store) if (store / "labels" / name / "zarr.json").exists()]
             )
-
-
-def _short(value: Any) -> str:
-    return "-".join(map(str, value)) if isinstance(value, list) else str(value)

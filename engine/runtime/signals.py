@@ -22,6 +22,8 @@ from types import FrameType
 log = logging.getLogger("tile_engine")
 STOP_GRACE_SECONDS = 20.0
 """Seconds that units in progress may take to finish: batch systems send SIGKILL 30 s after SIGTERM."""
+CTRL_C_GRACE_SECONDS = 3.0
+"""The same after Ctrl-C, where a person waits; what a unit loses is done again."""
 STOPPING = (signal.SIGTERM, signal.SIGINT)
 """Signals that stop a run."""
 DEAF_SECONDS = 5.0
@@ -78,8 +80,9 @@ class Stop:
                         threading.Thread(target=self._wait, name="stopping", daemon=True).start()
 
     def _wait(self) -> None:
-        self.tell(f"stopping: units in progress have {self.grace:.0f} s to finish; the same signal again stops at once")
-        if self._over.wait(self.grace):
+        grace = self.grace if self.signal == signal.SIGTERM else min(self.grace, CTRL_C_GRACE_SECONDS)
+        self.tell(f"stopping: units in progress have {grace:.0f} s to finish; the same signal again stops at once")
+        if self._over.wait(grace):
             return
         self._late = True
         os.kill(os.getpid(), self.signal)

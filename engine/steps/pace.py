@@ -3,33 +3,26 @@
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable
-from functools import cache
 from typing import Any
-
-import numpy as np
 
 from ...stores.image import StoredImage
 from ..compute.gpus import gpus
 from ..compute.machine import available_threads
+from ..compute.trial import trial
 from ..pipeline.job import Job
 from ..pipeline.spec import Estimate
 from .estimate import Estimate as TileEstimate
 from .settings import PatchSettings, SampledSettings
 
-TRIAL_SECONDS = 2.0
-"""Seconds of each of the two trials, about; a single training step that takes longer is scaled from a smaller one."""
-SMALL_BATCH = 8
 TISSUE_SHARE = 0.5
 """Share of tiles on tissue, until the tissue is found."""
-CONVERT_SECONDS, READ_SECONDS = 1.5e-7, 6e-4
-"""Seconds of a pixel that is converted, and of a patch that is read: measured on two cores (docs/benchmarks.md)."""
-NUMBER_SECONDS, NUMBER_POINTS = 25.0, 3000
-"""Seconds in which the number of clusters is chosen from this many patches or more."""
-LAYOUT_SECONDS, ROW_SECONDS = 9.0, 1.2e-4
-"""Seconds of a UMAP of its largest sample, and of each row that is placed in it and written."""
-IMAGE_SECONDS, PAGE_SECONDS = 1.0, 6.0
+CONVERT_SECONDS, READ_SECONDS = 1e-7, 4e-4
+"""Seconds of a pixel that is converted, and of a patch that is read. These and the following are seconds of one core."""
+K_SECONDS, TUNE_SECONDS, NUMBER_POINTS = 1.2, 4.0, 3000
+"""Seconds of a K that is looked at, and of heads, fine-tuning and division, for this many patches or more."""
+LAYOUT_SECONDS, ROW_SECONDS = 5.0, 1e-4
+"""Seconds of a UMAP of its largest sample, and of each row that is placed in it, and that is written."""
+IMAGE_SECONDS, PAGE_SECONDS = 0.6, 3.0
 """Seconds of the pictures of an image, and of a report."""
 
 
@@ -41,31 +34,31 @@ def seconds_of_steps(job: Job[PatchSettings], sizes: Estimate, workers: int = 0)
     if on_gpu or settings.encoder_file or not isinstance(sizes, TileEstimate):
         return {}
     channels = max(record.channels for record in job.slides.values())
-    trains = isinstance(settings, SampledSettings)
     axes, threads, views = len(job.modality.axes), settings.threads or 1, job.modality.views
-    trials = [_trial(channels, (side,) * axes, threads, views) for side in settings.sides]  # a network for each size
-    step, view, embed = map(sum, zip(*trials, strict=True))
+    trials = [trial(channels, (side,) * axes, threads, views) for side in settings.sides]  # a network for each size
+    step, view, embed = (sum(one[i] for one in trials) for i in range(3))
+    busy = trials[0][3]
     tiles = sizes.tiles * _tissue_share(job)
     known = {
-        "convert": sizes.pixels * CONVERT_SECONDS / max(1, workers),
+        "convert": sizes.pixels * CONVERT_SECONDS * busy / max(1, workers),
         "tiles": tiles * embed / (workers or available_threads()),
-        "layout": LAYOUT_SECONDS + tiles * ROW_SECONDS if settings.umap else 0.0,
-        "table": tiles * ROW_SECONDS,
-        "pictures": IMAGE_SECONDS * len(job.slides),
-        "report": PAGE_SECONDS,
+        "layout": (LAYOUT_SECONDS + tiles * ROW_SECONDS) * busy if settings.umap else 0.0,
+        "table": tiles * ROW_SECONDS * busy,
+        "pictures": IMAGE_SECONDS * len(job.slides) * busy / max(1, workers),
+        "report": PAGE_SECONDS * busy,
     }
-    if trains:
+    if isinstance(settings, SampledSettings):
         from .autoencoder import budget_of
 
         plan = budget_of(job, sizes.samples)
         share = min(1.0, plan.patches / NUMBER_POINTS)
+        low, high = settings.named.get("k", (1, 1))
         known |= {
-            "read": plan.patches * READ_SECONDS / max(1, workers),
+            "read": plan.patches * READ_SECONDS * busy / max(1, workers),
             "autoencoder": plan.reconstruction * step,
             "view_embeddings": plan.patches * plan.views * view,
-            "number": NUMBER_SECONDS * share,
-            "heads": plan.heads * 0.01,
-            "divide": 2.0 * share,
+            "number": (high - low + 1) * K_SECONDS * share * busy,
+            "heads": TUNE_SECONDS * share * busy,
         }
     return {name: seconds for name, seconds in known.items() if name in job.pipeline.steps}
 
@@ -83,48 +76,3 @@ def _tissue_share(job: Job[Any]) -> float:
         size = math.prod(stored.frames[0].shape)
         areas, tissue = areas + size, tissue + size * float((mask == 1).mean())
     return tissue / areas if areas else TISSUE_SHARE
-
-
-@cache
-def _trial(
-    channels: int, patch: tuple[int, ...], threads: int, views_of: Callable[[float], Any]
-) -> tuple[float, float, float]:
-    """Seconds of a training step of the autoencoder, of a view that is drawn and embedded, and of a patch that one thread
-    embeds, on random patches."""
-    import torch
-
-    from ...models.networks.autoencoder import Autoencoder
-    from ...models.seeds import generator
-    from ...models.training.reconstruction import Reconstruction
-
-    batch = 64  # of `budget`
-    axes = len(patch)
-    patches = np.random.default_rng(0).integers(0, 255, (batch, channels, *patch), np.uint8)
-    network = Autoencoder(channels, patch[0], source=generator(0, "trial"), axes=axes, pooled=axes == 2)
-    before = torch.get_num_threads()
-    try:
-        torch.set_num_threads(threads)
-        phases = {n: Reconstruction(network, patches, 4, n, views=views_of(1.0)) for n in (SMALL_BATCH, batch)}
-        _seconds(lambda: phases[SMALL_BATCH].step(0), once=True)  # the first one prepares
-        step = _seconds(lambda: phases[SMALL_BATCH].step(1), once=True) * batch / SMALL_BATCH
-        if step < TRIAL_SECONDS:
-            step = _seconds(lambda: phases[batch].step(0))
-        with torch.inference_mode():
-            few, draw_view = torch.from_numpy(patches[:SMALL_BATCH]).float() / 255, views_of(1.0)
-            network.encode(few)
-            view = _seconds(lambda: network.encode(draw_view(few, generator(0, "trial")))) / SMALL_BATCH
-            torch.set_num_threads(1)
-            embed = _seconds(lambda: network.encode(few)) / SMALL_BATCH
-    finally:
-        torch.set_num_threads(before)
-    return step, view, embed
-
-
-def _seconds(work: Callable[[], Any], *, once: bool = False) -> float:
-    """Seconds of a call: the median of up to three within `TRIAL_SECONDS`."""
-    times: list[float] = []
-    while not times or (not once and len(times) < 3 and sum(times) < TRIAL_SECONDS):
-        began = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - began)
-    return sorted(times)[len(times) // 2]

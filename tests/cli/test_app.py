@@ -86,14 +86,16 @@ def test_a_run_that_another_one_owns_exits_6_naming_host_and_pid(mini: Any, tmp_
     out = mini.copy(tmp_path / "out")
     with Lock(out):
         found = error("run", "cluster", "--slides", mini.slides, "--out", out, *mini.args)
-        assert call("status", out).exit_code == 0, "looking is allowed"
+        assert f"owner: host {socket.gethostname()}, pid {os.getpid()}" in call("status", out).stdout, (
+            "looking is allowed"
+        )
     assert found.exit_status == 6 and found.code == "E_LOCKED"
     assert socket.gethostname() in found.message and f"pid {os.getpid()}" in found.message
 
 
 def test_changed_settings_exit_2(mini: Any) -> None:
     done = mini.cli("run", "cluster", "--slides", mini.slides, "--out", mini.out, *mini.args, "--k", "5")
-    assert done.returncode == 2 and "k: 2-3 -> 5-5" in done.stderr and "E_OTHER_SETTINGS" in done.stderr
+    assert done.returncode == 2 and "k: 2-3 -> 5\n" in done.stderr and "E_OTHER_SETTINGS" in done.stderr
 
 
 def test_a_dry_run_says_the_plan_and_writes_nothing(mini: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,6 +205,7 @@ def test_a_signal_ends_the_run_with_its_status_and_the_lock_given_back(
     assert process.returncode == status, said
     assert "run the same command again" in said and "Traceback" not in said
     assert not (out / "lock.json").exists()
+    assert call("status", out).stdout.startswith(f"{out}: stopped; the same command goes on\n")
     assert mini.results(out, "slides", "samples.zarr") == mini.results(mini.out, "slides", "samples.zarr")
 
 

@@ -87,9 +87,8 @@ class ClassifySettings(JudgedFilmSettings):
     @model_validator(mode="before")
     @classmethod
     def _side_of_network(cls, values: Any) -> Any:
-        if isinstance(values, dict) and values.get("side") is None and values.get("network") in SIDES:
-            return {**values, "side": SIDES[values["network"]]}
-        return values
+        side = SIDES.get(str(values.get("network"))) if isinstance(values, dict) else None
+        return {**values, "side": side} if side and values.get("side") is None else values
 
     @field_validator("weights", "pretrain")
     @classmethod

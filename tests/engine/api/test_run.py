@@ -299,8 +299,24 @@ def test_the_report_opens_in_a_browser(run: Run, tmp_path: Path) -> None:
     assert pixels.shape == (900, 1200) and pixels.std() > 10, "something is drawn"
 
 
+def test_a_misspelt_layer_is_told_what_was_meant(run: Run) -> None:
+    with pytest.raises(SettingsError, match="no layer 'cluster', did you mean 'clusters'"):
+        run.layers("cluster")
+
+
+def test_a_notebook_shows_a_table_with_a_link_and_nothing_that_a_name_smuggles_in(mini: Any, tmp_path: Path) -> None:
+    shown = tile_engine.open_run(mini.copy(tmp_path / "<b>out"))._repr_html_()
+    assert "cluster, done" in shown and "3 slides" in shown and "<th>K</th>" in shown
+    assert "%3Cb%3Eout/report.html" in shown and "&lt;b&gt;out" in shown and "<b>" not in shown
+
+
+def test_a_shell_completes_the_public_names() -> None:
+    assert {*tile_engine.__all__, "errors"} <= set(dir(tile_engine))
+    assert tile_engine.errors.SettingsError is SettingsError
+
+
 def test_what_is_not_there_is_named(run: Run, tmp_path: Path) -> None:
-    with pytest.raises(CorruptError, match="gradcam"):
+    with pytest.raises(SettingsError, match="gradcam"):
         run.layers("gradcam")
     with pytest.raises(SettingsError, match="holds no run") as caught:
         tile_engine.open_run(tmp_path)

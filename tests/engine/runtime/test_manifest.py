@@ -30,7 +30,7 @@ def stamps(root: Path) -> dict[str, tuple[int, int]]:
     [
         (
             {"k": "4"},
-            "k: 2-3 -> 4-4",
+            "k: 2-3 -> 4\n",
             "to be done again: choose K, train heads, fine-tune, divide clusters, apply",
             "train autoencoder, embed views",
         ),
@@ -47,10 +47,10 @@ def stamps(root: Path) -> dict[str, tuple[int, int]]:
             "convert",
         ),
         ({"codec": "lz4"}, "codec: zstd -> lz4", "to be done again: overview, convert", "kept: nothing"),
-        ({"spacing": 1.0}, "spacing: None -> 1.0", "to be done again: overview", "kept: nothing"),
+        ({"spacing": 1.0}, "spacing: the default -> 1.0", "to be done again: overview", "kept: nothing"),
         (
             {"umap": True},
-            "umap: False -> True",
+            "umap: no -> yes",
             "to be done again: UMAP, draw curves, match clusters, write labels, table, draw maps, report",
             "write layers",
         ),
@@ -111,6 +111,14 @@ def test_a_slide_that_was_changed_or_taken_away_is_named(mini: Any, tmp_path: Pa
     with pytest.raises(SettingsError) as caught:
         go(mini, out, slides=slides)
     assert "slide removed: a.tif" in caught.value.message and "slide changed: c.tif" in caught.value.message
+
+
+def test_a_changed_spacing_is_no_changed_slide_and_words_stay_as_typed(mini: Any, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as caught:
+        go(mini, mini.out, spacing=1.0, effort="quick", umap=True)
+    told = [line.strip() for line in caught.value.message.splitlines()]
+    assert told[1:4] == ["umap: no -> yes", "effort: 0.02 -> quick", "spacing: the default -> 1.0"]
+    assert "slide changed" not in caught.value.message
 
 
 def test_moving_the_slides_or_out_changes_nothing(mini: Any, tmp_path: Path) -> None:

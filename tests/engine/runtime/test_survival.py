@@ -234,7 +234,7 @@ def test_ctrl_c_twice_stops_at_once_with_130(converted: Path, mini: Any, tmp_pat
     until((tmp_path / "struck").exists, process, "the tile that hangs")
     os.killpg(process.pid, signal.SIGINT)
     assert process.stderr is not None
-    assert any("stopping: units in progress have 20 s" in line for line in process.stderr)
+    assert any("stopping: units in progress have 3 s" in line for line in process.stderr)
     assert process.poll() is None, "the first one waits for what is under way"
     os.killpg(process.pid, signal.SIGINT)
     told = process.communicate(timeout=300)[1]

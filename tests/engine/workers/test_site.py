@@ -31,7 +31,7 @@ def test_unknown_keys_are_refused_with_what_may_have_been_meant_all_of_them_at_o
     said = refused("clutser: slurm\nslurm: {cores: 0, memory: 4GB, qeue: main}")
     assert "'clutser', did you mean 'cluster'?" in said
     assert "'slurm.qeue', did you mean 'queue'?" in said
-    assert "slurm.cores = 0: Input should be greater than or equal to 1" in said
+    assert "slurm.cores = 0: give a whole number, 1 or more" in said
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,61 @@
+"""trial: a few steps of the autoencoder on random patches, to tell how fast this machine is before a run begins."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+TRIAL_SECONDS = 2.0
+"""Seconds of each of the trials, about; a training step that takes longer is scaled from a smaller one."""
+SMALL_BATCH = 8
+
+
+@cache
+def trial(
+    channels: int, patch: tuple[int, ...], threads: int, views_of: Callable[[float], Any]
+) -> tuple[float, float, float, float]:
+    """Seconds of a training step of the autoencoder, of a view that is drawn and embedded, and of a patch that one thread
+    embeds, on random patches; and how much longer one thread takes than it computes, where others use the cores."""
+    import torch
+
+    from ...models.networks.autoencoder import Autoencoder
+    from ...models.seeds import generator
+    from ...models.training.reconstruction import Reconstruction
+
+    batch = 64  # of `budget`
+    axes = len(patch)
+    patches = np.random.default_rng(0).integers(0, 255, (batch, channels, *patch), np.uint8)
+    network = Autoencoder(channels, patch[0], source=generator(0, "trial"), axes=axes, pooled=axes == 2)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(threads)
+        phases = {n: Reconstruction(network, patches, 4, n, views=views_of(1.0)) for n in (SMALL_BATCH, batch)}
+        _seconds(lambda: phases[SMALL_BATCH].step(0), once=True)  # the first one prepares
+        step = _seconds(lambda: phases[SMALL_BATCH].step(1), once=True) * batch / SMALL_BATCH
+        if step < 2 * TRIAL_SECONDS:
+            step = _seconds(lambda: phases[batch].step(0))
+        with torch.inference_mode():
+            few, draw_view = torch.from_numpy(patches[:SMALL_BATCH]).float() / 255, views_of(1.0)
+            network.encode(few)
+            view = _seconds(lambda: network.encode(draw_view(few, generator(0, "trial")))) / SMALL_BATCH
+            torch.set_num_threads(1)
+            computed, began = time.thread_time(), time.perf_counter()
+            embed = _seconds(lambda: network.encode(few)) / SMALL_BATCH
+            busy = (time.perf_counter() - began) / max(time.thread_time() - computed, 1e-6)
+    finally:
+        torch.set_num_threads(before)
+    return step, view, embed, max(1.0, busy)
+
+
+def _seconds(work: Callable[[], Any], *, once: bool = False) -> float:
+    """Seconds of a call: the least of up to five within `TRIAL_SECONDS`, as the first ones prepare."""
+    times: list[float] = []
+    while not times or (not once and len(times) < 5 and sum(times) < TRIAL_SECONDS):
+        began = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - began)
+    return min(times)

@@ -1,0 +1,71 @@
+"""expected: what a field of a settings model takes, in words: its kind of value and its range."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from .option import Option
+
+KINDS_OF_VALUES = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
+
+
+def range_text(field: FieldInfo) -> str:
+    """The allowed range, from the field's bounds; empty where there are no bounds.
+
+    >>> from pydantic import Field
+    >>> range_text(Field(16, ge=16, le=128, multiple_of=8)), range_text(Field(1.0, gt=0)), range_text(Field(1, ge=0))
+    ('16 to 128 in steps of 8', 'over 0', '0 or more')
+    """
+    bounds: dict[str, Any] = {}
+    for value in field.metadata:
+        if dataclasses.is_dataclass(value) and not isinstance(value, (type, Option)):
+            bounds |= dataclasses.asdict(value)
+    most = bounds.get("le", bounds["lt"] - 1 if "lt" in bounds else None)
+    if "gt" in bounds:
+        text = f"over {bounds['gt']}" + ("" if most is None else f", up to {most}")
+    elif "ge" in bounds:
+        text = f"{bounds['ge']} or more" if most is None else f"{bounds['ge']} to {most}"
+    else:
+        text = "" if most is None else f"up to {most}"
+    return text + (f" in steps of {bounds['multiple_of']}" if "multiple_of" in bounds else "")
+
+
+def expected_text(field: FieldInfo) -> str:
+    """What a field takes.
+
+    >>> from pydantic import Field
+    >>> expected_text(FieldInfo(annotation=int, metadata=Field(ge=1, le=9).metadata))
+    'a whole number, 1 to 9'
+    >>> expected_text(FieldInfo(annotation=Literal["a", "b", "c"])), expected_text(FieldInfo(annotation=float | None))
+    ('a, b or c', 'a number')
+    >>> expected_text(FieldInfo(annotation=tuple[int, int, int]))
+    'three whole numbers'
+    """
+    return ", ".join(filter(None, (_kind(field.annotation), range_text(field))))
+
+
+def _kind(annotation: Any) -> str:
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _kind(arguments[0])
+    if origin in (Union, types.UnionType):
+        kinds = [_kind(one) for one in arguments if one is not type(None)]
+        return " or ".join(dict.fromkeys(kinds))
+    if origin is Literal:
+        names = [str(one) for one in arguments]
+        return " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+    if annotation in KINDS_OF_VALUES:
+        return KINDS_OF_VALUES[annotation]
+    if origin in (tuple, list):
+        inner = [one for one in arguments if one is not Ellipsis]
+        several = {int: "whole numbers", float: "numbers"}.get(inner[0], "values") if len(set(inner)) == 1 else "values"
+        counts = {2: "two", 3: "three", 4: "four"}
+        return several if Ellipsis in arguments or origin is list else f"{counts.get(len(inner), len(inner))} {several}"
+    if (isinstance(annotation, type) and issubclass(annotation, BaseModel)) or origin is dict:
+        return "names with values"
+    return "another kind of value"

@@ -126,7 +126,7 @@ def _export_images(job: Job[RunSettings], choices: ExportChoices, options: RunOp
     with Lock(folder, force=options.force_unlock):
         states = {file.picked.image: file.state for file in files}
         _check_old(folder, [f.targets[0].name for f in files if states[f.picked.image] == "old"], redo=options.redo)
-        written, kept = [], []
+        written, kept = list[str](), list[str]()
         for count, file in enumerate(files, 1):
             file.sweep()
             same = states[file.picked.image] == "same"

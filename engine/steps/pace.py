@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, cast
 
 from ...stores.image import StoredImage
 from ..compute.gpus import gpus
@@ -50,7 +50,7 @@ def seconds_of_steps(job: Job[PatchSettings], sizes: Estimate, workers: int = 0)
     if isinstance(settings, SampledSettings):
         from .autoencoder import budget_of
 
-        plan = budget_of(job, sizes.samples)
+        plan = budget_of(cast("Job[SampledSettings]", job), sizes.samples)
         share = min(1.0, plan.patches / NUMBER_POINTS)
         low, high = settings.named.get("k", (1, 1))
         known |= {

@@ -94,7 +94,7 @@ def embed_points(embeddings_NF: Array, projection: Projection, chunk: int = CHUN
 
 def _half_squares(sample_NF: Array) -> Array:
     """Half the squared length of each row, float32."""
-    return (sample_NF.astype(np.float64) ** 2).sum(1).astype(np.float32) / 2
+    return np.asarray((sample_NF.astype(np.float64) ** 2).sum(1).astype(np.float32) / 2)
 
 
 def _nearest(embeddings_BF: Array, sample_NF: Array, half_N: Array, count: int) -> tuple[Array, Array]:

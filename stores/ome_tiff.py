@@ -1,4 +1,4 @@
-"""ome_tiff: a stored image as a pyramidal, tiled OME-TIFF, read row of tiles by row of tiles."""
+"""ome_tiff: a stored image as a pyramidal, tiled OME-TIFF, read by rows of tiles."""
 
 from __future__ import annotations
 
@@ -53,12 +53,16 @@ def write_ome_tiff(path: Path, image: StoredImage, *, name: str, channels: Seque
 
 
 def _tiles(image: StoredImage, level: int, *, rgb: bool) -> Iterator[Array]:
-    """Tiles in the file's order: all of a channel, row by row; a row of a shard's height is in memory."""
-    frame = image.frames[level]
-    height = max(TILE, image.shard(level)[0] // TILE * TILE)
-    for channel in [slice(None)] if rgb else [slice(c, c + 1) for c in range(image.channels)]:
-        for strip in frame.box.cut((height, frame.shape[1])):
-            pixels = image.read(strip, level)[channel]
+    """Tiles in the file's order: all of a channel, row by row; one row of tiles of one channel, or of RGB, is in memory.
+
+    Chunks hold all channels, so those of C pages are decoded C times: less work than compressing them once.
+    """
+    frame, array = image.frames[level], image.levels[level]
+    has_channels = array.spec.names[0] == "c"
+    for first, last in [(0, 3)] if rgb else [(c, c + 1) for c in range(image.channels)]:
+        for strip in frame.box.cut((TILE, frame.shape[1])):
+            box = Box((first, *strip.start), (last, *strip.stop)) if has_channels else strip
+            pixels = array.read(box).reshape(-1, *strip.shape)
             for box in Box((0, 0), strip.shape).cut((TILE, TILE)):
                 tile = pixels[(slice(None), *box.slices)]
                 tile = np.pad(tile, [(0, 0), *((0, TILE - n) for n in box.shape)], mode="edge")

@@ -92,12 +92,14 @@ def test_ome_zarr_04_holds_the_image_and_its_labels_for_validators(run: Run, exp
         Image.from_zarr(group)
         Labels.from_zarr(group["labels"])
         found = ngff_zarr.from_ngff_zarr(str(store), validate=True, version="0.4")
+        assert group.attrs["multiscales"][0]["type"] == "local mean"
         assert found.images[1].dims == ("t", "c", "z", "y", "x") and found.images[1].scale["y"] == 1.0
         for level in (0, 1):
             np.testing.assert_array_equal(group[str(level)][0, :, 0], pixels(run, slide, level))
             assert group[str(level)].metadata.dimension_separator == "/"
         for name in ("clusters", "tissue"):
             ImageLabel.from_zarr(group[f"labels/{name}"])
+            assert group[f"labels/{name}"].attrs["multiscales"][0]["type"] == "nearest"
             np.testing.assert_array_equal(group[f"labels/{name}/1"][0, 0, 0], run.labels(name, 1)[slide].values)
 
 

@@ -14,18 +14,21 @@ from .image import StoredImage
 
 TILE = 256
 _NAMESPACE = uuid.UUID("2d1a6a3e-5b7c-5c0e-9a57-6f1c1f5a1c44")
-"""Namespace of the UUIDs of OME metadata: equal names give equal files."""
+"""Namespace of the UUIDs of OME metadata: equal keys and names give equal files."""
 
 
-def write_ome_tiff(path: Path, image: StoredImage, *, name: str, channels: Sequence[str] = ()) -> None:
-    """Write an image (y, x) with its levels as SubIFDs: RGB for three 8-bit channels, else a page for each channel."""
+def write_ome_tiff(path: Path, image: StoredImage, *, name: str, key: str, channels: Sequence[str] = ()) -> None:
+    """Write an image (y, x) with its levels as SubIFDs: RGB for three 8-bit channels, else a page for each channel.
+
+    `key` stands for its contents: files of other contents have other UUIDs.
+    """
     import tifffile
 
     rgb = image.channels == 3 and image.dtype == "uint8"
     metadata: dict[str, Any] = {
         "axes": "YXS" if rgb else "CYX" if image.channels > 1 else "YX",
         "Name": name,
-        "UUID": f"urn:uuid:{uuid.uuid5(_NAMESPACE, name)}",
+        "UUID": f"urn:uuid:{uuid.uuid5(_NAMESPACE, f'{key}/{name}')}",
     }
     for axis, spacing in zip("YX", image.frames[0].spacing, strict=True):
         metadata |= {f"PhysicalSize{axis}": spacing, f"PhysicalSize{axis}Unit": "µm"}

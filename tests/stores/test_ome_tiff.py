@@ -33,7 +33,7 @@ def test_one_row_of_tiles_of_a_page_is_read_at_a_time(
         return read(self, box)
 
     monkeypatch.setattr(StoredArray, "read", watched)
-    write_ome_tiff(tmp_path / "a.ome.tif", image, name="a")
+    write_ome_tiff(tmp_path / "a.ome.tif", image, name="a", key="k")
     colours = 3 if dtype == "uint8" and channels == 3 else 1
     assert max(sizes) == TILE * 300 * colours
     with tifffile.TiffFile(tmp_path / "a.ome.tif") as tiff:

@@ -56,7 +56,8 @@ def write_ome_tiff(path: Path, image: StoredImage, *, name: str, key: str, chann
 
 
 def _tiles(image: StoredImage, level: int, *, rgb: bool) -> Iterator[Array]:
-    """Tiles in the file's order: all of a channel, row by row; one row of tiles of one channel, or of RGB, is in memory.
+    """Tiles in the file's order: all of a channel, row by row; one row of tiles of one channel, or of RGB, is in memory,
+    which is a row of chunks.
 
     Chunks hold all channels, so those of C pages are decoded C times: less work than compressing them once.
     """

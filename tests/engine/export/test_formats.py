@@ -193,6 +193,31 @@ def test_what_a_format_does_not_hold_is_refused_by_name(
     assert caught.value.code == "E_NO_LAYER" and not any(tmp_path.iterdir())
 
 
+def test_a_run_without_clusters_has_tiles_too(finished: Callable[[str, str], Any], tmp_path: Path) -> None:
+    run = tile_engine.open_run(finished("embed", "slide-tiles").out)
+    for to, layers in (("h5", ()), ("spatialdata", ()), ("geojson", ("tiles",))):
+        tile_engine.export(run.out, ExportChoices(to, tmp_path / to, layers=layers))
+    for slide in run.slides:
+        count = int((run.tiles.obs["slide"] == slide).sum())
+        with h5py.File(tmp_path / "h5" / f"{slide}.h5") as file:
+            assert file["features"].shape == (count, run.tiles.shape[1])
+        table = anndata.read_zarr(tmp_path / "spatialdata" / f"{slide}.zarr" / "tables" / "table")
+        assert len(table) == count and "cluster" not in table.obs
+        objects = json.loads((tmp_path / "geojson" / f"{slide}.geojson").read_text())["features"]
+        assert [one["properties"]["name"] for one in objects] == ["tile"] * count
+
+
+def test_a_stack_of_stains_is_a_page_for_each_channel_by_name(
+    finished: Callable[[str, str], Any], tmp_path: Path
+) -> None:
+    run = tile_engine.open_run(finished("cluster", "sections").out)
+    tile_engine.export(run.out, ExportChoices("ome-tiff", tmp_path / "a"))
+    for block in run.slides:
+        with tifffile.TiffFile(tmp_path / "a" / f"{block}.ome.tif") as tiff:
+            np.testing.assert_array_equal(tiff.asarray(), run.image(block).values)
+            assert tiff.series[0].axes == "CYX" and 'Name="Ki67 red"' in (tiff.ome_metadata or "")
+
+
 def test_volumes_have_ome_zarr_04_too(finished: Callable[[str, str], Any], tmp_path: Path) -> None:
     run = tile_engine.open_run(finished("cluster", "volumes").out)
     tile_engine.export(run.out, ExportChoices("ome-zarr-0.4", tmp_path / "a", layers=("clusters",)))

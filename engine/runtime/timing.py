@@ -28,12 +28,13 @@ class Timing:
         return Pace(report, {step.title: GROUPS.get(stage, stage) for stage, step in steps})
 
     def seconds(self, job: Job[RunSettings]) -> Mapping[str, float]:
-        """Title of a step -> seconds; empty where it cannot be told, and where nothing is left to do."""
-        names = [step.name for stage in self._stages for step in self._pipeline.stages[stage]]
+        """Title of a step that is not complete -> seconds; empty where it cannot be told, and where nothing is left to do."""
         run = find_run(job.folder)
-        if self._sizes is None or (run is not None and run.is_complete(names)):
+        steps = [step.name for stage in self._stages for step in self._pipeline.stages[stage]]
+        names = [name for name in steps if run is None or not run.is_complete([name])]
+        if self._sizes is None or not names:
             return {}
-        found = self._pipeline.seconds(job, self._sizes, self._workers)
+        found = self._pipeline.seconds(job, self._sizes, names, self._workers)
         return {self._pipeline.steps[name].title: found[name] for name in names if name in found}
 
     def tell(self, job: Job[RunSettings], report: Report) -> None:
@@ -46,8 +47,11 @@ class Timing:
         text = ", ".join(f"{stage} {minutes(part)}" for stage, part in parts.items())
         whole = sum(parts.values())
         facts = {"seconds": round(whole), "stages": {stage: round(part) for stage, part in parts.items()}}
-        report(Event("note", f"time: {_about(whole)} with what this machine has free now ({text})", facts=facts))
+        report(Event("note", f"time: {_about(whole, job)} with what this machine has free now ({text})", facts=facts))
 
 
-def _about(seconds: float) -> str:
-    return minutes(seconds) if seconds < 45 else f"about {minutes(seconds)}"
+def _about(seconds: float, job: Job[RunSettings]) -> str:
+    """The time in words; of a step that an earlier attempt began, only the most that it takes is known."""
+    run = find_run(job.folder)
+    has_begun = run is not None and any(record.status == "running" for record in run.steps.values())
+    return minutes(seconds) if seconds < 45 else f"{'at most' if has_begun else 'about'} {minutes(seconds)}"

@@ -80,7 +80,9 @@ class Pipeline:
     stages: Mapping[str, tuple[Step, ...]]
     """Name of the stage, as on the command line -> its steps, in order."""
     estimate: Callable[[AnyJob], Estimate]
-    seconds: Callable[[AnyJob, Estimate, Collection[str], int], Mapping[str, float]] = lambda job, sizes, names, workers: {}
+    seconds: Callable[[AnyJob, Estimate, Collection[str], int], Mapping[str, float]] = (
+        lambda job, sizes, names, workers: {}
+    )
     """(job, its estimate, steps to do, workers; 0: this process) -> name of a step -> seconds that it takes; empty where nobody
     can tell."""
     network: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from itertools import groupby
 
@@ -12,6 +13,8 @@ from ..pipeline.progress import Event, Report
 from ..pipeline.settings import RunSettings
 from ..pipeline.spec import Estimate, Pipeline
 
+log = logging.getLogger("tile_engine")
+
 GROUPS = {"convert": "images", "sample": "images", "train": "network", "apply": "network"}
 """Stage -> what its pace depends on; stages of one group are slow or fast together."""
 
@@ -19,8 +22,18 @@ GROUPS = {"convert": "images", "sample": "images", "train": "network", "apply": 
 class Timing:
     """The forecast of a run, made before its first stage, and again before each one, as more is known by then."""
 
-    def __init__(self, pipeline: Pipeline, sizes: Estimate | None, stages: Iterable[str], workers: int = 0) -> None:
-        self._pipeline, self._sizes, self._stages, self._workers = pipeline, sizes, tuple(stages), workers
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        sizes: Estimate | None,
+        stages: Iterable[str],
+        workers: int = 0,
+        *,
+        is_here: bool = True,
+    ) -> None:
+        """`is_here`: workers are on this machine; how fast others are is not known before they have done something."""
+        self._pipeline, self._stages, self._workers = pipeline, tuple(stages), workers
+        self._sizes = sizes if is_here else None
 
     def pace(self, report: Report) -> Pace:
         """The callback that adds the time left to progress."""
@@ -34,7 +47,11 @@ class Timing:
         names = [name for name in steps if run is None or not run.is_complete([name])]
         if self._sizes is None or not names:
             return {}
-        found = self._pipeline.seconds(job, self._sizes, names, self._workers)
+        try:
+            found = self._pipeline.seconds(job, self._sizes, names, self._workers)
+        except (RuntimeError, MemoryError, OSError):  # a forecast that fails ends no run
+            log.warning("how long the run takes is not known", exc_info=True)
+            return {}
         return {self._pipeline.steps[name].title: found[name] for name in names if name in found}
 
     def tell(self, job: Job[RunSettings], report: Report) -> None:

@@ -25,7 +25,9 @@ class Pace:
         self._report, self._groups, self._clock = report, groups, clock
         self._measured: dict[str, tuple[float, float]] = {}
         """Title -> (seconds, share of the step that they took)."""
-        self._title, self._began, self._first = "", 0.0, 0.0
+        self._title, self._began = "", 0.0
+        self._kept = 0.0
+        """Share of the current step that an earlier attempt had done."""
         self._units = (0.0, 1.0)
 
     def __call__(self, event: Event) -> None:
@@ -44,7 +46,7 @@ class Pace:
         if not self._title:
             return waiting
         seconds, share = self._measured[self._title]
-        rest = 1.0 - self._first - share
+        rest = 1.0 - self._kept - share
         if share > 0:
             return waiting + seconds * rest / share
         return waiting + max(0.0, self.expected.get(self._title, 0.0) * ratios(self._title) * rest - seconds)
@@ -54,12 +56,12 @@ class Pace:
         is_training = bool(event.facts.get("steps"))
         if event.text != self._title:
             self._title, self._began = event.text, self._clock()
-            self._units = (0.0, 1.0) if is_training else (event.done, event.total)
-            self._first = self._share(0.0)
-        elif not is_training:
+            self._units, self._kept = (0.0, 1.0), 0.0
+        if not is_training:
             self._units = (event.done, event.total)
+            self._kept = float(str(event.facts.get("kept", 0))) / event.total if event.total else 1.0
         within = event.done / event.total if is_training and event.total else 0.0
-        self._measured[self._title] = (self._clock() - self._began, max(0.0, self._share(within) - self._first))
+        self._measured[self._title] = (self._clock() - self._began, max(0.0, self._share(within) - self._kept))
 
     def _share(self, within: float) -> float:
         done, total = self._units

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from typing import Any, cast
 
 from ...stores.image import StoredImage
@@ -14,8 +15,10 @@ from ..pipeline.spec import Estimate
 from .estimate import Estimate as TileEstimate
 from .settings import PatchSettings, SampledSettings
 
-TISSUE_SHARE = 0.5
-"""Share of tiles on tissue, until the tissue is found."""
+TISSUE_SHARE, MAX_MASKS = 0.5, 50
+"""Share of tiles on tissue, until the tissue is found; masks that are looked at, at most, spread over all images."""
+NETWORK_STEPS = frozenset({"autoencoder", "view_embeddings", "tiles"})
+"""Steps whose seconds are those of the network."""
 CONVERT_SECONDS, READ_SECONDS = 1e-7, 4e-4
 """Seconds of a pixel that is converted, and of a patch that is read. These and the following are seconds of one core."""
 K_SECONDS, TUNE_SECONDS, NUMBER_POINTS = 1.2, 4.0, 3000
@@ -26,12 +29,14 @@ IMAGE_SECONDS, PAGE_SECONDS = 0.6, 3.0
 """Seconds of the pictures of an image, and of a report."""
 
 
-def seconds_of_steps(job: Job[PatchSettings], sizes: Estimate, workers: int = 0) -> dict[str, float]:
-    """Name of the step -> seconds, by this many workers of one thread, or in this process; empty where the network runs on a
-    GPU, or is one from elsewhere."""
+def seconds_of_steps(
+    job: Job[PatchSettings], sizes: Estimate, names: Collection[str], workers: int = 0
+) -> dict[str, float]:
+    """Name of a step (of `names`, those to do) -> seconds, by this many workers of one thread, or in this process; empty where
+    the network runs on a GPU, or is one from elsewhere."""
     settings = job.settings
     on_gpu = settings.device == "cuda" or (settings.device == "auto" and gpus())
-    if on_gpu or settings.encoder_file or not isinstance(sizes, TileEstimate):
+    if on_gpu or settings.encoder_file or "trained" in job.pipeline.variant.name or not isinstance(sizes, TileEstimate):
         return {}
     channels = max(record.channels for record in job.slides.values())
     axes, threads, views = len(job.modality.axes), settings.threads or 1, job.modality.views
@@ -60,16 +65,17 @@ def seconds_of_steps(job: Job[PatchSettings], sizes: Estimate, workers: int = 0)
             "number": (high - low + 1) * K_SECONDS * share * busy,
             "heads": TUNE_SECONDS * share * busy,
         }
-    return {name: seconds for name, seconds in known.items() if name in job.pipeline.steps}
+    return {name: seconds for name, seconds in known.items() if name in names}
 
 
 def _tissue_share(job: Job[Any]) -> float:
-    """Share of the images that is tissue, by the coarsest level of each mask; a guess until all masks are there."""
-    paths = [job.folder.label(image, "tissue") for image in job.slides]
+    """Share of the images that is tissue, by the coarsest level of some of the masks; a guess until these are there."""
+    images = list(job.slides)[:: -(-len(job.slides) // MAX_MASKS)]
+    paths = [job.folder.label(image, "tissue") for image in images]
     if not all((path / "zarr.json").exists() for path in paths):
         return TISSUE_SHARE
     areas, tissue = 0.0, 0.0
-    for path in paths[:: -(-len(paths) // 50)]:
+    for path in paths:
         stored = StoredImage.open(path)
         level = len(stored.frames) - 1
         mask = stored.read(stored.frames[level].box, level)

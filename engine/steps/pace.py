@@ -8,7 +8,7 @@ from typing import Any, cast
 from ...stores.image import StoredImage
 from ..compute.gpus import gpus
 from ..compute.machine import available_threads
-from ..compute.trial import trial
+from ..compute.trial import busy, trial
 from ..pipeline.job import Job
 from ..pipeline.spec import Estimate
 from .estimate import Estimate as TileEstimate
@@ -37,15 +37,15 @@ def seconds_of_steps(job: Job[PatchSettings], sizes: Estimate, workers: int = 0)
     axes, threads, views = len(job.modality.axes), settings.threads or 1, job.modality.views
     trials = [trial(channels, (side,) * axes, threads, views) for side in settings.sides]  # a network for each size
     step, view, embed = (sum(one[i] for one in trials) for i in range(3))
-    busy = trials[0][3]
+    slower = busy()
     tiles = sizes.tiles * _tissue_share(job)
     known = {
-        "convert": sizes.pixels * CONVERT_SECONDS * busy / max(1, workers),
+        "convert": sizes.pixels * CONVERT_SECONDS * slower / max(1, workers),
         "tiles": tiles * embed / (workers or available_threads()),
-        "layout": (LAYOUT_SECONDS + tiles * ROW_SECONDS) * busy if settings.umap else 0.0,
-        "table": tiles * ROW_SECONDS * busy,
-        "pictures": IMAGE_SECONDS * len(job.slides) * busy / max(1, workers),
-        "report": PAGE_SECONDS * busy,
+        "layout": (LAYOUT_SECONDS + tiles * ROW_SECONDS) * slower if settings.umap else 0.0,
+        "table": tiles * ROW_SECONDS * slower,
+        "pictures": IMAGE_SECONDS * len(job.slides) * slower / max(1, workers),
+        "report": PAGE_SECONDS * slower,
     }
     if isinstance(settings, SampledSettings):
         from .autoencoder import budget_of
@@ -54,11 +54,11 @@ def seconds_of_steps(job: Job[PatchSettings], sizes: Estimate, workers: int = 0)
         share = min(1.0, plan.patches / NUMBER_POINTS)
         low, high = settings.named.get("k", (1, 1))
         known |= {
-            "read": plan.patches * READ_SECONDS * busy / max(1, workers),
+            "read": plan.patches * READ_SECONDS * slower / max(1, workers),
             "autoencoder": plan.reconstruction * step,
             "view_embeddings": plan.patches * plan.views * view,
-            "number": (high - low + 1) * K_SECONDS * share * busy,
-            "heads": TUNE_SECONDS * share * busy,
+            "number": (high - low + 1) * K_SECONDS * share * slower,
+            "heads": TUNE_SECONDS * share * slower,
         }
     return {name: seconds for name, seconds in known.items() if name in job.pipeline.steps}
 

@@ -69,7 +69,7 @@ def slides_section(rows: Sequence[SlideRow], *, legend: Legend = (), noun: str =
 def list_of_slides(
     rows: Sequence[SlideRow], rejected: Sequence[tuple[str, str, str]], *, legend: Legend = ()
 ) -> list[dict[str, Cell]]:
-    """Rows of slides.csv: every slide that was used, with the share of each cluster, and every rejected one, with the reason."""
+    """Rows of slides.csv: every slide that was used, with its share of each cluster, and every rejected one, with why."""
     used: list[dict[str, Cell]] = [
         {
             "name": r.name,

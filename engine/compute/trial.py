@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from functools import cache
@@ -17,9 +18,9 @@ SMALL_BATCH = 8
 @cache
 def trial(
     channels: int, patch: tuple[int, ...], threads: int, views_of: Callable[[float], Any]
-) -> tuple[float, float, float, float]:
+) -> tuple[float, float, float]:
     """Seconds of a training step of the autoencoder, of a view that is drawn and embedded, and of a patch that one thread
-    embeds, on random patches; and how much longer one thread takes than it computes, where others use the cores."""
+    embeds, on random patches."""
     import torch
 
     from ...models.networks.autoencoder import Autoencoder
@@ -43,12 +44,15 @@ def trial(
             network.encode(few)
             view = _seconds(lambda: network.encode(draw_view(few, generator(0, "trial")))) / SMALL_BATCH
             torch.set_num_threads(1)
-            computed, began = time.process_time(), time.perf_counter()
             embed = _seconds(lambda: network.encode(few)) / SMALL_BATCH
-            busy = (time.perf_counter() - began) / max(time.process_time() - computed, 1e-6)
     finally:
         torch.set_num_threads(before)
-    return step, view, embed, max(1.0, busy)
+    return step, view, embed
+
+
+def busy() -> float:
+    """How much longer work of one core takes than on an idle machine, by what waits for its cores; at least 1."""
+    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1)) if hasattr(os, "getloadavg") else 1.0
 
 
 def _seconds(work: Callable[[], Any]) -> float:

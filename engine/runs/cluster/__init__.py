@@ -169,7 +169,7 @@ def _tissue(variant: Variant, modality: Modality) -> Pipeline:
                     write_page,
                     once,
                     columns=lambda settings: COLUMNS_OF_COHORT,
-                    outputs=(REPORT, *pictures("gallery", "umap", "slides")),
+                    outputs=(REPORT, file("summary.md"), file("slides.csv"), *pictures("gallery", "umap", "slides")),
                 ),
             ),
         },

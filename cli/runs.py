@@ -112,7 +112,8 @@ def begin(
     images = {kind: files[0] if len(files) == 1 else files for kind, files in images.items()}
     images |= {UNNAMED: unnamed} if unnamed else {}
     if config:
-        images, out, settings = commands.with_file(name, config, images, out, settings)
+        images, stated, settings = commands.with_file(name, config, images, out, settings)
+        out = str(stated) if stated else None
     if dry_run:
         return _plan(name, images, settings, cluster, run, out, as_json=json, quiet=quiet)
     with watched(as_json=json, quiet=quiet) as show:

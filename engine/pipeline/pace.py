@@ -17,7 +17,8 @@ class Pace:
     """A report callback that adds to every event of progress the seconds that the whole run has left: fact `left`.
 
     `expected` maps titles of steps to seconds, and may be replaced as more becomes known; without it nothing is added.
-    Steps of one group (`groups`: title -> its name) are as much slower than forecast as those of it that were measured.
+    Steps of one group (`groups`: title -> its name) are as much slower than forecast as those of it that were measured; none is
+    taken to be faster.
     """
 
     def __init__(self, report: Report, groups: Mapping[str, str], clock: Callable[[], float] = time.monotonic) -> None:
@@ -79,7 +80,7 @@ class Pace:
 
         def ratio(title: str) -> float:
             seconds, forecast = sums.get(self._groups[title]) or sums.get("") or (1.0, 1.0)
-            return seconds / forecast
+            return max(1.0, seconds / forecast)  # a forecast that was too long once is no promise of more
 
         return ratio
 

@@ -11,6 +11,7 @@ beside the library, or the user's cache folder).
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -85,8 +86,16 @@ def _keep_compiled() -> None:
             loop.enable_caching()
 
 
-def embed_points(embeddings_NF: Array, projection: Projection, chunk: int = CHUNK) -> Array:
-    """Positions of embeddings in the plane, float32 (N, 2); an embedding of the sample has its own point."""
+def embed_points(
+    embeddings_NF: Array,
+    projection: Projection,
+    chunk: int = CHUNK,
+    tell: Callable[[int, int], None] = lambda done, total: None,
+) -> Array:
+    """Positions of embeddings in the plane, float32 (N, 2); an embedding of the sample has its own point.
+
+    `tell` is called with the number of embeddings that are placed, and of all.
+    """
     sample = projection.sample_NF
     count = min(PLACING_NEIGHBOURS, len(sample))
     places = np.zeros((len(embeddings_NF), 2), np.float32)
@@ -99,6 +108,7 @@ def embed_points(embeddings_NF: Array, projection: Projection, chunk: int = CHUN
         weight = 1.0 / np.maximum(distance, 1e-6) ** 2
         weight /= weight.sum(1, keepdims=True)
         places[start : start + chunk] = (projection.xy_N2[near] * weight[..., None]).sum(1)
+        tell(start + len(embeddings), len(places))
     return places
 
 

@@ -127,6 +127,7 @@ def _tissue(variant: Variant, modality: Modality) -> Pipeline:
                     once,
                     settings=("umap",),
                     outputs=(samples("umap"), document("models/layout")),
+                    progress=True,
                 ),
                 Step("curves", "draw curves", draw_curves, once, outputs=pictures("k", "training")),
                 Step(

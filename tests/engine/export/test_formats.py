@@ -185,6 +185,7 @@ def test_geojson_ends_at_the_image_and_has_tiles_where_they_are_asked_for(
         assert "tissue" in {one["properties"]["name"] for one in plain}
 
 
+@pytest.mark.xdist_group("cluster-volumes")  # whose finished run serves several tests
 def test_what_a_format_does_not_hold_is_refused_by_name(
     finished: Callable[[str, str], Any], mini: Any, tmp_path: Path
 ) -> None:
@@ -212,17 +213,7 @@ def test_a_run_without_clusters_has_tiles_too(finished: Callable[[str, str], Any
         assert [one["properties"]["name"] for one in objects] == ["tile"] * count
 
 
-def test_a_stack_of_stains_is_a_page_for_each_channel_by_name(
-    finished: Callable[[str, str], Any], tmp_path: Path
-) -> None:
-    run = tile_engine.open_run(finished("cluster", "sections").out)
-    tile_engine.export(run.out, ExportChoices("ome-tiff", tmp_path / "a"))
-    for block in run.slides:
-        with tifffile.TiffFile(tmp_path / "a" / f"{block}.ome.tif") as tiff:
-            np.testing.assert_array_equal(tiff.asarray(), run.image(block).values)
-            assert tiff.series[0].axes == "CYX" and 'Name="Ki67 red"' in (tiff.ome_metadata or "")
-
-
+@pytest.mark.xdist_group("cluster-volumes")  # whose finished run serves several tests
 def test_volumes_have_ome_zarr_04_too(finished: Callable[[str, str], Any], tmp_path: Path) -> None:
     run = tile_engine.open_run(finished("cluster", "volumes").out)
     tile_engine.export(run.out, ExportChoices("ome-zarr-0.4", tmp_path / "a", layers=("clusters",)))

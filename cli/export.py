@@ -34,7 +34,7 @@ Grid = Annotated[
     typer.Option(
         "--grid",
         metavar="auto|source|layer",
-        help="Grid of exported NIfTI: that of the source volume, or that which a layer is stored on (labels lie on the source's, "
+        help="Grid of exported NIfTI: that of the source volume, or that of the stored layer (labels lie on the source's, "
         "unless the run has --label-grid cells); auto is the source's, except for coarser layers of several channels, such as "
         "embeddings.",
         rich_help_panel=WRITE,

@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ...errors import SettingsError
 from ...stores.array_like import ArrayLike
-from ...stores.image import StoredImage, attributes_of
+from ...stores.image import ATTRIBUTES_KEY, StoredImage, attributes_of
 from ...stores.remote import to_path
 from ..export.fields import Field, fields_of
 from ..export.sidecars import labels_of
@@ -98,7 +100,7 @@ def _pictures(image: StoredImage, name: str, *, shown: bool) -> Iterator[LayerDa
         visible = shown and channel.get("active", True)
         options = {"name": title, "rgb": False, "visible": visible, **position}
         if image.channels > 1:
-            options |= {"blending": "additive", "colormap": f"#{channel['color']}"}
+            options |= {"blending": "additive"} | ({"colormap": f"#{channel['color']}"} if "color" in channel else {})
         yield _levels(image, channel=number), options | _limits([channel]), "image"
 
 
@@ -131,11 +133,13 @@ def _position(image: StoredImage, *, channels: bool = False) -> dict[str, Any]:
     """Scale and position in micrometres, as NGFF states them; of an oblique volume the whole affine."""
     frame = image.frames[0]
     lead = [1.0] if channels else []
-    if not image.placement.straight and not channels:
-        return {"affine": image.placement.of_cells(frame), "units": "um"}
-    reference = attributes_of(image.path)["tile_engine"]["reference"]
-    shift = [o + (s - r) / 2 for o, s, r in zip(frame.origin, frame.spacing, reference, strict=True)]
     units = ["pixel", *["um"] * len(frame.shape)] if channels else "um"
+    if not image.placement.straight:
+        affine = np.eye(len(lead) + 4)
+        affine[len(lead) :, len(lead) :] = image.placement.of_cells(frame)
+        return {"affine": affine, "units": units}
+    reference = attributes_of(image.path)[ATTRIBUTES_KEY]["reference"]
+    shift = [o + (s - r) / 2 for o, s, r in zip(frame.origin, frame.spacing, reference, strict=True)]
     return {"scale": lead + list(frame.spacing), "translate": [0.0 for _ in lead] + shift, "units": units}
 
 

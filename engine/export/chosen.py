@@ -20,8 +20,8 @@ def labels_of_run(job: Job[RunSettings], names: Collection[str]) -> tuple[Fields
     """
     found = {image: [field for field in fields_of(job.folder.slide(image)) if field.is_label] for image in job.slides}
     ready, unfinished = _ready(job, found, names, "label")
-    wanted = names or _names(found)
-    absent = [f"{image}/labels/{n}" for image, labels in found.items() for n in wanted if n not in _names({"": labels})]
+    chosen = names or _names(found)
+    absent = [f"{image}/labels/{n}" for image, labels in found.items() for n in chosen if n not in _names({"": labels})]
     return ready, sorted([*unfinished, *absent])
 
 

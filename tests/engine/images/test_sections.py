@@ -125,6 +125,16 @@ def test_the_runs_of_all_stains_work_at_one_spacing(painted: Any, inspect: Any) 
     assert decide_stains_of_blocks(cohort, ClusterSettings(), stated) == stated  # as older versions left them
 
 
+def test_sections_of_a_run_by_one_stain_keep_an_order_each(painted: Any, inspect: Any) -> None:
+    from tile_engine.engine.images.registered import _entry
+
+    folder = painted("a.png", "b.png")
+    path = listed(folder, "a.png,one,Ki67,1,yes", "b.png,one,HE,2,")
+    for only, orders in (("HE", ["0", "1"]), ("", ["0", "1"])):
+        [record] = inspect(path, only=only).slides.values()
+        assert [_entry(folder, record, one, "").extra["order"] for one in record.sections] == orders
+
+
 def test_a_folder_of_folders_has_a_block_in_each(painted: Any, inspect: Any) -> None:
     folder = painted("rat/case_HE.png", "rat/case_PanCK.png", "lung/HE.png", "lung/CC10.png")
     found = inspect(folder)

@@ -52,6 +52,8 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
 
 
 def _tissue(variant: Variant, modality: Modality) -> Pipeline:
+    from functools import partial
+
     from ...pipeline.outputs import GROUPS, INDEX, REPORT, document, file, label, pictures, samples, table
     from ...pipeline.spec import Apart, Pipeline
     from ...pipeline.step import Step, all_columns, once, per_image
@@ -79,7 +81,13 @@ def _tissue(variant: Variant, modality: Modality) -> Pipeline:
 
     stacked = variant.images == "sections"
     decide, part = (decide_stains_of_blocks, blocks_of_stain) if stacked else (decide_stains, slides_of_stain)
-    apart = Apart(COLUMN, lambda settings: settings.stains == "apart", decide, part, write_joined_page)
+    apart = Apart(
+        COLUMN,
+        lambda settings: settings.stains == "apart",
+        decide,
+        part,
+        partial(write_joined_page, images=modality.name),
+    )
     polygons = (file("maps/{image}.geojson"),) if modality.planar else ()
     panels = (file("maps/stains/{image}.png"),) if stacked else ()
     maps = (file("maps/{image}.png"), file("maps/density/{image}.png"), *polygons, *panels)

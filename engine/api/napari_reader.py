@@ -13,7 +13,7 @@ import numpy as np
 
 from ...errors import SettingsError
 from ...stores.array_like import ArrayLike
-from ...stores.image import ATTRIBUTES_KEY, StoredImage, attributes_of
+from ...stores.image import StoredImage, attributes_of
 from ...stores.remote import to_path
 from ..export.fields import Field, fields_of
 from ..export.sidecars import labels_of
@@ -138,9 +138,9 @@ def _position(image: StoredImage, *, channels: bool = False) -> dict[str, Any]:
         affine = np.eye(len(lead) + 4)
         affine[len(lead) :, len(lead) :] = image.placement.of_cells(frame)
         return {"affine": affine, "units": units}
-    reference = attributes_of(image.path)[ATTRIBUTES_KEY]["reference"]
-    shift = [o + (s - r) / 2 for o, s, r in zip(frame.origin, frame.spacing, reference, strict=True)]
-    return {"scale": lead + list(frame.spacing), "translate": [0.0 for _ in lead] + shift, "units": units}
+    stated = attributes_of(image.path)["ome"]["multiscales"][0]["datasets"][0]["coordinateTransformations"]
+    scale, shift = (one[one["type"]][-len(lead) - len(frame.shape) :] for one in stated)
+    return {"scale": scale, "translate": shift, "units": units}
 
 
 def _limits(channels: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,7 @@ from ...stores.remote import ObjectPath, absolute
 from ..pipeline.documents import find_stain_runs, read_run
 from ..pipeline.job import Job
 from ..pipeline.listing import first_of
-from ..pipeline.progress import Event
+from ..pipeline.progress import Event, Report
 from ..pipeline.settings import RunSettings
 from ..runtime.load import load
 from ..runtime.options import RunOptions
@@ -24,7 +25,7 @@ from .formats import FORMATS as OF_IMAGES
 from .formats import ImageFile, sweep_staged, warnings_of
 from .names import plain_names, source_names
 from .nifti import NIFTI, NiftiFile, fingerprint_of, nifti_file, write_file
-from .owned import check_no_link, export_state, sweep
+from .owned import State, check_no_link, export_state, sweep
 from .picked import Picked
 from .sidecars import DESCRIPTION, IGNORED, check_dataset, write_dataset
 
@@ -101,16 +102,12 @@ def export(out: str | Path, choices: ExportChoices | None = None, *, options: Ru
         _check_old(folder, old, redo=options.redo)
         sweep([target for one in files for target in one.targets])
         write_dataset(folder, run)
-        written, kept = [], []
-        for count, one in enumerate(files, 1):
-            name = one.path.relative_to(folder).as_posix()
-            if states[one.unit] == "same":
-                kept.append(name)
-            else:
-                write_file(folder, one, run)
-                written.append(name)
-            options.report(Event("progress", "export", "export", count, len(files)))
-    return Exported(str(home), str(folder), sum(map(bool, fields.values())), tuple(written), tuple(kept), unfinished)
+        pieces = [
+            ([one.path.relative_to(folder).as_posix()], states[one.unit], partial(write_file, folder, one, run))
+            for one in files
+        ]
+        written, kept = _write_all(pieces, options.report)
+    return Exported(str(home), str(folder), sum(map(bool, fields.values())), written, kept, unfinished)
 
 
 def _export_images(job: Job[RunSettings], choices: ExportChoices, options: RunOptions) -> Exported:
@@ -124,14 +121,22 @@ def _export_images(job: Job[RunSettings], choices: ExportChoices, options: RunOp
         states = {file.picked.image: file.state for file in files}
         _check_old(folder, [f.targets[0].name for f in files if states[f.picked.image] == "old"], redo=options.redo)
         sweep_staged(folder, states)
-        written, kept = list[str](), list[str]()
-        for count, file in enumerate(files, 1):
-            same = states[file.picked.image] == "same"
-            if not same:
-                file.write()
-            (kept if same else written).extend(target.name for target in file.targets)
-            options.report(Event("progress", "export", "export", count, len(files)))
-    return Exported(str(job.folder.out), str(folder), len(files), tuple(written), tuple(kept), unfinished)
+        pieces = [([target.name for target in f.targets], states[f.picked.image], f.write) for f in files]
+        written, kept = _write_all(pieces, options.report)
+    return Exported(str(job.folder.out), str(folder), len(files), written, kept, unfinished)
+
+
+def _write_all(
+    pieces: Sequence[tuple[Sequence[str], State, Callable[[], object]]], report: Report
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Write (names of files, what is there of them, how they are written); returns the names that were written, and kept."""
+    written, kept = list[str](), list[str]()
+    for count, (names, state, write) in enumerate(pieces, 1):
+        if state != "same":
+            write()
+        (kept if state == "same" else written).extend(names)
+        report(Event("progress", "export", "export", count, len(pieces)))
+    return tuple(written), tuple(kept)
 
 
 def _image_files(

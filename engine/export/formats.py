@@ -5,6 +5,7 @@ An image's files are written into a folder of a temporary name, known by a recei
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -29,6 +30,9 @@ from .spatial_data import write_spatial_data
 
 VERSION = 2
 """Changes when the same results would be written otherwise."""
+
+MANY_FILES = 256
+"""Of more files than this, all disks are flushed at once: a flush of each takes milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +143,7 @@ class ImageFile:
             staging.mkdir()
             with _room(staging):
                 FORMATS[self.format].write(self.picked, staging)
-                files = [
-                    Written(self.folder / file.relative_to(staging), file.stat().st_size, crc32_of(file, flush=True))
-                    for file in _files(staging)
-                ]
+                files = self._flushed(staging)
             forget(self.folder, self.format, self.picked.image)
             for target in self.targets:
                 _remove_empty(target)
@@ -151,6 +152,17 @@ class ImageFile:
                 (staging / target.name).replace(target)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
+
+    def _flushed(self, staging: Path) -> list[Written]:
+        """The staged files under their final names, once they are on the disk, as their receipt is going to be."""
+        staged = _files(staging)
+        few = len(staged) <= MANY_FILES
+        if not few:
+            os.sync()
+        return [
+            Written(self.folder / file.relative_to(staging), file.stat().st_size, crc32_of(file, flush=few))
+            for file in staged
+        ]
 
 
 def warnings_of(to: str, images: Sequence[Picked]) -> list[str]:

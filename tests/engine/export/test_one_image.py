@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,8 +16,10 @@ import shapely
 import tifffile
 import zarr
 
+from tile_engine.engine.export import formats
 from tile_engine.engine.export.fields import fields_of
 from tile_engine.engine.export.formats import FORMATS, ImageFile
+from tile_engine.engine.export.owned import remember
 from tile_engine.engine.export.picked import Picked
 from tile_engine.engine.images.modality import SLIDES
 from tile_engine.engine.pipeline.record import ImageRecord
@@ -157,3 +160,39 @@ def test_what_is_not_finished_is_named_before_work(tmp_path: Path) -> None:
     one.job.settings = None
     with pytest.raises(SettingsError, match="no embeddings of tiles"):
         ImageFile("h5", fresh, tmp_path).check()
+
+
+def test_files_are_on_the_disk_before_their_receipt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a power cut leaves files that the next export takes for somebody else's."""
+    one, order, fsync = picked(tmp_path / "run"), list[Any](), os.fsync
+
+    def watched(file: int) -> None:
+        order.append(os.fstat(file).st_ino)
+        fsync(file)
+
+    def receipt(*args: Any) -> None:
+        order.append("receipt")
+        remember(*args)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    monkeypatch.setattr(formats, "remember", receipt)
+    file = ImageFile("ome-tiff", one, tmp_path)
+    file.write()
+    assert file.state == "same"
+    assert {target.stat().st_ino for target in file.targets} <= set(order[: order.index("receipt")])
+    monkeypatch.setattr(formats, "MANY_FILES", 1)
+    monkeypatch.setattr(os, "sync", lambda: order.append("all"))
+    ImageFile("ome-zarr-0.4", one, tmp_path).write()
+    assert order.index("all") < len(order) - 1 - order[::-1].index("receipt")
+
+
+def test_cells_that_are_no_whole_pixels_keep_their_grid_and_that_is_said(tmp_path: Path) -> None:
+    one, out = picked(tmp_path / "run"), tmp_path / "out"
+    out.mkdir()
+    coarse = FRAME.coarsen((2 * STEP, 2 * STEP))
+    write(one.store, (coarse,), np.full((3, *coarse.shape), 9, np.uint8))  # a run that stores no pixels
+    (text,) = formats.warnings_of("ome-tiff", [one])
+    assert "no whole pixels" in text and "a/labels/clusters" in text and not formats.warnings_of("geojson", [one])
+    FORMATS["ome-tiff"].write(one, out)
+    cells = StoredImage.open(one.labels[0].path)
+    np.testing.assert_array_equal(tifffile.imread(out / "a.clusters.ome.tif"), cells.read(CELLS.box)[0])

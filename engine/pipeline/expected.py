@@ -41,7 +41,7 @@ def expected_text(field: FieldInfo) -> str:
     """What a field takes.
 
     >>> from pydantic import Field
-    >>> expected_text(FieldInfo(annotation=int, metadata=Field(ge=1, le=9).metadata))
+    >>> expected_text(FieldInfo.from_annotation(Annotated[int, Field(ge=1, le=9)]))
     'a whole number, 1 to 9'
     >>> expected_text(FieldInfo(annotation=Literal["a", "b", "c"])), expected_text(FieldInfo(annotation=float | None))
     ('a, b or c', 'a number')

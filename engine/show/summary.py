@@ -28,4 +28,4 @@ def plain(text: str) -> str:
     >>> plain("a|b <i>*c*"), plain("one\\ntwo")
     ('a\\\\|b \\\\<i\\\\>\\\\*c\\\\*', 'one two')
     """
-    return re.sub(r"([\\`*_\[\]<>|#])", r"\\\1", " ".join(shown(text).split()))
+    return re.sub(r"([\\`*_\[\]<>|#])", r"\\\1", shown(" ".join(text.split())))

@@ -20,7 +20,7 @@ from tile_engine.engine.tiling.mask import Mask
 from tile_engine.engine.tiling.samplers import within
 from tile_engine.engine.tiling.tile import Tiles
 from tile_engine.errors import SettingsError
-from tile_engine.stores.image import StoredImage
+from tile_engine.stores.cells import LabelCells
 
 
 def cohort(root: Path, *names: str, **columns: str) -> InspectedCohort:
@@ -121,8 +121,8 @@ def test_the_tissue_of_a_run_is_what_its_masks_say(mini: Mini, tmp_path: Path, p
         options = RunOptions(cluster=ClusterOptions(cluster="none"), stages=("convert",), redo=redo)
         settings: dict[str, Any] = mini.settings | {"pixels": pixels, "tissue_mask": str(tmp_path / "m")}
         run = tile_engine.cluster(slides, tmp_path / "out", options=options, **settings)
-        stored = [StoredImage.open(run.out / "slides" / f"{s}.ome.zarr" / "labels" / "tissue") for s in run.slides]
-        return dict(zip(run.slides, (one.read(one.frames[0].box)[0] == 1 for one in stored), strict=True))
+        stored = [LabelCells.open(run.out / "slides" / f"{s}.ome.zarr" / "labels" / "tissue") for s in run.slides]
+        return dict(zip(run.slides, (one.read_all() == 1 for one in stored), strict=True))
 
     for found in convert().values():
         half = found.shape[1] // 2

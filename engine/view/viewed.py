@@ -9,10 +9,11 @@ from typing import Any, Literal
 
 from ...errors import CorruptError, SlideError
 from ...stores.frame import Frame
-from ...stores.image import StoredImage
+from ...stores.image import ATTRIBUTES_KEY, StoredImage, attributes_of
 from ...stores.source import Source
 from ..export.fields import Field, fields_of
 from ..pipeline.job import Job
+from ..runs.anomaly.score_names import PROPERTIES, QUICK_NAMES, called
 
 CLUSTERS = "clusters"
 ASSIGNMENT, CONFIDENCE = "assignment", "confidence"
@@ -21,6 +22,9 @@ HIDDEN = (CLUSTERS, ASSIGNMENT, "embedding")
 """Labels and layers that are no overlay of their own."""
 MAX_CHANNELS = 8
 """Channels of a layer that are overlays, at most: an embedding has more."""
+
+CHANNELS = {"anomaly": QUICK_NAMES, "tone": PROPERTIES}
+"""Layer of tiles -> names of its channels; other layers state them themselves, or have one."""
 
 OverlayKind = Literal["clusters", "mask", "values"]
 
@@ -89,10 +93,20 @@ def _overlays(job: Job[Any], image: str) -> Iterator[OverlayRef]:
     for field in layers.values():
         if field.name in HIDDEN or field.name in versions:
             continue
-        channels = StoredImage.open(field.path).channels
-        for channel in range(channels if channels <= MAX_CHANNELS else 0):
-            name = field.name if channels == 1 else f"{field.name} {channel + 1}"
+        for channel, name in enumerate(_channel_names(field)):
             yield OverlayRef(name, "values", field.path, channel)
+
+
+def _channel_names(field: Field) -> list[str]:
+    """What the channels of a layer are called; none where it has too many to be overlays."""
+    channels = StoredImage.open(field.path).channels
+    if channels > MAX_CHANNELS:
+        return []
+    own = attributes_of(field.path)[ATTRIBUTES_KEY].get("channels")
+    names = own if isinstance(own, list) else list(CHANNELS.get(field.name, ()))
+    if len(names) == channels:
+        return [f"{field.name}: {called(str(name))}" for name in names]
+    return [field.name] if channels == 1 else [f"{field.name} {i + 1}" for i in range(channels)]
 
 
 def _fields(job: Job[Any], image: str) -> list[Field]:

@@ -4,6 +4,7 @@
   const { state } = TE;
   const SIDE = 512; // of a tile
   const MARK = "#d55e00";
+  let leader = 0; // the pane that the other one follows
 
   const source = (shape, url) => {
     const [height, width] = shape, maxLevel = Math.max(0, Math.ceil(Math.log2(Math.max(height, width) / SIDE)));
@@ -144,10 +145,11 @@
       choice.replaceChildren(...found.pictures.map((one, i) => TE.make("option", null, one.name, { value: i })));
       choice.value = state.pictures[pane];
       choice.hidden = found.pictures.length < 2;
-      bar.hidden = choice.hidden && !pane; // the second pane has the choice of its image there
+      bar.hidden = choice.hidden && state.panes !== "two"; // side by side, both have one: they are of one size
       drawBase(keep);
     };
     const goTo = (centre, side) => {
+      leader = pane;
       mark = { centre, side };
       const [y, x] = centre, start = toView(y - 4 * side, x - 4 * side), end = toView(y + 4 * side, x + 4 * side);
       const view = viewer.viewport.getBounds();
@@ -157,19 +159,19 @@
       drawPoints();
     };
     const setMark = (centre, side) => { mark = centre ? { centre, side } : null; drawPoints(); };
-    return { viewer, shown, soon, drawPoints, goTo, setMark, toView, toPlace, stage };
+    const bare = () => { bar.hidden = choice.hidden && state.panes !== "two"; };
+    stage.addEventListener("pointerenter", () => { leader = pane; });
+    return { viewer, bare, frame, shown, soon, drawPoints, goTo, setMark, toView, toPlace, stage };
   };
 
-  // Two panes show the same micrometres of their images.
-  let leading = false;
-  const follow = (from, to) => {
+  // Two panes show the same micrometres of their images, equally large: the one with the pointer leads.
+  const follow = (from, to, pane) => {
     from.viewer.addHandler("viewport-change", () => {
-      if (leading || state.panes !== "two" || !to.viewer.world.getItemCount()) return;
-      leading = true;
-      const view = from.viewer.viewport.getBounds();
-      const start = to.toView(...from.toPlace(view.getTopLeft())), end = to.toView(...from.toPlace(view.getBottomRight()));
-      to.viewer.viewport.fitBounds(new OpenSeadragon.Rect(start.x, start.y, end.x - start.x, end.y - start.y), true);
-      leading = false;
+      if (leader !== pane || state.panes !== "two" || !to.viewer.world.getItemCount() || !from.frame() || !to.frame()) return;
+      const own = from.viewer.viewport, other = to.viewer.viewport;
+      const perPixel = (own.getBounds(true).width * from.frame().lengths[1]) / own.getContainerSize().x;
+      other.zoomTo(to.frame().lengths[1] / (perPixel * other.getContainerSize().x), null, true);
+      other.panTo(to.toView(...from.toPlace(own.getCenter(true))), true);
     });
   };
 
@@ -177,8 +179,8 @@
   TE.startMaps = () => {
     if (TE.maps.length) return;
     TE.maps = [make(0), make(1)];
-    follow(TE.maps[0], TE.maps[1]);
-    follow(TE.maps[1], TE.maps[0]);
+    follow(TE.maps[0], TE.maps[1], 0);
+    follow(TE.maps[1], TE.maps[0], 1);
     TE.emit("maps");
   };
   const active = () => TE.maps.filter((_, pane) => (pane === 0 || state.panes === "two") && state.documents[pane]);
@@ -190,5 +192,6 @@
     shownAt[pane] = state.images[pane];
   });
   TE.on("level hidden overlay opacity sure saved", () => active().forEach((map) => map.soon()));
+  TE.on("panes", () => active().forEach((map) => map.bare()));
   TE.on("chosen panes", () => setTimeout(() => active().forEach((map) => map.drawPoints()), 60));
 })();

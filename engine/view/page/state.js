@@ -59,7 +59,8 @@
     state.pictures[pane] = Math.min(state.pictures[pane], found.pictures.length - 1);
     if (pane === 0) {
       // Where there are no clusters: values, such as evidence. A mask is shown only where it is asked for.
-      const names = found.overlays.map((one) => one.name), values = found.overlays.find((one) => one.kind === "values");
+      const names = found.overlays.map((one) => one.name), all = found.overlays.filter((one) => one.kind === "values");
+      const values = all.find((one) => /evidence|pasted neighbours/.test(one.name)) || all[0];
       if (state.overlay && !names.includes(state.overlay)) state.overlay = values?.name || "";
     }
     TE.say(found.missing);

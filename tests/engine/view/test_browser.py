@@ -124,6 +124,12 @@ def test_a_slide_is_looked_at_and_its_clusters_are_named(browser: Any, finished:
         page.wait_for_selector("#edit[aria-pressed=false]")
         page.keyboard.press("2")
         page.wait_for_selector("#pane-1 .which")
+        page.hover("#pane-0 .stage")
+        page.mouse.wheel(0, -2000)
+        page.wait_for_timeout(800)
+        widths = [page.query_selector(f"#pane-{pane} .ruler").bounding_box()["width"] for pane in (0, 1)]
+        assert page.inner_text("#pane-0 .ruler") == page.inner_text("#pane-1 .ruler")
+        assert widths[0] == pytest.approx(widths[1], rel=0.02), "slides of different sizes, equally large"
         assert not faults
         page.close()
     assert saved == [f"1,mucosa,{shown['colours'][0]},"]

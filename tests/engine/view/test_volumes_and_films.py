@@ -68,7 +68,7 @@ def test_films_have_their_scores_and_maps(finished: Callable[..., Any], name: st
     ("name", "variant", "kinds"),
     [
         ("sites", "slides", {"gradcam"}),
-        ("anomaly", "volumes", {"anomaly 1", "anomaly 2"}),
+        ("anomaly", "volumes", {"anomaly: evidence"}),
         ("harmonize", "slides", set()),
     ],
 )

@@ -4,9 +4,11 @@
   const { state, byId, make } = TE;
   const STEP = 60;
   let table = null, shown = 0, order = [];
-  const choice = { sort: "", down: true, label: "", map: 0, opacity: 0.7 };
+  const choice = { sort: "", down: true, label: "", map: 0, opacity: 0.5 };
 
   const load = async () => {
+    const wait = make("div", null, "Reading the table of films …", { class: "bar" });
+    byId("films").replaceChildren(wait);
     table = await TE.api.get(`runs/${state.run}/films`);
     const scores = Object.keys(table.scores);
     choice.sort = scores.includes("pasted_neighbours") ? "pasted_neighbours" : scores.at(-1) || "";
@@ -80,6 +82,6 @@
   const called = (name) => name.replaceAll("_", " ");
   TE.on("run", () => {
     byId("films").hidden = !TE.run().films;
-    if (TE.run().films) load().catch((error) => TE.say(error.message));
+    if (TE.run().films) load().catch((error) => { TE.say(error.message); byId("films").replaceChildren(); });
   });
 })();

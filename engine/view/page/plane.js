@@ -8,6 +8,7 @@
   TE.loadPlane = async () => {
     const run = state.run;
     if (TE.plane?.run === run) return TE.plane;
+    byId("plane-title").textContent = "Reading the table of tiles …";
     const buffer = await TE.api.bytes(`runs/${run}/plane`), bytes = new Uint8Array(buffer);
     const start = bytes.indexOf(10) + 1, head = JSON.parse(new TextDecoder().decode(bytes.subarray(0, start)));
     const column = (Type, number) => new Type(buffer, start + 4 * number * head.count, head.count);

@@ -73,7 +73,7 @@ def film_map(viewer: Viewer, run: int, row: int, number: int) -> Answer:
         raise LookupError(f"no map {number}")
     name = names[number]
     values = np.nan_to_num(_read(viewer, run, name, row).astype(np.float32))
-    top = viewer.grids.get(("top", run, name), lambda: _top(viewer, run, name), lambda top: 64)
+    top = viewer.grids.get(("top", run, viewer.stamp(run), name), lambda: _top(viewer, run, name), lambda top: 64)
     return Answer(palette_png(np.rint(np.clip(values / top, 0, 1) * 255).astype(np.uint8), heat_colours()), "image/png")
 
 

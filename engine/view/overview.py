@@ -54,18 +54,22 @@ def image_document(viewer: Viewer, run: int, image: int) -> dict[str, Any]:
             continue
         facts = {"number": number, "name": ref.name, "kind": ref.kind, "shape": list(grid.frame.shape)}
         overlays.append(facts | extent(grid.frame) | {"low": grid.low, "high": grid.high})
-    pictures, missing = [], ""
+    pictures, lost, missing = [], [], []
     for number, picture in enumerate(viewer.pictures(run, image)):
         try:
             deep = viewer.deep(run, image, number)
         except TileEngineError as error:
-            missing = f"{picture.name}: {error.message}"
+            lost.append(picture.name)
+            missing.append(f"{picture.name}: {error.message}")
             continue
+        if len(deep.frame.shape) == 2 and not all(map(deep.has_tiles, range(deep.reductions))):
+            missing.append(f"{picture.name}: the file has no coarse level: zoom in to see it.")
         pictures.append({"number": number, "name": picture.name, **_picture(deep)})
     if not pictures:  # overlays are shown alone
         pictures.append({"number": -1, "name": record.name, "shape": list(record.shape), **extent(record.frame)})
     tiles = tree.tiles.get(name) if tree else None
-    return {"name": record.name, "pictures": pictures, "overlays": overlays, "missing": missing, "tiles": tiles}
+    facts = {"missing": " ".join(missing), "lost": lost, "tiles": tiles}
+    return {"name": record.name, "pictures": pictures, "overlays": overlays, **facts}
 
 
 def _picture(deep: Deep) -> dict[str, Any]:

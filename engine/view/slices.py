@@ -34,7 +34,9 @@ def picture_slice(viewer: Viewer, query: Query, run: int, image: int, picture: i
         pixels = np.take(deep.source.read(Box(tuple(start), tuple(stop)), level), 0, axis + 1)
         return jpeg(eight_bit(pixels[:, ::-1], deep.window))
 
-    return Answer(viewer.tiles.get(("slice", run, image, picture, axis, index), make, len), "image/jpeg")
+    return Answer(
+        viewer.tiles.get(("slice", run, viewer.stamp(run), image, picture, axis, index), make, len), "image/jpeg"
+    )
 
 
 def overlay_slice(viewer: Viewer, query: Query, run: int, image: int, overlay: int) -> Answer:

@@ -42,7 +42,7 @@ def write_page(viewer: Viewer, folder: Path) -> Path:
         raise SettingsError(f"--static is for slides and blocks of sections, and this run is on {noun}: leave it out.")
     shutil.copytree(PAGE, folder / "page", dirs_exist_ok=True)
     (folder / "page" / "index.html").unlink()
-    answers: dict[str, Any] = {"runs": overview(viewer) | {"read_only": True}}
+    answers: dict[str, Any] = {"runs": _to_send(overview(viewer))}
     for run in range(len(viewer.runs)):
         for image in range(len(viewer.job(run).slides)):
             answers[f"runs/{run}/images/{image}"] = _image(viewer, folder / "tiles", run, image)
@@ -56,10 +56,21 @@ def write_page(viewer: Viewer, folder: Path) -> Path:
     return folder / "index.html"
 
 
+def _to_send(found: dict[str, Any]) -> dict[str, Any]:
+    """The overview without what a colleague need not know: subjects, and names of folders."""
+    if len(found["runs"]) == 1:
+        found["runs"][0]["name"] = ""  # its folder's; of several, their stains
+    for run in found["runs"]:
+        for image in run["images"]:
+            image["subject"] = ""
+    return found | {"read_only": True, "folder": "tile-engine"}
+
+
 def _image(viewer: Viewer, tiles: Path, run: int, image: int) -> dict[str, Any]:
     """Write the tiles of an image; returns its document, with the shapes that were written."""
     document: dict[str, Any] = json.loads(Answer.of(image_document(viewer, run, image)).content)
-    notes = [document["missing"]] if document["missing"] else []
+    lost = document.pop("lost")  # why may name folders of this machine
+    notes = [f"{', '.join(lost)}: not here, the file could not be read."] if lost else []
     for picture in document["pictures"]:
         if picture["number"] >= 0:
             notes += _picture(viewer, tiles / f"{run}-{image}-p{picture['number']}", (run, image), picture)
@@ -82,6 +93,9 @@ def _picture(viewer: Viewer, folder: Path, of: tuple[int, int], picture: dict[st
     while max(deep.shape(left_out)) > LONGEST:
         left_out += 1
     picture["shape"] = list(deep.shape(left_out))
+    if not all(map(deep.has_tiles, range(left_out, deep.reductions))):
+        picture["number"] = -1  # overlays are shown alone
+        return [f"{picture['name']}: not here, the file has no coarse level."]
     for z, y, x in _places(picture["shape"]):
         write_whole(folder / f"{z}-{y}-{x}.jpg", jpeg(deep.tile(z + left_out, y, x)))
     finest = f"{picture['name']}: shown at 1/{2**left_out} of its resolution."

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...stores.downsample import resize
 from ...stores.frame import Array, Box
 from ..search.window import around, window
 from ..show.encoded import heat_colours, jpeg, palette_png
 from ..steps.settings import PatchSettings
 from .answers import Answer, Query
-from .deep import eight_bit, tile_box
+from .deep import check_cost, eight_bit, tile_box
 from .grid import Grid
 from .viewed import CONFIDENCE
 from .viewer import Viewer
@@ -29,7 +30,7 @@ def picture_tile(viewer: Viewer, query: Query, run: int, image: int, picture: in
     def make() -> bytes:
         return jpeg(viewer.deep(run, image, picture).tile(z, y, x))
 
-    return Answer(viewer.tiles.get(("tile", run, image, picture, z, y, x), make, len), "image/jpeg")
+    return Answer(viewer.tiles.get(("tile", run, viewer.stamp(run), image, picture, z, y, x), make, len), "image/jpeg")
 
 
 def overlay_tile(viewer: Viewer, query: Query, run: int, image: int, overlay: int) -> Answer:
@@ -88,12 +89,16 @@ def patch(viewer: Viewer, query: Query, run: int, image: int) -> Answer:
     deep = viewer.deep(run, image, query.integer("picture", 0))
     side = min(job.settings.side if isinstance(job.settings, PatchSettings) else NO_PATCH, MAX_PATCH)
     frame = deep.frame
-    scale = job.slides[viewer.image(run, image)].spacing[0] / frame.spacing[0] if len(frame.shape) == 2 else 1.0
-    box = around(deep.source, query.centre(frame.axes), max(1, round(side * scale)))
     if len(frame.shape) == 3:
+        box = around(deep.source, query.centre(frame.axes), side)
         middle = (box.start[0] + box.stop[0]) // 2
         box = Box((middle, *box.start[1:]), (middle + 1, *box.stop[1:]))
         pixels = window(deep.source, box)[:, 0, ::-1]
     else:
-        pixels = window(deep.source, box)[deep.first :]
+        spacing = job.slides[viewer.image(run, image)].spacing[0]
+        level = deep.level_of(spacing)
+        scale = spacing / deep.source.frames[level].spacing[0]
+        box = around(deep.source, query.centre(frame.axes), max(1, round(side * scale)), level)
+        check_cost(deep.source, box)
+        pixels = resize(window(deep.source, box, level)[deep.first : deep.first + 3], (side, side))
     return Answer(jpeg(eight_bit(pixels, deep.window)), "image/jpeg")

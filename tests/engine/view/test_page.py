@@ -5,15 +5,20 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tile_engine.engine.api import viewing
+from tile_engine.engine.runtime.load import load
 from tile_engine.engine.show.palette import FIXED_COLOURS
 from tile_engine.engine.view.held import Held
+from tile_engine.engine.view.overview import image_document, overview
 from tile_engine.engine.view.routes import PAGE, page_file, page_files
+from tile_engine.engine.view.static import write_page
+from tile_engine.engine.view.viewer import Viewer, open_viewer
 from tile_engine.errors import SettingsError
 
 OWN = sorted(path for path in PAGE.glob("*") if path.is_file())
@@ -63,6 +68,25 @@ def test_the_static_page_holds_all_that_it_names(finished: Callable[..., Any], t
     assert (page.parent / "tiles" / "0-0-p0" / "0-0-0.jpg").is_file()
     with pytest.raises(SettingsError, match="holds files already"):
         viewing.write_static(finished("cluster", "slides").out, tmp_path / "page")
+
+
+def test_the_page_to_send_names_no_subject_and_no_folder(
+    finished: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = finished("cluster", "slides").out
+    job = load(out)
+    records = {image: replace(record, subject="Mrs Doe") for image, record in job.slides.items()}
+    first = next(iter(records))
+    records[first] = replace(records[first], path=str(tmp_path / "lost.tif"))
+    lost = replace(job, slides=records, settings=job.settings.model_copy(update={"pixels": "none"}))
+    monkeypatch.setattr(Viewer, "job", lambda self, number: lost)
+    viewer = open_viewer(out)
+    assert "Mrs Doe" in str(overview(viewer)) and "lost.tif" in image_document(viewer, 0, 0)["missing"]
+    answers = (write_page(viewer, tmp_path / "page").parent / "answers.js").read_text()
+    assert (
+        "slide: not here" in answers and '"folder":"tile-engine"' in answers and f'"name":"{out.name}"' not in answers
+    )
+    assert not any(text in answers for text in ("Mrs Doe", str(tmp_path), str(out), "lost.tif"))
 
 
 def test_a_static_page_is_of_slides(finished: Callable[..., Any], tmp_path: Path) -> None:

@@ -25,6 +25,16 @@ Out = Annotated[
     ),
 ]
 OutArgument = Annotated[str, typer.Argument(metavar="OUT", help="Folder of a run.", show_default=False)]
+Config = Annotated[
+    str | None,
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        help="Images and settings from a YAML file, with the keys of Python; options of the command go before it. Every run "
+        "leaves such a file, OUT/run.yaml.",
+        rich_help_panel=READ,
+    ),
+]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.", rich_help_panel=WRITE)
 ]

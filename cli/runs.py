@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..engine.pipeline.option import READ, WRITE
-from .from_settings import AsJson, DryRun, Given, Out, OutArgument, Quiet
+from .from_settings import AsJson, Config, DryRun, Given, Out, OutArgument, Quiet
 
 if TYPE_CHECKING:
     from ..engine.api.run import Run
@@ -97,6 +97,7 @@ def begin(
     cluster: Given,
     run: Given,
     unnamed: Unnamed = None,
+    config: Config = None,
     out: Out = None,
     dry_run: DryRun = False,
     json: AsJson = False,
@@ -109,6 +110,8 @@ def begin(
 
     images = {kind: files[0] if len(files) == 1 else files for kind, files in images.items()}
     images |= {UNNAMED: unnamed} if unnamed else {}
+    if config:
+        images, out, settings = commands.with_file(name, config, images, out, settings)
     if dry_run:
         return _plan(name, images, settings, cluster, out, as_json=json, quiet=quiet)
     with watched(as_json=json, quiet=quiet) as show:

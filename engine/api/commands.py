@@ -16,6 +16,7 @@ from ..runs import command, pipeline
 from ..runtime import apart, divide
 from ..runtime import start as runtime
 from ..runtime.options import RunOptions
+from ..runtime.run_file import read_run_file
 from ..runtime.stain_folders import join_again
 from .run import Run
 from .signature import with_settings_of
@@ -207,6 +208,14 @@ def chosen_images(
         images = named_images(command(name), images, report)
     variant, chosen = command(name).chosen(images, given(settings))
     return variant, chosen
+
+
+def with_file(
+    name: str, path: str | Path, images: Mapping[str, Any], out: str | Path | None, settings: Mapping[str, Any]
+) -> tuple[dict[str, Any], str | Path | None, dict[str, Any]]:
+    """Images, OUT and settings of a command, completed by those of a file; see `run_file`. Raises SettingsError (E_CONFIG)."""
+    file = read_run_file(path, command(name))
+    return dict(images or file.images), out or file.out, {**file.settings, **settings}
 
 
 def resume(out: str | Path, *, options: RunOptions | None = None, **settings: Any) -> Run:

@@ -2,6 +2,7 @@
 
 ```text
 OUT/stains.json     which slide is in which run, and how that was decided: read again by a resumed command
+OUT/run.yaml        the images and settings of the command
 OUT/report.html     joins the reports of the runs
 OUT/HE/  OUT/PAS/   complete runs, as if each had been started on its own slides
 ```
@@ -24,16 +25,18 @@ from ..pipeline.documents import StainRun, StainRuns, find_run, find_stain_runs,
 from ..pipeline.modality import Images
 from ..pipeline.progress import Event
 from ..pipeline.record import InspectedCohort
+from ..pipeline.settings import settings_of
 from ..pipeline.spec import Apart, Estimate, Pipeline
 from .access import claim
 from .divide import decided
 from .options import RunOptions
 from .ownership import check_foreign
+from .run_file import write_run_file
 from .stain_folders import begun_jobs, join_again
 from .stain_match import check_old, matched, split
 from .start import find, plan_only, start, tell_list
 
-OWN = r"(stains|lock)\.json|report\.html"
+OWN = r"(stains|lock)\.json|run\.yaml|report\.html"
 """Pattern of what is written to OUT itself, beside the folders of the runs."""
 Parts = list[tuple[StainRun, Cohort, dict[str, Any]]]
 """The run of each stain, its images and its settings."""
@@ -53,7 +56,7 @@ def start_all(
     check_old(old, stains)
     if stains is None or pipeline.apart is None:
         _check_lost(target)
-        done = start(pipeline, cohort, target, options, settings)
+        done = start(pipeline, cohort, target, options, settings, images)
         join_again(done, options.report)
         return done
     options.report(Event("start", str(target)))
@@ -68,6 +71,7 @@ def start_all(
         for run in stains.runs:
             stains = stains.with_failure(run.folder, failures.get(run.folder, ""))
         write_stain_runs(folder, stains)
+        write_run_file(pipeline, folder, settings_of(settings, pipeline.variant.settings), images)
         for run, images_of_run, settings_of_run in parts:
             if run.folder not in failures:
                 options.report(Event("note", f"stain {run.name}: {len(run.slides)} slides, in {target / run.folder}"))

@@ -42,6 +42,7 @@ from .options import RunOptions
 from .output_folder import check_outside, default_out
 from .ownership import own_paths
 from .room import check_room, with_room
+from .run_file import write_run_file
 from .signals import Stop, stoppable
 from .timing import Timing
 
@@ -58,8 +59,16 @@ def find(
     return cohort, target
 
 
-def start(pipeline: Pipeline, cohort: Cohort, out: Path, options: RunOptions, settings: Mapping[str, Any]) -> Path:
-    """Start a run, or resume it where it stopped; returns its folder. `settings`: those that the user gave.
+def start(
+    pipeline: Pipeline,
+    cohort: Cohort,
+    out: Path,
+    options: RunOptions,
+    settings: Mapping[str, Any],
+    images: Images | None = None,
+) -> Path:
+    """Start a run, or resume it where it stopped; returns its folder. `settings` and `images`: those that the user gave; images
+    are written down in run.yaml, those of one stain of several are not.
 
     Raises a TileEngineError where the run as a whole cannot continue.
     """
@@ -93,6 +102,8 @@ def start(pipeline: Pipeline, cohort: Cohort, out: Path, options: RunOptions, se
             if NETWORK & set(options.stages) and pipeline.computes_on_device:
                 run_settings = with_device(run_settings, folder, workers, rows, options.report)
             job = prepare(pipeline, folder, run_settings, inspected, redo=options.redo, stages=options.stages)
+            if images is not None:
+                write_run_file(pipeline, folder, run_settings, images)
             return _go(job, options, workers, plan)
 
 
@@ -126,6 +137,7 @@ def resume(out: str | Path, *, options: RunOptions, **settings: Any) -> Path:
             if NETWORK & set(options.stages) and pipeline.computes_on_device:
                 run_settings = with_device(run_settings, folder, workers, rows, options.report)
             job = prepare(pipeline, folder, run_settings, inspected, redo=options.redo, stages=options.stages)
+            write_run_file(pipeline, folder, run_settings)
             return _go(job, options, workers)
 
 

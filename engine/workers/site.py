@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from ...errors import SettingsError
 from ..pipeline.validation import problems
+from .yaml_file import read_limited, yaml_values
 
 MAX_SITE_BYTES = 100_000
 """Largest size of a site file in bytes."""
@@ -142,31 +143,19 @@ def find_site(named: str | Path | None = None) -> Site:
     named = named or os.environ.get("TILE_ENGINE_SITE")
     path = Path(named).expanduser() if named else usual()
     try:
-        with path.open("rb") as file:
-            text = file.read(MAX_SITE_BYTES + 1)
+        text = read_limited(path, MAX_SITE_BYTES, "E_SITE")
     except FileNotFoundError as error:
         if named:
             raise SettingsError(f"there is no site file {path}: see --site and TILE_ENGINE_SITE.", "E_SITE") from error
         return Site()
-    except OSError as error:
-        raise SettingsError(f"the site file {path} cannot be read ({error.strerror}).", "E_SITE") from error
-    if len(text) > MAX_SITE_BYTES:
-        raise SettingsError(f"{path} is larger than {MAX_SITE_BYTES} bytes, the limit of a site file.", "E_SITE")
     return read_site(text, str(path))
 
 
 def read_site(text: bytes | str, name: str) -> Site:
     """A site from YAML text; messages use `name`."""
-    import yaml
-
+    raw = yaml_values(text, name, "E_SITE")
     try:
-        raw: Any = yaml.safe_load(text)
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise SettingsError(f"{name} is not valid YAML: {' '.join(str(error).split())}", "E_SITE") from error
-    if not isinstance(raw or {}, dict):
-        raise SettingsError(f"{name} holds a {type(raw).__name__} and no `key: value` lines.", "E_SITE")
-    try:
-        return Site.model_validate(raw or {})
+        return Site.model_validate(raw)
     except ValidationError as error:
         raise SettingsError(f"{name}: {problems(error, Site, what='key')}.", "E_SITE") from error
 

@@ -29,15 +29,16 @@ from tile_engine.engine.maintenance.verify import verify
 from tile_engine.engine.pipeline.job import Job
 from tile_engine.engine.pipeline.outputs import INDEX, Output, document
 from tile_engine.engine.pipeline.progress import Event
-from tile_engine.engine.pipeline.settings import RunSettings
+from tile_engine.engine.pipeline.settings import RunSettings, settings_of
 from tile_engine.engine.pipeline.step import Step
 from tile_engine.engine.runs import RUNS, command
 from tile_engine.engine.runtime.load import load
 from tile_engine.engine.runtime.ownership import clear, own_paths
+from tile_engine.engine.runtime.run_file import read_run_file
 from tile_engine.engine.workers.pool import worker_pool
 
 VARIANTS = [(name, variant.name) for name in RUNS for variant in command(name).variants]
-DOCUMENTS = re.compile(r"(run|slides|rejected|quarantined)\.json|log\.txt|receipts/.+\.json")
+DOCUMENTS = re.compile(r"(run|slides|rejected|quarantined)\.json|run\.yaml|log\.txt|receipts/.+\.json")
 """What the runtime writes itself, whatever the run."""
 CHANGED: dict[str, dict[str, Any]] = {
     "cluster slides": {"seeds": 1},
@@ -126,6 +127,18 @@ def named_by(out: Path, step: str) -> set[str]:
     """The files that a step's receipts name."""
     receipts = (json.loads(path.read_text()) for path in (out / "receipts" / step).rglob("*.json"))
     return {path for receipt in receipts for path, _, _ in receipt["files"]}
+
+
+# -- run.yaml -------------------------------------------------------------------------------------------------------
+
+
+def test_the_file_that_a_run_leaves_says_the_same_run(run: Any, job: Job[Any]) -> None:
+    """Its images and settings, read as those of --config, are the run's own; nothing of a list of images stands in it."""
+    told = read_run_file(run.out / "run.yaml", job.pipeline.command)
+    variant, images = job.pipeline.command.chosen(told.images, told.settings)
+    assert variant == job.pipeline.variant and told.out == str(run.out)
+    assert settings_of(told.settings, variant.settings) == job.settings
+    assert [Path(images)] == [Path(path).absolute() for path in run.images.values()]
 
 
 # -- units ----------------------------------------------------------------------------------------------------------

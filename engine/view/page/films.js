@@ -68,7 +68,7 @@
       }
       const caption = make("figcaption", figure), value = table.scores[choice.sort]?.[row];
       make("p", caption, name, { class: "more", title: name });
-      const words = [table.texts.label?.[row], table.texts.named?.[row] && `named ${table.texts.named[row]}`, table.texts.part?.[row], value !== undefined && value.toPrecision(3)];
+      const words = [value !== undefined && value.toPrecision(3), table.texts.label?.[row], table.texts.named?.[row] && `named ${table.texts.named[row]}`, table.texts.part?.[row]];
       make("p", caption, words.filter(Boolean).join(" · "), { class: "more quiet" });
       view.addEventListener("click", () => {
         const large = figure.classList.toggle("large");

@@ -16,8 +16,25 @@ from .viewer import Viewer
 
 def overview(viewer: Viewer) -> dict[str, Any]:
     """All runs, without what only one image has."""
-    runs = [_run(viewer, run) for run in range(len(viewer.runs))]
+    runs = [_run_or_why(viewer, run) for run in range(len(viewer.runs))]
     return {"folder": viewer.out.name, "read_only": viewer.read_only, "runs": runs}
+
+
+def _run_or_why(viewer: Viewer, run: int) -> dict[str, Any]:
+    """A run, or why it cannot be shown: the others are."""
+    try:
+        return _run(viewer, run)
+    except TileEngineError as error:
+        facts = {"name": viewer.runs[run].name, "error": error.message, "command": "", "status": "", "rejected": 0}
+        nothing = {
+            "noun": "image",
+            "plural": "images",
+            "axes": ["y", "x"],
+            "images": [],
+            "films": False,
+            "table": False,
+        }
+        return facts | nothing | {"tree": None}
 
 
 def _run(viewer: Viewer, run: int) -> dict[str, Any]:
@@ -26,6 +43,7 @@ def _run(viewer: Viewer, run: int) -> dict[str, Any]:
     table = has_plane(job)
     return {
         "name": viewer.runs[run].name,
+        "error": "",
         "command": job.pipeline.called,
         "noun": job.modality.noun,
         "plural": job.modality.plural,

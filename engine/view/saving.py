@@ -71,15 +71,15 @@ def _save(viewer: Viewer, saving: Saving, out: Path, level: int, rows: list[dict
                 writer.writeheader()
                 writer.writerows(rows)
             viewer.relabel(out, level, path, report)
-        saving.state, saving.text = "done", ""
+        end = "done", ""
     except TileEngineError as error:
-        saving.state, saving.text = "failed", f"{error.message} [{error.code}]"
+        end = "failed", f"{error.message} [{error.code}]"
     except Exception:
         log.exception("saving the names of clusters failed")
-        saving.state, saving.text = "failed", "an error inside of tile-engine: it is in the terminal"
-    finally:
-        viewer.forget()
-        viewer.busy.release()
+        end = "failed", "an error inside of tile-engine: it is in the terminal"
+    viewer.forget()
+    viewer.busy.release()
+    saving.text, saving.state = end[1], end[0]  # last: who sees the end may save again at once
 
 
 def _checked(body: Any) -> tuple[int, dict[int, dict[str, str]]]:

@@ -122,6 +122,7 @@ def _fields(job: Job[Any], image: str) -> list[Field]:
     for field in fields_of(job.folder.slide(image)):
         try:
             if field.is_finished:
+                StoredImage.open(field.path)
                 found.append(field)
         except CorruptError:  # damaged: `verify` names it
             continue

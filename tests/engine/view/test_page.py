@@ -108,6 +108,28 @@ def test_what_was_used_last_is_kept_within_the_bytes() -> None:
     assert made == ["a", "b", "c", "b"]
 
 
+def test_what_is_made_while_all_is_let_go_of_is_not_kept() -> None:
+    held = Held(100)
+
+    def make() -> str:
+        held.clear()  # as another thread does when the run has changed
+        return "old"
+
+    assert held.get("a", make, len) == "old" and held.get("a", lambda: "new", len) == "new"
+
+
+def test_the_browser_gets_a_file_that_only_its_owner_reads(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    opened: list[str] = []
+    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    viewing.open_browser("http://127.0.0.1:1/?token=secret")
+    (address,), (page,) = opened, tmp_path.glob("*/open.html")
+    assert address == page.as_uri() and "secret" not in address
+    assert page.stat().st_mode & 0o777 == 0o600 and page.parent.stat().st_mode & 0o777 == 0o700
+    assert "url=http://127.0.0.1:1/?token=secret" in page.read_text()
+
+
 def test_marks_of_the_page_are_colours_of_the_palette() -> None:
     """Vermilion of Okabe and Ito, with white around it: it is seen on every cluster's colour."""
     rgb = tuple(bytes.fromhex(re.search(r'MARK = "#(\w+)"', (PAGE / "map.js").read_text())[1]))

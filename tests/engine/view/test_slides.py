@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,9 @@ from tile_engine.engine.pipeline.documents import StainRun, StainRuns, write_sta
 from tile_engine.engine.runs.cluster.shown import shown_clusters
 from tile_engine.engine.runtime.load import load
 from tile_engine.engine.view import deep as deep_module
+from tile_engine.engine.view import grid as grid_module
+from tile_engine.engine.view import points
+from tile_engine.engine.view.answers import Query
 from tile_engine.engine.view.deep import TILE, Deep
 from tile_engine.engine.view.overview import image_document
 from tile_engine.engine.view.viewer import Viewer, open_viewer
@@ -122,6 +126,46 @@ def test_of_two_sizes_of_patch_the_larger_is_shown(finished: Callable[..., Any])
     with client_of(blocks.out) as client:
         patch = pixels(client.bytes(f"runs/0/images/0/patch?y={row.y_um}&x={row.x_um}"))
     assert patch.shape == (64, 64, 3)
+
+
+def test_why_nothing_is_similar_is_said_in_words_of_the_page(
+    client: Client, run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = run.tiles.obs.iloc[10]
+    tile = f"runs/0/images/0/similar?y={row.y_um}&x={row.x_um}"
+    assert client.get("runs/0/images/0/similar?y=-5000&x=-5000")["none"] == points.NO_TISSUE
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise SettingsError("--at 1,2 is nothing", "E_QUERY")
+
+    monkeypatch.setattr(points, "search", fail)
+    assert client.get(tile)["none"] == points.NOT_SAMPLED
+    monkeypatch.setattr(points, "open_gallery", lambda *_, **__: SimpleNamespace(where=lambda *_: []))
+    assert client.get(tile)["none"] == points.NO_ROWS
+
+
+def test_a_damaged_overlay_leaves_the_others(finished: Callable[..., Any], tmp_path: Path) -> None:
+    out = finished("cluster", "slides").copy(tmp_path / "out")
+    job = load(out)
+    (job.folder.layer(next(iter(job.slides)), "confidence") / "0" / "zarr.json").write_text("{}")
+    viewer = open_viewer(out)
+    assert [overlay["name"] for overlay in image_document(viewer, 0, 0)["overlays"]] == ["clusters", "tissue"]
+    centre = Query({"y": "100", "x": "100"})
+    assert json.loads(points.at(viewer, centre, 0, 0).content)["values"] == {}
+
+
+def test_one_cell_and_a_thinned_grid_are_those_of_the_whole(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    viewer = open_viewer(run.out)
+    for ref, whole in ((ref, viewer.grid(0, 0, i)) for i, ref in enumerate(viewer.overlays(0, 0))):
+        if ref.kind == "mask":
+            continue
+        monkeypatch.setattr(grid_module, "MAX_CELLS", whole.cells.size // 3)
+        thinned = grid_module.grid_of(ref)
+        assert (thinned.cells == whole.cells[::2, ::2]).all() and thinned.frame.shape == thinned.cells.shape
+        if ref.kind == "clusters":
+            spots = [(float(whole.frame.centres(0)[i]), float(whole.frame.centres(1)[i])) for i in range(3, 8)]
+            assert [grid_module.label_at(ref, s) for s in spots] == [whole.at(s) for s in spots]
+            assert grid_module.label_at(ref, (-1.0, 1.0)) == 0
 
 
 def test_nothing_is_written_by_looking(finished: Callable[..., Any], tmp_path: Path) -> None:
@@ -254,4 +298,7 @@ def test_a_folder_with_a_run_for_each_stain_shows_them_all(finished: Callable[..
     write_stain_runs(Folder(tmp_path), StainRuns(decided="column", input="slides", runs=runs))
     with client_of(tmp_path) as client:
         assert [run["name"] for run in client.get("runs")["runs"]] == ["HE", "KI67"]
+        (tmp_path / "he" / "slides.json").write_text("{}")
+        damaged, other = client.get("runs")["runs"]
+        assert damaged["error"] and not damaged["images"] and other["images"] and not other["error"]
         assert client.get("runs/1/images/0")["pictures"]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import MachineError, SettingsError
 from ...stores.remote import ObjectPath, absolute
-from ..pipeline.progress import Event
+from ..pipeline.progress import Event, silent
 from ..runtime import start as runtime
 from ..runtime.options import RunOptions
 from ..runtime.stain_folders import join_again
@@ -66,11 +66,11 @@ def make_server(out: str | Path, *, port: int = 0, read_only: bool = False) -> S
         ) from error
 
 
-def write_static(out: str | Path, folder: str | Path) -> Path:
+def write_static(out: str | Path, folder: str | Path, report: Callable[[Event], None] = silent) -> Path:
     """Write the page of slides, their clusters of all levels, and the legend to `folder`; returns the file to open.
 
     It needs no server, and shows no more than these: no search, no names to save. Raises SettingsError (E_OUT) where the folder
-    holds files, and where the run is on volumes or films.
+    holds files or lies in the results or the input, and where the run is on volumes or films.
     """
     from ..view.static import write_page
     from ..view.viewer import open_viewer
@@ -78,7 +78,7 @@ def write_static(out: str | Path, folder: str | Path) -> Path:
     target = absolute(folder)
     if isinstance(target, ObjectPath):
         raise SettingsError(f"--static {folder}: the page is written to a folder of this machine.", "E_OUT")
-    return write_page(open_viewer(out), target)
+    return write_page(open_viewer(out), target, report)
 
 
 def relabelled(out: Path, level: int, classes: Path, report: Callable[[Event], None]) -> None:

@@ -176,6 +176,7 @@
   };
 
   TE.maps = [];
+  TE.middle = () => (TE.planar() ? TE.maps[0].toPlace(TE.maps[0].viewer.viewport.getCenter()) : TE.cutsAt());
   TE.startMaps = () => {
     if (TE.maps.length) return;
     TE.maps = [make(0), make(1)];

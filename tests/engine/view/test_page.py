@@ -70,6 +70,24 @@ def test_the_static_page_holds_all_that_it_names(finished: Callable[..., Any], t
         viewing.write_static(finished("cluster", "slides").out, tmp_path / "page")
 
 
+def test_a_page_is_not_written_into_results_or_images(finished: Callable[..., Any], tmp_path: Path) -> None:
+    done = finished("cluster", "slides")
+    (tmp_path / "file").write_text("")
+    (source,) = done.images.values()
+    for folder, why in (
+        (done.out / "page", "in the results"),
+        (Path(source) / "page", "in the input"),
+        (tmp_path / "file", "is a file"),
+    ):
+        with pytest.raises(SettingsError, match=why):
+            viewing.write_static(done.out, folder)
+        assert not folder.is_dir()
+    (tmp_path / "page.partial").mkdir()  # as an interruption leaves it
+    events: list[Any] = []
+    assert viewing.write_static(done.out, tmp_path / "page", events.append).is_file()
+    assert not (tmp_path / "page.partial").exists() and [e.done for e in events] == [1, 2, 3]
+
+
 def test_the_page_to_send_names_no_subject_and_no_folder(
     finished: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

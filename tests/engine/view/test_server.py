@@ -104,7 +104,7 @@ def test_numbers_outside_their_bounds_are_refused(client: Client, path: str) -> 
 
 
 def test_addresses_that_are_none_are_refused_and_names_are_saved_at_theirs_alone(client: Client) -> None:
-    assert client.ask("http://[")[0] == 400
+    assert client.ask("HTTP://[")[0] == 400
     assert client.ask("/api/runs/0", "POST", {"level": 2, "rows": []}, X_Tile_Engine="1")[0] == 404
 
 

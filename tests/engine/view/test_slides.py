@@ -298,7 +298,7 @@ def test_a_folder_with_a_run_for_each_stain_shows_them_all(finished: Callable[..
     write_stain_runs(Folder(tmp_path), StainRuns(decided="column", input="slides", runs=runs))
     with client_of(tmp_path) as client:
         assert [run["name"] for run in client.get("runs")["runs"]] == ["HE", "KI67"]
-        (tmp_path / "he" / "slides.json").write_text("{}")
+        (tmp_path / "he" / "slides.json").write_text("[]")
         damaged, other = client.get("runs")["runs"]
         assert damaged["error"] and not damaged["images"] and other["images"] and not other["error"]
         assert client.get("runs/1/images/0")["pictures"]

@@ -29,8 +29,8 @@ def changed_file(record: ImageRecord) -> str:
 
     Raises SlideError for a file that cannot be read, and OSError for storage that cannot be reached.
     """
-    marks = ((path, before, recent_fingerprint(to_path(path), before)) for path, before in record.files)
-    return next((path for path, before, now in marks if now != before), "")
+    found = ((path, before, recent_fingerprint(to_path(path), before)) for path, before in record.files)
+    return next((path for path, before, now in found if now != before), "")
 
 
 def recent_fingerprint(path: Path, expected: str) -> str:

@@ -42,8 +42,7 @@
     byId("panes-choice").hidden = !several || (run.axes.length !== 2 && !run.table);
     byId("two").hidden = run.axes.length !== 2;
     byId("plane-on").hidden = !run.table || !!TE.answers;
-    byId("pane-0").hidden = run.films;
-    byId("side").hidden = run.films;
+    byId("pane-0").hidden = byId("side").hidden = !several; // films, and a run that cannot be shown
     const unfinished = run.status === "done" || run.error ? "" : "This run is not finished: what it has so far is shown. ";
     TE.emit("run");
     await setPanes("one");

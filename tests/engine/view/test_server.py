@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -148,6 +150,14 @@ def test_a_page_that_cannot_be_opened_leaves_no_port(finished: Callable[..., Any
         viewing.serve(finished("cluster", "slides").out, ready=fail)
     with socket.socket() as other:
         other.bind(("127.0.0.1", ports[0]))
+
+
+def test_a_viewer_that_is_terminated_ends_as_after_an_interruption(finished: Callable[..., Any]) -> None:
+    if threading.current_thread() is not threading.main_thread():
+        pytest.skip("signals reach the main thread alone")
+    before = signal.getsignal(signal.SIGTERM)
+    viewing.serve(finished("cluster", "slides").out, ready=lambda url: signal.raise_signal(signal.SIGTERM))
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_it_listens_on_this_machine_alone(client: Client) -> None:

@@ -120,7 +120,7 @@ class Display:
                     f"{event.text:<20} {_detail(event)}  {_clock(elapsed)}", markup=False, highlight=False
                 )
             return
-        count = event.done - self._first
+        count = event.done - max(self._first, float(str(event.facts.get("kept", 0))))
         remaining = f", {_clock(elapsed / count * (event.total - event.done))} left" if count and not ended else ""
         time_left = f"{_clock(elapsed)}{remaining}{_whole(event)}"
         self._line(f"{event.text}: {event.done:g}/{event.total:g}{_joined(_detail(event))}, {time_left}")

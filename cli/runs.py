@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -111,9 +112,10 @@ def begin(
     images = {kind: files[0] if len(files) == 1 else files for kind, files in images.items()}
     images |= {UNNAMED: unnamed} if unnamed else {}
     if config:
-        images, out, settings = commands.with_file(name, config, images, out, settings)
+        images, stated, settings = commands.with_file(name, config, images, out, settings)
+        out = str(stated) if stated else None
     if dry_run:
-        return _plan(name, images, settings, cluster, out, as_json=json, quiet=quiet)
+        return _plan(name, images, settings, cluster, run, out, as_json=json, quiet=quiet)
     with watched(as_json=json, quiet=quiet) as show:
         options = _options(cluster, run, show)
         return print_run(commands.run(name, images, out, options=options, settings=settings), as_json=json)
@@ -203,12 +205,22 @@ def apply(
             text = "a new run needs new images: give --slides, --volumes, --films or --sections"
             raise typer.BadParameter(text, param_hint="--out" if new_out else f"{more}")
         return go_on("apply", out, settings, cluster, run, json=json, quiet=quiet)
+    if more and not (Path(out) / "run.json").exists() and any((Path(one) / "run.json").exists() for one in more):
+        raise typer.BadParameter("name the finished run first: tile-engine apply OUT --slides A B", param_hint=out)
     name = run_to_apply(out, next(iter(new)))
     return begin(name, new, settings | {TRAINED: out}, cluster, run, out=new_out, json=json, quiet=quiet)
 
 
 def _plan(
-    name: str, images: Given, settings: Given, cluster: Given, out: str | None, *, as_json: bool, quiet: bool
+    name: str,
+    images: Given,
+    settings: Given,
+    cluster: Given,
+    run: Given,
+    out: str | None,
+    *,
+    as_json: bool,
+    quiet: bool,
 ) -> int:
     from ..engine.api.commands import chosen_images
     from ..engine.runs import pipeline
@@ -218,7 +230,7 @@ def _plan(
     from .tell import print_plan
 
     with watched(as_json=as_json, quiet=quiet) as show:
-        options = _options(cluster, {}, show)
+        options = _options(cluster, run, show)
         variant, chosen = chosen_images(name, images, settings, show)
         plans = plan_all(pipeline(name, variant.name), chosen, out, options, settings)
     script = job_script_of(options.cluster)

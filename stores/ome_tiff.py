@@ -53,11 +53,10 @@ def write_ome_tiff(path: Path, image: StoredImage, *, name: str, channels: Seque
 
 
 def _tiles(image: StoredImage, level: int, *, rgb: bool) -> Iterator[Array]:
-    """Tiles in the file's order: all of a channel, row by row; a row of a shard's height is in memory."""
+    """Tiles in the file's order: all of a channel, row by row; one row of tiles is in memory, which are a row of chunks."""
     frame = image.frames[level]
-    height = max(TILE, image.shard(level)[0] // TILE * TILE)
     for channel in [slice(None)] if rgb else [slice(c, c + 1) for c in range(image.channels)]:
-        for strip in frame.box.cut((height, frame.shape[1])):
+        for strip in frame.box.cut((TILE, frame.shape[1])):
             pixels = image.read(strip, level)[channel]
             for box in Box((0, 0), strip.shape).cut((TILE, TILE)):
                 tile = pixels[(slice(None), *box.slices)]

@@ -211,8 +211,8 @@ def chosen_images(
 
 
 def with_file(
-    name: str, path: str | Path, images: Mapping[str, Any], out: str | Path | None, settings: Mapping[str, Any]
-) -> tuple[dict[str, Any], str | Path | None, dict[str, Any]]:
+    name: str, path: str | Path, images: Mapping[str, Any], out: str | None, settings: Mapping[str, Any]
+) -> tuple[dict[str, Any], str | None, dict[str, Any]]:
     """Images, OUT and settings of a command, completed by those of a file; see `run_file`. Raises SettingsError (E_CONFIG)."""
     file = read_run_file(path, command(name))
     return dict(images or file.images), out or file.out, {**file.settings, **settings}

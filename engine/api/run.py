@@ -7,7 +7,7 @@ import io
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from html import escape
-from pathlib import Path, PosixPath, WindowsPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import CorruptError, SettingsError
@@ -45,7 +45,7 @@ class Run:
         return f"Run({str(self.out)!r}, {self._count:,} {self.of}, {self.status})"
 
     def _repr_html_(self) -> str:
-        """A small table for notebooks: the run, its images, the number of clusters, and a link to the report."""
+        """A small table for notebooks: the run, its images, the number of clusters, and where the report lies."""
         rows = {
             "run": f"{escape(self._job.pipeline.called)}, {self.status}",
             "images": f"{self._count:,} {escape(self.of)}"
@@ -55,12 +55,7 @@ class Run:
         if validity := self._folder.read("models/validity"):
             rows["K"] = escape(str(self.settings.get("level") or validity.get("k")))
         if self.report.exists():
-            address = (
-                self.report.absolute().as_uri()
-                if isinstance(self.report, PosixPath | WindowsPath)
-                else str(self.report)
-            )
-            rows["report"] = f'<a href="{escape(address)}">{escape(self.report.name)}</a>'
+            rows["report"] = escape(str(self.report))  # as text: a notebook's page may not follow a link to a file
         return f"<table>{''.join(f'<tr><th>{name}</th><td>{value}</td></tr>' for name, value in rows.items())}</table>"
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from functools import cache
@@ -9,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-TRIAL_SECONDS = 2.0
+TRIAL_SECONDS = 0.5
 """Seconds of each of the trials, about; a training step that takes longer is scaled from a smaller one."""
 SMALL_BATCH = 8
 
@@ -17,9 +18,9 @@ SMALL_BATCH = 8
 @cache
 def trial(
     channels: int, patch: tuple[int, ...], threads: int, views_of: Callable[[float], Any]
-) -> tuple[float, float, float, float]:
+) -> tuple[float, float, float]:
     """Seconds of a training step of the autoencoder, of a view that is drawn and embedded, and of a patch that one thread
-    embeds, on random patches; and how much longer one thread takes than it computes, where others use the cores."""
+    embeds, on random patches."""
     import torch
 
     from ...models.networks.autoencoder import Autoencoder
@@ -34,27 +35,30 @@ def trial(
     try:
         torch.set_num_threads(threads)
         phases = {n: Reconstruction(network, patches, 4, n, views=views_of(1.0)) for n in (SMALL_BATCH, batch)}
-        _seconds(lambda: phases[SMALL_BATCH].step(0), once=True)  # the first one prepares
-        step = _seconds(lambda: phases[SMALL_BATCH].step(1), once=True) * batch / SMALL_BATCH
-        if step < 2 * TRIAL_SECONDS:
+        phases[SMALL_BATCH].step(0)  # the first one prepares
+        step = _seconds(lambda: phases[SMALL_BATCH].step(1)) * batch / SMALL_BATCH
+        if step < TRIAL_SECONDS:
             step = _seconds(lambda: phases[batch].step(0))
         with torch.inference_mode():
             few, draw_view = torch.from_numpy(patches[:SMALL_BATCH]).float() / 255, views_of(1.0)
             network.encode(few)
             view = _seconds(lambda: network.encode(draw_view(few, generator(0, "trial")))) / SMALL_BATCH
             torch.set_num_threads(1)
-            computed, began = time.thread_time(), time.perf_counter()
             embed = _seconds(lambda: network.encode(few)) / SMALL_BATCH
-            busy = (time.perf_counter() - began) / max(time.thread_time() - computed, 1e-6)
     finally:
         torch.set_num_threads(before)
-    return step, view, embed, max(1.0, busy)
+    return step, view, embed
 
 
-def _seconds(work: Callable[[], Any], *, once: bool = False) -> float:
+def busy() -> float:
+    """How much longer work of one core takes than on an idle machine, by what waits for its cores; at least 1."""
+    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1)) if hasattr(os, "getloadavg") else 1.0
+
+
+def _seconds(work: Callable[[], Any]) -> float:
     """Seconds of a call: the least of up to five within `TRIAL_SECONDS`, as the first ones prepare."""
     times: list[float] = []
-    while not times or (not once and len(times) < 5 and sum(times) < TRIAL_SECONDS):
+    while not times or (len(times) < 5 and sum(times) < TRIAL_SECONDS):
         began = time.perf_counter()
         work()
         times.append(time.perf_counter() - began)

@@ -16,6 +16,7 @@ from ...stores.slides.cohort import SlideEntry, find
 from ...stores.slides.input_kind import SLIDE_INPUT
 from ...stores.slides.sections import BLOCK, STAIN
 from ...stores.slides.walk import InputKind, Seen, named_like
+from ...stores.slides.zarr_levels import accepts as is_zarr
 from ...stores.volumes import npz_reader
 from ...stores.volumes.bids import root_of
 from ...stores.volumes.file_head import DICOM, NPZ, content_of, first_bytes
@@ -53,20 +54,20 @@ def named_images(command: Command, images: Mapping[str, Any], report: Report) ->
 def guess_kind(paths: Sequence[str], kinds: Sequence[str], report: Report, usual: str = "") -> str:
     """Which of `kinds` the images of these folders, globs, files or lists are; it is reported, as is what it was told by.
 
-    Where several are possible, `usual` is taken, if it is one of them. Raises SettingsError (E_IMAGES) where the files do not
+    Where any file may be of the kind `usual`, that is taken. Raises SettingsError (E_IMAGES) where the files do not
     tell one kind, NoInputError where there are no images.
     """
     if len(kinds) == 1:
         return kinds[0]
     places = [to_path(path) for path in paths]
     if inputs.SECTIONS.name in kinds and len(places) == 1 and (places[0] / "run.json").exists():
-        return inputs.SECTIONS.name
+        return _said(inputs.SECTIONS.name, "the folder of a run", report)
     if all(_is_bids(path) for path in places):
         return _said(inputs.VOLUMES.name, "a BIDS tree", report)
     entries = find(list(paths), ANY_INPUT).entries
     looks = [(entry.name, _kinds_of(entry)) for entry in entries[:: -(-len(entries) // MAX_LOOKS)]]
     candidates = [kind for kind in kinds if all(kind in found for _, found in looks)]
-    if usual in candidates:
+    if usual in kinds and any(usual in found for _, found in looks):  # what else there is, its run ignores by name
         candidates = [usual]
     if len(candidates) != 1:
         raise _unclear(", ".join(map(str, paths)), candidates or kinds, looks)
@@ -104,7 +105,10 @@ def _kinds_of(entry: SlideEntry) -> frozenset[str]:
 
 def _kinds_of_file(path: Path) -> set[str]:
     if path.is_dir():
-        return {"volumes" if sizes_of(path).get("z", 1) > 1 else "slides"}
+        if not is_zarr(path, b""):
+            return {"volumes"}  # a list may name the folder of a DICOM series
+        sizes = sizes_of(path)
+        return {"volumes" if sizes.get("z", 1) > 1 else "slides"} if sizes else {"slides", "volumes"}
     fitting = {name for name, kind in FILES.items() if named_like(kind.suffixes, path)}
     fitting = fitting or {name for name, kind in FILES.items() if _is_input(path, kind)}
     if len(fitting) < 2 or isinstance(path, ObjectPath):

@@ -32,4 +32,8 @@ def demo_slides(out: Path) -> Path:
 
 
 def _children(folder: Path) -> list[Path]:
-    return sorted(folder.iterdir()) if folder.is_dir() else [folder] if folder.exists() else []
+    """What lies in a folder, but for what file managers leave in every one."""
+    if folder.exists() and not folder.is_dir():
+        raise SettingsError(f"{folder} is a file. Choose a new or empty folder with --out.", "E_OUT")
+    children = sorted(folder.iterdir()) if folder.is_dir() else []
+    return [path for path in children if not path.name.startswith(".") and path.name != "Thumbs.db"]

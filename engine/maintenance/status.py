@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
 from ...stores.folder import Folder
-from ...stores.owner import fate_of, owner_in
+from ...stores.owner import SILENT_SECONDS, age_of, fate_of, owner_in
 from ...stores.receipts import Ledger
 from ...stores.remote import absolute
-from ..pipeline.documents import StainRun, find_run, find_stain_runs, read_run, rejected_rows
+from ..pipeline.documents import RunDocument, StainRun, find_run, find_stain_runs, read_run, rejected_rows
+from ..pipeline.pace import minutes
 from ..runtime.load import load
 from ..steps.convert.loss import losses
 
@@ -36,7 +36,8 @@ class Status:
 
     out: str
     state: str
-    """done; running; stopped, where the run is not done and no process works on it; or not begun, and why."""
+    """done; running; where no process works on a run that is not done: stopped, or done so far, between two stages; or not
+    begun, and why."""
     owner: str
     """Host and process that hold the lock; empty where nobody does, or whoever did has ended."""
     steps: tuple[StepStatus, ...]
@@ -79,18 +80,28 @@ def status(out: str | Path) -> Status:
     rejected = tuple(rejected_rows(job.folder))
     lost = tuple((job.slides[image].name, text) for image, text in losses(job).items())
     owner = owner_of(job.folder)
-    state = "stopped" if run.status == "running" and not owner else run.status
+    state = _state(run, owner)
     return Status(str(job.folder.out), state, owner, tuple(steps), rejected, lost)
 
 
+def _state(run: RunDocument, owner: str) -> str:
+    if run.status == "done" or owner:
+        return run.status
+    is_amid = any(record.status == "running" for record in run.steps.values())
+    return "stopped" if is_amid or not run.steps else "done so far"
+
+
 def owner_of(folder: Folder) -> str:
-    """Host and process id that hold the folder's lock; empty where it is not locked, or its owner has ended."""
+    """Host and process id that hold the folder's lock; empty where it is not locked, or its owner has ended. Of an owner on
+    another host that gave no sign of life for long, this is said."""
     path = folder.out / "lock.json"
     try:
         owner = owner_in(path)
-        age = time.time() - path.stat().st_mtime
+        age = age_of(path)
     except FileNotFoundError:
         return ""
-    if owner is None or fate_of(owner, age) in ("ended", "silent"):
+    fate = fate_of(owner, age) if owner else "ended"
+    if owner is None or fate in ("ended", "silent"):
         return ""
-    return f"host {owner['host']}, pid {owner['pid']}"
+    quiet = f", without a sign of life for {minutes(age)}" if fate == "elsewhere" and age > SILENT_SECONDS else ""
+    return f"host {owner['host']}, pid {owner['pid']}{quiet}"

@@ -25,13 +25,15 @@ def range_text(field: FieldInfo) -> str:
     for value in field.metadata:
         if dataclasses.is_dataclass(value) and not isinstance(value, (type, Option)):
             bounds |= dataclasses.asdict(value)
-    most = bounds.get("le", bounds["lt"] - 1 if "lt" in bounds else None)
-    if "gt" in bounds:
-        text = f"over {bounds['gt']}" + ("" if most is None else f", up to {most}")
-    elif "ge" in bounds:
-        text = f"{bounds['ge']} or more" if most is None else f"{bounds['ge']} to {most}"
+    if field.annotation is int and "lt" in bounds:
+        bounds["le"] = bounds.pop("lt") - 1
+    most = bounds.get("le")
+    if "ge" in bounds and most is not None:
+        text = f"{bounds['ge']} to {most}"
     else:
-        text = "" if most is None else f"up to {most}"
+        least = f"over {bounds['gt']}" if "gt" in bounds else f"{bounds['ge']} or more" if "ge" in bounds else ""
+        limit = f"under {bounds['lt']}" if "lt" in bounds else "" if most is None else f"up to {most}"
+        text = ", ".join(filter(None, (least, limit)))
     return text + (f" in steps of {bounds['multiple_of']}" if "multiple_of" in bounds else "")
 
 
@@ -39,7 +41,7 @@ def expected_text(field: FieldInfo) -> str:
     """What a field takes.
 
     >>> from pydantic import Field
-    >>> expected_text(FieldInfo(annotation=int, metadata=Field(ge=1, le=9).metadata))
+    >>> expected_text(FieldInfo.from_annotation(Annotated[int, Field(ge=1, le=9)]))
     'a whole number, 1 to 9'
     >>> expected_text(FieldInfo(annotation=Literal["a", "b", "c"])), expected_text(FieldInfo(annotation=float | None))
     ('a, b or c', 'a number')

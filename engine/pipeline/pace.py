@@ -17,7 +17,8 @@ class Pace:
     """A report callback that adds to every event of progress the seconds that the whole run has left: fact `left`.
 
     `expected` maps titles of steps to seconds, and may be replaced as more becomes known; without it nothing is added.
-    Steps of one group (`groups`: title -> its name) are as much slower than forecast as those of it that were measured.
+    Steps of one group (`groups`: title -> its name) are as much slower than forecast as those of it that were measured; none is
+    taken to be faster.
     """
 
     def __init__(self, report: Report, groups: Mapping[str, str], clock: Callable[[], float] = time.monotonic) -> None:
@@ -25,7 +26,9 @@ class Pace:
         self._report, self._groups, self._clock = report, groups, clock
         self._measured: dict[str, tuple[float, float]] = {}
         """Title -> (seconds, share of the step that they took)."""
-        self._title, self._began, self._first = "", 0.0, 0.0
+        self._title, self._began = "", 0.0
+        self._kept = 0.0
+        """Share of the current step that an earlier attempt had done."""
         self._units = (0.0, 1.0)
 
     def __call__(self, event: Event) -> None:
@@ -44,7 +47,7 @@ class Pace:
         if not self._title:
             return waiting
         seconds, share = self._measured[self._title]
-        rest = 1.0 - self._first - share
+        rest = 1.0 - self._kept - share
         if share > 0:
             return waiting + seconds * rest / share
         return waiting + max(0.0, self.expected.get(self._title, 0.0) * ratios(self._title) * rest - seconds)
@@ -54,12 +57,12 @@ class Pace:
         is_training = bool(event.facts.get("steps"))
         if event.text != self._title:
             self._title, self._began = event.text, self._clock()
-            self._units = (0.0, 1.0) if is_training else (event.done, event.total)
-            self._first = self._share(0.0)
-        elif not is_training:
+            self._units, self._kept = (0.0, 1.0), 0.0
+        if not is_training:
             self._units = (event.done, event.total)
+            self._kept = float(str(event.facts.get("kept", 0))) / event.total if event.total else 1.0
         within = event.done / event.total if is_training and event.total else 0.0
-        self._measured[self._title] = (self._clock() - self._began, max(0.0, self._share(within) - self._first))
+        self._measured[self._title] = (self._clock() - self._began, max(0.0, self._share(within) - self._kept))
 
     def _share(self, within: float) -> float:
         done, total = self._units
@@ -77,7 +80,7 @@ class Pace:
 
         def ratio(title: str) -> float:
             seconds, forecast = sums.get(self._groups[title]) or sums.get("") or (1.0, 1.0)
-            return seconds / forecast
+            return max(1.0, seconds / forecast)  # a forecast that was too long once is no promise of more
 
         return ratio
 

@@ -98,13 +98,13 @@ def plan_all(
     stains = decided(pipeline, cohort, target, options, settings)
     check_old(old, stains)
     if stains is None or pipeline.apart is None:
-        return [plan_only(pipeline, cohort, target, settings, options.report)]
+        return [plan_only(pipeline, cohort, target, settings, options)]
     tell_list(cohort, options.report)
     plans, failures = [], []
     for run in stains.runs:
         try:
             _, images_of_run, own = _part(pipeline.apart, cohort, run, matched(settings, old, run))
-            plans.append(plan_only(pipeline, images_of_run, target / run.folder, own, options.report))
+            plans.append(plan_only(pipeline, images_of_run, target / run.folder, own, options))
         except NoInputError as error:
             failures.append(f"stain {run.name}: {_reason(error)}")
             options.report(Event("warning", failures[-1], facts={"code": error.code}))

@@ -62,7 +62,7 @@ def _change(before: ImageRecord, now: ImageRecord) -> list[str]:
 def _typed(name: str, value: Any) -> str:
     """A setting's value as a user types it: quick for 0.4 of an effort, 5 for the range 5-5."""
     if name == "effort":
-        return next((word for word, factor in EFFORT_FACTORS.items() if factor == value), f"{value:g}")
+        return next((word for word, factor in EFFORT_FACTORS.items() if factor == value), str(value))
     if isinstance(value, list) and all(isinstance(one, int) for one in value):
         ends = list(dict.fromkeys(value)) if name == "k" else value
         return ("-" if name == "k" else ",").join(map(str, ends))

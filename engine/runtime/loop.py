@@ -138,7 +138,7 @@ class _Count:
     def __init__(self, job: Job[RunSettings], step: Step) -> None:
         self._job, self._step, self._stage = job, step, job.pipeline.stage_of(step.name)
         self._began = time.perf_counter()
-        self._done = self._amount = self._total = self._slides = 0
+        self._done = self._kept = self._amount = self._total = self._slides = 0
         self.seconds = {"read": 0.0, "compute": 0.0, "write": 0.0}
         for slide, units in groupby(step.units(job), lambda unit: unit.slide):
             self._slides += job.slides[slide].images if slide else 0
@@ -155,6 +155,7 @@ class _Count:
         """The receipt of a unit that is done already, which is counted."""
         receipt = self._ledger(unit.slide).find(unit.name)
         if receipt is not None:
+            self._kept += 1
             self._count(receipt.seconds)
         return receipt
 
@@ -165,6 +166,7 @@ class _Count:
     def event(self) -> Event:
         facts: dict[str, object] = {"slides": self._slides, "amount": self._amount, "seconds": self.wall}
         facts["images"] = self._job.modality.plural
+        facts["kept"] = self._kept  # done by an earlier attempt
         return Event("progress", self._step.title, self._stage, self._done, self._total, facts)
 
     def _count(self, seconds: Mapping[str, float]) -> None:

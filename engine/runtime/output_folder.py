@@ -14,13 +14,20 @@ from ..pipeline.modality import Images
 def default_out(images: Images) -> Path:
     """`<input's name>-tiles` in the working directory, or beside the input if that path would lie inside the input.
 
-    Files of one folder are named by the folder, as a glob of them is.
+    Files of one folder are named by the folder, as a glob of them is. Raises SettingsError (E_OUT) where one of several paths
+    is the folder of a run: it was meant for --out.
 
     >>> default_out("/data/cohort/").name, default_out(["/data/cohort/a.svs", "/data/cohort/b.svs"]).name
     ('cohort-tiles', 'cohort-tiles')
     """
     paths = [absolute(one) for one in ([images] if isinstance(images, str | Path) else images)]
-    together = len(paths) > 1 and len({path.parent for path in paths}) == 1
+    for path in paths if len(paths) > 1 else ():
+        if (path / "run.json").is_file():
+            raise SettingsError(
+                f"{path} is the folder of a run, and no image: was --out {path} meant? Without --out, a new run begins.",
+                "E_OUT",
+            )
+    together = len(paths) > 1 and len({path.parent for path in paths}) == 1 and not any(path.is_dir() for path in paths)
     path = paths[0].parent if together else paths[0]
     magic = [parent for parent in (path, *path.parents) if any(c in parent.name for c in "*?[")]
     path = to_path(os.path.normpath(str(magic[-1].parent if magic else path)))

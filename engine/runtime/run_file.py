@@ -21,9 +21,9 @@ from ..pipeline.command import Command
 from ..pipeline.modality import Images
 from ..pipeline.settings import RunSettings
 from ..pipeline.spec import Pipeline
+from ..steps.report import RUN_FILE
 from ..workers.yaml_file import read_limited, yaml_text, yaml_values
 
-NAME = "run.yaml"
 MAX_RUN_FILE_BYTES = 20_000_000
 RUN, OUT = "run", "out"
 TOP = """# What this run was made of, by its last command: `tile-engine run {name} --config FILE` makes it again.
@@ -73,7 +73,7 @@ def write_run_file(pipeline: Pipeline, folder: Folder, settings: RunSettings, im
 
     Without `images`, those that it names stay, and where there is no such file none is written.
     """
-    kind, path = pipeline.modality.name, folder.out / NAME
+    kind, path = pipeline.modality.name, folder.out / RUN_FILE
     try:
         before = read_limited(path, MAX_RUN_FILE_BYTES, "E_CONFIG")
     except FileNotFoundError:

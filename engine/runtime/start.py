@@ -28,7 +28,7 @@ from ..pipeline.settings import RunSettings, settings_of
 from ..pipeline.spec import Estimate, Pipeline
 from ..runs import recorded
 from ..workers.gang import check_gang
-from ..workers.placement import ClusterOptions
+from ..workers.placement import ClusterOptions, cluster_spec
 from ..workers.pool import WorkerPool, worker_pool
 from ..workers.preflight import preflight
 from .access import claim
@@ -180,10 +180,10 @@ def stages_of(pipeline: Pipeline, requested: Sequence[str]) -> tuple[str, ...]:
 
 
 def plan_only(
-    pipeline: Pipeline, cohort: Cohort, out: Path, settings: Mapping[str, Any], report: Report | None = None
+    pipeline: Pipeline, cohort: Cohort, out: Path, settings: Mapping[str, Any], options: RunOptions | None = None
 ) -> tuple[Path, InspectedCohort, Estimate]:
-    """Plan a run without starting it, and tell `report` how long it takes. Writes nothing, except local copies of slides that
-    must be copied to be read."""
+    """Plan a run without starting it; with `options`, report how long its stages take on such workers. Writes nothing, except
+    local copies of slides that must be copied to be read."""
     modality = pipeline.modality
     folder = Folder(out, modality.name)
     run_settings = as_begun(with_threads(settings_of(settings, pipeline.variant.settings), folder), folder)
@@ -191,15 +191,20 @@ def plan_only(
     if not inspected.slides:
         raise NoInputError(_all_rejected(inspected, modality))
     fitting, sizes = with_room(pipeline, folder, run_settings, inspected)
-    if report:
+    if options:
         job = Job(folder, run_settings, fitting.spacing, fitting.slides, {}, pipeline)
-        Timing(pipeline, sizes, pipeline.stages).tell(job, report)
+        spec = cluster_spec(options.cluster)
+        workers = 0 if spec.kind == "none" else spec.most
+        stages = stages_of(pipeline, options.stages)
+        Timing(pipeline, sizes, stages, workers, is_here=spec.is_here).tell(job, options.report)
     return folder.out, fitting, sizes
 
 
 def _go(job: Job[RunSettings], options: RunOptions, workers: WorkerPool, sizes: Estimate | None = None) -> Path:
     folder = job.folder
-    timing = Timing(job.pipeline, sizes, options.stages, workers.count if workers.client else 0)
+    count = workers.count if workers.client else 0
+    is_here = cluster_spec(options.cluster).is_here
+    timing = Timing(job.pipeline, sizes, options.stages, count, is_here=is_here)
     stop = Stop(tell=lambda text: options.report(Event("note", text)))
     with stoppable(stop), closed_resources():
         options.report(Event("note", f"working in {workers.description}"))

@@ -66,6 +66,27 @@ def slides_section(rows: Sequence[SlideRow], *, legend: Legend = (), noun: str =
     return Section(noun.capitalize(), tables=(Table(tuple(columns), tuple(cells)),))
 
 
+def list_of_slides(
+    rows: Sequence[SlideRow], rejected: Sequence[tuple[str, str, str]], *, legend: Legend = ()
+) -> list[dict[str, Cell]]:
+    """Rows of slides.csv: every slide that was used, with its share of each cluster, and every rejected one, with why."""
+    used: list[dict[str, Cell]] = [
+        {
+            "name": r.name,
+            "id": r.id,
+            "state": "used",
+            "reason": None,
+            "spacing_um": r.spacing,
+            "size": " x ".join(map(str, r.shape[::-1])),
+            "tissue": round(r.tissue, 4),
+            "tiles": r.tiles,
+            **{f"cluster {label}": round(share, 4) for (label, _, _), share in zip(legend, r.shares, strict=False)},
+        }
+        for r in rows
+    ]
+    return used + [{"name": name, "state": "rejected", "reason": f"{code}: {text}"} for name, code, text in rejected]
+
+
 def rejected_section(rows: Sequence[tuple[str, str, str]]) -> Section:
     """Every slide that was left out: name, reason code, advice."""
     columns = (Column("Slide"), Column("Reason", "code"), Column("What it means and what to do"))

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from typing import Any, cast
 
 from ...stores.image import StoredImage
 from ..compute.gpus import gpus
 from ..compute.machine import available_threads
-from ..compute.trial import trial
+from ..compute.trial import busy, trial
 from ..pipeline.job import Job
 from ..pipeline.spec import Estimate
 from .estimate import Estimate as TileEstimate
 from .settings import PatchSettings, SampledSettings
 
-TISSUE_SHARE = 0.5
-"""Share of tiles on tissue, until the tissue is found."""
+TISSUE_SHARE, MAX_MASKS = 0.5, 50
+"""Share of tiles on tissue, until the tissue is found; masks that are looked at, at most, spread over all images."""
+NETWORK_STEPS = frozenset({"autoencoder", "view_embeddings", "tiles"})
+"""Steps whose seconds are those of the network."""
+FEW_PATCHES, USUAL = 20_000, (0.05, 1e-3, 1e-3)
+"""With fewer patches for the network to see, a trial takes longer than it is worth; usual seconds of what `trial` measures."""
 CONVERT_SECONDS, READ_SECONDS = 1e-7, 4e-4
 """Seconds of a pixel that is converted, and of a patch that is read. These and the following are seconds of one core."""
 K_SECONDS, TUNE_SECONDS, NUMBER_POINTS = 1.2, 4.0, 3000
@@ -26,50 +31,60 @@ IMAGE_SECONDS, PAGE_SECONDS = 0.6, 3.0
 """Seconds of the pictures of an image, and of a report."""
 
 
-def seconds_of_steps(job: Job[PatchSettings], sizes: Estimate, workers: int = 0) -> dict[str, float]:
-    """Name of the step -> seconds, by this many workers of one thread, or in this process; empty where the network runs on a
-    GPU, or is one from elsewhere."""
+def seconds_of_steps(
+    job: Job[PatchSettings], sizes: Estimate, names: Collection[str], workers: int = 0
+) -> dict[str, float]:
+    """Name of a step (of `names`, those to do) -> seconds, by this many workers of one thread, or in this process; empty where
+    the network runs on a GPU, or is one from elsewhere."""
+    from .autoencoder import budget_of
+
     settings = job.settings
     on_gpu = settings.device == "cuda" or (settings.device == "auto" and gpus())
-    if on_gpu or settings.encoder_file or not isinstance(sizes, TileEstimate):
+    if on_gpu or settings.encoder_file or "trained" in job.pipeline.variant.name or not isinstance(sizes, TileEstimate):
         return {}
-    channels = max(record.channels for record in job.slides.values())
-    axes, threads, views = len(job.modality.axes), settings.threads or 1, job.modality.views
-    trials = [trial(channels, (side,) * axes, threads, views) for side in settings.sides]  # a network for each size
-    step, view, embed = (sum(one[i] for one in trials) for i in range(3))
-    busy = trials[0][3]
-    tiles = sizes.tiles * _tissue_share(job)
+    slower, tiles = busy(), sizes.tiles * _tissue_share(job)
+    plan = (
+        budget_of(cast("Job[SampledSettings]", job), sizes.samples) if isinstance(settings, SampledSettings) else None
+    )
+    seen = tiles + (plan.reconstruction * plan.batch + plan.patches * plan.views if plan else 0)
+    step, view, embed = _trials(job) if seen >= FEW_PATCHES and NETWORK_STEPS & set(names) else USUAL
     known = {
-        "convert": sizes.pixels * CONVERT_SECONDS * busy / max(1, workers),
+        "convert": sizes.pixels * CONVERT_SECONDS * slower / max(1, workers),
         "tiles": tiles * embed / (workers or available_threads()),
-        "layout": (LAYOUT_SECONDS + tiles * ROW_SECONDS) * busy if settings.umap else 0.0,
-        "table": tiles * ROW_SECONDS * busy,
-        "pictures": IMAGE_SECONDS * len(job.slides) * busy / max(1, workers),
-        "report": PAGE_SECONDS * busy,
+        "layout": (LAYOUT_SECONDS + tiles * ROW_SECONDS) * slower if settings.umap else 0.0,
+        "table": tiles * ROW_SECONDS * slower,
+        "pictures": IMAGE_SECONDS * len(job.slides) * slower / max(1, workers),
+        "report": PAGE_SECONDS * slower,
     }
-    if isinstance(settings, SampledSettings):
-        from .autoencoder import budget_of
-
-        plan = budget_of(cast("Job[SampledSettings]", job), sizes.samples)
+    if plan:
         share = min(1.0, plan.patches / NUMBER_POINTS)
         low, high = settings.named.get("k", (1, 1))
         known |= {
-            "read": plan.patches * READ_SECONDS * busy / max(1, workers),
+            "read": plan.patches * READ_SECONDS * slower / max(1, workers),
             "autoencoder": plan.reconstruction * step,
             "view_embeddings": plan.patches * plan.views * view,
-            "number": (high - low + 1) * K_SECONDS * share * busy,
-            "heads": TUNE_SECONDS * share * busy,
+            "number": (high - low + 1) * K_SECONDS * share * slower,
+            "heads": TUNE_SECONDS * share * slower,
         }
-    return {name: seconds for name, seconds in known.items() if name in job.pipeline.steps}
+    return {name: seconds for name, seconds in known.items() if name in names}
+
+
+def _trials(job: Job[PatchSettings]) -> tuple[float, ...]:
+    """Seconds as `trial` gives them, of a network for each size of patch."""
+    channels = max(record.channels for record in job.slides.values())
+    axes, threads = len(job.modality.axes), job.settings.threads or 1
+    trials = [trial(channels, (side,) * axes, threads, job.modality.views) for side in job.settings.sides]
+    return tuple(map(sum, zip(*trials, strict=True)))
 
 
 def _tissue_share(job: Job[Any]) -> float:
-    """Share of the images that is tissue, by the coarsest level of each mask; a guess until all masks are there."""
-    paths = [job.folder.label(image, "tissue") for image in job.slides]
+    """Share of the images that is tissue, by the coarsest level of some of the masks; a guess until these are there."""
+    images = list(job.slides)[:: -(-len(job.slides) // MAX_MASKS)]
+    paths = [job.folder.label(image, "tissue") for image in images]
     if not all((path / "zarr.json").exists() for path in paths):
         return TISSUE_SHARE
     areas, tissue = 0.0, 0.0
-    for path in paths[:: -(-len(paths) // 50)]:
+    for path in paths:
         stored = StoredImage.open(path)
         level = len(stored.frames) - 1
         mask = stored.read(stored.frames[level].box, level)

@@ -41,7 +41,9 @@ def one_side(value: Any) -> Any:
         return value
     parts = _parts(value)
     if len(set(parts)) != 1:
-        raise ValueError(f"{value!r} has unequal sides; patches are squares or cubes, such as 64 or 64,64,64")
+        raise ValueError(
+            f"{value!r} has unequal sides; patches here are squares or cubes of one size, such as 64 or 64,64,64"
+        )
     return parts[0]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from .checkpoints import ModelRecord, find_record
 from .convert.geometry import PYRAMID
 from .convert.loss import losses
 
+RUN_FILE = "run.yaml"
+"""What the runtime leaves in OUT, for `--config`."""
 Trained = tuple[str, str, type[ModelRecord]]
 """A model's name, the title of its training in the report, and the type of its record."""
 AUTOENCODER: Trained = ("autoencoder", "autoencoder", ModelRecord)
@@ -74,9 +77,30 @@ def run_closing_sections(job: Job[Any], unit: Unit, *, training: Path | None) ->
         *([run_sections.rejected_section(rejected)] if rejected else []),
         run_sections.times_section(stage_times(job, unfinished=unit.step)),
         *([Section("Training", figures=figures, folded=True)] if figures else []),
+        origin_section(job),
         run_sections.settings_section(run.settings | {"input": run.input}),
         run_sections.settings_section(run.versions, heading="Versions"),
     ]
+
+
+def origin_section(job: Job[Any]) -> Section:
+    """When and by what the report was made, and how the run is made again."""
+    run = read_run(job.folder)
+    made = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    lines = [
+        f"Report of {made}, by tile-engine {run.tile_engine} on Python {run.versions.get('python', 'unknown')}; seed "
+        f"{job.settings.seed}, {job.settings.threads} threads, device {job.settings.device}."
+    ]
+    folders = {
+        job.folder.out: "the folder of this report",
+        job.folder.out.parent: "the folder above that of this report",
+    }
+    for folder, where in folders.items():
+        if (folder / RUN_FILE).exists():
+            command = f"tile-engine run {job.pipeline.command.name} --config {RUN_FILE} --out NEW"
+            lines.append(f"The same run again, from {where}: {command}. {RUN_FILE} holds the images and settings.")
+            break
+    return Section("This run", tuple(lines))
 
 
 def stage_times(job: Job[Any], *, unfinished: str) -> list[run_sections.StageTime]:

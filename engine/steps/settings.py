@@ -23,7 +23,7 @@ _SQUARES = Sizes(ge=32, le=1024, multiple_of=16)
 class LabelSettings(RunSettings):
     """Settings of every run whose images have labels."""
 
-    label_grid: Annotated[Literal["image", "cells"] | None, Option(WRITE, ("convert",), "image")] = Field(
+    label_grid: Annotated[Literal["image", "cells"] | None, Option(WRITE, ("convert", "map"), "image")] = Field(
         None,
         description="Grid that labels are stored on: the image's own, so that every viewer shows them in register, or that of "
         "their cells, which is coarser. A run that has begun keeps its grid.",

@@ -17,6 +17,7 @@ from ...stores.image import StoredImage
 from ...stores.tables import write_table
 from ..pipeline.job import Job
 from ..pipeline.outputs import INDEX, table
+from ..pipeline.progress import ProgressFile
 from ..pipeline.step import Step, all_columns, once
 from ..pipeline.unit import Outcome, Unit
 from ..show.page import Section
@@ -69,6 +70,7 @@ def table_step(field: str) -> Step:
         settings=("umap",),
         columns=all_columns,
         outputs=(table("tiles", COLUMNS), INDEX),
+        progress=True,
     )
 
 
@@ -208,4 +210,8 @@ def layout_of(job: Job[PatchSettings], embedding: Array, counts: list[int]) -> L
         s + np.sort(generator.choice(n, k, replace=False)) for s, n, k in zip(starts, counts, row_counts, strict=True)
     ]
     projection = fit_umap(embedding[np.concatenate(chosen).astype(int)].astype(np.float32), seed=job.settings.seed)
-    return Layout(embed_points(embedding.astype(np.float32), projection), projection.method)
+    progress = ProgressFile(job.folder.out)
+    coordinates = embed_points(
+        embedding.astype(np.float32), projection, tell=lambda done, total: progress.tell("layout", done, total, {})
+    )
+    return Layout(coordinates, projection.method)

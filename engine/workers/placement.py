@@ -129,6 +129,11 @@ class ClusterSpec:
         return self.wait_option or self.site.wait or (600.0 if self.kind in QUEUES else 60.0)
 
     @property
+    def is_here(self) -> bool:
+        """Whether the work is done on this machine."""
+        return self.kind in ("none", "local", "cuda")
+
+    @property
     def gpu(self) -> bool:
         """Whether each worker needs a GPU."""
         return self.kind == "cuda" or (

@@ -11,6 +11,7 @@ beside the library, or the user's cache folder).
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -26,8 +27,14 @@ UMAP_NEIGHBOURS = 15
 """Neighbours of each point in UMAP's graph."""
 PLACING_NEIGHBOURS = 5
 """Sample points that determine the position of an embedding."""
-CHUNK = 2048
-"""Embeddings whose neighbours are looked for at once."""
+CHUNK, FEATURES = 2048, 128
+"""Embeddings of so many features whose neighbours are looked for at once; fewer where they are longer."""
+LOOPS = (
+    umap.umap_.smooth_knn_dist,
+    umap.umap_.compute_membership_strengths,
+    umap.layouts._get_optimize_layout_euclidean_single_epoch_fn(parallel=False),
+)
+"""What UMAP compiles when it is fitted."""
 MIN_UMAP_POINTS = 3 * UMAP_NEIGHBOURS
 """With fewer different points UMAP has too little data; principal components are shown instead."""
 
@@ -50,7 +57,8 @@ def fit_umap(sample_NF: Array, seed: int = 0, epochs: int = 200) -> Projection:
         return Projection(sample, _components(sample), "pca")
     _keep_compiled()
     half = _half_squares(sample)
-    parts = [_nearest(sample[i : i + CHUNK], sample, half, UMAP_NEIGHBOURS) for i in range(0, len(sample), CHUNK)]
+    chunk = max(64, CHUNK * FEATURES // max(FEATURES, sample.shape[1]))
+    parts = [_nearest(sample[i : i + chunk], sample, half, UMAP_NEIGHBOURS) for i in range(0, len(sample), chunk)]
     near, distance = (np.concatenate(part) for part in zip(*parts, strict=True))
     reducer = umap.UMAP(
         n_neighbors=UMAP_NEIGHBOURS,
@@ -62,21 +70,32 @@ def fit_umap(sample_NF: Array, seed: int = 0, epochs: int = 200) -> Projection:
     )
     with warnings.catch_warnings():
         warnings.filterwarnings(
-            "ignore", "precomputed_knn", UserWarning
-        )  # without its index nothing is added: we do not
+            "ignore", r"precomputed_knn\[2\]", UserWarning
+        )  # without an index UMAP adds no rows: we do
+        for _ in LOOPS:
+            with suppress(OSError):  # a full disk keeps a loop that is compiled from being kept, not from being used
+                return Projection(sample, np.asarray(reducer.fit_transform(sample), np.float32), "umap")
         return Projection(sample, np.asarray(reducer.fit_transform(sample), np.float32), "umap")
 
 
 @cache
 def _keep_compiled() -> None:
     """Have the loops that UMAP compiles in every process anew kept on disk; where none can be written, they are compiled."""
-    for loop in (umap.umap_.smooth_knn_dist, umap.umap_.compute_membership_strengths):
-        with suppress(RuntimeError):  # numba found no folder to write to
+    for loop in LOOPS:
+        with suppress(RuntimeError, AttributeError):  # numba found no folder to write to, or is told not to compile
             loop.enable_caching()
 
 
-def embed_points(embeddings_NF: Array, projection: Projection, chunk: int = CHUNK) -> Array:
-    """Positions of embeddings in the plane, float32 (N, 2); an embedding of the sample has its own point."""
+def embed_points(
+    embeddings_NF: Array,
+    projection: Projection,
+    chunk: int = CHUNK,
+    tell: Callable[[int, int], None] = lambda done, total: None,
+) -> Array:
+    """Positions of embeddings in the plane, float32 (N, 2); an embedding of the sample has its own point.
+
+    `tell` is called with the number of embeddings that are placed, and of all.
+    """
     sample = projection.sample_NF
     count = min(PLACING_NEIGHBOURS, len(sample))
     places = np.zeros((len(embeddings_NF), 2), np.float32)
@@ -89,6 +108,7 @@ def embed_points(embeddings_NF: Array, projection: Projection, chunk: int = CHUN
         weight = 1.0 / np.maximum(distance, 1e-6) ** 2
         weight /= weight.sum(1, keepdims=True)
         places[start : start + chunk] = (projection.xy_N2[near] * weight[..., None]).sum(1)
+        tell(start + len(embeddings), len(places))
     return places
 
 

@@ -142,7 +142,7 @@ def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 BASIC_RUN = "tile-engine run cluster --slides slides --out results --patch 32 --effort 0.02 --k 2-3 --seeds 2 --no-umap"
 """The run that most pages begin with."""
-PAGES_OF_BASIC_RUN = {"levels", "python", "readers", "run-cluster", "search", "view"}
+PAGES_OF_BASIC_RUN = {"levels", "python", "readers", "run-cluster", "search", "slurm", "tutorial-slides", "view"}
 
 
 @pytest.fixture(scope="session")

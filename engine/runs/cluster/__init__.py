@@ -127,6 +127,7 @@ def _tissue(variant: Variant, modality: Modality) -> Pipeline:
                     once,
                     settings=("umap",),
                     outputs=(samples("umap"), document("models/layout")),
+                    progress=True,
                 ),
                 Step("curves", "draw curves", draw_curves, once, outputs=pictures("k", "training")),
                 Step(
@@ -169,7 +170,7 @@ def _tissue(variant: Variant, modality: Modality) -> Pipeline:
                     write_page,
                     once,
                     columns=lambda settings: COLUMNS_OF_COHORT,
-                    outputs=(REPORT, *pictures("gallery", "umap", "slides")),
+                    outputs=(REPORT, file("summary.md"), file("slides.csv"), *pictures("gallery", "umap", "slides")),
                 ),
             ),
         },

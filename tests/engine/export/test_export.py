@@ -295,7 +295,7 @@ def test_the_command_prints_what_it_wrote(oblique: Path, tmp_path: Path) -> None
         assert done.exception is None, done.exception
         return done.stdout
 
-    assert "2 labels and layers written, for 2 volumes\n" in call("--to", "nifti", "--layer", "marker", "--quiet")
+    assert "2 files or stores written, for 2 images\n" in call("--to", "nifti", "--layer", "marker", "--quiet")
     words = ("--layer", "marker", "--layer", "score", "--grid", "layer", "--json")
     result = json.loads(call(*words).splitlines()[-1])
     assert result["exit"] == 0 and len(result["written"]) == 4 and not result["kept"]

@@ -180,6 +180,7 @@ def test_geojson_ends_at_the_image_and_has_tiles_where_they_are_asked_for(
         assert "tissue" in {one["properties"]["name"] for one in plain}
 
 
+@pytest.mark.xdist_group("cluster-volumes")  # whose finished run serves several tests
 def test_what_a_format_does_not_hold_is_refused_by_name(
     finished: Callable[[str, str], Any], mini: Any, tmp_path: Path
 ) -> None:
@@ -193,6 +194,21 @@ def test_what_a_format_does_not_hold_is_refused_by_name(
     assert caught.value.code == "E_NO_LAYER" and not any(tmp_path.iterdir())
 
 
+def test_a_run_without_clusters_has_tiles_too(finished: Callable[[str, str], Any], tmp_path: Path) -> None:
+    run = tile_engine.open_run(finished("embed", "slide-tiles").out)
+    for to, layers in (("h5", ()), ("spatialdata", ()), ("geojson", ("tiles",))):
+        tile_engine.export(run.out, ExportChoices(to, tmp_path / to, layers=layers))
+    for slide in run.slides:
+        count = int((run.tiles.obs["slide"] == slide).sum())
+        with h5py.File(tmp_path / "h5" / f"{slide}.h5") as file:
+            assert file["features"].shape == (count, run.tiles.shape[1])
+        table = anndata.read_zarr(tmp_path / "spatialdata" / f"{slide}.zarr" / "tables" / "table")
+        assert len(table) == count and "cluster" not in table.obs
+        objects = json.loads((tmp_path / "geojson" / f"{slide}.geojson").read_text())["features"]
+        assert [one["properties"]["name"] for one in objects] == ["tile"] * count
+
+
+@pytest.mark.xdist_group("cluster-volumes")  # whose finished run serves several tests
 def test_volumes_have_ome_zarr_04_too(finished: Callable[[str, str], Any], tmp_path: Path) -> None:
     run = tile_engine.open_run(finished("cluster", "volumes").out)
     tile_engine.export(run.out, ExportChoices("ome-zarr-0.4", tmp_path / "a", layers=("clusters",)))

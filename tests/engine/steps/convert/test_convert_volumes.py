@@ -106,6 +106,17 @@ def test_the_mask_has_as_many_levels_as_the_image_and_lies_on_it(run: Any) -> No
         assert 0.02 < inside.mean() < 0.9 and values[inside].mean() > 3 * values[~inside].mean() + 1
 
 
+def test_a_labels_properties_are_single_values_of_which_readers_make_columns(run: Any) -> None:
+    for store in stores(run).values():
+        attributes = attributes_of(store / "labels" / "tissue")
+        properties = attributes["ome"]["image-label"]["properties"]
+        assert {frozenset(one) for one in properties} == {frozenset({"label-value", "class", "share"})}
+        assert all(isinstance(value, int | float | str) for one in properties for value in one.values())
+        image, mask = StoredImage.open(store), StoredImage.open(store / "labels" / "tissue")
+        outside = image.read(image.frames[0].box)[0][mask.read(mask.frames[0].box)[0] == 0]
+        assert attributes["tile_engine"]["background_median"] == [pytest.approx(float(np.median(outside)), abs=1e-3)]
+
+
 @pytest.mark.parametrize("group", ["", "labels/tissue"])
 def test_validators_and_other_readers_accept_them(run: Any, group: str) -> None:
     import ngff_zarr

@@ -96,7 +96,8 @@ def _read_thinned(stored: StoredImage, level: int, channel: int) -> tuple[Array,
     out = np.empty(frame.shape, stored.dtype)
     whole = stored.frames[level].box
     for part in frame.box.cut(tuple(max(1, n // step) for n in stored.shard(level))):
-        pixels = stored.read(part.refine((step,) * len(frame.shape)) & whole, level)[channel]
+        box = part.refine((step,) * len(frame.shape)) & whole
+        pixels = stored.levels[level].read(Box((channel, *box.start), (channel + 1, *box.stop)))[0]
         out[part.slices] = pixels[(slice(None, None, step),) * len(frame.shape)]
     return out, frame
 

@@ -14,6 +14,7 @@ import pytest
 from tile_engine.engine.api import viewing
 from tile_engine.engine.runtime.load import load
 from tile_engine.engine.show.palette import FIXED_COLOURS
+from tile_engine.engine.view import deep
 from tile_engine.engine.view.held import Held
 from tile_engine.engine.view.overview import image_document, overview
 from tile_engine.engine.view.routes import PAGE, page_file, page_files
@@ -86,6 +87,17 @@ def test_a_page_is_not_written_into_results_or_images(finished: Callable[..., An
     events: list[Any] = []
     assert viewing.write_static(done.out, tmp_path / "page", events.append).is_file()
     assert not (tmp_path / "page.partial").exists() and [e.done for e in events] == [1, 2, 3]
+
+
+def test_a_slide_that_costs_too_much_is_left_out_of_the_page_by_name(
+    finished: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = finished("cluster", "slides").out
+    monkeypatch.setattr(deep, "MAX_READ", 1000)
+    assert "no coarse level" in image_document(open_viewer(out), 0, 0)["missing"]
+    folder = viewing.write_static(out, tmp_path / "page").parent
+    assert "slide: not here, the file has no coarse level." in (folder / "answers.js").read_text()
+    assert (folder / "tiles" / "0-0-o0").is_dir() and not (folder / "tiles" / "0-0-p0").exists()
 
 
 def test_the_page_to_send_names_no_subject_and_no_folder(

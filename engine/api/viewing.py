@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING
 from ...errors import MachineError, SettingsError
 from ...stores.remote import ObjectPath, absolute
 from ..pipeline.progress import Event, silent
+from ..runtime import start as runtime
 from ..runtime.options import RunOptions
+from ..runtime.stain_folders import join_again
 
 if TYPE_CHECKING:
     from ..view.server import Server
@@ -81,9 +83,8 @@ def write_static(out: str | Path, folder: str | Path, report: Callable[[Event], 
 
 def relabelled(out: Path, level: int, classes: Path, report: Callable[[Event], None]) -> None:
     """What the page's button to save does: what `relabel` does."""
-    from .commands import relabel
-
-    relabel(out, level, classes, options=RunOptions(report=report))
+    runtime.relabel(out, options=RunOptions(report=report), level=level, classes=classes, match=None)
+    join_again(out, report)
 
 
 def open_browser(url: str) -> None:

@@ -49,10 +49,12 @@ def view(
 
     Example: `tile-engine view results/`"""
     from ..engine.api import viewing
+    from .display import watched
     from .tell import print_json
 
     if static is not None:
-        page = viewing.write_static(out, static)
+        with watched(as_json=json, quiet=False) as show:
+            page = viewing.write_static(out, static, show)
         if json:
             print_json({"event": "result", "page": page, "exit": 0})
         else:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import atexit
+import html
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import MachineError, SettingsError
 from ...stores.remote import ObjectPath, absolute
-from ..pipeline.progress import Event
+from ..pipeline.progress import Event, silent
 from ..runtime import start as runtime
 from ..runtime.options import RunOptions
 from ..runtime.stain_folders import join_again
@@ -38,12 +42,14 @@ def serve(
         raise SettingsError(f"--idle is a number of minutes above 0, at most {MAX_IDLE_MINUTES}; got {idle:g}.")
     if not 0 <= port < 1 << 16:
         raise SettingsError(f"--port is a number from 0 to 65535; got {port}.")
-    server = make_server(out, port=port, read_only=read_only)
-    try:
-        ready(server.url)
-        server.serve(idle * 60)
-    except KeyboardInterrupt:
-        return
+    from ..runtime.signals import ended_by_sigterm
+
+    with ended_by_sigterm(), make_server(out, port=port, read_only=read_only) as server:
+        try:
+            ready(server.url)
+            server.serve(idle * 60)
+        except KeyboardInterrupt:
+            return
 
 
 def make_server(out: str | Path, *, port: int = 0, read_only: bool = False) -> Server:
@@ -60,11 +66,11 @@ def make_server(out: str | Path, *, port: int = 0, read_only: bool = False) -> S
         ) from error
 
 
-def write_static(out: str | Path, folder: str | Path) -> Path:
+def write_static(out: str | Path, folder: str | Path, report: Callable[[Event], None] = silent) -> Path:
     """Write the page of slides, their clusters of all levels, and the legend to `folder`; returns the file to open.
 
     It needs no server, and shows no more than these: no search, no names to save. Raises SettingsError (E_OUT) where the folder
-    holds files, and where the run is on volumes or films.
+    holds files or lies in the results or the input, and where the run is on volumes or films.
     """
     from ..view.static import write_page
     from ..view.viewer import open_viewer
@@ -72,7 +78,7 @@ def write_static(out: str | Path, folder: str | Path) -> Path:
     target = absolute(folder)
     if isinstance(target, ObjectPath):
         raise SettingsError(f"--static {folder}: the page is written to a folder of this machine.", "E_OUT")
-    return write_page(open_viewer(out), target)
+    return write_page(open_viewer(out), target, report)
 
 
 def relabelled(out: Path, level: int, classes: Path, report: Callable[[Event], None]) -> None:
@@ -82,8 +88,17 @@ def relabelled(out: Path, level: int, classes: Path, report: Callable[[Event], N
 
 
 def open_browser(url: str) -> None:
-    """Open an address in the user's browser; nothing on a machine without a screen, where a browser may be of text."""
+    """Open an address in the user's browser; nothing on a machine without a screen, where a browser may be of text.
+
+    Other users of the machine see the arguments of its processes: the browser gets a file that only its owner reads, which
+    leads to the address, and is removed when this process ends.
+    """
     import webbrowser
 
     if sys.platform in ("darwin", "win32") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
-        webbrowser.open(url)
+        folder = Path(tempfile.mkdtemp(prefix="tile-engine-view-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        page = folder / "open.html"
+        page.touch(mode=0o600)
+        page.write_text(f'<!doctype html><meta http-equiv="refresh" content="0;url={html.escape(url)}">', "utf-8")
+        webbrowser.open(page.as_uri())

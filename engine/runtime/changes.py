@@ -11,7 +11,9 @@ import time
 from collections import OrderedDict
 from pathlib import Path
 
+from ...stores.remote import to_path
 from ...stores.slides.cohort import fingerprint
+from ..pipeline.record import ImageRecord
 
 RATIO = 20
 MAX_AGE_SECONDS = 60.0
@@ -20,6 +22,15 @@ _KEPT = 64
 _recent: OrderedDict[str, tuple[str, float]] = OrderedDict()
 """Path -> fingerprint, and the time until which it is used again."""
 _lock = threading.Lock()
+
+
+def changed_file(record: ImageRecord) -> str:
+    """The first file of an image that is not as it was when the run began; "" where all are.
+
+    Raises SlideError for a file that cannot be read, and OSError for storage that cannot be reached.
+    """
+    found = ((path, before, recent_fingerprint(to_path(path), before)) for path, before in record.files)
+    return next((path for path, before, now in found if now != before), "")
 
 
 def recent_fingerprint(path: Path, expected: str) -> str:

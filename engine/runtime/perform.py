@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 from ...errors import MachineError, SlideError, TileEngineError, UnfinishedError
 from ...stores.files import DISK_FULL_ERRNOS
 from ...stores.receipts import Ledger
-from ...stores.remote import to_path
 from ..pipeline.job import Job
 from ..pipeline.settings import RunSettings
 from ..pipeline.unit import Unit
-from .changes import recent_fingerprint
+from .changes import changed_file
 from .load import load
 
 if TYPE_CHECKING:
@@ -109,19 +108,18 @@ def _unchanged(job: Job[RunSettings], unit: Unit) -> None:
         raise SlideError("the slide was rejected while this unit waited.", "E_REJECTED")
     if not job.pipeline.steps[unit.step].reads_source(job):
         return
-    for path, before in record.files:
-        try:
-            now = recent_fingerprint(to_path(path), before)
-        except (OSError, SlideError) as error:
-            raise SlideError(
-                f"the file cannot be read any more ({error}). Restore it, and run again with --redo.", "E_CHANGED"
-            ) from error
-        if now != before:
-            name = "the file" if len(record.files) == 1 else path
-            raise SlideError(
-                f"{name} was changed while the run was reading it. Run again with --redo once the file no longer changes.",
-                "E_CHANGED",
-            )
+    try:
+        changed = changed_file(record)
+    except (OSError, SlideError) as error:
+        raise SlideError(
+            f"the file cannot be read any more ({error}). Restore it, and run again with --redo.", "E_CHANGED"
+        ) from error
+    if changed:
+        name = "the file" if len(record.files) == 1 else changed
+        raise SlideError(
+            f"{name} was changed while the run was reading it. Run again with --redo once the file no longer changes.",
+            "E_CHANGED",
+        )
 
 
 def _no_fault_of_the_slide(error: Exception, out: Path) -> None:

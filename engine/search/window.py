@@ -23,19 +23,19 @@ def open_at_spacing(path: Path, spacing: float) -> Source:
     return at_spacing(open_slide(path, spacing), spacing)
 
 
-def around(source: Source, centre: tuple[float, ...], side: int) -> Box:
-    """The box of `side` cells around a centre in micrometres."""
-    frame = source.frames[0]
+def around(source: Source, centre: tuple[float, ...], side: int, level: int = 0) -> Box:
+    """The box of `side` cells of a level around a centre in micrometres."""
+    frame = source.frames[level]
     at = zip(centre, frame.origin, frame.spacing, strict=True)
     start = tuple(round((c - o) / s - side / 2) for c, o, s in at)
     return Box(start, tuple(a + side for a in start))
 
 
-def window(source: Source, box: Box) -> Array:
-    """Pixels (channel, *axes) of a box; cells outside the frame are background."""
+def window(source: Source, box: Box, level: int = 0) -> Array:
+    """Pixels (channel, *axes) of a box of a level; cells outside the frame are background."""
     out = np.full((source.channels, *box.shape), source.background, source.dtype)
-    inside = box & source.frames[0].box
+    inside = box & source.frames[level].box
     if inside.size:
-        pixels, _ = read_masked(source, inside)
+        pixels, _ = read_masked(source, inside, level)
         out[(slice(None), *inside.shift([-a for a in box.start]).slices)] = pixels
     return out

@@ -10,13 +10,14 @@ from ...errors import CorruptError
 from ...stores.array import StoredArray
 from ...stores.frame import Array, Box
 from ...stores.tables import read_table
+from ...stores.texts import read_texts
 from ..pipeline.job import Job
 from ..show.encoded import heat_colours, jpeg, palette_png
 from ..steps.films.layout import IMAGES
 from .answers import Answer
 from .viewer import Viewer
 
-TEXTS = ("name", "subject", "site", "label", "part", "named", "reason")
+TEXTS = ("name", "subject", "site", "label", "part", "named")
 """Columns of the table that the gallery shows, where it has them."""
 MAX_FILMS = 20_000
 """Films of a gallery, at most."""
@@ -35,11 +36,17 @@ def film_table(viewer: Viewer, run: int) -> Answer:
     if not has_films(job) or not (path / "zarr.json").exists():
         raise CorruptError(f"{path} holds no table yet: run the same command again.")
     table = read_table(path)
-    rows = np.arange(min(len(table.obs), MAX_FILMS))
+    used = np.flatnonzero(table.obs["reason"].astype(str) == "")  # the others are black, or have no pixels at all
+    rows = used[:MAX_FILMS]
     columns = {name: [str(v) for v in table.obs[name].iloc[rows]] for name in TEXTS if name in table.obs}
     values = np.asarray(table.X, np.float64)[rows]
     scores = {str(name): [float(v) for v in column] for name, column in zip(table.var_names, values.T, strict=True)}
-    facts = {"total": len(table.obs), "side": _stored(viewer, run, IMAGES).spec.shape[-1]}
+    facts = {
+        "rows": rows.tolist(),
+        "total": len(used),
+        "left_out": len(table.obs) - len(used),
+        "side": _stored(viewer, run, IMAGES).spec.shape[-1],
+    }
     return Answer.of({"texts": columns, "scores": scores, "maps": map_names(viewer, run), **facts})
 
 
@@ -73,17 +80,16 @@ def film_map(viewer: Viewer, run: int, row: int, number: int) -> Answer:
         raise LookupError(f"no map {number}")
     name = names[number]
     values = np.nan_to_num(_read(viewer, run, name, row).astype(np.float32))
-    top = viewer.grids.get(("top", run, name), lambda: _top(viewer, run, name), lambda top: 64)
+    top = viewer.grids.get(("top", run, viewer.stamp(run), name), lambda: _top(viewer, run, name), lambda top: 64)
     return Answer(palette_png(np.rint(np.clip(values / top, 0, 1) * 255).astype(np.uint8), heat_colours()), "image/png")
 
 
 def _top(viewer: Viewer, run: int, name: str) -> float:
     """The 99.8th percentile of a map's values, over some films."""
-    count = _stored(viewer, run, name).spec.shape[0]
-    rows = np.unique(np.linspace(0, count - 1, RANGE_FILMS).astype(int))
-    values = np.concatenate(
-        [np.nan_to_num(_read(viewer, run, name, int(row)).astype(np.float32)).ravel() for row in rows]
-    )
+    used = np.flatnonzero(read_texts(viewer.job(run).folder.films / "reason") == "")
+    rows = used[np.unique(np.linspace(0, len(used) - 1, RANGE_FILMS).astype(int))] if len(used) else used
+    films = [np.nan_to_num(_read(viewer, run, name, int(row)).astype(np.float32)).ravel() for row in rows]
+    values = np.concatenate([*films, np.zeros(0, np.float32)])
     some = values[values > 0]
     return float(np.percentile(some, 99.8)) if some.size else 1.0
 

@@ -25,7 +25,7 @@ class Held:
         """Bytes."""
         self._values: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
         self._making: dict[Hashable, threading.Lock] = {}
-        self._bytes = 0
+        self._bytes = self._cleared = 0
         self._lock = threading.Lock()
 
     def get(self, key: Hashable, make: Callable[[], V], size: Callable[[V], int]) -> V:
@@ -39,19 +39,27 @@ class Held:
             with self._lock:
                 if key in self._values:
                     return cast(V, self._values[key][0])
+                cleared = self._cleared
             try:
                 value = make()
+                with self._lock:
+                    if cleared == self._cleared:  # else it is of what was let go of
+                        self._keep(key, value, size(value))
             finally:
                 with self._lock:
-                    self._making.pop(key, None)
-            with self._lock:
-                self._values[key] = value, size(value)
-                self._bytes += size(value)
-                while self._bytes > self.limit and len(self._values) > 1:
-                    self._bytes -= self._values.popitem(last=False)[1][1]
+                    if self._making.get(key) is making:
+                        del self._making[key]
         return value
 
+    def _keep(self, key: Hashable, value: Any, size: int) -> None:
+        self._bytes += size - self._values.pop(key, (None, 0))[1]
+        self._values[key] = value, size
+        while self._bytes > self.limit and len(self._values) > 1:
+            self._bytes -= self._values.popitem(last=False)[1][1]
+
     def clear(self) -> None:
+        """Let go of everything; what is being made now is not kept."""
         with self._lock:
             self._values.clear()
             self._bytes = 0
+            self._cleared += 1

@@ -59,14 +59,15 @@ def tree_of(job: Job[Any]) -> Tree | None:
     if tree is None:
         return None
     numbering, settings = numbering_of(job, tree), job.settings
+    whole = tree.model_copy(update={"slides": {}})  # counts by slide at every level would take minutes for 10^4 slides
     levels = {}
     for level in range(min(2, tree.finest), tree.finest + 1):
-        levels[level] = shown_of(tree, numbering, settings.model_copy(update={"level": level}))
+        levels[level] = shown_of(whole, numbering, settings.model_copy(update={"level": level}))
     validity = read_document(job.folder, VALIDITY, Validity)
     recommended = 0 if validity.k == 1 else tree.recommended
     order = np.asarray(tree.numbers) - 1
     tiles = {image: (0, *np.asarray(counts)[order].tolist()) for image, counts in tree.slides.items()}
-    return Tree(levels, shown_of(tree, numbering, settings).level, recommended, validity.passing, tiles)
+    return Tree(levels, shown_of(whole, numbering, settings).level, recommended, validity.passing, tiles)
 
 
 def _level(clusters: ShownClusters) -> dict[str, Any]:

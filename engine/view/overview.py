@@ -16,8 +16,25 @@ from .viewer import Viewer
 
 def overview(viewer: Viewer) -> dict[str, Any]:
     """All runs, without what only one image has."""
-    runs = [_run(viewer, run) for run in range(len(viewer.runs))]
+    runs = [_run_or_why(viewer, run) for run in range(len(viewer.runs))]
     return {"folder": viewer.out.name, "read_only": viewer.read_only, "runs": runs}
+
+
+def _run_or_why(viewer: Viewer, run: int) -> dict[str, Any]:
+    """A run, or why it cannot be shown: the others are."""
+    try:
+        return _run(viewer, run)
+    except TileEngineError as error:
+        facts = {"name": viewer.runs[run].name, "error": error.message, "command": "", "status": "", "rejected": 0}
+        nothing = {
+            "noun": "image",
+            "plural": "images",
+            "axes": ["y", "x"],
+            "images": [],
+            "films": False,
+            "table": False,
+        }
+        return facts | nothing | {"tree": None}
 
 
 def _run(viewer: Viewer, run: int) -> dict[str, Any]:
@@ -26,6 +43,7 @@ def _run(viewer: Viewer, run: int) -> dict[str, Any]:
     table = has_plane(job)
     return {
         "name": viewer.runs[run].name,
+        "error": "",
         "command": job.pipeline.called,
         "noun": job.modality.noun,
         "plural": job.modality.plural,
@@ -54,18 +72,22 @@ def image_document(viewer: Viewer, run: int, image: int) -> dict[str, Any]:
             continue
         facts = {"number": number, "name": ref.name, "kind": ref.kind, "shape": list(grid.frame.shape)}
         overlays.append(facts | extent(grid.frame) | {"low": grid.low, "high": grid.high})
-    pictures, missing = [], ""
+    pictures, lost, missing = [], [], []
     for number, picture in enumerate(viewer.pictures(run, image)):
         try:
             deep = viewer.deep(run, image, number)
         except TileEngineError as error:
-            missing = f"{picture.name}: {error.message}"
+            lost.append(picture.name)
+            missing.append(f"{picture.name}: {error.message}")
             continue
+        if len(deep.frame.shape) == 2 and not all(map(deep.has_tiles, range(deep.reductions))):
+            missing.append(f"{picture.name}: the file has no coarse level: zoom in to see it.")
         pictures.append({"number": number, "name": picture.name, **_picture(deep)})
     if not pictures:  # overlays are shown alone
         pictures.append({"number": -1, "name": record.name, "shape": list(record.shape), **extent(record.frame)})
     tiles = tree.tiles.get(name) if tree else None
-    return {"name": record.name, "pictures": pictures, "overlays": overlays, "missing": missing, "tiles": tiles}
+    facts = {"missing": " ".join(missing), "lost": lost, "tiles": tiles}
+    return {"name": record.name, "pictures": pictures, "overlays": overlays, **facts}
 
 
 def _picture(deep: Deep) -> dict[str, Any]:

@@ -52,19 +52,21 @@ def _encoded(job: Job[Any]) -> bytes:
     finite = np.isfinite(places).all(1)
     rows, places = rows[finite], places[finite]
     numbers = {image: number for number, image in enumerate(job.slides)}
-    slides = table.obs["slide"].astype(str).to_numpy()[rows]
-    kept = np.array([slide in numbers for slide in slides], bool)
-    rows, places, slides = rows[kept], places[kept], slides[kept]
+    slides = table.obs["slide"].astype("category").cat
+    images = np.array([numbers.get(str(slide), -1) for slide in slides.categories])[slides.codes.to_numpy()[rows]]
+    kept = images >= 0
+    rows, places, images = rows[kept], places[kept], images[kept]
     centres = np.stack([table.obs[f"{axis}_um"].to_numpy()[rows] for axis in job.modality.axes], 1)
-    for image in dict.fromkeys(slides):
-        own = slides == image
-        centres[own] = job.slides[image].placement.to_grid(centres[own])
+    for image, record in enumerate(job.slides.values()):
+        if not record.placement.straight:
+            own = images == image
+            centres[own] = record.placement.to_grid(centres[own])
     fine = table.obs["assignment"].to_numpy()[rows] if "assignment" in table.obs else np.zeros(len(rows))
     head = {"method": PLACED_BY.get(method, method), "count": len(rows), "total": len(table.obs)}
     head["axes"] = list(job.modality.axes)
     columns = [*places.T, *centres.T.astype(np.float32)]
     parts = [np.ascontiguousarray(column, "<f4").tobytes() for column in columns]
-    parts.append(np.array([numbers[s] for s in slides], "<u4").tobytes())
+    parts.append(images.astype("<u4").tobytes())
     parts.append(np.asarray(fine, np.uint8).tobytes())
     line = json.dumps(head).encode()
     return line + b" " * (-(len(line) + 1) % 4) + b"\n" + b"".join(parts)  # columns begin at multiples of four bytes

@@ -13,6 +13,7 @@ from typing import Any
 from ...errors import LockedError, SettingsError, TileEngineError
 from ..pipeline.progress import Event
 from .answers import Answer, RequestError
+from .edited import IGNORED, table_of
 from .viewer import Viewer
 
 COLUMNS = ("cluster", "name", "colour", "into")
@@ -44,9 +45,10 @@ def start_saving(viewer: Viewer, saving: Saving, run: int, body: Any) -> Answer:
     out, tree = viewer.job(run).folder.out, viewer.tree(run)
     if tree is None:
         raise SettingsError("this run has no clusters to name.", "E_NO_CLUSTERS")
-    level, rows = _checked(body)
-    if level not in tree.levels:
-        raise RequestError("level is a level of the tree")
+    level, edits = _checked(body)
+    if level not in tree.levels or not edits.keys() <= set(tree.levels[level].numbers):
+        raise RequestError("level is a level of the tree, and the clusters are those of this level")
+    rows = table_of(tree, level, edits)
     if not viewer.busy.acquire(blocking=False):
         raise LockedError("names are being saved already: wait until that is done.")
     saving.state, saving.text = "running", "begins"
@@ -69,19 +71,19 @@ def _save(viewer: Viewer, saving: Saving, out: Path, level: int, rows: list[dict
                 writer.writeheader()
                 writer.writerows(rows)
             viewer.relabel(out, level, path, report)
-        saving.state, saving.text = "done", ""
+        end = "done", ""
     except TileEngineError as error:
-        saving.state, saving.text = "failed", f"{error.message} [{error.code}]"
+        end = "failed", f"{error.message} [{error.code}]"
     except Exception:
         log.exception("saving the names of clusters failed")
-        saving.state, saving.text = "failed", "an error inside of tile-engine: it is in the terminal"
-    finally:
-        viewer.forget()
-        viewer.busy.release()
+        end = "failed", "an error inside of tile-engine: it is in the terminal"
+    viewer.forget()
+    viewer.busy.release()
+    saving.text, saving.state = end[1], end[0]  # last: who sees the end may save again at once
 
 
-def _checked(body: Any) -> tuple[int, list[dict[str, str]]]:
-    """(level, rows of the CSV). What a row may hold is checked by `relabel`."""
+def _checked(body: Any) -> tuple[int, dict[int, dict[str, str]]]:
+    """(level, cluster -> what was edited of it). What a name and a colour may be is checked by `relabel`."""
     if not isinstance(body, dict) or not isinstance(body.get("level"), int) or not isinstance(body.get("rows"), list):
         raise RequestError("the body is {level, rows}")
     rows = body["rows"]
@@ -89,4 +91,14 @@ def _checked(body: Any) -> tuple[int, list[dict[str, str]]]:
         raise RequestError("rows are at most 255 objects")
     if not all(isinstance(row.get(name, ""), str) for row in rows for name in COLUMNS):
         raise RequestError("cells are texts")
-    return body["level"], [{name: row.get(name, "") for name in COLUMNS} for row in rows]
+    edits = {_number(row.get("cluster", "")): {name: row[name] for name in COLUMNS[1:] if name in row} for row in rows}
+    for edit in edits.values():
+        if edit.get("into", "") not in ("", IGNORED):
+            _number(edit["into"])
+    return body["level"], edits
+
+
+def _number(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or len(text) > 3:
+        raise RequestError("a cluster is a number")
+    return int(text)

@@ -16,7 +16,8 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
@@ -57,7 +58,10 @@ class Server(ThreadingHTTPServer):
         self.token = secrets.token_urlsafe(32)
         self.savings = {run: Saving() for run in range(len(viewer.runs))}
         self.last = time.monotonic()
-        """When somebody with the token asked last."""
+        """When somebody with the token asked last, or was answered."""
+        self.in_flight = 0
+        """Requests with the token that are being answered."""
+        self._counting = threading.Lock()
 
     @property
     def port(self) -> int:
@@ -73,14 +77,28 @@ class Server(ThreadingHTTPServer):
         """Name of the cookie: cookies of one host are shared by all its ports."""
         return f"tile-engine-{self.port}"
 
+    @contextmanager
+    def answering(self) -> Iterator[None]:
+        """Context in which a request is answered: the server does not end meanwhile."""
+        with self._counting:
+            self.in_flight += 1
+        try:
+            yield
+        finally:
+            with self._counting:
+                self.in_flight -= 1
+                self.last = time.monotonic()
+
     def serve(self, idle: float) -> None:
         """Answer until nobody has asked for `idle` seconds, or until interrupted; what is being saved is saved first."""
         thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.1}, name="viewer", daemon=True)
         thread.start()
         try:
-            while time.monotonic() - self.last < idle or self.viewer.busy.locked():
+            while time.monotonic() - self.last < idle or self.in_flight or self.viewer.busy.locked():
                 time.sleep(min(0.2, idle))
         finally:
+            if self.viewer.busy.locked():
+                log.warning("names of clusters are being saved: the viewer ends when that is done")
             self.shutdown()
             self.server_close()
             for saving in self.savings.values():
@@ -145,13 +163,16 @@ class Handler(BaseHTTPRequestHandler):
         if not is_page and self.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
             self.close_connection = True
             return _failure(403, "requests of other pages are refused")
-        split = urlsplit(self.path)
-        query = Query(dict(parse_qsl(split.query, max_num_fields=MAX_FIELDS)))
+        try:
+            split = urlsplit(self.path)
+            query = Query(dict(parse_qsl(split.query, max_num_fields=MAX_FIELDS)))
+        except ValueError:
+            raise RequestError("the address is not understood") from None
         if not self._allowed(query):
             self.close_connection = True
             return _failure(403, "open the address that tile-engine printed: it holds the token")
-        self.server.last = time.monotonic()
-        return method(split.path, query)
+        with self.server.answering():
+            return method(split.path, query)
 
     def _allowed(self, query: Query) -> bool:
         given = [self._cookie(), query.values.get("token", "") if self.command == "GET" else ""]
@@ -188,7 +209,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _saving(self, path: str) -> tuple[int, Saving]:
         number = path.removeprefix("/api/runs/").removesuffix(SAVE)
-        if not number.isascii() or not number.isdecimal() or len(number) > 9:
+        if path != f"/api/runs/{number}{SAVE}" or not number.isascii() or not number.isdecimal() or len(number) > 9:
             raise LookupError(path)
         return int(number), self.server.savings[int(number)]
 

@@ -4,26 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...stores.frame import Array, Box
-from ...stores.source import Source
+from ...stores.frame import Box
 from ..show.encoded import jpeg, palette_png
 from .answers import Answer, Query
 from .deep import eight_bit
-from .grid import MAX_SIDE
+from .grid import shown_level
 from .tiles import chosen_cells, colours_of
 from .viewer import Viewer
-
-
-def shown_level(source: Source) -> int:
-    """The finest level of a volume whose sides are at most `MAX_SIDE`; else the coarsest one."""
-    small = [i for i, frame in enumerate(source.frames) if max(frame.shape) <= MAX_SIDE]
-    return small[0] if small else len(source.frames) - 1
 
 
 def picture_slice(viewer: Viewer, query: Query, run: int, image: int, picture: int) -> Answer:
     """The plane perpendicular to `axis` through the position `at` (micrometres), as JPEG; up is superior, or anterior."""
     deep = viewer.deep(run, image, picture)
-    level = shown_level(deep.source)
+    level = shown_level(deep.source.frames)
     frame = deep.source.frames[level]
     axis = query.integer("axis", most=2)
     index = cell_at(frame.origin[axis], frame.spacing[axis], frame.shape[axis], query.number("at"))
@@ -34,7 +27,9 @@ def picture_slice(viewer: Viewer, query: Query, run: int, image: int, picture: i
         pixels = np.take(deep.source.read(Box(tuple(start), tuple(stop)), level), 0, axis + 1)
         return jpeg(eight_bit(pixels[:, ::-1], deep.window))
 
-    return Answer(viewer.tiles.get(("slice", run, image, picture, axis, index), make, len), "image/jpeg")
+    return Answer(
+        viewer.tiles.get(("slice", run, viewer.stamp(run), image, picture, axis, index), make, len), "image/jpeg"
+    )
 
 
 def overlay_slice(viewer: Viewer, query: Query, run: int, image: int, overlay: int) -> Answer:
@@ -42,8 +37,8 @@ def overlay_slice(viewer: Viewer, query: Query, run: int, image: int, overlay: i
     frame = viewer.grid(run, image, overlay).frame
     axis = query.integer("axis", most=2)
     index = cell_at(frame.origin[axis], frame.spacing[axis], frame.shape[axis], query.number("at"))
-    cells: Array = np.take(chosen_cells(viewer, query, run, image, overlay), index, axis)
-    cells = np.ascontiguousarray(cells[::-1])
+    plane = tuple(index if i == axis else slice(None) for i in range(3))
+    cells = np.ascontiguousarray(chosen_cells(viewer, query, (run, image, overlay), plane)[::-1])
     return Answer(palette_png(cells, colours_of(viewer, query, run, image, overlay)), "image/png")
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from ...stores.downsample import resize
 from ...stores.frame import Array, Box
 from ..search.window import around, window
 from ..show.encoded import heat_colours, jpeg, palette_png
 from ..steps.settings import PatchSettings
 from .answers import Answer, Query
-from .deep import eight_bit, tile_box
+from .deep import check_cost, eight_bit, tile_box
 from .grid import Grid
 from .viewed import CONFIDENCE
 from .viewer import Viewer
@@ -29,33 +32,33 @@ def picture_tile(viewer: Viewer, query: Query, run: int, image: int, picture: in
     def make() -> bytes:
         return jpeg(viewer.deep(run, image, picture).tile(z, y, x))
 
-    return Answer(viewer.tiles.get(("tile", run, image, picture, z, y, x), make, len), "image/jpeg")
+    return Answer(viewer.tiles.get(("tile", run, viewer.stamp(run), image, picture, z, y, x), make, len), "image/jpeg")
 
 
 def overlay_tile(viewer: Viewer, query: Query, run: int, image: int, overlay: int) -> Answer:
     """PNG with clear cells; k is the level of the tree, hide the numbers left out, min the confidence asked for, 0 to 1."""
     z, y, x = query.integer("z", most=MAX_REDUCTION), query.integer("y"), query.integer("x")
-    cells = chosen_cells(viewer, query, run, image, overlay)
+    whole = viewer.grid(run, image, overlay).frame.shape
     step = 2**z
-    shape = -(-cells.shape[0] // step), -(-cells.shape[1] // step)
+    shape = -(-whole[0] // step), -(-whole[1] // step)
     box = tile_box(shape, y, x)
     rows, columns = (
         np.minimum(np.arange(a, b) * step + step // 2, n - 1)
-        for a, b, n in zip(box.start, box.stop, cells.shape, strict=True)
+        for a, b, n in zip(box.start, box.stop, whole, strict=True)
     )
-    return Answer(
-        palette_png(cells[np.ix_(rows, columns)], colours_of(viewer, query, run, image, overlay)), "image/png"
-    )
+    cells = chosen_cells(viewer, query, (run, image, overlay), np.ix_(rows, columns))
+    return Answer(palette_png(cells, colours_of(viewer, query, run, image, overlay)), "image/png")
 
 
-def chosen_cells(viewer: Viewer, query: Query, run: int, image: int, overlay: int) -> Array:
-    """Cells of an overlay, uint8 (*axes); 0 where they are less sure than the query's `min`."""
-    grid = viewer.grid(run, image, overlay)
+def chosen_cells(viewer: Viewer, query: Query, of: tuple[int, int, int], index: Any) -> Array:
+    """Cells at an index of the grid of an overlay (run, image, overlay), uint8; 0 where less sure than the query's `min`."""
+    run, image, overlay = of
+    cells: Array = viewer.grid(run, image, overlay).cells[index]
     least = query.number("min", 0.0)
     sure = confidence_of(viewer, run, image) if least > 0 else None
     if sure is None or viewer.overlays(run, image)[overlay].kind != "clusters":
-        return grid.cells
-    return np.where(sure.cells >= 1 + round(least * 254), grid.cells, 0).astype(np.uint8)
+        return cells
+    return np.where(sure.cells[index] >= 1 + round(least * 254), cells, 0).astype(np.uint8)
 
 
 def confidence_of(viewer: Viewer, run: int, image: int) -> Grid | None:
@@ -85,15 +88,22 @@ def colours_of(viewer: Viewer, query: Query, run: int, image: int, overlay: int)
 def patch(viewer: Viewer, query: Query, run: int, image: int) -> Answer:
     """The patch around a tile's centre, as the network sees its place, in the picture `picture`: JPEG."""
     job = viewer.job(run)
-    deep = viewer.deep(run, image, query.integer("picture", 0))
+    picture = query.integer("picture", 0)
+    deep = viewer.deep(
+        run, image, picture if picture < len(viewer.pictures(run, image)) else 0
+    )  # images differ in versions
     side = min(job.settings.side if isinstance(job.settings, PatchSettings) else NO_PATCH, MAX_PATCH)
     frame = deep.frame
-    scale = job.slides[viewer.image(run, image)].spacing[0] / frame.spacing[0] if len(frame.shape) == 2 else 1.0
-    box = around(deep.source, query.centre(frame.axes), max(1, round(side * scale)))
     if len(frame.shape) == 3:
+        box = around(deep.source, query.centre(frame.axes), side)
         middle = (box.start[0] + box.stop[0]) // 2
         box = Box((middle, *box.start[1:]), (middle + 1, *box.stop[1:]))
         pixels = window(deep.source, box)[:, 0, ::-1]
     else:
-        pixels = window(deep.source, box)[deep.first :]
+        spacing = job.slides[viewer.image(run, image)].spacing[0]
+        level = deep.level_of(spacing)
+        scale = spacing / deep.source.frames[level].spacing[0]
+        box = around(deep.source, query.centre(frame.axes), max(1, round(side * scale)), level)
+        check_cost(deep.source, box)
+        pixels = resize(window(deep.source, box, level)[deep.first : deep.first + 3], (side, side))
     return Answer(jpeg(eight_bit(pixels, deep.window)), "image/jpeg")

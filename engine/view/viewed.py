@@ -11,9 +11,11 @@ from ...errors import CorruptError, SlideError
 from ...stores.frame import Frame
 from ...stores.image import ATTRIBUTES_KEY, StoredImage, attributes_of
 from ...stores.source import Source
+from ...stores.warps.stacked import Stacked
 from ..export.fields import Field, fields_of
 from ..pipeline.job import Job
 from ..runs.anomaly.score_names import PROPERTIES, QUICK_NAMES, called
+from ..runtime.changes import changed_file
 
 CLUSTERS = "clusters"
 ASSIGNMENT, CONFIDENCE = "assignment", "confidence"
@@ -63,17 +65,22 @@ def pictures_of(job: Job[Any], image: str) -> list[PictureRef]:
 def source_of(job: Job[Any], image: str, picture: PictureRef) -> Source:
     """The pixels of a picture: from the store, or from the image's own file where the store keeps none.
 
-    Raises SlideError if that file cannot be read (any more), and CorruptError for a damaged store.
+    Raises SlideError if that file cannot be read any more or was changed (E_CHANGED), and CorruptError for a damaged store.
     """
     if picture.path is not None:
         return StoredImage.open(picture.path)
     if job.pixels != "none":
         return job.stored(image)
+    record = job.slides[image]
     try:
-        return job.modality.levels(job, image)
+        if changed := changed_file(record):
+            raise SlideError(
+                f"{changed} was changed after the run had begun: it is not what lies under the clusters.", "E_CHANGED"
+            )
+        levels = job.modality.levels(job, image)
     except OSError as error:
-        path = job.slides[image].path
-        raise SlideError(f"{path} cannot be read, and the run keeps no pixels ({error.strerror}).") from error
+        raise SlideError(f"{record.path} cannot be read, and the run keeps no pixels ({error.strerror}).") from error
+    return levels.only(picture.first // 3) if isinstance(levels, Stacked) else levels
 
 
 def overlays_of(job: Job[Any], image: str) -> list[OverlayRef]:
@@ -115,6 +122,7 @@ def _fields(job: Job[Any], image: str) -> list[Field]:
     for field in fields_of(job.folder.slide(image)):
         try:
             if field.is_finished:
+                StoredImage.open(field.path)
                 found.append(field)
         except CorruptError:  # damaged: `verify` names it
             continue

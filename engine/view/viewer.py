@@ -10,6 +10,7 @@ from typing import Any
 
 from ...errors import SettingsError
 from ...stores.folder import Folder
+from ...stores.ours import check_links
 from ...stores.remote import ObjectPath, absolute
 from ..pipeline.documents import find_stain_runs, read_run
 from ..pipeline.job import Job
@@ -24,6 +25,9 @@ from .viewed import OverlayRef, PictureRef, overlays_of, pictures_of, source_of
 
 MEMORY = 1 << 28
 """Bytes of grids and of encoded tiles that are kept, at most, each."""
+
+MAX_OPEN = 16
+"""Pictures whose files are open, at most."""
 
 Relabel = Callable[[Path, int, Path, Callable[[Event], None]], object]
 """(folder of a run, level, CSV of classes, report): shows another level or other names, as the command `relabel` does."""
@@ -48,6 +52,8 @@ class Viewer:
     """None where nothing may be written."""
     grids: Held = field(default_factory=lambda: Held(MEMORY))
     tiles: Held = field(default_factory=lambda: Held(MEMORY))
+    deeps: Held = field(default_factory=lambda: Held(MAX_OPEN))
+    """Counted one by one."""
     busy: threading.Lock = field(default_factory=threading.Lock)
     """Held while names are saved: one at a time."""
 
@@ -70,51 +76,63 @@ class Viewer:
 
     def pictures(self, run: int, image: int) -> list[PictureRef]:
         job, name = self.job(run), self.image(run, image)
-        return self.grids.get(("pictures", run, image), lambda: pictures_of(job, name), lambda refs: 1 << 10)
+        return self.grids.get(
+            ("pictures", run, image, self.stamp(run)), lambda: pictures_of(job, name), lambda refs: 1 << 10
+        )
 
     def overlays(self, run: int, image: int) -> list[OverlayRef]:
         job, name = self.job(run), self.image(run, image)
-        return self.grids.get(("overlays", run, image), lambda: overlays_of(job, name), lambda refs: 1 << 10)
+        return self.grids.get(
+            ("overlays", run, image, self.stamp(run)), lambda: overlays_of(job, name), lambda refs: 1 << 10
+        )
 
     def deep(self, run: int, image: int, picture: int) -> Deep:
         """A picture. Raises SlideError where the file that holds its pixels is gone."""
         pictures = self.pictures(run, image)
         chosen = pictures[_within(picture, len(pictures))]
         job, name = self.job(run), self.image(run, image)
-        return self.grids.get(
-            ("deep", run, image, picture),
+        return self.deeps.get(
+            (run, image, picture, self.stamp(run)),
             lambda: Deep.of(source_of(job, name, chosen), chosen.first),
-            lambda deep: 1 << 16,
+            lambda deep: 1,
         )
 
     def grid(self, run: int, image: int, overlay: int) -> Grid:
         overlays = self.overlays(run, image)
         chosen = overlays[_within(overlay, len(overlays))]
-        return self.grids.get(("grid", run, image, overlay), lambda: grid_of(chosen), lambda grid: grid.nbytes)
+        key = "grid", run, image, overlay, self.stamp(run)
+        return self.grids.get(key, lambda: grid_of(chosen), lambda grid: grid.nbytes)
 
     def stamp(self, run: int) -> int:
-        """Changes when the run does."""
+        """Changes when the run does: part of the key of all that is held of it."""
         return (self.runs[run].out / "run.json").stat().st_mtime_ns
 
     def forget(self) -> None:
         """Let go of all that was opened: the run has changed."""
         self.grids.clear()
         self.tiles.clear()
+        self.deeps.clear()
 
 
 def open_viewer(out: str | Path, relabel: Relabel | None = None) -> Viewer:
-    """The viewer of a folder: of its run, or of the run for each stain. Raises SettingsError (E_NO_RUN) where it holds none."""
+    """The viewer of a folder: of its run, or of the run for each stain.
+
+    Raises SettingsError (E_NO_RUN) where it holds none, and (E_FOREIGN) for a link in the folders that a run writes.
+    """
     folder = absolute(out)
     if isinstance(folder, ObjectPath):
         raise SettingsError(
             f"{out} is in an object store, and the viewer shows folders of this machine: copy it here first."
         )
+    check_links(folder)
     stains = find_stain_runs(Folder(folder))
     if stains is None:
         read_run(Folder(folder))
         return Viewer(folder, (Shown(folder.name, folder),), relabel)
     begun = begun_jobs(folder, stains)
     runs = tuple(Shown(run.name, folder / run.folder) for run in stains.runs if run.folder in begun)
+    for run in runs:
+        check_links(run.out)
     if not runs:
         raise SettingsError(f"{folder} holds no run that has begun: run the same command again.", "E_NO_RUN")
     return Viewer(folder, runs, relabel)

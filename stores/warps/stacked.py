@@ -42,6 +42,11 @@ class Stacked:
             out[i * self._each : (i + 1) * self._each] = self.background if source is None else source.read(box, level)
         return out
 
+    def only(self, section: int) -> Stacked:
+        """The same stack with the pixels of one section: the channels of the others are background, and nothing is read."""
+        sources = [source if i == section else None for i, source in enumerate(self._sources)]
+        return Stacked(sources, self.frames, channels=self._each, dtype=self.dtype, background=self.background)
+
     def absent(self, box: Box, level: int = 0) -> list[Box]:
         """The parts of `box` that the file of some section does not hold."""
         gaps = [gap for source in self._sources if source is not None for gap in source.absent(box, level)]

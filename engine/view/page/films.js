@@ -24,7 +24,6 @@
       box.value = choice[name];
       box.addEventListener("change", () => { choice[name] = box.value; change(); });
     };
-    const called = (name) => name.replaceAll("_", " ");
     pick("Sorted by", "sort", [...Object.keys(table.scores).map((name) => [name, called(name)]), ["", "name"]], sort);
     const turn = make("button", bar, "highest first", { type: "button", "aria-pressed": "true" });
     turn.addEventListener("click", () => { choice.down = !choice.down; turn.textContent = choice.down ? "highest first" : "lowest first"; sort(); });
@@ -48,7 +47,7 @@
     if (values) order = order.filter((row) => values[row] !== null);
     const sign = choice.down ? -1 : 1;
     order.sort((a, b) => (values ? sign * (values[a] - values[b]) : sign * -names[a].localeCompare(names[b])));
-    byId("films-note").textContent = `${order.length.toLocaleString("en")} films${table.total > names.length ? ` of the first ${names.length.toLocaleString("en")}` : ""}`;
+    byId("films-note").textContent = `${order.length.toLocaleString("en")} films${table.total > names.length ? ` of the first ${names.length.toLocaleString("en")}` : ""}${table.left_out ? `; ${table.left_out.toLocaleString("en")} are left out by the run` : ""}`;
     redraw();
   };
   const redraw = () => {
@@ -62,9 +61,10 @@
     for (const row of order.slice(shown, shown + STEP)) {
       const name = table.texts.name[row], figure = make("figure", gallery, "", { class: "film" });
       const view = make("button", figure, "", { type: "button", class: "view", "aria-label": `${name}: larger` });
-      make("img", view, "", { src: TE.api.url(`runs/${state.run}/films/${row}`), alt: `film ${name}`, loading: "lazy" });
+      const film = `runs/${state.run}/films/${table.rows[row]}`;
+      make("img", view, "", { src: TE.api.url(film), alt: `film ${name}`, loading: "lazy" });
       if (table.maps.length && Number(choice.map) >= 0) {
-        make("img", view, "", { src: TE.api.url(`runs/${state.run}/films/${row}/maps/${choice.map}`), alt: "", class: "over", loading: "lazy" }).style.opacity = choice.opacity;
+        make("img", view, "", { src: TE.api.url(`${film}/maps/${choice.map}`), alt: "", class: "over", loading: "lazy" }).style.opacity = choice.opacity;
       }
       const caption = make("figcaption", figure), value = table.scores[choice.sort]?.[row];
       make("p", caption, name, { class: "more", title: name });

@@ -19,6 +19,7 @@
     ["p", "plane of all tiles", press("plane-on")],
     ["l", "lasso on and off", () => TE.setLasso(!TE.lassoing)],
     ["e", "name clusters", press("edit")],
+    ["s", "tiles like the one in the middle", () => { if (!TE.run().films && state.documents[0]) TE.emit("click", { pane: 0, centre: TE.middle() }); }],
     ["0", "the whole image", () => TE.maps.forEach((map) => map.viewer.viewport.goHome())],
     ["Escape", "let go of chosen tiles", () => { TE.setLasso(false); if (state.chosen.length) TE.choose([]); }],
     ["?", "this list", () => byId("help").showModal()],

@@ -13,6 +13,11 @@
     }
     return found;
   };
+  const sampled = () => {
+    if (!TE.plane) return "";
+    const whole = TE.tree() ? TE.tree().tiles.reduce((a, b) => a + b, 0) : TE.plane.total;
+    return whole > TE.plane.count ? `; counted in a sample of ${TE.plane.count.toLocaleString("en")} of ${whole.toLocaleString("en")} tiles` : "";
+  };
   const choose = (rows) => {
     state.chosen = rows;
     byId("chosen-part").hidden = !rows.length;
@@ -24,7 +29,7 @@
     }
     const images = new Set(rows.map((row) => TE.plane.image[row])).size;
     const said = [...counts].sort((a, b) => b[1] - a[1]).slice(0, 6).map(([name, n]) => `${name} ${((100 * n) / rows.length).toFixed(0)} %`);
-    byId("chosen-note").textContent = `${said.join(", ")}; on ${images} of ${TE.run().images.length} ${TE.run().plural}`;
+    byId("chosen-note").textContent = `${said.join(", ")}; on ${images} of ${TE.run().images.length} ${TE.run().plural}${sampled()}`;
     const box = byId("chosen"), step = Math.max(1, rows.length / SHOWN);
     box.replaceChildren();
     for (let i = 0; i < Math.min(SHOWN, rows.length); i += 1) {

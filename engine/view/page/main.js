@@ -42,13 +42,12 @@
     byId("panes-choice").hidden = !several || (run.axes.length !== 2 && !run.table);
     byId("two").hidden = run.axes.length !== 2;
     byId("plane-on").hidden = !run.table || !!TE.answers;
-    byId("pane-0").hidden = run.films;
-    byId("side").hidden = run.films;
-    const unfinished = run.status === "done" ? "" : "This run is not finished: what it has so far is shown. ";
+    byId("pane-0").hidden = byId("side").hidden = !several; // films, and a run that cannot be shown
+    const unfinished = run.status === "done" || run.error ? "" : "This run is not finished: what it has so far is shown. ";
     TE.emit("run");
     await setPanes("one");
     if (several) await TE.show(0, 0);
-    if (unfinished) TE.say(unfinished);
+    TE.say([run.error, unfinished, state.documents[0]?.missing].filter(Boolean).join(" "));
   };
 
   // #run=0&image=2&level=5
@@ -82,6 +81,10 @@
   byId("two").addEventListener("click", () => setPanes("two"));
   byId("plane-on").addEventListener("click", () => setPanes(state.panes === "plane" ? "one" : "plane"));
   TE.on("image", (pane) => { if (pane === 1 && TE.planar()) second(); });
+  TE.on("stays", (pane) => {
+    const choice = pane ? byId("pane-1").querySelector(".which") : byId("image");
+    if (choice) choice.value = state.images[pane];
+  });
   TE.on("image level", remember);
   begin().catch((error) => TE.say(error.message));
 })();

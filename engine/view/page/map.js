@@ -121,7 +121,7 @@
       if (whole) requestAnimationFrame(() => viewer.viewport.goHome(true));
       drawPoints();
     });
-    viewer.addHandler("tile-load-failed", ({ tiledImage }) => { if (tiledImage === base) TE.say("Some tiles of the picture could not be read."); });
+    viewer.addHandler("tile-load-failed", ({ tiledImage }) => { if (tiledImage === base && !state.documents[pane]?.missing) TE.say("Some tiles of the picture could not be read."); });
 
     const placeOf = (x, y) => toPlace(viewer.viewport.viewerElementToViewportCoordinates(new OpenSeadragon.Point(x, y)));
     stage.addEventListener("pointermove", (event) => {
@@ -160,7 +160,7 @@
     };
     const setMark = (centre, side) => { mark = centre ? { centre, side } : null; drawPoints(); };
     const bare = () => { bar.hidden = choice.hidden && state.panes !== "two"; };
-    stage.addEventListener("pointerenter", () => { leader = pane; });
+    for (const begins of ["pointerenter", "focusin"]) stage.addEventListener(begins, () => { leader = pane; });
     return { viewer, bare, frame, shown, soon, drawPoints, goTo, setMark, toView, toPlace, stage };
   };
 
@@ -176,6 +176,7 @@
   };
 
   TE.maps = [];
+  TE.middle = () => (TE.planar() ? TE.maps[0].toPlace(TE.maps[0].viewer.viewport.getCenter()) : TE.cutsAt());
   TE.startMaps = () => {
     if (TE.maps.length) return;
     TE.maps = [make(0), make(1)];

@@ -3,6 +3,7 @@
 (() => {
   const { state, byId, make } = TE;
   const IGNORED = "ignored", GREY = "#9a9a9a";
+  let saving = false;
 
   const begin = () => {
     const level = TE.level(), body = byId("legend").tBodies[0];
@@ -17,11 +18,18 @@
       make("option", into, "its own", { value: "" });
       make("option", into, "ignored", { value: IGNORED });
       level.numbers.forEach((other, j) => { if (other !== number) make("option", into, `into ${other} ${level.names[j]}`, { value: other }); });
-      into.value = level.into[number] || "";
+      const name = row.querySelector("[data-of=name]"), colour = row.querySelector("[data-of=colour]");
+      const target = level.numbers.indexOf(level.into[number] || number);
+      into.value = level.names[target] === IGNORED ? IGNORED : level.into[number] || "";
+      into.dataset.was = into.value;
       into.addEventListener("change", () => {
-        if (into.value !== IGNORED) return;
-        row.querySelector("[data-of=name]").value = IGNORED;
-        row.querySelector("[data-of=colour]").value = GREY;
+        if (into.value === IGNORED) [name.value, colour.value] = [IGNORED, GREY];
+        else if (name.value === IGNORED) name.value = "";
+      });
+      name.placeholder = `cluster ${number}`;
+      name.addEventListener("input", () => {
+        if (name.value === IGNORED) into.value = IGNORED;
+        else if (into.value === IGNORED) into.value = "";
       });
     });
     drawEdit();
@@ -30,7 +38,9 @@
   const drawEdit = () => {
     byId("edit-row").hidden = !state.editing;
     byId("edit").setAttribute("aria-pressed", state.editing);
-    byId("level").disabled = byId("level-reset").disabled = state.editing;
+    byId("level").disabled = byId("level-reset").disabled = byId("run").disabled = state.editing; // names are of one level of one run
+    byId("save").disabled = byId("cancel").disabled = saving;
+    byId("edit").disabled = saving || state.folder.read_only;
   };
   const end = () => {
     state.editing = false;
@@ -38,24 +48,15 @@
     TE.drawLegend();
   };
 
-  // All clusters of the tree, so that names at finer levels stay; those of this level as they were edited. Several that are
-  // ignored are one: the first of them.
-  const rows = () => {
-    const tree = TE.tree(), finest = tree.levels[Math.max(...Object.keys(tree.levels).map(Number))];
-    const edited = new Map([...byId("legend").tBodies[0].rows].map((row) => [Number(row.dataset.number), row]));
-    const value = (number, of) => edited.get(number).querySelector(`[data-of=${of}]`).value;
-    const ignored = [...edited.keys()].filter((number) => value(number, "into") === IGNORED);
-    return finest.numbers.map((number, i) => {
-      if (!edited.has(number)) return { cluster: String(number), name: finest.names[i], colour: finest.colours[i], into: String(finest.into[number] || "") };
-      const into = value(number, "into");
-      const other = into === IGNORED ? (number === ignored[0] ? "" : ignored[0]) : into;
-      return { cluster: String(number), name: value(number, "name").trim(), colour: value(number, "colour"), into: String(other) };
-    });
-  };
-  const path = () => `runs/${state.run}/clusters`;
-  const wait = async () => {
+  // The clusters of this level as they were edited; the server adds those of finer levels, and leaves a merge that nobody chose.
+  const rows = () => [...byId("legend").tBodies[0].rows].map((row) => {
+    const field = (of) => row.querySelector(`[data-of=${of}]`), into = field("into");
+    const edited = { cluster: row.dataset.number, name: field("name").value.trim(), colour: field("colour").value };
+    return into.value === into.dataset.was ? edited : { ...edited, into: into.value };
+  });
+  const wait = async (path) => {
     for (;;) {
-      const { state: now, text } = await TE.api.get(path());
+      const { state: now, text } = await TE.api.get(path);
       byId("save-state").textContent = now === "running" ? `saving: ${text}` : text;
       if (now === "failed") throw new Error(text);
       if (now !== "running") return;
@@ -63,29 +64,34 @@
     }
   };
   const save = async () => {
-    byId("save").disabled = true;
+    const path = `runs/${state.run}/clusters`;
+    saving = true;
+    drawEdit();
     TE.say("");
     try {
-      await TE.api.post(path(), { level: state.level, rows: rows() });
-      await wait();
+      await TE.api.post(path, { level: state.level, rows: rows() });
+      await wait(path);
       state.folder = await TE.api.get("runs");
       state.saved = (state.saved || 0) + 1;
       await Promise.all([0, 1].filter((pane) => state.documents[pane]).map(async (pane) => { state.documents[pane] = await TE.api.get(TE.path(pane)); }));
+      saving = false;
       end();
       TE.emit("saved");
     } catch (error) {
       TE.say(`The names were not saved: ${error.message}`);
       byId("save-state").textContent = "";
     }
-    byId("save").disabled = false;
+    saving = false;
+    drawEdit();
   };
 
   byId("edit").addEventListener("click", () => (state.editing ? end() : begin()));
   byId("cancel").addEventListener("click", end);
   byId("save").addEventListener("click", save);
   TE.on("run", () => {
+    if (state.editing) end();
+    drawEdit();
     byId("edit").hidden = !!TE.answers;
-    byId("edit").disabled = state.folder.read_only;
     byId("edit").title = state.folder.read_only ? "The viewer was started with --read-only" : "Name, merge and ignore clusters (e)";
   });
 })();

@@ -10,6 +10,7 @@
     if (TE.plane?.run === run) return TE.plane;
     byId("plane-title").textContent = "Reading the table of tiles …";
     const buffer = await TE.api.bytes(`runs/${run}/plane`), bytes = new Uint8Array(buffer);
+    if (run !== state.run) return null; // another run was chosen since
     const start = bytes.indexOf(10) + 1, head = JSON.parse(new TextDecoder().decode(bytes.subarray(0, start)));
     const column = (Type, number) => new Type(buffer, start + 4 * number * head.count, head.count);
     const axes = head.axes.length;
@@ -122,6 +123,7 @@
     soon();
   }, { passive: false });
   TE.on("level hidden chosen saved panes", soon);
+  TE.on("run", () => { TE.plane = null; pointed = -1; });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", soon);
   window.addEventListener("resize", soon);
 })();

@@ -49,20 +49,23 @@
 
   TE.goTo = async (image, centre) => {
     if (image !== state.images[0]) {
-      state.images[0] = image;
       byId("image").value = image;
-      await TE.load(0);
+      if (!(await TE.show(0, image))) return;
     }
     if (TE.planar()) setTimeout(() => TE.maps[0].goTo(centre, TE.tileSide()), 150);
     else TE.emit("go", centre);
   };
 
   const search = async ({ pane, centre }) => {
-    at = { pane, centre };
+    const asked = { pane, centre }, run = state.run;
+    at = asked;
+    const late = () => at !== asked || run !== state.run; // another click was made since
     const note = byId("similar-note"), box = byId("similar");
     note.textContent = "Looking …";
     try {
       const found = await TE.api.get(`${TE.path(pane)}/similar`, { ...TE.position(centre), k: 8, same: byId("same").checked ? 1 : 0 });
+      if (late()) return;
+      if (found.none) throw new Error(found.none);
       box.replaceChildren();
       TE.patch(box, { ...found.query, text: "this tile" });
       found.hits.forEach((hit, i) => TE.patch(box, { ...hit, text: `${i + 1}: ${hit.distance.toPrecision(3)}` }));
@@ -71,6 +74,7 @@
       if (TE.planar()) TE.maps[pane]?.setMark(found.query.centre, TE.tileSide());
       TE.emit("found", found);
     } catch (error) {
+      if (late()) return;
       note.textContent = error.message;
       box.replaceChildren();
     }

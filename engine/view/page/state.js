@@ -66,9 +66,18 @@
     TE.say(found.missing);
     TE.emit("image", pane);
   };
-  TE.show = (pane, image, picture = undefined) => {
+  // Whether the image could be shown; else the one before stays.
+  TE.show = async (pane, image) => {
+    const before = state.images[pane];
     state.images[pane] = image;
-    if (picture !== undefined) state.pictures[pane] = picture;
-    return TE.load(pane).catch((error) => TE.say(error.message));
+    try {
+      await TE.load(pane);
+    } catch (error) {
+      if (state.images[pane] === image) state.images[pane] = before;
+      TE.say(`${TE.run().images[image].name}: ${error.message}`);
+      TE.emit("stays", pane);
+      return false;
+    }
+    return true;
   };
 })();

@@ -41,6 +41,7 @@
     Object.assign(part.box.style, { width: `${width * scale}px`, height: `${height * scale}px`, left: `${(room.width - width * scale) / 2}px`, top: `${(room.height - height * scale) / 2}px` });
   };
   const soon = TE.later(15, draw);
+  TE.cutsAt = () => [...at];
 
   const build = () => {
     const pane = byId("pane-0");

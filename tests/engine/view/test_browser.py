@@ -18,6 +18,7 @@ from tile_engine.engine.api import viewing
 
 LIMIT = 60_000
 """Milliseconds to wait for anything."""
+BOUNDS = "TE.maps.map((map) => { const { x, y, width } = map.viewer.viewport.getBounds(true); return [x, y, width]; })"
 INJECTED = "Applying inline style violates"
 """Playwright hides the caret by a style of its own for a screenshot, which the page's policy refuses."""
 
@@ -119,6 +120,7 @@ def test_a_slide_is_looked_at_and_its_clusters_are_named(browser: Any, finished:
 
         page.keyboard.press("1")
         page.keyboard.press("e")
+        assert page.locator("#run").is_disabled(), "names are of one run"
         page.fill("#legend tr:first-child input[type=text]", "mucosa")
         page.click("#save")
         page.wait_for_selector("#edit[aria-pressed=false]")
@@ -129,8 +131,20 @@ def test_a_slide_is_looked_at_and_its_clusters_are_named(browser: Any, finished:
         page.wait_for_timeout(800)
         widths = [page.query_selector(f"#pane-{pane} .ruler").bounding_box()["width"] for pane in (0, 1)]
         assert page.inner_text("#pane-0 .ruler") == page.inner_text("#pane-1 .ruler")
+        before = page.evaluate(BOUNDS)
+        page.wait_for_timeout(700)
+        assert page.evaluate(BOUNDS) == before, "neither image follows its own echo"
         assert widths[0] == pytest.approx(widths[1], rel=0.02), "slides of different sizes, equally large"
+        page.hover("#help-on")
+        page.keyboard.press("s")
+        page.wait_for_selector("#similar-note:has-text('Nearest')")
         assert not faults
+
+        refusal = {"status": 422, "content_type": "application/json", "body": '{"error": "it is damaged"}'}
+        page.route("**/api/runs/0/images/1", lambda route: route.fulfill(**refusal))
+        page.select_option("#image", "1")
+        page.wait_for_selector("#message:has-text('it is damaged')")
+        assert page.input_value("#image") == "0", "the image before stays"
         page.close()
     assert saved == [f"1,mucosa,{shown['colours'][0]},"]
 

@@ -5,15 +5,21 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tile_engine.engine.api import viewing
+from tile_engine.engine.runtime.load import load
 from tile_engine.engine.show.palette import FIXED_COLOURS
+from tile_engine.engine.view import deep
 from tile_engine.engine.view.held import Held
+from tile_engine.engine.view.overview import image_document, overview
 from tile_engine.engine.view.routes import PAGE, page_file, page_files
+from tile_engine.engine.view.static import write_page
+from tile_engine.engine.view.viewer import Viewer, open_viewer
 from tile_engine.errors import SettingsError
 
 OWN = sorted(path for path in PAGE.glob("*") if path.is_file())
@@ -65,6 +71,54 @@ def test_the_static_page_holds_all_that_it_names(finished: Callable[..., Any], t
         viewing.write_static(finished("cluster", "slides").out, tmp_path / "page")
 
 
+def test_a_page_is_not_written_into_results_or_images(finished: Callable[..., Any], tmp_path: Path) -> None:
+    done = finished("cluster", "slides")
+    (tmp_path / "file").write_text("")
+    (source,) = done.images.values()
+    for folder, why in (
+        (done.out / "page", "in the results"),
+        (Path(source) / "page", "in the input"),
+        (tmp_path / "file", "is a file"),
+    ):
+        with pytest.raises(SettingsError, match=why):
+            viewing.write_static(done.out, folder)
+        assert not folder.is_dir()
+    (tmp_path / "page.partial").mkdir()  # as an interruption leaves it
+    events: list[Any] = []
+    assert viewing.write_static(done.out, tmp_path / "page", events.append).is_file()
+    assert not (tmp_path / "page.partial").exists() and [e.done for e in events] == [1, 2, 3]
+
+
+def test_a_slide_that_costs_too_much_is_left_out_of_the_page_by_name(
+    finished: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = finished("cluster", "slides").out
+    monkeypatch.setattr(deep, "MAX_READ", 1000)
+    assert "no coarse level" in image_document(open_viewer(out), 0, 0)["missing"]
+    folder = viewing.write_static(out, tmp_path / "page").parent
+    assert "slide: not here, the file has no coarse level." in (folder / "answers.js").read_text()
+    assert (folder / "tiles" / "0-0-o0").is_dir() and not (folder / "tiles" / "0-0-p0").exists()
+
+
+def test_the_page_to_send_names_no_subject_and_no_folder(
+    finished: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = finished("cluster", "slides").out
+    job = load(out)
+    records = {image: replace(record, subject="Mrs Doe") for image, record in job.slides.items()}
+    first = next(iter(records))
+    records[first] = replace(records[first], path=str(tmp_path / "lost.tif"))
+    lost = replace(job, slides=records, settings=job.settings.model_copy(update={"pixels": "none"}))
+    monkeypatch.setattr(Viewer, "job", lambda self, number: lost)
+    viewer = open_viewer(out)
+    assert "Mrs Doe" in str(overview(viewer)) and "lost.tif" in image_document(viewer, 0, 0)["missing"]
+    answers = (write_page(viewer, tmp_path / "page").parent / "answers.js").read_text()
+    assert (
+        "slide: not here" in answers and '"folder":"tile-engine"' in answers and f'"name":"{out.name}"' not in answers
+    )
+    assert not any(text in answers for text in ("Mrs Doe", str(tmp_path), str(out), "lost.tif"))
+
+
 def test_a_static_page_is_of_slides(finished: Callable[..., Any], tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="on volumes"):
         viewing.write_static(finished("cluster", "volumes").out, tmp_path / "page")
@@ -82,6 +136,28 @@ def test_what_was_used_last_is_kept_within_the_bytes() -> None:
     value("a", 40)
     value("b", 40)
     assert made == ["a", "b", "c", "b"]
+
+
+def test_what_is_made_while_all_is_let_go_of_is_not_kept() -> None:
+    held = Held(100)
+
+    def make() -> str:
+        held.clear()  # as another thread does when the run has changed
+        return "old"
+
+    assert held.get("a", make, len) == "old" and held.get("a", lambda: "new", len) == "new"
+
+
+def test_the_browser_gets_a_file_that_only_its_owner_reads(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    opened: list[str] = []
+    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    viewing.open_browser("http://127.0.0.1:1/?token=secret")
+    (address,), (page,) = opened, tmp_path.glob("*/open.html")
+    assert address == page.as_uri() and "secret" not in address
+    assert page.stat().st_mode & 0o777 == 0o600 and page.parent.stat().st_mode & 0o777 == 0o700
+    assert "url=http://127.0.0.1:1/?token=secret" in page.read_text()
 
 
 def test_marks_of_the_page_are_colours_of_the_palette() -> None:

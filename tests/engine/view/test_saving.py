@@ -18,7 +18,8 @@ from tile_engine.engine.runtime.load import load
 from tile_engine.errors import SettingsError
 
 PAGE = {"X_Tile_Engine": "1"}
-ROWS = [{"cluster": "1", "name": "mucosa", "colour": "#112233", "into": ""}, {"cluster": "3", "name": "", "into": "2"}]
+ROWS = [{"cluster": "1", "name": "mucosa", "colour": "#112233", "into": ""}, {"cluster": "2", "name": "submucosa"}]
+MERGED = [*ROWS, {"cluster": "3", "into": "2"}]
 
 
 def post(client: Client, body: Any) -> tuple[int, Any]:
@@ -38,12 +39,13 @@ def test_saving_is_relabel(finished: Callable[..., Any], tmp_path: Path) -> None
     out = finished("cluster", "slides").copy(tmp_path / "out")
     with client_of(out, viewing.relabelled) as client:
         assert client.get("runs")["read_only"] is False
-        status, now = post(client, {"level": 3, "rows": ROWS})
+        status, now = post(client, {"level": 3, "rows": MERGED})
         assert (status, now["state"]) == (202, "running")
         assert until_over(client) == {"state": "done", "text": ""}
         level = client.get("runs")["runs"][0]["tree"]["levels"]["3"]
     assert (level["names"][0], level["colours"][0], level["into"]) == ("mucosa", "#112233", {"3": 2})
-    assert load(out).settings.classes == ((1, "mucosa", "#112233", 0), (3, "", "", 2))
+    classes = load(out).settings.classes
+    assert classes[0] == (1, "mucosa", "#112233", 0) and [row[0] for row in classes if row[3]] == [3]
     assert "mucosa" in (out / "clusters.csv").read_text() and "mucosa" in (out / "report.html").read_text()
 
 
@@ -61,7 +63,8 @@ def test_one_saving_at_a_time_and_what_it_gives_on(finished: Callable[..., Any])
         assert (status, answer["code"]) == (409, "E_LOCKED")
         go.set()
         assert until_over(client)["state"] == "done"
-    assert seen == [(2, [{"colour": "", **row} for row in ROWS])]
+    ((level, rows),) = seen
+    assert level == 2 and [row["name"] for row in rows[:2]] == ["mucosa", "submucosa"] and len(rows) > 2
 
 
 def test_why_it_failed_is_said_and_the_next_one_may_begin(finished: Callable[..., Any]) -> None:
@@ -80,7 +83,18 @@ def test_why_it_failed_is_said_and_the_next_one_may_begin(finished: Callable[...
 
 @pytest.mark.parametrize(
     "body",
-    [[], {}, {"level": 2}, {"level": 99, "rows": []}, {"level": 2, "rows": [1]}, {"level": 2, "rows": [{"name": 1}]}],
+    [
+        *(
+            [],
+            {},
+            {"level": 2},
+            {"level": 99, "rows": []},
+            {"level": 2, "rows": [1]},
+            {"level": 2, "rows": [{"name": 1}]},
+        ),
+        *({"level": 2, "rows": [{"cluster": cluster}]} for cluster in ("3", "²", "")),
+        {"level": 2, "rows": [{"cluster": "1", "into": "-1"}]},
+    ],
 )
 def test_what_is_no_table_is_refused(finished: Callable[..., Any], body: Any) -> None:
     with client_of(finished("cluster", "slides").out, viewing.relabelled) as client:

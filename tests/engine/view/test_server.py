@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import socket
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +14,7 @@ from typing import Any
 import pytest
 from view_client import Client
 
+from tile_engine.engine.api import viewing
 from tile_engine.engine.view import routes
 from tile_engine.engine.view.server import Server
 from tile_engine.engine.view.viewer import open_viewer
@@ -94,10 +98,16 @@ def test_what_is_not_there_is_not_there(client: Client, path: str) -> None:
         "images/0/at?y=1",
         "images/0/overlays/0/tile?z=0&y=0&x=0&hide=a",
         "images/0/similar?y=1&x=1&k=51",
+        "images/0/at?" + "a=1&" * 21,
     ],
 )
 def test_numbers_outside_their_bounds_are_refused(client: Client, path: str) -> None:
     assert client.ask(f"/api/runs/0/{path}")[0] == 400
+
+
+def test_addresses_that_are_none_are_refused_and_names_are_saved_at_theirs_alone(client: Client) -> None:
+    assert client.ask("HTTP://[")[0] == 400
+    assert client.ask("/api/runs/0", "POST", {"level": 2, "rows": []}, X_Tile_Engine="1")[0] == 404
 
 
 def test_a_fault_says_nothing_of_the_code(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,6 +131,33 @@ def test_the_server_ends_when_nobody_asks(finished: Callable[..., Any]) -> None:
     assert time.monotonic() - begun < 20
     with pytest.raises(OSError, match="refused"):
         Client(server).ask("/")
+
+
+def test_the_server_stays_while_it_answers(client: Client) -> None:
+    before = client.server.last
+    with client.server.answering():
+        assert client.server.in_flight == 1
+    assert client.server.in_flight == 0 and client.server.last > before
+
+
+def test_a_page_that_cannot_be_opened_leaves_no_port(finished: Callable[..., Any]) -> None:
+    def fail(url: str) -> None:
+        ports.append(int(url.split(":")[2].split("/")[0]))
+        raise ZeroDivisionError
+
+    ports: list[int] = []
+    with pytest.raises(ZeroDivisionError):
+        viewing.serve(finished("cluster", "slides").out, ready=fail)
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", ports[0]))
+
+
+def test_a_viewer_that_is_terminated_ends_as_after_an_interruption(finished: Callable[..., Any]) -> None:
+    if threading.current_thread() is not threading.main_thread():
+        pytest.skip("signals reach the main thread alone")
+    before = signal.getsignal(signal.SIGTERM)
+    viewing.serve(finished("cluster", "slides").out, ready=lambda url: signal.raise_signal(signal.SIGTERM))
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_it_listens_on_this_machine_alone(client: Client) -> None:

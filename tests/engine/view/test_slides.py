@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,9 +20,14 @@ import tile_engine
 from tile_engine.engine.pipeline.documents import StainRun, StainRuns, write_stain_runs
 from tile_engine.engine.runs.cluster.shown import shown_clusters
 from tile_engine.engine.runtime.load import load
+from tile_engine.engine.view import deep as deep_module
+from tile_engine.engine.view import grid as grid_module
+from tile_engine.engine.view import points
+from tile_engine.engine.view.answers import Query
 from tile_engine.engine.view.deep import TILE, Deep
 from tile_engine.engine.view.overview import image_document
 from tile_engine.engine.view.viewer import Viewer, open_viewer
+from tile_engine.errors import SettingsError, SlideError
 from tile_engine.stores.files import crc32
 from tile_engine.stores.folder import Folder
 from tile_engine.stores.image import StoredImage
@@ -121,6 +128,46 @@ def test_of_two_sizes_of_patch_the_larger_is_shown(finished: Callable[..., Any])
     assert patch.shape == (64, 64, 3)
 
 
+def test_why_nothing_is_similar_is_said_in_words_of_the_page(
+    client: Client, run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = run.tiles.obs.iloc[10]
+    tile = f"runs/0/images/0/similar?y={row.y_um}&x={row.x_um}"
+    assert client.get("runs/0/images/0/similar?y=-5000&x=-5000")["none"] == points.NO_TISSUE
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise SettingsError("--at 1,2 is nothing", "E_QUERY")
+
+    monkeypatch.setattr(points, "search", fail)
+    assert client.get(tile)["none"] == points.NOT_SAMPLED
+    monkeypatch.setattr(points, "open_gallery", lambda *_, **__: SimpleNamespace(where=lambda *_: []))
+    assert client.get(tile)["none"] == points.NO_ROWS
+
+
+def test_a_damaged_overlay_leaves_the_others(finished: Callable[..., Any], tmp_path: Path) -> None:
+    out = finished("cluster", "slides").copy(tmp_path / "out")
+    job = load(out)
+    (job.folder.layer(next(iter(job.slides)), "confidence") / "0" / "zarr.json").write_text("{}")
+    viewer = open_viewer(out)
+    assert [overlay["name"] for overlay in image_document(viewer, 0, 0)["overlays"]] == ["clusters", "tissue"]
+    centre = Query({"y": "100", "x": "100"})
+    assert json.loads(points.at(viewer, centre, 0, 0).content)["values"] == {}
+
+
+def test_one_cell_and_a_thinned_grid_are_those_of_the_whole(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    viewer = open_viewer(run.out)
+    for ref, whole in ((ref, viewer.grid(0, 0, i)) for i, ref in enumerate(viewer.overlays(0, 0))):
+        if ref.kind == "mask":
+            continue
+        monkeypatch.setattr(grid_module, "MAX_CELLS", whole.cells.size // 3)
+        thinned = grid_module.grid_of(ref)
+        assert (thinned.cells == whole.cells[::2, ::2]).all() and thinned.frame.shape == thinned.cells.shape
+        if ref.kind == "clusters":
+            spots = [(float(whole.frame.centres(0)[i]), float(whole.frame.centres(1)[i])) for i in range(3, 8)]
+            assert [grid_module.label_at(ref, s) for s in spots] == [whole.at(s) for s in spots]
+            assert grid_module.label_at(ref, (-1.0, 1.0)) == 0
+
+
 def test_nothing_is_written_by_looking(finished: Callable[..., Any], tmp_path: Path) -> None:
     out = finished("cluster", "slides").copy(tmp_path / "out")
     files = {path: crc32(path.read_bytes()) for path in out.rglob("*") if path.is_file()}
@@ -159,6 +206,35 @@ def test_a_run_without_pixels_is_read_from_its_slides(run: Any, monkeypatch: pyt
     assert document["overlays"], "clusters are shown without the slide"
 
 
+def test_a_slide_that_was_changed_is_not_shown_under_clusters_of_another(
+    run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = load(run.out)
+    bare = replace(job, settings=job.settings.model_copy(update={"pixels": "none"}))
+    other = replace(bare.slides[run.slides[0]], fingerprint="another")
+    monkeypatch.setattr(Viewer, "job", lambda self, number: replace(bare, slides={run.slides[0]: other}))
+    document = image_document(open_viewer(run.out), 0, 0)
+    assert "was changed" in document["missing"] and document["lost"] == ["slide"] and document["overlays"]
+
+
+def test_what_was_opened_is_opened_again_when_the_run_changes(finished: Callable[..., Any], tmp_path: Path) -> None:
+    out = finished("cluster", "slides").copy(tmp_path / "out")
+    viewer = open_viewer(out)
+    opened = [viewer.deep(0, 0, 0), viewer.grid(0, 0, 0), viewer.pictures(0, 0)]
+    assert viewer.deep(0, 0, 0) is opened[0] and viewer.grid(0, 0, 0) is opened[1]
+    os.utime(out / "run.json", ns=(1, 1))
+    now = [viewer.deep(0, 0, 0), viewer.grid(0, 0, 0), viewer.pictures(0, 0)]
+    assert not any(a is b for a, b in zip(opened, now, strict=True))
+
+
+def test_a_link_in_a_folder_of_results_is_refused(finished: Callable[..., Any], tmp_path: Path) -> None:
+    out = finished("cluster", "slides").copy(tmp_path / "out")
+    (out / "tables" / "x").symlink_to("/etc")
+    with pytest.raises(SettingsError) as refused:
+        open_viewer(out)
+    assert refused.value.code == "E_FOREIGN"
+
+
 def test_the_stains_of_a_block_are_pictures(finished: Callable[..., Any]) -> None:
     viewer = open_viewer(finished("cluster", "sections").out)
     pictures = image_document(viewer, 0, 0)["pictures"]
@@ -193,6 +269,28 @@ def test_wide_pixels_are_drawn_by_their_own_range() -> None:
     assert tile[0, 0, 0] < 90 and tile[-1, -1, 0] == 255 and (tile[..., 0] == tile[..., 2]).all()
 
 
+def test_a_file_without_coarse_levels_costs_no_more_than_its_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = np.random.default_rng(0).integers(0, 4000, (1, 1200, 1200)).astype(np.uint16)
+    source, read = MemorySource(values, spacing=1.0), []
+    inner = source.read
+    monkeypatch.setattr(source, "read", lambda box, level=0: read.append(box.size) or inner(box, level))
+    monkeypatch.setattr(deep_module, "MAX_READ", 2 * 600 * 600)
+    deep = Deep.of(source)
+    assert max(read) <= 600 * 600 and deep.window[0][1] == pytest.approx(3985, abs=60), "some parts stand for the whole"
+    assert [deep.has_tiles(z) for z in range(deep.reductions)] == [True, False, False]
+    with pytest.raises(SlideError, match="no coarse level"):
+        deep.tile(1, 0, 0)
+
+
+def test_a_patch_is_read_at_the_level_of_the_run(client: Client, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    spacing = load(run.out).spacing / 4  # the file has a finer level than the run
+    levels = [np.full((3, n, n), value, np.uint8) for n, value in ((2048, 10), (512, 200))]
+    source = MemorySource(*levels, spacing=spacing)
+    monkeypatch.setattr(Viewer, "deep", lambda self, *numbers: Deep.of(source))
+    patch = pixels(client.bytes(f"runs/0/images/0/patch?y={1024 * spacing}&x={1024 * spacing}"))
+    assert patch.shape == (32, 32, 3) and abs(int(patch.mean()) - 200) < 3
+
+
 def test_a_folder_with_a_run_for_each_stain_shows_them_all(finished: Callable[..., Any], tmp_path: Path) -> None:
     for name in ("he", "ki67"):
         finished("cluster", "slides").copy(tmp_path / name)
@@ -200,4 +298,7 @@ def test_a_folder_with_a_run_for_each_stain_shows_them_all(finished: Callable[..
     write_stain_runs(Folder(tmp_path), StainRuns(decided="column", input="slides", runs=runs))
     with client_of(tmp_path) as client:
         assert [run["name"] for run in client.get("runs")["runs"]] == ["HE", "KI67"]
+        (tmp_path / "he" / "slides.json").write_text("[]")
+        damaged, other = client.get("runs")["runs"]
+        assert damaged["error"] and not damaged["images"] and other["images"] and not other["error"]
         assert client.get("runs/1/images/0")["pictures"]

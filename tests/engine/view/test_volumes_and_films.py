@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,9 @@ from PIL import Image
 from view_client import client_of
 
 from tile_engine.engine.runtime.load import load
+from tile_engine.engine.view import films
+from tile_engine.engine.view.viewer import open_viewer
+from tile_engine.errors import CorruptError
 from tile_engine.stores.array import StoredArray
 from tile_engine.stores.image import StoredImage
 
@@ -62,6 +66,26 @@ def test_films_have_their_scores_and_maps(finished: Callable[..., Any], name: st
         np.testing.assert_allclose(values, table.X[:, i])
     assert np.abs(film[..., 0].astype(int) - stored[3]).mean() < 6
     assert all(alpha.shape == stored.shape[1:] for alpha in clear)
+
+
+def test_films_that_the_run_leaves_out_are_not_asked_for(
+    finished: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    viewer = open_viewer(finished("anomaly", "films").out)
+    lost, read, table = 5, films._read, films.read_table(viewer.out / "tables" / "films.zarr")
+    table.obs["reason"] = ["the file cannot be read" if row < lost else "" for row in range(len(table.obs))]
+
+    def read_film(viewer: Any, run: int, name: str, row: int) -> Any:
+        if row < lost:  # a batch that was rejected has no shard
+            raise CorruptError("a shard is missing")
+        return read(viewer, run, name, row)
+
+    monkeypatch.setattr(films, "read_table", lambda path: table)
+    monkeypatch.setattr(films, "read_texts", lambda path: np.array(table.obs["reason"], object))
+    monkeypatch.setattr(films, "_read", read_film)
+    shown = json.loads(films.film_table(viewer, 0).content)
+    assert shown["rows"] == list(range(lost, len(table.obs))) and shown["left_out"] == lost
+    assert shown["texts"]["name"] == list(table.obs["name"])[lost:] and films.film_map(viewer, 0, lost, 0).content
 
 
 @pytest.mark.parametrize(

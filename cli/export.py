@@ -34,8 +34,9 @@ Grid = Annotated[
     typer.Option(
         "--grid",
         metavar="auto|source|layer",
-        help="Grid of exported NIfTI: that of the source volume, or the layer's own; auto is the source's, except for "
-        "coarser layers of several channels, such as embeddings.",
+        help="Grid of exported NIfTI: that of the source volume, or that of the stored layer (labels lie on the source's, "
+        "unless the run has --label-grid cells); auto is the source's, except for coarser layers of several channels, such as "
+        "embeddings.",
         rich_help_panel=WRITE,
     ),
 ]
@@ -44,7 +45,7 @@ Layer = Annotated[
     typer.Option(
         "--layer",
         metavar="NAME",
-        help="A label or layer to export, repeatable; of geojson also tiles. [default: all]",
+        help="A label, or of nifti also a layer, to export, repeatable; of geojson also tiles. [default: all]",
         rich_help_panel=WRITE,
     ),
 ]

@@ -18,8 +18,9 @@ from pathlib import Path
 
 import numpy as np
 
+from .array import Written
 from .frame import Array, Box, Frame
-from .image import ATTRIBUTES_KEY, StoredImage, attributes_of, not_ours
+from .image import ATTRIBUTES_KEY, ImageSpec, StoredImage, attributes_of, not_ours
 
 CELL_KEY = "cell"
 """Own attribute of a label: pixels of its finest level in a cell, along each axis."""
@@ -49,6 +50,18 @@ def repeated(cells: Array, box: Box, factor: Sequence[int], step: Sequence[int])
     for axis, _ in reversed(axes):  # the last axis first: what is repeated later is copied row by row
         values = values.take(picks[axis] - picks[axis][0], axis)
     return values
+
+
+def write_repeated(
+    path: Path, cells: Array, spec: ImageSpec, factor: Sequence[int]
+) -> tuple[StoredImage, list[Written]]:
+    """Write the values of cells, `factor` pixels wide, to every level of a new label, which its caller finishes."""
+    stored, files = StoredImage.create(path, spec), []
+    for level, on in enumerate(spec.frames):
+        step = [round(a / b) for a, b in zip(on.spacing, spec.frames[0].spacing, strict=True)]
+        for box in on.box.cut(stored.shard(level)):
+            files.append(stored.write(level, box, repeated(cells, box, factor, step)))
+    return stored, files
 
 
 @dataclass(frozen=True, slots=True)

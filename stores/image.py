@@ -269,6 +269,11 @@ def attributes_of(path: Path) -> dict[str, Any]:
     return attributes
 
 
+def is_finished(path: Path) -> bool:
+    """Whether an image, label or layer is there and finished."""
+    return (path / "zarr.json").exists() and attributes_of(path).get(ATTRIBUTES_KEY, {}).get("status") == "complete"
+
+
 def not_ours(path: Path, why: str) -> CorruptError:
     """The error for metadata that tile-engine did not write so."""
     return CorruptError(f"{path / 'zarr.json'} is not what was written there ({why}).")

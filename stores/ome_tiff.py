@@ -1,4 +1,4 @@
-"""ome_tiff: a stored image as a pyramidal, tiled OME-TIFF, read row of tiles by row of tiles."""
+"""ome_tiff: a stored image as a pyramidal, tiled OME-TIFF, read by rows of tiles."""
 
 from __future__ import annotations
 
@@ -14,18 +14,21 @@ from .image import StoredImage
 
 TILE = 256
 _NAMESPACE = uuid.UUID("2d1a6a3e-5b7c-5c0e-9a57-6f1c1f5a1c44")
-"""Namespace of the UUIDs of OME metadata: equal names give equal files."""
+"""Namespace of the UUIDs of OME metadata: equal keys and names give equal files."""
 
 
-def write_ome_tiff(path: Path, image: StoredImage, *, name: str, channels: Sequence[str] = ()) -> None:
-    """Write an image (y, x) with its levels as SubIFDs: RGB for three 8-bit channels, else a page for each channel."""
+def write_ome_tiff(path: Path, image: StoredImage, *, name: str, key: str, channels: Sequence[str] = ()) -> None:
+    """Write an image (y, x) with its levels as SubIFDs: RGB for three 8-bit channels, else a page for each channel.
+
+    `key` stands for its contents: files of other contents have other UUIDs.
+    """
     import tifffile
 
     rgb = image.channels == 3 and image.dtype == "uint8"
     metadata: dict[str, Any] = {
         "axes": "YXS" if rgb else "CYX" if image.channels > 1 else "YX",
         "Name": name,
-        "UUID": f"urn:uuid:{uuid.uuid5(_NAMESPACE, name)}",
+        "UUID": f"urn:uuid:{uuid.uuid5(_NAMESPACE, f'{key}/{name}')}",
     }
     for axis, spacing in zip("YX", image.frames[0].spacing, strict=True):
         metadata |= {f"PhysicalSize{axis}": spacing, f"PhysicalSize{axis}Unit": "µm"}
@@ -53,11 +56,17 @@ def write_ome_tiff(path: Path, image: StoredImage, *, name: str, channels: Seque
 
 
 def _tiles(image: StoredImage, level: int, *, rgb: bool) -> Iterator[Array]:
-    """Tiles in the file's order: all of a channel, row by row; one row of tiles is in memory, which are a row of chunks."""
-    frame = image.frames[level]
-    for channel in [slice(None)] if rgb else [slice(c, c + 1) for c in range(image.channels)]:
+    """Tiles in the file's order: all of a channel, row by row; one row of tiles of one channel, or of RGB, is in memory,
+    which is a row of chunks.
+
+    Chunks hold all channels, so those of C pages are decoded C times: less work than compressing them once.
+    """
+    frame, array = image.frames[level], image.levels[level]
+    has_channels = array.spec.names[0] == "c"
+    for first, last in [(0, 3)] if rgb else [(c, c + 1) for c in range(image.channels)]:
         for strip in frame.box.cut((TILE, frame.shape[1])):
-            pixels = image.read(strip, level)[channel]
+            box = Box((first, *strip.start), (last, *strip.stop)) if has_channels else strip
+            pixels = array.read(box).reshape(-1, *strip.shape)
             for box in Box((0, 0), strip.shape).cut((TILE, TILE)):
                 tile = pixels[(slice(None), *box.slices)]
                 tile = np.pad(tile, [(0, 0), *((0, TILE - n) for n in box.shape)], mode="edge")

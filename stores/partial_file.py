@@ -76,10 +76,12 @@ class PartialFile:
         )
 
 
-def crc32_of(path: Path) -> int:
-    """crc32 of a file of any size, as `stores.files.crc32` computes it from bytes."""
+def crc32_of(path: Path, *, flush: bool = False) -> int:
+    """crc32 of a file of any size, as `stores.files.crc32` computes it from bytes; `flush` brings it to the disk before."""
     found = 0
     with path.open("rb") as file:
+        if flush:
+            os.fsync(file.fileno())
         while data := file.read(1 << 20):
             found = zlib.crc32(data, found)
     return found

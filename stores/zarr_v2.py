@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from .frame import Array, Box
-from .image import StoredImage, attributes_of
-from .ngff import multiscales
+from .image import ATTRIBUTES_KEY, StoredImage, attributes_of
+from .ngff import TRANSFORMS, multiscales
 
 VERSION = "0.4"
 COMPRESSOR = {"id": "blosc", "cname": "lz4", "clevel": 5, "shuffle": 1, "blocksize": 0}
@@ -22,15 +22,20 @@ COMPRESSOR = {"id": "blosc", "cname": "lz4", "clevel": 5, "shuffle": 1, "blocksi
 
 
 def write_v2(path: Path, image: StoredImage, name: str) -> None:
-    """Write an image or label and its metadata into a new folder, shard by shard in memory."""
-    ome = attributes_of(image.path)["ome"]
+    """Write an image or label and its metadata into a new folder, shard by shard in memory.
+
+    The affine of an oblique volume stays in our own attributes, as this version of the standard has no rotation either.
+    """
+    attributes = attributes_of(image.path)
+    ome, ours = attributes["ome"], attributes[ATTRIBUTES_KEY]
     more = {"omero": ome["omero"]} if "omero" in ome else {}
     if "image-label" in ome:
         more = {"image-label": ome["image-label"] | {"version": VERSION}}
-    reference = attributes_of(image.path)["tile_engine"]["reference"]
-    write_group(
-        path, {"multiscales": [_five_axes(multiscales(image.frames, name=name, reference=reference)[0])], **more}
-    )
+    if TRANSFORMS in ours:
+        more[ATTRIBUTES_KEY] = {TRANSFORMS: ours[TRANSFORMS]}
+    made = {key: value for key, value in ome["multiscales"][0].items() if key in ("type", "metadata")}
+    scales = multiscales(image.frames, name=name, reference=ours["reference"])[0] | made
+    write_group(path, {"multiscales": [_five_axes(scales)], **more})
     for level in range(len(image.frames)):
         _write_level(path / str(level), image, level)
 

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ...errors import SettingsError
 from ...stores.array_like import ArrayLike
 from ...stores.image import StoredImage, attributes_of
@@ -98,7 +100,7 @@ def _pictures(image: StoredImage, name: str, *, shown: bool) -> Iterator[LayerDa
         visible = shown and channel.get("active", True)
         options = {"name": title, "rgb": False, "visible": visible, **position}
         if image.channels > 1:
-            options |= {"blending": "additive", "colormap": f"#{channel['color']}"}
+            options |= {"blending": "additive"} | ({"colormap": f"#{channel['color']}"} if "color" in channel else {})
         yield _levels(image, channel=number), options | _limits([channel]), "image"
 
 
@@ -131,12 +133,14 @@ def _position(image: StoredImage, *, channels: bool = False) -> dict[str, Any]:
     """Scale and position in micrometres, as NGFF states them; of an oblique volume the whole affine."""
     frame = image.frames[0]
     lead = [1.0] if channels else []
-    if not image.placement.straight and not channels:
-        return {"affine": image.placement.of_cells(frame), "units": "um"}
-    reference = attributes_of(image.path)["tile_engine"]["reference"]
-    shift = [o + (s - r) / 2 for o, s, r in zip(frame.origin, frame.spacing, reference, strict=True)]
     units = ["pixel", *["um"] * len(frame.shape)] if channels else "um"
-    return {"scale": lead + list(frame.spacing), "translate": [0.0 for _ in lead] + shift, "units": units}
+    if not image.placement.straight:
+        affine = np.eye(len(lead) + 4)
+        affine[len(lead) :, len(lead) :] = image.placement.of_cells(frame)
+        return {"affine": affine, "units": units}
+    stated = attributes_of(image.path)["ome"]["multiscales"][0]["datasets"][0]["coordinateTransformations"]
+    scale, shift = (one[one["type"]][-len(lead) - len(frame.shape) :] for one in stated)
+    return {"scale": scale, "translate": shift, "units": units}
 
 
 def _limits(channels: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

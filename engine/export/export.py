@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -14,16 +14,18 @@ from ...stores.lock import Lock
 from ...stores.remote import ObjectPath, absolute
 from ..pipeline.documents import find_stain_runs, read_run
 from ..pipeline.job import Job
-from ..pipeline.progress import Event
+from ..pipeline.listing import first_of
+from ..pipeline.progress import Event, Report
 from ..pipeline.settings import RunSettings
 from ..runtime.load import load
 from ..runtime.options import RunOptions
-from .fields import Field, fields_of
+from .chosen import fields_of_run, labels_of_run
+from .fields import Field
 from .formats import FORMATS as OF_IMAGES
-from .formats import ImageFile
+from .formats import ImageFile, sweep_staged, warnings_of
 from .names import plain_names, source_names
 from .nifti import NIFTI, NiftiFile, fingerprint_of, nifti_file, write_file
-from .owned import check_no_link, export_state, sweep
+from .owned import State, check_no_link, export_state, sweep
 from .picked import Picked
 from .sidecars import DESCRIPTION, IGNORED, check_dataset, write_dataset
 
@@ -46,9 +48,10 @@ class ExportChoices:
     folder: str | Path | None = None
     """Folder of the files; by default OUT/FORMAT."""
     layers: tuple[str, ...] = ()
-    """Names of labels and layers; by default all. Formats other than nifti take labels, and geojson `tiles` in addition."""
+    """Names of labels and layers; by default all. Formats other than nifti take labels, h5 none, geojson also `tiles`."""
     grid: str = "auto"
-    """Of nifti: auto, source or layer: the source's grid or the layer's own; auto is the source's for layers of one channel."""
+    """Of nifti: auto, source or layer: the source's grid, or that which the label or layer is stored on (of labels the
+    source's, unless the run has `label_grid="cells"`); auto is the source's for layers of one channel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,7 @@ class Exported:
     kept: tuple[str, ...]
     """Those that were there already, of the same results."""
     unfinished: tuple[str, ...] = field(default=())
-    """Labels and layers that the run has not finished, as ID/layers/NAME: they were left out."""
+    """Labels and layers that the run has not finished, as ID/layers/NAME, and images, as ID: they were left out."""
 
 
 def export(out: str | Path, choices: ExportChoices | None = None, *, options: RunOptions | None = None) -> Exported:
@@ -85,7 +88,7 @@ def export(out: str | Path, choices: ExportChoices | None = None, *, options: Ru
         return _export_images(job, choices, options)
     run = read_run(job.folder)
     folder = _folder(job, choices, run.input)
-    fields, unfinished = _fields(job, choices.layers)
+    fields, unfinished = fields_of_run(job, choices.layers)
     files = _files(job, fields, folder, choices.grid)
     Folder(folder).claim(None if isinstance(home, ObjectPath) else home.stat().st_mode & 0o777)  # as private as the run
     with Lock(folder, force=options.force_unlock):
@@ -99,58 +102,70 @@ def export(out: str | Path, choices: ExportChoices | None = None, *, options: Ru
         _check_old(folder, old, redo=options.redo)
         sweep([target for one in files for target in one.targets])
         write_dataset(folder, run)
-        written, kept = [], []
-        for count, one in enumerate(files, 1):
-            name = one.path.relative_to(folder).as_posix()
-            if states[one.unit] == "same":
-                kept.append(name)
-            else:
-                write_file(folder, one, run)
-                written.append(name)
-            options.report(Event("progress", "export", "export", count, len(files)))
-    return Exported(str(home), str(folder), sum(map(bool, fields.values())), tuple(written), tuple(kept), unfinished)
+        pieces = [
+            ([one.path.relative_to(folder).as_posix()], states[one.unit], partial(write_file, folder, one, run))
+            for one in files
+        ]
+        written, kept = _write_all(pieces, options.report)
+    return Exported(str(home), str(folder), sum(map(bool, fields.values())), written, kept, unfinished)
 
 
 def _export_images(job: Job[RunSettings], choices: ExportChoices, options: RunOptions) -> Exported:
     """Write every image of a run in a format that holds an image with its labels, or its tiles."""
-    with_tiles = OF_IMAGES[choices.to].tiles and TILES in choices.layers
-    names = [name for name in choices.layers if not (with_tiles and name == TILES)]
-    fields, unfinished = _labels(job, names, all_of_them=not choices.layers)
     folder = _folder(job, choices, read_run(job.folder).input)
-    files = [
-        ImageFile(choices.to, Picked(job, image, tuple(labels), with_tiles), folder) for image, labels in fields.items()
-    ]
-    for file in files:
-        file.check()
+    files, unfinished = _image_files(job, choices, folder)
+    for text in warnings_of(choices.to, [file.picked for file in files]):
+        options.report(Event("warning", text))
     Folder(folder).claim(None if isinstance(job.folder.out, ObjectPath) else job.folder.out.stat().st_mode & 0o777)
     with Lock(folder, force=options.force_unlock):
         states = {file.picked.image: file.state for file in files}
         _check_old(folder, [f.targets[0].name for f in files if states[f.picked.image] == "old"], redo=options.redo)
-        written, kept = list[str](), list[str]()
-        for count, file in enumerate(files, 1):
-            file.sweep()
-            same = states[file.picked.image] == "same"
-            if not same:
-                file.write()
-            (kept if same else written).extend(target.name for target in file.targets)
-            options.report(Event("progress", "export", "export", count, len(files)))
-    return Exported(str(job.folder.out), str(folder), len(files), tuple(written), tuple(kept), unfinished)
+        sweep_staged(folder, states)
+        pieces = [([target.name for target in f.targets], states[f.picked.image], f.write) for f in files]
+        written, kept = _write_all(pieces, options.report)
+    return Exported(str(job.folder.out), str(folder), len(files), written, kept, unfinished)
 
 
-def _labels(
-    job: Job[RunSettings], names: Collection[str], *, all_of_them: bool
-) -> tuple[dict[str, list[Field]], tuple[str, ...]]:
-    """Id -> finished labels of these names, and those that are not finished. Raises SettingsError (E_NO_LAYER) for others."""
-    found = {image: [field for field in fields_of(job.folder.slide(image)) if field.is_label] for image in job.slides}
-    known = sorted({field.name for labels in found.values() for field in labels})
-    if unknown := [name for name in names if name not in known]:
+def _write_all(
+    pieces: Sequence[tuple[Sequence[str], State, Callable[[], object]]], report: Report
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Write (names of files, what is there of them, how they are written); returns the names that were written, and kept."""
+    written, kept = list[str](), list[str]()
+    for count, (names, state, write) in enumerate(pieces, 1):
+        if state != "same":
+            write()
+        (kept if state == "same" else written).extend(names)
+        report(Event("progress", "export", "export", count, len(pieces)))
+    return tuple(written), tuple(kept)
+
+
+def _image_files(
+    job: Job[RunSettings], choices: ExportChoices, folder: Path
+) -> tuple[list[ImageFile], tuple[str, ...]]:
+    """The images that can be exported, and what is left out as the run has not finished it.
+
+    Raises SettingsError (E_NO_LAYER) where that is all.
+    """
+    form = OF_IMAGES[choices.to]
+    with_tiles = form.tiles and TILES in choices.layers
+    names = [name for name in choices.layers if not (with_tiles and name == TILES)]
+    labels, left_out = dict[str, list[Field]](), list[str]()
+    if form.labels and (names or not choices.layers):
+        labels, left_out = labels_of_run(job, names)
+    files = list[ImageFile]()
+    for image in job.slides:
+        file = ImageFile(choices.to, Picked(job, image, tuple(labels.get(image, ())), with_tiles), folder)
+        if missing := file.check():
+            left_out += [image, *(one for one in missing if one != image)]
+        else:
+            files.append(file)
+    if not files:
         raise SettingsError(
-            f"{job.folder.out} has no label {', '.join(map(repr, unknown))}: there is {', '.join(known) or 'none'}.",
+            f"{job.folder.out} has nothing to export as {choices.to}: it has not finished {first_of(left_out)}. Finish the run "
+            "with the same command.",
             "E_NO_LAYER",
         )
-    chosen = {image: [one for one in labels if all_of_them or one.name in names] for image, labels in found.items()}
-    unfinished = [f"{image}/{one.below}" for image, labels in chosen.items() for one in labels if not one.is_finished]
-    return {image: [one for one in labels if one.is_finished] for image, labels in chosen.items()}, tuple(unfinished)
+    return files, tuple(dict.fromkeys(left_out))
 
 
 def _check_kind(job: Job[RunSettings], to: str) -> None:
@@ -174,6 +189,15 @@ def _check(choices: ExportChoices) -> None:
     for name, value, known in (("--to", choices.to, FORMATS), ("--grid", choices.grid, GRIDS)):
         if value not in known:
             raise SettingsError(f"{name} {value!r} is not known: use {', '.join(known)}.")
+    if choices.to != NIFTI and choices.grid != GRIDS[0]:
+        raise SettingsError(
+            f"--grid {choices.grid} is for --to nifti: files of {choices.to} have the grid of the image."
+        )
+    if choices.to != NIFTI and choices.layers and not OF_IMAGES[choices.to].labels:
+        raise SettingsError(
+            f"--layer {choices.layers[0]}: files of {choices.to} hold tiles and their embeddings, and neither labels nor "
+            "layers. Leave --layer out."
+        )
 
 
 def _folder(job: Job[RunSettings], choices: ExportChoices, source: str) -> Path:
@@ -204,31 +228,6 @@ def _folder(job: Job[RunSettings], choices: ExportChoices, source: str) -> Path:
                 "E_OUT",
             )
     return folder
-
-
-def _fields(job: Job[RunSettings], names: Collection[str]) -> tuple[dict[str, list[Field]], tuple[str, ...]]:
-    """Id -> fields to export, and those that are not finished. Raises SettingsError (E_NO_LAYER) where there are none."""
-    found = {image: fields_of(job.folder.slide(image)) for image in job.slides}
-    known = sorted({one.name for fields in found.values() for one in fields})
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        raise SettingsError(
-            f"{job.folder.out} has no label or layer {', '.join(map(repr, unknown))}: there is {', '.join(known) or 'none'}.",
-            "E_NO_LAYER",
-        )
-    chosen = {image: [one for one in fields if not names or one.name in names] for image, fields in found.items()}
-    unfinished = [f"{image}/{one.below}" for image, fields in chosen.items() for one in fields if not one.is_finished]
-    ready = {image: [one for one in fields if one.is_finished] for image, fields in chosen.items()}
-    if not any(ready.values()):
-        why = (
-            f"{len(unfinished)} labels and layers are not finished" if unfinished else "no volume has a label or layer"
-        )
-        raise SettingsError(
-            f"{job.folder.out} has nothing to export: {why}. Finish the run with the same command; of embeddings of whole "
-            "volumes there is tables/volumes.zarr.",
-            "E_NO_LAYER",
-        )
-    return ready, tuple(unfinished)
 
 
 def _files(job: Job[RunSettings], fields: dict[str, list[Field]], folder: Path, grid: str) -> list[NiftiFile]:

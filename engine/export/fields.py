@@ -17,7 +17,7 @@ import numpy as np
 
 from ...errors import CorruptError
 from ...stores.files import crc32
-from ...stores.image import ATTRIBUTES_KEY, StoredImage, attributes_of, labels_listed
+from ...stores.image import ATTRIBUTES_KEY, StoredImage, attributes_of, is_finished, labels_listed
 from ...stores.inside import is_id
 from ...stores.regrid import is_same_grid
 from ...stores.regular import NotAFileError, read_regular
@@ -36,7 +36,7 @@ class Field:
 
     @property
     def is_finished(self) -> bool:
-        return bool(attributes_of(self.path).get(ATTRIBUTES_KEY, {}).get("status") == "complete")
+        return is_finished(self.path)
 
     @property
     def unit(self) -> str:

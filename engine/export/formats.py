@@ -5,8 +5,9 @@ An image's files are written into a folder of a temporary name, known by a recei
 
 from __future__ import annotations
 
+import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,19 +15,24 @@ from pathlib import Path
 from ...errors import UnfinishedError
 from ...stores.array import Written
 from ...stores.files import DISK_FULL_ERRNOS, partial_path, target_of
-from ...stores.image import StoredImage
+from ...stores.image import StoredImage, is_finished
 from ...stores.ome_tiff import write_ome_tiff
 from ...stores.partial_file import crc32_of
 from ...stores.zarr_v2 import write_group, write_v2
+from ..pipeline.listing import first_of
 from ..pipeline.record import digest
+from .label_grid import is_off_grid, labels_on_image
 from .outlines import write_outlines
 from .owned import State, export_state, forget, remember
 from .patch_features import write_patch_features
-from .picked import Picked
+from .picked import EMBEDDING, Picked
 from .spatial_data import write_spatial_data
 
-VERSION = 1
+VERSION = 2
 """Changes when the same results would be written otherwise."""
+
+MANY_FILES = 256
+"""Of more files than this, all disks are flushed at once: a flush of each takes milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +45,10 @@ class Format:
     """Write them into a folder."""
     volumes: bool = False
     """Whether it holds volumes, too."""
+    pixels: bool = True
+    """Whether it holds the image's pixels."""
+    labels: bool = True
+    """Whether it holds labels."""
     needs_tiles: bool = False
     """Whether it holds tiles with their embeddings."""
     tiles: bool = False
@@ -51,16 +61,19 @@ def write_ome_zarr(picked: Picked, folder: Path) -> None:
     write_v2(root, picked.stored, picked.record.id)
     if picked.labels:
         write_group(root / "labels", {"labels": [field.name for field in picked.labels]})
-    for field in picked.labels:
-        write_v2(root / "labels" / field.name, StoredImage.open(field.path), field.name)
+    with labels_on_image(picked, folder) as labels:
+        for name, label in labels:
+            write_v2(root / "labels" / name, label, name)
 
 
 def write_tiffs(picked: Picked, folder: Path) -> None:
-    """Write ID.ome.tif, and ID.NAME.ome.tif of every label."""
-    image, *labels = names_of_tiffs(picked)
-    write_ome_tiff(folder / image, picked.stored, name=picked.record.name, channels=picked.record.channel_names)
-    for field, name in zip(picked.labels, labels, strict=True):
-        write_ome_tiff(folder / name, StoredImage.open(field.path), name=f"{picked.record.name}, {field.name}")
+    """Write ID.ome.tif, and ID.NAME.ome.tif of every label. Names in them are ids: paths may hold names of patients."""
+    image, *names = names_of_tiffs(picked)
+    key = fingerprint_of("ome-tiff", picked)
+    write_ome_tiff(folder / image, picked.stored, name=picked.image, key=key, channels=picked.record.channel_names)
+    with labels_on_image(picked, folder) as labels:
+        for file, (name, label) in zip(names, labels, strict=True):
+            write_ome_tiff(folder / file, label, name=f"{picked.image}, {name}", key=key)
 
 
 def names_of_tiffs(picked: Picked) -> list[str]:
@@ -71,9 +84,17 @@ FORMATS: Mapping[str, Format] = {
     "ome-zarr-0.4": Format(lambda picked: [f"{picked.image}.ome.zarr"], write_ome_zarr, volumes=True),
     "ome-tiff": Format(names_of_tiffs, write_tiffs),
     "spatialdata": Format(lambda picked: [f"{picked.image}.zarr"], write_spatial_data, needs_tiles=True),
-    "h5": Format(lambda picked: [f"{picked.image}.h5"], write_patch_features, needs_tiles=True),
-    "geojson": Format(lambda picked: [f"{picked.image}.geojson"], write_outlines, tiles=True),
+    "h5": Format(
+        lambda picked: [f"{picked.image}.h5"], write_patch_features, pixels=False, labels=False, needs_tiles=True
+    ),
+    "geojson": Format(lambda picked: [f"{picked.image}.geojson"], write_outlines, pixels=False, tiles=True),
 }
+
+
+def fingerprint_of(to: str, picked: Picked) -> str:
+    """Fingerprint of all that decides an image's files in a format."""
+    names = [field.below for field in picked.labels]
+    return digest(VERSION, to, picked.record.key, picked.job.fingerprints, names, picked.with_tiles)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,15 +111,24 @@ class ImageFile:
 
     @property
     def fingerprint(self) -> str:
-        """Fingerprint of all that decides its files."""
-        picked, job = self.picked, self.picked.job
-        names = [field.below for field in picked.labels]
-        return digest(VERSION, self.format, picked.record.key, job.fingerprints, names, picked.with_tiles)
+        return fingerprint_of(self.format, self.picked)
 
-    def check(self) -> None:
-        """Raises SettingsError (E_NO_LAYER) where the image lacks what the format holds."""
-        if FORMATS[self.format].needs_tiles or self.picked.with_tiles:
-            _ = self.picked.patch
+    def check(self) -> list[str]:
+        """What its files hold and the run has not finished, by paths that begin with the image's id.
+
+        Raises SettingsError (E_NO_LAYER) for a run without embeddings of tiles, and CorruptError for damaged results.
+        """
+        picked, form, missing = self.picked, FORMATS[self.format], list[str]()
+        if form.pixels and not is_finished(picked.store):
+            missing.append(picked.image)
+        if form.needs_tiles or picked.with_tiles:
+            picked.check_tiled()
+            missing += [] if picked.has_tiles else [f"{picked.image}/layers/{EMBEDDING}"]
+        elif not form.pixels and not picked.labels:
+            missing.append(f"{picked.image}/labels")
+        for path in (*([] if missing or not form.pixels else [picked.store]), *(field.path for field in picked.labels)):
+            StoredImage.open(path)
+        return missing
 
     @property
     def state(self) -> State:
@@ -113,10 +143,7 @@ class ImageFile:
             staging.mkdir()
             with _room(staging):
                 FORMATS[self.format].write(self.picked, staging)
-                files = [
-                    Written(self.folder / file.relative_to(staging), file.stat().st_size, crc32_of(file))
-                    for file in _files(staging)
-                ]
+                files = self._flushed(staging)
             forget(self.folder, self.format, self.picked.image)
             for target in self.targets:
                 _remove_empty(target)
@@ -126,11 +153,43 @@ class ImageFile:
         finally:
             shutil.rmtree(staging, ignore_errors=True)
 
-    def sweep(self) -> None:
-        """Remove what a killed export left under temporary names."""
-        for path in self.folder.iterdir() if self.folder.is_dir() else ():
-            if target_of(path.name) == self.picked.image and path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
+    def _flushed(self, staging: Path) -> list[Written]:
+        """The staged files under their final names, once they are on the disk, as their receipt is going to be."""
+        staged = _files(staging)
+        few = len(staged) <= MANY_FILES
+        if not few:
+            os.sync()
+        return [
+            Written(self.folder / file.relative_to(staging), file.stat().st_size, crc32_of(file, flush=few))
+            for file in staged
+        ]
+
+
+def warnings_of(to: str, images: Sequence[Picked]) -> list[str]:
+    """What programs show otherwise than it is."""
+    form, texts = FORMATS[to], list[str]()
+    turned = [one.image for one in images if form.volumes and not one.record.placement.straight]
+    off = [
+        f"{one.image}/{label.below}" for one in images if form.pixels for label in one.labels if is_off_grid(one, label)
+    ]
+    if turned:
+        texts.append(
+            f"OME-Zarr 0.4 states no rotation, and these lie obliquely in the scanner: {first_of(turned)}. Programs show them "
+            "along their own axes. Their affines stand in .zattrs under tile_engine; --to nifti has them."
+        )
+    if off:
+        texts.append(
+            f"the cells of some labels are no whole pixels of the image that is stored ({first_of(off)}): they keep a grid of "
+            "their own, and programs that ignore its `translation` show them beside their place."
+        )
+    return texts
+
+
+def sweep_staged(folder: Path, images: Collection[str]) -> None:
+    """Remove what a killed export of these images left under temporary names."""
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if target_of(path.name) in images and path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
 
 
 def _files(path: Path) -> list[Path]:

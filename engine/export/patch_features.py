@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ...stores.slides.input_kind import SLIDE_INPUT
 from ..steps.settings import PatchSettings
 from .picked import Picked
 
@@ -30,7 +31,7 @@ def write_patch_features(picked: Picked, folder: Path) -> None:
         "level0_magnification": round(MICROMETRES_AT_1X / record.native_spacing),
         "target_magnification": round(MICROMETRES_AT_1X / record.spacing[1]),
         "overlap": settings.side - settings.step,
-        "name": Path(record.name).name.partition(".")[0],
+        "name": SLIDE_INPUT.stem(record.name),
         "savetodir": "",
         "level0_width": width,
         "level0_height": height,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...errors import SettingsError
-from ...stores.image import StoredImage, labels_listed
+from ...stores.image import StoredImage, is_finished, labels_listed
 from ..pipeline.job import Job
 from ..pipeline.record import ImageRecord
 from ..steps.settings import PatchSettings
@@ -54,23 +54,31 @@ class Picked:
     @property
     def patch(self) -> PatchSettings:
         """The settings of its tiles. Raises SettingsError (E_NO_LAYER) for a run without embeddings of tiles."""
-        settings = self.job.settings
-        if not isinstance(settings, PatchSettings) or not self.job.folder.layer(self.image, EMBEDDING).exists():
+        self.check_tiled()
+        settings: PatchSettings = self.job.settings
+        return settings
+
+    def check_tiled(self) -> None:
+        """Raises SettingsError (E_NO_LAYER) for a run that makes no embeddings of tiles."""
+        if not isinstance(self.job.settings, PatchSettings):
             raise SettingsError(
-                f"{self.job.folder.out} has no embeddings of tiles, which this format holds: it is no finished run of `run "
-                "cluster` or of `run embed --slides`.",
+                f"{self.job.folder.out} has no embeddings of tiles, which this format holds: it is no run of `run cluster` or "
+                "of `run embed --slides`.",
                 "E_NO_LAYER",
             )
-        return settings
+
+    @property
+    def has_tiles(self) -> bool:
+        """Whether the run has finished its embeddings of tiles."""
+        return is_finished(self.job.folder.layer(self.image, EMBEDDING))
 
     def tiles(self) -> anndata.AnnData:
         """Its tiles, all of them: X = embedding (n, F) float32; obs as in the table of the run, without the slide."""
         import anndata
         import pandas as pd
 
-        _ = self.patch
         label = TileLabel(CLUSTERS, "cluster", (), BESIDE) if CLUSTERS in labels_listed(self.store) else None
-        columns = tiles_of(self.job, self.image, EMBEDDING, most=1 << 62, label=label)
+        columns = tiles_of(self.job, self.image, EMBEDDING, label=label)
         embedding = np.asarray(columns.pop("X"), np.float32)
         obs = pd.DataFrame(columns, index=[str(n) for n in range(1, len(embedding) + 1)])
         table = anndata.AnnData(X=embedding, obs=obs)

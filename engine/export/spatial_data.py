@@ -1,7 +1,8 @@
 """spatial_data: a slide as a SpatialData store: image, labels, tiles as shapes, and the table that annotates them.
 
 Written without the package of that name, whose formats these are (container 0.2, rasters 0.3, tables 0.2, and shapes 0.1, the
-one that is no Parquet). Levels are copies of the run's own shards. The coordinate system `global` is in micrometres.
+one that is no Parquet). Levels are copies of the run's own shards. The coordinate system `global` is in micrometres from
+the image's corner, wherever its file places that.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from ...stores.frame import Array, Frame
 from ...stores.image import StoredImage, attributes_of, group_document
 from ...stores.regular import read_regular
 from ...stores.tables import encoded_table
+from .label_grid import labels_on_image
 from .picked import Picked
 
 CONTAINER, RASTERS, SHAPES, TABLES = "0.2", "0.3", "0.1", "0.2"
@@ -38,8 +40,9 @@ def write_spatial_data(picked: Picked, folder: Path) -> None:
     _raster(root / "images" / "image", picked.stored)
     names = [field.name for field in picked.labels]
     _group(root / "labels", {"ome": {"labels": names}})
-    for field in picked.labels:
-        _raster(root / "labels" / field.name, StoredImage.open(field.path))
+    with labels_on_image(picked, folder) as labels:
+        for name, label in labels:
+            _raster(root / "labels" / name, label)
     table = picked.tiles()
     ids = np.arange(1, len(table) + 1)
     _group(root / "shapes", {})
@@ -47,6 +50,7 @@ def write_spatial_data(picked: Picked, folder: Path) -> None:
     first = np.stack([table.obs["y"], table.obs["x"]], 1) * picked.record.spacing
     ends = [n * s for n, s in zip(picked.record.shape, picked.record.spacing, strict=True)]
     _squares(root / "shapes" / TILES, first, np.minimum(first + step, ends), ids)
+    table.obsm["spatial"] = table.obsm["spatial"] - np.array(picked.record.origin[::-1])
     table.obs["instance_id"] = ids
     table.obs["region"] = TILES
     table.obs["region"] = table.obs["region"].astype("category")

@@ -40,8 +40,9 @@ def _of_run(out: Path) -> Cohort:
 
 def _entry(out: Path, record: ImageRecord, section: SectionFile, maps: str) -> SlideEntry:
     own = {name: value for name, value in record.columns.items() if name not in (LANDMARKS, REGISTERED, MAPS)}
-    # of a run by one stain alone, the reference has no channels
-    stains = record.stains if section.stain in record.stains else tuple(one.stain for one in record.sections)
+    stains = tuple(one.stain for one in record.sections)
+    if set(stains) <= set(record.stains):  # of a run by one stain alone, the reference has no channels
+        stains = record.stains
     extra = {
         **own,
         BLOCK: record.name,

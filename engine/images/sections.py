@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ...errors import SettingsError, SlideError
@@ -48,6 +49,7 @@ def inspect_sections(
     rejected: dict[str, Rejection] = {}
     blocks: dict[str, list[Inspected]] = defaultdict(list)
     members: dict[str, list[SlideEntry]] = defaultdict(list)
+    failures: dict[str, dict[str, str]] = defaultdict(dict)
     for entry, look in zip(entries, looks, strict=True):
         members[entry.extra[BLOCK]].append(entry)
         try:
@@ -61,6 +63,7 @@ def inspect_sections(
             at_spacing(look["frames"], target)
             blocks[entry.extra[BLOCK]].append((entry, look))
         except SlideError as error:
+            failures[entry.extra[BLOCK]][entry.name] = error.message
             if only and entry.extra[STAIN] != only:
                 continue  # it costs the block, where it is the reference, and nothing else
             name, mark = printable(entry.name), file_fingerprint(entry.path)
@@ -69,17 +72,26 @@ def inspect_sections(
     for block, entries_of_block in sorted(members.items()):
         one = slide_id(block)
         try:
-            reference, why = _reference(entries_of_block, blocks[block])
+            reference, why = _reference(entries_of_block, blocks[block], failures[block], only)
             usable = _needed(entries_of_block, blocks[block], reference, only) if only else blocks[block]
             channels = (only,) if only else stains
             records[one] = _record(
                 one, block, usable, reference, why, stains=stains, channels=channels, mpp=mpp, target=target, part=part
             )
+            if only:
+                lost = [f"{printable(name)} is not used: {text}" for name, text in failures[block].items()]
+                records[one] = replace(records[one], notes=(*records[one].notes, *lost))
         except SlideError as error:
             rejected[one] = Rejection(printable(block), error.code, error.message)
     return InspectedCohort(
         target, records, rejected, cohort.ignored, cohort.root, notes=cohort.notes, warnings=cohort.warnings
     )
+
+
+def spacing_of_sections(cohort: Cohort, mpp: float | None) -> float:
+    """The spacing that a run on all these sections works at."""
+    looks = looks_at(cohort.entries, mpp, look_at_slides)
+    return _working_spacing((e, seen(e, look)) for e, look in zip(cohort.entries, looks, strict=True))
 
 
 def _working_spacing(looks: Iterable[tuple[SlideEntry, dict[str, Any] | SlideError]]) -> float:
@@ -125,16 +137,21 @@ def _stains(entries: Iterable[SlideEntry]) -> tuple[str, ...]:
     )
 
 
-def _reference(entries: Sequence[SlideEntry], usable: Sequence[Inspected]) -> tuple[SlideEntry, str]:
-    """The reference of a block, and why it was chosen where the list does not say it. Raises SlideError for no usable block."""
+def _reference(
+    entries: Sequence[SlideEntry], usable: Sequence[Inspected], failures: Mapping[str, str], only: str
+) -> tuple[SlideEntry, str]:
+    """The reference of a block, and why it was chosen where the list does not say it. Raises SlideError for no usable block.
+
+    `failures`: name of a section -> why it cannot be used. A block by one stain alone (`only`) needs no other section.
+    """
     stated = [entry for entry in entries if is_reference(entry)]
     if stated and stated[0] not in [entry for entry, _ in usable]:
         raise SlideError(
-            f"its reference {stated[0].name} cannot be used, and the others are registered to it. Mend that file, or name "
-            "another reference.",
+            f"its reference {stated[0].name} cannot be used ({failures[stated[0].name]}), and the others are registered to "
+            "it. Mend that file, or name another reference.",
             "E_NO_REFERENCE",
         )
-    if len(usable) < 2:
+    if len(usable) < 2 and (not only or [entry.extra[STAIN] for entry, _ in usable] != [only]):
         raise SlideError(
             f"{len(usable)} of its {len(entries)} sections can be used: a block needs two sections to register one to the "
             "other.",

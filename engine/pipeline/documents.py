@@ -127,6 +127,8 @@ class StainRun(Part):
     """Name of the run's folder in OUT."""
     slides: dict[str, StainSlide]
     """By id."""
+    spacing: float | None = None
+    """Micrometres a pixel of all runs on blocks, which lie on one grid; None where the settings state it, and of slides."""
     failure: str = ""
     """Why none of its slides can be used, as the last command found; empty where that is not so."""
 

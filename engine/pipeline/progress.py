@@ -35,8 +35,10 @@ def silent(event: Event) -> None:
 class ProgressFile:
     """A file through which a long unit reports progress to the run's own process, at most once every `every` seconds."""
 
-    def __init__(self, out: Path) -> None:
+    def __init__(self, out: Path, *, part: int = 0, parts: int = 1) -> None:
+        """`part` of `parts`: of several trainings of equal length in one unit, which one tells; each tells its own steps."""
         self.path = out / "receipts" / "progress.json"
+        self._part, self._parts = part, parts
         self.every = 5.0 if isinstance(out, ObjectPath) else 0.5
         self._last = 0.0
         self._notice = ""
@@ -51,6 +53,7 @@ class ProgressFile:
         if now - self._last < self.every and done != total:
             return
         self._last = now
+        done, total = done + self._part * total, self._parts * total
         self._write({"step": step, "done": done, "total": total, "figures": figures, "notice": self._notice})
 
     def _write(self, report: dict[str, Any]) -> None:

@@ -194,10 +194,11 @@ class ImageRecord:
     @property
     def native_scale(self) -> tuple[float, ...]:
         """Pixels of level 0 of its file in a pixel of the run, by axis; whole where shapes are rounded from whole ones."""
-        scale = [native / n for native, n in zip(self.native_shape, self.shape, strict=True)]
-        if max(abs(s / max(1, round(s)) - 1) for s in scale) < 0.01:
-            return tuple(float(max(1, round(s))) for s in scale)
-        return tuple(scale)
+        sizes = list(zip(self.native_shape, self.shape, strict=True))
+        whole = [max(1, round(native / n)) for native, n in sizes]
+        if all(abs(k * n - native) < k for k, (native, n) in zip(whole, sizes, strict=True)):
+            return tuple(map(float, whole))
+        return tuple(native / n for native, n in sizes)
 
     @property
     def frame(self) -> Frame:

@@ -74,12 +74,15 @@ def start_all(
         write_run_file(pipeline, folder, settings_of(settings, pipeline.variant.settings), images)
         for run, images_of_run, settings_of_run in parts:
             if run.folder not in failures:
-                options.report(Event("note", f"stain {run.name}: {len(run.slides)} slides, in {target / run.folder}"))
+                place = target / run.folder
+                options.report(
+                    Event("note", f"stain {run.name}: {len(run.slides)} {pipeline.modality.name}, in {place}")
+                )
                 try:
-                    start(pipeline, images_of_run, target / run.folder, options, settings_of_run)
+                    start(pipeline, images_of_run, place, options, settings_of_run)
                 except NoInputError as error:
-                    failures[run.folder] = _reason(error)
-                    stains = stains.with_failure(run.folder, _reason(error))
+                    failures[run.folder] = _reason(error, pipeline)
+                    stains = stains.with_failure(run.folder, _reason(error, pipeline))
                     write_stain_runs(folder, stains)
             if text := failures.get(run.folder):
                 options.report(Event("warning", f"stain {run.name}: {text}", facts={"code": NoInputError.code}))
@@ -106,7 +109,7 @@ def plan_all(
             _, images_of_run, own = _part(pipeline.apart, cohort, run, matched(settings, old, run))
             plans.append(plan_only(pipeline, images_of_run, target / run.folder, own, options))
         except NoInputError as error:
-            failures.append(f"stain {run.name}: {_reason(error)}")
+            failures.append(f"stain {run.name}: {_reason(error, pipeline)}")
             options.report(Event("warning", failures[-1], facts={"code": error.code}))
     if not plans:
         raise NoInputError("\n  ".join(failures))
@@ -131,7 +134,7 @@ def _check_parts(pipeline: Pipeline, out: Path, options: RunOptions, parts: Part
                 folder = Folder(out / run.folder, pipeline.modality.name)
                 check_foreign(folder, pipeline.steps.values(), inspected.slides, first=True)
         except NoInputError as error:
-            failures[run.folder] = _reason(error)
+            failures[run.folder] = _reason(error, pipeline)
             continue
         except TileEngineError as error:
             raise type(error)(f"stain {run.name}: {error.message}", error.code) from error
@@ -146,10 +149,10 @@ def _check_parts(pipeline: Pipeline, out: Path, options: RunOptions, parts: Part
     return failures
 
 
-def _reason(error: NoInputError) -> str:
+def _reason(error: NoInputError, pipeline: Pipeline) -> str:
     """Why no slide of a stain can be used, on one line."""
     first, *slides = error.message.splitlines()
-    return "no slide can be used: " + ("; ".join(line.strip() for line in slides) or first)
+    return f"no {pipeline.modality.noun} can be used: " + ("; ".join(line.strip() for line in slides) or first)
 
 
 def _unusable(out: Path, stains: StainRuns) -> NoInputError:
@@ -173,7 +176,7 @@ def _check_lost(out: Path) -> None:
     if below:
         raise SettingsError(
             f"{out} holds a report and runs in folders of it ({', '.join(path.name for path in below)}), so it held a run for "
-            "each stain, and its stains.json was lost. One run of all slides would be mixed with them: choose another folder "
+            "each stain, and its stains.json was lost. One run of all images would be mixed with them: choose another folder "
             "with --out. The command that made the runs writes stains.json again.",
             "E_OTHER_SETTINGS",
         )

@@ -28,7 +28,7 @@ def decided(
     before. Raises SettingsError (E_OTHER_SETTINGS) where OUT holds results of another decision.
     """
     earlier, begun = find_stain_runs(Folder(out)), find_run(Folder(out))
-    chosen = settings_of(settings, pipeline.variant.settings)
+    chosen, images = settings_of(settings, pipeline.variant.settings), pipeline.modality.name
     apart = _apart_of(pipeline, chosen, options)
     if apart is None:
         if earlier:
@@ -41,17 +41,17 @@ def decided(
     if earlier is None and (len(cohort.entries) < 2 or _is_settled(pipeline, apart, cohort, begun)):
         return None
     if earlier and not options.redo:
-        check_same_slides(out, earlier, {e.id: e.name for e in cohort.entries})
+        check_same_slides(out, earlier, {e.id: e.name for e in cohort.entries}, images)
     stains = apart.decide(cohort, chosen, earlier)
     if earlier is None and len(stains.runs) < 2:
         for line in untold_lines(stains):
             options.report(Event("warning" if "timeout" in stains.untold.values() else "note", line))
         return None
     if begun:
-        raise _begun_as_one(out, stains, is_converted=_is_only_converted(pipeline, begun))
+        raise _begun_as_one(out, stains, images, is_converted=_is_only_converted(pipeline, begun))
     if earlier and not options.redo:
-        check_same_places(out, earlier, stains)
-    for line in _lines(out, stains, earlier):
+        check_same_places(out, earlier, stains, images)
+    for line in _lines(out, stains, earlier, images):
         options.report(Event("warning" if stains.decided == "pixels" and not earlier else "note", line))
     return stains
 
@@ -72,18 +72,24 @@ def warn_together(out: Path, report: Report) -> None:
         report(Event("warning", text))
 
 
-def check_same_slides(out: Path, earlier: StainRuns, names: Mapping[str, str]) -> None:
-    """Raises SettingsError (E_OTHER_SETTINGS) where slides (`names`: id -> name) were added or removed since."""
+def check_same_slides(out: Path, earlier: StainRuns, names: Mapping[str, str], images: str) -> None:
+    """Raises SettingsError (E_OTHER_SETTINGS) where slides (`names`: id -> name) were added or removed since.
+
+    `images` is what they are called: slides or sections.
+    """
     before = {i: slide.name for run in earlier.runs for i, slide in run.slides.items()}
-    added = [f"slide {name} was added" for i, name in names.items() if i not in before]
-    _check_unchanged(out, [*added, *(f"slide {name} was removed" for i, name in before.items() if i not in names)])
+    one = images.removesuffix("s")
+    added = [f"{one} {name} was added" for i, name in names.items() if i not in before]
+    removed = [f"{one} {name} was removed" for i, name in before.items() if i not in names]
+    _check_unchanged(out, [*added, *removed], images)
 
 
-def check_same_places(out: Path, earlier: StainRuns, stains: StainRuns) -> None:
+def check_same_places(out: Path, earlier: StainRuns, stains: StainRuns, images: str) -> None:
     """Raises SettingsError (E_OTHER_SETTINGS) where a slide is in another stain than before."""
     before = {i: run.folder for run in earlier.runs for i in run.slides}
     moved = [i for run in stains.runs for i in run.slides if before.get(i, run.folder) != run.folder]
-    _check_unchanged(out, [f"slide {name} is in another stain now" for name in earlier.named(moved)])
+    one = images.removesuffix("s")
+    _check_unchanged(out, [f"{one} {name} is in another stain now" for name in earlier.named(moved)], images)
 
 
 def untold_lines(stains: StainRuns) -> Iterator[str]:
@@ -116,24 +122,24 @@ def _is_only_converted(pipeline: Pipeline, begun: RunDocument) -> bool:
     return set(begun.steps) <= {step.name for step in pipeline.stages["convert"]}
 
 
-def _begun_as_one(out: Path, stains: StainRuns, *, is_converted: bool) -> SettingsError:
+def _begun_as_one(out: Path, stains: StainRuns, images: str, *, is_converted: bool) -> SettingsError:
     names = ", ".join(run.name for run in stains.runs)
     found = f"they are in {len(stains.runs)} stains ({names}), each of which would be clustered in a run of its own"
     if is_converted:
         return SettingsError(
-            f"{out} holds the conversion of all slides and nothing else yet, and {found}, in a folder of its own. Nothing was "
-            "touched. Choose another folder with --out, where each stain is converted and clustered, or cluster all slides "
-            "of this conversion in one run: --stains together.",
+            f"{out} holds the conversion of all {images} and nothing else yet, and {found}, in a folder of its own. Nothing "
+            f"was touched. Choose another folder with --out, where each stain is converted and clustered, or cluster all "
+            f"{images} of this conversion in one run: --stains together.",
             "E_OTHER_SETTINGS",
         )
     return SettingsError(
-        f"{out} holds one run of all slides, and {found}. Nothing was touched. Choose another folder with --out, or go on with "
-        "this run: --stains together.",
+        f"{out} holds one run of all {images}, and {found}. Nothing was touched. Choose another folder with --out, or go on "
+        "with this run: --stains together.",
         "E_OTHER_SETTINGS",
     )
 
 
-def _check_unchanged(out: Path, changes: Iterable[str]) -> None:
+def _check_unchanged(out: Path, changes: Iterable[str], images: str) -> None:
     """Raises SettingsError (E_OTHER_SETTINGS) where there are changes."""
     lines = sorted(changes)
     if not lines:
@@ -141,7 +147,7 @@ def _check_unchanged(out: Path, changes: Iterable[str]) -> None:
     raise SettingsError(
         "\n".join(
             [
-                f"{out} holds the runs of other slides, whose results would be mixed with these:",
+                f"{out} holds the runs of other {images}, whose results would be mixed with these:",
                 *(f"  {line}" for line in first_lines(lines)),
                 "  Add --redo to repeat what depends on them, or choose another folder with --out.",
             ]
@@ -150,14 +156,14 @@ def _check_unchanged(out: Path, changes: Iterable[str]) -> None:
     )
 
 
-def _lines(out: Path, stains: StainRuns, earlier: StainRuns | None) -> Iterator[str]:
+def _lines(out: Path, stains: StainRuns, earlier: StainRuns | None, images: str) -> Iterator[str]:
     """What was decided, and what can be done about it."""
-    guessed = " by their colours (guessed, as the list of slides has no column `stain`)"
-    how = guessed if stains.decided == "pixels" else ", as the list of slides says"
+    guessed = f" by their colours (guessed, as the list of {images} has no column `stain`)"
+    how = guessed if stains.decided == "pixels" else f", as the list of {images} says"
     rows = [f"  {run.name}: {first_of([s.name for s in run.slides.values()])}" for run in stains.runs]
-    what = "Each stain is clustered in a run of its own; `--stains together` clusters all slides in one run."
-    yield "\n".join([f"the slides are in {len(stains.runs)} different stains{how}:", *rows, f"  {what}"])
+    what = f"Each stain is clustered in a run of its own; `--stains together` clusters all {images} in one run."
+    yield "\n".join([f"the {images} are in {len(stains.runs)} different stains{how}:", *rows, f"  {what}"])
     yield from untold_lines(stains)
     gone = {run.folder for run in earlier.runs} - {run.folder for run in stains.runs} if earlier else set()
     for name in sorted(gone):
-        yield f"{out / name} has no slides any more and stays as it is: it is no part of these results"
+        yield f"{out / name} has no {images} any more and stays as it is: it is no part of these results"

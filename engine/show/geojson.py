@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -97,9 +97,17 @@ def rectangles(
 
 def write_geojson(path: Path, collection: FeatureCollection) -> Path:
     """Write as UTF-8, whole or not at all; raises ValueError for numbers that JSON cannot hold."""
-    text = json.dumps(collection, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    write_whole(to_path(path), text.encode("utf-8"))
+    write_whole(to_path(path), "".join(texts(collection["features"])).encode("utf-8"))
     return to_path(path)
+
+
+def texts(features: Iterable[dict[str, Any]]) -> Iterator[str]:
+    """The text of a FeatureCollection, feature by feature; raises ValueError for numbers that JSON cannot hold."""
+    yield '{"type":"FeatureCollection","features":['
+    for number, one in enumerate(features):
+        text = json.dumps(one, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        yield f",{text}" if number else text
+    yield "]}"
 
 
 def _faces(labels: Array) -> dict[int, list[Any]]:

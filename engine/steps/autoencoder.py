@@ -95,9 +95,9 @@ def _fit(job: Job[TileSettings], unit: Unit, replica: Replica, patches: Array, p
         replica=replica,
     )
     slot = checkpoint_slot(job, unit.step, "" if side == job.settings.side else f"{unit.step}-{side}")
-    history = fit(
-        phase, slot, threads=job.settings.threads, progress_file=ProgressFile(job.folder.out), replica=replica
-    )
+    sides = job.settings.sides
+    progress = ProgressFile(job.folder.out, part=sides.index(side), parts=len(sides))
+    history = fit(phase, slot, threads=job.settings.threads, progress_file=progress, replica=replica)
     return AutoencoderFit(network, history, slot)
 
 

@@ -166,9 +166,10 @@ def patch_axes(job: Job[PatchSettings]) -> tuple[str, ...]:
 
 
 def tiles_of(
-    job: Job[PatchSettings], slide: str, field: str, *, most: int, label: TileLabel | None = None
+    job: Job[PatchSettings], slide: str, field: str, *, most: int | None = None, label: TileLabel | None = None
 ) -> dict[str, Array]:
-    """Columns of one image's tiles: grid cell, first pixel of the cell, centre in um, label and fields; `X` is the field.
+    """Columns of one image's tiles, all or a sample of `most`: grid cell, first pixel of the cell, centre in um, label and
+    fields; `X` is the field.
 
     Without a label, tiles whose field is zero in every channel get no row."""
     folder, record = job.folder, job.slides[slide]
@@ -179,7 +180,7 @@ def tiles_of(
     at: tuple[Array, ...] = np.nonzero(
         embedding.any(0) if values is None else values
     )  # no network outputs zeros in every channel
-    if len(at[0]) > most:
+    if most is not None and len(at[0]) > most:
         generator = np.random.default_rng([job.settings.seed, 2, list(job.slides).index(slide)])
         sample = np.sort(generator.choice(len(at[0]), most, replace=False))
         at = tuple(index[sample] for index in at)

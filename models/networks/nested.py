@@ -4,10 +4,11 @@
 patch (C, 128, 128) ------------> autoencoder of 128 -> (code - mean) / spread --.
       `- middle (C, 64, 64) ----> autoencoder of 64  -> (code - mean) / spread ---+-> embedding (256)
 ```
-The autoencoders share nothing: each is the one that patches of its size would be embedded by alone. Joined as they are, the
-code with the larger numbers would decide all distances, so each is standardised first: by the mean of the training patches, and
-by one number, the root of the mean variance of its features. One number and not one a feature: distances inside a code stay
-those that its autoencoder learned, and a feature that hardly varies is not blown up.
+The autoencoders share no weights and no loss: each is trained as for patches of its size alone, but on the middles of the larger
+patches, which decide how many samples and steps there are. Joined as they are, the code with the larger numbers would decide
+all distances, so each is standardised first: by the mean of the training patches, and by one number, the root of the mean
+variance of its features. One number and not one a feature: distances inside a code stay those that its autoencoder learned, and
+a feature that hardly varies is not blown up.
 """
 
 from __future__ import annotations

@@ -227,11 +227,7 @@ def slide_id(name: str, digits: int = 8, *, part: str = "", kind: InputKind = SL
     >>> slide_id("Zürich/Fall 7.svs"), slide_id("case.svs", part="t=3")
     ('Fall-7-8e776441', 'case-t-3-8b6bc88c')
     """
-    stem = Path(name).name
-    for _ in range(2):
-        stem = re.sub(
-            r"(?i)(?<=.)\.(ome|zarr|tif|tiff|" + "|".join(s[1:] for s in sorted(kind.suffixes)) + ")$", "", stem
-        )
+    stem = kind.stem(name)
     part = re.sub(r"[^A-Za-z0-9_.]+", "-", part)[:20]
     plain = unicodedata.normalize("NFKD", stem).encode("ascii", "ignore").decode()
     plain = re.sub(r"[^A-Za-z0-9_.]+", "-", plain)[: 40 - len(part)].strip("-._") or kind.word

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 import stat
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -51,6 +52,15 @@ class InputKind:
     """Meanings that columns of such a list may have, among those of `stores.lists.headings.ROLES`."""
     carried: frozenset[str] = frozenset()
     """Further meanings, whose values are kept with the image as other columns are."""
+
+    def stem(self, name: str) -> str:
+        """The last part of a name, without up to two suffixes of images: TCGA-A1-DX1.0F2C of A/TCGA-A1-DX1.0F2C.svs."""
+        stem = Path(name).name
+        for _ in range(2):
+            stem = re.sub(
+                r"(?i)(?<=.)\.(ome|zarr|tif|tiff|" + "|".join(s[1:] for s in sorted(self.suffixes)) + ")$", "", stem
+            )
+        return stem
 
 
 def walk(root: Path, kind: InputKind) -> Iterator[Seen]:

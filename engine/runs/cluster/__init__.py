@@ -52,6 +52,8 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
 
 
 def _tissue(variant: Variant, modality: Modality) -> Pipeline:
+    from functools import partial
+
     from ...pipeline.outputs import GROUPS, INDEX, REPORT, document, file, label, pictures, samples, table
     from ...pipeline.spec import Apart, Pipeline
     from ...pipeline.step import Step, all_columns, once, per_image
@@ -62,7 +64,7 @@ def _tissue(variant: Variant, modality: Modality) -> Pipeline:
     from ...steps.pace import seconds_of_steps
     from ...steps.sections.steps import section_steps
     from ...steps.table import COLUMNS
-    from .apart import COLUMN, blocks_of_stain, decide_stains, slides_of_stain
+    from .apart import COLUMN, blocks_of_stain, decide_stains, decide_stains_of_blocks, slides_of_stain
     from .checks import check_settings, check_shown
     from .curves import draw_curves
     from .follow import follow
@@ -78,8 +80,14 @@ def _tissue(variant: Variant, modality: Modality) -> Pipeline:
     from .tree import order_clusters
 
     stacked = variant.images == "sections"
-    part = blocks_of_stain if stacked else slides_of_stain
-    apart = Apart(COLUMN, lambda settings: settings.stains == "apart", decide_stains, part, write_joined_page)
+    decide, part = (decide_stains_of_blocks, blocks_of_stain) if stacked else (decide_stains, slides_of_stain)
+    apart = Apart(
+        COLUMN,
+        lambda settings: settings.stains == "apart",
+        decide,
+        part,
+        partial(write_joined_page, images=modality.name),
+    )
     polygons = (file("maps/{image}.geojson"),) if modality.planar else ()
     panels = (file("maps/stains/{image}.png"),) if stacked else ()
     maps = (file("maps/{image}.png"), file("maps/density/{image}.png"), *polygons, *panels)

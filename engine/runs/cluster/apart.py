@@ -49,16 +49,33 @@ def decide_stains(cohort: Cohort, settings: ClusterSettings, earlier: StainRuns 
     return StainRuns(decided="pixels", input=root, runs=_runs(groups, slides), untold=untold)
 
 
+def decide_stains_of_blocks(cohort: Cohort, settings: ClusterSettings, earlier: StainRuns | None) -> StainRuns:
+    """As `decide_stains`, of sections of blocks, and the one spacing that the runs of all stains work at.
+
+    A run that has begun keeps its own.
+    """
+    from ...images.sections import spacing_of_sections
+
+    stains = decide_stains(cohort, settings, earlier)
+    if settings.spacing:
+        return stains
+    same = earlier is not None and _slides_of(earlier).keys() == _slides_of(stains).keys()
+    spacing = earlier.runs[0].spacing if earlier and same else spacing_of_sections(cohort, settings.mpp)
+    runs = tuple(run.model_copy(update={"spacing": spacing}) for run in stains.runs)
+    return stains.model_copy(update={"runs": runs})
+
+
 def slides_of_stain(cohort: Cohort, run: StainRun) -> tuple[Cohort, dict[str, Any]]:
     """The slides of one stain, and the settings that are its own: none."""
     return replace(cohort, entries=tuple(entry for entry in cohort.entries if entry.id in run.slides)), {}
 
 
 def blocks_of_stain(cohort: Cohort, run: StainRun) -> tuple[Cohort, dict[str, Any]]:
-    """All sections of the blocks that have the stain, as one of them is the reference, and the setting that names the stain."""
+    """All sections of the blocks that have the stain, as one of them is the reference, and the settings of the stain."""
     blocks = {entry.extra[BLOCK] for entry in cohort.entries if entry.id in run.slides}
     entries = tuple(entry for entry in cohort.entries if entry.extra[BLOCK] in blocks)
-    return replace(cohort, entries=entries), {"stains": "together", "stain": run.name}
+    own: dict[str, Any] = {"stains": "together", "stain": run.name}
+    return replace(cohort, entries=entries), own | ({"spacing": run.spacing} if run.spacing else {})
 
 
 def groups_by_colour(

@@ -20,19 +20,22 @@ MAX_NAMED = 20
 MAX_MAPS = 4
 """Maps of a stain that the page shows; its own report has all."""
 DECIDED = {
-    "column": "Which slides belong together is said by the column `stain` of the list of slides.",
+    "column": "Which {images} belong together is said by the column `stain` of the list of {images}.",
     "pixels": "Which slides belong together was told by their colours, as the list of slides has no column `stain`. If that is "
     "wrong, name the stains in such a column, or give --stains together, which clusters all slides in one run.",
 }
 
 
-def write_joined_page(out: Path, stains: StainRuns, jobs: Mapping[str, Job[Any]]) -> None:
-    """Write OUT/report.html; `jobs` has those of the runs that have begun, by the name of their folder."""
+def write_joined_page(out: Path, stains: StainRuns, jobs: Mapping[str, Job[Any]], *, images: str = "slides") -> None:
+    """Write OUT/report.html; `jobs` has those of the runs that have begun, by the name of their folder.
+
+    `images` is what the files are called: slides or sections.
+    """
     finished = sum(_is_done(jobs.get(run.folder)) for run in stains.runs)
-    columns = (Column("Stain"), Column("Slides", "number"), Column("Result"))
+    columns = (Column("Stain"), Column(images.capitalize(), "number"), Column("Result"))
     rows = tuple((run.name, len(run.slides), _verdict(run, jobs.get(run.folder))) for run in stains.runs)
     text = (
-        DECIDED[stains.decided],
+        DECIDED[stains.decided].format(images=images),
         "Clusters of one stain have nothing to do with those of another that have its number.",
     )
     page = ReportPage(
@@ -40,22 +43,22 @@ def write_joined_page(out: Path, stains: StainRuns, jobs: Mapping[str, Job[Any]]
         subtitle=f"{len(stains.runs)} stains, each clustered in a run of its own.",
         facts=(
             ("stains", str(len(stains.runs))),
-            ("slides", str(sum(len(run.slides) for run in stains.runs))),
+            (images, str(sum(len(run.slides) for run in stains.runs))),
             ("runs finished", f"{finished} of {len(stains.runs)}"),
         ),
         cautions=_cautions(stains),
         sections=(
             Section("Stains", text, tables=(Table(columns, rows),)),
-            *(_section(out, run, jobs.get(run.folder)) for run in stains.runs),
+            *(_section(out, run, jobs.get(run.folder), images) for run in stains.runs),
         ),
         footer=f"tile-engine {VERSION}.",
     )
     write_report(out / "report.html", page)
 
 
-def _section(out: Path, run: StainRun, job: Job[Any] | None) -> Section:
+def _section(out: Path, run: StainRun, job: Job[Any] | None, images: str) -> Section:
     names = [slide.name for slide in run.slides.values()]
-    text = (_verdict(run, job), f"Slides: {first_of(names, MAX_NAMED)}.")
+    text = (_verdict(run, job), f"{images.capitalize()}: {first_of(names, MAX_NAMED)}.")
     if job is None or not job.folder.report.exists():
         return Section(run.name, text)
     maps = [(job.folder.map(i), record.name) for i, record in job.slides.items()]

@@ -7,9 +7,9 @@ from types import MappingProxyType
 from typing import Any
 
 from ....stores.array import Written
-from ....stores.cells import CELL_KEY, cell_factor, repeated
+from ....stores.cells import CELL_KEY, cell_factor, write_repeated
 from ....stores.frame import Array, Frame
-from ....stores.image import ImageSpec, StoredImage, pyramid
+from ....stores.image import ImageSpec, pyramid
 from ....stores.shard import Codec
 from ...pipeline.job import Job
 from ...pipeline.settings import RunSettings
@@ -41,11 +41,7 @@ def write_labels(
         frames, (shard, chunk) = pyramid(frame, levels=len(image.frames)), cut.labels
         factor, codec = (1,) * len(frame.shape), Codec("zstd")
     spec = ImageSpec(frames, None, labels.dtype.name, shard, chunk, codec=codec)
-    stored, files = StoredImage.create(job.folder.label(slide, name), spec), []
-    for level, on in enumerate(frames):
-        step = [round(a / b) for a, b in zip(on.spacing, frames[0].spacing, strict=True)]
-        for box in on.box.cut(stored.shard(level)):
-            files.append(stored.write(level, box, repeated(labels, box, factor, step)))
+    stored, files = write_repeated(job.folder.label(slide, name), labels, spec, factor)
     return files + stored.finish(
         name=name, reference=reference_of(record.frame), label=label, notes=notes, placement=record.placement
     )

@@ -16,6 +16,9 @@ import tile_engine
 from tile_engine.engine.api import napari_reader
 from tile_engine.engine.api.napari_reader import read_layers, reader_for
 from tile_engine.errors import SettingsError
+from tile_engine.stores.frame import Frame
+from tile_engine.stores.image import ImageSpec, StoredImage
+from tile_engine.stores.placement import placement
 
 ROOT = Path(__file__).parents[3]
 
@@ -80,3 +83,18 @@ def test_volumes_lie_where_the_run_says(finished: Callable[[str, str], Any]) -> 
     assert image[1]["scale"] == label[1]["scale"] and image[1]["translate"] == label[1]["translate"]
     assert all(options["rgb"] is False for _, options, kind in layers if kind == "image"), "four cells are no colours"
     assert image[1]["translate"] == [float(run.image(volume)[axis][0]) for axis in "zyx"]
+
+
+def test_layers_of_an_oblique_volume_are_turned_behind_their_channels(tmp_path: Path) -> None:
+    frame, turn = Frame(("z", "y", "x"), (3, 4, 5), (2e3, 1e3, 1e3)), np.eye(4)
+    turn[:2, :2] = [[0.8, -0.6], [0.6, 0.8]]
+    image = StoredImage.create(tmp_path / "layer", ImageSpec((frame,), 7, "float32", (8, 8, 8), (8, 8, 8)))
+    image.write(0, frame.box, np.zeros((7, 3, 4, 5), np.float32))
+    image.finish(name="layer", placement=placement(frame, tuple(map(tuple, turn.tolist()))))
+    stored = StoredImage.open(image.path)
+    affine = napari_reader._layer(stored, "layer")[1]["affine"]
+    np.testing.assert_allclose(affine[1:, 1:], stored.placement.of_cells(frame))
+    assert affine[0].tolist() == [1, 0, 0, 0, 0] and not affine[1:, 0].any()
+    pictures = list(napari_reader._pictures(stored, "old", shown=True))
+    assert [options["name"] for _, options, _ in pictures] == [f"old: {n}" for n in range(7)], "no colours are stated"
+    assert all("colormap" not in options for _, options, _ in pictures)

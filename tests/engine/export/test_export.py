@@ -11,16 +11,18 @@ from typing import Any
 import nibabel
 import numpy as np
 import pytest
+import zarr
 from typer.testing import CliRunner
 
 import tile_engine
 from tile_engine import ExportChoices, RunOptions
 from tile_engine.cli.app import app
 from tile_engine.engine.maintenance.verify import verify
+from tile_engine.engine.pipeline.progress import Event
 from tile_engine.errors import SettingsError, UnfinishedError
 from tile_engine.stores import regrid
 from tile_engine.stores.files import partial_path
-from tile_engine.stores.image import StoredImage
+from tile_engine.stores.image import StoredImage, attributes_of
 from tile_engine.stores.remote import to_path
 from tile_engine.version import VERSION
 
@@ -320,3 +322,42 @@ def test_a_finished_run_is_exported(finished: Any, tmp_path: Path) -> None:
     assert rows[0] == ["index", "name", "color"] and rows[1][:2] == ["1", "cluster 1"] and rows[1][2].startswith("#")
     confidence = np.asarray(nibabel.load(tmp_path / f"{stem}confidence_map.nii.gz").dataobj)
     assert confidence.min() >= 0 and confidence.max() <= 1
+
+
+def test_ome_zarr_04_keeps_the_affine_repeats_labels_and_leaves_out_what_is_not_finished(
+    copied: Callable[[], Path], tmp_path: Path
+) -> None:
+    out, events = copied(), list[Event]()
+    choices = ExportChoices("ome-zarr-0.4", tmp_path / "a")
+    done = tile_engine.export(out, choices, options=RunOptions(report=events.append))
+    assert done.images == 2 and not done.unfinished
+    assert [e.text for e in events if e.kind == "warning" and "states no rotation" in e.text]
+    for volume in tile_engine.open_run(out).slides:
+        store = out / "volumes" / f"{volume}.ome.zarr"
+        group = zarr.open_group(tmp_path / "a" / f"{volume}.ome.zarr", mode="r", zarr_format=2)
+        key = "coordinateTransformations"
+        assert group.attrs["tile_engine"][key] == attributes_of(store)["tile_engine"][key]
+        cells = StoredImage.open(store / "labels" / "marker").levels[0].read_all()
+        index = np.indices(group["0"].shape[2:]) // STEP
+        np.testing.assert_array_equal(group["labels/marker/0"][0, 0], cells[tuple(index)])
+    first, second = (out / "volumes" / f"{volume}.ome.zarr" for volume in tile_engine.open_run(out).slides)
+    for path in (first / "zarr.json", second / "labels" / "marker" / "zarr.json"):
+        path.write_text(path.read_text().replace('"complete"', '"incomplete"'))
+    left = tile_engine.export(out, ExportChoices("ome-zarr-0.4", tmp_path / "b"))
+    names = [path.name.removesuffix(".ome.zarr") for path in (first, second)]
+    assert set(left.unfinished) == {names[0], f"{names[1]}/labels/marker"} and left.written == (f"{names[1]}.ome.zarr",)
+    (second / "zarr.json").write_text((first / "zarr.json").read_text())
+    with pytest.raises(SettingsError, match="nothing to export") as caught:
+        tile_engine.export(out, ExportChoices("ome-zarr-0.4", tmp_path / "c"))
+    assert caught.value.code == "E_NO_LAYER" and not (tmp_path / "c").exists()
+
+
+def test_options_that_a_format_has_not_are_refused(oblique: Path, tmp_path: Path) -> None:
+    for choices, text in (
+        (ExportChoices("ome-zarr-0.4", tmp_path / "a", grid="layer"), "--grid layer is for --to nifti"),
+        (ExportChoices("h5", tmp_path / "a", layers=("tissue",)), "neither labels nor layers"),
+        (ExportChoices("ome-zarr-0.4", tmp_path / "a", layers=("score",)), "no label 'score'"),
+    ):
+        with pytest.raises(SettingsError, match=text):
+            tile_engine.export(oblique, choices)
+    assert not any(tmp_path.iterdir())

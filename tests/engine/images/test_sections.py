@@ -89,6 +89,52 @@ def test_one_stain_alone_keeps_its_section_and_the_reference(painted: Any, inspe
     assert [[s.stain for s in block.sections] for block in alone] == [["HE"], ["HE"]]
 
 
+def test_by_one_stain_alone_a_reference_of_that_stain_needs_no_other_section(painted: Any, inspect: Any) -> None:
+    folder = painted("a.png", "c.png")
+    (folder / "b.png").write_bytes(b"no picture")
+    (folder / "d.png").write_bytes(b"no picture")
+    rows = ("a.png,one,HE,1,yes", "b.png,one,Ki67,2,", "c.png,two,HE,1,", "d.png,two,Ki67,2,yes")
+    found = inspect(listed(folder, *rows), only="HE")
+    [one] = found.slides.values()
+    assert one.name == "one" and [s.stain for s in one.sections] == ["HE"]
+    assert any(note.startswith("b.png is not used: ") for note in one.notes)
+    [why] = found.rejected.values()
+    assert why.code == "E_NO_REFERENCE" and "d.png cannot be used (" in why.message
+    assert found.slides.keys() == inspect(listed(folder, *rows[:2]), only="HE").slides.keys()
+    codes = {r.code for r in inspect(listed(folder, *rows)).rejected.values()}
+    assert {"E_ONE_SECTION", "E_NO_REFERENCE"} < codes
+
+
+def test_the_runs_of_all_stains_work_at_one_spacing(painted: Any, inspect: Any) -> None:
+    from tile_engine.engine.runs.cluster.apart import blocks_of_stain, decide_stains_of_blocks
+    from tile_engine.engine.runs.cluster.settings import ClusterSettings
+
+    folder = painted("a.png", "b.png", "c.png", "d.png")
+    rows = ("a.png,one,HE,1,yes,1", "b.png,one,Ki67,2,,1", "c.png,two,PAS,1,yes,8", "d.png,two,CD31,2,,8")
+    cohort = find_sections(listed(folder, *rows, header="file,block,stain,order,reference,mpp"))
+    stains = decide_stains_of_blocks(cohort, ClusterSettings(), None)
+    chosen = {run.spacing for run in stains.runs}
+    assert len(chosen) == 1 and None not in chosen and len(stains.runs) == 4
+    assert chosen == {inspect_sections(cohort, mpp=None, spacing=None).spacing}
+    alone = {inspect_sections(blocks_of_stain(cohort, run)[0], mpp=None, spacing=None).spacing for run in stains.runs}
+    assert len(alone) == 2
+    assert blocks_of_stain(cohort, stains.runs[0])[1] == {"stains": "together", "stain": "HE", "spacing": chosen.pop()}
+    assert decide_stains_of_blocks(cohort, ClusterSettings(), stains) == stains
+    stated = decide_stains_of_blocks(cohort, ClusterSettings(spacing=2.0), stains)
+    assert {run.spacing for run in stated.runs} == {None}
+    assert decide_stains_of_blocks(cohort, ClusterSettings(), stated) == stated  # as older versions left them
+
+
+def test_sections_of_a_run_by_one_stain_keep_an_order_each(painted: Any, inspect: Any) -> None:
+    from tile_engine.engine.images.registered import _entry
+
+    folder = painted("a.png", "b.png")
+    path = listed(folder, "a.png,one,Ki67,1,yes", "b.png,one,HE,2,")
+    for only, orders in (("HE", ["0", "1"]), ("", ["0", "1"])):
+        [record] = inspect(path, only=only).slides.values()
+        assert [_entry(folder, record, one, "").extra["order"] for one in record.sections] == orders
+
+
 def test_a_folder_of_folders_has_a_block_in_each(painted: Any, inspect: Any) -> None:
     folder = painted("rat/case_HE.png", "rat/case_PanCK.png", "lung/HE.png", "lung/CC10.png")
     found = inspect(folder)

@@ -23,3 +23,15 @@ def test_a_notice_is_reported_once_as_a_warning(tmp_path: Path) -> None:
         file.tell("autoencoder", 1, 2, {"loss": 1.0})
     assert [(event.kind, event.text) for event in told if event.kind == "warning"] == [("warning", "begins anew")]
     assert not file.path.exists()
+
+
+def test_trainings_of_one_unit_count_as_one(tmp_path: Path) -> None:
+    """Else the second begins at nothing, and the time that is left grows beyond all bounds."""
+    told = []
+    for part in range(2):
+        file = ProgressFile(tmp_path, part=part, parts=2)
+        file.every = 0.0
+        for done in range(1, 4):
+            file.tell("autoencoder", done, 3, {})
+            told.append((file.look()["done"], file.look()["total"]))
+    assert told == [(done, 6) for done in range(1, 7)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from tile_engine.engine.pipeline.record import ImageRecord
 
@@ -35,3 +36,21 @@ def test_an_oblique_scan_and_a_label_map_are_other_results() -> None:
         oblique.placement.to_world(np.array([7000.0, 6000, 8000])),
         [7000, 6000 + 3000 * np.sin(0.3), 5000 + 3000 * np.cos(0.3)],
     )
+
+
+@pytest.mark.parametrize(
+    ("native", "shape", "scale"),
+    [
+        ((1000, 1003), (500, 501), (2.0, 2.0)),
+        ((1001, 1003), (501, 502), (2.0, 2.0)),
+        ((100_000, 40_000), (49_700, 19_880), (100_000 / 49_700, 40_000 / 19_880)),
+        ((100_000, 100), (49_700, 50), (100_000 / 49_700, 2.0)),
+        ((512, 512), (512, 512), (1.0, 1.0)),
+    ],
+)
+def test_the_scale_to_level_0_is_whole_where_rounding_explains_the_shape_on_every_axis(
+    native: tuple[int, int], shape: tuple[int, int], scale: tuple[float, float]
+) -> None:
+    """A ratio within 1 % of a whole number is 300 pixels off at the far side of a large slide."""
+    slide = replace(VOLUME, native_shape=native, shape=shape, spacing=(0.5, 0.5), origin=(0.0, 0.0))
+    assert slide.native_scale == scale

@@ -62,7 +62,12 @@ def test_an_unknown_name_is_told_what_it_may_mean(variant: Any) -> None:
 @pytest.mark.parametrize(
     ("run", "variant", "settings", "said"),
     [
-        ("cluster", "slides", {"patch": "33"}, "patch = '33': give a whole number, 32 to 1024 in steps of 16"),
+        (
+            "cluster",
+            "slides",
+            {"patch": "33"},
+            "patch = '33': 33 is no side of a patch: sides are 32 to 1024 pixels, in steps of 16",
+        ),
         ("cluster", "slides", {"codec": "jpeg"}, "codec = 'jpeg': give zstd, lz4 or none"),
         ("cluster", "slides", {"umap": "perhaps"}, "umap = 'perhaps': give true or false"),
         ("cluster", "slides", {"spacing": "wide"}, "spacing = 'wide': give a number, over 0, up to 20"),

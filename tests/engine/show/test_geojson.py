@@ -93,7 +93,7 @@ def test_a_failed_write_leaves_what_was_there(tmp_path):
     path = write_geojson(tmp_path / "a.geojson", {"type": "FeatureCollection", "features": []})
     before = path.read_bytes()
     with pytest.raises(ValueError, match="JSON"):
-        write_geojson(path, {"bad": math.nan})
+        write_geojson(path, {"type": "FeatureCollection", "features": [{"bad": math.nan}]})
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["a.geojson"]
 

@@ -61,9 +61,14 @@ def test_fluorescence_that_openslide_cannot_read_misses_no_companion(tmp_path: P
 
 
 def test_polygons_count_from_the_corner_and_outlines_come_back_from_there(tmp_path: Path) -> None:
+    from tile_engine.engine.pipeline.record import ImageRecord
     from tile_engine.engine.runs.cluster.maps import polygons
 
-    record = SimpleNamespace(native_shape=(512, 512), shape=(512, 512), corner=(96, 64))
+    size = (512, 512)
+    record = ImageRecord(
+        *("a", "a.scn", "a.scn", "", None, "", "", {}, "openslide", 0.5, size, 3, "uint8", 255, size, (0.5, 0.5)),
+        corner=(96, 64),
+    )
     job: Any = SimpleNamespace(slides={"a": record}, settings=SimpleNamespace(step=32))
     shown: Any = SimpleNamespace(
         slides={"a": (1,)}, legend_of=lambda counts: [(1, "tissue", 1.0)], colour_of={1: (0, 0, 0)}

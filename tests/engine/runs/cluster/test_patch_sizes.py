@@ -119,7 +119,8 @@ def test_stacks_are_clustered_stain_by_stain_on_one_grid(clustered: Any, tmp_pat
     options = RunOptions(cluster=ClusterOptions(cluster="none"), stages=("convert", "sample"))
     out = tmp_path / "out"
     runs = tile_engine.cluster(sections=clustered.out, out=out, options=options, **given)
-    assert sorted(runs.runs) == ["HE", "Ki67", "PanCK"] and (out / "report.html").exists()
+    assert sorted(runs.runs) == ["HE", "Ki67", "PanCK"] and "list of sections" in (out / "report.html").read_text()
+    assert len({run.settings["spacing"] for run in runs.runs.values()} - {None}) == 1
     whole = tile_engine.open_run(clustered.out)
     for n, stain in enumerate(("HE", "PanCK", "Ki67")):
         run = runs.runs[stain]

@@ -126,6 +126,7 @@ def test_a_slide_is_looked_at_and_its_clusters_are_named(browser: Any, finished:
         page.wait_for_selector("#edit[aria-pressed=false]")
         page.keyboard.press("2")
         page.wait_for_selector("#pane-1 .which")
+        page.evaluate("TE.byId('pane-1').querySelector('.bar').hidden = true")  # of unequal height
         page.hover("#pane-0 .stage")
         page.mouse.wheel(0, -2000)
         page.wait_for_timeout(800)

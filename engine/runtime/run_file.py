@@ -95,7 +95,9 @@ def write_run_file(pipeline: Pipeline, folder: Folder, settings: RunSettings, im
         words = {factor: word for word, factor in EFFORT_FACTORS.items()}
         values["effort"] = words.get(values["effort"], values["effort"])
     text = yaml_text({RUN: pipeline.command.name, kind: named, OUT: str(folder.out), **values})
-    write_whole(path, (TOP.format(name=pipeline.command.name) + text).encode())
+    content = (TOP.format(name=pipeline.command.name) + text).encode()
+    if content != before:
+        write_whole(path, content)
 
 
 def _images(path: str | Path, kind: str, value: Any) -> Any:

@@ -89,7 +89,7 @@ def origin_section(job: Job[Any]) -> Section:
     made = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     lines = [
         f"Report of {made}, by tile-engine {run.tile_engine} on Python {run.versions.get('python', 'unknown')}; seed "
-        f"{run.common.seed}, {run.common.threads} threads, device {run.common.device}."
+        f"{run.settings['seed']}, {run.settings['threads']} threads, device {run.settings['device']}."
     ]
     folders = {
         job.folder.out: "the folder of this report",

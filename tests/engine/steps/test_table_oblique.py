@@ -41,7 +41,7 @@ def test_a_marker_is_told_and_drawn_at_its_place_in_the_scanner(tmp_path: Path) 
         job: Any = SimpleNamespace(
             folder=SimpleNamespace(layer=lambda slide, field: tmp_path / "layer"),
             slides={"a": record},
-            settings=SimpleNamespace(step=STEP, seed=0, patch=7),
+            settings=SimpleNamespace(step=STEP, seed=0, side=7),
             modality=VOLUMES,
             stored=lambda slide: volume,
         )

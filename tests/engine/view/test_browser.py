@@ -76,13 +76,17 @@ def drag(page: Any, selector: str, size: float) -> None:
     page.mouse.up()
 
 
-def test_a_slide_is_looked_at_and_its_clusters_are_named(browser: Any, finished: Callable[..., Any]) -> None:
+def test_a_slide_is_looked_at_and_its_clusters_are_named(
+    browser: Any, finished: Callable[..., Any], tmp_path: Path
+) -> None:
     saved = []  # what `relabel` does with it: test_saving.py
 
     def relabel(out: Path, level: int, path: Path, report: Any) -> None:
         saved.append(path.read_text().splitlines()[1])
 
-    with client_of(finished("cluster", "slides").out, relabel) as client:
+    with client_of(
+        finished("cluster", "slides").copy(tmp_path / "out"), relabel
+    ) as client:  # a search writes its index
         page, faults = visit(browser, client)
         assert "token" not in page.url
         tree = client.get("runs")["runs"][0]["tree"]

@@ -20,6 +20,7 @@ import tile_engine
 from tile_engine.engine.pipeline.documents import StainRun, StainRuns, write_stain_runs
 from tile_engine.engine.runs.cluster.shown import shown_clusters
 from tile_engine.engine.runtime.load import load
+from tile_engine.engine.search.search import search
 from tile_engine.engine.view import deep as deep_module
 from tile_engine.engine.view import grid as grid_module
 from tile_engine.engine.view import points
@@ -111,7 +112,7 @@ def test_the_pointer_finds_what_the_table_says(client: Client, run: Any) -> None
 
 def test_similar_tiles_are_those_of_the_search(client: Client, run: Any) -> None:
     row = run.tiles.obs.iloc[10]
-    hits = run.search(f"{row.slide}:{row.row}:{row.column}", k=4)
+    hits = search(run.out, f"{row.slide}:{row.row}:{row.column}", k=4, save=False)  # other tests share the run
     found = client.get(f"runs/0/images/0/similar?y={row.y_um}&x={row.x_um}&k=4")
     assert found["query"]["centre"] == [row.y_um, row.x_um]
     assert [hit["distance"] for hit in found["hits"]] == [hit.distance for hit in hits.rows]

@@ -211,7 +211,7 @@ def layout_of(job: Job[PatchSettings], embedding: Array, counts: list[int]) -> L
         s + np.sort(generator.choice(n, k, replace=False)) for s, n, k in zip(starts, counts, row_counts, strict=True)
     ]
     projection = fit_umap(embedding[np.concatenate(chosen).astype(int)].astype(np.float32), seed=job.settings.seed)
-    progress = ProgressFile(job.folder.out)
+    progress = ProgressFile(job.folder.out, part=1, parts=2)  # the fit, which tells nothing, counts as half
     coordinates = embed_points(
         embedding.astype(np.float32), projection, tell=lambda done, total: progress.tell("layout", done, total, {})
     )

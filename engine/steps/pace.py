@@ -19,6 +19,8 @@ TISSUE_SHARE, MAX_MASKS = 0.5, 50
 """Share of tiles on tissue, until the tissue is found; masks that are looked at, at most, spread over all images."""
 NETWORK_STEPS = frozenset({"autoencoder", "view_embeddings", "tiles"})
 """Steps whose seconds are those of the network."""
+UNKNOWN_STEPS = frozenset({"pairs"})
+"""Steps that may take most of a run, and whose seconds nobody can tell before: a forecast without them would mislead."""
 FEW_PATCHES, USUAL = 20_000, (0.05, 1e-3, 1e-3)
 """With fewer patches for the network to see, a trial takes longer than it is worth; usual seconds of what `trial` measures."""
 CONVERT_SECONDS, READ_SECONDS = 1e-7, 4e-4
@@ -35,11 +37,13 @@ def seconds_of_steps(
     job: Job[PatchSettings], sizes: Estimate, names: Collection[str], workers: int = 0
 ) -> dict[str, float]:
     """Name of a step (of `names`, those to do) -> seconds, by this many workers of one thread, or in this process; empty where
-    the network runs on a GPU, or is one from elsewhere."""
+    the network runs on a GPU, or is one from elsewhere, and before steps of `UNKNOWN_STEPS`."""
     from .autoencoder import budget_of
 
     settings = job.settings
     on_gpu = settings.device == "cuda" or (settings.device == "auto" and gpus())
+    if UNKNOWN_STEPS & set(names):
+        return {}
     if on_gpu or settings.encoder_file or "trained" in job.pipeline.variant.name or not isinstance(sizes, TileEstimate):
         return {}
     slower, tiles = busy(), sizes.tiles * _tissue_share(job)
@@ -49,7 +53,7 @@ def seconds_of_steps(
     seen = tiles + (plan.reconstruction * plan.batch + plan.patches * plan.views if plan else 0)
     step, view, embed = _trials(job) if seen >= FEW_PATCHES and NETWORK_STEPS & set(names) else USUAL
     known = {
-        "convert": sizes.pixels * CONVERT_SECONDS * slower / max(1, workers),
+        "pixels": sizes.pixels * CONVERT_SECONDS * slower / max(1, workers),
         "tiles": tiles * embed / (workers or available_threads()),
         "layout": (LAYOUT_SECONDS + tiles * ROW_SECONDS) * slower if settings.umap else 0.0,
         "table": tiles * ROW_SECONDS * slower,
@@ -60,7 +64,7 @@ def seconds_of_steps(
         share = min(1.0, plan.patches / NUMBER_POINTS)
         low, high = settings.named.get("k", (1, 1))
         known |= {
-            "read": plan.patches * READ_SECONDS * slower / max(1, workers),
+            "patches": plan.patches * READ_SECONDS * slower / max(1, workers),
             "autoencoder": plan.reconstruction * step,
             "view_embeddings": plan.patches * plan.views * view,
             "number": (high - low + 1) * K_SECONDS * share * slower,

@@ -71,7 +71,8 @@ def guess_kind(paths: Sequence[str], kinds: Sequence[str], report: Report, usual
         candidates = [usual]
     if len(candidates) != 1:
         raise _unclear(", ".join(map(str, paths)), candidates or kinds, looks)
-    return _said(candidates[0], first_of([entry.name for entry in entries], MAX_NAMED), report)
+    fitting = [name for name, found in looks if candidates[0] in found]
+    return _said(candidates[0], first_of(fitting, MAX_NAMED), report)
 
 
 def _is_bids(path: Path) -> bool:

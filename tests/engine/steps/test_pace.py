@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import pytest
-
 from tile_engine.engine.runtime.load import load
 from tile_engine.engine.steps.estimate import Estimate
 from tile_engine.engine.steps.pace import FEW_PATCHES, seconds_of_steps
@@ -37,9 +35,7 @@ def forecast(run: Any, **changes: Any) -> dict[str, float]:
 def test_every_long_step_has_its_seconds(finished: Callable[..., Any]) -> None:
     seconds = forecast(finished("cluster", "slides"))
     assert set(seconds) == LONG and min(seconds.values()) > 0
-    assert (
-        seconds["pixels"] == pytest.approx(100, rel=0.01) or seconds["pixels"] > 100
-    )  # longer where others use the cores
+    assert seconds["pixels"] >= 99.9  # longer where others use the cores
     assert set(forecast(finished("cluster", "slides"), names=["pixels", "report"])) == {"pixels", "report"}
 
 

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 from .version import VERSION as __version__  # noqa: N811 - the name that Python asks for
 
 if TYPE_CHECKING:
-    from .engine.api.commands import anomaly, classify, cluster, embed, harmonize, register, relabel, sites
+    from .engine.api.commands import anomaly, classify, cluster, embed, harmonize, register, sites
     from .engine.api.evaluations import compare_evaluations
     from .engine.api.run import Run, open_run
+    from .engine.api.running import relabel
     from .engine.api.stain_runs import StainRuns
     from .engine.export.export import ExportChoices, Exported, export
     from .engine.export.warp_file import WarpedFile, warp_file
@@ -67,7 +68,7 @@ _HOMES = {
     "harmonize": ".engine.api.commands",
     "open_run": ".engine.api.run",
     "register": ".engine.api.commands",
-    "relabel": ".engine.api.commands",
+    "relabel": ".engine.api.running",
     "search": ".engine.search.search",
     "sites": ".engine.api.commands",
     "warp_file": ".engine.export.warp_file",

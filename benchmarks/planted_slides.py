@@ -26,7 +26,8 @@ from PIL import Image
 from rim import HED, SIDE, smooth, tiles_of, warped
 from sklearn.metrics import normalized_mutual_info_score
 
-from tile_engine.engine.api.commands import cluster, relabel
+from tile_engine.engine.api.commands import cluster
+from tile_engine.engine.api.running import relabel
 from tile_engine.engine.pipeline.documents import read_document
 from tile_engine.engine.runs.cluster.documents import VALIDITY, Validity
 from tile_engine.engine.runs.cluster.tree import clusters_document

@@ -81,7 +81,7 @@ def demo(out: DemoOut = "demo", json: AsJson = False, quiet: Quiet = False) -> i
     """Make four small slides from a public tissue section and run `cluster` on them: about three minutes on two cores."""
     from pathlib import Path
 
-    from ..engine.api.commands import cluster
+    from ..engine.api.running import run
     from ..engine.maintenance.demo import RESULTS, demo_slides
     from ..engine.runtime.options import RunOptions
     from ..stores.slides.synthetic import DEMO_SETTINGS
@@ -90,5 +90,11 @@ def demo(out: DemoOut = "demo", json: AsJson = False, quiet: Quiet = False) -> i
 
     slides = demo_slides(Path(out))
     with watched(as_json=json, quiet=quiet) as show:
-        run = cluster(slides, Path(out) / RESULTS, options=RunOptions(report=show), **DEMO_SETTINGS)
-    return print_result(run, as_json=json)
+        done = run(
+            "cluster",
+            {"slides": slides},
+            Path(out) / RESULTS,
+            options=RunOptions(report=show),
+            settings=DEMO_SETTINGS,
+        )
+    return print_result(done, as_json=json)

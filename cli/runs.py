@@ -105,20 +105,20 @@ def begin(
     quiet: Quiet = False,
 ) -> int:
     """Execute all stages of a run, or those named in `run`."""
-    from ..engine.api import commands
+    from ..engine.api import running
     from ..engine.pipeline.command import UNNAMED
     from .display import watched
 
     images = {kind: files[0] if len(files) == 1 else files for kind, files in images.items()}
     images |= {UNNAMED: unnamed} if unnamed else {}
     if config:
-        images, stated, settings = commands.with_file(name, config, images, out, settings)
+        images, stated, settings = running.with_file(name, config, images, out, settings)
         out = str(stated) if stated else None
     if dry_run:
         return _plan(name, images, settings, cluster, run, out, as_json=json, quiet=quiet)
     with watched(as_json=json, quiet=quiet) as show:
         options = _options(cluster, run, show)
-        return print_run(commands.run(name, images, out, options=options, settings=settings), as_json=json)
+        return print_run(running.run(name, images, out, options=options, settings=settings), as_json=json)
 
 
 def convert(
@@ -166,7 +166,7 @@ def go_on(
     quiet: Quiet = False,
 ) -> int:
     """Execute one stage of an existing run."""
-    from ..engine.api.commands import resume
+    from ..engine.api.running import resume
     from .display import watched
 
     with watched(as_json=json, quiet=quiet) as show:
@@ -222,7 +222,7 @@ def _plan(
     as_json: bool,
     quiet: bool,
 ) -> int:
-    from ..engine.api.commands import chosen_images
+    from ..engine.api.running import chosen_images
     from ..engine.runs import pipeline
     from ..engine.runtime.apart import plan_all
     from ..engine.workers.pool import job_script_of
@@ -251,12 +251,12 @@ def relabel(
 
     Example: `tile-engine relabel results/ --k 9 --classes clusters.csv`
     """
-    from ..engine.api import commands
+    from ..engine.api import running
     from .display import watched
 
     with watched(as_json=json, quiet=quiet) as show:
         level = 0 if k in ("auto", "recommended") else None if k is None else _level(k)
-        return print_run(commands.relabel(out, level, **settings, options=_options({}, run, show)), as_json=json)
+        return print_run(running.relabel(out, level, **settings, options=_options({}, run, show)), as_json=json)
 
 
 def _level(text: str) -> int:

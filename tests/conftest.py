@@ -346,7 +346,7 @@ class Finished:
     def again(self, out: Path, *, cluster: Any = None, settings: dict[str, Any] | None = None, **options: Any) -> Any:
         """The same run on another folder, in this process unless `cluster` says otherwise."""
         from tile_engine import ClusterOptions, RunOptions
-        from tile_engine.engine.api.commands import run
+        from tile_engine.engine.api.running import run
 
         how = RunOptions(cluster=cluster or ClusterOptions(cluster="none"), **options)
         return run(self.name, self.images, out, options=how, settings=self.settings | (settings or {}))

@@ -16,7 +16,7 @@ from .validation import problems
 class RunSettings(BaseModel):
     """Settings that all pipelines share."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)  # most models are only listed
 
     codec: Annotated[Literal["zstd", "lz4", "none"], Option(WRITE, stages=("convert",))] = Field(
         "zstd", description="Lossless compression of the stores; lz4 is faster and larger."

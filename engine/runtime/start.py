@@ -27,6 +27,7 @@ from ..pipeline.record import InspectedCohort, Rejection
 from ..pipeline.settings import RunSettings, settings_of
 from ..pipeline.spec import Estimate, Pipeline
 from ..runs import recorded
+from ..workers.child import dismiss_child
 from ..workers.gang import check_gang
 from ..workers.placement import ClusterOptions, cluster_spec
 from ..workers.pool import WorkerPool, worker_pool
@@ -96,6 +97,7 @@ def start(
             pipeline.check_sampled(Job(folder, run_settings, inspected.spacing, inspected.slides, {}, pipeline))
         options.report(Event("note", plan.text(), facts=plan.facts()))
         check_room(folder, plan, modality)  # before results to be redone are removed
+        dismiss_child()
         with worker_pool(options.cluster) as workers:  # before anything is removed, as workers may fail to start
             check_gang(run_settings.gang, workers)
             rows = preflight(workers, folder.out, inspected.slides.values(), options.report)

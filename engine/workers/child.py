@@ -1,6 +1,7 @@
 """child: work that may crash its process, or never end, in a child process that answers line by line.
 
-The protocol is JSON: one request on the child's stdin, then lines [word, value] on its stdout, which nothing else uses.
+The protocol is JSON: a line for each request on the child's stdin, then lines [word, value] on its stdout, which nothing else
+uses; the word "over" ends the answer.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from importlib import import_module
 from types import TracebackType
 from typing import IO, Any
@@ -23,6 +25,11 @@ Work = Callable[[Any, Say], None]
 """(request, say): a module-level function, which the child imports by name."""
 ITEMS_AT_ONCE = 8
 """Items that a child does in parallel."""
+OVER_SECONDS = 5.0
+"""Seconds that a child may take to end a request after its last answer."""
+_OVER = "over"
+_USUAL = "..images.look"
+"""Module that most requests need: it is imported before the first one arrives."""
 
 
 class GoneError(Exception):
@@ -38,19 +45,46 @@ class SilentError(GoneError):
 
 
 class Child:
-    """A child process with its request; a `with` statement ends it."""
+    """A child process with its request; a `with` statement ends it, or leaves it to the next one (see `kept_child`)."""
 
     def __init__(self, work: Work, request: Any) -> None:
-        # -P: files of the working folder cannot be imported
-        command = [sys.executable, "-P", "-m", __name__, f"{work.__module__}:{work.__qualname__}"]
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
-        )  # a session of its own: the parent handles Ctrl-C
-        self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
-        threading.Thread(target=self._talk, args=(json.dumps(request),), daemon=True).start()
+        self._process = _spare.take() or _Process()
+        self._process.ask(work, request)
 
     def hear(self, limit: float) -> tuple[str, Any]:
         """The next line, within `limit` seconds. Raises GoneError or SilentError."""
+        return self._process.hear(limit)
+
+    def __enter__(self) -> Child:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None or not _spare.keep(self._process):
+            self._process.end()
+
+
+class _Process:
+    """A Python process that does one request after another, and ends with its stdin."""
+
+    def __init__(self) -> None:
+        # -P: files of the working folder cannot be imported
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", __name__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,  # a session of its own: the parent handles Ctrl-C
+        )
+        self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def ask(self, work: Work, request: Any) -> None:
+        line = json.dumps([work.__module__, work.__qualname__, request])
+        threading.Thread(target=self._send, args=(line,), daemon=True).start()  # a full pipe waits for the child
+
+    def hear(self, limit: float) -> tuple[str, Any]:
         try:
             line = self._lines.get(timeout=limit)
         except queue.Empty:
@@ -60,30 +94,93 @@ class Child:
         word, value = json.loads(line)
         return word, value
 
-    def _talk(self, request: str) -> None:
-        """Send the request, then queue each line of the answer; an empty line at the end means that the process ended."""
-        stdin, stdout = self._process.stdin, self._process.stdout
+    def is_over(self) -> bool:
+        """Whether the child says within `OVER_SECONDS` that it has done its request, and nothing else."""
+        try:
+            return self.hear(OVER_SECONDS)[0] == _OVER
+        except GoneError:
+            return False
+
+    def end(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def _send(self, line: str) -> None:
+        stdin = self._process.stdin
         try:
             if stdin is not None:
-                with stdin:
-                    stdin.write(request)
-            if stdout is not None:
-                with stdout:
-                    for line in stdout:
-                        self._lines.put(line)
+                stdin.write(line + "\n")
+                stdin.flush()
         except BrokenPipeError:
-            self._process.kill()
+            self._process.kill()  # `_listen` tells that it is gone
+
+    def _listen(self) -> None:
+        """Queue each line of the answers; an empty line at the end means that the process ended."""
+        try:
+            for line in self._process.stdout or ():
+                self._lines.put(line)
         finally:
             self._lines.put("")
 
-    def __enter__(self) -> Child:
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._process.kill()
-        self._process.wait()
+class _Spare:
+    """At most one idle child, while a `kept_child` is in force."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._in_force = 0
+        self._idle: _Process | None = None
+
+    def take(self) -> _Process | None:
+        with self._lock:
+            idle, self._idle = self._idle, None
+            return idle
+
+    def keep(self, process: _Process) -> bool:
+        """Whether the process was kept; it is not where it has not done its request."""
+        if not self._in_force or not process.is_over():
+            return False
+        with self._lock:
+            if not self._in_force or self._idle is not None:
+                return False
+            self._idle = process
+            return True
+
+    def begin(self) -> None:
+        with self._lock:
+            self._in_force += 1
+            self._idle = self._idle or _Process()
+
+    def end(self) -> None:
+        with self._lock:
+            self._in_force -= 1
+        self.dismiss()
+
+    def dismiss(self) -> None:
+        idle = self.take()
+        if idle is not None:
+            idle.end()
+
+
+_spare = _Spare()
+
+
+@contextmanager
+def kept_child() -> Iterator[None]:
+    """In the `with` block a child that has done its work does the next one, as its imports take longer than most of its work.
+
+    The first child starts at once, so that it imports while the caller does.
+    """
+    _spare.begin()
+    try:
+        yield
+    finally:
+        _spare.end()
+
+
+def dismiss_child() -> None:
+    """End the idle child: what follows will hardly need it, and it holds memory."""
+    _spare.dismiss()
 
 
 def each(work: Work, items: Sequence[Any], limit: float, *, alone: bool = True) -> list[Any]:
@@ -128,14 +225,17 @@ def all_of(function: Callable[[Any], Any], items: Sequence[Any], say: Say) -> No
 
 
 def main() -> None:
-    """Entry point of the child process."""
-    request = json.load(sys.stdin)
+    """Entry point of the child process: does the requests on stdin, a line each, [module, function, request]."""
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
-    module, _, name = sys.argv[1].partition(":")
     stream = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # output of libraries goes to stderr
-    work: Work = getattr(import_module(module), name)
-    work(request, _sayer(stream))
+    say = _sayer(stream)
+    import_module(_USUAL, __package__)
+    for line in sys.stdin:
+        module, name, request = json.loads(line)
+        work: Work = getattr(import_module(module), name)
+        work(request, say)
+        say(_OVER, None)
 
 
 def _sayer(stream: IO[str]) -> Say:

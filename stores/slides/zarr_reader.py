@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import SlideError, TileError
-from ..bounded_zarr import read_box
 from ..foreign import foreign
 from ..frame import Array, Box, Frame
 from .pixels import SlideDescription
@@ -71,6 +70,8 @@ class ZarrPixels:
         return self._described
 
     def read(self, box: Box, level: int) -> Array:
+        from ..bounded_zarr import read_box  # zarr takes long to import
+
         where = {"t": 0, "z": 0, "c": slice(None), "y": box.slices[0], "x": box.slices[1]}
         place = f"{self._path.name}: level {level} cannot be read from {box.start} to {box.stop} (y, x)"
         if lost := self._chunk_files(level).lost_in(box):

@@ -9,7 +9,6 @@ import numpy as np
 
 from ...errors import SlideError, TileError
 from ..anatomy import directions_of
-from ..bounded_zarr import read_box
 from ..foreign import foreign
 from ..frame import Array, Box, Frame
 from ..ngff import stored_affine
@@ -145,6 +144,8 @@ def _cells(
     picked = [channel - first for channel in channels]
 
     def cells(level: int, at: tuple[slice, ...]) -> Array:
+        from ..bounded_zarr import read_box  # zarr takes long to import
+
         where = {"t": files.fixed["t"][0], "c": slice(first, stop), "x": at[0], "y": at[1], "z": at[2]}
         place = f"{path.name}: level {level} cannot be read at x, y, z = {at}"
         if lost := files.of(level).lost_in(_box(at)):

@@ -139,10 +139,10 @@ class Seen:
 
 @pytest.fixture
 def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
-    from tile_engine.engine.api import commands
+    from tile_engine.engine.api import running
 
     found = Seen()
-    monkeypatch.setattr(commands, "run", found.run)
+    monkeypatch.setattr(running, "run", found.run)
     monkeypatch.setattr(runs, "print_run", lambda run, as_json: 0)
     return found
 

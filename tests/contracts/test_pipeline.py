@@ -24,7 +24,7 @@ import pytest
 from pydantic import ValidationError
 
 from tile_engine import ClusterOptions, RunOptions
-from tile_engine.engine.api.commands import resume
+from tile_engine.engine.api.running import resume
 from tile_engine.engine.maintenance.verify import verify
 from tile_engine.engine.pipeline.job import Job
 from tile_engine.engine.pipeline.outputs import INDEX, Output, document

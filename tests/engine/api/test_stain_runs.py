@@ -9,7 +9,7 @@ import pytest
 
 from tile_engine import StainRuns
 from tile_engine.cli import maintenance
-from tile_engine.engine.api import commands, stain_runs
+from tile_engine.engine.api import running, stain_runs
 from tile_engine.engine.maintenance.describe import describe
 from tile_engine.engine.pipeline.documents import StainRun, StainSlide, find_stain_runs, read_images, write_stain_runs
 from tile_engine.engine.pipeline.documents import StainRuns as Document
@@ -58,9 +58,9 @@ def test_info_describes_all_runs(out: Path) -> None:
 
 def test_the_page_follows_a_change_of_one_run(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = (out / "report.html").read_bytes()
-    monkeypatch.setattr(commands.runtime, "relabel", lambda out, **_: Path(out))
+    monkeypatch.setattr(running.runtime, "relabel", lambda out, **_: Path(out))
     (out / "report.html").write_text("of an earlier level")
-    commands.relabel(out / "HE", 2)
+    running.relabel(out / "HE", 2)
     assert (out / "report.html").read_bytes() == page
     said: list[Event] = []
     join_again(out / "other", said.append)  # no run of this folder

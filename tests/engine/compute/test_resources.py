@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tile_engine.engine.api.commands import resume
+from tile_engine.engine.api.running import resume
 from tile_engine.engine.compute.resources import Bounded, Resources, resources
 from tile_engine.engine.runtime.load import load
 from tile_engine.engine.runtime.options import RunOptions

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import tile_engine
-from tile_engine.engine.api.commands import run
+from tile_engine.engine.api.running import run
 from tile_engine.stores.image import ImageSpec, StoredImage, image_label, list_labels, pyramid
 
 STEP = 4

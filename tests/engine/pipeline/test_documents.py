@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import tile_engine
-from tile_engine.engine.api.commands import cluster, resume
+from tile_engine.engine.api.commands import cluster
+from tile_engine.engine.api.running import resume
 from tile_engine.engine.maintenance.repair import repair
 from tile_engine.engine.maintenance.status import status
 from tile_engine.engine.maintenance.verify import verify

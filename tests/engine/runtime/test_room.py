@@ -115,7 +115,7 @@ def test_an_image_without_room_stays_out_until_the_run_is_redone_or_its_file_cha
 def test_a_small_file_that_states_a_giant_image_costs_itself_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tile_engine.engine.api.commands import run
+    from tile_engine.engine.api.running import run
 
     slides = tmp_path / "slides"
     (slides / "giant.ome.zarr" / "0").mkdir(parents=True)

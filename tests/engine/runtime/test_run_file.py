@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tile_engine.engine.api.commands import with_file
+from tile_engine.engine.api.running import with_file
 from tile_engine.engine.runs import command, pipeline
 from tile_engine.engine.runtime.run_file import read_run_file, write_run_file
 from tile_engine.errors import SettingsError

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tile_engine import open_run
-from tile_engine.engine.api.commands import run
+from tile_engine.engine.api.running import run
 from tile_engine.engine.runs.anomaly.films import FILMS
 from tile_engine.engine.runs.anomaly.medium import NONE, TEST, TRAIN, Rows
 from tile_engine.engine.runs.anomaly.settings import AnomalySettings, SlideAnomalySettings

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tile_engine import open_run
-from tile_engine.engine.api.commands import run
+from tile_engine.engine.api.running import run
 from tile_engine.engine.api.trained_runs import run_to_apply
 from tile_engine.engine.runs.classify.finished_stages import FinishedStages
 from tile_engine.engine.runs.classify.networks import load_classifier

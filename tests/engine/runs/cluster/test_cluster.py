@@ -14,7 +14,7 @@ from PIL import Image
 
 import tile_engine
 from tile_engine import ClusterOptions, RunOptions
-from tile_engine.engine.api.commands import resume
+from tile_engine.engine.api.running import resume
 from tile_engine.engine.pipeline.progress import Event
 from tile_engine.engine.runs import pipeline
 from tile_engine.engine.runtime.apart import plan_all

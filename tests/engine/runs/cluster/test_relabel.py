@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 import tile_engine
 from tile_engine import ClusterOptions, RunOptions
-from tile_engine.engine.api.commands import resume
+from tile_engine.engine.api.running import resume
 from tile_engine.engine.maintenance.verify import verify
 from tile_engine.engine.pipeline.progress import Event
 from tile_engine.errors import SettingsError

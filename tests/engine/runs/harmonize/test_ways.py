@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from tile_engine import ClusterOptions, RunOptions
-from tile_engine.engine.api.commands import run
+from tile_engine.engine.api.running import run
 from tile_engine.engine.pipeline.documents import read_document
 from tile_engine.engine.pipeline.progress import Event
 from tile_engine.engine.runs.harmonize import notices

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tile_engine import ClusterOptions, RunOptions, open_run
-from tile_engine.engine.api.commands import run
+from tile_engine.engine.api.running import run
 from tile_engine.engine.pipeline.progress import Event
 from tile_engine.engine.runtime.load import load
 from tile_engine.models.registration import fit

@@ -13,7 +13,7 @@ from conftest import write_dicom_film
 from PIL import Image
 
 from tile_engine import ClusterOptions, RunOptions, open_run
-from tile_engine.engine.api.commands import run
+from tile_engine.engine.api.running import run
 from tile_engine.engine.runtime.load import load
 from tile_engine.engine.steps.films.index import film_index
 from tile_engine.engine.steps.films.rows import FilmRows

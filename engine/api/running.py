@@ -1,0 +1,101 @@
+"""running: what the commands and functions of all runs call, by the run's name; without the settings of the other runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ...stores.folder import Folder
+from ...stores.remote import absolute
+from ..pipeline.command import UNNAMED, Variant
+from ..pipeline.documents import find_stain_runs
+from ..pipeline.modality import Images
+from ..pipeline.progress import Report
+from ..runs import command, pipeline
+from ..runtime import apart, divide
+from ..runtime import start as runtime
+from ..runtime.options import RunOptions
+from ..runtime.run_file import read_run_file
+from ..runtime.stain_folders import join_again
+from ..workers.child import kept_child
+from .run import Run
+from .stain_runs import StainRuns
+
+
+def run(
+    name: str,
+    images: Mapping[str, Images | None],
+    out: str | Path | None = None,
+    *,
+    options: RunOptions | None = None,
+    settings: Mapping[str, Any],
+) -> Run | StainRuns:
+    """Start or resume a registered run by its name; the command line and the functions of `commands` call this.
+
+    `images` maps a kind of images to the images; exactly one kind is given, or "" for images of a kind that is to be guessed.
+    Raises a TileEngineError if the whole run cannot continue.
+    """
+    options = options or RunOptions()
+    with kept_child():
+        variant, chosen = chosen_images(name, images, settings, options.report)
+        done = apart.start_all(pipeline(name, variant.name), chosen, out, options, settings)
+    return StainRuns(done) if find_stain_runs(Folder(done)) else Run(done)
+
+
+def chosen_images(
+    name: str, images: Mapping[str, Images | None], settings: Mapping[str, Any], report: Report
+) -> tuple[Variant, Images]:
+    """The variant of a run and its images, by what the user gave. Raises SettingsError (E_IMAGES) unless it is one kind."""
+    if images.get(UNNAMED):
+        from ..images.guess import named_images
+
+        images = named_images(command(name), images, report)
+    variant, chosen = command(name).chosen(images, given(settings))
+    return variant, chosen
+
+
+def with_file(
+    name: str, path: str | Path, images: Mapping[str, Any], out: str | None, settings: Mapping[str, Any]
+) -> tuple[dict[str, Any], str | None, dict[str, Any]]:
+    """Images, OUT and settings of a command, completed by those of a file; see `run_file`. Raises SettingsError (E_CONFIG)."""
+    file = read_run_file(path, command(name))
+    return dict(images or file.images), out or file.out, {**file.settings, **settings}
+
+
+def resume(out: str | Path, *, options: RunOptions | None = None, **settings: Any) -> Run:
+    """Resume the run in `out` with the images that it began with; `settings` given here replace those of the run."""
+    options = options or RunOptions()
+    divide.warn_together(absolute(out), options.report)
+    return _changed(runtime.resume(out, options=options, **settings), options)
+
+
+def relabel(
+    out: str | Path,
+    k: int | None = None,
+    classes: str | Path | None = None,
+    match: str | Path | None = None,
+    *,
+    options: RunOptions | None = None,
+) -> Run:
+    """Show another level of a finished run's tree of clusters, or other names, numbers, colours and merges; no network runs.
+
+    `k` is the level, 0 the recommended one, None the present one; `classes` a CSV with the columns cluster, name, colour, into,
+    `match` the folder of a finished run whose numbers, names and colours corresponding clusters take; "" for none, None for
+    the present ones. Labels, GeoJSON, tables, maps and report are written anew, with their receipts; run.json records the
+    choice, and later commands keep it. Raises SettingsError for a run without clusters (E_NO_CLUSTERS), for a level or cluster
+    that the tree does not have, and for a `match` with a run of other images (E_MATCH).
+    """
+    options = options or RunOptions()
+    return _changed(runtime.relabel(out, options=options, level=k, classes=classes, match=match), options)
+
+
+def _changed(out: Path, options: RunOptions) -> Run:
+    """The run in `out` after a change; the page that joins it with those of other stains is written anew."""
+    join_again(out, options.report)
+    return Run(out)
+
+
+def given(settings: Mapping[str, Any]) -> frozenset[str]:
+    """Names of the settings that a user gave."""
+    return frozenset(name for name, value in settings.items() if value is not None)

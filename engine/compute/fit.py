@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import count, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ def fit(
     progress. Raises RuntimeError where ranks would resume from different steps.
     """
     torch.set_num_threads(threads)
+    record_interval = max(1, phase.steps // MAX_RECORDED_STEPS)  # of the whole budget, wherever the training resumes
     start, resumed = 0, _resume(phase, slot, progress_file)
     if resumed is not None:
         start = resumed.pop("next")
@@ -52,8 +54,7 @@ def fit(
             f"the ranks of a gang found different checkpoints: they would resume from steps {sorted(starts)}"
         )
     record: list[dict[str, float]] = list(resumed["record"]) if resumed else []
-    record_interval = max(1, phase.steps // MAX_RECORDED_STEPS)
-    for index in range(start, phase.steps):
+    for index in takewhile(lambda index: index < phase.steps, count(start)):  # a phase may find that fewer will do
         with gpu_errors():
             figures = phase.step(index)
         if replica.rank > 0:

@@ -108,16 +108,18 @@ class RunSettings(BaseModel):
         return dict(self)
 
     def deciding(self, fields: Iterable[str]) -> dict[str, Any]:
-        """The named settings' values for a fingerprint: dtype "auto" counts as float32; a device other than cuda is omitted,
-        and labels on their cells are."""
+        """The named settings' values for a fingerprint: dtype "auto" counts as float32; a device other than cuda is omitted, as
+        are labels on their cells and a training of all its steps, of which earlier versions knew nothing else."""
         named = self.named
         values = {field: named[field] for field in fields}
         if values.get("dtype") == "auto":
             values["dtype"] = "float32"
         if values.get("device") != "cuda":
             values.pop("device", None)
-        if values.get("label_grid") in (None, "cells"):  # runs that began before there was this setting
+        if values.get("label_grid") in (None, "cells"):
             values.pop("label_grid", None)
+        if not values.get("early_stop"):
+            values.pop("early_stop", None)
         return values
 
 

@@ -54,7 +54,14 @@ def train_autoencoder(job: Job[TileSettings], unit: Unit, replica: Replica) -> O
         outcome.files += save_model(job, unit.step, network, partial(ModelRecord, history=history))
         for one in fits:
             one.slot.path.unlink(missing_ok=True)
-    outcome.facts["steps"] = plan.reconstruction
+    outcome.facts["steps"] = sum(one.steps for one in fits) // len(fits)
+    if saved := [one for one in fits if one.steps < plan.reconstruction]:
+        sides = f" of {' and '.join(str(one.network.patch) for one in saved)} px" if len(fits) > 1 else ""
+        steps = " and ".join(str(one.steps) for one in saved)
+        outcome.notes.append(
+            f"the autoencoder{sides} was trained in {steps} of {plan.reconstruction} steps: the loss of held-out patches no "
+            "longer fell"
+        )
     outcome.facts["loss"] = sum(one.history[-1]["loss"] for one in fits) / len(fits)
     return outcome
 
@@ -67,6 +74,10 @@ class AutoencoderFit:
     history: list[dict[str, float]]
     slot: CheckpointSlot
     """Where its training would go on: of several sizes, those that are done are not done again after an interruption."""
+
+    @property
+    def steps(self) -> int:
+        return int(self.history[-1]["step"]) + 1
 
     def rows(self, *, named: bool) -> list[dict[str, float]]:
         """The history; where there are several sizes, its figures are named by the size."""
@@ -93,6 +104,7 @@ def _fit(job: Job[TileSettings], unit: Unit, replica: Replica, patches: Array, p
         seed=job.settings.seed,
         views=views_of(job),
         replica=replica,
+        early_stop=job.settings.early_stop,
     )
     slot = checkpoint_slot(job, unit.step, "" if side == job.settings.side else f"{unit.step}-{side}")
     sides = job.settings.sides
@@ -116,7 +128,7 @@ def autoencoder_step() -> Step:
         "train autoencoder",
         train_autoencoder,
         once,
-        settings=("encoder_file", "effort", "jitter", "threads", "gang", "device"),
+        settings=("encoder_file", "effort", "early_stop", "jitter", "threads", "gang", "device"),
         files=("encoder_file",),
         outputs=(model(r"autoencoder(-\d+)?"),),
         progress=True,

@@ -178,6 +178,11 @@ class TileSettings(SampledSettings):
     jitter: Annotated[float, Option(TRY, ("train",))] = Field(
         1.0, ge=0, le=3, description="Strength of colour and stain jitter in training."
     )
+    early_stop: Annotated[bool, Option(TRY, ("train",))] = Field(
+        False,
+        description="End the training of the autoencoder once the loss of patches that are held out of it no longer falls; the "
+        "steps of --effort are the most.",
+    )
 
     @model_validator(mode="after")
     def _one_size(self) -> TileSettings:

@@ -24,7 +24,10 @@ class Phase(Protocol):
     """One phase of training; `name` is part of the seed of its random numbers."""
 
     name: str
-    steps: int
+
+    @property
+    def steps(self) -> int:
+        """Steps of the whole phase; it may become smaller while the phase is trained."""
 
     def step(self, index: int) -> dict[str, float]:
         """Do step `index`; returns its figures by name, the loss first."""
@@ -44,10 +47,12 @@ class DivergedError(TileEngineError):
 
 def train_phase(phase: Phase, start: int = 0, report: Callable[[int, dict[str, float]], None] | None = None) -> None:
     """Do all steps of a phase from `start` on; `report(index, figures)` is called after each."""
-    for index in range(start, phase.steps):
+    index = start
+    while index < phase.steps:
         figures = phase.step(index)
         if report is not None:
             report(index, figures)
+        index += 1
 
 
 def check_finite(name: str, index: int, loss: float) -> None:

@@ -19,6 +19,7 @@ from tile_engine.models.training import checkpoint
 from tile_engine.models.training.encoding import encode_views
 from tile_engine.models.training.finetune import FineTune
 from tile_engine.models.training.phases import DivergedError, Phase, train_phase
+from tile_engine.models.training.plateau import Plateau
 from tile_engine.models.training.reconstruction import Reconstruction
 from tile_engine.models.training.sweep import CLUSTERING_OBJECTIVES, ClusteringObjective, HeadSweep
 from tile_engine.stores.files import write_whole
@@ -46,6 +47,13 @@ def reconstruction() -> Phase:
     return Reconstruction(Autoencoder(patch=32, widths=(8, 16), embedding_size=8), patches(), steps=6, batch=16, seed=3)
 
 
+def stopped_early() -> Phase:
+    """Noise cannot be learned, so its loss is soon on a plateau; the training is stopped and resumed after that."""
+    noise = np.random.default_rng(0).integers(0, 255, (96, 3, 32, 32), np.uint8)
+    network = Autoencoder(patch=32, widths=(8, 16), embedding_size=8)
+    return Reconstruction(network, noise, steps=60, batch=16, seed=3, early_stop=True)
+
+
 def sweep() -> Phase:
     return HeadSweep(planted()[0], (2, 4), (0, 1), "iic", steps=8, batch=64)
 
@@ -62,7 +70,7 @@ def fine_tune_of_two_sizes() -> Phase:
     return FineTune(Clusterer(nested, ClusterHead(16, 4)), large, steps=4, objective="imsat", seed=1)
 
 
-@pytest.mark.parametrize("make", [reconstruction, sweep, fine_tune, fine_tune_of_two_sizes])
+@pytest.mark.parametrize("make", [reconstruction, stopped_early, sweep, fine_tune, fine_tune_of_two_sizes])
 def test_a_phase_stopped_and_loaded_into_a_new_one_ends_with_the_same_bits(
     make: Callable[[], Phase], tmp_path: Path
 ) -> None:
@@ -125,6 +133,24 @@ def test_a_loss_that_is_no_number_stops_training_by_name() -> None:
         phase.bank.trunk_SFH[0, 0, 0] = torch.nan
     with pytest.raises(DivergedError, match="heads: the loss became nan in step 0"):
         train_phase(phase)
+
+
+def test_a_training_ends_when_the_held_out_loss_no_longer_falls() -> None:
+    phase = stopped_early()
+    seen: list[dict[str, float]] = []
+    train_phase(phase, report=lambda index, figures: seen.append(figures))
+    assert len(seen) == phase.steps < 50
+    assert len({figures["held_out"] for figures in seen}) >= 4
+
+
+def test_a_plateau_is_seen_after_three_losses_that_are_hardly_lower() -> None:
+    falling, flat = Plateau(100), Plateau(100)
+    for step in range(0, 80, falling.every):
+        falling.add(step, 0.9**step)
+        flat.add(step, 0.9 ** min(step, 20))
+    assert (falling.begin, falling.steps) == (80, 100)
+    assert (flat.begin, flat.steps) == (35, 44)  # the last that was lower is that of step 20
+    assert [round(flat.rate(step / 100), 2) for step in (34, 35, 40, 44, 99)] == [1.0, 1.0, 0.44, 0.0, 0.0]
 
 
 def test_reconstruction_and_agreement_get_better() -> None:

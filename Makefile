@@ -12,6 +12,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v p
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 SUITE := $(PYTEST) -n $(or $(JOBS),2) --dist loadgroup
+# The loops of UMAP are compiled once for each installation, not in the first run.
+COMPILE := @$(BIN)/python -c 'from tile_engine.models.evaluation.projection import compile_loops; compile_loops()'
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := demo
@@ -53,10 +55,12 @@ pins: .venv/.installed-test
 # The stamps keep a second `make` from installing again; a changed pyproject.toml or constraints.txt does.
 .venv/.installed: pyproject.toml constraints.txt | .venv/bin/python
 	$(INSTALL) -e .
+	$(COMPILE)
 	@touch $@
 
 .venv/.installed-test: pyproject.toml constraints.txt | .venv/bin/python
 	$(INSTALL) -e '.[test]'
+	$(COMPILE)
 	@touch .venv/.installed $@
 
 .venv/bin/python:

@@ -78,6 +78,11 @@ def fit_umap(sample_NF: Array, seed: int = 0, epochs: int = 200) -> Projection:
         return Projection(sample, np.asarray(reducer.fit_transform(sample), np.float32), "umap")
 
 
+def compile_loops() -> None:
+    """Compile what UMAP needs and keep it, so that the first run on a machine does not: half a minute where nothing is kept."""
+    fit_umap(np.random.default_rng(0).normal(size=(4 * UMAP_NEIGHBOURS, 4)), epochs=1)
+
+
 @cache
 def _keep_compiled() -> None:
     """Have the loops that UMAP compiles in every process anew kept on disk; where none can be written, they are compiled."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tile_engine.models.evaluation.projection import Projection, embed_points, fit_umap
+from tile_engine.models.evaluation.projection import LOOPS, Projection, compile_loops, embed_points, fit_umap
 
 DRAW = np.random.default_rng(0)
 SAMPLE_NF = np.concatenate([DRAW.normal(c, 0.3, (60, 10)) for c in (0, 4)]).astype(np.float32)
@@ -25,6 +25,12 @@ def test_the_same_seed_gives_the_same_plane_and_groups_stay_apart(plane: Project
 
 
 @pytest.mark.nightly
+def test_what_is_compiled_at_the_installation_is_all_that_a_run_needs(plane: Projection) -> None:
+    compiled = [set(loop.signatures) for loop in LOOPS]
+    compile_loops()
+    assert all(compiled) and [set(loop.signatures) for loop in LOOPS] == compiled
+
+
 def test_a_code_of_the_sample_lands_on_its_own_point(plane: Projection) -> None:
     np.testing.assert_allclose(embed_points(SAMPLE_NF, plane), plane.xy_N2, atol=1e-3)
 

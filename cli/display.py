@@ -17,8 +17,9 @@ from .say import say
 if TYPE_CHECKING:
     from ..engine.pipeline.progress import Event
 
-PROGRESS_SECONDS = 5.0
-"""Minimum seconds between two plain progress lines of a stage."""
+PROGRESS_SECONDS, MAX_PROGRESS_SECONDS = 5.0, 600.0
+"""Seconds from the first plain progress line of a step to the second. From line to line they double, up to a most: a log of a
+run of a day is one that a person reads."""
 
 
 @contextmanager
@@ -44,6 +45,7 @@ class Display:
         self._title = ""
         self._began = self._said = 0.0
         self._first = 0.0
+        self._pause = PROGRESS_SECONDS
 
     def __enter__(self) -> Display:
         if sys.stderr.isatty() and not self.as_json and not self.quiet:
@@ -100,6 +102,7 @@ class Display:
         now = time.monotonic()
         if event.text != self._title:
             self._title, self._began, self._said, self._first = event.text, now, 0.0, event.done
+            self._pause = PROGRESS_SECONDS
             if self._bar is not None:
                 if self._task is not None:
                     self._bar.update(self._task, visible=False)
@@ -107,11 +110,13 @@ class Display:
         if self._bar is not None:
             fields = {"detail": _detail(event), "whole": _whole(event).lstrip(", ")}
             self._bar.update(self._task, completed=event.done, total=event.total, **fields)
-        ended = event.done >= event.total
-        if self.quiet or not (ended or now - self._said >= PROGRESS_SECONDS):
+        ended = event.done >= event.total and not event.facts.get("steps")  # a training's end is not its step's
+        if self.quiet or not (ended or not self._said or now - self._said >= self._pause):
             return
         if ended and self._said < 0:
             return
+        if self._said:
+            self._pause = min(2 * self._pause, MAX_PROGRESS_SECONDS)
         self._said = -1.0 if ended else now
         elapsed = now - self._began
         if self._bar is not None:
@@ -128,9 +133,14 @@ class Display:
 
 def _whole(event: Event) -> str:
     """The time that the run has left, if it is known."""
+    from ..engine.pipeline.listing import first_of
     from ..engine.pipeline.pace import minutes
 
-    return f", {minutes(event.facts['left'])} left in all" if event.facts.get("left") else ""
+    if not event.facts.get("left"):
+        return ""
+    unknown = event.facts.get("without")
+    without = f", without: {first_of(unknown, 3)}" if unknown else ""
+    return f", {minutes(event.facts['left'])} left in all{without}"
 
 
 def _detail(event: Event) -> str:

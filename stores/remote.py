@@ -11,7 +11,7 @@ import os
 import re
 import stat
 import zlib
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path, PosixPath
 from typing import Any
@@ -45,6 +45,15 @@ def to_path(given: str | Path) -> Path:
             "E_SCHEME",
         )
     return path
+
+
+def as_list(given: str | Path | Iterable[str | Path]) -> list[str | Path]:
+    """Paths of which one may be named without a list.
+
+    >>> as_list("a.svs"), as_list(["a.svs", "b.svs"])
+    (['a.svs'], ['a.svs', 'b.svs'])
+    """
+    return [given] if isinstance(given, str | Path) else list(given)
 
 
 def absolute(given: str | Path) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from functools import cache
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 
 TRIAL_SECONDS = 0.5
 """Seconds of each of the trials, about; a training step that takes longer is scaled from a smaller one."""
-SMALL_BATCH = 8
+SMALL_BATCH, SMALLEST_BATCH = 8, 2
 
 
 @cache
@@ -48,6 +48,44 @@ def trial(
     finally:
         torch.set_num_threads(before)
     return step, view, embed
+
+
+_measured: dict[Hashable, tuple[float, float]] = {}
+
+
+def passes(key: Hashable, network_of: Callable[[], Any], image: tuple[int, ...], threads: int) -> tuple[float, float]:
+    """Seconds of a training step and of a forward pass, for each image (C, *sides), on random images.
+
+    A network of another `key`, number of threads or image is measured anew.
+    """
+    if (key, image, threads) not in _measured:
+        _measured[key, image, threads] = _passes(network_of(), image, threads)
+    return _measured[key, image, threads]
+
+
+def _passes(network: Any, image: tuple[int, ...], threads: int) -> tuple[float, float]:
+    import torch
+
+    images = torch.from_numpy(np.random.default_rng(0).random((SMALLEST_BATCH, *image), np.float32))
+
+    def step(images: torch.Tensor) -> None:
+        outputs = network.train()(images)
+        parts = outputs if isinstance(outputs, tuple) else (outputs,)
+        torch.stack([part.square().mean() for part in parts]).sum().backward()
+
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(threads)
+        train = _seconds(lambda: step(images)) / len(images)
+        if train * SMALL_BATCH < TRIAL_SECONDS:  # a batch is faster than its images one by one
+            images = images.repeat(SMALL_BATCH // SMALLEST_BATCH, *[1] * len(image))
+            train = _seconds(lambda: step(images)) / len(images)
+        with torch.inference_mode():
+            network.eval()
+            forward = _seconds(lambda: network(images)) / len(images)
+    finally:
+        torch.set_num_threads(before)
+    return train, forward
 
 
 def busy() -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from ...stores.films.film import RADIOGRAPHS
 from ...stores.films.input_kind import FILM_INPUT
 from ...stores.films.stacks import arrays_of, stack_shapes
 from ...stores.lists.sheet import LIST_SUFFIXES
-from ...stores.remote import ObjectPath, to_path
+from ...stores.remote import ObjectPath, as_list, to_path
 from ...stores.slides.cohort import SlideEntry, find
 from ...stores.slides.input_kind import SLIDE_INPUT
 from ...stores.slides.sections import BLOCK, STAIN
@@ -34,7 +35,7 @@ SCANS = frozenset({"CT", "MR", "PT", "NM"})
 """DICOM modalities of volumes."""
 MAX_NAMED = 3
 MAX_LOOKS = 200
-"""Files that are looked at, at most, spread over all of them."""
+"""Images of one ending that are opened, at most, spread over all of them; the ending of every one is looked at."""
 
 
 def named_images(command: Command, images: Mapping[str, Any], report: Report) -> dict[str, Any]:
@@ -47,7 +48,7 @@ def named_images(command: Command, images: Mapping[str, Any], report: Report) ->
     if not unnamed or len(named) > 1:
         return named
     kind = next(iter(named)) if named else guess_kind(unnamed, command.images, report)
-    paths = [*_paths(named.get(kind, ())), *unnamed]
+    paths = [*as_list(named.get(kind, ())), *unnamed]
     return {kind: paths[0] if len(paths) == 1 else paths}
 
 
@@ -65,14 +66,43 @@ def guess_kind(paths: Sequence[str], kinds: Sequence[str], report: Report, usual
     if all(_is_bids(path) for path in places):
         return _said(inputs.VOLUMES.name, "a BIDS tree", report)
     entries = find(list(paths), ANY_INPUT).entries
-    looks = [(entry.name, _kinds_of(entry)) for entry in entries[:: -(-len(entries) // MAX_LOOKS)]]
+    sampled = _sampled(entries)
+    looks = [(entry.name, _kinds_of(entry)) for entry in sampled]
     candidates = [kind for kind in kinds if all(kind in found for _, found in looks)]
     if usual in kinds and any(usual in found for _, found in looks):  # what else there is, its run ignores by name
         candidates = [usual]
     if len(candidates) != 1:
-        raise _unclear(", ".join(map(str, paths)), candidates or kinds, looks)
+        raise _unclear(", ".join(map(str, paths)), candidates or kinds, looks, _count_text(entries, sampled))
     fitting = [name for name, found in looks if candidates[0] in found]
-    return _said(candidates[0], first_of(fitting, MAX_NAMED), report)
+    return _said(candidates[0], _count_text(entries, sampled) or first_of(fitting, MAX_NAMED), report)
+
+
+def _sampled(entries: Sequence[SlideEntry]) -> list[SlideEntry]:
+    """At most `MAX_LOOKS` of each ending, in the order of the names; named sections are apart from other images."""
+    groups: dict[tuple[str, bool], list[SlideEntry]] = {}
+    for entry in entries:
+        groups.setdefault((_ending(entry.path), _is_named_section(entry)), []).append(entry)
+    chosen = {id(one) for group in groups.values() for one in group[:: -(-len(group) // MAX_LOOKS)]}
+    return [entry for entry in entries if id(entry) in chosen]
+
+
+def _ending(path: Path) -> str:
+    """The longest known ending of a name, else its last one.
+
+    >>> _ending(Path("a.b.nii.gz")), _ending(Path("A.SVS")), _ending(Path("series"))
+    ('.nii.gz', '.svs', '')
+    """
+    name = path.name.lower()
+    return max((s for s in ANY_INPUT.suffixes if name.endswith(s)), key=len, default=path.suffix.lower())
+
+
+def _count_text(entries: Sequence[SlideEntry], sampled: Sequence[SlideEntry]) -> str:
+    """How many images of each ending there are, and were opened; empty where all were."""
+    if len(sampled) == len(entries):
+        return ""
+    counts = Counter(_ending(entry.path) or "without an ending" for entry in entries).most_common()
+    endings = first_of([f"{count:,} {ending}" for ending, count in counts])
+    return f"{len(entries):,} images: {endings}; {len(sampled):,} of them were opened"
 
 
 def _is_bids(path: Path) -> bool:
@@ -85,12 +115,15 @@ def _said(kind: str, by: str, report: Report) -> str:
     return kind
 
 
-def _unclear(place: str, kinds: Sequence[str], looks: Sequence[tuple[str, frozenset[str]]]) -> SettingsError:
+def _unclear(
+    place: str, kinds: Sequence[str], looks: Sequence[tuple[str, frozenset[str]]], counts: str
+) -> SettingsError:
     names: dict[str, list[str]] = {}
     for name, found in looks:
         names.setdefault(" or ".join(kind for kind in inputs.INPUTS if kind in found), []).append(name)
     files = "; ".join(f"{first_of(some, MAX_NAMED)} may be {kind}" for kind, some in names.items())
     options = " or ".join(f"--{kind}" for kind in kinds)
+    files += f" ({counts})" if counts else ""
     return SettingsError(
         f"the kind of the images in {place} is not clear: {files}; and a run works on one kind. Say which, by {options}.",
         "E_IMAGES",
@@ -100,8 +133,12 @@ def _unclear(place: str, kinds: Sequence[str], looks: Sequence[tuple[str, frozen
 def _kinds_of(entry: SlideEntry) -> frozenset[str]:
     """The kinds that an image may be, by its content, or in an object store by its name."""
     kinds = _kinds_of_file(entry.path)
-    is_section = "slides" in kinds and entry.extra.get(BLOCK) and entry.extra.get(STAIN)
+    is_section = "slides" in kinds and _is_named_section(entry)
     return frozenset(kinds | ({inputs.SECTIONS.name} if is_section else set()))
+
+
+def _is_named_section(entry: SlideEntry) -> bool:
+    return bool(entry.extra.get(BLOCK) and entry.extra.get(STAIN))
 
 
 def _kinds_of_file(path: Path) -> set[str]:
@@ -144,10 +181,6 @@ def _gather(files: Sequence[Path]) -> Iterator[Seen]:
 
 def _expand(path: Path) -> Iterator[Seen]:
     yield Seen(path)
-
-
-def _paths(value: Any) -> list[Any]:
-    return [value] if isinstance(value, str | Path) else list(value)
 
 
 ANY_INPUT = InputKind(

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 from ...stores.films.input_kind import find_films
-from ...stores.remote import real
+from ...stores.remote import as_list, real
 from ...stores.slides.cohort import Cohort
 from ..pipeline.modality import Images
 
@@ -19,7 +18,7 @@ def with_other_task(spec: Images, other: str) -> Cohort:
 
     Raises as `find_films`.
     """
-    specs = [spec] if isinstance(spec, (str, Path)) else list(spec)
+    specs = as_list(spec)
     own = {(real(entry.path), entry.part): entry for entry in find_films(specs).entries}
     cohort = find_films([*specs, other])
     entries = []

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ...errors import NoInputError
 from ...stores.folder import Folder
-from ...stores.remote import to_path
+from ...stores.remote import as_list, to_path
 from ...stores.slides.cohort import Cohort, SlideEntry, slide_id
 from ...stores.slides.sections import BLOCK, LANDMARKS, ORDER, REFERENCE, STAIN, find_sections
 from ..pipeline.documents import read_images, read_run
@@ -17,7 +17,7 @@ from ..pipeline.section_file import SectionFile
 
 def find_sections_or_run(spec: Images) -> Cohort:
     """The sections of a list or folder (`find_sections`), or of a run on sections, whose maps are then taken over."""
-    specs = [spec] if isinstance(spec, str | Path) else list(spec)
+    specs = as_list(spec)
     path = to_path(specs[0]) if len(specs) == 1 else None
     return _of_run(path) if path is not None and (path / "run.json").exists() else find_sections(spec)
 

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import types
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from .option import Option
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Form:
+    """Beside the pattern of a text, in its annotation: what it takes, in words that an error can say."""
+
+    text: str
+
 
 KINDS_OF_VALUES = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
 
@@ -23,7 +32,7 @@ def range_text(field: FieldInfo) -> str:
     """
     bounds: dict[str, Any] = {}
     for value in field.metadata:
-        if dataclasses.is_dataclass(value) and not isinstance(value, (type, Option)):
+        if dataclasses.is_dataclass(value) and not isinstance(value, (type, Option, Form)):
             bounds |= dataclasses.asdict(value)
     if field.annotation is int and "lt" in bounds:
         bounds["le"] = bounds.pop("lt") - 1
@@ -49,6 +58,23 @@ def expected_text(field: FieldInfo) -> str:
     'three whole numbers'
     """
     return ", ".join(filter(None, (_kind(field.annotation), range_text(field))))
+
+
+def form_text(field: FieldInfo) -> str:
+    """What a field of texts with a pattern takes; empty where it has no `Form`.
+
+    >>> from pydantic import Field
+    >>> form_text(FieldInfo(annotation=list[Annotated[str, Form("one line")]]))
+    'one line'
+    """
+    return next((value.text for value in _metadata(field.annotation, field.metadata) if isinstance(value, Form)), "")
+
+
+def _metadata(annotation: Any, metadata: Iterable[Any] = ()) -> Iterator[Any]:
+    """What stands in an annotation beside its types, at any depth."""
+    yield from metadata
+    for part in get_args(annotation):
+        yield from _metadata(part, getattr(part, "__metadata__", ()))
 
 
 def _kind(annotation: Any) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 
 from .progress import Event, Report
@@ -16,13 +16,15 @@ LEAST_SECONDS = 1.0
 class Pace:
     """A report callback that adds to every event of progress the seconds that the whole run has left: fact `left`.
 
-    `expected` maps titles of steps to seconds, and may be replaced as more becomes known; without it nothing is added.
-    Steps of one group (`groups`: title -> its name) are as much slower than forecast as those of it that were measured; none is
-    taken to be faster.
+    `expected` maps titles of steps to seconds, `unknown` are titles of steps that may take long and have no forecast; both may
+    be replaced as more becomes known, and without them nothing is added. An unknown step counts once some of it was done; the
+    others are named: fact `without`. Steps of one group (`groups`: title -> its name) are as much slower than forecast as those
+    of it that were measured; none is taken to be faster.
     """
 
     def __init__(self, report: Report, groups: Mapping[str, str], clock: Callable[[], float] = time.monotonic) -> None:
         self.expected: Mapping[str, float] = {}
+        self.unknown: Collection[str] = ()
         self._report, self._groups, self._clock = report, groups, clock
         self._measured: dict[str, tuple[float, float]] = {}
         """Title -> (seconds, share of the step that they took)."""
@@ -34,8 +36,9 @@ class Pace:
     def __call__(self, event: Event) -> None:
         if event.kind == "progress" and event.text in self._groups:
             self._see(event)
-            if self.expected:
-                event = replace(event, facts={**event.facts, "left": round(self.left(), 1)})
+            if self.expected or self.unknown:
+                facts = {"left": round(self.left(), 1), "without": self.without()}
+                event = replace(event, facts={**event.facts, **facts})
         self._report(event)
 
     def left(self) -> float:
@@ -51,6 +54,13 @@ class Pace:
         if share > 0:
             return waiting + seconds * rest / share
         return waiting + max(0.0, self.expected.get(self._title, 0.0) * ratios(self._title) * rest - seconds)
+
+    def without(self) -> list[str]:
+        """Titles of the steps that `left` does not count, as nobody can tell how long they take."""
+        titles = list(self._groups)
+        ahead = titles[titles.index(self._title) if self._title else 0 :]
+        measured = {self._title} if self._title and self._measured[self._title][1] > 0 else set()
+        return [title for title in ahead if title in self.unknown and title not in measured]
 
     def _see(self, event: Event) -> None:
         """Measure the current step: units that are done, and the steps of training of the one that is not."""
@@ -69,17 +79,16 @@ class Pace:
         return min(1.0, (done + within) / total) if total else 1.0
 
     def _ratios(self) -> Callable[[str], float]:
-        """Title -> how many times longer than forecast its group takes, or where none of it was measured, all steps."""
+        """Title -> how many times longer than forecast its group takes; 1 where none of it was measured."""
         sums: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
         for title, (seconds, share) in self._measured.items():
             forecast = self.expected.get(title, 0.0) * share
             if seconds >= LEAST_SECONDS and forecast > 0:
-                for group in (self._groups[title], ""):
-                    sums[group][0] += seconds
-                    sums[group][1] += forecast
+                sums[self._groups[title]][0] += seconds
+                sums[self._groups[title]][1] += forecast
 
         def ratio(title: str) -> float:
-            seconds, forecast = sums.get(self._groups[title]) or sums.get("") or (1.0, 1.0)
+            seconds, forecast = sums.get(self._groups[title], (1.0, 1.0))
             return max(1.0, seconds / forecast)  # a forecast that was too long once is no promise of more
 
         return ratio

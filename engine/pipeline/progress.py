@@ -35,10 +35,13 @@ def silent(event: Event) -> None:
 class ProgressFile:
     """A file through which a long unit reports progress to the run's own process, at most once every `every` seconds."""
 
-    def __init__(self, out: Path, *, part: int = 0, parts: int = 1) -> None:
-        """`part` of `parts`: of several trainings of equal length in one unit, which one tells; each tells its own steps."""
+    def __init__(self, out: Path, *, part: int = 0, parts: int = 1, before: int = 0, after: int = 0) -> None:
+        """`part` of `parts`: of several trainings of equal length in one unit, which one tells; each tells its own steps.
+
+        `before` and `after`: steps of the unit's other trainings, where they are of another length.
+        """
         self.path = out / "receipts" / "progress.json"
-        self._part, self._parts = part, parts
+        self._part, self._parts, self._before, self._after = part, parts, before, after
         self.every = 5.0 if isinstance(out, ObjectPath) else 0.5
         self._last = 0.0
         self._notice = ""
@@ -53,7 +56,7 @@ class ProgressFile:
         if now - self._last < self.every and done != total:
             return
         self._last = now
-        done, total = done + self._part * total, self._parts * total
+        done, total = self._before + done + self._part * total, self._before + self._parts * total + self._after
         self._write({"step": step, "done": done, "total": total, "figures": figures, "notice": self._notice})
 
     def _write(self, report: dict[str, Any]) -> None:

@@ -80,11 +80,11 @@ class Pipeline:
     stages: Mapping[str, tuple[Step, ...]]
     """Name of the stage, as on the command line -> its steps, in order."""
     estimate: Callable[[AnyJob], Estimate]
-    seconds: Callable[[AnyJob, Estimate, Collection[str], int], Mapping[str, float]] = (
+    seconds: Callable[[AnyJob, Estimate, Collection[str], int], Mapping[str, float | None]] = (
         lambda job, sizes, names, workers: {}
     )
-    """(job, its estimate, steps to do, workers; 0: this process) -> name of a step -> seconds that it takes; empty where nobody
-    can tell."""
+    """(job, its estimate, steps to do, workers; 0: this process) -> name of a step -> seconds that it takes, None where nobody
+    can tell; steps that take moments are left out."""
     network: str = ""
     """Name of the trained model that `apply` runs over every tile; empty where there is none."""
     model: Callable[[AnyJob], Model] | None = None

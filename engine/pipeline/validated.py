@@ -22,14 +22,14 @@ def validated(folder: Folder, name: str, validate: Callable[[], V]) -> V:
         return validate()
     except ValidationError as error:
         details = error.errors(include_url=False)
-        problems = "; ".join(_problem(one) for one in details[:PROBLEMS_SHOWN])
+        problems = "; ".join(_damage(one) for one in details[:PROBLEMS_SHOWN])
         more = f"; and {len(details) - PROBLEMS_SHOWN} more" if len(details) > PROBLEMS_SHOWN else ""
         raise CorruptError(
             f"{folder.out / name}.json is invalid ({problems}{more}): the file was changed or damaged after it was written."
         ) from error
 
 
-def _problem(error: Any) -> str:
+def _damage(error: Any) -> str:
     name = ".".join(map(str, error["loc"]))
     if error["type"] == "missing":
         return f"{name} is missing"

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from .expected import expected_text
+from .expected import expected_text, form_text
 
 
 def problems(error: ValidationError, model: type[BaseModel], *, what: str = "setting") -> str:
@@ -48,7 +48,7 @@ def _expected(error: Any, field: FieldInfo | None) -> str:
     if field is None:
         return "another value"
     if error["type"] == "string_pattern_mismatch":
-        return f"a text of the form {error['ctx']['pattern']}"
+        return form_text(field) or "a text of another form"
     return expected_text(field)
 
 

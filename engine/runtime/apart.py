@@ -35,6 +35,7 @@ from .run_file import write_run_file
 from .stain_folders import begun_jobs, join_again
 from .stain_match import check_old, matched, split
 from .start import find, plan_only, start, tell_list
+from .timing import Forecast, tell_all, with_later
 
 OWN = r"(stains|lock)\.json|run\.yaml|report\.html"
 """Pattern of what is written to OUT itself, beside the folders of the runs."""
@@ -67,7 +68,9 @@ def start_all(
     with Lock(target, force=options.force_unlock):
         sweep(target, OWN)
         parts = [_part(pipeline.apart, cohort, run, matched(settings, old, run)) for run in stains.runs]
-        failures = _check_parts(pipeline, target, options, parts)
+        failures, forecasts = _check_parts(pipeline, target, options, parts)
+        if len(forecasts) > 1:
+            tell_all(forecasts, options.report)
         for run in stains.runs:
             stains = stains.with_failure(run.folder, failures.get(run.folder, ""))
         write_stain_runs(folder, stains)
@@ -78,8 +81,10 @@ def start_all(
                 options.report(
                     Event("note", f"stain {run.name}: {len(run.slides)} {pipeline.modality.name}, in {place}")
                 )
+                forecasts.pop(run.name, None)  # what is left are those of the runs behind it
+                own = replace(options, report=with_later(options.report, forecasts.values()))
                 try:
-                    start(pipeline, images_of_run, place, options, settings_of_run)
+                    start(pipeline, images_of_run, place, own, settings_of_run)
                 except NoInputError as error:
                     failures[run.folder] = _reason(error, pipeline)
                     stains = stains.with_failure(run.folder, _reason(error, pipeline))
@@ -101,35 +106,42 @@ def plan_all(
     stains = decided(pipeline, cohort, target, options, settings)
     check_old(old, stains)
     if stains is None or pipeline.apart is None:
-        return [plan_only(pipeline, cohort, target, settings, options)]
+        return [plan_only(pipeline, cohort, target, settings, options)[:3]]
     tell_list(cohort, options.report)
-    plans, failures = [], []
+    plans, failures = {}, []
     for run in stains.runs:
         try:
             _, images_of_run, own = _part(pipeline.apart, cohort, run, matched(settings, old, run))
-            plans.append(plan_only(pipeline, images_of_run, target / run.folder, own, options))
+            plans[run.name] = plan_only(pipeline, images_of_run, target / run.folder, own, options)
         except NoInputError as error:
             failures.append(f"stain {run.name}: {_reason(error, pipeline)}")
             options.report(Event("warning", failures[-1], facts={"code": error.code}))
     if not plans:
         raise NoInputError("\n  ".join(failures))
-    return plans
+    if len(plans) > 1:
+        tell_all({name: plan.forecast for name, plan in plans.items()}, options.report)
+    return [plan[:3] for plan in plans.values()]
 
 
-def _check_parts(pipeline: Pipeline, out: Path, options: RunOptions, parts: Parts) -> dict[str, str]:
+def _check_parts(
+    pipeline: Pipeline, out: Path, options: RunOptions, parts: Parts
+) -> tuple[dict[str, str], dict[str, Forecast]]:
     """Check all runs before the first begins: slides, settings, files in the way, and the room for all of them together.
 
-    Returns folder -> why, of runs none of whose slides can be used. Runs that have begun were checked when they did, unless
-    they are done again. Raises the TileEngineError of a run that cannot begin, with its stain.
+    Returns folder -> why, of runs none of whose slides can be used, and stain -> how long its run takes. Runs that have begun
+    were checked when they did, unless they are done again. Raises the TileEngineError of a run that cannot begin, with its
+    stain.
     """
     failures: dict[str, str] = {}
+    forecasts: dict[str, Forecast] = {}
     need = 0
     for run, cohort, settings in parts:
         has_begun = find_run(Folder(out / run.folder)) is not None
         if has_begun and not options.redo:
             continue
         try:
-            _, inspected, plan = plan_only(pipeline, cohort, out / run.folder, settings)
+            planned = plan_only(pipeline, cohort, out / run.folder, settings, options, tell=False)
+            inspected, plan, forecasts[run.name] = planned[1:]
             if not has_begun:
                 folder = Folder(out / run.folder, pipeline.modality.name)
                 check_foreign(folder, pipeline.steps.values(), inspected.slides, first=True)
@@ -146,7 +158,7 @@ def _check_parts(pipeline: Pipeline, out: Path, options: RunOptions, parts: Part
             f"are free: the disk would fill up. Choose another --out{pipeline.modality.smaller}.",
             "E_NO_ROOM",
         )
-    return failures
+    return failures, forecasts
 
 
 def _reason(error: NoInputError, pipeline: Pipeline) -> str:

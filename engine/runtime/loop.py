@@ -68,7 +68,8 @@ def run_stages(job: Job[RunSettings], stages: Iterable[str], context: RunContext
     for stage in stages:
         _needs_before(job, stage)
         if timing and pace:
-            pace.expected = timing.seconds(job)
+            forecast = timing.forecast(job)
+            pace.expected, pace.unknown = forecast.seconds, forecast.unknown
         for step in job.pipeline.stages[stage]:
             job = _do(job, step, context)
             if not job.slides:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ...errors import SettingsError
-from ...stores.remote import absolute, to_path
+from ...stores.remote import absolute, as_list, to_path
 from ..pipeline.modality import Images
 
 
@@ -20,7 +20,7 @@ def default_out(images: Images) -> Path:
     >>> default_out("/data/cohort/").name, default_out(["/data/cohort/a.svs", "/data/cohort/b.svs"]).name
     ('cohort-tiles', 'cohort-tiles')
     """
-    paths = [absolute(one) for one in ([images] if isinstance(images, str | Path) else images)]
+    paths = [absolute(one) for one in as_list(images)]
     for path in paths if len(paths) > 1 else ():
         if (path / "run.json").is_file():
             raise SettingsError(
@@ -44,7 +44,7 @@ def check_outside(out: Path, images: Images, inputs: Sequence[Path]) -> None:
         raise SettingsError(
             f"{out} is the input itself: results would overwrite slides. Choose another --out.", "E_OUT"
         )
-    for spec in [images] if isinstance(images, str | Path) else images:
+    for spec in as_list(images):
         root = to_path(spec)
         stores = [target / name for name in ("slides", "volumes", "sections")]
         if root.is_dir() and any(root.resolve() == s or root.resolve().is_relative_to(s) for s in stores):

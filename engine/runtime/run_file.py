@@ -16,7 +16,7 @@ from ...errors import SettingsError
 from ...models.training.budget import EFFORT_FACTORS
 from ...stores.files import write_whole
 from ...stores.folder import Folder
-from ...stores.remote import absolute
+from ...stores.remote import absolute, as_list
 from ..pipeline.command import Command
 from ..pipeline.modality import Images
 from ..pipeline.settings import RunSettings
@@ -85,8 +85,7 @@ def write_run_file(pipeline: Pipeline, folder: Folder, settings: RunSettings, im
         if named is None:
             return
     else:
-        paths = [images] if isinstance(images, str | Path) else list(images)
-        all_paths = [str(absolute(one)) for one in paths]
+        all_paths = [str(absolute(one)) for one in as_list(images)]
         named = all_paths[0] if len(all_paths) == 1 else all_paths
     values = settings.model_dump(mode="json", exclude_defaults=True)
     if given := pipeline.variant.given:

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...errors import NoInputError, SettingsError
 from ...stores import cache
@@ -45,7 +45,16 @@ from .ownership import own_paths
 from .room import check_room, with_room
 from .run_file import write_run_file
 from .signals import Stop, stoppable
-from .timing import Timing
+from .timing import Forecast, Timing
+
+
+class Planned(NamedTuple):
+    """A run that was planned and not started."""
+
+    out: Path
+    cohort: InspectedCohort
+    sizes: Estimate
+    forecast: Forecast
 
 
 def find(
@@ -182,10 +191,16 @@ def stages_of(pipeline: Pipeline, requested: Sequence[str]) -> tuple[str, ...]:
 
 
 def plan_only(
-    pipeline: Pipeline, cohort: Cohort, out: Path, settings: Mapping[str, Any], options: RunOptions | None = None
-) -> tuple[Path, InspectedCohort, Estimate]:
-    """Plan a run without starting it; with `options`, report how long its stages take on such workers. Writes nothing, except
-    local copies of slides that must be copied to be read."""
+    pipeline: Pipeline,
+    cohort: Cohort,
+    out: Path,
+    settings: Mapping[str, Any],
+    options: RunOptions,
+    *,
+    tell: bool = True,
+) -> Planned:
+    """Plan a run without starting it; `tell`: report how long its stages take on such workers. Writes nothing, except local
+    copies of slides that must be copied to be read."""
     modality = pipeline.modality
     folder = Folder(out, modality.name)
     run_settings = as_begun(with_threads(settings_of(settings, pipeline.variant.settings), folder), folder)
@@ -193,13 +208,11 @@ def plan_only(
     if not inspected.slides:
         raise NoInputError(_all_rejected(inspected, modality))
     fitting, sizes = with_room(pipeline, folder, run_settings, inspected)
-    if options:
-        job = Job(folder, run_settings, fitting.spacing, fitting.slides, {}, pipeline)
-        spec = cluster_spec(options.cluster)
-        workers = 0 if spec.kind == "none" else spec.most
-        stages = stages_of(pipeline, options.stages)
-        Timing(pipeline, sizes, stages, workers, is_here=spec.is_here).tell(job, options.report)
-    return folder.out, fitting, sizes
+    job = Job(folder, run_settings, fitting.spacing, fitting.slides, {}, pipeline)
+    spec = cluster_spec(options.cluster)
+    workers = 0 if spec.kind == "none" else spec.most
+    timing = Timing(pipeline, sizes, stages_of(pipeline, options.stages), workers, is_here=spec.is_here)
+    return Planned(folder.out, fitting, sizes, timing.tell(job, options.report) if tell else timing.forecast(job))
 
 
 def _go(job: Job[RunSettings], options: RunOptions, workers: WorkerPool, sizes: Estimate | None = None) -> Path:

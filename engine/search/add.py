@@ -12,7 +12,7 @@ import numpy as np
 from ...errors import SettingsError
 from ...stores.cases import read_added, write_added
 from ...stores.lock import Lock
-from ...stores.remote import absolute
+from ...stores.remote import absolute, as_list
 from ..runtime.load import load
 from .encode import encode
 from .gallery import SEARCHED_TABLES, open_gallery
@@ -46,7 +46,7 @@ def add(out: str | Path, volumes: str | Path | Sequence[str | Path], *, force_un
             "command with the new slides and --redo.",
             "E_NO_TABLE",
         )
-    specs = [str(volumes)] if isinstance(volumes, str | Path) else [str(one) for one in volumes]
+    specs = [str(one) for one in as_list(volumes)]
     gallery = open_gallery(out)  # encodes added cases of an earlier network again
     records, embeddings = encode(job, specs)
     with Lock(job.folder.out, force=force_unlock):

@@ -7,52 +7,49 @@ from collections.abc import Collection
 from typing import Any, cast
 
 from ...stores.image import StoredImage
-from ..compute.gpus import gpus
 from ..compute.machine import available_threads
 from ..compute.trial import busy, trial
 from ..pipeline.job import Job
 from ..pipeline.spec import Estimate
 from .estimate import Estimate as TileEstimate
 from .settings import PatchSettings, SampledSettings
+from .usual_pace import CONVERT_SECONDS, IMAGE_SECONDS, PAGE_SECONDS, on_gpu
 
 TISSUE_SHARE, MAX_MASKS = 0.5, 50
 """Share of tiles on tissue, until the tissue is found; masks that are looked at, at most, spread over all images."""
 NETWORK_STEPS = frozenset({"autoencoder", "view_embeddings", "tiles"})
 """Steps whose seconds are those of the network."""
-UNKNOWN_STEPS = frozenset({"pairs"})
-"""Steps that may take most of a run, and whose seconds nobody can tell before: a forecast without them would mislead."""
+UNKNOWN_STEPS = frozenset({"pairs", "stain_effects"})
+"""Steps that may take long, and whose seconds nobody can tell before they have begun."""
 FEW_PATCHES, USUAL = 20_000, (0.05, 1e-3, 1e-3)
 """With fewer patches for the network to see, a trial takes longer than it is worth; usual seconds of what `trial` measures."""
-CONVERT_SECONDS, READ_SECONDS = 1e-7, 4e-4
-"""Seconds of a pixel that is converted, and of a patch that is read. These and the following are seconds of one core."""
+READ_SECONDS = 4e-4
+"""Seconds of a patch that is read. These and the following are seconds of one core."""
 K_SECONDS, TUNE_SECONDS, NUMBER_POINTS = 1.2, 4.0, 3000
 """Seconds of a K that is looked at, and of heads, fine-tuning and division, for this many patches or more."""
 LAYOUT_SECONDS, ROW_SECONDS = 5.0, 1e-4
 """Seconds of a UMAP of its largest sample, and of each row that is placed in it, and that is written."""
-IMAGE_SECONDS, PAGE_SECONDS = 0.6, 3.0
-"""Seconds of the pictures of an image, and of a report."""
 
 
 def seconds_of_steps(
     job: Job[PatchSettings], sizes: Estimate, names: Collection[str], workers: int = 0
-) -> dict[str, float]:
-    """Name of a step (of `names`, those to do) -> seconds, by this many workers of one thread, or in this process; empty where
-    the network runs on a GPU, or is one from elsewhere, and before steps of `UNKNOWN_STEPS`."""
+) -> dict[str, float | None]:
+    """Name of a step (of `names`, those to do) -> seconds, by this many workers of one thread, or in this process; None for
+    `UNKNOWN_STEPS`, and for those of the network where it runs on a GPU, or is one from elsewhere."""
     from .autoencoder import budget_of
 
     settings = job.settings
-    on_gpu = settings.device == "cuda" or (settings.device == "auto" and gpus())
-    if UNKNOWN_STEPS & set(names):
+    if not isinstance(sizes, TileEstimate):
         return {}
-    if on_gpu or settings.encoder_file or "trained" in job.pipeline.variant.name or not isinstance(sizes, TileEstimate):
-        return {}
+    is_other = on_gpu(job) or bool(settings.encoder_file) or "trained" in job.pipeline.variant.name
     slower, tiles = busy(), sizes.tiles * _tissue_share(job)
     plan = (
         budget_of(cast("Job[SampledSettings]", job), sizes.samples) if isinstance(settings, SampledSettings) else None
     )
     seen = tiles + (plan.reconstruction * plan.batch + plan.patches * plan.views if plan else 0)
-    step, view, embed = _trials(job) if seen >= FEW_PATCHES and NETWORK_STEPS & set(names) else USUAL
-    known = {
+    is_tried = seen >= FEW_PATCHES and NETWORK_STEPS & set(names) and not is_other
+    step, view, embed = _trials(job) if is_tried else USUAL
+    known: dict[str, float | None] = {
         "pixels": sizes.pixels * CONVERT_SECONDS * slower / max(1, workers),
         "tiles": tiles * embed / (workers or available_threads()),
         "layout": (LAYOUT_SECONDS + tiles * ROW_SECONDS) * slower if settings.umap else 0.0,
@@ -70,7 +67,8 @@ def seconds_of_steps(
             "number": (high - low + 1) * K_SECONDS * share * slower,
             "heads": TUNE_SECONDS * share * slower,
         }
-    return {name: seconds for name, seconds in known.items() if name in names}
+    known |= dict.fromkeys(UNKNOWN_STEPS) | (dict.fromkeys(NETWORK_STEPS) if is_other else {})
+    return {name: known[name] for name in names if name in known}
 
 
 def _trials(job: Job[PatchSettings]) -> tuple[float, ...]:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from ..pipeline.expected import Form
 from ..pipeline.option import FIND, READ, TRY, WRITE, Option
 from ..pipeline.settings import RunSettings
 from .patch_sides import Sizes, one_side
@@ -207,7 +208,9 @@ class VolumeSettings(LabelSettings):
     channels: Annotated[tuple[int, ...] | None, Option(READ, ("convert",), "all that there are", "N,N", str)] = Field(
         None, description="Channels to read of stores with several, counted from 0, such as 0 or 0,2."
     )
-    suffix: Annotated[str, Option(READ, ("convert",), metavar="NAME")] = Field(
+    suffix: Annotated[
+        str, Option(READ, ("convert",), metavar="NAME"), Form("letters and digits alone, such as T1w")
+    ] = Field(
         "T1w",
         pattern=r"^[A-Za-z0-9]+$",
         description="Suffix of the images to read of a BIDS tree, such as T1w, FLAIR or bold.",

@@ -55,8 +55,13 @@ def cluster_settings(order: ClusterSpec) -> Any:
 def _local(order: ClusterSpec) -> Any:
     from distributed import LocalCluster
 
+    from .nanny import LocalNanny, start_tracker
+
+    start_tracker()
     try:
-        cluster: Any = LocalCluster(n_workers=order.least, threads_per_worker=1, processes=True, **_ON_THIS_MACHINE)
+        cluster: Any = LocalCluster(
+            n_workers=order.least, threads_per_worker=1, worker_class=LocalNanny, **_ON_THIS_MACHINE
+        )
     except RuntimeError as error:
         raise MachineError(
             f"workers could not be started on this machine ({error}): see the messages above. A script that starts them needs "

@@ -61,7 +61,14 @@ def _connected(order: ClusterSpec) -> Iterator[Any]:
 
     if order.kind != "address":
         with cluster_settings(order), start_cluster(order) as cluster, Client(cluster, set_as_default=False) as client:
-            yield client
+            try:
+                yield client
+            except KeyboardInterrupt:  # Ctrl-C or SIGTERM, after the grace period of units in progress
+                if order.kind == "local":
+                    from .nanny import end_workers
+
+                    end_workers(cluster)
+                raise
         return
     try:
         client = Client(order.address, timeout="15s", set_as_default=False)

@@ -12,14 +12,19 @@ from typing import Annotated, Literal
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from ...errors import SettingsError
+from ..pipeline.expected import Form
 from ..pipeline.validation import problems
 from .yaml_file import read_limited, yaml_values
 
 MAX_SITE_BYTES = 100_000
 """Largest size of a site file in bytes."""
-Word = Annotated[str, StringConstraints(pattern=r"^[^\n\r]+$")]
+Word = Annotated[str, StringConstraints(pattern=r"^[^\n\r]+$"), Form("a text on one line")]
 """One line: it becomes part of a line of the job script."""
-Duration = Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)? ?(s|m|h|d|seconds?|minutes?|hours?|days?)$")]
+Duration = Annotated[
+    str,
+    StringConstraints(pattern=r"^\d+(\.\d+)? ?(s|m|h|d|seconds?|minutes?|hours?|days?)$"),
+    Form("a number with s, m, h or d behind it, such as 55m or 1.5 h"),
+]
 """Such as 55m or 90 seconds."""
 
 

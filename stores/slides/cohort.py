@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ...errors import NoInputError, SlideError
 from ..contents import state_of
-from ..remote import ObjectPath, real, to_path
+from ..remote import ObjectPath, as_list, real, to_path
 from .companions import partners
 from .file_marks import file_mark, siblings_mark, size_and_time
 from .input_kind import SLIDE_INPUT
@@ -85,7 +85,7 @@ Finder = Callable[[Path], Cohort | None]
 
 def find(spec: str | Path | Sequence[str | Path], kind: InputKind, special: Finder = lambda path: None) -> Cohort:
     """`find_slides` for any kind of input."""
-    specs = [spec] if isinstance(spec, str | Path) else list(spec)
+    specs = as_list(spec)
     if len(specs) == 1:
         cohort = _find(specs[0], kind, special)
     else:

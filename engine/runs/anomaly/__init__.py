@@ -38,6 +38,7 @@ def _films(variant: Variant, modality: Modality) -> Pipeline:
     from ...steps.films.convert import film_steps
     from ...steps.films.estimate import forecast_films
     from ...steps.films.index import index_step
+    from ...steps.usual_pace import counted
     from .films import FILMS
     from .score import plan_outputs, plan_scores, score_batch, score_outputs
     from .shared_steps import map_steps, split_step, training_steps
@@ -48,6 +49,7 @@ def _films(variant: Variant, modality: Modality) -> Pipeline:
         variant,
         modality,
         estimate=forecast_films,
+        seconds=counted("vae", "spotters", "scores", "evaluate"),
         check=partial(check_films, medium=FILMS),
         stages={
             "convert": film_steps(modality),
@@ -69,6 +71,7 @@ def _slides(variant: Variant, modality: Modality) -> Pipeline:
     from ...steps import convert, sample
     from ...steps.apply import tiles_step
     from ...steps.estimate import estimate
+    from ...steps.usual_pace import counted
     from .shared_steps import map_steps, split_step, training_steps
     from .slides import SLIDES
     from .split import check_images
@@ -79,6 +82,7 @@ def _slides(variant: Variant, modality: Modality) -> Pipeline:
         variant,
         modality,
         estimate=estimate,
+        seconds=counted("vae", "spotters", "tiles", "evaluate"),
         check=partial(check_images, medium=SLIDES),
         caution=modality.caution,
         model=scorer_of,
@@ -111,6 +115,7 @@ def _volumes(variant: Variant, modality: Modality) -> Pipeline:
     from ...pipeline.spec import Pipeline
     from ...pipeline.step import Step, per_image
     from ...steps import convert
+    from ...steps.usual_pace import counted
     from ...steps.volumes.estimate import forecast
     from ...steps.volumes.prepare import check_one_channel
     from ...steps.volumes.sample import sample_steps
@@ -124,6 +129,7 @@ def _volumes(variant: Variant, modality: Modality) -> Pipeline:
         variant,
         modality,
         estimate=forecast,
+        seconds=counted("vae", "spotters", "scores", "evaluate"),
         check=partial(check_images, medium=VOLUMES),
         check_sampled=check_one_channel,
         stages={

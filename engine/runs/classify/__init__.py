@@ -34,8 +34,10 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
     from ...steps.films.convert import film_steps
     from ...steps.films.estimate import forecast_films
     from ...steps.films.index import index_step
+    from ...steps.usual_pace import counted
     from .card import CARD, write_card
     from .evaluate import write_evaluation
+    from .pace import seconds_of_classifiers
     from .page import write_page
     from .probabilities import (
         batch_outputs,
@@ -56,6 +58,7 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
         variant,
         modality,
         estimate=forecast_films,
+        seconds=counted("probabilities", "gradcam", "evaluate") if variant.given else seconds_of_classifiers,
         check=check_trained if variant.given else check_start,
         stages={
             "convert": film_steps(modality),

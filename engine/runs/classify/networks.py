@@ -62,12 +62,13 @@ def train_network(job: Job[ClassifySettings], unit: Unit) -> Outcome:
     with outcome.clock("compute"):
         finished.resume(network)
         network = network.to(device_of(job))
-        for stage in stages[len(finished.records) :]:
+        for number, stage in enumerate(stages[len(finished.records) :], len(finished.records)):
             plan = (stage_plan if has_start(job) else scratch_plan)(settings, len(training.films))
             name = f"{unit.name} {stage.name}"
             phase = FilmTraining(network, training, validation, plan, rates=stage.rates, seed=seed, name=name)
             own = replace(slot, key=f"{slot.key}/{stage.name}")
-            history = fit(phase, own, threads=settings.threads, progress_file=ProgressFile(job.folder.out))
+            progress = ProgressFile(job.folder.out, part=number, parts=len(stages))
+            history = fit(phase, own, threads=settings.threads, progress_file=progress)
             network = phase.finish()
             with gpu_errors():
                 stated, probabilities = judge_stage(network, stage.name, validation, judged)

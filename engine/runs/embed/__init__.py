@@ -78,6 +78,7 @@ def _volumes(variant: Variant, modality: Modality) -> Pipeline:
     from .evaluate import evaluate_embeddings
     from .folds import check_what_is_known
     from .networks import train_network, training_units
+    from .pace import seconds_of_embedding
     from .page import write_page
     from .table import write_volume_table
 
@@ -87,6 +88,7 @@ def _volumes(variant: Variant, modality: Modality) -> Pipeline:
         variant,
         modality,
         estimate=forecast,
+        seconds=seconds_of_embedding,
         check=check_what_is_known,
         check_sampled=check_one_channel,
         encode=encode,

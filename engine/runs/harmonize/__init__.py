@@ -29,6 +29,7 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
     from ...pipeline.spec import Pipeline
     from ...pipeline.step import Step, per_image
     from ...steps import convert
+    from ...steps.usual_pace import counted
     from .apply import finish_version, harmonize, harmonize_units, version_units
     from .check import check, check_sampled
     from .estimate import forecast
@@ -45,6 +46,7 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
         variant,
         modality,
         estimate=forecast,
+        seconds=counted("measure", "generator", "harmonize", "seams", "judge"),
         check=check,
         check_sampled=check_sampled,
         stages={

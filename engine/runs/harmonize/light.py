@@ -72,7 +72,7 @@ def train_light(job: Job[HarmonizeSettings], unit: Unit) -> Outcome:
     check_sites(job)  # images may have been rejected meanwhile
     site = light_names(job)[unit.name]
     axes = settings.network_axes
-    progress = ProgressFile(job.folder.out)
+    out, shift_steps, sharpen_steps = job.folder.out, 0, _steps(SHARPEN_STEPS, settings.effort)
     torch.set_num_threads(settings.threads)
     with outcome.clock("read"):
         images = {part: [measures_of(job, i) for i in sites.fitted(part)] for part in (site, sites.target)}
@@ -82,8 +82,10 @@ def train_light(job: Job[HarmonizeSettings], unit: Unit) -> Outcome:
         history: list[dict[str, Any]] = []
         adapting = None
         if axes == 3 and len(tone.before) == 1:
-            shift = ShiftTraining(tone, images[sites.target], _steps(SHIFT_STEPS, settings.effort), settings.seed)
+            shift_steps = _steps(SHIFT_STEPS, settings.effort)
+            shift = ShiftTraining(tone, images[sites.target], shift_steps, settings.seed)
             slot = checkpoint_slot(job, unit.step, f"{unit.name}-shift")
+            progress = ProgressFile(out, after=sharpen_steps)
             history += fit(shift, slot, threads=settings.threads, progress_file=progress)
             adapting = shift.finished()
 
@@ -104,11 +106,12 @@ def train_light(job: Job[HarmonizeSettings], unit: Unit) -> Outcome:
             network,
             partial(_drawn, target),
             blur,
-            _steps(SHARPEN_STEPS, settings.effort),
+            sharpen_steps,
             data_range=_range_of(images[sites.target]),
             seed=settings.seed,
         )
         slot = checkpoint_slot(job, unit.step, f"{unit.name}-sharpen")
+        progress = ProgressFile(out, before=shift_steps)
         history += fit(sharpening, slot, threads=settings.threads, progress_file=progress)
         light = LightGenerator(tone, adapting, network.cpu().eval())
         light.finish.fitted(

@@ -30,6 +30,7 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
     from ...steps import convert
     from ...steps.sections.estimate import forecast_sections
     from ...steps.sections.steps import section_steps
+    from ...steps.usual_pace import counted
     from .evaluate import evaluate_pairs
     from .page import write_page
     from .table import write_pair_table
@@ -39,6 +40,7 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
         variant,
         modality,
         estimate=forecast_sections,
+        seconds=counted("pairs", "evaluate"),
         stages={
             "convert": (*section_steps(), *convert.steps(modality)),
             "map": (

@@ -42,6 +42,7 @@ def _volumes(variant: Variant, modality: Modality) -> Pipeline:
     from .explain import GRADCAM, explain_volume, explained_units
     from .folds import check_sites
     from .networks import train_network, training_units
+    from .pace import seconds_of_sites
     from .page import write_page
     from .table import write_site_table
     from .textures import TEXTURE, measure_texture
@@ -54,6 +55,7 @@ def _volumes(variant: Variant, modality: Modality) -> Pipeline:
         variant,
         modality,
         estimate=forecast,
+        seconds=seconds_of_sites,
         check=check_sites,
         check_sampled=check_one_channel,
         stages={
@@ -129,6 +131,7 @@ def _slides(variant: Variant, modality: Modality) -> Pipeline:
     from ...steps import convert, sample
     from ...steps.apply import TILES
     from ...steps.estimate import estimate
+    from ...steps.usual_pace import counted
     from .evaluate import evaluate_sites
     from .explain import GRADCAM
     from .folds import check_sites
@@ -147,6 +150,7 @@ def _slides(variant: Variant, modality: Modality) -> Pipeline:
         variant,
         modality,
         estimate=estimate,
+        seconds=counted("texture", "networks", "tiles", "check"),
         check=check_sites,
         caution=modality.caution,
         stages={

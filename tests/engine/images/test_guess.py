@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tile_engine.engine.images import guess
 from tile_engine.engine.images.guess import guess_kind, named_images
 from tile_engine.engine.pipeline.progress import Event
 from tile_engine.engine.runs import RUNS, command
@@ -55,6 +56,23 @@ def test_files_of_two_kinds_are_refused_with_examples(cohorts: dict[str, Path], 
     shutil.copy(next(cohorts["slides"].glob("*.tif")), tmp_path / "s.svs")
     shutil.copy(next(cohorts["volumes"].parent.glob("*.nii.gz")), tmp_path / "v.nii.gz")
     with pytest.raises(SettingsError, match=r"s\.svs may be slides; v\.nii\.gz may be volumes.*--slides or --volumes"):
+        guess_kind([str(tmp_path)], ("slides", "volumes"), Said())
+
+
+def test_every_file_is_counted_by_its_ending_and_a_sample_of_each_is_opened(
+    cohorts: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slide, opened = next(cohorts["slides"].glob("*.tif")), list[str]()
+    for number in range(30):
+        (tmp_path / f"s{number:02}.svs").hardlink_to(shutil.copy(slide, tmp_path.parent / f"{tmp_path.name}-{number}"))
+    monkeypatch.setattr(guess, "MAX_LOOKS", 4)
+    look = guess._kinds_of
+    monkeypatch.setattr(guess, "_kinds_of", lambda entry: opened.append(entry.name) or look(entry))
+    said = Said()
+    assert guess_kind([str(tmp_path)], ("slides", "volumes"), said) == "slides"
+    assert "30 images: 30 .svs; 4 of them were opened" in said[0].text and len(opened) == 4
+    shutil.copy(next(cohorts["volumes"].parent.glob("*.nii.gz")), tmp_path / "s07v.nii.gz")
+    with pytest.raises(SettingsError, match=r"31 images: 30 \.svs, 1 \.nii\.gz; 5 of them were opened"):
         guess_kind([str(tmp_path)], ("slides", "volumes"), Said())
 
 

@@ -55,7 +55,23 @@ def test_what_was_done_before_does_not_count_as_fast() -> None:
     told.after(0, "train", 0, 1000)  # as the loop tells it: receipts are counted with the first unit that is done
     slower = 10 / (EXPECTED["train"] / 1000)
     left = told.after(10, "train", 901, 1000, kept=900)
-    assert left == pytest.approx(99 * 10 + slower * (EXPECTED["apply"] + EXPECTED["report"]), rel=0.01)
+    assert left == pytest.approx(99 * 10 + slower * EXPECTED["apply"] + EXPECTED["report"], rel=0.01)
+
+
+def test_a_step_without_a_forecast_is_named_until_some_of_it_was_done() -> None:
+    told = Told({"apply": 50.0, "report": 5.0})
+    told.pace.unknown = ("train",)
+    assert told.after(5, "convert", 0, 2) == 55 and told.events[-1].facts["without"] == ["train"]
+    assert told.after(5, "train", 0, 1) == 55 and told.events[-1].facts["without"] == ["train"]
+    assert told.after(10, "train", 10, 40, steps=True) == pytest.approx(30 + 55)
+    assert told.events[-1].facts["without"] == []
+
+
+def test_a_slow_start_of_another_group_says_nothing_of_the_network() -> None:
+    told = Told(EXPECTED)
+    told.after(0, "convert", 0, 4)
+    told.after(100, "convert", 4, 4)  # ten times as long as forecast
+    assert told.after(0, "train", 0, 1) == 155
 
 
 def test_without_a_forecast_nothing_is_told_and_other_events_pass() -> None:

@@ -35,3 +35,14 @@ def test_trainings_of_one_unit_count_as_one(tmp_path: Path) -> None:
             file.tell("autoencoder", done, 3, {})
             told.append((file.look()["done"], file.look()["total"]))
     assert told == [(done, 6) for done in range(1, 7)]
+
+
+def test_a_short_training_behind_a_long_one_goes_on_where_that_ended(tmp_path: Path) -> None:
+    told = []
+    for steps, around in ((4, {"after": 2}), (2, {"before": 4})):
+        file = ProgressFile(tmp_path, **around)
+        file.every = 0.0
+        for done in range(1, steps + 1):
+            file.tell("light", done, steps, {})
+            told.append((file.look()["done"], file.look()["total"]))
+    assert told == [(done, 6) for done in range(1, 7)]

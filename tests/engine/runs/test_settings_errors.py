@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from tile_engine.engine.pipeline.expected import form_text
 from tile_engine.engine.pipeline.settings import settings_of
 from tile_engine.engine.runs import RUNS, command
+from tile_engine.engine.workers.site import Jobs
 from tile_engine.errors import SettingsError
 
 THEIRS = re.compile(
@@ -73,7 +75,7 @@ def test_an_unknown_name_is_told_what_it_may_mean(variant: Any) -> None:
         ("cluster", "slides", {"spacing": "wide"}, "spacing = 'wide': give a number, over 0, up to 20"),
         ("cluster", "slides", {"effort": "hard"}, "effort = 'hard': effort is quick, normal, thorough or a number"),
         ("embed", "volumes", {"shape": [1, 2]}, "give three whole numbers"),
-        ("embed", "volumes", {"suffix": "a/b"}, "suffix = 'a/b': give a text of the form"),
+        ("embed", "volumes", {"suffix": "a/b"}, "suffix = 'a/b': give letters and digits alone, such as T1w"),
         ("classify", "films", {"cv": 1}, "cv = 1: give a whole number, 2 to 20"),
     ],
 )
@@ -81,3 +83,14 @@ def test_an_error_says_the_value_and_what_is_taken(run: str, variant: str, setti
     with pytest.raises(SettingsError) as caught:
         settings_of(settings, command(run).named(variant).settings)
     assert said in caught.value.message
+
+
+def test_a_text_with_a_pattern_says_in_words_what_it_takes() -> None:
+    """No error shows a regular expression."""
+    models = [Jobs, *dict.fromkeys(one.settings for name in RUNS for one in command(name).variants)]
+    fields = {(m.__name__, name): field for m in models for name, field in m.model_fields.items()}
+    patterned = {
+        key: field for key, field in fields.items() if re.search(r"\bpattern=r?['\"]", f"{field} {field.annotation}")
+    }
+    assert {("Jobs", "memory"), ("Jobs", "worker_extra_args"), ("EmbedSettings", "suffix")} <= set(patterned)
+    assert [key for key, field in patterned.items() if not form_text(field)] == []

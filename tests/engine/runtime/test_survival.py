@@ -225,22 +225,49 @@ def test_sigterm_while_workers_are_waited_for_gives_the_folder_back(mini: Any, t
     assert not (out / "lock.json").exists()
 
 
+CTRL_C_SECONDS = 6.0
+"""From Ctrl-C to the end of a command with local workers: 3 s of grace, and what a busy machine needs to end them."""
+
+
 @pytest.mark.timeout(400)
-def test_ctrl_c_twice_stops_at_once_with_130(converted: Path, mini: Any, tmp_path: Path, planted: Planted) -> None:
+@pytest.mark.parametrize("times", ["once", "twice"])
+def test_ctrl_c_stops_with_130_soon_and_twice_at_once(
+    converted: Path, mini: Any, tmp_path: Path, planted: Planted, descendants: Callable[[int], list[int]], times: str
+) -> None:
     """To the whole group, as a terminal does; the work under way would take ten minutes."""
     out = tmp_path / "out"
     environment = planted("b.tif", "hang", tile=4, once=True)
     process = start(convert(mini, out, *WORKERS), environment, start_new_session=True)
     until((tmp_path / "struck").exists, process, "the tile that hangs")
+    below = descendants(process.pid)
+    assert len(below) >= 2, "the workers"
+    began = time.monotonic()
     os.killpg(process.pid, signal.SIGINT)
     assert process.stderr is not None
     assert any("stopping: units in progress have 3 s" in line for line in process.stderr)
     assert process.poll() is None, "the first one waits for what is under way"
-    os.killpg(process.pid, signal.SIGINT)
+    if times == "twice":
+        os.killpg(process.pid, signal.SIGINT)
     told = process.communicate(timeout=300)[1]
+    took = time.monotonic() - began
     assert process.returncode == 130, told
+    assert took < CTRL_C_SECONDS, f"it took {took:.1f} s: {told}"
+    assert told.splitlines() == ["stopped; what was written is safe: run the same command again to resume."]
+    limit = time.monotonic() + 5
+    while any(is_running(pid) for pid in below):  # what cleans up behind workers ends a moment after the command
+        assert time.monotonic() < limit, "a worker stays behind"
+        time.sleep(0.05)
+    assert not (out / "lock.json").exists()
     assert run(convert(mini, out)).returncode == 0
     assert mini.results(out) == mini.results(converted)
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process lives; one that ended and that nobody waits for does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 @contextmanager

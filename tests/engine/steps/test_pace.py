@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from tile_engine.engine.runtime.load import load
 from tile_engine.engine.steps.estimate import Estimate
 from tile_engine.engine.steps.pace import FEW_PATCHES, seconds_of_steps
@@ -34,13 +36,50 @@ def forecast(run: Any, **changes: Any) -> dict[str, float]:
 
 def test_every_long_step_has_its_seconds(finished: Callable[..., Any]) -> None:
     seconds = forecast(finished("cluster", "slides"))
-    assert set(seconds) == LONG and min(seconds.values()) > 0
-    assert seconds["pixels"] >= 99.9  # longer where others use the cores
+    known = {name: value for name, value in seconds.items() if value is not None}
+    assert set(seconds) == set(known) == LONG and min(known.values()) > 0
+    assert known["pixels"] >= 99.9  # longer where others use the cores
     assert set(forecast(finished("cluster", "slides"), names=["pixels", "report"])) == {"pixels", "report"}
 
 
-def test_nothing_is_forecast_before_sections_are_registered(finished: Callable[..., Any]) -> None:
+def test_the_registration_of_sections_is_named_and_nobody_knows_its_seconds(finished: Callable[..., Any]) -> None:
     run = finished("cluster", "sections")
-    assert forecast(run) == {}
-    later = [name for name in load(run.out).pipeline.steps if name not in ("overviews", "pairs")]
+    seconds = forecast(run)
+    assert set(seconds) == LONG | {"pairs", "stain_effects"}
+    assert [name for name, value in seconds.items() if value is None] == ["pairs", "stain_effects"]
+    later = [name for name in load(run.out).pipeline.steps if name not in ("overviews", "pairs", "stain_effects")]
     assert set(forecast(run, names=later)) == LONG
+
+
+def test_on_a_gpu_the_steps_of_the_network_are_named(finished: Callable[..., Any]) -> None:
+    job = load(finished("cluster", "slides").out)
+    job = replace(job, settings=job.settings.model_copy(update={"device": "cuda"}))
+    seconds = seconds_of_steps(job, SIZES, job.pipeline.steps)
+    assert {name for name, value in seconds.items() if value is None} == {"autoencoder", "view_embeddings", "tiles"}
+
+
+@pytest.mark.parametrize(
+    ("name", "variant", "trained"),
+    [
+        ("embed", "volumes", "networks encode"),
+        ("cluster", "subjects", "networks encode"),
+        ("sites", "volumes", "networks"),
+        ("classify", "films", "networks probabilities"),
+        ("anomaly", "films", ""),
+        ("harmonize", "volumes", ""),
+        ("register", "sections", ""),
+    ],
+)
+def test_long_steps_of_other_runs_have_their_seconds_or_are_named(
+    finished: Callable[..., Any], name: str, variant: str, trained: str
+) -> None:
+    """Where a network can be tried its training has seconds, which grow with the effort."""
+    job, forecasts = load(finished(name, variant).out), []
+    for effort in (0.02, 2.0):
+        job = replace(job, settings=job.settings.model_copy(update={"device": "cpu", "effort": effort}))
+        forecasts.append(job.pipeline.seconds(job, job.pipeline.estimate(job), list(job.pipeline.steps), 0))
+    long = {step.name for step in job.pipeline.steps.values() if step.progress}
+    assert long <= set(forecasts[0])
+    for step in trained.split():
+        assert forecasts[0][step] > 0
+    assert not trained or forecasts[1]["networks"] > 5 * forecasts[0]["networks"]

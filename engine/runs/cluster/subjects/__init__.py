@@ -17,6 +17,7 @@ def subject_pipeline(command: Command, variant: Variant, modality: Modality) -> 
     from ....steps.volumes.estimate import forecast
     from ....steps.volumes.prepare import check_one_channel
     from ....steps.volumes.sample import sample_steps
+    from .pace import seconds_of_groups
     from .tree import check_level, check_subjects
 
     return Pipeline(
@@ -24,6 +25,7 @@ def subject_pipeline(command: Command, variant: Variant, modality: Modality) -> 
         variant,
         modality,
         estimate=forecast,
+        seconds=seconds_of_groups,
         check=check_subjects,
         check_sampled=check_one_channel,
         check_stored=check_level,

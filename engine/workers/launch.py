@@ -37,17 +37,20 @@ def cluster_settings(order: ClusterSpec) -> Any:
     """A context with the settings of dask under which our clusters start.
 
     The profiler is off: it keeps a picture of each of the last thousand seconds in every process, for a dashboard that is not
-    started. A worker without a heartbeat is replaced by the scheduler: a timer inside a stopped process does not run.
+    started. A worker without a heartbeat is replaced by the scheduler: a timer inside a stopped process does not run. Local
+    workers are forked (see `nanny`).
     """
     import dask
     from dask.utils import parse_timedelta
 
     users = parse_timedelta(dask.config.get("distributed.scheduler.worker-ttl", None) or order.silence)
     seconds = f"{min(users, order.silence):g}s"
+    forked = {"distributed.worker.multiprocessing-method": "forkserver"} if order.kind == "local" else {}
     return dask.config.set(
         {
             "distributed.worker.profile.enabled": False,
             "distributed.scheduler.worker-ttl": seconds,
+            **forked,
         }
     )
 
@@ -55,12 +58,17 @@ def cluster_settings(order: ClusterSpec) -> Any:
 def _local(order: ClusterSpec) -> Any:
     from distributed import LocalCluster
 
-    from .nanny import LocalNanny, start_tracker
+    from .nanny import LocalNanny, fork_workers, start_tracker
 
     start_tracker()
+    fork_workers()
     try:
         cluster: Any = LocalCluster(
-            n_workers=order.least, threads_per_worker=1, worker_class=LocalNanny, **_ON_THIS_MACHINE
+            n_workers=order.least,
+            threads_per_worker=1,
+            worker_class=LocalNanny,
+            env=dict(os.environ),  # that of the process that they are forked from may be older
+            **_ON_THIS_MACHINE,
         )
     except RuntimeError as error:
         raise MachineError(

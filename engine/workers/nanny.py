@@ -3,6 +3,8 @@
 A terminal sends Ctrl-C to every process of a command. The run's own process decides what it means: units in progress have a
 grace period, which a worker that heard the signal would not give them. Once it is over, workers are killed: dask would wait
 four seconds more for units that do not end, and what a killed unit wrote is not used.
+
+Workers are forked from one process that has imported what they need: a spawned one imports it anew, which takes seconds.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from typing import Any
 
 from distributed import Nanny
 from distributed.core import Status
+from distributed.utils import get_mp_context
 
 
 class LocalNanny(Nanny):
@@ -32,6 +35,15 @@ class LocalNanny(Nanny):
         process = self.process.process if self.process else None
         if process is not None and process.is_alive():
             await process.kill()
+
+
+def fork_workers() -> None:
+    """Have workers forked from a process that has imported the modules that this one has, but for networks: torch's threads do
+    not outlive a fork. `distributed.worker.multiprocessing-method` must be "forkserver"."""
+    ours, _, _ = __name__.partition(".")
+    named = [name for name in sys.modules if name.startswith(f"{ours}.") and "__main__" not in name]
+    apart = (f"{ours}.models.", f"{ours}.cli.")
+    get_mp_context().set_forkserver_preload(["distributed.nanny", *(n for n in named if not n.startswith(apart))])
 
 
 def start_tracker() -> None:

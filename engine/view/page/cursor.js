@@ -27,6 +27,7 @@
     TE.maps.forEach((map) => map.setCursor(null));
   };
   TE.cursorAt = () => cursor;
+  TE.leaveCursor = leave;
   TE.putCursor = (pane, centre) => { const grid = gridOf(pane); if (grid && TE.planar()) put(pane, indexOf(grid, centre)); };
 
   const press = (pane, event) => {
@@ -35,8 +36,7 @@
     if (event.key === "Enter") {
       if (cursor?.pane === pane) TE.emit("click", { pane, centre: cursor.centre });
       else TE.putCursor(pane, TE.maps[pane].toPlace(TE.maps[pane].viewer.viewport.getCenter()));
-    } else if (event.key === "Escape" && cursor) leave();
-    else if (step && cursor?.pane === pane) {
+    } else if (step && cursor?.pane === pane) {
       const by = event.shiftKey ? FAST : 1;
       put(pane, cursor.index.map((i, axis) => Math.min(grid.shape[axis] - 1, Math.max(0, i + by * step[axis]))));
     } else return false;

@@ -26,7 +26,11 @@
     ["x", "choose the tile at the cursor, or let go of it", () => TE.chooseAtCursor().catch((error) => TE.say(error.message)), true],
     ["n", "next chosen tile", () => TE.nextChosen(1), true],
     ["b", "chosen tile before", () => TE.nextChosen(-1), true],
-    ["Escape", "let go of the cursor, of the lasso, and of chosen tiles", () => { TE.setLasso(false); if (state.chosen.length) TE.choose([]); }],
+    ["Escape", "let go of the cursor; else of the lasso and of chosen tiles", () => {
+      if (TE.cursorAt()) return TE.leaveCursor();
+      TE.setLasso(false);
+      if (state.chosen.length) TE.choose([]);
+    }],
     ["?", "this list", () => byId("help").showModal()],
   ];
   // Keys of what has the focus: cursor.js, plane.js and legend.js.

@@ -72,7 +72,9 @@ def start_saving(viewer: Viewer, saving: Saving, run: int, body: Any) -> Answer:
     with saving.lock:  # the table is made of what is shown: two requests at once would lose one's edits
         rows = table_of(viewer.tree(run) or tree, level, edits)
         with tempfile.TemporaryDirectory(prefix="tile-engine-view-") as folder:
-            viewer.pending[run] = tree_to_be(viewer.job(run), level, write_classes(Path(folder), rows))
+            shown = tree_to_be(viewer.job(run), level, write_classes(Path(folder), rows))
+        if shown is not None:
+            viewer.pending[run] = shown
         saving.queue = [(level, rows)]
         if not saving.is_running:
             saving.state, saving.text = "running", "begins"

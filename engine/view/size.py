@@ -43,8 +43,10 @@ def size_of(viewer: Viewer, documents: Mapping[tuple[int, int], dict[str, Any]])
     overlays = [overlay for found in documents.values() for overlay in found["overlays"]]
     files = PAGE_FILES + len(documents) + sum(1 for _, one in pictures for _ in places(one["shape"]))
     pixels = sum(4 / 3 * prod(one["shape"]) for _, one in pictures)
-    chosen = np.unique(np.linspace(0, len(pictures) - 1, SAMPLED_PICTURES).astype(int)) if pictures else []
-    samples = [_sample(viewer.deep(*pictures[i][0], pictures[i][1]["number"])) for i in chosen]
+    chosen: list[int] = np.unique(np.linspace(0, len(pictures) - 1, SAMPLED_PICTURES).astype(int)).tolist()
+    samples = []
+    for (run, image), one in (pictures[i] for i in chosen if pictures):
+        samples.append(_sample(viewer.deep(run, image, one["number"])))
     per_pixel = sum(n for n, _ in samples) / sum(n for _, n in samples) if samples else 0.0
     cells = sum(prod(overlay["shape"]) for overlay in overlays)
     return PageSize(round(PAGE_BYTES + pixels * per_pixel + cells * BYTES_PER_CELL), files)

@@ -15,6 +15,8 @@ from view_client import Client, client_of
 
 from tile_engine.engine.api import viewing
 from tile_engine.engine.runtime.load import load
+from tile_engine.engine.view.server import Server
+from tile_engine.engine.view.viewer import open_viewer
 from tile_engine.errors import LockedError
 
 PAGE = {"X_Tile_Engine": "1"}
@@ -101,6 +103,27 @@ def test_why_it_failed_is_said_and_the_names_are_kept(finished: Callable[..., An
         post(client, {"level": 2, "rows": ROWS})
         assert until_over(client)["state"] == "done"
     assert seen[0] == seen[1] == seen[2]
+
+
+def test_the_viewer_ends_when_all_names_are_saved_and_says_which_are_not(
+    finished: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    seen: list[int] = []
+
+    def relabel(out: Path, level: int, path: Path, report: Any) -> None:
+        time.sleep(0.6)
+        seen.append(level)
+        if level == 3:
+            raise LockedError("another process works on it", "E_LOCKED")
+
+    server = Server(open_viewer(finished("cluster", "slides").out, relabel))
+    ending = threading.Thread(target=server.serve, args=(0.5,))
+    ending.start()
+    for level in (2, 3):
+        assert post(Client(server), {"level": level, "rows": []})[0] == 202
+    ending.join(30)
+    assert seen == [2, 3] and not ending.is_alive()
+    assert "names of clusters were not saved: another process works on it" in caplog.text
 
 
 @pytest.mark.parametrize(

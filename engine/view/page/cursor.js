@@ -4,7 +4,7 @@
   const { state, byId } = TE;
   const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
   const FAST = 10; // tiles, with Shift
-  let cursor = null, speaks = false; // { pane, centre, index }
+  let cursor = null; // { pane, centre, index }
 
   const gridOf = (pane) => {
     const overlays = state.documents[pane]?.overlays || [];
@@ -13,14 +13,11 @@
   const sides = (grid) => grid.lengths.map((length, axis) => length / grid.shape[axis]);
   const indexOf = (grid, centre) => sides(grid).map((side, axis) => Math.min(grid.shape[axis] - 1, Math.max(0, Math.floor((centre[axis] - grid.origin[axis]) / side))));
 
-  TE.gridIndex = (pane, centre) => indexOf(gridOf(pane), centre);
-
   const put = (pane, index) => {
     const grid = gridOf(pane), centre = sides(grid).map((side, axis) => grid.origin[axis] + (index[axis] + 0.5) * side);
     cursor = { pane, index, centre };
     TE.maps.forEach((map, other) => map.setCursor(other === pane ? centre : null, sides(grid)[1]));
-    speaks = true;
-    TE.emit("hover", { pane, centre });
+    TE.emit("hover", { pane, centre, speak: true });
   };
   const leave = () => {
     cursor = null;
@@ -49,11 +46,6 @@
   }, true)));
   TE.on("image", (pane) => { if (cursor?.pane === pane) leave(); });
   TE.on("run panes", leave);
-  TE.on("told", (text) => { // of what lies under the cursor; a pointer's would never end
-    if (speaks) byId("spoken").textContent = text;
-    speaks = false;
-  });
-
   // The row of the plane whose tile the cursor is on; -1 where the plane has none.
   const rowAt = () => (cursor && TE.plane ? TE.nearestTile(state.images[cursor.pane], cursor.centre) : -1);
   TE.chooseAtCursor = async () => {

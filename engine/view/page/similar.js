@@ -11,7 +11,7 @@
   TE.position = (centre) => Object.fromEntries(TE.run().axes.map((axis, i) => [axis, centre[i].toFixed(2)]));
   const lengths = (centre) => centre.map((value) => (Math.abs(value) >= 10000 ? `${(value / 1000).toFixed(1)} mm` : `${value.toFixed(0)} µm`)).join(", ");
 
-  const look = TE.later(35, async ({ pane, centre }) => {
+  const look = TE.later(35, async ({ pane, centre, speak }) => {
     asked?.abort();
     asked = new AbortController();
     try {
@@ -21,7 +21,7 @@
       for (const [name, value] of Object.entries(found.values)) words.push(`${name} ${value.toPrecision(3)}`);
       if (found.tile && cluster) words.push(`tile ${found.tile.index.join(", ")}`);
       byId("hover").textContent = `${words.join(" · ") || "no tissue"} · at ${lengths(centre)}`;
-      TE.emit("told", byId("hover").textContent);
+      if (speak) byId("spoken").textContent = byId("hover").textContent; // of keys: a pointer's would never end
       TE.emit("under", cluster?.number);
       TE.emit("pointed", { pane, centre, tile: found.tile, fine: found.fine });
     } catch (error) {

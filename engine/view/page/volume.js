@@ -82,7 +82,7 @@
     const label = make("label", cut, "zyx"[axis] + " ");
     const slider = make("input", label, "", { type: "range", min: 0, max: one.shape[axis] - 1, "aria-label": `${name} plane` });
     const output = make("output", label);
-    const tell = () => TE.emit("hover", { pane, centre: [...at] });
+    const tell = () => TE.emit("hover", { pane, centre: [...at], speak: true });
     slider.addEventListener("input", () => { at[axis] = one.origin[axis] + (Number(slider.value) + 0.5) * step; draw(); tell(); });
     const placed = (event) => {
       const room = box.getBoundingClientRect(), centre = [...at];

@@ -35,7 +35,7 @@
   ];
   // Keys of what has the focus: cursor.js, plane.js and legend.js.
   const PLACES = [
-    ["Enter", "on the image: a cursor on the tile in the middle; again: tiles like the one at the cursor"],
+    ["Enter", `on the image: a cursor on the tile in the middle${TE.answers ? "" : "; again: tiles like the one at the cursor"}`],
     ["← ↑ ↓ →", "on the image: move the cursor by a tile, with Shift by ten; without a cursor, move the image"],
     ["← ↑ ↓ →", "in the plane: the next tile in that direction; Enter shows it on its image", true],
     ["PgUp PgDn", "in the plane: closer and farther", true],

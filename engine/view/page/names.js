@@ -8,6 +8,7 @@
   const begin = () => {
     const level = TE.level(), body = byId("legend").tBodies[0];
     state.editing = true;
+    state.edited = false;
     body.replaceChildren();
     level.numbers.forEach((number, i) => {
       const row = make("tr", body, "", { "data-number": number }), cell = make("td", row, "", { colspan: 3 });
@@ -72,6 +73,7 @@
   };
 
   byId("edit").addEventListener("click", () => (state.editing ? end() : begin()));
+  byId("legend").addEventListener("input", () => { state.edited = state.editing; });
   byId("cancel").addEventListener("click", end);
   byId("save").addEventListener("click", save);
   TE.on("run", () => {

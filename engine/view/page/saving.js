@@ -65,6 +65,6 @@
     if (found.state === "failed") failed(run, found.text);
   });
   window.addEventListener("beforeunload", (event) => {
-    if (state.editing || ["running", "failed"].includes(byId("saving").dataset.state)) event.preventDefault();
+    if ((state.editing && state.edited) || ["running", "failed"].includes(byId("saving").dataset.state)) event.preventDefault();
   });
 })();

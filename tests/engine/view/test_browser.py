@@ -138,7 +138,10 @@ def test_a_slide_is_looked_at_and_its_clusters_are_named(
         page.keyboard.press("1")
         page.keyboard.press("e")
         assert page.locator("#run").is_disabled(), "names are of one run"
+        leaves = "window.dispatchEvent(new Event('beforeunload', { cancelable: true }))"
+        assert page.evaluate(leaves), "nothing was edited yet"
         page.fill("#legend tr:first-child input[type=text]", "mucosa")
+        assert not page.evaluate(leaves)
         page.click("#save")
         page.wait_for_selector("#edit[aria-pressed=false]")
         assert "1 mucosa" in page.inner_text("#legend tbody tr:first-child"), "it is shown before it is saved"

@@ -15,9 +15,10 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -47,6 +48,58 @@ def slide(side: int, *, seed: int = 0) -> Path:
         _write(partial, side, seed)
         partial.replace(path)
     return path
+
+
+def wide_slide(height: int, width: int, *, seed: int = 0) -> Path:
+    """Path of a slide of any shape, made in seconds: its tiles are drawn from a few that were encoded once."""
+    path = CACHE / f"wide-{height}x{width}-{seed}.tif"
+    if not path.exists():
+        CACHE.mkdir(exist_ok=True)
+        from tile_engine.stores.files import partial_path
+
+        partial = partial_path(path)
+        _write_wide(partial, (height, width), seed)
+        partial.replace(path)
+    return path
+
+
+def _write_wide(path: Path, shape: tuple[int, int], seed: int) -> None:
+    import tifffile
+
+    from tile_engine.engine.show.encoded import jpeg
+
+    pool = _pool(seed)
+    rows, columns = (-(-n // TILE) for n in shape)
+    tissue = _tissue(max(rows, columns), seed)[:rows, :columns]
+    chosen = np.where(tissue, np.random.default_rng(seed).integers(1, len(pool), tissue.shape), 0)  # 0: glass
+    levels, means = [], pool
+    for factor in (4, 16, 64):
+        means = np.stack([_mean(tile, 4) for tile in means])
+        side = TILE // factor
+        level = means[chosen].transpose(0, 2, 1, 3, 4).reshape(rows * side, columns * side, 3)
+        levels.append((factor, level[: -(-shape[0] // factor), : -(-shape[1] // factor)]))
+    common: dict[str, Any] = {"tile": (TILE, TILE), "compression": "jpeg", "metadata": None, "dtype": np.uint8}
+    common |= {"photometric": "ycbcr", "subsampling": (2, 2), "resolutionunit": "CENTIMETER"}
+    encoded = [jpeg(tile) for tile in pool]
+    with tifffile.TiffWriter(path, bigtiff=True) as tiff:
+        tiles = (encoded[i] for i in chosen.ravel().tolist())
+        tiff.write(tiles, shape=(*shape, 3), resolution=(1e4 / SPACING,) * 2, **common)
+        for factor, level in levels:
+            whole = np.pad(level, [(0, -n % TILE) for n in level.shape[:2]] + [(0, 0)], mode="edge")
+            corners = product(*(range(0, n, TILE) for n in whole.shape[:2]))
+            parts = [jpeg(np.ascontiguousarray(whole[y : y + TILE, x : x + TILE])) for y, x in corners]
+            tiff.write(
+                iter(parts), shape=level.shape, subfiletype=1, resolution=(1e4 / SPACING / factor,) * 2, **common
+            )
+
+
+def _pool(seed: int) -> Array:
+    """Tiles (n, y, x, 3): one of glass, and some of tissue."""
+    section = _section()
+    fields = [_field(section, (i, 0), seed) for i in range(4)]
+    crops = [field[y : y + TILE, x : x + TILE] for field in fields for y in (0, 256, 640) for x in (100, 512, 768)]
+    glass = np.random.default_rng(seed).integers(238, 244, (TILE, TILE, 1), np.uint8)
+    return np.stack([np.repeat(glass, 3, axis=2), *crops])
 
 
 def _write(path: Path, side: int, seed: int) -> None:
@@ -162,12 +215,12 @@ def compare(measures: dict[str, Callable[[], Seconds]], repeat: int) -> list[tup
     ]
 
 
-def stored(path: Path, scratch: Path) -> Run:
-    """The slide converted with the engine's defaults; removed by whoever asked for it."""
+def stored(path: Path, scratch: Path, **settings: Any) -> Run:
+    """The slide converted with the engine's defaults, or with `settings`; removed by whoever asked for it."""
     from tile_engine.engine.api.commands import cluster
     from tile_engine.engine.runtime.options import RunOptions
 
-    return cluster(path, scratch / f"run-{os.getpid()}", options=RunOptions(stages=("convert",)))
+    return cluster(path, scratch / f"run-{os.getpid()}", options=RunOptions(stages=("convert",)), **settings)
 
 
 def cores() -> int:

@@ -3,6 +3,7 @@
 picture  JPEG tiles of 512 pixels of a stored slide, at all its reductions, each for the first time
 again    the same tiles, which the server has kept
 clusters PNG tiles of a run with clusters, at random levels of the tree (`--out RUN`)
+wide     the first two of a slide of any shape, read from its own file, as in a run of `--pixels none` (`--shape 30000x40000`)
 goal     at most 50 ms a tile at the median
 """
 
@@ -16,9 +17,10 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median, quantiles
+from typing import Any
 
 import numpy as np
-from slides import BIG, SMALL, arguments, cores, slide, stored, table
+from slides import BIG, SMALL, arguments, cores, slide, stored, table, wide_slide
 
 from tile_engine.engine.api.viewing import make_server
 from tile_engine.engine.view.server import Server
@@ -73,13 +75,24 @@ def tiles_of(document: dict[str, list[int]], kind: str, side: int = 512) -> list
         z += 1
 
 
+def _made(given: Any) -> Path:
+    """A run of a slide of its own, as far as its tissue."""
+    if not given.shape:
+        return stored(slide(SMALL if given.quick else BIG), given.scratch).out
+    height, width = map(int, given.shape.split("x"))
+    return stored(wide_slide(height, width), given.scratch, pixels="none").out
+
+
 def main() -> None:
     parser = arguments(__doc__.splitlines()[0])
     parser.add_argument(
         "--out", type=Path, help="a finished run of `run cluster` on slides, in place of a slide of its own"
     )
+    parser.add_argument(
+        "--shape", help="height x width in pixels, such as 30000x40000: a slide that is read from its own file"
+    )
     given = parser.parse_args()
-    out = given.out or stored(slide(SMALL if given.quick else BIG), given.scratch).out
+    out = given.out or _made(given)
     server = make_server(out, read_only=True)
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
     from tile_engine.engine.view.overview import image_document

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -41,7 +42,7 @@ def with_room(
     slides = inspected.slides
     earlier = {s: r for s, r in earlier.items() if s in slides and r.fingerprint == slides[s].fingerprint}
     fitting, plan = _checked(pipeline, folder, settings, _without(inspected, earlier))
-    if plan.disk - plan.present <= _free(folder):
+    if plan.disk - plan.present <= free_at(folder.out):
         return fitting, plan
     new = {s: record for s, record in fitting.slides.items() if s not in begun}
     large = dict(_too_large(pipeline, folder, settings, replace(fitting, slides=new)))
@@ -60,7 +61,7 @@ def _checked(
 
 def check_room(folder: Folder, plan: Estimate, modality: Modality) -> None:
     """Raises MachineError (E_NO_ROOM) where the results of all images do not fit on the disk."""
-    free = _free(folder)
+    free = free_at(folder.out)
     need = plan.disk - plan.present
     if need > free:
         raise MachineError(
@@ -74,7 +75,7 @@ def _too_large(
     pipeline: Pipeline, folder: Folder, settings: RunSettings, inspected: InspectedCohort
 ) -> Iterator[tuple[str, Rejection]]:
     """Images that would fill the disk alone, the largest first: where one does not, smaller ones do not either."""
-    free = _free(folder)
+    free = free_at(folder.out)
     for image, record in sorted(inspected.slides.items(), key=lambda item: -_nbytes(item[1])):
         if MOST_RESULTS * _nbytes(record) < free:
             return
@@ -94,9 +95,8 @@ def _too_large(
         )
 
 
-def _free(folder: Folder) -> float:
-    """Free bytes where OUT is, or will be."""
-    path = folder.out
+def free_at(path: Path) -> float:
+    """Free bytes where a folder is, or will be."""
     while not isinstance(path, ObjectPath) and not path.exists():
         path = path.parent
     return free_bytes(path)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ...errors import SettingsError
 from ...stores.frame import Array
 from ..pipeline.documents import find_document, read_document
 from ..pipeline.job import Job
+from ..runs.cluster.classes import read_classes
 from ..runs.cluster.documents import CLUSTERS, VALIDITY, Clusters, Validity
 from ..runs.cluster.numbering import numbering_of
 from ..runs.cluster.settings import ShownSettings
@@ -68,6 +71,18 @@ def tree_of(job: Job[Any]) -> Tree | None:
     order = np.asarray(tree.numbers) - 1
     tiles = {image: (0, *np.asarray(counts)[order].tolist()) for image, counts in tree.slides.items()}
     return Tree(levels, shown_of(whole, numbering, settings).level, recommended, validity.passing, tiles)
+
+
+def tree_to_be(job: Job[Any], level: int, classes: Path) -> Tree | None:
+    """The tree as it will be under another level and the names, colours and merges of a CSV; nothing is written.
+
+    Raises SettingsError for what `relabel` refuses of them.
+    """
+    try:
+        rows = read_classes(classes)
+    except ValueError as error:  # "classes: FILE, line 2: the name ...", and nobody knows the file
+        raise SettingsError(str(error).split(": ", 2)[-1], "E_CLASSES") from error
+    return tree_of(replace(job, settings=job.settings.model_copy(update={"level": level, "classes": rows})))
 
 
 def _level(clusters: ShownClusters) -> dict[str, Any]:

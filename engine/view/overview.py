@@ -49,6 +49,7 @@ def _run(viewer: Viewer, run: int) -> dict[str, Any]:
         "plural": job.modality.plural,
         "axes": list(job.modality.axes),
         "status": read_run(job.folder).status,
+        "saving": run in viewer.pending,
         "rejected": len(read_rejected(job.folder)),
         "films": films,
         "images": []

@@ -1,4 +1,11 @@
-"""saving: names, colours and merges of clusters that the page sends become a CSV, and `relabel` does with it what it does."""
+"""saving: names, colours and merges of clusters that the page sends become a CSV, and `relabel` does with it what it does.
+
+```text
+request   checks the names, and shows them: the tree as it will be
+thread    relabel: labels, tables, maps, report; what came meanwhile is saved next, the newest table alone
+failed    the names stay shown, until they are saved again or let go of
+```
+"""
 
 from __future__ import annotations
 
@@ -6,18 +13,21 @@ import csv
 import logging
 import tempfile
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ...errors import LockedError, SettingsError, TileEngineError
+from ...errors import SettingsError, TileEngineError
 from ..pipeline.progress import Event
 from .answers import Answer, RequestError
 from .edited import IGNORED, table_of
+from .levels import tree_to_be
 from .viewer import Viewer
 
 COLUMNS = ("cluster", "name", "colour", "into")
 log = logging.getLogger("tile_engine")
+
+Rows = list[dict[str, str]]
 
 
 @dataclass(slots=True)
@@ -28,58 +38,105 @@ class Saving:
     """idle, running, done or failed."""
     text: str = ""
     """What it is doing, or why it failed."""
+    queue: list[tuple[int, Rows]] = field(default_factory=list)
+    """Level and table of all clusters that are saved next, or nothing: the newest holds all that was edited before."""
     thread: threading.Thread | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    """Held while the other fields change."""
+
+    @property
+    def is_running(self) -> bool:
+        return self.state == "running"
 
     def document(self) -> dict[str, str]:
         return {"state": self.state, "text": self.text}
 
 
 def start_saving(viewer: Viewer, saving: Saving, run: int, body: Any) -> Answer:
-    """Begin to save; the answer comes at once, and `saving` tells how it goes.
+    """Show the names at once and begin to save them; `saving` tells how that goes. A body of `discard` lets go of those that
+    could not be saved.
 
-    Raises SettingsError (E_READ_ONLY) where nothing may be written, LockedError while another saving runs, RequestError for
-    what is no table of clusters.
+    Raises SettingsError (E_READ_ONLY) where nothing may be written and for what `relabel` would refuse, RequestError for what
+    is no table of clusters.
     """
     if viewer.relabel is None:
         raise SettingsError("the viewer was started with --read-only: nothing is saved.", "E_READ_ONLY")
-    out, tree = viewer.job(run).folder.out, viewer.tree(run)
+    tree = viewer.tree(run)
     if tree is None:
         raise SettingsError("this run has no clusters to name.", "E_NO_CLUSTERS")
+    if body == {"discard": True}:
+        return _discard(viewer, saving, run)
     level, edits = _checked(body)
     if level not in tree.levels or not edits.keys() <= set(tree.levels[level].numbers):
         raise RequestError("level is a level of the tree, and the clusters are those of this level")
-    rows = table_of(tree, level, edits)
-    if not viewer.busy.acquire(blocking=False):
-        raise LockedError("names are being saved already: wait until that is done.")
-    saving.state, saving.text = "running", "begins"
-    saving.thread = threading.Thread(target=_save, args=(viewer, saving, out, level, rows), name="saving")
-    saving.thread.start()
+    with saving.lock:  # the table is made of what is shown: two requests at once would lose one's edits
+        rows = table_of(viewer.tree(run) or tree, level, edits)
+        with tempfile.TemporaryDirectory(prefix="tile-engine-view-") as folder:
+            shown = tree_to_be(viewer.job(run), level, write_classes(Path(folder), rows))
+        if shown is not None:
+            viewer.pending[run] = shown
+        saving.queue = [(level, rows)]
+        if not saving.is_running:
+            saving.state, saving.text = "running", "begins"
+            saving.thread = threading.Thread(target=_save, args=(viewer, saving, run), name="saving")
+            saving.thread.start()
     return Answer.of(saving.document(), 202)
 
 
-def _save(viewer: Viewer, saving: Saving, out: Path, level: int, rows: list[dict[str, str]]) -> None:
+def write_classes(folder: Path, rows: Rows) -> Path:
+    """Write the table of clusters as `relabel --classes` reads it."""
+    path = folder / "clusters.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def _discard(viewer: Viewer, saving: Saving, run: int) -> Answer:
+    with saving.lock:
+        if not saving.is_running:
+            viewer.pending.pop(run, None)
+            saving.state, saving.text = "idle", ""
+            viewer.forget()
+    return Answer.of(saving.document())
+
+
+def _save(viewer: Viewer, saving: Saving, run: int) -> None:
+    """Save what is queued until nothing is."""
+    while True:
+        with saving.lock:
+            level, rows = saving.queue.pop()
+        with viewer.busy:
+            failure = _relabel(viewer, saving, run, level, rows)
+        with saving.lock:
+            viewer.forget()
+            if saving.queue:  # the newer table holds these names, too
+                continue
+            if not failure:
+                viewer.pending.pop(run, None)
+            saving.state, saving.text = "failed" if failure else "done", failure
+            return
+
+
+def _relabel(viewer: Viewer, saving: Saving, run: int, level: int, rows: Rows) -> str:
+    """Do what the command does; why it failed, empty where it did not."""
+
     def report(event: Event) -> None:
-        saving.text = event.text or event.stage
+        if event.kind == "progress":
+            saving.text = f"{event.text}, {event.done} of {event.total}"
 
     try:
         if viewer.relabel is None:
             raise SettingsError("nothing may be written.", "E_READ_ONLY")
         with tempfile.TemporaryDirectory(prefix="tile-engine-view-") as folder:
-            path = Path(folder) / "clusters.csv"
-            with path.open("w", encoding="utf-8", newline="") as file:
-                writer = csv.DictWriter(file, COLUMNS)
-                writer.writeheader()
-                writer.writerows(rows)
-            viewer.relabel(out, level, path, report)
-        end = "done", ""
+            viewer.relabel(viewer.runs[run].out, level, write_classes(Path(folder), rows), report)
     except TileEngineError as error:
-        end = "failed", f"{error.message} [{error.code}]"
+        return f"{error.message} [{error.code}]"
     except Exception:
         log.exception("saving the names of clusters failed")
-        end = "failed", "an error inside of tile-engine: it is in the terminal"
-    viewer.forget()
-    viewer.busy.release()
-    saving.text, saving.state = end[1], end[0]  # last: who sees the end may save again at once
+        return "an error inside of tile-engine: it is in the terminal"
+    return ""
 
 
 def _checked(body: Any) -> tuple[int, dict[int, dict[str, str]]]:

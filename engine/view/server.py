@@ -77,6 +77,10 @@ class Server(ThreadingHTTPServer):
         """Name of the cookie: cookies of one host are shared by all its ports."""
         return f"tile-engine-{self.port}"
 
+    @property
+    def is_saving(self) -> bool:
+        return any(saving.is_running for saving in self.savings.values())
+
     @contextmanager
     def answering(self) -> Iterator[None]:
         """Context in which a request is answered: the server does not end meanwhile."""
@@ -94,16 +98,18 @@ class Server(ThreadingHTTPServer):
         thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.1}, name="viewer", daemon=True)
         thread.start()
         try:
-            while time.monotonic() - self.last < idle or self.in_flight or self.viewer.busy.locked():
+            while time.monotonic() - self.last < idle or self.in_flight or self.is_saving:
                 time.sleep(min(0.2, idle))
         finally:
-            if self.viewer.busy.locked():
+            if self.is_saving:
                 log.warning("names of clusters are being saved: the viewer ends when that is done")
             self.shutdown()
             self.server_close()
             for saving in self.savings.values():
                 if saving.thread is not None:
                     saving.thread.join()
+                if saving.state == "failed":
+                    log.warning("names of clusters were not saved: %s", saving.text)
 
 
 class Handler(BaseHTTPRequestHandler):

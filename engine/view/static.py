@@ -3,16 +3,17 @@
 ```text
 FOLDER/index.html, page/      the page
 FOLDER/answers.js             what the server would answer
+FOLDER/data/RUN-IMAGE.js      cells of all overlays of an image, which the page colours: data.py
 FOLDER/tiles/RUN-IMAGE-pN/    tiles of picture N: Z-Y-X.jpg
-FOLDER/tiles/RUN-IMAGE-oN/    tiles of overlay N: Z-Y-X-K.png, K the level of the tree, 0 without one
 ```
+
+A browser reads no other files of a disk but scripts and pictures: numbers are in scripts.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +23,12 @@ from ...stores.remote import ObjectPath, absolute
 from ..pipeline.documents import read_run
 from ..pipeline.progress import Event, Report, silent
 from ..show.encoded import jpeg
-from .answers import Answer, Query
-from .deep import TILE
+from .answers import Answer
+from .data import cells_script, colours_of_page
 from .overview import image_document, overview
 from .routes import PAGE
-from .tiles import overlay_tile
+from .size import check_page_room, left_out_of, places, size_of
 from .viewer import Viewer
-
-LONGEST = 8192
-"""Pixels along a picture, at most; of a larger one, a reduction is written, and the page says so."""
 
 
 def write_page(viewer: Viewer, folder: Path, report: Report = silent) -> Path:
@@ -38,7 +36,7 @@ def write_page(viewer: Viewer, folder: Path, report: Report = silent) -> Path:
 
     It is written beside the folder and then renamed, so that the folder is whole; what an interruption left is removed by the
     next call. Raises SettingsError (E_OUT) for a folder that holds something or lies in the results or the input, and for runs
-    without slides or blocks.
+    without slides or blocks; MachineError (E_NO_ROOM) where the disk has no room for it.
     """
     check_target(viewer, folder)
     if not all(viewer.job(run).modality.planar for run in range(len(viewer.runs))):
@@ -76,13 +74,23 @@ def check_target(viewer: Viewer, folder: Path) -> None:
 
 
 def _write(viewer: Viewer, folder: Path, report: Report) -> None:
+    images = [(run, image) for run in range(len(viewer.runs)) for image in range(len(viewer.job(run).slides))]
+    documents = {}
+    for count, of in enumerate(images, 1):
+        documents[of] = _document(viewer, *of)
+        report(Event("progress", "look at slides", "page", count, len(images)))
+    size = size_of(viewer, documents)
+    check_page_room(folder, size)
+    report(
+        Event("note", f"{size} will be written to {folder.parent}", facts={"bytes": size.nbytes, "files": size.files})
+    )
     shutil.copytree(PAGE, folder / "page")
     (folder / "page" / "index.html").unlink()
-    answers: dict[str, Any] = {"runs": _to_send(overview(viewer))}
-    images = [(run, image) for run in range(len(viewer.runs)) for image in range(len(viewer.job(run).slides))]
-    for count, (run, image) in enumerate(images, 1):
-        answers[f"runs/{run}/images/{image}"] = _image(viewer, folder / "tiles", run, image)
-        report(Event("progress", "page", "page", count, len(images)))
+    for count, (of, document) in enumerate(documents.items(), 1):
+        _image(viewer, folder, of, document)
+        report(Event("progress", "write slides", "page", count, len(images)))
+    answers: dict[str, Any] = {"runs": _to_send(overview(viewer)), "colours": colours_of_page()}
+    answers |= {f"runs/{run}/images/{image}": document for (run, image), document in documents.items()}
     text = Answer.of(answers).content.decode().replace("<", "\\u003c")
     write_whole(folder / "answers.js", f'"use strict";\nwindow.TE = {{ answers: {text} }};\n'.encode())
     html = (PAGE / "index.html").read_text("utf-8").replace('"/page/', '"page/')
@@ -102,48 +110,33 @@ def _to_send(found: dict[str, Any]) -> dict[str, Any]:
     return found | {"read_only": True, "folder": "tile-engine"}
 
 
-def _image(viewer: Viewer, tiles: Path, run: int, image: int) -> dict[str, Any]:
-    """Write the tiles of an image; returns its document, with the shapes that were written."""
+def _document(viewer: Viewer, run: int, image: int) -> dict[str, Any]:
+    """The document of an image, with the shapes of the pictures that are written, and notes of what is left out."""
     document: dict[str, Any] = json.loads(Answer.of(image_document(viewer, run, image)).content)
     lost = document.pop("lost")  # why may name folders of this machine
     notes = [f"{', '.join(lost)}: not here, the file could not be read."] if lost else []
     for picture in document["pictures"]:
-        if picture["number"] >= 0:
-            notes += _picture(viewer, tiles / f"{run}-{image}-p{picture['number']}", (run, image), picture)
-    tree = viewer.tree(run)
-    for overlay in document["overlays"]:
-        levels = list(tree.levels) if tree and overlay["kind"] == "clusters" else [0]
-        for z, y, x in _places(overlay["shape"]):
-            for level in levels:
-                values = {"z": z, "y": y, "x": x} | ({"k": level} if level else {})
-                query = Query({name: str(value) for name, value in values.items()})
-                path = tiles / f"{run}-{image}-o{overlay['number']}" / f"{z}-{y}-{x}-{level}.png"
-                write_whole(path, overlay_tile(viewer, query, run, image, overlay["number"]).content)
+        if picture["number"] < 0:
+            continue
+        deep = viewer.deep(run, image, picture["number"])
+        left_out = left_out_of(deep)
+        picture["shape"] = list(deep.shape(left_out))
+        if not all(map(deep.has_tiles, range(left_out, deep.reductions))):
+            picture["number"] = -1  # overlays are shown alone
+            notes.append(f"{picture['name']}: not here, the file has no coarse level.")
+        elif left_out:
+            notes.append(f"{picture['name']}: shown at 1/{2**left_out} of its resolution.")
     return document | {"missing": " ".join(notes)}
 
 
-def _picture(viewer: Viewer, folder: Path, of: tuple[int, int], picture: dict[str, Any]) -> list[str]:
-    """Write the tiles of a picture; of a large one, only of a reduction, which is noted."""
-    deep = viewer.deep(*of, picture["number"])
-    left_out = 0
-    while max(deep.shape(left_out)) > LONGEST:
-        left_out += 1
-    picture["shape"] = list(deep.shape(left_out))
-    if not all(map(deep.has_tiles, range(left_out, deep.reductions))):
-        picture["number"] = -1  # overlays are shown alone
-        return [f"{picture['name']}: not here, the file has no coarse level."]
-    for z, y, x in _places(picture["shape"]):
-        write_whole(folder / f"{z}-{y}-{x}.jpg", jpeg(deep.tile(z + left_out, y, x)))
-    finest = f"{picture['name']}: shown at 1/{2**left_out} of its resolution."
-    return [finest] if left_out else []
-
-
-def _places(shape: list[int]) -> Iterator[tuple[int, int, int]]:
-    """(reduction, row, column) of every tile of a picture of this shape."""
-    z = 0
-    while True:
-        rows, columns = (-(-n // 2**z // TILE) for n in shape)
-        yield from ((z, y, x) for y in range(rows) for x in range(columns))
-        if rows == columns == 1:
-            return
-        z += 1
+def _image(viewer: Viewer, folder: Path, of: tuple[int, int], document: dict[str, Any]) -> None:
+    """Write the tiles of an image's pictures, and the cells of its overlays."""
+    name = f"{of[0]}-{of[1]}"
+    for picture in document["pictures"]:
+        if picture["number"] >= 0:
+            deep = viewer.deep(*of, picture["number"])
+            left_out = left_out_of(deep)
+            for z, y, x in places(picture["shape"]):
+                path = folder / "tiles" / f"{name}-p{picture['number']}" / f"{z}-{y}-{x}.jpg"
+                write_whole(path, jpeg(deep.tile(z + left_out, y, x)))
+    write_whole(folder / "data" / f"{name}.js", cells_script(viewer, of, document["overlays"]))

@@ -55,7 +55,9 @@ class Viewer:
     deeps: Held = field(default_factory=lambda: Held(MAX_OPEN))
     """Counted one by one."""
     busy: threading.Lock = field(default_factory=threading.Lock)
-    """Held while names are saved: one at a time."""
+    """Held while names are saved: one run at a time."""
+    pending: dict[int, Tree] = field(default_factory=dict)
+    """Run -> its tree as it will be when names are saved: it is shown already."""
 
     @property
     def read_only(self) -> bool:
@@ -71,6 +73,8 @@ class Viewer:
         return ids[_within(number, len(ids))]
 
     def tree(self, run: int) -> Tree | None:
+        if pending := self.pending.get(run):
+            return pending
         key = "tree", run, self.stamp(run)
         return self.grids.get(key, lambda: tree_of(self.job(run)), lambda tree: 1 << 16)
 

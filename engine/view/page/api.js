@@ -1,4 +1,4 @@
-// What the page asks of the server, and how failures are said. A page without a server has its answers in TE.answers.
+// What the page asks of the server, and how failures are said. A page without a server answers itself: local.js.
 "use strict";
 window.TE = window.TE || {};
 (() => {
@@ -33,15 +33,10 @@ window.TE = window.TE || {};
     const { error } = await answer.json().catch(() => ({ error: answer.statusText }));
     throw new Error(error);
   };
-  // Of a page without a server: the file of a tile.
-  const file = (path, { z, y, x, k }) => {
-    const [, run, , image, kind, number] = path.split("/");
-    return kind === "pictures" ? `tiles/${run}-${image}-p${number}/${z}-${y}-${x}.jpg` : `tiles/${run}-${image}-o${number}/${z}-${y}-${x}-${k || 0}.png`;
-  };
   TE.api = {
-    url: (path, values = {}) => (TE.answers ? file(path, values) : `/api/${path}${TE.query(values)}`),
+    url: (path, values = {}) => (TE.answers ? TE.local.url(path, values) : `/api/${path}${TE.query(values)}`),
     get: async (path, values = {}, signal = undefined) => {
-      if (TE.answers) return TE.answers[path];
+      if (TE.answers) return TE.local.get(path, values);
       return (await ask(path + TE.query(values), { signal })).json();
     },
     bytes: async (path) => (await ask(path)).arrayBuffer(),

@@ -14,7 +14,6 @@
 
   const draw = () => {
     const level = TE.level();
-    byId("all-on").hidden = byId("all-off").hidden = !!TE.answers;
     byId("legend-part").hidden = !level || state.overlay !== "clusters" || TE.run().films;
     if (!level || state.editing) return;
     const here = united(state.documents[0]?.tiles), all = united(TE.tree().tiles);
@@ -24,12 +23,17 @@
       const row = make("tr", body, "", { "data-number": number });
       const label = make("label", make("td", row)), box = make("input", label, "", { type: "checkbox" });
       box.checked = !state.hidden.has(number);
-      box.hidden = !!TE.answers;
+      if (TE.run().table && !TE.answers) label.title = "Enter: choose all its tiles";
       row.classList.toggle("off", !box.checked);
       box.addEventListener("change", () => {
         state.hidden[box.checked ? "delete" : "add"](number);
         row.classList.toggle("off", !box.checked);
         TE.emit("hidden");
+      });
+      box.addEventListener("keydown", (event) => {
+        if (event.key !== "Enter") return;
+        event.preventDefault();
+        TE.chooseCluster(number).catch((error) => TE.say(error.message));
       });
       make("span", label, "", { class: "chip" }).style.background = level.colours[i];
       const into = level.into[number];
@@ -69,7 +73,7 @@
     choice.replaceChildren(...names.map((name) => make("option", null, name, { value: name })), make("option", null, "nothing", { value: "" }));
     choice.value = state.overlay;
     byId("opacity").value = Math.round(state.opacity * 100);
-    byId("sure-row").hidden = state.overlay !== "clusters" || !names.includes("confidence") || !!TE.answers;
+    byId("sure-row").hidden = state.overlay !== "clusters" || !names.includes("confidence");
     const overlay = TE.overlayOf(0), scale = byId("scale");
     scale.textContent = overlay?.kind === "values" ? `clear ${overlay.low.toPrecision(3)} … opaque ${overlay.high.toPrecision(3)}${overlay.name === "confidence" ? "" : ", of this image"}` : "";
     scale.hidden = !scale.textContent;

@@ -11,7 +11,7 @@
     if (panes === "two" && !state.documents[1]) {
       const stains = state.documents[0].pictures.length > 1;
       state.pictures[1] = stains ? 1 : 0;
-      await TE.show(1, stains ? state.images[0] : Math.min(state.images[0] + 1, TE.run().images.length - 1));
+      await TE.show(1, stains ? state.images[0] : state.images[0] + (state.images[0] + 1 < TE.run().images.length ? 1 : -1));
     }
     if (panes === "plane") await TE.loadPlane().catch((error) => TE.say(error.message));
     TE.emit("panes");
@@ -19,31 +19,36 @@
   const setImage = (pane, number) => TE.show(pane, number);
   const step = (by) => {
     const count = TE.run().images.length, next = (state.images[0] + by + count) % count;
-    byId("image").value = next;
     setImage(0, next);
   };
+  const picker = TE.picker(byId("image-list"), "Image", (number) => setImage(0, number), "image");
+  const others = {}; // the list of the second pane
   const second = () => {
     const box = byId("pane-1").querySelector(".bar");
-    if (!box || box.querySelector(".which")) return;
-    const choice = make("select", null, "", { class: "which", "aria-label": "Second image" });
-    TE.run().images.forEach((one, i) => make("option", choice, one.name, { value: i }));
-    choice.value = state.images[1];
-    choice.addEventListener("change", () => setImage(1, Number(choice.value)));
-    box.prepend(choice);
+    if (!box) return;
+    if (!box.querySelector(".picker")) {
+      const place = make("span");
+      box.prepend(place);
+      others.picker = TE.picker(place, "Second image", (number) => setImage(1, number), "second");
+    }
+    others.picker.items(names());
   };
+  const names = () => TE.run().images.map((one) => (one.subject && !one.name.includes(one.subject) ? `${one.name} (${one.subject})` : one.name));
+  TE.chooseImage = () => picker.focus();
 
   const setRun = async (number) => {
     Object.assign(state, { run: number, images: [0, 0], pictures: [0, 0], documents: [null, null], hidden: new Set(), overlay: "clusters" });
     const run = TE.run(), several = run.images.length > 0;
     state.level = run.tree?.shown || 0;
     byId("noun").textContent = run.noun[0].toUpperCase() + run.noun.slice(1);
-    byId("image").replaceChildren(...run.images.map((one, i) => make("option", null, one.subject && !one.name.includes(one.subject) ? `${one.name} (${one.subject})` : one.name, { value: i })));
+    picker.items(names());
+    byId("image-choice").title = `${run.images.length.toLocaleString("en")} ${run.plural}`;
     byId("image-choice").hidden = !several;
-    byId("panes-choice").hidden = !several || (run.axes.length !== 2 && !run.table);
-    byId("two").hidden = run.axes.length !== 2;
+    byId("panes-choice").hidden = !several || (run.axes.length !== 2 && !run.table && run.images.length < 2);
+    byId("two").hidden = run.images.length < 2 && run.axes.length !== 2;
     byId("plane-on").hidden = !run.table || !!TE.answers;
     byId("pane-0").hidden = byId("side").hidden = !several; // films, and a run that cannot be shown
-    const unfinished = run.status === "done" || run.error ? "" : "This run is not finished: what it has so far is shown. ";
+    const unfinished = run.status === "done" || run.saving || run.error ? "" : "This run is not finished: what it has so far is shown. ";
     TE.emit("run");
     await setPanes("one");
     if (several) await TE.show(0, 0);
@@ -66,7 +71,6 @@
     byId("run-choice").hidden = runs.length < 2;
     await setRun(number("run") < runs.length ? number("run") : 0);
     if (number("image") > 0 && number("image") < TE.run().images.length) {
-      byId("image").value = number("image");
       await setImage(0, number("image"));
     }
     if (number("level")) TE.setLevel(number("level"));
@@ -74,17 +78,16 @@
   };
 
   byId("run").addEventListener("change", (event) => setRun(Number(event.target.value)).catch((error) => TE.say(error.message)));
-  byId("image").addEventListener("change", (event) => setImage(0, Number(event.target.value)));
   byId("previous").addEventListener("click", () => step(-1));
   byId("next").addEventListener("click", () => step(1));
   byId("one").addEventListener("click", () => setPanes("one"));
   byId("two").addEventListener("click", () => setPanes("two"));
   byId("plane-on").addEventListener("click", () => setPanes(state.panes === "plane" ? "one" : "plane"));
-  TE.on("image", (pane) => { if (pane === 1 && TE.planar()) second(); });
-  TE.on("stays", (pane) => {
-    const choice = pane ? byId("pane-1").querySelector(".which") : byId("image");
-    if (choice) choice.value = state.images[pane];
+  TE.on("image", (pane) => {
+    if (pane === 1) second();
+    (pane ? others.picker : picker)?.set(state.images[pane]);
   });
+  TE.on("stays", (pane) => (pane ? others.picker : picker)?.set(state.images[pane]));
   TE.on("image level", remember);
   begin().catch((error) => TE.say(error.message));
 })();

@@ -24,7 +24,7 @@
     });
     const points = TE.make("canvas", stage, "", { class: "points" });
     const ruler = TE.make("div", stage, "", { class: "ruler" });
-    let base = null, over = null, drawn = "", mark = null;
+    let base = null, over = null, drawn = "", mark = null, cursor = null;
 
     // Micrometres to the viewer's coordinates and back: the picture is 1 wide.
     const frame = () => state.documents[pane]?.pictures[Math.max(0, state.pictures[pane])];
@@ -104,6 +104,7 @@
         }
       }
       if (mark) square(mark.centre, mark.side, 2, MARK);
+      if (cursor) square(cursor.centre, cursor.side, 3, "#000000");
       drawRuler();
     };
     const drawRuler = () => {
@@ -140,8 +141,10 @@
       drawBase(true);
       TE.emit("picture", pane);
     });
+    viewer.canvas.setAttribute("role", "application");
     const shown = (keep) => {
       const found = state.documents[pane];
+      viewer.canvas.setAttribute("aria-label", `${found.name}: Enter puts a cursor on a tile, arrow keys move it; ? lists all keys`);
       choice.replaceChildren(...found.pictures.map((one, i) => TE.make("option", null, one.name, { value: i })));
       choice.value = state.pictures[pane];
       choice.hidden = found.pictures.length < 2;
@@ -159,9 +162,14 @@
       drawPoints();
     };
     const setMark = (centre, side) => { mark = centre ? { centre, side } : null; drawPoints(); };
+    const setCursor = (centre, side) => {
+      cursor = centre && base ? { centre, side } : null;
+      if (cursor && !viewer.viewport.getBounds().containsPoint(toView(...centre))) viewer.viewport.panTo(toView(...centre));
+      drawPoints();
+    };
     const bare = () => { bar.hidden = choice.hidden && state.panes !== "two"; };
     for (const begins of ["pointerenter", "focusin"]) stage.addEventListener(begins, () => { leader = pane; });
-    return { viewer, bare, frame, shown, soon, drawPoints, goTo, setMark, toView, toPlace, stage };
+    return { viewer, bare, frame, shown, soon, drawPoints, goTo, setMark, setCursor, toView, toPlace, stage };
   };
 
   // Two panes show the same micrometres of their images, equally large: the one with the pointer leads.

@@ -1,13 +1,14 @@
-// Naming, merging and ignoring clusters: an edited table of clusters goes to the server, which does what relabel does.
+// Naming, merging and ignoring clusters: an edited table of clusters goes to the server, which shows it and saves it (saving.js).
 "use strict";
 (() => {
   const { state, byId, make } = TE;
   const IGNORED = "ignored", GREY = "#9a9a9a";
-  let saving = false;
+  let sending = false;
 
   const begin = () => {
     const level = TE.level(), body = byId("legend").tBodies[0];
     state.editing = true;
+    state.edited = false;
     body.replaceChildren();
     level.numbers.forEach((number, i) => {
       const row = make("tr", body, "", { "data-number": number }), cell = make("td", row, "", { colspan: 3 });
@@ -39,8 +40,8 @@
     byId("edit-row").hidden = !state.editing;
     byId("edit").setAttribute("aria-pressed", state.editing);
     byId("level").disabled = byId("level-reset").disabled = byId("run").disabled = state.editing; // names are of one level of one run
-    byId("save").disabled = byId("cancel").disabled = saving;
-    byId("edit").disabled = saving || state.folder.read_only;
+    byId("save").disabled = byId("cancel").disabled = sending;
+    byId("edit").disabled = sending || state.folder.read_only;
   };
   const end = () => {
     state.editing = false;
@@ -54,38 +55,25 @@
     const edited = { cluster: row.dataset.number, name: field("name").value.trim(), colour: field("colour").value };
     return into.value === into.dataset.was ? edited : { ...edited, into: into.value };
   });
-  const wait = async (path) => {
-    for (;;) {
-      const { state: now, text } = await TE.api.get(path);
-      byId("save-state").textContent = now === "running" ? `saving: ${text}` : text;
-      if (now === "failed") throw new Error(text);
-      if (now !== "running") return;
-      await new Promise((done) => setTimeout(done, 700));
-    }
-  };
   const save = async () => {
-    const path = `runs/${state.run}/clusters`;
-    saving = true;
+    sending = true;
     drawEdit();
     TE.say("");
+    const run = state.run, edited = rows();
     try {
-      await TE.api.post(path, { level: state.level, rows: rows() });
-      await wait(path);
-      state.folder = await TE.api.get("runs");
-      state.saved = (state.saved || 0) + 1;
-      await Promise.all([0, 1].filter((pane) => state.documents[pane]).map(async (pane) => { state.documents[pane] = await TE.api.get(TE.path(pane)); }));
-      saving = false;
+      state.editing = false; // what is drawn anew is no table of edits any more
+      await TE.save(run, state.level, edited);
       end();
-      TE.emit("saved");
     } catch (error) {
+      state.editing = true;
       TE.say(`The names were not saved: ${error.message}`);
-      byId("save-state").textContent = "";
     }
-    saving = false;
+    sending = false;
     drawEdit();
   };
 
   byId("edit").addEventListener("click", () => (state.editing ? end() : begin()));
+  byId("legend").addEventListener("input", () => { state.edited = state.editing; });
   byId("cancel").addEventListener("click", end);
   byId("save").addEventListener("click", save);
   TE.on("run", () => {

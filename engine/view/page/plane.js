@@ -92,36 +92,67 @@
     }
     return best;
   };
-  const nearestPoint = (x, y) => {
-    let best = -1, least = 12;
+  const nearestPoint = (x, y, within = 12) => {
+    let best = -1, least = within;
     for (let row = 0; row < TE.plane.count; row += 1) {
       const [px, py] = TE.scatterPoint(row), far = Math.hypot(px - x, py - y);
       if (far < least) [best, least] = [row, far];
     }
     return best;
   };
+  TE.nearestTile = nearestTile;
   TE.rowCentre = (row) => TE.plane.centres.map((column) => column[row]);
   TE.on("pointed", ({ pane, centre }) => {
     if (state.panes !== "plane" || !TE.plane) return;
     pointed = nearestTile(state.images[pane], centre);
     soon();
   });
+  const go = async (row) => {
+    pointed = row;
+    soon();
+    if (await TE.goTo(TE.plane.image[row], TE.rowCentre(row))) TE.putCursor(0, TE.rowCentre(row));
+  };
   canvas.addEventListener("click", (event) => {
     if (!TE.plane || TE.lassoing) return;
     const row = nearestPoint(event.offsetX, event.offsetY);
-    if (row < 0) return;
-    pointed = row;
-    soon();
-    TE.goTo(TE.plane.image[row], TE.rowCentre(row));
+    if (row >= 0) go(row);
   });
-  canvas.addEventListener("wheel", (event) => {
-    event.preventDefault();
-    const factor = event.deltaY > 0 ? 1.2 : 1 / 1.2, side = Math.min(canvas.clientWidth, canvas.clientHeight);
-    const x = (event.offsetX - canvas.clientWidth / 2) / side, y = -(event.offsetY - canvas.clientHeight / 2) / side;
+  const zoom = (factor, left, top) => { // the point at left, top stays where it is
+    const side = Math.min(canvas.clientWidth, canvas.clientHeight);
+    const x = (left - canvas.clientWidth / 2) / side, y = -(top - canvas.clientHeight / 2) / side;
     const size = Math.min(1, Math.max(0.01, view.size * factor));
     view = size === 1 ? { x: 0, y: 0, size } : { x: view.x + x * (view.size - size), y: view.y + y * (view.size - size), size };
     soon();
+  };
+  canvas.addEventListener("wheel", (event) => {
+    event.preventDefault();
+    zoom(event.deltaY > 0 ? 1.2 : 1 / 1.2, event.offsetX, event.offsetY);
   }, { passive: false });
+
+  // Keys: the next point in a direction, within 45 degrees of it; Enter goes to its tile.
+  const WAYS = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] };
+  const beside = ([dx, dy]) => {
+    if (pointed < 0) return nearestPoint(canvas.clientWidth / 2, canvas.clientHeight / 2, Infinity);
+    const [x, y] = TE.scatterPoint(pointed);
+    let best = pointed, least = Infinity;
+    for (let row = 0; row < TE.plane.count; row += 1) {
+      const [px, py] = TE.scatterPoint(row), along = (px - x) * dx + (py - y) * dy, across = Math.abs((px - x) * dy) + Math.abs((py - y) * dx);
+      if (along > 0.5 && across <= along && along + across < least) [best, least] = [row, along + across];
+    }
+    return best;
+  };
+  canvas.addEventListener("keydown", (event) => {
+    if (!TE.plane || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (WAYS[event.key]) {
+      pointed = beside(WAYS[event.key]);
+      const cluster = TE.cluster(TE.plane.fine[pointed]);
+      byId("spoken").textContent = [cluster?.name, TE.run().images[TE.plane.image[pointed]].name].filter(Boolean).join(", on ");
+      soon();
+    } else if (event.key === "Enter" && pointed >= 0) go(pointed);
+    else if (event.key.startsWith("Page")) zoom(event.key === "PageUp" ? 1 / 1.5 : 1.5, ...(pointed < 0 ? [canvas.clientWidth / 2, canvas.clientHeight / 2] : TE.scatterPoint(pointed)));
+    else return;
+    event.preventDefault();
+  });
   TE.on("level hidden chosen saved panes", soon);
   TE.on("run", () => { TE.plane = null; pointed = -1; });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", soon);

@@ -11,7 +11,7 @@
   TE.position = (centre) => Object.fromEntries(TE.run().axes.map((axis, i) => [axis, centre[i].toFixed(2)]));
   const lengths = (centre) => centre.map((value) => (Math.abs(value) >= 10000 ? `${(value / 1000).toFixed(1)} mm` : `${value.toFixed(0)} µm`)).join(", ");
 
-  const look = TE.later(35, async ({ pane, centre }) => {
+  const look = TE.later(35, async ({ pane, centre, speak }) => {
     asked?.abort();
     asked = new AbortController();
     try {
@@ -21,6 +21,7 @@
       for (const [name, value] of Object.entries(found.values)) words.push(`${name} ${value.toPrecision(3)}`);
       if (found.tile && cluster) words.push(`tile ${found.tile.index.join(", ")}`);
       byId("hover").textContent = `${words.join(" · ") || "no tissue"} · at ${lengths(centre)}`;
+      if (speak) byId("spoken").textContent = byId("hover").textContent; // of keys: a pointer's would never end
       TE.emit("under", cluster?.number);
       TE.emit("pointed", { pane, centre, tile: found.tile, fine: found.fine });
     } catch (error) {
@@ -28,7 +29,6 @@
     }
   });
   TE.on("hover", (place) => {
-    if (TE.answers) return;
     if (place) return look(place);
     byId("hover").textContent = "–";
     TE.emit("under", 0);
@@ -47,13 +47,12 @@
   };
   const patchPicture = () => Math.max(0, state.documents[0]?.pictures[Math.max(0, state.pictures[0])]?.number || 0);
 
+  // Whether the image of the place could be shown.
   TE.goTo = async (image, centre) => {
-    if (image !== state.images[0]) {
-      byId("image").value = image;
-      if (!(await TE.show(0, image))) return;
-    }
+    if (image !== state.images[0] && !(await TE.show(0, image))) return false;
     if (TE.planar()) setTimeout(() => TE.maps[0].goTo(centre, TE.tileSide()), 150);
     else TE.emit("go", centre);
+    return true;
   };
 
   const search = async ({ pane, centre }) => {
@@ -79,10 +78,13 @@
       box.replaceChildren();
     }
   };
-  TE.on("click", (place) => { if (TE.run().table && !TE.answers && !TE.lassoing) search(place); });
+  TE.on("click", (place) => {
+    if (TE.answers) TE.putCursor(place.pane, place.centre);
+    else if (TE.run().table && !TE.lassoing) search(place);
+  });
   byId("same").addEventListener("change", () => { if (at) search(at); });
   TE.on("run", () => {
-    byId("hover-part").hidden = TE.run().films || !!TE.answers;
+    byId("hover-part").hidden = TE.run().films;
     byId("similar-part").hidden = !TE.run().table || !!TE.answers;
     byId("similar").replaceChildren();
     byId("similar-note").textContent = "Click a tile of the image.";

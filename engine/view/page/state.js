@@ -21,6 +21,7 @@
     sure: 0, // least confidence, 0 to 1
     chosen: [], // rows of the plane
     editing: false,
+    edited: false, // since the table was opened
   };
   const state = TE.state;
 

@@ -1,24 +1,28 @@
 // A volume as three planes through one position: each with what lies over it, a slider, and lines where the others cut it.
+// Two volumes side by side show the planes through the same position, in millimetres.
 "use strict";
 (() => {
   const { state, byId, make } = TE;
   const NAMES = ["axial", "coronal", "sagittal"];
-  let at = null, parts = [], shownImage = "";
+  const parts = [[], []]; // of each pane, one of each axis
+  let at = null, shownRun = -1;
 
-  const picture = () => state.documents[0].pictures[state.pictures[0]];
+  const picture = (pane) => state.documents[pane].pictures[state.pictures[pane]];
   const others = (axis) => [0, 1, 2].filter((one) => one !== axis); // rows, columns
-  const draw = () => {
-    if (!state.documents[0] || TE.planar() || TE.run().films) return;
-    const one = picture(), overlay = TE.overlayOf(0);
-    parts.forEach((part, axis) => {
-      const [down, across] = others(axis);
+  const isShown = (pane) => state.documents[pane] && parts[pane].length && (pane === 0 || state.panes === "two");
+  const draw = () => { if (!TE.planar() && !TE.run().films) [0, 1].filter(isShown).forEach(drawPane); };
+  const drawPane = (pane) => {
+    const one = picture(pane), overlay = TE.overlayOf(pane);
+    const share = (i) => (at[i] - one.origin[i]) / one.lengths[i], inside = (i) => share(i) >= 0 && share(i) < 1;
+    parts[pane].forEach((part, axis) => {
+      const [down, across] = others(axis), spot = at[axis].toFixed(1);
       fit(part, one.lengths[across], one.lengths[down]);
-      const spot = at[axis].toFixed(1);
-      if (one.number >= 0) set(part.base, TE.api.url(`${TE.path(0)}/pictures/${one.number}/slice`, { axis, at: spot }));
-      part.over.hidden = !overlay;
-      if (overlay) {
+      part.base.hidden = !inside(axis) || one.number < 0;
+      part.over.hidden = !inside(axis) || !overlay;
+      if (!part.base.hidden) set(part.base, TE.api.url(`${TE.path(pane)}/pictures/${one.number}/slice`, { axis, at: spot }));
+      if (!part.over.hidden) {
         const values = { axis, at: spot, ...TE.chosenColours() };
-        set(part.over, TE.api.url(`${TE.path(0)}/overlays/${overlay.number}/slice`, values));
+        set(part.over, TE.api.url(`${TE.path(pane)}/overlays/${overlay.number}/slice`, values));
         part.over.style.opacity = state.opacity;
         // Rows are flipped: the upper edge of the picture is the last row.
         const end = (o, i) => o.origin[i] + o.lengths[i];
@@ -27,12 +31,13 @@
         part.over.style.top = `${(100 * (end(one, down) - end(overlay, down))) / one.lengths[down]}%`;
         part.over.style.height = `${(100 * overlay.lengths[down]) / one.lengths[down]}%`;
       }
-      const share = (i) => (at[i] - one.origin[i]) / one.lengths[i];
+      [part.lineAcross.hidden, part.lineDown.hidden] = [!inside(down), !inside(across)];
       part.lineAcross.style.top = `${100 * (1 - share(down))}%`;
       part.lineDown.style.left = `${100 * share(across)}%`;
-      const step = one.lengths[axis] / one.shape[axis];
-      part.slider.value = Math.floor((at[axis] - one.origin[axis]) / step);
+      part.slider.value = Math.floor(share(axis) * one.shape[axis]);
       part.output.textContent = `${(at[axis] / 1000).toFixed(1)} mm`;
+      part.outside.hidden = inside(axis);
+      part.slider.setAttribute("aria-valuetext", part.output.textContent + (inside(axis) ? "" : ", outside of this volume"));
     });
   };
   const set = (image, url) => { if (image.dataset.url !== url) { image.dataset.url = url; image.src = url; } };
@@ -43,62 +48,75 @@
   const soon = TE.later(15, draw);
   TE.cutsAt = () => [...at];
 
-  const build = () => {
-    const pane = byId("pane-0");
-    pane.replaceChildren();
-    const found = state.documents[0], one = picture();
+  const build = (pane) => {
+    const box = byId(`pane-${pane}`), found = state.documents[pane], one = picture(pane);
+    const bar = make("div", null, "", { class: "bar" });
+    box.replaceChildren(bar);
     if (found.pictures.length > 1) {
-      const choice = make("select", make("div", pane, "", { class: "bar" }), "", { "aria-label": "Picture" });
+      const choice = make("select", bar, "", { "aria-label": "Picture" });
       found.pictures.forEach((p, i) => make("option", choice, p.name, { value: i }));
-      choice.value = state.pictures[0];
-      choice.addEventListener("change", () => { state.pictures[0] = Number(choice.value); draw(); });
+      choice.value = state.pictures[pane];
+      choice.addEventListener("change", () => { state.pictures[pane] = Number(choice.value); draw(); });
     }
-    const cuts = make("div", pane, "", { class: "cuts" });
-    parts = NAMES.map((name, axis) => {
-      const cut = make("div", cuts, "", { class: "cut" });
-      make("span", cut, name, { class: "name" });
-      const frame = make("div", cut, "", { class: "frame" }), box = make("div", frame, "", { class: "box" });
-      const base = make("img", box, "", { alt: `${name} plane`, draggable: "false" }), over = make("img", box, "", { alt: "", class: "over", draggable: "false" });
-      const lineAcross = make("div", box, "", { class: "line across" }), lineDown = make("div", box, "", { class: "line down" });
-      const label = make("label", cut, name === "axial" ? "z " : name === "coronal" ? "y " : "x ");
-      const slider = make("input", label, "", { type: "range", min: 0, max: one.shape[axis] - 1, "aria-label": `${name} plane` });
-      const output = make("output", label), step = one.lengths[axis] / one.shape[axis];
-      slider.addEventListener("input", () => { at[axis] = one.origin[axis] + (Number(slider.value) + 0.5) * step; draw(); });
-      const placed = (event) => {
-        const room = box.getBoundingClientRect(), [down, across] = others(axis), centre = [...at];
-        centre[across] = one.origin[across] + ((event.clientX - room.x) / room.width) * one.lengths[across];
-        centre[down] = one.origin[down] + (1 - (event.clientY - room.y) / room.height) * one.lengths[down];
-        return centre;
-      };
-      box.addEventListener("pointermove", (event) => {
-        if (event.buttons) { at = placed(event); draw(); }
-        TE.emit("hover", { pane: 0, centre: placed(event) });
-      });
-      box.addEventListener("pointerleave", () => TE.emit("hover", null));
-      box.addEventListener("pointerdown", (event) => { at = placed(event); draw(); });
-      box.addEventListener("click", (event) => TE.emit("click", { pane: 0, centre: placed(event) }));
-      frame.addEventListener("wheel", (event) => {
-        event.preventDefault();
-        const end = one.origin[axis] + one.lengths[axis] - step / 2;
-        at[axis] = Math.min(end, Math.max(one.origin[axis] + step / 2, at[axis] + Math.sign(event.deltaY) * step));
-        draw();
-      }, { passive: false });
-      return { frame, box, base, over, lineAcross, lineDown, slider, output };
-    });
+    bare(pane);
+    const cuts = make("div", box, "", { class: "cuts" });
+    parts[pane] = NAMES.map((name, axis) => cutOf(pane, cuts, name, axis));
     const facts = make("div", cuts, "", { class: "cut facts" });
     make("p", facts, found.name);
     make("p", facts, `${one.shape.join(" × ")} voxels of ${one.lengths.map((l, i) => Number((l / one.shape[i] / 1000).toPrecision(3))).join(" × ")} mm (z, y, x)`, { class: "quiet" });
     make("p", facts, "Axial and coronal: the patient's right is on the right. Sagittal: anterior is on the right. So the file says. Click or drag to move the three planes; the wheel goes through slices.", { class: "quiet" });
   };
+  // Side by side, both panes have a bar, so that their planes are equally large.
+  const bare = (pane) => {
+    const bar = byId(`pane-${pane}`).querySelector(".bar");
+    if (bar) bar.hidden = state.panes !== "two" && !bar.querySelector("select");
+  };
+  const cutOf = (pane, cuts, name, axis) => {
+    const one = picture(pane), [down, across] = others(axis), step = one.lengths[axis] / one.shape[axis];
+    const cut = make("div", cuts, "", { class: "cut" });
+    make("span", cut, name, { class: "name" });
+    const frame = make("div", cut, "", { class: "frame" }), box = make("div", frame, "", { class: "box" });
+    const base = make("img", box, "", { alt: `${name} plane`, draggable: "false" }), over = make("img", box, "", { alt: "", class: "over", draggable: "false" });
+    const outside = make("p", box, "outside of this volume", { class: "outside" });
+    const lineAcross = make("div", box, "", { class: "line across" }), lineDown = make("div", box, "", { class: "line down" });
+    const label = make("label", cut, "zyx"[axis] + " ");
+    const slider = make("input", label, "", { type: "range", min: 0, max: one.shape[axis] - 1, "aria-label": `${name} plane` });
+    const output = make("output", label);
+    const tell = () => TE.emit("hover", { pane, centre: [...at], speak: true });
+    slider.addEventListener("input", () => { at[axis] = one.origin[axis] + (Number(slider.value) + 0.5) * step; draw(); tell(); });
+    const placed = (event) => {
+      const room = box.getBoundingClientRect(), centre = [...at];
+      centre[across] = one.origin[across] + ((event.clientX - room.x) / room.width) * one.lengths[across];
+      centre[down] = one.origin[down] + (1 - (event.clientY - room.y) / room.height) * one.lengths[down];
+      return centre;
+    };
+    box.addEventListener("pointermove", (event) => {
+      if (event.buttons) { at = placed(event); draw(); }
+      TE.emit("hover", { pane, centre: placed(event) });
+    });
+    box.addEventListener("pointerleave", () => TE.emit("hover", null));
+    box.addEventListener("pointerdown", (event) => { at = placed(event); draw(); });
+    box.addEventListener("click", (event) => TE.emit("click", { pane, centre: placed(event) }));
+    frame.addEventListener("wheel", (event) => {
+      event.preventDefault();
+      const end = one.origin[axis] + one.lengths[axis] - step / 2;
+      at[axis] = Math.min(end, Math.max(one.origin[axis] + step / 2, at[axis] + Math.sign(event.deltaY) * step));
+      draw();
+    }, { passive: false });
+    return { frame, box, base, over, outside, lineAcross, lineDown, slider, output };
+  };
   TE.on("image", (pane) => {
-    if (TE.planar() || TE.run().films || pane) return;
-    build();
-    const one = picture();
-    if (!at || shownImage !== `${state.run}`) at = one.origin.map((o, i) => o + one.lengths[i] / 2);
-    shownImage = `${state.run}`;
+    if (TE.planar() || TE.run().films) return;
+    if (pane === 0 && (!at || shownRun !== state.run)) {
+      at = picture(0).origin.map((o, i) => o + picture(0).lengths[i] / 2);
+      parts[1] = [];
+      shownRun = state.run;
+    }
+    build(pane);
     draw();
   });
   TE.on("go", (centre) => { at = [...centre]; draw(); });
+  TE.on("panes", () => { if (!TE.planar()) [0, 1].forEach(bare); });
   TE.on("level hidden overlay opacity sure saved panes", soon);
   window.addEventListener("resize", soon);
 })();

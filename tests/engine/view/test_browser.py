@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import os
 import shutil
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -59,6 +61,14 @@ def picture(page: Any, selector: str) -> Any:
     return np.asarray(Image.open(io.BytesIO(page.query_selector(selector).screenshot())).convert("RGB"))
 
 
+def until(page: Any, expression: str) -> None:
+    """`wait_for_function` makes code of a text, which the page's policy forbids."""
+    limit = time.monotonic() + LIMIT / 1000
+    while not page.evaluate(expression):
+        assert time.monotonic() < limit, expression
+        page.wait_for_timeout(30)
+
+
 def share_of(pixels: Any, colour: str) -> float:
     """Share of the pixels that have about a colour."""
     rgb = np.array(list(bytes.fromhex(colour[1:])))
@@ -81,8 +91,11 @@ def test_a_slide_is_looked_at_and_its_clusters_are_named(
 ) -> None:
     saved = []  # what `relabel` does with it: test_saving.py
 
+    go = threading.Event()
+
     def relabel(out: Path, level: int, path: Path, report: Any) -> None:
         saved.append(path.read_text().splitlines()[1])
+        assert go.wait(LIMIT / 1000)
 
     with client_of(
         finished("cluster", "slides").copy(tmp_path / "out"), relabel
@@ -125,11 +138,21 @@ def test_a_slide_is_looked_at_and_its_clusters_are_named(
         page.keyboard.press("1")
         page.keyboard.press("e")
         assert page.locator("#run").is_disabled(), "names are of one run"
+        leaves = "window.dispatchEvent(new Event('beforeunload', { cancelable: true }))"
+        assert page.evaluate(leaves), "nothing was edited yet"
         page.fill("#legend tr:first-child input[type=text]", "mucosa")
+        assert not page.evaluate(leaves)
         page.click("#save")
         page.wait_for_selector("#edit[aria-pressed=false]")
+        assert "1 mucosa" in page.inner_text("#legend tbody tr:first-child"), "it is shown before it is saved"
+        with page.expect_event("dialog") as asked:
+            page.evaluate("setTimeout(() => location.reload(), 5)")
+        asked.value.dismiss()
+        assert asked.value.type == "beforeunload" and page.inner_text("#saving").startswith("Saving names")
+        go.set()
+        page.wait_for_selector("#saving[data-state=done]")
         page.keyboard.press("2")
-        page.wait_for_selector("#pane-1 .which")
+        page.wait_for_selector("#pane-1 .picker")
         page.evaluate("TE.byId('pane-1').querySelector('.bar').hidden = true")  # of unequal height
         page.hover("#pane-0 .stage")
         page.mouse.wheel(0, -2000)
@@ -147,11 +170,74 @@ def test_a_slide_is_looked_at_and_its_clusters_are_named(
 
         refusal = {"status": 422, "content_type": "application/json", "body": '{"error": "it is damaged"}'}
         page.route("**/api/runs/0/images/1", lambda route: route.fulfill(**refusal))
-        page.select_option("#image", "1")
+        page.keyboard.press("/")
+        page.keyboard.type("B")
+        assert page.locator(".picker [role=option]:visible").all_inner_texts() == ["b.tif"]
+        page.keyboard.press("Enter")
         page.wait_for_selector("#message:has-text('it is damaged')")
-        assert page.input_value("#image") == "0", "the image before stays"
+        assert page.input_value("#image") == "a.tif", "the image before stays"
         page.close()
     assert saved == [f"1,mucosa,{shown['colours'][0]},"]
+
+
+def test_keys_do_what_a_pointer_does(browser: Any, finished: Callable[..., Any], tmp_path: Path) -> None:
+    out = finished("cluster", "slides").copy(tmp_path / "out")  # a search writes its index
+    with client_of(out) as client:
+        page, faults = visit(browser, client)
+        page.focus("#pane-0 .openseadragon-canvas")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("#spoken:has-text('tile')", state="attached")
+        (row, column) = page.evaluate("TE.cursorAt().index")
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("ArrowUp")
+        assert page.evaluate("TE.cursorAt().index") == [row - 1, column + 1]
+        page.wait_for_selector(f"#spoken:has-text('tile {row - 1}, {column + 1}')", state="attached")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("#similar-note:has-text('Nearest')")
+        page.keyboard.press("p")
+        page.wait_for_selector("#plane-title:has-text('tiles')")
+        page.focus("#legend tbody tr:nth-child(2) input")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("#chosen button")
+        chosen = page.evaluate("TE.state.chosen")
+        number = page.evaluate("TE.level().numbers[1]")
+        assert {page.evaluate(f"TE.cluster(TE.plane.fine[{row}]).number") for row in chosen[:5]} == {number}
+        for row in (chosen[0], chosen[1], chosen[0]):
+            page.keyboard.press("b" if row == chosen[0] and page.evaluate("!!TE.cursorAt()") else "n")
+            until(page, f"TE.cursorAt() && TE.nearestTile(TE.state.images[0], TE.cursorAt().centre) === {row}")
+        page.keyboard.press("x")
+        until(page, f"TE.state.chosen.length === {len(chosen) - 1}")
+        page.keyboard.press("Escape")
+        assert page.evaluate("TE.cursorAt()") is None and page.evaluate("TE.state.chosen.length")
+        page.keyboard.press("Escape")
+        assert not page.evaluate("TE.state.chosen.length")
+        page.focus("#scatter")
+        before = page.inner_text("#spoken")
+        page.keyboard.press("ArrowLeft")
+        until(page, f"TE.byId('spoken').textContent !== {before!r}")
+        page.keyboard.press("?")
+        assert page.locator("#help tr").count() > 20
+        assert not faults
+        page.close()
+
+
+def test_two_volumes_show_the_planes_through_one_position(browser: Any, finished: Callable[..., Any]) -> None:
+    with client_of(finished("cluster", "volumes").out) as client:
+        page, faults = visit(browser, client)
+        page.keyboard.press("2")
+        page.wait_for_selector("#pane-1 .picker")
+        page.locator("#pane-1 .cut .box").first.click(position={"x": 30, "y": 40})
+        page.wait_for_timeout(200)
+        texts = [page.locator(f"#pane-{pane} .cut output").all_inner_texts() for pane in (0, 1)]
+        page.locator("#pane-1 .cut input").first.focus()
+        page.keyboard.press("ArrowRight")
+        page.wait_for_selector("#spoken:has-text('mm')", state="attached")
+        assert texts[0] == texts[1] and all(text.endswith(" mm") for text in texts[0])
+        images = [page.locator(f"#pane-{pane} .cut img").first.get_attribute("src") for pane in (0, 1)]
+        assert images[0].replace("images/0", "images/1") == images[1] != images[0]
+        assert page.locator("#pane-1 .cut .frame").count() == 3 and picture(page, "#pane-1 .cut .frame").std() > 20
+        assert not faults
+        page.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -178,7 +264,8 @@ def test_volumes_and_films_are_drawn(browser: Any, finished: Callable[..., Any],
 
 
 def test_the_static_page_opens_from_a_disk(browser: Any, finished: Callable[..., Any], tmp_path: Path) -> None:
-    path, faults = viewing.write_static(finished("cluster", "slides").out, tmp_path / "page"), Faults()
+    out = finished("cluster", "slides").out
+    path, faults = viewing.write_static(out, tmp_path / "page"), Faults()
     page = browser.new_page()
     page.on("pageerror", lambda error: faults.note(str(error)))
     page.on("requestfailed", lambda request: faults.note(request.url))
@@ -187,6 +274,25 @@ def test_the_static_page_opens_from_a_disk(browser: Any, finished: Callable[...,
     page.keyboard.press(".")
     page.fill("#opacity", "100")
     page.wait_for_timeout(400)
-    assert picture(page, "#pane-0").std() > 30 and page.locator("#legend tbody tr").count() > 2
+    colours = page.evaluate("TE.level().colours")
+    shares = [share_of(picture(page, "#pane-0"), colour) for colour in colours]
+    assert len(colours) == page.locator("#legend tbody tr").count() > 2 and sum(shares) > 0.3
+    most = int(np.argmax(shares))
+    page.locator("#legend tbody tr").nth(most).locator("input").uncheck()
+    page.wait_for_timeout(400)
+    assert share_of(picture(page, "#pane-0"), colours[most]) < 0.02 < shares[most], "a cluster that is switched off"
+    page.locator("#all-on").click()
+    page.fill("#sure", "100")
+    page.wait_for_timeout(400)
+    assert share_of(picture(page, "#pane-0"), colours[most]) < shares[most], "only tiles that are sure"
+    box = page.query_selector("#pane-0 .stage").bounding_box()
+    place = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.click(*place)
+    page.wait_for_selector("#hover:has-text('confidence')")
+    found, centre = page.inner_text("#hover"), page.evaluate("TE.cursorAt().centre")
+    with client_of(out) as client:
+        at = client.get(f"runs/0/images/0/at?y={centre[0]}&x={centre[1]}")
+    assert f"confidence {at['values']['confidence']:.3g}"[:15] in found
+    assert f"tile {at['tile']['index'][0]}, {at['tile']['index'][1]}" in found
     assert not faults
     page.close()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import json
 import re
+import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,13 +17,13 @@ import pytest
 from tile_engine.engine.api import viewing
 from tile_engine.engine.runtime.load import load
 from tile_engine.engine.show.palette import FIXED_COLOURS
-from tile_engine.engine.view import deep
+from tile_engine.engine.view import deep, size
 from tile_engine.engine.view.held import Held
 from tile_engine.engine.view.overview import image_document, overview
 from tile_engine.engine.view.routes import PAGE, page_file, page_files
 from tile_engine.engine.view.static import write_page
 from tile_engine.engine.view.viewer import Viewer, open_viewer
-from tile_engine.errors import SettingsError
+from tile_engine.errors import MachineError, SettingsError
 
 OWN = sorted(path for path in PAGE.glob("*") if path.is_file())
 MAX_LINES = 300
@@ -63,12 +66,38 @@ def test_the_static_page_holds_all_that_it_names(finished: Callable[..., Any], t
     for address in re.findall(r'(?:src|href)="([^"]*)"', html):
         assert address == "data:," or (page.parent / address).is_file(), address
     assert str(tmp_path) not in answers and "</" not in answers
-    names = {path.name for path in (page.parent / "tiles" / "0-2-o0").iterdir()}
-    levels = re.findall(r'"(\d+)":\{"numbers"', answers)
-    assert names == {f"0-0-0-{level}.png" for level in levels} and len(levels) > 2
+    assert len(re.findall(r'"(\d+)":\{"numbers"', answers)) > 2
     assert (page.parent / "tiles" / "0-0-p0" / "0-0-0.jpg").is_file()
     with pytest.raises(SettingsError, match="holds files already"):
         viewing.write_static(finished("cluster", "slides").out, tmp_path / "page")
+
+
+def test_the_cells_of_the_static_page_are_those_of_the_run(finished: Callable[..., Any], tmp_path: Path) -> None:
+    out = finished("cluster", "slides").out
+    page, viewer = viewing.write_static(out, tmp_path / "page"), open_viewer(out)
+    for image in range(3):
+        text = (page.parent / "data" / f"0-{image}.js").read_text()
+        name, cells = re.search(r'TE\.cells\("([\d-]+)", (.*)\);', text).groups()
+        overlays = image_document(viewer, 0, image)["overlays"]
+        assert name == f"0-{image}" and set(json.loads(cells)) == {str(overlay["number"]) for overlay in overlays}
+        for number, packed in json.loads(cells).items():
+            stored = viewer.grid(0, image, int(number)).cells
+            assert zlib.decompress(base64.b64decode(packed)) == stored.tobytes() and stored.any()
+
+
+def test_the_size_of_a_page_is_said_and_refused_where_there_is_no_room(
+    finished: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, events = finished("cluster", "slides").out, []
+    page = viewing.write_static(out, tmp_path / "page", events.append)
+    files = [path for path in page.parent.rglob("*") if path.is_file()]
+    (note,) = [event for event in events if event.kind == "note"]
+    assert "MB in" in note.text and note.facts["files"] == pytest.approx(len(files), abs=8)
+    assert sum(path.stat().st_size for path in files) / 2 < note.facts["bytes"] < 2e6
+    monkeypatch.setattr(size, "free_at", lambda path: 1000)
+    with pytest.raises(MachineError, match=r"about 1 MB .* 0 MB are free") as refused:
+        viewing.write_static(out, tmp_path / "other")
+    assert refused.value.code == "E_NO_ROOM" and not list(tmp_path.glob("other*"))
 
 
 def test_a_page_is_not_written_into_results_or_images(finished: Callable[..., Any], tmp_path: Path) -> None:
@@ -86,7 +115,9 @@ def test_a_page_is_not_written_into_results_or_images(finished: Callable[..., An
     (tmp_path / "page.partial").mkdir()  # as an interruption leaves it
     events: list[Any] = []
     assert viewing.write_static(done.out, tmp_path / "page", events.append).is_file()
-    assert not (tmp_path / "page.partial").exists() and [e.done for e in events] == [1, 2, 3]
+    assert (
+        not (tmp_path / "page.partial").exists() and [e.done for e in events if e.kind == "progress"] == [1, 2, 3] * 2
+    )
 
 
 def test_a_slide_that_costs_too_much_is_left_out_of_the_page_by_name(
@@ -97,7 +128,7 @@ def test_a_slide_that_costs_too_much_is_left_out_of_the_page_by_name(
     assert "no coarse level" in image_document(open_viewer(out), 0, 0)["missing"]
     folder = viewing.write_static(out, tmp_path / "page").parent
     assert "slide: not here, the file has no coarse level." in (folder / "answers.js").read_text()
-    assert (folder / "tiles" / "0-0-o0").is_dir() and not (folder / "tiles" / "0-0-p0").exists()
+    assert (folder / "data" / "0-0.js").is_file() and not (folder / "tiles" / "0-0-p0").exists()
 
 
 def test_the_page_to_send_names_no_subject_and_no_folder(

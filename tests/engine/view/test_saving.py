@@ -15,7 +15,9 @@ from view_client import Client, client_of
 
 from tile_engine.engine.api import viewing
 from tile_engine.engine.runtime.load import load
-from tile_engine.errors import SettingsError
+from tile_engine.engine.view.server import Server
+from tile_engine.engine.view.viewer import open_viewer
+from tile_engine.errors import LockedError
 
 PAGE = {"X_Tile_Engine": "1"}
 ROWS = [{"cluster": "1", "name": "mucosa", "colour": "#112233", "into": ""}, {"cluster": "2", "name": "submucosa"}]
@@ -49,36 +51,96 @@ def test_saving_is_relabel(finished: Callable[..., Any], tmp_path: Path) -> None
     assert "mucosa" in (out / "clusters.csv").read_text() and "mucosa" in (out / "report.html").read_text()
 
 
-def test_one_saving_at_a_time_and_what_it_gives_on(finished: Callable[..., Any]) -> None:
+def test_names_are_shown_at_once_and_what_comes_meanwhile_is_saved_next(finished: Callable[..., Any]) -> None:
     seen: list[Any] = []
     go = threading.Event()
 
     def relabel(out: Path, level: int, path: Path, report: Any) -> None:
-        seen.append((level, list(csv.DictReader(path.open()))))
+        seen.append((level, [row["name"] for row in csv.DictReader(path.open())]))
         assert go.wait(60)
 
+    def shown(client: Client) -> Any:
+        run = client.get("runs")["runs"][0]
+        return run["saving"], run["tree"]["shown"], run["tree"]["levels"]["2"]["names"]
+
     with client_of(finished("cluster", "slides").out, relabel) as client:
+        before = shown(client)
         assert post(client, {"level": 2, "rows": ROWS})[0] == 202
-        status, answer = post(client, {"level": 2, "rows": ROWS})
-        assert (status, answer["code"]) == (409, "E_LOCKED")
+        assert shown(client) == (True, 2, ["mucosa", "submucosa"])
+        for name in ("muscle", "glands"):  # the last one holds the one before
+            assert post(client, {"level": 2, "rows": [{"cluster": "2", "name": name}]})[0] == 202
+        assert shown(client) == (True, 2, ["mucosa", "glands"])
+        tile = client.bytes("runs/0/images/0/overlays/0/tile?z=0&y=0&x=0&k=2")
+        assert post(client, {"discard": True})[1]["state"] == "running", "what is being saved is saved"
         go.set()
         assert until_over(client)["state"] == "done"
-    ((level, rows),) = seen
-    assert level == 2 and [row["name"] for row in rows[:2]] == ["mucosa", "submucosa"] and len(rows) > 2
+        assert shown(client) == before and tile != client.bytes("runs/0/images/0/overlays/0/tile?z=0&y=0&x=0&k=2")
+    assert [(level, names[:2]) for level, names in seen] == [(2, ["mucosa", "submucosa"]), (2, ["mucosa", "glands"])]
+    assert len(seen[1][1]) > 2
 
 
-def test_why_it_failed_is_said_and_the_next_one_may_begin(finished: Callable[..., Any]) -> None:
+def test_why_it_failed_is_said_and_the_names_are_kept(finished: Callable[..., Any]) -> None:
+    seen: list[Any] = []
+
     def relabel(out: Path, level: int, path: Path, report: Any) -> None:
-        if level == 2:
-            raise SettingsError("no such cluster", "E_CLASSES")
-        raise ZeroDivisionError("secret")
+        seen.append(path.read_text())
+        if len(seen) == 1:
+            raise LockedError("another process works on it", "E_LOCKED")
+        if len(seen) == 2:
+            raise ZeroDivisionError("secret")
+
+    def first(client: Client) -> str:
+        return str(client.get("runs")["runs"][0]["tree"]["levels"]["2"]["names"][0])
 
     with client_of(finished("cluster", "slides").out, relabel) as client:
         post(client, {"level": 2, "rows": ROWS})
-        assert until_over(client) == {"state": "failed", "text": "no such cluster [E_CLASSES]"}
-        post(client, {"level": 3, "rows": ROWS})
+        assert until_over(client) == {"state": "failed", "text": "another process works on it [E_LOCKED]"}
+        assert first(client) == "mucosa"
+        post(client, {"level": 2, "rows": []})  # try again
         found = until_over(client)
         assert found["state"] == "failed" and "secret" not in found["text"]
+        assert post(client, {"discard": True})[1] == {"state": "idle", "text": ""} and first(client) == "cluster 1"
+        post(client, {"level": 2, "rows": ROWS})
+        assert until_over(client)["state"] == "done"
+    assert seen[0] == seen[1] == seen[2]
+
+
+def test_the_viewer_ends_when_all_names_are_saved_and_says_which_are_not(
+    finished: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    seen: list[int] = []
+
+    def relabel(out: Path, level: int, path: Path, report: Any) -> None:
+        time.sleep(0.6)
+        seen.append(level)
+        if level == 3:
+            raise LockedError("another process works on it", "E_LOCKED")
+
+    server = Server(open_viewer(finished("cluster", "slides").out, relabel))
+    ending = threading.Thread(target=server.serve, args=(0.5,))
+    ending.start()
+    for level in (2, 3):
+        assert post(Client(server), {"level": level, "rows": []})[0] == 202
+    ending.join(30)
+    assert seen == [2, 3] and not ending.is_alive()
+    assert "names of clusters were not saved: another process works on it" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("row", "why"),
+    [
+        ({"cluster": "1", "name": "x" * 81}, "too long"),
+        ({"cluster": "1", "colour": "red"}, "'red' is not of the form"),
+        ({"cluster": "1", "into": "1"}, "merged into each other"),
+    ],
+)
+def test_names_that_relabel_refuses_are_refused_at_once(
+    finished: Callable[..., Any], row: dict[str, str], why: str
+) -> None:
+    with client_of(finished("cluster", "slides").out, viewing.relabelled) as client:
+        status, answer = post(client, {"level": 2, "rows": [row]})
+        assert status == 422 and why in answer["error"] and "/tmp" not in answer["error"]
+        assert client.get("runs/0/clusters")["state"] == "idle" and not client.get("runs")["runs"][0]["saving"]
 
 
 @pytest.mark.parametrize(

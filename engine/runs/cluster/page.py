@@ -22,14 +22,11 @@ from ...show.nearest_section import nearest_section
 from ...show.page import Caution, Image, ReportPage, Section
 from ...show.palette import chosen_colours
 from ...show.patch_gallery import PatchKinds, patch_gallery
-from ...show.report import write_report
-from ...show.run_sections import list_of_slides
-from ...show.spreadsheet import write_csv
-from ...show.summary import write_summary
 from ...show.tile_plane import TilePoints, plane_caption, umap_plot
 from ...steps.checkpoints import find_record, read_record
 from ...steps.normalization import target_of
 from ...steps.report import closing_sections, facts_of, name_of, slide_rows
+from ...steps.report_files import write_report_files
 from ...steps.table import method_of, sampled_section
 from .cohort import cohort_sections
 from .comparison import comparison_sections
@@ -67,11 +64,8 @@ def write_page(job: Job[ClusterSettings], unit: Unit) -> Outcome:
         page = replace(
             report_page(job, unit, shown=shown, pictures=pictures), levels=levels_view(job, shown, table, tiles)
         )
-        pictures["report"] = write_report(job.folder.report, page)
-        pictures["summary"] = write_summary(job.folder.out / "summary.md", page, job.folder.report.name)
-        rows = list_of_slides(slide_rows(job, counts_of(job, shown)), rejected_rows(job.folder), legend=shown.legend)
-        pictures["list"] = write_csv(job.folder.out / "slides.csv", rows)
-    outcome.files += [written(path) for path in pictures.values()]
+        files = write_report_files(job, page, counts=counts_of(job, shown), legend=shown.legend)
+    outcome.files += [written(path) for path in (*pictures.values(), *files)]
     return outcome
 
 

@@ -16,11 +16,11 @@ from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
 from ...show.page import Caution, Column, Image, ReportPage, Section, Table
 from ...show.reconstructions import ReconstructedVolume, draw_reconstructions
-from ...show.report import write_report
 from ...show.training_curves import training_curves
 from ...show.volume_plane import volume_plane
 from ...steps.covariates import covariates
 from ...steps.report import closing_sections, histories_of, name_of
+from ...steps.report_files import write_report_files
 from ...steps.volumes.dataset import Volumes, grid_of
 from ...steps.volumes.encode import ENCODED, embeddings, errors
 from ...steps.volumes.networks import NetworkRecord, load_network, model_name
@@ -53,8 +53,8 @@ def write_page(job: Job[EmbedSettings], unit: Unit) -> Outcome:
         pictures["reconstructions"] = _panels(job, maps / "reconstructions.png")
         pictures["training"] = training_curves(maps / "training.png", _histories(job))
     with outcome.clock("write"):
-        pictures["report"] = write_report(job.folder.report, _page(job, unit, pictures))
-    outcome.files += [written(path) for path in pictures.values()]
+        files = write_report_files(job, _page(job, unit, pictures))
+    outcome.files += [written(path) for path in (*pictures.values(), *files)]
     return outcome
 
 

@@ -136,12 +136,18 @@ class Run:
 
     @property
     def tiles(self) -> anndata.AnnData:
-        """One row per tile: X = embedding, obs (slide, cluster, confidence, y_um ...), obsm["spatial"], obsm["X_umap"]."""
+        """One row per tile: X = embedding, obs (slide, cluster, confidence, y_um ...), obsm["spatial"], obsm["X_umap"].
+
+        Of too few different tiles for a UMAP, obsm has their principal components instead, "X_pca".
+        """
         return self.table("tiles")
 
     @property
     def volumes(self) -> anndata.AnnData:
-        """One row per volume: X = embedding, obs (id, name, subject, site, label ...), obsm["X_umap"], obsm["X_tsne"]."""
+        """One row per volume: X = embedding, obs (id, name, subject, site, label ...), obsm["X_umap"], obsm["X_tsne"].
+
+        Of too few different volumes for these, obsm has their principal components instead, "X_pca".
+        """
         return self.table("volumes")
 
     @property

@@ -56,11 +56,11 @@ def _room(page: ReportPage) -> float:
 
 def embedded_counts(sections: Sequence[Section]) -> list[int]:
     """Figures of each section that the page embeds: sections with few of them have all, the others equal numbers."""
-    asked = [min(len(section.figures), section.embedded) for section in sections]
-    most = max(asked, default=0)
-    while sum(min(n, most) for n in asked) > MAX_PICTURES and most > 1:
+    counts = [min(len(section.figures), section.embedded) for section in sections]
+    most = max(counts, default=0)
+    while sum(min(n, most) for n in counts) > MAX_PICTURES and most > 1:
         most -= 1
-    return [min(n, most) for n in asked]
+    return [min(n, most) for n in counts]
 
 
 def held_rows(table: Table) -> tuple[Cells, ...]:

@@ -22,10 +22,11 @@ from ..show import run_sections
 from ..show.page import Image, ReportPage, Section
 from ..show.tile_plane import TilePoints, plane_caption, umap_plot
 from ..show.training_curves import training_curves
+from .layouts import layout_in
 from .report import AUTOENCODER, closing_sections, facts_of, histories_of, name_of, slide_rows
 from .report_files import write_report_files
 from .settings import PatchSettings
-from .table import method_of, sampled_section
+from .table import sampled_section
 
 Sections = Callable[[Job[Any], Any], Sequence[Section]]
 """(job, table of tiles as AnnData) -> the sections that a run adds to its report."""
@@ -54,10 +55,10 @@ def write_tile_report(job: Job[PatchSettings], unit: Unit, *, subtitle: str, sec
 def _pictures(job: Job[PatchSettings], table: Any) -> dict[str, Path]:
     """Draw the UMAP, if the table has one, and the training curves, if there are any."""
     maps, paths = job.folder.out / "maps", {}
-    if "X_umap" in table.obsm:
+    if found := layout_in(table):
         owner = _owners(table)
         names = tuple(r.name for r in job.slides.values())
-        points = TilePoints(np.asarray(table.obsm["X_umap"]), np.zeros(len(owner), int), owner, names, method_of(table))
+        points = TilePoints(found[0], np.zeros(len(owner), int), owner, names, found[1])
         paths["umap"] = umap_plot(maps / "umap.png", points, seed=job.settings.seed)
     if histories := histories_of(job, [AUTOENCODER]):
         paths["training"] = training_curves(maps / "training.png", histories)
@@ -76,8 +77,8 @@ def _page(
     run, tiles = read_run(job.folder), len(table.obs)
     rows = [replace(row, shares=()) for row in slide_rows(job, _tile_counts(job, table))]
     body = [*sections, *sampled_section(job)]
-    if "umap" in paths:
-        caption = plane_caption(method_of(table))
+    if found := layout_in(table):
+        caption = plane_caption(found[1])
         body.append(Section("Tiles in the plane", figures=(Image(paths["umap"], caption),)))
     body.append(run_sections.slides_section(rows, noun=job.modality.name))
     body += closing_sections(job, unit, training=paths.get("training"))

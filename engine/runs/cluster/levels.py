@@ -13,7 +13,7 @@ from ...pipeline.documents import read_document
 from ...pipeline.job import Job
 from ...show.levels import MAX_LEVEL_MAPS, LevelMap, LevelsView, level_map, plane_map
 from ...show.short_names import distinct_names
-from ...steps.table import method_of
+from ...steps.layouts import layout_in
 from .documents import VALIDITY, Clusters, Validity
 from .gallery import GalleryTiles
 from .nearest import tree_centres
@@ -45,9 +45,7 @@ def levels_view(job: Job[ClusterSettings], shown: ShownClusters, table: Any, til
         recommended=0 if validity.k == 1 else document.recommended,
         reproducible=validity.passing,
         maps=tuple(_map(job, document, slide, numbers, short[job.slides[slide].name]) for slide in mapped),
-        plane=plane_map(np.asarray(table.obsm["X_umap"]), of_rows, method_of(table))
-        if "X_umap" in table.obsm
-        else None,
+        plane=plane_map(found[0], of_rows, found[1]) if (found := layout_in(table)) else None,
         patches=patch_sheet(job, document, tiles) if len(table) else None,
         centres=tree_centres(job, document),
         beyond=len(beyond),

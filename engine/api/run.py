@@ -213,7 +213,7 @@ class Run:
     ) -> Exported:
         """Write the images of the run for other programs, to OUT/FORMAT by default; `layers` names some labels and layers.
 
-        `to` is nifti, ome-zarr-0.4, ome-tiff, spatialdata, h5 or geojson; `grid`, of nifti, auto, source or layer. See
+        `to` is nifti, ome-zarr-0.4, ome-tiff, spatialdata, h5, parquet or geojson; `grid`, of nifti, auto, source or layer. See
         `tile_engine.export`.
         """
         from ..export.export import ExportChoices, export

@@ -69,11 +69,11 @@ def _draw_classes(figure: Figure, axes: Axes, key: tuple[float, float], xy: Arra
     coloured_values = _stated_values(values)[:MAX_VALUES_COLOURED]
     short = distinct_names(coloured_values, 15)
     grey_points = ~np.isin(values, coloured_values)
-    axes.scatter(*xy[grey_points].T, s=_size(xy), color=HAIRLINE_COLOUR, linewidths=0)
+    axes.scatter(xy[grey_points, 0], xy[grey_points, 1], s=_size(xy), color=HAIRLINE_COLOUR, linewidths=0)
     for i, value in enumerate(coloured_values):
         members = values == value
         rgb = np.array(colour(i + 1)) / 255
-        axes.scatter(*xy[members].T, s=_size(xy), color=rgb, linewidths=0, alpha=0.85)
+        axes.scatter(xy[members, 0], xy[members, 1], s=_size(xy), color=rgb, linewidths=0, alpha=0.85)
         write_inches(figure, key[0], key[1] + 0.22 * i, f"{short[value]} ({int(members.sum())})", fontsize=9, color=rgb)
     if grey_points.any() and coloured_values:
         text = f"unknown or other ({int(grey_points.sum())})"
@@ -84,8 +84,9 @@ def _draw_numbers(figure: Figure, axes: Axes, key: tuple[float, float], xy: Arra
     """The points by a number, with a bar of its range at `key`; those without a number are grey, and counted."""
     known = np.isfinite(values)
     low, high = float(values[known].min()), float(values[known].max())
-    axes.scatter(*xy[~known].T, s=_size(xy), color=HAIRLINE_COLOUR, linewidths=0)
-    axes.scatter(*xy[known].T, s=_size(xy), c=values[known], cmap=NUMBER_COLOURS, vmin=low, vmax=high, linewidths=0)
+    axes.scatter(xy[~known, 0], xy[~known, 1], s=_size(xy), color=HAIRLINE_COLOUR, linewidths=0)
+    colours = {"c": values[known], "cmap": NUMBER_COLOURS, "vmin": low, "vmax": high}
+    axes.scatter(xy[known, 0], xy[known, 1], s=_size(xy), linewidths=0, **colours)
     bar = panel(figure, *key, (BAR_WIDTH, BAR_HEIGHT))
     bar.imshow(np.linspace(1, 0, 256)[:, None], cmap=NUMBER_COLOURS, vmin=0, vmax=1, aspect="auto")
     bar.set(xticks=[], yticks=[], gid="bar")

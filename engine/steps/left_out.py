@@ -29,7 +29,7 @@ def rejected_sections(job: Job[Any]) -> list[Section]:
 
 def lost_sections(job: Job[Any]) -> list[Section]:
     """The images that are used although something of them is lost; no section where there are none."""
-    rows = []
+    rows = list[run_sections.LostRow]()
     for image, text in losses(job).items():
         parts, picture = shares_of(job, image), _picture(job, image, len(rows))
         row = run_sections.LostRow(job.slides[image].name, text, parts.get("unreadable"), parts.get("absent"), picture)

@@ -46,7 +46,7 @@ class MaskedSlide:
     """How much of it is tissue, and what of it is lost."""
 
 
-def with_mask(
+def draw_mask(
     picture: Picture, mask: Cells, *, tissue: int, lost: Mapping[int, Colour], side: int = round(SIDE * DPI)
 ) -> Array:
     """The picture, uint8 (y, x, 3), `side` pixels along its longer side, with the outline of the cells of value `tissue`.

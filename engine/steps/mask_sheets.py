@@ -10,7 +10,7 @@ from ...stores.receipts import Ledger
 from ..pipeline.job import Job
 from ..pipeline.listing import first_of
 from ..pipeline.outputs import MASK_SHEET
-from ..show.mask_sheet import PER_SHEET, MaskedSlide, mask_sheet, with_mask
+from ..show.mask_sheet import PER_SHEET, MaskedSlide, draw_mask, mask_sheet
 from ..show.numbers import percent
 from ..show.page import Image, Section
 from ..show.picture import Cells
@@ -44,7 +44,8 @@ def mask_sections(job: Job[Any]) -> list[Section]:
     """
     if not job.modality.planar:
         return []
-    shares = {slide: shares_of(job, slide) for slide in job.slides if job.folder.label(slide, "tissue").exists()}
+    found = [slide for slide in job.slides if (job.folder.label(slide, "tissue") / "zarr.json").exists()]
+    shares = {slide: shares_of(job, slide) for slide in found}
     order = sorted(shares, key=lambda slide: _is_sound(shares[slide]))
     if not order:
         return []
@@ -68,11 +69,11 @@ def mask_sections(job: Job[Any]) -> list[Section]:
 
 
 def masked(job: Job[Any], slide: str, **options: int) -> Any:
-    """The slide with its mask drawn on it, uint8 (y, x, 3); options as of `with_mask`."""
+    """The slide with its mask drawn on it, uint8 (y, x, 3); options as of `draw_mask`."""
     stored = LabelCells.open(job.folder.label(slide, "tissue"))
     cells = Cells(stored.read_all(), stored.frame.spacing[0])
     picture = picture_of(job, slide, longest=LONGEST)
-    return with_mask(picture, cells, tissue=TISSUE, lost=COLOURS_OF_LOSS, **options)
+    return draw_mask(picture, cells, tissue=TISSUE, lost=COLOURS_OF_LOSS, **options)
 
 
 def words_of(shares: dict[str, float]) -> str:

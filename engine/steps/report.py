@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...stores.frame import Array
+from ...stores.remote import ObjectPath
 from ..pipeline.documents import read_run
 from ..pipeline.job import Job
 from ..pipeline.outputs import SUMMARY, list_name
@@ -104,10 +105,11 @@ def origin_section(job: Job[Any]) -> Section:
             command = f"tile-engine run {job.pipeline.command.name} --config {RUN_FILE} --out NEW"
             lines.append(f"The same run again, from {where}: {command}. {RUN_FILE} holds the images and settings.")
             break
-    lines.append(
-        "Its results at every magnification, from the folder above that of this report: tile-engine view "
-        f"{shlex.quote(job.folder.out.name)}."
-    )
+    if not isinstance(job.folder.out, ObjectPath):  # the viewer shows folders of a machine
+        lines.append(
+            "Its results at every magnification, from the folder above that of this report: tile-engine view "
+            f"{shlex.quote(job.folder.out.name)}."
+        )
     return Section("This run", tuple(lines), links=tuple(links_of(job)))
 
 
@@ -116,11 +118,12 @@ def links_of(job: Job[Any]) -> Iterator[Link]:
     out, plural = job.folder.out, job.modality.plural
     yield Link(out / list_name(job.folder.images), f"{list_name(job.folder.images)}: all {plural}, used or rejected")
     yield Link(out / SUMMARY, f"{SUMMARY}: the head of this page as text")
-    outlines = [(out / "maps" / f"{image}.geojson", record.name) for image, record in job.slides.items()]
-    found = [(path, name) for path, name in outlines if path.exists()]
-    for number, (path, name) in enumerate(found[:MAX_LINKED], 1):
-        more = f" (and {len(found) - number:,} more in maps/)" if number == MAX_LINKED < len(found) else ""
-        yield Link(path, f"{path.name}: outlines of {name} for QuPath{more}")
+    images = list(job.slides.items())
+    for number, (image, record) in enumerate(images[:MAX_LINKED], 1):
+        path = out / "maps" / f"{image}.geojson"
+        if path.exists():
+            more = f" (maps/ has those of {len(images) - number:,} more)" if number == MAX_LINKED < len(images) else ""
+            yield Link(path, f"{path.name}: outlines of {record.name} for QuPath{more}")
 
 
 def stage_times(job: Job[Any], *, unfinished: str) -> list[run_sections.StageTime]:

@@ -152,7 +152,10 @@ def _volumes(variant: Variant, modality: Modality) -> Pipeline:
                     "report",
                     write_page,
                     once,
-                    outputs=(*report_files(modality.name), *pictures("umap", "tsne", "reconstructions", "training")),
+                    outputs=(
+                        *report_files(modality.name),
+                        *pictures("umap", "tsne", "pca", "reconstructions", "training"),
+                    ),
                 ),
             ),
         },

@@ -19,7 +19,7 @@ from ...show.reconstructions import ReconstructedVolume, draw_reconstructions
 from ...show.training_curves import training_curves
 from ...show.volume_plane import volume_plane
 from ...steps.covariates import covariates
-from ...steps.layouts import layout_in
+from ...steps.layouts import NO_LAYOUT, layout_in
 from ...steps.report import closing_sections, histories_of, name_of
 from ...steps.report_files import write_report_files
 from ...steps.volumes.dataset import Volumes, grid_of
@@ -46,8 +46,9 @@ def write_page(job: Job[EmbedSettings], unit: Unit) -> Outcome:
     with outcome.clock("compute"):
         columns, more = plane_columns(table, (name for name in table.obs if name not in OWN_COLUMNS))
         for kind in ("tsne", "umap"):
-            if found := layout_in(table, kind):
-                pictures[kind] = volume_plane(maps / f"{kind}.png", found[0], columns, title=PLANES[found[1]])
+            places, method = layout_in(table, kind) or (None, NO_LAYOUT)
+            if places is not None and method not in pictures:  # of few volumes both are principal components
+                pictures[method] = volume_plane(maps / f"{method}.png", places, columns, title=PLANES[method])
         pictures["reconstructions"] = _panels(job, maps / "reconstructions.png")
         pictures["training"] = training_curves(maps / "training.png", _histories(job))
     with outcome.clock("write"):
@@ -103,7 +104,7 @@ def _page(job: Job[EmbedSettings], unit: Unit, pictures: dict[str, Path], more: 
         ),
         ("embedding", f"{embeddings(job, best(job)).shape[1]} numbers"),
     )
-    planes = tuple(Image(pictures[k]) for k in ("tsne", "umap") if k in pictures)
+    planes = tuple(Image(pictures[method], title) for method, title in PLANES.items() if method in pictures)
     text = (f"Columns of the list that are not drawn: {', '.join(more)}.",) if more else ()
     body = [Section("Volumes in the plane", text, figures=planes)] if planes else []
     body += [

@@ -85,8 +85,8 @@ def _draw_numbers(figure: Figure, axes: Axes, key: tuple[float, float], xy: Arra
     known = np.isfinite(values)
     low, high = float(values[known].min()), float(values[known].max())
     axes.scatter(xy[~known, 0], xy[~known, 1], s=_size(xy), color=HAIRLINE_COLOUR, linewidths=0)
-    colours = {"c": values[known], "cmap": NUMBER_COLOURS, "vmin": low, "vmax": high}
-    axes.scatter(xy[known, 0], xy[known, 1], s=_size(xy), linewidths=0, **colours)
+    x, y = xy[known].T
+    axes.scatter(x, y, s=_size(xy), c=values[known], cmap=NUMBER_COLOURS, vmin=low, vmax=high, linewidths=0)
     bar = panel(figure, *key, (BAR_WIDTH, BAR_HEIGHT))
     bar.imshow(np.linspace(1, 0, 256)[:, None], cmap=NUMBER_COLOURS, vmin=0, vmax=1, aspect="auto")
     bar.set(xticks=[], yticks=[], gid="bar")

@@ -57,7 +57,7 @@ def mask_sections(job: Job[Any]) -> list[Section]:
         title = f"Tissue masks, {job.modality.plural} {first} to {last} of {len(order)}"
         drawn = [MaskedSlide(short[job.slides[s].name], masked(job, s), words_of(shares[s])) for s in slides]
         path = mask_sheet(job.folder.out / "maps" / MASK_SHEET.format(number=number), drawn, title=title)
-        figures.append(Image(path, title, first_of([job.slides[s].name for s in slides], 3)))
+        figures.append(Image(path, title, first_of([short[job.slides[s].name] for s in slides], 3)))
     noun = job.modality.plural
     text = [
         f"The green line is the outline of the tissue: tiles inside it are used. {noun.capitalize()} without tissue, and those "

@@ -15,7 +15,8 @@ from ..pipeline.job import Job
 from ..pipeline.outputs import SUMMARY, list_name
 from ..pipeline.unit import Unit
 from ..show import run_sections
-from ..show.page import Image, Link, Section
+from ..show.page import Column, Image, Link, Section, Table
+from ..show.spreadsheet import Cell
 from .checkpoints import ModelRecord, find_record
 from .left_out import lost_sections, rejected_sections
 from .mask_sheets import mask_sections, shares_of
@@ -92,25 +93,24 @@ def origin_section(job: Job[Any]) -> Section:
     """When and by what the report was made, how the run is made again and looked at, and links to its files."""
     run = read_run(job.folder)
     made = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    lines = [
+    text = (
         f"Report of {made}, by tile-engine {run.tile_engine} on Python {run.versions.get('python', 'unknown')}; seed "
         f"{run.settings['seed']}, {run.settings['threads']} threads, device {run.settings['device']}."
-    ]
-    folders = {
-        job.folder.out: "the folder of this report",
-        job.folder.out.parent: "the folder above that of this report",
-    }
-    for folder, where in folders.items():
+    )
+    here, above = "the folder of this report", "the folder above that of this report"
+    rows: list[tuple[Cell, ...]] = []
+    for folder, where in ((job.folder.out, here), (job.folder.out.parent, above)):
         if (folder / RUN_FILE).exists():
             command = f"tile-engine run {job.pipeline.command.name} --config {RUN_FILE} --out NEW"
-            lines.append(f"The same run again, from {where}: {command}. {RUN_FILE} holds the images and settings.")
+            rows.append((f"The same run again; {RUN_FILE} holds the images and settings", where, command))
             break
     if not isinstance(job.folder.out, ObjectPath):  # the viewer shows folders of a machine
-        lines.append(
-            "Its results at every magnification, from the folder above that of this report: tile-engine view "
-            f"{shlex.quote(job.folder.out.name)}."
-        )
-    return Section("This run", tuple(lines), links=tuple(links_of(job)))
+        command = f"tile-engine view {shlex.quote(job.folder.out.name)}"
+        rows.append(("Its results at every magnification", above, command))
+    columns = (Column("To see"), Column("From"), Column("Command", "code"))
+    return Section(
+        "This run", (text,), links=tuple(links_of(job)), tables=(Table(columns, tuple(rows)),) if rows else ()
+    )
 
 
 def links_of(job: Job[Any]) -> Iterator[Link]:

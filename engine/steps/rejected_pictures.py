@@ -29,6 +29,8 @@ LIMIT_SECONDS = 20.0
 """Time limit for the picture of one file."""
 NOT_TRIED = (GoneError.code, SilentError.code)
 """Reasons of rejections whose files are not opened again."""
+TOO_LARGE = "E_TOO_BIG"
+"""Reason code of a file that is too large for a picture."""
 MAX_CELLS = 1 << 25
 """Cells that are read for a picture, at most."""
 
@@ -46,7 +48,8 @@ def rejected_pictures(job: Job[Any], rows: Sequence[tuple[str, str, str]]) -> li
         if isinstance(answer, GoneError):
             found[i] = f"no picture: the file cannot be read ({answer.code})"
         elif "error" in answer:
-            found[i] = f"no picture: the file cannot be read ({answer['error']})"
+            why = "it is too large" if answer["error"] == TOO_LARGE else "the file cannot be read"
+            found[i] = f"no picture: {why} ({answer['error']})"
         else:
             found[i] = Thumbnail(answer["picture"], f"coarse picture of {rows[i][0]}")
     return found
@@ -58,10 +61,9 @@ def _reason(root: Any, name: str, code: str) -> str:
         return f"no picture: the file is not opened again ({code})"
     if isinstance(root, ObjectPath):
         return "not drawn: the file is in an object store"
-    path = root / name
-    if not is_inside(name) or not path.exists():
-        return "no picture: no such file now"
-    return "" if path.is_file() else "no picture: it is no file"
+    if not is_inside(name):
+        return "not drawn: the file lies outside of the input folder"
+    return "" if (root / name).exists() else "no picture: no such file now"
 
 
 def draw_in_child(items: list[Any], say: Say) -> None:
@@ -121,4 +123,4 @@ def _of_film(path: Path) -> Array:
 
 def _check_size(box: Box) -> None:
     if box.size > MAX_CELLS:
-        raise SlideError("its coarsest level is too large for a picture.", "E_TOO_BIG")
+        raise SlideError("its coarsest level is too large for a picture.", TOO_LARGE)

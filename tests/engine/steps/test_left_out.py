@@ -35,7 +35,7 @@ def test_a_rejected_file_has_a_picture_where_it_can_be_read(finished: Made, coho
     ]
     found = rejected_pictures.rejected_pictures(job, rows)
     assert isinstance(found[0], Thumbnail) and pixels(found[0]).shape == (160, 160, 3)
-    assert found[1:3] == ["no picture: no such file now"] * 2
+    assert found[1:3] == ["no picture: no such file now", "not drawn: the file lies outside of the input folder"]
     assert found[3] == "no picture: the file is not opened again (E_CRASHES_READER)"
 
 

@@ -18,8 +18,8 @@ To = Annotated[
     typer.Option(
         "--to",
         metavar="FORMAT",
-        help="Format of the files: nifti (volumes), ome-zarr-0.4, ome-tiff, spatialdata, h5 (TRIDENT, CLAM) or geojson "
-        "(QuPath).",
+        help="Format of the files: nifti (volumes), ome-zarr-0.4, ome-tiff, spatialdata, h5 (TRIDENT, CLAM), parquet (tables) "
+        "or geojson (QuPath).",
         rich_help_panel=WRITE,
     ),
 ]

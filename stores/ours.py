@@ -24,7 +24,7 @@ def anndata_keys(columns: str) -> str:
     """Keys below a table of ours, an AnnData, whose columns have names that match a pattern."""
     return (
         rf"((X|layers|obsp|varm|varp|raw|var(/_index)?|obs(/({columns})(/(categories|codes))?)?"
-        rf"|obsm(/(spatial|X_umap|X_tsne))?|uns(/(tile_engine(/[a-z_]+)?|[a-z]+_colors))?)/)?{ARRAY_KEYS}"
+        rf"|obsm(/(spatial|X_umap|X_tsne|X_pca))?|uns(/(tile_engine(/[a-z_]+)?|[a-z]+_colors))?)/)?{ARRAY_KEYS}"
     )
 
 

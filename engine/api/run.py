@@ -136,12 +136,18 @@ class Run:
 
     @property
     def tiles(self) -> anndata.AnnData:
-        """One row per tile: X = embedding, obs (slide, cluster, confidence, y_um ...), obsm["spatial"], obsm["X_umap"]."""
+        """One row per tile: X = embedding, obs (slide, cluster, confidence, y_um ...), obsm["spatial"], obsm["X_umap"].
+
+        Of too few different tiles for a UMAP, obsm has their principal components instead, "X_pca".
+        """
         return self.table("tiles")
 
     @property
     def volumes(self) -> anndata.AnnData:
-        """One row per volume: X = embedding, obs (id, name, subject, site, label ...), obsm["X_umap"], obsm["X_tsne"]."""
+        """One row per volume: X = embedding, obs (id, name, subject, site, label ...), obsm["X_umap"], obsm["X_tsne"].
+
+        Of too few different volumes for these, obsm has their principal components instead, "X_pca".
+        """
         return self.table("volumes")
 
     @property
@@ -207,7 +213,7 @@ class Run:
     ) -> Exported:
         """Write the images of the run for other programs, to OUT/FORMAT by default; `layers` names some labels and layers.
 
-        `to` is nifti, ome-zarr-0.4, ome-tiff, spatialdata, h5 or geojson; `grid`, of nifti, auto, source or layer. See
+        `to` is nifti, ome-zarr-0.4, ome-tiff, spatialdata, h5, parquet or geojson; `grid`, of nifti, auto, source or layer. See
         `tile_engine.export`.
         """
         from ..export.export import ExportChoices, export

@@ -35,8 +35,8 @@ TILES = "tiles"
 """Among the layers: the tiles themselves, of formats that leave them out otherwise."""
 INSTEAD = (
     "a NIfTI holds a volume, and these are slides. Give another --to: ome-zarr-0.4 or ome-tiff for viewers such as QuPath, "
-    "geojson for outlines, spatialdata or h5 for tiles and their features. There is already maps/ID.geojson of every slide, "
-    "which QuPath opens, and slides/ID.ome.zarr, an OME-Zarr 0.5 with labels and layers, for napari and others."
+    "geojson for outlines, spatialdata, h5 or parquet for tiles and their features. There is already maps/ID.geojson of every "
+    "slide, which QuPath opens, and slides/ID.ome.zarr, an OME-Zarr 0.5 with labels and layers, for napari and others."
 )
 
 
@@ -189,6 +189,8 @@ def _check(choices: ExportChoices) -> None:
     for name, value, known in (("--to", choices.to, FORMATS), ("--grid", choices.grid, GRIDS)):
         if value not in known:
             raise SettingsError(f"{name} {value!r} is not known: use {', '.join(known)}.")
+    if choices.to != NIFTI:
+        OF_IMAGES[choices.to].available()
     if choices.to != NIFTI and choices.grid != GRIDS[0]:
         raise SettingsError(
             f"--grid {choices.grid} is for --to nifti: files of {choices.to} have the grid of the image."

@@ -24,6 +24,7 @@ from ..pipeline.record import digest
 from .label_grid import is_off_grid, labels_on_image
 from .outlines import write_outlines
 from .owned import State, export_state, forget, remember
+from .parquet import check_pyarrow, write_parquet
 from .patch_features import write_patch_features
 from .picked import EMBEDDING, Picked
 from .spatial_data import write_spatial_data
@@ -53,6 +54,8 @@ class Format:
     """Whether it holds tiles with their embeddings."""
     tiles: bool = False
     """Whether it may hold tiles in addition, by the name `tiles` among the layers."""
+    available: Callable[[], None] = lambda: None
+    """Raises MachineError where a package that it needs is not installed."""
 
 
 def write_ome_zarr(picked: Picked, folder: Path) -> None:
@@ -86,6 +89,15 @@ FORMATS: Mapping[str, Format] = {
     "spatialdata": Format(lambda picked: [f"{picked.image}.zarr"], write_spatial_data, needs_tiles=True),
     "h5": Format(
         lambda picked: [f"{picked.image}.h5"], write_patch_features, pixels=False, labels=False, needs_tiles=True
+    ),
+    "parquet": Format(
+        lambda picked: [f"{picked.image}.parquet"],
+        write_parquet,
+        volumes=True,
+        pixels=False,
+        labels=False,
+        needs_tiles=True,
+        available=check_pyarrow,
     ),
     "geojson": Format(lambda picked: [f"{picked.image}.geojson"], write_outlines, pixels=False, tiles=True),
 }

@@ -127,3 +127,15 @@ def pictures(*names: str) -> tuple[Output, ...]:
 
 
 REPORT = Output("report.html", timed=True)
+SUMMARY, MASK_SHEET = "summary.md", "tissue-{number}.png"
+"""Files that a report has beside it: its head as text; and in maps/, pictures of the images' tissue masks."""
+
+
+def list_name(images: str) -> str:
+    """Name of the list of a run's images: slides.csv."""
+    return f"{images}.csv"
+
+
+def report_files(images: str) -> tuple[Output, ...]:
+    """The report of a run on such images, with what lies beside it."""
+    return REPORT, file(SUMMARY), file(list_name(images)), Output("maps", MASK_SHEET.format(number=r"\d{1,2}"))

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from ...stores.frame import Array
-from .figure import INK, MARGIN, QUIET_INK, TITLE_HEIGHT, house_style, new_figure, panel, save, shortened, write_title
+from .figure import INK, MARGIN, QUIET_INK, TITLE_HEIGHT, house_style, new_figure, panel, save, write_title
 from .legend import Legend
 from .palette import colour
+from .short_names import distinct_names
 
 MAX_SLIDES_NAMED = 60
 """Largest number of slides with names and figures; more slides are thin lines."""
@@ -36,7 +37,8 @@ def cluster_by_slide(path: Path, counts: Array, *, names: Sequence[str], legend:
     axes.set(gid="cluster-by-slide", yticks=range(slides) if named else [])
     axes.tick_params(length=0)
     if named:
-        axes.set_yticklabels([shortened(name, 30) for name in names], color=INK)
+        short = distinct_names(names, 30)
+        axes.set_yticklabels([short[name] for name in names], color=INK)
         axes.set_yticks(np.arange(slides + 1) - 0.5, minor=True)
         axes.set_xticks(np.arange(clusters + 1) - 0.5, minor=True)
         axes.grid(which="minor", color="white", linewidth=1.5)

@@ -1,6 +1,6 @@
 """embedded: the copy of a picture inside a page: the file itself if it is small, else a JPEG.
 
-All copies of a page share a bound, so that a page of many pictures can still be sent: the more there are, the smaller each is.
+The less room there is for a copy, the smaller it is: see `page_room`.
 """
 
 from __future__ import annotations
@@ -18,12 +18,10 @@ from .figure import DPI
 
 MAX_EMBEDDED_SIDE = 1600
 """Largest side of an embedded copy in pixels."""
-MIN_EMBEDDED_SIDE = 500
-"""Pixels along the longer side of a copy that it is not made smaller than, however many there are."""
+MIN_EMBEDDED_SIDE = 360
+"""Pixels along the longer side of a copy that it is not made smaller than, however little room there is."""
 MAX_VERBATIM_BYTES = 250_000
 """Largest PNG in bytes that is embedded unchanged."""
-PAGE_BYTES = 6_000_000
-"""Bytes of all copies in a page, about; as text in the page they take a third more."""
 JPEG_QUALITY = 86
 """JPEG quality of copies, 0 to 100."""
 CSS_PIXELS_PER_INCH = 96
@@ -47,13 +45,12 @@ class EmbeddedCopy:
         return f"data:image/{self.kind};base64,{base64.b64encode(self.content).decode('ascii')}"
 
 
-def embedded_copy(path: Path, *, pictures: int = 1) -> EmbeddedCopy:
-    """The copy of a PNG that a page of so many pictures embeds."""
+def embedded_copy(path: Path, *, room: float = math.inf) -> EmbeddedCopy:
+    """The copy of a PNG in about `room` bytes, or more where its longer side would be below the smallest one."""
     content = path.read_bytes()
     pixels = _pixels_on_white(content)
     height, width = pixels.shape[:2]
     size = round(width * CSS_PIXELS_PER_INCH / DPI), round(height * CSS_PIXELS_PER_INCH / DPI)
-    room = PAGE_BYTES / max(1, pictures)
     if len(content) <= min(MAX_VERBATIM_BYTES, room) and max(height, width) <= 2 * MAX_EMBEDDED_SIDE:
         return EmbeddedCopy("png", content, *size)
     side = min(MAX_EMBEDDED_SIDE, max(height, width))

@@ -126,13 +126,18 @@ def draw_swatch(figure: Figure, left: float, top: float, size: tuple[float, floa
     draw_rectangle(figure, left, top, size, facecolor=colour)
 
 
+def one_line(text: str) -> str:
+    """The text with one space for each run of blanks and of characters that are not printed."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
 def shortened(text: str, length: int) -> str:
     """At most `length` characters on one line, the middle left out: beginnings and endings tell slides apart.
 
     >>> shortened("a-very-long-slide-name.svs", 12)
     'a-very-….svs'
     """
-    text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    text = one_line(text)
     if len(text) <= length:
         return text
     tail = max(1, length * 2 // 5)

@@ -20,7 +20,11 @@ from .tile_plane import PLACED_BY
 
 FEW_IMAGES = 20
 MAX_CELLS, MAX_CELLS_OF_MANY = 800, 400
-"""Cells along the longer side of a map, at most: of up to `FEW_IMAGES` images, and of more. 50 images stay below 10 MB."""
+"""Cells along the longer side of a map, at most: of up to `FEW_IMAGES` images, and of more."""
+MAX_LEVEL_MAPS = 60
+"""Images that the slider has a map of, at most; the tiles of the others count in its table."""
+MAX_MAPS_TEXT = 2_500_000
+"""Characters of all maps in the page, at most: a map that takes more than its part has fewer cells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,8 @@ class LevelMap:
     height: int
     tiles: tuple[int, ...]
     """Number at the finest level - 1 -> tiles."""
+    short: str = ""
+    """The name as it is shown; empty where that is the name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +67,10 @@ class LevelsView:
     """None where no image has a tile."""
     centres: tuple[tuple[float, ...], ...]
     """Number at the finest level - 1 -> its centre; distances between centres say which clusters are nearest."""
+    beyond: int = 0
+    """Images without a map."""
+    tiles_beyond: tuple[int, ...] = ()
+    """Number at the finest level - 1 -> tiles of these."""
 
     @property
     def data(self) -> dict[str, Any]:
@@ -78,9 +88,14 @@ def level_map(name: str, numbers: Array, tiles: Sequence[int], images: int) -> L
     Cells are left out at even steps until the map is small enough.
     """
     limit = MAX_CELLS if images <= FEW_IMAGES else MAX_CELLS_OF_MANY
+    room = MAX_MAPS_TEXT / min(max(1, images), MAX_LEVEL_MAPS)
     step = -(-max(numbers.shape) // limit)
-    small = np.ascontiguousarray(numbers[step // 2 :: step, step // 2 :: step])
-    return LevelMap(name, _png(small), small.shape[1], small.shape[0], tuple(map(int, tiles)))
+    while True:
+        small = np.ascontiguousarray(numbers[step // 2 :: step, step // 2 :: step])
+        source = _png(small)
+        if len(source) <= room or max(small.shape) <= 1:
+            return LevelMap(name, source, small.shape[1], small.shape[0], tuple(map(int, tiles)))
+        step += max(1, step // 4)
 
 
 def plane_map(coordinates: Array, numbers: Array, method: str = "umap", *, side: int = 400, seed: int = 0) -> LevelMap:

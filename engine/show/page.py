@@ -16,13 +16,28 @@ class Column:
 
     name: str
     kind: str = "text"
-    """`text`; `number` (right-aligned, at most four digits); `share` (0 to 1, shown in % on a tint); `code` (monospaced)."""
+    """`text`; `number` (right-aligned, at most four digits); `share` (0 to 1, shown in % on a tint); `code` (monospaced);
+    `picture` (a thumbnail, or text where there is none)."""
     colour: Colour | None = None
     """A chip before the name: the cluster's colour."""
 
     def __post_init__(self) -> None:
-        if self.kind not in ("text", "number", "share", "code"):
-            raise ValueError(f"a column is text, number, share or code, got {self.kind!r}")
+        if self.kind not in ("text", "number", "share", "code", "picture"):
+            raise ValueError(f"a column is text, number, share, code or picture, got {self.kind!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Thumbnail:
+    """A small picture in a cell of a table."""
+
+    source: str
+    """PNG or JPEG as a `data:` URL."""
+    text: str
+    """What it shows, for readers who do not see it."""
+
+
+Cells = tuple[Cell | Thumbnail, ...]
+"""A row of a table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +45,7 @@ class Table:
     """Rows under columns; every row has one cell a column."""
 
     columns: tuple[Column, ...]
-    rows: tuple[tuple[Cell, ...], ...]
+    rows: tuple[Cells, ...]
     caption: str = ""
     marked: frozenset[int] = frozenset()
     """Highlighted rows, counted from 0."""
@@ -69,7 +84,7 @@ class Section:
     figures: tuple[Image, ...] = ()
     tables: tuple[Table, ...] = ()
     embedded: int = 60
-    """Figures that the page carries in itself; those after them are linked."""
+    """Figures that the page carries in itself, at most, where it has the room; those after them are linked."""
     folded: bool = False
     """Closed until the reader opens it: settings, versions."""
     links: tuple[Link, ...] = ()
@@ -96,3 +111,5 @@ class ReportPage:
     footer: str = ""
     levels: LevelsView | None = None
     """All levels of a tree of clusters, after the first section, with a slider."""
+    names: tuple[str, ...] = ()
+    """Names of the run's images: where one is a heading or a cell, a long one is shortened, with the whole as its title."""

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from ...stores.frame import Array
-from .figure import MARGIN, QUIET_INK, draw_pixels, house_style, new_figure, save, shortened, write_inches, write_title
+from .figure import MARGIN, QUIET_INK, draw_pixels, house_style, new_figure, save, write_inches, write_title
+from .short_names import distinct_names
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,10 +35,11 @@ def draw_reconstructions(path: Path, pairs: Sequence[ReconstructedVolume], *, sp
     rows = -(-len(pairs) // columns)
     figure = new_figure(2 * MARGIN + columns * across, MARGIN + 0.4 + rows * (2 * (plane_height + gap) + 0.45))
     write_title(figure, "Volumes and their reconstructions")
+    short = distinct_names((pair.name for pair in pairs), 34)
     for number, pair in enumerate(pairs):
         left = MARGIN + number % columns * across
         top = MARGIN + 0.45 + number // columns * (2 * (plane_height + gap) + 0.45)
-        heading = f"{shortened(pair.name, 34)} · rmse {pair.rmse:.1%}"
+        heading = f"{short[pair.name]} · rmse {pair.rmse:.1%}"
         write_inches(figure, left, top - 0.05, heading, fontsize=9, color=QUIET_INK)
         for line, volume in enumerate((pair.before, pair.after)):
             for axis in range(3):

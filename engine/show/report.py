@@ -17,10 +17,11 @@ from urllib.parse import quote
 from ...stores.files import write_whole
 from ...stores.remote import to_path
 from ...stores.shown import shown
-from .embedded import embedded_copy
 from .numbers import missing, number, percent, tint
 from .page import ReportPage
+from .page_room import MAX_LINKS, embedded_pictures, held_rows
 from .palette import hexadecimal
+from .short_names import distinct_names
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -42,13 +43,12 @@ def report_html(page: ReportPage, *, folder: Path) -> str:
     script = (TEMPLATES / "levels.js").read_text(
         "utf-8"
     )  # runs by its hash alone; without a view of levels it is left out
-    pictures = sum(min(len(section.figures), section.embedded) for section in page.sections)
-    template = _environment(folder, pictures).get_template("report.html.jinja")
-    return template.render(page=page, stylesheet=stylesheet, script=script)
+    template = _environment(folder, page).get_template("report.html.jinja")
+    return template.render(page=page, stylesheet=stylesheet, script=script, copies=embedded_pictures(page))
 
 
-def _environment(folder: Path, pictures: int) -> Environment:
-    """The jinja environment of a page of so many pictures: all values are escaped, and an undefined name is an error."""
+def _environment(folder: Path, page: ReportPage) -> Environment:
+    """The jinja environment of a page: all values are escaped, and an undefined name is an error."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -60,16 +60,19 @@ def _environment(folder: Path, pictures: int) -> Environment:
         keep_trailing_newline=True,
         finalize=_shown,
     )
+    short = {name: text for name, text in distinct_names(page.names).items() if len(text) < len(name)}
     environment.filters |= {
-        "embedded": partial(embedded_copy, pictures=pictures),
+        "held_rows": held_rows,
         "hexadecimal": hexadecimal,
         "link": partial(_link, folder=folder),
         "number": number,
         "percent": percent,
+        "short": short.__getitem__,
         "sha256": lambda text: base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii"),
         "tint": tint,
     }
-    environment.tests["missing"] = missing
+    environment.tests |= {"missing": missing, "shortened": short.__contains__}
+    environment.globals["max_links"] = MAX_LINKS
     return environment
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from .legend import Legend
-from .page import Column, Section, Table
+from .page import Column, Section, Table, Thumbnail
 from .palette import colour
 from .spreadsheet import Cell
 
@@ -17,16 +18,20 @@ class SlideRow:
 
     name: str
     id: str
-    spacing: float
-    """Micrometres a pixel."""
+    spacing: float | str
+    """Micrometres a pixel; as text where axes differ."""
     shape: tuple[int, ...]
     """Pixels along y and x, or z, y and x."""
     tissue: float
     """Part of the slide that is tissue, 0 to 1."""
-    tiles: int
-    """Labelled tiles."""
+    tiles: int | None
+    """Labelled tiles; None in runs that cut none."""
     shares: tuple[float, ...] = ()
     """Share of each cluster, in the legend's order."""
+    unreadable: float = 0.0
+    """Part of the slide that could not be decoded, 0 to 1."""
+    absent: float = 0.0
+    """Part of the slide that is absent from its file, 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,28 +83,61 @@ def list_of_slides(
             "reason": None,
             "spacing_um": r.spacing,
             "size": " x ".join(map(str, r.shape[::-1])),
-            "tissue": round(r.tissue, 4),
-            "tiles": r.tiles,
+            "tissue": _rounded(r.tissue),
+            "unreadable": _rounded(r.unreadable),
+            "absent": _rounded(r.absent),
+            **({} if r.tiles is None else {"tiles": r.tiles}),
             **{f"cluster {label}": round(share, 4) for (label, _, _), share in zip(legend, r.shares, strict=False)},
         }
         for r in rows
     ]
-    return used + [{"name": name, "state": "rejected", "reason": f"{code}: {text}"} for name, code, text in rejected]
+    return used + list_of_rejected(rejected)
 
 
-def rejected_section(rows: Sequence[tuple[str, str, str]]) -> Section:
-    """Every slide that was left out: name, reason code, advice."""
-    columns = (Column("Slide"), Column("Reason", "code"), Column("What it means and what to do"))
-    return Section("Rejected slides", tables=(Table(columns, tuple(rows)),))
+def list_of_rejected(rejected: Sequence[tuple[str, str, str]]) -> list[dict[str, Cell]]:
+    """The same rows of rejected images alone."""
+    return [{"name": name, "state": "rejected", "reason": f"{code}: {text}"} for name, code, text in rejected]
 
 
-def lost_section(rows: Sequence[tuple[str, str]]) -> Section:
-    """Every slide that was used although something of it is lost: name, and what."""
+def rejected_section(
+    rows: Sequence[tuple[str, str, str]], pictures: Sequence[Thumbnail | str] = (), *, noun: str = "slides"
+) -> Section:
+    """Every image that was left out: name, reason code, advice; and a picture, or why there is none."""
+    columns = [Column(noun[:-1].capitalize()), Column("Reason", "code"), Column("What it means and what to do")]
+    columns += [Column("Picture", "picture")] if pictures else []
+    cells = zip(rows, pictures, strict=True) if pictures else ((row,) for row in rows)
+    table = Table(tuple(columns), tuple((*row, *picture) for row, *picture in cells))
+    return Section(f"Rejected {noun}", tables=(table,))
+
+
+@dataclass(frozen=True, slots=True)
+class LostRow:
+    """One image that is used although something of it is lost."""
+
+    name: str
+    text: str
+    """Which of its tiles are lost, in words."""
+    unreadable: float | None
+    """Part of the image, 0 to 1; None where it is not known."""
+    absent: float | None
+    picture: Thumbnail | str
+
+
+def lost_section(rows: Sequence[LostRow], *, noun: str = "slides") -> Section:
+    """Every image that was used although something of it is lost."""
     text = (
-        "The layer labels/tissue marks these parts: unreadable ones with 2, absent ones with 3. No tile lies in them."
+        "The layer labels/tissue marks these parts: unreadable ones with 2, absent ones with 3. No tile lies in them. On the "
+        "pictures, unreadable parts are red and absent ones violet."
     )
-    columns = (Column("Slide"), Column("Unreadable or absent"))
-    return Section("Unreadable and absent tiles", (text,), tables=(Table(columns, tuple(rows)),))
+    columns = (
+        Column(noun[:-1].capitalize()),
+        Column("Unreadable or absent"),
+        Column("Unreadable", "share"),
+        Column("Absent", "share"),
+        Column("Picture", "picture"),
+    )
+    cells = tuple((r.name, r.text, r.unreadable, r.absent, r.picture) for r in rows)
+    return Section("Unreadable and absent tiles", (text,), tables=(Table(columns, cells),))
 
 
 def times_section(rows: Sequence[StageTime]) -> Section:
@@ -116,6 +154,10 @@ def settings_section(settings: Mapping[str, object], *, heading: str = "Settings
     """Names and values, folded away; serves versions too."""
     rows: tuple[tuple[Cell, ...], ...] = tuple((name, _cell(value)) for name, value in settings.items())
     return Section(heading, tables=(Table((Column("Name"), Column("Value", "code")), rows),), folded=True)
+
+
+def _rounded(share: float) -> float | None:
+    return round(share, 4) if math.isfinite(share) else None
 
 
 def _padded(shares: Sequence[float], count: int) -> tuple[float | None, ...]:

@@ -20,12 +20,12 @@ from .figure import (
     new_figure,
     panel,
     save,
-    shortened,
     write_inches,
     write_title,
 )
 from .legend import Legend
 from .palette import colour
+from .short_names import distinct_names
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -126,10 +126,11 @@ def _slide_colours(count: int) -> Array:
 def _slide_key(figure: Figure, at: tuple[float, float], *, names: Sequence[str], rgb: Array) -> None:
     from matplotlib.colors import to_hex
 
+    short = distinct_names(names, 24)
     for i, name in enumerate(names[:MAX_SLIDES_NAMED]):
         top = at[1] + 0.25 * i
         draw_swatch(figure, at[0], top, (0.13, 0.13), colour=to_hex(rgb[i]))
-        write_inches(figure, at[0] + 0.21, top + 0.06, shortened(name, 24), fontsize=8.5, va="center")
+        write_inches(figure, at[0] + 0.21, top + 0.06, short[name], fontsize=8.5, va="center")
     if len(names) > MAX_SLIDES_NAMED:
         rest = f"and {len(names) - MAX_SLIDES_NAMED} more slides"
         write_inches(figure, at[0] + 0.21, at[1] + 0.25 * MAX_SLIDES_NAMED, rest, fontsize=8.5, color=QUIET_INK)

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import shlex
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from ...stores.frame import Array
-from ...stores.receipts import Ledger
-from ..pipeline.documents import read_run, rejected_rows
+from ...stores.remote import ObjectPath
+from ..pipeline.documents import read_run
 from ..pipeline.job import Job
+from ..pipeline.outputs import SUMMARY, list_name
 from ..pipeline.unit import Unit
 from ..show import run_sections
-from ..show.page import Image, Section
+from ..show.page import Column, Image, Link, Section, Table
+from ..show.spreadsheet import Cell
 from .checkpoints import ModelRecord, find_record
-from .convert.geometry import PYRAMID
-from .convert.loss import losses
+from .left_out import lost_sections, rejected_sections
+from .mask_sheets import mask_sections, shares_of
 
 RUN_FILE = "run.yaml"
 """What the runtime leaves in OUT, for `--config`."""
+MAX_LINKED = 60
+"""Images whose outlines the report links, at most."""
 Trained = tuple[str, str, type[ModelRecord]]
 """A model's name, the title of its training in the report, and the type of its record."""
 AUTOENCODER: Trained = ("autoencoder", "autoencoder", ModelRecord)
@@ -47,34 +52,35 @@ def facts_of(job: Job[Any], *, tiles: int, rejected: int, clusters: int = 0) -> 
     return (*facts, ("patch, stride", f"{sides}, {job.settings.step} {job.modality.cell}"))
 
 
-def slide_rows(job: Job[Any], counts: Array) -> list[run_sections.SlideRow]:
+def slide_rows(job: Job[Any], counts: Array | None = None) -> list[run_sections.SlideRow]:
+    """A row of every image; `counts` are its tiles (cluster, image), None in runs without tiles."""
     rows = []
     for i, (slide, record) in enumerate(job.slides.items()):
-        receipt = Ledger(job.folder.out, PYRAMID, job.ledger_key(PYRAMID, slide)).find(f"{slide}/{PYRAMID}")
-        share = float(receipt.facts["tissue_share"]) if receipt else float("nan")
-        total = int(counts[:, i].sum())
-        shares = tuple(counts[:, i] / total) if total else ()
-        rows.append(run_sections.SlideRow(record.name, slide, record.spacing[0], record.shape, share, total, shares))
+        parts = shares_of(job, slide)
+        total = None if counts is None else int(counts[:, i].sum())
+        shares = tuple(counts[:, i] / total) if counts is not None and total else ()
+        spacing = (
+            record.spacing[0] if len(set(record.spacing)) == 1 else " × ".join(f"{s:g}" for s in record.spacing[::-1])
+        )
+        tissue, unreadable, absent = (parts.get(name, float("nan")) for name in ("tissue", "unreadable", "absent"))
+        row = run_sections.SlideRow(
+            record.name, slide, spacing, record.shape, tissue, total, shares, unreadable, absent
+        )
+        rows.append(row)
     return rows
 
 
 def closing_sections(job: Job[Any], unit: Unit, *, training: Path | None) -> list[Section]:
-    """The closing sections of every report on slides or volumes: lost tiles, and those of `run_closing_sections`."""
-    lost = [(job.slides[image].name, text) for image, text in losses(job).items()]
-    lost_sections = [run_sections.lost_section(lost)] if lost else []
-    return [*lost_sections, *run_closing_sections(job, unit, training=training)]
-
-
-def run_closing_sections(job: Job[Any], unit: Unit, *, training: Path | None) -> list[Section]:
-    """The closing sections of every report: rejected images, times, training curves, settings, versions.
+    """The closing sections of every report: masks, lost and rejected images, times, training curves, this run, settings.
 
     `unit` is the report's own unit; its step is left out of the times, as its duration is not known yet.
     """
     run = read_run(job.folder)
     figures = (Image(training, "Losses over training steps"),) if training else ()
-    rejected = rejected_rows(job.folder)
     return [
-        *([run_sections.rejected_section(rejected)] if rejected else []),
+        *mask_sections(job),
+        *lost_sections(job),
+        *rejected_sections(job),
         run_sections.times_section(stage_times(job, unfinished=unit.step)),
         *([Section("Training", figures=figures, folded=True)] if figures else []),
         origin_section(job),
@@ -84,23 +90,40 @@ def run_closing_sections(job: Job[Any], unit: Unit, *, training: Path | None) ->
 
 
 def origin_section(job: Job[Any]) -> Section:
-    """When and by what the report was made, and how the run is made again."""
+    """When and by what the report was made, how the run is made again and looked at, and links to its files."""
     run = read_run(job.folder)
     made = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    lines = [
+    text = (
         f"Report of {made}, by tile-engine {run.tile_engine} on Python {run.versions.get('python', 'unknown')}; seed "
         f"{run.settings['seed']}, {run.settings['threads']} threads, device {run.settings['device']}."
-    ]
-    folders = {
-        job.folder.out: "the folder of this report",
-        job.folder.out.parent: "the folder above that of this report",
-    }
-    for folder, where in folders.items():
+    )
+    here, above = "the folder of this report", "the folder above that of this report"
+    rows: list[tuple[Cell, ...]] = []
+    for folder, where in ((job.folder.out, here), (job.folder.out.parent, above)):
         if (folder / RUN_FILE).exists():
             command = f"tile-engine run {job.pipeline.command.name} --config {RUN_FILE} --out NEW"
-            lines.append(f"The same run again, from {where}: {command}. {RUN_FILE} holds the images and settings.")
+            rows.append((f"The same run again; {RUN_FILE} holds the images and settings", where, command))
             break
-    return Section("This run", tuple(lines))
+    if not isinstance(job.folder.out, ObjectPath):  # the viewer shows folders of a machine
+        command = f"tile-engine view {shlex.quote(job.folder.out.name)}"
+        rows.append(("Its results at every magnification", above, command))
+    columns = (Column("To see"), Column("From"), Column("Command", "code"))
+    return Section(
+        "This run", (text,), links=tuple(links_of(job)), tables=(Table(columns, tuple(rows)),) if rows else ()
+    )
+
+
+def links_of(job: Job[Any]) -> Iterator[Link]:
+    """Links to the lists beside the report, and to the outlines of the first images for QuPath."""
+    out, plural = job.folder.out, job.modality.plural
+    yield Link(out / list_name(job.folder.images), f"{list_name(job.folder.images)}: all {plural}, used or rejected")
+    yield Link(out / SUMMARY, f"{SUMMARY}: the head of this page as text")
+    images = list(job.slides.items())
+    for number, (image, record) in enumerate(images[:MAX_LINKED], 1):
+        path = out / "maps" / f"{image}.geojson"
+        if path.exists():
+            more = f" (maps/ has those of {len(images) - number:,} more)" if number == MAX_LINKED < len(images) else ""
+            yield Link(path, f"{path.name}: outlines of {record.name} for QuPath{more}")
 
 
 def stage_times(job: Job[Any], *, unfinished: str) -> list[run_sections.StageTime]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 
@@ -23,6 +22,7 @@ from ..pipeline.unit import Outcome, Unit
 from ..show.page import Section
 from ..steps.settings import PatchSettings
 from .apply import looked_at
+from .layouts import NO_LAYOUT, add_layout
 from .sample.balance import balance
 
 MAX_TABLE_ROWS = 2_000_000
@@ -32,10 +32,6 @@ COLUMNS = "_index|slide|plane|row|column|[zyx](_um)?|site|subject"
 """Pattern of the table's columns; a label and its fields add more columns."""
 UMAP_SAMPLE = 4_000
 """Tiles that the UMAP is fitted on; all other tiles are projected into it."""
-
-
-NO_LAYOUT = "none"
-"""Method of a layout that was not wanted, or that too few tiles allow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +110,7 @@ def write_tile_table(
     if layout is None:
         with outcome.clock("compute"):
             layout = layout_of(job, embedding, counts)
-    if layout.method != NO_LAYOUT:
-        rows.obsm["X_umap"] = layout.coordinates
+    add_layout(rows, layout.coordinates, layout.method)
     rows.uns["tile_engine"] = {
         "patch_um": job.settings.side * job.spacing,
         "stride_um": job.settings.step * job.spacing,
@@ -136,11 +131,6 @@ def tile_columns(
     row_counts = balance([looked_at(job, s) for s in slides], [""] * len(slides), MAX_TABLE_ROWS)
     parts = [tiles_of(job, s, field, most=n, label=label) for s, n in zip(slides, row_counts, strict=True)]
     return {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}, [len(p["x"]) for p in parts]
-
-
-def method_of(table: Any) -> str:
-    """The method that placed a table's tiles in the plane."""
-    return str(table.uns["tile_engine"]["umap"])
 
 
 def sampled_note(job: Job[PatchSettings]) -> str:

@@ -15,26 +15,27 @@ from ...stores.frame import Array
 from ...stores.tables import read_table
 from ..pipeline.documents import read_rejected, read_run
 from ..pipeline.job import Job
-from ..pipeline.outputs import REPORT, pictures
+from ..pipeline.outputs import pictures, report_files
 from ..pipeline.step import Step, once
 from ..pipeline.unit import Outcome, Unit
 from ..show import run_sections
 from ..show.page import Image, ReportPage, Section
-from ..show.report import write_report
 from ..show.tile_plane import TilePoints, plane_caption, umap_plot
 from ..show.training_curves import training_curves
+from .layouts import layout_in
 from .report import AUTOENCODER, closing_sections, facts_of, histories_of, name_of, slide_rows
+from .report_files import write_report_files
 from .settings import PatchSettings
-from .table import method_of, sampled_section
+from .table import sampled_section
 
 Sections = Callable[[Job[Any], Any], Sequence[Section]]
 """(job, table of tiles as AnnData) -> the sections that a run adds to its report."""
 
 
-def report_step(subtitle: str, sections: Sections = lambda job, table: ()) -> Step:
-    """The step that writes the report of a run with a table of tiles; `sections` come first."""
+def report_step(subtitle: str, images: str, sections: Sections = lambda job, table: ()) -> Step:
+    """The step that writes the report of a run on `images` with a table of tiles; `sections` come first."""
     execute = partial(write_tile_report, subtitle=subtitle, sections=sections)
-    return Step("report", "report", execute, once, outputs=(REPORT, *pictures("umap", "training")))
+    return Step("report", "report", execute, once, outputs=(*report_files(images), *pictures("umap", "training")))
 
 
 def write_tile_report(job: Job[PatchSettings], unit: Unit, *, subtitle: str, sections: Sections) -> Outcome:
@@ -46,18 +47,18 @@ def write_tile_report(job: Job[PatchSettings], unit: Unit, *, subtitle: str, sec
         paths = _pictures(job, table)
         page = _page(job, unit, table, paths=paths, subtitle=subtitle, sections=sections(job, table))
     with outcome.clock("write"):
-        paths["report"] = write_report(job.folder.report, page)
-    outcome.files += [written(path) for path in paths.values()]
+        files = write_report_files(job, page, counts=_tile_counts(job, table))
+    outcome.files += [written(path) for path in (*paths.values(), *files)]
     return outcome
 
 
 def _pictures(job: Job[PatchSettings], table: Any) -> dict[str, Path]:
     """Draw the UMAP, if the table has one, and the training curves, if there are any."""
     maps, paths = job.folder.out / "maps", {}
-    if "X_umap" in table.obsm:
+    if found := layout_in(table):
         owner = _owners(table)
         names = tuple(r.name for r in job.slides.values())
-        points = TilePoints(np.asarray(table.obsm["X_umap"]), np.zeros(len(owner), int), owner, names, method_of(table))
+        points = TilePoints(found[0], np.zeros(len(owner), int), owner, names, found[1])
         paths["umap"] = umap_plot(maps / "umap.png", points, seed=job.settings.seed)
     if histories := histories_of(job, [AUTOENCODER]):
         paths["training"] = training_curves(maps / "training.png", histories)
@@ -74,11 +75,10 @@ def _page(
     sections: Sequence[Section],
 ) -> ReportPage:
     run, tiles = read_run(job.folder), len(table.obs)
-    counts = np.bincount(_owners(table), minlength=len(job.slides))[None]
-    rows = [replace(row, shares=()) for row in slide_rows(job, counts)]
+    rows = [replace(row, shares=()) for row in slide_rows(job, _tile_counts(job, table))]
     body = [*sections, *sampled_section(job)]
-    if "umap" in paths:
-        caption = plane_caption(method_of(table))
+    if found := layout_in(table):
+        caption = plane_caption(found[1])
         body.append(Section("Tiles in the plane", figures=(Image(paths["umap"], caption),)))
     body.append(run_sections.slides_section(rows, noun=job.modality.name))
     body += closing_sections(job, unit, training=paths.get("training"))
@@ -89,6 +89,11 @@ def _page(
         sections=tuple(body),
         footer=f"tile-engine {run.tile_engine}.",
     )
+
+
+def _tile_counts(job: Job[PatchSettings], table: Any) -> Array:
+    """The table's tiles of each image, int64 (1, image)."""
+    return np.bincount(_owners(table), minlength=len(job.slides))[None]
 
 
 def _owners(table: Any) -> Array:

@@ -12,7 +12,7 @@ from ...stores.frame import Array
 from ...stores.tables import read_table
 from ..pipeline.job import Job
 from ..show.tile_plane import PLACED_BY
-from ..steps.table import NO_LAYOUT, method_of
+from ..steps.layouts import layout_in
 from .answers import Answer
 from .viewer import Viewer
 
@@ -44,11 +44,10 @@ def _encoded(job: Job[Any]) -> bytes:
         raise CorruptError(f"{job.folder.table} holds no table yet: run the same command again.")
     table = read_table(job.folder.table)
     rows = np.random.default_rng(job.settings.seed).permutation(len(table.obs))[:MAX_POINTS]
-    method = method_of(table)
-    if method == NO_LAYOUT:
-        method, places = "pca", _components(np.asarray(table.X), rows)
+    if found := layout_in(table):
+        places, method = found[0].astype(np.float32)[rows], found[1]
     else:
-        places = np.asarray(table.obsm["X_umap"], np.float32)[rows]
+        method, places = "pca", _components(np.asarray(table.X), rows)
     finite = np.isfinite(places).all(1)
     rows, places = rows[finite], places[finite]
     numbers = {image: number for number, image in enumerate(job.slides)}

@@ -15,12 +15,12 @@ from ...pipeline.documents import read_document, read_run, rejected_rows
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
 from ...show.page import Caution, Column, Image, ReportPage, Section, Table
-from ...show.report import write_report
 from ...show.score_histogram import score_histogram
 from ...show.spreadsheet import Cell
 from ...show.training_curves import training_curves
 from ...steps.checkpoints import ModelRecord
-from ...steps.report import histories_of, name_of, run_closing_sections
+from ...steps.report import closing_sections, histories_of, name_of
+from ...steps.report_files import write_report_files
 from .documents import EVALUATION, Evaluation, Score
 from .evaluate import Judged, judged_of
 from .medium import Figure, Medium
@@ -56,8 +56,8 @@ def write_page(job: Job[Any], unit: Unit, *, medium: Medium) -> Outcome:
         **galleries,
     }
     with outcome.clock("write"):
-        report = write_report(job.folder.report, _Page(medium, document, figures).page(job, unit))
-    outcome.files += [written(path) for path in (*(figure.path for figure in figures.values()), report)]
+        files = write_report_files(job, _Page(medium, document, figures).page(job, unit))
+    outcome.files += [written(path) for path in (*(figure.path for figure in figures.values()), *files)]
     return outcome
 
 
@@ -109,7 +109,7 @@ class _Page:
                 ),
                 tables=(_tone_table(document),),
             ),
-            *run_closing_sections(job, unit, training=self.figures["training"].path),
+            *closing_sections(job, unit, training=self.figures["training"].path),
         ]
         return ReportPage(
             title=f"Anomalies: {name_of(job)}",

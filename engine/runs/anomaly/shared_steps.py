@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from ...pipeline.outputs import REPORT, Output, document, model, pictures, table
+from ...pipeline.outputs import Output, document, model, pictures, report_files, table
 from ...pipeline.step import Step, all_columns, gang, once
 from .evaluate import write_evaluation
 from .medium import PART, Medium
@@ -78,5 +78,12 @@ def map_steps(medium: Medium, *galleries: str) -> tuple[Step, ...]:
             columns=all_columns,
             outputs=(table(medium.name),),
         ),
-        Step("report", "report", partial(write_page, medium=medium), once, outputs=(REPORT, *drawn), reads="image"),
+        Step(
+            "report",
+            "report",
+            partial(write_page, medium=medium),
+            once,
+            outputs=(*report_files(medium.name), *drawn),
+            reads="image",
+        ),
     )

@@ -28,7 +28,7 @@ COMMAND = Command(
 
 
 def pipeline(variant: Variant, modality: Modality) -> Pipeline:
-    from ...pipeline.outputs import REPORT, Output, document, pictures, table
+    from ...pipeline.outputs import Output, document, pictures, report_files, table
     from ...pipeline.spec import Pipeline
     from ...pipeline.step import Step, all_columns, once, per_image
     from ...steps.films.convert import film_steps
@@ -84,7 +84,7 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
                     "report",
                     write_page,
                     once,
-                    outputs=(REPORT, *pictures("training", "curves", "lowest", "highest")),
+                    outputs=(*report_files(modality.name), *pictures("training", "curves", "lowest", "highest")),
                 ),
             ),
         },

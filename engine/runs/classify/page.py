@@ -16,11 +16,11 @@ from ...pipeline.unit import Outcome, Unit
 from ...show.classifier_curves import classifier_curves
 from ...show.film_gallery import ShownFilm, film_gallery
 from ...show.page import Image, ReportPage, Section
-from ...show.report import write_report
 from ...show.training_curves import training_curves
 from ...steps.checkpoints import read_record
 from ...steps.films.layout import IMAGES
-from ...steps.report import histories_of, name_of, run_closing_sections
+from ...steps.report import closing_sections, histories_of, name_of
+from ...steps.report_files import write_report_files
 from .cautions import cautions_of
 from .cohort import FilmCohort, cohort_of
 from .documents import EVALUATION, ClassifierRecord, Evaluation, Folds, PretrainedRecord
@@ -66,8 +66,8 @@ def write_page(job: Job[JudgedFilmSettings], unit: Unit) -> Outcome:
         pictures["curves"] = _curves(maps / "curves.png", judged, folds)
         pictures |= _galleries(job, cohort, judgement)
     with outcome.clock("write"):
-        pictures["report"] = write_report(job.folder.report, _page(job, unit, pictures, document))
-    outcome.files += [written(path) for path in pictures.values()]
+        files = write_report_files(job, _page(job, unit, pictures, document))
+    outcome.files += [written(path) for path in (*pictures.values(), *files)]
     return outcome
 
 
@@ -155,7 +155,7 @@ def _page(job: Job[JudgedFilmSettings], unit: Unit, pictures: Pictures, document
         cautions=tuple(cautions_of(document)),
         sections=(
             *_sections(pictures, document, folds),
-            *run_closing_sections(job, unit, training=pictures["training"]),
+            *closing_sections(job, unit, training=pictures["training"]),
         ),
         footer=f"tile-engine {run.tile_engine}. Names, dates and numbers of patients in the files were not kept.",
     )

@@ -54,7 +54,7 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
 def _tissue(variant: Variant, modality: Modality) -> Pipeline:
     from functools import partial
 
-    from ...pipeline.outputs import GROUPS, INDEX, REPORT, document, file, label, pictures, samples, table
+    from ...pipeline.outputs import GROUPS, INDEX, document, file, label, pictures, report_files, samples, table
     from ...pipeline.spec import Apart, Pipeline
     from ...pipeline.step import Step, all_columns, once, per_image
     from ...steps import convert
@@ -178,7 +178,7 @@ def _tissue(variant: Variant, modality: Modality) -> Pipeline:
                     write_page,
                     once,
                     columns=lambda settings: COLUMNS_OF_COHORT,
-                    outputs=(REPORT, file("summary.md"), file("slides.csv"), *pictures("gallery", "umap", "slides")),
+                    outputs=(*report_files(modality.name), *pictures("gallery", "umap", "slides")),
                 ),
             ),
         },

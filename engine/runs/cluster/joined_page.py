@@ -52,6 +52,7 @@ def write_joined_page(out: Path, stains: StainRuns, jobs: Mapping[str, Job[Any]]
             *(_section(out, run, jobs.get(run.folder), images) for run in stains.runs),
         ),
         footer=f"tile-engine {VERSION}.",
+        names=tuple(slide.name for run in stains.runs for slide in run.slides.values()),
     )
     write_report(out / "report.html", page)
 

@@ -11,7 +11,8 @@ from ...pipeline.documents import Document, JsonNumber, read_document
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
 from ...steps.checkpoints import write_document
-from ...steps.table import CELL, NO_LAYOUT, Layout, layout_of, tile_columns
+from ...steps.layouts import NO_LAYOUT
+from ...steps.table import CELL, Layout, layout_of, tile_columns
 from .settings import ClusterSettings
 from .tree import clusters_document
 

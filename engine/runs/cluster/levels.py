@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,9 @@ from ....stores.frame import Array
 from ....stores.image import StoredImage
 from ...pipeline.documents import read_document
 from ...pipeline.job import Job
-from ...show.levels import LevelMap, LevelsView, level_map, plane_map
-from ...steps.table import method_of
+from ...show.levels import MAX_LEVEL_MAPS, LevelMap, LevelsView, level_map, plane_map
+from ...show.short_names import distinct_names
+from ...steps.layouts import layout_in
 from .documents import VALIDITY, Clusters, Validity
 from .gallery import GalleryTiles
 from .nearest import tree_centres
@@ -31,6 +33,8 @@ def levels_view(job: Job[ClusterSettings], shown: ShownClusters, table: Any, til
     numbering = numbering_of(job, document)
     names, colours = names_and_colours(numbering, job.settings)
     in_tree = {number: i for i, number in enumerate(numbering.numbers, 1)}
+    mapped, beyond = list(job.slides)[:MAX_LEVEL_MAPS], list(job.slides)[MAX_LEVEL_MAPS:]
+    short = distinct_names(record.name for record in job.slides.values())
     return LevelsView(
         parents=document.parents,
         labels=numbering.numbers,
@@ -40,18 +44,20 @@ def levels_view(job: Job[ClusterSettings], shown: ShownClusters, table: Any, til
         shown=shown.level,
         recommended=0 if validity.k == 1 else document.recommended,
         reproducible=validity.passing,
-        maps=tuple(_map(job, document, slide, numbers) for slide in job.slides),
-        plane=plane_map(np.asarray(table.obsm["X_umap"]), of_rows, method_of(table))
-        if "X_umap" in table.obsm
-        else None,
+        maps=tuple(_map(job, document, slide, numbers, short[job.slides[slide].name]) for slide in mapped),
+        plane=plane_map(found[0], of_rows, found[1]) if (found := layout_in(table)) else None,
         patches=patch_sheet(job, document, tiles) if len(table) else None,
         centres=tree_centres(job, document),
+        beyond=len(beyond),
+        tiles_beyond=tuple(np.sum([document.slides[slide] for slide in beyond], 0).tolist()) if beyond else (),
     )
 
 
-def _map(job: Job[ClusterSettings], document: Clusters, slide: str, numbers: Array) -> LevelMap:
+def _map(job: Job[ClusterSettings], document: Clusters, slide: str, numbers: Array, short: str) -> LevelMap:
     stored = StoredImage.open(job.folder.layer(slide, "assignment"))
     fine = numbers[stored.read(stored.frames[0].box)[0]]
     if fine.ndim == 3:
         fine = fine[int(np.argmax(fine.any((1, 2)).cumsum() > fine.any((1, 2)).sum() // 2))][::-1]
-    return level_map(job.slides[slide].name, fine, document.slides[slide], len(job.slides))
+    name = job.slides[slide].name
+    found = level_map(name, fine, document.slides[slide], len(job.slides))
+    return found if short == name else replace(found, short=short)

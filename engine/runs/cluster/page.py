@@ -22,15 +22,13 @@ from ...show.nearest_section import nearest_section
 from ...show.page import Caution, Image, ReportPage, Section
 from ...show.palette import chosen_colours
 from ...show.patch_gallery import PatchKinds, patch_gallery
-from ...show.report import write_report
-from ...show.run_sections import list_of_slides
-from ...show.spreadsheet import write_csv
-from ...show.summary import write_summary
 from ...show.tile_plane import TilePoints, plane_caption, umap_plot
 from ...steps.checkpoints import find_record, read_record
+from ...steps.layouts import layout_in
 from ...steps.normalization import target_of
 from ...steps.report import closing_sections, facts_of, name_of, slide_rows
-from ...steps.table import method_of, sampled_section
+from ...steps.report_files import write_report_files
+from ...steps.table import sampled_section
 from .cohort import cohort_sections
 from .comparison import comparison_sections
 from .curves import curves_of, scores_of
@@ -67,11 +65,8 @@ def write_page(job: Job[ClusterSettings], unit: Unit) -> Outcome:
         page = replace(
             report_page(job, unit, shown=shown, pictures=pictures), levels=levels_view(job, shown, table, tiles)
         )
-        pictures["report"] = write_report(job.folder.report, page)
-        pictures["summary"] = write_summary(job.folder.out / "summary.md", page, job.folder.report.name)
-        rows = list_of_slides(slide_rows(job, counts_of(job, shown)), rejected_rows(job.folder), legend=shown.legend)
-        pictures["list"] = write_csv(job.folder.out / "slides.csv", rows)
-    outcome.files += [written(path) for path in pictures.values()]
+        files = write_report_files(job, page, counts=counts_of(job, shown), legend=shown.legend)
+    outcome.files += [written(path) for path in (*pictures.values(), *files)]
     return outcome
 
 
@@ -81,10 +76,10 @@ def _pictures(
     maps, legend = job.folder.out / "maps", shown.legend
     names = [r.name for r in job.slides.values()]
     pictures = {"gallery": patch_gallery(maps / "gallery.png", patches, legend=legend, spacing=job.spacing)}
-    if "X_umap" in table.obsm:
+    if found := layout_in(table):
         slide = table.obs["slide"].cat.codes.to_numpy()
         cluster = table.obs["cluster"].astype(int).to_numpy()
-        points = TilePoints(np.asarray(table.obsm["X_umap"]), cluster, slide, tuple(names), method_of(table))
+        points = TilePoints(found[0], cluster, slide, tuple(names), found[1])
         pictures["umap"] = umap_plot(maps / "umap.png", points, legend=legend, seed=job.settings.seed)
     counts = counts_of(job, shown)
     pictures["slides"] = cluster_by_slide(maps / "slides.png", counts, names=names, legend=legend)

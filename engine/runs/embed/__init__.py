@@ -59,14 +59,16 @@ def _tiles(variant: Variant, modality: Modality) -> Pipeline:
             "apply": (tiles_step("embedding"), layers_step("embedding")),
             "map": (
                 table_step("embedding"),
-                report_step("Every tile as a vector: tables/tiles.zarr, and layers/embedding of each image."),
+                report_step(
+                    "Every tile as a vector: tables/tiles.zarr, and layers/embedding of each image.", modality.name
+                ),
             ),
         },
     )
 
 
 def _volumes(variant: Variant, modality: Modality) -> Pipeline:
-    from ...pipeline.outputs import INDEX, REPORT, document, model, pictures, samples, table
+    from ...pipeline.outputs import INDEX, document, model, pictures, report_files, samples, table
     from ...pipeline.spec import Pipeline
     from ...pipeline.step import Step, all_columns, gang, once
     from ...steps import convert
@@ -152,7 +154,10 @@ def _volumes(variant: Variant, modality: Modality) -> Pipeline:
                     "report",
                     write_page,
                     once,
-                    outputs=(REPORT, *pictures("umap", "tsne", "reconstructions", "training")),
+                    outputs=(
+                        *report_files(modality.name),
+                        *pictures("umap", "tsne", "pca", "reconstructions", "training"),
+                    ),
                 ),
             ),
         },

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +16,21 @@ from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
 from ...show.page import Caution, Column, Image, ReportPage, Section, Table
 from ...show.reconstructions import ReconstructedVolume, draw_reconstructions
-from ...show.report import write_report
 from ...show.training_curves import training_curves
 from ...show.volume_plane import volume_plane
 from ...steps.covariates import covariates
+from ...steps.layouts import NO_LAYOUT, layout_in
 from ...steps.report import closing_sections, histories_of, name_of
+from ...steps.report_files import write_report_files
 from ...steps.volumes.dataset import Volumes, grid_of
 from ...steps.volumes.encode import ENCODED, embeddings, errors
 from ...steps.volumes.networks import NetworkRecord, load_network, model_name
+from ...steps.volumes.plane_columns import plane_columns
 from .documents import EVALUATION, Evaluation, Figure
 from .evaluate import COMPONENTS, RAW, best
 from .folds import trainings
 from .settings import EmbedSettings
+from .table import OWN_COLUMNS
 
 SHOWN = 6
 """Number of volumes whose reconstructions are shown."""
@@ -41,20 +44,16 @@ def write_page(job: Job[EmbedSettings], unit: Unit) -> Outcome:
         table = read_table(job.folder.out / "tables" / "volumes.zarr")
     pictures: dict[str, Path] = {}
     with outcome.clock("compute"):
-        groups = {
-            "label": table.obs["label"].astype(str).to_numpy(),
-            "site": table.obs["site"].astype(str).to_numpy(),
-        }
+        columns, more = plane_columns(table, (name for name in table.obs if name not in OWN_COLUMNS))
         for kind in ("tsne", "umap"):
-            if f"X_{kind}" in table.obsm:
-                xy = np.asarray(table.obsm[f"X_{kind}"])
-                title = PLANES[table.uns["tile_engine"][kind]]
-                pictures[kind] = volume_plane(maps / f"{kind}.png", xy, groups, title=title)
+            places, method = layout_in(table, kind) or (None, NO_LAYOUT)
+            if places is not None and method not in pictures:  # of few volumes both are principal components
+                pictures[method] = volume_plane(maps / f"{method}.png", places, columns, title=PLANES[method])
         pictures["reconstructions"] = _panels(job, maps / "reconstructions.png")
         pictures["training"] = training_curves(maps / "training.png", _histories(job))
     with outcome.clock("write"):
-        pictures["report"] = write_report(job.folder.report, _page(job, unit, pictures))
-    outcome.files += [written(path) for path in pictures.values()]
+        files = write_report_files(job, _page(job, unit, pictures, more))
+    outcome.files += [written(path) for path in (*pictures.values(), *files)]
     return outcome
 
 
@@ -88,7 +87,7 @@ def _histories(job: Job[EmbedSettings]) -> list[dict[str, Any]]:
     return histories_of(job, [(name, name, NetworkRecord) for name in names])
 
 
-def _page(job: Job[EmbedSettings], unit: Unit, pictures: dict[str, Path]) -> ReportPage:
+def _page(job: Job[EmbedSettings], unit: Unit, pictures: dict[str, Path], more: Sequence[str]) -> ReportPage:
     run, document = read_run(job.folder), read_document(job.folder, EVALUATION, Evaluation)
     rejected = rejected_rows(job.folder)
     what, grid = covariates(job), grid_of(job)
@@ -105,8 +104,9 @@ def _page(job: Job[EmbedSettings], unit: Unit, pictures: dict[str, Path]) -> Rep
         ),
         ("embedding", f"{embeddings(job, best(job)).shape[1]} numbers"),
     )
-    planes = tuple(Image(pictures[k]) for k in ("tsne", "umap") if k in pictures)
-    body = [Section("Volumes in the plane", figures=planes)] if planes else []
+    planes = tuple(Image(pictures[method], title) for method, title in PLANES.items() if method in pictures)
+    text = (f"Columns of the list that are not drawn: {', '.join(more)}.",) if more else ()
+    body = [Section("Volumes in the plane", text, figures=planes)] if planes else []
     body += [
         Section(
             "Evaluation of the embeddings",

@@ -12,6 +12,7 @@ from ....stores.lists.cells import read_numbers
 from ....stores.tables import write_table
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
+from ...steps.layouts import NO_LAYOUT, add_layout
 from ...steps.volumes.encode import embeddings, errors
 from .evaluate import best
 from .settings import EmbedSettings
@@ -19,6 +20,8 @@ from .settings import EmbedSettings
 NAME = re.compile(r"-?0[0-9]+.*")
 """Texts that are names although they look like numbers."""
 MOST_TSNE = 5_000
+OWN_COLUMNS = ("id", "name", "subject", "rmse")
+"""Columns of the table that are not of the list, or name a volume."""
 
 
 def write_volume_table(job: Job[EmbedSettings], unit: Unit) -> Outcome:
@@ -48,15 +51,16 @@ def write_volume_table(job: Job[EmbedSettings], unit: Unit) -> Outcome:
     )
     columns |= {name: column([r.columns.get(name, "").strip() for r in records]) for name in list_columns}
     table = anndata.AnnData(X=values, obs=pd.DataFrame(columns, index=[r.id for r in records]))
-    method = tsne_method = "none"
+    method = tsne_method = NO_LAYOUT
     with outcome.clock("compute"):
         if job.settings.umap and len(values) > 2:
             projection = fit_umap(values, seed=job.settings.seed)
-            table.obsm["X_umap"] = embed_points(values, projection)
             method = projection.method
+            add_layout(table, embed_points(values, projection), method)
             if len(values) <= MOST_TSNE:
                 plane = tsne(values, seed=job.settings.seed)
-                table.obsm["X_tsne"], tsne_method = plane.xy_N2, plane.method
+                tsne_method = plane.method
+                add_layout(table, plane.xy_N2, tsne_method)
     table.uns["tile_engine"] = {"network": network, "umap": method, "tsne": tsne_method}
     with outcome.clock("write"):
         outcome.files += write_table(job.folder.out / "tables" / "volumes.zarr", table)

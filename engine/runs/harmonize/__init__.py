@@ -25,7 +25,7 @@ COMMAND = Command(
 
 
 def pipeline(variant: Variant, modality: Modality) -> Pipeline:
-    from ...pipeline.outputs import GROUPS, REPORT, document, model, pictures
+    from ...pipeline.outputs import GROUPS, document, model, pictures, report_files
     from ...pipeline.spec import Pipeline
     from ...pipeline.step import Step, per_image
     from ...steps import convert
@@ -95,7 +95,7 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
                     "report",
                     "report",
                     write_page,
-                    outputs=(REPORT, *pictures("versions", "training")),
+                    outputs=(*report_files(modality.name), *pictures("versions", "training")),
                 ),
             ),
         },

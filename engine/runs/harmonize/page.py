@@ -16,11 +16,11 @@ from ...pipeline.documents import read_document, read_run, rejected_rows
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
 from ...show.page import Caution, Column, Image, ReportPage, Section, Table
-from ...show.report import write_report
 from ...show.training_curves import training_curves
 from ...show.version_panels import ShownVersion, draw_versions
 from ...steps.checkpoints import find_record, read_record
 from ...steps.report import closing_sections, name_of
+from ...steps.report_files import write_report_files
 from ...steps.version_names import version_name
 from .check import uneven_spacing
 from .documents import JUDGEMENT, GanRecord, JudgementDocument, LightRecord
@@ -53,8 +53,8 @@ def write_page(job: Job[HarmonizeSettings], unit: Unit) -> Outcome:
             "training": training_curves(maps / "training.png", _histories(job)),
         }
     with outcome.clock("write"):
-        pictures["report"] = write_report(job.folder.report, _page(job, unit, pictures, missing))
-    outcome.files += [written(path) for path in pictures.values()]
+        files = write_report_files(job, _page(job, unit, pictures, missing))
+    outcome.files += [written(path) for path in (*pictures.values(), *files)]
     return outcome
 
 

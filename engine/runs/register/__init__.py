@@ -24,7 +24,7 @@ COMMAND = Command(
 def pipeline(variant: Variant, modality: Modality) -> Pipeline:
     from dataclasses import replace
 
-    from ...pipeline.outputs import REPORT, Output, document, table
+    from ...pipeline.outputs import Output, document, report_files, table
     from ...pipeline.spec import Pipeline
     from ...pipeline.step import Step, all_columns, once
     from ...steps import convert
@@ -68,7 +68,7 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
                     write_page,
                     once,
                     columns=all_columns,
-                    outputs=(REPORT, Output("maps/pairs", r"[^/]+\.png")),
+                    outputs=(*report_files(modality.name), Output("maps/pairs", r"[^/]+\.png")),
                     cohort=True,
                 ),
             ),

@@ -17,9 +17,9 @@ from ...pipeline.documents import read_document, read_rejected, read_run
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
 from ...show.page import Caution, Image, ReportPage, Section
-from ...show.report import write_report
 from ...show.section_overlay import SectionPair, draw_section_pair
 from ...steps.report import closing_sections, name_of
+from ...steps.report_files import write_report_files
 from ...steps.sections.documents import PairRecord
 from .documents import EVALUATION, Evaluation
 from .page_tables import blocks_table, landmarks_table, pairs_table, stages_table
@@ -45,7 +45,7 @@ def write_page(job: Job[RegisterSettings], unit: Unit) -> Outcome:
             drawn[key] = draw_section_pair(path, picture)
     with outcome.clock("write"):
         page = _page(job, unit, pairs, drawn)
-        outcome.files += [written(path) for path in (*drawn.values(), write_report(job.folder.report, page))]
+        outcome.files += [written(path) for path in (*drawn.values(), *write_report_files(job, page))]
     return outcome
 
 

@@ -30,7 +30,7 @@ def pipeline(variant: Variant, modality: Modality) -> Pipeline:
 
 
 def _volumes(variant: Variant, modality: Modality) -> Pipeline:
-    from ...pipeline.outputs import REPORT, document, layer, model, pictures, samples, table
+    from ...pipeline.outputs import document, layer, model, pictures, report_files, samples, table
     from ...pipeline.spec import Pipeline
     from ...pipeline.step import Step, all_columns, once, per_image
     from ...steps import convert
@@ -117,7 +117,7 @@ def _volumes(variant: Variant, modality: Modality) -> Pipeline:
                     "report",
                     partial(write_page, panels=volume_panels, **named),
                     once,
-                    outputs=(REPORT, *pictures("training", "evidence", "deletion")),
+                    outputs=(*report_files(modality.name), *pictures("training", "evidence", "deletion")),
                 ),
             ),
         },
@@ -125,7 +125,7 @@ def _volumes(variant: Variant, modality: Modality) -> Pipeline:
 
 
 def _slides(variant: Variant, modality: Modality) -> Pipeline:
-    from ...pipeline.outputs import REPORT, document, layer, model, pictures, samples, table
+    from ...pipeline.outputs import document, layer, model, pictures, report_files, samples, table
     from ...pipeline.spec import Pipeline
     from ...pipeline.step import Step, all_columns, once, per_image
     from ...steps import convert, sample
@@ -210,7 +210,7 @@ def _slides(variant: Variant, modality: Modality) -> Pipeline:
                     "report",
                     partial(write_page, panels=slide_panels, **named),
                     once,
-                    outputs=(REPORT, *pictures("training", "evidence", "deletion")),
+                    outputs=(*report_files(modality.name), *pictures("training", "evidence", "deletion")),
                 ),
             ),
         },

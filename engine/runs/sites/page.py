@@ -16,9 +16,9 @@ from ...pipeline.unit import Outcome, Unit
 from ...show.deletion_plot import deletion_plot
 from ...show.evidence_overlay import EvidencePanel, draw_evidence
 from ...show.page import Caution, Image, ReportPage, Section
-from ...show.report import write_report
 from ...show.training_curves import training_curves
 from ...steps.report import closing_sections, histories_of, name_of
+from ...steps.report_files import write_report_files
 from .cautions import cautions_of
 from .documents import EVALUATION, EXPLANATIONS, Evaluation, Explanations, SiteRecord
 from .evaluate import NETWORK, Probabilities
@@ -52,8 +52,8 @@ def write_page(job: Job[FoldSettings], unit: Unit, *, probabilities: Probabiliti
             pictures["deletion"] = deletion_plot(maps / "deletion.png", shares, curves)
     with outcome.clock("write"):
         page = _page(job, unit, pictures, explanations=explanations, values=values)
-        pictures["report"] = write_report(job.folder.report, page)
-    outcome.files += [written(path) for path in pictures.values()]
+        files = write_report_files(job, page)
+    outcome.files += [written(path) for path in (*pictures.values(), *files)]
     return outcome
 
 

@@ -78,7 +78,7 @@
     tiles.forEach((n, i) => { sums[numbers[i + 1] - 1] += n; });
     return sums;
   };
-  const tilesOf = (fine) => view.maps.reduce((sum, map) => sum + map.tiles[fine - 1], 0);
+  const tilesOf = (fine) => view.maps.reduce((sum, map) => sum + map.tiles[fine - 1], view.tiles_beyond[fine - 1] || 0);
 
   // Patches: one sheet of small pictures; each cluster's are drawn from it.
   const MOST = 3;
@@ -137,8 +137,11 @@
     const table = byId("level-shares"), shown = view.maps.slice(0, 40);
     table.replaceChildren();
     const head = make("tr", make("thead", table)), galleries = view.patches ? ["Central", "Random", "At the border"] : [];
-    ["Cluster", "Tiles", "Share", "Nearest (distance)", ...galleries, ...shown.map((map) => map.name)].forEach((text) => make("th", head, text));
-    const columns = view.maps.map((map) => united(map.tiles, numbers, level));
+    ["Cluster", "Tiles", "Share", "Nearest (distance)", ...galleries, ...shown].forEach((entry) => {
+      const cell = make("th", head, entry.short || entry.name || entry);
+      if (entry.short) cell.title = entry.name;
+    });
+    const columns = [...view.maps.map((map) => map.tiles), view.tiles_beyond].map((tiles) => united(tiles, numbers, level));
     const all = columns.reduce((sum, part) => sum.map((n, i) => n + part[i]), new Array(level).fill(0));
     const total = all.reduce((a, b) => a + b, 0), body = make("tbody", table), centres = centresOf(level, numbers);
     const order = view.labels.slice(0, level).map((label, i) => [label, i + 1]).sort((a, b) => a[0] - b[0]);
@@ -177,7 +180,8 @@
   };
   const waits = view.maps.map((map) => {
     const figure = make("figure", byId("level-maps")), canvas = make("canvas", figure);
-    make("strong", make("figcaption", figure), map.name);
+    const title = make("strong", make("figcaption", figure), map.short || map.name);
+    if (map.short) title.title = map.name;
     return load(map, canvas);
   });
   if (view.plane) waits.push(load(view.plane, byId("level-plane")));

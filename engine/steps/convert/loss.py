@@ -131,7 +131,7 @@ def check_any_tile(job: Job[RunSettings], slide: str) -> None:
 def losses(job: Job[Any]) -> dict[str, str]:
     """Image id -> what of it is lost, in words, for the images of a run that lost anything."""
     texts = {}
-    for image in job.slides:
+    for image in job.slides if PYRAMID in job.fingerprints else ():  # not in a run on films
         receipt = Ledger(job.folder.out, PYRAMID, job.ledger_key(PYRAMID, image)).find(f"{image}/{PYRAMID}")
         if receipt is not None and receipt.facts.get("lost"):
             texts[image] = str(receipt.facts["lost"])

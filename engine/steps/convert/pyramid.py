@@ -94,6 +94,7 @@ def write_pyramid(job: Job[RunSettings], unit: Unit) -> Outcome:
     outcome.facts[f"tissue_mm{len(target.shape)}"] = round(float((labels == TISSUE).sum()) * cell, 4)
     outcome.facts["tissue_share"] = round(float((labels == TISSUE).mean()), 6)
     outcome.facts["unreadable_share"] = round(float((labels == UNREADABLE).mean()), 6)
+    outcome.facts["absent_share"] = round(float((labels == ABSENT).mean()), 6)
     outcome.facts["lost"] = loss.text
     if loss.text:
         outcome.notices.append(f"{loss.text}; labels/tissue marks them")

@@ -26,6 +26,7 @@ from .loss import Loss, loss_of, marked
 
 TISSUE, UNREADABLE, ABSENT = 1, 2, 3
 """Values of the label; 0 is background."""
+COLOURS_OF_LOSS = {UNREADABLE: (214, 39, 40), ABSENT: (148, 103, 189)}
 DARK = 128.0
 """Mean of an 8-bit background up to which it is no glass: three channels of fluorescence."""
 MEDIAN = "background_median"
@@ -157,9 +158,9 @@ def write_tissue(job: Job[RunSettings], slide: str, labels: Array, frame: Frame,
     notes = {}
     if (background := labels == 0).any():
         notes[MEDIAN] = [round(float(v), 3) for v in np.median(picture[:, background], axis=1)]
-    colours = {TISSUE: (31, 119, 180), UNREADABLE: (214, 39, 40)}
+    colours = {TISSUE: (31, 119, 180), UNREADABLE: COLOURS_OF_LOSS[UNREADABLE]}
     if (absent := labels == ABSENT).any():
         properties.append({"label-value": ABSENT, "class": "absent", "share": round(float(absent.mean()), 6)})
-        colours[ABSENT] = (148, 103, 189)
+        colours[ABSENT] = COLOURS_OF_LOSS[ABSENT]
     label = image_label(colours, properties)
     return write_labels(job, slide, "tissue", labels=labels, frame=frame, label=label, notes=notes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ import tile_engine
 from tile_engine import ExportChoices, RunOptions
 from tile_engine.engine.api.run import Run
 from tile_engine.engine.export.formats import FORMATS
-from tile_engine.errors import SettingsError
+from tile_engine.errors import MachineError, SettingsError
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +34,8 @@ def exported(mini: Any, tmp_path_factory: pytest.TempPathFactory) -> Callable[[s
     made: dict[str, Path] = {}
 
     def of(to: str) -> Path:
+        if to == "parquet":
+            pytest.importorskip("pyarrow")
         if to not in made:
             made[to] = tmp_path_factory.mktemp("exported") / to
             found = tile_engine.export(mini.out, ExportChoices(to, made[to]))
@@ -165,6 +168,34 @@ def test_h5_has_the_patches_and_features_that_trident_and_clam_read(
         assert (said["patch_size"], said["patch_size_level0"], said["patch_level"], said["overlap"]) == (32, 32, 0, 16)
         assert (said["level0_magnification"], said["target_magnification"]) == (20, 20)
         assert (said["level0_height"], said["level0_width"]) == pixels(run, slide).shape[1:]
+
+
+def test_parquet_has_a_row_for_every_tile_with_its_embedding(run: Run, exported: Callable[[str], Path]) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    for slide in run.slides:
+        mine = run.tiles[run.tiles.obs["slide"] == slide]
+        table = parquet.read_table(exported("parquet") / f"{slide}.parquet")
+        rows = table.to_pandas()
+        assert len(rows) == len(mine) and set(rows["slide"]) == {slide}
+        names = [name for name in rows if name.startswith("embedding_")]
+        np.testing.assert_array_equal(rows[names].to_numpy(np.float32), np.asarray(mine.X, np.float32))
+        for name in ("x", "y", "x_um", "y_um", "cluster", "row", "column"):
+            np.testing.assert_array_equal(rows[name], mine.obs[name].astype(rows[name].dtype))
+        said = {key.decode(): value.decode() for key, value in table.schema.metadata.items()}
+        assert (said["tile_engine.spacing_um"], said["tile_engine.patch_um"], said["tile_engine.stride_um"]) == (
+            "0.5",
+            "16",
+            "8",
+        )
+
+
+def test_without_pyarrow_an_export_says_how_to_install_it(
+    mini: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(MachineError, match=r"pip install 'tile-engine\[parquet\]'") as caught:
+        tile_engine.export(mini.out, ExportChoices("parquet", tmp_path / "out"))
+    assert caught.value.code == "E_NO_PYARROW" and not (tmp_path / "out").exists()
 
 
 def test_geojson_ends_at_the_image_and_has_tiles_where_they_are_asked_for(

@@ -150,7 +150,14 @@ def test_what_is_not_finished_is_named_before_work(tmp_path: Path) -> None:
     StoredImage.create(one.job.folder.layer("a", "embedding"), ImageSpec((CELLS,), 4, "float16", (64, 64), (64, 64)))
     checks = {to: ImageFile(to, one, tmp_path).check() for to in FORMATS}
     embedding = ["a/layers/embedding"]
-    assert checks == {"ome-zarr-0.4": [], "ome-tiff": [], "spatialdata": embedding, "h5": embedding, "geojson": []}
+    assert checks == {
+        "ome-zarr-0.4": [],
+        "ome-tiff": [],
+        "spatialdata": embedding,
+        "h5": embedding,
+        "parquet": embedding,
+        "geojson": [],
+    }
     assert ImageFile("geojson", Picked(one.job, "a", ()), tmp_path).check() == ["a/labels"]
     StoredImage.create(one.store, ImageSpec((FRAME,), 3, "uint8", (64, 64), (64, 64)))
     fresh = Picked(one.job, "a", one.labels)

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from html import unescape
 
 import numpy as np
@@ -66,7 +67,8 @@ def page(folder, levels):
 
 
 def test_a_map_holds_the_numbers_themselves_and_leaves_cells_out_at_even_steps():
-    numbers = np.random.default_rng(0).integers(0, 33, (900, 1000)).astype(np.uint8)
+    regions = np.random.default_rng(0).integers(0, 33, (90, 100)).astype(np.uint8)
+    numbers = regions.repeat(10, 0).repeat(10, 1)
     whole = level_map("a", numbers[:700, :800], (1, 2), 20)
     np.testing.assert_array_equal(pixels(whole.source), numbers[:700, :800])
     assert (whole.width, whole.height, whole.tiles) == (800, 700, (1, 2))
@@ -177,3 +179,14 @@ def test_a_sheet_holds_each_patch_at_its_index():
     drawn = sheet[SIDE // 2, SIDE // 2 :: SIDE].mean(1)
     np.testing.assert_allclose(drawn[: len(GREYS)], GREYS, atol=4)
     assert (drawn[len(GREYS) :] > 250).all()
+
+
+def test_tiles_of_images_without_a_map_count_and_a_short_name_has_the_whole_as_its_title(tmp_path):
+    levels = view(beyond=7, tiles_beyond=(150, 0, 0, 0, 0))
+    levels = replace(levels, maps=(replace(levels.maps[0], short="…cut…"), levels.maps[1]))
+    path = page(tmp_path, levels)
+    assert "7 more images have no map here" in path.read_text("utf-8")
+    text = browse(path, 5, tmp_path, "--dump-dom")
+    table = re.search(r'id="level-shares">(.*?)</table>', text, re.DOTALL)[1]
+    assert "190" in table and "63.3 %" in table  # 40 + 150 of 300 tiles
+    assert unescape(re.search(r'<th title="([^"]*)">…cut…</th>', table)[1]) == EVIL

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from matplotlib.image import imread, imsave
 
-from tile_engine.engine.show import embedded, report
+from tile_engine.engine.show import embedded, page_room, report
 from tile_engine.engine.show.cautions import cautions_of
 from tile_engine.engine.show.cluster_sections import by_slide_section, k_section, maps_section
 from tile_engine.engine.show.legend import LegendEntry
@@ -140,7 +140,7 @@ def test_large_pictures_are_embedded_as_smaller_copies_and_small_ones_as_they_ar
 
 def test_pictures_of_a_page_share_its_bytes(tmp_path, monkeypatch):
     """Ten pictures that one by one would fit take no more than the page may, each smaller; none is less than can be read."""
-    monkeypatch.setattr(embedded, "PAGE_BYTES", 300_000)
+    monkeypatch.setattr(page_room, "MAX_PAGE_BYTES", page_room.TEXT_BYTES + 400_000)  # as text a third more
     monkeypatch.setattr(embedded, "MIN_EMBEDDED_SIDE", 100)
     noise = np.random.default_rng(0).integers(0, 255, (400, 600, 3), np.uint8)
     imsave(tmp_path / "noise.png", noise)
@@ -242,4 +242,4 @@ def test_a_name_in_the_templates_language_is_shown_as_it_is(tmp_path):
 
 def test_a_template_that_asks_for_what_it_was_not_given_fails(tmp_path):
     with pytest.raises(jinja2.UndefinedError, match="stylesheet"):
-        report._environment(tmp_path, 0).get_template("report.html.jinja").render(page=ReportPage("t"))
+        report._environment(tmp_path, ReportPage("t")).get_template("report.html.jinja").render(page=ReportPage("t"))

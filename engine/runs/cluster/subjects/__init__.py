@@ -33,7 +33,7 @@ def subject_pipeline(command: Command, variant: Variant, modality: Modality) -> 
             "convert": convert.steps(modality),
             "sample": sample_steps("network", "shape", "voxel", "harmonized"),
             "train": _training(),
-            "map": _results(),
+            "map": _results(modality.name),
         },
     )
 
@@ -78,9 +78,9 @@ def _training() -> tuple[Step, ...]:
     )
 
 
-def _results() -> tuple[Step, ...]:
-    """The steps that say what the groups are."""
-    from ....pipeline.outputs import REPORT, document, file, pictures, table
+def _results(images: str) -> tuple[Step, ...]:
+    """The steps that say what the groups are; `images` are those of the run."""
+    from ....pipeline.outputs import document, file, pictures, report_files, table
     from ....pipeline.step import Step, all_columns, once
     from .compare import compare_groups
     from .page import write_page
@@ -102,6 +102,6 @@ def _results() -> tuple[Step, ...]:
             "report",
             write_page,
             once,
-            outputs=(REPORT, *pictures("groups", "plane", "k", "training")),
+            outputs=(*report_files(images), *pictures("groups", "plane", "k", "training")),
         ),
     )

@@ -15,8 +15,8 @@ from ....pipeline.unit import Outcome, Unit
 from ....show import cluster_sections
 from ....show.associations_section import associations_section
 from ....show.page import Column, Image, ReportPage, Section, Table
-from ....show.report import write_report
 from ....steps.report import closing_sections, name_of
+from ....steps.report_files import write_report_files
 from ....steps.volumes.dataset import grid_of
 from ..documents import VALIDITY, Validity
 from .cases import Subjects, subjects_of
@@ -39,8 +39,8 @@ def write_page(job: Job[SubjectSettings], unit: Unit) -> Outcome:
         pictures, limit = draw_pictures(job, subjects, group, table, validity)
     with outcome.clock("write"):
         page = _page(job, unit, (subjects, group), groups, (pictures, limit))
-        pictures["report"] = write_report(job.folder.report, page)
-    outcome.files += [written(path) for path in pictures.values()]
+        files = write_report_files(job, page)
+    outcome.files += [written(path) for path in (*pictures.values(), *files)]
     return outcome
 
 

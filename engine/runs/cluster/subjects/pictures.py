@@ -13,12 +13,15 @@ from ....show.group_means import group_means
 from ....show.k_curves import k_curves
 from ....show.training_curves import training_curves
 from ....show.volume_plane import volume_plane
+from ....steps.layouts import layout_in
 from ....steps.report import histories_of
 from ....steps.volumes.dataset import Volumes, grid_of
 from ....steps.volumes.networks import NetworkRecord, model_name
+from ....steps.volumes.plane_columns import plane_columns
 from ..documents import Validity
 from .cases import Subjects
 from .settings import SubjectSettings
+from .table import listed_names
 
 PLANES = {"umap": "UMAP of the subjects", "pca": "Principal components of the subjects"}
 
@@ -30,12 +33,11 @@ def draw_pictures(
     maps = job.folder.out / "maps"
     found: dict[str, Path] = {}
     found["groups"], limit = _groups(job, subjects, group, maps / "groups.png")
-    if "X_umap" in table.obsm:
+    if layout := layout_in(table):
         width = len(str(group.max()))
         columns = {"group": np.array([f"group {g:{width}d}" for g in group])}
-        columns |= {n: table.obs[n].astype(str).to_numpy() for n in ("site", "label") if n in table.obs}
-        title = PLANES[table.uns["tile_engine"]["umap"]]
-        found["plane"] = volume_plane(maps / "plane.png", np.asarray(table.obsm["X_umap"]), columns, title=title)
+        columns |= plane_columns(table, listed_names(table))[0]
+        found["plane"] = volume_plane(maps / "plane.png", layout[0], columns, title=PLANES[layout[1]])
     if len(validity.rows) > 1:
         recommended = validity.k if validity.k > 1 else None
         found["k"] = k_curves(maps / "k.png", scores_of(validity), comebacks=validity.rows, recommended=recommended)

@@ -11,11 +11,14 @@ from .....stores.tables import write_table
 from ....pipeline.job import Job
 from ....pipeline.unit import Outcome, Unit
 from ....show.spreadsheet import Cell, write_csv
+from ....steps.layouts import NO_LAYOUT, add_layout
 from .cases import subject_columns, subjects_of
 from .settings import SubjectSettings
 from .space import subject_embeddings
 from .tree import group_of_subjects, groups_document, shown_level
 
+OWN_COLUMNS, LEVEL = ("subject", "volumes", "group", "silhouette"), "level_"
+"""Columns of the table that are ours, and the beginning of the names of the others that are."""
 LISTED = "listed_"
 """Before the name of a column of the list that has the name of one of ours."""
 
@@ -38,16 +41,17 @@ def write_subject_table(job: Job[SubjectSettings], unit: Unit) -> Outcome:
         "group": group_of_subjects(groups, level),
         "silhouette": np.array([np.nan if s is None else s for s in groups.silhouettes]),
     }
-    columns |= {f"level_{k}": group_of_subjects(groups, k) for k in range(2, groups.finest + 1)}
+    columns |= {f"{LEVEL}{k}": group_of_subjects(groups, k) for k in range(2, groups.finest + 1)}
     listed = subject_columns(job, subjects).values
     own = set(columns)
     columns |= {LISTED * (name in own) + name: values for name, values in listed.items() if "/" not in name}
     table = anndata.AnnData(X=embeddings, obs=pd.DataFrame(columns, index=list(subjects.names)))
-    method = "none"
+    method = NO_LAYOUT
     with outcome.clock("compute"):
         if job.settings.umap:
             projection = fit_umap(embeddings, seed=job.settings.seed)
-            table.obsm["X_umap"], method = embed_points(embeddings, projection), projection.method
+            method = projection.method
+            add_layout(table, embed_points(embeddings, projection), method)
     table.uns["tile_engine"] = {"embedding": job.settings.embedding, "umap": method}
     with outcome.clock("write"):
         outcome.files += write_table(job.folder.out / "tables" / "subjects.zarr", table)
@@ -56,6 +60,11 @@ def write_subject_table(job: Job[SubjectSettings], unit: Unit) -> Outcome:
         outcome.files.append(written(path))
     outcome.facts["subjects"] = len(subjects)
     return outcome
+
+
+def listed_names(table: Any) -> list[str]:
+    """Columns of the table of subjects that are of the user's list."""
+    return [name for name in table.obs if name not in OWN_COLUMNS and not name.startswith(LEVEL)]
 
 
 def _rows(columns: dict[str, Any]) -> list[dict[str, Cell]]:

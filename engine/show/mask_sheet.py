@@ -1,0 +1,87 @@
+"""mask_sheet: small pictures of slides with the outline of their tissue mask and what of them is lost, twelve on a sheet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ...stores.frame import Array
+from .figure import (
+    DPI,
+    MARGIN,
+    QUIET_INK,
+    TITLE_HEIGHT,
+    draw_pixels,
+    house_style,
+    new_figure,
+    save,
+    write_inches,
+    write_title,
+)
+from .palette import Colour
+from .picture import Cells, Picture
+
+SIDE, GAP, TEXT_HEIGHT, COLUMNS = 2.3, 0.2, 0.5, 4
+"""Inches along a picture, between pictures, and of the text below one; pictures in a row."""
+PER_SHEET = 12
+"""Pictures on a sheet, at most."""
+OUTLINE = (0, 190, 60)
+OUTLINE_WIDTH = 2
+"""Pixels."""
+TINT = 0.6
+"""Weight of the colour over what is lost."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MaskedSlide:
+    """A slide as a small picture with its mask drawn on it."""
+
+    name: str
+    rgb: Array
+    """uint8 (y, x, 3), at most `SIDE` inches along its longer side."""
+    text: str
+    """How much of it is tissue, and what of it is lost."""
+
+
+def draw_mask(
+    picture: Picture, mask: Cells, *, tissue: int, lost: Mapping[int, Colour], side: int = round(SIDE * DPI)
+) -> Array:
+    """The picture, uint8 (y, x, 3), `side` pixels along its longer side, with the outline of the cells of value `tissue`.
+
+    `lost` has the values of what is lost, and the colours that it is tinted in.
+    """
+    from PIL import Image
+    from scipy import ndimage
+
+    height, width = picture.rgb.shape[:2]
+    size = tuple(max(1, round(n * side / max(height, width))) for n in (width, height))
+    rgb = np.asarray(Image.fromarray(picture.rgb).resize(size, reducing_gap=3.0), np.float32)
+    values = np.asarray(Image.fromarray(mask.over(picture).astype(np.uint8)).resize(size, Image.Resampling.NEAREST))
+    for value, colour in lost.items():
+        at = values == value
+        rgb[at] = (1 - TINT) * rgb[at] + TINT * np.array(colour)
+    inside = values == tissue
+    rgb[inside & ~ndimage.binary_erosion(inside, iterations=OUTLINE_WIDTH)] = OUTLINE
+    return rgb.round().astype(np.uint8)
+
+
+@house_style()
+def mask_sheet(path: Path, slides: Sequence[MaskedSlide], *, title: str) -> Path:
+    """Up to twelve slides side by side, with names and texts below them."""
+    columns = min(COLUMNS, len(slides))
+    top = MARGIN + TITLE_HEIGHT
+    width = max(4.0, 2 * MARGIN + columns * (SIDE + GAP) - GAP)
+    heights = [max(s.rgb.shape[0] for s in slides[i : i + COLUMNS]) / DPI for i in range(0, len(slides), COLUMNS)]
+    edges = np.cumsum([top, *(height + TEXT_HEIGHT + GAP for height in heights)])
+    figure = new_figure(width, float(edges[-1]) - GAP + MARGIN)
+    write_title(figure, title)
+    for i, slide in enumerate(slides):
+        left, edge, below = MARGIN + i % COLUMNS * (SIDE + GAP), float(edges[i // COLUMNS]), heights[i // COLUMNS]
+        height, across = (n / DPI for n in slide.rgb.shape[:2])
+        draw_pixels(figure, left, edge, (across, height), rgb=slide.rgb, gid=f"mask-{i}")
+        write_inches(figure, left, edge + below + 0.06, slide.name, fontsize=8.5, weight="bold")
+        write_inches(figure, left, edge + below + 0.25, slide.text, fontsize=8, color=QUIET_INK)
+    return save(figure, path)

@@ -1,0 +1,68 @@
+"""page_room: what a page may hold, so that it stays below 10 MB and can be sent, however many images a run has.
+
+Pictures share what the slider's maps and the thumbnails leave; those that find no room are links. Rows of tables, and links to
+pictures, are counted beyond a bound.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from .embedded import EmbeddedCopy, embedded_copy
+from .page import Cells, ReportPage, Section, Table, Thumbnail
+
+MAX_PAGE_BYTES = 10_000_000
+"""Bytes of a page, at most."""
+TEXT_BYTES = 2_000_000
+"""Bytes that are left for text and tables."""
+MAX_PICTURES = 80
+"""Pictures that a page embeds, at most: more would be too small to see anything."""
+MAX_LINKS = 500
+"""Pictures of a section that are embedded or linked, at most."""
+MAX_CELLS, MIN_ROWS = 12_000, 50
+"""Cells of a table that a page holds, at most, unless that were fewer rows than `MIN_ROWS`."""
+TEXT_PER_BYTE = 4 / 3
+"""Characters of a `data:` URL for one byte."""
+
+
+def embedded_pictures(page: ReportPage) -> list[list[EmbeddedCopy | None]]:
+    """Of each section the copies of its first figures that the page embeds; None for a figure that is not there or has no room.
+
+    Sections with few pictures are served first: the others have more to lose.
+    """
+    counts = embedded_counts(page.sections)
+    copies: list[list[EmbeddedCopy | None]] = [[] for _ in counts]
+    room, left = _room(page), sum(counts)
+    for i in sorted(range(len(counts)), key=counts.__getitem__):
+        for image in page.sections[i].figures[: counts[i]]:
+            copy = embedded_copy(image.path, room=room / left) if image.path.is_file() else None
+            left -= 1
+            if copy and len(copy.content) > room:
+                copy = None
+            room -= len(copy.content) if copy else 0
+            copies[i].append(copy)
+    return copies
+
+
+def _room(page: ReportPage) -> float:
+    """Bytes that the text, the slider's maps and the thumbnails of a page leave to its pictures."""
+    taken = len(json.dumps(page.levels.data)) if page.levels else 0
+    for section in page.sections:
+        for table in section.tables:
+            taken += sum(len(c.source) for row in held_rows(table) for c in row if isinstance(c, Thumbnail))
+    return max(0.0, (MAX_PAGE_BYTES - TEXT_BYTES - taken) / TEXT_PER_BYTE)
+
+
+def embedded_counts(sections: Sequence[Section]) -> list[int]:
+    """Figures of each section that the page embeds: sections with few of them have all, the others equal numbers."""
+    counts = [min(len(section.figures), section.embedded) for section in sections]
+    most = max(counts, default=0)
+    while sum(min(n, most) for n in counts) > MAX_PICTURES and most > 1:
+        most -= 1
+    return [min(n, most) for n in counts]
+
+
+def held_rows(table: Table) -> tuple[Cells, ...]:
+    """The rows of a table that a page holds."""
+    return table.rows[: max(MIN_ROWS, MAX_CELLS // max(1, len(table.columns)))]

@@ -1,0 +1,58 @@
+"""report_files: report.html and what lies beside it in every run: summary.md, and the list of its images as CSV."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ...stores.frame import Array
+from ..pipeline.documents import read_rejected, rejected_rows
+from ..pipeline.job import Job
+from ..pipeline.outputs import SUMMARY, list_name
+from ..show.legend import Legend
+from ..show.page import ReportPage
+from ..show.report import write_report
+from ..show.run_sections import list_of_rejected, list_of_slides
+from ..show.spreadsheet import Cell, write_csv
+from ..show.summary import write_summary
+from .films.index import film_index
+from .mask_sheets import sheets_of
+from .report import slide_rows
+
+
+def write_report_files(
+    job: Job[Any], page: ReportPage, *, counts: Array | None = None, legend: Legend = ()
+) -> list[Path]:
+    """Write the report, its summary and the list of the run's images; returns all files, with the pictures of masks it shows.
+
+    `counts` are tiles (cluster, image), of clusters in the legend's order; None in runs without tiles.
+    """
+    folder = job.folder
+    names = [record.name for record in job.slides.values()] + [one.name for one in read_rejected(folder).values()]
+    page = replace(page, names=tuple(names))
+    return [
+        write_report(folder.report, page),
+        write_summary(folder.out / SUMMARY, page, folder.report.name),
+        write_csv(folder.out / list_name(folder.images), _rows(job, counts, legend)),
+        *sheets_of(page.sections),
+    ]
+
+
+def _rows(job: Job[Any], counts: Array | None, legend: Legend) -> list[dict[str, Cell]]:
+    if any(record.films for record in job.slides.values()):
+        return _film_rows(job)
+    return list_of_slides(slide_rows(job, counts), rejected_rows(job.folder), legend=legend)
+
+
+def _film_rows(job: Job[Any]) -> list[dict[str, Cell]]:
+    """Every film, used or left out, by the index; and rejected files that the index does not have."""
+    rejected = {str(row["name"]): row for row in list_of_rejected(rejected_rows(job.folder))}
+    texts = film_index(job.folder).texts
+    rows: list[dict[str, Cell]] = []
+    for name, reason, label, subject, site in zip(
+        *(texts[column].tolist() for column in ("name", "reason", "label", "subject", "site")), strict=True
+    ):
+        state: dict[str, Cell] = {"state": "left out" if reason else "used", "reason": reason or None}
+        rows.append({"name": name, **state, **rejected.pop(name, {}), "label": label, "subject": subject, "site": site})
+    return rows + list(rejected.values())

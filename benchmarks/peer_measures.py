@@ -75,9 +75,14 @@ def watched(command: list[str]) -> Usage:
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said)
         timer = threading.Timer(LIMIT, process.kill)
         timer.start()
-        _, status, used = os.wait4(process.pid, 0)
+        try:
+            _, status, used = os.wait4(process.pid, 0)
+        except BaseException:  # an interrupted measurement leaves nothing behind that runs on
+            process.kill()
+            raise
+        finally:
+            timer.cancel()
         wall = time.perf_counter() - began
-        timer.cancel()
         process.returncode = os.waitstatus_to_exitcode(status)
         said.seek(0)
         text = said.read().decode(errors="replace")

@@ -26,8 +26,6 @@ RECIPE: dict[str, Any] = {
 }
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
-_KEPT: list[Any] = []
-
 
 def network() -> Any:
     import torch
@@ -46,12 +44,11 @@ def _declare_operators() -> None:
     None is used here, but timm imports torchvision, which fails over two that are not declared.
     """
     import torch
+    from torch import library
 
-    if not hasattr(torch.ops.torchvision, "nms"):
-        library = torch.library.Library("torchvision", "DEF")
-        for name in ("nms", "qnms"):
-            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        _KEPT.append(library)  # its operators go with it
+    for name in ("nms", "qnms"):
+        if not hasattr(torch.ops.torchvision, name):
+            library.define(f"torchvision::{name}", "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
 
 
 def write_weights(path: Path) -> None:

@@ -31,7 +31,7 @@ from slides import BIG, CACHE, SMALL, TILE, arguments, cores, table
 
 HERE = Path(__file__).resolve().parent
 ENGINE = [sys.executable, "-m", "tile_engine.cli"]
-CLUSTERS, EFFORT = 6, "quick"
+CLUSTERS, EFFORT, STRIDE = 6, "quick", 128
 PARTS = ("reads", "conversion", "pipeline")
 
 
@@ -202,7 +202,7 @@ def pipeline(bench: Bench, given: Any) -> None:
     keys = ("wall", "processor", "tiles", "rate", "peak")
     rows = [(name, *cells(found, name, keys), bench.versions.get(name.split(",")[0], "")) for name in works]
     head = ("work", "seconds", "processor seconds", "tiles", "tiles/s", "peak MiB", "version")
-    title = f"slide to clusters and map, {CLUSTERS} clusters, patches of 128 every 64 pixels"
+    title = f"slide to clusters and map, {CLUSTERS} clusters, patches of 128 every {STRIDE} pixels"
     table(f"{title}, {bench.side} x {bench.side} pixels", head, rows)
 
 
@@ -215,7 +215,7 @@ def peer_pipeline(bench: Bench, weights: Path) -> Facts:
         "weights": str(weights),
         "out": str(out),
         "k": CLUSTERS,
-        "stride": 64,
+        "stride": STRIDE,
         "told": str(told),
     }
     usage = watched([bench.python("lazyslide"), str(HERE / "peer_pipeline.py"), "run", json.dumps(asked)])
@@ -229,7 +229,9 @@ def engine_pipeline(bench: Bench, options: list[str]) -> Facts:
     out = bench.scratch / "run"
     shutil.rmtree(out, ignore_errors=True)
     command = [*ENGINE, "run", "cluster", "--slides", str(bench.slide), "--out", str(out), "--quiet", "--no-umap"]
-    usage = watched([*command, "--patch", "128", "--stride", "64", "--k", str(CLUSTERS), "--effort", EFFORT, *options])
+    usage = watched(
+        [*command, "--patch", "128", "--stride", str(STRIDE), "--k", str(CLUSTERS), "--effort", EFFORT, *options]
+    )
     bench.versions["tile-engine"] = engine_version()
     steps = {name: round(step["wall"], 1) for name, step in json.loads((out / "run.json").read_text())["steps"].items()}
     print(f"  tile-engine, seconds: {steps}", file=sys.stderr)

@@ -31,7 +31,7 @@ from slides import BIG, CACHE, SMALL, TILE, arguments, cores, table
 
 HERE = Path(__file__).resolve().parent
 ENGINE = [sys.executable, "-m", "tile_engine.cli"]
-CLUSTERS, EFFORT, STRIDE = 6, "quick", 128
+CLUSTERS, STRIDE, EFFORT, SAMPLES = 6, 128, "0.1", "2000"
 PARTS = ("reads", "conversion", "pipeline")
 
 

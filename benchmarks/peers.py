@@ -229,9 +229,19 @@ def engine_pipeline(bench: Bench, options: list[str]) -> Facts:
     out = bench.scratch / "run"
     shutil.rmtree(out, ignore_errors=True)
     command = [*ENGINE, "run", "cluster", "--slides", str(bench.slide), "--out", str(out), "--quiet", "--no-umap"]
-    usage = watched(
-        [*command, "--patch", "128", "--stride", str(STRIDE), "--k", str(CLUSTERS), "--effort", EFFORT, *options]
-    )
+    command += [
+        "--patch",
+        "128",
+        "--stride",
+        str(STRIDE),
+        "--k",
+        str(CLUSTERS),
+        "--effort",
+        EFFORT,
+        "--samples",
+        SAMPLES,
+    ]
+    usage = watched([*command, *options])
     bench.versions["tile-engine"] = engine_version()
     steps = {name: round(step["wall"], 1) for name, step in json.loads((out / "run.json").read_text())["steps"].items()}
     print(f"  tile-engine, seconds: {steps}", file=sys.stderr)

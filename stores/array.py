@@ -182,7 +182,10 @@ class StoredArray:
     def _stored(self, index: tuple[int, ...], chunks: Sequence[tuple[int, ...]]) -> list[bytes | None]:
         """The stored bytes of some chunks of a shard; None for an absent one."""
         path = self.shard_path(index)
-        with self._shard_file(path, whole=len(chunks) * WHOLE_SHARD_FROM >= math.prod(self._layout.grid)) as (read, size):
+        with self._shard_file(path, whole=len(chunks) * WHOLE_SHARD_FROM >= math.prod(self._layout.grid)) as (
+            read,
+            size,
+        ):
             shard = ShardIndex.read(read, size, self._layout, str(path))
             return [shard.stored(read, chunk) for chunk in chunks]
 

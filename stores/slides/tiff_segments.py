@@ -220,7 +220,8 @@ class Segments:
                 local.whole = np.empty((3, *self.size), np.uint8)
                 local.planes = list(local.whole)
             cv2.split(pixels, local.planes)  # into planes, as they will be kept, while the tile is in the cache
-            return local.whole.transpose(1, 2, 0)
+            planes: Array = local.whole
+            return planes.transpose(1, 2, 0)
 
         return decode
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from ...stores.frame import Array, Box
@@ -21,8 +19,6 @@ def same_in_float32(plan: Plan, network: PatchNetwork, box: Box, fine: Array) ->
 
     `fine` are the stored fine clusters of the unit's cells, from 1, and 0 for cells without a tile.
     """
-    import torch
-
     tiles = Tiles.of(plan.tiles(box))
     step, halo = np.array(network.stride), np.array(network.halo)
     cells = (tiles.starts + halo) // step - np.array(box.start) // step
@@ -32,7 +28,4 @@ def same_in_float32(plan: Plan, network: PatchNetwork, box: Box, fine: Array) ->
         return 0, 0
     starts = tiles.starts[rows]
     pixels = plan.prepare(read_patches(plan.source, starts, network.patch), starts)
-    device = next(network.autoencoder.parameters()).device
-    patches = torch.from_numpy(np.ascontiguousarray(pixels)).to(device)
-    exact = replace(network, dtype="float32").look(patches)["assignment"][:, 0].cpu().numpy()
-    return len(rows), int((exact == stored[rows]).sum())
+    return len(rows), int((network.assigned_in_float32(pixels) == stored[rows]).sum())

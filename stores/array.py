@@ -6,8 +6,9 @@ A missing shard is an error, not a fill value: tile-engine writes every shard th
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -20,7 +21,8 @@ from .files import crc32, patiently, ranges, read_json, write_json, write_whole
 from .foreign import foreign
 from .frame import Array, Box
 from .regular import read_regular
-from .shard import Codec, ShardLayout, decode_shard, encode_shard
+from .shard import Codec, ShardIndex, ShardLayout, decode_shard, encode_shard
+from .tile_reader import TileReader
 from .zarr_limits import check_limits
 
 WHOLE_SHARD_FROM = 8
@@ -152,9 +154,46 @@ class StoredArray:
         index = tuple(a // s for a, s in zip(part.start, self.spec.shard, strict=True))
         path = self.shard_path(index)
         local_box = part.shift([-i * s for i, s in zip(index, self.spec.shard, strict=True)])
+        with self._shard_file(path, whole=part.size * WHOLE_SHARD_FROM >= math.prod(self.spec.shard)) as (read, size):
+            decode_shard(read, size, self._layout, box=local_box, out=out, name=str(path))
+
+    def chunk_reader(self) -> TileReader | None:
+        """What decodes its chunks by their box along the spatial axes; None where chunks do not hold all channels."""
+        chunk, shape = self.spec.chunk, self.spec.shape
+        if self.spec.names[0] != "c" or chunk[0] != shape[0]:
+            return None
+        return TileReader(chunk[1:], self.spec.shard[1:], self._chunks)
+
+    def _chunks(self, boxes: Sequence[Box]) -> Iterator[Array | None]:
+        """Values of whole chunks of one shard, whose index is read once: (channel, *axes)."""
+        if not boxes:
+            return
+        shape, shard = self.spec.chunk, self.spec.shard[1:]
+        index = (0, *(a // s for a, s in zip(boxes[0].start, shard, strict=True)))
+        local = [(0, *(a % s // c for a, s, c in zip(box.start, shard, shape[1:], strict=True))) for box in boxes]
+        name = str(self.shard_path(index))
+        for box, at, data in zip(boxes, local, patiently(partial(self._stored, index, local)), strict=True):
+            if data is None:
+                chunk = np.full(shape, self.spec.fill, self.spec.dtype)
+            else:
+                chunk = self._layout.decode(data, at, name)
+            yield chunk[(slice(None), *(slice(n) for n in box.shape))]
+
+    def _stored(self, index: tuple[int, ...], chunks: Sequence[tuple[int, ...]]) -> list[bytes | None]:
+        """The stored bytes of some chunks of a shard; None for an absent one."""
+        path = self.shard_path(index)
+        with self._shard_file(path, whole=len(chunks) * WHOLE_SHARD_FROM >= math.prod(self._layout.grid)) as (
+            read,
+            size,
+        ):
+            shard = ShardIndex.read(read, size, self._layout, str(path))
+            return [shard.stored(read, chunk) for chunk in chunks]
+
+    @contextmanager
+    def _shard_file(self, path: Path, *, whole: bool) -> Iterator[tuple[Callable[[int, int], bytes], int]]:
         try:
-            with ranges(path, whole=part.size * WHOLE_SHARD_FROM >= math.prod(self.spec.shard)) as (read, size):
-                decode_shard(read, size, self._layout, box=local_box, out=out, name=str(path))
+            with ranges(path, whole=whole) as opened:
+                yield opened
         except FileNotFoundError as error:
             raise CorruptError(f"shard {path} is missing: it was written and then lost.") from error
 

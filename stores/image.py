@@ -21,6 +21,7 @@ from .inside import is_id, is_inside
 from .ngff import NGFF_VERSION, OWN_KEY, TRANSFORMS, affine_transform, frames_of, multiscales, omero, stored_affine
 from .placement import STRAIGHT, Placement, placement
 from .shard import Codec
+from .tile_reader import TileReader
 
 MAX_ANISOTROPY = 1.5
 """An axis is not halved while its spacing is more than this times the finest one."""
@@ -175,6 +176,10 @@ class StoredImage:
         if array.spec.names[0] == "c":
             return array.read(Box((0, *box.start), (array.spec.shape[0], *box.stop)))
         return array.read(box)[None]
+
+    def tile_reader(self, level: int = 0) -> TileReader | None:
+        """What decodes the chunks of a level, a shard at a time; None for labels."""
+        return self.levels[level].chunk_reader()
 
     def write(self, level: int, box: Box, values: Array, pool: ThreadPoolExecutor | None = None) -> Written:
         """Write the whole shard at `box` of a level; values have shape (channel, *box.shape), or box.shape for labels."""

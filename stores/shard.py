@@ -148,6 +148,53 @@ class ShardLayout:
     def index_bytes(self) -> int:
         return 16 * math.prod(self.grid) + 4
 
+    def decode(self, data: bytes, at: tuple[int, ...], name: str) -> Array:
+        """Values of the chunk at `at` from its encoded bytes, to be read only. Raises CorruptError, with the shard's `name`."""
+        with foreign(partial(_undecodable, at, name)):
+            return np.frombuffer(self.codec.decode(data, self.chunk_bytes), self.dtype).reshape(self.chunk)
+
+
+@dataclass(frozen=True, slots=True)
+class ShardIndex:
+    """Where the chunks of a shard lie in its file."""
+
+    table: Array
+    """(offset, length) of each chunk in bytes, shape (*grid, 2)."""
+    size: int
+    """Bytes of the file."""
+    name: str
+
+    @classmethod
+    def read(cls, pread: Callable[[int, int], bytes], size: int, layout: ShardLayout, name: str) -> ShardIndex:
+        """The index of a shard of `size` bytes. Raises CorruptError, with the shard's `name`, if it fails its checksum."""
+        if size < layout.index_bytes:
+            raise CorruptError(
+                f"{name} has {size} bytes, its index alone needs {layout.index_bytes}: it was cut short."
+            )
+        tail = pread(layout.index_bytes, size - layout.index_bytes)
+        if checksum(tail[:-4]) != int.from_bytes(tail[-4:], "little"):
+            raise CorruptError(f"the index of {name} fails its checksum: the file was changed after it was written.")
+        return cls(np.frombuffer(tail[:-4], "<u8").reshape(*layout.grid, 2), size, name)
+
+    def stored(self, pread: Callable[[int, int], bytes], at: tuple[int, ...]) -> bytes | None:
+        """The encoded bytes of the chunk at `at` of the grid; None for an absent one.
+
+        Raises CorruptError if they fail their checksum."""
+        offset, length = self.table[at]
+        if offset == ABSENT_CHUNK:
+            return None
+        if int(offset) + int(length) > self.size:
+            raise CorruptError(
+                f"the index of {self.name} places chunk {at} behind the file's end: it was not written so."
+            )
+        data = pread(int(length), int(offset))
+        body = data[:-4]
+        if len(data) != length or checksum(body) != int.from_bytes(data[-4:], "little"):
+            raise CorruptError(
+                f"chunk {at} of {self.name} fails its checksum: the file was changed after it was written."
+            )
+        return body
+
 
 def decode_shard(
     pread: Callable[[int, int], bytes], size: int, layout: ShardLayout, *, box: Box, out: Array, name: str
@@ -157,33 +204,16 @@ def decode_shard(
     `pread(length, offset)` reads bytes of the shard, which has `size` bytes; absent chunks leave `out` unchanged.
     Raises CorruptError, with the shard's `name`, if the index or a chunk fails its checksum.
     """
-    if size < layout.index_bytes:
-        raise CorruptError(f"{name} has {size} bytes, its index alone needs {layout.index_bytes}: it was cut short.")
-    tail = pread(layout.index_bytes, size - layout.index_bytes)
-    if checksum(tail[:-4]) != int.from_bytes(tail[-4:], "little"):
-        raise CorruptError(f"the index of {name} fails its checksum: the file was changed after it was written.")
-    table = np.frombuffer(tail[:-4], "<u8").reshape(*layout.grid, 2)
+    index = ShardIndex.read(pread, size, layout, name)
     for piece in box.cut(layout.chunk):
-        index = tuple(a // c for a, c in zip(piece.start, layout.chunk, strict=True))
-        offset, length = table[index]
-        if offset == ABSENT_CHUNK:
+        at = tuple(a // c for a, c in zip(piece.start, layout.chunk, strict=True))
+        data = index.stored(pread, at)
+        if data is None:
             continue
-        if int(offset) + int(length) > size:
-            raise CorruptError(
-                f"the index of {name} places chunk {index} behind the file's end: it was not written so."
-            )
-        data = pread(int(length), int(offset))
-        if len(data) != length or checksum(data[:-4]) != int.from_bytes(data[-4:], "little"):
-            raise CorruptError(
-                f"chunk {index} of {name} fails its checksum: the file was changed after it was written."
-            )
-        with foreign(partial(_undecodable, f"chunk {index} of {name}")):
-            chunk = np.frombuffer(layout.codec.decode(data[:-4], layout.chunk_bytes), layout.dtype).reshape(
-                layout.chunk
-            )
-        inside = piece.shift([-i * c for i, c in zip(index, layout.chunk, strict=True)])
+        chunk = layout.decode(data, at, name)
+        inside = piece.shift([-i * c for i, c in zip(at, layout.chunk, strict=True)])
         out[piece.shift([-a for a in box.start]).slices] = chunk[inside.slices]
 
 
-def _undecodable(what: str, why: str) -> CorruptError:
-    return CorruptError(f"{what} cannot be decoded ({why}): the file was changed after it was written.")
+def _undecodable(at: tuple[int, ...], name: str, why: str) -> CorruptError:
+    return CorruptError(f"chunk {at} of {name} cannot be decoded ({why}): the file was changed after it was written.")

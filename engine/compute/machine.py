@@ -47,3 +47,18 @@ def available_threads() -> int:
 def _gpu_count() -> int:
     """GPUs of this host: dask-cuda shows all of them to each worker, its own first."""
     return len(gpus())
+
+
+BF16_FLAGS = {"avx512_bf16": "AVX-512 BF16", "amx_bf16": "AMX", "bf16": "Arm BF16"}
+"""Flag of the kernel -> instruction set of a processor that computes in bf16."""
+
+
+def bf16_instructions(table: str = "/proc/cpuinfo") -> tuple[str, ...] | None:
+    """Names of this processor's instruction sets for bf16; None if the kernel does not tell."""
+    try:
+        with open(table) as file:  # noqa: PTH123
+            lines = (line.partition(":") for line in file)
+            flags = next(set(value.split()) for key, _, value in lines if key.strip() in ("flags", "Features"))
+    except (FileNotFoundError, StopIteration):
+        return None
+    return tuple(name for flag, name in BF16_FLAGS.items() if flag in flags)

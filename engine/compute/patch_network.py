@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -93,6 +93,15 @@ class PatchNetwork:
                 "confidence": confidence_B.unsqueeze(1),
                 "embedding": embeddings_BF.to(torch.float16),
             }
+
+    def assigned_in_float32(self, patches_BCYX: Array) -> Array:
+        """Fine clusters (B,), from 1, of stored patches, in float32 whatever the network's own precision is."""
+        import torch
+
+        device = next(self.autoencoder.parameters()).device
+        rows = replace(self, dtype="float32").look(torch.from_numpy(np.ascontiguousarray(patches_BCYX)).to(device))
+        assigned: Array = rows["assignment"][:, 0].cpu().numpy()
+        return assigned
 
     def unlike(self, embeddings_BF: Array, assignment_B: Array) -> int:
         """Number of embeddings farther from their fine cluster's centre than 99 % of the training set; 0 without such."""

@@ -32,6 +32,7 @@ from .checkpoints import load_network, stated_weights
 from .convert.geometry import image_spec, reference_of
 from .convert.tissue import tissue
 from .normalization import prepare_of
+from .precision import same_in_float32
 
 BATCH = 128
 TILES = "tiles"
@@ -80,6 +81,8 @@ def apply_network(job: Job[PatchSettings], unit: Unit) -> Outcome:
         outcome.facts["counts"] = np.bincount(fine.ravel(), minlength=k + 1)[1:].tolist()
         embedding = layer_image(job, unit.slide, "embedding").read(cells)[:, fine > 0]
         outcome.facts["unlike"] = trained(job).unlike(embedding.T, fine[fine > 0])
+        if job.settings.dtype == "bf16":
+            outcome.facts["in_float32"] = same_in_float32(plan, trained(job), box, fine)
     return outcome
 
 

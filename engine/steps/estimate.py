@@ -24,7 +24,7 @@ from ..workers.child import GoneError, Say, all_of, each
 from .apply import cells_along
 from .convert.geometry import image_spec
 from .sample.draw import PER_AREA
-from .sample.patches import PER_SHARD, patch_of
+from .sample.patches import patch_of, patches_spec, shards_per_unit
 
 CODE = 128
 """Dimensions of an embedding, for each size of patch."""
@@ -88,9 +88,11 @@ def estimate(job: Job[PatchSettings]) -> Estimate:
     pixels = sum(r.frame.box.size for r in job.slides.values())
     tiles = sum(_cells(record.shape, step) for record in job.slides.values())
     channels = max(spec.channels or 1 for spec in specs)
-    samples = 0
+    samples = sampling = 0
     if isinstance(job.settings, SampledSettings):  # a run that trains a network
         samples = min(job.settings.samples, budget(max(1, PER_AREA * pixels // patch)).patches)
+        stored = patches_spec(job, samples)
+        sampling = 1 + -(-samples // (shards_per_unit(stored) * stored.shard[0]))
     code = CODE * len(job.settings.sides)
     layers = tiles * (2 * code + 4 + 3)
     disk = round(raw * ratio + layers + samples * (bytes_each * channels * patch * ratio + 16 * code))
@@ -98,7 +100,7 @@ def estimate(job: Job[PatchSettings]) -> Estimate:
     for record in job.slides.values():
         units["convert"] += _cells(record.shape, job.modality.cut.block[0]) + 1
         units["apply"] += _cells(record.shape, cells_along(job) * step) + 1
-    units |= {"sample": 1 + -(-samples // PER_SHARD), "train": 4, "map": len(job.slides) + 2}
+    units |= {"sample": sampling or 1, "train": 4, "map": len(job.slides) + 2}
     units = {stage: units[stage] for stage in job.pipeline.stages}
     block = (cells_along(job) * step + job.settings.side) ** len(patch_of(job))
     memory = 400_000_000 + bytes_each * channels * max(samples * patch, block)

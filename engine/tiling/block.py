@@ -19,6 +19,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from ...stores.frame import Array, Box
 from ...stores.slides.view import read_masked
 from ...stores.source import Source
+from ...stores.tile_reader import Tiled, TileReader
 from .tile import Tiles
 
 BAND_CELLS = 512
@@ -73,9 +74,30 @@ class Block:
 
     def _read(self, band: Box) -> list[Box]:
         with self._clock():
+            reader = self._source.tile_reader(self._level) if isinstance(self._source, Tiled) else None
+            if reader is not None:
+                return self._read_tiles(reader, band)
             pixels, holes = read_masked(self._source, band, self._level)
-            self._values[(slice(None), *band.shift([-a for a in self.corner]).slices)] = pixels
+            self._at(band)[...] = pixels
         return holes
+
+    def _read_tiles(self, reader: TileReader, band: Box) -> list[Box]:
+        """Copy each tile to its place as it is decoded."""
+        holes, frame = [], self._source.frames[self._level].box
+        for group in band.cut(reader.group):
+            pieces = list(group.cut(reader.tile))
+            tiles = [piece.coarsen(reader.tile).refine(reader.tile) & frame for piece in pieces]
+            for piece, tile, pixels in zip(pieces, tiles, reader.decode(tiles), strict=True):
+                if pixels is None:
+                    self._at(piece)[...] = self._source.background
+                    holes.append(piece)
+                else:
+                    self._at(piece)[...] = pixels[(slice(None), *piece.shift([-a for a in tile.start]).slices)]
+        return holes
+
+    def _at(self, box: Box) -> Array:
+        inside: Array = self._values[(slice(None), *box.shift([-a for a in self.corner]).slices)]
+        return inside
 
     def __enter__(self) -> Block:
         return self

@@ -12,6 +12,7 @@ import numpy as np
 from ...errors import TileError
 from ..frame import Array, Box
 from ..source import Source
+from ..tile_reader import TileReader
 
 Piece = tuple[int, Box]
 """A level and a box of it, on the grid of the file's own tiles."""
@@ -60,6 +61,10 @@ class Guarded:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._slide, name)
+
+    def tile_reader(self, level: int = 0) -> TileReader | None:
+        """None: crashing tiles are left out by `read`, and announced there."""
+        return None
 
     def read(self, box: Box, level: int = 0) -> Array:
         """Read a box of the slide; raises TileError for a box that touches a crashing piece."""

@@ -16,6 +16,7 @@ import numpy as np
 
 from ...errors import TileError
 from ..frame import Array, Box, Frame
+from ..tile_reader import Tiled, TileReader
 from .pixels import Pixels, SlideDescription
 
 PLACES = (1 / 6, 1 / 2, 5 / 6)
@@ -86,6 +87,9 @@ class SomeLevels:
 
     def read(self, box: Box, level: int) -> Array:
         return self._pixels.read(box, self._levels[level])
+
+    def tile_reader(self, level: int = 0) -> TileReader | None:
+        return self._pixels.tile_reader(self._levels[level]) if isinstance(self._pixels, Tiled) else None
 
     def absent(self, box: Box, level: int) -> list[Box]:
         return self._pixels.absent(box, self._levels[level])

@@ -14,6 +14,7 @@ from ..cache import Lease, is_copied, near
 from ..foreign import foreign
 from ..frame import Array, Box, Frame
 from ..remote import to_path
+from ..tile_reader import Tiled, TileReader
 from . import dicom_reader, fastslide_reader, openslide_reader, picture_reader, tiff_reader, zarr_levels, zarr_reader
 from .cohort import fingerprint
 from .file_head import head_of, kind_of, misnamed, not_a_slide
@@ -120,6 +121,10 @@ class Slide:
             lambda why: TileError(f"{box} of level {level} cannot be read: its reader fails unexpectedly ({why})")
         ):
             return self._pixels.read(box, level)
+
+    def tile_reader(self, level: int = 0) -> TileReader | None:
+        """What decodes the file's own tiles; None where the reader decodes none one by one."""
+        return self._pixels.tile_reader(level) if isinstance(self._pixels, Tiled) else None
 
     def absent(self, box: Box, level: int = 0) -> list[Box]:
         """The parts of `box` inside `frames[level]` that the file does not hold: tiles and chunks that were never written."""
@@ -267,6 +272,10 @@ class _Noted:
     def __init__(self, pixels: Pixels, note: str) -> None:
         self.described = replace(pixels.described, notes=(note, *pixels.described.notes))
         self.read, self.absent, self.close = pixels.read, pixels.absent, pixels.close
+        self._pixels = pixels
+
+    def tile_reader(self, level: int = 0) -> TileReader | None:
+        return self._pixels.tile_reader(level) if isinstance(self._pixels, Tiled) else None
 
 
 def _frames(described: SlideDescription, spacing: tuple[float, float]) -> tuple[Frame, ...]:

@@ -9,35 +9,35 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ...errors import SlideError, TileError
+from ..foreign import foreign
 from ..frame import Array, Box
 from ..regular import open_regular
+from ..tile_reader import TileReader
 from . import colour
 from .companions import is_vsi
 from .file_head import kind_of
 from .openslide_reader import OpenSlidePixels, vendor_of
 from .pixels import SlideDescription, level_factor
 from .tiff_chain import check_directories
+from .tiff_colours import JPEG_2000, UNREADABLE, colour_model, palette_of
 from .tiff_levels import Pyramid, pyramid_of
 from .tiff_segments import Segments
 
 PLAIN_VENDORS = ("", "aperio", "generic-tiff")
 """Vendors, as OpenSlide names them, of TIFFs whose tiles lie side by side at the positions in the tags."""
-_JPEG_2000 = (33003, 33004, 33005)
-_APERIO_YCBCR = 33003
 _CHANNELS = {"rgb": 3, "rgba": 3, "premultiplied rgba": 3, "ycbcr": 3, "palette": 3, "cmyk": 3} | {
     "grey": 1, "inverted": 1, "greya": 1, "premultiplied greya": 1
 }  # fmt: skip
 """Colour model of the stored samples -> channels that are read; "channels" has as many as there are samples."""
 MAX_LOOKED_AT = 2048
 """Pixels along the box in which the meaning of an unspecified sample is looked for."""
-_UNREADABLE = "E_UNSUPPORTED_PIXELS"
-MAX_TIFF_CHANNELS = 64
 
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # damage is reported once, by our own errors
 
@@ -69,13 +69,13 @@ class TiffPixels:
             with tifffile.TiffFile(path, _multifile=False) as tif:
                 pyramid = pyramid_of(tif, path.name, self._part)
                 key = pyramid.levels[0][0].keyframe
-                self._kind, notes = _kind(key, path.name, len(pyramid.levels[0]))
+                self._kind, notes = colour_model(key, path.name, len(pyramid.levels[0]))
                 vendor = vendor_of(path)
-                if int(key.compression) in _JPEG_2000 and vendor == "aperio":
-                    raise SlideError(f"{path.name}: colours of Aperio's JPEG 2000 are left to OpenSlide.", _UNREADABLE)
+                if int(key.compression) in JPEG_2000 and vendor == "aperio":
+                    raise SlideError(f"{path.name}: colours of Aperio's JPEG 2000 are left to OpenSlide.", UNREADABLE)
                 fd = self._file.fileno()
                 self._levels = [[Segments(page, fd, path.name) for page in level] for level in pyramid.levels]
-                self._palette = _palette(key) if self._kind == "palette" else None
+                self._palette = palette_of(key) if self._kind == "palette" else None
                 if self._kind == "ycbcr" and not colour.looks_like_ycbcr(self._middle()):
                     self._kind, notes = "rgb", ["compression 33003, which Aperio uses for YCbCr, holds RGB"]
                 if self._kind == "rgb" and tuple(map(int, key.extrasamples)) == (0,):
@@ -163,6 +163,31 @@ class TiffPixels:
     def absent(self, box: Box, level: int) -> list[Box]:
         return [piece for page in self._levels[level] for piece in page.absent(box)]
 
+    def tile_reader(self, level: int = 0) -> TileReader | None:
+        """What decodes the tiles of a level, a row of them at a time; None where it has strips, or planes apart."""
+        page = self._levels[level][0]
+        if len(self._levels[level]) > 1 or not page.has_whole_tiles:
+            return None
+        return TileReader(page.size, (page.size[0], page.shape[1]), partial(self._decoded, level=level))
+
+    def _decoded(self, tiles: Sequence[Box], level: int) -> Iterator[Array | None]:
+        page = self._levels[level][0]
+        for tile in tiles:
+            pixels: Array | None = None
+            try:
+                with foreign(partial(_unforeseen, tile)):
+                    stored = page.tile(tile)
+                    if stored is None:
+                        pixels = np.full(
+                            (self._described.channels, *tile.shape), self._described.background, self._dtype
+                        )
+                    else:
+                        pixels = self._coloured(stored).transpose(2, 0, 1)
+            except TileError as error:
+                with contextlib.suppress(TileError):  # whoever asked masks the tile
+                    pixels = self._mend(tile, level, error)
+            yield pixels
+
     def _into(self, pixels: Array, box: Box, piece: Box) -> Array:
         inside: Array = pixels[(slice(None), *piece.shift((-box.start[0], -box.start[1])).slices)]
         return inside
@@ -214,71 +239,5 @@ class TiffPixels:
             self._fallback.close()
 
 
-def _kind(key: Any, name: str, pages: int) -> tuple[str, list[str]]:
-    """(colour model of the stored samples, notes). Raises SlideError for samples that are not read."""
-    photometric, samples, extra = (
-        int(key.photometric),
-        int(key.samplesperpixel),
-        tuple(int(e) for e in key.extrasamples),
-    )
-    dtype = None if key.dtype is None else np.dtype(key.dtype)
-    if dtype is None or dtype not in (np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.bool_)):
-        raise SlideError(
-            f"{name}: pixels of type {'unknown' if dtype is None else dtype.name} are not read; whole numbers of 8 or "
-            "16 bits without a sign are. Convert it first (for example with bfconvert).",
-            _UNREADABLE,
-        )
-    if samples * pages > MAX_TIFF_CHANNELS:
-        raise SlideError(f"{name}: {samples * pages} channels are more than {MAX_TIFF_CHANNELS}.", _UNREADABLE)
-    if key.decode.__name__.startswith("decode_raise"):
-        try:
-            key.decode(None, 0)
-        except (ValueError, NotImplementedError) as error:
-            raise SlideError(
-                f"{name}: its pixels cannot be decoded ({error}). Convert it first.", _UNREADABLE
-            ) from error
-    jpeg = int(key.compression) in (6, 7, 34892, 33007)
-    if photometric == 6 and not jpeg and int(key.compression) not in (*_JPEG_2000, 34712, 50001, 50002):
-        raise SlideError(
-            f"{name}: YCbCr colours without JPEG compression are not read. Convert it to RGB first.", _UNREADABLE
-        )
-    alpha, before = bool(extra) and extra[-1] in (1, 2), "premultiplied " if extra and extra[-1] == 1 else ""
-    if photometric in (2, 6) and samples >= 3:
-        if pages > 1 or dtype == np.bool_:
-            raise SlideError(f"{name}: {pages} pages of {dtype.name} colours in one image are not read.", _UNREADABLE)
-        if samples > 3 and _states_channels(key):
-            return "channels", [f"its axes say that its {samples} planes are channels, though its tags say colours"]
-        if samples == 4 and alpha:
-            return f"{before}rgba", ["transparency is laid over white"]
-        if int(key.compression) == _APERIO_YCBCR and dtype == np.uint8:
-            return "ycbcr", ["compression 33003 holds YCbCr, which is converted to RGB"]
-        return "rgb", [f"{samples - 3} samples beyond red, green and blue are dropped"] if samples > 3 else []
-    if photometric == 3 and samples == 1 and pages == 1 and dtype == np.uint8:
-        return "palette", ["palette colours are read as RGB"]
-    if photometric == 5 and samples >= 4 and pages == 1:
-        return "cmyk", ["CMYK inks are read as RGB without their colour profile"]
-    if photometric == 0 and samples == 1 and pages == 1:
-        return "inverted", ["white is stored as zero; grey values are turned round"]
-    if photometric in (0, 1, 2, 3) and dtype != np.bool_:
-        if samples == 2 and alpha and pages == 1:
-            return f"{before}greya", ["transparency is laid over white"]
-        return ("grey" if samples * pages == 1 else "channels"), []
-    if photometric == 1 and samples == 1 and pages == 1:
-        return "grey", []
-    words = str(getattr(key.photometric, "name", photometric))
-    raise SlideError(f"{name}: colours of the kind {words} with {samples} samples are not read.", _UNREADABLE)
-
-
-def _palette(key: Any) -> Array:
-    """Table (256, 3) of 8 bits from the tag ColorMap (3, 256) of 16."""
-    table = np.asarray(key.colormap)
-    return (table.T >> 8).astype(np.uint8) if table.max(initial=0) > 255 else table.T.astype(np.uint8)
-
-
-def _states_channels(key: Any) -> bool:
-    """Whether tifffile wrote planes that its user called channels; by itself it tags three as colours, a fourth as alpha."""
-    from tifffile.tifffile import shaped_description_metadata
-
-    if int(key.planarconfig) != 2 or not (words := key.shaped_description):
-        return False
-    return str(shaped_description_metadata(words).get("axes", "")).startswith("C")
+def _unforeseen(tile: Box, why: str) -> TileError:
+    return TileError(f"the tile at {tile} cannot be read: its decoder fails unexpectedly ({why})")

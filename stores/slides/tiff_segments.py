@@ -114,6 +114,22 @@ class Segments:
                     yield piece, None
                     break
 
+    @property
+    def has_whole_tiles(self) -> bool:
+        """Whether a tile has all samples of its pixels; strips, which cross whole pages, are no tiles."""
+        return self._tiled and self._planes == 1
+
+    def tile(self, box: Box) -> Array | None:
+        """One tile, clipped by the page: (y, x, sample), until this thread decodes the next; None for an absent one.
+
+        Raises TileError where it cannot be decoded."""
+        pixels = self._segment(box.start[0] // self.size[0] * self.grid[1] + box.start[1] // self.size[1])
+        if pixels is None:
+            return None
+        pixels = pixels[: box.shape[0], : box.shape[1]]
+        self._check_shape(pixels, box.shape)
+        return pixels
+
     def absent(self, box: Box) -> list[Box]:
         """The parts of `box` whose tiles have no offset or no bytes in the file."""
         if self._absent is None:
@@ -123,12 +139,15 @@ class Segments:
         return absent_boxes(self._absent, self.size, box) if self._absent.any() else []
 
     def _copy(self, pixels: Array, target: Array, plane: int) -> None:
-        if pixels.shape[:2] != target.shape[:2]:
-            raise TileError(f"{self._name}: a tile is {pixels.shape[:2]} where {target.shape[:2]} pixels are expected")
+        self._check_shape(pixels, target.shape)
         if self._planes == 1:
             target[...] = pixels
         else:
             target[..., plane] = pixels[..., 0]
+
+    def _check_shape(self, pixels: Array, shape: tuple[int, ...]) -> None:
+        if pixels.shape[:2] != shape[:2]:
+            raise TileError(f"{self._name}: a tile is {pixels.shape[:2]} where {shape[:2]} pixels are expected")
 
     def _segment(self, index: int) -> Array | None:
         offset, count = int(self._offsets[index]), int(self._counts[index])
@@ -201,7 +220,8 @@ class Segments:
                 local.whole = np.empty((3, *self.size), np.uint8)
                 local.planes = list(local.whole)
             cv2.split(pixels, local.planes)  # into planes, as they will be kept, while the tile is in the cache
-            return np.moveaxis(local.whole, 0, -1)
+            planes: Array = local.whole
+            return planes.transpose(1, 2, 0)
 
         return decode
 

@@ -9,6 +9,7 @@ import numpy as np
 from ...errors import SlideError, TileError
 from ..frame import Array, Box, Frame
 from ..source import Source
+from ..tile_reader import Tiled, TileReader
 from .area import Shrink, Shrinks, shrink
 
 SPACING_TOLERANCE = 0.05
@@ -48,6 +49,11 @@ class View:
         needed = self.needs(box)
         corner = (needed.start[0], needed.start[1])
         return shrink(self._source.read(needed, self.level), corner, spans, self._by)
+
+    def tile_reader(self, level: int = 0) -> TileReader | None:
+        """What decodes the tiles of the level that is read; None where its pixels are averaged."""
+        whole = level == 0 and self.factor == (1.0, 1.0)
+        return self._source.tile_reader(self.level) if whole and isinstance(self._source, Tiled) else None
 
     def needs(self, box: Box) -> Box:
         """The pixels of the level that make the pixels of `box`."""

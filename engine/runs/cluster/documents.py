@@ -167,6 +167,8 @@ class Clusters(Document):
     """Image -> tissue tiles of each number at the finest level."""
     unlike: dict[str, int]
     """Image -> tissue tiles that are unlike the training set: farther from their centre than 99 % of its patches."""
+    in_float32: tuple[int, int] = (0, 0)
+    """Of a run that applied its network in bf16: tiles that were computed in float32, too; those of the same fine cluster."""
 
     @property
     def finest(self) -> int:

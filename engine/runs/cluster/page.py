@@ -41,7 +41,7 @@ from .settings import ClusterSettings
 from .shown import ShownClusters, shown_clusters
 from .stain_effects import stain_sections
 from .stains import stain_cautions
-from .tree import clusters_document
+from .tree import clusters_document, precision_text
 from .verdict import collapsed_heads, explanation, headline
 
 MUCH_UNLIKE = 0.05
@@ -174,4 +174,6 @@ def _cautions(job: Job[ClusterSettings], counts: Array) -> tuple[Caution, ...]:
         headline_text = f"{unlike:.0%} of the tiles are unlike those that the networks were trained on."
         text = "One in a hundred is expected. Their clusters are the nearest ones, and may be wrong: look at the maps."
         cautions.append(Caution(headline_text, text))
+    if document.in_float32[0]:
+        cautions.append(Caution(*precision_text(document)))
     return tuple(cautions)

@@ -26,10 +26,19 @@ def order_clusters(job: Job[ClusterSettings], unit: Unit) -> Outcome:
     tree = find_document(job.folder, ORIGIN, Clusters) or _tree(job, total)  # a tree that was taken over stays as it is
     order = np.argsort(tree.numbers)  # number - 1 -> fine cluster
     slides = {slide: tuple(c[order].tolist()) for slide, c in counts.items()}
-    document = tree.model_copy(update={"tiles": tuple(total[order].tolist()), "slides": slides, "unlike": unlike})
+    document = tree.model_copy(
+        update={
+            "tiles": tuple(total[order].tolist()),
+            "slides": slides,
+            "unlike": unlike,
+            "in_float32": in_float32(job),
+        }
+    )
     outcome = Outcome(files=[write_document(job, CLUSTERS, document)])
     outcome.facts["tiles"] = int(total.sum())
     outcome.facts["fine"] = document.finest
+    if document.in_float32[0]:
+        outcome.notes.append(" ".join(precision_text(document)))
     return outcome
 
 
@@ -60,6 +69,22 @@ def counted(job: Job[ClusterSettings], slide: str) -> tuple[Array, int]:
         tiles += np.asarray(receipt.facts["counts"], np.int64)
         unlike += int(receipt.facts["unlike"])
     return tiles, unlike
+
+
+def in_float32(job: Job[ClusterSettings]) -> tuple[int, int]:
+    """(tiles that were computed in float32 beside bf16, those of the same fine cluster); zeros of a run in float32."""
+    receipts = (r for s in job.slides for r in Ledger(job.folder.out, TILES, job.ledger_key(TILES, s)).all(s))
+    pairs = [receipt.facts.get("in_float32", (0, 0)) for receipt in receipts]
+    return sum(int(compared) for compared, _ in pairs), sum(int(same) for _, same in pairs)
+
+
+def precision_text(document: Clusters) -> tuple[str, str]:
+    """(headline, sentence) about a network that was applied in bf16."""
+    compared, same = document.in_float32
+    return (
+        "The network was applied in bf16.",
+        f"In float32, {same:,} of {compared:,} tiles ({same / compared:.1%}) have the same cluster of the finest level.",
+    )
 
 
 def clusters_document(job: Job[ClusterSettings]) -> Clusters:

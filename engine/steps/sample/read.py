@@ -11,8 +11,10 @@ import numpy as np
 from ....stores.frame import Array, Box
 from ....stores.slides.view import read_masked
 from ....stores.source import Source
+from ....stores.tile_reader import Tiled
 from ...compute.machine import available_threads
 from ...pipeline.modality import SLIDE_CHUNK, VOLUME_CHUNK
+from .by_tile import read_by_tile
 
 BLOCK = 2048
 """Side, in pixels, of a block whose patches are read together: one shard, so that few pixels are read twice."""
@@ -20,15 +22,30 @@ CUBES = 256
 """Side, in voxels, of such a block in a volume."""
 
 
-def read_patches(source: Source, places: Array, side: int, *, cell: int = 0, block: int = 0) -> Array:
+def read_patches(
+    source: Source, places: Array, side: int, *, cell: int = 0, block: int = 0, out: Array | None = None
+) -> Array:
     """Read square or cubic patches at `places` (n, axes: first cell): (n, channel, side, side) or (n, channel, z, y, x).
 
-    The patches of one block are cut from one canvas, into which only the chunks that some patch overlaps are read.
-    Blocks are read concurrently, one per available thread. Pixels outside the frame have the background value.
+    They are put into `out` where it is given, which is returned.
+    A slide with tiles of its own is read tile by tile, each decoded once (see by_tile.py). Of others, and where `cell` or
+    `block` is given, the patches of one block are cut from one canvas, into which only the chunks that some patch overlaps
+    are read. Blocks are read concurrently, one per available thread. Pixels outside the frame have the background value.
     """
     axes = places.shape[1]
-    cell, block = cell or (SLIDE_CHUNK if axes == 2 else VOLUME_CHUNK), block or block_of((side,) * axes)
-    out = np.empty((len(places), source.channels, *(side,) * axes), source.dtype)
+    if out is None:
+        out = np.empty((len(places), source.channels, *(side,) * axes), source.dtype)
+    reader = source.tile_reader() if axes == 2 and isinstance(source, Tiled) and not (cell or block) else None
+    if reader is not None:
+        read_by_tile(source, reader, places, out)
+    else:
+        cell, block = cell or (SLIDE_CHUNK if axes == 2 else VOLUME_CHUNK), block or block_of((side,) * axes)
+        _read_by_block(source, places, out, cell=cell, block=block)
+    return out
+
+
+def _read_by_block(source: Source, places: Array, out: Array, *, cell: int, block: int) -> None:
+    axes, side = places.shape[1], out.shape[-1]
     keys = places // block
     order = np.lexsort((*keys.T[::-1],))
 
@@ -53,7 +70,6 @@ def read_patches(source: Source, places: Array, side: int, *, cell: int = 0, blo
     with ThreadPoolExecutor(min(available_threads(), max(1, len(blocks)))) as pool:
         for _ in pool.map(read, blocks):
             pass
-    return out
 
 
 def _runs(row: Array) -> Iterator[tuple[int, int]]:

@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tile_engine.cli.app import app
+from tile_engine.engine.compute.machine import bf16_instructions
 from tile_engine.engine.maintenance import doctor
 from tile_engine.engine.maintenance.doctor import examine
 from tile_engine.engine.workers.placement import ClusterOptions
@@ -21,6 +22,27 @@ def test_a_machine_that_works_has_no_problem_and_the_folder_stays_as_it_was(tmp_
     assert "MB/s" in found["out speed"].text and "GB free" in found["out room"].text
     assert found["workers"].text == "this process"
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("table", "text"),
+    [
+        ("model name\t: some\nflags\t\t: avx2 avx512_bf16 sse\n", "AVX-512 BF16 for --dtype bf16: 1.2 times"),
+        ("flags\t\t: avx512_bf16 amx_bf16 amx_tile\n", "AVX-512 BF16 and AMX for --dtype bf16: not measured"),
+        ("flags\t\t: avx2 sse\n", "no instructions for it"),
+        ("Features\t: fp asimd bf16\n", "Arm BF16"),
+        ("processor\t: 0\n", "does not tell"),
+    ],
+)
+def test_what_the_processor_has_for_bf16_is_said(
+    table: str, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "cpuinfo"
+    path.write_text(table)
+    monkeypatch.setattr(doctor, "bf16_instructions", lambda: bf16_instructions(str(path)))
+    checks = list(doctor._cpu())
+    assert [(check.name, check.state) for check in checks] == [("cpu bf16", "ok")]
+    assert text in checks[0].text
 
 
 def test_workers_are_asked_too(tmp_path: Path) -> None:

@@ -83,3 +83,20 @@ def test_weights_follow_the_generator_and_not_torch_s_global_one() -> None:
 def test_white_is_one_in_every_stored_type(dtype: type, white: int) -> None:
     patches = np.array([[0, white]], dtype)
     assert to_float(patches).tolist() == [[0.0, 1.0]]
+
+
+@pytest.mark.parametrize(("axes", "channels", "count"), [(2, 3, 11), (2, 1, 1), (3, 1, 5), (3, 2, 9)])
+def test_embeddings_have_the_same_bits_with_a_gradient_and_a_few_patches_at_a_time(
+    axes: int, channels: int, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Patches of which a gradient is asked are centred as one batch, others a few at a time."""
+    from tile_engine.models.networks import autoencoder
+
+    monkeypatch.setattr(autoencoder, "CACHED_BYTES", 2 * 4 * channels * 32**axes)
+    net = Autoencoder(channels, 32, widths=(8, 16), embedding_size=10, axes=axes)
+    patches = torch.rand(count, channels, *(32,) * axes)
+    before = patches.clone()
+    with torch.inference_mode():
+        some = net.encode(patches)
+    whole = net.encode(patches.clone().requires_grad_())
+    assert torch.equal(some, whole.detach()) and torch.equal(patches, before)

@@ -101,6 +101,13 @@ def test_every_packing_gives_back_what_was_written(pyramid: Any, picture: Any, o
         np.testing.assert_array_equal(slide.read(slide.frames[0].box), expected)
         for box in slide.frames[0].box.cut((97, 101)):
             np.testing.assert_array_equal(slide.read(box), expected[(slice(None), *box.slices)])
+        reader = slide.tile_reader()
+        assert (reader is None) == ("tile" in options or options.get("planarconfig") == "separate")
+        if reader is not None:
+            for row in slide.frames[0].box.cut(reader.group):
+                tiles = list(row.cut(reader.tile))
+                for tile, values in zip(tiles, reader.decode(tiles), strict=True):
+                    np.testing.assert_array_equal(values, expected[(slice(None), *tile.slices)])
 
 
 def test_grey_of_16_bits_keeps_them(pyramid: Any, picture: Any) -> None:

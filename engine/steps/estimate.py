@@ -6,7 +6,7 @@ import math
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ...errors import SlideError
 from ...stores.cache import is_copied, near
@@ -91,7 +91,7 @@ def estimate(job: Job[PatchSettings]) -> Estimate:
     samples = sampling = 0
     if isinstance(job.settings, SampledSettings):  # a run that trains a network
         samples = min(job.settings.samples, budget(max(1, PER_AREA * pixels // patch)).patches)
-        stored = patches_spec(job, samples)
+        stored = patches_spec(cast("Job[SampledSettings]", job), samples)
         sampling = 1 + -(-samples // (shards_per_unit(stored) * stored.shard[0]))
     code = CODE * len(job.settings.sides)
     layers = tiles * (2 * code + 4 + 3)

@@ -181,8 +181,7 @@ class TileSettings(SampledSettings):
     )
     early_stop: Annotated[bool, Option(TRY, ("train",))] = Field(
         False,
-        description="End the training of the autoencoder once the loss of patches that are held out of it no longer falls; the "
-        "steps of --effort are the most.",
+        description="End training on a plateau of the loss of held-out patches; the steps of --effort are the most.",
     )
 
     @model_validator(mode="after")
@@ -217,8 +216,7 @@ class VolumeSettings(LabelSettings):
     )
     labels: Annotated[Literal["auto", "all", "none"], Option(READ, ("convert",))] = Field(
         "auto",
-        description="Volumes that are label maps, whose values are never averaged: auto (as each file says or looks), all or "
-        "none.",
+        description="Label maps, whose values are never averaged: auto (as each file says or looks), all or none.",
     )
 
     @field_validator("channels", mode="before")

@@ -215,8 +215,7 @@ class VolumeSettings(LabelSettings):
         description="Suffix of the images to read of a BIDS tree, such as T1w, FLAIR or bold.",
     )
     labels: Annotated[Literal["auto", "all", "none"], Option(READ, ("convert",))] = Field(
-        "auto",
-        description="Label maps, whose values are never averaged: auto (as each file says or looks), all or none.",
+        "auto", description="Volumes whose values are labels, never averaged: auto (as each file looks), all or none."
     )
 
     @field_validator("channels", mode="before")

@@ -15,6 +15,7 @@ from tile_engine.stores.slides.openslide_reader import OpenSlidePixels
 from tile_engine.stores.slides.reader import Slide, _frames, open_slide
 from tile_engine.stores.slides.view import at_spacing
 from tile_engine.stores.source import Source
+from tile_engine.stores.tile_reader import Tiled
 
 Make = Callable[[Path, Path], Source]
 
@@ -93,6 +94,20 @@ def test_any_tiling_gives_the_pixels_of_the_whole(source: Source) -> None:
         whole = source.read(frame.box, level)
         for box in frame.box.cut(cut(frame.shape)):
             np.testing.assert_array_equal(source.read(box, level), whole[(slice(None), *box.slices)])
+
+
+def test_tiles_that_are_decoded_one_by_one_are_those_of_the_whole(source: Source) -> None:
+    for level, frame in enumerate(source.frames):
+        reader = source.tile_reader(level) if isinstance(source, Tiled) else None
+        if reader is None:
+            continue
+        whole = source.read(frame.box, level)
+        assert reader.tile == source.tiles[level]
+        for group in frame.box.cut(reader.group):
+            tiles = list(group.cut(reader.tile))
+            for tile, pixels in zip(tiles, reader.decode(tiles), strict=True):
+                np.testing.assert_array_equal(pixels, whole[(slice(None), *tile.slices)])
+        assert list(reader.decode([])) == []
 
 
 def test_four_threads_read_what_one_reads(source: Source) -> None:

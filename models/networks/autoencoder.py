@@ -149,8 +149,8 @@ def _centred(patches_BCYX: Tensor, layout: torch.memory_format) -> Tensor:
     same = patches_BCYX.is_contiguous(memory_format=layout)  # patches of one channel are in either layout
     centred_BCYX = torch.empty_like(patches_BCYX, memory_format=torch.preserve_format if same else layout)
     some = max(1, CACHED_BYTES // patches_BCYX[0].nbytes)
-    for part, whole in zip(torch.split(patches_BCYX, some), torch.split(centred_BCYX, some), strict=True):
-        whole.copy_((part - 0.5).mul_(4.0))
+    for at in range(0, len(patches_BCYX), some):
+        centred_BCYX[at : at + some].copy_((patches_BCYX[at : at + some] - 0.5).mul_(4.0))
     return centred_BCYX
 
 

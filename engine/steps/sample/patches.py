@@ -84,7 +84,7 @@ def patch_of(job: Job[PatchSettings]) -> tuple[int, ...]:
     return (job.settings.side,) * len(job.modality.axes)
 
 
-def patches_spec(job: Job[SampledSettings], count: int) -> ArraySpec:
+def patches_spec(job: Job[PatchSettings], count: int) -> ArraySpec:
     record = next(iter(job.slides.values()))
     patch = patch_of(job)
     shape = (record.channels, *patch)

@@ -105,7 +105,11 @@ def encode_shard(
         piece = values[where]
         if piece.shape != tuple(chunk):
             piece = np.pad(piece, [(0, c - n) for c, n in zip(chunk, piece.shape, strict=True)], mode="edge")
-        value = piece.flat[0].tobytes() if (piece[0] == piece.flat[0]).all() and (piece == piece.flat[0]).all() else b""
+        first = piece.flat[0]
+        # most chunks are told by their last cell, or their first plane
+        value = (
+            first.tobytes() if piece.flat[-1] == first and (piece[0] == first).all() and (piece == first).all() else b""
+        )
         if value in constant:
             return constant[value]
         data = codec.encode(np.ascontiguousarray(piece.astype(piece.dtype.newbyteorder("<"), copy=False)))

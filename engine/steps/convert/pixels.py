@@ -7,6 +7,7 @@ metadata). Volumes have the last two steps; their blocks are one shard each, so 
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -52,23 +53,22 @@ def write_pixels(job: Job[RunSettings], unit: Unit) -> Outcome:
     coarser = _Buffers(image, block, cut.contained)
     unreadable: list[Box] = []
 
-    def do(box: Box) -> Written:
+    def do(box: Box) -> list[tuple[int, Box, Written]]:
+        """Write a shard, and those of coarser levels of which it is the last part."""
         with outcome.clock("read"):
             pixels, holes = read_kept(view, box, keep)
             unreadable.extend(holes)
         with outcome.clock("compute"):
-            coarser.fill(0, box, np.ma.getdata(pixels))
+            ready = coarser.fill(box, np.ma.getdata(pixels))
         with outcome.clock("write"):
-            return image.write(0, box, pixels)
+            files = [(0, box, image.write(0, box, pixels))]
+            return files + [(level, part, coarser.write(level, part, keep)) for level, part in ready]
 
     with ThreadPoolExecutor(
         available_threads() + 1
     ) as pool:  # one extra thread, so that no core idles while a shard is written
-        outcome.files += pool.map(do, block.cut(image.shard(0)))
-        for level in range(1, min(cut.contained, len(image.frames))):
-            boxes = list(coarser.box(level).cut(image.shard(level)))
-            with outcome.clock("write"):
-                outcome.files += pool.map(lambda b, n=level: coarser.write(n, b, keep), boxes)
+        written = [file for files in pool.map(do, block.cut(image.shard(0))) for file in files]
+    outcome.files += [file for _, _, file in sorted(written, key=lambda one: (one[0], one[1].start))]
     outcome.facts["unreadable"] = sorted([*b.start, *b.stop] for b in unreadable)
     outcome.facts["absent"] = [[*b.start, *b.stop] for b in job.modality.absent(job, unit.slide, block)]
     outcome.facts["tile"] = list(pieces_of(view))
@@ -78,27 +78,38 @@ def write_pixels(job: Job[RunSettings], unit: Unit) -> Outcome:
 
 
 class _Buffers:
-    """Buffers of the coarser levels of one block, filled while its finest pixels are in memory."""
+    """Buffers of the coarser levels of one block, filled while its finest pixels are in memory, by several threads."""
 
     def __init__(self, image: StoredImage, block: Box, contained: int) -> None:
         self._image = image
         self._block = block
-        count = min(contained, len(image.frames))
+        self._count = min(contained, len(image.frames))
         self._levels = [
-            np.empty((image.channels, *self.box(n).shape), image.dtype) if n else None for n in range(count)
+            np.empty((image.channels, *self.box(n).shape), image.dtype) if n else None for n in range(self._count)
         ]
+        self._left = {(n, part): part.size for n in range(1, self._count) for part in self.box(n).cut(image.shard(n))}
+        self._lock = threading.Lock()
 
     def box(self, level: int) -> Box:
         return self._block.coarsen((1 << level,) * len(self._block.start))
 
-    def fill(self, level: int, box: Box, pixels: Array) -> None:
-        """Downsample `pixels`, the box `box` of level `level`, into the buffer of every coarser level."""
-        for n in range(level + 1, len(self._levels)):
+    def fill(self, box: Box, pixels: Array) -> list[tuple[int, Box]]:
+        """Downsample `pixels`, the box `box` of the finest level, into all buffers; returns the shards that are full now."""
+        full = []
+        for n in range(1, self._count):
             pixels = halve(pixels)
-            where = box.coarsen((1 << n,) * len(box.start)).shift([-a for a in self.box(n).start])
+            where = box.coarsen((1 << n,) * len(box.start))
             buffer = self._levels[n]
             if buffer is not None:
-                buffer[(slice(None), *where.slices)] = pixels
+                buffer[(slice(None), *where.shift([-a for a in self.box(n).start]).slices)] = pixels
+            shard = self._image.shard(n)
+            for part in where.cut(shard):
+                whole = part.coarsen(shard).refine(shard) & self.box(n)
+                with self._lock:
+                    self._left[n, whole] -= part.size
+                    if not self._left[n, whole]:
+                        full.append((n, whole))
+        return full
 
     def write(self, level: int, box: Box, keep: Mask | None) -> Written:
         buffer = self._levels[level]

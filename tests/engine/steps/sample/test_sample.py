@@ -19,6 +19,7 @@ def even(parts: list[int], room: list[int]) -> bool:
     return all(parts[i] >= max(parts) - 1 for i in range(len(parts)) if parts[i] < room[i])
 
 
+@settings(deadline=None)
 @given(slides, st.integers(0, 400))
 def test_all_is_shared_out_as_far_as_there_is_room_and_nobody_gets_more_than_fits(
     slides: list[tuple[int, str]], total: int

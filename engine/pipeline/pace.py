@@ -13,6 +13,9 @@ LEAST_SECONDS = 1.0
 """Measured seconds from which a step's pace counts for the steps behind it."""
 
 
+MAX_POINTS = 200
+
+
 class Pace:
     """A report callback that adds to every event of progress the seconds that the whole run has left: fact `left`.
 
@@ -41,7 +44,7 @@ class Pace:
         """Share of the current step that an earlier attempt had done."""
         self._units = (0.0, 1.0)
         self._within: list[tuple[float, float]] = []
-        """Of the first unit in training, the first and the last (time, share of its training)."""
+        """Of the first unit in training: (time, share of its training), at `MAX_POINTS` moments at most."""
 
     def __call__(self, event: Event) -> None:
         if event.kind == "progress" and event.text in self._groups:
@@ -82,7 +85,8 @@ class Pace:
         within = event.done / event.total if is_training and event.total else 0.0
         within = float(event.facts.get("share", within)) if is_training else within
         if is_training:
-            self._within = [*self._within[:1], (self._clock(), within)]
+            thin = 2 if len(self._within) >= MAX_POINTS else 1
+            self._within = [*self._within[::thin], (self._clock(), within)]
         self._measured[self._title] = (self._clock() - self._began, max(0.0, self._share(within) - self._kept))
 
     def _share(self, within: float) -> float:
@@ -103,11 +107,12 @@ class Pace:
             not self._within or done / max(1.0, total) > self._kept
         ):  # whole units tell best, with what is beside their training
             return seconds * rest / share if share > 0 else None
-        (first, before), (last, after) = self._within[0], self._within[-1]
+        last, after = self._within[-1]
+        first, before = next((p for p in reversed(self._within) if p[1] <= after / 2), self._within[0])  # warm by then
         if after <= before:
             return None
         training = (last - first) / (after - before)
-        beside = max(0.0, first - self._began - before * training)
+        beside = max(0.0, self._within[0][0] - self._began - self._within[0][1] * training)
         further = -(-(total - done - self._at_once()) // self._at_once())
         return (1.0 - after) * training + max(0.0, further) * (training + beside)
 

@@ -9,10 +9,11 @@ from typing import Any
 from ...pipeline.job import Job
 from ...pipeline.spec import Estimate
 from ...steps.usual_pace import Trainings, trained_seconds, usual_seconds
+from .cohort import has_pretraining
 from .folds import network_units
 from .plans import network_of, scratch_plan, stage_plan
 from .settings import ClassifySettings
-from .starts import has_pretraining, has_start
+from .starts import has_start
 
 UNKNOWN = ("gradcam", "evaluate")
 """Steps that hang on the films of each part."""
@@ -36,8 +37,8 @@ def seconds_of_classifiers(
         [round(_full_stages(job) * plan.steps * plan.batch)] * networks,
         films,
     )
-    train, judge = trained_seconds(job, trainings, workers)
-    known: dict[str, Any] = {"networks": train, "probabilities": judge}
+    train, evaluate = trained_seconds(job, trainings, workers)
+    known: dict[str, Any] = {"networks": train, "probabilities": evaluate}
     return usual_seconds(job, names, workers, known=known, unknown=unknown)
 
 

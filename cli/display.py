@@ -139,8 +139,9 @@ def _whole(event: Event) -> str:
     if not event.facts.get("left"):
         return ""
     unknown = event.facts.get("without")
-    without = f", without: {first_of(unknown, 3)}" if unknown else ""
-    return f", {minutes(event.facts['left'])} left in all{without}"
+    if unknown:
+        return f", {minutes(event.facts['left'])} left without: {first_of(unknown, 3)}"
+    return f", {minutes(event.facts['left'])} left in all"
 
 
 def _detail(event: Event) -> str:

@@ -71,7 +71,7 @@ def _passes(network: Any, image: tuple[int, ...], threads: int) -> tuple[float, 
     def step(images: torch.Tensor) -> None:
         outputs = network.train()(images)
         parts = outputs if isinstance(outputs, tuple) else (outputs,)
-        torch.stack([part.square().mean() for part in parts]).sum().backward()  # type: ignore[no-untyped-call]
+        torch.autograd.backward(torch.stack([part.square().mean() for part in parts]).sum())
 
     before = torch.get_num_threads()
     try:

@@ -13,6 +13,9 @@ LEAST_SECONDS = 1.0
 """Measured seconds from which a step's pace counts for the steps behind it."""
 
 
+MAX_POINTS = 200
+
+
 class Pace:
     """A report callback that adds to every event of progress the seconds that the whole run has left: fact `left`.
 
@@ -22,16 +25,26 @@ class Pace:
     of it that were measured; none is taken to be faster.
     """
 
-    def __init__(self, report: Report, groups: Mapping[str, str], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        report: Report,
+        groups: Mapping[str, str],
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        workers: int = 1,
+    ) -> None:
+        """`workers`: units that are done at once; of several in training, the progress of one is told."""
         self.expected: Mapping[str, float] = {}
         self.unknown: Collection[str] = ()
-        self._report, self._groups, self._clock = report, groups, clock
+        self._report, self._groups, self._clock, self._workers = report, groups, clock, workers
         self._measured: dict[str, tuple[float, float]] = {}
         """Title -> (seconds, share of the step that they took)."""
         self._title, self._began = "", 0.0
         self._kept = 0.0
         """Share of the current step that an earlier attempt had done."""
         self._units = (0.0, 1.0)
+        self._within: list[tuple[float, float]] = []
+        """Of the first unit in training: (time, share of its training), at `MAX_POINTS` moments at most."""
 
     def __call__(self, event: Event) -> None:
         if event.kind == "progress" and event.text in self._groups:
@@ -43,23 +56,21 @@ class Pace:
 
     def left(self) -> float:
         """Seconds until the last step is done."""
-        ratios = self._ratios()
         titles = list(self._groups)
         begun = titles.index(self._title) if self._title else -1
-        waiting = sum(self.expected.get(title, 0.0) * ratios(title) for title in titles[begun + 1 :])
-        if not self._title:
-            return waiting
-        seconds, share = self._measured[self._title]
-        rest = 1.0 - self._kept - share
-        if share > 0:
-            return waiting + seconds * rest / share
-        return waiting + max(0.0, self.expected.get(self._title, 0.0) * ratios(self._title) * rest - seconds)
+        rest, ratio = self._rest(), self._ratios()
+        waiting = sum(self.expected.get(title, 0.0) * ratio(title) for title in titles[begun + 1 :])
+        if rest is None and self._title:
+            seconds, share = self._measured[self._title]
+            forecast = self.expected.get(self._title, 0.0) * ratio(self._title) * (1.0 - self._kept)
+            rest = max(0.0, forecast - seconds, forecast * (1.0 - share))
+        return waiting + (rest or 0.0)
 
     def without(self) -> list[str]:
         """Titles of the steps that `left` does not count, as nobody can tell how long they take."""
         titles = list(self._groups)
         ahead = titles[titles.index(self._title) if self._title else 0 :]
-        measured = {self._title} if self._title and self._measured[self._title][1] > 0 else set()
+        measured = {self._title} if self._rest() is not None else set()
         return [title for title in ahead if title in self.unknown and title not in measured]
 
     def _see(self, event: Event) -> None:
@@ -67,21 +78,51 @@ class Pace:
         is_training = bool(event.facts.get("steps"))
         if event.text != self._title:
             self._title, self._began = event.text, self._clock()
-            self._units, self._kept = (0.0, 1.0), 0.0
+            self._units, self._kept, self._within = (0.0, 1.0), 0.0, []
         if not is_training:
             self._units = (event.done, event.total)
             self._kept = float(str(event.facts.get("kept", 0))) / event.total if event.total else 1.0
         within = event.done / event.total if is_training and event.total else 0.0
+        within = float(event.facts.get("share", within)) if is_training else within
+        if is_training:
+            thin = 2 if len(self._within) >= MAX_POINTS else 1
+            self._within = [*self._within[::thin], (self._clock(), within)]
         self._measured[self._title] = (self._clock() - self._began, max(0.0, self._share(within) - self._kept))
 
     def _share(self, within: float) -> float:
         done, total = self._units
-        return min(1.0, (done + within) / total) if total else 1.0
+        return min(1.0, (done + within * self._at_once()) / total) if total else 1.0
+
+    def _at_once(self) -> float:
+        done, total = self._units
+        return max(1.0, min(self._workers, total - done))
+
+    def _rest(self) -> float | None:
+        """Seconds that the current step still takes, as far as was measured; None where too little was."""
+        if not self._title:
+            return None
+        (seconds, share), (done, total) = self._measured[self._title], self._units
+        rest = max(0.0, 1.0 - self._kept - share)
+        if (
+            not self._within or done / max(1.0, total) > self._kept
+        ):  # whole units tell best, with what is beside their training
+            return seconds * rest / share if share > 0 else None
+        last, after = self._within[-1]
+        first, before = next((p for p in reversed(self._within) if p[1] <= after / 2), self._within[0])  # warm by then
+        if after <= before:
+            return None
+        training = (last - first) / (after - before)
+        beside = max(0.0, self._within[0][0] - self._began - self._within[0][1] * training)
+        further = -(-(total - done - self._at_once()) // self._at_once())
+        return (1.0 - after) * training + max(0.0, further) * (training + beside)
 
     def _ratios(self) -> Callable[[str], float]:
         """Title -> how many times longer than forecast its group takes; 1 where none of it was measured."""
         sums: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
         for title, (seconds, share) in self._measured.items():
+            if title == self._title and self._within:  # its beginning is slower than the rest
+                rest = self._rest()
+                seconds, share = (0.0, 0.0) if rest is None else (seconds + rest, 1.0 - self._kept)
             forecast = self.expected.get(title, 0.0) * share
             if seconds >= LEAST_SECONDS and forecast > 0:
                 sums[self._groups[title]][0] += seconds

@@ -35,13 +35,23 @@ def silent(event: Event) -> None:
 class ProgressFile:
     """A file through which a long unit reports progress to the run's own process, at most once every `every` seconds."""
 
-    def __init__(self, out: Path, *, part: int = 0, parts: int = 1, before: int = 0, after: int = 0) -> None:
+    def __init__(
+        self,
+        out: Path,
+        *,
+        part: int = 0,
+        parts: int = 1,
+        before: int = 0,
+        after: int = 0,
+        work: tuple[float, float] | None = None,
+    ) -> None:
         """`part` of `parts`: of several trainings of equal length in one unit, which one tells; each tells its own steps.
 
-        `before` and `after`: steps of the unit's other trainings, where they are of another length.
+        `before` and `after`: steps of the unit's other trainings, where they are of another length. `work`: shares of the
+        unit's work that are done before this training and once it is done, where their steps take another time.
         """
         self.path = out / "receipts" / "progress.json"
-        self._part, self._parts, self._before, self._after = part, parts, before, after
+        self._part, self._parts, self._before, self._after, self._work = part, parts, before, after, work
         self.every = 5.0 if isinstance(out, ObjectPath) else 0.5
         self._last = 0.0
         self._notice = ""
@@ -56,8 +66,19 @@ class ProgressFile:
         if now - self._last < self.every and done != total:
             return
         self._last = now
+        begun, ended = self._work or (0.0, 1.0)
+        share = begun + (ended - begun) * (done / total if total else 1.0)
         done, total = self._before + done + self._part * total, self._before + self._parts * total + self._after
-        self._write({"step": step, "done": done, "total": total, "figures": figures, "notice": self._notice})
+        share = done / total if total and not self._work else share
+        report = {
+            "step": step,
+            "done": done,
+            "total": total,
+            "share": share,
+            "figures": figures,
+            "notice": self._notice,
+        }
+        self._write(report)
 
     def _write(self, report: dict[str, Any]) -> None:
         write_whole(self.path, json.dumps(report).encode())

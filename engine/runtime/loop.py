@@ -197,7 +197,7 @@ def watched(job: Job[RunSettings], step: Step, *, title: str, report: Report) ->
                 log.warning("%s", notice)
                 report(Event("warning", notice))
             if more_to_come and "done" in progress:
-                facts = {"steps": True, **progress["figures"]}
+                facts = {"steps": True, "share": progress["share"], **progress["figures"]}
                 report(
                     Event(
                         "progress", title, job.pipeline.stage_of(step.name), progress["done"], progress["total"], facts

@@ -55,7 +55,7 @@ class Timing:
     def pace(self, report: Report) -> Pace:
         """The callback that adds the time left to progress."""
         steps = ((stage, step) for stage in self._stages for step in self._pipeline.stages[stage])
-        return Pace(report, {step.title: GROUPS.get(stage, stage) for stage, step in steps})
+        return Pace(report, {step.title: GROUPS.get(stage, stage) for stage, step in steps}, workers=self._workers or 1)
 
     def forecast(self, job: Job[RunSettings]) -> Forecast:
         """Of the steps that are not complete; empty where nothing can be told, or is left to do."""
@@ -95,8 +95,9 @@ class Timing:
         if not forecast.seconds:
             return f"time: nobody can tell before these steps have begun: {unknown}"
         parts = ", ".join(f"{stage} {minutes(part)}" for stage, part in self._parts(forecast).items())
-        without = f"; without: {unknown}" if unknown else ""
-        return f"time: {_about(forecast.whole, job)} with what this machine has free now ({parts}){without}"
+        if unknown:
+            return f"time: {minutes(forecast.whole)} with what this machine has free now ({parts}), without: {unknown}"
+        return f"time: {_about(forecast.whole, job)} with what this machine has free now ({parts})"
 
 
 def tell_all(forecasts: Mapping[str, Forecast], report: Report) -> None:
@@ -105,7 +106,7 @@ def tell_all(forecasts: Mapping[str, Forecast], report: Report) -> None:
         return
     parts = ", ".join(f"{name} {minutes(forecast.whole)}" for name, forecast in forecasts.items())
     unknown = dict.fromkeys(title for forecast in forecasts.values() for title in forecast.unknown)
-    without = f"; without: {', '.join(unknown)}" if unknown else ""
+    without = f", without: {', '.join(unknown)}" if unknown else ""
     seconds = sum(forecast.whole for forecast in forecasts.values())
     about = minutes(seconds) if seconds < 45 else f"about {minutes(seconds)}"
     facts: dict[str, Any] = {"seconds": round(seconds), "without": list(unknown)}

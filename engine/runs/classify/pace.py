@@ -37,8 +37,8 @@ def seconds_of_classifiers(
         [round(_full_stages(job) * plan.steps * plan.batch)] * networks,
         films,
     )
-    train, judge = trained_seconds(job, trainings, workers)
-    known: dict[str, Any] = {"networks": train, "probabilities": judge}
+    train, evaluate = trained_seconds(job, trainings, workers)
+    known: dict[str, Any] = {"networks": train, "probabilities": evaluate}
     return usual_seconds(job, names, workers, known=known, unknown=unknown)
 
 

@@ -25,6 +25,8 @@ from .sites import check_sites, sites_of
 from .toned import toned
 
 SHIFT_STEPS, SHARPEN_STEPS = 800, 400
+SHARPEN_COST = 4e-4
+"""Time of a step of the sharpener for each cell of a piece, in steps of the shift, as measured on a CPU: for the time left."""
 BATCH = 4
 PER_IMAGE = 4
 """Pieces of each image whose spectra are compared."""
@@ -73,6 +75,7 @@ def train_light(job: Job[HarmonizeSettings], unit: Unit) -> Outcome:
     site = light_names(job)[unit.name]
     axes = settings.network_axes
     out, shift_steps, sharpen_steps = job.folder.out, 0, _steps(SHARPEN_STEPS, settings.effort)
+    shift_share = 0.0
     torch.set_num_threads(settings.threads)
     with outcome.clock("read"):
         images = {part: [measures_of(job, i) for i in sites.fitted(part)] for part in (site, sites.target)}
@@ -85,7 +88,8 @@ def train_light(job: Job[HarmonizeSettings], unit: Unit) -> Outcome:
             shift_steps = _steps(SHIFT_STEPS, settings.effort)
             shift = ShiftTraining(tone, images[sites.target], shift_steps, settings.seed)
             slot = checkpoint_slot(job, unit.step, f"{unit.name}-shift")
-            progress = ProgressFile(out, after=sharpen_steps)
+            shift_share = shift_steps / (shift_steps + sharpen_steps * SHARPEN_COST * settings.piece_side**axes)
+            progress = ProgressFile(out, after=sharpen_steps, work=(0.0, shift_share))
             history += fit(shift, slot, threads=settings.threads, progress_file=progress)
             adapting = shift.finished()
 
@@ -111,7 +115,7 @@ def train_light(job: Job[HarmonizeSettings], unit: Unit) -> Outcome:
             seed=settings.seed,
         )
         slot = checkpoint_slot(job, unit.step, f"{unit.name}-sharpen")
-        progress = ProgressFile(out, before=shift_steps)
+        progress = ProgressFile(out, before=shift_steps, work=(shift_share, 1.0))
         history += fit(sharpening, slot, threads=settings.threads, progress_file=progress)
         light = LightGenerator(tone, adapting, network.cpu().eval())
         light.finish.fitted(

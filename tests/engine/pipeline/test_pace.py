@@ -15,10 +15,10 @@ EXPECTED = {"convert": 10.0, "train": 100.0, "apply": 50.0, "report": 5.0}
 class Told:
     """A pace on a clock of its own, and the last time that it told."""
 
-    def __init__(self, expected: dict[str, float]) -> None:
+    def __init__(self, expected: dict[str, float], workers: int = 1) -> None:
         self.now = 0.0
         self.events: list[Event] = []
-        self.pace = Pace(self.events.append, GROUPS, clock=lambda: self.now)
+        self.pace = Pace(self.events.append, GROUPS, clock=lambda: self.now, workers=workers)
         self.pace.expected = expected
 
     def after(self, seconds: float, title: str, done: float, total: float, **facts: object) -> float | None:
@@ -33,7 +33,8 @@ def test_a_step_that_is_slower_than_forecast_makes_its_group_slower() -> None:
     assert told.after(5, "convert", 2, 4) == 160
     told.after(5, "convert", 4, 4)
     told.after(0, "train", 0, 1)
-    left = told.after(20, "train", 10, 100, steps=True)  # twice as long as forecast
+    told.after(10, "train", 5, 100, steps=True)
+    left = told.after(10, "train", 10, 100, steps=True)  # twice as long as forecast
     assert left == pytest.approx(180 + 2 * 50 + 5, abs=6)
     told.after(180, "train", 1, 1)
     assert told.after(0, "apply", 0, 10) == pytest.approx(105, abs=6)
@@ -43,7 +44,8 @@ def test_a_step_that_is_slower_than_forecast_makes_its_group_slower() -> None:
 def test_folds_are_units_and_their_steps_count_within_them() -> None:
     told = Told({"train": 100.0})
     told.after(0, "train", 0, 4)
-    assert told.after(10, "train", 50, 100, steps=True) == pytest.approx(70)
+    told.after(5, "train", 25, 100, steps=True)
+    assert told.after(5, "train", 50, 100, steps=True) == pytest.approx(70)
     told.after(10, "train", 1, 4)
     assert told.after(10, "train", 50, 100, steps=True) == pytest.approx(50)
 
@@ -63,8 +65,28 @@ def test_a_step_without_a_forecast_is_named_until_some_of_it_was_done() -> None:
     told.pace.unknown = ("train",)
     assert told.after(5, "convert", 0, 2) == 55 and told.events[-1].facts["without"] == ["train"]
     assert told.after(5, "train", 0, 1) == 55 and told.events[-1].facts["without"] == ["train"]
-    assert told.after(10, "train", 10, 40, steps=True) == pytest.approx(30 + 55)
+    assert told.after(10, "train", 10, 40, steps=True) == 55 and told.events[-1].facts["without"] == ["train"]
+    assert told.after(10, "train", 20, 40, steps=True) == pytest.approx(20 + 55)
     assert told.events[-1].facts["without"] == []
+
+
+def test_what_comes_before_the_first_step_of_a_training_is_not_taken_for_its_pace() -> None:
+    told = Told({"train": 100.0, "apply": 50.0})
+    told.after(0, "train", 0, 3)
+    first = told.after(20, "train", 1, 100, steps=True)  # data are read, then a step takes a tenth of a second
+    assert first == pytest.approx(100 + 50, rel=0.05)
+    left = told.after(1, "train", 11, 100, steps=True)
+    assert left == pytest.approx(8.9 + 2 * (10 + 19.9) + 50, rel=0.02)
+
+
+def test_units_that_are_trained_at_once_are_counted_at_once() -> None:
+    told = Told({"train": 100.0}, workers=2)
+    told.after(0, "train", 0, 4)
+    told.after(5, "train", 25, 100, steps=True)
+    assert told.after(5, "train", 50, 100, steps=True) == pytest.approx(10 + 20)
+    told.after(10, "train", 1, 4)
+    told.after(0, "train", 2, 4)
+    assert told.after(10, "train", 50, 100, steps=True) == pytest.approx(10)
 
 
 def test_a_slow_start_of_another_group_says_nothing_of_the_network() -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from tile_engine.engine.pipeline.progress import Event, ProgressFile
 from tile_engine.engine.runtime.loop import watched
 
@@ -35,6 +37,17 @@ def test_trainings_of_one_unit_count_as_one(tmp_path: Path) -> None:
             file.tell("autoencoder", done, 3, {})
             told.append((file.look()["done"], file.look()["total"]))
     assert told == [(done, 6) for done in range(1, 7)]
+
+
+def test_slow_steps_count_for_more_of_the_work(tmp_path: Path) -> None:
+    shares = []
+    for around in ({"after": 4, "work": (0.0, 0.2)}, {"before": 4, "work": (0.2, 1.0)}):
+        file = ProgressFile(tmp_path, **around)  # type: ignore[arg-type]
+        file.every = 0.0
+        for done in (2, 4):
+            file.tell("light", done, 4, {})
+            shares.append(file.look()["share"])
+    assert shares == pytest.approx([0.1, 0.2, 0.6, 1.0])
 
 
 def test_a_short_training_behind_a_long_one_goes_on_where_that_ended(tmp_path: Path) -> None:

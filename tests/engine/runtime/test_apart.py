@@ -199,7 +199,12 @@ def test_one_run_is_asked_for_where_a_folder_holds_several(begun: Path) -> None:
 
 def test_a_plan_has_a_part_for_each_stain_and_writes_nothing(mini: Any, tmp_path: Path) -> None:
     images = listed(mini, tmp_path / "list.csv", "HE", "PAS", "HE")
-    plans = plan_all(pipeline("cluster", "slides"), images, tmp_path / "out", RunOptions(), mini.settings)
+    said: list[Event] = []
+    options = RunOptions(report=said.append)
+    plans = plan_all(pipeline("cluster", "slides"), images, tmp_path / "out", options, mini.settings)
+    times = [event for event in said if event.text.startswith("time")]
+    assert [event.text.startswith("time of all runs together: ") for event in times] == [False, False, True]
+    assert abs(times[2].facts["seconds"] - sum(event.facts["seconds"] for event in times[:2])) <= 2  # rounded
     assert [(out.name, len(opened.slides)) for out, opened, _ in plans] == [("HE", 2), ("PAS", 1)]
     assert not (tmp_path / "out").exists()
 

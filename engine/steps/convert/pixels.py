@@ -27,7 +27,7 @@ from ...pipeline.settings import RunSettings
 from ...pipeline.unit import Outcome, Unit
 from ...tiling.mask import Mask
 from .geometry import image_spec
-from .tissue import kept_chunks, masked
+from .tissue import kept_chunks, masked, preload
 
 
 def pixel_units(job: Job[RunSettings], step: str) -> Iterator[Unit]:
@@ -67,6 +67,7 @@ def write_pixels(job: Job[RunSettings], unit: Unit) -> Outcome:
     with ThreadPoolExecutor(
         available_threads() + 1
     ) as pool:  # one extra thread, so that no core idles while a shard is written
+        pool.submit(preload, len(block.shape))
         written = [file for files in pool.map(do, block.cut(image.shard(0))) for file in files]
     outcome.files += [file for _, _, file in sorted(written, key=lambda one: (one[0], one[1].start))]
     outcome.facts["unreadable"] = sorted([*b.start, *b.stop] for b in unreadable)

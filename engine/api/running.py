@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.util import resolve_name
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ def run(
     Raises a TileEngineError if the whole run cannot continue.
     """
     options = options or RunOptions()
-    with kept_child():
+    with kept_child(resolve_name("..images.look", __package__)):  # which the parent imports at the same time
         variant, chosen = chosen_images(name, images, settings, options.report)
         done = apart.start_all(pipeline(name, variant.name), chosen, out, options, settings)
     return StainRuns(done) if find_stain_runs(Folder(done)) else Run(done)

@@ -117,7 +117,7 @@ def _look_past_crashes(item: Item, fate: GoneError) -> Any:
     while len(crashing) < MAX_CRASHING_WINDOWS:
         reading: Window | None = None
         try:
-            with Child(inspect_watched_slide_in_child, [*item, crashing]) as child:
+            with Child(inspect_watched_slide_in_child, [*item, crashing], alone=True) as child:
                 while True:
                     word, value = child.hear(OPEN_LIMIT_SECONDS if reading is None else WINDOW_LIMIT_SECONDS)
                     if word == "done":

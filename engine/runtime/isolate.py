@@ -68,7 +68,7 @@ def in_isolation(out: Path, limit: float, unit: Unit) -> Summary:
 def _attempt(out: Path, unit: Unit, crashing: list[Piece], limit: float) -> Summary | _Death:
     reading: Piece | None = None
     request = {"out": str(out), "unit": asdict(unit), "crashing": [_plain(piece) for piece in crashing]}
-    with Child(unit_in_child, request) as child:
+    with Child(unit_in_child, request, alone=True) as child:
         while True:
             try:
                 word, value = child.hear(limit if reading is None else min(limit, TILE_LIMIT))

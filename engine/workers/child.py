@@ -28,8 +28,6 @@ ITEMS_AT_ONCE = 8
 OVER_SECONDS = 5.0
 """Seconds that a child may take to end a request after its last answer."""
 _OVER = "over"
-_USUAL = "..images.look"
-"""Module that most requests need: it is imported before the first one arrives."""
 
 
 class GoneError(Exception):
@@ -45,11 +43,15 @@ class SilentError(GoneError):
 
 
 class Child:
-    """A child process with its request; a `with` statement ends it, or leaves it to the next one (see `kept_child`)."""
+    """A child process with its request; a `with` statement ends it, or leaves it to the next one (see `kept_child`).
 
-    def __init__(self, work: Work, request: Any) -> None:
-        self._process = _spare.take() or _Process()
-        self._process.ask(work, request)
+    `alone`: in a process of its own, which did nothing before and does nothing after, as an earlier file may have harmed it.
+    """
+
+    def __init__(self, work: Work, request: Any, *, alone: bool = False) -> None:
+        self._alone = alone
+        self._process = (None if alone else _spare.take()) or _Process()
+        self._process.ask(work.__module__, work.__qualname__, request)
 
     def hear(self, limit: float) -> tuple[str, Any]:
         """The next line, within `limit` seconds. Raises GoneError or SilentError."""
@@ -61,7 +63,7 @@ class Child:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is not None or not _spare.keep(self._process):
+        if error is not None or self._alone or not _spare.keep(self._process):
             self._process.end()
 
 
@@ -78,24 +80,34 @@ class _Process:
             start_new_session=True,  # a session of its own: the parent handles Ctrl-C
         )
         self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._failed = False
         threading.Thread(target=self._listen, daemon=True).start()
 
-    def ask(self, work: Work, request: Any) -> None:
-        line = json.dumps([work.__module__, work.__qualname__, request])
+    @property
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
+
+    def ask(self, module: str, function: str, request: Any) -> None:
+        """Have a request done; without a function, have a module imported."""
+        line = json.dumps([module, function, request])
         threading.Thread(target=self._send, args=(line,), daemon=True).start()  # a full pipe waits for the child
 
     def hear(self, limit: float) -> tuple[str, Any]:
         try:
             line = self._lines.get(timeout=limit)
         except queue.Empty:
+            self._failed = True
             raise SilentError from None
         if not line:
+            self._failed = True
             raise GoneError
         word, value = json.loads(line)
         return word, value
 
     def is_over(self) -> bool:
         """Whether the child says within `OVER_SECONDS` that it has done its request, and nothing else."""
+        if self._failed:
+            return False
         try:
             return self.hear(OVER_SECONDS)[0] == _OVER
         except GoneError:
@@ -128,13 +140,16 @@ class _Spare:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._in_force = 0
+        self._in_force = False
         self._idle: _Process | None = None
 
     def take(self) -> _Process | None:
         with self._lock:
             idle, self._idle = self._idle, None
+        if idle is None or idle.is_alive:
             return idle
+        idle.end()
+        return None
 
     def keep(self, process: _Process) -> bool:
         """Whether the process was kept; it is not where it has not done its request."""
@@ -146,17 +161,18 @@ class _Spare:
             self._idle = process
             return True
 
-    def begin(self) -> None:
+    def begin(self, module: str) -> None:
+        new = _Process()
+        new.ask(module, "", None)
         with self._lock:
-            self._in_force += 1
-            self._idle = self._idle or _Process()
+            self._in_force = True
+            old, self._idle = self._idle, new
+        if old is not None:
+            old.end()
 
     def end(self) -> None:
         with self._lock:
-            self._in_force -= 1
-        self.dismiss()
-
-    def dismiss(self) -> None:
+            self._in_force = False
         idle = self.take()
         if idle is not None:
             idle.end()
@@ -166,12 +182,13 @@ _spare = _Spare()
 
 
 @contextmanager
-def kept_child() -> Iterator[None]:
-    """In the `with` block a child that has done its work does the next one, as its imports take longer than most of its work.
+def kept_child(module: str) -> Iterator[None]:
+    """In the `with` block, until `dismiss_child`, a child that has done its work does the next one, as its imports take longer
+    than most of its work.
 
-    The first child starts at once, so that it imports while the caller does.
+    The first child starts at once and imports `module`, while the caller imports what it needs itself.
     """
-    _spare.begin()
+    _spare.begin(module)
     try:
         yield
     finally:
@@ -179,8 +196,8 @@ def kept_child() -> Iterator[None]:
 
 
 def dismiss_child() -> None:
-    """End the idle child: what follows will hardly need it, and it holds memory."""
-    _spare.dismiss()
+    """End the idle child, and keep no other: what follows will hardly need one, and it holds memory."""
+    _spare.end()
 
 
 def each(work: Work, items: Sequence[Any], limit: float, *, alone: bool = True) -> list[Any]:
@@ -200,14 +217,16 @@ def each(work: Work, items: Sequence[Any], limit: float, *, alone: bool = True) 
                     answers[index] = error
                     continue
                 try:
-                    _batch(work, items, [index], limit, answers)
+                    _batch(work, items, [index], limit, answers, alone=True)
                 except GoneError as fate:
                     answers[index] = fate
     return [answers[i] for i in range(len(items))]
 
 
-def _batch(work: Work, items: Sequence[Any], which: list[int], limit: float, answers: dict[int, Any]) -> None:
-    with Child(work, [items[i] for i in which]) as child:
+def _batch(
+    work: Work, items: Sequence[Any], which: list[int], limit: float, answers: dict[int, Any], *, alone: bool = False
+) -> None:
+    with Child(work, [items[i] for i in which], alone=alone) as child:
         for _ in which:
             _, (number, value) = child.hear(limit)
             answers[which[number]] = value
@@ -230,12 +249,13 @@ def main() -> None:
     stream = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # output of libraries goes to stderr
     say = _sayer(stream)
-    import_module(_USUAL, __package__)
     for line in sys.stdin:
         module, name, request = json.loads(line)
-        work: Work = getattr(import_module(module), name)
-        work(request, say)
-        say(_OVER, None)
+        found = import_module(module)
+        if name:
+            work: Work = getattr(found, name)
+            work(request, say)
+            say(_OVER, None)
 
 
 def _sayer(stream: IO[str]) -> Say:

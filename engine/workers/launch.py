@@ -42,18 +42,17 @@ def cluster_settings(order: ClusterSpec) -> Any:
     of every block of pixels were made anew, which took longer than its compression.
     """
     import dask
-    import distributed  # noqa: F401 - dask knows its settings then
     from dask.utils import parse_timedelta
+
+    from .nanny import can_fork
 
     users = parse_timedelta(dask.config.get("distributed.scheduler.worker-ttl", None) or order.silence)
     seconds = f"{min(users, order.silence):g}s"
-    forked = {"distributed.worker.multiprocessing-method": "forkserver"} if order.kind == "local" else {}
+    forked = {"distributed.worker.multiprocessing-method": "forkserver"} if order.kind == "local" and can_fork() else {}
     environment = dask.config.get("distributed.nanny.pre-spawn-environ")
     return dask.config.set(
         {
-            "distributed.nanny.pre-spawn-environ": {
-                k: v for k, v in environment.items() if k != "MALLOC_TRIM_THRESHOLD_"
-            },
+            "distributed.nanny.pre-spawn-environ": {k: v for k, v in environment.items() if (k, v) != DASKS_MALLOC},
             "distributed.worker.profile.enabled": False,
             "distributed.scheduler.worker-ttl": seconds,
             **forked,
@@ -64,16 +63,16 @@ def cluster_settings(order: ClusterSpec) -> Any:
 def _local(order: ClusterSpec) -> Any:
     from distributed import LocalCluster
 
-    from .nanny import LocalNanny, fork_workers, start_tracker
+    from .nanny import LocalNanny, start_fork_server, start_tracker
 
     start_tracker()
-    fork_workers()
+    start_fork_server()
     try:
         cluster: Any = LocalCluster(
             n_workers=order.least,
             threads_per_worker=1,
             worker_class=LocalNanny,
-            env=dict(os.environ),  # that of the process that they are forked from may be older
+            env=dict(os.environ),  # the process that they are forked from may have older values
             **_ON_THIS_MACHINE,
         )
     except RuntimeError as error:
@@ -198,7 +197,7 @@ def job_options(jobs: Jobs, rmm_pool: str | None = None) -> dict[str, Any]:
         "--memory-limit",
         "0",
     ]  # the queue enforces limits
-    prologue = ["export PYTHONSAFEPATH=1", *KEPT_MEMORY]  # files of the working folder cannot be imported by workers
+    prologue = ["export PYTHONSAFEPATH=1", *MALLOC]  # files of the working folder cannot be imported by workers
     life = {"duration": jobs.lifetime, "stagger": jobs.lifetime_stagger}
     for name, value in ((n, v.replace(" ", "")) for n, v in life.items() if v):
         if gpu:  # dask-cuda's command has no --lifetime, but its workers read this variable
@@ -285,8 +284,9 @@ _ON_THIS_MACHINE: dict[str, Any] = {
     "security": True,  # keys for this cluster alone, on disk only for a moment, in a folder of this user
 }
 """Options of clusters on this machine."""
-KEPT_MEMORY = ("export MALLOC_TRIM_THRESHOLD_=268435456", "export MALLOC_MMAP_THRESHOLD_=33554432")
-"""Bytes that a job's worker keeps for its next blocks of pixels, in place of dask's 64 KiB (see `cluster_settings`)."""
+DASKS_MALLOC = ("MALLOC_TRIM_THRESHOLD_", 65536)
+MALLOC = ("export MALLOC_TRIM_THRESHOLD_=268435456", "export MALLOC_MMAP_THRESHOLD_=33554432")
+"""Lines of a job by which a worker keeps the memory of a block of pixels for the next one (see `cluster_settings`)."""
 QUEUE_CLASSES = {
     "slurm": "SLURMCluster",
     "pbs": "PBSCluster",

@@ -1,53 +1,68 @@
-"""LocalNanny: dask's nanny of a worker on this machine, in a run that a person may stop.
+"""nanny: workers on this machine, forked from one process, in a run that a person may stop.
 
 A terminal sends Ctrl-C to every process of a command. The run's own process decides what it means: units in progress have a
 grace period, which a worker that heard the signal would not give them. Once it is over, workers are killed: dask would wait
 four seconds more for units that do not end, and what a killed unit wrote is not used.
 
-Workers are forked from one process that has imported what they need: a spawned one imports it anew, which takes seconds.
+A spawned worker imports what it needs anew, which takes seconds; a forked one has it from the process that it is forked from.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
-from multiprocessing import resource_tracker
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing import forkserver, get_all_start_methods, resource_tracker
 from typing import Any
 
+import dask
 from distributed import Nanny
 from distributed.core import Status
 from distributed.utils import get_mp_context
 
+_names: set[str] = set()
+"""Environment variables of the process that workers are forked from; none before it is started."""
+
 
 class LocalNanny(Nanny):
-    """A nanny whose worker ignores Ctrl-C, and which can end it at once."""
+    """A nanny whose worker ignores Ctrl-C."""
 
     async def instantiate(self) -> Status:
         """Start the worker's process. It inherits the blocked signal from this thread, the loop's, which handles none."""
-        if hasattr(signal, "pthread_sigmask"):  # not on Windows
-            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        _block_interrupt()
         return await super().instantiate()
 
-    async def end(self) -> None:
-        """Kill the worker's process, whatever it does; no other one is started in its place."""
-        self.close_gracefully(reason="run stopped")
-        process = self.process.process if self.process else None
-        if process is not None and process.is_alive():
-            await process.kill()
+
+def can_fork() -> bool:
+    """Whether workers can be forked: the system can, and no variable was removed since, which they would still have."""
+    return "forkserver" in get_all_start_methods() and _names <= os.environ.keys()
 
 
-def fork_workers() -> None:
-    """Have workers forked from a process that has imported the modules that this one has, but for networks: torch's threads do
-    not outlive a fork. `distributed.worker.multiprocessing-method` must be "forkserver"."""
+def start_fork_server() -> None:
+    """Start the process that workers are forked from, which imports the modules that this one has, but not torch, whose threads
+    do not outlive a fork. One that was started before goes on.
+
+    It has the environment that dask gives workers, and no module of the working folder. Does nothing where dask is to spawn.
+    """
+    if dask.config.get("distributed.worker.multiprocessing-method") != "forkserver":
+        return
+    context = get_mp_context()  # dask names its own modules here, once
     ours, _, _ = __name__.partition(".")
-    named = [name for name in sys.modules if name.startswith(f"{ours}.") and "__main__" not in name]
+    modules = {name: module for name, module in sys.modules.items() if name.startswith(f"{ours}.")}
     apart = (f"{ours}.models.", f"{ours}.cli.")
-    get_mp_context().set_forkserver_preload(["distributed.nanny", *(n for n in named if not n.startswith(apart))])
+    named = [n for n, module in modules.items() if not n.startswith(apart) and "torch" not in vars(module)]
+    context.set_forkserver_preload(["distributed.nanny", *(name for name in named if "__main__" not in name)])
+    dasks = {name: str(value) for name, value in dask.config.get("distributed.nanny.pre-spawn-environ").items()}
+    with _environment({**dasks, **os.environ, "PYTHONSAFEPATH": "1"}), _interrupt_blocked():
+        forkserver.ensure_running()
+        _names.update(_names or os.environ.keys() - dasks.keys() - {"PYTHONSAFEPATH"})
 
 
 def start_tracker() -> None:
-    """Start Python's process that removes what killed processes leave, such that it does not warn of it, as it does it all."""
+    """Start Python's process that removes what killed processes leave; it is told not to warn of that, as it is usual."""
     sys.warnoptions.append("ignore:resource_tracker:UserWarning")  # it inherits these
     try:
         resource_tracker.ensure_running()
@@ -56,9 +71,44 @@ def start_tracker() -> None:
 
 
 def end_workers(cluster: Any) -> None:
-    """Kill the processes of a cluster's local workers; its close, which dask needs in any case, then waits for none of them."""
+    """Kill a cluster's worker processes on this machine; its close, which dask needs in any case, then waits for none."""
 
     async def end_all() -> None:
-        await asyncio.gather(*(worker.end() for worker in cluster.workers.values() if isinstance(worker, LocalNanny)))
+        await asyncio.gather(*(_end(worker) for worker in cluster.workers.values() if isinstance(worker, Nanny)))
 
     cluster.sync(end_all)
+
+
+async def _end(nanny: Nanny) -> None:
+    """Kill a worker's process, whatever it does; no other one is started in its place."""
+    nanny.close_gracefully(reason="run stopped")
+    process = nanny.process.process if nanny.process else None
+    if process is not None and process.is_alive():
+        await process.kill()
+
+
+@contextmanager
+def _environment(wanted: dict[str, str]) -> Iterator[None]:
+    before = dict(os.environ)
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for name in wanted.keys() - before.keys():
+            os.environ.pop(name, None)
+        os.environ.update(before)
+
+
+def _block_interrupt() -> None:
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+
+
+@contextmanager
+def _interrupt_blocked() -> Iterator[None]:
+    """A process that is started in the `with` block does not hear Ctrl-C, nor does what it starts."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -64,7 +64,7 @@ def _connected(order: ClusterSpec) -> Iterator[Any]:
             try:
                 yield client
             except KeyboardInterrupt:  # Ctrl-C or SIGTERM, after the grace period of units in progress
-                if order.kind == "local":
+                if order.kind in ("local", "cuda"):
                     from .nanny import end_workers
 
                     end_workers(cluster)

@@ -54,7 +54,7 @@ def do_rank(work: Callable[[Replica], R], rendezvous: Rendezvous) -> R | None:
     Raises what `work` raised, and ConnectionError if the child ended without an answer.
     """
     is_wanted = _task_is_waited_for()
-    with Child(rank_in_child, {"seat": asdict(rendezvous), "work": _packed(work)}) as child:
+    with Child(rank_in_child, {"seat": asdict(rendezvous), "work": _packed(work)}, alone=True) as child:
         while is_wanted():
             try:
                 word, value = child.hear(TASK_CHECK_SECONDS)

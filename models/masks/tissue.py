@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
-from skimage import filters
+from skimage import filters, measure
 
 from .even import even_tissue
 from .grain import ROUGH, blur, dull, grain, grain_of_glass, hued, hued_pieces
@@ -62,6 +62,11 @@ def tissue_mask(overview_CYX: Array, spacing: float = 8.0, *, brightfield: bool 
     tissue, ink = _brightfield(overview_CYX, spacing)
     mask = _clean(tissue, spacing) & ~ink
     return np.asarray(mask & ~lines(mask, LINE_THINNESS) & ~small(mask, _speck(mask, spacing)))
+
+
+def load_functions() -> None:
+    """Import the functions of skimage that `tissue_mask` calls: skimage imports a function when it is first named."""
+    _ = filters.threshold_otsu, measure.label
 
 
 def _brightfield(overview: Array, spacing: float) -> tuple[Array, Array]:

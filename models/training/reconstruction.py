@@ -52,10 +52,10 @@ class Reconstruction:
         """`batch`: patches of all replicas together. With `early_stop` some patches are held out, and `steps` is the most."""
         self.autoencoder, self._steps, self._replica = autoencoder, steps, replica
         self._patches, self._seed = patches, seed
-        self._plateau = Plateau(steps) if early_stop else None
-        if early_stop:
+        self._plateau = Plateau(steps) if early_stop and len(patches) > 1 else None
+        if self._plateau:
             order = numpy_generator(seed, self.name, "held out").permutation(len(patches))
-            held = max(1, min(HELD_OUT, round(HELD_OUT_SHARE * len(patches))))
+            held = min(max(1, min(HELD_OUT, round(HELD_OUT_SHARE * len(patches)))), len(patches) - 1)
             self._held_out = Selection(patches, np.sort(order[:held]))
             self._patches = patches = Selection(patches, np.sort(order[held:]))
         self._batches = Shuffled(len(patches), replica.even(min(batch, len(patches))), seed, self.name)
@@ -81,7 +81,9 @@ class Reconstruction:
         self._adam.step(loss, index)
         if self._plateau:
             if self._plateau.is_due(index):
-                self._plateau.add(index, self._replica.means(loss=self._held_out_loss())["loss"])
+                held_out = self._replica.means(loss=self._held_out_loss())["loss"]
+                check_finite(self.name, index, held_out)
+                self._plateau.add(index, held_out)
             figures["held_out"] = self._plateau.last
         return figures
 

@@ -184,7 +184,10 @@ class TiffPixels:
                     else:
                         pixels = self._coloured(stored).transpose(2, 0, 1)
             except TileError as error:
-                with contextlib.suppress(TileError):  # whoever asked masks the tile
+                with (
+                    contextlib.suppress(TileError),
+                    foreign(partial(_unforeseen, tile)),
+                ):  # whoever asked masks the tile
                     pixels = self._mend(tile, level, error)
             yield pixels
 

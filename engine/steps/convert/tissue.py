@@ -108,16 +108,11 @@ def covered_tissue(job: Job[RunSettings], slide: str, mask: Array, frame: Frame)
 def preload(axes: int) -> None:
     """Import what finds tissue, which takes a third of a second: while other threads decode pixels it costs no time."""
     if axes == 2:
-        from skimage import filters, measure
+        from ....models.masks import brightfield
+        from ....models.masks.tissue import load_functions
 
-        from ....models.masks import brightfield, tissue
-
-        _ = (
-            brightfield,
-            tissue,
-            filters.threshold_otsu,
-            measure.label,
-        )  # skimage imports its functions when they are named
+        _ = brightfield
+        load_functions()
     else:
         from ....models.masks import head_mask
 

@@ -1,4 +1,4 @@
-"""sample: random patches inside tissue, balanced over subjects and slides, read block by block into one sharded array.
+"""sample: random patches inside tissue, balanced over subjects and slides, read tile by tile into one sharded array.
 
 Two steps: `draw` (chooses positions from masks and a seed) and `patches` (reads the pixels, a few shards per unit).
 samples.zarr holds `patches` (n, c, y, x), `slide` (n,), `place` (n, 2: first pixel at the run's spacing), and later `codes`.
@@ -29,6 +29,8 @@ PER_SHARD = 1024
 SHARDS_PER_UNIT = 4
 """Shards of slides' patches that one unit reads and writes, at most: tiles on the border of two units are decoded twice, 15 %
 of all with one shard of patches of 128 pixels, 4 % with four."""
+LEAST_UNITS = 4
+"""Units that a sample of several shards is cut into, at least, so that workers share it."""
 UNIT_BYTES = 1 << 28
 """Bytes of a unit's patches, at most, if it has several shards."""
 PER_CHUNK = 64
@@ -46,9 +48,9 @@ def patch_units(job: Job[SampledSettings], step: str) -> Iterator[Unit]:
 
 
 def shards_per_unit(spec: ArraySpec) -> int:
-    """Shards that one unit reads and writes: as many as memory allows of slides, one of volumes."""
-    nbytes = math.prod(spec.shard) * np.dtype(spec.dtype).itemsize
-    return max(1, min(SHARDS_PER_UNIT, UNIT_BYTES // nbytes)) if len(spec.shape) == 4 else 1
+    """Shards that one unit reads and writes: as many as memory and workers allow of slides, one of volumes."""
+    nbytes, total = math.prod(spec.shard) * np.dtype(spec.dtype).itemsize, -(-spec.shape[0] // spec.shard[0])
+    return max(1, min(SHARDS_PER_UNIT, total // LEAST_UNITS, UNIT_BYTES // nbytes)) if len(spec.shape) == 4 else 1
 
 
 def write_patches(job: Job[SampledSettings], unit: Unit) -> Outcome:

@@ -1,4 +1,4 @@
-"""Patches read from an image, grouped by block so that each block is read once."""
+"""Patches read from an image: tile by tile where it has tiles (`by_tile`), else by block, each of which is read once."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -140,3 +141,48 @@ def test_a_unit_whose_worker_ended_before_its_answer_was_fetched_is_done_again()
         while address in client.scheduler_info(n_workers=-1)["workers"]:
             time.sleep(0.01)
         assert sorted([first, *(n for n, _, _ in answers)]) == [0, 1, 2, 3]
+
+
+PROGRAM = """
+import os
+
+from tile_engine.engine.workers.placement import ClusterOptions
+from tile_engine.engine.workers.pool import worker_pool
+
+
+def told():
+    return [os.environ.get(name) for name in ("KEPT", "GONE", "OMP_NUM_THREADS", "MALLOC_TRIM_THRESHOLD_")]
+
+
+def tell():
+    with worker_pool(ClusterOptions(cluster="local", workers=1)) as pool:
+        print(*pool.client.run(told).values())
+
+
+if __name__ == "__main__":
+    os.environ |= {"KEPT": "1", "GONE": "1"}
+    tell()
+    os.environ["KEPT"] = "2"
+    tell()
+    del os.environ["GONE"]
+    tell()
+"""
+
+
+def test_forked_workers_have_the_programs_variables_and_no_module_of_the_working_folder(tmp_path: Path) -> None:
+    (tmp_path / "slides").mkdir()
+    for name in ("statistics", "yaml", "numpy", "distributed"):
+        (tmp_path / "slides" / f"{name}.py").write_text("raise SystemExit('a file beside the slides was run')")
+    (tmp_path / "program.py").write_text(PROGRAM)
+    command = [sys.executable, str(tmp_path / "program.py")]
+    environment = {
+        k: v for k, v in os.environ.items() if not k.startswith(("OMP_", "MALLOC_"))
+    }  # as dask leaves them here
+    done = subprocess.run(
+        command, cwd=tmp_path / "slides", env=environment, capture_output=True, text=True, timeout=200, check=True
+    )
+    assert done.stdout.splitlines() == [
+        str(["1", "1", "1", None]),
+        str(["2", "1", "1", None]),
+        str(["2", None, "1", None]),
+    ]

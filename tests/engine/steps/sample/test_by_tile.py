@@ -181,9 +181,10 @@ def test_damage_of_a_shard_is_an_error(tmp_path: Path, damage: str) -> None:
 def test_units_of_a_sample_have_several_shards_while_they_are_small() -> None:
     from tile_engine.engine.steps.sample.patches import shards_per_unit
 
-    def spec(side: int, axes: int = 2) -> ArraySpec:
+    def spec(side: int, axes: int = 2, count: int = 20_000) -> ArraySpec:
         patch, names = (3, *(side,) * axes), ("n", "c", "z", "y", "x")
-        return ArraySpec((9000, *patch), "uint8", (1024, *patch), (64, *patch), names[: axes + 2])
+        return ArraySpec((count, *patch), "uint8", (1024, *patch), (64, *patch), names[: axes + 2])
 
     assert [shards_per_unit(spec(side)) for side in (32, 128, 192, 512)] == [4, 4, 2, 1]
+    assert [shards_per_unit(spec(32, count=count)) for count in (2_000, 10_000)] == [1, 2], "workers share them"
     assert shards_per_unit(spec(16, axes=3)) == 1

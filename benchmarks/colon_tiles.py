@@ -19,7 +19,7 @@ import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -150,14 +150,14 @@ def baselines(paths: Sequence[Path], embedding: Array, *, k: int, seed: int) -> 
     return {**by_k_means, "Leiden, autoencoder codes": leiden(near, k, seed)}
 
 
-def one(half: str, way: str, *, objective: str, seed: int, effort: float) -> dict[str, tuple[float, float, float]]:
+def one(half: str, way: str, *, objective: str, seed: int, **training: Any) -> dict[str, tuple[float, float, float]]:
     """All figures of one seed: name -> (NMI, ARI, matched accuracy)."""
     paths, classes = tiles(half)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         slides = (as_folder if way == "folder" else as_montage)(paths, folder)
         options = RunOptions(stages=STAGES)
-        run = cluster(slides, folder / "out", options=options, objective=objective, seed=seed, effort=effort)
+        run = cluster(slides, folder / "out", options=options, objective=objective, seed=seed, **training)
         k, passing = run.validity["k"], run.validity["passing"]
         chosen, held = tile_clusters(run, way, paths, k)
         five, _ = tile_clusters(run, way, paths, 5)
@@ -186,12 +186,16 @@ def main() -> None:
     parser.add_argument("--objective", choices=get_args(Objective), nargs="+", default=["auto"])
     parser.add_argument("--seeds", type=int, default=1, help="how many; 5 for the figures in docs/benchmarks.md")
     parser.add_argument("--effort", type=float, default=1.0)
+    parser.add_argument("--early-stop", action="store_true", help="the setting of this name")
     args = parser.parse_args()
     rows: dict[str, list[tuple[float, float, float]]] = {}
-    print(f"colon tiles, half to {args.half}, as {args.way}, {args.seeds} seeds, effort {args.effort:g}")
+    how = f"effort {args.effort:g}" + (", early stop" if args.early_stop else "")
+    print(f"colon tiles, half to {args.half}, as {args.way}, {args.seeds} seeds, {how}")
     for objective in args.objective:
         for seed in range(args.seeds):
-            found = one(args.half, args.way, objective=objective, seed=seed, effort=args.effort)
+            found = one(
+                args.half, args.way, objective=objective, seed=seed, effort=args.effort, early_stop=args.early_stop
+            )
             for name, figures in found.items():
                 rows.setdefault(name, []).append(figures)
     show(rows)

@@ -78,7 +78,7 @@ def doctor(cluster: Given, out: TriedOut = None, json: AsJson = False) -> int:
 
 
 def demo(out: DemoOut = "demo", json: AsJson = False, quiet: Quiet = False) -> int:
-    """Make four small slides from a public tissue section and run `cluster` on them: about three minutes on two cores."""
+    """Make four small slides from a public tissue section and run `cluster` on them: about a minute on two cores."""
     from pathlib import Path
 
     from ..engine.api.running import run

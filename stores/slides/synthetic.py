@@ -48,7 +48,7 @@ class Layout:
     """Quarter turns that the piece of tissue was laid down with."""
 
 
-DEMO_SETTINGS: dict[str, Any] = {"patch": 64, "stride": 32, "k": (4, 8), "samples": 3000}
+DEMO_SETTINGS: dict[str, Any] = {"patch": 64, "stride": 32, "k": (4, 8), "samples": 3000, "early_stop": True}
 """Settings of the demo's run: patches and steps small enough that its small slides' maps show structure."""
 
 

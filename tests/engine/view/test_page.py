@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tile_engine.engine.api import viewing
@@ -63,6 +64,8 @@ def test_every_control_has_a_name() -> None:
 def test_the_static_page_holds_all_that_it_names(finished: Callable[..., Any], tmp_path: Path) -> None:
     page = viewing.write_static(finished("cluster", "slides").out, tmp_path / "page")
     html, answers = page.read_text(), (page.parent / "answers.js").read_text()
+    policy = re.search(r'<meta http-equiv="Content-Security-Policy" content="([^"]*)">', html)[1]
+    assert "default-src 'none'" in policy and "unsafe" not in policy and "http" not in policy
     for address in re.findall(r'(?:src|href)="([^"]*)"', html):
         assert address == "data:," or (page.parent / address).is_file(), address
     assert str(tmp_path) not in answers and "</" not in answers
@@ -94,6 +97,8 @@ def test_the_size_of_a_page_is_said_and_refused_where_there_is_no_room(
     (note,) = [event for event in events if event.kind == "note"]
     assert "MB in" in note.text and note.facts["files"] == pytest.approx(len(files), abs=8)
     assert sum(path.stat().st_size for path in files) / 2 < note.facts["bytes"] < 2e6
+    noise = np.random.default_rng(0).integers(0, 256, 1 << 16, np.uint8).tobytes()
+    assert len(base64.b64encode(zlib.compress(noise))) == pytest.approx(size.BYTES_PER_VALUE * len(noise), rel=0.01)
     monkeypatch.setattr(size, "free_at", lambda path: 1000)
     with pytest.raises(MachineError, match=r"about 1 MB .* 0 MB are free") as refused:
         viewing.write_static(out, tmp_path / "other")
@@ -112,12 +117,20 @@ def test_a_page_is_not_written_into_results_or_images(finished: Callable[..., An
         with pytest.raises(SettingsError, match=why):
             viewing.write_static(done.out, folder)
         assert not folder.is_dir()
-    (tmp_path / "page.partial").mkdir()  # as an interruption leaves it
+    run = done.copy(tmp_path / "page.partial")  # of any name
     events: list[Any] = []
-    assert viewing.write_static(done.out, tmp_path / "page", events.append).is_file()
-    assert (
-        not (tmp_path / "page.partial").exists() and [e.done for e in events if e.kind == "progress"] == [1, 2, 3] * 2
-    )
+    assert viewing.write_static(run, tmp_path / "page", events.append).is_file()
+    assert (run / "run.json").is_file() and [e.done for e in events if e.kind == "progress"] == [1, 2, 3] * 2
+
+
+def test_what_an_interruption_left_of_a_page_is_removed(finished: Callable[..., Any], tmp_path: Path) -> None:
+    def interrupt(event: Any) -> None:
+        if event.text == "write slides":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        viewing.write_static(finished("cluster", "slides").out, tmp_path / "page", interrupt)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_slide_that_costs_too_much_is_left_out_of_the_page_by_name(

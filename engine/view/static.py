@@ -22,6 +22,7 @@ from ...stores.files import partial_path, write_whole
 from ...stores.remote import ObjectPath, absolute
 from ..pipeline.documents import read_run
 from ..pipeline.progress import Event, Report, silent
+from ..runtime.run_file import images_named
 from ..show.encoded import jpeg
 from .answers import Answer
 from .data import cells_script, colours_of_page
@@ -71,6 +72,9 @@ def check_target(viewer: Viewer, folder: Path) -> None:
             f"{folder} lies in the results, which hold only what runs write: choose another folder.", "E_OUT"
         )
     for run in range(len(viewer.runs)):
+        named = images_named(viewer.job(run).folder)
+        if named and all(Path(one).is_file() for one in named):  # no run looks into the folder that holds them
+            continue
         source = absolute(read_run(viewer.job(run).folder).input)
         inside = not isinstance(source, ObjectPath) and source.is_dir() and target.is_relative_to(source.resolve())
         if inside:

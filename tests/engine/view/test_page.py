@@ -8,6 +8,7 @@ import json
 import re
 import zlib
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from tile_engine.engine.view import deep, size
 from tile_engine.engine.view.held import Held
 from tile_engine.engine.view.overview import image_document, overview
 from tile_engine.engine.view.routes import PAGE, page_file, page_files
-from tile_engine.engine.view.static import write_page
+from tile_engine.engine.view.static import check_target, write_page
 from tile_engine.engine.view.viewer import Viewer, open_viewer
 from tile_engine.errors import MachineError, SettingsError
 
@@ -121,6 +122,19 @@ def test_a_page_is_not_written_into_results_or_images(finished: Callable[..., An
     events: list[Any] = []
     assert viewing.write_static(run, tmp_path / "page", events.append).is_file()
     assert (run / "run.json").is_file() and [e.done for e in events if e.kind == "progress"] == [1, 2, 3] * 2
+
+
+def test_a_page_may_lie_beside_the_slides_that_a_run_names_one_by_one(
+    finished: Callable[..., Any], tmp_path: Path
+) -> None:
+    done = finished("cluster", "slides")
+    (source,) = done.images.values()
+    out, slide = done.copy(tmp_path / "out"), next(Path(source).glob("*.tif"))
+    text = (out / "run.yaml").read_text()
+    for named, refused in ((slide, False), (source, True)):
+        (out / "run.yaml").write_text(text.replace(f"slides: {source}\n", f"slides: {named}\n"))
+        with pytest.raises(SettingsError, match="in the input") if refused else nullcontext():
+            check_target(open_viewer(out), Path(source) / "page")
 
 
 def test_what_an_interruption_left_of_a_page_is_removed(finished: Callable[..., Any], tmp_path: Path) -> None:

@@ -70,5 +70,14 @@ def view(
         if browser:
             viewing.open_browser(url)
 
-    viewing.serve(out, idle=idle, port=port, read_only=read_only, ready=ready)
+    def tell(text: str) -> None:
+        if json:
+            print_json({"event": "warning", "text": text})
+        else:
+            say(text, error=True)
+
+    try:
+        viewing.serve(out, idle=idle, port=port, read_only=read_only, ready=ready, tell=tell)
+    except KeyboardInterrupt as error:
+        return 143 if type(error).__name__ == "Terminated" else 130
     return 0

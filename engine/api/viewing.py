@@ -32,11 +32,14 @@ def serve(
     port: int = 0,
     read_only: bool = False,
     ready: Callable[[str], None] = lambda url: None,
+    tell: Callable[[str], None] | None = None,
 ) -> None:
     """Serve the page of the results in `out` until nobody has used it for `idle` minutes, or until Ctrl-C.
 
-    `ready` is called once with the page's address, which holds a token. With `read_only` nothing is written to `out`.
-    Raises SettingsError (E_NO_RUN) where `out` holds no run, and MachineError where the port is in use.
+    `ready` is called once with the page's address, which holds a token; `tell` with lines on names that are still being saved
+    or were not, by default on standard error. With `read_only` nothing is written to `out`. Raises SettingsError (E_NO_RUN)
+    where `out` holds no run, MachineError where the port is in use, and KeyboardInterrupt where a second Ctrl-C leaves names
+    that are not saved.
     """
     if not 0 < idle <= MAX_IDLE_MINUTES:
         raise SettingsError(f"--idle is a number of minutes above 0, at most {MAX_IDLE_MINUTES}; got {idle:g}.")
@@ -47,9 +50,12 @@ def serve(
     with ended_by_sigterm(), make_server(out, port=port, read_only=read_only) as server:
         try:
             ready(server.url)
-            server.serve(idle * 60)
         except KeyboardInterrupt:
             return
+        if tell is None:
+            server.serve(idle * 60)
+        else:
+            server.serve(idle * 60, tell)
 
 
 def make_server(out: str | Path, *, port: int = 0, read_only: bool = False) -> Server:

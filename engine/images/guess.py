@@ -34,6 +34,8 @@ FILES: Mapping[str, InputKind] = {"slides": SLIDE_INPUT, "volumes": VOLUME_INPUT
 SCANS = frozenset({"CT", "MR", "PT", "NM"})
 """DICOM modalities of volumes."""
 MAX_NAMED = 3
+GREAT_MAJORITY = 0.9
+"""Share of the images that may be of the usual kind, from which on the others are left out, by name."""
 MAX_LOOKS = 200
 """Images of one ending that are opened, at most, spread over all of them; the ending of every one is looked at."""
 
@@ -55,8 +57,8 @@ def named_images(command: Command, images: Mapping[str, Any], report: Report) ->
 def guess_kind(paths: Sequence[str], kinds: Sequence[str], report: Report, usual: str = "") -> str:
     """Which of `kinds` the images of these folders, globs, files or lists are; it is reported, as is what it was told by.
 
-    Where any file may be of the kind `usual`, that is taken. Raises SettingsError (E_IMAGES) where the files do not
-    tell one kind, NoInputError where there are no images.
+    Where the great majority may be of the kind `usual`, that is taken; the others are counted and named. Raises SettingsError
+    (E_IMAGES) where the files do not tell one kind, NoInputError where there are no images.
     """
     if len(kinds) == 1:
         return kinds[0]
@@ -69,12 +71,28 @@ def guess_kind(paths: Sequence[str], kinds: Sequence[str], report: Report, usual
     sampled = _sampled(entries)
     looks = [(entry.name, _kinds_of(entry)) for entry in sampled]
     candidates = [kind for kind in kinds if all(kind in found for _, found in looks)]
-    if usual in kinds and any(usual in found for _, found in looks):  # what else there is, its run ignores by name
+    others = [name for name, found in looks if usual not in found]
+    left_out = ""
+    if usual in kinds and (usual in candidates or _share(usual, entries, sampled, looks) >= GREAT_MAJORITY):
         candidates = [usual]
+        left_out = f"; left out, as they are none: {first_of(others, MAX_NAMED)}" if others else ""
+    counts = _count_text(entries, sampled)
     if len(candidates) != 1:
-        raise _unclear(", ".join(map(str, paths)), candidates or kinds, looks, _count_text(entries, sampled))
+        raise _unclear(", ".join(map(str, paths)), candidates or kinds, looks, counts, usual)
     fitting = [name for name, found in looks if candidates[0] in found]
-    return _said(candidates[0], _count_text(entries, sampled) or first_of(fitting, MAX_NAMED), report)
+    return _said(candidates[0], (counts or first_of(fitting, MAX_NAMED)) + left_out, report, usual)
+
+
+def _share(
+    kind: str,
+    entries: Sequence[SlideEntry],
+    sampled: Sequence[SlideEntry],
+    looks: Sequence[tuple[str, frozenset[str]]],
+) -> float:
+    """Share of all images that may be of a kind: those of an ending are taken to be as the opened ones of it are."""
+    all_of, opened = Counter(_ending(e.path) for e in entries), Counter(_ending(e.path) for e in sampled)
+    fitting = Counter(_ending(entry.path) for entry, (_, found) in zip(sampled, looks, strict=True) if kind in found)
+    return sum(all_of[ending] * fitting[ending] / opened[ending] for ending in opened) / len(entries)
 
 
 def _sampled(entries: Sequence[SlideEntry]) -> list[SlideEntry]:
@@ -110,19 +128,23 @@ def _is_bids(path: Path) -> bool:
     return (path.is_dir() or is_table) and root_of(path) is not None
 
 
-def _said(kind: str, by: str, report: Report) -> str:
-    report(Event("note", f"the images are taken for {kind} ({by}); the option --{kind} says so"))
+def _said(kind: str, by: str, report: Report, usual: str = "") -> str:
+    option = (
+        "an option names others" if kind == usual else f"the option --{kind} says so"
+    )  # the usual kind has no option
+    report(Event("note", f"the images are taken for {kind} ({by}); {option}"))
     return kind
 
 
 def _unclear(
-    place: str, kinds: Sequence[str], looks: Sequence[tuple[str, frozenset[str]]], counts: str
+    place: str, kinds: Sequence[str], looks: Sequence[tuple[str, frozenset[str]]], counts: str, usual: str
 ) -> SettingsError:
     names: dict[str, list[str]] = {}
     for name, found in looks:
         names.setdefault(" or ".join(kind for kind in inputs.INPUTS if kind in found), []).append(name)
     files = "; ".join(f"{first_of(some, MAX_NAMED)} may be {kind}" for kind, some in names.items())
-    options = " or ".join(f"--{kind}" for kind in kinds)
+    options = " or ".join(f"--{kind}" for kind in kinds if kind != usual)
+    options += f", or give {usual} alone, which need no option" if usual in kinds else ""
     files += f" ({counts})" if counts else ""
     return SettingsError(
         f"the kind of the images in {place} is not clear: {files}; and a run works on one kind. Say which, by {options}.",

@@ -99,6 +99,17 @@ def write_run_file(pipeline: Pipeline, folder: Folder, settings: RunSettings, im
         write_whole(path, content)
 
 
+def images_named(folder: Folder) -> list[str]:
+    """The folders, globs, files and lists that OUT/run.yaml names as the images; none where there is no such file of ours."""
+    path = folder.out / RUN_FILE
+    try:
+        values = yaml_values(read_limited(path, MAX_RUN_FILE_BYTES, "E_CONFIG"), str(path), "E_CONFIG")
+    except (FileNotFoundError, SettingsError):
+        return []
+    named = values.get(folder.images, [])
+    return [one for one in (named if isinstance(named, list) else [named]) if isinstance(one, str)]
+
+
 def _images(path: str | Path, kind: str, value: Any) -> Any:
     if isinstance(value, str) or (isinstance(value, list) and value and all(isinstance(one, str) for one in value)):
         return value

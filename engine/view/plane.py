@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import CorruptError
+from ...errors import CorruptError, LockedError
 from ...stores.frame import Array
 from ...stores.tables import read_table
 from ..pipeline.job import Job
@@ -27,10 +27,22 @@ def has_plane(job: Job[Any]) -> bool:
     return (job.folder.table / "zarr.json").exists()
 
 
+def check_table(viewer: Viewer, run: int) -> None:
+    """Raises LockedError while names are saved and the table of tiles is made anew, CorruptError where there is none."""
+    table = viewer.job(run).folder.table
+    if has_plane(viewer.job(run)):
+        return
+    if run in viewer.pending:
+        raise LockedError("The table of tiles is being made anew: try again after the names are saved.")
+    raise CorruptError(f"{table} holds no table yet: run the same command again.")
+
+
 def plane(viewer: Viewer, run: int) -> Answer:
     """A line of JSON (method, count, total, axes), then little-endian columns: float32 x and y of the plane, float32
     micrometres of each axis, uint32 number of the image, uint8 fine cluster + 1 (0 where the run has none), padded to four
     bytes."""
+
+    check_table(viewer, run)
 
     def make() -> bytes:
         return _encoded(viewer.job(run))
@@ -40,8 +52,6 @@ def plane(viewer: Viewer, run: int) -> Answer:
 
 
 def _encoded(job: Job[Any]) -> bytes:
-    if not has_plane(job):
-        raise CorruptError(f"{job.folder.table} holds no table yet: run the same command again.")
     table = read_table(job.folder.table)
     rows = np.random.default_rng(job.settings.seed).permutation(len(table.obs))[:MAX_POINTS]
     if found := layout_in(table):

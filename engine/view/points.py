@@ -11,6 +11,7 @@ from ..search.gallery import open_gallery
 from ..search.search import search
 from .answers import Answer, Query
 from .grid import index_of, label_at
+from .plane import check_table
 from .viewer import Viewer
 
 MOST_HITS = 50
@@ -47,6 +48,7 @@ def similar(viewer: Viewer, query: Query, run: int, image: int) -> Answer:
     Where no tile of the run's table lies there, `none` says why.
     """
     job, slide = viewer.job(run), viewer.image(run, image)
+    check_table(viewer, run)
     placement = job.slides[slide].placement
     position = tuple(placement.to_world(np.array(query.centre(job.modality.axes))).tolist())
     k, same = query.integer("k", 8, most=MOST_HITS), bool(query.integer("same", 0, most=1))

@@ -3,7 +3,8 @@
 ```text
 request   checks the names, and shows them: the tree as it will be
 thread    relabel: labels, tables, maps, report; what came meanwhile is saved next, the newest table alone
-failed    the names stay shown, until they are saved again or let go of
+failed    the names stay shown, until they are saved again or let go of: what `relabel` began with them is then undone
+closed    the viewer ends: nothing begins any more
 ```
 """
 
@@ -19,13 +20,16 @@ from typing import Any
 
 from ...errors import SettingsError, TileEngineError
 from ..pipeline.progress import Event
+from ..runs.cluster.classes import Classes
 from .answers import Answer, RequestError
 from .edited import IGNORED, table_of
 from .levels import tree_to_be
 from .viewer import Viewer
 
 COLUMNS = ("cluster", "name", "colour", "into")
-log = logging.getLogger("tile_engine")
+LOGGER = "tile_engine_viewer"
+"""Of what is for the terminal: what `tile_engine` logs goes to log.txt alone while a run is written, whoever logs it."""
+log = logging.getLogger(LOGGER)
 
 Rows = list[dict[str, str]]
 
@@ -42,14 +46,23 @@ class Saving:
     """Level and table of all clusters that are saved next, or nothing: the newest holds all that was edited before."""
     thread: threading.Thread | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
-    """Held while the other fields change."""
+    """Held while the other fields change, and while more than one of them is read."""
+    before: tuple[int, Classes] | None = None
+    """Level and classes of the run when it was last whole, while other ones are or could not be saved."""
+    is_closed: bool = False
 
     @property
     def is_running(self) -> bool:
         return self.state == "running"
 
     def document(self) -> dict[str, str]:
-        return {"state": self.state, "text": self.text}
+        with self.lock:
+            return {"state": self.state, "text": self.text}
+
+    def close(self) -> None:
+        """Begin nothing any more; what is being saved goes on."""
+        with self.lock:
+            self.is_closed = True
 
 
 def start_saving(viewer: Viewer, saving: Saving, run: int, body: Any) -> Answer:
@@ -70,17 +83,15 @@ def start_saving(viewer: Viewer, saving: Saving, run: int, body: Any) -> Answer:
     if level not in tree.levels or not edits.keys() <= set(tree.levels[level].numbers):
         raise RequestError("level is a level of the tree, and the clusters are those of this level")
     with saving.lock:  # the table is made of what is shown: two requests at once would lose one's edits
+        if saving.is_closed:
+            return _closed()
         rows = table_of(viewer.tree(run) or tree, level, edits)
         with tempfile.TemporaryDirectory(prefix="tile-engine-view-") as folder:
             shown = tree_to_be(viewer.job(run), level, write_classes(Path(folder), rows))
         if shown is not None:
             viewer.pending[run] = shown
-        saving.queue = [(level, rows)]
-        if not saving.is_running:
-            saving.state, saving.text = "running", "begins"
-            saving.thread = threading.Thread(target=_save, args=(viewer, saving, run), name="saving")
-            saving.thread.start()
-    return Answer.of(saving.document(), 202)
+        _queue(viewer, saving, run, (level, rows))
+        return _state(saving, 202)
 
 
 def write_classes(folder: Path, rows: Rows) -> Path:
@@ -93,13 +104,62 @@ def write_classes(folder: Path, rows: Rows) -> Path:
     return path
 
 
+def has_begun(viewer: Viewer, saving: Saving, run: int) -> bool:
+    """Whether the run has the names that were being saved, so that its labels, tables and maps may be gone; so it is taken of
+    a run that cannot be read."""
+    try:
+        return saving.before is not None and _choice(viewer, run) != saving.before
+    except TileEngineError:
+        return True
+
+
+def _choice(viewer: Viewer, run: int) -> tuple[int, Classes]:
+    settings = viewer.job(run).settings
+    return settings.level, settings.classes
+
+
+def _queue(viewer: Viewer, saving: Saving, run: int, table: tuple[int, Rows]) -> None:
+    """Save a table next; the lock is held."""
+    saving.queue = [table]
+    if saving.is_running:
+        return
+    saving.before = saving.before or _choice(viewer, run)
+    saving.state, saving.text = "running", "begins"
+    saving.thread = threading.Thread(target=_save, args=(viewer, saving, run), name="saving")
+    saving.thread.start()
+
+
 def _discard(viewer: Viewer, saving: Saving, run: int) -> Answer:
+    """Show the names from before those that could not be saved; where the run has these already, it gets the former back."""
     with saving.lock:
-        if not saving.is_running:
-            viewer.pending.pop(run, None)
-            saving.state, saving.text = "idle", ""
-            viewer.forget()
-    return Answer.of(saving.document())
+        if saving.is_running:
+            return _state(saving)
+        if saving.is_closed:
+            return _closed()
+        viewer.pending.pop(run, None)
+        viewer.forget()
+        if saving.before is None or _choice(viewer, run) == saving.before:
+            saving.state, saving.text, saving.before = "idle", "", None
+            return _state(saving)
+        level, classes = saving.before
+        rows = [
+            dict(zip(COLUMNS, (str(c), name, colour, str(into or "")), strict=True))
+            for c, name, colour, into in classes
+        ]
+        with tempfile.TemporaryDirectory(prefix="tile-engine-view-") as folder:
+            shown = tree_to_be(viewer.job(run), level, write_classes(Path(folder), rows))
+        if shown is not None:
+            viewer.pending[run] = shown
+        _queue(viewer, saving, run, (level, rows))
+        return _state(saving, 202)
+
+
+def _state(saving: Saving, status: int = 200) -> Answer:
+    return Answer.of({"state": saving.state, "text": saving.text}, status)
+
+
+def _closed() -> Answer:
+    return Answer.of({"error": "the viewer is ending: nothing is saved any more", "code": ""}, 503)
 
 
 def _save(viewer: Viewer, saving: Saving, run: int) -> None:
@@ -115,6 +175,7 @@ def _save(viewer: Viewer, saving: Saving, run: int) -> None:
                 continue
             if not failure:
                 viewer.pending.pop(run, None)
+                saving.before = None
             saving.state, saving.text = "failed" if failure else "done", failure
             return
 
@@ -124,13 +185,16 @@ def _relabel(viewer: Viewer, saving: Saving, run: int, level: int, rows: Rows) -
 
     def report(event: Event) -> None:
         if event.kind == "progress":
-            saving.text = f"{event.text}, {event.done} of {event.total}"
+            with saving.lock:
+                saving.text = f"{event.text}, {event.done} of {event.total}"
 
     try:
         if viewer.relabel is None:
             raise SettingsError("nothing may be written.", "E_READ_ONLY")
         with tempfile.TemporaryDirectory(prefix="tile-engine-view-") as folder:
             viewer.relabel(viewer.runs[run].out, level, write_classes(Path(folder), rows), report)
+        with saving.lock:
+            saving.before = _choice(viewer, run)
     except TileEngineError as error:
         return f"{error.message} [{error.code}]"
     except Exception:

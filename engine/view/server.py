@@ -17,14 +17,14 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
 from ...errors import LockedError, TileEngineError
 from .answers import Answer, Query, RequestError
 from .routes import answer, page_file
-from .saving import Saving, start_saving
+from .saving import LOGGER, Saving, has_begun, start_saving
 from .viewer import Viewer
 
 HOST = "127.0.0.1"
@@ -44,7 +44,9 @@ HEADERS = {
     "Cache-Control": "no-store",  # pictures of patients stay out of the browser's folder
 }
 SAVE = "/clusters"
-log = logging.getLogger("tile_engine")
+LAST_SECONDS = 2.0
+"""Seconds that requests may take which are being answered when the viewer ends."""
+log = logging.getLogger(LOGGER)
 
 
 class Server(ThreadingHTTPServer):
@@ -93,23 +95,52 @@ class Server(ThreadingHTTPServer):
                 self.in_flight -= 1
                 self.last = time.monotonic()
 
-    def serve(self, idle: float) -> None:
-        """Answer until nobody has asked for `idle` seconds, or until interrupted; what is being saved is saved first."""
+    def serve(self, idle: float, tell: Callable[[str], None] = log.warning) -> None:
+        """Answer until nobody has asked for `idle` seconds, or until interrupted; what is being saved is saved first.
+
+        `tell` gets what somebody who waits for the end is to know. Raises KeyboardInterrupt where a second interruption
+        leaves names that are not saved.
+        """
         thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.1}, name="viewer", daemon=True)
         thread.start()
         try:
-            while time.monotonic() - self.last < idle or self.in_flight or self.is_saving:
-                time.sleep(min(0.2, idle))
+            with suppress(KeyboardInterrupt):
+                while time.monotonic() - self.last < idle or self.in_flight or self.is_saving:
+                    time.sleep(min(0.2, idle))
+            self._save_last(tell)
         finally:
-            if self.is_saving:
-                log.warning("names of clusters are being saved: the viewer ends when that is done")
             self.shutdown()
             self.server_close()
+
+    def _save_last(self, tell: Callable[[str], None]) -> None:
+        """Wait for what is being saved, and let nothing new begin; the page is answered meanwhile."""
+        try:
+            for saving in self.savings.values():
+                saving.close()
+            if self.is_saving:
+                tell(
+                    "names of clusters are being saved: the viewer ends when that is done; a second Ctrl-C ends it at once"
+                )
             for saving in self.savings.values():
                 if saving.thread is not None:
                     saving.thread.join()
-                if saving.state == "failed":
-                    log.warning("names of clusters were not saved: %s", saving.text)
+            limit = time.monotonic() + LAST_SECONDS
+            while self.in_flight and time.monotonic() < limit:
+                time.sleep(0.05)
+        except KeyboardInterrupt:
+            if self.is_saving:
+                self._tell_unsaved(tell)
+                raise
+        self._tell_unsaved(tell)
+
+    def _tell_unsaved(self, tell: Callable[[str], None]) -> None:
+        for run, saving in self.savings.items():
+            if saving.state not in ("running", "failed"):
+                continue
+            why = f": {saving.text}" if saving.state == "failed" else ""
+            out = self.viewer.runs[run].out
+            rest = f"; what was begun with them is finished by: tile-engine map {out}"
+            tell(f"names of clusters were not saved{why}{rest if has_begun(self.viewer, saving, run) else ''}")
 
 
 class Handler(BaseHTTPRequestHandler):

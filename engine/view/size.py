@@ -20,8 +20,8 @@ LONGEST = 8192
 """Pixels along a picture, at most; of a larger one, a reduction is written, and the page says so."""
 SAMPLED_PICTURES, SAMPLED_TILES = 16, 6
 """Pictures whose tiles are encoded to learn how many bytes a pixel takes, and tiles of each, at most."""
-BYTES_PER_CELL = 0.5
-"""Of an overlay's cells, packed: labels take less."""
+BYTES_PER_CELL, BYTES_PER_VALUE = 0.5, 4 / 3
+"""Of an overlay's cells, packed: labels take less; values, such as noise, may not be packed at all, and base64 adds a third."""
 PAGE_BYTES, PAGE_FILES = 1 << 19, 25
 """What every page has."""
 
@@ -48,8 +48,10 @@ def size_of(viewer: Viewer, documents: Mapping[tuple[int, int], dict[str, Any]])
     for (run, image), one in (pictures[i] for i in chosen if pictures):
         samples.append(_sample(viewer.deep(run, image, one["number"])))
     per_pixel = sum(n for n, _ in samples) / sum(n for _, n in samples) if samples else 0.0
-    cells = sum(prod(overlay["shape"]) for overlay in overlays)
-    return PageSize(round(PAGE_BYTES + pixels * per_pixel + cells * BYTES_PER_CELL), files)
+    data = sum(
+        prod(one["shape"]) * (BYTES_PER_VALUE if one["kind"] == "values" else BYTES_PER_CELL) for one in overlays
+    )
+    return PageSize(round(PAGE_BYTES + pixels * per_pixel + data), files)
 
 
 def check_page_room(folder: Path, size: PageSize) -> None:

@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import SettingsError
-from ...stores.files import write_whole
+from ...stores.files import partial_path, write_whole
 from ...stores.remote import ObjectPath, absolute
 from ..pipeline.documents import read_run
 from ..pipeline.progress import Event, Report, silent
+from ..runtime.run_file import images_named
 from ..show.encoded import jpeg
 from .answers import Answer
 from .data import cells_script, colours_of_page
@@ -30,25 +31,33 @@ from .routes import PAGE
 from .size import check_page_room, left_out_of, places, size_of
 from .viewer import Viewer
 
+POLICY = (
+    "default-src 'none'; script-src 'self' file:; style-src 'self' file:; img-src 'self' file: data: blob:; base-uri 'none'; "
+    "form-action 'none'"
+)
+"""What the page may load: its own files, on a disk (`file:`) and on a web server (`'self'`)."""
+
 
 def write_page(viewer: Viewer, folder: Path, report: Report = silent) -> Path:
     """Write the page to an absent or empty folder; returns the file to open.
 
-    It is written beside the folder and then renamed, so that the folder is whole; what an interruption left is removed by the
-    next call. Raises SettingsError (E_OUT) for a folder that holds something or lies in the results or the input, and for runs
-    without slides or blocks; MachineError (E_NO_ROOM) where the disk has no room for it.
+    It is written beside the folder under a new name and then renamed, so that the folder is whole; where that fails or is
+    interrupted, what was written is removed. Raises SettingsError (E_OUT) for a folder that holds something or lies in the
+    results or the input, and for runs without slides or blocks; MachineError (E_NO_ROOM) where the disk has no room for it.
     """
     check_target(viewer, folder)
     if not all(viewer.job(run).modality.planar for run in range(len(viewer.runs))):
         noun = viewer.job(0).modality.plural
         raise SettingsError(f"--static is for slides and blocks of sections, and this run is on {noun}: leave it out.")
-    partial = folder.with_name(f"{folder.name}.partial")
-    if partial.exists():
-        shutil.rmtree(partial)
-    _write(viewer, partial, report)
-    if folder.exists():
-        folder.rmdir()
-    partial.rename(folder)
+    partial = partial_path(folder)  # never a name that somebody else may have given
+    try:
+        _write(viewer, partial, report)
+        if folder.exists():
+            folder.rmdir()
+        partial.rename(folder)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
     return folder / "index.html"
 
 
@@ -63,6 +72,9 @@ def check_target(viewer: Viewer, folder: Path) -> None:
             f"{folder} lies in the results, which hold only what runs write: choose another folder.", "E_OUT"
         )
     for run in range(len(viewer.runs)):
+        named = images_named(viewer.job(run).folder)
+        if named and all(Path(one).is_file() for one in named):  # no run looks into the folder that holds them
+            continue
         source = absolute(read_run(viewer.job(run).folder).input)
         inside = not isinstance(source, ObjectPath) and source.is_dir() and target.is_relative_to(source.resolve())
         if inside:
@@ -93,11 +105,15 @@ def _write(viewer: Viewer, folder: Path, report: Report) -> None:
     answers |= {f"runs/{run}/images/{image}": document for (run, image), document in documents.items()}
     text = Answer.of(answers).content.decode().replace("<", "\\u003c")
     write_whole(folder / "answers.js", f'"use strict";\nwindow.TE = {{ answers: {text} }};\n'.encode())
+    write_whole(folder / "index.html", _html().encode())
+
+
+def _html() -> str:
+    """The page of a disk: files by relative addresses, the answers before the scripts that read them, and a policy."""
     html = (PAGE / "index.html").read_text("utf-8").replace('"/page/', '"page/')
-    first = '<script src="page/api.js"'
-    write_whole(
-        folder / "index.html", html.replace(first, f'<script src="answers.js" defer></script>\n{first}').encode()
-    )
+    first, charset = '<script src="page/api.js"', '<meta charset="utf-8">'
+    html = html.replace(first, f'<script src="answers.js" defer></script>\n{first}')
+    return html.replace(charset, f'{charset}\n<meta http-equiv="Content-Security-Policy" content="{POLICY}">')
 
 
 def _to_send(found: dict[str, Any]) -> dict[str, Any]:

@@ -49,8 +49,7 @@
   // The row of the plane whose tile the cursor is on; -1 where the plane has none.
   const rowAt = () => (cursor && TE.plane ? TE.nearestTile(state.images[cursor.pane], cursor.centre) : -1);
   TE.chooseAtCursor = async () => {
-    if (!cursor || !TE.run().table) return;
-    await TE.loadPlane();
+    if (!cursor || !(await TE.loadPlane())) return;
     const row = rowAt();
     if (row < 0) byId("spoken").textContent = "There is no tile of the table here.";
     else TE.choose(state.chosen.includes(row) ? state.chosen.filter((one) => one !== row) : [...state.chosen, row]);
@@ -63,7 +62,7 @@
     if (await TE.goTo(TE.plane.image[row], TE.rowCentre(row))) TE.putCursor(0, TE.rowCentre(row));
   };
   TE.chooseCluster = async (number) => {
-    if (!TE.run().table || TE.answers) return;
+    if (TE.answers) return;
     if (!(await TE.loadPlane())) return;
     const level = TE.level(), rows = [];
     TE.plane.fine.forEach((fine, row) => { if (fine && level.number[fine] === number) rows.push(row); });

@@ -90,7 +90,6 @@
   })));
 
   TE.setLasso = async (on) => {
-    if (on && !TE.run().table) return;
     if (on) await TE.loadPlane().catch((error) => TE.say(error.message));
     TE.lassoing = on && !!TE.plane;
     byId("lasso-plane").setAttribute("aria-pressed", TE.lassoing);

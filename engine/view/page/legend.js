@@ -23,7 +23,7 @@
       const row = make("tr", body, "", { "data-number": number });
       const label = make("label", make("td", row)), box = make("input", label, "", { type: "checkbox" });
       box.checked = !state.hidden.has(number);
-      if (TE.run().table && !TE.answers) label.title = "Enter: choose all its tiles";
+      if (TE.mayHaveTable() && !TE.answers) label.title = "Enter: choose all its tiles";
       row.classList.toggle("off", !box.checked);
       box.addEventListener("change", () => {
         state.hidden[box.checked ? "delete" : "add"](number);

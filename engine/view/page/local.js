@@ -4,6 +4,7 @@
   if (!TE.answers) return;
   const SIDE = 512; // of a tile
   const CELLS_OF_CONFIDENCE = 254; // steps from 0 to 1; 0 is no tile
+  const KEPT = 3; // images that were shown last, whose cells are kept beside those that are shown
   const canvas = document.createElement("canvas");
 
   const unpacked = async (text) => {
@@ -21,11 +22,18 @@
     document.head.append(element);
   });
   const load = async (name) => {
-    if (ready.has(name)) return;
+    const held = ready.get(name);
+    if (held) {
+      ready.delete(name);
+      ready.set(name, held); // shown last
+      return;
+    }
     const cells = {};
     for (const [overlay, text] of Object.entries(await script(name))) cells[overlay] = await unpacked(text);
     arrived.delete(name);
     ready.set(name, cells);
+    const shown = TE.state.images.map((image) => `${TE.state.run}-${image}`);
+    for (const other of [...ready.keys()].slice(0, -KEPT)) if (!shown.includes(other)) ready.delete(other);
   };
 
   const parts = (path) => { const [, run, , image, kind, number] = path.split("/"); return { run, image, kind, number, name: `${run}-${image}` }; };

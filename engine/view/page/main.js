@@ -44,9 +44,7 @@
     picker.items(names());
     byId("image-choice").title = `${run.images.length.toLocaleString("en")} ${run.plural}`;
     byId("image-choice").hidden = !several;
-    byId("panes-choice").hidden = !several || (run.axes.length !== 2 && !run.table && run.images.length < 2);
     byId("two").hidden = run.images.length < 2 && run.axes.length !== 2;
-    byId("plane-on").hidden = !run.table || !!TE.answers;
     byId("pane-0").hidden = byId("side").hidden = !several; // films, and a run that cannot be shown
     const unfinished = run.status === "done" || run.saving || run.error ? "" : "This run is not finished: what it has so far is shown. ";
     TE.emit("run");
@@ -54,6 +52,12 @@
     if (several) await TE.show(0, 0);
     TE.say([run.error, unfinished, state.documents[0]?.missing].filter(Boolean).join(" "));
   };
+
+  TE.on("run saved", () => {
+    const run = TE.run();
+    byId("panes-choice").hidden = !run.images.length || (run.axes.length !== 2 && !TE.mayHaveTable() && run.images.length < 2);
+    byId("plane-on").hidden = !TE.mayHaveTable() || !!TE.answers;
+  });
 
   // #run=0&image=2&level=5
   const remember = TE.later(200, () => {

@@ -22,7 +22,7 @@
       const name = row.querySelector("[data-of=name]"), colour = row.querySelector("[data-of=colour]");
       const target = level.numbers.indexOf(level.into[number] || number);
       into.value = level.names[target] === IGNORED ? IGNORED : level.into[number] || "";
-      into.dataset.was = into.value;
+      for (const field of [name, colour, into]) field.dataset.was = field.value;
       into.addEventListener("change", () => {
         if (into.value === IGNORED) [name.value, colour.value] = [IGNORED, GREY];
         else if (name.value === IGNORED) name.value = "";
@@ -49,30 +49,32 @@
     TE.drawLegend();
   };
 
-  // The clusters of this level as they were edited; the server adds those of finer levels, and leaves a merge that nobody chose.
+  // What was edited of the clusters of this level, and nothing else: another page may have changed the rest since. The server adds
+  // the others, and those of finer levels.
   const rows = () => [...byId("legend").tBodies[0].rows].map((row) => {
-    const field = (of) => row.querySelector(`[data-of=${of}]`), into = field("into");
-    const edited = { cluster: row.dataset.number, name: field("name").value.trim(), colour: field("colour").value };
-    return into.value === into.dataset.was ? edited : { ...edited, into: into.value };
-  });
+    const changed = [...row.querySelectorAll("[data-of]")].filter((field) => field.value !== field.dataset.was);
+    return { cluster: row.dataset.number, ...Object.fromEntries(changed.map((field) => [field.dataset.of, field.value.trim()])) };
+  }).filter((edited) => Object.keys(edited).length > 1);
   const save = async () => {
     sending = true;
     drawEdit();
     TE.say("");
-    const run = state.run, edited = rows();
     try {
-      state.editing = false; // what is drawn anew is no table of edits any more
-      await TE.save(run, state.level, edited);
+      await TE.save(state.run, state.level, rows(), () => { state.editing = false; }); // until then the table of edits stays
       end();
     } catch (error) {
-      state.editing = true;
       TE.say(`The names were not saved: ${error.message}`);
+    } finally {
+      sending = false;
+      drawEdit();
     }
-    sending = false;
-    drawEdit();
   };
 
-  byId("edit").addEventListener("click", () => (state.editing ? end() : begin()));
+  byId("edit").addEventListener("click", () => {
+    if (!state.editing) begin();
+    else if (state.edited) TE.say("Names were edited: Save or Cancel, below the clusters.");
+    else end();
+  });
   byId("legend").addEventListener("input", () => { state.edited = state.editing; });
   byId("cancel").addEventListener("click", end);
   byId("save").addEventListener("click", save);

@@ -8,6 +8,10 @@
   TE.loadPlane = async () => {
     const run = state.run;
     if (TE.plane?.run === run) return TE.plane;
+    if (!TE.hasTable()) {
+      byId("plane-title").textContent = TE.run().saving ? "After the names are saved" : "There is no table of tiles";
+      return null;
+    }
     byId("plane-title").textContent = "Reading the table of tiles …";
     const buffer = await TE.api.bytes(`runs/${run}/plane`), bytes = new Uint8Array(buffer);
     if (run !== state.run) return null; // another run was chosen since
@@ -154,6 +158,7 @@
     event.preventDefault();
   });
   TE.on("level hidden chosen saved panes", soon);
+  TE.on("saved", () => { if (state.panes === "plane" && !TE.plane && TE.run().table) TE.loadPlane().then(soon, (error) => TE.say(error.message)); });
   TE.on("run", () => { TE.plane = null; pointed = -1; });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", soon);
   window.addEventListener("resize", soon);

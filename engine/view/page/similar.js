@@ -80,12 +80,12 @@
   };
   TE.on("click", (place) => {
     if (TE.answers) TE.putCursor(place.pane, place.centre);
-    else if (TE.run().table && !TE.lassoing) search(place);
+    else if (!TE.lassoing && TE.hasTable()) search(place);
   });
   byId("same").addEventListener("change", () => { if (at) search(at); });
+  TE.on("run saved", () => { byId("similar-part").hidden = !TE.mayHaveTable() || !!TE.answers; });
   TE.on("run", () => {
     byId("hover-part").hidden = TE.run().films;
-    byId("similar-part").hidden = !TE.run().table || !!TE.answers;
     byId("similar").replaceChildren();
     byId("similar-note").textContent = "Click a tile of the image.";
     byId("same").checked = TE.run().images.length === 1; // there are no others

@@ -29,6 +29,13 @@
   TE.tree = () => TE.run().tree;
   TE.level = () => TE.tree() && TE.tree().levels[state.level];
   TE.planar = () => TE.run().axes.length === 2;
+  // Whether there is a table of tiles, or will be: while names are saved it is made anew.
+  TE.mayHaveTable = () => TE.run().table || !!TE.run().saving;
+  // Whether there is one now; why not is said.
+  TE.hasTable = () => {
+    if (!TE.run().table && TE.run().saving) TE.say("The table of tiles is being made anew: this works after the names are saved.");
+    return TE.run().table;
+  };
   TE.overlayOf = (pane) => state.documents[pane]?.overlays.find((one) => one.name === state.overlay);
   TE.path = (pane) => `runs/${state.run}/images/${state.images[pane]}`;
 

@@ -26,7 +26,8 @@ class Said(list[Event]):
 def kind_of(*paths: Path, kinds: tuple[str, ...] = ALL, usual: str = "") -> str:
     said = Said()
     kind = guess_kind([str(path) for path in paths], kinds, said, usual)
-    assert [f"taken for {kind}" in event.text and f"--{kind}" in event.text for event in said] == [True]
+    option = "an option names others" if kind == usual else f"--{kind}"
+    assert [f"taken for {kind}" in event.text and option in event.text for event in said] == [True]
     return kind
 
 
@@ -74,6 +75,29 @@ def test_every_file_is_counted_by_its_ending_and_a_sample_of_each_is_opened(
     shutil.copy(next(cohorts["volumes"].parent.glob("*.nii.gz")), tmp_path / "s07v.nii.gz")
     with pytest.raises(SettingsError, match=r"31 images: 30 \.svs, 1 \.nii\.gz; 5 of them were opened"):
         guess_kind([str(tmp_path)], ("slides", "volumes"), Said())
+
+
+def test_the_usual_kind_is_that_of_the_great_majority_and_the_others_are_named(
+    cohorts: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    volume, slide = next(cohorts["volumes"].parent.glob("*.nii.gz")), next(cohorts["slides"].glob("*.tif"))
+    for number in range(9):
+        shutil.copy(volume, tmp_path / f"v{number}.nii.gz")
+    shutil.copy(slide, tmp_path / "overview.tif")
+    with pytest.raises(
+        SettingsError, match=r"overview\.tif may be slides.*--volumes or --films or .*give slides alone"
+    ):
+        guess_kind([str(tmp_path)], ALL, Said(), "slides")
+    for number in range(30):
+        shutil.copy(slide, tmp_path / f"s{number:02}.svs")
+    with pytest.raises(SettingsError, match="is not clear"):  # 31 of 40
+        guess_kind([str(tmp_path)], ALL, Said(), "slides")
+    for number in range(2, 9):
+        (tmp_path / f"v{number}.nii.gz").unlink()
+    monkeypatch.setattr(guess, "MAX_LOOKS", 4)
+    said = Said()
+    assert guess_kind([str(tmp_path)], ALL, said, "slides") == "slides"
+    assert "30 .svs" in said[0].text and "left out, as they are none: v0.nii.gz, v1.nii.gz" in said[0].text
 
 
 def test_dicom_is_told_by_its_modality_and_arrays_by_their_axes(tmp_path: Path) -> None:

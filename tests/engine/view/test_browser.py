@@ -17,6 +17,7 @@ from PIL import Image
 from view_client import Client, client_of
 
 from tile_engine.engine.api import viewing
+from tile_engine.engine.runtime.load import load
 
 LIMIT = 60_000
 """Milliseconds to wait for anything."""
@@ -178,6 +179,82 @@ def test_a_slide_is_looked_at_and_its_clusters_are_named(
         assert page.input_value("#image") == "a.tif", "the image before stays"
         page.close()
     assert saved == [f"1,mucosa,{shown['colours'][0]},"]
+
+
+def test_names_that_could_not_be_saved_are_never_lost_in_silence(
+    browser: Any, finished: Callable[..., Any], tmp_path: Path
+) -> None:
+    """Edits stay until they are accepted; only what was edited is sent; a table that is made anew is waited for aloud."""
+    sent: list[Any] = []
+    go = threading.Event()
+
+    def relabel(out: Path, level: int, path: Path, report: Any) -> None:
+        table.rename(tmp_path / "away")
+        assert go.wait(LIMIT / 1000)
+        (tmp_path / "away").rename(table)
+
+    def refuse_once(route: Any) -> None:
+        if route.request.method == "POST":
+            sent.append(route.request.post_data_json)
+        if len(sent) == 1 and route.request.method == "POST":
+            return route.fulfill(status=422, content_type="application/json", body='{"error": "not so"}')
+        return route.fallback()
+
+    out = finished("cluster", "slides").copy(tmp_path / "out")
+    table = load(out).folder.table
+    with client_of(out, relabel) as client:
+        page, _ = visit(browser, client)
+        page.route("**/api/runs/0/clusters", refuse_once)
+        page.keyboard.press("e")
+        page.fill("#legend tr:first-child input[type=text]", "mucosa")
+        page.locator("#legend tr:first-child input[type=text]").blur()
+        page.keyboard.press("e")
+        page.wait_for_selector("#message:has-text('Save or Cancel')")
+        page.click("#save")
+        page.wait_for_selector("#message:has-text('not so')")
+        assert page.input_value("#legend tr:first-child input[type=text]") == "mucosa", (
+            "edits stay where they are refused"
+        )
+        page.click("#save")
+        page.wait_for_selector("#edit[aria-pressed=false]")
+        assert [one["rows"] for one in sent] == [[{"cluster": "1", "name": "mucosa"}]] * 2
+        until(page, "TE.api.get('runs').then((now) => { TE.state.folder = now; return !TE.run().table; })")
+        for key in ("s", "p"):
+            page.evaluate("TE.say('')")
+            page.keyboard.press(key)
+            page.wait_for_selector("#message:has-text('after the names are saved')")
+        assert client.ask("/api/runs/0/plane")[0] == 409
+
+        gone = {"status": 500, "content_type": "application/json", "body": '{"error": "no answer"}'}
+        page.route("**/api/runs/0/clusters", lambda route: route.fulfill(**gone))
+        page.wait_for_selector("#saving[data-state=unknown]:has-text('not known')")
+        page.unroute("**/api/runs/0/clusters")
+        go.set()
+        page.wait_for_selector("#saving[data-state=done]")
+        page.wait_for_selector("#plane-title:has-text('tiles')")
+        page.close()
+
+
+def test_every_run_tells_of_its_own_names(browser: Any, finished: Callable[..., Any]) -> None:
+    """The state of a run is not lost when that of another is followed."""
+    with client_of(finished("cluster", "slides").out, lambda *_: None) as client:
+        page, _ = visit(browser, client)
+        folder = client.get("runs")
+        folder["runs"].append(folder["runs"][0] | {"name": "other"})
+        page.route("**/api/runs", lambda route: route.fulfill(json=folder))
+        page.evaluate("TE.api.get('runs').then((now) => { TE.state.folder = now; })")
+        page.route(
+            "**/api/runs/0/clusters", lambda route: route.fulfill(json={"state": "failed", "text": "it is full"})
+        )
+        page.route("**/api/runs/1/clusters", lambda route: route.fulfill(json={"state": "done", "text": ""}))
+        for run in (0, 1):
+            page.evaluate(f"TE.save({run}, 2, [])")
+        page.wait_for_selector("#saving[data-state=failed]:has-text('it is full')")
+        assert not page.evaluate("window.dispatchEvent(new Event('beforeunload', { cancelable: true }))")
+        page.route("**/api/runs/0/clusters", lambda route: route.fulfill(json={"state": "idle", "text": ""}))
+        page.click("#saving button:has-text('Let go')")
+        page.wait_for_selector("#saving[data-state=done]:has-text('other: Names saved')")
+        page.close()
 
 
 def test_keys_do_what_a_pointer_does(browser: Any, finished: Callable[..., Any], tmp_path: Path) -> None:

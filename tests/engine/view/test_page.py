@@ -8,10 +8,12 @@ import json
 import re
 import zlib
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tile_engine.engine.api import viewing
@@ -21,7 +23,7 @@ from tile_engine.engine.view import deep, size
 from tile_engine.engine.view.held import Held
 from tile_engine.engine.view.overview import image_document, overview
 from tile_engine.engine.view.routes import PAGE, page_file, page_files
-from tile_engine.engine.view.static import write_page
+from tile_engine.engine.view.static import check_target, write_page
 from tile_engine.engine.view.viewer import Viewer, open_viewer
 from tile_engine.errors import MachineError, SettingsError
 
@@ -63,6 +65,8 @@ def test_every_control_has_a_name() -> None:
 def test_the_static_page_holds_all_that_it_names(finished: Callable[..., Any], tmp_path: Path) -> None:
     page = viewing.write_static(finished("cluster", "slides").out, tmp_path / "page")
     html, answers = page.read_text(), (page.parent / "answers.js").read_text()
+    policy = re.search(r'<meta http-equiv="Content-Security-Policy" content="([^"]*)">', html)[1]
+    assert "default-src 'none'" in policy and "unsafe" not in policy and "http" not in policy
     for address in re.findall(r'(?:src|href)="([^"]*)"', html):
         assert address == "data:," or (page.parent / address).is_file(), address
     assert str(tmp_path) not in answers and "</" not in answers
@@ -94,6 +98,8 @@ def test_the_size_of_a_page_is_said_and_refused_where_there_is_no_room(
     (note,) = [event for event in events if event.kind == "note"]
     assert "MB in" in note.text and note.facts["files"] == pytest.approx(len(files), abs=8)
     assert sum(path.stat().st_size for path in files) / 2 < note.facts["bytes"] < 2e6
+    noise = np.random.default_rng(0).integers(0, 256, 1 << 16, np.uint8).tobytes()
+    assert len(base64.b64encode(zlib.compress(noise))) == pytest.approx(size.BYTES_PER_VALUE * len(noise), rel=0.01)
     monkeypatch.setattr(size, "free_at", lambda path: 1000)
     with pytest.raises(MachineError, match=r"about 1 MB .* 0 MB are free") as refused:
         viewing.write_static(out, tmp_path / "other")
@@ -112,12 +118,33 @@ def test_a_page_is_not_written_into_results_or_images(finished: Callable[..., An
         with pytest.raises(SettingsError, match=why):
             viewing.write_static(done.out, folder)
         assert not folder.is_dir()
-    (tmp_path / "page.partial").mkdir()  # as an interruption leaves it
+    run = done.copy(tmp_path / "page.partial")  # of any name
     events: list[Any] = []
-    assert viewing.write_static(done.out, tmp_path / "page", events.append).is_file()
-    assert (
-        not (tmp_path / "page.partial").exists() and [e.done for e in events if e.kind == "progress"] == [1, 2, 3] * 2
-    )
+    assert viewing.write_static(run, tmp_path / "page", events.append).is_file()
+    assert (run / "run.json").is_file() and [e.done for e in events if e.kind == "progress"] == [1, 2, 3] * 2
+
+
+def test_a_page_may_lie_beside_the_slides_that_a_run_names_one_by_one(
+    finished: Callable[..., Any], tmp_path: Path
+) -> None:
+    done = finished("cluster", "slides")
+    (source,) = done.images.values()
+    out, slide = done.copy(tmp_path / "out"), next(Path(source).glob("*.tif"))
+    text = (out / "run.yaml").read_text()
+    for named, refused in ((slide, False), (source, True)):
+        (out / "run.yaml").write_text(text.replace(f"slides: {source}\n", f"slides: {named}\n"))
+        with pytest.raises(SettingsError, match="in the input") if refused else nullcontext():
+            check_target(open_viewer(out), Path(source) / "page")
+
+
+def test_what_an_interruption_left_of_a_page_is_removed(finished: Callable[..., Any], tmp_path: Path) -> None:
+    def interrupt(event: Any) -> None:
+        if event.text == "write slides":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        viewing.write_static(finished("cluster", "slides").out, tmp_path / "page", interrupt)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_slide_that_costs_too_much_is_left_out_of_the_page_by_name(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from tile_engine.engine.api import viewing
 from tile_engine.engine.runtime.load import load
 from tile_engine.engine.view.server import Server
 from tile_engine.engine.view.viewer import open_viewer
-from tile_engine.errors import LockedError
+from tile_engine.errors import LockedError, UnfinishedError
 
 PAGE = {"X_Tile_Engine": "1"}
 ROWS = [{"cluster": "1", "name": "mucosa", "colour": "#112233", "into": ""}, {"cluster": "2", "name": "submucosa"}]
@@ -124,6 +125,84 @@ def test_the_viewer_ends_when_all_names_are_saved_and_says_which_are_not(
     ending.join(30)
     assert seen == [2, 3] and not ending.is_alive()
     assert "names of clusters were not saved: another process works on it" in caplog.text
+
+
+def test_names_that_are_let_go_of_are_undone_where_relabel_had_begun(
+    finished: Callable[..., Any], tmp_path: Path
+) -> None:
+    out, kept = finished("cluster", "slides").copy(tmp_path / "out"), ("report.html", "clusters.csv")
+    before, files = load(out).settings, [(out / name).read_text() for name in kept]
+    calls: list[int] = []
+
+    def relabel(out: Path, level: int, path: Path, report: Any) -> None:
+        def full(event: Any) -> None:
+            if event.kind == "progress" and len(calls) == 1:
+                raise UnfinishedError("no room left", "E_DISK_FULL")
+            report(event)
+
+        calls.append(level)
+        viewing.relabelled(out, level, path, full)
+
+    with client_of(out, relabel) as client:
+        shown = client.get("runs")["runs"][0]["tree"]
+        post(client, {"level": 3, "rows": MERGED})
+        assert until_over(client) == {"state": "failed", "text": "no room left [E_DISK_FULL]"}
+        assert load(out).settings.classes and [(out / name).exists() for name in kept] != [True, True], "it had begun"
+        status, now = post(client, {"discard": True})
+        assert (status, now["state"]) == (202, "running")
+        assert client.get("runs")["runs"][0]["tree"] == shown
+        assert until_over(client) == {"state": "done", "text": ""}
+        found = client.get("runs")["runs"][0]
+        assert (found["tree"], found["status"], found["saving"]) == (shown, "done", False)
+    assert (load(out).settings.level, load(out).settings.classes) == (before.level, before.classes)
+    assert [(out / name).read_text() for name in kept][1] == files[1] and calls == [3, before.level]
+
+
+def test_a_viewer_that_ends_begins_nothing_any_more(finished: Callable[..., Any]) -> None:
+    with client_of(finished("cluster", "slides").out, lambda *_: None) as client:
+        client.server.savings[0].close()
+        for body in ({"level": 2, "rows": ROWS}, {"discard": True}):
+            status, answer = post(client, body)
+            assert status == 503 and "is ending" in answer["error"]
+        assert client.get("runs/0/clusters")["state"] == "idle"
+
+
+def test_an_interrupted_viewer_saves_first_and_a_second_interruption_says_what_is_lost(
+    finished: Callable[..., Any],
+) -> None:
+    if threading.current_thread() is not threading.main_thread():
+        pytest.skip("signals reach the main thread alone")
+    said: list[str] = []
+    begun, go = threading.Event(), threading.Event()
+
+    def relabel(out: Path, level: int, path: Path, report: Any) -> None:
+        begun.set()
+        assert go.wait(60)
+
+    def tell(text: str) -> None:
+        said.append(text)
+        if len(said) == 1:
+            assert Client(server).get("runs/0/clusters")["state"] == "running", "the page is still told of it"
+            assert post(Client(server), {"level": 2, "rows": []})[0] == 503
+            interrupt.start()  # while the end of the saving is waited for
+
+    def name_and_interrupt() -> None:
+        assert post(Client(server), {"level": 2, "rows": ROWS})[0] == 202 and begun.wait(60)
+        signal.pthread_kill(main, signal.SIGINT)
+
+    main, server = threading.main_thread().ident or 0, Server(open_viewer(finished("cluster", "slides").out, relabel))
+    interrupt = threading.Timer(0.3, signal.pthread_kill, (main, signal.SIGINT))
+    threading.Thread(target=name_and_interrupt).start()
+    with pytest.raises(KeyboardInterrupt):
+        server.serve(60, tell)
+    assert [text.partition(":")[0] for text in said] == [
+        "names of clusters are being saved",
+        "names of clusters were not saved",
+    ]
+    go.set()
+    thread = server.savings[0].thread
+    assert thread is not None
+    thread.join(60)
 
 
 @pytest.mark.parametrize(

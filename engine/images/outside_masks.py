@@ -45,7 +45,10 @@ def with_outside_masks(inspected: InspectedCohort, setting: str) -> InspectedCoh
             check_outside_mask(path, record.native_shape, record.corner)
             slides[id] = replace(record, tissue_mask=str(path), tissue_mask_fingerprint=fingerprint(path))
         except SlideError as error:
-            rejected[id] = Rejection(record.name, error.code, error.message, fingerprint=record.fingerprint)
+            path, mark = record.path, record.fingerprint
+            rejected[id] = Rejection(
+                record.name, error.code, error.message, fingerprint=mark, path=path, part=record.subimage
+            )
     spare = [(f"{COLUMN} {name}", "has the name of no slide of this run") for name, p in files.items() if p not in used]
     return replace(inspected, slides=slides, rejected=rejected, ignored=(*inspected.ignored, *spare))
 

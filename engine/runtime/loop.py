@@ -221,7 +221,8 @@ def _reject(job: Job[RunSettings], summary: Summary, report: Report) -> Job[RunS
         "rejected %s (%s) in %s: %s", record.name, code, summary.unit.step, indent(summary.detail, "  ").lstrip()
     )
     report(Event("rejected", f"{record.name}: {message}", facts={"code": code, "slide": record.id}))
-    rejection = Rejection(record.name, code, message, summary.unit.step, record.fingerprint)
+    mark, path, part = record.fingerprint, record.path, record.subimage
+    rejection = Rejection(record.name, code, message, summary.unit.step, mark, path=path, part=part)
     return update_rejected(job, record.id, rejection)
 
 

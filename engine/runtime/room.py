@@ -91,6 +91,8 @@ def _too_large(
                 f"{plan.disk / 1e9:.2f} GB, and {free / 1e9:.2f} GB are free. If that size is right, free "
                 f"room and run again with --redo, or choose another --out{pipeline.modality.smaller}.",
                 fingerprint=record.fingerprint,
+                path=record.path,
+                part=record.subimage,
             ),
         )
 

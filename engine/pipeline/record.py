@@ -231,6 +231,12 @@ class Rejection:
     """The image inside the file, where the file holds several."""
 
 
+def rejection_of_image(record: ImageRecord, code: str, message: str, step: str = "open") -> Rejection:
+    """The rejection of an image that could be opened."""
+    path = "" if record.stains else record.path
+    return Rejection(record.name, code, message, step, record.fingerprint, path=path, part=record.subimage)
+
+
 @dataclass(frozen=True, slots=True)
 class QuarantinedTile:
     """A tile that crashes the process that decodes it, and is therefore masked."""

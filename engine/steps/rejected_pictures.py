@@ -62,6 +62,8 @@ def _file_of(job: Job[Any], rejection: Rejection) -> list[str] | str:
         return f"no picture: the file is not opened again ({rejection.code})"
     if rejection.code in NOT_OF_THE_KIND:
         return f"not drawn: the file is no {job.modality.noun} and may show anything ({rejection.code})"
+    if job.modality.name == "sections" and not rejection.path:
+        return "not drawn: a block, or a section of which the file is not recorded"
     path, part, mark = rejection.path, rejection.part, rejection.fingerprint
     if rejection.image:
         batch = job.slides.get(rejection.image)

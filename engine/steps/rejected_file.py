@@ -29,6 +29,10 @@ MAX_VOLUME_BYTES = 1 << 29
 SEARCHED_FILES = 1000
 """Files of a folder that are looked at for such pictures, at most."""
 
+UNREACHED, GONE = "no picture: the file cannot be reached", "no picture: no such file now"
+PASSING = (UNREACHED, GONE)
+"""Reasons that may not hold at another time."""
+
 
 class NotDrawnError(Exception):
     """Why a file that may be readable is not drawn."""
@@ -45,13 +49,13 @@ def drawn(kind: str, path: str, part: str, mark: str) -> dict[str, str]:
     file = Path(path)
     try:
         if not file.exists():
-            return {"why": "no picture: no such file now"}
+            return {"why": GONE}
         with foreign(lambda why: SlideError(kind_of(why), "E_MALFORMED")):
             if mark != _mark(kind, file):
                 return {"why": "not drawn: the file is not the one that was rejected, or was changed since"}
             return {"picture": thumbnail_source(_READERS[kind](file, part))}
     except OSError:
-        return {"why": "no picture: the file cannot be reached"}
+        return {"why": UNREACHED}
     except SlideError as error:
         if isinstance(error.__cause__, NotDrawnError):
             return {"why": f"not drawn: {error.__cause__}"}

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from ...stores.inside import is_inside
 from ...stores.remote import ObjectPath, to_path
-from ..pipeline.documents import read_run
+from ..pipeline.documents import RejectedPictures, find_document, read_run
 from ..pipeline.job import Job
-from ..pipeline.record import Rejection
+from ..pipeline.record import Rejection, digest
 from ..show.page import Thumbnail
 from ..workers.child import GoneError, SilentError, each
-from .rejected_file import draw_in_child
+from .rejected_file import PASSING, draw_in_child
 
 MAX_PICTURES = 24
 """Files of which a picture is tried, at most."""
@@ -27,6 +27,10 @@ NOT_TRIED = (GoneError.code, SilentError.code)
 """Reasons of rejections whose files are not opened again."""
 NOT_OF_THE_KIND = ("E_NOT_A_SLIDE", "E_NOT_A_VOLUME", "E_NOT_A_FILM", "E_IS_VOLUME")
 """Reasons of rejections of files that are no images of the run's kind: they may be of anything."""
+
+KEPT = "rejected_pictures"
+"""Name of the document with what earlier reports found."""
+Answer = dict[Literal["picture", "why"], str]
 
 
 def rejected_pictures(job: Job[Any], rejections: Sequence[Rejection]) -> list[Thumbnail | str]:
@@ -41,15 +45,27 @@ def rejected_pictures(job: Job[Any], rejections: Sequence[Rejection]) -> list[Th
     for i, _ in items[MAX_PICTURES:]:
         found[i] = f"not drawn: pictures of the first {MAX_PICTURES} only"
     items = items[:MAX_PICTURES]
-    answers = each(draw_in_child, [item for _, item in items], LIMIT_SECONDS) if items else []
-    for (i, _), answer in zip(items, answers, strict=True):
-        if isinstance(answer, GoneError):
-            found[i] = f"no picture: the file cannot be read ({answer.code})"
-        elif "why" in answer:
-            found[i] = answer["why"]
-        else:
-            found[i] = Thumbnail(answer["picture"], f"coarse picture of {rejections[i].name}")
+    for (i, _), answer in zip(items, _answers(job, [item for _, item in items]), strict=True):
+        is_drawn = "picture" in answer
+        found[i] = (
+            Thumbnail(answer["picture"], f"coarse picture of {rejections[i].name}") if is_drawn else answer["why"]
+        )
     return found
+
+
+def _answers(job: Job[Any], items: Sequence[list[str]]) -> list[Answer]:
+    """What each file gives, by an earlier report or by opening it; what is found now is kept for later ones."""
+    keys = [digest(*item) for item in items]
+    before = find_document(job.folder, KEPT, RejectedPictures)
+    known = dict(before.found) if before else {}
+    new = {key: item for key, item in zip(keys, items, strict=True) if key not in known}
+    for key, answer in zip(new, each(draw_in_child, list(new.values()), LIMIT_SECONDS) if new else [], strict=True):
+        is_gone = isinstance(answer, GoneError)
+        known[key] = {"why": f"no picture: the file cannot be read ({answer.code})"} if is_gone else answer
+    kept = RejectedPictures(found={key: known[key] for key in keys if known[key].get("why") not in PASSING})
+    if kept.found and kept != before:
+        job.folder.write(KEPT, kept.model_dump(mode="json"))
+    return [known[key] for key in keys]
 
 
 def _file_of(job: Job[Any], rejection: Rejection) -> list[str] | str:

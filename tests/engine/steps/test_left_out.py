@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import io
+import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,15 @@ def pixels(thumbnail: Thumbnail) -> np.ndarray[Any, Any]:
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(thumbnail.source.split(",")[1]))))
 
 
+def copied(out: Path, tmp_path: Path) -> Any:
+    """The job of a finished run whose documents are copied: pictures are kept beside them."""
+    job = load(out)
+    copy = tmp_path / "out"
+    copy.mkdir()
+    shutil.copy(out / "run.json", copy)
+    return replace(job, folder=Folder(copy, job.folder.images))
+
+
 def rejection(path: Path, code: str, *, part: str = "", **fields: str) -> Rejection:
     try:
         mark = fingerprint(path)
@@ -54,7 +65,7 @@ def pyramid(path: Path) -> Path:
 
 
 def test_a_rejected_slide_has_a_picture_where_it_has_levels(finished: Made, tmp_path: Path) -> None:
-    job = load(finished("embed", "slide-tiles").out)
+    job = copied(finished("embed", "slide-tiles").out, tmp_path)
     slide, changed = pyramid(tmp_path / "slide.tif"), pyramid(tmp_path / "changed.tif")
     old = rejection(changed, "E_NO_MPP")
     changed.write_bytes(changed.read_bytes() + b"more")
@@ -99,7 +110,7 @@ def test_labels_forms_and_captured_screens_are_never_drawn(
     capture, burned = tmp_path / "report.dcm", tmp_path / "burned.dcm"
     write_dicom_film(capture, np.zeros((40, 40), np.uint16), SOPClassUID="1.2.840.10008.5.1.4.1.1.7.2")
     write_dicom_film(burned, np.zeros((40, 40), np.uint16), BurnedInAnnotation="YES")
-    job = load(finished("embed", "slide-tiles").out)
+    job = copied(finished("embed", "slide-tiles").out, tmp_path)
     files = (label, page, glass, film, capture, burned, cohorts["volumes"].parent / "case0.nii.gz")
     found = rejected_pictures.rejected_pictures(job, [rejection(file, "E_NO_MPP") for file in files])
     assert not [one for one in found if isinstance(one, Thumbnail)]
@@ -127,10 +138,32 @@ def test_a_file_that_is_too_large_or_out_of_reach_says_so_and_pictures_are_bound
         assert rejected_file.drawn("slides", str(slide), "", mark) == {"why": "no picture: the file cannot be reached"}
     monkeypatch.setattr(rejected_pictures, "MAX_PICTURES", 1)
     (tmp_path / "text.tif").write_bytes(b"hello")
-    job = load(finished("embed", "slide-tiles").out)
+    job = copied(finished("embed", "slide-tiles").out, tmp_path)
     found = rejected_pictures.rejected_pictures(job, [rejection(tmp_path / "text.tif", "E_NO_MPP")] * 2)
     assert str(found[0]).startswith("no picture: the file cannot be read (E_")
     assert found[1] == "not drawn: pictures of the first 1 only"
+
+
+def test_later_reports_open_no_file_again(finished: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = copied(finished("embed", "slide-tiles").out, tmp_path)
+    text, gone = tmp_path / "text.tif", tmp_path / "gone.tif"
+    text.write_bytes(b"hello")
+    rejections = [
+        rejection(pyramid(tmp_path / "slide.tif"), "E_NO_MPP"),
+        rejection(text, "E_UNREADABLE"),
+        rejection(gone, "E_EMPTY", fingerprint="1-2"),
+    ]
+    first = rejected_pictures.rejected_pictures(job, rejections)
+    opened: list[str] = []
+
+    def each(work: Any, items: list[list[str]], limit: float) -> list[Any]:
+        opened.extend(path for _, path, *_ in items)
+        return [{"why": rejected_file.GONE}] * len(items)
+
+    monkeypatch.setattr(rejected_pictures, "each", each)
+    assert rejected_pictures.rejected_pictures(job, rejections) == first and opened == [str(gone)]
+    rejected_pictures.rejected_pictures(job, [replace(rejections[1], fingerprint="3-4")])
+    assert opened[1:] == [str(text)], "a file that was rejected anew is opened again"
 
 
 def denied(path: Path, **options: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from ...errors import SlideError
@@ -14,7 +15,7 @@ from ...stores.slides.cohort import Cohort, SlideEntry
 from ..pipeline.modality import films_in_batch
 from ..pipeline.record import FilmFile, ImageRecord, InspectedCohort, Rejection, digest
 from .look import look_at_films
-from .opening import answer_of, printable
+from .opening import answer_of, printable, rejection_of
 
 
 def inspect_films(cohort: Cohort, settings: Any) -> InspectedCohort:
@@ -26,7 +27,7 @@ def inspect_films(cohort: Cohort, settings: Any) -> InspectedCohort:
         try:
             files.append(_file(entry, look))
         except SlideError as error:
-            rejected[entry.id] = Rejection(printable(entry.name), error.code, error.message)
+            rejected[entry.id] = rejection_of(entry, error, _mark(entry.path))
     side = settings.side
     batches: dict[str, ImageRecord] = {}
     first = 0
@@ -37,6 +38,13 @@ def inspect_films(cohort: Cohort, settings: Any) -> InspectedCohort:
     return InspectedCohort(
         1.0, batches, rejected, cohort.ignored, cohort.root, notes=cohort.notes, warnings=cohort.warnings
     )
+
+
+def _mark(path: Path) -> str:
+    try:
+        return film_mark(path)
+    except SlideError:
+        return ""
 
 
 def _looks(entries: list[SlideEntry]) -> Iterator[Any]:

@@ -41,8 +41,7 @@ def inspect_slides(cohort: Cohort, *, mpp: float | None, spacing: float | None, 
                 raise look
             slides[entry.id] = _record(entry, look, mpp=mpp, target=target, kind=kind[0][0])
         except SlideError as error:
-            mark = file_fingerprint(entry.path)
-            rejected[entry.id] = Rejection(printable(entry.name), error.code, error.message, fingerprint=mark)
+            rejected[entry.id] = rejection_of(entry, error, file_fingerprint(entry.path))
     return _inspected_cohort(cohort, target, slides, rejected)
 
 
@@ -64,8 +63,7 @@ def inspect_volumes(cohort: Cohort, *, labels: str = "auto") -> InspectedCohort:
             record = _recorded(entry, look, look["frames"].frames[0], mpp=None)
             volumes[entry.id] = _with_labels(record, look.get("labels", ""), labels)
         except SlideError as error:
-            mark = file_fingerprint(entry.path)
-            rejected[entry.id] = Rejection(printable(entry.name), error.code, error.message, fingerprint=mark)
+            rejected[entry.id] = rejection_of(entry, error, file_fingerprint(entry.path))
     finest = [record.native_spacing for record in volumes.values()]
     return _inspected_cohort(cohort, statistics.median(finest) if finest else 0.0, volumes, rejected)
 
@@ -207,6 +205,13 @@ def _recorded(entry: SlideEntry, look: dict[str, Any], frame: Frame, *, mpp: flo
         subimage=entry.part,
         affine=tuple(tuple(row) for row in look.get("affine", ())),
     )
+
+
+def rejection_of(entry: SlideEntry, error: SlideError, mark: str) -> Rejection:
+    """The rejection of an image on opening; `mark` is the fingerprint of its file."""
+    path = str(entry.path.absolute())
+    name = printable(entry.name)
+    return Rejection(name, error.code, error.message, fingerprint=mark, path=path, part=entry.part)
 
 
 def file_fingerprint(path: Path) -> str:

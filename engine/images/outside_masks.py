@@ -10,7 +10,7 @@ from ...errors import SettingsError, SlideError
 from ...stores.remote import to_path
 from ...stores.slides.cohort import fingerprint
 from ...stores.slides.outside_mask import SUFFIXES, check_outside_mask
-from ..pipeline.record import ImageRecord, InspectedCohort, Rejection
+from ..pipeline.record import ImageRecord, InspectedCohort, rejection_of_image
 
 COLUMN = "tissue_mask"
 """Column of the list of slides that names a slide's mask; it goes before the setting of the same name."""
@@ -45,7 +45,7 @@ def with_outside_masks(inspected: InspectedCohort, setting: str) -> InspectedCoh
             check_outside_mask(path, record.native_shape, record.corner)
             slides[id] = replace(record, tissue_mask=str(path), tissue_mask_fingerprint=fingerprint(path))
         except SlideError as error:
-            rejected[id] = Rejection(record.name, error.code, error.message, fingerprint=record.fingerprint)
+            rejected[id] = rejection_of_image(record, error.code, error.message)
     spare = [(f"{COLUMN} {name}", "has the name of no slide of this run") for name, p in files.items() if p not in used]
     return replace(inspected, slides=slides, rejected=rejected, ignored=(*inspected.ignored, *spare))
 

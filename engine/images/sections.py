@@ -17,7 +17,7 @@ from ..pipeline.listing import first_of
 from ..pipeline.record import ImageRecord, InspectedCohort, Rejection, digest
 from ..pipeline.section_file import SectionFile
 from .look import look_at_slides, looks_at
-from .opening import PREFERRED, file_fingerprint, printable, seen, working_spacing
+from .opening import PREFERRED, file_fingerprint, printable, rejection_of, seen, working_spacing
 
 PIXELS = (3, "uint8")
 """Channels and type of a section."""
@@ -66,8 +66,7 @@ def inspect_sections(
             failures[entry.extra[BLOCK]][entry.name] = error.message
             if only and entry.extra[STAIN] != only:
                 continue  # it costs the block, where it is the reference, and nothing else
-            name, mark = printable(entry.name), file_fingerprint(entry.path)
-            rejected[entry.id] = Rejection(name, error.code, error.message, fingerprint=mark)
+            rejected[entry.id] = rejection_of(entry, error, file_fingerprint(entry.path))
     records: dict[str, ImageRecord] = {}
     for block, entries_of_block in sorted(members.items()):
         one = slide_id(block)

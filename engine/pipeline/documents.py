@@ -160,6 +160,13 @@ class StainRuns(Document):
         return self.model_copy(update={"runs": runs})
 
 
+class RejectedPictures(Document):
+    """rejected_pictures.json: what was found of rejected files, which no later report opens again."""
+
+    found: dict[str, dict[Literal["picture", "why"], str]]
+    """By the digest of kind, path, part and fingerprint: the picture as a `data:` URL, or why there is none."""
+
+
 D = TypeVar("D", bound=Document)
 _images = TypeAdapter(dict[str, ImageRecord])
 _rejected = TypeAdapter(dict[str, Rejection])

@@ -225,6 +225,16 @@ class Rejection:
     """Fingerprint of the file when it was rejected; a changed file is tried again."""
     image: str = ""
     """The batch that it is one film of; empty where the whole image is rejected."""
+    path: str = ""
+    """Its file, as `name` is for display; empty of blocks and of single films, and in documents of earlier versions."""
+    part: str = ""
+    """The image inside the file, where the file holds several."""
+
+
+def rejection_of_image(record: ImageRecord, code: str, message: str, step: str = "open") -> Rejection:
+    """The rejection of an image that could be opened."""
+    path = "" if record.stains else record.path
+    return Rejection(record.name, code, message, step, record.fingerprint, path=path, part=record.subimage)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from ..pipeline.documents import (
 from ..pipeline.job import Job
 from ..pipeline.messages import rejection_messages
 from ..pipeline.progress import Event, ProgressFile, Report
-from ..pipeline.record import QuarantinedTile, Rejection
+from ..pipeline.record import QuarantinedTile, Rejection, rejection_of_image
 from ..pipeline.settings import RunSettings
 from ..pipeline.step import Step
 from ..pipeline.unit import Unit
@@ -221,8 +221,7 @@ def _reject(job: Job[RunSettings], summary: Summary, report: Report) -> Job[RunS
         "rejected %s (%s) in %s: %s", record.name, code, summary.unit.step, indent(summary.detail, "  ").lstrip()
     )
     report(Event("rejected", f"{record.name}: {message}", facts={"code": code, "slide": record.id}))
-    rejection = Rejection(record.name, code, message, summary.unit.step, record.fingerprint)
-    return update_rejected(job, record.id, rejection)
+    return update_rejected(job, record.id, rejection_of_image(record, code, message, summary.unit.step))
 
 
 def _leave_out(

@@ -90,6 +90,7 @@ def check_foreign(folder: Folder, steps: Iterable[Step], images: Iterable[str], 
 def _check_documents(folder: Folder) -> None:
     """Check for foreign documents. Documents of a run that was killed at its start are recognised by their content."""
     _check(folder, [OwnedPath(folder.out / "run.json"), OwnedPath(folder.out / "quarantined.json")])
+    _check(folder, [OwnedPath(folder.out / "rejected_pictures.json")])
     for name in ("slides", "rejected"):
         path = folder.out / f"{name}.json"
         try:

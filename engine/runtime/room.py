@@ -19,7 +19,7 @@ from ...stores.remote import ObjectPath
 from ..pipeline.documents import find_run, read_images, read_rejected
 from ..pipeline.job import Job
 from ..pipeline.modality import Modality
-from ..pipeline.record import ImageRecord, InspectedCohort, Rejection
+from ..pipeline.record import ImageRecord, InspectedCohort, Rejection, rejection_of_image
 from ..pipeline.settings import RunSettings
 from ..pipeline.spec import Estimate, Pipeline
 
@@ -84,13 +84,12 @@ def _too_large(
             return
         yield (
             image,
-            Rejection(
-                record.name,
+            rejection_of_image(
+                record,
                 NO_ROOM,
                 f"{record.name}: states {' x '.join(map(str, record.native_shape))} pixels: its results alone would take about "
                 f"{plan.disk / 1e9:.2f} GB, and {free / 1e9:.2f} GB are free. If that size is right, free "
                 f"room and run again with --redo, or choose another --out{pipeline.modality.smaller}.",
-                fingerprint=record.fingerprint,
             ),
         )
 

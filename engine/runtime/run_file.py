@@ -21,13 +21,12 @@ from ..pipeline.command import Command
 from ..pipeline.modality import Images
 from ..pipeline.settings import RunSettings
 from ..pipeline.spec import Pipeline
-from ..steps.report import RUN_FILE
+from ..steps.report import RUN_FILE, RUN_FILE_TOP
 from ..workers.yaml_file import read_limited, yaml_text, yaml_values
 
 MAX_RUN_FILE_BYTES = 20_000_000
 RUN, OUT = "run", "out"
-TOP = """# What this run was made of, by its last command: `tile-engine run {name} --config FILE` makes it again.
-# tile-engine writes this file anew with every command: change a copy.
+TOP = f"""{RUN_FILE_TOP}# tile-engine writes this file anew with every command: change a copy.
 """
 
 

@@ -24,7 +24,7 @@ from .figure import (
 from .palette import Colour
 from .picture import Cells, Picture
 
-SIDE, GAP, TEXT_HEIGHT, COLUMNS = 2.3, 0.2, 0.5, 4
+SIDE, GAP, TEXT_HEIGHT, COLUMNS = 2.3, 0.2, 0.64, 4
 """Inches along a picture, between pictures, and of the text below one; pictures in a row."""
 PER_SHEET = 12
 """Pictures on a sheet, at most."""
@@ -83,5 +83,16 @@ def mask_sheet(path: Path, slides: Sequence[MaskedSlide], *, title: str) -> Path
         height, across = (n / DPI for n in slide.rgb.shape[:2])
         draw_pixels(figure, left, edge, (across, height), rgb=slide.rgb, gid=f"mask-{i}")
         write_inches(figure, left, edge + below + 0.06, slide.name, fontsize=8.5, weight="bold")
-        write_inches(figure, left, edge + below + 0.25, slide.text, fontsize=8, color=QUIET_INK)
+        for line, text in enumerate(lines_of(slide.text)):
+            write_inches(figure, left, edge + below + 0.25 + 0.14 * line, text, fontsize=8, color=QUIET_INK)
     return save(figure, path)
+
+
+def lines_of(text: str) -> list[str]:
+    """Shares in lines that stay below their picture: of three, two stand in the second line.
+
+    >>> lines_of("tissue 34.1 %, unreadable 2.0 %, absent 1.0 %")
+    ['tissue 34.1 %,', 'unreadable 2.0 %, absent 1.0 %']
+    """
+    first, _, rest = text.partition(", ")
+    return [f"{first},", rest] if "," in rest else [text]

@@ -6,16 +6,15 @@ pictures, are counted beyond a bound.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 from .embedded import EmbeddedCopy, embedded_copy
-from .page import Cells, ReportPage, Section, Table, Thumbnail
+from .page import Cells, ReportPage, Section, Table
 
 MAX_PAGE_BYTES = 10_000_000
 """Bytes of a page, at most."""
-TEXT_BYTES = 2_000_000
-"""Bytes that are left for text and tables."""
+MARKUP_BYTES = 1_000
+"""Bytes of the elements around an embedded picture, at most."""
 MAX_PICTURES = 80
 """Pictures that a page embeds, at most: more would be too small to see anything."""
 MAX_LINKS = 500
@@ -26,14 +25,16 @@ TEXT_PER_BYTE = 4 / 3
 """Characters of a `data:` URL for one byte."""
 
 
-def embedded_pictures(page: ReportPage) -> list[list[EmbeddedCopy | None]]:
+def embedded_pictures(page: ReportPage, taken: int) -> list[list[EmbeddedCopy | None]]:
     """Of each section the copies of its first figures that the page embeds; None for a figure that is not there or has no room.
 
+    `taken`: bytes of the page without these copies, so of its text, tables and scripts, the slider's maps and the thumbnails.
     Sections with few pictures are served first: the others have more to lose.
     """
     counts = embedded_counts(page.sections)
     copies: list[list[EmbeddedCopy | None]] = [[] for _ in counts]
-    room, left = _room(page), sum(counts)
+    left = sum(counts)
+    room = max(0.0, (MAX_PAGE_BYTES - taken - MARKUP_BYTES * left) / TEXT_PER_BYTE)
     for i in sorted(range(len(counts)), key=counts.__getitem__):
         for image in page.sections[i].figures[: counts[i]]:
             copy = embedded_copy(image.path, room=room / left) if image.path.is_file() else None
@@ -43,15 +44,6 @@ def embedded_pictures(page: ReportPage) -> list[list[EmbeddedCopy | None]]:
             room -= len(copy.content) if copy else 0
             copies[i].append(copy)
     return copies
-
-
-def _room(page: ReportPage) -> float:
-    """Bytes that the text, the slider's maps and the thumbnails of a page leave to its pictures."""
-    taken = len(json.dumps(page.levels.data)) if page.levels else 0
-    for section in page.sections:
-        for table in section.tables:
-            taken += sum(len(c.source) for row in held_rows(table) for c in row if isinstance(c, Thumbnail))
-    return max(0.0, (MAX_PAGE_BYTES - TEXT_BYTES - taken) / TEXT_PER_BYTE)
 
 
 def embedded_counts(sections: Sequence[Section]) -> list[int]:

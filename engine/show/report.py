@@ -19,7 +19,7 @@ from ...stores.remote import to_path
 from ...stores.shown import shown
 from .numbers import missing, number, percent, tint
 from .page import ReportPage
-from .page_room import MAX_LINKS, embedded_pictures, held_rows
+from .page_room import MAX_LINKS, embedded_counts, embedded_pictures, held_rows
 from .palette import hexadecimal
 from .short_names import distinct_names
 
@@ -44,7 +44,9 @@ def report_html(page: ReportPage, *, folder: Path) -> str:
         "utf-8"
     )  # runs by its hash alone; without a view of levels it is left out
     template = _environment(folder, page).get_template("report.html.jinja")
-    return template.render(page=page, stylesheet=stylesheet, script=script, copies=embedded_pictures(page))
+    render = partial(template.render, page=page, stylesheet=stylesheet, script=script)
+    without = render(copies=[[None] * count for count in embedded_counts(page.sections)])
+    return render(copies=embedded_pictures(page, len(without.encode("utf-8"))))
 
 
 def _environment(folder: Path, page: ReportPage) -> Environment:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..pipeline.documents import rejected_rows
+from ..pipeline.documents import read_rejected
 from ..pipeline.job import Job
 from ..show import run_sections
 from ..show.page import Section, Thumbnail
@@ -21,10 +21,11 @@ MAX_LOST_PICTURES = 24
 
 def rejected_sections(job: Job[Any]) -> list[Section]:
     """Every image that was rejected, with a picture where its file still gives one; no section where none was."""
-    rows = rejected_rows(job.folder)
-    if not rows:
+    rejections = list(read_rejected(job.folder).values())
+    if not rejections:
         return []
-    return [run_sections.rejected_section(rows, rejected_pictures(job, rows), noun=job.modality.input.name)]
+    rows = [(one.name, one.code, one.message) for one in rejections]
+    return [run_sections.rejected_section(rows, rejected_pictures(job, rejections), noun=job.modality.input.name)]
 
 
 def lost_sections(job: Job[Any]) -> list[Section]:

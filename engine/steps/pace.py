@@ -13,7 +13,7 @@ from ..pipeline.job import Job
 from ..pipeline.spec import Estimate
 from .estimate import Estimate as TileEstimate
 from .settings import PatchSettings, SampledSettings
-from .usual_pace import CONVERT_SECONDS, IMAGE_SECONDS, PAGE_SECONDS, on_gpu
+from .usual_pace import CONVERT_SECONDS, IMAGE_SECONDS, PAGE_SECONDS, forecast_of, on_gpu
 
 TISSUE_SHARE, MAX_MASKS = 0.5, 50
 """Share of tiles on tissue, until the tissue is found; masks that are looked at, at most, spread over all images."""
@@ -68,7 +68,7 @@ def seconds_of_steps(
             "heads": TUNE_SECONDS * share * slower,
         }
     known |= dict.fromkeys(UNKNOWN_STEPS) | (dict.fromkeys(NETWORK_STEPS) if is_other else {})
-    return {name: known[name] for name in names if name in known}
+    return forecast_of(known, names)
 
 
 def _trials(job: Job[PatchSettings]) -> tuple[float, ...]:

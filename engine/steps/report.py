@@ -23,6 +23,10 @@ from .mask_sheets import mask_sections, shares_of
 
 RUN_FILE = "run.yaml"
 """What the runtime leaves in OUT, for `--config`."""
+RUN_FILE_TOP = (
+    "# What this run was made of, by its last command: `tile-engine run {name} --config FILE` makes it again.\n"
+)
+"""Its first line: a file of that name without it is another program's, or a person's."""
 MAX_LINKED = 60
 """Images whose outlines the report links, at most."""
 Trained = tuple[str, str, type[ModelRecord]]
@@ -83,47 +87,66 @@ def closing_sections(job: Job[Any], unit: Unit, *, training: Path | None) -> lis
         *rejected_sections(job),
         run_sections.times_section(stage_times(job, unfinished=unit.step)),
         *([Section("Training", figures=figures, folded=True)] if figures else []),
-        origin_section(job),
+        origin_of(job),
         run_sections.settings_section(run.settings | {"input": run.input}),
         run_sections.settings_section(run.versions, heading="Versions"),
     ]
 
 
-def origin_section(job: Job[Any]) -> Section:
-    """When and by what the report was made, how the run is made again and looked at, and links to its files."""
+def origin_of(job: Job[Any]) -> Section:
+    """`origin_section` of a run."""
     run = read_run(job.folder)
-    made = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    text = (
-        f"Report of {made}, by tile-engine {run.tile_engine} on Python {run.versions.get('python', 'unknown')}; seed "
-        f"{run.settings['seed']}, {run.settings['threads']} threads, device {run.settings['device']}."
+    made_by = (
+        f"tile-engine {run.tile_engine} on Python {run.versions.get('python', 'unknown')}; seed {run.settings['seed']}, "
+        f"{run.settings['threads']} threads, device {run.settings['device']}"
     )
+    return origin_section(job.folder.out, job.pipeline.command.name, made_by, tuple(links_of(job)))
+
+
+def origin_section(out: Path, name: str, made_by: str, links: tuple[Link, ...]) -> Section:
+    """When and by what the report in `out` was made, how its run of this name is made again and looked at, and links to files.
+
+    run.yaml of a run on one of several stains lies in the folder above.
+    """
+    made = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     here, above = "the folder of this report", "the folder above that of this report"
     rows: list[tuple[Cell, ...]] = []
-    for folder, where in ((job.folder.out, here), (job.folder.out.parent, above)):
-        if (folder / RUN_FILE).exists():
-            command = f"tile-engine run {job.pipeline.command.name} --config {RUN_FILE} --out NEW"
+    with_stains = [(out.parent, above)] if (out.parent / "stains.json").exists() else []
+    for folder, where in ((out, here), *with_stains):
+        if has_run_file(folder, name):
+            command = f"tile-engine run {name} --config {RUN_FILE} --out NEW"
             rows.append((f"The same run again; {RUN_FILE} holds the images and settings", where, command))
             break
-    if not isinstance(job.folder.out, ObjectPath):  # the viewer shows folders of a machine
-        command = f"tile-engine view {shlex.quote(job.folder.out.name)}"
-        rows.append(("Its results at every magnification", above, command))
+    if not isinstance(out, ObjectPath):  # the viewer shows folders of a machine
+        rows.append(("Its results at every magnification", above, f"tile-engine view {shlex.quote(out.name)}"))
     columns = (Column("To see"), Column("From"), Column("Command", "code"))
-    return Section(
-        "This run", (text,), links=tuple(links_of(job)), tables=(Table(columns, tuple(rows)),) if rows else ()
-    )
+    tables = (Table(columns, tuple(rows)),) if rows else ()
+    return Section("This run", (f"Report of {made}, by {made_by}.",), links=links, tables=tables)
+
+
+def has_run_file(folder: Path, name: str) -> bool:
+    """Whether a folder has a run.yaml that tile-engine wrote, of the run of this name."""
+    top = RUN_FILE_TOP.format(name=name).encode()
+    try:
+        with (folder / RUN_FILE).open("rb") as file:
+            return bool(file.read(len(top)) == top)
+    except OSError:
+        return False
 
 
 def links_of(job: Job[Any]) -> Iterator[Link]:
     """Links to the lists beside the report, and to the outlines of the first images for QuPath."""
     out, plural = job.folder.out, job.modality.plural
-    yield Link(out / list_name(job.folder.images), f"{list_name(job.folder.images)}: all {plural}, used or rejected")
+    also = ", and the sections that were rejected" if plural != job.folder.images else ""
+    yield Link(
+        out / list_name(job.folder.images), f"{list_name(job.folder.images)}: all {plural}, used or rejected{also}"
+    )
     yield Link(out / SUMMARY, f"{SUMMARY}: the head of this page as text")
-    images = list(job.slides.items())
-    for number, (image, record) in enumerate(images[:MAX_LINKED], 1):
-        path = out / "maps" / f"{image}.geojson"
-        if path.exists():
-            more = f" (maps/ has those of {len(images) - number:,} more)" if number == MAX_LINKED < len(images) else ""
-            yield Link(path, f"{path.name}: outlines of {record.name} for QuPath{more}")
+    paths = ((out / "maps" / f"{image}.geojson", record.name) for image, record in job.slides.items())
+    found = [(path, name) for path, name in paths if path.exists()]
+    for number, (path, name) in enumerate(found[:MAX_LINKED], 1):
+        more = f" (maps/ has those of {len(found) - number:,} more)" if number == MAX_LINKED < len(found) else ""
+        yield Link(path, f"{path.name}: outlines of {name} for QuPath{more}")
 
 
 def stage_times(job: Job[Any], *, unfinished: str) -> list[run_sections.StageTime]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from ...stores.frame import Array
 from ..pipeline.documents import read_rejected, rejected_rows
 from ..pipeline.job import Job
 from ..pipeline.outputs import SUMMARY, list_name
+from ..pipeline.record import Rejection
 from ..show.legend import Legend
 from ..show.page import ReportPage
 from ..show.report import write_report
@@ -20,6 +22,9 @@ from .films.index import film_index
 from .mask_sheets import sheets_of
 from .report import slide_rows
 
+MAX_NAMES = 50_000
+"""Names of images, or of files of films, among which long ones are shortened, at most: that takes a second."""
+
 
 def write_report_files(
     job: Job[Any], page: ReportPage, *, counts: Array | None = None, legend: Legend = ()
@@ -29,7 +34,8 @@ def write_report_files(
     `counts` are tiles (cluster, image), of clusters in the legend's order; None in runs without tiles.
     """
     folder = job.folder
-    names = [record.name for record in job.slides.values()] + [one.name for one in read_rejected(folder).values()]
+    own = (name for record in job.slides.values() for name in ([f.name for f in record.films] or [record.name]))
+    names = list(islice(own, MAX_NAMES)) + [one.name for one in read_rejected(folder).values()]
     page = replace(page, names=tuple(names))
     return [
         write_report(folder.report, page),
@@ -42,7 +48,20 @@ def write_report_files(
 def _rows(job: Job[Any], counts: Array | None, legend: Legend) -> list[dict[str, Cell]]:
     if any(record.films for record in job.slides.values()):
         return _film_rows(job)
-    return list_of_slides(slide_rows(job, counts), rejected_rows(job.folder), legend=legend)
+    rows = list_of_slides(slide_rows(job, counts), rejected_rows(job.folder), legend=legend)
+    if job.modality.name != "sections":
+        return rows
+    kinds = ["block"] * len(job.slides) + [kind_of_rejected(one) for one in read_rejected(job.folder).values()]
+    return [{"name": row["name"], "kind": kind, **row} for row, kind in zip(rows, kinds, strict=True)]
+
+
+def kind_of_rejected(rejection: Rejection) -> str:
+    """What a run on sections rejected: a section, or a block.
+
+    Documents of earlier versions have no path: what was rejected on opening and has a fingerprint is taken for a section.
+    """
+    is_section = rejection.path or (rejection.step == "open" and rejection.fingerprint)
+    return "section" if is_section else "block"
 
 
 def _film_rows(job: Job[Any]) -> list[dict[str, Cell]]:

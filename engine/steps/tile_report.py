@@ -22,6 +22,7 @@ from ..show import run_sections
 from ..show.page import Image, ReportPage, Section
 from ..show.tile_plane import TilePoints, plane_caption, umap_plot
 from ..show.training_curves import training_curves
+from .apply import looked_at
 from .layouts import layout_in
 from .report import AUTOENCODER, closing_sections, facts_of, histories_of, name_of, slide_rows
 from .report_files import write_report_files
@@ -47,7 +48,7 @@ def write_tile_report(job: Job[PatchSettings], unit: Unit, *, subtitle: str, sec
         paths = _pictures(job, table)
         page = _page(job, unit, table, paths=paths, subtitle=subtitle, sections=sections(job, table))
     with outcome.clock("write"):
-        files = write_report_files(job, page, counts=_tile_counts(job, table))
+        files = write_report_files(job, page, counts=_tile_counts(job))
     outcome.files += [written(path) for path in (*paths.values(), *files)]
     return outcome
 
@@ -74,8 +75,8 @@ def _page(
     subtitle: str,
     sections: Sequence[Section],
 ) -> ReportPage:
-    run, tiles = read_run(job.folder), len(table.obs)
-    rows = [replace(row, shares=()) for row in slide_rows(job, _tile_counts(job, table))]
+    run, counts = read_run(job.folder), _tile_counts(job)
+    rows = [replace(row, shares=()) for row in slide_rows(job, counts)]
     body = [*sections, *sampled_section(job)]
     if found := layout_in(table):
         caption = plane_caption(found[1])
@@ -85,15 +86,15 @@ def _page(
     return ReportPage(
         title=f"Tiles of {name_of(job)}",
         subtitle=subtitle,
-        facts=facts_of(job, tiles=tiles, rejected=len(read_rejected(job.folder))),
+        facts=facts_of(job, tiles=int(counts.sum()), rejected=len(read_rejected(job.folder))),
         sections=tuple(body),
         footer=f"tile-engine {run.tile_engine}.",
     )
 
 
-def _tile_counts(job: Job[PatchSettings], table: Any) -> Array:
-    """The table's tiles of each image, int64 (1, image)."""
-    return np.bincount(_owners(table), minlength=len(job.slides))[None]
+def _tile_counts(job: Job[PatchSettings]) -> Array:
+    """All tiles of each image, int64 (1, image); the table of a large cohort holds a sample of them."""
+    return np.array([[looked_at(job, image) for image in job.slides]], np.int64)
 
 
 def _owners(table: Any) -> Array:

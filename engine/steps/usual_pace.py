@@ -20,6 +20,35 @@ FILM_SECONDS, BYTE_SECONDS, MAX_FILES = 3e-3, 1e-8, 100
 IMAGE_SECONDS, PAGE_SECONDS = 0.6, 3.0
 """Seconds of the pictures of an image, and of a report."""
 
+CHEAP_STEPS = frozenset(
+    {
+        "card",
+        "curves",
+        "divide",
+        "draw",
+        "fine_tune",
+        "folds",
+        "groups",
+        "index",
+        "labels",
+        "layers",
+        "match",
+        "normalize",
+        "order_clusters",
+        "overview",
+        "overviews",
+        "plan",
+        "pyramid",
+        "rows",
+        "split",
+        "stains",
+        "take",
+        "versions",
+    }
+)
+"""Steps of a few seconds, or that others are counted with (`heads` with `fine_tune`): a forecast leaves them out. Of all other
+steps it has the seconds, or says that they are not known."""
+
 
 @dataclass(frozen=True, slots=True)
 class Trainings:
@@ -60,7 +89,8 @@ def usual_seconds(
     known: Mapping[str, float | None] | None = None,
     unknown: Collection[str] = (),
 ) -> dict[str, float | None]:
-    """Name of a step (of `names`) -> seconds: of steps that many runs have, of the run's own in `known`, None for `unknown`."""
+    """Name of a step (of `names`) -> seconds: of steps that many runs have, of the run's own in `known`, None for `unknown` and
+    for all others but the cheap ones."""
     slower = busy()
     shared = slower / max(1, workers)
     cells = sum(math.prod(record.shape) for record in job.slides.values())
@@ -73,7 +103,16 @@ def usual_seconds(
         **(known or {}),
         **dict.fromkeys(unknown),
     }
-    return {name: seconds[name] for name in names if name in seconds}
+    return forecast_of(seconds, names)
+
+
+def forecast_of(seconds: Mapping[str, float | None], names: Collection[str]) -> dict[str, float | None]:
+    """Name of a step (of `names`) -> its seconds; None where it has none, and is not cheap.
+
+    >>> forecast_of({"pixels": 2.0}, ["pixels", "layers", "evaluate"])
+    {'pixels': 2.0, 'evaluate': None}
+    """
+    return {name: seconds.get(name) for name in names if name in seconds or name not in CHEAP_STEPS}
 
 
 def _film_seconds(job: Job[Any]) -> float:

@@ -80,6 +80,11 @@ def _header(path: Path) -> tuple[tuple[int, int], str, int]:
             ) from error
 
 
+def picture_size(path: Path) -> tuple[int, int]:
+    """(height, width) of a picture by its header. Raises SlideError: E_BOMB, E_UNREADABLE."""
+    return _header(path)[0]
+
+
 def samples_of(path: Path) -> tuple[Array, list[str], int]:
     """(pixels (y, x, sample) uint8 or uint16, alpha as the file has it; notes; EXIF orientation), each decoded once.
 

@@ -38,7 +38,9 @@ from tile_engine.engine.runtime.run_file import read_run_file
 from tile_engine.engine.workers.pool import worker_pool
 
 VARIANTS = [(name, variant.name) for name in RUNS for variant in command(name).variants]
-DOCUMENTS = re.compile(r"(run|slides|rejected|quarantined)\.json|run\.yaml|log\.txt|receipts/.+\.json")
+DOCUMENTS = re.compile(
+    r"(run|slides|rejected|rejected_pictures|quarantined)\.json|run\.yaml|log\.txt|receipts/.+\.json"
+)
 """What the runtime writes itself, whatever the run."""
 CHANGED: dict[str, dict[str, Any]] = {
     "cluster slides": {"seeds": 1},

@@ -10,8 +10,10 @@ from ....version import VERSION
 from ...pipeline.documents import WHY_UNTOLD, StainRun, StainRuns, find_document, read_run
 from ...pipeline.job import Job
 from ...pipeline.listing import first_of
+from ...pipeline.outputs import SUMMARY, list_name
 from ...show.page import Caution, Column, Image, Link, ReportPage, Section, Table
 from ...show.report import write_report
+from ...steps.report import origin_section
 from .documents import VALIDITY, Validity
 from .verdict import headline
 
@@ -50,6 +52,7 @@ def write_joined_page(out: Path, stains: StainRuns, jobs: Mapping[str, Job[Any]]
         sections=(
             Section("Stains", text, tables=(Table(columns, rows),)),
             *(_section(out, run, jobs.get(run.folder), images) for run in stains.runs),
+            origin_section(out, "cluster", _made_by(jobs), _lists(stains, jobs)),
         ),
         footer=f"tile-engine {VERSION}.",
         names=tuple(slide.name for run in stains.runs for slide in run.slides.values()),
@@ -67,6 +70,21 @@ def _section(out: Path, run: StainRun, job: Job[Any] | None, images: str) -> Sec
     rest = f", with {len(maps) - len(shown)} more maps" if len(maps) > len(shown) else ""
     link = Link(job.folder.report, f"Report of {run.name}: {run.folder}/report.html{rest}")
     return Section(run.name, text, links=(link,), figures=shown)
+
+
+def _made_by(jobs: Mapping[str, Job[Any]]) -> str:
+    """Version, seed and device of the runs; of one of them, as one command makes all."""
+    for job in jobs.values():
+        run = read_run(job.folder)
+        return f"tile-engine {run.tile_engine}; seed {run.settings['seed']}, device {run.settings['device']}"
+    return f"tile-engine {VERSION}"
+
+
+def _lists(stains: StainRuns, jobs: Mapping[str, Job[Any]]) -> tuple[Link, ...]:
+    """Links to the list of each run's images, and to its summary."""
+    begun = [(run.name, jobs[run.folder].folder) for run in stains.runs if run.folder in jobs]
+    found = [(name, folder.out / file) for name, folder in begun for file in (list_name(folder.images), SUMMARY)]
+    return tuple(Link(path, f"{name}: {path.name}") for name, path in found if path.exists())
 
 
 def _verdict(run: StainRun, job: Job[Any] | None) -> str:

@@ -25,7 +25,7 @@ from ...steps.report_files import write_report_files
 from ...steps.volumes.dataset import Volumes, grid_of
 from ...steps.volumes.encode import ENCODED, embeddings, errors
 from ...steps.volumes.networks import NetworkRecord, load_network, model_name
-from ...steps.volumes.plane_columns import plane_columns
+from ...steps.volumes.plane_columns import not_drawn, plane_columns
 from .documents import EVALUATION, Evaluation, Figure
 from .evaluate import COMPONENTS, RAW, best
 from .folds import trainings
@@ -105,8 +105,7 @@ def _page(job: Job[EmbedSettings], unit: Unit, pictures: dict[str, Path], more: 
         ("embedding", f"{embeddings(job, best(job)).shape[1]} numbers"),
     )
     planes = tuple(Image(pictures[method], title) for method, title in PLANES.items() if method in pictures)
-    text = (f"Columns of the list that are not drawn: {', '.join(more)}.",) if more else ()
-    body = [Section("Volumes in the plane", text, figures=planes)] if planes else []
+    body = [Section("Volumes in the plane", not_drawn(more), figures=planes)] if planes else []
     body += [
         Section(
             "Evaluation of the embeddings",

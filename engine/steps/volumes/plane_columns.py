@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,11 @@ def plane_columns(table: Any, names: Iterable[str]) -> tuple[dict[str, Array], t
             found[name] = values
     drawn = list(found)[:MAX_COLUMNS]
     return {name: found[name] for name in drawn}, tuple(name for name in found if name not in drawn)
+
+
+def not_drawn(more: Sequence[str]) -> tuple[str, ...]:
+    """What a report says of the columns beyond the bound."""
+    return (f"Columns of the list that are not drawn: {', '.join(more)}.",) if more else ()
 
 
 def _values(column: Any) -> Array | None:

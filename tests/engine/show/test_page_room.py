@@ -102,3 +102,11 @@ def test_a_long_name_is_shortened_and_its_title_is_the_whole(tmp_path: Path, noi
     assert [full for full, _ in cells[:3]] == list(page.names)
     assert all(f"-000{i}-" in short for i, (_, short) in enumerate(cells[:3])), cells
     assert f'<strong><span title="{page.names[0]}">' in text
+
+
+@pytest.mark.parametrize("paragraphs", [0, 4_000])
+def test_pictures_have_what_the_text_leaves(tmp_path: Path, noise: Path, paragraphs: int) -> None:
+    """Of 60 pictures of noise; two thirds of the page are text, or nearly nothing."""
+    section = Section("Maps", ("äöü " * 250,) * paragraphs, figures=(Image(noise),) * 60)
+    size = write_report(tmp_path / "report.html", ReportPage("t", sections=(section,))).stat().st_size
+    assert 0.8 * MAX_PAGE_BYTES < size <= MAX_PAGE_BYTES

@@ -11,6 +11,7 @@ import pytest
 from tile_engine.engine.runtime.load import load
 from tile_engine.engine.steps.estimate import Estimate
 from tile_engine.engine.steps.pace import FEW_PATCHES, seconds_of_steps
+from tile_engine.engine.steps.usual_pace import CHEAP_STEPS
 
 SIZES = Estimate(1, 10**9, 0.5, "slides", "", {}, FEW_PATCHES // 8, 300, 0, 1.0, 0, 0, 0)
 LONG = {
@@ -83,3 +84,12 @@ def test_long_steps_of_other_runs_have_their_seconds_or_are_named(
     for step in trained.split():
         assert forecasts[0][step] > 0
     assert not trained or forecasts[1]["networks"] > 5 * forecasts[0]["networks"]
+
+
+@pytest.mark.parametrize(("name", "variant"), [("embed", "volumes"), ("sites", "volumes"), ("anomaly", "films")])
+def test_a_step_without_seconds_is_told_unless_it_is_cheap(
+    finished: Callable[..., Any], name: str, variant: str
+) -> None:
+    job = load(finished(name, variant).out)
+    found = job.pipeline.seconds(job, job.pipeline.estimate(job), list(job.pipeline.steps), 0)
+    assert found.keys() | CHEAP_STEPS >= set(job.pipeline.steps) and found["evaluate"] is None

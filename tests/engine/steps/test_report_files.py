@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tile_engine.engine.pipeline.record import Rejection
+from tile_engine.engine.runtime.load import load
+from tile_engine.engine.show.page import Column, ReportPage, Section, Table
+from tile_engine.engine.steps.apply import looked_at
+from tile_engine.engine.steps.report_files import kind_of_rejected, write_report_files
+from tile_engine.stores.folder import Folder
+from tile_engine.stores.tables import read_table
 
 RUNS = {
     ("embed", "slide-tiles"): ("slides.csv", 3),
@@ -32,3 +42,33 @@ def test_every_run_has_its_summary_and_the_list_of_its_images(
     assert summary.startswith("# ") and "[report.html](report.html)" in summary
     assert f'href="{listed}"' in page and 'href="summary.md"' in page
     assert f"tile-engine view {out.name}" in page
+    assert {row.get("kind") for row in rows} == ({"block"} if listed == "sections.csv" else {None})
+
+
+def test_rejected_blocks_and_sections_are_told_apart() -> None:
+    section = Rejection("a.svs", "E_EMPTY", "", path="/a.svs")
+    assert [kind_of_rejected(one) for one in (section, replace(section, path="", fingerprint="1-2"))] == ["section"] * 2
+    assert kind_of_rejected(Rejection("case 7", "E_NO_REFERENCE", "")) == "block"
+    assert kind_of_rejected(Rejection("case 7", "E_BAD_TILE", "", "pixels", "1-2")) == "block"
+
+
+def test_tiles_of_the_list_are_all_tiles_and_not_those_of_the_table(finished: Callable[[str, str], Any]) -> None:
+    out = finished("embed", "slide-tiles").out
+    job = load(out)
+    with (out / "slides.csv").open() as file:
+        listed = {row["id"]: int(row["tiles"]) for row in csv.DictReader(file)}
+    assert listed == {image: looked_at(job, image) for image in job.slides} and min(listed.values()) > 0
+    counts = read_table(job.folder.table).obs["slide"].value_counts().to_dict()
+    assert counts == listed, "the table of few tiles holds all"
+
+
+def test_long_names_of_films_are_shortened(finished: Callable[[str, str], Any], tmp_path: Path) -> None:
+    job = load(finished("classify", "films").out)
+    job = replace(job, folder=Folder(shutil.copytree(job.folder.out, tmp_path / "out"), job.folder.images))
+    film = replace(next(iter(job.slides.values())).films[0], name="long-" * 30 + "0.png")
+    image, record = next(iter(job.slides.items()))
+    job = replace(job, slides={**job.slides, image: replace(record, films=(film, *record.films[1:]))})
+    table = Table((Column("Film"),), ((film.name,),))
+    page = ReportPage(title="t", subtitle="s", facts=(), sections=(Section("Films", tables=(table,)),), footer="f")
+    write_report_files(job, page)
+    assert f'title="{film.name}"' in job.folder.report.read_text()

@@ -18,6 +18,7 @@ from ....show.page import Column, Image, ReportPage, Section, Table
 from ....steps.report import closing_sections, name_of
 from ....steps.report_files import write_report_files
 from ....steps.volumes.dataset import grid_of
+from ....steps.volumes.plane_columns import not_drawn
 from ..documents import VALIDITY, Validity
 from .cases import Subjects, subjects_of
 from .documents import ASSOCIATIONS, Groups, SubjectAssociations
@@ -36,11 +37,11 @@ def write_page(job: Job[SubjectSettings], unit: Unit) -> Outcome:
         validity = read_document(job.folder, VALIDITY, Validity)
     group = group_of_subjects(groups, shown_level(job, groups))
     with outcome.clock("compute"):
-        pictures, limit = draw_pictures(job, subjects, group, table, validity)
+        drawn = draw_pictures(job, subjects, group, table, validity)
     with outcome.clock("write"):
-        page = _page(job, unit, (subjects, group), groups, (pictures, limit))
+        page = _page(job, unit, (subjects, group), groups, drawn)
         files = write_report_files(job, page)
-    outcome.files += [written(path) for path in (*pictures.values(), *files)]
+    outcome.files += [written(path) for path in (*drawn[0].values(), *files)]
     return outcome
 
 
@@ -49,10 +50,10 @@ def _page(
     unit: Unit,
     grouping: tuple[Subjects, Array],
     groups: Groups,
-    drawn: tuple[dict[str, Path], float],
+    drawn: tuple[dict[str, Path], float, tuple[str, ...]],
 ) -> ReportPage:
     subjects, _ = grouping
-    pictures, limit = drawn
+    pictures, limit, more = drawn
     run, validity = read_run(job.folder), read_document(job.folder, VALIDITY, Validity)
     found = read_document(job.folder, ASSOCIATIONS, SubjectAssociations)
     level, grid = shown_level(job, groups), grid_of(job)
@@ -66,7 +67,7 @@ def _page(
     )
     body = [_means_section(job, level, pictures["groups"], limit), _levels_section(groups, level)]
     if "plane" in pictures:
-        body.append(Section("Subjects in the plane", figures=(Image(pictures["plane"]),)))
+        body.append(Section("Subjects in the plane", not_drawn(more), figures=(Image(pictures["plane"]),)))
     body.append(associations_section(found.columns, found.differences, left_out=found.left_out, notes=found.notes))
     body.append(
         cluster_sections.k_section(

@@ -28,15 +28,17 @@ PLANES = {"umap": "UMAP of the subjects", "pca": "Principal components of the su
 
 def draw_pictures(
     job: Job[SubjectSettings], subjects: Subjects, group: Array, table: Any, validity: Validity
-) -> tuple[dict[str, Path], float]:
-    """(name -> picture, end of the colour scale of the differences)."""
+) -> tuple[dict[str, Path], float, tuple[str, ...]]:
+    """(name -> picture, end of the colour scale of the differences, columns of the list that are not drawn)."""
+    more: tuple[str, ...] = ()
     maps = job.folder.out / "maps"
     found: dict[str, Path] = {}
     found["groups"], limit = _groups(job, subjects, group, maps / "groups.png")
     if layout := layout_in(table):
         width = len(str(group.max()))
         columns = {"group": np.array([f"group {g:{width}d}" for g in group])}
-        columns |= plane_columns(table, listed_names(table))[0]
+        listed, more = plane_columns(table, listed_names(table))
+        columns |= listed
         found["plane"] = volume_plane(maps / "plane.png", layout[0], columns, title=PLANES[layout[1]])
     if len(validity.rows) > 1:
         recommended = validity.k if validity.k > 1 else None
@@ -44,7 +46,7 @@ def draw_pictures(
     if job.settings.embedding == "network":
         name = model_name(job.settings.network)
         found["training"] = training_curves(maps / "training.png", histories_of(job, [(name, name, NetworkRecord)]))
-    return found, limit
+    return found, limit, more
 
 
 def _groups(job: Job[SubjectSettings], subjects: Subjects, group: Array, path: Path) -> tuple[Path, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from .space import subject_embeddings
 from .tree import group_of_subjects, groups_document, shown_level
 
 OWN_COLUMNS, LEVEL = ("subject", "volumes", "group", "silhouette"), "level_"
-"""Columns of the table that are ours, and the beginning of the names of the others that are."""
+"""Columns of the table that are ours, and the beginning of the names of the others that are: a number follows."""
 LISTED = "listed_"
 """Before the name of a column of the list that has the name of one of ours."""
 
@@ -43,8 +44,7 @@ def write_subject_table(job: Job[SubjectSettings], unit: Unit) -> Outcome:
     }
     columns |= {f"{LEVEL}{k}": group_of_subjects(groups, k) for k in range(2, groups.finest + 1)}
     listed = subject_columns(job, subjects).values
-    own = set(columns)
-    columns |= {LISTED * (name in own) + name: values for name, values in listed.items() if "/" not in name}
+    columns |= {LISTED * is_own(name) + name: values for name, values in listed.items() if "/" not in name}
     table = anndata.AnnData(X=embeddings, obs=pd.DataFrame(columns, index=list(subjects.names)))
     method = NO_LAYOUT
     with outcome.clock("compute"):
@@ -64,7 +64,16 @@ def write_subject_table(job: Job[SubjectSettings], unit: Unit) -> Outcome:
 
 def listed_names(table: Any) -> list[str]:
     """Columns of the table of subjects that are of the user's list."""
-    return [name for name in table.obs if name not in OWN_COLUMNS and not name.startswith(LEVEL)]
+    return [name for name in table.obs if not is_own(name)]
+
+
+def is_own(name: str) -> bool:
+    """Whether a column of the table of subjects is ours, by its name.
+
+    >>> is_own("level_2"), is_own("level_of_care")
+    (True, False)
+    """
+    return name in OWN_COLUMNS or re.fullmatch(rf"{LEVEL}\d+", name) is not None
 
 
 def _rows(columns: dict[str, Any]) -> list[dict[str, Cell]]:

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 
-from tile_engine.engine.steps.volumes.plane_columns import MAX_COLUMNS, plane_columns
+from tile_engine.engine.steps.volumes.plane_columns import MAX_COLUMNS, not_drawn, plane_columns
 
 
 def test_class_age_and_sex_come_first_and_what_tells_nothing_is_left_out() -> None:
@@ -29,3 +29,8 @@ def test_columns_beyond_the_bound_are_named() -> None:
     columns = {f"c{i}": ["a", "b"] for i in range(MAX_COLUMNS + 2)}
     found, more = plane_columns(SimpleNamespace(obs=pd.DataFrame(columns)), columns)
     assert len(found) == MAX_COLUMNS and more == (f"c{MAX_COLUMNS}", f"c{MAX_COLUMNS + 1}")
+
+
+def test_a_report_says_which_columns_are_not_drawn() -> None:
+    assert not_drawn(("dose", "scanner")) == ("Columns of the list that are not drawn: dose, scanner.",)
+    assert not_drawn(()) == ()

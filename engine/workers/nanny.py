@@ -88,13 +88,13 @@ async def _end(nanny: Nanny) -> None:
 
 
 @contextmanager
-def _environment(wanted: dict[str, str]) -> Iterator[None]:
+def _environment(variables: dict[str, str]) -> Iterator[None]:
     before = dict(os.environ)
-    os.environ.update(wanted)
+    os.environ.update(variables)
     try:
         yield
     finally:
-        for name in wanted.keys() - before.keys():
+        for name in variables.keys() - before.keys():
             os.environ.pop(name, None)
         os.environ.update(before)
 

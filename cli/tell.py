@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,7 +49,7 @@ def print_result(run: Run | StainRuns, *, as_json: bool) -> int:
         say(f"maps:   {run.out / 'maps'}")
         say(f"report: {run.report}")
         if not isinstance(run.out, ObjectPath):
-            say(f"look at it: tile-engine view {run.out}")
+            say(f"look at it: {command_name()} view {run.out}")
         print_match(run)
     else:
         say(f"done so far: {run.out}")
@@ -57,6 +58,11 @@ def print_result(run: Run | StainRuns, *, as_json: bool) -> int:
     if quarantined:
         say(f"tiles of {len(quarantined)} {run.of} were quarantined: {run.out / 'quarantined.json'}", error=True)
     return status
+
+
+def command_name() -> str:
+    """`tile-engine`, by its path where a shell would not find it: `make` does not activate the environment."""
+    return "tile-engine" if shutil.which("tile-engine") else str(Path(sys.executable).with_name("tile-engine"))
 
 
 def match_of(run: Run) -> dict[str, Any] | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from ...errors import SettingsError
 from ...stores.folder import Folder
 from ...stores.lock import Lock
-from ...stores.remote import ObjectPath, absolute
+from ...stores.remote import ObjectPath, absolute, to_path
 from ..pipeline.documents import find_stain_runs, read_run
 from ..pipeline.job import Job
 from ..pipeline.listing import first_of
@@ -84,6 +84,11 @@ def export(out: str | Path, choices: ExportChoices | None = None, *, options: Ru
         raise SettingsError(f"{home} cannot be exported as NIfTI: {INSTEAD}", "E_EXPORT")
     job = load(home)
     _check_kind(job, choices.to)
+    if missing := [
+        step.title for step in job.pipeline.steps.values() if not read_run(job.folder).is_complete([step.name])
+    ]:
+        text = f"the run has not done {first_of(missing)} yet, so what these steps write is not exported"
+        options.report(Event("warning", text))
     if choices.to != NIFTI:
         return _export_images(job, choices, options)
     run = read_run(job.folder)
@@ -229,6 +234,13 @@ def _folder(job: Job[RunSettings], choices: ExportChoices, source: str) -> Path:
                 f"Choose an --out beside it, or {images / 'derivatives' / 'tile-engine'}.",
                 "E_OUT",
             )
+    files = [path for record in job.slides.values() if not isinstance(path := to_path(record.path), ObjectPath)]
+    if held := next((path for path in files if path.resolve().is_relative_to(target)), None):
+        raise SettingsError(
+            f"{folder} holds images of the run ({held}): the next run would take the exported files for images. Choose another "
+            "--out.",
+            "E_OUT",
+        )
     return folder
 
 

@@ -104,7 +104,7 @@ Untold = Literal["tissue", "channels", "unreadable", "crash", "timeout"]
 WHY_UNTOLD: Mapping[Untold, str] = {
     "tissue": "too little stained tissue",
     "channels": "other channels than 8-bit colours",
-    "unreadable": "the file cannot be read",
+    "unreadable": "it cannot be opened as a slide with a valid spacing; if it is rejected, the reason follows",
     "crash": "the file ends the process that reads it",
     "timeout": "reading it took too long; at another time it may not",
 }
@@ -206,8 +206,8 @@ def read_run(folder: Folder) -> RunDocument:
         )
     if run is None:
         raise SettingsError(
-            f"{folder.out} holds no run: there is no run.json in it. Begin one with `tile-engine convert SLIDES --out "
-            f"{folder.out}`.",
+            f"{folder.out} holds no run: there is no {'run.json in it' if folder.out.exists() else 'such folder'}. Name the "
+            "folder of a run, which its command printed, or begin one with `tile-engine run cluster IMAGES --out FOLDER`.",
             "E_NO_RUN",
         )
     return run

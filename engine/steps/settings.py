@@ -47,7 +47,7 @@ class SlideSettings(LabelSettings):
     mpp: Annotated[float | None, Option(READ, ("convert",))] = Field(
         None,
         gt=0,
-        description="Micrometres a pixel of slides whose files do not state it; a list's column `mpp` takes precedence.",
+        description="Micrometres a pixel of all slides, whatever their files state; a list's column `mpp` takes precedence.",
     )
     spacing: Annotated[float | None, Option(READ, ("convert",), "0.5, if half the slides reach it")] = Field(
         None, gt=0, le=20, description="Micrometres a pixel to work at."

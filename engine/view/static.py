@@ -45,10 +45,10 @@ def write_page(viewer: Viewer, folder: Path, report: Report = silent) -> Path:
     interrupted, what was written is removed. Raises SettingsError (E_OUT) for a folder that holds something or lies in the
     results or the input, and for runs without slides or blocks; MachineError (E_NO_ROOM) where the disk has no room for it.
     """
-    check_target(viewer, folder)
     if not all(viewer.job(run).modality.planar for run in range(len(viewer.runs))):
         noun = viewer.job(0).modality.plural
         raise SettingsError(f"--static is for slides and blocks of sections, and this run is on {noun}: leave it out.")
+    check_target(viewer, folder)
     partial = partial_path(folder)  # never a name that somebody else may have given
     try:
         _write(viewer, partial, report)

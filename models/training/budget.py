@@ -60,8 +60,7 @@ def effort_factor(effort: str | float) -> float:
         factor = math.nan
     if not 0.0 < factor <= 1000.0:
         raise SettingsError(
-            f"effort is {', '.join(EFFORT_FACTORS)} or a number from 0 to 1000 (1 = normal), got {effort!r}: "
-            "it scales the steps of training."
+            f"effort is {', '.join(EFFORT_FACTORS)} or a number up to 100 (1 = normal), which scales the steps of training"
         )
     return factor
 

@@ -20,7 +20,7 @@ from .cohort import fingerprint
 from .file_head import head_of, kind_of, misnamed, not_a_slide
 from .level_check import LevelCheck, SomeLevels, true_levels
 from .pixels import Pixels, SlideDescription
-from .spacing import choose, settle
+from .spacing import choose, overridden, settle
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +61,13 @@ class Slide:
         *,
         levels: tuple[int, ...] = (),
         lease: Lease | None = None,
+        notes: tuple[str, ...] = (),
     ) -> None:
         self._pixels = pixels
         self._frames = frames
         self._described = pixels.described
+        self.notes = (*self._described.notes, *notes)
+        """Remarks on unusual properties of the file, and on what the user states of it."""
         self.spacing_source = spacing_source
         """Source of the spacing: "csv/--mpp", "file" or "TIFF resolution"."""
         self.levels = levels or tuple(range(len(frames)))
@@ -91,11 +94,6 @@ class Slide:
     def reader(self) -> str:
         """Name of the reader, a row of SLIDE_READERS."""
         return self._described.reader
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """Remarks on unusual properties of the file."""
-        return self._described.notes
 
     @property
     def corner(self) -> tuple[int, int]:
@@ -181,7 +179,8 @@ def open_slide(path: Path, mpp: float | None = None, part: str = "", check: Leve
         pixels, levels, _ = _open_pixels(lease.path if lease else path, part, check)
         described = pixels.described
         spacing, source = settle(path.name, mpp, described.stated)
-        return Slide(pixels, _frames(described, spacing), source, levels=levels, lease=lease)
+        notes = overridden(mpp, described.stated)
+        return Slide(pixels, _frames(described, spacing), source, levels=levels, lease=lease, notes=notes)
     except BaseException:
         if pixels:
             pixels.close()

@@ -128,6 +128,17 @@ def choose(mpp: float | None, file_spacings: Sequence[Stated]) -> Stated | None:
     return next((s for s in candidates if not s.missing), None)
 
 
+def overridden(mpp: float | None, file_spacings: Sequence[Stated]) -> tuple[str, ...]:
+    """A remark where the user's spacing differs by more than 1 % from a valid one of the file."""
+    own = choose(None, file_spacings)
+    if mpp is None or own is None or problem(own) or abs(mpp / own.values[0] - 1) <= SQUARE_TOLERANCE:
+        return ()
+    return (
+        f"the file states {own.values[0]:.4g} um a pixel, and the {mpp:.4g} of --mpp or the list are used instead; where only "
+        "other slides need a value, name it in a column `mpp` of a list",
+    )
+
+
 def settle(name: str, mpp: float | None, file_spacings: Sequence[Stated]) -> tuple[tuple[float, float], str]:
     """(spacing (y, x) of the finest level in micrometres, its source).
 
@@ -153,7 +164,7 @@ def settle(name: str, mpp: float | None, file_spacings: Sequence[Stated]) -> tup
         who = "--mpp or the list" if spacing.source == FROM_USER else f"the {spacing.source} metadata"
         raise SlideError(
             f"{name}: {who} says that a pixel is {y:.6g} um high and {x:.6g} um wide, which is {fault}, so it cannot "
-            f"be believed.{unknown} Give the true spacing with --mpp, or in a column `mpp` of a list.",
+            f"be believed.{unknown} Give the true spacing in a column `mpp` of a list, or of all slides with --mpp.",
             "E_BAD_MPP",
         )
     return spacing.values, spacing.source

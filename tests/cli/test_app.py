@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -136,7 +137,10 @@ def test_every_line_of_json_parses_and_the_last_is_the_result(mini: Any, tmp_pat
     assert {t["stage"] for t in told if t["event"] == "progress"} == {"convert", "sample", "train", "apply", "map"}
 
 
-def test_plain_progress_names_the_stage_its_units_and_the_time(mini: Any, tmp_path: Path) -> None:
+def test_plain_progress_names_the_stage_its_units_and_the_time(
+    mini: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")  # where shells find it
     done = call("run", "cluster", "--slides", mini.slides, "--out", mini.copy(tmp_path / "out"), *mini.args)
     assert "convert: 3/3 (3 slides" in done.stderr and "working in this process" in done.stderr
     assert done.stdout.splitlines()[1:] == [
@@ -185,7 +189,7 @@ def test_info_of_what_cannot_be_used_says_why_and_exits_3(tmp_path: Path) -> Non
 
 def test_a_stage_without_a_run_is_refused_with_how_to_begin_one(tmp_path: Path) -> None:
     found = error("train", tmp_path)
-    assert found.code == "E_NO_RUN" and "tile-engine convert" in found.message
+    assert found.code == "E_NO_RUN" and "tile-engine run cluster" in found.message
     assert not list(tmp_path.iterdir())
 
 

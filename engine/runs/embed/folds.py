@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from difflib import get_close_matches
 
 import numpy as np
 
@@ -63,10 +64,12 @@ def check_what_is_known(job: Job[EmbedSettings]) -> None:
     check_harmonized(job)
     settings, records = job.settings, list(job.slides.values())
     columns = sorted({name for r in records for name in r.columns})
+    lowered = {name.lower(): name for name in columns}
     if settings.label != "label" and not any(r.columns.get(settings.label) for r in records):
+        near = next((f" Did you mean {lowered[n]}?" for n in get_close_matches(settings.label.lower(), lowered)), "")
+        what = "no volume has a value in that column" if settings.label in columns else "the list has no such column"
         raise SettingsError(
-            f"--label {settings.label}: no volume has a value in that column. Columns of the list: "
-            f"{', '.join(columns) or 'none'}."
+            f"--label {settings.label}: {what}.{near} Columns of the list: {', '.join(columns) or 'none'}."
         )
     rows = np.arange(len(records))
     if not _enough(job, rows):

@@ -20,7 +20,8 @@ class HeardChild:
 
     said: tuple[str, Any] = ("", None)
 
-    def __init__(self, work: Any, request: Any) -> None:
+    def __init__(self, work: Any, request: Any, *, alone: bool) -> None:
+        assert alone, "what the unit harms stays in it"
         self.request = request
 
     def __enter__(self) -> HeardChild:

@@ -88,7 +88,10 @@ def bad_files(data: Path, to: Path, left_out: tuple[str, ...]) -> Path:
 @EVERY_TIME
 def test_every_bad_file_as_a_slide(data: Path, tmp_path: Path, left_out: tuple[str, ...]) -> None:
     folder = bad_files(data, tmp_path / "bad", left_out)
-    run = converted(folder, tmp_path / "out", "--mpp", "0.5")
+    options = RunOptions(cluster=ClusterOptions(cluster="none"), stages=("convert",))
+    run = tile_engine.cluster(
+        folder, tmp_path / "out", options=options, mpp=0.5
+    )  # `convert` takes such a mixture for unclear
     found = accounted(run)
     assert set(found) == files_of(folder) and len(found) > (100 if left_out else 900)
     good = [name for name, fate in found.items() if fate == "converted"]

@@ -139,7 +139,7 @@ def test_what_was_written_is_sound_and_can_be_mended(done: Path, mini: Any) -> N
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--label", "diagnosis"), "no volume has a value in that column"),
+        (("--label", "diagnosis"), "the list has no such column"),
         (("--objective", "triplet", "--label", "nothing"), "nothing"),
         (("--adversary", "1"), "sites"),
         (("--class-features", "--network", "yamaguchi-3x16"), "cannot hold class features"),

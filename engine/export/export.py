@@ -84,14 +84,12 @@ def export(out: str | Path, choices: ExportChoices | None = None, *, options: Ru
         raise SettingsError(f"{home} cannot be exported as NIfTI: {INSTEAD}", "E_EXPORT")
     job = load(home)
     _check_kind(job, choices.to)
-    if missing := [
-        step.title for step in job.pipeline.steps.values() if not read_run(job.folder).is_complete([step.name])
-    ]:
+    run = read_run(job.folder)
+    if missing := [step.title for step in job.pipeline.steps.values() if not run.is_complete([step.name])]:
         text = f"the run has not done {first_of(missing)} yet, so what these steps write is not exported"
         options.report(Event("warning", text))
     if choices.to != NIFTI:
         return _export_images(job, choices, options)
-    run = read_run(job.folder)
     folder = _folder(job, choices, run.input)
     fields, unfinished = fields_of_run(job, choices.layers)
     files = _files(job, fields, folder, choices.grid)

@@ -85,13 +85,7 @@ def start_saving(viewer: Viewer, saving: Saving, run: int, body: Any) -> Answer:
     with saving.lock:  # the table is made of what is shown: two requests at once would lose one's edits
         if saving.is_closed:
             return _closed()
-        rows = table_of(viewer.tree(run) or tree, level, edits)
-        with tempfile.TemporaryDirectory(prefix="tile-engine-view-") as folder:
-            shown = tree_to_be(viewer.job(run), level, write_classes(Path(folder), rows))
-        if shown is not None:
-            viewer.pending[run] = shown
-        _queue(viewer, saving, run, (level, rows))
-        return _state(saving, 202)
+        return _begin(viewer, saving, run, (level, table_of(viewer.tree(run) or tree, level, edits)))
 
 
 def write_classes(folder: Path, rows: Rows) -> Path:
@@ -116,6 +110,17 @@ def has_begun(viewer: Viewer, saving: Saving, run: int) -> bool:
 def _choice(viewer: Viewer, run: int) -> tuple[int, Classes]:
     settings = viewer.job(run).settings
     return settings.level, settings.classes
+
+
+def _begin(viewer: Viewer, saving: Saving, run: int, table: tuple[int, Rows]) -> Answer:
+    """Show a table at once, and save it next; the lock is held."""
+    level, rows = table
+    with tempfile.TemporaryDirectory(prefix="tile-engine-view-") as folder:
+        shown = tree_to_be(viewer.job(run), level, write_classes(Path(folder), rows))
+    if shown is not None:
+        viewer.pending[run] = shown
+    _queue(viewer, saving, run, table)
+    return _state(saving, 202)
 
 
 def _queue(viewer: Viewer, saving: Saving, run: int, table: tuple[int, Rows]) -> None:
@@ -146,12 +151,7 @@ def _discard(viewer: Viewer, saving: Saving, run: int) -> Answer:
             dict(zip(COLUMNS, (str(c), name, colour, str(into or "")), strict=True))
             for c, name, colour, into in classes
         ]
-        with tempfile.TemporaryDirectory(prefix="tile-engine-view-") as folder:
-            shown = tree_to_be(viewer.job(run), level, write_classes(Path(folder), rows))
-        if shown is not None:
-            viewer.pending[run] = shown
-        _queue(viewer, saving, run, (level, rows))
-        return _state(saving, 202)
+        return _begin(viewer, saving, run, (level, rows))
 
 
 def _state(saving: Saving, status: int = 200) -> Answer:

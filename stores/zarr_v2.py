@@ -6,9 +6,10 @@ Programs on Java (Bio-Formats, QuPath, Fiji) and ilastik read this version, and 
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -45,6 +46,18 @@ def write_group(path: Path, attributes: Mapping[str, Any]) -> None:
     path.mkdir(parents=True)
     _write_json(path / ".zgroup", {"zarr_format": 2})
     _write_json(path / ".zattrs", attributes)
+
+
+def consolidate(path: Path, *, zarr_format: Literal[2, 3]) -> None:
+    """Copy the metadata of all groups and arrays below a finished store into its root, for readers over a network.
+
+    Version 3 of the specification has no such document; zarr-python writes and reads it, and warns of that.
+    """
+    import zarr
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=UserWarning, message="Consolidated metadata")
+        zarr.consolidate_metadata(str(path), zarr_format=zarr_format)
 
 
 def _five_axes(image: dict[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from ...stores.files import DISK_FULL_ERRNOS, partial_path, target_of
 from ...stores.image import StoredImage, is_finished
 from ...stores.ome_tiff import write_ome_tiff
 from ...stores.partial_file import crc32_of
-from ...stores.zarr_v2 import write_group, write_v2
+from ...stores.zarr_v2 import consolidate, write_group, write_v2
 from ..pipeline.listing import first_of
 from ..pipeline.record import digest
 from .label_grid import is_off_grid, labels_on_image
@@ -29,7 +29,7 @@ from .patch_features import write_patch_features
 from .picked import EMBEDDING, Picked
 from .spatial_data import write_spatial_data
 
-VERSION = 2
+VERSION = 3
 """Changes when the same results would be written otherwise."""
 
 MANY_FILES = 256
@@ -67,6 +67,7 @@ def write_ome_zarr(picked: Picked, folder: Path) -> None:
     with labels_on_image(picked, folder) as labels:
         for name, label in labels:
             write_v2(root / "labels" / name, label, name)
+    consolidate(root, zarr_format=2)
 
 
 def write_tiffs(picked: Picked, folder: Path) -> None:

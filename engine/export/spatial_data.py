@@ -19,6 +19,7 @@ from ...stores.frame import Array, Frame
 from ...stores.image import StoredImage, attributes_of, group_document
 from ...stores.regular import read_regular
 from ...stores.tables import encoded_table
+from ...stores.zarr_v2 import consolidate
 from .label_grid import labels_on_image
 from .picked import Picked
 
@@ -62,6 +63,7 @@ def write_spatial_data(picked: Picked, folder: Path) -> None:
         path = root / "tables" / TABLE / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
+    consolidate(root, zarr_format=3)
 
 
 def _raster(path: Path, image: StoredImage) -> None:

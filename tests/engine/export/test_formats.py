@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import anndata
 import h5py
@@ -107,6 +107,19 @@ def test_ome_zarr_04_holds_the_image_and_its_labels_for_validators(run: Run, exp
             ImageLabel.from_zarr(group[f"labels/{name}"])
             assert group[f"labels/{name}"].attrs["multiscales"][0]["type"] == "nearest"
             np.testing.assert_array_equal(group[f"labels/{name}/1"][0, 0, 0], run.labels(name, 1)[slide].values)
+
+
+@pytest.mark.parametrize(("to", "ending", "version"), [("ome-zarr-0.4", "ome.zarr", 2), ("spatialdata", "zarr", 3)])
+def test_metadata_of_an_exported_store_are_consolidated_in_its_root(
+    run: Run, exported: Callable[[str], Path], to: str, ending: str, version: Literal[2, 3]
+) -> None:
+    store = exported(to) / f"{next(iter(run.slides))}.{ending}"
+    whole = zarr.open_consolidated(str(store), zarr_format=version)
+    plain = zarr.open_group(store, mode="r", zarr_format=version, use_consolidated=False)
+    for name, array in plain.members(max_depth=None):
+        assert dict(whole[name].attrs) == dict(array.attrs), name
+    assert {name for name, _ in whole.members(max_depth=None)} == {name for name, _ in plain.members(max_depth=None)}
+    assert "labels/clusters/0" in whole
 
 
 def test_ome_tiff_is_a_tiled_pyramid_in_micrometres(run: Run, exported: Callable[[str], Path]) -> None:

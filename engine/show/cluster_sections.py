@@ -27,8 +27,10 @@ def maps_section(images: Sequence[Image], *, heading: str = "Maps", noun: str = 
     return Section(heading, (text,), figures=tuple(images))
 
 
-def by_slide_section(counts: Array, *, names: Sequence[str], legend: Legend, figure: Path | None = None) -> Section:
-    """Share of each cluster in each slide's tiles; `counts` are tiles (cluster, slide)."""
+def by_slide_section(
+    counts: Array, *, names: Sequence[str], legend: Legend, figure: Path | None = None, noun: str = "slide"
+) -> Section:
+    """Share of each cluster in the tiles of each slide, or other image by `noun`; `counts` are tiles (cluster, slide)."""
     columns = (
         Column("Cluster"),
         Column("Tiles", "number"),
@@ -39,11 +41,11 @@ def by_slide_section(counts: Array, *, names: Sequence[str], legend: Legend, fig
         (name, int(counts[i].sum()), *(float(v) for v in (counts[i] / totals)[:MAX_SLIDES_IN_COLUMNS]))
         for i, (_, name, _) in enumerate(legend)
     ]
-    caption = "Share of each slide's tiles" + (
-        f", first {MAX_SLIDES_IN_COLUMNS} slides" if len(names) > MAX_SLIDES_IN_COLUMNS else ""
+    caption = f"Share of each {noun}'s tiles" + (
+        f", first {MAX_SLIDES_IN_COLUMNS} {noun}s" if len(names) > MAX_SLIDES_IN_COLUMNS else ""
     )
     table = Table(columns, tuple(rows), caption)
-    return Section("Clusters by slide", (), _figures(figure, "Share of each cluster on each slide"), (table,))
+    return Section(f"Clusters by {noun}", (), _figures(figure, f"Share of each cluster on each {noun}"), (table,))
 
 
 def k_section(

@@ -28,17 +28,26 @@ REMEDIES = {
     "slide": "Look at the slide: its stain, focus, folds or pen may differ, or it may hold a tissue that no other has.",
 }
 """Column -> what to do; the first column that a cluster is bound to is the one that is named."""
+OF_VOLUMES = {
+    "stain": "Cluster the images of each kind on their own.",
+    "scanner": "Harmonize the volumes first (`tile-engine run harmonize`), or cluster the scanners apart.",
+    "site": "Harmonize the volumes first (`tile-engine run harmonize`), and compare sites with care.",
+    "slide": "Look at the volume: its contrast, resolution or artefacts may differ, or it may hold what no other has.",
+}
+"""The same of volumes, which have no stain."""
 
 
-def dependence_cautions(found: Sequence[Dependence], bound: Sequence[BoundCluster]) -> tuple[Caution, ...]:
-    """Cautions for the first lines of a report; none where nothing depends on anything."""
+def dependence_cautions(
+    found: Sequence[Dependence], bound: Sequence[BoundCluster], *, noun: str = "slide"
+) -> tuple[Caution, ...]:
+    """Cautions for the first lines of a report; none where nothing depends on anything. `noun` is what an image is called."""
     cautions = []
     for cluster in dict.fromkeys(b.cluster for b in bound):
         own = {b.column: b for b in bound if b.cluster == cluster}
         named = next((own[column] for column in REMEDIES if column in own), None)
         if named is not None:
-            cautions.append(_bound_caution(named, own))
-    cautions += [_follows(d) for d in found if d.column in REMEDIES and _marked(d)]
+            cautions.append(_bound_caution(named, own, noun))
+    cautions += [_follows(d, noun) for d in found if d.column in REMEDIES and _marked(d)]
     return tuple(cautions)
 
 
@@ -54,20 +63,25 @@ def _marked(d: Dependence) -> bool:
     return d.adjusted >= MARKED_INFORMATION and d.p <= max(WORST_P, 1.25 * d.least_p)  # p is drawn: give or take
 
 
-def _follows(d: Dependence) -> Caution:
+def _follows(d: Dependence, noun: str) -> Caution:
+    column = noun if d.column == "slide" else d.column
     text = (
-        f"Normalised mutual information of cluster and {d.column} is {d.nmi:.2f}, {d.adjusted:.2f} above chance "
+        f"Normalised mutual information of cluster and {column} is {d.nmi:.2f}, {d.adjusted:.2f} above chance "
         f"(0: independent; 1: each says the other)."
     )
     if d.least_p > WORST_P:
-        text += f" {d.slides} slides are too few to tell this from chance."
-    return Caution(f"The clusters follow the {d.column}.", f"{text} {REMEDIES[d.column]}")
+        text += f" {d.slides} {noun}s are too few to tell this from chance."
+    return Caution(f"The clusters follow the {column}.", f"{text} {_remedy(d.column, noun)}")
 
 
-def _bound_caution(named: BoundCluster, own: dict[str, BoundCluster]) -> Caution:
-    thing = {"slide": f"slide {named.value}", "site": f"slides of site {named.value}"}
-    where = thing.get(named.column, f"slides of {named.column} {named.value}")
+def _remedy(column: str, noun: str) -> str:
+    return (OF_VOLUMES if noun == "volume" else REMEDIES)[column]
+
+
+def _bound_caution(named: BoundCluster, own: dict[str, BoundCluster], noun: str) -> Caution:
+    thing = {"slide": f"{noun} {named.value}", "site": f"{noun}s of site {named.value}"}
+    where = thing.get(named.column, f"{noun}s of {named.column} {named.value}")
     if named.column != "slide" and "slide" in own:
-        where += f" (slide {own['slide'].value})"
+        where += f" ({noun} {own['slide'].value})"
     text = f"{percent(named.share)} of its tiles lie there, against {percent(named.prevalence)} of all tiles."
-    return Caution(f"Cluster {named.cluster} lies almost wholly on {where}.", f"{text} {REMEDIES[named.column]}")
+    return Caution(f"Cluster {named.cluster} lies almost wholly on {where}.", f"{text} {_remedy(named.column, noun)}")

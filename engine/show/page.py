@@ -9,6 +9,9 @@ from .levels import LevelsView
 from .palette import Colour
 from .spreadsheet import Cell
 
+LOOK_FIRST = "What to look at first"
+"""Heading of the cautions."""
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -104,9 +107,11 @@ class ReportPage:
 
     title: str
     subtitle: str = ""
+    """The answer, in one or two sentences."""
     facts: tuple[tuple[str, str], ...] = ()
     """About six (name, value) pairs at the top of the page."""
     cautions: tuple[Caution, ...] = ()
+    """What to look at first, directly under the answer."""
     sections: tuple[Section, ...] = ()
     footer: str = ""
     levels: LevelsView | None = None

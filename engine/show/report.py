@@ -18,16 +18,19 @@ from ...stores.files import write_whole
 from ...stores.remote import to_path
 from ...stores.shown import shown
 from .numbers import missing, number, percent, tint
-from .page import ReportPage
+from .page import LOOK_FIRST, ReportPage
 from .page_room import MAX_LINKS, embedded_counts, embedded_pictures, held_rows
 from .palette import hexadecimal
 from .short_names import distinct_names
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from markupsafe import Markup
 
 TEMPLATES = Path(__file__).parent / "templates"
 """Where the templates and the stylesheet lie: packed with the code."""
+MAX_CAUTIONS = 7
+"""Cautions that are open at the head of a page; further ones are folded away."""
 
 
 def write_report(path: Path, page: ReportPage) -> Path:
@@ -69,18 +72,33 @@ def _environment(folder: Path, page: ReportPage) -> Environment:
         "link": partial(_link, folder=folder),
         "number": number,
         "percent": percent,
+        "prose": prose,
         "short": short.__getitem__,
         "sha256": lambda text: base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii"),
         "tint": tint,
     }
     environment.tests |= {"missing": missing, "shortened": short.__contains__}
-    environment.globals["max_links"] = MAX_LINKS
+    environment.globals |= {"look_first": LOOK_FIRST, "max_cautions": MAX_CAUTIONS, "max_links": MAX_LINKS}
     return environment
 
 
 def _shown(value: object) -> object:
     """A value of the template as people may see it; markup of the templates themselves stays."""
     return shown(value) if type(value) is str else value
+
+
+def prose(text: str) -> Markup:
+    """A text with what stands between two backticks as code; a single backtick stays.
+
+    >>> str(prose("`relabel <K>` shows a & b"))
+    '<code>relabel &lt;K&gt;</code> shows a &amp; b'
+    """
+    from markupsafe import Markup
+
+    parts = shown(text).split("`")
+    if len(parts) % 2 == 0:
+        parts[-2:] = ["`".join(parts[-2:])]
+    return Markup().join(Markup("<code>{}</code>").format(part) if i % 2 else part for i, part in enumerate(parts))
 
 
 def _link(path: Path, *, folder: Path) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..pipeline.documents import read_rejected
 from ..pipeline.job import Job
+from ..pipeline.messages import reason_of
 from ..show import run_sections
 from ..show.page import Section, Thumbnail
 from ..show.thumbnail import THUMBNAIL_SIDE, thumbnail_source
@@ -24,7 +25,7 @@ def rejected_sections(job: Job[Any]) -> list[Section]:
     rejections = list(read_rejected(job.folder).values())
     if not rejections:
         return []
-    rows = [(one.name, one.code, one.message) for one in rejections]
+    rows = [(one.name, one.code, reason_of(one)) for one in rejections]
     return [run_sections.rejected_section(rows, rejected_pictures(job, rejections), noun=job.modality.input.name)]
 
 

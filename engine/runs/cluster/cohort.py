@@ -37,15 +37,15 @@ def cohort_sections(
     where = {name: columns.values[name] for name in BOUND_COLUMNS if name in columns.values}
     found_bound = bound_clusters(counts, {**where, "slide": names})
     bound = tuple(replace(b, cluster=shown.numbers[b.cluster - 1]) for b in found_bound)
-    sections = [dependence_section(found, bound, absent=columns.absent)]
+    sections = [dependence_section(found, bound, absent=columns.absent, noun=job.modality.noun)]
     if "group" in columns.values:
         from ....models.evaluation.groups import compare_groups
 
         compared = compare_groups(counts, columns.values["group"], subjects=columns.subjects, seed=seed)
-        sections.append(groups_section(compared, names=shown.names))
+        sections.append(groups_section(compared, names=shown.names, noun=job.modality.noun))
     if job.modality.planar:
         sections.append(_composition(job, shown, names))
-    return dependence_cautions(found, bound), sections
+    return dependence_cautions(found, bound, noun=job.modality.noun), sections
 
 
 def _composition(job: Job[ClusterSettings], shown: ShownClusters, names: list[str]) -> Section:

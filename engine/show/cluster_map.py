@@ -30,6 +30,7 @@ from .figure import (
 )
 from .legend import Legend, draw_legend, legend_size
 from .map_panels import PANEL_GAP, draw_framed, write_no_tissue
+from .orientation import draw_marks
 from .picture import Cells, Picture
 from .scale_bar import draw_scale_bar
 
@@ -78,6 +79,7 @@ def cluster_figure(picture: Picture, cells: Cells, *, legend: Legend, title: str
     ):
         write_inches(figure, left, edge + 0.03, name, fontsize=10.5, color=QUIET_INK)
         draw_framed(figure, left, edge + HEADING_HEIGHT, (width, height), rgb=rgb, gid=name.lower())
+        draw_marks(figure, left, edge + HEADING_HEIGHT, (width, height), marks=panel_picture.marks)
     if not (cells.labels > 0).any():
         write_no_tissue(figure, second[0] + width / 2, second[1] + HEADING_HEIGHT + height / 2)
     draw_scale_bar(

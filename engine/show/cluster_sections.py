@@ -18,13 +18,13 @@ MAX_SLIDES_IN_COLUMNS = 40
 """Largest number of slides with a column in the table of clusters by slide."""
 
 
-def maps_section(images: Sequence[Image], *, heading: str = "Maps", noun: str = "slide") -> Section:
-    """The maps of the slides."""
+def maps_section(images: Sequence[Image], *, heading: str = "Maps", noun: str = "slide", seen: str = "") -> Section:
+    """The maps of the slides; `seen` says which side is which on volumes."""
     text = (
         f"Each {noun}, and the same {noun} coloured by cluster: a colour means the same cluster on every {noun}. "
         "Click a map to enlarge it."
     )
-    return Section(heading, (text,), figures=tuple(images))
+    return Section(heading, (text, *filter(None, (seen,))), figures=tuple(images))
 
 
 def by_slide_section(

@@ -15,6 +15,7 @@ from ...show.page import Caution, Column, Image, Link, ReportPage, Section, Tabl
 from ...show.report import write_report
 from ...steps.report import origin_section
 from .documents import VALIDITY, Validity
+from .shown import shown_clusters
 from .verdict import headline
 
 MAX_NAMED = 20
@@ -96,7 +97,7 @@ def _verdict(run: StainRun, job: Job[Any] | None) -> str:
     validity = find_document(job.folder, VALIDITY, Validity)
     if validity is None or not _is_done(job):
         return "Not finished: the same command goes on."
-    return headline(validity, job.modality.noun)
+    return headline(validity, job.modality.noun, shown_clusters(job).level)
 
 
 def _is_done(job: Job[Any] | None) -> bool:

@@ -19,6 +19,7 @@ from ...show.baselines_section import baselines_section
 from ...show.cautions import cautions_of
 from ...show.composition import cluster_by_slide
 from ...show.nearest_section import nearest_section
+from ...show.orientation import AXIAL, SEEN
 from ...show.page import Caution, Image, ReportPage, Section
 from ...show.palette import chosen_colours
 from ...show.patch_gallery import PatchKinds, patch_gallery
@@ -106,11 +107,11 @@ def report_page(
     tissue = int(counts.sum())
     target = target_of(job)
     stains = (("stains", f"normalised to {target.slide} ({target.method})"),) if target else ()
-    body = [cluster_sections.maps_section(_maps(job), noun=noun)]
+    body = [cluster_sections.maps_section(_maps(job), noun=noun, seen="" if job.modality.planar else SEEN)]
     body += stain_sections(job, shown)
     body += comparison_sections(job)
     figures = {
-        "gallery": (GALLERY_CAPTION + _smaller_patches(job), "What the clusters look like"),
+        "gallery": (GALLERY_CAPTION + _smaller_patches(job) + _axial(job), "What the clusters look like"),
         "umap": (plane_caption(layout_record(job).method), "Tiles in the plane"),
     }
     body += [
@@ -143,7 +144,7 @@ def report_page(
     body += closing_sections(job, unit, training=curves["training"])
     return ReportPage(
         title=f"{'Tissue clusters' if job.modality.planar else 'Clusters'}: {name_of(job)}",
-        subtitle=headline(validity, noun),
+        subtitle=headline(validity, noun, shown.level),
         facts=(*facts_of(job, tiles=tissue, rejected=len(rejected), clusters=shown.level), *stains),
         cautions=(*warnings, *stain_cautions(job), *_cautions(job, counts)),
         sections=tuple(body),
@@ -161,6 +162,11 @@ def _smaller_patches(job: Job[ClusterSettings]) -> str:
     """What the outlines in the pictures are; empty where patches have one size."""
     smaller = " and ".join(str(side) for side in job.settings.sides[:-1])
     return f". The dashed square is the patch of {smaller} px, which a network of its own embeds" if smaller else ""
+
+
+def _axial(job: Job[ClusterSettings]) -> str:
+    """How patches of volumes are shown."""
+    return "" if job.modality.planar else f". {AXIAL.rstrip('.')}"
 
 
 def _maps(job: Job[ClusterSettings]) -> list[Image]:

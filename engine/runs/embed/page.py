@@ -14,6 +14,7 @@ from ....stores.tables import read_table
 from ...pipeline.documents import read_document, read_run, rejected_rows
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
+from ...show.orientation import SEEN
 from ...show.page import Caution, Column, Image, ReportPage, Section, Table
 from ...show.reconstructions import ReconstructedVolume, draw_reconstructions
 from ...show.training_curves import training_curves
@@ -114,6 +115,7 @@ def _page(job: Job[EmbedSettings], unit: Unit, pictures: dict[str, Path], more: 
         ),
         Section(
             "Reconstructions",
+            text=(SEEN,),
             figures=(Image(pictures["reconstructions"], "Above the volume, below its reconstruction"),),
         ),
     ]

@@ -15,6 +15,7 @@ from ....stores.receipts import Ledger
 from ...pipeline.documents import read_document, read_run, rejected_rows
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
+from ...show.orientation import SEEN
 from ...show.page import Caution, Column, Image, ReportPage, Section, Table
 from ...show.training_curves import training_curves
 from ...show.version_panels import ShownVersion, draw_versions
@@ -115,7 +116,7 @@ def _page(job: Job[HarmonizeSettings], unit: Unit, pictures: dict[str, Path], mi
             text=(
                 f"The version of every image is layers/{version_name(job.settings.to)} of its store: on its grid, in its "
                 f"units, its own values outside the mask. Change: orange is brighter, blue darker.",
-                *(["A person's own scan on another grid is registered."] if not job.modality.planar else []),
+                *([] if job.modality.planar else ["A person's own scan on another grid is registered.", SEEN]),
                 *(f"The own scan is not drawn: {text}" for text in missing),
             ),
             figures=(Image(pictures["versions"]),),

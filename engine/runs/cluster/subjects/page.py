@@ -14,6 +14,7 @@ from ....pipeline.job import Job
 from ....pipeline.unit import Outcome, Unit
 from ....show import cluster_sections
 from ....show.associations_section import associations_section
+from ....show.orientation import SEEN
 from ....show.page import Column, Image, ReportPage, Section, Table
 from ....steps.report import closing_sections, name_of
 from ....steps.report_files import write_report_files
@@ -112,6 +113,7 @@ def _means_section(job: Job[SubjectSettings], level: int, picture: Path, limit: 
         )
     if settings.align == "none":
         texts.append("Without --align, the size and the position of heads are part of what groups differ in.")
+    texts.append(SEEN)
     return Section("What the groups look like", tuple(texts), figures=(Image(picture),))
 
 

@@ -101,8 +101,9 @@ def _do(job: Job[RunSettings], step: Step, context: RunContext) -> Job[RunSettin
                 continue
             if LEFT_OUT in receipt.facts and unit.slide not in of_films:  # killed before rejected.json named them
                 _leave_out(job, step.name, unit.slide, receipt.facts[LEFT_OUT], context.report)
-            for text in receipt.facts.get(NOTICES, ()) if context.recorder else ():
-                context.recorder.keep(text, _named(job, unit.slide), step.name)
+            if context.recorder:
+                for text in receipt.facts.get(NOTICES, ()):
+                    context.recorder.keep(text, _named(job, unit.slide), step.name)
 
     context.report(count.event())
     with watched(job, step, title=step.title, report=context.report):

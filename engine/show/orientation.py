@@ -44,5 +44,6 @@ def draw_marks(figure: Figure, left: float, top: float, size: tuple[float, float
     for letter, y, x, side in marks:
         inset = INSET if side == "left" else -INSET
         at = left + x * size[0] + inset, top + y * size[1]
-        style: dict[str, object] = {"color": "white", "weight": "bold", "path_effects": rim, "ha": side, "va": "center"}
-        write_inches(figure, *at, letter, fontsize=FONT_SIZE, **style)
+        font: dict[str, object] = {"fontsize": FONT_SIZE, "weight": "bold"}
+        place: dict[str, object] = {"ha": side, "va": "center"}
+        write_inches(figure, at[0], at[1], letter, color="white", path_effects=rim, **font, **place)

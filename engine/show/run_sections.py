@@ -109,7 +109,7 @@ def rejected_section(
     """
     one, code, advice = Column(noun[:-1].capitalize()), Column("Reason", "code"), Column("What it means and what to do")
     picture = [Column("Picture", "picture")] if pictures else []
-    shown = [(each,) for each in pictures] or [()] * len(rows)
+    shown: list[tuple[Thumbnail | str, ...]] = [(each,) for each in pictures] or [()] * len(rows)
     counts = Counter((why, text) for _, why, text in rows)
     if len(counts) == len(rows):
         cells = tuple((*row, *each) for row, each in zip(rows, shown, strict=True))

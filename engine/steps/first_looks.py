@@ -52,8 +52,8 @@ def warned(job: Job[Any], said: str = "") -> Iterator[Caution]:
     """
     order = {name: place for place, name in enumerate((OPENING, *job.pipeline.steps))}
     places = {record.name: place for place, record in enumerate(job.slides.values())}
-    found = [_of_images(job, one, places) for one in read_warnings(job.folder)]
-    found = [one for one in found if one is not None and one.step in order and one.text.lower() not in said]
+    left = (_of_images(one, places) for one in read_warnings(job.folder))
+    found = [one for one in left if one is not None and one.step in order and one.text.lower() not in said]
     found.sort(key=lambda one: (order[one.step], min((places[name] for name in one.images), default=-1), one.text))
     alike: dict[tuple[str, bool, str], list[RunWarning]] = {}
     for one in found:
@@ -65,7 +65,7 @@ def warned(job: Job[Any], said: str = "") -> Iterator[Caution]:
         yield _caution([one.text for one in group], names, f"{total:,} {job.modality.plural}")
 
 
-def _of_images(job: Job[Any], one: RunWarning, places: dict[str, int]) -> RunWarning | None:
+def _of_images(one: RunWarning, places: dict[str, int]) -> RunWarning | None:
     """A warning of the images that are left of it; None where none is."""
     left = tuple(name for name in one.images if name in places)
     return one.model_copy(update={"images": left}) if left or not one.images else None

@@ -26,6 +26,7 @@ from .evaluate import Judged, judged_of
 from .medium import Figure, Medium
 from .score_names import OF_SPOTTERS, called
 from .train import VAE
+from .verdict import headline
 
 STRONG_TONE = 0.5
 """Rank correlation from which a score is said to follow a property of grey values."""
@@ -113,7 +114,7 @@ class _Page:
         ]
         return ReportPage(
             title=f"Anomalies: {name_of(job)}",
-            subtitle=f"How unlike the {seen} that were trained on each one is.",
+            subtitle=headline(document, names, seen),
             facts=tuple(facts),
             cautions=tuple(_cautions(document, names)),
             sections=tuple(body),

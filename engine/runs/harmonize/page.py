@@ -35,6 +35,7 @@ from .pictured import own_scan, pictured
 from .seams import FIGURES, seams_of
 from .settings import HarmonizeSettings
 from .sites import FEW, Sites, fitted_subjects, sites_of
+from .verdict import headline
 from .version import version_image
 
 SHOWN = 3
@@ -115,7 +116,7 @@ def _page(job: Job[HarmonizeSettings], unit: Unit, pictures: dict[str, Path], mi
             "Images and their versions",
             text=(
                 f"The version of every image is layers/{version_name(job.settings.to)} of its store: on its grid, in its "
-                f"units, its own values outside the mask. Change: orange is brighter, blue darker.",
+                f"units, its own values outside the mask. {_exported(job)}Change: orange is brighter, blue darker.",
                 *([] if job.modality.planar else ["A person's own scan on another grid is registered.", SEEN]),
                 *(f"The own scan is not drawn: {text}" for text in missing),
             ),
@@ -132,12 +133,16 @@ def _page(job: Job[HarmonizeSettings], unit: Unit, pictures: dict[str, Path], mi
     body += closing_sections(job, unit, training=pictures["training"])
     return ReportPage(
         title=f"Harmonization to {sites.target}: {name_of(job)}",
-        subtitle="Export the versions as NIfTI with `tile-engine export OUT --to nifti`.",
+        subtitle=headline(figures, job.modality.name, len(sites.harmonized)),
         facts=facts,
         cautions=tuple(_cautions(job, figures)),
         sections=tuple(body),
         footer=f"tile-engine {run.tile_engine}. Headers, names and private tags of the files were not kept.",
     )
+
+
+def _exported(job: Job[HarmonizeSettings]) -> str:
+    return "" if job.modality.planar else "`tile-engine export OUT --to nifti` writes them as NIfTI. "
 
 
 def _seam_text(job: Job[HarmonizeSettings]) -> str:

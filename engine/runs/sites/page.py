@@ -26,6 +26,7 @@ from .evaluate import NETWORK, Probabilities
 from .networks import training_units
 from .page_tables import checks_table, confusion_table, headers_table, methods_table, misnamed_table, shuffled_table
 from .settings import FoldSettings
+from .verdict import headline
 
 Panels = Callable[[Job[Any], Sequence[str]], list[EvidencePanel]]
 """(job, headings by image) -> panels of some images."""
@@ -91,7 +92,7 @@ def _page(
     body += closing_sections(job, unit, training=pictures["training"])
     return ReportPage(
         title=f"Sites: {name_of(job)}",
-        subtitle=f"Which site {job.modality.name} come from, told by a network that did not see their subjects.",
+        subtitle=headline(document, job.modality.name),
         facts=facts,
         cautions=tuple(Caution(*one) for one in cautions_of(job, document, explanations)),
         sections=tuple(body),

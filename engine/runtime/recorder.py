@@ -29,6 +29,11 @@ class Recorder:
             facts = event.facts
             self.keep(facts.get("reason", event.text), facts.get("images", ()), facts.get("step", OPENING))
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The warnings so far, with the names of images."""
+        return tuple(": ".join(filter(None, (", ".join(one.images), one.text))) for one in self._warnings)
+
     def keep(self, text: str, images: Iterable[str] = (), step: str = OPENING) -> None:
         """Keep a warning that was said before."""
         self._warnings.setdefault(RunWarning(text=text, images=tuple(images), step=step))

@@ -90,6 +90,13 @@ def cluster_figure(picture: Picture, cells: Cells, *, legend: Legend, title: str
     )
     key = (MARGIN + total_width + PANEL_GAP, top + HEADING_HEIGHT)
     if entries:
-        write_inches(figure, key[0], top + 0.03, "Share of tissue tiles", fontsize=10.5, color=QUIET_INK)
+        write_inches(
+            figure,
+            key[0],
+            top + 0.03,
+            "Share of tiles" if picture.marks else "Share of tissue tiles",
+            fontsize=10.5,
+            color=QUIET_INK,
+        )
         draw_legend(figure, *key, legend=entries, height=total_height - SCALE_BAR_HEIGHT - HEADING_HEIGHT)
     return figure

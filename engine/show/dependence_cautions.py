@@ -21,6 +21,8 @@ MARKED_SLIDE_INFORMATION = 0.3
 WORST_P = 0.05
 """Largest p-value at which this is said, where the slides are enough to reach it."""
 
+MAX_BOUND = 5
+"""Clusters that one caution names."""
 REMEDIES = {
     "stain": "Cluster each stain on its own: leave out --stains together, and name the stains in the list of slides.",
     "scanner": "Normalise the stains to one slide (--normalize), or cluster the scanners apart.",
@@ -41,12 +43,15 @@ def dependence_cautions(
     found: Sequence[Dependence], bound: Sequence[BoundCluster], *, noun: str = "slide"
 ) -> tuple[Caution, ...]:
     """Cautions for the first lines of a report; none where nothing depends on anything. `noun` is what an image is called."""
-    cautions = []
+    named = list[tuple[BoundCluster, dict[str, BoundCluster]]]()
     for cluster in dict.fromkeys(b.cluster for b in bound):
         own = {b.column: b for b in bound if b.cluster == cluster}
-        named = next((own[column] for column in REMEDIES if column in own), None)
-        if named is not None:
-            cautions.append(_bound_caution(named, own, noun))
+        named += [(own[column], own) for column in REMEDIES if column in own][:1]
+    cautions = list[Caution]()
+    for column in dict.fromkeys(one.column for one, _ in named):
+        of_column = [(one, own) for one, own in named if one.column == column]
+        several = len(of_column) > 1
+        cautions.append(_all_bound(of_column, noun) if several else _bound_caution(*of_column[0], noun))
     cautions += [_follows(d, noun) for d in found if d.column in REMEDIES and _marked(d)]
     return tuple(cautions)
 
@@ -76,6 +81,16 @@ def _follows(d: Dependence, noun: str) -> Caution:
 
 def _remedy(column: str, noun: str) -> str:
     return (OF_VOLUMES if noun == "volume" else REMEDIES)[column]
+
+
+def _all_bound(named: Sequence[tuple[BoundCluster, dict[str, BoundCluster]]], noun: str) -> Caution:
+    """Several clusters that are each bound to one value of a column."""
+    column = named[0][0].column
+    what = f"one {noun} each" if column == "slide" else f"{noun}s of one {column} each"
+    places = [f"cluster {one.cluster} on {one.value} ({percent(one.share)} of its tiles)" for one, _ in named]
+    more = f", and {len(places) - MAX_BOUND} more" if len(places) > MAX_BOUND else ""
+    text = f"{', '.join(places[:MAX_BOUND])}{more}. {_remedy(column, noun)}"
+    return Caution(f"{len(named)} clusters lie almost wholly on {what}.", f"{text[:1].upper()}{text[1:]}")
 
 
 def _bound_caution(named: BoundCluster, own: dict[str, BoundCluster], noun: str) -> Caution:

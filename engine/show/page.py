@@ -39,6 +39,18 @@ class Thumbnail:
     """What it shows, for readers who do not see it."""
 
 
+def code_spans(text: str) -> list[tuple[str, bool]]:
+    """The parts of a text, and whether each is code, as it stands between two backticks; a single backtick stays.
+
+    >>> code_spans("give `--k 3` or 5` more")
+    [('give ', False), ('--k 3', True), (' or 5` more', False)]
+    """
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        parts[-2:] = ["`".join(parts[-2:])]
+    return [(part, i % 2 == 1) for i, part in enumerate(parts)]
+
+
 Cells = tuple[Cell | Thumbnail, ...]
 """A row of a table."""
 

@@ -18,7 +18,7 @@ from ...stores.files import write_whole
 from ...stores.remote import to_path
 from ...stores.shown import shown
 from .numbers import missing, number, percent, tint
-from .page import LOOK_FIRST, ReportPage
+from .page import LOOK_FIRST, ReportPage, code_spans
 from .page_room import MAX_LINKS, embedded_counts, embedded_pictures, held_rows
 from .palette import hexadecimal
 from .short_names import distinct_names
@@ -95,10 +95,8 @@ def prose(text: str) -> Markup:
     """
     from markupsafe import Markup
 
-    parts = shown(text).split("`")
-    if len(parts) % 2 == 0:
-        parts[-2:] = ["`".join(parts[-2:])]
-    return Markup().join(Markup("<code>{}</code>").format(part) if i % 2 else part for i, part in enumerate(parts))
+    code = Markup("<code>{}</code>")
+    return Markup().join(code.format(part) if is_code else part for part, is_code in code_spans(shown(text)))
 
 
 def _link(path: Path, *, folder: Path) -> str:

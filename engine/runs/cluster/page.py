@@ -19,6 +19,7 @@ from ...show.baselines_section import baselines_section
 from ...show.cautions import cautions_of
 from ...show.composition import cluster_by_slide
 from ...show.nearest_section import nearest_section
+from ...show.numbers import percent
 from ...show.orientation import AXIAL, SEEN
 from ...show.page import Caution, Image, ReportPage, Section
 from ...show.palette import chosen_colours
@@ -185,7 +186,7 @@ def _cautions(job: Job[ClusterSettings], counts: Array) -> tuple[Caution, ...]:
     document = clusters_document(job)
     unlike = sum(document.unlike.values()) / max(1, int(counts.sum()))
     if unlike > MUCH_UNLIKE:
-        headline_text = f"{unlike:.0%} of the tiles are unlike those that the networks were trained on."
+        headline_text = f"{percent(unlike)} of the tiles are unlike those that the networks were trained on."
         text = "One in a hundred is expected. Their clusters are the nearest ones, and may be wrong: look at the maps."
         cautions.append(Caution(headline_text, text))
     if document.in_float32[0]:

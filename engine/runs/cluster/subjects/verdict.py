@@ -45,10 +45,9 @@ def headline(validity: Validity, level: int) -> str:
 def explanation(validity: Validity, subjects: int) -> list[str]:
     """How the number was found, and what its limits are."""
     texts = [
-        "Reproducibility: subjects were drawn again and grouped anew; 1 means the same groups each time.",
-        "A number of groups is reproducible where this index is at least 0.75 and 0.05 above that of the most reproducible of "
-        "several sets without any structure, and where no group dissolves. Of the numbers near the best index the largest is "
-        "taken.",
+        "Subjects were drawn again and grouped anew. A number of groups is reproducible where the index (1: the same groups "
+        "each time) is at least 0.75 and 0.05 above that of sets without structure, and no group dissolves; of those near the "
+        "best the largest is taken.",
     ]
     if validity.largest < validity.range[1]:
         texts.append(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...show.numbers import whole
 from .documents import Evaluation
 from .score_names import called
 
@@ -24,5 +25,5 @@ def headline(document: Evaluation, names: str, seen: str) -> str:
         sure = "no more than chance as far as can be told" if found.low <= 0.5 <= found.high else sure
     return (
         f"Of a {names.removesuffix('s')} labelled {document.normal} and one with another label, {score} finds the second more "
-        f"unlike in {found.auroc:.0%} of the pairs{interval}, where chance is 50 %: {sure}. Judged on {what}, {unlike}."
+        f"unlike in {whole(found.auroc)} of the pairs{interval}, where chance is 50 %: {sure}. Judged on {what}, {unlike}."
     )

@@ -113,13 +113,14 @@ def _page(job: Job[EmbedSettings], unit: Unit, pictures: dict[str, Path], more: 
         ("embedding", f"{embeddings(job, best(job)).shape[1]} numbers"),
     )
     planes = tuple(Image(pictures[method], title) for method, title in PLANES.items() if method in pictures)
-    body = [Section("Volumes in the plane", not_drawn(more), figures=planes)] if planes else []
-    body += [
+    in_plane = [Section("Volumes in the plane", not_drawn(more), figures=planes)] if planes else []
+    body = [
         Section(
             "Evaluation of the embeddings",
             text=_evaluation_text(document),
             tables=(_table(job, document, key=True),),
         ),
+        *in_plane,
         Section(
             "Reconstructions",
             text=(SEEN,),

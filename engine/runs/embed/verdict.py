@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from ...show.numbers import whole
 from .documents import Evaluation, Figure
 from .evaluate import COMPONENTS
 
@@ -35,12 +36,14 @@ def _grouped(document: Evaluation, figures: dict[str, Figure], column: str) -> s
         sure = " is not told for certain, of so few folds"
     elif found.low > chance:
         told, sure = "Volumes group by", ""
+    elif found.mean > chance:
+        told, sure = "Whether volumes group by", " is not told for certain"
     else:
-        told, sure = "Volumes do not group by", " more than chance has it, as far as can be told"
-    spread = f" ± {found.sd:.0%} over {len(found.folds)} folds" if found.sd is not None else ""
+        told, sure = "Volumes do not group by", " more than by chance"
+    spread = f" ± {whole(found.sd)} over {len(found.folds)} folds" if found.sd is not None else ""
     return (
-        f"{told} {column}{sure}: the nearest volume of another subject has the same {column} for {found.mean:.0%}{spread} of "
-        f"{judged} volumes (chance {chance:.0%}; {_beside(document, NEAREST)})."
+        f"{told} {column}{sure}: the nearest volume of another subject has the same one for {whole(found.mean)}{spread} of "
+        f"{judged} volumes (mean over {len(document.classes)} classes; chance {whole(chance)}; {_beside(document, NEAREST)})."
     )
 
 
@@ -49,7 +52,7 @@ def _beside(document: Evaluation, name: str, unit: str = "") -> str:
     baseline = document.methods.get(COMPONENTS, {}).get(name)
     if baseline is None or baseline.mean is None:
         return "no baseline"
-    shown = f"{baseline.mean:.3g}{unit}" if unit else f"{baseline.mean:.0%}"
+    shown = f"{baseline.mean:.3g}{unit}" if unit else f"{whole(baseline.mean)}"
     return f"principal components of as many numbers {shown}"
 
 
@@ -70,7 +73,7 @@ def _predicted(document: Evaluation, figures: dict[str, Figure]) -> str:
                 told.append(f"{name.removesuffix(' r')} (correlation {figure.mean:.2f})")
     if told:
         return f"They also tell {' and '.join(told)}."
-    return f"They tell none of the {tried} other columns that were tried." if tried > 1 else ""
+    return f"Of {tried} other column{'' if tried == 1 else 's'} that were tried none can be told." if tried else ""
 
 
 def _shown(figure: Figure | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...show.numbers import whole
 from .judge import IDENTITY, OURS
 from .judgement import Judgement
 
@@ -41,7 +42,7 @@ def _told(judged: Judgement) -> str:
     after, chance = ours[name], ours[name].chance or 0.0
     still = "can still be told" if after.low is None or after.low > chance else "cannot be told for certain any more"
     return (
-        f"The site {still}: a classifier of {name} names it for {after.accuracy:.0%} of {after.scans} scans of "
+        f"The site {still}: a classifier of {name} names it for {whole(after.accuracy or 0.0)} of {after.scans} scans of "
         f"{judged.subjects_scored} people, for "
-        f"{known[name]:.0%} before, and by chance for {chance:.0%}."
+        f"{whole(known[name])} before, and by chance for {whole(chance)}."
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...show.numbers import whole
 from .documents import Evaluation
 from .evaluate import NETWORK
 
@@ -17,8 +18,8 @@ def headline(document: Evaluation, images: str) -> str:
     else:
         told = f"{images.capitalize()} do not tell which of {len(document.sites)} sites they come from"
     return (
-        f"{told}: networks name it rightly for {accuracy:.0%} (95 % interval {low:.0%} to {high:.0%}) of "
+        f"{told}: networks name it rightly for {whole(accuracy)} (95 % interval {whole(low)} to {whole(high)}) of "
         f"{document.images} {images} of {document.subjects} subjects that they did not see; naming "
         f"the most frequent site always is right for "
-        f"{majority:.0%}."
+        f"{whole(majority)}."
     )

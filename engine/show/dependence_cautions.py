@@ -43,7 +43,7 @@ def dependence_cautions(
     found: Sequence[Dependence], bound: Sequence[BoundCluster], *, noun: str = "slide"
 ) -> tuple[Caution, ...]:
     """Cautions for the first lines of a report; none where nothing depends on anything. `noun` is what an image is called."""
-    named = list[tuple[BoundCluster, dict[str, BoundCluster]]]()
+    named: list[tuple[BoundCluster, dict[str, BoundCluster]]] = []
     for cluster in dict.fromkeys(b.cluster for b in bound):
         own = {b.column: b for b in bound if b.cluster == cluster}
         named += [(own[column], own) for column in REMEDIES if column in own][:1]

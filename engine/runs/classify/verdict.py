@@ -24,6 +24,6 @@ def headline(document: Evaluation, classes: str, networks: str) -> str:
         "" if area.value is None else f"the area under the curve is {area.value:.3f}{interval}, where chance is 0.5; "
     )
     return (
-        f"{told}: {value}{whole(right)} of {films:,} films of {document.subjects:,} subjects are named rightly by {networks}, and "
-        f"naming the most frequent label always is right for {whole(majority)}."
+        f"{told}: {value}{whole(right)} of {films:,} films of {document.subjects:,} subjects are named rightly by {networks}, "
+        f"and naming the most frequent label always is right for {whole(majority)}."
     )

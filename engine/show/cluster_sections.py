@@ -55,6 +55,7 @@ def k_section(
     text: Sequence[str],
     shown: int,
     figure: Path | None = None,
+    heading: str = "How many clusters",
 ) -> Section:
     """Reproducibility and all indices over K, with the K that is shown set off."""
     names = [name for name in INDICES if any(row["index"] == name for row in scores)]
@@ -89,7 +90,7 @@ def k_section(
             "gaps of its own."
         )
     table = Table(tuple(columns), tuple(rows), caption, marked)
-    return Section("How many clusters", tuple(text), _figures(figure, "Reproducibility and validity over K"), (table,))
+    return Section(heading, tuple(text), _figures(figure, "Reproducibility and validity over K"), (table,))
 
 
 def _figures(path: Path | None, caption: str) -> tuple[Image, ...]:

@@ -72,12 +72,18 @@ def _of_images(one: RunWarning, places: dict[str, int]) -> RunWarning | None:
 
 
 def _caution(texts: Sequence[str], names: Sequence[str], total: str) -> Caution:
-    headline, rest = clauses(texts[0])
     if not names:
-        return Caution(f"{headline[:1].upper()}{headline[1:]}{'' if headline.endswith('.') else '.'}", rest)
+        return noted(texts[0])
+    headline, rest = clauses(texts[0])
     numbers = f", and the like with other numbers ({len(set(texts)) - 1} more)" if len(set(texts)) > 1 else ""
     head = f"{len(names):,} of {total}: {headline.rstrip('.')}{numbers}."
     return Caution(head, " ".join(filter(None, (rest, f"{first_of(names)}."))))
+
+
+def noted(text: str) -> Caution:
+    """A text as a caution of its own."""
+    headline, rest = clauses(text)
+    return Caution(f"{headline[:1].upper()}{headline[1:].rstrip('.')}.", rest)
 
 
 def clauses(text: str) -> tuple[str, str]:
@@ -85,10 +91,14 @@ def clauses(text: str) -> tuple[str, str]:
 
     >>> clauses("no tissue was found: look at the slide, or give its mask")
     ('no tissue was found', 'Look at the slide, or give its mask.')
+    >>> clauses("2 films, as a.dcm: is MONOCHROME1; it is inverted")
+    ('2 films, as a.dcm: is MONOCHROME1', 'It is inverted.')
     """
     text = text.strip()
+    first = re.match(r"\d[^:]*: ", text)  # "2 films, as a.dcm: ..." says nothing yet
+    begin = first.end() if first else 0
     for mark in (": ", "; ", ". "):
-        head, found, rest = text.partition(mark)
-        if found and len(head) <= LONGEST_HEADLINE:
-            return head, f"{rest[:1].upper()}{rest[1:]}{'' if rest.endswith('.') else '.'}"
+        head, found, rest = text[begin:].partition(mark)
+        if found and begin + len(head) <= LONGEST_HEADLINE:
+            return text[:begin] + head, f"{rest[:1].upper()}{rest[1:]}{'' if rest.endswith('.') else '.'}"
     return text, ""

@@ -14,7 +14,7 @@ from ...pipeline.outputs import SUMMARY, list_name
 from ...show.page import Caution, Column, Image, Link, ReportPage, Section, Table
 from ...show.report import write_report
 from ...show.summary import write_summary
-from ...steps.first_looks import clauses, first_looks
+from ...steps.first_looks import first_looks, noted
 from ...steps.report import origin_section
 from .documents import VALIDITY, Validity
 from .shown import shown_clusters
@@ -83,8 +83,7 @@ def _of_runs(stains: StainRuns, jobs: Mapping[str, Job[Any]]) -> Iterator[Cautio
     """What was warned of before the runs, and images that each run rejected or warned of."""
     for text in stains.warnings:
         if "cannot be told by colour" not in text:  # of which a caution of its own says more
-            headline, rest = clauses(text)
-            yield Caution(f"{headline[:1].upper()}{headline[1:].rstrip('.')}.", rest)
+            yield noted(text)
     for run in stains.runs:
         for one in first_looks(jobs[run.folder], ()) if run.folder in jobs else ():
             yield Caution(f"{run.name}: {one.headline}", one.text)

@@ -69,13 +69,18 @@ def _page(
     body = [_means_section(job, level, pictures["groups"], limit), _levels_section(groups, level)]
     if "plane" in pictures:
         body.append(Section("Subjects in the plane", not_drawn(more), figures=(Image(pictures["plane"]),)))
-    body.append(associations_section(found.columns, found.differences, left_out=found.left_out, notes=found.notes))
+    body.append(
+        associations_section(
+            found.columns, found.differences, left_out=found.left_out if level > 1 else (), notes=found.notes
+        )
+    )
     body.append(
         cluster_sections.k_section(
             scores_of(validity),
             comebacks=validity.rows,
             text=explanation(validity, len(subjects)),
             shown=level,
+            heading="How many groups",
             figure=pictures.get("k"),
         )
     )

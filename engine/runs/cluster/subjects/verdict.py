@@ -29,8 +29,8 @@ def headline(validity: Validity, level: int) -> str:
             else "So none is shown: all subjects are one group, which is an answer."
         )
         return (
-            f"No groups of subjects come back: no number from {validity.range[0]} to {validity.largest} is reproducible when "
-            f"subjects are drawn again. {shown}"
+            f"No groups of subjects come back: {_none_of(validity.range[0], validity.largest)} when subjects are drawn again. "
+            f"{shown}"
         )
     several = len(validity.passing) > 1
     between = f" (numbers from {validity.passing[0]} to {validity.passing[-1]} come back)" if several else ""
@@ -40,6 +40,10 @@ def headline(validity: Validity, level: int) -> str:
         "ward": "by Ward's criterion",
     }[validity.method]
     return f"{validity.k} groups of subjects can be told apart reproducibly{between}, {nature}."
+
+
+def _none_of(low: int, high: int) -> str:
+    return f"{low} groups are not reproducible" if low == high else f"no number from {low} to {high} is reproducible"
 
 
 def explanation(validity: Validity, subjects: int) -> list[str]:

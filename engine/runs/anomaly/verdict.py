@@ -25,5 +25,6 @@ def headline(document: Evaluation, names: str, seen: str) -> str:
         sure = "no more than chance as far as can be told" if found.low <= 0.5 <= found.high else sure
     return (
         f"Of a {names.removesuffix('s')} labelled {document.normal} and one with another label, the score ({score}) finds "
-        f"the second more unlike in {whole(found.auroc)} of the pairs{interval}, where chance is 50 %: {sure}. Judged on {what}{unlike}."
+        f"the second more unlike in {whole(found.auroc)} of the pairs{interval}, where chance is 50 %: {sure}. "
+        f"Judged on {what}{unlike}."
     )

@@ -10,15 +10,15 @@ def headline(document: Evaluation, classes: str, networks: str) -> str:
     """The report's first sentences; `classes` and `networks` name what is told apart, and by whom."""
     films = sum(document.films.values())
     if not document.network:
-        return f"{classes}, told by {networks}. How well cannot be judged here: the films do not have two labels that it knows."
+        return f"Labels {classes}, told by {networks}. How well cannot be judged: the films do not have two of these labels."
     area, accuracy = document.network["auroc"], document.network["accuracy"]
     right, majority = accuracy.value or 0.0, document.majority or 0.0
     if area.low is None or area.value is None:
         told = f"Whether {classes} can be told apart is not certain, of so few subjects"
     elif area.low > 0.5:
-        told = f"{classes} can be told apart"
+        told = f"The labels {classes} can be told apart"
     else:
-        told = f"{classes} cannot be told apart better than by chance, as far as these films show"
+        told = f"The labels {classes} cannot be told apart better than by chance, as far as these films show"
     interval = "" if area.low is None or area.high is None else f" (95 % interval {area.low:.3f} to {area.high:.3f})"
     value = (
         "" if area.value is None else f"the area under the curve is {area.value:.3f}{interval}, where chance is 0.5; "

@@ -73,7 +73,9 @@ def _predicted(document: Evaluation, figures: dict[str, Figure]) -> str:
                 told.append(f"{name.removesuffix(' r')} (correlation {figure.mean:.2f})")
     if told:
         return f"They also tell {' and '.join(told)}."
-    return f"Of {tried} other column{'' if tried == 1 else 's'} that were tried none can be told." if tried else ""
+    if tried == 1:
+        return "The other column that was tried cannot be told."
+    return f"None of the {tried} other columns that were tried can be told." if tried else ""
 
 
 def _shown(figure: Figure | None) -> str:

@@ -56,9 +56,10 @@ def dependence_cautions(
     return tuple(cautions)
 
 
-def silent_reasons(found: Sequence[Dependence]) -> tuple[str, ...]:
-    """A sentence for each column about which nothing can be said."""
-    return tuple(f"Nothing can be said of the {d.column}: {d.reason}." for d in found if d.reason)
+def silent_reasons(found: Sequence[Dependence], noun: str = "slide") -> tuple[str, ...]:
+    """A sentence for each column about which nothing can be said; `noun` is what an image is called."""
+    silent = [d for d in found if d.reason]
+    return tuple(f"Nothing can be said of the {d.column}: {d.reason}.".replace("slide", noun) for d in silent)
 
 
 def _marked(d: Dependence) -> bool:

@@ -36,7 +36,7 @@ def dependence_section(
         f"the {noun} itself, chance gives tiles to other {noun}s. High information may be biology (group, subject), or how "
         f"{noun}s were made ({'stain, ' if noun != 'volume' else ''}scanner, site)."
     )
-    texts = [text, *silent_reasons(found)]
+    texts = [text, *silent_reasons(found, noun)]
     if absent:
         texts.append(f"The list of {noun}s has no column {' or '.join(absent)}: nothing can be said of it.")
     tables = (

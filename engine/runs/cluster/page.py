@@ -134,7 +134,7 @@ def report_page(
         cluster_sections.k_section(
             scores_of(job, validity),
             comebacks=validity.rows,
-            text=explanation(validity),
+            text=explanation(validity, noun),
             shown=shown.level,
             figure=curves.get("k"),
         )

@@ -55,11 +55,10 @@ def range_notices(validity: Validity) -> list[str]:
     return []
 
 
-def explanation(validity: Validity) -> list[str]:
-    """How the number was found, and what its limits are."""
-    drawn = (
-        f"Reproducibility: {validity.drawn} were drawn again and clustered anew; 1 means the same clusters each time."
-    )
+def explanation(validity: Validity, noun: str = "slide") -> list[str]:
+    """How the number was found, and what its limits are; `noun` is what an image is called."""
+    units = f"{noun}s" if validity.drawn == "slides" else validity.drawn
+    drawn = f"Reproducibility: {units} were drawn again and clustered anew; 1 means the same clusters each time."
     rule = (
         "A K is reproducible where this index is at least 0.75 and 0.05 above that of data without any structure, and where no "
         "cluster dissolves. Of the Ks near the best index the largest is taken."

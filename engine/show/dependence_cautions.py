@@ -81,7 +81,8 @@ def _follows(d: Dependence, noun: str) -> Caution:
 
 
 def _remedy(column: str, noun: str) -> str:
-    return (OF_VOLUMES if noun == "volume" else REMEDIES)[column]
+    text = (OF_VOLUMES if noun == "volume" else REMEDIES)[column]
+    return text.replace("the slide:", f"the {noun}:")
 
 
 def _all_bound(named: Sequence[tuple[BoundCluster, dict[str, BoundCluster]]], noun: str) -> Caution:

@@ -56,8 +56,9 @@ def _composition(job: Job[ClusterSettings], shown: ShownClusters, names: list[st
     for slide in list(job.slides)[:MAX_COMPOSED]:
         labels = LabelCells.open(job.folder.label(slide, "clusters")).read_all()
         rows.append(composition(order[labels[labels > 0]], np.argwhere(labels), clusters=shown.level))
-    section = composition_section(rows, names=names[:MAX_COMPOSED], legend=shown.legend)
+    section = composition_section(rows, names=names[:MAX_COMPOSED], legend=shown.legend, noun=job.modality.noun)
     if len(names) <= MAX_COMPOSED:
         return section
-    cut = f"Shown are the first {MAX_COMPOSED} of {len(names)} slides; shares.csv has the shares of all, without intervals."
+    shown_of = f"Shown are the first {MAX_COMPOSED} of {len(names)} {job.modality.plural}"
+    cut = f"{shown_of}; shares.csv has the shares of all, without intervals."
     return replace(section, text=(*section.text, cut))

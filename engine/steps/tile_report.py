@@ -85,7 +85,7 @@ def _page(
     body += closing_sections(job, unit, training=paths.get("training"))
     return ReportPage(
         title=f"Tiles of {name_of(job)}",
-        subtitle=subtitle,
+        subtitle=f"{int(counts.sum()):,} tiles of {len(rows)} {job.modality.plural} are in this run. {subtitle}",
         facts=facts_of(job, tiles=int(counts.sum()), rejected=len(read_rejected(job.folder))),
         sections=tuple(body),
         footer=f"tile-engine {run.tile_engine}.",

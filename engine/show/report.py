@@ -25,7 +25,6 @@ from .short_names import distinct_names
 
 if TYPE_CHECKING:
     from jinja2 import Environment
-    from markupsafe import Markup
 
 TEMPLATES = Path(__file__).parent / "templates"
 """Where the templates and the stylesheet lie: packed with the code."""
@@ -67,12 +66,12 @@ def _environment(folder: Path, page: ReportPage) -> Environment:
     )
     short = {name: text for name, text in distinct_names(page.names).items() if len(text) < len(name)}
     environment.filters |= {
+        "code_spans": lambda text: code_spans(shown(text)),
         "held_rows": held_rows,
         "hexadecimal": hexadecimal,
         "link": partial(_link, folder=folder),
         "number": number,
         "percent": percent,
-        "prose": prose,
         "short": short.__getitem__,
         "sha256": lambda text: base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii"),
         "tint": tint,
@@ -85,18 +84,6 @@ def _environment(folder: Path, page: ReportPage) -> Environment:
 def _shown(value: object) -> object:
     """A value of the template as people may see it; markup of the templates themselves stays."""
     return shown(value) if type(value) is str else value
-
-
-def prose(text: str) -> Markup:
-    """A text with what stands between two backticks as code; a single backtick stays.
-
-    >>> str(prose("`relabel <K>` shows a & b"))
-    '<code>relabel &lt;K&gt;</code> shows a &amp; b'
-    """
-    from markupsafe import Markup
-
-    code = Markup("<code>{}</code>")
-    return Markup().join(code.format(part) if is_code else part for part, is_code in code_spans(shown(text)))
 
 
 def _link(path: Path, *, folder: Path) -> str:

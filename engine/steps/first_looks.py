@@ -77,7 +77,8 @@ def _caution(texts: Sequence[str], names: Sequence[str], total: str) -> Caution:
     headline, rest = clauses(texts[0])
     numbers = f", and the like with other numbers ({len(set(texts)) - 1} more)" if len(set(texts)) > 1 else ""
     head = f"{len(names):,} of {total}: {headline.rstrip('.')}{numbers}."
-    return Caution(head, " ".join(filter(None, (rest, f"{first_of(names)}."))))
+    which = f"{total.split(' ', 1)[1].capitalize()}: {first_of(names)}."
+    return Caution(head, " ".join(filter(None, (rest, which))))
 
 
 def noted(text: str) -> Caution:

@@ -20,6 +20,7 @@ from ...show.page import Caution, Column, Image, ReportPage, Section, Table
 from ...show.training_curves import training_curves
 from ...show.version_panels import ShownVersion, draw_versions
 from ...steps.checkpoints import find_record, read_record
+from ...steps.first_looks import noted
 from ...steps.report import closing_sections, name_of
 from ...steps.report_files import write_report_files
 from ...steps.version_names import version_name
@@ -202,7 +203,7 @@ def _fitted(job: Job[HarmonizeSettings]) -> Iterator[Section]:
 
 def _cautions(job: Job[HarmonizeSettings], figures: Judgement) -> Iterator[Caution]:
     for text in figures.cautions:
-        yield Caution(text[0].upper() + text[1:] + ".")
+        yield noted(text)
     few = {site: n for site, n in fitted_subjects(job, sites_of(job)).items() if n < FEW}
     if few:
         people = ", ".join(f"{n} of {site}" for site, n in few.items())
@@ -212,7 +213,7 @@ def _cautions(job: Job[HarmonizeSettings], figures: Judgement) -> Iterator[Cauti
     if text := uneven_spacing(job):
         yield Caution("The sites' cells differ in size.", text)
     for text in filter(None, (coarse_notice(job), *left_out_notices(job))):
-        yield Caution(f"{text}.")
+        yield noted(text)
     if figures.left_out:
         yield Caution(
             f"{len(figures.left_out)} parts of the judgement were left out.", f"{'; '.join(figures.left_out)}."

@@ -40,9 +40,15 @@ def _told(judged: Judgement) -> str:
         return "Whether the site can still be told could not be judged."
     name = max(known, key=lambda name: known[name])
     after, chance = ours[name], ours[name].chance or 0.0
-    still = "can still be told" if after.low is None or after.low > chance else "cannot be told for certain any more"
+    was_told = (before.classifiers[name].low or 0.0) > chance
+    if after.low is None or after.low > chance:
+        told = "The site can still be told"
+    elif was_told and (after.accuracy or 0.0) < known[name]:
+        told = "The site cannot be told for certain any more"
+    else:
+        told = "Whether the site can be told is not certain, before or after"
     return (
-        f"The site {still}: a classifier of {name} names it for {whole(after.accuracy or 0.0)} of {after.scans} scans of "
+        f"{told}: a classifier of {name} names it for {whole(after.accuracy or 0.0)} of {after.scans} scans of "
         f"{judged.subjects_scored} people, for "
         f"{whole(known[name])} before, and by chance for {whole(chance)}."
     )

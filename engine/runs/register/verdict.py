@@ -19,8 +19,8 @@ def headline(pairs: Sequence[PairRecord], blocks: int, evaluation: Evaluation) -
         return f"{text} There are no landmarks, so how near they lie is for the eye: look at the pairs below."
     figures = [pair for pair in evaluation.pairs.values() if pair.median_before is not None]
     before = sum(pair.median_before or 0.0 for pair in figures) / len(figures) if figures else None
-    was = f", {before:.2%} before" if before is not None else ""
+    was = f", {100 * before:.2f} % before" if before is not None else ""
     return (
-        f"{text} Landmarks that no registration saw lie at {evaluation.all.average_median:.2%} of the diagonal from their "
-        f"place{was} (median of a pair, mean over {evaluation.all.pairs} pairs)."
+        f"{text} Landmarks that no registration saw lie at {100 * evaluation.all.average_median:.2f} % of the diagonal from "
+        f"their place{was} (median of a pair, mean over {evaluation.all.pairs} pairs)."
     )

@@ -25,6 +25,8 @@ def test_versions_are_held_against_the_same_people_and_the_site() -> None:
     assert text.startswith("6 volumes of A have a version as of B.")
     assert "nearer to the same people's scans there: SSIM head 0.900, as they were 0.800 (2 people)" in text
     assert "The site cannot be told for certain any more: a classifier of texture names it for 60 % of 12 scans" in text
+    unsure = said(method(0.9, 0.8, 0.4), method(0.8, 0.7, 0.3))
+    assert "Whether the site can be told is not certain, before or after" in unsure
     worse = said(method(0.7, 0.9, 0.8), method(0.8, 0.95, 0.9))
     assert "no nearer to" in worse and "The site can still be told" in worse
 

@@ -18,7 +18,7 @@ def test_pairs_are_counted_and_landmarks_are_held_against_before() -> None:
     assert text.startswith(
         "2 of 3 sections of 1 block were registered to the reference of their block; 1 of them needed no move."
     )
-    assert "at 1.00% of the diagonal from their place, 5.00% before (median of a pair, mean over 2 pairs)" in text
+    assert "at 1.00 % of the diagonal from their place, 5.00 % before (median of a pair, mean over 2 pairs)" in text
 
 
 def test_without_landmarks_the_eye_judges() -> None:

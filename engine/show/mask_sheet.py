@@ -21,7 +21,7 @@ from .figure import (
     write_inches,
     write_title,
 )
-from .orientation import Mark, draw_marks
+from .orientation import SideLetter, draw_letters
 from .palette import Colour
 from .picture import Cells, Picture
 
@@ -45,7 +45,7 @@ class MaskedSlide:
     """uint8 (y, x, 3), at most `SIDE` inches along its longer side."""
     text: str
     """How much of it is tissue, and what of it is lost."""
-    marks: tuple[Mark, ...] = ()
+    letters: tuple[SideLetter, ...] = ()
     """Letters of the sides of planes of a volume."""
 
 
@@ -87,7 +87,7 @@ def mask_sheet(
         left, edge, below = MARGIN + i % columns * (side + GAP), float(edges[i // columns]), heights[i // columns]
         height, across = (n / DPI for n in slide.rgb.shape[:2])
         draw_pixels(figure, left, edge, (across, height), rgb=slide.rgb, gid=f"mask-{i}")
-        draw_marks(figure, left, edge, (across, height), marks=slide.marks)
+        draw_letters(figure, left, edge, (across, height), letters=slide.letters)
         write_inches(figure, left, edge + below + 0.06, slide.name, fontsize=8.5, weight="bold")
         for line, text in enumerate(lines_of(slide.text)):
             write_inches(figure, left, edge + below + 0.25 + 0.14 * line, text, fontsize=8, color=QUIET_INK)

@@ -26,22 +26,24 @@ AXIAL = "Axial planes: anterior is up, and the patient's right is at the right."
 FONT_SIZE, INSET = 7.5, 0.03
 """Points of a letter; inches between it and the edge."""
 
-Mark = tuple[str, float, float, str]
+SideLetter = tuple[str, float, float, str]
 """A letter, its place in a picture (y, x, from 0 to 1), and its side: left or right."""
 
 
-def plane_marks(across: int) -> tuple[Mark, ...]:
+def plane_letters(across: int) -> tuple[SideLetter, ...]:
     """The letters of the plane across one of the axes z, y, x."""
     left, right = SIDES[across]
     return (left, 0.5, 0.0, "left"), (right, 0.5, 1.0, "right")
 
 
-def draw_marks(figure: Figure, left: float, top: float, size: tuple[float, float], *, marks: tuple[Mark, ...]) -> None:
+def draw_letters(
+    figure: Figure, left: float, top: float, size: tuple[float, float], *, letters: tuple[SideLetter, ...]
+) -> None:
     """Letters over a picture at (left, top) inches, of `size` (width, height): white with a dark rim, for any ground."""
     from matplotlib.patheffects import withStroke
 
     rim = [withStroke(linewidth=2, foreground="#1c1e21")]
-    for letter, y, x, side in marks:
+    for letter, y, x, side in letters:
         inset = INSET if side == "left" else -INSET
         at = left + x * size[0] + inset, top + y * size[1]
         font: dict[str, object] = {"fontsize": FONT_SIZE, "weight": "bold"}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ...stores.frame import Array
-from .orientation import Mark
+from .orientation import SideLetter
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Picture:
     """Micrometres a pixel."""
     dark: bool = False
     """Whether the background is black, as in a scan, not white, as glass."""
-    marks: tuple[Mark, ...] = ()
+    letters: tuple[SideLetter, ...] = ()
     """Letters of the sides of planes of a volume."""
 
     def __post_init__(self) -> None:

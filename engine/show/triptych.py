@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ...stores.frame import Array, Frame
-from .orientation import Mark, plane_marks
+from .orientation import SideLetter, plane_letters
 from .picture import Cells, Picture
 
 PLANE_GAP_PIXELS = 6
@@ -33,18 +33,18 @@ def triptych(
         value_planes.append(_plane(values, frame, (frame, pixel), axes=axes, centre=centre))
         label_planes.append(_plane(labels, cells, (frame, pixel), axes=axes, centre=centre))
     rgb = np.repeat(_beside(value_planes)[..., None], 3, 2)
-    picture = Picture(np.ascontiguousarray(rgb), float(pixel), dark=True, marks=_marks(value_planes, rgb.shape[1]))
+    picture = Picture(np.ascontiguousarray(rgb), float(pixel), dark=True, letters=_letters(value_planes, rgb.shape[1]))
     return picture, Cells(_beside(label_planes), float(pixel))
 
 
-def _marks(planes: Sequence[Array], width: int) -> tuple[Mark, ...]:
+def _letters(planes: Sequence[Array], width: int) -> tuple[SideLetter, ...]:
     """The letters of all planes, in parts of the whole picture."""
-    marks, left = list[Mark](), 0
+    letters, left = list[SideLetter](), 0
     for across, plane in enumerate(planes):
         columns = plane.shape[1]
-        marks += [(letter, y, (left + x * columns) / width, side) for letter, y, x, side in plane_marks(across)]
+        letters += [(letter, y, (left + x * columns) / width, side) for letter, y, x, side in plane_letters(across)]
         left += columns + PLANE_GAP_PIXELS
-    return tuple(marks)
+    return tuple(letters)
 
 
 def _plane(

@@ -103,7 +103,7 @@ def _shown(job: Job[Any], image: str, name: str) -> MaskedSlide:
     except SlideError as error:
         return MaskedSlide(name, np.full((2, round(VOLUME_SIDE * DPI), 3), 255, np.uint8), f"not drawn: {error.code}")
     rgb = draw_mask(picture, mask, tissue=1, lost={}, side=round(VOLUME_SIDE * DPI))
-    return MaskedSlide(name, rgb, f"mask {percent(share)} of the volume", picture.marks)
+    return MaskedSlide(name, rgb, f"mask {percent(share)} of the volume", picture.letters)
 
 
 def masked(job: Job[Any], slide: str, **options: int) -> Any:

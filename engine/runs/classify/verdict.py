@@ -14,16 +14,16 @@ def headline(document: Evaluation, classes: str, networks: str) -> str:
     area, accuracy = document.network["auroc"], document.network["accuracy"]
     right, majority = accuracy.value or 0.0, document.majority or 0.0
     if area.low is None or area.value is None:
-        told = f"Whether {classes} can be told apart is not certain, of so few subjects"
+        claim = f"Whether {classes} can be told apart is not certain, of so few subjects"
     elif area.low > 0.5:
-        told = f"The labels {classes} can be told apart"
+        claim = f"The labels {classes} can be told apart"
     else:
-        told = f"The labels {classes} cannot be told apart better than by chance, as far as these films show"
+        claim = f"The labels {classes} cannot be told apart better than by chance, as far as these films show"
     interval = "" if area.low is None or area.high is None else f" (95 % interval {area.low:.3f} to {area.high:.3f})"
     value = (
         "" if area.value is None else f"the area under the curve is {area.value:.3f}{interval}, where chance is 0.5; "
     )
     return (
-        f"{told}: {value}{whole(right)} of {films:,} films of {document.subjects:,} subjects are named rightly by {networks}, "
+        f"{claim}: {value}{whole(right)} of {films:,} films of {document.subjects:,} subjects are named rightly by {networks}, "
         f"and naming the most frequent label always is right for {whole(majority)}."
     )

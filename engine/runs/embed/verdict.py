@@ -32,17 +32,17 @@ def _grouped(document: Evaluation, figures: dict[str, Figure], column: str) -> s
         )
     chance = 1 / max(1, len(document.classes))
     if found.low is None or found.high is None:
-        told = "Whether volumes group by"
+        claim = "Whether volumes group by"
         sure = " is not told for certain, of so few folds"
     elif found.low > chance:
-        told, sure = "Volumes group by", ""
+        claim, sure = "Volumes group by", ""
     elif found.mean > chance:
-        told, sure = "Whether volumes group by", " is not told for certain"
+        claim, sure = "Whether volumes group by", " is not told for certain"
     else:
-        told, sure = "Volumes do not group by", " more than by chance"
+        claim, sure = "Volumes do not group by", " more than by chance"
     spread = f" ± {whole(found.sd)} over {len(found.folds)} folds" if found.sd is not None else ""
     return (
-        f"{told} {column}{sure}: the nearest volume of another subject has the same one for {whole(found.mean)}{spread} of "
+        f"{claim} {column}{sure}: the nearest volume of another subject has the same one for {whole(found.mean)}{spread} of "
         f"{judged} volumes (mean over {len(document.classes)} classes; chance {whole(chance)}; {_beside(document, NEAREST)})."
     )
 
@@ -59,20 +59,20 @@ def _beside(document: Evaluation, name: str, unit: str = "") -> str:
 def _predicted(document: Evaluation, figures: dict[str, Figure]) -> str:
     """Columns of the list that a linear probe predicts, and whether any does."""
     judged = sum(fold.judged for fold in document.folds.values())
-    told, tried = [], 0
+    claims, tried = [], 0
     for name, figure in figures.items():
         if figure.folds or figure.mean is None:
             continue
         if name.endswith(" AUC"):
             tried += 1
             if figure.low is not None and figure.low > 0.5:
-                told.append(f"{name.removesuffix(' AUC')} (area under the curve {figure.mean:.2f})")
+                claims.append(f"{name.removesuffix(' AUC')} (area under the curve {figure.mean:.2f})")
         elif name.endswith(" r"):
             tried += 1
             if figure.mean > 2 / math.sqrt(max(1, judged)):  # about two standard errors of a correlation of nothing
-                told.append(f"{name.removesuffix(' r')} (correlation {figure.mean:.2f})")
-    if told:
-        return f"They also tell {' and '.join(told)}."
+                claims.append(f"{name.removesuffix(' r')} (correlation {figure.mean:.2f})")
+    if claims:
+        return f"They also tell {' and '.join(claims)}."
     if tried == 1:
         return "The other column that was tried cannot be told."
     return f"None of the {tried} other columns that were tried can be told." if tried else ""

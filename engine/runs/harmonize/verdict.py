@@ -10,7 +10,7 @@ from .judgement import Judgement
 def headline(judged: Judgement, images: str, harmonized: int) -> str:
     """The report's first sentences, on images of this name."""
     done = f"{harmonized} {images} of {', '.join(judged.sources)} have a version as of {judged.target}."
-    return " ".join(filter(None, (done, _near(judged), _told(judged))))
+    return " ".join(filter(None, (done, _near(judged), _site_claim(judged))))
 
 
 def _near(judged: Judgement) -> str:
@@ -28,7 +28,7 @@ def _near(judged: Judgement) -> str:
     return "Nobody has scans at both sites, so no version can be held against the truth."
 
 
-def _told(judged: Judgement) -> str:
+def _site_claim(judged: Judgement) -> str:
     """Whether a classifier still tells the sites, by the strongest one before."""
     ours, before = judged.methods[OURS].classifiers, judged.methods.get(IDENTITY)
     known = {
@@ -42,13 +42,13 @@ def _told(judged: Judgement) -> str:
     after, chance = ours[name], ours[name].chance or 0.0
     was_told = (before.classifiers[name].low or 0.0) > chance
     if after.low is None or after.low > chance:
-        told = "The site can still be told"
+        claim = "The site can still be told"
     elif was_told and (after.accuracy or 0.0) < known[name]:
-        told = "The site cannot be told for certain any more"
+        claim = "The site cannot be told for certain any more"
     else:
-        told = "Whether the site can be told is not certain, before or after"
+        claim = "Whether the site can be told is not certain, before or after"
     return (
-        f"{told}: a classifier of {name} names it for {whole(after.accuracy or 0.0)} of {after.scans} scans of "
+        f"{claim}: a classifier of {name} names it for {whole(after.accuracy or 0.0)} of {after.scans} scans of "
         f"{judged.subjects_scored} people, for "
         f"{whole(known[name])} before, and by chance for {whole(chance)}."
     )

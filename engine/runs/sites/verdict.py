@@ -12,13 +12,13 @@ def headline(document: Evaluation, images: str) -> str:
     network, majority = document.methods[NETWORK], document.majority or 0.0
     accuracy, low, high = network.accuracy or 0.0, network.low or 0.0, network.high or 1.0
     if low > majority:
-        told = f"{images.capitalize()} tell which of {len(document.sites)} sites they come from"
+        claim = f"{images.capitalize()} tell which of {len(document.sites)} sites they come from"
     elif accuracy > majority:
-        told = f"Whether {images} tell which of {len(document.sites)} sites they come from is not certain"
+        claim = f"Whether {images} tell which of {len(document.sites)} sites they come from is not certain"
     else:
-        told = f"{images.capitalize()} do not tell which of {len(document.sites)} sites they come from"
+        claim = f"{images.capitalize()} do not tell which of {len(document.sites)} sites they come from"
     return (
-        f"{told}: networks name it rightly for {whole(accuracy)} (95 % interval {whole(low)} to {whole(high)}) of "
+        f"{claim}: networks name it rightly for {whole(accuracy)} (95 % interval {whole(low)} to {whole(high)}) of "
         f"{document.images} {images} of {document.subjects} subjects that they did not see; naming "
         f"the most frequent site always is right for "
         f"{whole(majority)}."

@@ -29,5 +29,5 @@ def test_what_lies_at_the_patients_right_is_drawn_beside_the_letter_r(tmp_path: 
     right, front = np.argwhere(axial > 200).mean(0), np.argwhere((axial > 100) & (axial < 200)).mean(0)
     assert right[1] > 13, "the patient's right is at the right"
     assert front[0] < 8, "anterior is up"
-    assert [mark[0] for mark in picture.marks] == [letter for pair in SIDES for letter in pair]
-    assert picture.fitted(900).marks == picture.marks
+    assert [mark[0] for mark in picture.letters] == [letter for pair in SIDES for letter in pair]
+    assert picture.fitted(900).letters == picture.letters

@@ -38,7 +38,7 @@ OWN_FOLDERS = (
 )  # fmt: skip
 """Folders of OUT that a run writes."""
 OWN_PATHS = (
-    r"(run|slides|rejected|rejected_pictures|quarantined|lock)\.json|run\.yaml|report\.html|shares\.csv"
+    r"(run|slides|rejected|rejected_pictures|quarantined|warnings|lock)\.json|run\.yaml|report\.html|shares\.csv"
     rf"|(slides|volumes|sections)/{ID_PATTERN}\.ome\.zarr/(((labels/tissue|layers/{ID_PATTERN})/)?{IMAGE_KEYS}|(labels|layers)/zarr\.json)"
     rf"|samples\.zarr/({ID_PATTERN}/)*{ARRAY_KEYS}|models/{ID_PATTERN}\.(safetensors|json)|tables/{ID_PATTERN}\.zarr/{ANNDATA_KEYS}"
     rf"|maps/(density/)?{ID_PATTERN}\.(png|geojson)|receipts/({ID_PATTERN}/)*{ID_PATTERN}\.json"

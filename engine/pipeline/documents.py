@@ -143,6 +143,8 @@ class StainRuns(Document):
     runs: tuple[StainRun, ...]
     untold: dict[str, Untold] = {}
     """Id -> reason, of slides whose colours do not tell their stain: they are in the largest run."""
+    warnings: tuple[str, ...] = ()
+    """What was warned of before the runs: the list, and how the stains were told."""
 
     @property
     def largest(self) -> StainRun:

@@ -30,6 +30,11 @@ class ImagesMessage:
         return f"{self.images}: {self.reason}"
 
 
+def reason_of(rejection: Rejection) -> str:
+    """Why an image was rejected, without its name."""
+    return rejection.message.removeprefix(f"{PurePosixPath(rejection.name).name}: ")
+
+
 def rejection_messages(rejections: Iterable[Rejection]) -> list[ImagesMessage]:
     """Rejections by reason, in the order of their first images.
 
@@ -39,8 +44,7 @@ def rejection_messages(rejections: Iterable[Rejection]) -> list[ImagesMessage]:
     """
     names: dict[tuple[str, str], list[str]] = {}
     for rejection in rejections:
-        reason = rejection.message.removeprefix(f"{PurePosixPath(rejection.name).name}: ")
-        names.setdefault((reason, rejection.code), []).append(rejection.name)
+        names.setdefault((reason_of(rejection), rejection.code), []).append(rejection.name)
     return [ImagesMessage(tuple(found), reason, code) for (reason, code), found in names.items()]
 
 

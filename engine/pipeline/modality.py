@@ -122,6 +122,10 @@ class Modality:
         """What several of its images are called: slides, blocks."""
         return f"{self.noun}s"
 
+    def length(self, um: float) -> str:
+        """A length of its pixels as people say it: 0.5 µm of slides, 2 mm of volumes."""
+        return f"{um / 1000:.4g} mm" if "z" in self.axes else f"{um:.6g} µm"
+
     @property
     def planar(self) -> bool:
         """Whether images have no axis z."""

@@ -23,6 +23,7 @@ from ...stores.slides.cohort import Cohort
 from ...stores.sweep import sweep
 from ..pipeline.documents import StainRun, StainRuns, find_run, find_stain_runs, runs_below, write_stain_runs
 from ..pipeline.modality import Images
+from ..pipeline.outputs import SUMMARY
 from ..pipeline.progress import Event
 from ..pipeline.record import InspectedCohort
 from ..pipeline.settings import settings_of
@@ -31,13 +32,14 @@ from .access import claim
 from .divide import decided
 from .options import RunOptions
 from .ownership import check_foreign
+from .recorder import Recorder
 from .run_file import write_run_file
 from .stain_folders import begun_jobs, join_again
 from .stain_match import check_old, matched, split
 from .start import find, plan_only, start, tell_list
 from .timing import Forecast, tell_all, with_later
 
-OWN = r"(stains|lock)\.json|run\.yaml|report\.html"
+OWN = r"(stains|lock)\.json|run\.yaml|report\.html|summary\.md"
 """Pattern of what is written to OUT itself, beside the folders of the runs."""
 Parts = list[tuple[StainRun, Cohort, dict[str, Any]]]
 """The run of each stain, its images and its settings."""
@@ -53,7 +55,9 @@ def start_all(
     """
     settings, old = split(settings)
     cohort, target = find(pipeline, images, out, options.cluster, settings)
-    stains = decided(pipeline, cohort, target, options, settings)
+    recorder = Recorder(options.report)
+    recorded = replace(options, report=recorder)
+    stains = decided(pipeline, cohort, target, recorded, settings)
     check_old(old, stains)
     if stains is None or pipeline.apart is None:
         _check_lost(target)
@@ -61,10 +65,13 @@ def start_all(
         join_again(done, options.report)
         return done
     options.report(Event("start", str(target)))
-    tell_list(cohort, options.report)
+    tell_list(cohort, recorder)
     folder = Folder(target)
-    claim(folder, cohort, options.mode, options.report)
-    _check_report(target, stains, options)
+    claim(folder, cohort, options.mode, recorder)
+    _check_report(target, stains, recorded)
+    earlier = find_stain_runs(folder)
+    said = (*(earlier.warnings if earlier and not options.redo else ()), *recorder.texts)
+    stains = stains.model_copy(update={"warnings": tuple(dict.fromkeys(said))})
     with Lock(target, force=options.force_unlock):
         sweep(target, OWN)
         parts = [_part(pipeline.apart, cohort, run, matched(settings, old, run)) for run in stains.runs]
@@ -204,9 +211,9 @@ def _check_report(out: Path, stains: StainRuns, options: RunOptions) -> None:
     if begun:
         text = f"stains.json of {out} was lost: it is written again, and the runs that are there go on ({', '.join(begun)})"
         options.report(Event("warning", text))
-    elif (out / "report.html").exists():
+    elif foreign := [out / name for name in ("report.html", SUMMARY) if (out / name).exists()]:
         raise SettingsError(
-            f"{out / 'report.html'} exists, and this command did not write it: it would be overwritten. Nothing was begun. "
+            f"{foreign[0]} exists, and this command did not write it: it would be overwritten. Nothing was begun. "
             "Move it away, or choose another folder with --out.",
             "E_FOREIGN",
         )

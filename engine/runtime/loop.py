@@ -36,7 +36,8 @@ from ..workers.pool import WorkerPool
 from .dispatch import answers
 from .load import load
 from .manifest import update_rejected
-from .perform import LEFT_OUT, Summary, perform
+from .perform import LEFT_OUT, NOTICES, Summary, perform
+from .recorder import Recorder, about
 from .signals import Stop
 from .timing import Timing
 
@@ -54,6 +55,8 @@ class RunContext:
     """Seconds that one unit of a slide may take on a worker."""
     timing: Timing | None = None
     """Forecast of the run's time, where it is told."""
+    recorder: Recorder | None = None
+    """Keeps warnings for the report; a repair has none, as its run has them."""
 
 
 def run_stages(job: Job[RunSettings], stages: Iterable[str], context: RunContext) -> Job[RunSettings]:
@@ -79,6 +82,8 @@ def run_stages(job: Job[RunSettings], stages: Iterable[str], context: RunContext
 
 def _do(job: Job[RunSettings], step: Step, context: RunContext) -> Job[RunSettings]:
     """Execute a step's remaining units, then update its record in run.json. Units are streamed, as there may be millions."""
+    if context.recorder:
+        context.recorder.write()
     count = _Count(job, step)
     _mark(job, step.name, "running", count.seconds, wall=0.0)
     rejected_ids = set[str]()
@@ -93,8 +98,12 @@ def _do(job: Job[RunSettings], step: Step, context: RunContext) -> Job[RunSettin
             if receipt is None:
                 if unit.slide not in rejected_ids:
                     yield unit
-            elif LEFT_OUT in receipt.facts and unit.slide not in of_films:  # killed before rejected.json named them
+                continue
+            if LEFT_OUT in receipt.facts and unit.slide not in of_films:  # killed before rejected.json named them
                 _leave_out(job, step.name, unit.slide, receipt.facts[LEFT_OUT], context.report)
+            if context.recorder:
+                for text in receipt.facts.get(NOTICES, ()):
+                    context.recorder.keep(text, _named(job, unit.slide), step.name)
 
     context.report(count.event())
     with watched(job, step, title=step.title, report=context.report):
@@ -109,10 +118,11 @@ def _do(job: Job[RunSettings], step: Step, context: RunContext) -> Job[RunSettin
             if summary.left_out or summary.unit.slide in of_films:
                 job = _leave_out(job, step.name, summary.unit.slide, summary.left_out, context.report)
             slide = summary.unit.slide
-            facts = {"slide": slide} if slide else {}
+            names, own = _named(job, slide), {"slide": slide} if slide else {}
             for kind, texts in (("note", summary.notes), ("warning", summary.notices)):
                 for text in texts:
-                    context.report(Event(kind, f"{job.slides[slide].name}: {text}" if slide else text, facts=facts))
+                    facts = about(text, names, step.name, **own) if kind == "warning" else own
+                    context.report(Event(kind, ": ".join((*names, text)), facts=facts))
             count.add(summary)
             context.report(count.event())
     context.stop.check()
@@ -195,7 +205,7 @@ def watched(job: Job[RunSettings], step: Step, *, title: str, report: Report) ->
             if (notice := progress.get("notice")) and notice not in noticed:
                 noticed.add(notice)
                 log.warning("%s", notice)
-                report(Event("warning", notice))
+                report(Event("warning", notice, facts=about(notice, (), step.name)))
             if more_to_come and "done" in progress:
                 facts = {"steps": True, "share": progress["share"], **progress["figures"]}
                 report(
@@ -247,10 +257,16 @@ def _quarantine(job: Job[RunSettings], summary: Summary, report: Report) -> Job[
     quarantined = read_quarantined(job.folder)
     tiles = (*quarantined.get(record.id, ()), *(QuarantinedTile(*tile) for tile in summary.crashing))
     write_quarantined(job.folder, {**quarantined, record.id: tiles})
-    text = f"{record.name}: {len(summary.crashing)} tiles crash the process that decodes them and are masked"
-    log.warning("%s (E_CRASHES_READER) in %s: %s", text, summary.unit.step, summary.crashing)
-    report(Event("warning", text, facts={"code": "E_CRASHES_READER", "slide": record.id}))
+    text = f"{len(summary.crashing)} tiles crash the process that decodes them and are masked"
+    log.warning("%s: %s (E_CRASHES_READER) in %s: %s", record.name, text, summary.unit.step, summary.crashing)
+    facts = about(text, (record.name,), summary.unit.step, code="E_CRASHES_READER", slide=record.id)
+    report(Event("warning", f"{record.name}: {text}", facts=facts))
     return load(job.folder.out)
+
+
+def _named(job: Job[RunSettings], slide: str) -> tuple[str, ...]:
+    """The name of a unit's image; of units of the whole cohort none."""
+    return (job.slides[slide].name,) if slide in job.slides else ()
 
 
 def _mark(

@@ -114,9 +114,9 @@ def prepare(
     prints = fingerprints(pipeline, settings, inspected.spacing, inspected.slides.values(), rejecting_steps)
     if previous is not None:
         stale = stale_steps(pipeline, previous, prints)
-        slide_changes = slides_diff(previous_records, inspected.slides)
+        slide_changes = slides_diff(previous_records, inspected.slides, pipeline.modality.noun)
         changed = bool(slide_changes) or is_changed(previous_records, inspected.slides)
-        changes = [*settings_diff(previous, settings, inspected.spacing), *slide_changes]
+        changes = [*settings_diff(previous, settings, inspected.spacing, pipeline.modality.length), *slide_changes]
         if (stale or changed) and not redo:
             raise SettingsError(_refusal(pipeline, folder, changes, stale, previous), "E_OTHER_SETTINGS")
         order = list(pipeline.stages)
@@ -234,12 +234,13 @@ def _rejected(
 def _refusal(
     pipeline: Pipeline, folder: Folder, changes: Iterable[str], stale: list[str], previous: RunDocument
 ) -> str:
+    images = pipeline.modality.plural
     kept_titles = [pipeline.steps[s].title for s in pipeline.steps if s in previous.steps and s not in stale]
     return "\n".join(
         [
-            f"{folder.out} holds a run with other settings or slides, whose results would be mixed with these:",
+            f"{folder.out} holds a run with other settings or {images}, whose results would be mixed with these:",
             *(f"  {line}" for line in first_lines(list(changes))),
-            f"  to be done again: {', '.join(pipeline.steps[s].title for s in stale) or 'the slides that were changed'}",
+            f"  to be done again: {', '.join(pipeline.steps[s].title for s in stale) or f'the {images} that were changed'}",
             f"  kept: {', '.join(kept_titles) or 'nothing'}",
             "  Add --redo to repeat these steps, or choose another folder with --out.",
         ]

@@ -15,6 +15,7 @@ from ...stores.folder import Folder
 from ...stores.ours import OWN_PATHS, prune
 from ...stores.receipts import is_receipt
 from ..pipeline.outputs import OwnedPath
+from ..pipeline.run_warnings import WARNINGS
 from ..pipeline.spec import Pipeline
 from ..pipeline.step import Step
 
@@ -90,7 +91,8 @@ def check_foreign(folder: Folder, steps: Iterable[Step], images: Iterable[str], 
 def _check_documents(folder: Folder) -> None:
     """Check for foreign documents. Documents of a run that was killed at its start are recognised by their content."""
     _check(folder, [OwnedPath(folder.out / "run.json"), OwnedPath(folder.out / "quarantined.json")])
-    _check(folder, [OwnedPath(folder.out / "rejected_pictures.json")])
+    for name in ("rejected_pictures", WARNINGS):
+        _check(folder, [OwnedPath(folder.out / f"{name}.json")])
     for name in ("slides", "rejected"):
         path = folder.out / f"{name}.json"
         try:

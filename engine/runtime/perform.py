@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 LEFT_OUT = "rejected_films"
 """Fact of a receipt: the films of a batch that cannot be used, as `Summary.left_out`."""
+NOTICES = "notices"
+"""Fact of a receipt: what the unit warned of, for a run that is resumed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,7 @@ def perform_of(job: Job[RunSettings], unit: Unit, replica: Replica | None = None
         )
     ledger = Ledger(out, unit.step, job.ledger_key(unit.step, unit.slide))
     facts = outcome.facts | ({LEFT_OUT: list(map(list, outcome.rejected))} if outcome.rejected else {})
+    facts |= {NOTICES: list(outcome.notices)} if outcome.notices else {}
     receipt = ledger.write(unit.name, outcome.files, seconds=outcome.seconds, facts=facts)
     return Summary(
         unit,

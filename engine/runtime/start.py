@@ -24,6 +24,7 @@ from ..pipeline.messages import note_messages, rejection_messages
 from ..pipeline.modality import Images, Modality
 from ..pipeline.progress import Event, Report
 from ..pipeline.record import InspectedCohort, Rejection
+from ..pipeline.run_warnings import OPENING
 from ..pipeline.settings import RunSettings, settings_of
 from ..pipeline.spec import Estimate, Pipeline
 from ..runs import recorded
@@ -42,6 +43,7 @@ from .manifest import as_begun, kept_names, prepare, with_kept, with_threads
 from .options import RunOptions
 from .output_folder import check_outside, default_out
 from .ownership import own_paths
+from .recorder import Recorder, about
 from .room import check_room, with_room
 from .run_file import write_run_file
 from .signals import Stop, stoppable
@@ -82,8 +84,8 @@ def start(
 
     Raises a TileEngineError where the run as a whole cannot continue.
     """
-    modality = pipeline.modality
-    options = replace(options, stages=stages_of(pipeline, options.stages))
+    modality, recorder = pipeline.modality, Recorder(options.report)
+    options = replace(options, stages=stages_of(pipeline, options.stages), report=recorder)
     folder = Folder(out, modality.name)
     settings = with_kept(settings, pipeline.variant.settings, folder, redo=options.redo, report=options.report)
     run_settings = as_begun(settings_of(settings, pipeline.variant.settings), folder)
@@ -115,7 +117,8 @@ def start(
             job = prepare(pipeline, folder, run_settings, inspected, redo=options.redo, stages=options.stages)
             if images is not None:
                 write_run_file(pipeline, folder, run_settings, images)
-            return _go(job, options, workers, plan)
+            recorder.begin(job.folder, pipeline, options.stages, opened=True)
+            return _go(job, options, workers, recorder, plan)
 
 
 def resume(out: str | Path, *, options: RunOptions, **settings: Any) -> Path:
@@ -126,7 +129,8 @@ def resume(out: str | Path, *, options: RunOptions, **settings: Any) -> Path:
     folder = Folder(absolute(out))
     run = read_run(folder)
     pipeline = recorded(run.command, run.variant)
-    options = replace(options, stages=stages_of(pipeline, options.stages))
+    recorder = Recorder(options.report)
+    options = replace(options, stages=stages_of(pipeline, options.stages), report=recorder)
     folder = replace(folder, images=pipeline.modality.name)
     changes = {k: v for k, v in settings.items() if v is not None}
     dropped = {"dtype"} if "device" in changes else set()
@@ -149,7 +153,8 @@ def resume(out: str | Path, *, options: RunOptions, **settings: Any) -> Path:
                 run_settings = with_device(run_settings, folder, workers, rows, options.report)
             job = prepare(pipeline, folder, run_settings, inspected, redo=options.redo, stages=options.stages)
             write_run_file(pipeline, folder, run_settings)
-            return _go(job, options, workers)
+            recorder.begin(job.folder, pipeline, options.stages, opened=False)
+            return _go(job, options, workers, recorder)
 
 
 def relabel(out: str | Path, *, options: RunOptions, **choice: Any) -> Path:
@@ -215,7 +220,9 @@ def plan_only(
     return Planned(folder.out, fitting, sizes, timing.tell(job, options.report) if tell else timing.forecast(job))
 
 
-def _go(job: Job[RunSettings], options: RunOptions, workers: WorkerPool, sizes: Estimate | None = None) -> Path:
+def _go(
+    job: Job[RunSettings], options: RunOptions, workers: WorkerPool, recorder: Recorder, sizes: Estimate | None = None
+) -> Path:
     folder = job.folder
     count = workers.count if workers.client else 0
     is_here = cluster_spec(options.cluster).is_here
@@ -224,9 +231,9 @@ def _go(job: Job[RunSettings], options: RunOptions, workers: WorkerPool, sizes: 
     with stoppable(stop), closed_resources():
         options.report(Event("note", f"working in {workers.description}"))
         timing.tell(job, options.report)
-        job = run_stages(
-            job, options.stages, RunContext(workers, options.report, stop, options.cluster.unit_timeout, timing)
-        )
+        context = RunContext(workers, options.report, stop, options.cluster.unit_timeout, timing, recorder)
+        job = run_stages(job, options.stages, context)
+    recorder.write()
     run = read_run(folder)
     is_complete = run.is_complete(job.pipeline.steps)
     write_run(folder, run.model_copy(update={"status": "done" if is_complete else "running"}))
@@ -258,7 +265,7 @@ def _tell_opened(inspected: InspectedCohort, report: Report) -> None:
         logging.getLogger("tile_engine").info("ignored %s: %s", name, reason)
     _tell_rejected(inspected.rejected.values(), report)
     for message in note_messages(inspected.slides.values()):
-        report(Event("warning", message.text))
+        report(Event("warning", message.text, facts=about(message.reason, message.names, OPENING)))
 
 
 def _tell_rejected(rejections: Iterable[Rejection], report: Report) -> None:

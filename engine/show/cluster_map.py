@@ -30,6 +30,7 @@ from .figure import (
 )
 from .legend import Legend, draw_legend, legend_size
 from .map_panels import PANEL_GAP, draw_framed, write_no_tissue
+from .orientation import draw_letters
 from .picture import Cells, Picture
 from .scale_bar import draw_scale_bar
 
@@ -78,6 +79,7 @@ def cluster_figure(picture: Picture, cells: Cells, *, legend: Legend, title: str
     ):
         write_inches(figure, left, edge + 0.03, name, fontsize=10.5, color=QUIET_INK)
         draw_framed(figure, left, edge + HEADING_HEIGHT, (width, height), rgb=rgb, gid=name.lower())
+        draw_letters(figure, left, edge + HEADING_HEIGHT, (width, height), letters=panel_picture.letters)
     if not (cells.labels > 0).any():
         write_no_tissue(figure, second[0] + width / 2, second[1] + HEADING_HEIGHT + height / 2)
     draw_scale_bar(
@@ -88,6 +90,13 @@ def cluster_figure(picture: Picture, cells: Cells, *, legend: Legend, title: str
     )
     key = (MARGIN + total_width + PANEL_GAP, top + HEADING_HEIGHT)
     if entries:
-        write_inches(figure, key[0], top + 0.03, "Share of tissue tiles", fontsize=10.5, color=QUIET_INK)
+        write_inches(
+            figure,
+            key[0],
+            top + 0.03,
+            "Share of tiles" if picture.letters else "Share of tissue tiles",
+            fontsize=10.5,
+            color=QUIET_INK,
+        )
         draw_legend(figure, *key, legend=entries, height=total_height - SCALE_BAR_HEIGHT - HEADING_HEIGHT)
     return figure

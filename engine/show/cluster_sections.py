@@ -18,17 +18,19 @@ MAX_SLIDES_IN_COLUMNS = 40
 """Largest number of slides with a column in the table of clusters by slide."""
 
 
-def maps_section(images: Sequence[Image], *, heading: str = "Maps", noun: str = "slide") -> Section:
-    """The maps of the slides."""
+def maps_section(images: Sequence[Image], *, heading: str = "Maps", noun: str = "slide", seen: str = "") -> Section:
+    """The maps of the slides; `seen` says which side is which on volumes."""
     text = (
         f"Each {noun}, and the same {noun} coloured by cluster: a colour means the same cluster on every {noun}. "
         "Click a map to enlarge it."
     )
-    return Section(heading, (text,), figures=tuple(images))
+    return Section(heading, (text, *filter(None, (seen,))), figures=tuple(images))
 
 
-def by_slide_section(counts: Array, *, names: Sequence[str], legend: Legend, figure: Path | None = None) -> Section:
-    """Share of each cluster in each slide's tiles; `counts` are tiles (cluster, slide)."""
+def by_slide_section(
+    counts: Array, *, names: Sequence[str], legend: Legend, figure: Path | None = None, noun: str = "slide"
+) -> Section:
+    """Share of each cluster in the tiles of each slide, or other image by `noun`; `counts` are tiles (cluster, slide)."""
     columns = (
         Column("Cluster"),
         Column("Tiles", "number"),
@@ -39,11 +41,11 @@ def by_slide_section(counts: Array, *, names: Sequence[str], legend: Legend, fig
         (name, int(counts[i].sum()), *(float(v) for v in (counts[i] / totals)[:MAX_SLIDES_IN_COLUMNS]))
         for i, (_, name, _) in enumerate(legend)
     ]
-    caption = "Share of each slide's tiles" + (
-        f", first {MAX_SLIDES_IN_COLUMNS} slides" if len(names) > MAX_SLIDES_IN_COLUMNS else ""
+    caption = f"Share of each {noun}'s tiles" + (
+        f", first {MAX_SLIDES_IN_COLUMNS} {noun}s" if len(names) > MAX_SLIDES_IN_COLUMNS else ""
     )
     table = Table(columns, tuple(rows), caption)
-    return Section("Clusters by slide", (), _figures(figure, "Share of each cluster on each slide"), (table,))
+    return Section(f"Clusters by {noun}", (), _figures(figure, f"Share of each cluster on each {noun}"), (table,))
 
 
 def k_section(
@@ -53,6 +55,7 @@ def k_section(
     text: Sequence[str],
     shown: int,
     figure: Path | None = None,
+    heading: str = "How many clusters",
 ) -> Section:
     """Reproducibility and all indices over K, with the K that is shown set off."""
     names = [name for name in INDICES if any(row["index"] == name for row in scores)]
@@ -87,7 +90,7 @@ def k_section(
             "gaps of its own."
         )
     table = Table(tuple(columns), tuple(rows), caption, marked)
-    return Section("How many clusters", tuple(text), _figures(figure, "Reproducibility and validity over K"), (table,))
+    return Section(heading, tuple(text), _figures(figure, "Reproducibility and validity over K"), (table,))
 
 
 def _figures(path: Path | None, caption: str) -> tuple[Image, ...]:

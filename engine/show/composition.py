@@ -18,8 +18,11 @@ MAX_SLIDES_NAMED = 60
 
 
 @house_style()
-def cluster_by_slide(path: Path, counts: Array, *, names: Sequence[str], legend: Legend) -> Path:
-    """Heat map of each slide's shares: one row a slide, one column a cluster; `counts` are tiles (cluster, slide)."""
+def cluster_by_slide(path: Path, counts: Array, *, names: Sequence[str], legend: Legend, noun: str = "slide") -> Path:
+    """Heat map of the shares of each slide, or other image by `noun`: one row a slide, one column a cluster.
+
+    `counts` are tiles (cluster, slide).
+    """
     clusters, slides = counts.shape
     shares = (counts / np.maximum(counts.sum(axis=0, keepdims=True), 1)).T
     named = slides <= MAX_SLIDES_NAMED
@@ -29,7 +32,7 @@ def cluster_by_slide(path: Path, counts: Array, *, names: Sequence[str], legend:
     figure = new_figure(
         max(2 * MARGIN + head + clusters * column + 0.9, 6), 2 * MARGIN + TITLE_HEIGHT + 0.35 + slides * row
     )
-    write_title(figure, "Share of each cluster on each slide")
+    write_title(figure, f"Share of each cluster on each {noun}")
     axes = panel(figure, MARGIN + head, MARGIN + TITLE_HEIGHT + 0.35, (clusters * column, max(slides * row, 0.1)))
     peak = float(shares.max(initial=0)) or 1.0
     image = axes.imshow(shares, cmap="YlGnBu", vmin=0, vmax=peak, aspect="auto", interpolation="nearest")

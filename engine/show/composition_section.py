@@ -20,21 +20,23 @@ MAX_SLIDES_WITH_INTERVALS = 60
 """Largest number of slides with a row in the table."""
 
 
-def composition_section(found: Sequence[Composition], *, names: Sequence[str], legend: Legend) -> Section:
-    """A row a slide, a column a cluster: share (95 % interval); `names` are the slides' names."""
+def composition_section(
+    found: Sequence[Composition], *, names: Sequence[str], legend: Legend, noun: str = "slide"
+) -> Section:
+    """A row a slide, a column a cluster: share (95 % interval); `names` are the slides' names, `noun` what one is called."""
     text = (
-        "Share of each cluster in the slide's tissue, and in brackets its 95 % interval over fields of such tissue. Tiles that "
-        "are neighbours are alike, so the interval is over blocks of them. It says nothing of other slides of the subject, "
-        "or of other subjects."
+        f"Share of each cluster in the {noun}'s tissue, and in brackets its 95 % interval over fields of such tissue. Tiles "
+        f"that are neighbours are alike, so the interval is over groups of them. It says nothing of other {noun}s of the "
+        "subject, or of other subjects."
     )
-    columns = (Column("Slide"), *(Column(name, "number", colour(label)) for label, name, _ in legend))
+    columns = (Column(noun.capitalize()), *(Column(name, "number", colour(label)) for label, name, _ in legend))
     shown = list(zip(names, found, strict=True))[:MAX_SLIDES_WITH_INTERVALS]
     rows: list[tuple[Cell, ...]] = [
         (name, *(_cell(*v) for v in zip(c.shares, c.low, c.high, strict=True))) for name, c in shown
     ]
-    caption = f"First {len(shown)} of {len(names)} slides" if len(shown) < len(names) else ""
+    caption = f"First {len(shown)} of {len(names)} {noun}s" if len(shown) < len(names) else ""
     without = [f"{name} has no intervals: {c.reason}." for name, c in shown if c.reason]
-    return Section("Composition of the slides", (text, *without), tables=(Table(columns, tuple(rows), caption),))
+    return Section(f"Composition of the {noun}s", (text, *without), tables=(Table(columns, tuple(rows), caption),))
 
 
 def _cell(share: float, low: float, high: float) -> str | None:

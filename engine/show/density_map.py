@@ -26,6 +26,7 @@ from .figure import (
 from .legend import Legend
 from .map_panels import PANEL_GAP, draw_framed, write_no_tissue
 from .numbers import percent
+from .orientation import draw_letters
 from .palette import colour, hexadecimal
 from .picture import Cells, Picture
 from .scale_bar import draw_scale_bar
@@ -65,6 +66,7 @@ def density_figure(picture: Picture, cells: Cells, *, legend: Legend, title: str
         _panel_head(figure, (left, edge), label=label, lines=(shortened(name, int(slot * 8)), percent(share), peak))
         tint = tinted(panel_picture, cells, scale(_sampled(density / peak, cells, panel_picture)))
         draw_framed(figure, left, edge + head, (width, height), rgb=tint, gid=f"density-{label}")
+        draw_letters(figure, left, edge + head, (width, height), letters=panel_picture.letters)
     foot = top + rows * step[1] + 0.1
     if not entries:
         bare = coloured(panel_picture, cells)

@@ -21,6 +21,8 @@ MARKED_SLIDE_INFORMATION = 0.3
 WORST_P = 0.05
 """Largest p-value at which this is said, where the slides are enough to reach it."""
 
+MAX_BOUND = 5
+"""Clusters that one caution names."""
 REMEDIES = {
     "stain": "Cluster each stain on its own: leave out --stains together, and name the stains in the list of slides.",
     "scanner": "Normalise the stains to one slide (--normalize), or cluster the scanners apart.",
@@ -28,23 +30,36 @@ REMEDIES = {
     "slide": "Look at the slide: its stain, focus, folds or pen may differ, or it may hold a tissue that no other has.",
 }
 """Column -> what to do; the first column that a cluster is bound to is the one that is named."""
+OF_VOLUMES = {
+    "stain": "Cluster the images of each kind on their own.",
+    "scanner": "Harmonize the volumes first (`tile-engine run harmonize`), or cluster the scanners apart.",
+    "site": "Harmonize the volumes first (`tile-engine run harmonize`), and compare sites with care.",
+    "slide": "Look at the volume: its contrast, resolution or artefacts may differ, or it may hold what no other has.",
+}
+"""The same of volumes, which have no stain."""
 
 
-def dependence_cautions(found: Sequence[Dependence], bound: Sequence[BoundCluster]) -> tuple[Caution, ...]:
-    """Cautions for the first lines of a report; none where nothing depends on anything."""
-    cautions = []
+def dependence_cautions(
+    found: Sequence[Dependence], bound: Sequence[BoundCluster], *, noun: str = "slide"
+) -> tuple[Caution, ...]:
+    """Cautions for the first lines of a report; none where nothing depends on anything. `noun` is what an image is called."""
+    named: list[tuple[BoundCluster, dict[str, BoundCluster]]] = []
     for cluster in dict.fromkeys(b.cluster for b in bound):
         own = {b.column: b for b in bound if b.cluster == cluster}
-        named = next((own[column] for column in REMEDIES if column in own), None)
-        if named is not None:
-            cautions.append(_bound_caution(named, own))
-    cautions += [_follows(d) for d in found if d.column in REMEDIES and _marked(d)]
+        named += [(own[column], own) for column in REMEDIES if column in own][:1]
+    cautions = list[Caution]()
+    for column in dict.fromkeys(one.column for one, _ in named):
+        of_column = [(one, own) for one, own in named if one.column == column]
+        several = len(of_column) > 1
+        cautions.append(_all_bound(of_column, noun) if several else _bound_caution(*of_column[0], noun))
+    cautions += [_follows(d, noun) for d in found if d.column in REMEDIES and _marked(d)]
     return tuple(cautions)
 
 
-def silent_reasons(found: Sequence[Dependence]) -> tuple[str, ...]:
-    """A sentence for each column about which nothing can be said."""
-    return tuple(f"Nothing can be said of the {d.column}: {d.reason}." for d in found if d.reason)
+def silent_reasons(found: Sequence[Dependence], noun: str = "slide") -> tuple[str, ...]:
+    """A sentence for each column about which nothing can be said; `noun` is what an image is called."""
+    silent = [d for d in found if d.reason]
+    return tuple(f"Nothing can be said of the {d.column}: {d.reason}.".replace("slide", noun) for d in silent)
 
 
 def _marked(d: Dependence) -> bool:
@@ -54,20 +69,36 @@ def _marked(d: Dependence) -> bool:
     return d.adjusted >= MARKED_INFORMATION and d.p <= max(WORST_P, 1.25 * d.least_p)  # p is drawn: give or take
 
 
-def _follows(d: Dependence) -> Caution:
+def _follows(d: Dependence, noun: str) -> Caution:
+    column = noun if d.column == "slide" else d.column
     text = (
-        f"Normalised mutual information of cluster and {d.column} is {d.nmi:.2f}, {d.adjusted:.2f} above chance "
+        f"Normalised mutual information of cluster and {column} is {d.nmi:.2f}, {d.adjusted:.2f} above chance "
         f"(0: independent; 1: each says the other)."
     )
     if d.least_p > WORST_P:
-        text += f" {d.slides} slides are too few to tell this from chance."
-    return Caution(f"The clusters follow the {d.column}.", f"{text} {REMEDIES[d.column]}")
+        text += f" {d.slides} {noun}s are too few to tell this from chance."
+    return Caution(f"The clusters follow the {column}.", f"{text} {_remedy(d.column, noun)}")
 
 
-def _bound_caution(named: BoundCluster, own: dict[str, BoundCluster]) -> Caution:
-    thing = {"slide": f"slide {named.value}", "site": f"slides of site {named.value}"}
-    where = thing.get(named.column, f"slides of {named.column} {named.value}")
+def _remedy(column: str, noun: str) -> str:
+    text = (OF_VOLUMES if noun == "volume" else REMEDIES)[column]
+    return text.replace("the slide:", f"the {noun}:")
+
+
+def _all_bound(named: Sequence[tuple[BoundCluster, dict[str, BoundCluster]]], noun: str) -> Caution:
+    """Several clusters that are each bound to one value of a column."""
+    column = named[0][0].column
+    what = f"one {noun} each" if column == "slide" else f"{noun}s of one {column} each"
+    places = [f"cluster {one.cluster} on {one.value} ({percent(one.share)} of its tiles)" for one, _ in named]
+    more = f", and {len(places) - MAX_BOUND} more" if len(places) > MAX_BOUND else ""
+    text = f"{', '.join(places[:MAX_BOUND])}{more}. {_remedy(column, noun)}"
+    return Caution(f"{len(named)} clusters lie almost wholly on {what}.", f"{text[:1].upper()}{text[1:]}")
+
+
+def _bound_caution(named: BoundCluster, own: dict[str, BoundCluster], noun: str) -> Caution:
+    thing = {"slide": f"{noun} {named.value}", "site": f"{noun}s of site {named.value}"}
+    where = thing.get(named.column, f"{noun}s of {named.column} {named.value}")
     if named.column != "slide" and "slide" in own:
-        where += f" (slide {own['slide'].value})"
+        where += f" ({noun} {own['slide'].value})"
     text = f"{percent(named.share)} of its tiles lie there, against {percent(named.prevalence)} of all tiles."
-    return Caution(f"Cluster {named.cluster} lies almost wholly on {where}.", f"{text} {REMEDIES[named.column]}")
+    return Caution(f"Cluster {named.cluster} lies almost wholly on {where}.", f"{text} {_remedy(named.column, noun)}")

@@ -16,42 +16,43 @@ if TYPE_CHECKING:
     from ...models.evaluation.bound import BoundCluster
     from ...models.evaluation.dependence import Dependence
 
-COLUMNS = (
-    Column("Column"),
-    Column("Values", "number"),
-    Column("Slides", "number"),
-    Column("Information", "number"),
-    Column("Above chance", "number"),
-    Column("p", "number"),
-)
+
+def _columns(noun: str) -> tuple[Column, ...]:
+    names = ("Values", f"{noun.capitalize()}s", "Information", "Above chance", "p")
+    return (Column("Column"), *(Column(name, "number") for name in names))
 
 
 def dependence_section(
-    found: Sequence[Dependence], bound: Sequence[BoundCluster], *, absent: Sequence[str] = ()
+    found: Sequence[Dependence], bound: Sequence[BoundCluster], *, absent: Sequence[str] = (), noun: str = "slide"
 ) -> Section:
-    """Information of cluster and each column, and bound clusters; `absent` are columns that the user's list does not have."""
+    """Information of cluster and each column, and bound clusters; `absent` are columns that the user's list does not have.
+
+    `noun` is what an image is called.
+    """
     text = (
-        "Information is the normalised mutual information of a tile's cluster and its slide's value in a column: 0, the "
+        f"Information is the normalised mutual information of a tile's cluster and its {noun}'s value in a column: 0, the "
         "value says nothing of the cluster; 1, each says the other. Above chance: what is left after that which the same "
-        "values, given to other slides or subjects at random, share with the clusters; 0 or less is no more than chance. Of "
-        "the slide itself, chance gives tiles to other slides. High information may be biology (group, subject), or how "
-        "slides were made (stain, scanner, site)."
+        f"values, given to other {noun}s or subjects at random, share with the clusters; 0 or less is no more than chance. Of "
+        f"the {noun} itself, chance gives tiles to other {noun}s. High information may be biology (group, subject), or how "
+        f"{noun}s were made ({'stain, ' if noun != 'volume' else ''}scanner, site)."
     )
-    texts = [text, *silent_reasons(found)]
+    texts = [text, *silent_reasons(found, noun)]
     if absent:
-        texts.append(f"The list of slides has no column {' or '.join(absent)}: nothing can be said of it.")
+        texts.append(f"The list of {noun}s has no column {' or '.join(absent)}: nothing can be said of it.")
     tables = (
-        (Table(COLUMNS, tuple(_row(d) for d in found if not d.reason)),) if any(not d.reason for d in found) else ()
+        (Table(_columns(noun), tuple(_row(d, noun) for d in found if not d.reason)),)
+        if any(not d.reason for d in found)
+        else ()
     )
-    return Section("Clusters and what they depend on", tuple(texts), tables=(*tables, *_bound_table(bound)))
+    return Section("Clusters and what they depend on", tuple(texts), tables=(*tables, *_bound_table(bound, noun)))
 
 
-def _row(d: Dependence) -> tuple[Cell, ...]:
+def _row(d: Dependence, noun: str) -> tuple[Cell, ...]:
     p = None if np.isnan(d.p) else round(d.p, 3)
-    return d.column, d.values, d.slides, f"{d.nmi:.2f}", f"{d.adjusted:.2f}", p
+    return noun if d.column == "slide" else d.column, d.values, d.slides, f"{d.nmi:.2f}", f"{d.adjusted:.2f}", p
 
 
-def _bound_table(bound: Sequence[BoundCluster]) -> tuple[Table, ...]:
+def _bound_table(bound: Sequence[BoundCluster], noun: str) -> tuple[Table, ...]:
     if not bound:
         return ()
     columns = (
@@ -61,6 +62,7 @@ def _bound_table(bound: Sequence[BoundCluster]) -> tuple[Table, ...]:
         Column("Share of all tiles"),
     )
     rows: list[tuple[Cell, ...]] = [
-        (b.cluster, f"{b.column} {b.value}", percent(b.share), percent(b.prevalence)) for b in bound
+        (b.cluster, f"{noun if b.column == 'slide' else b.column} {b.value}", percent(b.share), percent(b.prevalence))
+        for b in bound
     ]
-    return (Table(columns, tuple(rows), "Clusters that lie almost wholly on one slide, stain, scanner or site"),)
+    return (Table(columns, tuple(rows), f"Clusters that lie almost wholly on one {noun}, stain, scanner or site"),)

@@ -10,6 +10,7 @@ import numpy as np
 
 from ...stores.frame import Array, Frame
 from .figure import MARGIN, QUIET_INK, draw_pixels, house_style, new_figure, save, shortened, write_inches, write_title
+from .orientation import SideLetter, draw_letters
 from .picture import Picture
 from .triptych import triptych
 
@@ -29,6 +30,8 @@ class EvidencePanel:
     """uint8 (y, x, 3)."""
     evidence: Array
     """(y, x), 0 to 1."""
+    letters: tuple[SideLetter, ...] = ()
+    """Letters of the sides of planes of a volume."""
 
 
 def planes_of(
@@ -44,7 +47,7 @@ def planes_of(
     peak = np.unravel_index(int(np.argmax(heat)), heat.shape) if heat.any() else tuple(n // 2 for n in heat.shape)
     centre = [o + (int(i) + 0.5) * s for o, i, s in zip(on.origin, peak, on.spacing, strict=True)]
     picture, cells = triptych(grey, frame, levels, on, centre=centre)
-    return EvidencePanel(heading, picture.rgb, cells.labels / LEVELS)
+    return EvidencePanel(heading, picture.rgb, cells.labels / LEVELS, picture.letters)
 
 
 def slide_of(heading: str, picture: Picture, heat: Array, *, top: float | None = None) -> EvidencePanel:
@@ -79,6 +82,7 @@ def draw_evidence(path: Path, panels: Sequence[EvidencePanel], *, title: str = "
                 place = (left, top + 0.2 + row * (high + 0.05))
                 gid = f"evidence-{one.heading}-{row}"
                 draw_pixels(figure, *place, (PANEL_WIDTH, high), rgb=rgb, gid=gid, smooth=True)
+                draw_letters(figure, *place, (PANEL_WIDTH, high), letters=one.letters)
         top += 2 * height + 0.6
     return save(figure, path)
 

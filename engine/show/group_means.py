@@ -16,6 +16,7 @@ import numpy as np
 
 from ...stores.frame import Array
 from .figure import MARGIN, QUIET_INK, draw_pixels, house_style, new_figure, save, shortened, write_inches, write_title
+from .orientation import draw_letters, plane_letters
 
 LOW_END, HIGH_END = np.array([33, 102, 172]), np.array([178, 24, 43])
 """Red, green and blue of -limit and +limit; the middle is white."""
@@ -68,12 +69,14 @@ def group_means(
             place = (left + axis * (SIDE + GAP), top + row * line)
             grey = (np.clip(np.take(mean, at, axis)[::-1], 0, 1) * 255).astype(np.uint8)[..., None].repeat(3, -1)
             draw_pixels(figure, *place, (size[1], size[0]), rgb=grey, gid=f"mean-{row}-{axis}", smooth=True)
+            draw_letters(figure, *place, (size[1], size[0]), letters=plane_letters(axis))
             if several:
                 colours = diverging(np.take(difference, at, axis)[::-1], limit)
                 place = (place[0] + block + 0.2, place[1])
                 draw_pixels(
                     figure, *place, (size[1], size[0]), rgb=colours, gid=f"difference-{row}-{axis}", smooth=True
                 )
+                draw_letters(figure, *place, (size[1], size[0]), letters=plane_letters(axis))
     if several:
         right, height = left + 2 * block + 0.4, 1.4
         steps = diverging(np.linspace(limit, -limit, 64), limit)[:, None]

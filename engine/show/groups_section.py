@@ -19,14 +19,14 @@ NOTABLE_Q = 0.05
 """Corrected p-value up to which a row is set off."""
 
 
-def groups_section(compared: GroupComparison, *, names: Sequence[str]) -> Section:
-    """Differences between groups, a row a cluster; `names` are the clusters' names."""
+def groups_section(compared: GroupComparison, *, names: Sequence[str], noun: str = "slide") -> Section:
+    """Differences between groups, a row a cluster; `names` are the clusters' names, `noun` is what an image is called."""
     left_out = tuple(f"Left out: {note}." for note in compared.left_out)
     if compared.reason:
         return Section(HEADING, (f"No groups are compared: {compared.reason}.", *left_out))
     sizes = [f"{group} ({size} subjects)" for group, size in zip(compared.groups, compared.subjects, strict=True)]
     text = (
-        f"Compared: {', '.join(sizes)}. The unit is the subject, not the tile; a subject's share is the mean over its slides. "
+        f"Compared: {', '.join(sizes)}. The unit is the subject, not the tile; a subject's share is the mean over its {noun}s. "
         "Ratio: how many times as large the cluster is in the second group as in the first, relative to the geometric mean "
         "of all clusters, with its 95 % interval; where one cluster grows, the ratios of others shrink. p: ranks of "
         "log-ratios, by permutation of subjects. q: p corrected for the number of clusters (Benjamini and Hochberg)."

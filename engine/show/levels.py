@@ -71,6 +71,8 @@ class LevelsView:
     """Images without a map."""
     tiles_beyond: tuple[int, ...] = ()
     """Number at the finest level - 1 -> tiles of these."""
+    seen: str = ""
+    """Which side is which on maps of volumes."""
 
     @property
     def data(self) -> dict[str, Any]:

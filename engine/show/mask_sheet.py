@@ -21,6 +21,7 @@ from .figure import (
     write_inches,
     write_title,
 )
+from .orientation import SideLetter, draw_letters
 from .palette import Colour
 from .picture import Cells, Picture
 
@@ -44,6 +45,8 @@ class MaskedSlide:
     """uint8 (y, x, 3), at most `SIDE` inches along its longer side."""
     text: str
     """How much of it is tissue, and what of it is lost."""
+    letters: tuple[SideLetter, ...] = ()
+    """Letters of the sides of planes of a volume."""
 
 
 def draw_mask(
@@ -69,19 +72,22 @@ def draw_mask(
 
 
 @house_style()
-def mask_sheet(path: Path, slides: Sequence[MaskedSlide], *, title: str) -> Path:
-    """Up to twelve slides side by side, with names and texts below them."""
-    columns = min(COLUMNS, len(slides))
+def mask_sheet(
+    path: Path, slides: Sequence[MaskedSlide], *, title: str, most: int = COLUMNS, side: float = SIDE
+) -> Path:
+    """Up to twelve slides, `most` a row and of `side` inches at most, with names and texts below them."""
+    columns = min(most, len(slides))
     top = MARGIN + TITLE_HEIGHT
-    width = max(4.0, 2 * MARGIN + columns * (SIDE + GAP) - GAP)
-    heights = [max(s.rgb.shape[0] for s in slides[i : i + COLUMNS]) / DPI for i in range(0, len(slides), COLUMNS)]
+    width = max(4.0, 2 * MARGIN + columns * (side + GAP) - GAP)
+    heights = [max(s.rgb.shape[0] for s in slides[i : i + columns]) / DPI for i in range(0, len(slides), columns)]
     edges = np.cumsum([top, *(height + TEXT_HEIGHT + GAP for height in heights)])
     figure = new_figure(width, float(edges[-1]) - GAP + MARGIN)
     write_title(figure, title)
     for i, slide in enumerate(slides):
-        left, edge, below = MARGIN + i % COLUMNS * (SIDE + GAP), float(edges[i // COLUMNS]), heights[i // COLUMNS]
+        left, edge, below = MARGIN + i % columns * (side + GAP), float(edges[i // columns]), heights[i // columns]
         height, across = (n / DPI for n in slide.rgb.shape[:2])
         draw_pixels(figure, left, edge, (across, height), rgb=slide.rgb, gid=f"mask-{i}")
+        draw_letters(figure, left, edge, (across, height), letters=slide.letters)
         write_inches(figure, left, edge + below + 0.06, slide.name, fontsize=8.5, weight="bold")
         for line, text in enumerate(lines_of(slide.text)):
             write_inches(figure, left, edge + below + 0.25 + 0.14 * line, text, fontsize=8, color=QUIET_INK)

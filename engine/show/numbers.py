@@ -31,6 +31,15 @@ def percent(share: float) -> str:
     return "<0.1 %" if share < 0.0005 else f"{share * 100:.1f} %"
 
 
+def whole(share: float) -> str:
+    """Text of a share in a sentence.
+
+    >>> whole(0.667), whole(1)
+    ('67 %', '100 %')
+    """
+    return f"{share * 100:.0f} %"
+
+
 def tint(share: float) -> int:
     """Strength of a cell's tint for a share, in whole percent from 0 to 100.
 

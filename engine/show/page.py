@@ -9,6 +9,9 @@ from .levels import LevelsView
 from .palette import Colour
 from .spreadsheet import Cell
 
+LOOK_FIRST = "What to look at first"
+"""Heading of the cautions."""
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -34,6 +37,18 @@ class Thumbnail:
     """PNG or JPEG as a `data:` URL."""
     text: str
     """What it shows, for readers who do not see it."""
+
+
+def code_spans(text: str) -> list[tuple[str, bool]]:
+    """The parts of a text, and whether each is code, as it stands between two backticks; a single backtick stays.
+
+    >>> code_spans("give `--k 3` or 5` more")
+    [('give ', False), ('--k 3', True), (' or 5` more', False)]
+    """
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        parts[-2:] = ["`".join(parts[-2:])]
+    return [(part, i % 2 == 1) for i, part in enumerate(parts)]
 
 
 Cells = tuple[Cell | Thumbnail, ...]
@@ -104,9 +119,11 @@ class ReportPage:
 
     title: str
     subtitle: str = ""
+    """The answer, in one or two sentences."""
     facts: tuple[tuple[str, str], ...] = ()
     """About six (name, value) pairs at the top of the page."""
     cautions: tuple[Caution, ...] = ()
+    """What to look at first, directly under the answer."""
     sections: tuple[Section, ...] = ()
     footer: str = ""
     levels: LevelsView | None = None

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ...stores.frame import Array
+from .orientation import SideLetter
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,8 @@ class Picture:
     """Micrometres a pixel."""
     dark: bool = False
     """Whether the background is black, as in a scan, not white, as glass."""
+    letters: tuple[SideLetter, ...] = ()
+    """Letters of the sides of planes of a volume."""
 
     def __post_init__(self) -> None:
         if self.rgb.ndim != 3 or self.rgb.shape[2] != 3 or self.rgb.dtype != np.uint8 or 0 in self.rgb.shape:

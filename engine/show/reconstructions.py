@@ -10,6 +10,7 @@ import numpy as np
 
 from ...stores.frame import Array
 from .figure import MARGIN, QUIET_INK, draw_pixels, house_style, new_figure, save, write_inches, write_title
+from .orientation import draw_letters, plane_letters
 from .short_names import distinct_names
 
 
@@ -49,4 +50,5 @@ def draw_reconstructions(path: Path, pairs: Sequence[ReconstructedVolume], *, sp
                 grey = (np.clip(plane, 0, 1) * 255).astype(np.uint8)[..., None].repeat(3, -1)
                 gid = f"plane-{number}-{line}-{axis}"
                 draw_pixels(figure, *corner, (size[1], size[0]), rgb=grey, gid=gid, smooth=True)
+                draw_letters(figure, *corner, (size[1], size[0]), letters=plane_letters(axis))
     return save(figure, path)

@@ -18,7 +18,7 @@ from ...stores.files import write_whole
 from ...stores.remote import to_path
 from ...stores.shown import shown
 from .numbers import missing, number, percent, tint
-from .page import ReportPage
+from .page import LOOK_FIRST, ReportPage, code_spans
 from .page_room import MAX_LINKS, embedded_counts, embedded_pictures, held_rows
 from .palette import hexadecimal
 from .short_names import distinct_names
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 TEMPLATES = Path(__file__).parent / "templates"
 """Where the templates and the stylesheet lie: packed with the code."""
+MAX_CAUTIONS = 7
+"""Cautions that are open at the head of a page; further ones are folded away."""
 
 
 def write_report(path: Path, page: ReportPage) -> Path:
@@ -64,6 +66,7 @@ def _environment(folder: Path, page: ReportPage) -> Environment:
     )
     short = {name: text for name, text in distinct_names(page.names).items() if len(text) < len(name)}
     environment.filters |= {
+        "code_spans": lambda text: code_spans(shown(text)),
         "held_rows": held_rows,
         "hexadecimal": hexadecimal,
         "link": partial(_link, folder=folder),
@@ -74,7 +77,7 @@ def _environment(folder: Path, page: ReportPage) -> Environment:
         "tint": tint,
     }
     environment.tests |= {"missing": missing, "shortened": short.__contains__}
-    environment.globals["max_links"] = MAX_LINKS
+    environment.globals |= {"look_first": LOOK_FIRST, "max_cautions": MAX_CAUTIONS, "max_links": MAX_LINKS}
     return environment
 
 

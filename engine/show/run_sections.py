@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -49,9 +50,9 @@ def slides_section(rows: Sequence[SlideRow], *, legend: Legend = (), noun: str =
     """Every slide (or volume, by `noun`) that was used."""
     columns = [
         Column(noun[:-1].capitalize()),
-        Column("Spacing, µm", "number"),
+        Column("Spacing, mm" if noun == "volumes" else "Spacing, µm", "number"),
         Column("Width × height, px" if noun != "volumes" else "x × y × z, voxels", "number"),
-        Column("Tissue", "share"),
+        Column("Mask" if noun == "volumes" else "Tissue", "share"),
         Column("Tiles", "number"),
         *(Column(str(label), "share", colour(label)) for label, _, _ in legend),
         Column("Id", "code"),
@@ -59,7 +60,7 @@ def slides_section(rows: Sequence[SlideRow], *, legend: Legend = (), noun: str =
     cells: list[tuple[Cell, ...]] = [
         (
             r.name,
-            r.spacing,
+            _millimetres(r.spacing) if noun == "volumes" else r.spacing,
             " × ".join(f"{n:,}" for n in r.shape[::-1]),
             r.tissue,
             r.tiles,
@@ -102,12 +103,21 @@ def list_of_rejected(rejected: Sequence[tuple[str, str, str]]) -> list[dict[str,
 def rejected_section(
     rows: Sequence[tuple[str, str, str]], pictures: Sequence[Thumbnail | str] = (), *, noun: str = "slides"
 ) -> Section:
-    """Every image that was left out: name, reason code, advice; and a picture, or why there is none."""
-    columns = [Column(noun[:-1].capitalize()), Column("Reason", "code"), Column("What it means and what to do")]
-    columns += [Column("Picture", "picture")] if pictures else []
-    cells = zip(rows, pictures, strict=True) if pictures else ((row,) for row in rows)
-    table = Table(tuple(columns), tuple((*row, *picture) for row, *picture in cells))
-    return Section(f"Rejected {noun}", tables=(table,))
+    """Every image that was left out: name, reason code, advice; and a picture, or why there is none.
+
+    Where one advice is for several images, it stands once, in a table of reasons.
+    """
+    one, code, advice = Column(noun[:-1].capitalize()), Column("Reason", "code"), Column("What it means and what to do")
+    picture = [Column("Picture", "picture")] if pictures else []
+    shown: list[tuple[Thumbnail | str, ...]] = [(each,) for each in pictures] or [()] * len(rows)
+    counts = Counter((why, text) for _, why, text in rows)
+    if len(counts) == len(rows):
+        cells = tuple((*row, *each) for row, each in zip(rows, shown, strict=True))
+        return Section(f"Rejected {noun}", tables=(Table((one, code, advice, *picture), cells),))
+    reasons = tuple((why, text, count) for (why, text), count in counts.items())
+    images = tuple((name, why, *each) for (name, why, _), each in zip(rows, shown, strict=True))
+    of_reasons = Table((code, advice, Column(noun.capitalize(), "number")), reasons)
+    return Section(f"Rejected {noun}", tables=(of_reasons, Table((one, code, *picture), images)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +164,12 @@ def settings_section(settings: Mapping[str, object], *, heading: str = "Settings
     """Names and values, folded away; serves versions too."""
     rows: tuple[tuple[Cell, ...], ...] = tuple((name, _cell(value)) for name, value in settings.items())
     return Section(heading, tables=(Table((Column("Name"), Column("Value", "code")), rows),), folded=True)
+
+
+def _millimetres(spacing: float | str) -> float | str:
+    if isinstance(spacing, str):
+        return " × ".join(f"{float(um) / 1000:.4g}" for um in spacing.split(" × "))
+    return spacing / 1000
 
 
 def _rounded(share: float) -> float | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,6 +50,8 @@ class TilePoints:
     slide_names: tuple[str, ...]
     method: str = "umap"
     """Method that placed them: "umap" or "pca"."""
+    noun: str = "slide"
+    """What an image is called."""
 
     @property
     def placed_by(self) -> str:
@@ -60,7 +62,7 @@ class TilePoints:
         """At most `count` points in seeded random order, so that no cluster is drawn over all the others."""
         finite = np.flatnonzero(np.isfinite(self.xy).all(axis=1))
         rows = np.random.default_rng(seed).permutation(finite)[:count]
-        return TilePoints(self.xy[rows], self.cluster[rows], self.slide[rows], self.slide_names, self.method)
+        return replace(self, xy=self.xy[rows], cluster=self.cluster[rows], slide=self.slide[rows])
 
 
 def plane_caption(method: str) -> str:
@@ -91,7 +93,7 @@ def umap_figure(points: TilePoints, *, legend: Legend = (), total: int | None = 
     cluster_rgb = np.array([tints.get(int(c), (0.8, 0.8, 0.8)) for c in points.cluster]).reshape(-1, 3)
     slide_rgb = by_slide[points.slide] if count else np.zeros((0, 3))
     size = float(np.clip(30_000 / max(count, 1), 0.35, 14))
-    panels = (("by cluster", cluster_rgb), ("by slide", slide_rgb))
+    panels = (("by cluster", cluster_rgb), (f"by {points.noun}", slide_rgb))
     for i, (name, rgb) in enumerate(panels if clustered else panels[1:]):
         left = MARGIN + i * (side + 0.4)
         write_inches(figure, left, top - 0.27, name, fontsize=10.5, color=QUIET_INK)
@@ -103,7 +105,9 @@ def umap_figure(points: TilePoints, *, legend: Legend = (), total: int | None = 
         if clustered and i == 0:
             for label in tints:
                 _number(axes, np.median(points.xy[points.cluster == label], axis=0), label)
-    _slide_key(figure, (MARGIN + panels_width + 0.2, top + 0.05), names=points.slide_names, rgb=by_slide)
+    _slide_key(
+        figure, (MARGIN + panels_width + 0.2, top + 0.05), names=points.slide_names, rgb=by_slide, noun=points.noun
+    )
     return figure
 
 
@@ -123,7 +127,7 @@ def _slide_colours(count: int) -> Array:
     return np.asarray(colormaps["turbo"](np.linspace(0.04, 0.96, max(count, 1)))[:, :3] * 0.82 + 0.1)
 
 
-def _slide_key(figure: Figure, at: tuple[float, float], *, names: Sequence[str], rgb: Array) -> None:
+def _slide_key(figure: Figure, at: tuple[float, float], *, names: Sequence[str], rgb: Array, noun: str) -> None:
     from matplotlib.colors import to_hex
 
     short = distinct_names(names, 24)
@@ -132,5 +136,5 @@ def _slide_key(figure: Figure, at: tuple[float, float], *, names: Sequence[str],
         draw_swatch(figure, at[0], top, (0.13, 0.13), colour=to_hex(rgb[i]))
         write_inches(figure, at[0] + 0.21, top + 0.06, short[name], fontsize=8.5, va="center")
     if len(names) > MAX_SLIDES_NAMED:
-        rest = f"and {len(names) - MAX_SLIDES_NAMED} more slides"
+        rest = f"and {len(names) - MAX_SLIDES_NAMED} more {noun}s"
         write_inches(figure, at[0] + 0.21, at[1] + 0.25 * MAX_SLIDES_NAMED, rest, fontsize=8.5, color=QUIET_INK)

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ...stores.frame import Array, Frame
+from .orientation import SideLetter, plane_letters
 from .picture import Cells, Picture
 
 PLANE_GAP_PIXELS = 6
@@ -32,7 +33,18 @@ def triptych(
         value_planes.append(_plane(values, frame, (frame, pixel), axes=axes, centre=centre))
         label_planes.append(_plane(labels, cells, (frame, pixel), axes=axes, centre=centre))
     rgb = np.repeat(_beside(value_planes)[..., None], 3, 2)
-    return Picture(np.ascontiguousarray(rgb), float(pixel), dark=True), Cells(_beside(label_planes), float(pixel))
+    picture = Picture(np.ascontiguousarray(rgb), float(pixel), dark=True, letters=_letters(value_planes, rgb.shape[1]))
+    return picture, Cells(_beside(label_planes), float(pixel))
+
+
+def _letters(planes: Sequence[Array], width: int) -> tuple[SideLetter, ...]:
+    """The letters of all planes, in parts of the whole picture."""
+    letters, left = list[SideLetter](), 0
+    for across, plane in enumerate(planes):
+        columns = plane.shape[1]
+        letters += [(letter, y, (left + x * columns) / width, side) for letter, y, x, side in plane_letters(across)]
+        left += columns + PLANE_GAP_PIXELS
+    return tuple(letters)
 
 
 def _plane(

@@ -10,6 +10,7 @@ import numpy as np
 
 from ...stores.frame import Array
 from .figure import MARGIN, QUIET_INK, draw_pixels, house_style, new_figure, save, shortened, write_inches, write_title
+from .orientation import draw_letters, plane_letters
 
 CHANGE = 0.3
 """Change that has the full colour, in units of the scale."""
@@ -50,6 +51,8 @@ def draw_versions(path: Path, shown: Sequence[ShownVersion]) -> Path:
                 place = (MARGIN + label + plane * (side + gap), at + (side - size[1]) / 2)
                 gid = f"version-{number}-{line}-{plane}"
                 draw_pixels(figure, *place, size, rgb=pixels, gid=gid, smooth=True)
+                if axes == 3:
+                    draw_letters(figure, *place, size, letters=plane_letters(plane))
         top += heights[number]
     return save(figure, path)
 

@@ -58,7 +58,7 @@ def train_autoencoder(job: Job[TileSettings], unit: Unit, replica: Replica) -> O
     if saved := [one for one in fits if one.steps < plan.reconstruction]:
         sides = f" of {' and '.join(str(one.network.patch) for one in saved)} px" if len(fits) > 1 else ""
         steps = " and ".join(str(one.steps) for one in saved)
-        outcome.notes.append(
+        outcome.notices.append(
             f"the autoencoder{sides} was trained in {steps} of {plan.reconstruction} steps: the loss of held-out patches no "
             "longer fell"
         )

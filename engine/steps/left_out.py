@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from ..pipeline.documents import read_rejected
 from ..pipeline.job import Job
+from ..pipeline.messages import reason_of
 from ..show import run_sections
+from ..show.orientation import AXIAL
 from ..show.page import Section, Thumbnail
 from ..show.thumbnail import THUMBNAIL_SIDE, thumbnail_source
 from .convert.loss import losses
@@ -24,8 +27,11 @@ def rejected_sections(job: Job[Any]) -> list[Section]:
     rejections = list(read_rejected(job.folder).values())
     if not rejections:
         return []
-    rows = [(one.name, one.code, one.message) for one in rejections]
-    return [run_sections.rejected_section(rows, rejected_pictures(job, rejections), noun=job.modality.input.name)]
+    rows = [(one.name, one.code, reason_of(one)) for one in rejections]
+    pictures = rejected_pictures(job, rejections)
+    section = run_sections.rejected_section(rows, pictures, noun=job.modality.input.name)
+    are_planes = "z" in job.modality.axes and any(isinstance(one, Thumbnail) for one in pictures)
+    return [replace(section, text=(AXIAL,)) if are_planes else section]
 
 
 def lost_sections(job: Job[Any]) -> list[Section]:

@@ -13,6 +13,7 @@ from ...stores.remote import ObjectPath
 from ..pipeline.documents import read_run
 from ..pipeline.job import Job
 from ..pipeline.outputs import SUMMARY, list_name
+from ..pipeline.typed import settings_shown
 from ..pipeline.unit import Unit
 from ..show import run_sections
 from ..show.page import Column, Image, Link, Section, Table
@@ -41,17 +42,28 @@ def histories_of(job: Job[Any], trained: Iterable[Trained]) -> list[dict[str, An
 
 
 def name_of(job: Job[Any]) -> str:
-    """What a run is about: its only image, or the folder or list that its images came from."""
+    """What a run is about: its only image, or the name of its folder of results; of one of several stains, of the folder above.
+
+    The folder of a list says nothing of the images that it names, which may lie anywhere.
+    """
     (only, *others) = job.slides.values()
-    return Path(read_run(job.folder).input).name if others or only.films else only.name
+    if not others and not only.films:
+        return only.name
+    out = job.folder.out
+    named = f"{out.parent.name}, {out.name}" if (out.parent / "stains.json").exists() else out.name
+    return named or Path(read_run(job.folder).input).name
 
 
 def facts_of(job: Job[Any], *, tiles: int, rejected: int, clusters: int = 0) -> tuple[tuple[str, str], ...]:
     """The key figures at the head of a report, as (name, value) pairs."""
-    facts = [(job.modality.plural, str(len(job.slides))), ("rejected", str(rejected)), ("tissue tiles", f"{tiles:,}")]
+    facts = [
+        (job.modality.plural, str(len(job.slides))),
+        ("rejected", str(rejected)),
+        ("tissue tiles" if job.modality.planar else "tiles", f"{tiles:,}"),
+    ]
     if clusters:
         facts.append(("clusters", str(clusters)))
-    facts.append(("spacing", f"{job.spacing:g} µm"))
+    facts.append(("spacing", job.modality.length(job.spacing)))
     sides = " and ".join(map(str, job.settings.sides))
     return (*facts, ("patch, stride", f"{sides}, {job.settings.step} {job.modality.cell}"))
 
@@ -88,9 +100,17 @@ def closing_sections(job: Job[Any], unit: Unit, *, training: Path | None) -> lis
         run_sections.times_section(stage_times(job, unfinished=unit.step)),
         *([Section("Training", figures=figures, folded=True)] if figures else []),
         origin_of(job),
-        run_sections.settings_section(run.settings | {"input": run.input}),
+        run_sections.settings_section(_settings(job) | {"input": run.input}),
         run_sections.settings_section(run.versions, heading="Versions"),
     ]
+
+
+def _settings(job: Job[Any]) -> dict[str, str]:
+    """The settings as a user types them, with what computed defaults became."""
+    became = {"stride": str(job.settings.named["step"])} if "step" in job.settings.named else {}
+    if "spacing" in type(job.settings).model_fields:
+        became["spacing"] = job.modality.length(job.spacing)
+    return settings_shown(job.settings, became)
 
 
 def origin_of(job: Job[Any]) -> Section:

@@ -19,6 +19,7 @@ from ..show.run_sections import list_of_rejected, list_of_slides
 from ..show.spreadsheet import Cell, write_csv
 from ..show.summary import write_summary
 from .films.index import film_index
+from .first_looks import first_looks
 from .mask_sheets import sheets_of
 from .report import slide_rows
 
@@ -36,7 +37,7 @@ def write_report_files(
     folder = job.folder
     own = (name for record in job.slides.values() for name in ([f.name for f in record.films] or [record.name]))
     names = list(islice(own, MAX_NAMES)) + [one.name for one in read_rejected(folder).values()]
-    page = replace(page, names=tuple(names))
+    page = replace(page, names=tuple(names), cautions=first_looks(job, page.cautions))
     return [
         write_report(folder.report, page),
         write_summary(folder.out / SUMMARY, page, folder.report.name),

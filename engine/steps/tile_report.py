@@ -59,7 +59,7 @@ def _pictures(job: Job[PatchSettings], table: Any) -> dict[str, Path]:
     if found := layout_in(table):
         owner = _owners(table)
         names = tuple(r.name for r in job.slides.values())
-        points = TilePoints(found[0], np.zeros(len(owner), int), owner, names, found[1])
+        points = TilePoints(found[0], np.zeros(len(owner), int), owner, names, found[1], job.modality.noun)
         paths["umap"] = umap_plot(maps / "umap.png", points, seed=job.settings.seed)
     if histories := histories_of(job, [AUTOENCODER]):
         paths["training"] = training_curves(maps / "training.png", histories)
@@ -85,7 +85,7 @@ def _page(
     body += closing_sections(job, unit, training=paths.get("training"))
     return ReportPage(
         title=f"Tiles of {name_of(job)}",
-        subtitle=subtitle,
+        subtitle=f"{int(counts.sum()):,} tiles of {len(rows)} {job.modality.plural} are in this run. {subtitle}",
         facts=facts_of(job, tiles=int(counts.sum()), rejected=len(read_rejected(job.folder))),
         sections=tuple(body),
         footer=f"tile-engine {run.tile_engine}.",

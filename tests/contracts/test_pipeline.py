@@ -17,6 +17,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, get_args
 
@@ -39,7 +40,7 @@ from tile_engine.engine.workers.pool import worker_pool
 
 VARIANTS = [(name, variant.name) for name in RUNS for variant in command(name).variants]
 DOCUMENTS = re.compile(
-    r"(run|slides|rejected|rejected_pictures|quarantined)\.json|run\.yaml|log\.txt|receipts/.+\.json"
+    r"(run|slides|rejected|rejected_pictures|quarantined|warnings)\.json|run\.yaml|log\.txt|receipts/.+\.json"
 )
 """What the runtime writes itself, whatever the run."""
 CHANGED: dict[str, dict[str, Any]] = {
@@ -141,6 +142,38 @@ def test_the_file_that_a_run_leaves_says_the_same_run(run: Any, job: Job[Any]) -
     assert variant == job.pipeline.variant and told.out == str(run.out)
     assert settings_of(told.settings, variant.settings) == job.settings
     assert [Path(images)] == [Path(path).absolute() for path in run.images.values()]
+
+
+# -- report ---------------------------------------------------------------------------------------------------------
+
+
+class Text(HTMLParser):
+    """The text of a page that people read, by the tag that it stands in."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, str]] = []
+        self._tag = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._tag = dict(attrs).get("class") or tag
+
+    def handle_data(self, data: str) -> None:
+        if data.strip() and self._tag not in ("script", "style", "level-data"):
+            self.found.append((self._tag, data))
+
+
+def test_its_report_begins_with_a_sentence_and_shows_no_mark_up(run: Any, job: Job[Any]) -> None:
+    page = job.folder.report.read_text()
+    found = Text(re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)).found
+    (answer, *_) = [text for place, text in found if place == "answer"]
+    assert len(answer.split()) > 5, "an answer in words"
+    assert not [text for _, text in found if "`" in text], "code is set as code"
+    assert "None" not in answer and "nan" not in answer.split()
+    if not job.modality.planar and job.modality.name == "volumes":
+        assert not [text for _, text in found if re.search(r"\bslides?\b(?!/)", text)], "volumes are not called slides"
+    assert job.folder.report.stat().st_size < 10_000_000
 
 
 # -- units ----------------------------------------------------------------------------------------------------------

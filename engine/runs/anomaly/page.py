@@ -19,6 +19,7 @@ from ...show.score_histogram import score_histogram
 from ...show.spreadsheet import Cell
 from ...show.training_curves import training_curves
 from ...steps.checkpoints import ModelRecord
+from ...steps.first_looks import noted
 from ...steps.report import closing_sections, histories_of, name_of
 from ...steps.report_files import write_report_files
 from .documents import EVALUATION, Evaluation, Score
@@ -26,6 +27,7 @@ from .evaluate import Judged, judged_of
 from .medium import Figure, Medium
 from .score_names import OF_SPOTTERS, called
 from .train import VAE
+from .verdict import headline
 
 STRONG_TONE = 0.5
 """Rank correlation from which a score is said to follow a property of grey values."""
@@ -113,7 +115,7 @@ class _Page:
         ]
         return ReportPage(
             title=f"Anomalies: {name_of(job)}",
-            subtitle=f"How unlike the {seen} that were trained on each one is.",
+            subtitle=headline(document, names, seen),
             facts=tuple(facts),
             cautions=tuple(_cautions(document, names)),
             sections=tuple(body),
@@ -198,29 +200,30 @@ def _tone_table(document: Evaluation) -> Table:
 
 def _cautions(document: Evaluation, names: str) -> Iterator[Caution]:
     for note in document.notes:
-        yield Caution(f"The {names} that were trained on", note[:1].upper() + note[1:] + ".")
+        yield noted(note)
     if not document.judged:
-        yield Caution(f"No {names} were judged", "None that was not trained on has a score.")
+        yield Caution(f"No {names} were judged.", "None that was not trained on has a score.")
     shown = document.scores[document.shown]
     followed = [name for name, rank in shown.tone.items() if rank is not None and abs(rank) >= STRONG_TONE]
     if followed:
         tones = " and ".join(called(name) for name in followed)
         yield Caution(
-            "The score follows grey values",
+            "The score follows grey values.",
             f"{called(document.shown)} goes with {tones} of normal {names}: it may rank {names} by how they were taken or "
             "stored.",
         )
     if shown.detected is None:
         return
-    for one in document.differences:
-        if one.low is not None and one.low <= 0:
-            yield Caution(
-                f"A property without any model may tell the {names} apart as well",
-                f"{called(document.shown)} less {called(one.name)}: {one.difference:+.3f} [{one.low:+.3f}, {one.high:+.3f}]. "
-                f"The labels may go with how {names} were taken or stored.",
-            )
+    as_well = [one for one in document.differences if one.low is not None and one.low <= 0]
+    if as_well:
+        areas = "; ".join(f"{called(d.name)} {d.difference:+.3f} [{d.low:+.3f}, {d.high:+.3f}]" for d in as_well)
+        yield Caution(
+            f"What needs no model may tell the {names} apart as well: {', '.join(called(one.name) for one in as_well)}.",
+            f"Area of {called(document.shown)} less that of each: {areas}. The labels may go with how {names} were taken or "
+            "stored.",
+        )
     low, high = shown.detected.low, shown.detected.high
     if low is not None and high is not None and high < 0.5:
-        yield Caution("The score is turned round", f"Normal {names} score higher than others.")
+        yield Caution("The score is turned round.", f"Normal {names} score higher than others.")
     elif low is not None and low <= 0.5:
-        yield Caution("The score may be no better than chance", "Its interval holds 0.5.")
+        yield Caution("The score may be no better than chance.", "Its interval holds 0.5.")

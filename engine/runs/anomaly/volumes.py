@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from ....stores.image import StoredImage
 from ...pipeline.job import Job
 from ...show.evidence_overlay import draw_evidence, planes_of
 from ...show.film_gallery import ShownFilm
+from ...show.orientation import AXIAL, SEEN
 from ...steps.volumes.dataset import assigned_rows
 from .galleries import with_evidence, worst_and_best
 from .medium import TRAIN, Figure, Medium, Prior, texts_of_images
@@ -106,7 +108,7 @@ def _galleries(job: Job[Any], judged: Judged, values: Array) -> dict[str, Figure
             (f"{score:.4g}  {judged.labels[n]}".strip(), f"{judged.names[n]}, slice {z}") for score, n, z in picked
         ]
         seen = np.stack(images) if images else np.zeros(0)
-        return with_evidence(job, seen, seen, lines)
+        return [_upright(film) for film in with_evidence(job, seen, seen, lines)]
 
     figures = worst_and_best(job, np.array([score for score, *_ in slices]), shown, seen="slices")
     panels = []
@@ -118,8 +120,15 @@ def _galleries(job: Job[Any], judged: Judged, values: Array) -> dict[str, Figure
         pixels = job.stored(volume).read(record.frame.box)[0]
         panels.append(planes_of(heading, pixels, heat, record.frame, layer.frames[0], top=1.0))
     path = draw_evidence(job.folder.out / "maps" / "planes.png", panels, title="Volumes least like those trained on")
-    caption = "Planes through the strongest evidence, below with it: layers/anomaly, bright where it is sure"
+    caption = f"Planes through the strongest evidence, below with it: layers/anomaly, bright where it is sure. {SEEN}"
+    figures = {name: replace(one, caption=f"{one.caption}. {AXIAL}") for name, one in figures.items()}
     return {**figures, "planes": Figure(path, caption)}
+
+
+def _upright(slice_: ShownFilm) -> ShownFilm:
+    """An axial slice with anterior up, as all planes are drawn."""
+    evidence = None if slice_.evidence is None else slice_.evidence[::-1]
+    return replace(slice_, image=slice_.image[::-1], evidence=evidence)
 
 
 def _slice(job: Job[Any], volume: str, z: int) -> Array:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...show.page import Caution
+from ...steps.first_looks import noted
 from .documents import Evaluation, Interval, Method
 from .evaluate import PIXELS
 
@@ -18,7 +19,7 @@ PLAIN_AREA = 0.65
 
 def cautions_of(document: Evaluation) -> Iterator[Caution]:
     for note in document.notes:
-        yield Caution("The films", note[:1].upper() + note[1:] + ".")
+        yield noted(note)
     if not document.network:
         return
     yield from _of_sites(document)

@@ -41,6 +41,7 @@ from .probabilities import GRADCAM, Judgement, judgement_of
 from .settings import JudgedFilmSettings
 from .starts import PRETRAINED
 from .trained import FINAL
+from .verdict import headline
 
 SHOWN_FILMS = 16
 """Films of a gallery."""
@@ -150,7 +151,7 @@ def _page(job: Job[JudgedFilmSettings], unit: Unit, pictures: Pictures, document
         ]
     return ReportPage(
         title=f"Classes: {name_of(job)}",
-        subtitle=f"{' against '.join(folds.classes)}, told by {_networks(folds)}.",
+        subtitle=headline(document, " and ".join(folds.classes), _networks(folds)),
         facts=tuple(facts),
         cautions=tuple(cautions_of(document)),
         sections=(

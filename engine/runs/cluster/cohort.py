@@ -37,15 +37,15 @@ def cohort_sections(
     where = {name: columns.values[name] for name in BOUND_COLUMNS if name in columns.values}
     found_bound = bound_clusters(counts, {**where, "slide": names})
     bound = tuple(replace(b, cluster=shown.numbers[b.cluster - 1]) for b in found_bound)
-    sections = [dependence_section(found, bound, absent=columns.absent)]
+    sections = [dependence_section(found, bound, absent=columns.absent, noun=job.modality.noun)]
     if "group" in columns.values:
         from ....models.evaluation.groups import compare_groups
 
         compared = compare_groups(counts, columns.values["group"], subjects=columns.subjects, seed=seed)
-        sections.append(groups_section(compared, names=shown.names))
+        sections.append(groups_section(compared, names=shown.names, noun=job.modality.noun))
     if job.modality.planar:
         sections.append(_composition(job, shown, names))
-    return dependence_cautions(found, bound), sections
+    return dependence_cautions(found, bound, noun=job.modality.noun), sections
 
 
 def _composition(job: Job[ClusterSettings], shown: ShownClusters, names: list[str]) -> Section:
@@ -56,8 +56,9 @@ def _composition(job: Job[ClusterSettings], shown: ShownClusters, names: list[st
     for slide in list(job.slides)[:MAX_COMPOSED]:
         labels = LabelCells.open(job.folder.label(slide, "clusters")).read_all()
         rows.append(composition(order[labels[labels > 0]], np.argwhere(labels), clusters=shown.level))
-    section = composition_section(rows, names=names[:MAX_COMPOSED], legend=shown.legend)
+    section = composition_section(rows, names=names[:MAX_COMPOSED], legend=shown.legend, noun=job.modality.noun)
     if len(names) <= MAX_COMPOSED:
         return section
-    cut = f"Shown are the first {MAX_COMPOSED} of {len(names)} slides; shares.csv has the shares of all, without intervals."
+    shown_of = f"Shown are the first {MAX_COMPOSED} of {len(names)} {job.modality.plural}"
+    cut = f"{shown_of}; shares.csv has the shares of all, without intervals."
     return replace(section, text=(*section.text, cut))

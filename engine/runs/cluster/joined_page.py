@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,17 @@ from ...pipeline.listing import first_of
 from ...pipeline.outputs import SUMMARY, list_name
 from ...show.page import Caution, Column, Image, Link, ReportPage, Section, Table
 from ...show.report import write_report
+from ...show.summary import write_summary
+from ...steps.first_looks import first_looks, noted
 from ...steps.report import origin_section
 from .documents import VALIDITY, Validity
+from .shown import shown_clusters
 from .verdict import headline
 
 MAX_NAMED = 20
 """Slides of a stain that the page names."""
+MAX_ANSWERS = 4
+"""Stains whose results the page says first."""
 MAX_MAPS = 4
 """Maps of a stain that the page shows; its own report has all."""
 DECIDED = {
@@ -41,14 +46,14 @@ def write_joined_page(out: Path, stains: StainRuns, jobs: Mapping[str, Job[Any]]
         "Clusters of one stain have nothing to do with those of another that have its number.",
     )
     page = ReportPage(
-        title=f"Tissue clusters, stain by stain: {Path(stains.input).name}",
-        subtitle=f"{len(stains.runs)} stains, each clustered in a run of its own.",
+        title=f"Tissue clusters, stain by stain: {out.name or Path(stains.input).name}",
+        subtitle=_answer(stains, jobs),
         facts=(
             ("stains", str(len(stains.runs))),
             (images, str(sum(len(run.slides) for run in stains.runs))),
             ("runs finished", f"{finished} of {len(stains.runs)}"),
         ),
-        cautions=_cautions(stains),
+        cautions=(*_unfinished(stains, jobs), *_cautions(stains), *_of_runs(stains, jobs)),
         sections=(
             Section("Stains", text, tables=(Table(columns, rows),)),
             *(_section(out, run, jobs.get(run.folder), images) for run in stains.runs),
@@ -58,6 +63,30 @@ def write_joined_page(out: Path, stains: StainRuns, jobs: Mapping[str, Job[Any]]
         names=tuple(slide.name for run in stains.runs for slide in run.slides.values()),
     )
     write_report(out / "report.html", page)
+    write_summary(out / SUMMARY, page, "report.html")
+
+
+def _answer(stains: StainRuns, jobs: Mapping[str, Job[Any]]) -> str:
+    """What each stain's run found, in a sentence each."""
+    found = [f"{run.name}: {_verdict(run, jobs.get(run.folder))}" for run in stains.runs[:MAX_ANSWERS]]
+    more = f" The table has {len(stains.runs) - MAX_ANSWERS} more." if len(stains.runs) > MAX_ANSWERS else ""
+    return f"{len(stains.runs)} stains, each clustered in a run of its own. {' '.join(found)}{more}"
+
+
+def _unfinished(stains: StainRuns, jobs: Mapping[str, Job[Any]]) -> Iterator[Caution]:
+    left = [run.name for run in stains.runs if not _is_done(jobs.get(run.folder))]
+    if left:
+        yield Caution(f"{len(left)} of {len(stains.runs)} runs are not finished.", f"{first_of(left, MAX_NAMED)}.")
+
+
+def _of_runs(stains: StainRuns, jobs: Mapping[str, Job[Any]]) -> Iterator[Caution]:
+    """What was warned of before the runs, and images that each run rejected or warned of."""
+    for text in stains.warnings:
+        if "cannot be told by colour" not in text:  # of which a caution of its own says more
+            yield noted(text)
+    for run in stains.runs:
+        for one in first_looks(jobs[run.folder], ()) if run.folder in jobs else ():
+            yield Caution(f"{run.name}: {one.headline}", one.text)
 
 
 def _section(out: Path, run: StainRun, job: Job[Any] | None, images: str) -> Section:
@@ -96,7 +125,7 @@ def _verdict(run: StainRun, job: Job[Any] | None) -> str:
     validity = find_document(job.folder, VALIDITY, Validity)
     if validity is None or not _is_done(job):
         return "Not finished: the same command goes on."
-    return headline(validity, job.modality.noun)
+    return headline(validity, job.modality.noun, shown_clusters(job).level)
 
 
 def _is_done(job: Job[Any] | None) -> bool:

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from ....stores.array import written
 from ....stores.cells import LabelCells
-from ....stores.frame import Array, Frame
+from ....stores.frame import Array
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
 from ...show.cluster_map import cluster_map
 from ...show.density_map import density_map
 from ...show.geojson import ClusterClass, features, write_geojson
 from ...show.palette import chosen_colours
-from ...show.picture import Cells, Picture
+from ...show.picture import Cells
 from ...show.stain_panels import draw_stains
-from ...show.triptych import triptych
 from ...steps.slide_picture import picture_of, place_in_viewers
+from ...steps.volumes.planes import planes_of
 from .settings import ClusterSettings
 from .shown import ShownClusters, shown_clusters
 
-MAX_DRAWN_SIDE = 256
-"""Voxels along a drawn volume, at most."""
 LONGEST = 1600
 """Pixels along the slide in a map, at most where the stored pyramid has such a level."""
 
@@ -72,15 +68,3 @@ def polygons(job: Job[ClusterSettings], slide: str, labels: Array, shown: ShownC
     }
     cell = tuple(step * s for s in record.native_scale)
     return dict(features(labels, (cell[0], cell[1]), **place_in_viewers(record), classes=classes))
-
-
-def planes_of(job: Job[ClusterSettings], volume: str, labels: Array, cells: Frame) -> tuple[Picture, Cells]:
-    """Three orthogonal planes of a volume with its labels, through the centroid of the labelled cells."""
-    image = job.image(volume)
-    level = next((i for i, f in enumerate(image.frames) if max(f.shape) <= MAX_DRAWN_SIDE), len(image.frames) - 1)
-    frame = image.frames[level]
-    grey = (image.read(frame.box, level)[0] >> 8).astype(np.uint8)
-    found = np.argwhere(labels) if labels.any() else np.argwhere(np.ones(labels.shape, bool))
-    middle = found.mean(0) + 0.5
-    centre = [o + m * s for o, m, s in zip(cells.origin, middle, cells.spacing, strict=True)]
-    return triptych(grey, frame, labels, cells, centre=centre)

@@ -14,6 +14,7 @@ from ...pipeline.unit import Outcome, Unit
 from ...steps.checkpoints import write_document
 from .documents import VALIDITY, IndexValue, ReproducibilityRow, Validity
 from .settings import ClusterSettings
+from .verdict import range_notices
 
 if TYPE_CHECKING:
     from ....models.evaluation.stability import Reproducibility
@@ -60,6 +61,7 @@ def choose_number(job: Job[ClusterSettings], unit: Unit) -> Outcome:
     )
     with outcome.clock("write"):
         outcome.files.append(write_document(job, VALIDITY, document))
+    outcome.notices += range_notices(document)
     outcome.facts.update(k=k, passing=list(choice.passing), method=choice.method)
     return outcome
 

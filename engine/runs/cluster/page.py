@@ -19,6 +19,8 @@ from ...show.baselines_section import baselines_section
 from ...show.cautions import cautions_of
 from ...show.composition import cluster_by_slide
 from ...show.nearest_section import nearest_section
+from ...show.numbers import percent
+from ...show.orientation import AXIAL, SEEN
 from ...show.page import Caution, Image, ReportPage, Section
 from ...show.palette import chosen_colours
 from ...show.patch_gallery import PatchKinds, patch_gallery
@@ -50,6 +52,7 @@ GALLERY_CAPTION = (
     "Patches nearest to each cluster's centre, random ones, and those nearest to the border with another cluster; patches "
     "wholly of tissue come first, then those with tissue on at least 90 % of their area"
 )
+DENSITY_TEXT = "The share of each cluster among the tiles nearby, a panel a cluster, each up to its own peak."
 
 
 def write_page(job: Job[ClusterSettings], unit: Unit) -> Outcome:
@@ -79,10 +82,12 @@ def _pictures(
     if found := layout_in(table):
         slide = table.obs["slide"].cat.codes.to_numpy()
         cluster = table.obs["cluster"].astype(int).to_numpy()
-        points = TilePoints(found[0], cluster, slide, tuple(names), found[1])
+        points = TilePoints(found[0], cluster, slide, tuple(names), found[1], job.modality.noun)
         pictures["umap"] = umap_plot(maps / "umap.png", points, legend=legend, seed=job.settings.seed)
     counts = counts_of(job, shown)
-    pictures["slides"] = cluster_by_slide(maps / "slides.png", counts, names=names, legend=legend)
+    pictures["slides"] = cluster_by_slide(
+        maps / "slides.png", counts, names=names, legend=legend, noun=job.modality.noun
+    )
     return pictures
 
 
@@ -103,11 +108,11 @@ def report_page(
     tissue = int(counts.sum())
     target = target_of(job)
     stains = (("stains", f"normalised to {target.slide} ({target.method})"),) if target else ()
-    body = [cluster_sections.maps_section(_maps(job), noun=noun)]
+    body = [cluster_sections.maps_section(_maps(job), noun=noun, seen="" if job.modality.planar else SEEN)]
     body += stain_sections(job, shown)
     body += comparison_sections(job)
     figures = {
-        "gallery": (GALLERY_CAPTION + _smaller_patches(job), "What the clusters look like"),
+        "gallery": (GALLERY_CAPTION + _smaller_patches(job) + _axial(job), "What the clusters look like"),
         "umap": (plane_caption(layout_record(job).method), "Tiles in the plane"),
     }
     body += [
@@ -118,15 +123,18 @@ def report_page(
     body += sampled_section(job)
     body.append(nearest_section(nearest_clusters(job, shown), legend=legend))
     density = [Image(folder.map(s, "density"), r.name) for s, r in job.slides.items()]
-    body.append(Section("Where each cluster is dense", figures=tuple(density)))
-    body.append(cluster_sections.by_slide_section(counts, names=names, legend=legend, figure=pictures["slides"]))
+    body.append(Section("Where each cluster is dense", (DENSITY_TEXT,), figures=tuple(density)))
+    by_slide = cluster_sections.by_slide_section(
+        counts, names=names, legend=legend, figure=pictures["slides"], noun=noun
+    )
+    body.append(by_slide)
     warnings, sections = cohort_sections(job, shown, counts)
     body += sections
     body.append(
         cluster_sections.k_section(
             scores_of(job, validity),
             comebacks=validity.rows,
-            text=explanation(validity),
+            text=explanation(validity, noun),
             shown=shown.level,
             figure=curves.get("k"),
         )
@@ -136,13 +144,19 @@ def report_page(
     body.append(run_sections.slides_section(slide_rows(job, counts), legend=legend, noun=job.modality.plural))
     body += closing_sections(job, unit, training=curves["training"])
     return ReportPage(
-        title=f"Tissue clusters: {name_of(job)}",
-        subtitle=headline(validity, noun),
+        title=f"{'Tissue clusters' if job.modality.planar else 'Clusters'}: {name_of(job)}",
+        subtitle=headline(validity, noun, shown.level),
         facts=(*facts_of(job, tiles=tissue, rejected=len(rejected), clusters=shown.level), *stains),
         cautions=(*warnings, *stain_cautions(job), *_cautions(job, counts)),
         sections=tuple(body),
-        footer=f"tile-engine {run.tile_engine}. Label images, thumbnails and slide properties were not read or kept.",
+        footer=f"tile-engine {run.tile_engine}. {_not_kept(job)}",
     )
+
+
+def _not_kept(job: Job[ClusterSettings]) -> str:
+    if job.modality.planar:
+        return "Label images, thumbnails and slide properties were not read or kept."
+    return "Headers, names and private tags of the files were not kept."
 
 
 def _smaller_patches(job: Job[ClusterSettings]) -> str:
@@ -151,12 +165,13 @@ def _smaller_patches(job: Job[ClusterSettings]) -> str:
     return f". The dashed square is the patch of {smaller} px, which a network of its own embeds" if smaller else ""
 
 
+def _axial(job: Job[ClusterSettings]) -> str:
+    """How patches of volumes are shown."""
+    return "" if job.modality.planar else f". {AXIAL.rstrip('.')}"
+
+
 def _maps(job: Job[ClusterSettings]) -> list[Image]:
-    beside = "{}.geojson for QuPath and density maps lie" if job.modality.planar else "density maps lie"
-    return [
-        Image(job.folder.map(slide), record.name, f"{beside.format(slide)} beside it in maps/")
-        for slide, record in job.slides.items()
-    ]
+    return [Image(job.folder.map(slide), record.name) for slide, record in job.slides.items()]
 
 
 def _cautions(job: Job[ClusterSettings], counts: Array) -> tuple[Caution, ...]:
@@ -171,7 +186,7 @@ def _cautions(job: Job[ClusterSettings], counts: Array) -> tuple[Caution, ...]:
     document = clusters_document(job)
     unlike = sum(document.unlike.values()) / max(1, int(counts.sum()))
     if unlike > MUCH_UNLIKE:
-        headline_text = f"{unlike:.0%} of the tiles are unlike those that the networks were trained on."
+        headline_text = f"{percent(unlike)} of the tiles are unlike those that the networks were trained on."
         text = "One in a hundred is expected. Their clusters are the nearest ones, and may be wrong: look at the maps."
         cautions.append(Caution(headline_text, text))
     if document.in_float32[0]:

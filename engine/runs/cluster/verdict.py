@@ -9,28 +9,56 @@ from .documents import HeadRecord, Validity
 KIND_NAMES = {"slide": "kinds of tissue", "volume": "kinds of region", "block": "kinds of tissue"}
 
 
-def headline(validity: Validity, noun: str) -> str:
-    """The report's first sentence, for images of this noun: slide, block or volume."""
-    kinds = KIND_NAMES[noun]
+def headline(validity: Validity, noun: str, level: int) -> str:
+    """The report's first sentence, for images of this noun (slide, block or volume) that are shown at a level of the tree."""
+    kinds, k = KIND_NAMES[noun], validity.k
     passing = validity.passing
     if validity.set_by_user:
-        verdict = "comes back when the data are drawn again" if validity.k in passing else "does not come back reliably"
-        return f"{validity.k} {kinds}, as was set: a clustering into {validity.k} {verdict}."
+        verdict = "comes back when the data are drawn again" if k in passing else "does not come back reliably"
+        found = f"{k} {kinds}, as was set: a clustering into {k} {verdict}."
+        return found if level == k else f"{found} {_chosen(validity, level)}"
     if not passing:
         return (
             f"No separate {kinds} can be told apart reproducibly: no number of clusters from {validity.range[0]} to "
-            f"{validity.largest} comes back when the data are drawn again. The map shows the finest level all the same."
+            f"{validity.largest} comes back when the data are drawn again. The map shows {level} clusters all the same."
         )
     between = f" (between {passing[0]} and {passing[-1]})" if len(passing) > 1 else ""
     nature = "with gaps between them" if validity.method == "separate" else "as regions of a continuum without gaps"
-    return f"{validity.k} {kinds} can be told apart reproducibly{between}, {nature}."
+    found = f"{k} {kinds} can be told apart reproducibly{between}, {nature}."
+    return found if level == k else f"{found} {_chosen(validity, level)}"
 
 
-def explanation(validity: Validity) -> list[str]:
-    """How the number was found, and what its limits are."""
-    drawn = (
-        f"Reproducibility: {validity.drawn} were drawn again and clustered anew; 1 means the same clusters each time."
-    )
+def _chosen(validity: Validity, level: int) -> str:
+    """What is to be said of a level that is not the one which the run recommends."""
+    back = "a number that comes back, too" if level in validity.passing else "a number that was not shown to come back"
+    return f"This report shows {level} of them, as was chosen: {back}."
+
+
+def range_notices(validity: Validity) -> list[str]:
+    """What is to be said where the number of clusters lies at an end of the range that was tried."""
+    if validity.set_by_user or validity.k not in validity.passing:
+        return []
+    low, high = validity.range
+    if validity.k == high:
+        return [
+            f"{high} is the largest number of clusters that was tried: a larger one may be reproducible, too. Give a larger "
+            f"range, such as --k {low}-{2 * high}"
+        ]
+    if validity.k == low > 2:
+        return [
+            f"{low} is the smallest number of clusters that was tried: a smaller one may be reproducible, too. Give a range "
+            f"such as --k 2-{high}"
+        ]
+    if validity.k == validity.largest:
+        few = f"{validity.drawn if validity.drawn == 'subjects' else 'patches'} are too few for more"
+        return [f"{validity.k} is the largest number of clusters that could be tried: {few}"]
+    return []
+
+
+def explanation(validity: Validity, noun: str = "slide") -> list[str]:
+    """How the number was found, and what its limits are; `noun` is what an image is called."""
+    units = f"{noun}s" if validity.drawn == "slides" else validity.drawn
+    drawn = f"Reproducibility: {units} were drawn again and clustered anew; 1 means the same clusters each time."
     rule = (
         "A K is reproducible where this index is at least 0.75 and 0.05 above that of data without any structure, and where no "
         "cluster dissolves. Of the Ks near the best index the largest is taken."

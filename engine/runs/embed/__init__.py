@@ -60,7 +60,9 @@ def _tiles(variant: Variant, modality: Modality) -> Pipeline:
             "map": (
                 table_step("embedding"),
                 report_step(
-                    "Every tile as a vector: tables/tiles.zarr, and layers/embedding of each image.", modality.name
+                    "Each is a vector now: tables/tiles.zarr, and layers/embedding of each image. Whether alike tiles lie "
+                    "together is not judged here: look at the plane, or `tile-engine search` for the nearest of one.",
+                    modality.name,
                 ),
             ),
         },

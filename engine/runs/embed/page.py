@@ -14,6 +14,7 @@ from ....stores.tables import read_table
 from ...pipeline.documents import read_document, read_run, rejected_rows
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
+from ...show.orientation import SEEN
 from ...show.page import Caution, Column, Image, ReportPage, Section, Table
 from ...show.reconstructions import ReconstructedVolume, draw_reconstructions
 from ...show.training_curves import training_curves
@@ -31,6 +32,7 @@ from .evaluate import COMPONENTS, RAW, best
 from .folds import trainings
 from .settings import EmbedSettings
 from .table import OWN_COLUMNS
+from .verdict import headline
 
 SHOWN = 6
 """Number of volumes whose reconstructions are shown."""
@@ -57,6 +59,12 @@ def write_page(job: Job[EmbedSettings], unit: Unit) -> Outcome:
     return outcome
 
 
+KEY_FIGURES = ("macro precision@1", "macro map", "k-means balanced accuracy", "rmse %")
+"""Figures that the page shows first."""
+WORDS = {
+    "macro precision@1": "nearest volume of the same class, mean over classes",
+    "rmse %": "error of reconstruction, %",
+}
 PLANES = {
     "tsne": "t-SNE of the embeddings",
     "umap": "UMAP of the embeddings",
@@ -105,22 +113,25 @@ def _page(job: Job[EmbedSettings], unit: Unit, pictures: dict[str, Path], more: 
         ("embedding", f"{embeddings(job, best(job)).shape[1]} numbers"),
     )
     planes = tuple(Image(pictures[method], title) for method, title in PLANES.items() if method in pictures)
-    body = [Section("Volumes in the plane", not_drawn(more), figures=planes)] if planes else []
-    body += [
+    in_plane = [Section("Volumes in the plane", not_drawn(more), figures=planes)] if planes else []
+    body = [
         Section(
             "Evaluation of the embeddings",
-            text=(*_evaluation_text(document), *_left_out(document)),
-            tables=tuple(_tables(job, document)),
+            text=_evaluation_text(document),
+            tables=(_table(job, document, key=True),),
         ),
+        *in_plane,
         Section(
             "Reconstructions",
+            text=(SEEN,),
             figures=(Image(pictures["reconstructions"], "Above the volume, below its reconstruction"),),
         ),
     ]
+    body.append(Section("All figures", tables=(_table(job, document, key=False),), folded=True))
     body += closing_sections(job, unit, training=pictures["training"])
     return ReportPage(
         title=f"Embedding: {name_of(job)}",
-        subtitle="One embedding per volume; search for similar cases with `tile-engine search`.",
+        subtitle=headline(document, best(job), job.settings.label),
         facts=facts,
         cautions=tuple(_cautions(job, document)),
         sections=tuple(body),
@@ -145,22 +156,25 @@ def _evaluation_text(document: Evaluation) -> tuple[str, ...]:
     )
 
 
-def _left_out(document: Evaluation) -> tuple[str, ...]:
-    columns = ", ".join(document.left_out)
-    return (f"Columns of the list without figures: {columns}.",) if columns else ()
-
-
-def _tables(job: Job[EmbedSettings], document: Evaluation) -> Iterator[Table]:
+def _table(job: Job[EmbedSettings], document: Evaluation, *, key: bool) -> Table:
+    """The figures of all methods; with `key` those that a reader needs, without those that are the same whatever is done."""
     methods = document.methods
     names = [n for n in (*job.settings.networks, COMPONENTS, RAW) if n in methods]
     figures = list(dict.fromkeys(f for n in names for f in methods[n]))
+    if key:
+        probed = [f for f in figures if any(not methods[n][f].folds for n in names if f in methods[n])]
+        figures = [f for f in (*KEY_FIGURES, *probed) if f in figures and not _is_trivial(document, f)]
     columns = (Column("figure"), *(Column(n) for n in names))
-    rows = [(figure, *(_shown(methods[n].get(figure)) for n in names)) for figure in figures]
-    yield Table(
-        columns,
-        tuple(rows),
-        caption="rmse % is relative to the range of values; all other figures but errors and r are from 0 to 1",
-    )
+    rows = [(WORDS.get(figure, figure), *(_shown(methods[n].get(figure)) for n in names)) for figure in figures]
+    caption = "rmse % is relative to the range of values; all other figures but errors and r are from 0 to 1"
+    return Table(columns, tuple(rows), caption=caption)
+
+
+def _is_trivial(document: Evaluation, name: str) -> bool:
+    """Whether a figure is the same for all methods and folds: it tells nothing of them."""
+    found = [methods[name] for methods in document.methods.values() if name in methods]
+    values = {value for one in found for value in (one.folds or (one.mean,))}
+    return len(values) == 1 and sum(len(one.folds) or 1 for one in found) > 1
 
 
 def _shown(figure: Figure | None) -> str:

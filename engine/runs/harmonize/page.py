@@ -15,10 +15,12 @@ from ....stores.receipts import Ledger
 from ...pipeline.documents import read_document, read_run, rejected_rows
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
+from ...show.orientation import SEEN
 from ...show.page import Caution, Column, Image, ReportPage, Section, Table
 from ...show.training_curves import training_curves
 from ...show.version_panels import ShownVersion, draw_versions
 from ...steps.checkpoints import find_record, read_record
+from ...steps.first_looks import noted
 from ...steps.report import closing_sections, name_of
 from ...steps.report_files import write_report_files
 from ...steps.version_names import version_name
@@ -34,6 +36,7 @@ from .pictured import own_scan, pictured
 from .seams import FIGURES, seams_of
 from .settings import HarmonizeSettings
 from .sites import FEW, Sites, fitted_subjects, sites_of
+from .verdict import headline
 from .version import version_image
 
 SHOWN = 3
@@ -114,8 +117,8 @@ def _page(job: Job[HarmonizeSettings], unit: Unit, pictures: dict[str, Path], mi
             "Images and their versions",
             text=(
                 f"The version of every image is layers/{version_name(job.settings.to)} of its store: on its grid, in its "
-                f"units, its own values outside the mask. Change: orange is brighter, blue darker.",
-                *(["A person's own scan on another grid is registered."] if not job.modality.planar else []),
+                f"units, its own values outside the mask. {_exported(job)}Change: orange is brighter, blue darker.",
+                *([] if job.modality.planar else ["A person's own scan on another grid is registered.", SEEN]),
                 *(f"The own scan is not drawn: {text}" for text in missing),
             ),
             figures=(Image(pictures["versions"]),),
@@ -131,12 +134,16 @@ def _page(job: Job[HarmonizeSettings], unit: Unit, pictures: dict[str, Path], mi
     body += closing_sections(job, unit, training=pictures["training"])
     return ReportPage(
         title=f"Harmonization to {sites.target}: {name_of(job)}",
-        subtitle="Export the versions as NIfTI with `tile-engine export OUT --to nifti`.",
+        subtitle=headline(figures, job.modality.name, len(sites.harmonized)),
         facts=facts,
         cautions=tuple(_cautions(job, figures)),
         sections=tuple(body),
         footer=f"tile-engine {run.tile_engine}. Headers, names and private tags of the files were not kept.",
     )
+
+
+def _exported(job: Job[HarmonizeSettings]) -> str:
+    return "" if job.modality.planar else "`tile-engine export OUT --to nifti` writes them as NIfTI. "
 
 
 def _seam_text(job: Job[HarmonizeSettings]) -> str:
@@ -196,7 +203,7 @@ def _fitted(job: Job[HarmonizeSettings]) -> Iterator[Section]:
 
 def _cautions(job: Job[HarmonizeSettings], figures: Judgement) -> Iterator[Caution]:
     for text in figures.cautions:
-        yield Caution(text[0].upper() + text[1:] + ".")
+        yield noted(text)
     few = {site: n for site, n in fitted_subjects(job, sites_of(job)).items() if n < FEW}
     if few:
         people = ", ".join(f"{n} of {site}" for site, n in few.items())
@@ -206,7 +213,7 @@ def _cautions(job: Job[HarmonizeSettings], figures: Judgement) -> Iterator[Cauti
     if text := uneven_spacing(job):
         yield Caution("The sites' cells differ in size.", text)
     for text in filter(None, (coarse_notice(job), *left_out_notices(job))):
-        yield Caution(f"{text}.")
+        yield noted(text)
     if figures.left_out:
         yield Caution(
             f"{len(figures.left_out)} parts of the judgement were left out.", f"{'; '.join(figures.left_out)}."

@@ -25,9 +25,11 @@ from .documents import EVALUATION, Evaluation
 from .page_tables import blocks_table, landmarks_table, pairs_table, stages_table
 from .settings import RegisterSettings
 from .table import pair_records, seconds_of
+from .verdict import headline
 
 SHOWN = 900
 """Pixels of the longer side of a picture, at most."""
+WRITTEN = "One image a block, three channels a stain: sections/. Warps in micrometres: transforms/."
 MOST_DRAWN = 200
 """Pairs that are drawn, at most."""
 
@@ -100,11 +102,11 @@ def _page(job: Job[RegisterSettings], unit: Unit, pairs: dict[str, PairRecord], 
     ]
     if evaluation.pairs:
         sections.append(Section("Landmarks", text=_about_landmarks(), tables=(landmarks_table(evaluation),)))
-    sections.append(Section("Blocks", tables=(blocks_table(job.slides.values()),)))
+    sections.append(Section("Blocks", (WRITTEN,), tables=(blocks_table(job.slides.values()),)))
     sections += closing_sections(job, unit, training=None)
     return ReportPage(
         title=f"Registered sections of {name_of(job)}",
-        subtitle="One image a block, three channels a stain: sections/. Warps in micrometres: transforms/.",
+        subtitle=headline(list(pairs.values()), len(job.slides), evaluation),
         facts=tuple(facts),
         cautions=tuple(_cautions(pairs)),
         sections=tuple(sections),

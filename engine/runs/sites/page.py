@@ -15,6 +15,7 @@ from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
 from ...show.deletion_plot import deletion_plot
 from ...show.evidence_overlay import EvidencePanel, draw_evidence
+from ...show.orientation import SEEN
 from ...show.page import Caution, Image, ReportPage, Section
 from ...show.training_curves import training_curves
 from ...steps.report import closing_sections, histories_of, name_of
@@ -25,6 +26,7 @@ from .evaluate import NETWORK, Probabilities
 from .networks import training_units
 from .page_tables import checks_table, confusion_table, headers_table, methods_table, misnamed_table, shuffled_table
 from .settings import FoldSettings
+from .verdict import headline
 
 Panels = Callable[[Job[Any], Sequence[str]], list[EvidencePanel]]
 """(job, headings by image) -> panels of some images."""
@@ -84,13 +86,13 @@ def _page(
         Section("Which sites are taken for which", tables=(confusion_table(document),)),
         Section("What the headers say", tables=(headers_table(document),)),
     ]
-    body += list(_explained(pictures, explanations))
+    body += list(_explained(pictures, explanations, "" if job.modality.planar else SEEN))
     if (wrong := misnamed_table(job, document, values)).rows:
         body.append(Section("Images of which another site was named", tables=(wrong,), folded=len(wrong.rows) > 12))
     body += closing_sections(job, unit, training=pictures["training"])
     return ReportPage(
         title=f"Sites: {name_of(job)}",
-        subtitle=f"Which site {job.modality.name} come from, told by a network that did not see their subjects.",
+        subtitle=headline(document, job.modality.name),
         facts=facts,
         cautions=tuple(Caution(*one) for one in cautions_of(job, document, explanations)),
         sections=tuple(body),
@@ -106,13 +108,14 @@ def _reading(job: Job[FoldSettings], document: Evaluation) -> tuple[str, ...]:
     )
 
 
-def _explained(pictures: dict[str, Path], explanations: Explanations) -> Iterator[Section]:
+def _explained(pictures: dict[str, Path], explanations: Explanations, seen: str) -> Iterator[Section]:
     if "evidence" in pictures:
         yield Section(
             "Where the site is found",
             text=(
                 "Grad-CAM of the network that did not see the subject, for the site that it names; gradients stay in place. "
                 "Bright is where the network's evidence is strongest; an image without a bright place has none above the rest.",
+                *filter(None, (seen,)),
             ),
             figures=(Image(pictures["evidence"], "Above the image, below it with its evidence: layers/gradcam"),),
             tables=(checks_table(explanations),),

@@ -63,7 +63,14 @@ def again(mini: Any, begun: Path, tmp_path: Path) -> Callable[..., Any]:
 def test_each_stain_is_a_complete_run_in_a_folder_of_its_own(begun: Path) -> None:
     runs = StainRuns(begun).runs
     assert {name: len(run.slides) for name, run in runs.items()} == {"HE": 2, "PAS": 1}
-    assert sorted(p.name for p in begun.iterdir()) == ["HE", "PAS", "report.html", "run.yaml", "stains.json"]
+    assert sorted(p.name for p in begun.iterdir()) == [
+        "HE",
+        "PAS",
+        "report.html",
+        "run.yaml",
+        "stains.json",
+        "summary.md",
+    ]
     assert [Path(one.out).name for one in statuses(begun)] == ["HE", "PAS"]
     page = (begun / "report.html").read_text()
     assert "Not finished" in page and 'id="s2"' in page and "Slides: b.tif." in page

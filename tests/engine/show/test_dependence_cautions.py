@@ -46,3 +46,11 @@ def test_slides_that_are_told_apart_are_named() -> None:
 def test_few_slides_are_said_to_be_few() -> None:
     [caution] = dependence_cautions((Dependence("stain", 2, 4, 0.5, 0.4, p=0.34, least_p=1 / 3),), ())
     assert "4 slides are too few to tell this from chance." in caution.text
+
+
+def test_several_clusters_that_each_lie_on_one_image_are_one_caution() -> None:
+    bound = tuple(BoundCluster(n, "slide", f"s{n}", 0.97, 0.2) for n in range(1, 8))
+    [caution] = dependence_cautions((), bound, noun="volume")
+    assert caution.headline == "7 clusters lie almost wholly on one volume each."
+    assert caution.text.startswith("Cluster 1 on s1 (97.0 % of its tiles), cluster 2") and "and 2 more" in caution.text
+    assert "Look at the volume" in caution.text

@@ -213,10 +213,11 @@ def test_a_page_holds_its_parts_in_this_order(tmp_path):
     figure = ("img", {"src": source, "width": "38", "height": "26", "alt": "caption"})
     number, text = ("td", {"class": "number"}), ("td", {"class": "text"})
     assert events == [
-        *("body", "header", "h1", "'title'", "/h1", ("p", {"class": "subtitle"}), "'subtitle'", "/p"),
+        *("body", "header", "h1", "'title'", "/h1", ("p", {"class": "answer"}), "'subtitle'", "/p"),
+        *(("div", {"class": "first", "role": "note"}), "h2", "'What to look at first'", "/h2", "ul", "li"),
+        *("strong", "'Beware.'", "/strong", "span", "'why'", "/span", "/li", "/ul", "/div"),
         *(("dl", {"class": "facts"}), "div", "dt", "'slides'", "/dt", "dd", "'3'", "/dd", "/div", "/dl"),
-        *(("div", {"class": "caution", "role": "note"}), "strong", "'Beware.'", "/strong", "span", "'why'", "/span"),
-        *("/div", "/header", "nav", ("a", {"href": "#s0"}), "'first'", "/a"),
+        *("/header", "nav", ("a", {"href": "#s0"}), "'first'", "/a"),
         *(("a", {"href": "#s1"}), "'second'", "/a", "/nav", "main"),
         *(("section", {"id": "s0"}), "h2", "'first'", "/h2", "p", "'words'", "/p"),
         *("figure", link, figure, "/a", "figcaption", *caption, "/figcaption", "/figure"),

@@ -19,6 +19,7 @@ def test_a_summary_says_the_head_of_the_page_and_marks_up_no_name(tmp_path: Path
     )
     text = write_summary(tmp_path / "summary.md", page, "report.html").read_text()
     assert text.splitlines()[:3] == ["# Tissue clusters: \\<script\\>\\|x\\|", "", "Three kinds."]
+    assert text.index("Three kinds.") < text.index("## What to look at first") < text.index("| slides | 3 |")
     assert "| slides | 3 |" in text and "* **Cluster 2 follows a \\*slide\\*.** Look at it." in text
     assert "In [report.html](report.html): Maps." in text
 

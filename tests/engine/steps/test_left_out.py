@@ -21,8 +21,9 @@ from tile_engine.engine.images.opening import rejection_of
 from tile_engine.engine.pipeline.documents import read_rejected, write_rejected
 from tile_engine.engine.pipeline.record import Rejection
 from tile_engine.engine.runtime.load import load
+from tile_engine.engine.show.mask_sheet import MaskedSlide
 from tile_engine.engine.show.page import Thumbnail
-from tile_engine.engine.steps import left_out, rejected_file, rejected_pictures
+from tile_engine.engine.steps import left_out, mask_sheets, rejected_file, rejected_pictures
 from tile_engine.engine.steps.mask_sheets import mask_sections, masked
 from tile_engine.errors import SlideError
 from tile_engine.stores.cells import LabelCells
@@ -220,8 +221,26 @@ def test_masks_are_outlined_and_what_is_lost_is_tinted(finished: Made, monkeypat
     assert (rgb[50, -1] == (0, 190, 60)).all() and not (rgb[50, 75] == (0, 190, 60)).all(), "a line along the rim alone"
 
 
-def test_a_report_on_slides_has_a_sheet_of_masks_and_one_on_volumes_none(finished: Made, tmp_path: Path) -> None:
-    out = finished("embed", "slide-tiles").out
+@pytest.mark.parametrize(
+    ("run", "title"),
+    [
+        (("embed", "slide-tiles"), "Tissue masks, slides 1 to 3 of 3"),
+        (("cluster", "subjects"), "Masks, volumes 1 to 6 of 6"),
+    ],
+)
+def test_a_report_has_sheets_of_masks(finished: Made, run: tuple[str, str], title: str) -> None:
+    out = finished(*run).out
     assert (out / "maps" / "tissue-1.png").exists()
-    assert "Tissue masks, slides 1 to 3 of 3" in (out / "report.html").read_text()
-    assert mask_sections(load(finished("cluster", "subjects").out)) == []
+    assert title in (out / "report.html").read_text()
+
+
+def test_volumes_that_are_not_masked_have_no_sheet_and_a_mask_that_is_gone_is_said(
+    finished: Made, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    job = load(finished("cluster", "subjects").out)
+    job = replace(job, folder=replace(job.folder, out=Path(shutil.copytree(job.folder.out, tmp_path / "out"))))
+    assert mask_sections(replace(job, settings=job.settings.model_copy(update={"mask": "none"}))) == []
+    drawn: list[MaskedSlide] = []
+    monkeypatch.setattr(mask_sheets, "mask_sheet", lambda path, slides, **how: drawn.extend(slides) or path)
+    (section,) = mask_sections(replace(job, settings=job.settings.model_copy(update={"mask": "given"})))
+    assert "given masks" in section.text[0] and {one.text for one in drawn} == {"not drawn: E_NO_MASK"}

@@ -30,6 +30,8 @@ def compare_groups(job: Job[SubjectSettings], unit: Unit) -> Outcome:
         left_out=found.left_out,
         notes=listed.notes,
     )
+    if found.left_out and level > 1:  # without groups there is nothing to compare
+        outcome.notices.append(f"columns of the list are left out of the comparison: {', '.join(found.left_out)}")
     with outcome.clock("write"):
         outcome.files.append(write_document(job, ASSOCIATIONS, document))
     return outcome

@@ -10,6 +10,7 @@ from ....pipeline.job import Job
 from ....pipeline.unit import Outcome, Unit
 from ....steps.checkpoints import write_document
 from ..documents import VALIDITY, IndexValue, ReproducibilityRow, Validity
+from ..verdict import range_notices
 from .cases import subjects_of
 from .settings import SubjectObjective, SubjectSettings
 from .space import points_of, subject_embeddings
@@ -68,6 +69,7 @@ def choose_number(job: Job[SubjectSettings], unit: Unit) -> Outcome:
     )
     with outcome.clock("write"):
         outcome.files.append(write_document(job, VALIDITY, document))
+    outcome.notices += range_notices(document)
     outcome.facts.update(k=k, passing=list(choice.passing), method=choice.method)
     return outcome
 

@@ -14,6 +14,7 @@ from ....pipeline.job import Job
 from ....pipeline.unit import Outcome, Unit
 from ....show import cluster_sections
 from ....show.associations_section import associations_section
+from ....show.orientation import SEEN
 from ....show.page import Column, Image, ReportPage, Section, Table
 from ....steps.report import closing_sections, name_of
 from ....steps.report_files import write_report_files
@@ -68,13 +69,18 @@ def _page(
     body = [_means_section(job, level, pictures["groups"], limit), _levels_section(groups, level)]
     if "plane" in pictures:
         body.append(Section("Subjects in the plane", not_drawn(more), figures=(Image(pictures["plane"]),)))
-    body.append(associations_section(found.columns, found.differences, left_out=found.left_out, notes=found.notes))
+    body.append(
+        associations_section(
+            found.columns, found.differences, left_out=found.left_out if level > 1 else (), notes=found.notes
+        )
+    )
     body.append(
         cluster_sections.k_section(
             scores_of(validity),
             comebacks=validity.rows,
             text=explanation(validity, len(subjects)),
             shown=level,
+            heading="How many groups",
             figure=pictures.get("k"),
         )
     )
@@ -100,18 +106,17 @@ def _means_section(job: Job[SubjectSettings], level: int, picture: Path, limit: 
     aligned = "not aligned" if settings.align == "none" else f"aligned ({settings.align})"
     texts = [
         "Volumes as the network sees them: masked, scaled to their own range, on one grid, "
-        f"{aligned}. A subject's volumes are averaged first, so that every subject weighs the same.",
+        f"{aligned}; a subject's volumes are averaged first.",
     ]
     if level > 1:
         texts.append(
-            "Difference: mean of the group less mean of all other subjects, in percent of a volume's intensity range. One "
-            "scale for all groups, symmetric about 0: "
-            f"blue −{100 * limit:.3g} %, white 0, red +{100 * limit:.3g} %, which 99.5 % of the cells do not exceed; larger "
-            "ones have the colour of the end. Planes are those with most difference. The groups were made of these volumes, so "
-            "that they differ is no finding; where they do, is."
+            "Difference: the group's mean less that of all other subjects, in percent of a volume's intensity range, from blue "
+            f"(−{100 * limit:.3g} %) to red (+{100 * limit:.3g} %), on the planes with most difference. The groups were made "
+            "of these volumes: that they differ is no finding, where they do is."
         )
     if settings.align == "none":
         texts.append("Without --align, the size and the position of heads are part of what groups differ in.")
+    texts.append(SEEN)
     return Section("What the groups look like", tuple(texts), figures=(Image(picture),))
 
 
@@ -129,8 +134,7 @@ def _levels_section(groups: Groups, level: int) -> Section:
         for n in range(1, groups.finest + 1)
     )
     text = (
-        f"Subjects of each group at every level of the tree, from 2 groups to {groups.finest}. A group keeps its number where "
-        f"it is divided. Shown is the level of {level}; `tile-engine relabel OUT --k N` shows another. Levels beyond the "
-        "recommended one are for looking, and do not come back."
+        "Subjects of each group at every level. A group keeps its number where it is divided; levels beyond the recommended "
+        "one do not come back. `tile-engine relabel OUT --k N` shows another level."
     )
     return Section("The tree of groups", (text,), tables=(Table(head, rows),) if levels else ())

@@ -29,8 +29,8 @@ def headline(validity: Validity, level: int) -> str:
             else "So none is shown: all subjects are one group, which is an answer."
         )
         return (
-            f"No groups of subjects come back: no number from {validity.range[0]} to {validity.largest} is reproducible when "
-            f"subjects are drawn again. {shown}"
+            f"No groups of subjects come back: {_none_of(validity.range[0], validity.largest)} when subjects are drawn again. "
+            f"{shown}"
         )
     several = len(validity.passing) > 1
     between = f" (numbers from {validity.passing[0]} to {validity.passing[-1]} come back)" if several else ""
@@ -42,13 +42,16 @@ def headline(validity: Validity, level: int) -> str:
     return f"{validity.k} groups of subjects can be told apart reproducibly{between}, {nature}."
 
 
+def _none_of(low: int, high: int) -> str:
+    return f"{low} groups are not reproducible" if low == high else f"no number from {low} to {high} is reproducible"
+
+
 def explanation(validity: Validity, subjects: int) -> list[str]:
     """How the number was found, and what its limits are."""
     texts = [
-        "Reproducibility: subjects were drawn again and grouped anew; 1 means the same groups each time.",
-        "A number of groups is reproducible where this index is at least 0.75 and 0.05 above that of the most reproducible of "
-        "several sets without any structure, and where no group dissolves. Of the numbers near the best index the largest is "
-        "taken.",
+        "Subjects were drawn again and grouped anew. A number of groups is reproducible where the index (1: the same groups "
+        "each time) is at least 0.75 and 0.05 above that of sets without structure, and no group dissolves; of those near the "
+        "best the largest is taken.",
     ]
     if validity.largest < validity.range[1]:
         texts.append(

@@ -53,7 +53,7 @@ def validity(k: int, passing: tuple[int, ...], tried: tuple[int, int] = (2, 20),
     ],
 )
 def test_the_first_sentence(found: Validity, said: str) -> None:
-    assert said in headline(found, "slide")
+    assert said in headline(found, "slide", found.k)
 
 
 def test_the_ends_of_the_range_are_no_choice() -> None:
@@ -66,7 +66,7 @@ def test_the_ends_of_the_range_are_no_choice() -> None:
 def test_a_range_that_few_patches_cut_short_is_said() -> None:
     said = " ".join(explanation(validity(7, (7,), (2, 7))))
     assert "A K above 7 was not tried" in said and "range ends" not in said
-    assert "region" in headline(validity(1, ()), "volume")
+    assert "region" in headline(validity(1, ()), "volume", 5)
 
 
 @pytest.mark.parametrize(

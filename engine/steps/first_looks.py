@@ -1,0 +1,105 @@
+"""first_looks: what a reader of a report looks at first: rejected images, the page's cautions, what the run warned of."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from ..pipeline.documents import read_rejected
+from ..pipeline.job import Job
+from ..pipeline.listing import first_of
+from ..pipeline.messages import rejection_messages
+from ..pipeline.run_warnings import OPENING, RunWarning, read_warnings
+from ..show.page import Caution
+
+MAX_REASONS = 3
+"""Reasons of rejections that are said at the head of a page; a section below has all."""
+LONGEST_HEADLINE = 110
+"""Characters of a warning's first clause that is its headline."""
+
+
+def first_looks(job: Job[Any], own: Sequence[Caution]) -> tuple[Caution, ...]:
+    """Rejected images, then the page's `own` cautions, then what the run warned of and no caution says already."""
+    said = " ".join(f"{one.headline} {one.text}" for one in own).lower()
+    return (*_rejected(job), *own, *warned(job, said))
+
+
+def _rejected(job: Job[Any]) -> Iterator[Caution]:
+    rejections = list(read_rejected(job.folder).values())
+    if not rejections:
+        return
+    messages = rejection_messages(rejections)
+    reasons = [f"{one.images}: {one.reason.rstrip('.')} [{one.code}]." for one in messages[:MAX_REASONS]]
+    more = [f"{len(messages) - MAX_REASONS} more reasons stand below."] if len(messages) > MAX_REASONS else []
+    yield Caution(f"{_share(job, len(rejections))} rejected.", " ".join((*reasons, *more)))
+
+
+def _share(job: Job[Any], rejected: int) -> str:
+    """How many of all images were rejected: "1 of 12 slides was". Of sections, whole blocks count beside single files."""
+    verb = "was" if rejected == 1 else "were"
+    if job.modality.input.name != job.modality.plural:
+        return f"{rejected} {'file or block' if rejected == 1 else 'files or blocks'} {verb}"
+    single = sum(1 for one in read_rejected(job.folder).values() if one.image)  # films of a batch, which it counts
+    total = sum(record.images for record in job.slides.values()) + rejected - single
+    return f"{rejected:,} of {total:,} {job.modality.plural} {verb}"
+
+
+def warned(job: Job[Any], said: str = "") -> Iterator[Caution]:
+    """What the run warned of, each once, by steps; texts of images that differ in numbers alone are one caution.
+
+    A warning whose text stands in `said`, in lower case, is left out.
+    """
+    order = {name: place for place, name in enumerate((OPENING, *job.pipeline.steps))}
+    places = {record.name: place for place, record in enumerate(job.slides.values())}
+    left = (_of_images(one, places) for one in read_warnings(job.folder))
+    found = [one for one in left if one is not None and one.step in order and one.text.lower() not in said]
+    found.sort(key=lambda one: (order[one.step], min((places[name] for name in one.images), default=-1), one.text))
+    alike: dict[tuple[str, bool, str], list[RunWarning]] = {}
+    for one in found:
+        shape = re.sub(r"\d[\d.,]*", "#", one.text) if one.images else one.text
+        alike.setdefault((one.step, bool(one.images), shape), []).append(one)
+    total = sum(record.images for record in job.slides.values())
+    for group in alike.values():
+        names = list(dict.fromkeys(name for one in group for name in one.images))
+        yield _caution([one.text for one in group], names, f"{total:,} {job.modality.plural}")
+
+
+def _of_images(one: RunWarning, places: dict[str, int]) -> RunWarning | None:
+    """A warning of the images that are left of it; None where none is."""
+    left = tuple(name for name in one.images if name in places)
+    return one.model_copy(update={"images": left}) if left or not one.images else None
+
+
+def _caution(texts: Sequence[str], names: Sequence[str], total: str) -> Caution:
+    if not names:
+        return noted(texts[0])
+    headline, rest = clauses(texts[0])
+    numbers = f", and the like with other numbers ({len(set(texts)) - 1} more)" if len(set(texts)) > 1 else ""
+    head = f"{len(names):,} of {total}: {headline.rstrip('.')}{numbers}."
+    which = f"{total.split(' ', 1)[1].capitalize()}: {first_of(names)}."
+    return Caution(head, " ".join(filter(None, (rest, which))))
+
+
+def noted(text: str) -> Caution:
+    """A text as a caution of its own."""
+    headline, rest = clauses(text)
+    return Caution(f"{headline[:1].upper()}{headline[1:].rstrip('.')}.", rest)
+
+
+def clauses(text: str) -> tuple[str, str]:
+    """The first clause of a warning, and the rest as a sentence.
+
+    >>> clauses("no tissue was found: look at the slide, or give its mask")
+    ('no tissue was found', 'Look at the slide, or give its mask.')
+    >>> clauses("2 films, as a.dcm: is MONOCHROME1; it is inverted")
+    ('2 films, as a.dcm: is MONOCHROME1', 'It is inverted.')
+    """
+    text = text.strip()
+    first = re.match(r"\d[^:]*: ", text)  # "2 films, as a.dcm: ..." says nothing yet
+    begin = first.end() if first else 0
+    for mark in (": ", "; ", ". "):
+        head, found, rest = text[begin:].partition(mark)
+        if found and begin + len(head) <= LONGEST_HEADLINE:
+            return text[:begin] + head, f"{rest[:1].upper()}{rest[1:]}{'' if rest.endswith('.') else '.'}"
+    return text, ""

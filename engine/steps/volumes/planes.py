@@ -1,0 +1,50 @@
+"""planes: three orthogonal planes of a stored volume, with labels on them, for maps and reports."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ....stores.cells import LabelCells
+from ....stores.frame import Array, Frame
+from ...pipeline.job import Job
+from ...show.picture import Cells, Picture
+from ...show.triptych import triptych
+from ..settings import PreparedSettings
+from .mask import mask_of
+
+MAX_DRAWN_SIDE = 256
+"""Voxels along a drawn volume, at most."""
+
+
+def planes_of(job: Job[Any], volume: str, labels: Array, cells: Frame) -> tuple[Picture, Cells]:
+    """Three orthogonal planes of a volume with its labels, through the centroid of the labelled cells."""
+    image = job.image(volume)
+    level = next((i for i, f in enumerate(image.frames) if max(f.shape) <= MAX_DRAWN_SIDE), len(image.frames) - 1)
+    frame = image.frames[level]
+    grey = (image.read(frame.box, level)[0] >> 8).astype(np.uint8)
+    found = np.argwhere(labels) if labels.any() else np.argwhere(np.ones(labels.shape, bool))
+    middle = found.mean(0) + 0.5
+    centre = [o + m * s for o, m, s in zip(cells.origin, middle, cells.spacing, strict=True)]
+    return triptych(grey, frame, labels, cells, centre=centre)
+
+
+def mask_name(job: Job[Any]) -> str:
+    """What the mask of the run's volumes is, in words; empty where it has none."""
+    mask = job.settings.mask if isinstance(job.settings, PreparedSettings) else "head"
+    return {"head": "head masks", "given": "given masks", "none": ""}.get(mask, "the mask of --mask")
+
+
+def masked_planes(job: Job[Any], volume: str) -> tuple[Picture, Cells, float]:
+    """Planes of a volume with the mask that the run keeps of it, 1 inside, and its share of the volume.
+
+    Raises SlideError where its file is gone.
+    """
+    if isinstance(job.settings, PreparedSettings) and job.settings.mask != "head":
+        record = job.slides[volume]
+        mask, frame = mask_of(job, record), record.frame
+        return (*planes_of(job, volume, mask.astype(np.uint8), frame), float(mask.mean()))
+    stored = LabelCells.open(job.folder.label(volume, "tissue"))
+    mask = stored.read_all() == 1
+    return (*planes_of(job, volume, mask.astype(np.uint8), stored.frame), float(mask.mean()))

@@ -1,0 +1,28 @@
+"""The first sentence says whether the site is told, beside the most frequent one, and does not say more than is known."""
+
+from __future__ import annotations
+
+import pytest
+
+from tile_engine.engine.runs.sites.documents import Accuracy, Evaluation
+from tile_engine.engine.runs.sites.evaluate import NETWORK
+from tile_engine.engine.runs.sites.verdict import headline
+
+
+@pytest.mark.parametrize(
+    ("figures", "said"),
+    [
+        ((0.9, 0.75, 0.97), "Volumes tell which of 2 sites they come from"),
+        ((0.6, 0.35, 0.8), "Whether volumes tell which of 2 sites they come from is not certain"),
+        ((0.4, 0.2, 0.6), "Volumes do not tell which of 2 sites they come from"),
+    ],
+)
+def test_the_interval_decides(figures: tuple[float, float, float], said: str) -> None:
+    accuracy, low, high = figures
+    found = Accuracy(accuracy=accuracy, low=low, high=high, balanced=accuracy)
+    document = Evaluation.model_construct(
+        sites=("A", "B"), images=20, subjects=18, majority=0.5, methods={NETWORK: found}
+    )
+    text = headline(document, "volumes")
+    assert text.startswith(said) and "20 volumes of 18 subjects" in text and "is right for 50 %" in text
+    assert f"rightly for {accuracy * 100:.0f} % (95 % interval {low * 100:.0f} % to" in text

@@ -22,15 +22,15 @@ def test_texts_numbers_and_gaps_are_read(workbook: Write) -> None:
         '<c r="A1" t="s"><v>0</v></c><c r="C1" t="inlineStr"><is><t> mpp </t></is></c><c r="D1" t="str"><v>done</v></c>',
         '<c r="A2" t="s"><v>1</v></c><c r="C2"><v>0.10000000000000001</v></c><c r="D2" t="b"><v>1</v></c>',
         "",
-        '<c r="A4" t="inlineStr"><is><t>b.svs</t></is></c><c r="C4"><v>1.2E1</v></c><c r="D4"><f>1+1</f></c>',
+        '<c r="A4" t="inlineStr"><is><t>b.svs</t></is></c><c r="C4"><v>1.2E1</v></c><c r="D4"><f>1+1</f><v>2</v></c>',
     ]
     sheet = read_sheet(workbook(rows, shared=shared))
     assert sheet.names == ("path", "", "mpp", "done")
     assert sheet.rows == (
         (2, {"path": "a.svs", "mpp": "0.1", "done": "TRUE"}),
-        (4, {"path": "b.svs", "mpp": "12"}),
+        (4, {"path": "b.svs", "mpp": "12", "done": "2"}),
     )
-    assert not sheet.problems and "formula" in sheet.notes[0]
+    assert not sheet.problems and not sheet.notes
 
 
 def test_a_text_that_belongs_to_nothing_is_no_text(workbook: Write, text_cells: Callable[..., str]) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from .cells import number_column
 
@@ -70,6 +70,15 @@ def same_values(column: str, texts: Sequence[str]) -> dict[str, str]:
         return {}
     chosen = {text: max(spellings, key=lambda one: counts[one]) for spellings in several for text in spellings}
     return {text: one for text, one in chosen.items() if text != one}
+
+
+def listed_spelling(text: str, known: Collection[str]) -> str:
+    """The value of a list that a user means, in another case or with other blanks; the text as it is where there is none.
+
+    >>> listed_spelling("site1", ["Site 1", "Site 2"]), listed_spelling("Site 3", ["Site 1"])
+    ('Site 1', 'Site 3')
+    """
+    return text if text in known else next((one for one in known if plain_spelling(one) == plain_spelling(text)), text)
 
 
 def joined_rows(rows: Sequence[Mapping[str, str]]) -> tuple[list[dict[str, str]], list[str]]:

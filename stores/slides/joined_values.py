@@ -1,4 +1,4 @@
-"""Joined values: in a cohort every value of the lists has one spelling, so that all that reads columns sees the same classes."""
+"""Joined values: in a cohort every value of the lists has one spelling, so that every reader sees the same classes."""
 
 from __future__ import annotations
 

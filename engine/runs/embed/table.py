@@ -43,7 +43,7 @@ def write_volume_table(job: Job[EmbedSettings], unit: Unit) -> Outcome:
         "rmse": np.sqrt(squared_errors).astype(np.float32),
     }
     for name in dict.fromkeys(name for r in records for name in r.columns):
-        if name not in ("label", job.settings.label):
+        if name != job.settings.label:
             texts = [r.columns.get(name, "").strip() for r in records]
             columns[own_name(name, columns)] = column(texts, name)
     table = anndata.AnnData(X=values, obs=pd.DataFrame(columns, index=[r.id for r in records]))
@@ -57,7 +57,7 @@ def write_volume_table(job: Job[EmbedSettings], unit: Unit) -> Outcome:
                 plane = tsne(values, seed=job.settings.seed)
                 tsne_method = plane.method
                 add_layout(table, plane.xy_N2, tsne_method)
-    table.uns["tile_engine"] = {"network": network, "umap": method, "tsne": tsne_method}
+    table.uns["tile_engine"] = {"network": network, "umap": method, "tsne": tsne_method, "label": job.settings.label}
     with outcome.clock("write"):
         outcome.files += write_table(job.folder.out / "tables" / "volumes.zarr", table)
     outcome.facts["volumes"] = len(records)

@@ -37,7 +37,7 @@ class Matching:
         records = job.slides
         ages = ages_of(records)
         sexes = {i: sex_of(records[i].columns.get("sex", "")) for i in (*source, *target)}
-        stated = {"age": [ages[i] for i in sexes], "sex": sexes.values()}
+        stated: dict[str, list[float | str]] = {"age": [ages[i] for i in sexes], "sex": [*sexes.values()]}
         columns = [name for name, values in stated.items() if _all_stated(values)]
         chances = {}
         for image in source:

@@ -82,7 +82,8 @@ def read_sheet(path: Path, is_headings: IsHeadings | None = None) -> Sheet:
         )
         rows.append((line, {n: trimmed(c) for n, c in zip(names, cells, strict=False) if n}))
     notes = [*table.notes, *_passed_over(titles, lines), *_merged_note(lines, table.merged)]
-    notes += [f"column {column} has no heading: {n} cells of it are not read" for column, n in sorted(unnamed.items())]
+    for column, n in sorted(unnamed.items()):
+        notes.append(f"column {column} has no heading: {n} cell{'s of it are' if n > 1 else ' of it is'} not read")
     shown = tuple(tuple(filter(None, map(trimmed, cells))) for _, cells in table.lines[:MAX_SHOWN_ROWS])
     return Sheet(path, names, tuple(rows), tuple(problems), tuple(notes), shown)
 

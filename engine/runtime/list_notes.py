@@ -20,11 +20,10 @@ def list_notes(cohort: Cohort, pipeline: Pipeline, settings: RunSettings) -> Ite
         for name in filter(names_classes, columns):
             yield f"{name}: not used as the class of an image; --label {_quoted(name)} takes it as the class"
     if _depends_on_subjects(pipeline, settings) and len(cohort.entries) > 1 and not _names_subjects(cohort):
-        noun = pipeline.modality.name
+        names = f"; the columns of the list are {first_of(list(columns))}" if columns else ""
         yield (
-            f"no column and no file name tells the subjects of these {noun}: each counts as a subject of its own, so that "
-            "several of one person may be on both sides of a split, and each has its full weight; a column `subject` of a list "
-            f"of {noun} names them" + (f"; the list has {first_of(list(columns))}" if columns else "")
+            f"no subjects are known: each of these {pipeline.modality.name} counts as a subject of its own, where folds, "
+            f"weights and statistics go by subject; a column `subject` of a list names them{names}"
         )
 
 

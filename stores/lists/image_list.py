@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .cells import MISSING_WORDS, number_column, value_of
 from .delimited import MAX_TITLES
-from .headings import CARRIED, ROLES, meanings, usual_roles
+from .headings import CARRIED, meanings, usual_roles
 from .sheet import read_sheet
 
 Row = tuple[int, dict[str, str]]
@@ -19,7 +19,11 @@ WORDS = frozenset({"path", "subject", "mpp"})
 WORDS_OF_SECTIONS = frozenset({"block", "stain", "reference", "landmarks"})
 """The same of lists of sections."""
 MAX_ROW_LENGTH = 100
-MAX_HEADINGS = 12
+SHOWN_HEADINGS = {
+    "path": "path, file name, image, slide, volume or scan",
+    "subject": "subject, participant_id, patient id or case",
+}
+"""Usual headings of a column that a list needs, as an error names them."""
 MAX_NAMED = 5
 """Cells, rows or files that a message names, at most."""
 
@@ -46,7 +50,7 @@ class ImageList:
         rows = "; ".join(f"{' | '.join(row)}"[:MAX_ROW_LENGTH] for row in self.first_rows) or "nothing"
         return [
             f"column {role!r} is missing; there are {headings}. Looked for, in the first {MAX_TITLES} rows, was one with a "
-            f"heading such as {', '.join(ROLES[role][:MAX_HEADINGS])}. The list begins with: {rows}"
+            f"heading such as {SHOWN_HEADINGS[role]}. The list begins with: {rows}"
         ]
 
 

@@ -61,7 +61,7 @@ def read_sheet(path: Path, is_headings: IsHeadings | None = None) -> Sheet:
                 "an old, protected or OpenDocument workbook is not read; save it as XLSX, or as CSV in UTF-8"
             )
         is_workbook = data[:4] == _ZIP
-        table = workbook_table(data, is_list) if is_workbook else WorkbookTable(*delimited_lines(data, accepts), ())
+        table = workbook_table(data, is_list) if is_workbook else WorkbookTable(*delimited_lines(data, is_headings), ())
     except ValueError as error:
         raise SettingsError(f"{path}: the list cannot be read: {error}.", "E_MANIFEST") from error
     row = _headings_row(table.lines, accepts)

@@ -23,8 +23,10 @@ SEXES = {
 }
 """Word for a sex, in small letters -> one letter for it."""
 SEX_COLUMNS = frozenset({"sex", "gender"})
-NOT_JOINED = frozenset({"path", "mask", "tissue_mask", "landmarks", "part", "mpp", "order"})
-"""Columns that name files, or hold numbers."""
+NOT_JOINED = frozenset({
+    "path", "mask", "tissue_mask", "landmarks", "part", "mpp", "order", "reference", "split",
+})  # fmt: skip
+"""Columns that name files, hold numbers, or whose words are read in any case."""
 ALWAYS_JOINED = frozenset({"subject", "site", "label", "sex"})
 """Columns that are joined however many values they have."""
 MAX_CLASSES = 12

@@ -115,7 +115,7 @@ def find(spec: str | Path | Sequence[str | Path], kind: InputKind, special: Find
     if not cohort.entries:
         raise _no_input(", ".join(map(str, specs)), cohort, kind)
     listed = cohort.listed or any(entry.extra or entry.site for entry in cohort.entries)
-    cohort = with_joined_values(cohort) if listed else cohort
+    cohort = with_joined_values(cohort) if cohort.listed else cohort  # names of files and folders stay apart
     return replace(cohort, entries=_named(cohort.entries, cohort.root, kind), listed=listed)
 
 

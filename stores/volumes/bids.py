@@ -99,7 +99,12 @@ def find_bids(root: Path, table: Path | None, kind: InputKind, suffix: str) -> C
             f"{table.name}: {len(unlisted)} images are of sessions without a row, and have no labels: {named(unlisted)}"
         )
     return replace(
-        cohort, entries=entries, ignored=cohort.ignored + absent, notes=participants.notes, warnings=tuple(warnings)
+        cohort,
+        entries=entries,
+        ignored=cohort.ignored + absent,
+        notes=participants.notes,
+        warnings=tuple(warnings),
+        listed=True,
     )
 
 

@@ -42,10 +42,14 @@ def test_cells_of_a_list_that_name_columns_are_no_headings(tmp_path: Path) -> No
 
 
 def test_without_headings_the_error_says_what_was_looked_for_and_shows_the_first_rows(tmp_path: Path) -> None:
-    (tmp_path / "list.csv").write_text("Study XYZ, 2024\nBrain,Years\nx.nii,61\n")
+    (tmp_path / "list.csv").write_text("Study XYZ, 2024\nBrain;Years;Sex\nx.nii;61;F\n")
     with pytest.raises(SettingsError) as failure:
         find_slides(tmp_path / "list.csv")
-    for text in ("'path' is missing", "such as path, file, filename", "Study XYZ | 2024; Brain | Years; x.nii | 61"):
+    for text in (
+        "'path' is missing",
+        "such as path, file name, image",
+        "Study XYZ, 2024; Brain | Years | Sex; x.nii | 61 | F",
+    ):
         assert text in failure.value.message
 
 

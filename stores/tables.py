@@ -68,7 +68,10 @@ def encoded_table(table: Any, attributes: Mapping[str, Any] | None = None) -> di
 def read_table(path: Path) -> Any:
     """The AnnData at `path`. Raises CorruptError if there is none, or if it is damaged."""
     if not (path / "zarr.json").exists():
-        raise CorruptError(f"{path} holds no table yet: run the same command again, or `tile-engine map OUT`.")
+        raise CorruptError(
+            f"{path} holds no table: the step that writes it is not done yet (run the same command again, or `tile-engine map "
+            "OUT`), or the table was removed."
+        )
     if isinstance(path, ObjectPath):
         with tempfile.TemporaryDirectory(prefix="tile-engine-table-") as folder:
             here = Path(folder) / path.name

@@ -121,7 +121,9 @@ class Run:
         return {slide: as_dataarray(self._cells(slide, name).image, level, name) for slide in self._job.slides}
 
     def table(self, name: str) -> anndata.AnnData:
-        """A table of the run by its name ("tiles", "volumes"). Raises CorruptError if the table does not exist (yet)."""
+        """A table of the run by its name ("tiles", "volumes"). Raises CorruptError if the table does not exist (yet), and
+        SettingsError (E_NO_TABLE) for one that such a run never writes."""
+        self._check_output(f"tables/{name}.zarr", f"table {name!r}")
         return read_table(self._folder.out / "tables" / f"{name}.zarr")
 
     def document(self, name: str) -> dict[str, Any]:
@@ -157,10 +159,19 @@ class Run:
 
     @property
     def shares(self) -> pd.DataFrame:
-        """Share of each cluster on each slide, indexed by slide id."""
+        """Share of each cluster on each slide, indexed by slide id. Raises CorruptError where it is not there (yet), and
+        SettingsError (E_NO_TABLE) for a run that never writes it."""
         import pandas as pd
 
-        return pd.read_csv(io.BytesIO((self.out / "shares.csv").read_bytes()), index_col="slide")
+        self._check_output("shares.csv", "shares.csv")
+        try:
+            data = (self.out / "shares.csv").read_bytes()
+        except FileNotFoundError as error:
+            raise CorruptError(
+                f"{self.out / 'shares.csv'} is not there: the step that writes it is not done yet (run the same command again, "
+                "or `tile-engine map OUT`), or it was removed."
+            ) from error
+        return pd.read_csv(io.BytesIO(data), index_col="slide")
 
     @property
     def rejected(self) -> dict[str, dict[str, Any]]:
@@ -246,6 +257,20 @@ class Run:
 
     def _cells(self, slide: str, name: str) -> LabelCells:
         return LabelCells.open(self._there(self._folder.label(slide, name)))
+
+    def _check_output(self, path: str, what: str) -> None:
+        """Raises SettingsError (E_NO_TABLE) for a table that no step of the run writes."""
+        pipeline = self._job.pipeline
+        written = [output.path for step in pipeline.steps.values() for output in step.outputs]
+        if path in written:
+            return
+        tables = [one.removeprefix("tables/").removesuffix(".zarr") for one in written if one.startswith("tables/")]
+        others = " or ".join(f".table({name!r})" for name in dict.fromkeys(tables))
+        raise SettingsError(
+            f"{self.out} is a run of `tile-engine run {pipeline.called}`, which writes no {what}: "
+            + (f"its tables are read by {others}." if others else "it writes no table."),
+            "E_NO_TABLE",
+        )
 
     def _check_layer(self, name: str) -> None:
         """Raises SettingsError (E_NO_LAYER) if no step of the run leaves a layer or label of this name."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 from ...stores.films.input_kind import find_films
 from ...stores.remote import as_list, real
 from ...stores.slides.cohort import Cohort
+from ...stores.slides.joined_values import with_joined_values
 from ..pipeline.modality import Images
 
 TASK, PRETRAIN = "task", "pretrain"
@@ -28,4 +29,4 @@ def with_other_task(spec: Images, other: str) -> Cohort:
         else:
             entry = replace(entry, extra={**entry.extra, TASK: PRETRAIN})
         entries.append(entry)
-    return replace(cohort, entries=tuple(entries))
+    return with_joined_values(replace(cohort, entries=tuple(entries)))  # a subject of both lists has one spelling

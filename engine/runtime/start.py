@@ -36,6 +36,7 @@ from ..workers.preflight import preflight
 from .access import claim
 from .device_choice import STAGES as NETWORK
 from .device_choice import with_device
+from .list_notes import list_notes
 from .load import load
 from .logfile import log_to
 from .loop import RunContext, run_stages
@@ -66,7 +67,9 @@ def find(
     target = default_out(images) if out is None else absolute(out)
     find_run(Folder(target))  # raises for a run of another version, before anything is written
     cache.use_cache(where.cache_dir, where.cache_limit)
-    cohort = pipeline.modality.find(images, settings_of(settings, pipeline.variant.settings))
+    run_settings = settings_of(settings, pipeline.variant.settings)
+    cohort = pipeline.modality.find(images, run_settings)
+    cohort = replace(cohort, notes=(*cohort.notes, *list_notes(cohort, pipeline, run_settings)))
     check_outside(target, images, [e.path for e in cohort.entries])
     return cohort, target
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 MISSING_WORDS = frozenset({
     "", "n/a", "na", "n.a.", "nan", "null", "#n/a", "#na", "<na>", "missing", "not available", "not applicable", "-", "--",
-    "?", ".",
+    "?", ".", "#ref!", "#value!", "#name?", "#div/0!", "#null!", "#num!",
 })  # fmt: skip
 """Cells that hold no value, in any case."""
+MISSING_NUMBERS = frozenset({-9999.0, -999.0, -99.0, -9.0, 888.0, 999.0, 9999.0, 99999.0})
+"""Numbers that stand for a missing value where they lie farther from all others than those lie from each other."""
+_NAME = re.compile(r"-?0[0-9]+.*")
+"""Texts that are names although they look like numbers."""
 _UNITS = {
     **dict.fromkeys(("y", "yr", "yrs", "year", "years", "yo", "y.o."), "years"),
     **dict.fromkeys(("mo", "month", "months"), "months"),
@@ -38,6 +42,8 @@ class Numbers:
     """Cells that are numbers with a unit, a bound ("89+") or a decimal comma."""
     unread: tuple[str, ...]
     """Cells that hold something else than a number."""
+    coded: tuple[str, ...] = ()
+    """Cells with a number that stands for a missing value, such as 999 among ages."""
 
 
 def value_of(cell: str) -> str:
@@ -51,21 +57,60 @@ def value_of(cell: str) -> str:
 
 
 def read_numbers(cells: Sequence[str]) -> Numbers:
-    """A column as numbers. A bound counts as its number; a number in another unit than most of the column cannot be read.
+    """A column as numbers. A bound counts as its number; a number in another unit than most of the column cannot be read, and
+    999 among other numbers is a missing one.
 
-    >>> read_numbers(["61,5", "89+", "70 y", "n/a", "3 months", "old"])
-    Numbers(values=(61.5, 89.0, 70.0, nan, nan, nan), converted=('61,5', '89+', '70 y'), unread=('3 months', 'old'))
+    >>> numbers = read_numbers(["61,5", "89+", "70 y", "n/a", "3 months", "old", "999"])
+    >>> numbers.values, numbers.converted
+    ((61.5, 89.0, 70.0, nan, nan, nan, nan), ('61,5', '89+', '70 y'))
+    >>> numbers.unread, numbers.coded
+    (('3 months', 'old'), ('999',))
     """
     parsed = [_number(value_of(cell)) for cell in cells]
     units = Counter(unit for _, unit in parsed if unit)
     usual = units.most_common(1)[0][0] if units else ""
     values = tuple(value if unit in ("", usual) else math.nan for value, unit in parsed)
     texts = [value_of(cell) for cell in cells]
+    codes = _codes(values)
     return Numbers(
-        values,
-        tuple(t for t, v in zip(texts, values, strict=True) if not math.isnan(v) and not _is_plain(t)),
+        tuple(math.nan if value in codes else value for value in values),
+        tuple(t for t, v in zip(texts, values, strict=True) if not (math.isnan(v) or v in codes or _is_plain(t))),
         tuple(t for t, v in zip(texts, values, strict=True) if t and math.isnan(v)),
+        tuple(t for t, v in zip(texts, values, strict=True) if v in codes),
     )
+
+
+def number_column(cells: Sequence[str], column: str = "") -> Numbers | None:
+    """A column as numbers where most of its values are; None for a column of words, or of names that begin with 0.
+
+    Ages are numbers with zeros before them too, as DICOM writes them.
+
+    >>> number_column(["61,5", "unknown", "70"]).unread, number_column(["AD", "CN", "3"]), number_column(["007", "12"])
+    (('unknown',), None, None)
+    >>> number_column(["063Y", "070Y"], "age").values
+    (63.0, 70.0)
+    """
+    texts = [value_of(cell) for cell in cells]
+    filled = sum(map(bool, texts))
+    numbers = read_numbers(texts)
+    if not filled or 2 * len(numbers.unread) >= filled or len(numbers.coded) == filled:
+        return None
+    return None if column != "age" and any(_NAME.fullmatch(text) for text in texts) else numbers
+
+
+def _codes(values: Iterable[float]) -> frozenset[float]:
+    """Numbers among these that stand for a missing value.
+
+    >>> sorted(_codes([61, 999, 70, -9])), sorted(_codes([900, 999, 1020]))
+    ([-9, 999], [])
+    """
+    known = {value for value in values if not math.isnan(value)}
+    others = known - MISSING_NUMBERS
+    if len(others) < 2:
+        return frozenset()
+    least, most = min(others), max(others)
+    reach = most - least
+    return frozenset(one for one in known & MISSING_NUMBERS if not least - reach <= one <= most + reach)
 
 
 def read_number(cell: str) -> float | None:

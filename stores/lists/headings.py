@@ -11,25 +11,30 @@ CARRIED: Mapping[str, tuple[str, ...]] = {
     "stain": ("stain", "staining", "stainname"),
     "scanner": ("scanner", "scannerid", "scannername", "scannermodel"),
     "group": ("group",),
-    "age": ("age",),
-    "sex": ("sex",),
+    "age": ("age", "ageyears", "ageinyears", "ageatscan", "patientage", "subjectage"),
+    "sex": ("sex", "gender", "patientsex", "subjectsex"),
     "split": ("split",),
     "mask": ("mask", "maskpath", "maskfile"),
     "tissue_mask": ("tissuemask",),
-    "session": ("session", "sessionid"),
+    "session": ("session", "sessionid", "ses"),
 }
 """Name under which a column is kept with its image -> its usual headings without case, spaces and punctuation."""
 ROLES: Mapping[str, tuple[str, ...]] = {
     "path": (
         "path", "file", "filename", "filepath", "fullpath", "slide", "slidepath", "slidefile", "slidename", "image",
         "imagepath", "imagefile", "imagename", "volume", "volumepath", "scan", "slideid", "imageid", "wsi",
-        "wsipath", "wsifile",
+        "wsipath", "wsifile", "volumefile", "volumename", "scanpath", "scanfile", "scanname", "nifti", "niftipath", "niftifile",
+        "mri", "mripath", "mrifile", "dicom", "dicompath", "dicomfolder", "film", "filmpath", "filmfile", "imagefilename",
+        "slidefilename", "filelocation", "uri", "url",
     ),
     "subject": (
         "subject", "subjectid", "participantid", "participant", "patientid", "patient", "patientnumber", "donorid", "donor",
-        "individualid", "individual", "animalid", "animal", "mouseid", "mouse", "caseid", "case",
+        "individualid", "individual", "animalid", "animal", "mouseid", "mouse", "caseid", "case", "subjectnumber", "subjectno",
+        "subjectcode", "subjid", "subj", "subid", "sub", "participantnumber", "participantno", "participantcode", "patientno",
+        "patientcode", "patid", "ptid", "pid", "mrn", "personid", "person", "animalnumber", "animalno", "ratid", "rat",
+        "casenumber", "caseno", "casesubmitterid", "recordid", "pseudonym", "id",
     ),
-    "site": ("site", "siteid", "center", "centre", "centerid", "centreid", "institution", "hospital"),
+    "site": ("site", "siteid", "center", "centre", "centerid", "centreid", "institution", "hospital", "sitename"),
     "mpp": ("mpp", "micronsperpixel", "micrometersperpixel", "micrometresperpixel", "umperpixel", "μmperpixel", "umpx", "μmpx"),
     "part": ("part",),
     "block": ("block", "blockid", "blockname", "tissueblock"),
@@ -39,6 +44,11 @@ ROLES: Mapping[str, tuple[str, ...]] = {
     **CARRIED,
 }  # fmt: skip
 """Meaning of a column -> its usual headings; of two in one list the earlier decides. `group` is never the subject."""
+CLASSES = frozenset({
+    "diagnosis", "diagnoses", "diagnosticgroup", "dx", "dxgroup", "class", "classes", "classlabel", "condition", "disease",
+    "diseasestatus", "pathology", "phenotype", "group", "researchgroup", "status", "category", "histology", "subtype",
+})  # fmt: skip
+"""Plain headings of columns that mostly name classes. None is taken for the column `label` unless a user says so."""
 _BRACKET = re.compile(r"[(\[]([^()\[\]]*)[)\]]\s*$")
 _MICROMETRES = frozenset({"", "um", "μm", "micron", "microns", "um/px", "μm/px", "um/pixel", "μm/pixel"})
 
@@ -78,6 +88,25 @@ def _rank(heading: str, role: str) -> int | None:
     if plain not in ROLES[role] or (role == "mpp" and unit and unit[1].strip() not in _MICROMETRES):
         return None
     return ROLES[role].index(plain) + 1
+
+
+def usual_roles(cells: Sequence[str], meant: Collection[str]) -> frozenset[str]:
+    """The meanings that the cells of a row have as headings.
+
+    >>> sorted(usual_roles(["File", "Patient ID", "bmi"], {"path", "subject", "site"}))
+    ['path', 'subject']
+    """
+    plain = {plain_heading(cell) for cell in cells if cell}
+    return frozenset(role for role in meant if not plain.isdisjoint(ROLES[role]))
+
+
+def names_classes(column: str) -> bool:
+    """Whether a column mostly names classes, by its heading.
+
+    >>> names_classes("Diagnosis"), names_classes("age")
+    (True, False)
+    """
+    return plain_heading(column) in CLASSES
 
 
 def canonical(name: str) -> str:

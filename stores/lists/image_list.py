@@ -7,8 +7,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .cells import MISSING_WORDS, read_numbers, value_of
-from .headings import CARRIED, meanings
+from .cells import MISSING_WORDS, number_column, value_of
+from .delimited import MAX_TITLES
+from .headings import CARRIED, meanings, usual_roles
 from .sheet import read_sheet
 
 Row = tuple[int, dict[str, str]]
@@ -17,6 +18,12 @@ WORDS = frozenset({"path", "subject", "mpp"})
 """Columns that are no measurements, even where their cells are numbers; mpp is read on its own."""
 WORDS_OF_SECTIONS = frozenset({"block", "stain", "reference", "landmarks"})
 """The same of lists of sections."""
+MAX_ROW_LENGTH = 100
+SHOWN_HEADINGS = {
+    "path": "path, file name, image, slide, volume or scan",
+    "subject": "subject, participant_id, patient id or case",
+}
+"""Usual headings of a column that a list needs, as an error names them."""
 MAX_NAMED = 5
 """Cells, rows or files that a message names, at most."""
 
@@ -32,12 +39,27 @@ class ImageList:
     problems: tuple[str, ...]
     notes: tuple[str, ...]
     """What each column was taken for, and what could not be read."""
+    first_rows: tuple[tuple[str, ...], ...] = ()
+    """The first rows as they stand, to show where no headings are found."""
+
+    def lacks(self, role: str) -> list[str]:
+        """The problem of a list without a column that it needs: what was looked for, and what stands there."""
+        if role in self.headings:
+            return []
+        headings = ", ".join(map(repr, self.headings.values())) or "no columns"
+        rows = "; ".join(f"{' | '.join(row)}"[:MAX_ROW_LENGTH] for row in self.first_rows) or "nothing"
+        return [
+            f"column {role!r} is missing; there are {headings}. Looked for, in the first {MAX_TITLES} rows, was one with a "
+            f"heading such as {SHOWN_HEADINGS[role]}. The list begins with: {rows}"
+        ]
 
 
 def read_list(path: Path, roles: Collection[str]) -> ImageList:
     """The rows of a list whose columns may have these roles. Raises SettingsError (E_MANIFEST) if it cannot be read."""
-    sheet = read_sheet(path)
-    meaning = meanings(sheet.names, {*roles, *CARRIED})
+    meant = {*roles, *CARRIED}
+    key = "path" if "path" in roles else "subject"
+    sheet = read_sheet(path, lambda cells: key in usual_roles(cells, meant))
+    meaning = meanings(sheet.names, meant)
     rows = tuple((line, {meaning[n]: value_of(cell) for n, cell in cells.items()}) for line, cells in sheet.rows)
     headings = {role: heading for heading, role in meaning.items()}
     missing = Counter(c for _, cells in sheet.rows for c in cells.values() if c and c.casefold() in MISSING_WORDS)
@@ -49,7 +71,8 @@ def read_list(path: Path, roles: Collection[str]) -> ImageList:
     if unnamed:
         notes.append(f"{unnamed} of {len(rows)} rows name no subject: each is a subject of its own")
     notes += _number_notes(headings, [row for _, row in rows], WORDS | (WORDS_OF_SECTIONS & set(roles)))
-    return ImageList(path, headings, rows, sheet.problems, tuple(f"{path.name}: {note}" for note in notes))
+    notes = [f"{path.name}: {note}" for note in notes]
+    return ImageList(path, headings, rows, sheet.problems, tuple(notes), sheet.first_rows)
 
 
 def _columns_note(headings: Mapping[str, str], roles: Collection[str]) -> str:
@@ -69,12 +92,12 @@ def _number_notes(
         if column in words:
             continue
         cells = [row.get(column, "") for row in rows]
-        numbers = read_numbers(cells)
-        filled = sum(bool(cell) for cell in cells)
-        if (numbers.converted or numbers.unread) and 2 * len(numbers.unread) < filled:
+        numbers = number_column(cells, column)
+        if numbers is not None and (numbers.converted or numbers.unread or numbers.coded):
             parts = [
                 ("read as numbers", numbers.converted),
                 ("no numbers, and left out of figures", numbers.unread),
+                ("taken for missing, as they lie far from all others, and left out of figures", numbers.coded),
             ]
             said = [f"{what}: {count(len(found), 'cell')}, such as {named(found)}" for what, found in parts if found]
             yield f"{headings[column]}: {'; '.join(said)}"

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import unicodedata
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import SettingsError
 from ..regular import read_regular
-from .delimited import delimited_lines
-from .workbook import workbook_lines
+from .cell_references import Merged, column_letters
+from .delimited import MAX_TITLES, IsHeadings, Line, delimited_lines
+from .workbook import WorkbookTable, workbook_table
 
 LIST_SUFFIXES = frozenset({".csv", ".tsv", ".xlsx", ".xls", ".ods"})
 """Suffixes of lists; the last two cannot be read, and are refused with the way out."""
 MAX_BYTES = 2**26
+MAX_SHOWN_ROWS = 4
+NO_WIDTH = "\u200b\u200c\u200d\u2060\ufeff"
+"""Signs that nobody sees."""
 _ZIP, _OLD_WORKBOOK = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 
 
@@ -32,30 +37,104 @@ class Sheet:
     """What keeps rows or columns from being read."""
     notes: tuple[str, ...]
     """How the list was read, where that had to be guessed."""
+    first_rows: tuple[tuple[str, ...], ...] = ()
+    """The first rows as they stand, without empty cells, to show where no headings are found."""
 
 
-def read_sheet(path: Path) -> Sheet:
-    """The cells of a list. Raises SettingsError (E_MANIFEST) if the file cannot be read, or is no list."""
+def read_sheet(path: Path, is_headings: IsHeadings | None = None) -> Sheet:
+    """The cells of a list. Its headings are the first row that `is_headings` accepts; what stands above them is passed over.
+
+    Where no row is accepted, or nothing is asked for, they are the first row. Raises SettingsError (E_MANIFEST) if the file
+    cannot be read, or is no list.
+    """
     data = _bytes(path)
+
+    def accepts(cells: Sequence[str]) -> bool:
+        return is_headings is not None and is_headings(cells)
+
+    def is_list(lines: Sequence[Line]) -> bool:
+        return is_headings is None or _headings_row(lines, accepts) is not None
+
     try:
         if data[:4] == _OLD_WORKBOOK or path.suffix.lower() == ".ods":
             raise ValueError(
                 "an old, protected or OpenDocument workbook is not read; save it as XLSX, or as CSV in UTF-8"
             )
-        lines, notes = (workbook_lines if data[:4] == _ZIP else delimited_lines)(data)
+        is_workbook = data[:4] == _ZIP
+        table = workbook_table(data, is_list) if is_workbook else WorkbookTable(*delimited_lines(data, is_headings), ())
     except ValueError as error:
         raise SettingsError(f"{path}: the list cannot be read: {error}.", "E_MANIFEST") from error
-    names = tuple(unicodedata.normalize("NFC", cell.strip()) for cell in (lines[0][1] if lines else []))
+    row = _headings_row(table.lines, accepts)
+    titles, lines = table.lines[: row or 0], table.lines[row or 0 :]
+    names = tuple(unicodedata.normalize("NFC", trimmed(cell)) for cell in (lines[0][1] if lines else []))
     while names and not names[-1]:
         names = names[:-1]
     problems = [f"column {name!r} appears {n} times" for name, n in Counter(names).items() if name and n > 1]
-    rows = []
-    for line, cells in lines[1:]:
-        if len(cells) > len(names) and any(cell.strip() for cell in cells[len(names) :]):
+    filled = list(_filled(lines, table.merged))
+    rows, unnamed = [], Counter[str]()
+    for line, cells in filled[1:]:
+        beyond = any(map(trimmed, cells[len(names) :]))
+        if beyond and not is_workbook:  # a delimiter inside a cell moves all cells behind it
             problems.append(f"line {line}: {len(cells)} cells under {len(names)} columns")
             continue
-        rows.append((line, {n: c.strip() for n, c in zip(names, cells, strict=False) if n}))
-    return Sheet(path, names, tuple(rows), tuple(problems), tuple(notes))
+        unnamed.update(
+            column_letters(i) for i, cell in enumerate(cells, 1) if trimmed(cell) and not "".join(names[i - 1 : i])
+        )
+        rows.append((line, {n: trimmed(c) for n, c in zip(names, cells, strict=False) if n}))
+    notes = [*table.notes, *_passed_over(titles, lines), *_merged_note(lines, table.merged)]
+    for column, n in sorted(unnamed.items()):
+        notes.append(f"column {column} has no heading: {n} cell{'s of it are' if n > 1 else ' of it is'} not read")
+    shown = tuple(tuple(filter(None, map(trimmed, cells))) for _, cells in table.lines[:MAX_SHOWN_ROWS])
+    return Sheet(path, names, tuple(rows), tuple(problems), tuple(notes), shown)
+
+
+def trimmed(cell: str) -> str:
+    """A cell without spaces around it, nor signs that nobody sees, which come with texts that were copied from pages."""
+    return cell.strip().strip(NO_WIDTH).strip()
+
+
+def _headings_row(lines: Sequence[Line], is_headings: IsHeadings) -> int | None:
+    """Index of the first line that holds headings; a title, one cell above a table of several columns, holds none."""
+    counts = [sum(bool(trimmed(cell)) for cell in cells) for _, cells in lines[:MAX_TITLES]]
+    least = min(2, max(counts, default=0))
+    for row, ((_, cells), count) in enumerate(zip(lines, counts, strict=False)):
+        if count >= least and is_headings([trimmed(cell) for cell in cells]):
+            return row
+    return None
+
+
+def _passed_over(titles: Sequence[Line], lines: Sequence[Line]) -> Iterator[str]:
+    if titles:
+        texts = [" ".join(filter(None, map(trimmed, cells)))[:60] for _, cells in titles]
+        rows = f"{len(titles)} row{'s' if len(titles) > 1 else ''}"
+        yield f"{rows} above the headings, which are in line {lines[0][0]}: not read: {', '.join(map(repr, texts[:5]))}"
+
+
+def _filled(lines: Sequence[Line], merged: Sequence[Merged]) -> Iterator[Line]:
+    """The lines; each of the cells that are merged over several rows below the headings has the value of the first."""
+    ranges: dict[int, list[Merged]] = {}
+    for one in sorted(_below(lines, merged)):
+        ranges.setdefault(one[0], []).append(one)
+    starts = {column: [first for _, first, _ in some] for column, some in ranges.items()}
+    values: dict[Merged, str] = {}
+    for line, cells in lines:
+        cells = [*cells, *([""] * (max(ranges, default=0) - len(cells)))]
+        for column, some in ranges.items():
+            one = some[bisect_right(starts[column], line) - 1]
+            if one[1] <= line <= one[2]:
+                cells[column - 1] = values.setdefault(one, cells[column - 1])
+        yield line, cells
+
+
+def _below(lines: Sequence[Line], merged: Sequence[Merged]) -> list[Merged]:
+    """Merged cells below the headings."""
+    return [one for one in merged if lines and one[1] > lines[0][0]]
+
+
+def _merged_note(lines: Sequence[Line], merged: Sequence[Merged]) -> Iterator[str]:
+    if below := _below(lines, merged):
+        cells = ", ".join(f"{column_letters(column)}{first} to {last}" for column, first, last in below[:5])
+        yield f"merged cells have their value in every row of theirs: {len(below)}, as {cells}"
 
 
 def check_problems(path: Path, problems: Iterable[str]) -> None:

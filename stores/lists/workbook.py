@@ -1,4 +1,7 @@
-"""Workbooks (XLSX) as lines of cells, by zipfile and expat alone: no formulas, no entities, no more than fits into memory."""
+"""Workbooks (XLSX) as lines of cells, by zipfile and expat alone: no entities, and no more than fits into memory.
+
+Formulas are not computed: a cell has the value that a spreadsheet stored with its formula, and one without is an error.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,12 @@ import posixpath
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from xml.parsers import expat
 
+from .cell_formats import DAY_ONE_1904, CellFormats
+from .cell_references import Merged, column_letters, column_of, merged_columns
 from .delimited import MAX_CELL_LENGTH, Line
 
 MAX_MEMBER_BYTES = 2**26
@@ -19,25 +24,67 @@ MAX_MEMBER_BYTES = 2**26
 MAX_CELLS = 5_000_000
 MAX_COLUMNS = 16_384
 """Columns of a sheet, as spreadsheets limit them."""
+MAX_SHEETS = 20
+"""Sheets that are searched for a list, at most."""
+MAX_NAMED_CELLS = 5
 _BROKEN = (
     zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, RuntimeError, KeyError, expat.ExpatError,
 )  # fmt: skip
 
 
-def workbook_lines(data: bytes) -> tuple[list[Line], list[str]]:
-    """(rows of the first visible sheet that hold a cell, notes). Raises ValueError that says what is wrong."""
+@dataclass(frozen=True, slots=True)
+class WorkbookTable:
+    """A sheet of a workbook."""
+
+    lines: list[Line]
+    """Rows that hold a cell."""
+    notes: list[str]
+    merged: tuple[Merged, ...]
+    """Cells that are merged over several rows; only the first of them holds their value."""
+
+
+def workbook_table(data: bytes, is_list: Callable[[Sequence[Line]], bool] = lambda lines: True) -> WorkbookTable:
+    """The first visible sheet that is a list, else the first visible one. Raises ValueError that says what is wrong."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            names, target = _first_sheet(archive)
+            formats = CellFormats()
+            sheets = _visible_sheets(archive, formats)
+            if "xl/styles.xml" in archive.namelist():
+                _parse(_member(archive, "xl/styles.xml"), formats.begin, _nothing, formats.end)
             texts = _shared(archive)
-            rows = _Rows(texts)
-            _parse(_member(archive, target), rows.begin, rows.text, rows.end)
+            chosen, rows = _first_list(archive, sheets, texts, formats, is_list)
     except _BROKEN as error:
         raise ValueError(f"the workbook cannot be read ({error}); save it again as XLSX, or as CSV in UTF-8") from error
-    notes = [f"the sheet {names[0]!r} is read; others are not: {', '.join(map(repr, names[1:6]))}"] if names[1:] else []
     if rows.unsaved:
-        notes.append(f"{rows.unsaved} cells are formulas without a stored value: they are empty here")
-    return [line for line in rows.lines if any(cell.strip() for cell in line[1])], notes
+        cells, more = ", ".join(rows.unsaved[:MAX_NAMED_CELLS]), len(rows.unsaved) - MAX_NAMED_CELLS
+        raise ValueError(
+            f"sheet {chosen!r}: {cells}{f' and {more} more' if more > 0 else ''}: a formula without a stored value, "
+            "as the program that wrote it did not compute it; open the list in a spreadsheet and save it, or write the values"
+        )
+    others = [name for name, _ in sheets if name != chosen]
+    notes = [f"the sheet {chosen!r} is read; others are not: {', '.join(map(repr, others[:5]))}"] if others else []
+    return WorkbookTable(rows.lines, [*notes, *rows.notes()], tuple(rows.merged))
+
+
+def _first_list(
+    archive: zipfile.ZipFile,
+    sheets: Sequence[tuple[str, str]],
+    texts: list[str],
+    formats: CellFormats,
+    is_list: Callable[[Sequence[Line]], bool],
+) -> tuple[str, _Rows]:
+    """(name of the first sheet that is a list, else of the first; its rows)."""
+    first: tuple[str, _Rows] | None = None
+    for name, target in sheets[:MAX_SHEETS]:
+        rows = _Rows(texts, formats)
+        _parse(_member(archive, target), rows.begin, rows.text, rows.end)
+        rows.lines = [line for line in rows.lines if any(cell.strip() for cell in line[1])]
+        if is_list(rows.lines):
+            return name, rows
+        first = first or (name, rows)
+    if first is None:
+        raise ValueError("the workbook has no visible sheet")
+    return first
 
 
 def _member(archive: zipfile.ZipFile, name: str) -> bytes:
@@ -80,25 +127,27 @@ def _longer(text: str, piece: str, what: str) -> str:
 def _nothing(_: str) -> None: ...
 
 
-def _first_sheet(archive: zipfile.ZipFile) -> tuple[list[str], str]:
-    """(names of the visible sheets, file of the first)."""
+def _visible_sheets(archive: zipfile.ZipFile, formats: CellFormats) -> list[tuple[str, str]]:
+    """(name, file) of the visible sheets; `formats` is told from which day the workbook counts."""
     sheets: list[tuple[str, str]] = []
     targets: dict[str, str] = {}
+    charts: set[str] = set()
 
     def sheet(name: str, values: Mapping[str, str]) -> None:
         if name == "sheet" and values.get("state", "visible") == "visible":
             sheets.append((values.get("name", ""), values.get("id", "")))
+        elif name == "workbookPr" and values.get("date1904", "0") in ("1", "true"):
+            formats.day_zero = DAY_ONE_1904
 
     def relation(name: str, values: Mapping[str, str]) -> None:
         if name == "Relationship":
+            charts.update([values.get("Id", "")] if values.get("Type", "").endswith("/chartsheet") else [])
             targets[values.get("Id", "")] = values.get("Target", "")
 
     _parse(_member(archive, "xl/workbook.xml"), sheet, _nothing, _nothing)
     _parse(_member(archive, "xl/_rels/workbook.xml.rels"), relation, _nothing, _nothing)
-    if not sheets:
-        raise ValueError("the workbook has no visible sheet")
-    target = posixpath.normpath(posixpath.join("/xl", targets[sheets[0][1]])).lstrip("/")
-    return [name for name, _ in sheets], target
+    tables = [(name, id) for name, id in sheets if id not in charts]
+    return [(name, posixpath.normpath(posixpath.join("/xl", targets[id])).lstrip("/")) for name, id in tables]
 
 
 def _shared(archive: zipfile.ZipFile) -> list[str]:
@@ -126,13 +175,19 @@ class _Rows:
     """Rows of a sheet, from the events of its XML."""
 
     shared: list[str]
+    formats: CellFormats
     lines: list[Line] = field(default_factory=list)
-    unsaved: int = 0
-    """Formulas without a stored value."""
+    unsaved: list[str] = field(default_factory=list)
+    """Cells (C3) with a formula and no stored value."""
+    merged: list[Merged] = field(default_factory=list)
+    hidden_rows: list[int] = field(default_factory=list)
+    hidden_columns: set[int] = field(default_factory=set)
+    is_hidden: bool = False
     count: int = 0
     line: int = 0
     column: int = 0
     kind: str = ""
+    style: str = ""
     value: str = ""
     has_formula: bool = False
     element: str = ""
@@ -142,13 +197,20 @@ class _Rows:
         self.element = name
         if name == "row":
             self.line, self.column, self.cells = int(values.get("r", self.line + 1)), 0, {}
+            self.is_hidden = values.get("hidden", "0") in ("1", "true")
         elif name == "c":
-            self.column = _column(values["r"]) if "r" in values else self.column + 1
+            self.column = column_of(values["r"]) if "r" in values else self.column + 1
             self.kind, self.value, self.has_formula = values.get("t", "n"), "", False
+            self.style = values.get("s", "")
             if self.column > MAX_COLUMNS:
                 raise ValueError(f"row {self.line} has a cell in column {self.column}; {MAX_COLUMNS} are possible")
         elif name == "f":
             self.has_formula = True
+        elif name == "col" and values.get("hidden", "0") in ("1", "true"):
+            first, last = int(values["min"]), min(int(values["max"]), MAX_COLUMNS)
+            self.hidden_columns.update(range(first, last + 1))
+        elif name == "mergeCell":
+            self.merged += merged_columns(values.get("ref", ""))
 
     def text(self, piece: str) -> None:
         if self.element in ("v", "t"):
@@ -157,7 +219,10 @@ class _Rows:
     def end(self, name: str) -> None:
         self.element = ""
         if name == "c":
-            self.unsaved += self.has_formula and not self.value
+            if (
+                self.has_formula and not self.value and self.kind != "str"
+            ):  # "str": the formula's value is an empty text
+                self.unsaved.append(f"{column_letters(self.column)}{self.line}")
             if text := self._cell():
                 self.cells[self.column] = text
         elif name == "row" and self.cells:
@@ -166,6 +231,18 @@ class _Rows:
             if self.count > MAX_CELLS:
                 raise ValueError(f"the sheet has more than {MAX_CELLS:,} cells; save the list as CSV in UTF-8")
             self.lines.append((self.line, [self.cells.get(i, "") for i in range(1, width + 1)]))
+            self.hidden_rows += [self.line] if self.is_hidden else []
+
+    def notes(self) -> list[str]:
+        """What of the sheet a reader does not see, and is read all the same."""
+        width = max((len(cells) for _, cells in self.lines), default=0)
+        columns = [column_letters(column) for column in sorted(self.hidden_columns) if column <= width]
+        hidden = [("rows", [str(line) for line in self.hidden_rows]), ("columns", columns)]
+        return [
+            f"hidden {what} are read as the others are: {len(some)}, as {', '.join(some[:MAX_NAMED_CELLS])}"
+            for what, some in hidden
+            if some
+        ]
 
     def _cell(self) -> str:
         if self.kind == "s":
@@ -177,31 +254,4 @@ class _Rows:
             text = self.value
         if self.kind == "b":
             return {"1": "TRUE", "0": "FALSE"}.get(text, text)
-        return _plain(text) if self.kind == "n" else text
-
-
-def _plain(text: str) -> str:
-    """A number as people write it: workbooks store 0.1 as 0.10000000000000001 and 12 as 1.2E1.
-
-    >>> _plain("0.10000000000000001"), _plain("1.2E1"), _plain("7.0")
-    ('0.1', '12', '7')
-    """
-    try:
-        value = float(text)
-    except ValueError:
-        return text
-    return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
-
-
-def _column(reference: str) -> int:
-    """Column of a cell's reference, from 1.
-
-    >>> _column("A1"), _column("AB12")
-    (1, 28)
-    """
-    number = 0
-    for letter in reference[:8]:
-        if not letter.isalpha():
-            break
-        number = number * 26 + ord(letter.upper()) - ord("A") + 1
-    return number
+        return self.formats.shown(text, self.style) if self.kind == "n" and text else text

@@ -18,6 +18,7 @@ from ..remote import ObjectPath, as_list, real, to_path
 from .companions import partners
 from .file_marks import file_mark, siblings_mark, size_and_time
 from .input_kind import SLIDE_INPUT
+from .joined_values import with_joined_values
 from .manifest import read_manifest
 from .walk import InputKind, Seen, fitting, globbed, walk
 from .zarr_levels import accepts as is_zarr
@@ -114,6 +115,7 @@ def find(spec: str | Path | Sequence[str | Path], kind: InputKind, special: Find
     if not cohort.entries:
         raise _no_input(", ".join(map(str, specs)), cohort, kind)
     listed = cohort.listed or any(entry.extra or entry.site for entry in cohort.entries)
+    cohort = with_joined_values(cohort) if cohort.listed else cohort  # names of files and folders stay apart
     return replace(cohort, entries=_named(cohort.entries, cohort.root, kind), listed=listed)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..lists.cells import read_number
 from ..lists.file_names import FileNames, FoundFile
-from ..lists.image_list import ImageList, count, named, read_list
+from ..lists.image_list import count, named, read_list
 from ..lists.sheet import check_problems
 from ..remote import ObjectPath, real
 from .walk import InputKind, named_like
@@ -49,15 +49,17 @@ class Manifest:
 def read_manifest(path: Path, kind: InputKind) -> Manifest:
     """The rows of a list; paths are relative to it, and found in other spellings of accents, separators and suffixes too.
 
-    Raises SettingsError (E_MANIFEST) that lists all problems: cells that cannot be meant, files named twice, or fewer than half
+    Raises SettingsError (E_MANIFEST) that lists all problems: cells that cannot be meant, files named twice that
+    have different values, or fewer than half
     of the rows naming a file that exists.
     """
     table = read_list(path, kind.roles | kind.carried)
-    problems, respelt = [*table.problems, *_missing_column(table)], []
+    problems, respelt = [*table.problems, *table.lacks("path")], []
     files = FileNames(path.parent, kind.suffixes)
     rows: list[ManifestRow] = []
     absent: list[tuple[int, str, Path]] = []
-    first_lines: dict[tuple[str, str], int] = {}
+    first_rows: dict[tuple[str, str], tuple[int, ManifestRow]] = {}
+    repeated: list[str] = []
     for line, values in table.rows if "path" in table.headings else ():
         cell = values.get("path", "")
         if not cell or "\0" in cell:
@@ -70,22 +72,30 @@ def read_manifest(path: Path, kind: InputKind) -> Manifest:
             absent.append((line, cell, found.path))
         row, row_problems = _row(values, found, kind)
         problems += [f"line {line}: {what}" for what in row_problems]
-        key = real(row.path), row.part
-        if key in first_lines:
-            problems.append(f"line {line}: {cell!r} is the same file as in line {first_lines[key]}")
-        first_lines.setdefault(key, line)
-        rows.append(row)
+        first_line, first = first_rows.setdefault((real(row.path), row.part), (line, row))
+        if first is row:
+            rows.append(row)
+        elif differing := _differing(first, row):
+            problems.append(f"line {line}: {cell!r} is the same file as in line {first_line}, with another {differing}")
+        else:
+            repeated.append(f"line {line}, as line {first_line}")
     if problems or 2 * len(absent) > len(rows):
         problems += [
             f"line {line}: {named([cell])} does not exist (looked for {place})" for line, cell, place in absent
         ]
     check_problems(path, problems)
-    return Manifest(tuple(rows), (*table.notes, *_notes(path, rows, respelt, kind)), tuple(_absent(path, absent, rows)))
+    warnings = [*_absent(path, absent, rows)]
+    if repeated:
+        warnings.append(
+            f"{path.name}: rows that say the same twice are left out: {count(len(repeated), 'row')}: {named(repeated)}"
+        )
+    return Manifest(tuple(rows), (*table.notes, *_notes(path, rows, respelt, kind)), tuple(warnings))
 
 
-def _missing_column(table: ImageList) -> list[str]:
-    headings = ", ".join(map(repr, table.headings.values())) or "no columns"
-    return [] if "path" in table.headings else [f"column 'path' is missing; there are {headings}"]
+def _differing(one: ManifestRow, other: ManifestRow) -> str:
+    """The first column in which two rows of one file differ; empty where they say the same."""
+    values = [{"mpp": row.mpp, "site": row.site, "subject": row.subject, **row.extra} for row in (one, other)]
+    return next((name for name, value in values[0].items() if value != values[1].get(name)), "")
 
 
 def _row(values: Mapping[str, str], found: FoundFile, kind: InputKind) -> tuple[ManifestRow, list[str]]:

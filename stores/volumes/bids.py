@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...errors import NoInputError
-from ..lists.headings import meanings
+from ..lists.headings import meanings, usual_roles
 from ..lists.image_list import named
 from ..lists.sheet import read_sheet
 from ..slides.cohort import Cohort, SlideEntry, sorted_out
@@ -45,7 +45,8 @@ def root_of(path: Path) -> Path | None:
             return path
         inside = ((child / "anat").is_dir() or any(child.glob("ses-*/anat")) for child in subjects)
         return path if any(inside) else None
-    meant = set(meanings(read_sheet(path).names).values())
+    names = read_sheet(path, lambda cells: bool(usual_roles(cells, ("path", "subject")))).names
+    meant = set(meanings(names).values())
     is_table = "subject" in meant and "path" not in meant
     return path.parent if is_table and (path.name == PARTICIPANTS_TABLE or root_of(path.parent)) else None
 
@@ -98,7 +99,12 @@ def find_bids(root: Path, table: Path | None, kind: InputKind, suffix: str) -> C
             f"{table.name}: {len(unlisted)} images are of sessions without a row, and have no labels: {named(unlisted)}"
         )
     return replace(
-        cohort, entries=entries, ignored=cohort.ignored + absent, notes=participants.notes, warnings=tuple(warnings)
+        cohort,
+        entries=entries,
+        ignored=cohort.ignored + absent,
+        notes=participants.notes,
+        warnings=tuple(warnings),
+        listed=True,
     )
 
 

@@ -34,10 +34,12 @@ def read_participants(table: Path, present: Collection[str], suffix: str) -> Par
     fewer than half of the rows, and of the subjects with images, have a counterpart.
     """
     listed = read_list(table, ROLES)
-    problems = list(listed.problems)
-    heading = listed.headings.get("subject", "participant_id")
+    problems = [*listed.problems, *listed.lacks("subject")]
+    check_problems(table, problems if "subject" not in listed.headings else ())
+    heading = listed.headings["subject"]
     rows: dict[tuple[str, str], dict[str, str]] = {}
     spelt: dict[str, str] = {}
+    repeated: list[str] = []
     counts = Counter(_prefixed(values.get("subject", "")) for _, values in listed.rows)
     for line, values in listed.rows:
         subject = values.get("subject", "")
@@ -46,9 +48,11 @@ def read_participants(table: Path, present: Collection[str], suffix: str) -> Par
             continue
         session = session_of(values) if counts[_prefixed(subject)] > 1 else ""
         row = spelt.setdefault(_prefixed(subject), subject), session
-        if row in rows:
+        others = {name: value for name, value in values.items() if name != "subject"}
+        if rows.setdefault(row, others) != others:
             problems.append(f"line {line}: {subject!r} appears twice{f' in session {session!r}' if session else ''}")
-        rows[row] = {name: value for name, value in values.items() if name != "subject"}
+        elif rows[row] is not others:
+            repeated.append(f"line {line}: {subject}")
     subjects = list(spelt.values())
     matches = match_subjects(subjects, present)
     lone_rows = tuple(one for one in subjects if one not in matches)
@@ -62,6 +66,8 @@ def read_participants(table: Path, present: Collection[str], suffix: str) -> Par
     found = {(matches[one], session): values for (one, session), values in rows.items() if one in matches}
     notes = [*listed.notes, *_respelt(table, matches)]
     warnings = [*_missing(table, suffix, (lone_rows, len(subjects)), (lone_subjects, len(present)))]
+    if repeated:
+        warnings.append(f"{table.name}: rows that say the same twice are left out: {len(repeated)}: {named(repeated)}")
     return Participants(found, lone_rows, tuple(notes), tuple(warnings))
 
 

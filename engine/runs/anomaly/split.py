@@ -18,6 +18,7 @@ from ....stores.frame import Array, Box
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
 from ...steps.films.index import check_rule, stated_index
+from ...steps.label_column import check_label
 from ...steps.split_column import learned_and_judged, unknown_words
 from .medium import NONE, PART, TEST, TRAIN, Medium, Rows, texts_of_images
 from .settings import ScoreSettings
@@ -61,7 +62,8 @@ def check_films(job: Job[Any], *, medium: Medium) -> None:
 
 
 def check_images(job: Job[Any], *, medium: Medium) -> None:
-    """Raises SettingsError, before any work, for too few slides or volumes to train on."""
+    """Raises SettingsError, before any work, for a lacking column of labels, or too few slides or volumes to train on."""
+    check_label(job)
     divided(Rows(texts_of_images(job, list(job.slides)), {}), job.settings, medium)
 
 

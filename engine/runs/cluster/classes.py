@@ -22,7 +22,7 @@ def read_classes(path: str | Path) -> Classes:
     from ....stores.lists.sheet import read_sheet
 
     try:
-        sheet = read_sheet(Path(path))
+        sheet = read_sheet(Path(path), lambda cells: "cluster" in map(plain_heading, cells))
     except SettingsError as error:
         raise ValueError(f"classes: {path} cannot be read as a CSV ({error.message})") from error
     columns = {plain_heading(name): name for name in reversed(sheet.names)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from ...pipeline.documents import find_document, find_run, read_document
@@ -22,6 +22,12 @@ def follow(job: Job[ShownSettings], unchanged: Collection[str], report: Report) 
     CorruptError where the numbering was lost, so that the tissue of a number is not known.
     """
     tree, run = find_document(job.folder, CLUSTERS, Clusters), find_run(job.folder)
+    if run is not None and "classes" not in unchanged:
+        earlier = tuple(
+            (int(cluster), name, colour, int(into)) for cluster, name, colour, into in run.settings["classes"]
+        )
+        if lost := list(replaced(earlier, job.settings.classes)):
+            report(Event("warning", f"--classes replaces what this run has so far: {'; '.join(lost)}"))
     is_numbered = run is not None and run.is_complete(["match"])
     is_kept = "classes" in unchanged and bool(job.settings.classes)
     if tree is None or not (is_numbered and is_kept) or (job.settings.match and is_matched(job)):
@@ -32,6 +38,21 @@ def follow(job: Job[ShownSettings], unchanged: Collection[str], report: Report) 
         return {}
     report(Event("note", "names, colours and merges of --classes stay with their tissue, under its new numbers"))
     return {"classes": renumbered(job.settings.classes, before, after)}
+
+
+def replaced(before: Classes, after: Classes) -> Iterator[str]:
+    """Names, colours and merges that the rows of another list replace or drop, in words.
+
+    >>> list(replaced(((1, "fat", "", 0), (2, "", "#ff0000", 3)), ((1, "stroma", "", 0),)))
+    ["cluster 1: name 'fat' becomes 'stroma'", "cluster 2: colour '#ff0000' is dropped", 'cluster 2: merge into 3 is dropped']
+    """
+    rows = {cluster: (name, colour, into) for cluster, name, colour, into in after}
+    for cluster, *values in before:
+        for what, old, new in zip(
+            ("name", "colour", "merge into"), values, rows.get(cluster, ("", "", 0)), strict=True
+        ):
+            if old and old != new:
+                yield f"cluster {cluster}: {what} {old!r} {f'becomes {new!r}' if new else 'is dropped'}"
 
 
 def renumbered(classes: Classes, before: Numbering, after: Numbering) -> Classes:

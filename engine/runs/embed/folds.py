@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 
 import numpy as np
 
@@ -11,6 +10,7 @@ from ....errors import SettingsError
 from ....stores.frame import Array
 from ...pipeline.job import Job
 from ...steps.covariates import covariates
+from ...steps.label_column import check_label
 from ...steps.split_column import check_sides, check_split, learned_and_judged
 from ...steps.volumes.harmonized import check_harmonized
 from ...steps.volumes.networks import WHOLE
@@ -63,14 +63,7 @@ def check_what_is_known(job: Job[EmbedSettings]) -> None:
     """Raise SettingsError, before any work, if settings do not fit the covariates: label column, classes, sites, split."""
     check_harmonized(job)
     settings, records = job.settings, list(job.slides.values())
-    columns = sorted({name for r in records for name in r.columns})
-    lowered = {name.lower(): name for name in columns}
-    if settings.label != "label" and not any(r.columns.get(settings.label) for r in records):
-        near = next((f" Did you mean {lowered[n]}?" for n in get_close_matches(settings.label.lower(), lowered)), "")
-        what = "no volume has a value in that column" if settings.label in columns else "the list has no such column"
-        raise SettingsError(
-            f"--label {settings.label}: {what}.{near} Columns of the list: {', '.join(columns) or 'none'}."
-        )
+    check_label(job)
     rows = np.arange(len(records))
     if not _enough(job, rows):
         lacking = "sites (a column `site`)" if covariates(job).classes[1:] else f"classes (a column {settings.label!r})"

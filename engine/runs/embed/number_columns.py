@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ....stores.frame import Array
-from ....stores.lists.cells import read_numbers
+from ....stores.lists.cells import number_column
 from ...pipeline.job import Job
 from .settings import EmbedSettings
 
@@ -36,7 +36,7 @@ def number_columns(job: Job[EmbedSettings]) -> NumberColumns:
     for name in dict.fromkeys(name for r in records for name in r.columns):
         if name in (job.settings.label, "split", "mask"):
             continue
-        column, reason = _column([r.columns.get(name, "").strip() for r in records])
+        column, reason = _column(name, [r.columns.get(name, "").strip() for r in records])
         if not reason and len(values) == MOST_NUMBERS:
             reason = f"{MOST_NUMBERS} columns before it are evaluated"
         if column is not None and not reason:
@@ -46,16 +46,16 @@ def number_columns(job: Job[EmbedSettings]) -> NumberColumns:
     return NumberColumns(values, tuple(left_out))
 
 
-def _column(texts: Sequence[str]) -> tuple[Array | None, str]:
+def _column(name: str, texts: Sequence[str]) -> tuple[Array | None, str]:
     """(values, why they are not evaluated); None for a column of text."""
     kinds = sorted({text.casefold() for text in texts if text})
     if len(kinds) == 2:
         values = np.array([float(kinds.index(text.casefold())) if text else np.nan for text in texts])
+    elif numbers := number_column(texts, name):
+        values = np.array(numbers.values)
     else:
-        values = np.array(read_numbers(texts).values)
-    finite = np.isfinite(values)
-    if 2 * finite.sum() <= sum(bool(text) for text in texts):
         return None, ""
+    finite = np.isfinite(values)
     if finite.mean() < LEAST_SHARE:
         return values, f"{int(finite.sum())} of {len(texts)} volumes have a value that can be read"
     return values, "" if len(np.unique(values[finite])) > 1 else "all volumes have one value"

@@ -47,6 +47,7 @@ def write_page(job: Job[EmbedSettings], unit: Unit) -> Outcome:
     pictures: dict[str, Path] = {}
     with outcome.clock("compute"):
         columns, more = plane_columns(table, (name for name in table.obs if name not in OWN_COLUMNS))
+        columns = {job.settings.label if name == "label" else name: values for name, values in columns.items()}
         for kind in ("tsne", "umap"):
             places, method = layout_in(table, kind) or (None, NO_LAYOUT)
             if places is not None and method not in pictures:  # of few volumes both are principal components
@@ -104,7 +105,7 @@ def _page(job: Job[EmbedSettings], unit: Unit, pictures: dict[str, Path], more: 
         ("volumes", str(len(job.slides))),
         ("subjects", str(len(set(what.subjects.tolist())))),
         ("rejected", str(len(rejected))),
-        ("classes", ", ".join(f"{c} ({n})" for c, n in document.classes.items()) or "none stated"),
+        ("classes", _classes(job, document)),
         ("sites", str(len(sites)) if sites else "none stated"),
         (
             "network input",
@@ -137,6 +138,13 @@ def _page(job: Job[EmbedSettings], unit: Unit, pictures: dict[str, Path], more: 
         sections=tuple(body),
         footer=f"tile-engine {run.tile_engine}. Headers, names and private tags of the files were not kept.",
     )
+
+
+def _classes(job: Job[EmbedSettings], document: Evaluation) -> str:
+    """The classes, how many volumes each has, and the column of the list that names them."""
+    counts = ", ".join(f"{name} ({count})" for name, count in document.classes.items())
+    column = job.settings.label
+    return f"{counts}; column {column}" if counts and column != "label" else counts or "none stated"
 
 
 def _evaluation_text(document: Evaluation) -> tuple[str, ...]:

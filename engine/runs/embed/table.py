@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
 from ....stores.frame import Array
-from ....stores.lists.cells import read_numbers
+from ....stores.lists.cells import number_column
 from ....stores.tables import write_table
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
@@ -17,8 +16,6 @@ from ...steps.volumes.encode import embeddings, errors
 from .evaluate import best
 from .settings import EmbedSettings
 
-NAME = re.compile(r"-?0[0-9]+.*")
-"""Texts that are names although they look like numbers."""
 MOST_TSNE = 5_000
 OWN_COLUMNS = ("id", "name", "subject", "rmse")
 """Columns of the table that are not of the list, or name a volume."""
@@ -45,11 +42,10 @@ def write_volume_table(job: Job[EmbedSettings], unit: Unit) -> Outcome:
         "label": labels,
         "rmse": np.sqrt(squared_errors).astype(np.float32),
     }
-    reserved_names = {*columns, job.settings.label}
-    list_columns = dict.fromkeys(
-        name for r in records for name in r.columns if name not in reserved_names and "/" not in name
-    )
-    columns |= {name: column([r.columns.get(name, "").strip() for r in records]) for name in list_columns}
+    for name in dict.fromkeys(name for r in records for name in r.columns):
+        if name != job.settings.label:
+            texts = [r.columns.get(name, "").strip() for r in records]
+            columns[own_name(name, columns)] = column(texts, name)
     table = anndata.AnnData(X=values, obs=pd.DataFrame(columns, index=[r.id for r in records]))
     method = tsne_method = NO_LAYOUT
     with outcome.clock("compute"):
@@ -61,23 +57,34 @@ def write_volume_table(job: Job[EmbedSettings], unit: Unit) -> Outcome:
                 plane = tsne(values, seed=job.settings.seed)
                 tsne_method = plane.method
                 add_layout(table, plane.xy_N2, tsne_method)
-    table.uns["tile_engine"] = {"network": network, "umap": method, "tsne": tsne_method}
+    table.uns["tile_engine"] = {"network": network, "umap": method, "tsne": tsne_method, "label": job.settings.label}
     with outcome.clock("write"):
         outcome.files += write_table(job.folder.out / "tables" / "volumes.zarr", table)
     outcome.facts["volumes"] = len(records)
     return outcome
 
 
-def column(texts: Sequence[str]) -> Array:
-    """A column of the list as float64 if all its texts are numbers (age), with NaN for empty texts; else as str.
+def own_name(name: str, taken: Collection[str]) -> str:
+    """A list's column in the table: one named as a column of the table, or with a slash, gets another name.
 
-    Units, bounds ("89+") and decimal commas are read as `stores.lists.cells.read_numbers` does.
-
-    >>> column(["61.5", "", "70"]).tolist(), column(["007", "12"]).tolist()  # a number that begins with 0 is a name
-    ([61.5, nan, 70.0], ['007', '12'])
+    >>> own_name("age", ["id"]), own_name("id", ["id"]), own_name("mg/l", ["id"])
+    ('age', 'list id', 'mg per l')
     """
-    words = [word for word in texts if word]
-    numbers = read_numbers(texts)
-    if words and not numbers.unread and not any(NAME.fullmatch(word) for word in words):
-        return np.array(numbers.values)
-    return np.array(texts, dtype=object)
+    name = name.replace("/", " per ")
+    while name in taken:
+        name = f"list {name}"
+    return name
+
+
+def column(texts: Sequence[str], name: str = "") -> Array:
+    """A column of the list as float64 where most of its texts are numbers (age), with NaN for the others; else as str.
+
+    Units, bounds ("89+"), decimal commas and 999 are read as `stores.lists.cells.number_column` does.
+
+    >>> column(["61.5", "", "70", "unknown"]).tolist()
+    [61.5, nan, 70.0, nan]
+    >>> column(["007", "12"]).tolist()  # a number that begins with 0 is a name
+    ['007', '12']
+    """
+    numbers = number_column(texts, name)
+    return np.array(texts, dtype=object) if numbers is None else np.array(numbers.values)

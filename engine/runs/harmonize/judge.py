@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from functools import partial
 
@@ -10,6 +11,8 @@ import numpy as np
 from ....errors import SlideError
 from ....stores.frame import Array
 from ....stores.image import StoredImage
+from ....stores.lists.cells import read_number
+from ....stores.lists.spellings import sex_of
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
 from ...steps.checkpoints import write_document
@@ -18,6 +21,7 @@ from ...steps.volumes.mask import given_mask_on
 from .documents import JUDGEMENT, JudgementDocument
 from .effort import Effort
 from .figures import judgement
+from .matching import ages_of
 from .measure import MOST_CELLS, mask_on, measures_of, units_of
 from .notices import coarse_notice, seam_note
 from .scans import Head, Scan, Version, comparable
@@ -87,8 +91,8 @@ def head_of(job: Job[HarmonizeSettings], image: str, unusable: dict[str, str]) -
 
 def _scan(job: Job[HarmonizeSettings], image: str, unusable: dict[str, str], *, fitted: bool) -> Scan:
     record, stored = job.slides[image], job.stored(image)
-    covariates = {"age": record.columns.get("age", ""), "sex": _sex(record.columns.get("sex", ""))}
-    numbers = {name: float(text) for name, text in covariates.items() if _is_number(text)}
+    covariates = {"age": ages_of(job.slides)[image], "sex": _sex(record.columns.get("sex", ""))}
+    numbers = {name: value for name, value in covariates.items() if np.isfinite(value)}
     return Scan(
         image,
         record.subject or image,
@@ -116,12 +120,8 @@ def _level(stored: StoredImage) -> int:
     return next((i for i, f in enumerate(stored.frames) if f.box.size <= MOST_CELLS), len(stored.frames) - 1)
 
 
-def _sex(text: str) -> str:
-    return {"M": "0", "F": "1"}.get(text.strip().upper()[:1], text)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return bool(np.isfinite(float(text)))
-    except ValueError:
-        return False
+def _sex(text: str) -> float:
+    """A sex as a number: 0 male, 1 female; a number as it is, NaN for other words."""
+    number = read_number(text)
+    known = {"m": 0.0, "f": 1.0}.get(sex_of(text))
+    return known if known is not None else math.nan if number is None else number

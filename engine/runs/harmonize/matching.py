@@ -5,12 +5,15 @@ The bias sampling of Roca et al., Med Image Anal 99:103388 (2025): the age distr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ....stores.frame import Array
+from ....stores.lists.cells import number_column
+from ....stores.lists.spellings import sex_of
 from ...pipeline.job import Job
 from ...pipeline.record import ImageRecord
 from .settings import HarmonizeSettings
@@ -32,9 +35,10 @@ class Matching:
     @classmethod
     def between(cls, job: Job[HarmonizeSettings], source: Sequence[str], target: Sequence[str]) -> Matching:
         records = job.slides
-        ages = {i: _number(records[i], "age") for i in (*source, *target)}
-        sexes = {i: records[i].columns.get("sex", "").strip().upper()[:1] for i in (*source, *target)}
-        columns = [name for name, stated in (("age", ages), ("sex", sexes)) if _all_stated(stated)]
+        ages = ages_of(records)
+        sexes = {i: sex_of(records[i].columns.get("sex", "")) for i in (*source, *target)}
+        stated: dict[str, list[float | str]] = {"age": [ages[i] for i in sexes], "sex": [*sexes.values()]}
+        columns = [name for name, values in stated.items() if _all_stated(values)]
         chances = {}
         for image in source:
             chance: Array = np.ones(len(target))
@@ -51,12 +55,11 @@ class Matching:
         return np.asarray(np.mean([self.chances[image] for image in images], axis=0))
 
 
-def _number(record: ImageRecord, column: str) -> float:
-    try:
-        return float(record.columns.get(column, ""))
-    except ValueError:
-        return float("nan")
+def ages_of(records: Mapping[str, ImageRecord]) -> dict[str, float]:
+    """Image -> age, as columns of numbers are read everywhere; NaN where it is unknown."""
+    column = number_column([record.columns.get("age", "") for record in records.values()], "age")
+    return dict(zip(records, column.values if column else [math.nan] * len(records), strict=True))
 
 
-def _all_stated(values: dict[str, float] | dict[str, str]) -> bool:
-    return all(value == value and value != "" for value in values.values())
+def _all_stated(values: Iterable[float | str]) -> bool:
+    return all(value == value and value != "" for value in values)

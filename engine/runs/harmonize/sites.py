@@ -8,6 +8,7 @@ import numpy as np
 
 from ....errors import SettingsError
 from ....models.seeds import numpy_generator
+from ....stores.lists.spellings import listed_spelling
 from ...pipeline.job import Job
 from ...steps.checkpoints import find_record
 from ...steps.split_column import check_split, learned_and_judged
@@ -46,26 +47,28 @@ def sites_of(job: Job[HarmonizeSettings]) -> Sites:
     """The sites, from the list's column `site` and the settings `from` and `to`. Raises SettingsError as `check_sites`."""
     settings, records = job.settings, job.slides
     known = sorted({record.site for record in records.values() if record.site})
-    if settings.to not in known:
+    target = listed_spelling(settings.to, known)
+    if target not in known:
         raise SettingsError(
             f"--to {settings.to or '(not given)'}: name the site that images are to look like, one of the column `site`: "
             f"{', '.join(known) or 'no image has a site; add the column to the list'}.",
             "E_NO_SITE",
         )
-    sources = settings.sources or tuple(site for site in known if site != settings.to)
-    unknown = [site for site in sources if site not in known]
+    named = tuple(listed_spelling(site, known) for site in settings.sources)
+    sources = named or tuple(site for site in known if site != target)
+    unknown = [f"there is no site {site!r}" for site in sources if site not in known]
+    unknown += [f"{target!r} is the target of --to" for site in sources if site == target]
     if unknown or not sources:
         raise SettingsError(
-            f"--from: {f'there is no site {unknown[0]!r}' if unknown else 'there is no site beside the target'}; the column "
+            f"--from: {unknown[0] if unknown else 'there is no site beside the target'}; the column "
             f"`site` has {', '.join(known)}.",
             "E_NO_SITE",
         )
     of_site = {
-        site: tuple(image for image, record in records.items() if record.site == site)
-        for site in (*sources, settings.to)
+        site: tuple(image for image, record in records.items() if record.site == site) for site in (*sources, target)
     }
     held_out, why = _stated(job) or _held_out(job, of_site)
-    return Sites(settings.to, sources, of_site, held_out, why)
+    return Sites(target, sources, of_site, held_out, why)
 
 
 def _stated(job: Job[HarmonizeSettings]) -> tuple[frozenset[str], str] | None:

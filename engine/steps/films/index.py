@@ -32,6 +32,7 @@ from ...pipeline.outputs import Output
 from ...pipeline.record import FilmFile, ImageRecord
 from ...pipeline.step import Step, all_columns, once
 from ...pipeline.unit import Outcome, Unit
+from ..label_column import check_label
 from .convert import FILMS, name_of
 from .layout import PROPERTIES, first_row
 from .settings import ANY_MODALITY, RADIOGRAPHS, FilmSettings
@@ -127,12 +128,17 @@ def _receipt_of(job: Job[FilmSettings], batch: str) -> Receipt | None:
 
 
 def check_rule(job: Job[FilmSettings]) -> None:
-    """Raises SettingsError (E_MANIFEST), before any work, for a rule of columns that the list lacks; sets may have them."""
+    """Raises SettingsError, before any work, for a rule (E_MANIFEST) or a label of columns that the list lacks; sets may have
+    them."""
     files = [file for record in job.slides.values() for file in record.films]
     names = {name for file in files for name in file.columns}
     missing = [name for name in job.settings.rule if name not in names]
-    if missing and not any(holds_columns(file) for file in files):
+    if any(holds_columns(file) for file in files):
+        return
+    if missing:
         raise _no_column(missing, names)
+    if not job.settings.rule:
+        check_label(job, (FOLDER, "name", "subject", "site"))
 
 
 def _no_column(missing: Iterable[str], names: Iterable[str]) -> SettingsError:

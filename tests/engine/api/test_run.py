@@ -334,3 +334,17 @@ def test_an_unfinished_store_and_a_lost_shard_are_corrupt_and_not_blank(mini: An
     (second / "zarr.json").write_text(json.dumps(document))
     with pytest.raises(CorruptError, match="not finished"):
         run.image(run.slides[1])
+
+
+def test_a_table_that_such_a_run_never_writes_or_that_is_gone_is_an_error_of_ours(mini: Any, tmp_path: Path) -> None:
+    run = tile_engine.open_run(mini.copy(tmp_path / "out"))
+    with pytest.raises(
+        SettingsError, match=r"writes no table 'volumes': its tables are read by \.table\('tiles'\)"
+    ) as caught:
+        _ = run.volumes
+    assert caught.value.code == "E_NO_TABLE"
+    (run.out / "shares.csv").unlink()
+    (run.out / "tables" / "tiles.zarr" / "zarr.json").unlink()
+    for look in (lambda: run.shares, lambda: run.tiles):
+        with pytest.raises(CorruptError, match="is not done yet"):
+            look()

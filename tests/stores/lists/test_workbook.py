@@ -22,15 +22,15 @@ def test_texts_numbers_and_gaps_are_read(workbook: Write) -> None:
         '<c r="A1" t="s"><v>0</v></c><c r="C1" t="inlineStr"><is><t> mpp </t></is></c><c r="D1" t="str"><v>done</v></c>',
         '<c r="A2" t="s"><v>1</v></c><c r="C2"><v>0.10000000000000001</v></c><c r="D2" t="b"><v>1</v></c>',
         "",
-        '<c r="A4" t="inlineStr"><is><t>b.svs</t></is></c><c r="C4"><v>1.2E1</v></c><c r="D4"><f>1+1</f></c>',
+        '<c r="A4" t="inlineStr"><is><t>b.svs</t></is></c><c r="C4"><v>1.2E1</v></c><c r="D4"><f>1+1</f><v>2</v></c>',
     ]
     sheet = read_sheet(workbook(rows, shared=shared))
     assert sheet.names == ("path", "", "mpp", "done")
     assert sheet.rows == (
         (2, {"path": "a.svs", "mpp": "0.1", "done": "TRUE"}),
-        (4, {"path": "b.svs", "mpp": "12"}),
+        (4, {"path": "b.svs", "mpp": "12", "done": "2"}),
     )
-    assert not sheet.problems and "formula" in sheet.notes[0]
+    assert not sheet.problems and not sheet.notes
 
 
 def test_a_text_that_belongs_to_nothing_is_no_text(workbook: Write, text_cells: Callable[..., str]) -> None:
@@ -93,3 +93,56 @@ def test_other_archives_and_old_workbooks_say_what_to_do(tmp_path: Path) -> None
     for name in ("a.xlsx", "old.xls", "cut.csv"):
         with pytest.raises(SettingsError, match="CSV in UTF-8"):
             read_sheet(tmp_path / name)
+
+
+def test_a_formula_has_its_stored_value_and_one_without_is_an_error_that_names_the_cell(workbook: Write) -> None:
+    head = '<c t="str"><v>path</v></c><c t="str"><v>note</v></c>'
+    saved = '<c r="A2" t="str"><f>B1</f><v>a.svs</v></c><c r="B2" t="str"><f>""</f><v></v></c>'
+    assert read_sheet(workbook([head, saved])).rows == ((2, {"path": "a.svs"}),)
+    for unsaved in ('<c r="A2"><f>B1&amp;"x"</f></c>', '<c r="A2"><f>B1</f><v/></c>'):
+        with pytest.raises(SettingsError, match="sheet 'Slides': A2: a formula without a stored value") as failure:
+            read_sheet(workbook([head, unsaved]))
+        assert failure.value.code == "E_MANIFEST"
+
+
+def test_cells_merged_over_rows_have_their_value_in_each_and_hidden_ones_are_read_and_said(
+    workbook: Write, text_cells: Callable[..., str]
+) -> None:
+    rows = [
+        text_cells("Study"),
+        text_cells("path", "subject"),
+        text_cells("a", "p1"),
+        text_cells("b"),
+        text_cells("c", "p2"),
+    ]
+    cells = "".join(f'<row r="{i}" hidden="{int(i == 5)}">{row}</row>' for i, row in enumerate(rows, 1))
+    sheet = (
+        f'<worksheet><cols><col min="2" max="9" hidden="1"/></cols><sheetData>{cells}</sheetData>'
+        '<mergeCells><mergeCell ref="A1:B1"/><mergeCell ref="B3:B4"/></mergeCells></worksheet>'
+    )
+    found = read_sheet(workbook([], **{"xl/worksheets/sheet1.xml": sheet}), lambda cells: "path" in cells)
+    assert [row["subject"] for _, row in found.rows] == ["p1", "p1", "p2"]
+    said = "\n".join(found.notes)
+    assert "hidden rows are read as the others are: 1, as 5" in said
+    assert "hidden columns are read as the others are: 1, as B" in said
+    assert "merged cells have their value in every row of theirs: 1, as B3 to 4" in said
+
+
+def test_numbers_are_read_as_their_cells_show_them(workbook: Write) -> None:
+    styles = (
+        '<styleSheet><numFmts><numFmt numFmtId="164" formatCode="000"/><numFmt numFmtId="165" formatCode="dd\\.mm\\.yyyy"/>'
+        '</numFmts><cellStyleXfs><xf numFmtId="14"/></cellStyleXfs>'
+        '<cellXfs><xf numFmtId="0"/><xf numFmtId="14"/><xf numFmtId="164"/><xf numFmtId="165"/></cellXfs></styleSheet>'
+    )
+    row = "".join(
+        f'<c s="{style}"><v>{value}</v></c>' for style, value in ((0, 45413), (1, 45413), (2, 7), (3, 45413.25))
+    )
+    head = "".join(f'<c t="str"><v>{name}</v></c>' for name in ("path", "day", "id", "time"))
+    parts = {"xl/styles.xml": styles}
+    assert read_sheet(workbook([head, row], **parts)).rows == (
+        (2, {"path": "45413", "day": "2024-05-01", "id": "007", "time": "2024-05-01T06:00:00"}),
+    )
+    books = {
+        "xl/workbook.xml": '<workbook><workbookPr date1904="1"/><sheets><sheet name="a" id="rId1"/></sheets></workbook>'
+    }
+    assert read_sheet(workbook([head, row], **parts, **books)).rows[0][1]["day"] == "2028-05-02"

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .....stores.frame import Array
-from .....stores.lists.cells import read_numbers
+from .....stores.lists.cells import number_column
 from ....pipeline.job import Job
 from ....pipeline.listing import first_of
 
@@ -68,23 +68,16 @@ def subject_columns(job: Job[Any], subjects: Subjects) -> SubjectColumns:
         texts = [str(record.column(name)).strip() for record in records]
         if name in NOT_COMPARED or not any(texts):
             continue
-        numbers = _numbers(texts)
-        if numbers is None:
+        column = number_column(texts, name)
+        if column is None:
             values[name], unclear = _shared(texts, subjects)
             if unclear:
                 notes.append(f"{name} differs between the volumes of {first_of(unclear)}: it counts as unknown")
         else:
-            values[name] = _mean_numbers(numbers, subjects)
-            unread = [t for t, number in zip(texts, numbers, strict=True) if t and np.isnan(number)]
-            if unread:
+            values[name] = _mean_numbers(np.array(column.values), subjects)
+            if unread := (*column.unread, *column.coded):
                 notes.append(f"{name} is no number in {first_of(unread)}: it counts as unknown")
     return SubjectColumns(values, tuple(notes))
-
-
-def _numbers(texts: Sequence[str]) -> Array | None:
-    """Numbers, NaN where there is none; None for a column whose values mostly are none."""
-    numbers = np.array(read_numbers(texts).values, np.float64)
-    return numbers if 2 * np.isfinite(numbers).sum() > sum(map(bool, texts)) else None
 
 
 def _mean_numbers(numbers: Array, subjects: Subjects) -> Array:

@@ -44,7 +44,7 @@ def write_subject_table(job: Job[SubjectSettings], unit: Unit) -> Outcome:
     }
     columns |= {f"{LEVEL}{k}": group_of_subjects(groups, k) for k in range(2, groups.finest + 1)}
     listed = subject_columns(job, subjects).values
-    columns |= {LISTED * is_own(name) + name: values for name, values in listed.items() if "/" not in name}
+    columns |= {LISTED * is_own(name) + name.replace("/", " per "): values for name, values in listed.items()}
     table = anndata.AnnData(X=embeddings, obs=pd.DataFrame(columns, index=list(subjects.names)))
     method = NO_LAYOUT
     with outcome.clock("compute"):

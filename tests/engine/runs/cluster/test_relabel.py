@@ -104,7 +104,9 @@ def test_its_own_list_read_again_changes_nothing(edited: Path, tmp_path: Path) -
     out = Path(shutil.copytree(edited, tmp_path / "out"))
     before = results(out)
     shutil.copy2(out / "clusters.csv", tmp_path / "list.csv")
-    tile_engine.relabel(out, classes=tmp_path / "list.csv", options=options())
+    told = list[Event]()
+    tile_engine.relabel(out, classes=tmp_path / "list.csv", options=options(report=told.append))
+    assert not [event for event in told if "replaces" in event.text]
     assert len(tile_engine.open_run(out).settings["classes"]) == 4 and results(out) == before
 
 
@@ -117,8 +119,11 @@ def test_the_same_command_keeps_the_choice_and_says_so_and_the_way_back_leaves_t
     assert results(out) == before
     notes = [event.text for event in told if "--level and --classes stay" in event.text]
     assert len(notes) == 1 and "--redo" in notes[0]
-    run = tile_engine.relabel(out, 0, "", options=options())
+    run = tile_engine.relabel(out, 0, "", options=options(report=told.append))
     assert (run.settings["level"], run.settings["classes"]) == (0, []) and results(out) == results(mini.out)
+    (lost,) = [event for event in told if "--classes replaces what this run has so far" in event.text]
+    assert lost.kind == "warning" and "cluster 1: name 'Stroma' is dropped" in lost.text
+    assert "cluster 4: merge into 2 is dropped" in lost.text
 
 
 def test_redo_returns_to_the_recommendation(edited: Path, mini: Any, tmp_path: Path) -> None:

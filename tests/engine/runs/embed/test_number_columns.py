@@ -44,3 +44,13 @@ def test_no_more_than_twenty_columns_are_evaluated() -> None:
     found = number_columns(job(**{f"x{i}": [str(i), str(i + 1), "9"] for i in range(22)}))
     assert len(found.values) == 20 and found.left_out[0].startswith("x20 (20 columns before it")
     assert np.isfinite(found.values["x3"]).all()
+
+
+def test_a_few_cells_that_are_no_numbers_do_not_make_a_column_text() -> None:
+    from tile_engine.engine.runs.embed.table import column
+
+    ages = [*map(str, range(60, 80)), "unknown", "999", "71,5", "n/a"]
+    assert column(ages, "age").tolist()[-4:-1] != ages[-4:-1]
+    assert np.isnan(column(ages, "age")[[20, 21, 23]]).all() and column(ages, "age")[22] == 71.5
+    assert column(["063Y", "070Y"], "age").tolist() == [63, 70]
+    assert column(["2a", "2b", "3"], "stage").tolist() == ["2a", "2b", "3"]

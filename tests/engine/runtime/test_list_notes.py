@@ -1,0 +1,42 @@
+"""What a run does without is said: a column of classes that it does not use, and subjects that it does not know."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tile_engine.engine.pipeline.settings import settings_of
+from tile_engine.engine.runs import pipeline
+from tile_engine.engine.runtime.list_notes import list_notes
+from tile_engine.stores.slides.cohort import Cohort, SlideEntry
+
+
+def notes(run: str, variant: str, rows: list[dict[str, str]], **settings: Any) -> str:
+    spec = pipeline(run, variant)
+    entries = tuple(
+        SlideEntry(f"i{i}", Path(f"{i}.nii"), f"{i}.nii", subject=row.pop("subject", ""), extra=row)
+        for i, row in enumerate(rows)
+    )
+    cohort = Cohort(entries, (), Path())
+    return "\n".join(list_notes(cohort, spec, settings_of(settings, spec.variant.settings)))
+
+
+def test_a_column_of_classes_that_is_not_used_is_named_with_the_option_that_takes_it() -> None:
+    rows = [{"subject": "a", "Diagnosis": "AD", "age": "61"}, {"subject": "b", "Diagnosis": "CN", "age": "62"}]
+    said = notes("embed", "volumes", [dict(row) for row in rows])
+    assert said == "Diagnosis: not used as the class of an image; --label Diagnosis takes it as the class"
+    assert notes("embed", "volumes", [dict(row) for row in rows], label="Diagnosis") == ""
+    assert notes("embed", "volumes", [{**row, "label": "x"} for row in rows]) == ""
+    assert notes("cluster", "subjects", [dict(row) for row in rows]) == ""  # it compares all columns
+    assert "--label Diagnosis" in notes("anomaly", "films", [dict(row) for row in rows])
+
+
+@pytest.mark.parametrize(("run", "variant"), [("embed", "volumes"), ("cluster", "slides"), ("sites", "volumes")])
+def test_images_without_known_subjects_count_as_subjects_of_their_own_and_it_is_said(run: str, variant: str) -> None:
+    said = notes(run, variant, [{"code": "1"}, {"code": "2"}])
+    assert "counts as a subject of its own" in said and "columns of the list are code" in said
+    assert notes(run, variant, [{"subject": "i0"}, {"subject": "i1"}]) != ""  # the images' own ids
+    assert notes(run, variant, [{"subject": "p"}, {}]) == ""
+    assert notes(run, variant, [{}]) == ""

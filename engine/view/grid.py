@@ -61,11 +61,11 @@ def grid_of(overlay: OverlayRef) -> Grid:
     return Grid(cells, frame, low, high)
 
 
-def shown_level(frames: tuple[Frame, ...]) -> int:
-    """The level that is shown: of a volume, the finest one whose sides are at most `MAX_SIDE`, else the coarsest one."""
+def shown_level(frames: tuple[Frame, ...], side: int = MAX_SIDE) -> int:
+    """The level that is shown: of a volume, the finest one whose sides are at most `side`, else the coarsest one."""
     if len(frames[0].shape) == 2:
         return 0
-    small = [i for i, frame in enumerate(frames) if max(frame.shape) <= MAX_SIDE]
+    small = [i for i, frame in enumerate(frames) if max(frame.shape) <= side]
     return small[0] if small else len(frames) - 1
 
 

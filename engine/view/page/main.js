@@ -50,13 +50,17 @@
     TE.emit("run");
     await setPanes("one");
     if (several) await TE.show(0, 0);
+    if (several && TE.isWhole()) await setPanes("plane"); // it is the answer
     TE.say([run.error, unfinished, state.documents[0]?.missing].filter(Boolean).join(" "));
   };
 
   TE.on("run saved", () => {
     const run = TE.run();
     byId("panes-choice").hidden = !run.images.length || (run.axes.length !== 2 && !TE.mayHaveTable() && run.images.length < 2);
-    byId("plane-on").hidden = !TE.mayHaveTable() || !!TE.answers;
+    byId("plane-on").hidden = !TE.mayHaveTable();
+    byId("plane-on").title = `Image and plane of all ${TE.words().nouns} (p)`;
+    byId("plane").setAttribute("aria-label", `Plane of all ${TE.words().nouns}`);
+    byId("scatter").setAttribute("aria-label", `${TE.words().nouns} in the plane: arrow keys go from one to the next, Enter shows it; ? lists all keys`);
   });
 
   // #run=0&image=2&level=5

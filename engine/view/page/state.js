@@ -20,6 +20,8 @@
     opacity: 0.55,
     sure: 0, // least confidence, 0 to 1
     chosen: [], // rows of the plane
+    colour: "", // column that the plane is coloured by; empty for clusters or groups
+    hiddenValues: new Set(), // codes of values of that column that are grey
     editing: false,
     edited: false, // since the table was opened
   };
@@ -28,6 +30,13 @@
   TE.run = () => state.folder.runs[state.run];
   TE.tree = () => TE.run().tree;
   TE.level = () => TE.tree() && TE.tree().levels[state.level];
+  // What a point of the plane is, and what it belongs to, in words.
+  TE.words = () => {
+    const noun = TE.run().cases || "tile", cluster = TE.tree()?.can_be_named === false ? "group" : "cluster";
+    return { noun, nouns: `${noun}s`, cluster, clusters: `${cluster}s` };
+  };
+  // Whether a point of the plane is one or several whole images, not a part of one.
+  TE.isWhole = () => ["volume", "subject"].includes(TE.run().cases);
   TE.planar = () => TE.run().axes.length === 2;
   // Whether there is a table of tiles, or will be: while names are saved it is made anew.
   TE.mayHaveTable = () => TE.run().table || !!TE.run().saving;

@@ -1,10 +1,11 @@
 """cloud: the cases of a run, which are tiles, volumes or subjects, as points of the plane, and what these are coloured by.
 
 ```text
-case     its image               its place   cluster
-tile     the one that it is of   its centre  fine cluster of the tile
-volume   itself                  the whole   none
-subject  its first volume        the whole   fine group of the subject
+case     its image              part of it  cluster                    placed by
+tile     the one that it is of  its centre  fine cluster of the tile   its embedding
+volume   itself                 the whole   none                       its embedding
+subject  its first volume       the whole   fine group of the subject  its embedding
+image    itself                 the whole   none                       its rank by a score, and the score
 ```
 """
 
@@ -43,8 +44,28 @@ NOUN_OF = {"tiles": TILE, "volumes": VOLUME, "subjects": SUBJECT}
 """Table with an embedding in each row -> what a row is."""
 PLACED = "uns/tile_engine/umap"
 """Inside a table, what says how its embeddings are placed in the plane."""
+SCORES = ("volumes", "slides")
+"""Tables with the scores of an image in each row, where they have no embedding."""
+FIRST_SCORE = "pasted_neighbours"
+"""The score that images are ranked by, where there is one; else the first. Probabilities of sites: that of the own site."""
 FILES = ("mask", "part")
-"""Columns of a list that name files."""
+"""Columns of a list that name files, or an image in a file."""
+MEASURES = ("reason", "mean_intensity", "packed_bytes", "pixel_entropy", "border", "file_bytes")
+"""Columns of a table of scores that say nothing of what an image shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class CaseTable:
+    """A table whose rows are points of the plane."""
+
+    path: Path
+    noun: str
+    has_embedding: bool
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether a row is one or several whole images, not a part of one."""
+        return self.noun != TILE
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,40 +91,70 @@ class Cloud:
     """Image -> its point, -1 for none; empty where a case is a part of an image."""
 
 
-def table_of_cases(job: Job[Any]) -> Path | None:
-    """The table whose rows the plane shows; None where there is none yet, and of a run that has none: scores are no embedding."""
-    paths = (job.folder.out / "tables" / f"{name}.zarr" for name in NOUN_OF)
-    return next((path for path in paths if (path / PLACED).exists()), None)
+def table_of_cases(job: Job[Any]) -> CaseTable | None:
+    """The table whose rows the plane shows; None where there is none yet, and of a run that has none."""
+    folder = job.folder.out / "tables"
+    for name, noun in NOUN_OF.items():
+        if (folder / f"{name}.zarr" / PLACED).exists():
+            return CaseTable(folder / f"{name}.zarr", noun, True)
+    for name in SCORES:
+        if (folder / f"{name}.zarr" / "zarr.json").exists():
+            return CaseTable(folder / f"{name}.zarr", job.modality.noun, False)
+    return None
 
 
-def noun_of_cases(job: Job[Any]) -> str:
-    """What a point of the plane is; empty where the run has no table."""
-    path = table_of_cases(job)
-    return NOUN_OF[path.stem] if path else ""
+def points_of(job: Job[Any]) -> int:
+    """How many points the plane of a run has, at most."""
+    cases = table_of_cases(job)
+    return min(MAX_POINTS, len(read_table(cases.path).obs)) if cases else 0
 
 
-def cloud_of(job: Job[Any], path: Path) -> Cloud:
+def cloud_of(job: Job[Any], cases: CaseTable) -> Cloud:
     """The cases of a table of the run in the plane."""
-    table, noun = read_table(path), NOUN_OF[path.stem]
-    rows = np.random.default_rng(job.settings.seed).permutation(len(table.obs))[:MAX_POINTS]
-    if found := layout_in(table):
+    table = read_table(cases.path)
+    noun, obs = cases.noun, table.obs
+    rows = np.random.default_rng(job.settings.seed).permutation(len(obs))[:MAX_POINTS]
+    if not cases.has_embedding:
+        scores, method, prefix = _first_score(table)
+        obs = obs[[name for name in obs if name not in MEASURES]].join(table.to_df().add_prefix(prefix))
+        rank = np.argsort(np.argsort(-scores, kind="stable")) / max(1, np.isfinite(scores).sum() - 1)
+        places = np.stack([rank, _unit(scores)], 1).astype(np.float32)[rows]
+    elif found := layout_in(table):
         places, method = found[0].astype(np.float32)[rows], found[1]
     else:
         method, places = "pca", components(np.asarray(table.X), rows)
-    image_of = _images(job, table.obs, noun)
+    image_of = _images(job, obs, noun)
     kept = np.isfinite(places).all(1) & (image_of[rows] >= 0)
     rows, places = rows[kept], places[kept]
     images = image_of[rows]
     point_of: tuple[int, ...] = ()
-    if noun == TILE:
-        centres, columns = _centres(job, table.obs, rows, images), _columns(_list_of(job), "image")
-    else:
+    if cases.is_whole:
         centres, point_of = np.zeros((len(rows), 0)), _point_of(job, noun, rows, image_of)
-        listed = listed_names(table) if noun == SUBJECT else [n for n in table.obs if n not in (*OWN_COLUMNS, *FILES)]
-        columns = _columns(table.obs.iloc[rows][listed], "point")
-    fine = _fine(job, table.obs, noun)[rows].astype(np.uint8)
+        own = OWN_COLUMNS + FILES * cases.has_embedding
+        listed = listed_names(table) if noun == SUBJECT else [n for n in obs if n not in own]
+        columns = _columns(obs.iloc[rows][listed], "point")
+    else:
+        centres, columns = _centres(job, obs, rows, images), _columns(_list_of(job), "image")
+    fine = _fine(job, obs, noun)[rows].astype(np.uint8)
     words = PLACED_BY.get(method, method)
-    return Cloud(noun, words, len(table.obs), places, images, centres.astype(np.float32), fine, columns, point_of)
+    return Cloud(noun, words, len(obs), places, images, centres.astype(np.float32), fine, columns, point_of)
+
+
+def _first_score(table: Any) -> tuple[Array, str, str]:
+    """(score of each row, what the plane is called, what stands before the name of each score)."""
+    values, names = np.asarray(table.X, np.float64), list(map(str, table.var_names))
+    sites = [str(site) for site in table.obs["site"]] if "site" in table.obs else []
+    if sites and set(sites) <= set(names):
+        own = values[np.arange(len(values)), [names.index(site) for site in sites]]
+        return own, "probability of the own site (up), highest on the left", "probability of "
+    name = FIRST_SCORE if FIRST_SCORE in names else names[0]
+    return values[:, names.index(name)], f"{name.replace('_', ' ')} (up), highest on the left", ""
+
+
+def _unit(scores: Array) -> Array:
+    """Scores from 0 to 1; NaN stays."""
+    low, high = (np.nanmin(scores), np.nanmax(scores)) if np.isfinite(scores).any() else (0.0, 1.0)
+    return np.asarray((scores - low) / (high - low if high > low else 1.0))
 
 
 def components(vectors: Array, rows: Array) -> Array:
@@ -122,6 +173,12 @@ def _images(job: Job[Any], obs: pd.DataFrame, noun: str) -> Array:
     if noun == SUBJECT:
         return np.asarray(first_volumes(job))
     numbers = {image: number for number, image in enumerate(job.slides)}
+    if noun != TILE and "id" not in obs:
+        names, own = [str(name) for name in obs["name"]], [record.name for record in job.slides.values()]
+        if names == own:  # a file may hold several
+            return np.arange(len(own))
+        numbers = {name: number if own.count(name) == 1 else -1 for number, name in enumerate(own)}
+        return np.array([numbers.get(name, -1) for name in names])
     owners = obs["slide" if noun == TILE else "id"].astype("category").cat
     found = np.array([numbers.get(str(owner), -1) for owner in owners.categories], np.int64)
     return np.asarray(found[owners.codes.to_numpy()])
@@ -166,9 +223,15 @@ def _list_of(job: Job[Any]) -> pd.DataFrame:
     records = list(job.slides.values())
     texts = {job.modality.noun: [record.name for record in records], "site": [record.site for record in records]}
     for name in dict.fromkeys(name for record in records for name in record.columns if "/" not in name):
-        if name not in FILES:
+        if name not in FILES and not _names_images([record.columns.get(name, "") for record in records]):
             texts.setdefault(name, [record.columns.get(name, "").strip() for record in records])
     return pd.DataFrame({name: column(values) for name, values in texts.items()})
+
+
+def _names_images(texts: Sequence[str]) -> bool:
+    """Whether a column has another text for each image, such as a file or a number in an archive; numbers may differ."""
+    stated = [text for text in texts if text]
+    return len(stated) > 2 and len({*stated}) == len(stated) and column(texts).dtype.kind != "f"
 
 
 def _columns(obs: pd.DataFrame, by: str) -> tuple[dict[str, Any], ...]:

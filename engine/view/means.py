@@ -1,4 +1,4 @@
-"""means: the picture of the mean volume of each group of subjects, and of its difference from the others, as the report has it."""
+"""means: the picture of the mean volume of each group of subjects and its difference from the others, of the report."""
 
 from __future__ import annotations
 

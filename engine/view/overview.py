@@ -7,7 +7,7 @@ from typing import Any
 from ...errors import TileEngineError
 from ..pipeline.documents import read_rejected, read_run
 from ..search.rows import subject_of
-from .cloud import noun_of_cases
+from .cloud import table_of_cases
 from .deep import Deep
 from .films import has_films
 from .means import has_means
@@ -35,6 +35,8 @@ def _run_or_why(viewer: Viewer, run: int) -> dict[str, Any]:
             "films": False,
             "table": False,
             "cases": "",
+            "whole": False,
+            "similar": False,
             "means": False,
         }
         return facts | nothing | {"tree": None}
@@ -43,7 +45,7 @@ def _run_or_why(viewer: Viewer, run: int) -> dict[str, Any]:
 def _run(viewer: Viewer, run: int) -> dict[str, Any]:
     job, tree = viewer.job(run), viewer.tree(run)
     films = has_films(job)
-    cases = noun_of_cases(job)
+    table = table_of_cases(job)
     return {
         "name": viewer.runs[run].name,
         "error": "",
@@ -59,8 +61,10 @@ def _run(viewer: Viewer, run: int) -> dict[str, Any]:
         if films
         else [{"name": record.name, "subject": subject_of(record)} for record in job.slides.values()],
         "tree": tree.document() if tree else None,
-        "table": bool(cases),
-        "cases": cases,
+        "table": table is not None and not films,
+        "cases": table.noun if table else "",
+        "whole": table is not None and table.is_whole,
+        "similar": table is not None and table.has_embedding,
         "means": has_means(job),
     }
 

@@ -40,9 +40,9 @@ def plane(viewer: Viewer, run: int) -> Answer:
 
 def encoded(viewer: Viewer, run: int) -> bytes:
     job = viewer.job(run)
-    path = table_of_cases(job)
-    assert path is not None  # check_table
-    cloud = cloud_of(job, path)
+    table = table_of_cases(job)
+    assert table is not None  # check_table
+    cloud = cloud_of(job, table)
     head: dict[str, Any] = {
         "noun": cloud.noun,
         "method": cloud.method,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,12 @@ from ..search.gallery import open_gallery
 from ..search.hits import Case, Hit, Hits
 from ..search.search import search
 from .answers import Answer, Query
-from .cloud import SUBJECT, VOLUME, first_volumes, noun_of_cases, table_of_cases
+from .cloud import SUBJECT, VOLUME, first_volumes, table_of_cases
 from .grid import index_of, label_at
 from .plane import check_table
 from .viewer import Viewer
 
+NO_EMBEDDINGS = "The run keeps no embeddings, by which cases would be compared."
 MOST_HITS = 50
 ADDED = -1
 """Number of an image that was added to the index and is none of the run."""
@@ -58,10 +60,12 @@ def similar(viewer: Viewer, query: Query, run: int, image: int) -> Answer:
     """
     job = viewer.job(run)
     check_table(viewer, run)
-    noun = noun_of_cases(job)
-    if noun == SUBJECT:
-        return _similar_subjects(viewer, query, run, image)
-    return _similar_volumes(viewer, query, run, image) if noun == VOLUME else _similar_tiles(viewer, query, run, image)
+    table = table_of_cases(job)
+    if table is None or not table.has_embedding:
+        return Answer.of({"none": NO_EMBEDDINGS, "hits": []})
+    if table.noun == SUBJECT:
+        return _similar_subjects(viewer, query, table.path, (run, image))
+    return (_similar_volumes if table.noun == VOLUME else _similar_tiles)(viewer, query, run, image)
 
 
 def _similar_tiles(viewer: Viewer, query: Query, run: int, image: int) -> Answer:
@@ -96,11 +100,11 @@ def _similar_volumes(viewer: Viewer, query: Query, run: int, image: int) -> Answ
     return _found(hits, [_row(hit, numbers.get(hit.id, ADDED), [], 0) for hit in (hits.query, *hits.rows)])
 
 
-def _similar_subjects(viewer: Viewer, query: Query, run: int, image: int) -> Answer:
+def _similar_subjects(viewer: Viewer, query: Query, table: Path, of: tuple[int, int]) -> Answer:
     """The subjects nearest to that of a volume, by the embeddings that the groups were found in."""
+    run, image = of
     job, subjects = viewer.job(run), subjects_of(viewer.job(run))
-    path = table_of_cases(job)
-    vectors = np.asarray(read_table(path).X, np.float32) if path else np.zeros((0, 1), np.float32)
+    vectors = np.asarray(read_table(table).X, np.float32)
     own, k = int(subjects.of_volume[image]), max(1, query.integer("k", 8, most=MOST_HITS))
     found = ExactIndex(vectors, np.arange(len(vectors))).nearest(vectors[own : own + 1], k, np.array([own]))
     fine, images = groups_document(job).fine, first_volumes(job)

@@ -63,6 +63,7 @@
       counts.set(code, (counts.get(code) || 0) + 1);
     }
     body.replaceChildren();
+    byId("column-legend").hidden = !one.names;
     byId("column-bar").hidden = byId("column-range").hidden = !!one.names;
     if (!one.names) return drawRange(one, counts);
     for (const code of [...one.names.keys()].map((i) => i + 1).concat(counts.has(0) ? [0] : [])) {

@@ -2,7 +2,7 @@
 "use strict";
 (() => {
   const { state, byId } = TE;
-  const SHOWN = { tile: 15, volume: 60, subject: 60 };
+  const SHOWN = 15, SHOWN_WHOLE = 60;
   TE.lassoing = false;
 
   const inside = (polygon, x, y) => {
@@ -30,7 +30,7 @@
     const images = new Set(rows.map((row) => TE.plane.image[row])).size;
     const said = [...counts].sort((a, b) => b[1] - a[1]).slice(0, 6).map(([name, n]) => `${name} ${((100 * n) / rows.length).toFixed(0)} %`);
     const where = TE.isWhole() ? "" : `; on ${images} of ${TE.run().images.length} ${TE.run().plural}`;
-    const most = SHOWN[TE.run().cases || "tile"], few = rows.length > most ? `; ${most} of them are below` : "";
+    const most = TE.isWhole() ? SHOWN_WHOLE : SHOWN, few = rows.length > most ? `; ${most} of them are below` : "";
     byId("chosen-note").textContent = `${said.join(", ")}${where}${sampled()}${few}`;
     const box = byId("chosen"), step = Math.max(1, rows.length / most);
     box.replaceChildren();

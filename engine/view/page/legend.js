@@ -78,26 +78,41 @@
 
   const drawOver = () => {
     const found = state.documents[0], choice = byId("overlay");
-    byId("over").hidden = !found || !found.overlays.length || TE.run().films;
+    byId("over").hidden = !found || !TE.overlayNames(0).length || TE.run().films;
     if (!found) return;
-    const names = found.overlays.map((one) => one.name);
+    const names = TE.overlayNames(0);
     choice.replaceChildren(...names.map((name) => make("option", null, name, { value: name })), make("option", null, "nothing", { value: "" }));
     choice.value = state.overlay;
     byId("opacity").value = Math.round(state.opacity * 100);
     byId("sure-row").hidden = state.overlay !== "clusters" || !names.includes("confidence");
     const overlay = TE.overlayOf(0), scale = byId("scale");
-    scale.textContent = overlay?.kind === "values" ? `clear ${overlay.low.toPrecision(3)} … opaque ${overlay.high.toPrecision(3)}${overlay.name === "confidence" ? "" : ", of this image"}` : "";
+    byId("least-row").hidden = overlay?.kind !== "values";
+    drawLeast();
+    const maps = found.overlays.some((one) => one.kind !== "mask"), none = !maps && /sites|anomaly|classify/.test(TE.run().command) ? "The run has no map of this image." : "";
+    scale.textContent = overlay?.kind === "values" ? `clear ${overlay.low.toPrecision(3)} … opaque ${overlay.high.toPrecision(3)}${overlay.name === "confidence" ? "" : ", of this image"}` : none;
     scale.hidden = !scale.textContent;
   };
 
   byId("level").addEventListener("input", (event) => TE.setLevel(Number(event.target.value)));
   byId("level-reset").addEventListener("click", () => TE.setLevel(TE.tree().shown));
-  byId("overlay").addEventListener("change", (event) => { state.overlay = event.target.value; TE.emit("overlay"); });
+  byId("overlay").addEventListener("change", (event) => { Object.assign(state, { overlay: event.target.value, overlayChosen: true, least: 0 }); TE.emit("overlay"); });
   byId("opacity").addEventListener("input", (event) => { state.opacity = event.target.value / 100; TE.emit("opacity"); });
   byId("sure").addEventListener("input", (event) => {
     state.sure = event.target.value / 100;
     byId("sure-number").textContent = `${event.target.value} %`;
     TE.emit("sure");
+  });
+  const drawLeast = () => {
+    const overlay = TE.overlayOf(0);
+    if (overlay?.kind !== "values") return;
+    byId("least").value = Math.round(100 * state.least);
+    byId("least-number").textContent = (overlay.low + state.least * (overlay.high - overlay.low)).toPrecision(3);
+    byId("least").setAttribute("aria-valuetext", byId("least-number").textContent);
+  };
+  byId("least").addEventListener("input", (event) => {
+    state.least = event.target.value / 100;
+    drawLeast();
+    TE.emit("least");
   });
   byId("all-on").addEventListener("click", () => { state.hidden.clear(); TE.emit("hidden"); draw(); });
   byId("all-off").addEventListener("click", () => { state.hidden = new Set(TE.level().numbers); TE.emit("hidden"); draw(); });

@@ -3,7 +3,7 @@
 "use strict";
 (() => {
   const { state, byId } = TE;
-  const canvas = byId("scatter");
+  const canvas = byId("scatter"), MOST = 100000; // points that the server sends
   let view = { x: 0, y: 0, size: 1 }, pointed = -1, dots = null;
 
   TE.loadPlane = async () => {
@@ -29,7 +29,8 @@
     TE.plane.scale = { x: (x0 + x1) / 2, y: (y0 + y1) / 2, size: Math.max(x1 - x0, y1 - y0, 1e-9) * 1.12 };
     view = { x: 0, y: 0, size: 1 };
     byId("lasso-plane").title = `Draw around ${head.noun}s (l)`;
-    const some = head.total > head.count ? ` of ${head.total.toLocaleString("en")}, a sample` : "";
+    const why = head.total > MOST ? "a sample" : "the others have no place";
+    const some = head.total > head.count ? ` of ${head.total.toLocaleString("en")}, ${why}` : "";
     byId("plane-title").textContent = `${head.method}: ${head.count.toLocaleString("en")} ${head.noun}s${some}`;
     TE.emit("plane-loaded");
     pointed = TE.isWhole() ? TE.plane.point_of[state.images[0]] : -1;

@@ -91,7 +91,7 @@
   });
   TE.on("image", (pane) => {
     if (pane || !TE.isWhole()) return;
-    if (!TE.answers) search({ pane, centre: [] });
+    if (!TE.answers && TE.run().similar) search({ pane, centre: [] });
     drawCase();
   });
   TE.on("level plane-loaded", () => drawCase());
@@ -105,7 +105,7 @@
   };
   byId("means-on").addEventListener("click", () => byId("means-dialog").showModal());
   byId("same").addEventListener("change", () => { if (at) search(at); });
-  TE.on("run saved", () => { byId("similar-part").hidden = !TE.mayHaveTable() || !!TE.answers; });
+  TE.on("run saved", () => { byId("similar-part").hidden = !(TE.run().similar || TE.run().saving) || !!TE.answers; });
   TE.on("run", () => {
     byId("hover-part").hidden = TE.run().films;
     byId("similar").replaceChildren();

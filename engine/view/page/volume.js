@@ -21,8 +21,8 @@
       part.over.hidden = !inside(axis) || !overlay;
       if (!part.base.hidden) set(part.base, TE.api.url(`${TE.path(pane)}/pictures/${one.number}/slice`, { axis, at: spot }));
       if (!part.over.hidden) {
-        const values = { axis, at: spot, ...TE.chosenColours() };
-        set(part.over, TE.api.url(`${TE.path(pane)}/overlays/${overlay.number}/slice`, values));
+        const values = { axis, at: spot, ...(overlay.kind === "pictures" ? {} : TE.chosenColours()) };
+        set(part.over, TE.api.url(`${TE.path(pane)}/${TE.overlayPath(overlay)}/slice`, values));
         part.over.style.opacity = state.opacity;
         // Rows are flipped: the upper edge of the picture is the last row.
         const end = (o, i) => o.origin[i] + o.lengths[i];
@@ -122,6 +122,6 @@
   });
   TE.on("go", (centre) => { at = [...centre]; draw(); });
   TE.on("panes", () => { if (!TE.planar()) [0, 1].forEach(bare); });
-  TE.on("level hidden overlay opacity sure saved panes", soon);
+  TE.on("level hidden overlay opacity sure least saved panes", soon);
   window.addEventListener("resize", soon);
 })();

@@ -156,9 +156,7 @@ def _plane(viewer: Viewer, folder: Path, run: int, found: dict[str, Any], report
         table = table_of_cases(viewer.job(run))
         columns = [column["name"] for column in cloud_of(viewer.job(run), table).columns] if table else []
         if columns:
-            report(
-                Event("note", f"columns that go along: {', '.join(columns)}", facts={"columns": columns})
-            )
+            report(Event("note", f"columns that go along: {', '.join(columns)}", facts={"columns": columns}))
     if found["means"]:
         write_whole(folder / f"means-{run}.png", means(viewer, run).content)
 

@@ -186,7 +186,8 @@ def _images(job: Job[Any], obs: pd.DataFrame, noun: str) -> Array:
 
 def first_volumes(job: Job[Any]) -> list[int]:
     """Number of the first volume of each subject."""
-    return np.unique(subjects_of(job).of_volume, return_index=True)[1].tolist()
+    first: list[int] = np.unique(subjects_of(job).of_volume, return_index=True)[1].tolist()
+    return first
 
 
 def _point_of(job: Job[Any], noun: str, rows: Array, image_of: Array) -> tuple[int, ...]:

@@ -95,8 +95,8 @@
       // Where there are no clusters: values, such as evidence. A mask is shown only where it is asked for.
       const names = TE.overlayNames(0), all = found.overlays.filter((one) => one.kind === "values");
       const values = all.find((one) => /evidence|pasted neighbours/.test(one.name)) || all[0];
-      const stains = found.pictures.length > 1 && !found.pictures.some((one) => one.name.includes("/"));
-      if (state.overlay ? !names.includes(state.overlay) : !state.overlayChosen) state.overlay = values?.name || (stains && TE.planar() ? PICTURE + found.pictures[1].name : "");
+      const stains = /register/.test(TE.run().command) && found.pictures.length > 1;
+      if (state.overlay ? !names.includes(state.overlay) : !state.overlayChosen) state.overlay = values?.name || (stains ? PICTURE + found.pictures[1].name : "");
     }
     TE.say(found.missing);
     TE.emit("image", pane);

@@ -28,7 +28,8 @@ Static = Annotated[
     typer.Option(
         "--static",
         metavar="FOLDER",
-        help="Write a page of slides and their clusters to this folder, which opens without tile-engine, and stop.",
+        help="Write a page of slides or volumes and what the run found to this folder, which opens without tile-engine, and "
+        "stop.",
         rich_help_panel=WRITE,
     ),
 ]
@@ -43,7 +44,7 @@ def view(
     static: Static = None,
     json: AsJson = False,
 ) -> int:
-    """Show the results of a run on a page: slides with their clusters, volumes, films, similar tiles; clusters can be named.
+    """Show the results of a run on a page: images with what was found, the plane of tiles, images or subjects, similar ones.
 
     The page is for this machine alone; its address holds a token. Ctrl-C ends it.
 

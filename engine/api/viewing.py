@@ -73,10 +73,11 @@ def make_server(out: str | Path, *, port: int = 0, read_only: bool = False) -> S
 
 
 def write_static(out: str | Path, folder: str | Path, report: Callable[[Event], None] = silent) -> Path:
-    """Write the page of slides, their clusters of all levels, and the legend to `folder`; returns the file to open.
+    """Write the page of slides or volumes, their clusters of all levels, the legend and the plane to `folder`; returns the file
+    to open.
 
-    It needs no server, and shows no more than these: no search, no names to save. Raises SettingsError (E_OUT) where the folder
-    holds files or lies in the results or the input, and where the run is on volumes or films.
+    It needs no server, and has no search and no names to save. Raises SettingsError (E_OUT) where the folder
+    holds files or lies in the results or the input, and where the run is on films.
     """
     from ..view.static import write_page
     from ..view.viewer import open_viewer

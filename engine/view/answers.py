@@ -25,16 +25,17 @@ class Answer:
     @classmethod
     def of(cls, value: Any, status: int = 200) -> Answer:
         """JSON values; numbers that are not finite become null."""
-        text = json.dumps(_finite(value), allow_nan=False, separators=(",", ":"))
+        text = json.dumps(finite(value), allow_nan=False, separators=(",", ":"))
         return cls(text.encode(), "application/json", status)
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """JSON values with null for numbers that are not finite."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {str(k): _finite(v) for k, v in value.items()}
-    return [_finite(v) for v in value] if isinstance(value, list | tuple) else value
+        return {str(k): finite(v) for k, v in value.items()}
+    return [finite(v) for v in value] if isinstance(value, list | tuple) else value
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,7 @@ def grid_of(overlay: OverlayRef) -> Grid:
     """The cells of an overlay. Raises CorruptError for a damaged one."""
     if overlay.kind == "mask":
         label = LabelCells.open(overlay.path)  # they may be stored pixel by pixel
-        return Grid(*_thinned(np.ascontiguousarray(label.read_all(), np.uint8), label.frame))
+        return Grid(*thinned(np.ascontiguousarray(label.read_all(), np.uint8), label.frame))
     stored = StoredImage.open(overlay.path)
     values, frame = _read_thinned(stored, shown_level(stored.frames), overlay.channel)
     if overlay.kind != "values":
@@ -61,11 +61,11 @@ def grid_of(overlay: OverlayRef) -> Grid:
     return Grid(cells, frame, low, high)
 
 
-def shown_level(frames: tuple[Frame, ...]) -> int:
-    """The level that is shown: of a volume, the finest one whose sides are at most `MAX_SIDE`, else the coarsest one."""
+def shown_level(frames: tuple[Frame, ...], side: int = MAX_SIDE) -> int:
+    """The level that is shown: of a volume, the finest one whose sides are at most `side`, else the coarsest one."""
     if len(frames[0].shape) == 2:
         return 0
-    small = [i for i, frame in enumerate(frames) if max(frame.shape) <= MAX_SIDE]
+    small = [i for i, frame in enumerate(frames) if max(frame.shape) <= side]
     return small[0] if small else len(frames) - 1
 
 
@@ -89,7 +89,7 @@ def is_in(frame: Frame, index: tuple[int, ...]) -> bool:
 
 
 def _read_thinned(stored: StoredImage, level: int, channel: int) -> tuple[Array, Frame]:
-    """One channel of a level, thinned as `_thinned` does, a shard in memory at a time."""
+    """One channel of a level, thinned as `thinned` does, a shard in memory at a time."""
     frame, step = stored.frames[level], 1
     while np.prod(frame.shape, dtype=np.int64) > MAX_CELLS:
         frame, step = frame.coarsen((2,) * len(frame.shape)), 2 * step
@@ -102,9 +102,9 @@ def _read_thinned(stored: StoredImage, level: int, channel: int) -> tuple[Array,
     return out, frame
 
 
-def _thinned(values: Array, frame: Frame) -> tuple[Array, Frame]:
-    """Every second, fourth ... cell, until there are at most `MAX_CELLS`."""
-    while values.size > MAX_CELLS:
+def thinned(values: Array, frame: Frame, most: int = MAX_CELLS) -> tuple[Array, Frame]:
+    """Every second, fourth ... cell, until there are at most `most`."""
+    while values.size > most:
         values, frame = values[(slice(None, None, 2),) * values.ndim], frame.coarsen((2,) * values.ndim)
     return values, frame
 

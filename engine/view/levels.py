@@ -1,4 +1,4 @@
-"""levels: all levels of a run's tree of clusters: what each fine cluster is called and coloured at a level."""
+"""levels: all levels of a run's tree of clusters of tiles, or of groups of subjects: the name and colour of each fine one."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import SettingsError
+from ...models.clustering.tree import number_at
 from ...stores.frame import Array
 from ..pipeline.documents import find_document, read_document
 from ..pipeline.job import Job
@@ -16,8 +17,12 @@ from ..runs.cluster.classes import read_classes
 from ..runs.cluster.documents import CLUSTERS, VALIDITY, Clusters, Validity
 from ..runs.cluster.numbering import numbering_of
 from ..runs.cluster.settings import ShownSettings
-from ..runs.cluster.shown import ShownClusters, shown_of
+from ..runs.cluster.shown import ShownClusters, rgb, shown_of
+from ..runs.cluster.subjects.documents import GROUPS, Groups
+from ..runs.cluster.subjects.settings import SubjectSettings
+from ..runs.cluster.subjects.tree import shown_level
 from ..show.palette import hexadecimal
+from .cloud import first_volumes
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +37,9 @@ class Tree:
     """0 where no level is reproducible."""
     reproducible: tuple[int, ...]
     tiles: dict[str, tuple[int, ...]]
-    """Image -> tissue tiles of each fine cluster + 1; none of 0."""
+    """Image -> tissue tiles of each fine cluster + 1, none of 0; of groups, 1 for the subject whose first volume it is."""
+    can_be_named: bool = True
+    """Whether `relabel` takes names: of clusters of tiles, not of groups of subjects."""
 
     def colours(self, level: int, hidden: frozenset[int] = frozenset()) -> Array:
         """Colour of each fine cluster + 1 at a level, uint8 (256, 4); clear for 0 and for the numbers in `hidden`."""
@@ -49,13 +56,16 @@ class Tree:
             "shown": self.shown,
             "recommended": self.recommended,
             "reproducible": list(self.reproducible),
+            "can_be_named": self.can_be_named,
             "tiles": np.sum([*self.tiles.values()], axis=0).tolist(),
             "levels": {str(level): _level(clusters) for level, clusters in self.levels.items()},
         }
 
 
 def tree_of(job: Job[Any]) -> Tree | None:
-    """The tree of a run that has clusters of tiles; None of another, and of one whose clusters are not ordered yet."""
+    """The tree of a run that has clusters or groups; None of another, and of one whose clusters are not ordered yet."""
+    if isinstance(job.settings, SubjectSettings):
+        return _tree_of_groups(job)
     if not isinstance(job.settings, ShownSettings):
         return None
     tree = find_document(job.folder, CLUSTERS, Clusters)
@@ -71,6 +81,36 @@ def tree_of(job: Job[Any]) -> Tree | None:
     order = np.asarray(tree.numbers) - 1
     tiles = {image: (0, *np.asarray(counts)[order].tolist()) for image, counts in tree.slides.items()}
     return Tree(levels, shown_of(whole, numbering, settings).level, recommended, validity.passing, tiles)
+
+
+def _tree_of_groups(job: Job[SubjectSettings]) -> Tree | None:
+    groups = find_document(job.folder, GROUPS, Groups)
+    if groups is None:
+        return None
+    fine, cases = np.asarray(groups.fine), first_volumes(job)
+    levels = {}
+    shown = shown_level(job, groups)
+    for level in range(min(2, shown), groups.finest + 1):  # 1 where no number of groups comes back
+        number = np.zeros(groups.finest + 1, np.uint8)
+        number[1:] = number_at(groups.parents, level)
+        counts = np.bincount(number[fine], minlength=level + 1)[1:]
+        levels[level] = ShownClusters(
+            level=level,
+            numbers=tuple(range(1, level + 1)),
+            number=number,
+            names=tuple(f"group {n}" for n in range(1, level + 1)),
+            colours=tuple(map(rgb, groups.colours[:level])),
+            tiles=tuple(counts.tolist()),
+            slides={},
+            into={},
+        )
+    case_of = dict(zip(cases, fine.tolist(), strict=True))
+    ones = np.eye(groups.finest + 1, dtype=int)
+    none = (0,) * (groups.finest + 1)
+    tiles = {image: tuple(ones[case_of[i]].tolist()) if i in case_of else none for i, image in enumerate(job.slides)}
+    recommended = groups.recommended if groups.recommended > 1 else 0
+    validity = read_document(job.folder, VALIDITY, Validity)
+    return Tree(levels, shown, recommended, validity.passing, tiles, can_be_named=False)
 
 
 def tree_to_be(job: Job[Any], level: int, classes: Path) -> Tree | None:

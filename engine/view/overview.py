@@ -7,10 +7,11 @@ from typing import Any
 from ...errors import TileEngineError
 from ..pipeline.documents import read_rejected, read_run
 from ..search.rows import subject_of
+from .cloud import table_of_cases
 from .deep import Deep
 from .films import has_films
-from .plane import has_plane
-from .viewed import extent
+from .means import has_means
+from .viewed import extent, orientation
 from .viewer import Viewer
 
 
@@ -33,6 +34,10 @@ def _run_or_why(viewer: Viewer, run: int) -> dict[str, Any]:
             "images": [],
             "films": False,
             "table": False,
+            "cases": "",
+            "whole": False,
+            "similar": False,
+            "means": False,
         }
         return facts | nothing | {"tree": None}
 
@@ -40,7 +45,7 @@ def _run_or_why(viewer: Viewer, run: int) -> dict[str, Any]:
 def _run(viewer: Viewer, run: int) -> dict[str, Any]:
     job, tree = viewer.job(run), viewer.tree(run)
     films = has_films(job)
-    table = has_plane(job)
+    table = table_of_cases(job)
     return {
         "name": viewer.runs[run].name,
         "error": "",
@@ -56,7 +61,11 @@ def _run(viewer: Viewer, run: int) -> dict[str, Any]:
         if films
         else [{"name": record.name, "subject": subject_of(record)} for record in job.slides.values()],
         "tree": tree.document() if tree else None,
-        "table": table,
+        "table": table is not None and not films,
+        "cases": table.noun if table else "",
+        "whole": table is not None and table.is_whole,
+        "similar": table is not None and table.has_embedding,
+        "means": has_means(job),
     }
 
 
@@ -88,6 +97,8 @@ def image_document(viewer: Viewer, run: int, image: int) -> dict[str, Any]:
         pictures.append({"number": -1, "name": record.name, "shape": list(record.shape), **extent(record.frame)})
     tiles = tree.tiles.get(name) if tree else None
     facts = {"missing": " ".join(missing), "lost": lost, "tiles": tiles}
+    if not job.modality.planar:
+        facts |= {"marks": orientation(record.affine), "assumed": [n for n in record.notes if "orientation" in n]}
     return {"name": record.name, "pictures": pictures, "overlays": overlays, **facts}
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from . import films, plane, points, slices, tiles
+from . import films, means, plane, points, slices, tiles
 from .answers import Answer, Query
 from .overview import image_document, overview
 from .viewer import Viewer
@@ -28,6 +28,8 @@ ROUTES: tuple[tuple[str, Route], ...] = (
     ("runs/N/images/N/at", points.at),
     ("runs/N/images/N/patch", tiles.patch),
     ("runs/N/images/N/similar", points.similar),
+    ("runs/N/images/N/thumbnail", slices.thumbnail),
+    ("runs/N/means", lambda viewer, query, run: means.means(viewer, run)),
     ("runs/N/plane", lambda viewer, query, run: plane.plane(viewer, run)),
     ("runs/N/films", lambda viewer, query, run: films.film_table(viewer, run)),
     ("runs/N/films/N", lambda viewer, query, run, row: films.film(viewer, run, row)),

@@ -75,7 +75,7 @@ def start_saving(viewer: Viewer, saving: Saving, run: int, body: Any) -> Answer:
     if viewer.relabel is None:
         raise SettingsError("the viewer was started with --read-only: nothing is saved.", "E_READ_ONLY")
     tree = viewer.tree(run)
-    if tree is None:
+    if tree is None or not tree.can_be_named:
         raise SettingsError("this run has no clusters to name.", "E_NO_CLUSTERS")
     if body == {"discard": True}:
         return _discard(viewer, saving, run)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -13,6 +13,7 @@ import numpy as np
 from ...errors import MachineError
 from ..runtime.room import NO_ROOM, free_at
 from ..show.encoded import jpeg
+from .cloud import points_of
 from .deep import TILE, Deep
 from .viewer import Viewer
 
@@ -21,8 +22,11 @@ LONGEST = 8192
 SAMPLED_PICTURES, SAMPLED_TILES = 16, 6
 """Pictures whose tiles are encoded to learn how many bytes a pixel takes, and tiles of each, at most."""
 BYTES_PER_CELL, BYTES_PER_VALUE = 0.5, 4 / 3
-"""Of an overlay's cells, packed: labels take less; values, such as noise, may not be packed at all, and base64 adds a third."""
-PAGE_BYTES, PAGE_FILES = 1 << 19, 25
+"""Of an overlay's cells, packed: labels take less; values, such as noise, may not be packed at all, and base64 adds a third.
+Voxels of a volume are values."""
+BYTES_PER_POINT, BYTES_PER_THUMBNAIL = 32, 8000
+"""Of a point of the plane, packed; of a small picture of an image."""
+PAGE_BYTES, PAGE_FILES = 1 << 19, 30
 """What every page has."""
 
 
@@ -37,11 +41,17 @@ class PageSize:
         return f"about {max(1, round(self.nbytes / 1e6)):,} MB in {self.files:,} files"
 
 
-def size_of(viewer: Viewer, documents: Mapping[tuple[int, int], dict[str, Any]]) -> PageSize:
-    """The size of the page of images: (run, image) -> document."""
-    pictures = [(of, one) for of, found in documents.items() for one in found["pictures"] if one["number"] >= 0]
+def size_of(
+    viewer: Viewer, documents: Mapping[tuple[int, int], dict[str, Any]], runs: Sequence[dict[str, Any]]
+) -> PageSize:
+    """The size of the page of images, (run, image) -> document, and of the planes of their runs."""
+    shown = [(of, one) for of, found in documents.items() for one in found["pictures"] if one["number"] >= 0]
+    pictures = [(of, one) for of, one in shown if len(one["shape"]) == 2]
+    voxels = sum(prod(one["shape"]) for _, one in shown if len(one["shape"]) == 3)
+    thumbnails = sum(len(run["images"]) for run in runs if run["whole"])
+    points = sum(map(points_of, (viewer.job(i) for i, run in enumerate(runs) if run["table"])))
     overlays = [overlay for found in documents.values() for overlay in found["overlays"]]
-    files = PAGE_FILES + len(documents) + sum(1 for _, one in pictures for _ in places(one["shape"]))
+    files = PAGE_FILES + len(documents) + thumbnails + sum(1 for _, one in pictures for _ in places(one["shape"]))
     pixels = sum(4 / 3 * prod(one["shape"]) for _, one in pictures)
     chosen: list[int] = np.unique(np.linspace(0, len(pictures) - 1, SAMPLED_PICTURES).astype(int)).tolist()
     samples = []
@@ -51,6 +61,7 @@ def size_of(viewer: Viewer, documents: Mapping[tuple[int, int], dict[str, Any]])
     data = sum(
         prod(one["shape"]) * (BYTES_PER_VALUE if one["kind"] == "values" else BYTES_PER_CELL) for one in overlays
     )
+    data += BYTES_PER_VALUE * voxels + BYTES_PER_POINT * points + BYTES_PER_THUMBNAIL * thumbnails
     return PageSize(round(PAGE_BYTES + pixels * per_pixel + data), files)
 
 
@@ -59,7 +70,7 @@ def check_page_room(folder: Path, size: PageSize) -> None:
     free = free_at(folder)
     if size.nbytes > free:
         raise MachineError(
-            f"{size} will be written to {folder.parent}, and {free / 1e6:,.0f} MB are free: the disk would fill up. Give "
+            f"{size} will be written to {folder}, and {free / 1e6:,.0f} MB are free: the disk would fill up. Give "
             "--static a folder on another disk.",
             NO_ROOM,
         )

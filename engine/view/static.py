@@ -1,10 +1,13 @@
-"""static: the page of slides and their clusters as files, which a browser opens without a server: for a colleague.
+"""static: the page of images and what a run found in them as files, which a browser opens without a server: for a colleague.
 
 ```text
 FOLDER/index.html, page/      the page
 FOLDER/answers.js             what the server would answer
-FOLDER/data/RUN-IMAGE.js      cells of all overlays of an image, which the page colours: data.py
-FOLDER/tiles/RUN-IMAGE-pN/    tiles of picture N: Z-Y-X.jpg
+FOLDER/data/RUN-IMAGE.js      cells of all overlays of an image, which the page colours, and voxels of a volume: data.py
+FOLDER/data/RUN-plane.js      cases in the plane
+FOLDER/tiles/RUN-IMAGE-pN/    tiles of picture N of a slide: Z-Y-X.jpg
+FOLDER/thumbs/RUN-IMAGE.jpg   small pictures of images that are points of the plane
+FOLDER/means-RUN.png          mean volumes of groups
 ```
 
 A browser reads no other files of a disk but scripts and pictures: numbers are in scripts.
@@ -25,10 +28,15 @@ from ..pipeline.progress import Event, Report, silent
 from ..runtime.run_file import images_named
 from ..show.encoded import jpeg
 from .answers import Answer
-from .data import cells_script, colours_of_page
+from .cloud import cloud_of, table_of_cases
+from .data import cells_script, colours_of_page, overlay_cells, picture_frame, plane_script, voxels_of
+from .films import has_films
+from .means import means
 from .overview import image_document, overview
 from .routes import PAGE
 from .size import check_page_room, left_out_of, places, size_of
+from .slices import small_picture
+from .viewed import extent
 from .viewer import Viewer
 
 POLICY = (
@@ -43,15 +51,16 @@ def write_page(viewer: Viewer, folder: Path, report: Report = silent) -> Path:
 
     It is written beside the folder under a new name and then renamed, so that the folder is whole; where that fails or is
     interrupted, what was written is removed. Raises SettingsError (E_OUT) for a folder that holds something or lies in the
-    results or the input, and for runs without slides or blocks; MachineError (E_NO_ROOM) where the disk has no room for it.
+    results or the input, and for runs on films; MachineError (E_NO_ROOM) where the disk has no room for it.
     """
-    if not all(viewer.job(run).modality.planar for run in range(len(viewer.runs))):
-        noun = viewer.job(0).modality.plural
-        raise SettingsError(f"--static is for slides and blocks of sections, and this run is on {noun}: leave it out.")
+    if any(has_films(viewer.job(run)) for run in range(len(viewer.runs))):
+        raise SettingsError(
+            "--static is for slides, blocks of sections and volumes, and this run is on films: leave it out."
+        )
     check_target(viewer, folder)
     partial = partial_path(folder)  # never a name that somebody else may have given
     try:
-        _write(viewer, partial, report)
+        _write(viewer, partial, folder, report)
         if folder.exists():
             folder.rmdir()
         partial.rename(folder)
@@ -85,23 +94,28 @@ def check_target(viewer: Viewer, folder: Path) -> None:
             )
 
 
-def _write(viewer: Viewer, folder: Path, report: Report) -> None:
+def _write(viewer: Viewer, folder: Path, target: Path, report: Report) -> None:
+    """Write the page into `folder`, which will be called `target`."""
     images = [(run, image) for run in range(len(viewer.runs)) for image in range(len(viewer.job(run).slides))]
     documents = {}
+    most = {run: voxels_per_picture(viewer, run) for run in range(len(viewer.runs))}
     for count, of in enumerate(images, 1):
-        documents[of] = _document(viewer, *of)
-        report(Event("progress", "look at slides", "page", count, len(images)))
-    size = size_of(viewer, documents)
-    check_page_room(folder, size)
-    report(
-        Event("note", f"{size} will be written to {folder.parent}", facts={"bytes": size.nbytes, "files": size.files})
-    )
+        documents[of] = _document(viewer, *of, most[of[0]])
+        report(Event("progress", "look at images", "page", count, len(images)))
+    found = _to_send(overview(viewer))
+    size = size_of(viewer, documents, found["runs"])
+    check_page_room(target, size)
+    report(Event("note", f"{size} will be written to {target}", facts={"bytes": size.nbytes, "files": size.files}))
+    for run, one in enumerate(found["runs"]):
+        _plane(viewer, folder, run, one, report)
     shutil.copytree(PAGE, folder / "page")
     (folder / "page" / "index.html").unlink()
     for count, (of, document) in enumerate(documents.items(), 1):
-        _image(viewer, folder, of, document)
-        report(Event("progress", "write slides", "page", count, len(images)))
-    answers: dict[str, Any] = {"runs": _to_send(overview(viewer)), "colours": colours_of_page()}
+        _image(viewer, folder, of, document, most[of[0]])
+        if found["runs"][of[0]]["whole"]:
+            write_whole(folder / "thumbs" / f"{of[0]}-{of[1]}.jpg", small_picture(viewer, *of))
+        report(Event("progress", "write images", "page", count, len(images)))
+    answers: dict[str, Any] = {"runs": found, "colours": colours_of_page()}
     answers |= {f"runs/{run}/images/{image}": document for (run, image), document in documents.items()}
     text = Answer.of(answers).content.decode().replace("<", "\\u003c")
     write_whole(folder / "answers.js", f'"use strict";\nwindow.TE = {{ answers: {text} }};\n'.encode())
@@ -123,18 +137,49 @@ def _to_send(found: dict[str, Any]) -> dict[str, Any]:
     for run in found["runs"]:
         for image in run["images"]:
             image["subject"] = ""
+        run["similar"] = False
     return found | {"read_only": True, "folder": "tile-engine"}
 
 
-def _document(viewer: Viewer, run: int, image: int) -> dict[str, Any]:
+def voxels_per_picture(viewer: Viewer, run: int) -> int:
+    """Voxels of each picture of the volumes of a run, at most; 0 of a run on slides, whose pictures are tiles."""
+    job = viewer.job(run)
+    if job.modality.planar:
+        return 0
+    return voxels_of(sum(len(viewer.pictures(run, image)) for image in range(len(job.slides))))
+
+
+def _plane(viewer: Viewer, folder: Path, run: int, found: dict[str, Any], report: Report) -> None:
+    """Write the plane of a run, and say what of the user's list goes along; and the mean volumes of its groups."""
+    if found["table"]:
+        write_whole(folder / "data" / f"{run}-plane.js", plane_script(viewer, run))
+        table = table_of_cases(viewer.job(run))
+        columns = [column["name"] for column in cloud_of(viewer.job(run), table).columns] if table else []
+        if columns:
+            report(Event("note", f"columns that go along: {', '.join(columns)}", facts={"columns": columns}))
+    if found["means"]:
+        write_whole(folder / f"means-{run}.png", means(viewer, run).content)
+
+
+def _document(viewer: Viewer, run: int, image: int, most: int) -> dict[str, Any]:
     """The document of an image, with the shapes of the pictures that are written, and notes of what is left out."""
     document: dict[str, Any] = json.loads(Answer.of(image_document(viewer, run, image)).content)
     lost = document.pop("lost")  # why may name folders of this machine
     notes = [f"{', '.join(lost)}: not here, the file could not be read."] if lost else []
+    for overlay in document["overlays"] if most else []:
+        frame = overlay_cells(viewer, (run, image), overlay["number"], most)[1]
+        overlay |= {"shape": list(frame.shape)} | extent(frame)
     for picture in document["pictures"]:
         if picture["number"] < 0:
             continue
         deep = viewer.deep(run, image, picture["number"])
+        if most:
+            frame = picture_frame(deep, most)[1]
+            if frame.shape != deep.frame.shape:
+                sides = " × ".join(f"{side / 1000:.3g}" for side in frame.spacing)
+                notes.append(f"{picture['name']}: shown with voxels of {sides} mm.")
+            picture |= {"shape": list(frame.shape)} | extent(frame)
+            continue
         left_out = left_out_of(deep)
         picture["shape"] = list(deep.shape(left_out))
         if not all(map(deep.has_tiles, range(left_out, deep.reductions))):
@@ -145,14 +190,14 @@ def _document(viewer: Viewer, run: int, image: int) -> dict[str, Any]:
     return document | {"missing": " ".join(notes)}
 
 
-def _image(viewer: Viewer, folder: Path, of: tuple[int, int], document: dict[str, Any]) -> None:
-    """Write the tiles of an image's pictures, and the cells of its overlays."""
+def _image(viewer: Viewer, folder: Path, of: tuple[int, int], document: dict[str, Any], most: int) -> None:
+    """Write the tiles of an image's pictures, or the voxels of a volume's, and the cells of its overlays."""
     name = f"{of[0]}-{of[1]}"
     for picture in document["pictures"]:
-        if picture["number"] >= 0:
+        if picture["number"] >= 0 and not most:
             deep = viewer.deep(*of, picture["number"])
             left_out = left_out_of(deep)
             for z, y, x in places(picture["shape"]):
                 path = folder / "tiles" / f"{name}-p{picture['number']}" / f"{z}-{y}-{x}.jpg"
                 write_whole(path, jpeg(deep.tile(z + left_out, y, x)))
-    write_whole(folder / "data" / f"{name}.js", cells_script(viewer, of, document["overlays"]))
+    write_whole(folder / "data" / f"{name}.js", cells_script(viewer, of, document, most))

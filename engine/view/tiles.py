@@ -51,12 +51,17 @@ def overlay_tile(viewer: Viewer, query: Query, run: int, image: int, overlay: in
 
 
 def chosen_cells(viewer: Viewer, query: Query, of: tuple[int, int, int], index: Any) -> Array:
-    """Cells at an index of the grid of an overlay (run, image, overlay), uint8; 0 where less sure than the query's `min`."""
+    """Cells at an index of the grid of an overlay (run, image, overlay), uint8.
+
+    0 where they are below the query's `min`, from 0 to 1: of clusters their confidence, of values their share of the range.
+    """
     run, image, overlay = of
     cells: Array = viewer.grid(run, image, overlay).cells[index]
-    least = query.number("min", 0.0)
-    sure = confidence_of(viewer, run, image) if least > 0 else None
-    if sure is None or viewer.overlays(run, image)[overlay].kind != "clusters":
+    least, kind = query.number("min", 0.0), viewer.overlays(run, image)[overlay].kind
+    if least > 0 and kind == "values":
+        return np.where(cells >= 1 + round(least * 254), cells, 0).astype(np.uint8)
+    sure = confidence_of(viewer, run, image) if least > 0 and kind == "clusters" else None
+    if sure is None:
         return cells
     return np.where(sure.cells[index] >= 1 + round(least * 254), cells, 0).astype(np.uint8)
 

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from ...errors import CorruptError, SlideError
 from ...stores.frame import Frame
 from ...stores.image import ATTRIBUTES_KEY, StoredImage, attributes_of
+from ...stores.placement import Affine
 from ...stores.source import Source
 from ...stores.warps.stacked import Stacked
 from ..export.fields import Field, fields_of
@@ -24,6 +27,11 @@ HIDDEN = (CLUSTERS, ASSIGNMENT, "embedding")
 """Labels and layers that are no overlay of their own."""
 MAX_CHANNELS = 8
 """Channels of a layer that are overlays, at most: an embedding has more."""
+
+WORLD_ENDS = ("LR", "PA", "IS")
+"""Left and Right, Posterior and Anterior, Inferior and Superior: the ends of the axes x, y and z of a patient."""
+OBLIQUE = 20
+"""Degrees beyond which an axis is said to point between two of these."""
 
 CHANNELS = {"anomaly": QUICK_NAMES, "tone": PROPERTIES}
 """Layer of tiles -> names of its channels; other layers state them themselves, or have one."""
@@ -138,3 +146,23 @@ def extent(frame: Frame) -> dict[str, list[float]]:
     """Where a frame lies, in micrometres: its lower edges and lengths, in the order of its axes."""
     lengths = [n * s for n, s in zip(frame.shape, frame.spacing, strict=True)]
     return {"origin": list(map(float, frame.origin)), "lengths": list(map(float, lengths))}
+
+
+def orientation(affine: Affine) -> list[list[str]]:
+    """What the lower and the upper end of each axis z, y, x point to: of a straight volume I and S, P and A, L and R.
+
+    `affine` leads from canonical indices (x, y, z, 1) to millimetres Right, Anterior, Superior; an axis that is more than
+    `OBLIQUE` degrees off has a second letter, as in "SA".
+
+    >>> orientation(((1.0, 0, 0, 0), (0, 0.9, -0.5, 0), (0, 0.5, 0.9, 0), (0, 0, 0, 1)))
+    [['IA', 'SP'], ['PI', 'AS'], ['L', 'R']]
+    """
+    matrix = np.eye(3) if not affine else np.array(affine, np.float64)[:3, :3]
+    unit = matrix / np.linalg.norm(matrix, axis=0)
+    marks = []
+    for axis in (2, 1, 0):
+        order = np.argsort(-np.abs(unit[:, axis]), kind="stable")
+        worlds = [w for n, w in enumerate(order) if n == 0 or abs(unit[w, axis]) > np.sin(np.radians(OBLIQUE))]
+        ends = ["".join(WORLD_ENDS[w][int((unit[w, axis] > 0) == up)] for w in worlds) for up in (False, True)]
+        marks.append(ends)
+    return marks

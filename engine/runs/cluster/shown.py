@@ -85,7 +85,7 @@ def shown_of(document: Clusters, numbering: Numbering, settings: ShownSettings) 
         numbers=tuple(numbers[order].tolist()),
         number=number,
         names=tuple(names[i] for i in order),
-        colours=tuple(_rgb(colours[i]) for i in order),
+        colours=tuple(rgb(colours[i]) for i in order),
         tiles=counts(document.tiles),
         slides={slide: counts(tiles) for slide, tiles in document.slides.items()},
         into=into,
@@ -143,7 +143,7 @@ def _listed(numbering: Numbering) -> str:
     return f": {', '.join(map(str, numbers))}" if numbers[-1] > len(numbers) else ""
 
 
-def _rgb(colour: str) -> Colour:
+def rgb(colour: str) -> Colour:
     """Red, green and blue, 0 to 255, of #rrggbb."""
     red, green, blue = bytes.fromhex(colour[1:])
     return red, green, blue

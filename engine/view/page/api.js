@@ -39,7 +39,7 @@ window.TE = window.TE || {};
       if (TE.answers) return TE.local.get(path, values);
       return (await ask(path + TE.query(values), { signal })).json();
     },
-    bytes: async (path) => (await ask(path)).arrayBuffer(),
+    bytes: async (path) => (TE.answers ? TE.local.bytes(path) : (await ask(path)).arrayBuffer()),
     post: async (path, value) =>
       (await ask(path, { method: "POST", headers: { "Content-Type": "application/json", "X-Tile-Engine": "1" }, body: JSON.stringify(value) })).json(),
   };

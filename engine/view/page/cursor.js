@@ -47,11 +47,14 @@
   TE.on("image", (pane) => { if (cursor?.pane === pane) leave(); });
   TE.on("run panes", leave);
   // The row of the plane whose tile the cursor is on; -1 where the plane has none.
-  const rowAt = () => (cursor && TE.plane ? TE.nearestTile(state.images[cursor.pane], cursor.centre) : -1);
+  const rowAt = () => {
+    if (!TE.plane || (!cursor && !TE.isWhole())) return -1;
+    return TE.isWhole() ? TE.plane.point_of[state.images[0]] : TE.nearestTile(state.images[cursor.pane], cursor.centre);
+  };
   TE.chooseAtCursor = async () => {
-    if (!cursor || !(await TE.loadPlane())) return;
+    if ((!cursor && !TE.isWhole()) || !(await TE.loadPlane())) return;
     const row = rowAt();
-    if (row < 0) byId("spoken").textContent = "There is no tile of the table here.";
+    if (row < 0) byId("spoken").textContent = "Nothing of the table is here.";
     else TE.choose(state.chosen.includes(row) ? state.chosen.filter((one) => one !== row) : [...state.chosen, row]);
   };
   // The next chosen tile, or the one before it: from the cursor, else the first.
@@ -59,14 +62,12 @@
     const rows = state.chosen;
     if (!rows.length) return;
     const from = rows.indexOf(rowAt()), row = rows[from < 0 ? (by > 0 ? 0 : rows.length - 1) : (from + by + rows.length) % rows.length];
-    if (await TE.goTo(TE.plane.image[row], TE.rowCentre(row))) TE.putCursor(0, TE.rowCentre(row));
+    if ((await TE.goTo(TE.plane.image[row], TE.rowCentre(row))) && !TE.isWhole()) TE.putCursor(0, TE.rowCentre(row));
   };
   TE.chooseCluster = async (number) => {
-    if (TE.answers) return;
     if (!(await TE.loadPlane())) return;
-    const level = TE.level(), rows = [];
-    TE.plane.fine.forEach((fine, row) => { if (fine && level.number[fine] === number) rows.push(row); });
+    const level = TE.level(), rows = TE.rowsWhere((row) => TE.plane.fine[row] && level.number[TE.plane.fine[row]] === number);
     TE.choose(rows);
-    byId("spoken").textContent = `${rows.length.toLocaleString("en")} tiles chosen; n and b go from one to the next`;
+    byId("spoken").textContent = `${rows.length.toLocaleString("en")} ${TE.words().nouns} chosen; n and b go from one to the next`;
   };
 })();

@@ -19,13 +19,14 @@
     ["0", "the whole image", () => TE.maps.forEach((map) => map.viewer.viewport.goHome())],
     ["1", "one image", press("one")],
     ["2", "two images", press("two")],
-    ["p", "plane of all tiles", press("plane-on"), true],
-    ["l", "lasso on and off", () => TE.setLasso(!TE.lassoing), true],
+    ["p", "plane of all tiles, images or subjects", press("plane-on")],
+    ["c", "colour of the plane: the next column", () => TE.nextColour()],
+    ["l", "lasso on and off", () => TE.setLasso(!TE.lassoing)],
     ["e", "name clusters", press("edit"), true],
     ["s", "tiles like the one at the cursor, else in the middle", () => { if (!TE.run().films && state.documents[0]) TE.emit("click", TE.cursorAt() || { pane: 0, centre: TE.middle() }); }, true],
-    ["x", "choose the tile at the cursor, or let go of it", () => TE.chooseAtCursor().catch((error) => TE.say(error.message)), true],
-    ["n", "next chosen tile", () => TE.nextChosen(1), true],
-    ["b", "chosen tile before", () => TE.nextChosen(-1), true],
+    ["x", "choose the tile at the cursor or the image, or let go of it", () => TE.chooseAtCursor().catch((error) => TE.say(error.message))],
+    ["n", "next chosen tile or image", () => TE.nextChosen(1)],
+    ["b", "the chosen one before", () => TE.nextChosen(-1)],
     ["Escape", "let go of the cursor; else of the lasso and of chosen tiles", () => {
       if (TE.cursorAt()) return TE.leaveCursor();
       TE.setLasso(false);
@@ -37,10 +38,10 @@
   const PLACES = [
     ["Enter", `on the image: a cursor on the tile in the middle${TE.answers ? "" : "; again: tiles like the one at the cursor"}`],
     ["← ↑ ↓ →", "on the image: move the cursor by a tile, with Shift by ten; without a cursor, move the image"],
-    ["← ↑ ↓ →", "in the plane: the next tile in that direction; Enter shows it on its image", true],
-    ["PgUp PgDn", "in the plane: closer and farther", true],
+    ["← ↑ ↓ →", "in the plane: the next point in that direction; Enter shows its image"],
+    ["PgUp PgDn", "in the plane: closer and farther"],
     ["Space", "in the legend: draw a cluster, or leave it out"],
-    ["Enter", "in the legend: choose all tiles of a cluster", true],
+    ["Enter", "in the legend: choose all of a cluster or group"],
     ["Tab", "from one of these to the next"],
   ];
   for (const [key, what, needs] of [...KEYS.map(([key, what, , needs]) => [key, what, needs]), ...PLACES]) {

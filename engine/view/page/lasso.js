@@ -2,7 +2,7 @@
 "use strict";
 (() => {
   const { state, byId } = TE;
-  const SHOWN = 15;
+  const SHOWN = 15, SHOWN_WHOLE = 60;
   TE.lassoing = false;
 
   const inside = (polygon, x, y) => {
@@ -15,8 +15,8 @@
   };
   const sampled = () => {
     if (!TE.plane) return "";
-    const whole = TE.tree() ? TE.tree().tiles.reduce((a, b) => a + b, 0) : TE.plane.total;
-    return whole > TE.plane.count ? `; counted in a sample of ${TE.plane.count.toLocaleString("en")} of ${whole.toLocaleString("en")} tiles` : "";
+    const whole = TE.tree() && !TE.isWhole() ? TE.tree().tiles.reduce((a, b) => a + b, 0) : TE.plane.total;
+    return whole > TE.plane.count ? `; counted in a sample of ${TE.plane.count.toLocaleString("en")} of ${whole.toLocaleString("en")} ${TE.words().nouns}` : "";
   };
   const choose = (rows) => {
     state.chosen = rows;
@@ -24,17 +24,19 @@
     byId("chosen-number").textContent = rows.length.toLocaleString("en");
     const counts = new Map();
     for (const row of rows) {
-      const name = TE.cluster(TE.plane.fine[row])?.name || "no cluster";
+      const name = TE.pointClass(row);
       counts.set(name, (counts.get(name) || 0) + 1);
     }
     const images = new Set(rows.map((row) => TE.plane.image[row])).size;
     const said = [...counts].sort((a, b) => b[1] - a[1]).slice(0, 6).map(([name, n]) => `${name} ${((100 * n) / rows.length).toFixed(0)} %`);
-    byId("chosen-note").textContent = `${said.join(", ")}; on ${images} of ${TE.run().images.length} ${TE.run().plural}${sampled()}`;
-    const box = byId("chosen"), step = Math.max(1, rows.length / SHOWN);
+    const where = TE.isWhole() ? "" : `; on ${images} of ${TE.run().images.length} ${TE.run().plural}`;
+    const most = TE.isWhole() ? SHOWN_WHOLE : SHOWN, few = rows.length > most ? `; ${most} of them are below` : "";
+    byId("chosen-note").textContent = `${said.join(", ")}${where}${sampled()}${few}`;
+    const box = byId("chosen"), step = Math.max(1, rows.length / most);
     box.replaceChildren();
-    for (let i = 0; i < Math.min(SHOWN, rows.length); i += 1) {
+    for (let i = 0; i < Math.min(most, rows.length); i += 1) {
       const row = rows[Math.floor(i * step)];
-      TE.patch(box, { image: TE.plane.image[row], centre: TE.rowCentre(row), fine: TE.plane.fine[row] });
+      TE.patch(box, { image: TE.plane.image[row], centre: TE.rowCentre(row), fine: TE.plane.fine[row], colour: TE.pointColour(row) });
     }
     TE.emit("chosen");
   };
@@ -97,5 +99,5 @@
   };
   byId("lasso-plane").addEventListener("click", () => TE.setLasso(!TE.lassoing));
   byId("lasso-clear").addEventListener("click", () => choose([]));
-  TE.on("run", () => { state.chosen = []; byId("chosen-part").hidden = true; TE.setLasso(false); });
+  TE.on("run", () => { byId("chosen-title").textContent = `Chosen ${TE.words().nouns}`; state.chosen = []; byId("chosen-part").hidden = true; TE.setLasso(false); });
 })();

@@ -1,4 +1,5 @@
-// Answers of a page without a server: pictures are files, and what lies over them is coloured here, from the cells of data/RUN-IMAGE.js.
+// Answers of a page without a server: pictures of slides are files; what lies over them, and planes of volumes, are drawn here, from the
+// cells of data/RUN-IMAGE.js.
 "use strict";
 (() => {
   if (!TE.answers) return;
@@ -54,7 +55,7 @@
     const of = parts(path), cells = ready.get(of.name), overlays = overlaysOf(of);
     const overlay = overlays.find((one) => one.number === Number(of.number)), sure = overlays.find((one) => one.name === "confidence");
     const colours = coloursOf(overlay, of.run, values), own = cells[overlay.number];
-    const confidence = values.min && sure && overlay.kind === "clusters" ? cells[sure.number] : null, least = 1 + Math.round((values.min || 0) * CELLS_OF_CONFIDENCE);
+    const confidence = !values.min ? null : overlay.kind === "values" ? own : sure && overlay.kind === "clusters" ? cells[sure.number] : null, least = 1 + Math.round((values.min || 0) * CELLS_OF_CONFIDENCE);
     const [height, width] = overlay.shape, step = 2 ** values.z, top = values.y * SIDE, left = values.x * SIDE;
     const rows = Math.min(SIDE, Math.ceil(height / step) - top), columns = Math.min(SIDE, Math.ceil(width / step) - left);
     [canvas.width, canvas.height] = [columns, rows];
@@ -69,14 +70,35 @@
     context.putImageData(picture, 0, 0);
     return canvas.toDataURL();
   };
+  // A plane of a volume, or of what lies over it, as the server has it: the last row is the upper edge.
+  const slice = (path, values) => {
+    const of = parts(path), isPicture = of.kind === "pictures", document = TE.answers[`runs/${of.run}/images/${of.image}`];
+    const one = (isPicture ? document.pictures : document.overlays).find((found) => found.number === Number(of.number));
+    const cells = ready.get(of.name), own = cells[isPicture ? `p${of.number}` : of.number];
+    const sure = document.overlays.find((found) => found.name === "confidence"), least = 1 + Math.round((values.min || 0) * CELLS_OF_CONFIDENCE);
+    const limit = !values.min || isPicture ? null : one.kind === "values" ? own : one.kind === "clusters" && sure ? cells[sure.number] : null;
+    const colours = isPicture ? Array.from({ length: 256 }, (_, i) => [i, i, i, 255]) : coloursOf(one, of.run, values);
+    const steps = [one.shape[1] * one.shape[2], one.shape[2], 1], axis = Number(values.axis), [down, across] = [0, 1, 2].filter((i) => i !== axis);
+    const index = Math.floor(((Number(values.at) - one.origin[axis]) / one.lengths[axis]) * one.shape[axis]);
+    const first = Math.min(one.shape[axis] - 1, Math.max(0, index)) * steps[axis];
+    [canvas.width, canvas.height] = [one.shape[across], one.shape[down]];
+    const context = canvas.getContext("2d"), picture = context.createImageData(canvas.width, canvas.height);
+    for (let row = 0, to = 0; row < canvas.height; row += 1) {
+      for (let column = 0, at = first + (canvas.height - 1 - row) * steps[down]; column < canvas.width; column += 1, at += steps[across], to += 4) {
+        if (!limit || limit[at] >= least) picture.data.set(colours[own[at]], to);
+      }
+    }
+    context.putImageData(picture, 0, 0);
+    return canvas.toDataURL();
+  };
   // What lies at a position, as the server tells it.
   const at = (path, values) => {
     const of = parts(path), cells = ready.get(of.name) || {}, found = { fine: 0, values: {} };
     for (const overlay of overlaysOf(of)) {
       const spacing = overlay.lengths.map((length, axis) => length / overlay.shape[axis]);
-      const index = ["y", "x"].map((axis, i) => Math.floor((Number(values[axis]) - overlay.origin[i]) / spacing[i]));
+      const index = TE.run().axes.map((axis, i) => Math.floor((Number(values[axis]) - overlay.origin[i]) / spacing[i]));
       const inside = index.every((i, axis) => i >= 0 && i < overlay.shape[axis]);
-      const cell = inside ? cells[overlay.number]?.[index[0] * overlay.shape[1] + index[1]] || 0 : 0;
+      const cell = inside ? cells[overlay.number]?.[index.reduce((sum, i, axis) => sum * overlay.shape[axis] + i, 0)] || 0 : 0;
       if (overlay.kind === "clusters") {
         found.fine = cell;
         found.tile = { index, start: index.map((i, axis) => overlay.origin[axis] + i * spacing[axis]), lengths: spacing };
@@ -92,8 +114,13 @@
       if (path.includes("/images/")) await load(parts(path).name);
       return TE.answers[path];
     },
+    bytes: async (path) => (await unpacked((await script(`${path.split("/")[1]}-plane`)).plane)).buffer,
     url: (path, values) => {
       const of = parts(path);
+      if (path.endsWith("/means")) return `means-${of.run}.png`;
+      if (path.endsWith("/thumbnail")) return `thumbs/${of.name}.jpg`;
+      if (path.endsWith("/patch")) return ""; // tiles are seen on their slide
+      if (path.endsWith("/slice")) return slice(path, values);
       return of.kind === "pictures" ? `tiles/${of.name}-p${of.number}/${values.z}-${values.y}-${values.x}.jpg` : drawn(path, values);
     },
   };

@@ -13,8 +13,8 @@
       state.pictures[1] = stains ? 1 : 0;
       await TE.show(1, stains ? state.images[0] : state.images[0] + (state.images[0] + 1 < TE.run().images.length ? 1 : -1));
     }
-    if (panes === "plane") await TE.loadPlane().catch((error) => TE.say(error.message));
     TE.emit("panes");
+    if (panes === "plane") await TE.loadPlane().catch((error) => TE.say(error.message));
   };
   const setImage = (pane, number) => TE.show(pane, number);
   const step = (by) => {
@@ -37,7 +37,7 @@
   TE.chooseImage = () => picker.focus();
 
   const setRun = async (number) => {
-    Object.assign(state, { run: number, images: [0, 0], pictures: [0, 0], documents: [null, null], hidden: new Set(), overlay: "clusters" });
+    Object.assign(state, { run: number, images: [0, 0], pictures: [0, 0], documents: [null, null], hidden: new Set(), overlay: "clusters", overlayChosen: false, least: 0 });
     const run = TE.run(), several = run.images.length > 0;
     state.level = run.tree?.shown || 0;
     byId("noun").textContent = run.noun[0].toUpperCase() + run.noun.slice(1);
@@ -50,13 +50,18 @@
     TE.emit("run");
     await setPanes("one");
     if (several) await TE.show(0, 0);
+    if (several && TE.isWhole()) await setPanes("plane"); // it is the answer
+    else if (state.documents[0]?.pictures.some((one) => one.name.includes("/"))) await setPanes("two"); // before and after
     TE.say([run.error, unfinished, state.documents[0]?.missing].filter(Boolean).join(" "));
   };
 
   TE.on("run saved", () => {
     const run = TE.run();
     byId("panes-choice").hidden = !run.images.length || (run.axes.length !== 2 && !TE.mayHaveTable() && run.images.length < 2);
-    byId("plane-on").hidden = !TE.mayHaveTable() || !!TE.answers;
+    byId("plane-on").hidden = !TE.mayHaveTable();
+    byId("plane-on").title = `Image and plane of all ${TE.words().nouns} (p)`;
+    byId("plane").setAttribute("aria-label", `Plane of all ${TE.words().nouns}`);
+    byId("scatter").setAttribute("aria-label", `${TE.words().nouns} in the plane: arrow keys go from one to the next, Enter shows it; ? lists all keys`);
   });
 
   // #run=0&image=2&level=5

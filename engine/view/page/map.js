@@ -10,7 +10,7 @@
     const [height, width] = shape, maxLevel = Math.max(0, Math.ceil(Math.log2(Math.max(height, width) / SIDE)));
     return { width, height, tileSize: SIDE, tileOverlap: 0, minLevel: 0, maxLevel, getTileUrl: (level, x, y) => url(maxLevel - level, y, x) };
   };
-  TE.tileUrl = (pane, kind, number, values = {}) => (z, y, x) => TE.api.url(`${TE.path(pane)}/${kind}/${number}/tile`, { z, y, x, ...values });
+  TE.tileUrl = (pane, part, values = {}) => (z, y, x) => TE.api.url(`${TE.path(pane)}/${part}/tile`, { z, y, x, ...values });
 
   const make = (pane) => {
     const box = TE.byId(`pane-${pane}`);
@@ -39,7 +39,7 @@
 
     const drawOver = () => {
       const overlay = TE.overlayOf(pane), values = TE.chosenColours();
-      const wanted = overlay ? JSON.stringify([TE.path(pane), overlay.number, values]) : "";
+      const wanted = overlay ? JSON.stringify([TE.path(pane), TE.overlayPath(overlay), values]) : "";
       if (over) over.setOpacity(state.opacity);
       if (wanted === drawn || !frame()) return;
       drawn = wanted;
@@ -51,7 +51,7 @@
       }
       const corner = toView(overlay.origin[0], overlay.origin[1]);
       viewer.addTiledImage({
-        tileSource: source(overlay.shape, TE.tileUrl(pane, "overlays", overlay.number, values)),
+        tileSource: source(overlay.shape, TE.tileUrl(pane, TE.overlayPath(overlay), overlay.kind === "pictures" ? {} : values)),
         x: corner.x, y: corner.y, width: overlay.lengths[1] / frame().lengths[1], opacity: state.opacity,
         success: ({ item }) => {
           const gone = () => { if (old && viewer.world.getIndexOfItem(old) >= 0) viewer.world.removeItem(old); };
@@ -75,7 +75,7 @@
         drawOver();
         drawPoints();
       };
-      const url = picture.number < 0 ? () => null : TE.tileUrl(pane, "pictures", picture.number);
+      const url = picture.number < 0 ? () => null : TE.tileUrl(pane, `pictures/${picture.number}`);
       viewer.addTiledImage({ tileSource: source(picture.shape, url), x: 0, y: 0, width: 1, success: loaded });
     };
 
@@ -114,7 +114,7 @@
       ruler.style.width = `${length / perPixel}px`;
       ruler.textContent = length >= 1000 ? `${length / 1000} mm` : `${Number(length.toPrecision(2))} µm`;
     };
-    viewer.addHandler("tile-drawing", ({ tiledImage, context }) => { context.imageSmoothingEnabled = tiledImage === base; });
+    viewer.addHandler("tile-drawing", ({ tiledImage, context }) => { context.imageSmoothingEnabled = tiledImage === base || TE.overlayOf(pane)?.kind === "pictures"; });
     viewer.addHandler("animation", drawPoints);
     let whole = true; // seen whole: it stays so where the pane changes its size
     viewer.addHandler("viewport-change", () => { if (base) whole = viewer.viewport.getZoom() <= viewer.viewport.getHomeZoom() * 1.02; });
@@ -200,7 +200,7 @@
     TE.maps[pane].shown(shownAt[pane] === state.images[pane] || (pane === 1 && state.panes === "two"));
     shownAt[pane] = state.images[pane];
   });
-  TE.on("level hidden overlay opacity sure saved", () => active().forEach((map) => map.soon()));
+  TE.on("level hidden overlay opacity sure least saved", () => active().forEach((map) => map.soon()));
   TE.on("panes", () => active().forEach((map) => map.bare()));
   TE.on("chosen panes", () => setTimeout(() => active().forEach((map) => map.drawPoints()), 60));
 })();

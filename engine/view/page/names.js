@@ -11,7 +11,7 @@
     state.edited = false;
     body.replaceChildren();
     level.numbers.forEach((number, i) => {
-      const row = make("tr", body, "", { "data-number": number }), cell = make("td", row, "", { colspan: 3 });
+      const row = make("tr", body, "", { "data-number": number }), cell = make("td", row, "", { colspan: 4 });
       const line = make("div", cell, "", { class: "row" });
       make("input", line, "", { type: "color", "aria-label": `Colour of cluster ${number}`, "data-of": "colour" }).value = level.colours[i];
       make("input", line, "", { type: "text", maxlength: 80, "aria-label": `Name of cluster ${number}`, "data-of": "name" }).value = level.names[i];
@@ -81,7 +81,7 @@
   TE.on("run", () => {
     if (state.editing) end();
     drawEdit();
-    byId("edit").hidden = !!TE.answers;
+    byId("edit").hidden = !!TE.answers || TE.tree()?.can_be_named === false;
     byId("edit").title = state.folder.read_only ? "The viewer was started with --read-only" : "Name, merge and ignore clusters (e)";
   });
 })();

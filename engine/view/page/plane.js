@@ -1,18 +1,19 @@
-// All tiles in the plane, drawn as pixels so that 100,000 are drawn at once; the chosen ones, and the one under the pointer.
+// All cases of a run in the plane, tiles or whole images, drawn as pixels so that 100,000 are drawn at once; the chosen ones, and the
+// one under the pointer.
 "use strict";
 (() => {
   const { state, byId } = TE;
-  const canvas = byId("scatter");
+  const canvas = byId("scatter"), MOST = 100000; // points that the server sends
   let view = { x: 0, y: 0, size: 1 }, pointed = -1, dots = null;
 
   TE.loadPlane = async () => {
     const run = state.run;
     if (TE.plane?.run === run) return TE.plane;
     if (!TE.hasTable()) {
-      byId("plane-title").textContent = TE.run().saving ? "After the names are saved" : "There is no table of tiles";
+      byId("plane-title").textContent = TE.run().saving ? "After the names are saved" : "There is no table of cases";
       return null;
     }
-    byId("plane-title").textContent = "Reading the table of tiles …";
+    byId("plane-title").textContent = `Reading the table of ${TE.words().nouns} …`;
     const buffer = await TE.api.bytes(`runs/${run}/plane`), bytes = new Uint8Array(buffer);
     if (run !== state.run) return null; // another run was chosen since
     const start = bytes.indexOf(10) + 1, head = JSON.parse(new TextDecoder().decode(bytes.subarray(0, start)));
@@ -25,10 +26,14 @@
     };
     const range = (values) => values.reduce(([low, high], v) => [Math.min(low, v), Math.max(high, v)], [Infinity, -Infinity]);
     const [x0, x1] = range(TE.plane.x), [y0, y1] = range(TE.plane.y);
-    TE.plane.scale = { x: (x0 + x1) / 2, y: (y0 + y1) / 2, size: Math.max(x1 - x0, y1 - y0, 1e-9) * 1.06 };
+    TE.plane.scale = { x: (x0 + x1) / 2, y: (y0 + y1) / 2, size: Math.max(x1 - x0, y1 - y0, 1e-9) * 1.12 };
     view = { x: 0, y: 0, size: 1 };
-    const some = head.total > head.count ? ` of ${head.total.toLocaleString("en")}, a sample` : "";
-    byId("plane-title").textContent = `${head.method}: ${head.count.toLocaleString("en")} tiles${some}`;
+    byId("lasso-plane").title = `Draw around ${head.noun}s (l)`;
+    const why = head.total > MOST ? "a sample" : "the others have no place";
+    const some = head.total > head.count ? ` of ${head.total.toLocaleString("en")}, ${why}` : "";
+    byId("plane-title").textContent = `${head.method}: ${head.count.toLocaleString("en")} ${head.noun}s${some}`;
+    TE.emit("plane-loaded");
+    pointed = TE.isWhole() ? TE.plane.point_of[state.images[0]] : -1;
     return TE.plane;
   };
 
@@ -47,16 +52,10 @@
     if (!width || !height) return;
     [canvas.width, canvas.height] = [width, height];
     const context = canvas.getContext("2d"), picture = context.createImageData(width, height), pixels = new Uint32Array(picture.data.buffer);
-    const level = TE.level(), hidden = state.hidden;
-    const grey = matchMedia("(prefers-color-scheme: dark)").matches ? 0xff55504a : 0xffc8c8c8;
-    const colour = new Uint32Array(256).fill(0xff999999);
-    level?.number.forEach((number, fine) => {
-      const [r, g, b] = [1, 3, 5].map((i) => parseInt(level.colours[level.numbers.indexOf(number)]?.slice(i, i + 2), 16));
-      colour[fine] = hidden.has(number) ? grey : ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;
-    });
-    const size = Math.max(2, Math.round((TE.plane.count > 20000 ? 1.5 : TE.plane.count > 3000 ? 2.5 : 4) * ratio));
+    const shades = TE.pointShades(), grey = TE.grey();
+    const size = Math.max(2, Math.round((TE.plane.count > 20000 ? 1.5 : TE.plane.count > 3000 ? 2.5 : TE.plane.count > 300 ? 4 : 8) * ratio));
     // As in scatterPoint, without an array for each of 100,000 points.
-    const { scale, x, y, fine, count } = TE.plane, grow = (Math.min(canvas.clientWidth, canvas.clientHeight) / view.size / scale.size) * ratio;
+    const { scale, x, y, count } = TE.plane, grow = (Math.min(canvas.clientWidth, canvas.clientHeight) / view.size / scale.size) * ratio;
     const middle = [width / 2 - (scale.x + view.x * scale.size) * grow, height / 2 + (scale.y + view.y * scale.size) * grow];
     const dot = (row, value, side) => {
       const left = Math.round(middle[0] + x[row] * grow - side / 2), top = Math.round(middle[1] - y[row] * grow - side / 2);
@@ -65,8 +64,8 @@
     };
     const chosen = new Uint8Array(count), some = state.chosen.length > 0;
     for (const row of state.chosen) chosen[row] = 1;
-    for (let row = 0; row < count; row += 1) if (!chosen[row]) dot(row, some ? grey : colour[fine[row]], size);
-    for (const row of state.chosen) dot(row, colour[fine[row]], size + 2);
+    for (let row = 0; row < count; row += 1) if (!chosen[row]) dot(row, some ? grey : shades[row], size);
+    for (const row of state.chosen) dot(row, shades[row], size + 2);
     context.putImageData(picture, 0, 0);
     dots = context;
     ring(pointed);
@@ -88,6 +87,7 @@
 
   // The row whose tile holds a position of an image, or is nearest to a point of the plane.
   const nearestTile = (image, centre) => {
+    if (TE.isWhole()) return TE.plane.point_of[image];
     let best = -1, least = TE.tileSide() || Infinity;
     for (let row = 0; row < TE.plane.count; row += 1) {
       if (TE.plane.image[row] !== image) continue;
@@ -96,11 +96,13 @@
     }
     return best;
   };
-  const nearestPoint = (x, y, within = 12) => {
-    let best = -1, least = within;
-    for (let row = 0; row < TE.plane.count; row += 1) {
-      const [px, py] = TE.scatterPoint(row), far = Math.hypot(px - x, py - y);
-      if (far < least) [best, least] = [row, far];
+  const nearestPoint = (left, top, within = 12) => { // without an array for each of 100,000 points
+    const { scale, x, y, count } = TE.plane, grow = Math.min(canvas.clientWidth, canvas.clientHeight) / view.size / scale.size;
+    const px = (left - canvas.clientWidth / 2) / grow + scale.x + view.x * scale.size, py = -(top - canvas.clientHeight / 2) / grow + scale.y + view.y * scale.size;
+    let best = -1, least = (within / grow) ** 2;
+    for (let row = 0; row < count; row += 1) {
+      const far = (x[row] - px) ** 2 + (y[row] - py) ** 2;
+      if (far < least && !TE.isOff(row)) [best, least] = [row, far];
     }
     return best;
   };
@@ -114,7 +116,7 @@
   const go = async (row) => {
     pointed = row;
     soon();
-    if (await TE.goTo(TE.plane.image[row], TE.rowCentre(row))) TE.putCursor(0, TE.rowCentre(row));
+    if ((await TE.goTo(TE.plane.image[row], TE.rowCentre(row))) && !TE.isWhole()) TE.putCursor(0, TE.rowCentre(row));
   };
   canvas.addEventListener("click", (event) => {
     if (!TE.plane || TE.lassoing) return;
@@ -133,6 +135,34 @@
     zoom(event.deltaY > 0 ? 1.2 : 1 / 1.2, event.offsetX, event.offsetY);
   }, { passive: false });
 
+  // Under the pointer: what it is, and its picture once the pointer rests.
+  const tip = byId("tip");
+  const show = TE.later(120, (row) => {
+    if (tip.hidden || Number(tip.dataset.row) !== row) return;
+    const src = TE.pictureOf({ image: TE.plane.image[row], centre: TE.rowCentre(row) });
+    if (src) TE.make("img", null, "", { src, alt: "" }).addEventListener("load", ({ target }) => { if (Number(tip.dataset.row) === row) tip.prepend(target); });
+  });
+  const told = (row) => [TE.pointName(row), ...TE.pointFacts(row)].join(" · ");
+  const hover = (row, left, top) => {
+    canvas.style.cursor = row < 0 ? "crosshair" : "pointer";
+    tip.hidden = row < 0;
+    TE.emit("under", row < 0 ? 0 : TE.cluster(TE.plane.fine[row])?.number);
+    if (row < 0) return (tip.dataset.row = -1);
+    byId("hover").textContent = told(row);
+    if (Number(tip.dataset.row) !== row) {
+      tip.dataset.row = row;
+      tip.replaceChildren(TE.make("span", null, told(row)));
+      show(row);
+    }
+    const right = left > canvas.clientWidth / 2, low = top > canvas.clientHeight / 2;
+    Object.assign(tip.style, { left: right ? "auto" : `${left + 14}px`, right: right ? `${canvas.clientWidth - left + 14}px` : "auto", top: low ? "auto" : `${canvas.offsetTop + top + 14}px`, bottom: low ? `${canvas.clientHeight - top + 14}px` : "auto" });
+  };
+  canvas.addEventListener("pointermove", (event) => {
+    if (!TE.plane || TE.lassoing || event.buttons) return hover(-1);
+    hover(nearestPoint(event.offsetX, event.offsetY), event.offsetX, event.offsetY);
+  });
+  canvas.addEventListener("pointerleave", () => hover(-1));
+
   // Keys: the next point in a direction, within 45 degrees of it; Enter goes to its tile.
   const WAYS = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] };
   const beside = ([dx, dy]) => {
@@ -149,15 +179,19 @@
     if (!TE.plane || event.ctrlKey || event.metaKey || event.altKey) return;
     if (WAYS[event.key]) {
       pointed = beside(WAYS[event.key]);
-      const cluster = TE.cluster(TE.plane.fine[pointed]);
-      byId("spoken").textContent = [cluster?.name, TE.run().images[TE.plane.image[pointed]].name].filter(Boolean).join(", on ");
+      byId("spoken").textContent = byId("hover").textContent = told(pointed);
       soon();
     } else if (event.key === "Enter" && pointed >= 0) go(pointed);
     else if (event.key.startsWith("Page")) zoom(event.key === "PageUp" ? 1 / 1.5 : 1.5, ...(pointed < 0 ? [canvas.clientWidth / 2, canvas.clientHeight / 2] : TE.scatterPoint(pointed)));
     else return;
     event.preventDefault();
   });
-  TE.on("level hidden chosen saved panes", soon);
+  TE.on("image", (pane) => {
+    if (pane || !TE.plane || !TE.isWhole()) return;
+    pointed = TE.plane.point_of[state.images[0]];
+    soon();
+  });
+  TE.on("level hidden chosen saved panes colour", soon);
   TE.on("saved", () => { if (state.panes === "plane" && !TE.plane && TE.run().table) TE.loadPlane().then(soon, (error) => TE.say(error.message)); });
   TE.on("run", () => { TE.plane = null; pointed = -1; });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", soon);

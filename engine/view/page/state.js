@@ -17,9 +17,13 @@
     level: 0,
     hidden: new Set(), // numbers of clusters that are not drawn
     overlay: "clusters", // name; empty for none
+    overlayChosen: false, // by the user; else the first one that an image has
     opacity: 0.55,
     sure: 0, // least confidence, 0 to 1
+    least: 0, // least value that is drawn, 0 to 1 of the range of an image
     chosen: [], // rows of the plane
+    colour: "", // column that the plane is coloured by; empty for clusters or groups
+    hiddenValues: new Set(), // codes of values of that column that are grey
     editing: false,
     edited: false, // since the table was opened
   };
@@ -28,6 +32,13 @@
   TE.run = () => state.folder.runs[state.run];
   TE.tree = () => TE.run().tree;
   TE.level = () => TE.tree() && TE.tree().levels[state.level];
+  // What a point of the plane is, and what it belongs to, in words.
+  TE.words = () => {
+    const noun = TE.run().cases || "tile", cluster = TE.tree()?.can_be_named === false ? "group" : "cluster";
+    return { noun, nouns: `${noun}s`, cluster, clusters: `${cluster}s` };
+  };
+  // Whether a point of the plane is one or several whole images, not a part of one.
+  TE.isWhole = () => !!TE.run().whole;
   TE.planar = () => TE.run().axes.length === 2;
   // Whether there is a table of tiles, or will be: while names are saved it is made anew.
   TE.mayHaveTable = () => TE.run().table || !!TE.run().saving;
@@ -36,7 +47,21 @@
     if (!TE.run().table && TE.run().saving) TE.say("The table of tiles is being made anew: this works after the names are saved.");
     return TE.run().table;
   };
-  TE.overlayOf = (pane) => state.documents[pane]?.overlays.find((one) => one.name === state.overlay);
+  // What lies over an image: cells of the run, or another picture of the image: a stain over a stain, before over after.
+  const PICTURE = "picture: ";
+  TE.overlayNames = (pane) => {
+    const found = state.documents[pane], own = found?.overlays.map((one) => one.name) || [];
+    return found?.pictures.length > 1 ? [...own, ...found.pictures.map((one) => PICTURE + one.name)] : own;
+  };
+  TE.overlayOf = (pane) => {
+    const found = state.documents[pane];
+    const own = found?.overlays.find((one) => one.name === state.overlay);
+    if (own || !state.overlay.startsWith(PICTURE)) return own;
+    const picture = found?.pictures.find((one) => PICTURE + one.name === state.overlay);
+    return picture && picture.number >= 0 ? { ...picture, kind: "pictures" } : undefined;
+  };
+  // Part of the address of its tiles and slices.
+  TE.overlayPath = (overlay) => `${overlay.kind === "pictures" ? "pictures" : "overlays"}/${overlay.number}`;
   TE.path = (pane) => `runs/${state.run}/images/${state.images[pane]}`;
 
   // Name and colour of a fine cluster at the level that is shown; null for none.
@@ -48,6 +73,7 @@
   };
   // What overlay pictures of clusters depend on; the same values give the same picture.
   TE.chosenColours = () => {
+    if (TE.overlayOf(0)?.kind === "values") return { min: state.least ? state.least.toFixed(3) : "" };
     if (!TE.tree() || state.overlay !== "clusters") return {};
     return { k: state.level, hide: [...state.hidden].sort((a, b) => a - b).join(","), min: state.sure ? state.sure.toFixed(2) : "", v: state.saved || "" };
   };
@@ -67,9 +93,10 @@
     state.pictures[pane] = Math.min(state.pictures[pane], found.pictures.length - 1);
     if (pane === 0) {
       // Where there are no clusters: values, such as evidence. A mask is shown only where it is asked for.
-      const names = found.overlays.map((one) => one.name), all = found.overlays.filter((one) => one.kind === "values");
+      const names = TE.overlayNames(0), all = found.overlays.filter((one) => one.kind === "values");
       const values = all.find((one) => /evidence|pasted neighbours/.test(one.name)) || all[0];
-      if (state.overlay && !names.includes(state.overlay)) state.overlay = values?.name || "";
+      const stains = /register/.test(TE.run().command) && found.pictures.length > 1;
+      if (state.overlay ? !names.includes(state.overlay) : !state.overlayChosen) state.overlay = values?.name || (stains ? PICTURE + found.pictures[1].name : "");
     }
     TE.say(found.missing);
     TE.emit("image", pane);

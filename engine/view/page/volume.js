@@ -21,8 +21,8 @@
       part.over.hidden = !inside(axis) || !overlay;
       if (!part.base.hidden) set(part.base, TE.api.url(`${TE.path(pane)}/pictures/${one.number}/slice`, { axis, at: spot }));
       if (!part.over.hidden) {
-        const values = { axis, at: spot, ...TE.chosenColours() };
-        set(part.over, TE.api.url(`${TE.path(pane)}/overlays/${overlay.number}/slice`, values));
+        const values = { axis, at: spot, ...(overlay.kind === "pictures" ? {} : TE.chosenColours()) };
+        set(part.over, TE.api.url(`${TE.path(pane)}/${TE.overlayPath(overlay)}/slice`, values));
         part.over.style.opacity = state.opacity;
         // Rows are flipped: the upper edge of the picture is the last row.
         const end = (o, i) => o.origin[i] + o.lengths[i];
@@ -64,7 +64,10 @@
     const facts = make("div", cuts, "", { class: "cut facts" });
     make("p", facts, found.name);
     make("p", facts, `${one.shape.join(" × ")} voxels of ${one.lengths.map((l, i) => Number((l / one.shape[i] / 1000).toPrecision(3))).join(" × ")} mm (z, y, x)`, { class: "quiet" });
-    make("p", facts, "Axial and coronal: the patient's right is on the right. Sagittal: anterior is on the right. So the file says. Click or drag to move the three planes; the wheel goes through slices.", { class: "quiet" });
+    const ends = found.marks.map((marks) => marks.join("")).join(""), oblique = ends.length > 6 ? " Two letters: the axis points between two directions." : "";
+    make("p", facts, `R, L: the patient's right and left, A, P: anterior and posterior, S, I: superior and inferior, as the file states them.${oblique}`, { class: "quiet" });
+    for (const note of found.assumed) make("p", facts, `Not certain: ${note}.`, { class: "warning" });
+    make("p", facts, "Click or drag to move the three planes; the wheel goes through slices.", { class: "quiet" });
   };
   // Side by side, both panes have a bar, so that their planes are equally large.
   const bare = (pane) => {
@@ -75,8 +78,10 @@
     const one = picture(pane), [down, across] = others(axis), step = one.lengths[axis] / one.shape[axis];
     const cut = make("div", cuts, "", { class: "cut" });
     make("span", cut, name, { class: "name" });
+    const marks = state.documents[pane].marks, sides = { top: [down, 1], bottom: [down, 0], left: [across, 0], right: [across, 1] };
     const frame = make("div", cut, "", { class: "frame" }), box = make("div", frame, "", { class: "box" });
-    const base = make("img", box, "", { alt: `${name} plane`, draggable: "false" }), over = make("img", box, "", { alt: "", class: "over", draggable: "false" });
+    for (const [side, [along, end]] of Object.entries(sides)) make("span", frame, marks[along][end], { class: `mark ${side}`, "aria-hidden": "true" });
+    const base = make("img", box, "", { alt: `${name} plane: ${marks[down][1]} is up, ${marks[across][1]} is on the right`, draggable: "false" }), over = make("img", box, "", { alt: "", class: "over", draggable: "false" });
     const outside = make("p", box, "outside of this volume", { class: "outside" });
     const lineAcross = make("div", box, "", { class: "line across" }), lineDown = make("div", box, "", { class: "line down" });
     const label = make("label", cut, "zyx"[axis] + " ");
@@ -117,6 +122,6 @@
   });
   TE.on("go", (centre) => { at = [...centre]; draw(); });
   TE.on("panes", () => { if (!TE.planar()) [0, 1].forEach(bare); });
-  TE.on("level hidden overlay opacity sure saved panes", soon);
+  TE.on("level hidden overlay opacity sure least saved panes", soon);
   window.addEventListener("resize", soon);
 })();

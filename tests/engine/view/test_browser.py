@@ -2,89 +2,20 @@
 
 from __future__ import annotations
 
-import io
-import os
-import shutil
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
-from view_client import Client, client_of
+from view_browser import LIMIT, Faults, drag, picture, share_of, until, visit
+from view_client import client_of
 
 from tile_engine.engine.api import viewing
 from tile_engine.engine.runtime.load import load
 
-LIMIT = 60_000
-"""Milliseconds to wait for anything."""
 BOUNDS = "TE.maps.map((map) => { const { x, y, width } = map.viewer.viewport.getBounds(true); return [x, y, width]; })"
-INJECTED = "Applying inline style violates"
-"""Playwright hides the caret by a style of its own for a screenshot, which the page's policy refuses."""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    api = pytest.importorskip("playwright.sync_api")
-    path = next((found for name in ("chromium", "chromium-browser") if (found := shutil.which(name))), None)
-    if path is None:
-        assert os.environ.get("CI", "").lower() != "true", "CI needs a chromium"
-        pytest.skip("no chromium here")
-    with api.sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield started
-        started.close()
-
-
-class Faults(list[str]):
-    """What the page complained about."""
-
-    def note(self, text: str) -> None:
-        if INJECTED not in text:
-            self.append(text)
-
-
-def visit(browser: Any, client: Client, **options: Any) -> tuple[Any, Faults]:
-    page, faults = browser.new_page(viewport={"width": 1200, "height": 800}, **options), Faults()
-    page.set_default_timeout(LIMIT)
-    page.on("console", lambda message: faults.note(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: faults.note(str(error)))
-    page.on("response", lambda answer: faults.note(answer.url) if answer.status >= 400 else None)
-    page.goto(client.server.url)
-    page.wait_for_selector("body[data-ready=yes]")
-    return page, faults
-
-
-def picture(page: Any, selector: str) -> Any:
-    return np.asarray(Image.open(io.BytesIO(page.query_selector(selector).screenshot())).convert("RGB"))
-
-
-def until(page: Any, expression: str) -> None:
-    """`wait_for_function` makes code of a text, which the page's policy forbids."""
-    limit = time.monotonic() + LIMIT / 1000
-    while not page.evaluate(expression):
-        assert time.monotonic() < limit, expression
-        page.wait_for_timeout(30)
-
-
-def share_of(pixels: Any, colour: str) -> float:
-    """Share of the pixels that have about a colour."""
-    rgb = np.array(list(bytes.fromhex(colour[1:])))
-    return float((np.abs(pixels.astype(int) - rgb).max(-1) < 12).mean())
-
-
-def drag(page: Any, selector: str, size: float) -> None:
-    """A square lasso over the middle."""
-    box = page.query_selector(selector).bounding_box()
-    x, y, half = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, size / 2
-    page.mouse.move(x - half, y - half)
-    page.mouse.down()
-    for dx, dy in ((half, -half), (half, half), (-half, half)):
-        page.mouse.move(x + dx, y + dy, steps=4)
-    page.mouse.up()
 
 
 def test_a_slide_is_looked_at_and_its_clusters_are_named(

@@ -19,7 +19,7 @@ import pytest
 from tile_engine.engine.api import viewing
 from tile_engine.engine.runtime.load import load
 from tile_engine.engine.show.palette import FIXED_COLOURS
-from tile_engine.engine.view import deep, size
+from tile_engine.engine.view import data, deep, plane, size
 from tile_engine.engine.view.held import Held
 from tile_engine.engine.view.overview import image_document, overview
 from tile_engine.engine.view.routes import PAGE, page_file, page_files
@@ -95,8 +95,9 @@ def test_the_size_of_a_page_is_said_and_refused_where_there_is_no_room(
     out, events = finished("cluster", "slides").out, []
     page = viewing.write_static(out, tmp_path / "page", events.append)
     files = [path for path in page.parent.rglob("*") if path.is_file()]
-    (note,) = [event for event in events if event.kind == "note"]
-    assert "MB in" in note.text and note.facts["files"] == pytest.approx(len(files), abs=8)
+    note = next(event for event in events if event.kind == "note")
+    assert note.text.endswith(f"files will be written to {tmp_path / 'page'}") and "MB in" in note.text
+    assert note.facts["files"] == pytest.approx(len(files), abs=8)
     assert sum(path.stat().st_size for path in files) / 2 < note.facts["bytes"] < 2e6
     noise = np.random.default_rng(0).integers(0, 256, 1 << 16, np.uint8).tobytes()
     assert len(base64.b64encode(zlib.compress(noise))) == pytest.approx(size.BYTES_PER_VALUE * len(noise), rel=0.01)
@@ -139,7 +140,7 @@ def test_a_page_may_lie_beside_the_slides_that_a_run_names_one_by_one(
 
 def test_what_an_interruption_left_of_a_page_is_removed(finished: Callable[..., Any], tmp_path: Path) -> None:
     def interrupt(event: Any) -> None:
-        if event.text == "write slides":
+        if event.text == "write images":
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -177,9 +178,35 @@ def test_the_page_to_send_names_no_subject_and_no_folder(
     assert not any(text in answers for text in ("Mrs Doe", str(tmp_path), str(out), "lost.tif"))
 
 
-def test_a_static_page_is_of_slides(finished: Callable[..., Any], tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="on volumes"):
-        viewing.write_static(finished("cluster", "volumes").out, tmp_path / "page")
+def test_a_static_page_is_not_of_films(finished: Callable[..., Any], tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="on films"):
+        viewing.write_static(finished("anomaly", "films").out, tmp_path / "page")
+
+
+def test_the_static_page_of_volumes_has_their_voxels_and_the_plane(
+    finished: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The voxels are those of the viewer, fewer where there are many volumes; the folder that is named is the one given."""
+    out, events = finished("cluster", "subjects").out, []
+    monkeypatch.setattr(data, "MAX_VOXELS", 10_000)
+    page, viewer = viewing.write_static(out, tmp_path / "page", events.append), open_viewer(out)
+    size_note, columns = [event for event in events if event.kind == "note"]
+    assert size_note.text.endswith(f"will be written to {tmp_path / 'page'}")
+    assert columns.facts["columns"] == ["label", "age", "site"]
+    answers = json.loads(re.search(r"answers: (.*) };", (page.parent / "answers.js").read_text())[1])
+    document = answers["runs/0/images/1"]
+    (shown,) = document["pictures"]
+    assert shown["shape"] == [16, 18, 17] and "voxels of 4 × 4 × 4 mm" in document["missing"]
+    whole = viewer.deep(0, 1, 0)
+    grey = deep.eight_bit(whole.source.read(whole.frame.box).reshape(1, -1, 34), whole.window)[..., 0]
+    cells = json.loads(re.search(r'TE\.cells\("0-1", (.*)\);', (page.parent / "data" / "0-1.js").read_text())[1])
+    assert zlib.decompress(base64.b64decode(cells["p0"])) == grey.reshape(32, 36, 34)[::2, ::2, ::2].tobytes()
+    points = json.loads(
+        re.search(r'TE\.cells\("0-plane", (.*)\);', (page.parent / "data" / "0-plane.js").read_text())[1]
+    )
+    assert zlib.decompress(base64.b64decode(points["plane"])) == plane.encoded(viewer, 0)
+    assert (page.parent / "thumbs" / "0-5.jpg").is_file() and (page.parent / "means-0.png").is_file()
+    assert not any(f'"{subject}"' in text for subject in ("s0", "s5") for text in (str(answers), str(points)))
 
 
 def test_what_was_used_last_is_kept_within_the_bytes() -> None:

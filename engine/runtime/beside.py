@@ -42,13 +42,13 @@ class Followers:
     def among(self, units: Iterable[Unit]) -> Iterator[Unit]:
         """The step's units that remain, and between them the follower's; those at the end are left to their own step."""
         for unit in units:
-            yield unit
             while self._follower and self._ready:
                 image = self._ready.popleft()
                 alone = replace(self._job, slides={image: self._job.slides[image]})
                 key = self._job.ledger_key(self._follower.name, image)
                 ledger = Ledger(self._job.folder.out, self._follower.name, key)
                 yield from (one for one in self._follower.units(alone) if ledger.find(one.name) is None)
+            yield unit
 
 
 class Beside:

@@ -92,17 +92,22 @@ class ShardEncoder:
             piece = np.pad(piece, [(0, c - n) for c, n in zip(self._chunk, piece.shape, strict=True)], mode="edge")
         first = piece.flat[0]
         # most chunks are told by their last cell, or their first plane
-        value = (
-            first.tobytes() if piece.flat[-1] == first and (piece[0] == first).all() and (piece == first).all() else b""
-        )
-        encoded = self._constant.get(value)
-        if encoded is None:
-            stored = piece.astype(piece.dtype.newbyteorder("<"), copy=False)
-            data = self._codec.encode(np.ascontiguousarray(stored))
-            encoded = data, checksum(data).to_bytes(4, "little")
-            if value:
-                self._constant[value] = encoded
-        self._pieces[at] = encoded
+        if piece.flat[-1] == first and (piece[0] == first).all() and (piece == first).all():
+            self.put_value(at, first)
+        else:
+            self._pieces[at] = self._encoded(piece)
+
+    def put_value(self, at: tuple[int, ...], value: Any) -> None:
+        """Let all cells of a chunk have one value, a numpy scalar."""
+        key = value.tobytes()
+        if key not in self._constant:
+            self._constant[key] = self._encoded(np.full(self._chunk, value))
+        self._pieces[at] = self._constant[key]
+
+    def _encoded(self, piece: Array) -> tuple[bytes, bytes]:
+        stored = piece.astype(piece.dtype.newbyteorder("<"), copy=False)
+        data = self._codec.encode(np.ascontiguousarray(stored))
+        return data, checksum(data).to_bytes(4, "little")
 
     def parts(self) -> list[bytes]:
         """The bytes of the shard, in parts: its chunks in C order, and their index."""

@@ -41,8 +41,9 @@ def run(
     options = options or RunOptions()
     with kept_child(resolve_name("..images.look", __package__)):  # which the parent imports at the same time
         variant, chosen = chosen_images(name, images, settings, options.report)
-        expect_workers(options.cluster)  # before the pipeline is imported and files are looked at
-        done = apart.start_all(pipeline(name, variant.name), chosen, out, options, settings)
+        planned = pipeline(name, variant.name)
+        expect_workers(options.cluster)  # while the child begins to look at files
+        done = apart.start_all(planned, chosen, out, options, settings)
     return StainRuns(done) if find_stain_runs(Folder(done)) else Run(done)
 
 

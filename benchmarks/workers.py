@@ -10,6 +10,7 @@ machine   the same decoding in one process on one core, and in two at once on tw
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import resource
@@ -18,6 +19,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from statistics import median
 
@@ -25,38 +27,48 @@ from slides import BIG, CACHE, SMALL, arguments, cores, slide, table
 
 STEPS = {"convert": ("pixels", "pyramid"), "apply": ("tiles", "order_clusters", "labels")}
 
+PR_SET_CHILD_SUBREAPER = 36
+"""Of Linux's prctl."""
+GOALS = {"convert": "1.8", "apply": "1.6"}
+
 
 def main() -> None:
     parser = arguments(__doc__.splitlines()[0])
+    parser.add_argument("--only", choices=STEPS, help="this stage alone; without apply nothing is trained")
+    parser.add_argument("--slides", type=int, help="this many slides of one size, from two files under several names")
     given = parser.parse_args()
-    sides = (SMALL,) * 4 if given.quick else (BIG, BIG, SMALL, SMALL)
+    adopt()
+    stages = [given.only] if given.only else list(STEPS)
+    sides: tuple[int, ...] = (SMALL,) * 4 if given.quick else (BIG, BIG, SMALL, SMALL)
+    if given.slides:
+        sides = (SMALL if given.quick else BIG,) * given.slides
     cohort = linked(sides)
     scratch = given.scratch / f"workers-{os.getpid()}"
     found: dict[tuple[str, int], list[dict[str, float]]] = {}
     try:
-        trained = train(cohort, scratch / "trained")
+        trained = train(cohort, scratch / "trained") if "apply" in stages else scratch
         for _ in range(given.repeat):
             for count in (1, 2):
                 found.setdefault(("machine", count), []).append({"command": decode(slide(SMALL), count)})
-                for stage in STEPS:
+                for stage in stages:
                     row = command(stage, count, cohort=cohort, trained=trained, out=scratch / "out")
                     found.setdefault((stage, count), []).append(row)
                     print(f"  {stage}, {count}: {row['command']:.1f} s, load {os.getloadavg()[0]:.1f}", file=sys.stderr)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
         shutil.rmtree(cohort, ignore_errors=True)
-    show(found, sides)
+    show(found, sides, stages)
 
 
 def linked(sides: Iterable[int]) -> Path:
-    """A folder with a slide of each size, none twice."""
+    """A folder with a slide of each size; of several slides of one size every other one is the same under another name."""
     folder = CACHE / f"cohort-{os.getpid()}"
     folder.mkdir(parents=True)
     seen: dict[int, int] = {}
     for side in sides:
-        seed = seen[side] = seen.get(side, -1) + 1
-        path = slide(side, seed=seed)
-        os.link(path, folder / path.name)
+        number = seen[side] = seen.get(side, -1) + 1
+        path = slide(side, seed=number % 2)
+        os.link(path, folder / f"{number}-{path.name}")
     return folder
 
 
@@ -94,8 +106,17 @@ def quiet(*words: str | int | Path, on: Iterable[int] = ()) -> None:
         sys.exit(f"{' '.join(line)}: {done.stderr[-2000:]}")
 
 
+def adopt() -> None:
+    """Let what a command leaves behind, as the process that its workers were forked from, become a child of this process: only
+    children count in `children`."""
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
+
+
 def children() -> float:
     """Processor seconds of the commands so far, their workers included."""
+    with suppress(ChildProcessError):
+        while True:  # those that were adopted end with their command
+            os.waitpid(-1, 0)
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
@@ -128,17 +149,17 @@ def decode(path: Path, count: int) -> float:
     return max(float(child.communicate()[0]) for child in children) / count
 
 
-def show(found: dict[tuple[str, int], list[dict[str, float]]], sides: tuple[int, ...]) -> None:
+def show(found: dict[tuple[str, int], list[dict[str, float]]], sides: tuple[int, ...], stages: Iterable[str]) -> None:
     rows = []
-    for stage in ("machine", *STEPS):
+    for stage in ("machine", *stages):
         for part in found[stage, 1][0]:
             one, two = (median(row[part] for row in found[stage, count]) for count in (1, 2))
             ratios = [a[part] / b[part] for a, b in zip(found[stage, 1], found[stage, 2], strict=True)]
-            goal = "1.6" if part in ("command", "steps") and stage != "machine" else ""
+            goal = GOALS[stage] if part in ("command", "steps") and stage != "machine" else ""
             rows.append((f"{stage}, {part}", f"{one:.1f}", f"{two:.1f}", f"{median(ratios):.2f}", goal))
     title = f"slides of {', '.join(map(str, sides))} pixels a side, load {os.getloadavg()[0]:.1f}"
     head = ("seconds", "1 worker, 1 core", "2 workers, 2 cores", "speed-up", "goal")
-    table(f"workers, {title}, medians of {len(found['convert', 1])}", head, rows)
+    table(f"workers, {title}, medians of {len(found['machine', 1])}", head, rows)
     print(f"\n{cores()} cores are there; rounds take turns, and the speed-up is the median of the rounds' own.")
 
 

@@ -21,7 +21,7 @@ from .files import crc32, patiently, ranges, read_json, write_json, write_whole
 from .foreign import foreign
 from .frame import Array, Box
 from .regular import read_regular
-from .shard import Codec, ShardIndex, ShardLayout, decode_shard, encode_shard
+from .shard import Codec, ShardEncoder, ShardIndex, ShardLayout, decode_shard, encode_shard
 from .tile_reader import TileReader
 from .zarr_limits import check_limits
 
@@ -124,23 +124,31 @@ class StoredArray:
 
         Raises ValueError for any other box: two writers of one shard would lose data silently.
         """
+        path = self._path_of(box)
+        if values.shape != box.shape:
+            raise ValueError(f"values of shape {values.shape} do not fill {box} of shape {box.shape}")
+        spec = self.spec
+        values = values.astype(spec.dtype, copy=False)
+        parts = encode_shard(values, spec.chunk, spec.codec, pool=pool, shard=spec.shard)
+        return Written(path, write_whole(path, *parts), crc32(*parts))
+
+    def encoder(self) -> ShardEncoder:
+        """Of one shard that is put together chunk by chunk, for `write_encoded`."""
+        return ShardEncoder(self.spec.chunk, self.spec.codec, self.spec.shard)
+
+    def write_encoded(self, box: Box, encoder: ShardEncoder) -> Written:
+        """As `write`, where each chunk was encoded as it came."""
+        path, parts = self._path_of(box), encoder.parts()
+        return Written(path, write_whole(path, *parts), crc32(*parts))
+
+    def _path_of(self, box: Box) -> Path:
         index = tuple(a // s for a, s in zip(box.start, self.spec.shard, strict=True))
         whole = Box(index, tuple(i + 1 for i in index)).refine(self.spec.shard) & Box(
             (0,) * len(index), self.spec.shape
         )
         if box != whole:
             raise ValueError(f"a write covers one whole shard: got {box}, the shard there is {whole}")
-        if values.shape != box.shape:
-            raise ValueError(f"values of shape {values.shape} do not fill {box} of shape {box.shape}")
-        data = encode_shard(
-            values.astype(self.spec.dtype, copy=False),
-            self.spec.chunk,
-            self.spec.codec,
-            pool=pool,
-            shard=self.spec.shard,
-        )
-        path = self.shard_path(index)
-        return Written(path, write_whole(path, data), crc32(data))
+        return self.shard_path(index)
 
     def read(self, box: Box) -> Array:
         """Values of a box inside the array. Raises CorruptError for a shard that is missing or fails its checksum."""

@@ -39,28 +39,39 @@ def cell_factor(cells: Frame, image: Frame) -> tuple[int, ...]:
     return factor if is_whole and all(factor) else ()
 
 
-def repeated(cells: Array, box: Box, factor: Sequence[int], step: Sequence[int]) -> Array:
-    """The pixels of a box of a level, each with the value of the cell that its first pixel of level 0 lies in.
-
-    `factor`: pixels of level 0 in a cell; `step`: pixels of level 0 in one of the level; all by axis.
-    """
-    axes = list(enumerate(zip(box.start, box.stop, factor, step, strict=True)))
-    picks = [np.arange(start, stop) * k // f for _, (start, stop, f, k) in axes]
-    values = cells[tuple(slice(pick[0], pick[-1] + 1) for pick in picks)]
-    for axis, _ in reversed(axes):  # the last axis first: what is repeated later is copied row by row
-        values = values.take(picks[axis] - picks[axis][0], axis)
-    return values
+def repeated(cells: Array, picks: Sequence[Array]) -> Array:
+    """The cells that are picked along each axis; the last axis first: what is repeated later is copied row by row."""
+    for axis in reversed(range(len(picks))):
+        cells = cells.take(picks[axis], axis)
+    return cells
 
 
 def write_repeated(
     path: Path, cells: Array, spec: ImageSpec, factor: Sequence[int]
 ) -> tuple[StoredImage, list[Written]]:
-    """Write the values of cells, `factor` pixels wide, to every level of a new label, which its caller finishes."""
+    """Write the values of cells, `factor` pixels wide, to every level of a new label, which its caller finishes.
+
+    Each pixel has the value of the cell that its first pixel of level 0 lies in. Most chunks have one value."""
     stored, files = StoredImage.create(path, spec), []
+    cells = cells.astype(spec.dtype, copy=False)
     for level, on in enumerate(spec.frames):
         step = [round(a / b) for a, b in zip(on.spacing, spec.frames[0].spacing, strict=True)]
+        array = stored.levels[level]
         for box in on.box.cut(stored.shard(level)):
-            files.append(stored.write(level, box, repeated(cells, box, factor, step)))
+            encoder = array.encoder()
+            axes = zip(box.start, box.stop, factor, step, array.spec.chunk, strict=True)
+            picks = [
+                [np.arange(at, min(at + chunk, stop)) * k // f for at in range(start, stop, chunk)]
+                for start, stop, f, k, chunk in axes
+            ]
+            for at in np.ndindex(*map(len, picks)):
+                chosen = [pick[i] for pick, i in zip(picks, at, strict=True)]
+                values = cells[tuple(slice(pick[0], pick[-1] + 1) for pick in chosen)]
+                if (values == values.flat[0]).all():
+                    encoder.put_value(at, values.flat[0])
+                else:
+                    encoder.put(at, repeated(values, [pick - pick[0] for pick in chosen]))
+            files.append(array.write_encoded(box, encoder))
     return stored, files
 
 

@@ -63,8 +63,13 @@ def _halve_planes(pixels: Array) -> Array:
     import cv2
 
     cv2.setNumThreads(1)  # units run in parallel already
-    size = (pixels.shape[2] // 2, pixels.shape[1] // 2)
-    out = np.empty((pixels.shape[0], size[1], size[0]), pixels.dtype)
+    channels, height, width = pixels.shape
+    size = (width // 2, height // 2)
+    out = np.empty((channels, *size[::-1]), pixels.dtype)
+    if pixels.flags.c_contiguous:  # planes one below the other; a cell never has pixels of two, as their height is even
+        stacked, halves = pixels.reshape(channels * height, width), out.reshape(channels * size[1], size[0])
+        cv2.resize(stacked, halves.shape[::-1], dst=halves, interpolation=cv2.INTER_AREA)
+        return out
     for plane, half in zip(pixels, out, strict=True):
         cv2.resize(np.ascontiguousarray(plane), size, dst=half, interpolation=cv2.INTER_AREA)
     return out

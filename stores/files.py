@@ -15,7 +15,7 @@ import shutil
 import stat
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -46,22 +46,23 @@ def target_of(name: str) -> str:
     return found[1] if found else ""
 
 
-def write_whole(path: Path, data: bytes, *, durable: bool = False) -> int:
-    """Write `data` atomically; returns its size in bytes. `durable` flushes it to the disk, against power cuts.
+def write_whole(path: Path, *parts: bytes, durable: bool = False) -> int:
+    """Write bytes atomically; returns their number. `durable` flushes them to the disk, against power cuts.
 
     Raises UnfinishedError (E_DISK_FULL, exit 75) when the disk is full; no partial file stays.
     """
     if isinstance(path, ObjectPath):
-        return path.write_bytes(data)
-    return patiently(lambda: _write_partial(path, data, durable))
+        return path.write_bytes(b"".join(parts))
+    return patiently(lambda: _write_partial(path, parts, durable))
 
 
-def _write_partial(path: Path, data: bytes, durable: bool) -> int:
+def _write_partial(path: Path, parts: Sequence[bytes], durable: bool) -> int:
+    size = sum(map(len, parts))
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = partial_path(path)
     try:
         with unfinished.open("wb") as file:
-            file.write(data)
+            file.writelines(parts)
             if durable:
                 file.flush()
                 os.fsync(file.fileno())
@@ -71,7 +72,7 @@ def _write_partial(path: Path, data: bytes, durable: bool) -> int:
             unfinished.unlink()
         if error.errno in DISK_FULL_ERRNOS:
             raise UnfinishedError(
-                f"no room left for {path} ({len(data)} bytes): {error.strerror}. What was written is safe; "
+                f"no room left for {path} ({size} bytes): {error.strerror}. What was written is safe; "
                 "free some space and run the same command again.",
                 "E_DISK_FULL",
             ) from error
@@ -79,7 +80,7 @@ def _write_partial(path: Path, data: bytes, durable: bool) -> int:
             path
         )  # what fails while it writes names no file, and whoever reads it asks
         raise
-    return len(data)
+    return size
 
 
 def patiently(act: Callable[[], T]) -> T:
@@ -130,12 +131,15 @@ def checksum(data: bytes | memoryview) -> int:
     return int(google_crc32c.value(bytes(data) if isinstance(data, memoryview) else data))
 
 
-def crc32(data: bytes) -> int:
+def crc32(*parts: bytes) -> int:
     """crc32 of a whole file, for receipts. Not crc32c: the chunks of a shard end with their own crc32c, and then the crc32c of
     the file is the same for all contents."""
     import imagecodecs
 
-    return int(imagecodecs.deflate_crc32(data))
+    value = 0
+    for part in parts:
+        value = int(imagecodecs.deflate_crc32(part, value))
+    return value
 
 
 @contextmanager

@@ -76,6 +76,54 @@ class Codec:
         return bytes(blosc.decompress(data))
 
 
+class ShardEncoder:
+    """The chunks of one shard, each encoded once, in any order and by any thread; chunks that none puts are absent."""
+
+    def __init__(self, chunk: Sequence[int], codec: Codec, shard: Sequence[int]) -> None:
+        self.grid = tuple(-(-n // c) for n, c in zip(shard, chunk, strict=True))
+        self._chunk, self._codec = tuple(chunk), codec
+        self._pieces: dict[tuple[int, ...], tuple[bytes, bytes]] = {}
+        self._constant: dict[bytes, tuple[bytes, bytes]] = {}  # a chunk of one value is encoded once
+
+    def put(self, at: tuple[int, ...], piece: Array) -> None:
+        """Encode the chunk at `at` of the grid. A partial one is padded with its edge values (never read, and they compress
+        well)."""
+        if piece.shape != self._chunk:
+            piece = np.pad(piece, [(0, c - n) for c, n in zip(self._chunk, piece.shape, strict=True)], mode="edge")
+        first = piece.flat[0]
+        # most chunks are told by their last cell, or their first plane
+        if piece.flat[-1] == first and (piece[0] == first).all() and (piece == first).all():
+            self.put_value(at, first)
+        else:
+            self._pieces[at] = self._encoded(piece)
+
+    def put_value(self, at: tuple[int, ...], value: Any) -> None:
+        """Let all cells of a chunk have one value, a numpy scalar."""
+        key = value.tobytes()
+        if key not in self._constant:
+            self._constant[key] = self._encoded(np.full(self._chunk, value))
+        self._pieces[at] = self._constant[key]
+
+    def _encoded(self, piece: Array) -> tuple[bytes, bytes]:
+        stored = piece.astype(piece.dtype.newbyteorder("<"), copy=False)
+        data = self._codec.encode(np.ascontiguousarray(stored))
+        return data, checksum(data).to_bytes(4, "little")
+
+    def parts(self) -> list[bytes]:
+        """The bytes of the shard, in parts: its chunks in C order, and their index."""
+        table = np.full((math.prod(self.grid), 2), ABSENT_CHUNK, "<u8")
+        parts: list[bytes] = []
+        offset = 0
+        for row, at in zip(table, np.ndindex(*self.grid), strict=True):
+            if at in self._pieces:
+                pieces = self._pieces[at]
+                row[:] = offset, sum(map(len, pieces))
+                offset += int(row[1])
+                parts += pieces
+        tail = table.tobytes()
+        return [*parts, tail, checksum(tail).to_bytes(4, "little")]
+
+
 def encode_shard(
     block: Array,
     chunk: Sequence[int],
@@ -83,52 +131,25 @@ def encode_shard(
     *,
     pool: ThreadPoolExecutor | None = None,
     shard: Sequence[int] = (),
-) -> bytes:
-    """The bytes of a shard that holds `block`, cut into chunks in C order.
+) -> list[bytes]:
+    """The bytes of a shard that holds `block`, cut into chunks in C order; in parts, as they are written.
 
     `block` may be smaller than `shard` (by default the shape of `block`) where the array ends: chunks outside are absent,
-    a partial chunk is padded with its edge values (never read, and they compress well). Chunks of a masked array that are
-    masked throughout are absent.
+    partial ones are padded. Chunks of a masked array that are masked throughout are absent.
     """
-    shard = tuple(shard) or block.shape
-    grid = tuple(-(-n // c) for n, c in zip(shard, chunk, strict=True))
+    encoder = ShardEncoder(chunk, codec, tuple(shard) or block.shape)
     hidden = np.ma.getmaskarray(block) if isinstance(block, np.ma.MaskedArray) else None
     values = np.ma.getdata(block)
 
-    def chunk_bytes(index: tuple[int, ...]) -> bytes:
-        start = tuple(i * c for i, c in zip(index, chunk, strict=True))
-        if any(a >= n for a, n in zip(start, values.shape, strict=True)):
-            return b""
-        where = tuple(slice(a, a + c) for a, c in zip(start, chunk, strict=True))
-        if hidden is not None and hidden[where].all():
-            return b""
-        piece = values[where]
-        if piece.shape != tuple(chunk):
-            piece = np.pad(piece, [(0, c - n) for c, n in zip(chunk, piece.shape, strict=True)], mode="edge")
-        first = piece.flat[0]
-        # most chunks are told by their last cell, or their first plane
-        value = (
-            first.tobytes() if piece.flat[-1] == first and (piece[0] == first).all() and (piece == first).all() else b""
-        )
-        if value in constant:
-            return constant[value]
-        data = codec.encode(np.ascontiguousarray(piece.astype(piece.dtype.newbyteorder("<"), copy=False)))
-        data += checksum(data).to_bytes(4, "little")
-        if value:
-            constant[value] = data
-        return data
+    def put(at: tuple[int, ...]) -> None:
+        where = tuple(slice(i * c, (i + 1) * c) for i, c in zip(at, chunk, strict=True))
+        if hidden is None or not hidden[where].all():
+            encoder.put(at, values[where])
 
-    constant: dict[bytes, bytes] = {}  # a chunk of one value is encoded once
-    indices = list(np.ndindex(*grid))
-    pieces = list(pool.map(chunk_bytes, indices)) if pool else [chunk_bytes(i) for i in indices]
-    table = np.full((len(pieces), 2), ABSENT_CHUNK, "<u8")
-    offset = 0
-    for row, piece in zip(table, pieces, strict=True):
-        if piece:
-            row[:] = offset, len(piece)
-            offset += len(piece)
-    tail = table.tobytes()
-    return b"".join([*pieces, tail, checksum(tail).to_bytes(4, "little")])
+    chunks = np.ndindex(*(-(-n // c) for n, c in zip(values.shape, chunk, strict=True)))
+    for _ in pool.map(put, chunks) if pool else map(put, chunks):
+        pass
+    return encoder.parts()
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from ..runtime.options import RunOptions
 from ..runtime.run_file import read_run_file
 from ..runtime.stain_folders import join_again
 from ..workers.child import kept_child
+from ..workers.pool import expect_workers
 from .run import Run
 from .stain_runs import StainRuns
 
@@ -40,7 +41,9 @@ def run(
     options = options or RunOptions()
     with kept_child(resolve_name("..images.look", __package__)):  # which the parent imports at the same time
         variant, chosen = chosen_images(name, images, settings, options.report)
-        done = apart.start_all(pipeline(name, variant.name), chosen, out, options, settings)
+        planned = pipeline(name, variant.name)
+        expect_workers(options.cluster)  # while the child begins to look at files
+        done = apart.start_all(planned, chosen, out, options, settings)
     return StainRuns(done) if find_stain_runs(Folder(done)) else Run(done)
 
 

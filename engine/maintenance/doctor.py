@@ -95,7 +95,7 @@ def _codecs() -> Iterator[Check]:
 
     block = np.arange(64 * 64, dtype=np.uint16).reshape(64, 64)
     for name in CODECS:
-        data = encode_shard(block, (32, 32), Codec(name))
+        data = b"".join(encode_shard(block, (32, 32), Codec(name)))
         layout = ShardLayout((64, 64), (32, 32), block.dtype, Codec(name))
         decoded = np.zeros_like(block)
         reader = partial(_piece, data)

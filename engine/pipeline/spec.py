@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -112,6 +113,11 @@ class Pipeline:
     @cached_property
     def steps(self) -> dict[str, Step]:
         return {step.name: step for steps in self.stages.values() for step in steps}
+
+    def follower(self, step: Step) -> Step | None:
+        """The next step of the stage, if its units may be done beside those of this one."""
+        steps = self.stages[self.stage_of(step.name)]
+        return next((b for a, b in pairwise(steps) if a is step and b.follows), None)
 
     @property
     def computes_on_device(self) -> bool:

@@ -44,7 +44,7 @@ def whole_key(record: ImageRecord) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One pass over a run's units; all of a step's units are done before the next step begins."""
+    """One pass over a run's units; all of a step's units are done before the next step begins, unless that one `follows`."""
 
     name: str
     title: str
@@ -69,6 +69,9 @@ class Step:
     """Its input: the image's own file; the image's pixels, from the store or else the file; or outputs of earlier steps."""
     progress: bool = False
     """Whether its unit is long and reports its progress."""
+    follows: bool = False
+    """Whether its unit of an image, one for each, needs of the step before it that image's units alone: it is done beside those
+    of other images."""
     ranks: Callable[[AnyJob], int] | None = None
     """Number of workers that execute a unit together, one rank each; None where it is always one."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -52,5 +52,10 @@ class Outcome:
         try:
             yield
         finally:
-            with _ADDING:
-                self.seconds[name] += time.perf_counter() - start
+            self.add({name: time.perf_counter() - start})
+
+    def add(self, seconds: Mapping[str, float]) -> None:
+        """Add to the seconds by kind of work; any thread may."""
+        with _ADDING:
+            for name, value in seconds.items():
+                self.seconds[name] += value

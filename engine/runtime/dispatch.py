@@ -3,6 +3,7 @@
 Dask retries a unit on another worker if its worker dies or the unit exceeds its time limit. If retries fail, the unit runs
 once more at the end of the step, isolated in its own process (isolate.py), so that no other unit's crash is attributed to it.
 Without workers a unit runs in a thread of this process; over its time limit the thread is left behind, and the unit isolated.
+Units of a step that follows run in a second one (beside.py).
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -25,6 +27,7 @@ from ..compute.resources import leave_resources
 from ..pipeline.unit import Unit
 from ..workers.pool import WorkerPool
 from ..workers.window import Died
+from .beside import Beside
 from .isolate import in_isolation
 from .perform import Summary, perform
 from .unit_thread import OverdueError, UnitThread
@@ -34,11 +37,17 @@ TRIES = 2
 """Crashes of the run's own process at one unit, after which the unit runs isolated in a child process."""
 
 
-def answers(out: Path, units: Iterable[Unit], pool: WorkerPool, limit: float) -> Iterator[Summary]:
-    """The summary of each unit, in any order. `limit`: seconds that a unit of a slide may take on a worker."""
+def answers(
+    out: Path, units: Iterable[Unit], pool: WorkerPool, limit: float, *, step: str = ""
+) -> Generator[Summary, None, None]:
+    """The summary of each unit, in any order. `limit`: seconds that a unit of a slide may take on a worker. Units of any other
+    step than `step`, where one is named, are done beside the others."""
     if pool.client is None:
-        with UnitThread() as thread:
-            yield from pool.map(partial(_here, out, limit, thread), units)
+        with UnitThread() as thread, Beside(partial(_attempted, out, limit)) as beside:
+            for summary in pool.map(partial(_here, out, limit, thread), beside.others(step, units)):
+                yield summary
+                yield from beside.look()
+            yield from beside.rest()
         return
     suspects: list[Died] = []
     for answer in pool.map(partial(_overseen, out, limit), units):
@@ -80,41 +89,50 @@ def _give_up(name: str, limit: float) -> None:
 
 
 def _here(out: Path, limit: float, thread: UnitThread, unit: Unit) -> Summary:
-    """Execute a unit in the run's own process. A unit at which that process died twice, or that exceeds its time limit, runs in
-    a child process."""
-    with _attempt(out, unit) as deaths:
-        if not unit.slide:
+    """Execute a unit in the run's own process."""
+    if not unit.slide:
+        with _attempt(out, unit, "attempt.json"):
             return perform(out, unit)
-        if deaths >= TRIES:
-            log.warning(
-                "the process died %d times at %s of step %s: the unit now runs in a process of its own",
-                deaths,
-                unit.name,
-                unit.step,
-            )
-            return in_isolation(out, limit, unit)
-        try:
-            return thread.do(partial(perform, out, unit), limit)
-        except OverdueError:
-            log.warning(
-                "%s of step %s took longer than %g s: the unit now runs in a process of its own",
-                unit.name,
-                unit.step,
-                limit,
-            )
-            leave_resources()
-            return in_isolation(out, limit, unit)
+    attempt = _attempted(out, limit, thread, unit, "attempt.json")
+    next(attempt)
+    summary = next(attempt)
+    assert summary is not None
+    return summary
+
+
+def _attempted(
+    out: Path, limit: float, thread: UnitThread, unit: Unit, record: str = "attempt-beside.json"
+) -> Iterator[Summary | None]:
+    """Begin a unit of a slide in a thread of the run's own process, and yield; then wait for it, and yield its summary.
+
+    A unit at which that process died twice, or that exceeds its time limit, runs in a child process."""
+    with _attempt(out, unit, record) as deaths:
+        if deaths < TRIES:
+            thread.begin(partial(perform, out, unit))
+        ends = time.monotonic() + limit
+        yield None
+        why, summary = f"the process died {deaths} times at", None
+        if deaths < TRIES:
+            try:
+                summary = thread.result(max(0.0, ends - time.monotonic()))
+            except OverdueError:
+                why = f"more than {limit:g} s went by at"
+                leave_resources()
+        if summary is None:
+            log.warning("%s %s of step %s: the unit now runs in a process of its own", why, unit.name, unit.step)
+            summary = in_isolation(out, limit, unit)
+    yield summary
 
 
 @contextmanager
-def _attempt(out: Path, unit: Unit) -> Iterator[int]:
+def _attempt(out: Path, unit: Unit, record: str) -> Iterator[int]:
     """Record on disk that a unit is being attempted; yields how often the process died at it before."""
-    path, name = out / "receipts" / "attempt.json", f"{unit.step}/{unit.name}"
+    path, name = out / "receipts" / record, f"{unit.step}/{unit.name}"
     try:
-        record: Any = read_json(path)
+        last: Any = read_json(path)
     except (FileNotFoundError, CorruptError):
-        record = {}
-    tries = record.get("tries") if isinstance(record, dict) and record.get("unit") == name else 0
+        last = {}
+    tries = last.get("tries") if isinstance(last, dict) and last.get("unit") == name else 0
     deaths = tries if isinstance(tries, int) else 0
     write_whole(path, json.dumps({"unit": name, "tries": deaths + 1}).encode())
     try:

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from functools import lru_cache, partial
-from itertools import groupby
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
 from textwrap import indent
 from typing import Literal
 
 from ...errors import NoInputError, SettingsError
 from ...stores.cache import with_cache_settings
-from ...stores.receipts import Ledger, Receipt
 from ..pipeline.documents import (
     StepRecord,
     read_quarantined,
@@ -33,6 +30,8 @@ from ..pipeline.settings import RunSettings
 from ..pipeline.step import Step
 from ..pipeline.unit import Unit
 from ..workers.pool import WorkerPool
+from .beside import Followers
+from .count import Count
 from .dispatch import answers
 from .load import load
 from .manifest import update_rejected
@@ -57,6 +56,8 @@ class RunContext:
     """Forecast of the run's time, where it is told."""
     recorder: Recorder | None = None
     """Keeps warnings for the report; a repair has none, as its run has them."""
+    early: dict[str, set[str]] = field(default_factory=dict)
+    """Step -> names of its units that were done beside the step before."""
 
 
 def run_stages(job: Job[RunSettings], stages: Iterable[str], context: RunContext) -> Job[RunSettings]:
@@ -84,7 +85,10 @@ def _do(job: Job[RunSettings], step: Step, context: RunContext) -> Job[RunSettin
     """Execute a step's remaining units, then update its record in run.json. Units are streamed, as there may be millions."""
     if context.recorder:
         context.recorder.write()
-    count = _Count(job, step)
+    count = Count(job, step, context.early.pop(step.name, set()))
+    follower = job.pipeline.follower(step)
+    followers = Followers(job, step, follower)
+    early = context.early.setdefault(follower.name, set()) if follower else set()
     _mark(job, step.name, "running", count.seconds, wall=0.0)
     rejected_ids = set[str]()
     of_films = {r.image for r in read_rejected(job.folder).values() if r.image and r.step == step.name}
@@ -99,15 +103,20 @@ def _do(job: Job[RunSettings], step: Step, context: RunContext) -> Job[RunSettin
                 if unit.slide not in rejected_ids:
                     yield unit
                 continue
+            followers.count(unit)
             if LEFT_OUT in receipt.facts and unit.slide not in of_films:  # killed before rejected.json named them
                 _leave_out(job, step.name, unit.slide, receipt.facts[LEFT_OUT], context.report)
             if context.recorder:
                 for text in receipt.facts.get(NOTICES, ()):
                     context.recorder.keep(text, _named(job, unit.slide), step.name)
 
+    units = followers.among(remaining_units())
     context.report(count.event())
-    with watched(job, step, title=step.title, report=context.report):
-        for summary in answers_of(job, step, remaining_units(), context):
+    with (
+        watched(job, step, title=step.title, report=context.report),
+        closing(answers_of(job, step, units, context)) as summaries,
+    ):
+        for summary in summaries:
             if summary.crashing:
                 job = _quarantine(job, summary, context.report)
             if summary.rejected:
@@ -116,13 +125,17 @@ def _do(job: Job[RunSettings], step: Step, context: RunContext) -> Job[RunSettin
                     job = _reject(job, summary, context.report)
                 continue
             if summary.left_out or summary.unit.slide in of_films:
-                job = _leave_out(job, step.name, summary.unit.slide, summary.left_out, context.report)
+                job = _leave_out(job, summary.unit.step, summary.unit.slide, summary.left_out, context.report)
             slide = summary.unit.slide
             names, own = _named(job, slide), {"slide": slide} if slide else {}
             for kind, texts in (("note", summary.notes), ("warning", summary.notices)):
                 for text in texts:
-                    facts = about(text, names, step.name, **own) if kind == "warning" else own
+                    facts = about(text, names, summary.unit.step, **own) if kind == "warning" else own
                     context.report(Event(kind, ": ".join((*names, text)), facts=facts))
+            if summary.unit.step != step.name:
+                early.add(summary.unit.name)
+                continue
+            followers.count(summary.unit)
             count.add(summary)
             context.report(count.event())
     context.stop.check()
@@ -131,59 +144,18 @@ def _do(job: Job[RunSettings], step: Step, context: RunContext) -> Job[RunSettin
     return load(job.folder.out)
 
 
-def answers_of(job: Job[RunSettings], step: Step, units: Iterable[Unit], context: RunContext) -> Iterator[Summary]:
+def answers_of(
+    job: Job[RunSettings], step: Step, units: Iterable[Unit], context: RunContext
+) -> Generator[Summary, None, None]:
     """The summary of each unit, executed by any free worker, or by a gang of workers if the step has ranks."""
     ranks = step.ranks(job) if step.ranks else 1
     if ranks == 1:
-        return answers(job.folder.out, units, context.pool, context.limit)
+        return answers(job.folder.out, units, context.pool, context.limit, step=step.name)
     from ..workers.gang import train_gang
 
     device = "cuda" if job.settings.device == "cuda" else "cpu"
     works = (with_cache_settings(partial(perform, job.folder.out, unit)) for unit in units)
     return (train_gang(context.pool.client, work, ranks, device) for work in works)
-
-
-class _Count:
-    """Counts a step's finished units and sums their seconds."""
-
-    def __init__(self, job: Job[RunSettings], step: Step) -> None:
-        self._job, self._step, self._stage = job, step, job.pipeline.stage_of(step.name)
-        self._began = time.perf_counter()
-        self._done = self._kept = self._amount = self._total = self._slides = 0
-        self.seconds = {"read": 0.0, "compute": 0.0, "write": 0.0}
-        for slide, units in groupby(step.units(job), lambda unit: unit.slide):
-            self._slides += job.slides[slide].images if slide else 0
-            self._total += sum(1 for _ in units)
-        self._ledger = lru_cache(maxsize=64)(
-            lambda slide: Ledger(job.folder.out, step.name, job.ledger_key(step.name, slide))
-        )
-
-    @property
-    def wall(self) -> float:
-        return time.perf_counter() - self._began
-
-    def receipt(self, unit: Unit) -> Receipt | None:
-        """The receipt of a unit that is done already, which is counted."""
-        receipt = self._ledger(unit.slide).find(unit.name)
-        if receipt is not None:
-            self._kept += 1
-            self._count(receipt.seconds)
-        return receipt
-
-    def add(self, summary: Summary) -> None:
-        self._amount += summary.amount
-        self._count(summary.seconds)
-
-    def event(self) -> Event:
-        facts: dict[str, object] = {"slides": self._slides, "amount": self._amount, "seconds": self.wall}
-        facts["images"] = self._job.modality.plural
-        facts["kept"] = self._kept  # done by an earlier attempt
-        return Event("progress", self._step.title, self._stage, self._done, self._total, facts)
-
-    def _count(self, seconds: Mapping[str, float]) -> None:
-        self._done += 1
-        for name, value in seconds.items():
-            self.seconds[name] += value
 
 
 @contextmanager

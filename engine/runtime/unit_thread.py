@@ -34,28 +34,44 @@ class UnitThread:
     def __init__(self) -> None:
         self._thread: threading.Thread | None = None
         self._works: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._answers: queue.SimpleQueue[tuple[Any, BaseException | None]] = queue.SimpleQueue()
 
     def do(self, work: Callable[[], T], limit: float) -> T:
         """The result of `work`, or its error. Raises OverdueError after `limit` seconds; an interrupt also ends `work`."""
+        self.begin(work)
+        result: T = self.result(limit)
+        return result
+
+    def begin(self, work: Callable[[], Any]) -> None:
+        """Begin `work`, whose `result` must be taken before the next one begins."""
         if self._thread is None:
             self._works = queue.SimpleQueue()
             self._thread = threading.Thread(target=_serve, args=(self._works,), name="unit", daemon=True)
             self._thread.start()
-        answers: queue.SimpleQueue[tuple[T | None, BaseException | None]] = queue.SimpleQueue()
-        self._works.put((work, answers))
+        self._answers = queue.SimpleQueue()
+        self._works.put((work, self._answers))
+
+    @property
+    def answered(self) -> bool:
+        """Whether the work that was begun has ended."""
+        return not self._answers.empty()
+
+    def result(self, limit: float) -> Any:
+        """What the work that was begun returned, or its error. Waits up to `limit` seconds, as `do` does."""
         try:
-            value, error = answers.get(timeout=limit)
+            value, error = self._answers.get(timeout=limit)
         except queue.Empty:
             self._leave_behind()
             raise OverdueError from None
         except BaseException:
-            self._interrupt()
+            self.interrupt()
             raise
         if error is not None:
             raise error
-        return value  # type: ignore[return-value]
+        return value
 
-    def _interrupt(self) -> None:
+    def interrupt(self) -> None:
+        """End the work that was begun; leave it behind where it does not end."""
         thread = self._thread
         if thread is None or thread.ident is None:
             return

@@ -160,4 +160,4 @@ def _packed(item: list[Any]) -> tuple[int, int]:
     except SlideError:
         return 0, 0
     chunk = (len(pixels), *(min(SLIDE_CHUNK, n) for n in box.shape))
-    return pixels.nbytes, len(encode_shard(pixels, chunk, Codec(codec)))
+    return pixels.nbytes, sum(map(len, encode_shard(pixels, chunk, Codec(codec))))

@@ -63,9 +63,8 @@ def cluster_settings(order: ClusterSpec) -> Any:
 def _local(order: ClusterSpec) -> Any:
     from distributed import LocalCluster
 
-    from .nanny import LocalNanny, start_fork_server, start_tracker
+    from .nanny import LocalNanny, start_fork_server
 
-    start_tracker()
     start_fork_server()
     try:
         cluster: Any = LocalCluster(

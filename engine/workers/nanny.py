@@ -45,8 +45,10 @@ def start_fork_server() -> None:
     """Start the process that workers are forked from, which imports the modules that this one has, but not torch, whose threads
     do not outlive a fork. One that was started before goes on.
 
-    It has the environment that dask gives workers, and no module of the working folder. Does nothing where dask is to spawn.
+    It has the environment that dask gives workers, and no module of the working folder. Where dask is to spawn, only Python's
+    own process that removes what killed ones leave is started, which dask would start otherwise.
     """
+    _start_tracker()
     if dask.config.get("distributed.worker.multiprocessing-method") != "forkserver":
         return
     context = get_mp_context()  # dask names its own modules here, once
@@ -61,7 +63,7 @@ def start_fork_server() -> None:
         _names.update(_names or os.environ.keys() - dasks.keys() - {"PYTHONSAFEPATH"})
 
 
-def start_tracker() -> None:
+def _start_tracker() -> None:
     """Start Python's process that removes what killed processes leave; it is told not to warn of that, as it is usual."""
     sys.warnoptions.append("ignore:resource_tracker:UserWarning")  # it inherits these
     try:

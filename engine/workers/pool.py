@@ -37,6 +37,17 @@ class WorkerPool:
     """Workers that will come, if they start one by one."""
 
 
+def expect_workers(where: ClusterOptions) -> None:
+    """Begin what takes longest in the start of workers on this machine: the process that they are forked from imports while
+    this one waits for other things. Raises as `worker_pool` does for the options."""
+    order = cluster_spec(where)
+    if order.kind == "local":
+        with cluster_settings(order):
+            from .nanny import start_fork_server
+
+            start_fork_server()
+
+
 @contextmanager
 def worker_pool(where: ClusterOptions) -> Iterator[WorkerPool]:
     """Start the workers, or connect to them; at the end of the `with` block stop what was started.

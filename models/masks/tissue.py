@@ -17,6 +17,7 @@ overview.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -72,10 +73,13 @@ def load_functions() -> None:
 def _brightfield(overview: Array, spacing: float) -> tuple[Array, Array]:
     """(tissue, ink), bool (Y, X) each."""
     image = overview.astype(np.float32)
-    smooth = blur(image, SMOOTH_UM / spacing)
-    white = _white(smooth)
-    density = optical_density(smooth, white)
-    mean, roughness = density.mean(0), grain(image, spacing)
+    with ThreadPoolExecutor(2) as pool:  # what needs the picture alone is computed meanwhile
+        grainy = pool.submit(grain, image, spacing)
+        blurred = pool.submit(blur, image, 0.5 * SMOOTH_UM / spacing)
+        smooth = blur(image, SMOOTH_UM / spacing)
+        white = _white(smooth)
+        density = optical_density(smooth, white)
+        mean, roughness, half_smooth = density.mean(0), grainy.result(), blurred.result()
     brightest = max(PALE, float(np.percentile(mean, 5)))  # on glass darker than `_white` assumes, none is below PALE
     ink = pen(density, roughness <= ROUGH * mean, spacing) | opening(dull(density), OPEN_UM / spacing)
     rough = (
@@ -84,7 +88,7 @@ def _brightfield(overview: Array, spacing: float) -> tuple[Array, Array]:
         & ~ink
     )
     # Less blurred, so that a narrow lumen is not covered by the blur of its walls.
-    rough &= optical_density(blur(image, 0.5 * SMOOTH_UM / spacing), white).mean(0) > PALE
+    rough &= optical_density(half_smooth, white).mean(0) > PALE
     even, strokes = even_tissue(density, rough, ink, spacing)
     ink |= strokes
     tissue = (rough | even) & ~ink

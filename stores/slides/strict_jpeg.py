@@ -6,7 +6,7 @@ decoder notices bytes that became other valid codes: of 16 tiles with six change
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Protocol
 
 from ..frame import Array
 
@@ -16,8 +16,12 @@ _ADOBE_RGB = _ADOBE_MARK + b"\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x00"
 _RGB = 2
 
 
-def strict_decoder(tables: bytes | None, colorspace: int | None, samples: int) -> Callable[[bytes], Array]:
-    """A decoder of (y, x, sample) that raises ValueError for damaged streams.
+class Decoder(Protocol):
+    def __call__(self, data: bytes, memory: Array | None = None) -> Array: ...
+
+
+def strict_decoder(tables: bytes | None, colorspace: int | None, samples: int) -> Decoder:
+    """A decoder of (y, x, sample) that raises ValueError for damaged streams; it may be given memory of that size.
 
     `tables` are the tables that a TIFF keeps for all its tiles; `colorspace` is 2 where it says that its streams hold RGB,
     else None: the stream tells.
@@ -26,8 +30,9 @@ def strict_decoder(tables: bytes | None, colorspace: int | None, samples: int) -
 
     model = "GRAY" if samples == 1 else "RGB"
 
-    def decode(data: bytes) -> Array:
-        pixels: Array = decode_jpeg(whole_stream(data, tables, rgb=colorspace == _RGB), model, strict=True)
+    def decode(data: bytes, memory: Array | None = None) -> Array:
+        stream = whole_stream(data, tables, rgb=colorspace == _RGB)
+        pixels: Array = decode_jpeg(stream, model, strict=True, buffer=memory)
         return pixels
 
     return decode

@@ -12,6 +12,7 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,9 @@ _PICTURES = (*_JPEG_TABLES, 33003, 33004, 33005, 34712, 34927, 34933, 50001, 500
 _GREY, _RGB = 1, 2
 _ROWS = 64
 _HEAD = 4096
+_JPEG_HEAD = 32
+"""Bytes within which the size of most JPEGs in a TIFF stands, the same in all tiles of a page."""
+_size_in_head = lru_cache(maxsize=256)(jpeg_size)
 
 
 class Segments:
@@ -126,8 +130,10 @@ class Segments:
         pixels = self._segment(box.start[0] // self.size[0] * self.grid[1] + box.start[1] // self.size[1])
         if pixels is None:
             return None
-        pixels = pixels[: box.shape[0], : box.shape[1]]
-        self._check_shape(pixels, box.shape)
+        shape = box.shape
+        if pixels.shape[:2] != shape:
+            pixels = pixels[: shape[0], : shape[1]]
+            self._check_shape(pixels, shape)
         return pixels
 
     def absent(self, box: Box) -> list[Box]:
@@ -198,7 +204,7 @@ class Segments:
         def decode(data: bytes, index: int) -> Array:
             if data.rfind(b"\xff\xd9") < 0:
                 raise TileError(f"{self._name}: the JPEG of tile {index} stops before its end", "E_TRUNCATED")
-            stored = jpeg_size(data)
+            stored = _size_in_head(data[:_JPEG_HEAD]) or jpeg_size(data)
             if stored is None or stored[0] > 2 * self.size[0] or stored[1] > 2 * self.size[1]:
                 raise TileError(
                     f"{self._name}: the JPEG of tile {index} is {stored} pixels in a tile of {self.size}", "E_BOMB"
@@ -207,7 +213,12 @@ class Segments:
                 pixels: Array = jpeg8_decode(data, tables=tables, colorspace=space, outcolorspace=out_space)
             else:
                 try:
-                    pixels = strict(data)
+                    if stored == self.size and not self._keeps:  # else the pixels need memory of their own
+                        if getattr(local, "pixels", None) is None:
+                            local.pixels = np.empty((*self.size, self._contiguous), np.uint8)
+                        pixels = strict(data, local.pixels)
+                    else:
+                        pixels = strict(data)
                 except ValueError as error:  # OpenSlide is not asked: it has the same libjpeg
                     raise TileError(
                         f"{self._name}: the JPEG of tile {index} is damaged ({error})", "E_DAMAGED_TILE"

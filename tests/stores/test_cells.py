@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tile_engine.errors import CorruptError
-from tile_engine.stores.cells import CELL_KEY, LabelCells, cell_factor, repeated
+from tile_engine.stores.cells import CELL_KEY, LabelCells, cell_factor, write_repeated
 from tile_engine.stores.files import read_json, write_json
 from tile_engine.stores.frame import Box, Frame
 from tile_engine.stores.image import ImageSpec, StoredImage, pyramid
@@ -20,11 +20,7 @@ def stored(path: Path, cells: np.ndarray, image: Frame, factor: int, levels: int
     """The cells as a label on the frame of an image, in small shards."""
     side = (8,) * len(image.shape)
     spec = ImageSpec(pyramid(image, levels=levels), None, "uint8", (16,) * len(side), side)
-    label = StoredImage.create(path, spec)
-    for level, on in enumerate(spec.frames):
-        step = [round(a / b) for a, b in zip(on.spacing, image.spacing, strict=True)]
-        for box in on.box.cut(label.shard(level)):
-            label.write(level, box, repeated(cells, box, (factor,) * len(side), step))
+    label, _ = write_repeated(path, cells, spec, (factor,) * len(side))
     label.finish(name="label", label={}, notes={CELL_KEY: [factor] * len(side)})
     return label
 

@@ -24,6 +24,7 @@ def steps(modality: Modality) -> tuple[Step, ...]:
         per_image,
         settings=("max_bad_tiles", "label_grid") if modality.planar else ("label_grid",),
         outputs=(levels(), label("tissue"), GROUPS),
+        follows=True,
     )
     if not modality.planar:
         return pixels, pyramid

@@ -8,6 +8,7 @@ metadata). Volumes have the last two steps; their blocks are one shard each, so 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -20,6 +21,7 @@ from ....stores.frame import Array, Box
 from ....stores.image import StoredImage
 from ....stores.slides.view import pieces_of, read_masked
 from ....stores.source import Source
+from ....stores.tile_reader import Tiled, TileReader
 from ...compute.machine import available_threads
 from ...pipeline.job import Job
 from ...pipeline.modality import SLIDE_CHUNK
@@ -52,17 +54,52 @@ def write_pixels(job: Job[RunSettings], unit: Unit) -> Outcome:
     keep = kept_chunks(job, unit.slide) if job.pixels == "tissue" else None
     coarser = _Buffers(image, block, cut.contained)
     unreadable: list[Box] = []
+    tiles = chunk_reader(view, image) if keep is None else None
 
     def do(box: Box) -> list[tuple[int, Box, Written]]:
         """Write a shard, and those of coarser levels of which it is the last part."""
-        with outcome.clock("read"):
-            pixels, holes = read_kept(view, box, keep)
-            unreadable.extend(holes)
+        if tiles:
+            file = write_tiles(tiles, box)
+        else:
+            with outcome.clock("read"):
+                pixels, holes = read_kept(view, box, keep)
+                unreadable.extend(holes)
+            with outcome.clock("compute"):
+                coarser.put(box, np.ma.getdata(pixels))
+            with outcome.clock("write"):
+                file = image.write(0, box, pixels)
         with outcome.clock("compute"):
-            ready = coarser.fill(box, np.ma.getdata(pixels))
+            ready = coarser.fill(box)
         with outcome.clock("write"):
-            files = [(0, box, image.write(0, box, pixels))]
-            return files + [(level, part, coarser.write(level, part, keep)) for level, part in ready]
+            return [(0, box, file), *((level, part, coarser.write(level, part, keep)) for level, part in ready)]
+
+    def write_tiles(tiles: TileReader, box: Box) -> Written:
+        """Write a shard whose chunks are the file's own tiles: each is encoded and halved where it was decoded."""
+        encoder, none = image.levels[0].encoder(), np.full((), view.background, view.dtype)
+        began, spent = time.perf_counter(), {"read": 0.0, "compute": 0.0, "write": 0.0}
+
+        def spend(name: str) -> None:
+            nonlocal began
+            began, before = time.perf_counter(), began
+            spent[name] += began - before
+
+        for group in box.cut(tiles.group):
+            boxes = list(group.cut(tiles.tile))
+            for tile, decoded in zip(boxes, tiles.decode(boxes), strict=True):
+                pixels = decoded
+                if pixels is None:
+                    unreadable.append(tile)
+                    pixels = np.broadcast_to(none, (view.channels, *tile.shape))
+                spend("read")
+                at = ((a - o) // n for a, o, n in zip(tile.start, box.start, tiles.tile, strict=True))
+                encoder.put((0, *at), pixels)
+                spend("write")
+                coarser.put(tile, pixels)
+                spend("compute")
+        file = image.levels[0].write_encoded(Box((0, *box.start), (image.channels, *box.stop)), encoder)
+        spend("write")
+        outcome.add(spent)
+        return file
 
     with ThreadPoolExecutor(
         available_threads() + 1
@@ -92,17 +129,22 @@ class _Buffers:
         self._lock = threading.Lock()
 
     def box(self, level: int) -> Box:
-        return self._block.coarsen((1 << level,) * len(self._block.start))
+        return _halved(self._block, level)
 
-    def fill(self, box: Box, pixels: Array) -> list[tuple[int, Box]]:
-        """Downsample `pixels`, the box `box` of the finest level, into all buffers; returns the shards that are full now."""
+    def put(self, box: Box, pixels: Array) -> None:
+        """Downsample `pixels`, those of a box of the finest level, into the buffer of the next."""
+        buffer = self._levels[1] if self._count > 1 else None
+        if buffer is not None:
+            corners = zip(box.start, box.stop, self._block.start, strict=True)
+            buffer[(slice(None), *(slice((a - o) // 2, (b - o + 1) // 2) for a, b, o in corners))] = halve(pixels)
+
+    def fill(self, box: Box) -> list[tuple[int, Box]]:
+        """Fill all other buffers for a box of the finest level that was put in; returns the shards that are full now."""
         full = []
         for n in range(1, self._count):
-            pixels = halve(pixels)
-            where = box.coarsen((1 << n,) * len(box.start))
-            buffer = self._levels[n]
-            if buffer is not None:
-                buffer[(slice(None), *where.shift([-a for a in self.box(n).start]).slices)] = pixels
+            where = _halved(box, n)
+            if n > 1:
+                self._at(n, where)[...] = halve(self._at(n - 1, _halved(box, n - 1)))
             shard = self._image.shard(n)
             for part in where.cut(shard):
                 whole = part.coarsen(shard).refine(shard) & self.box(n)
@@ -113,9 +155,23 @@ class _Buffers:
         return full
 
     def write(self, level: int, box: Box, keep: Mask | None) -> Written:
+        return self._image.write(level, box, masked(self._at(level, box), box, keep, 1 << level))
+
+    def _at(self, level: int, box: Box) -> Array:
         buffer = self._levels[level]
         values: Array = buffer[(slice(None), *box.shift([-a for a in self.box(level).start]).slices)]  # type: ignore[index]
-        return self._image.write(level, box, masked(values, box, keep, 1 << level))
+        return values
+
+
+def _halved(box: Box, times: int) -> Box:
+    return box.coarsen((1 << times,) * len(box.start))
+
+
+def chunk_reader(view: Source, image: StoredImage) -> TileReader | None:
+    """What decodes a file's tiles, where each is a chunk of the image; else None."""
+    tiles = view.tile_reader() if isinstance(view, Tiled) else None
+    chunk = image.levels[0].spec.chunk
+    return tiles if tiles and (image.channels, *tiles.tile) == chunk and view.dtype == image.dtype else None
 
 
 def read_kept(view: Source, box: Box, keep: Mask | None) -> tuple[Any, list[Box]]:

@@ -42,7 +42,7 @@ def test_memory_that_runs_out_in_a_unit_ends_the_run_with_its_step(
     def short(*given: Any) -> Any:
         raise MemoryError
 
-    monkeypatch.setattr(pixels, "read_kept", short)
+    monkeypatch.setattr(pixels, "chunk_reader", short)
     how = RunOptions(cluster=ClusterOptions(cluster="none"), stages=("convert",))
     with pytest.raises(MachineError, match=r"memory ran out in step 'pixels'.*fewer workers") as failure:
         tile_engine.cluster(cohorts["slides"], tmp_path / "out", options=how, threads=1, patch=32)

@@ -20,7 +20,9 @@ Image = np.ndarray[Any, Any]
 
 def imagecodecs_decoder(tables: bytes | None, colorspace: int | None, samples: int) -> Any:
     out = 2 if samples == 3 else 1
-    return lambda data: imagecodecs.jpeg8_decode(data, tables=tables, colorspace=colorspace, outcolorspace=out)
+    return lambda data, memory=None: imagecodecs.jpeg8_decode(
+        data, tables=tables, colorspace=colorspace, outcolorspace=out
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,61 @@
+"""Count: a step's finished units, for its progress and for its record in run.json."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Mapping
+from functools import lru_cache
+from itertools import groupby
+
+from ...stores.receipts import Ledger, Receipt
+from ..pipeline.job import Job
+from ..pipeline.progress import Event
+from ..pipeline.settings import RunSettings
+from ..pipeline.step import Step
+from ..pipeline.unit import Unit
+from .perform import Summary
+
+
+class Count:
+    """Counts a step's finished units and sums their seconds."""
+
+    def __init__(self, job: Job[RunSettings], step: Step, early: Collection[str]) -> None:
+        """`early`: names of units that this attempt has done already."""
+        self._early = early
+        self._job, self._step, self._stage = job, step, job.pipeline.stage_of(step.name)
+        self._began = time.perf_counter()
+        self._done = self._kept = self._amount = self._total = self._slides = 0
+        self.seconds = {"read": 0.0, "compute": 0.0, "write": 0.0}
+        for slide, units in groupby(step.units(job), lambda unit: unit.slide):
+            self._slides += job.slides[slide].images if slide else 0
+            self._total += sum(1 for _ in units)
+        self._ledger = lru_cache(maxsize=64)(
+            lambda slide: Ledger(job.folder.out, step.name, job.ledger_key(step.name, slide))
+        )
+
+    @property
+    def wall(self) -> float:
+        return time.perf_counter() - self._began
+
+    def receipt(self, unit: Unit) -> Receipt | None:
+        """The receipt of a unit that is done already, which is counted."""
+        receipt = self._ledger(unit.slide).find(unit.name)
+        if receipt is not None:
+            self._kept += unit.name not in self._early
+            self._count(receipt.seconds)
+        return receipt
+
+    def add(self, summary: Summary) -> None:
+        self._amount += summary.amount
+        self._count(summary.seconds)
+
+    def event(self) -> Event:
+        facts: dict[str, object] = {"slides": self._slides, "amount": self._amount, "seconds": self.wall}
+        facts["images"] = self._job.modality.plural
+        facts["kept"] = self._kept  # done by an earlier attempt
+        return Event("progress", self._step.title, self._stage, self._done, self._total, facts)
+
+    def _count(self, seconds: Mapping[str, float]) -> None:
+        self._done += 1
+        for name, value in seconds.items():
+            self.seconds[name] += value

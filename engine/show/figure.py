@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from ...stores.files import write_whole
 from ...stores.frame import Array
@@ -63,6 +64,14 @@ def house_style() -> Iterator[None]:
     }
     with matplotlib.rc_context(style):  # type: ignore[arg-type]  # its keys are typed as 300 literals
         yield
+
+
+def load_functions() -> None:
+    """Import what draws figures, before it is needed."""
+    from matplotlib.backends import backend_agg
+    from matplotlib.figure import Figure
+
+    _ = backend_agg, Figure
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -145,13 +154,26 @@ def shortened(text: str, length: int) -> str:
 
 
 def png(figure: Figure) -> bytes:
-    """The figure as PNG without date or software in its metadata: the same figure gives the same bytes."""
-    buffer = io.BytesIO()
+    """The figure as PNG, 8-bit RGB without metadata: the same figure gives the same bytes.
+
+    Rows are differences from the pixel before (filter 1): half the time of trying every filter, in as few bytes.
+    """
+    import imagecodecs
+
+    pixels = np.ascontiguousarray(_drawn(figure)[..., :3])
+    return bytes(imagecodecs.png_encode(pixels, level=1, filter=imagecodecs.PNG.FILTER.SUB))
+
+
+def _drawn(figure: Figure) -> Array:
+    """The figure's pixels, uint8 (y, x, 4), on white."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas = FigureCanvasAgg(figure)
     with house_style(), warnings.catch_warnings():
         # characters that the font lacks are drawn as boxes; their warnings are not logged
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None}, pil_kwargs={"compress_level": 1})
-    return buffer.getvalue()
+        canvas.draw()
+    return np.asarray(canvas.buffer_rgba())
 
 
 def save(figure: Figure, path: Path) -> Path:

@@ -166,7 +166,7 @@ def _jpeg() -> Iterator[Check]:
 
 
 def _cpu() -> Iterator[Check]:
-    """What the processor has for bf16, in which networks are applied with --dtype bf16 and trained with --training-dtype bf16 only."""
+    """What the processor has for bf16, in which networks are applied and trained by choice only."""
     names = bf16_instructions()
     if names is None:
         text = "the kernel does not tell what the processor has for it"

@@ -114,7 +114,7 @@ class RunSettings(BaseModel):
 
     def deciding(self, fields: Iterable[str]) -> dict[str, Any]:
         """The named settings' values for a fingerprint: dtype "auto" counts as float32; a device other than cuda is omitted, as
-        are labels on their cells, and a training of all its steps and in float32, of which earlier versions knew nothing else."""
+        are labels on their cells, and a training of all steps in float32, of which earlier versions knew nothing else."""
         named = self.named
         values = {field: named[field] for field in fields}
         if values.get("dtype") == "auto":

@@ -157,7 +157,7 @@ def _centred(patches_BCYX: Tensor, layout: torch.memory_format) -> Tensor:
 class _GroupNorm(nn.GroupNorm):
     """Group normalisation that is trained in float32: on CPUs its own bf16 takes three times as long, conversions included."""
 
-    def forward(self, input: Tensor) -> Tensor:  # noqa: A002  # torch's own name
+    def forward(self, input: Tensor) -> Tensor:
         if self.training and input.dtype == torch.bfloat16 and input.device.type == "cpu":
             return super().forward(input.float()).to(input.dtype)
         return super().forward(input)

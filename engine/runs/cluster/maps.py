@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from ....stores.array import written
@@ -11,6 +13,7 @@ from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
 from ...show.cluster_map import cluster_map
 from ...show.density_map import density_map
+from ...show.figure import drawn_together
 from ...show.geojson import ClusterClass, features, write_geojson
 from ...show.palette import chosen_colours
 from ...show.picture import Cells, Picture
@@ -42,10 +45,13 @@ def draw_maps(job: Job[ClusterSettings], unit: Unit) -> Outcome:
     legend = shown.legend_of(shown.slides[slide])
     head = job.modality.noun.capitalize()
     with outcome.clock("compute"), chosen_colours(shown.colour_of):
-        paths = [
-            cluster_map(folder.map(slide), picture, cells, legend=legend, title=record.name, heading=head),
-            density_map(folder.map(slide, "density"), picture, cells, legend=legend, title=record.name),
-        ]
+        named = {"legend": legend, "title": record.name}
+        paths = drawn_together(
+            [
+                partial(cluster_map, folder.map(slide), picture, cells, heading=head, **named),
+                partial(density_map, folder.map(slide, "density"), picture, cells, **named),
+            ]
+        )
         if record.stains:
             panels = [(stain, _panel(job, slide, stain)) for stain in record.stains]
             place = folder.map(slide, "stains")

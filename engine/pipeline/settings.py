@@ -114,7 +114,8 @@ class RunSettings(BaseModel):
 
     def deciding(self, fields: Iterable[str]) -> dict[str, Any]:
         """The named settings' values for a fingerprint: dtype "auto" counts as float32; a device other than cuda is omitted, as
-        are labels on their cells, and a training of all steps in float32, of which earlier versions knew nothing else."""
+        are labels on their cells, and a training of all steps in float32, of which earlier versions knew nothing else, and
+        that one view of a patch is enough, of which they had four."""
         named = self.named
         values = {field: named[field] for field in fields}
         if values.get("dtype") == "auto":
@@ -127,6 +128,8 @@ class RunSettings(BaseModel):
             values.pop("early_stop", None)
         if values.get("training_dtype") == "float32":
             values.pop("training_dtype")
+        if not values.get("several_views"):
+            values.pop("several_views", None)
         return values
 
 

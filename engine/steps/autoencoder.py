@@ -117,10 +117,15 @@ def _fit(job: Job[TileSettings], unit: Unit, replica: Replica, patches: Array, p
     slot = checkpoint_slot(job, unit.step, "" if side == job.settings.side else f"{unit.step}-{side}")
     sides = job.settings.sides
     progress = ProgressFile(job.folder.out, part=sides.index(side), parts=len(sides))
-    if job.settings.training_dtype == "bf16" and job.settings.device != "cuda" and bf16_instructions() == ():
-        progress.warn(NO_BF16)
+    warn_of_bf16(job.settings, progress)
     history = fit(phase, slot, threads=job.settings.threads, progress_file=progress, replica=replica)
     return AutoencoderFit(network, history, slot)
+
+
+def warn_of_bf16(settings: TileSettings, progress: ProgressFile) -> None:
+    """Warn where the processor of this worker can only imitate the arithmetic of the training."""
+    if settings.trains_in == "bf16" and settings.device != "cuda" and bf16_instructions() == ():
+        progress.warn(NO_BF16)
 
 
 def _embeddings(network: Autoencoder, patches: Array) -> Tensor:

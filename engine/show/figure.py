@@ -215,8 +215,8 @@ def _drawn(figure: Figure) -> Array:
 
     canvas = FigureCanvasAgg(figure)
     with house_style():
-        canvas.draw()
-    return np.asarray(canvas.buffer_rgba())
+        canvas.draw()  # type: ignore[no-untyped-call]
+    return np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
 
 
 def save(figure: Figure, path: Path) -> Path:

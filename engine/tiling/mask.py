@@ -88,7 +88,8 @@ class Mask:
 
         `shape` is that of the box, a multiple of `side` along each axis.
         """
-        return self.cells_of_many(np.asarray(start)[None], shape, side)[0]
+        covered: Array = self.cells_of_many(np.asarray(start)[None], shape, side)[0]
+        return covered
 
     def cells_of_many(self, starts: Array, shape: Sequence[int], side: int = 1) -> Array:
         """`cells` of boxes of one shape with these starts (boxes, axes): (boxes, *cells)."""

@@ -187,15 +187,15 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1, help="how many; 5 for the figures in docs/benchmarks.md")
     parser.add_argument("--effort", type=float, default=1.0)
     parser.add_argument("--early-stop", action="store_true", help="the setting of this name")
+    parser.add_argument("--training-dtype", choices=("float32", "bf16"), default="float32", help="as the run's option")
     args = parser.parse_args()
+    training = {"effort": args.effort, "early_stop": args.early_stop, "training_dtype": args.training_dtype}
     rows: dict[str, list[tuple[float, float, float]]] = {}
-    how = f"effort {args.effort:g}" + (", early stop" if args.early_stop else "")
+    how = f"effort {args.effort:g}" + (", early stop" if args.early_stop else "") + f", {args.training_dtype}"
     print(f"colon tiles, half to {args.half}, as {args.way}, {args.seeds} seeds, {how}")
     for objective in args.objective:
         for seed in range(args.seeds):
-            found = one(
-                args.half, args.way, objective=objective, seed=seed, effort=args.effort, early_stop=args.early_stop
-            )
+            found = one(args.half, args.way, objective=objective, seed=seed, **training)
             for name, figures in found.items():
                 rows.setdefault(name, []).append(figures)
     show(rows)

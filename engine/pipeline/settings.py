@@ -93,6 +93,11 @@ class RunSettings(BaseModel):
         return ""
 
     @property
+    def trains_in(self) -> str:
+        """Arithmetic of the autoencoder's training: float32 or bf16."""
+        return "float32"
+
+    @property
     def pretrain_list(self) -> str:
         """List of films of another task, which the run reads beside its own; empty where there is none."""
         return ""
@@ -109,7 +114,8 @@ class RunSettings(BaseModel):
 
     def deciding(self, fields: Iterable[str]) -> dict[str, Any]:
         """The named settings' values for a fingerprint: dtype "auto" counts as float32; a device other than cuda is omitted, as
-        are labels on their cells and a training of all its steps, of which earlier versions knew nothing else."""
+        are labels on their cells, and a training of all steps in float32, of which earlier versions knew nothing else, and
+        that one view of a patch is enough, of which they had four."""
         named = self.named
         values = {field: named[field] for field in fields}
         if values.get("dtype") == "auto":
@@ -120,6 +126,10 @@ class RunSettings(BaseModel):
             values.pop("label_grid", None)
         if not values.get("early_stop"):
             values.pop("early_stop", None)
+        if values.get("training_dtype") == "float32":
+            values.pop("training_dtype")
+        if not values.get("several_views"):
+            values.pop("several_views", None)
         return values
 
 

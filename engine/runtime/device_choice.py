@@ -54,7 +54,7 @@ def with_device(settings: C, folder: Folder, pool: WorkerPool, rows: Sequence[Wo
     if dtype == "auto":
         dtype = "bf16" if device == "cuda" and bf16 else "float32"
     if device == "cuda":
-        report(Event("note", f"the network runs on GPUs: training in float32, maps in {dtype}"))
+        report(Event("note", f"the network runs on GPUs: training in {settings.trains_in}, maps in {dtype}"))
     return settings.model_copy(update={"device": device, "dtype": dtype})
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import io
+import threading
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from contextvars import copy_context
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
 
 from ...stores.files import write_whole
 from ...stores.frame import Array
@@ -18,6 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+T = TypeVar("T")
 DPI = 150
 """Dots an inch of every picture: figures are laid out so that a picture's pixels meet the dots exactly."""
 
@@ -28,41 +33,90 @@ MARGIN, TITLE_HEIGHT = 0.35, 0.5
 """Inches around a figure, and for its title."""
 
 
+STYLE: dict[str, object] = {
+    "font.family": ["DejaVu Sans"],  # comes with matplotlib: the same glyphs on every machine
+    "font.size": 10,
+    "text.color": INK,
+    "text.parse_math": False,
+    "text.usetex": False,
+    "axes.edgecolor": "#9aa0a6",
+    "axes.linewidth": 0.8,
+    "axes.labelcolor": INK,
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.titlepad": 8,
+    "axes.titley": 1.0,  # said here, it is not sought by measuring all labels
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.formatter.use_mathtext": False,
+    "xtick.color": QUIET_INK,
+    "ytick.color": QUIET_INK,
+    "xtick.labelsize": 9,
+    "ytick.labelsize": 9,
+    "legend.frameon": False,
+    "legend.fontsize": 9,
+    "lines.linewidth": 1.6,
+    "savefig.bbox": None,
+    "savefig.facecolor": "white",
+    "figure.dpi": DPI,
+}
+"""Fonts and lines of all pictures; `$` in a slide's name is a dollar sign, not mathematics."""
+
+
+class _SharedStyle:
+    """The style in force while anyone draws: matplotlib holds it once for all threads, so the last one out restores it."""
+
+    def __init__(self) -> None:
+        self._lock, self._users, self._restore = threading.Lock(), 0, ExitStack()
+
+    def enter(self) -> None:
+        import matplotlib
+
+        with self._lock:
+            self._users += 1
+            if self._users == 1:
+                self._restore.enter_context(matplotlib.rc_context(STYLE))  # type: ignore[arg-type]  # typed as 300 literals
+                self._restore.enter_context(warnings.catch_warnings())
+                # characters that the font lacks are drawn as boxes; their warnings are not logged
+                warnings.filterwarnings("ignore", message="Glyph .* missing from")
+
+    def leave(self) -> None:
+        with self._lock:
+            self._users -= 1
+            if not self._users:
+                self._restore.close()
+
+
+_style = _SharedStyle()
+
+
 @contextmanager
 def house_style() -> Iterator[None]:
-    """Fonts and lines of all pictures; `$` in a slide's name is a dollar sign, not mathematics."""
-    import matplotlib
-
-    style = {
-        "font.family": ["DejaVu Sans"],  # comes with matplotlib: the same glyphs on every machine
-        "font.size": 10,
-        "text.color": INK,
-        "text.parse_math": False,
-        "text.usetex": False,
-        "axes.edgecolor": "#9aa0a6",
-        "axes.linewidth": 0.8,
-        "axes.labelcolor": INK,
-        "axes.titlesize": 11,
-        "axes.titleweight": "bold",
-        "axes.titlelocation": "left",
-        "axes.titlepad": 8,
-        "axes.titley": 1.0,  # said here, it is not sought by measuring all labels
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.formatter.use_mathtext": False,
-        "xtick.color": QUIET_INK,
-        "ytick.color": QUIET_INK,
-        "xtick.labelsize": 9,
-        "ytick.labelsize": 9,
-        "legend.frameon": False,
-        "legend.fontsize": 9,
-        "lines.linewidth": 1.6,
-        "savefig.bbox": None,
-        "savefig.facecolor": "white",
-        "figure.dpi": DPI,
-    }
-    with matplotlib.rc_context(style):  # type: ignore[arg-type]  # its keys are typed as 300 literals
+    """Draw in the style of all pictures, in any number of threads."""
+    _style.enter()
+    try:
         yield
+    finally:
+        _style.leave()
+
+
+def drawn_together(works: Sequence[Callable[[], T]]) -> list[T]:
+    """The results of works that draw a picture each, two at a time: while one is compressed, the next one is drawn.
+
+    >>> drawn_together([lambda: 1, lambda: 2])
+    [1, 2]
+    """
+    with house_style(), ThreadPoolExecutor(2) as pool:
+        return [work.result() for work in [pool.submit(copy_context().run, work) for work in works]]
+
+
+def load_functions() -> None:
+    """Import what draws figures, before it is needed."""
+    from matplotlib.backends import backend_agg
+    from matplotlib.figure import Figure
+
+    _ = backend_agg, Figure
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -145,13 +199,24 @@ def shortened(text: str, length: int) -> str:
 
 
 def png(figure: Figure) -> bytes:
-    """The figure as PNG without date or software in its metadata: the same figure gives the same bytes."""
-    buffer = io.BytesIO()
-    with house_style(), warnings.catch_warnings():
-        # characters that the font lacks are drawn as boxes; their warnings are not logged
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None}, pil_kwargs={"compress_level": 1})
-    return buffer.getvalue()
+    """The figure as PNG, 8-bit RGB without metadata: the same figure gives the same bytes.
+
+    Rows are differences from the pixel before (filter 1): half the time of trying every filter, in as few bytes.
+    """
+    import imagecodecs
+
+    pixels = np.ascontiguousarray(_drawn(figure)[..., :3])
+    return bytes(imagecodecs.png_encode(pixels, level=1, filter=imagecodecs.PNG.FILTER.SUB))
+
+
+def _drawn(figure: Figure) -> Array:
+    """The figure's pixels, uint8 (y, x, 4), on white."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas = FigureCanvasAgg(figure)
+    with house_style():
+        canvas.draw()  # type: ignore[no-untyped-call]
+    return np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
 
 
 def save(figure: Figure, path: Path) -> Path:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...stores.array import StoredArray
 from ...stores.frame import Array
+from ..compute.machine import bf16_instructions
 from ..pipeline.job import Job
 from ..pipeline.outputs import model
 from ..pipeline.progress import ProgressFile
@@ -26,6 +27,12 @@ if TYPE_CHECKING:
     from ...models.views.cubes import CubeViews
     from ...models.views.patches import Views
     from ..compute.fit import CheckpointSlot
+
+
+NO_BF16 = (
+    "the processor that trains has no instructions for bf16 and imitates them, which is slower than float32: leave out "
+    "--training-dtype bf16 (the training begins anew then)"
+)
 
 
 def train_autoencoder(job: Job[TileSettings], unit: Unit, replica: Replica) -> Outcome:
@@ -105,12 +112,20 @@ def _fit(job: Job[TileSettings], unit: Unit, replica: Replica, patches: Array, p
         views=views_of(job),
         replica=replica,
         early_stop=job.settings.early_stop,
+        bf16=job.settings.training_dtype == "bf16",
     )
     slot = checkpoint_slot(job, unit.step, "" if side == job.settings.side else f"{unit.step}-{side}")
     sides = job.settings.sides
     progress = ProgressFile(job.folder.out, part=sides.index(side), parts=len(sides))
+    warn_of_bf16(job.settings, progress)
     history = fit(phase, slot, threads=job.settings.threads, progress_file=progress, replica=replica)
     return AutoencoderFit(network, history, slot)
+
+
+def warn_of_bf16(settings: TileSettings, progress: ProgressFile) -> None:
+    """Warn where the processor of this worker can only imitate the arithmetic of the training."""
+    if settings.trains_in == "bf16" and settings.device != "cuda" and bf16_instructions() == ():
+        progress.warn(NO_BF16)
 
 
 def _embeddings(network: Autoencoder, patches: Array) -> Tensor:
@@ -128,7 +143,7 @@ def autoencoder_step() -> Step:
         "train autoencoder",
         train_autoencoder,
         once,
-        settings=("encoder_file", "effort", "early_stop", "jitter", "threads", "gang", "device"),
+        settings=("encoder_file", "effort", "early_stop", "training_dtype", "jitter", "threads", "gang", "device"),
         files=("encoder_file",),
         outputs=(model(r"autoencoder(-\d+)?"),),
         progress=True,

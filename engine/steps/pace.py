@@ -46,7 +46,8 @@ def seconds_of_steps(
     plan = (
         budget_of(cast("Job[SampledSettings]", job), sizes.samples) if isinstance(settings, SampledSettings) else None
     )
-    seen = tiles + (plan.reconstruction * plan.batch + plan.patches * plan.views if plan else 0)
+    views = plan.views if plan and settings.named.get("several_views") else 1
+    seen = tiles + (plan.reconstruction * plan.batch + plan.patches * views if plan else 0)
     is_tried = seen >= FEW_PATCHES and NETWORK_STEPS & set(names) and not is_other
     step, view, embed = _trials(job) if is_tried else USUAL
     known: dict[str, float | None] = {
@@ -63,7 +64,7 @@ def seconds_of_steps(
         known |= {
             "patches": plan.patches * READ_SECONDS * slower / max(1, workers),
             "autoencoder": plan.reconstruction * step,
-            "view_embeddings": plan.patches * plan.views * view,
+            "view_embeddings": plan.patches * views * view,
             "number": (high - low + 1) * K_SECONDS * share * slower,
             "heads": TUNE_SECONDS * share * slower,
         }

@@ -183,6 +183,11 @@ class TileSettings(SampledSettings):
         False,
         description="End training on a plateau of the loss of held-out patches; the steps of --effort are the most.",
     )
+    training_dtype: Annotated[Literal["float32", "bf16"], Option(TRY, ("train",))] = Field(
+        "float32",
+        description="Arithmetic of the autoencoder's training: bf16 is faster where `tile-engine doctor` finds instructions "
+        "for it; weights, losses and normalisations stay in float32.",
+    )
 
     @model_validator(mode="after")
     def _one_size(self) -> TileSettings:
@@ -196,6 +201,10 @@ class TileSettings(SampledSettings):
     @property
     def named(self) -> dict[str, Any]:
         return {**super().named, "encoder_file": self.encoder_file}
+
+    @property
+    def trains_in(self) -> str:
+        return self.training_dtype
 
 
 class VolumeSettings(LabelSettings):

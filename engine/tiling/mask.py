@@ -23,12 +23,17 @@ class Lattice:
 
     def at(self, start: Array, shape: Sequence[int], side: int = 1) -> tuple[list[Array], Array]:
         """(mask cells by axis under the middles of a box's cells of `side` image cells, whether a middle is outside)."""
-        picks, outside = [], np.zeros([n // side for n in shape], bool)
-        for axis, (first, count, ratio) in enumerate(zip(start, outside.shape, self.ratio, strict=True)):
-            middle = first + (np.arange(count) + 0.5) * side
+        picks, outside = self.at_many(np.asarray(start)[None], shape, side)
+        return [pick.ravel() for pick in picks], outside[0]
+
+    def at_many(self, starts: Array, shape: Sequence[int], side: int = 1) -> tuple[list[Array], Array]:
+        """The same of boxes of one shape with these starts (boxes, axes); an axis's cells lie along it: (boxes, 1, n, 1)."""
+        picks, outside = [], np.zeros([len(starts), *(n // side for n in shape)], bool)
+        for axis, (first, count, ratio) in enumerate(zip(starts.T, outside.shape[1:], self.ratio, strict=True)):
+            middle = first[:, None] + (np.arange(count) + 0.5) * side
+            middle = middle.reshape(len(starts), *(1,) * axis, count, *(1,) * (len(shape) - axis - 1))
             picks.append(np.clip((middle / ratio).astype(np.int64), 0, self.cells[axis] - 1))
-            beyond = (middle < 0) | (middle >= self.image[axis])
-            outside |= np.expand_dims(beyond, [other for other in range(outside.ndim) if other != axis])
+            outside |= (middle < 0) | (middle >= self.image[axis])
         return picks, outside
 
 
@@ -83,5 +88,10 @@ class Mask:
 
         `shape` is that of the box, a multiple of `side` along each axis.
         """
-        picks, outside = self.lattice.at(start, shape, side)
-        return np.asarray(self.values[np.ix_(*picks)] & ~outside)
+        covered: Array = self.cells_of_many(np.asarray(start)[None], shape, side)[0]
+        return covered
+
+    def cells_of_many(self, starts: Array, shape: Sequence[int], side: int = 1) -> Array:
+        """`cells` of boxes of one shape with these starts (boxes, axes): (boxes, *cells)."""
+        picks, outside = self.lattice.at_many(starts, shape, side)
+        return np.asarray(self.values[tuple(picks)] & ~outside)

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 import umap
 from sklearn.decomposition import PCA
 
@@ -129,7 +130,8 @@ def _nearest(embeddings_BF: Array, sample_NF: Array, half_N: Array, count: int) 
     for each embedding alone.
     """
     candidates = min(4 * count, len(sample_NF))
-    near = np.argpartition(half_N - embeddings_BF @ sample_NF.T, candidates - 1, axis=1)[:, :candidates]
+    products = torch.from_numpy(half_N - embeddings_BF @ sample_NF.T)
+    near = products.topk(candidates, largest=False, sorted=False).indices.numpy()
     near.sort(axis=1)
     distance = np.sqrt(((sample_NF[near] - embeddings_BF[:, None]) ** 2).sum(2, dtype=np.float64))
     order = np.argsort(distance, axis=1, kind="stable")[:, :count]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -94,17 +94,32 @@ class FineTune:
 @torch.inference_mode()
 def quality_of(clusterer: Clusterer, patches: Patches, most: int = 4096, batch: int = 128) -> FineTuneOutcome:
     """Quality of a clustering on up to `most` patches, spread evenly over all."""
-    device, clusters = next(clusterer.parameters()).device, clusterer.head.clusters
-    step = -(-len(patches) // most)
-    index = torch.arange(0, len(patches), step).numpy()
-    totals_K = torch.zeros(clusters, device=device)
-    uncertain = torch.zeros((), device=device)
-    for part in in_order(len(index), batch):
-        p_BK, _ = clusterer(to_float(patches[index[part]]).to(device))
+    device = next(clusterer.parameters()).device
+    index = torch.arange(0, len(patches), -(-len(patches) // most)).numpy()
+    parts = in_order(len(index), batch)
+    return _quality(
+        (clusterer(to_float(patches[index[part]]).to(device))[0] for part in parts), clusterer.head.clusters
+    )
+
+
+@torch.inference_mode()
+def quality_of_embeddings(
+    clusterer: Clusterer, embeddings_NF: Tensor, most: int = 4096, batch: int = 128
+) -> FineTuneOutcome:
+    """The same, of patches whose embeddings by its encoder are known."""
+    chosen_NF = embeddings_NF[:: -(-len(embeddings_NF) // most)].to(next(clusterer.parameters()).device)
+    return _quality(map(clusterer.head, torch.split(chosen_NF, batch)), clusterer.head.clusters)
+
+
+def _quality(probabilities: Iterable[Tensor], clusters: int) -> FineTuneOutcome:
+    """Quality of a clustering by the probabilities (B, K) of some batches of patches."""
+    totals_K, uncertain, count = torch.zeros(clusters), torch.zeros(()), 0
+    for p_BK in probabilities:
+        totals_K, uncertain, count = totals_K.to(p_BK.device), uncertain.to(p_BK.device), count + len(p_BK)
         totals_K += p_BK.sum(0)
         uncertain += entropy(p_BK).sum()
-    mean_K = totals_K / len(index)
-    information = entropy(mean_K) - uncertain / len(index)
+    mean_K = totals_K / count
+    information = entropy(mean_K) - uncertain / count
     return FineTuneOutcome(
         effective=float(effective_clusters(mean_K)),
         smallest=float(smallest_share(mean_K)),

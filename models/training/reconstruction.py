@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import numpy as np
 import torch
@@ -48,8 +49,12 @@ class Reconstruction:
         replica: Replica = SINGLE,
         *,
         early_stop: bool = False,
+        bf16: bool = False,
     ) -> None:
-        """`batch`: patches of all replicas together. With `early_stop` some patches are held out, and `steps` is the most."""
+        """`batch`: patches of all replicas together. With `early_stop` some patches are held out, and `steps` is the most.
+
+        `bf16`: convolutions and linear layers compute in it; weights, normalisations and losses are float32.
+        """
         self.autoencoder, self._steps, self._replica = autoencoder, steps, replica
         self._patches, self._seed = patches, seed
         self._plateau = Plateau(steps) if early_stop and len(patches) > 1 else None
@@ -61,6 +66,7 @@ class Reconstruction:
         self._batches = Shuffled(len(patches), replica.even(min(batch, len(patches))), seed, self.name)
         self._views = views or Views()
         self._device = next(autoencoder.parameters()).device
+        self._precision = partial(torch.autocast, self._device.type, torch.bfloat16, enabled=bf16)
         self._losses = replica.join(Computed(autoencoder, self._compute))
         schedule = Schedule(self._plateau.rate) if self._plateau else COSINE
         self._adam = Adam({"autoencoder": (autoencoder, RECONSTRUCTION_RATE)}, steps, schedule=schedule)
@@ -93,15 +99,21 @@ class Reconstruction:
         draw = generator(self._seed, self.name, "held out")
         patches_BCYX = to_float(self._held_out[np.arange(len(self._held_out))]).to(self._device)
         view_BCYX, other_BCYX = (self._views(patches_BCYX, draw) for _ in range(2))
-        again_BCYX, embeddings_BF = self.autoencoder(view_BCYX)
-        agreement = vicreg(embeddings_BF, self.autoencoder.encode(other_BCYX))
+        again_BCYX, embeddings_BF, other_BF = self._outputs(view_BCYX, other_BCYX)
+        agreement = vicreg(embeddings_BF, other_BF)
         return torch.nn.functional.mse_loss(again_BCYX, view_BCYX) + AGREEMENT_WEIGHT * agreement
 
     def _compute(self, view_BCYX: Tensor, other_BCYX: Tensor) -> tuple[Tensor, Tensor]:
-        again_BCYX, embeddings_BF = self.autoencoder(view_BCYX)
-        other_BF = self.autoencoder.encode(other_BCYX)
+        again_BCYX, embeddings_BF, other_BF = self._outputs(view_BCYX, other_BCYX)
         gather = self._replica.gather
         return torch.nn.functional.mse_loss(again_BCYX, view_BCYX), vicreg(gather(embeddings_BF), gather(other_BF))
+
+    def _outputs(self, view_BCYX: Tensor, other_BCYX: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(reconstructions of the first views, their embeddings, those of the second views), float32."""
+        with self._precision():
+            outputs = (*self.autoencoder(view_BCYX), self.autoencoder.encode(other_BCYX))
+        again_BCYX, embeddings_BF, other_BF = (output.float() for output in outputs)
+        return again_BCYX, embeddings_BF, other_BF
 
     def state(self) -> dict[str, Tensor]:
         return {**self._adam.state(), **(self._plateau.state() if self._plateau else {})}

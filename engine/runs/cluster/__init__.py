@@ -226,7 +226,14 @@ def _training(variant: Variant) -> dict[str, tuple[Step, ...]]:
         "sample": (target, *sample.steps()) if variant.images == "slides" else sample.steps(),
         "train": (
             autoencoder_step(),
-            Step("view_embeddings", "embed views", embed_views, once, outputs=(samples("codes"),)),
+            Step(
+                "view_embeddings",
+                "embed views",
+                embed_views,
+                once,
+                settings=("several_views",),
+                outputs=(samples("codes"),),
+            ),
             Step("number", "choose K", choose_number, once, settings=("k",), outputs=(document("models/validity"),)),
             Step(
                 "heads",

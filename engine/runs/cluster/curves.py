@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from ....stores.array import written
 from ...pipeline.documents import read_document
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
+from ...show.figure import drawn_together
 from ...show.k_curves import k_curves
 from ...show.training_curves import training_curves
 from ...steps.report import histories_of
@@ -23,10 +25,12 @@ def draw_curves(job: Job[ClusterSettings], unit: Unit) -> Outcome:
     validity = read_document(job.folder, VALIDITY, Validity)
     paths = curves_of(job, validity)
     with outcome.clock("compute"):
-        training_curves(paths["training"], histories_of(job, TRAINED))
+        works = [partial(training_curves, paths["training"], histories_of(job, TRAINED))]
         if "k" in paths:
             recommended = validity.k if validity.k > 1 else None
-            k_curves(paths["k"], scores_of(job, validity), comebacks=validity.rows, recommended=recommended)
+            scores = scores_of(job, validity)
+            works.append(partial(k_curves, paths["k"], scores, comebacks=validity.rows, recommended=recommended))
+        drawn_together(works)
     outcome.files += [written(path) for path in paths.values()]
     return outcome
 

@@ -10,9 +10,10 @@ from ....stores.frame import Array
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
 from ...steps.autoencoder import all_patches
-from ...steps.checkpoints import device_of, load_network, save_model, stated_weights
-from .documents import CLUSTERER, FINE_TUNED, ClustererRecord
+from ...steps.checkpoints import device_of, load_network, read_record, save_model, stated_weights
+from .documents import CLUSTERER, FINE_TUNED, KEPT_FINE_TUNED, ClustererRecord, FineTunedRecord
 from .heads import CODES_BATCH
+from .number import embeddings_of
 from .settings import ClusterSettings
 
 
@@ -27,14 +28,17 @@ def divide_clusters(job: Job[ClusterSettings], unit: Unit) -> Outcome:
 
     outcome = Outcome()
     with outcome.clock("read"):
-        patches = all_patches(job)
         path = job.folder.model(FINE_TUNED)
         autoencoder, clusterer = load_network(path, stated_weights(path.with_suffix(".json")))
         assert clusterer is not None, "the model of this step always has a head"
+        is_tuned = read_record(job, FINE_TUNED, FineTunedRecord).guards.kept == KEPT_FINE_TUNED
+        found = all_patches(job) if is_tuned else embeddings_of(job)
     with outcome.clock("compute"):
         torch.set_num_threads(job.settings.threads)
-        autoencoder = autoencoder.to(device_of(job))
-        embeddings = encode_views(autoencoder, patches, views=1, batch=CODES_BATCH)[0]
+        if is_tuned:
+            embeddings = encode_views(autoencoder.to(device_of(job)), found, views=1, batch=CODES_BATCH)[0]
+        else:  # the encoder is that by which they were embedded
+            embeddings = torch.from_numpy(found)
         with torch.inference_mode():
             labels: Array = clusterer.head.cpu()(embeddings).argmax(-1).numpy()
         space = PrincipalSpace.of(embeddings.numpy())

@@ -23,6 +23,7 @@ from .documents import (
     HeadRecord,
     Quality,
 )
+from .number import embeddings_of
 from .settings import ClusterSettings
 
 if TYPE_CHECKING:
@@ -37,20 +38,21 @@ def fine_tune(job: Job[ClusterSettings], unit: Unit, replica: Replica) -> Outcom
 
     from ....models.networks.encoders import is_frozen
     from ....models.training.clustering import CLASSICAL, TWO_VIEWS
-    from ....models.training.finetune import FineTune, quality_of
+    from ....models.training.finetune import FineTune, quality_of_embeddings
     from ...compute.fit import fit
 
     outcome = Outcome()
     settings, objective = job.settings, read_record(job, HEAD, HeadRecord).objective
     with outcome.clock("read"):
-        patches = all_patches(job)
+        embeddings = torch.from_numpy(embeddings_of(job))
     with outcome.clock("compute"):
         torch.set_num_threads(settings.threads)  # the record holds figures whose last digits depend on the threads
         clusterer = _clusterer(job).to(device_of(job))
-        before = quality_of(clusterer, patches) if replica.rank == 0 else None  # only the first rank evaluates
+        before = quality_of_embeddings(clusterer, embeddings) if replica.rank == 0 else None  # the first rank evaluates
         if objective not in TWO_VIEWS or is_frozen(clusterer.autoencoder):
             kept = KEPT_CENTRES if objective in CLASSICAL else KEPT_FROZEN
             return _saved(job, outcome, clusterer, kept, before, before) if before else outcome
+        patches = all_patches(job)
         steps = budget_of(job, len(patches)).fine_tune
         phase = FineTune(clusterer, patches, steps, objective, settings.seed, views_of(job), replica)  # type: ignore[arg-type]
         slot, progress_file = checkpoint_slot(job, unit.step), ProgressFile(job.folder.out)

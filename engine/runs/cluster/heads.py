@@ -24,7 +24,7 @@ CODES_BATCH = 64
 
 
 def embed_views(job: Job[ClusterSettings], unit: Unit) -> Outcome:
-    """Embed a few views of every patch by the frozen encoder; the heads are trained on these embeddings."""
+    """Embed every patch by the frozen encoder, and a few views of it where the objective learns from them."""
     import torch
 
     from ....models.training.encoding import encode_views
@@ -35,7 +35,7 @@ def embed_views(job: Job[ClusterSettings], unit: Unit) -> Outcome:
         network = load_autoencoder(job).to(device_of(job))
     with outcome.clock("compute"):
         torch.set_num_threads(job.settings.threads)
-        views = budget_of(job, len(patches)).views
+        views = budget_of(job, len(patches)).views if job.settings.several_views else 1
         codes_VNF = encode_views(network, patches, views, job.settings.seed, CODES_BATCH, views_of(job)).numpy()
     with outcome.clock("write"):
         spec = codes_spec(codes_VNF.shape)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from ....stores.array import written
 from ....stores.cells import LabelCells
 from ....stores.frame import Array
@@ -9,6 +11,7 @@ from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
 from ...show.cluster_map import cluster_map
 from ...show.density_map import density_map
+from ...show.figure import drawn_together
 from ...show.geojson import ClusterClass, features, write_geojson
 from ...show.palette import chosen_colours
 from ...show.picture import Cells
@@ -38,14 +41,18 @@ def draw_maps(job: Job[ClusterSettings], unit: Unit) -> Outcome:
     legend = shown.legend_of(shown.slides[slide])
     head = job.modality.noun.capitalize()
     with outcome.clock("compute"), chosen_colours(shown.colour_of):
-        paths = [
-            cluster_map(folder.map(slide), picture, cells, legend=legend, title=record.name, heading=head),
-            density_map(folder.map(slide, "density"), picture, cells, legend=legend, title=record.name),
-        ]
+        place, density = folder.map(slide), folder.map(slide, "density")
+        paths = drawn_together(
+            [
+                partial(cluster_map, place, picture, cells, legend=legend, title=record.name, heading=head),
+                partial(density_map, density, picture, cells, legend=legend, title=record.name),
+            ]
+        )
         if record.stains:
             panels = [(stain, _panel(job, slide, stain)) for stain in record.stains]
-            place = folder.map(slide, "stains")
-            paths.append(draw_stains(place, picture, cells, panels, legend=legend, title=record.name))
+            paths.append(
+                draw_stains(folder.map(slide, "stains"), picture, cells, panels, legend=legend, title=record.name)
+            )
         if flat:
             paths.append(write_geojson(folder.out / "maps" / f"{slide}.geojson", polygons(job, slide, labels, shown)))
     outcome.files += [written(path) for path in paths]

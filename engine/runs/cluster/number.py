@@ -12,6 +12,7 @@ from ....stores.frame import Array, Box
 from ...pipeline.job import Job
 from ...pipeline.unit import Outcome, Unit
 from ...steps.checkpoints import write_document
+from .ahead import import_ahead
 from .documents import VALIDITY, IndexValue, ReproducibilityRow, Validity
 from .settings import ClusterSettings
 from .verdict import range_notices
@@ -32,6 +33,7 @@ def choose_number(job: Job[ClusterSettings], unit: Unit) -> Outcome:
 
     outcome = Outcome()
     settings = job.settings
+    import_ahead(job)
     with outcome.clock("read"):
         embeddings = embeddings_of(job)
         owners = StoredArray.open(job.folder.samples / "slide").read_all()

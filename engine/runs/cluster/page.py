@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from ...show import cluster_sections, run_sections
 from ...show.baselines_section import baselines_section
 from ...show.cautions import cautions_of
 from ...show.composition import cluster_by_slide
+from ...show.figure import drawn_together
 from ...show.nearest_section import nearest_section
 from ...show.numbers import percent
 from ...show.orientation import AXIAL, SEEN
@@ -78,17 +80,15 @@ def _pictures(
 ) -> dict[str, Path]:
     maps, legend = job.folder.out / "maps", shown.legend
     names = [r.name for r in job.slides.values()]
-    pictures = {"gallery": patch_gallery(maps / "gallery.png", patches, legend=legend, spacing=job.spacing)}
+    works = {"gallery": partial(patch_gallery, maps / "gallery.png", patches, legend=legend, spacing=job.spacing)}
     if found := layout_in(table):
         slide = table.obs["slide"].cat.codes.to_numpy()
         cluster = table.obs["cluster"].astype(int).to_numpy()
         points = TilePoints(found[0], cluster, slide, tuple(names), found[1], job.modality.noun)
-        pictures["umap"] = umap_plot(maps / "umap.png", points, legend=legend, seed=job.settings.seed)
-    counts = counts_of(job, shown)
-    pictures["slides"] = cluster_by_slide(
-        maps / "slides.png", counts, names=names, legend=legend, noun=job.modality.noun
-    )
-    return pictures
+        works["umap"] = partial(umap_plot, maps / "umap.png", points, legend=legend, seed=job.settings.seed)
+    counts, noun = counts_of(job, shown), job.modality.noun
+    works["slides"] = partial(cluster_by_slide, maps / "slides.png", counts, names=names, legend=legend, noun=noun)
+    return dict(zip(works, drawn_together(list(works.values())), strict=True))
 
 
 def counts_of(job: Job[ClusterSettings], shown: ShownClusters) -> Array:

@@ -31,6 +31,8 @@ OBJECTIVE_TEXT = (
     "graph, kmeans, ward or auto."
 )
 Objective = Literal["auto", "imsat", "iic", "scan", "temi", "kmeans", "graph", "leiden"]
+LEARNED: frozenset[Objective] = frozenset({"imsat", "iic", "scan", "temi"})
+"""Objectives by which a network is trained; `auto` never chooses one of them."""
 
 
 class LevelSettings(RunSettings):
@@ -117,6 +119,15 @@ class NumberOfClusters(KSettings, ShownSettings):
     seeds: Annotated[int, Option(TRY, ("train",))] = Field(
         5, ge=1, le=20, description="Initialisations of the objective; the best is kept."
     )
+
+    @property
+    def several_views(self) -> bool:
+        """Whether the objective learns from several views of each patch; the classical ones see the unchanged patch alone."""
+        return self.objective in LEARNED
+
+    @property
+    def named(self) -> dict[str, Any]:
+        return {**super().named, "several_views": self.several_views}
 
 
 _STAINS_TEXT = (

@@ -27,8 +27,14 @@ def test_a_machine_that_works_has_no_problem_and_the_folder_stays_as_it_was(tmp_
 @pytest.mark.parametrize(
     ("table", "text"),
     [
-        ("model name\t: some\nflags\t\t: avx2 avx512_bf16 sse\n", "AVX-512 BF16 for --dtype bf16: 1.2 times"),
-        ("flags\t\t: avx512_bf16 amx_bf16 amx_tile\n", "AVX-512 BF16 and AMX for --dtype bf16: not measured"),
+        (
+            "model name\t: some\nflags\t\t: avx2 avx512_bf16 sse\n",
+            "AVX-512 BF16 for --dtype bf16 and --training-dtype bf16: 1.2 times",
+        ),
+        (
+            "flags\t\t: avx512_bf16 amx_bf16 amx_tile\n",
+            "AVX-512 BF16 and AMX for --dtype bf16 and --training-dtype bf16: not measured",
+        ),
         ("flags\t\t: avx2 sse\n", "no instructions for it"),
         ("Features\t: fp asimd bf16\n", "Arm BF16"),
         ("processor\t: 0\n", "does not tell"),

@@ -54,6 +54,11 @@ def stopped_early() -> Phase:
     return Reconstruction(network, noise, steps=200, batch=16, seed=3, early_stop=True)
 
 
+def in_bf16() -> Phase:
+    network = Autoencoder(patch=32, widths=(8, 16), embedding_size=8)
+    return Reconstruction(network, patches(), steps=12, batch=16, seed=3, early_stop=True, bf16=True)
+
+
 def sweep() -> Phase:
     return HeadSweep(planted()[0], (2, 4), (0, 1), "iic", steps=8, batch=64)
 
@@ -70,7 +75,7 @@ def fine_tune_of_two_sizes() -> Phase:
     return FineTune(Clusterer(nested, ClusterHead(16, 4)), large, steps=4, objective="imsat", seed=1)
 
 
-@pytest.mark.parametrize("make", [reconstruction, stopped_early, sweep, fine_tune, fine_tune_of_two_sizes])
+@pytest.mark.parametrize("make", [reconstruction, stopped_early, in_bf16, sweep, fine_tune, fine_tune_of_two_sizes])
 def test_a_phase_stopped_and_loaded_into_a_new_one_ends_with_the_same_bits(
     make: Callable[[], Phase], tmp_path: Path
 ) -> None:
@@ -89,6 +94,19 @@ def test_a_phase_stopped_and_loaded_into_a_new_one_ends_with_the_same_bits(
     assert wanted.keys() == found.keys()
     assert all(torch.equal(wanted[key], found[key]) for key in wanted)
     assert any(not torch.equal(wanted[key], value) for key, value in make().state().items())
+
+
+def test_bf16_trains_float32_weights_to_nearly_the_same_loss() -> None:
+    def last(bf16: bool) -> tuple[Autoencoder, float]:
+        network = Autoencoder(patch=32, widths=(8, 16), embedding_size=8)
+        phase = Reconstruction(network, patches(), steps=20, batch=16, seed=3, bf16=bf16)
+        return network, [phase.step(index)["loss"] for index in range(20)][-1]
+
+    (exact, loss), (rounded, close) = last(False), last(True)
+    assert close != loss and close == pytest.approx(loss, rel=0.05)
+    assert {tensor.dtype for tensor in rounded.state_dict().values()} == {torch.float32}
+    seen = torch.rand(2, 3, 32, 32)
+    assert rounded.eval().encode(seen).dtype == exact.eval().encode(seen).dtype == torch.float32
 
 
 @pytest.mark.parametrize("objective", CLUSTERING_OBJECTIVES)

@@ -222,19 +222,16 @@ def _plan(
     as_json: bool,
     quiet: bool,
 ) -> int:
-    from ..engine.api.running import chosen_images
-    from ..engine.runs import pipeline
-    from ..engine.runtime.apart import plan_all
+    from ..engine.api import running
     from ..engine.workers.pool import job_script_of
     from .display import watched
     from .tell import print_plan
 
     with watched(as_json=as_json, quiet=quiet) as show:
         options = _options(cluster, run, show)
-        variant, chosen = chosen_images(name, images, settings, show)
-        plans = plan_all(pipeline(name, variant.name), chosen, out, options, settings)
-    script = job_script_of(options.cluster)
-    return max(print_plan(plan, script, as_json=as_json) for plan in plans)
+        script = job_script_of(options.cluster)
+        plans = running.plan(name, images, out, options=options, settings=settings)
+        return max(print_plan(plan, script, as_json=as_json) for plan in plans)
 
 
 def relabel(

@@ -1,15 +1,98 @@
-"""difference: what is another in a command than in the run that OUT holds, in the words that a user typed."""
+"""difference: what is another in a command than in the run that OUT holds, in the words that a user typed; what is refused."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from ...errors import SettingsError
 from ...models.training.budget import EFFORT_FACTORS
+from ...stores.folder import Folder
 from ...version import VERSION
-from ..pipeline.documents import RunDocument
-from ..pipeline.record import ImageRecord
+from ..pipeline.documents import RunDocument, find_run, read_images, read_quarantined, read_rejected
+from ..pipeline.fingerprints import fingerprints
+from ..pipeline.job import Job
+from ..pipeline.listing import first_lines
+from ..pipeline.record import ImageRecord, InspectedCohort, QuarantinedTile, Rejection
 from ..pipeline.settings import RunSettings
+from ..pipeline.spec import Pipeline
+from ..runs import recorded
+from .ownership import check_foreign
+
+PASSING = frozenset(
+    {"E_UNIT_FAILED", "E_CHANGED", "E_REJECTED", "E_NO_MASK", "E_ALIGN", "E_DEGENERATE", "E_TRUNCATED", "E_VERSION"}
+)
+"""Reason codes of transient rejections: --redo tries such slides again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A command beside the run that OUT holds."""
+
+    previous: RunDocument | None
+    records: Mapping[str, ImageRecord]
+    """Images of the previous run."""
+    quarantined: Mapping[str, tuple[QuarantinedTile, ...]]
+    rejected: Mapping[str, Rejection]
+    """Slides rejected on opening now, and those that stay rejected by a step of an earlier attempt."""
+    prints: Mapping[str, str]
+    """Step -> its fingerprint now."""
+    stale: Sequence[str] = ()
+    """Steps that have begun and must be done again."""
+    has_changed: bool = False
+    """Whether the images are others."""
+
+
+def compared(
+    pipeline: Pipeline,
+    folder: Folder,
+    settings: RunSettings,
+    inspected: InspectedCohort,
+    *,
+    redo: bool,
+    stages: Sequence[str],
+) -> Compared:
+    """Compare a command with the run that OUT holds. Writes nothing: a run asks before it begins, and so does its plan.
+
+    Raises SettingsError: E_OTHER_RUN and E_FOREIGN where OUT holds something else; E_OTHER_SETTINGS, with a diff of settings,
+    slides and stages, where it holds a different run; E_STAGE_ORDER where a redo has to begin before the requested `stages`.
+    """
+    previous = find_run(folder)
+    if previous is not None:
+        _same_kind(folder, pipeline, previous)
+    # read both documents now, to reject an invalid id before any work
+    records = read_images(folder) if previous is not None else {}
+    quarantined = read_quarantined(folder) if previous is not None else {}
+    new = [s for s in inspected.slides if s not in records]
+    check_foreign(folder, pipeline.steps.values(), new, first=previous is None)
+    rejected = _rejected(folder, inspected, pipeline, retried=stages if redo else ())
+    rejecting_steps = {s: r.step for s, r in rejected.items()}
+    prints = fingerprints(pipeline, settings, inspected.spacing, inspected.slides.values(), rejecting_steps)
+    if previous is None:
+        return Compared(None, records, quarantined, rejected, prints)
+    stale = stale_steps(pipeline, previous, prints)
+    slide_changes = slides_diff(records, inspected.slides)
+    has_changed = bool(slide_changes) or is_changed(records, inspected.slides)
+    changes = [*settings_diff(previous, settings, inspected.spacing), *slide_changes]
+    if (stale or has_changed) and not redo:
+        raise SettingsError(_refusal(pipeline, folder, changes, stale, previous), "E_OTHER_SETTINGS")
+    order = list(pipeline.stages)
+    if stale and order.index(pipeline.stage_of(stale[0])) < min(map(order.index, stages)):
+        raise SettingsError(
+            "\n".join(
+                [
+                    f"with these settings stage {pipeline.stage_of(stale[0])!r} of {folder.out} must be done again before "
+                    f"stage {stages[0]!r}, and it was not requested:",
+                    *(f"  {line}" for line in changes),
+                    f"  to be done again: {', '.join(pipeline.steps[s].title for s in stale)}",
+                    f"  Nothing was touched. `tile-engine run {pipeline.called}` with --redo runs all stages in order.",
+                ]
+            ),
+            "E_STAGE_ORDER",
+        )
+    pipeline.check_stored(Job(folder, settings, inspected.spacing, inspected.slides, {}, pipeline), stale)
+    return Compared(previous, records, quarantined, rejected, prints, stale, has_changed)
 
 
 def settings_diff(previous: RunDocument, settings: RunSettings, spacing: float) -> list[str]:
@@ -69,3 +152,60 @@ def _typed(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return "the default" if value in (None, "", []) else str(value)
+
+
+def _same_kind(folder: Folder, pipeline: Pipeline, previous: RunDocument) -> None:
+    """Check that OUT holds the same pipeline. A run with only `convert` done may become any pipeline on that modality."""
+    previous_pipeline = recorded(previous.command, previous.variant)
+    converted = {step.name for step in previous_pipeline.stages["convert"]}
+    if previous_pipeline != pipeline and (
+        previous_pipeline.modality != pipeline.modality or not set(previous.steps) <= converted
+    ):
+        raise SettingsError(
+            f"{folder.out} holds a run of `{previous_pipeline.called}` on {previous_pipeline.modality.name}, and this is a "
+            f"run of `{pipeline.called}` on {pipeline.modality.name}: their results would be mixed. Choose another folder "
+            "with --out.",
+            "E_OTHER_RUN",
+        )
+
+
+def stale_steps(pipeline: Pipeline, previous: RunDocument, prints: Mapping[str, str]) -> list[str]:
+    """Steps that have begun and whose fingerprint has changed, as settings or the cohort changed."""
+    stale = []
+    for step in pipeline.steps:
+        if step in previous.steps and previous.fingerprints.get(step) != prints[step]:
+            stale.append(step)
+    return stale
+
+
+def _rejected(
+    folder: Folder, inspected: InspectedCohort, pipeline: Pipeline, *, retried: Sequence[str]
+) -> dict[str, Rejection]:
+    """Slides rejected on opening now, and unchanged slides that a step of an earlier attempt rejected.
+
+    Slides that a step of the `retried` stages rejected for a transient reason (PASSING) are tried again.
+    """
+    out = dict(inspected.rejected)
+    for slide, rejection in read_rejected(folder).items():
+        record = inspected.slides.get(rejection.image or slide)
+        is_unchanged = record is not None and rejection.fingerprint == record.fingerprint
+        if rejection.step == "open" or not is_unchanged:
+            continue
+        if rejection.image or rejection.code not in PASSING or pipeline.stage_of(rejection.step) not in retried:
+            out[slide] = rejection
+    return out
+
+
+def _refusal(
+    pipeline: Pipeline, folder: Folder, changes: Iterable[str], stale: list[str], previous: RunDocument
+) -> str:
+    kept_titles = [pipeline.steps[s].title for s in pipeline.steps if s in previous.steps and s not in stale]
+    return "\n".join(
+        [
+            f"{folder.out} holds a run with other settings or slides, whose results would be mixed with these:",
+            *(f"  {line}" for line in first_lines(list(changes))),
+            f"  to be done again: {', '.join(pipeline.steps[s].title for s in stale) or 'the slides that were changed'}",
+            f"  kept: {', '.join(kept_titles) or 'nothing'}",
+            "  Add --redo to repeat these steps, or choose another folder with --out.",
+        ]
+    )

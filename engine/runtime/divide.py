@@ -16,7 +16,7 @@ from ..pipeline.settings import RunSettings, settings_of
 from ..pipeline.spec import Apart, Pipeline
 from .load import load
 from .options import RunOptions
-from .start import stages_of
+from .plan import stages_of
 
 
 def decided(

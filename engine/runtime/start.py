@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from ...errors import NoInputError, SettingsError
+from ...errors import SettingsError
 from ...stores import cache
 from ...stores.folder import Folder
 from ...stores.lock import Lock
@@ -19,9 +20,8 @@ from ...stores.sweep import sweep
 from ..compute.resources import closed_resources
 from ..pipeline.documents import find_run, read_images, read_rejected, read_run, write_run
 from ..pipeline.job import Job
-from ..pipeline.listing import first_lines
 from ..pipeline.messages import note_messages, rejection_messages
-from ..pipeline.modality import Images, Modality
+from ..pipeline.modality import Images
 from ..pipeline.progress import Event, Report
 from ..pipeline.record import InspectedCohort, Rejection
 from ..pipeline.settings import RunSettings, settings_of
@@ -38,23 +38,15 @@ from .device_choice import with_device
 from .load import load
 from .logfile import log_to
 from .loop import RunContext, run_stages
-from .manifest import as_begun, kept_names, prepare, with_kept, with_threads
+from .manifest import as_begun, kept_names, prepare
 from .options import RunOptions
 from .output_folder import check_outside, default_out
 from .ownership import own_paths
-from .room import check_room, with_room
+from .plan import checked, settings_in, stages_of
+from .room import check_room
 from .run_file import write_run_file
 from .signals import Stop, stoppable
-from .timing import Forecast, Timing
-
-
-class Planned(NamedTuple):
-    """A run that was planned and not started."""
-
-    out: Path
-    cohort: InspectedCohort
-    sizes: Estimate
-    forecast: Forecast
+from .timing import Timing
 
 
 def find(
@@ -85,25 +77,15 @@ def start(
     modality = pipeline.modality
     options = replace(options, stages=stages_of(pipeline, options.stages))
     folder = Folder(out, modality.name)
-    settings = with_kept(settings, pipeline.variant.settings, folder, redo=options.redo, report=options.report)
-    run_settings = as_begun(settings_of(settings, pipeline.variant.settings), folder)
+    run_settings = settings_in(pipeline, folder, settings, options)
     options.report(Event("start", str(folder.out)))
     claim(folder, cohort, options.mode, options.report)
     check_links(folder.out)
     with _locked(folder, options), log_to(folder.out):
-        run_settings = with_threads(run_settings, folder)
         tell_list(cohort, options.report)
-        inspected = modality.open(cohort, run_settings)
-        _tell_opened(inspected, options.report)
-        if text := pipeline.caution(inspected):
-            options.report(Event("warning", text))
-        if not inspected.slides:
-            raise NoInputError(_all_rejected(inspected, modality))
-        fitting, plan = with_room(pipeline, folder, run_settings, inspected, redo=options.redo)
-        _tell_rejected([r for s, r in fitting.rejected.items() if s not in inspected.rejected], options.report)
-        inspected = fitting
-        if set(options.stages) - {"convert"}:
-            pipeline.check_sampled(Job(folder, run_settings, inspected.spacing, inspected.slides, {}, pipeline))
+        run_settings, inspected, plan = checked(
+            pipeline, cohort, folder, run_settings, options, partial(_tell_opened, report=options.report)
+        )
         options.report(Event("note", plan.text(), facts=plan.facts()))
         check_room(folder, plan, modality)  # before results to be redone are removed
         dismiss_child()
@@ -178,43 +160,6 @@ def relabel(out: str | Path, *, options: RunOptions, **choice: Any) -> Path:
     return resume(out, options=replace(options, cluster=cluster, redo=True, stages=("map",)), **settings)
 
 
-def stages_of(pipeline: Pipeline, requested: Sequence[str]) -> tuple[str, ...]:
-    """The requested stages that the run has, in its order. Raises SettingsError where it has none of them."""
-    chosen = tuple(stage for stage in pipeline.stages if stage in requested)
-    if not chosen:
-        raise SettingsError(
-            f"`tile-engine run {pipeline.called}` has no stage {' or '.join(map(repr, requested))}: its stages are "
-            f"{', '.join(pipeline.stages)}.",
-            "E_STAGE_ORDER",
-        )
-    return chosen
-
-
-def plan_only(
-    pipeline: Pipeline,
-    cohort: Cohort,
-    out: Path,
-    settings: Mapping[str, Any],
-    options: RunOptions,
-    *,
-    tell: bool = True,
-) -> Planned:
-    """Plan a run without starting it; `tell`: report how long its stages take on such workers. Writes nothing, except local
-    copies of slides that must be copied to be read."""
-    modality = pipeline.modality
-    folder = Folder(out, modality.name)
-    run_settings = as_begun(with_threads(settings_of(settings, pipeline.variant.settings), folder), folder)
-    inspected = modality.open(cohort, run_settings)
-    if not inspected.slides:
-        raise NoInputError(_all_rejected(inspected, modality))
-    fitting, sizes = with_room(pipeline, folder, run_settings, inspected)
-    job = Job(folder, run_settings, fitting.spacing, fitting.slides, {}, pipeline)
-    spec = cluster_spec(options.cluster)
-    workers = 0 if spec.kind == "none" else spec.most
-    timing = Timing(pipeline, sizes, stages_of(pipeline, options.stages), workers, is_here=spec.is_here)
-    return Planned(folder.out, fitting, sizes, timing.tell(job, options.report) if tell else timing.forecast(job))
-
-
 def _go(job: Job[RunSettings], options: RunOptions, workers: WorkerPool, sizes: Estimate | None = None) -> Path:
     folder = job.folder
     count = workers.count if workers.client else 0
@@ -264,9 +209,3 @@ def _tell_opened(inspected: InspectedCohort, report: Report) -> None:
 def _tell_rejected(rejections: Iterable[Rejection], report: Report) -> None:
     for message in rejection_messages(rejections):
         report(Event("rejected", message.text, facts={"code": message.code, "images": list(message.names)}))
-
-
-def _all_rejected(inspected: InspectedCohort, modality: Modality) -> str:
-    reasons = [f"{one.images} [{one.code}]: {one.reason}" for one in rejection_messages(inspected.rejected.values())]
-    lines = (f"  {line}" for line in first_lines(reasons, "reasons", most=10))
-    return "\n".join([f"none of the {len(inspected.rejected)} {modality.name} can be used:", *lines])

@@ -162,7 +162,7 @@ def test_all_runs_are_checked_before_the_first_begins(
     assert refused.value.code == "E_FOREIGN"
     (out / "PAS" / "report.html").unlink()
     need = [plan.disk for _, _, plan in plan_all(pipeline("cluster", "slides"), images, out, HOW, mini.settings)]
-    monkeypatch.setattr(apart, "free_bytes", lambda path: sum(need) - 1)
+    monkeypatch.setattr(apart, "free_at", lambda path: sum(need) - 1)
     with pytest.raises(MachineError, match="the stains that have not begun") as full:
         tile_engine.cluster(images, out, options=HOW, **mini.settings)
     assert full.value.code == "E_NO_ROOM" and not (out / "HE").exists() and not (out / "stains.json").exists()
@@ -201,7 +201,7 @@ def test_a_plan_has_a_part_for_each_stain_and_writes_nothing(mini: Any, tmp_path
     images = listed(mini, tmp_path / "list.csv", "HE", "PAS", "HE")
     said: list[Event] = []
     options = RunOptions(report=said.append)
-    plans = plan_all(pipeline("cluster", "slides"), images, tmp_path / "out", options, mini.settings)
+    plans = list(plan_all(pipeline("cluster", "slides"), images, tmp_path / "out", options, mini.settings))
     times = [event for event in said if event.text.startswith("time")]
     assert [event.text.startswith("time of all runs together: ") for event in times] == [False, False, True]
     assert abs(times[2].facts["seconds"] - sum(event.facts["seconds"] for event in times[:2])) <= 2  # rounded
@@ -228,7 +228,7 @@ def test_no_pixels_are_read_for_one_slide_and_for_all_together(
     monkeypatch.setattr(decision, "_of_column", undecided)
     together = {**mini.settings, "stains": "together"}
     for images, settings in ((mini.slides / "a.tif", mini.settings), (mini.slides, together)):
-        assert len(plan_all(kind, images, tmp_path / "out", RunOptions(), settings)) == 1
+        assert len(list(plan_all(kind, images, tmp_path / "out", RunOptions(), settings))) == 1
     tile_engine.cluster(
         mini.slides, mini.copy(tmp_path / "done"), options=HOW, **mini.settings
     )  # found to be one stain

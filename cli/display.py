@@ -99,6 +99,8 @@ class Display:
             say(text, error=True)
 
     def _progress(self, event: Event) -> None:
+        if not event.total:  # a step without units
+            return
         now = time.monotonic()
         if event.text != self._title:
             self._title, self._began, self._said, self._first = event.text, now, 0.0, event.done

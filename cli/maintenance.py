@@ -10,7 +10,10 @@ from ..engine.pipeline.option import READ, WRITE
 from .from_settings import AsJson, Given, OutArgument, Quiet
 
 PathArgument = Annotated[
-    str, typer.Argument(metavar="PATH", help="A slide, a store, or a run's folder.", show_default=False)
+    str,
+    typer.Argument(
+        metavar="PATH", help="A slide, a folder or list of slides, a store, or a run's folder.", show_default=False
+    ),
 ]
 Full = Annotated[
     bool, typer.Option("--full", help="Read every byte: checksums, and every chunk decoded.", rich_help_panel=READ)
@@ -25,7 +28,9 @@ DemoOut = Annotated[str, typer.Option("--out", help="Folder for the demo's slide
 
 
 def info(path: PathArgument, settings: Given, json: AsJson = False) -> int:
-    """Describe a slide, a volume, a store or a run: levels, spacing, size, reader, and unusual properties."""
+    """Describe a slide, a volume, a store or a run: levels, spacing, size, reader, and unusual properties.
+
+    Of a folder or a list: a line for each image in it."""
     from ..engine.maintenance.describe import describe
     from .tell import print_description
 

@@ -133,6 +133,8 @@ def print_description(description: Description, *, as_json: bool) -> int:
             say(f"{name + ':':<12}{value}")
         for level in description.levels:
             say(f"  level {level}")
+        for image in description.images:
+            say(f"  {image}")
         for note in description.notes:
             say(f"note: {note}")
         for code, text in description.problems:

@@ -72,7 +72,9 @@ def compared(
     if previous is None:
         return Compared(None, records, quarantined, rejected, prints)
     stale = stale_steps(pipeline, previous, prints)
-    slide_changes = slides_diff(records, inspected.slides)
+    slide_changes = slides_diff(
+        records, inspected.slides, one_mpp=previous.settings.get("mpp") != settings.named.get("mpp")
+    )
     has_changed = bool(slide_changes) or is_changed(records, inspected.slides)
     changes = [*settings_diff(previous, settings, inspected.spacing), *slide_changes]
     if (stale or has_changed) and not redo:
@@ -109,15 +111,18 @@ def settings_diff(previous: RunDocument, settings: RunSettings, spacing: float) 
     return lines
 
 
-def slides_diff(previous: Mapping[str, ImageRecord], slides: Mapping[str, ImageRecord]) -> list[str]:
-    """The images that were added, removed or changed, by name; not those that only the run's spacing changes."""
+def slides_diff(
+    previous: Mapping[str, ImageRecord], slides: Mapping[str, ImageRecord], *, one_mpp: bool = False
+) -> list[str]:
+    """The images that were added, removed or changed, by name; not those that only the run's spacing changes, nor, with
+    `one_mpp`, those that only another mpp of all images does: these are said of the run."""
     lines = [f"slide added: {slides[s].name}" for s in slides.keys() - previous.keys()]
     lines += [f"slide removed: {previous[s].name}" for s in previous.keys() - slides.keys()]
     common_ids = previous.keys() & slides.keys()
     masks = {s for s in common_ids if previous[s].tissue_mask_fingerprint != slides[s].tissue_mask_fingerprint}
     lines += [f"slide with another tissue mask: {slides[s].name}" for s in masks]
     for s in common_ids - masks:
-        lines += _change(previous[s], slides[s]) if previous[s].key != slides[s].key else []
+        lines += _change(previous[s], slides[s], one_mpp=one_mpp) if previous[s].key != slides[s].key else []
     lines += [
         f"slide with other columns in the list: {slides[s].name}"
         for s in common_ids
@@ -131,12 +136,13 @@ def is_changed(previous: Mapping[str, ImageRecord], slides: Mapping[str, ImageRe
     return any(previous[s].key != slides[s].key for s in previous.keys() & slides.keys())
 
 
-def _change(before: ImageRecord, now: ImageRecord) -> list[str]:
+def _change(before: ImageRecord, now: ImageRecord, *, one_mpp: bool) -> list[str]:
     """What is another in an image; nothing where only the run's spacing is, which is said of the run."""
     if [mark for _, mark in before.files] != [mark for _, mark in now.files]:
         return [f"slide changed: {now.name}"]
     if before.mpp != now.mpp:
-        return [f"slide with another mpp: {now.name} ({_typed('mpp', before.mpp)} -> {_typed('mpp', now.mpp)})"]
+        values = " -> ".join("as its file states" if mpp is None else f"{mpp:g}" for mpp in (before.mpp, now.mpp))
+        return [] if one_mpp else [f"slide with another mpp: {now.name} ({values})"]
     if (before.subimage, before.stains, before.labels) != (now.subimage, now.stains, now.labels):
         return [f"slide read in another way: {now.name}"]
     return []
@@ -151,7 +157,7 @@ def _typed(name: str, value: Any) -> str:
         return ("-" if name == "k" else ",").join(map(str, ends))
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return "the default" if value in (None, "", []) else str(value)
+    return "not given" if value in (None, "", []) else str(value)
 
 
 def _same_kind(folder: Folder, pipeline: Pipeline, previous: RunDocument) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from ...stores.sweep import sweep
 from ..compute.resources import closed_resources
 from ..pipeline.documents import find_run, read_images, read_rejected, read_run, write_run
 from ..pipeline.job import Job
+from ..pipeline.listing import first_of
 from ..pipeline.messages import note_messages, rejection_messages
 from ..pipeline.modality import Images
 from ..pipeline.progress import Event, Report
@@ -168,6 +169,8 @@ def _go(job: Job[RunSettings], options: RunOptions, workers: WorkerPool, sizes: 
     stop = Stop(tell=lambda text: options.report(Event("note", text)))
     with stoppable(stop), closed_resources():
         options.report(Event("note", f"working in {workers.description}"))
+        if text := _begun_text(job, options.stages):
+            options.report(Event("note", text))
         timing.tell(job, options.report)
         job = run_stages(
             job, options.stages, RunContext(workers, options.report, stop, options.cluster.unit_timeout, timing)
@@ -178,6 +181,21 @@ def _go(job: Job[RunSettings], options: RunOptions, workers: WorkerPool, sizes: 
     sweep(folder.out, own_paths(job.pipeline))
     options.report(Event("done", str(folder.out), facts={"report": str(folder.report), "complete": is_complete}))
     return folder.out
+
+
+def _begun_text(job: Job[RunSettings], stages: Sequence[str]) -> str:
+    """What an earlier command has done of these stages, and where the run goes on; empty where nothing is done."""
+    run = read_run(job.folder)
+    steps = [step for stage in stages for step in job.pipeline.stages[stage]]
+    done = [step.title for step in steps if run.is_complete([step.name])]
+    left = [step for step in steps if not run.is_complete([step.name])]
+    if not left:
+        return f"all {len(steps)} steps of these stages were done before: each is only checked" if done else ""
+    amid = left[0].name in run.steps
+    if not done and not amid:
+        return ""
+    before = f"{first_of(done)} {'are' if len(done) > 1 else 'is'} done already" if done else "the run had begun"
+    return f"the run goes on where it stopped: {before}; {'within' if amid else 'next is'} {left[0].title}"
 
 
 def _locked(folder: Folder, options: RunOptions) -> Lock:

@@ -146,8 +146,10 @@ def test_slides_whose_stain_is_not_told_are_named_with_the_reason() -> None:
     slides = {i: StainSlide(name=f"{i}.svs", fingerprint="") for i in "abcd"}
     runs = (StainRun(name="stain-1", folder="stain-1", slides=slides),)
     untold = {"a": "timeout", "b": "tissue", "c": "timeout"}
-    lines = list(divide.untold_lines(Stains(decided="pixels", input="", runs=runs, untold=untold)))
-    assert len(lines) == 2 and "b.svs" in lines[0] and "little stained tissue" in lines[0]
+    lines = list(
+        divide.untold_lines(Stains(decided="pixels", input="", runs=runs, untold=untold, stained_mm2={"b": 0.25}))
+    )
+    assert len(lines) == 2 and "b.svs (0.25 mm²)" in lines[0] and "less than 4 mm² of stained tissue" in lines[0]
     assert "a.svs, c.svs" in lines[1] and "took too long" in lines[1] and "column `stain`" in lines[1]
 
 

@@ -53,6 +53,23 @@ def trial(
 _measured: dict[Hashable, tuple[float, float]] = {}
 
 
+_steps: dict[Hashable, float] = {}
+
+
+def step_seconds(key: Hashable, phase_of: Callable[[], Any], threads: int) -> float:
+    """Seconds of a step of a training phase, which `phase_of` makes on random images; measured once for a key and threads."""
+    if (key, threads) not in _steps:
+        import torch
+
+        before, phase = torch.get_num_threads(), phase_of()
+        try:
+            torch.set_num_threads(threads)
+            _steps[key, threads] = _seconds(lambda: phase.step(0))
+        finally:
+            torch.set_num_threads(before)
+    return _steps[key, threads]
+
+
 def passes(key: Hashable, network_of: Callable[[], Any], image: tuple[int, ...], threads: int) -> tuple[float, float]:
     """Seconds of a training step and of a forward pass, for each image (C, *sides), on random images.
 

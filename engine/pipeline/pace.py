@@ -140,7 +140,12 @@ class Pace:
         if rest is None or self._title not in self.expected:
             return rest
         seconds, share = self._measured[self._title]
-        forecast = self.expected[self._title] * max(0.0, 1.0 - self._kept - share)
+        expected = self.expected[self._title]
+        if (
+            self._within and self._within[-1][1] >= 1.0 and self._units[1] == 1
+        ):  # no pace tells what comes behind its steps
+            return max(rest, expected - seconds)
+        forecast = expected * max(0.0, 1.0 - self._kept - share)
         trust = min(1.0, seconds / TRUSTED_SECONDS)
         return trust * rest + (1.0 - trust) * forecast
 

@@ -60,7 +60,7 @@ def draw_head(subject: int, site: int, *, seed: int = 0) -> Array:
     person, scan = np.random.default_rng((seed, subject)), np.random.default_rng((seed, subject, site, 1))
     z, y, x = np.meshgrid(*(np.linspace(-1, 1, SIDE, dtype=np.float32),) * 3, indexing="ij")
     size = person.normal(1, 0.03, 3)
-    inside = {name: _ellipsoid((z, y, x), radii * size) for name, radii in _RADII.items()}
+    inside = {name: _ellipsoid((z, y, x), np.array(radii) * size) for name, radii in _RADII.items()}
     wide = person.normal(1.0, 0.08) * (1.5 if subject % 2 == 0 else 1.0)
     side = 0.12 * size[2]
     ventricles = np.maximum(
@@ -69,13 +69,15 @@ def draw_head(subject: int, site: int, *, seed: int = 0) -> Array:
     head = 500 * inside["scalp"] - 400 * inside["skull"] + 450 * inside["brain"]
     head += (150, 90)[site] * inside["white"] - 400 * ventricles
     head = (1.0, 0.8)[site] * head * (1 + 0.1 * site * y)  # site B's coil is uneven
-    return np.clip(head + scan.normal(20, (8, 14)[site], head.shape), 0, 32767).astype(np.int16)
+    noisy: Array = head + scan.normal(20, (8, 14)[site], head.shape)
+    return noisy.clip(0, 32767).astype(np.int16)
 
 
 def _ellipsoid(axes: tuple[Array, ...], radii: Array) -> Array:
     """1 inside of an ellipsoid, 0 outside, with an edge of about two voxels."""
     distance = np.sqrt(sum((axis / radius) ** 2 for axis, radius in zip(axes, radii, strict=True)))
-    return np.clip((1 - distance) * SIDE / 4 + 0.5, 0, 1)
+    inside: Array = np.clip((1 - distance) * SIDE / 4 + 0.5, 0, 1)
+    return inside
 
 
 DEMO_SETTINGS: dict[str, object] = {

@@ -18,6 +18,8 @@ TRUSTED_SECONDS = 10.0
 """Seconds of a step after which only its measured pace counts; before, the forecast has the rest of the weight."""
 SMOOTH_SECONDS = 4.0
 """Seconds in which a told time follows a new one by two thirds: the first units of a step are no steady clock."""
+MAX_GROWTH = 1.2
+"""A told time grows by this factor in `SMOOTH_SECONDS` at most, or from one event to the next."""
 EARLY_SHARE = 0.8
 """Share of a training below which its end is an early stop, not the end of its steps."""
 LEAST_RATIO = 0.5
@@ -88,7 +90,8 @@ class Pace:
         if seconds and self._told.get(name, ("",))[0] == counted:
             _, told, before = self._told[name]
             before = max(0.0, before - (now - told))
-            seconds = before + (seconds - before) * -math.expm1((told - now) / SMOOTH_SECONDS)
+            most = before * MAX_GROWTH ** max(1.0, (now - told) / SMOOTH_SECONDS) + 1.0
+            seconds = min(most, before + (seconds - before) * -math.expm1((told - now) / SMOOTH_SECONDS))
         self._told[name] = (counted, now, seconds)
         return round(seconds, 1)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -278,6 +279,7 @@ def _needs_before(job: Job[RunSettings], stage: str) -> None:
         if not run.is_complete(step.name for step in stages[earlier]):
             raise SettingsError(
                 f"stage {stage!r} needs the results of stage {earlier!r}, which is not complete in {job.folder.out}: run "
-                f"`tile-engine {earlier} {job.folder.out}` first, or `tile-engine run {job.pipeline.called}` for all of them.",
+                f"`tile-engine {earlier} {shlex.quote(str(job.folder.out))}` first, or "
+                f"`tile-engine run {job.pipeline.called}` for all of them.",
                 "E_STAGE_ORDER",
             )

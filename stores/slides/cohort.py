@@ -90,6 +90,7 @@ def find(spec: str | Path | Sequence[str | Path], kind: InputKind, special: Find
     if len(specs) == 1:
         cohort = _find(specs[0], kind, special)
     else:
+        _check_quoted(specs)
         parts = [_find(one, kind, special) for one in specs]
         roots = [part.root.absolute() for part in parts]
         root = _common(roots)
@@ -278,6 +279,13 @@ def may_be_same(one: str, other: str) -> bool:
     contents = [[_FILE.fullmatch(part) for part in text.split("+")] for text in (one, other)]
     known = [[(part["size"], part["ends"]) for part in parts if part] for parts in contents if all(parts)]
     return len(known) < 2 or known[0] == known[1]
+
+
+def _check_quoted(specs: Sequence[str | Path]) -> None:
+    """Raises NoInputError where several paths are one whose name has spaces, which a shell has split."""
+    path = " ".join(map(str, specs))
+    if not to_path(specs[0]).exists() and to_path(path).exists():
+        raise NoInputError(f"{specs[0]}: does not exist, but {path!r} does: put a path with spaces in quotes.")
 
 
 def _missing(spec: str | Path, path: Path, kind: InputKind) -> NoInputError:
